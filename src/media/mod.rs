@@ -1,0 +1,18 @@
+//! What media is: codecs, access units, RTP payloads, and the ring that viewers read from.
+//!
+//! Nothing here knows of viewers, sockets or clocks: time comes in as an argument.
+
+mod access_unit;
+mod clock;
+mod codec;
+pub mod h264;
+mod packetizer;
+mod ring;
+mod track;
+
+pub use access_unit::AccessUnit;
+pub use clock::MediaClock;
+pub use codec::{Codec, MediaKind, TrackInfo};
+pub use packetizer::MAX_PAYLOAD;
+pub use ring::{Packet, Ring, RingLimits};
+pub use track::{Accepted, Track};

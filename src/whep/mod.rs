@@ -1,0 +1,6 @@
+//! The WHEP protocol: requests in, responses out, no I/O.
+
+pub mod offer;
+mod response;
+
+pub use response::Response;
