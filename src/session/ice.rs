@@ -66,3 +66,9 @@ impl IceAgent {
         todo!()
     }
 }
+
+/// The local ufrag that a STUN check is addressed to.
+pub fn local_ufrag(datagram: &[u8]) -> Option<&str> {
+    let _ = datagram;
+    todo!()
+}
