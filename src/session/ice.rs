@@ -495,7 +495,10 @@ mod tests {
             (
                 "fingerprint not last",
                 Check {
-                    middle: vec![(ATTR_FINGERPRINT, vec![0; 4])],
+                    after_integrity: vec![
+                        (ATTR_FINGERPRINT, vec![0; 4]),
+                        (AttrType(0xBEEF), vec![]),
+                    ],
                     fingerprint: false,
                     ..check()
                 }
