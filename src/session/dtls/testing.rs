@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::BytesMut;
+use bytes::{BufMut, BytesMut};
 use rtc::dtls::cipher_suite::CipherSuiteId;
 use rtc::dtls::config::{ClientAuthType, ConfigBuilder, ExtendedMasterSecretType};
 use rtc::dtls::endpoint::{Endpoint, EndpointEvent};
@@ -12,7 +12,7 @@ use rtc::dtls::extension::extension_use_srtp::SrtpProtectionProfile;
 use rtc::shared::TransportProtocol;
 use rtc::srtp::config::LABEL_EXTRACTOR_DTLS_SRTP;
 
-use super::guard::records;
+use super::guard::{HANDSHAKE, records};
 use super::{Certificate, DtlsServer, Fingerprint, PEER, split_keys};
 use crate::session::srtp::{KeyingMaterial, SrtpProfile};
 
@@ -36,6 +36,10 @@ pub(crate) struct Client {
     flight: Vec<BytesMut>,
     sent: Instant,
     pub(crate) transmits: VecDeque<BytesMut>,
+    /// Send ClientHellos in fragments of this size, the last first, and each twice.
+    pub(crate) hello_fragment: Option<usize>,
+    /// Make the first ClientHello (which no hash covers) longer by this.
+    pub(crate) hello_padding: usize,
     pub(crate) connected: bool,
     pub(crate) closed: bool,
     /// Why `rtc::dtls` gave up.
@@ -60,19 +64,19 @@ impl Client {
             .unwrap();
         let mut endpoint = Endpoint::new(PEER, TransportProtocol::UDP, None);
         endpoint.connect(now, PEER, Arc::new(config), None).unwrap();
-        let mut client = Client {
+        Client {
             endpoint,
             certificate,
             next_record: 0,
             flight: Vec::new(),
             sent: now,
             transmits: VecDeque::new(),
+            hello_fragment: None,
+            hello_padding: 0,
             connected: false,
             closed: false,
             failed: None,
-        };
-        client.flush(now);
-        client
+        }
     }
 
     pub(crate) fn fingerprint(&self) -> Fingerprint {
@@ -101,6 +105,11 @@ impl Client {
             }
             Err(error) => self.failed = Some(error.to_string()),
         }
+        self.flush(now);
+    }
+
+    /// Sends the ClientHello.
+    pub(crate) fn start(&mut self, now: Instant) {
         self.flush(now);
     }
 
@@ -149,20 +158,87 @@ impl Client {
     }
 
     fn send(&mut self, mut datagram: BytesMut) {
+        if let Some(size) = self.hello_fragment
+            && let Some(hello) = sole_hello(&datagram)
+        {
+            return self.send_fragments(&self.padded(hello), size);
+        }
         let mut at = 0;
         let headers: Vec<_> = records(&datagram)
             .map(|r| (r.epoch, r.bytes.len()))
             .collect();
         for (epoch, length) in headers {
             if epoch == 0 {
-                let number = &self.next_record.to_be_bytes()[2..];
-                datagram[at + 5..at + 11].copy_from_slice(number);
-                self.next_record += 1;
+                datagram[at + 5..at + 11].copy_from_slice(&self.number());
             }
             at += length;
         }
         self.transmits.push_back(datagram);
     }
+
+    fn number(&mut self) -> [u8; 6] {
+        self.next_record += 1;
+        let bytes = (self.next_record - 1).to_be_bytes();
+        bytes[2..].try_into().unwrap()
+    }
+
+    fn padded(&self, (sequence, mut body): (u16, Vec<u8>)) -> (u16, Vec<u8>) {
+        if sequence == 0 && self.hello_padding > 0 {
+            let mut at = 34;
+            at += 1 + usize::from(body[at]); // session id
+            at += 1 + usize::from(body[at]); // cookie
+            at += 2 + usize::from(u16::from_be_bytes([body[at], body[at + 1]])); // cipher suites
+            at += 1 + usize::from(body[at]); // compression methods
+            let extensions = u16::from_be_bytes([body[at], body[at + 1]]);
+            let padding = self.hello_padding as u16;
+            body[at..at + 2].copy_from_slice(&(extensions + padding).to_be_bytes());
+            body.extend_from_slice(&[0, 21]); // padding, RFC 7685
+            body.extend_from_slice(&(padding - 4).to_be_bytes());
+            body.resize(body.len() + self.hello_padding - 4, 0);
+        }
+        (sequence, body)
+    }
+
+    fn send_fragments(&mut self, (sequence, body): &(u16, Vec<u8>), size: usize) {
+        for (i, data) in body.chunks(size).enumerate().rev().collect::<Vec<_>>() {
+            let number = self.number();
+            let datagram = fragment(number, 1, body.len(), *sequence, i * size, data);
+            self.transmits.push_back(datagram.clone());
+            self.transmits.push_back(datagram);
+        }
+    }
+}
+
+/// Sequence and body of the ClientHello that is all that a datagram holds.
+fn sole_hello(datagram: &[u8]) -> Option<(u16, Vec<u8>)> {
+    let record = records(datagram).next()?;
+    let fragment = record.fragments().next()?;
+    let sole = record.bytes.len() == datagram.len()
+        && (record.kind, record.epoch) == (HANDSHAKE, 0)
+        && fragment.kind == 1
+        && fragment.data.len() == fragment.length;
+    sole.then(|| (fragment.sequence, fragment.data.to_vec()))
+}
+
+/// A record of epoch 0 with one fragment of a handshake message.
+pub(crate) fn fragment(
+    number: [u8; 6],
+    kind: u8,
+    length: usize,
+    sequence: u16,
+    offset: usize,
+    data: &[u8],
+) -> BytesMut {
+    let mut record = BytesMut::from(&[HANDSHAKE, 0xFE, 0xFD, 0, 0][..]);
+    record.put_slice(&number);
+    record.put_u16(12 + data.len() as u16);
+    record.put_u8(kind);
+    record.put_uint(length as u64, 3);
+    record.put_u16(sequence);
+    record.put_uint(offset as u64, 3);
+    record.put_uint(data.len() as u64, 3);
+    record.put_slice(data);
+    record
 }
 
 /// A server and a client, no network between them, and a clock of their own.

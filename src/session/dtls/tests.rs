@@ -7,7 +7,8 @@ fn pair_with(
     fingerprint: Option<Fingerprint>,
 ) -> Pair {
     let now = Instant::now();
-    let client = Client::new(now, profiles);
+    let mut client = Client::new(now, profiles);
+    client.start(now);
     let fingerprint = fingerprint.unwrap_or_else(|| client.fingerprint());
     let certificate = Arc::new(Certificate::generate().unwrap());
     Pair {
@@ -18,6 +19,13 @@ fn pair_with(
         events: Vec::new(),
         sent: [0; 2],
     }
+}
+
+fn xorshift(state: &mut u64) -> u64 {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    *state
 }
 
 fn pair() -> Pair {
@@ -135,10 +143,7 @@ fn a_lossy_network_still_connects() {
         let mut random = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
         let mut pair = pair();
         pair.run(Duration::from_secs(3), |_, _| {
-            random ^= random << 13;
-            random ^= random >> 7;
-            random ^= random << 17;
-            random % 10 < 3
+            xorshift(&mut random) % 10 < 3
         });
         let what = format!("30 % lost, seed {seed}");
         assert_connected(&pair, SrtpProfile::AeadAes128Gcm, &what);
@@ -204,4 +209,280 @@ fn close_notify_goes_both_ways() {
     assert!(pair.client.closed);
     assert!(pair.events.is_empty());
     assert!(pair.server.poll_transmit().is_none());
+}
+
+#[test]
+fn hellos_in_fragments_out_of_order_and_twice_are_put_together() {
+    // (padding, fragment size): two fragments of 1.5 kB as browsers send; and many small ones.
+    for (padding, size) in [(1300, 1200), (1300, 100), (0, 9)] {
+        let mut pair = pair();
+        pair.client.transmits.clear();
+        pair.client.hello_padding = padding;
+        pair.client.hello_fragment = Some(size);
+        pair.now += Duration::from_millis(50);
+        pair.client.handle_timeout(pair.now);
+        pair.run(Duration::from_secs(3), |_, _| false);
+        let what = format!("{padding} bytes more, fragments of {size}");
+        assert_connected(&pair, SrtpProfile::AeadAes128Gcm, &what);
+    }
+}
+
+#[test]
+fn a_fragment_of_a_hello_may_be_lost() {
+    for lost in 0..10 {
+        let mut pair = pair();
+        pair.client.transmits.clear();
+        pair.client.hello_padding = 1300;
+        pair.client.hello_fragment = Some(700);
+        pair.now += Duration::from_millis(50);
+        pair.client.handle_timeout(pair.now);
+        // Each is sent twice: take both.
+        pair.run(Duration::from_secs(3), |by, i| {
+            by == BY_CLIENT && i / 2 == lost
+        });
+        assert_connected(
+            &pair,
+            SrtpProfile::AeadAes128Gcm,
+            &format!("fragment {lost} lost"),
+        );
+    }
+}
+
+/// Datagrams full of fragments of one message: `data` bytes of each is sent, and `length` said.
+fn flood(
+    count: usize,
+    sequence: u16,
+    length: usize,
+    data: &[u8],
+) -> impl Iterator<Item = BytesMut> {
+    (0..count).step_by(45).map(move |first| {
+        let mut datagram = BytesMut::new();
+        for i in first..(first + 45).min(count) {
+            let number = (i as u64 + 1000).to_be_bytes();
+            let number = number[2..].try_into().unwrap();
+            let offset = i % length.max(1);
+            datagram.extend_from_slice(&fragment(number, 1, length, sequence, offset, data));
+        }
+        datagram
+    })
+}
+
+/// Runs on a small stack: a worker's is several times as large.
+fn on_a_small_stack(test: fn()) {
+    let thread = std::thread::Builder::new().stack_size(512 << 10);
+    thread.spawn(test).unwrap().join().unwrap();
+}
+
+#[test]
+fn a_flood_of_fragments_ends_the_handshake_within_its_budget() {
+    on_a_small_stack(|| {
+        // (message, length said, data): one-byte fragments that fit, ones of a message too long,
+        // empty ones, and empty ones of an empty message. First the hello's own, then behind it.
+        for sequence in [0, 1] {
+            for (length, data) in [(8000, &[7][..]), (30_000, &[7]), (8000, &[]), (0, &[])] {
+                let mut pair = pair();
+                if sequence == 1 {
+                    pair.exchange(|_, i| i > 0);
+                    assert!(matches!(pair.server.phase, Phase::Handshake(_)));
+                } else {
+                    pair.client.transmits.clear();
+                }
+                let mut taken = 0;
+                for datagram in flood(30_000, sequence, length, data) {
+                    pair.server.handle(pair.now, &datagram);
+                    taken += usize::from(!matches!(pair.server.phase, Phase::Ended));
+                }
+                pair.exchange(|_, _| false);
+                assert!(taken <= 128, "{taken} datagrams of {length}/{}", data.len());
+                assert_eq!(pair.events.len(), 1);
+                let error = pair.failed().unwrap();
+                assert_eq!(error.status(), Status::Dtls);
+                assert!(error.message().contains("more datagrams"), "{error}");
+            }
+        }
+    });
+}
+
+/// The deepest that a peer can get within the budget: fragments that continue one another.
+#[test]
+fn a_message_in_as_many_fragments_as_allowed_does_no_harm() {
+    on_a_small_stack(|| {
+        let mut pair = pair();
+        pair.exchange(|_, i| i > 0);
+        let fragments = 500;
+        let datagrams: Vec<_> = flood(fragments, 1, fragments, &[0]).collect();
+        // The first fragment last, so that all others wait.
+        for datagram in datagrams.iter().rev() {
+            pair.server.handle(pair.now, datagram);
+        }
+        assert!(matches!(pair.server.phase, Phase::Handshake(_)));
+    });
+}
+
+#[test]
+fn junk_from_the_start_fails_within_the_budget() {
+    for junk in [vec![22; 1200], vec![0xFF; 40], vec![22, 0xFE, 0xFD], vec![]] {
+        let mut pair = pair();
+        pair.client.transmits.clear();
+        for _ in 0..129 {
+            pair.server.handle(pair.now, &junk);
+        }
+        pair.exchange(|_, _| false);
+        assert_eq!(pair.failed().unwrap().status(), Status::Dtls);
+        assert_eq!(pair.sent[BY_SERVER], 0, "nothing is reflected");
+    }
+}
+
+#[test]
+fn a_connected_session_survives_floods() {
+    on_a_small_stack(|| {
+        let mut pair = connected_pair();
+        let before = pair.sent[BY_SERVER];
+        for (length, data) in [(8000, &[][..]), (0, &[]), (8000, &[7])] {
+            for datagram in flood(40_000, 6, length, data) {
+                pair.now += Duration::from_millis(1);
+                pair.server.handle(pair.now, &datagram);
+            }
+        }
+        // Forged alerts, in plain text and encrypted; application data; ChangeCipherSpec.
+        for (kind, epoch, body) in [
+            (21, 0, &[2, 40][..]),
+            (21, 0, &[1, 0]),
+            (21, 1, &[9; 26]),
+            (23, 0, &[1; 30]),
+            (23, 1, &[1; 30]),
+            (20, 0, &[1]),
+            (99, 0, &[1]),
+        ] {
+            let mut record = vec![kind, 0xFE, 0xFD, 0, epoch, 0, 0, 0, 0, 77, 77, 0];
+            record.push(body.len() as u8);
+            record.extend_from_slice(body);
+            for _ in 0..4 {
+                pair.server.handle(pair.now, &record);
+            }
+        }
+        pair.exchange(|_, _| false);
+        assert!(pair.events.is_empty(), "{:?}", pair.failed());
+        assert!(pair.sent[BY_SERVER] - before <= MAX_RESENDS as usize);
+        assert_eq!(pair.server.next_deadline(), None);
+        pair.client.close(pair.now);
+        pair.exchange(|_, _| false);
+        assert!(matches!(pair.events[..], [DtlsEvent::Closed]));
+    });
+}
+
+#[test]
+fn the_last_flight_is_repeated_seldom_and_not_for_ever() {
+    let mut pair = connected_pair();
+    let mut record = vec![
+        CHANGE_CIPHER_SPEC,
+        0xFE,
+        0xFD,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        9,
+        0,
+        1,
+        1,
+    ];
+    let mut times = Vec::new();
+    let start = pair.now;
+    for millisecond in 0..2000 {
+        record[10] = record[10].wrapping_add(1);
+        let now = start + Duration::from_millis(millisecond);
+        pair.server.handle(now, &record);
+        if pair.server.poll_transmit().is_some() {
+            times.push(millisecond);
+            assert!(
+                pair.server.poll_transmit().is_none(),
+                "one datagram is the flight"
+            );
+        }
+    }
+    let expected: Vec<u64> = (1..=10).map(|i| i * 25).collect();
+    assert_eq!(times, expected);
+}
+
+#[test]
+fn an_alert_of_the_peer_ends_the_handshake() {
+    let alert = [21, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0, 9, 0, 2, 2, 42];
+    let warning = [21, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0, 8, 0, 2, 1, 90];
+    let mut pair = pair();
+    pair.server.handle(pair.now, &warning);
+    pair.exchange(|_, i| i > 0);
+    pair.server.handle(pair.now, &warning);
+    assert!(pair.server.poll_event().is_none());
+    pair.server.handle(pair.now, &alert);
+    pair.exchange(|_, _| false);
+    assert_eq!(pair.events.len(), 1);
+    let error = pair.failed().unwrap();
+    assert!(error.message().contains("alert 42"), "{error}");
+}
+
+/// Mutated and cut datagrams, in place of the true ones and beside them, never panic and never
+/// lead to keys that the peer does not have.
+#[test]
+fn mutated_datagrams_do_no_harm() {
+    let mut random = 0x2545_F491_4F6C_DD1D_u64;
+    let mut connected = 0;
+    for _ in 0..1500 {
+        let mut pair = pair();
+        for _ in 0..8 {
+            while let Some(datagram) = pair.client.transmits.pop_front() {
+                let mut mutated = datagram.to_vec();
+                for _ in 0..=xorshift(&mut random) % 3 {
+                    mutate(&mut mutated, &mut random);
+                }
+                match xorshift(&mut random) % 4 {
+                    0 => pair.server.handle(pair.now, &mutated),
+                    1 => {
+                        pair.server.handle(pair.now, &mutated);
+                        pair.server.handle(pair.now, &datagram);
+                    }
+                    _ => pair.server.handle(pair.now, &datagram),
+                }
+            }
+            pair.exchange(|_, _| false);
+            pair.now += Duration::from_millis(50);
+            pair.client.handle_timeout(pair.now);
+            pair.server.handle_timeout(pair.now);
+        }
+        assert!(pair.events.len() <= 2);
+        if let Some(keys) = pair.connected()
+            && pair.client.connected
+        {
+            let theirs = pair.client.keys(keys.profile);
+            assert!(keys.local.key == theirs.remote.key);
+            connected += 1;
+        }
+    }
+    assert!(
+        connected > 300,
+        "only {connected} connected: the mutations hide the rest"
+    );
+}
+
+fn mutate(bytes: &mut Vec<u8>, random: &mut u64) {
+    if bytes.is_empty() {
+        return;
+    }
+    // Headers are in front: favour them.
+    let range = if xorshift(random) % 2 == 0 {
+        bytes.len()
+    } else {
+        bytes.len().min(40)
+    };
+    let at = (xorshift(random) % range as u64) as usize;
+    match xorshift(random) % 5 {
+        0 => bytes.truncate(at),
+        1 => bytes.insert(at, xorshift(random) as u8),
+        2 => bytes[at] = [0, 1, 2, 0x7F, 0x80, 0xFF][(xorshift(random) % 6) as usize],
+        3 => bytes[at] ^= 1 << (xorshift(random) % 8),
+        _ => bytes.extend_from_within(at..),
+    }
 }
