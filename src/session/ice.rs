@@ -706,9 +706,3 @@ mod tests {
         }
     }
 }
-
-/// The local ufrag that a STUN check is addressed to.
-pub fn local_ufrag(datagram: &[u8]) -> Option<&str> {
-    let _ = datagram;
-    todo!()
-}
