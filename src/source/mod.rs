@@ -1,5 +1,6 @@
 //! Where media comes from.
 
+mod failure;
 mod retry;
 mod rtsp;
 mod url;
