@@ -83,7 +83,7 @@ fn classify(url: &CameraUrl, status_code: Option<u16>, text: &str) -> Error {
                 (
                     Status::Camera,
                     format!(
-                        "camera {camera} does not speak RTSP as we do: {}",
+                        "camera {camera} sent what makes no sense in RTSP: {}",
                         detail(text)
                     ),
                 )

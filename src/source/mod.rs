@@ -3,6 +3,8 @@
 mod failure;
 mod retry;
 mod rtsp;
+#[cfg(test)]
+mod tests;
 mod url;
 
 pub use rtsp::run;

@@ -3,7 +3,9 @@
 use std::future::Future;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
@@ -13,6 +15,7 @@ use retina::client::{
     TeardownPolicy, UdpTransportOptions, UnassignedChannelDataPolicy, UnknownRtcpSsrcPolicy,
 };
 use retina::codec::{CodecItem, FrameFormat, ParametersRef, VideoFrame, VideoParametersCodec};
+use tokio::runtime::Handle;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::retry::Backoff;
@@ -33,14 +36,14 @@ const MAX_PENDING_TEARDOWNS: usize = 4;
 
 /// How patient we are.
 #[derive(Clone, Copy, Debug)]
-struct Patience {
+pub(super) struct Patience {
     /// For all from TCP to the answer to PLAY. Slow cameras need 3 to 5 s when they wake up.
-    connect: Duration,
+    pub(super) connect: Duration,
     /// Without a picture while connected. Shorter than the 10 s in which a stall must be noticed,
     /// longer than the gap between pictures of a camera at 1 per second that misses a few.
-    stall: Duration,
+    pub(super) stall: Duration,
     /// For SPS and PPS, while pictures come: two long GOPs.
-    parameter_sets: Duration,
+    pub(super) parameter_sets: Duration,
 }
 
 const PATIENCE: Patience = Patience {
@@ -52,13 +55,43 @@ const PATIENCE: Patience = Patience {
 /// Connects, delivers media to `sink`, and connects again whenever that ends. Runs until dropped,
 /// on a tokio current-thread runtime inside a `LocalSet`.
 ///
-/// Drop it inside the runtime: the session says goodbye (TEARDOWN) from a task of its own.
+/// Where the runtime runs on after the drop, the session says goodbye (TEARDOWN) in a task.
 pub async fn run(url: CameraUrl, options: PullOptions, sink: impl Sink) {
-    Camera::new(url, &options, PATIENCE).run(sink).await
+    let camera = Camera::new(url, &options, PATIENCE);
+    DropInRuntime {
+        runtime: Handle::current(),
+        future: Some(Box::pin(camera.run(sink))),
+    }
+    .await
+}
+
+/// A future that is dropped in its runtime, wherever its owner drops it: a session of `retina`
+/// spawns a task when it is dropped, and panics where it cannot.
+struct DropInRuntime<F> {
+    runtime: Handle,
+    future: Option<Pin<Box<F>>>,
+}
+
+impl<F: Future<Output = ()>> Future for DropInRuntime<F> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.future {
+            Some(future) => future.as_mut().poll(cx),
+            None => Poll::Ready(()),
+        }
+    }
+}
+
+impl<F> Drop for DropInRuntime<F> {
+    fn drop(&mut self) {
+        let _inside = self.runtime.enter();
+        self.future = None;
+    }
 }
 
 /// What stays the same from one attempt to the next.
-struct Camera {
+pub(super) struct Camera {
     url: CameraUrl,
     transport: Transport,
     audio: bool,
@@ -74,7 +107,7 @@ struct Playing {
 }
 
 impl Camera {
-    fn new(url: CameraUrl, options: &PullOptions, patience: Patience) -> Self {
+    pub(super) fn new(url: CameraUrl, options: &PullOptions, patience: Patience) -> Self {
         Camera {
             url,
             transport: options.transport,
@@ -84,7 +117,7 @@ impl Camera {
         }
     }
 
-    async fn run(&self, mut sink: impl Sink) {
+    pub(super) async fn run(self, mut sink: impl Sink) {
         let mut backoff = Backoff::new();
         loop {
             sink.connecting();
