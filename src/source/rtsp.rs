@@ -37,7 +37,8 @@ const MAX_PENDING_TEARDOWNS: usize = 4;
 /// How patient we are.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
-    /// For all from TCP to the answer to PLAY. Slow cameras need 3 to 5 s when they wake up.
+    /// For all from TCP to the answer to PLAY: long enough for a camera that wakes up, short
+    /// enough to tell of a wrong address soon.
     pub(super) connect: Duration,
     /// Without a picture while connected. Shorter than the 10 s in which a stall must be noticed,
     /// longer than the gap between pictures of a camera at 1 per second that misses a few.
