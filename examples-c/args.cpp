@@ -1,6 +1,5 @@
 #include "args.hpp"
 
-#include <algorithm>
 #include <charconv>
 #include <cstdint>
 #include <sstream>
@@ -33,38 +32,26 @@ void parse_listen(const std::string &text, Args &args) {
     args.port = parse_number<std::uint16_t>(text.substr(colon + 1), "the port of --listen");
 }
 
-struct Knob {
-    std::int32_t key;
-    rtsp_webrtc_gateway_tuning_info info;
-};
-
-std::vector<Knob> knobs() {
-    std::vector<Knob> all;
-    for (;;) {
-        Knob knob{};
-        check(RTSP_WEBRTC_GATEWAY_INIT(&knob.info));
-        if (rtsp_webrtc_gateway_describe_tuning(all.size(), &knob.key, &knob.info) < 0) {
-            return all; // past the last one
-        }
-        all.push_back(knob);
-    }
-}
-
 rtsp_webrtc_gateway_tuning parse_set(const std::string &text) {
     const auto equals = text.find('=');
     if (equals == std::string::npos) {
         throw UsageError("--set wants KEY=VALUE, not \"" + text + "\"");
     }
     const std::string name = text.substr(0, equals);
-    for (const Knob &knob : knobs()) {
-        if (name == knob.info.name) {
-            rtsp_webrtc_gateway_tuning tuning{};
-            tuning.key = knob.key;
-            tuning.value = parse_number<std::int64_t>(text.substr(equals + 1), name);
-            return tuning;
-        }
+    rtsp_webrtc_gateway_tuning tuning{};
+    if (rtsp_webrtc_gateway_find_tuning(name.c_str(), &tuning.key) < 0) {
+        throw UsageError("there is no knob \"" + name + "\"; --help-tuning lists them");
     }
-    throw UsageError("there is no knob \"" + name + "\"; --help-tuning lists them");
+    tuning.value = parse_number<std::int64_t>(text.substr(equals + 1), name);
+    return tuning;
+}
+
+const char *applies_text(std::int32_t applies) {
+    switch (applies) {
+    case RTSP_WEBRTC_GATEWAY_APPLIES_CREATE: return "fixed at start";
+    case RTSP_WEBRTC_GATEWAY_APPLIES_NEW_SESSIONS: return "applies to new sessions";
+    default: return "applies at once";
+    }
 }
 
 // The message must not repeat the text: it may hold a password.
@@ -135,8 +122,8 @@ usage: whep_server [--listen ADDR:PORT] [--set KEY=VALUE]... [--public-address I
                          Port 0 takes a free port. The program prints the URL.
   --set KEY=VALUE        Sets a knob of the library; VALUE is a whole number.
   --help-tuning          Lists the knobs.
-  --public-address IP    An address to announce to viewers in place of this machine's own,
-                         where NAT maps it one to one.
+  --public-address IP    An address to announce to viewers besides this machine's own: the public
+                         one, where NAT maps it one to one.
   --help                 This text.
 
 It serves
@@ -153,10 +140,13 @@ Exit code: 0 ended by a signal, 1 failed, 2 wrong usage.
 
 std::string tuning_help_text() {
     std::ostringstream out;
-    out << "Knobs for --set KEY=VALUE:\n";
-    for (const Knob &knob : knobs()) {
-        out << "\n  " << knob.info.name << "=" << knob.info.default_value << "  ("
-            << knob.info.min_value << " to " << knob.info.max_value << ")\n";
+    out << "Knobs for --set KEY=VALUE, with their defaults:\n";
+    rtsp_webrtc_gateway_tuning_info info;
+    check(RTSP_WEBRTC_GATEWAY_INIT(&info));
+    for (std::size_t i = 0; rtsp_webrtc_gateway_describe_tuning(i, &info) >= 0; ++i) {
+        out << "\n  " << info.name << '=' << info.default_value << "\n    " << info.min_value
+            << " to " << info.max_value << ", " << applies_text(info.applies) << ". " << info.help
+            << '\n';
     }
     return out.str();
 }

@@ -5,187 +5,26 @@
 #include <csignal>
 #include <cstdio>
 #include <iostream>
-#include <map>
-#include <mutex>
-#include <sstream>
 #include <string>
 #include <string_view>
 #include <thread>
-#include <utility>
 
 #include <httplib.h>
 
 #include "args.hpp"
+#include "cameras.hpp"
 #include "gateway.hpp"
 #include "web_files.hpp" // made from web/ by CMake
 
 namespace {
 
-using StreamId = rtsp_webrtc_gateway_stream_id;
-using SessionId = rtsp_webrtc_gateway_session_id;
-
 // Offers of today's browsers have 2 to 10 kB.
 constexpr std::size_t kMaxBody = 128 * 1024;
-
-const char *stream_state_name(std::int32_t state) {
-    switch (state) {
-    case RTSP_WEBRTC_GATEWAY_STREAM_CONNECTING: return "connecting";
-    case RTSP_WEBRTC_GATEWAY_STREAM_READY: return "ready";
-    case RTSP_WEBRTC_GATEWAY_STREAM_RETRYING: return "retrying";
-    case RTSP_WEBRTC_GATEWAY_STREAM_FAILED: return "failed";
-    case RTSP_WEBRTC_GATEWAY_STREAM_REMOVED: return "removed";
-    default: return "unknown";
-    }
-}
-
-// Numbers of the IANA registry "DTLS-SRTP Protection Profiles".
-const char *srtp_profile_name(std::int32_t profile) {
-    switch (profile) {
-    case 0x0001: return "AES-128-CM-SHA1-80";
-    case 0x0007: return "AES-128-GCM";
-    default: return "unknown";
-    }
-}
-
-// One line on stderr, in one piece. Never throws: callbacks of the library call it.
-void say(const std::string &line) noexcept {
-    std::fprintf(stderr, "%s\n", line.c_str());
-}
 
 extern "C" void on_log(void *, const rtsp_webrtc_gateway_log_record *record) noexcept {
     const char *level = record->level == RTSP_WEBRTC_GATEWAY_LOG_ERROR ? "error" : "warning";
     std::fprintf(stderr, "%s: %s\n", level, record->message);
 }
-
-// The gateway with its cameras. The library's callbacks arrive here, one at a time, on a thread
-// of the library.
-class Cameras {
-public:
-    explicit Cameras(const Args &args) {
-        rtsp_webrtc_gateway_callbacks callbacks;
-        check(RTSP_WEBRTC_GATEWAY_INIT(&callbacks));
-        callbacks.user_data = this;
-        callbacks.on_stream_state = on_stream_state;
-        callbacks.on_session_state = on_session_state;
-
-        std::vector<const char *> public_addresses;
-        for (const std::string &address : args.public_addresses) {
-            public_addresses.push_back(address.c_str());
-        }
-
-        rtsp_webrtc_gateway_config config;
-        check(rtsp_webrtc_gateway_config_init(&config, sizeof config,
-                                              RTSP_WEBRTC_GATEWAY_ABI_VERSION));
-        config.callbacks = &callbacks;
-        config.tuning = args.tuning.data();
-        config.tuning_len = args.tuning.size();
-        config.public_addresses = public_addresses.data();
-        config.public_addresses_len = public_addresses.size();
-
-        rtsp_webrtc_gateway *gateway = nullptr;
-        check(rtsp_webrtc_gateway_create(&config, &gateway));
-        gateway_.reset(gateway);
-
-        for (const Camera &camera : args.cameras) {
-            add(camera);
-        }
-    }
-
-    // The last callbacks run in here, while the gateway may still be asked.
-    ~Cameras() { rtsp_webrtc_gateway_shutdown(gateway(), 5000); }
-
-    Cameras(const Cameras &) = delete;
-    Cameras &operator=(const Cameras &) = delete;
-
-    rtsp_webrtc_gateway *gateway() const noexcept { return gateway_.get(); }
-
-    bool contains(const std::string &name) const {
-        const std::lock_guard lock(mutex_);
-        return ids_.count(name) != 0;
-    }
-
-    // [{"name":"door","state":"ready",...},...]; names and states need no escaping in JSON.
-    std::string json() const {
-        std::ostringstream out;
-        const char *separator = "";
-        const std::lock_guard lock(mutex_);
-        out << '[';
-        for (const auto &[name, id] : ids_) {
-            rtsp_webrtc_gateway_stream_info info;
-            check(RTSP_WEBRTC_GATEWAY_INIT(&info));
-            check(rtsp_webrtc_gateway_get_stream_info(gateway(), id, &info));
-            out << std::exchange(separator, ",") << "{\"name\":\"" << name << "\",\"state\":\""
-                << stream_state_name(info.state) << "\",\"reason\":\""
-                << (info.status < 0 ? rtsp_webrtc_gateway_strerror(info.status) : "")
-                << "\",\"width\":" << info.width << ",\"height\":" << info.height
-                << ",\"viewers\":" << info.sessions << '}';
-        }
-        out << ']';
-        return out.str();
-    }
-
-private:
-    void add(const Camera &camera) {
-        rtsp_webrtc_gateway_pull_options options;
-        check(RTSP_WEBRTC_GATEWAY_INIT(&options));
-        options.url = camera.url.c_str();
-        // Held over the call, so that a callback about the new id finds its name.
-        const std::lock_guard lock(mutex_);
-        StreamId id = 0;
-        const int status =
-            rtsp_webrtc_gateway_add_stream(gateway(), camera.name.c_str(), &options, &id);
-        if (status < 0) {
-            throw GatewayError(status, "camera " + camera.name + ": " + last_error());
-        }
-        ids_.emplace(camera.name, id);
-    }
-
-    std::string name_of(StreamId id) const {
-        const std::lock_guard lock(mutex_);
-        for (const auto &[name, known] : ids_) {
-            if (known == id) {
-                return name;
-            }
-        }
-        return "?";
-    }
-
-    // An exception must not leave a callback: noexcept says so, and the compiler sees to it.
-
-    static void on_stream_state(void *self, StreamId stream, std::int32_t state,
-                                int status) noexcept {
-        const auto &cameras = *static_cast<Cameras *>(self);
-        std::string line = "camera " + cameras.name_of(stream) + ": " + stream_state_name(state);
-        if (status < 0) {
-            line += std::string(", ") + rtsp_webrtc_gateway_strerror(status);
-        }
-        say(line);
-    }
-
-    static void on_session_state(void *self, SessionId session, StreamId stream,
-                                 std::int32_t state, int status) noexcept {
-        const auto &cameras = *static_cast<Cameras *>(self);
-        const std::string viewer =
-            "viewer " + std::to_string(session) + " of " + cameras.name_of(stream);
-        if (state == RTSP_WEBRTC_GATEWAY_SESSION_CONNECTED) {
-            rtsp_webrtc_gateway_session_info info;
-            if (RTSP_WEBRTC_GATEWAY_INIT(&info) == RTSP_WEBRTC_GATEWAY_OK &&
-                rtsp_webrtc_gateway_get_session_info(cameras.gateway(), session, &info) ==
-                    RTSP_WEBRTC_GATEWAY_OK) {
-                say(viewer + ": connected from " + info.remote_address + ", SRTP " +
-                    srtp_profile_name(info.srtp_profile));
-            }
-        } else if (state == RTSP_WEBRTC_GATEWAY_SESSION_FAILED) {
-            say(viewer + ": failed, " + rtsp_webrtc_gateway_strerror(status));
-        } else if (state == RTSP_WEBRTC_GATEWAY_SESSION_CLOSED) {
-            say(viewer + ": closed");
-        }
-    }
-
-    mutable std::mutex mutex_;
-    std::map<std::string, StreamId> ids_; // guarded by mutex_
-    GatewayPtr gateway_;
-};
 
 void answer_text(httplib::Response &http, int status, const std::string &text) {
     http.status = status;
@@ -215,7 +54,6 @@ void post_offer(Cameras &cameras, const httplib::Request &request, httplib::Resp
     offer.sdp = request.body.data();
     offer.sdp_size = request.body.size();
     offer.location_prefix = location_prefix.c_str();
-    offer.peer = request.remote_addr.c_str();
 
     rtsp_webrtc_gateway_response *raw = nullptr;
     const int status = rtsp_webrtc_gateway_handle_whep_offer(cameras.gateway(), &offer, &raw);
@@ -328,7 +166,8 @@ void configure(httplib::Server &server) {
     });
     // An idle connection would hold one of the server's threads.
     server.set_keep_alive_max_count(1);
-    server.new_task_queue = [] { return new httplib::ThreadPool(16); };
+    // An offer for a camera that is still connecting holds a thread for up to 5 s.
+    server.new_task_queue = [] { return new httplib::ThreadPool(32); };
     server.set_default_headers({
         {"Access-Control-Allow-Origin", "*"},
         {"Access-Control-Expose-Headers", "ETag, Link, Location, Retry-After"},

@@ -87,14 +87,10 @@ function whyStill(camera) {
   if (!camera) {
     return "The server cannot be reached.";
   }
-  switch (camera.state) {
-    case "connecting":
-      return "Connecting to the camera";
-    case "ready":
-      return "Waiting for a picture";
-    default:
-      return `No picture: ${camera.reason || "the camera is away"}. Trying again.`;
+  if (camera.state === "live") {
+    return "Waiting for a picture";
   }
+  return camera.reason ? `No picture: ${camera.reason}` : "Connecting to the camera";
 }
 
 async function fetchCameras() {

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { mkdir } from "node:fs/promises";
 import { after, before, test } from "node:test";
 
-import { launchBrowser, openPage, root, startCameras, startServer, waitUntilReady } from "./helpers.mjs";
+import { launchBrowser, openPage, root, startCameras, startServer, waitUntilLive } from "./helpers.mjs";
 
 const SCREENSHOTS = `${root}/target/screenshots`;
 
@@ -16,7 +16,7 @@ before(async () => {
   [cameras, browser] = await Promise.all([startCameras(4), launchBrowser()]);
   const [door, yard, hall, gate] = cameras.urls;
   server = await startServer({ door, yard, hall, gate });
-  await waitUntilReady(server);
+  await waitUntilLive(server);
   await mkdir(SCREENSHOTS, { recursive: true });
 });
 

@@ -64,9 +64,9 @@ export class Child {
   }
 }
 
-// Simulated cameras; urls[0] is cam1, and so on.
+// Simulated cameras; urls[0] is cam1, and so on. cam1 plays the clip main720p.
 export async function startCameras(count, ...options) {
-  const args = ["--cameras", String(count), ...options];
+  const args = ["--cameras", String(count), "--stdin-exit", ...options];
   const child = await Child.start(CAMSIM, args, /^READY (.+)$/);
   return {
     urls: child.ready[1].trim().split(/\s+/),
@@ -117,9 +117,9 @@ export async function waitUntil(what, timeoutMs, condition) {
   }
 }
 
-export async function waitUntilReady(server, timeoutMs = 10_000) {
-  await waitUntil("all cameras ready", timeoutMs, async () =>
-    (await server.streams()).every(({ state }) => state === "ready"),
+export async function waitUntilLive(server, timeoutMs = 10_000) {
+  await waitUntil("all cameras live", timeoutMs, async () =>
+    (await server.streams()).every(({ state }) => state === "live"),
   );
 }
 

@@ -11,7 +11,7 @@ import {
   startCameras,
   startServer,
   stats,
-  waitUntilReady,
+  waitUntilLive,
   watchPictures,
 } from "./helpers.mjs";
 
@@ -26,7 +26,7 @@ let browser;
 before(async () => {
   [cameras, browser] = await Promise.all([startCameras(1), launchBrowser()]);
   server = await startServer({ cam1: cameras.urls[0] });
-  await waitUntilReady(server);
+  await waitUntilLive(server);
 });
 
 after(async () => {
