@@ -7,6 +7,7 @@ mod clock;
 mod codec;
 pub mod h264;
 mod packetizer;
+mod rate;
 mod ring;
 mod track;
 
@@ -14,5 +15,6 @@ pub use access_unit::AccessUnit;
 pub use clock::MediaClock;
 pub use codec::{Codec, MediaKind, TrackInfo};
 pub use packetizer::MAX_PAYLOAD;
+pub use rate::{RateMeter, StreamRate};
 pub use ring::{Packet, Ring, RingLimits};
 pub use track::{Accepted, Track};

@@ -52,6 +52,12 @@ impl Track {
         todo!()
     }
 
+    /// The source changed its parameter sets without a new connection.
+    pub fn reconfigured(&mut self, info: TrackInfo) {
+        let _ = info;
+        todo!()
+    }
+
     /// Packetises an access unit into the ring, with the parameter sets in front of a keyframe.
     pub fn push(&mut self, unit: &AccessUnit<'_>) -> Accepted {
         let _ = unit;

@@ -2,6 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
+/// Canonical name of our streams (RFC 3550 section 6.5.1).
+pub const CNAME: &str = "gateway";
+
 /// What a viewer reports on a stream of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Feedback {

@@ -82,7 +82,7 @@ impl RtpSealer {
         header: &[u8],
         prefix: &[u8],
         payload: &[u8],
-        out: &mut Vec<u8>,
+        out: &mut [u8],
     ) -> Result<()> {
         let _ = (index, header, prefix, payload, out);
         todo!()
