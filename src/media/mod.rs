@@ -8,6 +8,8 @@ mod codec;
 pub mod h264;
 mod packetizer;
 mod ring;
+#[cfg(test)]
+mod testing;
 mod track;
 
 pub use access_unit::AccessUnit;
