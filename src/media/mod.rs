@@ -3,6 +3,7 @@
 //! Nothing here knows of viewers, sockets or clocks: time comes in as an argument.
 
 mod access_unit;
+mod chunks;
 mod clock;
 mod codec;
 pub mod h264;
