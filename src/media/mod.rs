@@ -3,12 +3,15 @@
 //! Nothing here knows of viewers, sockets or clocks: time comes in as an argument.
 
 mod access_unit;
+mod chunks;
 mod clock;
 mod codec;
 pub mod h264;
 mod packetizer;
 mod rate;
 mod ring;
+#[cfg(test)]
+mod testing;
 mod track;
 
 pub use access_unit::AccessUnit;
