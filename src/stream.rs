@@ -114,7 +114,7 @@ impl Stream {
     pub fn video_changed(&mut self, video: TrackInfo) {
         self.remember_size(&video);
         if let Some(track) = &mut self.video {
-            track.reconfigured(video);
+            track.changed(video);
         }
     }
 

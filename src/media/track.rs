@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::packetizer::{H264Unit, MAX_PAYLOAD};
-use super::{AccessUnit, Codec, MediaClock, Ring, RingLimits, TrackInfo};
+use super::{AccessUnit, Codec, MediaClock, MediaKind, Ring, RingLimits, TrackInfo};
 
 /// What became of an access unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +20,9 @@ pub struct Track {
     info: TrackInfo,
     ring: Ring,
     clock: MediaClock,
+    /// After a reconnection: what comes before the first keyframe cannot be decoded on top of
+    /// what viewers have, and would show them a damaged picture.
+    awaits_keyframe: bool,
 }
 
 impl Track {
@@ -29,6 +32,7 @@ impl Track {
             ring: Ring::new(limits),
             clock: MediaClock::new(info.codec.clock_rate(), first_timestamp),
             info,
+            awaits_keyframe: false,
         }
     }
 
@@ -53,10 +57,12 @@ impl Track {
     }
 
     /// The source connected again, perhaps with other parameter sets; the codec is the same.
-    /// What viewers see goes on without a step back: numbers, timestamps and packets kept.
+    /// What viewers see goes on without a step back: numbers, timestamps and packets kept. Video
+    /// goes on with the next keyframe.
     pub fn reconnected(&mut self, info: TrackInfo) {
         self.changed(info);
         self.clock.discontinuity();
+        self.awaits_keyframe = self.info.codec.kind() == MediaKind::Video;
     }
 
     /// The source has other parameter sets from the next access unit on, within a connection.
@@ -64,12 +70,6 @@ impl Track {
         if info.parameter_sets.is_some() {
             self.info.parameter_sets = info.parameter_sets;
         }
-    }
-
-    /// The source changed its parameter sets without a new connection.
-    pub fn reconfigured(&mut self, info: TrackInfo) {
-        let _ = info;
-        todo!()
     }
 
     /// Packetises an access unit into the ring, with the parameter sets in front of a keyframe.
@@ -94,7 +94,8 @@ impl Track {
             remember(&mut sets.sps, h264.sps);
             remember(&mut sets.pps, h264.pps);
         }
-        if !h264.has_picture {
+        self.awaits_keyframe &= !h264.keyframe;
+        if !h264.has_picture || self.awaits_keyframe {
             return false;
         }
         let timestamp = self.clock.map(unit.timestamp, unit.arrival);
@@ -309,6 +310,20 @@ mod tests {
         let frames = viewer.frames(&track);
         assert_eq!(frames[0].timestamp().timestamp(), 1000 + 4 * 90_000 + 3600);
         assert_eq!(viewer.sets(), sets());
+    }
+
+    #[test]
+    fn after_a_reconnect_video_goes_on_with_a_keyframe() {
+        let mut random = Random::new(3);
+        let idr = unit(&[nal(0x65, 3000, &mut random)]);
+        let slice = unit(&[nal(0x41, 300, &mut random)]);
+        let start = Instant::now();
+        let mut track = Track::new(info(Codec::H264), LIMITS, 0);
+        push(&mut track, &idr, 0, start);
+        track.reconnected(info(Codec::H264));
+        assert_eq!(push(&mut track, &slice, 10, start).packets, 0);
+        assert!(push(&mut track, &idr, 3610, start).keyframe);
+        assert_eq!(push(&mut track, &slice, 7210, start).packets, 1);
     }
 
     #[test]

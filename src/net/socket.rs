@@ -104,11 +104,6 @@ impl Socket {
             IpAddr::V6(local) => local.is_unspecified() || ip == local,
         }
     }
-
-    /// Sends that the system refused for good.
-    pub fn errors(&self) -> u64 {
-        self.errors.load(Ordering::Relaxed)
-    }
 }
 
 fn wanted(tuning: &Tuning, key: Key) -> usize {

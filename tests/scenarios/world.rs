@@ -73,7 +73,7 @@ pub struct World {
     buffer: Box<SendBuffer>,
 }
 
-struct Wire<'a> {
+pub struct Wire<'a> {
     now: Instant,
     network: &'a mut Network,
     full: bool,
