@@ -22,15 +22,15 @@ pub(super) struct CmSha1 {
 
 impl CmSha1 {
     pub(super) fn new(master: &MasterKey) -> Result<CmSha1> {
-        let key: Zeroizing<[u8; 16]> = derive(master, SALT_LEN, Label::RtpEncryption)?;
+        let key: Zeroizing<[u8; 16]> = derive(master, SALT_LEN, Label::Encryption)?;
         // A key of a whole block is used as it is (RFC 2104 section 2), so that zeros may follow.
         let mut auth = Zeroizing::new([0; 64]);
-        let derived: Zeroizing<[u8; 20]> = derive(master, SALT_LEN, Label::RtpAuthentication)?;
+        let derived: Zeroizing<[u8; 20]> = derive(master, SALT_LEN, Label::Authentication)?;
         auth[..20].copy_from_slice(&*derived);
         Ok(CmSha1 {
             cipher: Aes128Enc::new(&(*key).into()),
             mac: Hmac::new(&(*auth).into()),
-            salt: derive(master, SALT_LEN, Label::RtpSalt)?,
+            salt: derive(master, SALT_LEN, Label::Salt)?,
         })
     }
 

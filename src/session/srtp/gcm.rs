@@ -18,8 +18,8 @@ pub(super) struct Gcm {
 impl Gcm {
     pub(super) fn new(master: &MasterKey) -> Result<Gcm> {
         Gcm::with_session_key(
-            &*derive(master, SALT_LEN, Label::RtpEncryption)?,
-            derive(master, SALT_LEN, Label::RtpSalt)?,
+            &*derive(master, SALT_LEN, Label::Encryption)?,
+            derive(master, SALT_LEN, Label::Salt)?,
         )
     }
 

@@ -8,12 +8,12 @@ use zeroize::Zeroizing;
 use super::MasterKey;
 use crate::error::{Error, Result, Status};
 
-/// What a derived key is for (RFC 3711 section 4.3.2).
+/// What a derived key of SRTP is for (RFC 3711 section 4.3.2). SRTCP's are `rtc::srtp`'s affair.
 #[derive(Clone, Copy)]
 pub(super) enum Label {
-    RtpEncryption = 0,
-    RtpAuthentication = 1,
-    RtpSalt = 2,
+    Encryption = 0,
+    Authentication = 1,
+    Salt = 2,
 }
 
 /// Derives `N` bytes. The key derivation rate is zero, as DTLS-SRTP has it.
@@ -66,9 +66,9 @@ mod tests {
                 .unwrap(),
             salt: bytes("0EC675AD498AFEEBB6960B3AABE6"),
         };
-        let key: Zeroizing<[u8; 16]> = derive(&master, 14, Label::RtpEncryption).unwrap();
-        let salt: Zeroizing<[u8; 14]> = derive(&master, 14, Label::RtpSalt).unwrap();
-        let auth: Zeroizing<[u8; 20]> = derive(&master, 14, Label::RtpAuthentication).unwrap();
+        let key: Zeroizing<[u8; 16]> = derive(&master, 14, Label::Encryption).unwrap();
+        let salt: Zeroizing<[u8; 14]> = derive(&master, 14, Label::Salt).unwrap();
+        let auth: Zeroizing<[u8; 20]> = derive(&master, 14, Label::Authentication).unwrap();
         assert_eq!(key[..], bytes("C61E7A93744F39EE10734AFE3FF7A087"));
         assert_eq!(salt[..], bytes("30CBBC08863D8C85D49DB34A9AE1"));
         assert_eq!(auth[..], bytes("CEBE321F6FF7716B6FD4AB49AF256A156D38BAA4"));
@@ -80,7 +80,7 @@ mod tests {
             key: [1; 16],
             salt: vec![2; 12],
         };
-        let error = derive::<16>(&master, 14, Label::RtpEncryption).unwrap_err();
+        let error = derive::<16>(&master, 14, Label::Encryption).unwrap_err();
         assert_eq!(error.status(), Status::InvalidArgument);
     }
 }

@@ -90,7 +90,7 @@ struct Packet<'a> {
 
 enum Cipher {
     Gcm(Gcm),
-    CmSha1(CmSha1),
+    CmSha1(Box<CmSha1>),
 }
 
 /// Seals RTP packets of one session, any SSRC.
@@ -106,7 +106,7 @@ impl RtpSealer {
     pub fn new(keys: &KeyingMaterial) -> Result<RtpSealer> {
         let cipher = match keys.profile {
             SrtpProfile::AeadAes128Gcm => Cipher::Gcm(Gcm::new(&keys.local)?),
-            SrtpProfile::Aes128CmSha1_80 => Cipher::CmSha1(CmSha1::new(&keys.local)?),
+            SrtpProfile::Aes128CmSha1_80 => Cipher::CmSha1(Box::new(CmSha1::new(&keys.local)?)),
         };
         Ok(RtpSealer {
             cipher,

@@ -78,10 +78,7 @@ fn every_byte_is_as_rtc_srtp_has_it() {
         let mut encrypt = reference(profile, &keys.local);
         let mut decrypt = reference(profile, &keys.local);
         // Over the first roll-over of the sequence number and the second.
-        let mut packets = 0;
-        for index in (65_000u64..140_000).step_by(97) {
-            let n = packets;
-            packets += 1;
+        for (n, index) in (65_000u64..140_000).step_by(97).enumerate() {
             let extension: &[u8] = if n % 3 == 0 { &[0x52, 0, 0, 0] } else { &[] };
             let body = &payload[..[0, 1, 15, 16, 17, 63, 64, 812, 1200][n % 9]];
             let (prefix, rest) = body.split_at([0, 2, 19][n % 3].min(body.len()));
