@@ -1,6 +1,6 @@
 //! The clips that the simulated cameras play, made by `clips/make.sh` and committed as raw Annex B H.264.
 //!
-//! | clip | size | profile | pictures per second | GOP | pictures | size |
+//! | clip | size | profile | pictures per second | GOP | pictures | file |
 //! |---|---|---|---|---|---|---|
 //! | `main720p` | 1280x720 | Main | 25 | 50 (2 s) | 200 (8 s) | 931 KiB |
 //! | `baseline360p` | 640x360 | Constrained Baseline | 25 | 25 (1 s) | 100 (4 s) | 162 KiB |
