@@ -1,6 +1,6 @@
 //! The clips that the simulated cameras play, made by `clips/make.sh` and committed as raw Annex B H.264.
 //!
-//! | clip | size | profile | pictures per second | GOP | pictures | size |
+//! | clip | size | profile | pictures per second | GOP | pictures | file |
 //! |---|---|---|---|---|---|---|
 //! | `main720p` | 1280x720 | Main | 25 | 50 (2 s) | 200 (8 s) | 931 KiB |
 //! | `baseline360p` | 640x360 | Constrained Baseline | 25 | 25 (1 s) | 100 (4 s) | 162 KiB |
@@ -16,6 +16,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::OnceLock;
 
 /// One of the committed clips.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -87,23 +88,10 @@ impl Clip {
     }
 
     /// The pictures of the clip in order; picture `n` shows the number `n`.
-    pub fn access_units(self) -> Vec<AccessUnit> {
-        let mut units: Vec<AccessUnit> = Vec::new();
-        let mut complete = true;
-        for nal in nals(self.annex_b()) {
-            let slice = matches!(nal_type(nal), 1..=5);
-            // A slice that begins at macroblock 0 (first_mb_in_slice, ue(v), is a single 1 bit) begins a picture.
-            let first_slice = slice && nal.get(1).is_some_and(|byte| byte & 0x80 != 0);
-            if complete && (first_slice || !slice) {
-                units.push(AccessUnit { nals: Vec::new() });
-                complete = false;
-            }
-            if let Some(unit) = units.last_mut() {
-                unit.nals.push(nal);
-            }
-            complete |= slice;
-        }
-        units
+    pub fn access_units(self) -> &'static [AccessUnit] {
+        static UNITS: [OnceLock<Vec<AccessUnit>>; Clip::ALL.len()] =
+            [const { OnceLock::new() }; Clip::ALL.len()];
+        UNITS[self as usize].get_or_init(|| access_units(self.annex_b()))
     }
 
     /// The sequence and picture parameter sets, in that order. They are the same throughout a clip.
@@ -155,6 +143,26 @@ pub(crate) fn nal_type(nal: &[u8]) -> u8 {
     nal.first().map_or(0, |byte| byte & 0x1f)
 }
 
+/// Groups the NAL units of an Annex B byte stream into pictures.
+fn access_units(stream: &'static [u8]) -> Vec<AccessUnit> {
+    let mut units: Vec<AccessUnit> = Vec::new();
+    let mut complete = true;
+    for nal in nals(stream) {
+        let slice = matches!(nal_type(nal), 1..=5);
+        // A slice that begins at macroblock 0 (first_mb_in_slice, ue(v), is a single 1 bit) begins a picture.
+        let first_slice = slice && nal.get(1).is_some_and(|byte| byte & 0x80 != 0);
+        if complete && (first_slice || !slice) {
+            units.push(AccessUnit { nals: Vec::new() });
+            complete = false;
+        }
+        if let Some(unit) = units.last_mut() {
+            unit.nals.push(nal);
+        }
+        complete |= slice;
+    }
+    units
+}
+
 /// Splits an Annex B byte stream at its start codes.
 fn nals(stream: &'static [u8]) -> impl Iterator<Item = &'static [u8]> {
     let mut starts = stream
@@ -188,7 +196,11 @@ mod tests {
         let slices = [1, 1, 1, 4];
         for (i, clip) in Clip::ALL.into_iter().enumerate() {
             let units = clip.access_units();
-            assert_eq!((units.len(), clip.parameter_sets()[0][1]), expected[i], "{clip}");
+            assert_eq!(
+                (units.len(), clip.parameter_sets()[0][1]),
+                expected[i],
+                "{clip}"
+            );
             for (n, unit) in units.iter().enumerate() {
                 let keyframe = n % clip.gop() == 0;
                 assert_eq!(unit.is_keyframe(), keyframe, "{clip}, picture {n}");

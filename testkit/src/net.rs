@@ -260,7 +260,13 @@ mod tests {
         let (arrived, counts) = run(1, Link::default(), 100);
         let expected: Vec<_> = (0..100).map(|n| (n * MS, n)).collect();
         assert_eq!(arrived, expected);
-        assert_eq!(counts, Counts { sent: 100, ..Counts::default() });
+        assert_eq!(
+            counts,
+            Counts {
+                sent: 100,
+                ..Counts::default()
+            }
+        );
     }
 
     #[test]
@@ -268,7 +274,10 @@ mod tests {
         let (a, b) = addresses();
         let now = Instant::now();
         let mut network = Network::new(1);
-        network.set_default_link(Link { delay: 30 * MS, ..Link::default() });
+        network.set_default_link(Link {
+            delay: 30 * MS,
+            ..Link::default()
+        });
         network.send(now, a, b, b"x");
         assert!(network.receive(now + 29 * MS).is_none());
         assert!(network.receive(now + 30 * MS).is_some());
@@ -292,7 +301,14 @@ mod tests {
 
     #[test]
     fn random_loss_is_near_its_probability() {
-        let (arrived, counts) = run(3, Link { loss: 0.05, ..Link::default() }, 10_000);
+        let (arrived, counts) = run(
+            3,
+            Link {
+                loss: 0.05,
+                ..Link::default()
+            },
+            10_000,
+        );
         assert!((400..600).contains(&counts.lost), "{counts:?}");
         assert_eq!(arrived.len() as u64, 10_000 - counts.lost);
     }
@@ -310,7 +326,11 @@ mod tests {
         let mut there = Vec::new();
         let mut back = Vec::new();
         while let Some(datagram) = network.receive(now) {
-            let list = if datagram.to == b { &mut there } else { &mut back };
+            let list = if datagram.to == b {
+                &mut there
+            } else {
+                &mut back
+            };
             list.push(number(&datagram));
         }
         assert_eq!(there, [0, 2]);
@@ -319,7 +339,15 @@ mod tests {
 
     #[test]
     fn jitter_delays_but_keeps_the_order() {
-        let (arrived, _) = run(5, Link { delay: 20 * MS, jitter: 50 * MS, ..Link::default() }, 200);
+        let (arrived, _) = run(
+            5,
+            Link {
+                delay: 20 * MS,
+                jitter: 50 * MS,
+                ..Link::default()
+            },
+            200,
+        );
         assert!(arrived.is_sorted());
         assert_eq!(arrived.len(), 200);
         let late = arrived.iter().map(|(at, n)| *at - *n * MS);
@@ -329,7 +357,11 @@ mod tests {
 
     #[test]
     fn reordered_datagrams_are_overtaken() {
-        let link = Link { reorder: 0.1, reorder_by: 3 * MS, ..Link::default() };
+        let link = Link {
+            reorder: 0.1,
+            reorder_by: 3 * MS,
+            ..Link::default()
+        };
         let (arrived, counts) = run(5, link, 1000);
         let overtaken = arrived.windows(2).filter(|pair| pair[0].1 > pair[1].1);
         assert!(overtaken.count() > 50);
@@ -339,7 +371,14 @@ mod tests {
 
     #[test]
     fn duplicates_arrive_right_behind_the_original() {
-        let (arrived, counts) = run(5, Link { duplicate: 1.0, ..Link::default() }, 10);
+        let (arrived, counts) = run(
+            5,
+            Link {
+                duplicate: 1.0,
+                ..Link::default()
+            },
+            10,
+        );
         assert_eq!(counts.duplicated, 10);
         let numbers: Vec<u32> = arrived.iter().map(|(_, n)| *n).collect();
         assert_eq!(numbers[..4], [0, 0, 1, 1]);
@@ -352,7 +391,12 @@ mod tests {
         let start = Instant::now();
         let mut network = Network::new(1);
         // 972 + 28 bytes take 8 ms at 1 Mbit/s.
-        let link = Link { bandwidth: Some(1_000_000), queue: 16 * MS, delay: 5 * MS, ..Link::default() };
+        let link = Link {
+            bandwidth: Some(1_000_000),
+            queue: 16 * MS,
+            delay: 5 * MS,
+            ..Link::default()
+        };
         network.set_link(a, b, link);
         for _ in 0..5 {
             network.send(start, a, b, [0; 972]);
@@ -374,8 +418,18 @@ mod tests {
         let lost = |extra: u32| {
             let now = Instant::now();
             let mut network = Network::new(9);
-            network.set_default_link(Link { loss: 0.5, ..Link::default() });
-            network.set_link(a, b, Link { loss: 0.5, ..Link::default() });
+            network.set_default_link(Link {
+                loss: 0.5,
+                ..Link::default()
+            });
+            network.set_link(
+                a,
+                b,
+                Link {
+                    loss: 0.5,
+                    ..Link::default()
+                },
+            );
             let mut arrived = Vec::new();
             for n in 0..100u32 {
                 for _ in 0..extra {
