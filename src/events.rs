@@ -1,5 +1,7 @@
 //! Tells the host what changed: one thread per gateway, in order, under no lock.
 
+use std::cell::Cell;
+
 use crate::config::{SessionId, SessionState, StreamId, StreamState};
 use crate::error::Status;
 
@@ -20,5 +22,34 @@ pub trait Events: Send + 'static {
         status: Status,
     ) {
         let _ = (session, stream, state, status);
+    }
+}
+
+thread_local! {
+    static ON_CALLBACK_THREAD: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Says that this thread is the one that calls [`Events`], for as long as it lives.
+pub(crate) fn mark_callback_thread() {
+    ON_CALLBACK_THREAD.set(true);
+}
+
+/// Whether this thread calls [`Events`]: here a blocking function would wait for itself.
+pub(crate) fn on_callback_thread() -> bool {
+    ON_CALLBACK_THREAD.get()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mark_stays_on_its_thread() {
+        let marked = std::thread::spawn(|| {
+            mark_callback_thread();
+            on_callback_thread()
+        });
+        assert!(marked.join().unwrap());
+        assert!(!on_callback_thread());
     }
 }
