@@ -213,10 +213,7 @@ struct Newer {
     unknown: [usize; 2],
 }
 
-fn read_newer(
-    size: usize,
-    unknown: [usize; 2],
-) -> Result<rtsp_webrtc_gateway_pull_options, Status> {
+fn read_newer(size: usize, unknown: [usize; 2]) -> Result<u32, Status> {
     // SAFETY: zeros are a value of it.
     let mut newer: Newer = unsafe { MaybeUninit::zeroed().assume_init() };
     newer.known.struct_size = size;
