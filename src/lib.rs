@@ -5,6 +5,8 @@
 pub mod config;
 pub mod error;
 pub mod events;
+#[allow(unsafe_code)] // the one place where pointers come in
+mod ffi;
 pub mod gateway;
 pub mod media;
 mod net;

@@ -1,0 +1,67 @@
+# rtsp_webrtc_gateway_targets(VERSION INCLUDE_DIR LIB_DIR BIN_DIR): defines the imported targets over
+# files that are there, or will be when they are linked. Used by the build tree and, installed beside
+# the package config, by find_package(). The names on Windows and macOS are cargo's conventions.
+
+# What the static library needs from the system, as `rustc --print native-static-libs` says
+# (capi-tests/native_libs.cmake checks that for Linux).
+if(WIN32)
+  set(RTSP_WEBRTC_GATEWAY_NATIVE_LIBS
+    bcrypt advapi32 kernel32 ntdll userenv ws2_32 dbghelp iphlpapi synchronization)
+elseif(APPLE)
+  set(RTSP_WEBRTC_GATEWAY_NATIVE_LIBS "-framework Security" "-framework CoreFoundation" System m)
+else()
+  set(RTSP_WEBRTC_GATEWAY_NATIVE_LIBS gcc_s util rt pthread m dl c)
+endif()
+
+# The ABI is part of the file name: MAJOR.MINOR while MAJOR is 0, MAJOR after. build.rs agrees.
+function(rtsp_webrtc_gateway_file_names version)
+  string(REGEX MATCH "^0\\.[0-9]+|^[0-9]+" abi "${version}")
+  set(name rtsp_webrtc_gateway)
+  if(WIN32)
+    set(files ${name}.dll ${name}.dll ${name}.dll)
+    set(static ${name}.lib)
+  elseif(APPLE)
+    set(files lib${name}.${version}.dylib lib${name}.${abi}.dylib lib${name}.dylib)
+    set(static lib${name}.a)
+  else()
+    set(files lib${name}.so.${version} lib${name}.so.${abi} lib${name}.so)
+    set(static lib${name}.a)
+  endif()
+  list(GET files 0 real)
+  list(GET files 1 soname)
+  list(GET files 2 link)
+  foreach(variable real soname link static)
+    set(${variable} ${${variable}} PARENT_SCOPE)
+  endforeach()
+endfunction()
+
+function(rtsp_webrtc_gateway_targets version include_dir lib_dir bin_dir)
+  rtsp_webrtc_gateway_file_names(${version})
+  if(NOT TARGET rtsp_webrtc_gateway::shared)
+    add_library(rtsp_webrtc_gateway::shared SHARED IMPORTED GLOBAL)
+    set_target_properties(rtsp_webrtc_gateway::shared PROPERTIES
+      IMPORTED_LOCATION "${lib_dir}/${real}"
+      IMPORTED_SONAME "${soname}"
+      INTERFACE_INCLUDE_DIRECTORIES "${include_dir}")
+    if(WIN32)
+      set_target_properties(rtsp_webrtc_gateway::shared PROPERTIES
+        IMPORTED_LOCATION "${bin_dir}/${real}"
+        IMPORTED_IMPLIB "${lib_dir}/rtsp_webrtc_gateway.dll.lib")
+    elseif(APPLE)
+      set_property(TARGET rtsp_webrtc_gateway::shared PROPERTY IMPORTED_SONAME "@rpath/${soname}")
+    endif()
+  endif()
+  if(NOT TARGET rtsp_webrtc_gateway::static)
+    add_library(rtsp_webrtc_gateway::static STATIC IMPORTED GLOBAL)
+    set_target_properties(rtsp_webrtc_gateway::static PROPERTIES
+      IMPORTED_LOCATION "${lib_dir}/${static}"
+      INTERFACE_INCLUDE_DIRECTORIES "${include_dir}"
+      INTERFACE_COMPILE_DEFINITIONS RTSP_WEBRTC_GATEWAY_STATIC
+      INTERFACE_LINK_LIBRARIES "${RTSP_WEBRTC_GATEWAY_NATIVE_LIBS}")
+  endif()
+  if(NOT TARGET rtsp_webrtc_gateway::rtsp_webrtc_gateway)
+    add_library(rtsp_webrtc_gateway::rtsp_webrtc_gateway INTERFACE IMPORTED GLOBAL)
+    target_link_libraries(rtsp_webrtc_gateway::rtsp_webrtc_gateway
+      INTERFACE rtsp_webrtc_gateway::shared)
+  endif()
+endfunction()

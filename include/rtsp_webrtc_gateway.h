@@ -1,0 +1,798 @@
+/*
+ * rtsp_webrtc_gateway: RTSP cameras in, WebRTC (WHEP) viewers out. C99 and C++11.
+ *
+ * Generated from src/ffi by cbindgen; do not edit. `UPDATE_HEADER=1 cargo test --test header`
+ * writes it anew.
+ *
+ * Conventions
+ * -----------
+ * Results    Functions that can fail return int: RTSP_WEBRTC_GATEWAY_OK (0) or a negative
+ *            RTSP_WEBRTC_GATEWAY_ERR_*, written ERR_* below. New codes may appear: treat every
+ *            value below 0 as a failure. rtsp_webrtc_gateway_last_error() has the sentence to it.
+ *            Outputs come last and are written on success only. Besides the errors that a function
+ *            names, each may return ERR_INVALID_ARGUMENT, ERR_STRUCT_SIZE, ERR_INVALID_STATE (in a
+ *            forked child), ERR_SHUTTING_DOWN and ERR_PANIC.
+ * Pointers   NULL for a required pointer gives ERR_INVALID_ARGUMENT, never a crash. Functions that
+ *            free accept NULL.
+ * Strings    UTF-8. Inputs are borrowed for the call and copied. Bodies (SDP) are a pointer and a
+ *            length and need no terminator. `const char *` results end with NUL, and belong to the
+ *            object they came from or are static.
+ * Handles    A gateway is a pointer. Streams and sessions are 64-bit ids: never 0, never reused, and
+ *            safe to use after removal (ERR_NOT_FOUND).
+ * Structs    Start with struct_size. Initialise them with RTSP_WEBRTC_GATEWAY_INIT(pointer), and
+ *            the config with rtsp_webrtc_gateway_config_init(). Fields are only ever appended; 0 and
+ *            NULL are the defaults. A struct of an older version is accepted. One of a newer version
+ *            is, too, if what this version does not know is 0; else ERR_STRUCT_SIZE.
+ * Threads    Any function may be called from any thread, by many at once, also on one gateway. Those
+ *            that wait say "Blocking"; they return ERR_WOULD_DEADLOCK from inside a callback. Only
+ *            rtsp_webrtc_gateway_destroy() and rtsp_webrtc_gateway_response_free() must not race
+ *            other calls on the same object.
+ * Callbacks  Run one at a time, in order, on one thread of the gateway; never under a lock of the
+ *            library and never on a thread that carries media. They may call every function that
+ *            does not block. They should be short and must return normally: an exception (C++) or a
+ *            longjmp out of them ends the process. REMOVED and CLOSED are the last callbacks of an
+ *            id. Only shutdown() and destroy() wait for callbacks: when these return success, none
+ *            runs or will run. The log callback has rules of its own, see there.
+ * Panics     A bug that panics inside the library is contained: the call returns ERR_PANIC, or the
+ *            stream or session goes to FAILED. The process goes on.
+ * Process    Nothing global needs to be set up. A gateway does not survive fork(): in the child its
+ *            functions return ERR_INVALID_STATE, and destroy() frees nothing. Create gateways after
+ *            fork(). The library cannot be unloaded by dlclose().
+ */
+#ifndef RTSP_WEBRTC_GATEWAY_H
+#define RTSP_WEBRTC_GATEWAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/** Version of this header. */
+#define RTSP_WEBRTC_GATEWAY_VERSION_MAJOR 0
+#define RTSP_WEBRTC_GATEWAY_VERSION_MINOR 1
+#define RTSP_WEBRTC_GATEWAY_VERSION_PATCH 0
+#define RTSP_WEBRTC_GATEWAY_VERSION "0.1.0"
+#define RTSP_WEBRTC_GATEWAY_VERSION_NUMBER \
+    ((RTSP_WEBRTC_GATEWAY_VERSION_MAJOR << 16) | (RTSP_WEBRTC_GATEWAY_VERSION_MINOR << 8) | \
+     RTSP_WEBRTC_GATEWAY_VERSION_PATCH)
+/** Changes exactly when the soname changes: with MINOR while MAJOR is 0, with MAJOR after. */
+#define RTSP_WEBRTC_GATEWAY_ABI_VERSION 1
+
+/* Define RTSP_WEBRTC_GATEWAY_STATIC to link the static library on Windows. The packaged CMake target
+ * and pkg-config file do so. */
+#if defined(_WIN32) && !defined(RTSP_WEBRTC_GATEWAY_STATIC)
+#define RTSP_WEBRTC_GATEWAY_API __declspec(dllimport)
+#else
+#define RTSP_WEBRTC_GATEWAY_API
+#endif
+#if defined(__GNUC__)
+#define RTSP_WEBRTC_GATEWAY_MUST_USE __attribute__((warn_unused_result))
+#else
+#define RTSP_WEBRTC_GATEWAY_MUST_USE
+#endif
+
+/** Zeroes *pointer and sets its struct_size; for every struct but rtsp_webrtc_gateway_config. */
+#define RTSP_WEBRTC_GATEWAY_INIT(pointer) \
+    rtsp_webrtc_gateway_struct_init((pointer), sizeof(*(pointer)))
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ----------------------------------------------------------------- version */
+
+/**
+ * Version of the library that runs, e.g. "0.1.0". Static, never NULL. Compare with
+ * RTSP_WEBRTC_GATEWAY_VERSION, the version that was compiled against.
+ */
+RTSP_WEBRTC_GATEWAY_API const char *rtsp_webrtc_gateway_version(void);
+
+/** The same as a number: (major << 16) | (minor << 8) | patch. */
+RTSP_WEBRTC_GATEWAY_API uint32_t rtsp_webrtc_gateway_version_number(void);
+
+/**
+ * ABI of the library that runs. Equal to RTSP_WEBRTC_GATEWAY_ABI_VERSION, or the program was
+ * compiled against another one: rtsp_webrtc_gateway_config_init() checks that.
+ */
+RTSP_WEBRTC_GATEWAY_API uint32_t rtsp_webrtc_gateway_abi_version(void);
+
+/* ------------------------------------------------------------------ status */
+
+/** Results. New codes may appear: treat any value below 0 as a failure. */
+typedef enum rtsp_webrtc_gateway_status {
+    /** Success. HTTP 200. */
+    RTSP_WEBRTC_GATEWAY_OK = 0,
+    /** An argument is out of its range, or required and missing. HTTP 400. */
+    RTSP_WEBRTC_GATEWAY_ERR_INVALID_ARGUMENT = -1,
+    /** No stream, session, operation or knob has this id, name or key (any more). HTTP 404. */
+    RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND = -2,
+    /** A stream of this name exists. HTTP 409. */
+    RTSP_WEBRTC_GATEWAY_ERR_ALREADY_EXISTS = -3,
+    /** The call does not fit the state of its object. HTTP 409. */
+    RTSP_WEBRTC_GATEWAY_ERR_INVALID_STATE = -4,
+    /** Understood, but not supported by this build or this stream. HTTP 501. */
+    RTSP_WEBRTC_GATEWAY_ERR_UNSUPPORTED = -5,
+    /** The SDP does not parse, or misses what WebRTC requires. HTTP 400. */
+    RTSP_WEBRTC_GATEWAY_ERR_SDP = -6,
+    /** The SDP is larger than any browser makes it. HTTP 413. */
+    RTSP_WEBRTC_GATEWAY_ERR_TOO_LARGE = -7,
+    /** Offer and camera have no codec in common, or the offer has no video. HTTP 406. */
+    RTSP_WEBRTC_GATEWAY_ERR_CODEC = -8,
+    /** The offer carries no DTLS certificate fingerprint. HTTP 400. */
+    RTSP_WEBRTC_GATEWAY_ERR_FINGERPRINT = -9,
+    /** The offer carries no ICE credentials. HTTP 400. */
+    RTSP_WEBRTC_GATEWAY_ERR_ICE_CREDENTIALS = -10,
+    /** The camera's address is not a usable RTSP URL. HTTP 400. */
+    RTSP_WEBRTC_GATEWAY_ERR_URL = -11,
+    /** User or password of the camera cannot be sent in RTSP. HTTP 400. */
+    RTSP_WEBRTC_GATEWAY_ERR_CREDENTIALS = -12,
+    /** The stream has no media yet. HTTP 409. */
+    RTSP_WEBRTC_GATEWAY_ERR_NOT_READY = -13,
+    /** A limit (`max_sessions`, `max_sessions_per_stream`) is reached. HTTP 503. */
+    RTSP_WEBRTC_GATEWAY_ERR_LIMIT = -14,
+    /** Something did not happen in time. HTTP 504. */
+    RTSP_WEBRTC_GATEWAY_ERR_TIMEOUT = -15,
+    /** The operation was cancelled, or its gateway shut down meanwhile. HTTP 503. */
+    RTSP_WEBRTC_GATEWAY_ERR_CANCELLED = -16,
+    /** The camera refused the user or the password. HTTP 502. */
+    RTSP_WEBRTC_GATEWAY_ERR_AUTH = -17,
+    /** The camera could not be reached. HTTP 502. */
+    RTSP_WEBRTC_GATEWAY_ERR_CONNECT = -18,
+    /** The camera answered, but not as RTSP demands, or without usable media. HTTP 502. */
+    RTSP_WEBRTC_GATEWAY_ERR_CAMERA = -19,
+    /** The camera stopped sending while connected. HTTP 502. */
+    RTSP_WEBRTC_GATEWAY_ERR_STALLED = -20,
+    /** The operating system refused something, e.g. a socket. HTTP 500. */
+    RTSP_WEBRTC_GATEWAY_ERR_IO = -21,
+    /** The viewer's ICE checks never arrived, or ceased. HTTP 504. */
+    RTSP_WEBRTC_GATEWAY_ERR_ICE = -22,
+    /** The DTLS handshake failed, or its certificate is not the offered one. HTTP 502. */
+    RTSP_WEBRTC_GATEWAY_ERR_DTLS = -23,
+    /** The viewer offers no SRTP profile that the policy allows. HTTP 406. */
+    RTSP_WEBRTC_GATEWAY_ERR_SRTP_PROFILE = -24,
+    /** The gateway is shutting down. HTTP 503. */
+    RTSP_WEBRTC_GATEWAY_ERR_SHUTTING_DOWN = -25,
+    /** A blocking function was called from inside a callback. HTTP 500. */
+    RTSP_WEBRTC_GATEWAY_ERR_WOULD_DEADLOCK = -26,
+    /** The caller was compiled against another ABI. HTTP 500. */
+    RTSP_WEBRTC_GATEWAY_ERR_ABI_MISMATCH = -27,
+    /** `struct_size` is no size this library knows, or unknown fields are set. HTTP 500. */
+    RTSP_WEBRTC_GATEWAY_ERR_STRUCT_SIZE = -28,
+    /** A bug in the library; the call or its object failed, the rest goes on. HTTP 500. */
+    RTSP_WEBRTC_GATEWAY_ERR_PANIC = -100,
+} rtsp_webrtc_gateway_status;
+
+/**
+ * A few words for a status, e.g. "not found"; "unknown status" for any other number. Static,
+ * never NULL.
+ */
+RTSP_WEBRTC_GATEWAY_API const char *rtsp_webrtc_gateway_strerror(int status);
+
+/**
+ * The HTTP status to answer a WHEP request with when a call returned this status; see the enum.
+ * 500 for any other number.
+ */
+RTSP_WEBRTC_GATEWAY_API int rtsp_webrtc_gateway_http_status(int status);
+
+/**
+ * The sentence to the last failure on the calling thread: what happened, and what to do. It never
+ * contains a password or a key. Empty before the first failure; a success leaves it alone.
+ *
+ * As snprintf: writes at most capacity bytes, always with a terminator (unless capacity is 0),
+ * and returns the length of the whole sentence without it. UTF-8, never cut within a character.
+ * buffer may be NULL to ask for the length.
+ */
+RTSP_WEBRTC_GATEWAY_API size_t rtsp_webrtc_gateway_last_error(char *buffer, size_t capacity);
+
+/* --------------------------------------------------------------------- log */
+
+/** How much is logged. Each level includes those before it. */
+typedef enum rtsp_webrtc_gateway_log_level {
+    /** Nothing. */
+    RTSP_WEBRTC_GATEWAY_LOG_OFF = 0,
+    /** Something failed that should not have. */
+    RTSP_WEBRTC_GATEWAY_LOG_ERROR = 1,
+    /** Something is odd or lost, and the library goes on. */
+    RTSP_WEBRTC_GATEWAY_LOG_WARN = 2,
+    /** Cameras and viewers come and go. */
+    RTSP_WEBRTC_GATEWAY_LOG_INFO = 3,
+    /** Steps of connecting. */
+    RTSP_WEBRTC_GATEWAY_LOG_DEBUG = 4,
+    /** Everything. */
+    RTSP_WEBRTC_GATEWAY_LOG_TRACE = 5,
+} rtsp_webrtc_gateway_log_level;
+
+/** One line of the log. The strings live as long as the call. */
+typedef struct rtsp_webrtc_gateway_log_record {
+    /** Size of this struct in the library that runs. */
+    size_t struct_size;
+    /** enum rtsp_webrtc_gateway_log_level. */
+    int32_t level;
+    /** 0. */
+    uint32_t reserved;
+    /** Where it comes from, e.g. "rtsp_webrtc_gateway::whep". */
+    const char *target;
+    /** The line: UTF-8, without control characters, and without passwords and keys. */
+    const char *message;
+} rtsp_webrtc_gateway_log_record;
+
+/**
+ * Takes a line of the log. May run on any thread that runs library code, on several at once.
+ * It must not call into the library, and must return normally.
+ */
+typedef void (*rtsp_webrtc_gateway_log_fn)(void *user_data,
+                                           const struct rtsp_webrtc_gateway_log_record *record);
+
+/**
+ * Frees what was passed as user_data. Runs exactly once, on any thread, when the library will not
+ * use user_data again. It must not call into the library.
+ */
+typedef void (*rtsp_webrtc_gateway_free_fn)(void *user_data);
+
+/**
+ * Sets the process-wide log callback and the highest level that it gets (enum
+ * rtsp_webrtc_gateway_log_level). It replaces any earlier one. callback may be NULL: then there is
+ * none. Without a callback nothing is logged, which is the default.
+ *
+ * When it returns, the earlier callback is not running and its free_user_data has run.
+ * free_user_data may be NULL. On failure it runs, too, and the earlier callback stays.
+ * Lines of the libraries underneath are passed on up to LOG_WARN only.
+ *
+ * Blocking: waits for running log callbacks. Errors: ERR_INVALID_ARGUMENT for an unknown level,
+ * ERR_WOULD_DEADLOCK inside a callback, ERR_INVALID_STATE if the host is a Rust program that has
+ * installed a logger of its own.
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_set_log_callback(int32_t max_level,
+                                         rtsp_webrtc_gateway_log_fn callback,
+                                         void *user_data,
+                                         rtsp_webrtc_gateway_free_fn free_user_data);
+
+/**
+ * Changes the highest level that the log callback gets (enum rtsp_webrtc_gateway_log_level).
+ *
+ * Errors: ERR_INVALID_ARGUMENT for an unknown level, ERR_INVALID_STATE while there is no callback,
+ * ERR_WOULD_DEADLOCK inside the log callback.
+ */
+RTSP_WEBRTC_GATEWAY_API int rtsp_webrtc_gateway_set_log_level(int32_t max_level);
+
+/* ------------------------------------------------------------------ handle */
+
+/** A gateway: cameras, viewers, and the threads and the socket that serve them. */
+typedef struct rtsp_webrtc_gateway rtsp_webrtc_gateway;
+
+/** Names a stream (a camera). Never 0, never reused. */
+typedef uint64_t rtsp_webrtc_gateway_stream_id;
+
+/** Names a session (a viewer). Never 0, never reused. */
+typedef uint64_t rtsp_webrtc_gateway_session_id;
+
+/* ------------------------------------------------------------------ tuning */
+
+/**
+ * Knobs. rtsp_webrtc_gateway_describe_tuning() tells the name, the unit, the default and the range
+ * of each, and when a change takes effect.
+ */
+typedef enum rtsp_webrtc_gateway_tuning_key {
+    /** Threads that carry media. */
+    RTSP_WEBRTC_GATEWAY_TUNING_WORKER_THREADS = 1,
+    /** Answer NACKs. */
+    RTSP_WEBRTC_GATEWAY_TUNING_NACK = 2,
+    /** Packets kept per video track for NACKs. */
+    RTSP_WEBRTC_GATEWAY_TUNING_NACK_HISTORY_PACKETS = 3,
+    /** Time between sender reports. */
+    RTSP_WEBRTC_GATEWAY_TUNING_RTCP_INTERVAL_MS = 4,
+    /** Which SRTP profiles are accepted. */
+    RTSP_WEBRTC_GATEWAY_TUNING_SRTP_POLICY = 5,
+    /** How long interface addresses are remembered. */
+    RTSP_WEBRTC_GATEWAY_TUNING_INTERFACE_CACHE_TTL_MS = 6,
+    /** Use UDP generic segmentation offload. */
+    RTSP_WEBRTC_GATEWAY_TUNING_GSO = 7,
+    /** Packets per GSO run at most. */
+    RTSP_WEBRTC_GATEWAY_TUNING_SEND_BATCH_PACKETS = 8,
+    /** Send buffer of the UDP socket. */
+    RTSP_WEBRTC_GATEWAY_TUNING_UDP_SEND_BUFFER_BYTES = 9,
+    /** Receive buffer of the UDP socket. */
+    RTSP_WEBRTC_GATEWAY_TUNING_UDP_RECV_BUFFER_BYTES = 10,
+    /** Keep packets since the last keyframe, so that viewers start at once. */
+    RTSP_WEBRTC_GATEWAY_TUNING_GOP_CACHE = 11,
+    /** Bytes of such packets per track at most. */
+    RTSP_WEBRTC_GATEWAY_TUNING_GOP_CACHE_BYTES = 12,
+    /** Age of such packets at most. */
+    RTSP_WEBRTC_GATEWAY_TUNING_GOP_CACHE_MS = 13,
+    /** Spread large access units. */
+    RTSP_WEBRTC_GATEWAY_TUNING_PACING = 14,
+    /** Pace, in percent of the stream's bit rate. */
+    RTSP_WEBRTC_GATEWAY_TUNING_PACING_RATE_PERCENT = 15,
+    /** Sessions at most. */
+    RTSP_WEBRTC_GATEWAY_TUNING_MAX_SESSIONS = 16,
+    /** Sessions per stream at most. */
+    RTSP_WEBRTC_GATEWAY_TUNING_MAX_SESSIONS_PER_STREAM = 17,
+} rtsp_webrtc_gateway_tuning_key;
+
+/** Values of RTSP_WEBRTC_GATEWAY_TUNING_SRTP_POLICY. */
+typedef enum rtsp_webrtc_gateway_srtp_policy {
+    /** AES-128-GCM if the viewer offers it, else AES-CM-128-HMAC-SHA1-80. GCM costs a quarter. */
+    RTSP_WEBRTC_GATEWAY_SRTP_PREFER_GCM = 0,
+    /** AES-128-GCM, or the session fails with ERR_SRTP_PROFILE. */
+    RTSP_WEBRTC_GATEWAY_SRTP_GCM_ONLY = 1,
+    /** The first of the two that the viewer lists. */
+    RTSP_WEBRTC_GATEWAY_SRTP_ANY = 2,
+} rtsp_webrtc_gateway_srtp_policy;
+
+/** When a changed knob takes effect. */
+typedef enum rtsp_webrtc_gateway_applies {
+    /** It can only be set in rtsp_webrtc_gateway_config.tuning. */
+    RTSP_WEBRTC_GATEWAY_APPLIES_CREATE = 1,
+    /** For sessions that are created later. */
+    RTSP_WEBRTC_GATEWAY_APPLIES_NEW_SESSIONS = 2,
+    /** At once. */
+    RTSP_WEBRTC_GATEWAY_APPLIES_NOW = 3,
+} rtsp_webrtc_gateway_applies;
+
+/** What a knob is. The strings are static. */
+typedef struct rtsp_webrtc_gateway_tuning_info {
+    /** sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT(). */
+    size_t struct_size;
+    /** enum rtsp_webrtc_gateway_tuning_key. */
+    int32_t key;
+    /** enum rtsp_webrtc_gateway_applies. */
+    int32_t applies;
+    /** Its stable name, e.g. "nack_history_packets". */
+    const char *name;
+    /** What it does and in which unit, in English. */
+    const char *help;
+    /** Its value unless set. */
+    int64_t default_value;
+    /** The smallest value. */
+    int64_t min_value;
+    /** The largest value. */
+    int64_t max_value;
+} rtsp_webrtc_gateway_tuning_info;
+
+/**
+ * A knob and its value: an element of rtsp_webrtc_gateway_config.tuning. Its layout is fixed, so
+ * it has no struct_size.
+ */
+typedef struct rtsp_webrtc_gateway_tuning {
+    /** enum rtsp_webrtc_gateway_tuning_key. */
+    int32_t key;
+    /** 0. */
+    uint32_t reserved;
+    /** Its value. */
+    int64_t value;
+} rtsp_webrtc_gateway_tuning;
+
+/** Describes a knob. index runs from 0 until ERR_NOT_FOUND; the order may differ between versions. */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_describe_tuning(size_t index,
+                                        struct rtsp_webrtc_gateway_tuning_info *out_info);
+
+/**
+ * Finds the key (enum rtsp_webrtc_gateway_tuning_key) of a knob by its name, for settings that come
+ * as text. ERR_NOT_FOUND if no knob has this name.
+ */
+RTSP_WEBRTC_GATEWAY_API int rtsp_webrtc_gateway_find_tuning(const char *name, int32_t *out_key);
+
+/**
+ * Sets a knob of a running gateway.
+ *
+ * Errors: ERR_NOT_FOUND for an unknown key, ERR_INVALID_ARGUMENT for a value out of range,
+ * ERR_INVALID_STATE for a knob that can only be set when the gateway is created.
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_set_tuning(rtsp_webrtc_gateway *gateway,
+                                   int32_t key,
+                                   int64_t value);
+
+/** Reads a knob of a gateway. ERR_NOT_FOUND for an unknown key. */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_get_tuning(const rtsp_webrtc_gateway *gateway,
+                                   int32_t key,
+                                   int64_t *out_value);
+
+/* ----------------------------------------------------------------- gateway */
+
+/** Who is told of changes. Each function may be NULL. See "Callbacks" above. */
+typedef struct rtsp_webrtc_gateway_callbacks {
+    /** sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT(). */
+    size_t struct_size;
+    /** Passed back as the first argument of each function. */
+    void *user_data;
+    /** Frees user_data after the last callback. Runs exactly once, also when create() fails. */
+    rtsp_webrtc_gateway_free_fn free_user_data;
+    /**
+     * A stream changed to state (enum rtsp_webrtc_gateway_stream_state). status says why it went to
+     * RETRYING or FAILED, and is RTSP_WEBRTC_GATEWAY_OK otherwise.
+     */
+    void (*on_stream_state)(void *user_data,
+                            rtsp_webrtc_gateway_stream_id stream,
+                            int32_t state,
+                            int status);
+    /**
+     * A session changed to state (enum rtsp_webrtc_gateway_session_state). status says why it went
+     * to FAILED, and is RTSP_WEBRTC_GATEWAY_OK otherwise.
+     */
+    void (*on_session_state)(void *user_data,
+                             rtsp_webrtc_gateway_session_id session,
+                             rtsp_webrtc_gateway_stream_id stream,
+                             int32_t state,
+                             int status);
+} rtsp_webrtc_gateway_callbacks;
+
+/** Options of a gateway. All of it is copied by rtsp_webrtc_gateway_create(). */
+typedef struct rtsp_webrtc_gateway_config {
+    /** sizeof this struct; set by rtsp_webrtc_gateway_config_init(). */
+    size_t struct_size;
+    /** RTSP_WEBRTC_GATEWAY_ABI_VERSION; set by rtsp_webrtc_gateway_config_init(). */
+    uint32_t abi_version;
+    /** 0. */
+    uint32_t reserved;
+    /**
+     * Local address of the one UDP socket that carries all sessions, as "192.0.2.1:5000" or
+     * "[::]:5000". Port 0: any. NULL: all addresses, any port.
+     */
+    const char *udp_bind;
+    /**
+     * IP addresses to advertise to viewers besides those of the network interfaces: the public ones
+     * of a 1:1 NAT. May be NULL if public_addresses_len is 0.
+     */
+    const char *const *public_addresses;
+    /** Number of public_addresses. */
+    size_t public_addresses_len;
+    /** Knobs that differ from their defaults. May be NULL if tuning_len is 0. */
+    const rtsp_webrtc_gateway_tuning *tuning;
+    /** Number of tuning. */
+    size_t tuning_len;
+    /** NULL: nobody is told of changes. */
+    const struct rtsp_webrtc_gateway_callbacks *callbacks;
+} rtsp_webrtc_gateway_config;
+
+/**
+ * Fills config with the defaults. Pass sizeof(*config) and RTSP_WEBRTC_GATEWAY_ABI_VERSION.
+ *
+ * Errors: ERR_ABI_MISMATCH if the program was compiled against another ABI, ERR_STRUCT_SIZE for a
+ * size that no version has. config is not written then.
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_config_init(struct rtsp_webrtc_gateway_config *config,
+                                    size_t struct_size,
+                                    uint32_t abi_version);
+
+/**
+ * Zeroes a struct of this header, any but rtsp_webrtc_gateway_config, and sets its struct_size.
+ * RTSP_WEBRTC_GATEWAY_INIT(pointer) is the short way to say it.
+ *
+ * Errors: ERR_STRUCT_SIZE for a size that no struct has; object is not written then.
+ */
+RTSP_WEBRTC_GATEWAY_API int rtsp_webrtc_gateway_struct_init(void *object, size_t struct_size);
+
+/**
+ * Makes a gateway: binds its socket and starts its threads. On success *out_gateway is the
+ * caller's, to be given to rtsp_webrtc_gateway_destroy().
+ *
+ * config->callbacks->free_user_data runs exactly once: after the last callback of the gateway, or
+ * before this function returns a failure. Only when it returns ERR_STRUCT_SIZE, ERR_ABI_MISMATCH,
+ * or ERR_INVALID_ARGUMENT for a NULL config, the callbacks could not be read, and user_data stays
+ * the caller's.
+ *
+ * Blocking. Errors: ERR_INVALID_ARGUMENT and ERR_NOT_FOUND for options that are not usable,
+ * ERR_IO if the socket cannot be bound, ERR_WOULD_DEADLOCK inside a callback.
+ */
+RTSP_WEBRTC_GATEWAY_API
+RTSP_WEBRTC_GATEWAY_MUST_USE
+int rtsp_webrtc_gateway_create(const struct rtsp_webrtc_gateway_config *config,
+                               rtsp_webrtc_gateway **out_gateway);
+
+/**
+ * Closes every session and stream, delivers the last callbacks and ends the threads. All other
+ * calls on this gateway fail with ERR_SHUTTING_DOWN from the start of it on; only destroy() is left.
+ * Calling it again does nothing.
+ *
+ * Blocking, for at most timeout_ms milliseconds (0: 10,000). Errors: ERR_TIMEOUT if a thread has
+ * not ended by then (a callback that does not return, say), ERR_WOULD_DEADLOCK inside a callback.
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_shutdown(rtsp_webrtc_gateway *gateway,
+                                 uint32_t timeout_ms);
+
+/**
+ * Shuts the gateway down, if that has not been done, and frees it. It must be the last call on this
+ * gateway, and no other may be running: shutdown() makes those return. NULL does nothing.
+ *
+ * Blocking, for at most 10 s. Errors: ERR_WOULD_DEADLOCK inside a callback, and ERR_INVALID_STATE
+ * in a forked child; the gateway is not freed then. ERR_TIMEOUT: a thread has not ended; the gateway
+ * is no longer the caller's, but that thread may still run a callback.
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_destroy(rtsp_webrtc_gateway *gateway);
+
+/* ------------------------------------------------------------------ stream */
+
+/** State of a stream. */
+typedef enum rtsp_webrtc_gateway_stream_state {
+    /** Connecting to the camera. */
+    RTSP_WEBRTC_GATEWAY_STREAM_CONNECTING = 1,
+    /** Media arrives. */
+    RTSP_WEBRTC_GATEWAY_STREAM_LIVE = 2,
+    /** The connection failed; another attempt follows by itself, after 1 s at first and 30 s at most. */
+    RTSP_WEBRTC_GATEWAY_STREAM_RETRYING = 3,
+    /** A bug in the library stopped this stream. Remove it and add it again. */
+    RTSP_WEBRTC_GATEWAY_STREAM_FAILED = 4,
+    /** Removed; the last callback of a stream. */
+    RTSP_WEBRTC_GATEWAY_STREAM_REMOVED = 5,
+} rtsp_webrtc_gateway_stream_state;
+
+/** Codecs. */
+typedef enum rtsp_webrtc_gateway_codec {
+    /** No such track, or not known yet. */
+    RTSP_WEBRTC_GATEWAY_CODEC_NONE = 0,
+    /** H.264 (RFC 6184). */
+    RTSP_WEBRTC_GATEWAY_CODEC_H264 = 1,
+    /** G.711 mu-law, 8 kHz (RFC 3551). */
+    RTSP_WEBRTC_GATEWAY_CODEC_PCMU = 65,
+    /** G.711 A-law, 8 kHz (RFC 3551). */
+    RTSP_WEBRTC_GATEWAY_CODEC_PCMA = 66,
+} rtsp_webrtc_gateway_codec;
+
+/** How RTP comes from the camera. */
+typedef enum rtsp_webrtc_gateway_transport {
+    /** The library chooses: TCP. */
+    RTSP_WEBRTC_GATEWAY_TRANSPORT_AUTO = 0,
+    /** Interleaved in the RTSP connection (RFC 2326 section 10.12): no loss, works through NAT. */
+    RTSP_WEBRTC_GATEWAY_TRANSPORT_TCP = 1,
+    /** UDP: for cameras on the same network that cannot do TCP. Late packets count as lost. */
+    RTSP_WEBRTC_GATEWAY_TRANSPORT_UDP = 2,
+} rtsp_webrtc_gateway_transport;
+
+/** Bits of rtsp_webrtc_gateway_pull_options.flags. */
+typedef enum rtsp_webrtc_gateway_pull_flags {
+    /** Ignore the camera's sound. */
+    RTSP_WEBRTC_GATEWAY_PULL_NO_AUDIO = 1,
+} rtsp_webrtc_gateway_pull_flags;
+
+/** Options of a camera that the gateway connects to. */
+typedef struct rtsp_webrtc_gateway_pull_options {
+    /** sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT(). */
+    size_t struct_size;
+    /** rtsp://[user:password@]host[:port]/path. Required. Port 554 unless given. */
+    const char *url;
+    /** User for Basic or Digest authentication. NULL: as in the url. */
+    const char *username;
+    /** Password for it. NULL: as in the url. */
+    const char *password;
+    /** enum rtsp_webrtc_gateway_transport. */
+    int32_t transport;
+    /** Bits of enum rtsp_webrtc_gateway_pull_flags. */
+    uint32_t flags;
+} rtsp_webrtc_gateway_pull_options;
+
+/** A stream at one moment. Counts are from add_stream() on. */
+typedef struct rtsp_webrtc_gateway_stream_info {
+    /** sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT(). */
+    size_t struct_size;
+    /** enum rtsp_webrtc_gateway_stream_state. */
+    int32_t state;
+    /** Why the last attempt to connect failed; RTSP_WEBRTC_GATEWAY_OK if none did. */
+    int32_t status;
+    /** enum rtsp_webrtc_gateway_codec. */
+    int32_t video_codec;
+    /** enum rtsp_webrtc_gateway_codec. */
+    int32_t audio_codec;
+    /** Width of the picture in pixels; 0 while unknown. */
+    uint32_t width;
+    /** Height of the picture in pixels; 0 while unknown. */
+    uint32_t height;
+    /** Viewers now. */
+    uint32_t sessions;
+    /** Times the camera was connected again after it had been live. */
+    uint32_t reconnects;
+    /** Bytes of media received from the camera. */
+    uint64_t bytes;
+    /** RTP packets that the camera sent and that did not arrive. */
+    uint64_t packets_lost;
+    /** Access units (pictures and audio frames) received. */
+    uint64_t frames;
+    /** Keyframes among them. */
+    uint64_t keyframes;
+    /** Milliseconds since the last access unit; -1 before the first. */
+    int64_t since_last_media_ms;
+    /** The sentence to status, "" if none; cut if longer. */
+    char message[256];
+} rtsp_webrtc_gateway_stream_info;
+
+/**
+ * Adds a camera. Returns at once: the connection is made in the background, kept, and reported by
+ * on_stream_state, which may run before this function returns.
+ *
+ * name is the name in WHEP offers: unique, 1 to 128 characters of A-Z a-z 0-9 . _ ~ -
+ *
+ * Errors: ERR_INVALID_ARGUMENT for the name or an option, ERR_ALREADY_EXISTS for the name, ERR_URL
+ * for a url that is not usable, ERR_CREDENTIALS for control characters in user or password.
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_add_stream(rtsp_webrtc_gateway *gateway,
+                                   const char *name,
+                                   const struct rtsp_webrtc_gateway_pull_options *options,
+                                   rtsp_webrtc_gateway_stream_id *out_stream);
+
+/**
+ * Removes a stream and closes its sessions. Does not wait: REMOVED is its last callback.
+ * ERR_NOT_FOUND if there is no such stream (any more).
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_remove_stream(rtsp_webrtc_gateway *gateway,
+                                      rtsp_webrtc_gateway_stream_id stream);
+
+/**
+ * Tells how a stream is. Initialise *out_info with RTSP_WEBRTC_GATEWAY_INIT(). ERR_NOT_FOUND if there
+ * is no such stream (any more).
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_get_stream_info(const rtsp_webrtc_gateway *gateway,
+                                        rtsp_webrtc_gateway_stream_id stream,
+                                        struct rtsp_webrtc_gateway_stream_info *out_info);
+
+/* -------------------------------------------------------------------- whep */
+
+/**
+ * The HTTP response to a WHEP request, to be written as it is by the host's web server. Its strings
+ * live as long as it does. Any number of threads may read it at once.
+ */
+typedef struct rtsp_webrtc_gateway_response rtsp_webrtc_gateway_response;
+
+/** A WHEP offer: the POST request of a viewer. */
+typedef struct rtsp_webrtc_gateway_offer {
+    /** sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT(). */
+    size_t struct_size;
+    /** Name of the stream to watch. Required. */
+    const char *stream_name;
+    /** Body of the request (application/sdp). Needs no terminator. */
+    const char *sdp;
+    /** Bytes of sdp; at most 131,072 are read. */
+    size_t sdp_size;
+    /**
+     * What comes before the session key in the Location header, e.g. "/cam1/whep/". NULL: the
+     * response has no Location header, and the host makes one from response_session_key().
+     */
+    const char *location_prefix;
+    /** Milliseconds to wait for a camera that is still connecting. 0: 5,000. */
+    uint32_t timeout_ms;
+    /** 0. */
+    uint32_t reserved;
+} rtsp_webrtc_gateway_offer;
+
+/**
+ * Answers a WHEP offer (POST) and creates a session. On success *out_response is the caller's, to be
+ * given to rtsp_webrtc_gateway_response_free(). A session whose viewer does not connect closes by
+ * itself.
+ *
+ * On failure there is no response: answer with rtsp_webrtc_gateway_http_status() of the result and,
+ * as the body, rtsp_webrtc_gateway_last_error().
+ *
+ * Blocking while the camera is still connecting, at most timeout_ms; else it returns within
+ * milliseconds. Errors: ERR_NOT_FOUND for the stream; ERR_SDP, ERR_TOO_LARGE, ERR_FINGERPRINT,
+ * ERR_ICE_CREDENTIALS and ERR_CODEC for the offer; ERR_NOT_READY if the camera is not connected in
+ * time; ERR_LIMIT; ERR_SHUTTING_DOWN; ERR_WOULD_DEADLOCK inside a callback.
+ */
+RTSP_WEBRTC_GATEWAY_API
+RTSP_WEBRTC_GATEWAY_MUST_USE
+int rtsp_webrtc_gateway_handle_whep_offer(rtsp_webrtc_gateway *gateway,
+                                          const struct rtsp_webrtc_gateway_offer *offer,
+                                          struct rtsp_webrtc_gateway_response **out_response);
+
+/**
+ * Ends a session (DELETE): session_key is the last part of the session's URL. Answer 200 on success,
+ * else rtsp_webrtc_gateway_http_status(). Does not wait: CLOSED is the session's last callback.
+ * ERR_NOT_FOUND if there is no such session (any more).
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_handle_whep_delete(rtsp_webrtc_gateway *gateway,
+                                           const char *session_key);
+
+/** HTTP status, e.g. 201. 0 if response is NULL. */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_response_http_status(const struct rtsp_webrtc_gateway_response *response);
+
+/**
+ * Body, e.g. the SDP answer. NUL-terminated; *out_size is its length without the terminator, and
+ * out_size may be NULL. NULL if response is NULL.
+ */
+RTSP_WEBRTC_GATEWAY_API
+const char *rtsp_webrtc_gateway_response_body(const struct rtsp_webrtc_gateway_response *response,
+                                              size_t *out_size);
+
+/**
+ * Headers by index from 0, e.g. "Content-Type" and "application/sdp"; false past the end. All of
+ * them are to be sent; ETag and Location are among them.
+ */
+RTSP_WEBRTC_GATEWAY_API
+bool rtsp_webrtc_gateway_response_header(const struct rtsp_webrtc_gateway_response *response,
+                                         size_t index,
+                                         const char **out_name,
+                                         const char **out_value);
+
+/** Entity tag of the session, quotes included. NULL if there is none. */
+RTSP_WEBRTC_GATEWAY_API
+const char *rtsp_webrtc_gateway_response_etag(const struct rtsp_webrtc_gateway_response *response);
+
+/**
+ * Unguessable name of the session, for its URL and for handle_whep_delete(). Whoever has it can end
+ * the session. NULL if no session was created.
+ */
+RTSP_WEBRTC_GATEWAY_API
+const char *rtsp_webrtc_gateway_response_session_key(const struct rtsp_webrtc_gateway_response *response);
+
+/** Id of the session, as in callbacks and get_session_info(). 0 if no session was created. */
+RTSP_WEBRTC_GATEWAY_API
+rtsp_webrtc_gateway_session_id rtsp_webrtc_gateway_response_session_id(const struct rtsp_webrtc_gateway_response *response);
+
+/** Frees a response. NULL does nothing. The session goes on. */
+RTSP_WEBRTC_GATEWAY_API
+void rtsp_webrtc_gateway_response_free(struct rtsp_webrtc_gateway_response *response);
+
+/* ----------------------------------------------------------------- session */
+
+/** State of a session. */
+typedef enum rtsp_webrtc_gateway_session_state {
+    /** Answered; waiting for the viewer's first authenticated ICE check. */
+    RTSP_WEBRTC_GATEWAY_SESSION_NEW = 1,
+    /** ICE reached the gateway, DTLS runs. */
+    RTSP_WEBRTC_GATEWAY_SESSION_CONNECTING = 2,
+    /** Media flows. */
+    RTSP_WEBRTC_GATEWAY_SESSION_CONNECTED = 3,
+    /** No sign of the viewer for some seconds; media still flows. */
+    RTSP_WEBRTC_GATEWAY_SESSION_DISCONNECTED = 4,
+    /** Gave up; the status says why. CLOSED follows. */
+    RTSP_WEBRTC_GATEWAY_SESSION_FAILED = 5,
+    /** Gone; the last callback of a session. */
+    RTSP_WEBRTC_GATEWAY_SESSION_CLOSED = 6,
+} rtsp_webrtc_gateway_session_state;
+
+/** A session at one moment. */
+typedef struct rtsp_webrtc_gateway_session_info {
+    /** sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT(). */
+    size_t struct_size;
+    /** The stream that it watches. */
+    rtsp_webrtc_gateway_stream_id stream;
+    /** enum rtsp_webrtc_gateway_session_state. */
+    int32_t state;
+    /**
+     * IANA number of the SRTP profile that DTLS chose: 1 (AES-CM-128-HMAC-SHA1-80, RFC 5764) or
+     * 7 (AEAD AES-128-GCM, RFC 7714). 0 before.
+     */
+    int32_t srtp_profile;
+    /** SRTP bytes sent, all tracks, retransmissions included. */
+    uint64_t bytes_sent;
+    /** SRTP packets sent, all tracks, retransmissions included. */
+    uint64_t packets_sent;
+    /** Packets that the viewer asked for again (NACK). */
+    uint64_t nacks;
+    /** Packets sent again for that. */
+    uint64_t retransmits;
+    /** Picture loss indications and full intra requests received. */
+    uint64_t plis;
+    /** Times the viewer fell behind and went on at a keyframe. */
+    uint64_t overflows;
+    /** Milliseconds since the offer was answered. */
+    uint64_t age_ms;
+    /** Round trip in microseconds by the last receiver report; 0 before. */
+    uint32_t round_trip_us;
+    /** Loss in parts per million by the last receiver report. */
+    uint32_t loss_ppm;
+    /** Where media goes, as "192.0.2.1:5000" or "[2001:db8::1]:5000"; "" before ICE. */
+    char remote_address[64];
+} rtsp_webrtc_gateway_session_info;
+
+/**
+ * Tells how a session is. Initialise *out_info with RTSP_WEBRTC_GATEWAY_INIT(). ERR_NOT_FOUND if
+ * there is no such session (any more).
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_get_session_info(const rtsp_webrtc_gateway *gateway,
+                                         rtsp_webrtc_gateway_session_id session,
+                                         struct rtsp_webrtc_gateway_session_info *out_info);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,234 @@
+//! Streams: cameras.
+
+use std::ffi::{c_char, c_int};
+
+use super::convert::{
+    fill, invalid, optional_str, output, read_struct, required_str, sized_struct, write_struct,
+};
+use super::guard::guard_status;
+use super::handle::{gateway_ref, rtsp_webrtc_gateway, rtsp_webrtc_gateway_stream_id};
+use crate::config::{PullOptions, StreamId, Transport};
+use crate::error::Result;
+
+/// State of a stream.
+#[repr(C)]
+#[allow(dead_code, reason = "the header's names of StreamState")]
+pub enum rtsp_webrtc_gateway_stream_state {
+    /// Connecting to the camera.
+    RTSP_WEBRTC_GATEWAY_STREAM_CONNECTING = 1,
+    /// Media arrives.
+    RTSP_WEBRTC_GATEWAY_STREAM_LIVE = 2,
+    /// The connection failed; another attempt follows by itself, after 1 s at first and 30 s at most.
+    RTSP_WEBRTC_GATEWAY_STREAM_RETRYING = 3,
+    /// A bug in the library stopped this stream. Remove it and add it again.
+    RTSP_WEBRTC_GATEWAY_STREAM_FAILED = 4,
+    /// Removed; the last callback of a stream.
+    RTSP_WEBRTC_GATEWAY_STREAM_REMOVED = 5,
+}
+
+/// Codecs.
+#[repr(C)]
+#[allow(dead_code, reason = "the header's names of Codec")]
+pub enum rtsp_webrtc_gateway_codec {
+    /// No such track, or not known yet.
+    RTSP_WEBRTC_GATEWAY_CODEC_NONE = 0,
+    /// H.264 (RFC 6184).
+    RTSP_WEBRTC_GATEWAY_CODEC_H264 = 1,
+    /// G.711 mu-law, 8 kHz (RFC 3551).
+    RTSP_WEBRTC_GATEWAY_CODEC_PCMU = 65,
+    /// G.711 A-law, 8 kHz (RFC 3551).
+    RTSP_WEBRTC_GATEWAY_CODEC_PCMA = 66,
+}
+
+/// How RTP comes from the camera.
+#[repr(C)]
+#[allow(dead_code, reason = "the header's names of Transport")]
+pub enum rtsp_webrtc_gateway_transport {
+    /// The library chooses: TCP.
+    RTSP_WEBRTC_GATEWAY_TRANSPORT_AUTO = 0,
+    /// Interleaved in the RTSP connection (RFC 2326 section 10.12): no loss, works through NAT.
+    RTSP_WEBRTC_GATEWAY_TRANSPORT_TCP = 1,
+    /// UDP: for cameras on the same network that cannot do TCP. Late packets count as lost.
+    RTSP_WEBRTC_GATEWAY_TRANSPORT_UDP = 2,
+}
+
+/// Bits of rtsp_webrtc_gateway_pull_options.flags.
+#[repr(C)]
+#[allow(dead_code, reason = "the header's names of flags")]
+pub enum rtsp_webrtc_gateway_pull_flags {
+    /// Ignore the camera's sound.
+    RTSP_WEBRTC_GATEWAY_PULL_NO_AUDIO = 1,
+}
+
+/// Options of a camera that the gateway connects to.
+#[repr(C)]
+pub struct rtsp_webrtc_gateway_pull_options {
+    /// sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT().
+    pub struct_size: usize,
+    /// rtsp://[user:password@]host[:port]/path. Required. Port 554 unless given.
+    pub url: *const c_char,
+    /// User for Basic or Digest authentication. NULL: as in the url.
+    pub username: *const c_char,
+    /// Password for it. NULL: as in the url.
+    pub password: *const c_char,
+    /// enum rtsp_webrtc_gateway_transport.
+    pub transport: i32,
+    /// Bits of enum rtsp_webrtc_gateway_pull_flags.
+    pub flags: u32,
+}
+sized_struct!(
+    rtsp_webrtc_gateway_pull_options,
+    "rtsp_webrtc_gateway_pull_options"
+);
+
+/// A stream at one moment. Counts are from add_stream() on.
+#[repr(C)]
+pub struct rtsp_webrtc_gateway_stream_info {
+    /// sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT().
+    pub struct_size: usize,
+    /// enum rtsp_webrtc_gateway_stream_state.
+    pub state: i32,
+    /// Why the last attempt to connect failed; RTSP_WEBRTC_GATEWAY_OK if none did.
+    pub status: i32,
+    /// enum rtsp_webrtc_gateway_codec.
+    pub video_codec: i32,
+    /// enum rtsp_webrtc_gateway_codec.
+    pub audio_codec: i32,
+    /// Width of the picture in pixels; 0 while unknown.
+    pub width: u32,
+    /// Height of the picture in pixels; 0 while unknown.
+    pub height: u32,
+    /// Viewers now.
+    pub sessions: u32,
+    /// Times the camera was connected again after it had been live.
+    pub reconnects: u32,
+    /// Bytes of media received from the camera.
+    pub bytes: u64,
+    /// RTP packets that the camera sent and that did not arrive.
+    pub packets_lost: u64,
+    /// Access units (pictures and audio frames) received.
+    pub frames: u64,
+    /// Keyframes among them.
+    pub keyframes: u64,
+    /// Milliseconds since the last access unit; -1 before the first.
+    pub since_last_media_ms: i64,
+    /// The sentence to status, "" if none; cut if longer.
+    pub message: [c_char; 256],
+}
+sized_struct!(
+    rtsp_webrtc_gateway_stream_info,
+    "rtsp_webrtc_gateway_stream_info"
+);
+
+/// Adds a camera. Returns at once: the connection is made in the background, kept, and reported by
+/// on_stream_state, which may run before this function returns.
+///
+/// name is the name in WHEP offers: unique, 1 to 128 characters of A-Z a-z 0-9 . _ ~ -
+///
+/// Errors: ERR_INVALID_ARGUMENT for the name or an option, ERR_ALREADY_EXISTS for the name, ERR_URL
+/// for a url that is not usable, ERR_CREDENTIALS for control characters in user or password.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rtsp_webrtc_gateway_add_stream(
+    gateway: *mut rtsp_webrtc_gateway,
+    name: *const c_char,
+    options: *const rtsp_webrtc_gateway_pull_options,
+    out_stream: *mut rtsp_webrtc_gateway_stream_id,
+) -> c_int {
+    guard_status(|| {
+        // SAFETY: gateway is NULL or alive, by the conventions.
+        let gateway = unsafe { gateway_ref(gateway) }?;
+        // SAFETY: name is NULL or NUL-terminated, by the conventions.
+        let name = unsafe { required_str(name, "name") }?;
+        // SAFETY: options is NULL or a struct of the header, by the conventions.
+        let options = unsafe { read_struct(options) }?;
+        // SAFETY: out_stream is NULL or writable, by the conventions.
+        let out_stream = unsafe { output(out_stream, "out_stream") }?;
+        // SAFETY: its strings are NULL or NUL-terminated, by the conventions.
+        let options = unsafe { pull_options(&options) }?;
+        out_stream.write(gateway.add_stream(name, options)?.0);
+        Ok(())
+    })
+}
+
+/// Removes a stream and closes its sessions. Does not wait: REMOVED is its last callback.
+/// ERR_NOT_FOUND if there is no such stream (any more).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rtsp_webrtc_gateway_remove_stream(
+    gateway: *mut rtsp_webrtc_gateway,
+    stream: rtsp_webrtc_gateway_stream_id,
+) -> c_int {
+    guard_status(|| {
+        // SAFETY: gateway is NULL or alive, by the conventions.
+        let gateway = unsafe { gateway_ref(gateway) }?;
+        gateway.remove_stream(StreamId(stream))
+    })
+}
+
+/// Tells how a stream is. Initialise *out_info with RTSP_WEBRTC_GATEWAY_INIT(). ERR_NOT_FOUND if there
+/// is no such stream (any more).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rtsp_webrtc_gateway_get_stream_info(
+    gateway: *const rtsp_webrtc_gateway,
+    stream: rtsp_webrtc_gateway_stream_id,
+    out_info: *mut rtsp_webrtc_gateway_stream_info,
+) -> c_int {
+    guard_status(|| {
+        // SAFETY: gateway is NULL or alive, by the conventions.
+        let gateway = unsafe { gateway_ref(gateway) }?;
+        let now = gateway.stream_info(StreamId(stream))?;
+        let mut info = rtsp_webrtc_gateway_stream_info {
+            struct_size: 0,
+            state: now.state as i32,
+            status: now.status.code(),
+            video_codec: now.video_codec.map_or(0, |codec| codec as i32),
+            audio_codec: now.audio_codec.map_or(0, |codec| codec as i32),
+            width: now.width,
+            height: now.height,
+            sessions: now.sessions,
+            reconnects: now.reconnects,
+            bytes: now.bytes,
+            packets_lost: now.packets_lost,
+            frames: now.frames,
+            keyframes: now.keyframes,
+            since_last_media_ms: now
+                .since_last_media
+                .map_or(-1, |age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX)),
+            message: [0; 256],
+        };
+        fill(&mut info.message, &now.message);
+        // SAFETY: out_info is NULL or a struct of the header, by the conventions.
+        unsafe { write_struct(out_info, info) }
+    })
+}
+
+/// # Safety
+/// The strings of `options` are NULL or NUL-terminated.
+unsafe fn pull_options(options: &rtsp_webrtc_gateway_pull_options) -> Result<PullOptions> {
+    let no_audio = rtsp_webrtc_gateway_pull_flags::RTSP_WEBRTC_GATEWAY_PULL_NO_AUDIO as u32;
+    if options.flags & !no_audio != 0 {
+        return Err(invalid(format!(
+            "flags {:#x} has bits that are no pull flags.",
+            options.flags
+        )));
+    }
+    let transport = match options.transport {
+        0 | 1 => Transport::Tcp,
+        2 => Transport::Udp,
+        other => return Err(invalid(format!("{other} is no transport."))),
+    };
+    // SAFETY: this function's contract.
+    let (url, username, password) = unsafe {
+        (
+            required_str(options.url, "url")?,
+            optional_str(options.username, "username")?,
+            optional_str(options.password, "password")?,
+        )
+    };
+    Ok(PullOptions {
+        url: url.to_owned(),
+        username: username.map(str::to_owned),
+        password: password.map(str::to_owned),
+        transport,
+        no_audio: options.flags & no_audio != 0,
+    })
+}

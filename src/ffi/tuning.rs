@@ -1,0 +1,211 @@
+//! Knobs: what there is, and their values in a gateway.
+
+use std::ffi::{CString, c_char, c_int};
+use std::sync::LazyLock;
+
+use super::convert::{c_text, output, required_str, sized_struct, write_struct};
+use super::guard::guard_status;
+use super::handle::{gateway_ref, rtsp_webrtc_gateway};
+use crate::error::{Error, Result, Status};
+use crate::tuning::{KNOBS, Key};
+
+/// Knobs. rtsp_webrtc_gateway_describe_tuning() tells the name, the unit, the default and the range
+/// of each, and when a change takes effect.
+#[repr(C)]
+#[allow(dead_code, reason = "the header's names of Key")]
+pub enum rtsp_webrtc_gateway_tuning_key {
+    /// Threads that carry media.
+    RTSP_WEBRTC_GATEWAY_TUNING_WORKER_THREADS = 1,
+    /// Answer NACKs.
+    RTSP_WEBRTC_GATEWAY_TUNING_NACK = 2,
+    /// Packets kept per video track for NACKs.
+    RTSP_WEBRTC_GATEWAY_TUNING_NACK_HISTORY_PACKETS = 3,
+    /// Time between sender reports.
+    RTSP_WEBRTC_GATEWAY_TUNING_RTCP_INTERVAL_MS = 4,
+    /// Which SRTP profiles are accepted.
+    RTSP_WEBRTC_GATEWAY_TUNING_SRTP_POLICY = 5,
+    /// How long interface addresses are remembered.
+    RTSP_WEBRTC_GATEWAY_TUNING_INTERFACE_CACHE_TTL_MS = 6,
+    /// Use UDP generic segmentation offload.
+    RTSP_WEBRTC_GATEWAY_TUNING_GSO = 7,
+    /// Packets per GSO run at most.
+    RTSP_WEBRTC_GATEWAY_TUNING_SEND_BATCH_PACKETS = 8,
+    /// Send buffer of the UDP socket.
+    RTSP_WEBRTC_GATEWAY_TUNING_UDP_SEND_BUFFER_BYTES = 9,
+    /// Receive buffer of the UDP socket.
+    RTSP_WEBRTC_GATEWAY_TUNING_UDP_RECV_BUFFER_BYTES = 10,
+    /// Keep packets since the last keyframe, so that viewers start at once.
+    RTSP_WEBRTC_GATEWAY_TUNING_GOP_CACHE = 11,
+    /// Bytes of such packets per track at most.
+    RTSP_WEBRTC_GATEWAY_TUNING_GOP_CACHE_BYTES = 12,
+    /// Age of such packets at most.
+    RTSP_WEBRTC_GATEWAY_TUNING_GOP_CACHE_MS = 13,
+    /// Spread large access units.
+    RTSP_WEBRTC_GATEWAY_TUNING_PACING = 14,
+    /// Pace, in percent of the stream's bit rate.
+    RTSP_WEBRTC_GATEWAY_TUNING_PACING_RATE_PERCENT = 15,
+    /// Sessions at most.
+    RTSP_WEBRTC_GATEWAY_TUNING_MAX_SESSIONS = 16,
+    /// Sessions per stream at most.
+    RTSP_WEBRTC_GATEWAY_TUNING_MAX_SESSIONS_PER_STREAM = 17,
+}
+
+/// Values of RTSP_WEBRTC_GATEWAY_TUNING_SRTP_POLICY.
+#[repr(C)]
+#[allow(dead_code, reason = "the header's names of SrtpPolicy")]
+pub enum rtsp_webrtc_gateway_srtp_policy {
+    /// AES-128-GCM if the viewer offers it, else AES-CM-128-HMAC-SHA1-80. GCM costs a quarter.
+    RTSP_WEBRTC_GATEWAY_SRTP_PREFER_GCM = 0,
+    /// AES-128-GCM, or the session fails with ERR_SRTP_PROFILE.
+    RTSP_WEBRTC_GATEWAY_SRTP_GCM_ONLY = 1,
+    /// The first of the two that the viewer lists.
+    RTSP_WEBRTC_GATEWAY_SRTP_ANY = 2,
+}
+
+/// When a changed knob takes effect.
+#[repr(C)]
+#[allow(dead_code, reason = "the header's names of Applies")]
+pub enum rtsp_webrtc_gateway_applies {
+    /// It can only be set in rtsp_webrtc_gateway_config.tuning.
+    RTSP_WEBRTC_GATEWAY_APPLIES_CREATE = 1,
+    /// For sessions that are created later.
+    RTSP_WEBRTC_GATEWAY_APPLIES_NEW_SESSIONS = 2,
+    /// At once.
+    RTSP_WEBRTC_GATEWAY_APPLIES_NOW = 3,
+}
+
+/// A knob and its value: an element of rtsp_webrtc_gateway_config.tuning. Its layout is fixed, so
+/// it has no struct_size.
+#[repr(C)]
+pub struct rtsp_webrtc_gateway_tuning {
+    /// enum rtsp_webrtc_gateway_tuning_key.
+    pub key: i32,
+    /// 0.
+    pub reserved: u32,
+    /// Its value.
+    pub value: i64,
+}
+
+/// What a knob is. The strings are static.
+#[repr(C)]
+pub struct rtsp_webrtc_gateway_tuning_info {
+    /// sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT().
+    pub struct_size: usize,
+    /// enum rtsp_webrtc_gateway_tuning_key.
+    pub key: i32,
+    /// enum rtsp_webrtc_gateway_applies.
+    pub applies: i32,
+    /// Its stable name, e.g. "nack_history_packets".
+    pub name: *const c_char,
+    /// What it does and in which unit, in English.
+    pub help: *const c_char,
+    /// Its value unless set.
+    pub default_value: i64,
+    /// The smallest value.
+    pub min_value: i64,
+    /// The largest value.
+    pub max_value: i64,
+}
+sized_struct!(
+    rtsp_webrtc_gateway_tuning_info,
+    "rtsp_webrtc_gateway_tuning_info"
+);
+
+/// Describes a knob. index runs from 0 until ERR_NOT_FOUND; the order may differ between versions.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rtsp_webrtc_gateway_describe_tuning(
+    index: usize,
+    out_info: *mut rtsp_webrtc_gateway_tuning_info,
+) -> c_int {
+    guard_status(|| {
+        let Some((knob, (name, help))) = KNOBS.get(index).zip(TEXTS.get(index)) else {
+            return Err(Error::new(
+                Status::NotFound,
+                format!("There are {} knobs; none has index {index}.", KNOBS.len()),
+            ));
+        };
+        let info = rtsp_webrtc_gateway_tuning_info {
+            struct_size: 0,
+            key: knob.key as i32,
+            applies: knob.applies as i32,
+            name: name.as_ptr(),
+            help: help.as_ptr(),
+            default_value: knob.default,
+            min_value: knob.min,
+            max_value: knob.max,
+        };
+        // SAFETY: out_info is NULL or a struct of the header, by the conventions.
+        unsafe { write_struct(out_info, info) }
+    })
+}
+
+/// Finds the key (enum rtsp_webrtc_gateway_tuning_key) of a knob by its name, for settings that come
+/// as text. ERR_NOT_FOUND if no knob has this name.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rtsp_webrtc_gateway_find_tuning(
+    name: *const c_char,
+    out_key: *mut i32,
+) -> c_int {
+    guard_status(|| {
+        // SAFETY: name is NULL or NUL-terminated, by the conventions.
+        let name = unsafe { required_str(name, "name") }?;
+        // SAFETY: out_key is NULL or writable, by the conventions.
+        let out_key = unsafe { output(out_key, "out_key") }?;
+        let key = Key::from_name(name).ok_or_else(|| {
+            Error::new(
+                Status::NotFound,
+                format!("There is no knob named {name:?}."),
+            )
+        })?;
+        out_key.write(key as i32);
+        Ok(())
+    })
+}
+
+/// Sets a knob of a running gateway.
+///
+/// Errors: ERR_NOT_FOUND for an unknown key, ERR_INVALID_ARGUMENT for a value out of range,
+/// ERR_INVALID_STATE for a knob that can only be set when the gateway is created.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rtsp_webrtc_gateway_set_tuning(
+    gateway: *mut rtsp_webrtc_gateway,
+    key: i32,
+    value: i64,
+) -> c_int {
+    guard_status(|| {
+        // SAFETY: gateway is NULL or alive, by the conventions.
+        let gateway = unsafe { gateway_ref(gateway) }?;
+        gateway.set_tuning(key_of(key)?, value)
+    })
+}
+
+/// Reads a knob of a gateway. ERR_NOT_FOUND for an unknown key.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rtsp_webrtc_gateway_get_tuning(
+    gateway: *const rtsp_webrtc_gateway,
+    key: i32,
+    out_value: *mut i64,
+) -> c_int {
+    guard_status(|| {
+        // SAFETY: gateway is NULL or alive, by the conventions.
+        let gateway = unsafe { gateway_ref(gateway) }?;
+        // SAFETY: out_value is NULL or writable, by the conventions.
+        let out_value = unsafe { output(out_value, "out_value") }?;
+        out_value.write(gateway.tuning(key_of(key)?));
+        Ok(())
+    })
+}
+
+static TEXTS: LazyLock<Vec<(CString, CString)>> = LazyLock::new(|| {
+    let texts = KNOBS.iter().map(|k| (c_text(k.name), c_text(k.help)));
+    texts.collect()
+});
+
+pub(super) fn key_of(number: i32) -> Result<Key> {
+    Key::from_number(number).ok_or_else(|| {
+        Error::new(
+            Status::NotFound,
+            format!("There is no knob with key {number}."),
+        )
+    })
+}

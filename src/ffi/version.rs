@@ -1,0 +1,45 @@
+//! Which version this is.
+
+use std::ffi::{CStr, c_char};
+
+use super::guard::guard;
+
+const VERSION: &CStr =
+    match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
+        Ok(version) => version,
+        Err(_) => c"",
+    };
+
+const fn number(text: &str) -> u32 {
+    match u32::from_str_radix(text, 10) {
+        Ok(number) => number,
+        Err(_) => panic!("a part of the version is not a number"),
+    }
+}
+
+const VERSION_NUMBER: u32 = (number(env!("CARGO_PKG_VERSION_MAJOR")) << 16)
+    | (number(env!("CARGO_PKG_VERSION_MINOR")) << 8)
+    | number(env!("CARGO_PKG_VERSION_PATCH"));
+
+/// Set by the build script, which derives the soname and the header's macro from the same parts.
+pub(super) const ABI_VERSION: u32 = number(env!("RTSP_WEBRTC_GATEWAY_ABI_VERSION"));
+
+/// Version of the library that runs, e.g. "0.1.0". Static, never NULL. Compare with
+/// RTSP_WEBRTC_GATEWAY_VERSION, the version that was compiled against.
+#[unsafe(no_mangle)]
+pub extern "C" fn rtsp_webrtc_gateway_version() -> *const c_char {
+    guard(c"".as_ptr(), || VERSION.as_ptr())
+}
+
+/// The same as a number: (major << 16) | (minor << 8) | patch.
+#[unsafe(no_mangle)]
+pub extern "C" fn rtsp_webrtc_gateway_version_number() -> u32 {
+    guard(0, || VERSION_NUMBER)
+}
+
+/// ABI of the library that runs. Equal to RTSP_WEBRTC_GATEWAY_ABI_VERSION, or the program was
+/// compiled against another one: rtsp_webrtc_gateway_config_init() checks that.
+#[unsafe(no_mangle)]
+pub extern "C" fn rtsp_webrtc_gateway_abi_version() -> u32 {
+    guard(0, || ABI_VERSION)
+}

@@ -1,0 +1,231 @@
+//! WHEP: the answers to a viewer's HTTP requests.
+
+use std::ffi::{CString, c_char, c_int};
+use std::ptr;
+use std::time::Duration;
+
+use super::convert::{
+    bytes, c_text, optional_str, output, read_struct, required_str, sized_struct, unset,
+};
+use super::guard::{guard, guard_status};
+use super::handle::{gateway_ref, rtsp_webrtc_gateway, rtsp_webrtc_gateway_session_id};
+use crate::config::WhepOffer;
+use crate::whep::Response;
+
+/// The HTTP response to a WHEP request, to be written as it is by the host's web server. Its strings
+/// live as long as it does. Any number of threads may read it at once.
+pub struct rtsp_webrtc_gateway_response {
+    status: u16,
+    headers: Vec<(CString, CString)>,
+    /// With a terminator.
+    body: Vec<u8>,
+    session: rtsp_webrtc_gateway_session_id,
+    session_key: Option<CString>,
+    etag: Option<CString>,
+}
+
+/// A WHEP offer: the POST request of a viewer.
+#[repr(C)]
+pub struct rtsp_webrtc_gateway_offer {
+    /// sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT().
+    pub struct_size: usize,
+    /// Name of the stream to watch. Required.
+    pub stream_name: *const c_char,
+    /// Body of the request (application/sdp). Needs no terminator.
+    pub sdp: *const c_char,
+    /// Bytes of sdp; at most 131,072 are read.
+    pub sdp_size: usize,
+    /// What comes before the session key in the Location header, e.g. "/cam1/whep/". NULL: the
+    /// response has no Location header, and the host makes one from response_session_key().
+    pub location_prefix: *const c_char,
+    /// Milliseconds to wait for a camera that is still connecting. 0: 5,000.
+    pub timeout_ms: u32,
+    /// 0.
+    pub reserved: u32,
+}
+sized_struct!(rtsp_webrtc_gateway_offer, "rtsp_webrtc_gateway_offer");
+
+/// Answers a WHEP offer (POST) and creates a session. On success *out_response is the caller's, to be
+/// given to rtsp_webrtc_gateway_response_free(). A session whose viewer does not connect closes by
+/// itself.
+///
+/// On failure there is no response: answer with rtsp_webrtc_gateway_http_status() of the result and,
+/// as the body, rtsp_webrtc_gateway_last_error().
+///
+/// Blocking while the camera is still connecting, at most timeout_ms; else it returns within
+/// milliseconds. Errors: ERR_NOT_FOUND for the stream; ERR_SDP, ERR_TOO_LARGE, ERR_FINGERPRINT,
+/// ERR_ICE_CREDENTIALS and ERR_CODEC for the offer; ERR_NOT_READY if the camera is not connected in
+/// time; ERR_LIMIT; ERR_SHUTTING_DOWN; ERR_WOULD_DEADLOCK inside a callback.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rtsp_webrtc_gateway_handle_whep_offer(
+    gateway: *mut rtsp_webrtc_gateway,
+    offer: *const rtsp_webrtc_gateway_offer,
+    out_response: *mut *mut rtsp_webrtc_gateway_response,
+) -> c_int {
+    guard_status(|| {
+        // SAFETY: gateway is NULL or alive, by the conventions.
+        let gateway = unsafe { gateway_ref(gateway) }?;
+        // SAFETY: offer is NULL or a struct of the header, by the conventions.
+        let offer = unsafe { read_struct(offer) }?;
+        unset(offer.reserved)?;
+        // SAFETY: out_response is NULL or writable, by the conventions.
+        let out_response = unsafe { output(out_response, "out_response") }?;
+        // SAFETY: its strings are NULL or NUL-terminated, and sdp has sdp_size bytes, by the
+        // conventions.
+        let offer = unsafe {
+            WhepOffer {
+                stream: required_str(offer.stream_name, "stream_name")?,
+                sdp: bytes(offer.sdp, offer.sdp_size, "sdp")?,
+                location_prefix: optional_str(offer.location_prefix, "location_prefix")?,
+                timeout: match offer.timeout_ms {
+                    0 => None,
+                    ms => Some(Duration::from_millis(ms.into())),
+                },
+            }
+        };
+        let response = gateway.handle_whep_offer(&offer)?;
+        out_response.write(Box::into_raw(Box::new(response.into())));
+        Ok(())
+    })
+}
+
+/// Ends a session (DELETE): session_key is the last part of the session's URL. Answer 200 on success,
+/// else rtsp_webrtc_gateway_http_status(). Does not wait: CLOSED is the session's last callback.
+/// ERR_NOT_FOUND if there is no such session (any more).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rtsp_webrtc_gateway_handle_whep_delete(
+    gateway: *mut rtsp_webrtc_gateway,
+    session_key: *const c_char,
+) -> c_int {
+    guard_status(|| {
+        // SAFETY: gateway is NULL or alive, by the conventions.
+        let gateway = unsafe { gateway_ref(gateway) }?;
+        // SAFETY: session_key is NULL or NUL-terminated, by the conventions.
+        gateway.handle_whep_delete(unsafe { required_str(session_key, "session_key") }?)
+    })
+}
+
+/// HTTP status, e.g. 201. 0 if response is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rtsp_webrtc_gateway_response_http_status(
+    response: *const rtsp_webrtc_gateway_response,
+) -> c_int {
+    guard(0, || {
+        // SAFETY: response is NULL or alive, by the conventions.
+        unsafe { response.as_ref() }.map_or(0, |response| response.status.into())
+    })
+}
+
+/// Body, e.g. the SDP answer. NUL-terminated; *out_size is its length without the terminator, and
+/// out_size may be NULL. NULL if response is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rtsp_webrtc_gateway_response_body(
+    response: *const rtsp_webrtc_gateway_response,
+    out_size: *mut usize,
+) -> *const c_char {
+    guard(ptr::null(), || {
+        // SAFETY: response is NULL or alive, by the conventions.
+        let Some(response) = (unsafe { response.as_ref() }) else {
+            return ptr::null();
+        };
+        // SAFETY: out_size is NULL or writable, by the conventions.
+        if let Ok(out_size) = unsafe { output(out_size, "out_size") } {
+            out_size.write(response.body.len() - 1);
+        }
+        response.body.as_ptr().cast()
+    })
+}
+
+/// Headers by index from 0, e.g. "Content-Type" and "application/sdp"; false past the end. All of
+/// them are to be sent; ETag and Location are among them.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rtsp_webrtc_gateway_response_header(
+    response: *const rtsp_webrtc_gateway_response,
+    index: usize,
+    out_name: *mut *const c_char,
+    out_value: *mut *const c_char,
+) -> bool {
+    guard(false, || {
+        // SAFETY: response is NULL or alive, by the conventions.
+        let response = unsafe { response.as_ref() };
+        let Some((name, value)) = response.and_then(|response| response.headers.get(index)) else {
+            return false;
+        };
+        // SAFETY: both are NULL or writable, by the conventions.
+        let outputs = unsafe { (output(out_name, ""), output(out_value, "")) };
+        let (Ok(out_name), Ok(out_value)) = outputs else {
+            return false;
+        };
+        out_name.write(name.as_ptr());
+        out_value.write(value.as_ptr());
+        true
+    })
+}
+
+/// Entity tag of the session, quotes included. NULL if there is none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rtsp_webrtc_gateway_response_etag(
+    response: *const rtsp_webrtc_gateway_response,
+) -> *const c_char {
+    guard(ptr::null(), || {
+        // SAFETY: response is NULL or alive, by the conventions.
+        let response = unsafe { response.as_ref() };
+        let etag = response.and_then(|response| response.etag.as_ref());
+        etag.map_or(ptr::null(), |etag| etag.as_ptr())
+    })
+}
+
+/// Unguessable name of the session, for its URL and for handle_whep_delete(). Whoever has it can end
+/// the session. NULL if no session was created.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rtsp_webrtc_gateway_response_session_key(
+    response: *const rtsp_webrtc_gateway_response,
+) -> *const c_char {
+    guard(ptr::null(), || {
+        // SAFETY: response is NULL or alive, by the conventions.
+        let response = unsafe { response.as_ref() };
+        let key = response.and_then(|response| response.session_key.as_ref());
+        key.map_or(ptr::null(), |key| key.as_ptr())
+    })
+}
+
+/// Id of the session, as in callbacks and get_session_info(). 0 if no session was created.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rtsp_webrtc_gateway_response_session_id(
+    response: *const rtsp_webrtc_gateway_response,
+) -> rtsp_webrtc_gateway_session_id {
+    guard(0, || {
+        // SAFETY: response is NULL or alive, by the conventions.
+        unsafe { response.as_ref() }.map_or(0, |response| response.session)
+    })
+}
+
+/// Frees a response. NULL does nothing. The session goes on.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rtsp_webrtc_gateway_response_free(
+    response: *mut rtsp_webrtc_gateway_response,
+) {
+    guard((), || {
+        if !response.is_null() {
+            // SAFETY: made by Box in handle_whep_offer(), and freed once, by the conventions.
+            drop(unsafe { Box::from_raw(response) });
+        }
+    })
+}
+
+impl From<Response> for rtsp_webrtc_gateway_response {
+    fn from(response: Response) -> Self {
+        let headers = response.headers.iter();
+        let mut body = response.body.into_bytes();
+        body.push(0);
+        rtsp_webrtc_gateway_response {
+            status: response.status,
+            headers: headers.map(|(n, v)| (c_text(n), c_text(v))).collect(),
+            body,
+            session: response.session.map_or(0, |session| session.0),
+            session_key: response.session_key.as_deref().map(c_text),
+            etag: response.etag.as_deref().map(c_text),
+        }
+    }
+}
