@@ -20,8 +20,8 @@ pub struct rtsp_webrtc_gateway_response {
     /// With a terminator.
     body: Vec<u8>,
     session: rtsp_webrtc_gateway_session_id,
-    session_key: Option<CString>,
-    etag: Option<CString>,
+    session_key: CString,
+    etag: CString,
 }
 
 /// A WHEP offer: the POST request of a viewer.
@@ -171,7 +171,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_response_etag(
     guard(ptr::null(), || {
         // SAFETY: response is NULL or alive, by the conventions.
         let response = unsafe { response.as_ref() };
-        let etag = response.and_then(|response| response.etag.as_ref());
+        let etag = response.map(|response| &response.etag);
         etag.map_or(ptr::null(), |etag| etag.as_ptr())
     })
 }
@@ -185,7 +185,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_response_session_key(
     guard(ptr::null(), || {
         // SAFETY: response is NULL or alive, by the conventions.
         let response = unsafe { response.as_ref() };
-        let key = response.and_then(|response| response.session_key.as_ref());
+        let key = response.map(|response| &response.session_key);
         key.map_or(ptr::null(), |key| key.as_ptr())
     })
 }
@@ -223,9 +223,9 @@ impl From<Response> for rtsp_webrtc_gateway_response {
             status: response.status,
             headers: headers.map(|(n, v)| (c_text(n), c_text(v))).collect(),
             body,
-            session: response.session.map_or(0, |session| session.0),
-            session_key: response.session_key.as_deref().map(c_text),
-            etag: response.etag.as_deref().map(c_text),
+            session: response.session.0,
+            session_key: c_text(&response.session_key),
+            etag: c_text(&response.etag),
         }
     }
 }

@@ -117,7 +117,7 @@ impl Viewer {
             config,
             address,
             ufrag: format!("viewer{port}"),
-            pwd: format!("password-of-viewer-{port:06}"),
+            pwd: format!("passwordOfTheViewer{port:06}"),
             remote: None,
             srtp: None,
             next_check: None,
