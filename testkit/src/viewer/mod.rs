@@ -358,7 +358,7 @@ impl Viewer {
             self.next_check,
             self.next_report,
             self.dtls.next_deadline(),
-            self.video.next_nack(),
+            self.video.next_nack().filter(|_| self.config.nack),
         ]
         .into_iter()
         .flatten()
