@@ -1,75 +1,319 @@
 //! The safe Rust API: one gateway owns streams, sessions and the threads that serve them.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
+use std::time::{Duration, Instant, SystemTime};
+
+use parking_lot::Mutex;
 
 use crate::config::{Config, PullOptions, SessionId, SessionInfo, StreamId, StreamInfo, WhepOffer};
-use crate::error::Result;
-use crate::tuning::Key;
+use crate::error::{Error, Result, Status};
+use crate::events::on_callback_thread;
+use crate::net::{
+    Command, Interfaces, OfferRequest, Receiver, ReceiverStats, Routes, Socket, Worker,
+    WorkerContext,
+};
+use crate::notifier::Notifier;
+use crate::registry::Registry;
+use crate::session::WallClock;
+use crate::session::dtls::Certificate;
+use crate::source::CameraUrl;
+use crate::tuning::{Key, Tuning};
 use crate::whep::Response;
+use crate::whep::offer::Offer;
 
-/// A gateway. All methods may be called from any thread.
-pub struct Gateway {}
+/// The most worker threads that `worker_threads = 0` gives.
+const MAX_DEFAULT_WORKERS: usize = 8;
+/// How long an offer waits for a camera that is still connecting, unless it says otherwise.
+const DEFAULT_OFFER_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a worker may take to answer. Only a stuck one takes longer.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest stream name.
+const MAX_NAME: usize = 128;
+/// How long dropping a gateway waits for its threads.
+const DROP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A gateway. All methods may be called from any thread, at the same time.
+///
+/// Dropping it shuts it down.
+pub struct Gateway {
+    tuning: Arc<Tuning>,
+    registry: Arc<Registry>,
+    workers: Vec<Worker>,
+    closing: AtomicBool,
+    /// The other threads, until they have ended.
+    threads: Mutex<Option<Threads>>,
+}
+
+struct Threads {
+    receiver: Receiver,
+    notifier: Notifier,
+    /// Disconnected when all workers have ended.
+    workers_ended: mpsc::Receiver<()>,
+}
 
 impl Gateway {
     /// Binds the socket and starts the threads.
+    ///
+    /// Fails with `Io` if the system refuses the socket or a thread, with `InvalidArgument` if a
+    /// knob is out of its range.
     pub fn new(config: Config) -> Result<Gateway> {
-        let _ = config;
-        todo!()
+        if on_callback_thread() {
+            return Err(would_deadlock("create"));
+        }
+        let tuning = Arc::new(Tuning::default());
+        for &(key, value) in &config.tuning {
+            tuning.set_at_create(key, value)?;
+        }
+        let socket = Arc::new(Socket::bind(config.udp_bind, &tuning)?);
+        let certificate = Arc::new(Certificate::generate()?);
+        let notifier = Notifier::start(config.events)?;
+        let registry = Arc::new(Registry::default());
+        let routes = Arc::new(Routes::default());
+        let interfaces = Arc::new(Interfaces::default());
+        let public_addresses: Arc<[_]> = config.public_addresses.into();
+        let clock = WallClock::new(Instant::now(), SystemTime::now());
+        let (ended, workers_ended) = mpsc::channel();
+        let workers = (0..worker_count(&tuning))
+            .map(|index| {
+                let context = WorkerContext {
+                    index,
+                    socket: Arc::clone(&socket),
+                    routes: Arc::clone(&routes),
+                    tuning: Arc::clone(&tuning),
+                    interfaces: Arc::clone(&interfaces),
+                    public_addresses: Arc::clone(&public_addresses),
+                    certificate: Arc::clone(&certificate),
+                    notices: notifier.notices(),
+                    registry: Arc::clone(&registry),
+                    clock,
+                };
+                Worker::start(context, ended.clone()).map_err(|error| {
+                    Error::new(Status::Io, format!("cannot start a worker thread: {error}"))
+                })
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let receiver = Receiver::start(
+            socket,
+            routes,
+            workers.iter().map(Worker::datagrams).collect(),
+            Arc::new(ReceiverStats::default()),
+        )?;
+        Ok(Gateway {
+            tuning,
+            registry,
+            workers,
+            closing: AtomicBool::new(false),
+            threads: Mutex::new(Some(Threads {
+                receiver,
+                notifier,
+                workers_ended,
+            })),
+        })
     }
 
-    /// Adds a camera. Returns at once; the connection is made in the background.
+    /// Adds a camera. Returns at once; the connection is made in the background and retried
+    /// whenever it ends.
+    ///
+    /// `name` is the WHEP resource name: unique, 1 to 128 of `A-Z a-z 0-9 . _ ~ -`.
     pub fn add_stream(&self, name: &str, options: PullOptions) -> Result<StreamId> {
-        let _ = (name, options);
-        todo!()
+        self.check_open()?;
+        check_name(name)?;
+        let url = Box::new(CameraUrl::parse(&options)?);
+        let (id, name, worker) = self.registry.add_stream(name, self.workers.len())?;
+        self.command(
+            worker,
+            Command::AddStream {
+                id,
+                name,
+                url,
+                options: Box::new(options),
+            },
+        )?;
+        Ok(id)
     }
 
-    /// Removes a stream and closes its sessions.
+    /// Removes a stream and closes its sessions. Its name is free at once.
     pub fn remove_stream(&self, stream: StreamId) -> Result<()> {
-        let _ = stream;
-        todo!()
+        self.check_open()?;
+        let worker = self.registry.remove_stream(stream)?;
+        self.command(worker, Command::RemoveStream(stream))
     }
 
     /// A stream at this moment.
     pub fn stream_info(&self, stream: StreamId) -> Result<StreamInfo> {
-        let _ = stream;
-        todo!()
+        self.check_open()?;
+        let worker = self.registry.stream(stream)?;
+        self.ask(worker, |reply| Command::StreamInfo(stream, reply))
     }
 
-    /// Answers a WHEP offer (POST). Blocks while the camera is still connecting, up to the
-    /// offer's timeout.
+    /// Answers a WHEP offer (POST). Blocks while the camera is still connecting for the first
+    /// time, up to the offer's timeout; returns at once otherwise.
     pub fn handle_whep_offer(&self, offer: &WhepOffer<'_>) -> Result<Response> {
-        let _ = offer;
-        todo!()
+        if on_callback_thread() {
+            return Err(would_deadlock("handle_whep_offer"));
+        }
+        self.check_open()?;
+        let (stream, worker) = self.registry.find_stream(offer.stream)?;
+        let parsed = Offer::parse(offer.sdp)?;
+        let timeout = offer.timeout.unwrap_or(DEFAULT_OFFER_TIMEOUT);
+        let (reply, answer) = mpsc::sync_channel(1);
+        let request = OfferRequest {
+            stream,
+            offer: parsed,
+            location_prefix: offer.location_prefix.map(str::to_owned),
+            deadline: Instant::now() + timeout,
+            reply,
+        };
+        self.command(worker, Command::Offer(Box::new(request)))?;
+        match answer.recv_timeout(timeout) {
+            Ok(result) => result,
+            Err(RecvTimeoutError::Timeout) => Err(Error::new(
+                Status::NotReady,
+                format!(
+                    "stream \"{}\" has no media yet: the camera was still connecting after {:.1} s",
+                    offer.stream,
+                    timeout.as_secs_f32()
+                ),
+            )),
+            Err(RecvTimeoutError::Disconnected) => Err(shutting_down()),
+        }
     }
 
     /// Ends a session (DELETE) by its key.
     pub fn handle_whep_delete(&self, session_key: &str) -> Result<()> {
-        let _ = session_key;
-        todo!()
+        self.check_open()?;
+        let (session, worker) = self.registry.find_session(session_key)?;
+        // A second DELETE finds nothing, although the worker may not have closed it yet.
+        self.registry.remove_session(session);
+        self.command(worker, Command::CloseSession(session))
     }
 
     /// A session at this moment.
     pub fn session_info(&self, session: SessionId) -> Result<SessionInfo> {
-        let _ = session;
-        todo!()
+        self.check_open()?;
+        let worker = self.registry.session(session)?;
+        self.ask(worker, |reply| Command::SessionInfo(session, reply))
     }
 
-    /// Changes a knob.
+    /// Changes a knob. `InvalidArgument` if the value is out of range, `InvalidState` if the knob
+    /// can only be set at creation.
     pub fn set_tuning(&self, key: Key, value: i64) -> Result<()> {
-        let _ = (key, value);
-        todo!()
+        self.check_open()?;
+        self.tuning.set(key, value)?;
+        for worker in 0..self.workers.len() {
+            self.command(worker, Command::TuningChanged)?;
+        }
+        Ok(())
     }
 
     /// Reads a knob.
     pub fn tuning(&self, key: Key) -> i64 {
-        let _ = key;
-        todo!()
+        self.tuning.get(key)
     }
 
     /// Closes every session and stream, delivers the last events, ends the threads. Blocking;
-    /// later calls fail with `ShuttingDown`. Calling it again does nothing.
+    /// other calls fail with `ShuttingDown` from now on. `Timeout` if threads are left when
+    /// `timeout` is over; it may then be called again. Once done, calling it again does nothing.
     pub fn shutdown(&self, timeout: Duration) -> Result<()> {
-        let _ = timeout;
-        todo!()
+        if on_callback_thread() {
+            return Err(would_deadlock("shutdown"));
+        }
+        self.closing.store(true, Ordering::SeqCst);
+        let mut threads = self.threads.lock();
+        let Some(running) = &mut *threads else {
+            return Ok(());
+        };
+        for worker in &self.workers {
+            worker.command(Command::Shutdown);
+        }
+        if running.workers_ended.recv_timeout(timeout) == Err(RecvTimeoutError::Timeout) {
+            return Err(Error::new(
+                Status::Timeout,
+                format!(
+                    "worker threads did not end within {:.1} s",
+                    timeout.as_secs_f32()
+                ),
+            ));
+        }
+        for worker in &self.workers {
+            worker.join();
+        }
+        running.receiver.stop();
+        running.notifier.stop();
+        *threads = None;
+        Ok(())
     }
+
+    fn check_open(&self) -> Result<()> {
+        if self.closing.load(Ordering::SeqCst) {
+            return Err(shutting_down());
+        }
+        Ok(())
+    }
+
+    fn command(&self, worker: usize, command: Command) -> Result<()> {
+        if self.workers[worker].command(command) {
+            Ok(())
+        } else {
+            Err(shutting_down())
+        }
+    }
+
+    fn ask<T>(
+        &self,
+        worker: usize,
+        question: impl FnOnce(SyncSender<Result<T>>) -> Command,
+    ) -> Result<T> {
+        let (reply, answer) = mpsc::sync_channel(1);
+        self.command(worker, question(reply))?;
+        match answer.recv_timeout(REPLY_TIMEOUT) {
+            Ok(result) => result,
+            Err(RecvTimeoutError::Disconnected) => Err(shutting_down()),
+            Err(RecvTimeoutError::Timeout) => Err(Error::new(
+                Status::Timeout,
+                "a worker thread does not answer: the machine is overloaded",
+            )),
+        }
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        if let Err(error) = self.shutdown(DROP_TIMEOUT) {
+            log::error!("gateway not shut down cleanly: {error}");
+        }
+    }
+}
+
+fn worker_count(tuning: &Tuning) -> usize {
+    match tuning.get(Key::WorkerThreads) {
+        0 => std::thread::available_parallelism()
+            .map_or(1, |cores| cores.get())
+            .min(MAX_DEFAULT_WORKERS),
+        count => count as usize,
+    }
+}
+
+fn check_name(name: &str) -> Result<()> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "._~-".contains(c);
+    if name.is_empty() || name.len() > MAX_NAME || !name.chars().all(allowed) {
+        return Err(Error::new(
+            Status::InvalidArgument,
+            "a stream name has 1 to 128 of the characters A-Z a-z 0-9 . _ ~ -",
+        ));
+    }
+    Ok(())
+}
+
+fn shutting_down() -> Error {
+    Error::new(Status::ShuttingDown, "the gateway is shutting down")
+}
+
+fn would_deadlock(function: &str) -> Error {
+    Error::new(
+        Status::WouldDeadlock,
+        format!("{function} blocks and cannot be called from a callback: use another thread"),
+    )
 }

@@ -198,7 +198,7 @@ pub const KNOBS: &[Knob] = &[
     knob(
         Key::GopCacheMs,
         "gop_cache_ms",
-        10_000,
+        15_000,
         (100, 120_000),
         Applies::Now,
         "Milliseconds of video kept per track at most.",

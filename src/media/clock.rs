@@ -1,33 +1,354 @@
 //! Maps the source's time line, which may restart, to the one that viewers see, which never does.
+//!
+//! Within a connection the increments of the camera's clock are kept exactly: they are what makes
+//! motion smooth, while arrival times carry the jitter of the network. Arrival times only judge
+//! whether a timestamp is believable, and bridge the gap where it is not or where the camera
+//! connected again.
+//!
+//! Sender reports (RFC 3550 section 6.4.1) say which timestamp belongs to which wall time. That
+//! relation has to come from arrival times, and a packet is only ever delayed: of all access units
+//! of the last seconds, the one with the smallest difference between arrival and timestamp was
+//! delayed least and shows the relation best. So [`MediaClock::rtp_at`] goes by the minimum of a
+//! sliding window. A late picture does not move it, and a camera whose clock is some hundred ppm
+//! off is followed in steps of well below a millisecond.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-/// The time line of one track.
+/// A timestamp that is further than this from what its arrival says is not believed.
+const JUMP_SECONDS: u64 = 10;
+/// A timestamp that is less than this below the highest is a B picture (in decoding order).
+const REORDER_SECONDS: i64 = 1;
+/// Seconds over which the smallest delay is sought.
+const WINDOW: usize = 8;
+
+/// The time line of one track. Its numbers are clock ticks, not yet cut to 32 bits.
 #[derive(Debug)]
-pub struct MediaClock {}
+pub struct MediaClock {
+    /// Ticks a second.
+    rate: u32,
+    /// Timestamp of the first access unit.
+    first: i64,
+    /// What becomes of timestamps; `None` before the first access unit.
+    anchor: Option<Anchor>,
+    discontinuity: bool,
+}
+
+#[derive(Debug)]
+struct Anchor {
+    /// Arrival of the first access unit: where arrivals are counted from.
+    origin: Instant,
+    /// What is added to a timestamp of the source.
+    offset: i64,
+    /// The last and the highest timestamp given out.
+    last: i64,
+    highest: i64,
+    last_arrival: Instant,
+    /// For each of the last `WINDOW` seconds in which something arrived: which second, and the
+    /// smallest difference of arrival and timestamp.
+    delays: [Option<(i64, i64)>; WINDOW],
+}
 
 impl MediaClock {
     /// A clock of `rate` Hz whose first access unit gets the RTP timestamp `first`.
     pub fn new(rate: u32, first: u32) -> Self {
-        let _ = (rate, first);
-        todo!()
+        MediaClock {
+            rate: rate.max(1),
+            first: first.into(),
+            anchor: None,
+            discontinuity: false,
+        }
     }
 
-    /// The source connected again: its timestamps may restart anywhere.
+    /// The source connected again: its timestamps may restart anywhere. The time line goes on by
+    /// the time that passes until the next access unit arrives.
     pub fn discontinuity(&mut self) {
-        todo!()
+        self.discontinuity = true;
     }
 
     /// The RTP timestamp that viewers get for an access unit.
+    ///
+    /// A timestamp is passed on as it is (but for a constant) if it is within 10 s of what the
+    /// arrivals say and less than 1 s below the highest before it. Otherwise the time line goes
+    /// on by the time that passed since the last arrival, by one tick at least.
     pub fn map(&mut self, timestamp: i64, arrival: Instant) -> u32 {
-        let _ = (timestamp, arrival);
-        todo!()
+        let rate = self.rate;
+        let restarted = std::mem::take(&mut self.discontinuity) && self.anchor.is_some();
+        let anchor = self.anchor.get_or_insert_with(|| Anchor {
+            origin: arrival,
+            offset: self.first.wrapping_sub(timestamp),
+            last: self.first,
+            highest: self.first,
+            last_arrival: arrival,
+            delays: [None; WINDOW],
+        });
+        let elapsed = ticks(anchor.last_arrival, arrival, rate).max(0);
+        let mut out = timestamp.wrapping_add(anchor.offset);
+        if restarted || !anchor.believes(out, elapsed, rate) {
+            out = anchor.highest.wrapping_add(elapsed.max(1));
+            anchor.offset = out.wrapping_sub(timestamp);
+            anchor.delays = [None; WINDOW];
+        }
+        anchor.highest = anchor.highest.max(out);
+        anchor.last = out;
+        anchor.last_arrival = arrival;
+        anchor.note_delay(ticks(anchor.origin, arrival, rate), rate);
+        out as u32
     }
 
     /// The RTP timestamp of an access unit that would be captured at `now`: for sender reports.
     /// `None` before the first access unit.
     pub fn rtp_at(&self, now: Instant) -> Option<u32> {
-        let _ = now;
-        todo!()
+        let anchor = self.anchor.as_ref()?;
+        let delay = anchor.delays.iter().flatten().map(|&(_, delay)| delay);
+        let now = ticks(anchor.origin, now, self.rate);
+        Some(now.wrapping_sub(delay.min()?) as u32)
+    }
+}
+
+impl Anchor {
+    /// Whether `out` can follow the last timestamp after `elapsed` ticks.
+    fn believes(&self, out: i64, elapsed: i64, rate: u32) -> bool {
+        let rate = i64::from(rate);
+        let error = out.wrapping_sub(self.last).saturating_sub(elapsed);
+        error.unsigned_abs() <= JUMP_SECONDS * rate as u64
+            && self.highest.wrapping_sub(out) < REORDER_SECONDS * rate
+    }
+
+    /// Takes the last access unit, which arrived at `arrival`, into the window.
+    fn note_delay(&mut self, arrival: i64, rate: u32) {
+        let second = arrival.div_euclid(rate.into());
+        let delay = arrival.wrapping_sub(self.last);
+        let oldest = second.saturating_sub(WINDOW as i64 - 1);
+        for entry in &mut self.delays {
+            if entry.is_some_and(|(then, _)| then < oldest) {
+                *entry = None;
+            }
+        }
+        let entry = &mut self.delays[second.rem_euclid(WINDOW as i64) as usize];
+        *entry = match *entry {
+            Some((then, least)) if then == second => Some((second, least.min(delay))),
+            _ => Some((second, delay)),
+        };
+    }
+}
+
+/// Ticks from one instant to another, which may be the earlier one.
+fn ticks(from: Instant, to: Instant, rate: u32) -> i64 {
+    let count = |passed: Duration| {
+        let ticks = passed.as_nanos() * u128::from(rate) / 1_000_000_000;
+        i64::try_from(ticks).unwrap_or(i64::MAX)
+    };
+    match to.checked_duration_since(from) {
+        Some(passed) => count(passed),
+        None => -count(from.saturating_duration_since(to)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::testing::Random;
+
+    fn ms(n: u64) -> Duration {
+        Duration::from_millis(n)
+    }
+
+    #[test]
+    fn increments_are_kept_and_wrap() {
+        let start = Instant::now();
+        let first = u32::MAX - 5000;
+        let mut clock = MediaClock::new(90_000, first);
+        assert_eq!(clock.rtp_at(start), None);
+        let mut random = Random::new(1);
+        let mut sum = 0;
+        for i in 0..1000 {
+            // The network delays by up to 300 ms; that must not show.
+            let arrival = start + ms(40 * i + random.below(300) as u64);
+            let expected = first.wrapping_add(sum as u32);
+            assert_eq!(clock.map(i64::MAX - (1 << 40) + sum, arrival), expected);
+            sum = i64::try_from(i + 1).unwrap() * 3600;
+            if i == 0 {
+                sum += 1; // no multiple of anything
+            }
+        }
+    }
+
+    #[test]
+    fn the_time_line_of_the_source_may_wrap() {
+        let start = Instant::now();
+        let mut clock = MediaClock::new(90_000, 10);
+        let mut timestamp = i64::MAX - 3600;
+        for i in 0..4 {
+            let out = clock.map(timestamp, start + ms(40 * i));
+            assert_eq!(out, 10 + 3600 * i as u32);
+            timestamp = timestamp.wrapping_add(3600);
+        }
+    }
+
+    #[test]
+    fn reordered_pictures_pass() {
+        let start = Instant::now();
+        let mut clock = MediaClock::new(90_000, 50_000);
+        for (i, timestamp) in [0, 10_800, 3600, 7200, 21_600, 14_400]
+            .into_iter()
+            .enumerate()
+        {
+            let out = clock.map(777 + timestamp, start + ms(40 * i as u64));
+            assert_eq!(i64::from(out), 50_000 + timestamp);
+        }
+    }
+
+    #[test]
+    fn after_a_reconnect_the_time_that_passed_is_added() {
+        let start = Instant::now();
+        let mut clock = MediaClock::new(8000, 100);
+        clock.discontinuity();
+        assert_eq!(clock.map(5_000_000, start), 100, "nothing before it");
+        assert_eq!(clock.map(5_000_160, start + ms(20)), 260);
+        clock.discontinuity();
+        assert_eq!(clock.map(-77, start + ms(3020)), 260 + 24_000);
+        assert_eq!(clock.map(83, start + ms(3040)), 260 + 24_160);
+        clock.discontinuity();
+        assert_eq!(clock.map(0, start + ms(3040)), 260 + 24_161, "one tick");
+        clock.discontinuity();
+        assert_eq!(clock.map(0, start), 260 + 24_162, "arrivals never go back");
+    }
+
+    #[test]
+    fn a_jump_is_not_believed() {
+        for jump in [
+            11 * 90_000,
+            -90_000,
+            -11 * 90_000,
+            i64::from(u32::MAX),
+            i64::MAX,
+            i64::MIN,
+        ] {
+            let start = Instant::now();
+            let mut clock = MediaClock::new(90_000, 0);
+            let timestamp = 1_000_000;
+            assert_eq!(clock.map(timestamp, start), 0);
+            assert_eq!(clock.map(timestamp + 3600, start + ms(40)), 3600);
+            let timestamp = timestamp.wrapping_add(3600).wrapping_add(jump);
+            assert_eq!(clock.map(timestamp, start + ms(80)), 7200, "{jump}");
+            let timestamp = timestamp.wrapping_add(3601);
+            assert_eq!(clock.map(timestamp, start + ms(120)), 10_801, "{jump}");
+        }
+    }
+
+    #[test]
+    fn a_pause_of_the_camera_is_no_jump() {
+        let start = Instant::now();
+        let mut clock = MediaClock::new(90_000, 0);
+        clock.map(0, start);
+        // Motion-triggered: nothing for a minute, and the timestamps say so.
+        assert_eq!(clock.map(60 * 90_000, start + ms(60_000)), 60 * 90_000);
+        // Up to ten seconds off are believed.
+        let off = 69 * 90_000 + 1;
+        assert_eq!(clock.map(off, start + ms(60_040)), off as u32);
+    }
+
+    #[test]
+    fn nothing_takes_the_time_line_back() {
+        for seed in 0..20 {
+            let mut random = Random::new(seed);
+            let mut arrival = Instant::now();
+            let mut clock = MediaClock::new(90_000, random.next() as u32);
+            let mut timestamp = random.next() as i64;
+            let mut highest = clock.map(timestamp, arrival);
+            for _ in 0..2000 {
+                match random.below(20) {
+                    0 => timestamp = random.next() as i64,
+                    1 => timestamp = timestamp.wrapping_sub(random.below(2_000_000) as i64),
+                    2 => clock.discontinuity(),
+                    _ => timestamp = timestamp.wrapping_add(3600),
+                }
+                match random.below(30) {
+                    0 => arrival += ms(random.below(30_000) as u64),
+                    1 => arrival -= ms(random.below(1000) as u64),
+                    _ => arrival += ms(40),
+                }
+                let out = clock.map(timestamp, arrival);
+                let ahead = out.wrapping_sub(highest) as i32;
+                assert!(ahead > -90_000, "{ahead}");
+                if ahead > 0 {
+                    highest = out;
+                }
+                assert!(clock.rtp_at(arrival).is_some());
+            }
+        }
+    }
+
+    /// Feeds 25 pictures a second whose camera clock is `ppm` too fast, each delayed by what
+    /// `delay` says in milliseconds; returns the error of `rtp_at` after each, in milliseconds.
+    fn report_errors(ppm: f64, mut delay: impl FnMut(u64) -> u64) -> Vec<f64> {
+        let start = Instant::now();
+        let mut clock = MediaClock::new(90_000, 0);
+        let mut arrived = start;
+        (0..3000)
+            .map(|i| {
+                let captured = (i * 3600) as f64 * (1.0 + ppm / 1e6);
+                arrived = arrived.max(start + ms(40 * i + delay(i)));
+                clock.map(captured as i64, arrived);
+                let now = ms(40 * i + 100);
+                let truth = now.as_secs_f64() * 90_000.0 * (1.0 + ppm / 1e6);
+                let out = clock.rtp_at(start + now).unwrap();
+                f64::from(out.wrapping_sub(truth as u32) as i32) / 90.0
+            })
+            .collect()
+    }
+
+    #[test]
+    fn sender_reports_see_neither_jitter_nor_late_pictures() {
+        let mut random = Random::new(3);
+        let errors = report_errors(0.0, |i| match i {
+            0 => 0,
+            // Keyframes take longer to arrive, and twice the network hangs for a second.
+            i if i % 50 == 0 => 60,
+            1000..1025 | 2000..2025 => 1000 - 40 * (i % 1000),
+            _ => 2 + random.below(40) as u64,
+        });
+        // Once the undelayed first picture has left the window, 2 ms of delay are all.
+        assert!(errors.iter().all(|error| (-5.0..0.1).contains(error)));
+    }
+
+    #[test]
+    fn sender_reports_follow_a_drifting_clock_smoothly() {
+        for ppm in [-500.0, 500.0] {
+            let mut random = Random::new(4);
+            let errors = report_errors(ppm, |_| random.below(5) as u64);
+            for pair in errors.windows(2) {
+                assert!(pair[1].abs() < 8.0, "{ppm} ppm: {}", pair[1]);
+                assert!((pair[1] - pair[0]).abs() < 1.6, "{ppm} ppm: {pair:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn sender_reports_follow_a_reconnect() {
+        let start = Instant::now();
+        let mut clock = MediaClock::new(90_000, 0);
+        clock.map(0, start);
+        // Half a second late, and the next connection goes on from there.
+        clock.map(3600, start + ms(540));
+        assert_eq!(clock.rtp_at(start + ms(540)), Some(48_600));
+        clock.discontinuity();
+        let out = clock.map(500, start + ms(1000));
+        assert_eq!(out, 45_000);
+        assert_eq!(clock.rtp_at(start + ms(1000)), Some(out));
+        assert_eq!(clock.rtp_at(start + ms(1100)), Some(out + 9000));
+        let past = clock.rtp_at(start - ms(1000));
+        assert_eq!(past, Some(out.wrapping_sub(180_000)));
+    }
+
+    #[test]
+    fn a_reconnect_goes_on_from_the_highest_timestamp() {
+        let start = Instant::now();
+        let mut clock = MediaClock::new(90_000, 0);
+        for timestamp in [0, 10_800, 3600] {
+            clock.map(timestamp, start);
+        }
+        clock.discontinuity();
+        assert_eq!(clock.map(0, start), 10_801);
     }
 }

@@ -1,6 +1,85 @@
 //! H.264 as far as a gateway must know it: NAL types and parameter sets.
 
 use bytes::Bytes;
+use h264_reader::nal::sps::SeqParameterSet;
+use h264_reader::nal::{Nal, RefNal};
+
+/// `nal_unit_type` values (ITU-T H.264 table 7-1) that the gateway treats in a way of their own.
+pub mod nal_type {
+    /// Coded slice of a picture that is no IDR picture.
+    pub const SLICE: u8 = 1;
+    /// Coded slice of an IDR picture. Types 1 to 5 hold parts of pictures.
+    pub const IDR: u8 = 5;
+    /// Supplemental enhancement information.
+    pub const SEI: u8 = 6;
+    /// Sequence parameter set.
+    pub const SPS: u8 = 7;
+    /// Picture parameter set.
+    pub const PPS: u8 = 8;
+    /// Access unit delimiter.
+    pub const AUD: u8 = 9;
+    /// End of sequence.
+    pub const END_OF_SEQUENCE: u8 = 10;
+    /// End of stream.
+    pub const END_OF_STREAM: u8 = 11;
+    /// Filler data.
+    pub const FILLER: u8 = 12;
+    /// The last type that may be sent as it is; RTP uses those above for itself
+    /// (RFC 6184 section 5.2).
+    pub const LAST: u8 = 23;
+}
+
+/// `nal_unit_type` of a NAL; `None` if it is empty or its `forbidden_zero_bit` is set.
+pub fn nal_type(nal: &[u8]) -> Option<u8> {
+    let header = *nal.first()?;
+    (header & 0x80 == 0).then_some(header & 0x1f)
+}
+
+/// The NALs of an access unit in which each stands after its length in 4 bytes, big endian.
+/// Empty ones are passed over. A length that reaches beyond the end ends the iteration: see
+/// [`Nals::broken`].
+#[derive(Clone, Debug)]
+pub struct Nals<'a> {
+    rest: &'a [u8],
+    broken: bool,
+}
+
+/// See [`Nals`].
+pub fn nals(unit: &[u8]) -> Nals<'_> {
+    Nals {
+        rest: unit,
+        broken: false,
+    }
+}
+
+impl Nals<'_> {
+    /// Whether the iteration ended before the end of the access unit, because of a bad length.
+    pub fn broken(&self) -> bool {
+        self.broken
+    }
+}
+
+impl<'a> Iterator for Nals<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        while !self.rest.is_empty() {
+            let split = self.rest.split_first_chunk().and_then(|(length, rest)| {
+                rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)
+            });
+            let Some((nal, rest)) = split else {
+                self.broken = true;
+                self.rest = &[];
+                break;
+            };
+            self.rest = rest;
+            if !nal.is_empty() {
+                return Some(nal);
+            }
+        }
+        None
+    }
+}
 
 /// One SPS and one PPS, without start codes or lengths.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,11 +94,105 @@ impl ParameterSets {
     /// `profile_idc`, `constraint_set` flags and `level_idc` as in `profile-level-id` (RFC 6184
     /// section 8.1); `None` if the SPS is too short to tell.
     pub fn profile_level_id(&self) -> Option<[u8; 3]> {
-        todo!()
+        self.sps.get(1..4)?.try_into().ok()
     }
 
     /// Width and height in pixels after cropping; `None` if the SPS does not parse.
     pub fn dimensions(&self) -> Option<(u32, u32)> {
-        todo!()
+        if self.sps.len() < 4 || nal_type(&self.sps)? != nal_type::SPS {
+            return None;
+        }
+        let parse = |sps: &[u8]| {
+            SeqParameterSet::from_bits(RefNal::new(sps, &[], true).rbsp_bits())
+                .and_then(|sps| sps.pixel_dimensions())
+                .ok()
+        };
+        // Some cameras leave a stray byte behind it.
+        parse(&self.sps).or_else(|| parse(self.sps.split_last()?.1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::testing::{self, OTHER_PPS, OTHER_SPS, Random, sets, unit};
+
+    #[test]
+    fn parameter_sets_tell_profile_and_dimensions() {
+        assert_eq!(sets().profile_level_id(), Some([0x64, 0x00, 0x28]));
+        assert_eq!(sets().dimensions(), Some((1920, 1080)));
+        let other = ParameterSets {
+            sps: Bytes::from_static(OTHER_SPS),
+            pps: Bytes::from_static(OTHER_PPS),
+        };
+        assert_eq!(other.profile_level_id(), Some([0x42, 0x00, 0x1e]));
+        assert_eq!(other.dimensions(), Some((640, 480)));
+        let stray = ParameterSets {
+            sps: [testing::SPS, &[0x58]].concat().into(),
+            ..other
+        };
+        assert_eq!(stray.dimensions(), Some((1920, 1080)));
+    }
+
+    #[test]
+    fn no_sps_is_too_broken_to_ask() {
+        let mut random = Random::new(1);
+        for round in 0..20_000 {
+            let mut sps = if round % 2 == 0 {
+                let len = random.below(40);
+                random.bytes(len)
+            } else {
+                testing::SPS[..random.below(testing::SPS.len() + 1)].to_vec()
+            };
+            for _ in 0..random.below(4) {
+                let at = random.below(sps.len().max(1));
+                if let Some(byte) = sps.get_mut(at) {
+                    *byte ^= 1 << random.below(8);
+                }
+            }
+            if round % 4 < 2 && !sps.is_empty() {
+                sps[0] = 0x67;
+            }
+            let known = sps.len() >= 4;
+            let sets = ParameterSets {
+                sps: sps.into(),
+                pps: Bytes::new(),
+            };
+            assert_eq!(sets.profile_level_id().is_some(), known);
+            sets.dimensions();
+        }
+    }
+
+    #[test]
+    fn nals_come_out_as_they_went_in() {
+        let data = unit(&[&[0x67, 1][..], &[], &[0x68], &[0x65; 300]]);
+        let mut nals = nals(&data);
+        let found: Vec<_> = nals.by_ref().collect();
+        assert_eq!(found, [&[0x67, 1][..], &[0x68], &[0x65; 300]]);
+        assert!(!nals.broken());
+    }
+
+    #[test]
+    fn a_bad_length_ends_the_iteration_and_is_reported() {
+        for tail in [
+            &[0][..],
+            &[0, 0, 0],
+            &[0, 0, 0, 2, 0x41],
+            &[0xff, 0xff, 0xff, 0xff, 0x41, 0x41],
+        ] {
+            let mut data = unit(&[&[0x65, 7]]);
+            data.extend(tail);
+            let mut nals = nals(&data);
+            assert_eq!(nals.by_ref().collect::<Vec<_>>(), [&[0x65, 7]]);
+            assert!(nals.broken(), "{tail:?}");
+            assert_eq!(nals.next(), None);
+        }
+    }
+
+    #[test]
+    fn the_type_needs_a_header_without_the_forbidden_bit() {
+        assert_eq!(nal_type(&[]), None);
+        assert_eq!(nal_type(&[0xe5]), None);
+        assert_eq!(nal_type(&[0x65]), Some(nal_type::IDR));
     }
 }

@@ -3,16 +3,21 @@
 //! Nothing here knows of viewers, sockets or clocks: time comes in as an argument.
 
 mod access_unit;
+mod chunks;
 mod clock;
 mod codec;
 pub mod h264;
 mod packetizer;
+mod rate;
 mod ring;
+#[cfg(test)]
+mod testing;
 mod track;
 
 pub use access_unit::AccessUnit;
 pub use clock::MediaClock;
 pub use codec::{Codec, MediaKind, TrackInfo};
 pub use packetizer::MAX_PAYLOAD;
+pub use rate::{RateMeter, StreamRate};
 pub use ring::{Packet, Ring, RingLimits};
 pub use track::{Accepted, Track};

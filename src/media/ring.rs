@@ -1,17 +1,27 @@
 //! The packets of one track, kept once for three uses: live sending, instant start, NACK.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// How much a ring keeps.
+use super::chunks::{Chunks, Peak, Place, Position};
+
+/// The least time over which memory that is no longer needed is held in reserve.
+const SHORTEST_PERIOD: Duration = Duration::from_secs(1);
+
+/// How much a ring keeps. Whole access units are dropped, the oldest first.
+///
+/// An access unit is kept while it belongs to the NACK history or to the GOP, unless `bytes` or
+/// `duration` are exceeded. The newest access unit is always kept, however large it is: viewers
+/// that play live have yet to get it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RingLimits {
     /// Packets kept at least (unless `bytes` or `duration` are reached): the NACK history.
     pub packets: usize,
     /// Keep all since the last keyframe, for late joiners.
     pub keep_gop: bool,
-    /// Bytes kept at most.
+    /// Payload bytes kept at most.
     pub bytes: usize,
-    /// Age kept at most.
+    /// Age kept at most, counted from the arrival of the newest access unit.
     pub duration: Duration,
 }
 
@@ -32,71 +42,495 @@ pub struct Packet<'a> {
     pub arrival: Instant,
 }
 
+/// A packet as stored.
+#[derive(Debug)]
+struct Slot {
+    place: Place,
+    /// Number of its access unit.
+    unit: u64,
+}
+
+/// An access unit as stored.
+#[derive(Debug)]
+struct Unit {
+    /// Number of its first packet.
+    first: u64,
+    /// Number of the packet after its last.
+    end: u64,
+    bytes: usize,
+    timestamp: u32,
+    arrival: Instant,
+    keyframe: bool,
+    marker: bool,
+}
+
 /// The packets of one track. Packets are numbered from 0, without gaps, for the ring's lifetime.
 #[derive(Debug)]
-pub struct Ring {}
+pub struct Ring {
+    limits: RingLimits,
+    chunks: Chunks,
+    /// From number `start`; those from `end` on belong to the access unit that is `open`.
+    slots: VecDeque<Slot>,
+    start: u64,
+    end: u64,
+    /// Committed access units, numbered from `first_unit`.
+    units: VecDeque<Unit>,
+    first_unit: u64,
+    open: Option<(Unit, Position)>,
+    /// First packets of the keyframes kept.
+    keyframes: VecDeque<u64>,
+    /// First packet of the newest keyframe, kept or not.
+    newest_keyframe: Option<u64>,
+    /// Payload bytes of the access units kept.
+    bytes: usize,
+    /// Most slots in use, and since when they are counted.
+    peak: Peak,
+    period_start: Option<Instant>,
+}
 
 impl Ring {
     /// An empty ring.
     pub fn new(limits: RingLimits) -> Self {
-        let _ = limits;
-        todo!()
+        Ring {
+            limits,
+            chunks: Chunks::default(),
+            slots: VecDeque::new(),
+            start: 0,
+            end: 0,
+            units: VecDeque::new(),
+            first_unit: 0,
+            open: None,
+            keyframes: VecDeque::new(),
+            newest_keyframe: None,
+            bytes: 0,
+            peak: Peak::default(),
+            period_start: None,
+        }
     }
 
     /// Changes the limits; takes effect with the next access unit.
     pub fn set_limits(&mut self, limits: RingLimits) {
-        let _ = limits;
-        todo!()
+        self.limits = limits;
     }
 
-    /// Begins an access unit. Its packets are invisible until [`Ring::commit`].
+    /// Begins an access unit. Its packets are invisible until [`Ring::commit`]. An access unit
+    /// that was begun before and not committed is discarded.
     pub fn begin(&mut self, timestamp: u32, arrival: Instant, keyframe: bool) {
-        let _ = (timestamp, arrival, keyframe);
-        todo!()
+        if let Some((_, position)) = self.open.take() {
+            self.slots.truncate((self.end - self.start) as usize);
+            self.chunks.rewind(position);
+        }
+        let unit = Unit {
+            first: self.end,
+            end: self.end,
+            bytes: 0,
+            timestamp,
+            arrival,
+            keyframe,
+            marker: false,
+        };
+        self.open = Some((unit, self.chunks.position()));
     }
 
     /// Adds a packet, whose payload is the concatenation of `parts`, to the access unit begun.
+    /// Does nothing where none is.
     pub fn push(&mut self, parts: &[&[u8]]) {
-        let _ = parts;
-        todo!()
+        if let Some((unit, _)) = &mut self.open {
+            unit.end += 1;
+            unit.bytes += parts.iter().map(|part| part.len()).sum::<usize>();
+            self.slots.push_back(Slot {
+                place: self.chunks.append(parts),
+                unit: self.first_unit + self.units.len() as u64,
+            });
+        }
     }
 
     /// Ends the access unit: its last packet carries the marker if `marker`. Then drops what the
-    /// limits no longer allow.
+    /// limits no longer allow. An access unit without packets leaves no trace.
     pub fn commit(&mut self, marker: bool) {
-        let _ = marker;
-        todo!()
+        let Some((mut unit, _)) = self.open.take() else {
+            return;
+        };
+        if unit.first == unit.end {
+            return;
+        }
+        unit.marker = marker;
+        if unit.keyframe {
+            self.keyframes.push_back(unit.first);
+            self.newest_keyframe = Some(unit.first);
+        }
+        let now = unit.arrival;
+        self.end = unit.end;
+        self.bytes += unit.bytes;
+        self.units.push_back(unit);
+        self.peak.note(self.slots.len());
+        while self.has_surplus(now) {
+            self.drop_oldest();
+        }
+        if let Some(slot) = self.slots.front() {
+            self.chunks.release_before(&slot.place);
+        }
+        self.give_back(now);
     }
 
     /// Number of the oldest packet kept.
     pub fn start(&self) -> u64 {
-        todo!()
+        self.start
     }
 
     /// Number that the next packet will get.
     pub fn end(&self) -> u64 {
-        todo!()
+        self.end
     }
 
     /// The packet with this number; `None` if it is dropped or not there yet.
     pub fn packet(&self, number: u64) -> Option<Packet<'_>> {
-        let _ = number;
-        todo!()
+        let slot = self
+            .slots
+            .get(usize::try_from(number.checked_sub(self.start)?).ok()?)?;
+        // There is no such unit yet if the packet is not committed.
+        let unit = self
+            .units
+            .get(usize::try_from(slot.unit - self.first_unit).ok()?)?;
+        Some(Packet {
+            payload: self.chunks.get(&slot.place)?,
+            timestamp: unit.timestamp,
+            marker: unit.marker && number + 1 == unit.end,
+            first: number == unit.first,
+            keyframe: unit.keyframe,
+            arrival: unit.arrival,
+        })
     }
 
     /// Number of the first packet of the newest keyframe kept.
     pub fn latest_keyframe(&self) -> Option<u64> {
-        todo!()
+        self.keyframes.back().copied()
     }
 
     /// Number of the first packet of the oldest keyframe kept that starts at `number` or later.
     pub fn keyframe_from(&self, number: u64) -> Option<u64> {
-        let _ = number;
-        todo!()
+        let index = self.keyframes.partition_point(|&first| first < number);
+        self.keyframes.get(index).copied()
     }
 
     /// Bytes of memory held for payloads.
     pub fn memory(&self) -> usize {
-        todo!()
+        self.chunks.memory()
+    }
+
+    /// Whether the limits do not allow the oldest access unit to stay.
+    fn has_surplus(&self, now: Instant) -> bool {
+        let (Some(oldest), Some(second)) = (self.units.front(), self.units.get(1)) else {
+            return false;
+        };
+        let exceeded = self.bytes > self.limits.bytes
+            || now.saturating_duration_since(oldest.arrival) > self.limits.duration;
+        let in_history = self.end - second.first < self.limits.packets as u64;
+        let in_gop =
+            self.limits.keep_gop && self.newest_keyframe.is_some_and(|key| key <= oldest.first);
+        exceeded || !(in_history || in_gop)
+    }
+
+    fn drop_oldest(&mut self) {
+        let Some(unit) = self.units.pop_front() else {
+            return;
+        };
+        self.first_unit += 1;
+        self.slots.drain(..(unit.end - self.start) as usize);
+        self.start = unit.end;
+        self.bytes -= unit.bytes;
+        if self.keyframes.front() == Some(&unit.first) {
+            self.keyframes.pop_front();
+        }
+    }
+
+    /// From time to time gives memory back that a burst needed and that is idle since. A GOP may
+    /// last as long as the limits allow: what one needed is held in reserve for the next.
+    fn give_back(&mut self, now: Instant) {
+        let since = *self.period_start.get_or_insert(now);
+        if now.saturating_duration_since(since) < self.limits.duration.max(SHORTEST_PERIOD) {
+            return;
+        }
+        self.period_start = Some(now);
+        self.chunks.end_period();
+        let peak = self.peak.end_period().max(64);
+        if self.slots.capacity() > 4 * peak {
+            self.slots.shrink_to(2 * peak);
+            self.units.shrink_to(2 * peak);
+            self.keyframes.shrink_to(2 * peak);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::testing::Random;
+
+    const LIMITS: RingLimits = RingLimits {
+        packets: 10,
+        keep_gop: true,
+        bytes: 1 << 20,
+        duration: Duration::from_secs(10),
+    };
+
+    /// Commits an access unit of packets of these sizes.
+    fn add(ring: &mut Ring, arrival: Instant, keyframe: bool, packets: &[usize]) {
+        ring.begin(7, arrival, keyframe);
+        for &len in packets {
+            ring.push(&[&vec![1; len]]);
+        }
+        ring.commit(true);
+    }
+
+    #[test]
+    fn packets_carry_what_their_access_unit_is() {
+        let now = Instant::now();
+        let mut ring = Ring::new(LIMITS);
+        assert_eq!((ring.start(), ring.end(), ring.packet(0)), (0, 0, None));
+        ring.begin(1234, now, true);
+        ring.push(&[b"a", b"bc"]);
+        ring.push(&[b"d"]);
+        assert_eq!((ring.end(), ring.packet(0)), (0, None), "not committed yet");
+        ring.commit(true);
+        let packet = Packet {
+            payload: b"abc",
+            timestamp: 1234,
+            marker: false,
+            first: true,
+            keyframe: true,
+            arrival: now,
+        };
+        assert_eq!(ring.packet(0), Some(packet));
+        let packet = Packet {
+            payload: b"d",
+            marker: true,
+            first: false,
+            ..packet
+        };
+        assert_eq!(ring.packet(1), Some(packet));
+        assert_eq!(ring.packet(2), None);
+        assert_eq!(ring.packet(u64::MAX), None);
+    }
+
+    #[test]
+    fn what_is_not_committed_or_empty_leaves_no_trace() {
+        let now = Instant::now();
+        let mut ring = Ring::new(LIMITS);
+        ring.push(&[b"before begin"]);
+        ring.commit(true);
+        ring.begin(1, now, true);
+        ring.commit(true);
+        assert_eq!((ring.end(), ring.latest_keyframe()), (0, None));
+
+        add(&mut ring, now, true, &[100, 100]);
+        for _ in 0..100 {
+            ring.begin(2, now, true);
+            for _ in 0..100 {
+                ring.push(&[&[9; 1000]]);
+            }
+        }
+        assert!(ring.memory() < 200_000, "{}", ring.memory());
+        ring.begin(3, now, false);
+        ring.push(&[b"kept"]);
+        ring.commit(false);
+        assert_eq!((ring.start(), ring.end()), (0, 3));
+        assert_eq!(ring.latest_keyframe(), Some(0));
+        let packet = ring.packet(2).unwrap();
+        assert_eq!((packet.payload, packet.timestamp), (&b"kept"[..], 3));
+        assert_eq!(ring.packet(1).unwrap().payload, [1; 100]);
+    }
+
+    #[test]
+    fn the_gop_and_the_history_before_it_are_kept() {
+        let now = Instant::now();
+        let mut ring = Ring::new(LIMITS);
+        for i in 0..100 {
+            add(&mut ring, now, i == 0, &[100, 100]);
+        }
+        assert_eq!((ring.start(), ring.latest_keyframe()), (0, Some(0)));
+        add(&mut ring, now, true, &[100, 100]);
+        // Two packets of the keyframe and eight before it are the ten of the history.
+        assert_eq!((ring.start(), ring.latest_keyframe()), (192, Some(200)));
+        assert_eq!(ring.keyframe_from(0), Some(200));
+        assert_eq!(ring.keyframe_from(201), None);
+
+        ring.set_limits(RingLimits {
+            keep_gop: false,
+            ..LIMITS
+        });
+        for _ in 0..20 {
+            add(&mut ring, now, false, &[100, 100, 100]);
+        }
+        // Whole access units: twelve packets rather than nine.
+        assert_eq!(ring.end() - ring.start(), 12);
+        assert_eq!(ring.latest_keyframe(), None);
+    }
+
+    #[test]
+    fn bytes_and_age_are_never_exceeded_but_by_the_newest() {
+        let now = Instant::now();
+        let mut ring = Ring::new(RingLimits {
+            bytes: 10_000,
+            ..LIMITS
+        });
+        add(&mut ring, now, true, &[1000; 2]);
+        for _ in 0..30 {
+            add(&mut ring, now, false, &[1000; 2]);
+            assert!(ring.end() - ring.start() <= 10);
+        }
+        assert_eq!((ring.start(), ring.latest_keyframe()), (52, None));
+        add(&mut ring, now, false, &[1]);
+        assert_eq!(ring.start(), 54, "one byte too many");
+        add(&mut ring, now, true, &[1000; 25]);
+        assert_eq!((ring.start(), ring.end()), (63, 88));
+        assert_eq!(ring.latest_keyframe(), Some(63));
+
+        let later = now + LIMITS.duration;
+        add(&mut ring, later, true, &[1]);
+        add(&mut ring, later + LIMITS.duration, false, &[1]);
+        assert_eq!(ring.latest_keyframe(), Some(88));
+        let much_later = later + LIMITS.duration + Duration::from_millis(1);
+        add(&mut ring, much_later, false, &[1]);
+        assert_eq!((ring.start(), ring.latest_keyframe()), (89, None));
+    }
+
+    /// What a ring must hold, by the words of [`RingLimits`].
+    struct Model {
+        units: VecDeque<(u32, Instant, bool, Vec<Vec<u8>>)>,
+        start: u64,
+        newest_keyframe: Option<u64>,
+    }
+
+    impl Model {
+        fn end(&self) -> u64 {
+            self.start + self.units.iter().map(|u| u.3.len() as u64).sum::<u64>()
+        }
+
+        fn trim(&mut self, limits: &RingLimits) {
+            let newest = self.units.back().unwrap().1;
+            let (mut first, mut bytes, mut keep) = (self.end(), 0, 0);
+            for (_, arrival, _, packets) in self.units.iter().rev() {
+                let behind = (self.end() - first) as usize;
+                first -= packets.len() as u64;
+                bytes += packets.iter().map(Vec::len).sum::<usize>();
+                let history = behind < limits.packets;
+                let gop = limits.keep_gop && self.newest_keyframe.is_some_and(|k| first >= k);
+                let allowed = bytes <= limits.bytes && newest - *arrival <= limits.duration;
+                if keep > 0 && !(allowed && (history || gop)) {
+                    break;
+                }
+                keep += 1;
+            }
+            while self.units.len() > keep {
+                self.start += self.units.pop_front().unwrap().3.len() as u64;
+            }
+        }
+
+        fn check(&self, ring: &Ring) {
+            assert_eq!((ring.start(), ring.end()), (self.start, self.end()));
+            let (mut number, mut keyframes) = (self.start, Vec::new());
+            for (timestamp, arrival, keyframe, packets) in &self.units {
+                if *keyframe {
+                    keyframes.push(number);
+                }
+                for (i, payload) in packets.iter().enumerate() {
+                    let packet = Packet {
+                        payload,
+                        timestamp: *timestamp,
+                        marker: i + 1 == packets.len(),
+                        first: i == 0,
+                        keyframe: *keyframe,
+                        arrival: *arrival,
+                    };
+                    assert_eq!(ring.packet(number), Some(packet));
+                    number += 1;
+                }
+            }
+            assert_eq!(ring.packet(number), None);
+            assert_eq!(ring.packet(self.start.wrapping_sub(1)), None);
+            assert_eq!(ring.latest_keyframe(), keyframes.last().copied());
+            for from in self.start.saturating_sub(2)..number + 2 {
+                let expected = keyframes.iter().copied().find(|&first| first >= from);
+                assert_eq!(ring.keyframe_from(from), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn a_ring_holds_what_the_words_say() {
+        for seed in 0..30 {
+            let mut random = Random::new(seed);
+            let mut limits = LIMITS;
+            let mut ring = Ring::new(limits);
+            let mut model = Model {
+                units: VecDeque::new(),
+                start: 0,
+                newest_keyframe: None,
+            };
+            let mut now = Instant::now();
+            for round in 0..300 {
+                if random.below(50) == 0 {
+                    limits = RingLimits {
+                        packets: random.below(60),
+                        keep_gop: random.below(3) > 0,
+                        bytes: 1 << random.below(18),
+                        duration: Duration::from_millis(random.below(3000) as u64),
+                    };
+                    ring.set_limits(limits);
+                }
+                now += Duration::from_millis(random.below(80) as u64);
+                let keyframe = random.below(25) == 0;
+                let packets: Vec<_> = (0..random.below(if keyframe { 40 } else { 6 }))
+                    .map(|_| {
+                        let len = random.below(1200);
+                        random.bytes(len)
+                    })
+                    .collect();
+                ring.begin(round, now, keyframe);
+                for payload in &packets {
+                    let (a, b) = payload.split_at(random.below(payload.len() + 1));
+                    ring.push(&[a, b]);
+                }
+                if random.below(10) == 0 {
+                    continue; // never committed
+                }
+                ring.commit(true);
+                if !packets.is_empty() {
+                    if keyframe {
+                        model.newest_keyframe = Some(model.end());
+                    }
+                    model.units.push_back((round, now, keyframe, packets));
+                    model.trim(&limits);
+                }
+                model.check(&ring);
+            }
+        }
+    }
+
+    #[test]
+    fn a_ring_holds_little_more_memory_than_payload() {
+        let mut random = Random::new(9);
+        let mut ring = Ring::new(RingLimits {
+            packets: 512,
+            ..LIMITS
+        });
+        let mut now = Instant::now();
+        let (mut gop, mut largest) = (0, 0);
+        for picture in 0..5000 {
+            now += Duration::from_millis(40);
+            let keyframe = picture % 50 == 0;
+            let packets = vec![1100 + random.below(92); if keyframe { 90 } else { 9 }];
+            let bytes: usize = packets.iter().sum();
+            gop = if keyframe { bytes } else { gop + bytes };
+            largest = largest.max(gop);
+            add(&mut ring, now, keyframe, &packets);
+        }
+        let history = 512 * 1192;
+        assert!(
+            ring.memory() < (largest + history) * 11 / 10,
+            "{}",
+            ring.memory()
+        );
     }
 }

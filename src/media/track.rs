@@ -1,11 +1,14 @@
 //! One track of a stream: what it is, its time line, its packets.
 
-use super::{AccessUnit, MediaClock, Ring, RingLimits, TrackInfo};
+use bytes::Bytes;
+
+use super::packetizer::{H264Unit, MAX_PAYLOAD};
+use super::{AccessUnit, Codec, MediaClock, MediaKind, Ring, RingLimits, TrackInfo};
 
 /// What became of an access unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Accepted {
-    /// It is a keyframe.
+    /// It is a keyframe: a viewer can start with it. Each frame of G.711 is one.
     pub keyframe: bool,
     /// Packets it became; 0 if it held nothing to send.
     pub packets: usize,
@@ -17,16 +20,23 @@ pub struct Track {
     info: TrackInfo,
     ring: Ring,
     clock: MediaClock,
+    /// After a reconnection: what comes before the first keyframe cannot be decoded on top of
+    /// what viewers have, and would show them a damaged picture.
+    awaits_keyframe: bool,
 }
 
 impl Track {
     /// A track whose viewers see timestamps that begin at `first_timestamp`.
     pub fn new(info: TrackInfo, limits: RingLimits, first_timestamp: u32) -> Self {
-        let _ = (info, limits, first_timestamp);
-        todo!()
+        Track {
+            ring: Ring::new(limits),
+            clock: MediaClock::new(info.codec.clock_rate(), first_timestamp),
+            info,
+            awaits_keyframe: false,
+        }
     }
 
-    /// What the track is.
+    /// What the track is; its parameter sets are those that the source sent last.
     pub fn info(&self) -> &TrackInfo {
         &self.info
     }
@@ -47,14 +57,326 @@ impl Track {
     }
 
     /// The source connected again, perhaps with other parameter sets; the codec is the same.
+    /// What viewers see goes on without a step back: numbers, timestamps and packets kept. Video
+    /// goes on with the next keyframe.
     pub fn reconnected(&mut self, info: TrackInfo) {
-        let _ = info;
-        todo!()
+        self.changed(info);
+        self.clock.discontinuity();
+        self.awaits_keyframe = self.info.codec.kind() == MediaKind::Video;
+    }
+
+    /// The source has other parameter sets from the next access unit on, within a connection.
+    pub fn changed(&mut self, info: TrackInfo) {
+        if info.parameter_sets.is_some() {
+            self.info.parameter_sets = info.parameter_sets;
+        }
     }
 
     /// Packetises an access unit into the ring, with the parameter sets in front of a keyframe.
     pub fn push(&mut self, unit: &AccessUnit<'_>) -> Accepted {
-        let _ = unit;
-        todo!()
+        let before = self.ring.end();
+        let keyframe = match self.info.codec {
+            Codec::H264 => self.push_h264(unit),
+            Codec::Pcmu | Codec::Pcma => self.push_g711(unit),
+        };
+        Accepted {
+            keyframe,
+            packets: (self.ring.end() - before) as usize,
+        }
+    }
+
+    fn push_h264(&mut self, unit: &AccessUnit<'_>) -> bool {
+        let h264 = H264Unit::new(unit.data);
+        if h264.broken {
+            log::debug!("an access unit holds a NAL with a bad length: the rest of it is dropped");
+        }
+        if let Some(sets) = &mut self.info.parameter_sets {
+            remember(&mut sets.sps, h264.sps);
+            remember(&mut sets.pps, h264.pps);
+        }
+        self.awaits_keyframe &= !h264.keyframe;
+        if !h264.has_picture || self.awaits_keyframe {
+            return false;
+        }
+        let timestamp = self.clock.map(unit.timestamp, unit.arrival);
+        self.ring.begin(timestamp, unit.arrival, h264.keyframe);
+        h264.packetize(self.info.parameter_sets.as_ref(), &mut self.ring);
+        self.ring.commit(true);
+        h264.keyframe
+    }
+
+    /// A frame of samples, one byte each (RFC 3551 section 4.5.14), is a payload as it is.
+    fn push_g711(&mut self, unit: &AccessUnit<'_>) -> bool {
+        if unit.data.is_empty() {
+            return false;
+        }
+        let mut timestamp = self.clock.map(unit.timestamp, unit.arrival);
+        for samples in unit.data.chunks(MAX_PAYLOAD) {
+            self.ring.begin(timestamp, unit.arrival, true);
+            self.ring.push(&[samples]);
+            self.ring.commit(false);
+            timestamp = timestamp.wrapping_add(samples.len() as u32);
+        }
+        true
+    }
+}
+
+fn remember(set: &mut Bytes, sent: Option<&[u8]>) {
+    if let Some(sent) = sent
+        && set != sent
+    {
+        *set = Bytes::copy_from_slice(sent);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::num::NonZeroU32;
+    use std::time::{Duration, Instant};
+
+    use retina::codec::{CodecItem, Depacketizer, FrameFormat, ParametersRef};
+    use retina::codec::{VideoFrame, VideoParametersCodec};
+    use retina::rtp::PacketMeta;
+    use retina::testutil::DepacketizeBuf;
+
+    use super::*;
+    use crate::media::h264::ParameterSets;
+    use crate::media::testing::{OTHER_PPS, OTHER_SPS, Random, nal, sets, unit};
+
+    const LIMITS: RingLimits = RingLimits {
+        packets: 512,
+        keep_gop: true,
+        bytes: 8 << 20,
+        duration: Duration::from_secs(10),
+    };
+
+    fn info(codec: Codec) -> TrackInfo {
+        TrackInfo {
+            codec,
+            parameter_sets: (codec == Codec::H264).then(sets),
+        }
+    }
+
+    fn other_sets() -> ParameterSets {
+        ParameterSets {
+            sps: Bytes::from_static(OTHER_SPS),
+            pps: Bytes::from_static(OTHER_PPS),
+        }
+    }
+
+    fn push(track: &mut Track, data: &[u8], timestamp: i64, arrival: Instant) -> Accepted {
+        track.push(&AccessUnit {
+            data,
+            timestamp,
+            arrival,
+        })
+    }
+
+    /// Retina as a viewer: an RTP reader that owes nothing to this crate.
+    struct Viewer {
+        depacketizer: Depacketizer,
+        buffer: DepacketizeBuf,
+        next: u64,
+    }
+
+    impl Viewer {
+        fn new() -> Self {
+            let mut depacketizer =
+                Depacketizer::new("video", "h264", 90_000, None, None).expect("known");
+            depacketizer.set_frame_format(FrameFormat::MP4);
+            Viewer {
+                depacketizer,
+                buffer: DepacketizeBuf::new(4 << 20),
+                next: 0,
+            }
+        }
+
+        /// Reads all packets that are new in the track.
+        fn frames(&mut self, track: &Track) -> Vec<VideoFrame> {
+            let mut frames = Vec::new();
+            for number in self.next..track.ring().end() {
+                let packet = track.ring().packet(number).unwrap();
+                let meta = PacketMeta {
+                    ctx: retina::PacketContext::dummy(),
+                    stream_id: 0,
+                    timestamp: retina::Timestamp::new(
+                        packet.timestamp.into(),
+                        NonZeroU32::new(90_000).unwrap(),
+                        0,
+                    )
+                    .unwrap(),
+                    sequence_number: number as u16,
+                    ssrc: 1,
+                    mark: packet.marker,
+                    loss: 0,
+                };
+                self.buffer
+                    .push(&mut self.depacketizer, meta, packet.payload)
+                    .unwrap();
+                while let Some(item) = self.depacketizer.pull() {
+                    match item.unwrap() {
+                        CodecItem::VideoFrame(frame) => frames.push(frame),
+                        other => panic!("{other:?}"),
+                    }
+                }
+            }
+            self.next = track.ring().end();
+            frames
+        }
+
+        fn sets(&self) -> ParameterSets {
+            match self.depacketizer.parameters() {
+                Some(ParametersRef::Video(video)) => match video.codec_params() {
+                    VideoParametersCodec::H264 { sps, pps } => ParameterSets {
+                        sps: sps.clone(),
+                        pps: pps.clone(),
+                    },
+                    other => panic!("{other:?}"),
+                },
+                _ => panic!("no parameter sets"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_foreign_reader_gets_every_picture_back() {
+        let mut random = Random::new(1);
+        let mut track = Track::new(info(Codec::H264), LIMITS, u32::MAX - 100_000);
+        let mut viewer = Viewer::new();
+        let start = Instant::now();
+        let mut current = sets();
+        for i in 0..600 {
+            let keyframe = i == 0 || random.below(20) == 0;
+            let mut nals = Vec::new();
+            if random.below(3) == 0 {
+                let most = [60, 60, 3000][random.below(3)];
+                let len = 2 + random.below(most);
+                nals.push(nal(0x06, len, &mut random));
+            }
+            for _ in 0..1 + random.below(5) {
+                let most = [60, 1300, 30_000][random.below(3)];
+                let len = 2 + random.below(most);
+                nals.push(nal(if keyframe { 0x65 } else { 0x41 }, len, &mut random));
+            }
+            let mut sent = nals.clone();
+            if keyframe && random.below(3) == 0 {
+                current = if random.below(2) == 0 {
+                    sets()
+                } else {
+                    other_sets()
+                };
+                sent.insert(0, current.pps.to_vec());
+                sent.insert(0, current.sps.to_vec());
+            }
+            sent.insert(0, vec![0x09, 0xf0]);
+
+            let at = 40 * i as u64;
+            let arrival = start + Duration::from_millis(at);
+            let accepted = push(&mut track, &unit(&sent), 5 + 90 * at as i64, arrival);
+            assert_eq!(accepted.keyframe, keyframe);
+            assert_eq!(track.info().parameter_sets.as_ref(), Some(&current));
+
+            let [frame] = &viewer.frames(&track)[..] else {
+                panic!("one access unit is one picture");
+            };
+            assert_eq!(frame.data(), unit(&nals));
+            assert_eq!(frame.is_random_access_point(), keyframe);
+            let expected = (u32::MAX - 100_000).wrapping_add(90 * at as u32);
+            assert_eq!(frame.timestamp().timestamp(), i64::from(expected));
+            assert_eq!(viewer.sets(), current);
+        }
+    }
+
+    #[test]
+    fn a_reconnect_brings_new_sets_and_no_step_back() {
+        let mut random = Random::new(2);
+        let idr = unit(&[nal(0x65, 3000, &mut random)]);
+        let mut track = Track::new(info(Codec::H264), LIMITS, 1000);
+        let mut viewer = Viewer::new();
+        let start = Instant::now();
+        push(&mut track, &idr, 1 << 40, start);
+        assert_eq!(viewer.frames(&track).len(), 1);
+        track.reconnected(TrackInfo {
+            codec: Codec::H264,
+            parameter_sets: Some(other_sets()),
+        });
+        push(&mut track, &idr, 3, start + Duration::from_secs(4));
+        let frames = viewer.frames(&track);
+        assert_eq!(frames[0].timestamp().timestamp(), 1000 + 4 * 90_000);
+        assert_eq!(viewer.sets(), other_sets());
+
+        track.changed(info(Codec::H264));
+        push(&mut track, &idr, 3603, start + Duration::from_secs(5));
+        let frames = viewer.frames(&track);
+        assert_eq!(frames[0].timestamp().timestamp(), 1000 + 4 * 90_000 + 3600);
+        assert_eq!(viewer.sets(), sets());
+    }
+
+    #[test]
+    fn after_a_reconnect_video_goes_on_with_a_keyframe() {
+        let mut random = Random::new(3);
+        let idr = unit(&[nal(0x65, 3000, &mut random)]);
+        let slice = unit(&[nal(0x41, 300, &mut random)]);
+        let start = Instant::now();
+        let mut track = Track::new(info(Codec::H264), LIMITS, 0);
+        push(&mut track, &idr, 0, start);
+        track.reconnected(info(Codec::H264));
+        assert_eq!(push(&mut track, &slice, 10, start).packets, 0);
+        assert!(push(&mut track, &idr, 3610, start).keyframe);
+        assert_eq!(push(&mut track, &slice, 7210, start).packets, 1);
+    }
+
+    #[test]
+    fn no_picture_is_no_access_unit_but_its_sets_are_remembered() {
+        let nothing = Accepted {
+            keyframe: false,
+            packets: 0,
+        };
+        let now = Instant::now();
+        let mut track = Track::new(info(Codec::H264), LIMITS, 0);
+        for data in [
+            &[][..],
+            &[0, 0, 0],
+            &unit(&[OTHER_SPS, OTHER_PPS, &[0x06, 1, 2]]),
+            &unit(&[[0x09, 0xf0], [0x0c, 0xff]]),
+        ] {
+            assert_eq!(push(&mut track, data, i64::MIN, now), nothing);
+        }
+        assert_eq!(track.ring().end(), 0);
+        assert_eq!(track.clock().rtp_at(now), None, "the clock has not begun");
+        assert_eq!(track.info().parameter_sets, Some(other_sets()));
+    }
+
+    #[test]
+    fn what_stands_before_a_bad_length_is_sent() {
+        let mut data = unit(&[[0x65, 1, 2, 3]]);
+        data.extend([0xff; 7]);
+        let mut track = Track::new(info(Codec::H264), LIMITS, 0);
+        let accepted = push(&mut track, &data, 0, Instant::now());
+        assert_eq!((accepted.keyframe, accepted.packets), (true, 1));
+    }
+
+    #[test]
+    fn sound_passes_as_it_is() {
+        let now = Instant::now();
+        for codec in [Codec::Pcmu, Codec::Pcma] {
+            let mut track = Track::new(info(codec), LIMITS, u32::MAX - 80);
+            assert_eq!(push(&mut track, &[], 0, now).packets, 0);
+            assert_eq!(push(&mut track, &[0x55; 160], 7, now).packets, 1);
+            let long: Vec<u8> = (0..3000).map(|i| (i / 12) as u8).collect();
+            assert_eq!(push(&mut track, &long, 167, now).packets, 3);
+            let mut samples: Vec<u8> = Vec::new();
+            for number in 1..4 {
+                let packet = track.ring().packet(number).unwrap();
+                assert_eq!(packet.timestamp as usize, 79 + samples.len());
+                assert!(packet.first && !packet.marker);
+                samples.extend(packet.payload);
+            }
+            assert_eq!(samples, long);
+            assert_eq!(track.ring().packet(0).unwrap().payload, [0x55; 160]);
+            let after = push(&mut track, &[1; 160], 3167, now);
+            assert_eq!(after.packets, 1);
+            assert_eq!(track.ring().packet(4).unwrap().timestamp, 79 + 3000);
+        }
     }
 }

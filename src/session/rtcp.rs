@@ -1,6 +1,31 @@
 //! RTCP: what we tell viewers, what they tell us.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use rtc::rtcp::goodbye::Goodbye;
+use rtc::rtcp::header::{COUNT_MAX, FORMAT_FIR, FORMAT_PLI, FORMAT_TLN, HEADER_LENGTH, Header};
+use rtc::rtcp::header::{PacketType, SDES_MAX_OCTET_COUNT};
+use rtc::rtcp::packet::{Packet, marshal};
+use rtc::rtcp::payload_feedbacks::full_intra_request::FullIntraRequest;
+use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtc::rtcp::receiver_report::ReceiverReport;
+use rtc::rtcp::reception_report::ReceptionReport;
+use rtc::rtcp::sender_report;
+use rtc::rtcp::source_description::{
+    SdesType, SourceDescription, SourceDescriptionChunk, SourceDescriptionItem,
+};
+use rtc::rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
+use rtc::shared::marshal::Unmarshal;
+
+/// Items taken from one compound packet at most. A full NACK of 1200 bytes has 297.
+const MAX_FEEDBACK: usize = 512;
+
+/// Seconds from the NTP epoch (1900) to the Unix epoch (1970).
+const NTP_OFFSET: u64 = 2_208_988_800;
+
+/// Canonical name of our streams (RFC 3550 section 6.5.1).
+pub const CNAME: &str = "gateway";
 
 /// What a viewer reports on a stream of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,11 +59,87 @@ pub enum Feedback {
     },
 }
 
-/// Calls `each` for every item of feedback in a decrypted compound packet. Unknown and broken
-/// packets are passed over.
+/// Calls `each` for every item of feedback in a decrypted compound packet, at most 512 times.
+/// Unknown and broken packets are passed over.
 pub fn parse_feedback(compound: &[u8], each: impl FnMut(Feedback)) {
-    let _ = (compound, each);
-    todo!()
+    packets(compound)
+        .flat_map(|(kind, format, packet)| feedback(kind, format, packet))
+        .take(MAX_FEEDBACK)
+        .for_each(each);
+}
+
+/// The packets of a compound packet with their type and count field, up to the first that does not
+/// fit.
+///
+/// Each is parsed by itself, so that one which is broken does not take the others with it, and
+/// only the few parsers needed here see bytes from outside.
+fn packets(compound: &[u8]) -> impl Iterator<Item = (PacketType, u8, &[u8])> {
+    let mut rest = compound;
+    std::iter::from_fn(move || {
+        let header = Header::unmarshal(&mut { rest }).ok()?;
+        let len = HEADER_LENGTH + 4 * usize::from(header.length);
+        let (packet, behind) = rest.split_at_checked(len)?;
+        rest = behind;
+        Some((header.packet_type, header.count, packet))
+    })
+}
+
+fn feedback(kind: PacketType, format: u8, mut packet: &[u8]) -> Vec<Feedback> {
+    let packet = &mut packet;
+    match (kind, format) {
+        (PacketType::SenderReport, _) => sender_report::SenderReport::unmarshal(packet)
+            .map(|report| reports(&report.reports))
+            .unwrap_or_default(),
+        (PacketType::ReceiverReport, _) => ReceiverReport::unmarshal(packet)
+            .map(|report| reports(&report.reports))
+            .unwrap_or_default(),
+        (PacketType::TransportSpecificFeedback, FORMAT_TLN) => {
+            TransportLayerNack::unmarshal(packet)
+                .map(|nack| nacks(&nack))
+                .unwrap_or_default()
+        }
+        (PacketType::PayloadSpecificFeedback, FORMAT_PLI) => {
+            PictureLossIndication::unmarshal(packet)
+                .map(|pli| {
+                    vec![Feedback::KeyframeRequest {
+                        ssrc: pli.media_ssrc,
+                    }]
+                })
+                .unwrap_or_default()
+        }
+        // RFC 5104 section 4.3.1.1: the streams asked for are in the FCI alone.
+        (PacketType::PayloadSpecificFeedback, FORMAT_FIR) => FullIntraRequest::unmarshal(packet)
+            .map(|request| {
+                let entries = request.fir.iter();
+                entries
+                    .map(|entry| Feedback::KeyframeRequest { ssrc: entry.ssrc })
+                    .collect()
+            })
+            .unwrap_or_default(),
+        _ => Vec::new(),
+    }
+}
+
+fn reports(blocks: &[ReceptionReport]) -> Vec<Feedback> {
+    let report = |block: &ReceptionReport| Feedback::Report {
+        ssrc: block.ssrc,
+        fraction_lost: block.fraction_lost,
+        jitter: block.jitter,
+        last_sr: block.last_sender_report,
+        delay: block.delay,
+    };
+    blocks.iter().map(report).collect()
+}
+
+fn nacks(nack: &TransportLayerNack) -> Vec<Feedback> {
+    let pairs = nack.nacks.iter();
+    pairs
+        .map(|pair| Feedback::Nack {
+            ssrc: nack.media_ssrc,
+            pid: pair.packet_id,
+            blp: pair.lost_packets,
+        })
+        .collect()
 }
 
 /// What a sender report says of one stream (RFC 3550 section 6.4.1).
@@ -56,26 +157,326 @@ pub struct SenderReport {
     pub octets: u32,
 }
 
-/// A compound packet: the sender report and an SDES with `cname`.
+/// A compound packet: the sender report and an SDES with `cname`, of which at most 255 bytes count.
 pub fn sender_report(report: &SenderReport, cname: &str) -> Vec<u8> {
-    let _ = (report, cname);
-    todo!()
+    let cname = &cname.as_bytes()[..cname.len().min(SDES_MAX_OCTET_COUNT)];
+    compound(&[
+        Box::new(sender_report::SenderReport {
+            ssrc: report.ssrc,
+            ntp_time: ntp(report.wall),
+            rtp_time: report.rtp_timestamp,
+            packet_count: report.packets,
+            octet_count: report.octets,
+            ..Default::default()
+        }),
+        Box::new(SourceDescription {
+            chunks: vec![SourceDescriptionChunk {
+                source: report.ssrc,
+                items: vec![SourceDescriptionItem {
+                    sdes_type: SdesType::SdesCname,
+                    text: Bytes::copy_from_slice(cname),
+                }],
+            }],
+        }),
+    ])
 }
 
-/// A compound packet that ends streams: an empty receiver report, then BYE.
+/// A compound packet that ends streams, at most 31: an empty receiver report, then BYE.
 pub fn bye(ssrcs: &[u32]) -> Vec<u8> {
-    let _ = ssrcs;
-    todo!()
+    let ssrcs = &ssrcs[..ssrcs.len().min(COUNT_MAX)];
+    compound(&[
+        Box::new(ReceiverReport {
+            ssrc: ssrcs.first().copied().unwrap_or_default(),
+            ..Default::default()
+        }),
+        Box::new(Goodbye {
+            sources: ssrcs.to_vec(),
+            reason: Bytes::new(),
+        }),
+    ])
+}
+
+/// Empty if a packet cannot be expressed, which the callers above rule out.
+fn compound(packets: &[Box<dyn Packet>]) -> Vec<u8> {
+    marshal(packets).map(Vec::from).unwrap_or_default()
+}
+
+/// NTP time: seconds since 1900 in 32.32 fixed point (RFC 3550 section 4).
+fn ntp(wall: SystemTime) -> u64 {
+    let since = wall.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let seconds = since.as_secs().wrapping_add(NTP_OFFSET);
+    (seconds << 32) | ((u64::from(since.subsec_nanos()) << 32) / 1_000_000_000)
 }
 
 /// Middle 32 bits of the NTP time of `wall`: how a sender report is named in `last_sr`.
 pub fn ntp_middle(wall: SystemTime) -> u32 {
-    let _ = wall;
-    todo!()
+    (ntp(wall) >> 16) as u32
 }
 
-/// Round trip by a report block that arrived at `wall`; `None` if it names no sender report.
+/// Round trip by a report block that arrived at `wall` (RFC 3550 section 6.4.1). `None` if it names
+/// no sender report, or makes no sense: negative beyond the precision of the field, or an hour and
+/// more.
 pub fn round_trip(last_sr: u32, delay: u32, wall: SystemTime) -> Option<Duration> {
-    let _ = (last_sr, delay, wall);
-    todo!()
+    /// A clock that steps or a viewer that rounds puts the result below zero by a little.
+    const TOLERANCE: u32 = 65_536 / 100;
+    const HOUR: u32 = 3600 << 16;
+    if last_sr == 0 {
+        return None;
+    }
+    let units = ntp_middle(wall).wrapping_sub(last_sr).wrapping_sub(delay);
+    if units.wrapping_neg() <= TOLERANCE {
+        return Some(Duration::ZERO);
+    }
+    let nanos = (u64::from(units) * 1_000_000_000) >> 16;
+    (units < HOUR).then_some(Duration::from_nanos(nanos))
+}
+
+#[cfg(test)]
+mod tests {
+    use rtc::rtcp::payload_feedbacks::full_intra_request::FirEntry;
+    use rtc::rtcp::transport_feedbacks::transport_layer_nack::NackPair;
+
+    use super::*;
+
+    const CAMERA: u32 = 0xdeca_fbad;
+
+    fn parse(compound: &[u8]) -> Vec<Feedback> {
+        let mut all = Vec::new();
+        parse_feedback(compound, |item| all.push(item));
+        all
+    }
+
+    fn block(ssrc: u32) -> ReceptionReport {
+        ReceptionReport {
+            ssrc,
+            fraction_lost: 12,
+            total_lost: 3,
+            last_sequence_number: 70_000,
+            jitter: 90,
+            last_sender_report: 0x1234_5678,
+            delay: 0x1_0000,
+        }
+    }
+
+    fn report_of(ssrc: u32) -> Feedback {
+        Feedback::Report {
+            ssrc,
+            fraction_lost: 12,
+            jitter: 90,
+            last_sr: 0x1234_5678,
+            delay: 0x1_0000,
+        }
+    }
+
+    fn nack(pairs: usize) -> TransportLayerNack {
+        TransportLayerNack {
+            sender_ssrc: 1,
+            media_ssrc: CAMERA,
+            nacks: (0..pairs)
+                .map(|i| NackPair {
+                    packet_id: i as u16 * 17,
+                    lost_packets: 0x8001,
+                })
+                .collect(),
+        }
+    }
+
+    /// All that a viewer sends, in one compound packet.
+    fn everything() -> Vec<u8> {
+        compound(&[
+            Box::new(ReceiverReport {
+                ssrc: 1,
+                reports: vec![block(CAMERA), block(2)],
+                ..Default::default()
+            }),
+            Box::new(sender_report::SenderReport {
+                ssrc: 1,
+                reports: vec![block(3)],
+                ..Default::default()
+            }),
+            Box::new(nack(2)),
+            Box::new(PictureLossIndication {
+                sender_ssrc: 1,
+                media_ssrc: CAMERA,
+            }),
+            Box::new(FullIntraRequest {
+                sender_ssrc: 1,
+                media_ssrc: 0,
+                fir: vec![
+                    FirEntry {
+                        ssrc: CAMERA,
+                        sequence_number: 4,
+                    },
+                    FirEntry {
+                        ssrc: 5,
+                        sequence_number: 4,
+                    },
+                ],
+            }),
+            Box::new(Goodbye {
+                sources: vec![1],
+                reason: Bytes::from_static(b"end"),
+            }),
+        ])
+    }
+
+    fn all_of_everything() -> Vec<Feedback> {
+        vec![
+            report_of(CAMERA),
+            report_of(2),
+            report_of(3),
+            Feedback::Nack {
+                ssrc: CAMERA,
+                pid: 0,
+                blp: 0x8001,
+            },
+            Feedback::Nack {
+                ssrc: CAMERA,
+                pid: 17,
+                blp: 0x8001,
+            },
+            Feedback::KeyframeRequest { ssrc: CAMERA },
+            Feedback::KeyframeRequest { ssrc: CAMERA },
+            Feedback::KeyframeRequest { ssrc: 5 },
+        ]
+    }
+
+    #[test]
+    fn all_kinds_of_feedback_are_read() {
+        assert_eq!(parse(&everything()), all_of_everything());
+    }
+
+    #[test]
+    fn unknown_and_broken_packets_are_passed_over() {
+        // An application packet, a receiver report whose block is missing, a NACK without pairs.
+        let mut bytes = vec![0x80, 204, 0, 2, 0, 0, 0, 1, b'a', b'b', b'c', b'd'];
+        bytes.extend_from_slice(&[0x81, 201, 0, 1, 0, 0, 0, 1]);
+        bytes.extend_from_slice(&[0x81, 205, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2]);
+        bytes.extend_from_slice(&everything());
+        // A packet that claims to be longer than the datagram.
+        bytes.extend_from_slice(&[0x80, 201, 0, 9, 0, 0, 0, 1]);
+        assert_eq!(parse(&bytes), all_of_everything());
+    }
+
+    #[test]
+    fn a_datagram_of_nacks_is_bounded() {
+        let mut bytes = Vec::new();
+        for _ in 0..60 {
+            bytes.extend_from_slice(&compound(&[Box::new(nack(250))]));
+        }
+        assert_eq!(parse(&bytes).len(), MAX_FEEDBACK);
+    }
+
+    #[test]
+    fn garbage_does_not_panic() {
+        let whole = everything();
+        for len in 0..whole.len() {
+            parse(&whole[..len]);
+        }
+        let mut state = 7u64;
+        let mut number = || {
+            state = state
+                .wrapping_mul(6364136223846793005)
+                .wrapping_add(1442695040888963407);
+            (state >> 32) as usize
+        };
+        for _ in 0..50_000 {
+            let mut bytes = whole.clone();
+            for _ in 0..1 + number() % 6 {
+                let at = number() % bytes.len();
+                bytes[at] = number() as u8;
+            }
+            bytes.truncate(number() % (whole.len() * 2));
+            parse(&bytes);
+        }
+        // Every type, format and length with noise behind it.
+        for kind in 192..=223 {
+            for format in 0..32 {
+                for words in 0..12 {
+                    let mut bytes = vec![0x80 | format, kind, 0, words];
+                    bytes.resize_with(48, || number() as u8);
+                    parse(&bytes);
+                }
+            }
+        }
+    }
+
+    fn wall(millis: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_millis(1_795_000_000_000 + millis)
+    }
+
+    #[test]
+    fn a_sender_report_says_what_it_is_given() {
+        let report = SenderReport {
+            ssrc: CAMERA,
+            wall: wall(500),
+            rtp_timestamp: 90_000,
+            packets: 7,
+            octets: 7000,
+        };
+        let bytes = sender_report(&report, "gateway");
+        let parsed = rtc::rtcp::packet::unmarshal(&mut &bytes[..]).unwrap();
+        assert_eq!(parsed.len(), 2);
+        let sr: &sender_report::SenderReport = parsed[0].as_any().downcast_ref().unwrap();
+        assert_eq!(
+            (sr.ssrc, sr.rtp_time, sr.packet_count, sr.octet_count),
+            (CAMERA, 90_000, 7, 7000)
+        );
+        assert_eq!(sr.ntp_time >> 32, 1_795_000_000 + NTP_OFFSET);
+        assert_eq!(sr.ntp_time as u32, 1 << 31, "half a second");
+        assert_eq!((sr.ntp_time >> 16) as u32, ntp_middle(wall(500)));
+        let sdes: &SourceDescription = parsed[1].as_any().downcast_ref().unwrap();
+        assert_eq!(sdes.chunks[0].source, CAMERA);
+        assert_eq!(&sdes.chunks[0].items[0].text[..], b"gateway");
+    }
+
+    #[test]
+    fn a_cname_that_is_too_long_is_cut() {
+        let report = SenderReport {
+            ssrc: CAMERA,
+            wall: wall(0),
+            rtp_timestamp: 0,
+            packets: 0,
+            octets: 0,
+        };
+        let bytes = sender_report(&report, &"x".repeat(300));
+        assert_eq!(bytes.len() % 4, 0);
+        assert!(bytes.len() > 28 + 255);
+    }
+
+    #[test]
+    fn bye_names_the_streams() {
+        let bytes = bye(&[CAMERA, 9]);
+        let parsed = rtc::rtcp::packet::unmarshal(&mut &bytes[..]).unwrap();
+        assert_eq!(parsed.len(), 2);
+        let rr: &ReceiverReport = parsed[0].as_any().downcast_ref().unwrap();
+        assert_eq!((rr.ssrc, rr.reports.len()), (CAMERA, 0));
+        let goodbye: &Goodbye = parsed[1].as_any().downcast_ref().unwrap();
+        assert_eq!(goodbye.sources, [CAMERA, 9]);
+        assert!(!bye(&[]).is_empty());
+        assert!(!bye(&[1; 40]).is_empty());
+    }
+
+    #[test]
+    fn round_trips_are_measured_by_the_sender_report_named() {
+        let sent = ntp_middle(wall(0));
+        let delay = 65_536 / 10;
+        let close = |rtt: Option<Duration>, millis: u64| {
+            let rtt = rtt.unwrap().as_micros() as i64;
+            assert!((rtt - millis as i64 * 1000).abs() < 50, "{rtt}");
+        };
+        close(round_trip(sent, delay, wall(130)), 30);
+        close(round_trip(sent, 0, wall(65_000)), 65_000);
+        assert_eq!(round_trip(sent, delay, wall(99)), Some(Duration::ZERO));
+        assert_eq!(round_trip(sent, delay, wall(50)), None, "negative");
+        assert_eq!(round_trip(sent, u32::MAX / 2, wall(0)), None);
+        assert_eq!(round_trip(0, 0, wall(0)), None);
+        // The 32 bits wrap every 18 hours.
+        let before_wrap = (0..80_000)
+            .map(|s| wall(s * 1000))
+            .find(|&t| ntp_middle(t) > ntp_middle(t + Duration::from_secs(2)))
+            .unwrap();
+        let after = before_wrap + Duration::from_secs(2);
+        close(round_trip(ntp_middle(before_wrap), 0, after), 2000);
+    }
 }

@@ -1,7 +1,10 @@
 //! Where media comes from.
 
+mod failure;
 mod retry;
 mod rtsp;
+#[cfg(test)]
+mod tests;
 mod url;
 
 pub use rtsp::run;

@@ -1,11 +1,381 @@
 //! A camera by RTSP (RFC 2326), through `retina`.
 
-use super::{CameraUrl, Sink};
-use crate::config::PullOptions;
+use std::future::Future;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::{FutureExt, StreamExt};
+use retina::client::{
+    Demuxed, InitialSequenceNumberPolicy, InitialTimestampPolicy, PlayOptions, Session,
+    SessionGroup, SessionIdPolicy, SessionOptions, SetupOptions, Stream, TcpTransportOptions,
+    TeardownPolicy, UdpTransportOptions, UnassignedChannelDataPolicy, UnknownRtcpSsrcPolicy,
+};
+use retina::codec::{CodecItem, FrameFormat, ParametersRef, VideoFrame, VideoParametersCodec};
+use tokio::runtime::Handle;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+
+use super::retry::Backoff;
+use super::{CameraUrl, Sink, failure};
+use crate::config::{PullOptions, Transport};
+use crate::error::{Error, Result};
+use crate::media::h264::ParameterSets;
+use crate::media::{AccessUnit, Codec, MediaKind, TrackInfo};
+
+/// Errors in a row after which a session is given up. One damaged picture makes an error for each
+/// of its packets, and a large keyframe has some 700; an error of the connection itself repeats
+/// at once and for ever.
+const MAX_ERRORS_IN_A_ROW: u32 = 1000;
+
+/// Sessions that may still be waiting for the answer to their TEARDOWN. `retina` keeps trying
+/// until the session expires, and the camera says when that is.
+const MAX_PENDING_TEARDOWNS: usize = 4;
+
+/// How patient we are.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// For all from TCP to the answer to PLAY: long enough for a camera that wakes up, short
+    /// enough to tell of a wrong address soon.
+    pub(super) connect: Duration,
+    /// Without a picture while connected. Shorter than the 10 s in which a stall must be noticed,
+    /// longer than the gap between pictures of a camera at 1 per second that misses a few.
+    pub(super) stall: Duration,
+    /// For SPS and PPS, while pictures come: two long GOPs.
+    pub(super) parameter_sets: Duration,
+}
+
+const PATIENCE: Patience = Patience {
+    connect: Duration::from_secs(10),
+    stall: Duration::from_secs(8),
+    parameter_sets: Duration::from_secs(30),
+};
 
 /// Connects, delivers media to `sink`, and connects again whenever that ends. Runs until dropped,
 /// on a tokio current-thread runtime inside a `LocalSet`.
+///
+/// Where the runtime runs on after the drop, the session says goodbye (TEARDOWN) in a task.
 pub async fn run(url: CameraUrl, options: PullOptions, sink: impl Sink) {
-    let _ = (url, options, sink);
-    todo!()
+    let camera = Camera::new(url, &options, PATIENCE);
+    DropInRuntime {
+        runtime: Handle::current(),
+        future: Some(Box::pin(camera.run(sink))),
+    }
+    .await
+}
+
+/// A future that is dropped in its runtime, wherever its owner drops it: a session of `retina`
+/// spawns a task when it is dropped, and panics where it cannot.
+struct DropInRuntime<F> {
+    runtime: Handle,
+    future: Option<Pin<Box<F>>>,
+}
+
+impl<F: Future<Output = ()>> Future for DropInRuntime<F> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.future {
+            Some(future) => future.as_mut().poll(cx),
+            None => Poll::Ready(()),
+        }
+    }
+}
+
+impl<F> Drop for DropInRuntime<F> {
+    fn drop(&mut self) {
+        let _inside = self.runtime.enter();
+        self.future = None;
+    }
+}
+
+/// What stays the same from one attempt to the next.
+pub(super) struct Camera {
+    url: CameraUrl,
+    transport: Transport,
+    audio: bool,
+    patience: Patience,
+    teardowns: Arc<SessionGroup>,
+}
+
+/// A session that plays, and which of its streams are ours.
+struct Playing {
+    demuxed: Demuxed,
+    video: usize,
+    audio: Option<TrackInfo>,
+}
+
+impl Camera {
+    pub(super) fn new(url: CameraUrl, options: &PullOptions, patience: Patience) -> Self {
+        Camera {
+            url,
+            transport: options.transport,
+            audio: !options.no_audio,
+            patience,
+            teardowns: Arc::default(),
+        }
+    }
+
+    pub(super) async fn run(self, mut sink: impl Sink) {
+        let mut backoff = Backoff::new();
+        loop {
+            sink.connecting();
+            let mut live_since = None;
+            let error = match self.connect().await {
+                Ok(playing) => self.deliver(playing, &mut sink, &mut live_since).await,
+                Err(error) => error,
+            };
+            let live = live_since.map_or(Duration::ZERO, |since: Instant| since.elapsed());
+            let retry_in = backoff.delay(live, RandomState::new().build_hasher().finish());
+            sink.failed(&error, retry_in);
+            sleep(retry_in).await;
+        }
+    }
+
+    async fn connect(&self) -> Result<Playing> {
+        let patience = self.patience.connect;
+        match timeout(patience, self.guarded(self.play())).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(panicked)) => Err(panicked),
+            Err(_) => Err(failure::connect_timeout(&self.url, patience)),
+        }
+    }
+
+    /// DESCRIBE, SETUP of what we can use, PLAY.
+    async fn play(&self) -> Result<Playing> {
+        let failed = |error| failure::from_retina(&self.url, &error);
+        let mut session = Session::describe(self.url.url().clone(), self.session_options())
+            .await
+            .map_err(failed)?;
+        log::debug!("{}: described, tool {:?}", self.url, session.tool());
+
+        let streams = session.streams();
+        let video = streams
+            .iter()
+            .position(|s| s.media() == "video" && s.encoding_name() == "h264")
+            .ok_or_else(|| {
+                let video = streams.iter().filter(|s| s.media() == "video");
+                failure::no_usable_video(&self.url, video.map(Stream::encoding_name))
+            })?;
+        let audio = streams
+            .iter()
+            .enumerate()
+            .find_map(|(i, stream)| Some((i, audio_codec(stream)?)))
+            .filter(|_| self.audio);
+
+        session
+            .setup(video, self.setup_options())
+            .await
+            .map_err(failed)?;
+        if let Some((i, _)) = audio {
+            session
+                .setup(i, self.setup_options())
+                .await
+                .map_err(failed)?;
+        }
+        let demuxed = session
+            .play(play_options())
+            .await
+            .map_err(failed)?
+            .demuxed()
+            .map_err(failed)?;
+        let audio = audio.map(|(_, codec)| TrackInfo {
+            codec,
+            parameter_sets: None,
+        });
+        Ok(Playing {
+            demuxed,
+            video,
+            audio,
+        })
+    }
+
+    /// Hands media to the sink until the session ends. Returns why it did.
+    async fn deliver(
+        &self,
+        playing: Playing,
+        sink: &mut impl Sink,
+        live_since: &mut Option<Instant>,
+    ) -> Error {
+        let Playing {
+            mut demuxed,
+            video,
+            mut audio,
+        } = playing;
+        let begun = Instant::now();
+        let mut last_picture = begun;
+        let mut known: Option<ParameterSets> = None;
+        let mut errors_in_a_row = 0;
+        let mut errors_since_picture: u32 = 0;
+        let mut last_error = None;
+        let watchdog = sleep_until(begun + self.patience.stall);
+        tokio::pin!(watchdog);
+
+        loop {
+            let item = tokio::select! {
+                biased;
+                () = &mut watchdog => {
+                    let mut deadline = last_picture + self.patience.stall;
+                    if deadline <= Instant::now() {
+                        return failure::stalled(&self.url, self.patience.stall);
+                    }
+                    if known.is_none() {
+                        let patience = self.patience.parameter_sets;
+                        if begun + patience <= Instant::now() {
+                            let cause = last_error.as_ref();
+                            return failure::no_parameter_sets(&self.url, patience, cause);
+                        }
+                        deadline = deadline.min(begun + patience);
+                    }
+                    watchdog.as_mut().reset(deadline);
+                    continue;
+                }
+                item = self.guarded(demuxed.next()) => item,
+            };
+            match item {
+                Ok(Some(Ok(CodecItem::VideoFrame(frame)))) => {
+                    errors_in_a_row = 0;
+                    let arrival = frame.end_ctx().received();
+                    last_picture = Instant::from_std(arrival);
+                    if known.is_none() || frame.has_new_parameters() {
+                        let current = demuxed.streams().get(video).and_then(parameter_sets);
+                        if current.is_some() && current != known {
+                            let first = known.is_none();
+                            known = current;
+                            let info = TrackInfo {
+                                codec: Codec::H264,
+                                parameter_sets: known.clone(),
+                            };
+                            if first {
+                                *live_since = Some(Instant::now());
+                                sink.live(info, audio.take());
+                            } else {
+                                sink.video_changed(info);
+                            }
+                        }
+                    }
+                    if known.is_some() {
+                        let lost = u32::from(frame.loss()).saturating_add(errors_since_picture);
+                        sink.media(MediaKind::Video, &picture(&frame, arrival), lost);
+                        errors_since_picture = 0;
+                    }
+                }
+                Ok(Some(Ok(CodecItem::AudioFrame(frame)))) => {
+                    errors_in_a_row = 0;
+                    if known.is_some() {
+                        let unit = AccessUnit {
+                            data: frame.data(),
+                            timestamp: frame.timestamp().timestamp(),
+                            arrival: frame.ctx().received(),
+                        };
+                        sink.media(MediaKind::Audio, &unit, u32::from(frame.loss()));
+                    }
+                }
+                Ok(Some(Ok(_))) => {}
+                // A packet that makes no sense ends nothing; a broken connection ends itself.
+                Ok(Some(Err(error))) => {
+                    errors_in_a_row += 1;
+                    errors_since_picture = errors_since_picture.saturating_add(1);
+                    if errors_in_a_row > MAX_ERRORS_IN_A_ROW {
+                        return failure::from_retina(&self.url, &error);
+                    }
+                    last_error = Some(error);
+                }
+                Ok(None) => {
+                    return match last_error {
+                        Some(error) if errors_in_a_row > 0 => {
+                            failure::from_retina(&self.url, &error)
+                        }
+                        _ => failure::closed(&self.url),
+                    };
+                }
+                Err(panicked) => return panicked,
+            }
+        }
+    }
+
+    /// `retina` panics on some answers, e.g. on `Session: ;timeout=60`. That fails the attempt,
+    /// not the worker.
+    async fn guarded<T>(&self, future: impl Future<Output = T>) -> Result<T> {
+        AssertUnwindSafe(future)
+            .catch_unwind()
+            .await
+            .map_err(|_| failure::panicked(&self.url))
+    }
+
+    fn session_options(&self) -> SessionOptions {
+        let options = SessionOptions::default()
+            .creds(self.url.credentials().cloned())
+            .user_agent(concat!("rtsp_webrtc_gateway/", env!("CARGO_PKG_VERSION")).to_owned())
+            .unassigned_channel_data(UnassignedChannelDataPolicy::Ignore)
+            .session_id(SessionIdPolicy::UseFirst);
+        if self.transport == Transport::Tcp {
+            // One TEARDOWN on the connection that is there; its end stops the media anyway.
+            return options.teardown(TeardownPolicy::Auto);
+        }
+        // With UDP a camera sends on until the session expires. The group counts the goodbyes.
+        let pending = self.teardowns.stale_sessions().num_sessions;
+        options
+            .session_group(self.teardowns.clone())
+            .teardown(if pending < MAX_PENDING_TEARDOWNS {
+                TeardownPolicy::Auto
+            } else {
+                TeardownPolicy::Never
+            })
+    }
+
+    fn setup_options(&self) -> SetupOptions {
+        let transport = match self.transport {
+            Transport::Tcp => retina::client::Transport::Tcp(TcpTransportOptions::default()),
+            Transport::Udp => retina::client::Transport::Udp(UdpTransportOptions::default()),
+        };
+        // Lengths before the NALs, and no parameter sets among them: the packetiser adds those.
+        SetupOptions::default()
+            .transport(transport)
+            .frame_format(FrameFormat::MP4)
+    }
+}
+
+/// Believes nothing that cameras get wrong. Sequence and timestamp begin with the first packet:
+/// a wrong `seq` in RTP-Info would make every packet an error, and a missing `rtptime` the session.
+fn play_options() -> PlayOptions {
+    PlayOptions::default()
+        .initial_timestamp(InitialTimestampPolicy::Ignore)
+        .initial_seq(InitialSequenceNumberPolicy::Ignore)
+        .unknown_rtcp_ssrc(UnknownRtcpSsrcPolicy::DropPackets)
+}
+
+fn audio_codec(stream: &Stream) -> Option<Codec> {
+    let codec = match stream.encoding_name() {
+        "pcmu" => Codec::Pcmu,
+        "pcma" => Codec::Pcma,
+        _ => return None,
+    };
+    let usable = stream.media() == "audio"
+        && stream.clock_rate_hz() == codec.clock_rate()
+        && stream.channels().is_none_or(|channels| channels.get() == 1);
+    usable.then_some(codec)
+}
+
+fn parameter_sets(stream: &Stream) -> Option<ParameterSets> {
+    match stream.parameters()? {
+        ParametersRef::Video(video) => match video.codec_params() {
+            VideoParametersCodec::H264 { sps, pps } => Some(ParameterSets {
+                sps: sps.clone(),
+                pps: pps.clone(),
+            }),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn picture(frame: &VideoFrame, arrival: std::time::Instant) -> AccessUnit<'_> {
+    AccessUnit {
+        data: frame.data(),
+        timestamp: frame.timestamp().timestamp(),
+        arrival,
+    }
 }

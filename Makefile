@@ -1,0 +1,39 @@
+# The usual commands. The real builds are Cargo's (library) and CMake's (C and C++).
+
+PREFIX ?= /usr/local
+BUILD_DIR := target/cmake
+
+# Taken as it is: a password may contain "$". Never part of a recipe, so it is never shown.
+override CAMERA := $(value CAMERA)
+export CAMERA LISTEN
+
+.PHONY: help build demo test install clean
+
+help:
+	@echo 'make demo                         built-in test cameras in a browser'
+	@echo 'make demo CAMERA=rtsp://...       a real camera in a browser'
+	@echo '          LISTEN=ADDR:PORT        address of the web server, 127.0.0.1:8889 unless given'
+	@echo 'make test                         build and run all tests'
+	@echo 'make build                        the library and the examples, in $(BUILD_DIR)'
+	@echo 'make install PREFIX=/usr/local    the library, header, CMake and pkg-config files'
+	@echo 'make clean                        remove all that was built'
+	@echo 'All of them install by apt what is missing.'
+
+build:
+	@scripts/setup.sh build
+	cmake -S . -B $(BUILD_DIR) -DCMAKE_BUILD_TYPE=Release -DRTSP_WEBRTC_GATEWAY_BUILD_EXAMPLES=ON
+	cmake --build $(BUILD_DIR) --parallel
+
+demo: build
+	cargo build --locked --release --package testkit --bin camsim
+	@scripts/demo.sh
+
+test:
+	@scripts/setup.sh test
+	@scripts/test.py
+
+install: build
+	cmake --install $(BUILD_DIR) --prefix '$(PREFIX)'
+
+clean:
+	rm -rf target tests/browser/node_modules

@@ -1,0 +1,262 @@
+// whep_server: the smallest complete host of the library. It adds cameras, serves WHEP by
+// cpp-httplib, and shows the cameras on a page. Start reading at main(), at the end.
+
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <iostream>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include <httplib.h>
+
+#include "args.hpp"
+#include "cameras.hpp"
+#include "gateway.hpp"
+#include "web_files.hpp" // made from web/ by CMake
+
+namespace {
+
+// Offers of today's browsers have 2 to 10 kB.
+constexpr std::size_t kMaxBody = 128 * 1024;
+
+extern "C" void on_log(void *, const rtsp_webrtc_gateway_log_record *record) noexcept {
+    const char *level = record->level == RTSP_WEBRTC_GATEWAY_LOG_ERROR ? "error" : "warning";
+    std::fprintf(stderr, "%s: %s\n", level, record->message);
+}
+
+void answer_text(httplib::Response &http, int status, const std::string &text) {
+    http.status = status;
+    http.set_content(text + "\n", "text/plain; charset=utf-8");
+    if (status == 409 || status == 503) {
+        http.set_header("Retry-After", "2");
+    }
+}
+
+// A failed call, as HTTP answer.
+void answer_error(httplib::Response &http, int status) {
+    answer_text(http, rtsp_webrtc_gateway_http_status(status), last_error());
+}
+
+// POST /NAME/whep
+void post_offer(Cameras &cameras, const httplib::Request &request, httplib::Response &http) {
+    const std::string name = request.matches[1];
+    const std::string type = request.get_header_value("Content-Type");
+    if (type.substr(0, type.find(';')) != "application/sdp") {
+        return answer_text(http, 415, "The offer must be sent as application/sdp.");
+    }
+    const std::string location_prefix = "/" + name + "/whep/";
+
+    rtsp_webrtc_gateway_offer offer;
+    check(RTSP_WEBRTC_GATEWAY_INIT(&offer));
+    offer.stream_name = name.c_str();
+    offer.sdp = request.body.data();
+    offer.sdp_size = request.body.size();
+    offer.location_prefix = location_prefix.c_str();
+
+    rtsp_webrtc_gateway_response *raw = nullptr;
+    const int status = rtsp_webrtc_gateway_handle_whep_offer(cameras.gateway(), &offer, &raw);
+    if (status < 0) {
+        return answer_error(http, status);
+    }
+    const ResponsePtr response(raw);
+
+    http.status = rtsp_webrtc_gateway_response_http_status(response.get());
+    std::string content_type;
+    const char *header = nullptr;
+    const char *value = nullptr;
+    for (std::size_t i = 0;
+         rtsp_webrtc_gateway_response_header(response.get(), i, &header, &value); ++i) {
+        if (std::string_view(header) == "Content-Type") {
+            content_type = value; // set_content() writes it
+        } else {
+            http.set_header(header, value);
+        }
+    }
+    std::size_t size = 0;
+    const char *body = rtsp_webrtc_gateway_response_body(response.get(), &size);
+    http.set_content(body, size, content_type);
+}
+
+// DELETE /NAME/whep/KEY
+void delete_session(Cameras &cameras, const httplib::Request &request, httplib::Response &http) {
+    const std::string key = request.matches[2];
+    const int status = rtsp_webrtc_gateway_handle_whep_delete(cameras.gateway(), key.c_str());
+    if (status < 0) {
+        answer_error(http, status);
+    }
+}
+
+void add_page_routes(httplib::Server &server, const Cameras &cameras) {
+    const auto page = [](httplib::Response &http) {
+        http.set_header("Content-Security-Policy", "default-src 'self'; img-src data:");
+        http.set_content(web::index_html, "text/html; charset=utf-8");
+    };
+    server.Get("/", [=](const auto &, auto &http) { page(http); });
+    server.Get("/api/streams", [&](const auto &, auto &http) {
+        http.set_content(cameras.json(), "application/json");
+    });
+    server.Get("/web/style.css", [](const auto &, auto &http) {
+        http.set_content(web::style_css, "text/css; charset=utf-8");
+    });
+    server.Get("/web/page.js", [](const auto &, auto &http) {
+        http.set_content(web::page_js, "text/javascript; charset=utf-8");
+    });
+    server.Get("/web/player.js", [](const auto &, auto &http) {
+        http.set_content(web::player_js, "text/javascript; charset=utf-8");
+    });
+    server.Get("/([^/]+)", [&cameras, page](const auto &request, auto &http) {
+        const std::string name = request.matches[1];
+        if (cameras.contains(name)) {
+            page(http);
+        } else {
+            answer_text(http, 404, "There is no such camera.");
+        }
+    });
+}
+
+void add_whep_routes(httplib::Server &server, Cameras &cameras) {
+    constexpr auto endpoint = "/([^/]+)/whep";
+    constexpr auto session = "/([^/]+)/whep/([^/]+)";
+
+    server.Post(endpoint, [&](const auto &request, auto &http) {
+        post_offer(cameras, request, http);
+    });
+    server.Delete(session, [&](const auto &request, auto &http) {
+        delete_session(cameras, request, http);
+    });
+
+    // Players on other sites may use the endpoint too (CORS).
+    const auto allow = [](std::string methods) {
+        return [methods](const auto &, auto &http) {
+            http.status = 204;
+            http.set_header("Access-Control-Allow-Methods", methods);
+            http.set_header("Access-Control-Allow-Headers", "Content-Type, Authorization");
+            http.set_header("Access-Control-Max-Age", "86400");
+        };
+    };
+    server.Options(endpoint, allow("OPTIONS, POST"));
+    server.Options(session, allow("OPTIONS, DELETE"));
+
+    const auto refuse = [](std::string methods) {
+        return [methods](const auto &, auto &http) {
+            http.set_header("Allow", methods);
+            answer_text(http, 405, "Use one of these methods: " + methods + ".");
+        };
+    };
+    server.Get(endpoint, refuse("OPTIONS, POST"));
+    server.Put(endpoint, refuse("OPTIONS, POST"));
+    server.Patch(endpoint, refuse("OPTIONS, POST"));
+    server.Delete(endpoint, refuse("OPTIONS, POST"));
+    server.Get(session, refuse("OPTIONS, DELETE"));
+    server.Put(session, refuse("OPTIONS, DELETE"));
+    server.Patch(session, refuse("OPTIONS, DELETE"));
+    server.Post(session, refuse("OPTIONS, DELETE"));
+}
+
+void configure(httplib::Server &server) {
+    server.set_payload_max_length(kMaxBody);
+    server.set_read_timeout(5);
+    server.set_tcp_nodelay(true);
+    // httplib's own choice would let a second server share the port unnoticed.
+    server.set_socket_options([](socket_t socket) {
+        const int on = 1;
+        setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    });
+    // An idle connection would hold one of the server's threads.
+    server.set_keep_alive_max_count(1);
+    // An offer for a camera that is still connecting holds a thread for up to 5 s.
+    server.new_task_queue = [] { return new httplib::ThreadPool(32); };
+    server.set_default_headers({
+        {"Access-Control-Allow-Origin", "*"},
+        {"Access-Control-Expose-Headers", "ETag, Link, Location, Retry-After"},
+        {"Cache-Control", "no-store"},
+        {"X-Content-Type-Options", "nosniff"},
+    });
+    server.set_exception_handler([](const auto &, auto &http, std::exception_ptr error) {
+        try {
+            std::rethrow_exception(error);
+        } catch (const std::exception &e) {
+            say(std::string("error: ") + e.what());
+        } catch (...) {
+            say("error: unknown exception");
+        }
+        answer_text(http, 500, "Internal error.");
+    });
+    server.set_error_handler([](const auto &, auto &http) {
+        if (http.body.empty()) { // an answer of httplib itself
+            answer_text(http, http.status,
+                        http.status == 404   ? "There is nothing at this address."
+                        : http.status == 413 ? "The offer is too large."
+                                             : "The request is malformed, or has no Content-Length.");
+        }
+    });
+}
+
+volatile std::sig_atomic_t stop_requested = 0;
+
+extern "C" void request_stop(int signal_number) {
+    stop_requested = 1;
+    std::signal(signal_number, SIG_DFL); // a second signal ends the program at once
+}
+
+void serve(const Args &args) {
+    Cameras cameras(args);
+    httplib::Server server;
+    configure(server);
+    add_page_routes(server, cameras);
+    add_whep_routes(server, cameras);
+
+    int port = args.port;
+    if (port == 0) {
+        port = server.bind_to_any_port(args.host);
+    } else if (!server.bind_to_port(args.host, port)) {
+        port = -1;
+    }
+    if (port < 0) {
+        throw std::runtime_error("cannot listen on " + args.host + " port " +
+                                 std::to_string(args.port) +
+                                 "; is the port in use, or not yours to use?");
+    }
+    std::thread listener([&] { server.listen_after_bind(); });
+    const bool ipv6 = args.host.find(':') != std::string::npos;
+    std::cout << "listening on http://" << (ipv6 ? "[" + args.host + "]" : args.host) << ':'
+              << port << '/' << std::endl;
+
+    while (stop_requested == 0) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    }
+    say("stopping");
+    server.stop();
+    listener.join();
+    // cameras goes out of scope here: the gateway closes its sessions and joins its threads.
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+    try {
+        const Args args = parse_args(argc, argv);
+        if (args.help) {
+            std::cout << help_text();
+            return 0;
+        }
+        if (args.help_tuning) {
+            std::cout << tuning_help_text();
+            return 0;
+        }
+        std::signal(SIGINT, request_stop);
+        std::signal(SIGTERM, request_stop);
+        check(rtsp_webrtc_gateway_set_log_callback(RTSP_WEBRTC_GATEWAY_LOG_WARN, on_log, nullptr,
+                                                   nullptr));
+        serve(args);
+        return 0;
+    } catch (const UsageError &e) {
+        std::cerr << "whep_server: " << e.what() << "\nTry whep_server --help\n";
+        return 2;
+    } catch (const std::exception &e) {
+        std::cerr << "whep_server: " << e.what() << '\n';
+        return 1;
+    }
+}

@@ -1,0 +1,33 @@
+#!/bin/bash
+# Shows built-in test cameras, or the camera at $CAMERA, in a browser. `make demo` builds first.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+server_pid=
+cleanup() {
+    trap - EXIT INT TERM
+    # Both may have ended already: Ctrl-C reaches all processes of a terminal.
+    kill ${server_pid:-} ${CAMSIM_PID:-} 2>/dev/null || true
+    wait
+}
+trap cleanup EXIT
+trap 'exit 0' INT TERM
+
+if [[ -n ${CAMERA:-} ]]; then
+    cameras=("camera=$CAMERA")
+else
+    coproc CAMSIM { exec target/release/camsim --cameras 4 --stdin-exit; }
+    if ! read -r -u "${CAMSIM[0]}" ready urls || [[ $ready != READY ]]; then
+        echo "The test cameras did not start." >&2
+        exit 1
+    fi
+    cameras=()
+    for url in $urls; do
+        cameras+=("cam$((${#cameras[@]} + 1))=$url")
+    done
+fi
+
+echo "Open the address below in a browser. Ctrl-C ends the demo."
+target/cmake/examples-c/whep_server --listen "${LISTEN:-127.0.0.1:8889}" "${cameras[@]}" &
+server_pid=$!
+wait "$server_pid"

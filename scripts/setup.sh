@@ -1,0 +1,68 @@
+#!/bin/bash
+# Installs what is missing, by apt and npm. Quick when all is there.
+#   scripts/setup.sh build   to build the library, the examples and the demo
+#   scripts/setup.sh test    to run the tests, too
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+purpose=${1:?build or test}
+missing=()
+
+# need PACKAGE COMMAND...: the package is missing if the command fails. Asking for what a package
+# gives, not for its name, finds it where it was installed in another way, too.
+need() {
+    local package=$1
+    shift
+    "$@" >/dev/null 2>&1 || missing+=("$package")
+}
+
+installed() {
+    [[ $(dpkg-query --show --showformat '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
+}
+
+need cmake command -v cmake
+need g++ command -v g++
+need pkg-config command -v pkg-config
+need libcpp-httplib-dev pkg-config --exists cpp-httplib
+
+if [[ $purpose == test ]]; then
+    need python3 command -v python3
+    need chromium command -v chromium
+    need nodejs command -v node
+    need npm command -v npm
+    # Foreign cameras: GStreamer's RTSP server and VLC's.
+    need ffmpeg command -v ffmpeg
+    need vlc-bin command -v cvlc
+    for package in python3-gi gir1.2-gst-rtsp-server-1.0 vlc-plugin-base gstreamer1.0-x \
+        gstreamer1.0-plugins-{base,good,bad,ugly}; do
+        need "$package" installed "$package"
+    done
+fi
+
+if ((${#missing[@]})); then
+    as_root=()
+    if ((EUID != 0)); then
+        if ! command -v sudo >/dev/null; then
+            echo "Missing packages. As root: apt-get install --no-install-recommends ${missing[*]}" >&2
+            exit 1
+        fi
+        as_root=(sudo)
+    fi
+    echo "Installing ${missing[*]}"
+    "${as_root[@]}" apt-get update
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+        apt-get install --yes --no-install-recommends "${missing[@]}"
+fi
+
+if ! command -v cargo >/dev/null; then
+    echo "There is no Rust toolchain. Install one from https://rustup.rs and try again." >&2
+    exit 1
+fi
+
+if [[ $purpose == test ]]; then
+    cd tests/browser
+    # npm writes this file at the end of an installation.
+    if [[ ! node_modules/.package-lock.json -nt package-lock.json ]]; then
+        npm ci --ignore-scripts --no-audit --no-fund
+    fi
+fi

@@ -1,0 +1,15 @@
+//! Where the outside world is touched: the socket, the threads, the clock.
+
+mod core;
+mod deadlines;
+mod interfaces;
+mod receiver;
+mod route;
+mod socket;
+mod worker;
+
+pub(crate) use interfaces::Interfaces;
+pub(crate) use receiver::{Receiver, ReceiverStats};
+pub(crate) use route::Routes;
+pub(crate) use socket::Socket;
+pub(crate) use worker::{Command, OfferRequest, Worker, WorkerContext};

@@ -1,0 +1,220 @@
+//! The one UDP socket that carries all sessions.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use quinn_udp::UdpSocketState;
+use socket2::{Domain, Protocol, Type};
+
+use crate::error::{Error, Result, Status};
+use crate::session::{Path, Transmit, WouldBlock};
+use crate::tuning::{Key, Tuning};
+
+/// What is asked of the system where the host sets no buffer size.
+const LARGE_BUFFER: usize = 8 << 20;
+
+/// The socket. Every worker sends on it; one thread receives.
+#[derive(Debug)]
+pub struct Socket {
+    io: std::net::UdpSocket,
+    state: UdpSocketState,
+    local: SocketAddr,
+    /// Sends that the system refused for good (not for lack of room).
+    errors: AtomicU64,
+}
+
+impl Socket {
+    /// Binds. `None`: all addresses of IPv6 and IPv4, or of IPv4 where the host has no IPv6.
+    pub fn bind(address: Option<SocketAddr>, tuning: &Tuning) -> Result<Socket> {
+        let bound = match address {
+            Some(address) => open(address),
+            None => open((Ipv6Addr::UNSPECIFIED, 0).into())
+                .or_else(|_| open((Ipv4Addr::UNSPECIFIED, 0).into())),
+        };
+        let (io, state) = bound.map_err(|error| {
+            let wanted = address.map_or("any address".to_owned(), |a| a.to_string());
+            Error::new(
+                Status::Io,
+                format!("cannot bind the UDP socket to {wanted}: {error}"),
+            )
+        })?;
+        let local = io
+            .local_addr()
+            .map_err(|error| Error::new(Status::Io, format!("UDP socket: {error}")))?;
+        let socket = Socket {
+            io,
+            state,
+            local,
+            errors: AtomicU64::new(0),
+        };
+        socket.size_buffers(tuning);
+        Ok(socket)
+    }
+
+    fn size_buffers(&self, tuning: &Tuning) {
+        let sock = || (&self.io).into();
+        for (key, set, get) in [
+            (
+                Key::UdpSendBufferBytes,
+                self.state
+                    .set_send_buffer_size(sock(), wanted(tuning, Key::UdpSendBufferBytes)),
+                self.state.send_buffer_size(sock()),
+            ),
+            (
+                Key::UdpRecvBufferBytes,
+                self.state
+                    .set_recv_buffer_size(sock(), wanted(tuning, Key::UdpRecvBufferBytes)),
+                self.state.recv_buffer_size(sock()),
+            ),
+        ] {
+            let asked = tuning.get(key);
+            match (set, get) {
+                (Err(error), _) | (_, Err(error)) => {
+                    log::warn!("{} not set: {error}", key.knob().name);
+                }
+                (Ok(()), Ok(given)) if asked > 0 && (given as i64) < asked => log::warn!(
+                    "the system gives {given} bytes where {} asks for {asked}",
+                    key.knob().name
+                ),
+                (Ok(()), Ok(given)) => log::debug!("{}: {given}", key.knob().name),
+            }
+        }
+    }
+
+    /// The socket for receiving.
+    pub fn io(&self) -> &std::net::UdpSocket {
+        &self.io
+    }
+
+    /// What the system can do.
+    pub fn state(&self) -> &UdpSocketState {
+        &self.state
+    }
+
+    /// Where it is bound.
+    pub fn local(&self) -> SocketAddr {
+        self.local
+    }
+
+    /// Whether a viewer at `ip` can be reached through it.
+    pub fn serves(&self, ip: IpAddr) -> bool {
+        match self.local.ip() {
+            IpAddr::V4(local) => ip.is_ipv4() && (local.is_unspecified() || ip == local),
+            IpAddr::V6(local) => local.is_unspecified() || ip == local,
+        }
+    }
+}
+
+fn wanted(tuning: &Tuning, key: Key) -> usize {
+    match tuning.get(key) {
+        0 => LARGE_BUFFER,
+        bytes => bytes as usize,
+    }
+}
+
+fn open(address: SocketAddr) -> io::Result<(std::net::UdpSocket, UdpSocketState)> {
+    let domain = Domain::for_address(address);
+    let socket = socket2::Socket::new(domain, Type::DGRAM, Some(Protocol::UDP))?;
+    if domain == Domain::IPV6 {
+        socket.set_only_v6(false)?;
+    }
+    socket.bind(&address.into())?;
+    let io = std::net::UdpSocket::from(socket);
+    let state = UdpSocketState::new((&io).into())?;
+    Ok((io, state))
+}
+
+/// The address as the rest of the library writes it: IPv4 even if the socket is of IPv6.
+pub fn canonical(address: SocketAddr) -> SocketAddr {
+    SocketAddr::new(address.ip().to_canonical(), address.port())
+}
+
+/// A worker's view of the socket.
+pub struct Sender<'a> {
+    /// The socket.
+    pub socket: &'a Socket,
+    /// Whether runs may be handed to the kernel in one call.
+    pub gso: bool,
+}
+
+impl Transmit for Sender<'_> {
+    fn transmit(
+        &mut self,
+        path: Path,
+        contents: &[u8],
+        segment: usize,
+    ) -> std::result::Result<(), WouldBlock> {
+        let destination = match (self.socket.local, path.remote) {
+            // A socket of both families writes IPv4 as mapped IPv6 (RFC 4291 section 2.5.5.2).
+            (SocketAddr::V6(_), SocketAddr::V4(remote)) => {
+                SocketAddr::new(remote.ip().to_ipv6_mapped().into(), remote.port())
+            }
+            (_, remote) => remote,
+        };
+        let transmit = quinn_udp::Transmit {
+            destination,
+            ecn: None,
+            contents,
+            segment_size: (segment < contents.len()).then_some(segment),
+            src_ip: path.local,
+        };
+        match self
+            .socket
+            .state
+            .try_send((&self.socket.io).into(), &transmit)
+        {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(WouldBlock),
+            Err(error) => {
+                // The path is broken (no route, for example); ICE finds out. Like a lost datagram.
+                if self.socket.errors.fetch_add(1, Ordering::Relaxed) == 0 {
+                    log::warn!("sending to {} failed: {error}", path.remote);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn max_segments(&self) -> usize {
+        if self.gso {
+            self.socket.state.max_gso_segments()
+        } else {
+            1
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sends_a_run_to_ipv4_and_ipv6() {
+        let socket = Socket::bind(None, &Tuning::default()).unwrap();
+        for ip in ["127.0.0.1:0", "[::1]:0"] {
+            let Ok(peer) = std::net::UdpSocket::bind(ip) else {
+                continue;
+            };
+            let remote = peer.local_addr().unwrap();
+            if !socket.serves(remote.ip()) {
+                continue;
+            }
+            let mut sender = Sender {
+                socket: &socket,
+                gso: true,
+            };
+            let path = Path {
+                remote,
+                local: None,
+            };
+            let segments = sender.max_segments().min(3);
+            let contents = vec![7; 100 * segments];
+            sender.transmit(path, &contents, 100).unwrap();
+            let mut buffer = [0; 2000];
+            for _ in 0..segments {
+                assert_eq!(peer.recv(&mut buffer).unwrap(), 100);
+            }
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! The thread that calls the host's [`Events`]: in order, under no lock, never a media thread.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::config::{SessionId, SessionState, StreamId, StreamState};
+use crate::error::{Error, Result, Status};
+use crate::events::{Events, mark_callback_thread};
+
+/// Something to tell the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// A stream's new state.
+    Stream(StreamId, StreamState, Status),
+    /// A session's new state.
+    Session(SessionId, StreamId, SessionState, Status),
+}
+
+impl Notice {
+    /// The last event of an id, which is never dropped.
+    fn is_last(self) -> bool {
+        matches!(
+            self,
+            Notice::Stream(_, StreamState::Removed, _)
+                | Notice::Session(_, _, SessionState::Closed, _)
+        )
+    }
+}
+
+/// Events kept for a host whose callback does not return; further ones are dropped, but for the
+/// last event of each id.
+const MAX_PENDING: usize = 16_384;
+
+#[derive(Default)]
+struct Queue {
+    pending: Mutex<Pending>,
+    arrived: Condvar,
+    dropped: AtomicU64,
+}
+
+#[derive(Default)]
+struct Pending {
+    notices: VecDeque<Notice>,
+    stopping: bool,
+}
+
+/// Where workers leave what the host is to be told.
+#[derive(Clone)]
+pub struct Notices(Option<Arc<Queue>>);
+
+impl Notices {
+    /// Leaves a notice. Never blocks.
+    pub fn push(&self, notice: Notice) {
+        let Some(queue) = &self.0 else { return };
+        let mut pending = queue.pending.lock();
+        if pending.notices.len() >= MAX_PENDING && !notice.is_last() {
+            if queue.dropped.fetch_add(1, Ordering::Relaxed) == 0 {
+                log::error!("the host's callback is too slow: events are dropped");
+            }
+            return;
+        }
+        pending.notices.push_back(notice);
+        drop(pending);
+        queue.arrived.notify_one();
+    }
+}
+
+/// The thread.
+pub struct Notifier {
+    notices: Notices,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Notifier {
+    /// Starts the thread, if there is somebody to tell.
+    pub fn start(events: Option<Box<dyn Events>>) -> Result<Notifier> {
+        let Some(events) = events else {
+            return Ok(Notifier {
+                notices: Notices(None),
+                thread: None,
+            });
+        };
+        let queue = Arc::new(Queue::default());
+        let notices = Notices(Some(Arc::clone(&queue)));
+        let thread = std::thread::Builder::new()
+            .name("rwg-callback".to_owned())
+            .spawn(move || run(&queue, &*events))
+            .map_err(|error| Error::new(Status::Io, format!("callback thread: {error}")))?;
+        Ok(Notifier {
+            notices,
+            thread: Some(thread),
+        })
+    }
+
+    /// Where to leave notices.
+    pub fn notices(&self) -> Notices {
+        self.notices.clone()
+    }
+
+    /// Tells what is left, then ends the thread.
+    pub fn stop(&mut self) {
+        if let Some(queue) = &self.notices.0 {
+            queue.pending.lock().stopping = true;
+            queue.arrived.notify_one();
+        }
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn run(queue: &Queue, events: &dyn Events) {
+    mark_callback_thread();
+    loop {
+        let notice = {
+            let mut pending = queue.pending.lock();
+            loop {
+                match pending.notices.pop_front() {
+                    Some(notice) => break notice,
+                    None if pending.stopping => return,
+                    None => queue.arrived.wait(&mut pending),
+                }
+            }
+        };
+        match notice {
+            Notice::Stream(stream, state, status) => events.stream_state(stream, state, status),
+            Notice::Session(session, stream, state, status) => {
+                events.session_state(session, stream, state, status);
+            }
+        }
+    }
+}

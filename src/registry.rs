@@ -1,0 +1,174 @@
+//! Which streams and sessions there are, and which worker owns each.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::config::{SessionId, StreamId};
+use crate::error::{Error, Result, Status};
+
+/// Where a session lives.
+#[derive(Clone, Debug)]
+pub struct SessionEntry {
+    /// Index of its worker.
+    pub worker: usize,
+    /// Its name in URLs.
+    pub key: String,
+}
+
+/// Names, ids and owners. Locked for lookups from host threads and when something is created or
+/// ends, never on the media path.
+#[derive(Debug, Default)]
+pub struct Registry {
+    tables: Mutex<Tables>,
+}
+
+#[derive(Debug, Default)]
+struct Tables {
+    last_id: u64,
+    names: HashMap<Arc<str>, StreamId>,
+    streams: HashMap<StreamId, (Arc<str>, usize)>,
+    sessions: HashMap<SessionId, SessionEntry>,
+    keys: HashMap<String, SessionId>,
+}
+
+impl Registry {
+    /// Registers a stream with the worker, of `workers`, that has the fewest.
+    pub fn add_stream(&self, name: &str, workers: usize) -> Result<(StreamId, Arc<str>, usize)> {
+        let mut tables = self.tables.lock();
+        if tables.names.contains_key(name) {
+            return Err(Error::new(
+                Status::AlreadyExists,
+                format!("a stream named \"{name}\" exists: remove it first, or use another name"),
+            ));
+        }
+        let mut load = vec![0; workers];
+        for (_, worker) in tables.streams.values() {
+            load[*worker] += 1;
+        }
+        let worker = (0..workers).min_by_key(|&w| load[w]).unwrap_or(0);
+        tables.last_id += 1;
+        let id = StreamId(tables.last_id);
+        let name: Arc<str> = name.into();
+        tables.names.insert(Arc::clone(&name), id);
+        tables.streams.insert(id, (Arc::clone(&name), worker));
+        Ok((id, name, worker))
+    }
+
+    /// Forgets a stream; its worker is told by the caller.
+    pub fn remove_stream(&self, id: StreamId) -> Result<usize> {
+        let mut tables = self.tables.lock();
+        let Some((name, worker)) = tables.streams.remove(&id) else {
+            return Err(no_stream(id));
+        };
+        tables.names.remove(&name);
+        Ok(worker)
+    }
+
+    /// The worker of a stream.
+    pub fn stream(&self, id: StreamId) -> Result<usize> {
+        let tables = self.tables.lock();
+        let (_, worker) = tables.streams.get(&id).ok_or_else(|| no_stream(id))?;
+        Ok(*worker)
+    }
+
+    /// A stream by its name.
+    pub fn find_stream(&self, name: &str) -> Result<(StreamId, usize)> {
+        let tables = self.tables.lock();
+        let found = tables
+            .names
+            .get(name)
+            .and_then(|id| Some((*id, tables.streams.get(id)?.1)));
+        found.ok_or_else(|| {
+            let shown: String = name.chars().take(128).collect();
+            Error::new(Status::NotFound, format!("no stream is named {shown:?}"))
+        })
+    }
+
+    /// Registers a session.
+    pub fn add_session(&self, worker: usize, key: String) -> SessionId {
+        let mut tables = self.tables.lock();
+        tables.last_id += 1;
+        let id = SessionId(tables.last_id);
+        tables.keys.insert(key.clone(), id);
+        tables.sessions.insert(id, SessionEntry { worker, key });
+        id
+    }
+
+    /// Forgets a session.
+    pub fn remove_session(&self, id: SessionId) {
+        let mut tables = self.tables.lock();
+        if let Some(entry) = tables.sessions.remove(&id) {
+            tables.keys.remove(&entry.key);
+        }
+    }
+
+    /// The worker of a session.
+    pub fn session(&self, id: SessionId) -> Result<usize> {
+        let tables = self.tables.lock();
+        let entry = tables.sessions.get(&id);
+        entry
+            .map(|entry| entry.worker)
+            .ok_or_else(|| no_session(id))
+    }
+
+    /// A session by its key.
+    pub fn find_session(&self, key: &str) -> Result<(SessionId, usize)> {
+        let tables = self.tables.lock();
+        let found = tables
+            .keys
+            .get(key)
+            .and_then(|id| Some((*id, tables.sessions.get(id)?.worker)));
+        found.ok_or_else(|| {
+            Error::new(
+                Status::NotFound,
+                "no session has this key: it ended, or never was",
+            )
+        })
+    }
+
+    /// Sessions now.
+    pub fn session_count(&self) -> usize {
+        self.tables.lock().sessions.len()
+    }
+}
+
+/// What to say of a stream id that is no longer, or never was, in use.
+pub fn no_stream(id: StreamId) -> Error {
+    Error::new(
+        Status::NotFound,
+        format!(
+            "no stream has the id {}: it was removed, or never was",
+            id.0
+        ),
+    )
+}
+
+/// What to say of a session id that is no longer, or never was, in use.
+pub fn no_session(id: SessionId) -> Error {
+    Error::new(
+        Status::NotFound,
+        format!("no session has the id {}: it ended, or never was", id.0),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_spread_and_names_are_unique() {
+        let registry = Registry::default();
+        let (a, _, first) = registry.add_stream("a", 2).unwrap();
+        let (_, _, second) = registry.add_stream("b", 2).unwrap();
+        assert_ne!(first, second);
+        let error = registry.add_stream("a", 2).unwrap_err();
+        assert_eq!(error.status(), Status::AlreadyExists);
+        assert_eq!(registry.remove_stream(a).unwrap(), first);
+        let (again, _, worker) = registry.add_stream("a", 2).unwrap();
+        assert_ne!(again, a);
+        assert_eq!(worker, first);
+        assert_eq!(registry.stream(a).unwrap_err().status(), Status::NotFound);
+    }
+}

@@ -1,0 +1,379 @@
+use std::io::Cursor;
+
+use bytes::Bytes;
+use rtc::sdp::SessionDescription;
+use rtc::sdp::description::media::MediaDescription;
+
+use super::*;
+use crate::media::h264::ParameterSets;
+
+const CHROMIUM: &str = include_str!("../../../tests/fixtures/offers/chromium.sdp");
+const FIREFOX: &str = include_str!("../../../tests/fixtures/offers/firefox.sdp");
+
+fn offer(sdp: &str) -> Offer {
+    match Offer::parse(sdp.as_bytes()) {
+        Ok(offer) => offer,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn camera(profile_level_id: [u8; 3]) -> TrackInfo {
+    let [idc, constraints, level] = profile_level_id;
+    TrackInfo {
+        codec: Codec::H264,
+        parameter_sets: Some(ParameterSets {
+            sps: Bytes::copy_from_slice(&[0x67, idc, constraints, level, 0xac]),
+            pps: Bytes::from_static(&[0x68, 0xee, 0x3c, 0x80]),
+        }),
+    }
+}
+
+const MAIN: [u8; 3] = [0x4d, 0x00, 0x28];
+
+fn microphone(codec: Codec) -> TrackInfo {
+    TrackInfo {
+        codec,
+        parameter_sets: None,
+    }
+}
+
+fn negotiated(sdp: &str, audio: Option<Codec>, nack: bool) -> Negotiated {
+    let audio = audio.map(microphone);
+    negotiate(&offer(sdp), &camera(MAIN), audio.as_ref(), nack).unwrap()
+}
+
+const FINGERPRINT: &str = "0A:1B:2C:3D:4E:5F:60:71:82:93:A4:B5:C6:D7:E8:F9:\
+                           0A:1B:2C:3D:4E:5F:60:71:82:93:A4:B5:C6:D7:E8:F9";
+
+fn written(sdp: &str, negotiated: &Negotiated) -> String {
+    let ice = IceCredentials {
+        ufrag: "w0s1abcd".into(),
+        pwd: "abcdefghijklmnopqrstuv".into(),
+    };
+    let transport = LocalTransport {
+        ice: &ice,
+        fingerprint: FINGERPRINT,
+        candidates: &[
+            "192.0.2.7:8189".parse().unwrap(),
+            "[2001:db8::7]:8189".parse().unwrap(),
+            "192.0.2.7:8190".parse().unwrap(),
+        ],
+    };
+    answer(&offer(sdp), negotiated, &transport)
+}
+
+fn parsed(sdp: &str) -> SessionDescription {
+    SessionDescription::unmarshal(&mut Cursor::new(sdp)).unwrap()
+}
+
+fn values<'a>(media: &'a MediaDescription, key: &str) -> Vec<&'a str> {
+    let with_key = media.attributes.iter().filter(|a| a.key == key);
+    with_key
+        .map(|a| a.value.as_deref().unwrap_or_default())
+        .collect()
+}
+
+#[test]
+fn chromium_gets_main_on_its_payload_type_with_rtx_and_sound() {
+    let mut negotiated = negotiated(CHROMIUM, Some(Codec::Pcma), true);
+    negotiated.id = 12_345;
+    negotiated.video.ssrc = 1001;
+    negotiated.video.rtx_ssrc = Some(1002);
+    let audio = negotiated.audio.as_mut().unwrap();
+    audio.ssrc = 1003;
+    assert_eq!(
+        negotiated,
+        Negotiated {
+            id: 12_345,
+            video: NegotiatedTrack {
+                section: 0,
+                payload_type: 116,
+                fmtp: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=4d0028"
+                    .into(),
+                rtx_payload_type: Some(117),
+                nack: true,
+                playout_delay_id: Some(5),
+                ssrc: 1001,
+                rtx_ssrc: Some(1002),
+            },
+            audio: Some(NegotiatedTrack {
+                section: 1,
+                payload_type: 8,
+                fmtp: String::new(),
+                rtx_payload_type: None,
+                nack: false,
+                playout_delay_id: None,
+                ssrc: 1003,
+                rtx_ssrc: None,
+            }),
+        }
+    );
+    let expected = format!(
+        "v=0\r\n\
+         o=- 12345 1 IN IP4 0.0.0.0\r\n\
+         s=-\r\n\
+         t=0 0\r\n\
+         a=group:BUNDLE 0 1\r\n\
+         a=ice-lite\r\n\
+         a=msid-semantic: WMS camera\r\n\
+         m=video 9 UDP/TLS/RTP/SAVPF 116 117\r\n\
+         c=IN IP4 0.0.0.0\r\n\
+         a=mid:0\r\n\
+         a=sendonly\r\n\
+         a=rtcp-mux\r\n\
+         a=rtcp-rsize\r\n\
+         a=extmap:5 http://www.webrtc.org/experiments/rtp-hdrext/playout-delay\r\n\
+         a=rtpmap:116 H264/90000\r\n\
+         a=fmtp:116 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=4d0028\r\n\
+         a=rtcp-fb:116 ccm fir\r\n\
+         a=rtcp-fb:116 nack\r\n\
+         a=rtcp-fb:116 nack pli\r\n\
+         a=rtpmap:117 rtx/90000\r\n\
+         a=fmtp:117 apt=116\r\n\
+         a=msid:camera video\r\n\
+         a=ssrc-group:FID 1001 1002\r\n\
+         a=ssrc:1001 cname:0000000000003039\r\n\
+         a=ssrc:1002 cname:0000000000003039\r\n\
+         a=ice-ufrag:w0s1abcd\r\n\
+         a=ice-pwd:abcdefghijklmnopqrstuv\r\n\
+         a=fingerprint:sha-256 {FINGERPRINT}\r\n\
+         a=setup:passive\r\n\
+         a=candidate:1 1 udp 2130706431 192.0.2.7 8189 typ host\r\n\
+         a=candidate:2 1 udp 2130706175 2001:db8::7 8189 typ host\r\n\
+         a=candidate:1 1 udp 2130705919 192.0.2.7 8190 typ host\r\n\
+         a=end-of-candidates\r\n\
+         m=audio 9 UDP/TLS/RTP/SAVPF 8\r\n\
+         c=IN IP4 0.0.0.0\r\n\
+         a=mid:1\r\n\
+         a=sendonly\r\n\
+         a=rtcp-mux\r\n\
+         a=rtcp-rsize\r\n\
+         a=rtpmap:8 PCMA/8000\r\n\
+         a=msid:camera audio\r\n\
+         a=ssrc:1003 cname:0000000000003039\r\n\
+         a=ice-ufrag:w0s1abcd\r\n\
+         a=ice-pwd:abcdefghijklmnopqrstuv\r\n\
+         a=fingerprint:sha-256 {FINGERPRINT}\r\n\
+         a=setup:passive\r\n"
+    );
+    assert_eq!(written(CHROMIUM, &negotiated), expected);
+}
+
+#[test]
+fn firefox_gets_constrained_baseline_and_is_told_who_sends_the_extension() {
+    let negotiated = negotiated(FIREFOX, Some(Codec::Pcmu), true);
+    assert_eq!(negotiated.video.payload_type, 126);
+    assert_eq!(negotiated.video.rtx_payload_type, Some(127));
+    assert_eq!(negotiated.video.playout_delay_id, Some(6));
+    assert_eq!(negotiated.audio.as_ref().unwrap().payload_type, 0);
+    let answer = parsed(&written(FIREFOX, &negotiated));
+    let [video, audio] = answer.media_descriptions.as_slice() else {
+        panic!()
+    };
+    assert_eq!(
+        values(video, "extmap"),
+        ["6/sendonly http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"]
+    );
+    assert_eq!(
+        values(video, "fmtp"),
+        [
+            "126 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e028",
+            "127 apt=126"
+        ]
+    );
+    assert_eq!(values(video, "candidate").len(), 3);
+    assert!(values(audio, "candidate").is_empty());
+    assert!(values(audio, "rtcp-rsize").is_empty());
+}
+
+#[test]
+fn without_nack_there_is_no_rtx_but_keyframes_can_be_asked_for() {
+    let negotiated = negotiated(CHROMIUM, None, false);
+    assert!(!negotiated.video.nack);
+    assert_eq!(negotiated.video.rtx_payload_type, None);
+    assert_eq!(negotiated.video.rtx_ssrc, None);
+    let answer = parsed(&written(CHROMIUM, &negotiated));
+    let video = &answer.media_descriptions[0];
+    assert_eq!(video.media_name.formats, ["116"]);
+    assert_eq!(values(video, "rtcp-fb"), ["116 ccm fir", "116 nack pli"]);
+    assert_eq!(values(video, "ssrc-group"), [""; 0]);
+}
+
+#[test]
+fn feedback_that_was_not_offered_is_not_answered() {
+    let sdp = CHROMIUM
+        .lines()
+        .filter(|line| !line.starts_with("a=rtcp-fb"))
+        .collect::<Vec<_>>()
+        .join("\n");
+    let negotiated = negotiated(&sdp, None, true);
+    assert!(!negotiated.video.nack);
+    let answer = parsed(&written(&sdp, &negotiated));
+    assert!(values(&answer.media_descriptions[0], "rtcp-fb").is_empty());
+}
+
+#[test]
+fn sections_not_chosen_are_refused_in_their_place() {
+    let mut sdp = CHROMIUM.replace("BUNDLE 0 1", "BUNDLE 0 1 data more");
+    sdp.push_str(
+        "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\n\
+         c=IN IP4 0.0.0.0\n\
+         a=mid:data\n\
+         a=sctp-port:5000\n",
+    );
+    let video: String = CHROMIUM
+        .lines()
+        .skip_while(|line| !line.starts_with("m=video"))
+        .take_while(|line| !line.starts_with("m=audio"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    sdp.push_str(&video.replace("a=mid:0", "a=mid:more"));
+    let negotiated = negotiated(&sdp, None, true);
+    assert_eq!(negotiated.video.section, 0);
+    let answer = parsed(&written(&sdp, &negotiated));
+    assert_eq!(
+        answer.attribute("group").map(String::as_str),
+        Some("BUNDLE 0")
+    );
+    let ports: Vec<_> = answer
+        .media_descriptions
+        .iter()
+        .map(|media| {
+            (
+                media.media_name.media.as_str(),
+                media.media_name.port.value,
+                values(media, "mid")[0],
+            )
+        })
+        .collect();
+    assert_eq!(
+        ports,
+        [
+            ("video", 9, "0"),
+            ("audio", 0, "1"),
+            ("application", 0, "data"),
+            ("video", 0, "more")
+        ]
+    );
+    assert!(!answer.media_descriptions[2].media_name.formats.is_empty());
+}
+
+#[test]
+fn the_first_video_section_that_fits_is_used() {
+    let sdp = CHROMIUM.replacen("a=recvonly", "a=sendonly", 1);
+    let video: String = CHROMIUM
+        .lines()
+        .skip_while(|line| !line.starts_with("m=video"))
+        .take_while(|line| !line.starts_with("m=audio"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    let sdp = sdp + &video.replace("a=mid:0", "a=mid:2");
+    let sdp = sdp.replace("BUNDLE 0 1", "BUNDLE 0 1 2");
+    let negotiated = negotiated(&sdp, Some(Codec::Pcmu), true);
+    assert_eq!(negotiated.video.section, 2);
+    let text = written(&sdp, &negotiated);
+    assert!(text.contains("a=group:BUNDLE 1 2\r\n"));
+    let answer = parsed(&text);
+    let candidates: Vec<_> = answer
+        .media_descriptions
+        .iter()
+        .map(|media| values(media, "candidate").len())
+        .collect();
+    assert_eq!(candidates, [0, 3, 0]);
+}
+
+#[test]
+fn sound_that_cannot_share_the_transport_is_left_out() {
+    for group in ["BUNDLE 0", "BUNDLE 1", "BUNDLE 0 x", "LS 0 1"] {
+        let sdp = CHROMIUM.replace("BUNDLE 0 1", group);
+        let negotiated = negotiated(&sdp, Some(Codec::Pcmu), true);
+        assert_eq!(negotiated.audio, None, "{group}");
+    }
+}
+
+#[test]
+fn sound_that_the_browser_does_not_take_is_left_out() {
+    let sdp = CHROMIUM
+        .replace("111 63 9 0 8 13", "111 63 9 8 13")
+        .replace("a=rtpmap:0 PCMU/8000\n", "");
+    assert_eq!(negotiated(&sdp, Some(Codec::Pcmu), true).audio, None);
+    assert!(negotiated(&sdp, Some(Codec::Pcma), true).audio.is_some());
+}
+
+#[test]
+fn a_lone_video_section_needs_neither_bundle_nor_mid() {
+    let end = CHROMIUM.find("m=audio").unwrap();
+    let sdp = CHROMIUM[..end]
+        .replace("a=group:BUNDLE 0 1\n", "")
+        .replace("a=mid:0\n", "");
+    let negotiated = negotiated(&sdp, Some(Codec::Pcmu), true);
+    assert_eq!(negotiated.audio, None);
+    let answer = written(&sdp, &negotiated);
+    assert!(!answer.contains("BUNDLE") && !answer.contains("a=mid"));
+    assert_eq!(parsed(&answer).media_descriptions.len(), 1);
+}
+
+#[test]
+fn an_extension_id_of_two_bytes_is_not_used() {
+    let sdp = CHROMIUM.replace("extmap:5 ", "extmap:15 ");
+    assert_eq!(negotiated(&sdp, None, true).video.playout_delay_id, None);
+}
+
+#[test]
+fn numbers_are_random_and_differ() {
+    let all: Vec<_> = (0..50)
+        .map(|_| negotiated(CHROMIUM, Some(Codec::Pcmu), true))
+        .collect();
+    let mut ssrcs: Vec<u32> = all
+        .iter()
+        .flat_map(|n| {
+            let audio = n.audio.as_ref().unwrap().ssrc;
+            [n.video.ssrc, n.video.rtx_ssrc.unwrap(), audio]
+        })
+        .collect();
+    ssrcs.sort_unstable();
+    ssrcs.dedup();
+    assert!(ssrcs.len() > 145);
+    assert!(!ssrcs.contains(&0));
+    assert_ne!(all[0].id, all[1].id);
+    assert!(all.iter().all(|n| n.id < 1 << 63 && n.cname().len() == 16));
+}
+
+#[test]
+fn without_video_in_common_the_error_says_what_each_side_has() {
+    let refused = |sdp: &str| {
+        let error = negotiate(&offer(sdp), &camera(MAIN), None, true).unwrap_err();
+        assert_eq!(error.status(), Status::Codec);
+        error.message().to_owned()
+    };
+    let only_vp8 = CHROMIUM.replace("H264/90000", "VP8/90000");
+    let sentence = refused(&only_vp8);
+    assert!(sentence.contains("sends H264"), "{sentence}");
+    assert!(sentence.contains("it offers VP8, VP9, AV1."), "{sentence}");
+
+    let start = CHROMIUM.find("m=video").unwrap();
+    let end = CHROMIUM.find("m=audio").unwrap();
+    let only_audio = format!("{}{}", &CHROMIUM[..start], &CHROMIUM[end..]);
+    assert!(refused(&only_audio).contains("no video section"));
+    let sending = CHROMIUM.replace("a=recvonly", "a=sendonly");
+    assert!(refused(&sending).contains("no video section"));
+    let insecure = CHROMIUM.replace("UDP/TLS/RTP/SAVPF", "RTP/AVP");
+    assert!(refused(&insecure).contains("no video section"));
+
+    let nothing: String = CHROMIUM
+        .lines()
+        .filter(|line| !line.starts_with("a=rtpmap"))
+        .map(|line| format!("{line}\n"))
+        .collect();
+    assert!(refused(&nothing).contains("no video codec"));
+}
+
+#[test]
+fn an_answer_for_another_offer_refuses_all_and_does_not_panic() {
+    let mut negotiated = negotiated(CHROMIUM, Some(Codec::Pcmu), true);
+    negotiated.video.section = 7;
+    negotiated.audio = None;
+    let answer = parsed(&written(CHROMIUM, &negotiated));
+    let mut media = answer.media_descriptions.iter();
+    assert!(media.all(|media| media.media_name.port.value == 0));
+}

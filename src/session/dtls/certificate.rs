@@ -1,0 +1,125 @@
+//! Our certificate, and the check of the viewer's against the offered fingerprints (RFC 8122).
+
+use std::sync::Arc;
+
+use aws_lc_rs::digest;
+use rtc::crypto::RTCCryptoProvider;
+use rtc::crypto::providers::AwsLcRsProvider;
+use rtc::dtls::crypto::Certificate as RtcCertificate;
+
+use crate::error::{Error, Result, Status};
+
+/// The gateway's certificate: ECDSA P-256, self-signed, one for all sessions.
+pub struct Certificate {
+    pub(super) certificate: RtcCertificate,
+    pub(super) provider: Arc<dyn RTCCryptoProvider>,
+    fingerprint: String,
+}
+
+impl Certificate {
+    /// Makes a key and a certificate.
+    pub fn generate() -> Result<Certificate> {
+        let provider = Arc::new(AwsLcRsProvider::new());
+        let failed = |why: String| {
+            let sentence = format!("the certificate for DTLS could not be made: {why}");
+            Error::new(Status::Io, sentence)
+        };
+        let names = vec![env!("CARGO_PKG_NAME").to_owned()];
+        let certificate = RtcCertificate::generate_self_signed(names, provider.crypto())
+            .map_err(|error| failed(error.to_string()))?;
+        let der = certificate.certificate.first();
+        let der = der.ok_or_else(|| failed("it is empty".to_owned()))?;
+        let hash = digest::digest(&digest::SHA256, der);
+        let pairs: Vec<String> = hash
+            .as_ref()
+            .iter()
+            .map(|byte| format!("{byte:02X}"))
+            .collect();
+        Ok(Certificate {
+            fingerprint: pairs.join(":"),
+            certificate,
+            provider,
+        })
+    }
+
+    /// SHA-256 of the certificate as in `a=fingerprint`: `AB:CD:...` (RFC 8122).
+    pub fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+}
+
+/// A certificate fingerprint of the peer (RFC 8122 section 5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fingerprint {
+    /// Hash function, e.g. `sha-256`, in lower case.
+    pub algorithm: String,
+    /// The hash.
+    pub hash: Vec<u8>,
+}
+
+impl Fingerprint {
+    fn algorithm(&self) -> Option<&'static digest::Algorithm> {
+        match self.algorithm.as_str() {
+            "sha-256" => Some(&digest::SHA256),
+            "sha-384" => Some(&digest::SHA384),
+            "sha-512" => Some(&digest::SHA512),
+            _ => None,
+        }
+    }
+
+    /// Whether a certificate can be checked by it: the hash function is known and strong enough,
+    /// and the hash has its length.
+    pub(super) fn is_usable(&self) -> bool {
+        self.algorithm()
+            .is_some_and(|algorithm| algorithm.output_len() == self.hash.len())
+    }
+
+    /// Whether it is the hash of this certificate (DER).
+    pub(super) fn matches(&self, certificate: &[u8]) -> bool {
+        self.algorithm()
+            .is_some_and(|algorithm| digest::digest(algorithm, certificate).as_ref() == self.hash)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_fingerprint_is_that_of_our_certificate() {
+        let certificate = Certificate::generate().unwrap();
+        let text = certificate.fingerprint();
+        assert_eq!(text.len(), 32 * 3 - 1);
+        assert_eq!(text, text.to_uppercase());
+        let hash = text
+            .split(':')
+            .map(|hex| u8::from_str_radix(hex, 16).unwrap());
+        let fingerprint = Fingerprint {
+            algorithm: "sha-256".into(),
+            hash: hash.collect(),
+        };
+        let der = &certificate.certificate.certificate[0];
+        assert!(fingerprint.is_usable() && fingerprint.matches(der));
+        assert!(!fingerprint.matches(&der[1..]));
+        assert_ne!(text, Certificate::generate().unwrap().fingerprint());
+    }
+
+    #[test]
+    fn longer_hashes_are_known_and_weak_or_cut_ones_are_not() {
+        let matching = |name: &str, algorithm| Fingerprint {
+            algorithm: name.into(),
+            hash: digest::digest(algorithm, b"der").as_ref().to_vec(),
+        };
+        for fingerprint in [
+            matching("sha-384", &digest::SHA384),
+            matching("sha-512", &digest::SHA512),
+        ] {
+            assert!(fingerprint.is_usable() && fingerprint.matches(b"der"));
+        }
+        let weak = matching("sha-1", &digest::SHA1_FOR_LEGACY_USE_ONLY);
+        assert!(!weak.is_usable() && !weak.matches(b"der"));
+        let mut cut = matching("sha-256", &digest::SHA256);
+        cut.hash.truncate(8);
+        assert!(!cut.is_usable() && !cut.matches(b"der"));
+    }
+}

@@ -1,0 +1,170 @@
+//! The ClientHello: put together from its fragments before `rtc::dtls` sees it, because the SRTP
+//! profile has to be chosen by what it offers.
+
+use bytes::{BufMut, BytesMut};
+
+use super::guard::{Fragment, HANDSHAKE};
+use crate::session::srtp::SrtpProfile;
+use crate::tuning::SrtpPolicy;
+
+const CLIENT_HELLO: u8 = 1;
+const USE_SRTP: u16 = 14;
+
+/// Collects the fragments of the first ClientHello, in any order.
+#[derive(Default)]
+pub(super) struct HelloBuffer {
+    body: Vec<u8>,
+    present: Vec<bool>,
+    missing: usize,
+}
+
+impl HelloBuffer {
+    /// Takes a fragment; others than those of the first ClientHello are passed over.
+    pub(super) fn add(&mut self, fragment: &Fragment<'_>) {
+        if fragment.kind != CLIENT_HELLO || fragment.sequence != 0 {
+            return;
+        }
+        if fragment.length != self.body.len() {
+            // The first fragment; or another hello, and the newest is the one to answer.
+            self.body = vec![0; fragment.length];
+            self.present = vec![false; fragment.length];
+            self.missing = fragment.length;
+        }
+        let range = fragment.offset..fragment.offset + fragment.data.len();
+        let (Some(body), Some(present)) = (
+            self.body.get_mut(range.clone()),
+            self.present.get_mut(range),
+        ) else {
+            return;
+        };
+        body.copy_from_slice(fragment.data);
+        self.missing -= present.iter().filter(|&&present| !present).count();
+        present.fill(true);
+    }
+
+    /// The body of the ClientHello, once whole.
+    pub(super) fn whole(&self) -> Option<&[u8]> {
+        (self.missing == 0 && !self.body.is_empty()).then_some(&self.body)
+    }
+}
+
+/// A record, numbered `number`, that holds a whole first ClientHello.
+pub(super) fn record(number: [u8; 6], body: &[u8]) -> BytesMut {
+    let length = body.len() as u32;
+    let mut record = BytesMut::with_capacity(25 + body.len());
+    record.put_slice(&[HANDSHAKE, 0xFE, 0xFD, 0, 0]);
+    record.put_slice(&number);
+    record.put_u16(length as u16 + 12);
+    record.put_u8(CLIENT_HELLO);
+    record.put_uint(length.into(), 3);
+    record.put_u16(0);
+    record.put_uint(0, 3);
+    record.put_uint(length.into(), 3);
+    record.put_slice(body);
+    record
+}
+
+/// The SRTP profiles that a ClientHello offers, most preferred first (RFC 5764 section 4.1.1);
+/// none if it offers no SRTP, `None` if it is malformed.
+pub(super) fn srtp_profiles(body: &[u8]) -> Option<Vec<u16>> {
+    let mut hello = Reader(body);
+    hello.take(2 + 32)?; // version, random
+    hello.take_prefixed::<1>()?; // session id
+    hello.take_prefixed::<1>()?; // cookie
+    hello.take_prefixed::<2>()?; // cipher suites
+    hello.take_prefixed::<1>()?; // compression methods
+    let mut extensions = Reader(hello.take_prefixed::<2>()?);
+    while !extensions.0.is_empty() {
+        let kind = extensions.take(2)?;
+        let mut data = Reader(extensions.take_prefixed::<2>()?);
+        if kind == USE_SRTP.to_be_bytes() {
+            let (profiles, _) = data.take_prefixed::<2>()?.as_chunks::<2>();
+            return Some(profiles.iter().map(|&p| u16::from_be_bytes(p)).collect());
+        }
+    }
+    Some(Vec::new())
+}
+
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    /// A vector with a length of `N` bytes before it.
+    fn take_prefixed<const N: usize>(&mut self) -> Option<&'a [u8]> {
+        let length = self.take(N)?;
+        let length = length
+            .iter()
+            .fold(0, |length, &byte| length << 8 | usize::from(byte));
+        self.take(length)
+    }
+}
+
+/// The profile to use; `None` if the viewer offers none that the policy allows.
+pub(super) fn choose(policy: SrtpPolicy, offered: &[u16]) -> Option<SrtpProfile> {
+    let allowed = allowed(policy);
+    match policy {
+        SrtpPolicy::PreferGcm | SrtpPolicy::GcmOnly => allowed
+            .iter()
+            .find(|profile| offered.contains(&profile.iana())),
+        SrtpPolicy::Any => offered
+            .iter()
+            .find_map(|&number| allowed.iter().find(|profile| profile.iana() == number)),
+    }
+    .copied()
+}
+
+/// Why there is no profile, and what to do.
+pub(super) fn nothing_in_common(policy: SrtpPolicy, offered: &[u16]) -> String {
+    let allowed: Vec<&str> = allowed(policy).iter().map(|p| name(p.iana())).collect();
+    let allowed = allowed.join(" or ");
+    if offered.is_empty() {
+        return format!(
+            "the viewer offers no SRTP in its DTLS handshake, and {allowed} is needed; \
+             is it a WebRTC client?"
+        );
+    }
+    // A browser lists four at most.
+    let names: Vec<String> = offered
+        .iter()
+        .take(8)
+        .map(|&number| match name(number) {
+            "" => format!("0x{number:04X}"),
+            name => name.to_owned(),
+        })
+        .collect();
+    let advice = match policy {
+        SrtpPolicy::GcmOnly if offered.contains(&SrtpProfile::Aes128CmSha1_80.iana()) => {
+            "; srtp_policy=prefer_gcm would accept this viewer"
+        }
+        _ => "; the viewer needs a newer browser",
+    };
+    format!(
+        "the viewer offers the SRTP profiles {}, and the policy allows {allowed}{advice}",
+        names.join(", ")
+    )
+}
+
+fn allowed(policy: SrtpPolicy) -> &'static [SrtpProfile] {
+    match policy {
+        SrtpPolicy::PreferGcm | SrtpPolicy::Any => {
+            &[SrtpProfile::AeadAes128Gcm, SrtpProfile::Aes128CmSha1_80]
+        }
+        SrtpPolicy::GcmOnly => &[SrtpProfile::AeadAes128Gcm],
+    }
+}
+
+/// The IANA name of a profile; empty if unknown.
+fn name(number: u16) -> &'static str {
+    match number {
+        0x0001 => "SRTP_AES128_CM_HMAC_SHA1_80",
+        0x0002 => "SRTP_AES128_CM_HMAC_SHA1_32",
+        0x0007 => "SRTP_AEAD_AES_128_GCM",
+        0x0008 => "SRTP_AEAD_AES_256_GCM",
+        _ => "",
+    }
+}

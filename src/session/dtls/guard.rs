@@ -1,0 +1,178 @@
+//! What stands between the network and `rtc::dtls`: it buffers what it is given before it knows
+//! who sent it, and takes one stack frame per fragment of a message. So each handshake has a
+//! budget, and a record is looked at before it is passed on.
+
+/// Content types (RFC 6347 section 4.1).
+pub(super) const CHANGE_CIPHER_SPEC: u8 = 20;
+pub(super) const ALERT: u8 = 21;
+pub(super) const HANDSHAKE: u8 = 22;
+
+const RECORD_HEADER: usize = 13;
+const FRAGMENT_HEADER: usize = 12;
+
+/// Longest handshake message in bytes. Browsers' longest is a ClientHello of 1.5 kB.
+const MAX_MESSAGE: usize = 8 << 10;
+
+/// Longest encrypted record in bytes that a handshake or an alert needs: a Finished takes 48
+/// (8 nonce, 12 header, 12 verify data, 16 tag).
+const MAX_ENCRYPTED: usize = 64;
+
+/// A record of a datagram.
+pub(super) struct Record<'a> {
+    pub(super) kind: u8,
+    pub(super) epoch: u16,
+    /// Its 48-bit number within the epoch.
+    pub(super) number: [u8; 6],
+    pub(super) body: &'a [u8],
+    /// Header and body.
+    pub(super) bytes: &'a [u8],
+}
+
+/// The records of a datagram, up to the first that is malformed or not DTLS 1.0 to 1.2.
+pub(super) fn records(datagram: &[u8]) -> impl Iterator<Item = Record<'_>> {
+    let mut rest = datagram;
+    std::iter::from_fn(move || {
+        let (header, _) = rest.split_first_chunk::<RECORD_HEADER>()?;
+        let &[kind, major, minor, e1, e0, n5, n4, n3, n2, n1, n0, l1, l0] = header;
+        let length = usize::from(u16::from_be_bytes([l1, l0]));
+        if (major, minor) != (0xFE, 0xFD) && (major, minor) != (0xFE, 0xFF) || length == 0 {
+            return None;
+        }
+        let (bytes, behind) = rest.split_at_checked(RECORD_HEADER + length)?;
+        rest = behind;
+        Some(Record {
+            kind,
+            epoch: u16::from_be_bytes([e1, e0]),
+            number: [n5, n4, n3, n2, n1, n0],
+            body: bytes.get(RECORD_HEADER..)?,
+            bytes,
+        })
+    })
+}
+
+impl Record<'_> {
+    /// Whether the record may reach `rtc::dtls` before the handshake is done.
+    pub(super) fn belongs_to_handshake(&self) -> bool {
+        match (self.kind, self.epoch) {
+            (HANDSHAKE, 0) => self.holds_sound_fragments(),
+            (HANDSHAKE, 1) => self.body.len() <= MAX_ENCRYPTED,
+            (CHANGE_CIPHER_SPEC, 0) => self.body == [1],
+            _ => false,
+        }
+    }
+
+    /// Whether it may be an alert of the peer after the handshake.
+    pub(super) fn is_encrypted_alert(&self) -> bool {
+        self.kind == ALERT && self.epoch == 1 && self.body.len() <= MAX_ENCRYPTED
+    }
+
+    /// Level and description of an alert in plain text.
+    pub(super) fn plain_alert(&self) -> Option<(u8, u8)> {
+        match (self.kind, self.epoch, self.body) {
+            (ALERT, 0, &[level, description]) => Some((level, description)),
+            _ => None,
+        }
+    }
+
+    /// The fragments of handshake messages in it, up to the first that is malformed.
+    pub(super) fn fragments(&self) -> impl Iterator<Item = Fragment<'_>> {
+        let mut rest = self.body;
+        std::iter::from_fn(move || {
+            let (fragment, behind) = Fragment::split(rest)?;
+            rest = behind;
+            Some(fragment)
+        })
+    }
+
+    /// `rtc::dtls` takes the message's length for the fragment's, so only the last fragment of a
+    /// record may be a part of its message.
+    fn holds_sound_fragments(&self) -> bool {
+        let mut rest = self.body;
+        while !rest.is_empty() {
+            let Some((fragment, behind)) = Fragment::split(rest) else {
+                return false;
+            };
+            if fragment.data.len() != fragment.length && !behind.is_empty() {
+                return false;
+            }
+            rest = behind;
+        }
+        true
+    }
+}
+
+/// A part of a handshake message (RFC 6347 section 4.2.2), or all of it.
+pub(super) struct Fragment<'a> {
+    pub(super) kind: u8,
+    /// Bytes of the whole message.
+    pub(super) length: usize,
+    /// Which message of the sender it is.
+    pub(super) sequence: u16,
+    /// Where `data` belongs; `offset + data.len()` is at most `length`.
+    pub(super) offset: usize,
+    pub(super) data: &'a [u8],
+}
+
+impl Fragment<'_> {
+    /// The first fragment and what is behind it; `None` if it is malformed, longer than any
+    /// message needs to be, or empty without need.
+    fn split(body: &[u8]) -> Option<(Fragment<'_>, &[u8])> {
+        let (header, rest) = body.split_first_chunk::<FRAGMENT_HEADER>()?;
+        let &[kind, l2, l1, l0, s1, s0, o2, o1, o0, f2, f1, f0] = header;
+        let u24 = |high, middle, low| u32::from_be_bytes([0, high, middle, low]) as usize;
+        let (length, offset) = (u24(l2, l1, l0), u24(o2, o1, o0));
+        let (data, behind) = rest.split_at_checked(u24(f2, f1, f0))?;
+        let sound = length <= MAX_MESSAGE
+            && offset + data.len() <= length
+            && (!data.is_empty() || length == 0);
+        let fragment = Fragment {
+            kind,
+            length,
+            sequence: u16::from_be_bytes([s1, s0]),
+            offset,
+            data,
+        };
+        sound.then_some((fragment, behind))
+    }
+}
+
+/// What one handshake may cost. A browser needs about 6 datagrams, 4 kB and 10 fragments, and
+/// repeats them, ever more slowly, until [`super::HANDSHAKE_TIMEOUT`].
+pub(super) struct Budget {
+    datagrams: usize,
+    bytes: usize,
+    fragments: usize,
+}
+
+impl Budget {
+    pub(super) const fn new() -> Self {
+        Budget {
+            datagrams: 128,
+            bytes: 64 << 10,
+            fragments: 512,
+        }
+    }
+
+    /// Takes the cost of a datagram; false if it is more than what is left.
+    pub(super) fn spend(&mut self, datagram: &[u8]) -> bool {
+        let pieces = |record: Record<'_>| match record.kind {
+            HANDSHAKE => record.fragments().count().max(1),
+            _ => 1,
+        };
+        let fragments = records(datagram).map(pieces).sum();
+        let left = (
+            self.datagrams.checked_sub(1),
+            self.bytes.checked_sub(datagram.len()),
+            self.fragments.checked_sub(fragments),
+        );
+        let (Some(datagrams), Some(bytes), Some(fragments)) = left else {
+            return false;
+        };
+        *self = Budget {
+            datagrams,
+            bytes,
+            fragments,
+        };
+        true
+    }
+}

@@ -1,0 +1,488 @@
+use super::testing::*;
+use super::*;
+
+fn pair_with(
+    policy: SrtpPolicy,
+    profiles: &[SrtpProtectionProfile],
+    fingerprint: Option<Fingerprint>,
+) -> Pair {
+    let now = Instant::now();
+    let mut client = Client::new(now, profiles);
+    client.start(now);
+    let fingerprint = fingerprint.unwrap_or_else(|| client.fingerprint());
+    let certificate = Arc::new(Certificate::generate().unwrap());
+    Pair {
+        now,
+        started: now,
+        server: DtlsServer::new(now, certificate, vec![fingerprint], policy),
+        client,
+        events: Vec::new(),
+        sent: [0; 2],
+    }
+}
+
+fn xorshift(state: &mut u64) -> u64 {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    *state
+}
+
+fn pair() -> Pair {
+    pair_with(SrtpPolicy::PreferGcm, &CHROMIUM, None)
+}
+
+fn connected_pair() -> Pair {
+    let mut pair = pair();
+    pair.run(Duration::ZERO, |_, _| false);
+    assert!(pair.connected().is_some() && pair.client.connected);
+    pair.events.clear();
+    pair
+}
+
+fn assert_connected(pair: &Pair, expected: SrtpProfile, what: &str) {
+    let failed = pair.failed().map(ToString::to_string);
+    assert!(
+        pair.client.connected,
+        "{what}: {failed:?} {:?}",
+        pair.client.failed
+    );
+    assert_eq!(pair.events.len(), 1, "{what}");
+    let ours = pair
+        .connected()
+        .unwrap_or_else(|| panic!("{what}: {failed:?}"));
+    let theirs = pair.client.keys(expected);
+    assert_eq!(ours.profile, expected, "{what}");
+    assert!(ours.local.key == theirs.remote.key && ours.local.salt == theirs.remote.salt);
+    assert!(ours.remote.key == theirs.local.key && ours.remote.salt == theirs.local.salt);
+    assert!(ours.local.key != ours.remote.key);
+    assert_eq!(ours.local.salt.len(), expected.salt_len());
+}
+
+#[test]
+fn the_policy_chooses_the_profile() {
+    use SrtpPolicy::{Any, GcmOnly, PreferGcm};
+    let gcm = SrtpProfile::AeadAes128Gcm;
+    let cm = SrtpProfile::Aes128CmSha1_80;
+    let cases: [(_, &[_], _); 10] = [
+        (PreferGcm, &CHROMIUM, Some(gcm)),
+        (PreferGcm, &FIREFOX, Some(gcm)),
+        (PreferGcm, &[CM80], Some(cm)),
+        (PreferGcm, &[GCM256, CM80], Some(cm)),
+        (PreferGcm, &[CM32], None),
+        (GcmOnly, &CHROMIUM, Some(gcm)),
+        (GcmOnly, &[CM80], None),
+        (Any, &CHROMIUM, Some(cm)),
+        (Any, &FIREFOX, Some(gcm)),
+        (Any, &[CM32, GCM256], None),
+    ];
+    for (policy, offered, expected) in cases {
+        let mut pair = pair_with(policy, offered, None);
+        pair.run(Duration::from_millis(200), |_, _| false);
+        let what = format!("{policy:?} {offered:?}");
+        match expected {
+            Some(expected) => {
+                assert_connected(&pair, expected, &what);
+                assert_eq!(
+                    pair.now, pair.started,
+                    "{what}: without a loss nothing waits"
+                );
+            }
+            None => {
+                assert_eq!(pair.events.len(), 1, "{what}");
+                assert_eq!(
+                    pair.failed().unwrap().status(),
+                    Status::SrtpProfile,
+                    "{what}"
+                );
+                assert!(
+                    pair.client.failed.is_some(),
+                    "{what}: the alert ends it at once"
+                );
+                assert!(!pair.client.connected);
+            }
+        }
+    }
+}
+
+#[test]
+fn no_common_profile_names_what_is_offered_and_allowed() {
+    let sentence = |policy, profiles: &[_]| {
+        let mut pair = pair_with(policy, profiles, None);
+        pair.run(Duration::ZERO, |_, _| false);
+        pair.failed().unwrap().message().to_owned()
+    };
+    let gcm_only = sentence(SrtpPolicy::GcmOnly, &[CM80, CM32]);
+    assert!(gcm_only.contains("SRTP_AES128_CM_HMAC_SHA1_80, SRTP_AES128_CM_HMAC_SHA1_32"));
+    assert!(gcm_only.contains("allows SRTP_AEAD_AES_128_GCM; srtp_policy=prefer_gcm"));
+    let none = sentence(SrtpPolicy::PreferGcm, &[]);
+    assert!(none.contains("offers no SRTP"), "{none}");
+}
+
+#[test]
+fn any_lost_datagram_is_repaired() {
+    let mut undisturbed = pair();
+    undisturbed.run(Duration::ZERO, |_, _| false);
+    let sent = undisturbed.sent;
+    assert!(sent[BY_CLIENT] >= 3 && sent[BY_SERVER] >= 3, "{sent:?}");
+    for side in [BY_CLIENT, BY_SERVER] {
+        for index in 0..sent[side] {
+            let mut pair = pair();
+            pair.run(Duration::from_secs(3), |by, i| (by, i) == (side, index));
+            let what = format!("datagram {index} of side {side} lost");
+            assert_connected(&pair, SrtpProfile::AeadAes128Gcm, &what);
+            let took = pair.now - pair.started;
+            assert!(took <= Duration::from_millis(120), "{what}: took {took:?}");
+        }
+    }
+}
+
+#[test]
+fn a_lossy_network_still_connects() {
+    for seed in 0..40_u64 {
+        let mut random = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+        let mut pair = pair();
+        pair.run(Duration::from_secs(3), |_, _| {
+            xorshift(&mut random) % 10 < 3
+        });
+        let what = format!("30 % lost, seed {seed}");
+        assert_connected(&pair, SrtpProfile::AeadAes128Gcm, &what);
+    }
+}
+
+#[test]
+fn a_certificate_other_than_the_offered_is_refused() {
+    let other = Client::new(Instant::now(), &CHROMIUM).fingerprint();
+    let mut pair = pair_with(SrtpPolicy::PreferGcm, &CHROMIUM, Some(other));
+    pair.run(Duration::from_millis(200), |_, _| false);
+    assert!(pair.connected().is_none() && pair.events.len() == 1);
+    let error = pair.failed().unwrap();
+    assert_eq!(error.status(), Status::Dtls);
+    assert!(
+        error.message().contains("not the one whose fingerprint"),
+        "{error}"
+    );
+    assert!(pair.client.failed.is_some(), "the peer is told");
+}
+
+#[test]
+fn without_a_usable_fingerprint_it_fails_at_once() {
+    let weak = Fingerprint {
+        algorithm: "sha-1".into(),
+        hash: vec![0; 20],
+    };
+    let mut pair = pair_with(SrtpPolicy::PreferGcm, &CHROMIUM, Some(weak));
+    pair.run(Duration::ZERO, |_, _| false);
+    assert_eq!(pair.failed().unwrap().status(), Status::Dtls);
+    assert_eq!(pair.sent[BY_SERVER], 0);
+}
+
+#[test]
+fn the_deadline_ends_a_handshake_that_stalls() {
+    // Nothing comes at all; or nothing after the ClientHellos; or we are not heard.
+    for (what, lost_from, side) in [
+        ("hello", 0, BY_CLIENT),
+        ("finish", 2, BY_CLIENT),
+        ("us", 0, BY_SERVER),
+    ] {
+        let mut pair = pair();
+        pair.run(Duration::from_secs(12), |by, i| {
+            by == side && i >= lost_from
+        });
+        let error = pair.failed().unwrap_or_else(|| panic!("{what}"));
+        assert_eq!(error.status(), Status::Dtls);
+        assert_eq!(pair.events.len(), 1, "{what}");
+        assert_eq!(pair.server.next_deadline(), None);
+    }
+}
+
+#[test]
+fn close_notify_goes_both_ways() {
+    let mut pair = connected_pair();
+    pair.client.close(pair.now);
+    pair.exchange(|_, _| false);
+    assert!(matches!(pair.events[..], [DtlsEvent::Closed]));
+
+    let mut pair = connected_pair();
+    pair.server.close(pair.now);
+    pair.exchange(|_, _| false);
+    assert!(pair.client.closed);
+    assert!(pair.events.is_empty());
+    assert!(pair.server.poll_transmit().is_none());
+}
+
+#[test]
+fn hellos_in_fragments_out_of_order_and_twice_are_put_together() {
+    // (padding, fragment size): two fragments of 1.5 kB as browsers send; and many small ones.
+    for (padding, size) in [(1300, 1200), (1300, 100), (0, 9)] {
+        let mut pair = pair();
+        pair.client.transmits.clear();
+        pair.client.hello_padding = padding;
+        pair.client.hello_fragment = Some(size);
+        pair.now += Duration::from_millis(50);
+        pair.client.handle_timeout(pair.now);
+        pair.run(Duration::from_secs(3), |_, _| false);
+        let what = format!("{padding} bytes more, fragments of {size}");
+        assert_connected(&pair, SrtpProfile::AeadAes128Gcm, &what);
+    }
+}
+
+#[test]
+fn a_fragment_of_a_hello_may_be_lost() {
+    for lost in 0..10 {
+        let mut pair = pair();
+        pair.client.transmits.clear();
+        pair.client.hello_padding = 1300;
+        pair.client.hello_fragment = Some(700);
+        pair.now += Duration::from_millis(50);
+        pair.client.handle_timeout(pair.now);
+        // Each is sent twice: take both.
+        pair.run(Duration::from_secs(3), |by, i| {
+            by == BY_CLIENT && i / 2 == lost
+        });
+        assert_connected(
+            &pair,
+            SrtpProfile::AeadAes128Gcm,
+            &format!("fragment {lost} lost"),
+        );
+    }
+}
+
+/// Datagrams full of fragments of one message: `data` bytes of each is sent, and `length` said.
+fn flood(
+    count: usize,
+    sequence: u16,
+    length: usize,
+    data: &[u8],
+) -> impl Iterator<Item = BytesMut> {
+    (0..count).step_by(45).map(move |first| {
+        let mut datagram = BytesMut::new();
+        for i in first..(first + 45).min(count) {
+            let number = (i as u64 + 1000).to_be_bytes();
+            let number = number[2..].try_into().unwrap();
+            let offset = i % length.max(1);
+            datagram.extend_from_slice(&fragment(number, 1, length, sequence, offset, data));
+        }
+        datagram
+    })
+}
+
+/// Runs on a small stack: a worker's is several times as large.
+fn on_a_small_stack(test: fn()) {
+    let thread = std::thread::Builder::new().stack_size(512 << 10);
+    thread.spawn(test).unwrap().join().unwrap();
+}
+
+#[test]
+fn a_flood_of_fragments_ends_the_handshake_within_its_budget() {
+    on_a_small_stack(|| {
+        // (message, length said, data): one-byte fragments that fit, ones of a message too long,
+        // empty ones, and empty ones of an empty message. First the hello's own, then behind it.
+        for sequence in [0, 1] {
+            for (length, data) in [(8000, &[7][..]), (30_000, &[7]), (8000, &[]), (0, &[])] {
+                let mut pair = pair();
+                if sequence == 1 {
+                    pair.exchange(|_, i| i > 0);
+                    assert!(matches!(pair.server.phase, Phase::Handshake(_)));
+                } else {
+                    pair.client.transmits.clear();
+                }
+                let mut taken = 0;
+                for datagram in flood(30_000, sequence, length, data) {
+                    pair.server.handle(pair.now, &datagram);
+                    taken += usize::from(!matches!(pair.server.phase, Phase::Ended));
+                }
+                pair.exchange(|_, _| false);
+                assert!(taken <= 128, "{taken} datagrams of {length}/{}", data.len());
+                assert_eq!(pair.events.len(), 1);
+                let error = pair.failed().unwrap();
+                assert_eq!(error.status(), Status::Dtls);
+                assert!(error.message().contains("more datagrams"), "{error}");
+            }
+        }
+    });
+}
+
+/// The deepest that a peer can get within the budget: fragments that continue one another.
+#[test]
+fn a_message_in_as_many_fragments_as_allowed_does_no_harm() {
+    on_a_small_stack(|| {
+        let mut pair = pair();
+        pair.exchange(|_, i| i > 0);
+        let fragments = 500;
+        let datagrams: Vec<_> = flood(fragments, 1, fragments, &[0]).collect();
+        // The first fragment last, so that all others wait.
+        for datagram in datagrams.iter().rev() {
+            pair.server.handle(pair.now, datagram);
+        }
+        assert!(matches!(pair.server.phase, Phase::Handshake(_)));
+    });
+}
+
+#[test]
+fn junk_from_the_start_fails_within_the_budget() {
+    for junk in [vec![22; 1200], vec![0xFF; 40], vec![22, 0xFE, 0xFD], vec![]] {
+        let mut pair = pair();
+        pair.client.transmits.clear();
+        for _ in 0..129 {
+            pair.server.handle(pair.now, &junk);
+        }
+        pair.exchange(|_, _| false);
+        assert_eq!(pair.failed().unwrap().status(), Status::Dtls);
+        assert_eq!(pair.sent[BY_SERVER], 0, "nothing is reflected");
+    }
+}
+
+#[test]
+fn a_connected_session_survives_floods() {
+    on_a_small_stack(|| {
+        let mut pair = connected_pair();
+        let before = pair.sent[BY_SERVER];
+        for (length, data) in [(8000, &[][..]), (0, &[]), (8000, &[7])] {
+            for datagram in flood(40_000, 6, length, data) {
+                pair.now += Duration::from_millis(1);
+                pair.server.handle(pair.now, &datagram);
+            }
+        }
+        // Forged alerts, in plain text and encrypted; application data; ChangeCipherSpec.
+        for (kind, epoch, body) in [
+            (21, 0, &[2, 40][..]),
+            (21, 0, &[1, 0]),
+            (21, 1, &[9; 26]),
+            (23, 0, &[1; 30]),
+            (23, 1, &[1; 30]),
+            (20, 0, &[1]),
+            (99, 0, &[1]),
+        ] {
+            let mut record = vec![kind, 0xFE, 0xFD, 0, epoch, 0, 0, 0, 0, 77, 77, 0];
+            record.push(body.len() as u8);
+            record.extend_from_slice(body);
+            for _ in 0..4 {
+                pair.server.handle(pair.now, &record);
+            }
+        }
+        pair.exchange(|_, _| false);
+        assert!(pair.events.is_empty(), "{:?}", pair.failed());
+        assert!(pair.sent[BY_SERVER] - before <= MAX_RESENDS as usize);
+        assert_eq!(pair.server.next_deadline(), None);
+        pair.client.close(pair.now);
+        pair.exchange(|_, _| false);
+        assert!(matches!(pair.events[..], [DtlsEvent::Closed]));
+    });
+}
+
+#[test]
+fn the_last_flight_is_repeated_seldom_and_not_for_ever() {
+    let mut pair = connected_pair();
+    let mut record = vec![
+        CHANGE_CIPHER_SPEC,
+        0xFE,
+        0xFD,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        9,
+        0,
+        1,
+        1,
+    ];
+    let mut times = Vec::new();
+    let start = pair.now;
+    for millisecond in 0..2000 {
+        record[10] = record[10].wrapping_add(1);
+        let now = start + Duration::from_millis(millisecond);
+        pair.server.handle(now, &record);
+        if pair.server.poll_transmit().is_some() {
+            times.push(millisecond);
+            assert!(
+                pair.server.poll_transmit().is_none(),
+                "one datagram is the flight"
+            );
+        }
+    }
+    let expected: Vec<u64> = (1..=10).map(|i| i * 25).collect();
+    assert_eq!(times, expected);
+}
+
+#[test]
+fn an_alert_of_the_peer_ends_the_handshake() {
+    let alert = [21, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0, 9, 0, 2, 2, 42];
+    let warning = [21, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0, 8, 0, 2, 1, 90];
+    let mut pair = pair();
+    pair.server.handle(pair.now, &warning);
+    pair.exchange(|_, i| i > 0);
+    pair.server.handle(pair.now, &warning);
+    assert!(pair.server.poll_event().is_none());
+    pair.server.handle(pair.now, &alert);
+    pair.exchange(|_, _| false);
+    assert_eq!(pair.events.len(), 1);
+    let error = pair.failed().unwrap();
+    assert!(error.message().contains("alert 42"), "{error}");
+}
+
+/// Mutated and cut datagrams, in place of the true ones and beside them, never panic and never
+/// lead to keys that the peer does not have.
+#[test]
+fn mutated_datagrams_do_no_harm() {
+    let mut random = 0x2545_F491_4F6C_DD1D_u64;
+    let mut connected = 0;
+    for _ in 0..1500 {
+        let mut pair = pair();
+        for _ in 0..8 {
+            while let Some(datagram) = pair.client.transmits.pop_front() {
+                let mut mutated = datagram.to_vec();
+                for _ in 0..=xorshift(&mut random) % 3 {
+                    mutate(&mut mutated, &mut random);
+                }
+                match xorshift(&mut random) % 4 {
+                    0 => pair.server.handle(pair.now, &mutated),
+                    1 => {
+                        pair.server.handle(pair.now, &mutated);
+                        pair.server.handle(pair.now, &datagram);
+                    }
+                    _ => pair.server.handle(pair.now, &datagram),
+                }
+            }
+            pair.exchange(|_, _| false);
+            pair.now += Duration::from_millis(50);
+            pair.client.handle_timeout(pair.now);
+            pair.server.handle_timeout(pair.now);
+        }
+        assert!(pair.events.len() <= 2);
+        if let Some(keys) = pair.connected()
+            && pair.client.connected
+        {
+            let theirs = pair.client.keys(keys.profile);
+            assert!(keys.local.key == theirs.remote.key);
+            connected += 1;
+        }
+    }
+    assert!(
+        connected > 300,
+        "only {connected} connected: the mutations hide the rest"
+    );
+}
+
+fn mutate(bytes: &mut Vec<u8>, random: &mut u64) {
+    if bytes.is_empty() {
+        return;
+    }
+    // Headers are in front: favour them.
+    let range = if xorshift(random) % 2 == 0 {
+        bytes.len()
+    } else {
+        bytes.len().min(40)
+    };
+    let at = (xorshift(random) % range as u64) as usize;
+    match xorshift(random) % 5 {
+        0 => bytes.truncate(at),
+        1 => bytes.insert(at, xorshift(random) as u8),
+        2 => bytes[at] = [0, 1, 2, 0x7F, 0x80, 0xFF][(xorshift(random) % 6) as usize],
+        3 => bytes[at] ^= 1 << (xorshift(random) % 8),
+        _ => bytes.extend_from_within(at..),
+    }
+}

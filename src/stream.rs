@@ -1,0 +1,202 @@
+//! One camera: its state, its tracks, its viewers, and the offers that wait for it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::config::{StreamInfo, StreamState};
+use crate::error::{Error, Status};
+use crate::media::{AccessUnit, MediaKind, RateMeter, RingLimits, Track, TrackInfo};
+use crate::random;
+use crate::session::Media;
+use crate::tuning::{Key, Tuning};
+
+/// Packets of sound kept: more than a second, for viewers whose send was held back.
+const AUDIO_PACKETS: usize = 64;
+
+/// One camera.
+pub struct Stream {
+    /// Its name in URLs.
+    pub name: Arc<str>,
+    /// Slots of its viewers.
+    pub viewers: Vec<usize>,
+    state: StreamState,
+    error: Option<Error>,
+    video: Option<Track>,
+    audio: Option<Track>,
+    rate: RateMeter,
+    dimensions: (u32, u32),
+    counters: Counters,
+}
+
+#[derive(Default)]
+struct Counters {
+    connections: u32,
+    bytes: u64,
+    lost: u64,
+    frames: u64,
+    keyframes: u64,
+    last_media: Option<Instant>,
+}
+
+impl Stream {
+    /// A camera that is about to be connected.
+    pub fn new(name: Arc<str>) -> Self {
+        Stream {
+            name,
+            viewers: Vec::new(),
+            state: StreamState::Connecting,
+            error: None,
+            video: None,
+            audio: None,
+            rate: RateMeter::default(),
+            dimensions: (0, 0),
+            counters: Counters::default(),
+        }
+    }
+
+    /// What viewers may be sent; `None` before the camera was live for the first time.
+    pub fn media(&self) -> Option<Media<'_>> {
+        Some(Media {
+            video: self.video.as_ref()?,
+            audio: self.audio.as_ref(),
+            rate: self.rate.rate(),
+        })
+    }
+
+    /// State now.
+    pub fn state(&self) -> StreamState {
+        self.state
+    }
+
+    /// Changes the state; true if it was another.
+    pub fn enter(&mut self, state: StreamState, error: Option<Error>) -> bool {
+        let changed = self.state != state || error.is_some();
+        self.state = state;
+        match state {
+            StreamState::Live => self.error = None,
+            _ => self.error = error.or(self.error.take()),
+        }
+        changed
+    }
+
+    /// Why the last attempt failed.
+    pub fn error(&self) -> Option<&Error> {
+        self.error.as_ref()
+    }
+
+    /// The camera is connected. True if viewers can go on; false if their SDP no longer fits.
+    pub fn live(&mut self, video: TrackInfo, audio: Option<TrackInfo>, tuning: &Tuning) -> bool {
+        self.counters.connections += 1;
+        self.remember_size(&video);
+        let mut fits = true;
+        match &mut self.video {
+            Some(track) if track.info().codec == video.codec => track.reconnected(video),
+            previous => {
+                fits &= previous.is_none();
+                self.video = Some(new_track(video, tuning));
+            }
+        }
+        match (&mut self.audio, audio) {
+            (Some(track), Some(info)) if track.info().codec == info.codec => {
+                track.reconnected(info);
+            }
+            (previous, Some(info)) => {
+                fits &= previous.is_none();
+                self.audio = Some(new_track(info, tuning));
+            }
+            // The sound may come back with the next connection.
+            (_, None) => {}
+        }
+        fits
+    }
+
+    /// The camera changed its parameter sets.
+    pub fn video_changed(&mut self, video: TrackInfo) {
+        self.remember_size(&video);
+        if let Some(track) = &mut self.video {
+            track.changed(video);
+        }
+    }
+
+    fn remember_size(&mut self, video: &TrackInfo) {
+        if let Some(size) = video.parameter_sets.as_ref().and_then(|p| p.dimensions()) {
+            self.dimensions = size;
+        }
+    }
+
+    /// Takes an access unit into its ring. False if there is no such track.
+    pub fn media_arrived(&mut self, kind: MediaKind, unit: &AccessUnit<'_>, lost: u32) -> bool {
+        let counters = &mut self.counters;
+        counters.bytes += unit.data.len() as u64;
+        counters.lost += u64::from(lost);
+        let track = match kind {
+            MediaKind::Video => self.video.as_mut(),
+            MediaKind::Audio => self.audio.as_mut(),
+        };
+        let Some(track) = track else { return false };
+        let accepted = track.push(unit);
+        if kind == MediaKind::Video {
+            counters.last_media = Some(unit.arrival);
+            counters.frames += 1;
+            counters.keyframes += u64::from(accepted.keyframe);
+            self.rate.arrived(unit.arrival, unit.data.len());
+        }
+        accepted.packets > 0
+    }
+
+    /// Applies changed knobs.
+    pub fn tuning_changed(&mut self, tuning: &Tuning) {
+        for track in [&mut self.video, &mut self.audio].into_iter().flatten() {
+            let limits = limits(track.info(), tuning);
+            track.ring_mut().set_limits(limits);
+        }
+    }
+
+    /// The stream at this moment.
+    pub fn info(&self, now: Instant) -> StreamInfo {
+        let counters = &self.counters;
+        StreamInfo {
+            state: self.state,
+            status: self.error.as_ref().map_or(Status::Ok, Error::status),
+            message: self
+                .error
+                .as_ref()
+                .map_or(String::new(), |e| e.message().to_owned()),
+            video_codec: self.video.as_ref().map(|track| track.info().codec),
+            audio_codec: self.audio.as_ref().map(|track| track.info().codec),
+            width: self.dimensions.0,
+            height: self.dimensions.1,
+            sessions: self.viewers.len() as u32,
+            reconnects: counters.connections.saturating_sub(1),
+            bytes: counters.bytes,
+            packets_lost: counters.lost,
+            frames: counters.frames,
+            keyframes: counters.keyframes,
+            since_last_media: counters
+                .last_media
+                .map(|at| now.saturating_duration_since(at)),
+        }
+    }
+}
+
+fn new_track(info: TrackInfo, tuning: &Tuning) -> Track {
+    let limits = limits(&info, tuning);
+    // Any start will do (RFC 3550 section 5.1 asks for a random one); without random numbers no
+    // session can be made anyway.
+    let first = random::bytes().map_or(0, u32::from_le_bytes);
+    Track::new(info, limits, first)
+}
+
+fn limits(info: &TrackInfo, tuning: &Tuning) -> RingLimits {
+    let number = |key| tuning.get(key) as usize;
+    RingLimits {
+        packets: match info.codec.kind() {
+            MediaKind::Video if tuning.on(Key::Nack) => number(Key::NackHistoryPackets),
+            MediaKind::Video => 0,
+            MediaKind::Audio => AUDIO_PACKETS,
+        },
+        keep_gop: info.codec.kind() == MediaKind::Video && tuning.on(Key::GopCache),
+        bytes: number(Key::GopCacheBytes),
+        duration: Duration::from_millis(tuning.get(Key::GopCacheMs) as u64),
+    }
+}

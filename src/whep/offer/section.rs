@@ -1,0 +1,176 @@
+//! One media section of an offer: whether we may send, codecs, header extensions.
+
+use rtc::sdp::description::media::MediaDescription;
+
+use super::{Attributes, OfferedCodec, OfferedExtension, OfferedSection, bad_sdp, is_live};
+use crate::error::Result;
+use crate::media::MediaKind;
+
+/// Header extensions per section that are read; browsers offer about a dozen.
+pub(super) const MAX_EXTENSIONS: usize = 32;
+
+/// `a=rtcp-fb` values per codec that are read; browsers offer five.
+pub(super) const MAX_FEEDBACK: usize = 16;
+
+/// Bytes of a `mid` or an encoding name that are taken for one.
+const MAX_TOKEN: usize = 64;
+
+pub(super) fn section(session: Attributes<'_>, media: &MediaDescription) -> Result<OfferedSection> {
+    let attributes = Attributes(&media.attributes);
+    let name = &media.media_name;
+    let protocol = name.protos.join("/");
+    let wanted = wanted(session, media, &protocol);
+    // In a section that waits for its bundle, the bundle's first section says so.
+    if wanted.is_some() && !attributes.has("rtcp-mux") && !attributes.has("bundle-only") {
+        return Err(bad_sdp(format!(
+            "The offer's {} section lacks a=rtcp-mux; the gateway has one port for RTP and RTCP. \
+             Create the RTCPeerConnection with rtcpMuxPolicy \"require\".",
+            name.media
+        )));
+    }
+    let mid = attributes.first("mid").unwrap_or_default();
+    if !mid.is_empty() && !is_token(mid) {
+        return Err(bad_sdp(format!(
+            "An a=mid of the offer is not a token of at most {MAX_TOKEN} characters."
+        )));
+    }
+    Ok(OfferedSection {
+        media: name.media.clone(),
+        wanted,
+        mid: mid.to_owned(),
+        protocol,
+        formats: name.formats.clone(),
+        codecs: codecs(attributes, &name.formats),
+        extensions: attributes
+            .all("extmap")
+            .filter_map(extension)
+            .take(MAX_EXTENSIONS)
+            .collect(),
+        reduced_size_rtcp: attributes.has("rtcp-rsize"),
+    })
+}
+
+fn wanted(session: Attributes<'_>, media: &MediaDescription, protocol: &str) -> Option<MediaKind> {
+    let kind = match media.media_name.media.as_str() {
+        "video" => MediaKind::Video,
+        "audio" => MediaKind::Audio,
+        _ => return None,
+    };
+    // Secure RTP over anything (RFC 8829 section 5.1.2).
+    let secure = protocol.ends_with("RTP/SAVPF") || protocol.ends_with("RTP/SAVP");
+    let direction = |attributes: Attributes<'_>| {
+        ["recvonly", "sendrecv", "sendonly", "inactive"]
+            .into_iter()
+            .find(|direction| attributes.has(direction))
+    };
+    let direction = direction(Attributes(&media.attributes))
+        .or_else(|| direction(session))
+        .unwrap_or("sendrecv");
+    let may_send = matches!(direction, "recvonly" | "sendrecv");
+    (is_live(media) && secure && may_send).then_some(kind)
+}
+
+/// RFC 8866 section 9, token.
+fn is_token(text: &str) -> bool {
+    let token = |byte: u8| byte.is_ascii_graphic() && !b"\"(),/:;<=>?@[\\]".contains(&byte);
+    !text.is_empty() && text.len() <= MAX_TOKEN && text.bytes().all(token)
+}
+
+/// The codecs of a section, in the order of its formats.
+fn codecs(attributes: Attributes<'_>, formats: &[String]) -> Vec<OfferedCodec> {
+    let mut codecs: Vec<OfferedCodec> = Vec::new();
+    // Where the codec of a payload type is in `codecs`.
+    let mut places = [None; 128];
+    for format in formats {
+        let Some(payload_type) = payload_type(format) else {
+            continue;
+        };
+        let place = &mut places[usize::from(payload_type)];
+        if place.is_none() {
+            *place = Some(codecs.len());
+            codecs.push(static_codec(payload_type));
+        }
+    }
+    for attribute in attributes.0 {
+        let Some((format, value)) = attribute
+            .value
+            .as_deref()
+            .and_then(|value| value.split_once([' ', '\t']))
+        else {
+            continue;
+        };
+        let value = value.trim();
+        let codec = payload_type(format)
+            .and_then(|payload_type| places[usize::from(payload_type)])
+            .and_then(|place| codecs.get_mut(place));
+        match (attribute.key.as_str(), codec) {
+            ("rtpmap", Some(codec)) => read_rtpmap(codec, value),
+            ("fmtp", Some(codec)) if codec.fmtp.is_empty() => codec.fmtp = value.to_owned(),
+            ("rtcp-fb", Some(codec)) => add_feedback(codec, value),
+            ("rtcp-fb", None) if format == "*" => {
+                for codec in &mut codecs {
+                    add_feedback(codec, value);
+                }
+            }
+            _ => {}
+        }
+    }
+    codecs.retain(|codec| !codec.name.is_empty());
+    codecs
+}
+
+fn payload_type(text: &str) -> Option<u8> {
+    text.parse().ok().filter(|&number| number < 128)
+}
+
+/// A payload type before its lines are read. Those of G.711 need none (RFC 3551 section 6).
+fn static_codec(payload_type: u8) -> OfferedCodec {
+    let name = match payload_type {
+        0 => "PCMU",
+        8 => "PCMA",
+        _ => "",
+    };
+    OfferedCodec {
+        payload_type,
+        name: name.to_owned(),
+        clock_rate: 8000,
+        channels: 1,
+        fmtp: String::new(),
+        feedback: Vec::new(),
+    }
+}
+
+/// `<encoding name>/<clock rate>[/<channels>]`; anything else is passed over.
+fn read_rtpmap(codec: &mut OfferedCodec, value: &str) {
+    let mut parts = value.split('/');
+    let name = parts.next().unwrap_or_default();
+    let clock_rate = parts.next().and_then(|rate| rate.parse().ok());
+    let channels = parts
+        .next()
+        .map_or(Some(1), |channels| channels.parse().ok());
+    if let (true, Some(clock_rate), Some(channels)) = (is_token(name), clock_rate, channels) {
+        codec.name = name.to_ascii_uppercase();
+        codec.clock_rate = clock_rate;
+        codec.channels = channels;
+    }
+}
+
+fn add_feedback(codec: &mut OfferedCodec, value: &str) {
+    if codec.feedback.len() < MAX_FEEDBACK && !codec.feedback.iter().any(|known| known == value) {
+        codec.feedback.push(value.to_owned());
+    }
+}
+
+/// `<id>[/<direction>] <uri> [<attributes>]` (RFC 8285 section 5), if it lets us send.
+fn extension(value: &str) -> Option<OfferedExtension> {
+    let mut words = value.split_ascii_whitespace();
+    let first = words.next()?;
+    let (id, direction) = first.split_once('/').unwrap_or((first, "sendrecv"));
+    let id = id.parse().ok().filter(|&id| id != 0)?;
+    let uri = words.next()?.to_owned();
+    matches!(direction, "sendrecv" | "recvonly").then_some(OfferedExtension {
+        id,
+        uri,
+        receive_only: direction == "recvonly",
+    })
+}

@@ -1,0 +1,40 @@
+#!/bin/sh
+# Makes the test clips: raw Annex B H.264, without B-frames, closed GOPs, no SEI, no AUD; parameter sets before every IDR.
+# Needs ffmpeg with libx264 and the DejaVu fonts (Debian: ffmpeg, fonts-dejavu-core). Run it by hand; the output is committed.
+#
+# Every picture shows its frame number, counted from 0, twice:
+#   - as text, at the bottom left;
+#   - as a bar code that a program can read: 16 blocks of 40x40 pixels in one row, block i covering
+#     x = 40*i .. 40*i+39, y = 0 .. 39. White is 1, black is 0, the most significant bit is at the left.
+#     Sample the middle of a block, (40*i + 20, 20), and take luma above 128 as 1.
+set -eu
+cd "$(dirname "$0")"
+font=/usr/share/fonts/truetype/dejavu/DejaVuSansMono-Bold.ttf
+
+# clip NAME SOURCE FPS FRAMES GOP PROFILE KBPS X264-PARAMETERS
+clip() {
+    name=$1 source=$2 fps=$3 frames=$4 gop=$5 profile=$6 kbps=$7
+    shift 7
+    ffmpeg -v error -y \
+        -f lavfi -i "$source" \
+        -f lavfi -i "color=black:s=640x40:r=$fps" \
+        -filter_complex "
+            [0:v]format=yuv420p[picture];
+            [1:v]format=yuv420p,geq=lum='if(mod(floor(N/pow(2,15-floor(X/40))),2),235,16)':cb=128:cr=128[bars];
+            [picture][bars]overlay=0:0,
+            drawtext=fontfile=$font:text='$name %{frame_num}':fontsize=36:fontcolor=white:box=1:boxcolor=black:boxborderw=8:x=24:y=h-64[out]" \
+        -map '[out]' -frames:v "$frames" -r "$fps" -pix_fmt yuv420p \
+        -c:v libx264 -profile:v "$profile" -preset slower -threads 1 -b:v "${kbps}k" -maxrate "${kbps}k" -bufsize "$((kbps * 2))k" \
+        -x264-params "keyint=$gop:min-keyint=$gop:scenecut=0:open-gop=0:bframes=0:aud=0:$*" \
+        -bsf:v filter_units=remove_types=6 -f h264 "$name.h264"
+}
+
+clip main720p "testsrc2=s=1280x720:r=25" \
+    25 200 50 main 900 ref=2
+clip baseline360p "gradients=s=640x360:r=25:nb_colors=4:c0=orange:c1=indigo:c2=lightyellow:c3=teal:x0=0:y0=0:x1=640:y1=360:seed=3:speed=0.03" \
+    25 100 25 baseline 400 ref=1
+clip high360p "mandelbrot=s=640x360:r=25:end_scale=0.02:end_pts=200" \
+    25 200 100 high 300 ref=2
+# Four slices a picture, as several makes of camera send it.
+clip main480p "life=s=160x120:r=15:mold=10:life_color=lime:death_color=navy:seed=11,scale=640:480:flags=neighbor" \
+    15 120 30 main 400 ref=1:slices=4

@@ -1,0 +1,401 @@
+//! A WebRTC viewer without I/O, for scenarios over the in-memory network and for loads: it offers,
+//! checks, shakes hands, decrypts, asks again for what is lost. It is built from the sub-crates of
+//! `rtc` and shares no code with the gateway.
+
+mod crypto;
+mod depacketize;
+mod receive;
+mod stun;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+pub use depacketize::AccessUnit;
+pub use receive::{Packet, Receiver, nack};
+pub use rtc::dtls::extension::extension_use_srtp::SrtpProtectionProfile;
+
+use crypto::{Dtls, Srtp};
+
+/// Time between ICE checks until the first answer; browsers begin like that.
+const CHECK_INTERVAL: Duration = Duration::from_millis(50);
+/// Time between ICE checks afterwards.
+const KEEPALIVE: Duration = Duration::from_millis(2500);
+/// Time between receiver reports.
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+
+/// What kind of browser the viewer plays.
+#[derive(Clone, Debug)]
+pub struct ViewerConfig {
+    /// SRTP profiles in order of preference.
+    pub profiles: Vec<SrtpProtectionProfile>,
+    /// Offer and send NACK.
+    pub nack: bool,
+    /// Offer RTX.
+    pub rtx: bool,
+    /// Offer the playout-delay header extension.
+    pub playout_delay: bool,
+    /// Offer PCMU and PCMA.
+    pub audio: bool,
+}
+
+impl ViewerConfig {
+    /// Like Chromium: SHA-1 first in the list of SRTP profiles.
+    pub fn chromium() -> Self {
+        ViewerConfig {
+            profiles: vec![
+                SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80,
+                SrtpProtectionProfile::Srtp_Aead_Aes_256_Gcm,
+                SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm,
+            ],
+            nack: true,
+            rtx: true,
+            playout_delay: true,
+            audio: true,
+        }
+    }
+
+    /// An old browser: no AES-GCM, no RTX.
+    pub fn without_gcm() -> Self {
+        ViewerConfig {
+            profiles: vec![SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80],
+            rtx: false,
+            ..ViewerConfig::chromium()
+        }
+    }
+}
+
+/// A datagram to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// From which address of the viewer.
+    pub from: SocketAddr,
+    /// To which address of the gateway.
+    pub to: SocketAddr,
+    /// Its contents.
+    pub bytes: Vec<u8>,
+}
+
+/// A viewer.
+pub struct Viewer {
+    config: ViewerConfig,
+    address: SocketAddr,
+    ufrag: String,
+    pwd: String,
+    dtls: Dtls,
+    remote: Option<Remote>,
+    srtp: Option<Srtp>,
+    next_check: Option<Instant>,
+    next_report: Option<Instant>,
+    answered_checks: u64,
+    transaction: u64,
+    out: VecDeque<Outgoing>,
+    /// The picture.
+    pub video: Receiver,
+    /// The sound.
+    pub audio: Receiver,
+    /// Sender reports received: SSRC, NTP time (32.32), RTP timestamp.
+    pub sender_reports: Vec<(Instant, u32, u64, u32)>,
+    /// SSRCs that said BYE.
+    pub byes: Vec<u32>,
+    /// SRTP packets that did not authenticate.
+    pub undecryptable: u64,
+}
+
+struct Remote {
+    address: SocketAddr,
+    ufrag: String,
+    pwd: String,
+}
+
+impl Viewer {
+    /// A viewer at `address`.
+    pub fn new(address: SocketAddr, config: ViewerConfig) -> Viewer {
+        let port = address.port();
+        Viewer {
+            dtls: Dtls::new(&config.profiles),
+            config,
+            address,
+            ufrag: format!("viewer{port}"),
+            pwd: format!("password-of-viewer-{port:06}"),
+            remote: None,
+            srtp: None,
+            next_check: None,
+            next_report: None,
+            answered_checks: 0,
+            transaction: 0,
+            out: VecDeque::new(),
+            video: Receiver::default(),
+            audio: Receiver::default(),
+            sender_reports: Vec::new(),
+            byes: Vec::new(),
+            undecryptable: 0,
+        }
+    }
+
+    /// Its SDP offer.
+    pub fn offer(&self) -> String {
+        let mut sdp = String::from("v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n");
+        let bundle = if self.config.audio { "0 1" } else { "0" };
+        sdp += &format!("a=group:BUNDLE {bundle}\r\n");
+        let rtx = if self.config.rtx { " 97" } else { "" };
+        sdp += &format!("m=video 9 UDP/TLS/RTP/SAVPF 96{rtx}\r\n");
+        sdp += &self.transport_lines("0");
+        if self.config.playout_delay {
+            sdp += "a=extmap:5 http://www.webrtc.org/experiments/rtp-hdrext/playout-delay\r\n";
+        }
+        sdp += "a=rtpmap:96 H264/90000\r\n";
+        sdp +=
+            "a=fmtp:96 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f\r\n";
+        sdp += "a=rtcp-fb:96 nack pli\r\na=rtcp-fb:96 ccm fir\r\n";
+        if self.config.nack {
+            sdp += "a=rtcp-fb:96 nack\r\n";
+        }
+        if self.config.rtx {
+            sdp += "a=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n";
+        }
+        if self.config.audio {
+            sdp += "m=audio 9 UDP/TLS/RTP/SAVPF 0 8\r\n";
+            sdp += &self.transport_lines("1");
+            sdp += "a=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n";
+        }
+        sdp
+    }
+
+    fn transport_lines(&self, mid: &str) -> String {
+        format!(
+            "c=IN IP4 0.0.0.0\r\na=rtcp-mux\r\na=rtcp-rsize\r\na=mid:{mid}\r\na=recvonly\r\n\
+             a=ice-ufrag:{}\r\na=ice-pwd:{}\r\na=fingerprint:sha-256 {}\r\na=setup:actpass\r\n",
+            self.ufrag,
+            self.pwd,
+            self.dtls.fingerprint()
+        )
+    }
+
+    /// Takes the gateway's answer; checks go to `gateway`, or to the answer's first candidate.
+    pub fn accept(&mut self, now: Instant, answer: &str, gateway: Option<SocketAddr>) {
+        let value = |name: &str| {
+            let prefix = format!("a={name}:");
+            answer
+                .lines()
+                .find_map(|line| line.strip_prefix(&prefix))
+                .unwrap_or_else(|| panic!("no a={name} in the answer:\n{answer}"))
+        };
+        let address = gateway.unwrap_or_else(|| {
+            let fields: Vec<&str> = value("candidate").split(' ').collect();
+            format!("{}:{}", fields[4], fields[5]).parse().unwrap()
+        });
+        self.remote = Some(Remote {
+            address,
+            ufrag: value("ice-ufrag").to_owned(),
+            pwd: value("ice-pwd").to_owned(),
+        });
+        self.video.read_answer(answer, "video");
+        self.audio.read_answer(answer, "audio");
+        self.next_check = Some(now);
+        self.timeout(now);
+    }
+
+    /// Moves to another address, as a phone that leaves its Wi-Fi.
+    pub fn roam(&mut self, now: Instant, address: SocketAddr) {
+        self.address = address;
+        self.next_check = Some(now);
+        self.timeout(now);
+    }
+
+    /// Its address.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// ICE checks that were answered.
+    pub fn answered_checks(&self) -> u64 {
+        self.answered_checks
+    }
+
+    /// Whether DTLS is done.
+    pub fn is_connected(&self) -> bool {
+        self.srtp.is_some()
+    }
+
+    /// Whether the gateway closed the DTLS association.
+    pub fn is_closed(&self) -> bool {
+        self.dtls.is_closed()
+    }
+
+    /// The SRTP profile in use.
+    pub fn profile(&self) -> Option<SrtpProtectionProfile> {
+        self.srtp.as_ref().map(Srtp::profile)
+    }
+
+    /// The next datagram to send.
+    pub fn poll_transmit(&mut self) -> Option<Outgoing> {
+        self.out.pop_front()
+    }
+
+    /// Takes a datagram of the gateway.
+    pub fn handle(&mut self, now: Instant, bytes: &[u8]) {
+        match bytes.first() {
+            Some(0..=3) => {
+                if let Some(remote) = &self.remote
+                    && stun::is_success(bytes, &remote.pwd)
+                {
+                    self.answered_checks += 1;
+                    if self.answered_checks == 1 {
+                        self.next_check = Some(now + KEEPALIVE);
+                        self.dtls.start(now);
+                        self.drive_dtls();
+                    }
+                }
+            }
+            Some(20..=63) => {
+                self.dtls.handle(now, bytes);
+                self.drive_dtls();
+                if self.srtp.is_none()
+                    && let Some(srtp) = self.dtls.srtp()
+                {
+                    self.srtp = Some(srtp);
+                    self.next_report = Some(now + REPORT_INTERVAL);
+                }
+            }
+            Some(128..=191) => self.handle_srtp(now, bytes),
+            _ => panic!("unexpected datagram from the gateway: {bytes:?}"),
+        }
+    }
+
+    fn handle_srtp(&mut self, now: Instant, bytes: &[u8]) {
+        let Some(srtp) = &mut self.srtp else { return };
+        if matches!(bytes.get(1), Some(192..=223)) {
+            match srtp.open_rtcp(bytes) {
+                Some(compound) => self.handle_rtcp(now, &compound),
+                None => self.undecryptable += 1,
+            }
+            return;
+        }
+        let Some(packet) = srtp.open_rtp(bytes) else {
+            self.undecryptable += 1;
+            return;
+        };
+        if self.video.owns(&packet) {
+            self.video.receive(now, &packet);
+            self.send_nacks(now);
+        } else if self.audio.owns(&packet) {
+            self.audio.receive(now, &packet);
+        } else {
+            panic!("a packet of an SSRC that is not in the answer");
+        }
+    }
+
+    fn handle_rtcp(&mut self, now: Instant, compound: &[u8]) {
+        use rtc::rtcp::{goodbye::Goodbye, sender_report::SenderReport};
+        let packets =
+            rtc::rtcp::packet::unmarshal(&mut &compound[..]).expect("RTCP of the gateway");
+        for packet in packets {
+            if let Some(report) = packet.as_any().downcast_ref::<SenderReport>() {
+                self.sender_reports
+                    .push((now, report.ssrc, report.ntp_time, report.rtp_time));
+            }
+            if let Some(bye) = packet.as_any().downcast_ref::<Goodbye>() {
+                self.byes.extend(&bye.sources);
+            }
+        }
+    }
+
+    fn drive_dtls(&mut self) {
+        let Some(remote) = &self.remote else { return };
+        while let Some(bytes) = self.dtls.poll_transmit() {
+            self.out.push_back(Outgoing {
+                from: self.address,
+                to: remote.address,
+                bytes,
+            });
+        }
+    }
+
+    fn send(&mut self, bytes: Vec<u8>) {
+        if let Some(remote) = &self.remote {
+            self.out.push_back(Outgoing {
+                from: self.address,
+                to: remote.address,
+                bytes,
+            });
+        }
+    }
+
+    fn send_nacks(&mut self, now: Instant) {
+        if !self.config.nack {
+            return;
+        }
+        let nacks = self.video.take_nacks(now);
+        if nacks.is_empty() {
+            return;
+        }
+        self.send_rtcp(&receive::nack(self.video.ssrc(), &nacks));
+    }
+
+    /// Asks for a keyframe.
+    pub fn send_pli(&mut self) {
+        self.send_rtcp(&receive::pli(self.video.ssrc()));
+    }
+
+    /// Sends a compound RTCP packet.
+    pub fn send_rtcp(&mut self, compound: &[u8]) {
+        if let Some(srtp) = &mut self.srtp {
+            let bytes = srtp.seal_rtcp(compound);
+            self.send(bytes);
+        }
+    }
+
+    /// Ends the session from the viewer's side: close_notify.
+    pub fn close(&mut self, now: Instant) {
+        self.dtls.close(now);
+        self.drive_dtls();
+    }
+
+    /// When [`Viewer::timeout`] is due.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        [
+            self.next_check,
+            self.next_report,
+            self.dtls.next_deadline(),
+            self.video.next_nack(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+    }
+
+    /// Does what is due.
+    pub fn timeout(&mut self, now: Instant) {
+        if let Some(remote) = &self.remote
+            && self.next_check.is_some_and(|at| at <= now)
+        {
+            let wait = if self.answered_checks == 0 {
+                CHECK_INTERVAL
+            } else {
+                KEEPALIVE
+            };
+            self.next_check = Some(now + wait);
+            self.transaction += 1;
+            let check = stun::check(
+                &format!("{}:{}", remote.ufrag, self.ufrag),
+                &remote.pwd,
+                self.transaction,
+            );
+            self.send(check);
+        }
+        if self.dtls.next_deadline().is_some_and(|at| at <= now) {
+            self.dtls.timeout(now);
+            self.drive_dtls();
+        }
+        if self.video.next_nack().is_some_and(|at| at <= now) {
+            self.send_nacks(now);
+        }
+        if self.next_report.is_some_and(|at| at <= now) {
+            self.next_report = Some(now + REPORT_INTERVAL);
+            let last = self.sender_reports.last().map(|&(at, _, ntp, _)| (at, ntp));
+            let report = self.video.report(now, last);
+            self.send_rtcp(&report);
+        }
+    }
+}

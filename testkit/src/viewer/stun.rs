@@ -1,0 +1,41 @@
+//! ICE checks of the controlling side.
+
+use rtc::crypto::RTCCryptoProvider;
+use rtc::crypto::providers::AwsLcRsProvider;
+use rtc::stun::attributes::{
+    ATTR_ICE_CONTROLLING, ATTR_PRIORITY, ATTR_USE_CANDIDATE, ATTR_USERNAME,
+};
+use rtc::stun::fingerprint::FINGERPRINT;
+use rtc::stun::integrity::MessageIntegrity;
+use rtc::stun::message::{BINDING_REQUEST, BINDING_SUCCESS, Message, Setter, TransactionId};
+
+static CRYPTO: AwsLcRsProvider = AwsLcRsProvider::new();
+
+fn integrity(pwd: &str) -> MessageIntegrity<'static> {
+    MessageIntegrity::new_raw_integrity_with_provider(pwd.as_bytes(), CRYPTO.crypto())
+}
+
+/// A check that nominates, as Chromium sends it.
+pub fn check(username: &str, pwd: &str, transaction: u64) -> Vec<u8> {
+    let mut id = [0; 12];
+    id[..8].copy_from_slice(&transaction.to_be_bytes());
+    let mut message = Message::new();
+    message.typ = BINDING_REQUEST;
+    message.transaction_id = TransactionId(id);
+    message.write_header();
+    message.add(ATTR_USERNAME, username.as_bytes());
+    message.add(ATTR_ICE_CONTROLLING, &[7; 8]);
+    message.add(ATTR_USE_CANDIDATE, &[]);
+    message.add(ATTR_PRIORITY, &[0x6e, 0, 0x1e, 0xff]);
+    integrity(pwd).add_to(&mut message).expect("integrity");
+    FINGERPRINT.add_to(&mut message).expect("fingerprint");
+    message.raw
+}
+
+/// Whether this is an authentic success response.
+pub fn is_success(bytes: &[u8], pwd: &str) -> bool {
+    let mut message = Message::new();
+    message.unmarshal_binary(bytes).is_ok()
+        && message.typ == BINDING_SUCCESS
+        && MessageIntegrity::check(&mut message, pwd.as_bytes(), CRYPTO.crypto()).is_ok()
+}

@@ -1,0 +1,238 @@
+// Starts what the tests need: simulated cameras, whep_server, Chromium. All on loopback.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+
+import { chromium } from "playwright-core";
+
+export const root = fileURLToPath(new URL("../..", import.meta.url));
+
+const WHEP_SERVER = process.env.WHEP_SERVER ?? `${root}/target/cmake/examples-c/whep_server`;
+const CAMSIM = process.env.CAMSIM ?? `${root}/target/release/camsim`;
+const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
+
+const START_MS = 10_000;
+const STOP_MS = 10_000;
+
+// A child process that says on its standard output when it is ready.
+export class Child {
+  stdout = "";
+  stderr = "";
+
+  static async start(command, args, ready) {
+    const child = new Child();
+    child.process = spawn(command, args, { stdio: ["pipe", "pipe", "pipe"] });
+    child.exited = once(child.process, "exit");
+    child.exited.catch(() => {}); // reported by the race below
+    child.process.stderr.on("data", (data) => (child.stderr += data));
+    // Whatever ends the tests ends the children too.
+    const kill = () => child.process.kill("SIGKILL");
+    process.once("exit", kill);
+    child.exited.then(() => process.off("exit", kill), () => {});
+
+    const found = new Promise((resolve) => {
+      createInterface({ input: child.process.stdout }).on("line", (line) => {
+        child.stdout += `${line}\n`;
+        const match = line.match(ready);
+        if (match) {
+          resolve(match);
+        }
+      });
+    });
+    const early = child.exited.then(([code]) => {
+      throw new Error(`${command} ended early with code ${code}:\n${child.stderr}`);
+    });
+    early.catch(() => {});
+    const late = sleep(START_MS, null, { ref: false }).then(() => {
+      throw new Error(`${command} is not ready after ${START_MS} ms:\n${child.stderr}`);
+    });
+    child.ready = await Promise.race([found, early, late]);
+    return child;
+  }
+
+  // Ends the process; returns its exit code, or null if it had to be killed.
+  async stop(signal = "SIGTERM") {
+    this.process.kill(signal);
+    const timer = setTimeout(() => this.process.kill("SIGKILL"), STOP_MS);
+    const [code] = await this.exited;
+    clearTimeout(timer);
+    return code;
+  }
+}
+
+// Simulated cameras; urls[0] is cam1, and so on. cam1 plays the clip main720p.
+export async function startCameras(count, ...options) {
+  const args = ["--cameras", String(count), "--stdin-exit", ...options];
+  const child = await Child.start(CAMSIM, args, /^READY (.+)$/);
+  return {
+    urls: child.ready[1].trim().split(/\s+/),
+    // For instance "cam1 stall"; see camsim --help.
+    command: (text) => child.process.stdin.write(`${text}\n`),
+    stop: () => child.stop(),
+  };
+}
+
+// whep_server with cameras {name: url} on a free port.
+export async function startServer(cameras, ...options) {
+  const names = Object.entries(cameras).map(([name, url]) => `${name}=${url}`);
+  const args = ["--listen", "127.0.0.1:0", ...options, ...names];
+  const child = await Child.start(WHEP_SERVER, args, /^listening on (\S+)$/);
+  const url = child.ready[1];
+  return {
+    url,
+    pid: child.process.pid,
+    stderr: () => child.stderr,
+    streams: async () => (await fetch(`${url}api/streams`)).json(),
+    stop: (signal) => child.stop(signal),
+  };
+}
+
+// Runs whep_server where it ends by itself.
+export async function runServer(...args) {
+  const child = spawn(WHEP_SERVER, args, {
+    stdio: ["ignore", "pipe", "pipe"],
+    timeout: START_MS,
+  });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.on("data", (data) => (stdout += data));
+  child.stderr.on("data", (data) => (stderr += data));
+  const [code] = await once(child, "close");
+  return { code, stdout, stderr };
+}
+
+export async function waitUntil(what, timeoutMs, condition) {
+  const end = performance.now() + timeoutMs;
+  for (;;) {
+    const result = await condition();
+    if (result) {
+      return result;
+    }
+    assert.ok(performance.now() < end, `not within ${timeoutMs} ms: ${what}`);
+    await sleep(50);
+  }
+}
+
+export async function waitUntilLive(server, timeoutMs = 10_000) {
+  await waitUntil("all cameras live", timeoutMs, async () =>
+    (await server.streams()).every(({ state }) => state === "live"),
+  );
+}
+
+export async function launchBrowser() {
+  return chromium.launch({
+    executablePath: CHROMIUM,
+    headless: true,
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+      "--autoplay-policy=no-user-gesture-required",
+    ],
+  });
+}
+
+// A page that keeps its RTCPeerConnections in window.connections.
+export async function openPage(browser) {
+  const page = await browser.newPage({ viewport: { width: 1280, height: 860 } });
+  await page.addInitScript(() => {
+    window.connections = [];
+    window.RTCPeerConnection = class extends RTCPeerConnection {
+      constructor(...args) {
+        super(...args);
+        window.connections.push(this);
+      }
+    };
+  });
+  return page;
+}
+
+// The stats of the newest connection that the tests look at.
+export async function stats(page) {
+  return page.evaluate(async () => {
+    const result = {};
+    for (const report of (await window.connections.at(-1).getStats()).values()) {
+      if (report.type === "inbound-rtp") {
+        result[report.kind] = report;
+      } else if (report.type === "transport") {
+        result.transport = report;
+      }
+    }
+    return result;
+  });
+}
+
+// How many pictures the page's first <video> has shown.
+export async function pictures(page) {
+  return page.evaluate(
+    () => document.querySelector("video").getVideoPlaybackQuality().totalVideoFrames,
+  );
+}
+
+// Watches the page's first <video>: for each presented picture when it came, its RTP timestamp,
+// the frame number in its bar code (-1 where a block is neither black nor white), and a
+// checksum of the whole picture.
+export async function watchPictures(page, durationMs) {
+  return page.evaluate(async (durationMs) => {
+    const video = document.querySelector("video");
+    const canvas = document.createElement("canvas");
+    const context = canvas.getContext("2d", { willReadFrequently: true });
+    const seen = [];
+    const end = performance.now() + durationMs;
+
+    function frameNumber() {
+      let number = 0;
+      for (let block = 0; block < 16; ++block) {
+        const [r, g, b] = context.getImageData(40 * block + 20, 20, 1, 1).data;
+        const luma = 0.3 * r + 0.6 * g + 0.1 * b;
+        if (luma > 80 && luma < 176) {
+          return -1;
+        }
+        number = 2 * number + (luma > 128 ? 1 : 0);
+      }
+      return number;
+    }
+
+    function checksum() {
+      const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
+      const words = new Uint32Array(data.buffer);
+      let sum = 0;
+      for (let i = 0; i < words.length; i += 7) {
+        sum = (Math.imul(sum, 31) + words[i]) | 0;
+      }
+      return sum;
+    }
+
+    return new Promise((resolve) => {
+      video.requestVideoFrameCallback(function look(now, metadata) {
+        canvas.width = metadata.width;
+        canvas.height = metadata.height;
+        context.drawImage(video, 0, 0);
+        seen.push({
+          now,
+          rtpTimestamp: metadata.rtpTimestamp,
+          number: frameNumber(),
+          checksum: checksum(),
+        });
+        if (performance.now() < end) {
+          video.requestVideoFrameCallback(look);
+        } else {
+          resolve(seen);
+        }
+      });
+    });
+  }, durationMs);
+}
+
+export function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)];
+}

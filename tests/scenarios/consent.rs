@@ -1,0 +1,74 @@
+//! Signs of life, and what happens without.
+
+use std::time::Duration;
+
+use rtsp_webrtc_gateway::config::SessionState;
+use rtsp_webrtc_gateway::error::Status;
+use testkit::net::Link;
+
+use crate::world::{GATEWAY, Setup, VIEWER, World, address};
+
+#[test]
+fn a_viewer_that_never_comes_is_given_up() {
+    let mut world = World::new(Setup::default());
+    world.network.set_default_link(Link {
+        loss: 1.0,
+        ..Link::default()
+    });
+    world.run(Duration::from_secs(25));
+    assert_eq!(
+        world.states(),
+        [
+            SessionState::New,
+            SessionState::Failed,
+            SessionState::Closed
+        ]
+    );
+    let error = world.events[1].error.as_ref().unwrap();
+    assert_eq!(error.status(), Status::Ice);
+}
+
+#[test]
+fn a_viewer_that_falls_silent_is_disconnected_then_given_up() {
+    let mut world = World::new(Setup::default());
+    world.connect();
+    world.run(Duration::from_secs(10));
+    assert_eq!(world.session.state(), SessionState::Connected);
+    let dead = Link {
+        loss: 1.0,
+        ..Link::default()
+    };
+    world
+        .network
+        .set_link(address(VIEWER), address(GATEWAY), dead);
+    world.run(Duration::from_secs(9));
+    assert_eq!(world.session.state(), SessionState::Disconnected);
+    let before = world.viewer.video.count();
+    world.run(Duration::from_secs(15));
+    assert!(world.viewer.video.count() > before, "media goes on");
+    world.run(Duration::from_secs(7));
+    assert_eq!(world.session.state(), SessionState::Closed);
+    let sent = world.session.sent().packets;
+    world.run(Duration::from_secs(5));
+    assert_eq!(world.session.sent().packets, sent, "no consent, no media");
+}
+
+#[test]
+fn a_viewer_that_comes_back_goes_on() {
+    let mut world = World::new(Setup::default());
+    world.connect();
+    let dead = Link {
+        loss: 1.0,
+        ..Link::default()
+    };
+    world
+        .network
+        .set_link(address(VIEWER), address(GATEWAY), dead);
+    world.run(Duration::from_secs(12));
+    assert_eq!(world.session.state(), SessionState::Disconnected);
+    world
+        .network
+        .set_link(address(VIEWER), address(GATEWAY), Link::default());
+    world.run(Duration::from_secs(3));
+    assert_eq!(world.session.state(), SessionState::Connected);
+}

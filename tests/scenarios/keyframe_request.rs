@@ -1,0 +1,61 @@
+//! A viewer that cannot decode asks for a keyframe and gets the last one.
+
+use std::time::Duration;
+
+use testkit::net::Link;
+use testkit::viewer::ViewerConfig;
+
+use crate::world::{GATEWAY, Setup, VIEWER, World, address};
+
+fn without_nack() -> Setup {
+    Setup {
+        viewer: ViewerConfig {
+            nack: false,
+            rtx: false,
+            ..ViewerConfig::chromium()
+        },
+        ..Setup::default()
+    }
+}
+
+#[test]
+fn the_first_keyframe_lost_comes_again_with_its_backlog() {
+    let mut world = World::new(without_nack());
+    world.camera_ran(Duration::from_millis(500));
+    world.connect();
+    let dead = Link {
+        loss: 1.0,
+        ..Link::default()
+    };
+    world
+        .network
+        .set_link(address(GATEWAY), address(VIEWER), dead);
+    world.run(Duration::from_millis(250));
+    world
+        .network
+        .set_link(address(GATEWAY), address(VIEWER), Link::default());
+    world.viewer.send_pli();
+    world.run(Duration::from_millis(100));
+    assert_eq!(world.session.stats().plis, 1);
+    let units = world.viewer.video.access_units();
+    let keyframe = units.iter().position(|unit| unit.is_keyframe());
+    let keyframe = keyframe.expect("a keyframe, although none is due");
+    assert!(units.len() - keyframe > 5, "and what followed it");
+}
+
+#[test]
+fn a_storm_of_requests_costs_little() {
+    let mut world = World::new(without_nack());
+    world.connect();
+    world.run(Duration::from_secs(2));
+    let before = world.session.sent().packets;
+    world.run(Duration::from_secs(4));
+    let usual = world.session.sent().packets - before;
+    let before = world.session.sent().packets;
+    for _ in 0..400 {
+        world.viewer.send_pli();
+        world.run(Duration::from_millis(10));
+    }
+    let under_storm = world.session.sent().packets - before;
+    assert!(under_storm < usual * 4, "{under_storm} instead of {usual}");
+}

@@ -1,0 +1,16 @@
+//! Scenarios: one session of the gateway and one viewer of another make, over a seeded in-memory
+//! network, in virtual time. One scenario per file.
+
+mod connect;
+mod consent;
+mod flood;
+mod handshake_loss;
+mod keyframe_request;
+mod nack;
+mod overflow;
+mod pacing;
+mod reports;
+mod roaming;
+mod srtp_policy;
+mod start;
+mod world;

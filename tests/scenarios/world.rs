@@ -1,0 +1,364 @@
+//! The little world of a scenario: a camera's clip, a session, a network, a viewer, one clock.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use rtsp_webrtc_gateway::config::SessionState;
+use rtsp_webrtc_gateway::media::h264::ParameterSets;
+use rtsp_webrtc_gateway::media::{AccessUnit, Codec, RateMeter, RingLimits, Track, TrackInfo};
+use rtsp_webrtc_gateway::session::answer::{self, LocalTransport};
+use rtsp_webrtc_gateway::session::dtls::Certificate;
+use rtsp_webrtc_gateway::session::ice::IceCredentials;
+use rtsp_webrtc_gateway::session::{
+    Io, Media, Path, SendBuffer, Session, SessionConfig, SessionEvent, Transmit, WallClock,
+    WouldBlock,
+};
+use rtsp_webrtc_gateway::tuning::SrtpPolicy;
+use rtsp_webrtc_gateway::whep::offer::Offer;
+use testkit::clip::Clip;
+use testkit::net::Network;
+use testkit::viewer::{Viewer, ViewerConfig};
+
+/// Where the gateway is.
+pub const GATEWAY: &str = "192.0.2.1:5000";
+/// Where the viewer is.
+pub const VIEWER: &str = "198.51.100.7:6000";
+
+/// What may differ from world to world.
+pub struct Setup {
+    pub viewer: ViewerConfig,
+    pub policy: SrtpPolicy,
+    pub nack: bool,
+    pub rtcp_interval: Duration,
+    pub pacing: Option<u64>,
+    pub clip: Clip,
+    pub seed: u64,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Setup {
+            viewer: ViewerConfig::chromium(),
+            policy: SrtpPolicy::PreferGcm,
+            nack: true,
+            rtcp_interval: Duration::from_secs(1),
+            pacing: Some(250),
+            clip: Clip::Baseline360p,
+            seed: 1,
+        }
+    }
+}
+
+/// A camera's clip, a session, a network, a viewer.
+pub struct World {
+    pub now: Instant,
+    pub start: Instant,
+    pub network: Network,
+    pub session: Session,
+    pub viewer: Viewer,
+    pub video: Track,
+    pub audio: Track,
+    pub events: Vec<SessionEvent>,
+    /// While false the camera is silent.
+    pub camera_on: bool,
+    /// While true the gateway's socket takes nothing.
+    pub socket_full: bool,
+    rate: RateMeter,
+    clip: Clip,
+    frame: usize,
+    next_frame: Instant,
+    sample: i64,
+    next_sound: Instant,
+    buffer: Box<SendBuffer>,
+}
+
+pub struct Wire<'a> {
+    now: Instant,
+    network: &'a mut Network,
+    full: bool,
+}
+
+impl Transmit for Wire<'_> {
+    fn transmit(&mut self, path: Path, contents: &[u8], segment: usize) -> Result<(), WouldBlock> {
+        if self.full {
+            return Err(WouldBlock);
+        }
+        for datagram in contents.chunks(segment) {
+            self.network
+                .send(self.now, address(GATEWAY), path.remote, datagram);
+        }
+        Ok(())
+    }
+
+    fn max_segments(&self) -> usize {
+        64
+    }
+}
+
+pub fn address(text: &str) -> SocketAddr {
+    text.parse().unwrap()
+}
+
+pub const LIMITS: RingLimits = RingLimits {
+    packets: 512,
+    keep_gop: true,
+    bytes: 8 << 20,
+    duration: Duration::from_secs(15),
+};
+
+impl World {
+    /// A world in which the offer has been answered.
+    pub fn new(setup: Setup) -> World {
+        let now = Instant::now();
+        let [sps, pps] = setup.clip.parameter_sets();
+        let video_info = TrackInfo {
+            codec: Codec::H264,
+            parameter_sets: Some(ParameterSets {
+                sps: sps.into(),
+                pps: pps.into(),
+            }),
+        };
+        let audio_info = TrackInfo {
+            codec: Codec::Pcmu,
+            parameter_sets: None,
+        };
+        let mut viewer = Viewer::new(address(VIEWER), setup.viewer);
+        let offer = Offer::parse(viewer.offer().as_bytes()).unwrap();
+        let negotiated =
+            answer::negotiate(&offer, &video_info, Some(&audio_info), setup.nack).unwrap();
+        let certificate = Arc::new(Certificate::generate().unwrap());
+        let local_ice = IceCredentials {
+            ufrag: "gateway0".to_owned(),
+            pwd: "password-of-the-gateway-0".to_owned(),
+        };
+        let sdp = answer::answer(
+            &offer,
+            &negotiated,
+            &LocalTransport {
+                ice: &local_ice,
+                fingerprint: certificate.fingerprint(),
+                candidates: &[address(GATEWAY)],
+            },
+        );
+        let session = Session::new(
+            now,
+            SessionConfig {
+                local_ice,
+                remote_ice: offer.ice.clone(),
+                certificate,
+                fingerprints: offer.fingerprints.clone(),
+                srtp_policy: setup.policy,
+                negotiated,
+                rtcp_interval: setup.rtcp_interval,
+                pacing_percent: setup.pacing,
+                clock: WallClock::new(now, SystemTime::now()),
+                random: [0x1234_5678_9abc_fff0, 0x0fed_cba9_8765_7ff8],
+            },
+        );
+        viewer.accept(now, &sdp, None);
+        World {
+            now,
+            start: now,
+            network: Network::new(setup.seed),
+            session,
+            viewer,
+            video: Track::new(video_info, LIMITS, 0xffff_0000),
+            audio: Track::new(audio_info, LIMITS, 77),
+            events: Vec::new(),
+            camera_on: true,
+            socket_full: false,
+            rate: RateMeter::default(),
+            clip: setup.clip,
+            frame: 0,
+            next_frame: now,
+            sample: 0,
+            next_sound: now,
+            buffer: Box::new([0; _]),
+        }
+    }
+
+    /// Lets the camera run for a while before the viewer comes, so that there is a backlog.
+    pub fn camera_ran(&mut self, time: Duration) {
+        let until = self.now + time;
+        while self.now < until {
+            self.now = self.next_frame.min(self.next_sound);
+            self.play_camera();
+        }
+        self.viewer.timeout(self.now);
+    }
+
+    /// Time since the beginning.
+    pub fn elapsed(&self) -> Duration {
+        self.now - self.start
+    }
+
+    /// States that the session went through.
+    pub fn states(&self) -> Vec<SessionState> {
+        self.events.iter().map(|event| event.state).collect()
+    }
+
+    /// Hands a datagram to the session as if it came from `from`.
+    pub fn inject(&mut self, from: SocketAddr, datagram: &[u8]) {
+        self.with_session(|session, media, io| {
+            session.handle_datagram(from, None, datagram, media, io);
+        });
+    }
+
+    pub fn with_session(
+        &mut self,
+        work: impl FnOnce(&mut Session, Media<'_>, &mut Io<'_, Wire<'_>>),
+    ) {
+        let media = Media {
+            video: &self.video,
+            audio: Some(&self.audio),
+            rate: self.rate.rate(),
+        };
+        let mut wire = Wire {
+            now: self.now,
+            network: &mut self.network,
+            full: self.socket_full,
+        };
+        let mut io = Io {
+            now: self.now,
+            buffer: &mut self.buffer,
+            batch: 32,
+            transmit: &mut wire,
+        };
+        work(&mut self.session, media, &mut io);
+        while let Some(event) = self.session.poll_event() {
+            self.events.push(event);
+        }
+    }
+
+    fn play_camera(&mut self) {
+        if self.next_frame <= self.now {
+            let units = self.clip.access_units();
+            let mut data = Vec::new();
+            for nal in &units[self.frame % units.len()].nals {
+                data.extend((nal.len() as u32).to_be_bytes());
+                data.extend_from_slice(nal);
+            }
+            let rate = self.clip.frame_rate() as usize;
+            let unit = AccessUnit {
+                data: &data,
+                timestamp: (self.frame * 90_000 / rate) as i64,
+                arrival: self.now,
+            };
+            self.rate.arrived(self.now, data.len());
+            self.video.push(&unit);
+            self.frame += 1;
+            self.next_frame += Duration::from_secs(1) / rate as u32;
+        }
+        if self.next_sound <= self.now {
+            let unit = AccessUnit {
+                data: &[0xff; 160],
+                timestamp: self.sample,
+                arrival: self.now,
+            };
+            self.audio.push(&unit);
+            self.sample += 160;
+            self.next_sound += Duration::from_millis(20);
+        }
+    }
+
+    /// Lets time go on until `time` has passed.
+    pub fn run(&mut self, time: Duration) {
+        let until = self.now + time;
+        self.run_until(until, |_| false);
+    }
+
+    /// Lets time go on until `done`; fails the test after `limit`.
+    pub fn run_till(&mut self, limit: Duration, done: impl Fn(&World) -> bool) {
+        let until = self.now + limit;
+        assert!(
+            self.run_until(until, &done),
+            "not done after {limit:?}; states {:?}",
+            self.states()
+        );
+    }
+
+    fn run_until(&mut self, until: Instant, done: impl Fn(&World) -> bool) -> bool {
+        while !done(self) {
+            self.deliver();
+            let camera = self.camera_on.then(|| self.next_frame.min(self.next_sound));
+            let next = [
+                camera,
+                self.network.next_arrival(),
+                self.session.next_deadline(),
+                self.viewer.next_deadline(),
+            ]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(until);
+            if next > until {
+                self.now = until;
+                return done(self);
+            }
+            self.now = self.now.max(next);
+            if self.camera_on && camera.is_some_and(|at| at <= self.now) {
+                self.play_camera();
+                self.with_session(|session, media, io| session.send(media, io));
+            }
+            if self
+                .session
+                .next_deadline()
+                .is_some_and(|at| at <= self.now)
+            {
+                self.with_session(|session, media, io| session.handle_timeout(media, io));
+            }
+            self.viewer.timeout(self.now);
+        }
+        true
+    }
+
+    fn deliver(&mut self) {
+        loop {
+            while let Some(out) = self.viewer.poll_transmit() {
+                self.network.send(self.now, out.from, out.to, out.bytes);
+            }
+            let Some(datagram) = self.network.receive(self.now) else {
+                return;
+            };
+            if datagram.to == address(GATEWAY) {
+                self.inject(datagram.from, &datagram.bytes);
+            } else if datagram.to == self.viewer.address() {
+                self.viewer.handle(self.now, &datagram.bytes);
+            }
+        }
+    }
+
+    /// Lets the camera be silent, or go on.
+    pub fn switch_camera(&mut self, on: bool) {
+        self.camera_on = on;
+        if on {
+            self.next_frame = self.now;
+            self.next_sound = self.now;
+        }
+    }
+
+    /// Runs until the viewer is connected.
+    pub fn connect(&mut self) {
+        self.run_till(Duration::from_secs(5), |world| {
+            world.viewer.is_connected() && world.session.state() == SessionState::Connected
+        });
+    }
+
+    /// Fails unless the viewer got every picture of the clip whole and in order since its first.
+    pub fn assert_undamaged(&self, at_least: usize) {
+        let units = self.viewer.video.access_units();
+        assert!(units.len() >= at_least, "{} pictures", units.len());
+        assert!(units[0].is_keyframe());
+        assert_eq!(self.viewer.video.lost(), 0);
+        let clip = self.clip.access_units();
+        let first = clip
+            .iter()
+            .position(|unit| unit.nals.last().unwrap() == units[0].nals.last().unwrap())
+            .expect("a picture of the clip");
+        for (i, unit) in units.iter().enumerate() {
+            let expected = &clip[(first + i) % clip.len()].nals;
+            assert!(unit.nals == *expected, "picture {i} is damaged");
+        }
+    }
+}
