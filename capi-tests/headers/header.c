@@ -1,0 +1,9 @@
+/* Compiled once per C standard: the header stands alone, and may come twice. */
+#include <rtsp_webrtc_gateway.h>
+#include <rtsp_webrtc_gateway.h>
+
+int header(void);
+int header(void)
+{
+    return RTSP_WEBRTC_GATEWAY_OK;
+}

@@ -1,0 +1,121 @@
+/* NULL for every pointer of every function: an error or a neutral value, never a crash. */
+#include "check.h"
+
+static void without_gateway(void)
+{
+    int32_t key;
+    rtsp_webrtc_gateway_tuning_info tuning;
+    CHECK_FAILS(rtsp_webrtc_gateway_describe_tuning(0, NULL), INVALID_ARGUMENT);
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&tuning));
+    CHECK_OK(rtsp_webrtc_gateway_describe_tuning(0, &tuning));
+    CHECK_FAILS(rtsp_webrtc_gateway_find_tuning(NULL, &key), INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_find_tuning("nack", NULL), INVALID_ARGUMENT);
+
+    CHECK_FAILS(rtsp_webrtc_gateway_config_init(NULL, sizeof(rtsp_webrtc_gateway_config),
+                                                RTSP_WEBRTC_GATEWAY_ABI_VERSION),
+                INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_struct_init(NULL, sizeof(rtsp_webrtc_gateway_offer)),
+                INVALID_ARGUMENT);
+
+    rtsp_webrtc_gateway *gateway = (rtsp_webrtc_gateway *)&key;
+    CHECK_FAILS(rtsp_webrtc_gateway_create(NULL, &gateway), INVALID_ARGUMENT);
+    CHECK(gateway == (rtsp_webrtc_gateway *)&key);
+    rtsp_webrtc_gateway_config config;
+    config_loopback(&config);
+    CHECK_FAILS(rtsp_webrtc_gateway_create(&config, NULL), INVALID_ARGUMENT);
+    config.public_addresses_len = 1;
+    CHECK_FAILS(rtsp_webrtc_gateway_create(&config, &gateway), INVALID_ARGUMENT);
+    const char *addresses[] = {NULL};
+    config.public_addresses = addresses;
+    CHECK_FAILS(rtsp_webrtc_gateway_create(&config, &gateway), INVALID_ARGUMENT);
+    config_loopback(&config);
+    config.tuning_len = 1;
+    CHECK_FAILS(rtsp_webrtc_gateway_create(&config, &gateway), INVALID_ARGUMENT);
+
+    CHECK(rtsp_webrtc_gateway_last_error(NULL, 10) > 0);
+    CHECK_OK(rtsp_webrtc_gateway_set_log_callback(RTSP_WEBRTC_GATEWAY_LOG_INFO, NULL, NULL, NULL));
+
+    size_t size = 7;
+    const char *text = "unchanged";
+    CHECK(rtsp_webrtc_gateway_response_http_status(NULL) == 0);
+    CHECK(rtsp_webrtc_gateway_response_body(NULL, &size) == NULL);
+    CHECK(rtsp_webrtc_gateway_response_body(NULL, NULL) == NULL);
+    CHECK(size == 7);
+    CHECK(!rtsp_webrtc_gateway_response_header(NULL, 0, &text, &text));
+    CHECK(!rtsp_webrtc_gateway_response_header(NULL, 0, NULL, NULL));
+    CHECK(strcmp(text, "unchanged") == 0);
+    CHECK(rtsp_webrtc_gateway_response_etag(NULL) == NULL);
+    CHECK(rtsp_webrtc_gateway_response_session_key(NULL) == NULL);
+    CHECK(rtsp_webrtc_gateway_response_session_id(NULL) == 0);
+    rtsp_webrtc_gateway_response_free(NULL);
+}
+
+/* Each pointer but the gateway, and with gateway NULL the gateway, too. */
+static void with_gateway(rtsp_webrtc_gateway *gateway)
+{
+    int64_t value;
+    rtsp_webrtc_gateway_stream_id stream = 7;
+    rtsp_webrtc_gateway_response *response = NULL;
+    rtsp_webrtc_gateway_pull_options pull;
+    rtsp_webrtc_gateway_offer offer;
+    rtsp_webrtc_gateway_stream_info stream_info;
+    rtsp_webrtc_gateway_session_info session_info;
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&pull));
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&offer));
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&stream_info));
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&session_info));
+    pull.url = NOBODY;
+    offer.stream_name = "cam";
+
+    if (gateway == NULL) {
+        CHECK_FAILS(rtsp_webrtc_gateway_shutdown(NULL, 1), INVALID_ARGUMENT);
+        CHECK_OK(rtsp_webrtc_gateway_destroy(NULL));
+        CHECK_FAILS(rtsp_webrtc_gateway_set_tuning(NULL, 2, 1), INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_get_tuning(NULL, 2, &value), INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_add_stream(NULL, "cam", &pull, &stream), INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_remove_stream(NULL, 1), INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_get_stream_info(NULL, 1, &stream_info), INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_offer(NULL, &offer, &response),
+                    INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_delete(NULL, "key"), INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_get_session_info(NULL, 1, &session_info),
+                    INVALID_ARGUMENT);
+        return;
+    }
+    CHECK_FAILS(rtsp_webrtc_gateway_get_tuning(gateway, 2, NULL), INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_add_stream(gateway, NULL, &pull, &stream), INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_add_stream(gateway, "cam", NULL, &stream), INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_add_stream(gateway, "cam", &pull, NULL), INVALID_ARGUMENT);
+    pull.url = NULL;
+    CHECK_FAILS(rtsp_webrtc_gateway_add_stream(gateway, "cam", &pull, &stream), INVALID_ARGUMENT);
+    CHECK(stream == 7);
+    /* None of these added it. */
+    CHECK_OK(add_camera(gateway, "cam", NOBODY, &stream));
+    CHECK_FAILS(rtsp_webrtc_gateway_get_stream_info(gateway, stream, NULL), INVALID_ARGUMENT);
+
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_offer(gateway, NULL, &response), INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_offer(gateway, &offer, NULL), INVALID_ARGUMENT);
+    offer.sdp_size = 10;
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_offer(gateway, &offer, &response),
+                INVALID_ARGUMENT);
+    offer.sdp = "v=0";
+    offer.sdp_size = SIZE_MAX;
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_offer(gateway, &offer, &response),
+                INVALID_ARGUMENT);
+    offer.sdp_size = 3;
+    offer.stream_name = NULL;
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_offer(gateway, &offer, &response),
+                INVALID_ARGUMENT);
+    CHECK(response == NULL);
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_delete(gateway, NULL), INVALID_ARGUMENT);
+}
+
+int main(void)
+{
+    without_gateway();
+    with_gateway(NULL);
+    rtsp_webrtc_gateway *gateway = gateway_loopback(NULL);
+    with_gateway(gateway);
+    CHECK_OK(rtsp_webrtc_gateway_destroy(gateway));
+    return 0;
+}

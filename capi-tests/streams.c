@@ -1,0 +1,88 @@
+/* Streams that cannot be: names, URLs, credentials, options. Each has its status, and the password
+ * is in no sentence. Then ids that are no longer valid. */
+#include "check.h"
+
+int main(void)
+{
+    rtsp_webrtc_gateway *gateway = gateway_loopback(NULL);
+    rtsp_webrtc_gateway_stream_id stream = 0;
+
+    char longest[129], too_long[130];
+    memset(longest, 'n', sizeof longest);
+    longest[128] = '\0';
+    memset(too_long, 'n', sizeof too_long);
+    too_long[129] = '\0';
+    const char *const names[] = {"", too_long, "a/b", "a b", "\xc3\xa4", "\xff", "a\n"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        CHECK_FAILS(add_camera(gateway, names[i], NOBODY, &stream), INVALID_ARGUMENT);
+    CHECK_OK(add_camera(gateway, longest, NOBODY, &stream));
+    CHECK_FAILS(add_camera(gateway, longest, NOBODY, &stream), ALREADY_EXISTS);
+
+    const char *const urls[] = {
+        "",
+        "camera",
+        "http://user:" SECRET "@127.0.0.1/video",
+        "user:" SECRET "@127.0.0.1/video",
+        "rtsp://user:" SECRET "@127.0.0.1:99999/video",
+        "rtsp://user:" SECRET "@127.0.0.1:port/video",
+        "rtsp://user:" SECRET "@/video",
+        "rtsp://user:" SECRET "@[::1/video",
+    };
+    for (size_t i = 0; i < sizeof urls / sizeof *urls; i++)
+        CHECK_FAILS(add_camera(gateway, "cam", urls[i], &stream), URL);
+    CHECK_FAILS(add_camera(gateway, "cam", "rtsp://user:" SECRET "\xff@127.0.0.1/", &stream),
+                INVALID_ARGUMENT);
+    CHECK_FAILS(add_camera(gateway, "cam", "rtsp://us%0d%0aer:" SECRET "@127.0.0.1/", &stream),
+                CREDENTIALS);
+    CHECK_FAILS(add_camera(gateway, "cam", "rtsp://user:" SECRET "%00@127.0.0.1/", &stream),
+                CREDENTIALS);
+
+    rtsp_webrtc_gateway_pull_options pull;
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&pull));
+    pull.url = "rtsp://127.0.0.1:9/video";
+    pull.username = "user";
+    pull.password = SECRET "\r\nX-Header: 1";
+    CHECK_FAILS(rtsp_webrtc_gateway_add_stream(gateway, "cam", &pull, &stream), CREDENTIALS);
+    pull.username = "us\ner";
+    pull.password = SECRET;
+    CHECK_FAILS(rtsp_webrtc_gateway_add_stream(gateway, "cam", &pull, &stream), CREDENTIALS);
+    pull.username = "user";
+    pull.flags = 1u << 31;
+    CHECK_FAILS(rtsp_webrtc_gateway_add_stream(gateway, "cam", &pull, &stream), INVALID_ARGUMENT);
+    pull.flags = RTSP_WEBRTC_GATEWAY_PULL_NO_AUDIO;
+    pull.transport = 3;
+    CHECK_FAILS(rtsp_webrtc_gateway_add_stream(gateway, "cam", &pull, &stream), INVALID_ARGUMENT);
+    pull.transport = -1;
+    CHECK_FAILS(rtsp_webrtc_gateway_add_stream(gateway, "cam", &pull, &stream), INVALID_ARGUMENT);
+    pull.transport = RTSP_WEBRTC_GATEWAY_TRANSPORT_UDP;
+    CHECK_OK(rtsp_webrtc_gateway_add_stream(gateway, "cam", &pull, &stream));
+
+    /* Ids that were never given, and one that is no longer valid. */
+    rtsp_webrtc_gateway_stream_info info;
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&info));
+    rtsp_webrtc_gateway_session_info session_info;
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&session_info));
+    CHECK(stream != 0);
+    CHECK_OK(rtsp_webrtc_gateway_remove_stream(gateway, stream));
+    const rtsp_webrtc_gateway_stream_id stale[] = {0, stream, UINT64_MAX};
+    for (size_t i = 0; i < sizeof stale / sizeof *stale; i++) {
+        CHECK_FAILS(rtsp_webrtc_gateway_remove_stream(gateway, stale[i]), NOT_FOUND);
+        CHECK_FAILS(rtsp_webrtc_gateway_get_stream_info(gateway, stale[i], &info), NOT_FOUND);
+        CHECK_FAILS(rtsp_webrtc_gateway_get_session_info(gateway, stale[i], &session_info),
+                    NOT_FOUND);
+    }
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_delete(gateway, ""), NOT_FOUND);
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_delete(gateway, "AAAAAAAAAAAAAAAAAAAAAA"),
+                NOT_FOUND);
+    /* The name is free again; the id is a new one. */
+    rtsp_webrtc_gateway_stream_id again = 0;
+    CHECK_OK(add_camera(gateway, "cam", NOBODY, &again));
+    CHECK(again != stream);
+
+    CHECK_OK(rtsp_webrtc_gateway_shutdown(gateway, 0));
+    CHECK_OK(rtsp_webrtc_gateway_shutdown(gateway, 0));
+    CHECK_FAILS(add_camera(gateway, "late", NOBODY, &stream), SHUTTING_DOWN);
+    CHECK_FAILS(rtsp_webrtc_gateway_remove_stream(gateway, again), SHUTTING_DOWN);
+    CHECK_OK(rtsp_webrtc_gateway_destroy(gateway));
+    return 0;
+}
