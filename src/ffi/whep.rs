@@ -20,8 +20,8 @@ pub struct rtsp_webrtc_gateway_response {
     /// With a terminator.
     body: Vec<u8>,
     session: rtsp_webrtc_gateway_session_id,
-    session_key: Option<CString>,
-    etag: Option<CString>,
+    session_key: CString,
+    etag: CString,
 }
 
 /// A WHEP offer: the POST request of a viewer.
@@ -163,7 +163,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_response_header(
     })
 }
 
-/// Entity tag of the session, quotes included. NULL if there is none.
+/// Entity tag of the session, quotes included. NULL if response is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_response_etag(
     response: *const rtsp_webrtc_gateway_response,
@@ -171,13 +171,12 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_response_etag(
     guard(ptr::null(), || {
         // SAFETY: response is NULL or alive, by the conventions.
         let response = unsafe { response.as_ref() };
-        let etag = response.and_then(|response| response.etag.as_ref());
-        etag.map_or(ptr::null(), |etag| etag.as_ptr())
+        response.map_or(ptr::null(), |response| response.etag.as_ptr())
     })
 }
 
 /// Unguessable name of the session, for its URL and for handle_whep_delete(). Whoever has it can end
-/// the session. NULL if no session was created.
+/// the session. NULL if response is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_response_session_key(
     response: *const rtsp_webrtc_gateway_response,
@@ -185,12 +184,11 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_response_session_key(
     guard(ptr::null(), || {
         // SAFETY: response is NULL or alive, by the conventions.
         let response = unsafe { response.as_ref() };
-        let key = response.and_then(|response| response.session_key.as_ref());
-        key.map_or(ptr::null(), |key| key.as_ptr())
+        response.map_or(ptr::null(), |response| response.session_key.as_ptr())
     })
 }
 
-/// Id of the session, as in callbacks and get_session_info(). 0 if no session was created.
+/// Id of the session, as in callbacks and get_session_info(). 0 if response is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_response_session_id(
     response: *const rtsp_webrtc_gateway_response,
@@ -223,9 +221,9 @@ impl From<Response> for rtsp_webrtc_gateway_response {
             status: response.status,
             headers: headers.map(|(n, v)| (c_text(n), c_text(v))).collect(),
             body,
-            session: response.session.map_or(0, |session| session.0),
-            session_key: response.session_key.as_deref().map(c_text),
-            etag: response.etag.as_deref().map(c_text),
+            session: response.session.0,
+            session_key: c_text(&response.session_key),
+            etag: c_text(&response.etag),
         }
     }
 }
