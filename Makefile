@@ -21,7 +21,8 @@ help:
 
 build:
 	@scripts/setup.sh build
-	cmake -S . -B $(BUILD_DIR) -DCMAKE_BUILD_TYPE=Release -DRTSP_WEBRTC_GATEWAY_BUILD_EXAMPLES=ON
+	cmake -S . -B $(BUILD_DIR) -DCMAKE_BUILD_TYPE=Release -DRTSP_WEBRTC_GATEWAY_BUILD_EXAMPLES=ON \
+		-DRTSP_WEBRTC_GATEWAY_TARGET_DIR=$(CURDIR)/target
 	cmake --build $(BUILD_DIR) --parallel
 
 demo: build

@@ -48,6 +48,7 @@ BUILD_COMMANDS = [
     [
         "cmake", "-S", ".", "-B", str(BUILD), "-DCMAKE_BUILD_TYPE=Release",
         "-DRTSP_WEBRTC_GATEWAY_BUILD_EXAMPLES=ON", "-DRTSP_WEBRTC_GATEWAY_BUILD_TESTS=ON",
+        f"-DRTSP_WEBRTC_GATEWAY_TARGET_DIR={ROOT / 'target'}",
     ],
     ["cmake", "--build", str(BUILD), "--parallel"],
     ["cargo", "build", "--locked", "--release", "--package", "testkit", "--bin", "camsim"],

@@ -155,6 +155,7 @@ struct Crypto {
 /// When sender reports are due.
 struct Reports {
     clock: WallClock,
+    cname: String,
     interval: Duration,
     next: Option<Instant>,
 }
@@ -163,6 +164,7 @@ impl Session {
     /// A session that has been answered and waits for the viewer's first check.
     pub fn new(now: Instant, config: SessionConfig) -> Session {
         let nack = config.negotiated.video.nack;
+        let cname = config.negotiated.cname();
         let [video_random, audio_random] = config.random;
         Session {
             state: SessionState::New,
@@ -189,6 +191,7 @@ impl Session {
             send_at: None,
             reports: Reports {
                 clock: config.clock,
+                cname,
                 interval: config.rtcp_interval,
                 next: None,
             },
@@ -541,7 +544,7 @@ impl Session {
                 packets: sender.stats.packets as u32,
                 octets: sender.stats.payload_octets as u32,
             };
-            let compound = rtcp::sender_report(&report, rtcp::CNAME);
+            let compound = rtcp::sender_report(&report, &self.reports.cname);
             if let Ok(sealed) = crypto.srtcp.protect(&compound) {
                 let _ = io.transmit.transmit(path, &sealed, sealed.len());
             }

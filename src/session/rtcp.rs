@@ -24,9 +24,6 @@ const MAX_FEEDBACK: usize = 512;
 /// Seconds from the NTP epoch (1900) to the Unix epoch (1970).
 const NTP_OFFSET: u64 = 2_208_988_800;
 
-/// Canonical name of our streams (RFC 3550 section 6.5.1).
-pub const CNAME: &str = "gateway";
-
 /// What a viewer reports on a stream of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Feedback {

@@ -164,6 +164,8 @@ impl TrackSender {
         mut pacer: Option<(&mut Pacer, StreamRate)>,
         context: &mut SendContext<'_, T>,
     ) -> Option<Instant> {
+        // Packets that may still leave in this burst; none before the pacer has been asked.
+        let mut burst = 0;
         loop {
             let cursor = self.position(ring)?;
             let end = ring.end();
@@ -176,14 +178,18 @@ impl TrackSender {
             if let Some((pacer, _)) = &pacer
                 && (behind || unit > BURST_PACKETS || continues_unit(ring, cursor))
             {
-                let ready = pacer.ready_at(context.now);
-                if ready > context.now {
-                    return Some(ready);
+                if burst == 0 {
+                    let ready = pacer.ready_at(context.now);
+                    if ready > context.now {
+                        return Some(ready);
+                    }
+                    burst = BURST_PACKETS;
                 }
-                most = most.min(BURST_PACKETS);
+                most = most.min(burst);
             }
             match self.send_run(ring, cursor, most, context) {
                 Ok(run) => {
+                    burst = burst.saturating_sub(run.packets);
                     if let Some((pacer, rate)) = &mut pacer {
                         let left = unit.saturating_sub(run.packets);
                         let waiting = left * (run.bytes / run.packets.max(1));

@@ -130,7 +130,7 @@ impl World {
         let certificate = Arc::new(Certificate::generate().unwrap());
         let local_ice = IceCredentials {
             ufrag: "gateway0".to_owned(),
-            pwd: "password-of-the-gateway-0".to_owned(),
+            pwd: "passwordOfTheGateway00000".to_owned(),
         };
         let sdp = answer::answer(
             &offer,

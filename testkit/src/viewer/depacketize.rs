@@ -28,9 +28,10 @@ pub fn access_units<'a>(packets: impl Iterator<Item = &'a Packet>) -> Vec<Access
     let mut expected = None;
     for packet in packets {
         if expected.is_some_and(|e| e != packet.sequence) {
-            // What is lost belongs to the unit before the gap, to this one, or to both.
+            // What is lost belongs to the unit before the gap, to this one, or to both; but
+            // nothing comes before parameter sets.
             unit.clear();
-            whole = false;
+            whole = matches!(packet.payload[..], [24, _, _, nal, ..] | [0x78, _, _, nal, ..] if nal & 0x1f == 7);
         }
         expected = Some(packet.sequence + 1);
         unit.push(packet);

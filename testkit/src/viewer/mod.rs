@@ -117,7 +117,7 @@ impl Viewer {
             config,
             address,
             ufrag: format!("viewer{port}"),
-            pwd: format!("password-of-viewer-{port:06}"),
+            pwd: format!("passwordOfTheViewer{port:06}"),
             remote: None,
             srtp: None,
             next_check: None,
@@ -358,7 +358,7 @@ impl Viewer {
             self.next_check,
             self.next_report,
             self.dtls.next_deadline(),
-            self.video.next_nack(),
+            self.video.next_nack().filter(|_| self.config.nack),
         ]
         .into_iter()
         .flatten()

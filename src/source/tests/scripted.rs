@@ -5,20 +5,13 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio::task::LocalSet;
 use tokio::time::timeout;
 
-use super::rtsp::{Camera, Patience};
-use super::{CameraUrl, Sink};
+use super::{Event, Events, Recorder, failed, live, observe, sets, with_length};
 use crate::config::PullOptions;
-use crate::error::{Error, Status};
-use crate::media::{AccessUnit, Codec, MediaKind, TrackInfo};
-
-const PATIENCE: Patience = Patience {
-    connect: Duration::from_secs(1),
-    stall: Duration::from_millis(400),
-    parameter_sets: Duration::from_millis(800),
-};
+use crate::error::Status;
+use crate::media::{Codec, MediaKind};
+use crate::source::CameraUrl;
 
 /// H.264 with parameter sets (x264, 640x360, Main profile), and PCMU.
 const SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=control:*\r\n\
@@ -38,45 +31,6 @@ const PPS: &[u8] = &[0x68, 0xeb, 0xc3, 0xcb, 0x20];
 const OTHER_PPS: &[u8] = &[0x68, 0xeb, 0xec, 0xb2, 0x2c];
 const IDR: &[u8] = &[0x65, 0x88, 0x84, 0x10];
 const SLICE: &[u8] = &[0x41, 0x9a, 0x21, 0x6c];
-
-#[derive(Debug)]
-enum Event {
-    Connecting,
-    Live(TrackInfo, Option<TrackInfo>),
-    Changed(TrackInfo),
-    Media(MediaKind, Vec<u8>, u32),
-    Failed(Error, Duration),
-}
-
-struct Recorder(mpsc::UnboundedSender<Event>);
-
-impl Recorder {
-    fn send(&self, event: Event) {
-        let _ = self.0.send(event);
-    }
-}
-
-impl Sink for Recorder {
-    fn connecting(&mut self) {
-        self.send(Event::Connecting);
-    }
-
-    fn live(&mut self, video: TrackInfo, audio: Option<TrackInfo>) {
-        self.send(Event::Live(video, audio));
-    }
-
-    fn video_changed(&mut self, video: TrackInfo) {
-        self.send(Event::Changed(video));
-    }
-
-    fn media(&mut self, kind: MediaKind, unit: &AccessUnit<'_>, lost: u32) {
-        self.send(Event::Media(kind, unit.data.to_vec(), lost));
-    }
-
-    fn failed(&mut self, error: &Error, retry_in: Duration) {
-        self.send(Event::Failed(error.clone(), retry_in));
-    }
-}
 
 /// A connection from the source.
 struct Peer {
@@ -154,61 +108,17 @@ impl Peer {
 
 /// Runs a source with `options` against `check`, which plays the peer and sees what the source
 /// tells. The URL's port is that of the listener.
-fn run(
-    edit: impl FnOnce(&mut PullOptions),
-    check: impl AsyncFnOnce(TcpListener, &mut mpsc::UnboundedReceiver<Event>),
-) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    LocalSet::new().block_on(&runtime, async {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let mut options = PullOptions {
-            url: format!("rtsp://{}/cam", listener.local_addr().unwrap()),
-            ..PullOptions::default()
-        };
-        edit(&mut options);
-        let url = CameraUrl::parse(&options).unwrap();
-        let camera = Camera::new(url, &options, PATIENCE);
-        let (sender, mut events) = mpsc::unbounded_channel();
-        let checked = tokio::select! {
-            () = camera.run(Recorder(sender)) => unreachable!("a source runs until dropped"),
-            checked = timeout(Duration::from_secs(20), check(listener, &mut events)) => checked,
-        };
-        checked.expect("what the test waits for happens");
+fn run(edit: impl FnOnce(&mut PullOptions), check: impl AsyncFnOnce(TcpListener, &mut Events)) {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let mut options = PullOptions {
+        url: format!("rtsp://{}/cam", listener.local_addr().unwrap()),
+        ..PullOptions::default()
+    };
+    edit(&mut options);
+    observe(&options, async |events| {
+        check(TcpListener::from_std(listener).unwrap(), events).await
     });
-}
-
-async fn failed(events: &mut mpsc::UnboundedReceiver<Event>) -> (Error, Duration) {
-    loop {
-        match events.recv().await.unwrap() {
-            Event::Failed(error, retry_in) => return (error, retry_in),
-            Event::Connecting | Event::Live(..) | Event::Media(..) => {}
-            Event::Changed(track) => panic!("{track:?}"),
-        }
-    }
-}
-
-async fn live(events: &mut mpsc::UnboundedReceiver<Event>) -> (TrackInfo, Option<TrackInfo>) {
-    loop {
-        match events.recv().await.unwrap() {
-            Event::Live(video, audio) => return (video, audio),
-            Event::Connecting => {}
-            other => panic!("{other:?}"),
-        }
-    }
-}
-
-/// One NAL as the sink gets it.
-fn with_length(nal: &[u8]) -> Vec<u8> {
-    [&(nal.len() as u32).to_be_bytes(), nal].concat()
-}
-
-fn sets(track: TrackInfo) -> (Vec<u8>, Vec<u8>) {
-    assert_eq!(track.codec, Codec::H264);
-    let sets = track.parameter_sets.unwrap();
-    (sets.sps.to_vec(), sets.pps.to_vec())
 }
 
 #[test]
@@ -270,7 +180,7 @@ fn nobody_there() {
             let _peer = Peer::accept(&listener).await;
             let (error, _) = failed(events).await;
             assert_eq!(error.status(), Status::Connect, "{error}");
-            assert!(error.message().contains("within 1 s"), "{error}");
+            assert!(error.message().contains("within 2 s"), "{error}");
         },
     );
     run(
@@ -319,7 +229,7 @@ fn media_with_the_sets_of_the_sdp() {
             peer.rtp(2, 9, 0, true, &[0xff; 160]).await;
             peer.rtp(0, 1, 0, true, IDR).await;
             let (video, audio) = live(events).await;
-            assert_eq!(sets(video), (SPS.to_vec(), PPS.to_vec()));
+            assert_eq!(sets(&video), (SPS, PPS));
             assert_eq!(audio.unwrap().codec, Codec::Pcmu);
             peer.rtp(2, 10, 160, true, &[0xfe; 160]).await;
             // Two packets are missing.
@@ -361,7 +271,7 @@ fn sets_in_band_and_their_change() {
                 peer.rtp(0, seq + 2, time, true, IDR).await;
             }
             let (video, audio) = live(events).await;
-            assert_eq!(sets(video), (SPS.to_vec(), PPS.to_vec()));
+            assert_eq!(sets(&video), (SPS, PPS));
             assert!(audio.is_none());
             let mut told = Vec::new();
             for _ in 0..4 {
@@ -371,7 +281,7 @@ fn sets_in_band_and_their_change() {
                         "picture"
                     }
                     Event::Changed(video) => {
-                        assert_eq!(sets(video), (SPS.to_vec(), OTHER_PPS.to_vec()));
+                        assert_eq!(sets(&video), (SPS, OTHER_PPS));
                         "changed"
                     }
                     other => panic!("{other:?}"),
@@ -490,7 +400,7 @@ fn dropping_it_outside_the_runtime_is_safe() {
             ..PullOptions::default()
         };
         let url = CameraUrl::parse(&options).unwrap();
-        let mut source = Box::pin(super::run(url, options, Recorder(sender)));
+        let mut source = Box::pin(crate::source::run(url, options, Recorder(sender)));
         tokio::select! {
             () = &mut source => unreachable!("a source runs until dropped"),
             () = async {
