@@ -711,18 +711,18 @@ bool rtsp_webrtc_gateway_response_header(const struct rtsp_webrtc_gateway_respon
                                          const char **out_name,
                                          const char **out_value);
 
-/** Entity tag of the session, quotes included. NULL if there is none. */
+/** Entity tag of the session, quotes included. NULL if response is NULL. */
 RTSP_WEBRTC_GATEWAY_API
 const char *rtsp_webrtc_gateway_response_etag(const struct rtsp_webrtc_gateway_response *response);
 
 /**
  * Unguessable name of the session, for its URL and for handle_whep_delete(). Whoever has it can end
- * the session. NULL if no session was created.
+ * the session. NULL if response is NULL.
  */
 RTSP_WEBRTC_GATEWAY_API
 const char *rtsp_webrtc_gateway_response_session_key(const struct rtsp_webrtc_gateway_response *response);
 
-/** Id of the session, as in callbacks and get_session_info(). 0 if no session was created. */
+/** Id of the session, as in callbacks and get_session_info(). 0 if response is NULL. */
 RTSP_WEBRTC_GATEWAY_API
 rtsp_webrtc_gateway_session_id rtsp_webrtc_gateway_response_session_id(const struct rtsp_webrtc_gateway_response *response);
 
