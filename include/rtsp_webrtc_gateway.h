@@ -213,6 +213,10 @@ typedef struct rtsp_webrtc_gateway_log_record {
     const char *target;
     /** The line: UTF-8, without control characters, and without passwords and keys. */
     const char *message;
+    /** The stream that it is about; 0 if it is not about one stream. */
+    uint64_t stream;
+    /** The session that it is about; 0 if it is not about one session. */
+    uint64_t session;
 } rtsp_webrtc_gateway_log_record;
 
 /**
@@ -235,7 +239,7 @@ typedef void (*rtsp_webrtc_gateway_free_fn)(void *user_data);
  *
  * When it returns, the earlier callback is not running and its free_user_data has run.
  * free_user_data may be NULL. On failure it runs, too, and the earlier callback stays.
- * Lines of the libraries underneath are passed on up to LOG_WARN only.
+ * Lines of the libraries underneath are not passed on: they may quote whole RTSP requests.
  *
  * Blocking: waits for running log callbacks. Errors: ERR_INVALID_ARGUMENT for an unknown level,
  * ERR_WOULD_DEADLOCK inside a callback, ERR_INVALID_STATE if the host is a Rust program that has
