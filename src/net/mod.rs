@@ -1,5 +1,6 @@
 //! Where the outside world is touched: the socket, the threads, the clock.
 
+mod command;
 mod core;
 mod deadlines;
 mod interfaces;
@@ -8,8 +9,9 @@ mod route;
 mod socket;
 mod worker;
 
+pub(crate) use command::{Command, OfferRequest, WorkerContext};
 pub(crate) use interfaces::Interfaces;
 pub(crate) use receiver::{Receiver, ReceiverStats};
 pub(crate) use route::Routes;
 pub(crate) use socket::Socket;
-pub(crate) use worker::{Command, OfferRequest, Worker, WorkerContext};
+pub(crate) use worker::Worker;

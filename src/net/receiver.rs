@@ -71,15 +71,17 @@ impl Receiver {
             workers,
             stats,
         };
-        let thread = super::worker::spawn_thread("rwg-receive", move || {
-            runtime.block_on(async {
-                tokio::select! {
-                    _ = stopped => {}
-                    () = demux.run(reader) => {}
-                }
-            });
-        })
-        .map_err(io_error)?;
+        let thread = std::thread::Builder::new()
+            .name("rwg-receive".to_owned())
+            .spawn(move || {
+                runtime.block_on(async {
+                    tokio::select! {
+                        _ = stopped => {}
+                        () = demux.run(reader) => {}
+                    }
+                });
+            })
+            .map_err(io_error)?;
         Ok(Receiver {
             stop: Some(stop),
             thread: Some(thread),

@@ -5,8 +5,7 @@ use std::cell::RefCell;
 use std::future::Future;
 use std::io;
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::mpsc::{Sender, SyncSender};
+use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -14,21 +13,9 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::LocalSet;
 
+use super::command::{Command, WorkerContext};
 use super::core::Core;
-use super::interfaces::Interfaces;
 use super::receiver::Datagram;
-use super::route::Routes;
-use super::socket::Socket;
-use crate::config::{PullOptions, SessionId, SessionInfo, StreamId, StreamInfo};
-use crate::error::Result;
-use crate::notifier::Notices;
-use crate::registry::Registry;
-use crate::session::WallClock;
-use crate::session::dtls::Certificate;
-use crate::source::CameraUrl;
-use crate::tuning::Tuning;
-use crate::whep::Response;
-use crate::whep::offer::Offer;
 
 /// Datagrams that may wait for a worker; more are dropped, as a full socket buffer would.
 const DATAGRAM_QUEUE: usize = 4096;
@@ -36,73 +23,6 @@ const DATAGRAM_QUEUE: usize = 4096;
 const DATAGRAM_BATCH: usize = 64;
 /// How long a worker that ends waits for its cameras to take their TEARDOWN.
 const TEARDOWN_GRACE: Duration = Duration::from_millis(100);
-
-/// What all workers of a gateway share.
-pub struct WorkerContext {
-    /// Index of this worker.
-    pub index: usize,
-    /// The gateway's socket.
-    pub socket: Arc<Socket>,
-    /// Which session owns which address.
-    pub routes: Arc<Routes>,
-    /// The knobs.
-    pub tuning: Arc<Tuning>,
-    /// This host's addresses.
-    pub interfaces: Arc<Interfaces>,
-    /// Addresses to advertise besides.
-    pub public_addresses: Arc<[std::net::IpAddr]>,
-    /// The gateway's certificate.
-    pub certificate: Arc<Certificate>,
-    /// Where to leave what the host is to be told.
-    pub notices: Notices,
-    /// Who owns what.
-    pub registry: Arc<Registry>,
-    /// Tells wall clock.
-    pub clock: WallClock,
-}
-
-/// A WHEP offer on its way to the worker that owns the stream.
-pub struct OfferRequest {
-    /// What to watch.
-    pub stream: StreamId,
-    /// The browser's offer.
-    pub offer: Offer,
-    /// What to put before the session key in `Location`.
-    pub location_prefix: Option<String>,
-    /// When the caller gives up.
-    pub deadline: Instant,
-    /// Where the answer goes.
-    pub reply: SyncSender<Result<Response>>,
-}
-
-/// What host threads ask of a worker.
-pub enum Command {
-    /// Connect a camera.
-    AddStream {
-        /// Its id.
-        id: StreamId,
-        /// Its name.
-        name: Arc<str>,
-        /// Its address.
-        url: Box<CameraUrl>,
-        /// How to connect.
-        options: Box<PullOptions>,
-    },
-    /// Disconnect a camera and close its sessions.
-    RemoveStream(StreamId),
-    /// Answer an offer.
-    Offer(Box<OfferRequest>),
-    /// Close a session.
-    CloseSession(SessionId),
-    /// Tell of a stream.
-    StreamInfo(StreamId, SyncSender<Result<StreamInfo>>),
-    /// Tell of a session.
-    SessionInfo(SessionId, SyncSender<Result<SessionInfo>>),
-    /// A knob was changed.
-    TuningChanged,
-    /// Close everything and end.
-    Shutdown,
-}
 
 /// A worker's thread, and the ways to reach it.
 pub struct Worker {
@@ -120,7 +40,7 @@ impl Worker {
         let (commands, command_queue) = mpsc::unbounded_channel();
         let (datagrams, datagram_queue) = mpsc::channel(DATAGRAM_QUEUE);
         let name = format!("rwg-worker-{}", context.index);
-        let thread = spawn_thread(&name, move || {
+        let thread = std::thread::Builder::new().name(name).spawn(move || {
             let local = LocalSet::new();
             local.block_on(&runtime, run(context, command_queue, datagram_queue));
             drop((local, runtime, ended));
@@ -148,16 +68,6 @@ impl Worker {
             let _ = thread.join();
         }
     }
-}
-
-/// Starts a named thread.
-pub fn spawn_thread(
-    name: &str,
-    body: impl FnOnce() + Send + 'static,
-) -> io::Result<JoinHandle<()>> {
-    std::thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(body)
 }
 
 async fn run(

@@ -5,6 +5,7 @@ pub mod answer;
 pub mod dtls;
 pub mod ice;
 mod pacer;
+mod restart;
 pub mod rtcp;
 mod sender;
 pub mod srtp;
@@ -29,6 +30,7 @@ use answer::Negotiated;
 use dtls::{Certificate, DtlsEvent, DtlsServer, Fingerprint};
 use ice::{IceAgent, IceCredentials, StunOutcome};
 use pacer::Pacer;
+use restart::RestartLimit;
 use rtcp::{Feedback, SenderReport};
 use sender::{SendContext, TrackSender};
 use srtp::{KeyingMaterial, RtpSealer, Srtcp, SrtpProfile};
@@ -41,13 +43,6 @@ const QUIET: Duration = Duration::from_secs(8);
 /// Without a sign of life for this long consent is gone (RFC 7675 section 5.1) and nothing may be
 /// sent any more.
 const CONSENT: Duration = Duration::from_secs(30);
-/// A keyframe request within this time after the last start from a keyframe is not answered; the
-/// time doubles with every request, so that a viewer on a link that cannot carry the stream does
-/// not make it worse.
-const RESTART_WAIT: Duration = Duration::from_millis(200);
-/// The longest such time.
-const RESTART_WAIT_MAX: Duration = Duration::from_secs(4);
-
 /// What the worker tells a session at its birth.
 pub struct SessionConfig {
     /// Our ICE credentials.
@@ -640,53 +635,5 @@ fn earliest(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {
     match (a, b) {
         (Some(a), Some(b)) => Some(a.min(b)),
         (a, b) => a.or(b),
-    }
-}
-
-/// Limits answers to keyframe requests.
-#[derive(Debug, Default)]
-struct RestartLimit {
-    last: Option<Instant>,
-    wait: Duration,
-}
-
-impl RestartLimit {
-    /// Sending began at a keyframe.
-    fn began(&mut self, now: Instant) {
-        self.last = Some(now);
-        self.wait = RESTART_WAIT;
-    }
-
-    fn allow(&mut self, now: Instant) -> bool {
-        if let Some(last) = self.last {
-            let since = now.saturating_duration_since(last);
-            if since < self.wait {
-                return false;
-            }
-            self.wait = if since > RESTART_WAIT_MAX {
-                RESTART_WAIT
-            } else {
-                (self.wait * 2).min(RESTART_WAIT_MAX)
-            };
-        }
-        self.last = Some(now);
-        true
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keyframe_requests_are_answered_ever_more_rarely() {
-        let start = Instant::now();
-        let mut limit = RestartLimit::default();
-        limit.began(start);
-        let allowed = (1..100u32)
-            .filter(|i| limit.allow(start + Duration::from_millis(100) * *i))
-            .count();
-        assert!((4..=8).contains(&allowed), "{allowed}");
-        assert!(limit.allow(start + Duration::from_secs(60)));
     }
 }

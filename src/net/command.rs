@@ -1,0 +1,87 @@
+//! What host threads ask of a worker, and what workers share.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+use std::time::Instant;
+
+use super::interfaces::Interfaces;
+use super::route::Routes;
+use super::socket::Socket;
+use crate::config::{PullOptions, SessionId, SessionInfo, StreamId, StreamInfo};
+use crate::error::Result;
+use crate::notifier::Notices;
+use crate::registry::Registry;
+use crate::session::WallClock;
+use crate::session::dtls::Certificate;
+use crate::source::CameraUrl;
+use crate::tuning::Tuning;
+use crate::whep::Response;
+use crate::whep::offer::Offer;
+
+/// What all workers of a gateway share.
+pub struct WorkerContext {
+    /// Index of this worker.
+    pub index: usize,
+    /// The gateway's socket.
+    pub socket: Arc<Socket>,
+    /// Which session owns which address.
+    pub routes: Arc<Routes>,
+    /// The knobs.
+    pub tuning: Arc<Tuning>,
+    /// This host's addresses.
+    pub interfaces: Arc<Interfaces>,
+    /// Addresses to advertise besides.
+    pub public_addresses: Arc<[IpAddr]>,
+    /// The gateway's certificate.
+    pub certificate: Arc<Certificate>,
+    /// Where to leave what the host is to be told.
+    pub notices: Notices,
+    /// Who owns what.
+    pub registry: Arc<Registry>,
+    /// Tells wall clock.
+    pub clock: WallClock,
+}
+
+/// A WHEP offer on its way to the worker that owns the stream.
+pub struct OfferRequest {
+    /// What to watch.
+    pub stream: StreamId,
+    /// The browser's offer.
+    pub offer: Offer,
+    /// What to put before the session key in `Location`.
+    pub location_prefix: Option<String>,
+    /// When the caller gives up.
+    pub deadline: Instant,
+    /// Where the answer goes.
+    pub reply: SyncSender<Result<Response>>,
+}
+
+/// What host threads ask of a worker.
+pub enum Command {
+    /// Connect a camera.
+    AddStream {
+        /// Its id.
+        id: StreamId,
+        /// Its name.
+        name: Arc<str>,
+        /// Its address.
+        url: Box<CameraUrl>,
+        /// How to connect.
+        options: Box<PullOptions>,
+    },
+    /// Disconnect a camera and close its sessions.
+    RemoveStream(StreamId),
+    /// Answer an offer.
+    Offer(Box<OfferRequest>),
+    /// Close a session.
+    CloseSession(SessionId),
+    /// Tell of a stream.
+    StreamInfo(StreamId, SyncSender<Result<StreamInfo>>),
+    /// Tell of a session.
+    SessionInfo(SessionId, SyncSender<Result<SessionInfo>>),
+    /// A knob was changed.
+    TuningChanged,
+    /// Close everything and end.
+    Shutdown,
+}

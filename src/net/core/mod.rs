@@ -1,0 +1,259 @@
+//! What a worker owns and does: streams, viewers, and the moments when media moves.
+
+mod offers;
+mod sink;
+mod viewers;
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::rc::Rc;
+use std::time::Instant;
+
+use futures_util::FutureExt;
+use slab::Slab;
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+
+use super::command::{Command, OfferRequest, WorkerContext};
+use super::deadlines::Deadlines;
+use super::socket::Sender;
+use crate::config::{SessionId, StreamId, StreamInfo, StreamState};
+use crate::error::{Error, Result, Status};
+use crate::media::{AccessUnit, MediaKind, TrackInfo};
+use crate::notifier::Notice;
+use crate::registry::no_stream;
+use crate::session::{Io, SendBuffer, Session};
+use crate::source;
+use crate::stream::Stream;
+use crate::tuning::Key;
+use sink::StreamSink;
+
+/// A worker's possessions.
+pub struct Core {
+    context: WorkerContext,
+    streams: HashMap<StreamId, Owned>,
+    viewers: Slab<Viewer>,
+    deadlines: Deadlines,
+    rearmed: Rc<Notify>,
+    buffer: Box<SendBuffer>,
+}
+
+/// A stream, its source's task, and the offers that wait for its first media.
+struct Owned {
+    stream: Stream,
+    source: Option<AbortHandle>,
+    waiting: Vec<OfferRequest>,
+}
+
+struct Viewer {
+    id: SessionId,
+    stream: StreamId,
+    session: Session,
+    /// Addresses of the viewer that lead to this slot.
+    bound: Vec<SocketAddr>,
+}
+
+impl Core {
+    /// A worker without streams.
+    pub fn new(context: WorkerContext, rearmed: Rc<Notify>) -> Core {
+        Core {
+            context,
+            streams: HashMap::new(),
+            viewers: Slab::new(),
+            deadlines: Deadlines::default(),
+            rearmed,
+            buffer: Box::new([0; _]),
+        }
+    }
+
+    /// When [`Core::timeouts`] is due.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.next()
+    }
+
+    /// Does what a host thread asks.
+    pub fn command(core: &Rc<RefCell<Core>>, command: Command) {
+        let now = Instant::now();
+        match command {
+            Command::AddStream {
+                id,
+                name,
+                url,
+                options,
+            } => {
+                let owned = Owned {
+                    stream: Stream::new(name),
+                    source: None,
+                    waiting: Vec::new(),
+                };
+                core.borrow_mut().streams.insert(id, owned);
+                let sink = StreamSink {
+                    core: Rc::clone(core),
+                    stream: id,
+                };
+                let task = tokio::task::spawn_local({
+                    let core = Rc::clone(core);
+                    async move {
+                        let run = AssertUnwindSafe(source::run(*url, *options, sink));
+                        if run.catch_unwind().await.is_err() {
+                            core.borrow_mut().source_panicked(id);
+                        }
+                    }
+                });
+                if let Some(owned) = core.borrow_mut().streams.get_mut(&id) {
+                    owned.source = Some(task.abort_handle());
+                }
+            }
+            Command::RemoveStream(id) => core.borrow_mut().remove_stream(id, now),
+            Command::Offer(request) => core.borrow_mut().offer(*request, now),
+            Command::CloseSession(id) => {
+                let mut core = core.borrow_mut();
+                if let Some(slot) = core.slot(id) {
+                    core.close_viewer(slot, now);
+                }
+            }
+            Command::StreamInfo(id, reply) => {
+                let _ = reply.send(core.borrow().stream_info(id, now));
+            }
+            Command::SessionInfo(id, reply) => {
+                let _ = reply.send(core.borrow().session_info(id, now));
+            }
+            Command::TuningChanged => {
+                let core = &mut *core.borrow_mut();
+                for owned in core.streams.values_mut() {
+                    owned.stream.tuning_changed(&core.context.tuning);
+                }
+            }
+            Command::Shutdown => {}
+        }
+    }
+
+    /// Closes everything. True if there were cameras.
+    pub fn shutdown(&mut self) -> bool {
+        let now = Instant::now();
+        let streams: Vec<StreamId> = self.streams.keys().copied().collect();
+        for &id in &streams {
+            let _ = self.context.registry.remove_stream(id);
+            self.remove_stream(id, now);
+        }
+        !streams.is_empty()
+    }
+
+    fn remove_stream(&mut self, id: StreamId, now: Instant) {
+        let Some(owned) = self.streams.get_mut(&id) else {
+            return;
+        };
+        if let Some(source) = owned.source.take() {
+            source.abort();
+        }
+        for slot in owned.stream.viewers.clone() {
+            self.close_viewer(slot, now);
+        }
+        if let Some(owned) = self.streams.remove(&id) {
+            for request in owned.waiting {
+                let error = Error::new(Status::NotFound, "the stream was removed");
+                let _ = request.reply.send(Err(error));
+            }
+        }
+        self.notify_stream(id, StreamState::Removed, Status::Ok);
+    }
+
+    fn source_panicked(&mut self, id: StreamId) {
+        let error = Error::new(
+            Status::Panic,
+            "a bug in the library stopped this stream: remove and add it again, \
+             and report what the log says",
+        );
+        log::error!(stream = id.0; "{error}");
+        self.fail_offers(id, &error);
+        self.enter(id, StreamState::Failed, Some(error));
+    }
+
+    fn enter(&mut self, id: StreamId, state: StreamState, error: Option<Error>) {
+        let Some(owned) = self.streams.get_mut(&id) else {
+            return;
+        };
+        let status = error.as_ref().map_or(Status::Ok, Error::status);
+        if owned.stream.enter(state, error) {
+            self.notify_stream(id, state, status);
+        }
+    }
+
+    fn notify_stream(&self, id: StreamId, state: StreamState, status: Status) {
+        self.context.notices.push(Notice::Stream(id, state, status));
+    }
+
+    fn stream_info(&self, id: StreamId, now: Instant) -> Result<StreamInfo> {
+        let owned = self.streams.get(&id).ok_or_else(|| no_stream(id))?;
+        Ok(owned.stream.info(now))
+    }
+
+    fn live(&mut self, id: StreamId, video: TrackInfo, audio: Option<TrackInfo>) {
+        let Some(owned) = self.streams.get_mut(&id) else {
+            return;
+        };
+        let fits = owned.stream.live(video, audio, &self.context.tuning);
+        let viewers = if fits {
+            Vec::new()
+        } else {
+            owned.stream.viewers.clone()
+        };
+        let waiting = std::mem::take(&mut owned.waiting);
+        for slot in viewers {
+            let error = Error::new(
+                Status::Camera,
+                "the camera came back with another codec: a new offer is needed",
+            );
+            self.fail_viewer(slot, error);
+        }
+        self.enter(id, StreamState::Live, None);
+        let now = Instant::now();
+        for request in waiting {
+            self.offer(request, now);
+        }
+    }
+
+    /// An access unit has arrived: packetise it once, send it to every viewer.
+    fn media(&mut self, id: StreamId, kind: MediaKind, unit: &AccessUnit<'_>, lost: u32) {
+        let Core {
+            context,
+            streams,
+            viewers,
+            deadlines,
+            buffer,
+            ..
+        } = self;
+        let Some(owned) = streams.get_mut(&id) else {
+            return;
+        };
+        if !owned.stream.media_arrived(kind, unit, lost) {
+            return;
+        }
+        let Some(media) = owned.stream.media() else {
+            return;
+        };
+        let mut sender = Sender {
+            socket: &context.socket,
+            gso: context.tuning.on(Key::Gso),
+        };
+        let mut io = Io {
+            now: Instant::now(),
+            buffer,
+            batch: context.tuning.get(Key::SendBatchPackets) as usize,
+            transmit: &mut sender,
+        };
+        let due_before = deadlines.next();
+        for &slot in &owned.stream.viewers {
+            let Some(viewer) = viewers.get_mut(slot) else {
+                continue;
+            };
+            viewer.session.send(media, &mut io);
+            deadlines.arm(slot, viewer.session.next_deadline());
+        }
+        if deadlines.next() != due_before {
+            self.rearmed.notify_one();
+        }
+    }
+}

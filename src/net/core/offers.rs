@@ -1,0 +1,173 @@
+//! Answers offers: at once, or as soon as the camera's first media tells its codec.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{Core, Viewer};
+use crate::config::{StreamId, StreamState};
+use crate::error::{Error, Result, Status};
+use crate::net::command::{OfferRequest, WorkerContext};
+use crate::net::route::Place;
+use crate::random;
+use crate::registry::no_stream;
+use crate::session::answer::{self, LocalTransport};
+use crate::session::ice::IceCredentials;
+use crate::session::{Session, SessionConfig};
+use crate::tuning::Key;
+use crate::whep::Response;
+
+impl Core {
+    pub(super) fn offer(&mut self, request: OfferRequest, now: Instant) {
+        let result = match self.streams.get_mut(&request.stream) {
+            None => Err(no_stream(request.stream)),
+            Some(owned) if owned.stream.media().is_some() => {
+                if now >= request.deadline {
+                    // Nobody waits for this answer any more.
+                    return;
+                }
+                self.create_session(&request, now)
+            }
+            Some(owned) => match owned.stream.error() {
+                None if owned.stream.state() == StreamState::Connecting => {
+                    owned.waiting.retain(|waiting| now < waiting.deadline);
+                    owned.waiting.push(request);
+                    return;
+                }
+                error => Err(not_ready(&owned.stream.name, error)),
+            },
+        };
+        let _ = request.reply.send(result);
+    }
+
+    pub(super) fn fail_offers(&mut self, id: StreamId, error: &Error) {
+        let Some(owned) = self.streams.get_mut(&id) else {
+            return;
+        };
+        for request in owned.waiting.drain(..) {
+            let error = not_ready(&owned.stream.name, Some(error));
+            let _ = request.reply.send(Err(error));
+        }
+    }
+
+    fn create_session(&mut self, request: &OfferRequest, now: Instant) -> Result<Response> {
+        let Some(owned) = self.streams.get_mut(&request.stream) else {
+            return Err(no_stream(request.stream));
+        };
+        let context = &self.context;
+        check_limit(
+            context.tuning.get(Key::MaxSessions),
+            context.registry.session_count(),
+            "max_sessions",
+        )?;
+        check_limit(
+            context.tuning.get(Key::MaxSessionsPerStream),
+            owned.stream.viewers.len(),
+            "max_sessions_per_stream",
+        )?;
+        let Some(media) = owned.stream.media() else {
+            return Err(not_ready(&owned.stream.name, owned.stream.error()));
+        };
+        let negotiated = answer::negotiate(
+            &request.offer,
+            media.video.info(),
+            media.audio.map(|track| track.info()),
+            context.tuning.on(Key::Nack),
+        )?;
+        let entry = self.viewers.vacant_entry();
+        let place = Place {
+            worker: context.index,
+            slot: entry.key(),
+        };
+        let local_ice = IceCredentials {
+            ufrag: place.ufrag_prefix() + &random::hex::<4>()?,
+            pwd: random::hex::<16>()?,
+        };
+        let key = random::hex::<16>()?;
+        let random = [
+            u64::from_le_bytes(random::bytes()?),
+            u64::from_le_bytes(random::bytes()?),
+        ];
+        let sdp = answer::answer(
+            &request.offer,
+            &negotiated,
+            &LocalTransport {
+                ice: &local_ice,
+                fingerprint: context.certificate.fingerprint(),
+                candidates: &candidates(context, now),
+            },
+        );
+        let etag = format!("\"{}\"", local_ice.ufrag);
+        let tuning = &context.tuning;
+        let session = Session::new(
+            now,
+            SessionConfig {
+                local_ice,
+                remote_ice: request.offer.ice.clone(),
+                certificate: Arc::clone(&context.certificate),
+                fingerprints: request.offer.fingerprints.clone(),
+                srtp_policy: tuning.srtp_policy(),
+                negotiated,
+                rtcp_interval: Duration::from_millis(tuning.get(Key::RtcpIntervalMs) as u64),
+                pacing_percent: tuning
+                    .on(Key::Pacing)
+                    .then(|| tuning.get(Key::PacingRatePercent) as u64),
+                clock: context.clock,
+                random,
+            },
+        );
+        let id = context.registry.add_session(context.index, key.clone());
+        entry.insert(Viewer {
+            id,
+            stream: request.stream,
+            session,
+            bound: Vec::new(),
+        });
+        owned.stream.viewers.push(place.slot);
+        self.settle(place.slot);
+        let location = request
+            .location_prefix
+            .as_ref()
+            .map(|prefix| format!("{prefix}{key}"));
+        Ok(Response::created(sdp, location, id, key, etag))
+    }
+}
+
+fn check_limit(limit: i64, count: usize, knob: &str) -> Result<()> {
+    if limit > 0 && count as i64 >= limit {
+        return Err(Error::new(
+            Status::Limit,
+            format!("{knob} = {limit} sessions are connected: try again later, or raise the knob"),
+        ));
+    }
+    Ok(())
+}
+
+fn not_ready(name: &str, error: Option<&Error>) -> Error {
+    let why = match error {
+        Some(error) => error.to_string(),
+        None => "the camera is still connecting".to_owned(),
+    };
+    Error::new(
+        Status::NotReady,
+        format!("stream \"{name}\" has no media yet: {why}"),
+    )
+}
+
+/// Where viewers may reach us: public addresses first.
+fn candidates(context: &WorkerContext, now: Instant) -> Vec<SocketAddr> {
+    let ttl = Duration::from_millis(context.tuning.get(Key::InterfaceCacheTtlMs) as u64);
+    let port = context.socket.local().port();
+    let interfaces = context.interfaces.addresses(now, ttl);
+    let local = interfaces
+        .into_iter()
+        .filter(|&ip| context.socket.serves(ip));
+    let mut candidates = Vec::new();
+    for ip in context.public_addresses.iter().copied().chain(local) {
+        let candidate = SocketAddr::new(ip, port);
+        if !candidates.contains(&candidate) {
+            candidates.push(candidate);
+        }
+    }
+    candidates
+}

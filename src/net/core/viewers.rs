@@ -1,0 +1,172 @@
+//! Lets sessions work, and sees to what came of it.
+
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+use super::Core;
+use crate::config::{SessionId, SessionInfo, SessionState};
+use crate::error::{Error, Result, Status};
+use crate::net::receiver::Datagram;
+use crate::net::route::Place;
+use crate::net::socket::Sender;
+use crate::notifier::Notice;
+use crate::registry::no_session;
+use crate::session::{Io, Media, Session};
+use crate::tuning::Key;
+
+impl Core {
+    pub(super) fn slot(&self, id: SessionId) -> Option<usize> {
+        let mut viewers = self.viewers.iter();
+        viewers
+            .find(|(_, viewer)| viewer.id == id)
+            .map(|(slot, _)| slot)
+    }
+
+    pub(super) fn session_info(&self, id: SessionId, now: Instant) -> Result<SessionInfo> {
+        let slot = self.slot(id).ok_or_else(|| no_session(id))?;
+        let viewer = &self.viewers[slot];
+        let session = &viewer.session;
+        let (sent, stats) = (session.sent(), session.stats());
+        Ok(SessionInfo {
+            stream: viewer.stream,
+            state: session.state(),
+            srtp_profile: session.srtp_profile(),
+            remote: session.remote(),
+            bytes_sent: sent.bytes,
+            packets_sent: sent.packets,
+            nacks: stats.nacks,
+            retransmits: sent.retransmits,
+            plis: stats.plis,
+            overflows: sent.overflows,
+            round_trip: stats.round_trip,
+            loss_ppm: stats.loss_ppm,
+            age: now.saturating_duration_since(session.created()),
+        })
+    }
+
+    /// Handles a datagram from the receiving thread.
+    pub fn datagram(&mut self, datagram: &Datagram) {
+        self.with_session(datagram.slot, Instant::now(), |session, media, io| {
+            session.handle_datagram(
+                datagram.remote,
+                datagram.local,
+                &datagram.contents,
+                media,
+                io,
+            );
+        });
+    }
+
+    /// Does what is due.
+    pub fn timeouts(&mut self, now: Instant) {
+        while let Some(slot) = self.deadlines.pop_due(now) {
+            self.with_session(slot, now, |session, media, io| {
+                session.handle_timeout(media, io);
+            });
+        }
+    }
+
+    pub(super) fn close_viewer(&mut self, slot: usize, now: Instant) {
+        self.with_session(slot, now, |session, _, io| session.close(io));
+    }
+
+    pub(super) fn fail_viewer(&mut self, slot: usize, error: Error) {
+        if let Some(viewer) = self.viewers.get_mut(slot) {
+            viewer.session.fail(error);
+        }
+        self.settle(slot);
+    }
+
+    /// Lets a session work, with all it needs, and sees to what came of it. A panic inside costs
+    /// this session and no other.
+    fn with_session(
+        &mut self,
+        slot: usize,
+        now: Instant,
+        work: impl FnOnce(&mut Session, Media<'_>, &mut Io<'_, Sender<'_>>),
+    ) {
+        let Core {
+            context,
+            streams,
+            viewers,
+            buffer,
+            ..
+        } = self;
+        let Some(viewer) = viewers.get_mut(slot) else {
+            return;
+        };
+        let Some(media) = streams
+            .get(&viewer.stream)
+            .and_then(|owned| owned.stream.media())
+        else {
+            return;
+        };
+        let mut sender = Sender {
+            socket: &context.socket,
+            gso: context.tuning.on(Key::Gso),
+        };
+        let mut io = Io {
+            now,
+            buffer,
+            batch: context.tuning.get(Key::SendBatchPackets) as usize,
+            transmit: &mut sender,
+        };
+        let session = &mut viewer.session;
+        let worked = catch_unwind(AssertUnwindSafe(|| work(session, media, &mut io)));
+        if worked.is_err() {
+            session.fail(Error::new(
+                Status::Panic,
+                "a bug in the library ended this session: report what the log says",
+            ));
+        }
+        self.settle(slot);
+    }
+
+    /// Reports a session's changes, keeps its routes and its deadline, buries it when it is over.
+    pub(super) fn settle(&mut self, slot: usize) {
+        let Some(viewer) = self.viewers.get_mut(slot) else {
+            return;
+        };
+        let place = Place {
+            worker: self.context.index,
+            slot,
+        };
+        let routes = &self.context.routes;
+        if !viewer.session.addresses().eq(viewer.bound.iter().copied()) {
+            let known: Vec<SocketAddr> = viewer.session.addresses().collect();
+            for &gone in viewer.bound.iter().filter(|a| !known.contains(a)) {
+                routes.unbind(gone, place);
+            }
+            for &new in known.iter().filter(|a| !viewer.bound.contains(a)) {
+                routes.bind(new, place);
+            }
+            viewer.bound = known;
+        }
+        let (id, stream) = (viewer.id, viewer.stream);
+        while let Some(event) = viewer.session.poll_event() {
+            if let Some(error) = &event.error {
+                log::warn!(session = id.0, stream = stream.0; "session failed: {error}");
+            }
+            let status = event.error.as_ref().map_or(Status::Ok, Error::status);
+            if event.state == SessionState::Closed {
+                self.context.registry.remove_session(id);
+            }
+            self.context
+                .notices
+                .push(Notice::Session(id, stream, event.state, status));
+        }
+        if viewer.session.is_closed() {
+            for &address in &viewer.bound {
+                routes.unbind(address, place);
+            }
+            self.viewers.remove(slot);
+            if let Some(owned) = self.streams.get_mut(&stream) {
+                owned.stream.viewers.retain(|&other| other != slot);
+            }
+            return;
+        }
+        let deadline = viewer.session.next_deadline();
+        self.deadlines.arm(slot, deadline);
+    }
+}
