@@ -7,6 +7,7 @@ string(REGEX REPLACE "[^\n]* [A-Za-z] ([^\n]*)\n" "\\1;" exported "${symbols}")
 list(REMOVE_ITEM exported "")
 
 file(READ ${HEADER} header)
+string(REGEX REPLACE "^.*\nextern \"C\" {\n" "" header "${header}") # macros name functions, too
 string(REGEX REPLACE "/\\*([^*]|\\*+[^*/])*\\*+/" "" header "${header}")
 string(REGEX MATCHALL "RTSP_WEBRTC_GATEWAY_API[^;]*;" declarations "${header}")
 set(declared "")

@@ -1,4 +1,5 @@
-/* Offers that cannot be answered: each has its status, also where the camera is not there yet. */
+/* Offers that cannot be answered: each has its status, before the camera is there. Those that only
+ * the camera's codecs decide are in python/test_smoke.py, which has a camera. */
 #include "check.h"
 
 #define SESSION                        \
@@ -72,7 +73,6 @@ int main(void)
     CHECK_FAILS(offer("cam", NULL, 0), SDP);
     CHECK_FAILS(offer("cam", "GET / HTTP/1.1\r\n\r\n", 18), SDP);
     CHECK_FAILS(offer("cam", "\0\xff\0\xff", 4), SDP);
-    CHECK_FAILS(offer("cam", SESSION AUDIO, sizeof SESSION AUDIO - 1), CODEC);
     CHECK_FAILS(offer_without("a=fingerprint"), FINGERPRINT);
     CHECK_FAILS(offer_without("a=ice-ufrag"), ICE_CREDENTIALS);
     CHECK_FAILS(offer_without("a=ice-pwd"), ICE_CREDENTIALS);
@@ -94,7 +94,6 @@ int main(void)
         free(cut);
         switch (status) {
         case RTSP_WEBRTC_GATEWAY_ERR_SDP:
-        case RTSP_WEBRTC_GATEWAY_ERR_CODEC:
         case RTSP_WEBRTC_GATEWAY_ERR_FINGERPRINT:
         case RTSP_WEBRTC_GATEWAY_ERR_ICE_CREDENTIALS:
             CHECK(length < size);

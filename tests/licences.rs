@@ -1,0 +1,121 @@
+//! Every dependency has a licence that fits MIT. `cargo tree` says which: building cargo-deny would
+//! take longer than all other tests.
+
+use std::process::Command;
+
+/// Licences of code that is linked into the library: permissive, with notices at most.
+const LINKED: [&str; 11] = [
+    "0BSD",
+    "Apache-2.0",
+    "Apache-2.0 WITH LLVM-exception",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "CC0-1.0",
+    "ISC",
+    "MIT",
+    "Unicode-3.0",
+    "Unlicense",
+    "Zlib",
+];
+
+/// Of code that only builds the library. cbindgen is MPL-2.0: it is no part of what it writes.
+const BUILDING: [&str; 1] = ["MPL-2.0"];
+
+/// Evaluates an SPDX expression. In old manifests `/` means OR.
+fn allowed(expression: &str, is_allowed: &dyn Fn(&str) -> bool) -> bool {
+    let spaced = expression
+        .replace('/', " OR ")
+        .replace('(', " ( ")
+        .replace(')', " ) ");
+    let words: Vec<&str> = spaced.split_whitespace().collect();
+    let (result, rest) = any(&words, is_allowed);
+    result && rest.is_empty()
+}
+
+fn any<'a>(words: &'a [&'a str], is_allowed: &dyn Fn(&str) -> bool) -> (bool, &'a [&'a str]) {
+    let (mut result, mut rest) = all(words, is_allowed);
+    while let ["OR", tail @ ..] = rest {
+        let (other, tail) = all(tail, is_allowed);
+        (result, rest) = (result | other, tail);
+    }
+    (result, rest)
+}
+
+fn all<'a>(words: &'a [&'a str], is_allowed: &dyn Fn(&str) -> bool) -> (bool, &'a [&'a str]) {
+    let (mut result, mut rest) = one(words, is_allowed);
+    while let ["AND", tail @ ..] = rest {
+        let (other, tail) = one(tail, is_allowed);
+        (result, rest) = (result & other, tail);
+    }
+    (result, rest)
+}
+
+fn one<'a>(words: &'a [&'a str], is_allowed: &dyn Fn(&str) -> bool) -> (bool, &'a [&'a str]) {
+    match words {
+        ["(", tail @ ..] => match any(tail, is_allowed) {
+            (result, [")", tail @ ..]) => (result, tail),
+            (_, tail) => (false, tail),
+        },
+        [licence, "WITH", exception, tail @ ..] => {
+            (is_allowed(&format!("{licence} WITH {exception}")), tail)
+        }
+        [licence, tail @ ..] => (is_allowed(licence), tail),
+        [] => (false, words),
+    }
+}
+
+/// Crates and licences that the library needs over these kinds of dependencies, on every platform.
+fn dependencies(edges: &str) -> Vec<(String, String)> {
+    let output = Command::new(env!("CARGO"))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(["tree", "--locked", "--package", "rtsp_webrtc_gateway"])
+        .args(["--target", "all", "--edges", edges])
+        .args(["--prefix", "none", "--no-dedupe", "--format", "{p}|{l}"])
+        .output()
+        .expect("cargo runs");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let text = String::from_utf8(output.stdout).expect("cargo writes UTF-8");
+    let mut crates: Vec<_> = text
+        .lines()
+        .filter_map(|line| line.split_once('|'))
+        .map(|(name, licence)| (name.to_owned(), licence.to_owned()))
+        .collect();
+    crates.sort();
+    crates.dedup();
+    crates
+}
+
+fn check(edges: &str, is_allowed: &dyn Fn(&str) -> bool) {
+    let crates = dependencies(edges);
+    assert!(crates.len() > 50, "found {} crates only", crates.len());
+    let refused: Vec<_> = crates
+        .iter()
+        .filter(|(_, licence)| !allowed(licence, is_allowed))
+        .collect();
+    assert!(refused.is_empty(), "not allowed: {refused:#?}");
+}
+
+#[test]
+fn what_is_linked_is_permissive() {
+    check("normal", &|licence| LINKED.contains(&licence));
+}
+
+#[test]
+fn what_builds_may_be_used() {
+    check("normal,build", &|licence| {
+        LINKED.contains(&licence) || BUILDING.contains(&licence)
+    });
+}
+
+#[test]
+fn expressions_are_evaluated() {
+    let mit = |expression| allowed(expression, &|licence| licence == "MIT");
+    assert!(mit("MIT") && mit("MIT OR GPL-3.0") && mit("Apache-2.0/MIT"));
+    assert!(mit("(GPL-3.0 OR MIT) AND MIT"));
+    assert!(!mit("") && !mit("GPL-3.0") && !mit("MIT AND GPL-3.0") && !mit("(MIT"));
+    assert!(!mit("(GPL-3.0 OR MIT) AND ISC") && !mit("MIT WITH exception"));
+}
