@@ -5,6 +5,7 @@
 
 struct log {
     atomic_int lines, freed;
+    atomic_ullong stream;
 };
 
 static void on_line(void *user_data, const rtsp_webrtc_gateway_log_record *record)
@@ -22,6 +23,8 @@ static void on_line(void *user_data, const rtsp_webrtc_gateway_log_record *recor
                  RTSP_WEBRTC_GATEWAY_ERR_WOULD_DEADLOCK);
     CHECK_STATUS(rtsp_webrtc_gateway_set_log_level(0), RTSP_WEBRTC_GATEWAY_ERR_WOULD_DEADLOCK);
     atomic_fetch_add(&log->lines, 1);
+    if (record->stream != 0)
+        atomic_store(&log->stream, record->stream);
 }
 
 static void free_log(void *user_data)
@@ -55,6 +58,7 @@ int main(void)
                                                   free_log));
     run_gateway();
     CHECK(first.lines > 0 && first.freed == 0);
+    CHECK(first.stream != 0); /* the camera that is not there */
     CHECK_FAILS(rtsp_webrtc_gateway_set_log_level(-1), INVALID_ARGUMENT);
     CHECK_FAILS(rtsp_webrtc_gateway_set_log_callback(-1, on_line, &refused, free_log),
                 INVALID_ARGUMENT);

@@ -213,6 +213,10 @@ typedef struct rtsp_webrtc_gateway_log_record {
     const char *target;
     /** The line: UTF-8, without control characters, and without passwords and keys. */
     const char *message;
+    /** The stream that it is about; 0 if it is not about one stream. */
+    uint64_t stream;
+    /** The session that it is about; 0 if it is not about one session. */
+    uint64_t session;
 } rtsp_webrtc_gateway_log_record;
 
 /**
@@ -235,7 +239,7 @@ typedef void (*rtsp_webrtc_gateway_free_fn)(void *user_data);
  *
  * When it returns, the earlier callback is not running and its free_user_data has run.
  * free_user_data may be NULL. On failure it runs, too, and the earlier callback stays.
- * Lines of the libraries underneath are passed on up to LOG_WARN only.
+ * Lines of the libraries underneath are not passed on: they may quote whole RTSP requests.
  *
  * Blocking: waits for running log callbacks. Errors: ERR_INVALID_ARGUMENT for an unknown level,
  * ERR_WOULD_DEADLOCK inside a callback, ERR_INVALID_STATE if the host is a Rust program that has
@@ -711,18 +715,18 @@ bool rtsp_webrtc_gateway_response_header(const struct rtsp_webrtc_gateway_respon
                                          const char **out_name,
                                          const char **out_value);
 
-/** Entity tag of the session, quotes included. NULL if there is none. */
+/** Entity tag of the session, quotes included. NULL if response is NULL. */
 RTSP_WEBRTC_GATEWAY_API
 const char *rtsp_webrtc_gateway_response_etag(const struct rtsp_webrtc_gateway_response *response);
 
 /**
  * Unguessable name of the session, for its URL and for handle_whep_delete(). Whoever has it can end
- * the session. NULL if no session was created.
+ * the session. NULL if response is NULL.
  */
 RTSP_WEBRTC_GATEWAY_API
 const char *rtsp_webrtc_gateway_response_session_key(const struct rtsp_webrtc_gateway_response *response);
 
-/** Id of the session, as in callbacks and get_session_info(). 0 if no session was created. */
+/** Id of the session, as in callbacks and get_session_info(). 0 if response is NULL. */
 RTSP_WEBRTC_GATEWAY_API
 rtsp_webrtc_gateway_session_id rtsp_webrtc_gateway_response_session_id(const struct rtsp_webrtc_gateway_response *response);
 

@@ -5,6 +5,7 @@ use std::ffi::{c_char, c_int, c_void};
 use std::mem::size_of;
 use std::sync::OnceLock;
 
+use log::kv::Key;
 use log::{LevelFilter, Log, Metadata, Record};
 use parking_lot::RwLock;
 
@@ -44,6 +45,10 @@ pub struct rtsp_webrtc_gateway_log_record {
     pub target: *const c_char,
     /// The line: UTF-8, without control characters, and without passwords and keys.
     pub message: *const c_char,
+    /// The stream that it is about; 0 if it is not about one stream.
+    pub stream: u64,
+    /// The session that it is about; 0 if it is not about one session.
+    pub session: u64,
 }
 
 /// Takes a line of the log. May run on any thread that runs library code, on several at once.
@@ -62,7 +67,7 @@ pub type rtsp_webrtc_gateway_free_fn = Option<unsafe extern "C" fn(user_data: *m
 ///
 /// When it returns, the earlier callback is not running and its free_user_data has run.
 /// free_user_data may be NULL. On failure it runs, too, and the earlier callback stays.
-/// Lines of the libraries underneath are passed on up to LOG_WARN only.
+/// Lines of the libraries underneath are not passed on: they may quote whole RTSP requests.
 ///
 /// Blocking: waits for running log callbacks. Errors: ERR_INVALID_ARGUMENT for an unknown level,
 /// ERR_WOULD_DEADLOCK inside a callback, ERR_INVALID_STATE if the host is a Rust program that has
@@ -142,9 +147,10 @@ struct Logger;
 
 impl Log for Logger {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        // What dependencies say below warnings may quote whole RTSP requests or ICE credentials.
-        let own = metadata.target().starts_with(env!("CARGO_CRATE_NAME"));
-        own && metadata.level() <= log::max_level() || metadata.level() <= log::Level::Warn
+        // Dependencies may quote URLs with passwords, or ICE credentials. What matters of what
+        // they say is in the library's own lines.
+        metadata.target().starts_with(env!("CARGO_CRATE_NAME"))
+            && metadata.level() <= log::max_level()
     }
 
     fn log(&self, record: &Record<'_>) {
@@ -153,12 +159,18 @@ impl Log for Logger {
         }
         let target = c_text(record.target());
         let message = c_text(&record.args().to_string());
+        let id = |key| {
+            let value = record.key_values().get(Key::from_str(key));
+            value.and_then(|value| value.to_u64()).unwrap_or(0)
+        };
         let line = rtsp_webrtc_gateway_log_record {
             struct_size: size_of::<rtsp_webrtc_gateway_log_record>(),
             level: record.level() as i32,
             reserved: 0,
             target: target.as_ptr(),
             message: message.as_ptr(),
+            stream: id("stream"),
+            session: id("session"),
         };
         if let Some(hook) = &*HOOK.read() {
             IN_LOG_CALLBACK.set(true);

@@ -163,7 +163,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_response_header(
     })
 }
 
-/// Entity tag of the session, quotes included. NULL if there is none.
+/// Entity tag of the session, quotes included. NULL if response is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_response_etag(
     response: *const rtsp_webrtc_gateway_response,
@@ -171,13 +171,12 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_response_etag(
     guard(ptr::null(), || {
         // SAFETY: response is NULL or alive, by the conventions.
         let response = unsafe { response.as_ref() };
-        let etag = response.map(|response| &response.etag);
-        etag.map_or(ptr::null(), |etag| etag.as_ptr())
+        response.map_or(ptr::null(), |response| response.etag.as_ptr())
     })
 }
 
 /// Unguessable name of the session, for its URL and for handle_whep_delete(). Whoever has it can end
-/// the session. NULL if no session was created.
+/// the session. NULL if response is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_response_session_key(
     response: *const rtsp_webrtc_gateway_response,
@@ -185,12 +184,11 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_response_session_key(
     guard(ptr::null(), || {
         // SAFETY: response is NULL or alive, by the conventions.
         let response = unsafe { response.as_ref() };
-        let key = response.map(|response| &response.session_key);
-        key.map_or(ptr::null(), |key| key.as_ptr())
+        response.map_or(ptr::null(), |response| response.session_key.as_ptr())
     })
 }
 
-/// Id of the session, as in callbacks and get_session_info(). 0 if no session was created.
+/// Id of the session, as in callbacks and get_session_info(). 0 if response is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_response_session_id(
     response: *const rtsp_webrtc_gateway_response,

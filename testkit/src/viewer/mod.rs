@@ -6,6 +6,7 @@ mod crypto;
 mod depacketize;
 mod receive;
 mod stun;
+mod udp;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -14,6 +15,8 @@ use std::time::{Duration, Instant};
 pub use depacketize::AccessUnit;
 pub use receive::{Packet, Receiver, nack};
 pub use rtc::dtls::extension::extension_use_srtp::SrtpProtectionProfile;
+
+pub use udp::UdpViewer;
 
 use crypto::{Dtls, Srtp};
 

@@ -1,0 +1,67 @@
+//! A viewer on a real socket, driven by the thread that calls it.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+use super::{Viewer, ViewerConfig};
+
+/// A viewer on a UDP socket of the loopback interface.
+pub struct UdpViewer {
+    socket: UdpSocket,
+    /// The viewer.
+    pub viewer: Viewer,
+}
+
+impl UdpViewer {
+    /// Binds a socket; `offer` of the viewer is ready.
+    pub fn new(config: ViewerConfig) -> std::io::Result<UdpViewer> {
+        let socket = UdpSocket::bind("127.0.0.1:0")?;
+        let viewer = Viewer::new(socket.local_addr()?, config);
+        Ok(UdpViewer { socket, viewer })
+    }
+
+    /// Takes the answer. Of its candidates the loopback one is used.
+    pub fn accept(&mut self, answer: &str) {
+        let gateway: SocketAddr = answer
+            .lines()
+            .filter_map(|line| line.strip_prefix("a=candidate:"))
+            .find(|candidate| candidate.contains(" 127.0.0.1 "))
+            .and_then(|candidate| candidate.split(' ').nth(5))
+            .map(|port| format!("127.0.0.1:{port}").parse().expect("a port"))
+            .expect("a loopback candidate");
+        self.viewer.accept(Instant::now(), answer, Some(gateway));
+    }
+
+    /// Receives and answers until `done`; false if that is not the case within `limit`.
+    pub fn run_till(&mut self, limit: Duration, done: impl Fn(&Viewer) -> bool) -> bool {
+        let end = Instant::now() + limit;
+        let mut buffer = [0; 2048];
+        while !done(&self.viewer) {
+            self.flush();
+            let now = Instant::now();
+            if now >= end {
+                return false;
+            }
+            let wake = self.viewer.next_deadline().unwrap_or(end).min(end);
+            let wait = wake.saturating_duration_since(now);
+            // A timeout of zero would mean to wait for ever.
+            let wait = wait.max(Duration::from_millis(1));
+            self.socket
+                .set_read_timeout(Some(wait))
+                .expect("a timeout that is not zero");
+            if let Ok(size) = self.socket.recv(&mut buffer) {
+                self.viewer.handle(Instant::now(), &buffer[..size]);
+            }
+            self.viewer.timeout(Instant::now());
+        }
+        self.flush();
+        true
+    }
+
+    fn flush(&mut self) {
+        while let Some(out) = self.viewer.poll_transmit() {
+            // A refused datagram is a lost one.
+            let _ = self.socket.send_to(&out.bytes, out.to);
+        }
+    }
+}

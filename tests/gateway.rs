@@ -1,0 +1,243 @@
+//! The safe API over real sockets: simulated cameras in, a viewer out.
+
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use rtsp_webrtc_gateway::config::{
+    Config, PullOptions, SessionId, SessionState, StreamId, StreamState, WhepOffer,
+};
+use rtsp_webrtc_gateway::error::Status;
+use rtsp_webrtc_gateway::events::Events;
+use rtsp_webrtc_gateway::gateway::Gateway;
+use rtsp_webrtc_gateway::tuning::Key;
+use testkit::camera::{Audio, CameraConfig, CameraServer, Fault};
+use testkit::clip::Clip;
+use testkit::viewer::{UdpViewer, Viewer, ViewerConfig};
+
+const LONG: Duration = Duration::from_secs(20);
+
+fn cameras(names: &[&str]) -> CameraServer {
+    let config = |name: &&str| {
+        CameraConfig::new(*name)
+            .clip(Clip::Baseline360p)
+            .audio(Some(Audio::Pcma))
+    };
+    CameraServer::start(names.iter().map(config).collect()).unwrap()
+}
+
+fn pull(url: String) -> PullOptions {
+    PullOptions {
+        url,
+        ..PullOptions::default()
+    }
+}
+
+/// A viewer that is connected and has the first picture.
+fn watch(gateway: &Gateway, stream: &str) -> (UdpViewer, SessionId, String) {
+    let mut viewer = UdpViewer::new(ViewerConfig::chromium()).unwrap();
+    let response = gateway
+        .handle_whep_offer(&WhepOffer {
+            stream,
+            sdp: viewer.viewer.offer().as_bytes(),
+            location_prefix: None,
+            timeout: Some(LONG),
+        })
+        .unwrap();
+    viewer.accept(&response.body);
+    assert!(viewer.run_till(LONG, has_pictures(1)), "no picture");
+    (viewer, response.session, response.session_key)
+}
+
+fn has_pictures(count: usize) -> impl Fn(&Viewer) -> bool {
+    move |viewer| viewer.video.packets().filter(|p| p.marker).count() >= count
+}
+
+/// What the host was told.
+#[derive(Debug, PartialEq, Eq)]
+enum Told {
+    Stream(StreamId, StreamState, Status),
+    Session(SessionId, SessionState, Status),
+}
+
+struct Teller(mpsc::Sender<Told>);
+
+impl Events for Teller {
+    fn stream_state(&self, stream: StreamId, state: StreamState, status: Status) {
+        let _ = self.0.send(Told::Stream(stream, state, status));
+    }
+
+    fn session_state(&self, session: SessionId, _: StreamId, state: SessionState, status: Status) {
+        let _ = self.0.send(Told::Session(session, state, status));
+    }
+}
+
+fn with_events() -> (Gateway, mpsc::Receiver<Told>) {
+    let (teller, told) = mpsc::channel();
+    let gateway = Gateway::new(Config {
+        events: Some(Box::new(Teller(teller))),
+        ..Config::default()
+    })
+    .unwrap();
+    (gateway, told)
+}
+
+#[test]
+fn the_host_is_told_the_whole_story() {
+    let server = cameras(&["cam"]);
+    let (gateway, told) = with_events();
+    let stream = gateway.add_stream("cam", pull(server.url("cam"))).unwrap();
+    let (viewer, session, _) = watch(&gateway, "cam");
+    let info = gateway.stream_info(stream).unwrap();
+    assert_eq!((info.width, info.height), Clip::Baseline360p.size());
+    assert_eq!(info.sessions, 1);
+    gateway.remove_stream(stream).unwrap();
+    gateway.shutdown(LONG).unwrap();
+    drop(viewer);
+    drop(gateway);
+    let story: Vec<Told> = told.iter().collect();
+    let ok = Status::Ok;
+    assert_eq!(
+        story,
+        [
+            Told::Stream(stream, StreamState::Live, ok),
+            Told::Session(session, SessionState::New, ok),
+            Told::Session(session, SessionState::Connecting, ok),
+            Told::Session(session, SessionState::Connected, ok),
+            Told::Session(session, SessionState::Closed, ok),
+            Told::Stream(stream, StreamState::Removed, ok),
+        ]
+    );
+}
+
+#[test]
+fn the_picture_comes_back_with_the_camera_and_the_viewer_stays() {
+    let server = cameras(&["cam"]);
+    let gateway = Gateway::new(Config::default()).unwrap();
+    let stream = gateway.add_stream("cam", pull(server.url("cam"))).unwrap();
+    let (mut viewer, session, _) = watch(&gateway, "cam");
+    server.fault("cam", Fault::Drop);
+    let before = viewer.viewer.video.count();
+    let seen = |viewer: &Viewer| viewer.video.packets().filter(|p| p.marker).count();
+    let pictures = seen(&viewer.viewer);
+    assert!(viewer.run_till(LONG, |viewer| seen(viewer) > pictures + 40));
+    assert!(viewer.viewer.video.count() > before);
+    assert_eq!(viewer.viewer.video.lost(), 0, "sequence numbers go on");
+    let info = gateway.stream_info(stream).unwrap();
+    assert_eq!((info.state, info.reconnects), (StreamState::Live, 1));
+    let info = gateway.session_info(session).unwrap();
+    assert_eq!(info.state, SessionState::Connected);
+    // Time never steps back.
+    let times: Vec<u32> = viewer.viewer.video.packets().map(|p| p.timestamp).collect();
+    for pair in times.windows(2) {
+        assert!(pair[1].wrapping_sub(pair[0]) < 90_000 * 20);
+    }
+}
+
+#[test]
+fn deleting_a_session_ends_it_at_once_and_only_once() {
+    let server = cameras(&["cam"]);
+    let gateway = Gateway::new(Config::default()).unwrap();
+    gateway.add_stream("cam", pull(server.url("cam"))).unwrap();
+    let (mut viewer, session, key) = watch(&gateway, "cam");
+    gateway.handle_whep_delete(&key).unwrap();
+    let again = gateway.handle_whep_delete(&key).unwrap_err();
+    assert_eq!(again.status(), Status::NotFound);
+    assert!(viewer.run_till(LONG, Viewer::is_closed));
+    let gone = gateway.session_info(session).unwrap_err();
+    assert_eq!(gone.status(), Status::NotFound);
+}
+
+#[test]
+fn limits_are_kept() {
+    let server = cameras(&["cam"]);
+    let gateway = Gateway::new(Config::default()).unwrap();
+    gateway.add_stream("cam", pull(server.url("cam"))).unwrap();
+    gateway.set_tuning(Key::MaxSessions, 1).unwrap();
+    let (_viewer, _, key) = watch(&gateway, "cam");
+    let other = UdpViewer::new(ViewerConfig::chromium()).unwrap();
+    let sdp = other.viewer.offer();
+    let offer = WhepOffer {
+        stream: "cam",
+        sdp: sdp.as_bytes(),
+        location_prefix: Some("/cam/whep/"),
+        timeout: None,
+    };
+    let error = gateway.handle_whep_offer(&offer).unwrap_err();
+    assert_eq!(error.status(), Status::Limit);
+    gateway.handle_whep_delete(&key).unwrap();
+    let response = gateway.handle_whep_offer(&offer).unwrap();
+    let location = format!("/cam/whep/{}", response.session_key);
+    assert!(response.headers.contains(&("Location", location)));
+}
+
+#[test]
+fn an_offer_waits_for_a_camera_that_connects_and_hears_of_one_that_fails() {
+    let server = cameras(&["cam", "broken"]);
+    let gateway = Gateway::new(Config::default()).unwrap();
+    gateway.add_stream("cam", pull(server.url("cam"))).unwrap();
+    watch(&gateway, "cam");
+    server.fault("broken", Fault::Refuse);
+    gateway
+        .add_stream("broken", pull(server.url("broken")))
+        .unwrap();
+    let viewer = UdpViewer::new(ViewerConfig::chromium()).unwrap();
+    let begun = Instant::now();
+    let error = gateway
+        .handle_whep_offer(&WhepOffer {
+            stream: "broken",
+            sdp: viewer.viewer.offer().as_bytes(),
+            location_prefix: None,
+            timeout: Some(LONG),
+        })
+        .unwrap_err();
+    assert_eq!(error.status(), Status::NotReady);
+    assert!(error.message().contains("503"), "{error}");
+    assert!(begun.elapsed() < LONG);
+}
+
+#[test]
+fn two_workers_serve_their_own_streams_on_one_port() {
+    let server = cameras(&["a", "b", "c", "d"]);
+    let gateway = Gateway::new(Config {
+        tuning: vec![(Key::WorkerThreads, 2)],
+        ..Config::default()
+    })
+    .unwrap();
+    for name in server.names() {
+        gateway.add_stream(&name, pull(server.url(&name))).unwrap();
+    }
+    let mut viewers: Vec<UdpViewer> = ["a", "b", "c", "d"]
+        .iter()
+        .map(|name| watch(&gateway, name).0)
+        .collect();
+    for viewer in &mut viewers {
+        assert!(viewer.run_till(LONG, has_pictures(10)));
+        assert!(viewer.run_till(LONG, |viewer| viewer.audio.count() > 5));
+    }
+}
+
+#[test]
+fn gso_off_sends_the_same_pictures() {
+    let server = cameras(&["cam"]);
+    let gateway = Gateway::new(Config {
+        tuning: vec![(Key::Gso, 0)],
+        ..Config::default()
+    })
+    .unwrap();
+    gateway.add_stream("cam", pull(server.url("cam"))).unwrap();
+    let (mut viewer, ..) = watch(&gateway, "cam");
+    assert!(viewer.run_till(LONG, has_pictures(30)));
+    let units = viewer.viewer.video.access_units();
+    assert!(units.len() >= 29 && units[0].is_keyframe());
+}
+
+#[test]
+fn a_closed_gateway_says_so() {
+    let gateway = Gateway::new(Config::default()).unwrap();
+    gateway.shutdown(LONG).unwrap();
+    gateway.shutdown(LONG).unwrap();
+    let error = gateway
+        .add_stream("cam", pull("rtsp://127.0.0.1/".to_owned()))
+        .unwrap_err();
+    assert_eq!(error.status(), Status::ShuttingDown);
+}
