@@ -68,7 +68,9 @@ class Tile {
 
     const facts = this.playing ? await this.#player.facts() : null;
     this.#facts.textContent = facts ? `${facts.width}\u00d7${facts.height}, ${facts.fps} fps` : "";
-    this.#showMessage(this.#problem ?? (this.playing ? null : whyStill(camera)));
+    // Moving pictures of a camera that is away are old ones.
+    const away = camera && camera.state !== "live";
+    this.#showMessage(this.#problem ?? (this.playing && !away ? null : whyStill(camera)));
   }
 
   #setMuted(muted) {

@@ -27,8 +27,8 @@ after(async () => {
 });
 
 for (const colorScheme of ["light", "dark"]) {
-  test(`four cameras play at once (${colorScheme} page)`, async () => {
-    const page = await openPage(browser);
+  test(`four cameras play at once (${colorScheme} page)`, async (t) => {
+    const page = await openPage(browser, t);
     await page.emulateMedia({ colorScheme });
     await page.goto(server.url);
     await page.waitForFunction(
@@ -55,6 +55,5 @@ for (const colorScheme of ["light", "dark"]) {
     await page.waitForFunction(() => document.querySelector("video")?.videoWidth > 0);
     assert.equal(await page.locator("video").count(), 1);
     await page.screenshot({ path: `${SCREENSHOTS}/camera-${colorScheme}.png` });
-    await page.close();
   });
 }

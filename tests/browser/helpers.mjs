@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 
 import { chromium } from "playwright-core";
 
-export const root = fileURLToPath(new URL("../..", import.meta.url));
+export const root = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
 
 const WHEP_SERVER = process.env.WHEP_SERVER ?? `${root}/target/cmake/examples-c/whep_server`;
 const CAMSIM = process.env.CAMSIM ?? `${root}/target/release/camsim`;
@@ -140,9 +140,10 @@ export async function launchBrowser() {
   });
 }
 
-// A page that keeps its RTCPeerConnections in window.connections.
-export async function openPage(browser) {
+// A page that keeps its RTCPeerConnections in window.connections. Closed when the test t is over.
+export async function openPage(browser, t) {
   const page = await browser.newPage({ viewport: { width: 1280, height: 860 } });
+  t?.after(() => page.close());
   await page.addInitScript(() => {
     window.connections = [];
     window.RTCPeerConnection = class extends RTCPeerConnection {

@@ -1,0 +1,55 @@
+// Cameras that are not ours: GStreamer's RTSP server, in three ways, all at once.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { Child, launchBrowser, openPage, root, startServer, waitUntilLive } from "./helpers.mjs";
+
+const CAMERAS = {
+  gst: ["gst_camera.py"],
+  digest: ["gst_camera.py", "--user", "viewer", "--password", "s3cret", "--audio", "pcma"],
+  sdp: ["gst_camera.py", "--parameter-sets", "sdp", "--audio", "none"],
+};
+
+const children = [];
+let server;
+let browser;
+
+before(async () => {
+  browser = await launchBrowser();
+  const urls = {};
+  for (const [name, [script, ...options]] of Object.entries(CAMERAS)) {
+    const path = `${root}/tests/cameras/${script}`;
+    // Debian's own Python has Debian's GStreamer bindings.
+    const child = await Child.start("/usr/bin/python3", [path, ...options], /^READY (\S+)$/);
+    children.push(child);
+    urls[name] = child.ready[1];
+  }
+  urls.digest = urls.digest.replace("rtsp://", "rtsp://viewer:s3cret@");
+  server = await startServer(urls);
+  await waitUntilLive(server, 20_000);
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+  await Promise.all(children.map((child) => child.stop()));
+});
+
+for (const name of Object.keys(CAMERAS)) {
+  test(`the camera ${name} plays (${CAMERAS[name].join(" ")})`, async (t) => {
+    const page = await openPage(browser, t);
+    await page.goto(server.url + name);
+    await page.waitForFunction(
+      () => document.querySelector("video")?.getVideoPlaybackQuality().totalVideoFrames > 50,
+      null,
+      { timeout: 15_000 },
+    );
+    const size = await page.evaluate(() => {
+      const video = document.querySelector("video");
+      return [video.videoWidth, video.videoHeight];
+    });
+    assert.deepEqual(size, [640, 360]);
+    assert.ok(!server.stderr().includes("s3cret"));
+  });
+}
