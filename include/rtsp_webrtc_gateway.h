@@ -37,7 +37,8 @@
  *            stream or session goes to FAILED. The process goes on.
  * Process    Nothing global needs to be set up. A gateway does not survive fork(): in the child its
  *            functions return ERR_INVALID_STATE, and destroy() frees nothing. Create gateways after
- *            fork(). The library cannot be unloaded by dlclose().
+ *            fork(). The library's threads block all signals but those of faults, so the host's
+ *            handlers run on its own threads. The library cannot be unloaded by dlclose().
  */
 #ifndef RTSP_WEBRTC_GATEWAY_H
 #define RTSP_WEBRTC_GATEWAY_H

@@ -1,22 +1,11 @@
-//! What a host tells the gateway, and what it is told back.
+//! What a host tells the gateway.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use crate::error::Status;
 use crate::events::Events;
-use crate::media::Codec;
-use crate::session::srtp::SrtpProfile;
 use crate::tuning::Key;
-
-/// Names a stream. Never 0, never reused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct StreamId(pub u64);
-
-/// Names a session (one viewer). Never 0, never reused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SessionId(pub u64);
 
 /// Options of a gateway.
 #[derive(Default)]
@@ -78,102 +67,4 @@ pub struct WhepOffer<'a> {
     pub location_prefix: Option<&'a str>,
     /// How long to wait for a camera that is still connecting. `None`: 5 s.
     pub timeout: Option<Duration>,
-}
-
-/// State of a stream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(i32)]
-pub enum StreamState {
-    /// Connecting to the camera for the first time, or again.
-    Connecting = 1,
-    /// Media arrives.
-    Live = 2,
-    /// The connection failed; another attempt follows.
-    Retrying = 3,
-    /// Failed for good: a bug in the library stopped this stream. Remove and add it again.
-    Failed = 4,
-    /// Removed; the last event of a stream.
-    Removed = 5,
-}
-
-/// State of a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(i32)]
-pub enum SessionState {
-    /// Answered; waiting for the viewer's first authenticated ICE check.
-    New = 1,
-    /// ICE reached us, DTLS runs.
-    Connecting = 2,
-    /// Media flows.
-    Connected = 3,
-    /// No sign of the viewer for some seconds; media still flows.
-    Disconnected = 4,
-    /// Gave up; the status says why. `Closed` follows.
-    Failed = 5,
-    /// Gone; the last event of a session.
-    Closed = 6,
-}
-
-/// A stream at one moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StreamInfo {
-    /// State now.
-    pub state: StreamState,
-    /// Why the last attempt failed; `Ok` if none did.
-    pub status: Status,
-    /// The sentence to `status`; empty if none.
-    pub message: String,
-    /// The video track's codec, once known.
-    pub video_codec: Option<Codec>,
-    /// The audio track's codec, if there is one.
-    pub audio_codec: Option<Codec>,
-    /// Picture size in pixels, 0 while unknown.
-    pub width: u32,
-    /// Picture size in pixels, 0 while unknown.
-    pub height: u32,
-    /// Viewers now.
-    pub sessions: u32,
-    /// Times the camera was connected again after it had been live.
-    pub reconnects: u32,
-    /// Media bytes received from the camera.
-    pub bytes: u64,
-    /// RTP packets that the camera sent and we did not get.
-    pub packets_lost: u64,
-    /// Access units received.
-    pub frames: u64,
-    /// Of these, keyframes.
-    pub keyframes: u64,
-    /// Milliseconds since the last access unit, `None` before the first.
-    pub since_last_media: Option<Duration>,
-}
-
-/// A session at one moment.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SessionInfo {
-    /// The stream it watches.
-    pub stream: StreamId,
-    /// State now.
-    pub state: SessionState,
-    /// What DTLS chose; `None` before.
-    pub srtp_profile: Option<SrtpProfile>,
-    /// Where media goes; `None` before ICE.
-    pub remote: Option<SocketAddr>,
-    /// SRTP bytes sent, all tracks, retransmissions included.
-    pub bytes_sent: u64,
-    /// SRTP packets sent, all tracks, retransmissions included.
-    pub packets_sent: u64,
-    /// Packets the viewer asked for again.
-    pub nacks: u64,
-    /// Of these, sent again.
-    pub retransmits: u64,
-    /// Picture loss indications and full intra requests received.
-    pub plis: u64,
-    /// Times the viewer fell behind and resumed at a keyframe.
-    pub overflows: u64,
-    /// Round trip by the last receiver report; `None` before.
-    pub round_trip: Option<Duration>,
-    /// Loss by the last receiver report, in parts per million.
-    pub loss_ppm: u32,
-    /// Age of the session.
-    pub age: Duration,
 }

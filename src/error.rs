@@ -127,7 +127,7 @@ impl Status {
             Status::Cancelled => (-16, 503, "cancelled"),
             Status::Auth => (-17, 502, "the camera refused the credentials"),
             Status::Connect => (-18, 502, "the camera cannot be reached"),
-            Status::Camera => (-19, 502, "the camera's answer is not usable"),
+            Status::Camera => (-19, 502, "the camera does not deliver"),
             Status::Stalled => (-20, 502, "the camera stopped sending"),
             Status::Io => (-21, 500, "the operating system refused"),
             Status::Ice => (-22, 504, "no connection to the viewer (ICE)"),

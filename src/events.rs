@@ -2,8 +2,8 @@
 
 use std::cell::Cell;
 
-use crate::config::{SessionId, SessionState, StreamId, StreamState};
 use crate::error::Status;
+use crate::state::{SessionId, SessionState, StreamId, StreamState};
 
 /// What a host implements to be told. All calls come from one thread of the gateway, one at a
 /// time; they may call every function of the gateway that does not block.

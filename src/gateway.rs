@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use parking_lot::Mutex;
 
-use crate::config::{Config, PullOptions, SessionId, SessionInfo, StreamId, StreamInfo, WhepOffer};
+use crate::config::{Config, PullOptions, WhepOffer};
 use crate::error::{Error, Result, Status};
 use crate::events::on_callback_thread;
 use crate::net::{
@@ -19,6 +19,7 @@ use crate::registry::Registry;
 use crate::session::WallClock;
 use crate::session::dtls::Certificate;
 use crate::source::CameraUrl;
+use crate::state::{SessionId, SessionInfo, StreamId, StreamInfo};
 use crate::tuning::{Key, Tuning};
 use crate::whep::Response;
 use crate::whep::offer::Offer;
@@ -228,20 +229,18 @@ impl Gateway {
         for worker in &self.workers {
             worker.command(Command::Shutdown);
         }
+        let deadline = Instant::now() + timeout;
         if running.workers_ended.recv_timeout(timeout) == Err(RecvTimeoutError::Timeout) {
-            return Err(Error::new(
-                Status::Timeout,
-                format!(
-                    "worker threads did not end within {:.1} s",
-                    timeout.as_secs_f32()
-                ),
-            ));
+            return Err(not_ended("a worker thread", timeout));
         }
         for worker in &self.workers {
             worker.join();
         }
         running.receiver.stop();
-        running.notifier.stop();
+        let left = deadline.saturating_duration_since(Instant::now());
+        if !running.notifier.stop(left) {
+            return Err(not_ended("the callback thread", timeout));
+        }
         *threads = None;
         Ok(())
     }
@@ -281,7 +280,12 @@ impl Gateway {
 
 impl Drop for Gateway {
     fn drop(&mut self) {
-        if let Err(error) = self.shutdown(DROP_TIMEOUT) {
+        // A shutdown that was given up is not waited for again.
+        let timeout = match self.closing.load(Ordering::SeqCst) {
+            true => Duration::ZERO,
+            false => DROP_TIMEOUT,
+        };
+        if let Err(error) = self.shutdown(timeout) {
             log::error!("gateway not shut down cleanly: {error}");
         }
     }
@@ -305,6 +309,14 @@ fn check_name(name: &str) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+fn not_ended(thread: &str, timeout: Duration) -> Error {
+    let seconds = timeout.as_secs_f32();
+    Error::new(
+        Status::Timeout,
+        format!("{thread} did not end within {seconds:.1} s"),
+    )
 }
 
 fn shutting_down() -> Error {

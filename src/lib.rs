@@ -55,7 +55,7 @@
 //! | module | what it is | what it does not know |
 //! |---|---|---|
 //! | [`gateway`] | the API: streams, sessions, knobs, shutdown | media |
-//! | [`config`], [`tuning`], [`error`], [`events`] | what goes in and comes out | |
+//! | [`config`], [`tuning`], [`state`], [`error`], [`events`] | what goes in and comes out | |
 //! | [`source`] | where media comes from: RTSP, retries | viewers |
 //! | [`media`] | what media is: codecs, packetizer, ring, clock | sessions |
 //! | [`session`] | one viewer: answer, ICE, DTLS, SRTP, RTCP, pacing | sockets, clocks |
@@ -88,6 +88,7 @@ mod random;
 mod registry;
 pub mod session;
 pub mod source;
+pub mod state;
 mod stream;
 pub mod tuning;
 pub mod whep;

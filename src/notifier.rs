@@ -3,13 +3,15 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 
-use crate::config::{SessionId, SessionState, StreamId, StreamState};
 use crate::error::{Error, Result, Status};
 use crate::events::{Events, mark_callback_thread};
+use crate::state::{SessionId, SessionState, StreamId, StreamState};
 
 /// Something to tell the host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +74,13 @@ impl Notices {
 /// The thread.
 pub struct Notifier {
     notices: Notices,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<Running>,
+}
+
+struct Running {
+    thread: JoinHandle<()>,
+    /// Disconnected when the thread has ended.
+    ended: mpsc::Receiver<()>,
 }
 
 impl Notifier {
@@ -86,13 +94,19 @@ impl Notifier {
         };
         let queue = Arc::new(Queue::default());
         let notices = Notices(Some(Arc::clone(&queue)));
+        let (ending, ended) = mpsc::channel::<()>();
         let thread = std::thread::Builder::new()
             .name("rwg-callback".to_owned())
-            .spawn(move || run(&queue, &*events))
+            .spawn(move || {
+                run(&queue, &*events);
+                // First the host's data, then the word that it is gone.
+                drop(events);
+                drop(ending);
+            })
             .map_err(|error| Error::new(Status::Io, format!("callback thread: {error}")))?;
         Ok(Notifier {
             notices,
-            thread: Some(thread),
+            thread: Some(Running { thread, ended }),
         })
     }
 
@@ -101,15 +115,22 @@ impl Notifier {
         self.notices.clone()
     }
 
-    /// Tells what is left, then ends the thread.
-    pub fn stop(&mut self) {
+    /// Tells what is left, then ends the thread. False if a callback has not returned within
+    /// `timeout`; it may then be called again.
+    pub fn stop(&mut self, timeout: Duration) -> bool {
         if let Some(queue) = &self.notices.0 {
             queue.pending.lock().stopping = true;
             queue.arrived.notify_one();
         }
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+        if let Some(running) = &self.thread
+            && running.ended.recv_timeout(timeout) == Err(RecvTimeoutError::Timeout)
+        {
+            return false;
         }
+        if let Some(running) = self.thread.take() {
+            let _ = running.thread.join();
+        }
+        true
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use crate::config::{SessionId, StreamId};
 use crate::error::{Error, Result, Status};
+use crate::state::{SessionId, StreamId};
 
 /// Where a session lives.
 #[derive(Clone, Debug)]

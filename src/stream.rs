@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::config::{StreamInfo, StreamState};
 use crate::error::{Error, Status};
 use crate::media::{AccessUnit, MediaKind, RateMeter, RingLimits, Track, TrackInfo};
 use crate::random;
 use crate::session::Media;
+use crate::state::{StreamInfo, StreamState};
 use crate::tuning::{Key, Tuning};
 
 /// Packets of sound kept: more than a second, for viewers whose send was held back.

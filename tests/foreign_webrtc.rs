@@ -57,7 +57,6 @@ fn codec(mime_type: &str, clock_rate: u32, fmtp: &str, payload_type: u8) -> RTCR
             rtcp_feedback: vec![],
         },
         payload_type,
-        ..Default::default()
     }
 }
 

@@ -3,12 +3,11 @@
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use rtsp_webrtc_gateway::config::{
-    Config, PullOptions, SessionId, SessionState, StreamId, StreamState, WhepOffer,
-};
+use rtsp_webrtc_gateway::config::{Config, PullOptions, WhepOffer};
 use rtsp_webrtc_gateway::error::Status;
 use rtsp_webrtc_gateway::events::Events;
 use rtsp_webrtc_gateway::gateway::Gateway;
+use rtsp_webrtc_gateway::state::{SessionId, SessionState, StreamId, StreamState};
 use rtsp_webrtc_gateway::tuning::Key;
 use testkit::camera::{Audio, CameraConfig, CameraServer, Fault};
 use testkit::clip::Clip;
@@ -18,7 +17,7 @@ const LONG: Duration = Duration::from_secs(20);
 
 fn cameras(names: &[&str]) -> CameraServer {
     let config = |name: &&str| {
-        CameraConfig::new(*name)
+        CameraConfig::new(name)
             .clip(Clip::Baseline360p)
             .audio(Some(Audio::Pcma))
     };
@@ -204,7 +203,7 @@ fn two_workers_serve_their_own_streams_on_one_port() {
     })
     .unwrap();
     for name in server.names() {
-        gateway.add_stream(&name, pull(server.url(&name))).unwrap();
+        gateway.add_stream(name, pull(server.url(name))).unwrap();
     }
     let mut viewers: Vec<UdpViewer> = ["a", "b", "c", "d"]
         .iter()
@@ -229,6 +228,30 @@ fn gso_off_sends_the_same_pictures() {
     assert!(viewer.run_till(LONG, has_pictures(30)));
     let units = viewer.viewer.video.access_units();
     assert!(units.len() >= 29 && units[0].is_keyframe());
+}
+
+#[test]
+fn a_callback_that_does_not_return_holds_shutdown_no_longer_than_asked() {
+    struct Stuck(mpsc::Receiver<()>);
+    impl Events for Stuck {
+        fn stream_state(&self, _: StreamId, _: StreamState, _: Status) {
+            let _ = self.0.recv();
+        }
+    }
+    let (release, stuck) = mpsc::channel();
+    let gateway = Gateway::new(Config {
+        events: Some(Box::new(Stuck(stuck))),
+        ..Config::default()
+    })
+    .unwrap();
+    let stream = gateway
+        .add_stream("cam", pull("rtsp://127.0.0.1:1/".to_owned()))
+        .unwrap();
+    gateway.remove_stream(stream).unwrap();
+    let error = gateway.shutdown(Duration::from_millis(500)).unwrap_err();
+    assert_eq!(error.status(), Status::Timeout);
+    drop(release);
+    gateway.shutdown(LONG).unwrap();
 }
 
 #[test]

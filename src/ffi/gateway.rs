@@ -15,12 +15,14 @@ use super::handle::{
     gateway_ref, rtsp_webrtc_gateway, rtsp_webrtc_gateway_session_id, rtsp_webrtc_gateway_stream_id,
 };
 use super::log::{not_in_a_callback, rtsp_webrtc_gateway_free_fn};
+use super::signals::SignalsBlocked;
 use super::tuning::{key_of, rtsp_webrtc_gateway_tuning};
 use super::version::ABI_VERSION;
-use crate::config::{Config, SessionId, SessionState, StreamId, StreamState};
+use crate::config::Config;
 use crate::error::{Error, Result, Status};
 use crate::events::Events;
 use crate::gateway::Gateway;
+use crate::state::{SessionId, SessionState, StreamId, StreamState};
 
 /// Who is told of changes. Each function may be NULL. See "Callbacks" above.
 #[repr(C)]
@@ -156,7 +158,10 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_create(
         // SAFETY: the pointers of a config are live and match their lengths, by the conventions.
         let mut options = unsafe { options(&config) }?;
         options.events = callbacks.map(|callbacks| Box::new(callbacks) as Box<dyn Events>);
-        let gateway = Gateway::new(options)?;
+        let gateway = {
+            let _blocked = SignalsBlocked::new();
+            Gateway::new(options)?
+        };
         out_gateway.write(rtsp_webrtc_gateway::into_raw(gateway));
         Ok(())
     })

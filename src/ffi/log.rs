@@ -3,10 +3,10 @@
 use std::cell::Cell;
 use std::ffi::{c_char, c_int, c_void};
 use std::mem::size_of;
-use std::sync::OnceLock;
 
 use log::kv::Key;
 use log::{LevelFilter, Log, Metadata, Record};
+use once_cell::sync::OnceCell;
 use parking_lot::RwLock;
 
 use super::convert::{UserData, c_text, invalid};
@@ -186,7 +186,7 @@ impl Log for Logger {
 
 /// Makes ours the logger of the process, once.
 fn install() -> Result<()> {
-    static INSTALLED: OnceLock<bool> = OnceLock::new();
+    static INSTALLED: OnceCell<bool> = OnceCell::new();
     if *INSTALLED.get_or_init(|| log::set_logger(&Logger).is_ok()) {
         return Ok(());
     }

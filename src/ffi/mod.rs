@@ -13,6 +13,7 @@ mod guard;
 mod handle;
 mod log;
 mod session;
+mod signals;
 mod status;
 mod stream;
 mod tuning;

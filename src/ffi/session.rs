@@ -8,7 +8,7 @@ use super::guard::guard_status;
 use super::handle::{
     gateway_ref, rtsp_webrtc_gateway, rtsp_webrtc_gateway_session_id, rtsp_webrtc_gateway_stream_id,
 };
-use crate::config::SessionId;
+use crate::state::SessionId;
 
 /// State of a session.
 #[repr(C)]

@@ -1,7 +1,7 @@
 //! Results of calls.
 
+use once_cell::sync::Lazy;
 use std::ffi::{CString, c_char, c_int};
-use std::sync::LazyLock;
 
 use super::convert::{c_text, fill};
 use super::guard::{guard, with_last_error};
@@ -73,7 +73,7 @@ pub enum rtsp_webrtc_gateway_status {
     RTSP_WEBRTC_GATEWAY_ERR_PANIC = -100,
 }
 
-static TEXTS: LazyLock<Vec<(i32, CString)>> = LazyLock::new(|| {
+static TEXTS: Lazy<Vec<(i32, CString)>> = Lazy::new(|| {
     let texts = Status::ALL.iter().map(|s| (s.code(), c_text(s.text())));
     texts.collect()
 });

@@ -7,8 +7,9 @@ use super::convert::{
 };
 use super::guard::guard_status;
 use super::handle::{gateway_ref, rtsp_webrtc_gateway, rtsp_webrtc_gateway_stream_id};
-use crate::config::{PullOptions, StreamId, Transport};
+use crate::config::{PullOptions, Transport};
 use crate::error::Result;
+use crate::state::StreamId;
 
 /// State of a stream.
 #[repr(C)]

@@ -12,9 +12,9 @@ use log::LevelFilter;
 use super::convert::{UserData, c_text, fill, read_struct, write_struct};
 use super::guard::{guard, guard_status, with_last_error};
 use super::stream::rtsp_webrtc_gateway_pull_options;
-use crate::config::{SessionState, StreamState};
 use crate::error::{Error, Status};
 use crate::media::Codec;
+use crate::state::{SessionState, StreamState};
 use crate::tuning::{Applies, KNOBS, SrtpPolicy};
 
 const HEADER: &str = include_str!(concat!(env!("OUT_DIR"), "/rtsp_webrtc_gateway.h"));

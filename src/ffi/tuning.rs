@@ -1,7 +1,7 @@
 //! Knobs: what there is, and their values in a gateway.
 
+use once_cell::sync::Lazy;
 use std::ffi::{CString, c_char, c_int};
-use std::sync::LazyLock;
 
 use super::convert::{c_text, output, required_str, sized_struct, write_struct};
 use super::guard::guard_status;
@@ -196,7 +196,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_get_tuning(
     })
 }
 
-static TEXTS: LazyLock<Vec<(CString, CString)>> = LazyLock::new(|| {
+static TEXTS: Lazy<Vec<(CString, CString)>> = Lazy::new(|| {
     let texts = KNOBS.iter().map(|k| (c_text(k.name), c_text(k.help)));
     texts.collect()
 });

@@ -21,9 +21,9 @@ pub use sender::SendBuffer;
 pub use transmit::{Path, Transmit, WouldBlock};
 pub use wall_clock::WallClock;
 
-use crate::config::SessionState;
 use crate::error::{Error, Status};
-use crate::media::{StreamRate, Track};
+use crate::media::{Ring, StreamRate, Track};
+use crate::state::SessionState;
 
 use crate::tuning::SrtpPolicy;
 use answer::Negotiated;
@@ -43,6 +43,9 @@ const QUIET: Duration = Duration::from_secs(8);
 /// Without a sign of life for this long consent is gone (RFC 7675 section 5.1) and nothing may be
 /// sent any more.
 const CONSENT: Duration = Duration::from_secs(30);
+/// A camera that has sent nothing for this long is silent. Some send one picture a second.
+const SILENCE: Duration = Duration::from_millis(2500);
+
 /// What the worker tells a session at its birth.
 pub struct SessionConfig {
     /// Our ICE credentials.
@@ -405,6 +408,7 @@ impl Session {
             Feedback::KeyframeRequest { ssrc } => {
                 self.stats.plis += 1;
                 if ssrc == self.video.ssrc()
+                    && !is_silent(media.video.ring(), io.now)
                     && self.restart.allow(io.now)
                     && self.video.restart(media.video.ring())
                 {
@@ -629,6 +633,13 @@ fn send_context<'a, T: Transmit>(
         batch: io.batch,
         transmit: io.transmit,
     }
+}
+
+/// Whether the camera has sent nothing for a while. Browsers then ask for a keyframe, and would
+/// show the last seconds over and over if they got one.
+fn is_silent(ring: &Ring, now: Instant) -> bool {
+    let newest = ring.end().checked_sub(1).and_then(|n| ring.packet(n));
+    newest.is_none_or(|packet| now.saturating_duration_since(packet.arrival) > SILENCE)
 }
 
 fn earliest(a: Option<Instant>, b: Option<Instant>) -> Option<Instant> {

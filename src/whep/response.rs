@@ -1,6 +1,6 @@
 //! The HTTP response to a WHEP request.
 
-use crate::config::SessionId;
+use crate::state::SessionId;
 
 /// An HTTP response, ready to be written by the host's web server.
 #[derive(Clone, Debug, PartialEq, Eq)]

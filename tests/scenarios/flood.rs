@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rtsp_webrtc_gateway::config::SessionState;
+use rtsp_webrtc_gateway::state::SessionState;
 
 use crate::world::{Setup, VIEWER, World, address};
 

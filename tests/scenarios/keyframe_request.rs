@@ -59,3 +59,19 @@ fn a_storm_of_requests_costs_little() {
     let under_storm = world.session.sent().packets - before;
     assert!(under_storm < usual * 4, "{under_storm} instead of {usual}");
 }
+
+#[test]
+fn while_the_camera_is_away_the_past_is_not_shown_again() {
+    let mut world = World::new(without_nack());
+    world.connect();
+    world.run(Duration::from_secs(2));
+    world.switch_camera(false);
+    world.run(Duration::from_secs(3));
+    let before = world.viewer.video.count();
+    for _ in 0..10 {
+        world.viewer.send_pli();
+        world.run(Duration::from_secs(3));
+    }
+    assert_eq!(world.session.stats().plis, 10);
+    assert_eq!(world.viewer.video.count(), before);
+}

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use rtsp_webrtc_gateway::config::SessionState;
 use rtsp_webrtc_gateway::error::Status;
+use rtsp_webrtc_gateway::state::SessionState;
 use rtsp_webrtc_gateway::tuning::SrtpPolicy;
 use testkit::viewer::{SrtpProtectionProfile, ViewerConfig};
 

@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use rtsp_webrtc_gateway::config::SessionState;
 use rtsp_webrtc_gateway::media::h264::ParameterSets;
 use rtsp_webrtc_gateway::media::{AccessUnit, Codec, RateMeter, RingLimits, Track, TrackInfo};
 use rtsp_webrtc_gateway::session::answer::{self, LocalTransport};
@@ -14,6 +13,7 @@ use rtsp_webrtc_gateway::session::{
     Io, Media, Path, SendBuffer, Session, SessionConfig, SessionEvent, Transmit, WallClock,
     WouldBlock,
 };
+use rtsp_webrtc_gateway::state::SessionState;
 use rtsp_webrtc_gateway::tuning::SrtpPolicy;
 use rtsp_webrtc_gateway::whep::offer::Offer;
 use testkit::clip::Clip;

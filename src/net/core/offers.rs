@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Core, Viewer};
-use crate::config::{StreamId, StreamState};
 use crate::error::{Error, Result, Status};
 use crate::net::command::{OfferRequest, WorkerContext};
 use crate::net::route::Place;
@@ -14,6 +13,7 @@ use crate::registry::no_stream;
 use crate::session::answer::{self, LocalTransport};
 use crate::session::ice::IceCredentials;
 use crate::session::{Session, SessionConfig};
+use crate::state::{StreamId, StreamState};
 use crate::tuning::Key;
 use crate::whep::Response;
 

@@ -5,10 +5,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::Core;
-use crate::config::{StreamId, StreamState};
 use crate::error::Error;
 use crate::media::{AccessUnit, MediaKind, TrackInfo};
 use crate::source::Sink;
+use crate::state::{StreamId, StreamState};
 
 /// The way from a source's task into its worker: a plain call.
 pub(super) struct StreamSink {

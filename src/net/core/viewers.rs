@@ -5,7 +5,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use super::Core;
-use crate::config::{SessionId, SessionInfo, SessionState};
 use crate::error::{Error, Result, Status};
 use crate::net::receiver::Datagram;
 use crate::net::route::Place;
@@ -13,6 +12,7 @@ use crate::net::socket::Sender;
 use crate::notifier::Notice;
 use crate::registry::no_session;
 use crate::session::{Io, Media, Session};
+use crate::state::{SessionId, SessionInfo, SessionState};
 use crate::tuning::Key;
 
 impl Core {

@@ -472,7 +472,7 @@ fn mutate(bytes: &mut Vec<u8>, random: &mut u64) {
         return;
     }
     // Headers are in front: favour them.
-    let range = if xorshift(random) % 2 == 0 {
+    let range = if xorshift(random).is_multiple_of(2) {
         bytes.len()
     } else {
         bytes.len().min(40)
