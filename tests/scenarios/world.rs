@@ -17,7 +17,7 @@ use rtsp_webrtc_gateway::state::SessionState;
 use rtsp_webrtc_gateway::tuning::SrtpPolicy;
 use rtsp_webrtc_gateway::whep::offer::Offer;
 use testkit::clip::Clip;
-use testkit::net::Network;
+use testkit::net::{Link, Network};
 use testkit::viewer::{Viewer, ViewerConfig};
 
 /// Where the gateway is.
@@ -327,6 +327,21 @@ impl World {
                 self.viewer.handle(self.now, &datagram.bytes);
             }
         }
+    }
+
+    /// From now on nothing gets from one address to the other.
+    pub fn cut(&mut self, from: &str, to: &str) {
+        let dead = Link {
+            loss: 1.0,
+            ..Link::default()
+        };
+        self.network.set_link(address(from), address(to), dead);
+    }
+
+    /// From now on everything gets from one address to the other.
+    pub fn mend(&mut self, from: &str, to: &str) {
+        let link = Link::default();
+        self.network.set_link(address(from), address(to), link);
     }
 
     /// Lets the camera be silent, or go on.
