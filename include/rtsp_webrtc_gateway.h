@@ -312,6 +312,8 @@ typedef enum rtsp_webrtc_gateway_tuning_key {
     RTSP_WEBRTC_GATEWAY_TUNING_MAX_SESSIONS = 16,
     /** Sessions per stream at most. */
     RTSP_WEBRTC_GATEWAY_TUNING_MAX_SESSIONS_PER_STREAM = 17,
+    /** Set many knobs at once. */
+    RTSP_WEBRTC_GATEWAY_TUNING_PROFILE = 18,
 } rtsp_webrtc_gateway_tuning_key;
 
 /** Values of RTSP_WEBRTC_GATEWAY_TUNING_SRTP_POLICY. */

@@ -329,3 +329,22 @@ fn would_deadlock(function: &str) -> Error {
         format!("{function} blocks and cannot be called from a callback: use another thread"),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_are_as_many_as_asked() {
+        for (asked, expected) in [(1, 1), (3, 3)] {
+            let gateway = Gateway::new(Config {
+                tuning: vec![(Key::WorkerThreads, asked)],
+                ..Config::default()
+            })
+            .unwrap();
+            assert_eq!(gateway.workers.len(), expected);
+        }
+        let by_itself = Gateway::new(Config::default()).unwrap().workers.len();
+        assert!((1..=MAX_DEFAULT_WORKERS).contains(&by_itself));
+    }
+}

@@ -48,6 +48,8 @@ pub enum rtsp_webrtc_gateway_tuning_key {
     RTSP_WEBRTC_GATEWAY_TUNING_MAX_SESSIONS = 16,
     /// Sessions per stream at most.
     RTSP_WEBRTC_GATEWAY_TUNING_MAX_SESSIONS_PER_STREAM = 17,
+    /// Set many knobs at once.
+    RTSP_WEBRTC_GATEWAY_TUNING_PROFILE = 18,
 }
 
 /// Values of RTSP_WEBRTC_GATEWAY_TUNING_SRTP_POLICY.

@@ -202,15 +202,12 @@ impl Ring {
         })
     }
 
-    /// Number of the first packet of the newest keyframe kept.
+    /// Where a viewer starts: number of the first packet of the newest keyframe kept. Without
+    /// `keep_gop` only while that is the newest access unit, although the history may hold it.
     pub fn latest_keyframe(&self) -> Option<u64> {
-        self.keyframes.back().copied()
-    }
-
-    /// Number of the first packet of the oldest keyframe kept that starts at `number` or later.
-    pub fn keyframe_from(&self, number: u64) -> Option<u64> {
-        let index = self.keyframes.partition_point(|&first| first < number);
-        self.keyframes.get(index).copied()
+        let keyframe = *self.keyframes.back()?;
+        let newest = self.units.back().map(|unit| unit.first);
+        (self.limits.keep_gop || newest == Some(keyframe)).then_some(keyframe)
     }
 
     /// Bytes of memory held for payloads.
@@ -352,8 +349,6 @@ mod tests {
         add(&mut ring, now, true, &[100, 100]);
         // Two packets of the keyframe and eight before it are the ten of the history.
         assert_eq!((ring.start(), ring.latest_keyframe()), (192, Some(200)));
-        assert_eq!(ring.keyframe_from(0), Some(200));
-        assert_eq!(ring.keyframe_from(201), None);
 
         ring.set_limits(RingLimits {
             keep_gop: false,
@@ -427,7 +422,7 @@ mod tests {
             }
         }
 
-        fn check(&self, ring: &Ring) {
+        fn check(&self, ring: &Ring, keep_gop: bool) {
             assert_eq!((ring.start(), ring.end()), (self.start, self.end()));
             let (mut number, mut keyframes) = (self.start, Vec::new());
             for (timestamp, arrival, keyframe, packets) in &self.units {
@@ -449,11 +444,12 @@ mod tests {
             }
             assert_eq!(ring.packet(number), None);
             assert_eq!(ring.packet(self.start.wrapping_sub(1)), None);
-            assert_eq!(ring.latest_keyframe(), keyframes.last().copied());
-            for from in self.start.saturating_sub(2)..number + 2 {
-                let expected = keyframes.iter().copied().find(|&first| first >= from);
-                assert_eq!(ring.keyframe_from(from), expected);
-            }
+            let newest = self
+                .units
+                .back()
+                .is_some_and(|(_, _, keyframe, _)| *keyframe);
+            let start = keyframes.last().copied();
+            assert_eq!(ring.latest_keyframe(), start.filter(|_| keep_gop || newest));
         }
     }
 
@@ -503,7 +499,7 @@ mod tests {
                     model.units.push_back((round, now, keyframe, packets));
                     model.trim(&limits);
                 }
-                model.check(&ring);
+                model.check(&ring, limits.keep_gop);
             }
         }
     }

@@ -190,6 +190,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn buffers_are_as_large_as_asked() {
+        let size = |bytes| {
+            let tuning = Tuning::default();
+            for key in [Key::UdpSendBufferBytes, Key::UdpRecvBufferBytes] {
+                tuning.set_at_create(key, bytes).unwrap();
+            }
+            let socket = Socket::bind(None, &tuning).unwrap();
+            let sock = || (&socket.io).into();
+            let send = socket.state.send_buffer_size(sock()).unwrap();
+            (send, socket.state.recv_buffer_size(sock()).unwrap())
+        };
+        // Linux gives twice what is asked, for its own bookkeeping.
+        let (send, receive) = size(65_536);
+        assert!((65_536..=131_072).contains(&send), "{send}");
+        assert!((65_536..=131_072).contains(&receive), "{receive}");
+        let (large_send, large_receive) = size(0);
+        assert!(large_send > send && large_receive > receive);
+    }
+
+    #[test]
     fn sends_a_run_to_ipv4_and_ipv6() {
         let socket = Socket::bind(None, &Tuning::default()).unwrap();
         for ip in ["127.0.0.1:0", "[::1]:0"] {

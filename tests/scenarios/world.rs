@@ -64,6 +64,10 @@ pub struct World {
     pub camera_on: bool,
     /// While true the gateway's socket takes nothing.
     pub socket_full: bool,
+    /// Packets per run at most.
+    pub batch: usize,
+    /// The longest run that went to the socket, in packets.
+    pub longest_run: usize,
     rate: RateMeter,
     clip: Clip,
     frame: usize,
@@ -77,6 +81,7 @@ pub struct Wire<'a> {
     now: Instant,
     network: &'a mut Network,
     full: bool,
+    longest_run: &'a mut usize,
 }
 
 impl Transmit for Wire<'_> {
@@ -84,6 +89,8 @@ impl Transmit for Wire<'_> {
         if self.full {
             return Err(WouldBlock);
         }
+        let packets = contents.len().div_ceil(segment);
+        *self.longest_run = packets.max(*self.longest_run);
         for datagram in contents.chunks(segment) {
             self.network
                 .send(self.now, address(GATEWAY), path.remote, datagram);
@@ -168,6 +175,8 @@ impl World {
             events: Vec::new(),
             camera_on: true,
             socket_full: false,
+            batch: 32,
+            longest_run: 0,
             rate: RateMeter::default(),
             clip: setup.clip,
             frame: 0,
@@ -218,11 +227,12 @@ impl World {
             now: self.now,
             network: &mut self.network,
             full: self.socket_full,
+            longest_run: &mut self.longest_run,
         };
         let mut io = Io {
             now: self.now,
             buffer: &mut self.buffer,
-            batch: 32,
+            batch: self.batch,
             transmit: &mut wire,
         };
         work(&mut self.session, media, &mut io);
