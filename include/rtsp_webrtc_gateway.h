@@ -799,6 +799,26 @@ int rtsp_webrtc_gateway_get_session_info(const rtsp_webrtc_gateway *gateway,
                                          rtsp_webrtc_gateway_session_id session,
                                          struct rtsp_webrtc_gateway_session_info *out_info);
 
+/* ----------------------------------------------------------------- metrics */
+
+/**
+ * Writes all counters and gauges in the text format of Prometheus, version 0.0.4: per stream what
+ * came and went, per worker the CPU time by what it was spent on, sessions by SRTP profile, what
+ * was dropped and why, and the knobs. Serve it as "text/plain; version=0.0.4".
+ *
+ * *out_text ends with NUL and is the caller's, to be given to rtsp_webrtc_gateway_string_free().
+ * *out_size is its length without the terminator; out_size may be NULL.
+ *
+ * Asks each worker thread, and so takes a millisecond or so on a busy gateway.
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_metrics(const rtsp_webrtc_gateway *gateway,
+                                char **out_text,
+                                size_t *out_size);
+
+/** Frees a text that the library gave through a `char **`. NULL does nothing. */
+RTSP_WEBRTC_GATEWAY_API void rtsp_webrtc_gateway_string_free(char *text);
+
 #ifdef __cplusplus
 }
 #endif

@@ -87,10 +87,7 @@ async fn run(
             },
             received = datagrams.recv_many(&mut batch, DATAGRAM_BATCH), if !datagrams.is_closed() => {
                 let _: usize = received;
-                let mut core = core.borrow_mut();
-                for datagram in batch.drain(..) {
-                    core.datagram(&datagram);
-                }
+                core.borrow_mut().datagrams(batch.drain(..));
             }
             () = sleep_until(deadline) => core.borrow_mut().timeouts(Instant::now()),
             // A source's task has made somebody due sooner than we sleep.

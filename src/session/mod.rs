@@ -17,7 +17,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-pub use sender::SendBuffer;
+pub use sender::{SendBuffer, SendStats};
 pub use transmit::{Path, Transmit, WouldBlock};
 pub use wall_clock::WallClock;
 
@@ -230,7 +230,7 @@ impl Session {
     }
 
     /// What was sent, all tracks together.
-    pub fn sent(&self) -> sender::SendStats {
+    pub fn sent(&self) -> SendStats {
         let mut sum = self.video.stats;
         if let Some(audio) = &self.audio {
             sum.packets += audio.stats.packets;
