@@ -314,6 +314,8 @@ typedef enum rtsp_webrtc_gateway_tuning_key {
     RTSP_WEBRTC_GATEWAY_TUNING_MAX_SESSIONS_PER_STREAM = 17,
     /** Set many knobs at once. */
     RTSP_WEBRTC_GATEWAY_TUNING_PROFILE = 18,
+    /** Let sound wait, so that several packets leave in one run. */
+    RTSP_WEBRTC_GATEWAY_TUNING_AUDIO_HOLD_MS = 19,
 } rtsp_webrtc_gateway_tuning_key;
 
 /** Values of RTSP_WEBRTC_GATEWAY_TUNING_SRTP_POLICY. */

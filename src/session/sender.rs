@@ -92,9 +92,7 @@ impl TrackSender {
             cursor: None,
             needs_keyframe,
             rtx_index: (random >> 16) & 0x7fff,
-            repeats: Repeats {
-                recent: [None; Repeats::SLOTS],
-            },
+            repeats: Repeats::new(),
             stats: SendStats::default(),
         }
     }
@@ -155,6 +153,12 @@ impl TrackSender {
             }
         }
         self.cursor
+    }
+
+    /// When the oldest packet that waits to be sent arrived; `None` if none waits.
+    pub fn waiting_since(&self, ring: &Ring) -> Option<Instant> {
+        let cursor = self.cursor?.max(ring.start());
+        ring.packet(cursor).map(|packet| packet.arrival)
     }
 
     /// Sends what is due. Returns when to call again although no new access unit has come.
@@ -259,16 +263,16 @@ impl TrackSender {
         })
     }
 
-    /// Sends again what a NACK asks for, if the ring still has it. Returns how many were sent.
+    /// Sends again what a NACK asks for, if the ring still has it and the limits allow.
     pub fn retransmit<T: Transmit>(
         &mut self,
         ring: &Ring,
-        pid: u16,
-        blp: u16,
+        (pid, blp): (u16, u16),
         round_trip: Duration,
+        rate: StreamRate,
         context: &mut SendContext<'_, T>,
-    ) -> usize {
-        let mut sent = 0;
+    ) {
+        self.repeats.fill(context.now, rate);
         for bit in 0..=16u16 {
             if bit > 0 && blp & (1 << (bit - 1)) == 0 {
                 continue;
@@ -281,16 +285,15 @@ impl TrackSender {
             let Some(packet) = ring.packet(number) else {
                 continue;
             };
-            if !self.repeats.allow(context.now, index, round_trip) {
+            let size = packet.payload.len();
+            if !self.repeats.allow(context.now, index, size, round_trip) {
                 continue;
             }
             if self.send_again(&packet, index, context).is_err() {
                 break;
             }
-            sent += 1;
+            self.stats.retransmits += 1;
         }
-        self.stats.retransmits += sent as u64;
-        sent
     }
 
     /// The index that was sent with this sequence number under the current mapping.
@@ -392,27 +395,71 @@ fn continues_unit(ring: &Ring, number: u64) -> bool {
     ring.packet(number).is_some_and(|packet| !packet.first)
 }
 
-/// Limits how often a packet is sent again: once per round trip, for the packets asked for lately.
+/// Limits retransmissions: each packet once per round trip and a few times in all, and all
+/// together to a share of the stream, so that a link that cannot carry the stream is not given
+/// half as much again.
 #[derive(Debug)]
 struct Repeats {
-    recent: [Option<(u64, Instant)>; Repeats::SLOTS],
+    recent: [Option<Repeat>; Repeats::SLOTS],
+    /// Bytes that may be sent again now.
+    budget: u64,
+    /// When the budget was last filled up.
+    filled: Option<Instant>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Repeat {
+    index: u64,
+    at: Instant,
+    times: u8,
 }
 
 impl Repeats {
-    const SLOTS: usize = 64;
+    /// More packets than are usually on their way to a viewer.
+    const SLOTS: usize = 256;
     /// A viewer asks again sooner than this only when its question crossed our answer.
     const SHORTEST: Duration = Duration::from_millis(5);
+    /// A packet that was lost so often will come too late.
+    const MOST: u8 = 6;
+    /// Bytes of a burst of loss: a large keyframe.
+    const BURST: u64 = 512 * 1024;
+    /// Bytes per second at least, for streams of few bytes.
+    const LEAST: u64 = 64 * 1024;
 
-    fn allow(&mut self, now: Instant, index: u64, round_trip: Duration) -> bool {
+    fn new() -> Self {
+        Repeats {
+            recent: [None; Repeats::SLOTS],
+            budget: Repeats::BURST,
+            filled: None,
+        }
+    }
+
+    /// Lets half of the stream's rate be sent again.
+    fn fill(&mut self, now: Instant, rate: StreamRate) {
+        let filled = self.filled.replace(now).unwrap_or(now);
+        let since = now.saturating_duration_since(filled).as_micros() as u64;
+        let per_second = (rate.bytes_per_second / 2).max(Repeats::LEAST);
+        let more = per_second.saturating_mul(since) / 1_000_000;
+        self.budget = (self.budget + more).min(Repeats::BURST);
+    }
+
+    fn allow(&mut self, now: Instant, index: u64, bytes: usize, round_trip: Duration) -> bool {
         let slot = &mut self.recent[index as usize % Repeats::SLOTS];
-        let wait = round_trip.max(Repeats::SHORTEST);
-        if let Some((last, at)) = *slot
-            && last == index
-            && now < at + wait
-        {
+        let before = slot.filter(|repeat| repeat.index == index);
+        if before.is_some_and(|repeat| {
+            repeat.times >= Repeats::MOST || now < repeat.at + round_trip.max(Repeats::SHORTEST)
+        }) {
             return false;
         }
-        *slot = Some((index, now));
+        let Some(left) = self.budget.checked_sub(bytes as u64) else {
+            return false;
+        };
+        self.budget = left;
+        *slot = Some(Repeat {
+            index,
+            at: now,
+            times: before.map_or(1, |repeat| repeat.times + 1),
+        });
         true
     }
 }

@@ -61,3 +61,29 @@ fn a_paced_keyframe_leaves_in_bursts_of_at_most_sixteen() {
     world.assert_undamaged(120);
     assert!((8..=16).contains(&world.longest_run));
 }
+
+/// Packets of sound in ten seconds, and the moments at which they came.
+fn sound(hold: u64) -> (usize, usize) {
+    let mut world = World::new(Setup {
+        audio_hold: Duration::from_millis(hold),
+        ..Setup::default()
+    });
+    world.connect();
+    world.run(Duration::from_secs(10));
+    let mut moments: Vec<_> = world.viewer.audio.packets().map(|p| p.at).collect();
+    let packets = moments.len();
+    moments.dedup();
+    assert_eq!(world.viewer.audio.lost(), 0);
+    (packets, moments.len())
+}
+
+#[test]
+fn audio_hold_lets_sound_leave_together() {
+    let (packets, moments) = sound(0);
+    assert!(packets >= 498 && moments == packets, "{packets} {moments}");
+    let (packets, moments) = sound(60);
+    assert!(
+        packets >= 494 && moments * 3 <= packets,
+        "{packets} {moments}"
+    );
+}

@@ -79,3 +79,35 @@ fn a_greedy_viewer_gets_each_packet_once_per_round_trip() {
     world.run(Duration::from_millis(1));
     assert_eq!(world.session.sent().retransmits, before + 1);
 }
+
+#[test]
+fn a_viewer_that_wants_everything_again_gets_a_bounded_share() {
+    const TIME: Duration = Duration::from_secs(10);
+    let mut world = World::new(Setup::default());
+    world.connect();
+    let bytes_of = |world: &mut World, greedy: bool| {
+        let before = world.session.sent().bytes;
+        let until = world.now + TIME;
+        while world.now < until {
+            if greedy {
+                let sequences: Vec<_> = world.viewer.video.packets().map(|p| p.sequence).collect();
+                let last = &sequences[sequences.len().saturating_sub(100)..];
+                let last: Vec<u16> = last.iter().map(|&sequence| sequence as u16).collect();
+                let nack = testkit::viewer::nack(world.viewer.video.ssrc(), &last);
+                world.viewer.send_rtcp(&nack);
+            }
+            world.run(Duration::from_millis(50));
+        }
+        world.session.sent().bytes - before
+    };
+    let usual = bytes_of(&mut world, false);
+    // The budget for a burst of loss is spent first.
+    bytes_of(&mut world, true);
+    let greedy = bytes_of(&mut world, true);
+    assert!(greedy > usual * 12 / 10, "{greedy} instead of {usual}");
+    let least = 64 * 1024 * TIME.as_secs();
+    assert!(
+        greedy < usual + least * 12 / 10,
+        "{greedy} instead of {usual}"
+    );
+}

@@ -32,6 +32,7 @@ pub struct Setup {
     pub nack: bool,
     pub rtcp_interval: Duration,
     pub pacing: Option<u64>,
+    pub audio_hold: Duration,
     pub clip: Clip,
     pub seed: u64,
 }
@@ -44,6 +45,7 @@ impl Default for Setup {
             nack: true,
             rtcp_interval: Duration::from_secs(1),
             pacing: Some(250),
+            audio_hold: Duration::ZERO,
             clip: Clip::Baseline360p,
             seed: 1,
         }
@@ -159,6 +161,7 @@ impl World {
                 negotiated,
                 rtcp_interval: setup.rtcp_interval,
                 pacing_percent: setup.pacing,
+                audio_hold: setup.audio_hold,
                 clock: WallClock::new(now, SystemTime::now()),
                 random: [0x1234_5678_9abc_fff0, 0x0fed_cba9_8765_7ff8],
             },

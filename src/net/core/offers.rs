@@ -112,6 +112,7 @@ impl Core {
                 pacing_percent: tuning
                     .on(Key::Pacing)
                     .then(|| tuning.get(Key::PacingRatePercent) as u64),
+                audio_hold: Duration::from_millis(tuning.get(Key::AudioHoldMs) as u64),
                 clock: context.clock,
                 random,
             },
