@@ -1,6 +1,7 @@
 //! The packets of one track, kept once for three uses: live sending, instant start, NACK.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use super::chunks::{Chunks, Peak, Place, Position};
@@ -200,6 +201,17 @@ impl Ring {
             keyframe: unit.keyframe,
             arrival: unit.arrival,
         })
+    }
+
+    /// First packet of the access unit that this packet belongs to, and the one after its last.
+    pub fn unit(&self, number: u64) -> Option<Range<u64>> {
+        let slot = self
+            .slots
+            .get(usize::try_from(number.checked_sub(self.start)?).ok()?)?;
+        let unit = self
+            .units
+            .get(usize::try_from(slot.unit - self.first_unit).ok()?)?;
+        Some(unit.first..unit.end)
     }
 
     /// Where a viewer starts: number of the first packet of the newest keyframe kept. Without
@@ -439,10 +451,12 @@ mod tests {
                         arrival: *arrival,
                     };
                     assert_eq!(ring.packet(number), Some(packet));
+                    let first = number - i as u64;
+                    assert_eq!(ring.unit(number), Some(first..first + packets.len() as u64));
                     number += 1;
                 }
             }
-            assert_eq!(ring.packet(number), None);
+            assert_eq!((ring.packet(number), ring.unit(number)), (None, None));
             assert_eq!(ring.packet(self.start.wrapping_sub(1)), None);
             let newest = self
                 .units

@@ -172,15 +172,12 @@ impl TrackSender {
         let mut burst = 0;
         loop {
             let cursor = self.position(ring)?;
-            let end = ring.end();
-            if cursor >= end {
-                return None;
-            }
-            let unit = unit_packets(ring, cursor);
-            let behind = cursor + (unit as u64) < end;
+            let unit = ring.unit(cursor)?;
+            let waiting = (unit.end - cursor) as usize;
+            let behind = unit.end < ring.end();
             let mut most = context.batch;
             if let Some((pacer, _)) = &pacer
-                && (behind || unit > BURST_PACKETS || continues_unit(ring, cursor))
+                && (behind || waiting > BURST_PACKETS || cursor > unit.start)
             {
                 if burst == 0 {
                     let ready = pacer.ready_at(context.now);
@@ -195,9 +192,9 @@ impl TrackSender {
                 Ok(run) => {
                     burst = burst.saturating_sub(run.packets);
                     if let Some((pacer, rate)) = &mut pacer {
-                        let left = unit.saturating_sub(run.packets);
-                        let waiting = left * (run.bytes / run.packets.max(1));
-                        pacer.sent(context.now, *rate, run.bytes, waiting, behind);
+                        let left = waiting.saturating_sub(run.packets);
+                        let left = left * (run.bytes / run.packets.max(1));
+                        pacer.sent(context.now, *rate, run.bytes, left, behind);
                     }
                 }
                 Err(WouldBlock) => return Some(context.now + BLOCKED_RETRY),
@@ -376,23 +373,6 @@ impl TrackSender {
 struct Run {
     packets: usize,
     bytes: usize,
-}
-
-/// Packets from `number` to the end of its access unit.
-fn unit_packets(ring: &Ring, number: u64) -> usize {
-    let mut packets = 1;
-    while let Some(packet) = ring.packet(number + packets as u64) {
-        if packet.first {
-            break;
-        }
-        packets += 1;
-    }
-    packets
-}
-
-/// Whether this packet continues an access unit whose beginning was sent before.
-fn continues_unit(ring: &Ring, number: u64) -> bool {
-    ring.packet(number).is_some_and(|packet| !packet.first)
 }
 
 /// Limits retransmissions: each packet once per round trip and a few times in all, and all
