@@ -92,9 +92,7 @@ impl TrackSender {
             cursor: None,
             needs_keyframe,
             rtx_index: (random >> 16) & 0x7fff,
-            repeats: Repeats {
-                recent: [None; Repeats::SLOTS],
-            },
+            repeats: Repeats::new(),
             stats: SendStats::default(),
         }
     }
@@ -250,6 +248,7 @@ impl TrackSender {
                 .transmit(context.path, &context.buffer[..used], segment)?;
         }
         self.cursor = Some(cursor + packets.max(1) as u64);
+        self.repeats.earn(packets);
         self.stats.packets += packets as u64;
         self.stats.payload_octets += octets;
         self.stats.bytes += used as u64;
@@ -392,16 +391,34 @@ fn continues_unit(ring: &Ring, number: u64) -> bool {
     ring.packet(number).is_some_and(|packet| !packet.first)
 }
 
-/// Limits how often a packet is sent again: once per round trip, for the packets asked for lately.
+/// Limits what a viewer can make us send again: each packet once per round trip, as far as it was
+/// asked for lately, and all together no more than it was sent. One datagram can ask for 5000
+/// packets; without the second limit a viewer could keep its worker busy with nothing else.
 #[derive(Debug)]
 struct Repeats {
     recent: [Option<(u64, Instant)>; Repeats::SLOTS],
+    /// Packets that may still be sent again; each packet sent earns one.
+    credit: usize,
 }
 
 impl Repeats {
     const SLOTS: usize = 64;
     /// A viewer asks again sooner than this only when its question crossed our answer.
     const SHORTEST: Duration = Duration::from_millis(5);
+    /// Enough for a large keyframe that was lost as a whole.
+    const MAX_CREDIT: usize = 1024;
+
+    fn new() -> Self {
+        Repeats {
+            recent: [None; Repeats::SLOTS],
+            credit: 0,
+        }
+    }
+
+    /// Packets were sent for the first time.
+    fn earn(&mut self, packets: usize) {
+        self.credit = (self.credit + packets).min(Repeats::MAX_CREDIT);
+    }
 
     fn allow(&mut self, now: Instant, index: u64, round_trip: Duration) -> bool {
         let slot = &mut self.recent[index as usize % Repeats::SLOTS];
@@ -412,6 +429,10 @@ impl Repeats {
         {
             return false;
         }
+        let Some(left) = self.credit.checked_sub(1) else {
+            return false;
+        };
+        self.credit = left;
         *slot = Some((index, now));
         true
     }
