@@ -166,6 +166,17 @@ impl Gateway {
             return Err(would_deadlock("handle_whep_offer"));
         }
         self.check_open()?;
+        if offer
+            .location_prefix
+            .is_some_and(|p| p.contains(char::is_control))
+        {
+            // It may come from the URL of the request, and would write headers of its own.
+            return Err(Error::new(
+                Status::InvalidArgument,
+                "location_prefix contains a control character: pass the path as the URL has it, \
+                 percent-encoded",
+            ));
+        }
         let (stream, worker) = self.registry.find_stream(offer.stream)?;
         let parsed = Offer::parse(offer.sdp)?;
         let timeout = offer.timeout.unwrap_or(DEFAULT_OFFER_TIMEOUT);
@@ -174,7 +185,7 @@ impl Gateway {
             stream,
             offer: parsed,
             location_prefix: offer.location_prefix.map(str::to_owned),
-            deadline: Instant::now() + timeout,
+            deadline: after(timeout),
             reply,
         };
         self.command(worker, Command::Offer(Box::new(request)))?;
@@ -256,7 +267,7 @@ impl Gateway {
         for worker in &self.workers {
             worker.command(Command::Shutdown);
         }
-        let deadline = Instant::now() + timeout;
+        let deadline = after(timeout);
         if running.workers_ended.recv_timeout(timeout) == Err(RecvTimeoutError::Timeout) {
             return Err(not_ended("a worker thread", timeout));
         }
@@ -321,6 +332,12 @@ fn worker_count(tuning: &Tuning) -> usize {
             .min(MAX_DEFAULT_WORKERS),
         count => count as usize,
     }
+}
+
+/// The end of `timeout`; a year stands for "never", which an `Instant` cannot say.
+fn after(timeout: Duration) -> Instant {
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+    Instant::now() + timeout.min(YEAR)
 }
 
 fn check_name(name: &str) -> Result<()> {

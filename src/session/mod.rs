@@ -435,13 +435,8 @@ impl Session {
         };
         if let Some(crypto) = &mut self.crypto {
             let mut context = send_context(path, crypto, io);
-            self.video.retransmit(
-                media.video.ring(),
-                (pid, blp),
-                round_trip,
-                media.rate,
-                &mut context,
-            );
+            self.video
+                .retransmit(media.video.ring(), pid, blp, round_trip, &mut context);
         }
     }
 

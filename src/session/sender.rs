@@ -251,6 +251,7 @@ impl TrackSender {
                 .transmit(context.path, &context.buffer[..used], segment)?;
         }
         self.cursor = Some(cursor + packets.max(1) as u64);
+        self.repeats.earn(packets);
         self.stats.packets += packets as u64;
         self.stats.payload_octets += octets;
         self.stats.bytes += used as u64;
@@ -264,12 +265,11 @@ impl TrackSender {
     pub fn retransmit<T: Transmit>(
         &mut self,
         ring: &Ring,
-        (pid, blp): (u16, u16),
+        pid: u16,
+        blp: u16,
         round_trip: Duration,
-        rate: StreamRate,
         context: &mut SendContext<'_, T>,
     ) {
-        self.repeats.fill(context.now, rate);
         for bit in 0..=16u16 {
             if bit > 0 && blp & (1 << (bit - 1)) == 0 {
                 continue;
@@ -282,8 +282,7 @@ impl TrackSender {
             let Some(packet) = ring.packet(number) else {
                 continue;
             };
-            let size = packet.payload.len();
-            if !self.repeats.allow(context.now, index, size, round_trip) {
+            if !self.repeats.allow(context.now, index, round_trip) {
                 continue;
             }
             if self.send_again(&packet, index, context).is_err() {
@@ -375,16 +374,14 @@ struct Run {
     bytes: usize,
 }
 
-/// Limits retransmissions: each packet once per round trip and a few times in all, and all
-/// together to a share of the stream, so that a link that cannot carry the stream is not given
-/// half as much again.
+/// Limits what a viewer can make us send again: each packet once per round trip and a few times in
+/// all, and all together no more than it was sent. One datagram can ask for 5000 packets; without
+/// that limit a viewer could keep its worker busy with nothing else.
 #[derive(Debug)]
 struct Repeats {
     recent: [Option<Repeat>; Repeats::SLOTS],
-    /// Bytes that may be sent again now.
-    budget: u64,
-    /// When the budget was last filled up.
-    filled: Option<Instant>,
+    /// Packets that may still be sent again; each packet sent earns one.
+    credit: usize,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -401,29 +398,22 @@ impl Repeats {
     const SHORTEST: Duration = Duration::from_millis(5);
     /// A packet that was lost so often will come too late.
     const MOST: u8 = 6;
-    /// Bytes of a burst of loss: a large keyframe.
-    const BURST: u64 = 512 * 1024;
-    /// Bytes per second at least, for streams of few bytes.
-    const LEAST: u64 = 64 * 1024;
+    /// Enough for a large keyframe that was lost as a whole.
+    const MAX_CREDIT: usize = 1024;
 
     fn new() -> Self {
         Repeats {
             recent: [None; Repeats::SLOTS],
-            budget: Repeats::BURST,
-            filled: None,
+            credit: 0,
         }
     }
 
-    /// Lets half of the stream's rate be sent again.
-    fn fill(&mut self, now: Instant, rate: StreamRate) {
-        let filled = self.filled.replace(now).unwrap_or(now);
-        let since = now.saturating_duration_since(filled).as_micros() as u64;
-        let per_second = (rate.bytes_per_second / 2).max(Repeats::LEAST);
-        let more = per_second.saturating_mul(since) / 1_000_000;
-        self.budget = (self.budget + more).min(Repeats::BURST);
+    /// Packets were sent for the first time.
+    fn earn(&mut self, packets: usize) {
+        self.credit = (self.credit + packets).min(Repeats::MAX_CREDIT);
     }
 
-    fn allow(&mut self, now: Instant, index: u64, bytes: usize, round_trip: Duration) -> bool {
+    fn allow(&mut self, now: Instant, index: u64, round_trip: Duration) -> bool {
         let slot = &mut self.recent[index as usize % Repeats::SLOTS];
         let before = slot.filter(|repeat| repeat.index == index);
         if before.is_some_and(|repeat| {
@@ -431,10 +421,10 @@ impl Repeats {
         }) {
             return false;
         }
-        let Some(left) = self.budget.checked_sub(bytes as u64) else {
+        let Some(left) = self.credit.checked_sub(1) else {
             return false;
         };
-        self.budget = left;
+        self.credit = left;
         *slot = Some(Repeat {
             index,
             at: now,

@@ -5,9 +5,9 @@ mod sink;
 mod viewers;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -37,6 +37,8 @@ pub struct Core {
     context: WorkerContext,
     streams: HashMap<StreamId, Owned>,
     viewers: Slab<Viewer>,
+    /// Sessions whose viewers have yet to come, the oldest first, and some that are over.
+    unclaimed: VecDeque<(usize, SessionId)>,
     deadlines: Deadlines,
     rearmed: Rc<Notify>,
     buffer: Box<SendBuffer>,
@@ -65,6 +67,7 @@ impl Core {
             context,
             streams: HashMap::new(),
             viewers: Slab::new(),
+            unclaimed: VecDeque::new(),
             deadlines: Deadlines::default(),
             rearmed,
             buffer: Box::new([0; _]),
@@ -288,16 +291,23 @@ impl Core {
             transmit: &mut sender,
         };
         let due_before = deadlines.next();
+        let mut broken = Vec::new();
         for &slot in &owned.stream.viewers {
             let Some(viewer) = viewers.get_mut(slot) else {
                 continue;
             };
-            viewer.session.send(media, &mut io);
+            let send = AssertUnwindSafe(|| viewer.session.send(media, &mut io));
+            if catch_unwind(send).is_err() {
+                broken.push(slot);
+            }
             deadlines.arm(slot, viewer.session.next_deadline());
         }
         costs.unit(begun, packetised, Instant::now(), sender.timed);
         if deadlines.next() != due_before {
             self.rearmed.notify_one();
+        }
+        for slot in broken {
+            self.fail_viewer(slot, viewers::panicked());
         }
     }
 }

@@ -126,10 +126,7 @@ impl Core {
         let session = &mut viewer.session;
         let worked = catch_unwind(AssertUnwindSafe(|| work(session, media, &mut io)));
         if worked.is_err() {
-            session.fail(Error::new(
-                Status::Panic,
-                "a bug in the library ended this session: report what the log says",
-            ));
+            session.fail(panicked());
         }
         self.settle(slot);
     }
@@ -181,4 +178,12 @@ impl Core {
         let deadline = viewer.session.next_deadline();
         self.deadlines.arm(slot, deadline);
     }
+}
+
+/// What ends a session that panicked.
+pub(super) fn panicked() -> Error {
+    Error::new(
+        Status::Panic,
+        "a bug in the library ended this session: report what the log says",
+    )
 }
