@@ -176,10 +176,7 @@ fn sixteen_threads_call_everything_at_once() {
                     _ => until_stopped(&|round| {
                         let knob = &KNOBS[round % KNOBS.len()];
                         let value = [knob.min, knob.max, knob.default][round % 3];
-                        expect(
-                            gateway.set_tuning(knob.key, value),
-                            &[Status::InvalidState],
-                        );
+                        expect(gateway.set_tuning(knob.key, value), &[Status::InvalidState]);
                         gateway.tuning(knob.key);
                     }),
                 }

@@ -97,7 +97,9 @@ fn the_header_says_of_every_knob_what_describe_tuning_says() {
     );
     let words = |text: &str| {
         let words = text.split_whitespace();
-        let words: Vec<&str> = words.filter(|word| !matches!(*word, "/**" | "*" | "*/")).collect();
+        let words: Vec<&str> = words
+            .filter(|word| !matches!(*word, "/**" | "*" | "*/"))
+            .collect();
         words.join(" ")
     };
     for knob in KNOBS {
