@@ -229,8 +229,9 @@ void serve(const Args &args) {
     }
     say("stopping");
     server.stop();
+    cameras.shut_down(); // offers that wait for a camera return: no thread of the server is held
     listener.join();
-    // cameras goes out of scope here: the gateway closes its sessions and joins its threads.
+    // No thread uses the gateway any more: cameras goes out of scope and frees it.
 }
 
 } // namespace

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 use parking_lot::Mutex;
 
 use crate::config::{Config, PullOptions, WhepOffer};
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result, Status, shutting_down};
 use crate::events::on_callback_thread;
 use crate::metrics::{self, GatewaySnapshot, WorkerSnapshot};
 use crate::net::{
@@ -357,10 +357,6 @@ fn not_ended(thread: &str, timeout: Duration) -> Error {
         Status::Timeout,
         format!("{thread} did not end within {seconds:.1} s"),
     )
-}
-
-fn shutting_down() -> Error {
-    Error::new(Status::ShuttingDown, "the gateway is shutting down")
 }
 
 fn would_deadlock(function: &str) -> Error {

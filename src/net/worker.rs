@@ -100,6 +100,11 @@ async fn run(
             () = rearmed.notified() => {}
         }
     }
+    // What was asked before is done first: whoever heard that a camera is added hears of its end.
+    commands.close();
+    while let Some(command) = commands.recv().await {
+        Core::command(&core, command);
+    }
     let had_cameras = core.borrow_mut().shutdown();
     if had_cameras {
         // The sources' tasks are aborted; dropping them sends TEARDOWN from tasks of their own.

@@ -120,7 +120,7 @@ test("the sound arrives, and SRTP is AES-128-GCM", async (t) => {
   assert.match(server.stderr(), /viewer \d+ of cam1: connected from \S+, SRTP AES-128-GCM/);
 
   const button = page.locator("button.sound");
-  assert.equal(await button.textContent(), "Sound off");
+  assert.equal(await button.textContent(), "Unmute");
   await button.click();
   assert.equal(await page.evaluate(() => document.querySelector("video").muted), false);
 });

@@ -20,7 +20,7 @@ use super::command::{Command, OfferRequest, WorkerContext};
 use super::costs::Costs;
 use super::deadlines::Deadlines;
 use super::socket::Sender;
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result, Status, shutting_down};
 use crate::media::{AccessUnit, MediaKind, TrackInfo};
 use crate::metrics::WorkerSnapshot;
 use crate::notifier::Notice;
@@ -113,7 +113,10 @@ impl Core {
                     owned.source = Some(task.abort_handle());
                 }
             }
-            Command::RemoveStream(id) => core.borrow_mut().remove_stream(id, now),
+            Command::RemoveStream(id) => {
+                let removed = Error::new(Status::NotFound, "the stream was removed");
+                core.borrow_mut().remove_stream(id, now, &removed);
+            }
             Command::Offer(request) => core.borrow_mut().offer(*request, now),
             Command::CloseSession(id) => {
                 let mut core = core.borrow_mut();
@@ -146,12 +149,13 @@ impl Core {
         let streams: Vec<StreamId> = self.streams.keys().copied().collect();
         for &id in &streams {
             let _ = self.context.registry.remove_stream(id);
-            self.remove_stream(id, now);
+            self.remove_stream(id, now, &shutting_down());
         }
         !streams.is_empty()
     }
 
-    fn remove_stream(&mut self, id: StreamId, now: Instant) {
+    /// Offers that wait for it hear `why`.
+    fn remove_stream(&mut self, id: StreamId, now: Instant, why: &Error) {
         let Some(owned) = self.streams.get_mut(&id) else {
             return;
         };
@@ -163,8 +167,7 @@ impl Core {
         }
         if let Some(owned) = self.streams.remove(&id) {
             for request in owned.waiting {
-                let error = Error::new(Status::NotFound, "the stream was removed");
-                let _ = request.reply.send(Err(error));
+                let _ = request.reply.send(Err(why.clone()));
             }
         }
         self.notify_stream(id, StreamState::Removed, Status::Ok);

@@ -188,8 +188,8 @@ fn check_limit(limit: i64, count: usize, knob: &str) -> Result<()> {
 
 fn not_ready(name: &str, error: Option<&Error>) -> Error {
     let why = match error {
-        Some(error) => error.to_string(),
-        None => "the camera is still connecting".to_owned(),
+        Some(error) => error.message(),
+        None => "the camera is still connecting",
     };
     Error::new(
         Status::NotReady,
