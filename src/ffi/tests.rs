@@ -25,7 +25,7 @@ fn constants(name: &str, prefix: &str) -> BTreeMap<String, (i32, String)> {
     let body = &HEADER[start..start + HEADER[start..].find('}').unwrap()];
     let mut comment = String::new();
     let mut constants = BTreeMap::new();
-    for line in body.lines().map(str::trim) {
+    for line in body.lines().skip(1).map(str::trim) {
         match line.split_once(" = ") {
             Some((name, value)) if line.starts_with("RTSP_") => {
                 let value = value.trim_end_matches(',').parse().unwrap();
