@@ -30,6 +30,8 @@ const MAX_DEFAULT_WORKERS: usize = 8;
 const DEFAULT_OFFER_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a worker may take to answer. Only a stuck one takes longer.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longer timeouts are cut to this, so that no instant overflows.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 /// Longest stream name.
 const MAX_NAME: usize = 128;
 /// How long dropping a gateway waits for its threads.
@@ -159,6 +161,7 @@ impl Gateway {
         let (stream, worker) = self.registry.find_stream(offer.stream)?;
         let parsed = Offer::parse(offer.sdp)?;
         let timeout = offer.timeout.unwrap_or(DEFAULT_OFFER_TIMEOUT);
+        let timeout = timeout.min(LONGEST_WAIT);
         let (reply, answer) = mpsc::sync_channel(1);
         let request = OfferRequest {
             stream,
@@ -229,6 +232,7 @@ impl Gateway {
         for worker in &self.workers {
             worker.command(Command::Shutdown);
         }
+        let timeout = timeout.min(LONGEST_WAIT);
         let deadline = Instant::now() + timeout;
         if running.workers_ended.recv_timeout(timeout) == Err(RecvTimeoutError::Timeout) {
             return Err(not_ended("a worker thread", timeout));
