@@ -136,6 +136,7 @@ It serves
   POST   /NAME/whep        WHEP: takes an SDP offer, answers 201 with SDP and a Location
   DELETE /NAME/whep/KEY    ends the session of that Location
   GET    /api/streams      the state of all cameras, as JSON
+  GET    /api/metrics      counters and CPU times, for Prometheus
 
 It has no users and no TLS: put it behind a web server that has. SIGINT or SIGTERM ends it.
 Exit code: 0 ended by a signal, 1 failed, 2 wrong usage.

@@ -349,6 +349,19 @@ typedef enum rtsp_webrtc_gateway_tuning_key {
     RTSP_WEBRTC_GATEWAY_TUNING_MAX_SESSIONS = 16,
     /** Sessions per stream at most. 0: no limit. Default 0; 0 to 1000000; at once. */
     RTSP_WEBRTC_GATEWAY_TUNING_MAX_SESSIONS_PER_STREAM = 17,
+    /**
+     * Sets many knobs at once; those set after it count. 0 (balanced): the defaults. 1 (lan): no
+     * pacing, short history. 2 (wan): gentle pacing, long history, frequent sender reports. 3
+     * (max_density): least memory and CPU per viewer. Default 0; 0 to 3; for new sessions.
+     */
+    RTSP_WEBRTC_GATEWAY_TUNING_PROFILE = 18,
+    /**
+     * Milliseconds that a packet of sound may wait for the next ones, to leave with them in one GSO
+     * run. Sound costs nearly as much CPU as the picture when each packet goes alone; held back, it
+     * comes that much later, and the picture with it (lip sync). Default 0; 0 to 200; for new
+     * sessions.
+     */
+    RTSP_WEBRTC_GATEWAY_TUNING_AUDIO_HOLD_MS = 19,
 } rtsp_webrtc_gateway_tuning_key;
 
 /** Values of RTSP_WEBRTC_GATEWAY_TUNING_SRTP_POLICY. */
@@ -842,6 +855,26 @@ RTSP_WEBRTC_GATEWAY_API
 int rtsp_webrtc_gateway_get_session_info(const rtsp_webrtc_gateway *gateway,
                                          rtsp_webrtc_gateway_session_id session,
                                          struct rtsp_webrtc_gateway_session_info *out_info);
+
+/* ----------------------------------------------------------------- metrics */
+
+/**
+ * Writes all counters and gauges in the text format of Prometheus, version 0.0.4: per stream what
+ * came and went, per worker the CPU time by what it was spent on, sessions by SRTP profile, what
+ * was dropped and why, and the knobs. Serve it as "text/plain; version=0.0.4".
+ *
+ * *out_text ends with NUL and is the caller's, to be given to rtsp_webrtc_gateway_string_free().
+ * *out_size is its length without the terminator; out_size may be NULL.
+ *
+ * Asks each worker thread, and so takes a millisecond or so on a busy gateway.
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_metrics(const rtsp_webrtc_gateway *gateway,
+                                char **out_text,
+                                size_t *out_size);
+
+/** Frees a text that the library gave through a `char **`. NULL does nothing. */
+RTSP_WEBRTC_GATEWAY_API void rtsp_webrtc_gateway_string_free(char *text);
 
 #ifdef __cplusplus
 }

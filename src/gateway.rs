@@ -10,11 +10,12 @@ use parking_lot::Mutex;
 use crate::config::{Config, PullOptions, WhepOffer};
 use crate::error::{Error, Result, Status, shutting_down};
 use crate::events::on_callback_thread;
+use crate::metrics::{self, GatewaySnapshot, WorkerSnapshot};
 use crate::net::{
     Command, Interfaces, OfferRequest, Receiver, ReceiverStats, Routes, Socket, Worker,
     WorkerContext,
 };
-use crate::notifier::Notifier;
+use crate::notifier::{Notices, Notifier};
 use crate::registry::Registry;
 use crate::session::WallClock;
 use crate::session::dtls::Certificate;
@@ -30,8 +31,6 @@ const MAX_DEFAULT_WORKERS: usize = 8;
 const DEFAULT_OFFER_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a worker may take to answer. Only a stuck one takes longer.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Longer timeouts are cut to this, so that no instant overflows.
-const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 /// Longest stream name.
 const MAX_NAME: usize = 128;
 /// How long dropping a gateway waits for its threads.
@@ -43,6 +42,10 @@ const DROP_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Gateway {
     tuning: Arc<Tuning>,
     registry: Arc<Registry>,
+    socket: Arc<Socket>,
+    interfaces: Arc<Interfaces>,
+    received: Arc<ReceiverStats>,
+    notices: Notices,
     workers: Vec<Worker>,
     closing: AtomicBool,
     /// The other threads, until they have ended.
@@ -97,15 +100,20 @@ impl Gateway {
                 })
             })
             .collect::<Result<Vec<_>>>()?;
+        let received = Arc::new(ReceiverStats::default());
         let receiver = Receiver::start(
-            socket,
+            Arc::clone(&socket),
             routes,
             workers.iter().map(Worker::datagrams).collect(),
-            Arc::new(ReceiverStats::default()),
+            Arc::clone(&received),
         )?;
         Ok(Gateway {
             tuning,
             registry,
+            socket,
+            interfaces,
+            received,
+            notices: notifier.notices(),
             workers,
             closing: AtomicBool::new(false),
             threads: Mutex::new(Some(Threads {
@@ -148,7 +156,7 @@ impl Gateway {
     pub fn stream_info(&self, stream: StreamId) -> Result<StreamInfo> {
         self.check_open()?;
         let worker = self.registry.stream(stream)?;
-        self.ask(worker, |reply| Command::StreamInfo(stream, reply))
+        self.ask(worker, |reply| Command::StreamInfo(stream, reply))?
     }
 
     /// Answers a WHEP offer (POST). Blocks while the camera is still connecting for the first
@@ -158,16 +166,26 @@ impl Gateway {
             return Err(would_deadlock("handle_whep_offer"));
         }
         self.check_open()?;
+        if offer
+            .location_prefix
+            .is_some_and(|p| p.contains(char::is_control))
+        {
+            // It may come from the URL of the request, and would write headers of its own.
+            return Err(Error::new(
+                Status::InvalidArgument,
+                "location_prefix contains a control character: pass the path as the URL has it, \
+                 percent-encoded",
+            ));
+        }
         let (stream, worker) = self.registry.find_stream(offer.stream)?;
         let parsed = Offer::parse(offer.sdp)?;
         let timeout = offer.timeout.unwrap_or(DEFAULT_OFFER_TIMEOUT);
-        let timeout = timeout.min(LONGEST_WAIT);
         let (reply, answer) = mpsc::sync_channel(1);
         let request = OfferRequest {
             stream,
             offer: parsed,
             location_prefix: offer.location_prefix.map(str::to_owned),
-            deadline: Instant::now() + timeout,
+            deadline: after(timeout),
             reply,
         };
         self.command(worker, Command::Offer(Box::new(request)))?;
@@ -198,7 +216,7 @@ impl Gateway {
     pub fn session_info(&self, session: SessionId) -> Result<SessionInfo> {
         self.check_open()?;
         let worker = self.registry.session(session)?;
-        self.ask(worker, |reply| Command::SessionInfo(session, reply))
+        self.ask(worker, |reply| Command::SessionInfo(session, reply))?
     }
 
     /// Changes a knob. `InvalidArgument` if the value is out of range, `InvalidState` if the knob
@@ -217,6 +235,23 @@ impl Gateway {
         self.tuning.get(key)
     }
 
+    /// Counters and gauges in the text format of Prometheus (version 0.0.4).
+    pub fn metrics(&self) -> Result<String> {
+        self.check_open()?;
+        let workers = (0..self.workers.len())
+            .map(|worker| self.ask(worker, Command::Snapshot))
+            .collect::<Result<Vec<WorkerSnapshot>>>()?;
+        Ok(metrics::text(&GatewaySnapshot {
+            workers,
+            datagrams_unknown: self.received.unknown.load(Ordering::Relaxed),
+            datagrams_overrun: self.received.overrun.load(Ordering::Relaxed),
+            send_errors: self.socket.errors(),
+            events_dropped: self.notices.dropped(),
+            interface_enumerations: self.interfaces.enumerations(),
+            tuning: &self.tuning,
+        }))
+    }
+
     /// Closes every session and stream, delivers the last events, ends the threads. Blocking;
     /// other calls fail with `ShuttingDown` from now on. `Timeout` if threads are left when
     /// `timeout` is over; it may then be called again. Once done, calling it again does nothing.
@@ -232,8 +267,7 @@ impl Gateway {
         for worker in &self.workers {
             worker.command(Command::Shutdown);
         }
-        let timeout = timeout.min(LONGEST_WAIT);
-        let deadline = Instant::now() + timeout;
+        let deadline = after(timeout);
         if running.workers_ended.recv_timeout(timeout) == Err(RecvTimeoutError::Timeout) {
             return Err(not_ended("a worker thread", timeout));
         }
@@ -264,15 +298,11 @@ impl Gateway {
         }
     }
 
-    fn ask<T>(
-        &self,
-        worker: usize,
-        question: impl FnOnce(SyncSender<Result<T>>) -> Command,
-    ) -> Result<T> {
+    fn ask<T>(&self, worker: usize, question: impl FnOnce(SyncSender<T>) -> Command) -> Result<T> {
         let (reply, answer) = mpsc::sync_channel(1);
         self.command(worker, question(reply))?;
         match answer.recv_timeout(REPLY_TIMEOUT) {
-            Ok(result) => result,
+            Ok(answer) => Ok(answer),
             Err(RecvTimeoutError::Disconnected) => Err(shutting_down()),
             Err(RecvTimeoutError::Timeout) => Err(Error::new(
                 Status::Timeout,
@@ -304,6 +334,12 @@ fn worker_count(tuning: &Tuning) -> usize {
     }
 }
 
+/// The end of `timeout`; a year stands for "never", which an `Instant` cannot say.
+fn after(timeout: Duration) -> Instant {
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+    Instant::now() + timeout.min(YEAR)
+}
+
 fn check_name(name: &str) -> Result<()> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._~-".contains(c);
     if name.is_empty() || name.len() > MAX_NAME || !name.chars().all(allowed) {
@@ -328,4 +364,23 @@ fn would_deadlock(function: &str) -> Error {
         Status::WouldDeadlock,
         format!("{function} blocks and cannot be called from a callback: use another thread"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_are_as_many_as_asked() {
+        for (asked, expected) in [(1, 1), (3, 3)] {
+            let gateway = Gateway::new(Config {
+                tuning: vec![(Key::WorkerThreads, asked)],
+                ..Config::default()
+            })
+            .unwrap();
+            assert_eq!(gateway.workers.len(), expected);
+        }
+        let by_itself = Gateway::new(Config::default()).unwrap().workers.len();
+        assert!((1..=MAX_DEFAULT_WORKERS).contains(&by_itself));
+    }
 }

@@ -60,6 +60,15 @@ pub enum rtsp_webrtc_gateway_tuning_key {
     RTSP_WEBRTC_GATEWAY_TUNING_MAX_SESSIONS = 16,
     /// Sessions per stream at most. 0: no limit. Default 0; 0 to 1000000; at once.
     RTSP_WEBRTC_GATEWAY_TUNING_MAX_SESSIONS_PER_STREAM = 17,
+    /// Sets many knobs at once; those set after it count. 0 (balanced): the defaults. 1 (lan): no
+    /// pacing, short history. 2 (wan): gentle pacing, long history, frequent sender reports. 3
+    /// (max_density): least memory and CPU per viewer. Default 0; 0 to 3; for new sessions.
+    RTSP_WEBRTC_GATEWAY_TUNING_PROFILE = 18,
+    /// Milliseconds that a packet of sound may wait for the next ones, to leave with them in one GSO
+    /// run. Sound costs nearly as much CPU as the picture when each packet goes alone; held back, it
+    /// comes that much later, and the picture with it (lip sync). Default 0; 0 to 200; for new
+    /// sessions.
+    RTSP_WEBRTC_GATEWAY_TUNING_AUDIO_HOLD_MS = 19,
 }
 
 /// Values of RTSP_WEBRTC_GATEWAY_TUNING_SRTP_POLICY.

@@ -23,6 +23,10 @@ const DATAGRAM_QUEUE: usize = 4096;
 const DATAGRAM_BATCH: usize = 64;
 /// How long a worker that ends waits for its cameras to take their TEARDOWN.
 const TEARDOWN_GRACE: Duration = Duration::from_millis(100);
+/// How long it waits for a lookup of a camera's name, which the system does not let anyone cancel
+/// and which takes half a minute where no name server answers. One that is left behind uses
+/// nothing of the gateway.
+const LOOKUP_GRACE: Duration = Duration::from_millis(500);
 
 /// A worker's thread, and the ways to reach it.
 pub struct Worker {
@@ -43,7 +47,9 @@ impl Worker {
         let thread = std::thread::Builder::new().name(name).spawn(move || {
             let local = LocalSet::new();
             local.block_on(&runtime, run(context, command_queue, datagram_queue));
-            drop((local, runtime, ended));
+            drop(local);
+            runtime.shutdown_timeout(LOOKUP_GRACE);
+            drop(ended);
         })?;
         Ok(Worker {
             commands,
@@ -87,10 +93,7 @@ async fn run(
             },
             received = datagrams.recv_many(&mut batch, DATAGRAM_BATCH), if !datagrams.is_closed() => {
                 let _: usize = received;
-                let mut core = core.borrow_mut();
-                for datagram in batch.drain(..) {
-                    core.datagram(&datagram);
-                }
+                core.borrow_mut().datagrams(batch.drain(..));
             }
             () = sleep_until(deadline) => core.borrow_mut().timeouts(Instant::now()),
             // A source's task has made somebody due sooner than we sleep.

@@ -311,11 +311,9 @@ impl Camera {
             .user_agent(concat!("rtsp_webrtc_gateway/", env!("CARGO_PKG_VERSION")).to_owned())
             .unassigned_channel_data(UnassignedChannelDataPolicy::Ignore)
             .session_id(SessionIdPolicy::UseFirst);
-        if self.transport == Transport::Tcp {
-            // One TEARDOWN on the connection that is there; its end stops the media anyway.
-            return options.teardown(TeardownPolicy::Auto);
-        }
-        // With UDP a camera sends on until the session expires. The group counts the goodbyes.
+        // Over TCP one TEARDOWN goes on the connection that is there; its end stops the media
+        // anyway. With UDP a camera sends on until the session expires, and with either one that
+        // says it is an old LIVE555 is told again until then. The group counts the goodbyes.
         let pending = self.teardowns.stale_sessions().num_sessions;
         options
             .session_group(self.teardowns.clone())

@@ -97,7 +97,7 @@ test("the pictures move, are undamaged and in order", async (t) => {
   const change = (name) => last.video[name] - first.video[name];
   assert.ok(change("framesDecoded") >= 275, `framesDecoded rose by ${change("framesDecoded")}`);
   assert.ok(change("framesDropped") <= 5, `framesDropped rose by ${change("framesDropped")}`);
-  assert.ok(change("freezeCount") <= 1, `freezeCount rose by ${change("freezeCount")}`);
+  assert.ok(change("freezeCount") <= 3, `freezeCount rose by ${change("freezeCount")}`);
   assert.equal(change("packetsLost"), 0);
   assert.equal(change("pliCount"), 0);
   t.diagnostic(

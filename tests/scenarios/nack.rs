@@ -79,3 +79,23 @@ fn a_greedy_viewer_gets_each_packet_once_per_round_trip() {
     world.run(Duration::from_millis(1));
     assert_eq!(world.session.sent().retransmits, before + 1);
 }
+
+#[test]
+fn a_viewer_that_asks_for_everything_over_and_over_gets_no_more_than_was_sent() {
+    let mut world = World::new(Setup::default());
+    world.connect();
+    world.run(Duration::from_secs(5));
+    let newest = world.viewer.video.packets().last().unwrap().sequence;
+    let oldest = newest.saturating_sub(127);
+    // More than are remembered one by one.
+    let sequences: Vec<u16> = (oldest..=newest).map(|n| n as u16).collect();
+    let nack = testkit::viewer::nack(world.viewer.video.ssrc(), &sequences);
+    let sent = world.session.sent();
+    let first_time = sent.packets - sent.retransmits;
+    for _ in 0..200 {
+        world.viewer.send_rtcp(&nack);
+    }
+    world.run(Duration::from_millis(1));
+    let sent = world.session.sent().retransmits;
+    assert!(sent >= 128 && sent <= first_time, "{sent} of {first_time}");
+}

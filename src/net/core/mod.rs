@@ -5,11 +5,11 @@ mod sink;
 mod viewers;
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use slab::Slab;
@@ -17,10 +17,12 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::command::{Command, OfferRequest, WorkerContext};
+use super::costs::Costs;
 use super::deadlines::Deadlines;
 use super::socket::Sender;
 use crate::error::{Error, Result, Status, shutting_down};
 use crate::media::{AccessUnit, MediaKind, TrackInfo};
+use crate::metrics::WorkerSnapshot;
 use crate::notifier::Notice;
 use crate::registry::no_stream;
 use crate::session::{Io, SendBuffer, Session};
@@ -35,9 +37,12 @@ pub struct Core {
     context: WorkerContext,
     streams: HashMap<StreamId, Owned>,
     viewers: Slab<Viewer>,
+    /// Sessions whose viewers have yet to come, the oldest first, and some that are over.
+    unclaimed: VecDeque<(usize, SessionId)>,
     deadlines: Deadlines,
     rearmed: Rc<Notify>,
     buffer: Box<SendBuffer>,
+    costs: Costs,
 }
 
 /// A stream, its source's task, and the offers that wait for its first media.
@@ -62,9 +67,11 @@ impl Core {
             context,
             streams: HashMap::new(),
             viewers: Slab::new(),
+            unclaimed: VecDeque::new(),
             deadlines: Deadlines::default(),
             rearmed,
             buffer: Box::new([0; _]),
+            costs: Costs::default(),
         }
     }
 
@@ -122,6 +129,9 @@ impl Core {
             }
             Command::SessionInfo(id, reply) => {
                 let _ = reply.send(core.borrow().session_info(id, now));
+            }
+            Command::Snapshot(reply) => {
+                let _ = reply.send(core.borrow().snapshot(now));
             }
             Command::TuningChanged => {
                 let core = &mut *core.borrow_mut();
@@ -193,6 +203,38 @@ impl Core {
         Ok(owned.stream.info(now))
     }
 
+    fn snapshot(&self, now: Instant) -> WorkerSnapshot {
+        let mut snapshot = WorkerSnapshot {
+            index: self.context.index,
+            busy: tokio::runtime::Handle::current()
+                .metrics()
+                .worker_total_busy_duration(0),
+            costs: self.costs,
+            streams: self
+                .streams
+                .values()
+                .map(|owned| owned.stream.snapshot(now))
+                .collect(),
+            profiles: HashMap::new(),
+        };
+        for (_, viewer) in &self.viewers {
+            let profile = viewer.session.srtp_profile();
+            *snapshot.profiles.entry(profile).or_default() += 1;
+        }
+        for owned in self.streams.values() {
+            let mut streams = snapshot.streams.iter_mut();
+            let Some(stream) = streams.find(|s| s.name == owned.stream.name) else {
+                continue;
+            };
+            for &slot in &owned.stream.viewers {
+                if let Some(viewer) = self.viewers.get(slot) {
+                    stream.totals.add(&viewer.session);
+                }
+            }
+        }
+        snapshot
+    }
+
     fn live(&mut self, id: StreamId, video: TrackInfo, audio: Option<TrackInfo>) {
         let Some(owned) = self.streams.get_mut(&id) else {
             return;
@@ -226,8 +268,10 @@ impl Core {
             viewers,
             deadlines,
             buffer,
+            costs,
             ..
         } = self;
+        let begun = Instant::now();
         let Some(owned) = streams.get_mut(&id) else {
             return;
         };
@@ -240,23 +284,33 @@ impl Core {
         let mut sender = Sender {
             socket: &context.socket,
             gso: context.tuning.on(Key::Gso),
+            timed: costs.sample().then_some(Duration::ZERO),
         };
+        let packetised = Instant::now();
         let mut io = Io {
-            now: Instant::now(),
+            now: packetised,
             buffer,
             batch: context.tuning.get(Key::SendBatchPackets) as usize,
             transmit: &mut sender,
         };
         let due_before = deadlines.next();
+        let mut broken = Vec::new();
         for &slot in &owned.stream.viewers {
             let Some(viewer) = viewers.get_mut(slot) else {
                 continue;
             };
-            viewer.session.send(media, &mut io);
+            let send = AssertUnwindSafe(|| viewer.session.send(media, &mut io));
+            if catch_unwind(send).is_err() {
+                broken.push(slot);
+            }
             deadlines.arm(slot, viewer.session.next_deadline());
         }
+        costs.unit(begun, packetised, Instant::now(), sender.timed);
         if deadlines.next() != due_before {
             self.rearmed.notify_one();
+        }
+        for slot in broken {
+            self.fail_viewer(slot, viewers::panicked());
         }
     }
 }

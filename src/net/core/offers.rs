@@ -1,6 +1,7 @@
 //! Answers offers: at once, or as soon as the camera's first media tells its codec.
 
 use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,9 +14,14 @@ use crate::registry::no_stream;
 use crate::session::answer::{self, LocalTransport};
 use crate::session::ice::IceCredentials;
 use crate::session::{Session, SessionConfig};
-use crate::state::{StreamId, StreamState};
+use crate::state::{SessionId, SessionState, StreamId, StreamState};
 use crate::tuning::Key;
 use crate::whep::Response;
+
+/// Offers that may be answered after one whose viewer has not come yet, before that is given up.
+/// So offers that nobody follows up cost a worker some 25 MB at most, however many they are, and
+/// viewers that come as soon as they are answered get in all the same.
+const MAX_UNCLAIMED: usize = 4096;
 
 impl Core {
     pub(super) fn offer(&mut self, request: OfferRequest, now: Instant) {
@@ -26,7 +32,9 @@ impl Core {
                     // Nobody waits for this answer any more.
                     return;
                 }
-                self.create_session(&request, now)
+                // Much of what is looked at here is the viewer's word.
+                let create = AssertUnwindSafe(|| self.create_session(&request, now));
+                catch_unwind(create).unwrap_or_else(|_| Err(panicked()))
             }
             Some(owned) => match owned.stream.error() {
                 None if owned.stream.state() == StreamState::Connecting => {
@@ -112,6 +120,7 @@ impl Core {
                 pacing_percent: tuning
                     .on(Key::Pacing)
                     .then(|| tuning.get(Key::PacingRatePercent) as u64),
+                audio_hold: Duration::from_millis(tuning.get(Key::AudioHoldMs) as u64),
                 clock: context.clock,
                 random,
             },
@@ -125,12 +134,46 @@ impl Core {
         });
         owned.stream.viewers.push(place.slot);
         self.settle(place.slot);
+        self.expect_viewer(place.slot, id);
         let location = request
             .location_prefix
             .as_ref()
             .map(|prefix| format!("{prefix}{key}"));
         Ok(Response::created(sdp, location, id, key, etag))
     }
+
+    /// Remembers that a viewer is to come, and gives up on the oldest that is overdue.
+    fn expect_viewer(&mut self, slot: usize, id: SessionId) {
+        self.unclaimed.push_back((slot, id));
+        while let Some(&(slot, id)) = self.unclaimed.front() {
+            let viewer = self.viewers.get(slot).filter(|viewer| viewer.id == id);
+            let waits = viewer.is_some_and(|v| v.session.state() == SessionState::New);
+            if waits && self.unclaimed.len() <= MAX_UNCLAIMED {
+                break;
+            }
+            self.unclaimed.pop_front();
+            if waits {
+                self.fail_viewer(slot, overtaken());
+            }
+        }
+    }
+}
+
+fn overtaken() -> Error {
+    Error::new(
+        Status::Limit,
+        format!(
+            "{MAX_UNCLAIMED} later offers were answered before an ICE check of this viewer came: \
+             limit how many offers the web server lets through"
+        ),
+    )
+}
+
+fn panicked() -> Error {
+    Error::new(
+        Status::Panic,
+        "a bug in the library kept this offer from being answered: report what the log says",
+    )
 }
 
 fn check_limit(limit: i64, count: usize, knob: &str) -> Result<()> {

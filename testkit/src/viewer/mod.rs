@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 pub use depacketize::AccessUnit;
 pub use receive::{Packet, Receiver, nack};
 pub use rtc::dtls::extension::extension_use_srtp::SrtpProtectionProfile;
-
+pub use stun::check;
 pub use udp::UdpViewer;
 
 use crypto::{Dtls, Srtp};

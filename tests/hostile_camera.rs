@@ -1,0 +1,373 @@
+//! What a hostile camera can answer and send. Whatever it is, it costs that stream alone: another
+//! stream of the same worker goes on, and the gateway ends as soon as it is told to.
+
+use std::io::{self, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rtsp_webrtc_gateway::config::{Config, PullOptions, WhepOffer};
+use rtsp_webrtc_gateway::gateway::Gateway;
+use rtsp_webrtc_gateway::tuning::Key;
+use testkit::camera::{CameraConfig, CameraServer};
+use testkit::clip::Clip;
+use testkit::viewer::{UdpViewer, Viewer, ViewerConfig};
+
+const LONG: Duration = Duration::from_secs(20);
+/// How long the camera is looked at.
+const ATTACK: Duration = Duration::from_millis(1200);
+/// Bytes that a flood sends at most.
+const FLOOD: usize = 64 << 20;
+
+const SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=control:*\r\n\
+    m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n\
+    a=fmtp:96 packetization-mode=1;sprop-parameter-sets=\
+    Z01AHtkAoC/5cBEAAAMAAQAAAwAyjxYuSA==,aOvDyyA=\r\na=control:video\r\n";
+const IDR: &[u8] = &[0x65, 0x88, 0x84, 0x10];
+
+/// A connection from the gateway.
+struct Peer {
+    stream: TcpStream,
+    sequence: u16,
+}
+
+impl Peer {
+    /// Reads a request; returns its method and CSeq.
+    fn request(&mut self) -> io::Result<(String, String)> {
+        let mut text = Vec::new();
+        while !text.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            self.stream.read_exact(&mut byte)?;
+            text.push(byte[0]);
+        }
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let method = text.split(' ').next().unwrap_or_default().to_owned();
+        let cseq = text.lines().find_map(|line| line.strip_prefix("CSeq: "));
+        Ok((method, cseq.unwrap_or_default().to_owned()))
+    }
+
+    fn say(&mut self, text: &str) -> io::Result<()> {
+        self.stream.write_all(text.as_bytes())
+    }
+
+    fn answer(&mut self, cseq: &str, headers: &str, body: &str) -> io::Result<()> {
+        let length = body.len();
+        self.say(&format!(
+            "RTSP/1.0 200 OK\r\nCSeq: {cseq}\r\n{headers}Content-Length: {length}\r\n\r\n{body}"
+        ))
+    }
+
+    /// Answers as a camera does, until PLAY is answered.
+    fn play(&mut self, sdp: &str) -> io::Result<()> {
+        loop {
+            let (method, cseq) = self.request()?;
+            match method.as_str() {
+                "DESCRIBE" => self.answer(&cseq, "Content-Type: application/sdp\r\n", sdp)?,
+                "SETUP" => self.answer(
+                    &cseq,
+                    "Session: 1;timeout=4294967295\r\n\
+                     Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n",
+                    "",
+                )?,
+                _ => return self.answer(&cseq, "", ""),
+            }
+        }
+    }
+
+    fn rtp(&mut self, time: u32, mark: bool, payload: &[u8]) -> io::Result<()> {
+        let mut packet = vec![b'$', 0];
+        packet.extend((12 + payload.len() as u16).to_be_bytes());
+        packet.extend([0x80, 96 | u8::from(mark) << 7]);
+        packet.extend(self.sequence.to_be_bytes());
+        packet.extend(time.to_be_bytes());
+        packet.extend([0, 0, 0, 1]);
+        packet.extend(payload);
+        self.sequence = self.sequence.wrapping_add(1);
+        self.stream.write_all(&packet)
+    }
+
+    /// Says the same over and over.
+    fn flood(&mut self, bytes: &[u8]) -> io::Result<()> {
+        for _ in 0..FLOOD / bytes.len() {
+            self.stream.write_all(bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Is silent, and holds the connection.
+    fn hold(&mut self) -> io::Result<()> {
+        io::copy(&mut self.stream, &mut io::sink()).map(drop)
+    }
+}
+
+/// Runs a gateway whose one worker has a good camera and one that does `evil` with each
+/// connection.
+fn survives(evil: impl Fn(&mut Peer) -> io::Result<()> + Send + Sync + 'static) {
+    let config = CameraConfig::new("good").clip(Clip::Baseline360p);
+    let camera = CameraServer::start(vec![config]).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let over = Arc::new(AtomicBool::new(false));
+    let accepting = std::thread::spawn({
+        let (over, evil) = (Arc::clone(&over), Arc::new(evil));
+        move || {
+            while let Ok((stream, _)) = listener.accept() {
+                if over.load(Ordering::Relaxed) {
+                    return;
+                }
+                let evil = Arc::clone(&evil);
+                std::thread::spawn(move || {
+                    let mut peer = Peer {
+                        stream,
+                        sequence: 1,
+                    };
+                    // It ends when the gateway hangs up.
+                    let _ = evil(&mut peer).and_then(|()| peer.hold());
+                });
+            }
+        }
+    });
+
+    let gateway = Gateway::new(Config {
+        tuning: vec![(Key::WorkerThreads, 1)],
+        ..Config::default()
+    })
+    .unwrap();
+    let pull = |url| PullOptions {
+        url,
+        username: Some("admin".to_owned()),
+        password: Some("s3cret".to_owned()),
+        ..PullOptions::default()
+    };
+    gateway
+        .add_stream("good", pull(camera.url("good")))
+        .unwrap();
+    let mut viewer = UdpViewer::new(ViewerConfig::chromium()).unwrap();
+    let offer = viewer.viewer.offer();
+    let response = gateway
+        .handle_whep_offer(&WhepOffer {
+            stream: "good",
+            sdp: offer.as_bytes(),
+            location_prefix: None,
+            timeout: Some(LONG),
+        })
+        .unwrap();
+    viewer.accept(&response.body);
+    assert!(viewer.run_till(LONG, |v| pictures(v) > 0));
+
+    let bad = gateway
+        .add_stream("bad", pull(format!("rtsp://{address}/cam")))
+        .unwrap();
+    let before = pictures(&viewer.viewer);
+    // Time for the attack to do its worst, then more pictures.
+    viewer.run_till(ATTACK, |_| false);
+    let enough = |viewer: &Viewer| pictures(viewer) >= before + 25;
+    assert!(viewer.run_till(LONG, enough), "the good camera starves");
+    assert_eq!(viewer.viewer.video.lost(), 0);
+
+    let asked = Instant::now();
+    let info = gateway.stream_info(bad).unwrap();
+    println!("{:?} {:?}: {}", info.state, info.status, info.message);
+    assert!(!info.message.contains("s3cret"), "{}", info.message);
+    gateway.remove_stream(bad).unwrap();
+    gateway.shutdown(LONG).unwrap();
+    assert!(asked.elapsed() < Duration::from_secs(10), "{asked:?}");
+    over.store(true, Ordering::Relaxed);
+    let _ = TcpStream::connect(address);
+    accepting.join().unwrap();
+}
+
+fn pictures(viewer: &Viewer) -> usize {
+    viewer.video.packets().filter(|p| p.marker).count()
+}
+
+#[test]
+fn silence_and_a_byte_at_a_time() {
+    survives(|_| Ok(()));
+    survives(|peer| {
+        peer.request()?;
+        for byte in "RTSP/1.0 200 OK\r\nCSeq: 1\r\n".bytes().cycle() {
+            peer.stream.write_all(&[byte])?;
+            std::thread::sleep(Duration::from_millis(200));
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn headers_without_an_end() {
+    survives(|peer| {
+        peer.request()?;
+        peer.say("RTSP/1.0 200 OK\r\n")?;
+        peer.flood(
+            "X-Y: zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz\r\n"
+                .repeat(100)
+                .as_bytes(),
+        )
+    });
+}
+
+#[test]
+fn a_header_line_without_an_end() {
+    survives(|peer| {
+        peer.request()?;
+        peer.say("RTSP/1.0 200 OK\r\nX-Y: ")?;
+        peer.flood(&[b'z'; 4096])
+    });
+}
+
+#[test]
+fn a_giant_description() {
+    survives(|peer| {
+        let (_, cseq) = peer.request()?;
+        let line = "a=x:yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n";
+        let sdp = SDP.to_owned() + &line.repeat(FLOOD / line.len());
+        peer.answer(&cseq, "Content-Type: application/sdp\r\n", &sdp)
+    });
+}
+
+#[test]
+fn lengths_that_lie() {
+    for length in ["-1", "1", "9999999", "18446744073709551615", "1e9"] {
+        survives(move |peer| {
+            let (_, cseq) = peer.request()?;
+            peer.say(&format!(
+                "RTSP/1.0 200 OK\r\nCSeq: {cseq}\r\nContent-Type: application/sdp\r\n\
+                 Content-Length: {length}\r\n\r\n{SDP}"
+            ))
+        });
+    }
+}
+
+#[test]
+fn it_hangs_up_redirects_and_asks_for_passwords_for_ever() {
+    survives(|peer| {
+        peer.request()?;
+        peer.say("RTSP/1.0 200 OK\r\nCSe")?;
+        peer.stream.shutdown(std::net::Shutdown::Both)
+    });
+    survives(|peer| {
+        let (_, cseq) = peer.request()?;
+        peer.say(&format!(
+            "RTSP/1.0 302 Found\r\nCSeq: {cseq}\r\nLocation: rtsp://127.0.0.1:1/\r\n\r\n"
+        ))
+    });
+    survives(|peer| {
+        for nonce in 0.. {
+            let (_, cseq) = peer.request()?;
+            peer.say(&format!(
+                "RTSP/1.0 401 Unauthorized\r\nCSeq: {cseq}\r\n\
+                 WWW-Authenticate: Digest realm=\"s\", nonce=\"{nonce}\", stale=\"true\"\r\n\r\n"
+            ))?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn data_on_channels_that_nobody_asked_for() {
+    survives(|peer| {
+        peer.play(SDP)?;
+        let mut data = vec![b'$', 77, 0xff, 0xff];
+        data.resize(4 + 0xffff, 0x80);
+        peer.flood(&data)
+    });
+}
+
+#[test]
+fn requests_and_answers_that_nobody_asked_for() {
+    survives(|peer| {
+        peer.play(SDP)?;
+        peer.flood(b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\nRTSP/1.0 200 OK\r\nCSeq: 99\r\n\r\n")
+    });
+}
+
+#[test]
+fn a_picture_without_an_end() {
+    survives(|peer| {
+        peer.play(SDP)?;
+        peer.rtp(0, true, IDR)?;
+        let mut fragment = vec![0x7c, 0x85];
+        fragment.resize(60_000, 0x55);
+        for _ in 0..FLOOD / fragment.len() {
+            peer.rtp(3600, false, &fragment)?;
+            fragment[1] = 0x05;
+        }
+        Ok(())
+    });
+    survives(|peer| {
+        peer.play(SDP)?;
+        peer.rtp(0, true, IDR)?;
+        for _ in 0..FLOOD / 100 {
+            peer.rtp(3600, false, &[0x41; 88])?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn tiny_pictures_as_fast_as_possible_at_wild_times() {
+    survives(|peer| {
+        peer.play(SDP)?;
+        let mut time = 0u32;
+        for i in 0..FLOOD as u32 / 20 {
+            time = time.wrapping_mul(0x5851_f42d).wrapping_add(i);
+            peer.rtp(time, true, IDR)?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn absurd_parameter_sets_and_empty_units() {
+    // Sizes as large as Exp-Golomb codes can say, nothing at all, and noise.
+    let sets: [&[u8]; 5] = [
+        &[
+            0x67, 0x42, 0, 0x1e, 0xf8, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 1, 0xff, 0xff,
+        ],
+        &[0x67, 0x42, 0, 0x1e, 0, 0, 3, 0, 0, 3, 0, 0, 3, 0, 0, 3],
+        &[0x67],
+        &[
+            0x67, 0x64, 0, 0xff, 0xac, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+        ],
+        &[0x68],
+    ];
+    survives(move |peer| {
+        peer.play(SDP)?;
+        let mut time = 0u32;
+        loop {
+            for set in sets {
+                time = time.wrapping_add(3600);
+                peer.rtp(time, false, set)?;
+                peer.rtp(time, false, &[])?;
+                // An aggregate of empty units, and a fragment of nothing.
+                peer.rtp(time, false, &[0x78, 0, 0, 0, 0])?;
+                peer.rtp(time, false, &[0x7c, 0x85])?;
+                peer.rtp(time, true, IDR)?;
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+    });
+}
+
+#[test]
+fn noise_in_well_formed_packets() {
+    survives(|peer| {
+        peer.play(SDP)?;
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut payload = [0; 64];
+        for i in 0..u32::MAX {
+            for byte in &mut payload {
+                state ^= state << 13;
+                state ^= state >> 7;
+                state ^= state << 17;
+                *byte = state as u8;
+            }
+            payload[0] &= 0x7f;
+            let size = (state >> 32) as usize % payload.len();
+            peer.rtp(i / 8 * 3600, i % 8 == 7, &payload[..size])?;
+        }
+        Ok(())
+    });
+}

@@ -1,0 +1,287 @@
+//! What strangers and bad viewers can send to the open UDP port of a running gateway. Whatever it
+//! is, the viewers that behave see every picture whole, and new ones get in.
+
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rtsp_webrtc_gateway::config::{Config, PullOptions, WhepOffer};
+use rtsp_webrtc_gateway::error::Result;
+use rtsp_webrtc_gateway::gateway::Gateway;
+use rtsp_webrtc_gateway::state::SessionState;
+use rtsp_webrtc_gateway::tuning::Key;
+use rtsp_webrtc_gateway::whep::Response;
+use testkit::camera::{CameraConfig, CameraServer};
+use testkit::clip::Clip;
+use testkit::viewer::{UdpViewer, Viewer, ViewerConfig, check};
+
+const LONG: Duration = Duration::from_secs(20);
+/// How long an attack lasts.
+const ATTACK: Duration = Duration::from_millis(1500);
+
+/// A gateway with one worker, which all share, and one camera.
+struct Site {
+    gateway: Gateway,
+    _camera: CameraServer,
+}
+
+impl Site {
+    fn new() -> Site {
+        let config = CameraConfig::new("cam").clip(Clip::Baseline360p);
+        let camera = CameraServer::start(vec![config]).unwrap();
+        let gateway = Gateway::new(Config {
+            tuning: vec![(Key::WorkerThreads, 1)],
+            ..Config::default()
+        })
+        .unwrap();
+        let options = PullOptions {
+            url: camera.url("cam"),
+            ..PullOptions::default()
+        };
+        gateway.add_stream("cam", options).unwrap();
+        Site {
+            gateway,
+            _camera: camera,
+        }
+    }
+
+    fn post(&self, sdp: &str) -> Result<Response> {
+        self.gateway.handle_whep_offer(&WhepOffer {
+            stream: "cam",
+            sdp: sdp.as_bytes(),
+            location_prefix: None,
+            timeout: Some(LONG),
+        })
+    }
+
+    /// A viewer that has the first picture.
+    fn watch(&self) -> Watcher {
+        let mut viewer = UdpViewer::new(ViewerConfig::chromium()).unwrap();
+        let response = self.post(&viewer.viewer.offer()).unwrap();
+        viewer.accept(&response.body);
+        assert!(viewer.run_till(LONG, has_pictures(1)), "no picture");
+        let user = attribute(&viewer.viewer.offer(), "ice-ufrag");
+        Watcher {
+            username: format!("{}:{user}", attribute(&response.body, "ice-ufrag")),
+            pwd: attribute(&response.body, "ice-pwd"),
+            gateway: gateway_address(&response.body),
+            response,
+            viewer,
+        }
+    }
+
+    /// Runs `attack` again and again while a viewer watches; the viewer must not notice, and
+    /// another must get in. Returns how often it ran.
+    fn survives(&self, attack: impl FnMut(&UdpSocket, SocketAddr) + Send) -> u64 {
+        let mut victim = self.watch();
+        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        self.survives_from(&mut victim, socket, attack)
+    }
+
+    fn survives_from(
+        &self,
+        victim: &mut Watcher,
+        socket: UdpSocket,
+        mut attack: impl FnMut(&UdpSocket, SocketAddr) + Send,
+    ) -> u64 {
+        let gateway = victim.gateway;
+        let over = AtomicBool::new(false);
+        let before = pictures(&victim.viewer.viewer);
+        std::thread::scope(|scope| {
+            let attacker = scope.spawn(|| {
+                let mut count = 0;
+                while !over.load(Ordering::Relaxed) {
+                    attack(&socket, gateway);
+                    count += 1;
+                }
+                count
+            });
+            victim.viewer.run_till(ATTACK, |_| false);
+            let newcomer = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.watch()));
+            over.store(true, Ordering::Relaxed);
+            assert!(newcomer.is_ok(), "nobody else gets in");
+            let count = attacker.join().unwrap();
+            victim.assert_undisturbed(self, before);
+            count
+        })
+    }
+}
+
+struct Watcher {
+    viewer: UdpViewer,
+    response: Response,
+    username: String,
+    pwd: String,
+    gateway: SocketAddr,
+}
+
+impl Watcher {
+    fn assert_undisturbed(&mut self, site: &Site, before: usize) {
+        // The last packets may be in flight.
+        let now = pictures(&self.viewer.viewer);
+        assert!(self.viewer.run_till(LONG, has_pictures(now + 25)));
+        let viewer = &self.viewer.viewer;
+        assert_eq!(viewer.video.lost(), 0);
+        assert_eq!(viewer.undecryptable, 0);
+        assert!(now > before, "no picture while the attack lasted");
+        let info = site.gateway.session_info(self.response.session).unwrap();
+        assert_eq!(info.state, SessionState::Connected);
+        assert_eq!(info.remote, Some(viewer.address()));
+    }
+}
+
+fn pictures(viewer: &Viewer) -> usize {
+    viewer.video.packets().filter(|p| p.marker).count()
+}
+
+fn has_pictures(count: usize) -> impl Fn(&Viewer) -> bool {
+    move |viewer| pictures(viewer) >= count
+}
+
+fn attribute(sdp: &str, name: &str) -> String {
+    let prefix = format!("a={name}:");
+    let value = sdp.lines().find_map(|line| line.strip_prefix(&prefix));
+    value.unwrap().to_owned()
+}
+
+fn gateway_address(answer: &str) -> SocketAddr {
+    let candidate = attribute(answer, "candidate");
+    let port = candidate.split(' ').nth(5).unwrap();
+    format!("127.0.0.1:{port}").parse().unwrap()
+}
+
+/// Numbers that look random and are the same in every run.
+fn numbers() -> impl FnMut() -> u64 {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    }
+}
+
+#[test]
+fn noise() {
+    let mut number = numbers();
+    let mut buffer = vec![0; 9000];
+    let count = Site::new().survives(|socket, gateway| {
+        for byte in &mut buffer[..64] {
+            *byte = number() as u8;
+        }
+        // From nothing at all to more than the gateway takes.
+        let size = [0, 1, 3, 20, 100, 1200, 2048, 2049, 9000][number() as usize % 9];
+        // The first byte tells the protocol: each of them in turn.
+        buffer[0] = [0, 1, 22, 23, 20, 21, 128, 144, 191, 255][number() as usize % 10];
+        let _ = socket.send_to(&buffer[..size], gateway);
+    });
+    println!("{count} datagrams");
+}
+
+#[test]
+fn checks_for_places_that_are_and_are_not() {
+    let mut number = numbers();
+    let count = Site::new().survives(|socket, gateway| {
+        let worker = [0, 1, 0xff][number() as usize % 3];
+        let slot = [0, 1, 0xffff, 0xff_ffff][number() as usize % 4];
+        let user = format!("{worker:02x}{slot:06x}abcdefgh:nobody");
+        let user = &user[..number() as usize % (user.len() + 1)];
+        let _ = socket.send_to(&check(user, "not the password at all", 1), gateway);
+    });
+    println!("{count} datagrams");
+}
+
+#[test]
+fn checks_with_the_right_name_and_a_wrong_password() {
+    let site = Site::new();
+    let mut victim = site.watch();
+    let forged = check(&victim.username, "not the password at all", 1);
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let count = site.survives_from(&mut victim, socket, |socket, gateway| {
+        let _ = socket.send_to(&forged, gateway);
+    });
+    println!("{count} datagrams");
+}
+
+#[test]
+fn a_viewer_that_comes_from_ever_new_addresses_harms_itself_alone() {
+    let site = Site::new();
+    let bad = site.watch();
+    let authentic = check(&bad.username, &bad.pwd, 1);
+    let count = site.survives(|_, gateway| {
+        let other = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let _ = other.send_to(&authentic, gateway);
+    });
+    println!("{count} addresses");
+}
+
+/// One byte of a handshake message that never ends.
+fn fragment(number: u64) -> Vec<u8> {
+    let mut record = vec![22, 0xfe, 0xfd, 0, 0];
+    record.extend(&number.to_be_bytes()[2..]);
+    record.extend([0, 13, 1, 0, 0x1f, 0xff, 0, 0]);
+    record.extend(&(number as u32 % 8000).to_be_bytes()[1..]);
+    record.extend([0, 0, 1, 7]);
+    record
+}
+
+#[test]
+fn handshake_fragments_before_and_after_the_handshake() {
+    let site = Site::new();
+    let bad = UdpViewer::new(ViewerConfig::chromium()).unwrap();
+    let offer = bad.viewer.offer();
+    let response = site.post(&offer).unwrap();
+    let user = attribute(&offer, "ice-ufrag");
+    let username = format!("{}:{user}", attribute(&response.body, "ice-ufrag"));
+    let authentic = check(&username, &attribute(&response.body, "ice-pwd"), 1);
+    let mut number = 0;
+    let count = site.survives(|socket, gateway| {
+        // The first check opens the way for the fragments.
+        if number == 0 {
+            let _ = socket.send_to(&authentic, gateway);
+        }
+        number += 1;
+        let _ = socket.send_to(&fragment(number), gateway);
+    });
+    println!("{count} fragments");
+    assert!(site.gateway.session_info(response.session).is_err());
+}
+
+#[test]
+fn ten_thousand_offers_that_nobody_follows_up() {
+    let site = Site::new();
+    let mut victim = site.watch();
+    let offer = UdpViewer::new(ViewerConfig::chromium())
+        .unwrap()
+        .viewer
+        .offer();
+    let before = pictures(&victim.viewer.viewer);
+    let memory = resident();
+    let begun = Instant::now();
+    std::thread::scope(|scope| {
+        let flood = scope.spawn(|| (0..10_000).filter(|_| site.post(&offer).is_ok()).count());
+        while !flood.is_finished() {
+            victim.viewer.run_till(Duration::from_millis(20), |_| false);
+        }
+        println!(
+            "{} accepted in {:?}",
+            flood.join().unwrap(),
+            begun.elapsed()
+        );
+    });
+    println!(
+        "{} bytes a session",
+        resident().saturating_sub(memory) / 10_000
+    );
+    let newcomer = Instant::now();
+    site.watch();
+    println!("newcomer after {:?}", newcomer.elapsed());
+    victim.assert_undisturbed(&site, before);
+}
+
+/// Resident memory of this process in bytes.
+fn resident() -> usize {
+    let status = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: usize = status.split(' ').nth(1).unwrap().parse().unwrap();
+    pages * 4096
+}
