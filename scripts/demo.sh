@@ -6,8 +6,10 @@ cd "$(dirname "$0")/.."
 server_pid=
 cleanup() {
     trap - EXIT INT TERM
-    # Both may have ended already: Ctrl-C reaches all processes of a terminal.
-    kill ${server_pid:-} ${CAMSIM_PID:-} 2>/dev/null || true
+    # The server may have ended already: Ctrl-C reaches it, too.
+    kill ${server_pid:-} 2>/dev/null || true
+    wait ${server_pid:-}
+    kill ${CAMSIM_PID:-} 2>/dev/null || true
     wait
 }
 trap cleanup EXIT
@@ -16,7 +18,8 @@ trap 'exit 0' INT TERM
 if [[ -n ${CAMERA:-} ]]; then
     cameras=("camera=$CAMERA")
 else
-    coproc CAMSIM { exec target/release/camsim --cameras 4 --stdin-exit; }
+    # In a session of their own: Ctrl-C ends the server first, which would else see them vanish.
+    coproc CAMSIM { exec setsid target/release/camsim --cameras 4 --stdin-exit; }
     if ! read -r -u "${CAMSIM[0]}" ready urls || [[ $ready != READY ]]; then
         echo "The test cameras did not start." >&2
         exit 1
