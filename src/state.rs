@@ -105,7 +105,7 @@ pub struct SessionInfo {
     pub plis: u64,
     /// Times the viewer fell behind and resumed at a keyframe.
     pub overflows: u64,
-    /// Round trip by the last receiver report; `None` before.
+    /// Round trip: by the DTLS handshake at first, then by the last receiver report.
     pub round_trip: Option<Duration>,
     /// Loss by the last receiver report, in parts per million.
     pub loss_ppm: u32,

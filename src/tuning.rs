@@ -213,8 +213,8 @@ pub const KNOBS: &[Knob] = &[
         1,
         (0, 1),
         Applies::NewSessions,
-        "1: spread large access units (keyframes) and the backlog of a start over time. \
-         0: send them in one burst.",
+        "1: spread large access units (keyframes) and the backlog of a start over time, unless the \
+         viewer is near (round trip up to 5 ms, hardly any loss). 0: send them in one burst.",
     ),
     knob(
         Key::PacingRatePercent,
@@ -222,8 +222,7 @@ pub const KNOBS: &[Knob] = &[
         250,
         (110, 10_000),
         Applies::NewSessions,
-        "Pace of a large access unit in percent of the stream's bit rate; never slower than \
-         what empties it within one frame interval.",
+        "Pace of large access units and of a backlog in percent of the stream's bit rate.",
     ),
     knob(
         Key::MaxSessions,

@@ -54,7 +54,8 @@ pub struct rtsp_webrtc_gateway_session_info {
     pub overflows: u64,
     /// Milliseconds since the offer was answered.
     pub age_ms: u64,
-    /// Round trip in microseconds by the last receiver report; 0 before.
+    /// Round trip in microseconds: by the DTLS handshake at first, then by the last receiver report.
+    /// 0 before.
     pub round_trip_us: u32,
     /// Loss in parts per million by the last receiver report.
     pub loss_ppm: u32,

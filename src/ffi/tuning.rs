@@ -50,11 +50,12 @@ pub enum rtsp_webrtc_gateway_tuning_key {
     RTSP_WEBRTC_GATEWAY_TUNING_GOP_CACHE_BYTES = 12,
     /// Milliseconds of video kept per track at most. Default 15000; 100 to 120000; at once.
     RTSP_WEBRTC_GATEWAY_TUNING_GOP_CACHE_MS = 13,
-    /// 1: spread large access units (keyframes) and the backlog of a start over time. 0: send them
-    /// in one burst. Default 1; 0 to 1; for new sessions.
+    /// 1: spread large access units (keyframes) and the backlog of a start over time, unless the
+    /// viewer is near (round trip up to 5 ms, hardly any loss). 0: send them in one burst. Default
+    /// 1; 0 to 1; for new sessions.
     RTSP_WEBRTC_GATEWAY_TUNING_PACING = 14,
-    /// Pace of a large access unit in percent of the stream's bit rate; never slower than what
-    /// empties it within one frame interval. Default 250; 110 to 10000; for new sessions.
+    /// Pace of large access units and of a backlog in percent of the stream's bit rate. Default 250;
+    /// 110 to 10000; for new sessions.
     RTSP_WEBRTC_GATEWAY_TUNING_PACING_RATE_PERCENT = 15,
     /// Sessions at most. 0: no limit. Default 0; 0 to 1000000; at once.
     RTSP_WEBRTC_GATEWAY_TUNING_MAX_SESSIONS = 16,

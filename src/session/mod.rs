@@ -111,7 +111,7 @@ pub struct SessionStats {
     pub nacks: u64,
     /// Picture loss indications and full intra requests.
     pub plis: u64,
-    /// Round trip by the last receiver report.
+    /// Round trip: by the DTLS handshake at first, then by the last receiver report.
     pub round_trip: Option<Duration>,
     /// Loss by the last receiver report of the video, in parts per million.
     pub loss_ppm: u32,
@@ -129,6 +129,8 @@ pub struct Session {
     locals: Vec<(SocketAddr, Option<IpAddr>)>,
     stun_response: Vec<u8>,
     dtls: Option<DtlsServer>,
+    /// When the first flight of the handshake was sent, until it is answered.
+    first_flight: Option<Instant>,
     certificate: Arc<Certificate>,
     fingerprints: Vec<Fingerprint>,
     policy: SrtpPolicy,
@@ -178,6 +180,7 @@ impl Session {
             locals: Vec::new(),
             stun_response: Vec::new(),
             dtls: None,
+            first_flight: None,
             certificate: config.certificate,
             fingerprints: config.fingerprints,
             policy: config.srtp_policy,
@@ -272,6 +275,10 @@ impl Session {
             Some(0..=3) => self.handle_stun(remote, local, datagram, io),
             Some(20..=63) if self.ice.knows(remote) => {
                 if let Some(dtls) = &mut self.dtls {
+                    // Browsers answer our first flight at once.
+                    if let Some(sent) = self.first_flight.take() {
+                        self.stats.round_trip = Some(io.now.saturating_duration_since(sent));
+                    }
                     dtls.handle(io.now, datagram);
                     self.drive_dtls(remote, media, io);
                 }
@@ -343,6 +350,9 @@ impl Session {
         let Some(dtls) = &mut self.dtls else { return };
         while let Some(datagram) = dtls.poll_transmit() {
             let _ = io.transmit.transmit(path, &datagram, datagram.len());
+            if self.stats.round_trip.is_none() {
+                self.first_flight = Some(io.now);
+            }
         }
         while let Some(event) = self.dtls.as_mut().and_then(DtlsServer::poll_event) {
             match event {
@@ -459,7 +469,9 @@ impl Session {
             return;
         }
         let mut context = send_context(path, crypto, io);
-        let pacer = self.pacer.as_mut().map(|pacer| (pacer, media.rate));
+        let near = pacer::is_near(self.stats.round_trip, self.stats.loss_ppm);
+        let pacer = self.pacer.as_mut().filter(|_| !near);
+        let pacer = pacer.map(|pacer| (pacer, media.rate));
         let video = self.video.pump(media.video.ring(), pacer, &mut context);
         let audio = match (&mut self.audio, media.audio) {
             (Some(audio), Some(track)) => {

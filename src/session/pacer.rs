@@ -1,5 +1,8 @@
 //! Spreads large access units over time, so that a keyframe does not overflow the queue of the
-//! viewer's access link.
+//! viewer's access link. The backlog of a start is paced alike.
+//!
+//! Near viewers are not paced (see [`is_near`]): their network carries many times the stream, and
+//! would only show each keyframe later.
 
 use std::time::{Duration, Instant};
 
@@ -8,17 +11,21 @@ use crate::media::StreamRate;
 /// Packets that leave at once: most access units are smaller and are never delayed.
 pub const BURST_PACKETS: usize = 16;
 
-/// Bytes per second while a viewer catches up with the backlog of its start (25 Mbit/s): the
-/// sooner it is through, the sooner the picture is live.
-const CATCH_UP_RATE: u64 = 25_000_000 / 8;
+/// A viewer with a shorter round trip is on the same network...
+const NEAR: Duration = Duration::from_millis(5);
+/// ...unless it loses more than this, in parts per million: a bad Wi-Fi.
+const NEAR_LOSS_PPM: u32 = 5_000;
+
+/// Whether a viewer needs no pacing.
+pub fn is_near(round_trip: Option<Duration>, loss_ppm: u32) -> bool {
+    round_trip.is_some_and(|time| time <= NEAR) && loss_ppm <= NEAR_LOSS_PPM
+}
 
 /// The pacer of one session's video.
 #[derive(Debug)]
 pub struct Pacer {
     percent: u64,
-    /// Bytes per second that empty the access unit under way within one frame interval.
-    unit_pace: Option<u64>,
-    /// When the bytes sent so far are through at the pace they were sent with.
+    /// When the bytes sent so far are through at the pace.
     clear: Option<Instant>,
 }
 
@@ -27,7 +34,6 @@ impl Pacer {
     pub fn new(percent: u64) -> Self {
         Pacer {
             percent,
-            unit_pace: None,
             clear: None,
         }
     }
@@ -37,28 +43,10 @@ impl Pacer {
         self.clear.map_or(now, |clear| clear.max(now))
     }
 
-    /// Accounts for a burst of `bytes` after which `waiting` bytes of its access unit are left.
-    /// `behind`: further access units wait.
-    pub fn sent(
-        &mut self,
-        now: Instant,
-        rate: StreamRate,
-        bytes: usize,
-        waiting: usize,
-        behind: bool,
-    ) {
-        let micros = rate.interval.as_micros().max(1) as u64;
-        let unit_pace = *self
-            .unit_pace
-            .get_or_insert((bytes + waiting) as u64 * 1_000_000 / micros);
-        if waiting == 0 {
-            self.unit_pace = None;
-        }
-        let mut pace = (rate.bytes_per_second * self.percent / 100).max(unit_pace);
-        if behind {
-            pace = pace.max(CATCH_UP_RATE);
-        }
-        let time = Duration::from_micros(bytes as u64 * 1_000_000 / pace.max(1));
+    /// Accounts for `bytes` sent.
+    pub fn sent(&mut self, now: Instant, rate: StreamRate, bytes: usize) {
+        let pace = (rate.bytes_per_second * self.percent / 100).max(1);
+        let time = Duration::from_micros(bytes as u64 * 1_000_000 / pace);
         self.clear = Some(self.ready_at(now) + time);
     }
 }
@@ -73,27 +61,23 @@ mod tests {
     };
 
     #[test]
-    fn a_keyframe_takes_no_longer_than_a_frame_interval() {
+    fn a_keyframe_leaves_at_the_pace() {
         let start = Instant::now();
         let mut pacer = Pacer::new(250);
-        let mut left = 300_000;
         let mut now = start;
-        while left > 0 {
-            now = now.max(pacer.ready_at(now));
-            let burst = left.min(BURST_PACKETS * 1200);
-            left -= burst;
-            pacer.sent(now, RATE, burst, left, false);
+        for _ in 0..25 {
+            now = pacer.ready_at(now);
+            pacer.sent(now, RATE, 12_500);
         }
-        let took = now - start;
-        assert!(took > Duration::from_millis(30), "{took:?}");
-        assert!(took <= RATE.interval, "{took:?}");
+        // 24 times 12.5 kB at 1.25 MB/s.
+        assert_eq!(now - start, Duration::from_millis(240));
     }
 
     #[test]
     fn a_small_unit_after_a_pause_is_not_delayed() {
         let start = Instant::now();
         let mut pacer = Pacer::new(250);
-        pacer.sent(start, RATE, 10_000, 0, false);
+        pacer.sent(start, RATE, 10_000);
         let later = start + Duration::from_millis(40);
         assert!(pacer.ready_at(later) <= later);
     }

@@ -192,9 +192,7 @@ impl TrackSender {
                 Ok(run) => {
                     burst = burst.saturating_sub(run.packets);
                     if let Some((pacer, rate)) = &mut pacer {
-                        let left = waiting.saturating_sub(run.packets);
-                        let left = left * (run.bytes / run.packets.max(1));
-                        pacer.sent(context.now, *rate, run.bytes, left, behind);
+                        pacer.sent(context.now, *rate, run.bytes);
                     }
                 }
                 Err(WouldBlock) => return Some(context.now + BLOCKED_RETRY),
