@@ -98,7 +98,7 @@ impl Gateway {
         let receiver = Receiver::start(
             socket,
             routes,
-            workers.iter().map(Worker::datagrams).collect(),
+            workers.iter().map(Worker::inbox).collect(),
             Arc::new(ReceiverStats::default()),
         )?;
         Ok(Gateway {
