@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// Sections of the header, in order: files of src/ffi.
-const SECTIONS: [&str; 9] = [
+const SECTIONS: [&str; 10] = [
     "version", "status", "log", "handle", "tuning", "gateway", "stream", "whep", "session",
+    "metrics",
 ];
 
 fn main() {

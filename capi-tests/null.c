@@ -54,6 +54,7 @@ static void without_gateway(void)
 static void with_gateway(rtsp_webrtc_gateway *gateway)
 {
     int64_t value;
+    char *text = NULL;
     rtsp_webrtc_gateway_stream_id stream = 7;
     rtsp_webrtc_gateway_response *response = NULL;
     rtsp_webrtc_gateway_pull_options pull;
@@ -80,6 +81,9 @@ static void with_gateway(rtsp_webrtc_gateway *gateway)
         CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_delete(NULL, "key"), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_get_session_info(NULL, 1, &session_info),
                     INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_metrics(NULL, &text, NULL), INVALID_ARGUMENT);
+        CHECK(text == NULL);
+        rtsp_webrtc_gateway_string_free(NULL);
         return;
     }
     CHECK_FAILS(rtsp_webrtc_gateway_get_tuning(gateway, 2, NULL), INVALID_ARGUMENT);
@@ -108,6 +112,9 @@ static void with_gateway(rtsp_webrtc_gateway *gateway)
                 INVALID_ARGUMENT);
     CHECK(response == NULL);
     CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_delete(gateway, NULL), INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_metrics(gateway, NULL, NULL), INVALID_ARGUMENT);
+    CHECK_OK(rtsp_webrtc_gateway_metrics(gateway, &text, NULL));
+    rtsp_webrtc_gateway_string_free(text);
 }
 
 int main(void)

@@ -60,7 +60,7 @@ Camera parse_camera(const std::string &text) {
     if (equals == std::string::npos) {
         throw UsageError("a camera is given as NAME=RTSP_URL");
     }
-    Camera camera{text.substr(0, equals), text.substr(equals + 1)};
+    Camera camera{text.substr(0, equals), text.substr(equals + 1), false};
     // The library demands this of a name too. A browser resolves "." and ".." away.
     const bool valid =
         !camera.name.empty() && camera.name.size() <= 128 && camera.name != "." &&
@@ -97,6 +97,9 @@ Args parse_args(int argc, char **argv) {
             args.tuning.push_back(parse_set(value()));
         } else if (word == "--public-address") {
             args.public_addresses.push_back(value());
+        } else if (word == "--udp") {
+            args.cameras.push_back(parse_camera(value()));
+            args.cameras.back().udp = true;
         } else if (word.rfind("-", 0) == 0) {
             throw UsageError("there is no option " + word.substr(0, word.find('=')));
         } else {
@@ -113,11 +116,12 @@ std::string help_text() {
     return R"(whep_server: shows RTSP cameras in a browser, by WebRTC (WHEP).
 
 usage: whep_server [--listen ADDR:PORT] [--set KEY=VALUE]... [--public-address IP]...
-                   NAME=RTSP_URL...
+                   [--udp NAME=RTSP_URL]... NAME=RTSP_URL...
 
   NAME=RTSP_URL          A camera, for instance door=rtsp://user:pass@192.168.1.20/stream1.
                          NAME has 1 to 128 of the characters A-Z a-z 0-9 . _ ~ -
                          Percent-encode special characters of user and password.
+  --udp NAME=RTSP_URL    A camera that cannot send its media in the RTSP connection (TCP).
   --listen ADDR:PORT     Address of the web server. Default 127.0.0.1:8889: this machine only.
                          Port 0 takes a free port. The program prints the URL.
   --set KEY=VALUE        Sets a knob of the library; VALUE is a whole number.
@@ -132,6 +136,7 @@ It serves
   POST   /NAME/whep        WHEP: takes an SDP offer, answers 201 with SDP and a Location
   DELETE /NAME/whep/KEY    ends the session of that Location
   GET    /api/streams      the state of all cameras, as JSON
+  GET    /api/metrics      counters and CPU times, for Prometheus
 
 It has no users and no TLS: put it behind a web server that has. SIGINT or SIGTERM ends it.
 Exit code: 0 ended by a signal, 1 failed, 2 wrong usage.

@@ -10,6 +10,7 @@
 struct Camera {
     std::string name;
     std::string url;
+    bool udp = false;
 };
 
 struct Args {

@@ -77,7 +77,13 @@ Cameras::Cameras(const Args &args) {
 
 Cameras::~Cameras() {
     // Before the gateway is freed, so that the last callbacks may still ask it.
-    rtsp_webrtc_gateway_shutdown(gateway(), 5000);
+    shut_down();
+}
+
+void Cameras::shut_down() noexcept {
+    if (rtsp_webrtc_gateway_shutdown(gateway(), 5000) < 0) {
+        say("error: the gateway did not shut down in time");
+    }
 }
 
 bool Cameras::contains(const std::string &name) const {
@@ -107,6 +113,9 @@ void Cameras::add(const Camera &camera) {
     rtsp_webrtc_gateway_pull_options options;
     check(RTSP_WEBRTC_GATEWAY_INIT(&options));
     options.url = camera.url.c_str();
+    if (camera.udp) {
+        options.transport = RTSP_WEBRTC_GATEWAY_TRANSPORT_UDP;
+    }
     // Held over the call, so that a callback about the new id finds its name.
     const std::lock_guard lock(mutex_);
     StreamId id = 0;

@@ -17,13 +17,15 @@ void say(const std::string &line) noexcept;
 class Cameras {
 public:
     explicit Cameras(const Args &args);
-    // Closes all sessions. The last callbacks run in here.
     ~Cameras();
 
     Cameras(const Cameras &) = delete;
     Cameras &operator=(const Cameras &) = delete;
 
     rtsp_webrtc_gateway *gateway() const noexcept { return gateway_.get(); }
+    // Closes all sessions, and ends the offers that wait for a camera. The last callbacks run in here.
+    void shut_down() noexcept;
+
     bool contains(const std::string &name) const;
 
     // [{"name":"door","state":"live","reason":"","width":1280,"height":720,"viewers":1},...]

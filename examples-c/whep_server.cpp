@@ -97,6 +97,15 @@ void add_page_routes(httplib::Server &server, const Cameras &cameras) {
     server.Get("/api/streams", [&](const auto &, auto &http) {
         http.set_content(cameras.json(), "application/json");
     });
+    server.Get("/api/metrics", [&](const auto &, auto &http) {
+        char *text = nullptr;
+        const int status = rtsp_webrtc_gateway_metrics(cameras.gateway(), &text, nullptr);
+        if (status < 0) {
+            return answer_error(http, status);
+        }
+        http.set_content(text, "text/plain; version=0.0.4");
+        rtsp_webrtc_gateway_string_free(text);
+    });
     server.Get("/web/style.css", [](const auto &, auto &http) {
         http.set_content(web::style_css, "text/css; charset=utf-8");
     });
@@ -229,8 +238,9 @@ void serve(const Args &args) {
     }
     say("stopping");
     server.stop();
+    cameras.shut_down(); // offers that wait for a camera return: no thread of the server is held
     listener.join();
-    // cameras goes out of scope here: the gateway closes its sessions and joins its threads.
+    // No thread uses the gateway any more: cameras goes out of scope and frees it.
 }
 
 } // namespace

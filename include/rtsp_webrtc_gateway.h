@@ -30,15 +30,18 @@
  * Callbacks  Run one at a time, in order, on one thread of the gateway; never under a lock of the
  *            library and never on a thread that carries media. They may call every function that
  *            does not block. They should be short and must return normally: an exception (C++) or a
- *            longjmp out of them ends the process. REMOVED and CLOSED are the last callbacks of an
- *            id. Only shutdown() and destroy() wait for callbacks: when these return success, none
- *            runs or will run. The log callback has rules of its own, see there.
+ *            longjmp out of them ends the process. While one does not return, the others wait in
+ *            line; where 16,384 wait, further ones are dropped, but for REMOVED and CLOSED. These
+ *            are the last callbacks of an id. Only shutdown() and destroy() wait for callbacks: when
+ *            these return success, none runs or will run. The log callback has rules of its own, see
+ *            there.
  * Panics     A bug that panics inside the library is contained: the call returns ERR_PANIC, or the
  *            stream or session goes to FAILED. The process goes on.
- * Process    Nothing global needs to be set up. A gateway does not survive fork(): in the child its
- *            functions return ERR_INVALID_STATE, and destroy() frees nothing. Create gateways after
- *            fork(). The library's threads block all signals but those of faults, so the host's
- *            handlers run on its own threads. The library cannot be unloaded by dlclose().
+ * Process    Nothing global needs to be set up; a process may have several gateways. A gateway does
+ *            not survive fork(): in the child its functions return ERR_INVALID_STATE, and destroy()
+ *            frees nothing. Create gateways after fork(). The library's threads block all signals
+ *            but those of faults, so the host's handlers run on its own threads. The library cannot
+ *            be unloaded by dlclose().
  */
 #ifndef RTSP_WEBRTC_GATEWAY_H
 #define RTSP_WEBRTC_GATEWAY_H
@@ -274,44 +277,91 @@ typedef uint64_t rtsp_webrtc_gateway_session_id;
 /* ------------------------------------------------------------------ tuning */
 
 /**
- * Knobs. rtsp_webrtc_gateway_describe_tuning() tells the name, the unit, the default and the range
- * of each, and when a change takes effect.
+ * Knobs, with their defaults and ranges, and when a change takes effect.
+ * rtsp_webrtc_gateway_describe_tuning() tells the same to a program.
  */
 typedef enum rtsp_webrtc_gateway_tuning_key {
-    /** Threads that carry media. */
+    /** Threads that carry media. 0: one per core, at most 8. Default 0; 0 to 64; fixed at creation. */
     RTSP_WEBRTC_GATEWAY_TUNING_WORKER_THREADS = 1,
-    /** Answer NACKs. */
+    /**
+     * 1: send lost packets again when the viewer asks (NACK). 0: neither announce nor answer it.
+     * Default 1; 0 to 1; for new sessions.
+     */
     RTSP_WEBRTC_GATEWAY_TUNING_NACK = 2,
-    /** Packets kept per video track for NACKs. */
+    /**
+     * Packets kept per video track for NACKs, also where the GOP cache is off. Default 512; 0 to
+     * 8192; at once.
+     */
     RTSP_WEBRTC_GATEWAY_TUNING_NACK_HISTORY_PACKETS = 3,
-    /** Time between sender reports. */
+    /**
+     * Milliseconds between sender reports of a track. Default 1000; 100 to 60000; for new
+     * sessions.
+     */
     RTSP_WEBRTC_GATEWAY_TUNING_RTCP_INTERVAL_MS = 4,
-    /** Which SRTP profiles are accepted. */
+    /**
+     * 0 (prefer_gcm): AES-128-GCM if the viewer offers it, else AES-CM-SHA1-80. 1 (gcm_only):
+     * AES-128-GCM or no session. 2 (any): the first that the viewer lists. Default 0; 0 to 2; for
+     * new sessions.
+     */
     RTSP_WEBRTC_GATEWAY_TUNING_SRTP_POLICY = 5,
-    /** How long interface addresses are remembered. */
+    /**
+     * Milliseconds for which the addresses of the network interfaces are remembered. 0: ask the
+     * system for each session. Default 30000; 0 to 3600000; at once.
+     */
     RTSP_WEBRTC_GATEWAY_TUNING_INTERFACE_CACHE_TTL_MS = 6,
-    /** Use UDP generic segmentation offload. */
+    /**
+     * 1: hand runs of packets to the kernel in one call (UDP GSO) where it can. 0: one by one.
+     * Default 1; 0 to 1; at once.
+     */
     RTSP_WEBRTC_GATEWAY_TUNING_GSO = 7,
-    /** Packets per GSO run at most. */
+    /** Packets per GSO run at most. Default 32; 1 to 64; at once. */
     RTSP_WEBRTC_GATEWAY_TUNING_SEND_BATCH_PACKETS = 8,
-    /** Send buffer of the UDP socket. */
+    /**
+     * Send buffer of the UDP socket in bytes. 0: as large as the system gives, up to 8 MiB.
+     * Default 0; 0 to 1073741824; fixed at creation.
+     */
     RTSP_WEBRTC_GATEWAY_TUNING_UDP_SEND_BUFFER_BYTES = 9,
-    /** Receive buffer of the UDP socket. */
+    /**
+     * Receive buffer of the UDP socket in bytes. 0: as large as the system gives, up to 8 MiB.
+     * Default 0; 0 to 1073741824; fixed at creation.
+     */
     RTSP_WEBRTC_GATEWAY_TUNING_UDP_RECV_BUFFER_BYTES = 10,
-    /** Keep packets since the last keyframe, so that viewers start at once. */
+    /**
+     * 1: keep all since the last keyframe, so that a viewer sees a picture at once. 0: viewers
+     * wait for the next keyframe. Default 1; 0 to 1; at once.
+     */
     RTSP_WEBRTC_GATEWAY_TUNING_GOP_CACHE = 11,
-    /** Bytes of such packets per track at most. */
+    /** Bytes kept per video track at most. Default 8388608; 65536 to 1073741824; at once. */
     RTSP_WEBRTC_GATEWAY_TUNING_GOP_CACHE_BYTES = 12,
-    /** Age of such packets at most. */
+    /** Milliseconds of video kept per track at most. Default 15000; 100 to 120000; at once. */
     RTSP_WEBRTC_GATEWAY_TUNING_GOP_CACHE_MS = 13,
-    /** Spread large access units. */
+    /**
+     * 1: spread large access units (keyframes) and the backlog of a start over time. 0: send them
+     * in one burst. Default 1; 0 to 1; for new sessions.
+     */
     RTSP_WEBRTC_GATEWAY_TUNING_PACING = 14,
-    /** Pace, in percent of the stream's bit rate. */
+    /**
+     * Pace of a large access unit in percent of the stream's bit rate; never slower than what
+     * empties it within one frame interval. Default 250; 110 to 10000; for new sessions.
+     */
     RTSP_WEBRTC_GATEWAY_TUNING_PACING_RATE_PERCENT = 15,
-    /** Sessions at most. */
+    /** Sessions at most. 0: no limit. Default 0; 0 to 1000000; at once. */
     RTSP_WEBRTC_GATEWAY_TUNING_MAX_SESSIONS = 16,
-    /** Sessions per stream at most. */
+    /** Sessions per stream at most. 0: no limit. Default 0; 0 to 1000000; at once. */
     RTSP_WEBRTC_GATEWAY_TUNING_MAX_SESSIONS_PER_STREAM = 17,
+    /**
+     * Sets many knobs at once; those set after it count. 0 (balanced): the defaults. 1 (lan): no
+     * pacing, short history. 2 (wan): gentle pacing, long history, frequent sender reports. 3
+     * (max_density): least memory and CPU per viewer. Default 0; 0 to 3; for new sessions.
+     */
+    RTSP_WEBRTC_GATEWAY_TUNING_PROFILE = 18,
+    /**
+     * Milliseconds that a packet of sound may wait for the next ones, to leave with them in one GSO
+     * run. Sound costs nearly as much CPU as the picture when each packet goes alone; held back, it
+     * comes that much later, and the picture with it (lip sync). Default 0; 0 to 200; for new
+     * sessions.
+     */
+    RTSP_WEBRTC_GATEWAY_TUNING_AUDIO_HOLD_MS = 19,
 } rtsp_webrtc_gateway_tuning_key;
 
 /** Values of RTSP_WEBRTC_GATEWAY_TUNING_SRTP_POLICY. */
@@ -490,8 +540,8 @@ int rtsp_webrtc_gateway_create(const struct rtsp_webrtc_gateway_config *config,
 
 /**
  * Closes every session and stream, delivers the last callbacks and ends the threads. All other
- * calls on this gateway fail with ERR_SHUTTING_DOWN from the start of it on; only destroy() is left.
- * Calling it again does nothing.
+ * calls on this gateway, but get_tuning(), fail with ERR_SHUTTING_DOWN from the start of it on, and
+ * those that wait return so; only destroy() is left. Calling it again does nothing.
  *
  * Blocking, for at most timeout_ms milliseconds (0: 10,000). Errors: ERR_TIMEOUT if a thread has
  * not ended by then (a callback that does not return, say), ERR_WOULD_DEADLOCK inside a callback.
@@ -502,7 +552,8 @@ int rtsp_webrtc_gateway_shutdown(rtsp_webrtc_gateway *gateway,
 
 /**
  * Shuts the gateway down, if that has not been done, and frees it. It must be the last call on this
- * gateway, and no other may be running: shutdown() makes those return. NULL does nothing.
+ * gateway, and no other may be running: call shutdown(), which makes those return, then join the
+ * threads that made them (stop the web server), then destroy(). NULL does nothing.
  *
  * Blocking, for at most 10 s. Errors: ERR_WOULD_DEADLOCK inside a callback, and ERR_INVALID_STATE
  * in a forked child; the gateway is not freed then. ERR_TIMEOUT: a thread has not ended; the gateway
@@ -577,7 +628,10 @@ typedef struct rtsp_webrtc_gateway_stream_info {
     size_t struct_size;
     /** enum rtsp_webrtc_gateway_stream_state. */
     int32_t state;
-    /** Why the last attempt to connect failed; RTSP_WEBRTC_GATEWAY_OK if none did. */
+    /**
+     * Why the camera is not live: the last failure. RTSP_WEBRTC_GATEWAY_OK while it is live, and
+     * before the first failure.
+     */
     int32_t status;
     /** enum rtsp_webrtc_gateway_codec. */
     int32_t video_codec;
@@ -595,11 +649,11 @@ typedef struct rtsp_webrtc_gateway_stream_info {
     uint64_t bytes;
     /** RTP packets that the camera sent and that did not arrive. */
     uint64_t packets_lost;
-    /** Access units (pictures and audio frames) received. */
+    /** Pictures received. */
     uint64_t frames;
     /** Keyframes among them. */
     uint64_t keyframes;
-    /** Milliseconds since the last access unit; -1 before the first. */
+    /** Milliseconds since the last picture; -1 before the first. */
     int64_t since_last_media_ms;
     /** The sentence to status, "" if none; cut if longer. */
     char message[256];
@@ -621,8 +675,9 @@ int rtsp_webrtc_gateway_add_stream(rtsp_webrtc_gateway *gateway,
                                    rtsp_webrtc_gateway_stream_id *out_stream);
 
 /**
- * Removes a stream and closes its sessions. Does not wait: REMOVED is its last callback.
- * ERR_NOT_FOUND if there is no such stream (any more).
+ * Removes a stream and closes its sessions. Does not wait: REMOVED is its last callback. Its name is
+ * free at once; offers that wait for it return ERR_NOT_FOUND. ERR_NOT_FOUND if there is no such
+ * stream (any more).
  */
 RTSP_WEBRTC_GATEWAY_API
 int rtsp_webrtc_gateway_remove_stream(rtsp_webrtc_gateway *gateway,
@@ -630,7 +685,7 @@ int rtsp_webrtc_gateway_remove_stream(rtsp_webrtc_gateway *gateway,
 
 /**
  * Tells how a stream is. Initialise *out_info with RTSP_WEBRTC_GATEWAY_INIT(). ERR_NOT_FOUND if there
- * is no such stream (any more).
+ * is no such stream (any more); ERR_TIMEOUT after 5 s on an overloaded machine.
  */
 RTSP_WEBRTC_GATEWAY_API
 int rtsp_webrtc_gateway_get_stream_info(const rtsp_webrtc_gateway *gateway,
@@ -668,16 +723,20 @@ typedef struct rtsp_webrtc_gateway_offer {
 
 /**
  * Answers a WHEP offer (POST) and creates a session. On success *out_response is the caller's, to be
- * given to rtsp_webrtc_gateway_response_free(). A session whose viewer does not connect closes by
- * itself.
+ * given to rtsp_webrtc_gateway_response_free(). The session's callbacks may run before this function
+ * returns. A session whose viewer does not connect fails by itself after 20 s. It counts for
+ * `max_sessions` until then.
  *
  * On failure there is no response: answer with rtsp_webrtc_gateway_http_status() of the result and,
  * as the body, rtsp_webrtc_gateway_last_error().
  *
- * Blocking while the camera is still connecting, at most timeout_ms; else it returns within
- * milliseconds. Errors: ERR_NOT_FOUND for the stream; ERR_SDP, ERR_TOO_LARGE, ERR_FINGERPRINT,
+ * Blocking while the camera connects for the first time, at most timeout_ms: a web server needs
+ * threads for that. Else it returns within milliseconds: a camera whose first attempt failed gives
+ * ERR_NOT_READY with the reason; one that was live and is away gives a session, whose picture comes
+ * with the camera. Errors: ERR_NOT_FOUND for the stream; ERR_SDP, ERR_TOO_LARGE, ERR_FINGERPRINT,
  * ERR_ICE_CREDENTIALS and ERR_CODEC for the offer; ERR_NOT_READY if the camera is not connected in
- * time; ERR_LIMIT; ERR_SHUTTING_DOWN; ERR_WOULD_DEADLOCK inside a callback.
+ * time; ERR_LIMIT; ERR_SHUTTING_DOWN, also when shutdown() begins while it waits;
+ * ERR_WOULD_DEADLOCK inside a callback.
  */
 RTSP_WEBRTC_GATEWAY_API
 RTSP_WEBRTC_GATEWAY_MUST_USE
@@ -739,13 +798,13 @@ void rtsp_webrtc_gateway_response_free(struct rtsp_webrtc_gateway_response *resp
 
 /** State of a session. */
 typedef enum rtsp_webrtc_gateway_session_state {
-    /** Answered; waiting for the viewer's first authenticated ICE check. */
+    /** Answered; waiting for the viewer's first authenticated ICE check, for 20 s. */
     RTSP_WEBRTC_GATEWAY_SESSION_NEW = 1,
-    /** ICE reached the gateway, DTLS runs. */
+    /** ICE reached the gateway, DTLS runs, for 10 s at most. */
     RTSP_WEBRTC_GATEWAY_SESSION_CONNECTING = 2,
     /** Media flows. */
     RTSP_WEBRTC_GATEWAY_SESSION_CONNECTED = 3,
-    /** No sign of the viewer for some seconds; media still flows. */
+    /** No sign of the viewer for 8 s; media still flows. After 30 s the session fails (RFC 7675). */
     RTSP_WEBRTC_GATEWAY_SESSION_DISCONNECTED = 4,
     /** Gave up; the status says why. CLOSED follows. */
     RTSP_WEBRTC_GATEWAY_SESSION_FAILED = 5,
@@ -790,12 +849,32 @@ typedef struct rtsp_webrtc_gateway_session_info {
 
 /**
  * Tells how a session is. Initialise *out_info with RTSP_WEBRTC_GATEWAY_INIT(). ERR_NOT_FOUND if
- * there is no such session (any more).
+ * there is no such session (any more); ERR_TIMEOUT after 5 s on an overloaded machine.
  */
 RTSP_WEBRTC_GATEWAY_API
 int rtsp_webrtc_gateway_get_session_info(const rtsp_webrtc_gateway *gateway,
                                          rtsp_webrtc_gateway_session_id session,
                                          struct rtsp_webrtc_gateway_session_info *out_info);
+
+/* ----------------------------------------------------------------- metrics */
+
+/**
+ * Writes all counters and gauges in the text format of Prometheus, version 0.0.4: per stream what
+ * came and went, per worker the CPU time by what it was spent on, sessions by SRTP profile, what
+ * was dropped and why, and the knobs. Serve it as "text/plain; version=0.0.4".
+ *
+ * *out_text ends with NUL and is the caller's, to be given to rtsp_webrtc_gateway_string_free().
+ * *out_size is its length without the terminator; out_size may be NULL.
+ *
+ * Asks each worker thread, and so takes a millisecond or so on a busy gateway.
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_metrics(const rtsp_webrtc_gateway *gateway,
+                                char **out_text,
+                                size_t *out_size);
+
+/** Frees a text that the library gave through a `char **`. NULL does nothing. */
+RTSP_WEBRTC_GATEWAY_API void rtsp_webrtc_gateway_string_free(char *text);
 
 #ifdef __cplusplus
 }

@@ -27,6 +27,7 @@ need libcpp-httplib-dev pkg-config --exists cpp-httplib
 
 if [[ $purpose == test ]]; then
     need python3 command -v python3
+    need valgrind command -v valgrind
     need chromium command -v chromium
     need nodejs command -v node
     need npm command -v npm

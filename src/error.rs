@@ -191,6 +191,11 @@ impl Error {
     }
 }
 
+/// What a call hears once shutdown has begun.
+pub(crate) fn shutting_down() -> Error {
+    Error::new(Status::ShuttingDown, "the gateway is shutting down")
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.status.text(), self.message)

@@ -8,13 +8,14 @@ use std::time::{Duration, Instant, SystemTime};
 use parking_lot::Mutex;
 
 use crate::config::{Config, PullOptions, WhepOffer};
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result, Status, shutting_down};
 use crate::events::on_callback_thread;
+use crate::metrics::{self, GatewaySnapshot, WorkerSnapshot};
 use crate::net::{
     Command, Interfaces, OfferRequest, Receiver, ReceiverStats, Routes, Socket, Worker,
     WorkerContext,
 };
-use crate::notifier::Notifier;
+use crate::notifier::{Notices, Notifier};
 use crate::registry::Registry;
 use crate::session::WallClock;
 use crate::session::dtls::Certificate;
@@ -41,6 +42,10 @@ const DROP_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Gateway {
     tuning: Arc<Tuning>,
     registry: Arc<Registry>,
+    socket: Arc<Socket>,
+    interfaces: Arc<Interfaces>,
+    received: Arc<ReceiverStats>,
+    notices: Notices,
     workers: Vec<Worker>,
     closing: AtomicBool,
     /// The other threads, until they have ended.
@@ -95,15 +100,20 @@ impl Gateway {
                 })
             })
             .collect::<Result<Vec<_>>>()?;
+        let received = Arc::new(ReceiverStats::default());
         let receiver = Receiver::start(
-            socket,
+            Arc::clone(&socket),
             routes,
             workers.iter().map(Worker::inbox).collect(),
-            Arc::new(ReceiverStats::default()),
+            Arc::clone(&received),
         )?;
         Ok(Gateway {
             tuning,
             registry,
+            socket,
+            interfaces,
+            received,
+            notices: notifier.notices(),
             workers,
             closing: AtomicBool::new(false),
             threads: Mutex::new(Some(Threads {
@@ -146,7 +156,7 @@ impl Gateway {
     pub fn stream_info(&self, stream: StreamId) -> Result<StreamInfo> {
         self.check_open()?;
         let worker = self.registry.stream(stream)?;
-        self.ask(worker, |reply| Command::StreamInfo(stream, reply))
+        self.ask(worker, |reply| Command::StreamInfo(stream, reply))?
     }
 
     /// Answers a WHEP offer (POST). Blocks while the camera is still connecting for the first
@@ -206,7 +216,7 @@ impl Gateway {
     pub fn session_info(&self, session: SessionId) -> Result<SessionInfo> {
         self.check_open()?;
         let worker = self.registry.session(session)?;
-        self.ask(worker, |reply| Command::SessionInfo(session, reply))
+        self.ask(worker, |reply| Command::SessionInfo(session, reply))?
     }
 
     /// Changes a knob. `InvalidArgument` if the value is out of range, `InvalidState` if the knob
@@ -223,6 +233,23 @@ impl Gateway {
     /// Reads a knob.
     pub fn tuning(&self, key: Key) -> i64 {
         self.tuning.get(key)
+    }
+
+    /// Counters and gauges in the text format of Prometheus (version 0.0.4).
+    pub fn metrics(&self) -> Result<String> {
+        self.check_open()?;
+        let workers = (0..self.workers.len())
+            .map(|worker| self.ask(worker, Command::Snapshot))
+            .collect::<Result<Vec<WorkerSnapshot>>>()?;
+        Ok(metrics::text(&GatewaySnapshot {
+            workers,
+            datagrams_unknown: self.received.unknown.load(Ordering::Relaxed),
+            datagrams_overrun: self.received.overrun.load(Ordering::Relaxed),
+            send_errors: self.socket.errors(),
+            events_dropped: self.notices.dropped(),
+            interface_enumerations: self.interfaces.enumerations(),
+            tuning: &self.tuning,
+        }))
     }
 
     /// Closes every session and stream, delivers the last events, ends the threads. Blocking;
@@ -271,15 +298,11 @@ impl Gateway {
         }
     }
 
-    fn ask<T>(
-        &self,
-        worker: usize,
-        question: impl FnOnce(SyncSender<Result<T>>) -> Command,
-    ) -> Result<T> {
+    fn ask<T>(&self, worker: usize, question: impl FnOnce(SyncSender<T>) -> Command) -> Result<T> {
         let (reply, answer) = mpsc::sync_channel(1);
         self.command(worker, question(reply))?;
         match answer.recv_timeout(REPLY_TIMEOUT) {
-            Ok(result) => result,
+            Ok(answer) => Ok(answer),
             Err(RecvTimeoutError::Disconnected) => Err(shutting_down()),
             Err(RecvTimeoutError::Timeout) => Err(Error::new(
                 Status::Timeout,
@@ -336,13 +359,28 @@ fn not_ended(thread: &str, timeout: Duration) -> Error {
     )
 }
 
-fn shutting_down() -> Error {
-    Error::new(Status::ShuttingDown, "the gateway is shutting down")
-}
-
 fn would_deadlock(function: &str) -> Error {
     Error::new(
         Status::WouldDeadlock,
         format!("{function} blocks and cannot be called from a callback: use another thread"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_are_as_many_as_asked() {
+        for (asked, expected) in [(1, 1), (3, 3)] {
+            let gateway = Gateway::new(Config {
+                tuning: vec![(Key::WorkerThreads, asked)],
+                ..Config::default()
+            })
+            .unwrap();
+            assert_eq!(gateway.workers.len(), expected);
+        }
+        let by_itself = Gateway::new(Config::default()).unwrap().workers.len();
+        assert!((1..=MAX_DEFAULT_WORKERS).contains(&by_itself));
+    }
 }

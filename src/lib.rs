@@ -82,6 +82,7 @@ pub mod events;
 mod ffi;
 pub mod gateway;
 pub mod media;
+mod metrics;
 mod net;
 mod notifier;
 mod random;

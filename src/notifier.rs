@@ -55,6 +55,12 @@ struct Pending {
 pub struct Notices(Option<Arc<Queue>>);
 
 impl Notices {
+    /// Notices dropped because the host's callback was too slow.
+    pub fn dropped(&self) -> u64 {
+        let queue = self.0.as_ref();
+        queue.map_or(0, |queue| queue.dropped.load(Ordering::Relaxed))
+    }
+
     /// Leaves a notice. Never blocks.
     pub fn push(&self, notice: Notice) {
         let Some(queue) = &self.0 else { return };

@@ -54,7 +54,7 @@ pub enum SessionState {
 pub struct StreamInfo {
     /// State now.
     pub state: StreamState,
-    /// Why the last attempt failed; `Ok` if none did.
+    /// Why the camera is not live: the last failure. `Ok` while it is live, and before the first.
     pub status: Status,
     /// The sentence to `status`; empty if none.
     pub message: String,
@@ -74,11 +74,11 @@ pub struct StreamInfo {
     pub bytes: u64,
     /// RTP packets that the camera sent and we did not get.
     pub packets_lost: u64,
-    /// Access units received.
+    /// Pictures received.
     pub frames: u64,
     /// Of these, keyframes.
     pub keyframes: u64,
-    /// Milliseconds since the last access unit, `None` before the first.
+    /// Time since the last picture, `None` before the first.
     pub since_last_media: Option<Duration>,
 }
 

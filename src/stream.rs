@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, Status};
 use crate::media::{AccessUnit, MediaKind, RateMeter, RingLimits, Track, TrackInfo};
+use crate::metrics::{StreamSnapshot, Totals};
 use crate::random;
 use crate::session::Media;
 use crate::state::{StreamInfo, StreamState};
@@ -19,6 +20,8 @@ pub struct Stream {
     pub name: Arc<str>,
     /// Slots of its viewers.
     pub viewers: Vec<usize>,
+    /// What was sent to viewers that are gone.
+    pub gone: Totals,
     state: StreamState,
     error: Option<Error>,
     video: Option<Track>,
@@ -44,6 +47,7 @@ impl Stream {
         Stream {
             name,
             viewers: Vec::new(),
+            gone: Totals::default(),
             state: StreamState::Connecting,
             error: None,
             video: None,
@@ -149,6 +153,17 @@ impl Stream {
         for track in [&mut self.video, &mut self.audio].into_iter().flatten() {
             let limits = limits(track.info(), tuning);
             track.ring_mut().set_limits(limits);
+        }
+    }
+
+    /// The stream at this moment, for metrics; `totals` without those of its present viewers.
+    pub fn snapshot(&self, now: Instant) -> StreamSnapshot {
+        let tracks = [&self.video, &self.audio].into_iter().flatten();
+        StreamSnapshot {
+            name: Arc::clone(&self.name),
+            info: self.info(now),
+            totals: self.gone,
+            memory: tracks.map(|track| track.ring().memory()).sum(),
         }
     }
 

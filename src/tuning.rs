@@ -54,6 +54,10 @@ pub enum Key {
     MaxSessions = 16,
     /// Sessions per stream at most.
     MaxSessionsPerStream = 17,
+    /// Set many knobs at once.
+    Profile = 18,
+    /// Let sound wait, so that several packets leave in one run.
+    AudioHoldMs = 19,
 }
 
 /// What a knob is.
@@ -237,6 +241,73 @@ pub const KNOBS: &[Knob] = &[
         Applies::Now,
         "Sessions per stream at most. 0: no limit.",
     ),
+    knob(
+        Key::Profile,
+        "profile",
+        0,
+        (0, PROFILES.len() as i64 - 1),
+        Applies::NewSessions,
+        "Sets many knobs at once; those set after it count. 0 (balanced): the defaults. \
+         1 (lan): no pacing, short history. 2 (wan): gentle pacing, long history, frequent \
+         sender reports. 3 (max_density): least memory and CPU per viewer.",
+    ),
+    knob(
+        Key::AudioHoldMs,
+        "audio_hold_ms",
+        0,
+        (0, 200),
+        Applies::NewSessions,
+        "Milliseconds that a packet of sound may wait for the next ones, to leave with them in \
+         one GSO run. Sound costs nearly as much CPU as the picture when each packet goes alone; \
+         held back, it comes that much later, and the picture with it (lip sync).",
+    ),
+];
+
+/// What each value of [`Key::Profile`] sets; what it does not name gets its default, but for the
+/// limits of sessions and what only applies at creation.
+pub const PROFILES: [(&str, &[(Key, i64)]); 4] = [
+    ("balanced", &[]),
+    (
+        "lan",
+        &[
+            (Key::Pacing, 0),
+            (Key::NackHistoryPackets, 256),
+            (Key::SendBatchPackets, 64),
+        ],
+    ),
+    (
+        "wan",
+        &[
+            (Key::PacingRatePercent, 150),
+            (Key::NackHistoryPackets, 2048),
+            (Key::RtcpIntervalMs, 500),
+        ],
+    ),
+    (
+        "max_density",
+        &[
+            (Key::NackHistoryPackets, 128),
+            (Key::RtcpIntervalMs, 3000),
+            (Key::SendBatchPackets, 64),
+            (Key::GopCacheBytes, 2 << 20),
+            (Key::GopCacheMs, 12_000),
+            (Key::AudioHoldMs, 60),
+        ],
+    ),
+];
+
+/// What a profile sets.
+const PROFILE_KEYS: [Key; 10] = [
+    Key::Nack,
+    Key::NackHistoryPackets,
+    Key::RtcpIntervalMs,
+    Key::SendBatchPackets,
+    Key::GopCache,
+    Key::GopCacheBytes,
+    Key::GopCacheMs,
+    Key::Pacing,
+    Key::PacingRatePercent,
+    Key::AudioHoldMs,
 ];
 
 impl Key {
@@ -318,8 +389,19 @@ impl Tuning {
                 ),
             ));
         }
-        self.values[key.index()].store(value, Ordering::Relaxed);
+        if key == Key::Profile {
+            let (_, changes) = PROFILES[value as usize];
+            for key in PROFILE_KEYS {
+                let changed = changes.iter().find(|(changed, _)| *changed == key);
+                self.store(key, changed.map_or(key.knob().default, |(_, value)| *value));
+            }
+        }
+        self.store(key, value);
         Ok(())
+    }
+
+    fn store(&self, key: Key, value: i64) {
+        self.values[key.index()].store(value, Ordering::Relaxed);
     }
 
     /// Sets a knob of a running gateway.
@@ -359,5 +441,29 @@ mod tests {
         assert_eq!(error.status(), Status::InvalidState);
         tuning.set_at_create(Key::WorkerThreads, 2).unwrap();
         assert_eq!(tuning.get(Key::WorkerThreads), 2);
+    }
+
+    #[test]
+    fn a_profile_sets_many_knobs_and_later_ones_count() {
+        for (number, (name, changes)) in PROFILES.iter().enumerate() {
+            let tuning = Tuning::default();
+            tuning.set(Key::MaxSessions, 7).unwrap();
+            tuning.set(Key::RtcpIntervalMs, 777).unwrap();
+            tuning.set(Key::Profile, number as i64).unwrap();
+            for (key, value) in *changes {
+                assert!(PROFILE_KEYS.contains(key), "{name} {key:?}");
+                assert_eq!(tuning.get(*key), *value, "{name} {key:?}");
+                let knob = key.knob();
+                assert!((knob.min..=knob.max).contains(value), "{name} {key:?}");
+            }
+            let rtcp = changes.iter().find(|(key, _)| *key == Key::RtcpIntervalMs);
+            assert_eq!(
+                tuning.get(Key::RtcpIntervalMs),
+                rtcp.map_or(1000, |(_, value)| *value)
+            );
+            assert_eq!(tuning.get(Key::MaxSessions), 7);
+            tuning.set(Key::NackHistoryPackets, 99).unwrap();
+            assert_eq!(tuning.get(Key::NackHistoryPackets), 99);
+        }
     }
 }

@@ -146,6 +146,55 @@ fn deleting_a_session_ends_it_at_once_and_only_once() {
     assert_eq!(gone.status(), Status::NotFound);
 }
 
+/// The value of a metric.
+fn metric(text: &str, name: &str) -> f64 {
+    let line = text.lines().find_map(|line| line.strip_prefix(name));
+    let value = line.unwrap_or_else(|| panic!("no {name} in\n{text}"));
+    value.trim().parse().unwrap()
+}
+
+#[test]
+fn metrics_tell_what_went_where_and_what_it_cost() {
+    let server = cameras(&["cam"]);
+    let gateway = Gateway::new(Config {
+        tuning: vec![(Key::WorkerThreads, 1)],
+        ..Config::default()
+    })
+    .unwrap();
+    gateway.add_stream("cam", pull(server.url("cam"))).unwrap();
+    let (mut viewer, _, key) = watch(&gateway, "cam");
+    viewer.viewer.send_pli();
+    assert!(viewer.run_till(LONG, has_pictures(50)));
+    let text = gateway.metrics().unwrap();
+    let stream = |name: &str| {
+        let name = format!("rtsp_webrtc_gateway_stream_{name}{{stream=\"cam\"}}");
+        metric(&text, &name)
+    };
+    assert_eq!(stream("live"), 1.0);
+    assert_eq!(stream("sessions"), 1.0);
+    assert_eq!(stream("keyframe_requests_total"), 1.0);
+    assert!(stream("frames_total") >= 50.0);
+    assert!(stream("sent_packets_total") >= 50.0);
+    assert!(stream("ring_bytes") > 10_000.0);
+    let gcm = "rtsp_webrtc_gateway_sessions{srtp_profile=\"aes_128_gcm\"}";
+    assert_eq!(metric(&text, gcm), 1.0);
+    for part in ["rtsp", "packetise", "seal", "control"] {
+        let name = format!("rtsp_webrtc_gateway_cpu_seconds_total{{worker=\"0\",part=\"{part}\"}}");
+        let seconds = metric(&text, &name);
+        assert!(seconds > 0.0 && seconds < 5.0, "{part} {seconds}");
+    }
+    // What was sent stays counted when the viewer has gone.
+    gateway.handle_whep_delete(&key).unwrap();
+    assert!(viewer.run_till(LONG, Viewer::is_closed));
+    let before = stream("sent_packets_total");
+    let text = gateway.metrics().unwrap();
+    let after = metric(
+        &text,
+        "rtsp_webrtc_gateway_stream_sent_packets_total{stream=\"cam\"}",
+    );
+    assert!(after >= before);
+}
+
 #[test]
 fn limits_are_kept() {
     let server = cameras(&["cam"]);

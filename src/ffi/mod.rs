@@ -12,6 +12,7 @@ mod gateway;
 mod guard;
 mod handle;
 mod log;
+mod metrics;
 mod session;
 mod signals;
 mod status;

@@ -14,13 +14,13 @@ use crate::state::SessionId;
 #[repr(C)]
 #[allow(dead_code, reason = "the header's names of SessionState")]
 pub enum rtsp_webrtc_gateway_session_state {
-    /// Answered; waiting for the viewer's first authenticated ICE check.
+    /// Answered; waiting for the viewer's first authenticated ICE check, for 20 s.
     RTSP_WEBRTC_GATEWAY_SESSION_NEW = 1,
-    /// ICE reached the gateway, DTLS runs.
+    /// ICE reached the gateway, DTLS runs, for 10 s at most.
     RTSP_WEBRTC_GATEWAY_SESSION_CONNECTING = 2,
     /// Media flows.
     RTSP_WEBRTC_GATEWAY_SESSION_CONNECTED = 3,
-    /// No sign of the viewer for some seconds; media still flows.
+    /// No sign of the viewer for 8 s; media still flows. After 30 s the session fails (RFC 7675).
     RTSP_WEBRTC_GATEWAY_SESSION_DISCONNECTED = 4,
     /// Gave up; the status says why. CLOSED follows.
     RTSP_WEBRTC_GATEWAY_SESSION_FAILED = 5,
@@ -67,7 +67,7 @@ sized_struct!(
 );
 
 /// Tells how a session is. Initialise *out_info with RTSP_WEBRTC_GATEWAY_INIT(). ERR_NOT_FOUND if
-/// there is no such session (any more).
+/// there is no such session (any more); ERR_TIMEOUT after 5 s on an overloaded machine.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_get_session_info(
     gateway: *const rtsp_webrtc_gateway,

@@ -89,7 +89,8 @@ pub struct rtsp_webrtc_gateway_stream_info {
     pub struct_size: usize,
     /// enum rtsp_webrtc_gateway_stream_state.
     pub state: i32,
-    /// Why the last attempt to connect failed; RTSP_WEBRTC_GATEWAY_OK if none did.
+    /// Why the camera is not live: the last failure. RTSP_WEBRTC_GATEWAY_OK while it is live, and
+    /// before the first failure.
     pub status: i32,
     /// enum rtsp_webrtc_gateway_codec.
     pub video_codec: i32,
@@ -107,11 +108,11 @@ pub struct rtsp_webrtc_gateway_stream_info {
     pub bytes: u64,
     /// RTP packets that the camera sent and that did not arrive.
     pub packets_lost: u64,
-    /// Access units (pictures and audio frames) received.
+    /// Pictures received.
     pub frames: u64,
     /// Keyframes among them.
     pub keyframes: u64,
-    /// Milliseconds since the last access unit; -1 before the first.
+    /// Milliseconds since the last picture; -1 before the first.
     pub since_last_media_ms: i64,
     /// The sentence to status, "" if none; cut if longer.
     pub message: [c_char; 256],
@@ -151,8 +152,9 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_add_stream(
     })
 }
 
-/// Removes a stream and closes its sessions. Does not wait: REMOVED is its last callback.
-/// ERR_NOT_FOUND if there is no such stream (any more).
+/// Removes a stream and closes its sessions. Does not wait: REMOVED is its last callback. Its name is
+/// free at once; offers that wait for it return ERR_NOT_FOUND. ERR_NOT_FOUND if there is no such
+/// stream (any more).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_remove_stream(
     gateway: *mut rtsp_webrtc_gateway,
@@ -166,7 +168,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_remove_stream(
 }
 
 /// Tells how a stream is. Initialise *out_info with RTSP_WEBRTC_GATEWAY_INIT(). ERR_NOT_FOUND if there
-/// is no such stream (any more).
+/// is no such stream (any more); ERR_TIMEOUT after 5 s on an overloaded machine.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_get_stream_info(
     gateway: *const rtsp_webrtc_gateway,

@@ -25,7 +25,7 @@ fn constants(name: &str, prefix: &str) -> BTreeMap<String, (i32, String)> {
     let body = &HEADER[start..start + HEADER[start..].find('}').unwrap()];
     let mut comment = String::new();
     let mut constants = BTreeMap::new();
-    for line in body.lines().map(str::trim) {
+    for line in body.lines().skip(1).map(str::trim) {
         match line.split_once(" = ") {
             Some((name, value)) if line.starts_with("RTSP_") => {
                 let value = value.trim_end_matches(',').parse().unwrap();
@@ -36,7 +36,7 @@ fn constants(name: &str, prefix: &str) -> BTreeMap<String, (i32, String)> {
                         .is_none()
                 );
             }
-            _ => comment += line,
+            _ => comment += &format!("{line} "),
         }
     }
     constants
@@ -87,6 +87,32 @@ fn every_knob_is_in_the_header_and_no_other() {
     );
     let knobs = KNOBS.iter().map(|k| (k.name.to_uppercase(), k.key as i32));
     assert_eq!(header, knobs.collect());
+}
+
+#[test]
+fn the_header_says_of_every_knob_what_describe_tuning_says() {
+    let header = constants(
+        "rtsp_webrtc_gateway_tuning_key",
+        "RTSP_WEBRTC_GATEWAY_TUNING_",
+    );
+    let words = |text: &str| {
+        let words = text.split_whitespace();
+        let words: Vec<&str> = words
+            .filter(|word| !matches!(*word, "/**" | "*" | "*/"))
+            .collect();
+        words.join(" ")
+    };
+    for knob in KNOBS {
+        let applies = match knob.applies {
+            Applies::Create => "fixed at creation",
+            Applies::NewSessions => "for new sessions",
+            Applies::Now => "at once",
+        };
+        let (help, default, min, max) = (knob.help, knob.default, knob.min, knob.max);
+        let expected = format!("{help} Default {default}; {min} to {max}; {applies}.");
+        let (_, comment) = &header[&knob.name.to_uppercase()];
+        assert_eq!(words(comment), words(&expected));
+    }
 }
 
 /// Variants and numbers of an enum. Does not compile while one is missing.

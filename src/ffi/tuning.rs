@@ -9,45 +9,66 @@ use super::handle::{gateway_ref, rtsp_webrtc_gateway};
 use crate::error::{Error, Result, Status};
 use crate::tuning::{KNOBS, Key};
 
-/// Knobs. rtsp_webrtc_gateway_describe_tuning() tells the name, the unit, the default and the range
-/// of each, and when a change takes effect.
+/// Knobs, with their defaults and ranges, and when a change takes effect.
+/// rtsp_webrtc_gateway_describe_tuning() tells the same to a program.
 #[repr(C)]
 #[allow(dead_code, reason = "the header's names of Key")]
 pub enum rtsp_webrtc_gateway_tuning_key {
-    /// Threads that carry media.
+    /// Threads that carry media. 0: one per core, at most 8. Default 0; 0 to 64; fixed at creation.
     RTSP_WEBRTC_GATEWAY_TUNING_WORKER_THREADS = 1,
-    /// Answer NACKs.
+    /// 1: send lost packets again when the viewer asks (NACK). 0: neither announce nor answer it.
+    /// Default 1; 0 to 1; for new sessions.
     RTSP_WEBRTC_GATEWAY_TUNING_NACK = 2,
-    /// Packets kept per video track for NACKs.
+    /// Packets kept per video track for NACKs, also where the GOP cache is off. Default 512; 0 to
+    /// 8192; at once.
     RTSP_WEBRTC_GATEWAY_TUNING_NACK_HISTORY_PACKETS = 3,
-    /// Time between sender reports.
+    /// Milliseconds between sender reports of a track. Default 1000; 100 to 60000; for new
+    /// sessions.
     RTSP_WEBRTC_GATEWAY_TUNING_RTCP_INTERVAL_MS = 4,
-    /// Which SRTP profiles are accepted.
+    /// 0 (prefer_gcm): AES-128-GCM if the viewer offers it, else AES-CM-SHA1-80. 1 (gcm_only):
+    /// AES-128-GCM or no session. 2 (any): the first that the viewer lists. Default 0; 0 to 2; for
+    /// new sessions.
     RTSP_WEBRTC_GATEWAY_TUNING_SRTP_POLICY = 5,
-    /// How long interface addresses are remembered.
+    /// Milliseconds for which the addresses of the network interfaces are remembered. 0: ask the
+    /// system for each session. Default 30000; 0 to 3600000; at once.
     RTSP_WEBRTC_GATEWAY_TUNING_INTERFACE_CACHE_TTL_MS = 6,
-    /// Use UDP generic segmentation offload.
+    /// 1: hand runs of packets to the kernel in one call (UDP GSO) where it can. 0: one by one.
+    /// Default 1; 0 to 1; at once.
     RTSP_WEBRTC_GATEWAY_TUNING_GSO = 7,
-    /// Packets per GSO run at most.
+    /// Packets per GSO run at most. Default 32; 1 to 64; at once.
     RTSP_WEBRTC_GATEWAY_TUNING_SEND_BATCH_PACKETS = 8,
-    /// Send buffer of the UDP socket.
+    /// Send buffer of the UDP socket in bytes. 0: as large as the system gives, up to 8 MiB.
+    /// Default 0; 0 to 1073741824; fixed at creation.
     RTSP_WEBRTC_GATEWAY_TUNING_UDP_SEND_BUFFER_BYTES = 9,
-    /// Receive buffer of the UDP socket.
+    /// Receive buffer of the UDP socket in bytes. 0: as large as the system gives, up to 8 MiB.
+    /// Default 0; 0 to 1073741824; fixed at creation.
     RTSP_WEBRTC_GATEWAY_TUNING_UDP_RECV_BUFFER_BYTES = 10,
-    /// Keep packets since the last keyframe, so that viewers start at once.
+    /// 1: keep all since the last keyframe, so that a viewer sees a picture at once. 0: viewers
+    /// wait for the next keyframe. Default 1; 0 to 1; at once.
     RTSP_WEBRTC_GATEWAY_TUNING_GOP_CACHE = 11,
-    /// Bytes of such packets per track at most.
+    /// Bytes kept per video track at most. Default 8388608; 65536 to 1073741824; at once.
     RTSP_WEBRTC_GATEWAY_TUNING_GOP_CACHE_BYTES = 12,
-    /// Age of such packets at most.
+    /// Milliseconds of video kept per track at most. Default 15000; 100 to 120000; at once.
     RTSP_WEBRTC_GATEWAY_TUNING_GOP_CACHE_MS = 13,
-    /// Spread large access units.
+    /// 1: spread large access units (keyframes) and the backlog of a start over time. 0: send them
+    /// in one burst. Default 1; 0 to 1; for new sessions.
     RTSP_WEBRTC_GATEWAY_TUNING_PACING = 14,
-    /// Pace, in percent of the stream's bit rate.
+    /// Pace of a large access unit in percent of the stream's bit rate; never slower than what
+    /// empties it within one frame interval. Default 250; 110 to 10000; for new sessions.
     RTSP_WEBRTC_GATEWAY_TUNING_PACING_RATE_PERCENT = 15,
-    /// Sessions at most.
+    /// Sessions at most. 0: no limit. Default 0; 0 to 1000000; at once.
     RTSP_WEBRTC_GATEWAY_TUNING_MAX_SESSIONS = 16,
-    /// Sessions per stream at most.
+    /// Sessions per stream at most. 0: no limit. Default 0; 0 to 1000000; at once.
     RTSP_WEBRTC_GATEWAY_TUNING_MAX_SESSIONS_PER_STREAM = 17,
+    /// Sets many knobs at once; those set after it count. 0 (balanced): the defaults. 1 (lan): no
+    /// pacing, short history. 2 (wan): gentle pacing, long history, frequent sender reports. 3
+    /// (max_density): least memory and CPU per viewer. Default 0; 0 to 3; for new sessions.
+    RTSP_WEBRTC_GATEWAY_TUNING_PROFILE = 18,
+    /// Milliseconds that a packet of sound may wait for the next ones, to leave with them in one GSO
+    /// run. Sound costs nearly as much CPU as the picture when each packet goes alone; held back, it
+    /// comes that much later, and the picture with it (lip sync). Default 0; 0 to 200; for new
+    /// sessions.
+    RTSP_WEBRTC_GATEWAY_TUNING_AUDIO_HOLD_MS = 19,
 }
 
 /// Values of RTSP_WEBRTC_GATEWAY_TUNING_SRTP_POLICY.

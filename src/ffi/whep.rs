@@ -46,16 +46,20 @@ pub struct rtsp_webrtc_gateway_offer {
 sized_struct!(rtsp_webrtc_gateway_offer, "rtsp_webrtc_gateway_offer");
 
 /// Answers a WHEP offer (POST) and creates a session. On success *out_response is the caller's, to be
-/// given to rtsp_webrtc_gateway_response_free(). A session whose viewer does not connect closes by
-/// itself.
+/// given to rtsp_webrtc_gateway_response_free(). The session's callbacks may run before this function
+/// returns. A session whose viewer does not connect fails by itself after 20 s. It counts for
+/// `max_sessions` until then.
 ///
 /// On failure there is no response: answer with rtsp_webrtc_gateway_http_status() of the result and,
 /// as the body, rtsp_webrtc_gateway_last_error().
 ///
-/// Blocking while the camera is still connecting, at most timeout_ms; else it returns within
-/// milliseconds. Errors: ERR_NOT_FOUND for the stream; ERR_SDP, ERR_TOO_LARGE, ERR_FINGERPRINT,
+/// Blocking while the camera connects for the first time, at most timeout_ms: a web server needs
+/// threads for that. Else it returns within milliseconds: a camera whose first attempt failed gives
+/// ERR_NOT_READY with the reason; one that was live and is away gives a session, whose picture comes
+/// with the camera. Errors: ERR_NOT_FOUND for the stream; ERR_SDP, ERR_TOO_LARGE, ERR_FINGERPRINT,
 /// ERR_ICE_CREDENTIALS and ERR_CODEC for the offer; ERR_NOT_READY if the camera is not connected in
-/// time; ERR_LIMIT; ERR_SHUTTING_DOWN; ERR_WOULD_DEADLOCK inside a callback.
+/// time; ERR_LIMIT; ERR_SHUTTING_DOWN, also when shutdown() begins while it waits;
+/// ERR_WOULD_DEADLOCK inside a callback.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_handle_whep_offer(

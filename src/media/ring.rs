@@ -1,6 +1,7 @@
 //! The packets of one track, kept once for three uses: live sending, instant start, NACK.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use super::chunks::{Chunks, Peak, Place, Position};
@@ -202,15 +203,23 @@ impl Ring {
         })
     }
 
-    /// Number of the first packet of the newest keyframe kept.
-    pub fn latest_keyframe(&self) -> Option<u64> {
-        self.keyframes.back().copied()
+    /// First packet of the access unit that this packet belongs to, and the one after its last.
+    pub fn unit(&self, number: u64) -> Option<Range<u64>> {
+        let slot = self
+            .slots
+            .get(usize::try_from(number.checked_sub(self.start)?).ok()?)?;
+        let unit = self
+            .units
+            .get(usize::try_from(slot.unit - self.first_unit).ok()?)?;
+        Some(unit.first..unit.end)
     }
 
-    /// Number of the first packet of the oldest keyframe kept that starts at `number` or later.
-    pub fn keyframe_from(&self, number: u64) -> Option<u64> {
-        let index = self.keyframes.partition_point(|&first| first < number);
-        self.keyframes.get(index).copied()
+    /// Where a viewer starts: number of the first packet of the newest keyframe kept. Without
+    /// `keep_gop` only while that is the newest access unit, although the history may hold it.
+    pub fn latest_keyframe(&self) -> Option<u64> {
+        let keyframe = *self.keyframes.back()?;
+        let newest = self.units.back().map(|unit| unit.first);
+        (self.limits.keep_gop || newest == Some(keyframe)).then_some(keyframe)
     }
 
     /// Bytes of memory held for payloads.
@@ -352,8 +361,6 @@ mod tests {
         add(&mut ring, now, true, &[100, 100]);
         // Two packets of the keyframe and eight before it are the ten of the history.
         assert_eq!((ring.start(), ring.latest_keyframe()), (192, Some(200)));
-        assert_eq!(ring.keyframe_from(0), Some(200));
-        assert_eq!(ring.keyframe_from(201), None);
 
         ring.set_limits(RingLimits {
             keep_gop: false,
@@ -427,7 +434,7 @@ mod tests {
             }
         }
 
-        fn check(&self, ring: &Ring) {
+        fn check(&self, ring: &Ring, keep_gop: bool) {
             assert_eq!((ring.start(), ring.end()), (self.start, self.end()));
             let (mut number, mut keyframes) = (self.start, Vec::new());
             for (timestamp, arrival, keyframe, packets) in &self.units {
@@ -444,16 +451,19 @@ mod tests {
                         arrival: *arrival,
                     };
                     assert_eq!(ring.packet(number), Some(packet));
+                    let first = number - i as u64;
+                    assert_eq!(ring.unit(number), Some(first..first + packets.len() as u64));
                     number += 1;
                 }
             }
-            assert_eq!(ring.packet(number), None);
+            assert_eq!((ring.packet(number), ring.unit(number)), (None, None));
             assert_eq!(ring.packet(self.start.wrapping_sub(1)), None);
-            assert_eq!(ring.latest_keyframe(), keyframes.last().copied());
-            for from in self.start.saturating_sub(2)..number + 2 {
-                let expected = keyframes.iter().copied().find(|&first| first >= from);
-                assert_eq!(ring.keyframe_from(from), expected);
-            }
+            let newest = self
+                .units
+                .back()
+                .is_some_and(|(_, _, keyframe, _)| *keyframe);
+            let start = keyframes.last().copied();
+            assert_eq!(ring.latest_keyframe(), start.filter(|_| keep_gop || newest));
         }
     }
 
@@ -503,7 +513,7 @@ mod tests {
                     model.units.push_back((round, now, keyframe, packets));
                     model.trim(&limits);
                 }
-                model.check(&ring);
+                model.check(&ring, limits.keep_gop);
             }
         }
     }

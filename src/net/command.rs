@@ -10,6 +10,7 @@ use super::route::Routes;
 use super::socket::Socket;
 use crate::config::PullOptions;
 use crate::error::Result;
+use crate::metrics::WorkerSnapshot;
 use crate::notifier::Notices;
 use crate::registry::Registry;
 use crate::session::WallClock;
@@ -81,6 +82,8 @@ pub enum Command {
     StreamInfo(StreamId, SyncSender<Result<StreamInfo>>),
     /// Tell of a session.
     SessionInfo(SessionId, SyncSender<Result<SessionInfo>>),
+    /// Tell everything, for metrics.
+    Snapshot(SyncSender<WorkerSnapshot>),
     /// A knob was changed.
     TuningChanged,
     /// Close everything and end.

@@ -38,7 +38,6 @@ impl Interfaces {
     }
 
     /// Times that the system was asked.
-    #[cfg(test)]
     pub fn enumerations(&self) -> u64 {
         self.enumerations.load(Ordering::Relaxed)
     }

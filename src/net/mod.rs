@@ -2,6 +2,7 @@
 
 mod command;
 mod core;
+mod costs;
 mod deadlines;
 mod interfaces;
 mod receiver;
@@ -10,6 +11,7 @@ mod socket;
 mod worker;
 
 pub(crate) use command::{Command, OfferRequest, WorkerContext};
+pub(crate) use costs::Costs;
 pub(crate) use interfaces::Interfaces;
 pub(crate) use receiver::{Receiver, ReceiverStats};
 pub(crate) use route::Routes;

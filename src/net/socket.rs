@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use quinn_udp::UdpSocketState;
 use socket2::{Domain, Protocol, Type};
@@ -97,6 +98,11 @@ impl Socket {
         self.local
     }
 
+    /// Sends that the system refused for good.
+    pub fn errors(&self) -> u64 {
+        self.errors.load(Ordering::Relaxed)
+    }
+
     /// Whether a viewer at `ip` can be reached through it.
     pub fn serves(&self, ip: IpAddr) -> bool {
         match self.local.ip() {
@@ -136,6 +142,8 @@ pub struct Sender<'a> {
     pub socket: &'a Socket,
     /// Whether runs may be handed to the kernel in one call.
     pub gso: bool,
+    /// Time spent in the system, if it is to be measured.
+    pub timed: Option<Duration>,
 }
 
 impl Transmit for Sender<'_> {
@@ -159,11 +167,15 @@ impl Transmit for Sender<'_> {
             segment_size: (segment < contents.len()).then_some(segment),
             src_ip: path.local,
         };
-        match self
+        let begun = self.timed.map(|_| Instant::now());
+        let sent = self
             .socket
             .state
-            .try_send((&self.socket.io).into(), &transmit)
-        {
+            .try_send((&self.socket.io).into(), &transmit);
+        if let (Some(timed), Some(begun)) = (&mut self.timed, begun) {
+            *timed += begun.elapsed();
+        }
+        match sent {
             Ok(()) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(WouldBlock),
             Err(error) => {
@@ -190,6 +202,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn buffers_are_as_large_as_asked() {
+        let size = |bytes| {
+            let tuning = Tuning::default();
+            for key in [Key::UdpSendBufferBytes, Key::UdpRecvBufferBytes] {
+                tuning.set_at_create(key, bytes).unwrap();
+            }
+            let socket = Socket::bind(None, &tuning).unwrap();
+            let sock = || (&socket.io).into();
+            let send = socket.state.send_buffer_size(sock()).unwrap();
+            (send, socket.state.recv_buffer_size(sock()).unwrap())
+        };
+        // Linux gives twice what is asked, for its own bookkeeping.
+        let (send, receive) = size(65_536);
+        assert!((65_536..=131_072).contains(&send), "{send}");
+        assert!((65_536..=131_072).contains(&receive), "{receive}");
+        let (large_send, large_receive) = size(0);
+        assert!(large_send > send && large_receive > receive);
+    }
+
+    #[test]
     fn sends_a_run_to_ipv4_and_ipv6() {
         let socket = Socket::bind(None, &Tuning::default()).unwrap();
         for ip in ["127.0.0.1:0", "[::1]:0"] {
@@ -203,6 +235,7 @@ mod tests {
             let mut sender = Sender {
                 socket: &socket,
                 gso: true,
+                timed: None,
             };
             let path = Path {
                 remote,

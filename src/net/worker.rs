@@ -107,15 +107,15 @@ async fn run(
             () = rearmed.notified() => {}
         }
         if !batch.is_empty() {
-            {
-                let mut core = core.borrow_mut();
-                for datagram in batch.drain(..) {
-                    core.datagram(&datagram);
-                }
-            }
+            core.borrow_mut().datagrams(batch.drain(..));
             // However many wait: now it is the turn of the cameras.
             tokio::task::yield_now().await;
         }
+    }
+    // What was asked before is done first: whoever heard that a camera is added hears of its end.
+    commands.close();
+    while let Some(command) = commands.recv().await {
+        Core::command(&core, command);
     }
     let had_cameras = core.borrow_mut().shutdown();
     if had_cameras {

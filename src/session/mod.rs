@@ -17,7 +17,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-pub use sender::SendBuffer;
+pub use sender::{SendBuffer, SendStats};
 pub use transmit::{Path, Transmit, WouldBlock};
 pub use wall_clock::WallClock;
 
@@ -64,6 +64,8 @@ pub struct SessionConfig {
     pub rtcp_interval: Duration,
     /// Pace in percent of the stream's rate; `None`: no pacing.
     pub pacing_percent: Option<u64>,
+    /// How long sound may wait for more sound, so that it leaves in one run.
+    pub audio_hold: Duration,
     /// Tells wall clock from `Instant`.
     pub clock: WallClock,
     /// Unpredictable bits, for sequence numbers and timestamps.
@@ -135,6 +137,7 @@ pub struct Session {
     audio: Option<TrackSender>,
     nack: bool,
     pacer: Option<Pacer>,
+    audio_hold: Duration,
     /// When packets that the pacer or the socket held back are due.
     send_at: Option<Instant>,
     reports: Reports,
@@ -186,6 +189,7 @@ impl Session {
                 .map(|track| TrackSender::new(track, false, audio_random)),
             nack,
             pacer: config.pacing_percent.map(Pacer::new),
+            audio_hold: config.audio_hold,
             send_at: None,
             reports: Reports {
                 clock: config.clock,
@@ -230,7 +234,7 @@ impl Session {
     }
 
     /// What was sent, all tracks together.
-    pub fn sent(&self) -> sender::SendStats {
+    pub fn sent(&self) -> SendStats {
         let mut sum = self.video.stats;
         if let Some(audio) = &self.audio {
             sum.packets += audio.stats.packets;
@@ -458,7 +462,16 @@ impl Session {
         let pacer = self.pacer.as_mut().map(|pacer| (pacer, media.rate));
         let video = self.video.pump(media.video.ring(), pacer, &mut context);
         let audio = match (&mut self.audio, media.audio) {
-            (Some(audio), Some(track)) => audio.pump(track.ring(), None, &mut context),
+            (Some(audio), Some(track)) => {
+                // Held back for a while, several leave in one run.
+                let ready = audio
+                    .waiting_since(track.ring())
+                    .map(|at| at + self.audio_hold);
+                match ready {
+                    Some(ready) if ready > context.now => Some(ready),
+                    _ => audio.pump(track.ring(), None, &mut context),
+                }
+            }
             _ => None,
         };
         self.send_at = earliest(video, audio);

@@ -155,6 +155,12 @@ impl TrackSender {
         self.cursor
     }
 
+    /// When the oldest packet that waits to be sent arrived; `None` if none waits.
+    pub fn waiting_since(&self, ring: &Ring) -> Option<Instant> {
+        let cursor = self.cursor?.max(ring.start());
+        ring.packet(cursor).map(|packet| packet.arrival)
+    }
+
     /// Sends what is due. Returns when to call again although no new access unit has come.
     pub fn pump<T: Transmit>(
         &mut self,
@@ -166,15 +172,12 @@ impl TrackSender {
         let mut burst = 0;
         loop {
             let cursor = self.position(ring)?;
-            let end = ring.end();
-            if cursor >= end {
-                return None;
-            }
-            let unit = unit_packets(ring, cursor);
-            let behind = cursor + (unit as u64) < end;
+            let unit = ring.unit(cursor)?;
+            let waiting = (unit.end - cursor) as usize;
+            let behind = unit.end < ring.end();
             let mut most = context.batch;
             if let Some((pacer, _)) = &pacer
-                && (behind || unit > BURST_PACKETS || continues_unit(ring, cursor))
+                && (behind || waiting > BURST_PACKETS || cursor > unit.start)
             {
                 if burst == 0 {
                     let ready = pacer.ready_at(context.now);
@@ -189,9 +192,9 @@ impl TrackSender {
                 Ok(run) => {
                     burst = burst.saturating_sub(run.packets);
                     if let Some((pacer, rate)) = &mut pacer {
-                        let left = unit.saturating_sub(run.packets);
-                        let waiting = left * (run.bytes / run.packets.max(1));
-                        pacer.sent(context.now, *rate, run.bytes, waiting, behind);
+                        let left = waiting.saturating_sub(run.packets);
+                        let left = left * (run.bytes / run.packets.max(1));
+                        pacer.sent(context.now, *rate, run.bytes, left, behind);
                     }
                 }
                 Err(WouldBlock) => return Some(context.now + BLOCKED_RETRY),
@@ -258,7 +261,7 @@ impl TrackSender {
         })
     }
 
-    /// Sends again what a NACK asks for, if the ring still has it. Returns how many were sent.
+    /// Sends again what a NACK asks for, if the ring still has it and the limits allow.
     pub fn retransmit<T: Transmit>(
         &mut self,
         ring: &Ring,
@@ -266,8 +269,7 @@ impl TrackSender {
         blp: u16,
         round_trip: Duration,
         context: &mut SendContext<'_, T>,
-    ) -> usize {
-        let mut sent = 0;
+    ) {
         for bit in 0..=16u16 {
             if bit > 0 && blp & (1 << (bit - 1)) == 0 {
                 continue;
@@ -286,10 +288,8 @@ impl TrackSender {
             if self.send_again(&packet, index, context).is_err() {
                 break;
             }
-            sent += 1;
+            self.stats.retransmits += 1;
         }
-        self.stats.retransmits += sent as u64;
-        sent
     }
 
     /// The index that was sent with this sequence number under the current mapping.
@@ -374,37 +374,30 @@ struct Run {
     bytes: usize,
 }
 
-/// Packets from `number` to the end of its access unit.
-fn unit_packets(ring: &Ring, number: u64) -> usize {
-    let mut packets = 1;
-    while let Some(packet) = ring.packet(number + packets as u64) {
-        if packet.first {
-            break;
-        }
-        packets += 1;
-    }
-    packets
-}
-
-/// Whether this packet continues an access unit whose beginning was sent before.
-fn continues_unit(ring: &Ring, number: u64) -> bool {
-    ring.packet(number).is_some_and(|packet| !packet.first)
-}
-
-/// Limits what a viewer can make us send again: each packet once per round trip, as far as it was
-/// asked for lately, and all together no more than it was sent. One datagram can ask for 5000
-/// packets; without the second limit a viewer could keep its worker busy with nothing else.
+/// Limits what a viewer can make us send again: each packet once per round trip and a few times in
+/// all, and all together no more than it was sent. One datagram can ask for 5000 packets; without
+/// that limit a viewer could keep its worker busy with nothing else.
 #[derive(Debug)]
 struct Repeats {
-    recent: [Option<(u64, Instant)>; Repeats::SLOTS],
+    recent: [Option<Repeat>; Repeats::SLOTS],
     /// Packets that may still be sent again; each packet sent earns one.
     credit: usize,
 }
 
+#[derive(Clone, Copy, Debug)]
+struct Repeat {
+    index: u64,
+    at: Instant,
+    times: u8,
+}
+
 impl Repeats {
-    const SLOTS: usize = 64;
+    /// More packets than are usually on their way to a viewer.
+    const SLOTS: usize = 256;
     /// A viewer asks again sooner than this only when its question crossed our answer.
     const SHORTEST: Duration = Duration::from_millis(5);
+    /// A packet that was lost so often will come too late.
+    const MOST: u8 = 6;
     /// Enough for a large keyframe that was lost as a whole.
     const MAX_CREDIT: usize = 1024;
 
@@ -422,18 +415,21 @@ impl Repeats {
 
     fn allow(&mut self, now: Instant, index: u64, round_trip: Duration) -> bool {
         let slot = &mut self.recent[index as usize % Repeats::SLOTS];
-        let wait = round_trip.max(Repeats::SHORTEST);
-        if let Some((last, at)) = *slot
-            && last == index
-            && now < at + wait
-        {
+        let before = slot.filter(|repeat| repeat.index == index);
+        if before.is_some_and(|repeat| {
+            repeat.times >= Repeats::MOST || now < repeat.at + round_trip.max(Repeats::SHORTEST)
+        }) {
             return false;
         }
         let Some(left) = self.credit.checked_sub(1) else {
             return false;
         };
         self.credit = left;
-        *slot = Some((index, now));
+        *slot = Some(Repeat {
+            index,
+            at: now,
+            times: before.map_or(1, |repeat| repeat.times + 1),
+        });
         true
     }
 }

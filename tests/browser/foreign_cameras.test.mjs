@@ -1,4 +1,4 @@
-// Cameras that are not ours: GStreamer's RTSP server, in three ways, all at once.
+// Cameras that are not ours, all at once: GStreamer's RTSP server in three ways, and VLC's by UDP.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -9,6 +9,7 @@ const CAMERAS = {
   gst: ["gst_camera.py"],
   digest: ["gst_camera.py", "--user", "viewer", "--password", "s3cret", "--audio", "pcma"],
   sdp: ["gst_camera.py", "--parameter-sets", "sdp", "--audio", "none"],
+  vlc: ["vlc_camera.py"],
 };
 
 const children = [];
@@ -26,7 +27,8 @@ before(async () => {
     urls[name] = child.ready[1];
   }
   urls.digest = urls.digest.replace("rtsp://", "rtsp://viewer:s3cret@");
-  server = await startServer(urls);
+  const { vlc, ...others } = urls;
+  server = await startServer(others, "--udp", `vlc=${vlc}`);
   await waitUntilLive(server, 20_000);
 });
 
@@ -34,6 +36,20 @@ after(async () => {
   await browser?.close();
   await server?.stop();
   await Promise.all(children.map((child) => child.stop()));
+});
+
+test("all of them play on one page", async (t) => {
+  const page = await openPage(browser, t);
+  await page.goto(server.url);
+  await page.waitForFunction(
+    (count) => {
+      const videos = [...document.querySelectorAll("video")];
+      const plays = (video) => video.getVideoPlaybackQuality().totalVideoFrames > 50;
+      return videos.length === count && videos.every(plays);
+    },
+    Object.keys(CAMERAS).length,
+    { timeout: 20_000 },
+  );
 });
 
 for (const name of Object.keys(CAMERAS)) {

@@ -97,7 +97,7 @@ test("the pictures move, are undamaged and in order", async (t) => {
   const change = (name) => last.video[name] - first.video[name];
   assert.ok(change("framesDecoded") >= 275, `framesDecoded rose by ${change("framesDecoded")}`);
   assert.ok(change("framesDropped") <= 5, `framesDropped rose by ${change("framesDropped")}`);
-  assert.ok(change("freezeCount") <= 1, `freezeCount rose by ${change("freezeCount")}`);
+  assert.ok(change("freezeCount") <= 3, `freezeCount rose by ${change("freezeCount")}`);
   assert.equal(change("packetsLost"), 0);
   assert.equal(change("pliCount"), 0);
   t.diagnostic(
@@ -120,7 +120,7 @@ test("the sound arrives, and SRTP is AES-128-GCM", async (t) => {
   assert.match(server.stderr(), /viewer \d+ of cam1: connected from \S+, SRTP AES-128-GCM/);
 
   const button = page.locator("button.sound");
-  assert.equal(await button.textContent(), "Sound off");
+  assert.equal(await button.textContent(), "Unmute");
   await button.click();
   assert.equal(await page.evaluate(() => document.querySelector("video").muted), false);
 });

@@ -120,6 +120,12 @@ describe("HTTP", () => {
     assert.match(response.headers.get("Access-Control-Allow-Headers"), /Content-Type/);
   });
 
+  test("/api/metrics is for Prometheus", async () => {
+    const response = await fetch(`${server.url}api/metrics`);
+    assert.equal(response.headers.get("Content-Type"), "text/plain; version=0.0.4");
+    assert.match(await response.text(), /^rtsp_webrtc_gateway_stream_live\{stream="\w+"\} [01]$/m);
+  });
+
   test("/api/streams says why there is no picture", async () => {
     const [camera] = await waitUntil("the failure is known", 5_000, async () => {
       const streams = await server.streams();

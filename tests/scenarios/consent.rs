@@ -2,19 +2,14 @@
 
 use std::time::Duration;
 
+use crate::world::{GATEWAY, Setup, VIEWER, World};
 use rtsp_webrtc_gateway::error::Status;
 use rtsp_webrtc_gateway::state::SessionState;
-use testkit::net::Link;
-
-use crate::world::{GATEWAY, Setup, VIEWER, World, address};
 
 #[test]
 fn a_viewer_that_never_comes_is_given_up() {
     let mut world = World::new(Setup::default());
-    world.network.set_default_link(Link {
-        loss: 1.0,
-        ..Link::default()
-    });
+    world.cut(VIEWER, GATEWAY);
     world.run(Duration::from_secs(25));
     assert_eq!(
         world.states(),
@@ -34,13 +29,7 @@ fn a_viewer_that_falls_silent_is_disconnected_then_given_up() {
     world.connect();
     world.run(Duration::from_secs(10));
     assert_eq!(world.session.state(), SessionState::Connected);
-    let dead = Link {
-        loss: 1.0,
-        ..Link::default()
-    };
-    world
-        .network
-        .set_link(address(VIEWER), address(GATEWAY), dead);
+    world.cut(VIEWER, GATEWAY);
     world.run(Duration::from_secs(9));
     assert_eq!(world.session.state(), SessionState::Disconnected);
     let before = world.viewer.video.count();
@@ -57,18 +46,10 @@ fn a_viewer_that_falls_silent_is_disconnected_then_given_up() {
 fn a_viewer_that_comes_back_goes_on() {
     let mut world = World::new(Setup::default());
     world.connect();
-    let dead = Link {
-        loss: 1.0,
-        ..Link::default()
-    };
-    world
-        .network
-        .set_link(address(VIEWER), address(GATEWAY), dead);
+    world.cut(VIEWER, GATEWAY);
     world.run(Duration::from_secs(12));
     assert_eq!(world.session.state(), SessionState::Disconnected);
-    world
-        .network
-        .set_link(address(VIEWER), address(GATEWAY), Link::default());
+    world.mend(VIEWER, GATEWAY);
     world.run(Duration::from_secs(3));
     assert_eq!(world.session.state(), SessionState::Connected);
 }

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use testkit::net::Link;
 use testkit::viewer::ViewerConfig;
 
-use crate::world::{GATEWAY, Setup, VIEWER, World, address};
+use crate::world::{GATEWAY, Setup, VIEWER, World};
 
 fn without_nack() -> Setup {
     Setup {
@@ -23,17 +22,9 @@ fn the_first_keyframe_lost_comes_again_with_its_backlog() {
     let mut world = World::new(without_nack());
     world.camera_ran(Duration::from_millis(500));
     world.connect();
-    let dead = Link {
-        loss: 1.0,
-        ..Link::default()
-    };
-    world
-        .network
-        .set_link(address(GATEWAY), address(VIEWER), dead);
+    world.cut(GATEWAY, VIEWER);
     world.run(Duration::from_millis(250));
-    world
-        .network
-        .set_link(address(GATEWAY), address(VIEWER), Link::default());
+    world.mend(GATEWAY, VIEWER);
     world.viewer.send_pli();
     world.run(Duration::from_millis(100));
     assert_eq!(world.session.stats().plis, 1);

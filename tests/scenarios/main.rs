@@ -6,6 +6,7 @@ mod consent;
 mod flood;
 mod handshake_loss;
 mod keyframe_request;
+mod knobs;
 mod nack;
 mod overflow;
 mod pacing;

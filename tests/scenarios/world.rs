@@ -17,7 +17,7 @@ use rtsp_webrtc_gateway::state::SessionState;
 use rtsp_webrtc_gateway::tuning::SrtpPolicy;
 use rtsp_webrtc_gateway::whep::offer::Offer;
 use testkit::clip::Clip;
-use testkit::net::Network;
+use testkit::net::{Link, Network};
 use testkit::viewer::{Viewer, ViewerConfig};
 
 /// Where the gateway is.
@@ -32,6 +32,7 @@ pub struct Setup {
     pub nack: bool,
     pub rtcp_interval: Duration,
     pub pacing: Option<u64>,
+    pub audio_hold: Duration,
     pub clip: Clip,
     pub seed: u64,
 }
@@ -44,6 +45,7 @@ impl Default for Setup {
             nack: true,
             rtcp_interval: Duration::from_secs(1),
             pacing: Some(250),
+            audio_hold: Duration::ZERO,
             clip: Clip::Baseline360p,
             seed: 1,
         }
@@ -64,6 +66,10 @@ pub struct World {
     pub camera_on: bool,
     /// While true the gateway's socket takes nothing.
     pub socket_full: bool,
+    /// Packets per run at most.
+    pub batch: usize,
+    /// The longest run that went to the socket, in packets.
+    pub longest_run: usize,
     rate: RateMeter,
     clip: Clip,
     frame: usize,
@@ -77,6 +83,7 @@ pub struct Wire<'a> {
     now: Instant,
     network: &'a mut Network,
     full: bool,
+    longest_run: &'a mut usize,
 }
 
 impl Transmit for Wire<'_> {
@@ -84,6 +91,8 @@ impl Transmit for Wire<'_> {
         if self.full {
             return Err(WouldBlock);
         }
+        let packets = contents.len().div_ceil(segment);
+        *self.longest_run = packets.max(*self.longest_run);
         for datagram in contents.chunks(segment) {
             self.network
                 .send(self.now, address(GATEWAY), path.remote, datagram);
@@ -152,6 +161,7 @@ impl World {
                 negotiated,
                 rtcp_interval: setup.rtcp_interval,
                 pacing_percent: setup.pacing,
+                audio_hold: setup.audio_hold,
                 clock: WallClock::new(now, SystemTime::now()),
                 random: [0x1234_5678_9abc_fff0, 0x0fed_cba9_8765_7ff8],
             },
@@ -168,6 +178,8 @@ impl World {
             events: Vec::new(),
             camera_on: true,
             socket_full: false,
+            batch: 32,
+            longest_run: 0,
             rate: RateMeter::default(),
             clip: setup.clip,
             frame: 0,
@@ -218,11 +230,12 @@ impl World {
             now: self.now,
             network: &mut self.network,
             full: self.socket_full,
+            longest_run: &mut self.longest_run,
         };
         let mut io = Io {
             now: self.now,
             buffer: &mut self.buffer,
-            batch: 32,
+            batch: self.batch,
             transmit: &mut wire,
         };
         work(&mut self.session, media, &mut io);
@@ -327,6 +340,21 @@ impl World {
                 self.viewer.handle(self.now, &datagram.bytes);
             }
         }
+    }
+
+    /// From now on nothing gets from one address to the other.
+    pub fn cut(&mut self, from: &str, to: &str) {
+        let dead = Link {
+            loss: 1.0,
+            ..Link::default()
+        };
+        self.network.set_link(address(from), address(to), dead);
+    }
+
+    /// From now on everything gets from one address to the other.
+    pub fn mend(&mut self, from: &str, to: &str) {
+        let link = Link::default();
+        self.network.set_link(address(from), address(to), link);
     }
 
     /// Lets the camera be silent, or go on.

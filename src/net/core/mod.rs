@@ -9,7 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use slab::Slab;
@@ -17,10 +17,12 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::command::{Command, OfferRequest, WorkerContext};
+use super::costs::Costs;
 use super::deadlines::Deadlines;
 use super::socket::Sender;
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result, Status, shutting_down};
 use crate::media::{AccessUnit, MediaKind, TrackInfo};
+use crate::metrics::WorkerSnapshot;
 use crate::notifier::Notice;
 use crate::registry::no_stream;
 use crate::session::{Io, SendBuffer, Session};
@@ -40,6 +42,7 @@ pub struct Core {
     deadlines: Deadlines,
     rearmed: Rc<Notify>,
     buffer: Box<SendBuffer>,
+    costs: Costs,
 }
 
 /// A stream, its source's task, and the offers that wait for its first media.
@@ -68,6 +71,7 @@ impl Core {
             deadlines: Deadlines::default(),
             rearmed,
             buffer: Box::new([0; _]),
+            costs: Costs::default(),
         }
     }
 
@@ -109,7 +113,10 @@ impl Core {
                     owned.source = Some(task.abort_handle());
                 }
             }
-            Command::RemoveStream(id) => core.borrow_mut().remove_stream(id, now),
+            Command::RemoveStream(id) => {
+                let removed = Error::new(Status::NotFound, "the stream was removed");
+                core.borrow_mut().remove_stream(id, now, &removed);
+            }
             Command::Offer(request) => core.borrow_mut().offer(*request, now),
             Command::CloseSession(id) => {
                 let mut core = core.borrow_mut();
@@ -122,6 +129,9 @@ impl Core {
             }
             Command::SessionInfo(id, reply) => {
                 let _ = reply.send(core.borrow().session_info(id, now));
+            }
+            Command::Snapshot(reply) => {
+                let _ = reply.send(core.borrow().snapshot(now));
             }
             Command::TuningChanged => {
                 let core = &mut *core.borrow_mut();
@@ -139,12 +149,13 @@ impl Core {
         let streams: Vec<StreamId> = self.streams.keys().copied().collect();
         for &id in &streams {
             let _ = self.context.registry.remove_stream(id);
-            self.remove_stream(id, now);
+            self.remove_stream(id, now, &shutting_down());
         }
         !streams.is_empty()
     }
 
-    fn remove_stream(&mut self, id: StreamId, now: Instant) {
+    /// Offers that wait for it hear `why`.
+    fn remove_stream(&mut self, id: StreamId, now: Instant, why: &Error) {
         let Some(owned) = self.streams.get_mut(&id) else {
             return;
         };
@@ -156,8 +167,7 @@ impl Core {
         }
         if let Some(owned) = self.streams.remove(&id) {
             for request in owned.waiting {
-                let error = Error::new(Status::NotFound, "the stream was removed");
-                let _ = request.reply.send(Err(error));
+                let _ = request.reply.send(Err(why.clone()));
             }
         }
         self.notify_stream(id, StreamState::Removed, Status::Ok);
@@ -193,6 +203,38 @@ impl Core {
         Ok(owned.stream.info(now))
     }
 
+    fn snapshot(&self, now: Instant) -> WorkerSnapshot {
+        let mut snapshot = WorkerSnapshot {
+            index: self.context.index,
+            busy: tokio::runtime::Handle::current()
+                .metrics()
+                .worker_total_busy_duration(0),
+            costs: self.costs,
+            streams: self
+                .streams
+                .values()
+                .map(|owned| owned.stream.snapshot(now))
+                .collect(),
+            profiles: HashMap::new(),
+        };
+        for (_, viewer) in &self.viewers {
+            let profile = viewer.session.srtp_profile();
+            *snapshot.profiles.entry(profile).or_default() += 1;
+        }
+        for owned in self.streams.values() {
+            let mut streams = snapshot.streams.iter_mut();
+            let Some(stream) = streams.find(|s| s.name == owned.stream.name) else {
+                continue;
+            };
+            for &slot in &owned.stream.viewers {
+                if let Some(viewer) = self.viewers.get(slot) {
+                    stream.totals.add(&viewer.session);
+                }
+            }
+        }
+        snapshot
+    }
+
     fn live(&mut self, id: StreamId, video: TrackInfo, audio: Option<TrackInfo>) {
         let Some(owned) = self.streams.get_mut(&id) else {
             return;
@@ -226,8 +268,10 @@ impl Core {
             viewers,
             deadlines,
             buffer,
+            costs,
             ..
         } = self;
+        let begun = Instant::now();
         let Some(owned) = streams.get_mut(&id) else {
             return;
         };
@@ -240,9 +284,11 @@ impl Core {
         let mut sender = Sender {
             socket: &context.socket,
             gso: context.tuning.on(Key::Gso),
+            timed: costs.sample().then_some(Duration::ZERO),
         };
+        let packetised = Instant::now();
         let mut io = Io {
-            now: Instant::now(),
+            now: packetised,
             buffer,
             batch: context.tuning.get(Key::SendBatchPackets) as usize,
             transmit: &mut sender,
@@ -259,6 +305,7 @@ impl Core {
             }
             deadlines.arm(slot, viewer.session.next_deadline());
         }
+        costs.unit(begun, packetised, Instant::now(), sender.timed);
         if deadlines.next() != due_before {
             self.rearmed.notify_one();
         }

@@ -120,6 +120,7 @@ impl Core {
                 pacing_percent: tuning
                     .on(Key::Pacing)
                     .then(|| tuning.get(Key::PacingRatePercent) as u64),
+                audio_hold: Duration::from_millis(tuning.get(Key::AudioHoldMs) as u64),
                 clock: context.clock,
                 random,
             },
@@ -187,8 +188,8 @@ fn check_limit(limit: i64, count: usize, knob: &str) -> Result<()> {
 
 fn not_ready(name: &str, error: Option<&Error>) -> Error {
     let why = match error {
-        Some(error) => error.to_string(),
-        None => "the camera is still connecting".to_owned(),
+        Some(error) => error.message(),
+        None => "the camera is still connecting",
     };
     Error::new(
         Status::NotReady,

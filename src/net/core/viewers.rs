@@ -45,8 +45,16 @@ impl Core {
         })
     }
 
-    /// Handles a datagram from the receiving thread.
-    pub fn datagram(&mut self, datagram: &Datagram) {
+    /// Handles datagrams from the receiving thread.
+    pub fn datagrams(&mut self, datagrams: impl Iterator<Item = Datagram>) {
+        let begun = Instant::now();
+        for datagram in datagrams {
+            self.datagram(&datagram);
+        }
+        self.costs.control += begun.elapsed();
+    }
+
+    fn datagram(&mut self, datagram: &Datagram) {
         self.with_session(datagram.slot, Instant::now(), |session, media, io| {
             session.handle_datagram(
                 datagram.remote,
@@ -65,6 +73,8 @@ impl Core {
                 session.handle_timeout(media, io);
             });
         }
+        // What the pacer held back is nearly all of it.
+        self.costs.send += now.elapsed();
     }
 
     pub(super) fn close_viewer(&mut self, slot: usize, now: Instant) {
@@ -105,6 +115,7 @@ impl Core {
         let mut sender = Sender {
             socket: &context.socket,
             gso: context.tuning.on(Key::Gso),
+            timed: None,
         };
         let mut io = Io {
             now,
@@ -157,8 +168,9 @@ impl Core {
             for &address in &viewer.bound {
                 routes.unbind(address, place);
             }
-            self.viewers.remove(slot);
+            let viewer = self.viewers.remove(slot);
             if let Some(owned) = self.streams.get_mut(&stream) {
+                owned.stream.gone.add(&viewer.session);
                 owned.stream.viewers.retain(|&other| other != slot);
             }
             return;

@@ -1,0 +1,138 @@
+//! In steady state a picture goes out to any number of viewers without a single allocation.
+
+#[path = "scenarios/world.rs"]
+#[allow(dead_code)] // a scenario uses more of it
+mod world;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
+use rtsp_webrtc_gateway::media::AccessUnit;
+use rtsp_webrtc_gateway::session::{Io, Media, Path, SendBuffer, Transmit, WouldBlock};
+use testkit::viewer::ViewerConfig;
+use world::{Setup, World};
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+// SAFETY: everything is passed on to the system's allocator.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // The counter is gone when the thread ends.
+        let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's contract is ours.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's contract is ours.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Takes everything, keeps nothing.
+#[derive(Default)]
+struct Nowhere {
+    packets: usize,
+}
+
+impl Transmit for Nowhere {
+    fn transmit(&mut self, _: Path, contents: &[u8], segment: usize) -> Result<(), WouldBlock> {
+        self.packets += contents.len().div_ceil(segment);
+        Ok(())
+    }
+
+    fn max_segments(&self) -> usize {
+        64
+    }
+}
+
+/// Allocations per packet sent, to `viewers`, of a minute of pictures and sound after another
+/// minute of the same.
+fn allocations(viewer: &ViewerConfig, viewers: usize) -> (u64, usize) {
+    let mut worlds: Vec<World> = (0..viewers)
+        .map(|_| {
+            let mut world = World::new(Setup {
+                viewer: viewer.clone(),
+                ..Setup::default()
+            });
+            world.connect();
+            world
+        })
+        .collect();
+    // All watch the first world's camera from here on.
+    let mut first = World::new(Setup::default());
+    let units: Vec<Vec<u8>> = (0..50).map(|i| picture(i % 50 == 0)).collect();
+    let mut buffer: Box<SendBuffer> = Box::new([0; _]);
+    let mut nowhere = Nowhere::default();
+    let mut before = (0, 0);
+    let start = Instant::now();
+    for frame in 0..3000 {
+        if frame == 1500 {
+            before = (ALLOCATIONS.get(), nowhere.packets);
+        }
+        let now = start + Duration::from_millis(40) * frame;
+        first.video.push(&AccessUnit {
+            data: &units[frame as usize % 50],
+            timestamp: i64::from(frame) * 3600,
+            arrival: now,
+        });
+        for sound in 0..2 {
+            first.audio.push(&AccessUnit {
+                data: &[0xff; 160],
+                timestamp: i64::from(2 * frame + sound) * 160,
+                arrival: now,
+            });
+        }
+        for world in &mut worlds {
+            let media = Media {
+                video: &first.video,
+                audio: Some(&first.audio),
+                rate: Default::default(),
+            };
+            // Twice, so that what the pacer held back goes out.
+            for later in [Duration::ZERO, Duration::from_millis(39)] {
+                let mut io = Io {
+                    now: now + later,
+                    buffer: &mut buffer,
+                    batch: 32,
+                    transmit: &mut nowhere,
+                };
+                world.session.send(media, &mut io);
+            }
+        }
+    }
+    assert!(before.0 > 0, "the counter counts");
+    (ALLOCATIONS.get() - before.0, nowhere.packets - before.1)
+}
+
+/// A picture of one slice: a keyframe of 60 kB, or another of 9 kB.
+fn picture(keyframe: bool) -> Vec<u8> {
+    let size = if keyframe { 60_000 } else { 9_000 };
+    let mut nal = vec![0x5a; size];
+    nal[0] = if keyframe { 0x65 } else { 0x41 };
+    let mut data = (size as u32).to_be_bytes().to_vec();
+    data.extend(nal);
+    data
+}
+
+#[test]
+fn none_per_packet_with_gcm() {
+    let (allocations, packets) = allocations(&ViewerConfig::chromium(), 4);
+    assert!(packets > 50_000, "{packets}");
+    assert_eq!(allocations, 0, "for {packets} packets");
+}
+
+#[test]
+fn none_per_packet_with_sha1() {
+    let (allocations, packets) = allocations(&ViewerConfig::without_gcm(), 1);
+    assert!(packets > 12_000, "{packets}");
+    assert_eq!(allocations, 0, "for {packets} packets");
+}

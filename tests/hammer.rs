@@ -1,0 +1,203 @@
+//! Many host threads on one gateway, which call everything at once, and callbacks that call back.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rtsp_webrtc_gateway::config::{Config, PullOptions, WhepOffer};
+use rtsp_webrtc_gateway::error::{Error, Status};
+use rtsp_webrtc_gateway::events::Events;
+use rtsp_webrtc_gateway::gateway::Gateway;
+use rtsp_webrtc_gateway::state::{SessionId, SessionState, StreamId, StreamState};
+use rtsp_webrtc_gateway::tuning::KNOBS;
+use testkit::camera::{CameraConfig, CameraServer};
+use testkit::clip::Clip;
+use testkit::viewer::{UdpViewer, ViewerConfig};
+
+const THREADS: usize = 16;
+const WATCHERS: usize = 2;
+const LASTS: Duration = Duration::from_secs(3);
+const LONG: Duration = Duration::from_secs(20);
+
+/// Calls back into the gateway, and counts what is born and what dies.
+struct Callback {
+    gateway: Arc<OnceLock<Weak<Gateway>>>,
+    counts: Arc<Counts>,
+}
+
+#[derive(Default)]
+struct Counts {
+    sessions: AtomicUsize,
+    closed: AtomicUsize,
+    streams: AtomicUsize,
+    removed: AtomicUsize,
+}
+
+impl Events for Callback {
+    fn stream_state(&self, stream: StreamId, state: StreamState, _: Status) {
+        if state == StreamState::Removed {
+            self.counts.removed.fetch_add(1, Ordering::Relaxed);
+        }
+        if let Some(gateway) = self.gateway.get().and_then(Weak::upgrade) {
+            expect(gateway.stream_info(stream), &[Status::NotFound]);
+        }
+    }
+
+    fn session_state(&self, session: SessionId, _: StreamId, state: SessionState, _: Status) {
+        match state {
+            SessionState::New => self.counts.sessions.fetch_add(1, Ordering::Relaxed),
+            SessionState::Closed => self.counts.closed.fetch_add(1, Ordering::Relaxed),
+            _ => 0,
+        };
+        if let Some(gateway) = self.gateway.get().and_then(Weak::upgrade) {
+            expect(gateway.session_info(session), &[Status::NotFound]);
+        }
+    }
+}
+
+/// Success, or one of these failures; `ShuttingDown` is always one.
+fn expect<T>(result: Result<T, Error>, allowed: &[Status]) -> Option<T> {
+    match result {
+        Ok(value) => Some(value),
+        Err(error) => {
+            let status = error.status();
+            let fits = status == Status::ShuttingDown || allowed.contains(&status);
+            assert!(fits, "{error}");
+            None
+        }
+    }
+}
+
+#[test]
+fn sixteen_threads_call_everything_at_once() {
+    let config = |name| CameraConfig::new(name).clip(Clip::Baseline360p);
+    let cameras = CameraServer::start(vec![config("a"), config("b")]).unwrap();
+    let counts = Arc::new(Counts::default());
+    let known = Arc::new(OnceLock::new());
+    let gateway = Arc::new(
+        Gateway::new(Config {
+            events: Some(Box::new(Callback {
+                gateway: Arc::clone(&known),
+                counts: Arc::clone(&counts),
+            })),
+            ..Config::default()
+        })
+        .unwrap(),
+    );
+    known.set(Arc::downgrade(&gateway)).unwrap();
+    let add = |name: &str, url: String| {
+        let options = PullOptions {
+            url,
+            ..PullOptions::default()
+        };
+        let added = expect(gateway.add_stream(name, options), &[Status::AlreadyExists]);
+        counts
+            .streams
+            .fetch_add(usize::from(added.is_some()), Ordering::Relaxed);
+        added
+    };
+    let stays = add("a", cameras.url("a")).unwrap();
+    let offer = |stream, sdp: &str| {
+        let offer = WhepOffer {
+            stream,
+            sdp: sdp.as_bytes(),
+            location_prefix: None,
+            timeout: Some(Duration::from_millis(500)),
+        };
+        expect(
+            gateway.handle_whep_offer(&offer),
+            &[Status::NotFound, Status::NotReady, Status::Limit],
+        )
+    };
+    let stop = AtomicBool::new(false);
+    let pictures = AtomicUsize::new(0);
+    let begun = Instant::now();
+    let until_stopped = |work: &(dyn Fn(usize) + Sync)| {
+        let mut round = 0;
+        while !stop.load(Ordering::Relaxed) {
+            work(round);
+            round += 1;
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..WATCHERS {
+            scope.spawn(|| {
+                until_stopped(&|_| {
+                    let mut viewer = UdpViewer::new(ViewerConfig::chromium()).unwrap();
+                    let Some(response) = offer("a", &viewer.viewer.offer()) else {
+                        return;
+                    };
+                    viewer.accept(&response.body);
+                    if viewer.run_till(Duration::from_secs(2), |viewer| viewer.video.count() > 0) {
+                        pictures.fetch_add(1, Ordering::Relaxed);
+                    }
+                    expect(
+                        gateway.handle_whep_delete(&response.session_key),
+                        &[Status::NotFound],
+                    );
+                });
+            });
+        }
+        for number in WATCHERS..THREADS {
+            let (gateway, add, offer, until_stopped) = (&gateway, &add, &offer, &until_stopped);
+            let cameras = &cameras;
+            scope.spawn(move || {
+                let sdp = UdpViewer::new(ViewerConfig::chromium())
+                    .unwrap()
+                    .viewer
+                    .offer();
+                match number % 4 {
+                    // Cameras come and go under the same name, one of them dead.
+                    0 => until_stopped(&|round| {
+                        let url = match round % 2 {
+                            0 => cameras.url("b"),
+                            _ => "rtsp://127.0.0.1:9/dead".to_owned(),
+                        };
+                        if let Some(stream) = add("b", url) {
+                            offer("b", &sdp);
+                            expect(gateway.remove_stream(stream), &[]);
+                        }
+                    }),
+                    1 => until_stopped(&|round| {
+                        if let Some(response) = offer(["a", "b"][round % 2], &sdp) {
+                            expect(gateway.session_info(response.session), &[Status::NotFound]);
+                            let key = &response.session_key;
+                            expect(gateway.handle_whep_delete(key), &[Status::NotFound]);
+                        }
+                    }),
+                    2 => until_stopped(&|round| {
+                        expect(gateway.stream_info(stays), &[]);
+                        expect(
+                            gateway.stream_info(StreamId(round as u64)),
+                            &[Status::NotFound],
+                        );
+                    }),
+                    _ => until_stopped(&|round| {
+                        let knob = &KNOBS[round % KNOBS.len()];
+                        let value = [knob.min, knob.max, knob.default][round % 3];
+                        expect(gateway.set_tuning(knob.key, value), &[Status::InvalidState]);
+                        gateway.tuning(knob.key);
+                    }),
+                }
+            });
+        }
+        thread::sleep(LASTS);
+        stop.store(true, Ordering::Relaxed);
+    });
+    assert!(begun.elapsed() < LASTS + LONG, "something hung");
+    assert!(pictures.load(Ordering::Relaxed) > 0, "nobody saw a picture");
+    for knob in KNOBS {
+        expect(
+            gateway.set_tuning(knob.key, knob.default),
+            &[Status::InvalidState],
+        );
+    }
+    let info = gateway.stream_info(stays).unwrap();
+    assert_eq!(info.state, StreamState::Live);
+    gateway.shutdown(LONG).unwrap();
+    let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
+    assert!(count(&counts.sessions) > 100);
+    assert_eq!(count(&counts.sessions), count(&counts.closed));
+    assert_eq!(count(&counts.streams), count(&counts.removed));
+}

@@ -1,0 +1,89 @@
+//! Knobs by their effect on a session.
+
+use std::time::Duration;
+
+use rtsp_webrtc_gateway::media::RingLimits;
+use testkit::clip::Clip;
+
+use crate::world::{LIMITS, Setup, World};
+
+/// Time from connecting to the first picture when the last keyframe is half a second old.
+fn first_picture(keep_gop: bool) -> Duration {
+    let mut world = World::new(Setup::default());
+    let limits = RingLimits { keep_gop, ..LIMITS };
+    world.video.ring_mut().set_limits(limits);
+    world.camera_ran(Duration::from_millis(500));
+    world.connect();
+    let connected = world.now;
+    world.run(Duration::from_secs(2));
+    world.assert_undamaged(20);
+    world.viewer.video.access_units()[0].at - connected
+}
+
+#[test]
+fn gop_cache_shows_the_last_keyframe_at_once() {
+    assert!(first_picture(true) < Duration::from_millis(50));
+}
+
+#[test]
+fn without_gop_cache_the_next_keyframe_is_the_first_picture() {
+    assert!(first_picture(false) > Duration::from_millis(400));
+}
+
+fn longest_run(batch: usize) -> usize {
+    let mut world = World::new(Setup {
+        clip: Clip::Main720p,
+        pacing: None,
+        ..Setup::default()
+    });
+    world.batch = batch;
+    world.connect();
+    world.run(Duration::from_secs(3));
+    world.assert_undamaged(70);
+    world.longest_run
+}
+
+#[test]
+fn send_batch_packets_bounds_a_run() {
+    assert_eq!(longest_run(1), 1);
+    assert_eq!(longest_run(5), 5);
+    assert!(longest_run(64) > 16);
+}
+
+#[test]
+fn a_paced_keyframe_leaves_in_bursts_of_at_most_sixteen() {
+    let mut world = World::new(Setup {
+        clip: Clip::Main720p,
+        ..Setup::default()
+    });
+    world.connect();
+    world.run(Duration::from_secs(5));
+    world.assert_undamaged(120);
+    assert!((8..=16).contains(&world.longest_run));
+}
+
+/// Packets of sound in ten seconds, and the moments at which they came.
+fn sound(hold: u64) -> (usize, usize) {
+    let mut world = World::new(Setup {
+        audio_hold: Duration::from_millis(hold),
+        ..Setup::default()
+    });
+    world.connect();
+    world.run(Duration::from_secs(10));
+    let mut moments: Vec<_> = world.viewer.audio.packets().map(|p| p.at).collect();
+    let packets = moments.len();
+    moments.dedup();
+    assert_eq!(world.viewer.audio.lost(), 0);
+    (packets, moments.len())
+}
+
+#[test]
+fn audio_hold_lets_sound_leave_together() {
+    let (packets, moments) = sound(0);
+    assert!(packets >= 498 && moments == packets, "{packets} {moments}");
+    let (packets, moments) = sound(60);
+    assert!(
+        packets >= 494 && moments * 3 <= packets,
+        "{packets} {moments}"
+    );
+}
