@@ -104,7 +104,7 @@ impl Gateway {
         let receiver = Receiver::start(
             Arc::clone(&socket),
             routes,
-            workers.iter().map(Worker::datagrams).collect(),
+            workers.iter().map(Worker::inbox).collect(),
             Arc::clone(&received),
         )?;
         Ok(Gateway {

@@ -208,12 +208,25 @@ fn headers_without_an_end() {
     });
 }
 
+/// The smaller the pieces, the more often the whole is looked through.
+fn endless_line(peer: &mut Peer) -> io::Result<()> {
+    peer.say("RTSP/1.0 200 OK\r\nX-Y: ")?;
+    for _ in 0..4 {
+        peer.flood(&[b'z'; 1000])?;
+    }
+    Ok(())
+}
+
 #[test]
 fn a_header_line_without_an_end() {
     survives(|peer| {
         peer.request()?;
-        peer.say("RTSP/1.0 200 OK\r\nX-Y: ")?;
-        peer.flood(&[b'z'; 4096])
+        endless_line(peer)
+    });
+    survives(|peer| {
+        peer.play(SDP)?;
+        peer.rtp(0, true, IDR)?;
+        endless_line(peer)
     });
 }
 

@@ -32,6 +32,16 @@ pub struct Datagram {
 /// Largest datagram that anyone may send us: DTLS with certificates fits, media never comes.
 const MAX_DATAGRAM: usize = 2048;
 
+/// The ways to a worker.
+#[derive(Clone)]
+pub struct Inbox {
+    /// For datagrams that came from where an authentic check came from before.
+    pub viewers: mpsc::Sender<Datagram>,
+    /// For checks from elsewhere. Anyone can send those, and a flood of them must not take the
+    /// place of what viewers send.
+    pub strangers: mpsc::Sender<Datagram>,
+}
+
 /// Datagrams that came in.
 #[derive(Debug, Default)]
 pub struct ReceiverStats {
@@ -63,7 +73,7 @@ impl Receiver {
     pub fn start(
         socket: Arc<Socket>,
         routes: Arc<Routes>,
-        workers: Vec<mpsc::Sender<Datagram>>,
+        workers: Vec<Inbox>,
         stats: Arc<ReceiverStats>,
     ) -> Result<Receiver> {
         let io_error = |error| Error::new(Status::Io, format!("receiving thread: {error}"));
@@ -109,7 +119,7 @@ impl Receiver {
 struct Demux {
     socket: Arc<Socket>,
     routes: Arc<Routes>,
-    workers: Vec<mpsc::Sender<Datagram>>,
+    workers: Vec<Inbox>,
     stats: Arc<ReceiverStats>,
     stopping: Arc<AtomicBool>,
 }
@@ -166,29 +176,30 @@ impl Demux {
     }
 
     fn deliver(&self, remote: SocketAddr, local: Option<IpAddr>, contents: &[u8]) {
-        let Some(place) = self.place(remote, contents) else {
+        let known = self.routes.find(remote);
+        let place = match contents.first() {
+            Some(0..=3) => ice::local_ufrag(contents).and_then(Place::from_ufrag),
+            _ => known,
+        };
+        let inbox = place.and_then(|place| Some((place, self.workers.get(place.worker)?)));
+        let Some((place, inbox)) = inbox else {
             self.stats.unknown.fetch_add(1, Ordering::Relaxed);
             return;
         };
-        let Some(worker) = self.workers.get(place.worker) else {
-            self.stats.unknown.fetch_add(1, Ordering::Relaxed);
+        let queue = match known == Some(place) {
+            true => &inbox.viewers,
+            false => &inbox.strangers,
+        };
+        // A full queue costs nothing more than a look.
+        let Ok(room) = queue.try_reserve() else {
+            self.stats.overrun.fetch_add(1, Ordering::Relaxed);
             return;
         };
-        let datagram = Datagram {
+        room.send(Datagram {
             slot: place.slot,
             remote,
             local,
             contents: contents.into(),
-        };
-        if worker.try_send(datagram).is_err() {
-            self.stats.overrun.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    fn place(&self, remote: SocketAddr, contents: &[u8]) -> Option<Place> {
-        if matches!(contents.first(), Some(0..=3)) {
-            return Place::from_ufrag(ice::local_ufrag(contents)?);
-        }
-        self.routes.find(remote)
+        });
     }
 }

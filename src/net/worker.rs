@@ -2,10 +2,11 @@
 //! complete" and "datagrams handed to the kernel" there is no lock, no channel and no wake-up.
 
 use std::cell::RefCell;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::rc::Rc;
 use std::sync::mpsc::Sender;
+use std::task::Poll;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -15,11 +16,13 @@ use tokio::task::LocalSet;
 
 use super::command::{Command, WorkerContext};
 use super::core::Core;
-use super::receiver::Datagram;
+use super::receiver::{Datagram, Inbox};
 
 /// Datagrams that may wait for a worker; more are dropped, as a full socket buffer would.
 const DATAGRAM_QUEUE: usize = 4096;
-/// Datagrams handled before other work gets its turn.
+/// Checks of strangers that may wait; browsers repeat theirs.
+const STRANGER_QUEUE: usize = 1024;
+/// Datagrams of each kind handled before other work gets its turn.
 const DATAGRAM_BATCH: usize = 64;
 /// How long a worker that ends waits for its cameras to take their TEARDOWN.
 const TEARDOWN_GRACE: Duration = Duration::from_millis(100);
@@ -31,7 +34,7 @@ const LOOKUP_GRACE: Duration = Duration::from_millis(500);
 /// A worker's thread, and the ways to reach it.
 pub struct Worker {
     commands: mpsc::UnboundedSender<Command>,
-    datagrams: mpsc::Sender<Datagram>,
+    inbox: Inbox,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -42,18 +45,20 @@ impl Worker {
             .enable_all()
             .build()?;
         let (commands, command_queue) = mpsc::unbounded_channel();
-        let (datagrams, datagram_queue) = mpsc::channel(DATAGRAM_QUEUE);
+        let (viewers, viewer_queue) = mpsc::channel(DATAGRAM_QUEUE);
+        let (strangers, stranger_queue) = mpsc::channel(STRANGER_QUEUE);
         let name = format!("rwg-worker-{}", context.index);
         let thread = std::thread::Builder::new().name(name).spawn(move || {
             let local = LocalSet::new();
-            local.block_on(&runtime, run(context, command_queue, datagram_queue));
+            let work = run(context, command_queue, viewer_queue, stranger_queue);
+            local.block_on(&runtime, work);
             drop(local);
             runtime.shutdown_timeout(LOOKUP_GRACE);
             drop(ended);
         })?;
         Ok(Worker {
             commands,
-            datagrams,
+            inbox: Inbox { viewers, strangers },
             thread: Mutex::new(Some(thread)),
         })
     }
@@ -64,8 +69,8 @@ impl Worker {
     }
 
     /// Where the receiving thread leaves datagrams.
-    pub fn datagrams(&self) -> mpsc::Sender<Datagram> {
-        self.datagrams.clone()
+    pub fn inbox(&self) -> Inbox {
+        self.inbox.clone()
     }
 
     /// Waits for the end of the thread.
@@ -79,11 +84,12 @@ impl Worker {
 async fn run(
     context: WorkerContext,
     mut commands: mpsc::UnboundedReceiver<Command>,
-    mut datagrams: mpsc::Receiver<Datagram>,
+    mut viewers: mpsc::Receiver<Datagram>,
+    mut strangers: mpsc::Receiver<Datagram>,
 ) {
     let rearmed = Rc::new(Notify::new());
     let core = Rc::new(RefCell::new(Core::new(context, Rc::clone(&rearmed))));
-    let mut batch = Vec::with_capacity(DATAGRAM_BATCH);
+    let mut batch = Vec::with_capacity(2 * DATAGRAM_BATCH);
     loop {
         let deadline = core.borrow().next_deadline();
         tokio::select! {
@@ -91,13 +97,19 @@ async fn run(
                 Some(Command::Shutdown) | None => break,
                 Some(command) => Core::command(&core, command),
             },
-            received = datagrams.recv_many(&mut batch, DATAGRAM_BATCH), if !datagrams.is_closed() => {
-                let _: usize = received;
-                core.borrow_mut().datagrams(batch.drain(..));
-            }
+            () = poll_fn(|context| {
+                let _ = viewers.poll_recv_many(context, &mut batch, DATAGRAM_BATCH);
+                let _ = strangers.poll_recv_many(context, &mut batch, DATAGRAM_BATCH);
+                if batch.is_empty() { Poll::Pending } else { Poll::Ready(()) }
+            }) => {}
             () = sleep_until(deadline) => core.borrow_mut().timeouts(Instant::now()),
             // A source's task has made somebody due sooner than we sleep.
             () = rearmed.notified() => {}
+        }
+        if !batch.is_empty() {
+            core.borrow_mut().datagrams(batch.drain(..));
+            // However many wait: now it is the turn of the cameras.
+            tokio::task::yield_now().await;
         }
     }
     // What was asked before is done first: whoever heard that a camera is added hears of its end.

@@ -106,6 +106,18 @@ pub(super) fn connect_timeout(url: &CameraUrl, after: Duration) -> Error {
     )
 }
 
+/// What the camera sends has no end.
+pub(super) fn endless(url: &CameraUrl) -> Error {
+    Error::new(
+        Status::Camera,
+        format!(
+            "camera {} sends a message or a picture that does not end: check host and port of its \
+             URL",
+            url.authority()
+        ),
+    )
+}
+
 /// The camera closed the connection while it played.
 pub(super) fn closed(url: &CameraUrl) -> Error {
     Error::new(

@@ -1,11 +1,11 @@
 //! A camera by RTSP (RFC 2326), through `retina`.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::panic::AssertUnwindSafe;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_util::{FutureExt, StreamExt};
@@ -16,6 +16,7 @@ use retina::client::{
 };
 use retina::codec::{CodecItem, FrameFormat, ParametersRef, VideoFrame, VideoParametersCodec};
 use tokio::runtime::Handle;
+use tokio::task::coop;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::retry::Backoff;
@@ -33,6 +34,14 @@ const MAX_ERRORS_IN_A_ROW: u32 = 1000;
 /// Sessions that may still be waiting for the answer to their TEARDOWN. `retina` keeps trying
 /// until the session expires, and the camera says when that is.
 const MAX_PENDING_TEARDOWNS: usize = 4;
+
+/// How long a camera may keep its worker busy until it plays, or until the next picture; some
+/// milliseconds are usual. `retina` sets no limit to the length of a message, and looks through
+/// all that it has of a line whenever more of it comes.
+const MAX_BUSY: Duration = Duration::from_secs(1);
+/// Of the 128 reads that tokio allows a task before it is the turn of the others, those that a
+/// camera does without: a picture takes one or two, and one read can be megabytes.
+const READS_WAIVED: u32 = 120;
 
 /// How patient we are.
 #[derive(Clone, Copy, Debug)]
@@ -91,6 +100,19 @@ impl<F> Drop for DropInRuntime<F> {
     }
 }
 
+/// Drops a session without a TEARDOWN, which would read on, for 5 s and with no limit to what a
+/// turn takes, on a connection that makes no sense: the task for it ends before it begins.
+fn drop_silently(session: impl Sized) {
+    let Ok(nowhere) = tokio::runtime::Builder::new_current_thread().build() else {
+        return;
+    };
+    {
+        let _inside = nowhere.enter();
+        drop(session);
+    }
+    nowhere.shutdown_background();
+}
+
 /// What stays the same from one attempt to the next.
 pub(super) struct Camera {
     url: CameraUrl,
@@ -136,11 +158,14 @@ impl Camera {
 
     async fn connect(&self) -> Result<Playing> {
         let patience = self.patience.connect;
-        match timeout(patience, self.guarded(self.play())).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(panicked)) => Err(panicked),
-            Err(_) => Err(failure::connect_timeout(&self.url, patience)),
-        }
+        let mut play = Box::pin(self.play());
+        let error = match timeout(patience, self.guarded(play.as_mut())).await {
+            Ok(Ok(result)) => return result,
+            Ok(Err(error)) => error,
+            Err(_) => failure::connect_timeout(&self.url, patience),
+        };
+        drop_silently(play);
+        Err(error)
     }
 
     /// DESCRIBE, SETUP of what we can use, PLAY.
@@ -291,18 +316,35 @@ impl Camera {
                         _ => failure::closed(&self.url),
                     };
                 }
-                Err(panicked) => return panicked,
+                Err(error) => {
+                    drop_silently(demuxed);
+                    return error;
+                }
             }
         }
     }
 
-    /// `retina` panics on some answers, e.g. on `Session: ;timeout=60`. That fails the attempt,
-    /// not the worker.
+    /// `retina` panics on some answers, e.g. on `Session: ;timeout=60`, and never tires of
+    /// others. Either fails the attempt, not the worker.
     async fn guarded<T>(&self, future: impl Future<Output = T>) -> Result<T> {
-        AssertUnwindSafe(future)
-            .catch_unwind()
-            .await
-            .map_err(|_| failure::panicked(&self.url))
+        let mut future = pin!(AssertUnwindSafe(future).catch_unwind());
+        let mut busy = Duration::ZERO;
+        poll_fn(|context| {
+            // At first there is nothing to read, or little is left of this turn.
+            if !busy.is_zero() {
+                for _ in 0..READS_WAIVED {
+                    ready!(coop::poll_proceed(context)).made_progress();
+                }
+            }
+            let begun = std::time::Instant::now();
+            let polled = future.as_mut().poll(context);
+            busy += begun.elapsed();
+            match polled {
+                Poll::Pending if busy > MAX_BUSY => Poll::Ready(Err(failure::endless(&self.url))),
+                polled => polled.map_err(|_| failure::panicked(&self.url)),
+            }
+        })
+        .await
     }
 
     fn session_options(&self) -> SessionOptions {
