@@ -2,68 +2,66 @@
 
 use std::time::{Duration, Instant};
 
-/// Bit rate and pace of a track, averaged over some seconds.
+/// Rate of a track, averaged over some seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamRate {
     /// Bytes per second.
     pub bytes_per_second: u64,
-    /// Time between access units.
-    pub interval: Duration,
 }
 
 impl Default for StreamRate {
-    /// What to assume of a camera before it is measured: 2 Mbit/s at 25 pictures a second.
+    /// What to assume of a camera before it is measured: 2 Mbit/s.
     fn default() -> Self {
         StreamRate {
             bytes_per_second: 250_000,
-            interval: Duration::from_millis(40),
         }
     }
 }
 
-/// Measures a [`StreamRate`] in windows of two seconds, which hold a keyframe of most cameras.
+/// Measures a [`StreamRate`] in windows of two seconds, and averages over several of them: a
+/// window may hold a keyframe or none.
 #[derive(Debug, Default)]
 pub struct RateMeter {
     window: Option<Window>,
-    rate: StreamRate,
+    rate: Option<StreamRate>,
 }
 
 #[derive(Debug)]
 struct Window {
     since: Instant,
     bytes: u64,
-    units: u32,
 }
 
 impl RateMeter {
     const WINDOW: Duration = Duration::from_secs(2);
+    /// Share of the newest window in the average.
+    const SHARE: u64 = 4;
 
     /// An access unit of `bytes` arrived.
     pub fn arrived(&mut self, now: Instant, bytes: usize) {
-        let window = self.window.get_or_insert(Window {
-            since: now,
-            bytes: 0,
-            units: 0,
-        });
-        window.bytes += bytes as u64;
-        window.units += 1;
+        let window = self.window.get_or_insert(Window::from(now));
         let elapsed = now.saturating_duration_since(window.since);
-        if elapsed >= RateMeter::WINDOW && window.units > 1 {
-            self.rate = StreamRate {
-                bytes_per_second: window.bytes * 1000 / elapsed.as_millis().max(1) as u64,
-                interval: elapsed / (window.units - 1),
-            };
-            self.window = Some(Window {
-                since: now,
-                bytes: bytes as u64,
-                units: 1,
+        if elapsed >= RateMeter::WINDOW {
+            let newest = window.bytes * 1000 / elapsed.as_millis().max(1) as u64;
+            *window = Window::from(now);
+            let before = self.rate.map_or(newest, |rate| rate.bytes_per_second);
+            let mean = (before * (RateMeter::SHARE - 1) + newest) / RateMeter::SHARE;
+            self.rate = Some(StreamRate {
+                bytes_per_second: mean,
             });
         }
+        window.bytes += bytes as u64;
     }
 
-    /// The rate of the last full window.
+    /// The rate; what to assume of a camera before the first window is full.
     pub fn rate(&self) -> StreamRate {
-        self.rate
+        self.rate.unwrap_or_default()
+    }
+}
+
+impl From<Instant> for Window {
+    fn from(since: Instant) -> Window {
+        Window { since, bytes: 0 }
     }
 }
 
@@ -72,14 +70,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn measures_rate_and_interval() {
+    fn measures_the_rate() {
         let mut meter = RateMeter::default();
         let start = Instant::now();
         for i in 0..100 {
             meter.arrived(start + Duration::from_millis(50) * i, 10_000);
         }
-        let rate = meter.rate();
-        assert_eq!(rate.interval, Duration::from_millis(50));
-        assert!((200_000..=210_000).contains(&rate.bytes_per_second));
+        assert_eq!(meter.rate().bytes_per_second, 200_000);
+    }
+
+    #[test]
+    fn a_keyframe_counts_once() {
+        let mut meter = RateMeter::default();
+        let start = Instant::now();
+        for i in 0..600 {
+            let bytes = if i % 50 == 0 { 300_000 } else { 14_000 };
+            meter.arrived(start + Duration::from_millis(40) * i, bytes);
+        }
+        let rate = meter.rate().bytes_per_second;
+        assert!((480_000..=500_000).contains(&rate), "{rate}");
     }
 }

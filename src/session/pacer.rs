@@ -57,7 +57,6 @@ mod tests {
 
     const RATE: StreamRate = StreamRate {
         bytes_per_second: 500_000,
-        interval: Duration::from_millis(40),
     };
 
     #[test]

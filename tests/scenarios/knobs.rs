@@ -50,18 +50,6 @@ fn send_batch_packets_bounds_a_run() {
     assert!(longest_run(64) > 16);
 }
 
-#[test]
-fn a_paced_keyframe_leaves_in_bursts_of_at_most_sixteen() {
-    let mut world = World::new(Setup {
-        clip: Clip::Main720p,
-        ..Setup::default()
-    });
-    world.connect();
-    world.run(Duration::from_secs(5));
-    world.assert_undamaged(120);
-    assert!((8..=16).contains(&world.longest_run));
-}
-
 /// Packets of sound in ten seconds, and the moments at which they came.
 fn sound(hold: u64) -> (usize, usize) {
     let mut world = World::new(Setup {

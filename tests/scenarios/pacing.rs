@@ -1,23 +1,25 @@
-//! Large access units are spread over time.
+//! Large access units are spread over time, so that a narrow link carries them.
 
 use std::time::Duration;
 
-use testkit::clip::Clip;
 use testkit::net::Link;
 
 use crate::world::{GATEWAY, Setup, VIEWER, World, address};
 
-/// Losses of a viewer behind a link of 10 Mbit/s whose queue holds 30 ms.
-fn losses(pacing: Option<u64>) -> u64 {
+/// A camera of 4 Mbit/s whose keyframes have 300 kB, and a viewer whose link carries 10 Mbit/s
+/// and queues 30 ms.
+fn behind_a_bottleneck(pacing: Option<u64>) -> World {
     let mut world = World::new(Setup {
         pacing,
-        clip: Clip::Main720p,
+        sizes: Some((300_000, 14_000)),
         ..Setup::default()
     });
-    world.connect();
-    world.run(Duration::from_secs(3));
+    world.network.set_default_link(Link {
+        delay: Duration::from_millis(10),
+        ..Link::default()
+    });
     let bottleneck = Link {
-        delay: Duration::from_millis(5),
+        delay: Duration::from_millis(10),
         bandwidth: Some(10_000_000),
         queue: Duration::from_millis(30),
         ..Link::default()
@@ -25,12 +27,47 @@ fn losses(pacing: Option<u64>) -> u64 {
     world
         .network
         .set_link(address(GATEWAY), address(VIEWER), bottleneck);
-    world.run(Duration::from_secs(10));
+    // The stream's rate is known when the viewer comes, in the middle of a GOP.
+    world.camera_ran(Duration::from_secs(5));
+    world.connect();
+    world.run(Duration::from_secs(20));
+    world
+}
+
+fn overflowed(world: &World) -> u64 {
     let counts = world.network.counts(address(GATEWAY), address(VIEWER));
     counts.overflowed
 }
 
 #[test]
-fn keyframes_fit_through_a_bottleneck_when_paced() {
-    assert_eq!(losses(Some(250)), 0);
+fn with_pacing_nothing_is_lost() {
+    // 4.2 Mbit/s with headers, times 2.3: what the link carries.
+    let world = behind_a_bottleneck(Some(220));
+    assert_eq!(overflowed(&world), 0);
+    assert_eq!(world.viewer.video.lost(), 0);
+    assert!(world.longest_run <= 16);
+    // And the viewer does not fall behind.
+    let newest = world.viewer.video.packets().last().unwrap();
+    assert!(world.now - newest.at < Duration::from_millis(100));
+}
+
+#[test]
+fn without_pacing_every_keyframe_overflows_the_queue() {
+    let world = behind_a_bottleneck(None);
+    assert!(overflowed(&world) > 1000, "{}", overflowed(&world));
+}
+
+#[test]
+fn a_near_viewer_gets_a_keyframe_at_once() {
+    let mut world = World::new(Setup {
+        sizes: Some((300_000, 14_000)),
+        ..Setup::default()
+    });
+    world.camera_ran(Duration::from_millis(500));
+    world.connect();
+    let connected = world.now;
+    world.run(Duration::from_millis(10));
+    let units = world.viewer.video.access_units();
+    assert!(units[0].is_keyframe());
+    assert!(units[0].at - connected < Duration::from_millis(2));
 }

@@ -34,6 +34,8 @@ pub struct Setup {
     pub pacing: Option<u64>,
     pub audio_hold: Duration,
     pub clip: Clip,
+    /// Bytes of a keyframe and of another picture, instead of the clip's; a keyframe every 50.
+    pub sizes: Option<(usize, usize)>,
     pub seed: u64,
 }
 
@@ -47,6 +49,7 @@ impl Default for Setup {
             pacing: Some(250),
             audio_hold: Duration::ZERO,
             clip: Clip::Baseline360p,
+            sizes: None,
             seed: 1,
         }
     }
@@ -72,6 +75,7 @@ pub struct World {
     pub longest_run: usize,
     rate: RateMeter,
     clip: Clip,
+    sizes: Option<(usize, usize)>,
     frame: usize,
     next_frame: Instant,
     sample: i64,
@@ -182,6 +186,7 @@ impl World {
             longest_run: 0,
             rate: RateMeter::default(),
             clip: setup.clip,
+            sizes: setup.sizes,
             frame: 0,
             next_frame: now,
             sample: 0,
@@ -244,14 +249,29 @@ impl World {
         }
     }
 
+    /// The bits of the next picture.
+    fn picture(&self) -> Vec<u8> {
+        let mut data = Vec::new();
+        let mut add = |nal: &[u8]| {
+            data.extend((nal.len() as u32).to_be_bytes());
+            data.extend_from_slice(nal);
+        };
+        match self.sizes {
+            Some((keyframe, _)) if self.frame.is_multiple_of(50) => add(&vec![0x65; keyframe]),
+            Some((_, other)) => add(&vec![0x41; other]),
+            None => {
+                let units = self.clip.access_units();
+                for nal in &units[self.frame % units.len()].nals {
+                    add(nal);
+                }
+            }
+        }
+        data
+    }
+
     fn play_camera(&mut self) {
         if self.next_frame <= self.now {
-            let units = self.clip.access_units();
-            let mut data = Vec::new();
-            for nal in &units[self.frame % units.len()].nals {
-                data.extend((nal.len() as u32).to_be_bytes());
-                data.extend_from_slice(nal);
-            }
+            let data = self.picture();
             let rate = self.clip.frame_rate() as usize;
             let unit = AccessUnit {
                 data: &data,
