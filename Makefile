@@ -7,13 +7,15 @@ BUILD_DIR := target/cmake
 override CAMERA := $(value CAMERA)
 export CAMERA LISTEN
 
-.PHONY: help build demo test install clean
+.PHONY: help build demo test bench install clean
 
 help:
 	@echo 'make demo                         built-in test cameras in a browser'
 	@echo 'make demo CAMERA=rtsp://...       a real camera in a browser'
 	@echo '          LISTEN=ADDR:PORT        address of the web server, 127.0.0.1:8889 unless given'
 	@echo 'make test                         build and run all tests'
+	@echo 'make bench                        measure all; the results go to benches/results'
+	@echo '          BENCH=--quick           in two minutes, more coarsely'
 	@echo 'make build                        the library and the examples, in $(BUILD_DIR)'
 	@echo 'make install PREFIX=/usr/local    the library, header, CMake and pkg-config files'
 	@echo 'make clean                        remove all that was built'
@@ -32,6 +34,10 @@ demo: build
 test:
 	@scripts/setup.sh test
 	@scripts/test.py
+
+bench:
+	cargo bench --locked --bench load -- $(BENCH)
+	cargo bench --locked --bench micro -- $(BENCH)
 
 install: build
 	cmake --install $(BUILD_DIR) --prefix '$(PREFIX)'

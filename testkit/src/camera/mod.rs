@@ -28,6 +28,7 @@ mod audio;
 mod auth;
 mod connection;
 mod faults;
+mod load;
 mod payload;
 mod playback;
 mod rtp;
@@ -37,6 +38,7 @@ mod session;
 mod transport;
 
 pub use faults::{Fault, Statistics};
+pub use load::{Load, sent_at};
 pub use server::CameraServer;
 
 use crate::clip::Clip;
@@ -46,6 +48,7 @@ use crate::clip::Clip;
 pub struct CameraConfig {
     name: String,
     clip: Clip,
+    load: Option<Load>,
     audio: Option<Audio>,
     auth: Auth,
     parameter_sets: ParameterSets,
@@ -59,6 +62,7 @@ impl CameraConfig {
         CameraConfig {
             name: name.into(),
             clip: Clip::Main720p,
+            load: None,
             audio: None,
             auth: Auth::None,
             parameter_sets: ParameterSets::Both,
@@ -70,6 +74,14 @@ impl CameraConfig {
     /// The clip that it plays.
     pub fn clip(self, clip: Clip) -> CameraConfig {
         CameraConfig { clip, ..self }
+    }
+
+    /// Plays bits of a given size instead of the clip's pictures.
+    pub fn load(self, load: Load) -> CameraConfig {
+        CameraConfig {
+            load: Some(load),
+            ..self
+        }
     }
 
     /// The codec of its audio track, or `None` for a camera without one.

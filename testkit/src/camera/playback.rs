@@ -9,11 +9,12 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 
 use super::faults::{Camera, Fault};
+use super::load::Pictures;
 use super::payload::packetize;
 use super::rtp::{Packets, RtpStream};
 use super::sdp::VIDEO_PAYLOAD_TYPE;
 use super::transport::Path;
-use super::{Audio, audio};
+use super::{Audio, audio, load};
 use crate::clip::{AccessUnit, nal_type};
 
 /// Fits a 1500-byte Ethernet frame with room for tunnels, as cameras do it.
@@ -53,27 +54,29 @@ pub(super) enum Media {
         /// Counts pictures sent. A stall takes slots, but no pictures, so that the decoder misses no reference.
         next: usize,
     },
+    Load(Pictures),
     Audio(Audio),
 }
 
 impl Media {
     /// What the camera plays on this track, if it has it.
     pub fn of_track(camera: &Camera, index: usize) -> Option<Media> {
-        match index {
-            0 => Some(Media::Video {
+        match (index, camera.config.load) {
+            (0, Some(load)) => Some(Media::Load(Pictures::new(load, camera.config.clip))),
+            (0, None) => Some(Media::Video {
                 units: camera.config.clip.access_units(),
                 frame_rate: camera.config.clip.frame_rate(),
                 in_band: camera.config.parameter_sets.in_band(),
                 next: 0,
             }),
-            1 => camera.config.audio.map(Media::Audio),
+            (1, _) => camera.config.audio.map(Media::Audio),
             _ => None,
         }
     }
 
     pub fn payload_type(&self) -> u8 {
         match self {
-            Media::Video { .. } => VIDEO_PAYLOAD_TYPE,
+            Media::Video { .. } | Media::Load(_) => VIDEO_PAYLOAD_TYPE,
             Media::Audio(codec) => codec.payload_type(),
         }
     }
@@ -81,13 +84,14 @@ impl Media {
     fn slots_per_second(&self) -> u32 {
         match self {
             Media::Video { frame_rate, .. } => *frame_rate,
+            Media::Load(pictures) => pictures.frame_rate(),
             Media::Audio(_) => audio::PACKET_RATE,
         }
     }
 
     fn clock_rate(&self) -> u32 {
         match self {
-            Media::Video { .. } => 90_000,
+            Media::Video { .. } | Media::Load(_) => 90_000,
             Media::Audio(_) => audio::CLOCK_RATE,
         }
     }
@@ -153,6 +157,7 @@ impl Track {
                 *next += 1;
                 packetize(&nals, MAX_PAYLOAD, packet);
             }
+            Media::Load(pictures) => packetize(&pictures.next(), load::MAX_PAYLOAD, packet),
             Media::Audio(codec) => packet(&[], codec.packet(self.slot), false),
         }
     }
@@ -185,7 +190,13 @@ impl Playback {
 
     pub fn start(&mut self) {
         if self.started.is_none() {
-            self.started = Some((Instant::now(), SystemTime::now()));
+            let (now, wall) = (Instant::now(), SystemTime::now());
+            let wait = self
+                .camera
+                .config
+                .load
+                .map_or(Duration::ZERO, |load| load.wait(wall));
+            self.started = Some((now + wait, wall + wait));
             self.camera.counters.playing.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -241,7 +252,7 @@ impl Playback {
             counters
                 .packets_sent
                 .fetch_add(packets.len() as u64, Ordering::Relaxed);
-            if matches!(track.media, Media::Video { .. }) && packets.len() > 0 {
+            if matches!(track.media, Media::Video { .. } | Media::Load(_)) && packets.len() > 0 {
                 counters.frames_sent.fetch_add(1, Ordering::Relaxed);
             }
             track.path.send_rtp(connection, packets).await?;

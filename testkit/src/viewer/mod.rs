@@ -240,9 +240,10 @@ impl Viewer {
     pub fn handle(&mut self, now: Instant, bytes: &[u8]) {
         match bytes.first() {
             Some(0..=3) => {
-                if let Some(remote) = &self.remote
-                    && stun::is_success(bytes, &remote.pwd)
-                {
+                let Some(remote) = &self.remote else { return };
+                if let Some(answer) = stun::answer(bytes, &self.pwd, remote.address) {
+                    self.send(answer);
+                } else if stun::is_success(bytes, &remote.pwd) {
                     self.answered_checks += 1;
                     if self.answered_checks == 1 {
                         self.next_check = Some(now + KEEPALIVE);
@@ -334,6 +335,19 @@ impl Viewer {
             return;
         }
         self.send_rtcp(&receive::nack(self.video.ssrc(), &nacks));
+    }
+
+    /// Counts an SRTP packet of the picture without decrypting it, for reports; nothing is asked for again.
+    pub fn note(&mut self, bytes: &[u8]) {
+        self.video.note(bytes);
+    }
+
+    /// Decrypts an SRTP packet without taking it. Once per packet: a second time it counts as replayed.
+    pub fn open(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
+        self.srtp
+            .as_mut()?
+            .open_rtp(bytes)
+            .map(|packet| packet.to_vec())
     }
 
     /// Asks for a keyframe.

@@ -144,6 +144,12 @@ impl Receiver {
         }
     }
 
+    /// Takes notice of a packet that is not decrypted.
+    pub(super) fn note(&mut self, bytes: &[u8]) {
+        let sequence = self.extend(u16::from_be_bytes(number(bytes, 2)));
+        self.highest = self.highest.max(Some(sequence));
+    }
+
     fn extend(&self, sequence: u16) -> u64 {
         let Some(highest) = self.highest else {
             // Room below for packets that overtook each other.

@@ -1,5 +1,7 @@
 //! ICE checks of the controlling side.
 
+use std::net::SocketAddr;
+
 use rtc::crypto::RTCCryptoProvider;
 use rtc::crypto::providers::AwsLcRsProvider;
 use rtc::stun::attributes::{
@@ -8,6 +10,7 @@ use rtc::stun::attributes::{
 use rtc::stun::fingerprint::FINGERPRINT;
 use rtc::stun::integrity::MessageIntegrity;
 use rtc::stun::message::{BINDING_REQUEST, BINDING_SUCCESS, Message, Setter, TransactionId};
+use rtc::stun::xoraddr::XorMappedAddress;
 
 static CRYPTO: AwsLcRsProvider = AwsLcRsProvider::new();
 
@@ -30,6 +33,29 @@ pub fn check(username: &str, pwd: &str, transaction: u64) -> Vec<u8> {
     integrity(pwd).add_to(&mut message).expect("integrity");
     FINGERPRINT.add_to(&mut message).expect("fingerprint");
     message.raw
+}
+
+/// The answer to a check of the other side, if this is one for `pwd`, our own password. Gateways with a full ICE agent
+/// send them, and wait for the answer.
+pub fn answer(bytes: &[u8], pwd: &str, from: SocketAddr) -> Option<Vec<u8>> {
+    let mut check = Message::new();
+    check.unmarshal_binary(bytes).ok()?;
+    if check.typ != BINDING_REQUEST {
+        return None;
+    }
+    MessageIntegrity::check(&mut check, pwd.as_bytes(), CRYPTO.crypto()).ok()?;
+    let mut message = Message::new();
+    message.typ = BINDING_SUCCESS;
+    message.transaction_id = check.transaction_id;
+    message.write_header();
+    let mapped = XorMappedAddress {
+        ip: from.ip(),
+        port: from.port(),
+    };
+    mapped.add_to(&mut message).ok()?;
+    integrity(pwd).add_to(&mut message).ok()?;
+    FINGERPRINT.add_to(&mut message).ok()?;
+    Some(message.raw)
 }
 
 /// Whether this is an authentic success response.

@@ -1,0 +1,61 @@
+//! Command line arguments: `--name value`, `--flag`, and one word that says what to do.
+
+use std::collections::HashMap;
+use std::str::FromStr;
+
+/// Names of arguments without a value.
+const FLAGS: &[&str] = &["quick", "bench", "help"];
+
+/// The arguments of a process.
+#[derive(Clone, Debug, Default)]
+pub struct Args {
+    /// What to do; empty if nothing is said.
+    pub words: Vec<String>,
+    values: HashMap<String, String>,
+}
+
+impl Args {
+    /// Those of this process.
+    pub fn of_process() -> Result<Args, String> {
+        let mut args = Args::default();
+        let mut all = std::env::args().skip(1);
+        while let Some(arg) = all.next() {
+            let Some(name) = arg.strip_prefix("--") else {
+                args.words.push(arg);
+                continue;
+            };
+            let value = if FLAGS.contains(&name) {
+                String::new()
+            } else {
+                all.next().ok_or(format!("{arg} needs a value"))?
+            };
+            args.values.insert(name.to_owned(), value);
+        }
+        Ok(args)
+    }
+
+    /// Whether a flag is there.
+    pub fn has(&self, name: &str) -> bool {
+        self.values.contains_key(name)
+    }
+
+    /// A value.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(String::as_str)
+    }
+
+    /// A number.
+    pub fn number<T: FromStr>(&self, name: &str, default: T) -> T {
+        self.text(name)
+            .and_then(|value| value.parse().ok())
+            .unwrap_or(default)
+    }
+
+    /// A value's parts.
+    pub fn list(&self, name: &str, separator: char) -> impl Iterator<Item = &str> {
+        self.text(name)
+            .unwrap_or("")
+            .split(separator)
+            .filter(|part| !part.is_empty())
+    }
+}

@@ -1,0 +1,98 @@
+//! Whole gateways under load, each part in a process of its own. `cargo bench --bench load -- help`
+//! says how.
+
+#[cfg(target_os = "linux")]
+mod args;
+#[cfg(target_os = "linux")]
+mod plot;
+#[cfg(target_os = "linux")]
+mod process;
+#[cfg(target_os = "linux")]
+mod report;
+#[cfg(target_os = "linux")]
+mod run;
+#[cfg(target_os = "linux")]
+mod scenarios;
+#[cfg(target_os = "linux")]
+mod systems;
+#[cfg(target_os = "linux")]
+mod usage;
+#[cfg(target_os = "linux")]
+mod viewers;
+#[cfg(target_os = "linux")]
+mod whep;
+#[cfg(target_os = "linux")]
+#[allow(dead_code)] // The scenarios use more of it.
+#[path = "../../tests/scenarios/world.rs"]
+mod world;
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use crate::args::Args;
+    use crate::scenarios::{fanout, knobs, loss, peer, scale, start};
+    use crate::systems::{bare, cameras, gateway, naive};
+    use crate::viewers;
+
+    const HELP: &str = "\
+Usage: cargo bench --bench load -- [WHAT] [OPTIONS]
+
+Without WHAT all of the first five run. Results go to benches/results/.
+  fanout    this library, the naive gateway and the bare limit: 1x1 to 1x256, 64x1, 64x4
+  start     from the offer to the first keyframe
+  loss      recovery from loss (simulated network)
+  scale     1 to 256 cameras, 1 to 1000 viewers
+  knobs     what GSO, batching, pacing and workers are worth
+  peer      another WHEP server: --url http://HOST:PORT/{}/whep --pid PID [--streams N] [--each N]
+  cameras   cameras for it, until standard input ends: [--count N] [--listen ADDR:PORT] [--gop PICTURES]
+
+  --quick            shorter, and coarser
+  --rounds N         rounds of fanout and peer
+  --seconds N        seconds of each measurement
+  --loads A,B        fanout: only these, such as 1x64,64x1
+  --set KNOB=VALUE,  fanout and scale: knobs of this library
+";
+
+    pub fn main() -> std::io::Result<()> {
+        let args = Args::of_process().map_err(std::io::Error::other)?;
+        if let Some(role) = args.text("role") {
+            return match role {
+                "cameras" => cameras::run(&args),
+                "gateway" => gateway::run(&args),
+                "naive" => naive::run(&args),
+                "bare" => bare::run(&args),
+                _ => viewers::run(&args),
+            };
+        }
+        match args.words.first().map(String::as_str) {
+            Some("fanout") => fanout::measure(&args),
+            Some("start") => start::measure(&args),
+            Some("loss") => loss::measure(&args),
+            Some("scale") => scale::measure(&args),
+            Some("knobs") => knobs::measure(&args),
+            Some("peer") => peer::measure(&args),
+            Some("cameras") => cameras::run(&args),
+            // `cargo bench` says `--bench`; `cargo test --all-targets` does not.
+            None if args.has("bench") && !args.has("help") => {
+                fanout::measure(&args)?;
+                start::measure(&args)?;
+                loss::measure(&args)?;
+                scale::measure(&args)?;
+                knobs::measure(&args)
+            }
+            _ => {
+                print!("{HELP}");
+                Ok(())
+            }
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn main() -> std::io::Result<()> {
+    linux::main()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn main() {
+    println!("The load is measured with /proc, which only Linux has.");
+}

@@ -1,0 +1,207 @@
+//! One run: cameras, one system, viewers; then what it cost.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::process::Process;
+use crate::usage::{Memory, cpu_seconds, memory};
+
+/// A system under test.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum System {
+    /// This library, with knobs other than the defaults.
+    Gateway(String),
+    /// The naive gateway on the async `webrtc` crate.
+    Naive,
+    /// The bare limit.
+    Bare,
+    /// A server that runs already: its WHEP URL and process id.
+    External(String, u32),
+}
+
+impl System {
+    /// Its name in tables.
+    pub fn name(&self) -> String {
+        match self {
+            System::Gateway(knobs) if knobs.is_empty() => "gateway".to_owned(),
+            System::Gateway(knobs) => format!("gateway {knobs}"),
+            System::Naive => "naive".to_owned(),
+            System::Bare => "bare".to_owned(),
+            System::External(..) => "external".to_owned(),
+        }
+    }
+}
+
+/// How many cameras, how many viewers of each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Load {
+    /// Cameras.
+    pub streams: usize,
+    /// Viewers of each.
+    pub each: usize,
+}
+
+impl Load {
+    /// Viewers.
+    pub fn viewers(self) -> usize {
+        self.streams * self.each
+    }
+
+    /// Its name in tables.
+    pub fn name(self) -> String {
+        format!("{}x{}", self.streams, self.each)
+    }
+}
+
+/// What a run cost.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Figures {
+    /// CPU of the system, in microseconds per packet delivered.
+    pub micros_per_packet: f64,
+    /// CPU of the system in percent of one core.
+    pub cpu_percent: f64,
+    /// CPU of cameras and of viewers, the same.
+    pub cameras_percent: f64,
+    /// CPU of the viewers.
+    pub viewers_percent: f64,
+    /// Packets delivered per second.
+    pub packets_per_second: f64,
+    /// Packets lost, in percent.
+    pub loss_percent: f64,
+    /// Viewers that got nothing.
+    pub silent: f64,
+    /// Camera to viewer, in milliseconds; 0 for the bare loop, which has no camera.
+    pub latency_ms: [f64; 3],
+    /// Resident memory in MiB.
+    pub rss: f64,
+    /// The share of shared pages counted only.
+    pub pss: f64,
+    /// KiB that each viewer added.
+    pub kib_per_viewer: f64,
+    /// Milliseconds from the first offer to the last viewer connected.
+    pub connect_ms: f64,
+}
+
+/// Lets a process settle before it is measured.
+const SETTLE: Duration = Duration::from_millis(1500);
+
+/// Runs `system` under `load` and measures for `time`.
+pub fn run(system: &System, load: Load, time: Duration) -> io::Result<Figures> {
+    let streams = load.streams.to_string();
+    let arg = |name: &str, value: &str| vec![name.to_owned(), value.to_owned()];
+    let mut cameras = None;
+    let mut process = None;
+    let mut url = String::new();
+    match system {
+        System::Bare => {}
+        System::External(external, _) => url = external.clone(),
+        System::Gateway(_) | System::Naive => {
+            let (started, urls) = Process::start("cameras", &arg("--count", &streams))?;
+            cameras = Some(started);
+            let mut args = arg("--cameras", &urls);
+            let role = match system {
+                System::Gateway(knobs) => {
+                    args.extend(arg("--set", knobs));
+                    "gateway"
+                }
+                _ => "naive",
+            };
+            let (started, ready) = Process::start(role, &args)?;
+            url = ready;
+            process = Some(started);
+            std::thread::sleep(SETTLE);
+        }
+    }
+    let mut args = arg("--viewers", &load.viewers().to_string());
+    args.extend(arg("--streams", &streams));
+    if !url.is_empty() {
+        args.extend(arg("--url", &url));
+    }
+    let (mut viewers, ports) = Process::start("viewers", &args)?;
+    let mut figures = Figures::default();
+    let mut idle = Memory::default();
+    if *system == System::Bare {
+        let mut args = arg("--streams", &streams);
+        args.extend(arg("--ports", &ports));
+        process = Some(Process::start("bare", &args)?.0);
+    } else {
+        if let Some(process) = &process {
+            idle = memory(process.pid())?;
+        }
+        let taken = viewers.ask("connect")?;
+        figures.connect_ms = taken.parse::<f64>().unwrap_or(f64::NAN) * 1e3;
+    }
+    let pid = match (&process, system) {
+        (Some(process), _) => process.pid(),
+        (None, System::External(_, pid)) => *pid,
+        (None, _) => return Err(io::ErrorKind::NotFound.into()),
+    };
+    std::thread::sleep(SETTLE);
+
+    let pids = [
+        Some(pid),
+        cameras.as_ref().map(Process::pid),
+        Some(viewers.pid()),
+    ];
+    let cpu = || pids.map(|pid| pid.map_or(Ok(0.0), cpu_seconds));
+    viewers.ask("start")?;
+    let (begin, before) = (Instant::now(), cpu());
+    std::thread::sleep(time);
+    let (seconds, after) = (begin.elapsed().as_secs_f64(), cpu());
+    let report: Value = serde_json::from_str(&viewers.ask("report")?)?;
+    let mut spent = [0.0; 3];
+    for ((spent, before), after) in spent.iter_mut().zip(before).zip(after) {
+        *spent = after? - before?;
+    }
+    let number = |name: &str| report[name].as_f64().unwrap_or(0.0);
+    let packets = number("packets").max(1.0);
+    let memory = memory(pid)?;
+    figures.micros_per_packet = spent[0] * 1e6 / packets;
+    [
+        figures.cpu_percent,
+        figures.cameras_percent,
+        figures.viewers_percent,
+    ] = spent.map(|cpu| cpu * 100.0 / seconds);
+    figures.packets_per_second = packets / seconds;
+    figures.loss_percent = 100.0 * (1.0 - packets / number("expected").max(packets));
+    figures.silent = number("silent");
+    figures.latency_ms =
+        ["p50", "p95", "p99"].map(|name| report["latency_ms"][name].as_f64().unwrap_or(0.0));
+    figures.rss = memory.rss as f64 / 1024.0;
+    figures.pss = memory.pss as f64 / 1024.0;
+    if idle.rss > 0 {
+        figures.kib_per_viewer = memory.rss.saturating_sub(idle.rss) as f64 / load.viewers() as f64;
+    }
+    Ok(figures)
+}
+
+impl Figures {
+    /// The median of each figure over several runs.
+    pub fn median(runs: &[Figures]) -> Figures {
+        let median = |figure: &dyn Fn(&Figures) -> f64| {
+            let mut all: Vec<f64> = runs.iter().map(figure).collect();
+            all.sort_by(f64::total_cmp);
+            match all.len() {
+                0 => f64::NAN,
+                n if n % 2 == 1 => all[n / 2],
+                n => (all[n / 2 - 1] + all[n / 2]) / 2.0,
+            }
+        };
+        Figures {
+            micros_per_packet: median(&|f| f.micros_per_packet),
+            cpu_percent: median(&|f| f.cpu_percent),
+            cameras_percent: median(&|f| f.cameras_percent),
+            viewers_percent: median(&|f| f.viewers_percent),
+            packets_per_second: median(&|f| f.packets_per_second),
+            loss_percent: median(&|f| f.loss_percent),
+            silent: median(&|f| f.silent),
+            latency_ms: [0, 1, 2].map(|i| median(&|f| f.latency_ms[i])),
+            rss: median(&|f| f.rss),
+            pss: median(&|f| f.pss),
+            kib_per_viewer: median(&|f| f.kib_per_viewer),
+            connect_ms: median(&|f| f.connect_ms),
+        }
+    }
+}

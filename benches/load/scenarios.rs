@@ -1,0 +1,8 @@
+//! What is measured.
+
+pub mod fanout;
+pub mod knobs;
+pub mod loss;
+pub mod peer;
+pub mod scale;
+pub mod start;

@@ -1,0 +1,6 @@
+//! The systems under test, each in a process of its own.
+
+pub mod bare;
+pub mod cameras;
+pub mod gateway;
+pub mod naive;

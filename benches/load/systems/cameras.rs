@@ -1,0 +1,25 @@
+//! The cameras.
+
+use testkit::camera::{CameraConfig, CameraServer, Load};
+
+use crate::args::Args;
+use crate::process::{say, wait};
+
+/// Plays `--count` cameras with `--gop` pictures from keyframe to keyframe.
+pub fn run(args: &Args) -> std::io::Result<()> {
+    let count = args.number("count", 1);
+    let cameras = (0..count)
+        .map(|i| {
+            let load = Load::camera(i, count).gop(args.number("gop", 50));
+            CameraConfig::new(&format!("cam{i}")).load(load)
+        })
+        .collect();
+    let address = args.text("listen").unwrap_or("127.0.0.1:0");
+    let address = address
+        .parse()
+        .map_err(|_| std::io::Error::other("--listen needs ADDR:PORT"))?;
+    let server = CameraServer::start_at(address, cameras)?;
+    let urls: Vec<String> = server.names().map(|name| server.url(name)).collect();
+    say(&format!("READY {}", urls.join(" ")));
+    wait()
+}

@@ -1,0 +1,304 @@
+//! The viewers, all in one process that is light enough to run beside what it measures: real ICE,
+//! DTLS and RTCP, but of the media only headers are read. One packet in some hundred is decrypted
+//! for the time at which the camera sent it.
+//!
+//! Between looks at its sockets the process sleeps, and it takes what the kernel has coalesced
+//! (GRO): viewers in the same machine then cost the sender as little as viewers elsewhere. The
+//! kernel notes when packets come, so the sleep does not count as latency.
+
+use std::collections::HashSet;
+use std::io::{self, IoSliceMut};
+use std::net::{SocketAddr, UdpSocket};
+use std::sync::mpsc::TryRecvError;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use quinn_udp::{RecvMeta, UdpSocketState};
+use serde_json::json;
+use testkit::camera::sent_at;
+use testkit::viewer::{Viewer, ViewerConfig};
+
+use crate::args::Args;
+use crate::process::{commands, say};
+use crate::whep;
+
+/// Time between looks at the sockets.
+const NAP: Duration = Duration::from_millis(2);
+/// Messages taken in one look at a socket.
+const MESSAGES: usize = 4;
+const MESSAGE: usize = 1 << 16;
+/// How long all viewers may take to connect.
+const CONNECT: Duration = Duration::from_secs(60);
+const HANDSHAKES: usize = 16;
+
+struct Sink {
+    socket: UdpSocket,
+    state: UdpSocketState,
+    /// `None`: packets come from the bare loop.
+    viewer: Option<Viewer>,
+    connected: bool,
+    counts: Counts,
+}
+
+/// What came since the start of the measurement.
+#[derive(Default)]
+struct Counts {
+    packets: u64,
+    pictures: u64,
+    first: Option<u64>,
+    highest: u64,
+    latencies: Vec<f32>,
+    /// Decrypt the time of one picture in this many.
+    sampling: u64,
+}
+
+/// `--viewers` viewers of `--streams` cameras at the WHEP URL `--url`, with `{}` for the camera's
+/// name; without a URL, sockets for the bare loop.
+pub fn run(args: &Args) -> io::Result<()> {
+    let viewers = args.number("viewers", 1);
+    let streams = args.number("streams", 1);
+    let mut sinks = (0..viewers)
+        .map(|_| Sink::open(args.has("url")))
+        .collect::<io::Result<Vec<_>>>()?;
+    let ports: Vec<String> = sinks
+        .iter()
+        .map(|sink| Ok(sink.socket.local_addr()?.port().to_string()))
+        .collect::<io::Result<_>>()?;
+    say(&format!("READY {}", ports.join(",")));
+    let lines = commands();
+    let mut storage = vec![0; MESSAGES * MESSAGE];
+    loop {
+        match lines.try_recv() {
+            Ok(line) => match line.as_str() {
+                "connect" => {
+                    let url = args.text("url").unwrap_or("");
+                    let taken = connect(&mut sinks, url, streams, &mut storage)?;
+                    say(&taken.as_secs_f64().to_string());
+                }
+                "start" => {
+                    let sampling = (viewers / 64).max(1) as u64;
+                    for sink in &mut sinks {
+                        sink.counts = Counts {
+                            sampling,
+                            ..Counts::default()
+                        };
+                    }
+                    say("started");
+                }
+                _ => say(&report(&sinks)),
+            },
+            Err(TryRecvError::Empty) => {}
+            Err(TryRecvError::Disconnected) => return Ok(()),
+        }
+        for sink in &mut sinks {
+            sink.serve(&mut storage)?;
+        }
+        std::thread::sleep(NAP);
+    }
+}
+
+/// Connects all, some at a time. Returns how long it took.
+fn connect(
+    sinks: &mut [Sink],
+    url: &str,
+    streams: usize,
+    storage: &mut [u8],
+) -> io::Result<Duration> {
+    let start = Instant::now();
+    let mut next = 0;
+    loop {
+        let done = sinks[..next].iter().filter(|sink| sink.connected).count();
+        if done == sinks.len() {
+            return Ok(start.elapsed());
+        }
+        if start.elapsed() > CONNECT {
+            let message = format!("{done} of {} viewers connected", sinks.len());
+            return Err(io::Error::other(message));
+        }
+        if next < sinks.len() && next - done < HANDSHAKES {
+            let name = format!("cam{}", next % streams);
+            sinks[next].offer(&url.replace("{}", &name))?;
+            next += 1;
+        } else {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        for sink in &mut sinks[..next] {
+            sink.serve(storage)?;
+        }
+    }
+}
+
+fn report(sinks: &[Sink]) -> String {
+    let all = |count: fn(&Counts) -> u64| sinks.iter().map(|s| count(&s.counts)).sum::<u64>();
+    let mut latencies: Vec<f32> = sinks
+        .iter()
+        .flat_map(|sink| sink.counts.latencies.iter().copied())
+        .collect();
+    latencies.sort_by(f32::total_cmp);
+    let percentile = |percent: usize| {
+        let index = (latencies.len() * percent / 100).min(latencies.len().saturating_sub(1));
+        latencies.get(index).copied()
+    };
+    let profiles: HashSet<String> = sinks
+        .iter()
+        .filter_map(|sink| Some(format!("{:?}", sink.viewer.as_ref()?.profile()?)))
+        .collect();
+    json!({
+        "packets": all(|c| c.packets),
+        "pictures": all(|c| c.pictures),
+        "expected": all(|c| c.first.map_or(0, |first| c.highest - first + 1)),
+        "silent": sinks.iter().filter(|sink| sink.counts.packets == 0).count(),
+        "latency_ms": { "p50": percentile(50), "p95": percentile(95), "p99": percentile(99) },
+        "profiles": profiles,
+    })
+    .to_string()
+}
+
+impl Sink {
+    fn open(whep: bool) -> io::Result<Sink> {
+        let socket = UdpSocket::bind("127.0.0.1:0")?;
+        let state = UdpSocketState::new((&socket).into())?;
+        // Small buffers would lose what comes while the process sleeps.
+        state.set_recv_buffer_size((&socket).into(), 4 << 20)?;
+        let viewer = if whep {
+            let config = ViewerConfig {
+                audio: false,
+                ..ViewerConfig::chromium()
+            };
+            Some(Viewer::new(socket.local_addr()?, config))
+        } else {
+            None
+        };
+        Ok(Sink {
+            connected: viewer.is_none(),
+            socket,
+            state,
+            viewer,
+            counts: Counts::default(),
+        })
+    }
+
+    fn offer(&mut self, url: &str) -> io::Result<()> {
+        let Some(viewer) = &mut self.viewer else {
+            return Ok(());
+        };
+        // As the DTLS client, so that every server can be measured with the same viewer.
+        let offer = viewer.offer().replace("a=setup:actpass", "a=setup:active");
+        let answer = whep::post(url, &offer)?;
+        let gateway = loopback_candidate(&answer);
+        viewer.accept(Instant::now(), &answer, gateway);
+        Ok(())
+    }
+
+    /// Takes what has come, does what is due.
+    fn serve(&mut self, storage: &mut [u8]) -> io::Result<()> {
+        loop {
+            let mut metas = [RecvMeta::default(); MESSAGES];
+            let mut chunks = storage.chunks_exact_mut(MESSAGE);
+            let mut buffers: [IoSliceMut<'_>; MESSAGES] =
+                std::array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
+            let received = self
+                .state
+                .recv((&self.socket).into(), &mut buffers, &mut metas);
+            let count = match received {
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                // An ICMP message about a gateway that has gone.
+                Err(_) => break,
+            };
+            for (meta, buffer) in metas.iter().zip(storage.chunks_exact(MESSAGE)).take(count) {
+                if meta.stride == 0 {
+                    continue;
+                }
+                for datagram in buffer[..meta.len].chunks(meta.stride) {
+                    self.take(datagram, meta.timestamp);
+                }
+            }
+            if count < MESSAGES {
+                break;
+            }
+        }
+        let Some(viewer) = &mut self.viewer else {
+            return Ok(());
+        };
+        let now = Instant::now();
+        if viewer.next_deadline().is_some_and(|at| at <= now) {
+            viewer.timeout(now);
+        }
+        while let Some(out) = viewer.poll_transmit() {
+            // A refused datagram is a lost one.
+            let _ = self.socket.send_to(&out.bytes, out.to);
+        }
+        self.connected = viewer.is_connected();
+        Ok(())
+    }
+
+    fn take(&mut self, datagram: &[u8], came: Option<Duration>) {
+        let counts = &mut self.counts;
+        let [first @ 128..=191, second, s0, s1, ..] = *datagram else {
+            if let Some(viewer) = &mut self.viewer {
+                viewer.handle(Instant::now(), datagram);
+            }
+            return;
+        };
+        let _ = first;
+        if (192..=223).contains(&second) {
+            if let Some(viewer) = &mut self.viewer {
+                viewer.handle(Instant::now(), datagram);
+            }
+            return;
+        }
+        if let Some(viewer) = &mut self.viewer {
+            // Neither retransmissions nor sound.
+            if datagram.get(8..12) != Some(&viewer.video.ssrc().to_be_bytes()) {
+                return;
+            }
+            viewer.note(datagram);
+        }
+        let sequence = u16::from_be_bytes([s0, s1]);
+        counts.packets += 1;
+        counts.count(sequence);
+        let last_of_picture = second & 0x80 != 0;
+        if last_of_picture {
+            counts.pictures += 1;
+            if counts.sampling > 0
+                && counts.pictures.is_multiple_of(counts.sampling)
+                && let Some(viewer) = &mut self.viewer
+                && let Some(packet) = viewer.open(datagram)
+                && let Some(sent) = sent_at(&packet)
+            {
+                let came = came.unwrap_or_else(|| {
+                    SystemTime::now()
+                        .duration_since(UNIX_EPOCH)
+                        .unwrap_or_default()
+                });
+                let latency = came.as_secs_f64() - sent.as_secs_f64();
+                counts.latencies.push((latency * 1e3) as f32);
+            }
+        }
+    }
+}
+
+impl Counts {
+    fn count(&mut self, sequence: u16) {
+        let Some(first) = self.first else {
+            let start = 0x1_0000 + u64::from(sequence);
+            (self.first, self.highest) = (Some(start), start);
+            return;
+        };
+        let forward = sequence.wrapping_sub(self.highest as u16);
+        if forward < 0x8000 {
+            self.highest = (self.highest + u64::from(forward)).max(first);
+        }
+    }
+}
+
+/// The first candidate on the loopback interface, if there is one.
+fn loopback_candidate(answer: &str) -> Option<SocketAddr> {
+    answer
+        .lines()
+        .filter_map(|line| line.strip_prefix("a=candidate:"))
+        .filter(|candidate| candidate.to_ascii_lowercase().contains(" udp "))
+        .find(|candidate| candidate.contains(" 127.0.0.1 "))
+        .and_then(|candidate| candidate.split(' ').nth(5))
+        .and_then(|port| format!("127.0.0.1:{port}").parse().ok())
+}

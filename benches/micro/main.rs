@@ -1,0 +1,170 @@
+//! The steps of the media path, one by one.
+
+use std::hint::black_box;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use rtsp_webrtc_gateway::media::h264::ParameterSets;
+use rtsp_webrtc_gateway::media::{AccessUnit, Codec, RingLimits, Track, TrackInfo};
+use rtsp_webrtc_gateway::session::answer::{self, LocalTransport};
+use rtsp_webrtc_gateway::session::dtls::Certificate;
+use rtsp_webrtc_gateway::session::ice::IceCredentials;
+use rtsp_webrtc_gateway::session::rtcp::parse_feedback;
+use rtsp_webrtc_gateway::session::srtp::{KeyingMaterial, MasterKey, RtpSealer, SrtpProfile};
+use rtsp_webrtc_gateway::whep::offer::Offer;
+use testkit::clip::Clip;
+use testkit::viewer::{Viewer, ViewerConfig, nack};
+
+/// A picture of the loads: 9 packets.
+const PICTURE: usize = 1 + 9 * 1188;
+/// A payload of theirs.
+const PAYLOAD: usize = 1190;
+
+fn info() -> TrackInfo {
+    let [sps, pps] = Clip::Main720p.parameter_sets();
+    TrackInfo {
+        codec: Codec::H264,
+        parameter_sets: Some(ParameterSets {
+            sps: sps.into(),
+            pps: pps.into(),
+        }),
+    }
+}
+
+fn track() -> Track {
+    let limits = RingLimits {
+        packets: 512,
+        keep_gop: true,
+        bytes: 8 << 20,
+        duration: Duration::from_secs(15),
+    };
+    Track::new(info(), limits, 0)
+}
+
+/// A picture with its length in front, as sources deliver it.
+fn picture(header: u8) -> Vec<u8> {
+    let mut data = (PICTURE as u32).to_be_bytes().to_vec();
+    data.push(header);
+    data.resize(4 + PICTURE, 0x99);
+    data
+}
+
+/// Pushes picture `n` of a GOP of 50.
+fn push(track: &mut Track, pictures: &[Vec<u8>; 2], start: Instant, n: u64) {
+    track.push(&AccessUnit {
+        data: &pictures[usize::from(n.is_multiple_of(50))],
+        timestamp: n as i64 * 3600,
+        arrival: start + Duration::from_millis(40) * n as u32,
+    });
+}
+
+fn packetise(c: &mut Criterion) {
+    let pictures = [picture(0x41), picture(0x65)];
+    let mut group = c.benchmark_group("packetise");
+    group.throughput(Throughput::Elements(9));
+    group.bench_function("picture of 9 packets", |b| {
+        let (mut track, start, mut n) = (track(), Instant::now(), 0);
+        b.iter(|| {
+            push(&mut track, &pictures, start, n);
+            n += 1;
+        });
+    });
+    group.finish();
+}
+
+fn ring(c: &mut Criterion) {
+    let pictures = [picture(0x41), picture(0x65)];
+    let (mut track, start) = (track(), Instant::now());
+    for n in 0..500 {
+        push(&mut track, &pictures, start, n);
+    }
+    let ring = track.ring();
+    c.bench_function("ring lookup", |b| {
+        let mut number = ring.start();
+        b.iter(|| {
+            number += 1;
+            if number == ring.end() {
+                number = ring.start();
+            }
+            black_box(ring.packet(number))
+        });
+    });
+}
+
+fn seal(c: &mut Criterion) {
+    let mut group = c.benchmark_group("seal 1190 bytes");
+    group.throughput(Throughput::Bytes(PAYLOAD as u64));
+    for (name, profile) in [
+        ("AES-128-GCM", SrtpProfile::AeadAes128Gcm),
+        ("AES-128-CM-SHA1-80", SrtpProfile::Aes128CmSha1_80),
+    ] {
+        let key = || MasterKey {
+            key: [1; 16],
+            salt: vec![2; profile.salt_len()],
+        };
+        let sealer = RtpSealer::new(&KeyingMaterial {
+            profile,
+            local: key(),
+            remote: key(),
+        })
+        .expect("the lengths fit");
+        let payload = [3; PAYLOAD];
+        let mut header = [0; 20];
+        header[0] = 0x90;
+        let mut out = vec![0; header.len() + PAYLOAD + sealer.tag_len()];
+        let mut index = 0u64;
+        group.bench_function(name, |b| {
+            b.iter(|| {
+                index += 1;
+                header[2..4].copy_from_slice(&(index as u16).to_be_bytes());
+                sealer
+                    .seal(index, &header, &[], black_box(&payload), &mut out)
+                    .expect("the lengths fit");
+            });
+        });
+    }
+    group.finish();
+}
+
+fn rtcp(c: &mut Criterion) {
+    let compound = nack(7, &[1, 2, 3, 20, 40, 41]);
+    c.bench_function("parse a NACK", |b| {
+        b.iter(|| {
+            let mut items = 0;
+            parse_feedback(black_box(&compound), |_| items += 1);
+            items
+        });
+    });
+}
+
+fn sdp(c: &mut Criterion) {
+    let address: SocketAddr = ([127, 0, 0, 1], 5000).into();
+    let offer = Viewer::new(address, ViewerConfig::chromium()).offer();
+    let certificate = Certificate::generate().expect("random numbers");
+    let ice = IceCredentials {
+        ufrag: "gateway0".to_owned(),
+        pwd: "passwordOfTheGateway00000".to_owned(),
+    };
+    let video = info();
+    c.bench_function("answer an offer", |b| {
+        b.iter_batched(
+            || offer.clone().into_bytes(),
+            |offer| {
+                let offer = Offer::parse(&offer).expect("an offer");
+                let negotiated =
+                    answer::negotiate(&offer, &video, None, true).expect("H.264 in common");
+                let transport = LocalTransport {
+                    ice: &ice,
+                    fingerprint: certificate.fingerprint(),
+                    candidates: &[address],
+                };
+                answer::answer(&offer, &negotiated, &transport)
+            },
+            BatchSize::SmallInput,
+        );
+    });
+}
+
+criterion_group!(micro, packetise, ring, seal, rtcp, sdp);
+criterion_main!(micro);
