@@ -61,6 +61,8 @@ fn allocations(viewer: &ViewerConfig, viewers: usize) -> (u64, usize) {
         .map(|_| {
             let mut world = World::new(Setup {
                 viewer: viewer.clone(),
+                // A report a second is not per packet.
+                rtcp_interval: Duration::from_secs(3600),
                 ..Setup::default()
             });
             world.connect();

@@ -20,6 +20,13 @@ pub(super) struct Reports {
     pub next: Option<Instant>,
 }
 
+impl Reports {
+    /// When a report is due that no media has taken along.
+    pub fn overdue(&self) -> Option<Instant> {
+        self.next.map(|at| at + self.interval / 8)
+    }
+}
+
 impl Session {
     pub(super) fn handle_srtcp<T: Transmit>(
         &mut self,
@@ -105,6 +112,7 @@ impl Session {
     }
 
     pub(super) fn send_reports<T: Transmit>(&mut self, media: Media<'_>, io: &mut Io<'_, T>) {
+        self.reports.next = Some(io.now + self.reports.interval);
         let Some(path) = self.media_path() else {
             return;
         };

@@ -399,6 +399,10 @@ impl Session {
             _ => None,
         };
         self.send_at = earliest(video, audio);
+        // Along with media, so that no thread has to wake up for a report alone.
+        if self.reports.next.is_some_and(|at| at <= io.now) {
+            self.send_reports(media, io);
+        }
     }
 
     /// Does what is due.
@@ -416,8 +420,7 @@ impl Session {
         if self.send_at.is_some_and(|at| at <= now) {
             self.send(media, io);
         }
-        if self.reports.next.is_some_and(|at| at <= now) {
-            self.reports.next = Some(now + self.reports.interval);
+        if self.reports.overdue().is_some_and(|at| at <= now) {
             self.send_reports(media, io);
         }
     }
@@ -465,7 +468,7 @@ impl Session {
         let dtls = self.dtls.as_ref().and_then(DtlsServer::next_deadline);
         earliest(
             earliest(liveness, dtls),
-            earliest(self.send_at, self.reports.next),
+            earliest(self.send_at, self.reports.overdue()),
         )
     }
 
