@@ -1,6 +1,6 @@
 //! H.264 payloads back to NALs (RFC 6184): independent of the gateway's packetizer.
 
-use super::receive::Packet;
+use super::packet::Packet;
 
 /// An access unit that came whole.
 #[derive(Clone, Debug, PartialEq, Eq)]

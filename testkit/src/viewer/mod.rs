@@ -4,6 +4,7 @@
 
 mod crypto;
 mod depacketize;
+mod packet;
 mod receive;
 mod stun;
 mod udp;
@@ -13,7 +14,8 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 pub use depacketize::AccessUnit;
-pub use receive::{Packet, Receiver, nack};
+pub use packet::Packet;
+pub use receive::{Receiver, nack};
 pub use rtc::dtls::extension::extension_use_srtp::SrtpProtectionProfile;
 pub use stun::check;
 pub use udp::UdpViewer;

@@ -4,28 +4,12 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::depacketize::{self, AccessUnit};
+use super::packet::Packet;
 
 /// A lost packet is asked for again after this time...
 const ASK_AGAIN: Duration = Duration::from_millis(60);
 /// ...this often at most.
 const MAX_QUESTIONS: u32 = 10;
-
-/// An RTP packet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Packet {
-    /// When it came.
-    pub at: Instant,
-    /// Extended sequence number.
-    pub sequence: u64,
-    /// RTP timestamp.
-    pub timestamp: u32,
-    /// Marker bit.
-    pub marker: bool,
-    /// Header extension block, without its 4-byte head; empty if there is none.
-    pub extension: Vec<u8>,
-    /// Payload.
-    pub payload: Vec<u8>,
-}
 
 /// The packets of one track.
 #[derive(Debug, Default)]

@@ -1,0 +1,20 @@
+//! What a viewer keeps of an RTP packet.
+
+use std::time::Instant;
+
+/// An RTP packet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packet {
+    /// When it came.
+    pub at: Instant,
+    /// Extended sequence number.
+    pub sequence: u64,
+    /// RTP timestamp.
+    pub timestamp: u32,
+    /// Marker bit.
+    pub marker: bool,
+    /// Header extension block, without its 4-byte head; empty if there is none.
+    pub extension: Vec<u8>,
+    /// Payload.
+    pub payload: Vec<u8>,
+}
