@@ -9,6 +9,9 @@ use crate::plot::{Panel, least_squares, lines};
 use crate::report::{Table, number, write, write_plot};
 use crate::run::{Figures, Load, System, run};
 
+/// One of the figures.
+type Value = fn(&Figures) -> f64;
+
 /// From 1 to 256 cameras, from 1 to 1000 viewers.
 pub fn measure(args: &Args) -> io::Result<()> {
     let quick = args.has("quick");
@@ -49,7 +52,7 @@ pub fn measure(args: &Args) -> io::Result<()> {
         tables.push(table);
         measured.push(figures);
     }
-    let values: [(&str, fn(&Figures) -> f64); 2] = [
+    let values: [(&str, Value); 2] = [
         ("CPU % of a core", |f| f.cpu_percent),
         ("RSS KiB", |f| f.rss * 1024.0),
     ];
