@@ -35,9 +35,11 @@ int main(void)
             CHECK_OK(rtsp_webrtc_gateway_set_tuning(gateway, key, info.max_value));
             CHECK_OK(rtsp_webrtc_gateway_get_tuning(gateway, key, &value));
             CHECK(value == info.max_value);
+            /* Back: a profile has set other knobs, too. */
+            CHECK_OK(rtsp_webrtc_gateway_set_tuning(gateway, key, info.default_value));
         }
     }
-    CHECK(count == 17);
+    CHECK(count == 19);
     CHECK_FAILS(rtsp_webrtc_gateway_set_tuning(gateway, 0, 1), NOT_FOUND);
     int64_t value = 5;
     CHECK_FAILS(rtsp_webrtc_gateway_get_tuning(gateway, 999, &value), NOT_FOUND);
