@@ -121,7 +121,7 @@ pub fn measure(args: &Args) -> io::Result<()> {
          track per viewer and one write per packet. All encrypt with AES-128-GCM. Viewers sleep \
          between looks at their sockets and take what the kernel coalesced. Latency is from the \
          camera's write of a picture to the arrival of its last packet at the viewer's socket; \
-         a keyframe is paced over up to one frame interval.",
+         viewers this near are not paced.",
         time.as_secs()
     );
     write("fanout", &about, &[ratios, table])?;
