@@ -22,7 +22,7 @@ use super::deadlines::Deadlines;
 use super::socket::Sender;
 use crate::error::{Error, Result, Status, shutting_down};
 use crate::media::{AccessUnit, MediaKind, TrackInfo};
-use crate::metrics::WorkerSnapshot;
+use crate::metrics::{StreamSnapshot, WorkerSnapshot};
 use crate::notifier::Notice;
 use crate::registry::no_stream;
 use crate::session::{Io, SendBuffer, Session};
@@ -213,7 +213,7 @@ impl Core {
             streams: self
                 .streams
                 .values()
-                .map(|owned| owned.stream.snapshot(now))
+                .map(|owned| self.stream_snapshot(&owned.stream, now))
                 .collect(),
             profiles: HashMap::new(),
         };
@@ -221,16 +221,13 @@ impl Core {
             let profile = viewer.session.srtp_profile();
             *snapshot.profiles.entry(profile).or_default() += 1;
         }
-        for owned in self.streams.values() {
-            let mut streams = snapshot.streams.iter_mut();
-            let Some(stream) = streams.find(|s| s.name == owned.stream.name) else {
-                continue;
-            };
-            for &slot in &owned.stream.viewers {
-                if let Some(viewer) = self.viewers.get(slot) {
-                    stream.totals.add(&viewer.session);
-                }
-            }
+        snapshot
+    }
+
+    fn stream_snapshot(&self, stream: &Stream, now: Instant) -> StreamSnapshot {
+        let mut snapshot = stream.snapshot(now);
+        for viewer in stream.viewers.iter().filter_map(|&s| self.viewers.get(s)) {
+            snapshot.totals.add(&viewer.session);
         }
         snapshot
     }
