@@ -66,6 +66,9 @@ pub enum Status {
     AbiMismatch,
     /// `struct_size` is no size this library knows, or unknown fields are set.
     StructSize,
+    /// A pushed frame was dropped because the stream's queue is full, or was since its last
+    /// keyframe.
+    QueueFull,
     /// A bug in the library; the call or its object failed, the rest goes on.
     Panic,
 }
@@ -102,6 +105,7 @@ impl Status {
         Status::WouldDeadlock,
         Status::AbiMismatch,
         Status::StructSize,
+        Status::QueueFull,
         Status::Panic,
     ];
 
@@ -137,6 +141,7 @@ impl Status {
             Status::WouldDeadlock => (-26, 500, "blocking call inside a callback"),
             Status::AbiMismatch => (-27, 500, "ABI version mismatch"),
             Status::StructSize => (-28, 500, "struct size mismatch"),
+            Status::QueueFull => (-29, 503, "the push queue is full"),
             Status::Panic => (-100, 500, "internal error"),
         }
     }

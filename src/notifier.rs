@@ -20,6 +20,8 @@ pub enum Notice {
     Stream(StreamId, StreamState, Status),
     /// A session's new state.
     Session(SessionId, StreamId, SessionState, Status),
+    /// A push stream needs a keyframe.
+    Keyframe(StreamId),
 }
 
 impl Notice {
@@ -69,6 +71,10 @@ impl Notices {
             if queue.dropped.fetch_add(1, Ordering::Relaxed) == 0 {
                 log::error!("the host's callback is too slow: events are dropped");
             }
+            return;
+        }
+        // One that waits says it all. Few others wait where this is looked for.
+        if matches!(notice, Notice::Keyframe(_)) && pending.notices.contains(&notice) {
             return;
         }
         pending.notices.push_back(notice);
@@ -158,6 +164,7 @@ fn run(queue: &Queue, events: &dyn Events) {
             Notice::Session(session, stream, state, status) => {
                 events.session_state(session, stream, state, status);
             }
+            Notice::Keyframe(stream) => events.keyframe_request(stream),
         }
     }
 }

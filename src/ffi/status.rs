@@ -69,6 +69,9 @@ pub enum rtsp_webrtc_gateway_status {
     RTSP_WEBRTC_GATEWAY_ERR_ABI_MISMATCH = -27,
     /// `struct_size` is no size this library knows, or unknown fields are set. HTTP 500.
     RTSP_WEBRTC_GATEWAY_ERR_STRUCT_SIZE = -28,
+    /// A pushed frame was dropped because the stream's queue is full, or was since its last keyframe.
+    /// HTTP 503.
+    RTSP_WEBRTC_GATEWAY_ERR_QUEUE_FULL = -29,
     /// A bug in the library; the call or its object failed, the rest goes on. HTTP 500.
     RTSP_WEBRTC_GATEWAY_ERR_PANIC = -100,
 }

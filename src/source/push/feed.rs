@@ -1,0 +1,220 @@
+//! The host's end of a push stream: checks what is pushed and puts it into the queue.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::bitstream::{self, Content};
+use super::queue::{self, Data, Queue, Receiver, Refused, Unit};
+use crate::config::{Frame, FrameData, PushOptions};
+use crate::error::{Error, Result, Status};
+use crate::media::{Codec, MediaKind};
+
+/// The largest frame, far above a keyframe of 8K.
+const MAX_FRAME: usize = 16 << 20;
+/// The most frames of a track that a host may let wait.
+const MAX_QUEUE_FRAMES: u32 = 1024;
+
+/// Where a host's media goes. Its methods may be called from any thread, at the same time.
+#[derive(Debug)]
+pub struct Feed {
+    video: Codec,
+    audio: Option<Codec>,
+    queue: Arc<Queue>,
+}
+
+/// Both ends of a new push stream.
+pub fn feed(options: &PushOptions) -> Result<(Feed, Receiver)> {
+    check(options)?;
+    let &PushOptions { video, audio, .. } = options;
+    let queue = queue::queue(options.queue_frames as usize);
+    let receiver = Receiver {
+        queue: Arc::clone(&queue),
+        video,
+        audio,
+    };
+    let feed = Feed {
+        video,
+        audio,
+        queue,
+    };
+    Ok((feed, receiver))
+}
+
+impl Feed {
+    /// Takes a frame, or says why not; then it is dropped before this returns.
+    pub fn push(&self, kind: MediaKind, frame: Frame<'_>) -> Result<()> {
+        let arrival = Instant::now();
+        let codec = self.codec(kind)?;
+        let bytes = frame.data.as_slice().len();
+        if bytes > MAX_FRAME {
+            return Err(invalid(format!(
+                "the frame has {bytes} bytes; {MAX_FRAME} are possible"
+            )));
+        }
+        let content = bitstream::look(codec, frame.data.as_slice())?;
+        self.admit(kind, content, bytes)?;
+        let data = match frame.data {
+            FrameData::Copied(data) => {
+                let mut buffer = self.queue.buffer();
+                if bitstream::is_annex_b(codec) {
+                    bitstream::convert(data, &mut buffer);
+                } else {
+                    buffer.extend_from_slice(data);
+                }
+                Data::Ready(buffer)
+            }
+            FrameData::Shared(data) => Data::Pushed(data),
+        };
+        let unit = Unit {
+            kind,
+            data,
+            timestamp: ticks(frame.pts_us, codec.clock_rate()),
+            arrival,
+            restarts: frame.discontinuity,
+            lost: 0,
+        };
+        self.queue.put(unit, bytes);
+        Ok(())
+    }
+
+    fn codec(&self, kind: MediaKind) -> Result<Codec> {
+        match kind {
+            MediaKind::Video => Ok(self.video),
+            MediaKind::Audio => self.audio.ok_or_else(|| {
+                Error::new(
+                    Status::InvalidState,
+                    "the stream was added without an audio codec: add it again with one",
+                )
+            }),
+        }
+    }
+
+    fn admit(&self, kind: MediaKind, content: Content, bytes: usize) -> Result<()> {
+        self.queue.admit(kind, content, bytes).map_err(refused)
+    }
+}
+
+fn refused(why: Refused) -> Error {
+    match why {
+        Refused::Full => Error::new(
+            Status::QueueFull,
+            "the frame was dropped, because the stream's queue is full: its worker thread is too \
+             busy; video goes on with the next keyframe",
+        ),
+        Refused::AwaitsKeyframe => Error::new(
+            Status::QueueFull,
+            "the picture was dropped, because one before it was: video goes on with the next \
+             keyframe",
+        ),
+        Refused::Closed => Error::new(
+            Status::InvalidState,
+            "the stream takes no more media: it was removed, or a bug in the library stopped it",
+        ),
+    }
+}
+
+/// Microseconds in units of a clock, rounded.
+fn ticks(pts_us: i64, rate: u32) -> i64 {
+    let ticks = i128::from(pts_us) * i128::from(rate) + 500_000;
+    // A clock rate is below 1 MHz, so the result is smaller than `pts_us`.
+    ticks.div_euclid(1_000_000) as i64
+}
+
+fn check(options: &PushOptions) -> Result<()> {
+    if options.video.kind() != MediaKind::Video {
+        return Err(invalid(
+            "the video codec is none of video: a stream has a picture, and sound if you like",
+        ));
+    }
+    if !(1..=MAX_QUEUE_FRAMES).contains(&options.queue_frames) {
+        return Err(invalid(format!(
+            "queue_frames is {}; 1 to {MAX_QUEUE_FRAMES} are possible",
+            options.queue_frames
+        )));
+    }
+    let Some(audio) = options.audio else {
+        if options.audio_sample_rate.is_some() || options.audio_channels.is_some() {
+            return Err(invalid(
+                "a sample rate or channels without an audio codec: name the codec, or leave them \
+                 out",
+            ));
+        }
+        return Ok(());
+    };
+    if audio.kind() != MediaKind::Audio {
+        return Err(invalid("the audio codec is none of audio"));
+    }
+    let name = audio.encoding_name();
+    let rate = audio.clock_rate();
+    if options.audio_sample_rate.is_some_and(|given| given != rate) {
+        return Err(invalid(format!(
+            "{name} has {rate} samples per second in WebRTC, and sound is passed on as it is"
+        )));
+    }
+    if options.audio_channels.is_some_and(|given| given != 1) {
+        return Err(invalid(format!("{name} has 1 channel in WebRTC")));
+    }
+    Ok(())
+}
+
+fn invalid(message: impl Into<String>) -> Error {
+    Error::new(Status::InvalidArgument, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn microseconds_become_ticks_to_the_nearest() {
+        assert_eq!(ticks(20_000, 8_000), 160);
+        assert_eq!(ticks(33_333, 90_000), 3_000);
+        assert_eq!(ticks(33_366, 90_000), 3_003);
+        assert_eq!(ticks(-20_000, 8_000), -160);
+        assert_eq!(ticks(i64::MAX, 90_000), 830_103_483_316_929_823);
+        assert!(ticks(i64::MIN, 90_000) < 0);
+    }
+
+    #[test]
+    fn options_that_fit_no_stream_are_refused() {
+        let fine = PushOptions {
+            audio: Some(Codec::Pcmu),
+            ..PushOptions::default()
+        };
+        assert!(feed(&fine).is_ok());
+        for options in [
+            PushOptions {
+                video: Codec::Pcmu,
+                ..fine
+            },
+            PushOptions {
+                audio: Some(Codec::H264),
+                ..fine
+            },
+            PushOptions {
+                audio_sample_rate: Some(16_000),
+                ..fine
+            },
+            PushOptions {
+                audio_channels: Some(2),
+                ..fine
+            },
+            PushOptions {
+                audio: None,
+                audio_channels: Some(1),
+                ..fine
+            },
+            PushOptions {
+                queue_frames: 0,
+                ..fine
+            },
+            PushOptions {
+                queue_frames: 1025,
+                ..fine
+            },
+        ] {
+            let error = feed(&options).unwrap_err();
+            assert_eq!(error.status(), Status::InvalidArgument, "{options:?}");
+        }
+    }
+}
