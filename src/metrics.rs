@@ -1,6 +1,5 @@
 //! Everything that is counted, as Prometheus reads it.
 
-use std::collections::HashMap;
 use std::fmt::{Display, Write};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,11 +7,13 @@ use std::time::Duration;
 use crate::net::Costs;
 use crate::session::Session;
 use crate::session::srtp::SrtpProfile;
-use crate::state::{StreamInfo, StreamState};
+use crate::state::{SessionId, SessionInfo, StreamId, StreamInfo, StreamState};
 use crate::tuning::{KNOBS, Tuning};
 
 /// A gateway at one moment.
 pub struct GatewaySnapshot<'a> {
+    /// Age of the gateway.
+    pub uptime: Duration,
     /// Its workers.
     pub workers: Vec<WorkerSnapshot>,
     /// Datagrams for no session.
@@ -39,12 +40,44 @@ pub struct WorkerSnapshot {
     pub costs: Costs,
     /// Its streams.
     pub streams: Vec<StreamSnapshot>,
-    /// Sessions by SRTP profile; `None` before DTLS.
-    pub profiles: HashMap<Option<SrtpProfile>, u64>,
+    /// Its sessions.
+    pub sessions: Vec<(SessionId, SessionInfo)>,
+}
+
+/// A worker's time by what it was spent on.
+pub struct WorkerTime {
+    /// Reading from cameras, and everything not counted elsewhere.
+    pub rtsp: Duration,
+    /// Turning access units into packets.
+    pub packetise: Duration,
+    /// Encrypting packets.
+    pub seal: Duration,
+    /// Handing them to the system.
+    pub send: Duration,
+    /// ICE, DTLS and RTCP.
+    pub control: Duration,
+}
+
+impl WorkerSnapshot {
+    /// Where its time went.
+    pub fn time(&self) -> WorkerTime {
+        let costs = &self.costs;
+        let known = costs.packetise + costs.send + costs.control;
+        let system = costs.system().min(costs.send);
+        WorkerTime {
+            rtsp: self.busy.saturating_sub(known),
+            packetise: costs.packetise,
+            seal: costs.send - system,
+            send: system,
+            control: costs.control,
+        }
+    }
 }
 
 /// A stream at one moment.
 pub struct StreamSnapshot {
+    /// Its id.
+    pub id: StreamId,
     /// Its name.
     pub name: Arc<str>,
     /// How it is.
@@ -58,12 +91,18 @@ pub struct StreamSnapshot {
 /// What went to and came from viewers.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Totals {
-    packets: u64,
-    bytes: u64,
-    retransmits: u64,
-    overflows: u64,
-    nacks: u64,
-    plis: u64,
+    /// SRTP packets, retransmissions included.
+    pub packets: u64,
+    /// SRTP bytes, retransmissions included.
+    pub bytes: u64,
+    /// Packets sent again.
+    pub retransmits: u64,
+    /// Times a viewer fell behind and went on at a keyframe.
+    pub overflows: u64,
+    /// Packets asked for again.
+    pub nacks: u64,
+    /// PLI and FIR.
+    pub plis: u64,
     rejected: u64,
 }
 
@@ -130,15 +169,13 @@ fn workers(out: &mut Text, workers: &[WorkerSnapshot]) {
         "Time of worker threads by what it was spent on.",
     );
     for worker in workers {
-        let costs = &worker.costs;
-        let known = costs.packetise + costs.send + costs.control;
-        let system = costs.system().min(costs.send);
+        let spent = worker.time();
         for (part, time) in [
-            ("rtsp", worker.busy.saturating_sub(known)),
-            ("packetise", costs.packetise),
-            ("seal", costs.send - system),
-            ("send", system),
-            ("control", costs.control),
+            ("rtsp", spent.rtsp),
+            ("packetise", spent.packetise),
+            ("seal", spent.seal),
+            ("send", spent.send),
+            ("control", spent.control),
         ] {
             let labels = format!("worker=\"{}\",part=\"{part}\"", worker.index);
             out.sample("cpu_seconds", &labels, time.as_secs_f64());
@@ -150,9 +187,10 @@ fn workers(out: &mut Text, workers: &[WorkerSnapshot]) {
         ("aes_128_gcm", Some(SrtpProfile::AeadAes128Gcm)),
         ("aes_128_cm_sha1_80", Some(SrtpProfile::Aes128CmSha1_80)),
     ] {
-        let counts = workers.iter().filter_map(|w| w.profiles.get(&profile));
+        let sessions = workers.iter().flat_map(|worker| &worker.sessions);
+        let count = sessions.filter(|(_, info)| info.srtp_profile == profile);
         let label = format!("srtp_profile=\"{name}\"");
-        out.sample("sessions", &label, counts.sum::<u64>());
+        out.sample("sessions", &label, count.count());
     }
 }
 
