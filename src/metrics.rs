@@ -4,7 +4,7 @@ use std::fmt::{Display, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::net::Costs;
+use crate::net::{Costs, LatencyFigures, MediaCosts};
 use crate::session::Session;
 use crate::session::srtp::SrtpProfile;
 use crate::state::{SessionId, SessionInfo, StreamId, StreamInfo, StreamState};
@@ -44,33 +44,13 @@ pub struct WorkerSnapshot {
     pub sessions: Vec<(SessionId, SessionInfo)>,
 }
 
-/// A worker's time by what it was spent on.
-pub struct WorkerTime {
-    /// Reading from cameras, and everything not counted elsewhere.
-    pub rtsp: Duration,
-    /// Turning access units into packets.
-    pub packetise: Duration,
-    /// Encrypting packets.
-    pub seal: Duration,
-    /// Handing them to the system.
-    pub send: Duration,
-    /// ICE, DTLS and RTCP.
-    pub control: Duration,
-}
-
 impl WorkerSnapshot {
-    /// Where its time went.
-    pub fn time(&self) -> WorkerTime {
+    /// What nothing else accounts for: reading from cameras.
+    pub fn rtsp(&self) -> Duration {
         let costs = &self.costs;
-        let known = costs.packetise + costs.send + costs.control;
-        let system = costs.system().min(costs.send);
-        WorkerTime {
-            rtsp: self.busy.saturating_sub(known),
-            packetise: costs.packetise,
-            seal: costs.send - system,
-            send: system,
-            control: costs.control,
-        }
+        let media = media_costs(&costs.media).map(|(_, time)| time);
+        let known = media.into_iter().sum::<Duration>() + costs.control;
+        self.busy.saturating_sub(known)
     }
 }
 
@@ -86,6 +66,12 @@ pub struct StreamSnapshot {
     pub totals: Totals,
     /// Bytes of memory that its rings hold.
     pub memory: usize,
+    /// What its media cost its worker: packetising, sealing, sending.
+    pub costs: MediaCosts,
+    /// From the arrival of a picture's last packet until the system had the picture for the last
+    /// of the viewers, but for what a pacer held back. Over the last 5 to 10 s; `None` without
+    /// pictures or viewers in that time.
+    pub latency: Option<LatencyFigures>,
 }
 
 /// What went to and came from viewers.
@@ -169,14 +155,8 @@ fn workers(out: &mut Text, workers: &[WorkerSnapshot]) {
         "Time of worker threads by what it was spent on.",
     );
     for worker in workers {
-        let spent = worker.time();
-        for (part, time) in [
-            ("rtsp", spent.rtsp),
-            ("packetise", spent.packetise),
-            ("seal", spent.seal),
-            ("send", spent.send),
-            ("control", spent.control),
-        ] {
+        let rest = [("rtsp", worker.rtsp()), ("control", worker.costs.control)];
+        for (part, time) in media_costs(&worker.costs.media).into_iter().chain(rest) {
             let labels = format!("worker=\"{}\",part=\"{part}\"", worker.index);
             out.sample("cpu_seconds", &labels, time.as_secs_f64());
         }
@@ -192,6 +172,14 @@ fn workers(out: &mut Text, workers: &[WorkerSnapshot]) {
         let label = format!("srtp_profile=\"{name}\"");
         out.sample("sessions", &label, count.count());
     }
+}
+
+fn media_costs(costs: &MediaCosts) -> [(&'static str, Duration); 3] {
+    [
+        ("packetise", costs.packetise()),
+        ("seal", costs.seal()),
+        ("send", costs.send()),
+    ]
 }
 
 fn streams(out: &mut Text, workers: &[WorkerSnapshot]) {
@@ -267,6 +255,34 @@ fn streams(out: &mut Text, workers: &[WorkerSnapshot]) {
         out.counter(name, help);
         for stream in all() {
             out.sample(name, &format!("stream=\"{}\"", stream.name), value(stream));
+        }
+    }
+    out.counter(
+        "stream_cpu_seconds",
+        "Time that a stream's media took in its worker, by what it was spent on.",
+    );
+    for stream in all() {
+        for (part, time) in media_costs(&stream.costs) {
+            let labels = format!("stream=\"{}\",part=\"{part}\"", stream.name);
+            out.sample("stream_cpu_seconds", &labels, time.as_secs_f64());
+        }
+    }
+    out.gauge(
+        "stream_latency_seconds",
+        "From a picture's last packet until the system had the picture for all viewers, over the \
+         last seconds. Quantile 1 is the longest.",
+    );
+    for stream in all() {
+        let Some(latency) = stream.latency else {
+            continue;
+        };
+        for (quantile, time) in [
+            ("0.5", latency.p50),
+            ("0.95", latency.p95),
+            ("1", latency.max),
+        ] {
+            let labels = format!("stream=\"{}\",quantile=\"{quantile}\"", stream.name);
+            out.sample("stream_latency_seconds", &labels, time.as_secs_f64());
         }
     }
 }

@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::error::{Error, Result, Status};
 use crate::media::Codec;
 use crate::metrics::{GatewaySnapshot, StreamSnapshot, WorkerSnapshot};
+use crate::net::MediaCosts;
 use crate::session::srtp::SrtpProfile;
 use crate::state::{SessionId, SessionInfo, StreamId};
 use crate::tuning::{Applies, KNOBS, Knob, Tuning};
@@ -117,27 +118,40 @@ struct Worker {
 #[derive(Serialize)]
 struct WorkerCost {
     rtsp: u64,
-    packetise: u64,
-    seal: u64,
-    send: u64,
+    #[serde(flatten)]
+    media: MediaCost,
     control: u64,
 }
 
 impl From<&WorkerSnapshot> for Worker {
     fn from(worker: &WorkerSnapshot) -> Worker {
-        let time = worker.time();
         Worker {
             index: worker.index,
             busy_us: micros(worker.busy),
             streams: worker.streams.len(),
             sessions: worker.sessions.len(),
             cost_us: WorkerCost {
-                rtsp: micros(time.rtsp),
-                packetise: micros(time.packetise),
-                seal: micros(time.seal),
-                send: micros(time.send),
-                control: micros(time.control),
+                rtsp: micros(worker.rtsp()),
+                media: MediaCost::from(&worker.costs.media),
+                control: micros(worker.costs.control),
             },
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct MediaCost {
+    packetise: u64,
+    seal: u64,
+    send: u64,
+}
+
+impl From<&MediaCosts> for MediaCost {
+    fn from(costs: &MediaCosts) -> MediaCost {
+        MediaCost {
+            packetise: micros(costs.packetise()),
+            seal: micros(costs.seal()),
+            send: micros(costs.send()),
         }
     }
 }
@@ -201,9 +215,17 @@ struct Stream<'a> {
     keyframe_requests: Option<u64>,
     since_last_media_ms: Option<u64>,
     memory_bytes: usize,
-    cost_us: Option<u64>,
-    latency_us: Option<u64>,
+    cost_us: MediaCost,
+    latency_us: Option<Latency>,
     sent: Sent,
+}
+
+/// Of the last seconds; the metrics say from what to what.
+#[derive(Serialize)]
+struct Latency {
+    p50: u64,
+    p95: u64,
+    max: u64,
 }
 
 #[derive(Serialize)]
@@ -242,8 +264,12 @@ impl<'a> From<&'a StreamSnapshot> for Stream<'a> {
             keyframe_requests: None,
             since_last_media_ms: info.since_last_media.map(millis),
             memory_bytes: stream.memory,
-            cost_us: None,
-            latency_us: None,
+            cost_us: MediaCost::from(&stream.costs),
+            latency_us: stream.latency.map(|latency| Latency {
+                p50: micros(latency.p50),
+                p95: micros(latency.p95),
+                max: micros(latency.max),
+            }),
             sent: Sent {
                 bytes: totals.bytes,
                 packets: totals.packets,

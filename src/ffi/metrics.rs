@@ -47,8 +47,10 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_metrics(
 ///   enum rtsp_webrtc_gateway_stream_state, in lower case), "status" (rtsp_webrtc_gateway_strerror()
 ///   of the last failure; "ok"), "message", "video_codec", "audio_codec", "width", "height",
 ///   "bitrate_bps", "sessions", "reconnects", "bytes", "frames", "keyframes", "frames_dropped",
-///   "packets_lost", "keyframe_requests", "since_last_media_ms", "memory_bytes", "cost_us",
-///   "latency_us", "sent": {"bytes", "packets", "nacks", "retransmits", "plis", "overflows"}}
+///   "packets_lost", "keyframe_requests", "since_last_media_ms", "memory_bytes",
+///   "cost_us": {"packetise", "seal", "send"}, "latency_us": {"p50", "p95", "max"} (from the arrival
+///   of a picture's last packet until the system had the picture for all viewers, over the last 5 to
+///   10 s), "sent": {"bytes", "packets", "nacks", "retransmits", "plis", "overflows"}}
 /// - "sessions": an array ordered by id of {"id", "stream", "stream_name", "state" (as
 ///   enum rtsp_webrtc_gateway_session_state, in lower case), "srtp_profile" ("AEAD_AES_128_GCM" or
 ///   "AES128_CM_HMAC_SHA1_80"), "remote", "bytes_sent", "packets_sent", "nacks", "retransmits",

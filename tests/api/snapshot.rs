@@ -62,6 +62,8 @@ fn a_stream_with_a_viewer_and_one_whose_camera_is_away() {
     assert!(first["frames"].as_u64().unwrap() >= 5);
     assert!(first["sent"]["packets"].as_u64().unwrap() >= 5);
     assert!(first["since_last_media_ms"].is_u64());
+    assert!(first["cost_us"]["seal"].as_u64().unwrap() > 0);
+    assert!(first["latency_us"]["max"].as_u64().unwrap() > 0);
     assert_eq!(second["name"], "yard");
     assert_ne!(second["state"], "live");
     assert_eq!(
