@@ -90,8 +90,9 @@ impl Default for PushOptions {
 /// One access unit of video or one frame of audio that the host pushes.
 #[derive(Clone, Debug)]
 pub struct Frame<'a> {
-    /// Its bits. H.264: an Annex B byte stream with start codes of 3 or 4 bytes. PCMU, PCMA: the
-    /// samples.
+    /// Its bits. H.264 and H.265: an Annex B byte stream with start codes of 3 or 4 bytes. AV1: a
+    /// temporal unit in the low-overhead format. Audio: one packet of Opus, or samples of G.711 or
+    /// G.722.
     pub data: FrameData<'a>,
     /// Presentation time in microseconds, on a time line of the host's choice. Frames of one track
     /// come in decoding order.

@@ -60,6 +60,8 @@ pub struct StreamSnapshot {
     pub id: StreamId,
     /// Its name.
     pub name: Arc<str>,
+    /// The host pushes its media.
+    pub pushed: bool,
     /// How it is.
     pub info: StreamInfo,
     /// What went to its viewers.

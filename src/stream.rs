@@ -236,6 +236,7 @@ impl Stream {
         StreamSnapshot {
             id,
             name: Arc::clone(&self.name),
+            pushed: self.pushed,
             info: self.info(now),
             totals: self.gone,
             memory: tracks.map(|track| track.ring().memory()).sum(),

@@ -125,6 +125,7 @@ fn offer(gateway: &Gateway, stream: &str) -> UdpViewer {
             sdp: viewer.viewer.offer().as_bytes(),
             location_prefix: None,
             timeout: Some(LONG),
+            peer: None,
         })
         .unwrap();
     viewer.accept(&response.body);
@@ -170,6 +171,8 @@ fn a_viewer_sees_what_the_host_pushes() {
     let text = gateway.metrics().unwrap();
     assert!(text.contains("stream_frames_dropped_total{stream=\"cam\"} 0"));
     assert!(text.contains("stream_bits_per_second{stream=\"cam\"}"));
+    let json = gateway.snapshot().unwrap();
+    assert!(json.contains("\"source\":\"push\""), "{json}");
 }
 
 #[test]

@@ -26,10 +26,11 @@ pub struct rtsp_webrtc_gateway_push_options {
     pub video_codec: i32,
     /// Codec of the sound, enum rtsp_webrtc_gateway_codec. RTSP_WEBRTC_GATEWAY_CODEC_NONE (0): none.
     pub audio_codec: i32,
-    /// Samples per second of the sound. 0: what the codec has in WebRTC (PCMU, PCMA 8000), which is
-    /// also the only rate that is taken: sound is passed on as it is. 0 if there is no sound.
+    /// Samples per second of the sound. 0: what the codec has in WebRTC (PCMU and PCMA 8000, G722
+    /// 16000, OPUS 48000), which is also the only rate that is taken: sound is passed on as it is. 0
+    /// if there is no sound.
     pub audio_sample_rate: u32,
-    /// Channels of the sound: 1. 0: the same, and if there is no sound.
+    /// Channels of the sound: 1, with OPUS also 2. 0: what the codec has, and if there is no sound.
     pub audio_channels: u32,
     /// Frames of each track that may wait for the gateway's thread, 1 to 1024; 0: 64. A push that
     /// finds so many returns ERR_QUEUE_FULL. Besides, at most 32 MiB of a stream wait.
@@ -56,9 +57,14 @@ pub enum rtsp_webrtc_gateway_frame_flags {
 
 /// One access unit of video (all of a picture), or one frame of audio.
 ///
-/// - H264: an Annex B byte stream, with start codes 00 00 01 or 00 00 00 01. A keyframe is an IDR
-///   picture; SPS and PPS come with it, or some time before it, also alone.
+/// - H264, H265: an Annex B byte stream, with start codes 00 00 01 or 00 00 00 01. A keyframe is an
+///   IDR picture (H265: any IRAP picture). Parameter sets come with it or just before it, also in a
+///   push of their own.
+/// - AV1: a temporal unit in the low-overhead format (AV1 section 5.2), each OBU with its size. A
+///   keyframe has its sequence header in front.
+/// - OPUS: one Opus packet, at most 1192 bytes; 20 ms is usual.
 /// - PCMU, PCMA: samples, one byte each; 20 ms (160 bytes) is usual.
+/// - G722: octets of 64 kbit/s; 20 ms (160 bytes) is usual.
 #[repr(C)]
 pub struct rtsp_webrtc_gateway_frame {
     /// sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT().
@@ -246,8 +252,7 @@ fn codec(number: i32) -> Result<Option<Codec>> {
     if number == 0 {
         return Ok(None);
     }
-    let all = [Codec::H264, Codec::Pcmu, Codec::Pcma];
-    let found = all.into_iter().find(|&codec| codec as i32 == number);
+    let found = Codec::ALL.into_iter().find(|&codec| codec as i32 == number);
     match found {
         Some(codec) => Ok(Some(codec)),
         None => Err(invalid(format!("{number} is no codec."))),

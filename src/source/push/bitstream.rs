@@ -1,11 +1,11 @@
 //! What must be known of pushed bits: whether a decoder can start with them, and where NALs begin.
 
-use bytes::Bytes;
 use memchr::memmem;
 
 use crate::error::{Error, Result, Status};
-use crate::media::h264::{self, ParameterSets, nal_type};
-use crate::media::{Codec, MediaKind, TrackInfo};
+use crate::media::av1::{obu_type, obus};
+use crate::media::nal::nals;
+use crate::media::{Codec, MAX_PAYLOAD, h264, h265};
 
 /// What a frame holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,111 +20,93 @@ pub(super) enum Content {
 
 /// Looks at a frame as the host pushes it; reads no more of it than it must.
 pub(super) fn look(codec: Codec, data: &[u8]) -> Result<Content> {
+    let invalid = |message| Err(Error::new(Status::InvalidArgument, message));
+    let name = codec.encoding_name();
     if data.is_empty() {
-        return Err(Error::new(
-            Status::InvalidArgument,
-            "the frame is empty: push one access unit of video, or one frame of audio",
+        return invalid(
+            "the frame is empty: push one access unit of video, or one frame of audio".to_owned(),
+        );
+    }
+    if is_annex_b(codec) {
+        if !begins_with_start_code(data) {
+            return invalid(format!(
+                "the access unit does not begin with a start code (00 00 01): push {name} as an \
+                 Annex B byte stream, not with lengths before its NALs"
+            ));
+        }
+        return Ok(of_nals(codec, AnnexB::new(data)));
+    }
+    if codec == Codec::Av1 && obus(data).next().is_none() {
+        return invalid(
+            "the temporal unit does not begin with an OBU: push AV1 in the low-overhead format, \
+             each OBU with its size"
+                .to_owned(),
+        );
+    }
+    if codec == Codec::Opus && data.len() > MAX_PAYLOAD {
+        return invalid(format!(
+            "the Opus packet has {} bytes; it cannot be cut, and {MAX_PAYLOAD} fit a datagram: \
+             push one frame at a time",
+            data.len()
         ));
     }
-    if codec.kind() == MediaKind::Audio {
-        return Ok(Content::Keyframe);
-    }
-    if !begins_with_start_code(data) {
-        return Err(Error::new(
-            Status::InvalidArgument,
-            format!(
-                "the access unit does not begin with a start code (00 00 01): push {} as an \
-                 Annex B byte stream, not with lengths before its NALs",
-                codec.encoding_name()
-            ),
-        ));
-    }
-    let content = AnnexB::new(data).find_map(|nal| match nal_type(nal)? {
-        nal_type::IDR => Some(Content::Keyframe),
-        nal_type::SLICE..nal_type::IDR => Some(Content::Picture),
-        _ => None,
-    });
-    Ok(content.unwrap_or(Content::Other))
+    Ok(content(codec, data))
 }
 
-/// Whether the bits of this codec change on the way to an access unit of `media`.
+/// What an access unit of `media` holds.
+pub(super) fn content(codec: Codec, unit: &[u8]) -> Content {
+    match codec {
+        Codec::H264 | Codec::H265 => of_nals(codec, nals(unit)),
+        Codec::Av1 => of_obus(unit),
+        Codec::Opus | Codec::Pcmu | Codec::Pcma | Codec::G722 => Content::Keyframe,
+    }
+}
+
+fn of_nals<'a>(codec: Codec, mut nals: impl Iterator<Item = &'a [u8]>) -> Content {
+    let found = match codec {
+        Codec::H265 => nals.find_map(|nal| match h265::nal_type(nal)? {
+            h265::nal_type::FIRST_IRAP..=h265::nal_type::LAST_IRAP => Some(Content::Keyframe),
+            0..=h265::nal_type::LAST_SLICE => Some(Content::Picture),
+            _ => None,
+        }),
+        _ => nals.find_map(|nal| match h264::nal_type(nal)? {
+            h264::nal_type::IDR => Some(Content::Keyframe),
+            h264::nal_type::SLICE..h264::nal_type::IDR => Some(Content::Picture),
+            _ => None,
+        }),
+    };
+    found.unwrap_or(Content::Other)
+}
+
+fn of_obus(unit: &[u8]) -> Content {
+    let frame =
+        obus(unit).find(|obu| matches!(obu.kind(), obu_type::FRAME | obu_type::FRAME_HEADER));
+    match frame.map(|obu| obu.payload.first()) {
+        None => Content::Other,
+        // `show_existing_frame` is 0 and `frame_type` is KEY_FRAME (section 5.9.2).
+        Some(Some(first)) if first & 0xe0 == 0 => Content::Keyframe,
+        Some(_) => Content::Picture,
+    }
+}
+
+/// Whether frames of this codec are pushed as an Annex B byte stream.
 pub(super) fn is_annex_b(codec: Codec) -> bool {
-    codec.kind() == MediaKind::Video
+    matches!(codec, Codec::H264 | Codec::H265)
 }
 
 /// Appends an Annex B byte stream as an access unit of `media`: each NAL after its length.
 pub(super) fn convert(annex_b: &[u8], unit: &mut Vec<u8>) {
     unit.reserve(annex_b.len() + 16);
     for nal in AnnexB::new(annex_b) {
-        append_nal(unit, &[nal]);
+        append_nal(unit, nal);
     }
 }
 
-/// Appends a NAL, which is the concatenation of `parts`, after its length.
-pub(super) fn append_nal(unit: &mut Vec<u8>, parts: &[&[u8]]) {
-    let size: usize = parts.iter().map(|part| part.len()).sum();
+/// Appends a NAL after its length.
+pub(super) fn append_nal(unit: &mut Vec<u8>, nal: &[u8]) {
     // No frame is so large that its length does not fit.
-    unit.extend_from_slice(&(size as u32).to_be_bytes());
-    for part in parts {
-        unit.extend_from_slice(part);
-    }
-}
-
-/// What is known of a video track from its bits.
-#[derive(Debug)]
-pub(super) struct Headers {
-    codec: Codec,
-    sps: Bytes,
-    pps: Bytes,
-}
-
-impl Headers {
-    pub fn new(codec: Codec) -> Self {
-        Headers {
-            codec,
-            sps: Bytes::new(),
-            pps: Bytes::new(),
-        }
-    }
-
-    /// Reads an access unit of `media`: what it holds, and whether it changed what is known.
-    pub fn read(&mut self, unit: &[u8]) -> (Content, bool) {
-        let (mut content, mut changed) = (Content::Other, false);
-        for nal in h264::nals(unit) {
-            match nal_type(nal) {
-                Some(nal_type::SPS) => changed |= remember(&mut self.sps, nal),
-                Some(nal_type::PPS) => changed |= remember(&mut self.pps, nal),
-                Some(nal_type::IDR) => content = Content::Keyframe,
-                Some(nal_type::SLICE..nal_type::IDR) if content == Content::Other => {
-                    content = Content::Picture;
-                }
-                _ => {}
-            }
-        }
-        (content, changed)
-    }
-
-    /// The track, once all is known that a decoder needs.
-    pub fn track(&self) -> Option<TrackInfo> {
-        if self.sps.is_empty() || self.pps.is_empty() {
-            return None;
-        }
-        Some(TrackInfo {
-            codec: self.codec,
-            parameter_sets: Some(ParameterSets {
-                sps: self.sps.clone(),
-                pps: self.pps.clone(),
-            }),
-        })
-    }
-}
-
-fn remember(set: &mut Bytes, nal: &[u8]) -> bool {
-    let other = set != nal;
-    if other {
-        *set = Bytes::copy_from_slice(nal);
-    }
-    other
+    unit.extend_from_slice(&(nal.len() as u32).to_be_bytes());
+    unit.extend_from_slice(nal);
 }
 
 /// Whether there is nothing but zeros before the first start code.
@@ -169,7 +151,6 @@ impl<'a> Iterator for AnnexB<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media::h264::nals;
 
     fn of(data: &[u8]) -> Vec<&[u8]> {
         AnnexB::new(data).collect()
@@ -221,8 +202,7 @@ mod tests {
             assert_eq!(look(Codec::H264, &data).unwrap(), expected);
             let mut unit = Vec::new();
             convert(&data, &mut unit);
-            let (content, _) = Headers::new(Codec::H264).read(&unit);
-            assert_eq!(content, expected);
+            assert_eq!(content(Codec::H264, &unit), expected);
         }
     }
 }

@@ -67,6 +67,7 @@ impl Feed {
         };
         let unit = Unit {
             kind,
+            content,
             data,
             timestamp: ticks(frame.pts_us, codec.clock_rate()),
             arrival,
@@ -145,14 +146,24 @@ fn check(options: &PushOptions) -> Result<()> {
         return Err(invalid("the audio codec is none of audio"));
     }
     let name = audio.encoding_name();
-    let rate = audio.clock_rate();
+    let (rate, channels) = match audio {
+        // Its RTP clock runs at half its sampling rate (RFC 3551 section 4.5.2).
+        Codec::G722 => (16_000, 1),
+        Codec::Opus => (48_000, 2),
+        _ => (audio.clock_rate(), 1),
+    };
     if options.audio_sample_rate.is_some_and(|given| given != rate) {
         return Err(invalid(format!(
             "{name} has {rate} samples per second in WebRTC, and sound is passed on as it is"
         )));
     }
-    if options.audio_channels.is_some_and(|given| given != 1) {
-        return Err(invalid(format!("{name} has 1 channel in WebRTC")));
+    if options
+        .audio_channels
+        .is_some_and(|given| !(1..=channels).contains(&given))
+    {
+        return Err(invalid(format!(
+            "{name} has at most {channels} channels here"
+        )));
     }
     Ok(())
 }

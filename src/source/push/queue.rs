@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::bitstream::Content;
-use crate::media::MediaKind;
+use crate::media::{Codec, MediaKind};
 
 /// Bytes that may wait, besides one frame of any size: a large keyframe and its GOP.
 const MAX_BYTES: usize = 32 << 20;
@@ -22,6 +22,7 @@ const MAX_BUFFERS: usize = 4;
 #[derive(Debug)]
 pub(super) struct Unit {
     pub kind: MediaKind,
+    pub content: Content,
     pub data: Data,
     /// Presentation time in units of the codec's clock rate.
     pub timestamp: i64,
@@ -42,10 +43,10 @@ pub(super) enum Data {
 }
 
 impl Data {
-    fn len(&self) -> usize {
+    pub fn as_slice(&self) -> &[u8] {
         match self {
-            Data::Ready(data) => data.len(),
-            Data::Pushed(data) => data.len(),
+            Data::Ready(data) => data,
+            Data::Pushed(data) => data,
         }
     }
 }
@@ -155,7 +156,7 @@ impl Queue {
     pub fn put(&self, unit: Unit, bytes: usize) {
         let mut state = self.state.lock();
         // What waits is counted as it is.
-        state.bytes = state.bytes.saturating_sub(bytes) + unit.data.len();
+        state.bytes = state.bytes.saturating_sub(bytes) + unit.data.as_slice().len();
         if state.closed {
             drop(state);
             // Here, under no lock, the host's memory is given back.
@@ -179,7 +180,7 @@ impl Queue {
         mem::swap(&mut state.units, batch);
         for unit in &*batch {
             *state.count(unit.kind) -= 1;
-            state.bytes -= unit.data.len();
+            state.bytes -= unit.data.as_slice().len();
         }
         Some(mem::take(&mut state.report))
     }
@@ -199,8 +200,8 @@ impl Queue {
 #[derive(Debug)]
 pub struct Receiver {
     pub(super) queue: Arc<Queue>,
-    pub(super) video: crate::media::Codec,
-    pub(super) audio: Option<crate::media::Codec>,
+    pub(super) video: Codec,
+    pub(super) audio: Option<Codec>,
 }
 
 impl Receiver {

@@ -1,18 +1,21 @@
 //! The worker's end of a push stream: from pushed frames to access units of a live stream.
 
 use std::collections::VecDeque;
+use std::mem;
 use std::time::{Duration, Instant};
 
 use tokio::time::timeout_at;
 
-use super::bitstream::{self, Content, Headers};
+use super::bitstream::{self, Content};
 use super::queue::{Data, Receiver, Report, Unit};
 use crate::error::{Error, Status};
-use crate::media::{AccessUnit, Codec, MediaKind, TrackInfo};
+use crate::media::{AccessUnit, Codec, MediaKind, ParameterSets, TrackInfo};
 use crate::source::PushSink;
 
 /// Without a picture for this long the stream is stalled; as for cameras.
 const STALL: Duration = Duration::from_secs(8);
+/// Bytes without a picture that are kept for the next one: parameter sets and SEI are small.
+const MAX_GATHERED: usize = 64 << 10;
 
 /// Hands what the host pushes to `sink`. Runs until dropped.
 pub async fn run(receiver: Receiver, sink: impl PushSink) {
@@ -60,13 +63,13 @@ enum Phase {
 struct Pushed {
     video: Codec,
     audio: Option<Codec>,
-    headers: Headers,
     phase: Phase,
     /// The time line restarted: pictures before the next keyframe build on nothing.
     awaits_keyframe: bool,
     last_picture: Instant,
-    /// For what is converted here, because it stayed in the host's memory.
-    converted: Vec<u8>,
+    /// What came without a picture, parameter sets usually, and goes with the next one. Also where
+    /// a picture is converted that stayed in the host's memory.
+    gathered: Vec<u8>,
 }
 
 impl Pushed {
@@ -74,11 +77,10 @@ impl Pushed {
         Pushed {
             video: receiver.video,
             audio: receiver.audio,
-            headers: Headers::new(receiver.video),
             phase: Phase::Connecting,
             awaits_keyframe: false,
             last_picture: Instant::now(),
-            converted: Vec::new(),
+            gathered: Vec::new(),
         }
     }
 
@@ -116,60 +118,52 @@ impl Pushed {
     }
 
     fn take_video(&mut self, unit: Unit, sink: &mut impl PushSink) -> Option<Vec<u8>> {
-        let mut converted = std::mem::take(&mut self.converted);
+        let mut gathered = mem::take(&mut self.gathered);
+        let before = gathered.len();
+        let alone = unit.content != Content::Other && before == 0;
         let data = match &unit.data {
-            Data::Ready(data) => data,
             Data::Pushed(data) if bitstream::is_annex_b(self.video) => {
-                converted.clear();
-                bitstream::convert(data, &mut converted);
-                &converted
+                bitstream::convert(data, &mut gathered);
+                &gathered
             }
-            Data::Pushed(data) => &data[..],
+            data if alone => data.as_slice(),
+            data => {
+                gathered.extend_from_slice(data.as_slice());
+                &gathered
+            }
         };
-        self.access_unit(data, &unit, sink);
-        self.converted = converted;
-        match unit.data {
-            Data::Ready(buffer) => Some(buffer),
-            Data::Pushed(_) => None,
+        if unit.content == Content::Other {
+            if gathered.len() > MAX_GATHERED {
+                gathered.clear();
+            }
+        } else if self.picture(data, &unit, sink) {
+            gathered.clear();
+        } else {
+            gathered.truncate(before);
         }
+        self.gathered = gathered;
+        buffer(unit)
     }
 
-    fn access_unit(&mut self, data: &[u8], unit: &Unit, sink: &mut impl PushSink) {
-        let (content, changed) = self.headers.read(data);
-        let track = match self.phase {
-            Phase::Connecting => self
-                .headers
-                .track()
-                .filter(|_| content == Content::Keyframe),
-            _ => self.headers.track().filter(|_| changed),
-        };
-        if unit.restarts && self.phase != Phase::Connecting {
+    /// Passes a picture on. False if there is nothing that it could build on.
+    fn picture(&mut self, data: &[u8], unit: &Unit, sink: &mut impl PushSink) -> bool {
+        let keyframe = unit.content == Content::Keyframe;
+        if self.phase == Phase::Connecting {
+            let sets = ParameterSets::find(self.video, data).filter(|_| keyframe);
+            let Some(sets) = sets else {
+                skip(sink);
+                return false;
+            };
+            sink.live(TrackInfo::video(sets), self.audio.map(TrackInfo::audio));
+            self.phase = Phase::Live;
+        } else if unit.restarts {
             self.awaits_keyframe = true;
             sink.restarted(MediaKind::Video);
         }
-        match (self.phase, track) {
-            (Phase::Connecting, Some(video)) => {
-                let audio = self.audio.map(|codec| TrackInfo {
-                    codec,
-                    parameter_sets: None,
-                });
-                sink.live(video, audio);
-                self.phase = Phase::Live;
-            }
-            (Phase::Connecting, None) => {
-                self.skip(content, sink);
-                return;
-            }
-            (_, Some(video)) => sink.video_changed(video),
-            (_, None) => {}
-        }
-        self.awaits_keyframe &= content != Content::Keyframe;
+        self.awaits_keyframe &= !keyframe;
         if self.awaits_keyframe {
-            self.skip(content, sink);
-            return;
-        }
-        if content == Content::Other {
-            return;
+            skip(sink);
+            return false;
         }
         self.last_picture = unit.arrival;
         if self.phase == Phase::Stalled {
@@ -180,31 +174,32 @@ impl Pushed {
             sink.keyframe_needed();
         }
         sink.media(MediaKind::Video, &access_unit(data, unit), unit.lost);
-    }
-
-    /// Counts a picture that no decoder could start with.
-    fn skip(&self, content: Content, sink: &mut impl PushSink) {
-        if content != Content::Other {
-            sink.dropped(1);
-            sink.keyframe_needed();
-        }
+        true
     }
 
     fn take_audio(&mut self, unit: Unit, sink: &mut impl PushSink) -> Option<Vec<u8>> {
         if self.phase != Phase::Connecting {
-            let data = match &unit.data {
-                Data::Ready(data) => &data[..],
-                Data::Pushed(data) => &data[..],
-            };
             if unit.restarts {
                 sink.restarted(MediaKind::Audio);
             }
+            let data = unit.data.as_slice();
             sink.media(MediaKind::Audio, &access_unit(data, &unit), unit.lost);
         }
-        match unit.data {
-            Data::Ready(buffer) => Some(buffer),
-            Data::Pushed(_) => None,
-        }
+        buffer(unit)
+    }
+}
+
+/// A picture is lost that no decoder could start with.
+fn skip(sink: &mut impl PushSink) {
+    sink.dropped(1);
+    sink.keyframe_needed();
+}
+
+/// The buffer of a frame. Memory of the host is given back here.
+fn buffer(unit: Unit) -> Option<Vec<u8>> {
+    match unit.data {
+        Data::Ready(buffer) => Some(buffer),
+        Data::Pushed(_) => None,
     }
 }
 
