@@ -161,6 +161,12 @@ typedef enum rtsp_webrtc_gateway_status {
     RTSP_WEBRTC_GATEWAY_ERR_ABI_MISMATCH = -27,
     /** `struct_size` is no size this library knows, or unknown fields are set. HTTP 500. */
     RTSP_WEBRTC_GATEWAY_ERR_STRUCT_SIZE = -28,
+    /** `If-Match` names an ICE session that is not, or no longer, the viewer's. HTTP 412. */
+    RTSP_WEBRTC_GATEWAY_ERR_ETAG = -30,
+    /** A PATCH has no `If-Match`. HTTP 428. */
+    RTSP_WEBRTC_GATEWAY_ERR_PRECONDITION_REQUIRED = -31,
+    /** A PATCH asks for what sessions here cannot do, e.g. another SDP. HTTP 422. */
+    RTSP_WEBRTC_GATEWAY_ERR_UNPROCESSABLE = -32,
     /** A bug in the library; the call or its object failed, the rest goes on. HTTP 500. */
     RTSP_WEBRTC_GATEWAY_ERR_PANIC = -100,
 } rtsp_webrtc_gateway_status;
@@ -585,10 +591,21 @@ typedef enum rtsp_webrtc_gateway_codec {
     RTSP_WEBRTC_GATEWAY_CODEC_NONE = 0,
     /** H.264 (RFC 6184). */
     RTSP_WEBRTC_GATEWAY_CODEC_H264 = 1,
+    /** H.265 (RFC 7798). */
+    RTSP_WEBRTC_GATEWAY_CODEC_H265 = 2,
+    /** AV1 (RTP Payload Format For AV1, version 1.0). */
+    RTSP_WEBRTC_GATEWAY_CODEC_AV1 = 3,
+    /** Opus (RFC 7587). Its RTP clock rate is 48000 Hz. */
+    RTSP_WEBRTC_GATEWAY_CODEC_OPUS = 64,
     /** G.711 mu-law, 8 kHz (RFC 3551). */
     RTSP_WEBRTC_GATEWAY_CODEC_PCMU = 65,
     /** G.711 A-law, 8 kHz (RFC 3551). */
     RTSP_WEBRTC_GATEWAY_CODEC_PCMA = 66,
+    /**
+     * G.722 at 64 kbit/s, sampled at 16 kHz; its RTP clock rate is 8000 Hz all the same (RFC 3551
+     * section 4.5.2).
+     */
+    RTSP_WEBRTC_GATEWAY_CODEC_G722 = 67,
 } rtsp_webrtc_gateway_codec;
 
 /** How RTP comes from the camera. */
@@ -720,6 +737,11 @@ typedef struct rtsp_webrtc_gateway_offer {
     uint32_t timeout_ms;
     /** 0. */
     uint32_t reserved;
+    /**
+     * Who asks, for the log: free text, e.g. the viewer's address. Control characters are left out,
+     * and all after 128 characters. NULL: not known.
+     */
+    const char *peer;
 } rtsp_webrtc_gateway_offer;
 
 /**
@@ -743,6 +765,32 @@ RTSP_WEBRTC_GATEWAY_API
 RTSP_WEBRTC_GATEWAY_MUST_USE
 int rtsp_webrtc_gateway_handle_whep_offer(rtsp_webrtc_gateway *gateway,
                                           const struct rtsp_webrtc_gateway_offer *offer,
+                                          struct rtsp_webrtc_gateway_response **out_response);
+
+/**
+ * Answers a PATCH of a session (application/trickle-ice-sdpfrag, RFC 9725 section 4.3). session_key
+ * is the last part of the session's URL; if_match the header If-Match, NULL if there is none;
+ * fragment the body, of which at most 32,768 bytes are read.
+ *
+ * To candidates the response is 204 without a body. They are checked for their form and otherwise
+ * ignored: the gateway is ICE-lite and answers to where checks come from. To an ICE restart (new
+ * a=ice-ufrag and a=ice-pwd; if_match is "*" or the ETag) it is 200, with new credentials in the
+ * body and a new ETag. DTLS and media go on, and the old credentials stay valid until the viewer
+ * nominates with the new ones. On success *out_response is the caller's, to be given to
+ * rtsp_webrtc_gateway_response_free().
+ *
+ * On failure answer with rtsp_webrtc_gateway_http_status() of the result; the session goes on as it
+ * was. Errors: ERR_NOT_FOUND for the session; ERR_PRECONDITION_REQUIRED without if_match; ERR_ETAG
+ * if it names another ICE session; ERR_SDP, ERR_ICE_CREDENTIALS, ERR_TOO_LARGE and
+ * ERR_UNPROCESSABLE (a whole SDP) for the fragment; ERR_TIMEOUT after 5 s on an overloaded machine.
+ */
+RTSP_WEBRTC_GATEWAY_API
+RTSP_WEBRTC_GATEWAY_MUST_USE
+int rtsp_webrtc_gateway_handle_whep_patch(rtsp_webrtc_gateway *gateway,
+                                          const char *session_key,
+                                          const char *if_match,
+                                          const char *fragment,
+                                          size_t fragment_size,
                                           struct rtsp_webrtc_gateway_response **out_response);
 
 /**
@@ -876,6 +924,44 @@ RTSP_WEBRTC_GATEWAY_API
 int rtsp_webrtc_gateway_metrics(const rtsp_webrtc_gateway *gateway,
                                 char **out_text,
                                 size_t *out_size);
+
+/**
+ * Writes everything about this moment as one JSON object (RFC 8259), for a dashboard:
+ *
+ * - "version"; "unix_ms", the time; "uptime_ms" of the gateway
+ * - "process": of the host's whole process, "resident_bytes" and "cpu_us" (both null where the
+ *   system does not tell)
+ * - "workers": an array of {"index", "busy_us", "streams", "sessions", "cost_us": {"rtsp",
+ *   "packetise", "seal", "send", "control"}}
+ * - "counters": {"datagrams_unknown", "datagrams_overrun", "send_errors", "events_dropped",
+ *   "interface_enumerations"}
+ * - "tuning": an array of {"name", "value", "default", "min", "max", "applies"}; "applies" is
+ *   "create", "new_sessions" or "now"
+ * - "streams": an array ordered by id of {"id", "name", "source" ("pull"), "state" (as
+ *   enum rtsp_webrtc_gateway_stream_state, in lower case), "status" (rtsp_webrtc_gateway_strerror()
+ *   of the last failure; "ok"), "message", "video_codec", "audio_codec", "width", "height",
+ *   "bitrate_bps", "sessions", "reconnects", "bytes", "frames", "keyframes", "frames_dropped",
+ *   "packets_lost", "keyframe_requests", "since_last_media_ms", "memory_bytes",
+ *   "cost_us": {"packetise", "seal", "send"}, "latency_us": {"p50", "p95", "max"} (from the arrival
+ *   of a picture's last packet until the system had the picture for all viewers, over the last 5 to
+ *   10 s), "sent": {"bytes", "packets", "nacks", "retransmits", "plis", "overflows"}}
+ * - "sessions": an array ordered by id of {"id", "stream", "stream_name", "state" (as
+ *   enum rtsp_webrtc_gateway_session_state, in lower case), "srtp_profile" ("AEAD_AES_128_GCM" or
+ *   "AES128_CM_HMAC_SHA1_80"), "remote", "bytes_sent", "packets_sent", "nacks", "retransmits",
+ *   "plis", "overflows", "round_trip_us", "loss_ppm", "age_ms"}
+ *
+ * What is unknown is null. Counters grow from the start of what they count; rates are differences
+ * of two snapshots. Later versions may add members. No key and no password is in it.
+ *
+ * *out_json ends with NUL and is the caller's, to be given to rtsp_webrtc_gateway_string_free().
+ * *out_size is its length without the terminator; out_size may be NULL.
+ *
+ * Asks each worker thread, and so takes a millisecond or so on a busy gateway.
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_snapshot(const rtsp_webrtc_gateway *gateway,
+                                 char **out_json,
+                                 size_t *out_size);
 
 /** Frees a text that the library gave through a `char **`. NULL does nothing. */
 RTSP_WEBRTC_GATEWAY_API void rtsp_webrtc_gateway_string_free(char *text);

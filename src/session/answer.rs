@@ -7,10 +7,13 @@ use aws_lc_rs::rand;
 
 use super::ice::IceCredentials;
 use crate::error::{Error, Result, Status};
-use crate::media::{Codec, MediaKind, TrackInfo};
+use crate::media::{Codec, MediaKind, ParameterSets, TrackInfo};
 use crate::whep::offer::{Offer, OfferedCodec, OfferedSection};
 
 mod h264;
+mod restart;
+
+pub use restart::{restart_fragment, transport_section};
 
 const PLAYOUT_DELAY: &str = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay";
 
@@ -125,14 +128,17 @@ fn choose<'a>(section: &'a OfferedSection, info: &TrackInfo) -> Option<(&'a Offe
     let same = section.codecs.iter().filter(|codec| {
         codec.name == info.codec.encoding_name()
             && codec.clock_rate == info.codec.clock_rate()
-            && codec.channels == 1
+            && codec.channels == info.codec.channels()
     });
     match info.codec {
         Codec::H264 => {
-            let sets = info.parameter_sets.as_ref();
-            h264::choose(same, sets.and_then(|sets| sets.profile_level_id()))
+            let profile = match &info.parameter_sets {
+                Some(ParameterSets::H264(sets)) => sets.profile_level_id(),
+                _ => None,
+            };
+            h264::choose(same, profile)
         }
-        Codec::Pcmu | Codec::Pcma => same.map(|codec| (codec, codec.fmtp.clone())).next(),
+        _ => same.map(|codec| (codec, codec.fmtp.clone())).next(),
     }
 }
 
@@ -402,13 +408,17 @@ fn media(
 }
 
 fn security(sdp: &mut Lines, transport: &LocalTransport<'_>) {
-    sdp.line(format_args!("a=ice-ufrag:{}", transport.ice.ufrag));
-    sdp.line(format_args!("a=ice-pwd:{}", transport.ice.pwd));
+    write_ice(sdp, transport.ice);
     sdp.line(format_args!(
         "a=fingerprint:sha-256 {}",
         transport.fingerprint
     ));
     sdp.line(format_args!("a=setup:passive"));
+}
+
+fn write_ice(sdp: &mut Lines, ice: &IceCredentials) {
+    sdp.line(format_args!("a=ice-ufrag:{}", ice.ufrag));
+    sdp.line(format_args!("a=ice-pwd:{}", ice.pwd));
 }
 
 /// Host candidates of component 1 (RFC 8839 section 5.1), each preferred to those after it.
