@@ -1,18 +1,19 @@
 //! Everything that is counted, as Prometheus reads it.
 
-use std::collections::HashMap;
 use std::fmt::{Display, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::net::Costs;
+use crate::net::{Costs, LatencyFigures, MediaCosts};
 use crate::session::Session;
 use crate::session::srtp::SrtpProfile;
-use crate::state::{StreamInfo, StreamState};
+use crate::state::{SessionId, SessionInfo, StreamId, StreamInfo, StreamState};
 use crate::tuning::{KNOBS, Tuning};
 
 /// A gateway at one moment.
 pub struct GatewaySnapshot<'a> {
+    /// Age of the gateway.
+    pub uptime: Duration,
     /// Its workers.
     pub workers: Vec<WorkerSnapshot>,
     /// Datagrams for no session.
@@ -39,12 +40,24 @@ pub struct WorkerSnapshot {
     pub costs: Costs,
     /// Its streams.
     pub streams: Vec<StreamSnapshot>,
-    /// Sessions by SRTP profile; `None` before DTLS.
-    pub profiles: HashMap<Option<SrtpProfile>, u64>,
+    /// Its sessions.
+    pub sessions: Vec<(SessionId, SessionInfo)>,
+}
+
+impl WorkerSnapshot {
+    /// What nothing else accounts for: reading from cameras.
+    pub fn rtsp(&self) -> Duration {
+        let costs = &self.costs;
+        let media = media_costs(&costs.media).map(|(_, time)| time);
+        let known = media.into_iter().sum::<Duration>() + costs.control;
+        self.busy.saturating_sub(known)
+    }
 }
 
 /// A stream at one moment.
 pub struct StreamSnapshot {
+    /// Its id.
+    pub id: StreamId,
     /// Its name.
     pub name: Arc<str>,
     /// How it is.
@@ -53,17 +66,29 @@ pub struct StreamSnapshot {
     pub totals: Totals,
     /// Bytes of memory that its rings hold.
     pub memory: usize,
+    /// What its media cost its worker: packetising, sealing, sending.
+    pub costs: MediaCosts,
+    /// From the arrival of a picture's last packet until the system had the picture for the last
+    /// of the viewers, but for what a pacer held back. Over the last 5 to 10 s; `None` without
+    /// pictures or viewers in that time.
+    pub latency: Option<LatencyFigures>,
 }
 
 /// What went to and came from viewers.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Totals {
-    packets: u64,
-    bytes: u64,
-    retransmits: u64,
-    overflows: u64,
-    nacks: u64,
-    plis: u64,
+    /// SRTP packets, retransmissions included.
+    pub packets: u64,
+    /// SRTP bytes, retransmissions included.
+    pub bytes: u64,
+    /// Packets sent again.
+    pub retransmits: u64,
+    /// Times a viewer fell behind and went on at a keyframe.
+    pub overflows: u64,
+    /// Packets asked for again.
+    pub nacks: u64,
+    /// PLI and FIR.
+    pub plis: u64,
     rejected: u64,
 }
 
@@ -130,16 +155,8 @@ fn workers(out: &mut Text, workers: &[WorkerSnapshot]) {
         "Time of worker threads by what it was spent on.",
     );
     for worker in workers {
-        let costs = &worker.costs;
-        let known = costs.packetise + costs.send + costs.control;
-        let system = costs.system().min(costs.send);
-        for (part, time) in [
-            ("rtsp", worker.busy.saturating_sub(known)),
-            ("packetise", costs.packetise),
-            ("seal", costs.send - system),
-            ("send", system),
-            ("control", costs.control),
-        ] {
+        let rest = [("rtsp", worker.rtsp()), ("control", worker.costs.control)];
+        for (part, time) in media_costs(&worker.costs.media).into_iter().chain(rest) {
             let labels = format!("worker=\"{}\",part=\"{part}\"", worker.index);
             out.sample("cpu_seconds", &labels, time.as_secs_f64());
         }
@@ -150,10 +167,19 @@ fn workers(out: &mut Text, workers: &[WorkerSnapshot]) {
         ("aes_128_gcm", Some(SrtpProfile::AeadAes128Gcm)),
         ("aes_128_cm_sha1_80", Some(SrtpProfile::Aes128CmSha1_80)),
     ] {
-        let counts = workers.iter().filter_map(|w| w.profiles.get(&profile));
+        let sessions = workers.iter().flat_map(|worker| &worker.sessions);
+        let count = sessions.filter(|(_, info)| info.srtp_profile == profile);
         let label = format!("srtp_profile=\"{name}\"");
-        out.sample("sessions", &label, counts.sum::<u64>());
+        out.sample("sessions", &label, count.count());
     }
+}
+
+fn media_costs(costs: &MediaCosts) -> [(&'static str, Duration); 3] {
+    [
+        ("packetise", costs.packetise()),
+        ("seal", costs.seal()),
+        ("send", costs.send()),
+    ]
 }
 
 fn streams(out: &mut Text, workers: &[WorkerSnapshot]) {
@@ -229,6 +255,34 @@ fn streams(out: &mut Text, workers: &[WorkerSnapshot]) {
         out.counter(name, help);
         for stream in all() {
             out.sample(name, &format!("stream=\"{}\"", stream.name), value(stream));
+        }
+    }
+    out.counter(
+        "stream_cpu_seconds",
+        "Time that a stream's media took in its worker, by what it was spent on.",
+    );
+    for stream in all() {
+        for (part, time) in media_costs(&stream.costs) {
+            let labels = format!("stream=\"{}\",part=\"{part}\"", stream.name);
+            out.sample("stream_cpu_seconds", &labels, time.as_secs_f64());
+        }
+    }
+    out.gauge(
+        "stream_latency_seconds",
+        "From a picture's last packet until the system had the picture for all viewers, over the \
+         last seconds. Quantile 1 is the longest.",
+    );
+    for stream in all() {
+        let Some(latency) = stream.latency else {
+            continue;
+        };
+        for (quantile, time) in [
+            ("0.5", latency.p50),
+            ("0.95", latency.p95),
+            ("1", latency.max),
+        ] {
+            let labels = format!("stream=\"{}\",quantile=\"{quantile}\"", stream.name);
+            out.sample("stream_latency_seconds", &labels, time.as_secs_f64());
         }
     }
 }

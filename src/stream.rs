@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 use crate::error::{Error, Status};
 use crate::media::{AccessUnit, MediaKind, RateMeter, RingLimits, Track, TrackInfo};
 use crate::metrics::{StreamSnapshot, Totals};
+use crate::net::{Latency, MediaCosts, UnitTimes};
 use crate::random;
 use crate::session::Media;
-use crate::state::{StreamInfo, StreamState};
+use crate::state::{StreamId, StreamInfo, StreamState};
 use crate::tuning::{Key, Tuning};
 
 /// Packets of sound kept: more than a second, for viewers whose send was held back.
@@ -22,6 +23,9 @@ pub struct Stream {
     pub viewers: Vec<usize>,
     /// What was sent to viewers that are gone.
     pub gone: Totals,
+    /// What its media cost its worker.
+    pub costs: MediaCosts,
+    latency: Latency,
     state: StreamState,
     error: Option<Error>,
     video: Option<Track>,
@@ -48,6 +52,8 @@ impl Stream {
             name,
             viewers: Vec::new(),
             gone: Totals::default(),
+            costs: MediaCosts::default(),
+            latency: Latency::default(),
             state: StreamState::Connecting,
             error: None,
             video: None,
@@ -123,7 +129,7 @@ impl Stream {
     }
 
     fn remember_size(&mut self, video: &TrackInfo) {
-        if let Some(size) = video.parameter_sets.as_ref().and_then(|p| p.dimensions()) {
+        if let Some(size) = dimensions(video) {
             self.dimensions = size;
         }
     }
@@ -139,6 +145,11 @@ impl Stream {
         };
         let Some(track) = track else { return false };
         let accepted = track.push(unit);
+        if accepted.new_parameter_sets
+            && let Some(size) = dimensions(track.info())
+        {
+            self.dimensions = size;
+        }
         if kind == MediaKind::Video {
             counters.last_media = Some(unit.arrival);
             counters.frames += 1;
@@ -146,6 +157,15 @@ impl Stream {
             self.rate.arrived(unit.arrival, unit.data.len());
         }
         accepted.packets > 0
+    }
+
+    /// Accounts for an access unit that was handed to the system for all viewers.
+    pub fn delivered(&mut self, kind: MediaKind, unit: &AccessUnit<'_>, times: &UnitTimes) {
+        self.costs.unit(times);
+        if kind == MediaKind::Video && !self.viewers.is_empty() {
+            let time = times.sent.saturating_duration_since(unit.arrival);
+            self.latency.note(times.sent, time);
+        }
     }
 
     /// Applies changed knobs.
@@ -157,13 +177,16 @@ impl Stream {
     }
 
     /// The stream at this moment, for metrics; `totals` without those of its present viewers.
-    pub fn snapshot(&self, now: Instant) -> StreamSnapshot {
+    pub fn snapshot(&self, id: StreamId, now: Instant) -> StreamSnapshot {
         let tracks = [&self.video, &self.audio].into_iter().flatten();
         StreamSnapshot {
+            id,
             name: Arc::clone(&self.name),
             info: self.info(now),
             totals: self.gone,
             memory: tracks.map(|track| track.ring().memory()).sum(),
+            costs: self.costs,
+            latency: self.latency.figures(now),
         }
     }
 
@@ -192,6 +215,10 @@ impl Stream {
                 .map(|at| now.saturating_duration_since(at)),
         }
     }
+}
+
+fn dimensions(video: &TrackInfo) -> Option<(u32, u32)> {
+    video.parameter_sets.as_ref()?.dimensions()
 }
 
 fn new_track(info: TrackInfo, tuning: &Tuning) -> Track {

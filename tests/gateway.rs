@@ -38,8 +38,8 @@ fn watch(gateway: &Gateway, stream: &str) -> (UdpViewer, SessionId, String) {
         .handle_whep_offer(&WhepOffer {
             stream,
             sdp: viewer.viewer.offer().as_bytes(),
-            location_prefix: None,
             timeout: Some(LONG),
+            ..WhepOffer::default()
         })
         .unwrap();
     viewer.accept(&response.body);
@@ -183,6 +183,26 @@ fn metrics_tell_what_went_where_and_what_it_cost() {
         let seconds = metric(&text, &name);
         assert!(seconds > 0.0 && seconds < 5.0, "{part} {seconds}");
     }
+    // All that its only worker did for media was for this stream.
+    for part in ["packetise", "seal", "send"] {
+        let of = |what: &str| {
+            let name = format!("rtsp_webrtc_gateway_{what},part=\"{part}\"}}");
+            metric(&text, &name)
+        };
+        let stream = of("stream_cpu_seconds_total{stream=\"cam\"");
+        assert!(stream > 0.0, "{part} {stream}");
+        assert_eq!(stream, of("cpu_seconds_total{worker=\"0\""), "{part}");
+    }
+    let latency = |quantile| {
+        let labels = format!("stream=\"cam\",quantile=\"{quantile}\"");
+        let name = format!("rtsp_webrtc_gateway_stream_latency_seconds{{{labels}}}");
+        metric(&text, &name)
+    };
+    let (p50, p95, longest) = (latency("0.5"), latency("0.95"), latency("1"));
+    assert!(
+        0.0 < p50 && p50 <= p95 && p95 <= longest,
+        "{p50} {p95} {longest}"
+    );
     // What was sent stays counted when the viewer has gone.
     gateway.handle_whep_delete(&key).unwrap();
     assert!(viewer.run_till(LONG, Viewer::is_closed));
@@ -208,7 +228,7 @@ fn limits_are_kept() {
         stream: "cam",
         sdp: sdp.as_bytes(),
         location_prefix: Some("/cam/whep/"),
-        timeout: None,
+        ..WhepOffer::default()
     };
     let error = gateway.handle_whep_offer(&offer).unwrap_err();
     assert_eq!(error.status(), Status::Limit);
@@ -234,8 +254,8 @@ fn an_offer_waits_for_a_camera_that_connects_and_hears_of_one_that_fails() {
         .handle_whep_offer(&WhepOffer {
             stream: "broken",
             sdp: viewer.viewer.offer().as_bytes(),
-            location_prefix: None,
             timeout: Some(Duration::MAX),
+            ..WhepOffer::default()
         })
         .unwrap_err();
     assert_eq!(error.status(), Status::NotReady);

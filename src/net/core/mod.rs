@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::command::{Command, OfferRequest, WorkerContext};
-use super::costs::Costs;
+use super::costs::{Costs, UnitTimes};
 use super::deadlines::Deadlines;
 use super::socket::Sender;
 use crate::error::{Error, Result, Status, shutting_down};
@@ -204,7 +204,7 @@ impl Core {
     }
 
     fn snapshot(&self, now: Instant) -> WorkerSnapshot {
-        let mut snapshot = WorkerSnapshot {
+        WorkerSnapshot {
             index: self.context.index,
             busy: tokio::runtime::Handle::current()
                 .metrics()
@@ -212,20 +212,19 @@ impl Core {
             costs: self.costs,
             streams: self
                 .streams
-                .values()
-                .map(|owned| self.stream_snapshot(&owned.stream, now))
+                .iter()
+                .map(|(&id, owned)| self.stream_snapshot(id, &owned.stream, now))
                 .collect(),
-            profiles: HashMap::new(),
-        };
-        for (_, viewer) in &self.viewers {
-            let profile = viewer.session.srtp_profile();
-            *snapshot.profiles.entry(profile).or_default() += 1;
+            sessions: self
+                .viewers
+                .iter()
+                .map(|(_, viewer)| (viewer.id, viewer.info(now)))
+                .collect(),
         }
-        snapshot
     }
 
-    fn stream_snapshot(&self, stream: &Stream, now: Instant) -> StreamSnapshot {
-        let mut snapshot = stream.snapshot(now);
+    fn stream_snapshot(&self, id: StreamId, stream: &Stream, now: Instant) -> StreamSnapshot {
+        let mut snapshot = stream.snapshot(id, now);
         for viewer in stream.viewers.iter().filter_map(|&s| self.viewers.get(s)) {
             snapshot.totals.add(&viewer.session);
         }
@@ -275,13 +274,14 @@ impl Core {
         if !owned.stream.media_arrived(kind, unit, lost) {
             return;
         }
+        let timed = owned.stream.costs.sample();
         let Some(media) = owned.stream.media() else {
             return;
         };
         let mut sender = Sender {
             socket: &context.socket,
             gso: context.tuning.on(Key::Gso),
-            timed: costs.sample().then_some(Duration::ZERO),
+            timed: timed.then_some(Duration::ZERO),
         };
         let packetised = Instant::now();
         let mut io = Io {
@@ -302,7 +302,14 @@ impl Core {
             }
             deadlines.arm(slot, viewer.session.next_deadline());
         }
-        costs.unit(begun, packetised, Instant::now(), sender.timed);
+        let times = UnitTimes {
+            begun,
+            packetised,
+            sent: Instant::now(),
+            system: sender.timed,
+        };
+        costs.media.unit(&times);
+        owned.stream.delivered(kind, unit, &times);
         if deadlines.next() != due_before {
             self.rearmed.notify_one();
         }

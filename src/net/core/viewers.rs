@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-use super::Core;
+use super::{Core, Viewer};
 use crate::error::{Error, Result, Status};
 use crate::net::receiver::Datagram;
 use crate::net::route::Place;
@@ -25,24 +25,7 @@ impl Core {
 
     pub(super) fn session_info(&self, id: SessionId, now: Instant) -> Result<SessionInfo> {
         let slot = self.slot(id).ok_or_else(|| no_session(id))?;
-        let viewer = &self.viewers[slot];
-        let session = &viewer.session;
-        let (sent, stats) = (session.sent(), session.stats());
-        Ok(SessionInfo {
-            stream: viewer.stream,
-            state: session.state(),
-            srtp_profile: session.srtp_profile(),
-            remote: session.remote(),
-            bytes_sent: sent.bytes,
-            packets_sent: sent.packets,
-            nacks: stats.nacks,
-            retransmits: sent.retransmits,
-            plis: stats.plis,
-            overflows: sent.overflows,
-            round_trip: stats.round_trip,
-            loss_ppm: stats.loss_ppm,
-            age: now.saturating_duration_since(session.created()),
-        })
+        Ok(self.viewers[slot].info(now))
     }
 
     /// Handles datagrams from the receiving thread.
@@ -68,13 +51,21 @@ impl Core {
 
     /// Does what is due.
     pub fn timeouts(&mut self, now: Instant) {
+        let mut begun = now;
         while let Some(slot) = self.deadlines.pop_due(now) {
+            let stream = self.viewers.get(slot).map(|viewer| viewer.stream);
             self.with_session(slot, now, |session, media, io| {
                 session.handle_timeout(media, io);
             });
+            let ended = Instant::now();
+            // What the pacer held back is nearly all of it.
+            let time = ended.saturating_duration_since(begun);
+            self.costs.media.late(time);
+            if let Some(owned) = stream.and_then(|id| self.streams.get_mut(&id)) {
+                owned.stream.costs.late(time);
+            }
+            begun = ended;
         }
-        // What the pacer held back is nearly all of it.
-        self.costs.send += now.elapsed();
     }
 
     pub(super) fn close_viewer(&mut self, slot: usize, now: Instant) {
@@ -177,6 +168,29 @@ impl Core {
         }
         let deadline = viewer.session.next_deadline();
         self.deadlines.arm(slot, deadline);
+    }
+}
+
+impl Viewer {
+    /// The session at this moment.
+    pub(super) fn info(&self, now: Instant) -> SessionInfo {
+        let session = &self.session;
+        let (sent, stats) = (session.sent(), session.stats());
+        SessionInfo {
+            stream: self.stream,
+            state: session.state(),
+            srtp_profile: session.srtp_profile(),
+            remote: session.remote(),
+            bytes_sent: sent.bytes,
+            packets_sent: sent.packets,
+            nacks: stats.nacks,
+            retransmits: sent.retransmits,
+            plis: stats.plis,
+            overflows: sent.overflows,
+            round_trip: stats.round_trip,
+            loss_ppm: stats.loss_ppm,
+            age: now.saturating_duration_since(session.created()),
+        }
     }
 }
 
