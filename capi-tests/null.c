@@ -85,11 +85,16 @@ static void with_gateway(rtsp_webrtc_gateway *gateway)
                     INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_push_video(NULL, 1, &frame), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_push_audio(NULL, 1, &frame), INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_push_rtp(NULL, 1, RTSP_WEBRTC_GATEWAY_CODEC_H264,
+                                                 frame.data, frame.size),
+                    INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_remove_stream(NULL, 1), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_get_stream_info(NULL, 1, &stream_info), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_offer(NULL, &offer, &response),
                     INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_delete(NULL, "key"), INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_patch(NULL, "key", "*", "", 0, &response),
+                    INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_get_session_info(NULL, 1, &session_info),
                     INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_metrics(NULL, &text, NULL), INVALID_ARGUMENT);
@@ -115,6 +120,9 @@ static void with_gateway(rtsp_webrtc_gateway *gateway)
     CHECK_OK(rtsp_webrtc_gateway_add_push_stream(gateway, "push", &push, &stream));
     CHECK_FAILS(rtsp_webrtc_gateway_push_video(gateway, stream, NULL), INVALID_ARGUMENT);
     CHECK_FAILS(rtsp_webrtc_gateway_push_audio(gateway, stream, NULL), INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_push_rtp(gateway, stream, RTSP_WEBRTC_GATEWAY_CODEC_H264, NULL,
+                                             12),
+                INVALID_ARGUMENT);
     frame.data = NULL;
     CHECK_FAILS(rtsp_webrtc_gateway_push_video(gateway, stream, &frame), INVALID_ARGUMENT);
     CHECK_FAILS(rtsp_webrtc_gateway_push_audio(gateway, stream, &frame), INVALID_ARGUMENT);
@@ -137,6 +145,15 @@ static void with_gateway(rtsp_webrtc_gateway *gateway)
                 INVALID_ARGUMENT);
     CHECK(response == NULL);
     CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_delete(gateway, NULL), INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_patch(gateway, NULL, "*", "", 0, &response),
+                INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_patch(gateway, "key", "*", NULL, 1, &response),
+                INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_patch(gateway, "key", "*", "", 0, NULL),
+                INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_patch(gateway, "key", NULL, "", 0, &response),
+                NOT_FOUND);
+    CHECK(response == NULL);
     CHECK_FAILS(rtsp_webrtc_gateway_metrics(gateway, NULL, NULL), INVALID_ARGUMENT);
     CHECK_OK(rtsp_webrtc_gateway_metrics(gateway, &text, NULL));
     rtsp_webrtc_gateway_string_free(text);

@@ -174,6 +174,35 @@ static void success_gives_back(rtsp_webrtc_gateway *gateway)
     CHECK_OK(rtsp_webrtc_gateway_remove_stream(gateway, stream));
 }
 
+/* A keyframe in one packet, which the host may overwrite at once. */
+static void rtp(rtsp_webrtc_gateway *gateway)
+{
+    static const uint8_t header[] = {0x80, 0xe0, 0, 7, 0, 0, 0, 0, 1, 2, 3, 4};
+    static const uint8_t payload[] =
+        "\x78\0\x9\x67\x42\x00\x1e\xf4\x05\x01\xec\x80"
+        "\0\4\x68\xce\x3c\x80"
+        "\0\5\x65\x88\x80\x10\x01";
+    const rtsp_webrtc_gateway_stream_id stream = add(gateway, "rtp", 0);
+    const int32_t h264 = RTSP_WEBRTC_GATEWAY_CODEC_H264;
+    uint8_t packet[sizeof header + sizeof payload - 1];
+    const size_t size = sizeof packet;
+    memcpy(packet, header, sizeof header);
+    memcpy(packet + sizeof header, payload, sizeof payload - 1);
+    CHECK_FAILS(rtsp_webrtc_gateway_push_rtp(gateway, 0, h264, packet, size), NOT_FOUND);
+    CHECK_FAILS(rtsp_webrtc_gateway_push_rtp(gateway, stream, 0, packet, size), INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_push_rtp(gateway, stream, 99, packet, size), INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_push_rtp(gateway, stream, RTSP_WEBRTC_GATEWAY_CODEC_PCMA,
+                                             packet, size),
+                INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_push_rtp(gateway, stream, h264, packet, 11), INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_push_rtp(gateway, stream, h264, packet, 0), INVALID_ARGUMENT);
+    CHECK_OK(rtsp_webrtc_gateway_push_rtp(gateway, stream, h264, packet, size));
+    memset(packet, 0xff, size);
+    WAIT_FOR(info(gateway, stream).keyframes == 1);
+    CHECK(info(gateway, stream).state == RTSP_WEBRTC_GATEWAY_STREAM_LIVE);
+    CHECK_OK(rtsp_webrtc_gateway_remove_stream(gateway, stream));
+}
+
 static void on_keyframe_request(void *user_data, rtsp_webrtc_gateway_stream_id stream)
 {
     atomic_store((_Atomic uint64_t *)user_data, stream);
@@ -279,6 +308,7 @@ int main(void)
     options_that_cannot_be(gateway);
     failures_give_back(gateway);
     success_gives_back(gateway);
+    rtp(gateway);
     a_full_queue(gateway, &asked);
     the_end_gives_back(gateway);
     CHECK_OK(rtsp_webrtc_gateway_destroy(gateway));

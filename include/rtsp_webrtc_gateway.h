@@ -166,6 +166,12 @@ typedef enum rtsp_webrtc_gateway_status {
      * HTTP 503.
      */
     RTSP_WEBRTC_GATEWAY_ERR_QUEUE_FULL = -29,
+    /** `If-Match` names an ICE session that is not, or no longer, the viewer's. HTTP 412. */
+    RTSP_WEBRTC_GATEWAY_ERR_ETAG = -30,
+    /** A PATCH has no `If-Match`. HTTP 428. */
+    RTSP_WEBRTC_GATEWAY_ERR_PRECONDITION_REQUIRED = -31,
+    /** A PATCH asks for what sessions here cannot do, e.g. another SDP. HTTP 422. */
+    RTSP_WEBRTC_GATEWAY_ERR_UNPROCESSABLE = -32,
     /** A bug in the library; the call or its object failed, the rest goes on. HTTP 500. */
     RTSP_WEBRTC_GATEWAY_ERR_PANIC = -100,
 } rtsp_webrtc_gateway_status;
@@ -751,11 +757,12 @@ typedef struct rtsp_webrtc_gateway_push_options {
     /** Codec of the sound, enum rtsp_webrtc_gateway_codec. RTSP_WEBRTC_GATEWAY_CODEC_NONE (0): none. */
     int32_t audio_codec;
     /**
-     * Samples per second of the sound. 0: what the codec has in WebRTC (PCMU, PCMA 8000), which is
-     * also the only rate that is taken: sound is passed on as it is. 0 if there is no sound.
+     * Samples per second of the sound. 0: what the codec has in WebRTC (PCMU and PCMA 8000, G722
+     * 16000, OPUS 48000), which is also the only rate that is taken: sound is passed on as it is. 0
+     * if there is no sound.
      */
     uint32_t audio_sample_rate;
-    /** Channels of the sound: 1. 0: the same, and if there is no sound. */
+    /** Channels of the sound: 1, with OPUS also 2. 0: what the codec has, and if there is no sound. */
     uint32_t audio_channels;
     /**
      * Frames of each track that may wait for the gateway's thread, 1 to 1024; 0: 64. A push that
@@ -769,9 +776,14 @@ typedef struct rtsp_webrtc_gateway_push_options {
 /**
  * One access unit of video (all of a picture), or one frame of audio.
  *
- * - H264: an Annex B byte stream, with start codes 00 00 01 or 00 00 00 01. A keyframe is an IDR
- *   picture; SPS and PPS come with it, or some time before it, also alone.
+ * - H264, H265: an Annex B byte stream, with start codes 00 00 01 or 00 00 00 01. A keyframe is an
+ *   IDR picture (H265: any IRAP picture). Parameter sets come with it or just before it, also in a
+ *   push of their own.
+ * - AV1: a temporal unit in the low-overhead format (AV1 section 5.2), each OBU with its size. A
+ *   keyframe has its sequence header in front.
+ * - OPUS: one Opus packet, at most 1192 bytes; 20 ms is usual.
  * - PCMU, PCMA: samples, one byte each; 20 ms (160 bytes) is usual.
+ * - G722: octets of 64 kbit/s; 20 ms (160 bytes) is usual.
  */
 typedef struct rtsp_webrtc_gateway_frame {
     /** sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT(). */
@@ -850,6 +862,28 @@ int rtsp_webrtc_gateway_push_audio(rtsp_webrtc_gateway *gateway,
                                    rtsp_webrtc_gateway_stream_id stream,
                                    const struct rtsp_webrtc_gateway_frame *frame);
 
+/**
+ * Pushes one RTP packet (RFC 3550) with its header, not encrypted: of H264 by RFC 6184, H265 by
+ * RFC 7798, AV1 by its RTP specification; of audio each payload is a frame. codec (enum
+ * rtsp_webrtc_gateway_codec) says of which track of the stream it is. Never blocks. The packet is
+ * copied before this returns.
+ *
+ * SSRC, payload type, sequence number and extensions are not looked at beyond that, and viewers get
+ * others. Packets may come out of order by up to 16, or by 100 ms. What is missing then is counted in
+ * packets_lost, and what is left of its access unit is passed on; on_keyframe_request follows. A new
+ * SSRC, or a leap of more than 1000 in the sequence numbers, counts as FRAME_DISCONTINUITY.
+ *
+ * Errors: ERR_QUEUE_FULL as for push_video(), for the packet that completes an access unit;
+ * ERR_INVALID_ARGUMENT for what is no RTP packet, for RTCP, and for a codec that the stream was added
+ * without; ERR_INVALID_STATE if the stream is a camera, ERR_NOT_FOUND.
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_push_rtp(rtsp_webrtc_gateway *gateway,
+                                 rtsp_webrtc_gateway_stream_id stream,
+                                 int32_t codec,
+                                 const uint8_t *packet,
+                                 size_t size);
+
 /* -------------------------------------------------------------------- whep */
 
 /**
@@ -905,6 +939,32 @@ RTSP_WEBRTC_GATEWAY_API
 RTSP_WEBRTC_GATEWAY_MUST_USE
 int rtsp_webrtc_gateway_handle_whep_offer(rtsp_webrtc_gateway *gateway,
                                           const struct rtsp_webrtc_gateway_offer *offer,
+                                          struct rtsp_webrtc_gateway_response **out_response);
+
+/**
+ * Answers a PATCH of a session (application/trickle-ice-sdpfrag, RFC 9725 section 4.3). session_key
+ * is the last part of the session's URL; if_match the header If-Match, NULL if there is none;
+ * fragment the body, of which at most 32,768 bytes are read.
+ *
+ * To candidates the response is 204 without a body. They are checked for their form and otherwise
+ * ignored: the gateway is ICE-lite and answers to where checks come from. To an ICE restart (new
+ * a=ice-ufrag and a=ice-pwd; if_match is "*" or the ETag) it is 200, with new credentials in the
+ * body and a new ETag. DTLS and media go on, and the old credentials stay valid until the viewer
+ * nominates with the new ones. On success *out_response is the caller's, to be given to
+ * rtsp_webrtc_gateway_response_free().
+ *
+ * On failure answer with rtsp_webrtc_gateway_http_status() of the result; the session goes on as it
+ * was. Errors: ERR_NOT_FOUND for the session; ERR_PRECONDITION_REQUIRED without if_match; ERR_ETAG
+ * if it names another ICE session; ERR_SDP, ERR_ICE_CREDENTIALS, ERR_TOO_LARGE and
+ * ERR_UNPROCESSABLE (a whole SDP) for the fragment; ERR_TIMEOUT after 5 s on an overloaded machine.
+ */
+RTSP_WEBRTC_GATEWAY_API
+RTSP_WEBRTC_GATEWAY_MUST_USE
+int rtsp_webrtc_gateway_handle_whep_patch(rtsp_webrtc_gateway *gateway,
+                                          const char *session_key,
+                                          const char *if_match,
+                                          const char *fragment,
+                                          size_t fragment_size,
                                           struct rtsp_webrtc_gateway_response **out_response);
 
 /**

@@ -69,6 +69,12 @@ pub enum Status {
     /// A pushed frame was dropped because the stream's queue is full, or was since its last
     /// keyframe.
     QueueFull,
+    /// `If-Match` names an ICE session that is not, or no longer, the viewer's.
+    Etag,
+    /// A PATCH has no `If-Match`.
+    PreconditionRequired,
+    /// A PATCH asks for what sessions here cannot do, e.g. another SDP.
+    Unprocessable,
     /// A bug in the library; the call or its object failed, the rest goes on.
     Panic,
 }
@@ -106,6 +112,9 @@ impl Status {
         Status::AbiMismatch,
         Status::StructSize,
         Status::QueueFull,
+        Status::Etag,
+        Status::PreconditionRequired,
+        Status::Unprocessable,
         Status::Panic,
     ];
 
@@ -142,6 +151,9 @@ impl Status {
             Status::AbiMismatch => (-27, 500, "ABI version mismatch"),
             Status::StructSize => (-28, 500, "struct size mismatch"),
             Status::QueueFull => (-29, 503, "the push queue is full"),
+            Status::Etag => (-30, 412, "another ICE session"),
+            Status::PreconditionRequired => (-31, 428, "If-Match is missing"),
+            Status::Unprocessable => (-32, 422, "not possible by PATCH"),
             Status::Panic => (-100, 500, "internal error"),
         }
     }

@@ -12,6 +12,7 @@ use rtsp_webrtc_gateway::gateway::Gateway;
 use rtsp_webrtc_gateway::media::Codec;
 use rtsp_webrtc_gateway::state::{StreamId, StreamInfo, StreamState};
 use rtsp_webrtc_gateway::tuning::Key;
+use testkit::camera::packetize;
 use testkit::clip::{AccessUnit, Clip};
 use testkit::viewer::{UdpViewer, Viewer, ViewerConfig};
 
@@ -559,4 +560,81 @@ fn pictures_out_of_presentation_order_pass_as_they_are() {
         assert_eq!(triple[2].wrapping_sub(triple[0]), 3600);
     }
     assert!(!viewer.viewer.is_closed());
+}
+
+/// A clip as RTP packets, numbered from just below the wrap of all that can wrap.
+fn rtp_packets(clip: Clip, pictures: usize) -> Vec<Vec<u8>> {
+    let mut packets = Vec::new();
+    let (mut number, mut timestamp) = (65_500_u16, 0_u32.wrapping_sub(30_000));
+    let units = clip.access_units();
+    for i in 0..pictures {
+        packetize(&units[i % units.len()].nals, 1200, |head, body, last| {
+            let mut packet = vec![0x80, 96 | u8::from(last) << 7];
+            packet.extend(number.to_be_bytes());
+            packet.extend(timestamp.to_be_bytes());
+            packet.extend(0x1234_5678_u32.to_be_bytes());
+            packet.extend([head, body].concat());
+            packets.push(packet);
+            number = number.wrapping_add(1);
+        });
+        timestamp = timestamp.wrapping_add(3600);
+    }
+    packets
+}
+
+#[test]
+fn rtp_comes_in_any_order_and_with_gaps() {
+    let gateway = Gateway::new(Config::default()).unwrap();
+    let stream = gateway.add_push_stream("cam", h264()).unwrap();
+    let packets = rtp_packets(Clip::Baseline360p, 110);
+    let push = |packet: &[u8]| gateway.push_rtp(stream, Codec::H264, packet);
+    let (first, rest) = packets.split_at(60);
+    for packet in first {
+        push(packet).unwrap();
+    }
+    wait(
+        &gateway,
+        stream,
+        || {},
+        |info| info.state == StreamState::Live,
+    );
+    let mut viewer = offer(&gateway, "cam");
+    assert!(viewer.run_till(LONG, pictures(1)));
+    // Neighbours change places, and two are missing.
+    let mut missing = 0;
+    for (i, block) in rest.chunks(5).enumerate() {
+        for packet in block.iter().rev() {
+            if i % 10 == 4 && i < 20 && std::ptr::eq(packet, &block[2]) {
+                missing += 1;
+                continue;
+            }
+            push(packet).unwrap();
+        }
+        viewer.run_till(Duration::from_millis(2), |_| false);
+    }
+    let last = packets.last().unwrap();
+    let end = &last[last.len() - 20..];
+    assert!(viewer.run_till(LONG, |viewer| {
+        let newest = viewer.video.packets().last();
+        newest.is_some_and(|packet| packet.marker && packet.payload.ends_with(end))
+    }));
+    let info = gateway.stream_info(stream).unwrap();
+    assert_eq!(info.packets_lost, missing);
+    assert!(info.keyframe_requests >= 1);
+    let clip = Clip::Baseline360p.access_units();
+    let known = |nal: &Vec<u8>| clip.iter().any(|unit| unit.nals.contains(&&nal[..]));
+    let units = viewer.viewer.video.access_units();
+    assert!(units.len() > 50);
+    assert!(units.iter().all(|unit| unit.nals.iter().all(known)));
+    let status = |codec, packet: &[u8]| {
+        gateway
+            .push_rtp(stream, codec, packet)
+            .unwrap_err()
+            .status()
+    };
+    assert_eq!(status(Codec::Pcmu, &packets[0]), Status::InvalidArgument);
+    assert_eq!(
+        status(Codec::H264, &packets[0][..11]),
+        Status::InvalidArgument
+    );
 }

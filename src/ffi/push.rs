@@ -165,6 +165,37 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_push_audio(
     }
 }
 
+/// Pushes one RTP packet (RFC 3550) with its header, not encrypted: of H264 by RFC 6184, H265 by
+/// RFC 7798, AV1 by its RTP specification; of audio each payload is a frame. codec (enum
+/// rtsp_webrtc_gateway_codec) says of which track of the stream it is. Never blocks. The packet is
+/// copied before this returns.
+///
+/// SSRC, payload type, sequence number and extensions are not looked at beyond that, and viewers get
+/// others. Packets may come out of order by up to 16, or by 100 ms. What is missing then is counted in
+/// packets_lost, and what is left of its access unit is passed on; on_keyframe_request follows. A new
+/// SSRC, or a leap of more than 1000 in the sequence numbers, counts as FRAME_DISCONTINUITY.
+///
+/// Errors: ERR_QUEUE_FULL as for push_video(), for the packet that completes an access unit;
+/// ERR_INVALID_ARGUMENT for what is no RTP packet, for RTCP, and for a codec that the stream was added
+/// without; ERR_INVALID_STATE if the stream is a camera, ERR_NOT_FOUND.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rtsp_webrtc_gateway_push_rtp(
+    gateway: *mut rtsp_webrtc_gateway,
+    stream: rtsp_webrtc_gateway_stream_id,
+    codec: i32,
+    packet: *const u8,
+    size: usize,
+) -> c_int {
+    guard_status(|| {
+        // SAFETY: gateway is NULL or alive, by the conventions.
+        let gateway = unsafe { gateway_ref(gateway) }?;
+        // SAFETY: packet is NULL or readable for size bytes, by the conventions.
+        let packet = unsafe { bytes(packet.cast(), size, "packet") }?;
+        let codec = codec_of(codec)?.ok_or_else(|| invalid("0 is no codec."))?;
+        gateway.push_rtp(StreamId(stream), codec, packet)
+    })
+}
+
 /// The host's memory. Given back when dropped, so exactly once.
 struct HostMemory {
     data: *const u8,
@@ -235,12 +266,12 @@ const DISCONTINUITY: u32 =
 
 fn push_options(options: &rtsp_webrtc_gateway_push_options) -> Result<PushOptions> {
     unset(options.reserved)?;
-    let video = codec(options.video_codec)?.ok_or_else(|| invalid("video_codec is not set."))?;
+    let video = codec_of(options.video_codec)?.ok_or_else(|| invalid("video_codec is not set."))?;
     let defaults = PushOptions::default();
     let given = |value: u32| Some(value).filter(|&value| value != 0);
     Ok(PushOptions {
         video,
-        audio: codec(options.audio_codec)?,
+        audio: codec_of(options.audio_codec)?,
         audio_sample_rate: given(options.audio_sample_rate),
         audio_channels: given(options.audio_channels),
         queue_frames: given(options.queue_frames).unwrap_or(defaults.queue_frames),
@@ -248,7 +279,7 @@ fn push_options(options: &rtsp_webrtc_gateway_push_options) -> Result<PushOption
 }
 
 /// A codec by its number; `None` for 0.
-fn codec(number: i32) -> Result<Option<Codec>> {
+fn codec_of(number: i32) -> Result<Option<Codec>> {
     if number == 0 {
         return Ok(None);
     }

@@ -1,5 +1,6 @@
 //! The safe Rust API: one gateway owns streams, sessions and the threads that serve them.
 
+mod patch;
 mod push;
 
 use std::sync::Arc;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Gateway, check_name};
 use crate::config::{Frame, PushOptions};
 use crate::error::Result;
-use crate::media::MediaKind;
+use crate::media::{Codec, MediaKind};
 use crate::net::Command;
 use crate::source::push;
 use crate::state::StreamId;
@@ -39,6 +39,16 @@ impl Gateway {
     /// is missing.
     pub fn push_audio(&self, stream: StreamId, frame: Frame<'_>) -> Result<()> {
         self.push(stream, MediaKind::Audio, frame)
+    }
+
+    /// Pushes an RTP packet with its header, decrypted. `codec` says of which track it is. Payload
+    /// type, SSRC, sequence number and extensions are the library's business from here on. Packets
+    /// may come out of order by a few; some may be missing.
+    ///
+    /// The packet that completes an access unit gets what [`Gateway::push_video`] would return.
+    pub fn push_rtp(&self, stream: StreamId, codec: Codec, packet: &[u8]) -> Result<()> {
+        self.check_open()?;
+        self.registry.feed(stream)?.push_rtp(codec, packet)
     }
 
     fn push(&self, stream: StreamId, kind: MediaKind, frame: Frame<'_>) -> Result<()> {

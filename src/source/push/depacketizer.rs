@@ -190,9 +190,8 @@ impl Depacketizer {
             if number == count {
                 (element, rest) = (rest, &[][..]);
             } else {
-                let split = read_leb128(rest).and_then(|(size, tail)| {
-                    tail.split_at_checked(usize::try_from(size).ok()?)
-                });
+                let split = read_leb128(rest)
+                    .and_then(|(size, tail)| tail.split_at_checked(usize::try_from(size).ok()?));
                 let Some(split) = split else {
                     self.obu = None;
                     return;
@@ -246,4 +245,134 @@ fn append_obu(unit: &mut Vec<u8>, obu: &[u8]) {
     }
     unit.push(size as u8);
     unit.extend_from_slice(payload);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::nal::nals;
+    use crate::media::testing::{Random, nal, unit};
+
+    /// What comes of these payloads of one access unit, without the numbers in `missing`.
+    fn assemble(codec: Codec, payloads: &[Vec<u8>], missing: &[usize]) -> Vec<Assembled> {
+        let mut depacketizer = Depacketizer::new(codec);
+        let mut units = Vec::new();
+        let mut out = |unit| {
+            units.push(unit);
+            Vec::new()
+        };
+        for (i, payload) in payloads.iter().enumerate() {
+            if missing.contains(&i) {
+                depacketizer.lost(1);
+            } else {
+                let marker = i + 1 == payloads.len();
+                depacketizer.push(payload, 7, marker, &mut out);
+            }
+        }
+        depacketizer.push(&[], 8, false, &mut out);
+        units
+    }
+
+    fn h264(nals: &[Vec<u8>]) -> Vec<Vec<u8>> {
+        let nals: Vec<&[u8]> = nals.iter().map(Vec::as_slice).collect();
+        let mut payloads = Vec::new();
+        testkit::camera::packetize(&nals, 1200, |head, body, _| {
+            payloads.push([head, body].concat());
+        });
+        payloads
+    }
+
+    #[test]
+    fn h264_comes_back_as_it_was() {
+        let mut random = Random::new(1);
+        for _ in 0..200 {
+            let sent: Vec<_> = (0..1 + random.below(6))
+                .map(|_| {
+                    let most = [50, 1300, 20_000][random.below(3)];
+                    nal(0x41, 2 + random.below(most), &mut random)
+                })
+                .collect();
+            let payloads = h264(&sent);
+            let [whole] = &assemble(Codec::H264, &payloads, &[])[..] else {
+                panic!("one access unit");
+            };
+            assert_eq!((&whole.data, whole.lost), (&unit(&sent), 0));
+            // With one packet missing every NAL that is left is one that was sent.
+            let missing = random.below(payloads.len());
+            let left = assemble(Codec::H264, &payloads, &[missing]);
+            for unit in &left {
+                assert_eq!(unit.lost, 1);
+                let mut nals = nals(&unit.data);
+                assert!(nals.by_ref().all(|nal| sent.iter().any(|sent| sent == nal)));
+                assert!(!nals.broken());
+            }
+        }
+    }
+
+    #[test]
+    fn h265_single_aggregated_and_fragmented() {
+        let sps = [0x42, 1, 1, 2, 3];
+        let idr = [0x26, 1, 0xaa, 0xbb, 0xcc, 0xdd];
+        let aggregated = [&[0x60, 1, 0, 5][..], &sps, &[0, 6], &idr].concat();
+        let fragments = [
+            vec![0x62, 1, 0x80 | 19, 0xaa, 0xbb],
+            vec![0x62, 1, 19, 0xcc],
+            vec![0x62, 1, 0x40 | 19, 0xdd],
+        ];
+        let all = [&[sps.to_vec(), aggregated][..], &fragments].concat();
+        let units = assemble(Codec::H265, &all, &[]);
+        assert_eq!(units[0].data, unit(&[&sps[..], &sps, &idr, &idr]));
+        let units = assemble(Codec::H265, &all, &[3]);
+        assert_eq!(units[0].data, unit(&[&sps[..], &sps, &idr]));
+        assert_eq!(units[0].lost, 1);
+    }
+
+    #[test]
+    fn av1_elements_get_their_sizes_back() {
+        let header = [0x08, 1, 2, 3];
+        let frame: Vec<u8> = [&[0x30][..], &[9; 200]].concat();
+        let with_sizes = [&[0x0a, 3, 1, 2, 3, 0x32, 0xc8, 1][..], &[9; 200]].concat();
+        // Both in one packet: W = 2, and W = 0.
+        let two = [&[0x28, 4][..], &header, &frame].concat();
+        let zero = [&[0x08, 4][..], &header, &[0xc9, 1], &frame].concat();
+        // The frame in three.
+        let three = [
+            [&[0x68, 4][..], &header, &frame[..50]].concat(),
+            [&[0xd0][..], &frame[50..90]].concat(),
+            [&[0x90][..], &frame[90..]].concat(),
+        ];
+        for payloads in [&[two][..], &[zero], &three] {
+            let units = assemble(Codec::Av1, payloads, &[]);
+            assert_eq!(units[0].data, with_sizes);
+        }
+        for missing in 1..3 {
+            let units = assemble(Codec::Av1, &three, &[missing]);
+            assert_eq!(units[0].data, with_sizes[..5], "{missing}");
+        }
+        assert_eq!(assemble(Codec::Av1, &three, &[0]), []);
+    }
+
+    #[test]
+    fn garbage_makes_no_broken_unit() {
+        let mut random = Random::new(3);
+        for codec in [Codec::H264, Codec::H265, Codec::Av1] {
+            for _ in 0..3000 {
+                let payloads: Vec<_> = (0..random.below(8))
+                    .map(|_| {
+                        let len = random.below(40);
+                        let mut payload = random.bytes(len);
+                        if let (Some(first), true) = (payload.first_mut(), codec != Codec::Av1) {
+                            *first = [0x1c, 0x18, 0x62, 0x60, *first][random.below(5)];
+                        }
+                        payload
+                    })
+                    .collect();
+                for unit in assemble(codec, &payloads, &[]) {
+                    let mut nals = nals(&unit.data);
+                    nals.by_ref().for_each(drop);
+                    assert!(codec == Codec::Av1 || !nals.broken());
+                }
+            }
+        }
+    }
 }

@@ -1,16 +1,21 @@
 //! The host's end of a push stream: checks what is pushed and puts it into the queue.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime};
+
+use parking_lot::Mutex;
 
 use super::bitstream::{self, Content};
 use super::queue::{self, Data, Queue, Receiver, Refused, Unit};
+use super::rtp::{Assembled, RtpTrack};
 use crate::config::{Frame, FrameData, PushOptions};
 use crate::error::{Error, Result, Status};
 use crate::media::{Codec, MediaKind};
 
 /// The largest frame, far above a keyframe of 8K.
 const MAX_FRAME: usize = 16 << 20;
+/// A frame that was captured longer ago than this has a wrong time.
+const OLDEST_CAPTURE: Duration = Duration::from_secs(10);
 /// The most frames of a track that a host may let wait.
 const MAX_QUEUE_FRAMES: u32 = 1024;
 
@@ -20,6 +25,9 @@ pub struct Feed {
     video: Codec,
     audio: Option<Codec>,
     queue: Arc<Queue>,
+    /// What waits of RTP packets to become access units. Only pushing threads lock it.
+    video_rtp: Mutex<RtpTrack>,
+    audio_rtp: Option<Mutex<RtpTrack>>,
 }
 
 /// Both ends of a new push stream.
@@ -36,6 +44,8 @@ pub fn feed(options: &PushOptions) -> Result<(Feed, Receiver)> {
         video,
         audio,
         queue,
+        video_rtp: Mutex::new(RtpTrack::new(video)),
+        audio_rtp: audio.map(|codec| Mutex::new(RtpTrack::new(codec))),
     };
     Ok((feed, receiver))
 }
@@ -71,11 +81,65 @@ impl Feed {
             data,
             timestamp: ticks(frame.pts_us, codec.clock_rate()),
             arrival,
+            captured: frame
+                .capture_unix_us
+                .and_then(|time| captured(time, arrival, SystemTime::now())),
             restarts: frame.discontinuity,
             lost: 0,
         };
         self.queue.put(unit, bytes);
         Ok(())
+    }
+
+    /// Takes an RTP packet with its header; the codec says of which track.
+    pub fn push_rtp(&self, codec: Codec, packet: &[u8]) -> Result<()> {
+        let now = Instant::now();
+        let track = match codec {
+            codec if codec == self.video => Some(&self.video_rtp),
+            codec if Some(codec) == self.audio => self.audio_rtp.as_ref(),
+            _ => None,
+        };
+        let track = track.ok_or_else(|| {
+            let name = codec.encoding_name();
+            invalid(format!("the stream was added without {name}"))
+        })?;
+        let mut refused = Ok(());
+        track.lock().push(packet, now, &mut |unit| {
+            let (buffer, result) = self.put_assembled(codec, unit, now);
+            if result.is_err() {
+                refused = result;
+            }
+            buffer
+        })?;
+        refused
+    }
+
+    /// Puts in what came as RTP. Either way there is a buffer for what comes next.
+    fn put_assembled(
+        &self,
+        codec: Codec,
+        unit: Assembled,
+        arrival: Instant,
+    ) -> (Vec<u8>, Result<()>) {
+        let content = bitstream::content(codec, &unit.data);
+        let bytes = unit.data.len();
+        if let Err(error) = self.admit(codec.kind(), content, bytes) {
+            let mut buffer = unit.data;
+            buffer.clear();
+            return (buffer, Err(error));
+        }
+        let unit = Unit {
+            kind: codec.kind(),
+            content,
+            data: Data::Ready(unit.data),
+            timestamp: unit.timestamp,
+            arrival,
+            captured: None,
+            restarts: unit.restarts,
+            lost: unit.lost,
+        };
+        self.queue.put(unit, bytes);
+        (self.queue.buffer(), Ok(()))
     }
 
     fn codec(&self, kind: MediaKind) -> Result<Codec> {
@@ -112,6 +176,14 @@ fn refused(why: Refused) -> Error {
             "the stream takes no more media: it was removed, or a bug in the library stopped it",
         ),
     }
+}
+
+/// When that was by our own clock, which the host's clock is compared with at each push; `None` for
+/// a time that cannot be.
+fn captured(unix_us: i64, now: Instant, wall: SystemTime) -> Option<Instant> {
+    let time = Duration::from_micros(u64::try_from(unix_us).ok()?);
+    let age = wall.duration_since(SystemTime::UNIX_EPOCH + time).ok()?;
+    now.checked_sub(age).filter(|_| age <= OLDEST_CAPTURE)
 }
 
 /// Microseconds in units of a clock, rounded.
@@ -184,6 +256,19 @@ mod tests {
         assert_eq!(ticks(-20_000, 8_000), -160);
         assert_eq!(ticks(i64::MAX, 90_000), 830_103_483_316_929_823);
         assert!(ticks(i64::MIN, 90_000) < 0);
+    }
+
+    #[test]
+    fn a_capture_time_is_believed_if_it_can_be() {
+        let (now, unix) = (Instant::now(), Duration::from_secs(1_700_000_000));
+        let wall = SystemTime::UNIX_EPOCH + unix;
+        let at = |ago_us: i64| captured(unix.as_micros() as i64 - ago_us, now, wall);
+        assert_eq!(at(30_000), Some(now - Duration::from_millis(30)));
+        assert_eq!(at(0), Some(now));
+        assert_eq!(at(-1), None);
+        assert_eq!(at(10_000_001), None);
+        assert_eq!(captured(i64::MIN, now, wall), None);
+        assert_eq!(captured(i64::MAX, now, wall), None);
     }
 
     #[test]

@@ -9,8 +9,10 @@
 //! between host and worker, so in steady state nothing is allocated.
 
 mod bitstream;
+mod depacketizer;
 mod feed;
 mod queue;
+mod rtp;
 mod run;
 #[cfg(test)]
 mod tests;

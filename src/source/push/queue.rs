@@ -27,6 +27,7 @@ pub(super) struct Unit {
     /// Presentation time in units of the codec's clock rate.
     pub timestamp: i64,
     pub arrival: Instant,
+    pub captured: Option<Instant>,
     /// The time line restarts here.
     pub restarts: bool,
     /// RTP packets missing before it.

@@ -203,7 +203,8 @@ mod tests {
 
         /// The packet with this number; its payload says which.
         fn number(&mut self, number: u16) {
-            let timestamp = u32::from(number).wrapping_mul(160).wrapping_sub(1000);
+            let since = u32::from(number.wrapping_sub(65_400));
+            let timestamp = since.wrapping_mul(160).wrapping_sub(1000);
             let packet = packet(number, timestamp, 7, &number.to_be_bytes());
             self.push(&packet).unwrap();
         }
@@ -239,7 +240,11 @@ mod tests {
             assert_eq!(sound.numbers(), order);
             assert_eq!(sound.lost(), 0);
             let steps = sound.units.windows(2);
-            assert!(steps.into_iter().all(|p| p[1].timestamp - p[0].timestamp == 160));
+            assert!(
+                steps
+                    .into_iter()
+                    .all(|p| p[1].timestamp - p[0].timestamp == 160)
+            );
         }
     }
 

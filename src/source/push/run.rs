@@ -67,6 +67,8 @@ struct Pushed {
     /// The time line restarted: pictures before the next keyframe build on nothing.
     awaits_keyframe: bool,
     last_picture: Instant,
+    /// RTP packets missing since the last picture.
+    lost: u32,
     /// What came without a picture, parameter sets usually, and goes with the next one. Also where
     /// a picture is converted that stayed in the host's memory.
     gathered: Vec<u8>,
@@ -80,6 +82,7 @@ impl Pushed {
             phase: Phase::Connecting,
             awaits_keyframe: false,
             last_picture: Instant::now(),
+            lost: 0,
             gathered: Vec::new(),
         }
     }
@@ -118,6 +121,7 @@ impl Pushed {
     }
 
     fn take_video(&mut self, unit: Unit, sink: &mut impl PushSink) -> Option<Vec<u8>> {
+        self.lost = self.lost.saturating_add(unit.lost);
         let mut gathered = mem::take(&mut self.gathered);
         let before = gathered.len();
         let alone = unit.content != Content::Other && before == 0;
@@ -170,10 +174,11 @@ impl Pushed {
             self.phase = Phase::Live;
             sink.resumed();
         }
-        if unit.lost > 0 {
+        if self.lost > 0 {
             sink.keyframe_needed();
         }
-        sink.media(MediaKind::Video, &access_unit(data, unit), unit.lost);
+        let lost = mem::take(&mut self.lost);
+        sink.media(MediaKind::Video, &access_unit(data, unit), lost);
         true
     }
 
@@ -208,5 +213,6 @@ fn access_unit<'a>(data: &'a [u8], unit: &Unit) -> AccessUnit<'a> {
         data,
         timestamp: unit.timestamp,
         arrival: unit.arrival,
+        captured: unit.captured,
     }
 }

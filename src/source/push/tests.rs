@@ -150,7 +150,7 @@ fn live_with_the_first_keyframe_whose_parameter_sets_are_known() {
         assert_eq!(video.codec, Codec::H264);
         assert!(video.parameter_sets.is_some());
         let expected = [
-            (with_lengths(&[IDR, IDR]), 10_800),
+            (with_lengths(&[SPS, PPS, IDR, IDR]), 10_800),
             (with_lengths(&[SLICE]), 14_400),
         ];
         for (data, timestamp) in expected {
