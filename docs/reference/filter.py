@@ -40,7 +40,7 @@ def header(text):
 
 def markdown(text):
     text = re.sub(r"(^- \[[^]]+\]\(#[^)]*\)\n)+", "[TOC]\n", text, count=1, flags=re.M)
-    return re.sub(r"\[([^]]+)\]\((?!https?:|[\w./]*\.md)[^)]*\)", r"\1", text)
+    return re.sub(r"\[([^]]+)\]\((?!https?:|(?:\.\./|docs/)?\w+\.md\))[^)]*\)", r"\1", text)
 
 
 path = sys.argv[1]
