@@ -14,6 +14,7 @@ else()
     DESTINATION "${CMAKE_INSTALL_LIBDIR}")
 endif()
 install(FILES "${PROJECT_SOURCE_DIR}/include/rtsp_webrtc_gateway.h"
+  "${PROJECT_SOURCE_DIR}/include/rtsp_webrtc_gateway.hpp"
   DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE"
   DESTINATION "${CMAKE_INSTALL_DATADIR}/licenses/rtsp_webrtc_gateway")
