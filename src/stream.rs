@@ -129,7 +129,7 @@ impl Stream {
     }
 
     fn remember_size(&mut self, video: &TrackInfo) {
-        if let Some(size) = video.parameter_sets.as_ref().and_then(|p| p.dimensions()) {
+        if let Some(size) = dimensions(video) {
             self.dimensions = size;
         }
     }
@@ -145,6 +145,11 @@ impl Stream {
         };
         let Some(track) = track else { return false };
         let accepted = track.push(unit);
+        if accepted.new_parameter_sets
+            && let Some(size) = dimensions(track.info())
+        {
+            self.dimensions = size;
+        }
         if kind == MediaKind::Video {
             counters.last_media = Some(unit.arrival);
             counters.frames += 1;
@@ -209,6 +214,10 @@ impl Stream {
                 .map(|at| now.saturating_duration_since(at)),
         }
     }
+}
+
+fn dimensions(video: &TrackInfo) -> Option<(u32, u32)> {
+    video.parameter_sets.as_ref()?.dimensions()
 }
 
 fn new_track(info: TrackInfo, tuning: &Tuning) -> Track {
