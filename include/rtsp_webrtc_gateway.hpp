@@ -162,8 +162,12 @@ enum class SessionState : std::int32_t {
 enum class Codec : std::int32_t {
     None = RTSP_WEBRTC_GATEWAY_CODEC_NONE,
     H264 = RTSP_WEBRTC_GATEWAY_CODEC_H264,
+    H265 = RTSP_WEBRTC_GATEWAY_CODEC_H265,
+    Av1 = RTSP_WEBRTC_GATEWAY_CODEC_AV1,
+    Opus = RTSP_WEBRTC_GATEWAY_CODEC_OPUS,
     Pcmu = RTSP_WEBRTC_GATEWAY_CODEC_PCMU,
     Pcma = RTSP_WEBRTC_GATEWAY_CODEC_PCMA,
+    G722 = RTSP_WEBRTC_GATEWAY_CODEC_G722,
 };
 
 /** enum rtsp_webrtc_gateway_transport. */
@@ -208,8 +212,12 @@ inline const char *to_string(Codec codec) noexcept {
     switch (codec) {
     case Codec::None: return "none";
     case Codec::H264: return "H264";
+    case Codec::H265: return "H265";
+    case Codec::Av1: return "AV1";
+    case Codec::Opus: return "opus";
     case Codec::Pcmu: return "PCMU";
     case Codec::Pcma: return "PCMA";
+    case Codec::G722: return "G722";
     }
     return "unknown";
 }

@@ -124,8 +124,12 @@ class SessionState(enum.IntEnum):
 class Codec(enum.IntEnum):
     NONE = 0
     H264 = 1
+    H265 = 2
+    AV1 = 3
+    OPUS = 64
     PCMU = 65
     PCMA = 66
+    G722 = 67
 
 
 class Transport(enum.IntEnum):
