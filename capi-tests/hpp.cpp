@@ -135,6 +135,7 @@ void knobs_and_figures() {
     }
     const std::string metrics = gateway.metrics();
     CHECK(metrics.find("# TYPE ") != std::string::npos && metrics.find('\0') == std::string::npos);
+    CHECK(gateway.snapshot().rfind("{\"version\":\"" RTSP_WEBRTC_GATEWAY_VERSION "\"", 0) == 0);
     CHECK(version() == std::string(RTSP_WEBRTC_GATEWAY_VERSION));
     CHECK(version_number() == RTSP_WEBRTC_GATEWAY_VERSION_NUMBER);
     CHECK(abi_version() == RTSP_WEBRTC_GATEWAY_ABI_VERSION);

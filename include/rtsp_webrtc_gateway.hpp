@@ -667,6 +667,8 @@ struct Offer {
     std::optional<std::string_view> location_prefix{};
     /** How long to wait for a camera that is still connecting; 0: the default, 5 s. */
     std::chrono::milliseconds timeout{0};
+    /** Who asks, for the log, e.g. the viewer's address. */
+    std::optional<std::string_view> peer{};
 };
 
 /* --------------------------------------------------------------- response */
@@ -982,13 +984,11 @@ public:
 
     /** All counters and gauges; serve it as "text/plain; version=0.0.4". */
     Result<std::string> try_metrics() const {
-        detail::OwnedText text;
-        const int status = rtsp_webrtc_gateway_metrics(handle_, &text.text, &text.size);
-        if (status < 0) {
-            return Error::last(status);
-        }
-        return std::string(text.text, text.size);
+        return text(rtsp_webrtc_gateway_metrics);
     }
+
+    /** Everything about this moment as a JSON object, for a dashboard. */
+    Result<std::string> try_snapshot() const { return text(rtsp_webrtc_gateway_snapshot); }
 
     /** The C object; stays this object's. Null after a move from it. */
     rtsp_webrtc_gateway *handle() const noexcept { return handle_; }
@@ -1018,6 +1018,7 @@ public:
         return try_get_session_info(session).value();
     }
     std::string metrics() const { return try_metrics().value(); }
+    std::string snapshot() const { return try_snapshot().value(); }
 #endif
 
 private:
@@ -1030,6 +1031,15 @@ private:
             rtsp_webrtc_gateway_shutdown(handle_, 0);
             rtsp_webrtc_gateway_destroy(handle_);
         }
+    }
+
+    Result<std::string> text(int (*get)(const rtsp_webrtc_gateway *, char **, std::size_t *)) const {
+        detail::OwnedText out;
+        const int status = get(handle_, &out.text, &out.size);
+        if (status < 0) {
+            return Error::last(status);
+        }
+        return std::string(out.text, out.size);
     }
 
     static Result<void> done(int status) {
@@ -1049,19 +1059,21 @@ private:
     /** An offer with the copies that it points to. */
     struct OfferText {
         explicit OfferText(const Offer &from)
-            : name(from.stream_name), location_prefix(from.location_prefix),
+            : name(from.stream_name), location_prefix(from.location_prefix), peer(from.peer),
               offer(detail::c_struct<rtsp_webrtc_gateway_offer>()) {
             offer.stream_name = name;
             offer.sdp = from.sdp.data();
             offer.sdp_size = from.sdp.size();
             offer.location_prefix = location_prefix;
             offer.timeout_ms = detail::c_milliseconds(from.timeout);
+            offer.peer = peer;
         }
         OfferText(const OfferText &) = delete;
         OfferText &operator=(const OfferText &) = delete;
 
         detail::CText name;
         detail::OptionalCText location_prefix;
+        detail::OptionalCText peer;
         rtsp_webrtc_gateway_offer offer;
     };
 

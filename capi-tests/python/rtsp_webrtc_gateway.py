@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ctypes
 import enum
+import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from ctypes import POINTER, Structure, byref, c_bool, c_char, c_char_p, c_int, c_int32, c_int64
@@ -245,6 +246,7 @@ class _offer(Structure):
         ("location_prefix", c_char_p),
         ("timeout_ms", c_uint32),
         ("reserved", c_uint32),
+        ("peer", c_char_p),
     ]
 
 
@@ -302,6 +304,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "response_free": (None, [c_void_p]),
     "get_session_info": (c_int, [c_void_p, c_uint64, POINTER(_session_info)]),
     "metrics": (c_int, [c_void_p, POINTER(c_void_p), POINTER(c_size_t)]),
+    "snapshot": (c_int, [c_void_p, POINTER(c_void_p), POINTER(c_size_t)]),
     "string_free": (None, [c_void_p]),
 }
 
@@ -583,6 +586,7 @@ class Gateway:
         *,
         location_prefix: str | None = None,
         timeout_ms: int = 0,
+        peer: str | None = None,
     ) -> Response:
         """Answers an offer (POST). On Error answer with its http_status. Blocking."""
         offer = _struct(
@@ -592,6 +596,7 @@ class Gateway:
             sdp_size=len(sdp),
             location_prefix=_text(location_prefix),
             timeout_ms=timeout_ms,
+            peer=_text(peer),
         )
         response = c_void_p()
         check("handle_whep_offer", self._handle, byref(offer), byref(response))
@@ -609,6 +614,11 @@ class Gateway:
     def metrics(self) -> str:
         """All counters in the text format of Prometheus."""
         return self._owned_text("metrics")
+
+    def snapshot(self) -> dict[str, Any]:
+        """Everything about this moment."""
+        snapshot: dict[str, Any] = json.loads(self._owned_text("snapshot"))
+        return snapshot
 
     def _owned_text(self, name: str) -> str:
         text, size = c_void_p(), c_size_t()

@@ -100,6 +100,7 @@ class WithoutCamera(unittest.TestCase):
             with self.assertRaises(rwg.Error):
                 gateway.set_tuning(TuningKey.NACK, 2)
             self.assertIn("# TYPE ", gateway.metrics())
+            self.assertEqual(gateway.snapshot()["version"], rwg.version())
         knobs = rwg.describe_tuning()
         self.assertEqual({knob.key for knob in knobs}, set(TuningKey))
         self.assertTrue(all(rwg.find_tuning(knob.name) == knob.key for knob in knobs))
