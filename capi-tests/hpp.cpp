@@ -108,6 +108,7 @@ void errors() {
 
     CHECK(gateway.try_handle_whep_offer({"door", "no sdp"}).status() == Status::Sdp);
     CHECK(gateway.try_handle_whep_offer({"other", ""}).status() == Status::NotFound);
+    CHECK(gateway.try_handle_whep_patch("key", "*", "").status() == Status::NotFound);
     CHECK(gateway.try_handle_whep_delete("key").status() == Status::NotFound);
     CHECK(thrown_by([&] { (void)gateway.get_session_info(SessionId(door.value())); }).status() ==
           Status::NotFound);

@@ -89,6 +89,9 @@ enum class Status : int {
     WouldDeadlock = RTSP_WEBRTC_GATEWAY_ERR_WOULD_DEADLOCK,
     AbiMismatch = RTSP_WEBRTC_GATEWAY_ERR_ABI_MISMATCH,
     StructSize = RTSP_WEBRTC_GATEWAY_ERR_STRUCT_SIZE,
+    Etag = RTSP_WEBRTC_GATEWAY_ERR_ETAG,
+    PreconditionRequired = RTSP_WEBRTC_GATEWAY_ERR_PRECONDITION_REQUIRED,
+    Unprocessable = RTSP_WEBRTC_GATEWAY_ERR_UNPROCESSABLE,
     Panic = RTSP_WEBRTC_GATEWAY_ERR_PANIC,
 };
 
@@ -948,6 +951,23 @@ public:
         return Response(response);
     }
 
+    /**
+     * Answers a PATCH (application/trickle-ice-sdpfrag): candidates or an ICE restart. if_match is
+     * the header of this name; none if there is none.
+     */
+    Result<Response> try_handle_whep_patch(std::string_view session_key,
+                                           std::optional<std::string_view> if_match,
+                                           std::string_view fragment) {
+        rtsp_webrtc_gateway_response *response = nullptr;
+        const int status = rtsp_webrtc_gateway_handle_whep_patch(
+            handle_, detail::CText(session_key), detail::OptionalCText(if_match), fragment.data(),
+            fragment.size(), &response);
+        if (status < 0) {
+            return Error::last(status);
+        }
+        return Response(response);
+    }
+
     /** Ends a session (DELETE) by the last part of its URL. Does not wait. */
     Result<void> try_handle_whep_delete(std::string_view session_key) {
         return done(
@@ -1011,6 +1031,11 @@ public:
         return try_get_stream_info(stream).value();
     }
     Response handle_whep_offer(const Offer &offer) { return try_handle_whep_offer(offer).value(); }
+    Response handle_whep_patch(std::string_view session_key,
+                               std::optional<std::string_view> if_match,
+                               std::string_view fragment) {
+        return try_handle_whep_patch(session_key, if_match, fragment).value();
+    }
     void handle_whep_delete(std::string_view session_key) {
         try_handle_whep_delete(session_key).value();
     }

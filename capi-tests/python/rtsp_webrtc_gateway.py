@@ -59,6 +59,9 @@ class Status(enum.IntEnum):
     ERR_WOULD_DEADLOCK = -26
     ERR_ABI_MISMATCH = -27
     ERR_STRUCT_SIZE = -28
+    ERR_ETAG = -30
+    ERR_PRECONDITION_REQUIRED = -31
+    ERR_UNPROCESSABLE = -32
     ERR_PANIC = -100
 
 
@@ -294,6 +297,9 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "remove_stream": (c_int, [c_void_p, c_uint64]),
     "get_stream_info": (c_int, [c_void_p, c_uint64, POINTER(_stream_info)]),
     "handle_whep_offer": (c_int, [c_void_p, POINTER(_offer), POINTER(c_void_p)]),
+    "handle_whep_patch": (
+        c_int, [c_void_p, c_char_p, c_char_p, c_char_p, c_size_t, POINTER(c_void_p)]
+    ),
     "handle_whep_delete": (c_int, [c_void_p, c_char_p]),
     "response_http_status": (c_int, [c_void_p]),
     "response_body": (c_char_p, [c_void_p, POINTER(c_size_t)]),
@@ -600,6 +606,17 @@ class Gateway:
         )
         response = c_void_p()
         check("handle_whep_offer", self._handle, byref(offer), byref(response))
+        return Response(response)
+
+    def handle_whep_patch(
+        self, session_key: str, if_match: str | None, fragment: bytes
+    ) -> Response:
+        """Answers a PATCH: candidates or an ICE restart; if_match is the header of this name."""
+        response = c_void_p()
+        check(
+            "handle_whep_patch", self._handle, _text(session_key), _text(if_match), fragment,
+            len(fragment), byref(response),
+        )
         return Response(response)
 
     def handle_whep_delete(self, session_key: str) -> None:

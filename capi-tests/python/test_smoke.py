@@ -171,6 +171,14 @@ class WithCamera(unittest.TestCase):
         self.assertEqual(session.state, SessionState.NEW)
         self.assertEqual(session.remote_address, "")
 
+        restart = b"a=ice-ufrag:9xYz\r\na=ice-pwd:3/1muCWoOi3uLifh0NuRHlbX\r\n"
+        with self.assertRaises(rwg.Error) as failed:
+            self.gateway.handle_whep_patch(response.session_key, None, restart)
+        self.assertEqual(failed.exception.status, Status.ERR_PRECONDITION_REQUIRED)
+        restarted = self.gateway.handle_whep_patch(response.session_key, "*", restart)
+        self.assertEqual(restarted.status, 200)
+        self.assertNotEqual(restarted.etag, response.etag)
+
         self.gateway.handle_whep_delete(response.session_key)
         closed = (response.session, SessionState.CLOSED)
         self.notes.wait(lambda: closed in self.notes.sessions)

@@ -1,5 +1,7 @@
 //! The safe Rust API: one gateway owns streams, sessions and the threads that serve them.
 
+mod patch;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
