@@ -17,6 +17,10 @@ pub struct Config {
     pub public_addresses: Vec<IpAddr>,
     /// Knobs that differ from their defaults.
     pub tuning: Vec<(Key, i64)>,
+    /// Bearer tokens (RFC 6750) that allow everything over HTTP: viewing, `/api`, `/metrics`. At
+    /// most 64, each of the characters `A-Z a-z 0-9 - . _ ~ + /` with `=` at the end. None, and no
+    /// [`Events::authorizes`]: whoever reaches the port may do everything.
+    pub bearer_tokens: Vec<String>,
     /// Told of changes of state, on one thread of its own. `None`: nobody is told.
     pub events: Option<Box<dyn Events>>,
 }

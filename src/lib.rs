@@ -75,6 +75,7 @@
 #![deny(missing_docs)]
 #![deny(unsafe_code)]
 
+mod authority;
 pub mod config;
 pub mod error;
 pub mod events;

@@ -46,9 +46,9 @@ pub struct Gateway {
     interfaces: Arc<Interfaces>,
     received: Arc<ReceiverStats>,
     notices: Notices,
-    workers: Vec<Worker>,
-    closing: AtomicBool,
-    /// The other threads, until they have ended.
+    workers: Arc<[Worker]>,
+    closing: Arc<AtomicBool>,
+    /// The other threads, until they have ended. A [twin](Gateway::twin) has none.
     threads: Mutex<Option<Threads>>,
 }
 
@@ -99,7 +99,7 @@ impl Gateway {
                     Error::new(Status::Io, format!("cannot start a worker thread: {error}"))
                 })
             })
-            .collect::<Result<Vec<_>>>()?;
+            .collect::<Result<Arc<[_]>>>()?;
         let received = Arc::new(ReceiverStats::default());
         let receiver = Receiver::start(
             Arc::clone(&socket),
@@ -115,7 +115,7 @@ impl Gateway {
             received,
             notices: notifier.notices(),
             workers,
-            closing: AtomicBool::new(false),
+            closing: Arc::new(AtomicBool::new(false)),
             threads: Mutex::new(Some(Threads {
                 receiver,
                 notifier,
@@ -283,6 +283,21 @@ impl Gateway {
         Ok(())
     }
 
+    /// The same gateway, for a thread of its own. Dropping it does not shut down.
+    fn twin(&self) -> Gateway {
+        Gateway {
+            tuning: Arc::clone(&self.tuning),
+            registry: Arc::clone(&self.registry),
+            socket: Arc::clone(&self.socket),
+            interfaces: Arc::clone(&self.interfaces),
+            received: Arc::clone(&self.received),
+            notices: self.notices.clone(),
+            workers: Arc::clone(&self.workers),
+            closing: Arc::clone(&self.closing),
+            threads: Mutex::new(None),
+        }
+    }
+
     fn check_open(&self) -> Result<()> {
         if self.closing.load(Ordering::SeqCst) {
             return Err(shutting_down());
@@ -314,6 +329,9 @@ impl Gateway {
 
 impl Drop for Gateway {
     fn drop(&mut self) {
+        if self.threads.get_mut().is_none() {
+            return;
+        }
         // A shutdown that was given up is not waited for again.
         let timeout = match self.closing.load(Ordering::SeqCst) {
             true => Duration::ZERO,

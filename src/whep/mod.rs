@@ -1,6 +1,8 @@
 //! The WHEP protocol: requests in, responses out, no I/O.
 
+pub mod http;
 pub mod offer;
 mod response;
 
+pub use http::{HttpRequest, HttpResponse};
 pub use response::Response;

@@ -1,0 +1,120 @@
+//! HTTP requests of viewers, from the host's web server or from a listener.
+
+use std::sync::mpsc;
+
+use super::{Gateway, would_deadlock};
+use crate::authority::Claim;
+use crate::config::WhepOffer;
+use crate::error::{Error, Result, Status, shutting_down};
+use crate::events::{RequestId, on_callback_thread};
+use crate::whep::http::{Action, Call, Outcome, Step, problem, read};
+use crate::whep::{HttpRequest, HttpResponse};
+
+impl Gateway {
+    /// Answers an HTTP request to `{prefix}/{stream}/whep` or `{prefix}/{stream}/whep/{key}`: all
+    /// of WHEP, for hosts that have a web server of their own. Authorises it, if tokens are
+    /// configured or the host decides ([`Events::authorizes`](crate::events::Events::authorizes)).
+    ///
+    /// Failures are answers, too: an HTTP status and problem details (RFC 9457).
+    ///
+    /// Blocks while the host decides (at most 30 s) and while the camera is still connecting (at
+    /// most 5 s); returns within milliseconds otherwise. Fails with `WouldDeadlock` from inside a
+    /// callback, and with `Io` if its thread cannot be started.
+    pub fn handle_http(&self, request: &HttpRequest<'_>) -> Result<HttpResponse> {
+        let call = match read(request) {
+            Step::Answer(answer) => return Ok(answer),
+            Step::Call(call) => call,
+        };
+        if on_callback_thread() {
+            return Err(would_deadlock("handle_http"));
+        }
+        let (reply, answer) = mpsc::sync_channel(1);
+        let gateway = self.twin();
+        self.front.runtime()?.spawn(async move {
+            let _ = reply.send(gateway.carry_out(call).await);
+        });
+        // Without a reply the front has stopped, and the request with it.
+        Ok(answer.recv().unwrap_or_else(|_| problem::of_error(&shutting_down())))
+    }
+
+    /// Answers a question of [`Events::authorize`](crate::events::Events::authorize), from any
+    /// thread, also from inside that call. `NotFound` if nobody waits for it any more.
+    pub fn authorize(&self, request: RequestId, allow: bool) -> Result<()> {
+        self.check_open()?;
+        self.authority.answer(request, allow)
+    }
+
+    /// Authorises a call and carries it out.
+    pub(crate) async fn carry_out(&self, mut call: Call) -> HttpResponse {
+        let claim = Claim {
+            operation: call.operation(),
+            stream: Some(&call.stream),
+            token: call.token.as_deref(),
+            peer: call.peer.as_deref(),
+        };
+        match self.authority.allows(claim).await {
+            Ok(true) => {}
+            Ok(false) => return call.refused(),
+            Err(error) => return call.answer(Err(error)),
+        }
+        let gateway = self.twin();
+        let work = tokio::task::spawn_blocking(move || {
+            let result = gateway.act(&call.stream, &mut call.action);
+            call.answer(result)
+        });
+        work.await.unwrap_or_else(|_| problem::of_error(&panicked()))
+    }
+
+    fn act(&self, stream: &str, action: &mut Action) -> Result<Outcome> {
+        match action {
+            Action::Offer {
+                sdp,
+                location_prefix,
+            } => self
+                .handle_whep_offer(&WhepOffer {
+                    stream,
+                    sdp,
+                    location_prefix: Some(location_prefix),
+                    timeout: None,
+                })
+                .map(Outcome::Response),
+            Action::Delete { key } => {
+                self.check_session(stream, key)?;
+                self.handle_whep_delete(key)?;
+                Ok(Outcome::Deleted)
+            }
+            Action::FindStream => {
+                self.registry.find_stream(stream)?;
+                Ok(Outcome::Found)
+            }
+            Action::FindSession { key } => {
+                self.check_session(stream, key)?;
+                Ok(Outcome::Found)
+            }
+            Action::Patch { key, .. } => {
+                self.check_session(stream, key)?;
+                Err(Error::new(Status::Unsupported, "PATCH is not supported yet"))
+            }
+        }
+    }
+
+    /// A key counts for its own stream only: authorisation goes by the name of the stream.
+    fn check_session(&self, stream: &str, key: &str) -> Result<()> {
+        let (session, _) = self.registry.find_session(key)?;
+        let (stream, _) = self.registry.find_stream(stream)?;
+        if self.session_info(session)?.stream != stream {
+            return Err(Error::new(
+                Status::NotFound,
+                "no session of this stream has this key: it ended, or never was",
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn panicked() -> Error {
+    Error::new(
+        Status::Panic,
+        "a bug in the library kept this request from being answered: report what the log says",
+    )
+}
