@@ -5,7 +5,7 @@ use std::fmt::{Display, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::net::Costs;
+use crate::net::{Costs, LatencyFigures, MediaCosts};
 use crate::session::Session;
 use crate::session::srtp::SrtpProfile;
 use crate::state::{StreamInfo, StreamState};
@@ -53,6 +53,12 @@ pub struct StreamSnapshot {
     pub totals: Totals,
     /// Bytes of memory that its rings hold.
     pub memory: usize,
+    /// What its media cost its worker: packetising, sealing, sending.
+    pub costs: MediaCosts,
+    /// From the arrival of a picture's last packet until the system had the picture for the last
+    /// of the viewers, but for what a pacer held back. Over the last 5 to 10 s; `None` without
+    /// pictures or viewers in that time.
+    pub latency: Option<LatencyFigures>,
 }
 
 /// What went to and came from viewers.
@@ -131,15 +137,13 @@ fn workers(out: &mut Text, workers: &[WorkerSnapshot]) {
     );
     for worker in workers {
         let costs = &worker.costs;
-        let known = costs.packetise + costs.send + costs.control;
-        let system = costs.system().min(costs.send);
-        for (part, time) in [
+        let media = media_costs(&costs.media);
+        let known = media.iter().map(|(_, time)| *time).sum::<Duration>() + costs.control;
+        let rest = [
             ("rtsp", worker.busy.saturating_sub(known)),
-            ("packetise", costs.packetise),
-            ("seal", costs.send - system),
-            ("send", system),
             ("control", costs.control),
-        ] {
+        ];
+        for (part, time) in media.into_iter().chain(rest) {
             let labels = format!("worker=\"{}\",part=\"{part}\"", worker.index);
             out.sample("cpu_seconds", &labels, time.as_secs_f64());
         }
@@ -154,6 +158,14 @@ fn workers(out: &mut Text, workers: &[WorkerSnapshot]) {
         let label = format!("srtp_profile=\"{name}\"");
         out.sample("sessions", &label, counts.sum::<u64>());
     }
+}
+
+fn media_costs(costs: &MediaCosts) -> [(&'static str, Duration); 3] {
+    [
+        ("packetise", costs.packetise()),
+        ("seal", costs.seal()),
+        ("send", costs.send()),
+    ]
 }
 
 fn streams(out: &mut Text, workers: &[WorkerSnapshot]) {
@@ -229,6 +241,34 @@ fn streams(out: &mut Text, workers: &[WorkerSnapshot]) {
         out.counter(name, help);
         for stream in all() {
             out.sample(name, &format!("stream=\"{}\"", stream.name), value(stream));
+        }
+    }
+    out.counter(
+        "stream_cpu_seconds",
+        "Time that a stream's media took in its worker, by what it was spent on.",
+    );
+    for stream in all() {
+        for (part, time) in media_costs(&stream.costs) {
+            let labels = format!("stream=\"{}\",part=\"{part}\"", stream.name);
+            out.sample("stream_cpu_seconds", &labels, time.as_secs_f64());
+        }
+    }
+    out.gauge(
+        "stream_latency_seconds",
+        "From a picture's last packet until the system had the picture for all viewers, over the \
+         last seconds. Quantile 1 is the longest.",
+    );
+    for stream in all() {
+        let Some(latency) = stream.latency else {
+            continue;
+        };
+        for (quantile, time) in [
+            ("0.5", latency.p50),
+            ("0.95", latency.p95),
+            ("1", latency.max),
+        ] {
+            let labels = format!("stream=\"{}\",quantile=\"{quantile}\"", stream.name);
+            out.sample("stream_latency_seconds", &labels, time.as_secs_f64());
         }
     }
 }

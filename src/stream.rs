@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use crate::error::{Error, Status};
 use crate::media::{AccessUnit, MediaKind, RateMeter, RingLimits, Track, TrackInfo};
 use crate::metrics::{StreamSnapshot, Totals};
+use crate::net::{Latency, MediaCosts, UnitTimes};
 use crate::random;
 use crate::session::Media;
 use crate::state::{StreamInfo, StreamState};
@@ -22,6 +23,9 @@ pub struct Stream {
     pub viewers: Vec<usize>,
     /// What was sent to viewers that are gone.
     pub gone: Totals,
+    /// What its media cost its worker.
+    pub costs: MediaCosts,
+    latency: Latency,
     state: StreamState,
     error: Option<Error>,
     video: Option<Track>,
@@ -48,6 +52,8 @@ impl Stream {
             name,
             viewers: Vec::new(),
             gone: Totals::default(),
+            costs: MediaCosts::default(),
+            latency: Latency::default(),
             state: StreamState::Connecting,
             error: None,
             video: None,
@@ -148,6 +154,15 @@ impl Stream {
         accepted.packets > 0
     }
 
+    /// Accounts for an access unit that was handed to the system for all viewers.
+    pub fn delivered(&mut self, kind: MediaKind, unit: &AccessUnit<'_>, times: &UnitTimes) {
+        self.costs.unit(times);
+        if kind == MediaKind::Video && !self.viewers.is_empty() {
+            let time = times.sent.saturating_duration_since(unit.arrival);
+            self.latency.note(times.sent, time);
+        }
+    }
+
     /// Applies changed knobs.
     pub fn tuning_changed(&mut self, tuning: &Tuning) {
         for track in [&mut self.video, &mut self.audio].into_iter().flatten() {
@@ -164,6 +179,8 @@ impl Stream {
             info: self.info(now),
             totals: self.gone,
             memory: tracks.map(|track| track.ring().memory()).sum(),
+            costs: self.costs,
+            latency: self.latency.figures(now),
         }
     }
 

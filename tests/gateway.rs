@@ -183,6 +183,26 @@ fn metrics_tell_what_went_where_and_what_it_cost() {
         let seconds = metric(&text, &name);
         assert!(seconds > 0.0 && seconds < 5.0, "{part} {seconds}");
     }
+    // All that its only worker did for media was for this stream.
+    for part in ["packetise", "seal", "send"] {
+        let of = |what: &str| {
+            let name = format!("rtsp_webrtc_gateway_{what},part=\"{part}\"}}");
+            metric(&text, &name)
+        };
+        let stream = of("stream_cpu_seconds_total{stream=\"cam\"");
+        assert!(stream > 0.0, "{part} {stream}");
+        assert_eq!(stream, of("cpu_seconds_total{worker=\"0\""), "{part}");
+    }
+    let latency = |quantile| {
+        let labels = format!("stream=\"cam\",quantile=\"{quantile}\"");
+        let name = format!("rtsp_webrtc_gateway_stream_latency_seconds{{{labels}}}");
+        metric(&text, &name)
+    };
+    let (p50, p95, longest) = (latency("0.5"), latency("0.95"), latency("1"));
+    assert!(
+        0.0 < p50 && p50 <= p95 && p95 <= longest,
+        "{p50} {p95} {longest}"
+    );
     // What was sent stays counted when the viewer has gone.
     gateway.handle_whep_delete(&key).unwrap();
     assert!(viewer.run_till(LONG, Viewer::is_closed));

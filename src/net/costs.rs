@@ -5,52 +5,118 @@
 
 use std::time::{Duration, Instant};
 
-/// One access unit in this many is sent with a clock around each system call.
-const SAMPLE: u32 = 16;
+/// Of each stream, one access unit in this many is sent with a clock around each system call. A
+/// prime, so that picture and sound, which alternate, have their turns.
+const SAMPLE: u32 = 17;
 
 /// Time spent by one worker since it started.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Costs {
-    /// Turning access units into packets.
-    pub packetise: Duration,
-    /// Sealing packets and handing them to the system.
-    pub send: Duration,
-    /// ICE, DTLS and RTCP.
+    /// All its streams together, with those that are gone.
+    pub media: MediaCosts,
+    /// ICE, DTLS, RTCP, and what they ask to send again.
     pub control: Duration,
+}
+
+/// Time spent on media: of one stream, or of all streams of a worker.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MediaCosts {
+    packetise: Duration,
+    /// Sealing packets and handing them to the system.
+    deliver: Duration,
     units: u32,
-    /// Sending of the sampled access units, and the time inside the system of that.
+    /// Delivery of the sampled access units, and the time inside the system of that.
     sampled: (Duration, Duration),
 }
 
-impl Costs {
-    /// Whether the next access unit is one whose system calls are timed.
+/// When an access unit was where.
+#[derive(Clone, Copy, Debug)]
+pub struct UnitTimes {
+    /// The worker began with it.
+    pub begun: Instant,
+    /// It was in packets.
+    pub packetised: Instant,
+    /// The system had it for all viewers, but for what a pacer holds back.
+    pub sent: Instant,
+    /// Time inside the system, if it was sampled.
+    pub system: Option<Duration>,
+}
+
+impl MediaCosts {
+    /// Whether the next access unit of this stream is one whose system calls are timed.
     pub fn sample(&mut self) -> bool {
         self.units = self.units.wrapping_add(1);
         self.units.is_multiple_of(SAMPLE)
     }
 
-    /// Accounts for one access unit; `system` is the time inside the system if it was sampled.
-    pub fn unit(
-        &mut self,
-        begun: Instant,
-        packetised: Instant,
-        sent: Instant,
-        system: Option<Duration>,
-    ) {
-        self.packetise += packetised.saturating_duration_since(begun);
-        self.send += sent.saturating_duration_since(packetised);
-        if let Some(system) = system {
-            self.sampled.0 += sent.saturating_duration_since(packetised);
+    /// Accounts for one access unit.
+    pub fn unit(&mut self, times: &UnitTimes) {
+        let deliver = times.sent.saturating_duration_since(times.packetised);
+        self.packetise += times.packetised.saturating_duration_since(times.begun);
+        self.deliver += deliver;
+        if let Some(system) = times.system {
+            self.sampled.0 += deliver;
             self.sampled.1 += system;
         }
     }
 
-    /// Of [`Costs::send`], the time inside the system.
-    pub fn system(&self) -> Duration {
-        let (send, system) = self.sampled;
-        if send.is_zero() {
+    /// Accounts for the delivery of what a pacer had held back.
+    pub fn late(&mut self, time: Duration) {
+        self.deliver += time;
+    }
+
+    /// Turning access units into packets.
+    pub fn packetise(&self) -> Duration {
+        self.packetise
+    }
+
+    /// Sealing packets.
+    pub fn seal(&self) -> Duration {
+        self.deliver - self.send()
+    }
+
+    /// Inside the system, which takes packets to the network.
+    pub fn send(&self) -> Duration {
+        let (deliver, system) = self.sampled;
+        if deliver.is_zero() {
             return Duration::ZERO;
         }
-        self.send.mul_f64(system.as_secs_f64() / send.as_secs_f64())
+        let share = system.as_secs_f64() / deliver.as_secs_f64();
+        self.deliver.mul_f64(share).min(self.deliver)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sampled_share_holds_for_all() {
+        let mut costs = MediaCosts::default();
+        let begun = Instant::now();
+        for _ in 0..10 * SAMPLE {
+            let sampled = costs.sample();
+            costs.unit(&UnitTimes {
+                begun,
+                packetised: begun + Duration::from_micros(2),
+                sent: begun + Duration::from_micros(12),
+                system: sampled.then_some(Duration::from_micros(4)),
+            });
+        }
+        let units = 10 * u64::from(SAMPLE);
+        assert_eq!(costs.packetise(), Duration::from_micros(2 * units));
+        assert_eq!(costs.send(), Duration::from_micros(4 * units));
+        assert_eq!(costs.seal(), Duration::from_micros(6 * units));
+        costs.late(Duration::from_micros(10 * units));
+        assert_eq!(costs.send(), Duration::from_micros(8 * units));
+        assert_eq!(costs.seal(), Duration::from_micros(12 * units));
+    }
+
+    #[test]
+    fn nothing_sampled_is_no_time_in_the_system() {
+        let mut costs = MediaCosts::default();
+        costs.late(Duration::from_micros(3));
+        assert_eq!(costs.send(), Duration::ZERO);
+        assert_eq!(costs.seal(), Duration::from_micros(3));
     }
 }

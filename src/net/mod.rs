@@ -5,14 +5,16 @@ mod core;
 mod costs;
 mod deadlines;
 mod interfaces;
+mod latency;
 mod receiver;
 mod route;
 mod socket;
 mod worker;
 
 pub(crate) use command::{Command, OfferRequest, WorkerContext};
-pub(crate) use costs::Costs;
+pub(crate) use costs::{Costs, MediaCosts, UnitTimes};
 pub(crate) use interfaces::Interfaces;
+pub(crate) use latency::{Latency, LatencyFigures};
 pub(crate) use receiver::{Receiver, ReceiverStats};
 pub(crate) use route::Routes;
 pub(crate) use socket::Socket;

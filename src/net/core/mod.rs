@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::command::{Command, OfferRequest, WorkerContext};
-use super::costs::Costs;
+use super::costs::{Costs, UnitTimes};
 use super::deadlines::Deadlines;
 use super::socket::Sender;
 use crate::error::{Error, Result, Status, shutting_down};
@@ -275,13 +275,14 @@ impl Core {
         if !owned.stream.media_arrived(kind, unit, lost) {
             return;
         }
+        let timed = owned.stream.costs.sample();
         let Some(media) = owned.stream.media() else {
             return;
         };
         let mut sender = Sender {
             socket: &context.socket,
             gso: context.tuning.on(Key::Gso),
-            timed: costs.sample().then_some(Duration::ZERO),
+            timed: timed.then_some(Duration::ZERO),
         };
         let packetised = Instant::now();
         let mut io = Io {
@@ -302,7 +303,14 @@ impl Core {
             }
             deadlines.arm(slot, viewer.session.next_deadline());
         }
-        costs.unit(begun, packetised, Instant::now(), sender.timed);
+        let times = UnitTimes {
+            begun,
+            packetised,
+            sent: Instant::now(),
+            system: sender.timed,
+        };
+        costs.media.unit(&times);
+        owned.stream.delivered(kind, unit, &times);
         if deadlines.next() != due_before {
             self.rearmed.notify_one();
         }

@@ -68,13 +68,21 @@ impl Core {
 
     /// Does what is due.
     pub fn timeouts(&mut self, now: Instant) {
+        let mut begun = now;
         while let Some(slot) = self.deadlines.pop_due(now) {
+            let stream = self.viewers.get(slot).map(|viewer| viewer.stream);
             self.with_session(slot, now, |session, media, io| {
                 session.handle_timeout(media, io);
             });
+            let ended = Instant::now();
+            // What the pacer held back is nearly all of it.
+            let time = ended.saturating_duration_since(begun);
+            self.costs.media.late(time);
+            if let Some(owned) = stream.and_then(|id| self.streams.get_mut(&id)) {
+                owned.stream.costs.late(time);
+            }
+            begun = ended;
         }
-        // What the pacer held back is nearly all of it.
-        self.costs.send += now.elapsed();
     }
 
     pub(super) fn close_viewer(&mut self, slot: usize, now: Instant) {
