@@ -79,7 +79,10 @@ impl Authority {
         told.then_some(()).ok_or_else(|| {
             Error::new(
                 Status::NotFound,
-                format!("no request {} waits: it was answered, is over, or never was", id.0),
+                format!(
+                    "no request {} waits: it was answered, is over, or never was",
+                    id.0
+                ),
             )
         })
     }

@@ -72,3 +72,35 @@ pub struct WhepOffer<'a> {
     /// How long to wait for a camera that is still connecting. `None`: 5 s.
     pub timeout: Option<Duration>,
 }
+
+/// Options of an HTTP listener.
+#[derive(Clone)]
+pub struct HttpOptions {
+    /// Where to listen. Port 0 lets the system choose.
+    pub address: SocketAddr,
+    /// HTTPS with this certificate. `None`: HTTP.
+    pub tls: Option<TlsIdentity>,
+    /// Connections at once. When they are reached, the one that is idle for longest makes room; if
+    /// none is idle, further ones get 503. A browser opens up to 6.
+    pub max_connections: usize,
+}
+
+impl Default for HttpOptions {
+    /// `127.0.0.1:8889` without TLS, 512 connections.
+    fn default() -> Self {
+        HttpOptions {
+            address: SocketAddr::from(([127, 0, 0, 1], 8889)),
+            tls: None,
+            max_connections: 512,
+        }
+    }
+}
+
+/// What a listener shows who it is with: the contents of PEM files.
+#[derive(Clone)]
+pub struct TlsIdentity {
+    /// The certificate, followed by those that lead to its root.
+    pub certificates: Vec<u8>,
+    /// Its private key: PKCS#8, PKCS#1 (RSA) or SEC1 (EC), not encrypted.
+    pub private_key: Vec<u8>,
+}

@@ -82,6 +82,8 @@ pub mod events;
 #[allow(unsafe_code)] // the one place where pointers come in
 mod ffi;
 pub mod gateway;
+#[cfg(feature = "http")]
+mod http;
 pub mod media;
 mod metrics;
 mod net;

@@ -1,9 +1,8 @@
 //! The thread that carries out HTTP requests, and serves the listeners.
 
-use std::future::Future;
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
@@ -78,7 +77,8 @@ impl Front {
 
 impl Running {
     fn start() -> Result<Running> {
-        let cannot = |error| Error::new(Status::Io, format!("cannot start the HTTP thread: {error}"));
+        let cannot =
+            |error| Error::new(Status::Io, format!("cannot start the HTTP thread: {error}"));
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .max_blocking_threads(BLOCKING_THREADS)

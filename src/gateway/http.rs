@@ -1,10 +1,11 @@
 //! HTTP requests of viewers, from the host's web server or from a listener.
 
+use std::net::SocketAddr;
 use std::sync::mpsc;
 
 use super::{Gateway, would_deadlock};
-use crate::authority::Claim;
-use crate::config::WhepOffer;
+use crate::authority::{Authority, Claim};
+use crate::config::{HttpOptions, WhepOffer};
 use crate::error::{Error, Result, Status, shutting_down};
 use crate::events::{RequestId, on_callback_thread};
 use crate::whep::http::{Action, Call, Outcome, Step, problem, read};
@@ -34,7 +35,9 @@ impl Gateway {
             let _ = reply.send(gateway.carry_out(call).await);
         });
         // Without a reply the front has stopped, and the request with it.
-        Ok(answer.recv().unwrap_or_else(|_| problem::of_error(&shutting_down())))
+        Ok(answer
+            .recv()
+            .unwrap_or_else(|_| problem::of_error(&shutting_down())))
     }
 
     /// Answers a question of [`Events::authorize`](crate::events::Events::authorize), from any
@@ -42,6 +45,35 @@ impl Gateway {
     pub fn authorize(&self, request: RequestId, allow: bool) -> Result<()> {
         self.check_open()?;
         self.authority.answer(request, allow)
+    }
+
+    /// Serves WHEP, the player, the dashboard and their figures over HTTP until shutdown, and tells
+    /// the address. May be called more than once, for several addresses.
+    ///
+    /// Without [`bearer_tokens`](crate::config::Config::bearer_tokens) and
+    /// [`Events::authorizes`](crate::events::Events::authorizes), whoever reaches the port may
+    /// watch every stream and see all figures.
+    ///
+    /// Fails with `Io` if the address cannot be bound, with `InvalidArgument` for a certificate or
+    /// key that is not usable, with `Unsupported` in a build without the feature `http`.
+    pub fn listen_http(&self, options: HttpOptions) -> Result<SocketAddr> {
+        self.check_open()?;
+        #[cfg(feature = "http")]
+        return crate::http::listen(self.twin(), options, &self.front.runtime()?);
+        #[cfg(not(feature = "http"))]
+        {
+            drop(options);
+            Err(Error::new(
+                Status::Unsupported,
+                "this library is built without its HTTP listener (cargo feature \"http\")",
+            ))
+        }
+    }
+
+    /// Who may do what.
+    #[cfg(feature = "http")]
+    pub(crate) fn authority(&self) -> &Authority {
+        &self.authority
     }
 
     /// Authorises a call and carries it out.
@@ -62,7 +94,8 @@ impl Gateway {
             let result = gateway.act(&call.stream, &mut call.action);
             call.answer(result)
         });
-        work.await.unwrap_or_else(|_| problem::of_error(&panicked()))
+        work.await
+            .unwrap_or_else(|_| problem::of_error(&panicked()))
     }
 
     fn act(&self, stream: &str, action: &mut Action) -> Result<Outcome> {
@@ -91,9 +124,17 @@ impl Gateway {
                 self.check_session(stream, key)?;
                 Ok(Outcome::Found)
             }
-            Action::Patch { key, .. } => {
+            Action::Patch {
+                key,
+                if_match,
+                fragment,
+            } => {
+                let _ = (if_match, fragment);
                 self.check_session(stream, key)?;
-                Err(Error::new(Status::Unsupported, "PATCH is not supported yet"))
+                Err(Error::new(
+                    Status::Unsupported,
+                    "PATCH is not supported yet",
+                ))
             }
         }
     }
@@ -117,4 +158,11 @@ fn panicked() -> Error {
         Status::Panic,
         "a bug in the library kept this request from being answered: report what the log says",
     )
+}
+
+impl Gateway {
+    /// stub
+    pub fn snapshot(&self) -> Result<String> {
+        Ok("{\"streams\":[],\"sessions\":[]}".into())
+    }
 }

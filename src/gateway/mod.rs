@@ -1,5 +1,8 @@
 //! The safe Rust API: one gateway owns streams, sessions and the threads that serve them.
 
+mod front;
+mod http;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
@@ -7,6 +10,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use parking_lot::Mutex;
 
+use self::front::Front;
+use crate::authority::Authority;
 use crate::config::{Config, PullOptions, WhepOffer};
 use crate::error::{Error, Result, Status, shutting_down};
 use crate::events::on_callback_thread;
@@ -46,6 +51,8 @@ pub struct Gateway {
     interfaces: Arc<Interfaces>,
     received: Arc<ReceiverStats>,
     notices: Notices,
+    authority: Arc<Authority>,
+    front: Arc<Front>,
     workers: Arc<[Worker]>,
     closing: Arc<AtomicBool>,
     /// The other threads, until they have ended. A [twin](Gateway::twin) has none.
@@ -74,7 +81,10 @@ impl Gateway {
         }
         let socket = Arc::new(Socket::bind(config.udp_bind, &tuning)?);
         let certificate = Arc::new(Certificate::generate()?);
+        let host_authorizes = config.events.as_ref().is_some_and(|e| e.authorizes());
         let notifier = Notifier::start(config.events)?;
+        let host = host_authorizes.then(|| notifier.notices());
+        let authority = Arc::new(Authority::new(&config.bearer_tokens, host)?);
         let registry = Arc::new(Registry::default());
         let routes = Arc::new(Routes::default());
         let interfaces = Arc::new(Interfaces::default());
@@ -114,6 +124,8 @@ impl Gateway {
             interfaces,
             received,
             notices: notifier.notices(),
+            authority,
+            front: Arc::default(),
             workers,
             closing: Arc::new(AtomicBool::new(false)),
             threads: Mutex::new(Some(Threads {
@@ -264,19 +276,22 @@ impl Gateway {
         let Some(running) = &mut *threads else {
             return Ok(());
         };
-        for worker in &self.workers {
+        self.front.stop();
+        for worker in self.workers.iter() {
             worker.command(Command::Shutdown);
         }
         let deadline = after(timeout);
-        if running.workers_ended.recv_timeout(timeout) == Err(RecvTimeoutError::Timeout) {
+        if !self.front.join(deadline) {
+            return Err(not_ended("the HTTP thread", timeout));
+        }
+        if running.workers_ended.recv_timeout(left(deadline)) == Err(RecvTimeoutError::Timeout) {
             return Err(not_ended("a worker thread", timeout));
         }
-        for worker in &self.workers {
+        for worker in self.workers.iter() {
             worker.join();
         }
         running.receiver.stop();
-        let left = deadline.saturating_duration_since(Instant::now());
-        if !running.notifier.stop(left) {
+        if !running.notifier.stop(left(deadline)) {
             return Err(not_ended("the callback thread", timeout));
         }
         *threads = None;
@@ -284,7 +299,7 @@ impl Gateway {
     }
 
     /// The same gateway, for a thread of its own. Dropping it does not shut down.
-    fn twin(&self) -> Gateway {
+    pub(crate) fn twin(&self) -> Gateway {
         Gateway {
             tuning: Arc::clone(&self.tuning),
             registry: Arc::clone(&self.registry),
@@ -292,6 +307,8 @@ impl Gateway {
             interfaces: Arc::clone(&self.interfaces),
             received: Arc::clone(&self.received),
             notices: self.notices.clone(),
+            authority: Arc::clone(&self.authority),
+            front: Arc::clone(&self.front),
             workers: Arc::clone(&self.workers),
             closing: Arc::clone(&self.closing),
             threads: Mutex::new(None),
@@ -358,15 +375,24 @@ fn after(timeout: Duration) -> Instant {
     Instant::now() + timeout.min(YEAR)
 }
 
+fn left(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
+}
+
 fn check_name(name: &str) -> Result<()> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "._~-".contains(c);
-    if name.is_empty() || name.len() > MAX_NAME || !name.chars().all(allowed) {
+    if !is_name(name) {
         return Err(Error::new(
             Status::InvalidArgument,
             "a stream name has 1 to 128 of the characters A-Z a-z 0-9 . _ ~ -",
         ));
     }
     Ok(())
+}
+
+/// Whether a stream may have this name.
+pub(crate) fn is_name(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "._~-".contains(c);
+    (1..=MAX_NAME).contains(&name.len()) && name.chars().all(allowed)
 }
 
 fn not_ended(thread: &str, timeout: Duration) -> Error {

@@ -202,6 +202,11 @@ impl Call {
     }
 }
 
+/// Whether a path names an endpoint or a session.
+pub(crate) fn is_target(path: &str) -> bool {
+    Target::parse(path).is_some()
+}
+
 /// Reads a request.
 pub(crate) fn read(request: &HttpRequest<'_>) -> Step {
     match understand(request) {

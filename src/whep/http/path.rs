@@ -50,7 +50,11 @@ mod tests {
         Some((target.stream, target.key, target.location_prefix))
     }
 
-    fn found(stream: &str, key: Option<&str>, prefix: &str) -> Option<(String, Option<String>, String)> {
+    fn found(
+        stream: &str,
+        key: Option<&str>,
+        prefix: &str,
+    ) -> Option<(String, Option<String>, String)> {
         Some((stream.to_owned(), key.map(str::to_owned), prefix.to_owned()))
     }
 
@@ -60,10 +64,22 @@ mod tests {
             ("/door/whep", found("door", None, "/door/whep/")),
             ("/door/whep/", found("door", None, "/door/whep/")),
             ("/door/whep?a=/b", found("door", None, "/door/whep/")),
-            ("/door/whep/ab12", found("door", Some("ab12"), "/door/whep/")),
-            ("/door/whep/ab12/?x", found("door", Some("ab12"), "/door/whep/")),
-            ("/live/v1/door/whep", found("door", None, "/live/v1/door/whep/")),
-            ("/live/door/whep/k", found("door", Some("k"), "/live/door/whep/")),
+            (
+                "/door/whep/ab12",
+                found("door", Some("ab12"), "/door/whep/"),
+            ),
+            (
+                "/door/whep/ab12/?x",
+                found("door", Some("ab12"), "/door/whep/"),
+            ),
+            (
+                "/live/v1/door/whep",
+                found("door", None, "/live/v1/door/whep/"),
+            ),
+            (
+                "/live/door/whep/k",
+                found("door", Some("k"), "/live/door/whep/"),
+            ),
             ("door/whep", found("door", None, "door/whep/")),
             ("/d%6For/whep", found("door", None, "/d%6For/whep/")),
             ("/door/whep/%61b", found("door", Some("ab"), "/door/whep/")),
