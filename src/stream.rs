@@ -9,7 +9,7 @@ use crate::metrics::{StreamSnapshot, Totals};
 use crate::net::{Latency, MediaCosts, UnitTimes};
 use crate::random;
 use crate::session::Media;
-use crate::state::{StreamInfo, StreamState};
+use crate::state::{StreamId, StreamInfo, StreamState};
 use crate::tuning::{Key, Tuning};
 
 /// Packets of sound kept: more than a second, for viewers whose send was held back.
@@ -129,7 +129,7 @@ impl Stream {
     }
 
     fn remember_size(&mut self, video: &TrackInfo) {
-        if let Some(size) = video.parameter_sets.as_ref().and_then(|p| p.dimensions()) {
+        if let Some(size) = dimensions(video) {
             self.dimensions = size;
         }
     }
@@ -145,6 +145,11 @@ impl Stream {
         };
         let Some(track) = track else { return false };
         let accepted = track.push(unit);
+        if accepted.new_parameter_sets
+            && let Some(size) = dimensions(track.info())
+        {
+            self.dimensions = size;
+        }
         if kind == MediaKind::Video {
             counters.last_media = Some(unit.arrival);
             counters.frames += 1;
@@ -172,9 +177,10 @@ impl Stream {
     }
 
     /// The stream at this moment, for metrics; `totals` without those of its present viewers.
-    pub fn snapshot(&self, now: Instant) -> StreamSnapshot {
+    pub fn snapshot(&self, id: StreamId, now: Instant) -> StreamSnapshot {
         let tracks = [&self.video, &self.audio].into_iter().flatten();
         StreamSnapshot {
+            id,
             name: Arc::clone(&self.name),
             info: self.info(now),
             totals: self.gone,
@@ -209,6 +215,10 @@ impl Stream {
                 .map(|at| now.saturating_duration_since(at)),
         }
     }
+}
+
+fn dimensions(video: &TrackInfo) -> Option<(u32, u32)> {
+    video.parameter_sets.as_ref()?.dimensions()
 }
 
 fn new_track(info: TrackInfo, tuning: &Tuning) -> Track {

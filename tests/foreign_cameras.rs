@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rtsp_webrtc_gateway::config::{PullOptions, Transport};
 use rtsp_webrtc_gateway::error::{Error, Status};
-use rtsp_webrtc_gateway::media::{AccessUnit, Codec, MediaKind, TrackInfo};
+use rtsp_webrtc_gateway::media::{AccessUnit, Codec, MediaKind, ParameterSets, TrackInfo};
 use rtsp_webrtc_gateway::source::{self, CameraUrl, Sink};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
@@ -132,7 +132,9 @@ fn plays(options: &PullOptions, audio: Option<Codec>) {
         assert!(matches!(next(events).await, Event::Connecting));
         match next(events).await {
             Event::Live(video, sound) => {
-                let sets = video.parameter_sets.unwrap();
+                let Some(ParameterSets::H264(sets)) = video.parameter_sets else {
+                    panic!("{video:?}");
+                };
                 assert_eq!(sets.sps[0] & 0x1f, 7);
                 assert_eq!(sets.pps[0] & 0x1f, 8);
                 assert_eq!(sets.sps[1], 77, "Main profile");

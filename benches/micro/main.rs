@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use rtsp_webrtc_gateway::media::h264::ParameterSets;
-use rtsp_webrtc_gateway::media::{AccessUnit, Codec, RingLimits, Track, TrackInfo};
+use rtsp_webrtc_gateway::media::{AccessUnit, RingLimits, Track, TrackInfo};
 use rtsp_webrtc_gateway::session::answer::{self, LocalTransport};
 use rtsp_webrtc_gateway::session::dtls::Certificate;
 use rtsp_webrtc_gateway::session::ice::IceCredentials;
@@ -23,13 +23,10 @@ const PAYLOAD: usize = 1190;
 
 fn info() -> TrackInfo {
     let [sps, pps] = Clip::Main720p.parameter_sets();
-    TrackInfo {
-        codec: Codec::H264,
-        parameter_sets: Some(ParameterSets {
-            sps: sps.into(),
-            pps: pps.into(),
-        }),
-    }
+    TrackInfo::video(ParameterSets {
+        sps: sps.into(),
+        pps: pps.into(),
+    })
 }
 
 fn track() -> Track {

@@ -35,10 +35,19 @@ pub enum rtsp_webrtc_gateway_codec {
     RTSP_WEBRTC_GATEWAY_CODEC_NONE = 0,
     /// H.264 (RFC 6184).
     RTSP_WEBRTC_GATEWAY_CODEC_H264 = 1,
+    /// H.265 (RFC 7798).
+    RTSP_WEBRTC_GATEWAY_CODEC_H265 = 2,
+    /// AV1 (RTP Payload Format For AV1, version 1.0).
+    RTSP_WEBRTC_GATEWAY_CODEC_AV1 = 3,
+    /// Opus (RFC 7587). Its RTP clock rate is 48000 Hz.
+    RTSP_WEBRTC_GATEWAY_CODEC_OPUS = 64,
     /// G.711 mu-law, 8 kHz (RFC 3551).
     RTSP_WEBRTC_GATEWAY_CODEC_PCMU = 65,
     /// G.711 A-law, 8 kHz (RFC 3551).
     RTSP_WEBRTC_GATEWAY_CODEC_PCMA = 66,
+    /// G.722 at 64 kbit/s, sampled at 16 kHz; its RTP clock rate is 8000 Hz all the same (RFC 3551
+    /// section 4.5.2).
+    RTSP_WEBRTC_GATEWAY_CODEC_G722 = 67,
 }
 
 /// How RTP comes from the camera.

@@ -91,14 +91,14 @@ impl Gateway {
         }
         let gateway = self.twin();
         let work = tokio::task::spawn_blocking(move || {
-            let result = gateway.act(&call.stream, &mut call.action);
+            let result = gateway.act(&call.stream, &mut call.action, call.peer.as_deref());
             call.answer(result)
         });
         work.await
             .unwrap_or_else(|_| problem::of_error(&panicked()))
     }
 
-    fn act(&self, stream: &str, action: &mut Action) -> Result<Outcome> {
+    fn act(&self, stream: &str, action: &mut Action, peer: Option<&str>) -> Result<Outcome> {
         match action {
             Action::Offer {
                 sdp,
@@ -109,6 +109,7 @@ impl Gateway {
                     sdp,
                     location_prefix: Some(location_prefix),
                     timeout: None,
+                    peer,
                 })
                 .map(Outcome::Response),
             Action::Delete { key } => {
@@ -158,11 +159,4 @@ fn panicked() -> Error {
         Status::Panic,
         "a bug in the library kept this request from being answered: report what the log says",
     )
-}
-
-impl Gateway {
-    /// stub
-    pub fn snapshot(&self) -> Result<String> {
-        Ok("{\"streams\":[],\"sessions\":[]}".into())
-    }
 }

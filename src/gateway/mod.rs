@@ -24,6 +24,7 @@ use crate::notifier::{Notices, Notifier};
 use crate::registry::Registry;
 use crate::session::WallClock;
 use crate::session::dtls::Certificate;
+use crate::snapshot;
 use crate::source::CameraUrl;
 use crate::state::{SessionId, SessionInfo, StreamId, StreamInfo};
 use crate::tuning::{Key, Tuning};
@@ -45,6 +46,7 @@ const DROP_TIMEOUT: Duration = Duration::from_secs(10);
 ///
 /// Dropping it shuts it down.
 pub struct Gateway {
+    started: Instant,
     tuning: Arc<Tuning>,
     registry: Arc<Registry>,
     socket: Arc<Socket>,
@@ -89,7 +91,8 @@ impl Gateway {
         let routes = Arc::new(Routes::default());
         let interfaces = Arc::new(Interfaces::default());
         let public_addresses: Arc<[_]> = config.public_addresses.into();
-        let clock = WallClock::new(Instant::now(), SystemTime::now());
+        let started = Instant::now();
+        let clock = WallClock::new(started, SystemTime::now());
         let (ended, workers_ended) = mpsc::channel();
         let workers = (0..worker_count(&tuning))
             .map(|index| {
@@ -118,6 +121,7 @@ impl Gateway {
             Arc::clone(&received),
         )?;
         Ok(Gateway {
+            started,
             tuning,
             registry,
             socket,
@@ -197,6 +201,7 @@ impl Gateway {
             stream,
             offer: parsed,
             location_prefix: offer.location_prefix.map(str::to_owned),
+            peer: offer.peer.map_or(String::new(), for_log),
             deadline: after(timeout),
             reply,
         };
@@ -249,11 +254,21 @@ impl Gateway {
 
     /// Counters and gauges in the text format of Prometheus (version 0.0.4).
     pub fn metrics(&self) -> Result<String> {
+        Ok(metrics::text(&self.now()?))
+    }
+
+    /// Everything about this moment in JSON: workers, knobs, streams and sessions.
+    pub fn snapshot(&self) -> Result<String> {
+        snapshot::json(&self.now()?)
+    }
+
+    fn now(&self) -> Result<GatewaySnapshot<'_>> {
         self.check_open()?;
         let workers = (0..self.workers.len())
             .map(|worker| self.ask(worker, Command::Snapshot))
             .collect::<Result<Vec<WorkerSnapshot>>>()?;
-        Ok(metrics::text(&GatewaySnapshot {
+        Ok(GatewaySnapshot {
+            uptime: self.started.elapsed(),
             workers,
             datagrams_unknown: self.received.unknown.load(Ordering::Relaxed),
             datagrams_overrun: self.received.overrun.load(Ordering::Relaxed),
@@ -261,7 +276,7 @@ impl Gateway {
             events_dropped: self.notices.dropped(),
             interface_enumerations: self.interfaces.enumerations(),
             tuning: &self.tuning,
-        }))
+        })
     }
 
     /// Closes every session and stream, delivers the last events, ends the threads. Blocking;
@@ -301,6 +316,7 @@ impl Gateway {
     /// The same gateway, for a thread of its own. Dropping it does not shut down.
     pub(crate) fn twin(&self) -> Gateway {
         Gateway {
+            started: self.started,
             tuning: Arc::clone(&self.tuning),
             registry: Arc::clone(&self.registry),
             socket: Arc::clone(&self.socket),
@@ -393,6 +409,12 @@ fn check_name(name: &str) -> Result<()> {
 pub(crate) fn is_name(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._~-".contains(c);
     (1..=MAX_NAME).contains(&name.len()) && name.chars().all(allowed)
+}
+
+/// A text that the host got from somewhere: short, and unable to forge a line of the log.
+fn for_log(text: &str) -> String {
+    const MAX: usize = 128;
+    text.chars().filter(|c| !c.is_control()).take(MAX).collect()
 }
 
 fn not_ended(thread: &str, timeout: Duration) -> Error {

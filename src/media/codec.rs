@@ -1,6 +1,6 @@
 //! The codecs that pass through, and what is known of a track before its first access unit.
 
-use super::h264::ParameterSets;
+use super::ParameterSets;
 
 /// Picture or sound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -11,41 +11,74 @@ pub enum MediaKind {
     Audio,
 }
 
-/// A codec that the gateway passes from camera to viewer.
+/// A codec that the gateway passes from source to viewer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(i32)]
 pub enum Codec {
     /// H.264 (RFC 6184).
     H264 = 1,
+    /// H.265 (RFC 7798).
+    H265 = 2,
+    /// AV1 (RTP Payload Format For AV1, version 1.0).
+    Av1 = 3,
+    /// Opus (RFC 7587).
+    Opus = 64,
     /// G.711 µ-law, 8 kHz (RFC 3551).
     Pcmu = 65,
     /// G.711 A-law, 8 kHz (RFC 3551).
     Pcma = 66,
+    /// G.722 at 64 kbit/s (RFC 3551): 16 kHz, though its RTP clock counts 8 kHz.
+    G722 = 67,
 }
 
 impl Codec {
+    /// All of them.
+    pub const ALL: [Codec; 7] = [
+        Codec::H264,
+        Codec::H265,
+        Codec::Av1,
+        Codec::Opus,
+        Codec::Pcmu,
+        Codec::Pcma,
+        Codec::G722,
+    ];
+
     /// Picture or sound.
     pub const fn kind(self) -> MediaKind {
         match self {
-            Codec::H264 => MediaKind::Video,
-            Codec::Pcmu | Codec::Pcma => MediaKind::Audio,
+            Codec::H264 | Codec::H265 | Codec::Av1 => MediaKind::Video,
+            Codec::Opus | Codec::Pcmu | Codec::Pcma | Codec::G722 => MediaKind::Audio,
         }
     }
 
-    /// RTP clock rate in Hz.
+    /// RTP clock rate in Hz. That of G.722 is half its sampling rate, by an old mistake that stays
+    /// (RFC 3551 section 4.5.2).
     pub const fn clock_rate(self) -> u32 {
         match self {
-            Codec::H264 => 90_000,
-            Codec::Pcmu | Codec::Pcma => 8_000,
+            Codec::H264 | Codec::H265 | Codec::Av1 => 90_000,
+            Codec::Opus => 48_000,
+            Codec::Pcmu | Codec::Pcma | Codec::G722 => 8_000,
         }
     }
 
-    /// Name in an `a=rtpmap` line.
+    /// Channels in an `a=rtpmap` line. Opus always says 2, also for mono (RFC 7587 section 7).
+    pub const fn channels(self) -> u8 {
+        match self {
+            Codec::Opus => 2,
+            _ => 1,
+        }
+    }
+
+    /// Name in an `a=rtpmap` line, in capitals.
     pub const fn encoding_name(self) -> &'static str {
         match self {
             Codec::H264 => "H264",
+            Codec::H265 => "H265",
+            Codec::Av1 => "AV1",
+            Codec::Opus => "OPUS",
             Codec::Pcmu => "PCMU",
             Codec::Pcma => "PCMA",
+            Codec::G722 => "G722",
         }
     }
 }
@@ -55,6 +88,25 @@ impl Codec {
 pub struct TrackInfo {
     /// Its codec.
     pub codec: Codec,
-    /// SPS and PPS; always there for H.264, never for other codecs.
+    /// Those of its codec; always there for video, never for audio.
     pub parameter_sets: Option<ParameterSets>,
+}
+
+impl TrackInfo {
+    /// A track of video.
+    pub fn video(sets: impl Into<ParameterSets>) -> Self {
+        let sets = sets.into();
+        TrackInfo {
+            codec: sets.codec(),
+            parameter_sets: Some(sets),
+        }
+    }
+
+    /// A track of sound.
+    pub const fn audio(codec: Codec) -> Self {
+        TrackInfo {
+            codec,
+            parameter_sets: None,
+        }
+    }
 }

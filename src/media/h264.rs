@@ -35,52 +35,6 @@ pub fn nal_type(nal: &[u8]) -> Option<u8> {
     (header & 0x80 == 0).then_some(header & 0x1f)
 }
 
-/// The NALs of an access unit in which each stands after its length in 4 bytes, big endian.
-/// Empty ones are passed over. A length that reaches beyond the end ends the iteration: see
-/// [`Nals::broken`].
-#[derive(Clone, Debug)]
-pub struct Nals<'a> {
-    rest: &'a [u8],
-    broken: bool,
-}
-
-/// See [`Nals`].
-pub fn nals(unit: &[u8]) -> Nals<'_> {
-    Nals {
-        rest: unit,
-        broken: false,
-    }
-}
-
-impl Nals<'_> {
-    /// Whether the iteration ended before the end of the access unit, because of a bad length.
-    pub fn broken(&self) -> bool {
-        self.broken
-    }
-}
-
-impl<'a> Iterator for Nals<'a> {
-    type Item = &'a [u8];
-
-    fn next(&mut self) -> Option<&'a [u8]> {
-        while !self.rest.is_empty() {
-            let split = self.rest.split_first_chunk().and_then(|(length, rest)| {
-                rest.split_at_checked(usize::try_from(u32::from_be_bytes(*length)).ok()?)
-            });
-            let Some((nal, rest)) = split else {
-                self.broken = true;
-                self.rest = &[];
-                break;
-            };
-            self.rest = rest;
-            if !nal.is_empty() {
-                return Some(nal);
-            }
-        }
-        None
-    }
-}
-
 /// One SPS and one PPS, without start codes or lengths.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParameterSets {
@@ -115,7 +69,7 @@ impl ParameterSets {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media::testing::{self, OTHER_PPS, OTHER_SPS, Random, sets, unit};
+    use crate::media::testing::{self, OTHER_PPS, OTHER_SPS, Random, sets};
 
     #[test]
     fn parameter_sets_tell_profile_and_dimensions() {
@@ -160,32 +114,6 @@ mod tests {
             };
             assert_eq!(sets.profile_level_id().is_some(), known);
             sets.dimensions();
-        }
-    }
-
-    #[test]
-    fn nals_come_out_as_they_went_in() {
-        let data = unit(&[&[0x67, 1][..], &[], &[0x68], &[0x65; 300]]);
-        let mut nals = nals(&data);
-        let found: Vec<_> = nals.by_ref().collect();
-        assert_eq!(found, [&[0x67, 1][..], &[0x68], &[0x65; 300]]);
-        assert!(!nals.broken());
-    }
-
-    #[test]
-    fn a_bad_length_ends_the_iteration_and_is_reported() {
-        for tail in [
-            &[0][..],
-            &[0, 0, 0],
-            &[0, 0, 0, 2, 0x41],
-            &[0xff, 0xff, 0xff, 0xff, 0x41, 0x41],
-        ] {
-            let mut data = unit(&[&[0x65, 7]]);
-            data.extend(tail);
-            let mut nals = nals(&data);
-            assert_eq!(nals.by_ref().collect::<Vec<_>>(), [&[0x65, 7]]);
-            assert!(nals.broken(), "{tail:?}");
-            assert_eq!(nals.next(), None);
         }
     }
 

@@ -3,11 +3,15 @@
 //! Nothing here knows of viewers, sockets or clocks: time comes in as an argument.
 
 mod access_unit;
+pub mod av1;
 mod chunks;
 mod clock;
 mod codec;
 pub mod h264;
+pub mod h265;
+pub mod nal;
 mod packetizer;
+mod parameter_sets;
 mod rate;
 mod ring;
 #[cfg(test)]
@@ -18,6 +22,7 @@ pub use access_unit::AccessUnit;
 pub use clock::MediaClock;
 pub use codec::{Codec, MediaKind, TrackInfo};
 pub use packetizer::MAX_PAYLOAD;
+pub use parameter_sets::ParameterSets;
 pub use rate::{RateMeter, StreamRate};
 pub use ring::{Packet, Ring, RingLimits};
 pub use track::{Accepted, Track};

@@ -1,17 +1,17 @@
 //! One track of a stream: what it is, its time line, its packets.
 
-use bytes::Bytes;
-
 use super::packetizer::{H264Unit, MAX_PAYLOAD};
 use super::{AccessUnit, Codec, MediaClock, MediaKind, Ring, RingLimits, TrackInfo};
 
 /// What became of an access unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Accepted {
-    /// It is a keyframe: a viewer can start with it. Each frame of G.711 is one.
+    /// It is a keyframe: a viewer can start with it. Each access unit of sound is one.
     pub keyframe: bool,
     /// Packets it became; 0 if it held nothing to send.
     pub packets: usize,
+    /// It held other parameter sets than those known: [`Track::info`] has them.
+    pub new_parameter_sets: bool,
 }
 
 /// One track of a stream.
@@ -75,38 +75,61 @@ impl Track {
     /// Packetises an access unit into the ring, with the parameter sets in front of a keyframe.
     pub fn push(&mut self, unit: &AccessUnit<'_>) -> Accepted {
         let before = self.ring.end();
-        let keyframe = match self.info.codec {
+        let (keyframe, new_parameter_sets) = match self.info.codec {
             Codec::H264 => self.push_h264(unit),
-            Codec::Pcmu | Codec::Pcma => self.push_g711(unit),
+            Codec::H265 | Codec::Av1 => (false, false),
+            Codec::Opus => (self.push_opus(unit), false),
+            Codec::Pcmu | Codec::Pcma | Codec::G722 => (self.push_samples(unit), false),
         };
         Accepted {
             keyframe,
             packets: (self.ring.end() - before) as usize,
+            new_parameter_sets,
         }
     }
 
-    fn push_h264(&mut self, unit: &AccessUnit<'_>) -> bool {
+    fn push_h264(&mut self, unit: &AccessUnit<'_>) -> (bool, bool) {
         let h264 = H264Unit::new(unit.data);
         if h264.broken {
             log::debug!("an access unit holds a NAL with a bad length: the rest of it is dropped");
         }
-        if let Some(sets) = &mut self.info.parameter_sets {
-            remember(&mut sets.sps, h264.sps);
-            remember(&mut sets.pps, h264.pps);
-        }
+        let sets = &mut self.info.parameter_sets;
+        let new = sets
+            .as_mut()
+            .is_some_and(|sets| sets.remember(&[h264.sps, h264.pps, None]));
         self.awaits_keyframe &= !h264.keyframe;
         if !h264.has_picture || self.awaits_keyframe {
-            return false;
+            return (false, new);
         }
         let timestamp = self.clock.map(unit.timestamp, unit.arrival);
         self.ring.begin(timestamp, unit.arrival, h264.keyframe);
         h264.packetize(self.info.parameter_sets.as_ref(), &mut self.ring);
         self.ring.commit(true);
-        h264.keyframe
+        (h264.keyframe, new)
     }
 
-    /// A frame of samples, one byte each (RFC 3551 section 4.5.14), is a payload as it is.
-    fn push_g711(&mut self, unit: &AccessUnit<'_>) -> bool {
+    /// An Opus packet is a payload as it is, and cannot be cut (RFC 7587 section 4.2).
+    fn push_opus(&mut self, unit: &AccessUnit<'_>) -> bool {
+        if unit.data.is_empty() {
+            return false;
+        }
+        if unit.data.len() > MAX_PAYLOAD {
+            log::debug!(
+                "an Opus packet of {} bytes is dropped: at most {MAX_PAYLOAD} fit a datagram",
+                unit.data.len()
+            );
+            return false;
+        }
+        let timestamp = self.clock.map(unit.timestamp, unit.arrival);
+        self.ring.begin(timestamp, unit.arrival, true);
+        self.ring.push(&[unit.data]);
+        self.ring.commit(false);
+        true
+    }
+
+    /// G.711 and G.722: a payload as they are, and each byte is one tick of the clock (RFC 3551
+    /// sections 4.5.2 and 4.5.14).
+    fn push_samples(&mut self, unit: &AccessUnit<'_>) -> bool {
         if unit.data.is_empty() {
             return false;
         }
@@ -121,27 +144,20 @@ impl Track {
     }
 }
 
-fn remember(set: &mut Bytes, sent: Option<&[u8]>) {
-    if let Some(sent) = sent
-        && set != sent
-    {
-        *set = Bytes::copy_from_slice(sent);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::num::NonZeroU32;
     use std::time::{Duration, Instant};
 
+    use bytes::Bytes;
     use retina::codec::{CodecItem, Depacketizer, FrameFormat, ParametersRef};
     use retina::codec::{VideoFrame, VideoParametersCodec};
     use retina::rtp::PacketMeta;
     use retina::testutil::DepacketizeBuf;
 
     use super::*;
-    use crate::media::h264::ParameterSets;
     use crate::media::testing::{OTHER_PPS, OTHER_SPS, Random, nal, sets, unit};
+    use crate::media::{ParameterSets, h264};
 
     const LIMITS: RingLimits = RingLimits {
         packets: 512,
@@ -153,15 +169,16 @@ mod tests {
     fn info(codec: Codec) -> TrackInfo {
         TrackInfo {
             codec,
-            parameter_sets: (codec == Codec::H264).then(sets),
+            parameter_sets: (codec == Codec::H264).then(|| sets().into()),
         }
     }
 
     fn other_sets() -> ParameterSets {
-        ParameterSets {
+        let sets = h264::ParameterSets {
             sps: Bytes::from_static(OTHER_SPS),
             pps: Bytes::from_static(OTHER_PPS),
-        }
+        };
+        sets.into()
     }
 
     fn push(track: &mut Track, data: &[u8], timestamp: i64, arrival: Instant) -> Accepted {
@@ -227,10 +244,12 @@ mod tests {
         fn sets(&self) -> ParameterSets {
             match self.depacketizer.parameters() {
                 Some(ParametersRef::Video(video)) => match video.codec_params() {
-                    VideoParametersCodec::H264 { sps, pps } => ParameterSets {
-                        sps: sps.clone(),
-                        pps: pps.clone(),
-                    },
+                    VideoParametersCodec::H264 { sps, pps } => {
+                        ParameterSets::H264(h264::ParameterSets {
+                            sps: sps.clone(),
+                            pps: pps.clone(),
+                        })
+                    }
                     other => panic!("{other:?}"),
                 },
                 _ => panic!("no parameter sets"),
@@ -244,7 +263,7 @@ mod tests {
         let mut track = Track::new(info(Codec::H264), LIMITS, u32::MAX - 100_000);
         let mut viewer = Viewer::new();
         let start = Instant::now();
-        let mut current = sets();
+        let mut current = ParameterSets::from(sets());
         for i in 0..600 {
             let keyframe = i == 0 || random.below(20) == 0;
             let mut nals = Vec::new();
@@ -261,12 +280,13 @@ mod tests {
             let mut sent = nals.clone();
             if keyframe && random.below(3) == 0 {
                 current = if random.below(2) == 0 {
-                    sets()
+                    sets().into()
                 } else {
                     other_sets()
                 };
-                sent.insert(0, current.pps.to_vec());
-                sent.insert(0, current.sps.to_vec());
+                let [sps, pps, _] = current.in_order();
+                sent.insert(0, pps.to_vec());
+                sent.insert(0, sps.to_vec());
             }
             sent.insert(0, vec![0x09, 0xf0]);
 
@@ -296,10 +316,7 @@ mod tests {
         let start = Instant::now();
         push(&mut track, &idr, 1 << 40, start);
         assert_eq!(viewer.frames(&track).len(), 1);
-        track.reconnected(TrackInfo {
-            codec: Codec::H264,
-            parameter_sets: Some(other_sets()),
-        });
+        track.reconnected(TrackInfo::video(other_sets()));
         push(&mut track, &idr, 3, start + Duration::from_secs(4));
         let frames = viewer.frames(&track);
         assert_eq!(frames[0].timestamp().timestamp(), 1000 + 4 * 90_000);
@@ -309,7 +326,7 @@ mod tests {
         push(&mut track, &idr, 3603, start + Duration::from_secs(5));
         let frames = viewer.frames(&track);
         assert_eq!(frames[0].timestamp().timestamp(), 1000 + 4 * 90_000 + 3600);
-        assert_eq!(viewer.sets(), sets());
+        assert_eq!(viewer.sets(), sets().into());
     }
 
     #[test]
@@ -328,19 +345,21 @@ mod tests {
 
     #[test]
     fn no_picture_is_no_access_unit_but_its_sets_are_remembered() {
-        let nothing = Accepted {
-            keyframe: false,
-            packets: 0,
-        };
         let now = Instant::now();
         let mut track = Track::new(info(Codec::H264), LIMITS, 0);
-        for data in [
-            &[][..],
-            &[0, 0, 0],
-            &unit(&[OTHER_SPS, OTHER_PPS, &[0x06, 1, 2]]),
-            &unit(&[[0x09, 0xf0], [0x0c, 0xff]]),
+        for (data, new_parameter_sets) in [
+            (&[][..], false),
+            (&[0, 0, 0], false),
+            (&unit(&[OTHER_SPS, OTHER_PPS, &[0x06, 1, 2]]), true),
+            (&unit(&[OTHER_SPS, OTHER_PPS, &[0x06, 1, 2]]), false),
+            (&unit(&[[0x09, 0xf0], [0x0c, 0xff]]), false),
         ] {
-            assert_eq!(push(&mut track, data, i64::MIN, now), nothing);
+            let accepted = Accepted {
+                keyframe: false,
+                packets: 0,
+                new_parameter_sets,
+            };
+            assert_eq!(push(&mut track, data, i64::MIN, now), accepted);
         }
         assert_eq!(track.ring().end(), 0);
         assert_eq!(track.clock().rtp_at(now), None, "the clock has not begun");
@@ -359,7 +378,7 @@ mod tests {
     #[test]
     fn sound_passes_as_it_is() {
         let now = Instant::now();
-        for codec in [Codec::Pcmu, Codec::Pcma] {
+        for codec in [Codec::Pcmu, Codec::Pcma, Codec::G722] {
             let mut track = Track::new(info(codec), LIMITS, u32::MAX - 80);
             assert_eq!(push(&mut track, &[], 0, now).packets, 0);
             assert_eq!(push(&mut track, &[0x55; 160], 7, now).packets, 1);
@@ -378,5 +397,21 @@ mod tests {
             assert_eq!(after.packets, 1);
             assert_eq!(track.ring().packet(4).unwrap().timestamp, 79 + 3000);
         }
+    }
+
+    #[test]
+    fn an_opus_packet_is_a_payload_or_too_large() {
+        let now = Instant::now();
+        let mut track = Track::new(info(Codec::Opus), LIMITS, 5);
+        assert_eq!(push(&mut track, &[], 0, now).packets, 0);
+        assert_eq!(push(&mut track, &[0x78; 200], 0, now).packets, 1);
+        assert_eq!(
+            push(&mut track, &[0x78; MAX_PAYLOAD + 1], 960, now).packets,
+            0
+        );
+        assert_eq!(push(&mut track, &[0x78; MAX_PAYLOAD], 1920, now).packets, 1);
+        let packet = track.ring().packet(1).unwrap();
+        assert_eq!((packet.timestamp, packet.marker), (5 + 1920, false));
+        assert_eq!(packet.payload, [0x78; MAX_PAYLOAD]);
     }
 }

@@ -7,7 +7,7 @@ use aws_lc_rs::rand;
 
 use super::ice::IceCredentials;
 use crate::error::{Error, Result, Status};
-use crate::media::{Codec, MediaKind, TrackInfo};
+use crate::media::{Codec, MediaKind, ParameterSets, TrackInfo};
 use crate::whep::offer::{Offer, OfferedCodec, OfferedSection};
 
 mod h264;
@@ -125,14 +125,17 @@ fn choose<'a>(section: &'a OfferedSection, info: &TrackInfo) -> Option<(&'a Offe
     let same = section.codecs.iter().filter(|codec| {
         codec.name == info.codec.encoding_name()
             && codec.clock_rate == info.codec.clock_rate()
-            && codec.channels == 1
+            && codec.channels == info.codec.channels()
     });
     match info.codec {
         Codec::H264 => {
-            let sets = info.parameter_sets.as_ref();
-            h264::choose(same, sets.and_then(|sets| sets.profile_level_id()))
+            let profile = match &info.parameter_sets {
+                Some(ParameterSets::H264(sets)) => sets.profile_level_id(),
+                _ => None,
+            };
+            h264::choose(same, profile)
         }
-        Codec::Pcmu | Codec::Pcma => same.map(|codec| (codec, codec.fmtp.clone())).next(),
+        _ => same.map(|codec| (codec, codec.fmtp.clone())).next(),
     }
 }
 

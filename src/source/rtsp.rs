@@ -23,8 +23,7 @@ use super::retry::Backoff;
 use super::{CameraUrl, Sink, failure};
 use crate::config::{PullOptions, Transport};
 use crate::error::{Error, Result};
-use crate::media::h264::ParameterSets;
-use crate::media::{AccessUnit, Codec, MediaKind, TrackInfo};
+use crate::media::{AccessUnit, Codec, MediaKind, ParameterSets, TrackInfo, h264, h265};
 
 /// Errors in a row after which a session is given up. One damaged picture makes an error for each
 /// of its packets, and a large keyframe has some 700; an error of the connection itself repeats
@@ -206,10 +205,7 @@ impl Camera {
             .map_err(failed)?
             .demuxed()
             .map_err(failed)?;
-        let audio = audio.map(|(_, codec)| TrackInfo {
-            codec,
-            parameter_sets: None,
-        });
+        let audio = audio.map(|(_, codec)| TrackInfo::audio(codec));
         Ok(Playing {
             demuxed,
             video,
@@ -266,13 +262,11 @@ impl Camera {
                     last_picture = Instant::from_std(arrival);
                     if known.is_none() || frame.has_new_parameters() {
                         let current = demuxed.streams().get(video).and_then(parameter_sets);
-                        if current.is_some() && current != known {
-                            let first = known.is_none();
-                            known = current;
-                            let info = TrackInfo {
-                                codec: Codec::H264,
-                                parameter_sets: known.clone(),
-                            };
+                        if let Some(sets) = current
+                            && known.as_ref() != Some(&sets)
+                        {
+                            let first = known.replace(sets.clone()).is_none();
+                            let info = TrackInfo::video(sets);
                             if first {
                                 *live_since = Some(Instant::now());
                                 sink.live(info, audio.take());
@@ -391,6 +385,7 @@ fn audio_codec(stream: &Stream) -> Option<Codec> {
     let codec = match stream.encoding_name() {
         "pcmu" => Codec::Pcmu,
         "pcma" => Codec::Pcma,
+        "g722" => Codec::G722,
         _ => return None,
     };
     let usable = stream.media() == "audio"
@@ -402,10 +397,19 @@ fn audio_codec(stream: &Stream) -> Option<Codec> {
 fn parameter_sets(stream: &Stream) -> Option<ParameterSets> {
     match stream.parameters()? {
         ParametersRef::Video(video) => match video.codec_params() {
-            VideoParametersCodec::H264 { sps, pps } => Some(ParameterSets {
-                sps: sps.clone(),
-                pps: pps.clone(),
-            }),
+            VideoParametersCodec::H264 { sps, pps } => {
+                Some(ParameterSets::H264(h264::ParameterSets {
+                    sps: sps.clone(),
+                    pps: pps.clone(),
+                }))
+            }
+            VideoParametersCodec::H265 { vps, sps, pps } => {
+                Some(ParameterSets::H265(h265::ParameterSets {
+                    vps: vps.clone(),
+                    sps: sps.clone(),
+                    pps: pps.clone(),
+                }))
+            }
             _ => None,
         },
         _ => None,

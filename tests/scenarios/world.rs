@@ -125,17 +125,11 @@ impl World {
     pub fn new(setup: Setup) -> World {
         let now = Instant::now();
         let [sps, pps] = setup.clip.parameter_sets();
-        let video_info = TrackInfo {
-            codec: Codec::H264,
-            parameter_sets: Some(ParameterSets {
-                sps: sps.into(),
-                pps: pps.into(),
-            }),
-        };
-        let audio_info = TrackInfo {
-            codec: Codec::Pcmu,
-            parameter_sets: None,
-        };
+        let video_info = TrackInfo::video(ParameterSets {
+            sps: sps.into(),
+            pps: pps.into(),
+        });
+        let audio_info = TrackInfo::audio(Codec::Pcmu);
         let mut viewer = Viewer::new(address(VIEWER), setup.viewer);
         let offer = Offer::parse(viewer.offer().as_bytes()).unwrap();
         let negotiated =

@@ -19,26 +19,16 @@ fn offer(sdp: &str) -> Offer {
 
 fn camera(profile_level_id: [u8; 3]) -> TrackInfo {
     let [idc, constraints, level] = profile_level_id;
-    TrackInfo {
-        codec: Codec::H264,
-        parameter_sets: Some(ParameterSets {
-            sps: Bytes::copy_from_slice(&[0x67, idc, constraints, level, 0xac]),
-            pps: Bytes::from_static(&[0x68, 0xee, 0x3c, 0x80]),
-        }),
-    }
+    TrackInfo::video(ParameterSets {
+        sps: Bytes::copy_from_slice(&[0x67, idc, constraints, level, 0xac]),
+        pps: Bytes::from_static(&[0x68, 0xee, 0x3c, 0x80]),
+    })
 }
 
 const MAIN: [u8; 3] = [0x4d, 0x00, 0x28];
 
-fn microphone(codec: Codec) -> TrackInfo {
-    TrackInfo {
-        codec,
-        parameter_sets: None,
-    }
-}
-
 fn negotiated(sdp: &str, audio: Option<Codec>, nack: bool) -> Negotiated {
-    let audio = audio.map(microphone);
+    let audio = audio.map(TrackInfo::audio);
     negotiate(&offer(sdp), &camera(MAIN), audio.as_ref(), nack).unwrap()
 }
 

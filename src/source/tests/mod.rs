@@ -12,7 +12,7 @@ use super::rtsp::{Camera, Patience};
 use super::{CameraUrl, Sink};
 use crate::config::PullOptions;
 use crate::error::Error;
-use crate::media::{AccessUnit, MediaKind, TrackInfo};
+use crate::media::{AccessUnit, MediaKind, ParameterSets, TrackInfo};
 
 const PATIENCE: Patience = Patience {
     connect: Duration::from_secs(2),
@@ -105,6 +105,8 @@ fn with_length(nal: &[u8]) -> Vec<u8> {
 
 /// SPS and PPS of a track.
 fn sets(track: &TrackInfo) -> (&[u8], &[u8]) {
-    let sets = track.parameter_sets.as_ref().unwrap();
-    (&sets.sps, &sets.pps)
+    match track.parameter_sets.as_ref().unwrap() {
+        ParameterSets::H264(sets) => (&sets.sps, &sets.pps),
+        other => panic!("{other:?}"),
+    }
 }

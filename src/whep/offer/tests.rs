@@ -418,17 +418,11 @@ fn truncated_offers_do_no_harm() {
 }
 
 fn check_answer(offer: &Offer) {
-    let video = TrackInfo {
-        codec: Codec::H264,
-        parameter_sets: Some(ParameterSets {
-            sps: bytes::Bytes::from_static(&[0x67, 0x64, 0x00, 0x33, 0xac]),
-            pps: bytes::Bytes::from_static(&[0x68, 0xee]),
-        }),
-    };
-    let audio = TrackInfo {
-        codec: Codec::Pcmu,
-        parameter_sets: None,
-    };
+    let video = TrackInfo::video(ParameterSets {
+        sps: bytes::Bytes::from_static(&[0x67, 0x64, 0x00, 0x33, 0xac]),
+        pps: bytes::Bytes::from_static(&[0x68, 0xee]),
+    });
+    let audio = TrackInfo::audio(Codec::Pcmu);
     let negotiated = match negotiate(offer, &video, Some(&audio), true) {
         Ok(negotiated) => negotiated,
         Err(error) => {

@@ -1,17 +1,13 @@
-//! Turns an access unit into RTP payloads, once for all viewers.
-//!
 //! H.264 follows RFC 6184, packetization mode 1. All fragments of an access unit have the same
 //! size, but for the last of each NAL, which may be shorter: a run of equal datagrams is what UDP
 //! segmentation offload takes in one call. Each NAL alone would ask for the size that spreads it
 //! evenly over the fewest packets; the largest of these sizes, used for all, adds no packet to
 //! any of them.
 
-use super::h264::{ParameterSets, nal_type, nals};
-use super::ring::Ring;
-
-/// The largest RTP payload: with header, one extension and the SRTP tag the datagram still fits
-/// the smallest IPv6 MTU of 1280 bytes (RFC 8200 section 5), also as a retransmission (RFC 4588).
-pub const MAX_PAYLOAD: usize = 1192;
+use super::MAX_PAYLOAD;
+use crate::media::h264::nal_type;
+use crate::media::nal::nals;
+use crate::media::{ParameterSets, Ring};
 
 /// FU indicator and FU header (RFC 6184 section 5.8).
 const FU_HEADER: usize = 2;
@@ -31,7 +27,7 @@ const TYPE: u8 = 0x1f;
 
 /// An H.264 access unit, looked through once.
 #[derive(Debug)]
-pub(super) struct H264Unit<'a> {
+pub(in crate::media) struct H264Unit<'a> {
     data: &'a [u8],
     /// It holds a part of a picture. Without one there is nothing for a decoder to show.
     pub has_picture: bool,
@@ -90,10 +86,8 @@ impl<'a> H264Unit<'a> {
         };
         let all = || nals(self.data).filter_map(|nal| Some((sendable_type(nal)?, nal)));
         if self.keyframe {
-            for (kind, of_track) in [
-                (nal_type::SPS, sets.map(|sets| &sets.sps)),
-                (nal_type::PPS, sets.map(|sets| &sets.pps)),
-            ] {
+            let [sps, pps, _] = sets.map(ParameterSets::in_order).unwrap_or_default();
+            for (kind, of_track) in [(nal_type::SPS, sps), (nal_type::PPS, pps)] {
                 let mut last = None;
                 for (_, nal) in all().filter(|&(k, _)| k == kind) {
                     // Some cameras repeat them.
@@ -101,10 +95,8 @@ impl<'a> H264Unit<'a> {
                         packets.add(nal);
                     }
                 }
-                if let (None, Some(nal)) = (last, of_track)
-                    && sendable_type(nal) == Some(kind)
-                {
-                    packets.add(nal);
+                if last.is_none() && sendable_type(of_track) == Some(kind) {
+                    packets.add(of_track);
                 }
             }
         }
@@ -276,7 +268,7 @@ mod tests {
         let idr = nal(0x65, 5000, &mut random);
         let packets = packetize(
             &unit(&[&[0x09, 0x10][..], &sei, &idr, &[0x0c, 0xff]]),
-            Some(&sets()),
+            Some(&sets().into()),
         );
         assert_eq!(depacketize(&packets[..1]), [SPS, PPS, &sei]);
         assert_eq!(packets[0][0], 0x60 | 24);
@@ -296,11 +288,11 @@ mod tests {
             PPS,
             &idr,
         ]);
-        let found = depacketize(&packetize(&data, Some(&sets())));
+        let found = depacketize(&packetize(&data, Some(&sets().into())));
         assert_eq!(found, [OTHER_SPS, OTHER_PPS, PPS, &idr, &idr]);
 
         let data = unit(&[OTHER_PPS, &idr]);
-        let found = depacketize(&packetize(&data, Some(&sets())));
+        let found = depacketize(&packetize(&data, Some(&sets().into())));
         assert_eq!(found, [SPS, OTHER_PPS, &idr]);
         assert_eq!(depacketize(&packetize(&data, None)), [OTHER_PPS, &idr]);
     }
@@ -310,7 +302,7 @@ mod tests {
         let mut random = Random::new(3);
         let sei = nal(0x06, 1180, &mut random);
         let idr = nal(0x65, 100, &mut random);
-        let packets = packetize(&unit(&[&sei, &idr]), Some(&sets()));
+        let packets = packetize(&unit(&[&sei, &idr]), Some(&sets().into()));
         assert_eq!(depacketize(&packets), [SPS, PPS, &sei, &idr]);
         assert_eq!(packets.len(), 3);
     }
@@ -330,7 +322,7 @@ mod tests {
             &[0xc1, 1, 2],
             &[0x41],
         ]);
-        assert_eq!(packetize(&data, Some(&sets())), [slice]);
+        assert_eq!(packetize(&data, Some(&sets().into())), [slice]);
     }
 
     #[test]
@@ -439,7 +431,7 @@ mod tests {
                 let end = data.len().min(at + 3);
                 data[at..end].fill(0);
             }
-            depacketize(&packetize(&data, Some(&sets())));
+            depacketize(&packetize(&data, Some(&sets().into())));
         }
     }
 }

@@ -1,0 +1,239 @@
+//! AV1 as far as a gateway must know it: OBUs, the sequence header, and where decoding can begin.
+//!
+//! Sections are those of the AV1 Bitstream & Decoding Process Specification, version 1.0.0 with
+//! errata 1.
+
+use bytes::Bytes;
+use h264_reader::rbsp::{BitRead, BitReader, BitReaderError};
+
+/// `obu_type` values (section 6.2.2) that the gateway treats in a way of their own.
+pub mod obu_type {
+    /// Sequence header.
+    pub const SEQUENCE_HEADER: u8 = 1;
+    /// Temporal delimiter.
+    pub const TEMPORAL_DELIMITER: u8 = 2;
+    /// Frame header.
+    pub const FRAME_HEADER: u8 = 3;
+    /// Tile group.
+    pub const TILE_GROUP: u8 = 4;
+    /// Metadata.
+    pub const METADATA: u8 = 5;
+    /// Frame header and tile group in one.
+    pub const FRAME: u8 = 6;
+    /// Frame header that came before, once more.
+    pub const REDUNDANT_FRAME_HEADER: u8 = 7;
+    /// Tile list, for large scale tile decoding only.
+    pub const TILE_LIST: u8 = 8;
+    /// Padding.
+    pub const PADDING: u8 = 15;
+}
+
+/// The bits of an OBU header (section 5.3.2).
+const FORBIDDEN: u8 = 0x80;
+const EXTENSION: u8 = 0x04;
+const HAS_SIZE: u8 = 0x02;
+
+/// An OBU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Obu<'a> {
+    /// The header as RTP carries it: without `obu_has_size_field`. Of the two bytes only the first
+    /// counts where there is no extension.
+    header: [u8; 2],
+    /// What follows header and size.
+    pub payload: &'a [u8],
+}
+
+impl<'a> Obu<'a> {
+    /// A sequence header without extension.
+    pub fn sequence_header(payload: &'a [u8]) -> Self {
+        Obu {
+            header: [obu_type::SEQUENCE_HEADER << 3, 0],
+            payload,
+        }
+    }
+
+    /// `obu_type`.
+    pub fn kind(&self) -> u8 {
+        self.header[0] >> 3 & 0x0f
+    }
+
+    /// Its header, without `obu_has_size_field`.
+    pub fn header(&self) -> &[u8] {
+        let has_extension = self.header[0] & EXTENSION != 0;
+        &self.header[..1 + usize::from(has_extension)]
+    }
+}
+
+/// The OBUs of a temporal unit in the low-overhead format (section 5.2). One without a size takes
+/// all that is left. What makes no sense ends the iteration: see [`Obus::broken`].
+#[derive(Clone, Debug)]
+pub struct Obus<'a> {
+    rest: &'a [u8],
+    broken: bool,
+}
+
+/// See [`Obus`].
+pub fn obus(unit: &[u8]) -> Obus<'_> {
+    Obus {
+        rest: unit,
+        broken: false,
+    }
+}
+
+impl Obus<'_> {
+    /// Whether the iteration ended before the end of the temporal unit.
+    pub fn broken(&self) -> bool {
+        self.broken
+    }
+}
+
+impl<'a> Iterator for Obus<'a> {
+    type Item = Obu<'a>;
+
+    fn next(&mut self) -> Option<Obu<'a>> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let split = split_obu(self.rest);
+        self.broken = split.is_none();
+        let (obu, rest) = split.unzip();
+        self.rest = rest.unwrap_or_default();
+        obu
+    }
+}
+
+/// The first OBU and what follows it.
+fn split_obu(data: &[u8]) -> Option<(Obu<'_>, &[u8])> {
+    let (&first, mut rest) = data.split_first()?;
+    if first & FORBIDDEN != 0 {
+        return None;
+    }
+    let mut header = [first & !HAS_SIZE, 0];
+    if first & EXTENSION != 0 {
+        (header[1], rest) = rest.split_first().map(|(&byte, rest)| (byte, rest))?;
+    }
+    let (payload, rest) = if first & HAS_SIZE != 0 {
+        let (size, rest) = read_leb128(rest)?;
+        rest.split_at_checked(usize::try_from(size).ok()?)?
+    } else {
+        (rest, &[][..])
+    };
+    Some((Obu { header, payload }, rest))
+}
+
+/// `leb128()` (section 4.10.5), and what follows it.
+pub fn read_leb128(data: &[u8]) -> Option<(u32, &[u8])> {
+    let mut value: u64 = 0;
+    for (i, &byte) in data.iter().take(8).enumerate() {
+        value |= u64::from(byte & 0x7f) << (7 * i);
+        if byte & 0x80 == 0 {
+            return Some((u32::try_from(value).ok()?, &data[i + 1..]));
+        }
+    }
+    None
+}
+
+/// What a decoder must be able to do (section 6.4.1), as the `a=fmtp` parameters name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ProfileTierLevel {
+    /// `seq_profile`: 0 is Main, 1 High, 2 Professional.
+    pub profile: u8,
+    /// `seq_level_idx[0]`.
+    pub level_idx: u8,
+    /// `seq_tier[0]`: 0 is Main, 1 High.
+    pub tier: u8,
+}
+
+/// A sequence header OBU (section 5.5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SequenceHeader {
+    /// The OBU without its header.
+    pub payload: Bytes,
+}
+
+impl SequenceHeader {
+    /// Profile, tier and level; `None` if it does not parse.
+    pub fn profile_tier_level(&self) -> Option<ProfileTierLevel> {
+        Some(self.read()?.profile)
+    }
+
+    /// Largest width and height of frames in pixels; `None` if it does not parse.
+    pub fn dimensions(&self) -> Option<(u32, u32)> {
+        Some(self.read()?.dimensions)
+    }
+
+    fn read(&self) -> Option<Fields> {
+        read_sequence_header(BitReader::new(&self.payload[..])).ok()
+    }
+}
+
+/// What the gateway reads of a sequence header.
+struct Fields {
+    profile: ProfileTierLevel,
+    dimensions: (u32, u32),
+}
+
+/// Section 5.5.1, up to the size of frames.
+fn read_sequence_header(mut bits: impl BitRead) -> Result<Fields, BitReaderError> {
+    let mut profile = ProfileTierLevel {
+        profile: bits.read(3, "seq_profile")?,
+        level_idx: 0,
+        tier: 0,
+    };
+    bits.skip(1, "still_picture")?;
+    if bits.read_bool("reduced_still_picture_header")? {
+        profile.level_idx = bits.read(5, "seq_level_idx")?;
+    } else {
+        read_operating_points(&mut bits, &mut profile)?;
+    }
+    let width_bits: u32 = bits.read(4, "frame_width_bits_minus_1")?;
+    let height_bits: u32 = bits.read(4, "frame_height_bits_minus_1")?;
+    let width: u32 = bits.read(width_bits + 1, "max_frame_width_minus_1")?;
+    let height: u32 = bits.read(height_bits + 1, "max_frame_height_minus_1")?;
+    Ok(Fields {
+        profile,
+        dimensions: (width + 1, height + 1),
+    })
+}
+
+fn read_operating_points(
+    bits: &mut impl BitRead,
+    profile: &mut ProfileTierLevel,
+) -> Result<(), BitReaderError> {
+    // Bits of the delays that follow each operating point, where there is a decoder model.
+    let mut delay_bits = None;
+    if bits.read_bool("timing_info_present_flag")? {
+        bits.skip(64, "num_units_in_display_tick, time_scale")?;
+        if bits.read_bool("equal_picture_interval")? {
+            bits.read_ue("num_ticks_per_picture_minus_1")?;
+        }
+        if bits.read_bool("decoder_model_info_present_flag")? {
+            let minus_1: u32 = bits.read(5, "buffer_delay_length_minus_1")?;
+            delay_bits = Some(minus_1 + 1);
+            bits.skip(32 + 5 + 5, "decoder_model_info")?;
+        }
+    }
+    let has_display_delay = bits.read_bool("initial_display_delay_present_flag")?;
+    let last: u8 = bits.read(5, "operating_points_cnt_minus_1")?;
+    for i in 0..=last {
+        bits.skip(12, "operating_point_idc")?;
+        let level_idx: u8 = bits.read(5, "seq_level_idx")?;
+        let tier = if level_idx > 7 {
+            bits.read(1, "seq_tier")?
+        } else {
+            0
+        };
+        if i == 0 {
+            (profile.level_idx, profile.tier) = (level_idx, tier);
+        }
+        if let Some(delay_bits) = delay_bits
+            && bits.read_bool("decoder_model_present_for_this_op")?
+        {
+            bits.skip(2 * delay_bits + 1, "operating_parameters_info")?;
+        }
+        if has_display_delay && bits.read_bool("initial_display_delay_present_for_this_op")? {
+            bits.skip(4, "initial_display_delay_minus_1")?;
+        }
+    }
+    Ok(())
+}
