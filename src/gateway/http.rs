@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::mpsc;
 
 use super::{Gateway, would_deadlock};
-use crate::authority::{Authority, Claim};
+use crate::authority::Claim;
 use crate::config::{HttpOptions, WhepOffer};
 use crate::error::{Error, Result, Status, shutting_down};
 use crate::events::{RequestId, on_callback_thread};
@@ -72,7 +72,7 @@ impl Gateway {
 
     /// Who may do what.
     #[cfg(feature = "http")]
-    pub(crate) fn authority(&self) -> &Authority {
+    pub(crate) fn authority(&self) -> &crate::authority::Authority {
         &self.authority
     }
 

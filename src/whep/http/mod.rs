@@ -203,6 +203,7 @@ impl Call {
 }
 
 /// Whether a path names an endpoint or a session.
+#[cfg(feature = "http")]
 pub(crate) fn is_target(path: &str) -> bool {
     Target::parse(path).is_some()
 }
