@@ -130,12 +130,9 @@ impl Gateway {
                 if_match,
                 fragment,
             } => {
-                let _ = (if_match, fragment);
                 self.check_session(stream, key)?;
-                Err(Error::new(
-                    Status::Unsupported,
-                    "PATCH is not supported yet",
-                ))
+                self.handle_whep_patch(key, if_match.as_deref(), fragment)
+                    .map(Outcome::Response)
             }
         }
     }

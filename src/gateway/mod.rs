@@ -2,6 +2,7 @@
 
 mod front;
 mod http;
+mod patch;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

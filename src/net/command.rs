@@ -19,6 +19,7 @@ use crate::source::CameraUrl;
 use crate::state::{SessionId, SessionInfo, StreamId, StreamInfo};
 use crate::tuning::Tuning;
 use crate::whep::Response;
+use crate::whep::fragment::Fragment;
 use crate::whep::offer::Offer;
 
 /// What all workers of a gateway share.
@@ -61,6 +62,18 @@ pub struct OfferRequest {
     pub reply: SyncSender<Result<Response>>,
 }
 
+/// A change that a viewer wants of its session (PATCH).
+pub struct PatchRequest {
+    /// The session.
+    pub session: SessionId,
+    /// Its key.
+    pub key: String,
+    /// The header `If-Match`.
+    pub if_match: String,
+    /// The body.
+    pub fragment: Fragment,
+}
+
 /// What host threads ask of a worker.
 pub enum Command {
     /// Connect a camera.
@@ -78,6 +91,8 @@ pub enum Command {
     RemoveStream(StreamId),
     /// Answer an offer.
     Offer(Box<OfferRequest>),
+    /// Take candidates, or restart ICE.
+    Patch(Box<PatchRequest>, SyncSender<Result<Response>>),
     /// Close a session.
     CloseSession(SessionId),
     /// Tell of a stream.

@@ -1,4 +1,5 @@
 //! What a host asks of a gateway besides watching: over real sockets, with simulated cameras.
 
 mod common;
+mod patch;
 mod snapshot;

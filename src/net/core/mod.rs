@@ -1,6 +1,7 @@
 //! What a worker owns and does: streams, viewers, and the moments when media moves.
 
 mod offers;
+mod patches;
 mod sink;
 mod viewers;
 
@@ -56,6 +57,8 @@ struct Viewer {
     id: SessionId,
     stream: StreamId,
     session: Session,
+    /// The section of its answer that an answer to a restart names.
+    section: Box<str>,
     /// Addresses of the viewer that lead to this slot.
     bound: Vec<SocketAddr>,
 }
@@ -118,6 +121,9 @@ impl Core {
                 core.borrow_mut().remove_stream(id, now, &removed);
             }
             Command::Offer(request) => core.borrow_mut().offer(*request, now),
+            Command::Patch(request, reply) => {
+                let _ = reply.send(core.borrow_mut().patch(&request, now));
+            }
             Command::CloseSession(id) => {
                 let mut core = core.borrow_mut();
                 if let Some(slot) = core.slot(id) {

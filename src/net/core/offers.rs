@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::patches::etag;
 use super::{Core, Viewer};
 use crate::error::{Error, Result, Status};
 use crate::net::command::{OfferRequest, WorkerContext};
@@ -87,10 +88,7 @@ impl Core {
             worker: context.index,
             slot: entry.key(),
         };
-        let local_ice = IceCredentials {
-            ufrag: place.ufrag_prefix() + &random::hex::<4>()?,
-            pwd: random::hex::<16>()?,
-        };
+        let local_ice = local_ice(place)?;
         let key = random::hex::<16>()?;
         let random = [
             u64::from_le_bytes(random::bytes()?),
@@ -105,7 +103,6 @@ impl Core {
                 candidates: &candidates(context, now),
             },
         );
-        let etag = format!("\"{}\"", local_ice.ufrag);
         let tuning = &context.tuning;
         let session = Session::new(
             now,
@@ -127,10 +124,12 @@ impl Core {
         );
         let id = context.registry.add_session(context.index, key.clone());
         log::info!(session = id.0, stream = request.stream.0; "offer answered; peer {:?}", request.peer);
+        let etag = etag(&session);
         entry.insert(Viewer {
             id,
             stream: request.stream,
             session,
+            section: answer::transport_section(&sdp).into(),
             bound: Vec::new(),
         });
         owned.stream.viewers.push(place.slot);
@@ -198,8 +197,16 @@ fn not_ready(name: &str, error: Option<&Error>) -> Error {
     )
 }
 
+/// Credentials that lead to a session's place and that nobody can guess.
+pub(super) fn local_ice(place: Place) -> Result<IceCredentials> {
+    Ok(IceCredentials {
+        ufrag: place.ufrag_prefix() + &random::hex::<4>()?,
+        pwd: random::hex::<16>()?,
+    })
+}
+
 /// Where viewers may reach us: public addresses first.
-fn candidates(context: &WorkerContext, now: Instant) -> Vec<SocketAddr> {
+pub(super) fn candidates(context: &WorkerContext, now: Instant) -> Vec<SocketAddr> {
     let ttl = Duration::from_millis(context.tuning.get(Key::InterfaceCacheTtlMs) as u64);
     let port = context.socket.local().port();
     let interfaces = context.interfaces.addresses(now, ttl);
