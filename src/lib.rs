@@ -88,6 +88,7 @@ pub mod media;
 mod metrics;
 mod net;
 mod notifier;
+mod operations;
 mod random;
 mod registry;
 pub mod session;

@@ -6,17 +6,29 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{Error, Result, Status, shutting_down};
 
 /// Threads for what blocks: asking workers.
 const BLOCKING_THREADS: usize = 4;
 
+/// Requests of the host that may be under way without a thread that waits for them.
+const MAX_ASYNC: usize = 1024;
+
 /// The thread, once somebody needed it.
-#[derive(Default)]
 pub struct Front {
     state: Mutex<State>,
+    places: Arc<Semaphore>,
+}
+
+impl Default for Front {
+    fn default() -> Self {
+        Front {
+            state: Mutex::default(),
+            places: Arc::new(Semaphore::new(MAX_ASYNC)),
+        }
+    }
 }
 
 #[derive(Default)]
@@ -46,6 +58,16 @@ impl Front {
             State::Running(running) => Ok(running.runtime.clone()),
             _ => Err(shutting_down()),
         }
+    }
+
+    /// Lets one more request be under way, until dropped.
+    pub fn place(&self) -> Result<OwnedSemaphorePermit> {
+        Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
+            Error::new(
+                Status::Limit,
+                format!("{MAX_ASYNC} requests are under way: try again later"),
+            )
+        })
     }
 
     /// Drops all tasks; no task is taken any more. Does not wait.

@@ -3,13 +3,19 @@
 use std::net::SocketAddr;
 use std::sync::mpsc;
 
+use tokio::sync::OwnedSemaphorePermit;
+
 use super::{Gateway, would_deadlock};
 use crate::authority::Claim;
 use crate::config::{HttpOptions, WhepOffer};
 use crate::error::{Error, Result, Status, shutting_down};
 use crate::events::{RequestId, on_callback_thread};
+use crate::notifier::Notices;
 use crate::whep::http::{Action, Call, Outcome, Step, problem, read};
 use crate::whep::{HttpRequest, HttpResponse};
+
+/// Gets the answer to a request.
+pub type HttpDone = Box<dyn FnOnce(HttpResponse) + Send>;
 
 impl Gateway {
     /// Answers an HTTP request to `{prefix}/{stream}/whep` or `{prefix}/{stream}/whep/{key}`: all
@@ -38,6 +44,32 @@ impl Gateway {
         Ok(answer
             .recv()
             .unwrap_or_else(|_| problem::of_error(&shutting_down())))
+    }
+
+    /// As [`Gateway::handle_http`], without blocking: `done` gets the answer, once, on the callback
+    /// thread, where it must not block; 503 if the gateway shuts down meanwhile. If this fails,
+    /// `done` is dropped.
+    ///
+    /// Fails with `Limit` while 1024 requests are under way, and with `ShuttingDown`.
+    pub fn handle_http_async(&self, request: &HttpRequest<'_>, done: HttpDone) -> Result<()> {
+        self.check_open()?;
+        let place = self.front.place()?;
+        let runtime = self.front.runtime()?;
+        let mut done = Done {
+            done: Some((done, place)),
+            notices: self.notices.clone(),
+        };
+        match read(request) {
+            Step::Answer(answer) => done.tell(answer),
+            Step::Call(call) => {
+                let gateway = self.twin();
+                runtime.spawn(async move {
+                    let answer = gateway.carry_out(call).await;
+                    done.tell(answer);
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Answers a question of [`Events::authorize`](crate::events::Events::authorize), from any
@@ -77,7 +109,7 @@ impl Gateway {
     }
 
     /// Authorises a call and carries it out.
-    pub(crate) async fn carry_out(&self, mut call: Call) -> HttpResponse {
+    pub(crate) async fn carry_out(&self, call: Call) -> HttpResponse {
         let claim = Claim {
             operation: call.operation(),
             stream: Some(&call.stream),
@@ -89,65 +121,79 @@ impl Gateway {
             Ok(false) => return call.refused(),
             Err(error) => return call.answer(Err(error)),
         }
-        let gateway = self.twin();
-        let work = tokio::task::spawn_blocking(move || {
-            let result = gateway.act(&call.stream, &mut call.action, call.peer.as_deref());
-            call.answer(result)
-        });
-        work.await
-            .unwrap_or_else(|_| problem::of_error(&panicked()))
+        let result = self.act(&call).await;
+        call.answer(result)
     }
 
-    fn act(&self, stream: &str, action: &mut Action, peer: Option<&str>) -> Result<Outcome> {
-        match action {
+    async fn act(&self, call: &Call) -> Result<Outcome> {
+        match &call.action {
             Action::Offer {
                 sdp,
                 location_prefix,
             } => self
-                .handle_whep_offer(&WhepOffer {
-                    stream,
+                .answer_offer(&WhepOffer {
+                    stream: &call.stream,
                     sdp,
                     location_prefix: Some(location_prefix),
-                    timeout: None,
-                    peer,
+                    peer: call.peer.as_deref(),
+                    ..WhepOffer::default()
                 })
+                .await
                 .map(Outcome::Response),
-            Action::Delete { key } => {
-                self.check_session(stream, key)?;
-                self.handle_whep_delete(key)?;
-                Ok(Outcome::Deleted)
-            }
-            Action::FindStream => {
-                self.registry.find_stream(stream)?;
-                Ok(Outcome::Found)
-            }
-            Action::FindSession { key } => {
-                self.check_session(stream, key)?;
-                Ok(Outcome::Found)
-            }
             Action::Patch {
                 key,
                 if_match,
                 fragment,
             } => {
-                self.check_session(stream, key)?;
-                self.handle_whep_patch(key, if_match.as_deref(), fragment)
+                let (gateway, stream) = (self.twin(), call.stream.clone());
+                let (key, if_match) = (key.clone(), if_match.clone());
+                let fragment = fragment.clone();
+                // It asks the worker and waits.
+                let work = tokio::task::spawn_blocking(move || {
+                    gateway.registry.check_session(&stream, &key)?;
+                    gateway.handle_whep_patch(&key, if_match.as_deref(), &fragment)
+                });
+                work.await
+                    .unwrap_or_else(|_| Err(panicked()))
                     .map(Outcome::Response)
+            }
+            Action::Delete { key } => {
+                self.registry.check_session(&call.stream, key)?;
+                self.handle_whep_delete(key)?;
+                Ok(Outcome::Deleted)
+            }
+            Action::FindStream => {
+                self.find_stream(&call.stream)?;
+                Ok(Outcome::Found)
+            }
+            Action::FindSession { key } => {
+                self.registry.check_session(&call.stream, key)?;
+                Ok(Outcome::Found)
             }
         }
     }
+}
 
-    /// A key counts for its own stream only: authorisation goes by the name of the stream.
-    fn check_session(&self, stream: &str, key: &str) -> Result<()> {
-        let (session, _) = self.registry.find_session(key)?;
-        let (stream, _) = self.registry.find_stream(stream)?;
-        if self.session_info(session)?.stream != stream {
-            return Err(Error::new(
-                Status::NotFound,
-                "no session of this stream has this key: it ended, or never was",
-            ));
+/// Tells an answer on the callback thread, also when the task that made it is dropped.
+struct Done {
+    done: Option<(HttpDone, OwnedSemaphorePermit)>,
+    notices: Notices,
+}
+
+impl Done {
+    fn tell(&mut self, answer: HttpResponse) {
+        if let Some((done, place)) = self.done.take() {
+            self.notices.call(Box::new(move || {
+                done(answer);
+                drop(place);
+            }));
         }
-        Ok(())
+    }
+}
+
+impl Drop for Done {
+    fn drop(&mut self) {
+        self.tell(problem::of_error(&shutting_down()));
     }
 }
 

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::interfaces::Interfaces;
 use super::route::Routes;
@@ -12,6 +12,7 @@ use crate::config::PullOptions;
 use crate::error::Result;
 use crate::metrics::WorkerSnapshot;
 use crate::notifier::Notices;
+use crate::operations::Ticket;
 use crate::registry::Registry;
 use crate::session::WallClock;
 use crate::session::dtls::Certificate;
@@ -56,10 +57,12 @@ pub struct OfferRequest {
     pub location_prefix: Option<String>,
     /// Who asks, for the log; "" if not known.
     pub peer: String,
-    /// When the caller gives up.
+    /// How long it may wait for the camera.
+    pub timeout: Duration,
+    /// When that is over.
     pub deadline: Instant,
-    /// Where the answer goes.
-    pub reply: SyncSender<Result<Response>>,
+    /// Who is told of the answer.
+    pub ticket: Ticket,
 }
 
 /// A change that a viewer wants of its session (PATCH).

@@ -41,6 +41,8 @@ pub struct Core {
     /// Sessions whose viewers have yet to come, the oldest first, and some that are over.
     unclaimed: VecDeque<(usize, SessionId)>,
     deadlines: Deadlines,
+    /// When the first of the offers that wait has waited long enough, or earlier.
+    offers_due: Option<Instant>,
     rearmed: Rc<Notify>,
     buffer: Box<SendBuffer>,
     costs: Costs,
@@ -72,6 +74,7 @@ impl Core {
             viewers: Slab::new(),
             unclaimed: VecDeque::new(),
             deadlines: Deadlines::default(),
+            offers_due: None,
             rearmed,
             buffer: Box::new([0; _]),
             costs: Costs::default(),
@@ -80,7 +83,11 @@ impl Core {
 
     /// When [`Core::timeouts`] is due.
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.deadlines.next()
+        self.deadlines
+            .next()
+            .into_iter()
+            .chain(self.offers_due)
+            .min()
     }
 
     /// Does what a host thread asks.
@@ -173,7 +180,7 @@ impl Core {
         }
         if let Some(owned) = self.streams.remove(&id) {
             for request in owned.waiting {
-                let _ = request.reply.send(Err(why.clone()));
+                request.ticket.fail(why.clone());
             }
         }
         self.notify_stream(id, StreamState::Removed, Status::Ok);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::patches::etag;
-use super::{Core, Viewer};
+use super::{Core, Owned, Viewer};
 use crate::error::{Error, Result, Status};
 use crate::net::command::{OfferRequest, WorkerContext};
 use crate::net::route::Place;
@@ -26,27 +26,34 @@ const MAX_UNCLAIMED: usize = 4096;
 
 impl Core {
     pub(super) fn offer(&mut self, request: OfferRequest, now: Instant) {
-        let result = match self.streams.get_mut(&request.stream) {
+        if now < request.deadline
+            && let Some(owned) = self.streams.get_mut(&request.stream)
+            && owned.may_soon_be_live()
+        {
+            owned.waiting.retain(|waiting| waiting.ticket.is_pending());
+            let due = self.offers_due.unwrap_or(request.deadline);
+            self.offers_due = Some(due.min(request.deadline));
+            owned.waiting.push(request);
+            return;
+        }
+        let Some(complete) = request.ticket.claim() else {
+            // Nobody waits for this answer any more.
+            return;
+        };
+        complete(match self.streams.get(&request.stream) {
             None => Err(no_stream(request.stream)),
-            Some(owned) if owned.stream.media().is_some() => {
-                if now >= request.deadline {
-                    // Nobody waits for this answer any more.
-                    return;
-                }
+            Some(owned) if now >= request.deadline => {
+                Err(timed_out(&owned.stream.name, request.timeout))
+            }
+            Some(owned) if owned.stream.media().is_none() => {
+                Err(not_ready(&owned.stream.name, owned.stream.error()))
+            }
+            Some(_) => {
                 // Much of what is looked at here is the viewer's word.
                 let create = AssertUnwindSafe(|| self.create_session(&request, now));
                 catch_unwind(create).unwrap_or_else(|_| Err(panicked()))
             }
-            Some(owned) => match owned.stream.error() {
-                None if owned.stream.state() == StreamState::Connecting => {
-                    owned.waiting.retain(|waiting| now < waiting.deadline);
-                    owned.waiting.push(request);
-                    return;
-                }
-                error => Err(not_ready(&owned.stream.name, error)),
-            },
-        };
-        let _ = request.reply.send(result);
+        });
     }
 
     pub(super) fn fail_offers(&mut self, id: StreamId, error: &Error) {
@@ -55,7 +62,26 @@ impl Core {
         };
         for request in owned.waiting.drain(..) {
             let error = not_ready(&owned.stream.name, Some(error));
-            let _ = request.reply.send(Err(error));
+            request.ticket.fail(error);
+        }
+    }
+
+    /// Gives up on offers that have waited long enough.
+    pub(super) fn time_out_offers(&mut self, now: Instant) {
+        if self.offers_due.is_none_or(|due| now < due) {
+            return;
+        }
+        self.offers_due = None;
+        for owned in self.streams.values_mut() {
+            let name = &owned.stream.name;
+            owned.waiting.retain(|request| {
+                if now >= request.deadline {
+                    request.ticket.fail(timed_out(name, request.timeout));
+                }
+                now < request.deadline
+            });
+            let next = owned.waiting.iter().map(|request| request.deadline).min();
+            self.offers_due = self.offers_due.into_iter().chain(next).min();
         }
     }
 
@@ -122,7 +148,9 @@ impl Core {
                 random,
             },
         );
-        let id = context.registry.add_session(context.index, key.clone());
+        let id = context
+            .registry
+            .add_session(context.index, request.stream, key.clone());
         log::info!(session = id.0, stream = request.stream.0; "offer answered; peer {:?}", request.peer);
         let etag = etag(&session);
         entry.insert(Viewer {
@@ -157,6 +185,25 @@ impl Core {
             }
         }
     }
+}
+
+impl Owned {
+    /// Whether the camera's first media may come with the attempt under way.
+    fn may_soon_be_live(&self) -> bool {
+        self.stream.media().is_none()
+            && self.stream.error().is_none()
+            && self.stream.state() == StreamState::Connecting
+    }
+}
+
+fn timed_out(name: &str, timeout: Duration) -> Error {
+    let seconds = timeout.as_secs_f32();
+    Error::new(
+        Status::NotReady,
+        format!(
+            "stream \"{name}\" has no media yet: the camera was still connecting after {seconds:.1} s"
+        ),
+    )
 }
 
 fn overtaken() -> Error {

@@ -66,6 +66,7 @@ impl Core {
             }
             begun = ended;
         }
+        self.time_out_offers(now);
     }
 
     pub(super) fn close_viewer(&mut self, slot: usize, now: Instant) {
