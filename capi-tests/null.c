@@ -116,6 +116,7 @@ static void with_gateway(rtsp_webrtc_gateway *gateway)
     /* None of these added it. */
     CHECK_OK(add_camera(gateway, "cam", NOBODY, &stream));
     CHECK_FAILS(rtsp_webrtc_gateway_get_stream_info(gateway, stream, NULL), INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_get_session_info(gateway, 1, NULL), INVALID_ARGUMENT);
 
     CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_offer(gateway, NULL, &response), INVALID_ARGUMENT);
     CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_offer(gateway, &offer, NULL), INVALID_ARGUMENT);

@@ -169,17 +169,28 @@ pub(super) unsafe fn read_struct<T: SizedStruct>(pointer: *const T) -> Result<T>
     }
 }
 
-/// Copies a struct out, as much of it as the caller's version has. Leaves its `struct_size` alone.
+/// The size of a struct to be written to. Asked first, so that a NULL is the error whatever else is
+/// wrong.
 ///
 /// # Safety
-/// `pointer` is NULL, or points to a writable `T` of this or of another version of the library.
-pub(super) unsafe fn write_struct<T: SizedStruct>(pointer: *mut T, value: T) -> Result<()> {
+/// `pointer` is NULL, or points to a `T` of this or of another version of the library.
+pub(super) unsafe fn writable_struct<T: SizedStruct>(pointer: *const T) -> Result<usize> {
     if pointer.is_null() {
         return Err(null(T::NAME));
     }
     // SAFETY: every version starts with struct_size.
     let size = unsafe { pointer.cast::<usize>().read_unaligned() };
     check_size(size, T::NAME)?;
+    Ok(size)
+}
+
+/// Copies a struct out, as much of it as the caller's version has. Leaves its `struct_size` alone.
+///
+/// # Safety
+/// `pointer` is NULL, or points to a writable `T` of this or of another version of the library.
+pub(super) unsafe fn write_struct<T: SizedStruct>(pointer: *mut T, value: T) -> Result<()> {
+    // SAFETY: this function's contract.
+    let size = unsafe { writable_struct(pointer) }?;
     let start = size_of::<usize>();
     let len = size.min(size_of::<T>()) - start;
     // SAFETY: `size` bytes are writable by contract, and `len` ends within both.

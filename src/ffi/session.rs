@@ -3,7 +3,7 @@
 use std::ffi::{c_char, c_int};
 use std::time::Duration;
 
-use super::convert::{fill, sized_struct, write_list, write_struct};
+use super::convert::{fill, sized_struct, writable_struct, write_list, write_struct};
 use super::guard::guard_status;
 use super::handle::{
     gateway_ref, rtsp_webrtc_gateway, rtsp_webrtc_gateway_session_id, rtsp_webrtc_gateway_stream_id,
@@ -78,6 +78,8 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_get_session_info(
     guard_status(|| {
         // SAFETY: gateway is NULL or alive, by the conventions.
         let gateway = unsafe { gateway_ref(gateway) }?;
+        // SAFETY: out_info is NULL or a struct of the header, by the conventions.
+        unsafe { writable_struct(out_info) }?;
         let now = gateway.session_info(SessionId(session))?;
         let mut info = rtsp_webrtc_gateway_session_info {
             struct_size: 0,

@@ -3,8 +3,8 @@
 use std::ffi::{c_char, c_int};
 
 use super::convert::{
-    fill, invalid, optional_str, output, read_struct, required_str, sized_struct, write_list,
-    write_struct,
+    fill, invalid, optional_str, output, read_struct, required_str, sized_struct, writable_struct,
+    write_list, write_struct,
 };
 use super::guard::guard_status;
 use super::handle::{gateway_ref, rtsp_webrtc_gateway, rtsp_webrtc_gateway_stream_id};
@@ -226,6 +226,8 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_get_stream_info(
     guard_status(|| {
         // SAFETY: gateway is NULL or alive, by the conventions.
         let gateway = unsafe { gateway_ref(gateway) }?;
+        // SAFETY: out_info is NULL or a struct of the header, by the conventions.
+        unsafe { writable_struct(out_info) }?;
         let now = gateway.stream_info(StreamId(stream))?;
         let mut info = rtsp_webrtc_gateway_stream_info {
             struct_size: 0,
