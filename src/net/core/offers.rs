@@ -150,7 +150,7 @@ impl Core {
         );
         let id = context
             .registry
-            .add_session(context.index, request.stream, key.clone());
+            .add_session(place, request.stream, key.clone());
         log::info!(session = id.0, stream = request.stream.0; "offer answered; peer {:?}", request.peer);
         let etag = etag(&session);
         entry.insert(Viewer {
