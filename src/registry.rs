@@ -6,14 +6,17 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::error::{Error, Result, Status};
+use crate::net::Place;
 use crate::source::push::Feed;
 use crate::state::{SessionId, StreamId};
 
 /// Where a session lives.
 #[derive(Clone, Debug)]
 pub struct SessionEntry {
-    /// Index of its worker.
-    pub worker: usize,
+    /// Its worker, and its slot there.
+    pub place: Place,
+    /// What it watches.
+    pub stream: StreamId,
     /// Its name in URLs.
     pub key: String,
 }
@@ -112,12 +115,13 @@ impl Registry {
     }
 
     /// Registers a session.
-    pub fn add_session(&self, worker: usize, key: String) -> SessionId {
+    pub fn add_session(&self, place: Place, stream: StreamId, key: String) -> SessionId {
         let mut tables = self.tables.lock();
         tables.last_id += 1;
         let id = SessionId(tables.last_id);
         tables.keys.insert(key.clone(), id);
-        tables.sessions.insert(id, SessionEntry { worker, key });
+        let entry = SessionEntry { place, stream, key };
+        tables.sessions.insert(id, entry);
         id
     }
 
@@ -129,28 +133,33 @@ impl Registry {
         }
     }
 
-    /// The worker of a session.
-    pub fn session(&self, id: SessionId) -> Result<usize> {
+    /// Where a session lives.
+    pub fn session(&self, id: SessionId) -> Result<Place> {
         let tables = self.tables.lock();
         let entry = tables.sessions.get(&id);
-        entry
-            .map(|entry| entry.worker)
-            .ok_or_else(|| no_session(id))
+        entry.map(|entry| entry.place).ok_or_else(|| no_session(id))
     }
 
     /// A session by its key.
-    pub fn find_session(&self, key: &str) -> Result<(SessionId, usize)> {
+    pub fn find_session(&self, key: &str) -> Result<(SessionId, Place)> {
         let tables = self.tables.lock();
         let found = tables
             .keys
             .get(key)
-            .and_then(|id| Some((*id, tables.sessions.get(id)?.worker)));
-        found.ok_or_else(|| {
-            Error::new(
-                Status::NotFound,
-                "no session has this key: it ended, or never was",
-            )
-        })
+            .and_then(|id| Some((*id, tables.sessions.get(id)?.place)));
+        found.ok_or_else(no_key)
+    }
+
+    /// Whether the session with this key watches the stream with this name: authorisation goes by
+    /// the name, so a key counts for its own stream only.
+    pub fn check_session(&self, stream: &str, key: &str) -> Result<()> {
+        let tables = self.tables.lock();
+        let session = tables.keys.get(key).and_then(|id| tables.sessions.get(id));
+        let watched = tables.names.get(stream);
+        match session.is_some_and(|session| Some(&session.stream) == watched) {
+            true => Ok(()),
+            false => Err(no_key()),
+        }
     }
 
     /// All streams, the oldest first.
@@ -171,6 +180,13 @@ impl Registry {
     pub fn session_count(&self) -> usize {
         self.tables.lock().sessions.len()
     }
+}
+
+fn no_key() -> Error {
+    Error::new(
+        Status::NotFound,
+        "no session of this stream has this key: it ended, or never was",
+    )
 }
 
 /// What to say of a stream id that is no longer, or never was, in use.
