@@ -273,6 +273,10 @@ const fn leb128(value: usize) -> [u8; 2] {
 mod tests {
     use std::time::Instant;
 
+    use rtc::rtp::codec::av1::Av1Depacketizer;
+    use rtc::rtp::packetizer::Depacketizer;
+    use testkit::samples::Sample;
+
     use super::*;
     use crate::media::av1::read_leb128;
     use crate::media::testing::{
@@ -477,6 +481,20 @@ mod tests {
             equal += packets.iter().filter(|packet| packet.len() == size).count();
         }
         assert!(equal * 10 > all * 8, "{equal} of {all}");
+    }
+
+    #[test]
+    fn a_foreign_reader_gets_every_picture_of_a_clip_back() {
+        for unit in Sample::Av1.units() {
+            let mut reader = Av1Depacketizer::new();
+            let mut found = Vec::new();
+            for packet in packetize(unit, None) {
+                found.extend(reader.depacketize(&packet.into()).unwrap());
+            }
+            let (delimiter, obus) = unit.split_at(2);
+            assert_eq!(delimiter, [0x12, 0]);
+            assert!(found == obus);
+        }
     }
 
     #[test]
