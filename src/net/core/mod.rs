@@ -301,7 +301,7 @@ impl Core {
             if catch_unwind(send).is_err() {
                 broken.push(slot);
             }
-            deadlines.arm(slot, viewer.session.next_deadline());
+            deadlines.arm(slot, viewer.session.send_deadline());
         }
         let times = UnitTimes {
             begun,
