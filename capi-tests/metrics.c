@@ -1,4 +1,4 @@
-/* Metrics: Prometheus text that names streams and knobs. */
+/* Metrics: Prometheus text that names streams and knobs; the same and more in JSON. */
 #include "check.h"
 
 int main(void)
@@ -14,6 +14,13 @@ int main(void)
     CHECK(strstr(text, "\nrtsp_webrtc_gateway_tuning{knob=\"rtcp_interval_ms\"} 1000\n") != NULL);
     CHECK(strstr(text, "\nrtsp_webrtc_gateway_send_errors_total 0\n") != NULL);
     CHECK(strstr(text, "rtsp_webrtc_gateway_cpu_seconds_total{worker=\"0\",part=\"seal\"}") != NULL);
+    CHECK(strstr(text, SECRET) == NULL);
+    rtsp_webrtc_gateway_string_free(text);
+
+    CHECK_OK(rtsp_webrtc_gateway_snapshot(gateway, &text, &size));
+    CHECK(size == strlen(text) && text[0] == '{' && text[size - 1] == '}');
+    CHECK(strstr(text, "\"name\":\"cam-1\",\"source\":\"pull\"") != NULL);
+    CHECK(strstr(text, "\"sessions\":[]") != NULL);
     CHECK(strstr(text, SECRET) == NULL);
     rtsp_webrtc_gateway_string_free(text);
     CHECK_OK(rtsp_webrtc_gateway_destroy(gateway));

@@ -82,6 +82,7 @@ static void with_gateway(rtsp_webrtc_gateway *gateway)
         CHECK_FAILS(rtsp_webrtc_gateway_get_session_info(NULL, 1, &session_info),
                     INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_metrics(NULL, &text, NULL), INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_snapshot(NULL, &text, NULL), INVALID_ARGUMENT);
         CHECK(text == NULL);
         rtsp_webrtc_gateway_string_free(NULL);
         return;
@@ -114,6 +115,9 @@ static void with_gateway(rtsp_webrtc_gateway *gateway)
     CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_delete(gateway, NULL), INVALID_ARGUMENT);
     CHECK_FAILS(rtsp_webrtc_gateway_metrics(gateway, NULL, NULL), INVALID_ARGUMENT);
     CHECK_OK(rtsp_webrtc_gateway_metrics(gateway, &text, NULL));
+    rtsp_webrtc_gateway_string_free(text);
+    CHECK_FAILS(rtsp_webrtc_gateway_snapshot(gateway, NULL, NULL), INVALID_ARGUMENT);
+    CHECK_OK(rtsp_webrtc_gateway_snapshot(gateway, &text, NULL));
     rtsp_webrtc_gateway_string_free(text);
 }
 

@@ -731,6 +731,11 @@ typedef struct rtsp_webrtc_gateway_offer {
     uint32_t timeout_ms;
     /** 0. */
     uint32_t reserved;
+    /**
+     * Who asks, for the log: free text, e.g. the viewer's address. Control characters are left out,
+     * and all after 128 characters. NULL: not known.
+     */
+    const char *peer;
 } rtsp_webrtc_gateway_offer;
 
 /**
@@ -887,6 +892,44 @@ RTSP_WEBRTC_GATEWAY_API
 int rtsp_webrtc_gateway_metrics(const rtsp_webrtc_gateway *gateway,
                                 char **out_text,
                                 size_t *out_size);
+
+/**
+ * Writes everything about this moment as one JSON object (RFC 8259), for a dashboard:
+ *
+ * - "version"; "unix_ms", the time; "uptime_ms" of the gateway
+ * - "process": of the host's whole process, "resident_bytes" and "cpu_us" (both null where the
+ *   system does not tell)
+ * - "workers": an array of {"index", "busy_us", "streams", "sessions", "cost_us": {"rtsp",
+ *   "packetise", "seal", "send", "control"}}
+ * - "counters": {"datagrams_unknown", "datagrams_overrun", "send_errors", "events_dropped",
+ *   "interface_enumerations"}
+ * - "tuning": an array of {"name", "value", "default", "min", "max", "applies"}; "applies" is
+ *   "create", "new_sessions" or "now"
+ * - "streams": an array ordered by id of {"id", "name", "source" ("pull"), "state" (as
+ *   enum rtsp_webrtc_gateway_stream_state, in lower case), "status" (rtsp_webrtc_gateway_strerror()
+ *   of the last failure; "ok"), "message", "video_codec", "audio_codec", "width", "height",
+ *   "bitrate_bps", "sessions", "reconnects", "bytes", "frames", "keyframes", "frames_dropped",
+ *   "packets_lost", "keyframe_requests", "since_last_media_ms", "memory_bytes",
+ *   "cost_us": {"packetise", "seal", "send"}, "latency_us": {"p50", "p95", "max"} (from the arrival
+ *   of a picture's last packet until the system had the picture for all viewers, over the last 5 to
+ *   10 s), "sent": {"bytes", "packets", "nacks", "retransmits", "plis", "overflows"}}
+ * - "sessions": an array ordered by id of {"id", "stream", "stream_name", "state" (as
+ *   enum rtsp_webrtc_gateway_session_state, in lower case), "srtp_profile" ("AEAD_AES_128_GCM" or
+ *   "AES128_CM_HMAC_SHA1_80"), "remote", "bytes_sent", "packets_sent", "nacks", "retransmits",
+ *   "plis", "overflows", "round_trip_us", "loss_ppm", "age_ms"}
+ *
+ * What is unknown is null. Counters grow from the start of what they count; rates are differences
+ * of two snapshots. Later versions may add members. No key and no password is in it.
+ *
+ * *out_json ends with NUL and is the caller's, to be given to rtsp_webrtc_gateway_string_free().
+ * *out_size is its length without the terminator; out_size may be NULL.
+ *
+ * Asks each worker thread, and so takes a millisecond or so on a busy gateway.
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_snapshot(const rtsp_webrtc_gateway *gateway,
+                                 char **out_json,
+                                 size_t *out_size);
 
 /** Frees a text that the library gave through a `char **`. NULL does nothing. */
 RTSP_WEBRTC_GATEWAY_API void rtsp_webrtc_gateway_string_free(char *text);

@@ -56,7 +56,7 @@ impl fmt::Debug for PullOptions {
 }
 
 /// A WHEP offer.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct WhepOffer<'a> {
     /// Name of the stream to watch.
     pub stream: &'a str,
@@ -67,4 +67,7 @@ pub struct WhepOffer<'a> {
     pub location_prefix: Option<&'a str>,
     /// How long to wait for a camera that is still connecting. `None`: 5 s.
     pub timeout: Option<Duration>,
+    /// Who asks, for the log: free text, e.g. the address of the viewer. Control characters are
+    /// left out, and all after 128 characters.
+    pub peer: Option<&'a str>,
 }

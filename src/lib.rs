@@ -22,7 +22,7 @@
 //!     stream: "door",
 //!     sdp: body,
 //!     location_prefix: Some("/door/whep/"),
-//!     timeout: None,
+//!     ..WhepOffer::default()
 //! })?;
 //! // Answer with response.status, response.headers and response.body.
 //! # Ok(())
@@ -88,6 +88,7 @@ mod notifier;
 mod random;
 mod registry;
 pub mod session;
+mod snapshot;
 pub mod source;
 pub mod state;
 mod stream;

@@ -1,6 +1,5 @@
 //! Everything that is counted, as Prometheus reads it.
 
-use std::collections::HashMap;
 use std::fmt::{Display, Write};
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,11 +7,13 @@ use std::time::Duration;
 use crate::net::{Costs, LatencyFigures, MediaCosts};
 use crate::session::Session;
 use crate::session::srtp::SrtpProfile;
-use crate::state::{StreamInfo, StreamState};
+use crate::state::{SessionId, SessionInfo, StreamId, StreamInfo, StreamState};
 use crate::tuning::{KNOBS, Tuning};
 
 /// A gateway at one moment.
 pub struct GatewaySnapshot<'a> {
+    /// Age of the gateway.
+    pub uptime: Duration,
     /// Its workers.
     pub workers: Vec<WorkerSnapshot>,
     /// Datagrams for no session.
@@ -39,12 +40,24 @@ pub struct WorkerSnapshot {
     pub costs: Costs,
     /// Its streams.
     pub streams: Vec<StreamSnapshot>,
-    /// Sessions by SRTP profile; `None` before DTLS.
-    pub profiles: HashMap<Option<SrtpProfile>, u64>,
+    /// Its sessions.
+    pub sessions: Vec<(SessionId, SessionInfo)>,
+}
+
+impl WorkerSnapshot {
+    /// What nothing else accounts for: reading from cameras.
+    pub fn rtsp(&self) -> Duration {
+        let costs = &self.costs;
+        let media = media_costs(&costs.media).map(|(_, time)| time);
+        let known = media.into_iter().sum::<Duration>() + costs.control;
+        self.busy.saturating_sub(known)
+    }
 }
 
 /// A stream at one moment.
 pub struct StreamSnapshot {
+    /// Its id.
+    pub id: StreamId,
     /// Its name.
     pub name: Arc<str>,
     /// How it is.
@@ -64,12 +77,18 @@ pub struct StreamSnapshot {
 /// What went to and came from viewers.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Totals {
-    packets: u64,
-    bytes: u64,
-    retransmits: u64,
-    overflows: u64,
-    nacks: u64,
-    plis: u64,
+    /// SRTP packets, retransmissions included.
+    pub packets: u64,
+    /// SRTP bytes, retransmissions included.
+    pub bytes: u64,
+    /// Packets sent again.
+    pub retransmits: u64,
+    /// Times a viewer fell behind and went on at a keyframe.
+    pub overflows: u64,
+    /// Packets asked for again.
+    pub nacks: u64,
+    /// PLI and FIR.
+    pub plis: u64,
     rejected: u64,
 }
 
@@ -136,14 +155,8 @@ fn workers(out: &mut Text, workers: &[WorkerSnapshot]) {
         "Time of worker threads by what it was spent on.",
     );
     for worker in workers {
-        let costs = &worker.costs;
-        let media = media_costs(&costs.media);
-        let known = media.iter().map(|(_, time)| *time).sum::<Duration>() + costs.control;
-        let rest = [
-            ("rtsp", worker.busy.saturating_sub(known)),
-            ("control", costs.control),
-        ];
-        for (part, time) in media.into_iter().chain(rest) {
+        let rest = [("rtsp", worker.rtsp()), ("control", worker.costs.control)];
+        for (part, time) in media_costs(&worker.costs.media).into_iter().chain(rest) {
             let labels = format!("worker=\"{}\",part=\"{part}\"", worker.index);
             out.sample("cpu_seconds", &labels, time.as_secs_f64());
         }
@@ -154,9 +167,10 @@ fn workers(out: &mut Text, workers: &[WorkerSnapshot]) {
         ("aes_128_gcm", Some(SrtpProfile::AeadAes128Gcm)),
         ("aes_128_cm_sha1_80", Some(SrtpProfile::Aes128CmSha1_80)),
     ] {
-        let counts = workers.iter().filter_map(|w| w.profiles.get(&profile));
+        let sessions = workers.iter().flat_map(|worker| &worker.sessions);
+        let count = sessions.filter(|(_, info)| info.srtp_profile == profile);
         let label = format!("srtp_profile=\"{name}\"");
-        out.sample("sessions", &label, counts.sum::<u64>());
+        out.sample("sessions", &label, count.count());
     }
 }
 

@@ -31,6 +31,19 @@ pub enum StreamState {
     Removed = 5,
 }
 
+impl StreamState {
+    /// In lower case, as in the JSON snapshot.
+    pub const fn name(self) -> &'static str {
+        match self {
+            StreamState::Connecting => "connecting",
+            StreamState::Live => "live",
+            StreamState::Retrying => "retrying",
+            StreamState::Failed => "failed",
+            StreamState::Removed => "removed",
+        }
+    }
+}
+
 /// State of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
@@ -47,6 +60,20 @@ pub enum SessionState {
     Failed = 5,
     /// Gone; the last event of a session.
     Closed = 6,
+}
+
+impl SessionState {
+    /// In lower case, as in the JSON snapshot.
+    pub const fn name(self) -> &'static str {
+        match self {
+            SessionState::New => "new",
+            SessionState::Connecting => "connecting",
+            SessionState::Connected => "connected",
+            SessionState::Disconnected => "disconnected",
+            SessionState::Failed => "failed",
+            SessionState::Closed => "closed",
+        }
+    }
 }
 
 /// A stream at one moment.

@@ -9,7 +9,7 @@ use crate::metrics::{StreamSnapshot, Totals};
 use crate::net::{Latency, MediaCosts, UnitTimes};
 use crate::random;
 use crate::session::Media;
-use crate::state::{StreamInfo, StreamState};
+use crate::state::{StreamId, StreamInfo, StreamState};
 use crate::tuning::{Key, Tuning};
 
 /// Packets of sound kept: more than a second, for viewers whose send was held back.
@@ -177,9 +177,10 @@ impl Stream {
     }
 
     /// The stream at this moment, for metrics; `totals` without those of its present viewers.
-    pub fn snapshot(&self, now: Instant) -> StreamSnapshot {
+    pub fn snapshot(&self, id: StreamId, now: Instant) -> StreamSnapshot {
         let tracks = [&self.video, &self.audio].into_iter().flatten();
         StreamSnapshot {
+            id,
             name: Arc::clone(&self.name),
             info: self.info(now),
             totals: self.gone,

@@ -91,6 +91,7 @@ fn nothing_is_left_of_what_came_and_went() {
                 sdp: sdp.as_bytes(),
                 location_prefix: Some("/cam/whep/"),
                 timeout: Some(LONG),
+                ..WhepOffer::default()
             })
             .unwrap()
     };
@@ -133,8 +134,8 @@ fn nothing_is_left_of_what_came_and_went() {
             .handle_whep_offer(&WhepOffer {
                 stream: "again",
                 sdp: sdp.as_bytes(),
-                location_prefix: None,
                 timeout: Some(LONG),
+                ..WhepOffer::default()
             })
             .unwrap();
         assert_eq!(response.status, 201);

@@ -118,8 +118,7 @@ async fn plays(profiles: Vec<SrtpProtectionProfile>) -> Option<SrtpProfile> {
             gateway.handle_whep_offer(&WhepOffer {
                 stream: "cam",
                 sdp: sdp.as_bytes(),
-                location_prefix: None,
-                timeout: None,
+                ..WhepOffer::default()
             })
         }
     })

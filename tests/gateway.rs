@@ -38,8 +38,8 @@ fn watch(gateway: &Gateway, stream: &str) -> (UdpViewer, SessionId, String) {
         .handle_whep_offer(&WhepOffer {
             stream,
             sdp: viewer.viewer.offer().as_bytes(),
-            location_prefix: None,
             timeout: Some(LONG),
+            ..WhepOffer::default()
         })
         .unwrap();
     viewer.accept(&response.body);
@@ -228,7 +228,7 @@ fn limits_are_kept() {
         stream: "cam",
         sdp: sdp.as_bytes(),
         location_prefix: Some("/cam/whep/"),
-        timeout: None,
+        ..WhepOffer::default()
     };
     let error = gateway.handle_whep_offer(&offer).unwrap_err();
     assert_eq!(error.status(), Status::Limit);
@@ -254,8 +254,8 @@ fn an_offer_waits_for_a_camera_that_connects_and_hears_of_one_that_fails() {
         .handle_whep_offer(&WhepOffer {
             stream: "broken",
             sdp: viewer.viewer.offer().as_bytes(),
-            location_prefix: None,
             timeout: Some(Duration::MAX),
+            ..WhepOffer::default()
         })
         .unwrap_err();
     assert_eq!(error.status(), Status::NotReady);

@@ -102,8 +102,8 @@ fn sixteen_threads_call_everything_at_once() {
         let offer = WhepOffer {
             stream,
             sdp: sdp.as_bytes(),
-            location_prefix: None,
             timeout: Some(Duration::from_millis(500)),
+            ..WhepOffer::default()
         };
         expect(
             gateway.handle_whep_offer(&offer),

@@ -149,8 +149,8 @@ fn survives(evil: impl Fn(&mut Peer) -> io::Result<()> + Send + Sync + 'static) 
         .handle_whep_offer(&WhepOffer {
             stream: "good",
             sdp: offer.as_bytes(),
-            location_prefix: None,
             timeout: Some(LONG),
+            ..WhepOffer::default()
         })
         .unwrap();
     viewer.accept(&response.body);

@@ -29,8 +29,8 @@ fn post(gateway: &Gateway, sdp: &[u8]) -> Result<Response> {
     gateway.handle_whep_offer(&WhepOffer {
         stream: "cam",
         sdp,
-        location_prefix: None,
         timeout: Some(LONG),
+        ..WhepOffer::default()
     })
 }
 
@@ -186,6 +186,7 @@ fn arguments_without_sense_are_errors() {
             sdp: offer.as_bytes(),
             location_prefix: Some(prefix),
             timeout: Some(Duration::MAX),
+            ..WhepOffer::default()
         })
     };
     let error = whep("/cam\r\nSet-Cookie: a=b\r\n/").unwrap_err();

@@ -54,8 +54,8 @@ impl Site {
         self.gateway.handle_whep_offer(&WhepOffer {
             stream: "cam",
             sdp: sdp.as_bytes(),
-            location_prefix: None,
             timeout: Some(LONG),
+            ..WhepOffer::default()
         })
     }
 

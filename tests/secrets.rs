@@ -129,8 +129,8 @@ fn nothing_secret_is_logged_or_said() {
             .handle_whep_offer(&WhepOffer {
                 stream: name,
                 sdp: offer.as_bytes(),
-                location_prefix: None,
                 timeout: Some(LONG),
+                ..WhepOffer::default()
             })
             .unwrap();
         secrets.push(attribute(&offer, "ice-pwd"));

@@ -1,6 +1,7 @@
 //! Metrics: everything that is counted.
 
 use std::ffi::{CString, c_char, c_int};
+use std::mem::MaybeUninit;
 
 use super::convert::output;
 use super::guard::{guard, guard_status};
@@ -25,13 +26,56 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_metrics(
         let gateway = unsafe { gateway_ref(gateway) }?;
         // SAFETY: out_text is NULL or writable, by the conventions.
         let out_text = unsafe { output(out_text, "out_text") }?;
-        // No name or number in it holds a NUL.
-        let text = CString::new(gateway.metrics()?).unwrap_or_default();
-        if !out_size.is_null() {
-            // SAFETY: not NULL, so writable by the conventions.
-            unsafe { out_size.write(text.as_bytes().len()) };
-        }
-        out_text.write(text.into_raw());
+        // SAFETY: out_size is NULL or writable, by the conventions.
+        unsafe { write_text(gateway.metrics()?, out_text, out_size) };
+        Ok(())
+    })
+}
+
+/// Writes everything about this moment as one JSON object (RFC 8259), for a dashboard:
+///
+/// - "version"; "unix_ms", the time; "uptime_ms" of the gateway
+/// - "process": of the host's whole process, "resident_bytes" and "cpu_us" (both null where the
+///   system does not tell)
+/// - "workers": an array of {"index", "busy_us", "streams", "sessions", "cost_us": {"rtsp",
+///   "packetise", "seal", "send", "control"}}
+/// - "counters": {"datagrams_unknown", "datagrams_overrun", "send_errors", "events_dropped",
+///   "interface_enumerations"}
+/// - "tuning": an array of {"name", "value", "default", "min", "max", "applies"}; "applies" is
+///   "create", "new_sessions" or "now"
+/// - "streams": an array ordered by id of {"id", "name", "source" ("pull"), "state" (as
+///   enum rtsp_webrtc_gateway_stream_state, in lower case), "status" (rtsp_webrtc_gateway_strerror()
+///   of the last failure; "ok"), "message", "video_codec", "audio_codec", "width", "height",
+///   "bitrate_bps", "sessions", "reconnects", "bytes", "frames", "keyframes", "frames_dropped",
+///   "packets_lost", "keyframe_requests", "since_last_media_ms", "memory_bytes",
+///   "cost_us": {"packetise", "seal", "send"}, "latency_us": {"p50", "p95", "max"} (from the arrival
+///   of a picture's last packet until the system had the picture for all viewers, over the last 5 to
+///   10 s), "sent": {"bytes", "packets", "nacks", "retransmits", "plis", "overflows"}}
+/// - "sessions": an array ordered by id of {"id", "stream", "stream_name", "state" (as
+///   enum rtsp_webrtc_gateway_session_state, in lower case), "srtp_profile" ("AEAD_AES_128_GCM" or
+///   "AES128_CM_HMAC_SHA1_80"), "remote", "bytes_sent", "packets_sent", "nacks", "retransmits",
+///   "plis", "overflows", "round_trip_us", "loss_ppm", "age_ms"}
+///
+/// What is unknown is null. Counters grow from the start of what they count; rates are differences
+/// of two snapshots. Later versions may add members. No key and no password is in it.
+///
+/// *out_json ends with NUL and is the caller's, to be given to rtsp_webrtc_gateway_string_free().
+/// *out_size is its length without the terminator; out_size may be NULL.
+///
+/// Asks each worker thread, and so takes a millisecond or so on a busy gateway.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rtsp_webrtc_gateway_snapshot(
+    gateway: *const rtsp_webrtc_gateway,
+    out_json: *mut *mut c_char,
+    out_size: *mut usize,
+) -> c_int {
+    guard_status(|| {
+        // SAFETY: gateway is NULL or alive, by the conventions.
+        let gateway = unsafe { gateway_ref(gateway) }?;
+        // SAFETY: out_json is NULL or writable, by the conventions.
+        let out_json = unsafe { output(out_json, "out_json") }?;
+        // SAFETY: out_size is NULL or writable, by the conventions.
+        unsafe { write_text(gateway.snapshot()?, out_json, out_size) };
         Ok(())
     })
 }
@@ -45,4 +89,18 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_string_free(text: *mut c_char) {
             drop(unsafe { CString::from_raw(text) });
         }
     })
+}
+
+/// Hands a text over to C.
+///
+/// # Safety
+/// `out_size` is NULL or writable.
+unsafe fn write_text(text: String, out_text: &mut MaybeUninit<*mut c_char>, out_size: *mut usize) {
+    // No name or number in it holds a NUL, and JSON escapes it.
+    let text = CString::new(text).unwrap_or_default();
+    if !out_size.is_null() {
+        // SAFETY: not NULL, so writable by this function's contract.
+        unsafe { out_size.write(text.as_bytes().len()) };
+    }
+    out_text.write(text.into_raw());
 }

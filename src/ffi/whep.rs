@@ -42,6 +42,9 @@ pub struct rtsp_webrtc_gateway_offer {
     pub timeout_ms: u32,
     /// 0.
     pub reserved: u32,
+    /// Who asks, for the log: free text, e.g. the viewer's address. Control characters are left out,
+    /// and all after 128 characters. NULL: not known.
+    pub peer: *const c_char,
 }
 sized_struct!(rtsp_webrtc_gateway_offer, "rtsp_webrtc_gateway_offer");
 
@@ -86,6 +89,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_handle_whep_offer(
                     0 => None,
                     ms => Some(Duration::from_millis(ms.into())),
                 },
+                peer: optional_str(offer.peer, "peer")?,
             }
         };
         let response = gateway.handle_whep_offer(&offer)?;

@@ -19,6 +19,7 @@ use crate::notifier::{Notices, Notifier};
 use crate::registry::Registry;
 use crate::session::WallClock;
 use crate::session::dtls::Certificate;
+use crate::snapshot;
 use crate::source::CameraUrl;
 use crate::state::{SessionId, SessionInfo, StreamId, StreamInfo};
 use crate::tuning::{Key, Tuning};
@@ -40,6 +41,7 @@ const DROP_TIMEOUT: Duration = Duration::from_secs(10);
 ///
 /// Dropping it shuts it down.
 pub struct Gateway {
+    started: Instant,
     tuning: Arc<Tuning>,
     registry: Arc<Registry>,
     socket: Arc<Socket>,
@@ -79,7 +81,8 @@ impl Gateway {
         let routes = Arc::new(Routes::default());
         let interfaces = Arc::new(Interfaces::default());
         let public_addresses: Arc<[_]> = config.public_addresses.into();
-        let clock = WallClock::new(Instant::now(), SystemTime::now());
+        let started = Instant::now();
+        let clock = WallClock::new(started, SystemTime::now());
         let (ended, workers_ended) = mpsc::channel();
         let workers = (0..worker_count(&tuning))
             .map(|index| {
@@ -108,6 +111,7 @@ impl Gateway {
             Arc::clone(&received),
         )?;
         Ok(Gateway {
+            started,
             tuning,
             registry,
             socket,
@@ -185,6 +189,7 @@ impl Gateway {
             stream,
             offer: parsed,
             location_prefix: offer.location_prefix.map(str::to_owned),
+            peer: offer.peer.map_or(String::new(), for_log),
             deadline: after(timeout),
             reply,
         };
@@ -237,11 +242,21 @@ impl Gateway {
 
     /// Counters and gauges in the text format of Prometheus (version 0.0.4).
     pub fn metrics(&self) -> Result<String> {
+        Ok(metrics::text(&self.now()?))
+    }
+
+    /// Everything about this moment in JSON: workers, knobs, streams and sessions.
+    pub fn snapshot(&self) -> Result<String> {
+        snapshot::json(&self.now()?)
+    }
+
+    fn now(&self) -> Result<GatewaySnapshot<'_>> {
         self.check_open()?;
         let workers = (0..self.workers.len())
             .map(|worker| self.ask(worker, Command::Snapshot))
             .collect::<Result<Vec<WorkerSnapshot>>>()?;
-        Ok(metrics::text(&GatewaySnapshot {
+        Ok(GatewaySnapshot {
+            uptime: self.started.elapsed(),
             workers,
             datagrams_unknown: self.received.unknown.load(Ordering::Relaxed),
             datagrams_overrun: self.received.overrun.load(Ordering::Relaxed),
@@ -249,7 +264,7 @@ impl Gateway {
             events_dropped: self.notices.dropped(),
             interface_enumerations: self.interfaces.enumerations(),
             tuning: &self.tuning,
-        }))
+        })
     }
 
     /// Closes every session and stream, delivers the last events, ends the threads. Blocking;
@@ -349,6 +364,12 @@ fn check_name(name: &str) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// A text that the host got from somewhere: short, and unable to forge a line of the log.
+fn for_log(text: &str) -> String {
+    const MAX: usize = 128;
+    text.chars().filter(|c| !c.is_control()).take(MAX).collect()
 }
 
 fn not_ended(thread: &str, timeout: Duration) -> Error {

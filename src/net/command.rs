@@ -53,6 +53,8 @@ pub struct OfferRequest {
     pub offer: Offer,
     /// What to put before the session key in `Location`.
     pub location_prefix: Option<String>,
+    /// Who asks, for the log; "" if not known.
+    pub peer: String,
     /// When the caller gives up.
     pub deadline: Instant,
     /// Where the answer goes.

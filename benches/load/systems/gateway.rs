@@ -39,8 +39,7 @@ pub fn run(args: &Args) -> std::io::Result<()> {
         let offer = WhepOffer {
             stream,
             sdp: offer.as_bytes(),
-            location_prefix: None,
-            timeout: None,
+            ..WhepOffer::default()
         };
         let response = gateway.handle_whep_offer(&offer);
         response.map(|r| r.body).map_err(|error| error.to_string())

@@ -204,7 +204,7 @@ impl Core {
     }
 
     fn snapshot(&self, now: Instant) -> WorkerSnapshot {
-        let mut snapshot = WorkerSnapshot {
+        WorkerSnapshot {
             index: self.context.index,
             busy: tokio::runtime::Handle::current()
                 .metrics()
@@ -212,20 +212,19 @@ impl Core {
             costs: self.costs,
             streams: self
                 .streams
-                .values()
-                .map(|owned| self.stream_snapshot(&owned.stream, now))
+                .iter()
+                .map(|(&id, owned)| self.stream_snapshot(id, &owned.stream, now))
                 .collect(),
-            profiles: HashMap::new(),
-        };
-        for (_, viewer) in &self.viewers {
-            let profile = viewer.session.srtp_profile();
-            *snapshot.profiles.entry(profile).or_default() += 1;
+            sessions: self
+                .viewers
+                .iter()
+                .map(|(_, viewer)| (viewer.id, viewer.info(now)))
+                .collect(),
         }
-        snapshot
     }
 
-    fn stream_snapshot(&self, stream: &Stream, now: Instant) -> StreamSnapshot {
-        let mut snapshot = stream.snapshot(now);
+    fn stream_snapshot(&self, id: StreamId, stream: &Stream, now: Instant) -> StreamSnapshot {
+        let mut snapshot = stream.snapshot(id, now);
         for viewer in stream.viewers.iter().filter_map(|&s| self.viewers.get(s)) {
             snapshot.totals.add(&viewer.session);
         }

@@ -126,6 +126,7 @@ impl Core {
             },
         );
         let id = context.registry.add_session(context.index, key.clone());
+        log::info!(session = id.0, stream = request.stream.0; "offer answered; peer {:?}", request.peer);
         entry.insert(Viewer {
             id,
             stream: request.stream,

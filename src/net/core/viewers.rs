@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-use super::Core;
+use super::{Core, Viewer};
 use crate::error::{Error, Result, Status};
 use crate::net::receiver::Datagram;
 use crate::net::route::Place;
@@ -25,24 +25,7 @@ impl Core {
 
     pub(super) fn session_info(&self, id: SessionId, now: Instant) -> Result<SessionInfo> {
         let slot = self.slot(id).ok_or_else(|| no_session(id))?;
-        let viewer = &self.viewers[slot];
-        let session = &viewer.session;
-        let (sent, stats) = (session.sent(), session.stats());
-        Ok(SessionInfo {
-            stream: viewer.stream,
-            state: session.state(),
-            srtp_profile: session.srtp_profile(),
-            remote: session.remote(),
-            bytes_sent: sent.bytes,
-            packets_sent: sent.packets,
-            nacks: stats.nacks,
-            retransmits: sent.retransmits,
-            plis: stats.plis,
-            overflows: sent.overflows,
-            round_trip: stats.round_trip,
-            loss_ppm: stats.loss_ppm,
-            age: now.saturating_duration_since(session.created()),
-        })
+        Ok(self.viewers[slot].info(now))
     }
 
     /// Handles datagrams from the receiving thread.
@@ -185,6 +168,29 @@ impl Core {
         }
         let deadline = viewer.session.next_deadline();
         self.deadlines.arm(slot, deadline);
+    }
+}
+
+impl Viewer {
+    /// The session at this moment.
+    pub(super) fn info(&self, now: Instant) -> SessionInfo {
+        let session = &self.session;
+        let (sent, stats) = (session.sent(), session.stats());
+        SessionInfo {
+            stream: self.stream,
+            state: session.state(),
+            srtp_profile: session.srtp_profile(),
+            remote: session.remote(),
+            bytes_sent: sent.bytes,
+            packets_sent: sent.packets,
+            nacks: stats.nacks,
+            retransmits: sent.retransmits,
+            plis: stats.plis,
+            overflows: sent.overflows,
+            round_trip: stats.round_trip,
+            loss_ppm: stats.loss_ppm,
+            age: now.saturating_duration_since(session.created()),
+        }
     }
 }
 

@@ -30,6 +30,14 @@ impl SrtpProfile {
         }
     }
 
+    /// Its name in the IANA registry, without `SRTP_`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            SrtpProfile::Aes128CmSha1_80 => "AES128_CM_HMAC_SHA1_80",
+            SrtpProfile::AeadAes128Gcm => "AEAD_AES_128_GCM",
+        }
+    }
+
     /// Bytes of the authentication tag of an SRTP packet.
     pub const fn tag_len(self) -> usize {
         match self {

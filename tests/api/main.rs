@@ -1,0 +1,4 @@
+//! What a host asks of a gateway besides watching: over real sockets, with simulated cameras.
+
+mod common;
+mod snapshot;

@@ -1,0 +1,102 @@
+//! The JSON snapshot: complete, in order, and without secrets.
+
+use rtsp_webrtc_gateway::config::Config;
+use rtsp_webrtc_gateway::gateway::Gateway;
+use serde_json::Value;
+
+use super::common::{LONG, cameras, has_pictures, pull, watch};
+
+fn snapshot(gateway: &Gateway) -> Value {
+    serde_json::from_str(&gateway.snapshot().unwrap()).unwrap()
+}
+
+#[test]
+fn a_stream_with_a_viewer_and_one_whose_camera_is_away() {
+    let server = cameras(&["door"]);
+    let gateway = Gateway::new(Config::default()).unwrap();
+    let url = format!(
+        "rtsp://user:hunter2@{}",
+        &server.url("door")["rtsp://".len()..]
+    );
+    let door = gateway.add_stream("door", pull(url)).unwrap();
+    gateway
+        .add_stream("yard", pull("rtsp://user:hunter2@127.0.0.1:9/".to_owned()))
+        .unwrap();
+    let (mut viewer, response) = watch(&gateway, "door");
+    assert!(viewer.run_till(LONG, has_pictures(5)));
+
+    let text = gateway.snapshot().unwrap();
+    assert!(!text.contains("hunter2") && !text.contains(&response.session_key));
+    let now: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(now["version"], env!("CARGO_PKG_VERSION"));
+    assert!(now["unix_ms"].as_u64().unwrap() > 1_700_000_000_000);
+    assert!(now["process"]["cpu_us"].is_u64() || !cfg!(unix));
+    let sum = |member: &str| -> u64 {
+        let workers = now["workers"].as_array().unwrap();
+        workers.iter().map(|w| w[member].as_u64().unwrap()).sum()
+    };
+    assert_eq!((sum("streams"), sum("sessions")), (2, 1));
+    assert!(sum("busy_us") > 0);
+    let knobs = now["tuning"].as_array().unwrap();
+    let gso = knobs.iter().find(|knob| knob["name"] == "gso").unwrap();
+    assert_eq!((&gso["value"], &gso["applies"]), (&1.into(), &"now".into()));
+
+    let [first, second] = &now["streams"].as_array().unwrap()[..] else {
+        panic!("not two streams: {text}");
+    };
+    assert_eq!(first["id"], door.0);
+    assert_eq!(
+        (&first["name"], &first["state"]),
+        (&"door".into(), &"live".into())
+    );
+    assert_eq!(
+        (&first["status"], &first["message"]),
+        (&"ok".into(), &"".into())
+    );
+    assert_eq!(first["video_codec"], "H264");
+    assert_eq!(first["audio_codec"], Value::Null);
+    assert_eq!(
+        (&first["width"], &first["height"]),
+        (&640.into(), &360.into())
+    );
+    assert!(first["frames"].as_u64().unwrap() >= 5);
+    assert!(first["sent"]["packets"].as_u64().unwrap() >= 5);
+    assert!(first["since_last_media_ms"].is_u64());
+    assert!(first["cost_us"]["seal"].as_u64().unwrap() > 0);
+    assert!(first["latency_us"]["max"].as_u64().unwrap() > 0);
+    assert_eq!(second["name"], "yard");
+    assert_ne!(second["state"], "live");
+    assert_eq!(
+        (&second["width"], &second["video_codec"]),
+        (&Value::Null, &Value::Null)
+    );
+    assert_eq!(second["since_last_media_ms"], Value::Null);
+
+    let [session] = &now["sessions"].as_array().unwrap()[..] else {
+        panic!("not one session: {text}");
+    };
+    assert_eq!(session["id"], response.session.0);
+    assert_eq!(
+        (&session["stream"], &session["stream_name"]),
+        (&door.0.into(), &"door".into())
+    );
+    assert_eq!(session["state"], "connected");
+    assert_eq!(session["srtp_profile"], "AEAD_AES_128_GCM");
+    assert!(session["remote"].as_str().unwrap().contains(':'));
+    assert!(session["packets_sent"].as_u64().unwrap() >= 5);
+}
+
+#[test]
+fn streams_come_in_the_order_of_their_ids_whichever_worker_has_them() {
+    let gateway = Gateway::new(Config::default()).unwrap();
+    for i in 0..256 {
+        let url = "rtsp://127.0.0.1:9/".to_owned();
+        gateway.add_stream(&format!("cam{i}"), pull(url)).unwrap();
+    }
+    let now = snapshot(&gateway);
+    let streams = now["streams"].as_array().unwrap();
+    let ids: Vec<u64> = streams.iter().map(|s| s["id"].as_u64().unwrap()).collect();
+    assert_eq!(ids.len(), 256);
+    assert!(ids.is_sorted());
+    assert_eq!(streams[255]["name"], "cam255");
+}
