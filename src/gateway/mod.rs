@@ -12,8 +12,8 @@ use crate::error::{Error, Result, Status, shutting_down};
 use crate::events::on_callback_thread;
 use crate::metrics::{self, GatewaySnapshot, WorkerSnapshot};
 use crate::net::{
-    Command, Interfaces, OfferRequest, Receiver, ReceiverStats, Routes, Socket, Worker,
-    WorkerContext,
+    Command, Interfaces, OfferRequest, Reading, ReceiverStats, Routes, Socket, Worker,
+    WorkerContext, inbox,
 };
 use crate::notifier::{Notices, Notifier};
 use crate::registry::Registry;
@@ -55,7 +55,6 @@ pub struct Gateway {
 }
 
 struct Threads {
-    receiver: Receiver,
     notifier: Notifier,
     /// Disconnected when all workers have ended.
     workers_ended: mpsc::Receiver<()>,
@@ -84,8 +83,17 @@ impl Gateway {
         let started = Instant::now();
         let clock = WallClock::new(started, SystemTime::now());
         let (ended, workers_ended) = mpsc::channel();
-        let workers = (0..worker_count(&tuning))
-            .map(|index| {
+        let (inboxes, queues): (Vec<_>, Vec<_>) =
+            (0..worker_count(&tuning)).map(|_| inbox()).unzip();
+        let received = Arc::new(ReceiverStats::default());
+        let workers = queues
+            .into_iter()
+            .enumerate()
+            .map(|(index, queues)| {
+                let reading = (index == 0).then(|| Reading {
+                    inboxes: inboxes.clone(),
+                    stats: Arc::clone(&received),
+                });
                 let context = WorkerContext {
                     index,
                     socket: Arc::clone(&socket),
@@ -98,18 +106,11 @@ impl Gateway {
                     registry: Arc::clone(&registry),
                     clock,
                 };
-                Worker::start(context, ended.clone()).map_err(|error| {
+                Worker::start(context, queues, reading, ended.clone()).map_err(|error| {
                     Error::new(Status::Io, format!("cannot start a worker thread: {error}"))
                 })
             })
             .collect::<Result<Vec<_>>>()?;
-        let received = Arc::new(ReceiverStats::default());
-        let receiver = Receiver::start(
-            Arc::clone(&socket),
-            routes,
-            workers.iter().map(Worker::inbox).collect(),
-            Arc::clone(&received),
-        )?;
         Ok(Gateway {
             started,
             tuning,
@@ -121,7 +122,6 @@ impl Gateway {
             workers,
             closing: AtomicBool::new(false),
             threads: Mutex::new(Some(Threads {
-                receiver,
                 notifier,
                 workers_ended,
             })),
@@ -230,7 +230,9 @@ impl Gateway {
         self.check_open()?;
         self.tuning.set(key, value)?;
         for worker in 0..self.workers.len() {
-            self.command(worker, Command::TuningChanged)?;
+            if !self.workers[worker].retune() {
+                return Err(shutting_down());
+            }
         }
         Ok(())
     }
@@ -289,7 +291,6 @@ impl Gateway {
         for worker in &self.workers {
             worker.join();
         }
-        running.receiver.stop();
         let left = deadline.saturating_duration_since(Instant::now());
         if !running.notifier.stop(left) {
             return Err(not_ended("the callback thread", timeout));

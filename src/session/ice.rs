@@ -106,7 +106,6 @@ pub struct IceAgent {
     username: String,
     checked: Vec<Checked>,
     selected: Option<SocketAddr>,
-    last_check: Option<Instant>,
 }
 
 impl IceAgent {
@@ -117,7 +116,6 @@ impl IceAgent {
             local,
             checked: Vec::with_capacity(MAX_ADDRESSES),
             selected: None,
-            last_check: None,
         }
     }
 
@@ -153,11 +151,6 @@ impl IceAgent {
     /// authenticated one.
     pub fn selected(&self) -> Option<SocketAddr> {
         self.selected
-    }
-
-    /// When the last authentic check came (consent, RFC 7675); `None` before the first.
-    pub fn last_check(&self) -> Option<Instant> {
-        self.last_check
     }
 
     /// Takes a check; the response, unless it is to be dropped.
@@ -249,7 +242,6 @@ impl IceAgent {
     }
 
     fn remember(&mut self, now: Instant, from: SocketAddr, nominate: bool) {
-        self.last_check = Some(now);
         // Ordinary checks of an address nominated earlier must not undo a later nomination.
         if nominate || self.selected.is_none() {
             self.selected = Some(from);
@@ -405,7 +397,6 @@ mod tests {
         mapped.get_from(&response).unwrap();
         assert_eq!(SocketAddr::new(mapped.ip, mapped.port), address(1));
         assert_eq!(agent.selected(), Some(address(1)));
-        assert_eq!(agent.last_check(), Some(now));
         assert!(agent.knows(address(1)) && !agent.knows(address(2)));
     }
 
@@ -531,7 +522,6 @@ mod tests {
             );
         }
         assert_eq!(agent.selected(), None);
-        assert_eq!(agent.last_check(), None);
         assert_eq!(agent.addresses().count(), 0);
     }
 
