@@ -7,7 +7,7 @@ BUILD_DIR := target/cmake
 override CAMERA := $(value CAMERA)
 export CAMERA LISTEN
 
-.PHONY: help build demo test bench install clean
+.PHONY: help build demo test bench install package docs clean
 
 help:
 	@echo 'make demo                         built-in test cameras in a browser'
@@ -18,6 +18,8 @@ help:
 	@echo '          BENCH=--quick           in two minutes, more coarsely'
 	@echo 'make build                        the library and the examples, in $(BUILD_DIR)'
 	@echo 'make install PREFIX=/usr/local    the library, header, CMake and pkg-config files'
+	@echo 'make package                      Debian packages and an archive, in target/package'
+	@echo 'make docs                         the reference of the C API, in target/docs/html'
 	@echo 'make clean                        remove all that was built'
 	@echo 'All of them install by apt what is missing.'
 
@@ -41,6 +43,14 @@ bench:
 
 install: build
 	cmake --install $(BUILD_DIR) --prefix '$(PREFIX)'
+
+package:
+	@scripts/setup.sh package
+	@scripts/package.sh
+
+docs:
+	@scripts/setup.sh docs
+	@scripts/docs.sh
 
 clean:
 	rm -rf target tests/browser/node_modules

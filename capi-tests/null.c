@@ -79,6 +79,8 @@ static void with_gateway(rtsp_webrtc_gateway *gateway)
         CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_offer(NULL, &offer, &response),
                     INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_delete(NULL, "key"), INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_patch(NULL, "key", "*", "", 0, &response),
+                    INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_get_session_info(NULL, 1, &session_info),
                     INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_metrics(NULL, &text, NULL), INVALID_ARGUMENT);
@@ -113,6 +115,15 @@ static void with_gateway(rtsp_webrtc_gateway *gateway)
                 INVALID_ARGUMENT);
     CHECK(response == NULL);
     CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_delete(gateway, NULL), INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_patch(gateway, NULL, "*", "", 0, &response),
+                INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_patch(gateway, "key", "*", NULL, 1, &response),
+                INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_patch(gateway, "key", "*", "", 0, NULL),
+                INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_patch(gateway, "key", NULL, "", 0, &response),
+                NOT_FOUND);
+    CHECK(response == NULL);
     CHECK_FAILS(rtsp_webrtc_gateway_metrics(gateway, NULL, NULL), INVALID_ARGUMENT);
     CHECK_OK(rtsp_webrtc_gateway_metrics(gateway, &text, NULL));
     rtsp_webrtc_gateway_string_free(text);

@@ -6,39 +6,80 @@ find_program(CARGO cargo HINTS ENV CARGO_HOME $ENV{HOME}/.cargo PATH_SUFFIXES bi
 set(RTSP_WEBRTC_GATEWAY_TARGET_DIR "${PROJECT_BINARY_DIR}/cargo" CACHE PATH
   "Target directory of cargo; several build trees may share one")
 
+# One switch per feature of cargo that a build may leave out.
+set(cargo_features "")
+if(NOT RTSP_WEBRTC_GATEWAY_HTTP)
+  list(APPEND cargo_features --no-default-features)
+endif()
+
 # Debug is cargo's dev profile; every other configuration, also none, is an optimised build.
 set(debug $<CONFIG:Debug>)
 set(built "${RTSP_WEBRTC_GATEWAY_TARGET_DIR}/$<IF:${debug},debug,release>")
 set(staged "${PROJECT_BINARY_DIR}/lib")
+set(staged_debug "${PROJECT_BINARY_DIR}/debug")
 rtsp_webrtc_gateway_file_names(${PROJECT_VERSION})
+
+# GNU binutils, for what only they do.
+set(binutils FALSE)
+if(UNIX AND NOT APPLE AND CMAKE_LINKER AND CMAKE_OBJCOPY AND CMAKE_READELF)
+  execute_process(COMMAND ${CMAKE_LINKER} --version OUTPUT_VARIABLE linker ERROR_QUIET)
+  if(linker MATCHES "^GNU ld")
+    set(binutils TRUE)
+  endif()
+endif()
+option(RTSP_WEBRTC_GATEWAY_LOCALIZE_SYMBOLS
+  "Hide all symbols of the static library but its own API (GNU binutils)" ${binutils})
+if(RTSP_WEBRTC_GATEWAY_LOCALIZE_SYMBOLS AND NOT binutils)
+  message(FATAL_ERROR "RTSP_WEBRTC_GATEWAY_LOCALIZE_SYMBOLS needs GNU ld and objcopy")
+endif()
 
 if(WIN32)
   set(stage
-    COMMAND ${CMAKE_COMMAND} -E copy_if_different "${built}/${real}" "${staged}/${real}"
-    COMMAND ${CMAKE_COMMAND} -E copy_if_different "${built}/${real}.lib" "${staged}/${real}.lib")
-  set(byproducts "${staged}/${real}" "${staged}/${real}.lib" "${staged}/${static}")
+    COMMAND ${CMAKE_COMMAND} -E copy_if_different "${built}/${shared}" "${staged}/${shared}"
+    COMMAND ${CMAKE_COMMAND} -E copy_if_different "${built}/${shared}.lib" "${staged}/${shared}.lib")
+  set(byproducts "${staged}/${shared}" "${staged}/${shared}.lib" "${staged}/${static}")
 else()
+  if(binutils)
+    set(stage_shared ${CMAKE_COMMAND} -D "BUILT=${built}/${link}" -D "STAGED=${staged}/${shared}"
+      -D "DEBUG_DIR=${staged_debug}" -D "OBJCOPY=${CMAKE_OBJCOPY}" -D "READELF=${CMAKE_READELF}"
+      -P "${CMAKE_CURRENT_LIST_DIR}/SplitSymbols.cmake")
+  else()
+    set(stage_shared ${CMAKE_COMMAND} -E copy_if_different "${built}/${link}" "${staged}/${shared}")
+  endif()
   set(stage
-    COMMAND ${CMAKE_COMMAND} -E copy_if_different "${built}/${link}" "${staged}/${real}"
-    COMMAND ${CMAKE_COMMAND} -E create_symlink ${real} "${staged}/${soname}"
+    COMMAND ${stage_shared}
+    COMMAND ${CMAKE_COMMAND} -E create_symlink ${shared} "${staged}/${soname}"
     COMMAND ${CMAKE_COMMAND} -E create_symlink ${soname} "${staged}/${link}")
   set(byproducts
-    "${staged}/${real}" "${staged}/${soname}" "${staged}/${link}" "${staged}/${static}")
+    "${staged}/${shared}" "${staged}/${soname}" "${staged}/${link}" "${staged}/${static}")
+endif()
+
+set(built_static "${built}/${static}")
+set(localize "")
+if(RTSP_WEBRTC_GATEWAY_LOCALIZE_SYMBOLS)
+  set(built_static "${PROJECT_BINARY_DIR}/localized/${static}")
+  set(localize COMMAND ${CMAKE_COMMAND} -D "BUILT=${built}/${static}" -D "STAGED=${built_static}"
+    -D "SHARED=${built}/${link}" -D "KEEP_DEBUG=${debug}"
+    -D "LD=${CMAKE_LINKER}" -D "OBJCOPY=${CMAKE_OBJCOPY}" -D "NM=${CMAKE_NM}" -D "AR=${CMAKE_AR}"
+    -P "${CMAKE_CURRENT_LIST_DIR}/LocalizeSymbols.cmake")
 endif()
 
 # Always run: cargo knows what is out of date.
 add_custom_target(rtsp_webrtc_gateway_cargo ALL
   COMMAND ${CMAKE_COMMAND} -E env "CARGO_TARGET_DIR=${RTSP_WEBRTC_GATEWAY_TARGET_DIR}"
     ${CARGO} build --locked --lib --package rtsp_webrtc_gateway
-    --profile $<IF:${debug},dev,release>
+    --profile $<IF:${debug},dev,release> ${cargo_features}
   COMMAND ${CMAKE_COMMAND} -E make_directory "${staged}"
   ${stage}
-  COMMAND ${CMAKE_COMMAND} -E copy_if_different "${built}/${static}" "${staged}/${static}"
+  ${localize}
+  COMMAND ${CMAKE_COMMAND} -E copy_if_different "${built_static}" "${staged}/${static}"
   BYPRODUCTS ${byproducts}
   WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}"
   COMMENT "cargo build"
   USES_TERMINAL VERBATIM)
 
-rtsp_webrtc_gateway_targets(${PROJECT_VERSION} "${PROJECT_SOURCE_DIR}/include" "${staged}" "${staged}")
-add_dependencies(rtsp_webrtc_gateway::shared rtsp_webrtc_gateway_cargo)
-add_dependencies(rtsp_webrtc_gateway::static rtsp_webrtc_gateway_cargo)
+foreach(kind shared static)
+  cmake_language(CALL rtsp_webrtc_gateway_${kind}_target
+    ${PROJECT_VERSION} "${PROJECT_SOURCE_DIR}/include" "${staged}" "${staged}")
+  add_dependencies(rtsp_webrtc_gateway::${kind} rtsp_webrtc_gateway_cargo)
+endforeach()

@@ -1,22 +1,44 @@
-# Installs library, header, CMake package and pkg-config file. The prefix may be moved afterwards.
+# Installs library, header, CMake package, pkg-config file and notices. The prefix may be moved
+# afterwards. Components: `runtime` is what a program needs that is linked to the shared library,
+# `development` what linking needs, `debug` the symbols of the shared library (not installed unless
+# named).
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/rtsp_webrtc_gateway")
 set(generated "${PROJECT_BINARY_DIR}/package")
 
 if(WIN32)
-  install(PROGRAMS "${staged}/${real}" DESTINATION "${CMAKE_INSTALL_BINDIR}")
-  install(FILES "${staged}/${real}.lib" "${staged}/${static}" DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+  install(PROGRAMS "${staged}/${shared}" DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT runtime)
+  install(FILES "${staged}/${shared}.lib" "${staged}/${static}"
+    DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT development)
 else()
-  install(PROGRAMS "${staged}/${real}" DESTINATION "${CMAKE_INSTALL_LIBDIR}")
-  install(FILES "${staged}/${soname}" "${staged}/${link}" "${staged}/${static}"
-    DESTINATION "${CMAKE_INSTALL_LIBDIR}")
+  install(FILES "${staged}/${shared}" "${staged}/${soname}"
+    DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT runtime)
+  install(FILES "${staged}/${link}" "${staged}/${static}"
+    DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT development)
+  if(binutils)
+    install(DIRECTORY "${staged_debug}/" DESTINATION lib/debug COMPONENT debug EXCLUDE_FROM_ALL)
+  endif()
 endif()
-install(FILES "${PROJECT_SOURCE_DIR}/include/rtsp_webrtc_gateway.h"
-  DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
-install(FILES "${PROJECT_SOURCE_DIR}/LICENSE"
-  DESTINATION "${CMAKE_INSTALL_DATADIR}/licenses/rtsp_webrtc_gateway")
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/"
+  DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT development)
+
+# What the licences ask for, ours and those of the crates.
+set(notices "${generated}/THIRD-PARTY.md")
+file(GLOB manifests "${PROJECT_SOURCE_DIR}/Cargo.*")
+add_custom_command(OUTPUT "${notices}"
+  COMMAND ${CMAKE_COMMAND} -E env "CARGO=${CARGO}"
+    ${Python3_EXECUTABLE} "${PROJECT_SOURCE_DIR}/scripts/notices.py" "${notices}" ${cargo_features}
+  DEPENDS "${PROJECT_SOURCE_DIR}/scripts/notices.py" ${manifests}
+  VERBATIM)
+add_custom_target(rtsp_webrtc_gateway_notices ALL DEPENDS "${notices}")
+install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" "${notices}"
+  DESTINATION "${CMAKE_INSTALL_DATADIR}/licenses/rtsp_webrtc_gateway" COMPONENT runtime)
+file(GLOB documents "${PROJECT_SOURCE_DIR}/docs/*.md")
+install(FILES ${documents} "${PROJECT_SOURCE_DIR}/CHANGELOG.md"
+  DESTINATION "${CMAKE_INSTALL_DATADIR}/doc/rtsp_webrtc_gateway" COMPONENT development)
 
 configure_package_config_file(
   "${PROJECT_SOURCE_DIR}/cmake/rtsp_webrtc_gatewayConfig.cmake.in"
@@ -35,7 +57,7 @@ install(FILES
   "${generated}/rtsp_webrtc_gatewayConfig.cmake"
   "${generated}/rtsp_webrtc_gatewayConfigVersion.cmake"
   "${PROJECT_SOURCE_DIR}/cmake/Targets.cmake"
-  DESTINATION "${package_dir}")
+  DESTINATION "${package_dir}" COMPONENT development)
 
 # Relative to the .pc file itself, so that it needs no editing when the prefix moves.
 set(pc_dir "${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig")
@@ -54,4 +76,5 @@ string(STRIP "${pc_libs_private}" pc_libs_private)
 string(REGEX REPLACE "/$" "" pc_prefix "${pc_prefix}")
 configure_file("${PROJECT_SOURCE_DIR}/cmake/rtsp_webrtc_gateway.pc.in"
   "${generated}/rtsp_webrtc_gateway.pc" @ONLY)
-install(FILES "${generated}/rtsp_webrtc_gateway.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+install(FILES "${generated}/rtsp_webrtc_gateway.pc"
+  DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig" COMPONENT development)

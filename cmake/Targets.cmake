@@ -1,6 +1,7 @@
-# rtsp_webrtc_gateway_targets(VERSION INCLUDE_DIR LIB_DIR BIN_DIR): defines the imported targets over
-# files that are there, or will be when they are linked. Used by the build tree and, installed beside
-# the package config, by find_package(). The names on Windows and macOS are cargo's conventions.
+# rtsp_webrtc_gateway_shared_target(VERSION INCLUDE_DIR LIB_DIR BIN_DIR) and _static_target(): define
+# the imported targets over files that are there, or will be when they are linked. Used by the build
+# tree and, installed beside the package config, by find_package(). The names on Windows and macOS are
+# cargo's conventions.
 
 # What the static library needs from the system, as `rustc --print native-static-libs` says
 # (capi-tests/native_libs.cmake checks that for Linux).
@@ -27,41 +28,45 @@ function(rtsp_webrtc_gateway_file_names version)
     set(files lib${name}.so.${version} lib${name}.so.${abi} lib${name}.so)
     set(static lib${name}.a)
   endif()
-  list(GET files 0 real)
+  list(GET files 0 shared)
   list(GET files 1 soname)
   list(GET files 2 link)
-  foreach(variable real soname link static)
+  foreach(variable shared soname link static)
     set(${variable} ${${variable}} PARENT_SCOPE)
   endforeach()
 endfunction()
 
-function(rtsp_webrtc_gateway_targets version include_dir lib_dir bin_dir)
+function(rtsp_webrtc_gateway_shared_target version include_dir lib_dir bin_dir)
+  if(TARGET rtsp_webrtc_gateway::shared)
+    return()
+  endif()
   rtsp_webrtc_gateway_file_names(${version})
-  if(NOT TARGET rtsp_webrtc_gateway::shared)
-    add_library(rtsp_webrtc_gateway::shared SHARED IMPORTED GLOBAL)
+  add_library(rtsp_webrtc_gateway::shared SHARED IMPORTED GLOBAL)
+  set_target_properties(rtsp_webrtc_gateway::shared PROPERTIES
+    IMPORTED_LOCATION "${lib_dir}/${shared}"
+    IMPORTED_SONAME "${soname}"
+    INTERFACE_INCLUDE_DIRECTORIES "${include_dir}")
+  if(WIN32)
     set_target_properties(rtsp_webrtc_gateway::shared PROPERTIES
-      IMPORTED_LOCATION "${lib_dir}/${real}"
-      IMPORTED_SONAME "${soname}"
-      INTERFACE_INCLUDE_DIRECTORIES "${include_dir}")
-    if(WIN32)
-      set_target_properties(rtsp_webrtc_gateway::shared PROPERTIES
-        IMPORTED_LOCATION "${bin_dir}/${real}"
-        IMPORTED_IMPLIB "${lib_dir}/rtsp_webrtc_gateway.dll.lib")
-    elseif(APPLE)
-      set_property(TARGET rtsp_webrtc_gateway::shared PROPERTY IMPORTED_SONAME "@rpath/${soname}")
-    endif()
+      IMPORTED_LOCATION "${bin_dir}/${shared}"
+      IMPORTED_IMPLIB "${lib_dir}/rtsp_webrtc_gateway.dll.lib")
+  elseif(APPLE)
+    set_property(TARGET rtsp_webrtc_gateway::shared PROPERTY IMPORTED_SONAME "@rpath/${soname}")
   endif()
-  if(NOT TARGET rtsp_webrtc_gateway::static)
-    add_library(rtsp_webrtc_gateway::static STATIC IMPORTED GLOBAL)
-    set_target_properties(rtsp_webrtc_gateway::static PROPERTIES
-      IMPORTED_LOCATION "${lib_dir}/${static}"
-      INTERFACE_INCLUDE_DIRECTORIES "${include_dir}"
-      INTERFACE_COMPILE_DEFINITIONS RTSP_WEBRTC_GATEWAY_STATIC
-      INTERFACE_LINK_LIBRARIES "${RTSP_WEBRTC_GATEWAY_NATIVE_LIBS}")
+  add_library(rtsp_webrtc_gateway::rtsp_webrtc_gateway INTERFACE IMPORTED GLOBAL)
+  target_link_libraries(rtsp_webrtc_gateway::rtsp_webrtc_gateway
+    INTERFACE rtsp_webrtc_gateway::shared)
+endfunction()
+
+function(rtsp_webrtc_gateway_static_target version include_dir lib_dir bin_dir)
+  if(TARGET rtsp_webrtc_gateway::static)
+    return()
   endif()
-  if(NOT TARGET rtsp_webrtc_gateway::rtsp_webrtc_gateway)
-    add_library(rtsp_webrtc_gateway::rtsp_webrtc_gateway INTERFACE IMPORTED GLOBAL)
-    target_link_libraries(rtsp_webrtc_gateway::rtsp_webrtc_gateway
-      INTERFACE rtsp_webrtc_gateway::shared)
-  endif()
+  rtsp_webrtc_gateway_file_names(${version})
+  add_library(rtsp_webrtc_gateway::static STATIC IMPORTED GLOBAL)
+  set_target_properties(rtsp_webrtc_gateway::static PROPERTIES
+    IMPORTED_LOCATION "${lib_dir}/${static}"
+    INTERFACE_INCLUDE_DIRECTORIES "${include_dir}"
+    INTERFACE_COMPILE_DEFINITIONS RTSP_WEBRTC_GATEWAY_STATIC
+    INTERFACE_LINK_LIBRARIES "${RTSP_WEBRTC_GATEWAY_NATIVE_LIBS}")
 endfunction()

@@ -161,6 +161,12 @@ typedef enum rtsp_webrtc_gateway_status {
     RTSP_WEBRTC_GATEWAY_ERR_ABI_MISMATCH = -27,
     /** `struct_size` is no size this library knows, or unknown fields are set. HTTP 500. */
     RTSP_WEBRTC_GATEWAY_ERR_STRUCT_SIZE = -28,
+    /** `If-Match` names an ICE session that is not, or no longer, the viewer's. HTTP 412. */
+    RTSP_WEBRTC_GATEWAY_ERR_ETAG = -30,
+    /** A PATCH has no `If-Match`. HTTP 428. */
+    RTSP_WEBRTC_GATEWAY_ERR_PRECONDITION_REQUIRED = -31,
+    /** A PATCH asks for what sessions here cannot do, e.g. another SDP. HTTP 422. */
+    RTSP_WEBRTC_GATEWAY_ERR_UNPROCESSABLE = -32,
     /** A bug in the library; the call or its object failed, the rest goes on. HTTP 500. */
     RTSP_WEBRTC_GATEWAY_ERR_PANIC = -100,
 } rtsp_webrtc_gateway_status;
@@ -759,6 +765,32 @@ RTSP_WEBRTC_GATEWAY_API
 RTSP_WEBRTC_GATEWAY_MUST_USE
 int rtsp_webrtc_gateway_handle_whep_offer(rtsp_webrtc_gateway *gateway,
                                           const struct rtsp_webrtc_gateway_offer *offer,
+                                          struct rtsp_webrtc_gateway_response **out_response);
+
+/**
+ * Answers a PATCH of a session (application/trickle-ice-sdpfrag, RFC 9725 section 4.3). session_key
+ * is the last part of the session's URL; if_match the header If-Match, NULL if there is none;
+ * fragment the body, of which at most 32,768 bytes are read.
+ *
+ * To candidates the response is 204 without a body. They are checked for their form and otherwise
+ * ignored: the gateway is ICE-lite and answers to where checks come from. To an ICE restart (new
+ * a=ice-ufrag and a=ice-pwd; if_match is "*" or the ETag) it is 200, with new credentials in the
+ * body and a new ETag. DTLS and media go on, and the old credentials stay valid until the viewer
+ * nominates with the new ones. On success *out_response is the caller's, to be given to
+ * rtsp_webrtc_gateway_response_free().
+ *
+ * On failure answer with rtsp_webrtc_gateway_http_status() of the result; the session goes on as it
+ * was. Errors: ERR_NOT_FOUND for the session; ERR_PRECONDITION_REQUIRED without if_match; ERR_ETAG
+ * if it names another ICE session; ERR_SDP, ERR_ICE_CREDENTIALS, ERR_TOO_LARGE and
+ * ERR_UNPROCESSABLE (a whole SDP) for the fragment; ERR_TIMEOUT after 5 s on an overloaded machine.
+ */
+RTSP_WEBRTC_GATEWAY_API
+RTSP_WEBRTC_GATEWAY_MUST_USE
+int rtsp_webrtc_gateway_handle_whep_patch(rtsp_webrtc_gateway *gateway,
+                                          const char *session_key,
+                                          const char *if_match,
+                                          const char *fragment,
+                                          size_t fragment_size,
                                           struct rtsp_webrtc_gateway_response **out_response);
 
 /**

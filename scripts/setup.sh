@@ -1,11 +1,13 @@
 #!/bin/bash
 # Installs what is missing, by apt and npm. Quick when all is there.
-#   scripts/setup.sh build   to build the library, the examples and the demo
-#   scripts/setup.sh test    to run the tests, too
+#   scripts/setup.sh build     to build the library, the examples and the demo
+#   scripts/setup.sh package   to package the library, too
+#   scripts/setup.sh docs      to render the reference of the C API
+#   scripts/setup.sh test      to run the tests, too
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-purpose=${1:?build or test}
+purpose=${1:?build, package, docs or test}
 missing=()
 
 # need PACKAGE COMMAND...: the package is missing if the command fails. Asking for what a package
@@ -20,13 +22,22 @@ installed() {
     [[ $(dpkg-query --show --showformat '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
 }
 
-need cmake command -v cmake
-need g++ command -v g++
-need pkg-config command -v pkg-config
-need libcpp-httplib-dev pkg-config --exists cpp-httplib
-
+need python3 command -v python3
+if [[ $purpose != docs ]]; then
+    need cmake command -v cmake
+    need g++ command -v g++
+    need pkg-config command -v pkg-config
+    need libcpp-httplib-dev pkg-config --exists cpp-httplib
+fi
+if [[ $purpose == package || $purpose == test ]]; then
+    need dpkg-dev command -v dpkg-shlibdeps
+fi
+if [[ $purpose == docs || $purpose == test ]]; then
+    need doxygen command -v doxygen
+fi
 if [[ $purpose == test ]]; then
-    need python3 command -v python3
+    need fakeroot command -v fakeroot
+    need libssl-dev pkg-config --exists libcrypto
     need valgrind command -v valgrind
     need chromium command -v chromium
     need nodejs command -v node
@@ -55,7 +66,7 @@ if ((${#missing[@]})); then
         apt-get install --yes --no-install-recommends "${missing[@]}"
 fi
 
-if ! command -v cargo >/dev/null; then
+if [[ $purpose != docs ]] && ! command -v cargo >/dev/null; then
     echo "There is no Rust toolchain. Install one from https://rustup.rs and try again." >&2
     exit 1
 fi

@@ -66,6 +66,12 @@ pub enum Status {
     AbiMismatch,
     /// `struct_size` is no size this library knows, or unknown fields are set.
     StructSize,
+    /// `If-Match` names an ICE session that is not, or no longer, the viewer's.
+    Etag,
+    /// A PATCH has no `If-Match`.
+    PreconditionRequired,
+    /// A PATCH asks for what sessions here cannot do, e.g. another SDP.
+    Unprocessable,
     /// A bug in the library; the call or its object failed, the rest goes on.
     Panic,
 }
@@ -102,6 +108,9 @@ impl Status {
         Status::WouldDeadlock,
         Status::AbiMismatch,
         Status::StructSize,
+        Status::Etag,
+        Status::PreconditionRequired,
+        Status::Unprocessable,
         Status::Panic,
     ];
 
@@ -137,6 +146,9 @@ impl Status {
             Status::WouldDeadlock => (-26, 500, "blocking call inside a callback"),
             Status::AbiMismatch => (-27, 500, "ABI version mismatch"),
             Status::StructSize => (-28, 500, "struct size mismatch"),
+            Status::Etag => (-30, 412, "another ICE session"),
+            Status::PreconditionRequired => (-31, 428, "If-Match is missing"),
+            Status::Unprocessable => (-32, 422, "not possible by PATCH"),
             Status::Panic => (-100, 500, "internal error"),
         }
     }

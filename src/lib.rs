@@ -85,6 +85,7 @@ pub mod media;
 mod metrics;
 mod net;
 mod notifier;
+mod operations;
 mod random;
 mod registry;
 pub mod session;

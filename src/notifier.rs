@@ -1,6 +1,7 @@
 //! The thread that calls the host's [`Events`]: in order, under no lock, never a media thread.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -33,6 +34,13 @@ impl Notice {
     }
 }
 
+/// One thing that waits for the thread.
+enum Entry {
+    Notice(Notice),
+    /// The end of an operation of the host's, which bounds how many there are.
+    Call(Box<dyn FnOnce() + Send>),
+}
+
 /// Events kept for a host whose callback does not return; further ones are dropped, but for the
 /// last event of each id.
 const MAX_PENDING: usize = 16_384;
@@ -46,34 +54,39 @@ struct Queue {
 
 #[derive(Default)]
 struct Pending {
-    notices: VecDeque<Notice>,
+    entries: VecDeque<Entry>,
     stopping: bool,
 }
 
 /// Where workers leave what the host is to be told.
 #[derive(Clone)]
-pub struct Notices(Option<Arc<Queue>>);
+pub struct Notices(Arc<Queue>);
 
 impl Notices {
     /// Notices dropped because the host's callback was too slow.
     pub fn dropped(&self) -> u64 {
-        let queue = self.0.as_ref();
-        queue.map_or(0, |queue| queue.dropped.load(Ordering::Relaxed))
+        self.0.dropped.load(Ordering::Relaxed)
     }
 
     /// Leaves a notice. Never blocks.
     pub fn push(&self, notice: Notice) {
-        let Some(queue) = &self.0 else { return };
+        let queue = &self.0;
         let mut pending = queue.pending.lock();
-        if pending.notices.len() >= MAX_PENDING && !notice.is_last() {
+        if pending.entries.len() >= MAX_PENDING && !notice.is_last() {
             if queue.dropped.fetch_add(1, Ordering::Relaxed) == 0 {
                 log::error!("the host's callback is too slow: events are dropped");
             }
             return;
         }
-        pending.notices.push_back(notice);
+        pending.entries.push_back(Entry::Notice(notice));
         drop(pending);
         queue.arrived.notify_one();
+    }
+
+    /// Leaves a call for the thread, behind the notices that wait. Never blocks, never dropped.
+    pub fn call(&self, call: Box<dyn FnOnce() + Send>) {
+        self.0.pending.lock().entries.push_back(Entry::Call(call));
+        self.0.arrived.notify_one();
     }
 }
 
@@ -90,16 +103,11 @@ struct Running {
 }
 
 impl Notifier {
-    /// Starts the thread, if there is somebody to tell.
+    /// Starts the thread.
     pub fn start(events: Option<Box<dyn Events>>) -> Result<Notifier> {
-        let Some(events) = events else {
-            return Ok(Notifier {
-                notices: Notices(None),
-                thread: None,
-            });
-        };
+        let events = events.unwrap_or_else(|| Box::new(Nobody));
         let queue = Arc::new(Queue::default());
-        let notices = Notices(Some(Arc::clone(&queue)));
+        let notices = Notices(Arc::clone(&queue));
         let (ending, ended) = mpsc::channel::<()>();
         let thread = std::thread::Builder::new()
             .name("rwg-callback".to_owned())
@@ -124,10 +132,8 @@ impl Notifier {
     /// Tells what is left, then ends the thread. False if a callback has not returned within
     /// `timeout`; it may then be called again.
     pub fn stop(&mut self, timeout: Duration) -> bool {
-        if let Some(queue) = &self.notices.0 {
-            queue.pending.lock().stopping = true;
-            queue.arrived.notify_one();
-        }
+        self.notices.0.pending.lock().stopping = true;
+        self.notices.0.arrived.notify_one();
         if let Some(running) = &self.thread
             && running.ended.recv_timeout(timeout) == Err(RecvTimeoutError::Timeout)
         {
@@ -140,24 +146,40 @@ impl Notifier {
     }
 }
 
+/// Hears of nothing.
+struct Nobody;
+
+impl Events for Nobody {}
+
 fn run(queue: &Queue, events: &dyn Events) {
     mark_callback_thread();
     loop {
-        let notice = {
+        let entry = {
             let mut pending = queue.pending.lock();
             loop {
-                match pending.notices.pop_front() {
-                    Some(notice) => break notice,
+                match pending.entries.pop_front() {
+                    Some(entry) => break entry,
                     None if pending.stopping => return,
                     None => queue.arrived.wait(&mut pending),
                 }
             }
         };
-        match notice {
-            Notice::Stream(stream, state, status) => events.stream_state(stream, state, status),
-            Notice::Session(session, stream, state, status) => {
-                events.session_state(session, stream, state, status);
-            }
+        // A callback of the host that panics keeps no other from being called.
+        let told = catch_unwind(AssertUnwindSafe(|| match entry {
+            Entry::Notice(notice) => tell(events, notice),
+            Entry::Call(call) => call(),
+        }));
+        if told.is_err() {
+            log::error!("a callback of the host panicked");
+        }
+    }
+}
+
+fn tell(events: &dyn Events, notice: Notice) {
+    match notice {
+        Notice::Stream(stream, state, status) => events.stream_state(stream, state, status),
+        Notice::Session(session, stream, state, status) => {
+            events.session_state(session, stream, state, status);
         }
     }
 }

@@ -134,6 +134,20 @@ impl Registry {
         })
     }
 
+    /// All streams, the oldest first.
+    pub fn streams(&self) -> Vec<StreamId> {
+        let mut ids: Vec<StreamId> = self.tables.lock().streams.keys().copied().collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// All sessions, the oldest first.
+    pub fn sessions(&self) -> Vec<SessionId> {
+        let mut ids: Vec<SessionId> = self.tables.lock().sessions.keys().copied().collect();
+        ids.sort_unstable();
+        ids
+    }
+
     /// Sessions now.
     pub fn session_count(&self) -> usize {
         self.tables.lock().sessions.len()

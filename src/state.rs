@@ -15,6 +15,10 @@ pub struct StreamId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId(pub u64);
 
+/// Names an offer that has yet to be answered. Never 0, never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct OpId(pub u64);
+
 /// State of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]

@@ -18,10 +18,10 @@ else()
   pkg_config(cflags --cflags)
   pkg_config(libs --libs)
 endif()
-set(program ${WORK}/pkg_config_${KIND})
-execute_process(COMMAND ${CC} -DEXPECTED="${version}" ${cflags} ${SOURCE} -o ${program} ${libs}
+
+execute_process(COMMAND ${CC} -DEXPECTED="${version}" ${cflags} ${SOURCE} -o ${PROGRAM} ${libs}
   COMMAND_ERROR_IS_FATAL ANY)
 if(KIND STREQUAL shared)
   set(ENV{LD_LIBRARY_PATH} ${PREFIX}/${LIBDIR})
 endif()
-execute_process(COMMAND ${program} COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND ${PROGRAM} COMMAND_ERROR_IS_FATAL ANY)

@@ -69,6 +69,12 @@ pub enum rtsp_webrtc_gateway_status {
     RTSP_WEBRTC_GATEWAY_ERR_ABI_MISMATCH = -27,
     /// `struct_size` is no size this library knows, or unknown fields are set. HTTP 500.
     RTSP_WEBRTC_GATEWAY_ERR_STRUCT_SIZE = -28,
+    /// `If-Match` names an ICE session that is not, or no longer, the viewer's. HTTP 412.
+    RTSP_WEBRTC_GATEWAY_ERR_ETAG = -30,
+    /// A PATCH has no `If-Match`. HTTP 428.
+    RTSP_WEBRTC_GATEWAY_ERR_PRECONDITION_REQUIRED = -31,
+    /// A PATCH asks for what sessions here cannot do, e.g. another SDP. HTTP 422.
+    RTSP_WEBRTC_GATEWAY_ERR_UNPROCESSABLE = -32,
     /// A bug in the library; the call or its object failed, the rest goes on. HTTP 500.
     RTSP_WEBRTC_GATEWAY_ERR_PANIC = -100,
 }

@@ -98,6 +98,50 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_handle_whep_offer(
     })
 }
 
+/// Answers a PATCH of a session (application/trickle-ice-sdpfrag, RFC 9725 section 4.3). session_key
+/// is the last part of the session's URL; if_match the header If-Match, NULL if there is none;
+/// fragment the body, of which at most 32,768 bytes are read.
+///
+/// To candidates the response is 204 without a body. They are checked for their form and otherwise
+/// ignored: the gateway is ICE-lite and answers to where checks come from. To an ICE restart (new
+/// a=ice-ufrag and a=ice-pwd; if_match is "*" or the ETag) it is 200, with new credentials in the
+/// body and a new ETag. DTLS and media go on, and the old credentials stay valid until the viewer
+/// nominates with the new ones. On success *out_response is the caller's, to be given to
+/// rtsp_webrtc_gateway_response_free().
+///
+/// On failure answer with rtsp_webrtc_gateway_http_status() of the result; the session goes on as it
+/// was. Errors: ERR_NOT_FOUND for the session; ERR_PRECONDITION_REQUIRED without if_match; ERR_ETAG
+/// if it names another ICE session; ERR_SDP, ERR_ICE_CREDENTIALS, ERR_TOO_LARGE and
+/// ERR_UNPROCESSABLE (a whole SDP) for the fragment; ERR_TIMEOUT after 5 s on an overloaded machine.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rtsp_webrtc_gateway_handle_whep_patch(
+    gateway: *mut rtsp_webrtc_gateway,
+    session_key: *const c_char,
+    if_match: *const c_char,
+    fragment: *const c_char,
+    fragment_size: usize,
+    out_response: *mut *mut rtsp_webrtc_gateway_response,
+) -> c_int {
+    guard_status(|| {
+        // SAFETY: gateway is NULL or alive, by the conventions.
+        let gateway = unsafe { gateway_ref(gateway) }?;
+        // SAFETY: out_response is NULL or writable, by the conventions.
+        let out_response = unsafe { output(out_response, "out_response") }?;
+        // SAFETY: strings are NULL or NUL-terminated, and fragment has fragment_size bytes, by the
+        // conventions.
+        let response = unsafe {
+            gateway.handle_whep_patch(
+                required_str(session_key, "session_key")?,
+                optional_str(if_match, "if_match")?,
+                bytes(fragment, fragment_size, "fragment")?,
+            )
+        }?;
+        out_response.write(Box::into_raw(Box::new(response.into())));
+        Ok(())
+    })
+}
+
 /// Ends a session (DELETE): session_key is the last part of the session's URL. Answer 200 on success,
 /// else rtsp_webrtc_gateway_http_status(). Does not wait: CLOSED is the session's last callback.
 /// ERR_NOT_FOUND if there is no such session (any more).
@@ -214,7 +258,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_response_free(
 ) {
     guard((), || {
         if !response.is_null() {
-            // SAFETY: made by Box in handle_whep_offer(), and freed once, by the conventions.
+            // SAFETY: made by Box, and freed once, by the conventions.
             drop(unsafe { Box::from_raw(response) });
         }
     })

@@ -1,5 +1,9 @@
 //! The safe Rust API: one gateway owns streams, sessions and the threads that serve them.
 
+mod lists;
+mod offers;
+mod patch;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
@@ -7,15 +11,15 @@ use std::time::{Duration, Instant, SystemTime};
 
 use parking_lot::Mutex;
 
-use crate::config::{Config, PullOptions, WhepOffer};
+use crate::config::{Config, PullOptions};
 use crate::error::{Error, Result, Status, shutting_down};
 use crate::events::on_callback_thread;
 use crate::metrics::{self, GatewaySnapshot, WorkerSnapshot};
 use crate::net::{
-    Command, Interfaces, OfferRequest, Reading, ReceiverStats, Routes, Socket, Worker,
-    WorkerContext, inbox,
+    Command, Interfaces, Reading, ReceiverStats, Routes, Socket, Worker, WorkerContext, inbox,
 };
 use crate::notifier::{Notices, Notifier};
+use crate::operations::Operations;
 use crate::registry::Registry;
 use crate::session::WallClock;
 use crate::session::dtls::Certificate;
@@ -23,13 +27,9 @@ use crate::snapshot;
 use crate::source::CameraUrl;
 use crate::state::{SessionId, SessionInfo, StreamId, StreamInfo};
 use crate::tuning::{Key, Tuning};
-use crate::whep::Response;
-use crate::whep::offer::Offer;
 
 /// The most worker threads that `worker_threads = 0` gives.
 const MAX_DEFAULT_WORKERS: usize = 8;
-/// How long an offer waits for a camera that is still connecting, unless it says otherwise.
-const DEFAULT_OFFER_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a worker may take to answer. Only a stuck one takes longer.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest stream name.
@@ -48,6 +48,7 @@ pub struct Gateway {
     interfaces: Arc<Interfaces>,
     received: Arc<ReceiverStats>,
     notices: Notices,
+    operations: Arc<Operations>,
     workers: Vec<Worker>,
     closing: AtomicBool,
     /// The other threads, until they have ended.
@@ -119,6 +120,7 @@ impl Gateway {
             interfaces,
             received,
             notices: notifier.notices(),
+            operations: Arc::default(),
             workers,
             closing: AtomicBool::new(false),
             threads: Mutex::new(Some(Threads {
@@ -161,60 +163,6 @@ impl Gateway {
         self.check_open()?;
         let worker = self.registry.stream(stream)?;
         self.ask(worker, |reply| Command::StreamInfo(stream, reply))?
-    }
-
-    /// Answers a WHEP offer (POST). Blocks while the camera is still connecting for the first
-    /// time, up to the offer's timeout; returns at once otherwise.
-    pub fn handle_whep_offer(&self, offer: &WhepOffer<'_>) -> Result<Response> {
-        if on_callback_thread() {
-            return Err(would_deadlock("handle_whep_offer"));
-        }
-        self.check_open()?;
-        if offer
-            .location_prefix
-            .is_some_and(|p| p.contains(char::is_control))
-        {
-            // It may come from the URL of the request, and would write headers of its own.
-            return Err(Error::new(
-                Status::InvalidArgument,
-                "location_prefix contains a control character: pass the path as the URL has it, \
-                 percent-encoded",
-            ));
-        }
-        let (stream, worker) = self.registry.find_stream(offer.stream)?;
-        let parsed = Offer::parse(offer.sdp)?;
-        let timeout = offer.timeout.unwrap_or(DEFAULT_OFFER_TIMEOUT);
-        let (reply, answer) = mpsc::sync_channel(1);
-        let request = OfferRequest {
-            stream,
-            offer: parsed,
-            location_prefix: offer.location_prefix.map(str::to_owned),
-            peer: offer.peer.map_or(String::new(), for_log),
-            deadline: after(timeout),
-            reply,
-        };
-        self.command(worker, Command::Offer(Box::new(request)))?;
-        match answer.recv_timeout(timeout) {
-            Ok(result) => result,
-            Err(RecvTimeoutError::Timeout) => Err(Error::new(
-                Status::NotReady,
-                format!(
-                    "stream \"{}\" has no media yet: the camera was still connecting after {:.1} s",
-                    offer.stream,
-                    timeout.as_secs_f32()
-                ),
-            )),
-            Err(RecvTimeoutError::Disconnected) => Err(shutting_down()),
-        }
-    }
-
-    /// Ends a session (DELETE) by its key.
-    pub fn handle_whep_delete(&self, session_key: &str) -> Result<()> {
-        self.check_open()?;
-        let (session, worker) = self.registry.find_session(session_key)?;
-        // A second DELETE finds nothing, although the worker may not have closed it yet.
-        self.registry.remove_session(session);
-        self.command(worker, Command::CloseSession(session))
     }
 
     /// A session at this moment.
@@ -291,6 +239,8 @@ impl Gateway {
         for worker in &self.workers {
             worker.join();
         }
+        // Whatever a worker left behind; the callback thread still hears of it.
+        self.operations.close(&shutting_down());
         let left = deadline.saturating_duration_since(Instant::now());
         if !running.notifier.stop(left) {
             return Err(not_ended("the callback thread", timeout));
@@ -320,10 +270,7 @@ impl Gateway {
         match answer.recv_timeout(REPLY_TIMEOUT) {
             Ok(answer) => Ok(answer),
             Err(RecvTimeoutError::Disconnected) => Err(shutting_down()),
-            Err(RecvTimeoutError::Timeout) => Err(Error::new(
-                Status::Timeout,
-                "a worker thread does not answer: the machine is overloaded",
-            )),
+            Err(RecvTimeoutError::Timeout) => Err(overloaded()),
         }
     }
 }
@@ -367,10 +314,11 @@ fn check_name(name: &str) -> Result<()> {
     Ok(())
 }
 
-/// A text that the host got from somewhere: short, and unable to forge a line of the log.
-fn for_log(text: &str) -> String {
-    const MAX: usize = 128;
-    text.chars().filter(|c| !c.is_control()).take(MAX).collect()
+fn overloaded() -> Error {
+    Error::new(
+        Status::Timeout,
+        "a worker thread does not answer: the machine is overloaded",
+    )
 }
 
 fn not_ended(thread: &str, timeout: Duration) -> Error {

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::interfaces::Interfaces;
 use super::route::Routes;
@@ -12,6 +12,7 @@ use crate::config::PullOptions;
 use crate::error::Result;
 use crate::metrics::WorkerSnapshot;
 use crate::notifier::Notices;
+use crate::operations::Ticket;
 use crate::registry::Registry;
 use crate::session::WallClock;
 use crate::session::dtls::Certificate;
@@ -19,6 +20,7 @@ use crate::source::CameraUrl;
 use crate::state::{SessionId, SessionInfo, StreamId, StreamInfo};
 use crate::tuning::Tuning;
 use crate::whep::Response;
+use crate::whep::fragment::Fragment;
 use crate::whep::offer::Offer;
 
 /// What all workers of a gateway share.
@@ -55,10 +57,24 @@ pub struct OfferRequest {
     pub location_prefix: Option<String>,
     /// Who asks, for the log; "" if not known.
     pub peer: String,
-    /// When the caller gives up.
+    /// How long it may wait for the camera.
+    pub timeout: Duration,
+    /// When that is over.
     pub deadline: Instant,
-    /// Where the answer goes.
-    pub reply: SyncSender<Result<Response>>,
+    /// Who is told of the answer.
+    pub ticket: Ticket,
+}
+
+/// A change that a viewer wants of its session (PATCH).
+pub struct PatchRequest {
+    /// The session.
+    pub session: SessionId,
+    /// Its key.
+    pub key: String,
+    /// The header `If-Match`.
+    pub if_match: String,
+    /// The body.
+    pub fragment: Fragment,
 }
 
 /// What host threads ask of a worker.
@@ -78,6 +94,8 @@ pub enum Command {
     RemoveStream(StreamId),
     /// Answer an offer.
     Offer(Box<OfferRequest>),
+    /// Take candidates, or restart ICE.
+    Patch(Box<PatchRequest>, SyncSender<Result<Response>>),
     /// Close a session.
     CloseSession(SessionId),
     /// Tell of a stream.

@@ -12,7 +12,7 @@ mod route;
 mod socket;
 mod worker;
 
-pub(crate) use command::{Command, OfferRequest, WorkerContext};
+pub(crate) use command::{Command, OfferRequest, PatchRequest, WorkerContext};
 pub(crate) use costs::{Costs, MediaCosts};
 pub(crate) use interfaces::Interfaces;
 pub(crate) use latency::{Latency, LatencyFigures};

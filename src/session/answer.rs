@@ -11,6 +11,9 @@ use crate::media::{Codec, MediaKind, ParameterSets, TrackInfo};
 use crate::whep::offer::{Offer, OfferedCodec, OfferedSection};
 
 mod h264;
+mod restart;
+
+pub use restart::{restart_fragment, transport_section};
 
 const PLAYOUT_DELAY: &str = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay";
 
@@ -405,13 +408,17 @@ fn media(
 }
 
 fn security(sdp: &mut Lines, transport: &LocalTransport<'_>) {
-    sdp.line(format_args!("a=ice-ufrag:{}", transport.ice.ufrag));
-    sdp.line(format_args!("a=ice-pwd:{}", transport.ice.pwd));
+    write_ice(sdp, transport.ice);
     sdp.line(format_args!(
         "a=fingerprint:sha-256 {}",
         transport.fingerprint
     ));
     sdp.line(format_args!("a=setup:passive"));
+}
+
+fn write_ice(sdp: &mut Lines, ice: &IceCredentials) {
+    sdp.line(format_args!("a=ice-ufrag:{}", ice.ufrag));
+    sdp.line(format_args!("a=ice-pwd:{}", ice.pwd));
 }
 
 /// Host candidates of component 1 (RFC 8839 section 5.1), each preferred to those after it.

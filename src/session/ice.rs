@@ -99,94 +99,21 @@ struct Checked {
     last: Instant,
 }
 
-/// The ICE agent of one session.
-pub struct IceAgent {
+/// The credentials of both sides: what makes an ICE session.
+struct Pair {
     local: IceCredentials,
-    /// USERNAME of every check for this agent (RFC 8445 section 7.2.2).
+    remote: IceCredentials,
+    /// USERNAME of every check of this ICE session (RFC 8445 section 7.2.2).
     username: String,
-    checked: Vec<Checked>,
-    selected: Option<SocketAddr>,
 }
 
-impl IceAgent {
-    /// An agent that waits for checks.
-    pub fn new(local: IceCredentials, remote: IceCredentials) -> Self {
-        IceAgent {
+impl Pair {
+    fn new(local: IceCredentials, remote: IceCredentials) -> Self {
+        Pair {
             username: format!("{}:{}", local.ufrag, remote.ufrag),
             local,
-            checked: Vec::with_capacity(MAX_ADDRESSES),
-            selected: None,
+            remote,
         }
-    }
-
-    /// Handles a STUN datagram. `response` is cleared, and filled if the outcome is `Answered`.
-    pub fn handle(
-        &mut self,
-        now: Instant,
-        from: SocketAddr,
-        datagram: &[u8],
-        response: &mut Vec<u8>,
-    ) -> StunOutcome {
-        response.clear();
-        match self.check(now, from, datagram) {
-            Some(message) => {
-                response.extend_from_slice(&message.raw);
-                StunOutcome::Answered
-            }
-            None => StunOutcome::Dropped,
-        }
-    }
-
-    /// Whether an authentic check came from this address, so that its other datagrams count.
-    pub fn knows(&self, address: SocketAddr) -> bool {
-        self.addresses().any(|known| known == address)
-    }
-
-    /// Addresses that authentic checks came from, at most a few.
-    pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
-        self.checked.iter().map(|checked| checked.address)
-    }
-
-    /// Where to send: the last nominated address, or before any nomination the first
-    /// authenticated one.
-    pub fn selected(&self) -> Option<SocketAddr> {
-        self.selected
-    }
-
-    /// Takes a check; the response, unless it is to be dropped.
-    fn check(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> Option<Message> {
-        if datagram.len() > MAX_CHECK || local_ufrag(datagram)? != self.local.ufrag {
-            return None;
-        }
-        let mut request = Message::new();
-        request.unmarshal_binary(datagram).ok()?;
-        let authentic = self.authenticate(&mut request, datagram.len())?;
-        let authentic = request.attributes.0.get(..authentic)?;
-        let has = |kind| authentic.iter().any(|attribute| attribute.typ == kind);
-
-        let unknown: Vec<AttrType> = authentic
-            .iter()
-            .map(|attribute| attribute.typ)
-            .filter(|kind| kind.required() && !UNDERSTOOD.contains(kind))
-            .collect();
-        if !unknown.is_empty() {
-            let error = [
-                &CODE_UNKNOWN_ATTRIBUTE as &dyn Setter,
-                &UnknownAttributes(unknown),
-            ];
-            return self.respond(&request, BINDING_ERROR, &error);
-        }
-        // A lite agent is always the controlled one (RFC 8445 section 6.1.1).
-        if has(ATTR_ICE_CONTROLLED) {
-            return self.respond(&request, BINDING_ERROR, &[&CODE_ROLE_CONFLICT]);
-        }
-        let mapped = XorMappedAddress {
-            ip: from.ip().to_canonical(),
-            port: from.port(),
-        };
-        let response = self.respond(&request, BINDING_SUCCESS, &[&mapped])?;
-        self.remember(now, from, has(ATTR_USE_CANDIDATE));
-        Some(response)
     }
 
     /// Verifies a request (RFC 8489 section 9.1.3). Returns how many of its attributes, from the
@@ -238,6 +165,130 @@ impl IceAgent {
         .add_to(&mut response)
         .ok()?;
         FINGERPRINT.add_to(&mut response).ok()?;
+        Some(response)
+    }
+}
+
+/// The ICE agent of one session.
+pub struct IceAgent {
+    current: Pair,
+    /// Those of a restart that the viewer has yet to nominate with.
+    next: Option<Pair>,
+    checked: Vec<Checked>,
+    selected: Option<SocketAddr>,
+}
+
+impl IceAgent {
+    /// An agent that waits for checks.
+    pub fn new(local: IceCredentials, remote: IceCredentials) -> Self {
+        IceAgent {
+            current: Pair::new(local, remote),
+            next: None,
+            checked: Vec::with_capacity(MAX_ADDRESSES),
+            selected: None,
+        }
+    }
+
+    /// Restarts ICE (RFC 8445 section 9). The old credentials, and where media goes, stay valid
+    /// until the viewer nominates with the new ones; another restart before that replaces this.
+    pub fn restart(&mut self, local: IceCredentials, remote: IceCredentials) {
+        self.next = Some(Pair::new(local, remote));
+    }
+
+    fn latest(&self) -> &Pair {
+        self.next.as_ref().unwrap_or(&self.current)
+    }
+
+    /// Our credentials in the latest ICE session.
+    pub fn local(&self) -> &IceCredentials {
+        &self.latest().local
+    }
+
+    /// The viewer's credentials in the latest ICE session.
+    pub fn remote(&self) -> &IceCredentials {
+        &self.latest().remote
+    }
+
+    /// Handles a STUN datagram. `response` is cleared, and filled if the outcome is `Answered`.
+    pub fn handle(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        datagram: &[u8],
+        response: &mut Vec<u8>,
+    ) -> StunOutcome {
+        response.clear();
+        match self.check(now, from, datagram) {
+            Some(message) => {
+                response.extend_from_slice(&message.raw);
+                StunOutcome::Answered
+            }
+            None => StunOutcome::Dropped,
+        }
+    }
+
+    /// Whether an authentic check came from this address, so that its other datagrams count.
+    pub fn knows(&self, address: SocketAddr) -> bool {
+        self.addresses().any(|known| known == address)
+    }
+
+    /// Addresses that authentic checks came from, at most a few.
+    pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.checked.iter().map(|checked| checked.address)
+    }
+
+    /// Where to send: the last nominated address, or before any nomination the first
+    /// authenticated one.
+    pub fn selected(&self) -> Option<SocketAddr> {
+        self.selected
+    }
+
+    /// Takes a check; the response, unless it is to be dropped.
+    fn check(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> Option<Message> {
+        if datagram.len() > MAX_CHECK {
+            return None;
+        }
+        let ufrag = local_ufrag(datagram)?;
+        let pair = [Some(&self.current), self.next.as_ref()]
+            .into_iter()
+            .flatten()
+            .find(|pair| pair.local.ufrag == ufrag)?;
+        let restarts = !std::ptr::eq(pair, &self.current);
+        let mut request = Message::new();
+        request.unmarshal_binary(datagram).ok()?;
+        let authentic = pair.authenticate(&mut request, datagram.len())?;
+        let authentic = request.attributes.0.get(..authentic)?;
+        let has = |kind| authentic.iter().any(|attribute| attribute.typ == kind);
+
+        let unknown: Vec<AttrType> = authentic
+            .iter()
+            .map(|attribute| attribute.typ)
+            .filter(|kind| kind.required() && !UNDERSTOOD.contains(kind))
+            .collect();
+        if !unknown.is_empty() {
+            let error = [
+                &CODE_UNKNOWN_ATTRIBUTE as &dyn Setter,
+                &UnknownAttributes(unknown),
+            ];
+            return pair.respond(&request, BINDING_ERROR, &error);
+        }
+        // A lite agent is always the controlled one (RFC 8445 section 6.1.1).
+        if has(ATTR_ICE_CONTROLLED) {
+            return pair.respond(&request, BINDING_ERROR, &[&CODE_ROLE_CONFLICT]);
+        }
+        let mapped = XorMappedAddress {
+            ip: from.ip().to_canonical(),
+            port: from.port(),
+        };
+        let response = pair.respond(&request, BINDING_SUCCESS, &[&mapped])?;
+        let nominates = has(ATTR_USE_CANDIDATE);
+        if restarts
+            && nominates
+            && let Some(next) = self.next.take()
+        {
+            self.current = next;
+        }
+        self.remember(now, from, nominates);
         Some(response)
     }
 
@@ -693,6 +744,75 @@ mod tests {
                 assert_eq!(bytes[..2], valid[..2]);
                 assert_eq!(bytes[4..end], valid[4..end]);
             }
+        }
+    }
+
+    #[test]
+    fn a_restart_takes_over_when_the_viewer_nominates_with_it() {
+        let mut agent = agent();
+        let now = Instant::now();
+        let old = Check::nominating();
+        assert!(handle(&mut agent, now, address(1), &old.bytes()).is_some());
+        let (local, remote) = (credentials("ours2", PWD), credentials("peer2", "new"));
+        agent.restart(local, remote);
+        assert_eq!(
+            (&*agent.local().ufrag, &*agent.remote().ufrag),
+            ("ours2", "peer2")
+        );
+
+        // Neither half of a pair goes with the other.
+        for username in ["ours2:peer", "ours:peer2"] {
+            let mixed = Check {
+                username,
+                ..Check::nominating()
+            };
+            assert!(handle(&mut agent, now, address(9), &mixed.bytes()).is_none());
+        }
+        // A check that does not nominate is answered, and changes nothing.
+        let new = |check: Check<'static>| Check {
+            username: "ours2:peer2",
+            ..check
+        };
+        assert!(handle(&mut agent, now, address(2), &new(Check::default()).bytes()).is_some());
+        assert_eq!(agent.selected(), Some(address(1)));
+        assert!(handle(&mut agent, now, address(1), &old.bytes()).is_some());
+        // A nomination does: the old credentials are dead.
+        assert!(
+            handle(
+                &mut agent,
+                now,
+                address(2),
+                &new(Check::nominating()).bytes()
+            )
+            .is_some()
+        );
+        assert_eq!(agent.selected(), Some(address(2)));
+        assert!(handle(&mut agent, now, address(1), &old.bytes()).is_none());
+        assert_eq!(agent.selected(), Some(address(2)));
+    }
+
+    #[test]
+    fn a_second_restart_replaces_the_first() {
+        let mut agent = agent();
+        let now = Instant::now();
+        for round in ["2", "3"] {
+            let ufrag = |name: &str| format!("{name}{round}");
+            agent.restart(
+                credentials(&ufrag("ours"), PWD),
+                credentials(&ufrag("peer"), "new"),
+            );
+        }
+        for (username, answered) in [
+            ("ours2:peer2", false),
+            ("ours:peer", true),
+            ("ours3:peer3", true),
+        ] {
+            let check = Check {
+                username,
+                ..Check::nominating()
+            };
+            let response = handle(&mut agent, now, address(1), &check.bytes());
+            assert_eq!(response.is_some(), answered, "{username}");
         }
     }
 }

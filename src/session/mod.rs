@@ -221,6 +221,17 @@ impl Session {
         self.ice.addresses()
     }
 
+    /// The ICE credentials of both sides, ours first: those of the last restart, if there was one.
+    pub fn ice_credentials(&self) -> (&IceCredentials, &IceCredentials) {
+        (self.ice.local(), self.ice.remote())
+    }
+
+    /// Restarts ICE (RFC 8839 section 4.4.1.1.1). DTLS and media go on; the old credentials stay
+    /// valid until the viewer nominates with the new ones.
+    pub fn restart_ice(&mut self, local: IceCredentials, remote: IceCredentials) {
+        self.ice.restart(local, remote);
+    }
+
     /// Counters.
     pub fn stats(&self) -> SessionStats {
         self.stats

@@ -1,5 +1,6 @@
 //! The WHEP protocol: requests in, responses out, no I/O.
 
+pub mod fragment;
 pub mod offer;
 mod response;
 

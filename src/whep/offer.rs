@@ -339,7 +339,7 @@ fn bad_credentials(what: &str) -> Error {
 }
 
 /// RFC 8839 section 5.4.
-fn is_ice_chars(text: &str, at_least: usize) -> bool {
+pub(super) fn is_ice_chars(text: &str, at_least: usize) -> bool {
     let ice_char = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';
     (at_least..=256).contains(&text.len()) && text.bytes().all(ice_char)
 }

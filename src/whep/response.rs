@@ -11,7 +11,7 @@ pub struct Response {
     pub headers: Vec<(&'static str, String)>,
     /// Body, UTF-8.
     pub body: String,
-    /// The session created.
+    /// The session that was created or changed.
     pub session: SessionId,
     /// Its unguessable name in URLs (128 bits of randomness, in hexadecimal).
     pub session_key: String,
@@ -37,6 +37,38 @@ impl Response {
             status: 201,
             headers,
             body: sdp,
+            session,
+            session_key,
+            etag,
+        }
+    }
+
+    /// The answer to candidates: 204.
+    pub fn no_content(session: SessionId, session_key: String, etag: String) -> Response {
+        Response {
+            status: 204,
+            headers: Vec::new(),
+            body: String::new(),
+            session,
+            session_key,
+            etag,
+        }
+    }
+
+    /// The answer to an ICE restart: 200 with our new credentials.
+    pub fn restarted(
+        fragment: String,
+        session: SessionId,
+        session_key: String,
+        etag: String,
+    ) -> Response {
+        Response {
+            status: 200,
+            headers: vec![
+                ("Content-Type", "application/trickle-ice-sdpfrag".to_owned()),
+                ("ETag", etag.clone()),
+            ],
+            body: fragment,
             session,
             session_key,
             etag,

@@ -1,4 +1,7 @@
 //! What a host asks of a gateway besides watching: over real sockets, with simulated cameras.
 
 mod common;
+mod lists;
+mod offers;
+mod patch;
 mod snapshot;

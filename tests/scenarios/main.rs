@@ -5,6 +5,7 @@ mod connect;
 mod consent;
 mod flood;
 mod handshake_loss;
+mod ice_restart;
 mod keyframe_request;
 mod knobs;
 mod nack;

@@ -1,6 +1,7 @@
 //! What a worker owns and does: streams, viewers, and the moments when media moves.
 
 mod offers;
+mod patches;
 mod sink;
 mod viewers;
 
@@ -42,6 +43,8 @@ pub struct Core {
     unclaimed: VecDeque<(usize, SessionId)>,
     deadlines: Deadlines,
     fan_outs: FanOuts,
+    /// When the first of the offers that wait has waited long enough, or earlier.
+    offers_due: Option<Instant>,
     rearmed: Rc<Notify>,
     buffer: Box<SendBuffer>,
     costs: Costs,
@@ -58,6 +61,8 @@ struct Viewer {
     id: SessionId,
     stream: StreamId,
     session: Session,
+    /// The section of its answer that an answer to a restart names.
+    section: Box<str>,
     /// Addresses of the viewer that lead to this slot.
     bound: Vec<SocketAddr>,
 }
@@ -72,6 +77,7 @@ impl Core {
             unclaimed: VecDeque::new(),
             deadlines: Deadlines::default(),
             fan_outs: FanOuts::default(),
+            offers_due: None,
             rearmed,
             buffer: Box::new([0; _]),
             costs: Costs::default(),
@@ -80,7 +86,11 @@ impl Core {
 
     /// When [`Core::timeouts`] is due.
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.deadlines.next()
+        self.deadlines
+            .next()
+            .into_iter()
+            .chain(self.offers_due)
+            .min()
     }
 
     /// Does what a host thread asks.
@@ -121,6 +131,9 @@ impl Core {
                 core.borrow_mut().remove_stream(id, now, &removed);
             }
             Command::Offer(request) => core.borrow_mut().offer(*request, now),
+            Command::Patch(request, reply) => {
+                let _ = reply.send(core.borrow_mut().patch(&request, now));
+            }
             Command::CloseSession(id) => {
                 let mut core = core.borrow_mut();
                 if let Some(slot) = core.slot(id) {
@@ -170,7 +183,7 @@ impl Core {
         }
         if let Some(owned) = self.streams.remove(&id) {
             for request in owned.waiting {
-                let _ = request.reply.send(Err(why.clone()));
+                request.ticket.fail(why.clone());
             }
         }
         self.notify_stream(id, StreamState::Removed, Status::Ok);

@@ -5,7 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Core, Viewer};
+use super::patches::etag;
+use super::{Core, Owned, Viewer};
 use crate::error::{Error, Result, Status};
 use crate::net::command::{OfferRequest, WorkerContext};
 use crate::net::route::Place;
@@ -25,27 +26,34 @@ const MAX_UNCLAIMED: usize = 4096;
 
 impl Core {
     pub(super) fn offer(&mut self, request: OfferRequest, now: Instant) {
-        let result = match self.streams.get_mut(&request.stream) {
+        if now < request.deadline
+            && let Some(owned) = self.streams.get_mut(&request.stream)
+            && owned.may_soon_be_live()
+        {
+            owned.waiting.retain(|waiting| waiting.ticket.is_pending());
+            let due = self.offers_due.unwrap_or(request.deadline);
+            self.offers_due = Some(due.min(request.deadline));
+            owned.waiting.push(request);
+            return;
+        }
+        let Some(complete) = request.ticket.claim() else {
+            // Nobody waits for this answer any more.
+            return;
+        };
+        complete(match self.streams.get(&request.stream) {
             None => Err(no_stream(request.stream)),
-            Some(owned) if owned.stream.media().is_some() => {
-                if now >= request.deadline {
-                    // Nobody waits for this answer any more.
-                    return;
-                }
+            Some(owned) if now >= request.deadline => {
+                Err(timed_out(&owned.stream.name, request.timeout))
+            }
+            Some(owned) if owned.stream.media().is_none() => {
+                Err(not_ready(&owned.stream.name, owned.stream.error()))
+            }
+            Some(_) => {
                 // Much of what is looked at here is the viewer's word.
                 let create = AssertUnwindSafe(|| self.create_session(&request, now));
                 catch_unwind(create).unwrap_or_else(|_| Err(panicked()))
             }
-            Some(owned) => match owned.stream.error() {
-                None if owned.stream.state() == StreamState::Connecting => {
-                    owned.waiting.retain(|waiting| now < waiting.deadline);
-                    owned.waiting.push(request);
-                    return;
-                }
-                error => Err(not_ready(&owned.stream.name, error)),
-            },
-        };
-        let _ = request.reply.send(result);
+        });
     }
 
     pub(super) fn fail_offers(&mut self, id: StreamId, error: &Error) {
@@ -54,7 +62,26 @@ impl Core {
         };
         for request in owned.waiting.drain(..) {
             let error = not_ready(&owned.stream.name, Some(error));
-            let _ = request.reply.send(Err(error));
+            request.ticket.fail(error);
+        }
+    }
+
+    /// Gives up on offers that have waited long enough.
+    pub(super) fn time_out_offers(&mut self, now: Instant) {
+        if self.offers_due.is_none_or(|due| now < due) {
+            return;
+        }
+        self.offers_due = None;
+        for owned in self.streams.values_mut() {
+            let name = &owned.stream.name;
+            owned.waiting.retain(|request| {
+                if now >= request.deadline {
+                    request.ticket.fail(timed_out(name, request.timeout));
+                }
+                now < request.deadline
+            });
+            let next = owned.waiting.iter().map(|request| request.deadline).min();
+            self.offers_due = self.offers_due.into_iter().chain(next).min();
         }
     }
 
@@ -87,10 +114,7 @@ impl Core {
             worker: context.index,
             slot: entry.key(),
         };
-        let local_ice = IceCredentials {
-            ufrag: place.ufrag_prefix() + &random::hex::<4>()?,
-            pwd: random::hex::<16>()?,
-        };
+        let local_ice = local_ice(place)?;
         let key = random::hex::<16>()?;
         let random = [
             u64::from_le_bytes(random::bytes()?),
@@ -105,7 +129,6 @@ impl Core {
                 candidates: &candidates(context, now),
             },
         );
-        let etag = format!("\"{}\"", local_ice.ufrag);
         let tuning = &context.tuning;
         let session = Session::new(
             now,
@@ -127,10 +150,12 @@ impl Core {
         );
         let id = context.registry.add_session(context.index, key.clone());
         log::info!(session = id.0, stream = request.stream.0; "offer answered; peer {:?}", request.peer);
+        let etag = etag(&session);
         entry.insert(Viewer {
             id,
             stream: request.stream,
             session,
+            section: answer::transport_section(&sdp).into(),
             bound: Vec::new(),
         });
         owned.stream.viewers.push(place.slot);
@@ -158,6 +183,25 @@ impl Core {
             }
         }
     }
+}
+
+impl Owned {
+    /// Whether the camera's first media may come with the attempt under way.
+    fn may_soon_be_live(&self) -> bool {
+        self.stream.media().is_none()
+            && self.stream.error().is_none()
+            && self.stream.state() == StreamState::Connecting
+    }
+}
+
+fn timed_out(name: &str, timeout: Duration) -> Error {
+    let seconds = timeout.as_secs_f32();
+    Error::new(
+        Status::NotReady,
+        format!(
+            "stream \"{name}\" has no media yet: the camera was still connecting after {seconds:.1} s"
+        ),
+    )
 }
 
 fn overtaken() -> Error {
@@ -198,8 +242,16 @@ fn not_ready(name: &str, error: Option<&Error>) -> Error {
     )
 }
 
+/// Credentials that lead to a session's place and that nobody can guess.
+pub(super) fn local_ice(place: Place) -> Result<IceCredentials> {
+    Ok(IceCredentials {
+        ufrag: place.ufrag_prefix() + &random::hex::<4>()?,
+        pwd: random::hex::<16>()?,
+    })
+}
+
 /// Where viewers may reach us: public addresses first.
-fn candidates(context: &WorkerContext, now: Instant) -> Vec<SocketAddr> {
+pub(super) fn candidates(context: &WorkerContext, now: Instant) -> Vec<SocketAddr> {
     let ttl = Duration::from_millis(context.tuning.get(Key::InterfaceCacheTtlMs) as u64);
     let port = context.socket.local().port();
     let interfaces = context.interfaces.addresses(now, ttl);

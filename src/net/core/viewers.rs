@@ -58,6 +58,7 @@ impl Core {
             }
             begun = ended;
         }
+        self.time_out_offers(now);
     }
 
     pub(super) fn close_viewer(&mut self, slot: usize, now: Instant) {

@@ -93,6 +93,8 @@ pub struct Viewer {
     next_check: Option<Instant>,
     next_report: Option<Instant>,
     answered_checks: u64,
+    restarts: u32,
+    restarting: Option<(String, String)>,
     transaction: u64,
     out: VecDeque<Outgoing>,
     /// The picture.
@@ -128,6 +130,8 @@ impl Viewer {
             next_check: None,
             next_report: None,
             answered_checks: 0,
+            restarts: 0,
+            restarting: None,
             transaction: 0,
             out: VecDeque::new(),
             video: Receiver::default(),
@@ -197,6 +201,42 @@ impl Viewer {
         });
         self.video.read_answer(answer, "video");
         self.audio.read_answer(answer, "audio");
+        self.next_check = Some(now);
+        self.timeout(now);
+    }
+
+    /// Begins an ICE restart: makes new credentials and returns the body of the PATCH. Checks go on
+    /// with the old ones until [`Viewer::restarted`].
+    pub fn restart(&mut self) -> String {
+        let generation = self.restarts + 1;
+        let port = self.address.port();
+        let (ufrag, pwd) = (
+            format!("viewer{port}r{generation}"),
+            format!("passwordOfTheViewer{port:06}r{generation}"),
+        );
+        let fragment = format!(
+            "a=group:BUNDLE 0 1\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\n\
+             a=ice-ufrag:{ufrag}\r\na=ice-pwd:{pwd}\r\n\
+             a=candidate:1 1 udp 2122260223 {} {port} typ host\r\na=end-of-candidates\r\n",
+            self.address.ip()
+        );
+        self.restarting = Some((ufrag, pwd));
+        fragment
+    }
+
+    /// Takes the gateway's credentials from the answer to the restart, and checks with them.
+    pub fn restarted(&mut self, now: Instant, answer: &str) {
+        let value = |name: &str| {
+            let prefix = format!("a={name}:");
+            let value = answer.lines().find_map(|line| line.strip_prefix(&prefix));
+            value.expect("ICE credentials in the answer").to_owned()
+        };
+        (self.ufrag, self.pwd) = self.restarting.take().expect("a restart that was begun");
+        self.restarts += 1;
+        if let Some(remote) = &mut self.remote {
+            remote.ufrag = value("ice-ufrag");
+            remote.pwd = value("ice-pwd");
+        }
         self.next_check = Some(now);
         self.timeout(now);
     }

@@ -1,0 +1,28 @@
+# With the library KIND alone, a project that asks for this component is built and runs; one that asks
+# for both is told what is missing.
+cmake_minimum_required(VERSION 3.22)
+file(REMOVE_RECURSE ${TO})
+file(COPY ${FROM}/ DESTINATION ${TO}/prefix)
+if(KIND STREQUAL shared)
+  file(GLOB_RECURSE others ${TO}/prefix/*.a)
+else()
+  file(GLOB_RECURSE others ${TO}/prefix/*.so*)
+endif()
+file(REMOVE ${others})
+function(configure components result)
+  execute_process(COMMAND ${CMAKE_COMMAND} -S ${SOURCE} -B ${TO}/build -G ${GENERATOR}
+    -DCMAKE_PREFIX_PATH=${TO}/prefix -DKIND=${KIND} -DEXPECTED=${EXPECTED}
+    "-DCOMPONENTS=${components}" RESULT_VARIABLE failed OUTPUT_QUIET ERROR_VARIABLE said)
+  set(${result} "${failed}" PARENT_SCOPE)
+  set(said "${said}" PARENT_SCOPE)
+endfunction()
+configure("shared;static" failed)
+if(NOT failed OR NOT said MATCHES "is not installed")
+  message(FATAL_ERROR "Both components are found: ${said}")
+endif()
+configure("${KIND}" failed)
+if(failed)
+  message(FATAL_ERROR "${said}")
+endif()
+execute_process(COMMAND ${CMAKE_COMMAND} --build ${TO}/build COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND ${TO}/build/consumer COMMAND_ERROR_IS_FATAL ANY)

@@ -1,0 +1,47 @@
+#!/usr/bin/python3
+"""What Doxygen reads instead of a file, on stdout.
+
+Of the C header: its sections as groups, named by the first line of the file in src/ffi that they are
+made from, and its head as a page. Of Markdown: links to files that are no part of the reference
+become plain text.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+def header(text):
+    first = True
+
+    def group(match):
+        nonlocal first
+        name = match[1]
+        title = re.match(r"//! (.*)\.$", (ROOT / f"src/ffi/{name}.rs").read_text("utf-8"), re.M)
+        assert title, f"src/ffi/{name}.rs begins with a line of documentation"
+        end = "" if first else "/** @} */ "
+        first = False
+        return f"{end}/** @defgroup {name} {title[1]} \n @{{ */"
+
+    text = re.sub(r"^/\* -+ ([a-z_]+) \*/$", group, text, flags=re.M)
+    end = text.rindex("\n#ifdef __cplusplus\n}")
+    text = text[:end] + "\n/** @} */" + text[end:]
+    head = re.match(r"/\*\n(.*?)\n \*/\n", text, re.S)
+    lines = [line[3:] for line in head[1].split("\n")]
+    # "Term    explanation", further lines of it indented.
+    page = "\n".join(
+        re.sub(r"^(\S+) +", r"\n@par \1\n", line)
+        for line in lines[lines.index("Conventions") + 2:]
+    )
+    return f"/** @page conventions Conventions of the C API\n{page}\n*/" + text[head.end():]
+
+
+def markdown(text):
+    return re.sub(r"\[([^]]+)\]\((?!https?:|[\w./]*\.md)[^)]*\)", r"\1", text)
+
+
+path = sys.argv[1]
+source = Path(path).read_text("utf-8")
+print(header(source) if path.endswith(".h") else markdown(source), end="")

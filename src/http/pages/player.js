@@ -1,0 +1,546 @@
+// WhepPlayer plays one WHEP endpoint (draft-ietf-wish-whep) in one <video>, and keeps it playing.
+// One file without dependencies: copy it into your product. Licence: MIT, as the project's.
+//
+//   import { WhepPlayer } from "./player.js";
+//   const player = new WhepPlayer({ endpoint: "/door/whep", video: document.querySelector("video") });
+//   player.addEventListener("state", ({ detail }) => console.log(detail.state, detail.reason));
+//   player.start();
+//
+// new WhepPlayer(options)
+//   endpoint        URL of the WHEP endpoint. Required.
+//   video           The <video> to play in. Required. It is set to muted, autoplay, playsinline:
+//                   browsers start nothing else by themselves. Unmute it when a person asks for sound.
+//   token           Bearer token for all requests: a string, or a function that returns one or a
+//                   promise of one and is asked before each request. Default: none.
+//   audio           Ask for sound, too. Default: true.
+//   rtc             RTCConfiguration. ICE servers that the endpoint names by "Link" are added.
+//   trickle         Send candidates by PATCH as they are found. Default: true.
+//   requestTimeout  Milliseconds for one request. Default: 10000.
+//   retryMin, retryMax  Milliseconds between attempts: doubled from the first to the second, each
+//                   varied by a quarter. A longer Retry-After counts. Default: 500, 10000.
+//   stallAfter      Milliseconds without a picture until the state is "stalled". Default: 3000.
+//
+// Methods
+//   start()         Connects, and again whenever the connection is lost. From "idle" only.
+//   stop()          Ends the session (DELETE, which outlives the page). start() begins anew.
+//   restartIce()    New ICE credentials and paths for the same session (PATCH); the picture goes on.
+//                   The player does this itself when the connection breaks off. If the endpoint
+//                   cannot, a new session is made. Returns a promise of true where it succeeded.
+//   stats()         A promise of {width, height, fps, codec, bitrate, packetsLost, packetsReceived,
+//                   framesDropped, roundTripMs, bufferMs, srtp}; bitrate (bit/s) and fps since the
+//                   last call. Null without a connection; fields that the browser does not tell are null.
+//
+// Properties
+//   state           idle        not started, or stopped
+//                   connecting  the offer is under way, or the connection not up yet
+//                   playing     pictures come
+//                   stalled     connected, but no picture came for stallAfter
+//                   retrying    no connection; another attempt follows
+//   reason          Why there is no picture, as a sentence for a person; null where there is none to
+//                   tell. Refusals give the "detail" of their problem document (RFC 9457).
+//   status          HTTP status of a refusal, else 0.
+//   hasAudio        Whether the session has sound.
+//   connection      The RTCPeerConnection of now, or null.
+//
+// Events
+//   state           state, reason, status or hasAudio changed; detail holds {state, reason, status}.
+//
+// When the page goes away the session ends; when it returns from the back/forward cache a new one begins.
+
+const SDP = "application/sdp";
+const SDP_FRAGMENT = "application/trickle-ice-sdpfrag";
+// ICE often recovers from "disconnected" by itself.
+const RESTART_AFTER_MS = 1_000;
+// A connection that is not up by then never will be.
+const CONNECT_MS = 15_000;
+const MEDIA_AFTER_RESTART_MS = 3_000;
+// Candidates that are found within this time go in one request.
+const TRICKLE_MS = 50;
+const LOOK_MS = 500;
+
+const DEFAULTS = {
+  token: null,
+  audio: true,
+  rtc: {},
+  trickle: true,
+  requestTimeout: 10_000,
+  retryMin: 500,
+  retryMax: 10_000,
+  stallAfter: 3_000,
+};
+
+export class WhepPlayer extends EventTarget {
+  #options;
+  #video;
+  #pc = null;
+  #session = null; // what belongs to one POST
+  #state = "idle";
+  #reason = null;
+  #status = 0;
+  #hasAudio = false;
+  #retryMs;
+  #timer = 0; // the next step: a retry, or a limit on the connection
+  #look = 0;
+  #pictures = 0;
+  #lastPicture = 0;
+  #lastStats = null;
+  #page = null; // ends the listeners on the page
+
+  constructor(options) {
+    super();
+    this.#options = { ...DEFAULTS, ...options };
+    this.#video = this.#options.video;
+    this.#retryMs = this.#options.retryMin;
+    this.#video.muted = true;
+    this.#video.autoplay = true;
+    this.#video.playsInline = true;
+  }
+
+  get state() {
+    return this.#state;
+  }
+
+  get reason() {
+    return this.#reason;
+  }
+
+  get status() {
+    return this.#status;
+  }
+
+  get hasAudio() {
+    return this.#hasAudio;
+  }
+
+  get connection() {
+    return this.#pc;
+  }
+
+  start() {
+    if (this.#state !== "idle") {
+      return;
+    }
+    this.#retryMs = this.#options.retryMin;
+    this.#watchPage();
+    this.#connect();
+  }
+
+  stop() {
+    this.#page?.abort();
+    this.#drop();
+    this.#video.srcObject = null;
+    this.#set("idle");
+  }
+
+  async restartIce() {
+    const pc = this.#pc;
+    const session = this.#session;
+    if (!session?.url) {
+      return false;
+    }
+    try {
+      const received = await packetsReceived(pc);
+      session.hold();
+      const offer = await pc.createOffer({ iceRestart: true });
+      await pc.setLocalDescription(offer);
+      const response = await this.#request(session.url, "PATCH", fragment(offer.sdp, []), {
+        "Content-Type": SDP_FRAGMENT,
+        "If-Match": "*",
+      });
+      if (response.status !== 200) {
+        throw await refusal(response);
+      }
+      const answer = withIce(pc.currentRemoteDescription.sdp, await response.text());
+      if (pc !== this.#pc) {
+        return false;
+      }
+      session.etag = response.headers.get("ETag");
+      await pc.setRemoteDescription({ type: "answer", sdp: answer });
+      session.release();
+      return await this.#mediaReturns(pc, received);
+    } catch (error) {
+      if (pc === this.#pc) {
+        this.#retry(describe(error), { status: error.status });
+      }
+      return false;
+    }
+  }
+
+  async stats() {
+    const pc = this.#pc;
+    const reports = pc && [...(await pc.getStats()).values()];
+    const video = reports?.find(({ type, kind }) => type === "inbound-rtp" && kind === "video");
+    if (!video) {
+      return null;
+    }
+    const byId = (id) => reports.find((report) => report.id === id);
+    const transport = byId(video.transportId);
+    const pair = transport && byId(transport.selectedCandidatePairId);
+    const last = this.#lastStats?.pc === pc ? this.#lastStats.video : null;
+    this.#lastStats = { pc, video };
+    const seconds = last ? (video.timestamp - last.timestamp) / 1000 : 0;
+    const rate = (key) => (seconds > 0 ? (video[key] - last[key]) / seconds : null);
+    return {
+      width: video.frameWidth ?? null,
+      height: video.frameHeight ?? null,
+      fps: rate("framesDecoded") ?? video.framesPerSecond ?? null,
+      codec: byId(video.codecId)?.mimeType?.replace(/^video\//, "") ?? null,
+      bitrate: seconds > 0 ? 8 * rate("bytesReceived") : null,
+      packetsLost: video.packetsLost ?? null,
+      packetsReceived: video.packetsReceived ?? null,
+      framesDropped: video.framesDropped ?? null,
+      roundTripMs: pair?.currentRoundTripTime === undefined ? null : 1000 * pair.currentRoundTripTime,
+      bufferMs: video.jitterBufferEmittedCount
+        ? (1000 * video.jitterBufferDelay) / video.jitterBufferEmittedCount
+        : null,
+      srtp: transport?.srtpCipher ?? null,
+    };
+  }
+
+  // One attempt, from a new connection to its answer.
+  async #connect() {
+    this.#set("connecting", this.#reason, this.#status);
+    const pc = new RTCPeerConnection({ bundlePolicy: "max-bundle", ...this.#options.rtc });
+    this.#pc = pc;
+    const session = new Session((body) => this.#patch(session, body));
+    this.#session = session;
+    const media = new MediaStream();
+    pc.ontrack = ({ track }) => media.addTrack(track);
+    pc.onconnectionstatechange = () => this.#connectionChanged(pc);
+    pc.onicecandidate = ({ candidate }) => this.#options.trickle && session.found(pc, candidate);
+    try {
+      pc.addTransceiver("video", { direction: "recvonly" });
+      if (this.#options.audio) {
+        pc.addTransceiver("audio", { direction: "recvonly" });
+      }
+      // The offer takes effect after the answer is here: candidates are then looked for by the ICE
+      // servers that came with it.
+      const offer = await pc.createOffer();
+      const response = await this.#request(this.#options.endpoint, "POST", offer.sdp, {
+        "Content-Type": SDP,
+      });
+      if (response.status !== 201) {
+        throw await refusal(response);
+      }
+      const answer = await response.text();
+      const location = response.headers.get("Location");
+      const url = location && new URL(location, response.url);
+      if (pc !== this.#pc) {
+        this.#delete(url); // stopped while the answer was under way
+        return;
+      }
+      session.url = url;
+      session.etag = response.headers.get("ETag");
+      const iceServers = linkedIceServers(response.headers.get("Link"));
+      if (iceServers.length > 0) {
+        const known = pc.getConfiguration();
+        pc.setConfiguration({ ...known, iceServers: [...known.iceServers, ...iceServers] });
+      }
+      await pc.setLocalDescription(offer);
+      await pc.setRemoteDescription({ type: "answer", sdp: answer });
+      if (pc !== this.#pc) {
+        return;
+      }
+      session.release();
+      this.#hasAudio = pc
+        .getTransceivers()
+        .some(({ receiver, currentDirection }) => receiver.track.kind === "audio" && currentDirection === "recvonly");
+      this.#timer = setTimeout(() => this.#retry("The connection does not come up. Does a firewall block UDP?"), CONNECT_MS);
+      this.#show(media);
+    } catch (error) {
+      if (pc === this.#pc) {
+        this.#retry(describe(error), error);
+      }
+    }
+  }
+
+  #show(media) {
+    const video = this.#video;
+    video.srcObject = media;
+    video.play().catch(() => {}); // refused, or replaced by the next attempt: seen by #lookAtPicture
+    this.#pictures = video.getVideoPlaybackQuality().totalVideoFrames;
+    this.#lastPicture = performance.now();
+    this.#look = setInterval(() => this.#lookAtPicture(), LOOK_MS);
+    // The first one at once, where the browser tells.
+    video.requestVideoFrameCallback?.(() => this.#lookAtPicture());
+  }
+
+  #lookAtPicture() {
+    if (this.#pc?.connectionState !== "connected") {
+      return;
+    }
+    const pictures = this.#video.getVideoPlaybackQuality().totalVideoFrames;
+    const now = performance.now();
+    if (pictures !== this.#pictures || document.hidden) {
+      this.#lastPicture = now; // nothing is drawn on a hidden page: it does not count as a stall
+    }
+    if (pictures !== this.#pictures) {
+      this.#pictures = pictures;
+      this.#set("playing");
+    } else if (now - this.#lastPicture >= this.#options.stallAfter) {
+      this.#set("stalled", "No picture comes from the camera.");
+    }
+  }
+
+  #connectionChanged(pc) {
+    if (pc !== this.#pc) {
+      return;
+    }
+    switch (pc.connectionState) {
+      case "connected":
+        clearTimeout(this.#timer);
+        this.#retryMs = this.#options.retryMin;
+        this.#lastPicture = performance.now();
+        break;
+      case "disconnected":
+        clearTimeout(this.#timer);
+        this.#timer = setTimeout(() => this.restartIce(), RESTART_AFTER_MS);
+        break;
+      case "failed":
+        this.#retry("The connection was lost.");
+        break;
+    }
+  }
+
+  // A restart that brings no media is worse than a new session.
+  async #mediaReturns(pc, before) {
+    const end = performance.now() + MEDIA_AFTER_RESTART_MS;
+    while (pc === this.#pc && performance.now() < end) {
+      if ((await packetsReceived(pc)) > before && pc.iceConnectionState !== "disconnected") {
+        return true;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    if (pc === this.#pc) {
+      this.#retry("The connection was lost.");
+    }
+    return false;
+  }
+
+  #retry(reason, { status = 0, retryAfterMs = 0 } = {}) {
+    this.#drop();
+    this.#set("retrying", reason, status);
+    const delay = Math.max(retryAfterMs, this.#retryMs * (0.75 + Math.random() / 2));
+    this.#timer = setTimeout(() => this.#connect(), delay);
+    this.#retryMs = Math.min(2 * this.#retryMs, this.#options.retryMax);
+  }
+
+  // Ends the connection and its session. The last picture stays.
+  #drop() {
+    clearTimeout(this.#timer);
+    clearInterval(this.#look);
+    this.#session?.close();
+    this.#delete(this.#session?.url);
+    this.#session = null;
+    this.#pc?.close();
+    this.#pc = null;
+    this.#hasAudio = false;
+  }
+
+  #watchPage() {
+    this.#page = new AbortController();
+    const { signal } = this.#page;
+    addEventListener("pagehide", () => this.#drop(), { signal });
+    addEventListener("pageshow", ({ persisted }) => persisted && this.#connect(), { signal });
+    addEventListener(
+      "online",
+      () => {
+        if (this.#state === "retrying") {
+          clearTimeout(this.#timer);
+          this.#connect();
+        }
+      },
+      { signal },
+    );
+  }
+
+  #set(state, reason = null, status = 0) {
+    if (state === this.#state && reason === this.#reason && status === this.#status) {
+      return;
+    }
+    this.#state = state;
+    this.#reason = reason;
+    this.#status = status;
+    this.dispatchEvent(new CustomEvent("state", { detail: { state, reason, status } }));
+  }
+
+  async #request(url, method, body, headers = {}) {
+    const token = typeof this.#options.token === "function" ? await this.#options.token() : this.#options.token;
+    return fetch(url, {
+      method,
+      body,
+      headers: token ? { ...headers, Authorization: `Bearer ${token}` } : headers,
+      // keepalive lets a DELETE outlive the page.
+      ...(method === "DELETE" ? { keepalive: true } : { signal: AbortSignal.timeout(this.#options.requestTimeout) }),
+    });
+  }
+
+  // Sends candidates. An endpoint that does not take them may still reach us: no reason to stop.
+  async #patch(session, lines) {
+    const headers = { "Content-Type": SDP_FRAGMENT };
+    if (session.etag) {
+      headers["If-Match"] = session.etag;
+    }
+    const response = await this.#request(session.url, "PATCH", lines, headers).catch(() => null);
+    if (response && response.status >= 400 && response.status !== 412) {
+      session.close();
+    }
+  }
+
+  // The gateway ends a dead session by itself, should this not arrive.
+  #delete(url) {
+    if (url) {
+      this.#request(url, "DELETE").catch(() => {});
+    }
+  }
+}
+
+// One session at the endpoint, and the candidates that still have to go there.
+class Session {
+  url = null;
+  etag = null;
+  #send;
+  #candidates = [];
+  #sdp = "";
+  #held = true;
+  #closed = false;
+  #timer = 0;
+
+  constructor(send) {
+    this.#send = send;
+  }
+
+  // A candidate, or null when there are no more.
+  found(pc, candidate) {
+    this.#sdp = pc.localDescription.sdp;
+    this.#candidates.push(candidate?.candidate ? `a=${candidate.candidate}` : "a=end-of-candidates");
+    this.#soon();
+  }
+
+  // Candidates wait: for the first answer, or for the entity tag of a restart.
+  hold() {
+    this.#held = true;
+    this.#candidates = [];
+  }
+
+  release() {
+    this.#held = false;
+    this.#soon();
+  }
+
+  close() {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+  }
+
+  #soon() {
+    clearTimeout(this.#timer);
+    if (this.url && !this.#held && !this.#closed && this.#candidates.length > 0) {
+      this.#timer = setTimeout(() => {
+        const lines = [...new Set(this.#candidates)];
+        this.#candidates = [];
+        this.#send(fragment(this.#sdp, lines));
+      }, TRICKLE_MS);
+    }
+  }
+}
+
+// An SDP fragment (RFC 8840) for the first media section, which carries the whole bundle.
+function fragment(sdp, candidates) {
+  const line = (pattern) => sdp.match(pattern)?.[0] ?? "";
+  return [
+    line(/^a=ice-ufrag:.*$/m),
+    line(/^a=ice-pwd:.*$/m),
+    line(/^m=.*$/m),
+    line(/^a=mid:.*$/m),
+    ...candidates,
+    "",
+  ]
+    .map((text) => text.trim())
+    .join("\r\n");
+}
+
+// The answer in force with the ICE parameters of a fragment: what answers a restart.
+function withIce(answer, ice) {
+  const lines = ice.split(/\r?\n/);
+  const value = (name) => lines.find((line) => line.startsWith(`a=${name}:`));
+  const candidates = lines.filter((line) => /^a=(candidate:|end-of-candidates)/.test(line));
+  const [ufrag, pwd] = [value("ice-ufrag"), value("ice-pwd")];
+  if (!ufrag || !pwd) {
+    throw new Error("The server's answer to the ICE restart has no credentials.");
+  }
+  let first = true;
+  const merged = answer.split("\r\n").flatMap((line) => {
+    if (line.startsWith("a=ice-ufrag:")) {
+      return [ufrag];
+    }
+    if (line.startsWith("a=ice-pwd:")) {
+      const more = first ? candidates : [];
+      first = false;
+      return [pwd, ...more];
+    }
+    return /^a=(candidate:|end-of-candidates)/.test(line) ? [] : [line];
+  });
+  return merged.join("\r\n");
+}
+
+// RFC 8288: Link: <turn:host>; rel="ice-server"; username="u"; credential="c"; credential-type="password"
+function linkedIceServers(header) {
+  const servers = [];
+  for (const [, urls, parameters] of (header ?? "").matchAll(/<([^>]*)>((?:\s*;\s*[\w-]+\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s;,"]+))*)/g)) {
+    const values = {};
+    for (const [, name, quoted, plain] of parameters.matchAll(/([\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]+))/g)) {
+      values[name.toLowerCase()] = quoted?.replace(/\\(.)/g, "$1") ?? plain;
+    }
+    if (values.rel === "ice-server" && /^(stun|turn)s?:/.test(urls)) {
+      const { username, credential } = values;
+      servers.push(username === undefined ? { urls } : { urls, username, credential });
+    }
+  }
+  return servers;
+}
+
+async function packetsReceived(pc) {
+  let packets = 0;
+  for (const report of (await pc.getStats()).values()) {
+    packets += report.type === "inbound-rtp" ? report.packetsReceived : 0;
+  }
+  return packets;
+}
+
+// A refused request as an error: a sentence, the status, and how long to wait.
+async function refusal(response) {
+  const text = await response.text();
+  let detail = text.trim();
+  if (/\bjson\b/.test(response.headers.get("Content-Type"))) {
+    try {
+      const problem = JSON.parse(text);
+      detail = problem.detail ?? problem.title ?? "";
+    } catch {
+      detail = "";
+    }
+  } else if (/^\s*</.test(text)) {
+    detail = ""; // some proxy's page
+  }
+  const error = new Error(detail || `The server answered ${response.status}.`);
+  error.status = response.status;
+  error.retryAfterMs = retryAfterMs(response.headers.get("Retry-After"));
+  return error;
+}
+
+// Seconds, or a date (RFC 9110, 10.2.3).
+function retryAfterMs(text) {
+  const ms = /^\d+$/.test(text ?? "") ? 1000 * Number(text) : Date.parse(text) - Date.now();
+  return Math.min(Math.max(ms || 0, 0), 300_000);
+}
+
+function describe(error) {
+  switch (error.name) {
+    case "TypeError":
+      return "The server cannot be reached.";
+    case "TimeoutError":
+      return "The server does not answer.";
+    default:
+      return error.message;
+  }
+}

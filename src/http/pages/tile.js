@@ -1,0 +1,120 @@
+// One camera of the grid: plays while it is in view and live.
+
+import { token } from "./api.js";
+import { size } from "./format.js";
+import { WhepPlayer } from "../player.js";
+import { level, whyBlack } from "./why.js";
+
+// Who scrolls past does not end sessions and begin them again.
+const OUT_OF_VIEW_MS = 3_000;
+
+export class Tile {
+  #player;
+  #video;
+  #parts;
+  #stream = null;
+  #inView = false;
+  #leave = 0;
+  #reachable = true;
+
+  constructor(template, name) {
+    this.name = name;
+    this.root = template.content.firstElementChild.cloneNode(true);
+    const part = (selector) => this.root.querySelector(selector);
+    this.#parts = {
+      mark: part(".mark"),
+      name: part(".name"),
+      facts: part(".facts"),
+      message: part(".message"),
+      sound: part(".sound"),
+    };
+    this.#video = part("video");
+    this.#parts.name.textContent = name;
+    this.#parts.name.href = encodeURIComponent(name);
+    this.#parts.sound.addEventListener("click", () => {
+      this.#video.muted = !this.#video.muted;
+      this.#show();
+    });
+    this.#player = new WhepPlayer({
+      endpoint: `${encodeURIComponent(name)}/whep`,
+      video: this.#video,
+      token,
+    });
+    this.#player.addEventListener("state", () => this.#show());
+    this.#show();
+  }
+
+  get playing() {
+    return this.#player.state === "playing";
+  }
+
+  // What the gateway says about the camera, each second; undefined if it does not answer.
+  update(stream) {
+    this.#reachable = stream !== undefined;
+    this.#stream = stream ?? this.#stream;
+    this.#play();
+    this.#show();
+  }
+
+  set inView(inView) {
+    this.#inView = inView;
+    clearTimeout(this.#leave);
+    if (inView) {
+      this.#play();
+    } else {
+      this.#leave = setTimeout(() => this.#player.stop(), OUT_OF_VIEW_MS);
+    }
+  }
+
+  remove() {
+    clearTimeout(this.#leave);
+    this.#inView = false;
+    this.#player.stop();
+    this.root.remove();
+  }
+
+  // An offer for a camera that is away would wait at the gateway, and hold one of the browser's few
+  // connections to it. A session that is up stays: the picture comes back into it.
+  #play() {
+    if (this.#inView && this.#stream?.state === "live") {
+      this.#player.start();
+    }
+  }
+
+  #show() {
+    const { mark, facts, message, sound } = this.#parts;
+    const why = this.#message();
+    if (message.textContent !== (why ?? "")) {
+      message.textContent = why ?? "";
+    }
+    message.hidden = why === null;
+    this.root.dataset.level = mark.dataset.level = this.#stream ? level(this.#stream) : "wait";
+    facts.textContent =
+      this.#stream?.state === "live" && this.#stream.width ? size(this.#stream.width, this.#stream.height) : "";
+    sound.hidden = !this.#player.hasAudio;
+    const heard = !this.#video.muted;
+    sound.setAttribute("aria-pressed", heard);
+    sound.setAttribute("aria-label", `Sound of ${this.name}`);
+    sound.title = heard ? "Switch the sound off" : "Switch the sound on";
+  }
+
+  #message() {
+    if (!this.#reachable) {
+      return this.playing ? null : "The gateway cannot be reached.";
+    }
+    const black = this.#stream ? whyBlack(this.#stream) : "";
+    if (black !== null) {
+      return black;
+    }
+    switch (this.#player.state) {
+      case "playing":
+        return null;
+      case "idle":
+        return "";
+      case "connecting":
+        return this.#player.reason ?? "";
+      default:
+        return this.#player.reason;
+    }
+  }
+}

@@ -1,0 +1,42 @@
+// Words for a camera's state.
+
+import { duration } from "./format.js";
+
+// How much it matters: "good", "wait" (it may well come by itself), "bad". Between two attempts a
+// camera is connecting again: that is no better than before.
+export function level(stream) {
+  if (stream.state === "live") {
+    return "good";
+  }
+  return stream.state === "connecting" && stream.status === "ok" ? "wait" : "bad";
+}
+
+// Why there is no picture of this camera; null where it sends one.
+export function whyBlack(stream) {
+  if (stream === undefined) {
+    return "The gateway has no such camera.";
+  }
+  switch (level(stream)) {
+    case "good":
+      return null;
+    case "wait":
+      return stream.source === "push" ? "Waiting for the first picture" : "Connecting to the camera";
+    default:
+      return sentence(stream.message || "the camera was lost");
+  }
+}
+
+// The gateway's texts begin in lower case.
+export function sentence(text) {
+  return text && text[0].toUpperCase() + text.slice(1);
+}
+
+export function stateWord(stream) {
+  const words = { good: "Live", wait: "Connecting", bad: stream.state === "failed" ? "Failed" : "Not live" };
+  return words[level(stream)];
+}
+
+// A camera that is live as far as RTSP goes, but silent.
+export function silence(stream) {
+  return stream.since_last_media_ms > 5_000 ? `No media for ${duration(stream.since_last_media_ms)}` : null;
+}

@@ -1,0 +1,56 @@
+//! What a viewer changes of its session: candidates, and ICE restarts.
+
+use std::time::Instant;
+
+use super::Core;
+use super::offers::{candidates, local_ice};
+use crate::error::{Error, Result, Status};
+use crate::net::command::PatchRequest;
+use crate::net::route::Place;
+use crate::registry::no_session;
+use crate::session::{Session, answer};
+use crate::whep::Response;
+use crate::whep::fragment::if_match;
+
+impl Core {
+    pub(super) fn patch(&mut self, request: &PatchRequest, now: Instant) -> Result<Response> {
+        let slot = self
+            .slot(request.session)
+            .ok_or_else(|| no_session(request.session))?;
+        let context = &self.context;
+        let viewer = &mut self.viewers[slot];
+        if !if_match(&request.if_match, &etag(&viewer.session)) {
+            return Err(Error::new(
+                Status::Etag,
+                "If-Match is not the ETag of this session's ICE session: use that of the last 201 \
+                 or 200, or restart ICE with If-Match: *",
+            ));
+        }
+        let (_, known) = viewer.session.ice_credentials();
+        let Some(remote) = request.fragment.restart(known)? else {
+            return Ok(Response::no_content(
+                viewer.id,
+                request.key.clone(),
+                etag(&viewer.session),
+            ));
+        };
+        let place = Place {
+            worker: context.index,
+            slot,
+        };
+        let local = local_ice(place)?;
+        let body = answer::restart_fragment(&viewer.section, &local, &candidates(context, now));
+        viewer.session.restart_ice(local, remote.clone());
+        Ok(Response::restarted(
+            body,
+            viewer.id,
+            request.key.clone(),
+            etag(&viewer.session),
+        ))
+    }
+}
+
+/// Names the ICE session: strong, and another one after each restart.
+pub(super) fn etag(session: &Session) -> String {
+    format!("\"{}\"", session.ice_credentials().0.ufrag)
+}

@@ -1,0 +1,200 @@
+//! Offers answered later: the outcome is told once, whatever happens meanwhile.
+
+use std::net::TcpListener;
+use std::sync::mpsc::{self, Receiver};
+use std::time::Duration;
+
+use rtsp_webrtc_gateway::config::{Config, WhepOffer};
+use rtsp_webrtc_gateway::error::{Result, Status};
+use rtsp_webrtc_gateway::gateway::Gateway;
+use rtsp_webrtc_gateway::state::OpId;
+use rtsp_webrtc_gateway::whep::Response;
+use testkit::viewer::{UdpViewer, ViewerConfig};
+
+use super::common::{LONG, cameras, has_pictures, pull};
+
+type Outcome = (OpId, Result<Response>);
+
+fn viewer() -> UdpViewer {
+    UdpViewer::new(ViewerConfig::chromium()).unwrap()
+}
+
+/// Offers without blocking. The channel ends when the outcome can no longer come.
+fn offer(
+    gateway: &Gateway,
+    stream: &str,
+    viewer: &UdpViewer,
+    timeout: Duration,
+) -> Result<(OpId, Receiver<Outcome>)> {
+    let (told, outcome) = mpsc::channel();
+    let op = gateway.handle_whep_offer_async(
+        &WhepOffer {
+            stream,
+            sdp: viewer.viewer.offer().as_bytes(),
+            timeout: Some(timeout),
+            ..WhepOffer::default()
+        },
+        Box::new(move |op, result| {
+            told.send((op, result)).unwrap();
+        }),
+    )?;
+    Ok((op, outcome))
+}
+
+/// The one outcome, and no other.
+fn only(op: OpId, outcome: &Receiver<Outcome>) -> Result<Response> {
+    let (told, result) = outcome.recv_timeout(LONG).unwrap();
+    assert_eq!(told, op);
+    assert!(outcome.recv_timeout(LONG).is_err(), "told twice");
+    result
+}
+
+fn fails(op: OpId, outcome: &Receiver<Outcome>) -> Status {
+    only(op, outcome).unwrap_err().status()
+}
+
+/// A gateway with a stream whose camera takes connections and never says a word.
+fn waiting() -> (Gateway, TcpListener) {
+    let camera = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("rtsp://{}/", camera.local_addr().unwrap());
+    let gateway = Gateway::new(Config::default()).unwrap();
+    gateway.add_stream("cam", pull(url)).unwrap();
+    (gateway, camera)
+}
+
+#[test]
+fn an_answer_comes_on_the_callback_thread_and_plays() {
+    let server = cameras(&["cam"]);
+    let gateway = Gateway::new(Config::default()).unwrap();
+    gateway.add_stream("cam", pull(server.url("cam"))).unwrap();
+    let mut viewer = viewer();
+    let (op, outcome) = offer(&gateway, "cam", &viewer, LONG).unwrap();
+    let response = only(op, &outcome).unwrap();
+    assert_eq!(response.status, 201);
+    viewer.accept(&response.body);
+    assert!(viewer.run_till(LONG, has_pictures(5)));
+    assert_eq!(gateway.cancel(op).unwrap_err().status(), Status::NotFound);
+}
+
+#[test]
+fn cancelled_and_only_once() {
+    let (gateway, _server) = waiting();
+    let (op, outcome) = offer(&gateway, "cam", &viewer(), LONG).unwrap();
+    gateway.cancel(op).unwrap();
+    assert_eq!(fails(op, &outcome), Status::Cancelled);
+    assert_eq!(gateway.cancel(op).unwrap_err().status(), Status::NotFound);
+    assert_eq!(
+        gateway.cancel(OpId(0)).unwrap_err().status(),
+        Status::NotFound
+    );
+}
+
+#[test]
+fn timed_out() {
+    let (gateway, _server) = waiting();
+    let offers: Vec<_> = [300, 1, 50, 1]
+        .map(|ms| offer(&gateway, "cam", &viewer(), Duration::from_millis(ms)).unwrap())
+        .into();
+    for (op, outcome) in &offers {
+        assert_eq!(fails(*op, outcome), Status::NotReady);
+    }
+}
+
+#[test]
+fn the_stream_is_removed() {
+    let (gateway, _server) = waiting();
+    let (op, outcome) = offer(&gateway, "cam", &viewer(), Duration::MAX).unwrap();
+    let stream = gateway.find_stream("cam").unwrap();
+    gateway.remove_stream(stream).unwrap();
+    assert_eq!(fails(op, &outcome), Status::NotFound);
+}
+
+#[test]
+fn the_gateway_shuts_down() {
+    let (gateway, _server) = waiting();
+    let offers: Vec<_> = (0..20)
+        .map(|_| offer(&gateway, "cam", &viewer(), Duration::MAX).unwrap())
+        .collect();
+    gateway.shutdown(LONG).unwrap();
+    for (op, outcome) in &offers {
+        assert_eq!(fails(*op, outcome), Status::ShuttingDown);
+    }
+    let late = offer(&gateway, "cam", &viewer(), LONG).unwrap_err();
+    assert_eq!(late.status(), Status::ShuttingDown);
+}
+
+#[test]
+fn what_is_refused_at_once_is_not_told_again() {
+    let gateway = Gateway::new(Config::default()).unwrap();
+    let (told, outcome) = mpsc::channel::<()>();
+    let result = gateway.handle_whep_offer_async(
+        &WhepOffer {
+            stream: "nobody",
+            ..WhepOffer::default()
+        },
+        Box::new(move |_, _| told.send(()).unwrap()),
+    );
+    assert_eq!(result.unwrap_err().status(), Status::NotFound);
+    assert!(outcome.recv_timeout(LONG).is_err());
+}
+
+#[test]
+fn how_many_may_be_under_way_is_bounded() {
+    let (gateway, _server) = waiting();
+    let viewer = viewer();
+    let mut offers = Vec::new();
+    let refused = loop {
+        match offer(&gateway, "cam", &viewer, Duration::MAX) {
+            Ok(offer) => offers.push(offer),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(refused.status(), Status::Limit);
+    assert_eq!(offers.len(), 1024);
+    // One that ends makes room for another.
+    let (op, outcome) = offers.pop().unwrap();
+    gateway.cancel(op).unwrap();
+    assert_eq!(fails(op, &outcome), Status::Cancelled);
+    let again = offer(&gateway, "cam", &viewer, Duration::MAX).unwrap();
+    gateway.cancel(again.0).unwrap();
+}
+
+/// An offer that is cancelled, or times out, just as the camera comes: either the caller has the
+/// session, or there is none.
+#[test]
+fn no_session_is_left_that_nobody_heard_of() {
+    let server = cameras(&["cam"]);
+    for round in 0..40u64 {
+        let gateway = Gateway::new(Config::default()).unwrap();
+        let stream = gateway.add_stream("cam", pull(server.url("cam"))).unwrap();
+        let viewer = viewer();
+        let timeout = Duration::from_millis(1 + round / 2);
+        let mut heard = 0;
+        if round % 2 == 0 {
+            let (op, outcome) = offer(&gateway, "cam", &viewer, LONG).unwrap();
+            std::thread::sleep(timeout);
+            let cancelled = gateway.cancel(op).is_ok();
+            let result = only(op, &outcome);
+            assert_eq!(cancelled, result.is_err());
+            heard += usize::from(result.is_ok());
+        } else {
+            let result = gateway.handle_whep_offer(&WhepOffer {
+                stream: "cam",
+                sdp: viewer.viewer.offer().as_bytes(),
+                timeout: Some(timeout),
+                ..WhepOffer::default()
+            });
+            heard += usize::from(result.is_ok());
+        }
+        // By now the camera is there for sure, and every offer is through.
+        let info = loop {
+            let info = gateway.stream_info(stream).unwrap();
+            if info.frames > 0 {
+                break info;
+            }
+            std::thread::yield_now();
+        };
+        assert_eq!(info.sessions as usize, heard, "round {round}");
+        assert_eq!(gateway.sessions().unwrap().len(), heard);
+    }
+}

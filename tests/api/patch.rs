@@ -1,0 +1,72 @@
+//! PATCH: candidates and ICE restarts, through the gateway.
+
+use std::time::Instant;
+
+use rtsp_webrtc_gateway::config::Config;
+use rtsp_webrtc_gateway::error::Status;
+use rtsp_webrtc_gateway::gateway::Gateway;
+use rtsp_webrtc_gateway::state::SessionState;
+use testkit::viewer::Viewer;
+
+use super::common::{LONG, cameras, has_pictures, pull, watch};
+
+const CANDIDATES: &[u8] = b"m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\n\
+    a=candidate:1 1 udp 2122260223 7c1d9ec1-6d9b-4a4c-8a0e-1f5a6e0c3f52.local 50000 typ host\r\n";
+
+#[test]
+fn candidates_and_restarts() {
+    let server = cameras(&["cam"]);
+    let gateway = Gateway::new(Config::default()).unwrap();
+    gateway.add_stream("cam", pull(server.url("cam"))).unwrap();
+    let (mut viewer, created) = watch(&gateway, "cam");
+    let (key, etag) = (&*created.session_key, &*created.etag);
+    let status = |if_match: Option<&str>, fragment: &[u8]| {
+        let answer = gateway.handle_whep_patch(key, if_match, fragment);
+        answer.map_or_else(|error| error.status().http(), |response| response.status)
+    };
+
+    let response = gateway
+        .handle_whep_patch(key, Some(etag), CANDIDATES)
+        .unwrap();
+    assert_eq!((response.status, &*response.body), (204, ""));
+    assert!(response.headers.is_empty());
+    assert_eq!(response.session, created.session);
+    assert_eq!(status(None, CANDIDATES), 428);
+    assert_eq!(status(Some("\"other\""), CANDIDATES), 412);
+    assert_eq!(status(Some(etag), b"a=candidate:nonsense"), 400);
+    assert_eq!(status(Some(etag), b"v=0\r\n"), 422);
+    let unknown = gateway.handle_whep_patch("nobody", Some("*"), CANDIDATES);
+    assert_eq!(unknown.unwrap_err().status(), Status::NotFound);
+
+    let fragment = viewer.viewer.restart();
+    assert_eq!(status(Some("\"other\""), fragment.as_bytes()), 412);
+    let response = gateway
+        .handle_whep_patch(key, Some("*"), fragment.as_bytes())
+        .unwrap();
+    assert_eq!(response.status, 200);
+    assert_ne!(response.etag, etag);
+    assert!(response.headers.contains(&("ETag", response.etag.clone())));
+    assert!(
+        response
+            .headers
+            .contains(&("Content-Type", "application/trickle-ice-sdpfrag".to_owned()))
+    );
+    assert!(response.body.contains("\r\nm=video 9 UDP/TLS/RTP/SAVPF "));
+    assert!(response.body.contains("\r\na=mid:0\r\n"));
+    assert!(response.body.contains("\r\na=candidate:"));
+    // The ETag of the past is no more; that of the restart is.
+    assert_eq!(status(Some(etag), CANDIDATES), 412);
+    assert_eq!(status(Some(&response.etag), CANDIDATES), 204);
+    // The same fragment again changes nothing more.
+    assert_eq!(status(Some("*"), fragment.as_bytes()), 204);
+
+    let pictures = |viewer: &Viewer| viewer.video.packets().filter(|p| p.marker).count();
+    let before = pictures(&viewer.viewer);
+    viewer.viewer.restarted(Instant::now(), &response.body);
+    let checks = viewer.viewer.answered_checks();
+    assert!(viewer.run_till(LONG, |viewer| viewer.answered_checks() > checks));
+    assert!(viewer.run_till(LONG, has_pictures(before + 20)));
+    assert_eq!(viewer.viewer.video.lost(), 0);
+    let info = gateway.session_info(created.session).unwrap();
+    assert_eq!(info.state, SessionState::Connected);
+}
