@@ -4,8 +4,6 @@
 #include <cstdint>
 #include <sstream>
 
-#include "gateway.hpp"
-
 namespace {
 
 template <typename Number> Number parse_number(const std::string &text, const std::string &what) {
@@ -32,24 +30,23 @@ void parse_listen(const std::string &text, Args &args) {
     args.port = parse_number<std::uint16_t>(text.substr(colon + 1), "the port of --listen");
 }
 
-rtsp_webrtc_gateway_tuning parse_set(const std::string &text) {
+rtsp_webrtc::Tuning parse_set(const std::string &text) {
     const auto equals = text.find('=');
     if (equals == std::string::npos) {
         throw UsageError("--set wants KEY=VALUE, not \"" + text + "\"");
     }
     const std::string name = text.substr(0, equals);
-    rtsp_webrtc_gateway_tuning tuning{};
-    if (rtsp_webrtc_gateway_find_tuning(name.c_str(), &tuning.key) < 0) {
+    const auto key = rtsp_webrtc::find_tuning(name);
+    if (!key) {
         throw UsageError("there is no knob \"" + name + "\"; --help-tuning lists them");
     }
-    tuning.value = parse_number<std::int64_t>(text.substr(equals + 1), name);
-    return tuning;
+    return {*key, parse_number<std::int64_t>(text.substr(equals + 1), name)};
 }
 
-const char *applies_text(std::int32_t applies) {
+const char *applies_text(rtsp_webrtc::Applies applies) {
     switch (applies) {
-    case RTSP_WEBRTC_GATEWAY_APPLIES_CREATE: return "fixed at start";
-    case RTSP_WEBRTC_GATEWAY_APPLIES_NEW_SESSIONS: return "applies to new sessions";
+    case rtsp_webrtc::Applies::Create: return "fixed at start";
+    case rtsp_webrtc::Applies::NewSessions: return "applies to new sessions";
     default: return "applies at once";
     }
 }
@@ -146,9 +143,7 @@ Exit code: 0 ended by a signal, 1 failed, 2 wrong usage.
 std::string tuning_help_text() {
     std::ostringstream out;
     out << "Knobs for --set KEY=VALUE, with their defaults:\n";
-    rtsp_webrtc_gateway_tuning_info info;
-    check(RTSP_WEBRTC_GATEWAY_INIT(&info));
-    for (std::size_t i = 0; rtsp_webrtc_gateway_describe_tuning(i, &info) >= 0; ++i) {
+    for (const rtsp_webrtc::TuningInfo &info : rtsp_webrtc::describe_tuning()) {
         out << "\n  " << info.name << '=' << info.default_value << "\n    " << info.min_value
             << " to " << info.max_value << ", " << applies_text(info.applies) << ". " << info.help
             << '\n';

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "rtsp_webrtc_gateway.h"
+#include <rtsp_webrtc_gateway.hpp>
 
 struct Camera {
     std::string name;
@@ -16,7 +16,7 @@ struct Camera {
 struct Args {
     std::string host = "127.0.0.1";
     int port = 8889;
-    std::vector<rtsp_webrtc_gateway_tuning> tuning;
+    std::vector<rtsp_webrtc::Tuning> tuning;
     std::vector<std::string> public_addresses;
     std::vector<Camera> cameras;
     bool help = false;

@@ -4,20 +4,14 @@
 #include <sstream>
 #include <string_view>
 #include <utility>
-#include <vector>
+
+using rtsp_webrtc::SessionId;
+using rtsp_webrtc::SessionState;
+using rtsp_webrtc::Status;
+using rtsp_webrtc::StreamId;
+using rtsp_webrtc::StreamState;
 
 namespace {
-
-const char *stream_state_name(std::int32_t state) {
-    switch (state) {
-    case RTSP_WEBRTC_GATEWAY_STREAM_CONNECTING: return "connecting";
-    case RTSP_WEBRTC_GATEWAY_STREAM_LIVE: return "live";
-    case RTSP_WEBRTC_GATEWAY_STREAM_RETRYING: return "retrying";
-    case RTSP_WEBRTC_GATEWAY_STREAM_FAILED: return "failed";
-    case RTSP_WEBRTC_GATEWAY_STREAM_REMOVED: return "removed";
-    default: return "unknown";
-    }
-}
 
 // Numbers of the IANA registry "DTLS-SRTP Protection Profiles".
 const char *srtp_profile_name(std::int32_t profile) {
@@ -45,45 +39,19 @@ void say(const std::string &line) noexcept {
     std::fprintf(stderr, "%s\n", line.c_str());
 }
 
-Cameras::Cameras(const Args &args) {
-    rtsp_webrtc_gateway_callbacks callbacks;
-    check(RTSP_WEBRTC_GATEWAY_INIT(&callbacks));
-    callbacks.user_data = this;
-    callbacks.on_stream_state = on_stream_state;
-    callbacks.on_session_state = on_session_state;
-
-    std::vector<const char *> public_addresses;
-    for (const std::string &address : args.public_addresses) {
-        public_addresses.push_back(address.c_str());
-    }
-
-    rtsp_webrtc_gateway_config config;
-    check(rtsp_webrtc_gateway_config_init(&config, sizeof config,
-                                          RTSP_WEBRTC_GATEWAY_ABI_VERSION));
-    config.callbacks = &callbacks;
-    config.tuning = args.tuning.data();
-    config.tuning_len = args.tuning.size();
-    config.public_addresses = public_addresses.data();
-    config.public_addresses_len = public_addresses.size();
-
-    rtsp_webrtc_gateway *gateway = nullptr;
-    check(rtsp_webrtc_gateway_create(&config, &gateway));
-    gateway_.reset(gateway);
-
+Cameras::Cameras(const Args &args) : gateway_(config(args)) {
     for (const Camera &camera : args.cameras) {
         add(camera);
     }
 }
 
-Cameras::~Cameras() {
-    // Before the gateway is freed, so that the last callbacks may still ask it.
-    shut_down();
-}
-
-void Cameras::shut_down() noexcept {
-    if (rtsp_webrtc_gateway_shutdown(gateway(), 5000) < 0) {
-        say("error: the gateway did not shut down in time");
-    }
+rtsp_webrtc::Config Cameras::config(const Args &args) {
+    rtsp_webrtc::Config config;
+    config.tuning = args.tuning;
+    config.public_addresses = args.public_addresses;
+    config.on_stream_state = [this](auto... what) { on_stream_state(what...); };
+    config.on_session_state = [this](auto... what) { on_session_state(what...); };
+    return config;
 }
 
 bool Cameras::contains(const std::string &name) const {
@@ -97,11 +65,9 @@ std::string Cameras::json() const {
     const std::lock_guard lock(mutex_);
     out << '[';
     for (const auto &[name, id] : ids_) {
-        rtsp_webrtc_gateway_stream_info info;
-        check(RTSP_WEBRTC_GATEWAY_INIT(&info));
-        check(rtsp_webrtc_gateway_get_stream_info(gateway(), id, &info));
+        const rtsp_webrtc::StreamInfo info = gateway_.get_stream_info(id);
         out << std::exchange(separator, ",") << "{\"name\":" << json_string(name)
-            << ",\"state\":" << json_string(stream_state_name(info.state))
+            << ",\"state\":" << json_string(to_string(info.state))
             << ",\"reason\":" << json_string(info.message) << ",\"width\":" << info.width
             << ",\"height\":" << info.height << ",\"viewers\":" << info.sessions << '}';
     }
@@ -110,21 +76,18 @@ std::string Cameras::json() const {
 }
 
 void Cameras::add(const Camera &camera) {
-    rtsp_webrtc_gateway_pull_options options;
-    check(RTSP_WEBRTC_GATEWAY_INIT(&options));
-    options.url = camera.url.c_str();
+    rtsp_webrtc::PullOptions options;
+    options.url = camera.url;
     if (camera.udp) {
-        options.transport = RTSP_WEBRTC_GATEWAY_TRANSPORT_UDP;
+        options.transport = rtsp_webrtc::Transport::Udp;
     }
     // Held over the call, so that a callback about the new id finds its name.
     const std::lock_guard lock(mutex_);
-    StreamId id = 0;
-    const int status =
-        rtsp_webrtc_gateway_add_stream(gateway(), camera.name.c_str(), &options, &id);
-    if (status < 0) {
-        throw GatewayError(status, "camera " + camera.name + ": " + last_error());
+    const auto id = gateway_.try_add_stream(camera.name, options);
+    if (!id) {
+        throw rtsp_webrtc::Error(id.status(), "camera " + camera.name + ": " + id.error().what());
     }
-    ids_.emplace(camera.name, id);
+    ids_.emplace(camera.name, *id);
 }
 
 std::string Cameras::name_of(StreamId id) const {
@@ -137,32 +100,26 @@ std::string Cameras::name_of(StreamId id) const {
     return "?";
 }
 
-void Cameras::on_stream_state(void *self, StreamId stream, std::int32_t state,
-                              int status) noexcept {
-    const auto &cameras = *static_cast<Cameras *>(self);
-    std::string line = "camera " + cameras.name_of(stream) + ": " + stream_state_name(state);
-    if (status < 0) {
-        line += std::string(", ") + rtsp_webrtc_gateway_strerror(status);
+void Cameras::on_stream_state(StreamId stream, StreamState state, Status status) const {
+    std::string line = "camera " + name_of(stream) + ": " + to_string(state);
+    if (status != Status::Ok) {
+        line += std::string(", ") + to_string(status);
     }
     say(line);
 }
 
-void Cameras::on_session_state(void *self, SessionId session, StreamId stream,
-                               std::int32_t state, int status) noexcept {
-    const auto &cameras = *static_cast<Cameras *>(self);
+void Cameras::on_session_state(SessionId session, StreamId stream, SessionState state,
+                               Status status) const {
     const std::string viewer =
-        "viewer " + std::to_string(session) + " of " + cameras.name_of(stream);
-    if (state == RTSP_WEBRTC_GATEWAY_SESSION_CONNECTED) {
-        rtsp_webrtc_gateway_session_info info;
-        if (RTSP_WEBRTC_GATEWAY_INIT(&info) == RTSP_WEBRTC_GATEWAY_OK &&
-            rtsp_webrtc_gateway_get_session_info(cameras.gateway(), session, &info) ==
-                RTSP_WEBRTC_GATEWAY_OK) {
-            say(viewer + ": connected from " + info.remote_address + ", SRTP " +
-                srtp_profile_name(info.srtp_profile));
+        "viewer " + std::to_string(session.value()) + " of " + name_of(stream);
+    if (state == SessionState::Connected) {
+        if (const auto info = gateway_.try_get_session_info(session)) {
+            say(viewer + ": connected from " + info->remote_address + ", SRTP " +
+                srtp_profile_name(info->srtp_profile));
         }
-    } else if (state == RTSP_WEBRTC_GATEWAY_SESSION_FAILED) {
-        say(viewer + ": failed, " + rtsp_webrtc_gateway_strerror(status));
-    } else if (state == RTSP_WEBRTC_GATEWAY_SESSION_CLOSED) {
+    } else if (state == SessionState::Failed) {
+        say(viewer + ": failed, " + to_string(status));
+    } else if (state == SessionState::Closed) {
         say(viewer + ": closed");
     }
 }

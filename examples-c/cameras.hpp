@@ -1,30 +1,26 @@
 // The gateway with its cameras.
 #pragma once
 
-#include <cstdint>
 #include <map>
 #include <mutex>
 #include <string>
 
-#include "args.hpp"
-#include "gateway.hpp"
+#include <rtsp_webrtc_gateway.hpp>
 
-// One line on stderr, in one piece. Callbacks of the library call it: it never throws.
+#include "args.hpp"
+
+// One line on stderr, in one piece.
 void say(const std::string &line) noexcept;
 
-// The library's callbacks arrive here, one at a time, on a thread of the library. They say on
-// stderr which cameras and viewers come and go.
+// Adds the cameras, and says on stderr which of them and which viewers come and go.
 class Cameras {
 public:
     explicit Cameras(const Args &args);
-    ~Cameras();
 
     Cameras(const Cameras &) = delete;
     Cameras &operator=(const Cameras &) = delete;
 
-    rtsp_webrtc_gateway *gateway() const noexcept { return gateway_.get(); }
-    // Closes all sessions, and ends the offers that wait for a camera. The last callbacks run in here.
-    void shut_down() noexcept;
+    rtsp_webrtc::Gateway &gateway() noexcept { return gateway_; }
 
     bool contains(const std::string &name) const;
 
@@ -32,19 +28,17 @@ public:
     std::string json() const;
 
 private:
-    using StreamId = rtsp_webrtc_gateway_stream_id;
-    using SessionId = rtsp_webrtc_gateway_session_id;
-
+    rtsp_webrtc::Config config(const Args &args);
     void add(const Camera &camera);
-    std::string name_of(StreamId id) const;
+    std::string name_of(rtsp_webrtc::StreamId id) const;
 
-    // An exception must not leave a callback: noexcept says so, and the compiler sees to it.
-    static void on_stream_state(void *self, StreamId stream, std::int32_t state,
-                                int status) noexcept;
-    static void on_session_state(void *self, SessionId session, StreamId stream,
-                                 std::int32_t state, int status) noexcept;
+    void on_stream_state(rtsp_webrtc::StreamId stream, rtsp_webrtc::StreamState state,
+                         rtsp_webrtc::Status status) const;
+    void on_session_state(rtsp_webrtc::SessionId session, rtsp_webrtc::StreamId stream,
+                          rtsp_webrtc::SessionState state, rtsp_webrtc::Status status) const;
 
     mutable std::mutex mutex_;
-    std::map<std::string, StreamId> ids_; // guarded by mutex_
-    GatewayPtr gateway_;
+    std::map<std::string, rtsp_webrtc::StreamId> ids_; // guarded by mutex_
+    // The last member, so the first to go: the last callbacks use the others.
+    rtsp_webrtc::Gateway gateway_;
 };

@@ -13,7 +13,6 @@
 
 #include "args.hpp"
 #include "cameras.hpp"
-#include "gateway.hpp"
 #include "web_files.hpp" // made from web/ by CMake
 
 namespace {
@@ -21,9 +20,9 @@ namespace {
 // Offers of today's browsers have 2 to 10 kB.
 constexpr std::size_t kMaxBody = 128 * 1024;
 
-extern "C" void on_log(void *, const rtsp_webrtc_gateway_log_record *record) noexcept {
-    const char *level = record->level == RTSP_WEBRTC_GATEWAY_LOG_ERROR ? "error" : "warning";
-    std::fprintf(stderr, "%s: %s\n", level, record->message);
+void on_log(const rtsp_webrtc::LogRecord &record) {
+    const char *level = record.level == rtsp_webrtc::LogLevel::Error ? "error: " : "warning: ";
+    say(level + std::string(record.message));
 }
 
 void answer_text(httplib::Response &http, int status, const std::string &text) {
@@ -35,8 +34,8 @@ void answer_text(httplib::Response &http, int status, const std::string &text) {
 }
 
 // A failed call, as HTTP answer.
-void answer_error(httplib::Response &http, int status) {
-    answer_text(http, rtsp_webrtc_gateway_http_status(status), last_error());
+void answer_error(httplib::Response &http, const rtsp_webrtc::Error &error) {
+    answer_text(http, error.http_status(), error.what());
 }
 
 // POST /NAME/whep
@@ -48,47 +47,35 @@ void post_offer(Cameras &cameras, const httplib::Request &request, httplib::Resp
     }
     const std::string location_prefix = "/" + name + "/whep/";
 
-    rtsp_webrtc_gateway_offer offer;
-    check(RTSP_WEBRTC_GATEWAY_INIT(&offer));
-    offer.stream_name = name.c_str();
-    offer.sdp = request.body.data();
-    offer.sdp_size = request.body.size();
-    offer.location_prefix = location_prefix.c_str();
-
-    rtsp_webrtc_gateway_response *raw = nullptr;
-    const int status = rtsp_webrtc_gateway_handle_whep_offer(cameras.gateway(), &offer, &raw);
-    if (status < 0) {
-        return answer_error(http, status);
+    rtsp_webrtc::Offer offer;
+    offer.stream_name = name;
+    offer.sdp = request.body;
+    offer.location_prefix = location_prefix;
+    const auto response = cameras.gateway().try_handle_whep_offer(offer);
+    if (!response) {
+        return answer_error(http, response.error());
     }
-    const ResponsePtr response(raw);
-
-    http.status = rtsp_webrtc_gateway_response_http_status(response.get());
+    http.status = response->status();
     std::string content_type;
-    const char *header = nullptr;
-    const char *value = nullptr;
-    for (std::size_t i = 0;
-         rtsp_webrtc_gateway_response_header(response.get(), i, &header, &value); ++i) {
-        if (std::string_view(header) == "Content-Type") {
-            content_type = value; // set_content() writes it
+    for (const rtsp_webrtc::Header &header : response->headers()) {
+        if (header.name == "Content-Type") {
+            content_type = header.value; // set_content() writes it
         } else {
-            http.set_header(header, value);
+            http.set_header(std::string(header.name), std::string(header.value));
         }
     }
-    std::size_t size = 0;
-    const char *body = rtsp_webrtc_gateway_response_body(response.get(), &size);
-    http.set_content(body, size, content_type);
+    http.set_content(std::string(response->body()), content_type);
 }
 
 // DELETE /NAME/whep/KEY
 void delete_session(Cameras &cameras, const httplib::Request &request, httplib::Response &http) {
-    const std::string key = request.matches[2];
-    const int status = rtsp_webrtc_gateway_handle_whep_delete(cameras.gateway(), key.c_str());
-    if (status < 0) {
-        answer_error(http, status);
+    const auto deleted = cameras.gateway().try_handle_whep_delete(request.matches[2].str());
+    if (!deleted) {
+        answer_error(http, deleted.error());
     }
 }
 
-void add_page_routes(httplib::Server &server, const Cameras &cameras) {
+void add_page_routes(httplib::Server &server, Cameras &cameras) {
     const auto page = [](httplib::Response &http) {
         http.set_header("Content-Security-Policy", "default-src 'self'; img-src data:");
         http.set_content(web::index_html, "text/html; charset=utf-8");
@@ -98,13 +85,7 @@ void add_page_routes(httplib::Server &server, const Cameras &cameras) {
         http.set_content(cameras.json(), "application/json");
     });
     server.Get("/api/metrics", [&](const auto &, auto &http) {
-        char *text = nullptr;
-        const int status = rtsp_webrtc_gateway_metrics(cameras.gateway(), &text, nullptr);
-        if (status < 0) {
-            return answer_error(http, status);
-        }
-        http.set_content(text, "text/plain; version=0.0.4");
-        rtsp_webrtc_gateway_string_free(text);
+        http.set_content(cameras.gateway().metrics(), "text/plain; version=0.0.4");
     });
     server.Get("/web/style.css", [](const auto &, auto &http) {
         http.set_content(web::style_css, "text/css; charset=utf-8");
@@ -186,6 +167,8 @@ void configure(httplib::Server &server) {
     server.set_exception_handler([](const auto &, auto &http, std::exception_ptr error) {
         try {
             std::rethrow_exception(error);
+        } catch (const rtsp_webrtc::Error &e) {
+            return answer_error(http, e);
         } catch (const std::exception &e) {
             say(std::string("error: ") + e.what());
         } catch (...) {
@@ -238,7 +221,10 @@ void serve(const Args &args) {
     }
     say("stopping");
     server.stop();
-    cameras.shut_down(); // offers that wait for a camera return: no thread of the server is held
+    // Offers that wait for a camera return: no thread of the server is held.
+    if (!cameras.gateway().try_shutdown(std::chrono::seconds(5))) {
+        say("error: the gateway did not shut down in time");
+    }
     listener.join();
     // No thread uses the gateway any more: cameras goes out of scope and frees it.
 }
@@ -258,8 +244,7 @@ int main(int argc, char **argv) {
         }
         std::signal(SIGINT, request_stop);
         std::signal(SIGTERM, request_stop);
-        check(rtsp_webrtc_gateway_set_log_callback(RTSP_WEBRTC_GATEWAY_LOG_WARN, on_log, nullptr,
-                                                   nullptr));
+        rtsp_webrtc::set_log(rtsp_webrtc::LogLevel::Warn, on_log);
         serve(args);
         return 0;
     } catch (const UsageError &e) {

@@ -169,17 +169,28 @@ pub(super) unsafe fn read_struct<T: SizedStruct>(pointer: *const T) -> Result<T>
     }
 }
 
-/// Copies a struct out, as much of it as the caller's version has. Leaves its `struct_size` alone.
+/// The size of a struct to be written to. Asked first, so that a NULL is the error whatever else is
+/// wrong.
 ///
 /// # Safety
-/// `pointer` is NULL, or points to a writable `T` of this or of another version of the library.
-pub(super) unsafe fn write_struct<T: SizedStruct>(pointer: *mut T, value: T) -> Result<()> {
+/// `pointer` is NULL, or points to a `T` of this or of another version of the library.
+pub(super) unsafe fn writable_struct<T: SizedStruct>(pointer: *const T) -> Result<usize> {
     if pointer.is_null() {
         return Err(null(T::NAME));
     }
     // SAFETY: every version starts with struct_size.
     let size = unsafe { pointer.cast::<usize>().read_unaligned() };
     check_size(size, T::NAME)?;
+    Ok(size)
+}
+
+/// Copies a struct out, as much of it as the caller's version has. Leaves its `struct_size` alone.
+///
+/// # Safety
+/// `pointer` is NULL, or points to a writable `T` of this or of another version of the library.
+pub(super) unsafe fn write_struct<T: SizedStruct>(pointer: *mut T, value: T) -> Result<()> {
+    // SAFETY: this function's contract.
+    let size = unsafe { writable_struct(pointer) }?;
     let start = size_of::<usize>();
     let len = size.min(size_of::<T>()) - start;
     // SAFETY: `size` bytes are writable by contract, and `len` ends within both.
@@ -203,6 +214,29 @@ pub(super) unsafe fn init_struct(pointer: *mut c_void, size: usize, name: &str) 
     unsafe {
         ptr::write_bytes(pointer.cast::<u8>(), 0, size);
         pointer.cast::<usize>().write_unaligned(size);
+    }
+    Ok(())
+}
+
+/// Writes as many ids as the caller has room for, and how many there are.
+///
+/// # Safety
+/// `list` is NULL or writable for `capacity` ids; `out_count` is NULL or writable.
+pub(super) unsafe fn write_list(
+    ids: impl ExactSizeIterator<Item = u64>,
+    list: *mut u64,
+    capacity: usize,
+    out_count: *mut usize,
+) -> Result<()> {
+    // SAFETY: this function's contract.
+    let out_count = unsafe { output(out_count, "out_count") }?;
+    if list.is_null() && capacity > 0 {
+        return Err(null("The list"));
+    }
+    out_count.write(ids.len());
+    for (i, id) in ids.take(capacity).enumerate() {
+        // SAFETY: not NULL, since capacity is not 0, and i is below it.
+        unsafe { list.add(i).write(id) };
     }
     Ok(())
 }

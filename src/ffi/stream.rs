@@ -3,7 +3,8 @@
 use std::ffi::{c_char, c_int};
 
 use super::convert::{
-    fill, invalid, optional_str, output, read_struct, required_str, sized_struct, write_struct,
+    fill, invalid, optional_str, output, read_struct, required_str, sized_struct, writable_struct,
+    write_list, write_struct,
 };
 use super::guard::guard_status;
 use super::handle::{gateway_ref, rtsp_webrtc_gateway, rtsp_webrtc_gateway_stream_id};
@@ -176,6 +177,44 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_remove_stream(
     })
 }
 
+/// Finds a stream by its name. ERR_NOT_FOUND if there is none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rtsp_webrtc_gateway_find_stream(
+    gateway: *const rtsp_webrtc_gateway,
+    name: *const c_char,
+    out_stream: *mut rtsp_webrtc_gateway_stream_id,
+) -> c_int {
+    guard_status(|| {
+        // SAFETY: gateway is NULL or alive, by the conventions.
+        let gateway = unsafe { gateway_ref(gateway) }?;
+        // SAFETY: name is NULL or NUL-terminated, by the conventions.
+        let name = unsafe { required_str(name, "name") }?;
+        // SAFETY: out_stream is NULL or writable, by the conventions.
+        let out_stream = unsafe { output(out_stream, "out_stream") }?;
+        out_stream.write(gateway.find_stream(name)?.0);
+        Ok(())
+    })
+}
+
+/// Lists all streams, the oldest first: writes as many ids as fit into capacity, and to *out_count how
+/// many there are, which may be more. streams may be NULL if capacity is 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rtsp_webrtc_gateway_list_streams(
+    gateway: *const rtsp_webrtc_gateway,
+    streams: *mut rtsp_webrtc_gateway_stream_id,
+    capacity: usize,
+    out_count: *mut usize,
+) -> c_int {
+    guard_status(|| {
+        // SAFETY: gateway is NULL or alive, by the conventions.
+        let gateway = unsafe { gateway_ref(gateway) }?;
+        let ids = gateway.streams()?.into_iter().map(|id| id.0);
+        // SAFETY: streams has room for capacity ids, and out_count is NULL or writable, by the
+        // conventions.
+        unsafe { write_list(ids, streams, capacity, out_count) }
+    })
+}
+
 /// Tells how a stream is. Initialise *out_info with RTSP_WEBRTC_GATEWAY_INIT(). ERR_NOT_FOUND if there
 /// is no such stream (any more); ERR_TIMEOUT after 5 s on an overloaded machine.
 #[unsafe(no_mangle)]
@@ -187,6 +226,8 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_get_stream_info(
     guard_status(|| {
         // SAFETY: gateway is NULL or alive, by the conventions.
         let gateway = unsafe { gateway_ref(gateway) }?;
+        // SAFETY: out_info is NULL or a struct of the header, by the conventions.
+        unsafe { writable_struct(out_info) }?;
         let now = gateway.stream_info(StreamId(stream))?;
         let mut info = rtsp_webrtc_gateway_stream_info {
             struct_size: 0,

@@ -3,7 +3,7 @@
 use once_cell::sync::Lazy;
 use std::ffi::{CString, c_char, c_int};
 
-use super::convert::{c_text, output, required_str, sized_struct, write_struct};
+use super::convert::{c_text, output, required_str, sized_struct, writable_struct, write_struct};
 use super::guard::guard_status;
 use super::handle::{gateway_ref, rtsp_webrtc_gateway};
 use crate::error::{Error, Result, Status};
@@ -140,6 +140,8 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_describe_tuning(
     out_info: *mut rtsp_webrtc_gateway_tuning_info,
 ) -> c_int {
     guard_status(|| {
+        // SAFETY: out_info is NULL or a struct of the header, by the conventions.
+        unsafe { writable_struct(out_info) }?;
         let Some((knob, (name, help))) = KNOBS.get(index).zip(TEXTS.get(index)) else {
             return Err(Error::new(
                 Status::NotFound,

@@ -17,6 +17,6 @@ pub(crate) use costs::{Costs, MediaCosts};
 pub(crate) use interfaces::Interfaces;
 pub(crate) use latency::{Latency, LatencyFigures};
 pub(crate) use receiver::{ReceiverStats, inbox};
-pub(crate) use route::Routes;
+pub(crate) use route::{Place, Routes};
 pub(crate) use socket::Socket;
 pub(crate) use worker::{Reading, Worker};

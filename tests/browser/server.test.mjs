@@ -96,9 +96,11 @@ describe("HTTP", () => {
   });
 
   test("an unknown session is refused", async () => {
-    for (const key of ["0123456789abcdef", "x", "%00", "..%2f"]) {
-      await refused(await fetch(`${server.url}cam1/whep/${key}`, { method: "DELETE" }), 404);
+    const remove = (key) => fetch(`${server.url}cam1/whep/${key}`, { method: "DELETE" });
+    for (const key of ["0123456789abcdef", "x", "..%2f"]) {
+      await refused(await remove(key), 404);
     }
+    await refused(await remove("%00"), 400);
   });
 
   test("a wrong method is refused", async () => {

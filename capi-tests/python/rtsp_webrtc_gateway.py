@@ -1,0 +1,711 @@
+"""rtsp_webrtc_gateway in Python: the C header by ctypes, with types.
+
+    with Gateway(on_stream_state=lambda stream, state, status: print(stream, state)) as gateway:
+        gateway.add_stream("door", "rtsp://user:pass@192.0.2.20/stream1")
+        # For each POST /door/whep that the web server gets:
+        response = gateway.handle_whep_offer("door", body, location_prefix="/door/whep/")
+
+The classes and functions follow include/rtsp_webrtc_gateway.h, which has the details. A failed call
+raises Error. Callbacks run on one thread of the gateway; what they raise goes to
+sys.unraisablehook. RTSP_WEBRTC_GATEWAY_LIBRARY may name the shared library; else the system finds it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import enum
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping
+from ctypes import POINTER, Structure, byref, c_bool, c_char, c_char_p, c_int, c_int32, c_int64
+from ctypes import c_size_t, c_uint8, c_uint32, c_uint64, c_void_p, sizeof
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, TypeVar
+
+#: Of the header that this module mirrors.
+ABI_VERSION = 1
+
+# ------------------------------------------------------------------------------------- enums
+
+
+class Status(enum.IntEnum):
+    OK = 0
+    ERR_INVALID_ARGUMENT = -1
+    ERR_NOT_FOUND = -2
+    ERR_ALREADY_EXISTS = -3
+    ERR_INVALID_STATE = -4
+    ERR_UNSUPPORTED = -5
+    ERR_SDP = -6
+    ERR_TOO_LARGE = -7
+    ERR_CODEC = -8
+    ERR_FINGERPRINT = -9
+    ERR_ICE_CREDENTIALS = -10
+    ERR_URL = -11
+    ERR_CREDENTIALS = -12
+    ERR_NOT_READY = -13
+    ERR_LIMIT = -14
+    ERR_TIMEOUT = -15
+    ERR_CANCELLED = -16
+    ERR_AUTH = -17
+    ERR_CONNECT = -18
+    ERR_CAMERA = -19
+    ERR_STALLED = -20
+    ERR_IO = -21
+    ERR_ICE = -22
+    ERR_DTLS = -23
+    ERR_SRTP_PROFILE = -24
+    ERR_SHUTTING_DOWN = -25
+    ERR_WOULD_DEADLOCK = -26
+    ERR_ABI_MISMATCH = -27
+    ERR_STRUCT_SIZE = -28
+    ERR_ETAG = -30
+    ERR_PRECONDITION_REQUIRED = -31
+    ERR_UNPROCESSABLE = -32
+    ERR_PANIC = -100
+
+
+class LogLevel(enum.IntEnum):
+    OFF = 0
+    ERROR = 1
+    WARN = 2
+    INFO = 3
+    DEBUG = 4
+    TRACE = 5
+
+
+class TuningKey(enum.IntEnum):
+    WORKER_THREADS = 1
+    NACK = 2
+    NACK_HISTORY_PACKETS = 3
+    RTCP_INTERVAL_MS = 4
+    SRTP_POLICY = 5
+    INTERFACE_CACHE_TTL_MS = 6
+    GSO = 7
+    SEND_BATCH_PACKETS = 8
+    UDP_SEND_BUFFER_BYTES = 9
+    UDP_RECV_BUFFER_BYTES = 10
+    GOP_CACHE = 11
+    GOP_CACHE_BYTES = 12
+    GOP_CACHE_MS = 13
+    PACING = 14
+    PACING_RATE_PERCENT = 15
+    MAX_SESSIONS = 16
+    MAX_SESSIONS_PER_STREAM = 17
+    PROFILE = 18
+    AUDIO_HOLD_MS = 19
+
+
+class SrtpPolicy(enum.IntEnum):
+    PREFER_GCM = 0
+    GCM_ONLY = 1
+    ANY = 2
+
+
+class Applies(enum.IntEnum):
+    CREATE = 1
+    NEW_SESSIONS = 2
+    NOW = 3
+
+
+class StreamState(enum.IntEnum):
+    CONNECTING = 1
+    LIVE = 2
+    RETRYING = 3
+    FAILED = 4
+    REMOVED = 5
+
+
+class SessionState(enum.IntEnum):
+    NEW = 1
+    CONNECTING = 2
+    CONNECTED = 3
+    DISCONNECTED = 4
+    FAILED = 5
+    CLOSED = 6
+
+
+class Codec(enum.IntEnum):
+    NONE = 0
+    H264 = 1
+    H265 = 2
+    AV1 = 3
+    OPUS = 64
+    PCMU = 65
+    PCMA = 66
+    G722 = 67
+
+
+class Transport(enum.IntEnum):
+    AUTO = 0
+    TCP = 1
+    UDP = 2
+
+
+class PullFlags(enum.IntFlag):
+    NO_AUDIO = 1
+
+
+# --------------------------------------------------------------- function pointers and structs
+
+_free_fn = ctypes.CFUNCTYPE(None, c_void_p)
+_stream_state_fn = ctypes.CFUNCTYPE(None, c_void_p, c_uint64, c_int32, c_int)
+_session_state_fn = ctypes.CFUNCTYPE(None, c_void_p, c_uint64, c_uint64, c_int32, c_int)
+
+
+class _log_record(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("level", c_int32),
+        ("reserved", c_uint32),
+        ("target", c_char_p),
+        ("message", c_char_p),
+        ("stream", c_uint64),
+        ("session", c_uint64),
+    ]
+
+
+_log_fn = ctypes.CFUNCTYPE(None, c_void_p, POINTER(_log_record))
+
+
+class _tuning_info(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("key", c_int32),
+        ("applies", c_int32),
+        ("name", c_char_p),
+        ("help", c_char_p),
+        ("default_value", c_int64),
+        ("min_value", c_int64),
+        ("max_value", c_int64),
+    ]
+
+
+class _tuning(Structure):
+    _fields_ = [("key", c_int32), ("reserved", c_uint32), ("value", c_int64)]
+
+
+class _callbacks(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("user_data", c_void_p),
+        ("free_user_data", _free_fn),
+        ("on_stream_state", _stream_state_fn),
+        ("on_session_state", _session_state_fn),
+    ]
+
+
+class _config(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("abi_version", c_uint32),
+        ("reserved", c_uint32),
+        ("udp_bind", c_char_p),
+        ("public_addresses", POINTER(c_char_p)),
+        ("public_addresses_len", c_size_t),
+        ("tuning", POINTER(_tuning)),
+        ("tuning_len", c_size_t),
+        ("callbacks", POINTER(_callbacks)),
+    ]
+
+
+class _pull_options(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("url", c_char_p),
+        ("username", c_char_p),
+        ("password", c_char_p),
+        ("transport", c_int32),
+        ("flags", c_uint32),
+    ]
+
+
+class _stream_info(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("state", c_int32),
+        ("status", c_int32),
+        ("video_codec", c_int32),
+        ("audio_codec", c_int32),
+        ("width", c_uint32),
+        ("height", c_uint32),
+        ("sessions", c_uint32),
+        ("reconnects", c_uint32),
+        ("bytes", c_uint64),
+        ("packets_lost", c_uint64),
+        ("frames", c_uint64),
+        ("keyframes", c_uint64),
+        ("since_last_media_ms", c_int64),
+        ("message", c_char * 256),
+    ]
+
+
+class _offer(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("stream_name", c_char_p),
+        ("sdp", c_char_p),
+        ("sdp_size", c_size_t),
+        ("location_prefix", c_char_p),
+        ("timeout_ms", c_uint32),
+        ("reserved", c_uint32),
+        ("peer", c_char_p),
+    ]
+
+
+class _session_info(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("stream", c_uint64),
+        ("state", c_int32),
+        ("srtp_profile", c_int32),
+        ("bytes_sent", c_uint64),
+        ("packets_sent", c_uint64),
+        ("nacks", c_uint64),
+        ("retransmits", c_uint64),
+        ("plis", c_uint64),
+        ("overflows", c_uint64),
+        ("age_ms", c_uint64),
+        ("round_trip_us", c_uint32),
+        ("loss_ppm", c_uint32),
+        ("remote_address", c_char * 64),
+    ]
+
+
+# --------------------------------------------------------------------------------- functions
+
+# Result and parameters. Gateways and responses are void *, and so is text that is freed later.
+FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
+    "version": (c_char_p, []),
+    "version_number": (c_uint32, []),
+    "abi_version": (c_uint32, []),
+    "strerror": (c_char_p, [c_int]),
+    "http_status": (c_int, [c_int]),
+    "last_error": (c_size_t, [c_char_p, c_size_t]),
+    "set_log_callback": (c_int, [c_int32, _log_fn, c_void_p, _free_fn]),
+    "set_log_level": (c_int, [c_int32]),
+    "describe_tuning": (c_int, [c_size_t, POINTER(_tuning_info)]),
+    "find_tuning": (c_int, [c_char_p, POINTER(c_int32)]),
+    "set_tuning": (c_int, [c_void_p, c_int32, c_int64]),
+    "get_tuning": (c_int, [c_void_p, c_int32, POINTER(c_int64)]),
+    "config_init": (c_int, [POINTER(_config), c_size_t, c_uint32]),
+    "struct_init": (c_int, [c_void_p, c_size_t]),
+    "create": (c_int, [POINTER(_config), POINTER(c_void_p)]),
+    "shutdown": (c_int, [c_void_p, c_uint32]),
+    "destroy": (c_int, [c_void_p]),
+    "add_stream": (c_int, [c_void_p, c_char_p, POINTER(_pull_options), POINTER(c_uint64)]),
+    "remove_stream": (c_int, [c_void_p, c_uint64]),
+    "get_stream_info": (c_int, [c_void_p, c_uint64, POINTER(_stream_info)]),
+    "handle_whep_offer": (c_int, [c_void_p, POINTER(_offer), POINTER(c_void_p)]),
+    "handle_whep_patch": (
+        c_int, [c_void_p, c_char_p, c_char_p, c_char_p, c_size_t, POINTER(c_void_p)]
+    ),
+    "handle_whep_delete": (c_int, [c_void_p, c_char_p]),
+    "response_http_status": (c_int, [c_void_p]),
+    "response_body": (c_char_p, [c_void_p, POINTER(c_size_t)]),
+    "response_header": (c_bool, [c_void_p, c_size_t, POINTER(c_char_p), POINTER(c_char_p)]),
+    "response_etag": (c_char_p, [c_void_p]),
+    "response_session_key": (c_char_p, [c_void_p]),
+    "response_session_id": (c_uint64, [c_void_p]),
+    "response_free": (None, [c_void_p]),
+    "get_session_info": (c_int, [c_void_p, c_uint64, POINTER(_session_info)]),
+    "metrics": (c_int, [c_void_p, POINTER(c_void_p), POINTER(c_size_t)]),
+    "snapshot": (c_int, [c_void_p, POINTER(c_void_p), POINTER(c_size_t)]),
+    "string_free": (None, [c_void_p]),
+}
+
+
+def _load() -> dict[str, Any]:
+    name = os.environ.get("RTSP_WEBRTC_GATEWAY_LIBRARY", "librtsp_webrtc_gateway.so.0.1")
+    library = ctypes.CDLL(name)
+    functions = {}
+    for name, (result, parameters) in FUNCTIONS.items():
+        function = getattr(library, "rtsp_webrtc_gateway_" + name)
+        function.restype, function.argtypes = result, parameters
+        functions[name] = function
+    return functions
+
+
+_functions = _load()
+
+
+def call(name: str, *arguments: Any) -> Any:
+    """Calls a function of the C library by its short name, as it is."""
+    return _functions[name](*arguments)
+
+
+def check(name: str, *arguments: Any) -> None:
+    """As call(); raises Error if it fails."""
+    status = call(name, *arguments)
+    if status < 0:
+        raise Error(status)
+
+
+S = TypeVar("S", bound=Structure)
+E = TypeVar("E", bound=enum.IntEnum)
+
+
+def _struct(kind: type[S], **fields: Any) -> S:
+    value = kind(**fields)
+    setattr(value, "struct_size", sizeof(value))
+    return value
+
+
+def _enum(kind: type[E], number: int) -> E | int:
+    """The enumerator, or the number if a newer library has it and this module does not."""
+    try:
+        return kind(number)
+    except ValueError:
+        return number
+
+
+def _text(value: str | None) -> bytes | None:
+    if value is not None and "\0" in value:
+        raise ValueError("a text for the library contains a NUL")
+    return None if value is None else value.encode()
+
+
+# ---------------------------------------------------------------------------------- results
+
+
+class Error(Exception):
+    """A failed call: its status, and the sentence that says what happened and what to do."""
+
+    def __init__(self, status: int) -> None:
+        text = ctypes.create_string_buffer(call("last_error", None, 0) + 1)
+        call("last_error", text, sizeof(text))
+        super().__init__(text.value.decode())
+        self.status: Status | int = _enum(Status, status)
+        #: The HTTP status to answer with.
+        self.http_status: int = call("http_status", status)
+
+
+@dataclass(frozen=True)
+class TuningInfo:
+    """What a knob is."""
+
+    key: TuningKey | int
+    applies: Applies | int
+    name: str
+    help: str
+    default_value: int
+    min_value: int
+    max_value: int
+
+
+@dataclass(frozen=True)
+class StreamInfo:
+    """A stream at one moment. Counts are from add_stream() on."""
+
+    state: StreamState | int
+    status: Status | int
+    video_codec: Codec | int
+    audio_codec: Codec | int
+    width: int
+    height: int
+    sessions: int
+    reconnects: int
+    bytes: int
+    packets_lost: int
+    frames: int
+    keyframes: int
+    #: -1 before the first picture.
+    since_last_media_ms: int
+    message: str
+
+
+@dataclass(frozen=True)
+class SessionInfo:
+    """A session at one moment."""
+
+    stream: int
+    state: SessionState | int
+    srtp_profile: int
+    bytes_sent: int
+    packets_sent: int
+    nacks: int
+    retransmits: int
+    plis: int
+    overflows: int
+    age_ms: int
+    round_trip_us: int
+    loss_ppm: int
+    remote_address: str
+
+
+_ENUM_FIELDS: dict[str, type[enum.IntEnum]] = {
+    "status": Status,
+    "video_codec": Codec,
+    "audio_codec": Codec,
+    "key": TuningKey,
+    "applies": Applies,
+}
+
+
+def _fields(value: Structure, **enums: type[enum.IntEnum]) -> dict[str, Any]:
+    """Fields of a C struct as Python values, for the data class that has them all."""
+    fields: dict[str, Any] = {}
+    for name, *_ in value._fields_:
+        field = getattr(value, name)
+        kind = enums.get(name, _ENUM_FIELDS.get(name))
+        if kind is not None:
+            field = _enum(kind, field)
+        elif isinstance(field, bytes):
+            field = field.decode()
+        if name not in ("struct_size", "reserved"):
+            fields[name] = field
+    return fields
+
+
+class Response:
+    """The HTTP response to a WHEP request, to be written as it is."""
+
+    def __init__(self, handle: c_void_p) -> None:
+        """Takes over what the C library gave."""
+        size = c_size_t()
+        body = call("response_body", handle, byref(size))
+        #: HTTP status, e.g. 201.
+        self.status: int = call("response_http_status", handle)
+        self.body: bytes = body[: size.value]
+        #: All are to be sent; Content-Type, ETag and Location are among them.
+        self.headers: list[tuple[str, str]] = []
+        name, value = c_char_p(), c_char_p()
+        while call("response_header", handle, len(self.headers), byref(name), byref(value)):
+            self.headers.append(((name.value or b"").decode(), (value.value or b"").decode()))
+        self.etag: str = (call("response_etag", handle) or b"").decode()
+        #: Unguessable name of the session, the last part of its URL.
+        self.session_key: str = (call("response_session_key", handle) or b"").decode()
+        #: Id of the session, as in callbacks.
+        self.session: int = call("response_session_id", handle)
+        call("response_free", handle)
+
+
+# ------------------------------------------------------------------------------ the gateway
+
+OnStreamState = Callable[[int, "StreamState | int", "Status | int"], None]
+OnSessionState = Callable[[int, int, "SessionState | int", "Status | int"], None]
+
+
+class Gateway:
+    """A gateway. Close it, or use it in a `with` statement; not from inside a callback.
+
+    on_stream_state gets stream, state, status; on_session_state gets session, stream, state, status.
+    """
+
+    def __init__(
+        self,
+        *,
+        udp_bind: str | None = None,
+        public_addresses: Iterable[str] = (),
+        tuning: Mapping[TuningKey, int] | None = None,
+        on_stream_state: OnStreamState | None = None,
+        on_session_state: OnSessionState | None = None,
+    ) -> None:
+        self._handle: c_void_p | None = None
+        self._on_stream_state = on_stream_state
+        self._on_session_state = on_session_state
+        # ctypes frees the functions with the struct that holds them: it lives as long as this.
+        self._callbacks = _struct(
+            _callbacks,
+            on_stream_state=_stream_state_fn(self._stream_state),
+            on_session_state=_session_state_fn(self._session_state),
+        )
+        addresses = [_text(address) for address in public_addresses]
+        knobs = [_tuning(key, 0, value) for key, value in (tuning or {}).items()]
+        config = _config()
+        check("config_init", byref(config), sizeof(config), ABI_VERSION)
+        config.udp_bind = _text(udp_bind)
+        config.public_addresses = (c_char_p * len(addresses))(*addresses)
+        config.public_addresses_len = len(addresses)
+        config.tuning = (_tuning * len(knobs))(*knobs)
+        config.tuning_len = len(knobs)
+        config.callbacks = ctypes.pointer(self._callbacks)
+        handle = c_void_p()
+        check("create", byref(config), byref(handle))
+        self._handle = handle
+
+    def __enter__(self) -> Gateway:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Shuts down and frees; the last callbacks run in here. No other call may be running."""
+        if self._handle is not None:
+            self.shutdown()
+            handle, self._handle = self._handle, None
+            check("destroy", handle)
+
+    def shutdown(self, timeout_ms: int = 0) -> None:
+        """Closes all; calls that wait fail with ERR_SHUTTING_DOWN. Blocking; 0: 10 s at most."""
+        check("shutdown", self._handle, timeout_ms)
+
+    def set_tuning(self, key: TuningKey, value: int) -> None:
+        check("set_tuning", self._handle, key, value)
+
+    def get_tuning(self, key: TuningKey) -> int:
+        value = c_int64()
+        check("get_tuning", self._handle, key, byref(value))
+        return value.value
+
+    def add_stream(
+        self,
+        name: str,
+        url: str,
+        *,
+        username: str | None = None,
+        password: str | None = None,
+        transport: Transport = Transport.AUTO,
+        flags: PullFlags = PullFlags(0),
+    ) -> int:
+        """Adds a camera and returns its id at once; on_stream_state tells of the rest."""
+        options = _struct(
+            _pull_options,
+            url=_text(url),
+            username=_text(username),
+            password=_text(password),
+            transport=transport,
+            flags=flags,
+        )
+        stream = c_uint64()
+        check("add_stream", self._handle, _text(name), byref(options), byref(stream))
+        return stream.value
+
+    def remove_stream(self, stream: int) -> None:
+        check("remove_stream", self._handle, stream)
+
+    def get_stream_info(self, stream: int) -> StreamInfo:
+        info = _struct(_stream_info)
+        check("get_stream_info", self._handle, stream, byref(info))
+        return StreamInfo(**_fields(info, state=StreamState))
+
+    def handle_whep_offer(
+        self,
+        stream_name: str,
+        sdp: bytes,
+        *,
+        location_prefix: str | None = None,
+        timeout_ms: int = 0,
+        peer: str | None = None,
+    ) -> Response:
+        """Answers an offer (POST). On Error answer with its http_status. Blocking."""
+        offer = _struct(
+            _offer,
+            stream_name=_text(stream_name),
+            sdp=sdp,
+            sdp_size=len(sdp),
+            location_prefix=_text(location_prefix),
+            timeout_ms=timeout_ms,
+            peer=_text(peer),
+        )
+        response = c_void_p()
+        check("handle_whep_offer", self._handle, byref(offer), byref(response))
+        return Response(response)
+
+    def handle_whep_patch(
+        self, session_key: str, if_match: str | None, fragment: bytes
+    ) -> Response:
+        """Answers a PATCH: candidates or an ICE restart; if_match is the header of this name."""
+        response = c_void_p()
+        check(
+            "handle_whep_patch", self._handle, _text(session_key), _text(if_match), fragment,
+            len(fragment), byref(response),
+        )
+        return Response(response)
+
+    def handle_whep_delete(self, session_key: str) -> None:
+        """Ends a session (DELETE) by the last part of its URL."""
+        check("handle_whep_delete", self._handle, _text(session_key))
+
+    def get_session_info(self, session: int) -> SessionInfo:
+        info = _struct(_session_info)
+        check("get_session_info", self._handle, session, byref(info))
+        return SessionInfo(**_fields(info, state=SessionState))
+
+    def metrics(self) -> str:
+        """All counters in the text format of Prometheus."""
+        return self._owned_text("metrics")
+
+    def snapshot(self) -> dict[str, Any]:
+        """Everything about this moment."""
+        snapshot: dict[str, Any] = json.loads(self._owned_text("snapshot"))
+        return snapshot
+
+    def _owned_text(self, name: str) -> str:
+        text, size = c_void_p(), c_size_t()
+        check(name, self._handle, byref(text), byref(size))
+        try:
+            return ctypes.string_at(text.value or 0, size.value).decode()
+        finally:
+            call("string_free", text)
+
+    def _stream_state(self, _: int | None, stream: int, state: int, status: int) -> None:
+        if self._on_stream_state is not None:
+            self._on_stream_state(stream, _enum(StreamState, state), _enum(Status, status))
+
+    def _session_state(
+        self, _: int | None, session: int, stream: int, state: int, status: int
+    ) -> None:
+        if self._on_session_state is not None:
+            self._on_session_state(
+                session, stream, _enum(SessionState, state), _enum(Status, status)
+            )
+
+
+# ------------------------------------------------------------------------ the whole process
+
+
+def version() -> str:
+    """Version of the library that runs."""
+    return str(call("version").decode())
+
+
+def describe_tuning() -> list[TuningInfo]:
+    """All knobs of the library that runs."""
+    knobs: list[TuningInfo] = []
+    info = _struct(_tuning_info)
+    while call("describe_tuning", len(knobs), byref(info)) == 0:
+        knobs.append(TuningInfo(**_fields(info)))
+    return knobs
+
+
+def find_tuning(name: str) -> TuningKey | int:
+    """The knob of this name, for settings that come as text."""
+    key = c_int32()
+    check("find_tuning", _text(name), byref(key))
+    return _enum(TuningKey, key.value)
+
+
+#: level, target, message, stream, session (0 if it is not about one)
+OnLog = Callable[["LogLevel | int", str, str, int, int], None]
+_log: Any = None
+
+
+def set_log(max_level: LogLevel, on_log: OnLog | None) -> None:
+    """Sets the log function of the process; None: no log. It runs on any thread."""
+    global _log
+
+    def log(_: int | None, record: Any) -> None:
+        line = record.contents
+        if on_log is not None:
+            on_log(
+                _enum(LogLevel, line.level),
+                line.target.decode(),
+                line.message.decode(),
+                line.stream,
+                line.session,
+            )
+
+    function = ctypes.cast(0, _log_fn) if on_log is None else _log_fn(log)
+    check("set_log_callback", max_level, function, None, ctypes.cast(0, _free_fn))
+    _log = function  # only now is the earlier one not used any more
+
+
+def set_log_level(max_level: LogLevel) -> None:
+    check("set_log_level", max_level)

@@ -1,0 +1,1117 @@
+/*
+ * rtsp_webrtc_gateway for C++17 and later: RAII, strong types, std::function, and errors as
+ * exceptions or as results. Header-only, over rtsp_webrtc_gateway.h, which has the details that are
+ * not repeated here: ranges, defaults, times.
+ *
+ *     rtsp_webrtc::Config config;
+ *     config.on_stream_state = [](auto stream, auto state, auto) { std::cout << to_string(state); };
+ *     rtsp_webrtc::Gateway gateway(std::move(config));
+ *     gateway.add_stream("door", {"rtsp://user:pass@192.0.2.20/stream1"});
+ *     // For each POST /door/whep that the web server gets:
+ *     rtsp_webrtc::Response response = gateway.handle_whep_offer({"door", body, "/door/whep/"});
+ *
+ * Conventions
+ * -----------
+ * Errors     Every function that can fail has two forms. add_stream() throws Error; try_add_stream()
+ *            returns Result<StreamId>, which holds the value or the Error, and throws nothing but
+ *            std::bad_alloc. Without exceptions (-fno-exceptions) only the try_ forms are there.
+ *            RTTI is not needed.
+ * Inputs     Are borrowed for the call and copied. A std::string_view needs no terminator; a NUL
+ *            within one is an invalid argument. Plain structs hold options: a default-constructed
+ *            one, or a member left out, means the library's default.
+ * Threads    As in C: any method, from any thread, on one Gateway. Only moving from it, assigning to
+ *            it and destroying it must not race other calls.
+ * Callbacks  Are std::functions that run one at a time on one thread of the gateway. In them every
+ *            method works but those that say "Blocking", and a Gateway must not be destroyed. An
+ *            exception does not leave them: Config::on_exception gets it.
+ * Raw        handle() is the C object, for whatever else is wanted.
+ */
+#ifndef RTSP_WEBRTC_GATEWAY_HPP
+#define RTSP_WEBRTC_GATEWAY_HPP
+
+#include "rtsp_webrtc_gateway.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#if defined(__cpp_exceptions) || defined(_CPPUNWIND)
+#define RTSP_WEBRTC_GATEWAY_EXCEPTIONS 1
+#else
+#define RTSP_WEBRTC_GATEWAY_EXCEPTIONS 0
+#endif
+
+namespace rtsp_webrtc {
+
+/* ------------------------------------------------------------------- enums */
+
+/** Results: enum rtsp_webrtc_gateway_status. New ones may appear. */
+enum class Status : int {
+    Ok = RTSP_WEBRTC_GATEWAY_OK,
+    InvalidArgument = RTSP_WEBRTC_GATEWAY_ERR_INVALID_ARGUMENT,
+    NotFound = RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND,
+    AlreadyExists = RTSP_WEBRTC_GATEWAY_ERR_ALREADY_EXISTS,
+    InvalidState = RTSP_WEBRTC_GATEWAY_ERR_INVALID_STATE,
+    Unsupported = RTSP_WEBRTC_GATEWAY_ERR_UNSUPPORTED,
+    Sdp = RTSP_WEBRTC_GATEWAY_ERR_SDP,
+    TooLarge = RTSP_WEBRTC_GATEWAY_ERR_TOO_LARGE,
+    Codec = RTSP_WEBRTC_GATEWAY_ERR_CODEC,
+    Fingerprint = RTSP_WEBRTC_GATEWAY_ERR_FINGERPRINT,
+    IceCredentials = RTSP_WEBRTC_GATEWAY_ERR_ICE_CREDENTIALS,
+    Url = RTSP_WEBRTC_GATEWAY_ERR_URL,
+    Credentials = RTSP_WEBRTC_GATEWAY_ERR_CREDENTIALS,
+    NotReady = RTSP_WEBRTC_GATEWAY_ERR_NOT_READY,
+    Limit = RTSP_WEBRTC_GATEWAY_ERR_LIMIT,
+    Timeout = RTSP_WEBRTC_GATEWAY_ERR_TIMEOUT,
+    Cancelled = RTSP_WEBRTC_GATEWAY_ERR_CANCELLED,
+    Auth = RTSP_WEBRTC_GATEWAY_ERR_AUTH,
+    Connect = RTSP_WEBRTC_GATEWAY_ERR_CONNECT,
+    Camera = RTSP_WEBRTC_GATEWAY_ERR_CAMERA,
+    Stalled = RTSP_WEBRTC_GATEWAY_ERR_STALLED,
+    Io = RTSP_WEBRTC_GATEWAY_ERR_IO,
+    Ice = RTSP_WEBRTC_GATEWAY_ERR_ICE,
+    Dtls = RTSP_WEBRTC_GATEWAY_ERR_DTLS,
+    SrtpProfile = RTSP_WEBRTC_GATEWAY_ERR_SRTP_PROFILE,
+    ShuttingDown = RTSP_WEBRTC_GATEWAY_ERR_SHUTTING_DOWN,
+    WouldDeadlock = RTSP_WEBRTC_GATEWAY_ERR_WOULD_DEADLOCK,
+    AbiMismatch = RTSP_WEBRTC_GATEWAY_ERR_ABI_MISMATCH,
+    StructSize = RTSP_WEBRTC_GATEWAY_ERR_STRUCT_SIZE,
+    Etag = RTSP_WEBRTC_GATEWAY_ERR_ETAG,
+    PreconditionRequired = RTSP_WEBRTC_GATEWAY_ERR_PRECONDITION_REQUIRED,
+    Unprocessable = RTSP_WEBRTC_GATEWAY_ERR_UNPROCESSABLE,
+    Panic = RTSP_WEBRTC_GATEWAY_ERR_PANIC,
+};
+
+/** enum rtsp_webrtc_gateway_log_level. */
+enum class LogLevel : std::int32_t {
+    Off = RTSP_WEBRTC_GATEWAY_LOG_OFF,
+    Error = RTSP_WEBRTC_GATEWAY_LOG_ERROR,
+    Warn = RTSP_WEBRTC_GATEWAY_LOG_WARN,
+    Info = RTSP_WEBRTC_GATEWAY_LOG_INFO,
+    Debug = RTSP_WEBRTC_GATEWAY_LOG_DEBUG,
+    Trace = RTSP_WEBRTC_GATEWAY_LOG_TRACE,
+};
+
+/** Knobs: enum rtsp_webrtc_gateway_tuning_key, which says what each does. */
+enum class TuningKey : std::int32_t {
+    WorkerThreads = RTSP_WEBRTC_GATEWAY_TUNING_WORKER_THREADS,
+    Nack = RTSP_WEBRTC_GATEWAY_TUNING_NACK,
+    NackHistoryPackets = RTSP_WEBRTC_GATEWAY_TUNING_NACK_HISTORY_PACKETS,
+    RtcpIntervalMs = RTSP_WEBRTC_GATEWAY_TUNING_RTCP_INTERVAL_MS,
+    SrtpPolicy = RTSP_WEBRTC_GATEWAY_TUNING_SRTP_POLICY,
+    InterfaceCacheTtlMs = RTSP_WEBRTC_GATEWAY_TUNING_INTERFACE_CACHE_TTL_MS,
+    Gso = RTSP_WEBRTC_GATEWAY_TUNING_GSO,
+    SendBatchPackets = RTSP_WEBRTC_GATEWAY_TUNING_SEND_BATCH_PACKETS,
+    UdpSendBufferBytes = RTSP_WEBRTC_GATEWAY_TUNING_UDP_SEND_BUFFER_BYTES,
+    UdpRecvBufferBytes = RTSP_WEBRTC_GATEWAY_TUNING_UDP_RECV_BUFFER_BYTES,
+    GopCache = RTSP_WEBRTC_GATEWAY_TUNING_GOP_CACHE,
+    GopCacheBytes = RTSP_WEBRTC_GATEWAY_TUNING_GOP_CACHE_BYTES,
+    GopCacheMs = RTSP_WEBRTC_GATEWAY_TUNING_GOP_CACHE_MS,
+    Pacing = RTSP_WEBRTC_GATEWAY_TUNING_PACING,
+    PacingRatePercent = RTSP_WEBRTC_GATEWAY_TUNING_PACING_RATE_PERCENT,
+    MaxSessions = RTSP_WEBRTC_GATEWAY_TUNING_MAX_SESSIONS,
+    MaxSessionsPerStream = RTSP_WEBRTC_GATEWAY_TUNING_MAX_SESSIONS_PER_STREAM,
+    Profile = RTSP_WEBRTC_GATEWAY_TUNING_PROFILE,
+    AudioHoldMs = RTSP_WEBRTC_GATEWAY_TUNING_AUDIO_HOLD_MS,
+};
+
+/** Values of TuningKey::SrtpPolicy: enum rtsp_webrtc_gateway_srtp_policy. */
+enum class SrtpPolicy : std::int64_t {
+    PreferGcm = RTSP_WEBRTC_GATEWAY_SRTP_PREFER_GCM,
+    GcmOnly = RTSP_WEBRTC_GATEWAY_SRTP_GCM_ONLY,
+    Any = RTSP_WEBRTC_GATEWAY_SRTP_ANY,
+};
+
+/** When a changed knob takes effect: enum rtsp_webrtc_gateway_applies. */
+enum class Applies : std::int32_t {
+    Create = RTSP_WEBRTC_GATEWAY_APPLIES_CREATE,
+    NewSessions = RTSP_WEBRTC_GATEWAY_APPLIES_NEW_SESSIONS,
+    Now = RTSP_WEBRTC_GATEWAY_APPLIES_NOW,
+};
+
+/** enum rtsp_webrtc_gateway_stream_state. */
+enum class StreamState : std::int32_t {
+    Connecting = RTSP_WEBRTC_GATEWAY_STREAM_CONNECTING,
+    Live = RTSP_WEBRTC_GATEWAY_STREAM_LIVE,
+    Retrying = RTSP_WEBRTC_GATEWAY_STREAM_RETRYING,
+    Failed = RTSP_WEBRTC_GATEWAY_STREAM_FAILED,
+    Removed = RTSP_WEBRTC_GATEWAY_STREAM_REMOVED,
+};
+
+/** enum rtsp_webrtc_gateway_session_state. */
+enum class SessionState : std::int32_t {
+    New = RTSP_WEBRTC_GATEWAY_SESSION_NEW,
+    Connecting = RTSP_WEBRTC_GATEWAY_SESSION_CONNECTING,
+    Connected = RTSP_WEBRTC_GATEWAY_SESSION_CONNECTED,
+    Disconnected = RTSP_WEBRTC_GATEWAY_SESSION_DISCONNECTED,
+    Failed = RTSP_WEBRTC_GATEWAY_SESSION_FAILED,
+    Closed = RTSP_WEBRTC_GATEWAY_SESSION_CLOSED,
+};
+
+/** enum rtsp_webrtc_gateway_codec. */
+enum class Codec : std::int32_t {
+    None = RTSP_WEBRTC_GATEWAY_CODEC_NONE,
+    H264 = RTSP_WEBRTC_GATEWAY_CODEC_H264,
+    H265 = RTSP_WEBRTC_GATEWAY_CODEC_H265,
+    Av1 = RTSP_WEBRTC_GATEWAY_CODEC_AV1,
+    Opus = RTSP_WEBRTC_GATEWAY_CODEC_OPUS,
+    Pcmu = RTSP_WEBRTC_GATEWAY_CODEC_PCMU,
+    Pcma = RTSP_WEBRTC_GATEWAY_CODEC_PCMA,
+    G722 = RTSP_WEBRTC_GATEWAY_CODEC_G722,
+};
+
+/** enum rtsp_webrtc_gateway_transport. */
+enum class Transport : std::int32_t {
+    Auto = RTSP_WEBRTC_GATEWAY_TRANSPORT_AUTO,
+    Tcp = RTSP_WEBRTC_GATEWAY_TRANSPORT_TCP,
+    Udp = RTSP_WEBRTC_GATEWAY_TRANSPORT_UDP,
+};
+
+/** A few words for a status. Never null. */
+inline const char *to_string(Status status) noexcept {
+    return rtsp_webrtc_gateway_strerror(static_cast<int>(status));
+}
+
+/** "live" and so on; "unknown" for a number that this header does not know. */
+inline const char *to_string(StreamState state) noexcept {
+    switch (state) {
+    case StreamState::Connecting: return "connecting";
+    case StreamState::Live: return "live";
+    case StreamState::Retrying: return "retrying";
+    case StreamState::Failed: return "failed";
+    case StreamState::Removed: return "removed";
+    }
+    return "unknown";
+}
+
+/** "connected" and so on; "unknown" for a number that this header does not know. */
+inline const char *to_string(SessionState state) noexcept {
+    switch (state) {
+    case SessionState::New: return "new";
+    case SessionState::Connecting: return "connecting";
+    case SessionState::Connected: return "connected";
+    case SessionState::Disconnected: return "disconnected";
+    case SessionState::Failed: return "failed";
+    case SessionState::Closed: return "closed";
+    }
+    return "unknown";
+}
+
+/** "H264" and so on; "unknown" for a number that this header does not know. */
+inline const char *to_string(Codec codec) noexcept {
+    switch (codec) {
+    case Codec::None: return "none";
+    case Codec::H264: return "H264";
+    case Codec::H265: return "H265";
+    case Codec::Av1: return "AV1";
+    case Codec::Opus: return "opus";
+    case Codec::Pcmu: return "PCMU";
+    case Codec::Pcma: return "PCMA";
+    case Codec::G722: return "G722";
+    }
+    return "unknown";
+}
+
+/** The HTTP status to answer a WHEP request with when a call returned this status. */
+inline int http_status(Status status) noexcept {
+    return rtsp_webrtc_gateway_http_status(static_cast<int>(status));
+}
+
+/* --------------------------------------------------------------------- ids */
+
+/** A 64-bit id that is not mixed up with ids of another kind. Ordered and hashable. */
+template <class Tag> class Id {
+public:
+    /** No id: 0. */
+    constexpr Id() noexcept = default;
+    constexpr explicit Id(std::uint64_t value) noexcept : value_(value) {}
+    constexpr std::uint64_t value() const noexcept { return value_; }
+    constexpr explicit operator bool() const noexcept { return value_ != 0; }
+
+    friend constexpr bool operator==(Id a, Id b) noexcept { return a.value_ == b.value_; }
+    friend constexpr bool operator!=(Id a, Id b) noexcept { return a.value_ != b.value_; }
+    friend constexpr bool operator<(Id a, Id b) noexcept { return a.value_ < b.value_; }
+
+private:
+    std::uint64_t value_ = 0;
+};
+
+/** Names a stream. Never reused. */
+using StreamId = Id<struct StreamTag>;
+/** Names a session (a viewer). Never reused. */
+using SessionId = Id<struct SessionTag>;
+
+/* ------------------------------------------------------------------ errors */
+
+/** A failed call: its status, and a sentence that says what happened and what to do. */
+class Error : public std::runtime_error {
+public:
+    Error(Status status, const std::string &message)
+        : std::runtime_error(message), status_(status) {}
+
+    /** The last failure of a C function on this thread, which returned status. */
+    static Error last(int status) {
+        // As snprintf: the first call returns the length, the second fills the buffer.
+        std::string text(rtsp_webrtc_gateway_last_error(nullptr, 0) + 1, '\0');
+        rtsp_webrtc_gateway_last_error(&text[0], text.size());
+        text.pop_back();
+        return Error(static_cast<Status>(status), text);
+    }
+
+    Status status() const noexcept { return status_; }
+    /** The HTTP status to answer with. */
+    int http_status() const noexcept { return rtsp_webrtc::http_status(status_); }
+
+private:
+    Status status_;
+};
+
+namespace detail {
+
+[[noreturn]] inline void raise(const Error &error) {
+#if RTSP_WEBRTC_GATEWAY_EXCEPTIONS
+    throw error;
+#else
+    std::fprintf(stderr, "rtsp_webrtc: value() of a failed result: %s\n", error.what());
+    std::abort();
+#endif
+}
+
+} // namespace detail
+
+/** A value, or the Error why there is none. */
+template <class T> class [[nodiscard]] Result {
+public:
+    Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
+    Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}
+
+    bool has_value() const noexcept { return state_.index() == 0; }
+    explicit operator bool() const noexcept { return has_value(); }
+
+    /** The value; undefined if there is none. */
+    T &operator*() & noexcept { return *std::get_if<0>(&state_); }
+    const T &operator*() const & noexcept { return *std::get_if<0>(&state_); }
+    T &&operator*() && noexcept { return std::move(*std::get_if<0>(&state_)); }
+    T *operator->() noexcept { return std::get_if<0>(&state_); }
+    const T *operator->() const noexcept { return std::get_if<0>(&state_); }
+
+    /** The value; throws the Error if there is none (aborts where there are no exceptions). */
+    T &value() & { return check(), **this; }
+    const T &value() const & { return check(), **this; }
+    T &&value() && { return check(), std::move(**this); }
+
+    /** The error; undefined if there is a value. */
+    const Error &error() const noexcept { return *std::get_if<1>(&state_); }
+    /** Status::Ok if there is a value. */
+    Status status() const noexcept { return has_value() ? Status::Ok : error().status(); }
+
+private:
+    void check() const {
+        if (!has_value()) {
+            detail::raise(error());
+        }
+    }
+
+    std::variant<T, Error> state_;
+};
+
+/** Success, or the Error. */
+template <> class [[nodiscard]] Result<void> {
+public:
+    Result() = default;
+    Result(Error error) : error_(std::move(error)) {}
+
+    bool has_value() const noexcept { return !error_; }
+    explicit operator bool() const noexcept { return has_value(); }
+
+    /** Throws the Error if there is one (aborts where there are no exceptions). */
+    void value() const {
+        if (error_) {
+            detail::raise(*error_);
+        }
+    }
+
+    /** The error; undefined on success. */
+    const Error &error() const noexcept { return *error_; }
+    /** Status::Ok on success. */
+    Status status() const noexcept { return error_ ? error_->status() : Status::Ok; }
+
+private:
+    std::optional<Error> error_;
+};
+
+/* ------------------------------------------------- conversions to and from C */
+
+namespace detail {
+
+/** A struct of the C header with its defaults, as RTSP_WEBRTC_GATEWAY_INIT() makes it. */
+template <class Struct> Struct c_struct() noexcept {
+    Struct value{};
+    value.struct_size = sizeof value;
+    return value;
+}
+
+/** What C would cut at a NUL is no UTF-8 instead: the library then says which argument is wrong. */
+inline const char *c_text(const std::string &text) noexcept {
+    return text.find('\0') == std::string::npos ? text.c_str() : "\xff";
+}
+
+/** A view as C wants it: copied, and with a terminator. */
+class CText {
+public:
+    explicit CText(std::string_view text) : text_(text) {}
+    operator const char *() const noexcept { return c_text(text_); }
+
+private:
+    std::string text_;
+};
+
+/** Null if there is no text. */
+class OptionalCText {
+public:
+    explicit OptionalCText(std::optional<std::string_view> text) {
+        if (text) {
+            text_.emplace(*text);
+        }
+    }
+    operator const char *() const noexcept { return text_ ? c_text(*text_) : nullptr; }
+
+private:
+    std::optional<std::string> text_;
+};
+
+inline const char *c_text(const std::optional<std::string> &text) noexcept {
+    return text ? c_text(*text) : nullptr;
+}
+
+/** Below 0 is 0; what is too long is as long as can be said. */
+inline std::uint32_t c_milliseconds(std::chrono::milliseconds time) noexcept {
+    constexpr std::chrono::milliseconds longest(UINT32_MAX);
+    return static_cast<std::uint32_t>((std::min)((std::max)(time, time.zero()), longest).count());
+}
+
+/** A text that the library gave, freed at the end of the scope. */
+class OwnedText {
+public:
+    OwnedText() = default;
+    OwnedText(const OwnedText &) = delete;
+    OwnedText &operator=(const OwnedText &) = delete;
+    ~OwnedText() { rtsp_webrtc_gateway_string_free(text); }
+
+    char *text = nullptr;
+    std::size_t size = 0;
+};
+
+/** Calls a host's function so that no exception leaves it; on_exception gets it. */
+template <class OnException, class Call>
+void contain([[maybe_unused]] const char *name, [[maybe_unused]] const OnException &on_exception,
+             Call call) noexcept {
+#if RTSP_WEBRTC_GATEWAY_EXCEPTIONS
+    try {
+        call();
+    } catch (...) {
+        try {
+            on_exception(name, std::current_exception());
+        } catch (...) {
+            std::fprintf(stderr, "rtsp_webrtc: on_exception threw, too\n");
+        }
+    }
+#else
+    call();
+#endif
+}
+
+#if RTSP_WEBRTC_GATEWAY_EXCEPTIONS
+/** What is done with an exception of a callback unless the host says otherwise. */
+inline void print_exception(const char *name, std::exception_ptr exception) noexcept {
+    try {
+        std::rethrow_exception(std::move(exception));
+    } catch (const std::exception &error) {
+        std::fprintf(stderr, "rtsp_webrtc: exception in %s: %s\n", name, error.what());
+    } catch (...) {
+        std::fprintf(stderr, "rtsp_webrtc: exception in %s\n", name);
+    }
+}
+#else
+inline void print_exception(const char *, std::exception_ptr) noexcept {}
+#endif
+
+} // namespace detail
+
+/* --------------------------------------------------------------- versions */
+
+/** Version of the library that runs, e.g. "0.1.0". */
+inline const char *version() noexcept {
+    return rtsp_webrtc_gateway_version();
+}
+
+/** The same as a number: (major << 16) | (minor << 8) | patch. */
+inline std::uint32_t version_number() noexcept {
+    return rtsp_webrtc_gateway_version_number();
+}
+
+/** ABI of the library that runs. Making a Gateway checks it. */
+inline std::uint32_t abi_version() noexcept {
+    return rtsp_webrtc_gateway_abi_version();
+}
+
+/* -------------------------------------------------------------------- log */
+
+/** One line of the log; the views live as long as the call. */
+struct LogRecord {
+    LogLevel level;
+    /** Where it comes from, e.g. "rtsp_webrtc_gateway::whep". */
+    std::string_view target;
+    std::string_view message;
+    /** The stream that it is about, if it is about one. */
+    StreamId stream;
+    /** The session that it is about, if it is about one. */
+    SessionId session;
+};
+
+/** Takes a line of the log: on any thread, on several at once. It must not call the library. */
+using LogFunction = std::function<void(const LogRecord &)>;
+
+/**
+ * Sets the process-wide log function and the highest level that it gets; an empty one: no log. When
+ * it returns, the earlier function is not running any more and destroyed. Exceptions of the
+ * function are written to stderr. Blocking.
+ */
+inline Result<void> try_set_log(LogLevel max_level, LogFunction function) {
+    rtsp_webrtc_gateway_log_fn call = nullptr;
+    rtsp_webrtc_gateway_free_fn free_function = nullptr;
+    std::unique_ptr<LogFunction> owned;
+    if (function) {
+        owned = std::make_unique<LogFunction>(std::move(function));
+        call = [](void *user_data, const rtsp_webrtc_gateway_log_record *record) noexcept {
+            detail::contain("the log function", detail::print_exception, [&] {
+                (*static_cast<const LogFunction *>(user_data))(
+                    {static_cast<LogLevel>(record->level), record->target, record->message,
+                     StreamId(record->stream), SessionId(record->session)});
+            });
+        };
+        free_function = [](void *user_data) noexcept {
+            delete static_cast<LogFunction *>(user_data);
+        };
+    }
+    // It runs free_function in any case.
+    const int status = rtsp_webrtc_gateway_set_log_callback(static_cast<std::int32_t>(max_level),
+                                                            call, owned.release(), free_function);
+    if (status < 0) {
+        return Error::last(status);
+    }
+    return {};
+}
+
+/** Changes the highest level that the log function gets. Status::InvalidState if there is none. */
+inline Result<void> try_set_log_level(LogLevel max_level) {
+    const int status = rtsp_webrtc_gateway_set_log_level(static_cast<std::int32_t>(max_level));
+    if (status < 0) {
+        return Error::last(status);
+    }
+    return {};
+}
+
+#if RTSP_WEBRTC_GATEWAY_EXCEPTIONS
+/** As try_set_log(); throws. */
+inline void set_log(LogLevel max_level, LogFunction function) {
+    try_set_log(max_level, std::move(function)).value();
+}
+
+/** As try_set_log_level(); throws. */
+inline void set_log_level(LogLevel max_level) {
+    try_set_log_level(max_level).value();
+}
+#endif
+
+/* ----------------------------------------------------------------- tuning */
+
+/** A knob and its value. */
+struct Tuning {
+    TuningKey key;
+    std::int64_t value;
+};
+
+/** What a knob is. The views are static. */
+struct TuningInfo {
+    TuningKey key;
+    Applies applies;
+    /** Its stable name, e.g. "nack_history_packets". */
+    std::string_view name;
+    /** What it does and in which unit, in English. */
+    std::string_view help;
+    std::int64_t default_value;
+    std::int64_t min_value;
+    std::int64_t max_value;
+};
+
+/** All knobs of the library that runs. */
+inline std::vector<TuningInfo> describe_tuning() {
+    std::vector<TuningInfo> knobs;
+    auto info = detail::c_struct<rtsp_webrtc_gateway_tuning_info>();
+    while (rtsp_webrtc_gateway_describe_tuning(knobs.size(), &info) >= 0) {
+        knobs.push_back({static_cast<TuningKey>(info.key), static_cast<Applies>(info.applies),
+                         info.name, info.help, info.default_value, info.min_value,
+                         info.max_value});
+    }
+    return knobs;
+}
+
+/** The knob of this name, for settings that come as text; none if there is no such knob. */
+inline std::optional<TuningKey> find_tuning(std::string_view name) {
+    std::int32_t key = 0;
+    if (rtsp_webrtc_gateway_find_tuning(detail::CText(name), &key) < 0) {
+        return std::nullopt;
+    }
+    return static_cast<TuningKey>(key);
+}
+
+/* ---------------------------------------------------------------- options */
+
+/** Options of a gateway, and who is told of changes. */
+struct Config {
+    /** Local address of the UDP socket, as "192.0.2.1:5000" or "[::]:5000". None: all, any port. */
+    std::optional<std::string> udp_bind;
+    /** Addresses to advertise besides those of the network interfaces (1:1 NAT). */
+    std::vector<std::string> public_addresses;
+    /** Knobs that differ from their defaults. */
+    std::vector<Tuning> tuning;
+
+    /** A stream changed its state; the status says why it went to Retrying or Failed. */
+    std::function<void(StreamId, StreamState, Status)> on_stream_state;
+    /** A session changed its state; the status says why it went to Failed. */
+    std::function<void(SessionId, StreamId, SessionState, Status)> on_session_state;
+    /**
+     * A callback of this gateway ("on_stream_state", say) threw. Runs where that ran. Empty: a line
+     * is written to stderr.
+     */
+    std::function<void(const char *callback, std::exception_ptr)> on_exception;
+};
+
+/** Options of a camera that the gateway connects to. */
+struct PullOptions {
+    /** rtsp://[user:password@]host[:port]/path. Required. */
+    std::string url;
+    /** User for Basic or Digest authentication. None: as in the url. */
+    std::optional<std::string> username{};
+    /** Password for it. None: as in the url. */
+    std::optional<std::string> password{};
+    Transport transport = Transport::Auto;
+    /** Ignore the camera's sound. */
+    bool no_audio = false;
+};
+
+/** A stream at one moment. Counts are from add_stream() on. */
+struct StreamInfo {
+    StreamState state;
+    /** Why it is not live: the last failure. */
+    Status status;
+    /** The sentence to it. */
+    std::string message;
+    Codec video_codec;
+    Codec audio_codec;
+    /** In pixels; 0 while unknown. */
+    std::uint32_t width;
+    std::uint32_t height;
+    /** Viewers now. */
+    std::uint32_t sessions;
+    /** Times the camera was connected again after it had been live. */
+    std::uint32_t reconnects;
+    std::uint64_t bytes;
+    std::uint64_t packets_lost;
+    std::uint64_t frames;
+    std::uint64_t keyframes;
+    /** None before the first picture. */
+    std::optional<std::chrono::milliseconds> since_last_media;
+};
+
+/** A session at one moment. */
+struct SessionInfo {
+    StreamId stream;
+    SessionState state;
+    /** IANA number of the SRTP profile: 1 (AES-CM-128-HMAC-SHA1-80), 7 (AEAD AES-128-GCM), or 0. */
+    std::int32_t srtp_profile;
+    std::uint64_t bytes_sent;
+    std::uint64_t packets_sent;
+    std::uint64_t nacks;
+    std::uint64_t retransmits;
+    std::uint64_t plis;
+    std::uint64_t overflows;
+    /** Since the offer was answered. */
+    std::chrono::milliseconds age;
+    /** 0 before it is known. */
+    std::chrono::microseconds round_trip;
+    /** Loss in parts per million by the last receiver report. */
+    std::uint32_t loss_ppm;
+    /** Where media goes, as "192.0.2.1:5000"; empty before ICE. */
+    std::string remote_address;
+};
+
+/** A WHEP offer: the POST request of a viewer. Views are borrowed for the call. */
+struct Offer {
+    /** Name of the stream to watch. */
+    std::string_view stream_name;
+    /** Body of the request (application/sdp). */
+    std::string_view sdp;
+    /** What comes before the session key in Location, e.g. "/cam1/whep/". None: no Location. */
+    std::optional<std::string_view> location_prefix{};
+    /** How long to wait for a camera that is still connecting; 0: the default, 5 s. */
+    std::chrono::milliseconds timeout{0};
+    /** Who asks, for the log, e.g. the viewer's address. */
+    std::optional<std::string_view> peer{};
+};
+
+/* --------------------------------------------------------------- response */
+
+/** A header field of a response. */
+struct Header {
+    std::string_view name;
+    std::string_view value;
+};
+
+/** The HTTP response to a WHEP request, to be written as it is. Views live as long as it does. */
+class Response {
+public:
+    /** Takes over what the C API gave. */
+    explicit Response(rtsp_webrtc_gateway_response *response) noexcept : handle_(response) {}
+
+    /** HTTP status, e.g. 201. */
+    int status() const noexcept { return rtsp_webrtc_gateway_response_http_status(handle()); }
+
+    /** E.g. the SDP answer. */
+    std::string_view body() const noexcept {
+        std::size_t size = 0;
+        const char *text = rtsp_webrtc_gateway_response_body(handle(), &size);
+        return {text, size};
+    }
+
+    /** All are to be sent; Content-Type, ETag and Location are among them. */
+    std::vector<Header> headers() const {
+        std::vector<Header> headers;
+        const char *name = nullptr;
+        const char *value = nullptr;
+        while (rtsp_webrtc_gateway_response_header(handle(), headers.size(), &name, &value)) {
+            headers.push_back({name, value});
+        }
+        return headers;
+    }
+
+    /** Entity tag of the session, quotes included; empty if there is none. */
+    std::string_view etag() const noexcept {
+        return view(rtsp_webrtc_gateway_response_etag(handle()));
+    }
+
+    /** Unguessable name of the session, the last part of its URL; empty if there is none. */
+    std::string_view session_key() const noexcept {
+        return view(rtsp_webrtc_gateway_response_session_key(handle()));
+    }
+
+    /** Id of the session, as in callbacks. */
+    SessionId session() const noexcept {
+        return SessionId(rtsp_webrtc_gateway_response_session_id(handle()));
+    }
+
+    /** The C object; stays this object's. Null after a move from it. */
+    rtsp_webrtc_gateway_response *handle() const noexcept { return handle_.get(); }
+
+private:
+    static std::string_view view(const char *text) noexcept {
+        return text == nullptr ? std::string_view() : std::string_view(text);
+    }
+
+    struct Free {
+        void operator()(rtsp_webrtc_gateway_response *response) const noexcept {
+            rtsp_webrtc_gateway_response_free(response);
+        }
+    };
+    std::unique_ptr<rtsp_webrtc_gateway_response, Free> handle_;
+};
+
+/* ---------------------------------------------------------------- gateway */
+
+namespace detail {
+
+/** The host's functions, shared by the gateway and the library's callback thread. */
+struct Handlers {
+    explicit Handlers(Config &config)
+        : stream_state(std::move(config.on_stream_state)),
+          session_state(std::move(config.on_session_state)),
+          exception(std::move(config.on_exception)) {
+        if (!exception) {
+            exception = print_exception;
+        }
+    }
+
+    /** Runs call unless function is empty. */
+    template <class Function, class... Arguments>
+    void run(const char *name, const Function &function, Arguments... arguments) const noexcept {
+        if (function) {
+            contain(name, exception, [&] { function(arguments...); });
+        }
+    }
+
+    decltype(Config::on_stream_state) stream_state;
+    decltype(Config::on_session_state) session_state;
+    decltype(Config::on_exception) exception;
+};
+
+using HandlersPtr = std::shared_ptr<const Handlers>;
+
+/** What the C callbacks get as user_data is a HandlersPtr. */
+inline const Handlers &handlers(void *user_data) noexcept {
+    return **static_cast<HandlersPtr *>(user_data);
+}
+
+inline rtsp_webrtc_gateway_callbacks c_callbacks(HandlersPtr *user_data) noexcept {
+    auto callbacks = c_struct<rtsp_webrtc_gateway_callbacks>();
+    callbacks.user_data = user_data;
+    callbacks.free_user_data = [](void *pointer) noexcept {
+        delete static_cast<HandlersPtr *>(pointer);
+    };
+    callbacks.on_stream_state = [](void *pointer, rtsp_webrtc_gateway_stream_id stream,
+                                   std::int32_t state, int status) noexcept {
+        const Handlers &to = handlers(pointer);
+        to.run("on_stream_state", to.stream_state, StreamId(stream),
+               static_cast<StreamState>(state), static_cast<Status>(status));
+    };
+    callbacks.on_session_state = [](void *pointer, rtsp_webrtc_gateway_session_id session,
+                                    rtsp_webrtc_gateway_stream_id stream, std::int32_t state,
+                                    int status) noexcept {
+        const Handlers &to = handlers(pointer);
+        to.run("on_session_state", to.session_state, SessionId(session), StreamId(stream),
+               static_cast<SessionState>(state), static_cast<Status>(status));
+    };
+    return callbacks;
+}
+
+} // namespace detail
+
+/**
+ * A gateway: cameras, viewers, and the threads and the socket that serve them. Move-only. The
+ * functions of the Config live until it is destroyed.
+ */
+class Gateway {
+public:
+    /** Binds the socket and starts the threads. Blocking. */
+    static Result<Gateway> try_create(Config config = {}) {
+        rtsp_webrtc_gateway_config options{};
+        int status = rtsp_webrtc_gateway_config_init(&options, sizeof options,
+                                                     RTSP_WEBRTC_GATEWAY_ABI_VERSION);
+        if (status < 0) {
+            return Error::last(status);
+        }
+        std::vector<const char *> addresses;
+        for (const std::string &address : config.public_addresses) {
+            addresses.push_back(detail::c_text(address));
+        }
+        std::vector<rtsp_webrtc_gateway_tuning> tuning;
+        for (const Tuning &knob : config.tuning) {
+            tuning.push_back({static_cast<std::int32_t>(knob.key), 0, knob.value});
+        }
+        auto handlers = std::make_shared<const detail::Handlers>(config);
+        auto user_data = std::make_unique<detail::HandlersPtr>(handlers);
+        const rtsp_webrtc_gateway_callbacks callbacks = detail::c_callbacks(user_data.get());
+        options.udp_bind = detail::c_text(config.udp_bind);
+        options.public_addresses = addresses.data();
+        options.public_addresses_len = addresses.size();
+        options.tuning = tuning.data();
+        options.tuning_len = tuning.size();
+        options.callbacks = &callbacks;
+
+        rtsp_webrtc_gateway *handle = nullptr;
+        status = rtsp_webrtc_gateway_create(&options, &handle);
+        // An older library that cannot read the structs is the one case in which it is still ours.
+        if (status != RTSP_WEBRTC_GATEWAY_ERR_STRUCT_SIZE) {
+            static_cast<void>(user_data.release());
+        }
+        if (status < 0) {
+            return Error::last(status);
+        }
+        return Gateway(handle, std::move(handlers));
+    }
+
+    Gateway(Gateway &&other) noexcept
+        : handle_(std::exchange(other.handle_, nullptr)), handlers_(std::move(other.handlers_)) {}
+
+    Gateway &operator=(Gateway &&other) noexcept {
+        if (this != &other) {
+            close();
+            handle_ = std::exchange(other.handle_, nullptr);
+            handlers_ = std::move(other.handlers_);
+        }
+        return *this;
+    }
+
+    /**
+     * Shuts down and frees. The last callbacks run in here and may still use this object. Blocking:
+     * inside a callback it cannot be done; the gateway then goes on and is never freed.
+     */
+    ~Gateway() { close(); }
+
+    /**
+     * Closes every session and stream, delivers the last callbacks and ends the threads; calls that
+     * wait return Status::ShuttingDown. Blocking for at most timeout; 0: 10 s.
+     */
+    Result<void> try_shutdown(std::chrono::milliseconds timeout = std::chrono::milliseconds(0)) {
+        return done(rtsp_webrtc_gateway_shutdown(handle_, detail::c_milliseconds(timeout)));
+    }
+
+    /* Knobs. */
+
+    /** Sets a knob. */
+    Result<void> try_set_tuning(TuningKey key, std::int64_t value) {
+        return done(
+            rtsp_webrtc_gateway_set_tuning(handle_, static_cast<std::int32_t>(key), value));
+    }
+
+    /** Reads a knob. */
+    Result<std::int64_t> try_get_tuning(TuningKey key) const {
+        std::int64_t value = 0;
+        const int status =
+            rtsp_webrtc_gateway_get_tuning(handle_, static_cast<std::int32_t>(key), &value);
+        return done(status, value);
+    }
+
+    /* Streams. */
+
+    /** Adds a camera; name is its name in offers. Returns at once. */
+    Result<StreamId> try_add_stream(std::string_view name, const PullOptions &options) {
+        auto pull = detail::c_struct<rtsp_webrtc_gateway_pull_options>();
+        pull.url = detail::c_text(options.url);
+        pull.username = detail::c_text(options.username);
+        pull.password = detail::c_text(options.password);
+        pull.transport = static_cast<std::int32_t>(options.transport);
+        if (options.no_audio) {
+            pull.flags |= RTSP_WEBRTC_GATEWAY_PULL_NO_AUDIO;
+        }
+        rtsp_webrtc_gateway_stream_id id = 0;
+        const int status =
+            rtsp_webrtc_gateway_add_stream(handle_, detail::CText(name), &pull, &id);
+        return done(status, StreamId(id));
+    }
+
+    /** Removes a stream and closes its sessions. Does not wait. */
+    Result<void> try_remove_stream(StreamId stream) {
+        return done(rtsp_webrtc_gateway_remove_stream(handle_, stream.value()));
+    }
+
+    /** Tells how a stream is. */
+    Result<StreamInfo> try_get_stream_info(StreamId stream) const {
+        auto info = detail::c_struct<rtsp_webrtc_gateway_stream_info>();
+        const int status = rtsp_webrtc_gateway_get_stream_info(handle_, stream.value(), &info);
+        if (status < 0) {
+            return Error::last(status);
+        }
+        StreamInfo out{};
+        out.state = static_cast<StreamState>(info.state);
+        out.status = static_cast<Status>(info.status);
+        out.message = info.message;
+        out.video_codec = static_cast<Codec>(info.video_codec);
+        out.audio_codec = static_cast<Codec>(info.audio_codec);
+        out.width = info.width;
+        out.height = info.height;
+        out.sessions = info.sessions;
+        out.reconnects = info.reconnects;
+        out.bytes = info.bytes;
+        out.packets_lost = info.packets_lost;
+        out.frames = info.frames;
+        out.keyframes = info.keyframes;
+        if (info.since_last_media_ms >= 0) {
+            out.since_last_media = std::chrono::milliseconds(info.since_last_media_ms);
+        }
+        return out;
+    }
+
+    /* WHEP. */
+
+    /**
+     * Answers an offer (POST) and creates a session. On failure answer with Error::http_status()
+     * and what(). Blocking while the camera connects for the first time.
+     */
+    Result<Response> try_handle_whep_offer(const Offer &offer) {
+        const OfferText text(offer);
+        rtsp_webrtc_gateway_response *response = nullptr;
+        const int status = rtsp_webrtc_gateway_handle_whep_offer(handle_, &text.offer, &response);
+        if (status < 0) {
+            return Error::last(status);
+        }
+        return Response(response);
+    }
+
+    /**
+     * Answers a PATCH (application/trickle-ice-sdpfrag): candidates or an ICE restart. if_match is
+     * the header of this name; none if there is none.
+     */
+    Result<Response> try_handle_whep_patch(std::string_view session_key,
+                                           std::optional<std::string_view> if_match,
+                                           std::string_view fragment) {
+        rtsp_webrtc_gateway_response *response = nullptr;
+        const int status = rtsp_webrtc_gateway_handle_whep_patch(
+            handle_, detail::CText(session_key), detail::OptionalCText(if_match), fragment.data(),
+            fragment.size(), &response);
+        if (status < 0) {
+            return Error::last(status);
+        }
+        return Response(response);
+    }
+
+    /** Ends a session (DELETE) by the last part of its URL. Does not wait. */
+    Result<void> try_handle_whep_delete(std::string_view session_key) {
+        return done(
+            rtsp_webrtc_gateway_handle_whep_delete(handle_, detail::CText(session_key)));
+    }
+
+    /* Sessions. */
+
+    /** Tells how a session is. */
+    Result<SessionInfo> try_get_session_info(SessionId session) const {
+        auto info = detail::c_struct<rtsp_webrtc_gateway_session_info>();
+        const int status = rtsp_webrtc_gateway_get_session_info(handle_, session.value(), &info);
+        if (status < 0) {
+            return Error::last(status);
+        }
+        SessionInfo out{};
+        out.stream = StreamId(info.stream);
+        out.state = static_cast<SessionState>(info.state);
+        out.srtp_profile = info.srtp_profile;
+        out.bytes_sent = info.bytes_sent;
+        out.packets_sent = info.packets_sent;
+        out.nacks = info.nacks;
+        out.retransmits = info.retransmits;
+        out.plis = info.plis;
+        out.overflows = info.overflows;
+        out.age = std::chrono::milliseconds(info.age_ms);
+        out.round_trip = std::chrono::microseconds(info.round_trip_us);
+        out.loss_ppm = info.loss_ppm;
+        out.remote_address = info.remote_address;
+        return out;
+    }
+
+    /* Figures. */
+
+    /** All counters and gauges; serve it as "text/plain; version=0.0.4". */
+    Result<std::string> try_metrics() const {
+        return text(rtsp_webrtc_gateway_metrics);
+    }
+
+    /** Everything about this moment as a JSON object, for a dashboard. */
+    Result<std::string> try_snapshot() const { return text(rtsp_webrtc_gateway_snapshot); }
+
+    /** The C object; stays this object's. Null after a move from it. */
+    rtsp_webrtc_gateway *handle() const noexcept { return handle_; }
+
+#if RTSP_WEBRTC_GATEWAY_EXCEPTIONS
+    /* The same, throwing Error. */
+
+    explicit Gateway(Config config = {}) : Gateway(try_create(std::move(config)).value()) {}
+
+    void shutdown(std::chrono::milliseconds timeout = std::chrono::milliseconds(0)) {
+        try_shutdown(timeout).value();
+    }
+    void set_tuning(TuningKey key, std::int64_t value) { try_set_tuning(key, value).value(); }
+    std::int64_t get_tuning(TuningKey key) const { return try_get_tuning(key).value(); }
+    StreamId add_stream(std::string_view name, const PullOptions &options) {
+        return try_add_stream(name, options).value();
+    }
+    void remove_stream(StreamId stream) { try_remove_stream(stream).value(); }
+    StreamInfo get_stream_info(StreamId stream) const {
+        return try_get_stream_info(stream).value();
+    }
+    Response handle_whep_offer(const Offer &offer) { return try_handle_whep_offer(offer).value(); }
+    Response handle_whep_patch(std::string_view session_key,
+                               std::optional<std::string_view> if_match,
+                               std::string_view fragment) {
+        return try_handle_whep_patch(session_key, if_match, fragment).value();
+    }
+    void handle_whep_delete(std::string_view session_key) {
+        try_handle_whep_delete(session_key).value();
+    }
+    SessionInfo get_session_info(SessionId session) const {
+        return try_get_session_info(session).value();
+    }
+    std::string metrics() const { return try_metrics().value(); }
+    std::string snapshot() const { return try_snapshot().value(); }
+#endif
+
+private:
+    Gateway(rtsp_webrtc_gateway *handle, detail::HandlersPtr handlers) noexcept
+        : handle_(handle), handlers_(std::move(handlers)) {}
+
+    /** The handle stays until the end: the last callbacks may use this object. */
+    void close() noexcept {
+        if (handle_ != nullptr) {
+            rtsp_webrtc_gateway_shutdown(handle_, 0);
+            rtsp_webrtc_gateway_destroy(handle_);
+        }
+    }
+
+    Result<std::string> text(int (*get)(const rtsp_webrtc_gateway *, char **, std::size_t *)) const {
+        detail::OwnedText out;
+        const int status = get(handle_, &out.text, &out.size);
+        if (status < 0) {
+            return Error::last(status);
+        }
+        return std::string(out.text, out.size);
+    }
+
+    static Result<void> done(int status) {
+        if (status < 0) {
+            return Error::last(status);
+        }
+        return {};
+    }
+
+    template <class T> static Result<T> done(int status, T value) {
+        if (status < 0) {
+            return Error::last(status);
+        }
+        return value;
+    }
+
+    /** An offer with the copies that it points to. */
+    struct OfferText {
+        explicit OfferText(const Offer &from)
+            : name(from.stream_name), location_prefix(from.location_prefix), peer(from.peer),
+              offer(detail::c_struct<rtsp_webrtc_gateway_offer>()) {
+            offer.stream_name = name;
+            offer.sdp = from.sdp.data();
+            offer.sdp_size = from.sdp.size();
+            offer.location_prefix = location_prefix;
+            offer.timeout_ms = detail::c_milliseconds(from.timeout);
+            offer.peer = peer;
+        }
+        OfferText(const OfferText &) = delete;
+        OfferText &operator=(const OfferText &) = delete;
+
+        detail::CText name;
+        detail::OptionalCText location_prefix;
+        detail::OptionalCText peer;
+        rtsp_webrtc_gateway_offer offer;
+    };
+
+    rtsp_webrtc_gateway *handle_ = nullptr;
+    detail::HandlersPtr handlers_;
+};
+
+} // namespace rtsp_webrtc
+
+template <class Tag> struct std::hash<rtsp_webrtc::Id<Tag>> {
+    std::size_t operator()(rtsp_webrtc::Id<Tag> id) const noexcept {
+        return std::hash<std::uint64_t>()(id.value());
+    }
+};
+
+#endif
