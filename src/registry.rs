@@ -52,7 +52,7 @@ impl Registry {
             load[*worker] += STREAM_LOAD;
         }
         for entry in tables.sessions.values() {
-            load[entry.worker] += 1;
+            load[entry.place.worker] += 1;
         }
         let worker = (0..workers).min_by_key(|&w| load[w]).unwrap_or(0);
         tables.last_id += 1;
@@ -195,8 +195,9 @@ mod tests {
     fn new_streams_keep_away_from_a_hot_one() {
         let registry = Registry::default();
         let (_, _, hot) = registry.add_stream("hot", 2).unwrap();
+        let place = |slot| Place { worker: hot, slot };
         let viewers: Vec<_> = (0..1000)
-            .map(|i| registry.add_session(hot, i.to_string()))
+            .map(|i| registry.add_session(place(i), i.to_string()))
             .collect();
         for i in 0..50 {
             let (_, _, worker) = registry.add_stream(&format!("cold-{i}"), 2).unwrap();
