@@ -21,6 +21,9 @@ pub struct SessionEntry {
     pub key: String,
 }
 
+/// What a stream costs its worker without viewers, reading and packetising, in viewers.
+const STREAM_LOAD: usize = 4;
+
 /// Names, ids and owners. Locked for lookups from host threads and when something is created or
 /// ends, never on the media path.
 #[derive(Debug, Default)]
@@ -40,7 +43,7 @@ struct Tables {
 }
 
 impl Registry {
-    /// Registers a stream with the worker, of `workers`, that has the fewest.
+    /// Registers a stream with the worker, of `workers`, that has the least to do.
     pub fn add_stream(&self, name: &str, workers: usize) -> Result<(StreamId, Arc<str>, usize)> {
         let mut tables = self.tables.lock();
         if tables.names.contains_key(name) {
@@ -51,7 +54,10 @@ impl Registry {
         }
         let mut load = vec![0; workers];
         for (_, worker) in tables.streams.values() {
-            load[*worker] += 1;
+            load[*worker] += STREAM_LOAD;
+        }
+        for entry in tables.sessions.values() {
+            load[entry.place.worker] += 1;
         }
         let worker = (0..workers).min_by_key(|&w| load[w]).unwrap_or(0);
         tables.last_id += 1;
@@ -225,5 +231,23 @@ mod tests {
         assert_ne!(again, a);
         assert_eq!(worker, first);
         assert_eq!(registry.stream(a).unwrap_err().status(), Status::NotFound);
+    }
+
+    #[test]
+    fn new_streams_keep_away_from_a_hot_one() {
+        let registry = Registry::default();
+        let (stream, _, hot) = registry.add_stream("hot", 2).unwrap();
+        let place = |slot| Place { worker: hot, slot };
+        let viewers: Vec<_> = (0..1000)
+            .map(|i| registry.add_session(place(i), stream, i.to_string()))
+            .collect();
+        for i in 0..50 {
+            let (_, _, worker) = registry.add_stream(&format!("cold-{i}"), 2).unwrap();
+            assert_ne!(worker, hot);
+        }
+        for viewer in viewers {
+            registry.remove_session(viewer);
+        }
+        assert_eq!(registry.add_stream("late", 2).unwrap().2, hot);
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use crate::error::{Error, Status};
 use crate::media::{AccessUnit, MediaKind, RateMeter, RingLimits, Track, TrackInfo};
 use crate::metrics::{StreamSnapshot, Totals};
-use crate::net::{Latency, MediaCosts, UnitTimes};
+use crate::net::{Latency, MediaCosts};
 use crate::random;
 use crate::session::Media;
 use crate::state::{StreamId, StreamInfo, StreamState};
@@ -213,12 +213,13 @@ impl Stream {
         accepted.packets > 0
     }
 
-    /// Accounts for an access unit that was handed to the system for all viewers.
-    pub fn delivered(&mut self, kind: MediaKind, unit: &AccessUnit<'_>, times: &UnitTimes) {
-        self.costs.unit(times);
-        if kind == MediaKind::Video && !self.viewers.is_empty() {
-            let time = times.sent.saturating_duration_since(unit.arrival);
-            self.latency.note(times.sent, time);
+    /// What arrived at `arrival`, if it is a picture, was handed to the system for all viewers.
+    pub fn delivered(&mut self, arrival: Option<Instant>, now: Instant) {
+        if let Some(arrival) = arrival
+            && !self.viewers.is_empty()
+        {
+            let time = now.saturating_duration_since(arrival);
+            self.latency.note(now, time);
         }
     }
 

@@ -29,24 +29,25 @@ mod world;
 #[cfg(target_os = "linux")]
 mod linux {
     use crate::args::Args;
-    use crate::scenarios::{fanout, knobs, loss, peer, scale, start};
+    use crate::scenarios::{fanout, knobs, loss, peer, scale, start, workers};
     use crate::systems::{bare, cameras, gateway, naive};
     use crate::viewers;
 
     const HELP: &str = "\
 Usage: cargo bench --bench load -- [WHAT] [OPTIONS]
 
-Without WHAT all of the first five run. Results go to benches/results/.
+Without WHAT all of the first six run. Results go to benches/results/.
   fanout    this library, the naive gateway and the bare limit: 1x1 to 1x256, 64x1, 64x4
   start     from the offer to the first keyframe
   loss      recovery from loss (simulated network)
   scale     1 to 256 cameras, 1 to 1000 viewers
+  workers   packets that one worker and two can send
   knobs     what GSO, batching, pacing and workers are worth
   peer      another WHEP server: --url http://HOST:PORT/{}/whep --pid PID [--streams N] [--each N]
   cameras   cameras for it, until standard input ends: [--count N] [--listen ADDR:PORT] [--gop PICTURES]
 
   --quick            shorter, and coarser
-  --rounds N         rounds of fanout and peer
+  --rounds N         rounds of fanout, workers and peer
   --seconds N        seconds of each measurement
   --loads A,B        fanout: only these, such as 1x64,64x1
   --set KNOB=VALUE,  fanout and scale: knobs of this library
@@ -68,6 +69,7 @@ Without WHAT all of the first five run. Results go to benches/results/.
             Some("start") => start::measure(&args),
             Some("loss") => loss::measure(&args),
             Some("scale") => scale::measure(&args),
+            Some("workers") => workers::measure(&args),
             Some("knobs") => knobs::measure(&args),
             Some("peer") => peer::measure(&args),
             Some("cameras") => cameras::run(&args),
@@ -77,6 +79,7 @@ Without WHAT all of the first five run. Results go to benches/results/.
                 start::measure(&args)?;
                 loss::measure(&args)?;
                 scale::measure(&args)?;
+                workers::measure(&args)?;
                 knobs::measure(&args)
             }
             _ => {

@@ -6,3 +6,4 @@ pub mod loss;
 pub mod peer;
 pub mod scale;
 pub mod start;
+pub mod workers;

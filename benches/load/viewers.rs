@@ -84,6 +84,11 @@ pub fn run(args: &Args) -> io::Result<()> {
                     }
                     say("started");
                 }
+                // Reads nothing more until the next line.
+                "rest" => {
+                    say("resting");
+                    let _ = lines.recv();
+                }
                 _ => say(&report(&sinks)),
             },
             Err(TryRecvError::Empty) => {}

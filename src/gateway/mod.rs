@@ -22,7 +22,7 @@ use crate::error::{Error, Result, Status, shutting_down};
 use crate::events::on_callback_thread;
 use crate::metrics::{self, GatewaySnapshot, WorkerSnapshot};
 use crate::net::{
-    Command, Interfaces, Receiver, ReceiverStats, Routes, Socket, Worker, WorkerContext,
+    Command, Interfaces, Reading, ReceiverStats, Routes, Socket, Worker, WorkerContext, inbox,
 };
 use crate::notifier::{Notices, Notifier};
 use crate::operations::Operations;
@@ -64,7 +64,6 @@ pub struct Gateway {
 }
 
 struct Threads {
-    receiver: Receiver,
     notifier: Notifier,
     /// Disconnected when all workers have ended.
     workers_ended: mpsc::Receiver<()>,
@@ -96,8 +95,17 @@ impl Gateway {
         let started = Instant::now();
         let clock = WallClock::new(started, SystemTime::now());
         let (ended, workers_ended) = mpsc::channel();
-        let workers = (0..worker_count(&tuning))
-            .map(|index| {
+        let (inboxes, queues): (Vec<_>, Vec<_>) =
+            (0..worker_count(&tuning)).map(|_| inbox()).unzip();
+        let received = Arc::new(ReceiverStats::default());
+        let workers = queues
+            .into_iter()
+            .enumerate()
+            .map(|(index, queues)| {
+                let reading = (index == 0).then(|| Reading {
+                    inboxes: inboxes.clone(),
+                    stats: Arc::clone(&received),
+                });
                 let context = WorkerContext {
                     index,
                     socket: Arc::clone(&socket),
@@ -110,18 +118,11 @@ impl Gateway {
                     registry: Arc::clone(&registry),
                     clock,
                 };
-                Worker::start(context, ended.clone()).map_err(|error| {
+                Worker::start(context, queues, reading, ended.clone()).map_err(|error| {
                     Error::new(Status::Io, format!("cannot start a worker thread: {error}"))
                 })
             })
             .collect::<Result<Arc<[_]>>>()?;
-        let received = Arc::new(ReceiverStats::default());
-        let receiver = Receiver::start(
-            Arc::clone(&socket),
-            routes,
-            workers.iter().map(Worker::inbox).collect(),
-            Arc::clone(&received),
-        )?;
         Ok(Gateway {
             started,
             tuning,
@@ -136,7 +137,6 @@ impl Gateway {
             workers,
             closing: Arc::new(AtomicBool::new(false)),
             threads: Mutex::new(Some(Threads {
-                receiver,
                 notifier,
                 workers_ended,
             })),
@@ -193,7 +193,9 @@ impl Gateway {
         self.check_open()?;
         self.tuning.set(key, value)?;
         for worker in 0..self.workers.len() {
-            self.command(worker, Command::TuningChanged)?;
+            if !self.workers[worker].retune() {
+                return Err(shutting_down());
+            }
         }
         Ok(())
     }
@@ -256,7 +258,6 @@ impl Gateway {
         for worker in self.workers.iter() {
             worker.join();
         }
-        running.receiver.stop();
         // Whatever a worker left behind; the callback thread still hears of it.
         self.operations.close(&shutting_down());
         if !running.notifier.stop(left(deadline)) {

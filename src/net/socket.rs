@@ -144,6 +144,8 @@ pub struct Sender<'a> {
     pub gso: bool,
     /// Time spent in the system, if it is to be measured.
     pub timed: Option<Duration>,
+    /// Packets handed over so far.
+    pub packets: usize,
 }
 
 impl Transmit for Sender<'_> {
@@ -167,6 +169,7 @@ impl Transmit for Sender<'_> {
             segment_size: (segment < contents.len()).then_some(segment),
             src_ip: path.local,
         };
+        self.packets += contents.len().div_ceil(segment);
         let begun = self.timed.map(|_| Instant::now());
         let sent = self
             .socket
@@ -236,6 +239,7 @@ mod tests {
                 socket: &socket,
                 gso: true,
                 timed: None,
+                packets: 0,
             };
             let path = Path {
                 remote,

@@ -5,8 +5,10 @@ use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Sender;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -16,14 +18,8 @@ use tokio::task::LocalSet;
 
 use super::command::{Command, WorkerContext};
 use super::core::Core;
-use super::receiver::{Datagram, Inbox};
+use super::receiver::{Inbox, QUEUE_BATCH, Queued, Queues, Receiver, ReceiverStats};
 
-/// Datagrams that may wait for a worker; more are dropped, as a full socket buffer would.
-const DATAGRAM_QUEUE: usize = 4096;
-/// Checks of strangers that may wait; browsers repeat theirs.
-const STRANGER_QUEUE: usize = 1024;
-/// Datagrams of each kind handled before other work gets its turn.
-const DATAGRAM_BATCH: usize = 64;
 /// How long a worker that ends waits for its cameras to take their TEARDOWN.
 const TEARDOWN_GRACE: Duration = Duration::from_millis(100);
 /// How long it waits for a lookup of a camera's name, which the system does not let anyone cancel
@@ -34,23 +30,52 @@ const LOOKUP_GRACE: Duration = Duration::from_millis(500);
 /// A worker's thread, and the ways to reach it.
 pub struct Worker {
     commands: mpsc::UnboundedSender<Command>,
-    inbox: Inbox,
+    /// `TuningChanged` waits among the commands.
+    retuning: Arc<AtomicBool>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
+/// What a worker that reads the socket needs besides.
+pub struct Reading {
+    /// The ways to all workers.
+    pub inboxes: Vec<Inbox>,
+    /// Where to count.
+    pub stats: Arc<ReceiverStats>,
+}
+
 impl Worker {
-    /// Starts the thread, which drops `ended` at its end.
-    pub fn start(context: WorkerContext, ended: Sender<()>) -> io::Result<Worker> {
+    /// Starts the thread, which drops `ended` at its end. One worker of a gateway reads.
+    pub fn start(
+        context: WorkerContext,
+        queues: Queues,
+        reading: Option<Reading>,
+        ended: Sender<()>,
+    ) -> io::Result<Worker> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
+        let receiver = reading.map(|reading| {
+            let _inside = runtime.enter();
+            Receiver::new(
+                context.index,
+                Arc::clone(&context.socket),
+                Arc::clone(&context.routes),
+                reading.inboxes,
+                reading.stats,
+            )
+        });
+        let input = Input {
+            queues,
+            receiver: receiver.transpose()?,
+            batch: Vec::new(),
+        };
         let (commands, command_queue) = mpsc::unbounded_channel();
-        let (viewers, viewer_queue) = mpsc::channel(DATAGRAM_QUEUE);
-        let (strangers, stranger_queue) = mpsc::channel(STRANGER_QUEUE);
+        let retuning = Arc::new(AtomicBool::new(false));
+        let retuned = Arc::clone(&retuning);
         let name = format!("rwg-worker-{}", context.index);
         let thread = std::thread::Builder::new().name(name).spawn(move || {
             let local = LocalSet::new();
-            let work = run(context, command_queue, viewer_queue, stranger_queue);
+            let work = run(context, command_queue, retuned, input);
             local.block_on(&runtime, work);
             drop(local);
             runtime.shutdown_timeout(LOOKUP_GRACE);
@@ -58,7 +83,7 @@ impl Worker {
         })?;
         Ok(Worker {
             commands,
-            inbox: Inbox { viewers, strangers },
+            retuning,
             thread: Mutex::new(Some(thread)),
         })
     }
@@ -68,9 +93,9 @@ impl Worker {
         self.commands.send(command).is_ok()
     }
 
-    /// Where the receiving thread leaves datagrams.
-    pub fn inbox(&self) -> Inbox {
-        self.inbox.clone()
+    /// Tells the worker that a knob was changed; once for many changes if it has no time.
+    pub fn retune(&self) -> bool {
+        self.retuning.swap(true, Ordering::SeqCst) || self.command(Command::TuningChanged)
     }
 
     /// Waits for the end of the thread.
@@ -81,34 +106,75 @@ impl Worker {
     }
 }
 
+/// Where a worker's datagrams come from.
+struct Input {
+    queues: Queues,
+    receiver: Option<Receiver>,
+    /// Taken from the queues.
+    batch: Vec<Queued>,
+}
+
+impl Input {
+    /// Ready when there may be a datagram.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let queued = self.queues.poll(context, &mut self.batch);
+        match &self.receiver {
+            Some(receiver) if queued.is_pending() => receiver.poll_ready(context),
+            _ => queued,
+        }
+    }
+
+    /// Handles what is there, up to a limit. True if there may be more.
+    fn turn(&mut self, core: &mut Core) -> bool {
+        let mut more = self.batch.len() >= QUEUE_BATCH;
+        for datagram in self.batch.drain(..) {
+            core.datagram(&datagram);
+        }
+        if let Some(receiver) = &mut self.receiver {
+            more |= receiver.turn(|datagram| core.datagram(&datagram));
+        }
+        more
+    }
+}
+
 async fn run(
     context: WorkerContext,
     mut commands: mpsc::UnboundedReceiver<Command>,
-    mut viewers: mpsc::Receiver<Datagram>,
-    mut strangers: mpsc::Receiver<Datagram>,
+    retuning: Arc<AtomicBool>,
+    mut input: Input,
 ) {
     let rearmed = Rc::new(Notify::new());
     let core = Rc::new(RefCell::new(Core::new(context, Rc::clone(&rearmed))));
-    let mut batch = Vec::with_capacity(2 * DATAGRAM_BATCH);
     loop {
         let deadline = core.borrow().next_deadline();
         tokio::select! {
             command = commands.recv() => match command {
                 Some(Command::Shutdown) | None => break,
-                Some(command) => Core::command(&core, command),
+                Some(command) => {
+                    if matches!(command, Command::TuningChanged) {
+                        retuning.store(false, Ordering::SeqCst);
+                    }
+                    Core::command(&core, command);
+                }
             },
-            () = poll_fn(|context| {
-                let _ = viewers.poll_recv_many(context, &mut batch, DATAGRAM_BATCH);
-                let _ = strangers.poll_recv_many(context, &mut batch, DATAGRAM_BATCH);
-                if batch.is_empty() { Poll::Pending } else { Poll::Ready(()) }
-            }) => {}
-            () = sleep_until(deadline) => core.borrow_mut().timeouts(Instant::now()),
-            // A source's task has made somebody due sooner than we sleep.
+            () = poll_fn(|context| input.poll(context)) => {}
+            () = sleep_until(deadline) => {}
+            // A source's task has made somebody due sooner than we sleep, or left some viewers
+            // for later.
             () = rearmed.notified() => {}
         }
-        if !batch.is_empty() {
-            core.borrow_mut().datagrams(batch.drain(..));
-            // However many wait: now it is the turn of the cameras.
+        let more = {
+            let core = &mut *core.borrow_mut();
+            let begun = Instant::now();
+            let more = input.turn(core);
+            let now = Instant::now();
+            core.datagrams_took(now - begun);
+            core.timeouts(now);
+            core.fan_out();
+            more || core.is_fanning_out()
+        };
+        if more {
+            // However much waits: now it is the turn of the cameras.
             tokio::task::yield_now().await;
         }
     }

@@ -12,6 +12,9 @@ use crate::state::SessionState;
 /// A camera that has sent nothing for this long is silent. Some send one picture a second.
 const SILENCE: Duration = Duration::from_millis(2500);
 
+/// Intervals that a report may wait for media to go along with.
+const WITHOUT_MEDIA: u32 = 4;
+
 /// When sender reports are due.
 pub(super) struct Reports {
     pub clock: WallClock,
@@ -21,9 +24,10 @@ pub(super) struct Reports {
 }
 
 impl Reports {
-    /// When a report is due that no media has taken along.
+    /// When a report is due that no media has taken along. Without media it says little, and a
+    /// timer that hardly ever runs out while there is media costs least.
     pub fn overdue(&self) -> Option<Instant> {
-        self.next.map(|at| at + self.interval / 8)
+        self.next.map(|at| at + WITHOUT_MEDIA * self.interval)
     }
 }
 

@@ -176,7 +176,6 @@ pub struct IceAgent {
     next: Option<Pair>,
     checked: Vec<Checked>,
     selected: Option<SocketAddr>,
-    last_check: Option<Instant>,
 }
 
 impl IceAgent {
@@ -187,7 +186,6 @@ impl IceAgent {
             next: None,
             checked: Vec::with_capacity(MAX_ADDRESSES),
             selected: None,
-            last_check: None,
         }
     }
 
@@ -245,11 +243,6 @@ impl IceAgent {
         self.selected
     }
 
-    /// When the last authentic check came (consent, RFC 7675); `None` before the first.
-    pub fn last_check(&self) -> Option<Instant> {
-        self.last_check
-    }
-
     /// Takes a check; the response, unless it is to be dropped.
     fn check(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> Option<Message> {
         if datagram.len() > MAX_CHECK {
@@ -300,7 +293,6 @@ impl IceAgent {
     }
 
     fn remember(&mut self, now: Instant, from: SocketAddr, nominate: bool) {
-        self.last_check = Some(now);
         // Ordinary checks of an address nominated earlier must not undo a later nomination.
         if nominate || self.selected.is_none() {
             self.selected = Some(from);
@@ -456,7 +448,6 @@ mod tests {
         mapped.get_from(&response).unwrap();
         assert_eq!(SocketAddr::new(mapped.ip, mapped.port), address(1));
         assert_eq!(agent.selected(), Some(address(1)));
-        assert_eq!(agent.last_check(), Some(now));
         assert!(agent.knows(address(1)) && !agent.knows(address(2)));
     }
 
@@ -582,7 +573,6 @@ mod tests {
             );
         }
         assert_eq!(agent.selected(), None);
-        assert_eq!(agent.last_check(), None);
         assert_eq!(agent.addresses().count(), 0);
     }
 

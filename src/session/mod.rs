@@ -480,6 +480,12 @@ impl Session {
         }
     }
 
+    /// When [`Session::handle_timeout`] is due for what [`Session::send`] held back. It moves no
+    /// other deadline closer.
+    pub fn send_deadline(&self) -> Option<Instant> {
+        self.send_at
+    }
+
     /// When [`Session::handle_timeout`] is due.
     pub fn next_deadline(&self) -> Option<Instant> {
         let liveness = match self.state {

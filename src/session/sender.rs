@@ -384,7 +384,9 @@ struct Run {
 /// that limit a viewer could keep its worker busy with nothing else.
 #[derive(Debug)]
 struct Repeats {
-    recent: [Option<Repeat>; Repeats::SLOTS],
+    /// Empty until the viewer asks for the first time: most never do, and what each viewer needs
+    /// for each picture fits few cache lines without it.
+    recent: Vec<Option<Repeat>>,
     /// Packets that may still be sent again; each packet sent earns one.
     credit: usize,
 }
@@ -408,7 +410,7 @@ impl Repeats {
 
     fn new() -> Self {
         Repeats {
-            recent: [None; Repeats::SLOTS],
+            recent: Vec::new(),
             credit: 0,
         }
     }
@@ -419,6 +421,7 @@ impl Repeats {
     }
 
     fn allow(&mut self, now: Instant, index: u64, round_trip: Duration) -> bool {
+        self.recent.resize(Repeats::SLOTS, None);
         let slot = &mut self.recent[index as usize % Repeats::SLOTS];
         let before = slot.filter(|repeat| repeat.index == index);
         if before.is_some_and(|repeat| {

@@ -5,12 +5,15 @@ use testkit::camera::{CameraConfig, CameraServer, Load};
 use crate::args::Args;
 use crate::process::{say, wait};
 
-/// Plays `--count` cameras with `--gop` pictures from keyframe to keyframe.
+/// Plays `--count` cameras with `--gop` pictures from keyframe to keyframe, at `--fps`.
 pub fn run(args: &Args) -> std::io::Result<()> {
     let count = args.number("count", 1);
     let cameras = (0..count)
         .map(|i| {
-            let load = Load::camera(i, count).gop(args.number("gop", 50));
+            let load = Load {
+                frame_rate: args.number("fps", 25),
+                ..Load::camera(i, count).gop(args.number("gop", 50))
+            };
             CameraConfig::new(&format!("cam{i}")).load(load)
         })
         .collect();

@@ -7,7 +7,7 @@ use rtsp_webrtc_gateway::gateway::Gateway;
 use rtsp_webrtc_gateway::tuning::Key;
 
 use crate::args::Args;
-use crate::process::{say, wait};
+use crate::process::{commands, say};
 use crate::whep;
 
 /// A gateway for the cameras in `--cameras`, with knobs `--set name=value,...`.
@@ -35,15 +35,26 @@ pub fn run(args: &Args) -> std::io::Result<()> {
             .add_stream(&format!("cam{i}"), options)
             .map_err(std::io::Error::other)?;
     }
+    let served = Arc::clone(&gateway);
     let url = whep::serve(move |stream, offer| {
         let offer = WhepOffer {
             stream,
             sdp: offer.as_bytes(),
             ..WhepOffer::default()
         };
-        let response = gateway.handle_whep_offer(&offer);
+        let response = served.handle_whep_offer(&offer);
         response.map(|r| r.body).map_err(|error| error.to_string())
     })?;
     say(&format!("READY {url}"));
-    wait()
+    // Every line asks for the packets sent so far.
+    for _ in commands() {
+        let metrics = gateway.metrics().map_err(std::io::Error::other)?;
+        let sent: f64 = metrics
+            .lines()
+            .filter(|line| line.starts_with("rtsp_webrtc_gateway_stream_sent_packets_total{"))
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+            .sum();
+        say(&sent.to_string());
+    }
+    Ok(())
 }

@@ -21,6 +21,7 @@ use tokio::task::AbortHandle;
 use super::command::{Command, OfferRequest, WorkerContext};
 use super::costs::{Costs, UnitTimes};
 use super::deadlines::Deadlines;
+use super::fan_out::{FanOut, FanOuts, PORTION};
 use super::socket::Sender;
 use crate::error::{Error, Result, Status, shutting_down};
 use crate::media::{AccessUnit, MediaKind, TrackInfo};
@@ -42,6 +43,7 @@ pub struct Core {
     /// Sessions whose viewers have yet to come, the oldest first, and some that are over.
     unclaimed: VecDeque<(usize, SessionId)>,
     deadlines: Deadlines,
+    fan_outs: FanOuts,
     /// When the first of the offers that wait has waited long enough, or earlier.
     offers_due: Option<Instant>,
     rearmed: Rc<Notify>,
@@ -75,6 +77,7 @@ impl Core {
             viewers: Slab::new(),
             unclaimed: VecDeque::new(),
             deadlines: Deadlines::default(),
+            fan_outs: FanOuts::default(),
             offers_due: None,
             rearmed,
             buffer: Box::new([0; _]),
@@ -296,45 +299,96 @@ impl Core {
         }
     }
 
-    /// An access unit has arrived: packetise it once, send it to every viewer.
+    /// An access unit has arrived: packetise it once, and begin to send it to the viewers.
     fn media(&mut self, id: StreamId, kind: MediaKind, unit: &AccessUnit<'_>, lost: u32) {
+        let begun = Instant::now();
+        let Some(owned) = self.streams.get_mut(&id) else {
+            return;
+        };
+        if !owned.stream.media_arrived(kind, unit, lost) {
+            return;
+        }
+        let packetised = Instant::now();
+        let mut times = UnitTimes {
+            begun,
+            packetised,
+            sent: packetised,
+            system: None,
+        };
+        let timed = owned.stream.costs.sample();
+        let viewers = owned.stream.viewers.len();
+        let arrival = (kind == MediaKind::Video).then_some(unit.arrival);
+        if let Some(turn) = self.fan_outs.begin(id, viewers, arrival) {
+            (times.sent, times.system) = self.send_portion(turn, packetised, timed);
+        }
+        self.costs.media.unit(&times);
+        if let Some(owned) = self.streams.get_mut(&id) {
+            owned.stream.costs.unit(&times);
+        }
+    }
+
+    /// Goes on with the stream whose turn it is, if there is one.
+    pub fn fan_out(&mut self) {
+        let Some(turn) = self.fan_outs.next() else {
+            return;
+        };
+        let begun = Instant::now();
+        let (sent, _) = self.send_portion(turn, begun, false);
+        let time = sent.saturating_duration_since(begun);
+        self.costs.media.late(time);
+        if let Some(owned) = self.streams.get_mut(&turn.stream) {
+            owned.stream.costs.late(time);
+        }
+    }
+
+    /// Whether an access unit is not with all its viewers yet.
+    pub fn is_fanning_out(&self) -> bool {
+        self.fan_outs.is_pending()
+    }
+
+    /// Sends what is new to some of a stream's viewers. Returns when that was done, and the time
+    /// inside the system if it was to be measured.
+    fn send_portion(
+        &mut self,
+        mut turn: FanOut,
+        now: Instant,
+        timed: bool,
+    ) -> (Instant, Option<Duration>) {
         let Core {
             context,
             streams,
             viewers,
             deadlines,
             buffer,
-            costs,
             ..
         } = self;
-        let begun = Instant::now();
-        let Some(owned) = streams.get_mut(&id) else {
-            return;
+        let Some(stream) = streams.get(&turn.stream).map(|owned| &owned.stream) else {
+            return (now, None);
         };
-        if !owned.stream.media_arrived(kind, unit, lost) {
-            return;
-        }
-        let timed = owned.stream.costs.sample();
-        let Some(media) = owned.stream.media() else {
-            return;
+        let Some(media) = stream.media() else {
+            return (now, None);
         };
         let mut sender = Sender {
             socket: &context.socket,
             gso: context.tuning.on(Key::Gso),
             timed: timed.then_some(Duration::ZERO),
+            packets: 0,
         };
-        let packetised = Instant::now();
         let mut io = Io {
-            now: packetised,
+            now,
             buffer,
             batch: context.tuning.get(Key::SendBatchPackets) as usize,
             transmit: &mut sender,
         };
         let due_before = deadlines.next();
         let mut broken = Vec::new();
-        let pushed = owned.stream.is_pushed();
+        let pushed = stream.is_pushed();
         let mut keyframe_needed = false;
-        for &slot in &owned.stream.viewers {
+        while turn.left > 0 && io.transmit.packets < PORTION {
+            turn.left -= 1;
+            let Some(&slot) = stream.viewers.get(turn.left) else {
+                continue;
+            };
             let Some(viewer) = viewers.get_mut(slot) else {
                 continue;
             };
@@ -345,24 +399,26 @@ impl Core {
             if pushed {
                 keyframe_needed |= viewer.session.needs_keyframe(media);
             }
-            deadlines.arm(slot, viewer.session.next_deadline());
+            deadlines.arm(slot, viewer.session.send_deadline());
         }
-        let times = UnitTimes {
-            begun,
-            packetised,
-            sent: Instant::now(),
-            system: sender.timed,
-        };
-        costs.media.unit(&times);
-        owned.stream.delivered(kind, unit, &times);
-        if deadlines.next() != due_before {
+        let sent = Instant::now();
+        let system = sender.timed;
+        let count = stream.viewers.len();
+        if turn.left == 0
+            && let Some(owned) = streams.get_mut(&turn.stream)
+        {
+            owned.stream.delivered(turn.arrival, sent);
+        }
+        self.fan_outs.portion_sent(turn, count);
+        if self.fan_outs.is_pending() || self.deadlines.next() != due_before {
             self.rearmed.notify_one();
         }
         for slot in broken {
             self.fail_viewer(slot, viewers::panicked());
         }
         if keyframe_needed {
-            self.request_keyframe(id, begun);
+            self.request_keyframe(turn.stream, now);
         }
+        (sent, system)
     }
 }

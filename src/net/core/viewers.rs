@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Core, Viewer};
 use crate::error::{Error, Result, Status};
@@ -24,25 +24,17 @@ impl Core {
             .ok_or_else(|| no_session(id))
     }
 
-    /// Handles datagrams from the receiving thread.
-    pub fn datagrams(&mut self, datagrams: impl Iterator<Item = Datagram>) {
-        let begun = Instant::now();
-        for datagram in datagrams {
-            self.datagram(&datagram);
-        }
-        self.costs.control += begun.elapsed();
+    /// Handles a datagram from a viewer, or from whoever knows one's ufrag.
+    pub fn datagram(&mut self, datagram: &Datagram<impl AsRef<[u8]>>) {
+        self.with_session(datagram.slot, Instant::now(), |session, media, io| {
+            let contents = datagram.contents.as_ref();
+            session.handle_datagram(datagram.remote, datagram.local, contents, media, io);
+        });
     }
 
-    fn datagram(&mut self, datagram: &Datagram) {
-        self.with_session(datagram.slot, Instant::now(), |session, media, io| {
-            session.handle_datagram(
-                datagram.remote,
-                datagram.local,
-                &datagram.contents,
-                media,
-                io,
-            );
-        });
+    /// Accounts for the time that datagrams took.
+    pub fn datagrams_took(&mut self, time: Duration) {
+        self.costs.control += time;
     }
 
     /// Does what is due.
@@ -104,6 +96,7 @@ impl Core {
             socket: &context.socket,
             gso: context.tuning.on(Key::Gso),
             timed: None,
+            packets: 0,
         };
         let mut io = Io {
             now,

@@ -1,0 +1,157 @@
+//! Access units on their way to many viewers, in portions: between two of them the worker reads
+//! other cameras, so a stream with a thousand viewers does not hold up its neighbours.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use crate::state::StreamId;
+
+/// Packets handed to the system in one portion, about; a millisecond of work.
+pub const PORTION: usize = 1024;
+
+/// The streams whose last access unit is not with all viewers yet, in the order of their turns.
+#[derive(Debug, Default)]
+pub struct FanOuts {
+    turns: VecDeque<FanOut>,
+}
+
+/// A pass over the viewers of a stream, from the last to the first: then a viewer that leaves
+/// moves none of those that wait past the end of the pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FanOut {
+    /// The stream.
+    pub stream: StreamId,
+    /// Its viewers before this index wait.
+    pub left: usize,
+    /// When the picture that is being sent arrived; `None` for sound.
+    pub arrival: Option<Instant>,
+    /// Another access unit came during the pass: those who had their turn get it in another one.
+    again: bool,
+    /// When the first picture for that one arrived.
+    again_arrival: Option<Instant>,
+}
+
+impl FanOuts {
+    /// A pass over `viewers` viewers begins; `None` if the one before is not over yet, and is to
+    /// be followed by another.
+    pub fn begin(
+        &mut self,
+        stream: StreamId,
+        viewers: usize,
+        arrival: Option<Instant>,
+    ) -> Option<FanOut> {
+        if let Some(running) = self.turns.iter_mut().find(|turn| turn.stream == stream) {
+            running.again = true;
+            running.again_arrival = running.again_arrival.or(arrival);
+            return None;
+        }
+        Some(FanOut {
+            stream,
+            left: viewers,
+            arrival,
+            again: false,
+            again_arrival: None,
+        })
+    }
+
+    /// The stream whose turn it is.
+    pub fn next(&mut self) -> Option<FanOut> {
+        self.turns.pop_front()
+    }
+
+    /// A portion was sent; `viewers` is how many the stream has now. What is left has its turn
+    /// after the other streams.
+    pub fn portion_sent(&mut self, mut turn: FanOut, viewers: usize) {
+        if turn.left == 0 && turn.again {
+            (turn.left, turn.again) = (viewers, false);
+            turn.arrival = turn.again_arrival.take();
+        }
+        if turn.left > 0 {
+            self.turns.push_back(turn);
+        }
+    }
+
+    /// Whether somebody waits.
+    pub fn is_pending(&self) -> bool {
+        !self.turns.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOT: StreamId = StreamId(1);
+    const OTHER: StreamId = StreamId(2);
+
+    /// Sends one portion of the turn to up to `most` viewers, as a worker does.
+    fn send(turns: &mut FanOuts, mut turn: FanOut, viewers: usize, most: usize) -> usize {
+        let sent = turn.left.min(most);
+        turn.left -= sent;
+        turns.portion_sent(turn, viewers);
+        sent
+    }
+
+    #[test]
+    fn a_neighbour_waits_for_one_portion_at_most() {
+        let mut turns = FanOuts::default();
+        let hot = turns.begin(HOT, 1000, None).unwrap();
+        send(&mut turns, hot, 1000, 100);
+        let other = turns.begin(OTHER, 1, None).unwrap();
+        assert_eq!(send(&mut turns, other, 1, 100), 1, "at once, if it fits");
+
+        let other = turns.begin(OTHER, 250, None).unwrap();
+        send(&mut turns, other, 250, 100);
+        let mut order = Vec::new();
+        while let Some(turn) = turns.next() {
+            order.push((turn.stream, send(&mut turns, turn, 1000, 100)));
+        }
+        assert_eq!(
+            order[..4],
+            [(HOT, 100), (OTHER, 100), (HOT, 100), (OTHER, 50)]
+        );
+        let all = |stream| {
+            order
+                .iter()
+                .filter(|o| o.0 == stream)
+                .map(|o| o.1)
+                .sum::<usize>()
+        };
+        assert_eq!((all(HOT), all(OTHER)), (900, 150));
+        assert!(!turns.is_pending());
+    }
+
+    #[test]
+    fn a_unit_that_comes_during_a_pass_goes_to_all_in_another() {
+        let mut turns = FanOuts::default();
+        let first = turns.begin(HOT, 300, None).unwrap();
+        send(&mut turns, first, 300, 200);
+        assert_eq!(turns.begin(HOT, 300, None), None);
+        assert_eq!(turns.begin(HOT, 300, None), None, "one more pass is enough");
+        let mut sent = 0;
+        while let Some(turn) = turns.next() {
+            sent += send(&mut turns, turn, 300, 200);
+        }
+        assert_eq!(sent, 100 + 300);
+        assert!(turns.begin(HOT, 300, None).is_some());
+    }
+
+    #[test]
+    fn whoever_leaves_during_a_pass_takes_no_turn_from_another() {
+        let mut turns = FanOuts::default();
+        let mut viewers: Vec<u32> = (0..100).collect();
+        let mut got = Vec::new();
+        let mut turn = turns.begin(HOT, viewers.len(), None);
+        while let Some(mut now) = turn {
+            let first = now.left.min(viewers.len()).saturating_sub(10);
+            got.extend(&viewers[first..now.left.min(viewers.len())]);
+            now.left = first;
+            // One that was served leaves, and one that waits.
+            viewers.pop();
+            viewers.retain(|&viewer| viewer != got.len() as u32 / 4);
+            turns.portion_sent(now, viewers.len());
+            turn = turns.next();
+        }
+        assert!(viewers.iter().all(|viewer| got.contains(viewer)));
+    }
+}
