@@ -44,6 +44,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -89,6 +90,7 @@ enum class Status : int {
     WouldDeadlock = RTSP_WEBRTC_GATEWAY_ERR_WOULD_DEADLOCK,
     AbiMismatch = RTSP_WEBRTC_GATEWAY_ERR_ABI_MISMATCH,
     StructSize = RTSP_WEBRTC_GATEWAY_ERR_STRUCT_SIZE,
+    QueueFull = RTSP_WEBRTC_GATEWAY_ERR_QUEUE_FULL,
     Etag = RTSP_WEBRTC_GATEWAY_ERR_ETAG,
     PreconditionRequired = RTSP_WEBRTC_GATEWAY_ERR_PRECONDITION_REQUIRED,
     Unprocessable = RTSP_WEBRTC_GATEWAY_ERR_UNPROCESSABLE,
@@ -594,6 +596,8 @@ struct Config {
     std::function<void(StreamId, StreamState, Status)> on_stream_state;
     /** A session changed its state; the status says why it went to Failed. */
     std::function<void(SessionId, StreamId, SessionState, Status)> on_session_state;
+    /** A push stream needs a keyframe: ask its encoder for one. */
+    std::function<void(StreamId)> on_keyframe_request;
     /**
      * A callback of this gateway ("on_stream_state", say) threw. Runs where that ran. Empty: a line
      * is written to stderr.
@@ -612,6 +616,71 @@ struct PullOptions {
     Transport transport = Transport::Auto;
     /** Ignore the camera's sound. */
     bool no_audio = false;
+};
+
+/** Options of a stream whose media the host pushes. */
+struct PushOptions {
+    /** Required. */
+    Codec video_codec = Codec::None;
+    /** None: no sound. */
+    Codec audio_codec = Codec::None;
+    /** Samples per second; 0: what the codec has. */
+    std::uint32_t audio_sample_rate = 0;
+    /** 0: what the codec has. */
+    std::uint32_t audio_channels = 0;
+    /** Frames of each track that may wait; 0: 64. */
+    std::uint32_t queue_frames = 0;
+};
+
+/** Bytes that somebody else owns: of a vector, an array, a string, a span, or pointer and size. */
+class Bytes {
+public:
+    constexpr Bytes() noexcept = default;
+    Bytes(const void *data, std::size_t size) noexcept
+        : data_(static_cast<const std::uint8_t *>(data)), size_(size) {}
+
+    /** Whatever has data() and size() and elements of one byte. */
+    template <class Container,
+              class Element = std::remove_pointer_t<decltype(std::declval<Container &>().data())>,
+              class = std::enable_if_t<sizeof(Element) == 1 && std::is_trivial_v<Element> &&
+                                       !std::is_same_v<std::decay_t<Container>, Bytes>>>
+    Bytes(const Container &container) noexcept : Bytes(container.data(), container.size()) {}
+
+    constexpr const std::uint8_t *data() const noexcept { return data_; }
+    constexpr std::size_t size() const noexcept { return size_; }
+
+private:
+    const std::uint8_t *data_ = nullptr;
+    std::size_t size_ = 0;
+};
+
+/** One access unit of video (all of a picture), or one frame of audio. */
+struct Frame {
+    /** The bits: what they are for each codec says struct rtsp_webrtc_gateway_frame. */
+    Bytes data;
+    /** Presentation time, on a time line of the host's choice that both tracks share. */
+    std::chrono::microseconds pts{0};
+    /** When it was captured, if that is known: for both tracks, or for none. */
+    std::optional<std::chrono::system_clock::time_point> captured{};
+    /** The host takes this for a keyframe; a hint. */
+    bool key = false;
+    /** The time line restarts. */
+    bool discontinuity = false;
+    /**
+     * What owns data. Empty: data is copied before the push returns. Otherwise it is not copied, and
+     * the owner is released when the library does not need it any more, on any thread.
+     */
+    std::shared_ptr<const void> owner{};
+
+    /** A frame that owns its buffer, so that it is not copied: Frame::owning(std::move(vector), pts). */
+    template <class Buffer> static Frame owning(Buffer buffer, std::chrono::microseconds pts) {
+        const auto owner = std::make_shared<const Buffer>(std::move(buffer));
+        Frame frame;
+        frame.data = *owner;
+        frame.pts = pts;
+        frame.owner = owner;
+        return frame;
+    }
 };
 
 /** A stream at one moment. Counts are from add_stream() on. */
@@ -634,6 +703,12 @@ struct StreamInfo {
     std::uint64_t packets_lost;
     std::uint64_t frames;
     std::uint64_t keyframes;
+    /** Pictures pushed that no viewer gets. */
+    std::uint64_t frames_dropped;
+    /** Times on_keyframe_request was raised. */
+    std::uint64_t keyframe_requests;
+    /** Bits of picture per second, averaged over some seconds. */
+    std::uint64_t bitrate_bps;
     /** None before the first picture. */
     std::optional<std::chrono::milliseconds> since_last_media;
 };
@@ -749,6 +824,7 @@ struct Handlers {
     explicit Handlers(Config &config)
         : stream_state(std::move(config.on_stream_state)),
           session_state(std::move(config.on_session_state)),
+          keyframe_request(std::move(config.on_keyframe_request)),
           exception(std::move(config.on_exception)) {
         if (!exception) {
             exception = print_exception;
@@ -765,6 +841,7 @@ struct Handlers {
 
     decltype(Config::on_stream_state) stream_state;
     decltype(Config::on_session_state) session_state;
+    decltype(Config::on_keyframe_request) keyframe_request;
     decltype(Config::on_exception) exception;
 };
 
@@ -793,6 +870,11 @@ inline rtsp_webrtc_gateway_callbacks c_callbacks(HandlersPtr *user_data) noexcep
         const Handlers &to = handlers(pointer);
         to.run("on_session_state", to.session_state, SessionId(session), StreamId(stream),
                static_cast<SessionState>(state), static_cast<Status>(status));
+    };
+    callbacks.on_keyframe_request = [](void *pointer,
+                                       rtsp_webrtc_gateway_stream_id stream) noexcept {
+        const Handlers &to = handlers(pointer);
+        to.run("on_keyframe_request", to.keyframe_request, StreamId(stream));
     };
     return callbacks;
 }
@@ -903,6 +985,33 @@ public:
         return done(status, StreamId(id));
     }
 
+    /** Adds a stream whose media the host pushes. */
+    Result<StreamId> try_add_push_stream(std::string_view name, const PushOptions &options) {
+        auto push = detail::c_struct<rtsp_webrtc_gateway_push_options>();
+        push.video_codec = static_cast<std::int32_t>(options.video_codec);
+        push.audio_codec = static_cast<std::int32_t>(options.audio_codec);
+        push.audio_sample_rate = options.audio_sample_rate;
+        push.audio_channels = options.audio_channels;
+        push.queue_frames = options.queue_frames;
+        rtsp_webrtc_gateway_stream_id id = 0;
+        const int status =
+            rtsp_webrtc_gateway_add_push_stream(handle_, detail::CText(name), &push, &id);
+        return done(status, StreamId(id));
+    }
+
+    /**
+     * Pushes one access unit of video. Never blocks. Status::QueueFull: it was dropped, and so are
+     * all until the next keyframe.
+     */
+    Result<void> try_push_video(StreamId stream, const Frame &frame) {
+        return push(rtsp_webrtc_gateway_push_video, stream, frame);
+    }
+
+    /** Pushes one frame of audio. Never blocks. Status::QueueFull: it was dropped. */
+    Result<void> try_push_audio(StreamId stream, const Frame &frame) {
+        return push(rtsp_webrtc_gateway_push_audio, stream, frame);
+    }
+
     /** Removes a stream and closes its sessions. Does not wait. */
     Result<void> try_remove_stream(StreamId stream) {
         return done(rtsp_webrtc_gateway_remove_stream(handle_, stream.value()));
@@ -929,6 +1038,9 @@ public:
         out.packets_lost = info.packets_lost;
         out.frames = info.frames;
         out.keyframes = info.keyframes;
+        out.frames_dropped = info.frames_dropped;
+        out.keyframe_requests = info.keyframe_requests;
+        out.bitrate_bps = info.bitrate_bps;
         if (info.since_last_media_ms >= 0) {
             out.since_last_media = std::chrono::milliseconds(info.since_last_media_ms);
         }
@@ -1026,6 +1138,15 @@ public:
     StreamId add_stream(std::string_view name, const PullOptions &options) {
         return try_add_stream(name, options).value();
     }
+    StreamId add_push_stream(std::string_view name, const PushOptions &options) {
+        return try_add_push_stream(name, options).value();
+    }
+    void push_video(StreamId stream, const Frame &frame) {
+        try_push_video(stream, frame).value();
+    }
+    void push_audio(StreamId stream, const Frame &frame) {
+        try_push_audio(stream, frame).value();
+    }
     void remove_stream(StreamId stream) { try_remove_stream(stream).value(); }
     StreamInfo get_stream_info(StreamId stream) const {
         return try_get_stream_info(stream).value();
@@ -1056,6 +1177,41 @@ private:
             rtsp_webrtc_gateway_shutdown(handle_, 0);
             rtsp_webrtc_gateway_destroy(handle_);
         }
+    }
+
+    using Push = int (*)(rtsp_webrtc_gateway *, rtsp_webrtc_gateway_stream_id,
+                         const rtsp_webrtc_gateway_frame *);
+
+    Result<void> push(Push call, StreamId stream, const Frame &from) {
+        using std::chrono::duration_cast;
+        using std::chrono::microseconds;
+        auto frame = detail::c_struct<rtsp_webrtc_gateway_frame>();
+        frame.data = from.data.data();
+        frame.size = from.data.size();
+        frame.pts_us = from.pts.count();
+        if (from.captured) {
+            // The clock counts from 1970 everywhere, and from C++20 on by definition.
+            frame.capture_unix_us =
+                duration_cast<microseconds>(from.captured->time_since_epoch()).count();
+        }
+        if (from.key) {
+            frame.flags |= RTSP_WEBRTC_GATEWAY_FRAME_KEY;
+        }
+        if (from.discontinuity) {
+            frame.flags |= RTSP_WEBRTC_GATEWAY_FRAME_DISCONTINUITY;
+        }
+        using Owner = std::shared_ptr<const void>;
+        auto owner = from.owner ? std::make_unique<Owner>(from.owner) : nullptr;
+        if (owner) {
+            frame.release = [](void *pointer) noexcept { delete static_cast<Owner *>(pointer); };
+            frame.release_data = owner.get();
+        }
+        const int status = call(handle_, stream.value(), &frame);
+        // As for create(): an older library that cannot read the struct does not release.
+        if (status != RTSP_WEBRTC_GATEWAY_ERR_STRUCT_SIZE) {
+            static_cast<void>(owner.release());
+        }
+        return done(status);
     }
 
     Result<std::string> text(int (*get)(const rtsp_webrtc_gateway *, char **, std::size_t *)) const {

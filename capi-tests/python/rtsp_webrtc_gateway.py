@@ -59,6 +59,7 @@ class Status(enum.IntEnum):
     ERR_WOULD_DEADLOCK = -26
     ERR_ABI_MISMATCH = -27
     ERR_STRUCT_SIZE = -28
+    ERR_QUEUE_FULL = -29
     ERR_ETAG = -30
     ERR_PRECONDITION_REQUIRED = -31
     ERR_UNPROCESSABLE = -32
@@ -146,10 +147,16 @@ class PullFlags(enum.IntFlag):
     NO_AUDIO = 1
 
 
+class FrameFlags(enum.IntFlag):
+    KEY = 1
+    DISCONTINUITY = 2
+
+
 # --------------------------------------------------------------- function pointers and structs
 
 _free_fn = ctypes.CFUNCTYPE(None, c_void_p)
 _stream_state_fn = ctypes.CFUNCTYPE(None, c_void_p, c_uint64, c_int32, c_int)
+_keyframe_request_fn = ctypes.CFUNCTYPE(None, c_void_p, c_uint64)
 _session_state_fn = ctypes.CFUNCTYPE(None, c_void_p, c_uint64, c_uint64, c_int32, c_int)
 
 
@@ -192,6 +199,7 @@ class _callbacks(Structure):
         ("free_user_data", _free_fn),
         ("on_stream_state", _stream_state_fn),
         ("on_session_state", _session_state_fn),
+        ("on_keyframe_request", _keyframe_request_fn),
     ]
 
 
@@ -237,6 +245,35 @@ class _stream_info(Structure):
         ("keyframes", c_uint64),
         ("since_last_media_ms", c_int64),
         ("message", c_char * 256),
+        ("frames_dropped", c_uint64),
+        ("keyframe_requests", c_uint64),
+        ("bitrate_bps", c_uint64),
+    ]
+
+
+class _push_options(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("video_codec", c_int32),
+        ("audio_codec", c_int32),
+        ("audio_sample_rate", c_uint32),
+        ("audio_channels", c_uint32),
+        ("queue_frames", c_uint32),
+        ("reserved", c_uint32),
+    ]
+
+
+class _frame(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("data", POINTER(c_uint8)),
+        ("size", c_size_t),
+        ("pts_us", c_int64),
+        ("capture_unix_us", c_int64),
+        ("flags", c_uint32),
+        ("reserved", c_uint32),
+        ("release", _free_fn),
+        ("release_data", c_void_p),
     ]
 
 
@@ -296,6 +333,9 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "add_stream": (c_int, [c_void_p, c_char_p, POINTER(_pull_options), POINTER(c_uint64)]),
     "remove_stream": (c_int, [c_void_p, c_uint64]),
     "get_stream_info": (c_int, [c_void_p, c_uint64, POINTER(_stream_info)]),
+    "add_push_stream": (c_int, [c_void_p, c_char_p, POINTER(_push_options), POINTER(c_uint64)]),
+    "push_video": (c_int, [c_void_p, c_uint64, POINTER(_frame)]),
+    "push_audio": (c_int, [c_void_p, c_uint64, POINTER(_frame)]),
     "handle_whep_offer": (c_int, [c_void_p, POINTER(_offer), POINTER(c_void_p)]),
     "handle_whep_patch": (
         c_int, [c_void_p, c_char_p, c_char_p, c_char_p, c_size_t, POINTER(c_void_p)]
@@ -412,6 +452,9 @@ class StreamInfo:
     #: -1 before the first picture.
     since_last_media_ms: int
     message: str
+    frames_dropped: int
+    keyframe_requests: int
+    bitrate_bps: int
 
 
 @dataclass(frozen=True)
@@ -483,13 +526,15 @@ class Response:
 # ------------------------------------------------------------------------------ the gateway
 
 OnStreamState = Callable[[int, "StreamState | int", "Status | int"], None]
+OnKeyframeRequest = Callable[[int], None]
 OnSessionState = Callable[[int, int, "SessionState | int", "Status | int"], None]
 
 
 class Gateway:
     """A gateway. Close it, or use it in a `with` statement; not from inside a callback.
 
-    on_stream_state gets stream, state, status; on_session_state gets session, stream, state, status.
+    on_stream_state gets stream, state, status; on_session_state gets session, stream, state, status;
+    on_keyframe_request gets stream.
     """
 
     def __init__(
@@ -500,15 +545,18 @@ class Gateway:
         tuning: Mapping[TuningKey, int] | None = None,
         on_stream_state: OnStreamState | None = None,
         on_session_state: OnSessionState | None = None,
+        on_keyframe_request: OnKeyframeRequest | None = None,
     ) -> None:
         self._handle: c_void_p | None = None
         self._on_stream_state = on_stream_state
         self._on_session_state = on_session_state
+        self._on_keyframe_request = on_keyframe_request
         # ctypes frees the functions with the struct that holds them: it lives as long as this.
         self._callbacks = _struct(
             _callbacks,
             on_stream_state=_stream_state_fn(self._stream_state),
             on_session_state=_session_state_fn(self._session_state),
+            on_keyframe_request=_keyframe_request_fn(self._keyframe_request),
         )
         addresses = [_text(address) for address in public_addresses]
         knobs = [_tuning(key, 0, value) for key, value in (tuning or {}).items()]
@@ -576,6 +624,66 @@ class Gateway:
         stream = c_uint64()
         check("add_stream", self._handle, _text(name), byref(options), byref(stream))
         return stream.value
+
+    def add_push_stream(
+        self,
+        name: str,
+        video_codec: Codec,
+        audio_codec: Codec = Codec.NONE,
+        *,
+        audio_sample_rate: int = 0,
+        audio_channels: int = 0,
+        queue_frames: int = 0,
+    ) -> int:
+        """Adds a stream whose media the host pushes."""
+        options = _struct(
+            _push_options,
+            video_codec=video_codec,
+            audio_codec=audio_codec,
+            audio_sample_rate=audio_sample_rate,
+            audio_channels=audio_channels,
+            queue_frames=queue_frames,
+        )
+        stream = c_uint64()
+        check("add_push_stream", self._handle, _text(name), byref(options), byref(stream))
+        return stream.value
+
+    def push_video(
+        self,
+        stream: int,
+        data: bytes,
+        pts_us: int,
+        *,
+        capture_unix_us: int = 0,
+        flags: FrameFlags = FrameFlags(0),
+    ) -> None:
+        """Pushes one access unit. Never blocks: ERR_QUEUE_FULL says that it was dropped."""
+        self._push("push_video", stream, data, pts_us, capture_unix_us, flags)
+
+    def push_audio(
+        self,
+        stream: int,
+        data: bytes,
+        pts_us: int,
+        *,
+        capture_unix_us: int = 0,
+        flags: FrameFlags = FrameFlags(0),
+    ) -> None:
+        """Pushes one frame of audio. Never blocks."""
+        self._push("push_audio", stream, data, pts_us, capture_unix_us, flags)
+
+    def _push(
+        self, name: str, stream: int, data: bytes, pts_us: int, capture_unix_us: int, flags: int
+    ) -> None:
+        frame = _struct(
+            _frame,
+            data=ctypes.cast(c_char_p(data), POINTER(c_uint8)),  # copied by the call
+            size=len(data),
+            pts_us=pts_us,
+            capture_unix_us=capture_unix_us,
+            flags=flags,
+        )
+        check(name, self._handle, stream, byref(frame))
 
     def remove_stream(self, stream: int) -> None:
         check("remove_stream", self._handle, stream)
@@ -648,6 +756,10 @@ class Gateway:
     def _stream_state(self, _: int | None, stream: int, state: int, status: int) -> None:
         if self._on_stream_state is not None:
             self._on_stream_state(stream, _enum(StreamState, state), _enum(Status, status))
+
+    def _keyframe_request(self, _: int | None, stream: int) -> None:
+        if self._on_keyframe_request is not None:
+            self._on_keyframe_request(stream)
 
     def _session_state(
         self, _: int | None, session: int, stream: int, state: int, status: int

@@ -1,0 +1,69 @@
+/* Streams whose pictures the tests push: sessions without a camera. */
+#ifndef PUSH_H
+#define PUSH_H
+
+#include "check.h"
+
+static inline rtsp_webrtc_gateway_stream_id add_push_stream(rtsp_webrtc_gateway *gateway,
+                                                            const char *name)
+{
+    rtsp_webrtc_gateway_push_options options;
+    rtsp_webrtc_gateway_stream_id stream = 0;
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&options));
+    options.video_codec = RTSP_WEBRTC_GATEWAY_CODEC_H264;
+    CHECK_OK(rtsp_webrtc_gateway_add_push_stream(gateway, name, &options, &stream));
+    return stream;
+}
+
+/* A frame that stands for picture number index at 25 pictures a second. data must hold 64 bytes. */
+static inline rtsp_webrtc_gateway_frame picture(uint8_t *data, int index, bool keyframe)
+{
+    /* SPS (constrained baseline, 640 x 480), PPS, and the header of an IDR slice. */
+    static const uint8_t idr[] = {0, 0, 0, 1, 0x67, 0x42, 0xc0, 0x1e, 0xda, 0x02, 0x80, 0xf6, 0x84,
+                                  0, 0, 0, 1, 0x68, 0xce, 0x3c, 0x80,
+                                  0, 0, 0, 1, 0x65, 0x88, 0x84, 0x21, 0xa0};
+    static const uint8_t other[] = {0, 0, 0, 1, 0x41, 0x9a, 0x21, 0x42, 0x10};
+    rtsp_webrtc_gateway_frame frame;
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&frame));
+    frame.size = keyframe ? sizeof idr : sizeof other;
+    memcpy(data, keyframe ? idr : other, frame.size);
+    frame.data = data;
+    frame.pts_us = (int64_t)index * 40000;
+    frame.flags = keyframe ? RTSP_WEBRTC_GATEWAY_FRAME_KEY : 0;
+    return frame;
+}
+
+static inline void push_picture(rtsp_webrtc_gateway *gateway, rtsp_webrtc_gateway_stream_id stream,
+                                int index, bool keyframe)
+{
+    uint8_t data[64];
+    const rtsp_webrtc_gateway_frame frame = picture(data, index, keyframe);
+    CHECK_OK(rtsp_webrtc_gateway_push_video(gateway, stream, &frame));
+}
+
+#define H264_OFFER                                                                                \
+    "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"                                         \
+    "m=video 9 UDP/TLS/RTP/SAVPF 102\r\nc=IN IP4 0.0.0.0\r\n"                                     \
+    "a=ice-ufrag:4ZcD\r\na=ice-pwd:2/1muCWoOi3uLifh0NuRHlbW\r\n"                                  \
+    "a=fingerprint:sha-256 7B:8B:F0:65:5F:78:E2:51:3B:AC:6F:F3:3F:46:"                            \
+    "1B:35:DC:B8:5F:64:1A:24:C2:43:F0:A1:58:D0:A1:2C:19:08\r\n"                                   \
+    "a=setup:actpass\r\na=mid:0\r\na=recvonly\r\na=rtcp-mux\r\na=rtpmap:102 H264/90000\r\n"       \
+    "a=fmtp:102 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f\r\n"
+
+/* A session of a stream that is live, or will be. */
+static inline rtsp_webrtc_gateway_response *offer_h264(rtsp_webrtc_gateway *gateway,
+                                                       const char *stream)
+{
+    rtsp_webrtc_gateway_offer offer;
+    rtsp_webrtc_gateway_response *response = NULL;
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&offer));
+    offer.stream_name = stream;
+    offer.sdp = H264_OFFER;
+    offer.sdp_size = sizeof H264_OFFER - 1;
+    offer.timeout_ms = 60000;
+    CHECK_OK(rtsp_webrtc_gateway_handle_whep_offer(gateway, &offer, &response));
+    CHECK(response != NULL);
+    return response;
+}
+
+#endif
