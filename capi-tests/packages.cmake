@@ -1,5 +1,5 @@
 # The library as others use it: its files, installed and moved, packaged and installed, in the tree of
-# another project.
+# another project; and its documents.
 
 # All that a program carries which links it. Symbols are apart (cmake/SplitSymbols.cmake).
 if(binutils)
@@ -102,7 +102,9 @@ foreach(test IN LISTS in_tree)
   set_tests_properties(${test} PROPERTIES RUN_SERIAL TRUE TIMEOUT 600)
 endforeach()
 
-# Every symbol is documented, and the documents link to what there is.
+# The documents: their programs, their names, and every symbol of the reference.
+add_test(NAME documents COMMAND ${Python3_EXECUTABLE}
+  ${CMAKE_CURRENT_SOURCE_DIR}/documents.py ${CMAKE_C_COMPILER})
 find_program(DOXYGEN doxygen)
 if(DOXYGEN)
   add_test(NAME reference COMMAND ${PROJECT_SOURCE_DIR}/scripts/docs.sh

@@ -83,6 +83,10 @@ def main():
             if " ".join(crate) not in names:
                 names.append(" ".join(crate))
 
+    # What the library's own pages bring.
+    for path in sorted((ROOT / "src/http/pages/vendor").glob("*.LICENSE")):
+        carriers[path.name] = (path.read_text("utf-8").strip(), [f"{path.stem} (JavaScript)"])
+
     out = [
         "# Third-party notices",
         "",

@@ -111,6 +111,17 @@ fn what_builds_may_be_used() {
     });
 }
 
+/// Scripts of others that the pages bring along: cargo knows nothing of them.
+#[test]
+fn bundled_scripts_have_their_licence() {
+    let vendor = concat!(env!("CARGO_MANIFEST_DIR"), "/src/http/pages/vendor");
+    let read = |name: &str| std::fs::read_to_string(format!("{vendor}/{name}")).expect(name);
+    assert!(read("uplot.js").starts_with("/*! https://github.com/leeoniya/uPlot (v1.6.32) */"));
+    assert!(read("uplot.LICENSE").starts_with("The MIT License"));
+    let files = std::fs::read_dir(vendor).expect("the folder").count();
+    assert_eq!(files, 3, "each script of others is checked here");
+}
+
 #[test]
 fn expressions_are_evaluated() {
     let mit = |expression| allowed(expression, &|licence| licence == "MIT");

@@ -2,8 +2,8 @@
 """What Doxygen reads instead of a file, on stdout.
 
 Of the C header: its sections as groups, named by the first line of the file in src/ffi that they are
-made from, and its head as a page. Of Markdown: links to files that are no part of the reference
-become plain text.
+made from, and its head as a page. Of Markdown: the table of contents is Doxygen's own, and links to
+files that are no part of the reference become plain text.
 """
 
 import re
@@ -39,7 +39,8 @@ def header(text):
 
 
 def markdown(text):
-    return re.sub(r"\[([^]]+)\]\((?!https?:|[\w./]*\.md)[^)]*\)", r"\1", text)
+    text = re.sub(r"(^- \[[^]]+\]\(#[^)]*\)\n)+", "[TOC]\n", text, count=1, flags=re.M)
+    return re.sub(r"\[([^]]+)\]\((?!https?:|(?:\.\./|docs/)?\w+\.md\))[^)]*\)", r"\1", text)
 
 
 path = sys.argv[1]

@@ -1,4 +1,4 @@
-// Starts what the tests need: simulated cameras, whep_server, Chromium. All on loopback.
+// Starts what the tests need: simulated cameras, whep_server or serve, Chromium. All on loopback.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -12,6 +12,7 @@ import { chromium } from "playwright-core";
 export const root = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
 
 const WHEP_SERVER = process.env.WHEP_SERVER ?? `${root}/target/cmake/examples-c/whep_server`;
+const SERVE = process.env.SERVE ?? `${root}/target/cmake/examples-c/serve`;
 const CAMSIM = process.env.CAMSIM ?? `${root}/target/release/camsim`;
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
@@ -87,6 +88,21 @@ export async function startServer(cameras, ...options) {
     pid: child.process.pid,
     stderr: () => child.stderr,
     streams: async () => (await fetch(`${url}api/streams`)).json(),
+    stop: (signal) => child.stop(signal),
+  };
+}
+
+// serve, with cameras {name: url} on a free port: the library's own listener.
+export async function startGateway(cameras) {
+  const names = Object.entries(cameras).map(([name, url]) => `${name}=${url}`);
+  const child = await Child.start(SERVE, ["127.0.0.1:0", ...names], /^listening on (\S+)$/);
+  const url = child.ready[1];
+  const get = async (path) => (await fetch(url + path)).json();
+  return {
+    url,
+    get,
+    streams: () => get("api/streams"),
+    stderr: () => child.stderr,
     stop: (signal) => child.stop(signal),
   };
 }

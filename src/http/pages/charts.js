@@ -82,7 +82,7 @@ export class Chart {
         cursor: { y: false, drag: { x: false, y: false }, points: { show: !stacked } },
         scales: { y: { range: (_, __, max) => [0, Math.max(least, 1.08 * (max ?? 0))] } },
         axes: [
-          { ...axis, grid: { show: false }, size: 20, gap: 2, space: 80, values: (_, ticks) => ticks.map(clock) },
+          { ...axis, grid: { show: false }, size: 26, gap: 7, space: 80, values: (_, ticks) => ticks.map(clock) },
           { ...axis, size: 62, gap: 4, space: 32, values: (_, ticks) => ticks.map((value) => format(value)) },
         ],
         series: [

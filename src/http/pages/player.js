@@ -31,19 +31,16 @@
 //                   last call. Null without a connection; fields that the browser does not tell are null.
 //
 // Properties
-//   state           idle        not started, or stopped
-//                   connecting  the offer is under way, or the connection not up yet
-//                   playing     pictures come
-//                   stalled     connected, but no picture came for stallAfter
-//                   retrying    no connection; another attempt follows
-//   reason          Why there is no picture, as a sentence for a person; null where there is none to
-//                   tell. Refusals give the "detail" of their problem document (RFC 9457).
+//   state           "idle": not started, or stopped; "connecting": the offer is under way, or the
+//                   connection not up yet; "playing": pictures come; "stalled": connected, but no
+//                   picture for stallAfter; "retrying": no connection, another attempt follows.
+//   reason          Why there is no picture, as a sentence for a person, or null. A refusal gives
+//                   the "detail" of its problem document (RFC 9457).
 //   status          HTTP status of a refusal, else 0.
 //   hasAudio        Whether the session has sound.
 //   connection      The RTCPeerConnection of now, or null.
 //
-// Events
-//   state           state, reason, status or hasAudio changed; detail holds {state, reason, status}.
+// Event "state": state, reason or status changed; detail holds the three.
 //
 // When the page goes away the session ends; when it returns from the back/forward cache a new one begins.
 
@@ -135,13 +132,14 @@ export class WhepPlayer extends EventTarget {
   async restartIce() {
     const pc = this.#pc;
     const session = this.#session;
-    if (!session?.url) {
+    if (!session?.url || session.restarting) {
       return false;
     }
+    session.restarting = true;
     try {
       const received = await packetsReceived(pc);
       session.hold();
-      const offer = await pc.createOffer({ iceRestart: true });
+      const offer = await makeOffer(pc, { iceRestart: true });
       await pc.setLocalDescription(offer);
       const response = await this.#request(session.url, "PATCH", fragment(offer.sdp, []), {
         "Content-Type": SDP_FRAGMENT,
@@ -159,40 +157,38 @@ export class WhepPlayer extends EventTarget {
       session.release();
       return await this.#mediaReturns(pc, received);
     } catch (error) {
-      if (pc === this.#pc) {
-        this.#retry(describe(error), { status: error.status });
-      }
+      this.#retry(pc, describe(error), error);
       return false;
+    } finally {
+      session.restarting = false;
     }
   }
 
   async stats() {
     const pc = this.#pc;
-    const reports = pc && [...(await pc.getStats()).values()];
-    const video = reports?.find(({ type, kind }) => type === "inbound-rtp" && kind === "video");
+    const reports = pc && (await pc.getStats());
+    const video = reports && [...reports.values()].find(isVideo);
     if (!video) {
       return null;
     }
-    const byId = (id) => reports.find((report) => report.id === id);
-    const transport = byId(video.transportId);
-    const pair = transport && byId(transport.selectedCandidatePairId);
+    const transport = reports.get(video.transportId);
+    const pair = reports.get(transport?.selectedCandidatePairId);
     const last = this.#lastStats?.pc === pc ? this.#lastStats.video : null;
     this.#lastStats = { pc, video };
-    const seconds = last ? (video.timestamp - last.timestamp) / 1000 : 0;
-    const rate = (key) => (seconds > 0 ? (video[key] - last[key]) / seconds : null);
+    const seconds = last && (video.timestamp - last.timestamp) / 1000;
+    const rate = (key) => (seconds ? (video[key] - last[key]) / seconds : null);
+    const { jitterBufferDelay, jitterBufferEmittedCount: emitted } = video;
     return {
       width: video.frameWidth ?? null,
       height: video.frameHeight ?? null,
-      fps: rate("framesDecoded") ?? video.framesPerSecond ?? null,
-      codec: byId(video.codecId)?.mimeType?.replace(/^video\//, "") ?? null,
-      bitrate: seconds > 0 ? 8 * rate("bytesReceived") : null,
+      fps: rate("framesDecoded"),
+      codec: reports.get(video.codecId)?.mimeType?.replace(/^video\//, "") ?? null,
+      bitrate: seconds ? 8 * rate("bytesReceived") : null,
       packetsLost: video.packetsLost ?? null,
       packetsReceived: video.packetsReceived ?? null,
       framesDropped: video.framesDropped ?? null,
-      roundTripMs: pair?.currentRoundTripTime === undefined ? null : 1000 * pair.currentRoundTripTime,
-      bufferMs: video.jitterBufferEmittedCount
-        ? (1000 * video.jitterBufferDelay) / video.jitterBufferEmittedCount
-        : null,
+      roundTripMs: pair?.currentRoundTripTime >= 0 ? 1000 * pair.currentRoundTripTime : null,
+      bufferMs: emitted ? (1000 * jitterBufferDelay) / emitted : null,
       srtp: transport?.srtpCipher ?? null,
     };
   }
@@ -215,7 +211,7 @@ export class WhepPlayer extends EventTarget {
       }
       // The offer takes effect after the answer is here: candidates are then looked for by the ICE
       // servers that came with it.
-      const offer = await pc.createOffer();
+      const offer = await makeOffer(pc);
       const response = await this.#request(this.#options.endpoint, "POST", offer.sdp, {
         "Content-Type": SDP,
       });
@@ -242,15 +238,14 @@ export class WhepPlayer extends EventTarget {
         return;
       }
       session.release();
-      this.#hasAudio = pc
-        .getTransceivers()
-        .some(({ receiver, currentDirection }) => receiver.track.kind === "audio" && currentDirection === "recvonly");
-      this.#timer = setTimeout(() => this.#retry("The connection does not come up. Does a firewall block UDP?"), CONNECT_MS);
+      const receives = (kind) => (transceiver) =>
+        transceiver.receiver.track.kind === kind && transceiver.currentDirection === "recvonly";
+      this.#hasAudio = pc.getTransceivers().some(receives("audio"));
+      const reason = "The connection does not come up. Does a firewall block UDP?";
+      this.#timer = setTimeout(() => this.#retry(pc, reason), CONNECT_MS);
       this.#show(media);
     } catch (error) {
-      if (pc === this.#pc) {
-        this.#retry(describe(error), error);
-      }
+      this.#retry(pc, describe(error), error);
     }
   }
 
@@ -297,7 +292,7 @@ export class WhepPlayer extends EventTarget {
         this.#timer = setTimeout(() => this.restartIce(), RESTART_AFTER_MS);
         break;
       case "failed":
-        this.#retry("The connection was lost.");
+        this.#retry(pc, "The connection was lost.");
         break;
     }
   }
@@ -311,13 +306,15 @@ export class WhepPlayer extends EventTarget {
       }
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
-    if (pc === this.#pc) {
-      this.#retry("The connection was lost.");
-    }
+    this.#retry(pc, "The connection was lost.");
     return false;
   }
 
-  #retry(reason, { status = 0, retryAfterMs = 0 } = {}) {
+  // What happens to a connection that was given up does not count.
+  #retry(pc, reason, { status = 0, retryAfterMs = 0 } = {}) {
+    if (pc !== this.#pc) {
+      return;
+    }
     this.#drop();
     this.#set("retrying", reason, status);
     const delay = Math.max(retryAfterMs, this.#retryMs * (0.75 + Math.random() / 2));
@@ -365,13 +362,14 @@ export class WhepPlayer extends EventTarget {
   }
 
   async #request(url, method, body, headers = {}) {
-    const token = typeof this.#options.token === "function" ? await this.#options.token() : this.#options.token;
+    const { token, requestTimeout } = this.#options;
+    const bearer = typeof token === "function" ? await token() : token;
     return fetch(url, {
       method,
       body,
-      headers: token ? { ...headers, Authorization: `Bearer ${token}` } : headers,
+      headers: bearer ? { ...headers, Authorization: `Bearer ${bearer}` } : headers,
       // keepalive lets a DELETE outlive the page.
-      ...(method === "DELETE" ? { keepalive: true } : { signal: AbortSignal.timeout(this.#options.requestTimeout) }),
+      ...(method === "DELETE" ? { keepalive: true } : { signal: AbortSignal.timeout(requestTimeout) }),
     });
   }
 
@@ -399,6 +397,7 @@ export class WhepPlayer extends EventTarget {
 class Session {
   url = null;
   etag = null;
+  restarting = false;
   #send;
   #candidates = [];
   #sdp = "";
@@ -445,6 +444,13 @@ class Session {
   }
 }
 
+// Browsers play Opus in mono unless their own description says "stereo" (RFC 7587).
+async function makeOffer(pc, options) {
+  const { type, sdp } = await pc.createOffer(options);
+  const opus = sdp.match(/^a=rtpmap:(\d+) opus\//im)?.[1];
+  return { type, sdp: sdp.replace(new RegExp(`^a=fmtp:${opus} (?!.*stereo=)`, "m"), "$&stereo=1;") };
+}
+
 // An SDP fragment (RFC 8840) for the first media section, which carries the whole bundle.
 function fragment(sdp, candidates) {
   const line = (pattern) => sdp.match(pattern)?.[0] ?? "";
@@ -484,12 +490,15 @@ function withIce(answer, ice) {
   return merged.join("\r\n");
 }
 
-// RFC 8288: Link: <turn:host>; rel="ice-server"; username="u"; credential="c"; credential-type="password"
+// RFC 8288: Link: <turn:host>; rel="ice-server"; username="u"; credential="c"
 function linkedIceServers(header) {
+  const value = '(?:"((?:[^"\\\\]|\\\\.)*)"|([^\\s;,"]+))';
+  const parameter = `([\\w-]+)\\s*=\\s*${value}`;
+  const link = new RegExp(`<([^>]*)>((?:\\s*;\\s*${parameter})*)`, "g");
   const servers = [];
-  for (const [, urls, parameters] of (header ?? "").matchAll(/<([^>]*)>((?:\s*;\s*[\w-]+\s*=\s*(?:"(?:[^"\\]|\\.)*"|[^\s;,"]+))*)/g)) {
+  for (const [, urls, parameters] of (header ?? "").matchAll(link)) {
     const values = {};
-    for (const [, name, quoted, plain] of parameters.matchAll(/([\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]+))/g)) {
+    for (const [, name, quoted, plain] of parameters.matchAll(new RegExp(parameter, "g"))) {
       values[name.toLowerCase()] = quoted?.replace(/\\(.)/g, "$1") ?? plain;
     }
     if (values.rel === "ice-server" && /^(stun|turn)s?:/.test(urls)) {
@@ -498,6 +507,10 @@ function linkedIceServers(header) {
     }
   }
   return servers;
+}
+
+function isVideo({ type, kind }) {
+  return type === "inbound-rtp" && kind === "video";
 }
 
 async function packetsReceived(pc) {

@@ -184,7 +184,7 @@ export class Table {
       }
       return (row) => {
         setText(td, column.text(row));
-        td.classList.toggle("nil", column.numeric && !column.value(row));
+        td.classList.toggle("nil", Boolean(column.numeric) && !column.value(row));
       };
     });
     this.#hideColumns(tr);

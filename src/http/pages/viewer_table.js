@@ -32,9 +32,9 @@ const LEVELS = { connected: "good", new: "wait", connecting: "wait" };
 const COLUMNS = [
   { key: "camera", label: "Camera", value: ({ now }) => now.stream_name, make: makeName },
   { key: "remote", label: "Address", value: ({ now }) => now.remote, text: ({ now }) => now.remote ?? "\u2013", from: 620 },
-  { key: "profile", label: "SRTP", title: "What encrypts the media", value: ({ now }) => now.srtp_profile, make: makeProfile, width: 138 },
+  { key: "profile", label: "SRTP", title: "What encrypts the media", value: ({ now }) => now.srtp_profile, make: makeProfile, width: 152 },
   figure("sent", "Rate", "Sent, retransmissions included", ({ rate }) => rate.sent, bitrate, 94, 480),
-  figure("loss", "Loss", "By the viewer's last report", ({ now }) => (typeof now.loss_ppm === "number" ? now.loss_ppm / 1e6 : null), percent, 66, 0),
+  figure("loss", "Loss", "By the viewer's last report", ({ now }) => (typeof now.loss_ppm === "number" ? now.loss_ppm / 1e6 : null), percent, 84, 0),
   figure("round_trip", "Round trip", "", ({ now }) => now.round_trip_us, micros, 96, 560),
   figure("nacks", "Asked again", "Packets the viewer asked for again (NACK)", ({ rate }) => rate.nacks, perSecond, 106, 960),
   figure("retransmits", "Sent again", "Share of the packets sent", ({ rate }) => rate.retransmitShare, percent, 96, 840),
@@ -52,7 +52,7 @@ function makeName(td) {
     const trouble = troubles.find(({ level }) => level !== "note");
     mark.dataset.level = trouble?.level ?? LEVELS[now.state] ?? "bad";
     setText(name, now.stream_name);
-    setText(below, trouble ? `${trouble.kind}: ${trouble.text}` : now.state);
+    setText(below, trouble ? `${trouble.kind}: ${trouble.text}` : now.state === "connected" ? "" : now.state);
     td.dataset.level = trouble?.level ?? "";
   };
 }

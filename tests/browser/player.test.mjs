@@ -1,0 +1,179 @@
+// The WHEP client alone, against an endpoint that answers as the test wants.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { launchBrowser, waitUntil } from "./helpers.mjs";
+import { serveSynthetic, SyntheticGateway } from "./synthetic.mjs";
+
+let browser;
+let server;
+
+before(async () => {
+  browser = await launchBrowser();
+  server = await serveSynthetic(new SyntheticGateway({ cameras: 1 }));
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+// A page with the player as window.player; answer(request) gives what page.route() fulfils with.
+// Requests to the endpoint and states of the player are kept.
+async function open(t, answer, options = {}) {
+  const page = await browser.newPage();
+  t.after(() => page.close());
+  const requests = [];
+  await page.route("**/cam/whep**", async (route) => {
+    const request = route.request();
+    requests.push({
+      method: request.method(),
+      url: request.url(),
+      headers: request.headers(),
+      body: request.postData(),
+      at: performance.now(),
+    });
+    const reply = await answer(requests.at(-1), requests.length);
+    await (reply ? route.fulfill(reply) : route.abort());
+  });
+  await page.goto(`${server.url}api/streams`); // of the same origin, and does nothing
+  await page.evaluate(async (options) => {
+    const { WhepPlayer } = await import("/player.js");
+    const video = document.body.appendChild(document.createElement("video"));
+    window.states = [];
+    window.player = new WhepPlayer({ endpoint: "/cam/whep", video, ...options });
+    window.player.addEventListener("state", ({ detail }) => window.states.push(detail));
+    window.player.start();
+  }, options);
+  return { page, requests };
+}
+
+const posts = (requests) => requests.filter(({ method }) => method === "POST");
+const states = (page) => page.evaluate(() => window.states);
+const problem = (status, detail, headers = {}) => ({
+  status,
+  contentType: "application/problem+json",
+  headers,
+  body: JSON.stringify({ status, title: "No", detail }),
+});
+
+test("the offer asks for picture and sound, to receive only", async (t) => {
+  const { requests } = await open(t, () => problem(404, "There is no such camera."));
+  await waitUntil("an offer", 20_000, () => requests.length > 0);
+  const [{ method, headers, body }] = requests;
+  assert.equal(method, "POST");
+  assert.equal(headers["content-type"], "application/sdp");
+  assert.equal(headers.authorization, undefined);
+  assert.match(body, /^v=0/);
+  assert.equal(body.match(/^m=video /gm).length, 1);
+  assert.equal(body.match(/^m=audio /gm).length, 1);
+  assert.equal(body.match(/^a=recvonly/gm).length, 2);
+});
+
+test("a refusal is told in the server's words, and tried again", async (t) => {
+  const { page, requests } = await open(t, () => problem(404, "There is no such camera."), { retryMin: 50 });
+  await waitUntil("a second offer", 20_000, () => requests.length > 1);
+  const told = (await states(page)).find(({ state }) => state === "retrying");
+  assert.deepEqual(told, { state: "retrying", reason: "There is no such camera.", status: 404 });
+});
+
+test("Retry-After is kept to", async (t) => {
+  const { requests } = await open(t, () => problem(409, "Not live yet.", { "Retry-After": "2" }), { retryMin: 10 });
+  await waitUntil("a second offer", 30_000, () => requests.length > 1);
+  const waited = requests[1].at - requests[0].at;
+  assert.ok(waited >= 1_900, `after ${waited} ms`);
+});
+
+test("a server that is away is told, and tried again ever more rarely", async (t) => {
+  const { page, requests } = await open(t, () => null, { retryMin: 50, retryMax: 400 });
+  await waitUntil("five offers", 30_000, () => requests.length >= 5);
+  const gap = (i) => requests[i + 1].at - requests[i].at;
+  assert.ok(gap(3) > gap(0), `${gap(0)} ms, then ${gap(3)} ms`);
+  assert.ok((await states(page)).some(({ reason }) => reason === "The server cannot be reached."));
+});
+
+test("a page of a proxy is no reason", async (t) => {
+  const { page, requests } = await open(t, () => ({ status: 502, contentType: "text/html", body: "<html>Bad" }), {
+    retryMin: 20,
+  });
+  await waitUntil("a second offer", 20_000, () => requests.length > 1);
+  assert.ok((await states(page)).some(({ reason }) => reason === "The server answered 502."));
+});
+
+test("the bearer token goes with every request", async (t) => {
+  const { page, requests } = await open(t, () => problem(401, "Who are you?"), { token: "s3cret", retryMin: 20 });
+  await waitUntil("a second offer", 20_000, () => requests.length > 1);
+  assert.ok(requests.every(({ headers }) => headers.authorization === "Bearer s3cret"));
+  assert.equal((await states(page)).find(({ status }) => status === 401)?.reason, "Who are you?");
+});
+
+test("the answer's Link headers give ICE servers", async (t) => {
+  const page = await browser.newPage();
+  t.after(() => page.close());
+  await page.addInitScript(() => {
+    window.configurations = [];
+    const { setConfiguration } = RTCPeerConnection.prototype;
+    RTCPeerConnection.prototype.setConfiguration = function (configuration) {
+      window.configurations.push(configuration.iceServers);
+      return setConfiguration.call(this, configuration);
+    };
+  });
+  await page.route("**/cam/whep", (route) =>
+    route.fulfill({
+      status: 201,
+      headers: {
+        "Content-Type": "application/sdp",
+        Location: "/cam/whep/key",
+        Link:
+          '<stun:stun.example.net>; rel="ice-server", <https://example.net/>; rel="help", ' +
+          '<turn:turn.example.net?transport=udp>; rel="ice-server"; username="u,;"; credential="a\\"b"; credential-type="password"',
+      },
+      body: "no SDP",
+    }),
+  );
+  await page.route("**/cam/whep/key", (route) => route.fulfill({ status: 200 }));
+  await page.goto(`${server.url}api/streams`);
+  await page.evaluate(async () => {
+    const { WhepPlayer } = await import("/player.js");
+    new WhepPlayer({ endpoint: "/cam/whep", video: document.createElement("video") }).start();
+  });
+  const [servers] = await waitUntil("the configuration", 20_000, () =>
+    page.evaluate(() => window.configurations.length > 0 && window.configurations),
+  );
+  assert.deepEqual(servers, [
+    { urls: "stun:stun.example.net" },
+    { urls: "turn:turn.example.net?transport=udp", username: "u,;", credential: 'a"b' },
+  ]);
+});
+
+test("a session whose answer cannot be used is ended", async (t) => {
+  const { requests } = await open(
+    t,
+    ({ method }) =>
+      method === "POST"
+        ? { status: 201, headers: { "Content-Type": "application/sdp", Location: "/cam/whep/key" }, body: "no SDP" }
+        : { status: 200 },
+    { retryMin: 20 },
+  );
+  const end = await waitUntil("a DELETE", 20_000, () => requests.find(({ method }) => method === "DELETE"));
+  assert.match(end.url, /\/cam\/whep\/key$/);
+});
+
+test("stopping while the answer is under way ends the session, too", async (t) => {
+  let answer;
+  const held = new Promise((resolve) => (answer = resolve));
+  const { page, requests } = await open(t, async ({ method }) => {
+    if (method === "POST") {
+      await held;
+      return { status: 201, headers: { Location: "/cam/whep/late" }, body: "v=0" };
+    }
+    return { status: 200 };
+  });
+  await waitUntil("an offer", 20_000, () => requests.length > 0);
+  await page.evaluate(() => window.player.stop());
+  answer();
+  await waitUntil("a DELETE", 20_000, () => requests.some(({ url }) => url.endsWith("/late")));
+  assert.equal(await page.evaluate(() => window.player.state), "idle");
+  assert.equal(posts(requests).length, 1);
+});
