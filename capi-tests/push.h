@@ -11,6 +11,7 @@ static inline rtsp_webrtc_gateway_stream_id add_push_stream(rtsp_webrtc_gateway 
     rtsp_webrtc_gateway_stream_id stream = 0;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&options));
     options.video_codec = RTSP_WEBRTC_GATEWAY_CODEC_H264;
+    options.audio_codec = RTSP_WEBRTC_GATEWAY_CODEC_PCMU;
     CHECK_OK(rtsp_webrtc_gateway_add_push_stream(gateway, name, &options, &stream));
     return stream;
 }
