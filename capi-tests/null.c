@@ -50,12 +50,22 @@ static void without_gateway(void)
     rtsp_webrtc_gateway_response_free(NULL);
 }
 
+/* Nothing is ever answered here. */
+static void no_answer(void *user_data, rtsp_webrtc_gateway_op_id op, int status,
+                      rtsp_webrtc_gateway_response *response)
+{
+    (void)user_data, (void)op, (void)status, (void)response;
+    CHECK(false);
+}
+
 /* Each pointer but the gateway, and with gateway NULL the gateway, too. */
 static void with_gateway(rtsp_webrtc_gateway *gateway)
 {
     int64_t value;
     char *text = NULL;
     rtsp_webrtc_gateway_stream_id stream = 7;
+    rtsp_webrtc_gateway_op_id op = 7;
+    size_t count = 7;
     rtsp_webrtc_gateway_response *response = NULL;
     rtsp_webrtc_gateway_pull_options pull;
     rtsp_webrtc_gateway_offer offer;
@@ -78,6 +88,13 @@ static void with_gateway(rtsp_webrtc_gateway *gateway)
         CHECK_FAILS(rtsp_webrtc_gateway_get_stream_info(NULL, 1, &stream_info), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_offer(NULL, &offer, &response),
                     INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_offer_async(NULL, &offer, no_answer, NULL, &op),
+                    INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_cancel(NULL, 1), INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_find_stream(NULL, "cam", &stream), INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_list_streams(NULL, &stream, 1, &count), INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_list_sessions(NULL, &stream, 1, &count), INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_close_session(NULL, 1), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_delete(NULL, "key"), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_patch(NULL, "key", "*", "", 0, &response),
                     INVALID_ARGUMENT);
@@ -115,6 +132,20 @@ static void with_gateway(rtsp_webrtc_gateway *gateway)
     CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_offer(gateway, &offer, &response),
                 INVALID_ARGUMENT);
     CHECK(response == NULL);
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_offer_async(gateway, NULL, no_answer, NULL, &op),
+                INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_offer_async(gateway, &offer, no_answer, NULL, &op),
+                INVALID_ARGUMENT);
+    offer.stream_name = "cam";
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_offer_async(gateway, &offer, NULL, NULL, &op),
+                INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_find_stream(gateway, NULL, &stream), INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_find_stream(gateway, "cam", NULL), INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_list_streams(gateway, NULL, 1, &count), INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_list_streams(gateway, NULL, 0, NULL), INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_list_sessions(gateway, NULL, 1, &count), INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_list_sessions(gateway, NULL, 0, NULL), INVALID_ARGUMENT);
+    CHECK(op == 7 && count == 7);
     CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_delete(gateway, NULL), INVALID_ARGUMENT);
     CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_patch(gateway, NULL, "*", "", 0, &response),
                 INVALID_ARGUMENT);

@@ -280,6 +280,9 @@ typedef uint64_t rtsp_webrtc_gateway_stream_id;
 /** Names a session (a viewer). Never 0, never reused. */
 typedef uint64_t rtsp_webrtc_gateway_session_id;
 
+/** Names an offer that has yet to be answered. Never 0, never reused. */
+typedef uint64_t rtsp_webrtc_gateway_op_id;
+
 /* ------------------------------------------------------------------ tuning */
 
 /**
@@ -701,6 +704,22 @@ RTSP_WEBRTC_GATEWAY_API
 int rtsp_webrtc_gateway_remove_stream(rtsp_webrtc_gateway *gateway,
                                       rtsp_webrtc_gateway_stream_id stream);
 
+/** Finds a stream by its name. ERR_NOT_FOUND if there is none. */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_find_stream(const rtsp_webrtc_gateway *gateway,
+                                    const char *name,
+                                    rtsp_webrtc_gateway_stream_id *out_stream);
+
+/**
+ * Lists all streams, the oldest first: writes as many ids as fit into capacity, and to *out_count how
+ * many there are, which may be more. streams may be NULL if capacity is 0.
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_list_streams(const rtsp_webrtc_gateway *gateway,
+                                     rtsp_webrtc_gateway_stream_id *streams,
+                                     size_t capacity,
+                                     size_t *out_count);
+
 /**
  * Tells how a stream is. Initialise *out_info with RTSP_WEBRTC_GATEWAY_INIT(). ERR_NOT_FOUND if there
  * is no such stream (any more); ERR_TIMEOUT after 5 s on an overloaded machine.
@@ -745,6 +764,18 @@ typedef struct rtsp_webrtc_gateway_offer {
 } rtsp_webrtc_gateway_offer;
 
 /**
+ * Told of the outcome of handle_whep_offer_async(), once, on the gateway's callback thread, with the
+ * rules of callbacks. On success status is RTSP_WEBRTC_GATEWAY_OK and response the callee's, to be
+ * given to rtsp_webrtc_gateway_response_free(). On failure response is NULL: answer the viewer with
+ * rtsp_webrtc_gateway_http_status(status) and rtsp_webrtc_gateway_last_error(), which has the
+ * sentence here.
+ */
+typedef void (*rtsp_webrtc_gateway_whep_fn)(void *user_data,
+                                            rtsp_webrtc_gateway_op_id op,
+                                            int status,
+                                            struct rtsp_webrtc_gateway_response *response);
+
+/**
  * Answers a WHEP offer (POST) and creates a session. On success *out_response is the caller's, to be
  * given to rtsp_webrtc_gateway_response_free(). The session's callbacks may run before this function
  * returns. A session whose viewer does not connect fails by itself after 20 s. It counts for
@@ -766,6 +797,35 @@ RTSP_WEBRTC_GATEWAY_MUST_USE
 int rtsp_webrtc_gateway_handle_whep_offer(rtsp_webrtc_gateway *gateway,
                                           const struct rtsp_webrtc_gateway_offer *offer,
                                           struct rtsp_webrtc_gateway_response **out_response);
+
+/**
+ * Answers a WHEP offer (POST) as rtsp_webrtc_gateway_handle_whep_offer() does, without blocking. If
+ * it returns RTSP_WEBRTC_GATEWAY_OK, callback runs exactly once with the outcome, which may be before
+ * this function returns: also after cancel() (ERR_CANCELLED), the removal of the stream
+ * (ERR_NOT_FOUND), the offer's timeout (ERR_NOT_READY) and shutdown() (ERR_SHUTTING_DOWN). If it
+ * returns an error, callback does not run. May be called inside callbacks.
+ *
+ * *out_op names the operation for cancel(). It is the op of the callback, too, and out_op may be
+ * NULL.
+ *
+ * Errors: those for the stream's name and the offer's SDP at once; ERR_LIMIT while 1,024 are under
+ * way. What depends on the camera and on the limits of sessions, the callback hears.
+ */
+RTSP_WEBRTC_GATEWAY_API
+RTSP_WEBRTC_GATEWAY_MUST_USE
+int rtsp_webrtc_gateway_handle_whep_offer_async(rtsp_webrtc_gateway *gateway,
+                                                const struct rtsp_webrtc_gateway_offer *offer,
+                                                rtsp_webrtc_gateway_whep_fn callback,
+                                                void *user_data,
+                                                rtsp_webrtc_gateway_op_id *out_op);
+
+/**
+ * Gives up on an offer that is not yet answered: its callback runs with ERR_CANCELLED. ERR_NOT_FOUND
+ * if it has been answered, or is being answered: then its callback has run or will run with that.
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_cancel(rtsp_webrtc_gateway *gateway,
+                               rtsp_webrtc_gateway_op_id op);
 
 /**
  * Answers a PATCH of a session (application/trickle-ice-sdpfrag, RFC 9725 section 4.3). session_key
@@ -907,6 +967,24 @@ RTSP_WEBRTC_GATEWAY_API
 int rtsp_webrtc_gateway_get_session_info(const rtsp_webrtc_gateway *gateway,
                                          rtsp_webrtc_gateway_session_id session,
                                          struct rtsp_webrtc_gateway_session_info *out_info);
+
+/**
+ * Lists all sessions, the oldest first: writes as many ids as fit into capacity, and to *out_count how
+ * many there are, which may be more. sessions may be NULL if capacity is 0.
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_list_sessions(const rtsp_webrtc_gateway *gateway,
+                                      rtsp_webrtc_gateway_session_id *sessions,
+                                      size_t capacity,
+                                      size_t *out_count);
+
+/**
+ * Ends a session, as handle_whep_delete() does by its key. Does not wait: CLOSED is the session's
+ * last callback. ERR_NOT_FOUND if there is no such session (any more).
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_close_session(rtsp_webrtc_gateway *gateway,
+                                      rtsp_webrtc_gateway_session_id session);
 
 /* ----------------------------------------------------------------- metrics */
 

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::error::{Error, Result, Status};
+use crate::net::Place;
 use crate::state::{SessionId, StreamId};
 
 /// Where a session lives.
 #[derive(Clone, Debug)]
 pub struct SessionEntry {
-    /// Index of its worker.
-    pub worker: usize,
+    /// Its worker, and its slot there.
+    pub place: Place,
     /// Its name in URLs.
     pub key: String,
 }
@@ -87,12 +88,12 @@ impl Registry {
     }
 
     /// Registers a session.
-    pub fn add_session(&self, worker: usize, key: String) -> SessionId {
+    pub fn add_session(&self, place: Place, key: String) -> SessionId {
         let mut tables = self.tables.lock();
         tables.last_id += 1;
         let id = SessionId(tables.last_id);
         tables.keys.insert(key.clone(), id);
-        tables.sessions.insert(id, SessionEntry { worker, key });
+        tables.sessions.insert(id, SessionEntry { place, key });
         id
     }
 
@@ -104,22 +105,20 @@ impl Registry {
         }
     }
 
-    /// The worker of a session.
-    pub fn session(&self, id: SessionId) -> Result<usize> {
+    /// Where a session lives.
+    pub fn session(&self, id: SessionId) -> Result<Place> {
         let tables = self.tables.lock();
         let entry = tables.sessions.get(&id);
-        entry
-            .map(|entry| entry.worker)
-            .ok_or_else(|| no_session(id))
+        entry.map(|entry| entry.place).ok_or_else(|| no_session(id))
     }
 
     /// A session by its key.
-    pub fn find_session(&self, key: &str) -> Result<(SessionId, usize)> {
+    pub fn find_session(&self, key: &str) -> Result<(SessionId, Place)> {
         let tables = self.tables.lock();
         let found = tables
             .keys
             .get(key)
-            .and_then(|id| Some((*id, tables.sessions.get(id)?.worker)));
+            .and_then(|id| Some((*id, tables.sessions.get(id)?.place)));
         found.ok_or_else(|| {
             Error::new(
                 Status::NotFound,

@@ -218,6 +218,29 @@ pub(super) unsafe fn init_struct(pointer: *mut c_void, size: usize, name: &str) 
     Ok(())
 }
 
+/// Writes as many ids as the caller has room for, and how many there are.
+///
+/// # Safety
+/// `list` is NULL or writable for `capacity` ids; `out_count` is NULL or writable.
+pub(super) unsafe fn write_list(
+    ids: impl ExactSizeIterator<Item = u64>,
+    list: *mut u64,
+    capacity: usize,
+    out_count: *mut usize,
+) -> Result<()> {
+    // SAFETY: this function's contract.
+    let out_count = unsafe { output(out_count, "out_count") }?;
+    if list.is_null() && capacity > 0 {
+        return Err(null("The list"));
+    }
+    out_count.write(ids.len());
+    for (i, id) in ids.take(capacity).enumerate() {
+        // SAFETY: not NULL, since capacity is not 0, and i is below it.
+        unsafe { list.add(i).write(id) };
+    }
+    Ok(())
+}
+
 /// Text for C. A NUL would cut it, and other control characters would forge log lines.
 pub(super) fn c_text(text: &str) -> CString {
     let clean: String = text

@@ -39,7 +39,8 @@ fn panicked() -> Error {
     )
 }
 
-fn remember(error: &Error) {
+/// Makes an error this thread's last one.
+pub(super) fn remember(error: &Error) {
     // Fails only while the thread ends: then nobody can ask any more.
     let _ = LAST_ERROR.try_with(|last| error.message().clone_into(&mut last.borrow_mut()));
 }

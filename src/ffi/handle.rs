@@ -19,6 +19,9 @@ pub type rtsp_webrtc_gateway_stream_id = u64;
 /// Names a session (a viewer). Never 0, never reused.
 pub type rtsp_webrtc_gateway_session_id = u64;
 
+/// Names an offer that has yet to be answered. Never 0, never reused.
+pub type rtsp_webrtc_gateway_op_id = u64;
+
 const _: () = {
     const fn shared_by_threads<T: Send + Sync>() {}
     shared_by_threads::<rtsp_webrtc_gateway>();

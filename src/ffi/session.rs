@@ -3,7 +3,7 @@
 use std::ffi::{c_char, c_int};
 use std::time::Duration;
 
-use super::convert::{fill, sized_struct, writable_struct, write_struct};
+use super::convert::{fill, sized_struct, writable_struct, write_list, write_struct};
 use super::guard::guard_status;
 use super::handle::{
     gateway_ref, rtsp_webrtc_gateway, rtsp_webrtc_gateway_session_id, rtsp_webrtc_gateway_stream_id,
@@ -102,6 +102,39 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_get_session_info(
         }
         // SAFETY: out_info is NULL or a struct of the header, by the conventions.
         unsafe { write_struct(out_info, info) }
+    })
+}
+
+/// Lists all sessions, the oldest first: writes as many ids as fit into capacity, and to *out_count how
+/// many there are, which may be more. sessions may be NULL if capacity is 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rtsp_webrtc_gateway_list_sessions(
+    gateway: *const rtsp_webrtc_gateway,
+    sessions: *mut rtsp_webrtc_gateway_session_id,
+    capacity: usize,
+    out_count: *mut usize,
+) -> c_int {
+    guard_status(|| {
+        // SAFETY: gateway is NULL or alive, by the conventions.
+        let gateway = unsafe { gateway_ref(gateway) }?;
+        let ids = gateway.sessions()?.into_iter().map(|id| id.0);
+        // SAFETY: sessions has room for capacity ids, and out_count is NULL or writable, by the
+        // conventions.
+        unsafe { write_list(ids, sessions, capacity, out_count) }
+    })
+}
+
+/// Ends a session, as handle_whep_delete() does by its key. Does not wait: CLOSED is the session's
+/// last callback. ERR_NOT_FOUND if there is no such session (any more).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rtsp_webrtc_gateway_close_session(
+    gateway: *mut rtsp_webrtc_gateway,
+    session: rtsp_webrtc_gateway_session_id,
+) -> c_int {
+    guard_status(|| {
+        // SAFETY: gateway is NULL or alive, by the conventions.
+        let gateway = unsafe { gateway_ref(gateway) }?;
+        gateway.close_session(SessionId(session))
     })
 }
 

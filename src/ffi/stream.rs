@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_int};
 
 use super::convert::{
     fill, invalid, optional_str, output, read_struct, required_str, sized_struct, writable_struct,
-    write_struct,
+    write_list, write_struct,
 };
 use super::guard::guard_status;
 use super::handle::{gateway_ref, rtsp_webrtc_gateway, rtsp_webrtc_gateway_stream_id};
@@ -174,6 +174,44 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_remove_stream(
         // SAFETY: gateway is NULL or alive, by the conventions.
         let gateway = unsafe { gateway_ref(gateway) }?;
         gateway.remove_stream(StreamId(stream))
+    })
+}
+
+/// Finds a stream by its name. ERR_NOT_FOUND if there is none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rtsp_webrtc_gateway_find_stream(
+    gateway: *const rtsp_webrtc_gateway,
+    name: *const c_char,
+    out_stream: *mut rtsp_webrtc_gateway_stream_id,
+) -> c_int {
+    guard_status(|| {
+        // SAFETY: gateway is NULL or alive, by the conventions.
+        let gateway = unsafe { gateway_ref(gateway) }?;
+        // SAFETY: name is NULL or NUL-terminated, by the conventions.
+        let name = unsafe { required_str(name, "name") }?;
+        // SAFETY: out_stream is NULL or writable, by the conventions.
+        let out_stream = unsafe { output(out_stream, "out_stream") }?;
+        out_stream.write(gateway.find_stream(name)?.0);
+        Ok(())
+    })
+}
+
+/// Lists all streams, the oldest first: writes as many ids as fit into capacity, and to *out_count how
+/// many there are, which may be more. streams may be NULL if capacity is 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rtsp_webrtc_gateway_list_streams(
+    gateway: *const rtsp_webrtc_gateway,
+    streams: *mut rtsp_webrtc_gateway_stream_id,
+    capacity: usize,
+    out_count: *mut usize,
+) -> c_int {
+    guard_status(|| {
+        // SAFETY: gateway is NULL or alive, by the conventions.
+        let gateway = unsafe { gateway_ref(gateway) }?;
+        let ids = gateway.streams()?.into_iter().map(|id| id.0);
+        // SAFETY: streams has room for capacity ids, and out_count is NULL or writable, by the
+        // conventions.
+        unsafe { write_list(ids, streams, capacity, out_count) }
     })
 }
 

@@ -1,15 +1,20 @@
 //! WHEP: the answers to a viewer's HTTP requests.
 
-use std::ffi::{CString, c_char, c_int};
+use std::ffi::{CString, c_char, c_int, c_void};
 use std::ptr;
 use std::time::Duration;
 
 use super::convert::{
-    bytes, c_text, optional_str, output, read_struct, required_str, sized_struct, unset,
+    UserData, bytes, c_text, invalid, optional_str, output, read_struct, required_str,
+    sized_struct, unset,
 };
-use super::guard::{guard, guard_status};
-use super::handle::{gateway_ref, rtsp_webrtc_gateway, rtsp_webrtc_gateway_session_id};
+use super::guard::{guard, guard_status, remember};
+use super::handle::{
+    gateway_ref, rtsp_webrtc_gateway, rtsp_webrtc_gateway_op_id, rtsp_webrtc_gateway_session_id,
+};
 use crate::config::WhepOffer;
+use crate::error::{Result, Status};
+use crate::state::OpId;
 use crate::whep::Response;
 
 /// The HTTP response to a WHEP request, to be written as it is by the host's web server. Its strings
@@ -73,28 +78,94 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_handle_whep_offer(
     guard_status(|| {
         // SAFETY: gateway is NULL or alive, by the conventions.
         let gateway = unsafe { gateway_ref(gateway) }?;
-        // SAFETY: offer is NULL or a struct of the header, by the conventions.
-        let offer = unsafe { read_struct(offer) }?;
-        unset(offer.reserved)?;
         // SAFETY: out_response is NULL or writable, by the conventions.
         let out_response = unsafe { output(out_response, "out_response") }?;
-        // SAFETY: its strings are NULL or NUL-terminated, and sdp has sdp_size bytes, by the
-        // conventions.
-        let offer = unsafe {
-            WhepOffer {
-                stream: required_str(offer.stream_name, "stream_name")?,
-                sdp: bytes(offer.sdp, offer.sdp_size, "sdp")?,
-                location_prefix: optional_str(offer.location_prefix, "location_prefix")?,
-                timeout: match offer.timeout_ms {
-                    0 => None,
-                    ms => Some(Duration::from_millis(ms.into())),
-                },
-                peer: optional_str(offer.peer, "peer")?,
-            }
-        };
+        // SAFETY: offer is NULL or a struct of the header, by the conventions.
+        let offer = unsafe { read_struct(offer) }?;
+        // SAFETY: its pointers are NULL or live, by the conventions.
+        let offer = unsafe { whep_offer(&offer) }?;
         let response = gateway.handle_whep_offer(&offer)?;
         out_response.write(Box::into_raw(Box::new(response.into())));
         Ok(())
+    })
+}
+
+/// Told of the outcome of handle_whep_offer_async(), once, on the gateway's callback thread, with the
+/// rules of callbacks. On success status is RTSP_WEBRTC_GATEWAY_OK and response the callee's, to be
+/// given to rtsp_webrtc_gateway_response_free(). On failure response is NULL: answer the viewer with
+/// rtsp_webrtc_gateway_http_status(status) and rtsp_webrtc_gateway_last_error(), which has the
+/// sentence here.
+pub type rtsp_webrtc_gateway_whep_fn = Option<
+    unsafe extern "C" fn(
+        user_data: *mut c_void,
+        op: rtsp_webrtc_gateway_op_id,
+        status: c_int,
+        response: *mut rtsp_webrtc_gateway_response,
+    ),
+>;
+
+/// Answers a WHEP offer (POST) as rtsp_webrtc_gateway_handle_whep_offer() does, without blocking. If
+/// it returns RTSP_WEBRTC_GATEWAY_OK, callback runs exactly once with the outcome, which may be before
+/// this function returns: also after cancel() (ERR_CANCELLED), the removal of the stream
+/// (ERR_NOT_FOUND), the offer's timeout (ERR_NOT_READY) and shutdown() (ERR_SHUTTING_DOWN). If it
+/// returns an error, callback does not run. May be called inside callbacks.
+///
+/// *out_op names the operation for cancel(). It is the op of the callback, too, and out_op may be
+/// NULL.
+///
+/// Errors: those for the stream's name and the offer's SDP at once; ERR_LIMIT while 1,024 are under
+/// way. What depends on the camera and on the limits of sessions, the callback hears.
+#[must_use]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rtsp_webrtc_gateway_handle_whep_offer_async(
+    gateway: *mut rtsp_webrtc_gateway,
+    offer: *const rtsp_webrtc_gateway_offer,
+    callback: rtsp_webrtc_gateway_whep_fn,
+    user_data: *mut c_void,
+    out_op: *mut rtsp_webrtc_gateway_op_id,
+) -> c_int {
+    guard_status(|| {
+        // SAFETY: gateway is NULL or alive, by the conventions.
+        let gateway = unsafe { gateway_ref(gateway) }?;
+        // SAFETY: offer is NULL or a struct of the header, by the conventions.
+        let offer = unsafe { read_struct(offer) }?;
+        // SAFETY: its pointers are NULL or live, by the conventions.
+        let offer = unsafe { whep_offer(&offer) }?;
+        let Some(callback) = callback else {
+            return Err(invalid("callback is NULL."));
+        };
+        let user_data = UserData::new(user_data, None);
+        let done = move |op: OpId, result: Result<Response>| {
+            let (status, response) = match result {
+                Ok(response) => (Status::Ok, Box::into_raw(Box::new(response.into()))),
+                Err(error) => {
+                    remember(&error);
+                    (error.status(), ptr::null_mut())
+                }
+            };
+            // SAFETY: the host passed this function to be called with this user_data, once.
+            unsafe { callback(user_data.get(), op.0, status.code(), response) }
+        };
+        let op = gateway.handle_whep_offer_async(&offer, Box::new(done))?;
+        if !out_op.is_null() {
+            // SAFETY: not NULL, so writable by the conventions.
+            unsafe { out_op.write(op.0) };
+        }
+        Ok(())
+    })
+}
+
+/// Gives up on an offer that is not yet answered: its callback runs with ERR_CANCELLED. ERR_NOT_FOUND
+/// if it has been answered, or is being answered: then its callback has run or will run with that.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rtsp_webrtc_gateway_cancel(
+    gateway: *mut rtsp_webrtc_gateway,
+    op: rtsp_webrtc_gateway_op_id,
+) -> c_int {
+    guard_status(|| {
+        // SAFETY: gateway is NULL or alive, by the conventions.
+        let gateway = unsafe { gateway_ref(gateway) }?;
+        gateway.cancel(OpId(op))
     })
 }
 
@@ -277,5 +348,24 @@ impl From<Response> for rtsp_webrtc_gateway_response {
             session_key: c_text(&response.session_key),
             etag: c_text(&response.etag),
         }
+    }
+}
+
+/// # Safety
+/// The strings of `offer` are NULL or NUL-terminated, `sdp` has `sdp_size` bytes; all stay for `'a`.
+unsafe fn whep_offer<'a>(offer: &rtsp_webrtc_gateway_offer) -> Result<WhepOffer<'a>> {
+    unset(offer.reserved)?;
+    // SAFETY: this function's contract.
+    unsafe {
+        Ok(WhepOffer {
+            stream: required_str(offer.stream_name, "stream_name")?,
+            sdp: bytes(offer.sdp, offer.sdp_size, "sdp")?,
+            location_prefix: optional_str(offer.location_prefix, "location_prefix")?,
+            timeout: match offer.timeout_ms {
+                0 => None,
+                ms => Some(Duration::from_millis(ms.into())),
+            },
+            peer: optional_str(offer.peer, "peer")?,
+        })
     }
 }

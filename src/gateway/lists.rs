@@ -2,7 +2,7 @@
 
 use super::Gateway;
 use crate::error::Result;
-use crate::net::Command;
+use crate::net::{Command, Place};
 use crate::state::{SessionId, StreamId};
 
 impl Gateway {
@@ -27,20 +27,20 @@ impl Gateway {
     /// Ends a session by its id. Does not wait: `Closed` is its last event.
     pub fn close_session(&self, session: SessionId) -> Result<()> {
         self.check_open()?;
-        let worker = self.registry.session(session)?;
-        self.close(session, worker)
+        let place = self.registry.session(session)?;
+        self.close(session, place)
     }
 
     /// Ends a session (DELETE) by its key.
     pub fn handle_whep_delete(&self, session_key: &str) -> Result<()> {
         self.check_open()?;
-        let (session, worker) = self.registry.find_session(session_key)?;
-        self.close(session, worker)
+        let (session, place) = self.registry.find_session(session_key)?;
+        self.close(session, place)
     }
 
-    fn close(&self, session: SessionId, worker: usize) -> Result<()> {
+    fn close(&self, session: SessionId, place: Place) -> Result<()> {
         // A second one finds nothing, although the worker may not have closed it yet.
         self.registry.remove_session(session);
-        self.command(worker, Command::CloseSession(session))
+        self.command(place.worker, Command::CloseSession(session, place.slot))
     }
 }

@@ -168,8 +168,10 @@ impl Gateway {
     /// A session at this moment.
     pub fn session_info(&self, session: SessionId) -> Result<SessionInfo> {
         self.check_open()?;
-        let worker = self.registry.session(session)?;
-        self.ask(worker, |reply| Command::SessionInfo(session, reply))?
+        let place = self.registry.session(session)?;
+        self.ask(place.worker, |reply| {
+            Command::SessionInfo(session, place.slot, reply)
+        })?
     }
 
     /// Changes a knob. `InvalidArgument` if the value is out of range, `InvalidState` if the knob

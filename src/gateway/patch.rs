@@ -25,7 +25,7 @@ impl Gateway {
         fragment: &[u8],
     ) -> Result<Response> {
         self.check_open()?;
-        let (session, worker) = self.registry.find_session(session_key)?;
+        let (session, place) = self.registry.find_session(session_key)?;
         let Some(if_match) = if_match else {
             return Err(Error::new(
                 Status::PreconditionRequired,
@@ -34,10 +34,11 @@ impl Gateway {
         };
         let request = Box::new(PatchRequest {
             session,
+            slot: place.slot,
             key: session_key.to_owned(),
             if_match: if_match.to_owned(),
             fragment: Fragment::parse(fragment)?,
         });
-        self.ask(worker, |reply| Command::Patch(request, reply))?
+        self.ask(place.worker, |reply| Command::Patch(request, reply))?
     }
 }

@@ -69,6 +69,8 @@ pub struct OfferRequest {
 pub struct PatchRequest {
     /// The session.
     pub session: SessionId,
+    /// Its slot.
+    pub slot: usize,
     /// Its key.
     pub key: String,
     /// The header `If-Match`.
@@ -96,12 +98,12 @@ pub enum Command {
     Offer(Box<OfferRequest>),
     /// Take candidates, or restart ICE.
     Patch(Box<PatchRequest>, SyncSender<Result<Response>>),
-    /// Close a session.
-    CloseSession(SessionId),
+    /// Close the session in a slot.
+    CloseSession(SessionId, usize),
     /// Tell of a stream.
     StreamInfo(StreamId, SyncSender<Result<StreamInfo>>),
-    /// Tell of a session.
-    SessionInfo(SessionId, SyncSender<Result<SessionInfo>>),
+    /// Tell of the session in a slot.
+    SessionInfo(SessionId, usize, SyncSender<Result<SessionInfo>>),
     /// Tell everything, for metrics.
     Snapshot(SyncSender<WorkerSnapshot>),
     /// A knob was changed.

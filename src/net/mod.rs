@@ -16,6 +16,6 @@ pub(crate) use costs::{Costs, MediaCosts, UnitTimes};
 pub(crate) use interfaces::Interfaces;
 pub(crate) use latency::{Latency, LatencyFigures};
 pub(crate) use receiver::{Receiver, ReceiverStats};
-pub(crate) use route::Routes;
+pub(crate) use route::{Place, Routes};
 pub(crate) use socket::Socket;
 pub(crate) use worker::Worker;

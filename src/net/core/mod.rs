@@ -131,17 +131,18 @@ impl Core {
             Command::Patch(request, reply) => {
                 let _ = reply.send(core.borrow_mut().patch(&request, now));
             }
-            Command::CloseSession(id) => {
+            Command::CloseSession(id, slot) => {
                 let mut core = core.borrow_mut();
-                if let Some(slot) = core.slot(id) {
+                if core.viewer(id, slot).is_ok() {
                     core.close_viewer(slot, now);
                 }
             }
             Command::StreamInfo(id, reply) => {
                 let _ = reply.send(core.borrow().stream_info(id, now));
             }
-            Command::SessionInfo(id, reply) => {
-                let _ = reply.send(core.borrow().session_info(id, now));
+            Command::SessionInfo(id, slot, reply) => {
+                let core = core.borrow();
+                let _ = reply.send(core.viewer(id, slot).map(|viewer| viewer.info(now)));
             }
             Command::Snapshot(reply) => {
                 let _ = reply.send(core.borrow().snapshot(now));

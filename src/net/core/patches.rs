@@ -14,11 +14,12 @@ use crate::whep::fragment::if_match;
 
 impl Core {
     pub(super) fn patch(&mut self, request: &PatchRequest, now: Instant) -> Result<Response> {
-        let slot = self
-            .slot(request.session)
-            .ok_or_else(|| no_session(request.session))?;
         let context = &self.context;
-        let viewer = &mut self.viewers[slot];
+        let viewer = self
+            .viewers
+            .get_mut(request.slot)
+            .filter(|viewer| viewer.id == request.session)
+            .ok_or_else(|| no_session(request.session))?;
         if !if_match(&request.if_match, &etag(&viewer.session)) {
             return Err(Error::new(
                 Status::Etag,
@@ -36,7 +37,7 @@ impl Core {
         };
         let place = Place {
             worker: context.index,
-            slot,
+            slot: request.slot,
         };
         let local = local_ice(place)?;
         let body = answer::restart_fragment(&viewer.section, &local, &candidates(context, now));

@@ -16,16 +16,12 @@ use crate::state::{SessionId, SessionInfo, SessionState};
 use crate::tuning::Key;
 
 impl Core {
-    pub(super) fn slot(&self, id: SessionId) -> Option<usize> {
-        let mut viewers = self.viewers.iter();
-        viewers
-            .find(|(_, viewer)| viewer.id == id)
-            .map(|(slot, _)| slot)
-    }
-
-    pub(super) fn session_info(&self, id: SessionId, now: Instant) -> Result<SessionInfo> {
-        let slot = self.slot(id).ok_or_else(|| no_session(id))?;
-        Ok(self.viewers[slot].info(now))
+    /// The session in a slot, if it is still this one.
+    pub(super) fn viewer(&self, id: SessionId, slot: usize) -> Result<&Viewer> {
+        let viewer = self.viewers.get(slot);
+        viewer
+            .filter(|viewer| viewer.id == id)
+            .ok_or_else(|| no_session(id))
     }
 
     /// Handles datagrams from the receiving thread.
