@@ -5,11 +5,12 @@
 #define EVERY_H
 
 #include "check.h"
+#include "offer.h"
 
 /* What the calls work on. */
 struct world {
     rtsp_webrtc_gateway *gateway;
-    rtsp_webrtc_gateway_stream_id stream; /* with pushed video and audio */
+    rtsp_webrtc_gateway_stream_id stream; /* "pushed", with video and audio */
 };
 
 /* What a call may do. */
@@ -176,6 +177,12 @@ static inline int every_push_audio(struct world *w)
 {
     return every_push(w, rtsp_webrtc_gateway_push_audio);
 }
+static inline int every_push_rtp(struct world *w)
+{
+    static const uint8_t packet[] = {0x80, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0xff};
+    return rtsp_webrtc_gateway_push_rtp(w->gateway, w->stream, RTSP_WEBRTC_GATEWAY_CODEC_PCMU,
+                                        packet, sizeof packet);
+}
 static inline int every_handle_whep_offer(struct world *w)
 {
     rtsp_webrtc_gateway_offer offer;
@@ -183,6 +190,47 @@ static inline int every_handle_whep_offer(struct world *w)
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&offer));
     offer.stream_name = "every-none";
     const int status = rtsp_webrtc_gateway_handle_whep_offer(w->gateway, &offer, &response);
+    return status == RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND ? 0 : status;
+}
+static inline void every_answered(void *user_data, rtsp_webrtc_gateway_op_id op, int status,
+                                  rtsp_webrtc_gateway_response *response)
+{
+    (void)user_data, (void)op, (void)status;
+    rtsp_webrtc_gateway_response_free(response);
+}
+static inline int every_handle_whep_offer_async(struct world *w)
+{
+    rtsp_webrtc_gateway_offer offer;
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&offer));
+    offer.stream_name = "pushed";
+    offer.sdp = SESSION VIDEO;
+    offer.sdp_size = strlen(offer.sdp);
+    return rtsp_webrtc_gateway_handle_whep_offer_async(w->gateway, &offer, every_answered, NULL,
+                                                       NULL);
+}
+static inline int every_cancel(struct world *w)
+{
+    const int status = rtsp_webrtc_gateway_cancel(w->gateway, UINT64_MAX);
+    return status == RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND ? 0 : status;
+}
+static inline int every_find_stream(struct world *w)
+{
+    rtsp_webrtc_gateway_stream_id stream;
+    return rtsp_webrtc_gateway_find_stream(w->gateway, "pushed", &stream);
+}
+static inline int every_list_streams(struct world *w)
+{
+    size_t count;
+    return rtsp_webrtc_gateway_list_streams(w->gateway, NULL, 0, &count);
+}
+static inline int every_list_sessions(struct world *w)
+{
+    size_t count;
+    return rtsp_webrtc_gateway_list_sessions(w->gateway, NULL, 0, &count);
+}
+static inline int every_close_session(struct world *w)
+{
+    const int status = rtsp_webrtc_gateway_close_session(w->gateway, UINT64_MAX);
     return status == RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND ? 0 : status;
 }
 static inline int every_handle_whep_patch(struct world *w)
@@ -252,7 +300,14 @@ static const struct call EVERY[] = {
     {"add_push_stream", QUICK, every_add_push_stream},
     {"push_video", QUICK, every_push_video},
     {"push_audio", QUICK, every_push_audio},
+    {"push_rtp", QUICK, every_push_rtp},
     {"handle_whep_offer", BLOCKING, every_handle_whep_offer},
+    {"handle_whep_offer_async", QUICK, every_handle_whep_offer_async},
+    {"cancel", QUICK, every_cancel},
+    {"find_stream", QUICK, every_find_stream},
+    {"list_streams", QUICK, every_list_streams},
+    {"list_sessions", QUICK, every_list_sessions},
+    {"close_session", QUICK, every_close_session},
     {"handle_whep_patch", QUICK, every_handle_whep_patch},
     {"handle_whep_delete", QUICK, every_handle_whep_delete},
     {"get_session_info", QUICK, every_get_session_info},

@@ -3,6 +3,7 @@
 #define PUSH_H
 
 #include "check.h"
+#include "offer.h"
 
 static inline rtsp_webrtc_gateway_stream_id add_push_stream(rtsp_webrtc_gateway *gateway,
                                                             const char *name)
@@ -42,15 +43,6 @@ static inline void push_picture(rtsp_webrtc_gateway *gateway, rtsp_webrtc_gatewa
     CHECK_OK(rtsp_webrtc_gateway_push_video(gateway, stream, &frame));
 }
 
-#define H264_OFFER                                                                                \
-    "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"                                         \
-    "m=video 9 UDP/TLS/RTP/SAVPF 102\r\nc=IN IP4 0.0.0.0\r\n"                                     \
-    "a=ice-ufrag:4ZcD\r\na=ice-pwd:2/1muCWoOi3uLifh0NuRHlbW\r\n"                                  \
-    "a=fingerprint:sha-256 7B:8B:F0:65:5F:78:E2:51:3B:AC:6F:F3:3F:46:"                            \
-    "1B:35:DC:B8:5F:64:1A:24:C2:43:F0:A1:58:D0:A1:2C:19:08\r\n"                                   \
-    "a=setup:actpass\r\na=mid:0\r\na=recvonly\r\na=rtcp-mux\r\na=rtpmap:102 H264/90000\r\n"       \
-    "a=fmtp:102 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f\r\n"
-
 /* A session of a stream that is live, or will be. */
 static inline rtsp_webrtc_gateway_response *offer_h264(rtsp_webrtc_gateway *gateway,
                                                        const char *stream)
@@ -59,8 +51,8 @@ static inline rtsp_webrtc_gateway_response *offer_h264(rtsp_webrtc_gateway *gate
     rtsp_webrtc_gateway_response *response = NULL;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&offer));
     offer.stream_name = stream;
-    offer.sdp = H264_OFFER;
-    offer.sdp_size = sizeof H264_OFFER - 1;
+    offer.sdp = SESSION VIDEO;
+    offer.sdp_size = strlen(offer.sdp);
     offer.timeout_ms = 60000;
     CHECK_OK(rtsp_webrtc_gateway_handle_whep_offer(gateway, &offer, &response));
     CHECK(response != NULL);

@@ -11,7 +11,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 
 /* The callbacks in which all was called. */
-enum { STREAM_STATE = 1, SESSION_STATE = 2, KEYFRAME_REQUEST = 4 };
+enum { STREAM_STATE = 1, SESSION_STATE = 2, KEYFRAME_REQUEST = 4, ANSWERED = 8 };
 static int done;
 
 static void call_every(int callback)
@@ -67,6 +67,15 @@ static void on_keyframe_request(void *user_data, rtsp_webrtc_gateway_stream_id s
     call_every(KEYFRAME_REQUEST);
 }
 
+static void on_answer(void *user_data, rtsp_webrtc_gateway_op_id op, int status,
+                      rtsp_webrtc_gateway_response *response)
+{
+    (void)user_data, (void)op;
+    CHECK(status == RTSP_WEBRTC_GATEWAY_OK);
+    rtsp_webrtc_gateway_response_free(response);
+    call_every(ANSWERED);
+}
+
 int main(void)
 {
     rtsp_webrtc_gateway_callbacks callbacks;
@@ -86,6 +95,14 @@ int main(void)
         world.gateway, rtsp_webrtc_gateway_response_session_key(response)));
     rtsp_webrtc_gateway_response_free(response);
     wait_for(SESSION_STATE);
+    rtsp_webrtc_gateway_offer offer;
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&offer));
+    offer.stream_name = "pushed";
+    offer.sdp = SESSION VIDEO;
+    offer.sdp_size = strlen(offer.sdp);
+    CHECK_OK(rtsp_webrtc_gateway_handle_whep_offer_async(world.gateway, &offer, on_answer, NULL,
+                                                         NULL));
+    wait_for(ANSWERED);
     /* Pictures that build on one that never came. */
     const rtsp_webrtc_gateway_stream_id late = add_push_stream(world.gateway, "late");
     push_picture(world.gateway, late, 0, false);

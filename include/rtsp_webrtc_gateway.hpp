@@ -39,6 +39,7 @@
 #include <cstdlib>
 #include <exception>
 #include <functional>
+#include <future>
 #include <memory>
 #include <optional>
 #include <stdexcept>
@@ -255,6 +256,8 @@ private:
 using StreamId = Id<struct StreamTag>;
 /** Names a session (a viewer). Never reused. */
 using SessionId = Id<struct SessionTag>;
+/** Names an offer that has yet to be answered. Never reused. */
+using OperationId = Id<struct OperationTag>;
 
 /* ------------------------------------------------------------------ errors */
 
@@ -815,6 +818,9 @@ private:
     std::unique_ptr<rtsp_webrtc_gateway_response, Free> handle_;
 };
 
+/** Told once of the outcome of an offer, on the gateway's callback thread. */
+using OfferFunction = std::function<void(OperationId, Result<Response>)>;
+
 /* ---------------------------------------------------------------- gateway */
 
 namespace detail {
@@ -1012,9 +1018,29 @@ public:
         return push(rtsp_webrtc_gateway_push_audio, stream, frame);
     }
 
+    /** Pushes one RTP packet of the track with this codec. Never blocks. */
+    Result<void> try_push_rtp(StreamId stream, Codec codec, Bytes packet) {
+        return done(rtsp_webrtc_gateway_push_rtp(handle_, stream.value(),
+                                                 static_cast<std::int32_t>(codec), packet.data(),
+                                                 packet.size()));
+    }
+
     /** Removes a stream and closes its sessions. Does not wait. */
     Result<void> try_remove_stream(StreamId stream) {
         return done(rtsp_webrtc_gateway_remove_stream(handle_, stream.value()));
+    }
+
+    /** Finds a stream by its name. */
+    Result<StreamId> try_find_stream(std::string_view name) const {
+        rtsp_webrtc_gateway_stream_id id = 0;
+        const int status =
+            rtsp_webrtc_gateway_find_stream(handle_, detail::CText(name), &id);
+        return done(status, StreamId(id));
+    }
+
+    /** All streams, the oldest first. */
+    Result<std::vector<StreamId>> try_list_streams() const {
+        return list<StreamId>(rtsp_webrtc_gateway_list_streams);
     }
 
     /** Tells how a stream is. */
@@ -1061,6 +1087,28 @@ public:
             return Error::last(status);
         }
         return Response(response);
+    }
+
+    /**
+     * Answers an offer later. After success, function runs exactly once with the outcome, maybe
+     * before this returns; after a failure it does not run. Never blocks.
+     */
+    Result<OperationId> try_handle_whep_offer_async(const Offer &offer, OfferFunction function) {
+        const OfferText text(offer);
+        auto pending = std::make_unique<Pending>(Pending{std::move(function), handlers_});
+        rtsp_webrtc_gateway_op_id op = 0;
+        const int status = rtsp_webrtc_gateway_handle_whep_offer_async(
+            handle_, &text.offer, answered, pending.get(), &op);
+        if (status < 0) {
+            return Error::last(status);
+        }
+        static_cast<void>(pending.release());
+        return OperationId(op);
+    }
+
+    /** Gives up on an offer: its function runs with Status::Cancelled, unless it is answered. */
+    Result<void> try_cancel(OperationId op) {
+        return done(rtsp_webrtc_gateway_cancel(handle_, op.value()));
     }
 
     /**
@@ -1112,6 +1160,16 @@ public:
         return out;
     }
 
+    /** All sessions, the oldest first. */
+    Result<std::vector<SessionId>> try_list_sessions() const {
+        return list<SessionId>(rtsp_webrtc_gateway_list_sessions);
+    }
+
+    /** Ends a session. Does not wait. */
+    Result<void> try_close_session(SessionId session) {
+        return done(rtsp_webrtc_gateway_close_session(handle_, session.value()));
+    }
+
     /* Figures. */
 
     /** All counters and gauges; serve it as "text/plain; version=0.0.4". */
@@ -1147,11 +1205,34 @@ public:
     void push_audio(StreamId stream, const Frame &frame) {
         try_push_audio(stream, frame).value();
     }
+    void push_rtp(StreamId stream, Codec codec, Bytes packet) {
+        try_push_rtp(stream, codec, packet).value();
+    }
     void remove_stream(StreamId stream) { try_remove_stream(stream).value(); }
+    StreamId find_stream(std::string_view name) const { return try_find_stream(name).value(); }
+    std::vector<StreamId> list_streams() const { return try_list_streams().value(); }
     StreamInfo get_stream_info(StreamId stream) const {
         return try_get_stream_info(stream).value();
     }
     Response handle_whep_offer(const Offer &offer) { return try_handle_whep_offer(offer).value(); }
+    OperationId handle_whep_offer_async(const Offer &offer, OfferFunction function) {
+        return try_handle_whep_offer_async(offer, std::move(function)).value();
+    }
+    /** The same as a future: its get() returns the Response or throws. Not to be waited for in a
+     *  callback. */
+    std::future<Response> handle_whep_offer_async(const Offer &offer) {
+        // A std::function must be copyable, a promise is not.
+        const auto promise = std::make_shared<std::promise<Response>>();
+        handle_whep_offer_async(offer, [promise](OperationId, Result<Response> response) {
+            if (response) {
+                promise->set_value(*std::move(response));
+            } else {
+                promise->set_exception(std::make_exception_ptr(response.error()));
+            }
+        });
+        return promise->get_future();
+    }
+    void cancel(OperationId op) { try_cancel(op).value(); }
     Response handle_whep_patch(std::string_view session_key,
                                std::optional<std::string_view> if_match,
                                std::string_view fragment) {
@@ -1163,6 +1244,8 @@ public:
     SessionInfo get_session_info(SessionId session) const {
         return try_get_session_info(session).value();
     }
+    std::vector<SessionId> list_sessions() const { return try_list_sessions().value(); }
+    void close_session(SessionId session) { try_close_session(session).value(); }
     std::string metrics() const { return try_metrics().value(); }
     std::string snapshot() const { return try_snapshot().value(); }
 #endif
@@ -1177,6 +1260,43 @@ private:
             rtsp_webrtc_gateway_shutdown(handle_, 0);
             rtsp_webrtc_gateway_destroy(handle_);
         }
+    }
+
+    /** An offer that is under way: what the C API gets as user_data. */
+    struct Pending {
+        OfferFunction function;
+        detail::HandlersPtr handlers;
+    };
+
+    static void answered(void *user_data, rtsp_webrtc_gateway_op_id op, int status,
+                         rtsp_webrtc_gateway_response *response) noexcept {
+        const std::unique_ptr<Pending> pending(static_cast<Pending *>(user_data));
+        Response owned(response);
+        if (!pending->function) {
+            return;
+        }
+        detail::contain("the offer's function", pending->handlers->exception, [&] {
+            if (status < 0) {
+                pending->function(OperationId(op), Error::last(status));
+            } else {
+                pending->function(OperationId(op), std::move(owned));
+            }
+        });
+    }
+
+    template <class Kind>
+    Result<std::vector<Kind>> list(int (*get)(const rtsp_webrtc_gateway *, std::uint64_t *,
+                                              std::size_t, std::size_t *)) const {
+        std::vector<std::uint64_t> ids;
+        std::size_t count = 0;
+        do { // more may have come meanwhile
+            ids.resize(count);
+            const int status = get(handle_, ids.data(), ids.size(), &count);
+            if (status < 0) {
+                return Error::last(status);
+            }
+        } while (count > ids.size());
+        return std::vector<Kind>(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(count));
     }
 
     using Push = int (*)(rtsp_webrtc_gateway *, rtsp_webrtc_gateway_stream_id,

@@ -14,9 +14,11 @@ from __future__ import annotations
 
 import ctypes
 import enum
+import itertools
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 from ctypes import POINTER, Structure, byref, c_bool, c_char, c_char_p, c_int, c_int32, c_int64
 from ctypes import c_size_t, c_uint8, c_uint32, c_uint64, c_void_p, sizeof
 from dataclasses import dataclass
@@ -175,6 +177,9 @@ class _log_record(Structure):
 _log_fn = ctypes.CFUNCTYPE(None, c_void_p, POINTER(_log_record))
 
 
+_whep_fn = ctypes.CFUNCTYPE(None, c_void_p, c_uint64, c_int, c_void_p)
+
+
 class _tuning_info(Structure):
     _fields_ = [
         ("struct_size", c_size_t),
@@ -331,12 +336,19 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "shutdown": (c_int, [c_void_p, c_uint32]),
     "destroy": (c_int, [c_void_p]),
     "add_stream": (c_int, [c_void_p, c_char_p, POINTER(_pull_options), POINTER(c_uint64)]),
+    "push_rtp": (c_int, [c_void_p, c_uint64, c_int32, POINTER(c_uint8), c_size_t]),
+    "find_stream": (c_int, [c_void_p, c_char_p, POINTER(c_uint64)]),
+    "list_streams": (c_int, [c_void_p, POINTER(c_uint64), c_size_t, POINTER(c_size_t)]),
     "remove_stream": (c_int, [c_void_p, c_uint64]),
     "get_stream_info": (c_int, [c_void_p, c_uint64, POINTER(_stream_info)]),
     "add_push_stream": (c_int, [c_void_p, c_char_p, POINTER(_push_options), POINTER(c_uint64)]),
     "push_video": (c_int, [c_void_p, c_uint64, POINTER(_frame)]),
     "push_audio": (c_int, [c_void_p, c_uint64, POINTER(_frame)]),
     "handle_whep_offer": (c_int, [c_void_p, POINTER(_offer), POINTER(c_void_p)]),
+    "handle_whep_offer_async": (
+        c_int, [c_void_p, POINTER(_offer), _whep_fn, c_void_p, POINTER(c_uint64)]
+    ),
+    "cancel": (c_int, [c_void_p, c_uint64]),
     "handle_whep_patch": (
         c_int, [c_void_p, c_char_p, c_char_p, c_char_p, c_size_t, POINTER(c_void_p)]
     ),
@@ -349,6 +361,8 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "response_session_id": (c_uint64, [c_void_p]),
     "response_free": (None, [c_void_p]),
     "get_session_info": (c_int, [c_void_p, c_uint64, POINTER(_session_info)]),
+    "list_sessions": (c_int, [c_void_p, POINTER(c_uint64), c_size_t, POINTER(c_size_t)]),
+    "close_session": (c_int, [c_void_p, c_uint64]),
     "metrics": (c_int, [c_void_p, POINTER(c_void_p), POINTER(c_size_t)]),
     "snapshot": (c_int, [c_void_p, POINTER(c_void_p), POINTER(c_size_t)]),
     "string_free": (None, [c_void_p]),
@@ -525,6 +539,8 @@ class Response:
 
 # ------------------------------------------------------------------------------ the gateway
 
+_tokens = itertools.count(1)
+
 OnStreamState = Callable[[int, "StreamState | int", "Status | int"], None]
 OnKeyframeRequest = Callable[[int], None]
 OnSessionState = Callable[[int, int, "SessionState | int", "Status | int"], None]
@@ -548,6 +564,9 @@ class Gateway:
         on_keyframe_request: OnKeyframeRequest | None = None,
     ) -> None:
         self._handle: c_void_p | None = None
+        #: Futures of offers by what the library gets as user_data.
+        self._pending: dict[int, Future[Response]] = {}
+        self._on_answer = _whep_fn(self._answered)
         self._on_stream_state = on_stream_state
         self._on_session_state = on_session_state
         self._on_keyframe_request = on_keyframe_request
@@ -672,6 +691,11 @@ class Gateway:
         """Pushes one frame of audio. Never blocks."""
         self._push("push_audio", stream, data, pts_us, capture_unix_us, flags)
 
+    def push_rtp(self, stream: int, codec: Codec, packet: bytes) -> None:
+        """Pushes one RTP packet of the track with this codec. Never blocks."""
+        data = ctypes.cast(c_char_p(packet), POINTER(c_uint8))  # copied by the call
+        check("push_rtp", self._handle, stream, codec, data, len(packet))
+
     def _push(
         self, name: str, stream: int, data: bytes, pts_us: int, capture_unix_us: int, flags: int
     ) -> None:
@@ -688,6 +712,15 @@ class Gateway:
     def remove_stream(self, stream: int) -> None:
         check("remove_stream", self._handle, stream)
 
+    def find_stream(self, name: str) -> int:
+        stream = c_uint64()
+        check("find_stream", self._handle, _text(name), byref(stream))
+        return stream.value
+
+    def list_streams(self) -> list[int]:
+        """All streams, the oldest first."""
+        return self._list("list_streams")
+
     def get_stream_info(self, stream: int) -> StreamInfo:
         info = _struct(_stream_info)
         check("get_stream_info", self._handle, stream, byref(info))
@@ -703,18 +736,39 @@ class Gateway:
         peer: str | None = None,
     ) -> Response:
         """Answers an offer (POST). On Error answer with its http_status. Blocking."""
-        offer = _struct(
-            _offer,
-            stream_name=_text(stream_name),
-            sdp=sdp,
-            sdp_size=len(sdp),
-            location_prefix=_text(location_prefix),
-            timeout_ms=timeout_ms,
-            peer=_text(peer),
-        )
+        offer = self._offer(stream_name, sdp, location_prefix, timeout_ms, peer)
         response = c_void_p()
         check("handle_whep_offer", self._handle, byref(offer), byref(response))
         return Response(response)
+
+    def handle_whep_offer_async(
+        self,
+        stream_name: str,
+        sdp: bytes,
+        *,
+        location_prefix: str | None = None,
+        timeout_ms: int = 0,
+        peer: str | None = None,
+    ) -> tuple[int, Future[Response]]:
+        """Answers an offer later. The id is for cancel(). Do not wait for it in a callback."""
+        offer = self._offer(stream_name, sdp, location_prefix, timeout_ms, peer)
+        future: Future[Response] = Future()
+        token = next(_tokens)
+        op = c_uint64()
+        self._pending[token] = future
+        try:
+            check(
+                "handle_whep_offer_async", self._handle, byref(offer), self._on_answer, token,
+                byref(op),
+            )
+        except Error:
+            del self._pending[token]
+            raise
+        return op.value, future
+
+    def cancel(self, op: int) -> None:
+        """Gives up on an offer: its future fails with ERR_CANCELLED, unless it is answered."""
+        check("cancel", self._handle, op)
 
     def handle_whep_patch(
         self, session_key: str, if_match: str | None, fragment: bytes
@@ -736,6 +790,13 @@ class Gateway:
         check("get_session_info", self._handle, session, byref(info))
         return SessionInfo(**_fields(info, state=SessionState))
 
+    def list_sessions(self) -> list[int]:
+        """All sessions, the oldest first."""
+        return self._list("list_sessions")
+
+    def close_session(self, session: int) -> None:
+        check("close_session", self._handle, session)
+
     def metrics(self) -> str:
         """All counters in the text format of Prometheus."""
         return self._owned_text("metrics")
@@ -744,6 +805,40 @@ class Gateway:
         """Everything about this moment."""
         snapshot: dict[str, Any] = json.loads(self._owned_text("snapshot"))
         return snapshot
+
+    def _answered(self, token: int, op: int, status: int, response: int | None) -> None:
+        future = self._pending.pop(token)
+        if status < 0:
+            future.set_exception(Error(status))
+        else:
+            future.set_result(Response(c_void_p(response)))
+
+    def _offer(
+        self,
+        stream_name: str,
+        sdp: bytes,
+        location_prefix: str | None,
+        timeout_ms: int,
+        peer: str | None,
+    ) -> _offer:
+        return _struct(
+            _offer,
+            stream_name=_text(stream_name),
+            sdp=sdp,
+            sdp_size=len(sdp),
+            location_prefix=_text(location_prefix),
+            timeout_ms=timeout_ms,
+            peer=_text(peer),
+        )
+
+    def _list(self, name: str) -> list[int]:
+        capacity, count = 0, c_size_t()
+        while True:  # more may have come meanwhile
+            ids = (c_uint64 * capacity)()
+            check(name, self._handle, ids, capacity, byref(count))
+            if count.value <= capacity:
+                return list(ids[: count.value])
+            capacity = count.value
 
     def _owned_text(self, name: str) -> str:
         text, size = c_void_p(), c_size_t()

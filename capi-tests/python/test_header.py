@@ -159,6 +159,20 @@ class CTests(unittest.TestCase):
         self.assertEqual(missing, set(), "null.c does not call these with NULL")
 
 
+    def test_every_function_in_every_place(self) -> None:
+        """every.h has a call of each function."""
+        text = (C_TESTS / "every.h").read_text()
+        for name in HEADER.functions:
+            self.assertRegex(text, rf"\b{name}\b", f"{name} is not called")
+
+    def test_every_struct_of_every_size(self) -> None:
+        """structs.c has each struct with a struct_size in its tables."""
+        text = (C_TESTS / "structs.c").read_text()
+        for name, fields in HEADER.structs.items():
+            if fields[0].name == "struct_size":
+                self.assertRegex(text, rf"\b{name}\b", f"{name} is not there")
+
+
 def balanced(text: str, start: int) -> str:
     """What is between the parenthesis at start and the one that closes it."""
     depth = 0

@@ -19,6 +19,13 @@ from rtsp_webrtc_gateway import SessionState, Status, StreamState, TuningKey
 NOBODY = "rtsp://user:hunter2secret@127.0.0.1:9/video"
 
 
+# SPS (constrained baseline, 640 x 480), PPS, and the beginning of an IDR picture.
+KEYFRAME = bytes.fromhex(
+    "00000001 6742c01eda0280f684 00000001 68ce3c80 00000001 65888421a0".replace(" ", "")
+)
+PICTURE = bytes.fromhex("00000001419a214210")
+
+
 class Notes:
     """A gateway on loopback, and every state that it tells of."""
 
@@ -116,6 +123,38 @@ class WithoutCamera(unittest.TestCase):
         rwg.set_log(rwg.LogLevel.OFF, None)
         self.assertTrue(lines)
         self.assertFalse([line for line in lines if "hunter2" in line[1]])
+
+    def test_push(self) -> None:
+        requests: list[int] = []
+        notes = Notes(on_keyframe_request=requests.append)
+        with notes.gateway as gateway:
+            stream = gateway.add_push_stream("pushed", rwg.Codec.H264, rwg.Codec.PCMU)
+            self.assertEqual(gateway.find_stream("pushed"), stream)
+            self.assertEqual(gateway.list_streams(), [stream])
+            op, cancelled = gateway.handle_whep_offer_async("pushed", offer_sdp())
+            gateway.cancel(op)
+            with self.assertRaises(rwg.Error) as failed:
+                cancelled.result(60)
+            self.assertEqual(failed.exception.status, Status.ERR_CANCELLED)
+            _, answered = gateway.handle_whep_offer_async("pushed", offer_sdp(), timeout_ms=60_000)
+            for index in range(10):
+                flags = rwg.FrameFlags.KEY if index == 0 else rwg.FrameFlags(0)
+                picture = PICTURE if index else KEYFRAME
+                gateway.push_video(stream, picture, index * 40_000, flags=flags)
+                gateway.push_audio(stream, b"\xff" * 160, index * 20_000)
+            response = answered.result(60)
+            self.assertEqual(response.status, 201)
+            self.assertEqual(gateway.list_sessions(), [response.session])
+            info = gateway.get_stream_info(stream)
+            self.assertEqual(info.state, StreamState.LIVE)
+            self.assertEqual((info.width, info.height), (640, 480))
+            self.assertEqual(info.frames_dropped, 0)
+            gateway.close_session(response.session)
+            closed = (response.session, SessionState.CLOSED)
+            notes.wait(lambda: closed in notes.sessions)
+            with self.assertRaises(rwg.Error) as failed:
+                gateway.push_rtp(stream, rwg.Codec.H264, b"x")
+            self.assertEqual(failed.exception.status, Status.ERR_INVALID_ARGUMENT)
 
     def test_wrong_options(self) -> None:
         with self.assertRaises(rwg.Error) as failed:
