@@ -13,6 +13,7 @@ mod guard;
 mod handle;
 mod log;
 mod metrics;
+mod push;
 mod session;
 mod signals;
 mod status;

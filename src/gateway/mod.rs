@@ -3,6 +3,7 @@
 mod lists;
 mod offers;
 mod patch;
+mod push;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
