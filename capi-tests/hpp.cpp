@@ -278,7 +278,7 @@ void log_functions() {
     CHECK(token.use_count() == 1);
 }
 
-// SPS (constrained baseline, 640 x 480), PPS, and the beginning of an IDR picture.
+// SPS, PPS, and the beginning of an IDR picture.
 const std::vector<std::uint8_t> keyframe{
     0, 0, 0, 1, 0x67, 0x42, 0xc0, 0x1e, 0xda, 0x02, 0x80, 0xf6, 0x84, 0, 0, 0, 1, 0x68, 0xce,
     0x3c, 0x80, 0, 0, 0, 1, 0x65, 0x88, 0x84, 0x21, 0xa0};

@@ -20,7 +20,7 @@ static inline rtsp_webrtc_gateway_stream_id add_push_stream(rtsp_webrtc_gateway 
 /* A frame that stands for picture number index at 25 pictures a second. data must hold 64 bytes. */
 static inline rtsp_webrtc_gateway_frame picture(uint8_t *data, int index, bool keyframe)
 {
-    /* SPS (constrained baseline, 640 x 480), PPS, and the header of an IDR slice. */
+    /* SPS, PPS, and the beginning of an IDR slice. */
     static const uint8_t idr[] = {0, 0, 0, 1, 0x67, 0x42, 0xc0, 0x1e, 0xda, 0x02, 0x80, 0xf6, 0x84,
                                   0, 0, 0, 1, 0x68, 0xce, 0x3c, 0x80,
                                   0, 0, 0, 1, 0x65, 0x88, 0x84, 0x21, 0xa0};

@@ -14,12 +14,13 @@ from collections.abc import Callable
 from typing import Any
 
 import rtsp_webrtc_gateway as rwg
+from offer import offer_sdp
 from rtsp_webrtc_gateway import SessionState, Status, StreamState, TuningKey
 
 NOBODY = "rtsp://user:hunter2secret@127.0.0.1:9/video"
 
 
-# SPS (constrained baseline, 640 x 480), PPS, and the beginning of an IDR picture.
+# SPS, PPS, and the beginning of an IDR picture.
 KEYFRAME = bytes.fromhex(
     "00000001 6742c01eda0280f684 00000001 68ce3c80 00000001 65888421a0".replace(" ", "")
 )
@@ -56,27 +57,6 @@ class Notes:
         with self.changed:
             if not self.changed.wait_for(seen, timeout=60):
                 raise TimeoutError(f"streams {self.streams}, sessions {self.sessions}")
-
-
-def offer_sdp(video: str = "102 H264/90000") -> bytes:
-    payload_type = video.split()[0]
-    section = [
-        "c=IN IP4 0.0.0.0",
-        "a=ice-ufrag:4ZcD",
-        "a=ice-pwd:2/1muCWoOi3uLifh0NuRHlbW",
-        "a=fingerprint:sha-256 " + ":".join(["7B"] * 32),
-        "a=setup:actpass",
-        "a=recvonly",
-        "a=rtcp-mux",
-    ]
-    lines = ["v=0", "o=- 4611731400430051336 2 IN IP4 127.0.0.1", "s=-", "t=0 0"]
-    lines += ["a=group:BUNDLE 0 1", f"m=video 9 UDP/TLS/RTP/SAVPF {payload_type}", *section]
-    lines += ["a=mid:0", f"a=rtpmap:{video}"]
-    if "H264" in video:
-        fmtp = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"
-        lines += [f"a=fmtp:{payload_type} {fmtp}"]
-    lines += ["m=audio 9 UDP/TLS/RTP/SAVPF 0", *section, "a=mid:1", "a=rtpmap:0 PCMU/8000"]
-    return ("\r\n".join(lines) + "\r\n").encode()
 
 
 class WithoutCamera(unittest.TestCase):
@@ -147,7 +127,7 @@ class WithoutCamera(unittest.TestCase):
             self.assertEqual(gateway.list_sessions(), [response.session])
             info = gateway.get_stream_info(stream)
             self.assertEqual(info.state, StreamState.LIVE)
-            self.assertEqual((info.width, info.height), (640, 480))
+            self.assertEqual(info.video_codec, rwg.Codec.H264)
             self.assertEqual(info.frames_dropped, 0)
             gateway.close_session(response.session)
             closed = (response.session, SessionState.CLOSED)
