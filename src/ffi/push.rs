@@ -140,12 +140,12 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_push_video(
     stream: rtsp_webrtc_gateway_stream_id,
     frame: *const rtsp_webrtc_gateway_frame,
 ) -> c_int {
-    // SAFETY: this function's contract.
-    unsafe {
-        push(gateway, frame, |gateway, frame| {
-            gateway.push_video(StreamId(stream), frame)
-        })
-    }
+    guard_status(|| {
+        let push_to =
+            |gateway: &Gateway, frame: Frame<'_>| gateway.push_video(StreamId(stream), frame);
+        // SAFETY: this function's contract.
+        unsafe { push(gateway, frame, push_to) }
+    })
 }
 
 /// Pushes one frame of audio, with all that is said of rtsp_webrtc_gateway_push_video(); but after
@@ -157,12 +157,12 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_push_audio(
     stream: rtsp_webrtc_gateway_stream_id,
     frame: *const rtsp_webrtc_gateway_frame,
 ) -> c_int {
-    // SAFETY: this function's contract.
-    unsafe {
-        push(gateway, frame, |gateway, frame| {
-            gateway.push_audio(StreamId(stream), frame)
-        })
-    }
+    guard_status(|| {
+        let push_to =
+            |gateway: &Gateway, frame: Frame<'_>| gateway.push_audio(StreamId(stream), frame);
+        // SAFETY: this function's contract.
+        unsafe { push(gateway, frame, push_to) }
+    })
 }
 
 /// Pushes one RTP packet (RFC 3550) with its header, not encrypted: of H264 by RFC 6184, H265 by
@@ -223,41 +223,39 @@ unsafe fn push(
     gateway: *const rtsp_webrtc_gateway,
     frame: *const rtsp_webrtc_gateway_frame,
     push: impl FnOnce(&Gateway, Frame<'_>) -> Result<()>,
-) -> c_int {
-    guard_status(|| {
-        // First of all, so that every failure from here on releases.
-        // SAFETY: frame is NULL or a struct of the header, by this function's contract.
-        let frame = unsafe { read_struct(frame) }?;
-        let release = frame
-            .release
-            .map(|release| UserData::new(frame.release_data, Some(release)));
-        // SAFETY: gateway is NULL or alive, by this function's contract.
-        let gateway = unsafe { gateway_ref(gateway) }?;
-        unset(frame.reserved)?;
-        if frame.flags & !(KEY | DISCONTINUITY) != 0 {
-            let flags = frame.flags;
-            return Err(invalid(format!(
-                "flags {flags:#x} has bits that are no frame flags."
-            )));
-        }
-        // SAFETY: data is NULL or readable for size bytes, by this function's contract.
-        let data = unsafe { bytes(frame.data.cast(), frame.size, "data") }?;
-        let data = match release {
-            None => FrameData::Copied(data),
-            Some(release) => FrameData::Shared(Bytes::from_owner(HostMemory {
-                data: frame.data,
-                size: frame.size,
-                _release: release,
-            })),
-        };
-        let frame = Frame {
-            data,
-            pts_us: frame.pts_us,
-            capture_unix_us: Some(frame.capture_unix_us).filter(|&time| time != 0),
-            discontinuity: frame.flags & DISCONTINUITY != 0,
-        };
-        push(gateway, frame)
-    })
+) -> Result<()> {
+    // First of all, so that every failure from here on releases.
+    // SAFETY: frame is NULL or a struct of the header, by this function's contract.
+    let frame = unsafe { read_struct(frame) }?;
+    let release = frame
+        .release
+        .map(|release| UserData::new(frame.release_data, Some(release)));
+    // SAFETY: gateway is NULL or alive, by this function's contract.
+    let gateway = unsafe { gateway_ref(gateway) }?;
+    unset(frame.reserved)?;
+    if frame.flags & !(KEY | DISCONTINUITY) != 0 {
+        let flags = frame.flags;
+        return Err(invalid(format!(
+            "flags {flags:#x} has bits that are no frame flags."
+        )));
+    }
+    // SAFETY: data is NULL or readable for size bytes, by this function's contract.
+    let data = unsafe { bytes(frame.data.cast(), frame.size, "data") }?;
+    let data = match release {
+        None => FrameData::Copied(data),
+        Some(release) => FrameData::Shared(Bytes::from_owner(HostMemory {
+            data: frame.data,
+            size: frame.size,
+            _release: release,
+        })),
+    };
+    let frame = Frame {
+        data,
+        pts_us: frame.pts_us,
+        capture_unix_us: Some(frame.capture_unix_us).filter(|&time| time != 0),
+        discontinuity: frame.flags & DISCONTINUITY != 0,
+    };
+    push(gateway, frame)
 }
 
 const KEY: u32 = rtsp_webrtc_gateway_frame_flags::RTSP_WEBRTC_GATEWAY_FRAME_KEY as u32;

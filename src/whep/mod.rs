@@ -1,7 +1,9 @@
 //! The WHEP protocol: requests in, responses out, no I/O.
 
 pub mod fragment;
+pub mod http;
 pub mod offer;
 mod response;
 
+pub use http::{HttpRequest, HttpResponse};
 pub use response::Response;
