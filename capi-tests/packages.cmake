@@ -2,7 +2,7 @@
 # another project; and its documents.
 
 # All that a program carries which links it. Symbols are apart (cmake/SplitSymbols.cmake).
-if(binutils)
+if(binutils AND NOT CMAKE_BUILD_TYPE STREQUAL "Debug")
   add_test(NAME size_of_library COMMAND ${CMAKE_COMMAND}
     -D LIBRARY=$<TARGET_FILE:rtsp_webrtc_gateway::shared> -D LIMIT=8388608
     -P ${CMAKE_CURRENT_SOURCE_DIR}/size.cmake)

@@ -1,8 +1,8 @@
 #!/bin/bash
 # Packages the library for this architecture, from a release build:
-#   librtsp-webrtc-gateway0.1_VERSION_ARCH.deb       the shared library
-#   librtsp-webrtc-gateway-dev_VERSION_ARCH.deb      header, static library, CMake and pkg-config files
-#   librtsp-webrtc-gateway0.1-dbg_VERSION_ARCH.deb   symbols of the shared library
+#   librtsp-webrtc-gateway0.1_VERSION-1_ARCH.deb       the shared library
+#   librtsp-webrtc-gateway-dev_VERSION-1_ARCH.deb      header, static library, CMake and pkg-config files
+#   librtsp-webrtc-gateway0.1-dbg_VERSION-1_ARCH.deb   symbols of the shared library
 #   rtsp_webrtc_gateway-VERSION-linux-ARCH.tar.gz    all of it, to be unpacked anywhere
 #
 # Usage: scripts/package.sh [OUTPUT_DIR], target/package unless given. CARGO_TARGET_DIR is where cargo
@@ -19,6 +19,7 @@ epoch=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}
 umask 022
 
 version=$(sed -n '/^\[workspace.package\]/,/^\[/ s/^version = "\(.*\)"/\1/p' Cargo.toml)
+revision=$version-1
 abi=$(sed -E 's/^(0\.[0-9]+|[0-9]+).*/\1/' <<<"$version")
 arch=$(dpkg --print-architecture)
 triplet=$(dpkg-architecture --query DEB_HOST_MULTIARCH)
@@ -54,12 +55,19 @@ deb() {
     fi
     { cat LICENSE && echo && cat "$output/build/package/THIRD-PARTY.md"; } >"$doc/copyright"
     gzip -9n <CHANGELOG.md >"$doc/changelog.gz"
+    gzip -9n >"$doc/changelog.Debian.gz" <<EOF
+rtsp-webrtc-gateway ($revision) unstable; urgency=medium
+
+  * Packaged by scripts/package.sh. What is new is in changelog.gz.
+
+ -- $maintainer  $(date --utc --rfc-email --date="@$epoch")
+EOF
     # These are what the copyright file says.
     rm -rf "$root/usr/share/licenses"
     {
         echo "Package: $name"
         echo "Source: rtsp-webrtc-gateway"
-        echo "Version: $version"
+        echo "Version: $revision"
         echo "Architecture: $arch"
         echo "Multi-Arch: same"
         echo "Maintainer: $maintainer"
@@ -72,7 +80,7 @@ deb() {
         echo "activate-noawait ldconfig" >"$root/DEBIAN/triggers"
     fi
     (cd "$root" && find usr -type f -print0 | sort -z | xargs -0 md5sum >DEBIAN/md5sums)
-    SOURCE_DATE_EPOCH=$epoch dpkg-deb --root-owner-group --build "$root" "$output/${name}_${version}_$arch.deb"
+    SOURCE_DATE_EPOCH=$epoch dpkg-deb --root-owner-group --build "$root" "$output/${name}_${revision}_$arch.deb"
 }
 
 # What the shared library needs of the system, as packages.
@@ -106,7 +114,7 @@ Description: gateway from RTSP cameras to WebRTC viewers - shared library
 EOF
 deb librtsp-webrtc-gateway-dev development <<EOF
 Section: libdevel
-Depends: $runtime (= $version)
+Depends: $runtime (= $revision)
 Description: gateway from RTSP cameras to WebRTC viewers - development files
  A library that puts RTSP cameras into the browser by WebRTC (WHEP). A video
  recorder or a video management system links it, tells it the cameras, and
@@ -117,7 +125,7 @@ Description: gateway from RTSP cameras to WebRTC viewers - development files
 EOF
 deb "$runtime-dbg" debug <<EOF
 Section: debug
-Depends: $runtime (= $version)
+Depends: $runtime (= $revision)
 Description: gateway from RTSP cameras to WebRTC viewers - symbols
  A library that puts RTSP cameras into the browser by WebRTC (WHEP). A video
  recorder or a video management system links it, tells it the cameras, and

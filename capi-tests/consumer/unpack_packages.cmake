@@ -9,7 +9,7 @@ if(old)
 endif()
 execute_process(COMMAND ${CMAKE_COMMAND} -E env CARGO_TARGET_DIR=${TARGET_DIR}
   ${SOURCE}/scripts/package.sh ${PACKAGES} COMMAND_ERROR_IS_FATAL ANY)
-file(GLOB debs ${PACKAGES}/*_${VERSION}_*.deb)
+file(GLOB debs ${PACKAGES}/*_${VERSION}-1_*.deb)
 file(GLOB archive ${PACKAGES}/*-${VERSION}-*.tar.gz)
 list(LENGTH debs count)
 if(NOT count EQUAL 3 OR NOT archive)
