@@ -460,6 +460,51 @@ int rtsp_webrtc_gateway_get_tuning(const rtsp_webrtc_gateway *gateway,
                                    int32_t key,
                                    int64_t *out_value);
 
+/* --------------------------------------------------------------- authorize */
+
+/** What somebody wants to do over HTTP. */
+typedef enum rtsp_webrtc_gateway_operation {
+    /** Watch a stream: POST of an offer, and GET or HEAD of its endpoint. */
+    RTSP_WEBRTC_GATEWAY_OPERATION_WATCH = 1,
+    /** Change a session: PATCH, and GET or HEAD of the session. */
+    RTSP_WEBRTC_GATEWAY_OPERATION_UPDATE = 2,
+    /** End a session: DELETE. */
+    RTSP_WEBRTC_GATEWAY_OPERATION_END = 3,
+    /** See all streams and sessions: /api and /metrics of listen_http(). */
+    RTSP_WEBRTC_GATEWAY_OPERATION_MONITOR = 4,
+} rtsp_webrtc_gateway_operation;
+
+/** Somebody wants to do something over HTTP. Its strings are valid until the callback returns. */
+typedef struct rtsp_webrtc_gateway_authorize_request {
+    /** sizeof this struct, as the library has it. */
+    size_t struct_size;
+    /** To be passed to rtsp_webrtc_gateway_authorize(). Never 0, never reused. */
+    uint64_t request_id;
+    /** The stream as the request names it, which may not exist. NULL for MONITOR. */
+    const char *stream_name;
+    /** Bearer token of the request, a secret. NULL: none was sent. */
+    const char *bearer_token;
+    /**
+     * Who asks: the viewer's address and port, or what the host said in
+     * rtsp_webrtc_gateway_http_request. NULL: not known.
+     */
+    const char *peer;
+    /** enum rtsp_webrtc_gateway_operation. */
+    int32_t operation;
+    /** 0. */
+    uint32_t reserved;
+} rtsp_webrtc_gateway_authorize_request;
+
+/**
+ * Answers a question of on_authorize: inside that callback or later, from any thread, within 30 s.
+ * Denied requests get 401 if they have no bearer token, else 403; those that are not answered in
+ * time 504. ERR_NOT_FOUND if nobody waits for it (any more).
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_authorize(rtsp_webrtc_gateway *gateway,
+                                  uint64_t request_id,
+                                  bool allow);
+
 /* ----------------------------------------------------------------- gateway */
 
 /** Who is told of changes. Each function may be NULL. See "Callbacks" above. */
@@ -494,6 +539,12 @@ typedef struct rtsp_webrtc_gateway_callbacks {
      * camera.
      */
     void (*on_keyframe_request)(void *user_data, rtsp_webrtc_gateway_stream_id stream);
+     * Somebody wants to do something over HTTP (handle_http(), listen_http()): answer by
+     * rtsp_webrtc_gateway_authorize(), here or later, within 30 s. Asked for each request that has
+     * none of config.bearer_tokens, but for OPTIONS and for pages, which need no permission; while
+     * 1,024 wait for an answer, further ones get 503. NULL: the tokens decide alone.
+     */
+    void (*on_authorize)(void *user_data, const rtsp_webrtc_gateway_authorize_request *request);
 } rtsp_webrtc_gateway_callbacks;
 
 /** Options of a gateway. All of it is copied by rtsp_webrtc_gateway_create(). */
@@ -522,6 +573,14 @@ typedef struct rtsp_webrtc_gateway_config {
     size_t tuning_len;
     /** NULL: nobody is told of changes. */
     const struct rtsp_webrtc_gateway_callbacks *callbacks;
+    /**
+     * Bearer tokens (RFC 6750) that allow everything over HTTP: at most 64, each of the characters
+     * A-Z a-z 0-9 - . _ ~ + / with = at the end. None, and no on_authorize: whoever reaches the port
+     * of listen_http() or of the host's web server may watch. May be NULL if bearer_tokens_len is 0.
+     */
+    const char *const *bearer_tokens;
+    /** Number of bearer_tokens. */
+    size_t bearer_tokens_len;
 } rtsp_webrtc_gateway_config;
 
 /**
@@ -1058,24 +1117,169 @@ bool rtsp_webrtc_gateway_response_header(const struct rtsp_webrtc_gateway_respon
                                          const char **out_name,
                                          const char **out_value);
 
-/** Entity tag of the session, quotes included. NULL if response is NULL. */
+/** Entity tag of the session, quotes included. NULL if there is none, or if response is NULL. */
 RTSP_WEBRTC_GATEWAY_API
 const char *rtsp_webrtc_gateway_response_etag(const struct rtsp_webrtc_gateway_response *response);
 
 /**
  * Unguessable name of the session, for its URL and for handle_whep_delete(). Whoever has it can end
- * the session. NULL if response is NULL.
+ * the session. NULL if there is none, or if response is NULL.
  */
 RTSP_WEBRTC_GATEWAY_API
 const char *rtsp_webrtc_gateway_response_session_key(const struct rtsp_webrtc_gateway_response *response);
 
-/** Id of the session, as in callbacks and get_session_info(). 0 if response is NULL. */
+/**
+ * Id of the session, as in callbacks and get_session_info(). 0 if there is none, or if response
+ * is NULL.
+ */
 RTSP_WEBRTC_GATEWAY_API
 rtsp_webrtc_gateway_session_id rtsp_webrtc_gateway_response_session_id(const struct rtsp_webrtc_gateway_response *response);
 
 /** Frees a response. NULL does nothing. The session goes on. */
 RTSP_WEBRTC_GATEWAY_API
 void rtsp_webrtc_gateway_response_free(struct rtsp_webrtc_gateway_response *response);
+
+/* -------------------------------------------------------------------- http */
+
+/** A header field of a request. */
+typedef struct rtsp_webrtc_gateway_http_header {
+    /** Name, in any case. Required. */
+    const char *name;
+    /** Value. Required. */
+    const char *value;
+} rtsp_webrtc_gateway_http_header;
+
+/** An HTTP request, as the host's web server got it. */
+typedef struct rtsp_webrtc_gateway_http_request {
+    /** sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT(). */
+    size_t struct_size;
+    /** Method, e.g. "POST". Required. */
+    const char *method;
+    /**
+     * Path of the URL as the viewer wrote it: still percent-encoded, with whatever prefix WHEP is
+     * mounted under, e.g. "/live/door/whep". A query is ignored. Required.
+     */
+    const char *path;
+    /**
+     * Header fields. Only Authorization, Content-Type and If-Match are looked at. May be NULL if
+     * headers_len is 0.
+     */
+    const struct rtsp_webrtc_gateway_http_header *headers;
+    /** Number of headers, at most 4,096. */
+    size_t headers_len;
+    /** Body. Needs no terminator. May be NULL if body_size is 0. */
+    const char *body;
+    /**
+     * Bytes of body. More than 131,072 are answered with 413, so the web server needs to read no
+     * more than that.
+     */
+    size_t body_size;
+    /**
+     * Who asks, for the log and for on_authorize: free text, e.g. the viewer's address. NULL: not
+     * known.
+     */
+    const char *peer;
+} rtsp_webrtc_gateway_http_request;
+
+/**
+ * Gets the answer to a request of handle_http_async(), once, on the gateway's callback thread, with
+ * the rules of callbacks. response is the callee's, to be given to
+ * rtsp_webrtc_gateway_response_free().
+ */
+typedef void (*rtsp_webrtc_gateway_http_fn)(void *user_data, rtsp_webrtc_gateway_response *response);
+
+/** Options of a listener. */
+typedef struct rtsp_webrtc_gateway_listen_options {
+    /** sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT(). */
+    size_t struct_size;
+    /** Where to listen, as "192.0.2.1:8889" or "[::]:8889". Port 0: any. NULL: "127.0.0.1:8889". */
+    const char *address;
+    /**
+     * For HTTPS: the contents of a PEM file with the certificate, followed by those that lead to its
+     * root. NULL: HTTP.
+     */
+    const char *tls_certificates;
+    /** Bytes of tls_certificates. */
+    size_t tls_certificates_size;
+    /** Its private key: the contents of a PEM file (PKCS#8, PKCS#1 or SEC1), not encrypted. */
+    const char *tls_private_key;
+    /** Bytes of tls_private_key. */
+    size_t tls_private_key_size;
+    /**
+     * Connections at once. When they are reached, the one that is idle for longest makes room; if
+     * none is idle, further ones get 503. A browser opens up to 6. 0: 512.
+     */
+    uint32_t max_connections;
+    /** 0. */
+    uint32_t reserved;
+} rtsp_webrtc_gateway_listen_options;
+
+/**
+ * Answers a request to {prefix}/{stream}/whep or {prefix}/{stream}/whep/{key}: the whole protocol,
+ * for hosts that have a web server. Mount it for all methods under whatever prefix, and write the
+ * response as it is: status, headers and body, with Content-Length added.
+ *
+ * - `OPTIONS` 200 with what CORS and WHEP ask for; never needs a token.
+ * - `POST` of an offer to the endpoint 201, with Location, ETag and Link to each ICE server.
+ * - `PATCH` of a session 204 to candidates, 200 and a new ETag to an ICE restart.
+ * - `DELETE` of a session 200.
+ * - `GET`, `HEAD` 200 without a body, if the stream or the session exists.
+ * - Failures: 400, 401 and 403 (see on_authorize), 404, 405 with Allow, 406 without a common codec,
+ *   409 with Retry-After while the camera is not live, 412, 413, 415, 422, 428, 503 with Retry-After
+ *   at a limit, 504; each with problem details (RFC 9457) as body, whose "detail" is the sentence.
+ *
+ * On success *out_response is the caller's, to be given to rtsp_webrtc_gateway_response_free();
+ * failures of HTTP are successes here. Where no session was created or changed,
+ * response_session_id() is 0, and response_session_key() and response_etag() are NULL.
+ *
+ * Blocking while on_authorize is not answered (at most 30 s) and while the camera connects for the
+ * first time (at most 5 s). Errors: ERR_IO if the thread for it cannot be started,
+ * ERR_WOULD_DEADLOCK inside a callback.
+ */
+RTSP_WEBRTC_GATEWAY_API
+RTSP_WEBRTC_GATEWAY_MUST_USE
+int rtsp_webrtc_gateway_handle_http(rtsp_webrtc_gateway *gateway,
+                                    const struct rtsp_webrtc_gateway_http_request *request,
+                                    rtsp_webrtc_gateway_response **out_response);
+
+/**
+ * Answers a request as rtsp_webrtc_gateway_handle_http() does, without blocking. If it returns
+ * RTSP_WEBRTC_GATEWAY_OK, callback runs exactly once, which may be before this function returns;
+ * with 503 if the gateway shuts down meanwhile. If it returns an error, callback does not run. May
+ * be called inside callbacks.
+ *
+ * Errors: ERR_LIMIT while 1,024 requests are under way; ERR_IO if the thread for it cannot be
+ * started.
+ */
+RTSP_WEBRTC_GATEWAY_API
+RTSP_WEBRTC_GATEWAY_MUST_USE
+int rtsp_webrtc_gateway_handle_http_async(rtsp_webrtc_gateway *gateway,
+                                          const struct rtsp_webrtc_gateway_http_request *request,
+                                          rtsp_webrtc_gateway_http_fn callback,
+                                          void *user_data);
+
+/**
+ * Serves viewers and operators over HTTP until shutdown(), on a thread of the gateway:
+ *
+ * - `/{stream}/whep` and `/{stream}/whep/{key}`: WHEP, as handle_http() does it;
+ * - `/`, `/{stream}`, `/dashboard`: all cameras, one camera, figures; `/player.js` is the player;
+ * - `/api/gateway`, `/api/streams`, `/api/sessions`: snapshot() and its parts, 250 ms old at most;
+ * - `/metrics`: metrics().
+ *
+ * Without config.bearer_tokens and on_authorize, whoever reaches the port may watch every stream,
+ * from a page of any site, and see all figures: then listen on a loopback address, or behind a proxy
+ * that asks who it is. Pages themselves need no token: they ask for one.
+ *
+ * options may be NULL for the defaults. *out_port is the port; out_port may be NULL. May be called
+ * more than once, for several addresses.
+ *
+ * Errors: ERR_IO if the address cannot be bound, ERR_INVALID_ARGUMENT with what is wrong with the
+ * address, the certificate or the key, ERR_UNSUPPORTED in a library that was built without it.
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_listen_http(rtsp_webrtc_gateway *gateway,
+                                    const struct rtsp_webrtc_gateway_listen_options *options,
+                                    uint16_t *out_port);
 
 /* ----------------------------------------------------------------- session */
 
