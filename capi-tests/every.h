@@ -233,6 +233,46 @@ static inline int every_close_session(struct world *w)
     const int status = rtsp_webrtc_gateway_close_session(w->gateway, UINT64_MAX);
     return status == RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND ? 0 : status;
 }
+static inline rtsp_webrtc_gateway_http_request every_request(void)
+{
+    rtsp_webrtc_gateway_http_request request;
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&request));
+    request.method = "OPTIONS";
+    request.path = "/pushed/whep";
+    return request;
+}
+static inline int every_handle_http(struct world *w)
+{
+    const rtsp_webrtc_gateway_http_request request = every_request();
+    rtsp_webrtc_gateway_response *response = NULL;
+    const int status = rtsp_webrtc_gateway_handle_http(w->gateway, &request, &response);
+    rtsp_webrtc_gateway_response_free(response);
+    return status;
+}
+static inline void every_http_answered(void *user_data, rtsp_webrtc_gateway_response *response)
+{
+    (void)user_data;
+    rtsp_webrtc_gateway_response_free(response);
+}
+static inline int every_handle_http_async(struct world *w)
+{
+    const rtsp_webrtc_gateway_http_request request = every_request();
+    return rtsp_webrtc_gateway_handle_http_async(w->gateway, &request, every_http_answered, NULL);
+}
+static inline int every_authorize(struct world *w)
+{
+    const int status = rtsp_webrtc_gateway_authorize(w->gateway, UINT64_MAX, true);
+    return status == RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND ? 0 : status;
+}
+static inline int every_listen_http(struct world *w)
+{
+    rtsp_webrtc_gateway_listen_options options;
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&options));
+    options.address = "127.0.0.1:0";
+    const int status = rtsp_webrtc_gateway_listen_http(w->gateway, &options, NULL);
+    /* The listener may have been left out of the build. */
+    return status == RTSP_WEBRTC_GATEWAY_ERR_UNSUPPORTED ? 0 : status;
+}
 static inline int every_handle_whep_patch(struct world *w)
 {
     rtsp_webrtc_gateway_response *response = NULL;
@@ -308,6 +348,10 @@ static const struct call EVERY[] = {
     {"list_streams", QUICK, every_list_streams},
     {"list_sessions", QUICK, every_list_sessions},
     {"close_session", QUICK, every_close_session},
+    {"handle_http", BLOCKING, every_handle_http},
+    {"handle_http_async", QUICK, every_handle_http_async},
+    {"authorize", QUICK, every_authorize},
+    {"listen_http", QUICK, every_listen_http},
     {"handle_whep_patch", QUICK, every_handle_whep_patch},
     {"handle_whep_delete", QUICK, every_handle_whep_delete},
     {"get_session_info", QUICK, every_get_session_info},

@@ -388,6 +388,58 @@ void offers() {
     CHECK(moved.status() == 201);
 }
 
+void http() {
+    Counter asked;
+    std::optional<Gateway> gateway;
+    Config config = loopback();
+    config.bearer_tokens = {"sesame"};
+    config.on_authorize = [&](const AuthorizeRequest &request) {
+        CHECK(request.id && request.operation == Operation::Watch);
+        CHECK(request.stream_name == "pushed" && request.peer == "somebody");
+        gateway->authorize(request.id, request.bearer_token == "open");
+        asked.add();
+    };
+    gateway.emplace(std::move(config));
+    PushOptions options;
+    options.video_codec = Codec::H264;
+    const StreamId stream = gateway->add_push_stream("pushed", options);
+    gateway->push_video(stream, {keyframe, std::chrono::milliseconds(0)});
+
+    const auto post = [](std::string_view authorization) {
+        HttpRequest request;
+        request.method = "POST";
+        request.path = "/pushed/whep";
+        request.headers = {{"Content-Type", "application/sdp"}, {"Authorization", authorization}};
+        request.body = sdp;
+        request.peer = "somebody";
+        return request;
+    };
+    const Response created = gateway->handle_http(post("Bearer sesame"));
+    CHECK(created.status() == 201 && created.session());
+    CHECK(gateway->handle_http(post("Bearer open")).status() == 201);
+    CHECK(gateway->handle_http(post("Bearer wrong")).status() == 403);
+    asked.wait(2);
+    HttpRequest other;
+    other.method = "OPTIONS";
+    other.path = "/pushed/whep";
+    CHECK(gateway->handle_http(other).status() == 200);
+
+    Counter answered;
+    gateway->handle_http_async(post("Bearer sesame"), [&](Response response) {
+        CHECK(response.status() == 201);
+        answered.add();
+    });
+    answered.wait(1);
+    CHECK(gateway->try_authorize(RequestId(99), true).status() == Status::NotFound);
+
+    ListenOptions listen;
+    listen.address = "127.0.0.1:0";
+    const auto port = gateway->try_listen_http(listen);
+    CHECK(port ? *port > 0 : port.status() == Status::Unsupported);
+    listen.address = "nonsense";
+    CHECK(!gateway->try_listen_http(listen));
+}
+
 } // namespace
 
 int main() {
@@ -399,6 +451,7 @@ int main() {
     callbacks_may_throw();
     push();
     offers();
+    http();
     log_functions();
     CHECK(to_string(StreamState::Live) == std::string("live"));
     CHECK(to_string(static_cast<StreamState>(99)) == std::string("unknown"));

@@ -98,6 +98,33 @@ static void fill_offer(object *in)
     offer->sdp_size = strlen(offer->sdp);
 }
 
+static int use_http_request(object *in)
+{
+    rtsp_webrtc_gateway_response *response = NULL;
+    const int status = rtsp_webrtc_gateway_handle_http(
+        gateway, (rtsp_webrtc_gateway_http_request *)in, &response);
+    CHECK((status == RTSP_WEBRTC_GATEWAY_OK) == (response != NULL));
+    rtsp_webrtc_gateway_response_free(response);
+    return status;
+}
+static void fill_http_request(object *in)
+{
+    rtsp_webrtc_gateway_http_request *request = (rtsp_webrtc_gateway_http_request *)in;
+    request->method = "OPTIONS";
+    request->path = "/pushed/whep";
+}
+static int use_listen_options(object *in)
+{
+    const int status = rtsp_webrtc_gateway_listen_http(
+        gateway, (rtsp_webrtc_gateway_listen_options *)in, NULL);
+    /* The listener may have been left out of the build. */
+    return status == RTSP_WEBRTC_GATEWAY_ERR_UNSUPPORTED ? 0 : status;
+}
+static void fill_listen_options(object *in)
+{
+    ((rtsp_webrtc_gateway_listen_options *)in)->address = "127.0.0.1:0";
+}
+
 /* older: the size of a version without what follows the last field that the host must set. */
 #define INPUT(type, last) \
     {#type, sizeof(rtsp_webrtc_gateway_##type), \
@@ -118,6 +145,8 @@ static const struct input {
     INPUT(push_options, audio_sample_rate), /* rtsp_webrtc_gateway_push_options */
     INPUT(frame, capture_unix_us),       /* rtsp_webrtc_gateway_frame */
     INPUT(offer, location_prefix),       /* rtsp_webrtc_gateway_offer */
+    INPUT(http_request, headers),        /* rtsp_webrtc_gateway_http_request */
+    INPUT(listen_options, tls_certificates), /* rtsp_webrtc_gateway_listen_options */
 };
 
 static void pass(const struct input *input, size_t struct_size, unsigned char beyond,

@@ -539,6 +539,7 @@ typedef struct rtsp_webrtc_gateway_callbacks {
      * camera.
      */
     void (*on_keyframe_request)(void *user_data, rtsp_webrtc_gateway_stream_id stream);
+    /**
      * Somebody wants to do something over HTTP (handle_http(), listen_http()): answer by
      * rtsp_webrtc_gateway_authorize(), here or later, within 30 s. Asked for each request that has
      * none of config.bearer_tokens, but for OPTIONS and for pages, which need no permission; while

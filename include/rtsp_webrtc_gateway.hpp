@@ -183,6 +183,14 @@ enum class Transport : std::int32_t {
     Udp = RTSP_WEBRTC_GATEWAY_TRANSPORT_UDP,
 };
 
+/** What somebody wants to do over HTTP: enum rtsp_webrtc_gateway_operation. */
+enum class Operation : std::int32_t {
+    Watch = RTSP_WEBRTC_GATEWAY_OPERATION_WATCH,
+    Update = RTSP_WEBRTC_GATEWAY_OPERATION_UPDATE,
+    End = RTSP_WEBRTC_GATEWAY_OPERATION_END,
+    Monitor = RTSP_WEBRTC_GATEWAY_OPERATION_MONITOR,
+};
+
 /** A few words for a status. Never null. */
 inline const char *to_string(Status status) noexcept {
     return rtsp_webrtc_gateway_strerror(static_cast<int>(status));
@@ -258,6 +266,8 @@ using StreamId = Id<struct StreamTag>;
 using SessionId = Id<struct SessionTag>;
 /** Names an offer that has yet to be answered. Never reused. */
 using OperationId = Id<struct OperationTag>;
+/** Names a question of on_authorize. Never reused. */
+using RequestId = Id<struct RequestTag>;
 
 /* ------------------------------------------------------------------ errors */
 
@@ -400,6 +410,11 @@ private:
 
 inline const char *c_text(const std::optional<std::string> &text) noexcept {
     return text ? c_text(*text) : nullptr;
+}
+
+/** Empty if there is no text. */
+inline std::string_view view(const char *text) noexcept {
+    return text == nullptr ? std::string_view() : std::string_view(text);
 }
 
 /** Below 0 is 0; what is too long is as long as can be said. */
@@ -586,6 +601,19 @@ inline std::optional<TuningKey> find_tuning(std::string_view name) {
 
 /* ---------------------------------------------------------------- options */
 
+/** Somebody wants to do something over HTTP. The views live as long as the call. */
+struct AuthorizeRequest {
+    /** For Gateway::authorize(). */
+    RequestId id;
+    Operation operation;
+    /** As the request names it; it may not exist. Empty for Operation::Monitor. */
+    std::string_view stream_name;
+    /** A secret. Empty: none was sent. */
+    std::string_view bearer_token;
+    /** Who asks; empty if that is not known. */
+    std::string_view peer;
+};
+
 /** Options of a gateway, and who is told of changes. */
 struct Config {
     /** Local address of the UDP socket, as "192.0.2.1:5000" or "[::]:5000". None: all, any port. */
@@ -594,6 +622,8 @@ struct Config {
     std::vector<std::string> public_addresses;
     /** Knobs that differ from their defaults. */
     std::vector<Tuning> tuning;
+    /** Bearer tokens that allow everything over HTTP. */
+    std::vector<std::string> bearer_tokens;
 
     /** A stream changed its state; the status says why it went to Retrying or Failed. */
     std::function<void(StreamId, StreamState, Status)> on_stream_state;
@@ -601,6 +631,11 @@ struct Config {
     std::function<void(SessionId, StreamId, SessionState, Status)> on_session_state;
     /** A push stream needs a keyframe: ask its encoder for one. */
     std::function<void(StreamId)> on_keyframe_request;
+    /**
+     * Somebody wants to do something over HTTP: answer by Gateway::authorize(), here or later. Empty:
+     * bearer_tokens decide alone.
+     */
+    std::function<void(const AuthorizeRequest &)> on_authorize;
     /**
      * A callback of this gateway ("on_stream_state", say) threw. Runs where that ran. Empty: a line
      * is written to stderr.
@@ -752,13 +787,37 @@ struct Offer {
     std::optional<std::string_view> peer{};
 };
 
-/* --------------------------------------------------------------- response */
-
-/** A header field of a response. */
+/** A header field. */
 struct Header {
     std::string_view name;
     std::string_view value;
 };
+
+/** An HTTP request, as the host's web server got it. Views are borrowed for the call. */
+struct HttpRequest {
+    std::string_view method;
+    /** As the viewer wrote it, percent-encoded, e.g. "/live/door/whep". */
+    std::string_view path;
+    /** Only Authorization, Content-Type and If-Match are looked at. */
+    std::vector<Header> headers{};
+    std::string_view body{};
+    /** Who asks, e.g. the viewer's address. */
+    std::optional<std::string_view> peer{};
+};
+
+/** Options of a listener. */
+struct ListenOptions {
+    /** "192.0.2.1:8889" or "[::]:8889"; port 0: any. None: "127.0.0.1:8889". */
+    std::optional<std::string> address{};
+    /** For HTTPS: contents of a PEM file with the certificate chain. None: HTTP. */
+    std::optional<std::string> tls_certificates{};
+    /** Its private key, likewise. */
+    std::optional<std::string> tls_private_key{};
+    /** Connections at once; 0: 512. */
+    std::uint32_t max_connections = 0;
+};
+
+/* --------------------------------------------------------------- response */
 
 /** The HTTP response to a WHEP request, to be written as it is. Views live as long as it does. */
 class Response {
@@ -789,12 +848,12 @@ public:
 
     /** Entity tag of the session, quotes included; empty if there is none. */
     std::string_view etag() const noexcept {
-        return view(rtsp_webrtc_gateway_response_etag(handle()));
+        return detail::view(rtsp_webrtc_gateway_response_etag(handle()));
     }
 
     /** Unguessable name of the session, the last part of its URL; empty if there is none. */
     std::string_view session_key() const noexcept {
-        return view(rtsp_webrtc_gateway_response_session_key(handle()));
+        return detail::view(rtsp_webrtc_gateway_response_session_key(handle()));
     }
 
     /** Id of the session, as in callbacks. */
@@ -806,10 +865,6 @@ public:
     rtsp_webrtc_gateway_response *handle() const noexcept { return handle_.get(); }
 
 private:
-    static std::string_view view(const char *text) noexcept {
-        return text == nullptr ? std::string_view() : std::string_view(text);
-    }
-
     struct Free {
         void operator()(rtsp_webrtc_gateway_response *response) const noexcept {
             rtsp_webrtc_gateway_response_free(response);
@@ -821,6 +876,9 @@ private:
 /** Told once of the outcome of an offer, on the gateway's callback thread. */
 using OfferFunction = std::function<void(OperationId, Result<Response>)>;
 
+/** Gets the answer to a request, once, on the gateway's callback thread. */
+using HttpFunction = std::function<void(Response)>;
+
 /* ---------------------------------------------------------------- gateway */
 
 namespace detail {
@@ -831,6 +889,7 @@ struct Handlers {
         : stream_state(std::move(config.on_stream_state)),
           session_state(std::move(config.on_session_state)),
           keyframe_request(std::move(config.on_keyframe_request)),
+          authorize(std::move(config.on_authorize)),
           exception(std::move(config.on_exception)) {
         if (!exception) {
             exception = print_exception;
@@ -848,6 +907,7 @@ struct Handlers {
     decltype(Config::on_stream_state) stream_state;
     decltype(Config::on_session_state) session_state;
     decltype(Config::on_keyframe_request) keyframe_request;
+    decltype(Config::on_authorize) authorize;
     decltype(Config::on_exception) exception;
 };
 
@@ -882,6 +942,17 @@ inline rtsp_webrtc_gateway_callbacks c_callbacks(HandlersPtr *user_data) noexcep
         const Handlers &to = handlers(pointer);
         to.run("on_keyframe_request", to.keyframe_request, StreamId(stream));
     };
+    if ((*user_data)->authorize) { // null has a meaning here
+        callbacks.on_authorize = [](void *pointer,
+                                    const rtsp_webrtc_gateway_authorize_request *request) noexcept {
+            const Handlers &to = handlers(pointer);
+            const AuthorizeRequest question{RequestId(request->request_id),
+                                            static_cast<Operation>(request->operation),
+                                            view(request->stream_name),
+                                            view(request->bearer_token), view(request->peer)};
+            to.run("on_authorize", to.authorize, std::cref(question));
+        };
+    }
     return callbacks;
 }
 
@@ -905,6 +976,10 @@ public:
         for (const std::string &address : config.public_addresses) {
             addresses.push_back(detail::c_text(address));
         }
+        std::vector<const char *> tokens;
+        for (const std::string &token : config.bearer_tokens) {
+            tokens.push_back(detail::c_text(token));
+        }
         std::vector<rtsp_webrtc_gateway_tuning> tuning;
         for (const Tuning &knob : config.tuning) {
             tuning.push_back({static_cast<std::int32_t>(knob.key), 0, knob.value});
@@ -915,6 +990,8 @@ public:
         options.udp_bind = detail::c_text(config.udp_bind);
         options.public_addresses = addresses.data();
         options.public_addresses_len = addresses.size();
+        options.bearer_tokens = tokens.data();
+        options.bearer_tokens_len = tokens.size();
         options.tuning = tuning.data();
         options.tuning_len = tuning.size();
         options.callbacks = &callbacks;
@@ -1170,6 +1247,61 @@ public:
         return done(rtsp_webrtc_gateway_close_session(handle_, session.value()));
     }
 
+    /* HTTP. */
+
+    /**
+     * Answers a request to {prefix}/{stream}/whep or {prefix}/{stream}/whep/{key}: the whole
+     * protocol, for hosts that have a web server. Failures of HTTP are successes here. Blocking.
+     */
+    Result<Response> try_handle_http(const HttpRequest &request) {
+        const HttpText text(request);
+        rtsp_webrtc_gateway_response *response = nullptr;
+        const int status = rtsp_webrtc_gateway_handle_http(handle_, &text.request, &response);
+        if (status < 0) {
+            return Error::last(status);
+        }
+        return Response(response);
+    }
+
+    /**
+     * The same without blocking. After success, function runs exactly once, maybe before this
+     * returns; after a failure it does not run.
+     */
+    Result<void> try_handle_http_async(const HttpRequest &request, HttpFunction function) {
+        const HttpText text(request);
+        auto pending = std::make_unique<PendingHttp>(PendingHttp{std::move(function), handlers_});
+        const int status = rtsp_webrtc_gateway_handle_http_async(handle_, &text.request,
+                                                                 http_answered, pending.get());
+        if (status < 0) {
+            return Error::last(status);
+        }
+        static_cast<void>(pending.release());
+        return {};
+    }
+
+    /** Answers a question of on_authorize. */
+    Result<void> try_authorize(RequestId request, bool allow) {
+        return done(rtsp_webrtc_gateway_authorize(handle_, request.value(), allow));
+    }
+
+    /** Serves pages, WHEP and figures over HTTP until shutdown; returns the port. */
+    Result<std::uint16_t> try_listen_http(const ListenOptions &options = {}) {
+        auto listen = detail::c_struct<rtsp_webrtc_gateway_listen_options>();
+        listen.address = detail::c_text(options.address);
+        if (options.tls_certificates) {
+            listen.tls_certificates = options.tls_certificates->data();
+            listen.tls_certificates_size = options.tls_certificates->size();
+        }
+        if (options.tls_private_key) {
+            listen.tls_private_key = options.tls_private_key->data();
+            listen.tls_private_key_size = options.tls_private_key->size();
+        }
+        listen.max_connections = options.max_connections;
+        std::uint16_t port = 0;
+        const int status = rtsp_webrtc_gateway_listen_http(handle_, &listen, &port);
+        return done(status, port);
+    }
+
     /* Figures. */
 
     /** All counters and gauges; serve it as "text/plain; version=0.0.4". */
@@ -1246,6 +1378,14 @@ public:
     }
     std::vector<SessionId> list_sessions() const { return try_list_sessions().value(); }
     void close_session(SessionId session) { try_close_session(session).value(); }
+    Response handle_http(const HttpRequest &request) { return try_handle_http(request).value(); }
+    void handle_http_async(const HttpRequest &request, HttpFunction function) {
+        try_handle_http_async(request, std::move(function)).value();
+    }
+    void authorize(RequestId request, bool allow) { try_authorize(request, allow).value(); }
+    std::uint16_t listen_http(const ListenOptions &options = {}) {
+        return try_listen_http(options).value();
+    }
     std::string metrics() const { return try_metrics().value(); }
     std::string snapshot() const { return try_snapshot().value(); }
 #endif
@@ -1282,6 +1422,21 @@ private:
                 pending->function(OperationId(op), std::move(owned));
             }
         });
+    }
+
+    /** The same for a request of HTTP. */
+    struct PendingHttp {
+        HttpFunction function;
+        detail::HandlersPtr handlers;
+    };
+
+    static void http_answered(void *user_data, rtsp_webrtc_gateway_response *response) noexcept {
+        const std::unique_ptr<PendingHttp> pending(static_cast<PendingHttp *>(user_data));
+        Response owned(response);
+        if (pending->function) {
+            detail::contain("the request's function", pending->handlers->exception,
+                            [&] { pending->function(std::move(owned)); });
+        }
     }
 
     template <class Kind>
@@ -1376,6 +1531,35 @@ private:
         detail::OptionalCText location_prefix;
         detail::OptionalCText peer;
         rtsp_webrtc_gateway_offer offer;
+    };
+
+    /** A request with the copies that it points to. */
+    struct HttpText {
+        explicit HttpText(const HttpRequest &from)
+            : method(from.method), path(from.path), peer(from.peer),
+              request(detail::c_struct<rtsp_webrtc_gateway_http_request>()) {
+            texts.reserve(2 * from.headers.size()); // so that they stay where they are
+            for (const Header &header : from.headers) {
+                const detail::CText &name = texts.emplace_back(header.name);
+                headers.push_back({name, texts.emplace_back(header.value)});
+            }
+            request.method = method;
+            request.path = path;
+            request.headers = headers.data();
+            request.headers_len = headers.size();
+            request.body = from.body.data();
+            request.body_size = from.body.size();
+            request.peer = peer;
+        }
+        HttpText(const HttpText &) = delete;
+        HttpText &operator=(const HttpText &) = delete;
+
+        detail::CText method;
+        detail::CText path;
+        detail::OptionalCText peer;
+        std::vector<detail::CText> texts;
+        std::vector<rtsp_webrtc_gateway_http_header> headers;
+        rtsp_webrtc_gateway_http_request request;
     };
 
     rtsp_webrtc_gateway *handle_ = nullptr;

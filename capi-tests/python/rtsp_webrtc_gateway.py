@@ -20,7 +20,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from ctypes import POINTER, Structure, byref, c_bool, c_char, c_char_p, c_int, c_int32, c_int64
-from ctypes import c_size_t, c_uint8, c_uint32, c_uint64, c_void_p, sizeof
+from ctypes import c_size_t, c_uint8, c_uint16, c_uint32, c_uint64, c_void_p, sizeof
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, TypeVar
@@ -149,6 +149,13 @@ class PullFlags(enum.IntFlag):
     NO_AUDIO = 1
 
 
+class Operation(enum.IntEnum):
+    WATCH = 1
+    UPDATE = 2
+    END = 3
+    MONITOR = 4
+
+
 class FrameFlags(enum.IntFlag):
     KEY = 1
     DISCONTINUITY = 2
@@ -197,6 +204,52 @@ class _tuning(Structure):
     _fields_ = [("key", c_int32), ("reserved", c_uint32), ("value", c_int64)]
 
 
+class _authorize_request(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("request_id", c_uint64),
+        ("stream_name", c_char_p),
+        ("bearer_token", c_char_p),
+        ("peer", c_char_p),
+        ("operation", c_int32),
+        ("reserved", c_uint32),
+    ]
+
+
+_authorize_fn = ctypes.CFUNCTYPE(None, c_void_p, POINTER(_authorize_request))
+_http_fn = ctypes.CFUNCTYPE(None, c_void_p, c_void_p)
+
+
+class _http_header(Structure):
+    _fields_ = [("name", c_char_p), ("value", c_char_p)]
+
+
+class _http_request(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("method", c_char_p),
+        ("path", c_char_p),
+        ("headers", POINTER(_http_header)),
+        ("headers_len", c_size_t),
+        ("body", c_char_p),
+        ("body_size", c_size_t),
+        ("peer", c_char_p),
+    ]
+
+
+class _listen_options(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("address", c_char_p),
+        ("tls_certificates", c_char_p),
+        ("tls_certificates_size", c_size_t),
+        ("tls_private_key", c_char_p),
+        ("tls_private_key_size", c_size_t),
+        ("max_connections", c_uint32),
+        ("reserved", c_uint32),
+    ]
+
+
 class _callbacks(Structure):
     _fields_ = [
         ("struct_size", c_size_t),
@@ -205,6 +258,7 @@ class _callbacks(Structure):
         ("on_stream_state", _stream_state_fn),
         ("on_session_state", _session_state_fn),
         ("on_keyframe_request", _keyframe_request_fn),
+        ("on_authorize", _authorize_fn),
     ]
 
 
@@ -219,6 +273,8 @@ class _config(Structure):
         ("tuning", POINTER(_tuning)),
         ("tuning_len", c_size_t),
         ("callbacks", POINTER(_callbacks)),
+        ("bearer_tokens", POINTER(c_char_p)),
+        ("bearer_tokens_len", c_size_t),
     ]
 
 
@@ -361,6 +417,10 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "response_session_id": (c_uint64, [c_void_p]),
     "response_free": (None, [c_void_p]),
     "get_session_info": (c_int, [c_void_p, c_uint64, POINTER(_session_info)]),
+    "handle_http": (c_int, [c_void_p, POINTER(_http_request), POINTER(c_void_p)]),
+    "handle_http_async": (c_int, [c_void_p, POINTER(_http_request), _http_fn, c_void_p]),
+    "authorize": (c_int, [c_void_p, c_uint64, c_bool]),
+    "listen_http": (c_int, [c_void_p, POINTER(_listen_options), POINTER(c_uint16)]),
     "list_sessions": (c_int, [c_void_p, POINTER(c_uint64), c_size_t, POINTER(c_size_t)]),
     "close_session": (c_int, [c_void_p, c_uint64]),
     "metrics": (c_int, [c_void_p, POINTER(c_void_p), POINTER(c_size_t)]),
@@ -514,6 +574,17 @@ def _fields(value: Structure, **enums: type[enum.IntEnum]) -> dict[str, Any]:
     return fields
 
 
+@dataclass(frozen=True)
+class AuthorizeRequest:
+    """Somebody wants to do something over HTTP."""
+
+    id: int
+    operation: Operation | int
+    stream_name: str | None
+    bearer_token: str | None
+    peer: str | None
+
+
 class Response:
     """The HTTP response to a WHEP request, to be written as it is."""
 
@@ -543,6 +614,7 @@ _tokens = itertools.count(1)
 
 OnStreamState = Callable[[int, "StreamState | int", "Status | int"], None]
 OnKeyframeRequest = Callable[[int], None]
+OnAuthorize = Callable[["AuthorizeRequest"], None]
 OnSessionState = Callable[[int, int, "SessionState | int", "Status | int"], None]
 
 
@@ -550,7 +622,7 @@ class Gateway:
     """A gateway. Close it, or use it in a `with` statement; not from inside a callback.
 
     on_stream_state gets stream, state, status; on_session_state gets session, stream, state, status;
-    on_keyframe_request gets stream.
+    on_keyframe_request gets stream; on_authorize gets the question for authorize().
     """
 
     def __init__(
@@ -562,11 +634,14 @@ class Gateway:
         on_stream_state: OnStreamState | None = None,
         on_session_state: OnSessionState | None = None,
         on_keyframe_request: OnKeyframeRequest | None = None,
+        on_authorize: OnAuthorize | None = None,
+        bearer_tokens: Iterable[str] = (),
     ) -> None:
         self._handle: c_void_p | None = None
         #: Futures of offers by what the library gets as user_data.
         self._pending: dict[int, Future[Response]] = {}
         self._on_answer = _whep_fn(self._answered)
+        self._on_http = _http_fn(self._http_answered)
         self._on_stream_state = on_stream_state
         self._on_session_state = on_session_state
         self._on_keyframe_request = on_keyframe_request
@@ -577,13 +652,19 @@ class Gateway:
             on_session_state=_session_state_fn(self._session_state),
             on_keyframe_request=_keyframe_request_fn(self._keyframe_request),
         )
+        if on_authorize is not None:  # NULL has a meaning here
+            self._on_authorize = on_authorize
+            self._callbacks.on_authorize = _authorize_fn(self._authorize)
         addresses = [_text(address) for address in public_addresses]
+        tokens = [_text(token) for token in bearer_tokens]
         knobs = [_tuning(key, 0, value) for key, value in (tuning or {}).items()]
         config = _config()
         check("config_init", byref(config), sizeof(config), ABI_VERSION)
         config.udp_bind = _text(udp_bind)
         config.public_addresses = (c_char_p * len(addresses))(*addresses)
         config.public_addresses_len = len(addresses)
+        config.bearer_tokens = (c_char_p * len(tokens))(*tokens)
+        config.bearer_tokens_len = len(tokens)
         config.tuning = (_tuning * len(knobs))(*knobs)
         config.tuning_len = len(knobs)
         config.callbacks = ctypes.pointer(self._callbacks)
@@ -790,6 +871,68 @@ class Gateway:
         check("get_session_info", self._handle, session, byref(info))
         return SessionInfo(**_fields(info, state=SessionState))
 
+    def handle_http(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        *,
+        peer: str | None = None,
+    ) -> Response:
+        """Answers a request to .../{stream}/whep or .../{stream}/whep/{key}. Blocking."""
+        request = self._http_request(method, path, headers, body, peer)
+        response = c_void_p()
+        check("handle_http", self._handle, byref(request), byref(response))
+        return Response(response)
+
+    def handle_http_async(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        *,
+        peer: str | None = None,
+    ) -> Future[Response]:
+        """The same without blocking. Do not wait for it in a callback."""
+        request = self._http_request(method, path, headers, body, peer)
+        future: Future[Response] = Future()
+        token = next(_tokens)
+        self._pending[token] = future
+        try:
+            check("handle_http_async", self._handle, byref(request), self._on_http, token)
+        except Error:
+            del self._pending[token]
+            raise
+        return future
+
+    def authorize(self, request: int, allow: bool) -> None:
+        """Answers a question of on_authorize."""
+        check("authorize", self._handle, request, allow)
+
+    def listen_http(
+        self,
+        address: str | None = None,
+        *,
+        tls_certificates: bytes | None = None,
+        tls_private_key: bytes | None = None,
+        max_connections: int = 0,
+    ) -> int:
+        """Serves pages, WHEP and figures over HTTP until shutdown; returns the port."""
+        options = _struct(
+            _listen_options,
+            address=_text(address),
+            tls_certificates=tls_certificates,
+            tls_certificates_size=len(tls_certificates or b""),
+            tls_private_key=tls_private_key,
+            tls_private_key_size=len(tls_private_key or b""),
+            max_connections=max_connections,
+        )
+        port = c_uint16()
+        check("listen_http", self._handle, byref(options), byref(port))
+        return port.value
+
     def list_sessions(self) -> list[int]:
         """All sessions, the oldest first."""
         return self._list("list_sessions")
@@ -812,6 +955,38 @@ class Gateway:
             future.set_exception(Error(status))
         else:
             future.set_result(Response(c_void_p(response)))
+
+    def _http_answered(self, token: int, response: int | None) -> None:
+        self._pending.pop(token).set_result(Response(c_void_p(response)))
+
+    def _authorize(self, _: int | None, pointer: Any) -> None:
+        request = pointer.contents
+        texts = (request.stream_name, request.bearer_token, request.peer)
+        stream_name, token, peer = (None if text is None else text.decode() for text in texts)
+        operation = _enum(Operation, request.operation)
+        self._on_authorize(
+            AuthorizeRequest(request.request_id, operation, stream_name, token, peer)
+        )
+
+    def _http_request(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None,
+        body: bytes,
+        peer: str | None,
+    ) -> _http_request:
+        fields = [_http_header(_text(name), _text(value)) for name, value in (headers or {}).items()]
+        return _struct(
+            _http_request,
+            method=_text(method),
+            path=_text(path),
+            headers=(_http_header * len(fields))(*fields),
+            headers_len=len(fields),
+            body=body,
+            body_size=len(body),
+            peer=_text(peer),
+        )
 
     def _offer(
         self,

@@ -136,6 +136,32 @@ class WithoutCamera(unittest.TestCase):
                 gateway.push_rtp(stream, rwg.Codec.H264, b"x")
             self.assertEqual(failed.exception.status, Status.ERR_INVALID_ARGUMENT)
 
+    def test_http(self) -> None:
+        questions: list[rwg.AuthorizeRequest] = []
+
+        def decide(request: rwg.AuthorizeRequest) -> None:
+            questions.append(request)
+            notes.gateway.authorize(request.id, request.bearer_token == "open")
+
+        notes = Notes(on_authorize=decide, bearer_tokens=["sesame"])
+        with notes.gateway as gateway:
+            stream = gateway.add_push_stream("pushed", rwg.Codec.H264)
+            gateway.push_video(stream, KEYFRAME, 0)
+
+            def post(token: str) -> int:
+                headers = {"Content-Type": "application/sdp", "Authorization": f"Bearer {token}"}
+                return gateway.handle_http("POST", "/pushed/whep", headers, offer_sdp()).status
+
+            self.assertEqual([post("sesame"), post("open"), post("wrong")], [201, 201, 403])
+            self.assertEqual([question.stream_name for question in questions], ["pushed"] * 2)
+            self.assertEqual(questions[0].operation, rwg.Operation.WATCH)
+            missing = gateway.handle_http_async("OPTIONS", "/pushed/whep")
+            self.assertEqual(missing.result(60).status, 200)
+            try:
+                self.assertGreater(gateway.listen_http("127.0.0.1:0"), 0)
+            except rwg.Error as error:  # left out of the build
+                self.assertEqual(error.status, Status.ERR_UNSUPPORTED)
+
     def test_wrong_options(self) -> None:
         with self.assertRaises(rwg.Error) as failed:
             rwg.Gateway(udp_bind="nonsense")
