@@ -112,6 +112,8 @@ static void with_gateway(rtsp_webrtc_gateway *gateway)
                     INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_offer_async(NULL, &offer, no_answer, NULL, &op),
                     INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_offer_async(NULL, &offer, no_answer, NULL, NULL),
+                    INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_cancel(NULL, 1), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_find_stream(NULL, "cam", &stream), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_list_streams(NULL, &stream, 1, &count), INVALID_ARGUMENT);

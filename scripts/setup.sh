@@ -39,6 +39,9 @@ if [[ $purpose == test ]]; then
     need fakeroot command -v fakeroot
     need libssl-dev pkg-config --exists libcrypto
     need valgrind command -v valgrind
+    need libavformat-dev pkg-config --exists libavformat
+    need libavcodec-dev pkg-config --exists libavcodec
+    need mypy command -v mypy
     need chromium command -v chromium
     need nodejs command -v node
     need npm command -v npm
