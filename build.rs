@@ -4,8 +4,18 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// Sections of the header, in order: files of src/ffi.
-const SECTIONS: [&str; 10] = [
-    "version", "status", "log", "handle", "tuning", "gateway", "stream", "whep", "session",
+const SECTIONS: [&str; 12] = [
+    "version",
+    "status",
+    "log",
+    "handle",
+    "tuning",
+    "authorize",
+    "gateway",
+    "stream",
+    "whep",
+    "http",
+    "session",
     "metrics",
 ];
 

@@ -58,6 +58,12 @@ static void no_answer(void *user_data, rtsp_webrtc_gateway_op_id op, int status,
     CHECK(false);
 }
 
+static void no_http_answer(void *user_data, rtsp_webrtc_gateway_response *response)
+{
+    (void)user_data, (void)response;
+    CHECK(false);
+}
+
 /* Each pointer but the gateway, and with gateway NULL the gateway, too. */
 static void with_gateway(rtsp_webrtc_gateway *gateway)
 {
@@ -77,6 +83,8 @@ static void with_gateway(rtsp_webrtc_gateway *gateway)
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&session_info));
     pull.url = NOBODY;
     offer.stream_name = "cam";
+    rtsp_webrtc_gateway_http_request request;
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&request));
 
     if (gateway == NULL) {
         CHECK_FAILS(rtsp_webrtc_gateway_shutdown(NULL, 1), INVALID_ARGUMENT);
@@ -98,6 +106,11 @@ static void with_gateway(rtsp_webrtc_gateway *gateway)
         CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_delete(NULL, "key"), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_patch(NULL, "key", "*", "", 0, &response),
                     INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_handle_http(NULL, &request, &response), INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_handle_http_async(NULL, &request, no_http_answer, NULL),
+                    INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_listen_http(NULL, NULL, NULL), INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_authorize(NULL, 1, true), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_get_session_info(NULL, 1, &session_info),
                     INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_metrics(NULL, &text, NULL), INVALID_ARGUMENT);
@@ -106,6 +119,25 @@ static void with_gateway(rtsp_webrtc_gateway *gateway)
         rtsp_webrtc_gateway_string_free(NULL);
         return;
     }
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_http(gateway, NULL, &response), INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_http(gateway, &request, &response), INVALID_ARGUMENT);
+    request.method = "GET";
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_http(gateway, &request, &response), INVALID_ARGUMENT);
+    request.path = "/cam/whep";
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_http(gateway, &request, NULL), INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_http_async(gateway, &request, NULL, NULL),
+                INVALID_ARGUMENT);
+    request.headers_len = 1;
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_http(gateway, &request, &response), INVALID_ARGUMENT);
+    const rtsp_webrtc_gateway_http_header no_header = {NULL, NULL};
+    request.headers = &no_header;
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_http(gateway, &request, &response), INVALID_ARGUMENT);
+    request.headers_len = 0;
+    request.body_size = 1;
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_http_async(gateway, &request, no_http_answer, NULL),
+                INVALID_ARGUMENT);
+    CHECK(response == NULL);
+
     CHECK_FAILS(rtsp_webrtc_gateway_get_tuning(gateway, 2, NULL), INVALID_ARGUMENT);
     CHECK_FAILS(rtsp_webrtc_gateway_add_stream(gateway, NULL, &pull, &stream), INVALID_ARGUMENT);
     CHECK_FAILS(rtsp_webrtc_gateway_add_stream(gateway, "cam", NULL, &stream), INVALID_ARGUMENT);
