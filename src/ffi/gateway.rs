@@ -18,7 +18,7 @@ use super::log::{not_in_a_callback, rtsp_webrtc_gateway_free_fn};
 use super::signals::SignalsBlocked;
 use super::tuning::{key_of, rtsp_webrtc_gateway_tuning};
 use super::version::ABI_VERSION;
-use crate::config::Config;
+use crate::config::{Config, IceServer};
 use crate::error::{Error, Result, Status};
 use crate::events::Events;
 use crate::gateway::Gateway;
@@ -60,6 +60,18 @@ sized_struct!(
     "rtsp_webrtc_gateway_callbacks"
 );
 
+/// A STUN or TURN server that viewers are told of.
+#[repr(C)]
+pub struct rtsp_webrtc_gateway_ice_server {
+    /// "stun:", "stuns:", "turn:" or "turns:", host, port and transport (RFC 7064, RFC 7065), e.g.
+    /// "turn:turn.example.com:3478?transport=udp". Required.
+    pub url: *const c_char,
+    /// User of a TURN server; NULL for STUN.
+    pub username: *const c_char,
+    /// The password to it; NULL for STUN. Whoever may watch is told it; it is never logged.
+    pub credential: *const c_char,
+}
+
 /// Options of a gateway. All of it is copied by rtsp_webrtc_gateway_create().
 #[repr(C)]
 pub struct rtsp_webrtc_gateway_config {
@@ -83,6 +95,12 @@ pub struct rtsp_webrtc_gateway_config {
     pub tuning_len: usize,
     /// NULL: nobody is told of changes.
     pub callbacks: *const rtsp_webrtc_gateway_callbacks,
+    /// STUN and TURN servers that viewers are told of by Link headers in the answers to their offers
+    /// (RFC 9725 section 4.6), at most 16. The gateway itself uses none. May be NULL if
+    /// ice_servers_len is 0.
+    pub ice_servers: *const rtsp_webrtc_gateway_ice_server,
+    /// Number of ice_servers.
+    pub ice_servers_len: usize,
 }
 sized_struct!(rtsp_webrtc_gateway_config, "rtsp_webrtc_gateway_config");
 
@@ -235,13 +253,14 @@ unsafe fn options(config: &rtsp_webrtc_gateway_config) -> Result<Config> {
         options.udp_bind = Some(parse(address, "udp_bind", "192.0.2.1:5000 or [::]:5000")?);
     }
     // SAFETY: this function's contract.
-    let (addresses, knobs) = unsafe {
+    let (addresses, servers, knobs) = unsafe {
         (
             array(
                 config.public_addresses,
                 config.public_addresses_len,
                 "public_addresses",
             )?,
+            array(config.ice_servers, config.ice_servers_len, "ice_servers")?,
             array(config.tuning, config.tuning_len, "tuning")?,
         )
     };
@@ -250,6 +269,21 @@ unsafe fn options(config: &rtsp_webrtc_gateway_config) -> Result<Config> {
         let address = unsafe { required_str(address, "An element of public_addresses") }?;
         let address = parse(address, "public_addresses", "192.0.2.1 or 2001:db8::1")?;
         options.public_addresses.push(address);
+    }
+    for server in servers {
+        // SAFETY: this function's contract.
+        let (url, username, credential) = unsafe {
+            (
+                required_str(server.url, "url of an element of ice_servers")?,
+                optional_str(server.username, "username of an element of ice_servers")?,
+                optional_str(server.credential, "credential of an element of ice_servers")?,
+            )
+        };
+        options.ice_servers.push(IceServer {
+            url: url.to_owned(),
+            username: username.map(str::to_owned),
+            credential: credential.map(str::to_owned),
+        });
     }
     for knob in knobs {
         unset(knob.reserved)?;

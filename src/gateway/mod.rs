@@ -27,6 +27,7 @@ use crate::snapshot;
 use crate::source::CameraUrl;
 use crate::state::{SessionId, SessionInfo, StreamId, StreamInfo};
 use crate::tuning::{Key, Tuning};
+use crate::whep::ice_server;
 
 /// The most worker threads that `worker_threads = 0` gives.
 const MAX_DEFAULT_WORKERS: usize = 8;
@@ -47,6 +48,7 @@ pub struct Gateway {
     socket: Arc<Socket>,
     interfaces: Arc<Interfaces>,
     received: Arc<ReceiverStats>,
+    ice_links: Arc<[String]>,
     notices: Notices,
     operations: Arc<Operations>,
     workers: Vec<Worker>,
@@ -75,6 +77,7 @@ impl Gateway {
         for &(key, value) in &config.tuning {
             tuning.set_at_create(key, value)?;
         }
+        let ice_links: Arc<[String]> = ice_server::links(&config.ice_servers)?.into();
         let socket = Arc::new(Socket::bind(config.udp_bind, &tuning)?);
         let certificate = Arc::new(Certificate::generate()?);
         let notifier = Notifier::start(config.events)?;
@@ -94,6 +97,7 @@ impl Gateway {
                     tuning: Arc::clone(&tuning),
                     interfaces: Arc::clone(&interfaces),
                     public_addresses: Arc::clone(&public_addresses),
+                    ice_links: Arc::clone(&ice_links),
                     certificate: Arc::clone(&certificate),
                     notices: notifier.notices(),
                     registry: Arc::clone(&registry),
@@ -118,6 +122,7 @@ impl Gateway {
             socket,
             interfaces,
             received,
+            ice_links,
             notices: notifier.notices(),
             operations: Arc::default(),
             workers,
@@ -188,6 +193,12 @@ impl Gateway {
     /// Reads a knob.
     pub fn tuning(&self, key: Key) -> i64 {
         self.tuning.get(key)
+    }
+
+    /// The values of the `Link` headers that tell viewers of [`Config::ice_servers`]: in the answer
+    /// to an offer they are there, in that to OPTIONS they may be. They hold credentials.
+    pub fn ice_server_links(&self) -> &[String] {
+        &self.ice_links
     }
 
     /// Counters and gauges in the text format of Prometheus (version 0.0.4).
