@@ -20,6 +20,10 @@ pub struct Config {
     pub ice_servers: Vec<IceServer>,
     /// Knobs that differ from their defaults.
     pub tuning: Vec<(Key, i64)>,
+    /// Bearer tokens (RFC 6750) that allow everything over HTTP: viewing, `/api`, `/metrics`. At
+    /// most 64, each of the characters `A-Z a-z 0-9 - . _ ~ + /` with `=` at the end. None, and no
+    /// [`Events::authorizes`]: whoever reaches the port may do everything.
+    pub bearer_tokens: Vec<String>,
     /// Told of changes of state, on one thread of its own. `None`: nobody is told.
     pub events: Option<Box<dyn Events>>,
 }
@@ -93,4 +97,36 @@ pub struct WhepOffer<'a> {
     /// Who asks, for the log: free text, e.g. the address of the viewer. Control characters are
     /// left out, and all after 128 characters.
     pub peer: Option<&'a str>,
+}
+
+/// Options of an HTTP listener.
+#[derive(Clone)]
+pub struct HttpOptions {
+    /// Where to listen. Port 0 lets the system choose.
+    pub address: SocketAddr,
+    /// HTTPS with this certificate. `None`: HTTP.
+    pub tls: Option<TlsIdentity>,
+    /// Connections at once. When they are reached, the one that is idle for longest makes room; if
+    /// none is idle, further ones get 503. A browser opens up to 6.
+    pub max_connections: usize,
+}
+
+impl Default for HttpOptions {
+    /// `127.0.0.1:8889` without TLS, 512 connections.
+    fn default() -> Self {
+        HttpOptions {
+            address: SocketAddr::from(([127, 0, 0, 1], 8889)),
+            tls: None,
+            max_connections: 512,
+        }
+    }
+}
+
+/// What a listener shows who it is with: the contents of PEM files.
+#[derive(Clone)]
+pub struct TlsIdentity {
+    /// The certificate, followed by those that lead to its root.
+    pub certificates: Vec<u8>,
+    /// Its private key: PKCS#8, PKCS#1 (RSA) or SEC1 (EC), not encrypted.
+    pub private_key: Vec<u8>,
 }

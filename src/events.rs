@@ -1,6 +1,7 @@
 //! Tells the host what changed: one thread per gateway, in order, under no lock.
 
 use std::cell::Cell;
+use std::fmt;
 
 use crate::error::Status;
 use crate::state::{SessionId, SessionState, StreamId, StreamState};
@@ -22,6 +23,63 @@ pub trait Events: Send + 'static {
         status: Status,
     ) {
         let _ = (session, stream, state, status);
+    }
+
+    /// Whether this host decides over HTTP requests itself, by [`Events::authorize`].
+    fn authorizes(&self) -> bool {
+        false
+    }
+
+    /// Somebody wants to do something over HTTP: answer by
+    /// [`Gateway::authorize`](crate::gateway::Gateway::authorize), here or later and from any
+    /// thread, within 30 s. Called if [`Events::authorizes`], for each request that is no CORS
+    /// preflight and has none of the configured tokens.
+    fn authorize(&self, request: AuthorizeRequest) {
+        let _ = request;
+    }
+}
+
+/// What somebody wants to do over HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub enum Operation {
+    /// Watch a stream: POST of an offer, and GET or HEAD of its endpoint.
+    Watch = 1,
+    /// Change a session: PATCH, and GET or HEAD of the session.
+    Update = 2,
+    /// End a session: DELETE.
+    End = 3,
+    /// See all streams and sessions: `/api` and `/metrics` of the listener.
+    Monitor = 4,
+}
+
+/// Names a question of [`Events::authorize`]. Never 0, never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RequestId(pub u64);
+
+/// Somebody wants to do something over HTTP.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AuthorizeRequest {
+    /// To be passed to [`Gateway::authorize`](crate::gateway::Gateway::authorize).
+    pub id: RequestId,
+    /// What it is about.
+    pub operation: Operation,
+    /// Name of the stream as the request says it, which may not exist. `None` for `Monitor`.
+    pub stream: Option<String>,
+    /// The bearer token that was sent.
+    pub token: Option<String>,
+    /// Who asks, e.g. the viewer's address; what the host said of a request of its own server.
+    pub peer: Option<String>,
+}
+
+impl fmt::Debug for AuthorizeRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthorizeRequest")
+            .field("id", &self.id)
+            .field("operation", &self.operation)
+            .field("stream", &self.stream)
+            .field("peer", &self.peer)
+            .finish_non_exhaustive() // a token is a secret
     }
 }
 

@@ -75,12 +75,15 @@
 #![deny(missing_docs)]
 #![deny(unsafe_code)]
 
+mod authority;
 pub mod config;
 pub mod error;
 pub mod events;
 #[allow(unsafe_code)] // the one place where pointers come in
 mod ffi;
 pub mod gateway;
+#[cfg(feature = "http")]
+mod http;
 pub mod media;
 mod metrics;
 mod net;

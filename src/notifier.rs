@@ -11,21 +11,23 @@ use std::time::Duration;
 use parking_lot::{Condvar, Mutex};
 
 use crate::error::{Error, Result, Status};
-use crate::events::{Events, mark_callback_thread};
+use crate::events::{AuthorizeRequest, Events, mark_callback_thread};
 use crate::state::{SessionId, SessionState, StreamId, StreamState};
 
 /// Something to tell the host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
     /// A stream's new state.
     Stream(StreamId, StreamState, Status),
     /// A session's new state.
     Session(SessionId, StreamId, SessionState, Status),
+    /// Somebody wants to do something over HTTP.
+    Authorize(Box<AuthorizeRequest>),
 }
 
 impl Notice {
     /// The last event of an id, which is never dropped.
-    fn is_last(self) -> bool {
+    fn is_last(&self) -> bool {
         matches!(
             self,
             Notice::Stream(_, StreamState::Removed, _)
@@ -63,6 +65,12 @@ struct Pending {
 pub struct Notices(Arc<Queue>);
 
 impl Notices {
+    /// For tests of who leaves notices.
+    #[cfg(test)]
+    pub fn to_nobody() -> Notices {
+        Notices(Arc::default())
+    }
+
     /// Notices dropped because the host's callback was too slow.
     pub fn dropped(&self) -> u64 {
         self.0.dropped.load(Ordering::Relaxed)
@@ -181,5 +189,6 @@ fn tell(events: &dyn Events, notice: Notice) {
         Notice::Session(session, stream, state, status) => {
             events.session_state(session, stream, state, status);
         }
+        Notice::Authorize(request) => events.authorize(*request),
     }
 }

@@ -14,6 +14,8 @@ use crate::state::{SessionId, StreamId};
 pub struct SessionEntry {
     /// Its worker, and its slot there.
     pub place: Place,
+    /// What it watches.
+    pub stream: StreamId,
     /// Its name in URLs.
     pub key: String,
 }
@@ -88,12 +90,13 @@ impl Registry {
     }
 
     /// Registers a session.
-    pub fn add_session(&self, place: Place, key: String) -> SessionId {
+    pub fn add_session(&self, place: Place, stream: StreamId, key: String) -> SessionId {
         let mut tables = self.tables.lock();
         tables.last_id += 1;
         let id = SessionId(tables.last_id);
         tables.keys.insert(key.clone(), id);
-        tables.sessions.insert(id, SessionEntry { place, key });
+        let entry = SessionEntry { place, stream, key };
+        tables.sessions.insert(id, entry);
         id
     }
 
@@ -119,12 +122,19 @@ impl Registry {
             .keys
             .get(key)
             .and_then(|id| Some((*id, tables.sessions.get(id)?.place)));
-        found.ok_or_else(|| {
-            Error::new(
-                Status::NotFound,
-                "no session has this key: it ended, or never was",
-            )
-        })
+        found.ok_or_else(no_key)
+    }
+
+    /// Whether the session with this key watches the stream with this name: authorisation goes by
+    /// the name, so a key counts for its own stream only.
+    pub fn check_session(&self, stream: &str, key: &str) -> Result<()> {
+        let tables = self.tables.lock();
+        let session = tables.keys.get(key).and_then(|id| tables.sessions.get(id));
+        let watched = tables.names.get(stream);
+        match session.is_some_and(|session| Some(&session.stream) == watched) {
+            true => Ok(()),
+            false => Err(no_key()),
+        }
     }
 
     /// All streams, the oldest first.
@@ -145,6 +155,13 @@ impl Registry {
     pub fn session_count(&self) -> usize {
         self.tables.lock().sessions.len()
     }
+}
+
+fn no_key() -> Error {
+    Error::new(
+        Status::NotFound,
+        "no session of this stream has this key: it ended, or never was",
+    )
 }
 
 /// What to say of a stream id that is no longer, or never was, in use.

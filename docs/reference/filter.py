@@ -3,7 +3,8 @@
 
 Of the C header: its sections as groups, named by the first line of the file in src/ffi that they are
 made from, and its head as a page. Of Markdown: the table of contents is Doxygen's own, and links to
-files that are no part of the reference become plain text.
+files that are no part of the reference become plain text. Of the C++ header: all but what is
+specialised of std, at which Doxygen 1.9 stumbles.
 """
 
 import re
@@ -43,6 +44,10 @@ def markdown(text):
     return re.sub(r"\[([^]]+)\]\((?!https?:|(?:\.\./|docs/)?\w+\.md\))[^)]*\)", r"\1", text)
 
 
-path = sys.argv[1]
-source = Path(path).read_text("utf-8")
-print(header(source) if path.endswith(".h") else markdown(source), end="")
+def cpp_header(text):
+    return re.sub(r"^template <[^\n]*struct std::hash<.*?^\};\n", "", text, flags=re.M | re.S)
+
+
+FILTERS = {".h": header, ".hpp": cpp_header, ".md": markdown}
+path = Path(sys.argv[1])
+print(FILTERS[path.suffix](path.read_text("utf-8")), end="")

@@ -1,5 +1,7 @@
 //! The safe Rust API: one gateway owns streams, sessions and the threads that serve them.
 
+mod front;
+mod http;
 mod lists;
 mod offers;
 mod patch;
@@ -11,6 +13,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use parking_lot::Mutex;
 
+use self::front::Front;
+pub use self::http::HttpDone;
+use crate::authority::Authority;
 use crate::config::{Config, PullOptions};
 use crate::error::{Error, Result, Status, shutting_down};
 use crate::events::on_callback_thread;
@@ -50,10 +55,12 @@ pub struct Gateway {
     received: Arc<ReceiverStats>,
     ice_links: Arc<[String]>,
     notices: Notices,
+    authority: Arc<Authority>,
+    front: Arc<Front>,
     operations: Arc<Operations>,
-    workers: Vec<Worker>,
-    closing: AtomicBool,
-    /// The other threads, until they have ended.
+    workers: Arc<[Worker]>,
+    closing: Arc<AtomicBool>,
+    /// The other threads, until they have ended. A [twin](Gateway::twin) has none.
     threads: Mutex<Option<Threads>>,
 }
 
@@ -80,7 +87,10 @@ impl Gateway {
         let ice_links: Arc<[String]> = ice_server::links(&config.ice_servers)?.into();
         let socket = Arc::new(Socket::bind(config.udp_bind, &tuning)?);
         let certificate = Arc::new(Certificate::generate()?);
+        let host_authorizes = config.events.as_ref().is_some_and(|e| e.authorizes());
         let notifier = Notifier::start(config.events)?;
+        let host = host_authorizes.then(|| notifier.notices());
+        let authority = Arc::new(Authority::new(&config.bearer_tokens, host)?);
         let registry = Arc::new(Registry::default());
         let routes = Arc::new(Routes::default());
         let interfaces = Arc::new(Interfaces::default());
@@ -107,7 +117,7 @@ impl Gateway {
                     Error::new(Status::Io, format!("cannot start a worker thread: {error}"))
                 })
             })
-            .collect::<Result<Vec<_>>>()?;
+            .collect::<Result<Arc<[_]>>>()?;
         let received = Arc::new(ReceiverStats::default());
         let receiver = Receiver::start(
             Arc::clone(&socket),
@@ -124,9 +134,11 @@ impl Gateway {
             received,
             ice_links,
             notices: notifier.notices(),
+            authority,
+            front: Arc::default(),
             operations: Arc::default(),
             workers,
-            closing: AtomicBool::new(false),
+            closing: Arc::new(AtomicBool::new(false)),
             threads: Mutex::new(Some(Threads {
                 receiver,
                 notifier,
@@ -240,25 +252,48 @@ impl Gateway {
         let Some(running) = &mut *threads else {
             return Ok(());
         };
-        for worker in &self.workers {
+        self.front.stop();
+        for worker in self.workers.iter() {
             worker.command(Command::Shutdown);
         }
         let deadline = after(timeout);
-        if running.workers_ended.recv_timeout(timeout) == Err(RecvTimeoutError::Timeout) {
+        if !self.front.join(deadline) {
+            return Err(not_ended("the HTTP thread", timeout));
+        }
+        if running.workers_ended.recv_timeout(left(deadline)) == Err(RecvTimeoutError::Timeout) {
             return Err(not_ended("a worker thread", timeout));
         }
-        for worker in &self.workers {
+        for worker in self.workers.iter() {
             worker.join();
         }
         running.receiver.stop();
         // Whatever a worker left behind; the callback thread still hears of it.
         self.operations.close(&shutting_down());
-        let left = deadline.saturating_duration_since(Instant::now());
-        if !running.notifier.stop(left) {
+        if !running.notifier.stop(left(deadline)) {
             return Err(not_ended("the callback thread", timeout));
         }
         *threads = None;
         Ok(())
+    }
+
+    /// The same gateway, for a thread of its own. Dropping it does not shut down.
+    pub(crate) fn twin(&self) -> Gateway {
+        Gateway {
+            started: self.started,
+            tuning: Arc::clone(&self.tuning),
+            registry: Arc::clone(&self.registry),
+            socket: Arc::clone(&self.socket),
+            interfaces: Arc::clone(&self.interfaces),
+            received: Arc::clone(&self.received),
+            ice_links: Arc::clone(&self.ice_links),
+            notices: self.notices.clone(),
+            authority: Arc::clone(&self.authority),
+            front: Arc::clone(&self.front),
+            operations: Arc::clone(&self.operations),
+            workers: Arc::clone(&self.workers),
+            closing: Arc::clone(&self.closing),
+            threads: Mutex::new(None),
+        }
     }
 
     fn check_open(&self) -> Result<()> {
@@ -289,6 +324,9 @@ impl Gateway {
 
 impl Drop for Gateway {
     fn drop(&mut self) {
+        if self.threads.get_mut().is_none() {
+            return;
+        }
         // A shutdown that was given up is not waited for again.
         let timeout = match self.closing.load(Ordering::SeqCst) {
             true => Duration::ZERO,
@@ -315,15 +353,24 @@ fn after(timeout: Duration) -> Instant {
     Instant::now() + timeout.min(YEAR)
 }
 
+fn left(deadline: Instant) -> Duration {
+    deadline.saturating_duration_since(Instant::now())
+}
+
 fn check_name(name: &str) -> Result<()> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "._~-".contains(c);
-    if name.is_empty() || name.len() > MAX_NAME || !name.chars().all(allowed) {
+    if !is_name(name) {
         return Err(Error::new(
             Status::InvalidArgument,
             "a stream name has 1 to 128 of the characters A-Z a-z 0-9 . _ ~ -",
         ));
     }
     Ok(())
+}
+
+/// Whether a stream may have this name.
+pub(crate) fn is_name(name: &str) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "._~-".contains(c);
+    (1..=MAX_NAME).contains(&name.len()) && name.chars().all(allowed)
 }
 
 fn overloaded() -> Error {

@@ -3,6 +3,8 @@
 use std::sync::mpsc;
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+
 use super::{Gateway, REPLY_TIMEOUT, after, overloaded, would_deadlock};
 use crate::config::WhepOffer;
 use crate::error::{Error, Result, Status, shutting_down};
@@ -75,6 +77,21 @@ impl Gateway {
         }
     }
 
+    /// Answers a WHEP offer without blocking and without the callback thread. Dropping the future
+    /// gives up on the offer.
+    pub(super) async fn answer_offer(&self, offer: &WhepOffer<'_>) -> Result<Response> {
+        let checked = self.check_offer(offer)?;
+        let worker = checked.worker;
+        let (reply, answer) = oneshot::channel();
+        let ticket = self.operations.begin(move |result| {
+            let _ = reply.send(result);
+        });
+        let request = Box::new(checked.request(ticket.clone()));
+        let _given_up = GivenUp(ticket);
+        self.command(worker, Command::Offer(request))?;
+        answer.await.unwrap_or_else(|_| Err(shutting_down()))
+    }
+
     /// Gives up on an offer that is not yet answered: its `done` hears `Cancelled`. `NotFound` if it
     /// has been answered, or is being answered: then `done` hears that.
     pub fn cancel(&self, op: OpId) -> Result<()> {
@@ -112,6 +129,15 @@ impl Gateway {
                 .collect(),
             timeout: offer.timeout.unwrap_or(DEFAULT_TIMEOUT),
         })
+    }
+}
+
+/// Takes the ticket of an offer that nobody waits for any more.
+struct GivenUp(Ticket);
+
+impl Drop for GivenUp {
+    fn drop(&mut self) {
+        self.0.claim();
     }
 }
 

@@ -88,7 +88,9 @@ pub fn find(path: &str) -> Option<&'static Page> {
     }
     let name = path.strip_prefix("/assets/")?;
     let mut assets = ASSETS.iter().chain(VENDOR);
-    assets.find(|(known, _)| *known == name).map(|(_, page)| page)
+    assets
+        .find(|(known, _)| *known == name)
+        .map(|(_, page)| page)
 }
 
 #[cfg(test)]
@@ -151,7 +153,10 @@ mod tests {
             assert!(!html.contains("<style") && !html.contains(" style="));
             assert!(!html.contains(" onclick=") && !html.contains("javascript:"));
             for script in html.split("<script").skip(1) {
-                assert!(script.contains("></script>"), "script in the text: {script}");
+                assert!(
+                    script.contains("></script>"),
+                    "script in the text: {script}"
+                );
             }
             assert!(!html.contains("http://") && !html.contains("https://"));
         }
@@ -159,7 +164,13 @@ mod tests {
 
     #[test]
     fn other_paths_are_none() {
-        for path in ["/", "/assets/", "/assets/grid.html", "/assets/../player.js", "player.js"] {
+        for path in [
+            "/",
+            "/assets/",
+            "/assets/grid.html",
+            "/assets/../player.js",
+            "player.js",
+        ] {
             assert!(find(path).is_none(), "{path}");
         }
     }

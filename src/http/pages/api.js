@@ -1,6 +1,6 @@
 // Asks the gateway for JSON, with the bearer token if it wants one.
 //
-// The token comes from "#token=..." in the address (which browsers send to no server), or a person
+// The token is read out of "#token=..." in the address (which browsers send to no server), or a person
 // types it. It stays in this tab.
 
 const KEY = "token";

@@ -148,7 +148,9 @@ impl Core {
                 random,
             },
         );
-        let id = context.registry.add_session(place, key.clone());
+        let id = context
+            .registry
+            .add_session(place, request.stream, key.clone());
         log::info!(session = id.0, stream = request.stream.0; "offer answered; peer {:?}", request.peer);
         let etag = etag(&session);
         entry.insert(Viewer {

@@ -1,0 +1,129 @@
+//! The thread that carries out HTTP requests, and serves the listeners.
+
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+
+use crate::error::{Error, Result, Status, shutting_down};
+
+/// Threads for what blocks: asking workers.
+const BLOCKING_THREADS: usize = 4;
+
+/// Requests of the host that may be under way without a thread that waits for them.
+const MAX_ASYNC: usize = 1024;
+
+/// The thread, once somebody needed it.
+pub struct Front {
+    state: Mutex<State>,
+    places: Arc<Semaphore>,
+}
+
+impl Default for Front {
+    fn default() -> Self {
+        Front {
+            state: Mutex::default(),
+            places: Arc::new(Semaphore::new(MAX_ASYNC)),
+        }
+    }
+}
+
+#[derive(Default)]
+enum State {
+    #[default]
+    NotNeeded,
+    Running(Running),
+    Stopped,
+}
+
+struct Running {
+    runtime: Handle,
+    stop: Arc<Notify>,
+    thread: JoinHandle<()>,
+    /// Disconnected when the thread has ended.
+    ended: mpsc::Receiver<()>,
+}
+
+impl Front {
+    /// Where to spawn tasks; starts the thread if there is none yet.
+    pub fn runtime(&self) -> Result<Handle> {
+        let mut state = self.state.lock();
+        if let State::NotNeeded = *state {
+            *state = State::Running(Running::start()?);
+        }
+        match &*state {
+            State::Running(running) => Ok(running.runtime.clone()),
+            _ => Err(shutting_down()),
+        }
+    }
+
+    /// Lets one more request be under way, until dropped.
+    pub fn place(&self) -> Result<OwnedSemaphorePermit> {
+        Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
+            Error::new(
+                Status::Limit,
+                format!("{MAX_ASYNC} requests are under way: try again later"),
+            )
+        })
+    }
+
+    /// Drops all tasks; no task is taken any more. Does not wait.
+    pub fn stop(&self) {
+        let mut state = self.state.lock();
+        match &*state {
+            State::NotNeeded => *state = State::Stopped,
+            State::Running(running) => running.stop.notify_one(),
+            State::Stopped => {}
+        }
+    }
+
+    /// Waits for the end of the thread, after `stop`. False if that has not come by `deadline`; it
+    /// may then be called again.
+    pub fn join(&self, deadline: Instant) -> bool {
+        let mut state = self.state.lock();
+        if let State::Running(running) = &*state {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if running.ended.recv_timeout(left) == Err(mpsc::RecvTimeoutError::Timeout) {
+                return false;
+            }
+        }
+        if let State::Running(running) = std::mem::replace(&mut *state, State::Stopped) {
+            let _ = running.thread.join();
+        }
+        true
+    }
+}
+
+impl Running {
+    fn start() -> Result<Running> {
+        let cannot =
+            |error| Error::new(Status::Io, format!("cannot start the HTTP thread: {error}"));
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .max_blocking_threads(BLOCKING_THREADS)
+            .thread_name("rwg-http-ask")
+            .build()
+            .map_err(cannot)?;
+        let handle = runtime.handle().clone();
+        let stop = Arc::new(Notify::new());
+        let stopped = Arc::clone(&stop);
+        let (ending, ended) = mpsc::channel::<()>();
+        let thread = std::thread::Builder::new()
+            .name("rwg-http".to_owned())
+            .spawn(move || {
+                runtime.block_on(stopped.notified());
+                drop(runtime);
+                drop(ending);
+            })
+            .map_err(cannot)?;
+        Ok(Running {
+            runtime: handle,
+            stop,
+            thread,
+            ended,
+        })
+    }
+}

@@ -1,0 +1,205 @@
+//! HTTP requests of viewers, from the host's web server or from a listener.
+
+use std::net::SocketAddr;
+use std::sync::mpsc;
+
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::{Gateway, would_deadlock};
+use crate::authority::Claim;
+use crate::config::{HttpOptions, WhepOffer};
+use crate::error::{Error, Result, Status, shutting_down};
+use crate::events::{RequestId, on_callback_thread};
+use crate::notifier::Notices;
+use crate::whep::http::{Action, Call, Outcome, Step, problem, read};
+use crate::whep::{HttpRequest, HttpResponse};
+
+/// Gets the answer to a request.
+pub type HttpDone = Box<dyn FnOnce(HttpResponse) + Send>;
+
+impl Gateway {
+    /// Answers an HTTP request to `{prefix}/{stream}/whep` or `{prefix}/{stream}/whep/{key}`: all
+    /// of WHEP, for hosts that have a web server of their own. Authorises it, if tokens are
+    /// configured or the host decides ([`Events::authorizes`](crate::events::Events::authorizes)).
+    ///
+    /// Failures are answers, too: an HTTP status and problem details (RFC 9457).
+    ///
+    /// Blocks while the host decides (at most 30 s) and while the camera is still connecting (at
+    /// most 5 s); returns within milliseconds otherwise. Fails with `WouldDeadlock` from inside a
+    /// callback, and with `Io` if its thread cannot be started.
+    pub fn handle_http(&self, request: &HttpRequest<'_>) -> Result<HttpResponse> {
+        let call = match read(request) {
+            Step::Answer(answer) => return Ok(answer),
+            Step::Call(call) => call,
+        };
+        if on_callback_thread() {
+            return Err(would_deadlock("handle_http"));
+        }
+        let (reply, answer) = mpsc::sync_channel(1);
+        let gateway = self.twin();
+        self.front.runtime()?.spawn(async move {
+            let _ = reply.send(gateway.carry_out(call).await);
+        });
+        // Without a reply the front has stopped, and the request with it.
+        Ok(answer
+            .recv()
+            .unwrap_or_else(|_| problem::of_error(&shutting_down())))
+    }
+
+    /// As [`Gateway::handle_http`], without blocking: `done` gets the answer, once, on the callback
+    /// thread, where it must not block; 503 if the gateway shuts down meanwhile. If this fails,
+    /// `done` is dropped.
+    ///
+    /// Fails with `Limit` while 1024 requests are under way, and with `ShuttingDown`.
+    pub fn handle_http_async(&self, request: &HttpRequest<'_>, done: HttpDone) -> Result<()> {
+        self.check_open()?;
+        let place = self.front.place()?;
+        let runtime = self.front.runtime()?;
+        let mut done = Done {
+            done: Some((done, place)),
+            notices: self.notices.clone(),
+        };
+        match read(request) {
+            Step::Answer(answer) => done.tell(answer),
+            Step::Call(call) => {
+                let gateway = self.twin();
+                runtime.spawn(async move {
+                    let answer = gateway.carry_out(call).await;
+                    done.tell(answer);
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Answers a question of [`Events::authorize`](crate::events::Events::authorize), from any
+    /// thread, also from inside that call. `NotFound` if nobody waits for it any more.
+    pub fn authorize(&self, request: RequestId, allow: bool) -> Result<()> {
+        self.check_open()?;
+        self.authority.answer(request, allow)
+    }
+
+    /// Serves WHEP, the player, the dashboard and their figures over HTTP until shutdown, and tells
+    /// the address. May be called more than once, for several addresses.
+    ///
+    /// Without [`bearer_tokens`](crate::config::Config::bearer_tokens) and
+    /// [`Events::authorizes`](crate::events::Events::authorizes), whoever reaches the port may
+    /// watch every stream and see all figures.
+    ///
+    /// Fails with `Io` if the address cannot be bound, with `InvalidArgument` for a certificate or
+    /// key that is not usable, with `Unsupported` in a build without the feature `http`.
+    pub fn listen_http(&self, options: HttpOptions) -> Result<SocketAddr> {
+        self.check_open()?;
+        #[cfg(feature = "http")]
+        return crate::http::listen(self.twin(), options, &self.front.runtime()?);
+        #[cfg(not(feature = "http"))]
+        {
+            drop(options);
+            Err(Error::new(
+                Status::Unsupported,
+                "this library is built without its HTTP listener (cargo feature \"http\")",
+            ))
+        }
+    }
+
+    /// Who may do what.
+    #[cfg(feature = "http")]
+    pub(crate) fn authority(&self) -> &crate::authority::Authority {
+        &self.authority
+    }
+
+    /// Authorises a call and carries it out.
+    pub(crate) async fn carry_out(&self, call: Call) -> HttpResponse {
+        let claim = Claim {
+            operation: call.operation(),
+            stream: Some(&call.stream),
+            token: call.token.as_deref(),
+            peer: call.peer.as_deref(),
+        };
+        match self.authority.allows(claim).await {
+            Ok(true) => {}
+            Ok(false) => return call.refused(),
+            Err(error) => return call.answer(Err(error)),
+        }
+        let result = self.act(&call).await;
+        call.answer(result)
+    }
+
+    async fn act(&self, call: &Call) -> Result<Outcome> {
+        match &call.action {
+            Action::Offer {
+                sdp,
+                location_prefix,
+            } => self
+                .answer_offer(&WhepOffer {
+                    stream: &call.stream,
+                    sdp,
+                    location_prefix: Some(location_prefix),
+                    peer: call.peer.as_deref(),
+                    ..WhepOffer::default()
+                })
+                .await
+                .map(Outcome::Response),
+            Action::Patch {
+                key,
+                if_match,
+                fragment,
+            } => {
+                let (gateway, stream) = (self.twin(), call.stream.clone());
+                let (key, if_match) = (key.clone(), if_match.clone());
+                let fragment = fragment.clone();
+                // It asks the worker and waits.
+                let work = tokio::task::spawn_blocking(move || {
+                    gateway.registry.check_session(&stream, &key)?;
+                    gateway.handle_whep_patch(&key, if_match.as_deref(), &fragment)
+                });
+                work.await
+                    .unwrap_or_else(|_| Err(panicked()))
+                    .map(Outcome::Response)
+            }
+            Action::Delete { key } => {
+                self.registry.check_session(&call.stream, key)?;
+                self.handle_whep_delete(key)?;
+                Ok(Outcome::Deleted)
+            }
+            Action::FindStream => {
+                self.find_stream(&call.stream)?;
+                Ok(Outcome::Found)
+            }
+            Action::FindSession { key } => {
+                self.registry.check_session(&call.stream, key)?;
+                Ok(Outcome::Found)
+            }
+        }
+    }
+}
+
+/// Tells an answer on the callback thread, also when the task that made it is dropped.
+struct Done {
+    done: Option<(HttpDone, OwnedSemaphorePermit)>,
+    notices: Notices,
+}
+
+impl Done {
+    fn tell(&mut self, answer: HttpResponse) {
+        if let Some((done, place)) = self.done.take() {
+            self.notices.call(Box::new(move || {
+                done(answer);
+                drop(place);
+            }));
+        }
+    }
+}
+
+impl Drop for Done {
+    fn drop(&mut self) {
+        self.tell(problem::of_error(&shutting_down()));
+    }
+}
+
+fn panicked() -> Error {
+    Error::new(
+        Status::Panic,
+        "a bug in the library kept this request from being answered: report what the log says",
+    )
+}

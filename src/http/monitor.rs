@@ -1,0 +1,109 @@
+//! Figures for many onlookers at the cost of one.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::sync::Mutex;
+
+use crate::error::{Error, Result, Status};
+
+/// How old figures may be.
+const FRESH: Duration = Duration::from_millis(250);
+
+/// Something that is made again only when it is old; who comes meanwhile waits for it.
+pub struct Cached<T> {
+    made: Mutex<Option<(Instant, Arc<T>)>>,
+}
+
+impl<T: Send + 'static> Cached<T> {
+    pub fn new() -> Self {
+        Cached {
+            made: Mutex::new(None),
+        }
+    }
+
+    /// What was made lately, or is now made by `make`, which may block.
+    pub async fn get(&self, make: impl FnOnce() -> Result<T> + Send + 'static) -> Result<Arc<T>> {
+        let mut made = self.made.lock().await;
+        if let Some((when, value)) = &*made
+            && when.elapsed() < FRESH
+        {
+            return Ok(Arc::clone(value));
+        }
+        let value = tokio::task::spawn_blocking(make)
+            .await
+            .unwrap_or_else(|_| Err(panicked()))?;
+        let value = Arc::new(value);
+        *made = Some((Instant::now(), Arc::clone(&value)));
+        Ok(value)
+    }
+}
+
+/// A snapshot and its two long parts.
+pub struct Snapshot {
+    pub all: String,
+    pub streams: String,
+    pub sessions: String,
+}
+
+impl Snapshot {
+    /// Cuts the parts out of the whole.
+    pub fn cut(all: String) -> Result<Snapshot> {
+        #[derive(Deserialize)]
+        struct Parts<'a> {
+            #[serde(borrow)]
+            streams: &'a RawValue,
+            #[serde(borrow)]
+            sessions: &'a RawValue,
+        }
+        let parts: Parts<'_> = serde_json::from_str(&all).map_err(|_| panicked())?;
+        Ok(Snapshot {
+            streams: parts.streams.get().to_owned(),
+            sessions: parts.sessions.get().to_owned(),
+            all,
+        })
+    }
+}
+
+fn panicked() -> Error {
+    Error::new(
+        Status::Panic,
+        "a bug in the library kept the figures from being told: report what the log says",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn the_parts_of_a_snapshot_are_cut_out() {
+        let all = r#"{"version":"0","streams":[{"name":"a"}],"sessions":[]}"#;
+        let snapshot = Snapshot::cut(all.to_owned()).unwrap();
+        assert_eq!(snapshot.streams, r#"[{"name":"a"}]"#);
+        assert_eq!(snapshot.sessions, "[]");
+        assert_eq!(snapshot.all, all);
+    }
+
+    #[tokio::test]
+    async fn onlookers_share() {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let cached = Cached::new();
+        let make = || Ok(MADE.fetch_add(1, Ordering::SeqCst));
+        let (a, b) = tokio::join!(cached.get(make), cached.get(make));
+        let (a, b) = (a.unwrap(), b.unwrap());
+        assert!(Arc::ptr_eq(&a, &b) || *b == *a + 1);
+    }
+
+    #[tokio::test]
+    async fn failures_are_not_kept() {
+        let cached = Cached::new();
+        let error = Error::new(Status::Timeout, "busy");
+        assert!(cached.get(move || Err(error)).await.is_err());
+        assert_eq!(*cached.get(|| Ok(1)).await.unwrap(), 1);
+    }
+}

@@ -1,0 +1,246 @@
+//! Which path gives what.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::{Body, Bytes, Incoming};
+use hyper::header::{HeaderName, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::{HeaderMap, Request, Response, StatusCode};
+
+use super::monitor::{Cached, Snapshot};
+use super::pages::{self, Page};
+use crate::authority::Claim;
+use crate::error::Result;
+use crate::events::Operation;
+use crate::gateway::{Gateway, is_name};
+use crate::whep::http::{Step, bearer, is_target, problem, read, too_large};
+use crate::whep::offer::MAX_OFFER;
+use crate::whep::{HttpRequest, HttpResponse};
+
+/// How long the body of a request may take.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+const PAGE_METHODS: &str = "OPTIONS, GET, HEAD";
+
+/// What may be in a page: nothing from elsewhere, no script in the text, and no page of another
+/// site around it.
+const PAGE_POLICY: &str = "default-src 'self'; img-src 'self' data:; frame-ancestors 'self'; \
+                           base-uri 'none'; form-action 'none'";
+
+/// What a listener serves.
+pub struct Site {
+    gateway: Gateway,
+    snapshot: Cached<Snapshot>,
+    metrics: Cached<String>,
+}
+
+impl Site {
+    /// A listener's site for a gateway.
+    pub fn new(gateway: Gateway) -> Self {
+        Site {
+            gateway,
+            snapshot: Cached::new(),
+            metrics: Cached::new(),
+        }
+    }
+
+    /// Answers a request.
+    pub async fn answer(
+        &self,
+        request: Request<Incoming>,
+        peer: SocketAddr,
+    ) -> Response<Full<Bytes>> {
+        let (head, body) = request.into_parts();
+        let mut response = match is_target(head.uri.path()) {
+            true => self.whep(&head, body, peer).await,
+            false => self.resource(&head, peer).await,
+        };
+        response.headers_mut().insert(
+            "X-Content-Type-Options",
+            HeaderValue::from_static("nosniff"),
+        );
+        response
+    }
+
+    async fn whep(&self, head: &Parts, body: Incoming, peer: SocketAddr) -> Response<Full<Bytes>> {
+        let body = match head.method.as_str() {
+            "POST" | "PATCH" => match read_body(body).await {
+                Ok(body) => body,
+                // The rest of the body may be on its way still.
+                Err(answer) => return respond(answer.with("Connection", "close")),
+            },
+            _ => Bytes::new(),
+        };
+        let peer = peer.to_string();
+        let headers: Vec<(&str, &str)> = texts(&head.headers).collect();
+        let step = read(&HttpRequest {
+            method: head.method.as_str(),
+            path: head.uri.path(),
+            headers: &headers,
+            body: &body,
+            peer: Some(&peer),
+        });
+        respond(match step {
+            Step::Answer(answer) => answer,
+            Step::Call(call) => self.gateway.carry_out(call).await,
+        })
+    }
+
+    async fn resource(&self, head: &Parts, peer: SocketAddr) -> Response<Full<Bytes>> {
+        let Some(resource) = Resource::find(head.uri.path()) else {
+            return respond(problem::answer(404, "Nothing is here."));
+        };
+        match head.method.as_str() {
+            "GET" | "HEAD" => {}
+            "OPTIONS" => return respond(HttpResponse::new(200).with("Allow", PAGE_METHODS)),
+            _ => {
+                let detail = format!("This resource takes {PAGE_METHODS}.");
+                return respond(problem::answer(405, &detail).with("Allow", PAGE_METHODS));
+            }
+        }
+        match resource {
+            Resource::Page(page) => self::page(page, head),
+            Resource::Figures(figures) => respond(self.figures(figures, head, peer).await),
+        }
+    }
+
+    async fn figures(&self, figures: Figures, head: &Parts, peer: SocketAddr) -> HttpResponse {
+        let authorization = head.headers.get("Authorization");
+        let token = bearer(authorization.and_then(|value| value.to_str().ok()));
+        let peer = peer.to_string();
+        let claim = Claim {
+            operation: Operation::Monitor,
+            stream: None,
+            token: token.as_deref(),
+            peer: Some(&peer),
+        };
+        let allowed = self.gateway.authority().allows(claim).await;
+        let figures = match allowed {
+            Ok(true) => self.read(figures).await,
+            Ok(false) => return problem::refused(token.is_some()),
+            Err(error) => Err(error),
+        };
+        match figures {
+            Ok((content_type, body)) => HttpResponse {
+                body,
+                ..HttpResponse::new(200)
+            }
+            .with("Content-Type", content_type)
+            .with("Cache-Control", "no-store"),
+            Err(error) => problem::of_error(&error),
+        }
+    }
+
+    async fn read(&self, figures: Figures) -> Result<(&'static str, String)> {
+        let gateway = self.gateway.twin();
+        if let Figures::Metrics = figures {
+            let text = self.metrics.get(move || gateway.metrics()).await?;
+            return Ok(("text/plain; version=0.0.4", text.to_string()));
+        }
+        let make = move || Snapshot::cut(gateway.snapshot()?);
+        let snapshot = self.snapshot.get(make).await?;
+        let part = match figures {
+            Figures::Streams => &snapshot.streams,
+            Figures::Sessions => &snapshot.sessions,
+            Figures::Gateway | Figures::Metrics => &snapshot.all,
+        };
+        Ok(("application/json", part.clone()))
+    }
+}
+
+enum Resource {
+    Page(&'static Page),
+    Figures(Figures),
+}
+
+#[derive(Clone, Copy)]
+enum Figures {
+    Gateway,
+    Streams,
+    Sessions,
+    Metrics,
+}
+
+impl Resource {
+    /// A stream's page is there whether the stream is or not: without a token, nobody learns the
+    /// names. A stream with the name of another page has no page, only WHEP.
+    fn find(path: &str) -> Option<Resource> {
+        Some(match path {
+            "/" => Resource::Page(&pages::GRID),
+            "/dashboard" => Resource::Page(&pages::DASHBOARD),
+            "/metrics" => Resource::Figures(Figures::Metrics),
+            "/api/gateway" => Resource::Figures(Figures::Gateway),
+            "/api/streams" => Resource::Figures(Figures::Streams),
+            "/api/sessions" => Resource::Figures(Figures::Sessions),
+            path => match pages::find(path) {
+                Some(page) => Resource::Page(page),
+                None if is_name(path.strip_prefix('/')?) => Resource::Page(&pages::PLAYER),
+                None => return None,
+            },
+        })
+    }
+}
+
+fn page(page: &'static Page, head: &Parts) -> Response<Full<Bytes>> {
+    let hash = digest(&SHA256, page.body);
+    let start = hash.as_ref().iter().take(8);
+    let etag: String = start.map(|byte| format!("{byte:02x}")).collect();
+    let etag = format!("\"{etag}\"");
+    let known = head.headers.get("If-None-Match");
+    let unchanged = known.is_some_and(|tags| {
+        let mut tags = tags.to_str().unwrap_or_default().split(',');
+        tags.any(|tag| tag.trim().trim_start_matches("W/") == etag)
+    });
+    let (status, body) = match unchanged {
+        true => (304, Bytes::new()),
+        false => (200, Bytes::from_static(page.body)),
+    };
+    let answer = HttpResponse::new(status)
+        .with("Content-Type", page.content_type)
+        .with("ETag", etag)
+        .with("Cache-Control", "no-cache")
+        .with("Content-Security-Policy", PAGE_POLICY)
+        .with("Referrer-Policy", "no-referrer");
+    with_body(answer, body)
+}
+
+async fn read_body(body: Incoming) -> std::result::Result<Bytes, HttpResponse> {
+    if body.size_hint().lower() > MAX_OFFER as u64 {
+        return Err(problem::of_error(&too_large()));
+    }
+    let body = Limited::new(body, MAX_OFFER).collect();
+    match tokio::time::timeout(BODY_TIMEOUT, body).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(problem::of_error(&too_large())),
+        Ok(Err(_)) => Err(problem::answer(400, "The body broke off.")),
+        Err(_) => Err(problem::answer(408, "The body did not come in time.")),
+    }
+}
+
+/// Headers that are text, as all that matter are.
+fn texts(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
+    headers
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
+}
+
+fn respond(mut answer: HttpResponse) -> Response<Full<Bytes>> {
+    let body = std::mem::take(&mut answer.body);
+    with_body(answer, Bytes::from(body))
+}
+
+fn with_body(answer: HttpResponse, body: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() =
+        StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    for (name, value) in answer.headers {
+        // What cannot be in a header is left out rather than splitting it.
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            response.headers_mut().append(name, value);
+        }
+    }
+    response
+}

@@ -1,0 +1,319 @@
+//! Every row of the protocol: what is answered at once, what becomes which operation, and what
+//! each result of it is answered with.
+
+use super::*;
+
+const SDP_TYPE: (&str, &str) = ("Content-Type", "application/sdp");
+const FRAGMENT_TYPE: (&str, &str) = ("Content-Type", "application/trickle-ice-sdpfrag");
+
+fn request<'a>(
+    method: &'a str,
+    path: &'a str,
+    headers: &'a [(&'a str, &'a str)],
+    body: &'a [u8],
+) -> HttpRequest<'a> {
+    HttpRequest {
+        method,
+        path,
+        headers,
+        body,
+        peer: Some("192.0.2.9:4711"),
+    }
+}
+
+fn at_once(request: HttpRequest<'_>) -> HttpResponse {
+    match read(&request) {
+        Step::Answer(answer) => answer,
+        Step::Call(_) => panic!("{} {} was taken", request.method, request.path),
+    }
+}
+
+fn call(request: HttpRequest<'_>) -> Call {
+    match read(&request) {
+        Step::Call(call) => call,
+        Step::Answer(answer) => panic!("{answer:?}"),
+    }
+}
+
+fn header<'a>(answer: &'a HttpResponse, name: &str) -> Option<&'a str> {
+    let found = answer.headers.iter().find(|(n, _)| *n == name);
+    found.map(|(_, value)| value.as_str())
+}
+
+/// That a failure says what it is, and may be read by a page of any origin.
+fn check_problem(answer: &HttpResponse) {
+    assert_eq!(
+        header(answer, "Content-Type"),
+        Some("application/problem+json")
+    );
+    assert_eq!(header(answer, "Access-Control-Allow-Origin"), Some("*"));
+    let body: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!(body["status"], answer.status);
+    for field in ["type", "title", "detail"] {
+        assert!(body[field].as_str().is_some_and(|text| !text.is_empty()));
+    }
+}
+
+#[test]
+fn what_is_refused_at_once() {
+    let big = vec![b'v'; MAX_OFFER + 1];
+    for (method, path, headers, body, status) in [
+        // Paths.
+        ("POST", "/", &[SDP_TYPE][..], &b"v=0"[..], 404),
+        ("POST", "/door", &[SDP_TYPE], b"v=0", 404),
+        ("GET", "/whep", &[], b"", 404),
+        ("OPTIONS", "/door", &[], b"", 404),
+        ("DELETE", "/door/whep/key/more", &[], b"", 404),
+        // Methods of the endpoint.
+        ("PUT", "/door/whep", &[], b"", 405),
+        ("PATCH", "/door/whep", &[FRAGMENT_TYPE], b"", 405),
+        ("DELETE", "/door/whep", &[], b"", 405),
+        ("post", "/door/whep", &[SDP_TYPE], b"v=0", 405),
+        ("", "/door/whep", &[], b"", 405),
+        // Methods of a session.
+        ("POST", "/door/whep/key", &[SDP_TYPE], b"v=0", 405),
+        ("PUT", "/door/whep/key", &[], b"", 405),
+        ("TRACE", "/door/whep/key/", &[], b"", 405),
+        // Types.
+        ("POST", "/door/whep", &[], b"v=0", 415),
+        ("POST", "/door/whep", &[FRAGMENT_TYPE], b"v=0", 415),
+        (
+            "POST",
+            "/door/whep",
+            &[("Content-Type", "application/sdpx")],
+            b"v=0",
+            415,
+        ),
+        ("POST", "/door/whep", &[("Content-Type", "")], b"v=0", 415),
+        ("PATCH", "/door/whep/key", &[], b"a=x", 415),
+        ("PATCH", "/door/whep/key", &[SDP_TYPE], b"a=x", 415),
+        // Sizes.
+        ("POST", "/door/whep", &[SDP_TYPE], &big, 413),
+        ("PATCH", "/door/whep/key", &[FRAGMENT_TYPE], &big, 413),
+    ] {
+        let answer = at_once(request(method, path, headers, body));
+        assert_eq!(answer.status, status, "{method} {path}");
+        check_problem(&answer);
+    }
+}
+
+#[test]
+fn a_refusal_says_what_would_do() {
+    let wrong_method = at_once(request("PUT", "/door/whep", &[], b""));
+    assert_eq!(
+        header(&wrong_method, "Allow"),
+        Some("OPTIONS, GET, HEAD, POST")
+    );
+    let wrong_method = at_once(request("POST", "/door/whep/key", &[], b""));
+    let allowed = Some("OPTIONS, GET, HEAD, PATCH, DELETE");
+    assert_eq!(header(&wrong_method, "Allow"), allowed);
+    let wrong_type = at_once(request("POST", "/door/whep", &[], b""));
+    assert_eq!(header(&wrong_type, "Accept-Post"), Some(SDP));
+    let wrong_type = at_once(request("PATCH", "/door/whep/key", &[], b""));
+    assert_eq!(header(&wrong_type, "Accept-Patch"), Some(FRAGMENT));
+}
+
+#[test]
+fn options_says_all_a_browser_asks_and_needs_no_token() {
+    for (path, methods) in [
+        ("/door/whep", "OPTIONS, GET, HEAD, POST"),
+        ("/door/whep/key", "OPTIONS, GET, HEAD, PATCH, DELETE"),
+    ] {
+        let answer = at_once(request(
+            "OPTIONS",
+            path,
+            &[("Origin", "https://a.example")],
+            b"",
+        ));
+        assert_eq!(answer.status, 200);
+        assert_eq!(answer.body, "");
+        for (name, value) in [
+            ("Allow", methods),
+            ("Accept-Post", SDP),
+            ("Accept-Patch", FRAGMENT),
+            ("Access-Control-Allow-Origin", "*"),
+            ("Access-Control-Allow-Methods", methods),
+            (
+                "Access-Control-Allow-Headers",
+                "Authorization, Content-Type, If-Match",
+            ),
+        ] {
+            assert_eq!(header(&answer, name), Some(value), "{path} {name}");
+        }
+    }
+}
+
+#[test]
+fn an_offer_is_read_however_its_headers_are_written() {
+    for headers in [
+        [
+            ("Content-Type", "application/sdp"),
+            ("Authorization", "Bearer t0ken"),
+        ],
+        [
+            ("content-type", "APPLICATION/SDP"),
+            ("authorization", "bearer t0ken"),
+        ],
+        [
+            ("CONTENT-TYPE", " application/sdp ; charset=utf-8"),
+            ("AUTHORIZATION", "BEARER  t0ken "),
+        ],
+    ] {
+        let call = call(request("POST", "/live/d%6For/whep/?a=b", &headers, b"v=0"));
+        assert_eq!(call.operation(), Operation::Watch);
+        assert_eq!(call.stream, "door");
+        assert_eq!(call.token.as_deref(), Some("t0ken"));
+        assert_eq!(call.peer.as_deref(), Some("192.0.2.9:4711"));
+        let Action::Offer {
+            sdp,
+            location_prefix,
+        } = call.action
+        else {
+            panic!("not an offer");
+        };
+        assert_eq!(sdp, b"v=0");
+        assert_eq!(location_prefix, "/live/d%6For/whep/");
+    }
+}
+
+#[test]
+fn a_patch_is_read_with_and_without_its_precondition() {
+    for (headers, expected) in [
+        (&[FRAGMENT_TYPE][..], None),
+        (
+            &[FRAGMENT_TYPE, ("if-match", "\"tag\"")][..],
+            Some("\"tag\""),
+        ),
+        (&[FRAGMENT_TYPE, ("If-Match", " * ")][..], Some("*")),
+    ] {
+        let call = call(request("PATCH", "/door/whep/key", headers, b"a=x"));
+        assert_eq!(call.operation(), Operation::Update);
+        let Action::Patch {
+            key,
+            if_match,
+            fragment,
+        } = call.action
+        else {
+            panic!("not a PATCH");
+        };
+        assert_eq!((key.as_str(), if_match.as_deref()), ("key", expected));
+        assert_eq!(fragment, b"a=x");
+    }
+}
+
+#[test]
+fn other_methods_become_their_operations() {
+    for (method, path, operation) in [
+        ("GET", "/door/whep", Operation::Watch),
+        ("HEAD", "/door/whep", Operation::Watch),
+        ("GET", "/door/whep/key", Operation::Update),
+        ("HEAD", "/door/whep/key", Operation::Update),
+        ("DELETE", "/door/whep/key", Operation::End),
+    ] {
+        let call = call(request(method, path, &[], b""));
+        assert_eq!(call.operation(), operation, "{method} {path}");
+        assert_eq!(call.token, None);
+    }
+    // An entity tag does not matter to a DELETE (section 4.3.1).
+    let tag = [("If-Match", "\"old\"")];
+    let call = call(request("DELETE", "/door/whep/key", &tag, b""));
+    assert!(matches!(call.action, Action::Delete { key } if key == "key"));
+}
+
+#[test]
+fn a_created_session_is_answered_with_all_it_needs() {
+    let call = call(request("POST", "/door/whep", &[SDP_TYPE], b"v=0"));
+    let created = Response::created(
+        "v=0\r\n".to_owned(),
+        Some("/door/whep/k1".to_owned()),
+        SessionId(7),
+        "k1".to_owned(),
+        "\"e1\"".to_owned(),
+    );
+    let answer = call.answer(Ok(Outcome::Response(created)));
+    assert_eq!((answer.status, answer.body.as_str()), (201, "v=0\r\n"));
+    for (name, value) in [
+        ("Content-Type", SDP),
+        ("Location", "/door/whep/k1"),
+        ("ETag", "\"e1\""),
+        ("Accept-Patch", FRAGMENT),
+        ("Access-Control-Allow-Origin", "*"),
+    ] {
+        assert_eq!(header(&answer, name), Some(value));
+    }
+    let exposed = header(&answer, "Access-Control-Expose-Headers").unwrap();
+    for name in ["ETag", "Link", "Location", "Retry-After"] {
+        assert!(exposed.split(", ").any(|exposed| exposed == name), "{name}");
+    }
+    assert_eq!(answer.session, Some(SessionId(7)));
+    assert_eq!(answer.session_key.as_deref(), Some("k1"));
+    assert_eq!(answer.etag.as_deref(), Some("\"e1\""));
+}
+
+#[test]
+fn successes_without_a_body() {
+    for (method, path, outcome) in [
+        ("DELETE", "/door/whep/key", Outcome::Deleted),
+        ("GET", "/door/whep", Outcome::Found),
+        ("GET", "/door/whep/key", Outcome::Found),
+        ("HEAD", "/door/whep", Outcome::Found),
+    ] {
+        let answer = call(request(method, path, &[], b"")).answer(Ok(outcome));
+        assert_eq!((answer.status, answer.body.as_str()), (200, ""), "{method}");
+        assert_eq!(header(&answer, "Access-Control-Allow-Origin"), Some("*"));
+    }
+}
+
+#[test]
+fn failures_become_their_http_status() {
+    for (status, expected, retry) in [
+        (Status::NotFound, 404, None),
+        (Status::Sdp, 400, None),
+        (Status::Fingerprint, 400, None),
+        (Status::IceCredentials, 400, None),
+        (Status::InvalidArgument, 400, None),
+        (Status::TooLarge, 413, None),
+        (Status::Codec, 406, None),
+        (Status::NotReady, 409, Some("2")),
+        (Status::Etag, 412, None),
+        (Status::PreconditionRequired, 428, None),
+        (Status::Unprocessable, 422, None),
+        (Status::Limit, 503, Some("5")),
+        (Status::ShuttingDown, 503, Some("5")),
+        (Status::Timeout, 504, None),
+        (Status::Panic, 500, None),
+    ] {
+        let call = call(request("POST", "/door/whep", &[SDP_TYPE], b"v=0"));
+        let error = Error::new(status, "stream \"door\" says \\ no");
+        let answer = call.answer(Err(error.clone()));
+        assert_eq!(answer.status, expected, "{status:?}");
+        assert_eq!(header(&answer, "Retry-After"), retry, "{status:?}");
+        check_problem(&answer);
+        let body: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+        assert_eq!(body["detail"], error.message());
+        assert_eq!((answer.session, answer.etag), (None, None));
+    }
+}
+
+#[test]
+fn who_may_not_is_told_whether_a_token_would_help() {
+    let without = call(request("POST", "/door/whep", &[SDP_TYPE], b"v=0")).refused();
+    assert_eq!(without.status, 401);
+    assert_eq!(header(&without, "WWW-Authenticate"), Some("Bearer"));
+    check_problem(&without);
+    let headers = [SDP_TYPE, ("Authorization", "Bearer wrong")];
+    let with = call(request("POST", "/door/whep", &headers, b"v=0")).refused();
+    assert_eq!(with.status, 403);
+    check_problem(&with);
+    assert!(!with.body.contains("wrong"));
+}
+
+#[test]
+fn head_has_no_body_whatever_comes() {
+    let not_there = at_once(request("HEAD", "/nowhere", &[], b""));
+    assert_eq!((not_there.status, not_there.body.as_str()), (404, ""));
+    let call = call(request("HEAD", "/door/whep", &[], b""));
+    let error = Error::new(Status::NotFound, "no stream");
+    assert_eq!(call.answer(Err(error)).body, "");
+    assert_eq!(call.refused().body, "");
+}
