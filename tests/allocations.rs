@@ -87,12 +87,14 @@ fn allocations(viewer: &ViewerConfig, viewers: usize) -> (u64, usize) {
             data: &units[frame as usize % 50],
             timestamp: i64::from(frame) * 3600,
             arrival: now,
+            captured: None,
         });
         for sound in 0..2 {
             first.audio.push(&AccessUnit {
                 data: &[0xff; 160],
                 timestamp: i64::from(2 * frame + sound) * 160,
                 arrival: now,
+                captured: None,
             });
         }
         for world in &mut worlds {
@@ -194,6 +196,7 @@ fn none_per_access_unit_of_any_codec() {
                 data: &units[number as usize % 50],
                 timestamp: i64::from(number) * i64::from(codec.clock_rate()) / 25,
                 arrival: start + Duration::from_millis(40) * number,
+                captured: None,
             });
             packets += accepted.packets;
             assert_eq!(accepted.keyframe, !video || number % 50 == 0, "{codec:?}");

@@ -70,6 +70,7 @@ static ASSETS: &[(&str, Page)] = pages! {
     SCRIPT "tile.js"
     SCRIPT "trouble_list.js"
     SCRIPT "tuning_table.js"
+    SCRIPT "turns.js"
     SCRIPT "viewer_table.js"
     SCRIPT "why.js"
     SCRIPT "worker_list.js"

@@ -293,6 +293,7 @@ impl World {
                 data: &data,
                 timestamp: (self.frame * 90_000 / rate) as i64,
                 arrival: self.now,
+                captured: None,
             };
             self.rate.arrived(self.now, data.len());
             self.video.push(&unit);
@@ -304,6 +305,7 @@ impl World {
                 data: &self.sounds[self.sound % self.sounds.len()],
                 timestamp: self.sample,
                 arrival: self.now,
+                captured: None,
             };
             self.audio.push(&unit);
             self.sound += 1;

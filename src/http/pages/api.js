@@ -20,11 +20,7 @@ export function token() {
 
 // Rejects with a sentence that says why there is no answer.
 export async function getJson(path) {
-  const response = await get(path).catch((error) => {
-    throw new Error(
-      error.name === "TimeoutError" ? "The gateway does not answer." : "The gateway cannot be reached.",
-    );
-  });
+  const response = await get(path).catch(unanswered);
   if (response.status === 401 && token() !== (await askForToken())) {
     return getJson(path);
   }
@@ -32,7 +28,11 @@ export async function getJson(path) {
     const problem = await response.json().catch(() => ({}));
     throw new Error(problem.detail ?? `The gateway answered ${response.status}.`);
   }
-  return response.json();
+  return response.json().catch(unanswered);
+}
+
+function unanswered(error) {
+  throw new Error(error.name === "TimeoutError" ? "The gateway does not answer." : "The gateway cannot be reached.");
 }
 
 function get(path) {

@@ -3,6 +3,7 @@
 import { colour, element, setText } from "./dom.js";
 
 const { uPlot } = window;
+const LEAST_SECONDS = 60; // what the horizontal axis shows at least
 const HEIGHT = 128; // as in dashboard.css
 
 const clock = (seconds) =>
@@ -80,7 +81,10 @@ export class Chart {
         padding: [8, 24, 0, 0],
         legend: { show: false },
         cursor: { y: false, drag: { x: false, y: false }, points: { show: !stacked } },
-        scales: { y: { range: (_, __, max) => [0, Math.max(least, 1.08 * (max ?? 0))] } },
+        scales: {
+          x: { range: (_, min, max) => [Math.min(min ?? 0, (max ?? 0) - LEAST_SECONDS), max ?? 0] },
+          y: { range: (_, __, max) => [0, Math.max(least, 1.08 * (max ?? 0))] },
+        },
         axes: [
           { ...axis, grid: { show: false }, size: 26, gap: 7, space: 80, values: (_, ticks) => ticks.map(clock) },
           { ...axis, size: 62, gap: 4, space: 32, values: (_, ticks) => ticks.map((value) => format(value)) },

@@ -78,7 +78,8 @@ export class WhepPlayer extends EventTarget {
   #retryMs;
   #timer = 0; // the next step: a retry, or a limit on the connection
   #look = 0;
-  #pictures = 0;
+  #presented = 0;
+  #pictures = 0; // what #countPictures() told last
   #lastPicture = 0;
   #lastStats = null;
   #page = null; // ends the listeners on the page
@@ -252,19 +253,34 @@ export class WhepPlayer extends EventTarget {
   #show(media) {
     const video = this.#video;
     video.srcObject = media;
+    this.#pictures = this.#countPictures();
     video.play().catch(() => {}); // refused, or replaced by the next attempt: seen by #lookAtPicture
-    this.#pictures = video.getVideoPlaybackQuality().totalVideoFrames;
     this.#lastPicture = performance.now();
     this.#look = setInterval(() => this.#lookAtPicture(), LOOK_MS);
-    // The first one at once, where the browser tells.
-    video.requestVideoFrameCallback?.(() => this.#lookAtPicture());
+    const pc = this.#pc;
+    const presented = () => {
+      if (pc === this.#pc) {
+        this.#presented += 1;
+        if (this.#state !== "playing") {
+          this.#lookAtPicture(); // the first one at once
+        }
+        video.requestVideoFrameCallback(presented);
+      }
+    };
+    video.requestVideoFrameCallback?.(presented);
+  }
+
+  // Pictures shown so far. Firefox counts those of a live stream by callback only; others make no
+  // callbacks while the video is scrolled out of view.
+  #countPictures() {
+    return this.#presented + this.#video.getVideoPlaybackQuality().totalVideoFrames;
   }
 
   #lookAtPicture() {
     if (this.#pc?.connectionState !== "connected") {
       return;
     }
-    const pictures = this.#video.getVideoPlaybackQuality().totalVideoFrames;
+    const pictures = this.#countPictures();
     const now = performance.now();
     if (pictures !== this.#pictures || document.hidden) {
       this.#lastPicture = now; // nothing is drawn on a hidden page: it does not count as a stall

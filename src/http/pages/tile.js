@@ -3,10 +3,13 @@
 import { token } from "./api.js";
 import { size } from "./format.js";
 import { WhepPlayer } from "../player.js";
+import { Turns } from "./turns.js";
 import { level, whyBlack } from "./why.js";
 
 // Who scrolls past does not end sessions and begin them again.
 const OUT_OF_VIEW_MS = 3_000;
+
+const turns = new Turns();
 
 export class Tile {
   #player;
@@ -15,6 +18,7 @@ export class Tile {
   #stream = null;
   #inView = false;
   #leave = 0;
+  #turn = null; // to connect
   #reachable = true;
 
   constructor(template, name) {
@@ -40,7 +44,12 @@ export class Tile {
       video: this.#video,
       token,
     });
-    this.#player.addEventListener("state", () => this.#show());
+    this.#player.addEventListener("state", () => {
+      if (this.#player.state !== "connecting") {
+        this.#endTurn();
+      }
+      this.#show();
+    });
     this.#show();
   }
 
@@ -62,23 +71,33 @@ export class Tile {
     if (inView) {
       this.#play();
     } else {
-      this.#leave = setTimeout(() => this.#player.stop(), OUT_OF_VIEW_MS);
+      this.#leave = setTimeout(() => this.#stop(), OUT_OF_VIEW_MS);
     }
   }
 
   remove() {
     clearTimeout(this.#leave);
     this.#inView = false;
-    this.#player.stop();
+    this.#stop();
     this.root.remove();
   }
 
   // An offer for a camera that is away would wait at the gateway, and hold one of the browser's few
   // connections to it. A session that is up stays: the picture comes back into it.
   #play() {
-    if (this.#inView && this.#stream?.state === "live") {
-      this.#player.start();
+    if (this.#inView && this.#stream?.state === "live" && this.#player.state === "idle" && !this.#turn) {
+      this.#turn = turns.ask(() => this.#player.start());
     }
+  }
+
+  #stop() {
+    this.#endTurn();
+    this.#player.stop();
+  }
+
+  #endTurn() {
+    this.#turn?.end();
+    this.#turn = null;
   }
 
   #show() {

@@ -1,0 +1,35 @@
+// The grid with more cameras than a browser can begin to play at once.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { launchBrowser, openPage, waitUntil } from "./helpers.mjs";
+import { serveSynthetic, SyntheticGateway } from "./synthetic.mjs";
+
+const SOON = 60_000;
+
+test("64 cameras: a few connect at a time, and only those in view", async (t) => {
+  const server = await serveSynthetic(new SyntheticGateway({ cameras: 64, healthy: true }));
+  t.after(() => server.stop());
+  const browser = await launchBrowser();
+  t.after(() => browser.close());
+  const page = await openPage(browser, t);
+  const asked = new Set();
+  let answer = false;
+  await page.route("**/whep", async (route) => {
+    asked.add(route.request().url());
+    await waitUntil("answers are allowed", SOON, () => answer);
+    await route.fulfill({ status: 409, headers: { "Retry-After": "60" }, body: "Not live yet." });
+  });
+  await page.goto(server.url);
+  const connections = () => page.evaluate(() => window.connections.length);
+  await waitUntil("some connect", SOON, async () => (await connections()) > 0);
+  assert.ok((await connections()) <= 6, "they take turns");
+
+  answer = true;
+  const inView = await page.evaluate(
+    () => [...document.querySelectorAll(".tile")].filter((tile) => tile.getBoundingClientRect().top < innerHeight).length,
+  );
+  await waitUntil("all in view were asked for", SOON, () => asked.size >= inView);
+  assert.ok(asked.size < 40, `${asked.size} of 64 were asked for; ${inView} are in view`);
+});
