@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// Sections of the header, in order: files of src/ffi.
-const SECTIONS: [&str; 12] = [
+const SECTIONS: [&str; 13] = [
     "version",
     "status",
     "log",
@@ -13,6 +13,7 @@ const SECTIONS: [&str; 12] = [
     "authorize",
     "gateway",
     "stream",
+    "push",
     "whep",
     "http",
     "session",

@@ -161,6 +161,11 @@ typedef enum rtsp_webrtc_gateway_status {
     RTSP_WEBRTC_GATEWAY_ERR_ABI_MISMATCH = -27,
     /** `struct_size` is no size this library knows, or unknown fields are set. HTTP 500. */
     RTSP_WEBRTC_GATEWAY_ERR_STRUCT_SIZE = -28,
+    /**
+     * A pushed frame was dropped because the stream's queue is full, or was since its last keyframe.
+     * HTTP 503.
+     */
+    RTSP_WEBRTC_GATEWAY_ERR_QUEUE_FULL = -29,
     /** `If-Match` names an ICE session that is not, or no longer, the viewer's. HTTP 412. */
     RTSP_WEBRTC_GATEWAY_ERR_ETAG = -30,
     /** A PATCH has no `If-Match`. HTTP 428. */
@@ -528,6 +533,13 @@ typedef struct rtsp_webrtc_gateway_callbacks {
                              int32_t state,
                              int status);
     /**
+     * A push stream needs a keyframe (IDR picture) that only the host's encoder can give: a viewer
+     * cannot decode without one, or pictures were dropped. Ask the encoder for one. At most one
+     * request a second and per stream, none while an earlier one waits to be delivered. Never for a
+     * camera.
+     */
+    void (*on_keyframe_request)(void *user_data, rtsp_webrtc_gateway_stream_id stream);
+    /**
      * Somebody wants to do something over HTTP (handle_http(), listen_http()): answer by
      * rtsp_webrtc_gateway_authorize(), here or later, within 30 s. Asked for each request that has
      * none of config.bearer_tokens, but for OPTIONS and for pages, which need no permission; while
@@ -636,11 +648,14 @@ int rtsp_webrtc_gateway_destroy(rtsp_webrtc_gateway *gateway);
 
 /** State of a stream. */
 typedef enum rtsp_webrtc_gateway_stream_state {
-    /** Connecting to the camera. */
+    /** Connecting to the camera. A push stream: the first keyframe has not come. */
     RTSP_WEBRTC_GATEWAY_STREAM_CONNECTING = 1,
     /** Media arrives. */
     RTSP_WEBRTC_GATEWAY_STREAM_LIVE = 2,
-    /** The connection failed; another attempt follows by itself, after 1 s at first and 30 s at most. */
+    /**
+     * The connection failed; another attempt follows by itself, after 1 s at first and 30 s at most.
+     * A push stream: no picture was pushed for 8 s (status ERR_STALLED); the next one makes it LIVE.
+     */
     RTSP_WEBRTC_GATEWAY_STREAM_RETRYING = 3,
     /** A bug in the library stopped this stream. Remove it and add it again. */
     RTSP_WEBRTC_GATEWAY_STREAM_FAILED = 4,
@@ -738,6 +753,15 @@ typedef struct rtsp_webrtc_gateway_stream_info {
     int64_t since_last_media_ms;
     /** The sentence to status, "" if none; cut if longer. */
     char message[256];
+    /**
+     * Pictures pushed that no viewer gets: the queue was full, or the keyframe was missing that they
+     * build on. 0 for a camera.
+     */
+    uint64_t frames_dropped;
+    /** Times on_keyframe_request was raised. 0 for a camera. */
+    uint64_t keyframe_requests;
+    /** Bits of picture per second, averaged over some seconds; 0 while none comes. */
+    uint64_t bitrate_bps;
 } rtsp_webrtc_gateway_stream_info;
 
 /**
@@ -788,6 +812,156 @@ RTSP_WEBRTC_GATEWAY_API
 int rtsp_webrtc_gateway_get_stream_info(const rtsp_webrtc_gateway *gateway,
                                         rtsp_webrtc_gateway_stream_id stream,
                                         struct rtsp_webrtc_gateway_stream_info *out_info);
+
+/* -------------------------------------------------------------------- push */
+
+/** Bits of rtsp_webrtc_gateway_frame.flags. */
+typedef enum rtsp_webrtc_gateway_frame_flags {
+    /** The host takes this for a keyframe. A hint that may be left out: the bits decide. */
+    RTSP_WEBRTC_GATEWAY_FRAME_KEY = 1,
+    /**
+     * The time line restarts: pts_us has nothing to do with that of the frame before on this track.
+     * What viewers see goes on by the time that passed. Video goes on with the next keyframe (best
+     * this one).
+     */
+    RTSP_WEBRTC_GATEWAY_FRAME_DISCONTINUITY = 2,
+} rtsp_webrtc_gateway_frame_flags;
+
+/** Options of a stream whose media the host pushes. Copied by the call. */
+typedef struct rtsp_webrtc_gateway_push_options {
+    /** sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT(). */
+    size_t struct_size;
+    /** Codec of the picture, enum rtsp_webrtc_gateway_codec. Required. */
+    int32_t video_codec;
+    /** Codec of the sound, enum rtsp_webrtc_gateway_codec. RTSP_WEBRTC_GATEWAY_CODEC_NONE (0): none. */
+    int32_t audio_codec;
+    /**
+     * Samples per second of the sound. 0: what the codec has in WebRTC (PCMU and PCMA 8000, G722
+     * 16000, OPUS 48000), which is also the only rate that is taken: sound is passed on as it is. 0
+     * if there is no sound.
+     */
+    uint32_t audio_sample_rate;
+    /** Channels of the sound: 1, with OPUS also 2. 0: what the codec has, and if there is no sound. */
+    uint32_t audio_channels;
+    /**
+     * Frames of each track that may wait for the gateway's thread, 1 to 1024; 0: 64. A push that
+     * finds so many returns ERR_QUEUE_FULL. Besides, at most 32 MiB of a stream wait.
+     */
+    uint32_t queue_frames;
+    /** 0. */
+    uint32_t reserved;
+} rtsp_webrtc_gateway_push_options;
+
+/**
+ * One access unit of video (all of a picture), or one frame of audio.
+ *
+ * - H264, H265: an Annex B byte stream, with start codes 00 00 01 or 00 00 00 01. A keyframe is an
+ *   IDR picture (H265: any IRAP picture). Parameter sets come with it or just before it, also in a
+ *   push of their own.
+ * - AV1: a temporal unit in the low-overhead format (AV1 section 5.2), each OBU with its size. A
+ *   keyframe has its sequence header in front.
+ * - OPUS: one Opus packet, at most 1192 bytes; 20 ms is usual.
+ * - PCMU, PCMA: samples, one byte each; 20 ms (160 bytes) is usual.
+ * - G722: octets of 64 kbit/s; 20 ms (160 bytes) is usual.
+ */
+typedef struct rtsp_webrtc_gateway_frame {
+    /** sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT(). */
+    size_t struct_size;
+    /** The bits. Required. */
+    const uint8_t *data;
+    /** Bytes of data, 1 to 16 MiB. */
+    size_t size;
+    /**
+     * Presentation time in microseconds, on a time line of the host's choice that both tracks share.
+     * Frames of a track are pushed in decoding order; with B pictures this may go back, by less than
+     * a second. A jump of more than 10 s is bridged by the time that passed.
+     */
+    int64_t pts_us;
+    /**
+     * When it was captured, in microseconds since 1970 (UTC); 0: not known. Viewers learn it in RTCP
+     * sender reports (RFC 3550 section 6.4.1) and play picture and sound together by it: give it for
+     * both tracks or for none. Without it the time of the push counts. Ignored if it is in the
+     * future or more than 10 s old.
+     */
+    int64_t capture_unix_us;
+    /** Bits of enum rtsp_webrtc_gateway_frame_flags. */
+    uint32_t flags;
+    /** 0. */
+    uint32_t reserved;
+    /**
+     * NULL: data is copied before the push returns. Otherwise data is not copied: it must stay as it
+     * is until release(release_data) runs. It runs exactly once, on any thread (also on the calling
+     * one before the push returns), after success and after failure alike, at the latest in
+     * shutdown() or destroy(); only if frame is NULL or the push returns ERR_STRUCT_SIZE has it not
+     * been seen and does not run. It must be short and must not call this library.
+     */
+    rtsp_webrtc_gateway_free_fn release;
+    /** Passed to release. */
+    void *release_data;
+} rtsp_webrtc_gateway_frame;
+
+/**
+ * Adds a stream whose media the host pushes. Returns at once. The stream is CONNECTING until the
+ * first keyframe with its parameter sets was pushed; offers wait for that as they wait for a camera.
+ * Then it is LIVE. When no picture was pushed for 8 s it is RETRYING with status ERR_STALLED, until
+ * the next one.
+ *
+ * name is as for rtsp_webrtc_gateway_add_stream(). remove_stream() removes it.
+ *
+ * Errors: ERR_INVALID_ARGUMENT for the name or an option, ERR_ALREADY_EXISTS for the name.
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_add_push_stream(rtsp_webrtc_gateway *gateway,
+                                        const char *name,
+                                        const struct rtsp_webrtc_gateway_push_options *options,
+                                        rtsp_webrtc_gateway_stream_id *out_stream);
+
+/**
+ * Pushes one access unit of video. Never blocks. May be called from any thread; pushes to one track
+ * must not overlap, or their order is open. What viewers need of SPS and PPS the library repeats by
+ * itself; delimiters and filler are left out.
+ *
+ * Errors: ERR_QUEUE_FULL: the frame was dropped, and all pictures are until the next keyframe, so
+ * that no viewer sees a picture that builds on a missing one; on_keyframe_request asks for it.
+ * ERR_INVALID_ARGUMENT for what is no access unit of the codec (no start code, too large),
+ * ERR_INVALID_STATE if the stream is a camera, ERR_NOT_FOUND.
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_push_video(rtsp_webrtc_gateway *gateway,
+                                   rtsp_webrtc_gateway_stream_id stream,
+                                   const struct rtsp_webrtc_gateway_frame *frame);
+
+/**
+ * Pushes one frame of audio, with all that is said of rtsp_webrtc_gateway_push_video(); but after
+ * ERR_QUEUE_FULL only this frame is missing. The frames follow each other without gaps: each pts_us
+ * is the one before plus its duration. Sound before the first keyframe is dropped.
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_push_audio(rtsp_webrtc_gateway *gateway,
+                                   rtsp_webrtc_gateway_stream_id stream,
+                                   const struct rtsp_webrtc_gateway_frame *frame);
+
+/**
+ * Pushes one RTP packet (RFC 3550) with its header, not encrypted: of H264 by RFC 6184, H265 by
+ * RFC 7798, AV1 by its RTP specification; of audio each payload is a frame. codec (enum
+ * rtsp_webrtc_gateway_codec) says of which track of the stream it is. Never blocks. The packet is
+ * copied before this returns.
+ *
+ * SSRC, payload type, sequence number and extensions are not looked at beyond that, and viewers get
+ * others. Packets may come out of order by up to 16, or by 100 ms. What is missing then is counted in
+ * packets_lost, and what is left of its access unit is passed on; on_keyframe_request follows. A new
+ * SSRC, or a leap of more than 1000 in the sequence numbers, counts as FRAME_DISCONTINUITY.
+ *
+ * Errors: ERR_QUEUE_FULL as for push_video(), for the packet that completes an access unit;
+ * ERR_INVALID_ARGUMENT for what is no RTP packet, for RTCP, and for a codec that the stream was added
+ * without; ERR_INVALID_STATE if the stream is a camera, ERR_NOT_FOUND.
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_push_rtp(rtsp_webrtc_gateway *gateway,
+                                 rtsp_webrtc_gateway_stream_id stream,
+                                 int32_t codec,
+                                 const uint8_t *packet,
+                                 size_t size);
 
 /* -------------------------------------------------------------------- whep */
 

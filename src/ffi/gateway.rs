@@ -55,6 +55,12 @@ pub struct rtsp_webrtc_gateway_callbacks {
             status: c_int,
         ),
     >,
+    /// A push stream needs a keyframe (IDR picture) that only the host's encoder can give: a viewer
+    /// cannot decode without one, or pictures were dropped. Ask the encoder for one. At most one
+    /// request a second and per stream, none while an earlier one waits to be delivered. Never for a
+    /// camera.
+    pub on_keyframe_request:
+        Option<unsafe extern "C" fn(user_data: *mut c_void, stream: rtsp_webrtc_gateway_stream_id)>,
     /// Somebody wants to do something over HTTP (handle_http(), listen_http()): answer by
     /// rtsp_webrtc_gateway_authorize(), here or later, within 30 s. Asked for each request that has
     /// none of config.bearer_tokens, but for OPTIONS and for pages, which need no permission; while
@@ -342,6 +348,13 @@ impl Events for Callbacks {
                     status.code(),
                 )
             }
+        }
+    }
+
+    fn keyframe_request(&self, stream: StreamId) {
+        if let Some(call) = self.table.on_keyframe_request {
+            // SAFETY: the host passed this function to be called with this user_data.
+            unsafe { call(self.user_data.get(), stream.0) }
         }
     }
 }

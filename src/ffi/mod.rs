@@ -15,6 +15,7 @@ mod handle;
 mod http;
 mod log;
 mod metrics;
+mod push;
 mod session;
 mod signals;
 mod status;
