@@ -40,6 +40,7 @@ if [[ $purpose == test ]]; then
     need libssl-dev pkg-config --exists libcrypto
     need valgrind command -v valgrind
     need chromium command -v chromium
+    need firefox-esr command -v firefox-esr
     need nodejs command -v node
     need npm command -v npm
     need python3-venv python3 -c 'import ensurepip, venv'
