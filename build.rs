@@ -4,8 +4,19 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// Sections of the header, in order: files of src/ffi.
-const SECTIONS: [&str; 10] = [
-    "version", "status", "log", "handle", "tuning", "gateway", "stream", "whep", "session",
+const SECTIONS: [&str; 13] = [
+    "version",
+    "status",
+    "log",
+    "handle",
+    "tuning",
+    "authorize",
+    "gateway",
+    "stream",
+    "push",
+    "whep",
+    "http",
+    "session",
     "metrics",
 ];
 

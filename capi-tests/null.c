@@ -58,6 +58,12 @@ static void no_answer(void *user_data, rtsp_webrtc_gateway_op_id op, int status,
     CHECK(false);
 }
 
+static void no_http_answer(void *user_data, rtsp_webrtc_gateway_response *response)
+{
+    (void)user_data, (void)response;
+    CHECK(false);
+}
+
 /* Each pointer but the gateway, and with gateway NULL the gateway, too. */
 static void with_gateway(rtsp_webrtc_gateway *gateway)
 {
@@ -68,15 +74,24 @@ static void with_gateway(rtsp_webrtc_gateway *gateway)
     size_t count = 7;
     rtsp_webrtc_gateway_response *response = NULL;
     rtsp_webrtc_gateway_pull_options pull;
+    rtsp_webrtc_gateway_push_options push;
+    rtsp_webrtc_gateway_frame frame;
     rtsp_webrtc_gateway_offer offer;
     rtsp_webrtc_gateway_stream_info stream_info;
     rtsp_webrtc_gateway_session_info session_info;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&pull));
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&push));
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&frame));
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&offer));
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&stream_info));
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&session_info));
     pull.url = NOBODY;
+    push.video_codec = RTSP_WEBRTC_GATEWAY_CODEC_H264;
+    frame.data = (const uint8_t *)"\0\0\1\x65";
+    frame.size = 4;
     offer.stream_name = "cam";
+    rtsp_webrtc_gateway_http_request request;
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&request));
 
     if (gateway == NULL) {
         CHECK_FAILS(rtsp_webrtc_gateway_shutdown(NULL, 1), INVALID_ARGUMENT);
@@ -84,6 +99,13 @@ static void with_gateway(rtsp_webrtc_gateway *gateway)
         CHECK_FAILS(rtsp_webrtc_gateway_set_tuning(NULL, 2, 1), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_get_tuning(NULL, 2, &value), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_add_stream(NULL, "cam", &pull, &stream), INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_add_push_stream(NULL, "push", &push, &stream),
+                    INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_push_video(NULL, 1, &frame), INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_push_audio(NULL, 1, &frame), INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_push_rtp(NULL, 1, RTSP_WEBRTC_GATEWAY_CODEC_H264,
+                                                 frame.data, frame.size),
+                    INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_remove_stream(NULL, 1), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_get_stream_info(NULL, 1, &stream_info), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_offer(NULL, &offer, &response),
@@ -98,6 +120,11 @@ static void with_gateway(rtsp_webrtc_gateway *gateway)
         CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_delete(NULL, "key"), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_patch(NULL, "key", "*", "", 0, &response),
                     INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_handle_http(NULL, &request, &response), INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_handle_http_async(NULL, &request, no_http_answer, NULL),
+                    INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_listen_http(NULL, NULL, NULL), INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_authorize(NULL, 1, true), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_get_session_info(NULL, 1, &session_info),
                     INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_metrics(NULL, &text, NULL), INVALID_ARGUMENT);
@@ -106,6 +133,25 @@ static void with_gateway(rtsp_webrtc_gateway *gateway)
         rtsp_webrtc_gateway_string_free(NULL);
         return;
     }
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_http(gateway, NULL, &response), INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_http(gateway, &request, &response), INVALID_ARGUMENT);
+    request.method = "GET";
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_http(gateway, &request, &response), INVALID_ARGUMENT);
+    request.path = "/cam/whep";
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_http(gateway, &request, NULL), INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_http_async(gateway, &request, NULL, NULL),
+                INVALID_ARGUMENT);
+    request.headers_len = 1;
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_http(gateway, &request, &response), INVALID_ARGUMENT);
+    const rtsp_webrtc_gateway_http_header no_header = {NULL, NULL};
+    request.headers = &no_header;
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_http(gateway, &request, &response), INVALID_ARGUMENT);
+    request.headers_len = 0;
+    request.body_size = 1;
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_http_async(gateway, &request, no_http_answer, NULL),
+                INVALID_ARGUMENT);
+    CHECK(response == NULL);
+
     CHECK_FAILS(rtsp_webrtc_gateway_get_tuning(gateway, 2, NULL), INVALID_ARGUMENT);
     CHECK_FAILS(rtsp_webrtc_gateway_add_stream(gateway, NULL, &pull, &stream), INVALID_ARGUMENT);
     CHECK_FAILS(rtsp_webrtc_gateway_add_stream(gateway, "cam", NULL, &stream), INVALID_ARGUMENT);
@@ -113,6 +159,22 @@ static void with_gateway(rtsp_webrtc_gateway *gateway)
     pull.url = NULL;
     CHECK_FAILS(rtsp_webrtc_gateway_add_stream(gateway, "cam", &pull, &stream), INVALID_ARGUMENT);
     CHECK(stream == 7);
+    CHECK_FAILS(rtsp_webrtc_gateway_add_push_stream(gateway, NULL, &push, &stream),
+                INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_add_push_stream(gateway, "cam", NULL, &stream),
+                INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_add_push_stream(gateway, "cam", &push, NULL),
+                INVALID_ARGUMENT);
+    CHECK(stream == 7);
+    CHECK_OK(rtsp_webrtc_gateway_add_push_stream(gateway, "push", &push, &stream));
+    CHECK_FAILS(rtsp_webrtc_gateway_push_video(gateway, stream, NULL), INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_push_audio(gateway, stream, NULL), INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_push_rtp(gateway, stream, RTSP_WEBRTC_GATEWAY_CODEC_H264, NULL,
+                                             12),
+                INVALID_ARGUMENT);
+    frame.data = NULL;
+    CHECK_FAILS(rtsp_webrtc_gateway_push_video(gateway, stream, &frame), INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_push_audio(gateway, stream, &frame), INVALID_ARGUMENT);
     /* None of these added it. */
     CHECK_OK(add_camera(gateway, "cam", NOBODY, &stream));
     CHECK_FAILS(rtsp_webrtc_gateway_get_stream_info(gateway, stream, NULL), INVALID_ARGUMENT);

@@ -161,6 +161,11 @@ typedef enum rtsp_webrtc_gateway_status {
     RTSP_WEBRTC_GATEWAY_ERR_ABI_MISMATCH = -27,
     /** `struct_size` is no size this library knows, or unknown fields are set. HTTP 500. */
     RTSP_WEBRTC_GATEWAY_ERR_STRUCT_SIZE = -28,
+    /**
+     * A pushed frame was dropped because the stream's queue is full, or was since its last keyframe.
+     * HTTP 503.
+     */
+    RTSP_WEBRTC_GATEWAY_ERR_QUEUE_FULL = -29,
     /** `If-Match` names an ICE session that is not, or no longer, the viewer's. HTTP 412. */
     RTSP_WEBRTC_GATEWAY_ERR_ETAG = -30,
     /** A PATCH has no `If-Match`. HTTP 428. */
@@ -455,6 +460,51 @@ int rtsp_webrtc_gateway_get_tuning(const rtsp_webrtc_gateway *gateway,
                                    int32_t key,
                                    int64_t *out_value);
 
+/* --------------------------------------------------------------- authorize */
+
+/** What somebody wants to do over HTTP. */
+typedef enum rtsp_webrtc_gateway_operation {
+    /** Watch a stream: POST of an offer, and GET or HEAD of its endpoint. */
+    RTSP_WEBRTC_GATEWAY_OPERATION_WATCH = 1,
+    /** Change a session: PATCH, and GET or HEAD of the session. */
+    RTSP_WEBRTC_GATEWAY_OPERATION_UPDATE = 2,
+    /** End a session: DELETE. */
+    RTSP_WEBRTC_GATEWAY_OPERATION_END = 3,
+    /** See all streams and sessions: /api and /metrics of listen_http(). */
+    RTSP_WEBRTC_GATEWAY_OPERATION_MONITOR = 4,
+} rtsp_webrtc_gateway_operation;
+
+/** Somebody wants to do something over HTTP. Its strings are valid until the callback returns. */
+typedef struct rtsp_webrtc_gateway_authorize_request {
+    /** sizeof this struct, as the library has it. */
+    size_t struct_size;
+    /** To be passed to rtsp_webrtc_gateway_authorize(). Never 0, never reused. */
+    uint64_t request_id;
+    /** The stream as the request names it, which may not exist. NULL for MONITOR. */
+    const char *stream_name;
+    /** Bearer token of the request, a secret. NULL: none was sent. */
+    const char *bearer_token;
+    /**
+     * Who asks: the viewer's address and port, or what the host said in
+     * rtsp_webrtc_gateway_http_request. NULL: not known.
+     */
+    const char *peer;
+    /** enum rtsp_webrtc_gateway_operation. */
+    int32_t operation;
+    /** 0. */
+    uint32_t reserved;
+} rtsp_webrtc_gateway_authorize_request;
+
+/**
+ * Answers a question of on_authorize: inside that callback or later, from any thread, within 30 s.
+ * Denied requests get 401 if they have no bearer token, else 403; those that are not answered in
+ * time 504. ERR_NOT_FOUND if nobody waits for it (any more).
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_authorize(rtsp_webrtc_gateway *gateway,
+                                  uint64_t request_id,
+                                  bool allow);
+
 /* ----------------------------------------------------------------- gateway */
 
 /** Who is told of changes. Each function may be NULL. See "Callbacks" above. */
@@ -482,6 +532,20 @@ typedef struct rtsp_webrtc_gateway_callbacks {
                              rtsp_webrtc_gateway_stream_id stream,
                              int32_t state,
                              int status);
+    /**
+     * A push stream needs a keyframe (IDR picture) that only the host's encoder can give: a viewer
+     * cannot decode without one, or pictures were dropped. Ask the encoder for one. At most one
+     * request a second and per stream, none while an earlier one waits to be delivered. Never for a
+     * camera.
+     */
+    void (*on_keyframe_request)(void *user_data, rtsp_webrtc_gateway_stream_id stream);
+    /**
+     * Somebody wants to do something over HTTP (handle_http(), listen_http()): answer by
+     * rtsp_webrtc_gateway_authorize(), here or later, within 30 s. Asked for each request that has
+     * none of config.bearer_tokens, but for OPTIONS and for pages, which need no permission; while
+     * 1,024 wait for an answer, further ones get 503. NULL: the tokens decide alone.
+     */
+    void (*on_authorize)(void *user_data, const rtsp_webrtc_gateway_authorize_request *request);
 } rtsp_webrtc_gateway_callbacks;
 
 /** Options of a gateway. All of it is copied by rtsp_webrtc_gateway_create(). */
@@ -510,6 +574,14 @@ typedef struct rtsp_webrtc_gateway_config {
     size_t tuning_len;
     /** NULL: nobody is told of changes. */
     const struct rtsp_webrtc_gateway_callbacks *callbacks;
+    /**
+     * Bearer tokens (RFC 6750) that allow everything over HTTP: at most 64, each of the characters
+     * A-Z a-z 0-9 - . _ ~ + / with = at the end. None, and no on_authorize: whoever reaches the port
+     * of listen_http() or of the host's web server may watch. May be NULL if bearer_tokens_len is 0.
+     */
+    const char *const *bearer_tokens;
+    /** Number of bearer_tokens. */
+    size_t bearer_tokens_len;
 } rtsp_webrtc_gateway_config;
 
 /**
@@ -576,11 +648,14 @@ int rtsp_webrtc_gateway_destroy(rtsp_webrtc_gateway *gateway);
 
 /** State of a stream. */
 typedef enum rtsp_webrtc_gateway_stream_state {
-    /** Connecting to the camera. */
+    /** Connecting to the camera. A push stream: the first keyframe has not come. */
     RTSP_WEBRTC_GATEWAY_STREAM_CONNECTING = 1,
     /** Media arrives. */
     RTSP_WEBRTC_GATEWAY_STREAM_LIVE = 2,
-    /** The connection failed; another attempt follows by itself, after 1 s at first and 30 s at most. */
+    /**
+     * The connection failed; another attempt follows by itself, after 1 s at first and 30 s at most.
+     * A push stream: no picture was pushed for 8 s (status ERR_STALLED); the next one makes it LIVE.
+     */
     RTSP_WEBRTC_GATEWAY_STREAM_RETRYING = 3,
     /** A bug in the library stopped this stream. Remove it and add it again. */
     RTSP_WEBRTC_GATEWAY_STREAM_FAILED = 4,
@@ -678,6 +753,15 @@ typedef struct rtsp_webrtc_gateway_stream_info {
     int64_t since_last_media_ms;
     /** The sentence to status, "" if none; cut if longer. */
     char message[256];
+    /**
+     * Pictures pushed that no viewer gets: the queue was full, or the keyframe was missing that they
+     * build on. 0 for a camera.
+     */
+    uint64_t frames_dropped;
+    /** Times on_keyframe_request was raised. 0 for a camera. */
+    uint64_t keyframe_requests;
+    /** Bits of picture per second, averaged over some seconds; 0 while none comes. */
+    uint64_t bitrate_bps;
 } rtsp_webrtc_gateway_stream_info;
 
 /**
@@ -728,6 +812,156 @@ RTSP_WEBRTC_GATEWAY_API
 int rtsp_webrtc_gateway_get_stream_info(const rtsp_webrtc_gateway *gateway,
                                         rtsp_webrtc_gateway_stream_id stream,
                                         struct rtsp_webrtc_gateway_stream_info *out_info);
+
+/* -------------------------------------------------------------------- push */
+
+/** Bits of rtsp_webrtc_gateway_frame.flags. */
+typedef enum rtsp_webrtc_gateway_frame_flags {
+    /** The host takes this for a keyframe. A hint that may be left out: the bits decide. */
+    RTSP_WEBRTC_GATEWAY_FRAME_KEY = 1,
+    /**
+     * The time line restarts: pts_us has nothing to do with that of the frame before on this track.
+     * What viewers see goes on by the time that passed. Video goes on with the next keyframe (best
+     * this one).
+     */
+    RTSP_WEBRTC_GATEWAY_FRAME_DISCONTINUITY = 2,
+} rtsp_webrtc_gateway_frame_flags;
+
+/** Options of a stream whose media the host pushes. Copied by the call. */
+typedef struct rtsp_webrtc_gateway_push_options {
+    /** sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT(). */
+    size_t struct_size;
+    /** Codec of the picture, enum rtsp_webrtc_gateway_codec. Required. */
+    int32_t video_codec;
+    /** Codec of the sound, enum rtsp_webrtc_gateway_codec. RTSP_WEBRTC_GATEWAY_CODEC_NONE (0): none. */
+    int32_t audio_codec;
+    /**
+     * Samples per second of the sound. 0: what the codec has in WebRTC (PCMU and PCMA 8000, G722
+     * 16000, OPUS 48000), which is also the only rate that is taken: sound is passed on as it is. 0
+     * if there is no sound.
+     */
+    uint32_t audio_sample_rate;
+    /** Channels of the sound: 1, with OPUS also 2. 0: what the codec has, and if there is no sound. */
+    uint32_t audio_channels;
+    /**
+     * Frames of each track that may wait for the gateway's thread, 1 to 1024; 0: 64. A push that
+     * finds so many returns ERR_QUEUE_FULL. Besides, at most 32 MiB of a stream wait.
+     */
+    uint32_t queue_frames;
+    /** 0. */
+    uint32_t reserved;
+} rtsp_webrtc_gateway_push_options;
+
+/**
+ * One access unit of video (all of a picture), or one frame of audio.
+ *
+ * - H264, H265: an Annex B byte stream, with start codes 00 00 01 or 00 00 00 01. A keyframe is an
+ *   IDR picture (H265: any IRAP picture). Parameter sets come with it or just before it, also in a
+ *   push of their own.
+ * - AV1: a temporal unit in the low-overhead format (AV1 section 5.2), each OBU with its size. A
+ *   keyframe has its sequence header in front.
+ * - OPUS: one Opus packet, at most 1192 bytes; 20 ms is usual.
+ * - PCMU, PCMA: samples, one byte each; 20 ms (160 bytes) is usual.
+ * - G722: octets of 64 kbit/s; 20 ms (160 bytes) is usual.
+ */
+typedef struct rtsp_webrtc_gateway_frame {
+    /** sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT(). */
+    size_t struct_size;
+    /** The bits. Required. */
+    const uint8_t *data;
+    /** Bytes of data, 1 to 16 MiB. */
+    size_t size;
+    /**
+     * Presentation time in microseconds, on a time line of the host's choice that both tracks share.
+     * Frames of a track are pushed in decoding order; with B pictures this may go back, by less than
+     * a second. A jump of more than 10 s is bridged by the time that passed.
+     */
+    int64_t pts_us;
+    /**
+     * When it was captured, in microseconds since 1970 (UTC); 0: not known. Viewers learn it in RTCP
+     * sender reports (RFC 3550 section 6.4.1) and play picture and sound together by it: give it for
+     * both tracks or for none. Without it the time of the push counts. Ignored if it is in the
+     * future or more than 10 s old.
+     */
+    int64_t capture_unix_us;
+    /** Bits of enum rtsp_webrtc_gateway_frame_flags. */
+    uint32_t flags;
+    /** 0. */
+    uint32_t reserved;
+    /**
+     * NULL: data is copied before the push returns. Otherwise data is not copied: it must stay as it
+     * is until release(release_data) runs. It runs exactly once, on any thread (also on the calling
+     * one before the push returns), after success and after failure alike, at the latest in
+     * shutdown() or destroy(); only if frame is NULL or the push returns ERR_STRUCT_SIZE has it not
+     * been seen and does not run. It must be short and must not call this library.
+     */
+    rtsp_webrtc_gateway_free_fn release;
+    /** Passed to release. */
+    void *release_data;
+} rtsp_webrtc_gateway_frame;
+
+/**
+ * Adds a stream whose media the host pushes. Returns at once. The stream is CONNECTING until the
+ * first keyframe with its parameter sets was pushed; offers wait for that as they wait for a camera.
+ * Then it is LIVE. When no picture was pushed for 8 s it is RETRYING with status ERR_STALLED, until
+ * the next one.
+ *
+ * name is as for rtsp_webrtc_gateway_add_stream(). remove_stream() removes it.
+ *
+ * Errors: ERR_INVALID_ARGUMENT for the name or an option, ERR_ALREADY_EXISTS for the name.
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_add_push_stream(rtsp_webrtc_gateway *gateway,
+                                        const char *name,
+                                        const struct rtsp_webrtc_gateway_push_options *options,
+                                        rtsp_webrtc_gateway_stream_id *out_stream);
+
+/**
+ * Pushes one access unit of video. Never blocks. May be called from any thread; pushes to one track
+ * must not overlap, or their order is open. What viewers need of SPS and PPS the library repeats by
+ * itself; delimiters and filler are left out.
+ *
+ * Errors: ERR_QUEUE_FULL: the frame was dropped, and all pictures are until the next keyframe, so
+ * that no viewer sees a picture that builds on a missing one; on_keyframe_request asks for it.
+ * ERR_INVALID_ARGUMENT for what is no access unit of the codec (no start code, too large),
+ * ERR_INVALID_STATE if the stream is a camera, ERR_NOT_FOUND.
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_push_video(rtsp_webrtc_gateway *gateway,
+                                   rtsp_webrtc_gateway_stream_id stream,
+                                   const struct rtsp_webrtc_gateway_frame *frame);
+
+/**
+ * Pushes one frame of audio, with all that is said of rtsp_webrtc_gateway_push_video(); but after
+ * ERR_QUEUE_FULL only this frame is missing. The frames follow each other without gaps: each pts_us
+ * is the one before plus its duration. Sound before the first keyframe is dropped.
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_push_audio(rtsp_webrtc_gateway *gateway,
+                                   rtsp_webrtc_gateway_stream_id stream,
+                                   const struct rtsp_webrtc_gateway_frame *frame);
+
+/**
+ * Pushes one RTP packet (RFC 3550) with its header, not encrypted: of H264 by RFC 6184, H265 by
+ * RFC 7798, AV1 by its RTP specification; of audio each payload is a frame. codec (enum
+ * rtsp_webrtc_gateway_codec) says of which track of the stream it is. Never blocks. The packet is
+ * copied before this returns.
+ *
+ * SSRC, payload type, sequence number and extensions are not looked at beyond that, and viewers get
+ * others. Packets may come out of order by up to 16, or by 100 ms. What is missing then is counted in
+ * packets_lost, and what is left of its access unit is passed on; on_keyframe_request follows. A new
+ * SSRC, or a leap of more than 1000 in the sequence numbers, counts as FRAME_DISCONTINUITY.
+ *
+ * Errors: ERR_QUEUE_FULL as for push_video(), for the packet that completes an access unit;
+ * ERR_INVALID_ARGUMENT for what is no RTP packet, for RTCP, and for a codec that the stream was added
+ * without; ERR_INVALID_STATE if the stream is a camera, ERR_NOT_FOUND.
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_push_rtp(rtsp_webrtc_gateway *gateway,
+                                 rtsp_webrtc_gateway_stream_id stream,
+                                 int32_t codec,
+                                 const uint8_t *packet,
+                                 size_t size);
 
 /* -------------------------------------------------------------------- whep */
 
@@ -884,24 +1118,169 @@ bool rtsp_webrtc_gateway_response_header(const struct rtsp_webrtc_gateway_respon
                                          const char **out_name,
                                          const char **out_value);
 
-/** Entity tag of the session, quotes included. NULL if response is NULL. */
+/** Entity tag of the session, quotes included. NULL if there is none, or if response is NULL. */
 RTSP_WEBRTC_GATEWAY_API
 const char *rtsp_webrtc_gateway_response_etag(const struct rtsp_webrtc_gateway_response *response);
 
 /**
  * Unguessable name of the session, for its URL and for handle_whep_delete(). Whoever has it can end
- * the session. NULL if response is NULL.
+ * the session. NULL if there is none, or if response is NULL.
  */
 RTSP_WEBRTC_GATEWAY_API
 const char *rtsp_webrtc_gateway_response_session_key(const struct rtsp_webrtc_gateway_response *response);
 
-/** Id of the session, as in callbacks and get_session_info(). 0 if response is NULL. */
+/**
+ * Id of the session, as in callbacks and get_session_info(). 0 if there is none, or if response
+ * is NULL.
+ */
 RTSP_WEBRTC_GATEWAY_API
 rtsp_webrtc_gateway_session_id rtsp_webrtc_gateway_response_session_id(const struct rtsp_webrtc_gateway_response *response);
 
 /** Frees a response. NULL does nothing. The session goes on. */
 RTSP_WEBRTC_GATEWAY_API
 void rtsp_webrtc_gateway_response_free(struct rtsp_webrtc_gateway_response *response);
+
+/* -------------------------------------------------------------------- http */
+
+/** A header field of a request. */
+typedef struct rtsp_webrtc_gateway_http_header {
+    /** Name, in any case. Required. */
+    const char *name;
+    /** Value. Required. */
+    const char *value;
+} rtsp_webrtc_gateway_http_header;
+
+/** An HTTP request, as the host's web server got it. */
+typedef struct rtsp_webrtc_gateway_http_request {
+    /** sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT(). */
+    size_t struct_size;
+    /** Method, e.g. "POST". Required. */
+    const char *method;
+    /**
+     * Path of the URL as the viewer wrote it: still percent-encoded, with whatever prefix WHEP is
+     * mounted under, e.g. "/live/door/whep". A query is ignored. Required.
+     */
+    const char *path;
+    /**
+     * Header fields. Only Authorization, Content-Type and If-Match are looked at. May be NULL if
+     * headers_len is 0.
+     */
+    const struct rtsp_webrtc_gateway_http_header *headers;
+    /** Number of headers, at most 4,096. */
+    size_t headers_len;
+    /** Body. Needs no terminator. May be NULL if body_size is 0. */
+    const char *body;
+    /**
+     * Bytes of body. More than 131,072 are answered with 413, so the web server needs to read no
+     * more than that.
+     */
+    size_t body_size;
+    /**
+     * Who asks, for the log and for on_authorize: free text, e.g. the viewer's address. NULL: not
+     * known.
+     */
+    const char *peer;
+} rtsp_webrtc_gateway_http_request;
+
+/**
+ * Gets the answer to a request of handle_http_async(), once, on the gateway's callback thread, with
+ * the rules of callbacks. response is the callee's, to be given to
+ * rtsp_webrtc_gateway_response_free().
+ */
+typedef void (*rtsp_webrtc_gateway_http_fn)(void *user_data, rtsp_webrtc_gateway_response *response);
+
+/** Options of a listener. */
+typedef struct rtsp_webrtc_gateway_listen_options {
+    /** sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT(). */
+    size_t struct_size;
+    /** Where to listen, as "192.0.2.1:8889" or "[::]:8889". Port 0: any. NULL: "127.0.0.1:8889". */
+    const char *address;
+    /**
+     * For HTTPS: the contents of a PEM file with the certificate, followed by those that lead to its
+     * root. NULL: HTTP.
+     */
+    const char *tls_certificates;
+    /** Bytes of tls_certificates. */
+    size_t tls_certificates_size;
+    /** Its private key: the contents of a PEM file (PKCS#8, PKCS#1 or SEC1), not encrypted. */
+    const char *tls_private_key;
+    /** Bytes of tls_private_key. */
+    size_t tls_private_key_size;
+    /**
+     * Connections at once. When they are reached, the one that is idle for longest makes room; if
+     * none is idle, further ones get 503. A browser opens up to 6. 0: 512.
+     */
+    uint32_t max_connections;
+    /** 0. */
+    uint32_t reserved;
+} rtsp_webrtc_gateway_listen_options;
+
+/**
+ * Answers a request to {prefix}/{stream}/whep or {prefix}/{stream}/whep/{key}: the whole protocol,
+ * for hosts that have a web server. Mount it for all methods under whatever prefix, and write the
+ * response as it is: status, headers and body, with Content-Length added.
+ *
+ * - `OPTIONS` 200 with what CORS and WHEP ask for; never needs a token.
+ * - `POST` of an offer to the endpoint 201, with Location, ETag and Link to each ICE server.
+ * - `PATCH` of a session 204 to candidates, 200 and a new ETag to an ICE restart.
+ * - `DELETE` of a session 200.
+ * - `GET`, `HEAD` 200 without a body, if the stream or the session exists.
+ * - Failures: 400, 401 and 403 (see on_authorize), 404, 405 with Allow, 406 without a common codec,
+ *   409 with Retry-After while the camera is not live, 412, 413, 415, 422, 428, 503 with Retry-After
+ *   at a limit, 504; each with problem details (RFC 9457) as body, whose "detail" is the sentence.
+ *
+ * On success *out_response is the caller's, to be given to rtsp_webrtc_gateway_response_free();
+ * failures of HTTP are successes here. Where no session was created or changed,
+ * response_session_id() is 0, and response_session_key() and response_etag() are NULL.
+ *
+ * Blocking while on_authorize is not answered (at most 30 s) and while the camera connects for the
+ * first time (at most 5 s). Errors: ERR_IO if the thread for it cannot be started,
+ * ERR_WOULD_DEADLOCK inside a callback.
+ */
+RTSP_WEBRTC_GATEWAY_API
+RTSP_WEBRTC_GATEWAY_MUST_USE
+int rtsp_webrtc_gateway_handle_http(rtsp_webrtc_gateway *gateway,
+                                    const struct rtsp_webrtc_gateway_http_request *request,
+                                    rtsp_webrtc_gateway_response **out_response);
+
+/**
+ * Answers a request as rtsp_webrtc_gateway_handle_http() does, without blocking. If it returns
+ * RTSP_WEBRTC_GATEWAY_OK, callback runs exactly once, which may be before this function returns;
+ * with 503 if the gateway shuts down meanwhile. If it returns an error, callback does not run. May
+ * be called inside callbacks.
+ *
+ * Errors: ERR_LIMIT while 1,024 requests are under way; ERR_IO if the thread for it cannot be
+ * started.
+ */
+RTSP_WEBRTC_GATEWAY_API
+RTSP_WEBRTC_GATEWAY_MUST_USE
+int rtsp_webrtc_gateway_handle_http_async(rtsp_webrtc_gateway *gateway,
+                                          const struct rtsp_webrtc_gateway_http_request *request,
+                                          rtsp_webrtc_gateway_http_fn callback,
+                                          void *user_data);
+
+/**
+ * Serves viewers and operators over HTTP until shutdown(), on a thread of the gateway:
+ *
+ * - `/{stream}/whep` and `/{stream}/whep/{key}`: WHEP, as handle_http() does it;
+ * - `/`, `/{stream}`, `/dashboard`: all cameras, one camera, figures; `/player.js` is the player;
+ * - `/api/gateway`, `/api/streams`, `/api/sessions`: snapshot() and its parts, 250 ms old at most;
+ * - `/metrics`: metrics().
+ *
+ * Without config.bearer_tokens and on_authorize, whoever reaches the port may watch every stream,
+ * from a page of any site, and see all figures: then listen on a loopback address, or behind a proxy
+ * that asks who it is. Pages themselves need no token: they ask for one.
+ *
+ * options may be NULL for the defaults. *out_port is the port; out_port may be NULL. May be called
+ * more than once, for several addresses.
+ *
+ * Errors: ERR_IO if the address cannot be bound, ERR_INVALID_ARGUMENT with what is wrong with the
+ * address, the certificate or the key, ERR_UNSUPPORTED in a library that was built without it.
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_listen_http(rtsp_webrtc_gateway *gateway,
+                                    const struct rtsp_webrtc_gateway_listen_options *options,
+                                    uint16_t *out_port);
 
 /* ----------------------------------------------------------------- session */
 

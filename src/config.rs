@@ -4,7 +4,10 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use crate::events::Events;
+use crate::media::Codec;
 use crate::tuning::Key;
 
 /// Options of a gateway.
@@ -56,6 +59,73 @@ impl fmt::Debug for PullOptions {
             .field("transport", &self.transport)
             .field("no_audio", &self.no_audio)
             .finish_non_exhaustive()
+    }
+}
+
+/// Options of a stream whose media the host pushes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PushOptions {
+    /// Codec of the picture.
+    pub video: Codec,
+    /// Codec of the sound; `None`: there is none.
+    pub audio: Option<Codec>,
+    /// Samples per second of the sound. `None`: what the codec has in WebRTC, which is also the
+    /// only rate that is taken, because sound is passed on as it is.
+    pub audio_sample_rate: Option<u32>,
+    /// Channels of the sound: 1, or 2 with Opus. `None`: what the codec has.
+    pub audio_channels: Option<u32>,
+    /// Frames of each track that may wait for the worker, 1 to 1024. More are refused
+    /// (`QueueFull`).
+    pub queue_frames: u32,
+}
+
+impl Default for PushOptions {
+    fn default() -> Self {
+        PushOptions {
+            video: Codec::H264,
+            audio: None,
+            audio_sample_rate: None,
+            audio_channels: None,
+            queue_frames: 64,
+        }
+    }
+}
+
+/// One access unit of video or one frame of audio that the host pushes.
+#[derive(Clone, Debug)]
+pub struct Frame<'a> {
+    /// Its bits. H.264 and H.265: an Annex B byte stream with start codes of 3 or 4 bytes. AV1: a
+    /// temporal unit in the low-overhead format. Audio: one packet of Opus, or samples of G.711 or
+    /// G.722.
+    pub data: FrameData<'a>,
+    /// Presentation time in microseconds, on a time line of the host's choice. Frames of one track
+    /// come in decoding order.
+    pub pts_us: i64,
+    /// When it was captured, in microseconds since 1970 (UTC), if known. Viewers learn it in sender
+    /// reports and play picture and sound together by it; so it is given for both or for neither.
+    pub capture_unix_us: Option<i64>,
+    /// The time line restarts here: `pts_us` has nothing to do with that of the frame before. Video
+    /// goes on with the next keyframe.
+    pub discontinuity: bool,
+}
+
+/// The bits of a [`Frame`].
+#[derive(Clone, Debug)]
+pub enum FrameData<'a> {
+    /// Copied before the push returns.
+    Copied(&'a [u8]),
+    /// Kept until it is packetised, then dropped, on any thread. Memory of any kind comes in by
+    /// [`Bytes::from_owner`].
+    Shared(Bytes),
+}
+
+impl FrameData<'_> {
+    /// The bits.
+    pub fn as_slice(&self) -> &[u8] {
+        match self {
+            FrameData::Copied(data) => data,
+            FrameData::Shared(data) => data,
+        }
     }
 }
 

@@ -66,6 +66,9 @@ pub enum Status {
     AbiMismatch,
     /// `struct_size` is no size this library knows, or unknown fields are set.
     StructSize,
+    /// A pushed frame was dropped because the stream's queue is full, or was since its last
+    /// keyframe.
+    QueueFull,
     /// `If-Match` names an ICE session that is not, or no longer, the viewer's.
     Etag,
     /// A PATCH has no `If-Match`.
@@ -108,6 +111,7 @@ impl Status {
         Status::WouldDeadlock,
         Status::AbiMismatch,
         Status::StructSize,
+        Status::QueueFull,
         Status::Etag,
         Status::PreconditionRequired,
         Status::Unprocessable,
@@ -146,6 +150,7 @@ impl Status {
             Status::WouldDeadlock => (-26, 500, "blocking call inside a callback"),
             Status::AbiMismatch => (-27, 500, "ABI version mismatch"),
             Status::StructSize => (-28, 500, "struct size mismatch"),
+            Status::QueueFull => (-29, 503, "the push queue is full"),
             Status::Etag => (-30, 412, "another ICE session"),
             Status::PreconditionRequired => (-31, 428, "If-Match is missing"),
             Status::Unprocessable => (-32, 422, "not possible by PATCH"),

@@ -25,6 +25,13 @@ pub trait Events: Send + 'static {
         let _ = (session, stream, state, status);
     }
 
+    /// A push stream needs a keyframe that only the host's encoder can give: a viewer cannot
+    /// decode without, or pictures were dropped. Comes at most once a second per stream, and not
+    /// while an earlier one waits to be delivered.
+    fn keyframe_request(&self, stream: StreamId) {
+        let _ = stream;
+    }
+
     /// Whether this host decides over HTTP requests itself, by [`Events::authorize`].
     fn authorizes(&self) -> bool {
         false

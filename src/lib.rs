@@ -40,6 +40,8 @@
 //! ```
 //!
 //! * A [`source`] delivers [access units](media::AccessUnit): the complete bits of one picture.
+//!   It is a camera, or the host itself, which [pushes](gateway::Gateway::push_video) what its own
+//!   encoder or pipeline makes: that costs one copy and a bounded queue more.
 //! * The stream's [track](media::Track) turns each into RTP payloads, once, and keeps them in a
 //!   [ring](media::Ring). The ring serves live sending, the instant start of late joiners (from
 //!   the last keyframe) and retransmission. A viewer stores no payload: it stores where it is.
@@ -56,7 +58,7 @@
 //! |---|---|---|
 //! | [`gateway`] | the API: streams, sessions, knobs, shutdown | media |
 //! | [`config`], [`tuning`], [`state`], [`error`], [`events`] | what goes in and comes out | |
-//! | [`source`] | where media comes from: RTSP, retries | viewers |
+//! | [`source`] | where media comes from: RTSP and its retries, or the host | viewers |
 //! | [`media`] | what media is: codecs, packetizer, ring, clock | sessions |
 //! | [`session`] | one viewer: answer, ICE, DTLS, SRTP, RTCP, pacing | sockets, clocks |
 //! | [`whep`] | the protocol: offer in, response out | web servers |

@@ -60,6 +60,8 @@ pub struct StreamSnapshot {
     pub id: StreamId,
     /// Its name.
     pub name: Arc<str>,
+    /// The host pushes its media.
+    pub pushed: bool,
     /// How it is.
     pub info: StreamInfo,
     /// What went to its viewers.
@@ -184,11 +186,14 @@ fn media_costs(costs: &MediaCosts) -> [(&'static str, Duration); 3] {
 
 fn streams(out: &mut Text, workers: &[WorkerSnapshot]) {
     type Value = fn(&StreamSnapshot) -> u64;
-    let gauges: [(&str, &str, Value); 4] = [
+    let gauges: [(&str, &str, Value); 5] = [
         ("stream_live", "1 while media arrives.", |s| {
             u64::from(s.info.state == StreamState::Live)
         }),
         ("stream_sessions", "Viewers.", |s| s.info.sessions.into()),
+        ("stream_bits_per_second", "Bit rate of the picture.", |s| {
+            s.info.bitrate_bps
+        }),
         ("stream_ring_bytes", "Memory of the packets kept.", |s| {
             s.memory as u64
         }),
@@ -198,7 +203,7 @@ fn streams(out: &mut Text, workers: &[WorkerSnapshot]) {
             |s| s.info.since_last_media.map_or(0, |t| t.as_millis() as u64),
         ),
     ];
-    let counters: [(&str, &str, Value); 12] = [
+    let counters: [(&str, &str, Value); 14] = [
         ("stream_received_bytes", "Media from the camera.", |s| {
             s.info.bytes
         }),
@@ -212,6 +217,16 @@ fn streams(out: &mut Text, workers: &[WorkerSnapshot]) {
             "stream_received_lost",
             "RTP packets that never came.",
             |s| s.info.packets_lost,
+        ),
+        (
+            "stream_frames_dropped",
+            "Pushed pictures that no viewer gets.",
+            |s| s.info.frames_dropped,
+        ),
+        (
+            "stream_host_keyframe_requests",
+            "Times the pushing host was asked for a keyframe.",
+            |s| s.info.keyframe_requests,
         ),
         ("stream_reconnects", "Times the camera came back.", |s| {
             s.info.reconnects.into()

@@ -21,6 +21,8 @@ pub enum Notice {
     Stream(StreamId, StreamState, Status),
     /// A session's new state.
     Session(SessionId, StreamId, SessionState, Status),
+    /// A push stream needs a keyframe.
+    Keyframe(StreamId),
     /// Somebody wants to do something over HTTP.
     Authorize(Box<AuthorizeRequest>),
 }
@@ -84,6 +86,11 @@ impl Notices {
             if queue.dropped.fetch_add(1, Ordering::Relaxed) == 0 {
                 log::error!("the host's callback is too slow: events are dropped");
             }
+            return;
+        }
+        // One that waits says it all. Few others wait where this is looked for.
+        let waits = |entry: &Entry| matches!(entry, Entry::Notice(other) if *other == notice);
+        if matches!(notice, Notice::Keyframe(_)) && pending.entries.iter().any(waits) {
             return;
         }
         pending.entries.push_back(Entry::Notice(notice));
@@ -189,6 +196,7 @@ fn tell(events: &dyn Events, notice: Notice) {
         Notice::Session(session, stream, state, status) => {
             events.session_state(session, stream, state, status);
         }
+        Notice::Keyframe(stream) => events.keyframe_request(stream),
         Notice::Authorize(request) => events.authorize(*request),
     }
 }

@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 
 use crate::error::{Error, Result, Status};
 use crate::net::Place;
+use crate::source::push::Feed;
 use crate::state::{SessionId, StreamId};
 
 /// Where a session lives.
@@ -35,6 +36,8 @@ struct Tables {
     last_id: u64,
     names: HashMap<Arc<str>, StreamId>,
     streams: HashMap<StreamId, (Arc<str>, usize)>,
+    /// Where media of push streams goes.
+    feeds: HashMap<StreamId, Arc<Feed>>,
     sessions: HashMap<SessionId, SessionEntry>,
     keys: HashMap<String, SessionId>,
 }
@@ -72,7 +75,29 @@ impl Registry {
             return Err(no_stream(id));
         };
         tables.names.remove(&name);
+        tables.feeds.remove(&id);
         Ok(worker)
+    }
+
+    /// Makes a stream a push stream.
+    pub fn add_feed(&self, id: StreamId, feed: Arc<Feed>) {
+        let mut tables = self.tables.lock();
+        if tables.streams.contains_key(&id) {
+            tables.feeds.insert(id, feed);
+        }
+    }
+
+    /// Where media of a push stream goes.
+    pub fn feed(&self, id: StreamId) -> Result<Arc<Feed>> {
+        let tables = self.tables.lock();
+        match tables.feeds.get(&id) {
+            Some(feed) => Ok(Arc::clone(feed)),
+            None if tables.streams.contains_key(&id) => Err(Error::new(
+                Status::InvalidState,
+                "this stream is a camera: push to a stream that add_push_stream made",
+            )),
+            None => Err(no_stream(id)),
+        }
     }
 
     /// The worker of a stream.

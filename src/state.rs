@@ -23,11 +23,13 @@ pub struct OpId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 pub enum StreamState {
-    /// Connecting to the camera for the first time, or again.
+    /// Connecting to the camera for the first time, or again. A push stream: its first keyframe
+    /// has not come.
     Connecting = 1,
     /// Media arrives.
     Live = 2,
-    /// The connection failed; another attempt follows.
+    /// The connection failed; another attempt follows. A push stream: no picture came for some
+    /// seconds; the next one makes it live again.
     Retrying = 3,
     /// Failed for good: a bug in the library stopped this stream. Remove and add it again.
     Failed = 4,
@@ -109,6 +111,14 @@ pub struct StreamInfo {
     pub frames: u64,
     /// Of these, keyframes.
     pub keyframes: u64,
+    /// Pictures pushed that no viewer gets: the queue was full, or the keyframe was missing that
+    /// they build on. 0 for a camera.
+    pub frames_dropped: u64,
+    /// Times the host was asked for a keyframe; see
+    /// [`Events::keyframe_request`](crate::events::Events::keyframe_request). 0 for a camera.
+    pub keyframe_requests: u64,
+    /// Bits of picture per second, averaged over some seconds; 0 while none comes.
+    pub bitrate_bps: u64,
     /// Time since the last picture, `None` before the first.
     pub since_last_media: Option<Duration>,
 }

@@ -12,6 +12,11 @@ use crate::session::Media;
 use crate::state::{StreamId, StreamInfo, StreamState};
 use crate::tuning::{Key, Tuning};
 
+/// The host is not asked for a keyframe more often: an encoder that makes them all the time helps
+/// nobody.
+const KEYFRAME_REQUEST_INTERVAL: Duration = Duration::from_secs(1);
+/// Without a picture for this long, none comes.
+const SILENT: Duration = Duration::from_secs(4);
 /// Packets of sound kept: more than a second, for viewers whose send was held back.
 const AUDIO_PACKETS: usize = 64;
 
@@ -33,6 +38,8 @@ pub struct Stream {
     rate: RateMeter,
     dimensions: (u32, u32),
     counters: Counters,
+    /// The host that pushes can be asked for keyframes.
+    pushed: bool,
 }
 
 #[derive(Default)]
@@ -42,6 +49,9 @@ struct Counters {
     lost: u64,
     frames: u64,
     keyframes: u64,
+    dropped: u64,
+    keyframe_requests: u64,
+    last_keyframe_request: Option<Instant>,
     last_media: Option<Instant>,
 }
 
@@ -61,6 +71,50 @@ impl Stream {
             rate: RateMeter::default(),
             dimensions: (0, 0),
             counters: Counters::default(),
+            pushed: false,
+        }
+    }
+
+    /// A stream whose host is about to push media.
+    pub fn pushed(name: Arc<str>) -> Self {
+        Stream {
+            pushed: true,
+            ..Stream::new(name)
+        }
+    }
+
+    /// Whether the host pushes its media.
+    pub fn is_pushed(&self) -> bool {
+        self.pushed
+    }
+
+    /// A keyframe is needed. True if the host is to be asked for it now.
+    pub fn request_keyframe(&mut self, now: Instant) -> bool {
+        let counters = &mut self.counters;
+        let too_soon = counters
+            .last_keyframe_request
+            .is_some_and(|at| now.saturating_duration_since(at) < KEYFRAME_REQUEST_INTERVAL);
+        if !self.pushed || too_soon {
+            return false;
+        }
+        counters.last_keyframe_request = Some(now);
+        counters.keyframe_requests += 1;
+        true
+    }
+
+    /// The source dropped pictures before they were access units.
+    pub fn dropped(&mut self, pictures: u64) {
+        self.counters.dropped += pictures;
+    }
+
+    /// The source's time line of a track restarts.
+    pub fn restarted(&mut self, kind: MediaKind) {
+        let track = match kind {
+            MediaKind::Video => self.video.as_mut(),
+            MediaKind::Audio => self.audio.as_mut(),
+        };
+        if let Some(track) = track {
+            track.reconnected(track.info().clone());
         }
     }
 
@@ -183,6 +237,7 @@ impl Stream {
         StreamSnapshot {
             id,
             name: Arc::clone(&self.name),
+            pushed: self.pushed,
             info: self.info(now),
             totals: self.gone,
             memory: tracks.map(|track| track.ring().memory()).sum(),
@@ -211,6 +266,12 @@ impl Stream {
             packets_lost: counters.lost,
             frames: counters.frames,
             keyframes: counters.keyframes,
+            frames_dropped: counters.dropped,
+            keyframe_requests: counters.keyframe_requests,
+            bitrate_bps: match counters.last_media {
+                Some(at) if now.saturating_duration_since(at) < SILENT => self.rate.bitrate(),
+                _ => 0,
+            },
             since_last_media: counters
                 .last_media
                 .map(|at| now.saturating_duration_since(at)),

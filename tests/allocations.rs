@@ -85,12 +85,14 @@ fn allocations(viewer: &ViewerConfig, viewers: usize) -> (u64, usize) {
             data: &units[frame as usize % 50],
             timestamp: i64::from(frame) * 3600,
             arrival: now,
+            captured: None,
         });
         for sound in 0..2 {
             first.audio.push(&AccessUnit {
                 data: &[0xff; 160],
                 timestamp: i64::from(2 * frame + sound) * 160,
                 arrival: now,
+                captured: None,
             });
         }
         for world in &mut worlds {

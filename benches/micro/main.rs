@@ -53,6 +53,7 @@ fn push(track: &mut Track, pictures: &[Vec<u8>; 2], start: Instant, n: u64) {
         data: &pictures[usize::from(n.is_multiple_of(50))],
         timestamp: n as i64 * 3600,
         arrival: start + Duration::from_millis(40) * n as u32,
+        captured: None,
     });
 }
 

@@ -6,6 +6,7 @@ use std::mem::offset_of;
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::authorize::{self, rtsp_webrtc_gateway_authorize_request};
 use super::convert::{
     UserData, array, init_struct, invalid, optional_str, output, read_struct, required_str,
     sized_struct, unset,
@@ -20,7 +21,7 @@ use super::tuning::{key_of, rtsp_webrtc_gateway_tuning};
 use super::version::ABI_VERSION;
 use crate::config::Config;
 use crate::error::{Error, Result, Status};
-use crate::events::Events;
+use crate::events::{AuthorizeRequest, Events};
 use crate::gateway::Gateway;
 use crate::state::{SessionId, SessionState, StreamId, StreamState};
 
@@ -54,6 +55,22 @@ pub struct rtsp_webrtc_gateway_callbacks {
             status: c_int,
         ),
     >,
+    /// A push stream needs a keyframe (IDR picture) that only the host's encoder can give: a viewer
+    /// cannot decode without one, or pictures were dropped. Ask the encoder for one. At most one
+    /// request a second and per stream, none while an earlier one waits to be delivered. Never for a
+    /// camera.
+    pub on_keyframe_request:
+        Option<unsafe extern "C" fn(user_data: *mut c_void, stream: rtsp_webrtc_gateway_stream_id)>,
+    /// Somebody wants to do something over HTTP (handle_http(), listen_http()): answer by
+    /// rtsp_webrtc_gateway_authorize(), here or later, within 30 s. Asked for each request that has
+    /// none of config.bearer_tokens, but for OPTIONS and for pages, which need no permission; while
+    /// 1,024 wait for an answer, further ones get 503. NULL: the tokens decide alone.
+    pub on_authorize: Option<
+        unsafe extern "C" fn(
+            user_data: *mut c_void,
+            request: *const rtsp_webrtc_gateway_authorize_request,
+        ),
+    >,
 }
 sized_struct!(
     rtsp_webrtc_gateway_callbacks,
@@ -83,6 +100,12 @@ pub struct rtsp_webrtc_gateway_config {
     pub tuning_len: usize,
     /// NULL: nobody is told of changes.
     pub callbacks: *const rtsp_webrtc_gateway_callbacks,
+    /// Bearer tokens (RFC 6750) that allow everything over HTTP: at most 64, each of the characters
+    /// A-Z a-z 0-9 - . _ ~ + / with = at the end. None, and no on_authorize: whoever reaches the port
+    /// of listen_http() or of the host's web server may watch. May be NULL if bearer_tokens_len is 0.
+    pub bearer_tokens: *const *const c_char,
+    /// Number of bearer_tokens.
+    pub bearer_tokens_len: usize,
 }
 sized_struct!(rtsp_webrtc_gateway_config, "rtsp_webrtc_gateway_config");
 
@@ -251,6 +274,17 @@ unsafe fn options(config: &rtsp_webrtc_gateway_config) -> Result<Config> {
         let address = parse(address, "public_addresses", "192.0.2.1 or 2001:db8::1")?;
         options.public_addresses.push(address);
     }
+    // SAFETY: this function's contract.
+    unsafe {
+        for &token in array(
+            config.bearer_tokens,
+            config.bearer_tokens_len,
+            "bearer_tokens",
+        )? {
+            let token = required_str(token, "An element of bearer_tokens")?;
+            options.bearer_tokens.push(token.to_owned());
+        }
+    }
     for knob in knobs {
         unset(knob.reserved)?;
         options.tuning.push((key_of(knob.key)?, knob.value));
@@ -258,7 +292,7 @@ unsafe fn options(config: &rtsp_webrtc_gateway_config) -> Result<Config> {
     Ok(options)
 }
 
-fn parse<T: FromStr<Err: Display>>(text: &str, name: &str, example: &str) -> Result<T> {
+pub(super) fn parse<T: FromStr<Err: Display>>(text: &str, name: &str, example: &str) -> Result<T> {
     text.parse()
         .map_err(|e| invalid(format!("{name} {text:?}: {e}. Write it as {example}.")))
 }
@@ -286,6 +320,16 @@ impl Events for Callbacks {
         }
     }
 
+    fn authorizes(&self) -> bool {
+        self.table.on_authorize.is_some()
+    }
+
+    fn authorize(&self, request: AuthorizeRequest) {
+        if let Some(call) = self.table.on_authorize {
+            authorize::ask(call, self.user_data.get(), &request);
+        }
+    }
+
     fn session_state(
         &self,
         session: SessionId,
@@ -304,6 +348,13 @@ impl Events for Callbacks {
                     status.code(),
                 )
             }
+        }
+    }
+
+    fn keyframe_request(&self, stream: StreamId) {
+        if let Some(call) = self.table.on_keyframe_request {
+            // SAFETY: the host passed this function to be called with this user_data.
+            unsafe { call(self.user_data.get(), stream.0) }
         }
     }
 }

@@ -7,12 +7,15 @@
 #![allow(clippy::missing_safety_doc)] // the header's conventions are the contract
 #![warn(clippy::undocumented_unsafe_blocks)]
 
+mod authorize;
 mod convert;
 mod gateway;
 mod guard;
 mod handle;
+mod http;
 mod log;
 mod metrics;
+mod push;
 mod session;
 mod signals;
 mod status;

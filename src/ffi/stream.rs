@@ -16,11 +16,12 @@ use crate::state::StreamId;
 #[repr(C)]
 #[allow(dead_code, reason = "the header's names of StreamState")]
 pub enum rtsp_webrtc_gateway_stream_state {
-    /// Connecting to the camera.
+    /// Connecting to the camera. A push stream: the first keyframe has not come.
     RTSP_WEBRTC_GATEWAY_STREAM_CONNECTING = 1,
     /// Media arrives.
     RTSP_WEBRTC_GATEWAY_STREAM_LIVE = 2,
     /// The connection failed; another attempt follows by itself, after 1 s at first and 30 s at most.
+    /// A push stream: no picture was pushed for 8 s (status ERR_STALLED); the next one makes it LIVE.
     RTSP_WEBRTC_GATEWAY_STREAM_RETRYING = 3,
     /// A bug in the library stopped this stream. Remove it and add it again.
     RTSP_WEBRTC_GATEWAY_STREAM_FAILED = 4,
@@ -126,6 +127,13 @@ pub struct rtsp_webrtc_gateway_stream_info {
     pub since_last_media_ms: i64,
     /// The sentence to status, "" if none; cut if longer.
     pub message: [c_char; 256],
+    /// Pictures pushed that no viewer gets: the queue was full, or the keyframe was missing that they
+    /// build on. 0 for a camera.
+    pub frames_dropped: u64,
+    /// Times on_keyframe_request was raised. 0 for a camera.
+    pub keyframe_requests: u64,
+    /// Bits of picture per second, averaged over some seconds; 0 while none comes.
+    pub bitrate_bps: u64,
 }
 sized_struct!(
     rtsp_webrtc_gateway_stream_info,
@@ -247,6 +255,9 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_get_stream_info(
                 .since_last_media
                 .map_or(-1, |age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX)),
             message: [0; 256],
+            frames_dropped: now.frames_dropped,
+            keyframe_requests: now.keyframe_requests,
+            bitrate_bps: now.bitrate_bps,
         };
         fill(&mut info.message, &now.message);
         // SAFETY: out_info is NULL or a struct of the header, by the conventions.

@@ -13,6 +13,7 @@ use super::convert::{UserData, c_text, fill, read_struct, write_struct};
 use super::guard::{guard, guard_status, with_last_error};
 use super::stream::rtsp_webrtc_gateway_pull_options;
 use crate::error::{Error, Status};
+use crate::events::Operation;
 use crate::media::Codec;
 use crate::state::{SessionState, StreamState};
 use crate::tuning::{Applies, KNOBS, SrtpPolicy};
@@ -140,6 +141,11 @@ fn the_other_enums_are_those_of_the_safe_api() {
         "session_state",
         "SESSION",
         variants!(SessionState: New Connecting Connected Disconnected Failed Closed),
+    );
+    check(
+        "operation",
+        "OPERATION",
+        variants!(Operation: Watch Update End Monitor),
     );
     check(
         "applies",

@@ -15,7 +15,7 @@ use super::handle::{
 use crate::config::WhepOffer;
 use crate::error::{Result, Status};
 use crate::state::OpId;
-use crate::whep::Response;
+use crate::whep::{HttpResponse, Response};
 
 /// The HTTP response to a WHEP request, to be written as it is by the host's web server. Its strings
 /// live as long as it does. Any number of threads may read it at once.
@@ -25,8 +25,8 @@ pub struct rtsp_webrtc_gateway_response {
     /// With a terminator.
     body: Vec<u8>,
     session: rtsp_webrtc_gateway_session_id,
-    session_key: CString,
-    etag: CString,
+    session_key: Option<CString>,
+    etag: Option<CString>,
 }
 
 /// A WHEP offer: the POST request of a viewer.
@@ -286,7 +286,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_response_header(
     })
 }
 
-/// Entity tag of the session, quotes included. NULL if response is NULL.
+/// Entity tag of the session, quotes included. NULL if there is none, or if response is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_response_etag(
     response: *const rtsp_webrtc_gateway_response,
@@ -294,12 +294,13 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_response_etag(
     guard(ptr::null(), || {
         // SAFETY: response is NULL or alive, by the conventions.
         let response = unsafe { response.as_ref() };
-        response.map_or(ptr::null(), |response| response.etag.as_ptr())
+        let etag = response.and_then(|response| response.etag.as_ref());
+        etag.map_or(ptr::null(), |etag| etag.as_ptr())
     })
 }
 
 /// Unguessable name of the session, for its URL and for handle_whep_delete(). Whoever has it can end
-/// the session. NULL if response is NULL.
+/// the session. NULL if there is none, or if response is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_response_session_key(
     response: *const rtsp_webrtc_gateway_response,
@@ -307,11 +308,13 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_response_session_key(
     guard(ptr::null(), || {
         // SAFETY: response is NULL or alive, by the conventions.
         let response = unsafe { response.as_ref() };
-        response.map_or(ptr::null(), |response| response.session_key.as_ptr())
+        let key = response.and_then(|response| response.session_key.as_ref());
+        key.map_or(ptr::null(), |key| key.as_ptr())
     })
 }
 
-/// Id of the session, as in callbacks and get_session_info(). 0 if response is NULL.
+/// Id of the session, as in callbacks and get_session_info(). 0 if there is none, or if response
+/// is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_response_session_id(
     response: *const rtsp_webrtc_gateway_response,
@@ -337,6 +340,12 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_response_free(
 
 impl From<Response> for rtsp_webrtc_gateway_response {
     fn from(response: Response) -> Self {
+        HttpResponse::from(response).into()
+    }
+}
+
+impl From<HttpResponse> for rtsp_webrtc_gateway_response {
+    fn from(response: HttpResponse) -> Self {
         let headers = response.headers.iter();
         let mut body = response.body.into_bytes();
         body.push(0);
@@ -344,9 +353,9 @@ impl From<Response> for rtsp_webrtc_gateway_response {
             status: response.status,
             headers: headers.map(|(n, v)| (c_text(n), c_text(v))).collect(),
             body,
-            session: response.session.0,
-            session_key: c_text(&response.session_key),
-            etag: c_text(&response.etag),
+            session: response.session.map_or(0, |session| session.0),
+            session_key: response.session_key.as_deref().map(c_text),
+            etag: response.etag.as_deref().map(c_text),
         }
     }
 }

@@ -26,8 +26,9 @@ impl Gateway {
     ///
     /// Blocks while the host decides (at most 30 s) and while the camera is still connecting (at
     /// most 5 s); returns within milliseconds otherwise. Fails with `WouldDeadlock` from inside a
-    /// callback, and with `Io` if its thread cannot be started.
+    /// callback, with `Io` if its thread cannot be started, and with `ShuttingDown`.
     pub fn handle_http(&self, request: &HttpRequest<'_>) -> Result<HttpResponse> {
+        self.check_open()?;
         let call = match read(request) {
             Step::Answer(answer) => return Ok(answer),
             Step::Call(call) => call,

@@ -5,6 +5,7 @@ mod http;
 mod lists;
 mod offers;
 mod patch;
+mod push;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

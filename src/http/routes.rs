@@ -70,7 +70,7 @@ impl Site {
             "POST" | "PATCH" => match read_body(body).await {
                 Ok(body) => body,
                 // The rest of the body may be on its way still.
-                Err(answer) => return respond(answer.with("Connection", "close")),
+                Err(answer) => return respond(answer.shared().with("Connection", "close")),
             },
             _ => Bytes::new(),
         };

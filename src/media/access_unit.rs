@@ -22,4 +22,13 @@ pub struct AccessUnit<'a> {
     pub timestamp: i64,
     /// When its last packet arrived.
     pub arrival: Instant,
+    /// When it was captured, if the source knows; never later than `arrival`.
+    pub captured: Option<Instant>,
+}
+
+impl AccessUnit<'_> {
+    /// The best that is known of when it was: what viewers play picture and sound together by.
+    pub fn moment(&self) -> Instant {
+        self.captured.unwrap_or(self.arrival)
+    }
 }

@@ -15,7 +15,7 @@ mod parameter_sets;
 mod rate;
 mod ring;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 mod track;
 
 pub use access_unit::AccessUnit;

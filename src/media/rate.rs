@@ -53,6 +53,11 @@ impl RateMeter {
         window.bytes += bytes as u64;
     }
 
+    /// Bits per second; 0 before the first window is full.
+    pub fn bitrate(&self) -> u64 {
+        self.rate.map_or(0, |rate| rate.bytes_per_second * 8)
+    }
+
     /// The rate; what to assume of a camera before the first window is full.
     pub fn rate(&self) -> StreamRate {
         self.rate.unwrap_or_default()

@@ -101,7 +101,7 @@ impl Track {
         if !h264.has_picture || self.awaits_keyframe {
             return (false, new);
         }
-        let timestamp = self.clock.map(unit.timestamp, unit.arrival);
+        let timestamp = self.clock.map(unit.timestamp, unit.moment());
         self.ring.begin(timestamp, unit.arrival, h264.keyframe);
         h264.packetize(self.info.parameter_sets.as_ref(), &mut self.ring);
         self.ring.commit(true);
@@ -120,7 +120,7 @@ impl Track {
             );
             return false;
         }
-        let timestamp = self.clock.map(unit.timestamp, unit.arrival);
+        let timestamp = self.clock.map(unit.timestamp, unit.moment());
         self.ring.begin(timestamp, unit.arrival, true);
         self.ring.push(&[unit.data]);
         self.ring.commit(false);
@@ -133,7 +133,7 @@ impl Track {
         if unit.data.is_empty() {
             return false;
         }
-        let mut timestamp = self.clock.map(unit.timestamp, unit.arrival);
+        let mut timestamp = self.clock.map(unit.timestamp, unit.moment());
         for samples in unit.data.chunks(MAX_PAYLOAD) {
             self.ring.begin(timestamp, unit.arrival, true);
             self.ring.push(&[samples]);
@@ -186,6 +186,7 @@ mod tests {
             data,
             timestamp,
             arrival,
+            captured: None,
         })
     }
 

@@ -16,7 +16,7 @@ use crate::operations::Ticket;
 use crate::registry::Registry;
 use crate::session::WallClock;
 use crate::session::dtls::Certificate;
-use crate::source::CameraUrl;
+use crate::source::{CameraUrl, push};
 use crate::state::{SessionId, SessionInfo, StreamId, StreamInfo};
 use crate::tuning::Tuning;
 use crate::whep::Response;
@@ -91,6 +91,15 @@ pub enum Command {
         url: Box<CameraUrl>,
         /// How to connect.
         options: Box<PullOptions>,
+    },
+    /// Serve what the host pushes.
+    AddPushStream {
+        /// Its id.
+        id: StreamId,
+        /// Its name.
+        name: Arc<str>,
+        /// Where its media comes from.
+        pushed: push::Receiver,
     },
     /// Disconnect a camera and close its sessions.
     RemoveStream(StreamId),

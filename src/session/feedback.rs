@@ -86,12 +86,12 @@ impl Session {
             }
             Feedback::KeyframeRequest { ssrc } => {
                 self.stats.plis += 1;
-                if ssrc == self.video.ssrc()
-                    && !is_silent(media.video.ring(), io.now)
-                    && self.restart.allow(io.now)
-                    && self.video.restart(media.video.ring())
-                {
-                    self.send(media, io);
+                if ssrc == self.video.ssrc() && !is_silent(media.video.ring(), io.now) {
+                    if self.restart.allow(io.now) && self.video.restart(media.video.ring()) {
+                        self.send(media, io);
+                    } else {
+                        self.keyframe_wanted = true;
+                    }
                 }
             }
         }

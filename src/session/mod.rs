@@ -142,6 +142,8 @@ pub struct Session {
     send_at: Option<Instant>,
     reports: Reports,
     restart: RestartLimit,
+    /// The viewer asked for a keyframe, and the ring's was not sent.
+    keyframe_wanted: bool,
     last_heard: Option<Instant>,
     stats: SessionStats,
 }
@@ -191,6 +193,7 @@ impl Session {
                 next: None,
             },
             restart: RestartLimit::default(),
+            keyframe_wanted: false,
             last_heard: None,
             stats: SessionStats::default(),
         }
@@ -247,6 +250,17 @@ impl Session {
             sum.overflows += audio.stats.overflows;
         }
         sum
+    }
+
+    /// Whether the viewer needs a keyframe that the ring cannot give: it asked for one, or waits
+    /// to start or to go on. What it asked for is told once.
+    pub fn needs_keyframe(&mut self, media: Media<'_>) -> bool {
+        let asked = std::mem::take(&mut self.keyframe_wanted);
+        let receives = matches!(
+            self.state,
+            SessionState::Connected | SessionState::Disconnected
+        );
+        asked || receives && self.video.waits_for_keyframe(media.video.ring())
     }
 
     /// The next change of state.

@@ -116,6 +116,13 @@ impl TrackSender {
         true
     }
 
+    /// Whether nothing can be sent before the source makes a keyframe.
+    pub fn waits_for_keyframe(&self, ring: &Ring) -> bool {
+        self.needs_keyframe
+            && self.cursor.is_none_or(|cursor| cursor < ring.start())
+            && ring.latest_keyframe().is_none()
+    }
+
     fn next_index(&self) -> u64 {
         let sent = self.cursor.map_or(0, |cursor| cursor - self.mapping.number);
         self.mapping.index + sent

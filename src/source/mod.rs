@@ -1,6 +1,7 @@
 //! Where media comes from.
 
 mod failure;
+pub mod push;
 mod retry;
 mod rtsp;
 #[cfg(test)]
@@ -32,4 +33,22 @@ pub trait Sink {
 
     /// The attempt or connection failed; the next attempt begins after `retry_in`.
     fn failed(&mut self, error: &Error, retry_in: Duration);
+}
+
+/// What a source that the host pushes tells besides.
+pub trait PushSink: Sink {
+    /// The time line of a track restarts with its next access unit.
+    fn restarted(&mut self, kind: MediaKind);
+
+    /// Pictures came that no viewer gets.
+    fn dropped(&mut self, pictures: u64);
+
+    /// Nothing more can be shown before the host's encoder makes a keyframe.
+    fn keyframe_needed(&mut self);
+
+    /// No picture came for a while.
+    fn stalled(&mut self, error: &Error);
+
+    /// Pictures come again.
+    fn resumed(&mut self);
 }

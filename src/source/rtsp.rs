@@ -288,6 +288,7 @@ impl Camera {
                             data: frame.data(),
                             timestamp: frame.timestamp().timestamp(),
                             arrival: frame.ctx().received(),
+                            captured: None,
                         };
                         sink.media(MediaKind::Audio, &unit, u32::from(frame.loss()));
                     }
@@ -421,5 +422,6 @@ fn picture(frame: &VideoFrame, arrival: std::time::Instant) -> AccessUnit<'_> {
         data: frame.data(),
         timestamp: frame.timestamp().timestamp(),
         arrival,
+        captured: None,
     }
 }

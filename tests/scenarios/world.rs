@@ -271,6 +271,7 @@ impl World {
                 data: &data,
                 timestamp: (self.frame * 90_000 / rate) as i64,
                 arrival: self.now,
+                captured: None,
             };
             self.rate.arrived(self.now, data.len());
             self.video.push(&unit);
@@ -282,6 +283,7 @@ impl World {
                 data: &[0xff; 160],
                 timestamp: self.sample,
                 arrival: self.now,
+                captured: None,
             };
             self.audio.push(&unit);
             self.sample += 160;

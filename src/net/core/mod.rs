@@ -7,6 +7,7 @@ mod viewers;
 
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
+use std::future::Future;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -103,28 +104,14 @@ impl Core {
                 url,
                 options,
             } => {
-                let owned = Owned {
-                    stream: Stream::new(name),
-                    source: None,
-                    waiting: Vec::new(),
-                };
-                core.borrow_mut().streams.insert(id, owned);
-                let sink = StreamSink {
-                    core: Rc::clone(core),
-                    stream: id,
-                };
-                let task = tokio::task::spawn_local({
-                    let core = Rc::clone(core);
-                    async move {
-                        let run = AssertUnwindSafe(source::run(*url, *options, sink));
-                        if run.catch_unwind().await.is_err() {
-                            core.borrow_mut().source_panicked(id);
-                        }
-                    }
+                Core::add_stream(core, id, Stream::new(name), |sink| {
+                    source::run(*url, *options, sink)
                 });
-                if let Some(owned) = core.borrow_mut().streams.get_mut(&id) {
-                    owned.source = Some(task.abort_handle());
-                }
+            }
+            Command::AddPushStream { id, name, pushed } => {
+                Core::add_stream(core, id, Stream::pushed(name), |sink| {
+                    source::push::run(pushed, sink)
+                });
             }
             Command::RemoveStream(id) => {
                 let removed = Error::new(Status::NotFound, "the stream was removed");
@@ -157,6 +144,45 @@ impl Core {
                 }
             }
             Command::Shutdown => {}
+        }
+    }
+
+    /// Takes a stream in and starts the task of its source.
+    fn add_stream<F: Future<Output = ()> + 'static>(
+        core: &Rc<RefCell<Core>>,
+        id: StreamId,
+        stream: Stream,
+        source: impl FnOnce(StreamSink) -> F,
+    ) {
+        let owned = Owned {
+            stream,
+            source: None,
+            waiting: Vec::new(),
+        };
+        core.borrow_mut().streams.insert(id, owned);
+        let run = source(StreamSink {
+            core: Rc::clone(core),
+            stream: id,
+        });
+        let task = tokio::task::spawn_local({
+            let core = Rc::clone(core);
+            async move {
+                if AssertUnwindSafe(run).catch_unwind().await.is_err() {
+                    core.borrow_mut().source_panicked(id);
+                }
+            }
+        });
+        if let Some(owned) = core.borrow_mut().streams.get_mut(&id) {
+            owned.source = Some(task.abort_handle());
+        }
+    }
+
+    /// Asks the host of a push stream for a keyframe, if it has not just been asked.
+    fn request_keyframe(&mut self, id: StreamId, now: Instant) {
+        if let Some(owned) = self.streams.get_mut(&id)
+            && owned.stream.request_keyframe(now)
+        {
+            self.context.notices.push(Notice::Keyframe(id));
         }
     }
 
@@ -356,6 +382,8 @@ impl Core {
         };
         let due_before = deadlines.next();
         let mut broken = Vec::new();
+        let pushed = stream.is_pushed();
+        let mut keyframe_needed = false;
         while turn.left > 0 && io.transmit.packets < PORTION {
             turn.left -= 1;
             let Some(&slot) = stream.viewers.get(turn.left) else {
@@ -367,6 +395,9 @@ impl Core {
             let send = AssertUnwindSafe(|| viewer.session.send(media, &mut io));
             if catch_unwind(send).is_err() {
                 broken.push(slot);
+            }
+            if pushed {
+                keyframe_needed |= viewer.session.needs_keyframe(media);
             }
             deadlines.arm(slot, viewer.session.send_deadline());
         }
@@ -384,6 +415,9 @@ impl Core {
         }
         for slot in broken {
             self.fail_viewer(slot, viewers::panicked());
+        }
+        if keyframe_needed {
+            self.request_keyframe(turn.stream, now);
         }
         (sent, system)
     }

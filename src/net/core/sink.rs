@@ -2,12 +2,12 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Core;
 use crate::error::Error;
 use crate::media::{AccessUnit, MediaKind, TrackInfo};
-use crate::source::Sink;
+use crate::source::{PushSink, Sink};
 use crate::state::{StreamId, StreamState};
 
 /// The way from a source's task into its worker: a plain call.
@@ -45,5 +45,35 @@ impl Sink for StreamSink {
         let mut core = self.core.borrow_mut();
         core.fail_offers(self.stream, error);
         core.enter(self.stream, StreamState::Retrying, Some(error.clone()));
+    }
+}
+
+impl PushSink for StreamSink {
+    fn restarted(&mut self, kind: MediaKind) {
+        if let Some(owned) = self.core.borrow_mut().streams.get_mut(&self.stream) {
+            owned.stream.restarted(kind);
+        }
+    }
+
+    fn dropped(&mut self, pictures: u64) {
+        if let Some(owned) = self.core.borrow_mut().streams.get_mut(&self.stream) {
+            owned.stream.dropped(pictures);
+        }
+    }
+
+    fn keyframe_needed(&mut self) {
+        let mut core = self.core.borrow_mut();
+        core.request_keyframe(self.stream, Instant::now());
+    }
+
+    fn stalled(&mut self, error: &Error) {
+        log::warn!(stream = self.stream.0; "{error}");
+        let mut core = self.core.borrow_mut();
+        core.enter(self.stream, StreamState::Retrying, Some(error.clone()));
+    }
+
+    fn resumed(&mut self) {
+        let mut core = self.core.borrow_mut();
+        core.enter(self.stream, StreamState::Live, None);
     }
 }

@@ -109,6 +109,10 @@ impl Core {
         if worked.is_err() {
             session.fail(panicked());
         }
+        let stream = viewer.stream;
+        if session.needs_keyframe(media) {
+            self.request_keyframe(stream, now);
+        }
         self.settle(slot);
     }
 

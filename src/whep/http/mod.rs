@@ -90,7 +90,7 @@ impl HttpResponse {
     }
 
     /// For pages of any origin: players are embedded anywhere (CORS, the Fetch standard).
-    fn shared(self) -> Self {
+    pub(crate) fn shared(self) -> Self {
         self.with("Access-Control-Allow-Origin", "*").with(
             "Access-Control-Expose-Headers",
             "Accept-Patch, Accept-Post, Allow, ETag, Link, Location, Retry-After, WWW-Authenticate",

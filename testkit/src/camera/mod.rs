@@ -39,6 +39,7 @@ mod transport;
 
 pub use faults::{Fault, Statistics};
 pub use load::{Load, sent_at};
+pub use payload::packetize;
 pub use server::CameraServer;
 
 use crate::clip::Clip;

@@ -10,7 +10,7 @@ const FU_A: u8 = 28;
 ///
 /// Neighbours that fit into one payload together become a STAP-A, one that fits alone a single NAL unit packet, and
 /// one that does not a row of FU-A.
-pub(super) fn packetize(nals: &[&[u8]], max: usize, mut emit: impl FnMut(&[u8], &[u8], bool)) {
+pub fn packetize(nals: &[&[u8]], max: usize, mut emit: impl FnMut(&[u8], &[u8], bool)) {
     let mut rest = nals;
     while let Some((&nal, tail)) = rest.split_first() {
         let together = aggregate_len(rest, max);

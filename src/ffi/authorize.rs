@@ -1,0 +1,90 @@
+//! Authorize: who may watch, and who may see the figures, over HTTP.
+
+use std::ffi::{CString, c_char, c_int, c_void};
+use std::ptr;
+
+use super::convert::{c_text, sized_struct};
+use super::guard::guard_status;
+use super::handle::{gateway_ref, rtsp_webrtc_gateway};
+use crate::events::{AuthorizeRequest, RequestId};
+
+/// What somebody wants to do over HTTP.
+#[repr(C)]
+#[allow(dead_code, reason = "the header's names of Operation")]
+pub enum rtsp_webrtc_gateway_operation {
+    /// Watch a stream: POST of an offer, and GET or HEAD of its endpoint.
+    RTSP_WEBRTC_GATEWAY_OPERATION_WATCH = 1,
+    /// Change a session: PATCH, and GET or HEAD of the session.
+    RTSP_WEBRTC_GATEWAY_OPERATION_UPDATE = 2,
+    /// End a session: DELETE.
+    RTSP_WEBRTC_GATEWAY_OPERATION_END = 3,
+    /// See all streams and sessions: /api and /metrics of listen_http().
+    RTSP_WEBRTC_GATEWAY_OPERATION_MONITOR = 4,
+}
+
+/// Somebody wants to do something over HTTP. Its strings are valid until the callback returns.
+#[repr(C)]
+pub struct rtsp_webrtc_gateway_authorize_request {
+    /// sizeof this struct, as the library has it.
+    pub struct_size: usize,
+    /// To be passed to rtsp_webrtc_gateway_authorize(). Never 0, never reused.
+    pub request_id: u64,
+    /// The stream as the request names it, which may not exist. NULL for MONITOR.
+    pub stream_name: *const c_char,
+    /// Bearer token of the request, a secret. NULL: none was sent.
+    pub bearer_token: *const c_char,
+    /// Who asks: the viewer's address and port, or what the host said in
+    /// rtsp_webrtc_gateway_http_request. NULL: not known.
+    pub peer: *const c_char,
+    /// enum rtsp_webrtc_gateway_operation.
+    pub operation: i32,
+    /// 0.
+    pub reserved: u32,
+}
+sized_struct!(
+    rtsp_webrtc_gateway_authorize_request,
+    "rtsp_webrtc_gateway_authorize_request"
+);
+
+/// Called with the question of somebody.
+pub(super) type AuthorizeFn =
+    unsafe extern "C" fn(*mut c_void, *const rtsp_webrtc_gateway_authorize_request);
+
+/// Passes a question to the host.
+pub(super) fn ask(callback: AuthorizeFn, user_data: *mut c_void, request: &AuthorizeRequest) {
+    let text = |text: &Option<String>| text.as_deref().map(c_text);
+    let (stream, token, peer) = (
+        text(&request.stream),
+        text(&request.token),
+        text(&request.peer),
+    );
+    let pointer = |text: &Option<CString>| text.as_ref().map_or(ptr::null(), |t| t.as_ptr());
+    let question = rtsp_webrtc_gateway_authorize_request {
+        struct_size: size_of::<rtsp_webrtc_gateway_authorize_request>(),
+        request_id: request.id.0,
+        stream_name: pointer(&stream),
+        bearer_token: pointer(&token),
+        peer: pointer(&peer),
+        operation: request.operation as i32,
+        reserved: 0,
+    };
+    // SAFETY: the host passed this function to be called with this user_data; the strings outlive
+    // the call.
+    unsafe { callback(user_data, &raw const question) }
+}
+
+/// Answers a question of on_authorize: inside that callback or later, from any thread, within 30 s.
+/// Denied requests get 401 if they have no bearer token, else 403; those that are not answered in
+/// time 504. ERR_NOT_FOUND if nobody waits for it (any more).
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rtsp_webrtc_gateway_authorize(
+    gateway: *mut rtsp_webrtc_gateway,
+    request_id: u64,
+    allow: bool,
+) -> c_int {
+    guard_status(|| {
+        // SAFETY: gateway is NULL or alive, by the conventions.
+        let gateway = unsafe { gateway_ref(gateway) }?;
+        gateway.authorize(RequestId(request_id), allow)
+    })
+}

@@ -1,0 +1,208 @@
+//! What must be known of pushed bits: whether a decoder can start with them, and where NALs begin.
+
+use memchr::memmem;
+
+use crate::error::{Error, Result, Status};
+use crate::media::av1::{obu_type, obus};
+use crate::media::nal::nals;
+use crate::media::{Codec, MAX_PAYLOAD, h264, h265};
+
+/// What a frame holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Content {
+    /// A decoder can start with it. Each frame of sound is such.
+    Keyframe,
+    /// A picture that builds on others.
+    Picture,
+    /// No picture: parameter sets, say, which some encoders give out alone.
+    Other,
+}
+
+/// Looks at a frame as the host pushes it; reads no more of it than it must.
+pub(super) fn look(codec: Codec, data: &[u8]) -> Result<Content> {
+    let invalid = |message| Err(Error::new(Status::InvalidArgument, message));
+    let name = codec.encoding_name();
+    if data.is_empty() {
+        return invalid(
+            "the frame is empty: push one access unit of video, or one frame of audio".to_owned(),
+        );
+    }
+    if is_annex_b(codec) {
+        if !begins_with_start_code(data) {
+            return invalid(format!(
+                "the access unit does not begin with a start code (00 00 01): push {name} as an \
+                 Annex B byte stream, not with lengths before its NALs"
+            ));
+        }
+        return Ok(of_nals(codec, AnnexB::new(data)));
+    }
+    if codec == Codec::Av1 && obus(data).next().is_none() {
+        return invalid(
+            "the temporal unit does not begin with an OBU: push AV1 in the low-overhead format, \
+             each OBU with its size"
+                .to_owned(),
+        );
+    }
+    if codec == Codec::Opus && data.len() > MAX_PAYLOAD {
+        return invalid(format!(
+            "the Opus packet has {} bytes; it cannot be cut, and {MAX_PAYLOAD} fit a datagram: \
+             push one frame at a time",
+            data.len()
+        ));
+    }
+    Ok(content(codec, data))
+}
+
+/// What an access unit of `media` holds.
+pub(super) fn content(codec: Codec, unit: &[u8]) -> Content {
+    match codec {
+        Codec::H264 | Codec::H265 => of_nals(codec, nals(unit)),
+        Codec::Av1 => of_obus(unit),
+        Codec::Opus | Codec::Pcmu | Codec::Pcma | Codec::G722 => Content::Keyframe,
+    }
+}
+
+fn of_nals<'a>(codec: Codec, mut nals: impl Iterator<Item = &'a [u8]>) -> Content {
+    let found = match codec {
+        Codec::H265 => nals.find_map(|nal| match h265::nal_type(nal)? {
+            h265::nal_type::FIRST_IRAP..=h265::nal_type::LAST_IRAP => Some(Content::Keyframe),
+            0..=h265::nal_type::LAST_SLICE => Some(Content::Picture),
+            _ => None,
+        }),
+        _ => nals.find_map(|nal| match h264::nal_type(nal)? {
+            h264::nal_type::IDR => Some(Content::Keyframe),
+            h264::nal_type::SLICE..h264::nal_type::IDR => Some(Content::Picture),
+            _ => None,
+        }),
+    };
+    found.unwrap_or(Content::Other)
+}
+
+fn of_obus(unit: &[u8]) -> Content {
+    let frame =
+        obus(unit).find(|obu| matches!(obu.kind(), obu_type::FRAME | obu_type::FRAME_HEADER));
+    match frame.map(|obu| obu.payload.first()) {
+        None => Content::Other,
+        // `show_existing_frame` is 0 and `frame_type` is KEY_FRAME (section 5.9.2).
+        Some(Some(first)) if first & 0xe0 == 0 => Content::Keyframe,
+        Some(_) => Content::Picture,
+    }
+}
+
+/// Whether frames of this codec are pushed as an Annex B byte stream.
+pub(super) fn is_annex_b(codec: Codec) -> bool {
+    matches!(codec, Codec::H264 | Codec::H265)
+}
+
+/// Appends an Annex B byte stream as an access unit of `media`: each NAL after its length.
+pub(super) fn convert(annex_b: &[u8], unit: &mut Vec<u8>) {
+    unit.reserve(annex_b.len() + 16);
+    for nal in AnnexB::new(annex_b) {
+        append_nal(unit, nal);
+    }
+}
+
+/// Appends a NAL after its length.
+pub(super) fn append_nal(unit: &mut Vec<u8>, nal: &[u8]) {
+    // No frame is so large that its length does not fit.
+    unit.extend_from_slice(&(nal.len() as u32).to_be_bytes());
+    unit.extend_from_slice(nal);
+}
+
+/// Whether there is nothing but zeros before the first start code.
+fn begins_with_start_code(data: &[u8]) -> bool {
+    let zeros = data.iter().take_while(|&&byte| byte == 0).count();
+    zeros >= 2 && data.get(zeros) == Some(&1)
+}
+
+/// The NALs of a byte stream (ITU-T H.264 and H.265, Annex B), without the zeros behind them.
+struct AnnexB<'a> {
+    /// Behind a start code; `None` at the end.
+    rest: Option<&'a [u8]>,
+}
+
+const START_CODE: &[u8] = &[0, 0, 1];
+
+impl<'a> AnnexB<'a> {
+    fn new(data: &'a [u8]) -> Self {
+        let rest = memmem::find(data, START_CODE).map(|at| &data[at + START_CODE.len()..]);
+        AnnexB { rest }
+    }
+}
+
+impl<'a> Iterator for AnnexB<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        loop {
+            let rest = self.rest?;
+            let end = memmem::find(rest, START_CODE);
+            self.rest = end.map(|at| &rest[at + START_CODE.len()..]);
+            let nal = &rest[..end.unwrap_or(rest.len())];
+            // A NAL does not end in zeros; what follows are those of a longer start code.
+            let len = nal.iter().rposition(|&byte| byte != 0);
+            if let Some(last) = len {
+                return Some(&nal[..=last]);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(data: &[u8]) -> Vec<&[u8]> {
+        AnnexB::new(data).collect()
+    }
+
+    #[test]
+    fn start_codes_of_both_lengths_part_nals() {
+        let data = [
+            0, 0, 0, 0, 1, 0x67, 1, 0, 0, 1, 0x68, 2, 0, 0, 0, 0, 1, 0, 0, 1, 0x65, 0, 3, 0,
+        ];
+        let expected: [&[u8]; 3] = [&[0x67, 1], &[0x68, 2], &[0x65, 0, 3]];
+        assert_eq!(of(&data), expected);
+        let mut unit = Vec::new();
+        convert(&data, &mut unit);
+        assert_eq!(nals(&unit).collect::<Vec<_>>(), expected);
+        assert!(of(&[]).is_empty() && of(&[0, 0]).is_empty() && of(&[0, 0, 1]).is_empty());
+        assert_eq!(of(&[0, 0, 1, 7]), [[7]]);
+    }
+
+    #[test]
+    fn what_is_no_byte_stream_is_refused() {
+        for data in [
+            &[][..],
+            &[0, 0, 0, 2, 0x65, 1],
+            &[0x65, 1, 2, 0, 0, 1, 0x65],
+            &[0, 0, 0],
+            &[0, 1, 0x65],
+        ] {
+            let error = look(Codec::H264, data).unwrap_err();
+            assert_eq!(error.status(), Status::InvalidArgument, "{data:?}");
+        }
+        assert_eq!(look(Codec::Pcmu, &[7]).unwrap(), Content::Keyframe);
+        assert!(look(Codec::Pcmu, &[]).is_err());
+    }
+
+    #[test]
+    fn the_first_slice_tells_what_it_is() {
+        for (nals, expected) in [
+            (&[0x09, 0x67, 0x68, 0x06, 0x65][..], Content::Keyframe),
+            (&[0x06, 0x41], Content::Picture),
+            (&[0x21], Content::Picture),
+            (&[0x67, 0x68], Content::Other),
+            (&[0xe5], Content::Other),
+        ] {
+            let mut data = Vec::new();
+            for &header in nals {
+                data.extend([0, 0, 0, 1, header, 0x80]);
+            }
+            assert_eq!(look(Codec::H264, &data).unwrap(), expected);
+            let mut unit = Vec::new();
+            convert(&data, &mut unit);
+            assert_eq!(content(Codec::H264, &unit), expected);
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! The host's end of a push stream: checks what is pushed and puts it into the queue.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use parking_lot::Mutex;
+
+use super::bitstream::{self, Content};
+use super::queue::{self, Data, Queue, Receiver, Refused, Unit};
+use super::rtp::{Assembled, RtpTrack};
+use crate::config::{Frame, FrameData, PushOptions};
+use crate::error::{Error, Result, Status};
+use crate::media::{Codec, MediaKind};
+
+/// The largest frame, far above a keyframe of 8K.
+const MAX_FRAME: usize = 16 << 20;
+/// A frame that was captured longer ago than this has a wrong time.
+const OLDEST_CAPTURE: Duration = Duration::from_secs(10);
+/// The most frames of a track that a host may let wait.
+const MAX_QUEUE_FRAMES: u32 = 1024;
+
+/// Where a host's media goes. Its methods may be called from any thread, at the same time.
+#[derive(Debug)]
+pub struct Feed {
+    video: Codec,
+    audio: Option<Codec>,
+    queue: Arc<Queue>,
+    /// What waits of RTP packets to become access units. Only pushing threads lock it.
+    video_rtp: Mutex<RtpTrack>,
+    audio_rtp: Option<Mutex<RtpTrack>>,
+}
+
+/// Both ends of a new push stream.
+pub fn feed(options: &PushOptions) -> Result<(Feed, Receiver)> {
+    check(options)?;
+    let &PushOptions { video, audio, .. } = options;
+    let queue = queue::queue(options.queue_frames as usize);
+    let receiver = Receiver {
+        queue: Arc::clone(&queue),
+        video,
+        audio,
+    };
+    let feed = Feed {
+        video,
+        audio,
+        queue,
+        video_rtp: Mutex::new(RtpTrack::new(video)),
+        audio_rtp: audio.map(|codec| Mutex::new(RtpTrack::new(codec))),
+    };
+    Ok((feed, receiver))
+}
+
+impl Feed {
+    /// Takes a frame, or says why not; then it is dropped before this returns.
+    pub fn push(&self, kind: MediaKind, frame: Frame<'_>) -> Result<()> {
+        let arrival = Instant::now();
+        let codec = self.codec(kind)?;
+        let bytes = frame.data.as_slice().len();
+        if bytes > MAX_FRAME {
+            return Err(invalid(format!(
+                "the frame has {bytes} bytes; {MAX_FRAME} are possible"
+            )));
+        }
+        let content = bitstream::look(codec, frame.data.as_slice())?;
+        self.admit(kind, content, bytes)?;
+        let data = match frame.data {
+            FrameData::Copied(data) => {
+                let mut buffer = self.queue.buffer();
+                if bitstream::is_annex_b(codec) {
+                    bitstream::convert(data, &mut buffer);
+                } else {
+                    buffer.extend_from_slice(data);
+                }
+                Data::Ready(buffer)
+            }
+            FrameData::Shared(data) => Data::Pushed(data),
+        };
+        let unit = Unit {
+            kind,
+            content,
+            data,
+            timestamp: ticks(frame.pts_us, codec.clock_rate()),
+            arrival,
+            captured: frame
+                .capture_unix_us
+                .and_then(|time| captured(time, arrival, SystemTime::now())),
+            restarts: frame.discontinuity,
+            lost: 0,
+        };
+        self.queue.put(unit, bytes);
+        Ok(())
+    }
+
+    /// Takes an RTP packet with its header; the codec says of which track.
+    pub fn push_rtp(&self, codec: Codec, packet: &[u8]) -> Result<()> {
+        let now = Instant::now();
+        let track = match codec {
+            codec if codec == self.video => Some(&self.video_rtp),
+            codec if Some(codec) == self.audio => self.audio_rtp.as_ref(),
+            _ => None,
+        };
+        let track = track.ok_or_else(|| {
+            let name = codec.encoding_name();
+            invalid(format!("the stream was added without {name}"))
+        })?;
+        let mut refused = Ok(());
+        track.lock().push(packet, now, &mut |unit| {
+            let (buffer, result) = self.put_assembled(codec, unit, now);
+            if result.is_err() {
+                refused = result;
+            }
+            buffer
+        })?;
+        refused
+    }
+
+    /// Puts in what came as RTP. Either way there is a buffer for what comes next.
+    fn put_assembled(
+        &self,
+        codec: Codec,
+        unit: Assembled,
+        arrival: Instant,
+    ) -> (Vec<u8>, Result<()>) {
+        let content = bitstream::content(codec, &unit.data);
+        let bytes = unit.data.len();
+        if let Err(error) = self.admit(codec.kind(), content, bytes) {
+            let mut buffer = unit.data;
+            buffer.clear();
+            return (buffer, Err(error));
+        }
+        let unit = Unit {
+            kind: codec.kind(),
+            content,
+            data: Data::Ready(unit.data),
+            timestamp: unit.timestamp,
+            arrival,
+            captured: None,
+            restarts: unit.restarts,
+            lost: unit.lost,
+        };
+        self.queue.put(unit, bytes);
+        (self.queue.buffer(), Ok(()))
+    }
+
+    fn codec(&self, kind: MediaKind) -> Result<Codec> {
+        match kind {
+            MediaKind::Video => Ok(self.video),
+            MediaKind::Audio => self.audio.ok_or_else(|| {
+                Error::new(
+                    Status::InvalidState,
+                    "the stream was added without an audio codec: add it again with one",
+                )
+            }),
+        }
+    }
+
+    fn admit(&self, kind: MediaKind, content: Content, bytes: usize) -> Result<()> {
+        self.queue.admit(kind, content, bytes).map_err(refused)
+    }
+}
+
+fn refused(why: Refused) -> Error {
+    match why {
+        Refused::Full => Error::new(
+            Status::QueueFull,
+            "the frame was dropped, because the stream's queue is full: its worker thread is too \
+             busy; video goes on with the next keyframe",
+        ),
+        Refused::AwaitsKeyframe => Error::new(
+            Status::QueueFull,
+            "the picture was dropped, because one before it was: video goes on with the next \
+             keyframe",
+        ),
+        Refused::Closed => Error::new(
+            Status::InvalidState,
+            "the stream takes no more media: it was removed, or a bug in the library stopped it",
+        ),
+    }
+}
+
+/// When that was by our own clock, which the host's clock is compared with at each push; `None` for
+/// a time that cannot be.
+fn captured(unix_us: i64, now: Instant, wall: SystemTime) -> Option<Instant> {
+    let time = Duration::from_micros(u64::try_from(unix_us).ok()?);
+    let age = wall.duration_since(SystemTime::UNIX_EPOCH + time).ok()?;
+    now.checked_sub(age).filter(|_| age <= OLDEST_CAPTURE)
+}
+
+/// Microseconds in units of a clock, rounded.
+fn ticks(pts_us: i64, rate: u32) -> i64 {
+    let ticks = i128::from(pts_us) * i128::from(rate) + 500_000;
+    // A clock rate is below 1 MHz, so the result is smaller than `pts_us`.
+    ticks.div_euclid(1_000_000) as i64
+}
+
+fn check(options: &PushOptions) -> Result<()> {
+    if options.video.kind() != MediaKind::Video {
+        return Err(invalid(
+            "the video codec is none of video: a stream has a picture, and sound if you like",
+        ));
+    }
+    if !(1..=MAX_QUEUE_FRAMES).contains(&options.queue_frames) {
+        return Err(invalid(format!(
+            "queue_frames is {}; 1 to {MAX_QUEUE_FRAMES} are possible",
+            options.queue_frames
+        )));
+    }
+    let Some(audio) = options.audio else {
+        if options.audio_sample_rate.is_some() || options.audio_channels.is_some() {
+            return Err(invalid(
+                "a sample rate or channels without an audio codec: name the codec, or leave them \
+                 out",
+            ));
+        }
+        return Ok(());
+    };
+    if audio.kind() != MediaKind::Audio {
+        return Err(invalid("the audio codec is none of audio"));
+    }
+    let name = audio.encoding_name();
+    let (rate, channels) = match audio {
+        // Its RTP clock runs at half its sampling rate (RFC 3551 section 4.5.2).
+        Codec::G722 => (16_000, 1),
+        Codec::Opus => (48_000, 2),
+        _ => (audio.clock_rate(), 1),
+    };
+    if options.audio_sample_rate.is_some_and(|given| given != rate) {
+        return Err(invalid(format!(
+            "{name} has {rate} samples per second in WebRTC, and sound is passed on as it is"
+        )));
+    }
+    if options
+        .audio_channels
+        .is_some_and(|given| !(1..=channels).contains(&given))
+    {
+        return Err(invalid(format!(
+            "{name} has at most {channels} channels here"
+        )));
+    }
+    Ok(())
+}
+
+fn invalid(message: impl Into<String>) -> Error {
+    Error::new(Status::InvalidArgument, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn microseconds_become_ticks_to_the_nearest() {
+        assert_eq!(ticks(20_000, 8_000), 160);
+        assert_eq!(ticks(33_333, 90_000), 3_000);
+        assert_eq!(ticks(33_366, 90_000), 3_003);
+        assert_eq!(ticks(-20_000, 8_000), -160);
+        assert_eq!(ticks(i64::MAX, 90_000), 830_103_483_316_929_823);
+        assert!(ticks(i64::MIN, 90_000) < 0);
+    }
+
+    #[test]
+    fn a_capture_time_is_believed_if_it_can_be() {
+        let (now, unix) = (Instant::now(), Duration::from_secs(1_700_000_000));
+        let wall = SystemTime::UNIX_EPOCH + unix;
+        let at = |ago_us: i64| captured(unix.as_micros() as i64 - ago_us, now, wall);
+        assert_eq!(at(30_000), Some(now - Duration::from_millis(30)));
+        assert_eq!(at(0), Some(now));
+        assert_eq!(at(-1), None);
+        assert_eq!(at(10_000_001), None);
+        assert_eq!(captured(i64::MIN, now, wall), None);
+        assert_eq!(captured(i64::MAX, now, wall), None);
+    }
+
+    #[test]
+    fn options_that_fit_no_stream_are_refused() {
+        let fine = PushOptions {
+            audio: Some(Codec::Pcmu),
+            ..PushOptions::default()
+        };
+        assert!(feed(&fine).is_ok());
+        for options in [
+            PushOptions {
+                video: Codec::Pcmu,
+                ..fine
+            },
+            PushOptions {
+                audio: Some(Codec::H264),
+                ..fine
+            },
+            PushOptions {
+                audio_sample_rate: Some(16_000),
+                ..fine
+            },
+            PushOptions {
+                audio_channels: Some(2),
+                ..fine
+            },
+            PushOptions {
+                audio: None,
+                audio_channels: Some(1),
+                ..fine
+            },
+            PushOptions {
+                queue_frames: 0,
+                ..fine
+            },
+            PushOptions {
+                queue_frames: 1025,
+                ..fine
+            },
+        ] {
+            let error = feed(&options).unwrap_err();
+            assert_eq!(error.status(), Status::InvalidArgument, "{options:?}");
+        }
+    }
+}

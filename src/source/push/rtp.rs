@@ -1,0 +1,299 @@
+//! Pushed RTP packets: put in order, then turned into access units.
+//!
+//! Reordering is bounded: a packet that is missing is given up as soon as enough others wait for
+//! it, or have waited long enough.
+
+use std::time::{Duration, Instant};
+
+use retina::rtp::PacketHeader;
+
+use super::depacketizer::Depacketizer;
+use crate::error::{Error, Result, Status};
+use crate::media::Codec;
+
+/// Packets that wait for one before them.
+const MAX_HELD: usize = 16;
+/// How long they do: a network that reorders does so by less.
+const MAX_WAIT: Duration = Duration::from_millis(100);
+/// A packet whose number is further from what is expected begins a new sequence.
+const MAX_GAP: u16 = 1000;
+/// RTCP packet types 192 to 223 as they look in an RTP header (RFC 5761 section 4).
+const RTCP: std::ops::RangeInclusive<u8> = 64..=95;
+
+/// An access unit that was put together.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Assembled {
+    /// As `media` wants it.
+    pub data: Vec<u8>,
+    /// On a time line that does not wrap around, in units of the clock rate.
+    pub timestamp: i64,
+    /// Packets missing in it or before it. What is left of it is intact.
+    pub lost: u32,
+    /// A new sequence begins with it.
+    pub restarts: bool,
+}
+
+/// A track that is pushed in RTP packets.
+#[derive(Debug)]
+pub(super) struct RtpTrack {
+    depacketizer: Depacketizer,
+    sequence: Option<Sequence>,
+    /// Ahead of what is expected, in no order.
+    held: Vec<Held>,
+}
+
+#[derive(Debug)]
+struct Sequence {
+    ssrc: u32,
+    /// Number of the next packet.
+    next: u16,
+    timestamp: i64,
+}
+
+#[derive(Debug)]
+struct Held {
+    number: u16,
+    since: Instant,
+    packet: Vec<u8>,
+}
+
+impl RtpTrack {
+    pub fn new(codec: Codec) -> Self {
+        RtpTrack {
+            depacketizer: Depacketizer::new(codec),
+            sequence: None,
+            held: Vec::new(),
+        }
+    }
+
+    /// Takes a packet with its header. `out` gets each access unit that is complete, and returns
+    /// an empty buffer for the next.
+    pub fn push(
+        &mut self,
+        packet: &[u8],
+        now: Instant,
+        out: &mut impl FnMut(Assembled) -> Vec<u8>,
+    ) -> Result<()> {
+        let (header, _) = PacketHeader::validate(packet).map_err(|why| {
+            Error::new(
+                Status::InvalidArgument,
+                format!("not an RTP packet: {why}; push it with its header, decrypted"),
+            )
+        })?;
+        if RTCP.contains(&header.payload_type()) {
+            return Err(Error::new(
+                Status::InvalidArgument,
+                "this is an RTCP packet: push RTP packets only",
+            ));
+        }
+        let number = header.sequence_number();
+        let expected = self
+            .sequence
+            .as_ref()
+            .filter(|sequence| sequence.ssrc == header.ssrc())
+            .map(|sequence| sequence.next);
+        let ahead = expected.map_or(0, |next| number.wrapping_sub(next));
+        match ahead {
+            0 if expected.is_some() => self.deliver(packet, out),
+            1..=MAX_GAP => self.hold(number, packet, now),
+            // Too late, or twice.
+            _ if ahead >= MAX_GAP.wrapping_neg() => {}
+            _ => {
+                self.restart(&header);
+                self.deliver(packet, out);
+            }
+        }
+        self.release(now, out);
+        Ok(())
+    }
+
+    fn hold(&mut self, number: u16, packet: &[u8], now: Instant) {
+        if self.held.iter().all(|held| held.number != number) {
+            self.held.push(Held {
+                number,
+                since: now,
+                packet: packet.to_vec(),
+            });
+        }
+    }
+
+    /// Delivers what no longer waits, and gives up on what it waited for.
+    fn release(&mut self, now: Instant, out: &mut impl FnMut(Assembled) -> Vec<u8>) {
+        while let Some(sequence) = &mut self.sequence {
+            let ahead = |held: &Held| held.number.wrapping_sub(sequence.next);
+            let first = (0..self.held.len()).min_by_key(|&i| ahead(&self.held[i]));
+            let Some(first) = first else { break };
+            let missing = ahead(&self.held[first]);
+            let waited = |held: &Held| now.saturating_duration_since(held.since) >= MAX_WAIT;
+            if missing > 0 && self.held.len() <= MAX_HELD && !self.held.iter().any(waited) {
+                break;
+            }
+            let held = self.held.swap_remove(first);
+            sequence.next = held.number;
+            self.depacketizer.lost(missing.into());
+            self.deliver(&held.packet, out);
+        }
+    }
+
+    /// The sender began anew, or another one did.
+    fn restart(&mut self, header: &PacketHeader) {
+        self.held.clear();
+        self.depacketizer.restart(self.sequence.is_some());
+        self.sequence = Some(Sequence {
+            ssrc: header.ssrc(),
+            next: header.sequence_number(),
+            timestamp: header.timestamp().into(),
+        });
+    }
+
+    /// Passes on the packet that is expected.
+    fn deliver(&mut self, packet: &[u8], out: &mut impl FnMut(Assembled) -> Vec<u8>) {
+        let (Ok((header, payload)), Some(sequence)) =
+            (PacketHeader::validate(packet), &mut self.sequence)
+        else {
+            return;
+        };
+        sequence.next = sequence.next.wrapping_add(1);
+        let step = header.timestamp().wrapping_sub(sequence.timestamp as u32) as i32;
+        sequence.timestamp = sequence.timestamp.wrapping_add(step.into());
+        let payload = packet
+            .get(payload.start.into()..payload.end.into())
+            .unwrap_or_default();
+        self.depacketizer
+            .push(payload, sequence.timestamp, header.mark(), out);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::testing::Random;
+
+    fn packet(number: u16, timestamp: u32, ssrc: u32, payload: &[u8]) -> Vec<u8> {
+        let mut packet = vec![0x80, 0];
+        packet.extend(number.to_be_bytes());
+        packet.extend(timestamp.to_be_bytes());
+        packet.extend(ssrc.to_be_bytes());
+        packet.extend(payload);
+        packet
+    }
+
+    /// A track of sound and what came out of it.
+    struct Sound {
+        track: RtpTrack,
+        now: Instant,
+        units: Vec<Assembled>,
+    }
+
+    impl Sound {
+        fn new() -> Self {
+            Sound {
+                track: RtpTrack::new(Codec::Pcmu),
+                now: Instant::now(),
+                units: Vec::new(),
+            }
+        }
+
+        fn push(&mut self, packet: &[u8]) -> Result<()> {
+            self.track.push(packet, self.now, &mut |unit| {
+                self.units.push(unit);
+                Vec::new()
+            })
+        }
+
+        /// The packet with this number; its payload says which.
+        fn number(&mut self, number: u16) {
+            let since = u32::from(number.wrapping_sub(65_400));
+            let timestamp = since.wrapping_mul(160).wrapping_sub(1000);
+            let packet = packet(number, timestamp, 7, &number.to_be_bytes());
+            self.push(&packet).unwrap();
+        }
+
+        fn numbers(&self) -> Vec<u16> {
+            let number = |unit: &Assembled| u16::from_be_bytes(unit.data[..2].try_into().unwrap());
+            self.units.iter().map(number).collect()
+        }
+
+        fn lost(&self) -> u32 {
+            self.units.iter().map(|unit| unit.lost).sum()
+        }
+    }
+
+    #[test]
+    fn shuffled_neighbours_come_out_in_order() {
+        for seed in 0..50 {
+            let mut random = Random::new(seed);
+            let mut order: Vec<u16> = (0..400).map(|i| 65_400_u16.wrapping_add(i)).collect();
+            for block in order[1..].chunks_mut(8) {
+                for i in 0..block.len() {
+                    block.swap(i, random.below(block.len()));
+                }
+            }
+            let mut sound = Sound::new();
+            for &number in &order {
+                sound.number(number);
+                if random.below(5) == 0 {
+                    sound.number(number); // twice
+                }
+            }
+            order.sort_by_key(|number| number.wrapping_sub(65_400));
+            assert_eq!(sound.numbers(), order);
+            assert_eq!(sound.lost(), 0);
+            let steps = sound.units.windows(2);
+            assert!(
+                steps
+                    .into_iter()
+                    .all(|p| p[1].timestamp - p[0].timestamp == 160)
+            );
+        }
+    }
+
+    #[test]
+    fn a_missing_packet_is_given_up_by_number_and_by_time() {
+        let mut sound = Sound::new();
+        sound.number(10);
+        for number in 13..13 + MAX_HELD as u16 {
+            sound.number(number);
+        }
+        assert_eq!(sound.numbers(), [10]);
+        sound.number(100);
+        assert_eq!(sound.units.len(), 1 + MAX_HELD);
+        assert_eq!(sound.units[1].lost, 2);
+        sound.number(12); // too late
+        assert_eq!(sound.units.len(), 1 + MAX_HELD);
+        sound.now += MAX_WAIT;
+        sound.number(29);
+        let newest = sound.units.len();
+        assert_eq!(sound.numbers()[newest - 2..], [29, 100]);
+        assert_eq!(sound.lost(), 2 + 70);
+    }
+
+    #[test]
+    fn another_sender_or_a_leap_begins_anew() {
+        let mut sound = Sound::new();
+        sound.number(10);
+        sound.push(&packet(50_000, 5, 8, &[1, 2])).unwrap();
+        sound.push(&packet(50_001, 165, 8, &[1, 2])).unwrap();
+        sound.push(&packet(20_000, 9, 8, &[1, 2])).unwrap();
+        let restarts: Vec<bool> = sound.units.iter().map(|unit| unit.restarts).collect();
+        assert_eq!(restarts, [false, true, false, true]);
+        assert_eq!(sound.lost(), 0);
+        assert_eq!(sound.units[3].timestamp, 9);
+    }
+
+    #[test]
+    fn what_is_no_rtp_is_refused() {
+        let mut sound = Sound::new();
+        let rtcp = packet(1, 2, 3, &[0; 20]);
+        for (at, byte) in [(0, 0x40), (1, 200), (0, 0xa0), (0, 0x9f)] {
+            let mut bad = rtcp.clone();
+            bad[at] = byte;
+            let error = sound.push(&bad).unwrap_err();
+            assert_eq!(error.status(), Status::InvalidArgument, "{byte:#x}");
+        }
+        for len in 0..12 {
+            assert!(sound.push(&rtcp[..len]).is_err());
+        }
+        assert!(sound.units.is_empty());
+    }
+}

@@ -1,0 +1,209 @@
+//! A push stream, seen through a sink that writes everything down.
+
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use super::run::run_with;
+use super::{Feed, feed};
+use crate::config::{Frame, FrameData, PushOptions};
+use crate::error::{Error, Status};
+use crate::media::{AccessUnit, Codec, MediaKind, TrackInfo};
+use crate::source::{PushSink, Sink};
+
+#[derive(Debug)]
+enum Event {
+    Live(TrackInfo, Option<TrackInfo>),
+    Changed,
+    Media(MediaKind, Vec<u8>, i64),
+    Restarted(MediaKind),
+    Dropped(u64),
+    KeyframeNeeded,
+    Stalled(Error),
+    Resumed,
+}
+
+struct Recorder(mpsc::UnboundedSender<Event>);
+
+impl Recorder {
+    fn send(&self, event: Event) {
+        let _ = self.0.send(event);
+    }
+}
+
+impl Sink for Recorder {
+    fn connecting(&mut self) {
+        unreachable!("nothing is connected");
+    }
+
+    fn live(&mut self, video: TrackInfo, audio: Option<TrackInfo>) {
+        self.send(Event::Live(video, audio));
+    }
+
+    fn video_changed(&mut self, _: TrackInfo) {
+        self.send(Event::Changed);
+    }
+
+    fn media(&mut self, kind: MediaKind, unit: &AccessUnit<'_>, _: u32) {
+        self.send(Event::Media(kind, unit.data.to_vec(), unit.timestamp));
+    }
+
+    fn failed(&mut self, error: &Error, _: Duration) {
+        panic!("{error}");
+    }
+}
+
+impl PushSink for Recorder {
+    fn restarted(&mut self, kind: MediaKind) {
+        self.send(Event::Restarted(kind));
+    }
+
+    fn dropped(&mut self, pictures: u64) {
+        self.send(Event::Dropped(pictures));
+    }
+
+    fn keyframe_needed(&mut self) {
+        self.send(Event::KeyframeNeeded);
+    }
+
+    fn stalled(&mut self, error: &Error) {
+        self.send(Event::Stalled(error.clone()));
+    }
+
+    fn resumed(&mut self) {
+        self.send(Event::Resumed);
+    }
+}
+
+type Events = mpsc::UnboundedReceiver<Event>;
+
+/// Runs a push stream until `check` has seen enough of what it tells.
+fn observe(options: &PushOptions, stall: Duration, check: impl AsyncFnOnce(&Feed, &mut Events)) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let (feed, receiver) = feed(options).unwrap();
+        let (sender, mut events) = mpsc::unbounded_channel();
+        let checked = tokio::select! {
+            () = run_with(receiver, Recorder(sender), stall) => unreachable!("it runs until dropped"),
+            checked = timeout(Duration::from_secs(60), check(&feed, &mut events)) => checked,
+        };
+        checked.expect("what the test waits for happens");
+    });
+}
+
+const LONG: Duration = Duration::from_secs(3600);
+const SPS: &[u8] = &[0x67, 0x42, 0x00, 0x1e, 0xf4, 0x05, 0x01, 0xec, 0x80];
+const PPS: &[u8] = &[0x68, 0xce, 0x3c, 0x80];
+const IDR: &[u8] = &[0x65, 0x88, 1, 2, 3];
+const SLICE: &[u8] = &[0x41, 0x9a, 1, 2, 3];
+
+fn annex_b(nals: &[&[u8]]) -> Vec<u8> {
+    nals.iter()
+        .flat_map(|nal| [&[0, 0, 1][..], nal].concat())
+        .collect()
+}
+
+fn with_lengths(nals: &[&[u8]]) -> Vec<u8> {
+    nals.iter()
+        .flat_map(|nal| [&(nal.len() as u32).to_be_bytes()[..], nal].concat())
+        .collect()
+}
+
+fn push(feed: &Feed, nals: &[&[u8]], pts_us: i64) {
+    push_flagged(feed, nals, pts_us, false);
+}
+
+fn push_flagged(feed: &Feed, nals: &[&[u8]], pts_us: i64, discontinuity: bool) {
+    let data = annex_b(nals);
+    feed.push(
+        MediaKind::Video,
+        Frame {
+            data: FrameData::Copied(&data),
+            pts_us,
+            capture_unix_us: None,
+            discontinuity,
+        },
+    )
+    .unwrap();
+}
+
+#[test]
+fn live_with_the_first_keyframe_whose_parameter_sets_are_known() {
+    observe(&PushOptions::default(), LONG, async |feed, events| {
+        push(feed, &[SLICE], 0);
+        push(feed, &[IDR], 40_000);
+        push(feed, &[SPS, PPS], 80_000);
+        push(feed, &[SLICE], 80_000);
+        push(feed, &[IDR, IDR], 120_000);
+        push(feed, &[SLICE], 160_000);
+        for _ in 0..3 {
+            assert!(matches!(events.recv().await, Some(Event::Dropped(1))));
+            assert!(matches!(events.recv().await, Some(Event::KeyframeNeeded)));
+        }
+        let Some(Event::Live(video, None)) = events.recv().await else {
+            panic!("the keyframe is the first to show");
+        };
+        assert_eq!(video.codec, Codec::H264);
+        assert!(video.parameter_sets.is_some());
+        let expected = [
+            (with_lengths(&[SPS, PPS, IDR, IDR]), 10_800),
+            (with_lengths(&[SLICE]), 14_400),
+        ];
+        for (data, timestamp) in expected {
+            match events.recv().await {
+                Some(Event::Media(MediaKind::Video, d, t)) => assert_eq!((d, t), (data, timestamp)),
+                other => panic!("{other:?}"),
+            }
+        }
+    });
+}
+
+#[test]
+fn silence_is_a_stall_and_the_next_picture_ends_it() {
+    observe(
+        &PushOptions::default(),
+        Duration::from_millis(50),
+        async |feed, events| {
+            push(feed, &[SPS, PPS, IDR], 0);
+            assert!(matches!(events.recv().await, Some(Event::Live(..))));
+            assert!(matches!(events.recv().await, Some(Event::Media(..))));
+            match events.recv().await {
+                Some(Event::Stalled(error)) => assert_eq!(error.status(), Status::Stalled),
+                other => panic!("{other:?}"),
+            }
+            push(feed, &[SPS, PPS], 60_000_000);
+            push(feed, &[SLICE], 60_000_000);
+            assert!(matches!(events.recv().await, Some(Event::Resumed)));
+            assert!(matches!(events.recv().await, Some(Event::Media(..))));
+        },
+    );
+}
+
+#[test]
+fn a_discontinuity_waits_for_a_keyframe() {
+    observe(&PushOptions::default(), LONG, async |feed, events| {
+        push(feed, &[SPS, PPS, IDR], 0);
+        push_flagged(feed, &[SLICE], 7, true);
+        push(feed, &[SLICE], 40_007);
+        push(feed, &[IDR], 80_007);
+        push_flagged(feed, &[IDR], 3, true);
+        assert!(matches!(events.recv().await, Some(Event::Live(..))));
+        assert!(matches!(events.recv().await, Some(Event::Media(..))));
+        let restarted = async |events: &mut Events| {
+            let event = events.recv().await;
+            assert!(matches!(event, Some(Event::Restarted(MediaKind::Video))));
+        };
+        restarted(events).await;
+        for _ in 0..2 {
+            assert!(matches!(events.recv().await, Some(Event::Dropped(1))));
+            assert!(matches!(events.recv().await, Some(Event::KeyframeNeeded)));
+        }
+        assert!(matches!(events.recv().await, Some(Event::Media(..))));
+        restarted(events).await;
+        assert!(matches!(events.recv().await, Some(Event::Media(_, _, 0))));
+    });
+}

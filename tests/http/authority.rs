@@ -1,0 +1,147 @@
+//! Who may.
+
+use std::sync::mpsc::{self, Receiver, Sender};
+
+use rtsp_webrtc_gateway::config::Config;
+use rtsp_webrtc_gateway::error::Status;
+use rtsp_webrtc_gateway::events::{AuthorizeRequest, Events, Operation};
+
+use crate::client::{LONG, ask, get};
+use crate::site::{Site, any_port};
+
+const RIGHT: &str = "Authorization: Bearer right";
+const WRONG: &str = "Authorization: Bearer wrong";
+
+/// Passes the questions on.
+struct Asker(Sender<AuthorizeRequest>);
+
+impl Events for Asker {
+    fn authorizes(&self) -> bool {
+        true
+    }
+
+    fn authorize(&self, request: AuthorizeRequest) {
+        let _ = self.0.send(request);
+    }
+}
+
+fn asking() -> (Site, Receiver<AuthorizeRequest>) {
+    let (questions, asked) = mpsc::channel();
+    let config = Config {
+        bearer_tokens: vec!["right".to_owned()],
+        events: Some(Box::new(Asker(questions))),
+        ..Config::default()
+    };
+    (Site::bare(config, any_port()), asked)
+}
+
+#[test]
+fn tokens_open_everything_but_preflights_and_pages() {
+    let config = Config {
+        bearer_tokens: vec!["left".to_owned(), "right".to_owned()],
+        ..Config::default()
+    };
+    let site = Site::with_camera(config);
+    for (method, path, allowed) in [
+        ("GET", "/door/whep", 200),
+        ("HEAD", "/door/whep", 200),
+        ("DELETE", "/door/whep/key", 404),
+        ("GET", "/api/gateway", 200),
+        ("GET", "/api/streams", 200),
+        ("GET", "/api/sessions", 200),
+        ("GET", "/metrics", 200),
+    ] {
+        let without = ask(site.address, method, path, &[], b"");
+        assert_eq!(without.status, 401, "{method} {path}");
+        assert_eq!(without.header("WWW-Authenticate"), "Bearer");
+        let basic = ask(
+            site.address,
+            method,
+            path,
+            &["Authorization: Basic eDp5"],
+            b"",
+        );
+        assert_eq!(basic.status, 401, "{method} {path}");
+        let wrong = ask(site.address, method, path, &[WRONG], b"");
+        assert_eq!(wrong.status, 403, "{method} {path}");
+        assert!(!wrong.body.contains("wrong"));
+        let right = ask(site.address, method, path, &[RIGHT], b"");
+        assert_eq!(right.status, allowed, "{method} {path}");
+    }
+    // Nobody learns without a token which streams there are.
+    assert_eq!(get(site.address, "/nobody/whep").status, 401);
+    for path in ["/", "/door", "/dashboard", "/player.js"] {
+        assert_eq!(get(site.address, path).status, 200, "{path}");
+    }
+    assert_eq!(
+        ask(site.address, "OPTIONS", "/door/whep", &[], b"").status,
+        200
+    );
+}
+
+#[test]
+fn the_host_decides_and_is_told_all_it_needs() {
+    let (site, asked) = asking();
+    for (method, path, operation, stream) in [
+        ("GET", "/door/whep", Operation::Watch, Some("door")),
+        ("GET", "/door/whep/key", Operation::Update, Some("door")),
+        ("DELETE", "/d%6for/whep/key", Operation::End, Some("door")),
+        ("GET", "/metrics", Operation::Monitor, None),
+    ] {
+        for (allow, header, token) in [(true, WRONG, Some("wrong")), (false, "X: y", None)] {
+            let (address, gateway) = (site.address, &site.gateway);
+            let (answer, question) = std::thread::scope(|scope| {
+                let answer = scope.spawn(move || ask(address, method, path, &[header], b""));
+                let question = asked.recv_timeout(LONG).unwrap();
+                gateway.authorize(question.id, allow).unwrap();
+                (answer.join().unwrap(), question)
+            });
+            assert_eq!(question.operation, operation);
+            assert_eq!(question.stream.as_deref(), stream);
+            assert_eq!(question.token.as_deref(), token);
+            assert!(question.peer.unwrap().starts_with("127.0.0.1:"));
+            let refused = [401, 403].contains(&answer.status);
+            assert_eq!(refused, !allow, "{method} {path} {answer:?}");
+            // There is one answer to each question.
+            let again = site.gateway.authorize(question.id, true).unwrap_err();
+            assert_eq!(again.status(), Status::NotFound);
+        }
+    }
+    // The token of the configuration needs no question.
+    let known = ask(site.address, "GET", "/metrics", &[RIGHT], b"");
+    assert_eq!(known.status, 200);
+    assert!(asked.try_recv().is_err());
+}
+
+#[test]
+fn a_question_that_is_open_does_not_hold_up_shutdown() {
+    let (site, asked) = asking();
+    let address = site.address;
+    let waiting = std::thread::spawn(move || {
+        let mut client = crate::client::Client::connect(address);
+        client.send(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+        client.answer(false)
+    });
+    let question = asked.recv_timeout(LONG).unwrap();
+    site.gateway.shutdown(LONG).unwrap();
+    assert!(
+        waiting
+            .join()
+            .unwrap()
+            .is_none_or(|answer| answer.status == 503)
+    );
+    assert!(site.gateway.authorize(question.id, true).is_err());
+}
+
+#[test]
+fn an_unusable_token_is_refused_at_the_start() {
+    let config = Config {
+        bearer_tokens: vec!["hunter two".to_owned()],
+        ..Config::default()
+    };
+    let Err(error) = rtsp_webrtc_gateway::gateway::Gateway::new(config) else {
+        panic!("taken");
+    };
+    assert_eq!(error.status(), Status::InvalidArgument);
+    assert!(!error.message().contains("hunter"));
+}

@@ -1,0 +1,293 @@
+//! WHEP row by row, as a viewer meets it.
+
+use rtsp_webrtc_gateway::config::{Config, PullOptions};
+use rtsp_webrtc_gateway::error::Status;
+use rtsp_webrtc_gateway::tuning::Key;
+use testkit::viewer::{UdpViewer, Viewer, ViewerConfig};
+
+use crate::client::{Answer, Client, LONG, ask};
+use crate::site::{Site, any_port};
+
+const SDP: &str = "Content-Type: application/sdp";
+const FRAGMENT: &str = "Content-Type: application/trickle-ice-sdpfrag";
+const ANY: &str = "If-Match: *";
+
+fn viewer() -> UdpViewer {
+    UdpViewer::new(ViewerConfig::chromium()).unwrap()
+}
+
+fn post(site: &Site, path: &str, sdp: &str) -> Answer {
+    ask(site.address, "POST", path, &[SDP], sdp.as_bytes())
+}
+
+/// A fragment that restarts ICE with new credentials.
+fn restart() -> &'static [u8] {
+    b"a=ice-ufrag:ysXw\r\na=ice-pwd:vw5LmwG4y/e6dPP/zAP9Gp5k\r\n\
+      a=group:BUNDLE 0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\n"
+}
+
+fn check_problem(answer: &Answer, status: u16) {
+    assert_eq!(answer.status, status, "{answer:?}");
+    assert_eq!(answer.header("Content-Type"), "application/problem+json");
+    assert_eq!(answer.header("Access-Control-Allow-Origin"), "*");
+    assert_eq!(answer.json()["status"], status);
+}
+
+fn has_picture(viewer: &Viewer) -> bool {
+    viewer.video.packets().any(|packet| packet.marker)
+}
+
+#[test]
+fn a_session_from_offer_to_delete() {
+    let site = Site::with_camera(Config::default());
+    let mut viewer = viewer();
+    let created = post(&site, "/door/whep", &viewer.viewer.offer());
+    assert_eq!(created.status, 201, "{created:?}");
+    assert_eq!(created.header("Content-Type"), "application/sdp");
+    assert_eq!(created.header("Access-Control-Allow-Origin"), "*");
+    let exposed = created.header("Access-Control-Expose-Headers");
+    assert!(exposed.contains("Location") && exposed.contains("ETag"));
+    let session = created.header("Location").to_owned();
+    let key = session.strip_prefix("/door/whep/").unwrap();
+    assert_eq!(key.len(), 32, "128 bits of randomness in hexadecimal");
+    let tag = created.header("ETag").to_owned();
+    assert!(
+        tag.len() > 2 && tag.starts_with('"') && tag.ends_with('"'),
+        "{tag}"
+    );
+    viewer.accept(&created.body);
+    assert!(viewer.run_till(LONG, has_picture), "no picture");
+
+    let mut client = Client::connect(site.address);
+    for method in ["GET", "HEAD"] {
+        let there = client.ask(method, &session, &[], b"");
+        assert_eq!((there.status, there.body.as_str()), (200, ""));
+    }
+
+    // PATCH: its preconditions, candidates, a restart.
+    let candidate = b"a=mid:0\r\na=end-of-candidates\r\n";
+    let old = format!("If-Match: {tag}");
+    check_problem(&client.ask("PATCH", &session, &[FRAGMENT], candidate), 428);
+    let other = "If-Match: \"other\"";
+    check_problem(
+        &client.ask("PATCH", &session, &[FRAGMENT, other], candidate),
+        412,
+    );
+    let trickled = client.ask("PATCH", &session, &[FRAGMENT, &old], candidate);
+    assert_eq!(trickled.status, 204, "{trickled:?}");
+    assert_eq!((trickled.body.as_str(), trickled.header("ETag")), ("", ""));
+    check_problem(
+        &client.ask("PATCH", &session, &[FRAGMENT, ANY], b"nonsense"),
+        400,
+    );
+    check_problem(&client.ask("PATCH", &session, &[SDP, ANY], b"v=0"), 415);
+    let restarted = client.ask("PATCH", &session, &[FRAGMENT, ANY], restart());
+    assert_eq!(restarted.status, 200, "{restarted:?}");
+    assert_eq!(
+        restarted.header("Content-Type"),
+        "application/trickle-ice-sdpfrag"
+    );
+    assert!(restarted.body.contains("a=ice-ufrag:"));
+    let new = restarted.header("ETag");
+    assert!(!new.is_empty() && new != tag);
+    check_problem(
+        &client.ask("PATCH", &session, &[FRAGMENT, &old], candidate),
+        412,
+    );
+
+    // DELETE, whatever the entity tag.
+    let deleted = client.ask("DELETE", &session, &["If-Match: \"old\""], b"");
+    assert_eq!(deleted.status, 200, "{deleted:?}");
+    for (method, headers, body) in [
+        ("DELETE", &[][..], &b""[..]),
+        ("GET", &[], b""),
+        ("PATCH", &[FRAGMENT, ANY], candidate),
+    ] {
+        check_problem(&client.ask(method, &session, headers, body), 404);
+    }
+}
+
+#[test]
+fn what_is_refused() {
+    let site = Site::with_camera(Config::default());
+    let offer = viewer().viewer.offer();
+    let big = vec![b'a'; 128 * 1024 + 1];
+    let without = |start: &str| -> String {
+        let lines = offer.split_inclusive('\n');
+        lines.filter(|line| !line.starts_with(start)).collect()
+    };
+    let audio_only = {
+        let (session, media) = offer.split_once("m=video").unwrap();
+        let audio = media.split_once("m=audio").map_or("", |(_, audio)| audio);
+        format!("{session}m=audio{audio}")
+    };
+    for (method, path, headers, body, status) in [
+        ("POST", "/nobody/whep", &[SDP][..], offer.as_bytes(), 404),
+        ("GET", "/nobody/whep", &[], b"", 404),
+        ("DELETE", "/door/whep/0123456789abcdef", &[], b"", 404),
+        ("PUT", "/door/whep", &[], b"", 405),
+        ("POST", "/door/whep/key", &[SDP], offer.as_bytes(), 405),
+        ("POST", "/door/whep", &[], offer.as_bytes(), 415),
+        (
+            "POST",
+            "/door/whep",
+            &["Content-Type: text/plain"],
+            offer.as_bytes(),
+            415,
+        ),
+        ("POST", "/door/whep", &[SDP], b"hello", 400),
+        ("POST", "/door/whep", &[SDP], b"", 400),
+        (
+            "POST",
+            "/door/whep",
+            &[SDP],
+            without("a=fingerprint").as_bytes(),
+            400,
+        ),
+        (
+            "POST",
+            "/door/whep",
+            &[SDP],
+            without("a=ice-pwd").as_bytes(),
+            400,
+        ),
+        ("POST", "/door/whep", &[SDP], audio_only.as_bytes(), 406),
+        ("POST", "/door/whep", &[SDP], &big, 413),
+    ] {
+        let answer = ask(site.address, method, path, headers, body);
+        check_problem(&answer, status);
+        if status == 405 {
+            assert!(answer.header("Allow").starts_with("OPTIONS, GET, HEAD"));
+        }
+    }
+    assert_eq!(site.gateway.sessions().unwrap(), []);
+}
+
+#[test]
+fn the_name_of_a_stream_however_it_is_written() {
+    let site = Site::with_camera(Config::default());
+    for (path, location) in [
+        ("/door/whep/", "/door/whep/"),
+        ("/d%6for/whep", "/d%6for/whep/"),
+        ("/live/door/whep?quality=high", "/live/door/whep/"),
+    ] {
+        let created = post(&site, path, &viewer().viewer.offer());
+        assert_eq!(created.status, 201, "{path} {created:?}");
+        let session = created.header("Location");
+        assert!(session.starts_with(location), "{session}");
+        let type_in_capitals = "content-type: Application/SDP; charset=utf-8";
+        let offer = viewer().viewer.offer();
+        let headers = [type_in_capitals];
+        let answer = ask(site.address, "POST", path, &headers, offer.as_bytes());
+        assert_eq!(answer.status, 201);
+        assert_eq!(ask(site.address, "DELETE", session, &[], b"").status, 200);
+    }
+}
+
+#[test]
+fn a_key_counts_for_its_own_stream_only() {
+    let site = Site::with_camera(Config::default());
+    let nobody = PullOptions {
+        url: "rtsp://127.0.0.1:1/".to_owned(),
+        ..PullOptions::default()
+    };
+    site.gateway.add_stream("other", nobody).unwrap();
+    let created = post(&site, "/door/whep", &viewer().viewer.offer());
+    let session = created.header("Location");
+    let elsewhere = session.replace("door", "other");
+    for (method, headers) in [
+        ("DELETE", &[][..]),
+        ("GET", &[]),
+        ("PATCH", &[FRAGMENT, ANY]),
+    ] {
+        check_problem(
+            &ask(site.address, method, &elsewhere, headers, restart()),
+            404,
+        );
+    }
+    assert_eq!(ask(site.address, "DELETE", session, &[], b"").status, 200);
+}
+
+#[test]
+fn a_camera_that_is_not_live_and_a_limit_say_when_to_come_again() {
+    let limited = Config {
+        tuning: vec![(Key::MaxSessions, 1)],
+        ..Config::default()
+    };
+    let site = Site::with_camera(limited);
+    let nobody = PullOptions {
+        url: "rtsp://127.0.0.1:1/".to_owned(),
+        ..PullOptions::default()
+    };
+    site.gateway.add_stream("dead", nobody).unwrap();
+    let not_live = post(&site, "/dead/whep", &viewer().viewer.offer());
+    check_problem(&not_live, 409);
+    assert!(not_live.header("Retry-After").parse::<u32>().unwrap() > 0);
+    assert_eq!(
+        post(&site, "/door/whep", &viewer().viewer.offer()).status,
+        201
+    );
+    let full = post(&site, "/door/whep", &viewer().viewer.offer());
+    check_problem(&full, 503);
+    assert!(full.header("Retry-After").parse::<u32>().unwrap() > 0);
+}
+
+#[test]
+fn a_browser_of_another_site_may_ask() {
+    let site = Site::bare(Config::default(), any_port());
+    let preflight = [
+        "Origin: https://viewer.example",
+        "Access-Control-Request-Method: POST",
+        "Access-Control-Request-Headers: authorization, content-type",
+    ];
+    let answer = ask(site.address, "OPTIONS", "/door/whep", &preflight, b"");
+    assert_eq!((answer.status, answer.body.as_str()), (200, ""));
+    assert_eq!(answer.header("Access-Control-Allow-Origin"), "*");
+    assert_eq!(answer.header("Accept-Post"), "application/sdp");
+    assert!(
+        answer
+            .header("Access-Control-Allow-Methods")
+            .contains("POST")
+    );
+    assert!(
+        answer
+            .header("Access-Control-Allow-Headers")
+            .contains("Authorization")
+    );
+}
+
+#[test]
+fn a_host_with_its_own_server_gets_the_same() {
+    use rtsp_webrtc_gateway::whep::HttpRequest;
+    let site = Site::with_camera(Config::default());
+    let mut viewer = viewer();
+    let offer = viewer.viewer.offer();
+    let request = HttpRequest {
+        method: "POST",
+        path: "/cameras/door/whep",
+        headers: &[("content-type", "application/sdp")],
+        body: offer.as_bytes(),
+        peer: None,
+    };
+    let created = site.gateway.handle_http(&request).unwrap();
+    assert_eq!(created.status, 201);
+    viewer.accept(&created.body);
+    assert!(viewer.run_till(LONG, has_picture), "no picture");
+    let key = created.session_key.unwrap();
+    let path = format!("/cameras/door/whep/{key}");
+    let (told, answered) = std::sync::mpsc::channel();
+    let delete = HttpRequest {
+        method: "DELETE",
+        path: &path,
+        headers: &[],
+        body: b"",
+        peer: None,
+    };
+    let done = Box::new(move |answer| told.send(answer).unwrap());
+    site.gateway.handle_http_async(&delete, done).unwrap();
+    let deleted = answered.recv_timeout(LONG).unwrap();
+    assert_eq!((deleted.status, deleted.session), (200, None));
+    site.gateway.shutdown(LONG).unwrap();
+    let error = site.gateway.handle_http(&request).unwrap_err();
+    assert_eq!(error.status(), Status::ShuttingDown);
+}
