@@ -45,6 +45,7 @@ if [[ $purpose == test ]]; then
     need chromium command -v chromium
     need nodejs command -v node
     need npm command -v npm
+    need python3-venv python3 -c 'import ensurepip, venv'
     # Foreign cameras: GStreamer's RTSP server and VLC's.
     need ffmpeg command -v ffmpeg
     need vlc-bin command -v cvlc
@@ -75,6 +76,13 @@ if [[ $purpose != docs ]] && ! command -v cargo >/dev/null; then
 fi
 
 if [[ $purpose == test ]]; then
+    # A player that others wrote, stamped when all of it is installed.
+    players=target/players
+    if [[ ! $players/installed -nt tests/players/requirements.txt ]]; then
+        python3 -m venv "$players"
+        "$players/bin/pip" install --quiet --requirement tests/players/requirements.txt
+        touch "$players/installed"
+    fi
     cd tests/browser
     # npm writes this file at the end of an installation.
     if [[ ! node_modules/.package-lock.json -nt package-lock.json ]]; then

@@ -3,6 +3,7 @@
 
 mod authority;
 mod client;
+mod foreign;
 mod hostile;
 mod pages;
 mod site;
