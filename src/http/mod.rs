@@ -76,11 +76,18 @@ async fn accept(
     site: Arc<Site>,
     connections: Arc<Connections>,
 ) {
+    let mut failing = false;
     loop {
         let (stream, peer) = match listener.accept().await {
-            Ok(accepted) => accepted,
+            Ok(accepted) => {
+                failing = false;
+                accepted
+            }
             Err(error) => {
-                log::warn!("HTTP: no connection can be accepted: {error}");
+                if !failing {
+                    log::warn!("HTTP: no connection can be accepted: {error}");
+                }
+                failing = true;
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
