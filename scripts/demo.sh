@@ -31,6 +31,7 @@ else
 fi
 
 echo "Open the address below in a browser. Ctrl-C ends the demo."
-target/cmake/examples-c/whep_server --listen "${LISTEN:-127.0.0.1:8889}" "${cameras[@]}" &
+echo "It shows all cameras; its Dashboard shows the figures."
+target/cmake/examples-c/serve "${LISTEN:-127.0.0.1:8889}" "${cameras[@]}" &
 server_pid=$!
 wait "$server_pid"

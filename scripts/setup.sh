@@ -43,6 +43,7 @@ if [[ $purpose == test ]]; then
     need libavcodec-dev pkg-config --exists libavcodec
     need mypy command -v mypy
     need chromium command -v chromium
+    need firefox-esr command -v firefox-esr
     need nodejs command -v node
     need npm command -v npm
     need python3-venv python3 -c 'import ensurepip, venv'

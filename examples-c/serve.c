@@ -1,0 +1,92 @@
+/* serve: the smallest host. It adds cameras and opens the library's own listener, which has pages to
+ * watch on, a dashboard, and WHEP.
+ *
+ *   serve ADDR:PORT NAME=RTSP_URL...      for instance: serve 127.0.0.1:8889 door=rtsp://192.0.2.7/1
+ *
+ * Port 0 takes a free one; the program prints the address. It ends by SIGINT or SIGTERM. */
+#include <rtsp_webrtc_gateway.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+static void on_log(void *user_data, const rtsp_webrtc_gateway_log_record *record) {
+    (void)user_data;
+    fprintf(stderr, "%s\n", record->message);
+}
+
+/* The last failed call of this thread, in a sentence. */
+static void say_error(void) {
+    char text[512];
+    rtsp_webrtc_gateway_last_error(text, sizeof text);
+    fprintf(stderr, "%s\n", text);
+}
+
+/* argument: NAME=RTSP_URL. It may hold a password: no message repeats it. */
+static int add_camera(rtsp_webrtc_gateway *gateway, const char *argument) {
+    char name[129]; /* names have at most 128 characters */
+    const char *equals = strchr(argument, '=');
+    const size_t size = equals ? (size_t)(equals - argument) : 0;
+    if (size == 0 || size >= sizeof name) {
+        fprintf(stderr, "a camera is given as NAME=RTSP_URL\n");
+        return -1;
+    }
+    memcpy(name, argument, size);
+    name[size] = '\0';
+
+    rtsp_webrtc_gateway_pull_options camera;
+    RTSP_WEBRTC_GATEWAY_INIT(&camera);
+    camera.url = equals + 1;
+    rtsp_webrtc_gateway_stream_id id;
+    if (rtsp_webrtc_gateway_add_stream(gateway, name, &camera, &id) < 0) {
+        fprintf(stderr, "camera %s: ", name);
+        say_error();
+        return -1;
+    }
+    return 0;
+}
+
+/* Returns when a signal asks to end, or -1 if there is nothing to serve. */
+static int serve(rtsp_webrtc_gateway *gateway, int argc, char **argv, const sigset_t *ends) {
+    for (int i = 2; i < argc; ++i) {
+        if (add_camera(gateway, argv[i]) < 0) return -1;
+    }
+    rtsp_webrtc_gateway_listen_options listen;
+    RTSP_WEBRTC_GATEWAY_INIT(&listen);
+    listen.address = argv[1];
+    uint16_t port;
+    if (rtsp_webrtc_gateway_listen_http(gateway, &listen, &port) < 0) {
+        say_error();
+        return -1;
+    }
+    const int host_size = (int)(strrchr(argv[1], ':') - argv[1]);
+    printf("listening on http://%.*s:%u/\n", host_size, argv[1], (unsigned)port);
+    fflush(stdout);
+    int signal_number;
+    return sigwait(ends, &signal_number);
+}
+
+int main(int argc, char **argv) {
+    if (argc < 3) {
+        fprintf(stderr, "usage: serve ADDR:PORT NAME=RTSP_URL...\n");
+        return 2;
+    }
+    /* Waited for below; threads made from here on leave them alone. */
+    sigset_t ends;
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGINT);
+    sigaddset(&ends, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &ends, NULL);
+
+    rtsp_webrtc_gateway_set_log_callback(RTSP_WEBRTC_GATEWAY_LOG_WARN, on_log, NULL, NULL);
+    rtsp_webrtc_gateway_config config;
+    rtsp_webrtc_gateway *gateway;
+    if (rtsp_webrtc_gateway_config_init(&config, sizeof config, RTSP_WEBRTC_GATEWAY_ABI_VERSION) < 0 ||
+        rtsp_webrtc_gateway_create(&config, &gateway) < 0) {
+        say_error();
+        return 1;
+    }
+    const int result = serve(gateway, argc, argv, &ends);
+    rtsp_webrtc_gateway_shutdown(gateway, 5000);
+    rtsp_webrtc_gateway_destroy(gateway);
+    return result == 0 ? 0 : 1;
+}

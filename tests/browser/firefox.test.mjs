@@ -1,0 +1,106 @@
+// The pages in Firefox ESR, driven by WebDriver BiDi: playwright-core cannot drive Debian's Firefox.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import puppeteer from "puppeteer-core";
+
+import { startCameras, startGateway, waitUntil } from "./helpers.mjs";
+
+const FIREFOX = process.env.FIREFOX ?? "/usr/bin/firefox-esr";
+const SOON = 60_000;
+
+const PREFERENCES = {
+  // H.264 by the system's decoder: Debian's Firefox comes without OpenH264.
+  "media.webrtc.hw.h264.enabled": true,
+  "gfx.blacklist.webrtc.hw.acceleration.h264": 1,
+  // Checks of 127.0.0.1, as for a page that may use the camera.
+  "media.peerconnection.ice.loopback": true,
+  "media.navigator.streams.fake": true,
+  "permissions.default.camera": 1,
+  "permissions.default.microphone": 1,
+};
+
+let cameras;
+let gateway;
+let browser;
+
+before(async () => {
+  cameras = await startCameras(2, "--clip", "baseline360p");
+  const [door, yard] = cameras.urls;
+  gateway = await startGateway({ door, yard });
+  browser = await puppeteer.launch({
+    browser: "firefox",
+    executablePath: FIREFOX,
+    headless: true,
+    extraPrefsFirefox: PREFERENCES,
+  });
+  await waitUntil("both cameras are live", SOON, async () =>
+    (await gateway.streams()).every(({ state }) => state === "live"),
+  );
+});
+
+after(async () => {
+  await browser?.close();
+  await gateway?.stop();
+  await cameras?.stop();
+});
+
+// Runs in the page before its scripts.
+function prepare() {
+  // Firefox checks addresses of this machine only for a page that uses the camera.
+  navigator.mediaDevices?.getUserMedia({ video: true }).catch(() => {});
+  // For live streams getVideoPlaybackQuality() stays 0 in Firefox.
+  window.shown = new WeakMap();
+  const { play } = HTMLMediaElement.prototype;
+  HTMLMediaElement.prototype.play = function () {
+    if (!window.shown.has(this)) {
+      window.shown.set(this, 0);
+      const presented = () => {
+        window.shown.set(this, window.shown.get(this) + 1);
+        this.requestVideoFrameCallback(presented);
+      };
+      this.requestVideoFrameCallback(presented);
+    }
+    return play.call(this);
+  };
+}
+
+async function open(path) {
+  const page = await browser.newPage();
+  await page.evaluateOnNewDocument(prepare);
+  await page.goto(gateway.url + path);
+  return page;
+}
+
+const pictures = (page) =>
+  page.evaluate(() => [...document.querySelectorAll("video")].map((video) => window.shown.get(video) ?? 0));
+
+test("the player plays", async () => {
+  const page = await open("door");
+  await waitUntil("pictures", SOON, async () => (await pictures(page))[0] > 25);
+  await waitUntil("the page says so", SOON, () =>
+    page.evaluate(() => document.getElementById("state").textContent === "Live"),
+  );
+  const [first] = await pictures(page);
+  await waitUntil("more pictures", SOON, async () => (await pictures(page))[0] > first + 25);
+  assert.equal(await page.evaluate(() => document.getElementById("sound").hidden), false);
+  await page.close();
+});
+
+test("the grid plays", async () => {
+  const page = await open("");
+  await waitUntil("both play", SOON, async () => {
+    const shown = await pictures(page);
+    return shown.length === 2 && shown.every((count) => count > 10);
+  });
+  await page.close();
+});
+
+test("the dashboard shows its figures", async () => {
+  const page = await open("dashboard");
+  await waitUntil("figures", SOON, () =>
+    page.evaluate(() => document.querySelector("#camera-table [data-column=fps]:not(th)")?.textContent === "25"),
+  );
+  await page.close();
+});
