@@ -150,6 +150,8 @@ static void with_gateway(rtsp_webrtc_gateway *gateway)
     CHECK_FAILS(rtsp_webrtc_gateway_handle_http(gateway, &request, NULL), INVALID_ARGUMENT);
     CHECK_FAILS(rtsp_webrtc_gateway_handle_http_async(gateway, &request, NULL, NULL),
                 INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_http_async(gateway, NULL, no_http_answer, NULL),
+                INVALID_ARGUMENT);
     request.headers_len = 1;
     CHECK_FAILS(rtsp_webrtc_gateway_handle_http(gateway, &request, &response), INVALID_ARGUMENT);
     const rtsp_webrtc_gateway_http_header no_header = {NULL, NULL};

@@ -1,5 +1,5 @@
-/* pull_camera: the smallest host. One camera, whose state it says; and one viewer, if there is an
- * offer for it. */
+/* pull_camera: one camera, whose state it says; and one viewer, if there is an offer for it. No web
+ * server: how an offer comes and where the answer goes is the host's business. */
 #include "example.h"
 
 #include <string.h>
