@@ -614,6 +614,16 @@ struct AuthorizeRequest {
     std::string_view peer;
 };
 
+/** A STUN or TURN server that viewers are told of. */
+struct IceServer {
+    /** E.g. "turn:turn.example.com:3478?transport=udp". */
+    std::string url;
+    /** User of a TURN server; none for STUN. */
+    std::optional<std::string> username;
+    /** The password to it; none for STUN. Whoever may watch is told it. */
+    std::optional<std::string> credential;
+};
+
 /** Options of a gateway, and who is told of changes. */
 struct Config {
     /** Local address of the UDP socket, as "192.0.2.1:5000" or "[::]:5000". None: all, any port. */
@@ -624,6 +634,8 @@ struct Config {
     std::vector<Tuning> tuning;
     /** Bearer tokens that allow everything over HTTP. */
     std::vector<std::string> bearer_tokens;
+    /** STUN and TURN servers that viewers are told of. */
+    std::vector<IceServer> ice_servers;
 
     /** A stream changed its state; the status says why it went to Retrying or Failed. */
     std::function<void(StreamId, StreamState, Status)> on_stream_state;
@@ -980,6 +992,11 @@ public:
         for (const std::string &token : config.bearer_tokens) {
             tokens.push_back(detail::c_text(token));
         }
+        std::vector<rtsp_webrtc_gateway_ice_server> servers;
+        for (const IceServer &server : config.ice_servers) {
+            servers.push_back({detail::c_text(server.url), detail::c_text(server.username),
+                               detail::c_text(server.credential)});
+        }
         std::vector<rtsp_webrtc_gateway_tuning> tuning;
         for (const Tuning &knob : config.tuning) {
             tuning.push_back({static_cast<std::int32_t>(knob.key), 0, knob.value});
@@ -992,6 +1009,8 @@ public:
         options.public_addresses_len = addresses.size();
         options.bearer_tokens = tokens.data();
         options.bearer_tokens_len = tokens.size();
+        options.ice_servers = servers.data();
+        options.ice_servers_len = servers.size();
         options.tuning = tuning.data();
         options.tuning_len = tuning.size();
         options.callbacks = &callbacks;

@@ -204,6 +204,10 @@ class _tuning(Structure):
     _fields_ = [("key", c_int32), ("reserved", c_uint32), ("value", c_int64)]
 
 
+class _ice_server(Structure):
+    _fields_ = [("url", c_char_p), ("username", c_char_p), ("credential", c_char_p)]
+
+
 class _authorize_request(Structure):
     _fields_ = [
         ("struct_size", c_size_t),
@@ -275,6 +279,8 @@ class _config(Structure):
         ("callbacks", POINTER(_callbacks)),
         ("bearer_tokens", POINTER(c_char_p)),
         ("bearer_tokens_len", c_size_t),
+        ("ice_servers", POINTER(_ice_server)),
+        ("ice_servers_len", c_size_t),
     ]
 
 
@@ -495,6 +501,15 @@ class Error(Exception):
 
 
 @dataclass(frozen=True)
+class IceServer:
+    """A STUN or TURN server that viewers are told of."""
+
+    url: str
+    username: str | None = None
+    credential: str | None = None
+
+
+@dataclass(frozen=True)
 class TuningInfo:
     """What a knob is."""
 
@@ -636,6 +651,7 @@ class Gateway:
         on_keyframe_request: OnKeyframeRequest | None = None,
         on_authorize: OnAuthorize | None = None,
         bearer_tokens: Iterable[str] = (),
+        ice_servers: Iterable[IceServer] = (),
     ) -> None:
         self._handle: c_void_p | None = None
         #: Futures of offers by what the library gets as user_data.
@@ -657,6 +673,10 @@ class Gateway:
             self._callbacks.on_authorize = _authorize_fn(self._authorize)
         addresses = [_text(address) for address in public_addresses]
         tokens = [_text(token) for token in bearer_tokens]
+        servers = [
+            _ice_server(_text(server.url), _text(server.username), _text(server.credential))
+            for server in ice_servers
+        ]
         knobs = [_tuning(key, 0, value) for key, value in (tuning or {}).items()]
         config = _config()
         check("config_init", byref(config), sizeof(config), ABI_VERSION)
@@ -665,6 +685,8 @@ class Gateway:
         config.public_addresses_len = len(addresses)
         config.bearer_tokens = (c_char_p * len(tokens))(*tokens)
         config.bearer_tokens_len = len(tokens)
+        config.ice_servers = (_ice_server * len(servers))(*servers)
+        config.ice_servers_len = len(servers)
         config.tuning = (_tuning * len(knobs))(*knobs)
         config.tuning_len = len(knobs)
         config.callbacks = ctypes.pointer(self._callbacks)

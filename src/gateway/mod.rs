@@ -54,7 +54,6 @@ pub struct Gateway {
     socket: Arc<Socket>,
     interfaces: Arc<Interfaces>,
     received: Arc<ReceiverStats>,
-    ice_links: Arc<[String]>,
     notices: Notices,
     authority: Arc<Authority>,
     front: Arc<Front>,
@@ -84,7 +83,7 @@ impl Gateway {
         for &(key, value) in &config.tuning {
             tuning.set_at_create(key, value)?;
         }
-        let ice_links: Arc<[String]> = ice_server::links(&config.ice_servers)?.into();
+        let ice_links: Arc<[_]> = ice_server::links(&config.ice_servers)?.into();
         let socket = Arc::new(Socket::bind(config.udp_bind, &tuning)?);
         let certificate = Arc::new(Certificate::generate()?);
         let host_authorizes = config.events.as_ref().is_some_and(|e| e.authorizes());
@@ -134,7 +133,6 @@ impl Gateway {
             socket,
             interfaces,
             received,
-            ice_links,
             notices: notifier.notices(),
             authority,
             front: Arc::default(),
@@ -210,12 +208,6 @@ impl Gateway {
         self.tuning.get(key)
     }
 
-    /// The values of the `Link` headers that tell viewers of [`Config::ice_servers`]: in the answer
-    /// to an offer they are there, in that to OPTIONS they may be. They hold credentials.
-    pub fn ice_server_links(&self) -> &[String] {
-        &self.ice_links
-    }
-
     /// Counters and gauges in the text format of Prometheus (version 0.0.4).
     pub fn metrics(&self) -> Result<String> {
         Ok(metrics::text(&self.now()?))
@@ -287,7 +279,6 @@ impl Gateway {
             socket: Arc::clone(&self.socket),
             interfaces: Arc::clone(&self.interfaces),
             received: Arc::clone(&self.received),
-            ice_links: Arc::clone(&self.ice_links),
             notices: self.notices.clone(),
             authority: Arc::clone(&self.authority),
             front: Arc::clone(&self.front),

@@ -105,9 +105,10 @@ impl Fragment {
 }
 
 /// Whether an `If-Match` header lets a request for the entity `etag` pass (RFC 9110 section
-/// 13.1.1). `etag` has its quotes and no comma in it.
+/// 13.1.1). `etag` has its quotes and no comma in it. The WHEP draft's own example of an ICE restart
+/// writes the wildcard in quotes.
 pub fn if_match(header: &str, etag: &str) -> bool {
-    header.trim() == "*" || header.split(',').any(|tag| tag.trim() == etag)
+    matches!(header.trim(), "*" | "\"*\"") || header.split(',').any(|tag| tag.trim() == etag)
 }
 
 fn bad(sentence: impl Into<String>) -> Error {
@@ -287,7 +288,8 @@ mod tests {
             ("abc", false),
             ("W/\"abc\"", false),
             ("", false),
-            ("\"*\"", false),
+            ("\"*\"", true),
+            ("\"*\", \"x\"", false),
         ] {
             assert_eq!(if_match(header, "\"abc\""), passes, "{header}");
         }

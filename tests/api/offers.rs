@@ -92,7 +92,6 @@ fn viewers_are_told_of_ice_servers() {
     let links = response.headers.iter().filter(|(name, _)| *name == "Link");
     let links: Vec<&String> = links.map(|(_, value)| value).collect();
     assert_eq!(links, ["<stun:stun.example.net>; rel=\"ice-server\""]);
-    assert_eq!(gateway.ice_server_links(), [links[0].clone()]);
 }
 
 #[test]
