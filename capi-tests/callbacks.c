@@ -8,7 +8,7 @@ struct seen {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     rtsp_webrtc_gateway *gateway;
-    int retrying, removed, after_removed, freed;
+    int retrying, removed, after_removed, freed, destroying;
 };
 
 static void on_stream_state(void *user_data, rtsp_webrtc_gateway_stream_id stream, int32_t state,
@@ -18,8 +18,15 @@ static void on_stream_state(void *user_data, rtsp_webrtc_gateway_stream_id strea
     pthread_mutex_lock(&seen->lock);
     CHECK(seen->freed == 0);
     seen->after_removed += seen->removed;
-    if (state == RTSP_WEBRTC_GATEWAY_STREAM_REMOVED)
+    if (state == RTSP_WEBRTC_GATEWAY_STREAM_REMOVED) {
         seen->removed++;
+        /* The last callbacks may still ask the gateway, also inside destroy(). */
+        rtsp_webrtc_gateway_stream_info info;
+        CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&info));
+        CHECK_STATUS(rtsp_webrtc_gateway_get_stream_info(seen->gateway, stream, &info),
+                     seen->destroying ? RTSP_WEBRTC_GATEWAY_ERR_SHUTTING_DOWN
+                                      : RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND);
+    }
     if (state == RTSP_WEBRTC_GATEWAY_STREAM_RETRYING && seen->retrying++ == 0) {
         CHECK(status == RTSP_WEBRTC_GATEWAY_ERR_CONNECT);
         /* What does not block works in a callback. */
@@ -118,6 +125,7 @@ int main(void)
     CHECK(pthread_mutex_init(&last.lock, NULL) == 0);
     CHECK(pthread_cond_init(&last.changed, NULL) == 0);
     last.retrying = 1; /* only count */
+    last.destroying = 1;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&callbacks));
     callbacks.user_data = &last;
     callbacks.free_user_data = free_seen;

@@ -1,16 +1,31 @@
 /* Sixteen threads call everything on one gateway, and its callbacks call back, until it shuts down
- * under them. The cameras are not there: tests/hammer.rs does the same with cameras and viewers. */
-#include "check.h"
+ * under them. What began has ended once: streams, sessions, operations, lent frames.
+ * RTSP_WEBRTC_GATEWAY_HAMMER_SECONDS: how long; 3 unless set. */
+#include "push.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <time.h>
 
-enum { THREADS = 16, SECONDS = 2 };
+enum { THREADS = 16 };
 
 static rtsp_webrtc_gateway *gateway;
-/* Only the callback thread writes them, and main() reads them after destroy(). */
-static int removed, wrong;
-static int added[THREADS];
+static rtsp_webrtc_gateway_stream_id pushed; /* "pushed", for as long as the gateway is */
+static int knobs;
+static atomic_int added, removed, opened, closed, asked, answered, lent, released, wrong;
+
+static bool is_one_of(int status, int a, int b, int c)
+{
+    return status == a || status == b || status == c ||
+           status == RTSP_WEBRTC_GATEWAY_ERR_SHUTTING_DOWN;
+}
+enum {
+    OK = RTSP_WEBRTC_GATEWAY_OK,
+    NOT_FOUND = RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND,
+    NOT_READY = RTSP_WEBRTC_GATEWAY_ERR_NOT_READY,
+    QUEUE_FULL = RTSP_WEBRTC_GATEWAY_ERR_QUEUE_FULL,
+    EXISTS = RTSP_WEBRTC_GATEWAY_ERR_ALREADY_EXISTS,
+};
 
 static void on_stream_state(void *user_data, rtsp_webrtc_gateway_stream_id stream, int32_t state,
                             int status)
@@ -19,108 +34,220 @@ static void on_stream_state(void *user_data, rtsp_webrtc_gateway_stream_id strea
     removed += state == RTSP_WEBRTC_GATEWAY_STREAM_REMOVED;
     rtsp_webrtc_gateway_stream_info info;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&info));
-    switch (rtsp_webrtc_gateway_get_stream_info(gateway, stream, &info)) {
-    case RTSP_WEBRTC_GATEWAY_OK:
-    case RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND:
-    case RTSP_WEBRTC_GATEWAY_ERR_SHUTTING_DOWN:
-        break;
-    default:
-        wrong++;
-    }
+    status = rtsp_webrtc_gateway_get_stream_info(gateway, stream, &info);
+    wrong += !is_one_of(status, OK, NOT_FOUND, OK);
 }
 
-static bool is_one_of(int status, int a, int b, int c)
+static void on_session_state(void *user_data, rtsp_webrtc_gateway_session_id session,
+                             rtsp_webrtc_gateway_stream_id stream, int32_t state, int status)
 {
-    return status == a || status == b || status == c ||
-           status == RTSP_WEBRTC_GATEWAY_ERR_SHUTTING_DOWN;
+    (void)user_data, (void)stream;
+    closed += state == RTSP_WEBRTC_GATEWAY_SESSION_CLOSED;
+    status = rtsp_webrtc_gateway_close_session(gateway, session);
+    wrong += !is_one_of(status, OK, NOT_FOUND, OK);
 }
 
-/* Every fourth thread does the same. False when the gateway is shut down. */
-static bool one_round(int number, int round)
+static int add_and_remove(int round)
 {
-    static const char sdp[] = "v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n"
-                              "m=video 9 UDP/TLS/RTP/SAVPF 102\r\nc=IN IP4 0.0.0.0\r\n"
-                              "a=ice-ufrag:4ZcD\r\na=ice-pwd:2/1muCWoOi3uLifh0NuRHlbW\r\n"
-                              "a=fingerprint:sha-256 7B:8B:F0:65:5F:78:E2:51:3B:AC:6F:F3:3F:46:"
-                              "1B:35:DC:B8:5F:64:1A:24:C2:43:F0:A1:58:D0:A1:2C:19:08\r\n"
-                              "a=setup:actpass\r\na=mid:0\r\na=recvonly\r\na=rtcp-mux\r\n"
-                              "a=rtpmap:102 H264/90000\r\n";
-    const int ok = RTSP_WEBRTC_GATEWAY_OK, not_found = RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND;
     rtsp_webrtc_gateway_stream_id stream;
-    int status;
-    switch (number % 4) {
-    case 0:
-        status = add_camera(gateway, round % 2 ? "a" : "b", NOBODY, &stream);
-        CHECK(is_one_of(status, ok, RTSP_WEBRTC_GATEWAY_ERR_ALREADY_EXISTS, ok));
-        if (status == ok) {
-            added[number]++;
-            status = rtsp_webrtc_gateway_remove_stream(gateway, stream);
-            CHECK(is_one_of(status, ok, not_found, ok)); /* shutdown() removed it */
-        }
-        break;
-    case 1: {
-        rtsp_webrtc_gateway_offer offer;
-        rtsp_webrtc_gateway_response *response = NULL;
-        CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&offer));
-        offer.stream_name = round % 2 ? "a" : "b";
-        offer.sdp = sdp;
-        offer.sdp_size = sizeof sdp - 1;
-        offer.timeout_ms = 1 + (uint32_t)round % 50;
-        status = rtsp_webrtc_gateway_handle_whep_offer(gateway, &offer, &response);
-        CHECK(is_one_of(status, not_found, RTSP_WEBRTC_GATEWAY_ERR_NOT_READY, not_found));
-        break;
+    int status = add_camera(gateway, round % 2 ? "a" : "b", NOBODY, &stream);
+    CHECK(is_one_of(status, OK, EXISTS, OK));
+    if (status == OK) {
+        added++;
+        status = rtsp_webrtc_gateway_remove_stream(gateway, stream);
+        CHECK(is_one_of(status, OK, NOT_FOUND, OK)); /* shutdown() removed it */
     }
-    case 2: {
-        rtsp_webrtc_gateway_stream_info info;
-        CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&info));
-        status = rtsp_webrtc_gateway_get_stream_info(gateway, 1 + (uint64_t)round, &info);
-        CHECK(is_one_of(status, ok, not_found, ok));
-        status = rtsp_webrtc_gateway_handle_whep_delete(gateway, "0123456789abcdef");
-        CHECK(is_one_of(status, not_found, not_found, not_found));
-        break;
-    }
-    default: {
-        rtsp_webrtc_gateway_tuning_info knob;
-        int64_t value;
-        CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&knob));
-        CHECK_OK(rtsp_webrtc_gateway_describe_tuning((size_t)round % 17, &knob));
-        CHECK_OK(rtsp_webrtc_gateway_get_tuning(gateway, knob.key, &value));
-        status = rtsp_webrtc_gateway_set_tuning(gateway, knob.key,
-                                                round % 3 ? knob.max_value : knob.min_value);
-        CHECK(is_one_of(status, ok, RTSP_WEBRTC_GATEWAY_ERR_INVALID_STATE, ok));
-    }
-    }
-    return status != RTSP_WEBRTC_GATEWAY_ERR_SHUTTING_DOWN;
+    return status;
 }
 
-static void *call(void *number)
+static rtsp_webrtc_gateway_offer offer_of(const char *stream, int round)
 {
-    for (int round = 0; one_round(*(int *)number, round); round++) {
+    rtsp_webrtc_gateway_offer offer;
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&offer));
+    offer.stream_name = stream;
+    offer.sdp = SESSION VIDEO;
+    offer.sdp_size = strlen(offer.sdp);
+    offer.timeout_ms = round % 5 ? 30000 : 1 + (uint32_t)round % 50;
+    return offer;
+}
+
+static int offer_and_delete(int round)
+{
+    const char *const streams[] = {"pushed", "a", "pushed", "c"};
+    const rtsp_webrtc_gateway_offer offer = offer_of(streams[round % 4], round);
+    rtsp_webrtc_gateway_response *response = NULL;
+    int status = rtsp_webrtc_gateway_handle_whep_offer(gateway, &offer, &response);
+    CHECK(is_one_of(status, OK, NOT_FOUND, NOT_READY));
+    if (status != OK)
+        return status;
+    opened++;
+    const char *key = rtsp_webrtc_gateway_response_session_key(response);
+    rtsp_webrtc_gateway_response *restarted = NULL;
+    static const char restart[] = "a=ice-ufrag:9xYz\r\na=ice-pwd:3/1muCWoOi3uLifh0NuRHlbX\r\n";
+    status = rtsp_webrtc_gateway_handle_whep_patch(gateway, key, "*", restart, sizeof restart - 1,
+                                                   &restarted);
+    CHECK(is_one_of(status, OK, NOT_FOUND, OK)); /* another thread closes what it finds */
+    rtsp_webrtc_gateway_response_free(restarted);
+    status = rtsp_webrtc_gateway_handle_whep_delete(gateway, key);
+    CHECK(is_one_of(status, OK, NOT_FOUND, OK));
+    rtsp_webrtc_gateway_response_free(response);
+    return status;
+}
+
+static void on_answer(void *user_data, rtsp_webrtc_gateway_op_id op, int status,
+                      rtsp_webrtc_gateway_response *response)
+{
+    (void)user_data, (void)op;
+    answered++;
+    opened += status == OK;
+    wrong += (status == OK) != (response != NULL);
+    rtsp_webrtc_gateway_response_free(response);
+}
+
+static int offer_and_cancel(int round)
+{
+    const rtsp_webrtc_gateway_offer offer = offer_of(round % 3 ? "pushed" : "a", round);
+    rtsp_webrtc_gateway_op_id op;
+    int status = rtsp_webrtc_gateway_handle_whep_offer_async(gateway, &offer, on_answer, NULL, &op);
+    CHECK(is_one_of(status, OK, NOT_FOUND, RTSP_WEBRTC_GATEWAY_ERR_LIMIT));
+    if (status == OK) {
+        asked++;
+        status = rtsp_webrtc_gateway_cancel(gateway, op);
+        CHECK(is_one_of(status, OK, NOT_FOUND, OK));
+    }
+    return status;
+}
+
+static int look(int round)
+{
+    rtsp_webrtc_gateway_stream_info info;
+    rtsp_webrtc_gateway_session_info session_info;
+    rtsp_webrtc_gateway_session_id sessions[4] = {0};
+    size_t count = 0;
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&info));
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&session_info));
+    int status = rtsp_webrtc_gateway_get_stream_info(gateway, 1 + (uint64_t)round, &info);
+    CHECK(is_one_of(status, OK, NOT_FOUND, OK));
+    status = rtsp_webrtc_gateway_list_sessions(gateway, sessions, 4, &count);
+    CHECK(is_one_of(status, OK, OK, OK));
+    for (size_t i = 0; i < count && i < 4; i++) {
+        status = rtsp_webrtc_gateway_get_session_info(gateway, sessions[i], &session_info);
+        CHECK(is_one_of(status, OK, NOT_FOUND, OK));
+        status = rtsp_webrtc_gateway_close_session(gateway, sessions[i]);
+        CHECK(is_one_of(status, OK, NOT_FOUND, OK));
+    }
+    return status;
+}
+
+static int tune_and_measure(int round)
+{
+    rtsp_webrtc_gateway_tuning_info knob;
+    char *text = NULL;
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&knob));
+    CHECK_OK(rtsp_webrtc_gateway_describe_tuning((size_t)(round % knobs), &knob));
+    int status = rtsp_webrtc_gateway_set_tuning(gateway, knob.key,
+                                                round % 3 ? knob.max_value : knob.min_value);
+    CHECK(is_one_of(status, OK, RTSP_WEBRTC_GATEWAY_ERR_INVALID_STATE, OK));
+    status = (round % 2 ? rtsp_webrtc_gateway_metrics : rtsp_webrtc_gateway_snapshot)(gateway,
+                                                                                       &text, NULL);
+    CHECK(is_one_of(status, OK, OK, OK));
+    rtsp_webrtc_gateway_string_free(text);
+    return status;
+}
+
+static void release(void *data)
+{
+    released++;
+    free(data);
+}
+
+static int push_lent(rtsp_webrtc_gateway_stream_id stream, int round)
+{
+    uint8_t *data = malloc(64);
+    CHECK(data != NULL);
+    rtsp_webrtc_gateway_frame frame = picture(data, round, round % 10 == 0);
+    frame.release = release;
+    frame.release_data = data;
+    lent++;
+    const int status = rtsp_webrtc_gateway_push_video(gateway, stream, &frame);
+    CHECK(is_one_of(status, OK, NOT_FOUND, QUEUE_FULL));
+    return status;
+}
+
+static int push_and_remove(int round)
+{
+    rtsp_webrtc_gateway_push_options options;
+    rtsp_webrtc_gateway_stream_id stream;
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&options));
+    options.video_codec = RTSP_WEBRTC_GATEWAY_CODEC_H264;
+    options.queue_frames = 2;
+    int status =
+        rtsp_webrtc_gateway_add_push_stream(gateway, round % 2 ? "c" : "d", &options, &stream);
+    CHECK(is_one_of(status, OK, EXISTS, OK));
+    if (status != OK)
+        return status;
+    added++;
+    for (int i = 0; i < 5; i++)
+        push_lent(stream, i);
+    status = rtsp_webrtc_gateway_remove_stream(gateway, stream);
+    CHECK(is_one_of(status, OK, NOT_FOUND, OK));
+    return status;
+}
+
+static void *call(void *argument)
+{
+    const int number = *(int *)argument;
+    int status = OK;
+    for (int round = 0; status != RTSP_WEBRTC_GATEWAY_ERR_SHUTTING_DOWN; round++) {
+        switch (number % 7) {
+        case 0: status = add_and_remove(round); break;
+        case 1: status = offer_and_delete(round); break;
+        case 2: status = offer_and_cancel(round); break;
+        case 3: status = look(round); break;
+        case 4: status = tune_and_measure(round); break;
+        case 5: status = push_lent(pushed, round); break;
+        default: status = push_and_remove(round); break;
+        }
+        nanosleep(&(struct timespec){.tv_nsec = 500000}, NULL); /* so that each gets its turn */
     }
     return NULL;
 }
 
 int main(void)
 {
+    rtsp_webrtc_gateway_tuning_info knob;
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&knob));
+    while (rtsp_webrtc_gateway_describe_tuning((size_t)knobs, &knob) == OK)
+        knobs++;
     rtsp_webrtc_gateway_callbacks callbacks;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&callbacks));
     callbacks.on_stream_state = on_stream_state;
+    callbacks.on_session_state = on_session_state;
     gateway = gateway_loopback(&callbacks);
+    pushed = add_push_stream(gateway, "pushed");
+    added++;
+    push_picture(gateway, pushed, 0, true);
 
     pthread_t threads[THREADS];
-    int numbers[THREADS], all_added = 0;
+    int numbers[THREADS];
     for (int i = 0; i < THREADS; i++) {
         numbers[i] = i;
         CHECK(pthread_create(&threads[i], NULL, call, &numbers[i]) == 0);
     }
-    const struct timespec duration = {.tv_sec = SECONDS};
+    const char *seconds = getenv("RTSP_WEBRTC_GATEWAY_HAMMER_SECONDS");
+    const struct timespec duration = {.tv_sec = seconds == NULL ? 3 : atoi(seconds)};
     nanosleep(&duration, NULL);
-    CHECK_OK(rtsp_webrtc_gateway_shutdown(gateway, 0));
-    for (int i = 0; i < THREADS; i++) {
+    CHECK_OK(rtsp_webrtc_gateway_shutdown(gateway, 60000));
+    for (int i = 0; i < THREADS; i++)
         CHECK(pthread_join(threads[i], NULL) == 0);
-        all_added += added[i];
-    }
     CHECK_OK(rtsp_webrtc_gateway_destroy(gateway));
-    CHECK(all_added > 0 && removed == all_added && wrong == 0);
+
+    CHECK(wrong == 0);
+    fprintf(stderr, "streams %d, sessions %d, operations %d, frames %d\n", added, opened, asked,
+            lent);
+    CHECK(added > 1 && removed == added);
+    CHECK(opened > 0 && closed == opened);
+    CHECK(asked > 0 && answered == asked);
+    CHECK(lent > 0 && released == lent);
     return 0;
 }

@@ -1,5 +1,6 @@
-/* Gateways come and go, with and without streams, and leave no thread and no file behind. */
-#include "check.h"
+/* Gateways come and go, with and without streams, and leave no thread, no file and no memory behind.
+ * lifetime [CYCLES]: 1,000 unless given; memory is judged from 1,000 on. */
+#include "push.h"
 
 #include <dirent.h>
 #include <pthread.h>
@@ -15,6 +16,36 @@ static int entries(const char *path)
     return count;
 }
 
+static long resident_kib(void)
+{
+    long kib = 0;
+    char line[256];
+    FILE *status = fopen("/proc/self/status", "r");
+    CHECK(status != NULL);
+    while (fgets(line, sizeof line, status) != NULL)
+        if (strncmp(line, "VmRSS:", 6) == 0)
+            kib = strtol(line + 6, NULL, 10);
+    fclose(status);
+    CHECK(kib > 0);
+    return kib;
+}
+
+static void come_and_go(int number)
+{
+    rtsp_webrtc_gateway *gateway = gateway_loopback(NULL);
+    rtsp_webrtc_gateway_stream_id stream;
+    /* Not in each: streams take their time to say goodbye. */
+    if (number % 20 == 1) {
+        push_picture(gateway, add_push_stream(gateway, "pushed"), 0, true);
+        rtsp_webrtc_gateway_response_free(offer_h264(gateway, "pushed"));
+    }
+    if (number % 100 == 2)
+        CHECK_OK(add_camera(gateway, "camera", NOBODY, &stream));
+    if (number % 2)
+        CHECK_OK(rtsp_webrtc_gateway_shutdown(gateway, 0));
+    CHECK_OK(rtsp_webrtc_gateway_destroy(gateway));
+}
+
 static void *look_until_shut_down(void *gateway)
 {
     for (;;) {
@@ -27,22 +58,23 @@ static void *look_until_shut_down(void *gateway)
     }
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-    /* The first gateway may make what the process keeps. */
-    CHECK_OK(rtsp_webrtc_gateway_destroy(gateway_loopback(NULL)));
+    const int cycles = argc > 1 ? atoi(argv[1]) : 1000;
+    /* The first gateways make what the process keeps, and malloc what it needs. */
+    for (int i = 0; i < cycles / 4; i++)
+        come_and_go(i);
     const int files = entries("/proc/self/fd"), threads = entries("/proc/self/task");
-    for (int i = 0; i < 50; i++) {
-        rtsp_webrtc_gateway *gateway = gateway_loopback(NULL);
-        rtsp_webrtc_gateway_stream_id stream;
-        for (int cameras = 0; cameras < i % 3; cameras++)
-            CHECK_OK(add_camera(gateway, cameras ? "b" : "a", NOBODY, &stream));
-        if (i % 2)
-            CHECK_OK(rtsp_webrtc_gateway_shutdown(gateway, 5000));
-        CHECK_OK(rtsp_webrtc_gateway_destroy(gateway));
-    }
+    const long kib = resident_kib();
+    for (int i = 0; i < cycles; i++)
+        come_and_go(i);
     CHECK(entries("/proc/self/fd") == files);
     CHECK(entries("/proc/self/task") == threads);
+    const long grown = resident_kib() - kib;
+    if (cycles >= 1000 && grown > 2048) {
+        fprintf(stderr, "%ld KiB after %ld KiB, %d gateways later\n", kib + grown, kib, cycles);
+        return 1;
+    }
 
     /* shutdown() while others call: they get their error, then destroy() is safe. */
     rtsp_webrtc_gateway *gateway = gateway_loopback(NULL);

@@ -112,6 +112,8 @@ static void with_gateway(rtsp_webrtc_gateway *gateway)
                     INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_offer_async(NULL, &offer, no_answer, NULL, &op),
                     INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_offer_async(NULL, &offer, no_answer, NULL, NULL),
+                    INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_cancel(NULL, 1), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_find_stream(NULL, "cam", &stream), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_list_streams(NULL, &stream, 1, &count), INVALID_ARGUMENT);
@@ -140,6 +142,8 @@ static void with_gateway(rtsp_webrtc_gateway *gateway)
     request.path = "/cam/whep";
     CHECK_FAILS(rtsp_webrtc_gateway_handle_http(gateway, &request, NULL), INVALID_ARGUMENT);
     CHECK_FAILS(rtsp_webrtc_gateway_handle_http_async(gateway, &request, NULL, NULL),
+                INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_http_async(gateway, NULL, no_http_answer, NULL),
                 INVALID_ARGUMENT);
     request.headers_len = 1;
     CHECK_FAILS(rtsp_webrtc_gateway_handle_http(gateway, &request, &response), INVALID_ARGUMENT);

@@ -1,35 +1,257 @@
-/* struct_size: smaller, equal, larger with a tail of zeros, larger with garbage. */
-#include "check.h"
+/* struct_size of each struct: that of an older version, of this one, of a newer one with a tail of
+ * zeros and with garbage, and what no version has. */
+#include "push.h"
 
-static void config_of_other_versions(void)
+#include <stddef.h>
+
+static rtsp_webrtc_gateway *gateway;
+static rtsp_webrtc_gateway_stream_id stream;
+static rtsp_webrtc_gateway_session_id session;
+
+enum { TAIL = 16, ROOM = 1024 };
+typedef union object {
+    size_t struct_size;
+    unsigned char bytes[ROOM];
+} object;
+
+/* ------------------------------------------------------------------- what the host passes in */
+
+static int use_config(object *in)
 {
-    struct {
-        rtsp_webrtc_gateway_config known;
-        size_t unknown[2];
-    } newer;
-    rtsp_webrtc_gateway *gateway = NULL;
+    rtsp_webrtc_gateway *other = NULL;
+    const int status = rtsp_webrtc_gateway_create((rtsp_webrtc_gateway_config *)in, &other);
+    CHECK((status == RTSP_WEBRTC_GATEWAY_OK) == (other != NULL));
+    CHECK_OK(rtsp_webrtc_gateway_destroy(other));
+    return status;
+}
+static void fill_config(object *in)
+{
+    rtsp_webrtc_gateway_config *config = (rtsp_webrtc_gateway_config *)in;
+    config->abi_version = RTSP_WEBRTC_GATEWAY_ABI_VERSION;
+    config->udp_bind = "127.0.0.1:0";
+}
+static int use_callbacks(object *in)
+{
+    rtsp_webrtc_gateway_config config;
+    rtsp_webrtc_gateway *other = NULL;
+    config_loopback(&config);
+    config.callbacks = (rtsp_webrtc_gateway_callbacks *)in;
+    const int status = rtsp_webrtc_gateway_create(&config, &other);
+    CHECK_OK(rtsp_webrtc_gateway_destroy(other));
+    return status;
+}
+static int remove_added(int status, rtsp_webrtc_gateway_stream_id added)
+{
+    if (status == RTSP_WEBRTC_GATEWAY_OK)
+        CHECK_OK(rtsp_webrtc_gateway_remove_stream(gateway, added));
+    return status;
+}
+static int use_pull_options(object *in)
+{
+    rtsp_webrtc_gateway_stream_id added = 0;
+    const int status = rtsp_webrtc_gateway_add_stream(
+        gateway, "cam", (rtsp_webrtc_gateway_pull_options *)in, &added);
+    return remove_added(status, added);
+}
+static void fill_pull_options(object *in)
+{
+    ((rtsp_webrtc_gateway_pull_options *)in)->url = NOBODY;
+}
+static int use_push_options(object *in)
+{
+    rtsp_webrtc_gateway_stream_id added = 0;
+    const int status = rtsp_webrtc_gateway_add_push_stream(
+        gateway, "other", (rtsp_webrtc_gateway_push_options *)in, &added);
+    return remove_added(status, added);
+}
+static void fill_push_options(object *in)
+{
+    ((rtsp_webrtc_gateway_push_options *)in)->video_codec = RTSP_WEBRTC_GATEWAY_CODEC_H264;
+}
+static int use_frame(object *in)
+{
+    return rtsp_webrtc_gateway_push_video(gateway, stream, (rtsp_webrtc_gateway_frame *)in);
+}
+static void fill_frame(object *in)
+{
+    static uint8_t data[64];
+    rtsp_webrtc_gateway_frame *frame = (rtsp_webrtc_gateway_frame *)in;
+    const rtsp_webrtc_gateway_frame one = picture(data, 1, true);
+    frame->data = one.data;
+    frame->size = one.size;
+    frame->pts_us = one.pts_us;
+}
+static int use_offer(object *in)
+{
+    rtsp_webrtc_gateway_response *response = NULL;
+    const int status = rtsp_webrtc_gateway_handle_whep_offer(
+        gateway, (rtsp_webrtc_gateway_offer *)in, &response);
+    CHECK((status == RTSP_WEBRTC_GATEWAY_OK) == (response != NULL));
+    rtsp_webrtc_gateway_response_free(response);
+    return status;
+}
+static void fill_offer(object *in)
+{
+    rtsp_webrtc_gateway_offer *offer = (rtsp_webrtc_gateway_offer *)in;
+    offer->stream_name = "pushed";
+    offer->sdp = SESSION VIDEO;
+    offer->sdp_size = strlen(offer->sdp);
+}
 
-    memset(&newer, 0xff, sizeof newer);
-    CHECK_OK(rtsp_webrtc_gateway_config_init(&newer.known, sizeof newer,
+static int use_http_request(object *in)
+{
+    rtsp_webrtc_gateway_response *response = NULL;
+    const int status = rtsp_webrtc_gateway_handle_http(
+        gateway, (rtsp_webrtc_gateway_http_request *)in, &response);
+    CHECK((status == RTSP_WEBRTC_GATEWAY_OK) == (response != NULL));
+    rtsp_webrtc_gateway_response_free(response);
+    return status;
+}
+static void fill_http_request(object *in)
+{
+    rtsp_webrtc_gateway_http_request *request = (rtsp_webrtc_gateway_http_request *)in;
+    request->method = "OPTIONS";
+    request->path = "/pushed/whep";
+}
+static int use_listen_options(object *in)
+{
+    const int status = rtsp_webrtc_gateway_listen_http(
+        gateway, (rtsp_webrtc_gateway_listen_options *)in, NULL);
+    /* The listener may have been left out of the build. */
+    return status == RTSP_WEBRTC_GATEWAY_ERR_UNSUPPORTED ? 0 : status;
+}
+static void fill_listen_options(object *in)
+{
+    ((rtsp_webrtc_gateway_listen_options *)in)->address = "127.0.0.1:0";
+}
+
+/* older: the size of a version without what follows the last field that the host must set. */
+#define INPUT(type, last) \
+    {#type, sizeof(rtsp_webrtc_gateway_##type), \
+     offsetof(rtsp_webrtc_gateway_##type, last), fill_##type, use_##type}
+static void fill_callbacks(object *in)
+{
+    (void)in;
+}
+static const struct input {
+    const char *name;
+    size_t size, older;
+    void (*fill)(object *in);
+    int (*use)(object *in);
+} INPUTS[] = {
+    INPUT(config, public_addresses),     /* rtsp_webrtc_gateway_config */
+    INPUT(callbacks, on_stream_state),   /* rtsp_webrtc_gateway_callbacks */
+    INPUT(pull_options, username),       /* rtsp_webrtc_gateway_pull_options */
+    INPUT(push_options, audio_sample_rate), /* rtsp_webrtc_gateway_push_options */
+    INPUT(frame, capture_unix_us),       /* rtsp_webrtc_gateway_frame */
+    INPUT(offer, location_prefix),       /* rtsp_webrtc_gateway_offer */
+    INPUT(http_request, headers),        /* rtsp_webrtc_gateway_http_request */
+    INPUT(listen_options, tls_certificates), /* rtsp_webrtc_gateway_listen_options */
+};
+
+static void pass(const struct input *input, size_t struct_size, unsigned char beyond,
+                 size_t beyond_from, int expected)
+{
+    object in;
+    memset(&in, 0, sizeof in);
+    input->fill(&in);
+    in.struct_size = struct_size;
+    memset(in.bytes + beyond_from, beyond, sizeof in.bytes - beyond_from);
+    const int status = input->use(&in);
+    if (status != expected) {
+        fprintf(stderr, "%s of %zu bytes: %d, not %d\n", input->name, struct_size, status,
+                expected);
+        exit(1);
+    }
+}
+
+static void inputs(void)
+{
+    for (size_t i = 0; i < sizeof INPUTS / sizeof *INPUTS; i++) {
+        const struct input *input = &INPUTS[i];
+        const int ok = RTSP_WEBRTC_GATEWAY_OK, wrong = RTSP_WEBRTC_GATEWAY_ERR_STRUCT_SIZE;
+        const size_t size = input->size;
+        /* What lies beyond the host's version is not read: garbage there does no harm. */
+        pass(input, input->older, 0xff, input->older, ok);
+        pass(input, size, 0xff, size, ok);
+        pass(input, size + TAIL, 0xff, size + TAIL, ok);
+        /* Within it, what this version does not know must be 0. */
+        pass(input, size + TAIL, 0xff, size, wrong);
+        pass(input, size + TAIL, 0xff, size + TAIL - 1, wrong);
+        const size_t sizes[] = {0, 1, 7, size - 1, size + 1, 1 << 20, SIZE_MAX};
+        for (size_t j = 0; j < sizeof sizes / sizeof *sizes; j++)
+            pass(input, sizes[j], 0, size, wrong);
+    }
+}
+
+/* --------------------------------------------------------------------- what the library fills */
+
+static int fill_stream_info(object *out)
+{
+    return rtsp_webrtc_gateway_get_stream_info(gateway, stream,
+                                               (rtsp_webrtc_gateway_stream_info *)out);
+}
+static int fill_session_info(object *out)
+{
+    return rtsp_webrtc_gateway_get_session_info(gateway, session,
+                                                (rtsp_webrtc_gateway_session_info *)out);
+}
+static int fill_tuning_info(object *out)
+{
+    return rtsp_webrtc_gateway_describe_tuning(0, (rtsp_webrtc_gateway_tuning_info *)out);
+}
+#define OUTPUT(type) {#type, sizeof(rtsp_webrtc_gateway_##type), fill_##type}
+static const struct output {
+    const char *name;
+    size_t size;
+    int (*fill)(object *out);
+} OUTPUTS[] = {
+    OUTPUT(stream_info),  /* rtsp_webrtc_gateway_stream_info */
+    OUTPUT(session_info), /* rtsp_webrtc_gateway_session_info */
+    OUTPUT(tuning_info),  /* rtsp_webrtc_gateway_tuning_info */
+};
+
+static void outputs(void)
+{
+    for (size_t i = 0; i < sizeof OUTPUTS / sizeof *OUTPUTS; i++) {
+        const struct output *output = &OUTPUTS[i];
+        object out;
+        const size_t sizes[] = {16, output->size - 8, output->size, output->size + TAIL};
+        for (size_t j = 0; j < sizeof sizes / sizeof *sizes; j++) {
+            memset(&out, 0xee, sizeof out);
+            out.struct_size = sizes[j];
+            CHECK_OK(output->fill(&out));
+            CHECK(out.struct_size == sizes[j]);
+            /* All that both know is written, and nothing else. */
+            const size_t known = sizes[j] < output->size ? sizes[j] : output->size;
+            size_t written = ROOM;
+            while (written > 0 && out.bytes[written - 1] == 0xee)
+                written--;
+            CHECK(written == known);
+        }
+        const size_t wrong[] = {0, 1, 7, output->size - 1, output->size + 1, 1 << 20, SIZE_MAX};
+        for (size_t j = 0; j < sizeof wrong / sizeof *wrong; j++) {
+            memset(&out, 0xee, sizeof out);
+            out.struct_size = wrong[j];
+            CHECK_FAILS(output->fill(&out), STRUCT_SIZE);
+            CHECK(out.bytes[sizeof out.struct_size] == 0xee);
+        }
+    }
+}
+
+/* ----------------------------------------------------------------- initialisers, and reserved */
+
+static void initialisers(void)
+{
+    object any;
+    const size_t newer = sizeof(rtsp_webrtc_gateway_config) + TAIL;
+    memset(&any, 0xff, sizeof any);
+    CHECK_OK(rtsp_webrtc_gateway_config_init((rtsp_webrtc_gateway_config *)&any, newer,
                                              RTSP_WEBRTC_GATEWAY_ABI_VERSION));
-    CHECK(newer.known.struct_size == sizeof newer && newer.unknown[1] == 0);
-    newer.known.udp_bind = "127.0.0.1:0";
-    CHECK_OK(rtsp_webrtc_gateway_create(&newer.known, &gateway));
-    CHECK_OK(rtsp_webrtc_gateway_destroy(gateway));
-    newer.unknown[1] = 1;
-    gateway = NULL;
-    CHECK_FAILS(rtsp_webrtc_gateway_create(&newer.known, &gateway), STRUCT_SIZE);
-    CHECK(gateway == NULL);
-
-    /* An older version: up to udp_bind. What follows is not read. */
-    memset(&newer, 0xff, sizeof newer);
-    CHECK_OK(rtsp_webrtc_gateway_config_init(
-        &newer.known, offsetof(rtsp_webrtc_gateway_config, public_addresses),
-        RTSP_WEBRTC_GATEWAY_ABI_VERSION));
-    CHECK(newer.known.public_addresses_len == SIZE_MAX);
-    newer.known.udp_bind = "127.0.0.1:0";
-    CHECK_OK(rtsp_webrtc_gateway_create(&newer.known, &gateway));
-    CHECK_OK(rtsp_webrtc_gateway_destroy(gateway));
+    CHECK(any.struct_size == newer && any.bytes[newer - 1] == 0 && any.bytes[newer] == 0xff);
+    memset(&any, 0xff, sizeof any);
+    CHECK_OK(rtsp_webrtc_gateway_struct_init(&any, 64));
+    CHECK(any.struct_size == 64 && any.bytes[63] == 0 && any.bytes[64] == 0xff);
 
     rtsp_webrtc_gateway_config config;
     CHECK_FAILS(rtsp_webrtc_gateway_config_init(&config, sizeof config,
@@ -40,76 +262,37 @@ static void config_of_other_versions(void)
         CHECK_FAILS(rtsp_webrtc_gateway_config_init(&config, wrong[i],
                                                     RTSP_WEBRTC_GATEWAY_ABI_VERSION),
                     STRUCT_SIZE);
-        config_loopback(&config);
-        config.struct_size = wrong[i];
-        gateway = NULL;
-        const int status = rtsp_webrtc_gateway_create(&config, &gateway);
-        /* 8 bytes are a struct, but one without abi_version. */
-        CHECK(status == (wrong[i] == 8 ? RTSP_WEBRTC_GATEWAY_ERR_ABI_MISMATCH
-                                       : RTSP_WEBRTC_GATEWAY_ERR_STRUCT_SIZE));
-        CHECK(gateway == NULL);
+        if (wrong[i] != 8)
+            CHECK_FAILS(rtsp_webrtc_gateway_struct_init(&any, wrong[i]), STRUCT_SIZE);
     }
+    rtsp_webrtc_gateway *other = NULL;
+    config_loopback(&config);
+    config.struct_size = 8; /* a struct, but one without abi_version */
+    CHECK_FAILS(rtsp_webrtc_gateway_create(&config, &other), ABI_MISMATCH);
     config_loopback(&config);
     config.reserved = 1;
-    CHECK_FAILS(rtsp_webrtc_gateway_create(&config, &gateway), INVALID_ARGUMENT);
-}
-
-static void inputs_and_outputs(rtsp_webrtc_gateway *gateway)
-{
-    rtsp_webrtc_gateway_stream_id stream = 0;
-    struct {
-        rtsp_webrtc_gateway_pull_options known;
-        size_t unknown;
-    } pull;
-    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&pull));
-    CHECK(pull.known.struct_size == sizeof pull);
-    pull.known.url = NOBODY;
-    pull.unknown = 1;
-    CHECK_FAILS(rtsp_webrtc_gateway_add_stream(gateway, "cam", &pull.known, &stream), STRUCT_SIZE);
-    pull.unknown = 0;
-    CHECK_OK(rtsp_webrtc_gateway_add_stream(gateway, "cam", &pull.known, &stream));
-    pull.known.struct_size = 0;
-    CHECK_FAILS(rtsp_webrtc_gateway_add_stream(gateway, "cam2", &pull.known, &stream),
-                STRUCT_SIZE);
-
-    struct {
-        rtsp_webrtc_gateway_stream_info known;
-        unsigned char unknown[8];
-    } info;
-    memset(&info, 0xee, sizeof info);
-    info.known.struct_size = sizeof info;
-    CHECK_OK(rtsp_webrtc_gateway_get_stream_info(gateway, stream, &info.known));
-    CHECK(info.known.struct_size == sizeof info && info.unknown[0] == 0xee);
-    CHECK(info.known.state >= RTSP_WEBRTC_GATEWAY_STREAM_CONNECTING);
-    CHECK(info.known.since_last_media_ms == -1);
-    CHECK(memchr(info.known.message, 0, sizeof info.known.message) != NULL);
-    memset(&info, 0xee, sizeof info);
-    info.known.struct_size = offsetof(rtsp_webrtc_gateway_stream_info, video_codec);
-    CHECK_OK(rtsp_webrtc_gateway_get_stream_info(gateway, stream, &info.known));
-    CHECK(info.known.video_codec == (int32_t)0xeeeeeeee);
-    info.known.struct_size = 3;
-    CHECK_FAILS(rtsp_webrtc_gateway_get_stream_info(gateway, stream, &info.known), STRUCT_SIZE);
-
-    rtsp_webrtc_gateway_tuning_info knob;
-    memset(&knob, 0, sizeof knob);
-    CHECK_FAILS(rtsp_webrtc_gateway_describe_tuning(0, &knob), STRUCT_SIZE);
-
+    CHECK_FAILS(rtsp_webrtc_gateway_create(&config, &other), INVALID_ARGUMENT);
+    CHECK(other == NULL);
     rtsp_webrtc_gateway_offer offer;
     rtsp_webrtc_gateway_response *response = NULL;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&offer));
-    offer.stream_name = "cam";
+    offer.stream_name = "pushed";
     offer.reserved = 1;
     CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_offer(gateway, &offer, &response),
                 INVALID_ARGUMENT);
-    memset(&offer, 0, sizeof offer);
-    CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_offer(gateway, &offer, &response), STRUCT_SIZE);
 }
 
 int main(void)
 {
-    config_of_other_versions();
-    rtsp_webrtc_gateway *gateway = gateway_loopback(NULL);
-    inputs_and_outputs(gateway);
+    gateway = gateway_loopback(NULL);
+    stream = add_push_stream(gateway, "pushed");
+    push_picture(gateway, stream, 0, true);
+    rtsp_webrtc_gateway_response *response = offer_h264(gateway, "pushed");
+    session = rtsp_webrtc_gateway_response_session_id(response);
+    rtsp_webrtc_gateway_response_free(response);
+    inputs();
+    outputs();
+    initialisers();
     CHECK_OK(rtsp_webrtc_gateway_destroy(gateway));
     return 0;
 }

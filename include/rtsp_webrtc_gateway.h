@@ -635,7 +635,8 @@ int rtsp_webrtc_gateway_shutdown(rtsp_webrtc_gateway *gateway,
 /**
  * Shuts the gateway down, if that has not been done, and frees it. It must be the last call on this
  * gateway, and no other may be running: call shutdown(), which makes those return, then join the
- * threads that made them (stop the web server), then destroy(). NULL does nothing.
+ * threads that made them (stop the web server), then destroy(). NULL does nothing. The last
+ * callbacks run in here, and may still call functions of this gateway.
  *
  * Blocking, for at most 10 s. Errors: ERR_WOULD_DEADLOCK inside a callback, and ERR_INVALID_STATE
  * in a forked child; the gateway is not freed then. ERR_TIMEOUT: a thread has not ended; the gateway

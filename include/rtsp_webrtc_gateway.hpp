@@ -39,11 +39,13 @@
 #include <cstdlib>
 #include <exception>
 #include <functional>
+#include <future>
 #include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -89,6 +91,7 @@ enum class Status : int {
     WouldDeadlock = RTSP_WEBRTC_GATEWAY_ERR_WOULD_DEADLOCK,
     AbiMismatch = RTSP_WEBRTC_GATEWAY_ERR_ABI_MISMATCH,
     StructSize = RTSP_WEBRTC_GATEWAY_ERR_STRUCT_SIZE,
+    QueueFull = RTSP_WEBRTC_GATEWAY_ERR_QUEUE_FULL,
     Etag = RTSP_WEBRTC_GATEWAY_ERR_ETAG,
     PreconditionRequired = RTSP_WEBRTC_GATEWAY_ERR_PRECONDITION_REQUIRED,
     Unprocessable = RTSP_WEBRTC_GATEWAY_ERR_UNPROCESSABLE,
@@ -180,6 +183,14 @@ enum class Transport : std::int32_t {
     Udp = RTSP_WEBRTC_GATEWAY_TRANSPORT_UDP,
 };
 
+/** What somebody wants to do over HTTP: enum rtsp_webrtc_gateway_operation. */
+enum class Operation : std::int32_t {
+    Watch = RTSP_WEBRTC_GATEWAY_OPERATION_WATCH,
+    Update = RTSP_WEBRTC_GATEWAY_OPERATION_UPDATE,
+    End = RTSP_WEBRTC_GATEWAY_OPERATION_END,
+    Monitor = RTSP_WEBRTC_GATEWAY_OPERATION_MONITOR,
+};
+
 /** A few words for a status. Never null. */
 inline const char *to_string(Status status) noexcept {
     return rtsp_webrtc_gateway_strerror(static_cast<int>(status));
@@ -253,6 +264,10 @@ private:
 using StreamId = Id<struct StreamTag>;
 /** Names a session (a viewer). Never reused. */
 using SessionId = Id<struct SessionTag>;
+/** Names an offer that has yet to be answered. Never reused. */
+using OperationId = Id<struct OperationTag>;
+/** Names a question of on_authorize. Never reused. */
+using RequestId = Id<struct RequestTag>;
 
 /* ------------------------------------------------------------------ errors */
 
@@ -395,6 +410,11 @@ private:
 
 inline const char *c_text(const std::optional<std::string> &text) noexcept {
     return text ? c_text(*text) : nullptr;
+}
+
+/** Empty if there is no text. */
+inline std::string_view view(const char *text) noexcept {
+    return text == nullptr ? std::string_view() : std::string_view(text);
 }
 
 /** Below 0 is 0; what is too long is as long as can be said. */
@@ -581,6 +601,19 @@ inline std::optional<TuningKey> find_tuning(std::string_view name) {
 
 /* ---------------------------------------------------------------- options */
 
+/** Somebody wants to do something over HTTP. The views live as long as the call. */
+struct AuthorizeRequest {
+    /** For Gateway::authorize(). */
+    RequestId id;
+    Operation operation;
+    /** As the request names it; it may not exist. Empty for Operation::Monitor. */
+    std::string_view stream_name;
+    /** A secret. Empty: none was sent. */
+    std::string_view bearer_token;
+    /** Who asks; empty if that is not known. */
+    std::string_view peer;
+};
+
 /** Options of a gateway, and who is told of changes. */
 struct Config {
     /** Local address of the UDP socket, as "192.0.2.1:5000" or "[::]:5000". None: all, any port. */
@@ -589,11 +622,20 @@ struct Config {
     std::vector<std::string> public_addresses;
     /** Knobs that differ from their defaults. */
     std::vector<Tuning> tuning;
+    /** Bearer tokens that allow everything over HTTP. */
+    std::vector<std::string> bearer_tokens;
 
     /** A stream changed its state; the status says why it went to Retrying or Failed. */
     std::function<void(StreamId, StreamState, Status)> on_stream_state;
     /** A session changed its state; the status says why it went to Failed. */
     std::function<void(SessionId, StreamId, SessionState, Status)> on_session_state;
+    /** A push stream needs a keyframe: ask its encoder for one. */
+    std::function<void(StreamId)> on_keyframe_request;
+    /**
+     * Somebody wants to do something over HTTP: answer by Gateway::authorize(), here or later. Empty:
+     * bearer_tokens decide alone.
+     */
+    std::function<void(const AuthorizeRequest &)> on_authorize;
     /**
      * A callback of this gateway ("on_stream_state", say) threw. Runs where that ran. Empty: a line
      * is written to stderr.
@@ -612,6 +654,71 @@ struct PullOptions {
     Transport transport = Transport::Auto;
     /** Ignore the camera's sound. */
     bool no_audio = false;
+};
+
+/** Options of a stream whose media the host pushes. */
+struct PushOptions {
+    /** Required. */
+    Codec video_codec = Codec::None;
+    /** None: no sound. */
+    Codec audio_codec = Codec::None;
+    /** Samples per second; 0: what the codec has. */
+    std::uint32_t audio_sample_rate = 0;
+    /** 0: what the codec has. */
+    std::uint32_t audio_channels = 0;
+    /** Frames of each track that may wait; 0: 64. */
+    std::uint32_t queue_frames = 0;
+};
+
+/** Bytes that somebody else owns: of a vector, an array, a string, a span, or pointer and size. */
+class Bytes {
+public:
+    constexpr Bytes() noexcept = default;
+    Bytes(const void *data, std::size_t size) noexcept
+        : data_(static_cast<const std::uint8_t *>(data)), size_(size) {}
+
+    /** Whatever has data() and size() and elements of one byte. */
+    template <class Container,
+              class Element = std::remove_pointer_t<decltype(std::declval<Container &>().data())>,
+              class = std::enable_if_t<sizeof(Element) == 1 && std::is_trivial_v<Element> &&
+                                       !std::is_same_v<std::decay_t<Container>, Bytes>>>
+    Bytes(const Container &container) noexcept : Bytes(container.data(), container.size()) {}
+
+    constexpr const std::uint8_t *data() const noexcept { return data_; }
+    constexpr std::size_t size() const noexcept { return size_; }
+
+private:
+    const std::uint8_t *data_ = nullptr;
+    std::size_t size_ = 0;
+};
+
+/** One access unit of video (all of a picture), or one frame of audio. */
+struct Frame {
+    /** The bits: what they are for each codec says struct rtsp_webrtc_gateway_frame. */
+    Bytes data;
+    /** Presentation time, on a time line of the host's choice that both tracks share. */
+    std::chrono::microseconds pts{0};
+    /** When it was captured, if that is known: for both tracks, or for none. */
+    std::optional<std::chrono::system_clock::time_point> captured{};
+    /** The host takes this for a keyframe; a hint. */
+    bool key = false;
+    /** The time line restarts. */
+    bool discontinuity = false;
+    /**
+     * What owns data. Empty: data is copied before the push returns. Otherwise it is not copied, and
+     * the owner is released when the library does not need it any more, on any thread.
+     */
+    std::shared_ptr<const void> owner{};
+
+    /** A frame that owns its buffer, so that it is not copied: Frame::owning(std::move(vector), pts). */
+    template <class Buffer> static Frame owning(Buffer buffer, std::chrono::microseconds pts) {
+        const auto owner = std::make_shared<const Buffer>(std::move(buffer));
+        Frame frame;
+        frame.data = *owner;
+        frame.pts = pts;
+        frame.owner = owner;
+        return frame;
+    }
 };
 
 /** A stream at one moment. Counts are from add_stream() on. */
@@ -634,6 +741,12 @@ struct StreamInfo {
     std::uint64_t packets_lost;
     std::uint64_t frames;
     std::uint64_t keyframes;
+    /** Pictures pushed that no viewer gets. */
+    std::uint64_t frames_dropped;
+    /** Times on_keyframe_request was raised. */
+    std::uint64_t keyframe_requests;
+    /** Bits of picture per second, averaged over some seconds. */
+    std::uint64_t bitrate_bps;
     /** None before the first picture. */
     std::optional<std::chrono::milliseconds> since_last_media;
 };
@@ -674,13 +787,37 @@ struct Offer {
     std::optional<std::string_view> peer{};
 };
 
-/* --------------------------------------------------------------- response */
-
-/** A header field of a response. */
+/** A header field. */
 struct Header {
     std::string_view name;
     std::string_view value;
 };
+
+/** An HTTP request, as the host's web server got it. Views are borrowed for the call. */
+struct HttpRequest {
+    std::string_view method;
+    /** As the viewer wrote it, percent-encoded, e.g. "/live/door/whep". */
+    std::string_view path;
+    /** Only Authorization, Content-Type and If-Match are looked at. */
+    std::vector<Header> headers{};
+    std::string_view body{};
+    /** Who asks, e.g. the viewer's address. */
+    std::optional<std::string_view> peer{};
+};
+
+/** Options of a listener. */
+struct ListenOptions {
+    /** "192.0.2.1:8889" or "[::]:8889"; port 0: any. None: "127.0.0.1:8889". */
+    std::optional<std::string> address{};
+    /** For HTTPS: contents of a PEM file with the certificate chain. None: HTTP. */
+    std::optional<std::string> tls_certificates{};
+    /** Its private key, likewise. */
+    std::optional<std::string> tls_private_key{};
+    /** Connections at once; 0: 512. */
+    std::uint32_t max_connections = 0;
+};
+
+/* --------------------------------------------------------------- response */
 
 /** The HTTP response to a WHEP request, to be written as it is. Views live as long as it does. */
 class Response {
@@ -711,12 +848,12 @@ public:
 
     /** Entity tag of the session, quotes included; empty if there is none. */
     std::string_view etag() const noexcept {
-        return view(rtsp_webrtc_gateway_response_etag(handle()));
+        return detail::view(rtsp_webrtc_gateway_response_etag(handle()));
     }
 
     /** Unguessable name of the session, the last part of its URL; empty if there is none. */
     std::string_view session_key() const noexcept {
-        return view(rtsp_webrtc_gateway_response_session_key(handle()));
+        return detail::view(rtsp_webrtc_gateway_response_session_key(handle()));
     }
 
     /** Id of the session, as in callbacks. */
@@ -728,10 +865,6 @@ public:
     rtsp_webrtc_gateway_response *handle() const noexcept { return handle_.get(); }
 
 private:
-    static std::string_view view(const char *text) noexcept {
-        return text == nullptr ? std::string_view() : std::string_view(text);
-    }
-
     struct Free {
         void operator()(rtsp_webrtc_gateway_response *response) const noexcept {
             rtsp_webrtc_gateway_response_free(response);
@@ -739,6 +872,12 @@ private:
     };
     std::unique_ptr<rtsp_webrtc_gateway_response, Free> handle_;
 };
+
+/** Told once of the outcome of an offer, on the gateway's callback thread. */
+using OfferFunction = std::function<void(OperationId, Result<Response>)>;
+
+/** Gets the answer to a request, once, on the gateway's callback thread. */
+using HttpFunction = std::function<void(Response)>;
 
 /* ---------------------------------------------------------------- gateway */
 
@@ -749,6 +888,8 @@ struct Handlers {
     explicit Handlers(Config &config)
         : stream_state(std::move(config.on_stream_state)),
           session_state(std::move(config.on_session_state)),
+          keyframe_request(std::move(config.on_keyframe_request)),
+          authorize(std::move(config.on_authorize)),
           exception(std::move(config.on_exception)) {
         if (!exception) {
             exception = print_exception;
@@ -765,6 +906,8 @@ struct Handlers {
 
     decltype(Config::on_stream_state) stream_state;
     decltype(Config::on_session_state) session_state;
+    decltype(Config::on_keyframe_request) keyframe_request;
+    decltype(Config::on_authorize) authorize;
     decltype(Config::on_exception) exception;
 };
 
@@ -794,6 +937,22 @@ inline rtsp_webrtc_gateway_callbacks c_callbacks(HandlersPtr *user_data) noexcep
         to.run("on_session_state", to.session_state, SessionId(session), StreamId(stream),
                static_cast<SessionState>(state), static_cast<Status>(status));
     };
+    callbacks.on_keyframe_request = [](void *pointer,
+                                       rtsp_webrtc_gateway_stream_id stream) noexcept {
+        const Handlers &to = handlers(pointer);
+        to.run("on_keyframe_request", to.keyframe_request, StreamId(stream));
+    };
+    if ((*user_data)->authorize) { // null has a meaning here
+        callbacks.on_authorize = [](void *pointer,
+                                    const rtsp_webrtc_gateway_authorize_request *request) noexcept {
+            const Handlers &to = handlers(pointer);
+            const AuthorizeRequest question{RequestId(request->request_id),
+                                            static_cast<Operation>(request->operation),
+                                            view(request->stream_name),
+                                            view(request->bearer_token), view(request->peer)};
+            to.run("on_authorize", to.authorize, std::cref(question));
+        };
+    }
     return callbacks;
 }
 
@@ -817,6 +976,10 @@ public:
         for (const std::string &address : config.public_addresses) {
             addresses.push_back(detail::c_text(address));
         }
+        std::vector<const char *> tokens;
+        for (const std::string &token : config.bearer_tokens) {
+            tokens.push_back(detail::c_text(token));
+        }
         std::vector<rtsp_webrtc_gateway_tuning> tuning;
         for (const Tuning &knob : config.tuning) {
             tuning.push_back({static_cast<std::int32_t>(knob.key), 0, knob.value});
@@ -827,6 +990,8 @@ public:
         options.udp_bind = detail::c_text(config.udp_bind);
         options.public_addresses = addresses.data();
         options.public_addresses_len = addresses.size();
+        options.bearer_tokens = tokens.data();
+        options.bearer_tokens_len = tokens.size();
         options.tuning = tuning.data();
         options.tuning_len = tuning.size();
         options.callbacks = &callbacks;
@@ -903,9 +1068,56 @@ public:
         return done(status, StreamId(id));
     }
 
+    /** Adds a stream whose media the host pushes. */
+    Result<StreamId> try_add_push_stream(std::string_view name, const PushOptions &options) {
+        auto push = detail::c_struct<rtsp_webrtc_gateway_push_options>();
+        push.video_codec = static_cast<std::int32_t>(options.video_codec);
+        push.audio_codec = static_cast<std::int32_t>(options.audio_codec);
+        push.audio_sample_rate = options.audio_sample_rate;
+        push.audio_channels = options.audio_channels;
+        push.queue_frames = options.queue_frames;
+        rtsp_webrtc_gateway_stream_id id = 0;
+        const int status =
+            rtsp_webrtc_gateway_add_push_stream(handle_, detail::CText(name), &push, &id);
+        return done(status, StreamId(id));
+    }
+
+    /**
+     * Pushes one access unit of video. Never blocks. Status::QueueFull: it was dropped, and so are
+     * all until the next keyframe.
+     */
+    Result<void> try_push_video(StreamId stream, const Frame &frame) {
+        return push(rtsp_webrtc_gateway_push_video, stream, frame);
+    }
+
+    /** Pushes one frame of audio. Never blocks. Status::QueueFull: it was dropped. */
+    Result<void> try_push_audio(StreamId stream, const Frame &frame) {
+        return push(rtsp_webrtc_gateway_push_audio, stream, frame);
+    }
+
+    /** Pushes one RTP packet of the track with this codec. Never blocks. */
+    Result<void> try_push_rtp(StreamId stream, Codec codec, Bytes packet) {
+        return done(rtsp_webrtc_gateway_push_rtp(handle_, stream.value(),
+                                                 static_cast<std::int32_t>(codec), packet.data(),
+                                                 packet.size()));
+    }
+
     /** Removes a stream and closes its sessions. Does not wait. */
     Result<void> try_remove_stream(StreamId stream) {
         return done(rtsp_webrtc_gateway_remove_stream(handle_, stream.value()));
+    }
+
+    /** Finds a stream by its name. */
+    Result<StreamId> try_find_stream(std::string_view name) const {
+        rtsp_webrtc_gateway_stream_id id = 0;
+        const int status =
+            rtsp_webrtc_gateway_find_stream(handle_, detail::CText(name), &id);
+        return done(status, StreamId(id));
+    }
+
+    /** All streams, the oldest first. */
+    Result<std::vector<StreamId>> try_list_streams() const {
+        return list<StreamId>(rtsp_webrtc_gateway_list_streams);
     }
 
     /** Tells how a stream is. */
@@ -929,6 +1141,9 @@ public:
         out.packets_lost = info.packets_lost;
         out.frames = info.frames;
         out.keyframes = info.keyframes;
+        out.frames_dropped = info.frames_dropped;
+        out.keyframe_requests = info.keyframe_requests;
+        out.bitrate_bps = info.bitrate_bps;
         if (info.since_last_media_ms >= 0) {
             out.since_last_media = std::chrono::milliseconds(info.since_last_media_ms);
         }
@@ -949,6 +1164,28 @@ public:
             return Error::last(status);
         }
         return Response(response);
+    }
+
+    /**
+     * Answers an offer later. After success, function runs exactly once with the outcome, maybe
+     * before this returns; after a failure it does not run. Never blocks.
+     */
+    Result<OperationId> try_handle_whep_offer_async(const Offer &offer, OfferFunction function) {
+        const OfferText text(offer);
+        auto pending = std::make_unique<Pending>(Pending{std::move(function), handlers_});
+        rtsp_webrtc_gateway_op_id op = 0;
+        const int status = rtsp_webrtc_gateway_handle_whep_offer_async(
+            handle_, &text.offer, answered, pending.get(), &op);
+        if (status < 0) {
+            return Error::last(status);
+        }
+        static_cast<void>(pending.release());
+        return OperationId(op);
+    }
+
+    /** Gives up on an offer: its function runs with Status::Cancelled, unless it is answered. */
+    Result<void> try_cancel(OperationId op) {
+        return done(rtsp_webrtc_gateway_cancel(handle_, op.value()));
     }
 
     /**
@@ -1000,6 +1237,71 @@ public:
         return out;
     }
 
+    /** All sessions, the oldest first. */
+    Result<std::vector<SessionId>> try_list_sessions() const {
+        return list<SessionId>(rtsp_webrtc_gateway_list_sessions);
+    }
+
+    /** Ends a session. Does not wait. */
+    Result<void> try_close_session(SessionId session) {
+        return done(rtsp_webrtc_gateway_close_session(handle_, session.value()));
+    }
+
+    /* HTTP. */
+
+    /**
+     * Answers a request to {prefix}/{stream}/whep or {prefix}/{stream}/whep/{key}: the whole
+     * protocol, for hosts that have a web server. Failures of HTTP are successes here. Blocking.
+     */
+    Result<Response> try_handle_http(const HttpRequest &request) {
+        const HttpText text(request);
+        rtsp_webrtc_gateway_response *response = nullptr;
+        const int status = rtsp_webrtc_gateway_handle_http(handle_, &text.request, &response);
+        if (status < 0) {
+            return Error::last(status);
+        }
+        return Response(response);
+    }
+
+    /**
+     * The same without blocking. After success, function runs exactly once, maybe before this
+     * returns; after a failure it does not run.
+     */
+    Result<void> try_handle_http_async(const HttpRequest &request, HttpFunction function) {
+        const HttpText text(request);
+        auto pending = std::make_unique<PendingHttp>(PendingHttp{std::move(function), handlers_});
+        const int status = rtsp_webrtc_gateway_handle_http_async(handle_, &text.request,
+                                                                 http_answered, pending.get());
+        if (status < 0) {
+            return Error::last(status);
+        }
+        static_cast<void>(pending.release());
+        return {};
+    }
+
+    /** Answers a question of on_authorize. */
+    Result<void> try_authorize(RequestId request, bool allow) {
+        return done(rtsp_webrtc_gateway_authorize(handle_, request.value(), allow));
+    }
+
+    /** Serves pages, WHEP and figures over HTTP until shutdown; returns the port. */
+    Result<std::uint16_t> try_listen_http(const ListenOptions &options = {}) {
+        auto listen = detail::c_struct<rtsp_webrtc_gateway_listen_options>();
+        listen.address = detail::c_text(options.address);
+        if (options.tls_certificates) {
+            listen.tls_certificates = options.tls_certificates->data();
+            listen.tls_certificates_size = options.tls_certificates->size();
+        }
+        if (options.tls_private_key) {
+            listen.tls_private_key = options.tls_private_key->data();
+            listen.tls_private_key_size = options.tls_private_key->size();
+        }
+        listen.max_connections = options.max_connections;
+        std::uint16_t port = 0;
+        const int status = rtsp_webrtc_gateway_listen_http(handle_, &listen, &port);
+        return done(status, port);
+    }
+
     /* Figures. */
 
     /** All counters and gauges; serve it as "text/plain; version=0.0.4". */
@@ -1026,11 +1328,43 @@ public:
     StreamId add_stream(std::string_view name, const PullOptions &options) {
         return try_add_stream(name, options).value();
     }
+    StreamId add_push_stream(std::string_view name, const PushOptions &options) {
+        return try_add_push_stream(name, options).value();
+    }
+    void push_video(StreamId stream, const Frame &frame) {
+        try_push_video(stream, frame).value();
+    }
+    void push_audio(StreamId stream, const Frame &frame) {
+        try_push_audio(stream, frame).value();
+    }
+    void push_rtp(StreamId stream, Codec codec, Bytes packet) {
+        try_push_rtp(stream, codec, packet).value();
+    }
     void remove_stream(StreamId stream) { try_remove_stream(stream).value(); }
+    StreamId find_stream(std::string_view name) const { return try_find_stream(name).value(); }
+    std::vector<StreamId> list_streams() const { return try_list_streams().value(); }
     StreamInfo get_stream_info(StreamId stream) const {
         return try_get_stream_info(stream).value();
     }
     Response handle_whep_offer(const Offer &offer) { return try_handle_whep_offer(offer).value(); }
+    OperationId handle_whep_offer_async(const Offer &offer, OfferFunction function) {
+        return try_handle_whep_offer_async(offer, std::move(function)).value();
+    }
+    /** The same as a future: its get() returns the Response or throws. Not to be waited for in a
+     *  callback. */
+    std::future<Response> handle_whep_offer_async(const Offer &offer) {
+        // A std::function must be copyable, a promise is not.
+        const auto promise = std::make_shared<std::promise<Response>>();
+        handle_whep_offer_async(offer, [promise](OperationId, Result<Response> response) {
+            if (response) {
+                promise->set_value(*std::move(response));
+            } else {
+                promise->set_exception(std::make_exception_ptr(response.error()));
+            }
+        });
+        return promise->get_future();
+    }
+    void cancel(OperationId op) { try_cancel(op).value(); }
     Response handle_whep_patch(std::string_view session_key,
                                std::optional<std::string_view> if_match,
                                std::string_view fragment) {
@@ -1041,6 +1375,16 @@ public:
     }
     SessionInfo get_session_info(SessionId session) const {
         return try_get_session_info(session).value();
+    }
+    std::vector<SessionId> list_sessions() const { return try_list_sessions().value(); }
+    void close_session(SessionId session) { try_close_session(session).value(); }
+    Response handle_http(const HttpRequest &request) { return try_handle_http(request).value(); }
+    void handle_http_async(const HttpRequest &request, HttpFunction function) {
+        try_handle_http_async(request, std::move(function)).value();
+    }
+    void authorize(RequestId request, bool allow) { try_authorize(request, allow).value(); }
+    std::uint16_t listen_http(const ListenOptions &options = {}) {
+        return try_listen_http(options).value();
     }
     std::string metrics() const { return try_metrics().value(); }
     std::string snapshot() const { return try_snapshot().value(); }
@@ -1056,6 +1400,93 @@ private:
             rtsp_webrtc_gateway_shutdown(handle_, 0);
             rtsp_webrtc_gateway_destroy(handle_);
         }
+    }
+
+    /** An offer that is under way: what the C API gets as user_data. */
+    struct Pending {
+        OfferFunction function;
+        detail::HandlersPtr handlers;
+    };
+
+    static void answered(void *user_data, rtsp_webrtc_gateway_op_id op, int status,
+                         rtsp_webrtc_gateway_response *response) noexcept {
+        const std::unique_ptr<Pending> pending(static_cast<Pending *>(user_data));
+        Response owned(response);
+        if (!pending->function) {
+            return;
+        }
+        detail::contain("the offer's function", pending->handlers->exception, [&] {
+            if (status < 0) {
+                pending->function(OperationId(op), Error::last(status));
+            } else {
+                pending->function(OperationId(op), std::move(owned));
+            }
+        });
+    }
+
+    /** The same for a request of HTTP. */
+    struct PendingHttp {
+        HttpFunction function;
+        detail::HandlersPtr handlers;
+    };
+
+    static void http_answered(void *user_data, rtsp_webrtc_gateway_response *response) noexcept {
+        const std::unique_ptr<PendingHttp> pending(static_cast<PendingHttp *>(user_data));
+        Response owned(response);
+        if (pending->function) {
+            detail::contain("the request's function", pending->handlers->exception,
+                            [&] { pending->function(std::move(owned)); });
+        }
+    }
+
+    template <class Kind>
+    Result<std::vector<Kind>> list(int (*get)(const rtsp_webrtc_gateway *, std::uint64_t *,
+                                              std::size_t, std::size_t *)) const {
+        std::vector<std::uint64_t> ids;
+        std::size_t count = 0;
+        do { // more may have come meanwhile
+            ids.resize(count);
+            const int status = get(handle_, ids.data(), ids.size(), &count);
+            if (status < 0) {
+                return Error::last(status);
+            }
+        } while (count > ids.size());
+        return std::vector<Kind>(ids.begin(), ids.begin() + static_cast<std::ptrdiff_t>(count));
+    }
+
+    using Push = int (*)(rtsp_webrtc_gateway *, rtsp_webrtc_gateway_stream_id,
+                         const rtsp_webrtc_gateway_frame *);
+
+    Result<void> push(Push call, StreamId stream, const Frame &from) {
+        using std::chrono::duration_cast;
+        using std::chrono::microseconds;
+        auto frame = detail::c_struct<rtsp_webrtc_gateway_frame>();
+        frame.data = from.data.data();
+        frame.size = from.data.size();
+        frame.pts_us = from.pts.count();
+        if (from.captured) {
+            // The clock counts from 1970 everywhere, and from C++20 on by definition.
+            frame.capture_unix_us =
+                duration_cast<microseconds>(from.captured->time_since_epoch()).count();
+        }
+        if (from.key) {
+            frame.flags |= RTSP_WEBRTC_GATEWAY_FRAME_KEY;
+        }
+        if (from.discontinuity) {
+            frame.flags |= RTSP_WEBRTC_GATEWAY_FRAME_DISCONTINUITY;
+        }
+        using Owner = std::shared_ptr<const void>;
+        auto owner = from.owner ? std::make_unique<Owner>(from.owner) : nullptr;
+        if (owner) {
+            frame.release = [](void *pointer) noexcept { delete static_cast<Owner *>(pointer); };
+            frame.release_data = owner.get();
+        }
+        const int status = call(handle_, stream.value(), &frame);
+        // As for create(): an older library that cannot read the struct does not release.
+        if (status != RTSP_WEBRTC_GATEWAY_ERR_STRUCT_SIZE) {
+            static_cast<void>(owner.release());
+        }
+        return done(status);
     }
 
     Result<std::string> text(int (*get)(const rtsp_webrtc_gateway *, char **, std::size_t *)) const {
@@ -1100,6 +1531,35 @@ private:
         detail::OptionalCText location_prefix;
         detail::OptionalCText peer;
         rtsp_webrtc_gateway_offer offer;
+    };
+
+    /** A request with the copies that it points to. */
+    struct HttpText {
+        explicit HttpText(const HttpRequest &from)
+            : method(from.method), path(from.path), peer(from.peer),
+              request(detail::c_struct<rtsp_webrtc_gateway_http_request>()) {
+            texts.reserve(2 * from.headers.size()); // so that they stay where they are
+            for (const Header &header : from.headers) {
+                const detail::CText &name = texts.emplace_back(header.name);
+                headers.push_back({name, texts.emplace_back(header.value)});
+            }
+            request.method = method;
+            request.path = path;
+            request.headers = headers.data();
+            request.headers_len = headers.size();
+            request.body = from.body.data();
+            request.body_size = from.body.size();
+            request.peer = peer;
+        }
+        HttpText(const HttpText &) = delete;
+        HttpText &operator=(const HttpText &) = delete;
+
+        detail::CText method;
+        detail::CText path;
+        detail::OptionalCText peer;
+        std::vector<detail::CText> texts;
+        std::vector<rtsp_webrtc_gateway_http_header> headers;
+        rtsp_webrtc_gateway_http_request request;
     };
 
     rtsp_webrtc_gateway *handle_ = nullptr;

@@ -39,6 +39,9 @@ if [[ $purpose == test ]]; then
     need fakeroot command -v fakeroot
     need libssl-dev pkg-config --exists libcrypto
     need valgrind command -v valgrind
+    need libavformat-dev pkg-config --exists libavformat
+    need libavcodec-dev pkg-config --exists libavcodec
+    need mypy command -v mypy
     need chromium command -v chromium
     need firefox-esr command -v firefox-esr
     need nodejs command -v node
@@ -48,7 +51,7 @@ if [[ $purpose == test ]]; then
     need ffmpeg command -v ffmpeg
     need vlc-bin command -v cvlc
     for package in python3-gi gir1.2-gst-rtsp-server-1.0 vlc-plugin-base gstreamer1.0-x \
-        gstreamer1.0-plugins-{base,good,bad,ugly}; do
+        gstreamer1.0-plugins-{base,good,bad,ugly} gstreamer1.0-libav; do
         need "$package" installed "$package"
     done
 fi

@@ -98,5 +98,7 @@ mod snapshot;
 pub mod source;
 pub mod state;
 mod stream;
+#[cfg(any(test, feature = "test-panic"))]
+mod test_panic;
 pub mod tuning;
 pub mod whep;

@@ -198,6 +198,10 @@ impl Stream {
             MediaKind::Audio => self.audio.as_mut(),
         };
         let Some(track) = track else { return false };
+        #[cfg(any(test, feature = "test-panic"))]
+        if counters.frames == 2 {
+            crate::test_panic::injected(&self.name, crate::test_panic::STREAM);
+        }
         let accepted = track.push(unit);
         if accepted.new_parameter_sets
             && let Some(size) = dimensions(track.info())

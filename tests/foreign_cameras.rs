@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rtsp_webrtc_gateway::config::{PullOptions, Transport};
 use rtsp_webrtc_gateway::error::{Error, Status};
+use rtsp_webrtc_gateway::media::nal::nals;
 use rtsp_webrtc_gateway::media::{AccessUnit, Codec, MediaKind, ParameterSets, TrackInfo};
 use rtsp_webrtc_gateway::source::{self, CameraUrl, Sink};
 use tokio::sync::mpsc;
@@ -103,15 +104,32 @@ impl Sink for Recorder {
     }
 }
 
-/// The types of the NALs of an access unit.
-fn nal_types(mut data: &[u8]) -> Vec<u8> {
-    let mut types = Vec::new();
-    while let Some((length, rest)) = data.split_first_chunk::<4>() {
-        let (nal, rest) = rest.split_at(u32::from_be_bytes(*length) as usize);
-        types.push(nal[0] & 0x1f);
-        data = rest;
+/// What the NALs of an access unit are.
+#[derive(Debug, Default)]
+struct Nals {
+    parameter_sets: bool,
+    keyframe: bool,
+    other_slice: bool,
+}
+
+impl Nals {
+    fn of(codec: Codec, data: &[u8]) -> Nals {
+        let mut found = Nals::default();
+        for nal in nals(data) {
+            let (parameter_sets, keyframe, slice) = match codec {
+                Codec::H265 => (32..=34, 16..=21, 0..=9),
+                _ => (7..=8, 5..=5, 1..=1),
+            };
+            let kind = match codec {
+                Codec::H265 => nal[0] >> 1,
+                _ => nal[0] & 0x1f,
+            };
+            found.parameter_sets |= parameter_sets.contains(&kind);
+            found.keyframe |= keyframe.contains(&kind);
+            found.other_slice |= slice.contains(&kind);
+        }
+        found
     }
-    types
 }
 
 fn options(camera: &ForeignCamera) -> PullOptions {
@@ -128,16 +146,31 @@ async fn next(events: &mut mpsc::UnboundedReceiver<Event>) -> Event {
 
 /// Runs a source until it is live and 60 pictures came: more than one keyframe interval.
 fn plays(options: &PullOptions, audio: Option<Codec>) {
+    plays_codec(options, Codec::H264, audio);
+}
+
+fn plays_codec(options: &PullOptions, video: Codec, audio: Option<Codec>) {
+    let codec = video;
     run(options, async |events| {
         assert!(matches!(next(events).await, Event::Connecting));
         match next(events).await {
             Event::Live(video, sound) => {
-                let Some(ParameterSets::H264(sets)) = video.parameter_sets else {
-                    panic!("{video:?}");
-                };
-                assert_eq!(sets.sps[0] & 0x1f, 7);
-                assert_eq!(sets.pps[0] & 0x1f, 8);
-                assert_eq!(sets.sps[1], 77, "Main profile");
+                assert_eq!(video.codec, codec);
+                match video.parameter_sets.unwrap() {
+                    ParameterSets::H264(sets) => {
+                        assert_eq!(sets.sps[0] & 0x1f, 7);
+                        assert_eq!(sets.pps[0] & 0x1f, 8);
+                        assert_eq!(sets.sps[1], 77, "Main profile");
+                    }
+                    ParameterSets::H265(sets) => {
+                        let types = [&sets.vps, &sets.sps, &sets.pps].map(|set| set[0] >> 1);
+                        assert_eq!(types, [32, 33, 34]);
+                        assert_eq!(sets.dimensions(), Some((640, 360)));
+                        let profile = sets.profile_tier_level().unwrap();
+                        assert_eq!((profile.profile_id, profile.tier_flag), (1, 0), "Main");
+                    }
+                    other => panic!("{other:?}"),
+                }
                 assert_eq!(sound.map(|track| track.codec), audio);
             }
             other => panic!("{other:?}"),
@@ -147,10 +180,10 @@ fn plays(options: &PullOptions, audio: Option<Codec>) {
         while pictures < 60 {
             match next(events).await {
                 Event::Media(MediaKind::Video, data, timestamp) => {
-                    let types = nal_types(&data);
-                    assert!(!types.contains(&7) && !types.contains(&8), "{types:?}");
-                    assert!(types.contains(&5) || types.contains(&1), "{types:?}");
-                    keyframes += u32::from(types.contains(&5));
+                    let nals = Nals::of(codec, &data);
+                    assert!(!nals.parameter_sets, "{nals:?}");
+                    assert!(nals.keyframe != nals.other_slice, "{nals:?}");
+                    keyframes += u32::from(nals.keyframe);
                     assert!(last.is_none_or(|last| last < timestamp));
                     last = Some(timestamp);
                     pictures += 1;
@@ -230,8 +263,29 @@ fn gstreamer_with_digest_and_basic() {
 }
 
 #[test]
-fn gstreamer_with_h265_is_told_apart() {
-    let camera = ForeignCamera::start("gst_camera.py", &["--codec", "h265"]);
+fn gstreamer_with_h265_and_g722() {
+    let arguments = ["--codec", "h265", "--audio", "g722"];
+    let camera = ForeignCamera::start("gst_camera.py", &arguments);
+    plays_codec(&options(&camera), Codec::H265, Some(Codec::G722));
+    let udp = PullOptions {
+        transport: Transport::Udp,
+        ..options(&camera)
+    };
+    plays_codec(&udp, Codec::H265, Some(Codec::G722));
+    camera.stop();
+}
+
+#[test]
+fn gstreamer_with_sound_that_is_not_passed_on() {
+    for sound in ["aac", "opus"] {
+        let camera = ForeignCamera::start("gst_camera.py", &["--audio", sound]);
+        plays(&options(&camera), None);
+    }
+}
+
+#[test]
+fn gstreamer_with_mjpeg_is_told_apart() {
+    let camera = ForeignCamera::start("gst_camera.py", &["--codec", "mjpeg"]);
     fails(&options(&camera), Status::Unsupported);
 }
 

@@ -14,11 +14,13 @@ from __future__ import annotations
 
 import ctypes
 import enum
+import itertools
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 from ctypes import POINTER, Structure, byref, c_bool, c_char, c_char_p, c_int, c_int32, c_int64
-from ctypes import c_size_t, c_uint8, c_uint32, c_uint64, c_void_p, sizeof
+from ctypes import c_size_t, c_uint8, c_uint16, c_uint32, c_uint64, c_void_p, sizeof
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, TypeVar
@@ -59,6 +61,7 @@ class Status(enum.IntEnum):
     ERR_WOULD_DEADLOCK = -26
     ERR_ABI_MISMATCH = -27
     ERR_STRUCT_SIZE = -28
+    ERR_QUEUE_FULL = -29
     ERR_ETAG = -30
     ERR_PRECONDITION_REQUIRED = -31
     ERR_UNPROCESSABLE = -32
@@ -146,10 +149,23 @@ class PullFlags(enum.IntFlag):
     NO_AUDIO = 1
 
 
+class Operation(enum.IntEnum):
+    WATCH = 1
+    UPDATE = 2
+    END = 3
+    MONITOR = 4
+
+
+class FrameFlags(enum.IntFlag):
+    KEY = 1
+    DISCONTINUITY = 2
+
+
 # --------------------------------------------------------------- function pointers and structs
 
 _free_fn = ctypes.CFUNCTYPE(None, c_void_p)
 _stream_state_fn = ctypes.CFUNCTYPE(None, c_void_p, c_uint64, c_int32, c_int)
+_keyframe_request_fn = ctypes.CFUNCTYPE(None, c_void_p, c_uint64)
 _session_state_fn = ctypes.CFUNCTYPE(None, c_void_p, c_uint64, c_uint64, c_int32, c_int)
 
 
@@ -166,6 +182,9 @@ class _log_record(Structure):
 
 
 _log_fn = ctypes.CFUNCTYPE(None, c_void_p, POINTER(_log_record))
+
+
+_whep_fn = ctypes.CFUNCTYPE(None, c_void_p, c_uint64, c_int, c_void_p)
 
 
 class _tuning_info(Structure):
@@ -185,6 +204,52 @@ class _tuning(Structure):
     _fields_ = [("key", c_int32), ("reserved", c_uint32), ("value", c_int64)]
 
 
+class _authorize_request(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("request_id", c_uint64),
+        ("stream_name", c_char_p),
+        ("bearer_token", c_char_p),
+        ("peer", c_char_p),
+        ("operation", c_int32),
+        ("reserved", c_uint32),
+    ]
+
+
+_authorize_fn = ctypes.CFUNCTYPE(None, c_void_p, POINTER(_authorize_request))
+_http_fn = ctypes.CFUNCTYPE(None, c_void_p, c_void_p)
+
+
+class _http_header(Structure):
+    _fields_ = [("name", c_char_p), ("value", c_char_p)]
+
+
+class _http_request(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("method", c_char_p),
+        ("path", c_char_p),
+        ("headers", POINTER(_http_header)),
+        ("headers_len", c_size_t),
+        ("body", c_char_p),
+        ("body_size", c_size_t),
+        ("peer", c_char_p),
+    ]
+
+
+class _listen_options(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("address", c_char_p),
+        ("tls_certificates", c_char_p),
+        ("tls_certificates_size", c_size_t),
+        ("tls_private_key", c_char_p),
+        ("tls_private_key_size", c_size_t),
+        ("max_connections", c_uint32),
+        ("reserved", c_uint32),
+    ]
+
+
 class _callbacks(Structure):
     _fields_ = [
         ("struct_size", c_size_t),
@@ -192,6 +257,8 @@ class _callbacks(Structure):
         ("free_user_data", _free_fn),
         ("on_stream_state", _stream_state_fn),
         ("on_session_state", _session_state_fn),
+        ("on_keyframe_request", _keyframe_request_fn),
+        ("on_authorize", _authorize_fn),
     ]
 
 
@@ -206,6 +273,8 @@ class _config(Structure):
         ("tuning", POINTER(_tuning)),
         ("tuning_len", c_size_t),
         ("callbacks", POINTER(_callbacks)),
+        ("bearer_tokens", POINTER(c_char_p)),
+        ("bearer_tokens_len", c_size_t),
     ]
 
 
@@ -237,6 +306,35 @@ class _stream_info(Structure):
         ("keyframes", c_uint64),
         ("since_last_media_ms", c_int64),
         ("message", c_char * 256),
+        ("frames_dropped", c_uint64),
+        ("keyframe_requests", c_uint64),
+        ("bitrate_bps", c_uint64),
+    ]
+
+
+class _push_options(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("video_codec", c_int32),
+        ("audio_codec", c_int32),
+        ("audio_sample_rate", c_uint32),
+        ("audio_channels", c_uint32),
+        ("queue_frames", c_uint32),
+        ("reserved", c_uint32),
+    ]
+
+
+class _frame(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("data", POINTER(c_uint8)),
+        ("size", c_size_t),
+        ("pts_us", c_int64),
+        ("capture_unix_us", c_int64),
+        ("flags", c_uint32),
+        ("reserved", c_uint32),
+        ("release", _free_fn),
+        ("release_data", c_void_p),
     ]
 
 
@@ -294,9 +392,19 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "shutdown": (c_int, [c_void_p, c_uint32]),
     "destroy": (c_int, [c_void_p]),
     "add_stream": (c_int, [c_void_p, c_char_p, POINTER(_pull_options), POINTER(c_uint64)]),
+    "push_rtp": (c_int, [c_void_p, c_uint64, c_int32, POINTER(c_uint8), c_size_t]),
+    "find_stream": (c_int, [c_void_p, c_char_p, POINTER(c_uint64)]),
+    "list_streams": (c_int, [c_void_p, POINTER(c_uint64), c_size_t, POINTER(c_size_t)]),
     "remove_stream": (c_int, [c_void_p, c_uint64]),
     "get_stream_info": (c_int, [c_void_p, c_uint64, POINTER(_stream_info)]),
+    "add_push_stream": (c_int, [c_void_p, c_char_p, POINTER(_push_options), POINTER(c_uint64)]),
+    "push_video": (c_int, [c_void_p, c_uint64, POINTER(_frame)]),
+    "push_audio": (c_int, [c_void_p, c_uint64, POINTER(_frame)]),
     "handle_whep_offer": (c_int, [c_void_p, POINTER(_offer), POINTER(c_void_p)]),
+    "handle_whep_offer_async": (
+        c_int, [c_void_p, POINTER(_offer), _whep_fn, c_void_p, POINTER(c_uint64)]
+    ),
+    "cancel": (c_int, [c_void_p, c_uint64]),
     "handle_whep_patch": (
         c_int, [c_void_p, c_char_p, c_char_p, c_char_p, c_size_t, POINTER(c_void_p)]
     ),
@@ -309,6 +417,12 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "response_session_id": (c_uint64, [c_void_p]),
     "response_free": (None, [c_void_p]),
     "get_session_info": (c_int, [c_void_p, c_uint64, POINTER(_session_info)]),
+    "handle_http": (c_int, [c_void_p, POINTER(_http_request), POINTER(c_void_p)]),
+    "handle_http_async": (c_int, [c_void_p, POINTER(_http_request), _http_fn, c_void_p]),
+    "authorize": (c_int, [c_void_p, c_uint64, c_bool]),
+    "listen_http": (c_int, [c_void_p, POINTER(_listen_options), POINTER(c_uint16)]),
+    "list_sessions": (c_int, [c_void_p, POINTER(c_uint64), c_size_t, POINTER(c_size_t)]),
+    "close_session": (c_int, [c_void_p, c_uint64]),
     "metrics": (c_int, [c_void_p, POINTER(c_void_p), POINTER(c_size_t)]),
     "snapshot": (c_int, [c_void_p, POINTER(c_void_p), POINTER(c_size_t)]),
     "string_free": (None, [c_void_p]),
@@ -412,6 +526,9 @@ class StreamInfo:
     #: -1 before the first picture.
     since_last_media_ms: int
     message: str
+    frames_dropped: int
+    keyframe_requests: int
+    bitrate_bps: int
 
 
 @dataclass(frozen=True)
@@ -457,6 +574,17 @@ def _fields(value: Structure, **enums: type[enum.IntEnum]) -> dict[str, Any]:
     return fields
 
 
+@dataclass(frozen=True)
+class AuthorizeRequest:
+    """Somebody wants to do something over HTTP."""
+
+    id: int
+    operation: Operation | int
+    stream_name: str | None
+    bearer_token: str | None
+    peer: str | None
+
+
 class Response:
     """The HTTP response to a WHEP request, to be written as it is."""
 
@@ -482,14 +610,19 @@ class Response:
 
 # ------------------------------------------------------------------------------ the gateway
 
+_tokens = itertools.count(1)
+
 OnStreamState = Callable[[int, "StreamState | int", "Status | int"], None]
+OnKeyframeRequest = Callable[[int], None]
+OnAuthorize = Callable[["AuthorizeRequest"], None]
 OnSessionState = Callable[[int, int, "SessionState | int", "Status | int"], None]
 
 
 class Gateway:
     """A gateway. Close it, or use it in a `with` statement; not from inside a callback.
 
-    on_stream_state gets stream, state, status; on_session_state gets session, stream, state, status.
+    on_stream_state gets stream, state, status; on_session_state gets session, stream, state, status;
+    on_keyframe_request gets stream; on_authorize gets the question for authorize().
     """
 
     def __init__(
@@ -500,23 +633,38 @@ class Gateway:
         tuning: Mapping[TuningKey, int] | None = None,
         on_stream_state: OnStreamState | None = None,
         on_session_state: OnSessionState | None = None,
+        on_keyframe_request: OnKeyframeRequest | None = None,
+        on_authorize: OnAuthorize | None = None,
+        bearer_tokens: Iterable[str] = (),
     ) -> None:
         self._handle: c_void_p | None = None
+        #: Futures of offers by what the library gets as user_data.
+        self._pending: dict[int, Future[Response]] = {}
+        self._on_answer = _whep_fn(self._answered)
+        self._on_http = _http_fn(self._http_answered)
         self._on_stream_state = on_stream_state
         self._on_session_state = on_session_state
+        self._on_keyframe_request = on_keyframe_request
         # ctypes frees the functions with the struct that holds them: it lives as long as this.
         self._callbacks = _struct(
             _callbacks,
             on_stream_state=_stream_state_fn(self._stream_state),
             on_session_state=_session_state_fn(self._session_state),
+            on_keyframe_request=_keyframe_request_fn(self._keyframe_request),
         )
+        if on_authorize is not None:  # NULL has a meaning here
+            self._on_authorize = on_authorize
+            self._callbacks.on_authorize = _authorize_fn(self._authorize)
         addresses = [_text(address) for address in public_addresses]
+        tokens = [_text(token) for token in bearer_tokens]
         knobs = [_tuning(key, 0, value) for key, value in (tuning or {}).items()]
         config = _config()
         check("config_init", byref(config), sizeof(config), ABI_VERSION)
         config.udp_bind = _text(udp_bind)
         config.public_addresses = (c_char_p * len(addresses))(*addresses)
         config.public_addresses_len = len(addresses)
+        config.bearer_tokens = (c_char_p * len(tokens))(*tokens)
+        config.bearer_tokens_len = len(tokens)
         config.tuning = (_tuning * len(knobs))(*knobs)
         config.tuning_len = len(knobs)
         config.callbacks = ctypes.pointer(self._callbacks)
@@ -577,8 +725,82 @@ class Gateway:
         check("add_stream", self._handle, _text(name), byref(options), byref(stream))
         return stream.value
 
+    def add_push_stream(
+        self,
+        name: str,
+        video_codec: Codec,
+        audio_codec: Codec = Codec.NONE,
+        *,
+        audio_sample_rate: int = 0,
+        audio_channels: int = 0,
+        queue_frames: int = 0,
+    ) -> int:
+        """Adds a stream whose media the host pushes."""
+        options = _struct(
+            _push_options,
+            video_codec=video_codec,
+            audio_codec=audio_codec,
+            audio_sample_rate=audio_sample_rate,
+            audio_channels=audio_channels,
+            queue_frames=queue_frames,
+        )
+        stream = c_uint64()
+        check("add_push_stream", self._handle, _text(name), byref(options), byref(stream))
+        return stream.value
+
+    def push_video(
+        self,
+        stream: int,
+        data: bytes,
+        pts_us: int,
+        *,
+        capture_unix_us: int = 0,
+        flags: FrameFlags = FrameFlags(0),
+    ) -> None:
+        """Pushes one access unit. Never blocks: ERR_QUEUE_FULL says that it was dropped."""
+        self._push("push_video", stream, data, pts_us, capture_unix_us, flags)
+
+    def push_audio(
+        self,
+        stream: int,
+        data: bytes,
+        pts_us: int,
+        *,
+        capture_unix_us: int = 0,
+        flags: FrameFlags = FrameFlags(0),
+    ) -> None:
+        """Pushes one frame of audio. Never blocks."""
+        self._push("push_audio", stream, data, pts_us, capture_unix_us, flags)
+
+    def push_rtp(self, stream: int, codec: Codec, packet: bytes) -> None:
+        """Pushes one RTP packet of the track with this codec. Never blocks."""
+        data = ctypes.cast(c_char_p(packet), POINTER(c_uint8))  # copied by the call
+        check("push_rtp", self._handle, stream, codec, data, len(packet))
+
+    def _push(
+        self, name: str, stream: int, data: bytes, pts_us: int, capture_unix_us: int, flags: int
+    ) -> None:
+        frame = _struct(
+            _frame,
+            data=ctypes.cast(c_char_p(data), POINTER(c_uint8)),  # copied by the call
+            size=len(data),
+            pts_us=pts_us,
+            capture_unix_us=capture_unix_us,
+            flags=flags,
+        )
+        check(name, self._handle, stream, byref(frame))
+
     def remove_stream(self, stream: int) -> None:
         check("remove_stream", self._handle, stream)
+
+    def find_stream(self, name: str) -> int:
+        stream = c_uint64()
+        check("find_stream", self._handle, _text(name), byref(stream))
+        return stream.value
+
+    def list_streams(self) -> list[int]:
+        """All streams, the oldest first."""
+        return self._list("list_streams")
 
     def get_stream_info(self, stream: int) -> StreamInfo:
         info = _struct(_stream_info)
@@ -595,18 +817,39 @@ class Gateway:
         peer: str | None = None,
     ) -> Response:
         """Answers an offer (POST). On Error answer with its http_status. Blocking."""
-        offer = _struct(
-            _offer,
-            stream_name=_text(stream_name),
-            sdp=sdp,
-            sdp_size=len(sdp),
-            location_prefix=_text(location_prefix),
-            timeout_ms=timeout_ms,
-            peer=_text(peer),
-        )
+        offer = self._offer(stream_name, sdp, location_prefix, timeout_ms, peer)
         response = c_void_p()
         check("handle_whep_offer", self._handle, byref(offer), byref(response))
         return Response(response)
+
+    def handle_whep_offer_async(
+        self,
+        stream_name: str,
+        sdp: bytes,
+        *,
+        location_prefix: str | None = None,
+        timeout_ms: int = 0,
+        peer: str | None = None,
+    ) -> tuple[int, Future[Response]]:
+        """Answers an offer later. The id is for cancel(). Do not wait for it in a callback."""
+        offer = self._offer(stream_name, sdp, location_prefix, timeout_ms, peer)
+        future: Future[Response] = Future()
+        token = next(_tokens)
+        op = c_uint64()
+        self._pending[token] = future
+        try:
+            check(
+                "handle_whep_offer_async", self._handle, byref(offer), self._on_answer, token,
+                byref(op),
+            )
+        except Error:
+            del self._pending[token]
+            raise
+        return op.value, future
+
+    def cancel(self, op: int) -> None:
+        """Gives up on an offer: its future fails with ERR_CANCELLED, unless it is answered."""
+        check("cancel", self._handle, op)
 
     def handle_whep_patch(
         self, session_key: str, if_match: str | None, fragment: bytes
@@ -628,6 +871,75 @@ class Gateway:
         check("get_session_info", self._handle, session, byref(info))
         return SessionInfo(**_fields(info, state=SessionState))
 
+    def handle_http(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        *,
+        peer: str | None = None,
+    ) -> Response:
+        """Answers a request to .../{stream}/whep or .../{stream}/whep/{key}. Blocking."""
+        request = self._http_request(method, path, headers, body, peer)
+        response = c_void_p()
+        check("handle_http", self._handle, byref(request), byref(response))
+        return Response(response)
+
+    def handle_http_async(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        *,
+        peer: str | None = None,
+    ) -> Future[Response]:
+        """The same without blocking. Do not wait for it in a callback."""
+        request = self._http_request(method, path, headers, body, peer)
+        future: Future[Response] = Future()
+        token = next(_tokens)
+        self._pending[token] = future
+        try:
+            check("handle_http_async", self._handle, byref(request), self._on_http, token)
+        except Error:
+            del self._pending[token]
+            raise
+        return future
+
+    def authorize(self, request: int, allow: bool) -> None:
+        """Answers a question of on_authorize."""
+        check("authorize", self._handle, request, allow)
+
+    def listen_http(
+        self,
+        address: str | None = None,
+        *,
+        tls_certificates: bytes | None = None,
+        tls_private_key: bytes | None = None,
+        max_connections: int = 0,
+    ) -> int:
+        """Serves pages, WHEP and figures over HTTP until shutdown; returns the port."""
+        options = _struct(
+            _listen_options,
+            address=_text(address),
+            tls_certificates=tls_certificates,
+            tls_certificates_size=len(tls_certificates or b""),
+            tls_private_key=tls_private_key,
+            tls_private_key_size=len(tls_private_key or b""),
+            max_connections=max_connections,
+        )
+        port = c_uint16()
+        check("listen_http", self._handle, byref(options), byref(port))
+        return port.value
+
+    def list_sessions(self) -> list[int]:
+        """All sessions, the oldest first."""
+        return self._list("list_sessions")
+
+    def close_session(self, session: int) -> None:
+        check("close_session", self._handle, session)
+
     def metrics(self) -> str:
         """All counters in the text format of Prometheus."""
         return self._owned_text("metrics")
@@ -636,6 +948,72 @@ class Gateway:
         """Everything about this moment."""
         snapshot: dict[str, Any] = json.loads(self._owned_text("snapshot"))
         return snapshot
+
+    def _answered(self, token: int, op: int, status: int, response: int | None) -> None:
+        future = self._pending.pop(token)
+        if status < 0:
+            future.set_exception(Error(status))
+        else:
+            future.set_result(Response(c_void_p(response)))
+
+    def _http_answered(self, token: int, response: int | None) -> None:
+        self._pending.pop(token).set_result(Response(c_void_p(response)))
+
+    def _authorize(self, _: int | None, pointer: Any) -> None:
+        request = pointer.contents
+        texts = (request.stream_name, request.bearer_token, request.peer)
+        stream_name, token, peer = (None if text is None else text.decode() for text in texts)
+        operation = _enum(Operation, request.operation)
+        self._on_authorize(
+            AuthorizeRequest(request.request_id, operation, stream_name, token, peer)
+        )
+
+    def _http_request(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None,
+        body: bytes,
+        peer: str | None,
+    ) -> _http_request:
+        fields = [_http_header(_text(name), _text(value)) for name, value in (headers or {}).items()]
+        return _struct(
+            _http_request,
+            method=_text(method),
+            path=_text(path),
+            headers=(_http_header * len(fields))(*fields),
+            headers_len=len(fields),
+            body=body,
+            body_size=len(body),
+            peer=_text(peer),
+        )
+
+    def _offer(
+        self,
+        stream_name: str,
+        sdp: bytes,
+        location_prefix: str | None,
+        timeout_ms: int,
+        peer: str | None,
+    ) -> _offer:
+        return _struct(
+            _offer,
+            stream_name=_text(stream_name),
+            sdp=sdp,
+            sdp_size=len(sdp),
+            location_prefix=_text(location_prefix),
+            timeout_ms=timeout_ms,
+            peer=_text(peer),
+        )
+
+    def _list(self, name: str) -> list[int]:
+        capacity, count = 0, c_size_t()
+        while True:  # more may have come meanwhile
+            ids = (c_uint64 * capacity)()
+            check(name, self._handle, ids, capacity, byref(count))
+            if count.value <= capacity:
+                return list(ids[: count.value])
+            capacity = count.value
 
     def _owned_text(self, name: str) -> str:
         text, size = c_void_p(), c_size_t()
@@ -648,6 +1026,10 @@ class Gateway:
     def _stream_state(self, _: int | None, stream: int, state: int, status: int) -> None:
         if self._on_stream_state is not None:
             self._on_stream_state(stream, _enum(StreamState, state), _enum(Status, status))
+
+    def _keyframe_request(self, _: int | None, stream: int) -> None:
+        if self._on_keyframe_request is not None:
+            self._on_keyframe_request(stream)
 
     def _session_state(
         self, _: int | None, session: int, stream: int, state: int, status: int

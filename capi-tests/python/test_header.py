@@ -5,7 +5,7 @@ import ctypes
 import re
 import unittest
 from ctypes import POINTER, c_bool, c_char, c_char_p, c_int, c_int32, c_int64, c_size_t
-from ctypes import c_uint8, c_uint32, c_uint64, c_void_p
+from ctypes import c_uint8, c_uint16, c_uint32, c_uint64, c_void_p
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ CPP_HEADER = header.PATH.with_suffix(".hpp").read_text()
 
 SCALARS: dict[str, Any] = {
     "void": None, "bool": c_bool, "int": c_int, "size_t": c_size_t, "int32_t": c_int32,
-    "int64_t": c_int64, "uint8_t": c_uint8, "uint32_t": c_uint32, "uint64_t": c_uint64,
+    "int64_t": c_int64, "uint8_t": c_uint8, "uint16_t": c_uint16, "uint32_t": c_uint32, "uint64_t": c_uint64,
     "char": c_char,
 }
 OPAQUE = ("rtsp_webrtc_gateway", "rtsp_webrtc_gateway_response")
@@ -157,6 +157,19 @@ class CTests(unittest.TestCase):
                 if argument == "NULL":
                     missing.discard((function.name, parameter.name))
         self.assertEqual(missing, set(), "null.c does not call these with NULL")
+
+
+    def test_every_function_in_every_place(self) -> None:
+        """every.h has a call of each function."""
+        text = "".join((C_TESTS / name).read_text() for name in ("every.h", "check.h"))
+        missing = [name for name in HEADER.functions if f"{name}(" not in text.replace(",", "(")]
+        self.assertEqual([name for name in missing if f"{name})" not in text], [])
+
+    def test_every_struct_of_every_size(self) -> None:
+        """structs.c has each struct with a struct_size; the library fills those of log.c and http.c."""
+        text = "".join((C_TESTS / name).read_text() for name in ("structs.c", "log.c", "http.c"))
+        sized = [name for name, fields in HEADER.structs.items() if fields[0].name == "struct_size"]
+        self.assertEqual([name for name in sized if not re.search(rf"\b{name}\b", text)], [])
 
 
 def balanced(text: str, start: int) -> str:

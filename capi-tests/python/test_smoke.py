@@ -14,9 +14,17 @@ from collections.abc import Callable
 from typing import Any
 
 import rtsp_webrtc_gateway as rwg
+from offer import offer_sdp
 from rtsp_webrtc_gateway import SessionState, Status, StreamState, TuningKey
 
 NOBODY = "rtsp://user:hunter2secret@127.0.0.1:9/video"
+
+
+# SPS, PPS, and the beginning of an IDR picture.
+KEYFRAME = bytes.fromhex(
+    "00000001 6742c01eda0280f684 00000001 68ce3c80 00000001 65888421a0".replace(" ", "")
+)
+PICTURE = bytes.fromhex("00000001419a214210")
 
 
 class Notes:
@@ -49,27 +57,6 @@ class Notes:
         with self.changed:
             if not self.changed.wait_for(seen, timeout=60):
                 raise TimeoutError(f"streams {self.streams}, sessions {self.sessions}")
-
-
-def offer_sdp(video: str = "102 H264/90000") -> bytes:
-    payload_type = video.split()[0]
-    section = [
-        "c=IN IP4 0.0.0.0",
-        "a=ice-ufrag:4ZcD",
-        "a=ice-pwd:2/1muCWoOi3uLifh0NuRHlbW",
-        "a=fingerprint:sha-256 " + ":".join(["7B"] * 32),
-        "a=setup:actpass",
-        "a=recvonly",
-        "a=rtcp-mux",
-    ]
-    lines = ["v=0", "o=- 4611731400430051336 2 IN IP4 127.0.0.1", "s=-", "t=0 0"]
-    lines += ["a=group:BUNDLE 0 1", f"m=video 9 UDP/TLS/RTP/SAVPF {payload_type}", *section]
-    lines += ["a=mid:0", f"a=rtpmap:{video}"]
-    if "H264" in video:
-        fmtp = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f"
-        lines += [f"a=fmtp:{payload_type} {fmtp}"]
-    lines += ["m=audio 9 UDP/TLS/RTP/SAVPF 0", *section, "a=mid:1", "a=rtpmap:0 PCMU/8000"]
-    return ("\r\n".join(lines) + "\r\n").encode()
 
 
 class WithoutCamera(unittest.TestCase):
@@ -116,6 +103,64 @@ class WithoutCamera(unittest.TestCase):
         rwg.set_log(rwg.LogLevel.OFF, None)
         self.assertTrue(lines)
         self.assertFalse([line for line in lines if "hunter2" in line[1]])
+
+    def test_push(self) -> None:
+        requests: list[int] = []
+        notes = Notes(on_keyframe_request=requests.append)
+        with notes.gateway as gateway:
+            stream = gateway.add_push_stream("pushed", rwg.Codec.H264, rwg.Codec.PCMU)
+            self.assertEqual(gateway.find_stream("pushed"), stream)
+            self.assertEqual(gateway.list_streams(), [stream])
+            op, cancelled = gateway.handle_whep_offer_async("pushed", offer_sdp())
+            gateway.cancel(op)
+            with self.assertRaises(rwg.Error) as failed:
+                cancelled.result(60)
+            self.assertEqual(failed.exception.status, Status.ERR_CANCELLED)
+            _, answered = gateway.handle_whep_offer_async("pushed", offer_sdp(), timeout_ms=60_000)
+            for index in range(10):
+                flags = rwg.FrameFlags.KEY if index == 0 else rwg.FrameFlags(0)
+                picture = PICTURE if index else KEYFRAME
+                gateway.push_video(stream, picture, index * 40_000, flags=flags)
+                gateway.push_audio(stream, b"\xff" * 160, index * 20_000)
+            response = answered.result(60)
+            self.assertEqual(response.status, 201)
+            self.assertEqual(gateway.list_sessions(), [response.session])
+            info = gateway.get_stream_info(stream)
+            self.assertEqual(info.state, StreamState.LIVE)
+            self.assertEqual(info.video_codec, rwg.Codec.H264)
+            self.assertEqual(info.frames_dropped, 0)
+            gateway.close_session(response.session)
+            closed = (response.session, SessionState.CLOSED)
+            notes.wait(lambda: closed in notes.sessions)
+            with self.assertRaises(rwg.Error) as failed:
+                gateway.push_rtp(stream, rwg.Codec.H264, b"x")
+            self.assertEqual(failed.exception.status, Status.ERR_INVALID_ARGUMENT)
+
+    def test_http(self) -> None:
+        questions: list[rwg.AuthorizeRequest] = []
+
+        def decide(request: rwg.AuthorizeRequest) -> None:
+            questions.append(request)
+            notes.gateway.authorize(request.id, request.bearer_token == "open")
+
+        notes = Notes(on_authorize=decide, bearer_tokens=["sesame"])
+        with notes.gateway as gateway:
+            stream = gateway.add_push_stream("pushed", rwg.Codec.H264)
+            gateway.push_video(stream, KEYFRAME, 0)
+
+            def post(token: str) -> int:
+                headers = {"Content-Type": "application/sdp", "Authorization": f"Bearer {token}"}
+                return gateway.handle_http("POST", "/pushed/whep", headers, offer_sdp()).status
+
+            self.assertEqual([post("sesame"), post("open"), post("wrong")], [201, 201, 403])
+            self.assertEqual([question.stream_name for question in questions], ["pushed"] * 2)
+            self.assertEqual(questions[0].operation, rwg.Operation.WATCH)
+            missing = gateway.handle_http_async("OPTIONS", "/pushed/whep")
+            self.assertEqual(missing.result(60).status, 200)
+            try:
+                self.assertGreater(gateway.listen_http("127.0.0.1:0"), 0)
+            except rwg.Error as error:  # left out of the build
+                self.assertEqual(error.status, Status.ERR_UNSUPPORTED)
 
     def test_wrong_options(self) -> None:
         with self.assertRaises(rwg.Error) as failed:

@@ -213,7 +213,8 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_shutdown(
 
 /// Shuts the gateway down, if that has not been done, and frees it. It must be the last call on this
 /// gateway, and no other may be running: call shutdown(), which makes those return, then join the
-/// threads that made them (stop the web server), then destroy(). NULL does nothing.
+/// threads that made them (stop the web server), then destroy(). NULL does nothing. The last
+/// callbacks run in here, and may still call functions of this gateway.
 ///
 /// Blocking, for at most 10 s. Errors: ERR_WOULD_DEADLOCK inside a callback, and ERR_INVALID_STATE
 /// in a forked child; the gateway is not freed then. ERR_TIMEOUT: a thread has not ended; the gateway
@@ -225,9 +226,12 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_destroy(gateway: *mut rtsp_webrtc_g
             return Ok(());
         }
         not_in_a_callback()?;
-        // SAFETY: not NULL; this is the last call with it, by the conventions.
-        let gateway = unsafe { rtsp_webrtc_gateway::from_raw(gateway) }?;
-        gateway.shutdown(DEFAULT_SHUTDOWN)
+        // SAFETY: not NULL, so alive, by the conventions.
+        unsafe { gateway_ref(gateway) }?.shutdown(DEFAULT_SHUTDOWN)?;
+        // Only now: the last callbacks have used it. After a timeout one may still do so.
+        // SAFETY: no callback runs any more, and this is the last call with it, by the conventions.
+        unsafe { rtsp_webrtc_gateway::free(gateway) };
+        Ok(())
     })
 }
 

@@ -36,12 +36,10 @@ impl rtsp_webrtc_gateway {
     }
 
     /// # Safety
-    /// `handle` is not NULL, came from `into_raw`, and is not used again if this succeeds.
-    pub(super) unsafe fn from_raw(handle: *mut rtsp_webrtc_gateway) -> Result<Gateway> {
+    /// `handle` came from `into_raw`, in this process, and is not used again.
+    pub(super) unsafe fn free(handle: *mut rtsp_webrtc_gateway) {
         // SAFETY: this function's contract.
-        unsafe { gateway_ref(handle) }?;
-        // SAFETY: this function's contract.
-        Ok(unsafe { Box::from_raw(handle) }.gateway)
+        drop(unsafe { Box::from_raw(handle) });
     }
 }
 

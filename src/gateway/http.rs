@@ -28,14 +28,14 @@ impl Gateway {
     /// most 5 s); returns within milliseconds otherwise. Fails with `WouldDeadlock` from inside a
     /// callback, with `Io` if its thread cannot be started, and with `ShuttingDown`.
     pub fn handle_http(&self, request: &HttpRequest<'_>) -> Result<HttpResponse> {
+        if on_callback_thread() {
+            return Err(would_deadlock("handle_http"));
+        }
         self.check_open()?;
         let call = match read(request) {
             Step::Answer(answer) => return Ok(answer),
             Step::Call(call) => call,
         };
-        if on_callback_thread() {
-            return Err(would_deadlock("handle_http"));
-        }
         let (reply, answer) = mpsc::sync_channel(1);
         let gateway = self.twin();
         self.front.runtime()?.spawn(async move {

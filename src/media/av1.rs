@@ -237,3 +237,139 @@ fn read_operating_points(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::testing::{AV1_SEQUENCE, Random, av1_sequence, other_av1_sequence};
+
+    #[test]
+    fn a_sequence_header_tells_profile_and_dimensions() {
+        let profile = ProfileTierLevel {
+            profile: 0,
+            level_idx: 8,
+            tier: 0,
+        };
+        assert_eq!(av1_sequence().profile_tier_level(), Some(profile));
+        assert_eq!(av1_sequence().dimensions(), Some((1920, 1080)));
+        let profile = ProfileTierLevel {
+            level_idx: 1,
+            ..profile
+        };
+        assert_eq!(other_av1_sequence().profile_tier_level(), Some(profile));
+        assert_eq!(other_av1_sequence().dimensions(), Some((640, 360)));
+    }
+
+    /// Written as in section 5.5.1; spaces part the fields.
+    fn sequence(bits: &str) -> SequenceHeader {
+        let bits: Vec<u8> = bits.bytes().filter(u8::is_ascii_digit).collect();
+        let bytes = bits.chunks(8).map(|byte| {
+            let value = byte.iter().fold(0, |value, bit| value << 1 | (bit & 1));
+            value << (8 - byte.len())
+        });
+        SequenceHeader {
+            payload: bytes.collect(),
+        }
+    }
+
+    #[test]
+    fn what_comes_before_the_dimensions_is_passed_over() {
+        let zeros = "0".repeat(32);
+        let ones = "1".repeat(32);
+        // Timing with equal intervals, a decoder model with delays of 3 bits, display delays, two
+        // operating points; the first has all of these, the second none.
+        let timing = format!("1 {ones}{zeros} 1 011 1 00010 {ones} 11111 11111");
+        let first = "111111111111 01001 1 1 111 111 1 1 1111";
+        let second = "111111111111 00111 0 0";
+        let size = "0011 0010 1101 101";
+        let header = sequence(&format!("001 0 0 {timing} 1 00001 {first} {second} {size}"));
+        let profile = ProfileTierLevel {
+            profile: 1,
+            level_idx: 9,
+            tier: 1,
+        };
+        assert_eq!(header.profile_tier_level(), Some(profile));
+        assert_eq!(header.dimensions(), Some((14, 6)));
+
+        let header = sequence("010 1 1 00101 1111 0000 1111111111111111 0");
+        let profile = ProfileTierLevel {
+            profile: 2,
+            level_idx: 5,
+            tier: 0,
+        };
+        assert_eq!(header.profile_tier_level(), Some(profile));
+        assert_eq!(header.dimensions(), Some((65_536, 1)));
+    }
+
+    #[test]
+    fn no_sequence_header_is_too_broken_to_ask() {
+        let mut random = Random::new(1);
+        for round in 0..20_000 {
+            let mut payload = if round % 2 == 0 {
+                let len = random.below(60);
+                random.bytes(len)
+            } else {
+                AV1_SEQUENCE[..random.below(AV1_SEQUENCE.len() + 1)].to_vec()
+            };
+            for _ in 0..random.below(4) {
+                let at = random.below(payload.len().max(1));
+                if let Some(byte) = payload.get_mut(at) {
+                    *byte ^= 1 << random.below(8);
+                }
+            }
+            let header = SequenceHeader {
+                payload: payload.into(),
+            };
+            assert_eq!(
+                header.profile_tier_level().is_some(),
+                header.dimensions().is_some()
+            );
+        }
+    }
+
+    #[test]
+    fn obus_come_out_as_they_went_in() {
+        let data = [
+            &[0x12, 0x00][..],
+            // With an extension; its size in more bytes than it needs.
+            &[0x36, 0x28, 0x83, 0x80, 0x00, 1, 2, 3],
+            &[0x7a, 0x01, 0x80],
+            // Without a size.
+            &[0x20, 4, 5, 6],
+        ];
+        let data = data.concat();
+        let mut all = obus(&data);
+        let found: Vec<_> = all
+            .by_ref()
+            .map(|obu| (obu.kind(), obu.header().to_vec(), obu.payload))
+            .collect();
+        let expected = [
+            (2, vec![0x10], &[][..]),
+            (6, vec![0x34, 0x28], &[1, 2, 3]),
+            (15, vec![0x78], &[0x80]),
+            (4, vec![0x20], &[4, 5, 6]),
+        ];
+        assert_eq!(found, expected);
+        assert!(!all.broken());
+    }
+
+    #[test]
+    fn what_makes_no_sense_ends_the_iteration_and_is_reported() {
+        for tail in [
+            &[0x80][..],
+            &[0x32],
+            &[0x34],
+            &[0x36, 0x00],
+            &[0x32, 0x02, 0x01],
+            &[0x32, 0x80],
+            &[0x32, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x00],
+            &[0x32, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f, 0x00],
+        ] {
+            let data = [&[0x12, 0x00], tail].concat();
+            let mut all = obus(&data);
+            assert_eq!(all.by_ref().count(), 1, "{tail:02x?}");
+            assert!(all.broken(), "{tail:02x?}");
+            assert_eq!(all.next(), None);
+        }
+    }
+}

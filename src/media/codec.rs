@@ -69,13 +69,13 @@ impl Codec {
         }
     }
 
-    /// Name in an `a=rtpmap` line, in capitals.
+    /// Name in an `a=rtpmap` line, as it is registered.
     pub const fn encoding_name(self) -> &'static str {
         match self {
             Codec::H264 => "H264",
             Codec::H265 => "H265",
             Codec::Av1 => "AV1",
-            Codec::Opus => "OPUS",
+            Codec::Opus => "opus",
             Codec::Pcmu => "PCMU",
             Codec::Pcma => "PCMA",
             Codec::G722 => "G722",

@@ -157,3 +157,105 @@ fn read_profile_tier_level(
         level_id,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::testing::{H265_SPS, Random, h265_sets, other_h265_sets};
+
+    #[test]
+    fn parameter_sets_tell_profile_and_dimensions() {
+        let profile = ProfileTierLevel {
+            profile_space: 0,
+            profile_id: 1,
+            tier_flag: 0,
+            level_id: 120,
+        };
+        assert_eq!(h265_sets().profile_tier_level(), Some(profile));
+        assert_eq!(h265_sets().dimensions(), Some((1920, 1080)));
+        let profile = ProfileTierLevel {
+            level_id: 63,
+            ..profile
+        };
+        assert_eq!(other_h265_sets().profile_tier_level(), Some(profile));
+        assert_eq!(other_h265_sets().dimensions(), Some((640, 360)));
+    }
+
+    #[test]
+    fn sub_layers_are_passed_over() {
+        // Three sub-layers: the first with profile and level, the second with a level.
+        let mut bits = String::from("0000 010 1");
+        bits += "00 0 00010";
+        bits += &"0".repeat(31);
+        bits += "1";
+        bits += &"0".repeat(48);
+        bits += "01011101";
+        bits += "11 01";
+        bits += &"00".repeat(6);
+        bits += &"1".repeat(88 + 8);
+        bits += &"1".repeat(8);
+        // Set 0, 4:2:2, 16x9, window 0, 1 (2 pixels), 2, 0.
+        bits += "1 011 000010001 0001010 1 1 010 011 1";
+        let bits: Vec<u8> = bits.bytes().filter(u8::is_ascii_digit).collect();
+        let bytes = bits.chunks(8).map(|byte| {
+            let value = byte.iter().fold(0, |value, bit| value << 1 | (bit & 1));
+            value << (8 - byte.len())
+        });
+        let mut sps = vec![0x42, 0x01];
+        for byte in bytes {
+            if sps.ends_with(&[0, 0]) && byte <= 3 {
+                sps.push(3);
+            }
+            sps.push(byte);
+        }
+        let sets = ParameterSets {
+            sps: sps.into(),
+            ..h265_sets()
+        };
+        let profile = ProfileTierLevel {
+            profile_space: 0,
+            profile_id: 2,
+            tier_flag: 0,
+            level_id: 93,
+        };
+        assert_eq!(sets.profile_tier_level(), Some(profile));
+        assert_eq!(sets.dimensions(), Some((14, 7)));
+    }
+
+    #[test]
+    fn no_sps_is_too_broken_to_ask() {
+        let mut random = Random::new(1);
+        for round in 0..20_000 {
+            let mut sps = if round % 2 == 0 {
+                let len = random.below(60);
+                random.bytes(len)
+            } else {
+                H265_SPS[..random.below(H265_SPS.len() + 1)].to_vec()
+            };
+            for _ in 0..random.below(4) {
+                let at = random.below(sps.len().max(1));
+                if let Some(byte) = sps.get_mut(at) {
+                    *byte ^= 1 << random.below(8);
+                }
+            }
+            if round % 4 < 2 && sps.len() > 1 {
+                sps[..2].copy_from_slice(&[0x42, 0x01]);
+            }
+            let sets = ParameterSets {
+                sps: sps.into(),
+                ..h265_sets()
+            };
+            sets.profile_tier_level();
+            sets.dimensions();
+        }
+    }
+
+    #[test]
+    fn the_type_needs_a_header_that_makes_sense() {
+        assert_eq!(nal_type(&[]), None);
+        assert_eq!(nal_type(&[0x42]), None);
+        assert_eq!(nal_type(&[0xc2, 0x01]), None);
+        assert_eq!(nal_type(&[0x42, 0x08]), None);
+        assert_eq!(nal_type(&[0x42, 0x01]), Some(nal_type::SPS));
+    }
+}

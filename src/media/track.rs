@@ -1,6 +1,6 @@
 //! One track of a stream: what it is, its time line, its packets.
 
-use super::packetizer::{H264Unit, MAX_PAYLOAD};
+use super::packetizer::{Av1Unit, H264, H265, MAX_PAYLOAD, NalUnit, VideoUnit};
 use super::{AccessUnit, Codec, MediaClock, MediaKind, Ring, RingLimits, TrackInfo};
 
 /// What became of an access unit.
@@ -76,8 +76,9 @@ impl Track {
     pub fn push(&mut self, unit: &AccessUnit<'_>) -> Accepted {
         let before = self.ring.end();
         let (keyframe, new_parameter_sets) = match self.info.codec {
-            Codec::H264 => self.push_h264(unit),
-            Codec::H265 | Codec::Av1 => (false, false),
+            Codec::H264 => self.push_video::<NalUnit<'_, H264>>(unit),
+            Codec::H265 => self.push_video::<NalUnit<'_, H265>>(unit),
+            Codec::Av1 => self.push_video::<Av1Unit<'_>>(unit),
             Codec::Opus => (self.push_opus(unit), false),
             Codec::Pcmu | Codec::Pcma | Codec::G722 => (self.push_samples(unit), false),
         };
@@ -88,24 +89,25 @@ impl Track {
         }
     }
 
-    fn push_h264(&mut self, unit: &AccessUnit<'_>) -> (bool, bool) {
-        let h264 = H264Unit::new(unit.data);
-        if h264.broken {
-            log::debug!("an access unit holds a NAL with a bad length: the rest of it is dropped");
+    fn push_video<'a, U: VideoUnit<'a>>(&mut self, unit: &AccessUnit<'a>) -> (bool, bool) {
+        let picture = U::new(unit.data);
+        let contents = picture.contents();
+        if contents.broken {
+            log::debug!("an access unit ends in something malformed: that part is dropped");
         }
         let sets = &mut self.info.parameter_sets;
         let new = sets
             .as_mut()
-            .is_some_and(|sets| sets.remember(&[h264.sps, h264.pps, None]));
-        self.awaits_keyframe &= !h264.keyframe;
-        if !h264.has_picture || self.awaits_keyframe {
+            .is_some_and(|sets| sets.remember(&contents.sets));
+        self.awaits_keyframe &= !contents.keyframe;
+        if !contents.picture || self.awaits_keyframe {
             return (false, new);
         }
         let timestamp = self.clock.map(unit.timestamp, unit.moment());
-        self.ring.begin(timestamp, unit.arrival, h264.keyframe);
-        h264.packetize(self.info.parameter_sets.as_ref(), &mut self.ring);
+        self.ring.begin(timestamp, unit.arrival, contents.keyframe);
+        picture.packetize(self.info.parameter_sets.as_ref(), &mut self.ring);
         self.ring.commit(true);
-        (h264.keyframe, new)
+        (contents.keyframe, new)
     }
 
     /// An Opus packet is a payload as it is, and cannot be cut (RFC 7587 section 4.2).
@@ -156,8 +158,11 @@ mod tests {
     use retina::testutil::DepacketizeBuf;
 
     use super::*;
-    use crate::media::testing::{OTHER_PPS, OTHER_SPS, Random, nal, sets, unit};
-    use crate::media::{ParameterSets, h264};
+    use crate::media::testing::{
+        OTHER_PPS, OTHER_SPS, Random, av1_sequence, h265_nal, h265_sets, nal, obu,
+        other_av1_sequence, other_h265_sets, sets, unit,
+    };
+    use crate::media::{ParameterSets, h264, h265};
 
     const LIMITS: RingLimits = RingLimits {
         packets: 512,
@@ -169,7 +174,12 @@ mod tests {
     fn info(codec: Codec) -> TrackInfo {
         TrackInfo {
             codec,
-            parameter_sets: (codec == Codec::H264).then(|| sets().into()),
+            parameter_sets: match codec {
+                Codec::H264 => Some(sets().into()),
+                Codec::H265 => Some(h265_sets().into()),
+                Codec::Av1 => Some(av1_sequence().into()),
+                _ => None,
+            },
         }
     }
 
@@ -198,9 +208,9 @@ mod tests {
     }
 
     impl Viewer {
-        fn new() -> Self {
+        fn new(encoding: &str) -> Self {
             let mut depacketizer =
-                Depacketizer::new("video", "h264", 90_000, None, None).expect("known");
+                Depacketizer::new("video", encoding, 90_000, None, None).expect("known");
             depacketizer.set_frame_format(FrameFormat::MP4);
             Viewer {
                 depacketizer,
@@ -251,6 +261,13 @@ mod tests {
                             pps: pps.clone(),
                         })
                     }
+                    VideoParametersCodec::H265 { vps, sps, pps } => {
+                        ParameterSets::H265(h265::ParameterSets {
+                            vps: vps.clone(),
+                            sps: sps.clone(),
+                            pps: pps.clone(),
+                        })
+                    }
                     other => panic!("{other:?}"),
                 },
                 _ => panic!("no parameter sets"),
@@ -258,43 +275,50 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_foreign_reader_gets_every_picture_back() {
+    /// Sends pictures that have an SEI, slices and parameter sets at random. `slice` and `sei` make
+    /// NALs of this length, `choices` are the sets that a camera may have.
+    fn a_foreign_reader_gets_every_picture_back(
+        encoding: &str,
+        choices: &[ParameterSets],
+        delimiter: &[u8],
+        slice: impl Fn(bool, usize, &mut Random) -> Vec<u8>,
+        sei: impl Fn(usize, &mut Random) -> Vec<u8>,
+    ) {
         let mut random = Random::new(1);
-        let mut track = Track::new(info(Codec::H264), LIMITS, u32::MAX - 100_000);
-        let mut viewer = Viewer::new();
+        let mut current = choices[0].clone();
+        let info = TrackInfo::video(current.clone());
+        let mut track = Track::new(info, LIMITS, u32::MAX - 100_000);
+        let mut viewer = Viewer::new(encoding);
         let start = Instant::now();
-        let mut current = ParameterSets::from(sets());
         for i in 0..600 {
             let keyframe = i == 0 || random.below(20) == 0;
             let mut nals = Vec::new();
             if random.below(3) == 0 {
                 let most = [60, 60, 3000][random.below(3)];
-                let len = 2 + random.below(most);
-                nals.push(nal(0x06, len, &mut random));
+                let len = 3 + random.below(most);
+                nals.push(sei(len, &mut random));
             }
             for _ in 0..1 + random.below(5) {
                 let most = [60, 1300, 30_000][random.below(3)];
-                let len = 2 + random.below(most);
-                nals.push(nal(if keyframe { 0x65 } else { 0x41 }, len, &mut random));
+                let len = 3 + random.below(most);
+                nals.push(slice(keyframe, len, &mut random));
             }
             let mut sent = nals.clone();
+            let mut new_parameter_sets = false;
             if keyframe && random.below(3) == 0 {
-                current = if random.below(2) == 0 {
-                    sets().into()
-                } else {
-                    other_sets()
-                };
-                let [sps, pps, _] = current.in_order();
-                sent.insert(0, pps.to_vec());
-                sent.insert(0, sps.to_vec());
+                let before =
+                    std::mem::replace(&mut current, choices[random.below(choices.len())].clone());
+                new_parameter_sets = before != current;
+                let sets = current.in_order().map(<[u8]>::to_vec);
+                sent.splice(0..0, sets.into_iter().filter(|set| !set.is_empty()));
             }
-            sent.insert(0, vec![0x09, 0xf0]);
+            sent.insert(0, delimiter.to_vec());
 
             let at = 40 * i as u64;
             let arrival = start + Duration::from_millis(at);
             let accepted = push(&mut track, &unit(&sent), 5 + 90 * at as i64, arrival);
             assert_eq!(accepted.keyframe, keyframe);
+            assert_eq!(accepted.new_parameter_sets, new_parameter_sets);
             assert_eq!(track.info().parameter_sets.as_ref(), Some(&current));
 
             let [frame] = &viewer.frames(&track)[..] else {
@@ -309,11 +333,33 @@ mod tests {
     }
 
     #[test]
+    fn a_foreign_reader_gets_every_picture_of_h264_back() {
+        a_foreign_reader_gets_every_picture_back(
+            "h264",
+            &[sets().into(), other_sets()],
+            &[0x09, 0xf0],
+            |keyframe, len, random| nal(if keyframe { 0x65 } else { 0x41 }, len, random),
+            |len, random| nal(0x06, len, random),
+        );
+    }
+
+    #[test]
+    fn a_foreign_reader_gets_every_picture_of_h265_back() {
+        a_foreign_reader_gets_every_picture_back(
+            "h265",
+            &[h265_sets().into(), other_h265_sets().into()],
+            &[0x46, 0x01, 0x50],
+            |keyframe, len, random| h265_nal(if keyframe { 19 } else { 1 }, len, random),
+            |len, random| h265_nal(39, len, random),
+        );
+    }
+
+    #[test]
     fn a_reconnect_brings_new_sets_and_no_step_back() {
         let mut random = Random::new(2);
         let idr = unit(&[nal(0x65, 3000, &mut random)]);
         let mut track = Track::new(info(Codec::H264), LIMITS, 1000);
-        let mut viewer = Viewer::new();
+        let mut viewer = Viewer::new("h264");
         let start = Instant::now();
         push(&mut track, &idr, 1 << 40, start);
         assert_eq!(viewer.frames(&track).len(), 1);
@@ -365,6 +411,59 @@ mod tests {
         assert_eq!(track.ring().end(), 0);
         assert_eq!(track.clock().rtp_at(now), None, "the clock has not begun");
         assert_eq!(track.info().parameter_sets, Some(other_sets()));
+    }
+
+    #[test]
+    fn a_track_of_av1_remembers_the_sequence_header() {
+        let start = Instant::now();
+        let mut track = Track::new(info(Codec::Av1), LIMITS, 0);
+        let key = obu(6, None, &[0x10, 1, 2, 3]);
+        let other = other_av1_sequence();
+        let with_sequence = [obu(1, None, &other.payload), key.clone()].concat();
+        for (data, keyframe, new_parameter_sets) in [
+            (&key, true, false),
+            (&obu(6, None, &[0x30, 1, 2, 3]), false, false),
+            (&with_sequence, true, true),
+            (&key, true, false),
+        ] {
+            let accepted = Accepted {
+                keyframe,
+                packets: 1,
+                new_parameter_sets,
+            };
+            assert_eq!(push(&mut track, data, 0, start), accepted);
+        }
+        let payload = |number| track.ring().packet(number).unwrap().payload;
+        assert_eq!(payload(3), payload(2));
+        assert_eq!(
+            payload(3)[..3],
+            [0x28, 12, 0x08],
+            "two OBUs, the first has 12 bytes"
+        );
+        assert_eq!(track.info(), &TrackInfo::video(other));
+    }
+
+    #[test]
+    fn parameter_sets_are_found_once_all_are_there() {
+        let find = ParameterSets::find;
+        for (codec, sets) in [
+            (Codec::H264, ParameterSets::from(sets())),
+            (Codec::H265, h265_sets().into()),
+        ] {
+            let all = sets.in_order();
+            let all: Vec<_> = all.into_iter().filter(|set| !set.is_empty()).collect();
+            assert_eq!(find(codec, &unit(&all)).as_ref(), Some(&sets));
+            for missing in 0..all.len() {
+                let mut some = all.clone();
+                some.remove(missing);
+                assert_eq!(find(codec, &unit(&some)), None);
+            }
+            assert_eq!(find(Codec::Opus, &unit(&all)), None);
+        }
+        let sequence = av1_sequence();
+        let data = [obu(2, None, &[]), obu(1, None, &sequence.payload)].concat();
+        assert_eq!(find(Codec::Av1, &data), Some(sequence.into()));
+        assert_eq!(find(Codec::Av1, &obu(2, None, &[])), None);
     }
 
     #[test]

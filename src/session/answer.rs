@@ -10,7 +10,9 @@ use crate::error::{Error, Result, Status};
 use crate::media::{Codec, MediaKind, ParameterSets, TrackInfo};
 use crate::whep::offer::{Offer, OfferedCodec, OfferedSection};
 
+mod av1;
 mod h264;
+mod h265;
 mod restart;
 
 pub use restart::{restart_fragment, transport_section};
@@ -82,7 +84,8 @@ impl Negotiated {
 ///
 /// `nack` says whether NACK is allowed here. H.264 goes on the payload type whose profile is the
 /// camera's, else Main, else Constrained Baseline, else any, with packetization-mode 1 if one is
-/// offered. Sound is left out if it cannot share the picture's transport.
+/// offered. H.265 and AV1 go on one of the camera's profile, else of one whose decoders take that
+/// as well. Sound is left out if it cannot share the picture's transport.
 ///
 /// Fails with `Status::Codec` if there is no video in common; the sentence says what the camera
 /// sends and what the browser offers.
@@ -126,19 +129,15 @@ fn sections(offer: &Offer, kind: MediaKind) -> impl Iterator<Item = (usize, &Off
 /// The codec of a section that fits the camera's track, and its fmtp for the answer.
 fn choose<'a>(section: &'a OfferedSection, info: &TrackInfo) -> Option<(&'a OfferedCodec, String)> {
     let same = section.codecs.iter().filter(|codec| {
-        codec.name == info.codec.encoding_name()
+        codec.name.eq_ignore_ascii_case(info.codec.encoding_name())
             && codec.clock_rate == info.codec.clock_rate()
             && codec.channels == info.codec.channels()
     });
-    match info.codec {
-        Codec::H264 => {
-            let profile = match &info.parameter_sets {
-                Some(ParameterSets::H264(sets)) => sets.profile_level_id(),
-                _ => None,
-            };
-            h264::choose(same, profile)
-        }
-        _ => same.map(|codec| (codec, codec.fmtp.clone())).next(),
+    match &info.parameter_sets {
+        Some(ParameterSets::H264(sets)) => h264::choose(same, sets.profile_level_id()),
+        Some(ParameterSets::H265(sets)) => h265::choose(same, sets.profile_tier_level()),
+        Some(ParameterSets::Av1(header)) => av1::choose(same, header.profile_tier_level()),
+        None => same.map(|codec| (codec, codec.fmtp.clone())).next(),
     }
 }
 
@@ -220,10 +219,20 @@ fn nothing_in_common(offer: &Offer, video: &TrackInfo) -> Error {
             [] => "no video codec".to_owned(),
             names => names.join(", "),
         };
+        let advice = match video.codec {
+            Codec::H265 => {
+                "Set the camera to H.264, which every browser plays, or use a browser on a machine \
+                 whose hardware decodes this profile of H.265"
+            }
+            Codec::Av1 => {
+                "Send H.264, which every browser plays, or use a browser that plays this profile of \
+                 AV1"
+            }
+            _ => "Use a browser with H264, or set the camera to a codec that both have",
+        };
         format!(
             "The camera sends {camera}, which the browser does not offer in a form that can be \
-             used; it offers {offered}. Use a browser with {camera}, or set the camera to a codec \
-             that both have."
+             used; it offers {offered}. {advice}."
         )
     };
     Error::new(Status::Codec, sentence)
@@ -382,7 +391,16 @@ fn media(
     let OfferedCodec {
         name, clock_rate, ..
     } = codec;
-    sdp.line(format_args!("a=rtpmap:{payload_type} {name}/{clock_rate}"));
+    // Names are compared without regard to case (RFC 8866 section 6.6), but not by everyone.
+    let names = Codec::ALL.map(Codec::encoding_name);
+    let registered = names.iter().find(|known| known.eq_ignore_ascii_case(name));
+    let name = registered.map_or(name.as_str(), |name| name);
+    match codec.channels {
+        1 => sdp.line(format_args!("a=rtpmap:{payload_type} {name}/{clock_rate}")),
+        more => sdp.line(format_args!(
+            "a=rtpmap:{payload_type} {name}/{clock_rate}/{more}"
+        )),
+    }
     if !track.fmtp.is_empty() {
         sdp.line(format_args!("a=fmtp:{payload_type} {}", track.fmtp));
     }

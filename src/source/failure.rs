@@ -151,8 +151,8 @@ pub(super) fn no_parameter_sets(
     Error::new(
         Status::Camera,
         format!(
-            "camera {} sent H.264 for {} without usable parameter sets (SPS and PPS){cause}: set \
-             a shorter keyframe interval",
+            "camera {} sent video for {} without usable parameter sets (SPS and PPS, of H.265 VPS as \
+             well){cause}: set a shorter keyframe interval",
             url.authority(),
             seconds(after)
         ),
@@ -175,9 +175,24 @@ pub(super) fn no_usable_video<'a>(
     Error::new(
         Status::Unsupported,
         format!(
-            "camera {camera} sends {}, and only H.264 is supported: set the camera to H.264",
+            "camera {camera} sends {}, and only H.264 and H.265 are supported: set the camera to \
+             H.264",
             detail(&encodings.join(", "))
         ),
+    )
+}
+
+/// The camera's sound is left out: there is a picture all the same.
+pub(super) fn no_usable_audio(url: &CameraUrl, encoding: &str) -> String {
+    let (name, reason) = match encoding {
+        "mpeg4-generic" | "mp4a-latm" => ("AAC".to_owned(), "which browsers cannot play"),
+        "opus" => ("Opus".to_owned(), "which is not read from cameras"),
+        other => (detail(other).to_uppercase(), "which cannot be passed on"),
+    };
+    format!(
+        "camera {} sends its sound as {name}, {reason}: the stream has no sound. Set the camera's \
+         sound to G.711 (PCMU or PCMA), or to G.722 with a clock rate of 8000",
+        url.authority()
     )
 }
 
@@ -319,8 +334,15 @@ mod tests {
         let url = url("rtsp://cam/");
         let none = no_usable_video(&url, std::iter::empty());
         assert_eq!(none.status(), Status::Camera);
-        let h265 = no_usable_video(&url, ["h265"].into_iter());
-        assert_eq!(h265.status(), Status::Unsupported);
-        assert!(h265.message().contains("sends H265"), "{h265}");
+        let jpeg = no_usable_video(&url, ["jpeg"].into_iter());
+        assert_eq!(jpeg.status(), Status::Unsupported);
+        assert!(jpeg.message().contains("sends JPEG"), "{jpeg}");
+        let aac = no_usable_audio(&url, "mpeg4-generic");
+        assert!(
+            aac.contains("its sound as AAC, which browsers cannot play"),
+            "{aac}"
+        );
+        let l16 = no_usable_audio(&url, "l16");
+        assert!(l16.contains("its sound as L16"), "{l16}");
     }
 }

@@ -51,7 +51,7 @@ pub(super) struct Patience {
     /// Without a picture while connected. Shorter than the 10 s in which a stall must be noticed,
     /// longer than the gap between pictures of a camera at 1 per second that misses a few.
     pub(super) stall: Duration,
-    /// For SPS and PPS, while pictures come: two long GOPs.
+    /// For parameter sets, while pictures come: two long GOPs.
     pub(super) parameter_sets: Duration,
 }
 
@@ -178,7 +178,7 @@ impl Camera {
         let streams = session.streams();
         let video = streams
             .iter()
-            .position(|s| s.media() == "video" && s.encoding_name() == "h264")
+            .position(|s| s.media() == "video" && matches!(s.encoding_name(), "h264" | "h265"))
             .ok_or_else(|| {
                 let video = streams.iter().filter(|s| s.media() == "video");
                 failure::no_usable_video(&self.url, video.map(Stream::encoding_name))
@@ -188,6 +188,11 @@ impl Camera {
             .enumerate()
             .find_map(|(i, stream)| Some((i, audio_codec(stream)?)))
             .filter(|_| self.audio);
+        let sound = streams.iter().find(|s| s.media() == "audio");
+        if let (true, None, Some(sound)) = (self.audio, audio, sound) {
+            let sentence = failure::no_usable_audio(&self.url, sound.encoding_name());
+            log::warn!("{sentence}");
+        }
 
         session
             .setup(video, self.setup_options())

@@ -1,6 +1,8 @@
 #!/bin/sh
 # Makes the test clips: raw Annex B H.264, without B-frames, closed GOPs, no SEI, no AUD; parameter sets before every IDR.
-# Needs ffmpeg with libx264 and the DejaVu fonts (Debian: ffmpeg, fonts-dejavu-core). Run it by hand; the output is committed.
+# Then short ones in other codecs: H.265 and AV1 like that, and the beep of the simulated cameras in Opus and G.722.
+# Needs ffmpeg with libx264, libx265, libaom and libopus, and the DejaVu fonts (Debian: ffmpeg, fonts-dejavu-core). Run it by
+# hand; the output is committed.
 #
 # Every picture shows its frame number, counted from 0, twice:
 #   - as text, at the bottom left;
@@ -11,10 +13,10 @@ set -eu
 cd "$(dirname "$0")"
 font=/usr/share/fonts/truetype/dejavu/DejaVuSansMono-Bold.ttf
 
-# clip NAME SOURCE FPS FRAMES GOP PROFILE KBPS X264-PARAMETERS
-clip() {
-    name=$1 source=$2 fps=$3 frames=$4 gop=$5 profile=$6 kbps=$7
-    shift 7
+# encode NAME SOURCE FPS FRAMES ENCODER-OPTIONS
+encode() {
+    name=$1 source=$2 fps=$3 frames=$4
+    shift 4
     ffmpeg -v error -y \
         -f lavfi -i "$source" \
         -f lavfi -i "color=black:s=640x40:r=$fps" \
@@ -24,9 +26,15 @@ clip() {
             [picture][bars]overlay=0:0,
             drawtext=fontfile=$font:text='$name %{frame_num}':fontsize=36:fontcolor=white:box=1:boxcolor=black:boxborderw=8:x=24:y=h-64[out]" \
         -map '[out]' -frames:v "$frames" -r "$fps" -pix_fmt yuv420p \
-        -c:v libx264 -profile:v "$profile" -preset slower -threads 1 -b:v "${kbps}k" -maxrate "${kbps}k" -bufsize "$((kbps * 2))k" \
-        -x264-params "keyint=$gop:min-keyint=$gop:scenecut=0:open-gop=0:bframes=0:aud=0:$*" \
-        -bsf:v filter_units=remove_types=6 -f h264 "$name.h264"
+        "$@"
+}
+
+# clip NAME SOURCE FPS FRAMES GOP PROFILE KBPS X264-PARAMETERS
+clip() {
+    encode "$1" "$2" "$3" "$4" \
+        -c:v libx264 -profile:v "$6" -preset slower -threads 1 -b:v "$7k" -maxrate "$7k" -bufsize "$(($7 * 2))k" \
+        -x264-params "keyint=$5:min-keyint=$5:scenecut=0:open-gop=0:bframes=0:aud=0:$8" \
+        -bsf:v filter_units=remove_types=6 -f h264 "$1.h264"
 }
 
 clip main720p "testsrc2=s=1280x720:r=25" \
@@ -38,3 +46,21 @@ clip high360p "mandelbrot=s=640x360:r=25:end_scale=0.02:end_pts=200" \
 # Four slices a picture, as several makes of camera send it.
 clip main480p "life=s=160x120:r=15:mold=10:life_color=lime:death_color=navy:seed=11,scale=640:480:flags=neighbor" \
     15 120 30 main 400 ref=1:slices=4
+
+# Two slices a picture.
+encode test360p "testsrc2=s=640x360:r=25" 25 50 \
+    -c:v libx265 -preset slow -b:v 150k \
+    -x265-params "keyint=25:min-keyint=25:scenecut=0:open-gop=0:bframes=0:info=0:repeat-headers=1:slices=2:pools=none:frame-threads=1:log-level=none" \
+    -f hevc test360p.h265
+# One temporal unit a picture, in the low-overhead format.
+encode test360p "testsrc2=s=640x360:r=25" 25 50 \
+    -c:v libaom-av1 -usage realtime -cpu-used 6 -lag-in-frames 0 -g 25 -keyint_min 25 -threads 1 -b:v 150k -f obu test360p.obu
+
+# beep FILE OPTIONS: 440 Hz for 200 ms at every full second.
+beep() {
+    file=$1
+    shift
+    ffmpeg -v error -y -f lavfi -i "sine=f=440:r=48000" -af "volume='if(lt(mod(t,1),0.2),1,0)':eval=frame" "$@" "$file"
+}
+beep beep.opus -t 2 -c:a libopus -b:a 24k -frame_duration 20 -f opus
+beep beep.g722 -t 1 -ar 16000 -c:a g722 -f g722

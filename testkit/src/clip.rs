@@ -164,7 +164,7 @@ fn access_units(stream: &'static [u8]) -> Vec<AccessUnit> {
 }
 
 /// Splits an Annex B byte stream at its start codes.
-fn nals(stream: &'static [u8]) -> impl Iterator<Item = &'static [u8]> {
+pub(crate) fn nals(stream: &'static [u8]) -> impl Iterator<Item = &'static [u8]> {
     let mut starts = stream
         .windows(3)
         .enumerate()

@@ -3,7 +3,8 @@
 
 Prints `READY rtsp://127.0.0.1:PORT/PATH` once it listens. SIGTERM and SIGINT end it.
 Debian packages: python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base
-gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-x
+gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav
+gstreamer1.0-x
 """
 
 import argparse
@@ -25,8 +26,10 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--path", default="cam", help="path of the stream (default: cam)")
     parser.add_argument("--port", type=int, default=0, help="0 (default): any free port")
-    parser.add_argument("--codec", choices=["h264", "h265"], default="h264")
-    parser.add_argument("--audio", choices=["pcmu", "pcma", "none"], default="pcmu")
+    parser.add_argument("--codec", choices=["h264", "h265", "mjpeg"], default="h264")
+    parser.add_argument(
+        "--audio", choices=["pcmu", "pcma", "g722", "opus", "aac", "none"], default="pcmu"
+    )
     parser.add_argument("--size", default="640x360", help="picture size (default: 640x360)")
     parser.add_argument(
         "--parameter-sets",
@@ -57,20 +60,24 @@ def pipeline(options):
             f"! h264parse ! video/x-h264,stream-format=avc "
             f"! rtph264pay name=pay0 pt=96 config-interval={interval}"
         )
+    elif options.codec == "mjpeg":
+        video = "! jpegenc ! rtpjpegpay name=pay0"
     else:
         video = (
             f"! x265enc tune=zerolatency speed-preset=ultrafast bitrate=1000 "
             f"key-int-max={KEYFRAME_INTERVAL} ! h265parse "
             f"! rtph265pay name=pay0 pt=96 config-interval={interval}"
         )
-    audio = {
-        "pcmu": "mulawenc ! rtppcmupay name=pay1",
-        "pcma": "alawenc ! rtppcmapay name=pay1",
-        "none": None,
-    }[options.audio]
-    if audio is None:
+    if options.audio == "none":
         return f"( {picture} {video} )"
-    tone = "audiotestsrc is-live=true freq=440 volume=0.2 ! audio/x-raw,rate=8000,channels=1"
+    rate, audio = {
+        "pcmu": (8000, "mulawenc ! rtppcmupay name=pay1"),
+        "pcma": (8000, "alawenc ! rtppcmapay name=pay1"),
+        "g722": (16000, "avenc_g722 ! rtpg722pay name=pay1"),
+        "opus": (48000, "opusenc ! rtpopuspay name=pay1 pt=97"),
+        "aac": (48000, "avenc_aac ! aacparse ! rtpmp4gpay name=pay1 pt=97"),
+    }[options.audio]
+    tone = f"audiotestsrc is-live=true freq=440 volume=0.2 ! audio/x-raw,rate={rate},channels=1"
     return f"( {picture} {video} {tone} ! {audio} )"
 
 

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use rtsp_webrtc_gateway::media::h264::ParameterSets;
-use rtsp_webrtc_gateway::media::{AccessUnit, Codec, RateMeter, RingLimits, Track, TrackInfo};
+use rtsp_webrtc_gateway::media::{
+    self, AccessUnit, Codec, RateMeter, RingLimits, Track, TrackInfo,
+};
 use rtsp_webrtc_gateway::session::answer::{self, LocalTransport};
 use rtsp_webrtc_gateway::session::dtls::Certificate;
 use rtsp_webrtc_gateway::session::ice::IceCredentials;
@@ -34,6 +36,10 @@ pub struct Setup {
     pub pacing: Option<u64>,
     pub audio_hold: Duration,
     pub clip: Clip,
+    /// Access units of another codec, instead of the clip's pictures: 25 a second, over and over.
+    pub video: Option<(Codec, Vec<Vec<u8>>)>,
+    /// Sound: 50 access units a second, over and over.
+    pub audio: (Codec, Vec<Vec<u8>>),
     /// Bytes of a keyframe and of another picture, instead of the clip's; a keyframe every 50.
     pub sizes: Option<(usize, usize)>,
     pub seed: u64,
@@ -49,6 +55,8 @@ impl Default for Setup {
             pacing: Some(250),
             audio_hold: Duration::ZERO,
             clip: Clip::Baseline360p,
+            video: None,
+            audio: (Codec::Pcmu, vec![vec![0xff; 160]]),
             sizes: None,
             seed: 1,
         }
@@ -75,8 +83,11 @@ pub struct World {
     pub longest_run: usize,
     rate: RateMeter,
     clip: Clip,
+    units: Vec<Vec<u8>>,
+    sounds: Vec<Vec<u8>>,
     sizes: Option<(usize, usize)>,
     frame: usize,
+    sound: usize,
     next_frame: Instant,
     sample: i64,
     next_sound: Instant,
@@ -125,11 +136,16 @@ impl World {
     pub fn new(setup: Setup) -> World {
         let now = Instant::now();
         let [sps, pps] = setup.clip.parameter_sets();
-        let video_info = TrackInfo::video(ParameterSets {
-            sps: sps.into(),
-            pps: pps.into(),
-        });
-        let audio_info = TrackInfo::audio(Codec::Pcmu);
+        let video_info = match &setup.video {
+            Some((codec, units)) => {
+                TrackInfo::video(media::ParameterSets::find(*codec, &units[0]).unwrap())
+            }
+            None => TrackInfo::video(ParameterSets {
+                sps: sps.into(),
+                pps: pps.into(),
+            }),
+        };
+        let audio_info = TrackInfo::audio(setup.audio.0);
         let mut viewer = Viewer::new(address(VIEWER), setup.viewer);
         let offer = Offer::parse(viewer.offer().as_bytes()).unwrap();
         let negotiated =
@@ -180,8 +196,11 @@ impl World {
             longest_run: 0,
             rate: RateMeter::default(),
             clip: setup.clip,
+            units: setup.video.map_or(Vec::new(), |(_, units)| units),
+            sounds: setup.audio.1,
             sizes: setup.sizes,
             frame: 0,
+            sound: 0,
             next_frame: now,
             sample: 0,
             next_sound: now,
@@ -245,6 +264,9 @@ impl World {
 
     /// The bits of the next picture.
     fn picture(&self) -> Vec<u8> {
+        if !self.units.is_empty() {
+            return self.units[self.frame % self.units.len()].clone();
+        }
         let mut data = Vec::new();
         let mut add = |nal: &[u8]| {
             data.extend((nal.len() as u32).to_be_bytes());
@@ -280,13 +302,14 @@ impl World {
         }
         if self.next_sound <= self.now {
             let unit = AccessUnit {
-                data: &[0xff; 160],
+                data: &self.sounds[self.sound % self.sounds.len()],
                 timestamp: self.sample,
                 arrival: self.now,
                 captured: None,
             };
             self.audio.push(&unit);
-            self.sample += 160;
+            self.sound += 1;
+            self.sample += i64::from(self.audio.info().codec.clock_rate() / 50);
             self.next_sound += Duration::from_millis(20);
         }
     }

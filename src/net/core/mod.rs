@@ -392,7 +392,11 @@ impl Core {
             let Some(viewer) = viewers.get_mut(slot) else {
                 continue;
             };
-            let send = AssertUnwindSafe(|| viewer.session.send(media, &mut io));
+            let send = AssertUnwindSafe(|| {
+                #[cfg(any(test, feature = "test-panic"))]
+                crate::test_panic::injected(&owned.stream.name, crate::test_panic::SESSION);
+                viewer.session.send(media, &mut io);
+            });
             if catch_unwind(send).is_err() {
                 broken.push(slot);
             }

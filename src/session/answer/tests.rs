@@ -6,6 +6,7 @@ use rtc::sdp::description::media::MediaDescription;
 
 use super::*;
 use crate::media::h264::ParameterSets;
+use crate::media::testing::{av1_sequence, h265_sets};
 
 const CHROMIUM: &str = include_str!("../../../tests/fixtures/offers/chromium.sdp");
 const FIREFOX: &str = include_str!("../../../tests/fixtures/offers/firefox.sdp");
@@ -26,6 +27,19 @@ fn camera(profile_level_id: [u8; 3]) -> TrackInfo {
 }
 
 const MAIN: [u8; 3] = [0x4d, 0x00, 0x28];
+
+/// Payload types 0, 1, ... of one codec with these parameters.
+pub(super) fn offered(name: &str, clock_rate: u32, fmtps: &[&str]) -> Vec<OfferedCodec> {
+    let codec = |(payload_type, fmtp): (u8, &&str)| OfferedCodec {
+        payload_type,
+        name: name.to_owned(),
+        clock_rate,
+        channels: 1,
+        fmtp: (*fmtp).to_owned(),
+        feedback: Vec::new(),
+    };
+    (0..).zip(fmtps).map(codec).collect()
+}
 
 fn negotiated(sdp: &str, audio: Option<Codec>, nack: bool) -> Negotiated {
     let audio = audio.map(TrackInfo::audio);
@@ -356,6 +370,83 @@ fn without_video_in_common_the_error_says_what_each_side_has() {
         .map(|line| format!("{line}\n"))
         .collect();
     assert!(refused(&nothing).contains("no video codec"));
+}
+
+#[test]
+fn a_camera_with_h265_gets_its_payload_type_or_a_sentence_that_helps() {
+    let camera = TrackInfo::video(h265_sets());
+    let error = negotiate(&offer(CHROMIUM), &camera, None, true).unwrap_err();
+    assert_eq!(error.status(), Status::Codec);
+    let sentence = error.message();
+    assert!(sentence.contains("sends H265"), "{sentence}");
+    assert!(
+        sentence.contains("it offers VP8, VP9, H264, AV1."),
+        "{sentence}"
+    );
+    assert!(sentence.contains("Set the camera to H.264"), "{sentence}");
+
+    // The other payload types of H.264 are none of this.
+    let with_h265 = CHROMIUM
+        .replace("a=rtpmap:116 H264/90000", "a=rtpmap:116 H265/90000")
+        .replace(
+            "a=fmtp:116 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=4d001f",
+            "a=fmtp:116 level-id=180;profile-id=1;tier-flag=0;tx-mode=SRST",
+        );
+    let negotiated = negotiate(&offer(&with_h265), &camera, None, true).unwrap();
+    assert_eq!(negotiated.video.payload_type, 116);
+    assert_eq!(negotiated.video.rtx_payload_type, Some(117));
+    let answer = parsed(&written(&with_h265, &negotiated));
+    let video = &answer.media_descriptions[0];
+    assert_eq!(values(video, "rtpmap"), ["116 H265/90000", "117 rtx/90000"]);
+    assert_eq!(
+        values(video, "fmtp"),
+        [
+            "116 level-id=180;profile-id=1;tier-flag=0;tx-mode=SRST",
+            "117 apt=116"
+        ]
+    );
+}
+
+#[test]
+fn av1_and_opus_are_answered_as_offered() {
+    let stream = TrackInfo::video(av1_sequence());
+    let sound = TrackInfo::audio(Codec::Opus);
+    for (sdp, rtpmap, fmtp, opus, opus_fmtp) in [
+        (
+            CHROMIUM,
+            ["45 AV1/90000", "46 rtx/90000"],
+            &["45 level-idx=5;profile=0;tier=0", "46 apt=45"][..],
+            "111 opus/48000/2",
+            "111 minptime=10;useinbandfec=1",
+        ),
+        (
+            FIREFOX,
+            ["99 AV1/90000", "100 rtx/90000"],
+            &["100 apt=99"],
+            "109 opus/48000/2",
+            "109 maxplaybackrate=48000;stereo=1;useinbandfec=1",
+        ),
+    ] {
+        let negotiated = negotiate(&offer(sdp), &stream, Some(&sound), true).unwrap();
+        let answer = parsed(&written(sdp, &negotiated));
+        let [video, audio] = answer.media_descriptions.as_slice() else {
+            panic!()
+        };
+        assert_eq!(values(video, "rtpmap"), rtpmap);
+        assert_eq!(values(video, "fmtp"), fmtp);
+        assert_eq!(values(audio, "rtpmap"), [opus]);
+        assert_eq!(values(audio, "fmtp"), [opus_fmtp]);
+    }
+}
+
+#[test]
+fn g722_goes_by_its_rtp_clock() {
+    for sdp in [CHROMIUM, FIREFOX] {
+        let negotiated = negotiated(sdp, Some(Codec::G722), true);
+        let answer = parsed(&written(sdp, &negotiated));
+        let audio = &answer.media_descriptions[1];
+        assert_eq!(values(audio, "rtpmap"), ["9 G722/8000"]);
+    }
 }
 
 #[test]

@@ -124,8 +124,8 @@ fn run(edit: impl FnOnce(&mut PullOptions), check: impl AsyncFnOnce(TcpListener,
 #[test]
 fn every_refusal_has_its_status() {
     let sdp = "Content-Type: application/sdp\r\n";
-    let h265 = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n\
-        m=video 0 RTP/AVP 96\r\na=rtpmap:96 H265/90000\r\n";
+    let jpeg = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n\
+        m=video 0 RTP/AVP 26\r\n";
     let sound = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 0 RTP/AVP 0\r\n";
     let table = [
         ("401 Unauthorized", "", "", Status::Auth, "none were given"),
@@ -141,7 +141,7 @@ fn every_refusal_has_its_status() {
             Status::Camera,
             "text/html",
         ),
-        ("200 OK", sdp, h265, Status::Unsupported, "H265"),
+        ("200 OK", sdp, jpeg, Status::Unsupported, "JPEG"),
         ("200 OK", sdp, sound, Status::Camera, "no video"),
     ];
     for (status_line, headers, body, status, words) in table {

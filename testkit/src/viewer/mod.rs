@@ -13,7 +13,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-pub use depacketize::AccessUnit;
+pub use depacketize::{AccessUnit, Format};
 pub use packet::Packet;
 pub use receive::{Receiver, nack};
 pub use rtc::dtls::extension::extension_use_srtp::SrtpProtectionProfile;
@@ -40,7 +40,7 @@ pub struct ViewerConfig {
     pub rtx: bool,
     /// Offer the playout-delay header extension.
     pub playout_delay: bool,
-    /// Offer PCMU and PCMA.
+    /// Offer Opus, G.722, PCMU and PCMA.
     pub audio: bool,
 }
 
@@ -147,26 +147,42 @@ impl Viewer {
         let mut sdp = String::from("v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n");
         let bundle = if self.config.audio { "0 1" } else { "0" };
         sdp += &format!("a=group:BUNDLE {bundle}\r\n");
-        let rtx = if self.config.rtx { " 97" } else { "" };
-        sdp += &format!("m=video 9 UDP/TLS/RTP/SAVPF 96{rtx}\r\n");
+        let rtx = if self.config.rtx { " 97 99 101" } else { "" };
+        sdp += &format!("m=video 9 UDP/TLS/RTP/SAVPF 96 98 100{rtx}\r\n");
         sdp += &self.transport_lines("0");
         if self.config.playout_delay {
             sdp += "a=extmap:5 http://www.webrtc.org/experiments/rtp-hdrext/playout-delay\r\n";
         }
-        sdp += "a=rtpmap:96 H264/90000\r\n";
-        sdp +=
-            "a=fmtp:96 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f\r\n";
-        sdp += "a=rtcp-fb:96 nack pli\r\na=rtcp-fb:96 ccm fir\r\n";
-        if self.config.nack {
-            sdp += "a=rtcp-fb:96 nack\r\n";
-        }
-        if self.config.rtx {
-            sdp += "a=rtpmap:97 rtx/90000\r\na=fmtp:97 apt=96\r\n";
+        for (payload_type, name, fmtp) in [
+            (
+                96,
+                "H264",
+                "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f",
+            ),
+            (
+                98,
+                "H265",
+                "level-id=180;profile-id=1;tier-flag=0;tx-mode=SRST",
+            ),
+            (100, "AV1", "level-idx=5;profile=0;tier=0"),
+        ] {
+            sdp += &format!("a=rtpmap:{payload_type} {name}/90000\r\n");
+            sdp += &format!("a=fmtp:{payload_type} {fmtp}\r\n");
+            sdp += &format!("a=rtcp-fb:{payload_type} nack pli\r\n");
+            sdp += &format!("a=rtcp-fb:{payload_type} ccm fir\r\n");
+            if self.config.nack {
+                sdp += &format!("a=rtcp-fb:{payload_type} nack\r\n");
+            }
+            if self.config.rtx {
+                let rtx = payload_type + 1;
+                sdp += &format!("a=rtpmap:{rtx} rtx/90000\r\na=fmtp:{rtx} apt={payload_type}\r\n");
+            }
         }
         if self.config.audio {
-            sdp += "m=audio 9 UDP/TLS/RTP/SAVPF 0 8\r\n";
+            sdp += "m=audio 9 UDP/TLS/RTP/SAVPF 111 9 0 8\r\n";
             sdp += &self.transport_lines("1");
-            sdp += "a=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n";
+            sdp += "a=rtpmap:111 opus/48000/2\r\na=fmtp:111 minptime=10;useinbandfec=1\r\n";
+            sdp += "a=rtpmap:9 G722/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n";
         }
         sdp
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::depacketize::{self, AccessUnit};
+use super::depacketize::{self, AccessUnit, Format};
 use super::packet::Packet;
 
 /// A lost packet is asked for again after this time...
@@ -16,6 +16,7 @@ const MAX_QUESTIONS: u32 = 10;
 pub struct Receiver {
     ssrc: u32,
     payload_type: u8,
+    format: Format,
     rtx: Option<(u32, u8)>,
     packets: BTreeMap<u64, Packet>,
     missing: BTreeMap<u64, Missing>,
@@ -56,6 +57,9 @@ impl Receiver {
             .and_then(|l| l.split(' ').nth(3))
             .and_then(|pt| pt.trim().parse().ok())
             .expect("payload type");
+        let rtpmap = format!("a=rtpmap:{} ", self.payload_type);
+        let encoding = line(&rtpmap).expect("a=rtpmap");
+        self.format = Format::of(encoding.split('/').next().unwrap_or_default());
         self.ssrc = line("a=ssrc:").and_then(number).expect("a=ssrc");
         if let Some(group) = line("a=ssrc-group:FID ") {
             let rtx_ssrc = group.split(' ').nth(1).and_then(number).expect("FID");
@@ -184,7 +188,7 @@ impl Receiver {
 
     /// The access units that came whole, in order.
     pub fn access_units(&self) -> Vec<AccessUnit> {
-        depacketize::access_units(self.packets.values())
+        depacketize::access_units(self.format, self.packets.values())
     }
 
     /// Forgets what came, to keep a long load small.

@@ -1,0 +1,382 @@
+//! What the packetizers of H.264 and H.265 share.
+//!
+//! All fragments of an access unit have the same size, but for the last of each NAL, which may be
+//! shorter. Each NAL alone would ask for the size that spreads it evenly over the fewest packets;
+//! the largest of these sizes, used for all, adds no packet to any of them.
+
+use std::marker::PhantomData;
+
+use super::{Contents, MAX_PAYLOAD, VideoUnit};
+use crate::media::nal::{Nals, nals};
+use crate::media::{ParameterSets, Ring};
+
+/// The bits of an FU header that say where in its NAL a fragment is.
+const FU_START: u8 = 0x80;
+const FU_END: u8 = 0x40;
+/// In an aggregation packet, in front of each NAL, stands its length.
+const LENGTH: usize = 2;
+/// NALs in one aggregation packet at most: enough for parameter sets, SEI and small slices.
+const MAX_AGGREGATED: usize = 16;
+
+/// What a packetizer must know of a NAL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::media) enum Class {
+    /// A part of a picture.
+    Slice,
+    /// A part of a picture at which decoding can begin.
+    KeySlice,
+    /// A parameter set, by its place in [`ParameterSets::in_order`].
+    ParameterSet(usize),
+    /// Goes along as it is.
+    Other,
+}
+
+/// What differs between the two.
+pub(in crate::media) trait NalFormat {
+    /// Bytes of a NAL header, and of that of an aggregation packet. A fragment's header is one
+    /// byte longer; it stands for the NAL's.
+    const HEADER: usize;
+    /// Kinds of parameter sets.
+    const SETS: usize;
+
+    /// What a NAL is; `None` for those that viewers have no use for: delimiters and filler, and
+    /// what is no NAL. Those with a class are longer than their header.
+    fn class(nal: &[u8]) -> Option<Class>;
+
+    /// The header of a packet of these NALs, in the first [`Self::HEADER`] bytes.
+    fn aggregation_header(nals: &[&[u8]]) -> [u8; 2];
+
+    /// The header of a fragment of this NAL, in the first [`Self::HEADER`] bytes and one more.
+    fn fragment_header(nal: &[u8], position: u8) -> [u8; 3];
+}
+
+/// An access unit of H.264 or H.265, looked through once.
+#[derive(Debug)]
+pub(in crate::media) struct NalUnit<'a, F> {
+    data: &'a [u8],
+    contents: Contents<'a>,
+    /// Size of its fragments, without their headers.
+    fragment: usize,
+    format: PhantomData<F>,
+}
+
+impl<'a, F: NalFormat> VideoUnit<'a> for NalUnit<'a, F> {
+    fn new(data: &'a [u8]) -> Self {
+        let mut contents = Contents::default();
+        let mut fragment = 0;
+        let mut all = nals(data);
+        for (class, nal) in sendable::<F>(&mut all) {
+            match class {
+                Class::Slice => contents.picture = true,
+                Class::KeySlice => {
+                    contents.picture = true;
+                    contents.keyframe = true;
+                }
+                Class::ParameterSet(kind) => {
+                    if let Some(first) = contents.sets.get_mut(kind) {
+                        first.get_or_insert(nal);
+                    }
+                }
+                Class::Other => {}
+            }
+            if nal.len() > MAX_PAYLOAD {
+                fragment = fragment.max(even_fragment::<F>(nal));
+            }
+        }
+        contents.broken = all.broken();
+        NalUnit {
+            data,
+            contents,
+            fragment,
+            format: PhantomData,
+        }
+    }
+
+    fn contents(&self) -> &Contents<'a> {
+        &self.contents
+    }
+
+    fn packetize(&self, sets: Option<&ParameterSets>, ring: &mut Ring) {
+        let mut packets = Packets::<F> {
+            ring,
+            fragment: self.fragment,
+            pending: [&[]; MAX_AGGREGATED],
+            count: 0,
+            size: F::HEADER,
+            format: PhantomData,
+        };
+        let keyframe = self.contents.keyframe;
+        if keyframe {
+            let of_track = sets.map(ParameterSets::in_order).unwrap_or_default();
+            for (kind, of_track) in of_track.into_iter().enumerate().take(F::SETS) {
+                let wanted = Some(Class::ParameterSet(kind));
+                let mut last = None;
+                for nal in nals(self.data).filter(|nal| F::class(nal) == wanted) {
+                    // Some cameras repeat them.
+                    if last.replace(nal) != Some(nal) {
+                        packets.add(nal);
+                    }
+                }
+                if last.is_none() && F::class(of_track) == wanted {
+                    packets.add(of_track);
+                }
+            }
+        }
+        for (class, nal) in sendable::<F>(&mut nals(self.data)) {
+            if !(keyframe && matches!(class, Class::ParameterSet(_))) {
+                packets.add(nal);
+            }
+        }
+        packets.flush();
+    }
+}
+
+/// The NALs that viewers get.
+fn sendable<'a, F: NalFormat>(all: &mut Nals<'a>) -> impl Iterator<Item = (Class, &'a [u8])> {
+    all.filter_map(|nal| Some((F::class(nal)?, nal)))
+}
+
+/// The fragment size that spreads a NAL evenly over the fewest packets.
+fn even_fragment<F: NalFormat>(nal: &[u8]) -> usize {
+    let body = nal.len() - F::HEADER;
+    body.div_ceil(body.div_ceil(MAX_PAYLOAD - F::HEADER - 1))
+}
+
+/// Puts NALs into packets: small neighbours together, large ones in fragments.
+struct Packets<'a, 'r, F> {
+    ring: &'r mut Ring,
+    /// Size of fragments at least.
+    fragment: usize,
+    /// NALs that fit one packet and wait for their neighbours.
+    pending: [&'a [u8]; MAX_AGGREGATED],
+    count: usize,
+    /// Size of the aggregation packet that they would make.
+    size: usize,
+    format: PhantomData<F>,
+}
+
+impl<'a, F: NalFormat> Packets<'a, '_, F> {
+    fn add(&mut self, nal: &'a [u8]) {
+        let size = LENGTH + nal.len();
+        if self.size + size > MAX_PAYLOAD || self.count == MAX_AGGREGATED {
+            self.flush();
+        }
+        if nal.len() > MAX_PAYLOAD {
+            self.fragment(nal);
+        } else if let Some(slot) = self.pending.get_mut(self.count) {
+            *slot = nal;
+            self.count += 1;
+            self.size += size;
+        }
+    }
+
+    fn flush(&mut self) {
+        match &self.pending[..self.count] {
+            [] => {}
+            [nal] => self.ring.push(&[nal]),
+            nals => {
+                let header = F::aggregation_header(nals);
+                let lengths = self.pending.map(|nal| (nal.len() as u16).to_be_bytes());
+                let mut parts: [&[u8]; 1 + 2 * MAX_AGGREGATED] = [&[]; _];
+                parts[0] = &header[..F::HEADER];
+                for (i, nal) in nals.iter().enumerate() {
+                    parts[1 + 2 * i] = &lengths[i];
+                    parts[2 + 2 * i] = nal;
+                }
+                self.ring.push(&parts[..1 + 2 * self.count]);
+            }
+        }
+        self.count = 0;
+        self.size = F::HEADER;
+    }
+
+    fn fragment(&mut self, nal: &[u8]) {
+        let size = self.fragment.max(even_fragment::<F>(nal));
+        let body = &nal[F::HEADER..];
+        let last = body.len().div_ceil(size) - 1;
+        for (i, part) in body.chunks(size).enumerate() {
+            let start = if i == 0 { FU_START } else { 0 };
+            let end = if i == last { FU_END } else { 0 };
+            let header = F::fragment_header(nal, start | end);
+            self.ring.push(&[&header[..F::HEADER + 1], part]);
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use std::time::Instant;
+
+    use super::super::h264::tests::depacketize as depacketize_h264;
+    use super::super::h265::tests::depacketize as depacketize_h265;
+    use super::super::{H264, H265};
+    use super::*;
+    use crate::media::testing::{self, Random, nal, sets, unit, unlimited_ring};
+
+    pub fn packetize<F: NalFormat>(data: &[u8], sets: Option<&ParameterSets>) -> Vec<Vec<u8>> {
+        let mut ring = unlimited_ring();
+        let unit = NalUnit::<F>::new(data);
+        ring.begin(0, Instant::now(), unit.contents.keyframe);
+        unit.packetize(sets, &mut ring);
+        ring.commit(true);
+        testing::payloads(&ring)
+    }
+
+    pub fn sizes(packets: &[Vec<u8>]) -> Vec<usize> {
+        packets.iter().map(Vec::len).collect()
+    }
+
+    /// What the tests of both need.
+    trait Tested: NalFormat {
+        fn depacketize(packets: &[Vec<u8>]) -> Vec<Vec<u8>>;
+
+        fn slice(len: usize, random: &mut Random) -> Vec<u8>;
+
+        fn sets() -> ParameterSets;
+    }
+
+    impl Tested for H264 {
+        fn depacketize(packets: &[Vec<u8>]) -> Vec<Vec<u8>> {
+            depacketize_h264(packets)
+        }
+
+        fn slice(len: usize, random: &mut Random) -> Vec<u8> {
+            nal(0x41, len, random)
+        }
+
+        fn sets() -> ParameterSets {
+            sets().into()
+        }
+    }
+
+    impl Tested for H265 {
+        fn depacketize(packets: &[Vec<u8>]) -> Vec<Vec<u8>> {
+            depacketize_h265(packets)
+        }
+
+        fn slice(len: usize, random: &mut Random) -> Vec<u8> {
+            let mut nal = nal(0x02, len, random);
+            nal[1] = 0x01;
+            nal
+        }
+
+        fn sets() -> ParameterSets {
+            testing::h265_sets().into()
+        }
+    }
+
+    fn fragments_are_equal<F: Tested>() {
+        let most = MAX_PAYLOAD - F::HEADER - 1;
+        let mut random = Random::new(5);
+        for round in 0..2000 {
+            let len = match round {
+                0..20 => MAX_PAYLOAD - 10 + round,
+                20..40 => 2 * most - 10 + round - 20,
+                _ => 3 + random.below(200_000),
+            };
+            let slice = F::slice(len, &mut random);
+            let packets = packetize::<F>(&unit(&[&slice]), None);
+            assert_eq!(F::depacketize(&packets), [slice]);
+            if len <= MAX_PAYLOAD {
+                assert_eq!(sizes(&packets), [len]);
+                continue;
+            }
+            assert_eq!(packets.len(), (len - F::HEADER).div_ceil(most));
+            let size = packets[0].len();
+            let (last, others) = packets.split_last().unwrap();
+            assert!(others.iter().all(|packet| packet.len() == size));
+            assert!(last.len() <= size && size - last.len() < packets.len());
+        }
+    }
+
+    #[test]
+    fn fragments_of_a_nal_are_equal() {
+        fragments_are_equal::<H264>();
+        fragments_are_equal::<H265>();
+    }
+
+    fn slices_share_a_size<F: Tested>() {
+        let mut random = Random::new(6);
+        for _ in 0..500 {
+            let slices: Vec<_> = (0..2 + random.below(6))
+                .map(|_| {
+                    let len = MAX_PAYLOAD + 1 + random.below(8000);
+                    F::slice(len, &mut random)
+                })
+                .collect();
+            let packets = packetize::<F>(&unit(&slices), None);
+            let fewest = slices
+                .iter()
+                .map(|nal| (nal.len() - F::HEADER).div_ceil(MAX_PAYLOAD - F::HEADER - 1));
+            assert_eq!(packets.len(), fewest.sum::<usize>());
+            let size = packets[0].len();
+            for packet in &packets {
+                assert!(packet.len() == size || packet[F::HEADER] & FU_END != 0);
+                assert!(packet.len() <= size);
+            }
+            assert_eq!(F::depacketize(&packets), slices);
+        }
+    }
+
+    #[test]
+    fn slices_share_a_fragment_size_without_more_packets() {
+        slices_share_a_size::<H264>();
+        slices_share_a_size::<H265>();
+    }
+
+    fn come_back_whole<F: Tested>() {
+        let mut random = Random::new(7);
+        for _ in 0..2000 {
+            let mut nals = Vec::new();
+            for _ in 0..random.below(12) {
+                let len = match random.below(4) {
+                    0 => random.below(5),
+                    1 => random.below(200),
+                    2 => random.below(1500),
+                    _ => random.below(20_000),
+                };
+                nals.push(random.bytes(len));
+            }
+            let data = unit(&nals);
+            nals.retain(|nal| F::class(nal).is_some());
+            let found = F::depacketize(&packetize::<F>(&data, None));
+            if nals
+                .iter()
+                .any(|nal| F::class(nal) == Some(Class::KeySlice))
+            {
+                // Parameter sets move to the front.
+                nals.sort_by_key(|nal| match F::class(nal) {
+                    Some(Class::ParameterSet(kind)) => kind,
+                    _ => F::SETS,
+                });
+            }
+            assert_eq!(found, nals);
+        }
+    }
+
+    #[test]
+    fn arbitrary_access_units_come_back_whole() {
+        come_back_whole::<H264>();
+        come_back_whole::<H265>();
+    }
+
+    fn garbage<F: Tested>() {
+        let mut random = Random::new(8);
+        for _ in 0..20_000 {
+            let len = random.below(300);
+            let mut data = random.bytes(len);
+            // Lengths that are often believable.
+            for at in (0..data.len()).step_by(1 + random.below(40)) {
+                let end = data.len().min(at + 3);
+                data[at..end].fill(0);
+            }
+            F::depacketize(&packetize::<F>(&data, Some(&F::sets())));
+        }
+    }
+
+    #[test]
+    fn garbage_does_no_harm() {
+        garbage::<H264>();
+        garbage::<H265>();
+    }
+}
