@@ -394,7 +394,7 @@ impl Core {
             };
             let send = AssertUnwindSafe(|| {
                 #[cfg(any(test, feature = "test-panic"))]
-                crate::test_panic::injected(&owned.stream.name, crate::test_panic::SESSION);
+                crate::test_panic::injected(&stream.name, crate::test_panic::SESSION);
                 viewer.session.send(media, &mut io);
             });
             if catch_unwind(send).is_err() {
