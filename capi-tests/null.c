@@ -32,6 +32,13 @@ static void without_gateway(void)
     config.tuning_len = 1;
     CHECK_FAILS(rtsp_webrtc_gateway_create(&config, &gateway), INVALID_ARGUMENT);
 
+    config_loopback(&config);
+    config.ice_servers_len = 1;
+    CHECK_FAILS(rtsp_webrtc_gateway_create(&config, &gateway), INVALID_ARGUMENT);
+    const rtsp_webrtc_gateway_ice_server server = {NULL, NULL, SECRET};
+    config.ice_servers = &server;
+    CHECK_FAILS(rtsp_webrtc_gateway_create(&config, &gateway), INVALID_ARGUMENT);
+
     CHECK(rtsp_webrtc_gateway_last_error(NULL, 10) > 0);
     CHECK_OK(rtsp_webrtc_gateway_set_log_callback(RTSP_WEBRTC_GATEWAY_LOG_INFO, NULL, NULL, NULL));
 

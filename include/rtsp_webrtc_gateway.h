@@ -548,6 +548,19 @@ typedef struct rtsp_webrtc_gateway_callbacks {
     void (*on_authorize)(void *user_data, const rtsp_webrtc_gateway_authorize_request *request);
 } rtsp_webrtc_gateway_callbacks;
 
+/** A STUN or TURN server that viewers are told of. */
+typedef struct rtsp_webrtc_gateway_ice_server {
+    /**
+     * "stun:", "stuns:", "turn:" or "turns:", host, port and transport (RFC 7064, RFC 7065), e.g.
+     * "turn:turn.example.com:3478?transport=udp". Required.
+     */
+    const char *url;
+    /** User of a TURN server; NULL for STUN. */
+    const char *username;
+    /** The password to it; NULL for STUN. Whoever may watch is told it; it is never logged. */
+    const char *credential;
+} rtsp_webrtc_gateway_ice_server;
+
 /** Options of a gateway. All of it is copied by rtsp_webrtc_gateway_create(). */
 typedef struct rtsp_webrtc_gateway_config {
     /** sizeof this struct; set by rtsp_webrtc_gateway_config_init(). */
@@ -582,6 +595,14 @@ typedef struct rtsp_webrtc_gateway_config {
     const char *const *bearer_tokens;
     /** Number of bearer_tokens. */
     size_t bearer_tokens_len;
+    /**
+     * STUN and TURN servers that viewers are told of by Link headers in the answers to their offers
+     * (RFC 9725 section 4.6), at most 16. The gateway itself uses none. May be NULL if
+     * ice_servers_len is 0.
+     */
+    const struct rtsp_webrtc_gateway_ice_server *ice_servers;
+    /** Number of ice_servers. */
+    size_t ice_servers_len;
 } rtsp_webrtc_gateway_config;
 
 /**

@@ -18,6 +18,9 @@ pub struct Config {
     pub udp_bind: Option<SocketAddr>,
     /// Addresses to advertise besides those of the interfaces: the public ones of a 1:1 NAT.
     pub public_addresses: Vec<IpAddr>,
+    /// STUN and TURN servers that viewers are told of, in `Link` headers (RFC 9725 section 4.6). The
+    /// gateway itself uses none.
+    pub ice_servers: Vec<IceServer>,
     /// Knobs that differ from their defaults.
     pub tuning: Vec<(Key, i64)>,
     /// Bearer tokens (RFC 6750) that allow everything over HTTP: viewing, `/api`, `/metrics`. At
@@ -26,6 +29,26 @@ pub struct Config {
     pub bearer_tokens: Vec<String>,
     /// Told of changes of state, on one thread of its own. `None`: nobody is told.
     pub events: Option<Box<dyn Events>>,
+}
+
+/// A STUN or TURN server for viewers. Whoever may watch is told its credential.
+#[derive(Clone, Default)]
+pub struct IceServer {
+    /// `stun:`, `stuns:`, `turn:` or `turns:`, host, port, transport (RFC 7064, RFC 7065), e.g.
+    /// `turn:turn.example.com:3478?transport=udp`.
+    pub url: String,
+    /// Needed for TURN.
+    pub username: Option<String>,
+    /// The password to it.
+    pub credential: Option<String>,
+}
+
+impl fmt::Debug for IceServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IceServer")
+            .field("url", &self.url)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How RTP comes from the camera.

@@ -8,10 +8,13 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
+use rtsp_webrtc_gateway::config::{Config, Frame, FrameData, PushOptions};
+use rtsp_webrtc_gateway::gateway::Gateway;
 use rtsp_webrtc_gateway::media::{
     AccessUnit, Codec, MediaKind, ParameterSets, RingLimits, Track, TrackInfo,
 };
 use rtsp_webrtc_gateway::session::{Io, Media, Path, SendBuffer, Transmit, WouldBlock};
+use testkit::clip::Clip;
 use testkit::viewer::ViewerConfig;
 use world::{Setup, World};
 
@@ -204,4 +207,48 @@ fn none_per_access_unit_of_any_codec() {
         assert!(packets >= 3000, "{codec:?}: {packets}");
         assert_eq!(ALLOCATIONS.get() - before, 0, "{codec:?}");
     }
+}
+
+/// What an encoder gives out: a byte stream, with parameter sets in front of a keyframe.
+fn pushed_picture(keyframe: bool) -> Vec<u8> {
+    let mut data = Vec::new();
+    if keyframe {
+        for set in Clip::Baseline360p.parameter_sets() {
+            data.extend([0, 0, 0, 1]);
+            data.extend_from_slice(set);
+        }
+    }
+    data.extend([0, 0, 1]);
+    data.extend_from_slice(&picture(keyframe)[4..]);
+    data
+}
+
+#[test]
+fn none_per_push_on_the_pushing_thread() {
+    let gateway = Gateway::new(Config::default()).unwrap();
+    let stream = gateway
+        .add_push_stream("cam", PushOptions::default())
+        .unwrap();
+    let pictures = [pushed_picture(true), pushed_picture(false)];
+    let mut allocations = 0;
+    for n in 0..150_u64 {
+        let data = &pictures[usize::from(n % 50 > 0)];
+        let frame = Frame {
+            data: FrameData::Copied(data),
+            pts_us: n as i64 * 40_000,
+            capture_unix_us: None,
+            discontinuity: false,
+        };
+        let before = ALLOCATIONS.get();
+        gateway.push_video(stream, frame).unwrap();
+        if n >= 50 {
+            allocations += ALLOCATIONS.get() - before;
+        }
+        // Its buffer is back when the worker has counted it.
+        let end = Instant::now() + Duration::from_secs(60);
+        while gateway.stream_info(stream).unwrap().frames <= n {
+            assert!(Instant::now() < end, "the worker does nothing");
+        }
+    }
+    assert_eq!(allocations, 0);
 }

@@ -19,7 +19,7 @@ use super::log::{not_in_a_callback, rtsp_webrtc_gateway_free_fn};
 use super::signals::SignalsBlocked;
 use super::tuning::{key_of, rtsp_webrtc_gateway_tuning};
 use super::version::ABI_VERSION;
-use crate::config::Config;
+use crate::config::{Config, IceServer};
 use crate::error::{Error, Result, Status};
 use crate::events::{AuthorizeRequest, Events};
 use crate::gateway::Gateway;
@@ -77,6 +77,18 @@ sized_struct!(
     "rtsp_webrtc_gateway_callbacks"
 );
 
+/// A STUN or TURN server that viewers are told of.
+#[repr(C)]
+pub struct rtsp_webrtc_gateway_ice_server {
+    /// "stun:", "stuns:", "turn:" or "turns:", host, port and transport (RFC 7064, RFC 7065), e.g.
+    /// "turn:turn.example.com:3478?transport=udp". Required.
+    pub url: *const c_char,
+    /// User of a TURN server; NULL for STUN.
+    pub username: *const c_char,
+    /// The password to it; NULL for STUN. Whoever may watch is told it; it is never logged.
+    pub credential: *const c_char,
+}
+
 /// Options of a gateway. All of it is copied by rtsp_webrtc_gateway_create().
 #[repr(C)]
 pub struct rtsp_webrtc_gateway_config {
@@ -106,6 +118,12 @@ pub struct rtsp_webrtc_gateway_config {
     pub bearer_tokens: *const *const c_char,
     /// Number of bearer_tokens.
     pub bearer_tokens_len: usize,
+    /// STUN and TURN servers that viewers are told of by Link headers in the answers to their offers
+    /// (RFC 9725 section 4.6), at most 16. The gateway itself uses none. May be NULL if
+    /// ice_servers_len is 0.
+    pub ice_servers: *const rtsp_webrtc_gateway_ice_server,
+    /// Number of ice_servers.
+    pub ice_servers_len: usize,
 }
 sized_struct!(rtsp_webrtc_gateway_config, "rtsp_webrtc_gateway_config");
 
@@ -262,13 +280,14 @@ unsafe fn options(config: &rtsp_webrtc_gateway_config) -> Result<Config> {
         options.udp_bind = Some(parse(address, "udp_bind", "192.0.2.1:5000 or [::]:5000")?);
     }
     // SAFETY: this function's contract.
-    let (addresses, knobs) = unsafe {
+    let (addresses, servers, knobs) = unsafe {
         (
             array(
                 config.public_addresses,
                 config.public_addresses_len,
                 "public_addresses",
             )?,
+            array(config.ice_servers, config.ice_servers_len, "ice_servers")?,
             array(config.tuning, config.tuning_len, "tuning")?,
         )
     };
@@ -288,6 +307,21 @@ unsafe fn options(config: &rtsp_webrtc_gateway_config) -> Result<Config> {
             let token = required_str(token, "An element of bearer_tokens")?;
             options.bearer_tokens.push(token.to_owned());
         }
+    }
+    for server in servers {
+        // SAFETY: this function's contract.
+        let (url, username, credential) = unsafe {
+            (
+                required_str(server.url, "url of an element of ice_servers")?,
+                optional_str(server.username, "username of an element of ice_servers")?,
+                optional_str(server.credential, "credential of an element of ice_servers")?,
+            )
+        };
+        options.ice_servers.push(IceServer {
+            url: url.to_owned(),
+            username: username.map(str::to_owned),
+            credential: credential.map(str::to_owned),
+        });
     }
     for knob in knobs {
         unset(knob.reserved)?;

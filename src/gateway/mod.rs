@@ -33,6 +33,7 @@ use crate::snapshot;
 use crate::source::CameraUrl;
 use crate::state::{SessionId, SessionInfo, StreamId, StreamInfo};
 use crate::tuning::{Key, Tuning};
+use crate::whep::ice_server;
 
 /// The most worker threads that `worker_threads = 0` gives.
 const MAX_DEFAULT_WORKERS: usize = 8;
@@ -53,6 +54,7 @@ pub struct Gateway {
     socket: Arc<Socket>,
     interfaces: Arc<Interfaces>,
     received: Arc<ReceiverStats>,
+    ice_links: Arc<[String]>,
     notices: Notices,
     authority: Arc<Authority>,
     front: Arc<Front>,
@@ -82,6 +84,7 @@ impl Gateway {
         for &(key, value) in &config.tuning {
             tuning.set_at_create(key, value)?;
         }
+        let ice_links: Arc<[String]> = ice_server::links(&config.ice_servers)?.into();
         let socket = Arc::new(Socket::bind(config.udp_bind, &tuning)?);
         let certificate = Arc::new(Certificate::generate()?);
         let host_authorizes = config.events.as_ref().is_some_and(|e| e.authorizes());
@@ -113,6 +116,7 @@ impl Gateway {
                     tuning: Arc::clone(&tuning),
                     interfaces: Arc::clone(&interfaces),
                     public_addresses: Arc::clone(&public_addresses),
+                    ice_links: Arc::clone(&ice_links),
                     certificate: Arc::clone(&certificate),
                     notices: notifier.notices(),
                     registry: Arc::clone(&registry),
@@ -130,6 +134,7 @@ impl Gateway {
             socket,
             interfaces,
             received,
+            ice_links,
             notices: notifier.notices(),
             authority,
             front: Arc::default(),
@@ -205,6 +210,12 @@ impl Gateway {
         self.tuning.get(key)
     }
 
+    /// The values of the `Link` headers that tell viewers of [`Config::ice_servers`]: in the answer
+    /// to an offer they are there, in that to OPTIONS they may be. They hold credentials.
+    pub fn ice_server_links(&self) -> &[String] {
+        &self.ice_links
+    }
+
     /// Counters and gauges in the text format of Prometheus (version 0.0.4).
     pub fn metrics(&self) -> Result<String> {
         Ok(metrics::text(&self.now()?))
@@ -276,6 +287,7 @@ impl Gateway {
             socket: Arc::clone(&self.socket),
             interfaces: Arc::clone(&self.interfaces),
             received: Arc::clone(&self.received),
+            ice_links: Arc::clone(&self.ice_links),
             notices: self.notices.clone(),
             authority: Arc::clone(&self.authority),
             front: Arc::clone(&self.front),

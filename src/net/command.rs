@@ -37,6 +37,8 @@ pub struct WorkerContext {
     pub interfaces: Arc<Interfaces>,
     /// Addresses to advertise besides.
     pub public_addresses: Arc<[IpAddr]>,
+    /// `Link` headers that tell of STUN and TURN servers.
+    pub ice_links: Arc<[String]>,
     /// The gateway's certificate.
     pub certificate: Arc<Certificate>,
     /// Where to leave what the host is to be told.

@@ -2,6 +2,7 @@
 
 pub mod fragment;
 pub mod http;
+pub(crate) mod ice_server;
 pub mod offer;
 mod response;
 

@@ -4,14 +4,14 @@ use std::net::TcpListener;
 use std::sync::mpsc::{self, Receiver};
 use std::time::Duration;
 
-use rtsp_webrtc_gateway::config::{Config, WhepOffer};
+use rtsp_webrtc_gateway::config::{Config, IceServer, WhepOffer};
 use rtsp_webrtc_gateway::error::{Result, Status};
 use rtsp_webrtc_gateway::gateway::Gateway;
 use rtsp_webrtc_gateway::state::OpId;
 use rtsp_webrtc_gateway::whep::Response;
 use testkit::viewer::{UdpViewer, ViewerConfig};
 
-use super::common::{LONG, cameras, has_pictures, pull};
+use super::common::{LONG, cameras, has_pictures, pull, watch};
 
 type Outcome = (OpId, Result<Response>);
 
@@ -74,6 +74,25 @@ fn an_answer_comes_on_the_callback_thread_and_plays() {
     viewer.accept(&response.body);
     assert!(viewer.run_till(LONG, has_pictures(5)));
     assert_eq!(gateway.cancel(op).unwrap_err().status(), Status::NotFound);
+}
+
+#[test]
+fn viewers_are_told_of_ice_servers() {
+    let server = cameras(&["cam"]);
+    let gateway = Gateway::new(Config {
+        ice_servers: vec![IceServer {
+            url: "stun:stun.example.net".to_owned(),
+            ..IceServer::default()
+        }],
+        ..Config::default()
+    })
+    .unwrap();
+    gateway.add_stream("cam", pull(server.url("cam"))).unwrap();
+    let (_viewer, response) = watch(&gateway, "cam");
+    let links = response.headers.iter().filter(|(name, _)| *name == "Link");
+    let links: Vec<&String> = links.map(|(_, value)| value).collect();
+    assert_eq!(links, ["<stun:stun.example.net>; rel=\"ice-server\""]);
+    assert_eq!(gateway.ice_server_links(), [links[0].clone()]);
 }
 
 #[test]

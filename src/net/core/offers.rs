@@ -167,7 +167,10 @@ impl Core {
             .location_prefix
             .as_ref()
             .map(|prefix| format!("{prefix}{key}"));
-        Ok(Response::created(sdp, location, id, key, etag))
+        let mut response = Response::created(sdp, location, id, key, etag);
+        let links = self.context.ice_links.iter().cloned();
+        response.headers.extend(links.map(|link| ("Link", link)));
+        Ok(response)
     }
 
     /// Remembers that a viewer is to come, and gives up on the oldest that is overdue.

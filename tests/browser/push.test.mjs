@@ -1,0 +1,74 @@
+// What a host pushes, in one browser: H.264, and AV1 with Opus.
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { after, before, test } from "node:test";
+
+import { Child, launchBrowser, openPage, pictures, root, stats, waitUntil } from "./helpers.mjs";
+
+const PUSH = process.env.PUSH ?? `${root}/target/debug/examples/push`;
+const CLIP = `${root}/testkit/clips/baseline360p.h264`;
+
+let browser;
+let clips;
+
+before(async () => {
+  clips = mkdtempSync(`${tmpdir()}/push-`);
+  browser = await launchBrowser();
+});
+
+after(async () => {
+  await browser?.close();
+  rmSync(clips, { recursive: true, force: true });
+});
+
+function ffmpeg(...args) {
+  execFileSync("ffmpeg", ["-nostdin", "-loglevel", "error", ...args]);
+}
+
+// Plays what the host pushes until 50 pictures were shown; returns the stats.
+async function watch(t, ...files) {
+  const host = await Child.start(PUSH, ["127.0.0.1:0", ...files], /^listening on (\S+)$/);
+  t.after(() => host.stop());
+  const page = await openPage(browser, t);
+  await page.goto(`${host.ready[1]}file`);
+  await page.waitForFunction(() => document.querySelector("video")?.videoWidth > 0, null, {
+    timeout: 60_000,
+  });
+  const first = await pictures(page);
+  await waitUntil("pictures", 60_000, async () => (await pictures(page)) >= first + 50);
+  const size = await page.evaluate(() => {
+    const video = document.querySelector("video");
+    return [video.videoWidth, video.videoHeight];
+  });
+  assert.deepEqual(size, [640, 360]);
+  return { page, result: await stats(page) };
+}
+
+async function codec(page, kind) {
+  return page.evaluate(async (kind) => {
+    const reports = [...(await window.connections.at(-1).getStats()).values()];
+    const track = reports.find((report) => report.type === "inbound-rtp" && report.kind === kind);
+    return reports.find((report) => report.id === track?.codecId)?.mimeType;
+  }, kind);
+}
+
+test("H.264 is shown", async (t) => {
+  const clip = `${clips}/clip.h264`;
+  ffmpeg("-i", CLIP, "-c", "copy", "-bsf:v", "h264_metadata=aud=insert", clip);
+  const { page, result } = await watch(t, clip);
+  assert.equal(await codec(page, "video"), "video/H264");
+  assert.equal(result.video.packetsLost, 0);
+});
+
+test("AV1 is shown and Opus is heard", async (t) => {
+  const [video, sound] = [`${clips}/clip.ivf`, `${clips}/sound.opus`];
+  ffmpeg("-i", CLIP, "-c:v", "libaom-av1", "-cpu-used", "8", "-g", "25", "-b:v", "500k", video);
+  ffmpeg("-f", "lavfi", "-i", "sine=440:r=48000", "-t", "4", "-c:a", "libopus", sound);
+  const { page, result } = await watch(t, video, sound);
+  assert.equal(await codec(page, "video"), "video/AV1");
+  assert.equal(await codec(page, "audio"), "audio/opus");
+  assert.ok(result.audio.totalAudioEnergy > 0, "there is a tone");
+});
