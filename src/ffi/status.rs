@@ -69,8 +69,7 @@ pub enum rtsp_webrtc_gateway_status {
     RTSP_WEBRTC_GATEWAY_ERR_ABI_MISMATCH = -27,
     /// `struct_size` is no size this library knows, or unknown fields are set. HTTP 500.
     RTSP_WEBRTC_GATEWAY_ERR_STRUCT_SIZE = -28,
-    /// A pushed frame was dropped because the stream's queue is full, or was since its last keyframe.
-    /// HTTP 503.
+    /// A pushed frame was dropped: its queue is full, or was since the last keyframe. HTTP 503.
     RTSP_WEBRTC_GATEWAY_ERR_QUEUE_FULL = -29,
     /// `If-Match` names an ICE session that is not, or no longer, the viewer's. HTTP 412.
     RTSP_WEBRTC_GATEWAY_ERR_ETAG = -30,
