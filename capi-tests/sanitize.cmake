@@ -22,7 +22,12 @@ if(RTSP_WEBRTC_GATEWAY_SANITIZE)
     target_link_options(${name} PRIVATE ${sanitizers})
     target_link_libraries(${name} PRIVATE
       test_options rtsp_webrtc_gateway::shared Threads::Threads)
-    add_test(NAME asan_${scenario} COMMAND ${name})
+    # AddressSanitizer keeps what is freed, so memory grows: too few gateways for that to count.
+    set(arguments "")
+    if(scenario STREQUAL "lifetime")
+      set(arguments 100)
+    endif()
+    add_test(NAME asan_${scenario} COMMAND ${name} ${arguments})
     set_tests_properties(asan_${scenario} PROPERTIES TIMEOUT 120 LABELS asan
       ENVIRONMENT "ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1")
   endforeach()

@@ -10,9 +10,6 @@ use crate::usage::cpu_seconds;
 
 const STREAMS: &str = "4";
 const VIEWERS: &str = "256";
-/// Pictures per second of each camera: more than two workers can send to the viewers. What comes
-/// too fast waits in the camera, as TCP makes it.
-const FRAME_RATE: &str = "1000";
 /// What the second worker should make of it.
 const TARGET: f64 = 1.8;
 
@@ -53,10 +50,10 @@ pub fn measure(args: &Args) -> io::Result<()> {
     ratios.rows.push(vec![number(median, 2), number(TARGET, 1)]);
     let about = format!(
         "Packets that a gateway with one and with two workers hands to the system in {} s, when \
-         {STREAMS} cameras send more than it can take: reading RTSP, packetising, sealing, \
-         sending. {VIEWERS} viewers are connected, but do not read while it is measured, and the \
-         kernel drops their packets at their full sockets: so they use no CPU, and the cameras \
-         nearly none, and two cores are enough to see two workers at work. The ratio is the \
+         {STREAMS} streams are pushed all that it takes: packetising, sealing, sending. \
+         {VIEWERS} viewers are connected, but do not read while it is measured, and the kernel \
+         drops their packets at their full sockets. So neither cameras nor viewers take CPU from \
+         the workers, and two cores are enough to see two workers at work. The ratio is the \
          median of {rounds} rounds.",
         time.as_secs()
     );
@@ -68,14 +65,13 @@ fn saturate(workers: &str, time: Duration) -> io::Result<Rate> {
         let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
         Process::start(role, &args)
     };
-    let cameras = ["--count", STREAMS, "--fps", FRAME_RATE];
-    let (_cameras, urls) = start("cameras", &cameras)?;
     let knobs = format!("pacing=0,worker_threads={workers}");
-    let (mut gateway, url) = start("gateway", &["--cameras", &urls, "--set", &knobs])?;
+    let (mut gateway, url) = start("gateway", &["--push", STREAMS, "--set", &knobs])?;
     let viewers = ["--viewers", VIEWERS, "--streams", STREAMS, "--url", &url];
     let (mut viewers, _) = start("viewers", &viewers)?;
     viewers.ask("connect")?;
     viewers.ask("rest")?;
+    gateway.ask("flood")?;
     std::thread::sleep(Duration::from_millis(500));
     let mut look = || -> io::Result<(Instant, f64, f64)> {
         let packets = gateway.ask("packets")?.parse().map_err(io::Error::other)?;

@@ -1,16 +1,21 @@
 //! This library.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use rtsp_webrtc_gateway::config::{Config, PullOptions, WhepOffer};
+use rtsp_webrtc_gateway::config::{Config, Frame, FrameData, PullOptions, PushOptions, WhepOffer};
 use rtsp_webrtc_gateway::gateway::Gateway;
+use rtsp_webrtc_gateway::state::StreamId;
 use rtsp_webrtc_gateway::tuning::Key;
+use testkit::clip::Clip;
 
 use crate::args::Args;
 use crate::process::{commands, say};
 use crate::whep;
 
-/// A gateway for the cameras in `--cameras`, with knobs `--set name=value,...`.
+/// A gateway for the cameras in `--cameras`, with knobs `--set name=value,...`. Besides, `--push`
+/// streams get a picture every 40 ms, and from the line `flood` on as many as the gateway takes.
 pub fn run(args: &Args) -> std::io::Result<()> {
     let tuning = args
         .list("set", ',')
@@ -35,6 +40,13 @@ pub fn run(args: &Args) -> std::io::Result<()> {
             .add_stream(&format!("cam{i}"), options)
             .map_err(std::io::Error::other)?;
     }
+    let flood = Arc::new(AtomicBool::new(false));
+    for i in 0..args.number("push", 0) {
+        let stream = gateway.add_push_stream(&format!("cam{i}"), PushOptions::default());
+        let stream = stream.map_err(std::io::Error::other)?;
+        let (gateway, flood) = (Arc::clone(&gateway), Arc::clone(&flood));
+        std::thread::spawn(move || push(&gateway, stream, &flood));
+    }
     let served = Arc::clone(&gateway);
     let url = whep::serve(move |stream, offer| {
         let offer = WhepOffer {
@@ -47,7 +59,10 @@ pub fn run(args: &Args) -> std::io::Result<()> {
     })?;
     say(&format!("READY {url}"));
     // Every line asks for the packets sent so far.
-    for _ in commands() {
+    for line in commands() {
+        if line == "flood" {
+            flood.store(true, Ordering::Relaxed);
+        }
         let metrics = gateway.metrics().map_err(std::io::Error::other)?;
         let sent: f64 = metrics
             .lines()
@@ -57,4 +72,32 @@ pub fn run(args: &Args) -> std::io::Result<()> {
         say(&sent.to_string());
     }
     Ok(())
+}
+
+/// Pushes pictures of 9 packets, each of which a viewer can start with, so that one that finds the
+/// queue full is no loss to those after it.
+fn push(gateway: &Gateway, stream: StreamId, flood: &AtomicBool) {
+    const PACKETS: usize = 9;
+    let mut picture = Vec::new();
+    for set in Clip::Main720p.parameter_sets() {
+        picture.extend([0, 0, 0, 1]);
+        picture.extend_from_slice(set);
+    }
+    picture.extend([0, 0, 0, 1, 0x65]);
+    picture.resize(picture.len() + (PACKETS - 1) * 1190, 0x5a);
+    for number in 0.. {
+        let frame = Frame {
+            data: FrameData::Copied(&picture),
+            pts_us: number * 40_000,
+            capture_unix_us: None,
+            discontinuity: false,
+        };
+        let taken = gateway.push_video(stream, frame).is_ok();
+        if !flood.load(Ordering::Relaxed) {
+            std::thread::sleep(Duration::from_millis(40));
+        } else if !taken {
+            // Less than what waits in the queue takes: the worker never rests.
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
 }
