@@ -55,6 +55,16 @@ int main(void)
     pull.transport = -1;
     CHECK_FAILS(rtsp_webrtc_gateway_add_stream(gateway, "cam", &pull, &stream), INVALID_ARGUMENT);
     pull.transport = RTSP_WEBRTC_GATEWAY_TRANSPORT_UDP;
+    pull.connect_timeout_ms = 499;
+    CHECK_FAILS(rtsp_webrtc_gateway_add_stream(gateway, "cam", &pull, &stream), INVALID_ARGUMENT);
+    pull.connect_timeout_ms = 500;
+    pull.idle_timeout_ms = 300001;
+    CHECK_FAILS(rtsp_webrtc_gateway_add_stream(gateway, "cam", &pull, &stream), INVALID_ARGUMENT);
+    pull.idle_timeout_ms = 300000;
+    pull.retry_min_ms = 2000;
+    pull.retry_max_ms = 1999;
+    CHECK_FAILS(rtsp_webrtc_gateway_add_stream(gateway, "cam", &pull, &stream), INVALID_ARGUMENT);
+    pull.retry_max_ms = 2000;
     CHECK_OK(rtsp_webrtc_gateway_add_stream(gateway, "cam", &pull, &stream));
 
     /* Ids that were never given, and one that is no longer valid. */

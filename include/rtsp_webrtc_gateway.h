@@ -672,7 +672,8 @@ typedef enum rtsp_webrtc_gateway_stream_state {
     /** Media arrives. */
     RTSP_WEBRTC_GATEWAY_STREAM_LIVE = 2,
     /**
-     * The connection failed; another attempt follows by itself, after 1 s at first and 30 s at most.
+     * The connection failed; another attempt follows by itself, after 1 s at first and 30 s at most
+     * unless pull_options say otherwise.
      * A push stream: no picture was pushed for 8 s (status ERR_STALLED); the next one makes it LIVE.
      */
     RTSP_WEBRTC_GATEWAY_STREAM_RETRYING = 3,
@@ -735,6 +736,25 @@ typedef struct rtsp_webrtc_gateway_pull_options {
     int32_t transport;
     /** Bits of enum rtsp_webrtc_gateway_pull_flags. */
     uint32_t flags;
+    /** For all from TCP to the answer to PLAY, in milliseconds: 500 to 300000. 0: 10000. */
+    uint32_t connect_timeout_ms;
+    /**
+     * A camera that sends no picture for so many milliseconds is connected again (ERR_STALLED): 500 to
+     * 300000. 0: 8000.
+     */
+    uint32_t idle_timeout_ms;
+    /**
+     * Milliseconds before the first attempt after a failure: 100 to 3600000. Each further delay is
+     * twice as long; all vary by 20 %, so that cameras that come back together do not connect at
+     * once. A connection that was live for more than 10 s begins anew. 0: 1000, or retry_max_ms if
+     * that is less.
+     */
+    uint32_t retry_min_ms;
+    /**
+     * Longest delay between attempts: retry_min_ms to 3600000. 0: 30000, or retry_min_ms if that is
+     * more.
+     */
+    uint32_t retry_max_ms;
 } rtsp_webrtc_gateway_pull_options;
 
 /** A stream at one moment. Counts are from add_stream() on. */

@@ -666,6 +666,14 @@ struct PullOptions {
     Transport transport = Transport::Auto;
     /** Ignore the camera's sound. */
     bool no_audio = false;
+    /** For all from TCP to the answer to PLAY, 500 ms to 5 min. 0: 10 s. */
+    std::chrono::milliseconds connect_timeout{0};
+    /** A camera that sends no picture for so long is connected again, 500 ms to 5 min. 0: 8 s. */
+    std::chrono::milliseconds idle_timeout{0};
+    /** Before the first attempt after a failure, 100 ms to 1 h. 0: 1 s, or retry_max if less. */
+    std::chrono::milliseconds retry_min{0};
+    /** Longest delay between attempts, retry_min to 1 h. 0: 30 s, or retry_min if more. */
+    std::chrono::milliseconds retry_max{0};
 };
 
 /** Options of a stream whose media the host pushes. */
@@ -1081,6 +1089,10 @@ public:
         if (options.no_audio) {
             pull.flags |= RTSP_WEBRTC_GATEWAY_PULL_NO_AUDIO;
         }
+        pull.connect_timeout_ms = detail::c_milliseconds(options.connect_timeout);
+        pull.idle_timeout_ms = detail::c_milliseconds(options.idle_timeout);
+        pull.retry_min_ms = detail::c_milliseconds(options.retry_min);
+        pull.retry_max_ms = detail::c_milliseconds(options.retry_max);
         rtsp_webrtc_gateway_stream_id id = 0;
         const int status =
             rtsp_webrtc_gateway_add_stream(handle_, detail::CText(name), &pull, &id);

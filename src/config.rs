@@ -74,6 +74,16 @@ pub struct PullOptions {
     pub transport: Transport,
     /// Ignore the camera's sound.
     pub no_audio: bool,
+    /// For all from TCP to the answer to PLAY, 500 ms to 5 min. `None`: 10 s.
+    pub connect_timeout: Option<Duration>,
+    /// A camera that sends no picture for so long is connected again, 500 ms to 5 min. `None`: 8 s.
+    pub idle_timeout: Option<Duration>,
+    /// Before the first attempt after a failure, 100 ms to 1 h. Each further delay is twice as long;
+    /// all vary by 20 %. `None`: 1 s, or `retry_max` if that is shorter.
+    pub retry_min: Option<Duration>,
+    /// Longest delay between attempts, `retry_min` to 1 h. `None`: 30 s, or `retry_min` if that is
+    /// longer.
+    pub retry_max: Option<Duration>,
 }
 
 impl fmt::Debug for PullOptions {
@@ -81,6 +91,10 @@ impl fmt::Debug for PullOptions {
         f.debug_struct("PullOptions")
             .field("transport", &self.transport)
             .field("no_audio", &self.no_audio)
+            .field("connect_timeout", &self.connect_timeout)
+            .field("idle_timeout", &self.idle_timeout)
+            .field("retry_min", &self.retry_min)
+            .field("retry_max", &self.retry_max)
             .finish_non_exhaustive()
     }
 }

@@ -8,7 +8,7 @@ use rtsp_webrtc_gateway::config::{PullOptions, Transport};
 use rtsp_webrtc_gateway::error::{Error, Status};
 use rtsp_webrtc_gateway::media::nal::nals;
 use rtsp_webrtc_gateway::media::{AccessUnit, Codec, MediaKind, ParameterSets, TrackInfo};
-use rtsp_webrtc_gateway::source::{self, CameraUrl, Sink};
+use rtsp_webrtc_gateway::source::{self, CameraUrl, Patience, Sink};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 use tokio::time::timeout;
@@ -216,8 +216,9 @@ fn run(options: &PullOptions, check: impl AsyncFnOnce(&mut mpsc::UnboundedReceiv
     LocalSet::new().block_on(&runtime, async {
         let (sender, mut events) = mpsc::unbounded_channel();
         let url = CameraUrl::parse(options).unwrap();
+        let patience = Patience::of(options).unwrap();
         tokio::select! {
-            () = source::run(url, options.clone(), Recorder(sender)) => unreachable!(),
+            () = source::run(url, options.clone(), patience, Recorder(sender)) => unreachable!(),
             () = check(&mut events) => {}
         }
     });

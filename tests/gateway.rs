@@ -133,6 +133,42 @@ fn the_picture_comes_back_with_the_camera_and_the_viewer_stays() {
 }
 
 #[test]
+fn a_camera_that_stalls_is_dropped_after_the_idle_timeout() {
+    let server = cameras(&["cam"]);
+    let (gateway, told) = with_events();
+    let options = PullOptions {
+        idle_timeout: Some(Duration::from_millis(500)),
+        retry_min: Some(Duration::from_millis(100)),
+        ..pull(server.url("cam"))
+    };
+    let stream = gateway.add_stream("cam", options).unwrap();
+    let told_of = |state, status| {
+        let story = Told::Stream(stream, state, status);
+        while told.recv_timeout(LONG).expect("the state comes") != story {}
+    };
+    told_of(StreamState::Live, Status::Ok);
+    server.fault("cam", Fault::Stall);
+    told_of(StreamState::Retrying, Status::Stalled);
+    let message = gateway.stream_info(stream).unwrap().message;
+    assert!(message.contains("no picture for 0.5 s"), "{message}");
+    server.fault("cam", Fault::None);
+    told_of(StreamState::Live, Status::Ok);
+    assert_eq!(gateway.stream_info(stream).unwrap().reconnects, 1);
+}
+
+#[test]
+fn times_out_of_range_add_no_camera() {
+    let gateway = Gateway::new(Config::default()).unwrap();
+    let options = PullOptions {
+        idle_timeout: Some(Duration::from_millis(499)),
+        ..pull("rtsp://127.0.0.1:9/cam".to_owned())
+    };
+    let error = gateway.add_stream("cam", options).unwrap_err();
+    assert_eq!(error.status(), Status::InvalidArgument);
+    assert!(gateway.streams().unwrap().is_empty());
+}
+
+#[test]
 fn deleting_a_session_ends_it_at_once_and_only_once() {
     let server = cameras(&["cam"]);
     let gateway = Gateway::new(Config::default()).unwrap();

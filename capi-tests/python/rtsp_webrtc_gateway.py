@@ -292,6 +292,10 @@ class _pull_options(Structure):
         ("password", c_char_p),
         ("transport", c_int32),
         ("flags", c_uint32),
+        ("connect_timeout_ms", c_uint32),
+        ("idle_timeout_ms", c_uint32),
+        ("retry_min_ms", c_uint32),
+        ("retry_max_ms", c_uint32),
     ]
 
 
@@ -733,6 +737,10 @@ class Gateway:
         password: str | None = None,
         transport: Transport = Transport.AUTO,
         flags: PullFlags = PullFlags(0),
+        connect_timeout_ms: int = 0,
+        idle_timeout_ms: int = 0,
+        retry_min_ms: int = 0,
+        retry_max_ms: int = 0,
     ) -> int:
         """Adds a camera and returns its id at once; on_stream_state tells of the rest."""
         options = _struct(
@@ -742,6 +750,10 @@ class Gateway:
             password=_text(password),
             transport=transport,
             flags=flags,
+            connect_timeout_ms=connect_timeout_ms,
+            idle_timeout_ms=idle_timeout_ms,
+            retry_min_ms=retry_min_ms,
+            retry_max_ms=retry_max_ms,
         )
         stream = c_uint64()
         check("add_stream", self._handle, _text(name), byref(options), byref(stream))

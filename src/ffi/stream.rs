@@ -1,6 +1,7 @@
 //! Streams: cameras.
 
 use std::ffi::{c_char, c_int};
+use std::time::Duration;
 
 use super::convert::{
     fill, invalid, optional_str, output, read_struct, required_str, sized_struct, writable_struct,
@@ -20,7 +21,8 @@ pub enum rtsp_webrtc_gateway_stream_state {
     RTSP_WEBRTC_GATEWAY_STREAM_CONNECTING = 1,
     /// Media arrives.
     RTSP_WEBRTC_GATEWAY_STREAM_LIVE = 2,
-    /// The connection failed; another attempt follows by itself, after 1 s at first and 30 s at most.
+    /// The connection failed; another attempt follows by itself, after 1 s at first and 30 s at most
+    /// unless pull_options say otherwise.
     /// A push stream: no picture was pushed for 8 s (status ERR_STALLED); the next one makes it LIVE.
     RTSP_WEBRTC_GATEWAY_STREAM_RETRYING = 3,
     /// A bug in the library stopped this stream. Remove it and add it again.
@@ -87,6 +89,19 @@ pub struct rtsp_webrtc_gateway_pull_options {
     pub transport: i32,
     /// Bits of enum rtsp_webrtc_gateway_pull_flags.
     pub flags: u32,
+    /// For all from TCP to the answer to PLAY, in milliseconds: 500 to 300000. 0: 10000.
+    pub connect_timeout_ms: u32,
+    /// A camera that sends no picture for so many milliseconds is connected again (ERR_STALLED): 500 to
+    /// 300000. 0: 8000.
+    pub idle_timeout_ms: u32,
+    /// Milliseconds before the first attempt after a failure: 100 to 3600000. Each further delay is
+    /// twice as long; all vary by 20 %, so that cameras that come back together do not connect at
+    /// once. A connection that was live for more than 10 s begins anew. 0: 1000, or retry_max_ms if
+    /// that is less.
+    pub retry_min_ms: u32,
+    /// Longest delay between attempts: retry_min_ms to 3600000. 0: 30000, or retry_min_ms if that is
+    /// more.
+    pub retry_max_ms: u32,
 }
 sized_struct!(
     rtsp_webrtc_gateway_pull_options,
@@ -294,5 +309,14 @@ unsafe fn pull_options(options: &rtsp_webrtc_gateway_pull_options) -> Result<Pul
         password: password.map(str::to_owned),
         transport,
         no_audio: options.flags & no_audio != 0,
+        connect_timeout: millis(options.connect_timeout_ms),
+        idle_timeout: millis(options.idle_timeout_ms),
+        retry_min: millis(options.retry_min_ms),
+        retry_max: millis(options.retry_max_ms),
     })
+}
+
+/// 0 asks for the default.
+fn millis(millis: u32) -> Option<Duration> {
+    (millis != 0).then(|| Duration::from_millis(u64::from(millis)))
 }

@@ -249,11 +249,11 @@ fn read_newer(size: usize, unknown: [usize; 2]) -> Result<u32, Status> {
     // SAFETY: zeros are a value of it.
     let mut newer: Newer = unsafe { MaybeUninit::zeroed().assume_init() };
     newer.known.struct_size = size;
-    newer.known.flags = 5;
+    newer.known.retry_max_ms = 5;
     newer.unknown = unknown;
     // SAFETY: `size` is not more than Newer has where it is accepted at all.
     unsafe { read_struct((&raw const newer).cast()) }
-        .map(|options: rtsp_webrtc_gateway_pull_options| options.flags)
+        .map(|options: rtsp_webrtc_gateway_pull_options| options.retry_max_ms)
         .map_err(|e| e.status())
 }
 
@@ -284,14 +284,18 @@ fn outputs_are_written_as_far_as_the_caller_has_room() {
         password: std::ptr::null(),
         transport: 2,
         flags: 3,
+        connect_timeout_ms: 4,
+        idle_timeout_ms: 5,
+        retry_min_ms: 6,
+        retry_max_ms: 7,
     };
-    let mut words = [usize::MAX; 8];
+    let mut words = [usize::MAX; 16];
     words[0] = 16;
     // SAFETY: as large as struct_size says.
     unsafe { write_struct(words.as_mut_ptr().cast(), value()) }.unwrap();
     assert_eq!(words[0], 16);
     assert_ne!(words[1], usize::MAX);
-    assert_eq!(words[2..], [usize::MAX; 6]);
+    assert_eq!(words[2..], [usize::MAX; 14]);
     words[0] = own + 8;
     // SAFETY: as large as struct_size says.
     unsafe { write_struct(words.as_mut_ptr().cast(), value()) }.unwrap();

@@ -30,7 +30,7 @@ use crate::registry::Registry;
 use crate::session::WallClock;
 use crate::session::dtls::Certificate;
 use crate::snapshot;
-use crate::source::CameraUrl;
+use crate::source::{CameraUrl, Patience};
 use crate::state::{SessionId, SessionInfo, StreamId, StreamInfo};
 use crate::tuning::{Key, Tuning};
 use crate::whep::ice_server;
@@ -154,6 +154,7 @@ impl Gateway {
         self.check_open()?;
         check_name(name)?;
         let url = Box::new(CameraUrl::parse(&options)?);
+        let patience = Patience::of(&options)?;
         let (id, name, worker) = self.registry.add_stream(name, self.workers.len())?;
         self.command(
             worker,
@@ -162,6 +163,7 @@ impl Gateway {
                 name,
                 url,
                 options: Box::new(options),
+                patience,
             },
         )?;
         Ok(id)

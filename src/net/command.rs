@@ -16,7 +16,7 @@ use crate::operations::Ticket;
 use crate::registry::Registry;
 use crate::session::WallClock;
 use crate::session::dtls::Certificate;
-use crate::source::{CameraUrl, push};
+use crate::source::{CameraUrl, Patience, push};
 use crate::state::{SessionId, SessionInfo, StreamId, StreamInfo};
 use crate::tuning::Tuning;
 use crate::whep::Response;
@@ -93,6 +93,8 @@ pub enum Command {
         url: Box<CameraUrl>,
         /// How to connect.
         options: Box<PullOptions>,
+        /// How long to wait for it.
+        patience: Patience,
     },
     /// Serve what the host pushes.
     AddPushStream {

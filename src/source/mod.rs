@@ -1,6 +1,7 @@
 //! Where media comes from.
 
 mod failure;
+mod patience;
 pub mod push;
 mod retry;
 mod rtsp;
@@ -8,6 +9,7 @@ mod rtsp;
 mod tests;
 mod url;
 
+pub use patience::Patience;
 pub use rtsp::run;
 pub use url::CameraUrl;
 

@@ -2,11 +2,7 @@
 
 use std::time::Duration;
 
-/// The first attempt follows quickly: most failures are a camera that restarts its encoder.
-const FIRST: Duration = Duration::from_secs(1);
-/// A camera that comes back is seen within half a minute; one that is gone costs next to nothing.
-const LONGEST: Duration = Duration::from_secs(30);
-/// A connection that lived this long was no failed attempt: the next one begins from `FIRST`.
+/// A connection that lived this long was no failed attempt: the next one begins from the shortest.
 const STABLE: Duration = Duration::from_secs(10);
 /// Spreads the attempts of many cameras behind one switch that comes back: plus or minus 20 %.
 const JITTER_PERCENT: u64 = 20;
@@ -14,22 +10,29 @@ const JITTER_PERCENT: u64 = 20;
 /// Delays between attempts: doubling, with jitter.
 #[derive(Debug)]
 pub(super) struct Backoff {
+    shortest: Duration,
+    longest: Duration,
     next: Duration,
 }
 
 impl Backoff {
-    pub(super) fn new() -> Self {
-        Backoff { next: FIRST }
+    /// From `shortest` to `longest`, which is no less.
+    pub(super) fn new(shortest: Duration, longest: Duration) -> Self {
+        Backoff {
+            shortest,
+            longest,
+            next: shortest,
+        }
     }
 
     /// How long to wait after an attempt that was live for `live` (zero if it never was).
     /// `random` is any number, evenly distributed.
     pub(super) fn delay(&mut self, live: Duration, random: u64) -> Duration {
         if live > STABLE {
-            self.next = FIRST;
+            self.next = self.shortest;
         }
         let base = self.next;
-        self.next = (base * 2).min(LONGEST);
+        self.next = (base * 2).min(self.longest);
         let millis = base.as_millis() as u64;
         let spread = millis * JITTER_PERCENT / 100;
         Duration::from_millis(millis - spread + random % (2 * spread + 1))
@@ -40,6 +43,10 @@ impl Backoff {
 mod tests {
     use super::*;
 
+    fn backoff() -> Backoff {
+        Backoff::new(Duration::from_secs(1), Duration::from_secs(30))
+    }
+
     fn delays(backoff: &mut Backoff, random: u64) -> Vec<u64> {
         (0..7)
             .map(|_| backoff.delay(Duration::ZERO, random).as_millis() as u64)
@@ -49,7 +56,14 @@ mod tests {
     #[test]
     fn doubles_to_the_longest() {
         let shortest = [800, 1600, 3200, 6400, 12_800, 24_000, 24_000];
-        assert_eq!(delays(&mut Backoff::new(), 0), shortest);
+        assert_eq!(delays(&mut backoff(), 0), shortest);
+    }
+
+    #[test]
+    fn the_longest_may_be_the_shortest() {
+        let always = Duration::from_millis(100);
+        let delays = delays(&mut Backoff::new(always, always), 0);
+        assert_eq!(delays, [80; 7]);
     }
 
     #[test]
@@ -59,17 +73,17 @@ mod tests {
         let mut random = 0x9e37_79b9_7f4a_7c15_u64;
         for _ in 0..1000 {
             random = random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
-            seen.insert(Backoff::new().delay(Duration::ZERO, random >> 32));
+            seen.insert(backoff().delay(Duration::ZERO, random >> 32));
         }
         assert!(*seen.first().unwrap() >= Duration::from_millis(800));
         assert!(*seen.last().unwrap() <= Duration::from_millis(1200));
         assert!(seen.len() > 200, "{}", seen.len());
-        Backoff::new().delay(Duration::ZERO, u64::MAX);
+        backoff().delay(Duration::ZERO, u64::MAX);
     }
 
     #[test]
     fn only_a_stable_connection_resets() {
-        let mut backoff = Backoff::new();
+        let mut backoff = backoff();
         delays(&mut backoff, 0);
         let brief = backoff.delay(STABLE, 0);
         assert_eq!(brief, Duration::from_millis(24_000));

@@ -20,7 +20,7 @@ use tokio::task::coop;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::retry::Backoff;
-use super::{CameraUrl, Sink, failure};
+use super::{CameraUrl, Patience, Sink, failure};
 use crate::config::{PullOptions, Transport};
 use crate::error::{Error, Result};
 use crate::media::{AccessUnit, Codec, MediaKind, ParameterSets, TrackInfo, h264, h265};
@@ -42,31 +42,12 @@ const MAX_BUSY: Duration = Duration::from_secs(1);
 /// camera does without: a picture takes one or two, and one read can be megabytes.
 const READS_WAIVED: u32 = 120;
 
-/// How patient we are.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
-    /// For all from TCP to the answer to PLAY: long enough for a camera that wakes up, short
-    /// enough to tell of a wrong address soon.
-    pub(super) connect: Duration,
-    /// Without a picture while connected. Shorter than the 10 s in which a stall must be noticed,
-    /// longer than the gap between pictures of a camera at 1 per second that misses a few.
-    pub(super) stall: Duration,
-    /// For parameter sets, while pictures come: two long GOPs.
-    pub(super) parameter_sets: Duration,
-}
-
-const PATIENCE: Patience = Patience {
-    connect: Duration::from_secs(10),
-    stall: Duration::from_secs(8),
-    parameter_sets: Duration::from_secs(30),
-};
-
 /// Connects, delivers media to `sink`, and connects again whenever that ends. Runs until dropped,
 /// on a tokio current-thread runtime inside a `LocalSet`.
 ///
 /// Where the runtime runs on after the drop, the session says goodbye (TEARDOWN) in a task.
-pub async fn run(url: CameraUrl, options: PullOptions, sink: impl Sink) {
-    let camera = Camera::new(url, &options, PATIENCE);
+pub async fn run(url: CameraUrl, options: PullOptions, patience: Patience, sink: impl Sink) {
+    let camera = Camera::new(url, &options, patience);
     DropInRuntime {
         runtime: Handle::current(),
         future: Some(Box::pin(camera.run(sink))),
@@ -140,7 +121,7 @@ impl Camera {
     }
 
     pub(super) async fn run(self, mut sink: impl Sink) {
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::new(self.patience.retry_min, self.patience.retry_max);
         loop {
             sink.connecting();
             let mut live_since = None;
@@ -236,16 +217,16 @@ impl Camera {
         let mut errors_in_a_row = 0;
         let mut errors_since_picture: u32 = 0;
         let mut last_error = None;
-        let watchdog = sleep_until(begun + self.patience.stall);
+        let watchdog = sleep_until(begun + self.patience.idle);
         tokio::pin!(watchdog);
 
         loop {
             let item = tokio::select! {
                 biased;
                 () = &mut watchdog => {
-                    let mut deadline = last_picture + self.patience.stall;
+                    let mut deadline = last_picture + self.patience.idle;
                     if deadline <= Instant::now() {
-                        return failure::stalled(&self.url, self.patience.stall);
+                        return failure::stalled(&self.url, self.patience.idle);
                     }
                     if known.is_none() {
                         let patience = self.patience.parameter_sets;

@@ -103,9 +103,10 @@ impl Core {
                 name,
                 url,
                 options,
+                patience,
             } => {
                 Core::add_stream(core, id, Stream::new(name), |sink| {
-                    source::run(*url, *options, sink)
+                    source::run(*url, *options, patience, sink)
                 });
             }
             Command::AddPushStream { id, name, pushed } => {

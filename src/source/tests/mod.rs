@@ -8,16 +8,18 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::rtsp::{Camera, Patience};
-use super::{CameraUrl, Sink};
+use super::rtsp::Camera;
+use super::{CameraUrl, Patience, Sink};
 use crate::config::PullOptions;
 use crate::error::Error;
 use crate::media::{AccessUnit, MediaKind, ParameterSets, TrackInfo};
 
 const PATIENCE: Patience = Patience {
     connect: Duration::from_secs(2),
-    stall: Duration::from_secs(1),
+    idle: Duration::from_secs(1),
     parameter_sets: Duration::from_secs(2),
+    retry_min: Duration::from_secs(1),
+    retry_max: Duration::from_secs(30),
 };
 
 #[derive(Debug)]

@@ -7,7 +7,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::{Event, Events, Recorder, failed, live, observe, sets, with_length};
+use super::{Event, Events, PATIENCE, Recorder, failed, live, observe, sets, with_length};
 use crate::config::PullOptions;
 use crate::error::Status;
 use crate::media::{Codec, MediaKind};
@@ -400,7 +400,7 @@ fn dropping_it_outside_the_runtime_is_safe() {
             ..PullOptions::default()
         };
         let url = CameraUrl::parse(&options).unwrap();
-        let mut source = Box::pin(crate::source::run(url, options, Recorder(sender)));
+        let mut source = Box::pin(crate::source::run(url, options, PATIENCE, Recorder(sender)));
         tokio::select! {
             () = &mut source => unreachable!("a source runs until dropped"),
             () = async {
