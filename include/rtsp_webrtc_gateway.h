@@ -292,7 +292,7 @@ typedef uint64_t rtsp_webrtc_gateway_op_id;
  * rtsp_webrtc_gateway_describe_tuning() tells the same to a program.
  */
 typedef enum rtsp_webrtc_gateway_tuning_key {
-    /** Threads that carry media. 0: one per core, at most 8. Default 0; 0 to 64; fixed at creation. */
+    /** Threads that carry media. 0: half of the cores, 1 to 8. Default 0; 0 to 64; fixed at creation. */
     RTSP_WEBRTC_GATEWAY_TUNING_WORKER_THREADS = 1,
     /**
      * 1: send lost packets again when the viewer asks (NACK). 0: neither announce nor answer it.

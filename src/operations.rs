@@ -37,12 +37,7 @@ impl Operations {
         self: &Arc<Self>,
         complete: impl FnOnce(Result<Response>) + Send + 'static,
     ) -> Ticket {
-        let op = OpId(1 + self.last.fetch_add(1, Ordering::Relaxed));
-        self.pending.lock().insert(op, Box::new(complete));
-        Ticket {
-            op,
-            operations: Arc::clone(self),
-        }
+        self.enter(self.next(), Box::new(complete))
     }
 
     /// One whose outcome `done` hears on the callback thread. `Limit` if too many are under way.
@@ -52,18 +47,26 @@ impl Operations {
         done: Box<dyn FnOnce(OpId, Result<Response>) + Send>,
     ) -> Result<Ticket> {
         let running = Running::new(self)?;
-        let op = OpId(1 + self.last.fetch_add(1, Ordering::Relaxed));
+        let op = self.next();
         let complete = move |result| {
             notices.call(Box::new(move || {
                 done(op, result);
                 drop(running);
             }));
         };
-        self.pending.lock().insert(op, Box::new(complete));
-        Ok(Ticket {
+        Ok(self.enter(op, Box::new(complete)))
+    }
+
+    fn next(&self) -> OpId {
+        OpId(1 + self.last.fetch_add(1, Ordering::Relaxed))
+    }
+
+    fn enter(self: &Arc<Self>, op: OpId, complete: Complete) -> Ticket {
+        self.pending.lock().insert(op, complete);
+        Ticket {
             op,
             operations: Arc::clone(self),
-        })
+        }
     }
 
     /// Completes one with `Cancelled`. `NotFound` if it is completed, or being completed.

@@ -106,7 +106,7 @@ pub const KNOBS: &[Knob] = &[
         0,
         (0, 64),
         Applies::Create,
-        "Threads that carry media. 0: one per core, at most 8.",
+        "Threads that carry media. 0: half of the cores, 1 to 8.",
     ),
     knob(
         Key::Nack,

@@ -38,7 +38,7 @@ impl Gateway {
         };
         let (reply, answer) = mpsc::sync_channel(1);
         let gateway = self.twin();
-        self.front.runtime()?.spawn(async move {
+        self.shared.front.runtime()?.spawn(async move {
             let _ = reply.send(gateway.carry_out(call).await);
         });
         // Without a reply the front has stopped, and the request with it.
@@ -54,11 +54,11 @@ impl Gateway {
     /// Fails with `Limit` while 1024 requests are under way, and with `ShuttingDown`.
     pub fn handle_http_async(&self, request: &HttpRequest<'_>, done: HttpDone) -> Result<()> {
         self.check_open()?;
-        let place = self.front.place()?;
-        let runtime = self.front.runtime()?;
+        let place = self.shared.front.place()?;
+        let runtime = self.shared.front.runtime()?;
         let mut done = Done {
             done: Some((done, place)),
-            notices: self.notices.clone(),
+            notices: self.shared.notices.clone(),
         };
         match read(request) {
             Step::Answer(answer) => done.tell(answer),
@@ -77,7 +77,7 @@ impl Gateway {
     /// thread, also from inside that call. `NotFound` if nobody waits for it any more.
     pub fn authorize(&self, request: RequestId, allow: bool) -> Result<()> {
         self.check_open()?;
-        self.authority.answer(request, allow)
+        self.shared.authority.answer(request, allow)
     }
 
     /// Serves WHEP, the player, the dashboard and their figures over HTTP until shutdown, and tells
@@ -92,7 +92,7 @@ impl Gateway {
     pub fn listen_http(&self, options: HttpOptions) -> Result<SocketAddr> {
         self.check_open()?;
         #[cfg(feature = "http")]
-        return crate::http::listen(self.twin(), options, &self.front.runtime()?);
+        return crate::http::listen(self.twin(), options, &self.shared.front.runtime()?);
         #[cfg(not(feature = "http"))]
         {
             drop(options);
@@ -106,7 +106,7 @@ impl Gateway {
     /// Who may do what.
     #[cfg(feature = "http")]
     pub(crate) fn authority(&self) -> &crate::authority::Authority {
-        &self.authority
+        &self.shared.authority
     }
 
     /// Authorises a call and carries it out.
@@ -117,7 +117,7 @@ impl Gateway {
             token: call.token.as_deref(),
             peer: call.peer.as_deref(),
         };
-        match self.authority.allows(claim).await {
+        match self.shared.authority.allows(claim).await {
             Ok(true) => {}
             Ok(false) => return call.refused(),
             Err(error) => return call.answer(Err(error)),
@@ -151,7 +151,7 @@ impl Gateway {
                 let fragment = fragment.clone();
                 // It asks the worker and waits.
                 let work = tokio::task::spawn_blocking(move || {
-                    gateway.registry.check_session(&stream, &key)?;
+                    gateway.shared.registry.check_session(&stream, &key)?;
                     gateway.handle_whep_patch(&key, if_match.as_deref(), &fragment)
                 });
                 work.await
@@ -159,7 +159,7 @@ impl Gateway {
                     .map(Outcome::Response)
             }
             Action::Delete { key } => {
-                self.registry.check_session(&call.stream, key)?;
+                self.shared.registry.check_session(&call.stream, key)?;
                 self.handle_whep_delete(key)?;
                 Ok(Outcome::Deleted)
             }
@@ -168,7 +168,7 @@ impl Gateway {
                 Ok(Outcome::Found)
             }
             Action::FindSession { key } => {
-                self.registry.check_session(&call.stream, key)?;
+                self.shared.registry.check_session(&call.stream, key)?;
                 Ok(Outcome::Found)
             }
         }

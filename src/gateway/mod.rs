@@ -48,6 +48,13 @@ const DROP_TIMEOUT: Duration = Duration::from_secs(10);
 ///
 /// Dropping it shuts it down.
 pub struct Gateway {
+    shared: Arc<Shared>,
+    /// The threads, until they have ended. A [twin](Gateway::twin) has none.
+    threads: Mutex<Option<Threads>>,
+}
+
+/// What every thread that calls the gateway needs.
+struct Shared {
     started: Instant,
     tuning: Arc<Tuning>,
     registry: Arc<Registry>,
@@ -55,15 +62,14 @@ pub struct Gateway {
     interfaces: Arc<Interfaces>,
     received: Arc<ReceiverStats>,
     notices: Notices,
-    authority: Arc<Authority>,
-    front: Arc<Front>,
+    authority: Authority,
+    front: Front,
     operations: Arc<Operations>,
-    workers: Arc<[Worker]>,
-    closing: Arc<AtomicBool>,
-    /// The other threads, until they have ended. A [twin](Gateway::twin) has none.
-    threads: Mutex<Option<Threads>>,
+    workers: Vec<Worker>,
+    closing: AtomicBool,
 }
 
+/// The callback thread and the workers.
 struct Threads {
     notifier: Notifier,
     /// Disconnected when all workers have ended.
@@ -89,7 +95,7 @@ impl Gateway {
         let host_authorizes = config.events.as_ref().is_some_and(|e| e.authorizes());
         let notifier = Notifier::start(config.events)?;
         let host = host_authorizes.then(|| notifier.notices());
-        let authority = Arc::new(Authority::new(&config.bearer_tokens, host)?);
+        let authority = Authority::new(&config.bearer_tokens, host)?;
         let registry = Arc::new(Registry::default());
         let routes = Arc::new(Routes::default());
         let interfaces = Arc::new(Interfaces::default());
@@ -125,8 +131,8 @@ impl Gateway {
                     Error::new(Status::Io, format!("cannot start a worker thread: {error}"))
                 })
             })
-            .collect::<Result<Arc<[_]>>>()?;
-        Ok(Gateway {
+            .collect::<Result<Vec<_>>>()?;
+        let shared = Shared {
             started,
             tuning,
             registry,
@@ -135,10 +141,13 @@ impl Gateway {
             received,
             notices: notifier.notices(),
             authority,
-            front: Arc::default(),
+            front: Front::default(),
             operations: Arc::default(),
             workers,
-            closing: Arc::new(AtomicBool::new(false)),
+            closing: AtomicBool::new(false),
+        };
+        Ok(Gateway {
+            shared: Arc::new(shared),
             threads: Mutex::new(Some(Threads {
                 notifier,
                 workers_ended,
@@ -155,7 +164,10 @@ impl Gateway {
         check_name(name)?;
         let url = Box::new(CameraUrl::parse(&options)?);
         let patience = Patience::of(&options)?;
-        let (id, name, worker) = self.registry.add_stream(name, self.workers.len())?;
+        let (id, name, worker) = self
+            .shared
+            .registry
+            .add_stream(name, self.shared.workers.len())?;
         self.command(
             worker,
             Command::AddStream {
@@ -172,21 +184,21 @@ impl Gateway {
     /// Removes a stream and closes its sessions. Its name is free at once.
     pub fn remove_stream(&self, stream: StreamId) -> Result<()> {
         self.check_open()?;
-        let worker = self.registry.remove_stream(stream)?;
+        let worker = self.shared.registry.remove_stream(stream)?;
         self.command(worker, Command::RemoveStream(stream))
     }
 
     /// A stream at this moment.
     pub fn stream_info(&self, stream: StreamId) -> Result<StreamInfo> {
         self.check_open()?;
-        let worker = self.registry.stream(stream)?;
+        let worker = self.shared.registry.stream(stream)?;
         self.ask(worker, |reply| Command::StreamInfo(stream, reply))?
     }
 
     /// A session at this moment.
     pub fn session_info(&self, session: SessionId) -> Result<SessionInfo> {
         self.check_open()?;
-        let place = self.registry.session(session)?;
+        let place = self.shared.registry.session(session)?;
         self.ask(place.worker, |reply| {
             Command::SessionInfo(session, place.slot, reply)
         })?
@@ -196,9 +208,9 @@ impl Gateway {
     /// can only be set at creation.
     pub fn set_tuning(&self, key: Key, value: i64) -> Result<()> {
         self.check_open()?;
-        self.tuning.set(key, value)?;
-        for worker in 0..self.workers.len() {
-            if !self.workers[worker].retune() {
+        self.shared.tuning.set(key, value)?;
+        for worker in 0..self.shared.workers.len() {
+            if !self.shared.workers[worker].retune() {
                 return Err(shutting_down());
             }
         }
@@ -207,7 +219,7 @@ impl Gateway {
 
     /// Reads a knob.
     pub fn tuning(&self, key: Key) -> i64 {
-        self.tuning.get(key)
+        self.shared.tuning.get(key)
     }
 
     /// Counters and gauges in the text format of Prometheus (version 0.0.4).
@@ -222,18 +234,18 @@ impl Gateway {
 
     fn now(&self) -> Result<GatewaySnapshot<'_>> {
         self.check_open()?;
-        let workers = (0..self.workers.len())
+        let workers = (0..self.shared.workers.len())
             .map(|worker| self.ask(worker, Command::Snapshot))
             .collect::<Result<Vec<WorkerSnapshot>>>()?;
         Ok(GatewaySnapshot {
-            uptime: self.started.elapsed(),
+            uptime: self.shared.started.elapsed(),
             workers,
-            datagrams_unknown: self.received.unknown.load(Ordering::Relaxed),
-            datagrams_overrun: self.received.overrun.load(Ordering::Relaxed),
-            send_errors: self.socket.errors(),
-            events_dropped: self.notices.dropped(),
-            interface_enumerations: self.interfaces.enumerations(),
-            tuning: &self.tuning,
+            datagrams_unknown: self.shared.received.unknown.load(Ordering::Relaxed),
+            datagrams_overrun: self.shared.received.overrun.load(Ordering::Relaxed),
+            send_errors: self.shared.socket.errors(),
+            events_dropped: self.shared.notices.dropped(),
+            interface_enumerations: self.shared.interfaces.enumerations(),
+            tuning: &self.shared.tuning,
         })
     }
 
@@ -244,27 +256,27 @@ impl Gateway {
         if on_callback_thread() {
             return Err(would_deadlock("shutdown"));
         }
-        self.closing.store(true, Ordering::SeqCst);
+        self.shared.closing.store(true, Ordering::SeqCst);
         let mut threads = self.threads.lock();
         let Some(running) = &mut *threads else {
             return Ok(());
         };
-        self.front.stop();
-        for worker in self.workers.iter() {
+        self.shared.front.stop();
+        for worker in self.shared.workers.iter() {
             worker.command(Command::Shutdown);
         }
         let deadline = after(timeout);
-        if !self.front.join(deadline) {
+        if !self.shared.front.join(deadline) {
             return Err(not_ended("the HTTP thread", timeout));
         }
         if running.workers_ended.recv_timeout(left(deadline)) == Err(RecvTimeoutError::Timeout) {
             return Err(not_ended("a worker thread", timeout));
         }
-        for worker in self.workers.iter() {
+        for worker in self.shared.workers.iter() {
             worker.join();
         }
         // Whatever a worker left behind; the callback thread still hears of it.
-        self.operations.close(&shutting_down());
+        self.shared.operations.close(&shutting_down());
         if !running.notifier.stop(left(deadline)) {
             return Err(not_ended("the callback thread", timeout));
         }
@@ -275,31 +287,20 @@ impl Gateway {
     /// The same gateway, for a thread of its own. Dropping it does not shut down.
     pub(crate) fn twin(&self) -> Gateway {
         Gateway {
-            started: self.started,
-            tuning: Arc::clone(&self.tuning),
-            registry: Arc::clone(&self.registry),
-            socket: Arc::clone(&self.socket),
-            interfaces: Arc::clone(&self.interfaces),
-            received: Arc::clone(&self.received),
-            notices: self.notices.clone(),
-            authority: Arc::clone(&self.authority),
-            front: Arc::clone(&self.front),
-            operations: Arc::clone(&self.operations),
-            workers: Arc::clone(&self.workers),
-            closing: Arc::clone(&self.closing),
+            shared: Arc::clone(&self.shared),
             threads: Mutex::new(None),
         }
     }
 
     fn check_open(&self) -> Result<()> {
-        if self.closing.load(Ordering::SeqCst) {
+        if self.shared.closing.load(Ordering::SeqCst) {
             return Err(shutting_down());
         }
         Ok(())
     }
 
     fn command(&self, worker: usize, command: Command) -> Result<()> {
-        if self.workers[worker].command(command) {
+        if self.shared.workers[worker].command(command) {
             Ok(())
         } else {
             Err(shutting_down())
@@ -323,7 +324,7 @@ impl Drop for Gateway {
             return;
         }
         // A shutdown that was given up is not waited for again.
-        let timeout = match self.closing.load(Ordering::SeqCst) {
+        let timeout = match self.shared.closing.load(Ordering::SeqCst) {
             true => Duration::ZERO,
             false => DROP_TIMEOUT,
         };
@@ -335,9 +336,11 @@ impl Drop for Gateway {
 
 fn worker_count(tuning: &Tuning) -> usize {
     match tuning.get(Key::WorkerThreads) {
+        // One that is busy wakes less often per packet than two that are half idle; the other cores
+        // are the host's.
         0 => std::thread::available_parallelism()
-            .map_or(1, |cores| cores.get())
-            .min(MAX_DEFAULT_WORKERS),
+            .map_or(1, |cores| cores.get() / 2)
+            .clamp(1, MAX_DEFAULT_WORKERS),
         count => count as usize,
     }
 }
@@ -402,9 +405,13 @@ mod tests {
                 ..Config::default()
             })
             .unwrap();
-            assert_eq!(gateway.workers.len(), expected);
+            assert_eq!(gateway.shared.workers.len(), expected);
         }
-        let by_itself = Gateway::new(Config::default()).unwrap().workers.len();
+        let by_itself = Gateway::new(Config::default())
+            .unwrap()
+            .shared
+            .workers
+            .len();
         assert!((1..=MAX_DEFAULT_WORKERS).contains(&by_itself));
     }
 }

@@ -30,7 +30,7 @@ impl Gateway {
         let checked = self.check_offer(offer)?;
         let (timeout, worker) = (checked.timeout, checked.worker);
         let (reply, answer) = mpsc::sync_channel(1);
-        let ticket = self.operations.begin(move |result| {
+        let ticket = self.shared.operations.begin(move |result| {
             // Who no longer listens has claimed the ticket, and so this is not called.
             let _ = reply.send(result);
         });
@@ -67,7 +67,10 @@ impl Gateway {
     ) -> Result<OpId> {
         let checked = self.check_offer(offer)?;
         let worker = checked.worker;
-        let ticket = self.operations.begin_async(self.notices.clone(), done)?;
+        let ticket = self
+            .shared
+            .operations
+            .begin_async(self.shared.notices.clone(), done)?;
         let op = ticket.op();
         let request = Box::new(checked.request(ticket.clone()));
         match self.command(worker, Command::Offer(request)) {
@@ -83,7 +86,7 @@ impl Gateway {
         let checked = self.check_offer(offer)?;
         let worker = checked.worker;
         let (reply, answer) = oneshot::channel();
-        let ticket = self.operations.begin(move |result| {
+        let ticket = self.shared.operations.begin(move |result| {
             let _ = reply.send(result);
         });
         let request = Box::new(checked.request(ticket.clone()));
@@ -96,7 +99,7 @@ impl Gateway {
     /// has been answered, or is being answered: then `done` hears that.
     pub fn cancel(&self, op: OpId) -> Result<()> {
         self.check_open()?;
-        self.operations.cancel(op)
+        self.shared.operations.cancel(op)
     }
 
     /// All that can be said of an offer without its stream.
@@ -113,7 +116,7 @@ impl Gateway {
                  percent-encoded",
             ));
         }
-        let (stream, worker) = self.registry.find_stream(offer.stream)?;
+        let (stream, worker) = self.shared.registry.find_stream(offer.stream)?;
         Ok(Checked {
             worker,
             stream,

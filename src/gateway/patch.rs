@@ -25,7 +25,7 @@ impl Gateway {
         fragment: &[u8],
     ) -> Result<Response> {
         self.check_open()?;
-        let (session, place) = self.registry.find_session(session_key)?;
+        let (session, place) = self.shared.registry.find_session(session_key)?;
         let Some(if_match) = if_match else {
             return Err(Error::new(
                 Status::PreconditionRequired,

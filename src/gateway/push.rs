@@ -19,8 +19,11 @@ impl Gateway {
         self.check_open()?;
         check_name(name)?;
         let (feed, pushed) = push::feed(&options)?;
-        let (id, name, worker) = self.registry.add_stream(name, self.workers.len())?;
-        self.registry.add_feed(id, Arc::new(feed));
+        let (id, name, worker) = self
+            .shared
+            .registry
+            .add_stream(name, self.shared.workers.len())?;
+        self.shared.registry.add_feed(id, Arc::new(feed));
         self.command(worker, Command::AddPushStream { id, name, pushed })?;
         Ok(id)
     }
@@ -48,11 +51,11 @@ impl Gateway {
     /// The packet that completes an access unit gets what [`Gateway::push_video`] would return.
     pub fn push_rtp(&self, stream: StreamId, codec: Codec, packet: &[u8]) -> Result<()> {
         self.check_open()?;
-        self.registry.feed(stream)?.push_rtp(codec, packet)
+        self.shared.registry.feed(stream)?.push_rtp(codec, packet)
     }
 
     fn push(&self, stream: StreamId, kind: MediaKind, frame: Frame<'_>) -> Result<()> {
         self.check_open()?;
-        self.registry.feed(stream)?.push(kind, frame)
+        self.shared.registry.feed(stream)?.push(kind, frame)
     }
 }

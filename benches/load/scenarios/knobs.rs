@@ -13,7 +13,7 @@ const KNOBS: [&str; 6] = [
     "gso=0",
     "send_batch_packets=4",
     "pacing=0",
-    "worker_threads=1",
+    "worker_threads=2",
     "rtcp_interval_ms=3000",
 ];
 
