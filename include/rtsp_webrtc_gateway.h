@@ -17,8 +17,9 @@
  * Strings    UTF-8. Inputs are borrowed for the call and copied. Bodies (SDP) are a pointer and a
  *            length and need no terminator. `const char *` results end with NUL, and belong to the
  *            object they came from or are static.
- * Handles    A gateway is a pointer. Streams and sessions are 64-bit ids: never 0, never reused, and
- *            safe to use after removal (ERR_NOT_FOUND).
+ * Handles    A gateway is a pointer. Streams, sessions, operations and questions are 64-bit ids: never
+ *            0, never reused in the process, and safe to use after removal and on another gateway
+ *            (ERR_NOT_FOUND).
  * Structs    Start with struct_size. Initialise them with RTSP_WEBRTC_GATEWAY_INIT(pointer), and
  *            the config with rtsp_webrtc_gateway_config_init(). Fields are only ever appended; 0 and
  *            NULL are the defaults. A struct of an older version is accepted. One of a newer version
@@ -917,10 +918,11 @@ typedef struct rtsp_webrtc_gateway_frame {
      */
     int64_t pts_us;
     /**
-     * When it was captured, in microseconds since 1970 (UTC); 0: not known. Viewers learn it in RTCP
-     * sender reports (RFC 3550 section 6.4.1) and play picture and sound together by it: give it for
-     * both tracks or for none. Without it the time of the push counts. Ignored if it is in the
-     * future or more than 10 s old.
+     * When it was captured, in microseconds since 1970 (UTC) by the clock of this machine; 0: not
+     * known. RTCP sender reports (RFC 3550 section 6.4.1) tell viewers which NTP time belongs to
+     * pts_us, and they play picture and sound together by it: give it for both tracks or for none.
+     * Without it the time of the push counts. Ignored, as if it were 0, if it is in the future or
+     * more than 10 s old.
      */
     int64_t capture_unix_us;
     /** Bits of enum rtsp_webrtc_gateway_frame_flags. */
@@ -974,6 +976,7 @@ int rtsp_webrtc_gateway_push_video(rtsp_webrtc_gateway *gateway,
  * Pushes one frame of audio, with all that is said of rtsp_webrtc_gateway_push_video(); but after
  * ERR_QUEUE_FULL only this frame is missing. The frames follow each other without gaps: each pts_us
  * is the one before plus its duration. Sound before the first keyframe is dropped.
+ * ERR_INVALID_STATE also if the stream was added without sound.
  */
 RTSP_WEBRTC_GATEWAY_API
 int rtsp_webrtc_gateway_push_audio(rtsp_webrtc_gateway *gateway,
@@ -1236,7 +1239,7 @@ typedef struct rtsp_webrtc_gateway_listen_options {
     const char *address;
     /**
      * For HTTPS: the contents of a PEM file with the certificate, followed by those that lead to its
-     * root. NULL: HTTP.
+     * root. NULL, and no private key: HTTP.
      */
     const char *tls_certificates;
     /** Bytes of tls_certificates. */
