@@ -88,6 +88,12 @@ impl Stream {
         self.pushed
     }
 
+    /// Whether there may be a connection to a camera.
+    pub fn may_be_connected(&self) -> bool {
+        let connection = matches!(self.state, StreamState::Connecting | StreamState::Live);
+        connection && !self.pushed
+    }
+
     /// A keyframe is needed. True if the host is to be asked for it now.
     pub fn request_keyframe(&mut self, now: Instant) -> bool {
         let counters = &mut self.counters;
@@ -306,5 +312,23 @@ fn limits(info: &TrackInfo, tuning: &Tuning) -> RingLimits {
         keep_gop: info.codec.kind() == MediaKind::Video && tuning.on(Key::GopCache),
         bytes: number(Key::GopCacheBytes),
         duration: Duration::from_millis(tuning.get(Key::GopCacheMs) as u64),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_camera_that_is_not_given_up_may_be_connected() {
+        let mut camera = Stream::new("door".into());
+        assert!(camera.may_be_connected());
+        camera.enter(StreamState::Retrying, None);
+        assert!(!camera.may_be_connected());
+        camera.enter(StreamState::Live, None);
+        assert!(camera.may_be_connected());
+        let mut pushed = Stream::pushed("gate".into());
+        pushed.enter(StreamState::Live, None);
+        assert!(!pushed.may_be_connected());
     }
 }

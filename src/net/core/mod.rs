@@ -187,15 +187,17 @@ impl Core {
         }
     }
 
-    /// Closes everything. True if there were cameras.
+    /// Closes everything. True if a camera may be connected, and is to take its leave.
     pub fn shutdown(&mut self) -> bool {
         let now = Instant::now();
         let streams: Vec<StreamId> = self.streams.keys().copied().collect();
+        let connected = |owned: &Owned| owned.stream.may_be_connected();
+        let any_connected = self.streams.values().any(connected);
         for &id in &streams {
             let _ = self.context.registry.remove_stream(id);
             self.remove_stream(id, now, &shutting_down());
         }
-        !streams.is_empty()
+        any_connected
     }
 
     /// Offers that wait for it hear `why`.
