@@ -44,7 +44,7 @@ pub struct Stream {
 
 #[derive(Default)]
 struct Counters {
-    connections: u32,
+    reconnects: u32,
     bytes: u64,
     lost: u64,
     frames: u64,
@@ -72,6 +72,14 @@ impl Stream {
             dimensions: (0, 0),
             counters: Counters::default(),
             pushed: false,
+        }
+    }
+
+    /// A camera that is not connected before somebody wants it.
+    pub fn idle(name: Arc<str>) -> Self {
+        Stream {
+            state: StreamState::Idle,
+            ..Stream::new(name)
         }
     }
 
@@ -118,7 +126,8 @@ impl Stream {
         }
     }
 
-    /// What viewers may be sent; `None` before the camera was live for the first time.
+    /// What viewers may be sent; `None` before the camera is live for the first time, or for the
+    /// first time since it was idle.
     pub fn media(&self) -> Option<Media<'_>> {
         Some(Media {
             video: self.video.as_ref()?,
@@ -150,7 +159,7 @@ impl Stream {
 
     /// The camera is connected. True if viewers can go on; false if their SDP no longer fits.
     pub fn live(&mut self, video: TrackInfo, audio: Option<TrackInfo>, tuning: &Tuning) -> bool {
-        self.counters.connections += 1;
+        self.counters.reconnects += u32::from(self.video.is_some());
         self.remember_size(&video);
         let mut fits = true;
         match &mut self.video {
@@ -172,6 +181,15 @@ impl Stream {
             (_, None) => {}
         }
         fits
+    }
+
+    /// The camera is disconnected, and may be another when it is live again: forgets its tracks
+    /// and all of their media.
+    pub fn forget_media(&mut self) {
+        self.video = None;
+        self.audio = None;
+        self.rate = RateMeter::default();
+        self.dimensions = (0, 0);
     }
 
     /// The camera changed its parameter sets.
@@ -265,7 +283,7 @@ impl Stream {
             width: self.dimensions.0,
             height: self.dimensions.1,
             sessions: self.viewers.len() as u32,
-            reconnects: counters.connections.saturating_sub(1),
+            reconnects: counters.reconnects,
             bytes: counters.bytes,
             packets_lost: counters.lost,
             frames: counters.frames,
@@ -306,5 +324,41 @@ fn limits(info: &TrackInfo, tuning: &Tuning) -> RingLimits {
         keep_gop: info.codec.kind() == MediaKind::Video && tuning.on(Key::GopCache),
         bytes: number(Key::GopCacheBytes),
         duration: Duration::from_millis(tuning.get(Key::GopCacheMs) as u64),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::Codec;
+    use crate::media::testing::{Random, h265_sets, nal, sets, unit};
+
+    #[test]
+    fn what_was_forgotten_does_not_bind_what_comes() {
+        let now = Instant::now();
+        let tuning = Tuning::default();
+        let mut stream = Stream::idle("cam".into());
+        assert!(stream.live(TrackInfo::video(sets()), None, &tuning));
+        let keyframe = AccessUnit {
+            data: &unit(&[nal(0x65, 1000, &mut Random::new(1))]),
+            timestamp: 0,
+            arrival: now,
+            captured: None,
+        };
+        assert!(stream.media_arrived(MediaKind::Video, &keyframe, 0));
+        let memory = |stream: &Stream| stream.snapshot(StreamId(1), now).memory;
+        assert!(memory(&stream) > 0);
+        stream.forget_media();
+        assert!(stream.media().is_none());
+        assert_eq!(memory(&stream), 0);
+        assert_eq!(stream.info(now).video_codec, None);
+
+        assert!(stream.live(TrackInfo::video(h265_sets()), None, &tuning));
+        let info = stream.info(now);
+        assert_eq!((info.video_codec, info.reconnects), (Some(Codec::H265), 0));
+        assert_eq!(info.frames, 1);
+        // Not asked for, the same is another camera to those who watch.
+        assert!(!stream.live(TrackInfo::video(sets()), None, &tuning));
+        assert_eq!(stream.info(now).reconnects, 1);
     }
 }

@@ -3,5 +3,6 @@
 mod common;
 mod lists;
 mod offers;
+mod on_demand;
 mod patch;
 mod snapshot;
