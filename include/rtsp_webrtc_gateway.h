@@ -300,8 +300,8 @@ typedef enum rtsp_webrtc_gateway_tuning_key {
      */
     RTSP_WEBRTC_GATEWAY_TUNING_NACK = 2,
     /**
-     * Packets kept per video track for NACKs, also where the GOP cache is off. Default 512; 0 to
-     * 8192; at once.
+     * Packets kept per video track for NACKs, besides those of the GOP cache, unless they are older
+     * than nack_history_ms. Default 512; 0 to 8192; at once.
      */
     RTSP_WEBRTC_GATEWAY_TUNING_NACK_HISTORY_PACKETS = 3,
     /**
@@ -374,6 +374,12 @@ typedef enum rtsp_webrtc_gateway_tuning_key {
      * sessions.
      */
     RTSP_WEBRTC_GATEWAY_TUNING_AUDIO_HOLD_MS = 19,
+    /**
+     * Milliseconds for which a packet is kept for NACKs, besides those of the GOP cache, unless
+     * nack_history_packets newer ones are there. Four or five round trips are enough. Default 1000;
+     * 100 to 60000; at once.
+     */
+    RTSP_WEBRTC_GATEWAY_TUNING_NACK_HISTORY_MS = 20,
 } rtsp_webrtc_gateway_tuning_key;
 
 /** Values of RTSP_WEBRTC_GATEWAY_TUNING_SRTP_POLICY. */

@@ -129,6 +129,7 @@ enum class TuningKey : std::int32_t {
     MaxSessionsPerStream = RTSP_WEBRTC_GATEWAY_TUNING_MAX_SESSIONS_PER_STREAM,
     Profile = RTSP_WEBRTC_GATEWAY_TUNING_PROFILE,
     AudioHoldMs = RTSP_WEBRTC_GATEWAY_TUNING_AUDIO_HOLD_MS,
+    NackHistoryMs = RTSP_WEBRTC_GATEWAY_TUNING_NACK_HISTORY_MS,
 };
 
 /** Values of TuningKey::SrtpPolicy: enum rtsp_webrtc_gateway_srtp_policy. */

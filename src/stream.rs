@@ -96,6 +96,12 @@ impl Stream {
         self.pushed
     }
 
+    /// Whether there may be a connection to a camera.
+    pub fn may_be_connected(&self) -> bool {
+        let connection = matches!(self.state, StreamState::Connecting | StreamState::Live);
+        connection && !self.pushed
+    }
+
     /// A keyframe is needed. True if the host is to be asked for it now.
     pub fn request_keyframe(&mut self, now: Instant) -> bool {
         let counters = &mut self.counters;
@@ -315,15 +321,20 @@ fn new_track(info: TrackInfo, tuning: &Tuning) -> Track {
 
 fn limits(info: &TrackInfo, tuning: &Tuning) -> RingLimits {
     let number = |key| tuning.get(key) as usize;
+    let time = |key| Duration::from_millis(tuning.get(key) as u64);
+    let duration = time(Key::GopCacheMs);
+    let video = info.codec.kind() == MediaKind::Video;
+    let (packets, history) = match video {
+        true if tuning.on(Key::Nack) => (number(Key::NackHistoryPackets), time(Key::NackHistoryMs)),
+        true => (0, duration),
+        false => (AUDIO_PACKETS, duration),
+    };
     RingLimits {
-        packets: match info.codec.kind() {
-            MediaKind::Video if tuning.on(Key::Nack) => number(Key::NackHistoryPackets),
-            MediaKind::Video => 0,
-            MediaKind::Audio => AUDIO_PACKETS,
-        },
-        keep_gop: info.codec.kind() == MediaKind::Video && tuning.on(Key::GopCache),
+        packets,
+        history,
+        keep_gop: video && tuning.on(Key::GopCache),
         bytes: number(Key::GopCacheBytes),
-        duration: Duration::from_millis(tuning.get(Key::GopCacheMs) as u64),
+        duration,
     }
 }
 
@@ -331,7 +342,54 @@ fn limits(info: &TrackInfo, tuning: &Tuning) -> RingLimits {
 mod tests {
     use super::*;
     use crate::media::Codec;
-    use crate::media::testing::{Random, h265_sets, nal, sets, unit};
+    use crate::media::testing::{h265_sets, sets, unit};
+
+    #[test]
+    fn nack_history_is_as_long_as_the_knobs_say() {
+        let tuning = Tuning::default();
+        let mut stream = Stream::new("door".into());
+        let video = TrackInfo::video(sets());
+        stream.live(video, None, &tuning);
+        let keyframe = unit(&[[0x65, 1, 2, 3]]);
+        let mut now = Instant::now();
+        let mut kept = |packets, milliseconds| {
+            tuning.set(Key::NackHistoryPackets, packets).unwrap();
+            tuning.set(Key::NackHistoryMs, milliseconds).unwrap();
+            stream.tuning_changed(&tuning);
+            for _ in 0..100 {
+                now += Duration::from_millis(40);
+                let picture = AccessUnit {
+                    data: &keyframe,
+                    timestamp: 0,
+                    arrival: now,
+                    captured: None,
+                };
+                stream.media_arrived(MediaKind::Video, &picture, 0);
+            }
+            let ring = stream.video.as_ref().unwrap().ring();
+            let times = (ring.start()..ring.end()).filter_map(|n| Some(ring.packet(n)?.arrival));
+            (times.clone().count(), now - times.min().unwrap())
+        };
+        let (packets, age) = kept(512, 1000);
+        assert_eq!(age, Duration::from_secs(1));
+        assert_eq!(kept(512, 400).1, Duration::from_millis(400));
+        assert!(kept(10, 1000).0 < packets / 2);
+        assert_eq!(kept(0, 1000).1, Duration::ZERO);
+    }
+
+    #[test]
+    fn only_a_camera_that_is_not_given_up_may_be_connected() {
+        let mut camera = Stream::new("door".into());
+        assert!(camera.may_be_connected());
+        camera.enter(StreamState::Retrying, None);
+        assert!(!camera.may_be_connected());
+        camera.enter(StreamState::Live, None);
+        assert!(camera.may_be_connected());
+        assert!(!Stream::idle("yard".into()).may_be_connected());
+        let mut pushed = Stream::pushed("gate".into());
+        pushed.enter(StreamState::Live, None);
+        assert!(!pushed.may_be_connected());
+    }
 
     #[test]
     fn what_was_forgotten_does_not_bind_what_comes() {
@@ -340,7 +398,7 @@ mod tests {
         let mut stream = Stream::idle("cam".into());
         assert!(stream.live(TrackInfo::video(sets()), None, &tuning));
         let keyframe = AccessUnit {
-            data: &unit(&[nal(0x65, 1000, &mut Random::new(1))]),
+            data: &unit(&[[0x65, 1, 2, 3]]),
             timestamp: 0,
             arrival: now,
             captured: None,

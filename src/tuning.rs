@@ -58,6 +58,8 @@ pub enum Key {
     Profile = 18,
     /// Let sound wait, so that several packets leave in one run.
     AudioHoldMs = 19,
+    /// Age of packets kept for NACKs.
+    NackHistoryMs = 20,
 }
 
 /// What a knob is.
@@ -122,7 +124,8 @@ pub const KNOBS: &[Knob] = &[
         512,
         (0, 8192),
         Applies::Now,
-        "Packets kept per video track for NACKs, also where the GOP cache is off.",
+        "Packets kept per video track for NACKs, besides those of the GOP cache, unless they are \
+         older than nack_history_ms.",
     ),
     knob(
         Key::RtcpIntervalMs,
@@ -260,6 +263,15 @@ pub const KNOBS: &[Knob] = &[
          one GSO run. Sound costs nearly as much CPU as the picture when each packet goes alone; \
          held back, it comes that much later, and the picture with it (lip sync).",
     ),
+    knob(
+        Key::NackHistoryMs,
+        "nack_history_ms",
+        1000,
+        (100, 60_000),
+        Applies::Now,
+        "Milliseconds for which a packet is kept for NACKs, besides those of the GOP cache, unless \
+         nack_history_packets newer ones are there. Four or five round trips are enough.",
+    ),
 ];
 
 /// What each value of [`Key::Profile`] sets; what it does not name gets its default, but for the
@@ -279,6 +291,7 @@ pub const PROFILES: [(&str, &[(Key, i64)]); 4] = [
         &[
             (Key::PacingRatePercent, 150),
             (Key::NackHistoryPackets, 2048),
+            (Key::NackHistoryMs, 4000),
             (Key::RtcpIntervalMs, 500),
         ],
     ),
@@ -296,9 +309,10 @@ pub const PROFILES: [(&str, &[(Key, i64)]); 4] = [
 ];
 
 /// What a profile sets.
-const PROFILE_KEYS: [Key; 10] = [
+const PROFILE_KEYS: [Key; 11] = [
     Key::Nack,
     Key::NackHistoryPackets,
+    Key::NackHistoryMs,
     Key::RtcpIntervalMs,
     Key::SendBatchPackets,
     Key::GopCache,

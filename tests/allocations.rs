@@ -183,6 +183,7 @@ fn none_per_access_unit_of_any_codec() {
         };
         let limits = RingLimits {
             packets: if video { 512 } else { 64 },
+            history: Duration::from_secs(1),
             keep_gop: video,
             bytes: 8 << 20,
             duration: Duration::from_secs(15),

@@ -32,6 +32,7 @@ fn info() -> TrackInfo {
 fn track() -> Track {
     let limits = RingLimits {
         packets: 512,
+        history: Duration::from_secs(1),
         keep_gop: true,
         bytes: 8 << 20,
         duration: Duration::from_secs(15),

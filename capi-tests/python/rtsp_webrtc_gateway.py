@@ -97,6 +97,7 @@ class TuningKey(enum.IntEnum):
     MAX_SESSIONS_PER_STREAM = 17
     PROFILE = 18
     AUDIO_HOLD_MS = 19
+    NACK_HISTORY_MS = 20
 
 
 class SrtpPolicy(enum.IntEnum):

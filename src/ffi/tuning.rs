@@ -19,8 +19,8 @@ pub enum rtsp_webrtc_gateway_tuning_key {
     /// 1: send lost packets again when the viewer asks (NACK). 0: neither announce nor answer it.
     /// Default 1; 0 to 1; for new sessions.
     RTSP_WEBRTC_GATEWAY_TUNING_NACK = 2,
-    /// Packets kept per video track for NACKs, also where the GOP cache is off. Default 512; 0 to
-    /// 8192; at once.
+    /// Packets kept per video track for NACKs, besides those of the GOP cache, unless they are older
+    /// than nack_history_ms. Default 512; 0 to 8192; at once.
     RTSP_WEBRTC_GATEWAY_TUNING_NACK_HISTORY_PACKETS = 3,
     /// Milliseconds between sender reports of a track. Default 1000; 100 to 60000; for new
     /// sessions.
@@ -70,6 +70,10 @@ pub enum rtsp_webrtc_gateway_tuning_key {
     /// comes that much later, and the picture with it (lip sync). Default 0; 0 to 200; for new
     /// sessions.
     RTSP_WEBRTC_GATEWAY_TUNING_AUDIO_HOLD_MS = 19,
+    /// Milliseconds for which a packet is kept for NACKs, besides those of the GOP cache, unless
+    /// nack_history_packets newer ones are there. Four or five round trips are enough. Default 1000;
+    /// 100 to 60000; at once.
+    RTSP_WEBRTC_GATEWAY_TUNING_NACK_HISTORY_MS = 20,
 }
 
 /// Values of RTSP_WEBRTC_GATEWAY_TUNING_SRTP_POLICY.

@@ -1,76 +1,49 @@
-//! Where a ring keeps payloads: chunks of memory that are filled one after the other, given back
-//! in the same order, and used again.
+//! Where a ring keeps payloads: chunks of memory that are filled one after the other and given
+//! back in the same order, to a [pool] that the rings of a worker share.
 //!
-//! A chunk is an eighth of what the store holds, within limits: a few packets of sound do not
-//! cost what a GOP of video does. In steady state nothing is allocated. What has not been
-//! needed for two periods (see [`Chunks::end_period`]) is given back to the system.
+//! A chunk is an eighth of what the ring holds, within limits: a few packets of sound do not cost
+//! what a GOP of video does.
 
 use std::collections::VecDeque;
 use std::fmt;
 
-/// Bytes of the smallest chunk.
-const SMALLEST: usize = 4 << 10;
-/// Bytes of the largest chunk. The first and the last chunk in use are half empty on average, so
-/// this is also about the memory that a ring of video wastes.
-const LARGEST: usize = 32 << 10;
+use super::pool::{self, LARGEST, SMALLEST};
 
-/// Where a payload is.
+/// Where a payload is. Chunks are numbered, and the numbers wrap. There is a place for each packet
+/// in a ring: it is small.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
-    chunk: u64,
-    offset: usize,
-    len: usize,
+    chunk: u32,
+    offset: u32,
+    len: u32,
 }
 
 /// A point to which [`Chunks::rewind`] can return.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Position {
-    chunk: u64,
+    chunk: u32,
     offset: usize,
-}
-
-/// The largest value in this period and in the one before.
-#[derive(Debug, Default)]
-pub(super) struct Peak {
-    current: usize,
-    previous: usize,
-}
-
-impl Peak {
-    pub fn note(&mut self, value: usize) {
-        self.current = self.current.max(value);
-    }
-
-    /// Begins a period; returns the largest value of the two before.
-    pub fn end_period(&mut self) -> usize {
-        let peak = self.current.max(self.previous);
-        self.previous = std::mem::take(&mut self.current);
-        peak
-    }
 }
 
 /// See the module.
 #[derive(Default)]
 pub(super) struct Chunks {
-    /// In use; each is filled up to its length. Numbered from `first`.
+    /// Each is filled up to its length. Numbered from `first`.
     used: VecDeque<Vec<u8>>,
-    first: u64,
-    free: Vec<Vec<u8>>,
-    /// Capacity of the chunks in `used`, and in both.
-    used_bytes: usize,
-    held_bytes: usize,
-    peak: Peak,
+    first: u32,
+    /// Capacity of the chunks.
+    bytes: usize,
 }
 
 impl Chunks {
-    /// Stores the concatenation of `parts`.
+    /// Stores the concatenation of `parts`, less than 4 GiB.
     pub fn append(&mut self, parts: &[&[u8]]) -> Place {
         let len = parts.iter().map(|part| part.len()).sum();
         let room = self.used.back().map(|last| last.capacity() - last.len());
         if room.is_none_or(|room| room < len) {
-            let chunk = self.chunk_for(len);
-            self.used_bytes += chunk.capacity();
-            self.peak.note(self.used_bytes);
+            let wanted = (self.bytes / 8).next_power_of_two();
+            let chunk = pool::take(wanted.clamp(SMALLEST, LARGEST), len);
+            self.bytes += chunk.capacity();
             self.used.push_back(chunk);
         }
         let position = self.position();
@@ -81,23 +54,27 @@ impl Chunks {
         }
         Place {
             chunk: position.chunk,
-            offset: position.offset,
-            len,
+            offset: position.offset as u32,
+            len: len as u32,
         }
     }
 
     /// A payload that has not been released.
     pub fn get(&self, place: &Place) -> Option<&[u8]> {
-        let index = usize::try_from(place.chunk.checked_sub(self.first)?).ok()?;
-        self.used
-            .get(index)?
-            .get(place.offset..place.offset + place.len)
+        let chunk = self.used.get(self.index(place.chunk))?;
+        let (offset, len) = (place.offset as usize, place.len as usize);
+        chunk.get(offset..offset + len)
+    }
+
+    fn index(&self, chunk: u32) -> usize {
+        chunk.wrapping_sub(self.first) as usize
     }
 
     /// The end of what is stored.
     pub fn position(&self) -> Position {
+        let last = self.used.len().saturating_sub(1) as u32;
         Position {
-            chunk: self.first + (self.used.len() as u64).saturating_sub(1),
+            chunk: self.first.wrapping_add(last),
             offset: self.used.back().map_or(0, Vec::len),
         }
     }
@@ -105,9 +82,10 @@ impl Chunks {
     /// Removes what was appended since [`Chunks::position`] gave `position`. Nothing may have
     /// been released since.
     pub fn rewind(&mut self, position: Position) {
-        while self.position().chunk > position.chunk {
+        let keep = self.index(position.chunk) + 1;
+        while self.used.len() > keep {
             let last = self.used.pop_back();
-            self.recycle(last);
+            self.give(last);
         }
         if let Some(last) = self.used.back_mut() {
             last.truncate(position.offset);
@@ -116,62 +94,39 @@ impl Chunks {
 
     /// Gives back the chunks that are older than the one in which `place` is.
     pub fn release_before(&mut self, place: &Place) {
-        while self.first < place.chunk && !self.used.is_empty() {
+        let older = self.index(place.chunk);
+        if older >= self.used.len() {
+            return;
+        }
+        for _ in 0..older {
             let oldest = self.used.pop_front();
-            self.first += 1;
-            self.recycle(oldest);
+            self.first = self.first.wrapping_add(1);
+            self.give(oldest);
         }
     }
 
-    /// Gives memory back to the system that was not needed in this period and the one before.
-    pub fn end_period(&mut self) {
-        let peak = self.peak.end_period();
-        self.peak.note(self.used_bytes);
-        // Some in reserve: pictures are never quite the same size.
-        let keep = peak + peak / 8;
-        while self.held_bytes > keep
-            && let Some(chunk) = self.free.pop()
-        {
-            self.held_bytes -= chunk.capacity();
-        }
-        let room = 2 * (self.used.len() + self.free.len()).max(16);
-        self.free.shrink_to(room);
-        self.used.shrink_to(room);
+    /// Gives back the room for numbers of chunks far beyond the present one.
+    pub fn shrink(&mut self) {
+        self.used.shrink_to(2 * self.used.len().max(16));
     }
 
     /// Bytes of memory held.
     pub fn memory(&self) -> usize {
-        self.held_bytes
+        self.bytes
     }
 
-    fn wanted_size(&self) -> usize {
-        (self.held_bytes / 8)
-            .next_power_of_two()
-            .clamp(SMALLEST, LARGEST)
-    }
-
-    /// An empty chunk with room for `len` bytes.
-    fn chunk_for(&mut self, len: usize) -> Vec<u8> {
-        if let Some(chunk) = self.free.pop() {
-            if chunk.capacity() >= len {
-                return chunk;
-            }
-            self.held_bytes -= chunk.capacity();
+    fn give(&mut self, chunk: Option<Vec<u8>>) {
+        if let Some(chunk) = chunk {
+            self.bytes -= chunk.capacity();
+            pool::give(chunk);
         }
-        let chunk = Vec::with_capacity(self.wanted_size().max(len));
-        self.held_bytes += chunk.capacity();
-        chunk
     }
+}
 
-    /// Keeps a chunk for later, unless the store has grown far beyond its size.
-    fn recycle(&mut self, chunk: Option<Vec<u8>>) {
-        let Some(mut chunk) = chunk else { return };
-        self.used_bytes -= chunk.capacity();
-        if chunk.capacity() * 2 < self.wanted_size() {
-            self.held_bytes -= chunk.capacity();
-        } else {
-            chunk.clear();
-            self.free.push(chunk);
+impl Drop for Chunks {
+    fn drop(&mut self) {
+        for chunk in self.used.drain(..) {
+            pool::give(chunk);
         }
     }
 }
@@ -179,8 +134,7 @@ impl Chunks {
 impl fmt::Debug for Chunks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Chunks")
-            .field("used_bytes", &self.used_bytes)
-            .field("held_bytes", &self.held_bytes)
+            .field("bytes", &self.bytes)
             .finish_non_exhaustive()
     }
 }
@@ -244,34 +198,42 @@ mod tests {
     }
 
     #[test]
-    fn chunks_are_used_again_and_given_back_after_a_burst() {
+    fn numbers_wrap() {
         let mut chunks = Chunks::default();
-        // A sawtooth of 1 MB: everything but the newest packet goes at once.
-        let sawtooth = |chunks: &mut Chunks, packets: usize| {
-            for _ in 0..packets {
-                append(chunks, 1200);
-            }
-            let last = append(chunks, 1200);
-            chunks.release_before(&last);
-        };
-        for _ in 0..4 {
-            sawtooth(&mut chunks, 800);
-            chunks.end_period();
+        chunks.first = u32::MAX - 1;
+        let places: Vec<_> = (0..6).map(|_| append(&mut chunks, LARGEST)).collect();
+        let position = chunks.position();
+        append(&mut chunks, LARGEST);
+        chunks.rewind(position);
+        for place in &places {
+            assert_eq!(chunks.get(place).unwrap().len(), LARGEST);
         }
-        let held = chunks.memory();
-        for _ in 0..20 {
-            sawtooth(&mut chunks, 800);
-            chunks.end_period();
-            assert_eq!(chunks.memory(), held);
-        }
-        assert!(held < 1_200_000, "{held}");
+        chunks.release_before(&places[4]);
+        assert!(chunks.get(&places[3]).is_none());
+        chunks.release_before(&places[0]);
+        assert!(chunks.get(&places[4]).is_some() && chunks.get(&places[5]).is_some());
+        assert_eq!(chunks.memory(), 2 * LARGEST);
+    }
 
-        sawtooth(&mut chunks, 8000);
-        assert!(chunks.memory() > 9_000_000);
-        for _ in 0..3 {
-            sawtooth(&mut chunks, 800);
-            chunks.end_period();
+    #[test]
+    fn rings_of_a_thread_use_the_same_memory_in_turns() {
+        let mut stores = [Chunks::default(), Chunks::default()];
+        let mut held = 0;
+        for turn in 0..20 {
+            let [growing, shrinking] = &mut stores;
+            for _ in 0..1000 {
+                append(growing, 1200);
+            }
+            let last = append(shrinking, 1200);
+            shrinking.release_before(&last);
+            stores.swap(0, 1);
+            if turn == 3 {
+                held = pool::held();
+            }
         }
-        assert!(chunks.memory() < 1_300_000, "{}", chunks.memory());
+        assert!(held < 2_900_000, "{held}");
+        assert_eq!(pool::held(), held);
+        drop(stores);
+        assert_eq!(pool::held(), held, "in reserve");
     }
 }

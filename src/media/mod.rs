@@ -12,6 +12,7 @@ pub mod h265;
 pub mod nal;
 mod packetizer;
 mod parameter_sets;
+mod pool;
 mod rate;
 mod ring;
 #[cfg(test)]

@@ -4,10 +4,8 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use super::chunks::{Chunks, Peak, Place, Position};
-
-/// The least time over which memory that is no longer needed is held in reserve.
-const SHORTEST_PERIOD: Duration = Duration::from_secs(1);
+use super::chunks::{Chunks, Place, Position};
+use super::pool::{self, Peak, Periods};
 
 /// How much a ring keeps. Whole access units are dropped, the oldest first.
 ///
@@ -16,8 +14,10 @@ const SHORTEST_PERIOD: Duration = Duration::from_secs(1);
 /// that play live have yet to get it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RingLimits {
-    /// Packets kept at least (unless `bytes` or `duration` are reached): the NACK history.
+    /// Packets in the NACK history: the newest.
     pub packets: usize,
+    /// Age of packets in the NACK history at most, counted like `duration`.
+    pub history: Duration,
     /// Keep all since the last keyframe, for late joiners.
     pub keep_gop: bool,
     /// Payload bytes kept at most.
@@ -47,8 +47,8 @@ pub struct Packet<'a> {
 #[derive(Debug)]
 struct Slot {
     place: Place,
-    /// Number of its access unit.
-    unit: u64,
+    /// Number of its access unit. The numbers wrap.
+    unit: u32,
 }
 
 /// An access unit as stored.
@@ -76,7 +76,7 @@ pub struct Ring {
     end: u64,
     /// Committed access units, numbered from `first_unit`.
     units: VecDeque<Unit>,
-    first_unit: u64,
+    first_unit: u32,
     open: Option<(Unit, Position)>,
     /// First packets of the keyframes kept.
     keyframes: VecDeque<u64>,
@@ -84,9 +84,9 @@ pub struct Ring {
     newest_keyframe: Option<u64>,
     /// Payload bytes of the access units kept.
     bytes: usize,
-    /// Most slots in use, and since when they are counted.
+    /// Most slots in use.
     peak: Peak,
-    period_start: Option<Instant>,
+    periods: Periods,
 }
 
 impl Ring {
@@ -105,7 +105,7 @@ impl Ring {
             newest_keyframe: None,
             bytes: 0,
             peak: Peak::default(),
-            period_start: None,
+            periods: Periods::default(),
         }
     }
 
@@ -141,7 +141,7 @@ impl Ring {
             unit.bytes += parts.iter().map(|part| part.len()).sum::<usize>();
             self.slots.push_back(Slot {
                 place: self.chunks.append(parts),
-                unit: self.first_unit + self.units.len() as u64,
+                unit: self.first_unit.wrapping_add(self.units.len() as u32),
             });
         }
     }
@@ -186,13 +186,7 @@ impl Ring {
 
     /// The packet with this number; `None` if it is dropped or not there yet.
     pub fn packet(&self, number: u64) -> Option<Packet<'_>> {
-        let slot = self
-            .slots
-            .get(usize::try_from(number.checked_sub(self.start)?).ok()?)?;
-        // There is no such unit yet if the packet is not committed.
-        let unit = self
-            .units
-            .get(usize::try_from(slot.unit - self.first_unit).ok()?)?;
+        let (slot, unit) = self.find(number)?;
         Some(Packet {
             payload: self.chunks.get(&slot.place)?,
             timestamp: unit.timestamp,
@@ -205,13 +199,16 @@ impl Ring {
 
     /// First packet of the access unit that this packet belongs to, and the one after its last.
     pub fn unit(&self, number: u64) -> Option<Range<u64>> {
-        let slot = self
-            .slots
-            .get(usize::try_from(number.checked_sub(self.start)?).ok()?)?;
-        let unit = self
-            .units
-            .get(usize::try_from(slot.unit - self.first_unit).ok()?)?;
+        let (_, unit) = self.find(number)?;
         Some(unit.first..unit.end)
+    }
+
+    fn find(&self, number: u64) -> Option<(&Slot, &Unit)> {
+        let index = usize::try_from(number.checked_sub(self.start)?).ok()?;
+        let slot = self.slots.get(index)?;
+        let unit = slot.unit.wrapping_sub(self.first_unit) as usize;
+        // There is no such unit yet if the packet is not committed.
+        Some((slot, self.units.get(unit)?))
     }
 
     /// Where a viewer starts: number of the first packet of the newest keyframe kept. Without
@@ -232,9 +229,10 @@ impl Ring {
         let (Some(oldest), Some(second)) = (self.units.front(), self.units.get(1)) else {
             return false;
         };
-        let exceeded = self.bytes > self.limits.bytes
-            || now.saturating_duration_since(oldest.arrival) > self.limits.duration;
-        let in_history = self.end - second.first < self.limits.packets as u64;
+        let age = now.saturating_duration_since(oldest.arrival);
+        let exceeded = self.bytes > self.limits.bytes || age > self.limits.duration;
+        let in_history =
+            self.end - second.first < self.limits.packets as u64 && age <= self.limits.history;
         let in_gop =
             self.limits.keep_gop && self.newest_keyframe.is_some_and(|key| key <= oldest.first);
         exceeded || !(in_history || in_gop)
@@ -244,7 +242,7 @@ impl Ring {
         let Some(unit) = self.units.pop_front() else {
             return;
         };
-        self.first_unit += 1;
+        self.first_unit = self.first_unit.wrapping_add(1);
         self.slots.drain(..(unit.end - self.start) as usize);
         self.start = unit.end;
         self.bytes -= unit.bytes;
@@ -256,12 +254,11 @@ impl Ring {
     /// From time to time gives memory back that a burst needed and that is idle since. A GOP may
     /// last as long as the limits allow: what one needed is held in reserve for the next.
     fn give_back(&mut self, now: Instant) {
-        let since = *self.period_start.get_or_insert(now);
-        if now.saturating_duration_since(since) < self.limits.duration.max(SHORTEST_PERIOD) {
+        pool::tidy(now, self.limits.duration);
+        if !self.periods.is_over(now, self.limits.duration) {
             return;
         }
-        self.period_start = Some(now);
-        self.chunks.end_period();
+        self.chunks.shrink();
         let peak = self.peak.end_period().max(64);
         if self.slots.capacity() > 4 * peak {
             self.slots.shrink_to(2 * peak);
@@ -274,10 +271,12 @@ impl Ring {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media::pool::LARGEST;
     use crate::media::testing::Random;
 
     const LIMITS: RingLimits = RingLimits {
         packets: 10,
+        history: Duration::from_secs(10),
         keep_gop: true,
         bytes: 1 << 20,
         duration: Duration::from_secs(10),
@@ -421,9 +420,10 @@ mod tests {
                 let behind = (self.end() - first) as usize;
                 first -= packets.len() as u64;
                 bytes += packets.iter().map(Vec::len).sum::<usize>();
-                let history = behind < limits.packets;
+                let age = newest - *arrival;
+                let history = behind < limits.packets && age <= limits.history;
                 let gop = limits.keep_gop && self.newest_keyframe.is_some_and(|k| first >= k);
-                let allowed = bytes <= limits.bytes && newest - *arrival <= limits.duration;
+                let allowed = bytes <= limits.bytes && age <= limits.duration;
                 if keep > 0 && !(allowed && (history || gop)) {
                     break;
                 }
@@ -483,6 +483,7 @@ mod tests {
                 if random.below(50) == 0 {
                     limits = RingLimits {
                         packets: random.below(60),
+                        history: Duration::from_millis(random.below(2000) as u64),
                         keep_gop: random.below(3) > 0,
                         bytes: 1 << random.below(18),
                         duration: Duration::from_millis(random.below(3000) as u64),
@@ -519,6 +520,26 @@ mod tests {
     }
 
     #[test]
+    fn packets_of_an_old_gop_go_when_they_are_too_old_to_be_asked_for() {
+        let mut now = Instant::now();
+        let mut ring = Ring::new(RingLimits {
+            packets: 1000,
+            history: Duration::from_secs(1),
+            ..LIMITS
+        });
+        let mut longest = 0;
+        for picture in 0..500 {
+            now += Duration::from_millis(40);
+            add(&mut ring, now, picture % 100 == 0, &[100]);
+            let kept = (ring.end() - ring.start()) as usize;
+            let since_keyframe = picture % 100 + 1;
+            assert_eq!(kept, since_keyframe.max(26).min(picture + 1), "{picture}");
+            longest = longest.max(kept);
+        }
+        assert_eq!(longest, 100);
+    }
+
+    #[test]
     fn a_ring_holds_little_more_memory_than_payload() {
         let mut random = Random::new(9);
         let mut ring = Ring::new(RingLimits {
@@ -526,21 +547,17 @@ mod tests {
             ..LIMITS
         });
         let mut now = Instant::now();
-        let (mut gop, mut largest) = (0, 0);
         for picture in 0..5000 {
             now += Duration::from_millis(40);
             let keyframe = picture % 50 == 0;
             let packets = vec![1100 + random.below(92); if keyframe { 90 } else { 9 }];
-            let bytes: usize = packets.iter().sum();
-            gop = if keyframe { bytes } else { gop + bytes };
-            largest = largest.max(gop);
             add(&mut ring, now, keyframe, &packets);
+            let payload = ring.bytes;
+            assert!(
+                ring.memory() < payload * 11 / 10 + 2 * LARGEST,
+                "{} for {payload} in picture {picture}",
+                ring.memory()
+            );
         }
-        let history = 512 * 1192;
-        assert!(
-            ring.memory() < (largest + history) * 11 / 10,
-            "{}",
-            ring.memory()
-        );
     }
 }

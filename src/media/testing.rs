@@ -164,6 +164,7 @@ pub fn other_av1_sequence() -> av1::SequenceHeader {
 pub fn unlimited_ring() -> Ring {
     Ring::new(RingLimits {
         packets: usize::MAX,
+        history: Duration::MAX,
         keep_gop: true,
         bytes: usize::MAX,
         duration: Duration::MAX,

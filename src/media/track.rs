@@ -166,6 +166,7 @@ mod tests {
 
     const LIMITS: RingLimits = RingLimits {
         packets: 512,
+        history: Duration::from_secs(1),
         keep_gop: true,
         bytes: 8 << 20,
         duration: Duration::from_secs(10),

@@ -3,7 +3,7 @@
 //! Clocks are read per access unit and per batch, never per packet. The share of the system calls
 //! in sending is that of one access unit in [`SAMPLE`].
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Of each stream, one access unit in this many is sent with a clock around each system call. A
 /// prime, so that picture and sound, which alternate, have their turns.
@@ -29,19 +29,6 @@ pub struct MediaCosts {
     sampled: (Duration, Duration),
 }
 
-/// When an access unit was where.
-#[derive(Clone, Copy, Debug)]
-pub struct UnitTimes {
-    /// The worker began with it.
-    pub begun: Instant,
-    /// It was in packets.
-    pub packetised: Instant,
-    /// The system had it for all viewers, but for what a pacer holds back.
-    pub sent: Instant,
-    /// Time inside the system, if it was sampled.
-    pub system: Option<Duration>,
-}
-
 impl MediaCosts {
     /// Whether the next access unit of this stream is one whose system calls are timed.
     pub fn sample(&mut self) -> bool {
@@ -49,20 +36,19 @@ impl MediaCosts {
         self.units.is_multiple_of(SAMPLE)
     }
 
-    /// Accounts for one access unit.
-    pub fn unit(&mut self, times: &UnitTimes) {
-        let deliver = times.sent.saturating_duration_since(times.packetised);
-        self.packetise += times.packetised.saturating_duration_since(times.begun);
-        self.deliver += deliver;
-        if let Some(system) = times.system {
-            self.sampled.0 += deliver;
-            self.sampled.1 += system;
-        }
+    /// An access unit was turned into packets.
+    pub fn packetised(&mut self, time: Duration) {
+        self.packetise += time;
     }
 
-    /// Accounts for the delivery of what a pacer had held back.
-    pub fn late(&mut self, time: Duration) {
+    /// Packets were sealed and handed to the system; `system` is the time inside it, if that was
+    /// measured.
+    pub fn delivered(&mut self, time: Duration, system: Option<Duration>) {
         self.deliver += time;
+        if let Some(system) = system {
+            self.sampled.0 += time;
+            self.sampled.1 += system;
+        }
     }
 
     /// Turning access units into packets.
@@ -93,29 +79,25 @@ mod tests {
     #[test]
     fn the_sampled_share_holds_for_all() {
         let mut costs = MediaCosts::default();
-        let begun = Instant::now();
+        let micros = Duration::from_micros;
         for _ in 0..10 * SAMPLE {
-            let sampled = costs.sample();
-            costs.unit(&UnitTimes {
-                begun,
-                packetised: begun + Duration::from_micros(2),
-                sent: begun + Duration::from_micros(12),
-                system: sampled.then_some(Duration::from_micros(4)),
-            });
+            let system = costs.sample().then_some(micros(4));
+            costs.packetised(micros(2));
+            costs.delivered(micros(10), system);
         }
         let units = 10 * u64::from(SAMPLE);
-        assert_eq!(costs.packetise(), Duration::from_micros(2 * units));
-        assert_eq!(costs.send(), Duration::from_micros(4 * units));
-        assert_eq!(costs.seal(), Duration::from_micros(6 * units));
-        costs.late(Duration::from_micros(10 * units));
-        assert_eq!(costs.send(), Duration::from_micros(8 * units));
-        assert_eq!(costs.seal(), Duration::from_micros(12 * units));
+        assert_eq!(costs.packetise(), micros(2 * units));
+        assert_eq!(costs.send(), micros(4 * units));
+        assert_eq!(costs.seal(), micros(6 * units));
+        costs.delivered(micros(10 * units), None);
+        assert_eq!(costs.send(), micros(8 * units));
+        assert_eq!(costs.seal(), micros(12 * units));
     }
 
     #[test]
     fn nothing_sampled_is_no_time_in_the_system() {
         let mut costs = MediaCosts::default();
-        costs.late(Duration::from_micros(3));
+        costs.delivered(Duration::from_micros(3), None);
         assert_eq!(costs.send(), Duration::ZERO);
         assert_eq!(costs.seal(), Duration::from_micros(3));
     }

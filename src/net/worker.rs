@@ -183,8 +183,8 @@ async fn run(
     while let Some(command) = commands.recv().await {
         Core::command(&core, command);
     }
-    let had_cameras = core.borrow_mut().shutdown();
-    if had_cameras {
+    let any_connected = core.borrow_mut().shutdown();
+    if any_connected {
         // The sources' tasks are aborted; dropping them sends TEARDOWN from tasks of their own.
         tokio::time::sleep(TEARDOWN_GRACE).await;
     }

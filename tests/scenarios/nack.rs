@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use rtsp_webrtc_gateway::media::RingLimits;
 use testkit::net::Link;
 use testkit::viewer::ViewerConfig;
 
-use crate::world::{GATEWAY, Setup, VIEWER, World, address};
+use crate::world::{GATEWAY, LIMITS, Setup, VIEWER, World, address};
 
 fn lossy(loss: f64, setup: Setup) -> World {
     let mut world = World::new(setup);
@@ -83,6 +84,10 @@ fn a_greedy_viewer_gets_each_packet_once_per_round_trip() {
 #[test]
 fn a_viewer_that_asks_for_everything_over_and_over_gets_no_more_than_was_sent() {
     let mut world = World::new(Setup::default());
+    world.video.ring_mut().set_limits(RingLimits {
+        history: Duration::from_secs(5),
+        ..LIMITS
+    });
     world.connect();
     world.run(Duration::from_secs(5));
     let newest = world.viewer.video.packets().last().unwrap().sequence;

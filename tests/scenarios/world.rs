@@ -126,6 +126,7 @@ pub fn address(text: &str) -> SocketAddr {
 
 pub const LIMITS: RingLimits = RingLimits {
     packets: 512,
+    history: Duration::from_secs(1),
     keep_gop: true,
     bytes: 8 << 20,
     duration: Duration::from_secs(15),

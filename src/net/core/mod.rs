@@ -19,7 +19,7 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::command::{Command, OfferRequest, WorkerContext};
-use super::costs::{Costs, UnitTimes};
+use super::costs::Costs;
 use super::deadlines::Deadlines;
 use super::fan_out::{FanOut, FanOuts, PORTION};
 use super::socket::Sender;
@@ -207,15 +207,17 @@ impl Core {
         }
     }
 
-    /// Closes everything. True if there were cameras.
+    /// Closes everything. True if a camera may be connected, and is to take its leave.
     pub fn shutdown(&mut self) -> bool {
         let now = Instant::now();
         let streams: Vec<StreamId> = self.streams.keys().copied().collect();
+        let connected = |owned: &Owned| owned.stream.may_be_connected();
+        let any_connected = self.streams.values().any(connected);
         for &id in &streams {
             let _ = self.context.registry.remove_stream(id);
             self.remove_stream(id, now, &shutting_down());
         }
-        !streams.is_empty()
+        any_connected
     }
 
     /// Offers that wait for it hear `why`.
@@ -333,35 +335,23 @@ impl Core {
             return;
         }
         let packetised = Instant::now();
-        let mut times = UnitTimes {
-            begun,
-            packetised,
-            sent: packetised,
-            system: None,
-        };
+        let time = packetised.saturating_duration_since(begun);
+        owned.stream.costs.packetised(time);
+        self.costs.media.packetised(time);
         let timed = owned.stream.costs.sample();
-        let viewers = owned.stream.viewers.len();
         let arrival = (kind == MediaKind::Video).then_some(unit.arrival);
-        if let Some(turn) = self.fan_outs.begin(id, viewers, arrival) {
-            (times.sent, times.system) = self.send_portion(turn, packetised, timed);
-        }
-        self.costs.media.unit(&times);
-        if let Some(owned) = self.streams.get_mut(&id) {
-            owned.stream.costs.unit(&times);
+        let viewers = owned.stream.viewers.len();
+        if viewers > 0
+            && let Some(turn) = self.fan_outs.begin(id, viewers, arrival)
+        {
+            self.send_portion(turn, packetised, timed);
         }
     }
 
     /// Goes on with the stream whose turn it is, if there is one.
     pub fn fan_out(&mut self) {
-        let Some(turn) = self.fan_outs.next() else {
-            return;
-        };
-        let begun = Instant::now();
-        let (sent, _) = self.send_portion(turn, begun, false);
-        let time = sent.saturating_duration_since(begun);
-        self.costs.media.late(time);
-        if let Some(owned) = self.streams.get_mut(&turn.stream) {
-            owned.stream.costs.late(time);
+        if let Some(turn) = self.fan_outs.next() {
+            self.send_portion(turn, Instant::now(), false);
         }
     }
 
@@ -370,27 +360,23 @@ impl Core {
         self.fan_outs.is_pending()
     }
 
-    /// Sends what is new to some of a stream's viewers. Returns when that was done, and the time
-    /// inside the system if it was to be measured.
-    fn send_portion(
-        &mut self,
-        mut turn: FanOut,
-        now: Instant,
-        timed: bool,
-    ) -> (Instant, Option<Duration>) {
+    /// Sends what is new to some of a stream's viewers; measures the time inside the system if
+    /// `timed`.
+    fn send_portion(&mut self, mut turn: FanOut, now: Instant, timed: bool) {
         let Core {
             context,
             streams,
             viewers,
             deadlines,
             buffer,
+            costs,
             ..
         } = self;
-        let Some(stream) = streams.get(&turn.stream).map(|owned| &owned.stream) else {
-            return (now, None);
+        let Some(stream) = streams.get_mut(&turn.stream).map(|owned| &mut owned.stream) else {
+            return;
         };
         let Some(media) = stream.media() else {
-            return (now, None);
+            return;
         };
         let mut sender = Sender {
             socket: &context.socket,
@@ -430,12 +416,12 @@ impl Core {
             deadlines.arm(slot, viewer.session.send_deadline());
         }
         let sent = Instant::now();
-        let system = sender.timed;
+        let time = sent.saturating_duration_since(now);
+        stream.costs.delivered(time, sender.timed);
+        costs.media.delivered(time, sender.timed);
         let count = stream.viewers.len();
-        if turn.left == 0
-            && let Some(owned) = streams.get_mut(&turn.stream)
-        {
-            owned.stream.delivered(turn.arrival, sent);
+        if turn.left == 0 {
+            stream.delivered(turn.arrival, sent);
         }
         self.fan_outs.portion_sent(turn, count);
         if self.fan_outs.is_pending() || self.deadlines.next() != due_before {
@@ -447,6 +433,5 @@ impl Core {
         if keyframe_needed {
             self.request_keyframe(turn.stream, now);
         }
-        (sent, system)
     }
 }

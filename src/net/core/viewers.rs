@@ -48,9 +48,9 @@ impl Core {
             let ended = Instant::now();
             // What the pacer held back is nearly all of it.
             let time = ended.saturating_duration_since(begun);
-            self.costs.media.late(time);
+            self.costs.media.delivered(time, None);
             if let Some(owned) = stream.and_then(|id| self.streams.get_mut(&id)) {
-                owned.stream.costs.late(time);
+                owned.stream.costs.delivered(time, None);
             }
             begun = ended;
         }

@@ -1,0 +1,199 @@
+//! Memory for payloads, shared by the rings of a thread.
+//!
+//! A ring needs most just before a keyframe, and cameras make theirs at different times. What one
+//! ring gives back the next one takes, so a worker holds what its rings need together, not what
+//! each needs at its worst. In steady state nothing is allocated. What has not been needed for two
+//! periods is given back to the system.
+
+use std::cell::RefCell;
+use std::time::{Duration, Instant};
+
+/// Bytes of the smallest chunk.
+pub(super) const SMALLEST: usize = 4 << 10;
+/// Bytes of the largest chunk that is shared. The first and the last chunk of a ring are half empty
+/// on average, so this is also about the memory that a ring of video wastes.
+pub(super) const LARGEST: usize = 16 << 10;
+/// Chunks have the sizes from [`SMALLEST`] to [`LARGEST`] that are powers of two.
+const SIZES: usize = (LARGEST / SMALLEST).trailing_zeros() as usize + 1;
+/// The least time over which memory that is no longer needed is held in reserve.
+const SHORTEST_PERIOD: Duration = Duration::from_secs(1);
+
+thread_local! {
+    static POOL: RefCell<Pool> = RefCell::default();
+}
+
+/// An empty chunk with room for `len` bytes: of `wanted` bytes, a size as above, if they do.
+pub(super) fn take(wanted: usize, len: usize) -> Vec<u8> {
+    if len > wanted {
+        return Vec::with_capacity(len);
+    }
+    let taken = POOL.try_with(|pool| pool.borrow_mut().take(wanted));
+    taken.unwrap_or_else(|_| Vec::with_capacity(wanted))
+}
+
+/// Takes a chunk back.
+pub(super) fn give(chunk: Vec<u8>) {
+    // The pool is gone when the thread ends: then the chunk is simply freed.
+    let _ = POOL.try_with(|pool| pool.borrow_mut().give(chunk));
+}
+
+/// Ends the period if it is over. `longest` is how long a ring may take from one moment of most
+/// need to the next: a period is no shorter.
+pub(super) fn tidy(now: Instant, longest: Duration) {
+    let _ = POOL.try_with(|pool| pool.borrow_mut().tidy(now, longest));
+}
+
+/// The largest value in this period and in the one before.
+#[derive(Debug, Default)]
+pub(super) struct Peak {
+    current: usize,
+    previous: usize,
+}
+
+impl Peak {
+    pub fn note(&mut self, value: usize) {
+        self.current = self.current.max(value);
+    }
+
+    /// Begins a period; returns the largest value of the two before.
+    pub fn end_period(&mut self) -> usize {
+        let peak = self.current.max(self.previous);
+        self.previous = std::mem::take(&mut self.current);
+        peak
+    }
+}
+
+/// Periods one after the other.
+#[derive(Debug, Default)]
+pub(super) struct Periods {
+    since: Option<Instant>,
+}
+
+impl Periods {
+    /// Whether one is over, and the next begins.
+    pub fn is_over(&mut self, now: Instant, longest: Duration) -> bool {
+        let since = *self.since.get_or_insert(now);
+        let over = now.saturating_duration_since(since) >= longest.max(SHORTEST_PERIOD);
+        if over {
+            self.since = Some(now);
+        }
+        over
+    }
+}
+
+#[derive(Default)]
+struct Pool {
+    shelves: [Shelf; SIZES],
+    periods: Periods,
+}
+
+/// The chunks of one size.
+#[derive(Default)]
+struct Shelf {
+    free: Vec<Vec<u8>>,
+    /// Chunks that rings have.
+    used: usize,
+    peak: Peak,
+}
+
+impl Pool {
+    fn shelf(&mut self, size: usize) -> Option<&mut Shelf> {
+        let index = (size / SMALLEST).checked_ilog2()? as usize;
+        self.shelves.get_mut(index)
+    }
+
+    fn take(&mut self, size: usize) -> Vec<u8> {
+        let Some(shelf) = self.shelf(size) else {
+            return Vec::with_capacity(size);
+        };
+        shelf.used += 1;
+        shelf.peak.note(shelf.used);
+        let free = shelf.free.pop();
+        free.unwrap_or_else(|| Vec::with_capacity(size))
+    }
+
+    fn give(&mut self, mut chunk: Vec<u8>) {
+        let size = chunk.capacity();
+        if size.is_power_of_two()
+            && let Some(shelf) = self.shelf(size)
+        {
+            shelf.used = shelf.used.saturating_sub(1);
+            chunk.clear();
+            shelf.free.push(chunk);
+        }
+    }
+
+    fn tidy(&mut self, now: Instant, longest: Duration) {
+        if !self.periods.is_over(now, longest) {
+            return;
+        }
+        for shelf in &mut self.shelves {
+            let peak = shelf.peak.end_period();
+            shelf.peak.note(shelf.used);
+            // Some in reserve: pictures are never quite the same size.
+            let most = peak + peak / 8;
+            shelf.free.truncate(most.saturating_sub(shelf.used));
+            shelf.free.shrink_to(2 * most);
+        }
+    }
+
+    #[cfg(test)]
+    fn held(&self) -> usize {
+        let sizes = (0..).map(|index| SMALLEST << index);
+        let shelves = self.shelves.iter().zip(sizes);
+        shelves
+            .map(|(s, size)| (s.used + s.free.len()) * size)
+            .sum()
+    }
+}
+
+/// Bytes that the rings of this thread have, and those in reserve.
+#[cfg(test)]
+pub(super) fn held() -> usize {
+    POOL.with_borrow(Pool::held)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_are_used_again_and_given_back_after_a_burst() {
+        let mut pool = Pool::default();
+        let mut now = Instant::now();
+        let mut period = |pool: &mut Pool, chunks: usize| {
+            let taken: Vec<_> = (0..chunks).map(|_| pool.take(LARGEST)).collect();
+            for chunk in taken {
+                assert!(chunk.is_empty() && chunk.capacity() >= LARGEST);
+                pool.give(chunk);
+            }
+            now += Duration::from_secs(10);
+            pool.tidy(now, Duration::from_secs(10));
+            pool.held()
+        };
+        for _ in 0..20 {
+            assert_eq!(period(&mut pool, 100), 100 * LARGEST);
+        }
+        period(&mut pool, 1000);
+        assert!(period(&mut pool, 100) >= 1000 * LARGEST, "for one period");
+        assert!(period(&mut pool, 100) < 113 * LARGEST);
+        assert!(period(&mut pool, 0) < 113 * LARGEST);
+        assert_eq!(period(&mut pool, 0), 0);
+    }
+
+    #[test]
+    fn sizes_are_kept_apart_and_others_not_at_all() {
+        let mut pool = Pool::default();
+        let small = pool.take(SMALLEST);
+        let large = pool.take(LARGEST);
+        assert_eq!(pool.held(), SMALLEST + LARGEST);
+        for chunk in [small, large, Vec::new(), vec![0; 2 * LARGEST], vec![0; 100]] {
+            pool.give(chunk);
+        }
+        assert_eq!(pool.held(), SMALLEST + LARGEST);
+        assert_eq!(pool.take(LARGEST).capacity(), LARGEST);
+        assert_eq!(pool.take(SMALLEST).capacity(), SMALLEST);
+        assert_eq!(pool.held(), SMALLEST + LARGEST);
+        assert_eq!(take(SMALLEST, 100_000).capacity(), 100_000);
+    }
+}
