@@ -39,6 +39,9 @@ install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" "${notices}"
 file(GLOB documents "${PROJECT_SOURCE_DIR}/docs/*.md")
 install(FILES ${documents} "${PROJECT_SOURCE_DIR}/CHANGELOG.md"
   DESTINATION "${CMAKE_INSTALL_DATADIR}/doc/rtsp_webrtc_gateway" COMPONENT development)
+# A WHEP client for the host's own pages.
+install(FILES "${PROJECT_SOURCE_DIR}/src/http/pages/player.js"
+  DESTINATION "${CMAKE_INSTALL_DATADIR}/rtsp_webrtc_gateway" COMPONENT development)
 
 configure_package_config_file(
   "${PROJECT_SOURCE_DIR}/cmake/rtsp_webrtc_gatewayConfig.cmake.in"

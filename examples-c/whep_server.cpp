@@ -13,7 +13,7 @@
 
 #include "args.hpp"
 #include "cameras.hpp"
-#include "web_files.hpp" // made from web/ by CMake
+#include "web_files.hpp" // made by CMake from web/ and the library's player.js
 
 namespace {
 
@@ -28,51 +28,31 @@ void on_log(const rtsp_webrtc::LogRecord &record) {
 void answer_text(httplib::Response &http, int status, const std::string &text) {
     http.status = status;
     http.set_content(text + "\n", "text/plain; charset=utf-8");
-    if (status == 409 || status == 503) {
-        http.set_header("Retry-After", "2");
-    }
 }
 
-// A failed call, as HTTP answer.
-void answer_error(httplib::Response &http, const rtsp_webrtc::Error &error) {
-    answer_text(http, error.http_status(), error.what());
-}
-
-// POST /NAME/whep
-void post_offer(Cameras &cameras, const httplib::Request &request, httplib::Response &http) {
-    const std::string name = request.matches[1];
-    const std::string type = request.get_header_value("Content-Type");
-    if (type.substr(0, type.find(';')) != "application/sdp") {
-        return answer_text(http, 415, "The offer must be sent as application/sdp.");
+// /NAME/whep and /NAME/whep/KEY: the library knows WHEP. Waits while a camera is still connecting.
+void answer_whep(rtsp_webrtc::Gateway &gateway, const httplib::Request &request,
+                 httplib::Response &http) {
+    rtsp_webrtc::HttpRequest whep;
+    whep.method = request.method;
+    whep.path = request.target; // httplib has decoded request.path
+    for (const auto &[name, value] : request.headers) {
+        whep.headers.push_back({name, value});
     }
-    const std::string location_prefix = "/" + name + "/whep/";
+    whep.body = request.body;
+    whep.peer = request.remote_addr;
 
-    rtsp_webrtc::Offer offer;
-    offer.stream_name = name;
-    offer.sdp = request.body;
-    offer.location_prefix = location_prefix;
-    const auto response = cameras.gateway().try_handle_whep_offer(offer);
-    if (!response) {
-        return answer_error(http, response.error());
-    }
-    http.status = response->status();
+    const rtsp_webrtc::Response response = gateway.handle_http(whep);
+    http.status = response.status();
     std::string content_type;
-    for (const rtsp_webrtc::Header &header : response->headers()) {
+    for (const rtsp_webrtc::Header &header : response.headers()) {
         if (header.name == "Content-Type") {
             content_type = header.value; // set_content() writes it
         } else {
             http.set_header(std::string(header.name), std::string(header.value));
         }
     }
-    http.set_content(std::string(response->body()), content_type);
-}
-
-// DELETE /NAME/whep/KEY
-void delete_session(Cameras &cameras, const httplib::Request &request, httplib::Response &http) {
-    const auto deleted = cameras.gateway().try_handle_whep_delete(request.matches[2].str());
-    if (!deleted) {
-        answer_error(http, deleted.error());
-    }
+    http.set_content(std::string(response.body()), content_type);
 }
 
 void add_page_routes(httplib::Server &server, Cameras &cameras) {
@@ -107,42 +87,13 @@ void add_page_routes(httplib::Server &server, Cameras &cameras) {
 }
 
 void add_whep_routes(httplib::Server &server, Cameras &cameras) {
-    constexpr auto endpoint = "/([^/]+)/whep";
-    constexpr auto session = "/([^/]+)/whep/([^/]+)";
-
-    server.Post(endpoint, [&](const auto &request, auto &http) {
-        post_offer(cameras, request, http);
-    });
-    server.Delete(session, [&](const auto &request, auto &http) {
-        delete_session(cameras, request, http);
-    });
-
-    // Players on other sites may use the endpoint too (CORS).
-    const auto allow = [](std::string methods) {
-        return [methods](const auto &, auto &http) {
-            http.status = 204;
-            http.set_header("Access-Control-Allow-Methods", methods);
-            http.set_header("Access-Control-Allow-Headers", "Content-Type, Authorization");
-            http.set_header("Access-Control-Max-Age", "86400");
-        };
+    const auto whep = [&](const httplib::Request &request, httplib::Response &http) {
+        answer_whep(cameras.gateway(), request, http);
     };
-    server.Options(endpoint, allow("OPTIONS, POST"));
-    server.Options(session, allow("OPTIONS, DELETE"));
-
-    const auto refuse = [](std::string methods) {
-        return [methods](const auto &, auto &http) {
-            http.set_header("Allow", methods);
-            answer_text(http, 405, "Use one of these methods: " + methods + ".");
-        };
-    };
-    server.Get(endpoint, refuse("OPTIONS, POST"));
-    server.Put(endpoint, refuse("OPTIONS, POST"));
-    server.Patch(endpoint, refuse("OPTIONS, POST"));
-    server.Delete(endpoint, refuse("OPTIONS, POST"));
-    server.Get(session, refuse("OPTIONS, DELETE"));
-    server.Put(session, refuse("OPTIONS, DELETE"));
-    server.Patch(session, refuse("OPTIONS, DELETE"));
-    server.Post(session, refuse("OPTIONS, DELETE"));
+    for (const char *path : {"/[^/]+/whep", "/[^/]+/whep/.+"}) {
+        server.Get(path, whep).Post(path, whep).Put(path, whep);
+        server.Patch(path, whep).Delete(path, whep).Options(path, whep);
+    }
 }
 
 void configure(httplib::Server &server) {
@@ -159,8 +110,6 @@ void configure(httplib::Server &server) {
     // An offer for a camera that is still connecting holds a thread for up to 5 s.
     server.new_task_queue = [] { return new httplib::ThreadPool(32); };
     server.set_default_headers({
-        {"Access-Control-Allow-Origin", "*"},
-        {"Access-Control-Expose-Headers", "ETag, Link, Location, Retry-After"},
         {"Cache-Control", "no-store"},
         {"X-Content-Type-Options", "nosniff"},
     });
@@ -168,7 +117,7 @@ void configure(httplib::Server &server) {
         try {
             std::rethrow_exception(error);
         } catch (const rtsp_webrtc::Error &e) {
-            return answer_error(http, e);
+            return answer_text(http, e.http_status(), e.what());
         } catch (const std::exception &e) {
             say(std::string("error: ") + e.what());
         } catch (...) {

@@ -79,7 +79,7 @@ fn nothing_is_left_of_what_came_and_went() {
 
     let gateway = Gateway::new(Config {
         // What the stream itself keeps is soon at its limit.
-        tuning: vec![(Key::GopCacheMs, 100)],
+        tuning: vec![(Key::GopCacheMs, 100), (Key::WorkerThreads, 2)],
         ..Config::default()
     })
     .unwrap();

@@ -10,7 +10,7 @@ use rtsp_webrtc_gateway::error::{Error, Status};
 use rtsp_webrtc_gateway::events::Events;
 use rtsp_webrtc_gateway::gateway::Gateway;
 use rtsp_webrtc_gateway::state::{SessionId, SessionState, StreamId, StreamState};
-use rtsp_webrtc_gateway::tuning::KNOBS;
+use rtsp_webrtc_gateway::tuning::{KNOBS, Key};
 use testkit::camera::{CameraConfig, CameraServer};
 use testkit::clip::Clip;
 use testkit::viewer::{UdpViewer, ViewerConfig};
@@ -81,6 +81,7 @@ fn sixteen_threads_call_everything_at_once() {
                 gateway: Arc::clone(&known),
                 counts: Arc::clone(&counts),
             })),
+            tuning: vec![(Key::WorkerThreads, 2)],
             ..Config::default()
         })
         .unwrap(),

@@ -361,14 +361,17 @@ impl Drop for Plug {
     }
 }
 
+/// Hears which streams need a keyframe.
+struct Asked(mpsc::Sender<StreamId>);
+
+impl Events for Asked {
+    fn keyframe_request(&self, stream: StreamId) {
+        let _ = self.0.send(stream);
+    }
+}
+
 #[test]
 fn a_full_queue_refuses_and_video_goes_on_with_a_keyframe() {
-    struct Asked(mpsc::Sender<StreamId>);
-    impl Events for Asked {
-        fn keyframe_request(&self, stream: StreamId) {
-            let _ = self.0.send(stream);
-        }
-    }
     let (asked, requests) = mpsc::channel();
     let gateway = Gateway::new(Config {
         events: Some(Box::new(Asked(asked))),
@@ -434,12 +437,6 @@ fn a_full_queue_refuses_and_video_goes_on_with_a_keyframe() {
 
 #[test]
 fn a_viewer_that_the_ring_cannot_help_makes_the_host_be_asked() {
-    struct Asked(mpsc::Sender<StreamId>);
-    impl Events for Asked {
-        fn keyframe_request(&self, stream: StreamId) {
-            let _ = self.0.send(stream);
-        }
-    }
     let (asked, requests) = mpsc::channel();
     let gateway = Gateway::new(Config {
         events: Some(Box::new(Asked(asked))),

@@ -43,14 +43,14 @@ Without WHAT all of the first six run. Results go to benches/results/.
   scale     1 to 256 cameras, 1 to 1000 viewers
   workers   packets that one worker and two can send
   knobs     what GSO, batching, pacing and workers are worth
-  peer      another WHEP server: --url http://HOST:PORT/{}/whep --pid PID [--streams N] [--each N]
+  peer      another WHEP server: --url http://HOST:PORT/{}/whep --pid PID [--name NAME]
   cameras   cameras for it, until standard input ends: [--count N] [--listen ADDR:PORT] [--gop PICTURES]
 
   --quick            shorter, and coarser
   --rounds N         rounds of fanout, workers and peer
   --seconds N        seconds of each measurement
-  --loads A,B        fanout: only these, such as 1x64,64x1
-  --set KNOB=VALUE,  fanout and scale: knobs of this library
+  --loads A,B        fanout and peer: only these, such as 1x64,64x1
+  --set KNOB=VALUE,  fanout, scale and peer: knobs of this library
 ";
 
     pub fn main() -> std::io::Result<()> {

@@ -17,8 +17,15 @@ pub enum System {
     Naive,
     /// The bare limit.
     Bare,
-    /// A server that runs already: its WHEP URL and process id.
-    External(String, u32),
+    /// A server that runs already.
+    External {
+        /// For the tables.
+        name: String,
+        /// Its WHEP URL.
+        url: String,
+        /// Its process.
+        pid: u32,
+    },
 }
 
 impl System {
@@ -29,7 +36,7 @@ impl System {
             System::Gateway(knobs) => format!("gateway {knobs}"),
             System::Naive => "naive".to_owned(),
             System::Bare => "bare".to_owned(),
-            System::External(..) => "external".to_owned(),
+            System::External { name, .. } => name.clone(),
         }
     }
 }
@@ -44,6 +51,15 @@ pub struct Load {
 }
 
 impl Load {
+    /// From its name, such as `64x1`.
+    pub fn parse(name: &str) -> Option<Load> {
+        let (streams, each) = name.split_once('x')?;
+        Some(Load {
+            streams: streams.parse().ok()?,
+            each: each.parse().ok()?,
+        })
+    }
+
     /// Viewers.
     pub fn viewers(self) -> usize {
         self.streams * self.each
@@ -96,7 +112,7 @@ pub fn run(system: &System, load: Load, time: Duration) -> io::Result<Figures> {
     let mut url = String::new();
     match system {
         System::Bare => {}
-        System::External(external, _) => url = external.clone(),
+        System::External { url: theirs, .. } => url = theirs.clone(),
         System::Gateway(_) | System::Naive => {
             let (started, urls) = Process::start("cameras", &arg("--count", &streams))?;
             cameras = Some(started);
@@ -135,7 +151,7 @@ pub fn run(system: &System, load: Load, time: Duration) -> io::Result<Figures> {
     }
     let pid = match (&process, system) {
         (Some(process), _) => process.pid(),
-        (None, System::External(_, pid)) => *pid,
+        (None, System::External { pid, .. }) => *pid,
         (None, _) => return Err(io::ErrorKind::NotFound.into()),
     };
     std::thread::sleep(SETTLE);

@@ -3,8 +3,6 @@
 import { WhepPlayer } from "./player.js";
 
 const LOOK_MS = 1_000;
-// The picture counts as standing still when none came for this long.
-const STILL_MS = 3_000;
 
 const only = decodeURIComponent(location.pathname.slice(1));
 const list = document.getElementById("cameras");
@@ -17,9 +15,7 @@ class Tile {
   #facts;
   #sound;
   #player;
-  #problem = "Connecting";
-  #pictures = 0;
-  #lastPicture = -Infinity;
+  #camera = null; // what the server said last about it; undefined if it does not answer
 
   constructor(name) {
     this.root = document.getElementById("camera").content.firstElementChild.cloneNode(true);
@@ -37,40 +33,27 @@ class Tile {
     this.#sound.addEventListener("click", () => this.#setMuted(!this.#video.muted));
 
     const endpoint = `/${encodeURIComponent(name)}/whep`;
-    this.#player = new WhepPlayer(this.#video, endpoint, (problem) => {
-      this.#problem = problem;
-      this.#showMessage(problem);
-    });
-    this.#showMessage(this.#problem);
+    this.#player = new WhepPlayer({ endpoint, video: this.#video });
+    this.#player.addEventListener("state", () => this.#showMessage());
   }
 
   start() {
     this.#player.start();
   }
 
-  stop() {
-    this.#player.stop();
-  }
-
   get playing() {
-    return performance.now() - this.#lastPicture < STILL_MS;
+    return this.#player.state === "playing";
   }
 
   // Called each second with what the server says about the camera.
   async look(camera) {
-    const pictures = this.#video.getVideoPlaybackQuality().totalVideoFrames;
-    if (pictures !== this.#pictures) {
-      this.#pictures = pictures;
-      this.#lastPicture = performance.now();
-    }
-    const audio = this.#video.srcObject?.getAudioTracks() ?? [];
-    this.#sound.hidden = audio.length === 0;
-
-    const facts = this.playing ? await this.#player.facts() : null;
-    this.#facts.textContent = facts ? `${facts.width}\u00d7${facts.height}, ${facts.fps} fps` : "";
-    // Moving pictures of a camera that is away are old ones.
-    const away = camera && camera.state !== "live";
-    this.#showMessage(this.#problem ?? (this.playing && !away ? null : whyStill(camera)));
+    this.#camera = camera;
+    this.#showMessage();
+    this.#sound.hidden = !this.#player.hasAudio;
+    const stats = this.playing ? await this.#player.stats() : null;
+    this.#facts.textContent = stats?.width
+      ? `${stats.width}\u00d7${stats.height}, ${Math.round(stats.fps ?? 0)} fps`
+      : "";
   }
 
   #setMuted(muted) {
@@ -78,20 +61,31 @@ class Tile {
     this.#sound.textContent = muted ? "Unmute" : "Mute";
   }
 
-  #showMessage(text) {
+  #showMessage() {
+    const text = this.#whyBlack();
     this.#message.hidden = text === null;
     this.#message.textContent = text ?? "";
+  }
+
+  #whyBlack() {
+    // Moving pictures of a camera that is away are old ones.
+    const away = this.#camera && this.#camera.state !== "live";
+    if (this.playing && !away) {
+      return null;
+    }
+    const connected = this.#player.connection?.connectionState === "connected";
+    return connected || !this.#player.reason ? whyStill(this.#camera) : this.#player.reason;
   }
 }
 
 function whyStill(camera) {
-  if (!camera) {
+  if (camera === undefined) {
     return "The server cannot be reached.";
   }
-  if (camera.state === "live") {
+  if (camera?.state === "live") {
     return "Waiting for a picture";
   }
-  return camera.reason ? `No picture: ${camera.reason}` : "Connecting to the camera";
+  return camera?.reason ? `No picture: ${camera.reason}` : "Connecting to the camera";
 }
 
 async function fetchCameras() {
@@ -140,11 +134,3 @@ if (only) {
   addTile(only); // at once: no need to wait for the list
 }
 look();
-
-addEventListener("pagehide", () => tiles.forEach((tile) => tile.stop()));
-// The page may come back from the browser's back/forward cache.
-addEventListener("pageshow", ({ persisted }) => {
-  if (persisted) {
-    tiles.forEach((tile) => tile.start());
-  }
-});

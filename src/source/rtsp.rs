@@ -1,5 +1,6 @@
 //! A camera by RTSP (RFC 2326), through `retina`.
 
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::panic::AssertUnwindSafe;
@@ -38,10 +39,16 @@ const MAX_PENDING_TEARDOWNS: usize = 4;
 /// How long a camera may keep its worker busy until it plays, or until the next picture; some
 /// milliseconds are usual. `retina` sets no limit to the length of a message, and looks through
 /// all that it has of a line whenever more of it comes.
-const MAX_BUSY: Duration = Duration::from_secs(1);
-/// Of the 128 reads that tokio allows a task before it is the turn of the others, those that a
-/// camera does without: a picture takes one or two, and one read can be megabytes.
+const MAX_BUSY: Duration = Duration::from_millis(250);
+/// Of the 128 reads that tokio allows a task before it is the turn of the others - viewers among
+/// them - those that a camera does without: a picture takes one or two, and one read can be
+/// megabytes.
 const READS_WAIVED: u32 = 120;
+/// What a camera does without that has kept its worker busy for [`LONG_BUSY`]: the more there is of
+/// a message that does not end, the longer takes each read.
+const READS_WAIVED_LONG_BUSY: u32 = 126;
+/// See [`READS_WAIVED_LONG_BUSY`].
+const LONG_BUSY: Duration = Duration::from_millis(10);
 
 /// Connects, delivers media to `sink`, and connects again whenever that ends; with `demand` only as
 /// long as somebody wants it. Runs until dropped, on a tokio current-thread runtime inside a
@@ -108,6 +115,8 @@ pub(super) struct Camera {
     audio: bool,
     patience: Patience,
     teardowns: Arc<SessionGroup>,
+    /// How long it has kept its worker busy since it last sent something whole.
+    busy: Cell<Duration>,
 }
 
 /// A session that plays, and which of its streams are ours.
@@ -125,6 +134,7 @@ impl Camera {
             audio: !options.no_audio,
             patience,
             teardowns: Arc::default(),
+            busy: Cell::default(),
         }
     }
 
@@ -165,6 +175,7 @@ impl Camera {
 
     async fn connect(&self) -> Result<Playing> {
         let patience = self.patience.connect;
+        self.busy.take();
         let mut play = Box::pin(self.play());
         let error = match timeout(patience, self.guarded(play.as_mut())).await {
             Ok(Ok(result)) => return result,
@@ -334,22 +345,28 @@ impl Camera {
 
     /// `retina` panics on some answers, e.g. on `Session: ;timeout=60`, and never tires of
     /// others. Either fails the attempt, not the worker.
-    async fn guarded<T>(&self, future: impl Future<Output = T>) -> Result<T> {
+    pub(super) async fn guarded<T>(&self, future: impl Future<Output = T>) -> Result<T> {
         let mut future = pin!(AssertUnwindSafe(future).catch_unwind());
-        let mut busy = Duration::ZERO;
         poll_fn(|context| {
-            // At first there is nothing to read, or little is left of this turn.
-            if !busy.is_zero() {
-                for _ in 0..READS_WAIVED {
-                    ready!(coop::poll_proceed(context)).made_progress();
-                }
+            let waived = match self.busy.get() {
+                // There is nothing to read yet, or little is left of this turn.
+                Duration::ZERO => 0,
+                busy if busy < LONG_BUSY => READS_WAIVED,
+                _ => READS_WAIVED_LONG_BUSY,
+            };
+            for _ in 0..waived {
+                ready!(coop::poll_proceed(context)).made_progress();
             }
             let begun = std::time::Instant::now();
             let polled = future.as_mut().poll(context);
-            busy += begun.elapsed();
+            let busy = self.busy.take() + begun.elapsed();
             match polled {
                 Poll::Pending if busy > MAX_BUSY => Poll::Ready(Err(failure::endless(&self.url))),
-                polled => polled.map_err(|_| failure::panicked(&self.url)),
+                Poll::Pending => {
+                    self.busy.set(busy);
+                    Poll::Pending
+                }
+                Poll::Ready(done) => Poll::Ready(done.map_err(|_| failure::panicked(&self.url))),
             }
         })
         .await

@@ -62,13 +62,14 @@ describe("HTTP", () => {
   const post = (path, body, type = "application/sdp") =>
     fetch(server.url + path, { method: "POST", headers: { "Content-Type": type }, body });
 
-  async function refused(response, status) {
+  // Refusals of WHEP are problem documents (RFC 9457), those of the web server plain text.
+  async function refused(response, status, type = "application/problem+json") {
     const text = await response.text();
     assert.equal(response.status, status, text);
-    assert.match(response.headers.get("Content-Type"), /^text\/plain/);
-    assert.ok(text.length > 10, "the answer is a sentence");
+    assert.equal(response.headers.get("Content-Type").split(";")[0], type);
+    const sentence = type === "text/plain" ? text : JSON.parse(text).detail;
+    assert.ok(sentence.length > 10, "the answer has a sentence");
     assert.ok(!text.includes("topsecret"));
-    return text;
   }
 
   test("an empty offer is refused", async () => {
@@ -85,38 +86,34 @@ describe("HTTP", () => {
   });
 
   test("an offer of 1 MB is refused", async () => {
-    await refused(await post("cam1/whep", "a".repeat(1 << 20)), 413);
+    await refused(await post("cam1/whep", "a".repeat(1 << 20)), 413, "text/plain");
   });
 
   test("an unknown camera is refused", async () => {
     await refused(await post("nobody/whep", "v=0"), 404);
-    await refused(await fetch(`${server.url}nobody`), 404);
-    await refused(await fetch(`${server.url}${"a".repeat(8000)}`), 404);
-    await refused(await fetch(`${server.url}%3Cscript%3E`), 404);
+    for (const path of ["nobody", "a".repeat(8000), "%3Cscript%3E"]) {
+      await refused(await fetch(server.url + path), 404, "text/plain");
+    }
   });
 
   test("an unknown session is refused", async () => {
     const remove = (key) => fetch(`${server.url}cam1/whep/${key}`, { method: "DELETE" });
-    for (const key of ["0123456789abcdef", "x", "..%2f"]) {
+    for (const key of ["0123456789abcdef", "x", "..%2f", "%00"]) {
       await refused(await remove(key), 404);
     }
-    await refused(await remove("%00"), 400);
   });
 
   test("a wrong method is refused", async () => {
-    for (const method of ["GET", "PUT", "PATCH", "DELETE"]) {
-      const response = await fetch(`${server.url}cam1/whep`, {
-        method,
-        body: method === "GET" ? undefined : "v=0",
-      });
+    for (const method of ["PUT", "PATCH", "DELETE"]) {
+      const response = await fetch(`${server.url}cam1/whep`, { method, body: "v=0" });
       await refused(response, 405);
-      assert.equal(response.headers.get("Allow"), "OPTIONS, POST");
+      assert.match(response.headers.get("Allow"), /\bPOST\b/);
     }
   });
 
   test("other sites may use the endpoint (CORS)", async () => {
     const response = await fetch(`${server.url}cam1/whep`, { method: "OPTIONS" });
-    assert.equal(response.status, 204);
+    assert.ok(response.ok);
     assert.equal(response.headers.get("Access-Control-Allow-Origin"), "*");
     assert.match(response.headers.get("Access-Control-Allow-Methods"), /POST/);
     assert.match(response.headers.get("Access-Control-Allow-Headers"), /Content-Type/);

@@ -1,34 +1,66 @@
-//! Any other WHEP server under the same viewers.
+//! Any other WHEP server under the same load, in turns with this library.
 
 use std::io;
 use std::time::Duration;
 
 use super::fanout::{COLUMNS, row};
 use crate::args::Args;
-use crate::report::{Table, write};
-use crate::run::{Load, System, run};
+use crate::report::{Table, number, write};
+use crate::run::{Figures, Load, System, run};
 
-/// `--url` with `{}` for a camera's name (`cam0`, `cam1`, ...), `--pid` of the server, `--streams`,
-/// `--each` viewers of each. The server takes its cameras from the `cameras` command.
+/// `--url` with `{}` for a camera's name (`cam0`, `cam1`, ...), `--pid` of the server, `--name` for
+/// the table, `--loads`. The server takes its cameras from the `cameras` command.
 pub fn measure(args: &Args) -> io::Result<()> {
     let missing = || io::Error::other("peer needs --url http://HOST:PORT/{}/whep and --pid PID");
-    let url = args.text("url").ok_or_else(missing)?;
+    let url = args.text("url").ok_or_else(missing)?.to_owned();
     let pid = args.text("pid").and_then(|pid| pid.parse().ok());
-    let system = System::External(url.to_owned(), pid.ok_or_else(missing)?);
-    let load = Load {
-        streams: args.number("streams", 1),
-        each: args.number("each", 1),
-    };
-    let mut table = Table::new("Figures", &COLUMNS);
-    for _ in 0..args.number("rounds", 2) {
-        let time = Duration::from_secs(args.number("seconds", 5));
-        table
-            .rows
-            .push(row(load, &system, &run(&system, load, time)?));
+    let pid = pid.ok_or_else(missing)?;
+    let name = args.text("name").unwrap_or("external").to_owned();
+    let gateway = System::Gateway(args.text("set").unwrap_or("").to_owned());
+    let systems = [gateway, System::External { name, url, pid }];
+    let rounds = args.number("rounds", 2);
+    let time = Duration::from_secs(args.number("seconds", 5));
+    let mut loads: Vec<Load> = args.list("loads", ',').filter_map(Load::parse).collect();
+    if loads.is_empty() {
+        loads = ["64x1", "64x4", "1x256"]
+            .into_iter()
+            .filter_map(Load::parse)
+            .collect();
     }
-    write(
-        "peer",
-        "Another WHEP server under the same viewers.",
-        &[table],
-    )
+    let mut figures = Table::new("Figures", &COLUMNS);
+    let mut ratios = Table::new(
+        "The other server to this library",
+        &["load", "CPU per packet", "RSS", "latency p95"],
+    );
+    for load in loads {
+        let mut runs = [const { Vec::new() }; 2];
+        for round in 0..rounds {
+            for (runs, system) in runs.iter_mut().zip(&systems) {
+                eprintln!(
+                    "peer {}, round {}: {}",
+                    load.name(),
+                    round + 1,
+                    system.name()
+                );
+                runs.push(run(system, load, time)?);
+            }
+        }
+        let medians = runs.map(|runs| Figures::median(&runs));
+        for (system, median) in systems.iter().zip(&medians) {
+            figures.rows.push(row(load, system, median));
+        }
+        let [ours, theirs] = medians;
+        ratios.rows.push(vec![
+            load.name().into(),
+            number(theirs.micros_per_packet / ours.micros_per_packet, 1),
+            number(theirs.rss / ours.rss, 1),
+            number(theirs.latency_ms[1] / ours.latency_ms[1], 1),
+        ]);
+    }
+    let about = format!(
+        "This library and another WHEP server ({}) with the same cameras and viewers, {rounds} \
+         rounds in turns; the median. Columns as in fanout.",
+        systems[1].name()
+    );
+    write("peer", &about, &[ratios, figures])
 }

@@ -9,6 +9,22 @@ const HEIGHT = 128; // as in dashboard.css
 const clock = (seconds) =>
   new Date(1000 * seconds).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 
+// What the gateway as a whole and each camera have.
+export const FLOW = [
+  { key: "received", label: "in", colour: "--part-2" },
+  { key: "sent", label: "out", colour: "--part-1" },
+];
+export const LATENCY = [
+  { key: "p50", label: "p50", colour: "--part-2" },
+  { key: "p95", label: "p95", colour: "--part-1" },
+  { key: "max", label: "max", colour: "--part-5" },
+];
+export const MEDIA_CPU = [
+  { key: "packetise", label: "packetise", colour: "--part-2" },
+  { key: "seal", label: "seal", colour: "--part-3" },
+  { key: "send", label: "send", colour: "--part-1" },
+];
+
 export class Chart {
   #options;
   #plot = null;

@@ -4,7 +4,7 @@ import { getJson } from "./api.js";
 import { Attention } from "./attention.js";
 import { CameraMap } from "./camera_map.js";
 import { CameraTable } from "./camera_table.js";
-import { Chart } from "./charts.js";
+import { Chart, FLOW, LATENCY, MEDIA_CPU } from "./charts.js";
 import { Detail } from "./detail.js";
 import { setText } from "./dom.js";
 import { Figures } from "./figures.js";
@@ -22,10 +22,7 @@ const byId = (id) => document.getElementById(id);
 const CHARTS = [
   {
     title: "Bit rate",
-    series: [
-      { key: "received", label: "in", colour: "--part-2" },
-      { key: "sent", label: "out", colour: "--part-1" },
-    ],
+    series: FLOW,
     format: bitrate,
     least: 1e6,
   },
@@ -33,9 +30,7 @@ const CHARTS = [
     title: "CPU of the workers",
     series: [
       { key: "rtsp", label: "rtsp", colour: "--part-4" },
-      { key: "packetise", label: "packetise", colour: "--part-2" },
-      { key: "seal", label: "seal", colour: "--part-3" },
-      { key: "send", label: "send", colour: "--part-1" },
+      ...MEDIA_CPU,
       { key: "control", label: "control", colour: "--part-5" },
     ],
     format: percent,
@@ -44,11 +39,7 @@ const CHARTS = [
   },
   {
     title: "Latency, slowest camera",
-    series: [
-      { key: "p50", label: "p50", colour: "--part-2" },
-      { key: "p95", label: "p95", colour: "--part-1" },
-      { key: "max", label: "max", colour: "--part-5" },
-    ],
+    series: LATENCY,
     format: micros,
     least: 2000,
   },

@@ -1,6 +1,6 @@
 // One camera in full, beside the tables.
 
-import { Chart } from "./charts.js";
+import { Chart, FLOW, LATENCY, MEDIA_CPU } from "./charts.js";
 import { element, setText } from "./dom.js";
 import { bitrate, bytes, codec, count, digits, duration, micros, percent, perSecond, size } from "./format.js";
 import { level, sentence, stateWord } from "./why.js";
@@ -31,30 +31,19 @@ const CHARTS = [
   { title: "Pictures per second", series: [{ key: "fps", label: "fps", colour: "--part-1" }], format: digits, least: 5 },
   {
     title: "Bit rate",
-    series: [
-      { key: "received", label: "in", colour: "--part-2" },
-      { key: "sent", label: "out", colour: "--part-1" },
-    ],
+    series: FLOW,
     format: bitrate,
     least: 1e5,
   },
   {
     title: "Latency",
-    series: [
-      { key: "p50", label: "p50", colour: "--part-2" },
-      { key: "p95", label: "p95", colour: "--part-1" },
-      { key: "max", label: "max", colour: "--part-5" },
-    ],
+    series: LATENCY,
     format: micros,
     least: 1000,
   },
   {
     title: "CPU, share of a core",
-    series: [
-      { key: "packetise", label: "packetise", colour: "--part-2" },
-      { key: "seal", label: "seal", colour: "--part-3" },
-      { key: "send", label: "send", colour: "--part-1" },
-    ],
+    series: MEDIA_CPU,
     format: percent,
     stacked: true,
     least: 0.001,

@@ -2,6 +2,7 @@
 
 mod scripted;
 mod simulator;
+mod turns;
 
 use std::time::Duration;
 

@@ -1,0 +1,162 @@
+//! A check: is it authentic, and what is the answer (RFC 8445 section 7.3, RFC 8489).
+
+use std::net::SocketAddr;
+
+use rtc::crypto::RTCCryptoProvider;
+use rtc::crypto::providers::AwsLcRsProvider;
+use rtc::stun::attributes::{
+    ATTR_FINGERPRINT, ATTR_ICE_CONTROLLED, ATTR_MESSAGE_INTEGRITY, ATTR_PRIORITY,
+    ATTR_USE_CANDIDATE, ATTR_USERNAME, AttrType,
+};
+use rtc::stun::error_code::{CODE_ROLE_CONFLICT, CODE_UNKNOWN_ATTRIBUTE};
+use rtc::stun::fingerprint::FINGERPRINT;
+use rtc::stun::integrity::MessageIntegrity;
+use rtc::stun::message::{
+    BINDING_ERROR, BINDING_REQUEST, BINDING_SUCCESS, MESSAGE_HEADER_SIZE, Message, MessageType,
+    Setter,
+};
+use rtc::stun::uattrs::UnknownAttributes;
+use rtc::stun::xoraddr::XorMappedAddress;
+
+/// Longest check in bytes. STUN over UDP stays below the path MTU (RFC 8489 section 6.1);
+/// browsers send about 120 bytes.
+const MAX_CHECK: usize = 1280;
+
+/// Attributes of a check that this agent understands (RFC 8489 section 14: types below 0x8000
+/// must be understood).
+const UNDERSTOOD: [AttrType; 4] = [
+    ATTR_USERNAME,
+    ATTR_MESSAGE_INTEGRITY,
+    ATTR_PRIORITY,
+    ATTR_USE_CANDIDATE,
+];
+
+pub(super) static CRYPTO: AwsLcRsProvider = AwsLcRsProvider::new();
+
+/// ufrag and password of one side (RFC 8839 section 5.4).
+#[derive(Clone, PartialEq, Eq)]
+pub struct IceCredentials {
+    /// User name fragment.
+    pub ufrag: String,
+    /// Password.
+    pub pwd: String,
+}
+
+/// The credentials of both sides: what makes an ICE session.
+pub struct Pair {
+    pub local: IceCredentials,
+    pub remote: IceCredentials,
+    /// USERNAME of every check of this ICE session (RFC 8445 section 7.2.2).
+    username: String,
+}
+
+/// The answer to an authentic check.
+pub enum Answer {
+    /// It is not understood: nothing comes of it.
+    Refused(Message),
+    /// It came through.
+    Accepted {
+        response: Message,
+        /// It nominates the address that it came from.
+        nominates: bool,
+    },
+}
+
+impl Pair {
+    pub fn new(local: IceCredentials, remote: IceCredentials) -> Self {
+        Pair {
+            username: format!("{}:{}", local.ufrag, remote.ufrag),
+            local,
+            remote,
+        }
+    }
+
+    /// The answer to a check from `from`; `None` if it is not authentic.
+    pub fn answer(&self, from: SocketAddr, datagram: &[u8]) -> Option<Answer> {
+        if datagram.len() > MAX_CHECK {
+            return None;
+        }
+        let mut request = Message::new();
+        request.unmarshal_binary(datagram).ok()?;
+        let authentic = self.authenticate(&mut request, datagram.len())?;
+        let authentic = request.attributes.0.get(..authentic)?;
+        let has = |kind| authentic.iter().any(|attribute| attribute.typ == kind);
+
+        let unknown: Vec<AttrType> = authentic
+            .iter()
+            .map(|attribute| attribute.typ)
+            .filter(|kind| kind.required() && !UNDERSTOOD.contains(kind))
+            .collect();
+        let refuse = |error: &[&dyn Setter]| {
+            let response = self.respond(&request, BINDING_ERROR, error)?;
+            Some(Answer::Refused(response))
+        };
+        if !unknown.is_empty() {
+            return refuse(&[&CODE_UNKNOWN_ATTRIBUTE, &UnknownAttributes(unknown)]);
+        }
+        // A lite agent is always the controlled one (RFC 8445 section 6.1.1).
+        if has(ATTR_ICE_CONTROLLED) {
+            return refuse(&[&CODE_ROLE_CONFLICT]);
+        }
+        let mapped = XorMappedAddress {
+            ip: from.ip().to_canonical(),
+            port: from.port(),
+        };
+        Some(Answer::Accepted {
+            response: self.respond(&request, BINDING_SUCCESS, &[&mapped])?,
+            nominates: has(ATTR_USE_CANDIDATE),
+        })
+    }
+
+    /// Verifies a request (RFC 8489 section 9.1.3). Returns how many of its attributes, from the
+    /// first, MESSAGE-INTEGRITY vouches for: anyone can append others.
+    fn authenticate(&self, request: &mut Message, datagram_len: usize) -> Option<usize> {
+        let attributes = &request.attributes.0;
+        if request.typ != BINDING_REQUEST
+            || request.length as usize + MESSAGE_HEADER_SIZE != datagram_len
+        {
+            return None;
+        }
+        let position = |kind| {
+            attributes
+                .iter()
+                .position(|attribute| attribute.typ == kind)
+        };
+        let integrity = position(ATTR_MESSAGE_INTEGRITY)?;
+        let username = position(ATTR_USERNAME).filter(|&position| position < integrity)?;
+        if attributes.get(username)?.value != self.username.as_bytes() {
+            return None;
+        }
+        if let Some(fingerprint) = position(ATTR_FINGERPRINT) {
+            let last = fingerprint + 1 == attributes.len();
+            if !last || FINGERPRINT.check(request).is_err() {
+                return None;
+            }
+        }
+        MessageIntegrity::check(request, self.local.pwd.as_bytes(), CRYPTO.crypto()).ok()?;
+        Some(integrity)
+    }
+
+    fn respond(
+        &self,
+        request: &Message,
+        kind: MessageType,
+        attributes: &[&dyn Setter],
+    ) -> Option<Message> {
+        let mut response = Message::new();
+        response.typ = kind;
+        response.transaction_id = request.transaction_id;
+        response.write_header();
+        for attribute in attributes {
+            attribute.add_to(&mut response).ok()?;
+        }
+        MessageIntegrity::new_raw_integrity_with_provider(
+            self.local.pwd.as_bytes(),
+            CRYPTO.crypto(),
+        )
+        .add_to(&mut response)
+        .ok()?;
+        FINGERPRINT.add_to(&mut response).ok()?;
+        Some(response)
+    }
+}

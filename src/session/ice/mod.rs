@@ -1,0 +1,133 @@
+//! The answering side of ICE for a host with a public or local address (ICE lite, RFC 8445
+//! section 2.5), which every browser connects to.
+//!
+//! Nothing is believed and nothing is answered before MESSAGE-INTEGRITY is verified, so a forged
+//! check changes nothing and cannot be used to reflect traffic. Every authentic check is answered
+//! at once: DTLS may flow from the first one, before any nomination.
+
+mod addresses;
+mod check;
+#[cfg(test)]
+mod testing;
+mod ufrag;
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use rtc::stun::message::Message;
+
+use addresses::Addresses;
+pub use check::IceCredentials;
+use check::{Answer, Pair};
+pub use ufrag::local_ufrag;
+
+/// What became of a STUN datagram.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StunOutcome {
+    /// Not an authentic check for this agent. Nothing changed; nothing is sent.
+    Dropped,
+    /// An authentic check; the response is to be sent to where it came from.
+    Answered,
+}
+
+/// The ICE agent of one session.
+pub struct IceAgent {
+    current: Pair,
+    /// Those of a restart that the viewer has yet to nominate with.
+    next: Option<Pair>,
+    addresses: Addresses,
+}
+
+impl IceAgent {
+    /// An agent that waits for checks.
+    pub fn new(local: IceCredentials, remote: IceCredentials) -> Self {
+        IceAgent {
+            current: Pair::new(local, remote),
+            next: None,
+            addresses: Addresses::new(),
+        }
+    }
+
+    /// Restarts ICE (RFC 8445 section 9). The old credentials, and where media goes, stay valid
+    /// until the viewer nominates with the new ones; another restart before that replaces this.
+    pub fn restart(&mut self, local: IceCredentials, remote: IceCredentials) {
+        self.next = Some(Pair::new(local, remote));
+    }
+
+    fn latest(&self) -> &Pair {
+        self.next.as_ref().unwrap_or(&self.current)
+    }
+
+    /// Our credentials in the latest ICE session.
+    pub fn local(&self) -> &IceCredentials {
+        &self.latest().local
+    }
+
+    /// The viewer's credentials in the latest ICE session.
+    pub fn remote(&self) -> &IceCredentials {
+        &self.latest().remote
+    }
+
+    /// Handles a STUN datagram. `response` is cleared, and filled if the outcome is `Answered`.
+    pub fn handle(
+        &mut self,
+        now: Instant,
+        from: SocketAddr,
+        datagram: &[u8],
+        response: &mut Vec<u8>,
+    ) -> StunOutcome {
+        response.clear();
+        match self.check(now, from, datagram) {
+            Some(message) => {
+                response.extend_from_slice(&message.raw);
+                StunOutcome::Answered
+            }
+            None => StunOutcome::Dropped,
+        }
+    }
+
+    /// Whether an authentic check came from this address, so that its other datagrams count.
+    pub fn knows(&self, address: SocketAddr) -> bool {
+        self.addresses().any(|known| known == address)
+    }
+
+    /// Addresses that authentic checks came from, at most a few.
+    pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.addresses.iter()
+    }
+
+    /// Where to send: the last nominated address, or before any nomination the first
+    /// authenticated one.
+    pub fn selected(&self) -> Option<SocketAddr> {
+        self.addresses.selected()
+    }
+
+    /// Takes a check; the response, unless it is to be dropped.
+    fn check(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> Option<Message> {
+        let ufrag = local_ufrag(datagram)?;
+        let pair = [Some(&self.current), self.next.as_ref()]
+            .into_iter()
+            .flatten()
+            .find(|pair| pair.local.ufrag == ufrag)?;
+        let restarts = !std::ptr::eq(pair, &self.current);
+        match pair.answer(from, datagram)? {
+            Answer::Refused(response) => Some(response),
+            Answer::Accepted {
+                response,
+                nominates,
+            } => {
+                if restarts
+                    && nominates
+                    && let Some(next) = self.next.take()
+                {
+                    self.current = next;
+                }
+                self.addresses.remember(now, from, nominates);
+                Some(response)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
