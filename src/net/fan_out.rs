@@ -8,11 +8,16 @@ use crate::state::StreamId;
 
 /// Packets handed to the system in one portion, about; a millisecond of work.
 pub const PORTION: usize = 1024;
+/// Packets handed to the system before the worker reads what viewers sent, about. The cameras whose
+/// access units come in the meantime wait.
+const TURN: usize = 8 * PORTION;
 
 /// The streams whose last access unit is not with all viewers yet, in the order of their turns.
 #[derive(Debug, Default)]
 pub struct FanOuts {
     turns: VecDeque<FanOut>,
+    /// Packets handed to the system since the worker read what viewers sent.
+    sent: usize,
 }
 
 /// A pass over the viewers of a stream, from the last to the first: then a viewer that leaves
@@ -32,8 +37,14 @@ pub struct FanOut {
 }
 
 impl FanOuts {
-    /// A pass over `viewers` viewers begins; `None` if the one before is not over yet, and is to
-    /// be followed by another.
+    /// The worker has read what viewers sent.
+    pub fn turn_begins(&mut self) {
+        self.sent = 0;
+    }
+
+    /// A pass over `viewers` viewers begins; `None` if that has to wait: enough was sent in this
+    /// turn, or the pass before is not over yet, and is to be followed by another unless all viewers
+    /// still wait.
     pub fn begin(
         &mut self,
         stream: StreamId,
@@ -41,17 +52,24 @@ impl FanOuts {
         arrival: Option<Instant>,
     ) -> Option<FanOut> {
         if let Some(running) = self.turns.iter_mut().find(|turn| turn.stream == stream) {
-            running.again = true;
-            running.again_arrival = running.again_arrival.or(arrival);
+            if running.left < viewers {
+                running.again = true;
+                running.again_arrival = running.again_arrival.or(arrival);
+            }
             return None;
         }
-        Some(FanOut {
+        let pass = FanOut {
             stream,
             left: viewers,
             arrival,
             again: false,
             again_arrival: None,
-        })
+        };
+        if self.sent >= TURN {
+            self.turns.push_back(pass);
+            return None;
+        }
+        Some(pass)
     }
 
     /// The stream whose turn it is.
@@ -59,9 +77,10 @@ impl FanOuts {
         self.turns.pop_front()
     }
 
-    /// A portion was sent; `viewers` is how many the stream has now. What is left has its turn
-    /// after the other streams.
-    pub fn portion_sent(&mut self, mut turn: FanOut, viewers: usize) {
+    /// A portion of `packets` was sent; `viewers` is how many the stream has now. What is left has
+    /// its turn after the other streams.
+    pub fn portion_sent(&mut self, mut turn: FanOut, viewers: usize, packets: usize) {
+        self.sent += packets;
         if turn.left == 0 && turn.again {
             (turn.left, turn.again) = (viewers, false);
             turn.arrival = turn.again_arrival.take();
@@ -88,7 +107,7 @@ mod tests {
     fn send(turns: &mut FanOuts, mut turn: FanOut, viewers: usize, most: usize) -> usize {
         let sent = turn.left.min(most);
         turn.left -= sent;
-        turns.portion_sent(turn, viewers);
+        turns.portion_sent(turn, viewers, sent);
         sent
     }
 
@@ -137,6 +156,38 @@ mod tests {
     }
 
     #[test]
+    fn viewers_are_read_before_all_cameras_of_a_busy_worker_are_served() {
+        let mut turns = FanOuts::default();
+        let mut sent = [0; 3];
+        let mut passes = 0;
+        for (turn, sent) in sent.iter_mut().enumerate() {
+            turns.turn_begins();
+            for camera in 0..60 {
+                // The first picture of each came in the first turn, the second in the third.
+                if turn == 1 {
+                    break;
+                }
+                if let Some(pass) = turns.begin(StreamId(camera), 500, None) {
+                    *sent += send(&mut turns, pass, 500, PORTION);
+                    passes += 1;
+                }
+            }
+            if let Some(pass) = turns.next() {
+                *sent += send(&mut turns, pass, 500, PORTION);
+                passes += 1;
+            }
+            assert!(*sent <= TURN + 2 * PORTION, "{sent}");
+        }
+        assert!(sent[0] >= TURN && sent[1] > 0 && sent[2] >= TURN);
+        while let Some(pass) = turns.next() {
+            send(&mut turns, pass, 500, PORTION);
+            passes += 1;
+        }
+        // Those whose viewers waited for the first picture gave them the second with it.
+        assert_eq!(passes, 60 + 19);
+    }
+
+    #[test]
     fn whoever_leaves_during_a_pass_takes_no_turn_from_another() {
         let mut turns = FanOuts::default();
         let mut viewers: Vec<u32> = (0..100).collect();
@@ -149,7 +200,7 @@ mod tests {
             // One that was served leaves, and one that waits.
             viewers.pop();
             viewers.retain(|&viewer| viewer != got.len() as u32 / 4);
-            turns.portion_sent(now, viewers.len());
+            turns.portion_sent(now, viewers.len(), 1);
             turn = turns.next();
         }
         assert!(viewers.iter().all(|viewer| got.contains(viewer)));

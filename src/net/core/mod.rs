@@ -341,15 +341,19 @@ impl Core {
         let timed = owned.stream.costs.sample();
         let arrival = (kind == MediaKind::Video).then_some(unit.arrival);
         let viewers = owned.stream.viewers.len();
-        if viewers > 0
-            && let Some(turn) = self.fan_outs.begin(id, viewers, arrival)
-        {
-            self.send_portion(turn, packetised, timed);
+        if viewers == 0 {
+            return;
+        }
+        match self.fan_outs.begin(id, viewers, arrival) {
+            Some(turn) => self.send_portion(turn, packetised, timed),
+            None => self.rearmed.notify_one(),
         }
     }
 
-    /// Goes on with the stream whose turn it is, if there is one.
+    /// Goes on with the stream whose turn it is, if there is one. To be called once what viewers
+    /// sent is read.
     pub fn fan_out(&mut self) {
+        self.fan_outs.turn_begins();
         if let Some(turn) = self.fan_outs.next() {
             self.send_portion(turn, Instant::now(), false);
         }
@@ -419,11 +423,11 @@ impl Core {
         let time = sent.saturating_duration_since(now);
         stream.costs.delivered(time, sender.timed);
         costs.media.delivered(time, sender.timed);
-        let count = stream.viewers.len();
+        let (count, packets) = (stream.viewers.len(), sender.packets);
         if turn.left == 0 {
             stream.delivered(turn.arrival, sent);
         }
-        self.fan_outs.portion_sent(turn, count);
+        self.fan_outs.portion_sent(turn, count, packets);
         if self.fan_outs.is_pending() || self.deadlines.next() != due_before {
             self.rearmed.notify_one();
         }
