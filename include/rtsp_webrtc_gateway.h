@@ -680,7 +680,7 @@ typedef enum rtsp_webrtc_gateway_stream_state {
     RTSP_WEBRTC_GATEWAY_STREAM_LIVE = 2,
     /**
      * The connection failed; another attempt follows by itself, after 1 s at first and 30 s at most
-     * unless pull_options say otherwise.
+     * unless pull_options say otherwise; or IDLE, if the camera is on demand and nobody waits for it.
      * A push stream: no picture was pushed for 8 s (status ERR_STALLED); the next one makes it LIVE.
      */
     RTSP_WEBRTC_GATEWAY_STREAM_RETRYING = 3,
@@ -688,6 +688,11 @@ typedef enum rtsp_webrtc_gateway_stream_state {
     RTSP_WEBRTC_GATEWAY_STREAM_FAILED = 4,
     /** Removed; the last callback of a stream. */
     RTSP_WEBRTC_GATEWAY_STREAM_REMOVED = 5,
+    /**
+     * Not connected, because nobody watches: a camera with PULL_ON_DEMAND, from add_stream() on. An
+     * offer connects it. Nothing of its media is kept.
+     */
+    RTSP_WEBRTC_GATEWAY_STREAM_IDLE = 6,
 } rtsp_webrtc_gateway_stream_state;
 
 /** Codecs. */
@@ -727,6 +732,14 @@ typedef enum rtsp_webrtc_gateway_transport {
 typedef enum rtsp_webrtc_gateway_pull_flags {
     /** Ignore the camera's sound. */
     RTSP_WEBRTC_GATEWAY_PULL_NO_AUDIO = 1,
+    /**
+     * Connect only while somebody watches or wants to. An offer connects the camera, and waits for it
+     * as long as offer.timeout_ms; linger_ms after the last session closed the connection ends with a
+     * TEARDOWN, and the stream is IDLE. If the camera cannot be connected the offers that wait are
+     * refused with the reason, which stream_info keeps, and it is not tried again before the next
+     * offer, unless there are sessions.
+     */
+    RTSP_WEBRTC_GATEWAY_PULL_ON_DEMAND = 2,
 } rtsp_webrtc_gateway_pull_flags;
 
 /** Options of a camera that the gateway connects to. */
@@ -762,6 +775,13 @@ typedef struct rtsp_webrtc_gateway_pull_options {
      * more.
      */
     uint32_t retry_max_ms;
+    /**
+     * With PULL_ON_DEMAND: milliseconds that the camera stays connected after its last session closed,
+     * so that a viewer who comes back sees the picture at once: 100 to 3600000. 0: 10000.
+     */
+    uint32_t linger_ms;
+    /** 0. */
+    uint32_t reserved;
 } rtsp_webrtc_gateway_pull_options;
 
 /** A stream at one moment. Counts are from add_stream() on. */
@@ -785,7 +805,7 @@ typedef struct rtsp_webrtc_gateway_stream_info {
     uint32_t height;
     /** Viewers now. */
     uint32_t sessions;
-    /** Times the camera was connected again after it had been live. */
+    /** Times the camera was connected again after it had been live; not when it was IDLE between. */
     uint32_t reconnects;
     /** Bytes of media received from the camera. */
     uint64_t bytes;
@@ -811,8 +831,9 @@ typedef struct rtsp_webrtc_gateway_stream_info {
 } rtsp_webrtc_gateway_stream_info;
 
 /**
- * Adds a camera. Returns at once: the connection is made in the background, kept, and reported by
- * on_stream_state, which may run before this function returns.
+ * Adds a camera. Returns at once: the connection is made in the background (with PULL_ON_DEMAND when
+ * the first offer comes), kept, and reported by on_stream_state, which may run before this function
+ * returns.
  *
  * name is the name in WHEP offers: unique, 1 to 128 characters of A-Z a-z 0-9 . _ ~ -
  *

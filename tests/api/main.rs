@@ -4,5 +4,6 @@ mod capture_time;
 mod common;
 mod lists;
 mod offers;
+mod on_demand;
 mod patch;
 mod snapshot;
