@@ -7,6 +7,17 @@
 static rtsp_webrtc_gateway *gateway;
 static rtsp_webrtc_gateway_stream_id stream;
 
+/* The first state that on_stream_state tells. */
+static int32_t first;
+
+static void on_stream_state(void *user_data, rtsp_webrtc_gateway_stream_id changed, int32_t state,
+                            int status)
+{
+    CHECK(user_data == NULL && changed == stream && (first != 0 || status == RTSP_WEBRTC_GATEWAY_OK));
+    if (first == 0)
+        first = state;
+}
+
 static rtsp_webrtc_gateway_stream_info now(void)
 {
     rtsp_webrtc_gateway_stream_info info;
@@ -34,7 +45,10 @@ static void offer(void)
 
 int main(void)
 {
-    gateway = gateway_loopback(NULL);
+    rtsp_webrtc_gateway_callbacks callbacks;
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&callbacks));
+    callbacks.on_stream_state = on_stream_state;
+    gateway = gateway_loopback(&callbacks);
     rtsp_webrtc_gateway_pull_options pull;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&pull));
     pull.url = NOBODY;
@@ -64,5 +78,6 @@ int main(void)
     }
     CHECK_OK(rtsp_webrtc_gateway_remove_stream(gateway, stream));
     CHECK_OK(rtsp_webrtc_gateway_destroy(gateway));
+    CHECK(first == RTSP_WEBRTC_GATEWAY_STREAM_CONNECTING); /* IDLE, as it was added, is no change */
     return 0;
 }

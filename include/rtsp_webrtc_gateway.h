@@ -234,7 +234,7 @@ typedef struct rtsp_webrtc_gateway_log_record {
     const char *target;
     /** The line: UTF-8, without control characters, and without passwords and keys. */
     const char *message;
-    /** The stream that it is about; 0 if it is not about one stream. */
+    /** The stream that it is about; 0 if it is not about one stream, or what wrote it knows of none. */
     uint64_t stream;
     /** The session that it is about; 0 if it is not about one session. */
     uint64_t session;
@@ -523,15 +523,16 @@ typedef struct rtsp_webrtc_gateway_callbacks {
     rtsp_webrtc_gateway_free_fn free_user_data;
     /**
      * A stream changed to state (enum rtsp_webrtc_gateway_stream_state). status says why it went to
-     * RETRYING or FAILED, and is RTSP_WEBRTC_GATEWAY_OK otherwise.
+     * RETRYING or FAILED, and is RTSP_WEBRTC_GATEWAY_OK otherwise. The state that it is added in,
+     * CONNECTING or IDLE, is no change, and is not told.
      */
     void (*on_stream_state)(void *user_data,
                             rtsp_webrtc_gateway_stream_id stream,
                             int32_t state,
                             int status);
     /**
-     * A session changed to state (enum rtsp_webrtc_gateway_session_state). status says why it went
-     * to FAILED, and is RTSP_WEBRTC_GATEWAY_OK otherwise.
+     * A session changed to state (enum rtsp_webrtc_gateway_session_state), NEW at first. status says
+     * why it went to FAILED, and is RTSP_WEBRTC_GATEWAY_OK otherwise.
      */
     void (*on_session_state)(void *user_data,
                              rtsp_webrtc_gateway_session_id session,
@@ -632,7 +633,8 @@ RTSP_WEBRTC_GATEWAY_API int rtsp_webrtc_gateway_struct_init(void *object, size_t
 
 /**
  * Makes a gateway: binds its socket and starts its threads. On success *out_gateway is the
- * caller's, to be given to rtsp_webrtc_gateway_destroy().
+ * caller's, to be given to rtsp_webrtc_gateway_destroy(). No callback runs before it returns: what
+ * callbacks need of *out_gateway can be put into user_data then.
  *
  * config->callbacks->free_user_data runs exactly once: after the last callback of the gateway, or
  * before this function returns a failure. Only when it returns ERR_STRUCT_SIZE, ERR_ABI_MISMATCH,
@@ -650,7 +652,8 @@ int rtsp_webrtc_gateway_create(const struct rtsp_webrtc_gateway_config *config,
 /**
  * Closes every session and stream, delivers the last callbacks and ends the threads. All other
  * calls on this gateway, but get_tuning(), fail with ERR_SHUTTING_DOWN from the start of it on, and
- * those that wait return so; only destroy() is left. Calling it again does nothing.
+ * those that wait return so; only destroy() is left. After ERR_TIMEOUT another call waits for what
+ * is left; after success it does nothing.
  *
  * Blocking, for at most timeout_ms milliseconds (0: 10,000). Errors: ERR_TIMEOUT if a thread has
  * not ended by then (a callback that does not return, say), ERR_WOULD_DEADLOCK inside a callback.
@@ -663,7 +666,7 @@ int rtsp_webrtc_gateway_shutdown(rtsp_webrtc_gateway *gateway,
  * Shuts the gateway down, if that has not been done, and frees it. It must be the last call on this
  * gateway, and no other may be running: call shutdown(), which makes those return, then join the
  * threads that made them (stop the web server), then destroy(). NULL does nothing. The last
- * callbacks run in here, and may still call functions of this gateway.
+ * callbacks run in here; functions of this gateway that they call return ERR_SHUTTING_DOWN.
  *
  * Blocking, for at most 10 s. Errors: ERR_WOULD_DEADLOCK inside a callback, and ERR_INVALID_STATE
  * in a forked child; the gateway is not freed then. ERR_TIMEOUT: a thread has not ended; the gateway
@@ -736,8 +739,8 @@ typedef enum rtsp_webrtc_gateway_pull_flags {
     RTSP_WEBRTC_GATEWAY_PULL_NO_AUDIO = 1,
     /**
      * Connect only while somebody watches or wants to. An offer connects the camera, and waits for it
-     * as long as offer.timeout_ms; linger_ms after the last session closed the connection ends with a
-     * TEARDOWN, and the stream is IDLE. If the camera cannot be connected the offers that wait are
+     * as long as offer.timeout_ms; linger_ms after the last session closed, or the last waiting offer
+     * gave up, the connection ends with a TEARDOWN, and the stream is IDLE. If the camera cannot be connected the offers that wait are
      * refused with the reason, which stream_info keeps, and it is not tried again before the next
      * offer, unless there are sessions.
      */
@@ -1050,7 +1053,7 @@ typedef struct rtsp_webrtc_gateway_offer {
     const char *stream_name;
     /** Body of the request (application/sdp). Needs no terminator. */
     const char *sdp;
-    /** Bytes of sdp; at most 131,072 are read. */
+    /** Bytes of sdp; more than 131,072 give ERR_TOO_LARGE. */
     size_t sdp_size;
     /**
      * What comes before the session key in the Location header, e.g. "/cam1/whep/". NULL: the
@@ -1135,7 +1138,7 @@ int rtsp_webrtc_gateway_cancel(rtsp_webrtc_gateway *gateway,
 /**
  * Answers a PATCH of a session (application/trickle-ice-sdpfrag, RFC 9725 section 4.3). session_key
  * is the last part of the session's URL; if_match the header If-Match, NULL if there is none;
- * fragment the body, of which at most 32,768 bytes are read.
+ * fragment the body; more than 32,768 bytes give ERR_TOO_LARGE.
  *
  * To candidates the response is 204 without a body. They are checked for their form and otherwise
  * ignored: the gateway is ICE-lite and answers to where checks come from. To an ICE restart (new
@@ -1289,7 +1292,8 @@ typedef struct rtsp_webrtc_gateway_listen_options {
 /**
  * Answers a request to {prefix}/{stream}/whep or {prefix}/{stream}/whep/{key}: the whole protocol,
  * for hosts that have a web server. Mount it for all methods under whatever prefix, and write the
- * response as it is: status, headers and body, with Content-Length added.
+ * response as it is: status, headers and body, with Content-Length added but to a 204 (RFC 9110
+ * section 8.6). Other paths get 404.
  *
  * - `OPTIONS` 200 with what CORS and WHEP ask for; never needs a token.
  * - `POST` of an offer to the endpoint 201, with Location, ETag and Link to each ICE server.
@@ -1305,8 +1309,9 @@ typedef struct rtsp_webrtc_gateway_listen_options {
  * response_session_id() is 0, and response_session_key() and response_etag() are NULL.
  *
  * Blocking while on_authorize is not answered (at most 30 s) and while the camera connects for the
- * first time (at most 5 s). Errors: ERR_IO if the thread for it cannot be started,
- * ERR_WOULD_DEADLOCK inside a callback.
+ * first time (at most 5 s). Errors: ERR_INVALID_ARGUMENT, also for a path, a method, a name of a
+ * header or a peer that is not UTF-8: then answer with rtsp_webrtc_gateway_http_status(), which is
+ * 400; ERR_IO if the thread for it cannot be started, ERR_WOULD_DEADLOCK inside a callback.
  */
 RTSP_WEBRTC_GATEWAY_API
 RTSP_WEBRTC_GATEWAY_MUST_USE
@@ -1465,7 +1470,7 @@ int rtsp_webrtc_gateway_metrics(const rtsp_webrtc_gateway *gateway,
  *   "interface_enumerations"}
  * - "tuning": an array of {"name", "value", "default", "min", "max", "applies"}; "applies" is
  *   "create", "new_sessions" or "now"
- * - "streams": an array ordered by id of {"id", "name", "source" ("pull"), "state" (as
+ * - "streams": an array ordered by id of {"id", "name", "source" ("pull" or "push"), "state" (as
  *   enum rtsp_webrtc_gateway_stream_state, in lower case), "status" (rtsp_webrtc_gateway_strerror()
  *   of the last failure; "ok"), "message", "video_codec", "audio_codec", "width", "height",
  *   "bitrate_bps", "sessions", "reconnects", "bytes", "frames", "keyframes", "frames_dropped",

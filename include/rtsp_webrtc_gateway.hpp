@@ -622,9 +622,9 @@ struct IceServer {
     /** E.g. "turn:turn.example.com:3478?transport=udp". */
     std::string url;
     /** User of a TURN server; none for STUN. */
-    std::optional<std::string> username;
+    std::optional<std::string> username{};
     /** The password to it; none for STUN. Whoever may watch is told it. */
-    std::optional<std::string> credential;
+    std::optional<std::string> credential{};
 };
 
 /** Options of a gateway, and who is told of changes. */
@@ -986,8 +986,9 @@ inline rtsp_webrtc_gateway_callbacks c_callbacks(HandlersPtr *user_data) noexcep
 } // namespace detail
 
 /**
- * A gateway: cameras, viewers, and the threads and the socket that serve them. Move-only. The
- * functions of the Config live until it is destroyed.
+ * A gateway: cameras, viewers, and the threads and the socket that serve them. Move-only; methods of
+ * one that was moved from fail with Status::InvalidArgument. The functions of the Config live until it
+ * is destroyed. They get no Gateway: none runs before the constructor or try_create() returned.
  */
 class Gateway {
 public:

@@ -1,4 +1,5 @@
-//! What the library logs and says holds no password and no key.
+//! What the library logs and says holds no password and no key; what it logs of a camera names its
+//! stream.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -156,6 +157,9 @@ fn nothing_secret_is_logged_or_said() {
         logged.contains("refused the user or the password"),
         "{logged}"
     );
+    let described: Vec<&str> = logged.lines().filter(|l| l.contains("described")).collect();
+    assert!(!described.is_empty(), "{logged}");
+    assert!(described.iter().all(|l| l.contains(" stream=")), "{logged}");
     for secret in secrets {
         assert!(!logged.contains(&secret), "{secret} in:\n{logged}");
         assert!(!said.contains(&secret), "{secret} in:\n{said}");

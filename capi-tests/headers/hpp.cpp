@@ -9,3 +9,11 @@ rtsp_webrtc::Result<rtsp_webrtc::StreamId> add_camera(rtsp_webrtc::Gateway &gate
 {
     return gateway.try_add_stream("door", {"rtsp://192.0.2.1/video"});
 }
+
+rtsp_webrtc::IceServer stun_server();
+
+// Options may leave out what follows their required members, without a warning.
+rtsp_webrtc::IceServer stun_server()
+{
+    return {"stun:stun.example.com:3478"};
+}

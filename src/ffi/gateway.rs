@@ -36,7 +36,8 @@ pub struct rtsp_webrtc_gateway_callbacks {
     /// Frees user_data after the last callback. Runs exactly once, also when create() fails.
     pub free_user_data: rtsp_webrtc_gateway_free_fn,
     /// A stream changed to state (enum rtsp_webrtc_gateway_stream_state). status says why it went to
-    /// RETRYING or FAILED, and is RTSP_WEBRTC_GATEWAY_OK otherwise.
+    /// RETRYING or FAILED, and is RTSP_WEBRTC_GATEWAY_OK otherwise. The state that it is added in,
+    /// CONNECTING or IDLE, is no change, and is not told.
     pub on_stream_state: Option<
         unsafe extern "C" fn(
             user_data: *mut c_void,
@@ -45,8 +46,8 @@ pub struct rtsp_webrtc_gateway_callbacks {
             status: c_int,
         ),
     >,
-    /// A session changed to state (enum rtsp_webrtc_gateway_session_state). status says why it went
-    /// to FAILED, and is RTSP_WEBRTC_GATEWAY_OK otherwise.
+    /// A session changed to state (enum rtsp_webrtc_gateway_session_state), NEW at first. status says
+    /// why it went to FAILED, and is RTSP_WEBRTC_GATEWAY_OK otherwise.
     pub on_session_state: Option<
         unsafe extern "C" fn(
             user_data: *mut c_void,
@@ -170,7 +171,8 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_struct_init(
 }
 
 /// Makes a gateway: binds its socket and starts its threads. On success *out_gateway is the
-/// caller's, to be given to rtsp_webrtc_gateway_destroy().
+/// caller's, to be given to rtsp_webrtc_gateway_destroy(). No callback runs before it returns: what
+/// callbacks need of *out_gateway can be put into user_data then.
 ///
 /// config->callbacks->free_user_data runs exactly once: after the last callback of the gateway, or
 /// before this function returns a failure. Only when it returns ERR_STRUCT_SIZE, ERR_ABI_MISMATCH,
@@ -211,7 +213,8 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_create(
 
 /// Closes every session and stream, delivers the last callbacks and ends the threads. All other
 /// calls on this gateway, but get_tuning(), fail with ERR_SHUTTING_DOWN from the start of it on, and
-/// those that wait return so; only destroy() is left. Calling it again does nothing.
+/// those that wait return so; only destroy() is left. After ERR_TIMEOUT another call waits for what
+/// is left; after success it does nothing.
 ///
 /// Blocking, for at most timeout_ms milliseconds (0: 10,000). Errors: ERR_TIMEOUT if a thread has
 /// not ended by then (a callback that does not return, say), ERR_WOULD_DEADLOCK inside a callback.
@@ -233,7 +236,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_shutdown(
 /// Shuts the gateway down, if that has not been done, and frees it. It must be the last call on this
 /// gateway, and no other may be running: call shutdown(), which makes those return, then join the
 /// threads that made them (stop the web server), then destroy(). NULL does nothing. The last
-/// callbacks run in here, and may still call functions of this gateway.
+/// callbacks run in here; functions of this gateway that they call return ERR_SHUTTING_DOWN.
 ///
 /// Blocking, for at most 10 s. Errors: ERR_WOULD_DEADLOCK inside a callback, and ERR_INVALID_STATE
 /// in a forked child; the gateway is not freed then. ERR_TIMEOUT: a thread has not ended; the gateway

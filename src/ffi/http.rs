@@ -55,7 +55,8 @@ sized_struct!(
 
 /// Answers a request to {prefix}/{stream}/whep or {prefix}/{stream}/whep/{key}: the whole protocol,
 /// for hosts that have a web server. Mount it for all methods under whatever prefix, and write the
-/// response as it is: status, headers and body, with Content-Length added.
+/// response as it is: status, headers and body, with Content-Length added but to a 204 (RFC 9110
+/// section 8.6). Other paths get 404.
 ///
 /// - `OPTIONS` 200 with what CORS and WHEP ask for; never needs a token.
 /// - `POST` of an offer to the endpoint 201, with Location, ETag and Link to each ICE server.
@@ -71,8 +72,9 @@ sized_struct!(
 /// response_session_id() is 0, and response_session_key() and response_etag() are NULL.
 ///
 /// Blocking while on_authorize is not answered (at most 30 s) and while the camera connects for the
-/// first time (at most 5 s). Errors: ERR_IO if the thread for it cannot be started,
-/// ERR_WOULD_DEADLOCK inside a callback.
+/// first time (at most 5 s). Errors: ERR_INVALID_ARGUMENT, also for a path, a method, a name of a
+/// header or a peer that is not UTF-8: then answer with rtsp_webrtc_gateway_http_status(), which is
+/// 400; ERR_IO if the thread for it cannot be started, ERR_WOULD_DEADLOCK inside a callback.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_handle_http(

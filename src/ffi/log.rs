@@ -46,7 +46,7 @@ pub struct rtsp_webrtc_gateway_log_record {
     pub target: *const c_char,
     /// The line: UTF-8, without control characters, and without passwords and keys.
     pub message: *const c_char,
-    /// The stream that it is about; 0 if it is not about one stream.
+    /// The stream that it is about; 0 if it is not about one stream, or what wrote it knows of none.
     pub stream: u64,
     /// The session that it is about; 0 if it is not about one session.
     pub session: u64,

@@ -43,7 +43,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_metrics(
 ///   "interface_enumerations"}
 /// - "tuning": an array of {"name", "value", "default", "min", "max", "applies"}; "applies" is
 ///   "create", "new_sessions" or "now"
-/// - "streams": an array ordered by id of {"id", "name", "source" ("pull"), "state" (as
+/// - "streams": an array ordered by id of {"id", "name", "source" ("pull" or "push"), "state" (as
 ///   enum rtsp_webrtc_gateway_stream_state, in lower case), "status" (rtsp_webrtc_gateway_strerror()
 ///   of the last failure; "ok"), "message", "video_codec", "audio_codec", "width", "height",
 ///   "bitrate_bps", "sessions", "reconnects", "bytes", "frames", "keyframes", "frames_dropped",

@@ -38,7 +38,7 @@ pub struct rtsp_webrtc_gateway_offer {
     pub stream_name: *const c_char,
     /// Body of the request (application/sdp). Needs no terminator.
     pub sdp: *const c_char,
-    /// Bytes of sdp; at most 131,072 are read.
+    /// Bytes of sdp; more than 131,072 give ERR_TOO_LARGE.
     pub sdp_size: usize,
     /// What comes before the session key in the Location header, e.g. "/cam1/whep/". NULL: the
     /// response has no Location header, and the host makes one from response_session_key().
@@ -171,7 +171,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_cancel(
 
 /// Answers a PATCH of a session (application/trickle-ice-sdpfrag, RFC 9725 section 4.3). session_key
 /// is the last part of the session's URL; if_match the header If-Match, NULL if there is none;
-/// fragment the body, of which at most 32,768 bytes are read.
+/// fragment the body; more than 32,768 bytes give ERR_TOO_LARGE.
 ///
 /// To candidates the response is 204 without a body. They are checked for their form and otherwise
 /// ignored: the gateway is ICE-lite and answers to where checks come from. To an ICE restart (new

@@ -26,6 +26,7 @@ use super::{CameraUrl, Demand, Patience, Sink, failure};
 use crate::config::{PullOptions, Transport};
 use crate::error::{Error, Result};
 use crate::media::{AccessUnit, Codec, MediaKind, ParameterSets, TrackInfo, h264, h265};
+use crate::state::StreamId;
 
 /// Errors in a row after which a session is given up. One damaged picture makes an error for each
 /// of its packets, and a large keyframe has some 700; an error of the connection itself repeats
@@ -56,13 +57,14 @@ const LONG_BUSY: Duration = Duration::from_millis(10);
 ///
 /// Where the runtime runs on after the drop, the session says goodbye (TEARDOWN) in a task.
 pub async fn run(
+    stream: StreamId,
     url: CameraUrl,
     options: PullOptions,
     patience: Patience,
     demand: Option<Rc<Demand>>,
     sink: impl Sink,
 ) {
-    let camera = Camera::new(url, &options, patience);
+    let camera = Camera::new(stream, url, &options, patience);
     DropInRuntime {
         runtime: Handle::current(),
         future: Some(Box::pin(camera.run(demand, sink))),
@@ -110,6 +112,8 @@ fn drop_silently(session: impl Sized) {
 
 /// What stays the same from one attempt to the next.
 pub(super) struct Camera {
+    /// For the log.
+    stream: StreamId,
     url: CameraUrl,
     transport: Transport,
     audio: bool,
@@ -127,8 +131,14 @@ struct Playing {
 }
 
 impl Camera {
-    pub(super) fn new(url: CameraUrl, options: &PullOptions, patience: Patience) -> Self {
+    pub(super) fn new(
+        stream: StreamId,
+        url: CameraUrl,
+        options: &PullOptions,
+        patience: Patience,
+    ) -> Self {
         Camera {
+            stream,
             url,
             transport: options.transport,
             audio: !options.no_audio,
@@ -192,7 +202,7 @@ impl Camera {
         let mut session = Session::describe(self.url.url().clone(), self.session_options())
             .await
             .map_err(failed)?;
-        log::debug!("{}: described, tool {:?}", self.url, session.tool());
+        log::debug!(stream = self.stream.0; "{}: described, tool {:?}", self.url, session.tool());
 
         let streams = session.streams();
         let video = streams
@@ -210,7 +220,7 @@ impl Camera {
         let sound = streams.iter().find(|s| s.media() == "audio");
         if let (true, None, Some(sound)) = (self.audio, audio, sound) {
             let sentence = failure::no_usable_audio(&self.url, sound.encoding_name());
-            log::warn!("{sentence}");
+            log::warn!(stream = self.stream.0; "{sentence}");
         }
 
         session

@@ -125,7 +125,7 @@ impl Core {
                     None => Stream::new(name),
                 };
                 Core::add_stream(core, id, stream, demand.clone(), |sink| {
-                    source::run(*url, *options, patience, demand, sink)
+                    source::run(id, *url, *options, patience, demand, sink)
                 });
             }
             Command::AddPushStream { id, name, pushed } => {

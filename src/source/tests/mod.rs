@@ -14,6 +14,7 @@ use super::{CameraUrl, Patience, Sink};
 use crate::config::PullOptions;
 use crate::error::Error;
 use crate::media::{AccessUnit, MediaKind, ParameterSets, TrackInfo};
+use crate::state::StreamId;
 
 const PATIENCE: Patience = Patience {
     connect: Duration::from_secs(2),
@@ -77,7 +78,12 @@ fn observe(options: &PullOptions, check: impl AsyncFnOnce(&mut Events)) {
         .build()
         .unwrap();
     runtime.block_on(async {
-        let camera = Camera::new(CameraUrl::parse(options).unwrap(), options, PATIENCE);
+        let camera = Camera::new(
+            StreamId(1),
+            CameraUrl::parse(options).unwrap(),
+            options,
+            PATIENCE,
+        );
         let (sender, mut events) = mpsc::unbounded_channel();
         let checked = tokio::select! {
             () = camera.run(None, Recorder(sender)) => unreachable!("a source runs until dropped"),

@@ -12,6 +12,7 @@ use crate::config::PullOptions;
 use crate::error::Status;
 use crate::media::{Codec, MediaKind};
 use crate::source::CameraUrl;
+use crate::state::StreamId;
 
 /// H.264 with parameter sets (x264, 640x360, Main profile), and PCMU.
 const SDP: &str = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=control:*\r\n\
@@ -401,6 +402,7 @@ fn dropping_it_outside_the_runtime_is_safe() {
         };
         let url = CameraUrl::parse(&options).unwrap();
         let mut source = Box::pin(crate::source::run(
+            StreamId(1),
             url,
             options,
             PATIENCE,

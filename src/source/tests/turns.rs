@@ -29,7 +29,12 @@ fn camera() -> Camera {
         url: "rtsp://192.0.2.1/".to_owned(),
         ..PullOptions::default()
     };
-    Camera::new(CameraUrl::parse(&options).unwrap(), &options, PATIENCE)
+    Camera::new(
+        StreamId(1),
+        CameraUrl::parse(&options).unwrap(),
+        &options,
+        PATIENCE,
+    )
 }
 
 /// As in a worker: the camera is a task of its own, and viewers' datagrams are read between its
