@@ -221,6 +221,18 @@ void callbacks_use_the_gateway() {
     CHECK(states.back() == StreamState::Removed);
 }
 
+void cameras_on_demand() {
+    Gateway gateway(loopback());
+    PullOptions sleeper = nobody;
+    sleeper.on_demand = true;
+    sleeper.linger = std::chrono::milliseconds(99);
+    CHECK(gateway.try_add_stream("door", sleeper).status() == Status::InvalidArgument);
+    sleeper.linger = std::chrono::seconds(1);
+    const StreamId door = gateway.add_stream("door", sleeper);
+    CHECK(gateway.get_stream_info(door).state == StreamState::Idle);
+    CHECK(to_string(StreamState::Idle) == std::string("idle"));
+}
+
 void callbacks_may_throw() {
     Counter caught;
     std::atomic<int> right{0};
@@ -448,6 +460,7 @@ int main() {
     moves();
     callbacks_live_as_long_as_the_gateway();
     callbacks_use_the_gateway();
+    cameras_on_demand();
     callbacks_may_throw();
     push();
     offers();

@@ -25,6 +25,7 @@ static inline const char *stream_state_name(int32_t state)
     case RTSP_WEBRTC_GATEWAY_STREAM_RETRYING: return "retrying";
     case RTSP_WEBRTC_GATEWAY_STREAM_FAILED: return "failed";
     case RTSP_WEBRTC_GATEWAY_STREAM_REMOVED: return "removed";
+    case RTSP_WEBRTC_GATEWAY_STREAM_IDLE: return "idle";
     default: return "unknown";
     }
 }

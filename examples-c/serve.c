@@ -1,8 +1,10 @@
 /* serve: the smallest host. It adds cameras and opens the library's own listener, which has pages to
  * watch on, a dashboard, and WHEP.
  *
- *   serve ADDR:PORT NAME=RTSP_URL...      for instance: serve 127.0.0.1:8889 door=rtsp://192.0.2.7/1
+ *   serve ADDR:PORT [--on-demand] NAME=RTSP_URL...
  *
+ * For instance: serve 127.0.0.1:8889 door=rtsp://192.0.2.7/1
+ * Cameras after --on-demand are connected only while somebody watches.
  * Port 0 takes a free one; the program prints the address. It ends by SIGINT or SIGTERM. */
 #include <rtsp_webrtc_gateway.h>
 #include <signal.h>
@@ -22,7 +24,7 @@ static void say_error(void) {
 }
 
 /* argument: NAME=RTSP_URL. It may hold a password: no message repeats it. */
-static int add_camera(rtsp_webrtc_gateway *gateway, const char *argument) {
+static int add_camera(rtsp_webrtc_gateway *gateway, const char *argument, uint32_t flags) {
     char name[129]; /* names have at most 128 characters */
     const char *equals = strchr(argument, '=');
     const size_t size = equals ? (size_t)(equals - argument) : 0;
@@ -36,6 +38,7 @@ static int add_camera(rtsp_webrtc_gateway *gateway, const char *argument) {
     rtsp_webrtc_gateway_pull_options camera;
     RTSP_WEBRTC_GATEWAY_INIT(&camera);
     camera.url = equals + 1;
+    camera.flags = flags;
     rtsp_webrtc_gateway_stream_id id;
     if (rtsp_webrtc_gateway_add_stream(gateway, name, &camera, &id) < 0) {
         fprintf(stderr, "camera %s: ", name);
@@ -47,8 +50,13 @@ static int add_camera(rtsp_webrtc_gateway *gateway, const char *argument) {
 
 /* Returns when a signal asks to end, or -1 if there is nothing to serve. */
 static int serve(rtsp_webrtc_gateway *gateway, int argc, char **argv, const sigset_t *ends) {
+    uint32_t flags = 0;
     for (int i = 2; i < argc; ++i) {
-        if (add_camera(gateway, argv[i]) < 0) return -1;
+        if (strcmp(argv[i], "--on-demand") == 0) {
+            flags = RTSP_WEBRTC_GATEWAY_PULL_ON_DEMAND;
+        } else if (add_camera(gateway, argv[i], flags) < 0) {
+            return -1;
+        }
     }
     rtsp_webrtc_gateway_listen_options listen;
     RTSP_WEBRTC_GATEWAY_INIT(&listen);
@@ -67,7 +75,7 @@ static int serve(rtsp_webrtc_gateway *gateway, int argc, char **argv, const sigs
 
 int main(int argc, char **argv) {
     if (argc < 3) {
-        fprintf(stderr, "usage: serve ADDR:PORT NAME=RTSP_URL...\n");
+        fprintf(stderr, "usage: serve ADDR:PORT [--on-demand] NAME=RTSP_URL...\n");
         return 2;
     }
     /* Waited for below; threads made from here on leave them alone. */

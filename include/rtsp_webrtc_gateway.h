@@ -17,8 +17,9 @@
  * Strings    UTF-8. Inputs are borrowed for the call and copied. Bodies (SDP) are a pointer and a
  *            length and need no terminator. `const char *` results end with NUL, and belong to the
  *            object they came from or are static.
- * Handles    A gateway is a pointer. Streams and sessions are 64-bit ids: never 0, never reused, and
- *            safe to use after removal (ERR_NOT_FOUND).
+ * Handles    A gateway is a pointer. Streams, sessions, operations and questions are 64-bit ids: never
+ *            0, never reused in the process, and safe to use after removal and on another gateway
+ *            (ERR_NOT_FOUND).
  * Structs    Start with struct_size. Initialise them with RTSP_WEBRTC_GATEWAY_INIT(pointer), and
  *            the config with rtsp_webrtc_gateway_config_init(). Fields are only ever appended; 0 and
  *            NULL are the defaults. A struct of an older version is accepted. One of a newer version
@@ -679,7 +680,7 @@ typedef enum rtsp_webrtc_gateway_stream_state {
     RTSP_WEBRTC_GATEWAY_STREAM_LIVE = 2,
     /**
      * The connection failed; another attempt follows by itself, after 1 s at first and 30 s at most
-     * unless pull_options say otherwise.
+     * unless pull_options say otherwise; or IDLE, if the camera is on demand and nobody waits for it.
      * A push stream: no picture was pushed for 8 s (status ERR_STALLED); the next one makes it LIVE.
      */
     RTSP_WEBRTC_GATEWAY_STREAM_RETRYING = 3,
@@ -687,6 +688,11 @@ typedef enum rtsp_webrtc_gateway_stream_state {
     RTSP_WEBRTC_GATEWAY_STREAM_FAILED = 4,
     /** Removed; the last callback of a stream. */
     RTSP_WEBRTC_GATEWAY_STREAM_REMOVED = 5,
+    /**
+     * Not connected, because nobody watches: a camera with PULL_ON_DEMAND, from add_stream() on. An
+     * offer connects it. Nothing of its media is kept.
+     */
+    RTSP_WEBRTC_GATEWAY_STREAM_IDLE = 6,
 } rtsp_webrtc_gateway_stream_state;
 
 /** Codecs. */
@@ -726,6 +732,14 @@ typedef enum rtsp_webrtc_gateway_transport {
 typedef enum rtsp_webrtc_gateway_pull_flags {
     /** Ignore the camera's sound. */
     RTSP_WEBRTC_GATEWAY_PULL_NO_AUDIO = 1,
+    /**
+     * Connect only while somebody watches or wants to. An offer connects the camera, and waits for it
+     * as long as offer.timeout_ms; linger_ms after the last session closed the connection ends with a
+     * TEARDOWN, and the stream is IDLE. If the camera cannot be connected the offers that wait are
+     * refused with the reason, which stream_info keeps, and it is not tried again before the next
+     * offer, unless there are sessions.
+     */
+    RTSP_WEBRTC_GATEWAY_PULL_ON_DEMAND = 2,
 } rtsp_webrtc_gateway_pull_flags;
 
 /** Options of a camera that the gateway connects to. */
@@ -761,6 +775,13 @@ typedef struct rtsp_webrtc_gateway_pull_options {
      * more.
      */
     uint32_t retry_max_ms;
+    /**
+     * With PULL_ON_DEMAND: milliseconds that the camera stays connected after its last session closed,
+     * so that a viewer who comes back sees the picture at once: 100 to 3600000. 0: 10000.
+     */
+    uint32_t linger_ms;
+    /** 0. */
+    uint32_t reserved;
 } rtsp_webrtc_gateway_pull_options;
 
 /** A stream at one moment. Counts are from add_stream() on. */
@@ -784,7 +805,7 @@ typedef struct rtsp_webrtc_gateway_stream_info {
     uint32_t height;
     /** Viewers now. */
     uint32_t sessions;
-    /** Times the camera was connected again after it had been live. */
+    /** Times the camera was connected again after it had been live; not when it was IDLE between. */
     uint32_t reconnects;
     /** Bytes of media received from the camera. */
     uint64_t bytes;
@@ -810,8 +831,9 @@ typedef struct rtsp_webrtc_gateway_stream_info {
 } rtsp_webrtc_gateway_stream_info;
 
 /**
- * Adds a camera. Returns at once: the connection is made in the background, kept, and reported by
- * on_stream_state, which may run before this function returns.
+ * Adds a camera. Returns at once: the connection is made in the background (with PULL_ON_DEMAND when
+ * the first offer comes), kept, and reported by on_stream_state, which may run before this function
+ * returns.
  *
  * name is the name in WHEP offers: unique, 1 to 128 characters of A-Z a-z 0-9 . _ ~ -
  *
@@ -923,10 +945,11 @@ typedef struct rtsp_webrtc_gateway_frame {
      */
     int64_t pts_us;
     /**
-     * When it was captured, in microseconds since 1970 (UTC); 0: not known. Viewers learn it in RTCP
-     * sender reports (RFC 3550 section 6.4.1) and play picture and sound together by it: give it for
-     * both tracks or for none. Without it the time of the push counts. Ignored if it is in the
-     * future or more than 10 s old.
+     * When it was captured, in microseconds since 1970 (UTC) by the clock of this machine; 0: not
+     * known. RTCP sender reports (RFC 3550 section 6.4.1) tell viewers which NTP time belongs to
+     * pts_us, and they play picture and sound together by it: give it for both tracks or for none.
+     * Without it the time of the push counts. Ignored, as if it were 0, if it is in the future or
+     * more than 10 s old.
      */
     int64_t capture_unix_us;
     /** Bits of enum rtsp_webrtc_gateway_frame_flags. */
@@ -980,6 +1003,7 @@ int rtsp_webrtc_gateway_push_video(rtsp_webrtc_gateway *gateway,
  * Pushes one frame of audio, with all that is said of rtsp_webrtc_gateway_push_video(); but after
  * ERR_QUEUE_FULL only this frame is missing. The frames follow each other without gaps: each pts_us
  * is the one before plus its duration. Sound before the first keyframe is dropped.
+ * ERR_INVALID_STATE also if the stream was added without sound.
  */
 RTSP_WEBRTC_GATEWAY_API
 int rtsp_webrtc_gateway_push_audio(rtsp_webrtc_gateway *gateway,
@@ -1242,7 +1266,7 @@ typedef struct rtsp_webrtc_gateway_listen_options {
     const char *address;
     /**
      * For HTTPS: the contents of a PEM file with the certificate, followed by those that lead to its
-     * root. NULL: HTTP.
+     * root. NULL, and no private key: HTTP.
      */
     const char *tls_certificates;
     /** Bytes of tls_certificates. */

@@ -153,6 +153,7 @@ enum class StreamState : std::int32_t {
     Retrying = RTSP_WEBRTC_GATEWAY_STREAM_RETRYING,
     Failed = RTSP_WEBRTC_GATEWAY_STREAM_FAILED,
     Removed = RTSP_WEBRTC_GATEWAY_STREAM_REMOVED,
+    Idle = RTSP_WEBRTC_GATEWAY_STREAM_IDLE,
 };
 
 /** enum rtsp_webrtc_gateway_session_state. */
@@ -205,6 +206,7 @@ inline const char *to_string(StreamState state) noexcept {
     case StreamState::Retrying: return "retrying";
     case StreamState::Failed: return "failed";
     case StreamState::Removed: return "removed";
+    case StreamState::Idle: return "idle";
     }
     return "unknown";
 }
@@ -675,6 +677,10 @@ struct PullOptions {
     std::chrono::milliseconds retry_min{0};
     /** Longest delay between attempts, retry_min to 1 h. 0: 30 s, or retry_min if more. */
     std::chrono::milliseconds retry_max{0};
+    /** Connect only while somebody watches or wants to: RTSP_WEBRTC_GATEWAY_PULL_ON_DEMAND. */
+    bool on_demand = false;
+    /** With on_demand, how long it stays connected after its last session, 100 ms to 1 h. 0: 10 s. */
+    std::chrono::milliseconds linger{0};
 };
 
 /** Options of a stream whose media the host pushes. */
@@ -1090,10 +1096,14 @@ public:
         if (options.no_audio) {
             pull.flags |= RTSP_WEBRTC_GATEWAY_PULL_NO_AUDIO;
         }
+        if (options.on_demand) {
+            pull.flags |= RTSP_WEBRTC_GATEWAY_PULL_ON_DEMAND;
+        }
         pull.connect_timeout_ms = detail::c_milliseconds(options.connect_timeout);
         pull.idle_timeout_ms = detail::c_milliseconds(options.idle_timeout);
         pull.retry_min_ms = detail::c_milliseconds(options.retry_min);
         pull.retry_max_ms = detail::c_milliseconds(options.retry_max);
+        pull.linger_ms = detail::c_milliseconds(options.linger);
         rtsp_webrtc_gateway_stream_id id = 0;
         const int status =
             rtsp_webrtc_gateway_add_stream(handle_, detail::CText(name), &pull, &id);

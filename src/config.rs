@@ -84,6 +84,12 @@ pub struct PullOptions {
     /// Longest delay between attempts, `retry_min` to 1 h. `None`: 30 s, or `retry_min` if that is
     /// longer.
     pub retry_max: Option<Duration>,
+    /// Connect only while somebody watches or wants to: an offer connects the camera and waits for
+    /// it. `false`: connect at once and stay connected.
+    pub on_demand: bool,
+    /// How long a camera on demand stays connected after its last viewer, 100 ms to 1 h. `None`:
+    /// 10 s.
+    pub linger: Option<Duration>,
 }
 
 impl fmt::Debug for PullOptions {
@@ -95,6 +101,8 @@ impl fmt::Debug for PullOptions {
             .field("idle_timeout", &self.idle_timeout)
             .field("retry_min", &self.retry_min)
             .field("retry_max", &self.retry_max)
+            .field("on_demand", &self.on_demand)
+            .field("linger", &self.linger)
             .finish_non_exhaustive()
     }
 }

@@ -28,13 +28,16 @@ pub enum StreamState {
     Connecting = 1,
     /// Media arrives.
     Live = 2,
-    /// The connection failed; another attempt follows. A push stream: no picture came for some
-    /// seconds; the next one makes it live again.
+    /// The connection failed; another attempt follows, or `Idle` if the camera is on demand and
+    /// nobody waits for it. A push stream: no picture came for some seconds; the next one makes it
+    /// live again.
     Retrying = 3,
     /// Failed for good: a bug in the library stopped this stream. Remove and add it again.
     Failed = 4,
     /// Removed; the last event of a stream.
     Removed = 5,
+    /// Not connected, because nobody watches: a camera on demand. An offer connects it.
+    Idle = 6,
 }
 
 impl StreamState {
@@ -46,6 +49,7 @@ impl StreamState {
             StreamState::Retrying => "retrying",
             StreamState::Failed => "failed",
             StreamState::Removed => "removed",
+            StreamState::Idle => "idle",
         }
     }
 }
@@ -101,7 +105,7 @@ pub struct StreamInfo {
     pub height: u32,
     /// Viewers now.
     pub sessions: u32,
-    /// Times the camera was connected again after it had been live.
+    /// Times the camera was connected again after it had been live; not when it was idle between.
     pub reconnects: u32,
     /// Media bytes received from the camera.
     pub bytes: u64,

@@ -44,7 +44,7 @@ pub struct Stream {
 
 #[derive(Default)]
 struct Counters {
-    connections: u32,
+    reconnects: u32,
     bytes: u64,
     lost: u64,
     frames: u64,
@@ -72,6 +72,14 @@ impl Stream {
             dimensions: (0, 0),
             counters: Counters::default(),
             pushed: false,
+        }
+    }
+
+    /// A camera that is not connected before somebody wants it.
+    pub fn idle(name: Arc<str>) -> Self {
+        Stream {
+            state: StreamState::Idle,
+            ..Stream::new(name)
         }
     }
 
@@ -124,7 +132,8 @@ impl Stream {
         }
     }
 
-    /// What viewers may be sent; `None` before the camera was live for the first time.
+    /// What viewers may be sent; `None` before the camera is live for the first time, or for the
+    /// first time since it was idle.
     pub fn media(&self) -> Option<Media<'_>> {
         Some(Media {
             video: self.video.as_ref()?,
@@ -156,7 +165,7 @@ impl Stream {
 
     /// The camera is connected. True if viewers can go on; false if their SDP no longer fits.
     pub fn live(&mut self, video: TrackInfo, audio: Option<TrackInfo>, tuning: &Tuning) -> bool {
-        self.counters.connections += 1;
+        self.counters.reconnects += u32::from(self.video.is_some());
         self.remember_size(&video);
         let mut fits = true;
         match &mut self.video {
@@ -178,6 +187,15 @@ impl Stream {
             (_, None) => {}
         }
         fits
+    }
+
+    /// The camera is disconnected, and may be another when it is live again: forgets its tracks
+    /// and all of their media.
+    pub fn forget_media(&mut self) {
+        self.video = None;
+        self.audio = None;
+        self.rate = RateMeter::default();
+        self.dimensions = (0, 0);
     }
 
     /// The camera changed its parameter sets.
@@ -271,7 +289,7 @@ impl Stream {
             width: self.dimensions.0,
             height: self.dimensions.1,
             sessions: self.viewers.len() as u32,
-            reconnects: counters.connections.saturating_sub(1),
+            reconnects: counters.reconnects,
             bytes: counters.bytes,
             packets_lost: counters.lost,
             frames: counters.frames,
@@ -323,7 +341,8 @@ fn limits(info: &TrackInfo, tuning: &Tuning) -> RingLimits {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media::testing::{sets, unit};
+    use crate::media::Codec;
+    use crate::media::testing::{h265_sets, sets, unit};
 
     #[test]
     fn nack_history_is_as_long_as_the_knobs_say() {
@@ -366,8 +385,38 @@ mod tests {
         assert!(!camera.may_be_connected());
         camera.enter(StreamState::Live, None);
         assert!(camera.may_be_connected());
+        assert!(!Stream::idle("yard".into()).may_be_connected());
         let mut pushed = Stream::pushed("gate".into());
         pushed.enter(StreamState::Live, None);
         assert!(!pushed.may_be_connected());
+    }
+
+    #[test]
+    fn what_was_forgotten_does_not_bind_what_comes() {
+        let now = Instant::now();
+        let tuning = Tuning::default();
+        let mut stream = Stream::idle("cam".into());
+        assert!(stream.live(TrackInfo::video(sets()), None, &tuning));
+        let keyframe = AccessUnit {
+            data: &unit(&[[0x65, 1, 2, 3]]),
+            timestamp: 0,
+            arrival: now,
+            captured: None,
+        };
+        assert!(stream.media_arrived(MediaKind::Video, &keyframe, 0));
+        let memory = |stream: &Stream| stream.snapshot(StreamId(1), now).memory;
+        assert!(memory(&stream) > 0);
+        stream.forget_media();
+        assert!(stream.media().is_none());
+        assert_eq!(memory(&stream), 0);
+        assert_eq!(stream.info(now).video_codec, None);
+
+        assert!(stream.live(TrackInfo::video(h265_sets()), None, &tuning));
+        let info = stream.info(now);
+        assert_eq!((info.video_codec, info.reconnects), (Some(Codec::H265), 0));
+        assert_eq!(info.frames, 1);
+        // Not asked for, the same is another camera to those who watch.
+        assert!(!stream.live(TrackInfo::video(sets()), None, &tuning));
+        assert_eq!(stream.info(now).reconnects, 1);
     }
 }

@@ -102,6 +102,10 @@ impl Sink for Recorder {
     fn failed(&mut self, error: &Error, _: Duration) {
         self.send(Event::Failed(error.clone()));
     }
+
+    fn idle(&mut self) {
+        unreachable!("a camera that is not on demand");
+    }
 }
 
 /// What the NALs of an access unit are.
@@ -218,7 +222,7 @@ fn run(options: &PullOptions, check: impl AsyncFnOnce(&mut mpsc::UnboundedReceiv
         let url = CameraUrl::parse(options).unwrap();
         let patience = Patience::of(options).unwrap();
         tokio::select! {
-            () = source::run(url, options.clone(), patience, Recorder(sender)) => unreachable!(),
+            () = source::run(url, options.clone(), patience, None, Recorder(sender)) => unreachable!(),
             () = check(&mut events) => {}
         }
     });

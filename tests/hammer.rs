@@ -72,7 +72,7 @@ fn expect<T>(result: Result<T, Error>, allowed: &[Status]) -> Option<T> {
 #[test]
 fn sixteen_threads_call_everything_at_once() {
     let config = |name| CameraConfig::new(name).clip(Clip::Baseline360p);
-    let cameras = CameraServer::start(vec![config("a"), config("b")]).unwrap();
+    let cameras = CameraServer::start(vec![config("a"), config("b"), config("c")]).unwrap();
     let counts = Arc::new(Counts::default());
     let known = Arc::new(OnceLock::new());
     let gateway = Arc::new(
@@ -90,6 +90,8 @@ fn sixteen_threads_call_everything_at_once() {
     let add = |name: &str, url: String| {
         let options = PullOptions {
             url,
+            on_demand: name == "c",
+            linger: Some(Duration::from_millis(100)),
             ..PullOptions::default()
         };
         let added = expect(gateway.add_stream(name, options), &[Status::AlreadyExists]);
@@ -99,6 +101,7 @@ fn sixteen_threads_call_everything_at_once() {
         added
     };
     let stays = add("a", cameras.url("a")).unwrap();
+    add("c", cameras.url("c")).unwrap();
     let offer = |stream, sdp: &str| {
         let offer = WhepOffer {
             stream,
@@ -161,7 +164,7 @@ fn sixteen_threads_call_everything_at_once() {
                         }
                     }),
                     1 => until_stopped(&|round| {
-                        if let Some(response) = offer(["a", "b"][round % 2], &sdp) {
+                        if let Some(response) = offer(["a", "b", "c"][round % 3], &sdp) {
                             expect(gateway.session_info(response.session), &[Status::NotFound]);
                             let key = &response.session_key;
                             expect(gateway.handle_whep_delete(key), &[Status::NotFound]);
@@ -196,6 +199,7 @@ fn sixteen_threads_call_everything_at_once() {
     }
     let info = gateway.stream_info(stays).unwrap();
     assert_eq!(info.state, StreamState::Live);
+    assert!(cameras.statistics("c").connections > 0, "it never woke");
     gateway.shutdown(LONG).unwrap();
     let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
     assert!(count(&counts.sessions) > 100);

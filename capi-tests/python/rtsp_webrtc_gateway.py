@@ -118,6 +118,7 @@ class StreamState(enum.IntEnum):
     RETRYING = 3
     FAILED = 4
     REMOVED = 5
+    IDLE = 6
 
 
 class SessionState(enum.IntEnum):
@@ -148,6 +149,7 @@ class Transport(enum.IntEnum):
 
 class PullFlags(enum.IntFlag):
     NO_AUDIO = 1
+    ON_DEMAND = 2
 
 
 class Operation(enum.IntEnum):
@@ -297,6 +299,8 @@ class _pull_options(Structure):
         ("idle_timeout_ms", c_uint32),
         ("retry_min_ms", c_uint32),
         ("retry_max_ms", c_uint32),
+        ("linger_ms", c_uint32),
+        ("reserved", c_uint32),
     ]
 
 
@@ -742,6 +746,7 @@ class Gateway:
         idle_timeout_ms: int = 0,
         retry_min_ms: int = 0,
         retry_max_ms: int = 0,
+        linger_ms: int = 0,
     ) -> int:
         """Adds a camera and returns its id at once; on_stream_state tells of the rest."""
         options = _struct(
@@ -755,6 +760,7 @@ class Gateway:
             idle_timeout_ms=idle_timeout_ms,
             retry_min_ms=retry_min_ms,
             retry_max_ms=retry_max_ms,
+            linger_ms=linger_ms,
         )
         stream = c_uint64()
         check("add_stream", self._handle, _text(name), byref(options), byref(stream))

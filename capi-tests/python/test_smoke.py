@@ -183,7 +183,8 @@ class WithCamera(unittest.TestCase):
         self.notes = Notes()
         self.gateway = self.notes.gateway
         self.addCleanup(self.gateway.close)
-        self.stream = self.gateway.add_stream("cam", ready[1])
+        self.url = ready[1]
+        self.stream = self.gateway.add_stream("cam", self.url)
 
     def stop_camera(self) -> None:
         self.camera.send_signal(signal.SIGTERM)
@@ -230,6 +231,17 @@ class WithCamera(unittest.TestCase):
         with self.assertRaises(rwg.Error) as failed:
             self.gateway.handle_whep_delete(response.session_key)
         self.assertEqual(failed.exception.status, Status.ERR_NOT_FOUND)
+
+    def test_on_demand(self) -> None:
+        stream = self.gateway.add_stream(
+            "sleeper", self.url, flags=rwg.PullFlags.ON_DEMAND, linger_ms=100
+        )
+        self.assertEqual(self.gateway.get_stream_info(stream).state, StreamState.IDLE)
+        response = self.gateway.handle_whep_offer("sleeper", offer_sdp(), timeout_ms=60_000)
+        self.gateway.handle_whep_delete(response.session_key)
+        self.notes.wait(lambda: (stream, StreamState.IDLE) in self.notes.streams)
+        states = [state for told, state in self.notes.streams if told == stream]
+        self.assertEqual(states, [StreamState.CONNECTING, StreamState.LIVE, StreamState.IDLE])
 
     def test_no_codec_in_common(self) -> None:
         whole = offer_sdp()

@@ -4,8 +4,8 @@ use std::ffi::{c_char, c_int};
 use std::time::Duration;
 
 use super::convert::{
-    fill, invalid, optional_str, output, read_struct, required_str, sized_struct, writable_struct,
-    write_list, write_struct,
+    fill, invalid, optional_str, output, read_struct, required_str, sized_struct, unset,
+    writable_struct, write_list, write_struct,
 };
 use super::guard::guard_status;
 use super::handle::{gateway_ref, rtsp_webrtc_gateway, rtsp_webrtc_gateway_stream_id};
@@ -22,13 +22,16 @@ pub enum rtsp_webrtc_gateway_stream_state {
     /// Media arrives.
     RTSP_WEBRTC_GATEWAY_STREAM_LIVE = 2,
     /// The connection failed; another attempt follows by itself, after 1 s at first and 30 s at most
-    /// unless pull_options say otherwise.
+    /// unless pull_options say otherwise; or IDLE, if the camera is on demand and nobody waits for it.
     /// A push stream: no picture was pushed for 8 s (status ERR_STALLED); the next one makes it LIVE.
     RTSP_WEBRTC_GATEWAY_STREAM_RETRYING = 3,
     /// A bug in the library stopped this stream. Remove it and add it again.
     RTSP_WEBRTC_GATEWAY_STREAM_FAILED = 4,
     /// Removed; the last callback of a stream.
     RTSP_WEBRTC_GATEWAY_STREAM_REMOVED = 5,
+    /// Not connected, because nobody watches: a camera with PULL_ON_DEMAND, from add_stream() on. An
+    /// offer connects it. Nothing of its media is kept.
+    RTSP_WEBRTC_GATEWAY_STREAM_IDLE = 6,
 }
 
 /// Codecs.
@@ -72,6 +75,12 @@ pub enum rtsp_webrtc_gateway_transport {
 pub enum rtsp_webrtc_gateway_pull_flags {
     /// Ignore the camera's sound.
     RTSP_WEBRTC_GATEWAY_PULL_NO_AUDIO = 1,
+    /// Connect only while somebody watches or wants to. An offer connects the camera, and waits for it
+    /// as long as offer.timeout_ms; linger_ms after the last session closed the connection ends with a
+    /// TEARDOWN, and the stream is IDLE. If the camera cannot be connected the offers that wait are
+    /// refused with the reason, which stream_info keeps, and it is not tried again before the next
+    /// offer, unless there are sessions.
+    RTSP_WEBRTC_GATEWAY_PULL_ON_DEMAND = 2,
 }
 
 /// Options of a camera that the gateway connects to.
@@ -102,6 +111,11 @@ pub struct rtsp_webrtc_gateway_pull_options {
     /// Longest delay between attempts: retry_min_ms to 3600000. 0: 30000, or retry_min_ms if that is
     /// more.
     pub retry_max_ms: u32,
+    /// With PULL_ON_DEMAND: milliseconds that the camera stays connected after its last session closed,
+    /// so that a viewer who comes back sees the picture at once: 100 to 3600000. 0: 10000.
+    pub linger_ms: u32,
+    /// 0.
+    pub reserved: u32,
 }
 sized_struct!(
     rtsp_webrtc_gateway_pull_options,
@@ -128,7 +142,7 @@ pub struct rtsp_webrtc_gateway_stream_info {
     pub height: u32,
     /// Viewers now.
     pub sessions: u32,
-    /// Times the camera was connected again after it had been live.
+    /// Times the camera was connected again after it had been live; not when it was IDLE between.
     pub reconnects: u32,
     /// Bytes of media received from the camera.
     pub bytes: u64,
@@ -155,8 +169,9 @@ sized_struct!(
     "rtsp_webrtc_gateway_stream_info"
 );
 
-/// Adds a camera. Returns at once: the connection is made in the background, kept, and reported by
-/// on_stream_state, which may run before this function returns.
+/// Adds a camera. Returns at once: the connection is made in the background (with PULL_ON_DEMAND when
+/// the first offer comes), kept, and reported by on_stream_state, which may run before this function
+/// returns.
 ///
 /// name is the name in WHEP offers: unique, 1 to 128 characters of A-Z a-z 0-9 . _ ~ -
 ///
@@ -284,7 +299,9 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_get_stream_info(
 /// The strings of `options` are NULL or NUL-terminated.
 unsafe fn pull_options(options: &rtsp_webrtc_gateway_pull_options) -> Result<PullOptions> {
     let no_audio = rtsp_webrtc_gateway_pull_flags::RTSP_WEBRTC_GATEWAY_PULL_NO_AUDIO as u32;
-    if options.flags & !no_audio != 0 {
+    let on_demand = rtsp_webrtc_gateway_pull_flags::RTSP_WEBRTC_GATEWAY_PULL_ON_DEMAND as u32;
+    unset(options.reserved)?;
+    if options.flags & !(no_audio | on_demand) != 0 {
         return Err(invalid(format!(
             "flags {:#x} has bits that are no pull flags.",
             options.flags
@@ -313,6 +330,8 @@ unsafe fn pull_options(options: &rtsp_webrtc_gateway_pull_options) -> Result<Pul
         idle_timeout: millis(options.idle_timeout_ms),
         retry_min: millis(options.retry_min_ms),
         retry_max: millis(options.retry_max_ms),
+        on_demand: options.flags & on_demand != 0,
+        linger: millis(options.linger_ms),
     })
 }
 

@@ -135,7 +135,7 @@ fn the_other_enums_are_those_of_the_safe_api() {
     check(
         "stream_state",
         "STREAM",
-        variants!(StreamState: Connecting Live Retrying Failed Removed),
+        variants!(StreamState: Connecting Live Retrying Failed Removed Idle),
     );
     check(
         "session_state",
@@ -249,11 +249,11 @@ fn read_newer(size: usize, unknown: [usize; 2]) -> Result<u32, Status> {
     // SAFETY: zeros are a value of it.
     let mut newer: Newer = unsafe { MaybeUninit::zeroed().assume_init() };
     newer.known.struct_size = size;
-    newer.known.retry_max_ms = 5;
+    newer.known.linger_ms = 5;
     newer.unknown = unknown;
     // SAFETY: `size` is not more than Newer has where it is accepted at all.
     unsafe { read_struct((&raw const newer).cast()) }
-        .map(|options: rtsp_webrtc_gateway_pull_options| options.retry_max_ms)
+        .map(|options: rtsp_webrtc_gateway_pull_options| options.linger_ms)
         .map_err(|e| e.status())
 }
 
@@ -288,6 +288,8 @@ fn outputs_are_written_as_far_as_the_caller_has_room() {
         idle_timeout_ms: 5,
         retry_min_ms: 6,
         retry_max_ms: 7,
+        linger_ms: 8,
+        reserved: 0,
     };
     let mut words = [usize::MAX; 16];
     words[0] = 16;

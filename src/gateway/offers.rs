@@ -21,8 +21,8 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 const MAX_PEER: usize = 128;
 
 impl Gateway {
-    /// Answers a WHEP offer (POST). Blocks while the camera is still connecting for the first
-    /// time, up to the offer's timeout; returns at once otherwise.
+    /// Answers a WHEP offer (POST). Blocks while the camera is connecting for the first time, or
+    /// because this offer wants it (on demand), up to the offer's timeout; returns at once otherwise.
     pub fn handle_whep_offer(&self, offer: &WhepOffer<'_>) -> Result<Response> {
         if on_callback_thread() {
             return Err(would_deadlock("handle_whep_offer"));

@@ -3,7 +3,7 @@
 //! A ring needs most just before a keyframe, and cameras make theirs at different times. What one
 //! ring gives back the next one takes, so a worker holds what its rings need together, not what
 //! each needs at its worst. In steady state nothing is allocated. What has not been needed for two
-//! periods is given back to the system.
+//! periods is given back to the system; all of it when the last ring is gone.
 
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
@@ -121,6 +121,10 @@ impl Pool {
             chunk.clear();
             shelf.free.push(chunk);
         }
+        // No ring is left that media comes to, so nobody would tidy up.
+        if self.shelves.iter().all(|shelf| shelf.used == 0) {
+            *self = Pool::default();
+        }
     }
 
     fn tidy(&mut self, now: Instant, longest: Duration) {
@@ -161,6 +165,7 @@ mod tests {
     fn chunks_are_used_again_and_given_back_after_a_burst() {
         let mut pool = Pool::default();
         let mut now = Instant::now();
+        let of_another_ring = pool.take(SMALLEST);
         let mut period = |pool: &mut Pool, chunks: usize| {
             let taken: Vec<_> = (0..chunks).map(|_| pool.take(LARGEST)).collect();
             for chunk in taken {
@@ -169,7 +174,7 @@ mod tests {
             }
             now += Duration::from_secs(10);
             pool.tidy(now, Duration::from_secs(10));
-            pool.held()
+            pool.held() - SMALLEST
         };
         for _ in 0..20 {
             assert_eq!(period(&mut pool, 100), 100 * LARGEST);
@@ -179,6 +184,9 @@ mod tests {
         assert!(period(&mut pool, 100) < 113 * LARGEST);
         assert!(period(&mut pool, 0) < 113 * LARGEST);
         assert_eq!(period(&mut pool, 0), 0);
+        period(&mut pool, 100);
+        pool.give(of_another_ring);
+        assert_eq!(pool.held(), 0, "nobody is left");
     }
 
     #[test]
@@ -187,13 +195,14 @@ mod tests {
         let small = pool.take(SMALLEST);
         let large = pool.take(LARGEST);
         assert_eq!(pool.held(), SMALLEST + LARGEST);
+        let _of_another_ring = pool.take(SMALLEST);
         for chunk in [small, large, Vec::new(), vec![0; 2 * LARGEST], vec![0; 100]] {
             pool.give(chunk);
         }
-        assert_eq!(pool.held(), SMALLEST + LARGEST);
+        assert_eq!(pool.held(), 2 * SMALLEST + LARGEST);
         assert_eq!(pool.take(LARGEST).capacity(), LARGEST);
         assert_eq!(pool.take(SMALLEST).capacity(), SMALLEST);
-        assert_eq!(pool.held(), SMALLEST + LARGEST);
+        assert_eq!(pool.held(), 2 * SMALLEST + LARGEST);
         assert_eq!(take(SMALLEST, 100_000).capacity(), 100_000);
     }
 }

@@ -1,5 +1,6 @@
 //! Where media comes from.
 
+mod demand;
 mod failure;
 mod patience;
 pub mod push;
@@ -9,6 +10,7 @@ mod rtsp;
 mod tests;
 mod url;
 
+pub use demand::Demand;
 pub use patience::Patience;
 pub use rtsp::run;
 pub use url::CameraUrl;
@@ -33,8 +35,13 @@ pub trait Sink {
     /// An access unit. `lost` counts RTP packets missing before it.
     fn media(&mut self, kind: MediaKind, unit: &AccessUnit<'_>, lost: u32);
 
-    /// The attempt or connection failed; the next attempt begins after `retry_in`.
+    /// The attempt or connection failed; the next attempt begins after `retry_in`, unless the camera
+    /// is on demand and nobody wants it by then.
     fn failed(&mut self, error: &Error, retry_in: Duration);
+
+    /// Nobody wants the camera any more: it is disconnected, and connected again, from anew, when
+    /// somebody does.
+    fn idle(&mut self);
 }
 
 /// What a source that the host pushes tells besides.

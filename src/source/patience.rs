@@ -19,9 +19,12 @@ const RETRY_MIN: Duration = Duration::from_secs(1);
 /// A camera that comes back is seen within half a minute; one that is gone costs next to nothing.
 const RETRY_MAX: Duration = Duration::from_secs(30);
 
+/// For the viewer who reloads the page or looks at the camera again.
+const LINGER: Duration = Duration::from_secs(10);
+
 const TIMEOUTS_MS: RangeInclusive<u128> = 500..=300_000;
 /// No camera is asked more often than 10 times per second.
-const RETRIES_MS: RangeInclusive<u128> = 100..=3_600_000;
+const PAUSES_MS: RangeInclusive<u128> = 100..=3_600_000;
 
 /// How patient we are with one camera.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,17 +39,20 @@ pub struct Patience {
     pub retry_min: Duration,
     /// Between attempts at most; not less than `retry_min`.
     pub retry_max: Duration,
+    /// With a camera on demand that nobody wants any more.
+    pub linger: Duration,
 }
 
 impl Patience {
     /// What the host asks for, where that is in range.
     pub fn of(options: &PullOptions) -> Result<Patience> {
         let timeout = |name, value| check(name, value, &TIMEOUTS_MS);
-        let retry = |name, value| check(name, value, &RETRIES_MS);
+        let pause = |name, value| check(name, value, &PAUSES_MS);
         let connect = timeout("connect_timeout_ms", options.connect_timeout)?;
         let idle = timeout("idle_timeout_ms", options.idle_timeout)?.unwrap_or(IDLE);
-        let min = retry("retry_min_ms", options.retry_min)?;
-        let max = retry("retry_max_ms", options.retry_max)?;
+        let min = pause("retry_min_ms", options.retry_min)?;
+        let max = pause("retry_max_ms", options.retry_max)?;
+        let linger = pause("linger_ms", options.linger)?;
         // One that is given takes the other's default along.
         let retry_min = min.unwrap_or(max.map_or(RETRY_MIN, |max| max.min(RETRY_MIN)));
         let retry_max = max.unwrap_or(retry_min.max(RETRY_MAX));
@@ -66,6 +72,7 @@ impl Patience {
             parameter_sets: idle.max(PARAMETER_SETS),
             retry_min,
             retry_max,
+            linger: linger.unwrap_or(LINGER),
         })
     }
 }
@@ -106,6 +113,7 @@ mod tests {
     const IDLE_TIMEOUT: Field = |options| &mut options.idle_timeout;
     const MIN: Field = |options| &mut options.retry_min;
     const MAX: Field = |options| &mut options.retry_max;
+    const LINGERS: Field = |options| &mut options.linger;
 
     #[test]
     fn each_has_its_range() {
@@ -114,6 +122,7 @@ mod tests {
             ("idle_timeout_ms", IDLE_TIMEOUT, 500, 300_000),
             ("retry_min_ms", MIN, 100, 3_600_000),
             ("retry_max_ms", MAX, 100, 3_600_000),
+            ("linger_ms", LINGERS, 100, 3_600_000),
         ] {
             assert!(of(&[(field, lowest)]).is_ok(), "{name}");
             assert!(of(&[(field, highest)]).is_ok(), "{name}");

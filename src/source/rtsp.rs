@@ -5,6 +5,7 @@ use std::future::{Future, poll_fn};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -21,7 +22,7 @@ use tokio::task::coop;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::retry::Backoff;
-use super::{CameraUrl, Patience, Sink, failure};
+use super::{CameraUrl, Demand, Patience, Sink, failure};
 use crate::config::{PullOptions, Transport};
 use crate::error::{Error, Result};
 use crate::media::{AccessUnit, Codec, MediaKind, ParameterSets, TrackInfo, h264, h265};
@@ -49,15 +50,22 @@ const READS_WAIVED_LONG_BUSY: u32 = 126;
 /// See [`READS_WAIVED_LONG_BUSY`].
 const LONG_BUSY: Duration = Duration::from_millis(10);
 
-/// Connects, delivers media to `sink`, and connects again whenever that ends. Runs until dropped,
-/// on a tokio current-thread runtime inside a `LocalSet`.
+/// Connects, delivers media to `sink`, and connects again whenever that ends; with `demand` only as
+/// long as somebody wants it. Runs until dropped, on a tokio current-thread runtime inside a
+/// `LocalSet`.
 ///
 /// Where the runtime runs on after the drop, the session says goodbye (TEARDOWN) in a task.
-pub async fn run(url: CameraUrl, options: PullOptions, patience: Patience, sink: impl Sink) {
+pub async fn run(
+    url: CameraUrl,
+    options: PullOptions,
+    patience: Patience,
+    demand: Option<Rc<Demand>>,
+    sink: impl Sink,
+) {
     let camera = Camera::new(url, &options, patience);
     DropInRuntime {
         runtime: Handle::current(),
-        future: Some(Box::pin(camera.run(sink))),
+        future: Some(Box::pin(camera.run(demand, sink))),
     }
     .await
 }
@@ -130,19 +138,38 @@ impl Camera {
         }
     }
 
-    pub(super) async fn run(self, mut sink: impl Sink) {
+    pub(super) async fn run(self, demand: Option<Rc<Demand>>, mut sink: impl Sink) {
+        let Some(demand) = demand else {
+            return self.serve(&mut sink, || true).await;
+        };
+        loop {
+            demand.begins().await;
+            tokio::select! {
+                biased;
+                () = demand.ends() => {}
+                () = self.serve(&mut sink, || demand.is_wanted()) => {}
+            }
+            sink.idle();
+        }
+    }
+
+    /// Keeps the camera connected. After a failure only if `wanted` when it is time to try again.
+    async fn serve(&self, sink: &mut impl Sink, wanted: impl Fn() -> bool) {
         let mut backoff = Backoff::new(self.patience.retry_min, self.patience.retry_max);
         loop {
             sink.connecting();
             let mut live_since = None;
             let error = match self.connect().await {
-                Ok(playing) => self.deliver(playing, &mut sink, &mut live_since).await,
+                Ok(playing) => self.deliver(playing, sink, &mut live_since).await,
                 Err(error) => error,
             };
             let live = live_since.map_or(Duration::ZERO, |since: Instant| since.elapsed());
             let retry_in = backoff.delay(live, RandomState::new().build_hasher().finish());
             sink.failed(&error, retry_in);
             sleep(retry_in).await;
+            if !wanted() {
+                return;
+            }
         }
     }
 

@@ -93,9 +93,9 @@ export async function startServer(cameras, ...options) {
 }
 
 // serve, with cameras {name: url} on a free port: the library's own listener.
-export async function startGateway(cameras) {
+export async function startGateway(cameras, ...options) {
   const names = Object.entries(cameras).map(([name, url]) => `${name}=${url}`);
-  const child = await Child.start(SERVE, ["127.0.0.1:0", ...names], /^listening on (\S+)$/);
+  const child = await Child.start(SERVE, ["127.0.0.1:0", ...options, ...names], /^listening on (\S+)$/);
   const url = child.ready[1];
   const get = async (path) => (await fetch(url + path)).json();
   return {

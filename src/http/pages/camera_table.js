@@ -23,7 +23,7 @@ const COLUMNS = [
   {
     key: "state",
     label: "State",
-    value: ({ now, troubles }) => ({ bad: 0, wait: 1, good: troubles.length > 0 ? 2 : 3 })[level(now)],
+    value: ({ now, troubles }) => ({ bad: 0, wait: 1, good: troubles.length > 0 ? 2 : 3, idle: 4 })[level(now)],
     make: makeState,
     from: 620,
   },

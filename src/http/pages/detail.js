@@ -99,7 +99,7 @@ export class Detail {
     setText(name, now.name);
     mark.dataset.level = level(now) === "good" && troubles.length > 0 ? "warn" : level(now);
     setText(state, stateWord(now));
-    const words = level(now) === "bad" ? [sentence(now.message)] : troubles.map(({ kind, text }) => `${kind}: ${text}`);
+    const words = ["bad", "idle"].includes(level(now)) ? [sentence(now.message)] : troubles.map(({ kind, text }) => `${kind}: ${text}`);
     setText(message, words.join("\n"));
     message.hidden = words.join("") === "";
     message.dataset.level = troubles[0]?.level ?? "";

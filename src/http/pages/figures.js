@@ -50,12 +50,14 @@ export class Figures {
   show({ totals, streams, workers }) {
     const all = streams.length;
     const down = streams.filter(({ now }) => level(now) === "bad").length;
-    const waiting = all - totals.live - down;
-    const words = [down && `${down} away`, waiting && `${waiting} connecting`].filter(Boolean);
+    const idle = streams.filter(({ now }) => level(now) === "idle").length;
+    const waiting = all - totals.live - down - idle;
+    const words = [down && `${down} away`, waiting && `${waiting} connecting`, idle && `${idle} on demand`].filter(Boolean);
     this.cameras.set(`${totals.live} of ${all}`, words.join(", ") || "all of them", down ? "bad" : "");
     this.cameras.setBar([
       ["good", totals.live],
       ["wait", waiting],
+      ["idle", idle],
       ["bad", down],
     ]);
     this.viewers.set(count(totals.viewers), totals.joining ? `${totals.joining} joining` : "connected");

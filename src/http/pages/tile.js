@@ -1,4 +1,4 @@
-// One camera of the grid: plays while it is in view and live.
+// One camera of the grid: plays while it is in view and live, or on demand.
 
 import { token } from "./api.js";
 import { size } from "./format.js";
@@ -83,9 +83,11 @@ export class Tile {
   }
 
   // An offer for a camera that is away would wait at the gateway, and hold one of the browser's few
-  // connections to it. A session that is up stays: the picture comes back into it.
+  // connections to it. A session that is up stays: the picture comes back into it. A camera on demand
+  // is watched by whoever has it in view, as any other.
   #play() {
-    if (this.#inView && this.#stream?.state === "live" && this.#player.state === "idle" && !this.#turn) {
+    const playable = ["live", "idle"].includes(this.#stream?.state);
+    if (this.#inView && playable && this.#player.state === "idle" && !this.#turn) {
       this.#turn = turns.ask(() => this.#player.start());
     }
   }

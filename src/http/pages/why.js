@@ -2,11 +2,14 @@
 
 import { duration } from "./format.js";
 
-// How much it matters: "good", "wait" (it may well come by itself), "bad". Between two attempts a
-// camera is connecting again: that is no better than before.
+// How much it matters: "good", "wait" (it may well come by itself), "idle" (nobody watches), "bad".
+// Between two attempts a camera is connecting again: that is no better than before.
 export function level(stream) {
   if (stream.state === "live") {
     return "good";
+  }
+  if (stream.state === "idle") {
+    return "idle";
   }
   return stream.state === "connecting" && stream.status === "ok" ? "wait" : "bad";
 }
@@ -21,6 +24,8 @@ export function whyBlack(stream) {
       return null;
     case "wait":
       return stream.source === "push" ? "Waiting for the first picture" : "Connecting to the camera";
+    case "idle":
+      return sentence(stream.message) || "Connects when somebody watches";
     default:
       return sentence(stream.message || "the camera was lost");
   }
@@ -32,7 +37,7 @@ export function sentence(text) {
 }
 
 export function stateWord(stream) {
-  const words = { good: "Live", wait: "Connecting", bad: stream.state === "failed" ? "Failed" : "Not live" };
+  const words = { good: "Live", wait: "Connecting", idle: "On demand", bad: stream.state === "failed" ? "Failed" : "Not live" };
   return words[level(stream)];
 }
 

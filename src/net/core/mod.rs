@@ -29,7 +29,7 @@ use crate::metrics::{StreamSnapshot, WorkerSnapshot};
 use crate::notifier::Notice;
 use crate::registry::no_stream;
 use crate::session::{Io, SendBuffer, Session};
-use crate::source;
+use crate::source::{self, Demand};
 use crate::state::{SessionId, StreamId, StreamInfo, StreamState};
 use crate::stream::Stream;
 use crate::tuning::Key;
@@ -55,6 +55,8 @@ pub struct Core {
 struct Owned {
     stream: Stream,
     source: Option<AbortHandle>,
+    /// Whether somebody wants it; `None` if it is connected in any case.
+    demand: Option<Rc<Demand>>,
     waiting: Vec<OfferRequest>,
 }
 
@@ -66,6 +68,15 @@ struct Viewer {
     section: Box<str>,
     /// Addresses of the viewer that lead to this slot.
     bound: Vec<SocketAddr>,
+}
+
+impl Owned {
+    /// Offers or viewers came or went: tells the source of a camera on demand if that matters.
+    fn note_demand(&self) {
+        if let Some(demand) = &self.demand {
+            demand.set(!self.stream.viewers.is_empty() || !self.waiting.is_empty());
+        }
+    }
 }
 
 impl Core {
@@ -105,12 +116,19 @@ impl Core {
                 options,
                 patience,
             } => {
-                Core::add_stream(core, id, Stream::new(name), |sink| {
-                    source::run(*url, *options, patience, sink)
+                let demand = options
+                    .on_demand
+                    .then(|| Rc::new(Demand::new(patience.linger)));
+                let stream = match demand {
+                    Some(_) => Stream::idle(name),
+                    None => Stream::new(name),
+                };
+                Core::add_stream(core, id, stream, demand.clone(), |sink| {
+                    source::run(*url, *options, patience, demand, sink)
                 });
             }
             Command::AddPushStream { id, name, pushed } => {
-                Core::add_stream(core, id, Stream::pushed(name), |sink| {
+                Core::add_stream(core, id, Stream::pushed(name), None, |sink| {
                     source::push::run(pushed, sink)
                 });
             }
@@ -153,11 +171,13 @@ impl Core {
         core: &Rc<RefCell<Core>>,
         id: StreamId,
         stream: Stream,
+        demand: Option<Rc<Demand>>,
         source: impl FnOnce(StreamSink) -> F,
     ) {
         let owned = Owned {
             stream,
             source: None,
+            demand,
             waiting: Vec::new(),
         };
         core.borrow_mut().streams.insert(id, owned);
@@ -299,6 +319,9 @@ impl Core {
         let now = Instant::now();
         for request in waiting {
             self.offer(request, now);
+        }
+        if let Some(owned) = self.streams.get(&id) {
+            owned.note_demand();
         }
     }
 

@@ -34,6 +34,7 @@ impl Core {
             let due = self.offers_due.unwrap_or(request.deadline);
             self.offers_due = Some(due.min(request.deadline));
             owned.waiting.push(request);
+            owned.note_demand();
             return;
         }
         let Some(complete) = request.ticket.claim() else {
@@ -64,6 +65,7 @@ impl Core {
             let error = not_ready(&owned.stream.name, Some(error));
             request.ticket.fail(error);
         }
+        owned.note_demand();
     }
 
     /// Gives up on offers that have waited long enough.
@@ -80,6 +82,7 @@ impl Core {
                 }
                 now < request.deadline
             });
+            owned.note_demand();
             let next = owned.waiting.iter().map(|request| request.deadline).min();
             self.offers_due = self.offers_due.into_iter().chain(next).min();
         }
@@ -161,6 +164,7 @@ impl Core {
             bound: Vec::new(),
         });
         owned.stream.viewers.push(place.slot);
+        owned.note_demand();
         self.settle(place.slot);
         self.expect_viewer(place.slot, id);
         let location = request
@@ -191,11 +195,15 @@ impl Core {
 }
 
 impl Owned {
-    /// Whether the camera's first media may come with the attempt under way.
+    /// Whether the camera's first media may come with the attempt under way, or with one that an
+    /// offer brings about: what failed before somebody wanted a camera on demand says little.
     fn may_soon_be_live(&self) -> bool {
         self.stream.media().is_none()
-            && self.stream.error().is_none()
-            && self.stream.state() == StreamState::Connecting
+            && match self.stream.state() {
+                StreamState::Idle => true,
+                StreamState::Connecting => self.demand.is_some() || self.stream.error().is_none(),
+                _ => false,
+            }
     }
 }
 

@@ -39,12 +39,20 @@ impl Sink for StreamSink {
     fn failed(&mut self, error: &Error, retry_in: Duration) {
         log::warn!(
             stream = self.stream.0;
-            "{error}; next attempt in {:.1} s",
+            "{error}; next attempt in {:.1} s or later",
             retry_in.as_secs_f32()
         );
         let mut core = self.core.borrow_mut();
         core.fail_offers(self.stream, error);
         core.enter(self.stream, StreamState::Retrying, Some(error.clone()));
+    }
+
+    fn idle(&mut self) {
+        let mut core = self.core.borrow_mut();
+        if let Some(owned) = core.streams.get_mut(&self.stream) {
+            owned.stream.forget_media();
+        }
+        core.enter(self.stream, StreamState::Idle, None);
     }
 }
 

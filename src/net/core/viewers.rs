@@ -165,6 +165,7 @@ impl Core {
             if let Some(owned) = self.streams.get_mut(&stream) {
                 owned.stream.gone.add(&viewer.session);
                 owned.stream.viewers.retain(|&other| other != slot);
+                owned.note_demand();
             }
             return;
         }

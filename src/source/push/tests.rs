@@ -52,6 +52,10 @@ impl Sink for Recorder {
     fn failed(&mut self, error: &Error, _: Duration) {
         panic!("{error}");
     }
+
+    fn idle(&mut self) {
+        unreachable!("nothing is disconnected");
+    }
 }
 
 impl PushSink for Recorder {

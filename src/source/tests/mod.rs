@@ -21,6 +21,7 @@ const PATIENCE: Patience = Patience {
     parameter_sets: Duration::from_secs(2),
     retry_min: Duration::from_secs(1),
     retry_max: Duration::from_secs(30),
+    linger: Duration::from_secs(10),
 };
 
 #[derive(Debug)]
@@ -30,6 +31,7 @@ enum Event {
     Changed(TrackInfo),
     Media(MediaKind, Vec<u8>, u32),
     Failed(Error, Duration),
+    Idle,
 }
 
 struct Recorder(mpsc::UnboundedSender<Event>);
@@ -60,6 +62,10 @@ impl Sink for Recorder {
     fn failed(&mut self, error: &Error, retry_in: Duration) {
         self.send(Event::Failed(error.clone(), retry_in));
     }
+
+    fn idle(&mut self) {
+        self.send(Event::Idle);
+    }
 }
 
 type Events = mpsc::UnboundedReceiver<Event>;
@@ -74,7 +80,7 @@ fn observe(options: &PullOptions, check: impl AsyncFnOnce(&mut Events)) {
         let camera = Camera::new(CameraUrl::parse(options).unwrap(), options, PATIENCE);
         let (sender, mut events) = mpsc::unbounded_channel();
         let checked = tokio::select! {
-            () = camera.run(Recorder(sender)) => unreachable!("a source runs until dropped"),
+            () = camera.run(None, Recorder(sender)) => unreachable!("a source runs until dropped"),
             checked = timeout(Duration::from_secs(20), check(&mut events)) => checked,
         };
         checked.expect("what the test waits for happens");
@@ -86,7 +92,7 @@ async fn failed(events: &mut Events) -> (Error, Duration) {
         match events.recv().await.unwrap() {
             Event::Failed(error, retry_in) => return (error, retry_in),
             Event::Connecting | Event::Live(..) | Event::Media(..) => {}
-            Event::Changed(track) => panic!("{track:?}"),
+            other => panic!("{other:?}"),
         }
     }
 }

@@ -400,7 +400,13 @@ fn dropping_it_outside_the_runtime_is_safe() {
             ..PullOptions::default()
         };
         let url = CameraUrl::parse(&options).unwrap();
-        let mut source = Box::pin(crate::source::run(url, options, PATIENCE, Recorder(sender)));
+        let mut source = Box::pin(crate::source::run(
+            url,
+            options,
+            PATIENCE,
+            None,
+            Recorder(sender),
+        ));
         tokio::select! {
             () = &mut source => unreachable!("a source runs until dropped"),
             () = async {

@@ -59,6 +59,8 @@ pub struct Statistics {
     pub packets_sent: u64,
     /// Pictures sent, whole or in part.
     pub frames_sent: u64,
+    /// Times a client said goodbye (TEARDOWN).
+    pub teardowns: u64,
 }
 
 /// A camera as its connections see it.
@@ -81,6 +83,7 @@ pub(super) struct Counters {
     pub playing: AtomicU64,
     pub packets_sent: AtomicU64,
     pub frames_sent: AtomicU64,
+    pub teardowns: AtomicU64,
 }
 
 impl Camera {
@@ -117,6 +120,7 @@ impl Camera {
             playing: counters.playing.load(Ordering::Relaxed),
             packets_sent: counters.packets_sent.load(Ordering::Relaxed),
             frames_sent: counters.frames_sent.load(Ordering::Relaxed),
+            teardowns: counters.teardowns.load(Ordering::Relaxed),
         }
     }
 }

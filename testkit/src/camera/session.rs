@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use rtsp_types::headers::rtp_info::v1::RtpInfo;
 use rtsp_types::headers::{
@@ -89,6 +90,8 @@ impl Session {
             }
             Method::Teardown => {
                 self.playback = Playback::new(self.camera.clone());
+                let teardowns = &self.camera.counters.teardowns;
+                teardowns.fetch_add(1, Ordering::Relaxed);
                 Ok((ok, String::new()))
             }
             _ => Err(StatusCode::NotImplemented),
