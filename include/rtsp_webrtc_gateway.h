@@ -196,6 +196,14 @@ RTSP_WEBRTC_GATEWAY_API int rtsp_webrtc_gateway_http_status(int status);
  */
 RTSP_WEBRTC_GATEWAY_API size_t rtsp_webrtc_gateway_last_error(char *buffer, size_t capacity);
 
+/* --------------------------------------------------------------- user_data */
+
+/**
+ * Frees what was passed as user_data. Runs exactly once, on any thread, when the library will not
+ * use user_data again. It must not call into the library.
+ */
+typedef void (*rtsp_webrtc_gateway_free_fn)(void *user_data);
+
 /* --------------------------------------------------------------------- log */
 
 /** How much is logged. Each level includes those before it. */
@@ -238,12 +246,6 @@ typedef struct rtsp_webrtc_gateway_log_record {
  */
 typedef void (*rtsp_webrtc_gateway_log_fn)(void *user_data,
                                            const struct rtsp_webrtc_gateway_log_record *record);
-
-/**
- * Frees what was passed as user_data. Runs exactly once, on any thread, when the library will not
- * use user_data again. It must not call into the library.
- */
-typedef void (*rtsp_webrtc_gateway_free_fn)(void *user_data);
 
 /**
  * Sets the process-wide log callback and the highest level that it gets (enum

@@ -3,13 +3,13 @@
 use std::ffi::{c_char, c_int, c_void};
 
 use super::convert::{
-    UserData, array, bytes, invalid, optional_str, output, read_struct, required_str, sized_struct,
-    unset,
+    array, bytes, invalid, optional_str, output, read_struct, required_str, sized_struct, unset,
 };
 use super::gateway::parse;
 use super::guard::guard_status;
 use super::handle::{gateway_ref, rtsp_webrtc_gateway};
 use super::signals::SignalsBlocked;
+use super::user_data::UserData;
 use super::whep::rtsp_webrtc_gateway_response;
 use crate::config::{HttpOptions, TlsIdentity};
 use crate::error::Result;

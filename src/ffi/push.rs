@@ -5,12 +5,10 @@ use std::slice;
 
 use bytes::Bytes;
 
-use super::convert::{
-    UserData, bytes, invalid, output, read_struct, required_str, sized_struct, unset,
-};
+use super::convert::{bytes, invalid, output, read_struct, required_str, sized_struct, unset};
 use super::guard::guard_status;
 use super::handle::{gateway_ref, rtsp_webrtc_gateway, rtsp_webrtc_gateway_stream_id};
-use super::log::rtsp_webrtc_gateway_free_fn;
+use super::user_data::{UserData, rtsp_webrtc_gateway_free_fn};
 use crate::config::{Frame, FrameData, PushOptions};
 use crate::error::Result;
 use crate::gateway::Gateway;
