@@ -7,13 +7,14 @@ BUILD_DIR := target/cmake
 override CAMERA := $(value CAMERA)
 export CAMERA LISTEN
 
-.PHONY: help build demo test bench install package docs clean
+.PHONY: help build demo test tsan bench install package docs clean
 
 help:
 	@echo 'make demo                         built-in test cameras in a browser'
 	@echo 'make demo CAMERA=rtsp://...       a real camera in a browser'
 	@echo '          LISTEN=ADDR:PORT        address of the web server, 127.0.0.1:8889 unless given'
 	@echo 'make test                         build and run all tests'
+	@echo 'make tsan                         the tests of threads under ThreadSanitizer'
 	@echo 'make bench                        measure all; the results go to benches/results'
 	@echo '          BENCH=--quick           in two minutes, more coarsely'
 	@echo 'make build                        the library and the examples, in $(BUILD_DIR)'
@@ -36,6 +37,9 @@ demo: build
 test:
 	@scripts/setup.sh test
 	@scripts/test.py
+
+tsan:
+	@scripts/tsan.sh
 
 bench:
 	cargo bench --locked --bench load -- $(BENCH)

@@ -236,7 +236,7 @@ static void a_full_queue(rtsp_webrtc_gateway *gateway, _Atomic uint64_t *asked)
     CHECK(rtsp_webrtc_gateway_http_status(RTSP_WEBRTC_GATEWAY_ERR_QUEUE_FULL) == 503);
     WAIT_FOR(atomic_load(&released) == before + pushed);
     WAIT_FOR(atomic_load(asked) == stream);
-    CHECK(info(gateway, stream).frames_dropped == (uint64_t)refused);
+    WAIT_FOR(info(gateway, stream).frames_dropped == (uint64_t)refused);
     CHECK(info(gateway, stream).keyframe_requests >= 1);
     frame = lent(FRAME(IDR, 80000));
     CHECK_OK(rtsp_webrtc_gateway_push_video(gateway, stream, &frame));

@@ -11,7 +11,14 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 
 /* The callbacks in which all was called. */
-enum { STREAM_STATE = 1, SESSION_STATE = 2, KEYFRAME_REQUEST = 4, ANSWERED = 8 };
+enum {
+    STREAM_STATE = 1,
+    SESSION_STATE = 2,
+    KEYFRAME_REQUEST = 4,
+    ANSWERED = 8,
+    AUTHORIZE = 16,
+    HTTP_ANSWERED = 32,
+};
 static int done;
 
 static void call_every(int callback)
@@ -76,6 +83,22 @@ static void on_answer(void *user_data, rtsp_webrtc_gateway_op_id op, int status,
     call_every(ANSWERED);
 }
 
+static void on_authorize(void *user_data, const rtsp_webrtc_gateway_authorize_request *request)
+{
+    (void)user_data;
+    call_every(AUTHORIZE);
+    /* All of that left the question as it was. */
+    CHECK_OK(rtsp_webrtc_gateway_authorize(world.gateway, request->request_id, true));
+}
+
+static void on_http_answer(void *user_data, rtsp_webrtc_gateway_response *response)
+{
+    (void)user_data;
+    CHECK(rtsp_webrtc_gateway_response_http_status(response) == 200);
+    rtsp_webrtc_gateway_response_free(response);
+    call_every(HTTP_ANSWERED);
+}
+
 int main(void)
 {
     rtsp_webrtc_gateway_callbacks callbacks;
@@ -83,6 +106,7 @@ int main(void)
     callbacks.on_stream_state = on_stream_state;
     callbacks.on_session_state = on_session_state;
     callbacks.on_keyframe_request = on_keyframe_request;
+    callbacks.on_authorize = on_authorize;
     pthread_mutex_lock(&lock);
     world.gateway = gateway_loopback(&callbacks);
     world.stream = add_push_stream(world.gateway, "pushed");
@@ -107,6 +131,13 @@ int main(void)
     const rtsp_webrtc_gateway_stream_id late = add_push_stream(world.gateway, "late");
     push_picture(world.gateway, late, 0, false);
     wait_for(KEYFRAME_REQUEST);
+    rtsp_webrtc_gateway_http_request request;
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&request));
+    request.method = "GET";
+    request.path = "/pushed/whep";
+    CHECK_OK(rtsp_webrtc_gateway_handle_http_async(world.gateway, &request, on_http_answer, NULL));
+    wait_for(AUTHORIZE);
+    wait_for(HTTP_ANSWERED);
 
     CHECK_OK(rtsp_webrtc_gateway_destroy(world.gateway));
     return 0;

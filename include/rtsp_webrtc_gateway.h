@@ -17,8 +17,9 @@
  * Strings    UTF-8. Inputs are borrowed for the call and copied. Bodies (SDP) are a pointer and a
  *            length and need no terminator. `const char *` results end with NUL, and belong to the
  *            object they came from or are static.
- * Handles    A gateway is a pointer. Streams and sessions are 64-bit ids: never 0, never reused, and
- *            safe to use after removal (ERR_NOT_FOUND).
+ * Handles    A gateway is a pointer. Streams, sessions, operations and questions are 64-bit ids: never
+ *            0, never reused in the process, and safe to use after removal and on another gateway
+ *            (ERR_NOT_FOUND).
  * Structs    Start with struct_size. Initialise them with RTSP_WEBRTC_GATEWAY_INIT(pointer), and
  *            the config with rtsp_webrtc_gateway_config_init(). Fields are only ever appended; 0 and
  *            NULL are the defaults. A struct of an older version is accepted. One of a newer version
@@ -195,6 +196,14 @@ RTSP_WEBRTC_GATEWAY_API int rtsp_webrtc_gateway_http_status(int status);
  */
 RTSP_WEBRTC_GATEWAY_API size_t rtsp_webrtc_gateway_last_error(char *buffer, size_t capacity);
 
+/* --------------------------------------------------------------- user_data */
+
+/**
+ * Frees what was passed as user_data. Runs exactly once, on any thread, when the library will not
+ * use user_data again. It must not call into the library.
+ */
+typedef void (*rtsp_webrtc_gateway_free_fn)(void *user_data);
+
 /* --------------------------------------------------------------------- log */
 
 /** How much is logged. Each level includes those before it. */
@@ -237,12 +246,6 @@ typedef struct rtsp_webrtc_gateway_log_record {
  */
 typedef void (*rtsp_webrtc_gateway_log_fn)(void *user_data,
                                            const struct rtsp_webrtc_gateway_log_record *record);
-
-/**
- * Frees what was passed as user_data. Runs exactly once, on any thread, when the library will not
- * use user_data again. It must not call into the library.
- */
-typedef void (*rtsp_webrtc_gateway_free_fn)(void *user_data);
 
 /**
  * Sets the process-wide log callback and the highest level that it gets (enum
@@ -944,10 +947,11 @@ typedef struct rtsp_webrtc_gateway_frame {
      */
     int64_t pts_us;
     /**
-     * When it was captured, in microseconds since 1970 (UTC); 0: not known. Viewers learn it in RTCP
-     * sender reports (RFC 3550 section 6.4.1) and play picture and sound together by it: give it for
-     * both tracks or for none. Without it the time of the push counts. Ignored if it is in the
-     * future or more than 10 s old.
+     * When it was captured, in microseconds since 1970 (UTC) by the clock of this machine; 0: not
+     * known. RTCP sender reports (RFC 3550 section 6.4.1) tell viewers which NTP time belongs to
+     * pts_us, and they play picture and sound together by it: give it for both tracks or for none.
+     * Without it the time of the push counts. Ignored, as if it were 0, if it is in the future or
+     * more than 10 s old.
      */
     int64_t capture_unix_us;
     /** Bits of enum rtsp_webrtc_gateway_frame_flags. */
@@ -1001,6 +1005,7 @@ int rtsp_webrtc_gateway_push_video(rtsp_webrtc_gateway *gateway,
  * Pushes one frame of audio, with all that is said of rtsp_webrtc_gateway_push_video(); but after
  * ERR_QUEUE_FULL only this frame is missing. The frames follow each other without gaps: each pts_us
  * is the one before plus its duration. Sound before the first keyframe is dropped.
+ * ERR_INVALID_STATE also if the stream was added without sound.
  */
 RTSP_WEBRTC_GATEWAY_API
 int rtsp_webrtc_gateway_push_audio(rtsp_webrtc_gateway *gateway,
@@ -1263,7 +1268,7 @@ typedef struct rtsp_webrtc_gateway_listen_options {
     const char *address;
     /**
      * For HTTPS: the contents of a PEM file with the certificate, followed by those that lead to its
-     * root. NULL: HTTP.
+     * root. NULL, and no private key: HTTP.
      */
     const char *tls_certificates;
     /** Bytes of tls_certificates. */

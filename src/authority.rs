@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use crate::error::{Error, Result, Status, shutting_down};
 use crate::events::{AuthorizeRequest, Operation, RequestId};
+use crate::ids;
 use crate::notifier::{Notice, Notices};
 use crate::whep::http::is_token;
 
@@ -38,7 +39,6 @@ pub struct Authority {
 
 #[derive(Default)]
 struct Open {
-    last_id: u64,
     answers: HashMap<RequestId, oneshot::Sender<bool>>,
 }
 
@@ -133,8 +133,7 @@ impl Question<'_> {
                 format!("{MAX_OPEN} requests wait to be allowed: try again later"),
             ));
         }
-        open.last_id += 1;
-        let id = RequestId(open.last_id);
+        let id = RequestId(ids::next());
         let (sender, answer) = oneshot::channel();
         open.answers.insert(id, sender);
         Ok((Question { authority, id }, answer))

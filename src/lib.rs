@@ -86,6 +86,7 @@ mod ffi;
 pub mod gateway;
 #[cfg(feature = "http")]
 mod http;
+mod ids;
 pub mod media;
 mod metrics;
 mod net;

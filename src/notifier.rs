@@ -49,6 +49,9 @@ enum Entry {
 /// last event of each id.
 const MAX_PENDING: usize = 16_384;
 
+/// How long dropping it waits for the host's function that frees its data.
+const DROP_TIMEOUT: Duration = Duration::from_secs(10);
+
 #[derive(Default)]
 struct Queue {
     pending: Mutex<Pending>,
@@ -158,6 +161,17 @@ impl Notifier {
             let _ = running.thread.join();
         }
         true
+    }
+}
+
+impl Drop for Notifier {
+    /// A gateway that could not be made has not stopped it: the host's data is freed all the same,
+    /// before its maker is told. Nothing waits to be told then.
+    fn drop(&mut self) {
+        let stopping = self.notices.0.pending.lock().stopping;
+        if !stopping {
+            self.stop(DROP_TIMEOUT);
+        }
     }
 }
 

@@ -7,11 +7,12 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
 use crate::error::{Error, Result, Status};
+use crate::ids;
 use crate::notifier::Notices;
 use crate::state::OpId;
 use crate::whep::Response;
@@ -25,7 +26,6 @@ type Complete = Box<dyn FnOnce(Result<Response>) + Send>;
 /// Those under way.
 #[derive(Default)]
 pub struct Operations {
-    last: AtomicU64,
     /// Asynchronous ones, until their callback has returned.
     running: AtomicUsize,
     pending: Mutex<HashMap<OpId, Complete>>,
@@ -37,7 +37,7 @@ impl Operations {
         self: &Arc<Self>,
         complete: impl FnOnce(Result<Response>) + Send + 'static,
     ) -> Ticket {
-        self.enter(self.next(), Box::new(complete))
+        self.enter(OpId(ids::next()), Box::new(complete))
     }
 
     /// One whose outcome `done` hears on the callback thread. `Limit` if too many are under way.
@@ -47,7 +47,7 @@ impl Operations {
         done: Box<dyn FnOnce(OpId, Result<Response>) + Send>,
     ) -> Result<Ticket> {
         let running = Running::new(self)?;
-        let op = self.next();
+        let op = OpId(ids::next());
         let complete = move |result| {
             notices.call(Box::new(move || {
                 done(op, result);
@@ -55,10 +55,6 @@ impl Operations {
             }));
         };
         Ok(self.enter(op, Box::new(complete)))
-    }
-
-    fn next(&self) -> OpId {
-        OpId(1 + self.last.fetch_add(1, Ordering::Relaxed))
     }
 
     fn enter(self: &Arc<Self>, op: OpId, complete: Complete) -> Ticket {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use crate::error::{Error, Result, Status};
+use crate::ids;
 use crate::net::Place;
 use crate::source::push::Feed;
 use crate::state::{SessionId, StreamId};
@@ -33,7 +34,6 @@ pub struct Registry {
 
 #[derive(Debug, Default)]
 struct Tables {
-    last_id: u64,
     names: HashMap<Arc<str>, StreamId>,
     streams: HashMap<StreamId, (Arc<str>, usize)>,
     /// Where media of push streams goes.
@@ -60,8 +60,7 @@ impl Registry {
             load[entry.place.worker] += 1;
         }
         let worker = (0..workers).min_by_key(|&w| load[w]).unwrap_or(0);
-        tables.last_id += 1;
-        let id = StreamId(tables.last_id);
+        let id = StreamId(ids::next());
         let name: Arc<str> = name.into();
         tables.names.insert(Arc::clone(&name), id);
         tables.streams.insert(id, (Arc::clone(&name), worker));
@@ -123,8 +122,7 @@ impl Registry {
     /// Registers a session.
     pub fn add_session(&self, place: Place, stream: StreamId, key: String) -> SessionId {
         let mut tables = self.tables.lock();
-        tables.last_id += 1;
-        let id = SessionId(tables.last_id);
+        let id = SessionId(ids::next());
         tables.keys.insert(key.clone(), id);
         let entry = SessionEntry { place, stream, key };
         tables.sessions.insert(id, entry);

@@ -4,7 +4,6 @@ use std::ffi::{CStr, CString, c_char, c_void};
 use std::mem::{MaybeUninit, size_of};
 use std::{ptr, slice};
 
-use super::log::rtsp_webrtc_gateway_free_fn;
 use crate::error::{Error, Result, Status};
 
 /// No struct of any version is larger: a larger `struct_size` was never set.
@@ -258,38 +257,6 @@ pub(super) fn fill(buffer: &mut [c_char], text: &str) {
     let text = &text[..text.floor_char_boundary(room)];
     for (to, from) in buffer.iter_mut().zip(text.bytes().chain([0])) {
         *to = from as c_char;
-    }
-}
-
-/// What a host wants back in its callbacks. Freed when dropped, so exactly once.
-pub(super) struct UserData {
-    pointer: *mut c_void,
-    free: rtsp_webrtc_gateway_free_fn,
-}
-
-// SAFETY: the header says that user_data is used and freed on any thread; the host agrees by
-// passing it.
-unsafe impl Send for UserData {}
-// SAFETY: the pointer is only handed back to the host, whose callbacks must bear that (log), or
-// are called by one thread (events).
-unsafe impl Sync for UserData {}
-
-impl UserData {
-    pub(super) fn new(pointer: *mut c_void, free: rtsp_webrtc_gateway_free_fn) -> Self {
-        UserData { pointer, free }
-    }
-
-    pub(super) fn get(&self) -> *mut c_void {
-        self.pointer
-    }
-}
-
-impl Drop for UserData {
-    fn drop(&mut self) {
-        if let Some(free) = self.free {
-            // SAFETY: the host passed this function for this pointer; it runs once, here.
-            unsafe { free(self.pointer) }
-        }
     }
 }
 

@@ -8,16 +8,17 @@ use std::time::Duration;
 
 use super::authorize::{self, rtsp_webrtc_gateway_authorize_request};
 use super::convert::{
-    UserData, array, init_struct, invalid, optional_str, output, read_struct, required_str,
-    sized_struct, unset,
+    array, init_struct, invalid, optional_str, output, read_struct, required_str, sized_struct,
+    unset,
 };
 use super::guard::guard_status;
 use super::handle::{
     gateway_ref, rtsp_webrtc_gateway, rtsp_webrtc_gateway_session_id, rtsp_webrtc_gateway_stream_id,
 };
-use super::log::{not_in_a_callback, rtsp_webrtc_gateway_free_fn};
+use super::log::not_in_a_callback;
 use super::signals::SignalsBlocked;
 use super::tuning::{key_of, rtsp_webrtc_gateway_tuning};
+use super::user_data::{UserData, rtsp_webrtc_gateway_free_fn};
 use super::version::ABI_VERSION;
 use crate::config::{Config, IceServer};
 use crate::error::{Error, Result, Status};

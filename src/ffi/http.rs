@@ -3,13 +3,13 @@
 use std::ffi::{c_char, c_int, c_void};
 
 use super::convert::{
-    UserData, array, bytes, invalid, optional_str, output, read_struct, required_str, sized_struct,
-    unset,
+    array, bytes, invalid, optional_str, output, read_struct, required_str, sized_struct, unset,
 };
 use super::gateway::parse;
 use super::guard::guard_status;
 use super::handle::{gateway_ref, rtsp_webrtc_gateway};
 use super::signals::SignalsBlocked;
+use super::user_data::UserData;
 use super::whep::rtsp_webrtc_gateway_response;
 use crate::config::{HttpOptions, TlsIdentity};
 use crate::error::Result;
@@ -152,7 +152,7 @@ pub struct rtsp_webrtc_gateway_listen_options {
     /// Where to listen, as "192.0.2.1:8889" or "[::]:8889". Port 0: any. NULL: "127.0.0.1:8889".
     pub address: *const c_char,
     /// For HTTPS: the contents of a PEM file with the certificate, followed by those that lead to its
-    /// root. NULL: HTTP.
+    /// root. NULL, and no private key: HTTP.
     pub tls_certificates: *const c_char,
     /// Bytes of tls_certificates.
     pub tls_certificates_size: usize,
@@ -257,7 +257,11 @@ unsafe fn http_options(options: &rtsp_webrtc_gateway_listen_options) -> Result<H
         if let Some(address) = optional_str(options.address, "address")? {
             http.address = parse(address, "address", "192.0.2.1:8889 or [::]:8889")?;
         }
-        if !options.tls_certificates.is_null() || !options.tls_private_key.is_null() {
+        // A size without a pointer is a file that was not read: no reason to serve without TLS.
+        let given = |start: *const c_char, size| !start.is_null() || size > 0;
+        if given(options.tls_certificates, options.tls_certificates_size)
+            || given(options.tls_private_key, options.tls_private_key_size)
+        {
             let pem = |start, size, name| Ok(bytes(start, size, name)?.to_vec());
             http.tls = Some(TlsIdentity {
                 certificates: pem(

@@ -9,8 +9,9 @@ use log::{LevelFilter, Log, Metadata, Record};
 use once_cell::sync::OnceCell;
 use parking_lot::RwLock;
 
-use super::convert::{UserData, c_text, invalid};
+use super::convert::{c_text, invalid};
 use super::guard::guard_status;
+use super::user_data::{UserData, rtsp_webrtc_gateway_free_fn};
 use crate::error::{Error, Result, Status};
 use crate::events::on_callback_thread;
 
@@ -56,10 +57,6 @@ pub struct rtsp_webrtc_gateway_log_record {
 pub type rtsp_webrtc_gateway_log_fn = Option<
     unsafe extern "C" fn(user_data: *mut c_void, record: *const rtsp_webrtc_gateway_log_record),
 >;
-
-/// Frees what was passed as user_data. Runs exactly once, on any thread, when the library will not
-/// use user_data again. It must not call into the library.
-pub type rtsp_webrtc_gateway_free_fn = Option<unsafe extern "C" fn(user_data: *mut c_void)>;
 
 /// Sets the process-wide log callback and the highest level that it gets (enum
 /// rtsp_webrtc_gateway_log_level). It replaces any earlier one. callback may be NULL: then there is

@@ -21,6 +21,7 @@ mod signals;
 mod status;
 mod stream;
 mod tuning;
+mod user_data;
 mod version;
 mod whep;
 

@@ -5,12 +5,10 @@ use std::slice;
 
 use bytes::Bytes;
 
-use super::convert::{
-    UserData, bytes, invalid, output, read_struct, required_str, sized_struct, unset,
-};
+use super::convert::{bytes, invalid, output, read_struct, required_str, sized_struct, unset};
 use super::guard::guard_status;
 use super::handle::{gateway_ref, rtsp_webrtc_gateway, rtsp_webrtc_gateway_stream_id};
-use super::log::rtsp_webrtc_gateway_free_fn;
+use super::user_data::{UserData, rtsp_webrtc_gateway_free_fn};
 use crate::config::{Frame, FrameData, PushOptions};
 use crate::error::Result;
 use crate::gateway::Gateway;
@@ -77,10 +75,11 @@ pub struct rtsp_webrtc_gateway_frame {
     /// Frames of a track are pushed in decoding order; with B pictures this may go back, by less than
     /// a second. A jump of more than 10 s is bridged by the time that passed.
     pub pts_us: i64,
-    /// When it was captured, in microseconds since 1970 (UTC); 0: not known. Viewers learn it in RTCP
-    /// sender reports (RFC 3550 section 6.4.1) and play picture and sound together by it: give it for
-    /// both tracks or for none. Without it the time of the push counts. Ignored if it is in the
-    /// future or more than 10 s old.
+    /// When it was captured, in microseconds since 1970 (UTC) by the clock of this machine; 0: not
+    /// known. RTCP sender reports (RFC 3550 section 6.4.1) tell viewers which NTP time belongs to
+    /// pts_us, and they play picture and sound together by it: give it for both tracks or for none.
+    /// Without it the time of the push counts. Ignored, as if it were 0, if it is in the future or
+    /// more than 10 s old.
     pub capture_unix_us: i64,
     /// Bits of enum rtsp_webrtc_gateway_frame_flags.
     pub flags: u32,
@@ -151,6 +150,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_push_video(
 /// Pushes one frame of audio, with all that is said of rtsp_webrtc_gateway_push_video(); but after
 /// ERR_QUEUE_FULL only this frame is missing. The frames follow each other without gaps: each pts_us
 /// is the one before plus its duration. Sound before the first keyframe is dropped.
+/// ERR_INVALID_STATE also if the stream was added without sound.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_push_audio(
     gateway: *mut rtsp_webrtc_gateway,

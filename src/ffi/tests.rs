@@ -9,9 +9,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use log::LevelFilter;
 
-use super::convert::{UserData, c_text, fill, read_struct, write_struct};
+use super::convert::{c_text, fill, read_struct, write_struct};
 use super::guard::{guard, guard_status, with_last_error};
 use super::stream::rtsp_webrtc_gateway_pull_options;
+use super::user_data::UserData;
 use crate::error::{Error, Status};
 use crate::events::Operation;
 use crate::media::Codec;

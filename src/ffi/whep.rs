@@ -5,13 +5,13 @@ use std::ptr;
 use std::time::Duration;
 
 use super::convert::{
-    UserData, bytes, c_text, invalid, optional_str, output, read_struct, required_str,
-    sized_struct, unset,
+    bytes, c_text, invalid, optional_str, output, read_struct, required_str, sized_struct, unset,
 };
 use super::guard::{guard, guard_status, remember};
 use super::handle::{
     gateway_ref, rtsp_webrtc_gateway, rtsp_webrtc_gateway_op_id, rtsp_webrtc_gateway_session_id,
 };
+use super::user_data::UserData;
 use crate::config::WhepOffer;
 use crate::error::{Result, Status};
 use crate::state::OpId;

@@ -36,6 +36,8 @@ enum State {
     #[default]
     NotNeeded,
     Running(Running),
+    /// Told to end: takes no task any more.
+    Stopping(Running),
     Stopped,
 }
 
@@ -48,14 +50,15 @@ struct Running {
 }
 
 impl Front {
-    /// Where to spawn tasks; starts the thread if there is none yet.
-    pub fn runtime(&self) -> Result<Handle> {
+    /// Lets `work` spawn tasks; starts the thread if there is none yet. No shutdown comes between:
+    /// whoever is told something by `work`, or by the end of its tasks, is there to hear it.
+    pub fn enter<T>(&self, work: impl FnOnce(&Handle) -> T) -> Result<T> {
         let mut state = self.state.lock();
         if let State::NotNeeded = *state {
             *state = State::Running(Running::start()?);
         }
         match &*state {
-            State::Running(running) => Ok(running.runtime.clone()),
+            State::Running(running) => Ok(work(&running.runtime)),
             _ => Err(shutting_down()),
         }
     }
@@ -73,24 +76,27 @@ impl Front {
     /// Drops all tasks; no task is taken any more. Does not wait.
     pub fn stop(&self) {
         let mut state = self.state.lock();
-        match &*state {
-            State::NotNeeded => *state = State::Stopped,
-            State::Running(running) => running.stop.notify_one(),
-            State::Stopped => {}
-        }
+        *state = match std::mem::take(&mut *state) {
+            State::Running(running) => {
+                running.stop.notify_one();
+                State::Stopping(running)
+            }
+            State::NotNeeded => State::Stopped,
+            stopped => stopped,
+        };
     }
 
     /// Waits for the end of the thread, after `stop`. False if that has not come by `deadline`; it
-    /// may then be called again.
+    /// may then be called again. One thread at a time.
     pub fn join(&self, deadline: Instant) -> bool {
-        let mut state = self.state.lock();
-        if let State::Running(running) = &*state {
+        // Waits without the lock: who comes late is told so at once.
+        let state = std::mem::replace(&mut *self.state.lock(), State::Stopped);
+        if let State::Stopping(running) = state {
             let left = deadline.saturating_duration_since(Instant::now());
             if running.ended.recv_timeout(left) == Err(mpsc::RecvTimeoutError::Timeout) {
+                *self.state.lock() = State::Stopping(running);
                 return false;
             }
-        }
-        if let State::Running(running) = std::mem::replace(&mut *state, State::Stopped) {
             let _ = running.thread.join();
         }
         true

@@ -38,9 +38,11 @@ impl Gateway {
         };
         let (reply, answer) = mpsc::sync_channel(1);
         let gateway = self.twin();
-        self.shared.front.runtime()?.spawn(async move {
-            let _ = reply.send(gateway.carry_out(call).await);
-        });
+        self.shared.front.enter(|runtime| {
+            runtime.spawn(async move {
+                let _ = reply.send(gateway.carry_out(call).await);
+            });
+        })?;
         // Without a reply the front has stopped, and the request with it.
         Ok(answer
             .recv()
@@ -55,22 +57,23 @@ impl Gateway {
     pub fn handle_http_async(&self, request: &HttpRequest<'_>, done: HttpDone) -> Result<()> {
         self.check_open()?;
         let place = self.shared.front.place()?;
-        let runtime = self.shared.front.runtime()?;
-        let mut done = Done {
-            done: Some((done, place)),
-            notices: self.shared.notices.clone(),
-        };
-        match read(request) {
-            Step::Answer(answer) => done.tell(answer),
-            Step::Call(call) => {
-                let gateway = self.twin();
-                runtime.spawn(async move {
-                    let answer = gateway.carry_out(call).await;
-                    done.tell(answer);
-                });
+        let step = read(request);
+        self.shared.front.enter(|runtime| {
+            let mut done = Done {
+                done: Some((done, place)),
+                notices: self.shared.notices.clone(),
+            };
+            match step {
+                Step::Answer(answer) => done.tell(answer),
+                Step::Call(call) => {
+                    let gateway = self.twin();
+                    runtime.spawn(async move {
+                        let answer = gateway.carry_out(call).await;
+                        done.tell(answer);
+                    });
+                }
             }
-        }
-        Ok(())
+        })
     }
 
     /// Answers a question of [`Events::authorize`](crate::events::Events::authorize), from any
@@ -92,7 +95,10 @@ impl Gateway {
     pub fn listen_http(&self, options: HttpOptions) -> Result<SocketAddr> {
         self.check_open()?;
         #[cfg(feature = "http")]
-        return crate::http::listen(self.twin(), options, &self.shared.front.runtime()?);
+        return self
+            .shared
+            .front
+            .enter(|runtime| crate::http::listen(self.twin(), options, runtime))?;
         #[cfg(not(feature = "http"))]
         {
             drop(options);

@@ -257,7 +257,11 @@ impl Gateway {
             return Err(would_deadlock("shutdown"));
         }
         self.shared.closing.store(true, Ordering::SeqCst);
-        let mut threads = self.threads.lock();
+        let deadline = after(timeout);
+        // Another thread may be at it, and may have more time.
+        let Some(mut threads) = self.threads.try_lock_until(deadline) else {
+            return Err(not_ended("another call of shutdown", timeout));
+        };
         let Some(running) = &mut *threads else {
             return Ok(());
         };
@@ -265,7 +269,6 @@ impl Gateway {
         for worker in self.shared.workers.iter() {
             worker.command(Command::Shutdown);
         }
-        let deadline = after(timeout);
         if !self.shared.front.join(deadline) {
             return Err(not_ended("the HTTP thread", timeout));
         }

@@ -1,6 +1,6 @@
 //! Sender reports tie both tracks to one wall clock.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use testkit::net::Link;
 
@@ -52,4 +52,43 @@ fn the_round_trip_is_known_from_the_viewers_reports() {
         round_trip.abs_diff(Duration::from_millis(80)) < Duration::from_millis(2),
         "{round_trip:?}"
     );
+}
+
+/// Wall clock at the last packet of picture and of sound by the sender reports, and when each packet
+/// came by the wall clock. Nothing delays packets here.
+fn played_and_arrived(world: &World) -> [(SystemTime, SystemTime); 2] {
+    let viewer = &world.viewer;
+    [(&viewer.video, 90_000), (&viewer.audio, 8_000)].map(|(track, rate)| {
+        let last = track.packets().last().unwrap();
+        let played = viewer.wall_clock_at(track.ssrc(), last.timestamp, rate);
+        (played.unwrap(), world.wall + (last.at - world.start))
+    })
+}
+
+#[test]
+fn tell_when_it_was_captured_if_the_source_says() {
+    let seconds = Duration::from_secs;
+    for (picture, sound) in [(350, 20), (0, 9000), (2000, 2000)] {
+        let ages = [picture, sound].map(Duration::from_millis);
+        let mut world = World::new(Setup {
+            capture_ages: Some((ages[0], ages[1])),
+            ..Setup::default()
+        });
+        world.connect();
+        world.run(seconds(3));
+        for ((played, arrived), age) in played_and_arrived(&world).into_iter().zip(ages) {
+            let error = (arrived - age).duration_since(played);
+            let error = error.unwrap_or_else(|error| error.duration());
+            assert!(error < Duration::from_millis(1), "{age:?}: {error:?}");
+        }
+    }
+    // Else it counts when it arrived.
+    let mut world = World::new(Setup::default());
+    world.connect();
+    world.run(seconds(3));
+    for (played, arrived) in played_and_arrived(&world) {
+        let error = arrived.duration_since(played);
+        let error = error.unwrap_or_else(|error| error.duration());
+        assert!(error < Duration::from_millis(1), "{error:?}");
+    }
 }

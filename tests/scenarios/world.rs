@@ -42,6 +42,8 @@ pub struct Setup {
     pub audio: (Codec, Vec<Vec<u8>>),
     /// Bytes of a keyframe and of another picture, instead of the clip's; a keyframe every 50.
     pub sizes: Option<(usize, usize)>,
+    /// How long ago the picture and the sound were captured when they arrive, if the source says.
+    pub capture_ages: Option<(Duration, Duration)>,
     pub seed: u64,
 }
 
@@ -58,6 +60,7 @@ impl Default for Setup {
             video: None,
             audio: (Codec::Pcmu, vec![vec![0xff; 160]]),
             sizes: None,
+            capture_ages: None,
             seed: 1,
         }
     }
@@ -67,6 +70,8 @@ impl Default for Setup {
 pub struct World {
     pub now: Instant,
     pub start: Instant,
+    /// Wall clock at the start.
+    pub wall: SystemTime,
     pub network: Network,
     pub session: Session,
     pub viewer: Viewer,
@@ -86,6 +91,7 @@ pub struct World {
     units: Vec<Vec<u8>>,
     sounds: Vec<Vec<u8>>,
     sizes: Option<(usize, usize)>,
+    capture_ages: Option<(Duration, Duration)>,
     frame: usize,
     sound: usize,
     next_frame: Instant,
@@ -135,7 +141,7 @@ pub const LIMITS: RingLimits = RingLimits {
 impl World {
     /// A world in which the offer has been answered.
     pub fn new(setup: Setup) -> World {
-        let now = Instant::now();
+        let (now, wall) = (Instant::now(), SystemTime::now());
         let [sps, pps] = setup.clip.parameter_sets();
         let video_info = match &setup.video {
             Some((codec, units)) => {
@@ -177,7 +183,7 @@ impl World {
                 rtcp_interval: setup.rtcp_interval,
                 pacing_percent: setup.pacing,
                 audio_hold: setup.audio_hold,
-                clock: WallClock::new(now, SystemTime::now()),
+                clock: WallClock::new(now, wall),
                 random: [0x1234_5678_9abc_fff0, 0x0fed_cba9_8765_7ff8],
             },
         );
@@ -185,6 +191,7 @@ impl World {
         World {
             now,
             start: now,
+            wall,
             network: Network::new(setup.seed),
             session,
             viewer,
@@ -200,6 +207,7 @@ impl World {
             units: setup.video.map_or(Vec::new(), |(_, units)| units),
             sounds: setup.audio.1,
             sizes: setup.sizes,
+            capture_ages: setup.capture_ages,
             frame: 0,
             sound: 0,
             next_frame: now,
@@ -294,7 +302,7 @@ impl World {
                 data: &data,
                 timestamp: (self.frame * 90_000 / rate) as i64,
                 arrival: self.now,
-                captured: None,
+                captured: self.capture_ages.map(|(video, _)| self.now - video),
             };
             self.rate.arrived(self.now, data.len());
             self.video.push(&unit);
@@ -306,7 +314,7 @@ impl World {
                 data: &self.sounds[self.sound % self.sounds.len()],
                 timestamp: self.sample,
                 arrival: self.now,
-                captured: None,
+                captured: self.capture_ages.map(|(_, audio)| self.now - audio),
             };
             self.audio.push(&unit);
             self.sound += 1;

@@ -1,5 +1,6 @@
 //! What a worker owns and does: streams, viewers, and the moments when media moves.
 
+mod local_ice;
 mod offers;
 mod patches;
 mod sink;

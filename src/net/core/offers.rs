@@ -1,19 +1,17 @@
 //! Answers offers: at once, or as soon as the camera's first media tells its codec.
 
-use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::patches::etag;
+use super::local_ice::{candidates, credentials, etag};
 use super::{Core, Owned, Viewer};
 use crate::error::{Error, Result, Status};
-use crate::net::command::{OfferRequest, WorkerContext};
+use crate::net::command::OfferRequest;
 use crate::net::route::Place;
 use crate::random;
 use crate::registry::no_stream;
 use crate::session::answer::{self, LocalTransport};
-use crate::session::ice::IceCredentials;
 use crate::session::{Session, SessionConfig};
 use crate::state::{SessionId, SessionState, StreamId, StreamState};
 use crate::tuning::Key;
@@ -117,7 +115,7 @@ impl Core {
             worker: context.index,
             slot: entry.key(),
         };
-        let local_ice = local_ice(place)?;
+        let local_ice = credentials(place)?;
         let key = random::hex::<16>()?;
         let random = [
             u64::from_le_bytes(random::bytes()?),
@@ -253,30 +251,4 @@ fn not_ready(name: &str, error: Option<&Error>) -> Error {
         Status::NotReady,
         format!("stream \"{name}\" has no media yet: {why}"),
     )
-}
-
-/// Credentials that lead to a session's place and that nobody can guess.
-pub(super) fn local_ice(place: Place) -> Result<IceCredentials> {
-    Ok(IceCredentials {
-        ufrag: place.ufrag_prefix() + &random::hex::<4>()?,
-        pwd: random::hex::<16>()?,
-    })
-}
-
-/// Where viewers may reach us: public addresses first.
-pub(super) fn candidates(context: &WorkerContext, now: Instant) -> Vec<SocketAddr> {
-    let ttl = Duration::from_millis(context.tuning.get(Key::InterfaceCacheTtlMs) as u64);
-    let port = context.socket.local().port();
-    let interfaces = context.interfaces.addresses(now, ttl);
-    let local = interfaces
-        .into_iter()
-        .filter(|&ip| context.socket.serves(ip));
-    let mut candidates = Vec::new();
-    for ip in context.public_addresses.iter().copied().chain(local) {
-        let candidate = SocketAddr::new(ip, port);
-        if !candidates.contains(&candidate) {
-            candidates.push(candidate);
-        }
-    }
-    candidates
 }

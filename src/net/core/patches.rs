@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use super::Core;
-use super::offers::{candidates, local_ice};
+use super::local_ice::{candidates, credentials, etag};
 use crate::error::{Error, Result, Status};
 use crate::net::command::PatchRequest;
 use crate::net::route::Place;
 use crate::registry::no_session;
-use crate::session::{Session, answer};
+use crate::session::answer;
 use crate::whep::Response;
 use crate::whep::fragment::if_match;
 
@@ -39,7 +39,7 @@ impl Core {
             worker: context.index,
             slot: request.slot,
         };
-        let local = local_ice(place)?;
+        let local = credentials(place)?;
         let body = answer::restart_fragment(&viewer.section, &local, &candidates(context, now));
         viewer.session.restart_ice(local, remote.clone());
         Ok(Response::restarted(
@@ -49,9 +49,4 @@ impl Core {
             etag(&viewer.session),
         ))
     }
-}
-
-/// Names the ICE session: strong, and another one after each restart.
-pub(super) fn etag(session: &Session) -> String {
-    format!("\"{}\"", session.ice_credentials().0.ufrag)
 }

@@ -4,7 +4,6 @@
 //! After a loss, what is left of an access unit is passed on as far as its NALs or OBUs are whole.
 
 use super::bitstream::append_nal;
-use super::rtp::Assembled;
 use crate::media::av1::read_leb128;
 use crate::media::{Codec, MediaKind};
 
@@ -14,6 +13,19 @@ const MAX_UNIT: usize = 16 << 20;
 /// Fragment headers of H.264 and H.265 begin and end a NAL by these bits.
 const FU_START: u8 = 0x80;
 const FU_END: u8 = 0x40;
+
+/// An access unit that was put together.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Assembled {
+    /// As `media` wants it.
+    pub data: Vec<u8>,
+    /// On a time line that does not wrap around, in units of the clock rate.
+    pub timestamp: i64,
+    /// Packets missing in it or before it. What is left of it is intact.
+    pub lost: u32,
+    /// A new sequence begins with it.
+    pub restarts: bool,
+}
 
 /// See the module.
 #[derive(Debug)]

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant, SystemTime};
 use parking_lot::Mutex;
 
 use super::bitstream::{self, Content};
+use super::depacketizer::Assembled;
 use super::queue::{self, Data, Queue, Receiver, Refused, Unit};
-use super::rtp::{Assembled, RtpTrack};
+use super::rtp::RtpTrack;
 use crate::config::{Frame, FrameData, PushOptions};
 use crate::error::{Error, Result, Status};
 use crate::media::{Codec, MediaKind};

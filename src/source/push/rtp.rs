@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use retina::rtp::PacketHeader;
 
-use super::depacketizer::Depacketizer;
+use super::depacketizer::{Assembled, Depacketizer};
 use crate::error::{Error, Result, Status};
 use crate::media::Codec;
 
@@ -19,19 +19,6 @@ const MAX_WAIT: Duration = Duration::from_millis(100);
 const MAX_GAP: u16 = 1000;
 /// RTCP packet types 192 to 223 as they look in an RTP header (RFC 5761 section 4).
 const RTCP: std::ops::RangeInclusive<u8> = 64..=95;
-
-/// An access unit that was put together.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Assembled {
-    /// As `media` wants it.
-    pub data: Vec<u8>,
-    /// On a time line that does not wrap around, in units of the clock rate.
-    pub timestamp: i64,
-    /// Packets missing in it or before it. What is left of it is intact.
-    pub lost: u32,
-    /// A new sequence begins with it.
-    pub restarts: bool,
-}
 
 /// A track that is pushed in RTP packets.
 #[derive(Debug)]

@@ -11,7 +11,7 @@ mod udp;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 pub use depacketize::{AccessUnit, Format};
 pub use packet::Packet;
@@ -361,6 +361,18 @@ impl Viewer {
                 self.byes.extend(&bye.sources);
             }
         }
+    }
+
+    /// Wall clock at an RTP timestamp of a stream, by its last sender report: what a browser plays
+    /// picture and sound together by (RFC 3550 section 6.4.1).
+    pub fn wall_clock_at(&self, ssrc: u32, timestamp: u32, clock_rate: u32) -> Option<SystemTime> {
+        /// From 1900 to 1970.
+        const EPOCH: f64 = 2_208_988_800.0;
+        let mut reports = self.sender_reports.iter().rev();
+        let &(_, _, ntp, reported) = reports.find(|&&(_, of, _, _)| of == ssrc)?;
+        let behind = f64::from(reported.wrapping_sub(timestamp) as i32) / f64::from(clock_rate);
+        let unix = ntp as f64 / 2f64.powi(32) - EPOCH - behind;
+        Some(SystemTime::UNIX_EPOCH + Duration::from_secs_f64(unix))
     }
 
     fn drive_dtls(&mut self) {

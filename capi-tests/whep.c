@@ -1,0 +1,300 @@
+/* The life of a session as its viewer's requests make it: POST answered later, PATCH, DELETE; by the
+ * functions for each, and by handle_http(). The host pushes the picture, so there is one. */
+#include "push.h"
+
+#include <pthread.h>
+#include <time.h>
+
+#define CANDIDATE                                    \
+    "m=video 9 UDP/TLS/RTP/SAVPF 102\r\na=mid:0\r\n" \
+    "a=candidate:1 1 udp 2122260223 192.0.2.7 61764 typ host\r\n"
+#define RESTART "a=ice-ufrag:9xYz\r\na=ice-pwd:3/1muCWoOi3uLifh0NuRHlbX\r\n"
+#define RESTART_AGAIN "a=ice-ufrag:wXyZ\r\na=ice-pwd:4/1muCWoOi3uLifh0NuRHlbY\r\n"
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static rtsp_webrtc_gateway *gateway;
+static rtsp_webrtc_gateway_stream_id stream;
+
+/* What a completion has heard. */
+struct answer {
+    int calls, status;
+    rtsp_webrtc_gateway_op_id op;
+    rtsp_webrtc_gateway_response *response;
+};
+
+static void answered(void *user_data, rtsp_webrtc_gateway_op_id op, int status,
+                     rtsp_webrtc_gateway_response *response)
+{
+    struct answer *answer = user_data;
+    pthread_mutex_lock(&lock);
+    answer->calls++;
+    answer->status = status;
+    answer->op = op;
+    answer->response = response;
+    pthread_cond_broadcast(&changed);
+    pthread_mutex_unlock(&lock);
+}
+
+static void http_answered(void *user_data, rtsp_webrtc_gateway_response *response)
+{
+    answered(user_data, 0, RTSP_WEBRTC_GATEWAY_OK, response);
+}
+
+static void wait_for(struct answer *answer)
+{
+    struct timespec deadline;
+    clock_gettime(CLOCK_REALTIME, &deadline);
+    deadline.tv_sec += 60;
+    pthread_mutex_lock(&lock);
+    while (answer->calls == 0)
+        CHECK(pthread_cond_timedwait(&changed, &lock, &deadline) == 0);
+    CHECK(answer->calls == 1);
+    pthread_mutex_unlock(&lock);
+}
+
+static const char *header(const rtsp_webrtc_gateway_response *response, const char *name)
+{
+    const char *found, *value;
+    for (size_t i = 0; rtsp_webrtc_gateway_response_header(response, i, &found, &value); i++)
+        if (strcmp(found, name) == 0)
+            return value;
+    return "";
+}
+
+static bool body_has(const rtsp_webrtc_gateway_response *response, const char *part)
+{
+    size_t size = 0;
+    const char *body = rtsp_webrtc_gateway_response_body(response, &size);
+    CHECK(body != NULL && strlen(body) == size);
+    return strstr(body, part) != NULL;
+}
+
+/* Status, session and ETag are what the response says in its header, too. */
+static void check_response(const rtsp_webrtc_gateway_response *response, int http_status,
+                           rtsp_webrtc_gateway_session_id session)
+{
+    CHECK(rtsp_webrtc_gateway_response_http_status(response) == http_status);
+    CHECK(rtsp_webrtc_gateway_response_session_id(response) == session);
+    const char *etag = rtsp_webrtc_gateway_response_etag(response);
+    CHECK(etag != NULL && etag[0] == '"' && strlen(etag) > 6 && etag[strlen(etag) - 1] == '"');
+    CHECK(http_status == 204 || strcmp(header(response, "ETag"), etag) == 0);
+}
+
+static struct answer offer_async(uint32_t timeout_ms)
+{
+    struct answer answer = {0, 0, 0, NULL};
+    rtsp_webrtc_gateway_offer offer;
+    rtsp_webrtc_gateway_op_id op = 0;
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&offer));
+    offer.stream_name = "pushed";
+    offer.sdp = SESSION VIDEO;
+    offer.sdp_size = strlen(offer.sdp);
+    offer.location_prefix = "/live/pushed/whep/";
+    offer.timeout_ms = timeout_ms;
+    CHECK_OK(rtsp_webrtc_gateway_handle_whep_offer_async(gateway, &offer, answered, &answer, &op));
+    if (timeout_ms == 60000) /* it waits for the first picture */
+        push_picture(gateway, stream, 0, true);
+    wait_for(&answer);
+    CHECK(op != 0 && answer.op == op && answer.status == RTSP_WEBRTC_GATEWAY_OK);
+    CHECK_FAILS(rtsp_webrtc_gateway_cancel(gateway, op), NOT_FOUND);
+    return answer;
+}
+
+static int patch(const char *key, const char *if_match, const char *fragment,
+                 rtsp_webrtc_gateway_response **response)
+{
+    return rtsp_webrtc_gateway_handle_whep_patch(gateway, key, if_match, fragment,
+                                                 strlen(fragment), response);
+}
+
+/* Restarts ICE; returns the response. */
+static rtsp_webrtc_gateway_response *restart(const char *key, const char *if_match,
+                                             const char *fragment,
+                                             rtsp_webrtc_gateway_session_id session)
+{
+    rtsp_webrtc_gateway_response *response = NULL;
+    CHECK_OK(patch(key, if_match, fragment, &response));
+    check_response(response, 200, session);
+    CHECK(strcmp(rtsp_webrtc_gateway_response_session_key(response), key) == 0);
+    CHECK(strcmp(header(response, "Content-Type"), "application/trickle-ice-sdpfrag") == 0);
+    CHECK(body_has(response, "a=ice-ufrag:") && body_has(response, "a=ice-pwd:"));
+    CHECK(body_has(response, "a=candidate:"));
+    CHECK(!body_has(response, "9xYz") && !body_has(response, "wXyZ"));
+    return response;
+}
+
+static void candidates_are_taken(const char *key, const char *etag,
+                                 rtsp_webrtc_gateway_session_id session)
+{
+    rtsp_webrtc_gateway_response *response = NULL;
+    size_t size = 7;
+    CHECK_OK(patch(key, etag, CANDIDATE, &response));
+    check_response(response, 204, session);
+    CHECK(strcmp(rtsp_webrtc_gateway_response_etag(response), etag) == 0);
+    CHECK(strcmp(rtsp_webrtc_gateway_response_body(response, &size), "") == 0 && size == 0);
+    const char *name, *value;
+    CHECK(!rtsp_webrtc_gateway_response_header(response, 0, &name, &value));
+    rtsp_webrtc_gateway_response_free(response);
+}
+
+static void by_the_functions(void)
+{
+    /* The offer comes before the first picture, and is answered with it. */
+    struct answer first = offer_async(60000);
+    rtsp_webrtc_gateway_response *created = first.response;
+    const rtsp_webrtc_gateway_session_id session = rtsp_webrtc_gateway_response_session_id(created);
+    const char *key = rtsp_webrtc_gateway_response_session_key(created);
+    const char *etag = rtsp_webrtc_gateway_response_etag(created);
+    char location[256];
+    CHECK(session != 0 && key != NULL && strlen(key) >= 22);
+    check_response(created, 201, session);
+    snprintf(location, sizeof location, "/live/pushed/whep/%s", key);
+    CHECK(strcmp(header(created, "Location"), location) == 0);
+    CHECK(strcmp(header(created, "Content-Type"), "application/sdp") == 0);
+    CHECK(body_has(created, "v=0\r\n") && body_has(created, "\r\na=ice-lite\r\n"));
+
+    /* One more, at once now, and of its own. */
+    struct answer other = offer_async(1);
+    CHECK(rtsp_webrtc_gateway_response_session_id(other.response) != session);
+    CHECK(strcmp(rtsp_webrtc_gateway_response_session_key(other.response), key) != 0);
+    const char *other_etag = rtsp_webrtc_gateway_response_etag(other.response);
+    CHECK(strcmp(other_etag, etag) != 0);
+
+    candidates_are_taken(key, etag, session);
+    rtsp_webrtc_gateway_response *none = NULL;
+    CHECK_FAILS(patch(key, NULL, CANDIDATE, &none), PRECONDITION_REQUIRED);
+    CHECK_FAILS(patch(key, "\"wrong\"", CANDIDATE, &none), ETAG);
+    CHECK_FAILS(patch(key, other_etag, CANDIDATE, &none), ETAG);
+    CHECK_FAILS(patch(key, "", CANDIDATE, &none), ETAG);
+    CHECK_FAILS(patch(key, etag, "a=candidate:nonsense\r\n", &none), SDP);
+    CHECK_FAILS(patch(key, etag, SESSION VIDEO, &none), UNPROCESSABLE);
+    CHECK_FAILS(patch(key, etag, "a=ice-ufrag:9xYz\r\n", &none), ICE_CREDENTIALS);
+    CHECK_FAILS(patch(key, "\"wrong\"", RESTART, &none), ETAG);
+    CHECK(none == NULL);
+    candidates_are_taken(key, etag, session); /* none of these changed it */
+
+    /* A restart by the ETag, another by "*": each has a new ETag, and ends the one before. */
+    rtsp_webrtc_gateway_response *second = restart(key, etag, RESTART, session);
+    const char *second_etag = rtsp_webrtc_gateway_response_etag(second);
+    CHECK(strcmp(second_etag, etag) != 0);
+    CHECK_FAILS(patch(key, etag, CANDIDATE, &none), ETAG);
+    CHECK_FAILS(patch(key, etag, RESTART_AGAIN, &none), ETAG);
+    candidates_are_taken(key, second_etag, session);
+    rtsp_webrtc_gateway_response *again = NULL; /* its credentials are known by now: no restart */
+    CHECK_OK(patch(key, "*", RESTART CANDIDATE, &again));
+    check_response(again, 204, session);
+    CHECK(strcmp(rtsp_webrtc_gateway_response_etag(again), second_etag) == 0);
+    rtsp_webrtc_gateway_response_free(again);
+    rtsp_webrtc_gateway_response *third = restart(key, "*", RESTART_AGAIN, session);
+    CHECK(strcmp(rtsp_webrtc_gateway_response_etag(third), second_etag) != 0);
+    CHECK_FAILS(patch(key, second_etag, CANDIDATE, &none), ETAG);
+    candidates_are_taken(key, rtsp_webrtc_gateway_response_etag(third), session);
+    rtsp_webrtc_gateway_response_free(second);
+    rtsp_webrtc_gateway_response_free(third);
+
+    /* DELETE ends this one, and no other. Responses outlive their session. */
+    rtsp_webrtc_gateway_session_info info;
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&info));
+    CHECK_OK(rtsp_webrtc_gateway_get_session_info(gateway, session, &info));
+    CHECK_OK(rtsp_webrtc_gateway_handle_whep_delete(gateway, key));
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_delete(gateway, key), NOT_FOUND);
+    CHECK(rtsp_webrtc_gateway_http_status(RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND) == 404);
+    CHECK_FAILS(patch(key, "*", CANDIDATE, &none), NOT_FOUND);
+    CHECK_FAILS(rtsp_webrtc_gateway_close_session(gateway, session), NOT_FOUND);
+    CHECK_FAILS(rtsp_webrtc_gateway_get_session_info(gateway, session, &info), NOT_FOUND);
+    candidates_are_taken(rtsp_webrtc_gateway_response_session_key(other.response), other_etag,
+                         rtsp_webrtc_gateway_response_session_id(other.response));
+    CHECK(none == NULL);
+    rtsp_webrtc_gateway_response_free(created);
+    CHECK_OK(rtsp_webrtc_gateway_close_session(
+        gateway, rtsp_webrtc_gateway_response_session_id(other.response)));
+    rtsp_webrtc_gateway_response_free(other.response);
+}
+
+/* Asks; checks the status. The response is the caller's. */
+static rtsp_webrtc_gateway_response *ask(const char *method, const char *path, const char *type,
+                                         const char *if_match, const char *body, int http_status)
+{
+    const rtsp_webrtc_gateway_http_header headers[] = {{"content-type", type},
+                                                       {"If-Match", if_match}};
+    rtsp_webrtc_gateway_http_request request;
+    rtsp_webrtc_gateway_response *response = NULL;
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&request));
+    request.method = method;
+    request.path = path;
+    request.headers = headers;
+    request.headers_len = if_match != NULL ? 2 : 1;
+    request.body = body;
+    request.body_size = strlen(body);
+    CHECK_OK(rtsp_webrtc_gateway_handle_http(gateway, &request, &response));
+    const int status = rtsp_webrtc_gateway_response_http_status(response);
+    if (status != http_status) {
+        fprintf(stderr, "%s %s: %d, not %d\n%s\n", method, path, status, http_status,
+                rtsp_webrtc_gateway_response_body(response, NULL));
+        exit(1);
+    }
+    return response;
+}
+#define ASK(...) rtsp_webrtc_gateway_response_free(ask(__VA_ARGS__))
+
+static void by_http(void)
+{
+    static const char *const sdp = "application/sdp";
+    static const char *const fragment = "application/trickle-ice-sdpfrag";
+    rtsp_webrtc_gateway_response *created =
+        ask("POST", "/live/pushed/whep", sdp, NULL, SESSION VIDEO, 201);
+    const rtsp_webrtc_gateway_session_id session = rtsp_webrtc_gateway_response_session_id(created);
+    const char *path = header(created, "Location");
+    const char *etag = rtsp_webrtc_gateway_response_etag(created);
+    check_response(created, 201, session);
+    CHECK(strncmp(path, "/live/pushed/whep/", 18) == 0);
+    CHECK(strcmp(path + 18, rtsp_webrtc_gateway_response_session_key(created)) == 0);
+
+    ASK("PATCH", path, fragment, etag, CANDIDATE, 204);
+    ASK("PATCH", path, fragment, NULL, CANDIDATE, 428);
+    ASK("PATCH", path, fragment, "\"wrong\"", CANDIDATE, 412);
+    ASK("PATCH", path, sdp, etag, CANDIDATE, 415);
+    rtsp_webrtc_gateway_response *restarted = ask("PATCH", path, fragment, "*", RESTART, 200);
+    check_response(restarted, 200, session);
+    ASK("PATCH", path, fragment, etag, CANDIDATE, 412);
+    ASK("PATCH", path, fragment, rtsp_webrtc_gateway_response_etag(restarted), CANDIDATE, 204);
+    rtsp_webrtc_gateway_response_free(restarted);
+    ASK("GET", path, sdp, NULL, "", 200);
+    ASK("DELETE", path, sdp, NULL, "", 200);
+    ASK("DELETE", path, sdp, NULL, "", 404);
+    ASK("PATCH", path, fragment, etag, CANDIDATE, 404);
+    ASK("GET", path, sdp, NULL, "", 404);
+    rtsp_webrtc_gateway_response_free(created);
+
+    /* The same, answered later. */
+    static const rtsp_webrtc_gateway_http_header type = {"Content-Type", "application/sdp"};
+    struct answer answer = {0, 0, 0, NULL};
+    rtsp_webrtc_gateway_http_request request;
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&request));
+    request.method = "POST";
+    request.path = "/pushed/whep";
+    request.headers = &type;
+    request.headers_len = 1;
+    request.body = SESSION VIDEO;
+    request.body_size = strlen(request.body);
+    CHECK_OK(rtsp_webrtc_gateway_handle_http_async(gateway, &request, http_answered, &answer));
+    wait_for(&answer);
+    const rtsp_webrtc_gateway_session_id later =
+        rtsp_webrtc_gateway_response_session_id(answer.response);
+    CHECK(later > session);
+    check_response(answer.response, 201, later);
+    CHECK_OK(rtsp_webrtc_gateway_handle_whep_delete(
+        gateway, rtsp_webrtc_gateway_response_session_key(answer.response)));
+    rtsp_webrtc_gateway_response_free(answer.response);
+}
+
+int main(void)
+{
+    gateway = gateway_loopback(NULL);
+    stream = add_push_stream(gateway, "pushed");
+    by_the_functions();
+    by_http();
+    CHECK_OK(rtsp_webrtc_gateway_destroy(gateway));
+    return 0;
+}
