@@ -63,7 +63,7 @@
 #define RTSP_WEBRTC_GATEWAY_ABI_VERSION 1
 
 /* Define RTSP_WEBRTC_GATEWAY_STATIC to link the static library on Windows. The packaged CMake target
- * and pkg-config file do so. */
+ * (rtsp_webrtc_gateway::rtsp_webrtc_gateway) and pkg-config file (rtsp_webrtc_gateway) do so. */
 #if defined(_WIN32) && !defined(RTSP_WEBRTC_GATEWAY_STATIC)
 #define RTSP_WEBRTC_GATEWAY_API __declspec(dllimport)
 #else
