@@ -1,7 +1,7 @@
 //! Where a ring keeps payloads: chunks of memory that are filled one after the other and given
 //! back in the same order, to a [pool] that the rings of a worker share.
 //!
-//! A chunk is an eighth of what the ring holds, within limits: a few packets of sound do not cost
+//! A chunk is a quarter of what the ring holds, within limits: a few packets of sound do not cost
 //! what a GOP of video does.
 
 use std::collections::VecDeque;
@@ -41,7 +41,7 @@ impl Chunks {
         let len = parts.iter().map(|part| part.len()).sum();
         let room = self.used.back().map(|last| last.capacity() - last.len());
         if room.is_none_or(|room| room < len) {
-            let wanted = (self.bytes / 8).next_power_of_two();
+            let wanted = (self.bytes / 4).next_power_of_two();
             let chunk = pool::take(wanted.clamp(SMALLEST, LARGEST), len);
             self.bytes += chunk.capacity();
             self.used.push_back(chunk);

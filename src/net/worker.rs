@@ -166,10 +166,10 @@ async fn run(
         let more = {
             let core = &mut *core.borrow_mut();
             let begun = Instant::now();
-            let more = input.turn(core);
+            let mut more = input.turn(core);
             let now = Instant::now();
             core.datagrams_took(now - begun);
-            core.timeouts(now);
+            more |= core.timeouts(now);
             core.fan_out();
             more || core.is_fanning_out()
         };

@@ -284,6 +284,37 @@ fn it_sleeps_again_when_those_who_waited_give_up() {
 }
 
 #[test]
+fn who_comes_while_it_wakes_waits_whatever_was_before() {
+    let (gateway, told) = gateway();
+    let (stream, camera) = silent(&gateway, HOUR);
+    let offer = |timeout| offer(&gateway, timeout);
+    let error = |outcome: &Receiver<Result<Response>>| {
+        let error = outcome.recv_timeout(LONG).unwrap().unwrap_err();
+        assert_eq!(error.status(), Status::NotReady);
+        error.message().to_owned()
+    };
+    let hang_up = || drop(camera.accept().unwrap());
+    let outcome = offer(Duration::MAX);
+    hang_up();
+    error(&outcome);
+    let story = [
+        (StreamState::Connecting, Status::Ok),
+        (StreamState::Retrying, Status::Connect),
+        (StreamState::Idle, Status::Ok),
+    ];
+    expect(&told, stream, &story);
+
+    let waits = offer(Duration::MAX);
+    expect(&told, stream, &story[..1]);
+    let message = error(&offer(Duration::from_millis(50)));
+    assert!(message.contains("still connecting"), "{message}");
+    hang_up();
+    let message = error(&waits);
+    assert!(!message.contains("still connecting"), "{message}");
+    expect(&told, stream, &story[1..]);
+}
+
+#[test]
 fn it_is_removed_in_its_sleep_and_while_it_wakes() {
     let (gateway, told) = gateway();
     let removed = (StreamState::Removed, Status::Ok);

@@ -15,6 +15,10 @@ use crate::session::{Io, Media, Session};
 use crate::state::{SessionId, SessionInfo, SessionState};
 use crate::tuning::Key;
 
+/// Sessions that do what is due in one turn. A pacer sends a burst for each, and then what viewers
+/// sent has its turn.
+const SESSIONS: usize = 256;
+
 impl Core {
     /// The session in a slot, if it is still this one.
     pub(super) fn viewer(&self, id: SessionId, slot: usize) -> Result<&Viewer> {
@@ -37,10 +41,13 @@ impl Core {
         self.costs.control += time;
     }
 
-    /// Does what is due.
-    pub fn timeouts(&mut self, now: Instant) {
+    /// Does what is due, up to a limit. True if there is more.
+    pub fn timeouts(&mut self, now: Instant) -> bool {
         let mut begun = now;
-        while let Some(slot) = self.deadlines.pop_due(now) {
+        for _ in 0..SESSIONS {
+            let Some(slot) = self.deadlines.pop_due(now) else {
+                break;
+            };
             let stream = self.viewers.get(slot).map(|viewer| viewer.stream);
             self.with_session(slot, now, |session, media, io| {
                 session.handle_timeout(media, io);
@@ -55,6 +62,7 @@ impl Core {
             begun = ended;
         }
         self.time_out_offers(now);
+        self.deadlines.next().is_some_and(|at| at <= now)
     }
 
     pub(super) fn close_viewer(&mut self, slot: usize, now: Instant) {
