@@ -5,9 +5,25 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+static int released;
+
+static void release(void *data)
+{
+    CHECK(data == &released);
+    released++;
+}
+
 static void in_child(struct world *world)
 {
     alarm(60);
+    /* What is lent comes back here, too. */
+    uint8_t data[64];
+    rtsp_webrtc_gateway_frame frame = picture(data, 1, true);
+    frame.release = release;
+    frame.release_data = &released;
+    CHECK_FAILS(rtsp_webrtc_gateway_push_video(world->gateway, world->stream, &frame),
+                INVALID_STATE);
+    CHECK(released == 1);
     for (int i = 0; i < EVERY_COUNT; i++) {
         const struct call *call = &EVERY[i];
         const int status = call->run(world);

@@ -81,7 +81,7 @@ static void check_response(const rtsp_webrtc_gateway_response *response, int htt
     CHECK(http_status == 204 || strcmp(header(response, "ETag"), etag) == 0);
 }
 
-static struct answer offer_async(uint32_t timeout_ms)
+static struct answer offer_async(bool before_the_picture)
 {
     struct answer answer = {0, 0, 0, NULL};
     rtsp_webrtc_gateway_offer offer;
@@ -91,9 +91,9 @@ static struct answer offer_async(uint32_t timeout_ms)
     offer.sdp = SESSION VIDEO;
     offer.sdp_size = strlen(offer.sdp);
     offer.location_prefix = "/live/pushed/whep/";
-    offer.timeout_ms = timeout_ms;
+    offer.timeout_ms = 60000;
     CHECK_OK(rtsp_webrtc_gateway_handle_whep_offer_async(gateway, &offer, answered, &answer, &op));
-    if (timeout_ms == 60000) /* it waits for the first picture */
+    if (before_the_picture) /* it waits for that */
         push_picture(gateway, stream, 0, true);
     wait_for(&answer);
     CHECK(op != 0 && answer.op == op && answer.status == RTSP_WEBRTC_GATEWAY_OK);
@@ -141,7 +141,7 @@ static void candidates_are_taken(const char *key, const char *etag,
 static void by_the_functions(void)
 {
     /* The offer comes before the first picture, and is answered with it. */
-    struct answer first = offer_async(60000);
+    struct answer first = offer_async(true);
     rtsp_webrtc_gateway_response *created = first.response;
     const rtsp_webrtc_gateway_session_id session = rtsp_webrtc_gateway_response_session_id(created);
     const char *key = rtsp_webrtc_gateway_response_session_key(created);
@@ -155,7 +155,7 @@ static void by_the_functions(void)
     CHECK(body_has(created, "v=0\r\n") && body_has(created, "\r\na=ice-lite\r\n"));
 
     /* One more, at once now, and of its own. */
-    struct answer other = offer_async(1);
+    struct answer other = offer_async(false);
     CHECK(rtsp_webrtc_gateway_response_session_id(other.response) != session);
     CHECK(strcmp(rtsp_webrtc_gateway_response_session_key(other.response), key) != 0);
     const char *other_etag = rtsp_webrtc_gateway_response_etag(other.response);
