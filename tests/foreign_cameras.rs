@@ -9,6 +9,7 @@ use rtsp_webrtc_gateway::error::{Error, Status};
 use rtsp_webrtc_gateway::media::nal::nals;
 use rtsp_webrtc_gateway::media::{AccessUnit, Codec, MediaKind, ParameterSets, TrackInfo};
 use rtsp_webrtc_gateway::source::{self, CameraUrl, Patience, Sink};
+use rtsp_webrtc_gateway::state::StreamId;
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 use tokio::time::timeout;
@@ -222,7 +223,7 @@ fn run(options: &PullOptions, check: impl AsyncFnOnce(&mut mpsc::UnboundedReceiv
         let url = CameraUrl::parse(options).unwrap();
         let patience = Patience::of(options).unwrap();
         tokio::select! {
-            () = source::run(url, options.clone(), patience, None, Recorder(sender)) => unreachable!(),
+            () = source::run(StreamId(1), url, options.clone(), patience, None, Recorder(sender)) => unreachable!(),
             () = check(&mut events) => {}
         }
     });
