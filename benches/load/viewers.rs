@@ -84,8 +84,13 @@ pub fn run(args: &Args) -> io::Result<()> {
                     }
                     say("started");
                 }
-                // Reads nothing more until the next line.
+                // Reads nothing more until the next line. Buffers that are full at once: until they
+                // are, the kernel takes memory for each packet.
                 "rest" => {
+                    for sink in &sinks {
+                        let socket = (&sink.socket).into();
+                        sink.state.set_recv_buffer_size(socket, 64 << 10)?;
+                    }
                     say("resting");
                     let _ = lines.recv();
                 }

@@ -30,9 +30,6 @@ pub fn measure(args: &Args) -> io::Result<()> {
     );
     let mut ratios = Table::new("Ratio", &["two workers to one", "target"]);
     let mut found = Vec::new();
-    // The first flood is dearer: until the viewers' sockets are full, the kernel takes pages that a
-    // virtual machine may have to ask its host for.
-    saturate("1", time)?;
     for round in 0..rounds {
         let mut rates = Vec::new();
         for workers in ["1", "2"] {
