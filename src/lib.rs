@@ -63,6 +63,7 @@
 //! | [`session`] | one viewer: answer, ICE, DTLS, SRTP, RTCP, pacing | sockets, clocks |
 //! | [`whep`] | the protocol: offer in, response out | web servers |
 //! | `net` | threads, the socket, demultiplexing | protocols |
+//! | `figures` | what is counted and measured; `metrics` says it to Prometheus, `snapshot` in JSON | |
 //! | `ffi` | the C ABI: converts and calls [`gateway`] | logic |
 //!
 //! Everything in [`media`], [`session`] and [`whep`] does no I/O: time, bytes and events come in
@@ -83,6 +84,7 @@ pub mod error;
 pub mod events;
 #[allow(unsafe_code)] // the one place where pointers come in
 mod ffi;
+mod figures;
 pub mod gateway;
 #[cfg(feature = "http")]
 mod http;

@@ -1,112 +1,11 @@
 //! Everything that is counted, as Prometheus reads it.
 
 use std::fmt::{Display, Write};
-use std::sync::Arc;
-use std::time::Duration;
 
-use crate::net::{Costs, LatencyFigures, MediaCosts};
-use crate::session::Session;
+use crate::figures::{GatewaySnapshot, StreamSnapshot, WorkerSnapshot};
 use crate::session::srtp::SrtpProfile;
-use crate::state::{SessionId, SessionInfo, StreamId, StreamInfo, StreamState};
-use crate::tuning::{KNOBS, Tuning};
-
-/// A gateway at one moment.
-pub struct GatewaySnapshot<'a> {
-    /// Age of the gateway.
-    pub uptime: Duration,
-    /// Its workers.
-    pub workers: Vec<WorkerSnapshot>,
-    /// Datagrams for no session.
-    pub datagrams_unknown: u64,
-    /// Datagrams dropped because a worker was too busy.
-    pub datagrams_overrun: u64,
-    /// Sends that the system refused.
-    pub send_errors: u64,
-    /// Events dropped because the host's callback was too slow.
-    pub events_dropped: u64,
-    /// Times that the system was asked for its interface addresses.
-    pub interface_enumerations: u64,
-    /// The knobs.
-    pub tuning: &'a Tuning,
-}
-
-/// A worker at one moment.
-pub struct WorkerSnapshot {
-    /// Its index.
-    pub index: usize,
-    /// Time that its thread was not waiting.
-    pub busy: Duration,
-    /// Where that went; the rest is reading RTSP.
-    pub costs: Costs,
-    /// Its streams.
-    pub streams: Vec<StreamSnapshot>,
-    /// Its sessions.
-    pub sessions: Vec<(SessionId, SessionInfo)>,
-}
-
-impl WorkerSnapshot {
-    /// What nothing else accounts for: reading from cameras.
-    pub fn rtsp(&self) -> Duration {
-        let costs = &self.costs;
-        let media = media_costs(&costs.media).map(|(_, time)| time);
-        let known = media.into_iter().sum::<Duration>() + costs.control;
-        self.busy.saturating_sub(known)
-    }
-}
-
-/// A stream at one moment.
-pub struct StreamSnapshot {
-    /// Its id.
-    pub id: StreamId,
-    /// Its name.
-    pub name: Arc<str>,
-    /// The host pushes its media.
-    pub pushed: bool,
-    /// How it is.
-    pub info: StreamInfo,
-    /// What went to its viewers.
-    pub totals: Totals,
-    /// Bytes of memory that its rings hold.
-    pub memory: usize,
-    /// What its media cost its worker: packetising, sealing, sending.
-    pub costs: MediaCosts,
-    /// From the arrival of a picture's last packet until the system had the picture for the last
-    /// of the viewers, but for what a pacer held back. Over the last 5 to 10 s; `None` without
-    /// pictures or viewers in that time.
-    pub latency: Option<LatencyFigures>,
-}
-
-/// What went to and came from viewers.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Totals {
-    /// SRTP packets, retransmissions included.
-    pub packets: u64,
-    /// SRTP bytes, retransmissions included.
-    pub bytes: u64,
-    /// Packets sent again.
-    pub retransmits: u64,
-    /// Times a viewer fell behind and went on at a keyframe.
-    pub overflows: u64,
-    /// Packets asked for again.
-    pub nacks: u64,
-    /// PLI and FIR.
-    pub plis: u64,
-    rejected: u64,
-}
-
-impl Totals {
-    /// Adds what one session counted.
-    pub fn add(&mut self, session: &Session) {
-        let (sent, stats) = (session.sent(), session.stats());
-        self.packets += sent.packets;
-        self.bytes += sent.bytes;
-        self.retransmits += sent.retransmits;
-        self.overflows += sent.overflows;
-        self.nacks += stats.nacks;
-        self.plis += stats.plis;
-        self.rejected += stats.rejected;
-    }
-}
+use crate::state::StreamState;
+use crate::tuning::KNOBS;
 
 /// The text format, version 0.0.4.
 pub fn text(gateway: &GatewaySnapshot<'_>) -> String {
@@ -158,7 +57,7 @@ fn workers(out: &mut Text, workers: &[WorkerSnapshot]) {
     );
     for worker in workers {
         let rest = [("rtsp", worker.rtsp()), ("control", worker.costs.control)];
-        for (part, time) in media_costs(&worker.costs.media).into_iter().chain(rest) {
+        for (part, time) in worker.costs.media.parts().into_iter().chain(rest) {
             let labels = format!("worker=\"{}\",part=\"{part}\"", worker.index);
             out.sample("cpu_seconds", &labels, time.as_secs_f64());
         }
@@ -174,14 +73,6 @@ fn workers(out: &mut Text, workers: &[WorkerSnapshot]) {
         let label = format!("srtp_profile=\"{name}\"");
         out.sample("sessions", &label, count.count());
     }
-}
-
-fn media_costs(costs: &MediaCosts) -> [(&'static str, Duration); 3] {
-    [
-        ("packetise", costs.packetise()),
-        ("seal", costs.seal()),
-        ("send", costs.send()),
-    ]
 }
 
 fn streams(out: &mut Text, workers: &[WorkerSnapshot]) {
@@ -277,7 +168,7 @@ fn streams(out: &mut Text, workers: &[WorkerSnapshot]) {
         "Time that a stream's media took in its worker, by what it was spent on.",
     );
     for stream in all() {
-        for (part, time) in media_costs(&stream.costs) {
+        for (part, time) in stream.costs.parts() {
             let labels = format!("stream=\"{}\",part=\"{part}\"", stream.name);
             out.sample("stream_cpu_seconds", &labels, time.as_secs_f64());
         }

@@ -7,9 +7,32 @@ use parking_lot::Mutex;
 
 use crate::error::{Error, Result, Status};
 use crate::ids;
-use crate::net::Place;
 use crate::source::push::Feed;
 use crate::state::{SessionId, StreamId};
+
+/// Where a session lives: its worker, and its slot there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Place {
+    /// Index of the worker.
+    pub worker: usize,
+    /// Slot in the worker's table.
+    pub slot: usize,
+}
+
+impl Place {
+    /// The beginning of the local ufrag of a session here. What follows it is random and makes a
+    /// ufrag that nobody can guess, nor mistake for that of a former session in the slot.
+    pub fn ufrag_prefix(self) -> String {
+        format!("{:02x}{:06x}", self.worker, self.slot)
+    }
+
+    /// Reads what [`Place::ufrag_prefix`] wrote.
+    pub fn from_ufrag(ufrag: &str) -> Option<Place> {
+        let worker = usize::from_str_radix(ufrag.get(0..2)?, 16).ok()?;
+        let slot = usize::from_str_radix(ufrag.get(2..8)?, 16).ok()?;
+        Some(Place { worker, slot })
+    }
+}
 
 /// Where a session lives.
 #[derive(Clone, Debug)]
@@ -215,6 +238,18 @@ pub fn no_session(id: SessionId) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_ufrag_names_its_place() {
+        let place = Place {
+            worker: 7,
+            slot: 1234,
+        };
+        let ufrag = place.ufrag_prefix() + "Random+/";
+        assert_eq!(Place::from_ufrag(&ufrag), Some(place));
+        assert_eq!(Place::from_ufrag("zz"), None);
+        assert_eq!(Place::from_ufrag("0\u{e9}\u{e9}\u{e9}\u{e9}"), None);
+    }
 
     #[test]
     fn streams_spread_and_names_are_unique() {

@@ -10,9 +10,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 
 use crate::error::{Error, Result, Status};
+use crate::figures::{GatewaySnapshot, MediaCosts, StreamSnapshot, WorkerSnapshot};
 use crate::media::Codec;
-use crate::metrics::{GatewaySnapshot, StreamSnapshot, WorkerSnapshot};
-use crate::net::MediaCosts;
 use crate::session::srtp::SrtpProfile;
 use crate::state::{SessionId, SessionInfo, StreamId};
 use crate::tuning::{Applies, KNOBS, Knob, Tuning};

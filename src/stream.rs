@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Status};
+use crate::figures::{Latency, MediaCosts, StreamSnapshot, Totals};
 use crate::media::{AccessUnit, MediaKind, RateMeter, RingLimits, Track, TrackInfo};
-use crate::metrics::{StreamSnapshot, Totals};
-use crate::net::{Latency, MediaCosts};
 use crate::random;
 use crate::session::Media;
 use crate::state::{StreamId, StreamInfo, StreamState};

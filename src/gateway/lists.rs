@@ -2,7 +2,8 @@
 
 use super::Gateway;
 use crate::error::Result;
-use crate::net::{Command, Place};
+use crate::net::Command;
+use crate::registry::Place;
 use crate::state::{SessionId, StreamId};
 
 impl Gateway {

@@ -20,7 +20,8 @@ use crate::authority::Authority;
 use crate::config::{Config, PullOptions};
 use crate::error::{Error, Result, Status, shutting_down};
 use crate::events::on_callback_thread;
-use crate::metrics::{self, GatewaySnapshot, WorkerSnapshot};
+use crate::figures::{GatewaySnapshot, WorkerSnapshot};
+use crate::metrics;
 use crate::net::{
     Command, Interfaces, Reading, ReceiverStats, Routes, Socket, Worker, WorkerContext, inbox,
 };

@@ -10,7 +10,7 @@ use super::route::Routes;
 use super::socket::Socket;
 use crate::config::PullOptions;
 use crate::error::Result;
-use crate::metrics::WorkerSnapshot;
+use crate::figures::WorkerSnapshot;
 use crate::notifier::Notices;
 use crate::operations::Ticket;
 use crate::registry::Registry;

@@ -2,21 +2,17 @@
 
 mod command;
 mod core;
-mod costs;
 mod deadlines;
 mod fan_out;
 mod interfaces;
-mod latency;
 mod receiver;
 mod route;
 mod socket;
 mod worker;
 
 pub(crate) use command::{Command, OfferRequest, PatchRequest, WorkerContext};
-pub(crate) use costs::{Costs, MediaCosts};
 pub(crate) use interfaces::Interfaces;
-pub(crate) use latency::{Latency, LatencyFigures};
 pub(crate) use receiver::{ReceiverStats, inbox};
-pub(crate) use route::{Place, Routes};
+pub(crate) use route::Routes;
 pub(crate) use socket::Socket;
 pub(crate) use worker::{Reading, Worker};

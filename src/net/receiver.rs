@@ -14,8 +14,9 @@ use quinn_udp::{BATCH_SIZE, RecvMeta};
 use tokio::io::Interest;
 use tokio::sync::mpsc;
 
-use super::route::{Place, Routes};
+use super::route::Routes;
 use super::socket::{Socket, canonical};
+use crate::registry::Place;
 use crate::session::ice;
 
 /// Waits for the socket to become readable, and for nothing else: whoever waits for writable, too,

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use crate::error::Result;
 use crate::net::command::WorkerContext;
-use crate::net::route::Place;
 use crate::random;
+use crate::registry::Place;
 use crate::session::Session;
 use crate::session::ice::IceCredentials;
 use crate::tuning::Key;

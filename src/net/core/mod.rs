@@ -20,13 +20,12 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::command::{Command, OfferRequest, WorkerContext};
-use super::costs::Costs;
 use super::deadlines::Deadlines;
 use super::fan_out::{FanOut, FanOuts, PORTION};
 use super::socket::Sender;
 use crate::error::{Error, Result, Status, shutting_down};
+use crate::figures::{Costs, StreamSnapshot, WorkerSnapshot};
 use crate::media::{AccessUnit, MediaKind, TrackInfo};
-use crate::metrics::{StreamSnapshot, WorkerSnapshot};
 use crate::notifier::Notice;
 use crate::registry::no_stream;
 use crate::session::{Io, SendBuffer, Session};

@@ -51,6 +51,15 @@ impl MediaCosts {
         }
     }
 
+    /// All of it, by name.
+    pub fn parts(&self) -> [(&'static str, Duration); 3] {
+        [
+            ("packetise", self.packetise()),
+            ("seal", self.seal()),
+            ("send", self.send()),
+        ]
+    }
+
     /// Turning access units into packets.
     pub fn packetise(&self) -> Duration {
         self.packetise
