@@ -2,13 +2,11 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
-
-use parking_lot::{Condvar, Mutex};
 
 use crate::error::{Error, Result, Status};
 use crate::events::{AuthorizeRequest, Events, mark_callback_thread};
@@ -52,11 +50,21 @@ const MAX_PENDING: usize = 16_384;
 /// How long dropping it waits for the host's function that frees its data.
 const DROP_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// With the locks of std: threads that wait for one of `parking_lot` stand in a table of the process,
+/// which a fork may catch locked. Then the callback thread of a gateway that the child makes would wait
+/// for ever.
 #[derive(Default)]
 struct Queue {
     pending: Mutex<Pending>,
     arrived: Condvar,
     dropped: AtomicU64,
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Pending> {
+        // Nothing panics under it half-way.
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[derive(Default)]
@@ -84,7 +92,7 @@ impl Notices {
     /// Leaves a notice. Never blocks.
     pub fn push(&self, notice: Notice) {
         let queue = &self.0;
-        let mut pending = queue.pending.lock();
+        let mut pending = queue.lock();
         if pending.entries.len() >= MAX_PENDING && !notice.is_last() {
             if queue.dropped.fetch_add(1, Ordering::Relaxed) == 0 {
                 log::error!("the host's callback is too slow: events are dropped");
@@ -103,7 +111,7 @@ impl Notices {
 
     /// Leaves a call for the thread, behind the notices that wait. Never blocks, never dropped.
     pub fn call(&self, call: Box<dyn FnOnce() + Send>) {
-        self.0.pending.lock().entries.push_back(Entry::Call(call));
+        self.0.lock().entries.push_back(Entry::Call(call));
         self.0.arrived.notify_one();
     }
 }
@@ -150,7 +158,7 @@ impl Notifier {
     /// Tells what is left, then ends the thread. False if a callback has not returned within
     /// `timeout`; it may then be called again.
     pub fn stop(&mut self, timeout: Duration) -> bool {
-        self.notices.0.pending.lock().stopping = true;
+        self.notices.0.lock().stopping = true;
         self.notices.0.arrived.notify_one();
         if let Some(running) = &self.thread
             && running.ended.recv_timeout(timeout) == Err(RecvTimeoutError::Timeout)
@@ -168,7 +176,7 @@ impl Drop for Notifier {
     /// A gateway that could not be made has not stopped it: the host's data is freed all the same,
     /// before its maker is told. Nothing waits to be told then.
     fn drop(&mut self) {
-        let stopping = self.notices.0.pending.lock().stopping;
+        let stopping = self.notices.0.lock().stopping;
         if !stopping {
             self.stop(DROP_TIMEOUT);
         }
@@ -184,12 +192,15 @@ fn run(queue: &Queue, events: &dyn Events) {
     mark_callback_thread();
     loop {
         let entry = {
-            let mut pending = queue.pending.lock();
+            let mut pending = queue.lock();
             loop {
                 match pending.entries.pop_front() {
                     Some(entry) => break entry,
                     None if pending.stopping => return,
-                    None => queue.arrived.wait(&mut pending),
+                    None => {
+                        let woken = queue.arrived.wait(pending);
+                        pending = woken.unwrap_or_else(PoisonError::into_inner);
+                    }
                 }
             }
         };
