@@ -22,7 +22,7 @@ struct Rate {
 /// One and two workers in turns: `--rounds`, `--seconds`.
 pub fn measure(args: &Args) -> io::Result<()> {
     let quick = args.has("quick");
-    let rounds = args.number("rounds", if quick { 1 } else { 3 });
+    let rounds = args.number("rounds", if quick { 1 } else { 5 });
     let time = Duration::from_secs(args.number("seconds", if quick { 2 } else { 4 }));
     let mut table = Table::new(
         "Figures",
