@@ -34,12 +34,8 @@ pub struct Authority {
     tokens: Vec<[u8; 32]>,
     /// Where to ask the host, if it wants to be asked.
     host: Option<Notices>,
-    open: Mutex<Open>,
-}
-
-#[derive(Default)]
-struct Open {
-    answers: HashMap<RequestId, oneshot::Sender<bool>>,
+    /// Where the answers to open questions go.
+    open: Mutex<HashMap<RequestId, oneshot::Sender<bool>>>,
 }
 
 impl Authority {
@@ -74,7 +70,7 @@ impl Authority {
 
     /// The host's answer. `NotFound` if nobody waits for it (any more).
     pub fn answer(&self, id: RequestId, allow: bool) -> Result<()> {
-        let answer = self.open.lock().answers.remove(&id);
+        let answer = self.open.lock().remove(&id);
         let told = answer.is_some_and(|answer| answer.send(allow).is_ok());
         told.then_some(()).ok_or_else(|| {
             Error::new(
@@ -127,7 +123,7 @@ struct Question<'a> {
 impl Question<'_> {
     fn open(authority: &Authority) -> Result<(Question<'_>, oneshot::Receiver<bool>)> {
         let mut open = authority.open.lock();
-        if open.answers.len() >= MAX_OPEN {
+        if open.len() >= MAX_OPEN {
             return Err(Error::new(
                 Status::Limit,
                 format!("{MAX_OPEN} requests wait to be allowed: try again later"),
@@ -135,14 +131,14 @@ impl Question<'_> {
         }
         let id = RequestId(ids::next());
         let (sender, answer) = oneshot::channel();
-        open.answers.insert(id, sender);
+        open.insert(id, sender);
         Ok((Question { authority, id }, answer))
     }
 }
 
 impl Drop for Question<'_> {
     fn drop(&mut self) {
-        self.authority.open.lock().answers.remove(&self.id);
+        self.authority.open.lock().remove(&self.id);
     }
 }
 
@@ -222,7 +218,7 @@ mod tests {
         let authority = silent_host();
         let error = authority.allows(claim(None)).await.unwrap_err();
         assert_eq!(error.status(), Status::Timeout);
-        assert!(authority.open.lock().answers.is_empty());
+        assert!(authority.open.lock().is_empty());
         let late = authority.answer(RequestId(1), true).unwrap_err();
         assert_eq!(late.status(), Status::NotFound);
     }
@@ -232,7 +228,7 @@ mod tests {
         let authority = silent_host();
         for allow in [true, false] {
             let (answer, ()) = tokio::join!(authority.allows(claim(None)), async {
-                let id = *authority.open.lock().answers.keys().next().unwrap();
+                let id = *authority.open.lock().keys().next().unwrap();
                 authority.answer(id, allow).unwrap();
                 authority.answer(id, true).unwrap_err();
             });
@@ -254,6 +250,6 @@ mod tests {
         // The configured token needs no question.
         assert!(authority.allows(claim(Some("good"))).await.unwrap());
         drop(asking);
-        assert!(authority.open.lock().answers.is_empty());
+        assert!(authority.open.lock().is_empty());
     }
 }

@@ -103,6 +103,24 @@ pub struct Figures {
 /// Lets a process settle before it is measured.
 const SETTLE: Duration = Duration::from_millis(1500);
 
+/// Runs the systems in turns, `rounds` times; gives the median of each.
+pub fn in_turns<const N: usize>(
+    what: &str,
+    systems: &[System; N],
+    load: Load,
+    rounds: usize,
+    time: Duration,
+) -> io::Result<[Figures; N]> {
+    let mut runs = [const { Vec::new() }; N];
+    for round in 1..=rounds {
+        for (runs, system) in runs.iter_mut().zip(systems) {
+            eprintln!("{what} {}, round {round}: {}", load.name(), system.name());
+            runs.push(run(system, load, time)?);
+        }
+    }
+    Ok(runs.map(|runs| Figures::median(&runs)))
+}
+
 /// Runs `system` under `load` and measures for `time`.
 pub fn run(system: &System, load: Load, time: Duration) -> io::Result<Figures> {
     let streams = load.streams.to_string();

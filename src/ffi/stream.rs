@@ -77,9 +77,9 @@ pub enum rtsp_webrtc_gateway_pull_flags {
     RTSP_WEBRTC_GATEWAY_PULL_NO_AUDIO = 1,
     /// Connect only while somebody watches or wants to. An offer connects the camera, and waits for it
     /// as long as offer.timeout_ms; linger_ms after the last session closed, or the last waiting offer
-    /// gave up, the connection ends with a TEARDOWN, and the stream is IDLE. If the camera cannot be connected the offers that wait are
-    /// refused with the reason, which stream_info keeps, and it is not tried again before the next
-    /// offer, unless there are sessions.
+    /// gave up, the connection ends with a TEARDOWN, and the stream is IDLE. If the camera cannot be
+    /// connected the offers that wait are refused with the reason, which stream_info keeps, and it is
+    /// not tried again before the next offer, unless there are sessions.
     RTSP_WEBRTC_GATEWAY_PULL_ON_DEMAND = 2,
 }
 

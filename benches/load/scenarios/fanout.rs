@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::args::Args;
 use crate::plot;
 use crate::report::{Cell, Table, number, write, write_plot};
-use crate::run::{Figures, Load, System, run};
+use crate::run::{Figures, Load, System, in_turns};
 
 const LOADS: [(usize, usize); 6] = [(1, 1), (1, 16), (1, 64), (1, 256), (64, 1), (64, 4)];
 
@@ -84,19 +84,7 @@ pub fn measure(args: &Args) -> io::Result<()> {
         if !chosen.is_empty() && !chosen.contains(&load.name().as_str()) {
             continue;
         }
-        let mut runs = [const { Vec::new() }; 3];
-        for round in 0..rounds {
-            for (runs, system) in runs.iter_mut().zip(&systems) {
-                eprintln!(
-                    "fanout {}, round {}: {}",
-                    load.name(),
-                    round + 1,
-                    system.name()
-                );
-                runs.push(run(system, load, time)?);
-            }
-        }
-        let medians = runs.map(|runs| Figures::median(&runs));
+        let medians = in_turns("fanout", &systems, load, rounds, time)?;
         for (system, figures) in systems.iter().zip(&medians) {
             table.rows.push(row(load, system, figures));
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::fanout::{COLUMNS, row};
 use crate::args::Args;
 use crate::report::{Table, write};
-use crate::run::{Figures, Load, System, run};
+use crate::run::{Load, System, in_turns};
 
 const KNOBS: [&str; 6] = [
     "",
@@ -26,12 +26,9 @@ pub fn measure(args: &Args) -> io::Result<()> {
     for (streams, each) in [(1, 64), (64, 1)] {
         let load = Load { streams, each };
         for knob in KNOBS {
-            let system = System::Gateway(knob.to_owned());
-            eprintln!("knobs {}: {}", load.name(), system.name());
-            let runs = (0..rounds)
-                .map(|_| run(&system, load, time))
-                .collect::<io::Result<Vec<_>>>()?;
-            table.rows.push(row(load, &system, &Figures::median(&runs)));
+            let system = [System::Gateway(knob.to_owned())];
+            let [figures] = in_turns("knobs", &system, load, rounds, time)?;
+            table.rows.push(row(load, &system[0], &figures));
         }
     }
     let about = "The gateway with its defaults, and with one knob turned. Cameras and viewers as \

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::fanout::{COLUMNS, row};
 use crate::args::Args;
 use crate::report::{Table, number, write};
-use crate::run::{Figures, Load, System, run};
+use crate::run::{Load, System, in_turns};
 
 /// `--url` with `{}` for a camera's name (`cam0`, `cam1`, ...), `--pid` of the server, `--name` for
 /// the table, `--loads`. The server takes its cameras from the `cameras` command.
@@ -33,19 +33,7 @@ pub fn measure(args: &Args) -> io::Result<()> {
         &["load", "CPU per packet", "RSS", "latency p95"],
     );
     for load in loads {
-        let mut runs = [const { Vec::new() }; 2];
-        for round in 0..rounds {
-            for (runs, system) in runs.iter_mut().zip(&systems) {
-                eprintln!(
-                    "peer {}, round {}: {}",
-                    load.name(),
-                    round + 1,
-                    system.name()
-                );
-                runs.push(run(system, load, time)?);
-            }
-        }
-        let medians = runs.map(|runs| Figures::median(&runs));
+        let medians = in_turns("peer", &systems, load, rounds, time)?;
         for (system, median) in systems.iter().zip(&medians) {
             figures.rows.push(row(load, system, median));
         }
