@@ -23,8 +23,7 @@ struct offer {
 
 static int offer_async(const char *stream, const char *sdp, uint32_t timeout_ms,
                        rtsp_webrtc_gateway_whep_fn callback, void *user_data,
-                       rtsp_webrtc_gateway_op_id *op)
-{
+                       rtsp_webrtc_gateway_op_id *op) {
     rtsp_webrtc_gateway_offer offer;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&offer));
     offer.stream_name = stream;
@@ -36,8 +35,7 @@ static int offer_async(const char *stream, const char *sdp, uint32_t timeout_ms,
 }
 
 static void done(void *user_data, rtsp_webrtc_gateway_op_id op, int status,
-                 rtsp_webrtc_gateway_response *response)
-{
+                 rtsp_webrtc_gateway_response *response) {
     char sentence[256];
     CHECK(response == NULL && status != RTSP_WEBRTC_GATEWAY_OK);
     CHECK(rtsp_webrtc_gateway_last_error(sentence, sizeof sentence) > 10);
@@ -52,8 +50,7 @@ static void done(void *user_data, rtsp_webrtc_gateway_op_id op, int status,
 
 /* In the callback: what blocks says so, an offer and its cancellation do not block. */
 static void done_and_again(void *user_data, rtsp_webrtc_gateway_op_id op, int status,
-                           rtsp_webrtc_gateway_response *response)
-{
+                           rtsp_webrtc_gateway_response *response) {
     struct offer *offer = user_data;
     rtsp_webrtc_gateway_offer again;
     rtsp_webrtc_gateway_response *none = NULL;
@@ -76,21 +73,20 @@ static void done_and_again(void *user_data, rtsp_webrtc_gateway_op_id op, int st
     done(user_data, op, status, response);
 }
 
-static void wait_for(struct offer *offer, rtsp_webrtc_gateway_op_id op, int status)
-{
+static void wait_for(struct offer *offer, rtsp_webrtc_gateway_op_id op, int status) {
     struct timespec deadline;
     clock_gettime(CLOCK_REALTIME, &deadline);
     deadline.tv_sec += 50;
     pthread_mutex_lock(&lock);
-    while (offer->calls == 0)
+    while (offer->calls == 0) {
         CHECK(pthread_cond_timedwait(&changed, &lock, &deadline) == 0);
+    }
     CHECK(offer->calls == 1 && offer->status == status && offer->op == op);
     pthread_mutex_unlock(&lock);
 }
 
 /* A camera that is silent. Returns its url. */
-static const char *silent_camera(void)
-{
+static const char *silent_camera(void) {
     static char url[64];
     struct sockaddr_in address = {.sin_family = AF_INET};
     socklen_t length = sizeof address;
@@ -103,8 +99,7 @@ static const char *silent_camera(void)
     return url; /* the listener stays open to the end */
 }
 
-static void refused_at_once(void)
-{
+static void refused_at_once(void) {
     struct offer none = {0};
     rtsp_webrtc_gateway_op_id op = 7;
     CHECK_FAILS(offer_async("nobody", SESSION VIDEO, 0, done, &none, &op), NOT_FOUND);
@@ -115,8 +110,7 @@ static void refused_at_once(void)
     CHECK_FAILS(rtsp_webrtc_gateway_cancel(gateway, op), NOT_FOUND);
 }
 
-int main(void)
-{
+int main(void) {
     const char *url = silent_camera();
     rtsp_webrtc_gateway_stream_id stream;
     rtsp_webrtc_gateway_op_id op, ops[MAX_OPS];
@@ -130,8 +124,9 @@ int main(void)
     CHECK_FAILS(rtsp_webrtc_gateway_cancel(gateway, op), NOT_FOUND);
     wait_for(cancelled, op, RTSP_WEBRTC_GATEWAY_ERR_CANCELLED);
     pthread_mutex_lock(&lock);
-    while (cancelled[1].calls == 0)
+    while (cancelled[1].calls == 0) {
         pthread_cond_wait(&changed, &lock);
+    }
     CHECK(cancelled[0].nested == 1 && cancelled[1].op != op);
     pthread_mutex_unlock(&lock);
 
@@ -144,8 +139,9 @@ int main(void)
 
     /* What is left when the gateway ends; op may be NULL. */
     CHECK_OK(add_camera(gateway, "cam", url, &stream));
-    for (int i = 0; i < MAX_OPS; i++)
+    for (int i = 0; i < MAX_OPS; i++) {
         CHECK_OK(offer_async("cam", SESSION VIDEO, 60000, done, &left[i], i ? &ops[i] : NULL));
+    }
     CHECK_OK(rtsp_webrtc_gateway_shutdown(gateway, 0));
     for (int i = 0; i < MAX_OPS; i++) {
         CHECK(left[i].calls == 1 && left[i].status == RTSP_WEBRTC_GATEWAY_ERR_SHUTTING_DOWN);

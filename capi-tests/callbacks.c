@@ -12,8 +12,7 @@ struct seen {
 };
 
 static void on_stream_state(void *user_data, rtsp_webrtc_gateway_stream_id stream, int32_t state,
-                            int status)
-{
+                            int status) {
     struct seen *seen = user_data;
     pthread_mutex_lock(&seen->lock);
     CHECK(seen->freed == 0);
@@ -59,14 +58,12 @@ static void on_stream_state(void *user_data, rtsp_webrtc_gateway_stream_id strea
     pthread_mutex_unlock(&seen->lock);
 }
 
-static void free_seen(void *user_data)
-{
+static void free_seen(void *user_data) {
     ((struct seen *)user_data)->freed++;
 }
 
 /* Counts on every failure. */
-static void create_fails(rtsp_webrtc_gateway_config *config, int expected)
-{
+static void create_fails(rtsp_webrtc_gateway_config *config, int expected) {
     struct seen seen = {.freed = 0};
     rtsp_webrtc_gateway_callbacks callbacks;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&callbacks));
@@ -81,8 +78,7 @@ static void create_fails(rtsp_webrtc_gateway_config *config, int expected)
     CHECK(seen.freed == 2 && gateway == NULL);
 }
 
-int main(void)
-{
+int main(void) {
     rtsp_webrtc_gateway_config config;
     config_loopback(&config);
     config.udp_bind = "nonsense";
@@ -111,8 +107,9 @@ int main(void)
     clock_gettime(CLOCK_REALTIME, &deadline);
     deadline.tv_sec += 10;
     pthread_mutex_lock(&seen.lock);
-    while (seen.removed == 0)
+    while (seen.removed == 0) {
         CHECK(pthread_cond_timedwait(&seen.changed, &seen.lock, &deadline) == 0);
+    }
     pthread_mutex_unlock(&seen.lock);
 
     CHECK_OK(rtsp_webrtc_gateway_shutdown(seen.gateway, 0));

@@ -8,53 +8,51 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHECK(condition)                                                                   \
-    do {                                                                                   \
-        if (!(condition)) {                                                                \
-            char sentence_[512];                                                           \
-            rtsp_webrtc_gateway_last_error(sentence_, sizeof sentence_);                   \
+#define CHECK(condition)                                                                     \
+    do {                                                                                     \
+        if (!(condition)) {                                                                  \
+            char sentence_[512];                                                             \
+            rtsp_webrtc_gateway_last_error(sentence_, sizeof sentence_);                     \
             fprintf(stderr, "%s:%d: %s\n  last_error: %s\n", __FILE__, __LINE__, #condition, \
-                    sentence_);                                                            \
-            exit(1);                                                                       \
-        }                                                                                  \
+                    sentence_);                                                              \
+            exit(1);                                                                         \
+        }                                                                                    \
     } while (0)
 
-#define CHECK_STATUS(call, expected)                                                          \
-    do {                                                                                      \
-        const int status_ = (call);                                                           \
-        if (status_ != (expected)) {                                                          \
-            char sentence_[512];                                                              \
-            rtsp_webrtc_gateway_last_error(sentence_, sizeof sentence_);                      \
-            fprintf(stderr, "%s:%d: %s\n  is %d (%s), not %s\n  last_error: %s\n", __FILE__,  \
+#define CHECK_STATUS(call, expected)                                                            \
+    do {                                                                                        \
+        const int status_ = (call);                                                             \
+        if (status_ != (expected)) {                                                            \
+            char sentence_[512];                                                                \
+            rtsp_webrtc_gateway_last_error(sentence_, sizeof sentence_);                        \
+            fprintf(stderr, "%s:%d: %s\n  is %d (%s), not %s\n  last_error: %s\n", __FILE__,    \
                     __LINE__, #call, status_, rtsp_webrtc_gateway_strerror(status_), #expected, \
-                    sentence_);                                                               \
-            exit(1);                                                                          \
-        }                                                                                     \
+                    sentence_);                                                                 \
+            exit(1);                                                                            \
+        }                                                                                       \
     } while (0)
 
 #define CHECK_OK(call) CHECK_STATUS(call, RTSP_WEBRTC_GATEWAY_OK)
 /* A failure has a sentence, and the sentence has no secret. */
-#define CHECK_FAILS(call, expected)                                       \
-    do {                                                                  \
-        CHECK_STATUS(call, RTSP_WEBRTC_GATEWAY_ERR_##expected);           \
-        char text_[1024];                                                 \
-        CHECK(rtsp_webrtc_gateway_last_error(text_, sizeof text_) > 10);  \
-        CHECK(strstr(text_, SECRET) == NULL);                             \
+#define CHECK_FAILS(call, expected)                                      \
+    do {                                                                 \
+        CHECK_STATUS(call, RTSP_WEBRTC_GATEWAY_ERR_##expected);          \
+        char text_[1024];                                                \
+        CHECK(rtsp_webrtc_gateway_last_error(text_, sizeof text_) > 10); \
+        CHECK(strstr(text_, SECRET) == NULL);                            \
     } while (0)
 
 #define SECRET "hunter2secret"
 
-static inline void config_loopback(rtsp_webrtc_gateway_config *config)
-{
-    CHECK_OK(rtsp_webrtc_gateway_config_init(config, sizeof *config,
-                                             RTSP_WEBRTC_GATEWAY_ABI_VERSION));
+static inline void config_loopback(rtsp_webrtc_gateway_config *config) {
+    CHECK_OK(
+        rtsp_webrtc_gateway_config_init(config, sizeof *config, RTSP_WEBRTC_GATEWAY_ABI_VERSION));
     config->udp_bind = "127.0.0.1:0";
 }
 
 /* callbacks may be NULL. */
 static inline rtsp_webrtc_gateway *
-gateway_loopback(const rtsp_webrtc_gateway_callbacks *callbacks)
-{
+gateway_loopback(const rtsp_webrtc_gateway_callbacks *callbacks) {
     rtsp_webrtc_gateway_config config;
     rtsp_webrtc_gateway *gateway = NULL;
     config_loopback(&config);
@@ -66,8 +64,7 @@ gateway_loopback(const rtsp_webrtc_gateway_callbacks *callbacks)
 
 /* Adds a camera. Port 9 of loopback (discard) has no listener: the connection is refused. */
 static inline int add_camera(rtsp_webrtc_gateway *gateway, const char *name, const char *url,
-                             rtsp_webrtc_gateway_stream_id *stream)
-{
+                             rtsp_webrtc_gateway_stream_id *stream) {
     rtsp_webrtc_gateway_pull_options options;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&options));
     options.url = url;

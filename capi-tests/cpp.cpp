@@ -10,35 +10,33 @@
 namespace {
 
 struct Destroy {
-    void operator()(rtsp_webrtc_gateway *gateway) const noexcept
-    {
+    void operator()(rtsp_webrtc_gateway *gateway) const noexcept {
         rtsp_webrtc_gateway_destroy(gateway);
     }
 };
 
 void on_stream_state(void *user_data, rtsp_webrtc_gateway_stream_id, std::int32_t state,
-                     int) noexcept
-{
+                     int) noexcept {
     static_cast<std::string *>(user_data)->append(std::to_string(state));
 }
 
 } // namespace
 
-int main()
-{
+int main() {
     std::string states;
     rtsp_webrtc_gateway_callbacks callbacks;
     RTSP_WEBRTC_GATEWAY_INIT(&callbacks);
     callbacks.user_data = &states;
     callbacks.on_stream_state = on_stream_state;
     rtsp_webrtc_gateway_config config;
-    int status = rtsp_webrtc_gateway_config_init(&config, sizeof config,
-                                                 RTSP_WEBRTC_GATEWAY_ABI_VERSION);
+    int status =
+        rtsp_webrtc_gateway_config_init(&config, sizeof config, RTSP_WEBRTC_GATEWAY_ABI_VERSION);
     config.udp_bind = "127.0.0.1:0";
     config.callbacks = &callbacks;
     rtsp_webrtc_gateway *created = nullptr;
-    if (status == RTSP_WEBRTC_GATEWAY_OK)
+    if (status == RTSP_WEBRTC_GATEWAY_OK) {
         status = rtsp_webrtc_gateway_create(&config, &created);
+    }
     if (status != RTSP_WEBRTC_GATEWAY_OK) {
         std::cerr << rtsp_webrtc_gateway_strerror(status) << '\n';
         return EXIT_FAILURE;
@@ -49,8 +47,9 @@ int main()
     options.url = "rtsp://127.0.0.1:9/video";
     rtsp_webrtc_gateway_stream_id stream = 0;
     status = rtsp_webrtc_gateway_add_stream(gateway.get(), "cam", &options, &stream);
-    if (status != RTSP_WEBRTC_GATEWAY_OK || stream == 0)
+    if (status != RTSP_WEBRTC_GATEWAY_OK || stream == 0) {
         return EXIT_FAILURE;
+    }
     gateway.reset();
     // REMOVED came, and came last.
     return !states.empty() && states.back() == '5' ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -15,10 +15,10 @@ struct world {
 
 /* What a call may do. */
 enum kind {
-    GLOBAL,    /* without a gateway */
-    QUICK,     /* never waits for anybody */
-    BLOCKING,  /* waits: not in a callback */
-    END,       /* BLOCKING, and the end of the gateway: not where it lives on */
+    GLOBAL,   /* without a gateway */
+    QUICK,    /* never waits for anybody */
+    BLOCKING, /* waits: not in a callback */
+    END,      /* BLOCKING, and the end of the gateway: not where it lives on */
 };
 
 struct call {
@@ -27,66 +27,54 @@ struct call {
     int (*run)(struct world *world);
 };
 
-static inline int every_version(struct world *w)
-{
+static inline int every_version(struct world *w) {
     (void)w;
     return rtsp_webrtc_gateway_version() == NULL;
 }
-static inline int every_version_number(struct world *w)
-{
+static inline int every_version_number(struct world *w) {
     (void)w;
     return rtsp_webrtc_gateway_version_number() == 0;
 }
-static inline int every_abi_version(struct world *w)
-{
+static inline int every_abi_version(struct world *w) {
     (void)w;
     return rtsp_webrtc_gateway_abi_version() != RTSP_WEBRTC_GATEWAY_ABI_VERSION;
 }
-static inline int every_strerror(struct world *w)
-{
+static inline int every_strerror(struct world *w) {
     (void)w;
     return rtsp_webrtc_gateway_strerror(0) == NULL;
 }
-static inline int every_http_status(struct world *w)
-{
+static inline int every_http_status(struct world *w) {
     (void)w;
     return rtsp_webrtc_gateway_http_status(0) != 200;
 }
-static inline int every_last_error(struct world *w)
-{
+static inline int every_last_error(struct world *w) {
     char text[8];
     (void)w;
     rtsp_webrtc_gateway_last_error(text, sizeof text);
     return 0;
 }
-static inline int every_describe_tuning(struct world *w)
-{
+static inline int every_describe_tuning(struct world *w) {
     rtsp_webrtc_gateway_tuning_info info;
     (void)w;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&info));
     return rtsp_webrtc_gateway_describe_tuning(0, &info);
 }
-static inline int every_find_tuning(struct world *w)
-{
+static inline int every_find_tuning(struct world *w) {
     int32_t key;
     (void)w;
     return rtsp_webrtc_gateway_find_tuning("nack", &key);
 }
-static inline int every_config_init(struct world *w)
-{
+static inline int every_config_init(struct world *w) {
     rtsp_webrtc_gateway_config config;
     (void)w;
-    return rtsp_webrtc_gateway_config_init(&config, sizeof config,
-                                           RTSP_WEBRTC_GATEWAY_ABI_VERSION);
+    return rtsp_webrtc_gateway_config_init(&config, sizeof config, RTSP_WEBRTC_GATEWAY_ABI_VERSION);
 }
-static inline int every_struct_init(struct world *w)
-{
+static inline int every_struct_init(struct world *w) {
     rtsp_webrtc_gateway_offer offer;
     (void)w;
     return rtsp_webrtc_gateway_struct_init(&offer, sizeof offer);
 }
-static inline int every_response(struct world *w)
-{
+static inline int every_response(struct world *w) {
     const char *name, *value;
     size_t size;
     (void)w;
@@ -100,57 +88,49 @@ static inline int every_response(struct world *w)
     rtsp_webrtc_gateway_string_free(NULL);
     return 0;
 }
-static inline int every_set_log_callback(struct world *w)
-{
+static inline int every_set_log_callback(struct world *w) {
     (void)w;
     return rtsp_webrtc_gateway_set_log_callback(RTSP_WEBRTC_GATEWAY_LOG_OFF, NULL, NULL, NULL);
 }
-static inline int every_set_log_level(struct world *w)
-{
+static inline int every_set_log_level(struct world *w) {
     (void)w;
     const int status = rtsp_webrtc_gateway_set_log_level(RTSP_WEBRTC_GATEWAY_LOG_OFF);
     /* There is no log callback. */
     return status == RTSP_WEBRTC_GATEWAY_ERR_INVALID_STATE ? 0 : status;
 }
-static inline int every_create(struct world *w)
-{
+static inline int every_create(struct world *w) {
     rtsp_webrtc_gateway_config config;
     rtsp_webrtc_gateway *gateway = NULL;
     (void)w;
     config_loopback(&config);
     const int status = rtsp_webrtc_gateway_create(&config, &gateway);
-    if (status == RTSP_WEBRTC_GATEWAY_OK)
+    if (status == RTSP_WEBRTC_GATEWAY_OK) {
         CHECK_OK(rtsp_webrtc_gateway_destroy(gateway));
+    }
     return status;
 }
-static inline int every_set_tuning(struct world *w)
-{
+static inline int every_set_tuning(struct world *w) {
     return rtsp_webrtc_gateway_set_tuning(w->gateway, RTSP_WEBRTC_GATEWAY_TUNING_GSO, 1);
 }
-static inline int every_get_tuning(struct world *w)
-{
+static inline int every_get_tuning(struct world *w) {
     int64_t value;
     return rtsp_webrtc_gateway_get_tuning(w->gateway, RTSP_WEBRTC_GATEWAY_TUNING_GSO, &value);
 }
-static inline int every_add_stream(struct world *w)
-{
+static inline int every_add_stream(struct world *w) {
     rtsp_webrtc_gateway_stream_id stream;
     return add_camera(w->gateway, "every-camera", NOBODY, &stream);
 }
-static inline int every_remove_stream(struct world *w)
-{
+static inline int every_remove_stream(struct world *w) {
     rtsp_webrtc_gateway_stream_id stream;
     const int status = add_camera(w->gateway, "every-removed", NOBODY, &stream);
     return status ? status : rtsp_webrtc_gateway_remove_stream(w->gateway, stream);
 }
-static inline int every_get_stream_info(struct world *w)
-{
+static inline int every_get_stream_info(struct world *w) {
     rtsp_webrtc_gateway_stream_info info;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&info));
     return rtsp_webrtc_gateway_get_stream_info(w->gateway, w->stream, &info);
 }
-static inline int every_add_push_stream(struct world *w)
-{
+static inline int every_add_push_stream(struct world *w) {
     rtsp_webrtc_gateway_push_options options;
     rtsp_webrtc_gateway_stream_id stream;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&options));
@@ -160,8 +140,7 @@ static inline int every_add_push_stream(struct world *w)
 /* An access unit delimiter: nothing to show. As sound, it is a click. */
 static inline int every_push(struct world *w,
                              int (*push)(rtsp_webrtc_gateway *, rtsp_webrtc_gateway_stream_id,
-                                         const rtsp_webrtc_gateway_frame *))
-{
+                                         const rtsp_webrtc_gateway_frame *)) {
     static const uint8_t delimiter[] = {0, 0, 0, 1, 9, 0xf0};
     rtsp_webrtc_gateway_frame frame;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&frame));
@@ -169,22 +148,18 @@ static inline int every_push(struct world *w,
     frame.size = sizeof delimiter;
     return push(w->gateway, w->stream, &frame);
 }
-static inline int every_push_video(struct world *w)
-{
+static inline int every_push_video(struct world *w) {
     return every_push(w, rtsp_webrtc_gateway_push_video);
 }
-static inline int every_push_audio(struct world *w)
-{
+static inline int every_push_audio(struct world *w) {
     return every_push(w, rtsp_webrtc_gateway_push_audio);
 }
-static inline int every_push_rtp(struct world *w)
-{
+static inline int every_push_rtp(struct world *w) {
     static const uint8_t packet[] = {0x80, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0xff};
     return rtsp_webrtc_gateway_push_rtp(w->gateway, w->stream, RTSP_WEBRTC_GATEWAY_CODEC_PCMU,
                                         packet, sizeof packet);
 }
-static inline int every_handle_whep_offer(struct world *w)
-{
+static inline int every_handle_whep_offer(struct world *w) {
     rtsp_webrtc_gateway_offer offer;
     rtsp_webrtc_gateway_response *response = NULL;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&offer));
@@ -193,13 +168,11 @@ static inline int every_handle_whep_offer(struct world *w)
     return status == RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND ? 0 : status;
 }
 static inline void every_answered(void *user_data, rtsp_webrtc_gateway_op_id op, int status,
-                                  rtsp_webrtc_gateway_response *response)
-{
+                                  rtsp_webrtc_gateway_response *response) {
     (void)user_data, (void)op, (void)status;
     rtsp_webrtc_gateway_response_free(response);
 }
-static inline int every_handle_whep_offer_async(struct world *w)
-{
+static inline int every_handle_whep_offer_async(struct world *w) {
     rtsp_webrtc_gateway_offer offer;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&offer));
     offer.stream_name = "pushed";
@@ -208,64 +181,53 @@ static inline int every_handle_whep_offer_async(struct world *w)
     return rtsp_webrtc_gateway_handle_whep_offer_async(w->gateway, &offer, every_answered, NULL,
                                                        NULL);
 }
-static inline int every_cancel(struct world *w)
-{
+static inline int every_cancel(struct world *w) {
     const int status = rtsp_webrtc_gateway_cancel(w->gateway, UINT64_MAX);
     return status == RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND ? 0 : status;
 }
-static inline int every_find_stream(struct world *w)
-{
+static inline int every_find_stream(struct world *w) {
     rtsp_webrtc_gateway_stream_id stream;
     return rtsp_webrtc_gateway_find_stream(w->gateway, "pushed", &stream);
 }
-static inline int every_list_streams(struct world *w)
-{
+static inline int every_list_streams(struct world *w) {
     size_t count;
     return rtsp_webrtc_gateway_list_streams(w->gateway, NULL, 0, &count);
 }
-static inline int every_list_sessions(struct world *w)
-{
+static inline int every_list_sessions(struct world *w) {
     size_t count;
     return rtsp_webrtc_gateway_list_sessions(w->gateway, NULL, 0, &count);
 }
-static inline int every_close_session(struct world *w)
-{
+static inline int every_close_session(struct world *w) {
     const int status = rtsp_webrtc_gateway_close_session(w->gateway, UINT64_MAX);
     return status == RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND ? 0 : status;
 }
-static inline rtsp_webrtc_gateway_http_request every_request(void)
-{
+static inline rtsp_webrtc_gateway_http_request every_request(void) {
     rtsp_webrtc_gateway_http_request request;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&request));
     request.method = "OPTIONS";
     request.path = "/pushed/whep";
     return request;
 }
-static inline int every_handle_http(struct world *w)
-{
+static inline int every_handle_http(struct world *w) {
     const rtsp_webrtc_gateway_http_request request = every_request();
     rtsp_webrtc_gateway_response *response = NULL;
     const int status = rtsp_webrtc_gateway_handle_http(w->gateway, &request, &response);
     rtsp_webrtc_gateway_response_free(response);
     return status;
 }
-static inline void every_http_answered(void *user_data, rtsp_webrtc_gateway_response *response)
-{
+static inline void every_http_answered(void *user_data, rtsp_webrtc_gateway_response *response) {
     (void)user_data;
     rtsp_webrtc_gateway_response_free(response);
 }
-static inline int every_handle_http_async(struct world *w)
-{
+static inline int every_handle_http_async(struct world *w) {
     const rtsp_webrtc_gateway_http_request request = every_request();
     return rtsp_webrtc_gateway_handle_http_async(w->gateway, &request, every_http_answered, NULL);
 }
-static inline int every_authorize(struct world *w)
-{
+static inline int every_authorize(struct world *w) {
     const int status = rtsp_webrtc_gateway_authorize(w->gateway, UINT64_MAX, true);
     return status == RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND ? 0 : status;
 }
-static inline int every_listen_http(struct world *w)
-{
+static inline int every_listen_http(struct world *w) {
     rtsp_webrtc_gateway_listen_options options;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&options));
     options.address = "127.0.0.1:0";
@@ -273,47 +235,39 @@ static inline int every_listen_http(struct world *w)
     /* The listener may have been left out of the build. */
     return status == RTSP_WEBRTC_GATEWAY_ERR_UNSUPPORTED ? 0 : status;
 }
-static inline int every_handle_whep_patch(struct world *w)
-{
+static inline int every_handle_whep_patch(struct world *w) {
     rtsp_webrtc_gateway_response *response = NULL;
     const int status =
         rtsp_webrtc_gateway_handle_whep_patch(w->gateway, "none", "*", "", 0, &response);
     return status == RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND ? 0 : status;
 }
-static inline int every_handle_whep_delete(struct world *w)
-{
+static inline int every_handle_whep_delete(struct world *w) {
     const int status = rtsp_webrtc_gateway_handle_whep_delete(w->gateway, "none");
     return status == RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND ? 0 : status;
 }
-static inline int every_get_session_info(struct world *w)
-{
+static inline int every_get_session_info(struct world *w) {
     rtsp_webrtc_gateway_session_info info;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&info));
     const int status = rtsp_webrtc_gateway_get_session_info(w->gateway, UINT64_MAX, &info);
     return status == RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND ? 0 : status;
 }
 static inline int every_text(struct world *w,
-                             int (*get)(const rtsp_webrtc_gateway *, char **, size_t *))
-{
+                             int (*get)(const rtsp_webrtc_gateway *, char **, size_t *)) {
     char *text = NULL;
     const int status = get(w->gateway, &text, NULL);
     rtsp_webrtc_gateway_string_free(text);
     return status;
 }
-static inline int every_metrics(struct world *w)
-{
+static inline int every_metrics(struct world *w) {
     return every_text(w, rtsp_webrtc_gateway_metrics);
 }
-static inline int every_snapshot(struct world *w)
-{
+static inline int every_snapshot(struct world *w) {
     return every_text(w, rtsp_webrtc_gateway_snapshot);
 }
-static inline int every_shutdown(struct world *w)
-{
+static inline int every_shutdown(struct world *w) {
     return rtsp_webrtc_gateway_shutdown(w->gateway, 0);
 }
-static inline int every_destroy(struct world *w)
-{
+static inline int every_destroy(struct world *w) {
     return rtsp_webrtc_gateway_destroy(w->gateway);
 }
 
@@ -362,13 +316,13 @@ static const struct call EVERY[] = {
 };
 enum { EVERY_COUNT = sizeof EVERY / sizeof *EVERY };
 
-#define CHECK_CALL(call, status, condition)                                                    \
-    do {                                                                                       \
-        if (!(condition)) {                                                                    \
-            fprintf(stderr, "%s:%d: %s returns %d (%s)\n", __FILE__, __LINE__, (call)->name,   \
-                    status, rtsp_webrtc_gateway_strerror(status));                             \
-            exit(1);                                                                           \
-        }                                                                                      \
+#define CHECK_CALL(call, status, condition)                                                  \
+    do {                                                                                     \
+        if (!(condition)) {                                                                  \
+            fprintf(stderr, "%s:%d: %s returns %d (%s)\n", __FILE__, __LINE__, (call)->name, \
+                    status, rtsp_webrtc_gateway_strerror(status));                           \
+            exit(1);                                                                         \
+        }                                                                                    \
     } while (0)
 
 #endif

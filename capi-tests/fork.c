@@ -7,14 +7,12 @@
 
 static int released;
 
-static void release(void *data)
-{
+static void release(void *data) {
     CHECK(data == &released);
     released++;
 }
 
-static void in_child(struct world *world)
-{
+static void in_child(struct world *world) {
     alarm(60);
     /* What is lent comes back here, too. */
     uint8_t data[64];
@@ -28,15 +26,15 @@ static void in_child(struct world *world)
         const struct call *call = &EVERY[i];
         const int status = call->run(world);
         if (call->kind == GLOBAL || call->run == every_set_log_callback ||
-            call->run == every_create) /* one of its own works */
+            call->run == every_create) { /* one of its own works */
             CHECK_CALL(call, status, status == RTSP_WEBRTC_GATEWAY_OK);
-        else
+        } else {
             CHECK_CALL(call, status, status == RTSP_WEBRTC_GATEWAY_ERR_INVALID_STATE);
+        }
     }
 }
 
-int main(void)
-{
+int main(void) {
     struct world world = {.gateway = gateway_loopback(NULL)};
     world.stream = add_push_stream(world.gateway, "pushed");
     push_picture(world.gateway, world.stream, 0, true);

@@ -14,8 +14,7 @@ static rtsp_webrtc_gateway_stream_id pushed; /* "pushed", for as long as the gat
 static int knobs;
 static atomic_int added, removed, opened, closed, told, asked, answered, lent, released, wrong;
 
-static bool is_one_of(int status, int a, int b, int c)
-{
+static bool is_one_of(int status, int a, int b, int c) {
     return status == a || status == b || status == c ||
            status == RTSP_WEBRTC_GATEWAY_ERR_SHUTTING_DOWN;
 }
@@ -28,8 +27,7 @@ enum {
 };
 
 static void on_stream_state(void *user_data, rtsp_webrtc_gateway_stream_id stream, int32_t state,
-                            int status)
-{
+                            int status) {
     (void)user_data, (void)status;
     removed += state == RTSP_WEBRTC_GATEWAY_STREAM_REMOVED;
     rtsp_webrtc_gateway_stream_info info;
@@ -39,8 +37,7 @@ static void on_stream_state(void *user_data, rtsp_webrtc_gateway_stream_id strea
 }
 
 static void on_session_state(void *user_data, rtsp_webrtc_gateway_session_id session,
-                             rtsp_webrtc_gateway_stream_id stream, int32_t state, int status)
-{
+                             rtsp_webrtc_gateway_stream_id stream, int32_t state, int status) {
     (void)user_data, (void)stream;
     opened += state == RTSP_WEBRTC_GATEWAY_SESSION_NEW;
     closed += state == RTSP_WEBRTC_GATEWAY_SESSION_CLOSED;
@@ -48,8 +45,7 @@ static void on_session_state(void *user_data, rtsp_webrtc_gateway_session_id ses
     wrong += !is_one_of(status, OK, NOT_FOUND, OK);
 }
 
-static int add_and_remove(int round)
-{
+static int add_and_remove(int round) {
     rtsp_webrtc_gateway_stream_id stream;
     int status = add_camera(gateway, round % 2 ? "a" : "b", NOBODY, &stream);
     CHECK(is_one_of(status, OK, EXISTS, OK));
@@ -61,8 +57,7 @@ static int add_and_remove(int round)
     return status;
 }
 
-static rtsp_webrtc_gateway_offer offer_of(const char *stream, int round)
-{
+static rtsp_webrtc_gateway_offer offer_of(const char *stream, int round) {
     rtsp_webrtc_gateway_offer offer;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&offer));
     offer.stream_name = stream;
@@ -72,15 +67,15 @@ static rtsp_webrtc_gateway_offer offer_of(const char *stream, int round)
     return offer;
 }
 
-static int offer_and_delete(int round)
-{
+static int offer_and_delete(int round) {
     const char *const streams[] = {"pushed", "a", "pushed", "c"};
     const rtsp_webrtc_gateway_offer offer = offer_of(streams[round % 4], round);
     rtsp_webrtc_gateway_response *response = NULL;
     int status = rtsp_webrtc_gateway_handle_whep_offer(gateway, &offer, &response);
     CHECK(is_one_of(status, OK, NOT_FOUND, NOT_READY));
-    if (status != OK)
+    if (status != OK) {
         return status;
+    }
     told++;
     const char *key = rtsp_webrtc_gateway_response_session_key(response);
     rtsp_webrtc_gateway_response *restarted = NULL;
@@ -96,8 +91,7 @@ static int offer_and_delete(int round)
 }
 
 static void on_answer(void *user_data, rtsp_webrtc_gateway_op_id op, int status,
-                      rtsp_webrtc_gateway_response *response)
-{
+                      rtsp_webrtc_gateway_response *response) {
     (void)user_data, (void)op;
     answered++;
     told += status == OK;
@@ -105,8 +99,7 @@ static void on_answer(void *user_data, rtsp_webrtc_gateway_op_id op, int status,
     rtsp_webrtc_gateway_response_free(response);
 }
 
-static int offer_and_cancel(int round)
-{
+static int offer_and_cancel(int round) {
     const rtsp_webrtc_gateway_offer offer = offer_of(round % 3 ? "pushed" : "a", round);
     rtsp_webrtc_gateway_op_id op;
     int status = rtsp_webrtc_gateway_handle_whep_offer_async(gateway, &offer, on_answer, NULL, &op);
@@ -119,8 +112,7 @@ static int offer_and_cancel(int round)
     return status;
 }
 
-static int look(int round)
-{
+static int look(int round) {
     rtsp_webrtc_gateway_stream_info info;
     rtsp_webrtc_gateway_session_info session_info;
     rtsp_webrtc_gateway_session_id sessions[4] = {0};
@@ -140,8 +132,7 @@ static int look(int round)
     return status;
 }
 
-static int tune_and_measure(int round)
-{
+static int tune_and_measure(int round) {
     rtsp_webrtc_gateway_tuning_info knob;
     char *text = NULL;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&knob));
@@ -150,20 +141,18 @@ static int tune_and_measure(int round)
                                                 round % 3 ? knob.max_value : knob.min_value);
     CHECK(is_one_of(status, OK, RTSP_WEBRTC_GATEWAY_ERR_INVALID_STATE, OK));
     status = (round % 2 ? rtsp_webrtc_gateway_metrics : rtsp_webrtc_gateway_snapshot)(gateway,
-                                                                                       &text, NULL);
+                                                                                      &text, NULL);
     CHECK(is_one_of(status, OK, OK, OK));
     rtsp_webrtc_gateway_string_free(text);
     return status;
 }
 
-static void release(void *data)
-{
+static void release(void *data) {
     released++;
     free(data);
 }
 
-static int push_lent(rtsp_webrtc_gateway_stream_id stream, int round)
-{
+static int push_lent(rtsp_webrtc_gateway_stream_id stream, int round) {
     uint8_t *data = malloc(64);
     CHECK(data != NULL);
     rtsp_webrtc_gateway_frame frame = picture(data, round, round % 10 == 0);
@@ -175,8 +164,7 @@ static int push_lent(rtsp_webrtc_gateway_stream_id stream, int round)
     return status;
 }
 
-static int push_and_remove(int round)
-{
+static int push_and_remove(int round) {
     rtsp_webrtc_gateway_push_options options;
     rtsp_webrtc_gateway_stream_id stream;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&options));
@@ -185,34 +173,33 @@ static int push_and_remove(int round)
     int status =
         rtsp_webrtc_gateway_add_push_stream(gateway, round % 2 ? "c" : "d", &options, &stream);
     CHECK(is_one_of(status, OK, EXISTS, OK));
-    if (status != OK)
+    if (status != OK) {
         return status;
+    }
     added++;
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < 5; i++) {
         push_lent(stream, i);
+    }
     status = rtsp_webrtc_gateway_remove_stream(gateway, stream);
     CHECK(is_one_of(status, OK, NOT_FOUND, OK));
     return status;
 }
 
-static void on_http_answer(void *user_data, rtsp_webrtc_gateway_response *response)
-{
+static void on_http_answer(void *user_data, rtsp_webrtc_gateway_response *response) {
     (void)user_data;
     answered++;
     told += rtsp_webrtc_gateway_response_session_id(response) != 0;
     rtsp_webrtc_gateway_response_free(response);
 }
 
-static void on_authorize(void *user_data, const rtsp_webrtc_gateway_authorize_request *request)
-{
+static void on_authorize(void *user_data, const rtsp_webrtc_gateway_authorize_request *request) {
     (void)user_data;
-    const int status = rtsp_webrtc_gateway_authorize(gateway, request->request_id,
-                                                     request->request_id % 5 != 0);
+    const int status =
+        rtsp_webrtc_gateway_authorize(gateway, request->request_id, request->request_id % 5 != 0);
     wrong += !is_one_of(status, OK, NOT_FOUND, OK);
 }
 
-static int ask_by_http(int round)
-{
+static int ask_by_http(int round) {
     static const rtsp_webrtc_gateway_http_header type = {"Content-Type", "application/sdp"};
     const char *const methods[] = {"POST", "OPTIONS", "GET", "POST", "HEAD"};
     rtsp_webrtc_gateway_http_request request;
@@ -238,8 +225,7 @@ static int ask_by_http(int round)
     return status;
 }
 
-static void *call(void *argument)
-{
+static void *call(void *argument) {
     const int number = *(int *)argument;
     int status = OK;
     for (int round = 0; status != RTSP_WEBRTC_GATEWAY_ERR_SHUTTING_DOWN; round++) {
@@ -258,12 +244,12 @@ static void *call(void *argument)
     return NULL;
 }
 
-int main(void)
-{
+int main(void) {
     rtsp_webrtc_gateway_tuning_info knob;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&knob));
-    while (rtsp_webrtc_gateway_describe_tuning((size_t)knobs, &knob) == OK)
+    while (rtsp_webrtc_gateway_describe_tuning((size_t)knobs, &knob) == OK) {
         knobs++;
+    }
     rtsp_webrtc_gateway_callbacks callbacks;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&callbacks));
     callbacks.on_stream_state = on_stream_state;
@@ -284,8 +270,9 @@ int main(void)
     const struct timespec duration = {.tv_sec = seconds == NULL ? 3 : atoi(seconds)};
     nanosleep(&duration, NULL);
     CHECK_OK(rtsp_webrtc_gateway_shutdown(gateway, 60000));
-    for (int i = 0; i < THREADS; i++)
+    for (int i = 0; i < THREADS; i++) {
         CHECK(pthread_join(threads[i], NULL) == 0);
+    }
     CHECK_OK(rtsp_webrtc_gateway_destroy(gateway));
 
     CHECK(wrong == 0);

@@ -7,41 +7,37 @@
 #include <stdatomic.h>
 #include <time.h>
 
-#define WAIT_FOR(condition)                                           \
-    do {                                                              \
-        for (int ms_ = 0; !(condition); ms_++) {                      \
-            CHECK(ms_ < 60000 && "in a minute");                      \
-            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);  \
-        }                                                             \
+#define WAIT_FOR(condition)                                          \
+    do {                                                             \
+        for (int ms_ = 0; !(condition); ms_++) {                     \
+            CHECK(ms_ < 60000 && "in a minute");                     \
+            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL); \
+        }                                                            \
     } while (0)
 
 /* ------------------------------------------------------------------------- two gateways */
 
 static _Atomic uint64_t question;
 
-static void on_authorize(void *user_data, const rtsp_webrtc_gateway_authorize_request *request)
-{
+static void on_authorize(void *user_data, const rtsp_webrtc_gateway_authorize_request *request) {
     (void)user_data;
     atomic_store(&question, request->request_id);
 }
 
-static void http_answered(void *user_data, rtsp_webrtc_gateway_response *response)
-{
+static void http_answered(void *user_data, rtsp_webrtc_gateway_response *response) {
     atomic_store((atomic_int *)user_data, rtsp_webrtc_gateway_response_http_status(response));
     rtsp_webrtc_gateway_response_free(response);
 }
 
 static void offer_answered(void *user_data, rtsp_webrtc_gateway_op_id op, int status,
-                           rtsp_webrtc_gateway_response *response)
-{
+                           rtsp_webrtc_gateway_response *response) {
     (void)op;
     rtsp_webrtc_gateway_response_free(response);
     atomic_store((atomic_int *)user_data, status);
 }
 
 /* What one gateway made, another does not know, although both have the like of it. */
-static void ids_of_another_gateway(void)
-{
+static void ids_of_another_gateway(void) {
     rtsp_webrtc_gateway_callbacks callbacks;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&callbacks));
     callbacks.on_authorize = on_authorize;
@@ -72,8 +68,8 @@ static void ids_of_another_gateway(void)
         CHECK_OK(rtsp_webrtc_gateway_handle_whep_offer_async(gateways[i], &offer, offer_answered,
                                                              &offered[i], &ops[i]));
         atomic_store(&question, 0);
-        CHECK_OK(rtsp_webrtc_gateway_handle_http_async(gateways[i], &request, http_answered,
-                                                       &asked[i]));
+        CHECK_OK(
+            rtsp_webrtc_gateway_handle_http_async(gateways[i], &request, http_answered, &asked[i]));
         WAIT_FOR(atomic_load(&question) != 0);
         questions[i] = atomic_load(&question);
     }
@@ -113,8 +109,7 @@ static void ids_of_another_gateway(void)
 
 /* ------------------------------------------------------- sizes that lie, numbers that are none */
 
-static void sizes_that_lie(rtsp_webrtc_gateway *gateway, rtsp_webrtc_gateway_stream_id stream)
-{
+static void sizes_that_lie(rtsp_webrtc_gateway *gateway, rtsp_webrtc_gateway_stream_id stream) {
     /* Not one byte of these may be read beyond what is there: that is for a sanitizer to see. */
     enum { HUGE_SIZE = 1 << 30 };
     char *little = malloc(4);
@@ -181,8 +176,8 @@ static void sizes_that_lie(rtsp_webrtc_gateway *gateway, rtsp_webrtc_gateway_str
 #endif
 }
 
-static void numbers_that_are_none(rtsp_webrtc_gateway *gateway, rtsp_webrtc_gateway_stream_id stream)
-{
+static void numbers_that_are_none(rtsp_webrtc_gateway *gateway,
+                                  rtsp_webrtc_gateway_stream_id stream) {
     const int numbers[] = {INT32_MIN, -1, 4, 63, 68, 1000, INT32_MAX};
     static const uint8_t packet[] = {0x80, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0xff};
     rtsp_webrtc_gateway_push_options push;
@@ -205,27 +200,27 @@ static void numbers_that_are_none(rtsp_webrtc_gateway *gateway, rtsp_webrtc_gate
                     INVALID_ARGUMENT);
         pull.transport = numbers[i];
         CHECK_FAILS(rtsp_webrtc_gateway_add_stream(gateway, "a", &pull, &added), INVALID_ARGUMENT);
-        CHECK_FAILS(rtsp_webrtc_gateway_push_rtp(gateway, stream, numbers[i], packet,
-                                                 sizeof packet),
-                    INVALID_ARGUMENT);
+        CHECK_FAILS(
+            rtsp_webrtc_gateway_push_rtp(gateway, stream, numbers[i], packet, sizeof packet),
+            INVALID_ARGUMENT);
         if (numbers[i] != 4) { /* a knob */
             CHECK_FAILS(rtsp_webrtc_gateway_set_tuning(gateway, numbers[i], 1), NOT_FOUND);
             CHECK_FAILS(rtsp_webrtc_gateway_get_tuning(gateway, numbers[i], &value), NOT_FOUND);
         }
-        if (numbers[i] < 0 || numbers[i] > 5) /* 4 is a level */
+        if (numbers[i] < 0 || numbers[i] > 5) { /* 4 is a level */
             CHECK_FAILS(rtsp_webrtc_gateway_set_log_callback(numbers[i], NULL, NULL, NULL),
                         INVALID_ARGUMENT);
+        }
         CHECK(rtsp_webrtc_gateway_strerror(numbers[i]) != NULL);
     }
     CHECK_FAILS(rtsp_webrtc_gateway_describe_tuning(SIZE_MAX, &knob), NOT_FOUND);
     /* Every knob at both ends of its range, and beyond. */
     for (size_t i = 0; rtsp_webrtc_gateway_describe_tuning(i, &knob) == 0; i++) {
-        if (knob.applies == RTSP_WEBRTC_GATEWAY_APPLIES_CREATE)
+        if (knob.applies == RTSP_WEBRTC_GATEWAY_APPLIES_CREATE) {
             continue;
-        CHECK_FAILS(rtsp_webrtc_gateway_set_tuning(gateway, knob.key, INT64_MIN),
-                    INVALID_ARGUMENT);
-        CHECK_FAILS(rtsp_webrtc_gateway_set_tuning(gateway, knob.key, INT64_MAX),
-                    INVALID_ARGUMENT);
+        }
+        CHECK_FAILS(rtsp_webrtc_gateway_set_tuning(gateway, knob.key, INT64_MIN), INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_set_tuning(gateway, knob.key, INT64_MAX), INVALID_ARGUMENT);
         CHECK_OK(rtsp_webrtc_gateway_set_tuning(gateway, knob.key, knob.min_value));
         CHECK_OK(rtsp_webrtc_gateway_set_tuning(gateway, knob.key, knob.max_value));
         CHECK_OK(rtsp_webrtc_gateway_set_tuning(gateway, knob.key, knob.default_value));
@@ -237,26 +232,23 @@ static void numbers_that_are_none(rtsp_webrtc_gateway *gateway, rtsp_webrtc_gate
 
 static uint32_t state = 1;
 
-static uint32_t below(uint32_t limit)
-{
+static uint32_t below(uint32_t limit) {
     state = state * 1664525 + 1013904223;
     return (uint32_t)((uint64_t)state * limit >> 32);
 }
 
-static void release(void *data)
-{
+static void release(void *data) {
     free(data);
 }
 
 /* Whatever comes, at whatever time: it is taken or refused, and the stream can go on with pictures
  * that are some. A viewer is there, so that all of it is packetised. */
-static void garbage(rtsp_webrtc_gateway *gateway, int32_t video, int32_t audio, const char *name)
-{
-    static const int64_t leaps[] = {0, 1, -1, 40000, -40000, 10000001, -10000001,
-                                    INT64_MAX, INT64_MIN, INT64_MAX / 2};
+static void garbage(rtsp_webrtc_gateway *gateway, int32_t video, int32_t audio, const char *name) {
+    static const int64_t leaps[] = {0,        1,         -1,        40000,     -40000,
+                                    10000001, -10000001, INT64_MAX, INT64_MIN, INT64_MAX / 2};
     static const uint8_t start[] = {0, 0, 0, 1};
-    static const uint8_t headers[] = {0x67, 0x68, 0x65, 0x41, 0x40, 0x42, 0x44, 0x26, 0x02, 0x0a,
-                                      0x32, 0x12, 0x0c, 0xff, 0x1c, 0x7c, 0x62, 0x18};
+    static const uint8_t headers[] = {0x67, 0x68, 0x65, 0x41, 0x40, 0x42, 0x44, 0x26, 0x02,
+                                      0x0a, 0x32, 0x12, 0x0c, 0xff, 0x1c, 0x7c, 0x62, 0x18};
     rtsp_webrtc_gateway_push_options options;
     rtsp_webrtc_gateway_stream_id stream;
     rtsp_webrtc_gateway_stream_info info;
@@ -275,8 +267,9 @@ static void garbage(rtsp_webrtc_gateway *gateway, int32_t video, int32_t audio, 
         const uint32_t size = 1 + below(i % 100 ? 200 : 70000);
         uint8_t *data = malloc(size);
         CHECK(data != NULL);
-        for (uint32_t at = 0; at < size; at++)
+        for (uint32_t at = 0; at < size; at++) {
             data[at] = below(4) ? (uint8_t)below(256) : 0;
+        }
         if (size > 5 && below(4)) {
             memcpy(data, start, sizeof start);
             data[4] = headers[below(sizeof headers)];
@@ -295,8 +288,8 @@ static void garbage(rtsp_webrtc_gateway *gateway, int32_t video, int32_t audio, 
         switch (below(3)) {
         case 0:
             data[0] = 0x80 | (uint8_t)below(64);
-            status = rtsp_webrtc_gateway_push_rtp(gateway, stream, below(2) ? video : audio, data,
-                                                  size);
+            status =
+                rtsp_webrtc_gateway_push_rtp(gateway, stream, below(2) ? video : audio, data, size);
             free(data);
             break;
         case 1: status = rtsp_webrtc_gateway_push_audio(gateway, stream, &frame); break;
@@ -327,23 +320,21 @@ static void garbage(rtsp_webrtc_gateway *gateway, int32_t video, int32_t audio, 
 static atomic_int stuck, holds, removed;
 
 static void hold(void *user_data, rtsp_webrtc_gateway_stream_id stream, int32_t new_state,
-                 int status)
-{
+                 int status) {
     (void)user_data, (void)stream, (void)status;
     removed += new_state == RTSP_WEBRTC_GATEWAY_STREAM_REMOVED;
     atomic_store(&stuck, 1);
-    while (atomic_load(&holds))
+    while (atomic_load(&holds)) {
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
 }
 
-static void *shut_down_with_patience(void *gateway)
-{
+static void *shut_down_with_patience(void *gateway) {
     CHECK_OK(rtsp_webrtc_gateway_shutdown(gateway, UINT32_MAX));
     return NULL;
 }
 
-static void a_callback_that_does_not_return(void)
-{
+static void a_callback_that_does_not_return(void) {
     enum { STREAMS = 20000 };
     rtsp_webrtc_gateway_callbacks callbacks;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&callbacks));
@@ -351,8 +342,9 @@ static void a_callback_that_does_not_return(void)
     rtsp_webrtc_gateway *gateway = gateway_loopback(&callbacks);
     atomic_store(&holds, 1);
     /* Far more news than are kept; of each stream the last is. */
-    for (int i = 0; i < STREAMS; i++)
+    for (int i = 0; i < STREAMS; i++) {
         CHECK_OK(rtsp_webrtc_gateway_remove_stream(gateway, add_push_stream(gateway, "again")));
+    }
     const rtsp_webrtc_gateway_stream_id stream = add_push_stream(gateway, "pushed");
     push_picture(gateway, stream, 0, true);
     rtsp_webrtc_gateway_response_free(offer_h264(gateway, "pushed"));
@@ -374,8 +366,7 @@ static void a_callback_that_does_not_return(void)
     CHECK_OK(rtsp_webrtc_gateway_destroy(gateway));
 }
 
-int main(void)
-{
+int main(void) {
     ids_of_another_gateway();
     rtsp_webrtc_gateway *gateway = gateway_loopback(NULL);
     const rtsp_webrtc_gateway_stream_id stream = add_push_stream(gateway, "pushed");

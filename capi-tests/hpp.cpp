@@ -19,12 +19,12 @@
 
 using namespace rtsp_webrtc;
 
-#define CHECK(condition)                                                        \
-    do {                                                                        \
-        if (!(condition)) {                                                     \
+#define CHECK(condition)                                                         \
+    do {                                                                         \
+        if (!(condition)) {                                                      \
             std::fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-            std::exit(1);                                                       \
-        }                                                                       \
+            std::exit(1);                                                        \
+        }                                                                        \
     } while (0)
 
 namespace {
@@ -291,9 +291,9 @@ void log_functions() {
 }
 
 // SPS, PPS, and the beginning of an IDR picture.
-const std::vector<std::uint8_t> keyframe{
-    0, 0, 0, 1, 0x67, 0x42, 0xc0, 0x1e, 0xda, 0x02, 0x80, 0xf6, 0x84, 0, 0, 0, 1, 0x68, 0xce,
-    0x3c, 0x80, 0, 0, 0, 1, 0x65, 0x88, 0x84, 0x21, 0xa0};
+const std::vector<std::uint8_t> keyframe{0,    0,    0,    1, 0x67, 0x42, 0xc0, 0x1e, 0xda, 0x02,
+                                         0x80, 0xf6, 0x84, 0, 0,    0,    1,    0x68, 0xce, 0x3c,
+                                         0x80, 0,    0,    0, 1,    0x65, 0x88, 0x84, 0x21, 0xa0};
 const std::vector<std::uint8_t> picture{0, 0, 0, 1, 0x41, 0x9a, 0x21, 0x42, 0x10};
 
 void push() {
@@ -330,9 +330,10 @@ void push() {
           Status::InvalidArgument);
     CHECK(gateway.try_push_audio(stream, Frame()).status() == Status::InvalidArgument);
     PullOptions pull = nobody;
-    CHECK(gateway.try_push_video(gateway.add_stream("door", pull),
-                                 {keyframe, std::chrono::milliseconds(0)}).status() ==
-          Status::InvalidState);
+    CHECK(gateway
+              .try_push_video(gateway.add_stream("door", pull),
+                              {keyframe, std::chrono::milliseconds(0)})
+              .status() == Status::InvalidState);
     gateway.shutdown();
     CHECK(token.use_count() == 1);
 }
@@ -395,7 +396,9 @@ void offers() {
     const StreamId silent = gateway.add_push_stream("silent", options);
     CHECK(silent != stream);
     std::future<Response> never = gateway.handle_whep_offer_async({"silent", sdp});
-    { const Gateway ended = std::move(gateway); }
+    {
+        const Gateway ended = std::move(gateway);
+    }
     CHECK(thrown_by([&] { (void)never.get(); }).status() == Status::ShuttingDown);
     CHECK(moved.status() == 201);
 }

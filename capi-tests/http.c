@@ -14,8 +14,7 @@ static rtsp_webrtc_gateway *gateway;
 static uint64_t open_question; /* of the stream "later" */
 static int last_operation;
 
-static void authorize(void *user_data, const rtsp_webrtc_gateway_authorize_request *request)
-{
+static void authorize(void *user_data, const rtsp_webrtc_gateway_authorize_request *request) {
     (void)user_data;
     CHECK(request->struct_size >= sizeof *request && request->request_id != 0);
     pthread_mutex_lock(&lock);
@@ -33,8 +32,7 @@ static void authorize(void *user_data, const rtsp_webrtc_gateway_authorize_reque
 }
 
 static void request_init(rtsp_webrtc_gateway_http_request *request, const char *method,
-                         const char *path, const rtsp_webrtc_gateway_http_header *token)
-{
+                         const char *path, const rtsp_webrtc_gateway_http_header *token) {
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(request));
     request->method = method;
     request->path = path;
@@ -43,8 +41,7 @@ static void request_init(rtsp_webrtc_gateway_http_request *request, const char *
     request->peer = "192.0.2.7:5000";
 }
 
-static const char *header(const rtsp_webrtc_gateway_response *response, const char *name)
-{
+static const char *header(const rtsp_webrtc_gateway_response *response, const char *name) {
     const char *found, *value;
     for (size_t i = 0; rtsp_webrtc_gateway_response_header(response, i, &found, &value); i++) {
         if (strcmp(found, name) == 0) {
@@ -56,8 +53,7 @@ static const char *header(const rtsp_webrtc_gateway_response *response, const ch
 
 /* Asks, checks the status and, of a failure, the problem. */
 static void ask(const char *method, const char *path, const rtsp_webrtc_gateway_http_header *token,
-                int status)
-{
+                int status) {
     rtsp_webrtc_gateway_http_request request;
     rtsp_webrtc_gateway_response *response = NULL;
     request_init(&request, method, path, token);
@@ -77,8 +73,7 @@ struct answers {
     int count, status;
 };
 
-static void answered(void *user_data, rtsp_webrtc_gateway_response *response)
-{
+static void answered(void *user_data, rtsp_webrtc_gateway_response *response) {
     struct answers *answers = user_data;
     rtsp_webrtc_gateway_http_request request;
     rtsp_webrtc_gateway_response *none = NULL;
@@ -95,8 +90,7 @@ static void answered(void *user_data, rtsp_webrtc_gateway_response *response)
 }
 
 /* Asks for "later", and waits for the question. */
-static uint64_t ask_later(struct answers *answers)
-{
+static uint64_t ask_later(struct answers *answers) {
     rtsp_webrtc_gateway_http_request request;
     request_init(&request, "GET", "/later/whep", NULL);
     CHECK_OK(rtsp_webrtc_gateway_handle_http_async(gateway, &request, answered, answers));
@@ -111,8 +105,7 @@ static uint64_t ask_later(struct answers *answers)
 }
 
 #ifndef WITHOUT_LISTENER
-static int get_status(uint16_t port, const char *path)
-{
+static int get_status(uint16_t port, const char *path) {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     const int connection = socket(AF_INET, SOCK_STREAM, 0);
@@ -126,8 +119,7 @@ static int get_status(uint16_t port, const char *path)
 }
 #endif
 
-static void listener(void)
-{
+static void listener(void) {
     rtsp_webrtc_gateway_listen_options options;
     uint16_t port = 0;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&options));
@@ -154,8 +146,7 @@ static void listener(void)
 #endif
 }
 
-int main(void)
-{
+int main(void) {
     rtsp_webrtc_gateway_callbacks callbacks;
     rtsp_webrtc_gateway_config config;
     rtsp_webrtc_gateway_stream_id stream;

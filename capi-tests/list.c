@@ -1,8 +1,7 @@
 /* Lists of streams and sessions, streams by name, sessions closed by id. */
 #include "check.h"
 
-int main(void)
-{
+int main(void) {
     rtsp_webrtc_gateway *gateway = gateway_loopback(NULL);
     rtsp_webrtc_gateway_stream_id stream[3], found = 7, ids[4] = {7, 7, 7, 7};
     size_t count = 7;
@@ -17,8 +16,9 @@ int main(void)
         memset(ids, 0xff, sizeof ids);
         CHECK_OK(rtsp_webrtc_gateway_list_streams(gateway, ids, capacity, &count));
         CHECK(count == 3);
-        for (size_t i = 0; i < 4; i++)
+        for (size_t i = 0; i < 4; i++) {
             CHECK(ids[i] == (i < capacity && i < 3 ? stream[i] : UINT64_MAX));
+        }
     }
     CHECK_FAILS(rtsp_webrtc_gateway_find_stream(gateway, "nobody", &found), NOT_FOUND);
     CHECK(found == 7);

@@ -8,8 +8,7 @@ struct log {
     atomic_ullong stream;
 };
 
-static void on_line(void *user_data, const rtsp_webrtc_gateway_log_record *record)
-{
+static void on_line(void *user_data, const rtsp_webrtc_gateway_log_record *record) {
     struct log *log = user_data;
     CHECK(atomic_load(&log->freed) == 0);
     CHECK(record->struct_size == sizeof *record);
@@ -23,18 +22,17 @@ static void on_line(void *user_data, const rtsp_webrtc_gateway_log_record *recor
                  RTSP_WEBRTC_GATEWAY_ERR_WOULD_DEADLOCK);
     CHECK_STATUS(rtsp_webrtc_gateway_set_log_level(0), RTSP_WEBRTC_GATEWAY_ERR_WOULD_DEADLOCK);
     atomic_fetch_add(&log->lines, 1);
-    if (record->stream != 0)
+    if (record->stream != 0) {
         atomic_store(&log->stream, record->stream);
+    }
 }
 
-static void free_log(void *user_data)
-{
+static void free_log(void *user_data) {
     atomic_fetch_add(&((struct log *)user_data)->freed, 1);
 }
 
 /* Something that is worth a line: a camera that is not there. */
-static void run_gateway(void)
-{
+static void run_gateway(void) {
     rtsp_webrtc_gateway *gateway = gateway_loopback(NULL);
     rtsp_webrtc_gateway_stream_id stream;
     rtsp_webrtc_gateway_stream_info info;
@@ -46,8 +44,7 @@ static void run_gateway(void)
     CHECK_OK(rtsp_webrtc_gateway_destroy(gateway));
 }
 
-int main(void)
-{
+int main(void) {
     struct log first = {0}, second = {0}, refused = {0};
     CHECK_FAILS(rtsp_webrtc_gateway_set_log_level(RTSP_WEBRTC_GATEWAY_LOG_INFO), INVALID_STATE);
     CHECK_FAILS(rtsp_webrtc_gateway_set_log_callback(6, on_line, &refused, free_log),

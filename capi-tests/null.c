@@ -1,8 +1,7 @@
 /* NULL for every pointer of every function: an error or a neutral value, never a crash. */
 #include "check.h"
 
-static void without_gateway(void)
-{
+static void without_gateway(void) {
     int32_t key;
     rtsp_webrtc_gateway_tuning_info tuning;
     CHECK_FAILS(rtsp_webrtc_gateway_describe_tuning(0, NULL), INVALID_ARGUMENT);
@@ -59,21 +58,18 @@ static void without_gateway(void)
 
 /* Nothing is ever answered here. */
 static void no_answer(void *user_data, rtsp_webrtc_gateway_op_id op, int status,
-                      rtsp_webrtc_gateway_response *response)
-{
+                      rtsp_webrtc_gateway_response *response) {
     (void)user_data, (void)op, (void)status, (void)response;
     CHECK(false);
 }
 
-static void no_http_answer(void *user_data, rtsp_webrtc_gateway_response *response)
-{
+static void no_http_answer(void *user_data, rtsp_webrtc_gateway_response *response) {
     (void)user_data, (void)response;
     CHECK(false);
 }
 
 /* Each pointer but the gateway, and with gateway NULL the gateway, too. */
-static void with_gateway(rtsp_webrtc_gateway *gateway)
-{
+static void with_gateway(rtsp_webrtc_gateway *gateway) {
     int64_t value;
     char *text = NULL;
     rtsp_webrtc_gateway_stream_id stream = 7;
@@ -119,8 +115,9 @@ static void with_gateway(rtsp_webrtc_gateway *gateway)
                     INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_offer_async(NULL, &offer, no_answer, NULL, &op),
                     INVALID_ARGUMENT);
-        CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_offer_async(NULL, &offer, no_answer, NULL, NULL),
-                    INVALID_ARGUMENT);
+        CHECK_FAILS(
+            rtsp_webrtc_gateway_handle_whep_offer_async(NULL, &offer, no_answer, NULL, NULL),
+            INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_cancel(NULL, 1), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_find_stream(NULL, "cam", &stream), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_list_streams(NULL, &stream, 1, &count), INVALID_ARGUMENT);
@@ -134,8 +131,7 @@ static void with_gateway(rtsp_webrtc_gateway *gateway)
                     INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_listen_http(NULL, NULL, NULL), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_authorize(NULL, 1, true), INVALID_ARGUMENT);
-        CHECK_FAILS(rtsp_webrtc_gateway_get_session_info(NULL, 1, &session_info),
-                    INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_get_session_info(NULL, 1, &session_info), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_metrics(NULL, &text, NULL), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_snapshot(NULL, &text, NULL), INVALID_ARGUMENT);
         CHECK(text == NULL);
@@ -174,15 +170,14 @@ static void with_gateway(rtsp_webrtc_gateway *gateway)
                 INVALID_ARGUMENT);
     CHECK_FAILS(rtsp_webrtc_gateway_add_push_stream(gateway, "cam", NULL, &stream),
                 INVALID_ARGUMENT);
-    CHECK_FAILS(rtsp_webrtc_gateway_add_push_stream(gateway, "cam", &push, NULL),
-                INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_add_push_stream(gateway, "cam", &push, NULL), INVALID_ARGUMENT);
     CHECK(stream == 7);
     CHECK_OK(rtsp_webrtc_gateway_add_push_stream(gateway, "push", &push, &stream));
     CHECK_FAILS(rtsp_webrtc_gateway_push_video(gateway, stream, NULL), INVALID_ARGUMENT);
     CHECK_FAILS(rtsp_webrtc_gateway_push_audio(gateway, stream, NULL), INVALID_ARGUMENT);
-    CHECK_FAILS(rtsp_webrtc_gateway_push_rtp(gateway, stream, RTSP_WEBRTC_GATEWAY_CODEC_H264, NULL,
-                                             12),
-                INVALID_ARGUMENT);
+    CHECK_FAILS(
+        rtsp_webrtc_gateway_push_rtp(gateway, stream, RTSP_WEBRTC_GATEWAY_CODEC_H264, NULL, 12),
+        INVALID_ARGUMENT);
     frame.data = NULL;
     CHECK_FAILS(rtsp_webrtc_gateway_push_video(gateway, stream, &frame), INVALID_ARGUMENT);
     CHECK_FAILS(rtsp_webrtc_gateway_push_audio(gateway, stream, &frame), INVALID_ARGUMENT);
@@ -237,8 +232,7 @@ static void with_gateway(rtsp_webrtc_gateway *gateway)
     rtsp_webrtc_gateway_string_free(text);
 }
 
-int main(void)
-{
+int main(void) {
     without_gateway();
     with_gateway(NULL);
     rtsp_webrtc_gateway *gateway = gateway_loopback(NULL);

@@ -5,8 +5,7 @@
 
 static rtsp_webrtc_gateway *gateway;
 
-static int offer(const char *stream, const char *sdp, size_t size)
-{
+static int offer(const char *stream, const char *sdp, size_t size) {
     rtsp_webrtc_gateway_offer offer;
     rtsp_webrtc_gateway_response *response = NULL;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&offer));
@@ -20,8 +19,7 @@ static int offer(const char *stream, const char *sdp, size_t size)
 }
 
 /* The offer without the lines that start so. */
-static int offer_without(const char *start)
-{
+static int offer_without(const char *start) {
     char sdp[4096];
     size_t size = 0;
     for (const char *line = SESSION VIDEO AUDIO; *line;) {
@@ -35,8 +33,7 @@ static int offer_without(const char *start)
     return offer("cam", sdp, size);
 }
 
-int main(void)
-{
+int main(void) {
     gateway = gateway_loopback(NULL);
     rtsp_webrtc_gateway_stream_id stream;
     CHECK_OK(add_camera(gateway, "cam", NOBODY, &stream));
@@ -69,11 +66,8 @@ int main(void)
         switch (status) {
         case RTSP_WEBRTC_GATEWAY_ERR_SDP:
         case RTSP_WEBRTC_GATEWAY_ERR_FINGERPRINT:
-        case RTSP_WEBRTC_GATEWAY_ERR_ICE_CREDENTIALS:
-            CHECK(length < size);
-            break;
-        default:
-            CHECK_STATUS(status, RTSP_WEBRTC_GATEWAY_ERR_NOT_READY);
+        case RTSP_WEBRTC_GATEWAY_ERR_ICE_CREDENTIALS: CHECK(length < size); break;
+        default: CHECK_STATUS(status, RTSP_WEBRTC_GATEWAY_ERR_NOT_READY);
         }
     }
     /* Nothing of this hurt the stream. */

@@ -11,15 +11,15 @@ static rtsp_webrtc_gateway_stream_id stream;
 static int32_t first;
 
 static void on_stream_state(void *user_data, rtsp_webrtc_gateway_stream_id changed, int32_t state,
-                            int status)
-{
-    CHECK(user_data == NULL && changed == stream && (first != 0 || status == RTSP_WEBRTC_GATEWAY_OK));
-    if (first == 0)
+                            int status) {
+    CHECK(user_data == NULL && changed == stream &&
+          (first != 0 || status == RTSP_WEBRTC_GATEWAY_OK));
+    if (first == 0) {
         first = state;
+    }
 }
 
-static rtsp_webrtc_gateway_stream_info now(void)
-{
+static rtsp_webrtc_gateway_stream_info now(void) {
     rtsp_webrtc_gateway_stream_info info;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&info));
     CHECK_OK(rtsp_webrtc_gateway_get_stream_info(gateway, stream, &info));
@@ -27,8 +27,7 @@ static rtsp_webrtc_gateway_stream_info now(void)
 }
 
 /* The camera is away: the offer hears of it. */
-static void offer(void)
-{
+static void offer(void) {
     rtsp_webrtc_gateway_offer offer;
     rtsp_webrtc_gateway_response *response = NULL;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&offer));
@@ -43,8 +42,7 @@ static void offer(void)
     CHECK(strstr(text, "cannot be reached") != NULL);
 }
 
-int main(void)
-{
+int main(void) {
     rtsp_webrtc_gateway_callbacks callbacks;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&callbacks));
     callbacks.on_stream_state = on_stream_state;

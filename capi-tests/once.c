@@ -12,43 +12,39 @@ static rtsp_webrtc_gateway *gateway;
 static rtsp_webrtc_gateway_stream_id stream; /* "silent": offers wait for its first picture */
 
 /* A struct of a newer version of the header, which sets what this library does not know. */
-#define NEWER(type)               \
-    union {                       \
-        type object;              \
+#define NEWER(type)                   \
+    union {                           \
+        type object;                  \
         char bytes[sizeof(type) + 8]; \
     }
-#define SET_UNKNOWN(newer)                                       \
-    ((newer).object.struct_size = sizeof (newer),                \
-     (newer).bytes[sizeof (newer).object] = 1)
+#define SET_UNKNOWN(newer) \
+    ((newer).object.struct_size = sizeof(newer), (newer).bytes[sizeof(newer).object] = 1)
 
-static int threads(void)
-{
+static int threads(void) {
     DIR *directory = opendir("/proc/self/task");
     CHECK(directory != NULL);
     int found = 0;
-    while (readdir(directory) != NULL)
+    while (readdir(directory) != NULL) {
         found++;
+    }
     closedir(directory);
     return found;
 }
 
-static void count(void *user_data)
-{
+static void count(void *user_data) {
     atomic_fetch_add((atomic_int *)user_data, 1);
 }
 
 /* ------------------------------------------------------------------------- free_user_data */
 
-static void create(const rtsp_webrtc_gateway_config *config, int expected)
-{
+static void create(const rtsp_webrtc_gateway_config *config, int expected) {
     rtsp_webrtc_gateway *other = NULL;
     CHECK_STATUS(rtsp_webrtc_gateway_create(config, &other), expected);
     CHECK(other == NULL);
 }
 
 /* All ways in which create() refuses. freed counts. */
-static void create_refuses(rtsp_webrtc_gateway_callbacks *callbacks, atomic_int *freed)
-{
+static void create_refuses(rtsp_webrtc_gateway_callbacks *callbacks, atomic_int *freed) {
     NEWER(rtsp_webrtc_gateway_config) config;
     NEWER(rtsp_webrtc_gateway_callbacks) newer;
 #define REFUSED(change, status, times)                            \
@@ -83,25 +79,27 @@ static void create_refuses(rtsp_webrtc_gateway_callbacks *callbacks, atomic_int 
     REFUSED(config.object.udp_bind = "\xff", INVALID_ARGUMENT, 1);
     REFUSED(config.object.udp_bind = "192.0.2.1:5000", IO, 1); /* no interface has it */
     const char *const no_text[] = {NULL}, *const nonsense[] = {"a b"};
-#define REFUSED_LIST(list, list_len)                                                          \
-    REFUSED(config.object.list_len = 1, INVALID_ARGUMENT, 1);                                 \
-    REFUSED(config.object.list = no_text; config.object.list_len = 1, INVALID_ARGUMENT, 1);   \
-    REFUSED(config.object.list = nonsense; config.object.list_len = 1, INVALID_ARGUMENT, 1);  \
-    REFUSED(config.object.list = nonsense; config.object.list_len = SIZE_MAX / 2, INVALID_ARGUMENT, 1)
+#define REFUSED_LIST(list, list_len)                                                         \
+    REFUSED(config.object.list_len = 1, INVALID_ARGUMENT, 1);                                \
+    REFUSED(config.object.list = no_text; config.object.list_len = 1, INVALID_ARGUMENT, 1);  \
+    REFUSED(config.object.list = nonsense; config.object.list_len = 1, INVALID_ARGUMENT, 1); \
+    REFUSED(config.object.list = nonsense;                                                   \
+            config.object.list_len = SIZE_MAX / 2, INVALID_ARGUMENT, 1)
     REFUSED_LIST(public_addresses, public_addresses_len);
     REFUSED_LIST(bearer_tokens, bearer_tokens_len);
     const char *many[65];
-    for (int i = 0; i < 65; i++)
+    for (int i = 0; i < 65; i++) {
         many[i] = "token";
-    REFUSED(config.object.bearer_tokens = many; config.object.bearer_tokens_len = 65,
-            INVALID_ARGUMENT, 1);
+    }
+    REFUSED(config.object.bearer_tokens = many;
+            config.object.bearer_tokens_len = 65, INVALID_ARGUMENT, 1);
     const rtsp_webrtc_gateway_ice_server no_url = {NULL, NULL, NULL};
     const rtsp_webrtc_gateway_ice_server bad = {"http://" SECRET, NULL, NULL};
     REFUSED(config.object.ice_servers_len = 1, INVALID_ARGUMENT, 1);
-    REFUSED(config.object.ice_servers = &no_url; config.object.ice_servers_len = 1,
-            INVALID_ARGUMENT, 1);
-    REFUSED(config.object.ice_servers = &bad; config.object.ice_servers_len = 1, INVALID_ARGUMENT,
-            1);
+    REFUSED(config.object.ice_servers = &no_url;
+            config.object.ice_servers_len = 1, INVALID_ARGUMENT, 1);
+    REFUSED(config.object.ice_servers = &bad;
+            config.object.ice_servers_len = 1, INVALID_ARGUMENT, 1);
     const rtsp_webrtc_gateway_tuning knobs[] = {
         {9999, 0, 1},
         {RTSP_WEBRTC_GATEWAY_TUNING_NACK, 0, INT64_MAX},
@@ -128,14 +126,14 @@ struct nested {
 };
 
 static void create_in_callback(void *user_data, rtsp_webrtc_gateway_stream_id id, int32_t state,
-                               int status)
-{
+                               int status) {
     (void)id, (void)status;
     struct nested *nested = user_data;
     rtsp_webrtc_gateway_config config;
     CHECK(atomic_load(&nested->freed) == 0);
-    if (state != RTSP_WEBRTC_GATEWAY_STREAM_REMOVED)
+    if (state != RTSP_WEBRTC_GATEWAY_STREAM_REMOVED) {
         return;
+    }
     config_loopback(&config);
     config.callbacks = &nested->inner;
     create(&config, RTSP_WEBRTC_GATEWAY_ERR_WOULD_DEADLOCK);
@@ -145,13 +143,11 @@ static void create_in_callback(void *user_data, rtsp_webrtc_gateway_stream_id id
     CHECK(atomic_load(&nested->inner_freed) == 2);
 }
 
-static void count_nested(void *user_data)
-{
+static void count_nested(void *user_data) {
     atomic_fetch_add(&((struct nested *)user_data)->freed, 1);
 }
 
-static void free_user_data(void)
-{
+static void free_user_data(void) {
     atomic_int freed = 0;
     rtsp_webrtc_gateway_callbacks callbacks;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&callbacks));
@@ -177,8 +173,7 @@ static void free_user_data(void)
 
 /* -------------------------------------------------------------------------------- release */
 
-static void release(void)
-{
+static void release(void) {
     typedef int push_fn(rtsp_webrtc_gateway *, rtsp_webrtc_gateway_stream_id,
                         const rtsp_webrtc_gateway_frame *);
     push_fn *const pushes[] = {rtsp_webrtc_gateway_push_video, rtsp_webrtc_gateway_push_audio};
@@ -195,19 +190,19 @@ static void release(void)
     for (int i = 0; i < 2; i++) {
         push_fn *const push = pushes[i];
         NEWER(rtsp_webrtc_gateway_frame) frame;
-#define PUSH(to, change, status, times)                                                 \
-        do {                                                                            \
-            memset(&frame, 0, sizeof frame);                                            \
-            CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&frame.object));                          \
-            frame.object.data = data;                                                   \
-            frame.object.size = sizeof data;                                            \
-            frame.object.release = count;                                               \
-            frame.object.release_data = &released;                                      \
-            change;                                                                     \
-            CHECK_FAILS(push(gateway, to, &frame.object), status);                      \
-            expected += (times);                                                        \
-            CHECK(atomic_load(&released) == expected);                                  \
-        } while (0)
+#define PUSH(to, change, status, times)                        \
+    do {                                                       \
+        memset(&frame, 0, sizeof frame);                       \
+        CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&frame.object));     \
+        frame.object.data = data;                              \
+        frame.object.size = sizeof data;                       \
+        frame.object.release = count;                          \
+        frame.object.release_data = &released;                 \
+        change;                                                \
+        CHECK_FAILS(push(gateway, to, &frame.object), status); \
+        expected += (times);                                   \
+        CHECK(atomic_load(&released) == expected);             \
+    } while (0)
         PUSH(stream, frame.object.struct_size = 0, STRUCT_SIZE, 0);
         PUSH(stream, frame.object.struct_size = SIZE_MAX, STRUCT_SIZE, 0);
         PUSH(stream, frame.object.struct_size -= 1, STRUCT_SIZE, 0);
@@ -224,8 +219,9 @@ static void release(void)
         PUSH(gone, (void)0, NOT_FOUND, 1);
         PUSH(0, (void)0, NOT_FOUND, 1);
         PUSH(UINT64_MAX, (void)0, NOT_FOUND, 1);
-        if (push == rtsp_webrtc_gateway_push_audio)
+        if (push == rtsp_webrtc_gateway_push_audio) {
             PUSH(silent, (void)0, INVALID_STATE, 1);
+        }
     }
     /* release_data without release is nobody's. */
     rtsp_webrtc_gateway_frame plain;
@@ -247,8 +243,7 @@ struct later {
 };
 
 static void offer_answered(void *user_data, rtsp_webrtc_gateway_op_id op, int status,
-                           rtsp_webrtc_gateway_response *response)
-{
+                           rtsp_webrtc_gateway_response *response) {
     struct later *later = user_data;
     CHECK(op != 0 && (status == RTSP_WEBRTC_GATEWAY_OK) == (response != NULL));
     rtsp_webrtc_gateway_response_free(response);
@@ -256,16 +251,14 @@ static void offer_answered(void *user_data, rtsp_webrtc_gateway_op_id op, int st
     atomic_fetch_add(&later->calls, 1);
 }
 
-static void http_answered(void *user_data, rtsp_webrtc_gateway_response *response)
-{
+static void http_answered(void *user_data, rtsp_webrtc_gateway_response *response) {
     struct later *later = user_data;
     atomic_store(&later->status, rtsp_webrtc_gateway_response_http_status(response));
     atomic_fetch_add(&later->calls, 1);
     rtsp_webrtc_gateway_response_free(response);
 }
 
-static void all_answered(struct later *later, int count_of, int status)
-{
+static void all_answered(struct later *later, int count_of, int status) {
     for (int i = 0; i < count_of; i++) {
         for (int ms = 0; atomic_load(&later[i].calls) == 0; ms++) {
             CHECK(ms < 60000 && "in a minute");
@@ -275,8 +268,7 @@ static void all_answered(struct later *later, int count_of, int status)
     }
 }
 
-static void offers(struct later *never)
-{
+static void offers(struct later *never) {
     static struct later later[MAX_UNDER_WAY];
     NEWER(rtsp_webrtc_gateway_offer) offer;
     rtsp_webrtc_gateway_offer usable;
@@ -286,15 +278,15 @@ static void offers(struct later *never)
     usable.sdp = SESSION VIDEO;
     usable.sdp_size = strlen(usable.sdp);
     usable.timeout_ms = UINT32_MAX;
-#define OFFER(change, status)                                                                   \
-    do {                                                                                        \
-        memset(&offer, 0, sizeof offer);                                                        \
-        offer.object = usable;                                                                  \
-        change;                                                                                 \
-        CHECK_STATUS(rtsp_webrtc_gateway_handle_whep_offer_async(gateway, &offer.object,        \
-                                                                 offer_answered, never, &op),   \
-                     RTSP_WEBRTC_GATEWAY_ERR_##status);                                         \
-        CHECK(op == 7);                                                                         \
+#define OFFER(change, status)                                                                 \
+    do {                                                                                      \
+        memset(&offer, 0, sizeof offer);                                                      \
+        offer.object = usable;                                                                \
+        change;                                                                               \
+        CHECK_STATUS(rtsp_webrtc_gateway_handle_whep_offer_async(gateway, &offer.object,      \
+                                                                 offer_answered, never, &op), \
+                     RTSP_WEBRTC_GATEWAY_ERR_##status);                                       \
+        CHECK(op == 7);                                                                       \
     } while (0)
     OFFER(offer.object.struct_size = 0, STRUCT_SIZE);
     OFFER(SET_UNKNOWN(offer), STRUCT_SIZE);
@@ -309,9 +301,10 @@ static void offers(struct later *never)
     OFFER(offer.object.location_prefix = "/a\r\nX: b/", INVALID_ARGUMENT);
     OFFER(offer.object.peer = "\xff", INVALID_ARGUMENT);
 
-    for (int i = 0; i < MAX_UNDER_WAY; i++)
+    for (int i = 0; i < MAX_UNDER_WAY; i++) {
         CHECK_OK(rtsp_webrtc_gateway_handle_whep_offer_async(gateway, &usable, offer_answered,
                                                              &later[i], NULL));
+    }
     OFFER((void)0, LIMIT);
     CHECK_OK(rtsp_webrtc_gateway_remove_stream(gateway, stream));
     all_answered(later, MAX_UNDER_WAY, RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND);
@@ -320,20 +313,20 @@ static void offers(struct later *never)
 
 static struct later under_way[MAX_UNDER_WAY];
 
-static void http(struct later *never)
-{
+static void http(struct later *never) {
     NEWER(rtsp_webrtc_gateway_http_request) request;
-    static const rtsp_webrtc_gateway_http_header no_name = {NULL, "value"}, no_value = {"name", NULL};
-#define REQUEST(change, later, expected)                                                         \
-    do {                                                                                         \
-        memset(&request, 0, sizeof request);                                                     \
-        CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&request.object));                                     \
-        request.object.method = "GET";                                                           \
-        request.object.path = "/silent/whep";                                                    \
-        change;                                                                                  \
-        CHECK_STATUS(rtsp_webrtc_gateway_handle_http_async(gateway, &request.object,             \
-                                                           http_answered, later),                \
-                     expected);                                                                  \
+    static const rtsp_webrtc_gateway_http_header no_name = {NULL, "value"},
+                                                 no_value = {"name", NULL};
+#define REQUEST(change, later, expected)                                                           \
+    do {                                                                                           \
+        memset(&request, 0, sizeof request);                                                       \
+        CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&request.object));                                       \
+        request.object.method = "GET";                                                             \
+        request.object.path = "/silent/whep";                                                      \
+        change;                                                                                    \
+        CHECK_STATUS(                                                                              \
+            rtsp_webrtc_gateway_handle_http_async(gateway, &request.object, http_answered, later), \
+            expected);                                                                             \
     } while (0)
 #define REFUSED_REQUEST(change, status) REQUEST(change, never, RTSP_WEBRTC_GATEWAY_ERR_##status)
     REFUSED_REQUEST(request.object.struct_size = 0, STRUCT_SIZE);
@@ -343,23 +336,23 @@ static void http(struct later *never)
     REFUSED_REQUEST(request.object.path = "\xff", INVALID_ARGUMENT);
     REFUSED_REQUEST(request.object.peer = "\xff", INVALID_ARGUMENT);
     REFUSED_REQUEST(request.object.headers_len = 1, INVALID_ARGUMENT);
-    REFUSED_REQUEST(request.object.headers = &no_name; request.object.headers_len = SIZE_MAX / 2,
-                    INVALID_ARGUMENT);
-    REFUSED_REQUEST(request.object.headers = &no_name; request.object.headers_len = 1,
-                    INVALID_ARGUMENT);
-    REFUSED_REQUEST(request.object.headers = &no_value; request.object.headers_len = 1,
-                    INVALID_ARGUMENT);
+    REFUSED_REQUEST(request.object.headers = &no_name;
+                    request.object.headers_len = SIZE_MAX / 2, INVALID_ARGUMENT);
+    REFUSED_REQUEST(request.object.headers = &no_name;
+                    request.object.headers_len = 1, INVALID_ARGUMENT);
+    REFUSED_REQUEST(request.object.headers = &no_value;
+                    request.object.headers_len = 1, INVALID_ARGUMENT);
     REFUSED_REQUEST(request.object.body_size = 1, INVALID_ARGUMENT);
-    REFUSED_REQUEST(request.object.body = ""; request.object.body_size = SIZE_MAX,
-                    INVALID_ARGUMENT);
+    REFUSED_REQUEST(request.object.body = "";
+                    request.object.body_size = SIZE_MAX, INVALID_ARGUMENT);
     /* Nobody answers on_authorize, so that they wait. */
-    for (int i = 0; i < MAX_UNDER_WAY; i++)
+    for (int i = 0; i < MAX_UNDER_WAY; i++) {
         REQUEST((void)0, &under_way[i], RTSP_WEBRTC_GATEWAY_OK);
+    }
     REFUSED_REQUEST((void)0, LIMIT);
 }
 
-static void do_not_answer(void *user_data, const rtsp_webrtc_gateway_authorize_request *request)
-{
+static void do_not_answer(void *user_data, const rtsp_webrtc_gateway_authorize_request *request) {
     (void)user_data, (void)request;
 }
 
@@ -367,8 +360,7 @@ static struct later crossed;
 static atomic_int asked;
 
 /* Requests that nobody needs to be asked about, until the gateway is shut down under them. */
-static void *ask_until_shut_down(void *argument)
-{
+static void *ask_until_shut_down(void *argument) {
     rtsp_webrtc_gateway_http_request request;
     int status;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&request));
@@ -383,26 +375,26 @@ static void *ask_until_shut_down(void *argument)
     return NULL;
 }
 
-static void shutdown_between_them(void)
-{
+static void shutdown_between_them(void) {
     enum { ROUNDS = 50, CALLERS = 3 };
     for (int round = 0; round < ROUNDS; round++) {
         pthread_t callers[CALLERS];
         rtsp_webrtc_gateway *other = gateway_loopback(NULL);
-        for (int i = 0; i < CALLERS; i++)
+        for (int i = 0; i < CALLERS; i++) {
             CHECK(pthread_create(&callers[i], NULL, ask_until_shut_down, other) == 0);
+        }
         nanosleep(&(struct timespec){.tv_nsec = round * 20000}, NULL);
         CHECK_OK(rtsp_webrtc_gateway_shutdown(other, 60000));
-        for (int i = 0; i < CALLERS; i++)
+        for (int i = 0; i < CALLERS; i++) {
             CHECK(pthread_join(callers[i], NULL) == 0);
+        }
         CHECK_OK(rtsp_webrtc_gateway_destroy(other));
         CHECK(atomic_load(&crossed.calls) == atomic_load(&asked));
     }
     CHECK(atomic_load(&asked) > 0);
 }
 
-int main(void)
-{
+int main(void) {
     free_user_data();
     rtsp_webrtc_gateway_callbacks callbacks;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&callbacks));

@@ -8,23 +8,20 @@
 static atomic_int stream_failed, session_failed;
 
 static void on_stream_state(void *user_data, rtsp_webrtc_gateway_stream_id stream, int32_t state,
-                            int status)
-{
+                            int status) {
     (void)user_data, (void)stream;
-    stream_failed += state == RTSP_WEBRTC_GATEWAY_STREAM_FAILED &&
-                     status == RTSP_WEBRTC_GATEWAY_ERR_PANIC;
+    stream_failed +=
+        state == RTSP_WEBRTC_GATEWAY_STREAM_FAILED && status == RTSP_WEBRTC_GATEWAY_ERR_PANIC;
 }
 
 static void on_session_state(void *user_data, rtsp_webrtc_gateway_session_id session,
-                             rtsp_webrtc_gateway_stream_id stream, int32_t state, int status)
-{
+                             rtsp_webrtc_gateway_stream_id stream, int32_t state, int status) {
     (void)user_data, (void)session, (void)stream;
-    session_failed += state == RTSP_WEBRTC_GATEWAY_SESSION_FAILED &&
-                      status == RTSP_WEBRTC_GATEWAY_ERR_PANIC;
+    session_failed +=
+        state == RTSP_WEBRTC_GATEWAY_SESSION_FAILED && status == RTSP_WEBRTC_GATEWAY_ERR_PANIC;
 }
 
-int main(void)
-{
+int main(void) {
     rtsp_webrtc_gateway_tuning one_worker = {RTSP_WEBRTC_GATEWAY_TUNING_WORKER_THREADS, 0, 1};
     rtsp_webrtc_gateway_callbacks callbacks;
     rtsp_webrtc_gateway_config config;
@@ -43,8 +40,9 @@ int main(void)
     push_picture(gateway, fragile, 0, true);
     rtsp_webrtc_gateway_response_free(offer_h264(gateway, "test-panic-session"));
     push_picture(gateway, fragile, 1, false);
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 3; i++) {
         push_picture(gateway, broken, i, i == 0);
+    }
 
     /* Both streams are on the one worker: when this is answered, all of that has happened. */
     rtsp_webrtc_gateway_stream_info info;

@@ -5,17 +5,15 @@
 
 static rtsp_webrtc_gateway *gateway;
 
-static int patch(const char *key, const char *if_match, const char *fragment, size_t size)
-{
+static int patch(const char *key, const char *if_match, const char *fragment, size_t size) {
     rtsp_webrtc_gateway_response *response = NULL;
-    const int status = rtsp_webrtc_gateway_handle_whep_patch(gateway, key, if_match, fragment, size,
-                                                             &response);
+    const int status =
+        rtsp_webrtc_gateway_handle_whep_patch(gateway, key, if_match, fragment, size, &response);
     CHECK(response == NULL);
     return status;
 }
 
-int main(void)
-{
+int main(void) {
     gateway = gateway_loopback(NULL);
     const size_t size = strlen(CANDIDATE);
     CHECK_FAILS(patch("nobody", "*", CANDIDATE, size), NOT_FOUND);

@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 /* 640x480, Baseline, and one picture of each kind. No decoder looks at them here. */
-#define SETS                                                                                     \
-    "\0\0\0\1\x67\x42\x00\x1e\xf4\x05\x01\xec\x80"                                               \
+#define SETS                                       \
+    "\0\0\0\1\x67\x42\x00\x1e\xf4\x05\x01\xec\x80" \
     "\0\0\0\1\x68\xce\x3c\x80"
 #define IDR SETS "\0\0\1\x65\x88\x80\x10\x01"
 #define SLICE "\0\0\1\x41\x9a\x02\x10\x01"
@@ -17,8 +17,7 @@ static atomic_int released;
 static atomic_int hold;
 static atomic_int held;
 
-static void release(void *data)
-{
+static void release(void *data) {
     CHECK(data == &released);
     atomic_fetch_add(&released, 1);
     while (atomic_load(&hold)) {
@@ -27,8 +26,7 @@ static void release(void *data)
     }
 }
 
-static rtsp_webrtc_gateway_frame frame_of(const void *data, size_t size, int64_t pts_us)
-{
+static rtsp_webrtc_gateway_frame frame_of(const void *data, size_t size, int64_t pts_us) {
     rtsp_webrtc_gateway_frame frame;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&frame));
     frame.data = data;
@@ -38,16 +36,14 @@ static rtsp_webrtc_gateway_frame frame_of(const void *data, size_t size, int64_t
 }
 #define FRAME(text, pts_us) frame_of(text, sizeof text - 1, pts_us)
 
-static rtsp_webrtc_gateway_frame lent(rtsp_webrtc_gateway_frame frame)
-{
+static rtsp_webrtc_gateway_frame lent(rtsp_webrtc_gateway_frame frame) {
     frame.release = release;
     frame.release_data = &released;
     return frame;
 }
 
 static rtsp_webrtc_gateway_stream_id add(rtsp_webrtc_gateway *gateway, const char *name,
-                                         uint32_t queue_frames)
-{
+                                         uint32_t queue_frames) {
     rtsp_webrtc_gateway_stream_id stream = 0;
     rtsp_webrtc_gateway_push_options options;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&options));
@@ -59,8 +55,7 @@ static rtsp_webrtc_gateway_stream_id add(rtsp_webrtc_gateway *gateway, const cha
 }
 
 static rtsp_webrtc_gateway_stream_info info(rtsp_webrtc_gateway *gateway,
-                                            rtsp_webrtc_gateway_stream_id stream)
-{
+                                            rtsp_webrtc_gateway_stream_id stream) {
     rtsp_webrtc_gateway_stream_info now;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&now));
     CHECK_OK(rtsp_webrtc_gateway_get_stream_info(gateway, stream, &now));
@@ -68,25 +63,24 @@ static rtsp_webrtc_gateway_stream_info info(rtsp_webrtc_gateway *gateway,
 }
 
 /* Waits for it, a minute at most. */
-#define WAIT_FOR(condition)                       \
-    do {                                          \
-        for (int i_ = 0; !(condition); i_++) {    \
-            CHECK(i_ < 60000 && "in a minute");   \
-            usleep(1000);                         \
-        }                                         \
+#define WAIT_FOR(condition)                     \
+    do {                                        \
+        for (int i_ = 0; !(condition); i_++) {  \
+            CHECK(i_ < 60000 && "in a minute"); \
+            usleep(1000);                       \
+        }                                       \
     } while (0)
 
-static void options_that_cannot_be(rtsp_webrtc_gateway *gateway)
-{
+static void options_that_cannot_be(rtsp_webrtc_gateway *gateway) {
     rtsp_webrtc_gateway_stream_id stream = 7;
     rtsp_webrtc_gateway_push_options options;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&options));
-#define REFUSED(field, value)                                                                     \
-    do {                                                                                          \
-        rtsp_webrtc_gateway_push_options other_ = options;                                        \
-        other_.field = (value);                                                                   \
-        CHECK_FAILS(rtsp_webrtc_gateway_add_push_stream(gateway, "refused", &other_, &stream),    \
-                    INVALID_ARGUMENT);                                                            \
+#define REFUSED(field, value)                                                                  \
+    do {                                                                                       \
+        rtsp_webrtc_gateway_push_options other_ = options;                                     \
+        other_.field = (value);                                                                \
+        CHECK_FAILS(rtsp_webrtc_gateway_add_push_stream(gateway, "refused", &other_, &stream), \
+                    INVALID_ARGUMENT);                                                         \
     } while (0)
     REFUSED(reserved, 0); /* no video codec */
     options.video_codec = RTSP_WEBRTC_GATEWAY_CODEC_H264;
@@ -111,16 +105,15 @@ static void options_that_cannot_be(rtsp_webrtc_gateway *gateway)
 }
 
 /* Every way in which a push can fail gives back what was lent, before it returns. */
-static void failures_give_back(rtsp_webrtc_gateway *gateway)
-{
+static void failures_give_back(rtsp_webrtc_gateway *gateway) {
     const rtsp_webrtc_gateway_stream_id stream = add(gateway, "failures", 0);
     rtsp_webrtc_gateway_stream_id camera = 0;
     CHECK_OK(add_camera(gateway, "camera", NOBODY, &camera));
     int expected = atomic_load(&released);
-#define GIVES_BACK(call, status)                        \
-    do {                                                \
-        CHECK_FAILS(call, status);                      \
-        CHECK(atomic_load(&released) == ++expected);    \
+#define GIVES_BACK(call, status)                     \
+    do {                                             \
+        CHECK_FAILS(call, status);                   \
+        CHECK(atomic_load(&released) == ++expected); \
     } while (0)
     rtsp_webrtc_gateway_frame frame = lent(FRAME(IDR, 0));
     GIVES_BACK(rtsp_webrtc_gateway_push_video(NULL, stream, &frame), INVALID_ARGUMENT);
@@ -149,13 +142,12 @@ static void failures_give_back(rtsp_webrtc_gateway *gateway)
     CHECK_OK(rtsp_webrtc_gateway_remove_stream(gateway, camera));
 }
 
-static void success_gives_back(rtsp_webrtc_gateway *gateway)
-{
+static void success_gives_back(rtsp_webrtc_gateway *gateway) {
     const rtsp_webrtc_gateway_stream_id stream = add(gateway, "success", 1024);
     const int before = atomic_load(&released);
     for (int i = 0; i < 100; i++) {
-        rtsp_webrtc_gateway_frame video = i % 25 ? lent(FRAME(SLICE, i * INT64_C(40000)))
-                                                 : lent(FRAME(IDR, i * INT64_C(40000)));
+        rtsp_webrtc_gateway_frame video =
+            i % 25 ? lent(FRAME(SLICE, i * INT64_C(40000))) : lent(FRAME(IDR, i * INT64_C(40000)));
         static const uint8_t samples[320];
         rtsp_webrtc_gateway_frame audio =
             lent(frame_of(samples, sizeof samples, i * INT64_C(40000)));
@@ -175,13 +167,11 @@ static void success_gives_back(rtsp_webrtc_gateway *gateway)
 }
 
 /* A keyframe in one packet, which the host may overwrite at once. */
-static void rtp(rtsp_webrtc_gateway *gateway)
-{
+static void rtp(rtsp_webrtc_gateway *gateway) {
     static const uint8_t header[] = {0x80, 0xe0, 0, 7, 0, 0, 0, 0, 1, 2, 3, 4};
-    static const uint8_t payload[] =
-        "\x78\0\x9\x67\x42\x00\x1e\xf4\x05\x01\xec\x80"
-        "\0\4\x68\xce\x3c\x80"
-        "\0\5\x65\x88\x80\x10\x01";
+    static const uint8_t payload[] = "\x78\0\x9\x67\x42\x00\x1e\xf4\x05\x01\xec\x80"
+                                     "\0\4\x68\xce\x3c\x80"
+                                     "\0\5\x65\x88\x80\x10\x01";
     const rtsp_webrtc_gateway_stream_id stream = add(gateway, "rtp", 0);
     const int32_t h264 = RTSP_WEBRTC_GATEWAY_CODEC_H264;
     uint8_t packet[sizeof header + sizeof payload - 1];
@@ -191,9 +181,9 @@ static void rtp(rtsp_webrtc_gateway *gateway)
     CHECK_FAILS(rtsp_webrtc_gateway_push_rtp(gateway, 0, h264, packet, size), NOT_FOUND);
     CHECK_FAILS(rtsp_webrtc_gateway_push_rtp(gateway, stream, 0, packet, size), INVALID_ARGUMENT);
     CHECK_FAILS(rtsp_webrtc_gateway_push_rtp(gateway, stream, 99, packet, size), INVALID_ARGUMENT);
-    CHECK_FAILS(rtsp_webrtc_gateway_push_rtp(gateway, stream, RTSP_WEBRTC_GATEWAY_CODEC_PCMA,
-                                             packet, size),
-                INVALID_ARGUMENT);
+    CHECK_FAILS(
+        rtsp_webrtc_gateway_push_rtp(gateway, stream, RTSP_WEBRTC_GATEWAY_CODEC_PCMA, packet, size),
+        INVALID_ARGUMENT);
     CHECK_FAILS(rtsp_webrtc_gateway_push_rtp(gateway, stream, h264, packet, 11), INVALID_ARGUMENT);
     CHECK_FAILS(rtsp_webrtc_gateway_push_rtp(gateway, stream, h264, packet, 0), INVALID_ARGUMENT);
     CHECK_OK(rtsp_webrtc_gateway_push_rtp(gateway, stream, h264, packet, size));
@@ -203,14 +193,12 @@ static void rtp(rtsp_webrtc_gateway *gateway)
     CHECK_OK(rtsp_webrtc_gateway_remove_stream(gateway, stream));
 }
 
-static void on_keyframe_request(void *user_data, rtsp_webrtc_gateway_stream_id stream)
-{
+static void on_keyframe_request(void *user_data, rtsp_webrtc_gateway_stream_id stream) {
     atomic_store((_Atomic uint64_t *)user_data, stream);
 }
 
 /* release() holds the only worker up, so that the queue fills. */
-static void a_full_queue(rtsp_webrtc_gateway *gateway, _Atomic uint64_t *asked)
-{
+static void a_full_queue(rtsp_webrtc_gateway *gateway, _Atomic uint64_t *asked) {
     const rtsp_webrtc_gateway_stream_id stream = add(gateway, "full", 3);
     const int before = atomic_load(&released);
     int pushed = 1;
@@ -219,16 +207,16 @@ static void a_full_queue(rtsp_webrtc_gateway *gateway, _Atomic uint64_t *asked)
     CHECK_OK(rtsp_webrtc_gateway_push_video(gateway, stream, &frame));
     WAIT_FOR(atomic_load(&held));
     frame = lent(FRAME(SLICE, 40000));
-    for (; pushed <= 3; pushed++)
+    for (; pushed <= 3; pushed++) {
         CHECK_OK(rtsp_webrtc_gateway_push_video(gateway, stream, &frame));
+    }
     CHECK(atomic_load(&released) == before + 1);
     atomic_store(&hold, 0);
     /* Whether the worker goes on before this or not: the queue is full, or there is room. */
     int refused = 0;
     for (int i = 0; i < 1000; i++, pushed++) {
         const int status = rtsp_webrtc_gateway_push_video(gateway, stream, &frame);
-        CHECK(status == RTSP_WEBRTC_GATEWAY_OK ||
-              status == RTSP_WEBRTC_GATEWAY_ERR_QUEUE_FULL);
+        CHECK(status == RTSP_WEBRTC_GATEWAY_OK || status == RTSP_WEBRTC_GATEWAY_ERR_QUEUE_FULL);
         refused += status != RTSP_WEBRTC_GATEWAY_OK;
         CHECK(refused == 0 || status != RTSP_WEBRTC_GATEWAY_OK);
     }
@@ -250,8 +238,7 @@ struct pusher {
     int pushed;
 };
 
-static void *push_until_it_is_gone(void *argument)
-{
+static void *push_until_it_is_gone(void *argument) {
     struct pusher *pusher = argument;
     int status;
     do {
@@ -264,8 +251,7 @@ static void *push_until_it_is_gone(void *argument)
 }
 
 /* Removal and shutdown in the midst of pushes. */
-static void the_end_gives_back(rtsp_webrtc_gateway *gateway)
-{
+static void the_end_gives_back(rtsp_webrtc_gateway *gateway) {
     enum { PUSHERS = 4 };
     pthread_t threads[PUSHERS];
     struct pusher pushers[PUSHERS];
@@ -288,8 +274,7 @@ static void the_end_gives_back(rtsp_webrtc_gateway *gateway)
     CHECK(atomic_load(&released) == before + pushed);
 }
 
-int main(void)
-{
+int main(void) {
     _Atomic uint64_t asked = 0;
     rtsp_webrtc_gateway_callbacks callbacks;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&callbacks));

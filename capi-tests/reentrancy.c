@@ -21,8 +21,7 @@ enum {
 };
 static int done;
 
-static void call_every(int callback)
-{
+static void call_every(int callback) {
     pthread_mutex_lock(&lock); /* main() writes world */
     if (done & callback) {
         pthread_mutex_unlock(&lock);
@@ -31,76 +30,73 @@ static void call_every(int callback)
     for (int i = 0; i < EVERY_COUNT; i++) {
         const struct call *call = &EVERY[i];
         const int status = call->run(&world);
-        if (call->kind == BLOCKING || call->kind == END)
+        if (call->kind == BLOCKING || call->kind == END) {
             CHECK_CALL(call, status, status == RTSP_WEBRTC_GATEWAY_ERR_WOULD_DEADLOCK);
-        else /* what an earlier callback has added is there */
-            CHECK_CALL(call, status, status == 0 || status == RTSP_WEBRTC_GATEWAY_ERR_ALREADY_EXISTS);
+        } else { /* what an earlier callback has added is there */
+            CHECK_CALL(call, status,
+                       status == 0 || status == RTSP_WEBRTC_GATEWAY_ERR_ALREADY_EXISTS);
+        }
     }
     done |= callback;
     pthread_cond_broadcast(&changed);
     pthread_mutex_unlock(&lock);
 }
 
-static void wait_for(int callback)
-{
+static void wait_for(int callback) {
     struct timespec deadline;
     clock_gettime(CLOCK_REALTIME, &deadline);
     deadline.tv_sec += 60;
     pthread_mutex_lock(&lock);
-    while (!(done & callback))
+    while (!(done & callback)) {
         CHECK(pthread_cond_timedwait(&changed, &lock, &deadline) == 0);
+    }
     pthread_mutex_unlock(&lock);
 }
 
 static void on_stream_state(void *user_data, rtsp_webrtc_gateway_stream_id stream, int32_t state,
-                            int status)
-{
+                            int status) {
     (void)user_data, (void)stream, (void)status;
-    if (state == RTSP_WEBRTC_GATEWAY_STREAM_LIVE)
+    if (state == RTSP_WEBRTC_GATEWAY_STREAM_LIVE) {
         call_every(STREAM_STATE);
+    }
 }
 
 static void on_session_state(void *user_data, rtsp_webrtc_gateway_session_id session,
-                             rtsp_webrtc_gateway_stream_id stream, int32_t state, int status)
-{
+                             rtsp_webrtc_gateway_stream_id stream, int32_t state, int status) {
     (void)user_data, (void)session, (void)stream, (void)status;
-    if (state == RTSP_WEBRTC_GATEWAY_SESSION_CLOSED)
+    if (state == RTSP_WEBRTC_GATEWAY_SESSION_CLOSED) {
         call_every(SESSION_STATE);
+    }
 }
 
-static void on_keyframe_request(void *user_data, rtsp_webrtc_gateway_stream_id stream)
-{
+static void on_keyframe_request(void *user_data, rtsp_webrtc_gateway_stream_id stream) {
     (void)user_data, (void)stream;
     call_every(KEYFRAME_REQUEST);
 }
 
 static void on_answer(void *user_data, rtsp_webrtc_gateway_op_id op, int status,
-                      rtsp_webrtc_gateway_response *response)
-{
+                      rtsp_webrtc_gateway_response *response) {
     (void)user_data, (void)op;
     CHECK(status == RTSP_WEBRTC_GATEWAY_OK);
     rtsp_webrtc_gateway_response_free(response);
     call_every(ANSWERED);
 }
 
-static void on_authorize(void *user_data, const rtsp_webrtc_gateway_authorize_request *request)
-{
+static void on_authorize(void *user_data, const rtsp_webrtc_gateway_authorize_request *request) {
     (void)user_data;
     call_every(AUTHORIZE);
     /* All of that left the question as it was. */
     CHECK_OK(rtsp_webrtc_gateway_authorize(world.gateway, request->request_id, true));
 }
 
-static void on_http_answer(void *user_data, rtsp_webrtc_gateway_response *response)
-{
+static void on_http_answer(void *user_data, rtsp_webrtc_gateway_response *response) {
     (void)user_data;
     CHECK(rtsp_webrtc_gateway_response_http_status(response) == 200);
     rtsp_webrtc_gateway_response_free(response);
     call_every(HTTP_ANSWERED);
 }
 
-int main(void)
-{
+int main(void) {
     rtsp_webrtc_gateway_callbacks callbacks;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&callbacks));
     callbacks.on_stream_state = on_stream_state;
@@ -124,8 +120,8 @@ int main(void)
     offer.stream_name = "pushed";
     offer.sdp = SESSION VIDEO;
     offer.sdp_size = strlen(offer.sdp);
-    CHECK_OK(rtsp_webrtc_gateway_handle_whep_offer_async(world.gateway, &offer, on_answer, NULL,
-                                                         NULL));
+    CHECK_OK(
+        rtsp_webrtc_gateway_handle_whep_offer_async(world.gateway, &offer, on_answer, NULL, NULL));
     wait_for(ANSWERED);
     /* Pictures that build on one that never came. */
     const rtsp_webrtc_gateway_stream_id late = add_push_stream(world.gateway, "late");

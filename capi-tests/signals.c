@@ -7,27 +7,26 @@
 #include <time.h>
 #include <unistd.h>
 
-static bool has(unsigned long long mask, int signal)
-{
+static bool has(unsigned long long mask, int signal) {
     return mask >> (signal - 1) & 1;
 }
 
-static unsigned long long blocked(const char *thread)
-{
+static unsigned long long blocked(const char *thread) {
     char path[64], line[256];
     unsigned long long mask = 0;
     CHECK(snprintf(path, sizeof path, "/proc/self/task/%.16s/status", thread) < (int)sizeof path);
     FILE *status = fopen(path, "r");
     CHECK(status != NULL);
-    while (fgets(line, sizeof line, status) != NULL)
-        if (strncmp(line, "SigBlk:", 7) == 0)
+    while (fgets(line, sizeof line, status) != NULL) {
+        if (strncmp(line, "SigBlk:", 7) == 0) {
             mask = strtoull(line + 7, NULL, 16);
+        }
+    }
     fclose(status);
     return mask;
 }
 
-int main(void)
-{
+int main(void) {
     rtsp_webrtc_gateway *gateway = gateway_loopback(NULL);
     char own[32];
     int threads = 0;
@@ -37,8 +36,9 @@ int main(void)
     DIR *tasks = opendir("/proc/self/task");
     CHECK(tasks != NULL);
     for (struct dirent *entry; (entry = readdir(tasks)) != NULL;) {
-        if (entry->d_name[0] == '.' || strcmp(entry->d_name, own) == 0)
+        if (entry->d_name[0] == '.' || strcmp(entry->d_name, own) == 0) {
             continue;
+        }
         unsigned long long mask = blocked(entry->d_name);
         /* The C library blocks all signals in a thread until it has begun. */
         for (int i = 0; i < 1000 && has(mask, SIGSEGV); i++) {

@@ -1,10 +1,10 @@
 /* strerror, http_status and last_error. */
 #include "check.h"
 
-int main(void)
-{
+int main(void) {
     CHECK(strcmp(rtsp_webrtc_gateway_strerror(RTSP_WEBRTC_GATEWAY_OK), "ok") == 0);
-    CHECK(strcmp(rtsp_webrtc_gateway_strerror(RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND), "not found") == 0);
+    CHECK(strcmp(rtsp_webrtc_gateway_strerror(RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND), "not found") ==
+          0);
     CHECK(strcmp(rtsp_webrtc_gateway_strerror(1), "unknown status") == 0);
     CHECK(rtsp_webrtc_gateway_http_status(RTSP_WEBRTC_GATEWAY_OK) == 200);
     CHECK(rtsp_webrtc_gateway_http_status(RTSP_WEBRTC_GATEWAY_ERR_TOO_LARGE) == 413);

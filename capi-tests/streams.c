@@ -2,8 +2,7 @@
  * is in no sentence. Then ids that are no longer valid. */
 #include "check.h"
 
-int main(void)
-{
+int main(void) {
     rtsp_webrtc_gateway *gateway = gateway_loopback(NULL);
     rtsp_webrtc_gateway_stream_id stream = 0;
 
@@ -13,8 +12,9 @@ int main(void)
     memset(too_long, 'n', sizeof too_long);
     too_long[129] = '\0';
     const char *const names[] = {"", too_long, "a/b", "a b", "\xc3\xa4", "\xff", "a\n"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         CHECK_FAILS(add_camera(gateway, names[i], NOBODY, &stream), INVALID_ARGUMENT);
+    }
     CHECK_OK(add_camera(gateway, longest, NOBODY, &stream));
     CHECK_FAILS(add_camera(gateway, longest, NOBODY, &stream), ALREADY_EXISTS);
 
@@ -28,8 +28,9 @@ int main(void)
         "rtsp://user:" SECRET "@/video",
         "rtsp://user:" SECRET "@[::1/video",
     };
-    for (size_t i = 0; i < sizeof urls / sizeof *urls; i++)
+    for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
         CHECK_FAILS(add_camera(gateway, "cam", urls[i], &stream), URL);
+    }
     CHECK_FAILS(add_camera(gateway, "cam", "rtsp://user:" SECRET "\xff@127.0.0.1/", &stream),
                 INVALID_ARGUMENT);
     CHECK_FAILS(add_camera(gateway, "cam", "rtsp://us%0d%0aer:" SECRET "@127.0.0.1/", &stream),

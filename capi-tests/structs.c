@@ -16,22 +16,19 @@ typedef union object {
 
 /* ------------------------------------------------------------------- what the host passes in */
 
-static int use_config(object *in)
-{
+static int use_config(object *in) {
     rtsp_webrtc_gateway *other = NULL;
     const int status = rtsp_webrtc_gateway_create((rtsp_webrtc_gateway_config *)in, &other);
     CHECK((status == RTSP_WEBRTC_GATEWAY_OK) == (other != NULL));
     CHECK_OK(rtsp_webrtc_gateway_destroy(other));
     return status;
 }
-static void fill_config(object *in)
-{
+static void fill_config(object *in) {
     rtsp_webrtc_gateway_config *config = (rtsp_webrtc_gateway_config *)in;
     config->abi_version = RTSP_WEBRTC_GATEWAY_ABI_VERSION;
     config->udp_bind = "127.0.0.1:0";
 }
-static int use_callbacks(object *in)
-{
+static int use_callbacks(object *in) {
     rtsp_webrtc_gateway_config config;
     rtsp_webrtc_gateway *other = NULL;
     config_loopback(&config);
@@ -40,40 +37,34 @@ static int use_callbacks(object *in)
     CHECK_OK(rtsp_webrtc_gateway_destroy(other));
     return status;
 }
-static int remove_added(int status, rtsp_webrtc_gateway_stream_id added)
-{
-    if (status == RTSP_WEBRTC_GATEWAY_OK)
+static int remove_added(int status, rtsp_webrtc_gateway_stream_id added) {
+    if (status == RTSP_WEBRTC_GATEWAY_OK) {
         CHECK_OK(rtsp_webrtc_gateway_remove_stream(gateway, added));
+    }
     return status;
 }
-static int use_pull_options(object *in)
-{
+static int use_pull_options(object *in) {
     rtsp_webrtc_gateway_stream_id added = 0;
     const int status = rtsp_webrtc_gateway_add_stream(
         gateway, "cam", (rtsp_webrtc_gateway_pull_options *)in, &added);
     return remove_added(status, added);
 }
-static void fill_pull_options(object *in)
-{
+static void fill_pull_options(object *in) {
     ((rtsp_webrtc_gateway_pull_options *)in)->url = NOBODY;
 }
-static int use_push_options(object *in)
-{
+static int use_push_options(object *in) {
     rtsp_webrtc_gateway_stream_id added = 0;
     const int status = rtsp_webrtc_gateway_add_push_stream(
         gateway, "other", (rtsp_webrtc_gateway_push_options *)in, &added);
     return remove_added(status, added);
 }
-static void fill_push_options(object *in)
-{
+static void fill_push_options(object *in) {
     ((rtsp_webrtc_gateway_push_options *)in)->video_codec = RTSP_WEBRTC_GATEWAY_CODEC_H264;
 }
-static int use_frame(object *in)
-{
+static int use_frame(object *in) {
     return rtsp_webrtc_gateway_push_video(gateway, stream, (rtsp_webrtc_gateway_frame *)in);
 }
-static void fill_frame(object *in)
-{
+static void fill_frame(object *in) {
     static uint8_t data[64];
     rtsp_webrtc_gateway_frame *frame = (rtsp_webrtc_gateway_frame *)in;
     const rtsp_webrtc_gateway_frame one = picture(data, 1, true);
@@ -81,56 +72,49 @@ static void fill_frame(object *in)
     frame->size = one.size;
     frame->pts_us = one.pts_us;
 }
-static int use_offer(object *in)
-{
+static int use_offer(object *in) {
     rtsp_webrtc_gateway_response *response = NULL;
-    const int status = rtsp_webrtc_gateway_handle_whep_offer(
-        gateway, (rtsp_webrtc_gateway_offer *)in, &response);
+    const int status =
+        rtsp_webrtc_gateway_handle_whep_offer(gateway, (rtsp_webrtc_gateway_offer *)in, &response);
     CHECK((status == RTSP_WEBRTC_GATEWAY_OK) == (response != NULL));
     rtsp_webrtc_gateway_response_free(response);
     return status;
 }
-static void fill_offer(object *in)
-{
+static void fill_offer(object *in) {
     rtsp_webrtc_gateway_offer *offer = (rtsp_webrtc_gateway_offer *)in;
     offer->stream_name = "pushed";
     offer->sdp = SESSION VIDEO;
     offer->sdp_size = strlen(offer->sdp);
 }
 
-static int use_http_request(object *in)
-{
+static int use_http_request(object *in) {
     rtsp_webrtc_gateway_response *response = NULL;
-    const int status = rtsp_webrtc_gateway_handle_http(
-        gateway, (rtsp_webrtc_gateway_http_request *)in, &response);
+    const int status =
+        rtsp_webrtc_gateway_handle_http(gateway, (rtsp_webrtc_gateway_http_request *)in, &response);
     CHECK((status == RTSP_WEBRTC_GATEWAY_OK) == (response != NULL));
     rtsp_webrtc_gateway_response_free(response);
     return status;
 }
-static void fill_http_request(object *in)
-{
+static void fill_http_request(object *in) {
     rtsp_webrtc_gateway_http_request *request = (rtsp_webrtc_gateway_http_request *)in;
     request->method = "OPTIONS";
     request->path = "/pushed/whep";
 }
-static int use_listen_options(object *in)
-{
-    const int status = rtsp_webrtc_gateway_listen_http(
-        gateway, (rtsp_webrtc_gateway_listen_options *)in, NULL);
+static int use_listen_options(object *in) {
+    const int status =
+        rtsp_webrtc_gateway_listen_http(gateway, (rtsp_webrtc_gateway_listen_options *)in, NULL);
     /* The listener may have been left out of the build. */
     return status == RTSP_WEBRTC_GATEWAY_ERR_UNSUPPORTED ? 0 : status;
 }
-static void fill_listen_options(object *in)
-{
+static void fill_listen_options(object *in) {
     ((rtsp_webrtc_gateway_listen_options *)in)->address = "127.0.0.1:0";
 }
 
 /* older: the size of a version without what follows the last field that the host must set. */
-#define INPUT(type, last) \
-    {#type, sizeof(rtsp_webrtc_gateway_##type), \
-     offsetof(rtsp_webrtc_gateway_##type, last), fill_##type, use_##type}
-static void fill_callbacks(object *in)
-{
+#define INPUT(type, last)                                                                   \
+    {#type, sizeof(rtsp_webrtc_gateway_##type), offsetof(rtsp_webrtc_gateway_##type, last), \
+     fill_##type, use_##type}
+static void fill_callbacks(object *in) {
     (void)in;
 }
 static const struct input {
@@ -139,19 +123,18 @@ static const struct input {
     void (*fill)(object *in);
     int (*use)(object *in);
 } INPUTS[] = {
-    INPUT(config, public_addresses),     /* rtsp_webrtc_gateway_config */
-    INPUT(callbacks, on_stream_state),   /* rtsp_webrtc_gateway_callbacks */
-    INPUT(pull_options, username),       /* rtsp_webrtc_gateway_pull_options */
-    INPUT(push_options, audio_sample_rate), /* rtsp_webrtc_gateway_push_options */
-    INPUT(frame, capture_unix_us),       /* rtsp_webrtc_gateway_frame */
-    INPUT(offer, location_prefix),       /* rtsp_webrtc_gateway_offer */
-    INPUT(http_request, headers),        /* rtsp_webrtc_gateway_http_request */
+    INPUT(config, public_addresses),         /* rtsp_webrtc_gateway_config */
+    INPUT(callbacks, on_stream_state),       /* rtsp_webrtc_gateway_callbacks */
+    INPUT(pull_options, username),           /* rtsp_webrtc_gateway_pull_options */
+    INPUT(push_options, audio_sample_rate),  /* rtsp_webrtc_gateway_push_options */
+    INPUT(frame, capture_unix_us),           /* rtsp_webrtc_gateway_frame */
+    INPUT(offer, location_prefix),           /* rtsp_webrtc_gateway_offer */
+    INPUT(http_request, headers),            /* rtsp_webrtc_gateway_http_request */
     INPUT(listen_options, tls_certificates), /* rtsp_webrtc_gateway_listen_options */
 };
 
 static void pass(const struct input *input, size_t struct_size, unsigned char beyond,
-                 size_t beyond_from, int expected)
-{
+                 size_t beyond_from, int expected) {
     object in;
     memset(&in, 0, sizeof in);
     input->fill(&in);
@@ -165,8 +148,7 @@ static void pass(const struct input *input, size_t struct_size, unsigned char be
     }
 }
 
-static void inputs(void)
-{
+static void inputs(void) {
     for (size_t i = 0; i < sizeof INPUTS / sizeof *INPUTS; i++) {
         const struct input *input = &INPUTS[i];
         const int ok = RTSP_WEBRTC_GATEWAY_OK, wrong = RTSP_WEBRTC_GATEWAY_ERR_STRUCT_SIZE;
@@ -179,25 +161,23 @@ static void inputs(void)
         pass(input, size + TAIL, 0xff, size, wrong);
         pass(input, size + TAIL, 0xff, size + TAIL - 1, wrong);
         const size_t sizes[] = {0, 1, 7, size - 1, size + 1, 1 << 20, SIZE_MAX};
-        for (size_t j = 0; j < sizeof sizes / sizeof *sizes; j++)
+        for (size_t j = 0; j < sizeof sizes / sizeof *sizes; j++) {
             pass(input, sizes[j], 0, size, wrong);
+        }
     }
 }
 
 /* --------------------------------------------------------------------- what the library fills */
 
-static int fill_stream_info(object *out)
-{
+static int fill_stream_info(object *out) {
     return rtsp_webrtc_gateway_get_stream_info(gateway, stream,
                                                (rtsp_webrtc_gateway_stream_info *)out);
 }
-static int fill_session_info(object *out)
-{
+static int fill_session_info(object *out) {
     return rtsp_webrtc_gateway_get_session_info(gateway, session,
                                                 (rtsp_webrtc_gateway_session_info *)out);
 }
-static int fill_tuning_info(object *out)
-{
+static int fill_tuning_info(object *out) {
     return rtsp_webrtc_gateway_describe_tuning(0, (rtsp_webrtc_gateway_tuning_info *)out);
 }
 #define OUTPUT(type) {#type, sizeof(rtsp_webrtc_gateway_##type), fill_##type}
@@ -211,8 +191,7 @@ static const struct output {
     OUTPUT(tuning_info),  /* rtsp_webrtc_gateway_tuning_info */
 };
 
-static void outputs(void)
-{
+static void outputs(void) {
     for (size_t i = 0; i < sizeof OUTPUTS / sizeof *OUTPUTS; i++) {
         const struct output *output = &OUTPUTS[i];
         object out;
@@ -225,8 +204,9 @@ static void outputs(void)
             /* All that both know is written, and nothing else. */
             const size_t known = sizes[j] < output->size ? sizes[j] : output->size;
             size_t written = ROOM;
-            while (written > 0 && out.bytes[written - 1] == 0xee)
+            while (written > 0 && out.bytes[written - 1] == 0xee) {
                 written--;
+            }
             CHECK(written == known);
         }
         const size_t wrong[] = {0, 1, 7, output->size - 1, output->size + 1, 1 << 20, SIZE_MAX};
@@ -241,8 +221,7 @@ static void outputs(void)
 
 /* ----------------------------------------------------------------- initialisers, and reserved */
 
-static void initialisers(void)
-{
+static void initialisers(void) {
     object any;
     const size_t newer = sizeof(rtsp_webrtc_gateway_config) + TAIL;
     memset(&any, 0xff, sizeof any);
@@ -259,11 +238,12 @@ static void initialisers(void)
                 ABI_MISMATCH);
     const size_t wrong[] = {0, 8, sizeof config - 1, sizeof config + 1, 1 << 20, SIZE_MAX};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        CHECK_FAILS(rtsp_webrtc_gateway_config_init(&config, wrong[i],
-                                                    RTSP_WEBRTC_GATEWAY_ABI_VERSION),
-                    STRUCT_SIZE);
-        if (wrong[i] != 8)
+        CHECK_FAILS(
+            rtsp_webrtc_gateway_config_init(&config, wrong[i], RTSP_WEBRTC_GATEWAY_ABI_VERSION),
+            STRUCT_SIZE);
+        if (wrong[i] != 8) {
             CHECK_FAILS(rtsp_webrtc_gateway_struct_init(&any, wrong[i]), STRUCT_SIZE);
+        }
     }
     rtsp_webrtc_gateway *other = NULL;
     config_loopback(&config);
@@ -282,8 +262,7 @@ static void initialisers(void)
                 INVALID_ARGUMENT);
 }
 
-int main(void)
-{
+int main(void) {
     gateway = gateway_loopback(NULL);
     stream = add_push_stream(gateway, "pushed");
     push_picture(gateway, stream, 0, true);

@@ -1,16 +1,16 @@
 /* Knobs: described, found by name, set in the config and on a running gateway. */
 #include "check.h"
 
-int main(void)
-{
+int main(void) {
     rtsp_webrtc_gateway *gateway = gateway_loopback(NULL);
     size_t count = 0;
     for (;; count++) {
         rtsp_webrtc_gateway_tuning_info info;
         CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&info));
         const int status = rtsp_webrtc_gateway_describe_tuning(count, &info);
-        if (status == RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND)
+        if (status == RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND) {
             break;
+        }
         CHECK_OK(status);
         CHECK(strlen(info.name) > 0 && strlen(info.help) > 0);
         CHECK(info.min_value <= info.default_value && info.default_value <= info.max_value);
@@ -55,8 +55,8 @@ int main(void)
     config.tuning = knobs;
     config.tuning_len = 2;
     CHECK_OK(rtsp_webrtc_gateway_create(&config, &gateway));
-    CHECK_OK(rtsp_webrtc_gateway_get_tuning(gateway, RTSP_WEBRTC_GATEWAY_TUNING_WORKER_THREADS,
-                                            &value));
+    CHECK_OK(
+        rtsp_webrtc_gateway_get_tuning(gateway, RTSP_WEBRTC_GATEWAY_TUNING_WORKER_THREADS, &value));
     CHECK(value == 2);
     CHECK_OK(rtsp_webrtc_gateway_destroy(gateway));
 

@@ -1,8 +1,7 @@
 /* Header, library and Cargo.toml say the same version. */
 #include "check.h"
 
-int main(void)
-{
+int main(void) {
     char text[32];
     snprintf(text, sizeof text, "%d.%d.%d", RTSP_WEBRTC_GATEWAY_VERSION_MAJOR,
              RTSP_WEBRTC_GATEWAY_VERSION_MINOR, RTSP_WEBRTC_GATEWAY_VERSION_PATCH);

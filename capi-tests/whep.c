@@ -24,8 +24,7 @@ struct answer {
 };
 
 static void answered(void *user_data, rtsp_webrtc_gateway_op_id op, int status,
-                     rtsp_webrtc_gateway_response *response)
-{
+                     rtsp_webrtc_gateway_response *response) {
     struct answer *answer = user_data;
     pthread_mutex_lock(&lock);
     answer->calls++;
@@ -36,34 +35,33 @@ static void answered(void *user_data, rtsp_webrtc_gateway_op_id op, int status,
     pthread_mutex_unlock(&lock);
 }
 
-static void http_answered(void *user_data, rtsp_webrtc_gateway_response *response)
-{
+static void http_answered(void *user_data, rtsp_webrtc_gateway_response *response) {
     answered(user_data, 0, RTSP_WEBRTC_GATEWAY_OK, response);
 }
 
-static void wait_for(struct answer *answer)
-{
+static void wait_for(struct answer *answer) {
     struct timespec deadline;
     clock_gettime(CLOCK_REALTIME, &deadline);
     deadline.tv_sec += 60;
     pthread_mutex_lock(&lock);
-    while (answer->calls == 0)
+    while (answer->calls == 0) {
         CHECK(pthread_cond_timedwait(&changed, &lock, &deadline) == 0);
+    }
     CHECK(answer->calls == 1);
     pthread_mutex_unlock(&lock);
 }
 
-static const char *header(const rtsp_webrtc_gateway_response *response, const char *name)
-{
+static const char *header(const rtsp_webrtc_gateway_response *response, const char *name) {
     const char *found, *value;
-    for (size_t i = 0; rtsp_webrtc_gateway_response_header(response, i, &found, &value); i++)
-        if (strcmp(found, name) == 0)
+    for (size_t i = 0; rtsp_webrtc_gateway_response_header(response, i, &found, &value); i++) {
+        if (strcmp(found, name) == 0) {
             return value;
+        }
+    }
     return "";
 }
 
-static bool body_has(const rtsp_webrtc_gateway_response *response, const char *part)
-{
+static bool body_has(const rtsp_webrtc_gateway_response *response, const char *part) {
     size_t size = 0;
     const char *body = rtsp_webrtc_gateway_response_body(response, &size);
     CHECK(body != NULL && strlen(body) == size);
@@ -72,8 +70,7 @@ static bool body_has(const rtsp_webrtc_gateway_response *response, const char *p
 
 /* Status, session and ETag are what the response says in its header, too. */
 static void check_response(const rtsp_webrtc_gateway_response *response, int http_status,
-                           rtsp_webrtc_gateway_session_id session)
-{
+                           rtsp_webrtc_gateway_session_id session) {
     CHECK(rtsp_webrtc_gateway_response_http_status(response) == http_status);
     CHECK(rtsp_webrtc_gateway_response_session_id(response) == session);
     const char *etag = rtsp_webrtc_gateway_response_etag(response);
@@ -81,8 +78,7 @@ static void check_response(const rtsp_webrtc_gateway_response *response, int htt
     CHECK(http_status == 204 || strcmp(header(response, "ETag"), etag) == 0);
 }
 
-static struct answer offer_async(bool before_the_picture)
-{
+static struct answer offer_async(bool before_the_picture) {
     struct answer answer = {0, 0, 0, NULL};
     rtsp_webrtc_gateway_offer offer;
     rtsp_webrtc_gateway_op_id op = 0;
@@ -93,8 +89,9 @@ static struct answer offer_async(bool before_the_picture)
     offer.location_prefix = "/live/pushed/whep/";
     offer.timeout_ms = 60000;
     CHECK_OK(rtsp_webrtc_gateway_handle_whep_offer_async(gateway, &offer, answered, &answer, &op));
-    if (before_the_picture) /* it waits for that */
+    if (before_the_picture) { /* it waits for that */
         push_picture(gateway, stream, 0, true);
+    }
     wait_for(&answer);
     CHECK(op != 0 && answer.op == op && answer.status == RTSP_WEBRTC_GATEWAY_OK);
     CHECK_FAILS(rtsp_webrtc_gateway_cancel(gateway, op), NOT_FOUND);
@@ -102,17 +99,15 @@ static struct answer offer_async(bool before_the_picture)
 }
 
 static int patch(const char *key, const char *if_match, const char *fragment,
-                 rtsp_webrtc_gateway_response **response)
-{
-    return rtsp_webrtc_gateway_handle_whep_patch(gateway, key, if_match, fragment,
-                                                 strlen(fragment), response);
+                 rtsp_webrtc_gateway_response **response) {
+    return rtsp_webrtc_gateway_handle_whep_patch(gateway, key, if_match, fragment, strlen(fragment),
+                                                 response);
 }
 
 /* Restarts ICE; returns the response. */
 static rtsp_webrtc_gateway_response *restart(const char *key, const char *if_match,
                                              const char *fragment,
-                                             rtsp_webrtc_gateway_session_id session)
-{
+                                             rtsp_webrtc_gateway_session_id session) {
     rtsp_webrtc_gateway_response *response = NULL;
     CHECK_OK(patch(key, if_match, fragment, &response));
     check_response(response, 200, session);
@@ -125,8 +120,7 @@ static rtsp_webrtc_gateway_response *restart(const char *key, const char *if_mat
 }
 
 static void candidates_are_taken(const char *key, const char *etag,
-                                 rtsp_webrtc_gateway_session_id session)
-{
+                                 rtsp_webrtc_gateway_session_id session) {
     rtsp_webrtc_gateway_response *response = NULL;
     size_t size = 7;
     CHECK_OK(patch(key, etag, CANDIDATE, &response));
@@ -138,8 +132,7 @@ static void candidates_are_taken(const char *key, const char *etag,
     rtsp_webrtc_gateway_response_free(response);
 }
 
-static void by_the_functions(void)
-{
+static void by_the_functions(void) {
     /* The offer comes before the first picture, and is answered with it. */
     struct answer first = offer_async(true);
     rtsp_webrtc_gateway_response *created = first.response;
@@ -214,8 +207,7 @@ static void by_the_functions(void)
 
 /* Asks; checks the status. The response is the caller's. */
 static rtsp_webrtc_gateway_response *ask(const char *method, const char *path, const char *type,
-                                         const char *if_match, const char *body, int http_status)
-{
+                                         const char *if_match, const char *body, int http_status) {
     const rtsp_webrtc_gateway_http_header headers[] = {{"content-type", type},
                                                        {"If-Match", if_match}};
     rtsp_webrtc_gateway_http_request request;
@@ -238,8 +230,7 @@ static rtsp_webrtc_gateway_response *ask(const char *method, const char *path, c
 }
 #define ASK(...) rtsp_webrtc_gateway_response_free(ask(__VA_ARGS__))
 
-static void by_http(void)
-{
+static void by_http(void) {
     static const char *const sdp = "application/sdp";
     static const char *const fragment = "application/trickle-ice-sdpfrag";
     rtsp_webrtc_gateway_response *created =
@@ -289,8 +280,7 @@ static void by_http(void)
     rtsp_webrtc_gateway_response_free(answer.response);
 }
 
-int main(void)
-{
+int main(void) {
     gateway = gateway_loopback(NULL);
     stream = add_push_stream(gateway, "pushed");
     by_the_functions();

@@ -7,8 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static inline void check(int status, const char *what)
-{
+static inline void check(int status, const char *what) {
     if (status < 0) {
         char sentence[512];
         rtsp_webrtc_gateway_last_error(sentence, sizeof sentence);
@@ -17,8 +16,7 @@ static inline void check(int status, const char *what)
     }
 }
 
-static inline const char *stream_state_name(int32_t state)
-{
+static inline const char *stream_state_name(int32_t state) {
     switch (state) {
     case RTSP_WEBRTC_GATEWAY_STREAM_CONNECTING: return "connecting";
     case RTSP_WEBRTC_GATEWAY_STREAM_LIVE: return "live";
@@ -32,16 +30,14 @@ static inline const char *stream_state_name(int32_t state)
 
 /* For rtsp_webrtc_gateway_callbacks.on_stream_state. */
 static inline void print_stream_state(void *user_data, rtsp_webrtc_gateway_stream_id stream,
-                                      int32_t state, int status)
-{
+                                      int32_t state, int status) {
     (void)user_data;
     fprintf(stderr, "stream %llu: %s%s%s\n", (unsigned long long)stream, stream_state_name(state),
             status < 0 ? ", " : "", status < 0 ? rtsp_webrtc_gateway_strerror(status) : "");
 }
 
 /* A gateway that says on stderr how its streams are. */
-static inline rtsp_webrtc_gateway *create_gateway(void)
-{
+static inline rtsp_webrtc_gateway *create_gateway(void) {
     rtsp_webrtc_gateway_callbacks callbacks;
     rtsp_webrtc_gateway_config config;
     rtsp_webrtc_gateway *gateway = NULL;
@@ -56,8 +52,8 @@ static inline rtsp_webrtc_gateway *create_gateway(void)
 
 /* The offer that a browser would POST comes from a file here ("-": stdin), the answer goes to stdout.
  * Waits for the stream's first media. */
-static inline void answer_offer(rtsp_webrtc_gateway *gateway, const char *stream, const char *path)
-{
+static inline void answer_offer(rtsp_webrtc_gateway *gateway, const char *stream,
+                                const char *path) {
     static char sdp[128 * 1024];
     FILE *file = path[0] == '-' && path[1] == '\0' ? stdin : fopen(path, "rb");
     if (file == NULL) {
@@ -71,8 +67,9 @@ static inline void answer_offer(rtsp_webrtc_gateway *gateway, const char *stream
     offer.sdp = sdp;
     offer.sdp_size = fread(sdp, 1, sizeof sdp, file);
     offer.timeout_ms = 30000;
-    if (file != stdin)
+    if (file != stdin) {
         fclose(file);
+    }
     check(rtsp_webrtc_gateway_handle_whep_offer(gateway, &offer, &response), "offer");
     fputs(rtsp_webrtc_gateway_response_body(response, NULL), stdout);
     fflush(stdout);

@@ -10,8 +10,7 @@
 
 #include <string.h>
 
-static void check_av(int status, const char *what)
-{
+static void check_av(int status, const char *what) {
     if (status < 0) {
         fprintf(stderr, "%s: %s\n", what, av_err2str(status));
         exit(1);
@@ -19,8 +18,7 @@ static void check_av(int status, const char *what)
 }
 
 /* The codec for the gateway, and the filter that makes access units of the form that it wants. */
-static int32_t codec_of(enum AVCodecID id, const char **filter)
-{
+static int32_t codec_of(enum AVCodecID id, const char **filter) {
     switch (id) {
     case AV_CODEC_ID_H264: return *filter = "h264_mp4toannexb", RTSP_WEBRTC_GATEWAY_CODEC_H264;
     case AV_CODEC_ID_HEVC: return *filter = "hevc_mp4toannexb", RTSP_WEBRTC_GATEWAY_CODEC_H265;
@@ -30,20 +28,19 @@ static int32_t codec_of(enum AVCodecID id, const char **filter)
 }
 
 /* The gateway does not need the packet any more. Runs on any thread. */
-static void release(void *packet)
-{
+static void release(void *packet) {
     AVPacket *given_back = packet;
     av_packet_free(&given_back);
 }
 
 static int push(rtsp_webrtc_gateway *gateway, rtsp_webrtc_gateway_stream_id stream,
-                const AVPacket *packet)
-{
+                const AVPacket *packet) {
     rtsp_webrtc_gateway_frame frame;
     check(RTSP_WEBRTC_GATEWAY_INIT(&frame), "frame");
     AVPacket *lent = av_packet_clone(packet); /* one more reference to the bits */
-    if (lent == NULL)
+    if (lent == NULL) {
         check_av(AVERROR(ENOMEM), "packet");
+    }
     const int64_t time = packet->pts != AV_NOPTS_VALUE ? packet->pts : packet->dts;
     frame.data = lent->data;
     frame.size = (size_t)lent->size;
@@ -54,8 +51,7 @@ static int push(rtsp_webrtc_gateway *gateway, rtsp_webrtc_gateway_stream_id stre
     return rtsp_webrtc_gateway_push_video(gateway, stream, &frame);
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     if (argc < 2 || argc > 3 || strcmp(argv[1], "--help") == 0) {
         puts("usage: ffmpeg_bridge INPUT [OFFER_FILE]\n"
              "Pushes the video (H.264, H.265, AV1) of whatever FFmpeg can open, in its own time.\n"
@@ -100,15 +96,17 @@ int main(int argc, char **argv)
         const int64_t due = av_rescale_q(packet->dts, video->time_base, AV_TIME_BASE_Q);
         first = first == AV_NOPTS_VALUE ? due : first;
         const int64_t early = due - first - (av_gettime_relative() - start);
-        if (packet->dts != AV_NOPTS_VALUE && early > 0)
+        if (packet->dts != AV_NOPTS_VALUE && early > 0) {
             av_usleep((unsigned)early);
+        }
 
         check_av(av_bsf_send_packet(filter, packet), filter_name);
         while (av_bsf_receive_packet(filter, packet) >= 0) {
             packet->time_base = filter->time_base_out;
             const int status = push(gateway, stream, packet);
-            if (status != RTSP_WEBRTC_GATEWAY_ERR_QUEUE_FULL) /* dropped; a keyframe repairs it */
+            if (status != RTSP_WEBRTC_GATEWAY_ERR_QUEUE_FULL) { /* dropped; a keyframe repairs it */
                 check(status, "push_video");
+            }
             av_packet_unref(packet);
         }
         if (!answered) {

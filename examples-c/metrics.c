@@ -5,8 +5,7 @@
 #include <unistd.h>
 
 static void print(rtsp_webrtc_gateway *gateway,
-                  int (*get)(const rtsp_webrtc_gateway *, char **, size_t *))
-{
+                  int (*get)(const rtsp_webrtc_gateway *, char **, size_t *)) {
     char *text = NULL;
     size_t size = 0;
     check(get(gateway, &text, &size), "figures");
@@ -15,11 +14,11 @@ static void print(rtsp_webrtc_gateway *gateway,
     rtsp_webrtc_gateway_string_free(text);
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     if (argc > 3 || (argc > 1 && strcmp(argv[1], "--help") == 0)) {
         puts("usage: metrics [RTSP_URL [SECONDS]]\n"
-             "Connects to the camera, if one is given, waits for SECONDS (1), and prints all figures\n"
+             "Connects to the camera, if one is given, waits for SECONDS (1), and prints all "
+             "figures\n"
              "of the gateway: as text for Prometheus, then as one JSON object.");
         return argc > 3 ? 2 : 0;
     }

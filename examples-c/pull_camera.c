@@ -5,12 +5,12 @@
 #include <string.h>
 #include <unistd.h>
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     if (argc < 2 || argc > 4 || strcmp(argv[1], "--help") == 0) {
         puts("usage: pull_camera RTSP_URL [OFFER_FILE [SECONDS]]\n"
              "Connects to a camera and says on stderr how it is. OFFER_FILE (- is stdin) has the\n"
-             "SDP offer of a viewer; the answer goes to stdout, and the viewer is served. Ends after\n"
+             "SDP offer of a viewer; the answer goes to stdout, and the viewer is served. Ends "
+             "after\n"
              "SECONDS; without, when it is interrupted.");
         return argc > 1 && strcmp(argv[1], "--help") == 0 ? 0 : 2;
     }
@@ -22,12 +22,14 @@ int main(int argc, char **argv)
     camera.url = argv[1];
     check(rtsp_webrtc_gateway_add_stream(gateway, "camera", &camera, &stream), "add_stream");
 
-    if (argc > 2)
+    if (argc > 2) {
         answer_offer(gateway, "camera", argv[2]);
-    if (argc > 3)
+    }
+    if (argc > 3) {
         sleep((unsigned)atoi(argv[3]));
-    else
+    } else {
         pause(); /* the library works on its own threads */
+    }
 
     rtsp_webrtc_gateway_stream_info info;
     check(RTSP_WEBRTC_GATEWAY_INIT(&info), "info");

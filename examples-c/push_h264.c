@@ -11,8 +11,7 @@ struct file {
     size_t size;
 };
 
-static struct file read_file(const char *path)
-{
+static struct file read_file(const char *path) {
     struct file file = {NULL, 0};
     FILE *from = fopen(path, "rb");
     if (from == NULL || fseek(from, 0, SEEK_END) != 0) {
@@ -22,53 +21,56 @@ static struct file read_file(const char *path)
     const long size = ftell(from);
     rewind(from);
     file.data = size > 0 ? malloc((size_t)size) : NULL;
-    if (file.data != NULL)
+    if (file.data != NULL) {
         file.size = fread(file.data, 1, (size_t)size, from);
+    }
     fclose(from);
     return file;
 }
 
 /* Where the NAL unit after `from` starts: its start code 00 00 01, or the end. */
-static size_t next_start(const struct file *file, size_t from)
-{
-    for (size_t i = from; i + 3 <= file->size; i++)
-        if (file->data[i] == 0 && file->data[i + 1] == 0 && file->data[i + 2] == 1)
+static size_t next_start(const struct file *file, size_t from) {
+    for (size_t i = from; i + 3 <= file->size; i++) {
+        if (file->data[i] == 0 && file->data[i + 1] == 0 && file->data[i + 2] == 1) {
             return i;
+        }
+    }
     return file->size;
 }
 
 /* The end of the access unit at `start` (H.264 section 7.4.1.2.3): the first slice of a picture ends
  * the one before, and so does what stands in front of it. */
-static size_t access_unit_end(const struct file *file, size_t start)
-{
+static size_t access_unit_end(const struct file *file, size_t start) {
     bool has_slice = false;
     for (size_t nal = start; nal < file->size; nal = next_start(file, nal + 3)) {
-        if (nal + 4 >= file->size)
+        if (nal + 4 >= file->size) {
             break;
+        }
         const int type = file->data[nal + 3] & 0x1f;
         const bool slice = type == 1 || type == 5;
         const bool first_slice = slice && (file->data[nal + 4] & 0x80); /* first_mb_in_slice is 0 */
         const bool in_front = type >= 6 && type <= 9; /* SEI, parameter sets, delimiter */
-        if (has_slice && (first_slice || in_front))
+        if (has_slice && (first_slice || in_front)) {
             return nal;
+        }
         has_slice = has_slice || slice;
     }
     return file->size;
 }
 
-static void on_keyframe_request(void *user_data, rtsp_webrtc_gateway_stream_id stream)
-{
+static void on_keyframe_request(void *user_data, rtsp_webrtc_gateway_stream_id stream) {
     (void)user_data, (void)stream;
     fputs("a keyframe is wanted: a live encoder would make one\n", stderr);
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     if (argc < 2 || argc > 5 || strcmp(argv[1], "--help") == 0) {
-        puts("usage: push_h264 FILE.h264 [FPS [SECONDS [OFFER_FILE]]]\n"
-             "Pushes the pictures of an Annex B file, FPS (25) a second, in a loop, for SECONDS (0:\n"
-             "until it is interrupted). OFFER_FILE (- is stdin) has the SDP offer of a viewer; the\n"
-             "answer goes to stdout.");
+        puts(
+            "usage: push_h264 FILE.h264 [FPS [SECONDS [OFFER_FILE]]]\n"
+            "Pushes the pictures of an Annex B file, FPS (25) a second, in a loop, for SECONDS "
+            "(0:\n"
+            "until it is interrupted). OFFER_FILE (- is stdin) has the SDP offer of a viewer; the\n"
+            "answer goes to stdout.");
         return argc > 1 && strcmp(argv[1], "--help") == 0 ? 0 : 2;
     }
     const struct file file = read_file(argv[1]);
@@ -107,11 +109,13 @@ int main(int argc, char **argv)
         frame.size = end - at;
         frame.pts_us = picture * INT64_C(1000000) / fps;
         const int status = rtsp_webrtc_gateway_push_video(gateway, stream, &frame);
-        if (status != RTSP_WEBRTC_GATEWAY_ERR_QUEUE_FULL) /* dropped; a keyframe repairs it */
+        if (status != RTSP_WEBRTC_GATEWAY_ERR_QUEUE_FULL) { /* dropped; a keyframe repairs it */
             check(status, "push_video");
+        }
         at = end < file.size ? end : next_start(&file, 0);
-        if (picture == 0 && argc > 4)
+        if (picture == 0 && argc > 4) {
             answer_offer(gateway, "file", argv[4]);
+        }
 
         due.tv_nsec += 1000000000 / fps;
         due.tv_sec += due.tv_nsec / 1000000000;

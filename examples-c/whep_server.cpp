@@ -128,9 +128,10 @@ void configure(httplib::Server &server) {
     server.set_error_handler([](const auto &, auto &http) {
         if (http.body.empty()) { // an answer of httplib itself
             answer_text(http, http.status,
-                        http.status == 404   ? "There is nothing at this address."
-                        : http.status == 413 ? "The offer is too large."
-                                             : "The request is malformed, or has no Content-Length.");
+                        http.status == 404 ? "There is nothing at this address."
+                        : http.status == 413
+                            ? "The offer is too large."
+                            : "The request is malformed, or has no Content-Length.");
         }
     });
 }
@@ -162,8 +163,8 @@ void serve(const Args &args) {
     }
     std::thread listener([&] { server.listen_after_bind(); });
     const bool ipv6 = args.host.find(':') != std::string::npos;
-    std::cout << "listening on http://" << (ipv6 ? "[" + args.host + "]" : args.host) << ':'
-              << port << '/' << std::endl;
+    std::cout << "listening on http://" << (ipv6 ? "[" + args.host + "]" : args.host) << ':' << port
+              << '/' << std::endl;
 
     while (stop_requested == 0) {
         std::this_thread::sleep_for(std::chrono::milliseconds(50));

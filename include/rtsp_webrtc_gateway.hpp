@@ -587,8 +587,7 @@ inline std::vector<TuningInfo> describe_tuning() {
     auto info = detail::c_struct<rtsp_webrtc_gateway_tuning_info>();
     while (rtsp_webrtc_gateway_describe_tuning(knobs.size(), &info) >= 0) {
         knobs.push_back({static_cast<TuningKey>(info.key), static_cast<Applies>(info.applies),
-                         info.name, info.help, info.default_value, info.min_value,
-                         info.max_value});
+                         info.name, info.help, info.default_value, info.min_value, info.max_value});
     }
     return knobs;
 }
@@ -916,8 +915,7 @@ struct Handlers {
         : stream_state(std::move(config.on_stream_state)),
           session_state(std::move(config.on_session_state)),
           keyframe_request(std::move(config.on_keyframe_request)),
-          authorize(std::move(config.on_authorize)),
-          exception(std::move(config.on_exception)) {
+          authorize(std::move(config.on_authorize)), exception(std::move(config.on_exception)) {
         if (!exception) {
             exception = print_exception;
         }
@@ -973,10 +971,9 @@ inline rtsp_webrtc_gateway_callbacks c_callbacks(HandlersPtr *user_data) noexcep
         callbacks.on_authorize = [](void *pointer,
                                     const rtsp_webrtc_gateway_authorize_request *request) noexcept {
             const Handlers &to = handlers(pointer);
-            const AuthorizeRequest question{RequestId(request->request_id),
-                                            static_cast<Operation>(request->operation),
-                                            view(request->stream_name),
-                                            view(request->bearer_token), view(request->peer)};
+            const AuthorizeRequest question{
+                RequestId(request->request_id), static_cast<Operation>(request->operation),
+                view(request->stream_name), view(request->bearer_token), view(request->peer)};
             to.run("on_authorize", to.authorize, std::cref(question));
         };
     }
@@ -1073,8 +1070,7 @@ public:
 
     /** Sets a knob. */
     Result<void> try_set_tuning(TuningKey key, std::int64_t value) {
-        return done(
-            rtsp_webrtc_gateway_set_tuning(handle_, static_cast<std::int32_t>(key), value));
+        return done(rtsp_webrtc_gateway_set_tuning(handle_, static_cast<std::int32_t>(key), value));
     }
 
     /** Reads a knob. */
@@ -1106,8 +1102,7 @@ public:
         pull.retry_max_ms = detail::c_milliseconds(options.retry_max);
         pull.linger_ms = detail::c_milliseconds(options.linger);
         rtsp_webrtc_gateway_stream_id id = 0;
-        const int status =
-            rtsp_webrtc_gateway_add_stream(handle_, detail::CText(name), &pull, &id);
+        const int status = rtsp_webrtc_gateway_add_stream(handle_, detail::CText(name), &pull, &id);
         return done(status, StreamId(id));
     }
 
@@ -1153,8 +1148,7 @@ public:
     /** Finds a stream by its name. */
     Result<StreamId> try_find_stream(std::string_view name) const {
         rtsp_webrtc_gateway_stream_id id = 0;
-        const int status =
-            rtsp_webrtc_gateway_find_stream(handle_, detail::CText(name), &id);
+        const int status = rtsp_webrtc_gateway_find_stream(handle_, detail::CText(name), &id);
         return done(status, StreamId(id));
     }
 
@@ -1250,8 +1244,7 @@ public:
 
     /** Ends a session (DELETE) by the last part of its URL. Does not wait. */
     Result<void> try_handle_whep_delete(std::string_view session_key) {
-        return done(
-            rtsp_webrtc_gateway_handle_whep_delete(handle_, detail::CText(session_key)));
+        return done(rtsp_webrtc_gateway_handle_whep_delete(handle_, detail::CText(session_key)));
     }
 
     /* Sessions. */
@@ -1348,9 +1341,7 @@ public:
     /* Figures. */
 
     /** All counters and gauges; serve it as "text/plain; version=0.0.4". */
-    Result<std::string> try_metrics() const {
-        return text(rtsp_webrtc_gateway_metrics);
-    }
+    Result<std::string> try_metrics() const { return text(rtsp_webrtc_gateway_metrics); }
 
     /** Everything about this moment as a JSON object, for a dashboard. */
     Result<std::string> try_snapshot() const { return text(rtsp_webrtc_gateway_snapshot); }
@@ -1374,12 +1365,8 @@ public:
     StreamId add_push_stream(std::string_view name, const PushOptions &options) {
         return try_add_push_stream(name, options).value();
     }
-    void push_video(StreamId stream, const Frame &frame) {
-        try_push_video(stream, frame).value();
-    }
-    void push_audio(StreamId stream, const Frame &frame) {
-        try_push_audio(stream, frame).value();
-    }
+    void push_video(StreamId stream, const Frame &frame) { try_push_video(stream, frame).value(); }
+    void push_audio(StreamId stream, const Frame &frame) { try_push_audio(stream, frame).value(); }
     void push_rtp(StreamId stream, Codec codec, Bytes packet) {
         try_push_rtp(stream, codec, packet).value();
     }
@@ -1532,7 +1519,8 @@ private:
         return done(status);
     }
 
-    Result<std::string> text(int (*get)(const rtsp_webrtc_gateway *, char **, std::size_t *)) const {
+    Result<std::string> text(int (*get)(const rtsp_webrtc_gateway *, char **,
+                                        std::size_t *)) const {
         detail::OwnedText out;
         const int status = get(handle_, &out.text, &out.size);
         if (status < 0) {

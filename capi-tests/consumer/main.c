@@ -4,17 +4,18 @@
 #include <stdio.h>
 #include <string.h>
 
-int main(void)
-{
+int main(void) {
     rtsp_webrtc_gateway_config config;
     rtsp_webrtc_gateway *gateway = NULL;
-    int status = rtsp_webrtc_gateway_config_init(&config, sizeof config,
-                                                 RTSP_WEBRTC_GATEWAY_ABI_VERSION);
+    int status =
+        rtsp_webrtc_gateway_config_init(&config, sizeof config, RTSP_WEBRTC_GATEWAY_ABI_VERSION);
     config.udp_bind = "127.0.0.1:0";
-    if (status == RTSP_WEBRTC_GATEWAY_OK)
+    if (status == RTSP_WEBRTC_GATEWAY_OK) {
         status = rtsp_webrtc_gateway_create(&config, &gateway);
-    if (status == RTSP_WEBRTC_GATEWAY_OK)
+    }
+    if (status == RTSP_WEBRTC_GATEWAY_OK) {
         status = rtsp_webrtc_gateway_destroy(gateway);
+    }
     printf("%s: %s\n", rtsp_webrtc_gateway_version(), rtsp_webrtc_gateway_strerror(status));
     return status != RTSP_WEBRTC_GATEWAY_OK || strcmp(rtsp_webrtc_gateway_version(), EXPECTED) != 0;
 }

@@ -3,7 +3,6 @@
 #include <rtsp_webrtc_gateway.h>
 
 int header(void);
-int header(void)
-{
+int header(void) {
     return RTSP_WEBRTC_GATEWAY_OK;
 }

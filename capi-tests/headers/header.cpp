@@ -3,7 +3,6 @@
 #include <rtsp_webrtc_gateway.h>
 
 int header();
-int header()
-{
+int header() {
     return RTSP_WEBRTC_GATEWAY_OK;
 }

@@ -5,15 +5,13 @@
 
 rtsp_webrtc::Result<rtsp_webrtc::StreamId> add_camera(rtsp_webrtc::Gateway &gateway);
 
-rtsp_webrtc::Result<rtsp_webrtc::StreamId> add_camera(rtsp_webrtc::Gateway &gateway)
-{
+rtsp_webrtc::Result<rtsp_webrtc::StreamId> add_camera(rtsp_webrtc::Gateway &gateway) {
     return gateway.try_add_stream("door", {"rtsp://192.0.2.1/video"});
 }
 
 rtsp_webrtc::IceServer stun_server();
 
 // Options may leave out what follows their required members, without a warning.
-rtsp_webrtc::IceServer stun_server()
-{
+rtsp_webrtc::IceServer stun_server() {
     return {"stun:stun.example.com:3478"};
 }
