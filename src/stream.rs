@@ -9,7 +9,7 @@ use crate::media::{AccessUnit, MediaKind, RateMeter, RingLimits, Track, TrackInf
 use crate::random;
 use crate::session::Media;
 use crate::state::{StreamId, StreamInfo, StreamState};
-use crate::tuning::{Key, Tuning};
+use crate::tuning::Tuning;
 
 /// The host is not asked for a keyframe more often: an encoder that makes them all the time helps
 /// nobody.
@@ -319,20 +319,18 @@ fn new_track(info: TrackInfo, tuning: &Tuning) -> Track {
 }
 
 fn limits(info: &TrackInfo, tuning: &Tuning) -> RingLimits {
-    let number = |key| tuning.get(key) as usize;
-    let time = |key| Duration::from_millis(tuning.get(key) as u64);
-    let duration = time(Key::GopCacheMs);
+    let duration = tuning.gop_cache_age();
     let video = info.codec.kind() == MediaKind::Video;
     let (packets, history) = match video {
-        true if tuning.on(Key::Nack) => (number(Key::NackHistoryPackets), time(Key::NackHistoryMs)),
+        true if tuning.nack() => (tuning.nack_history_packets(), tuning.nack_history()),
         true => (0, duration),
         false => (AUDIO_PACKETS, duration),
     };
     RingLimits {
         packets,
         history,
-        keep_gop: video && tuning.on(Key::GopCache),
-        bytes: number(Key::GopCacheBytes),
+        keep_gop: video && tuning.gop_cache(),
+        bytes: tuning.gop_cache_bytes(),
         duration,
     }
 }
@@ -342,6 +340,7 @@ mod tests {
     use super::*;
     use crate::media::Codec;
     use crate::media::testing::{h265_sets, sets, unit};
+    use crate::tuning::Key;
 
     #[test]
     fn nack_history_is_as_long_as_the_knobs_say() {

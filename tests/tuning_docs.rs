@@ -1,16 +1,26 @@
-//! docs/tuning.md says what the table in src/tuning.rs and the measurements in benches/results say.
-//! `UPDATE_DOCS=1 cargo test --test tuning_docs` writes it anew.
+//! docs/tuning.md and the C enum of the keys say what the table in src/tuning/table.rs and the
+//! measurements in benches/results say, and name only what exists.
+//! `UPDATE_DOCS=1 cargo test --test tuning_docs` writes what is generated;
+//! `UPDATE_HEADER=1 cargo test --test header` then writes the header.
 
 use std::fmt::Write;
+use std::path::PathBuf;
+use std::time::Duration;
 
-use rtsp_webrtc_gateway::tuning::{Applies, KNOBS, PROFILES};
+use rtsp_webrtc_gateway::config::Config;
+use rtsp_webrtc_gateway::gateway::Gateway;
+use rtsp_webrtc_gateway::tuning::{Applies, KNOBS, Profile};
 use serde_json::Value;
 
 const MEASURED: &str = include_str!("../benches/results/knobs.json");
+const HEADER: &str = include_str!("../include/rtsp_webrtc_gateway.h");
+
+/// Width of the C enum's comments.
+const WIDTH: usize = 100;
 
 fn tables() -> String {
     let mut text = String::from("| knob | default | range | takes effect | what it does |\n");
-    text += "|---|---|---|---|---|\n";
+    text += "|---|---:|---|---|---|\n";
     for knob in KNOBS {
         let applies = match knob.applies {
             Applies::Create => "at creation",
@@ -24,17 +34,55 @@ fn tables() -> String {
         )
         .unwrap();
     }
-    text += "\n| profile | sets |\n|---|---|\n";
-    for (number, (name, changes)) in PROFILES.iter().enumerate() {
-        let changes: Vec<String> = changes
-            .iter()
-            .map(|(key, value)| format!("`{}` = {value}", key.knob().name))
-            .collect();
-        let changes = match changes.is_empty() {
-            true => "the defaults".to_owned(),
-            false => changes.join(", "),
+    text += "\nValues that a profile sets:\n\n| knob |";
+    for profile in Profile::ALL {
+        write!(text, " {} (`{}`) |", profile as i64, profile.name()).unwrap();
+    }
+    text += "\n|---|";
+    text += &"---:|".repeat(Profile::ALL.len());
+    text += "\n";
+    for knob in KNOBS {
+        let values = Profile::ALL.map(|profile| knob.in_profile(profile));
+        if values.iter().all(Option::is_some) {
+            write!(text, "| `{}` |", knob.name).unwrap();
+            for value in values.into_iter().flatten() {
+                write!(text, " {value} |").unwrap();
+            }
+            text += "\n";
+        }
+    }
+    text
+}
+
+/// The variants of `enum rtsp_webrtc_gateway_tuning_key`.
+fn c_keys() -> String {
+    let mut text = String::new();
+    for knob in KNOBS {
+        let applies = match knob.applies {
+            Applies::Create => "fixed at creation",
+            Applies::NewSessions => "applies to new sessions",
+            Applies::Now => "applies immediately",
         };
-        writeln!(text, "| {number} (`{name}`) | {changes} |").unwrap();
+        let comment = format!(
+            "{} Default {}, range {} to {}, {applies}.",
+            knob.help, knob.default, knob.min, knob.max
+        );
+        let mut line = String::from("    ///");
+        for word in comment.split_whitespace() {
+            if line.len() + 1 + word.len() > WIDTH {
+                text += &line;
+                line = String::from("\n    ///");
+            }
+            line += " ";
+            line += word;
+        }
+        let name = knob.name.to_uppercase();
+        let number = knob.key as i32;
+        writeln!(
+            text,
+            "{line}\n    RTSP_WEBRTC_GATEWAY_TUNING_{name} = {number},"
+        )
+        .unwrap();
     }
     text
 }
@@ -75,27 +123,77 @@ fn measurements() -> String {
     text
 }
 
-/// `text` with what is between the marks of `source` replaced.
+/// `text` with the lines between the two marks of `source` replaced.
 fn with_generated(text: &str, source: &str, generated: &str) -> String {
-    let begin = format!("<!-- generated from {source}: begin -->\n");
-    let end = format!("<!-- generated from {source}: end -->\n");
-    let (before, rest) = text.split_once(&begin).expect("the begin mark");
-    let (_, after) = rest.split_once(&end).expect("the end mark");
-    format!("{before}{begin}{generated}{end}{after}")
+    let lines_end = |mark: &str| {
+        let at = text.find(mark).unwrap_or_else(|| panic!("no mark: {mark}"));
+        at + text[at..].find('\n').expect("a line ends") + 1
+    };
+    let begin = lines_end(&format!("generated from {source}: begin"));
+    let end = lines_end(&format!("generated from {source}: end"));
+    let end = text[..end - 1].rfind('\n').expect("a line before") + 1;
+    format!("{}{generated}{}", &text[..begin], &text[end..])
 }
 
-#[test]
-fn docs_are_up_to_date() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/tuning.md");
-    let text = std::fs::read_to_string(path).unwrap();
-    let expected = with_generated(&text, "src/tuning.rs", &tables());
-    let expected = with_generated(&expected, "benches/results/knobs.json", &measurements());
+/// Checks a file of the repository, or writes it with `UPDATE_DOCS`.
+fn check(path: &str, generated: &[(&str, String)]) {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let mut expected = text.clone();
+    for (source, generated) in generated {
+        expected = with_generated(&expected, source, generated);
+    }
     if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(path, &expected).unwrap();
+        std::fs::write(&path, &expected).unwrap();
         return;
     }
     assert!(
         text == expected,
-        "run UPDATE_DOCS=1 cargo test --test tuning_docs"
+        "{}: run UPDATE_DOCS=1 cargo test --test tuning_docs",
+        path.display()
     );
+}
+
+#[test]
+fn docs_are_up_to_date() {
+    check(
+        "docs/tuning.md",
+        &[
+            ("src/tuning/table.rs", tables()),
+            ("benches/results/knobs.json", measurements()),
+        ],
+    );
+}
+
+#[test]
+fn the_c_enum_is_up_to_date() {
+    check("src/ffi/tuning.rs", &[("src/tuning/table.rs", c_keys())]);
+}
+
+/// Names in code marks: `word`, or the word before ` = value`.
+fn names(text: &str) -> impl Iterator<Item = &str> {
+    let code = text.split('`').skip(1).step_by(2);
+    let word =
+        |code: &&str| !code.is_empty() && code.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+    code.map(|code| code.split(" = ").next().unwrap_or(code))
+        .filter(word)
+}
+
+#[test]
+fn the_document_names_only_what_exists() {
+    let gateway = Gateway::new(Config::default()).unwrap();
+    let metrics = gateway.metrics().unwrap();
+    gateway.shutdown(Duration::from_secs(10)).unwrap();
+    let metrics: Vec<&str> = metrics
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next())
+        .collect();
+    let functions = HEADER.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    let mut known: Vec<&str> = metrics.iter().copied().chain(functions).collect();
+    known.extend(KNOBS.iter().map(|knob| knob.name));
+    known.extend(Profile::ALL.map(Profile::name));
+    let text = include_str!("../docs/tuning.md");
+    let unknown: Vec<&str> = names(text).filter(|name| !known.contains(name)).collect();
+    assert_eq!(unknown, [""; 0]);
+    assert!(names(text).any(|name| metrics.contains(&name)));
 }

@@ -91,32 +91,6 @@ fn every_knob_is_in_the_header_and_no_other() {
     assert_eq!(header, knobs.collect());
 }
 
-#[test]
-fn the_header_says_of_every_knob_what_describe_tuning_says() {
-    let header = constants(
-        "rtsp_webrtc_gateway_tuning_key",
-        "RTSP_WEBRTC_GATEWAY_TUNING_",
-    );
-    let words = |text: &str| {
-        let words = text.split_whitespace();
-        let words: Vec<&str> = words
-            .filter(|word| !matches!(*word, "/**" | "*" | "*/"))
-            .collect();
-        words.join(" ")
-    };
-    for knob in KNOBS {
-        let applies = match knob.applies {
-            Applies::Create => "fixed at creation",
-            Applies::NewSessions => "for new sessions",
-            Applies::Now => "at once",
-        };
-        let (help, default, min, max) = (knob.help, knob.default, knob.min, knob.max);
-        let expected = format!("{help} Default {default}; {min} to {max}; {applies}.");
-        let (_, comment) = &header[&knob.name.to_uppercase()];
-        assert_eq!(words(comment), words(&expected));
-    }
-}
-
 /// Variants and numbers of an enum. Does not compile while one is missing.
 macro_rules! variants {
     ($type:ident: $($variant:ident)*) => {{

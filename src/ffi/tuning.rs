@@ -1,4 +1,4 @@
-//! Knobs: what there is, and their values in a gateway.
+//! Knobs: their descriptions, and their values in a gateway.
 
 use once_cell::sync::Lazy;
 use std::ffi::{CString, c_char, c_int};
@@ -9,82 +9,94 @@ use super::handle::{gateway_ref, rtsp_webrtc_gateway};
 use crate::error::{Error, Result, Status};
 use crate::tuning::{KNOBS, Key};
 
-/// Knobs, with their defaults and ranges, and when a change takes effect.
-/// rtsp_webrtc_gateway_describe_tuning() tells the same to a program.
+/// The keys of all knobs, each with its unit, default, range, and when a change takes effect.
+/// rtsp_webrtc_gateway_describe_tuning() returns the same descriptions to a program.
 #[repr(C)]
 #[allow(dead_code, reason = "the header's names of Key")]
 pub enum rtsp_webrtc_gateway_tuning_key {
-    /// Threads that carry media. 0: half of the cores, 1 to 8. Default 0; 0 to 64; fixed at creation.
+    // generated from src/tuning/table.rs: begin
+    /// Number of threads that process media. 0: half of the CPU cores, at least 1 and at most 8.
+    /// Default 0, range 0 to 64, fixed at creation.
     RTSP_WEBRTC_GATEWAY_TUNING_WORKER_THREADS = 1,
-    /// 1: send lost packets again when the viewer asks (NACK). 0: neither announce nor answer it.
-    /// Default 1; 0 to 1; for new sessions.
+    /// 1: retransmit the packets that a viewer reports as lost (NACK). 0: do not offer
+    /// retransmission. Default 1, range 0 to 1, applies to new sessions.
     RTSP_WEBRTC_GATEWAY_TUNING_NACK = 2,
-    /// Packets kept per video track for NACKs, besides those of the GOP cache, unless they are older
-    /// than nack_history_ms. Default 512; 0 to 8192; at once.
+    /// Maximum number of packets that a video track keeps for retransmission, in addition to the
+    /// GOP cache. Packets older than nack_history_ms are not kept. Default 512, range 0 to 8192,
+    /// applies immediately.
     RTSP_WEBRTC_GATEWAY_TUNING_NACK_HISTORY_PACKETS = 3,
-    /// Milliseconds between sender reports of a track. Default 1000; 100 to 60000; for new
-    /// sessions.
+    /// Interval between the RTCP sender reports of a track, in milliseconds. Default 1000, range
+    /// 100 to 60000, applies to new sessions.
     RTSP_WEBRTC_GATEWAY_TUNING_RTCP_INTERVAL_MS = 4,
-    /// 0 (prefer_gcm): AES-128-GCM if the viewer offers it, else AES-CM-SHA1-80. 1 (gcm_only):
-    /// AES-128-GCM or no session. 2 (any): the first that the viewer lists. Default 0; 0 to 2; for
-    /// new sessions.
+    /// SRTP protection profiles that a session accepts. 0 (prefer_gcm): AES-128-GCM if the viewer
+    /// supports it, otherwise AES-CM-128-HMAC-SHA1-80. 1 (gcm_only): AES-128-GCM only; other
+    /// viewers cannot connect. 2 (any): whichever of the two the viewer lists first. Default 0,
+    /// range 0 to 2, applies to new sessions.
     RTSP_WEBRTC_GATEWAY_TUNING_SRTP_POLICY = 5,
-    /// Milliseconds for which the addresses of the network interfaces are remembered. 0: ask the
-    /// system for each session. Default 30000; 0 to 3600000; at once.
+    /// How long the addresses of the network interfaces are cached, in milliseconds. 0: query the
+    /// operating system for each session. Default 30000, range 0 to 3600000, applies immediately.
     RTSP_WEBRTC_GATEWAY_TUNING_INTERFACE_CACHE_TTL_MS = 6,
-    /// 1: hand runs of packets to the kernel in one call (UDP GSO) where it can. 0: one by one.
-    /// Default 1; 0 to 1; at once.
+    /// 1: send packets in batches with UDP generic segmentation offload (GSO) where the operating
+    /// system supports it. 0: one system call per packet. Default 1, range 0 to 1, applies
+    /// immediately.
     RTSP_WEBRTC_GATEWAY_TUNING_GSO = 7,
-    /// Packets per GSO run at most. Default 32; 1 to 64; at once.
+    /// Maximum number of packets in one GSO batch. Default 32, range 1 to 64, applies immediately.
     RTSP_WEBRTC_GATEWAY_TUNING_SEND_BATCH_PACKETS = 8,
-    /// Send buffer of the UDP socket in bytes. 0: as large as the system gives, up to 8 MiB.
-    /// Default 0; 0 to 1073741824; fixed at creation.
+    /// Size of the UDP socket's send buffer, in bytes. 0: as large as the operating system allows,
+    /// up to 8 MiB. Default 0, range 0 to 1073741824, fixed at creation.
     RTSP_WEBRTC_GATEWAY_TUNING_UDP_SEND_BUFFER_BYTES = 9,
-    /// Receive buffer of the UDP socket in bytes. 0: as large as the system gives, up to 8 MiB.
-    /// Default 0; 0 to 1073741824; fixed at creation.
+    /// Size of the UDP socket's receive buffer, in bytes. 0: as large as the operating system
+    /// allows, up to 8 MiB. Default 0, range 0 to 1073741824, fixed at creation.
     RTSP_WEBRTC_GATEWAY_TUNING_UDP_RECV_BUFFER_BYTES = 10,
-    /// 1: keep all since the last keyframe, so that a viewer sees a picture at once. 0: viewers
-    /// wait for the next keyframe. Default 1; 0 to 1; at once.
+    /// 1: keep all video packets since the last keyframe, so that a new viewer starts immediately.
+    /// 0: a new viewer waits for the next keyframe. Default 1, range 0 to 1, applies immediately.
     RTSP_WEBRTC_GATEWAY_TUNING_GOP_CACHE = 11,
-    /// Bytes kept per video track at most. Default 8388608; 65536 to 1073741824; at once.
+    /// Maximum amount of media that a track keeps, in bytes of RTP payload, for the GOP cache and
+    /// for retransmission. Default 8388608, range 65536 to 1073741824, applies immediately.
     RTSP_WEBRTC_GATEWAY_TUNING_GOP_CACHE_BYTES = 12,
-    /// Milliseconds of video kept per track at most. Default 15000; 100 to 120000; at once.
+    /// Maximum age of the media that a track keeps, in milliseconds, for the GOP cache and for
+    /// retransmission. Default 15000, range 100 to 120000, applies immediately.
     RTSP_WEBRTC_GATEWAY_TUNING_GOP_CACHE_MS = 13,
-    /// 1: spread large access units (keyframes) and the backlog of a start over time, unless the
-    /// viewer is near (round trip up to 5 ms, hardly any loss). 0: send them in one burst. Default
-    /// 1; 0 to 1; for new sessions.
+    /// 1: spread large video frames (keyframes) and the backlog for a new viewer over time, except
+    /// for nearby viewers (round trip up to 5 ms, hardly any loss). 0: send them in one burst.
+    /// Default 1, range 0 to 1, applies to new sessions.
     RTSP_WEBRTC_GATEWAY_TUNING_PACING = 14,
-    /// Pace of large access units and of a backlog in percent of the stream's bit rate. Default 250;
-    /// 110 to 10000; for new sessions.
+    /// Send rate of paced video, in percent of the stream's bit rate. Default 250, range 110 to
+    /// 10000, applies to new sessions.
     RTSP_WEBRTC_GATEWAY_TUNING_PACING_RATE_PERCENT = 15,
-    /// Sessions at most. 0: no limit. Default 0; 0 to 1000000; at once.
+    /// Maximum number of sessions. 0: no limit. Default 0, range 0 to 1000000, applies immediately.
     RTSP_WEBRTC_GATEWAY_TUNING_MAX_SESSIONS = 16,
-    /// Sessions per stream at most. 0: no limit. Default 0; 0 to 1000000; at once.
+    /// Maximum number of sessions per stream. 0: no limit. Default 0, range 0 to 1000000, applies
+    /// immediately.
     RTSP_WEBRTC_GATEWAY_TUNING_MAX_SESSIONS_PER_STREAM = 17,
-    /// Sets many knobs at once; those set after it count. 0 (balanced): the defaults. 1 (lan): no
-    /// pacing, short history. 2 (wan): gentle pacing, long history, frequent sender reports. 3
-    /// (max_density): least memory and CPU per viewer. Default 0; 0 to 3; for new sessions.
+    /// Sets several knobs at once. A knob that is set afterwards overrides the profile. 0
+    /// (balanced): the defaults. 1 (lan): no pacing, short history. 2 (wan): gentle pacing, long
+    /// history, frequent sender reports. 3 (max_density): least memory and CPU time per viewer.
+    /// Default 0, range 0 to 3, applies to new sessions.
     RTSP_WEBRTC_GATEWAY_TUNING_PROFILE = 18,
-    /// Milliseconds that a packet of sound may wait for the next ones, to leave with them in one GSO
-    /// run. Sound costs nearly as much CPU as the picture when each packet goes alone; held back, it
-    /// comes that much later, and the picture with it (lip sync). Default 0; 0 to 200; for new
+    /// Maximum time in milliseconds that an audio packet waits so that several packets leave in one
+    /// GSO batch. 0: send each at once. An audio packet that is sent alone costs nearly as much
+    /// CPU time as a video frame. Waiting adds this delay to the audio, and to the video as well,
+    /// because browsers synchronize the two (lip sync). Default 0, range 0 to 200, applies to new
     /// sessions.
     RTSP_WEBRTC_GATEWAY_TUNING_AUDIO_HOLD_MS = 19,
-    /// Milliseconds for which a packet is kept for NACKs, besides those of the GOP cache, unless
-    /// nack_history_packets newer ones are there. Four or five round trips are enough. Default 1000;
-    /// 100 to 60000; at once.
+    /// Maximum age of the packets that a video track keeps for retransmission, in milliseconds, in
+    /// addition to the GOP cache. Four or five round trips are enough. Default 1000, range 100 to
+    /// 60000, applies immediately.
     RTSP_WEBRTC_GATEWAY_TUNING_NACK_HISTORY_MS = 20,
+    // generated from src/tuning/table.rs: end
 }
 
 /// Values of RTSP_WEBRTC_GATEWAY_TUNING_SRTP_POLICY.
 #[repr(C)]
 #[allow(dead_code, reason = "the header's names of SrtpPolicy")]
 pub enum rtsp_webrtc_gateway_srtp_policy {
-    /// AES-128-GCM if the viewer offers it, else AES-CM-128-HMAC-SHA1-80. GCM costs a quarter.
+    /// AES-128-GCM if the viewer supports it, otherwise AES-CM-128-HMAC-SHA1-80. AES-128-GCM needs
+    /// about a quarter of the CPU time.
     RTSP_WEBRTC_GATEWAY_SRTP_PREFER_GCM = 0,
-    /// AES-128-GCM, or the session fails with ERR_SRTP_PROFILE.
+    /// AES-128-GCM only; the session of a viewer without it fails with ERR_SRTP_PROFILE.
     RTSP_WEBRTC_GATEWAY_SRTP_GCM_ONLY = 1,
-    /// The first of the two that the viewer lists.
+    /// Whichever of the two the viewer lists first.
     RTSP_WEBRTC_GATEWAY_SRTP_ANY = 2,
 }
 
@@ -92,27 +104,27 @@ pub enum rtsp_webrtc_gateway_srtp_policy {
 #[repr(C)]
 #[allow(dead_code, reason = "the header's names of Applies")]
 pub enum rtsp_webrtc_gateway_applies {
-    /// It can only be set in rtsp_webrtc_gateway_config.tuning.
+    /// Fixed at creation: set it in rtsp_webrtc_gateway_config.tuning.
     RTSP_WEBRTC_GATEWAY_APPLIES_CREATE = 1,
-    /// For sessions that are created later.
+    /// For sessions created after the change. Existing sessions keep their value.
     RTSP_WEBRTC_GATEWAY_APPLIES_NEW_SESSIONS = 2,
-    /// At once.
+    /// Immediately, for existing sessions and streams too.
     RTSP_WEBRTC_GATEWAY_APPLIES_NOW = 3,
 }
 
-/// A knob and its value: an element of rtsp_webrtc_gateway_config.tuning. Its layout is fixed, so
-/// it has no struct_size.
+/// A knob and its value: an element of rtsp_webrtc_gateway_config.tuning. The layout never changes,
+/// so there is no struct_size.
 #[repr(C)]
 pub struct rtsp_webrtc_gateway_tuning {
     /// enum rtsp_webrtc_gateway_tuning_key.
     pub key: i32,
-    /// 0.
+    /// Must be 0.
     pub reserved: u32,
-    /// Its value.
+    /// The knob's value, in the unit that its key documents.
     pub value: i64,
 }
 
-/// What a knob is. The strings are static.
+/// Description of a knob. The strings are static: they stay valid as long as the library is loaded.
 #[repr(C)]
 pub struct rtsp_webrtc_gateway_tuning_info {
     /// sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT().
@@ -121,15 +133,15 @@ pub struct rtsp_webrtc_gateway_tuning_info {
     pub key: i32,
     /// enum rtsp_webrtc_gateway_applies.
     pub applies: i32,
-    /// Its stable name, e.g. "nack_history_packets".
+    /// Stable name, e.g. "nack_history_packets".
     pub name: *const c_char,
     /// What it does and in which unit, in English.
     pub help: *const c_char,
-    /// Its value unless set.
+    /// The value unless the host sets another.
     pub default_value: i64,
-    /// The smallest value.
+    /// The smallest value allowed.
     pub min_value: i64,
-    /// The largest value.
+    /// The largest value allowed.
     pub max_value: i64,
 }
 sized_struct!(
@@ -137,7 +149,8 @@ sized_struct!(
     "rtsp_webrtc_gateway_tuning_info"
 );
 
-/// Describes a knob. index runs from 0 until ERR_NOT_FOUND; the order may differ between versions.
+/// Describes one knob, e.g. for a settings page. Call it with index 0, 1, 2 and so on until it returns
+/// ERR_NOT_FOUND. The order may differ between versions; the key and the name of a knob do not.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_describe_tuning(
     index: usize,
@@ -167,8 +180,8 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_describe_tuning(
     })
 }
 
-/// Finds the key (enum rtsp_webrtc_gateway_tuning_key) of a knob by its name, for settings that come
-/// as text. ERR_NOT_FOUND if no knob has this name.
+/// Finds the key (enum rtsp_webrtc_gateway_tuning_key) of a knob by its name, for settings that are
+/// stored as text. ERR_NOT_FOUND if no knob has this name.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_find_tuning(
     name: *const c_char,

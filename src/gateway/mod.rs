@@ -86,10 +86,7 @@ impl Gateway {
         if on_callback_thread() {
             return Err(would_deadlock("create"));
         }
-        let tuning = Arc::new(Tuning::default());
-        for &(key, value) in &config.tuning {
-            tuning.set_at_create(key, value)?;
-        }
+        let tuning = Arc::new(Tuning::new(&config.tuning)?);
         let ice_links: Arc<[_]> = ice_server::links(&config.ice_servers)?.into();
         let socket = Arc::new(Socket::bind(config.udp_bind, &tuning)?);
         let certificate = Arc::new(Certificate::generate()?);
@@ -339,14 +336,14 @@ impl Drop for Gateway {
 }
 
 fn worker_count(tuning: &Tuning) -> usize {
-    match tuning.get(Key::WorkerThreads) {
-        // One that is busy wakes less often per packet than two that are half idle; the other cores
-        // are the host's.
-        0 => std::thread::available_parallelism()
+    // One that is busy wakes less often per packet than two that are half idle; the other cores are
+    // the host's.
+    let half_of_the_cores = || {
+        std::thread::available_parallelism()
             .map_or(1, |cores| cores.get() / 2)
-            .clamp(1, MAX_DEFAULT_WORKERS),
-        count => count as usize,
-    }
+            .clamp(1, MAX_DEFAULT_WORKERS)
+    };
+    tuning.worker_threads().unwrap_or_else(half_of_the_cores)
 }
 
 /// The end of `timeout`; a year stands for "never", which an `Instant` cannot say.

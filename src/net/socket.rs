@@ -55,30 +55,33 @@ impl Socket {
 
     fn size_buffers(&self, tuning: &Tuning) {
         let sock = || (&self.io).into();
-        for (key, set, get) in [
+        let (send, receive) = (tuning.udp_send_buffer(), tuning.udp_recv_buffer());
+        for (key, asked, set, get) in [
             (
                 Key::UdpSendBufferBytes,
+                send,
                 self.state
-                    .set_send_buffer_size(sock(), wanted(tuning, Key::UdpSendBufferBytes)),
+                    .set_send_buffer_size(sock(), send.unwrap_or(LARGE_BUFFER)),
                 self.state.send_buffer_size(sock()),
             ),
             (
                 Key::UdpRecvBufferBytes,
+                receive,
                 self.state
-                    .set_recv_buffer_size(sock(), wanted(tuning, Key::UdpRecvBufferBytes)),
+                    .set_recv_buffer_size(sock(), receive.unwrap_or(LARGE_BUFFER)),
                 self.state.recv_buffer_size(sock()),
             ),
         ] {
-            let asked = tuning.get(key);
+            let asked = asked.unwrap_or(0);
+            let name = key.knob().name;
             match (set, get) {
                 (Err(error), _) | (_, Err(error)) => {
-                    log::warn!("{} not set: {error}", key.knob().name);
+                    log::warn!("{name} not set: {error}");
                 }
-                (Ok(()), Ok(given)) if asked > 0 && (given as i64) < asked => log::warn!(
-                    "the system gives {given} bytes where {} asks for {asked}",
-                    key.knob().name
-                ),
-                (Ok(()), Ok(given)) => log::debug!("{}: {given}", key.knob().name),
+                (Ok(()), Ok(given)) if given < asked => {
+                    log::warn!("the system gives {given} bytes where {name} asks for {asked}");
+                }
+                (Ok(()), Ok(given)) => log::debug!("{name}: {given}"),
             }
         }
     }
@@ -109,13 +112,6 @@ impl Socket {
             IpAddr::V4(local) => ip.is_ipv4() && (local.is_unspecified() || ip == local),
             IpAddr::V6(local) => local.is_unspecified() || ip == local,
         }
-    }
-}
-
-fn wanted(tuning: &Tuning, key: Key) -> usize {
-    match tuning.get(key) {
-        0 => LARGE_BUFFER,
-        bytes => bytes as usize,
     }
 }
 
@@ -207,10 +203,8 @@ mod tests {
     #[test]
     fn buffers_are_as_large_as_asked() {
         let size = |bytes| {
-            let tuning = Tuning::default();
-            for key in [Key::UdpSendBufferBytes, Key::UdpRecvBufferBytes] {
-                tuning.set_at_create(key, bytes).unwrap();
-            }
+            let keys = [Key::UdpSendBufferBytes, Key::UdpRecvBufferBytes];
+            let tuning = Tuning::new(&keys.map(|key| (key, bytes))).unwrap();
             let socket = Socket::bind(None, &tuning).unwrap();
             let sock = || (&socket.io).into();
             let send = socket.state.send_buffer_size(sock()).unwrap();

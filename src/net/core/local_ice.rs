@@ -1,7 +1,7 @@
 //! Our side of ICE, as answers say it: credentials, candidates, and the ETag that names both.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::error::Result;
 use crate::net::command::WorkerContext;
@@ -9,7 +9,6 @@ use crate::random;
 use crate::registry::Place;
 use crate::session::Session;
 use crate::session::ice::IceCredentials;
-use crate::tuning::Key;
 
 /// Credentials that lead to a session's place and that nobody can guess.
 pub(super) fn credentials(place: Place) -> Result<IceCredentials> {
@@ -21,7 +20,7 @@ pub(super) fn credentials(place: Place) -> Result<IceCredentials> {
 
 /// Where viewers may reach us: public addresses first.
 pub(super) fn candidates(context: &WorkerContext, now: Instant) -> Vec<SocketAddr> {
-    let ttl = Duration::from_millis(context.tuning.get(Key::InterfaceCacheTtlMs) as u64);
+    let ttl = context.tuning.interface_cache_ttl();
     let port = context.socket.local().port();
     let interfaces = context.interfaces.addresses(now, ttl);
     let local = interfaces

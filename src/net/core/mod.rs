@@ -32,7 +32,6 @@ use crate::session::{Io, SendBuffer, Session};
 use crate::source::{self, Demand};
 use crate::state::{SessionId, StreamId, StreamInfo, StreamState};
 use crate::stream::Stream;
-use crate::tuning::Key;
 use sink::StreamSink;
 
 /// A worker's possessions.
@@ -384,14 +383,14 @@ impl Core {
         };
         let mut sender = Sender {
             socket: &context.socket,
-            gso: context.tuning.on(Key::Gso),
+            gso: context.tuning.gso(),
             timed: timed.then_some(Duration::ZERO),
             packets: 0,
         };
         let mut io = Io {
             now,
             buffer,
-            batch: context.tuning.get(Key::SendBatchPackets) as usize,
+            batch: context.tuning.send_batch_packets(),
             transmit: &mut sender,
         };
         let due_before = deadlines.next();

@@ -13,7 +13,6 @@ use crate::registry::{Place, no_stream};
 use crate::session::answer::{self, LocalTransport};
 use crate::session::{Session, SessionConfig};
 use crate::state::{SessionId, SessionState, StreamId, StreamState};
-use crate::tuning::Key;
 use crate::whep::Response;
 
 /// Offers that may be answered after one whose viewer has not come yet, before that is given up.
@@ -91,12 +90,12 @@ impl Core {
         };
         let context = &self.context;
         check_limit(
-            context.tuning.get(Key::MaxSessions),
+            context.tuning.max_sessions(),
             context.registry.session_count(),
             "max_sessions",
         )?;
         check_limit(
-            context.tuning.get(Key::MaxSessionsPerStream),
+            context.tuning.max_sessions_per_stream(),
             owned.stream.viewers.len(),
             "max_sessions_per_stream",
         )?;
@@ -107,7 +106,7 @@ impl Core {
             &request.offer,
             media.video.info(),
             media.audio.map(|track| track.info()),
-            context.tuning.on(Key::Nack),
+            context.tuning.nack(),
         )?;
         let entry = self.viewers.vacant_entry();
         let place = Place {
@@ -139,11 +138,9 @@ impl Core {
                 fingerprints: request.offer.fingerprints.clone(),
                 srtp_policy: tuning.srtp_policy(),
                 negotiated,
-                rtcp_interval: Duration::from_millis(tuning.get(Key::RtcpIntervalMs) as u64),
-                pacing_percent: tuning
-                    .on(Key::Pacing)
-                    .then(|| tuning.get(Key::PacingRatePercent) as u64),
-                audio_hold: Duration::from_millis(tuning.get(Key::AudioHoldMs) as u64),
+                rtcp_interval: tuning.rtcp_interval(),
+                pacing_percent: tuning.pacing_percent(),
+                audio_hold: tuning.audio_hold(),
                 clock: context.clock,
                 random,
             },
@@ -231,8 +228,10 @@ fn panicked() -> Error {
     )
 }
 
-fn check_limit(limit: i64, count: usize, knob: &str) -> Result<()> {
-    if limit > 0 && count as i64 >= limit {
+fn check_limit(limit: Option<usize>, count: usize, knob: &str) -> Result<()> {
+    if let Some(limit) = limit
+        && count >= limit
+    {
         return Err(Error::new(
             Status::Limit,
             format!("{knob} = {limit} sessions are connected: try again later, or raise the knob"),

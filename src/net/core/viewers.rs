@@ -13,7 +13,6 @@ use crate::registry::Place;
 use crate::registry::no_session;
 use crate::session::{Io, Media, Session};
 use crate::state::{SessionId, SessionInfo, SessionState};
-use crate::tuning::Key;
 
 /// Sessions that do what is due in one turn. A pacer sends a burst for each, and then what viewers
 /// sent has its turn.
@@ -102,14 +101,14 @@ impl Core {
         };
         let mut sender = Sender {
             socket: &context.socket,
-            gso: context.tuning.on(Key::Gso),
+            gso: context.tuning.gso(),
             timed: None,
             packets: 0,
         };
         let mut io = Io {
             now,
             buffer,
-            batch: context.tuning.get(Key::SendBatchPackets) as usize,
+            batch: context.tuning.send_batch_packets(),
             transmit: &mut sender,
         };
         let session = &mut viewer.session;
