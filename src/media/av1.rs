@@ -1,4 +1,4 @@
-//! AV1 as far as a gateway must know it: OBUs, the sequence header, and where decoding can begin.
+//! The parts of AV1 that a gateway needs: OBUs, the sequence header, and where decoding can start.
 //!
 //! Sections are those of the AV1 Bitstream & Decoding Process Specification, version 1.0.0 with
 //! errata 1.
@@ -6,7 +6,7 @@
 use bytes::Bytes;
 use h264_reader::rbsp::{BitRead, BitReader, BitReaderError};
 
-/// `obu_type` values (section 6.2.2) that the gateway treats in a way of their own.
+/// `obu_type` values (section 6.2.2) that the gateway handles specially.
 pub mod obu_type {
     /// Sequence header.
     pub const SEQUENCE_HEADER: u8 = 1;
@@ -20,7 +20,7 @@ pub mod obu_type {
     pub const METADATA: u8 = 5;
     /// Frame header and tile group in one.
     pub const FRAME: u8 = 6;
-    /// Frame header that came before, once more.
+    /// Repetition of an earlier frame header.
     pub const REDUNDANT_FRAME_HEADER: u8 = 7;
     /// Tile list, for large scale tile decoding only.
     pub const TILE_LIST: u8 = 8;
@@ -36,10 +36,10 @@ const HAS_SIZE: u8 = 0x02;
 /// An OBU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Obu<'a> {
-    /// The header as RTP carries it: without `obu_has_size_field`. Of the two bytes only the first
-    /// counts where there is no extension.
+    /// The header as RTP carries it: without `obu_has_size_field`. Without an extension only the
+    /// first of the two bytes is valid.
     header: [u8; 2],
-    /// What follows header and size.
+    /// What follows the header and the size.
     pub payload: &'a [u8],
 }
 
@@ -64,8 +64,8 @@ impl<'a> Obu<'a> {
     }
 }
 
-/// The OBUs of a temporal unit in the low-overhead format (section 5.2). One without a size takes
-/// all that is left. What makes no sense ends the iteration: see [`Obus::broken`].
+/// The OBUs of a temporal unit in the low-overhead format (section 5.2). An OBU without a size
+/// extends to the end. Malformed data ends the iteration: see [`Obus::broken`].
 #[derive(Clone, Debug)]
 pub struct Obus<'a> {
     rest: &'a [u8],
@@ -121,7 +121,7 @@ fn split_obu(data: &[u8]) -> Option<(Obu<'_>, &[u8])> {
     Some((Obu { header, payload }, rest))
 }
 
-/// `leb128()` (section 4.10.5), and what follows it.
+/// A `leb128()` value (section 4.10.5) and what follows it.
 pub fn read_leb128(data: &[u8]) -> Option<(u32, &[u8])> {
     let mut value: u64 = 0;
     for (i, &byte) in data.iter().take(8).enumerate() {
@@ -133,7 +133,7 @@ pub fn read_leb128(data: &[u8]) -> Option<(u32, &[u8])> {
     None
 }
 
-/// What a decoder must be able to do (section 6.4.1), as the `a=fmtp` parameters name it.
+/// What a decoder must support (section 6.4.1), as the `a=fmtp` parameters name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProfileTierLevel {
     /// `seq_profile`: 0 is Main, 1 High, 2 Professional.
@@ -157,7 +157,7 @@ impl SequenceHeader {
         Some(self.read()?.profile)
     }
 
-    /// Largest width and height of frames in pixels; `None` if it does not parse.
+    /// Maximum frame width and height in pixels; `None` if it does not parse.
     pub fn dimensions(&self) -> Option<(u32, u32)> {
         Some(self.read()?.dimensions)
     }
@@ -167,13 +167,13 @@ impl SequenceHeader {
     }
 }
 
-/// What the gateway reads of a sequence header.
+/// The fields of a sequence header that the gateway reads.
 struct Fields {
     profile: ProfileTierLevel,
     dimensions: (u32, u32),
 }
 
-/// Section 5.5.1, up to the size of frames.
+/// Section 5.5.1, up to the frame size.
 fn read_sequence_header(mut bits: impl BitRead) -> Result<Fields, BitReaderError> {
     let mut profile = ProfileTierLevel {
         profile: bits.read(3, "seq_profile")?,
@@ -200,7 +200,7 @@ fn read_operating_points(
     bits: &mut impl BitRead,
     profile: &mut ProfileTierLevel,
 ) -> Result<(), BitReaderError> {
-    // Bits of the delays that follow each operating point, where there is a decoder model.
+    // Bits of the delays that follow each operating point, if there is a decoder model.
     let mut delay_bits = None;
     if bits.read_bool("timing_info_present_flag")? {
         bits.skip(64, "num_units_in_display_tick, time_scale")?;
@@ -260,7 +260,7 @@ mod tests {
         assert_eq!(other_av1_sequence().dimensions(), Some((640, 360)));
     }
 
-    /// Written as in section 5.5.1; spaces part the fields.
+    /// Written as in section 5.5.1; spaces separate the fields.
     fn sequence(bits: &str) -> SequenceHeader {
         let bits: Vec<u8> = bits.bytes().filter(u8::is_ascii_digit).collect();
         let bytes = bits.chunks(8).map(|byte| {
@@ -331,7 +331,7 @@ mod tests {
     fn obus_come_out_as_they_went_in() {
         let data = [
             &[0x12, 0x00][..],
-            // With an extension; its size in more bytes than it needs.
+            // With an extension; its size takes more bytes than necessary.
             &[0x36, 0x28, 0x83, 0x80, 0x00, 1, 2, 3],
             &[0x7a, 0x01, 0x80],
             // Without a size.

@@ -1,16 +1,16 @@
-//! Where a ring keeps payloads: chunks of memory that are filled one after the other and given
-//! back in the same order, to a [pool] that the rings of a worker share.
+//! Where a ring keeps payloads: chunks of memory that are filled one after the other and returned
+//! in the same order to a [pool] that the rings of a worker share.
 //!
-//! A chunk is a quarter of what the ring holds, within limits: a few packets of sound do not cost
-//! what a GOP of video does.
+//! A chunk is a quarter of what the ring holds, within limits: a few audio packets do not take as
+//! much memory as a GOP of video.
 
 use std::collections::VecDeque;
 use std::fmt;
 
 use super::pool::{self, LARGEST, SMALLEST};
 
-/// Where a payload is. Chunks are numbered, and the numbers wrap. There is a place for each packet
-/// in a ring: it is small.
+/// Where a payload is. Chunks are numbered, and the numbers wrap. Each packet in a ring has one of
+/// these, so it is kept small.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
     chunk: u32,
@@ -25,18 +25,18 @@ pub(super) struct Position {
     offset: usize,
 }
 
-/// See the module.
+/// The chunks of one ring.
 #[derive(Default)]
 pub(super) struct Chunks {
-    /// Each is filled up to its length. Numbered from `first`.
+    /// Each is filled up to its length. The first one has the number `first`.
     used: VecDeque<Vec<u8>>,
     first: u32,
-    /// Capacity of the chunks.
+    /// Total capacity of the chunks.
     bytes: usize,
 }
 
 impl Chunks {
-    /// Stores the concatenation of `parts`, less than 4 GiB.
+    /// Stores the concatenation of `parts`, which must be less than 4 GiB.
     pub fn append(&mut self, parts: &[&[u8]]) -> Place {
         let len = parts.iter().map(|part| part.len()).sum();
         let room = self.used.back().map(|last| last.capacity() - last.len());
@@ -92,7 +92,7 @@ impl Chunks {
         }
     }
 
-    /// Gives back the chunks that are older than the one in which `place` is.
+    /// Returns the chunks that are older than the one that contains `place`.
     pub fn release_before(&mut self, place: &Place) {
         let older = self.index(place.chunk);
         if older >= self.used.len() {
@@ -105,7 +105,7 @@ impl Chunks {
         }
     }
 
-    /// Gives back the room for numbers of chunks far beyond the present one.
+    /// Shrinks the list of chunks if it has become much larger than needed.
     pub fn shrink(&mut self) {
         self.used.shrink_to(2 * self.used.len().max(16));
     }

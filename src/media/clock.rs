@@ -1,50 +1,50 @@
-//! Maps the source's time line, which may restart, to the one that viewers see, which never does.
+//! Maps the source's timeline, which may restart, to the one that viewers see, which never does.
 //!
 //! Within a connection the increments of the camera's clock are kept exactly: they are what makes
-//! motion smooth, while arrival times carry the jitter of the network. Arrival times only judge
-//! whether a timestamp is believable, and bridge the gap where it is not or where the camera
-//! connected again.
+//! motion smooth, while arrival times carry the jitter of the network. Arrival times only decide
+//! whether a timestamp is plausible, and bridge the gap where it is not, or where the camera
+//! reconnected.
 //!
-//! Sender reports (RFC 3550 section 6.4.1) say which timestamp belongs to which wall time. That
-//! relation has to come from arrival times, and a packet is only ever delayed: of all access units
-//! of the last seconds, the one with the smallest difference between arrival and timestamp was
-//! delayed least and shows the relation best. So [`MediaClock::rtp_at`] goes by the minimum of a
-//! sliding window. A late picture does not move it, and a camera whose clock is some hundred ppm
-//! off is followed in steps of well below a millisecond.
+//! Sender reports (RFC 3550 section 6.4.1) relate timestamps to wall-clock time. That relation has
+//! to come from arrival times, and packets arrive late, never early: of the access units of the last
+//! seconds, the one with the smallest difference between arrival and timestamp was delayed least
+//! and gives the best estimate. So [`MediaClock::rtp_at`] uses the minimum over a sliding window. A
+//! late frame does not move it, and a camera whose clock is some hundred ppm off is followed in
+//! steps of well below a millisecond.
 
 use std::time::{Duration, Instant};
 
-/// A timestamp that is further than this from what its arrival says is not believed.
+/// A timestamp that deviates from its arrival time by more than this is not trusted.
 const JUMP_SECONDS: u64 = 10;
-/// A timestamp that is less than this below the highest is a B picture (in decoding order).
+/// A timestamp that is less than this below the highest belongs to a B frame (in decoding order).
 const REORDER_SECONDS: i64 = 1;
 /// Seconds over which the smallest delay is sought.
 const WINDOW: usize = 8;
 
-/// The time line of one track. Its numbers are clock ticks, not yet cut to 32 bits.
+/// The timeline of one track. Its values are clock ticks, not yet truncated to 32 bits.
 #[derive(Debug)]
 pub struct MediaClock {
-    /// Ticks a second.
+    /// Ticks per second.
     rate: u32,
     /// Timestamp of the first access unit.
     first: i64,
-    /// What becomes of timestamps; `None` before the first access unit.
+    /// How timestamps are mapped; `None` before the first access unit.
     anchor: Option<Anchor>,
     discontinuity: bool,
 }
 
 #[derive(Debug)]
 struct Anchor {
-    /// Arrival of the first access unit: where arrivals are counted from.
+    /// Arrival of the first access unit; arrivals are counted from here.
     origin: Instant,
-    /// What is added to a timestamp of the source.
+    /// Added to a timestamp of the source.
     offset: i64,
-    /// The last and the highest timestamp given out.
+    /// The last and the highest timestamp returned.
     last: i64,
     highest: i64,
     last_arrival: Instant,
-    /// For each of the last `WINDOW` seconds in which something arrived: which second, and the
-    /// smallest difference of arrival and timestamp.
+    /// For each of the last `WINDOW` seconds in which something arrived: the second, and the
+    /// smallest difference between arrival and timestamp.
     delays: [Option<(i64, i64)>; WINDOW],
 }
 
@@ -59,17 +59,17 @@ impl MediaClock {
         }
     }
 
-    /// The source connected again: its timestamps may restart anywhere. The time line goes on by
-    /// the time that passes until the next access unit arrives.
+    /// The source reconnected: its timestamps may restart anywhere. The timeline advances by the
+    /// time that passes until the next access unit arrives.
     pub fn discontinuity(&mut self) {
         self.discontinuity = true;
     }
 
     /// The RTP timestamp that viewers get for an access unit.
     ///
-    /// A timestamp is passed on as it is (but for a constant) if it is within 10 s of what the
-    /// arrivals say and less than 1 s below the highest before it. Otherwise the time line goes
-    /// on by the time that passed since the last arrival, by one tick at least.
+    /// A timestamp passes unchanged (apart from a constant) if it is within 10 s of what the arrival
+    /// times say and less than 1 s below the highest before it. Otherwise the timeline advances by
+    /// the time since the last arrival, by one tick at least.
     pub fn map(&mut self, timestamp: i64, arrival: Instant) -> u32 {
         let rate = self.rate;
         let restarted = std::mem::take(&mut self.discontinuity) && self.anchor.is_some();
@@ -95,7 +95,7 @@ impl MediaClock {
         out as u32
     }
 
-    /// The RTP timestamp of an access unit that would be captured at `now`: for sender reports.
+    /// The RTP timestamp that an access unit captured at `now` would have, for sender reports.
     /// `None` before the first access unit.
     pub fn rtp_at(&self, now: Instant) -> Option<u32> {
         let anchor = self.anchor.as_ref()?;
@@ -114,7 +114,7 @@ impl Anchor {
             && self.highest.wrapping_sub(out) < REORDER_SECONDS * rate
     }
 
-    /// Takes the last access unit, which arrived at `arrival`, into the window.
+    /// Adds the last access unit, which arrived at `arrival`, to the window.
     fn note_delay(&mut self, arrival: i64, rate: u32) {
         let second = arrival.div_euclid(rate.into());
         let delay = arrival.wrapping_sub(self.last);
@@ -132,7 +132,7 @@ impl Anchor {
     }
 }
 
-/// Ticks from one instant to another, which may be the earlier one.
+/// Ticks from one instant to another; negative if the other one is earlier.
 fn ticks(from: Instant, to: Instant, rate: u32) -> i64 {
     let count = |passed: Duration| {
         let ticks = passed.as_nanos() * u128::from(rate) / 1_000_000_000;
@@ -162,13 +162,13 @@ mod tests {
         let mut random = Random::new(1);
         let mut sum = 0;
         for i in 0..1000 {
-            // The network delays by up to 300 ms; that must not show.
+            // The network delays by up to 300 ms, which must not be visible.
             let arrival = start + ms(40 * i + random.below(300) as u64);
             let expected = first.wrapping_add(sum as u32);
             assert_eq!(clock.map(i64::MAX - (1 << 40) + sum, arrival), expected);
             sum = i64::try_from(i + 1).unwrap() * 3600;
             if i == 0 {
-                sum += 1; // no multiple of anything
+                sum += 1; // not a multiple of anything
             }
         }
     }
@@ -243,7 +243,7 @@ mod tests {
         clock.map(0, start);
         // Motion-triggered: nothing for a minute, and the timestamps say so.
         assert_eq!(clock.map(60 * 90_000, start + ms(60_000)), 60 * 90_000);
-        // Up to ten seconds off are believed.
+        // Deviations of up to ten seconds are trusted.
         let off = 69 * 90_000 + 1;
         assert_eq!(clock.map(off, start + ms(60_040)), off as u32);
     }
@@ -279,8 +279,8 @@ mod tests {
         }
     }
 
-    /// Feeds 25 pictures a second whose camera clock is `ppm` too fast, each delayed by what
-    /// `delay` says in milliseconds; returns the error of `rtp_at` after each, in milliseconds.
+    /// Feeds 25 frames per second from a camera whose clock is `ppm` too fast, each delayed by
+    /// `delay` milliseconds; returns the error of `rtp_at` after each, in milliseconds.
     fn report_errors(ppm: f64, mut delay: impl FnMut(u64) -> u64) -> Vec<f64> {
         let start = Instant::now();
         let mut clock = MediaClock::new(90_000, 0);
@@ -303,12 +303,12 @@ mod tests {
         let mut random = Random::new(3);
         let errors = report_errors(0.0, |i| match i {
             0 => 0,
-            // Keyframes take longer to arrive, and twice the network hangs for a second.
+            // Keyframes take longer to arrive, and the network stalls twice for a second.
             i if i % 50 == 0 => 60,
             1000..1025 | 2000..2025 => 1000 - 40 * (i % 1000),
             _ => 2 + random.below(40) as u64,
         });
-        // Once the undelayed first picture has left the window, 2 ms of delay are all.
+        // Once the undelayed first frame has left the window, 2 ms of delay remain.
         assert!(errors.iter().all(|error| (-5.0..0.1).contains(error)));
     }
 
@@ -329,7 +329,7 @@ mod tests {
         let start = Instant::now();
         let mut clock = MediaClock::new(90_000, 0);
         clock.map(0, start);
-        // Half a second late, and the next connection goes on from there.
+        // Half a second late, and the next connection continues from there.
         clock.map(3600, start + ms(540));
         assert_eq!(clock.rtp_at(start + ms(540)), Some(48_600));
         clock.discontinuity();

@@ -1,13 +1,13 @@
-//! The codecs that pass through, and what is known of a track before its first access unit.
+//! The codecs that pass through, and what is known about a track before its first access unit.
 
 use super::ParameterSets;
 
-/// Picture or sound.
+/// Video or audio.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MediaKind {
-    /// Picture.
+    /// Video.
     Video,
-    /// Sound.
+    /// Audio.
     Audio,
 }
 
@@ -43,7 +43,7 @@ impl Codec {
         Codec::G722,
     ];
 
-    /// Picture or sound.
+    /// Video or audio.
     pub const fn kind(self) -> MediaKind {
         match self {
             Codec::H264 | Codec::H265 | Codec::Av1 => MediaKind::Video,
@@ -51,8 +51,8 @@ impl Codec {
         }
     }
 
-    /// RTP clock rate in Hz. That of G.722 is half its sampling rate, by an old mistake that stays
-    /// (RFC 3551 section 4.5.2).
+    /// RTP clock rate in Hz. That of G.722 is half its sampling rate: a mistake in RFC 1890 that is
+    /// kept for compatibility (RFC 3551 section 4.5.2).
     pub const fn clock_rate(self) -> u32 {
         match self {
             Codec::H264 | Codec::H265 | Codec::Av1 => 90_000,
@@ -61,7 +61,7 @@ impl Codec {
         }
     }
 
-    /// Channels in an `a=rtpmap` line. Opus always says 2, also for mono (RFC 7587 section 7).
+    /// Channels in an `a=rtpmap` line. Always 2 for Opus, even for mono (RFC 7587 section 7).
     pub const fn channels(self) -> u8 {
         match self {
             Codec::Opus => 2,
@@ -69,7 +69,7 @@ impl Codec {
         }
     }
 
-    /// Name in an `a=rtpmap` line, as it is registered.
+    /// Encoding name in an `a=rtpmap` line, as registered with IANA.
     pub const fn encoding_name(self) -> &'static str {
         match self {
             Codec::H264 => "H264",
@@ -83,17 +83,17 @@ impl Codec {
     }
 }
 
-/// What is known of a track.
+/// What is known about a track.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrackInfo {
     /// Its codec.
     pub codec: Codec,
-    /// Those of its codec; always there for video, never for audio.
+    /// The parameter sets of its codec; always present for video, never for audio.
     pub parameter_sets: Option<ParameterSets>,
 }
 
 impl TrackInfo {
-    /// A track of video.
+    /// A video track.
     pub fn video(sets: impl Into<ParameterSets>) -> Self {
         let sets = sets.into();
         TrackInfo {
@@ -102,7 +102,7 @@ impl TrackInfo {
         }
     }
 
-    /// A track of sound.
+    /// An audio track.
     pub const fn audio(codec: Codec) -> Self {
         TrackInfo {
             codec,

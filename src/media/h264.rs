@@ -1,14 +1,14 @@
-//! H.264 as far as a gateway must know it: NAL types and parameter sets.
+//! H.264 in the parts that a gateway needs: NAL unit types and parameter sets.
 
 use bytes::Bytes;
 use h264_reader::nal::sps::SeqParameterSet;
 use h264_reader::nal::{Nal, RefNal};
 
-/// `nal_unit_type` values (ITU-T H.264 table 7-1) that the gateway treats in a way of their own.
+/// `nal_unit_type` values (ITU-T H.264 table 7-1) that the gateway handles specially.
 pub mod nal_type {
-    /// Coded slice of a picture that is no IDR picture.
+    /// Coded slice of a non-IDR picture.
     pub const SLICE: u8 = 1;
-    /// Coded slice of an IDR picture. Types 1 to 5 hold parts of pictures.
+    /// Coded slice of an IDR picture. Types 1 to 5 hold slices.
     pub const IDR: u8 = 5;
     /// Supplemental enhancement information.
     pub const SEI: u8 = 6;
@@ -24,12 +24,12 @@ pub mod nal_type {
     pub const END_OF_STREAM: u8 = 11;
     /// Filler data.
     pub const FILLER: u8 = 12;
-    /// The last type that may be sent as it is; RTP uses those above for itself
+    /// The last type that may be sent unchanged; RTP uses the ones above for itself
     /// (RFC 6184 section 5.2).
     pub const LAST: u8 = 23;
 }
 
-/// `nal_unit_type` of a NAL; `None` if it is empty or its `forbidden_zero_bit` is set.
+/// `nal_unit_type` of a NAL unit; `None` if it is empty or its `forbidden_zero_bit` is set.
 pub fn nal_type(nal: &[u8]) -> Option<u8> {
     let header = *nal.first()?;
     (header & 0x80 == 0).then_some(header & 0x1f)
@@ -51,7 +51,7 @@ impl ParameterSets {
         self.sps.get(1..4)?.try_into().ok()
     }
 
-    /// Width and height in pixels after cropping; `None` if the SPS does not parse.
+    /// Width and height in pixels, after cropping; `None` if the SPS does not parse.
     pub fn dimensions(&self) -> Option<(u32, u32)> {
         if self.sps.len() < 4 || nal_type(&self.sps)? != nal_type::SPS {
             return None;
@@ -61,7 +61,7 @@ impl ParameterSets {
                 .and_then(|sps| sps.pixel_dimensions())
                 .ok()
         };
-        // Some cameras leave a stray byte behind it.
+        // Some cameras append a stray byte.
         parse(&self.sps).or_else(|| parse(self.sps.split_last()?.1))
     }
 }

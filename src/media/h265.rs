@@ -1,19 +1,19 @@
-//! H.265 as far as a gateway must know it: NAL types and parameter sets.
+//! H.265 in the parts that a gateway needs: NAL unit types and parameter sets.
 
 use bytes::Bytes;
 use h264_reader::rbsp::{BitRead, BitReader, BitReaderError, ByteReader};
 
-/// `nal_unit_type` values (ITU-T H.265 table 7-1) that the gateway treats in a way of their own.
+/// `nal_unit_type` values (ITU-T H.265 table 7-1) that the gateway handles specially.
 pub mod nal_type {
-    /// The first type of an IRAP picture (BLA, IDR, CRA), at which decoding can begin.
+    /// The first type of an IRAP picture (BLA, IDR, CRA), where decoding can start.
     pub const FIRST_IRAP: u8 = 16;
-    /// IDR picture whose leading pictures can be decoded.
+    /// IDR picture with decodable leading pictures.
     pub const IDR_W_RADL: u8 = 19;
     /// Clean random access picture.
     pub const CRA: u8 = 21;
     /// The last type of an IRAP picture.
     pub const LAST_IRAP: u8 = 23;
-    /// The last type of a slice. Types 0 to 31 hold parts of pictures.
+    /// The last type of a slice. Types 0 to 31 hold slices.
     pub const LAST_SLICE: u8 = 31;
     /// Video parameter set.
     pub const VPS: u8 = 32;
@@ -23,19 +23,19 @@ pub mod nal_type {
     pub const PPS: u8 = 34;
     /// Access unit delimiter.
     pub const AUD: u8 = 35;
-    /// Filler data; between it and the delimiter are end of sequence and end of bitstream.
+    /// Filler data. End of sequence and end of bitstream lie between it and the delimiter.
     pub const FILLER: u8 = 38;
     /// Supplemental enhancement information in front of the picture.
     pub const PREFIX_SEI: u8 = 39;
-    /// The last type that may be sent as it is; RTP uses those above for itself
+    /// The last type that may be sent unchanged; RTP uses the ones above for itself
     /// (RFC 7798 section 4.4).
     pub const LAST: u8 = 47;
 }
 
-/// Bytes of a NAL header.
+/// Bytes of a NAL unit header.
 pub const NAL_HEADER: usize = 2;
 
-/// `nal_unit_type` of a NAL; `None` if it is shorter than its header, its `forbidden_zero_bit` is
+/// `nal_unit_type` of a NAL unit; `None` if it is shorter than its header, its `forbidden_zero_bit` is
 /// set, or its `nuh_temporal_id_plus1` is 0.
 pub fn nal_type(nal: &[u8]) -> Option<u8> {
     let [first, second, ..] = *nal else {
@@ -55,10 +55,10 @@ pub struct ParameterSets {
     pub pps: Bytes,
 }
 
-/// What a decoder must be able to do (ITU-T H.265 section 7.4.4), as RFC 7798 section 7.1 names it.
+/// What a decoder must support (ITU-T H.265 section 7.4.4), as RFC 7798 section 7.1 names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProfileTierLevel {
-    /// `general_profile_space`, 0 in all that is standardised.
+    /// `general_profile_space`, 0 in everything that is standardized.
     pub profile_space: u8,
     /// `general_profile_idc`: 1 is Main, 2 Main 10, 4 the range extensions.
     pub profile_id: u8,
@@ -68,7 +68,7 @@ pub struct ProfileTierLevel {
     pub level_id: u8,
 }
 
-/// What the gateway reads of an SPS.
+/// The fields of an SPS that the gateway reads.
 struct Sps {
     profile: ProfileTierLevel,
     dimensions: (u32, u32),
@@ -80,7 +80,7 @@ impl ParameterSets {
         Some(self.sps()?.profile)
     }
 
-    /// Width and height in pixels after cropping; `None` if the SPS does not parse.
+    /// Width and height in pixels, after cropping; `None` if the SPS does not parse.
     pub fn dimensions(&self) -> Option<(u32, u32)> {
         Some(self.sps()?.dimensions)
     }

@@ -1,6 +1,6 @@
-//! What media is: codecs, access units, RTP payloads, and the ring that viewers read from.
+//! Media: codecs, access units, RTP payloads, and the ring that viewers read from.
 //!
-//! Nothing here knows of viewers, sockets or clocks: time comes in as an argument.
+//! Nothing here knows about viewers, sockets or clocks: time is an argument.
 
 mod access_unit;
 pub mod av1;

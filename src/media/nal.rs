@@ -1,8 +1,7 @@
-//! NALs, as H.264 and H.265 have them.
+//! NAL units of H.264 and H.265.
 
-/// The NALs of an access unit in which each stands after its length in 4 bytes, big endian.
-/// Empty ones are passed over. A length that reaches beyond the end ends the iteration: see
-/// [`Nals::broken`].
+/// The NAL units of an access unit, each preceded by its length in 4 bytes, big endian. Empty ones
+/// are skipped. A length that reaches beyond the end ends the iteration: see [`Nals::broken`].
 #[derive(Clone, Debug)]
 pub struct Nals<'a> {
     rest: &'a [u8],
@@ -18,7 +17,7 @@ pub fn nals(unit: &[u8]) -> Nals<'_> {
 }
 
 impl Nals<'_> {
-    /// Whether the iteration ended before the end of the access unit, because of a bad length.
+    /// Whether the iteration stopped before the end of the access unit, because of a bad length.
     pub fn broken(&self) -> bool {
         self.broken
     }

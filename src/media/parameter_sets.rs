@@ -1,11 +1,11 @@
-//! What a decoder must know before the first picture, for each codec of video.
+//! What a decoder must know before the first frame, for each video codec.
 
 use bytes::Bytes;
 
 use super::nal::nals;
 use super::{Codec, av1, h264, h265};
 
-/// Kinds of parameter sets that a codec has at most.
+/// The most kinds of parameter sets that a codec has.
 pub(super) const MAX_KINDS: usize = 3;
 
 /// The parameter sets of a track.
@@ -20,8 +20,9 @@ pub enum ParameterSets {
 }
 
 impl ParameterSets {
-    /// Those in an access unit (its form: [`AccessUnit::data`](super::AccessUnit::data)), the
-    /// first of each kind; `None` unless all kinds are there.
+    /// The parameter sets in an access unit (in the form of
+    /// [`AccessUnit::data`](super::AccessUnit::data)), the first of each kind; `None` unless all
+    /// kinds are present.
     pub fn find(codec: Codec, unit: &[u8]) -> Option<Self> {
         let copy = Bytes::copy_from_slice;
         match codec {
@@ -60,7 +61,7 @@ impl ParameterSets {
         }
     }
 
-    /// Width and height of the picture in pixels; `None` if they do not parse.
+    /// Width and height in pixels; `None` if they do not parse.
     pub fn dimensions(&self) -> Option<(u32, u32)> {
         match self {
             Self::H264(sets) => sets.dimensions(),
@@ -69,8 +70,8 @@ impl ParameterSets {
         }
     }
 
-    /// In the order in which a decoder gets them, empty where the codec has fewer; that of AV1
-    /// without its OBU header.
+    /// In the order in which a decoder gets them, empty where the codec has fewer; the AV1 sequence
+    /// header without its OBU header.
     pub(super) fn in_order(&self) -> [&[u8]; MAX_KINDS] {
         match self {
             Self::H264(sets) => [&sets.sps, &sets.pps, &[]],
@@ -79,8 +80,8 @@ impl ParameterSets {
         }
     }
 
-    /// Takes those that an access unit held, in the order of [`ParameterSets::in_order`]. True if
-    /// one of them is new.
+    /// Takes over the sets found in an access unit, in the order of [`ParameterSets::in_order`].
+    /// True if one of them is new.
     pub(super) fn remember(&mut self, sent: &[Option<&[u8]>; MAX_KINDS]) -> bool {
         let known = match self {
             Self::H264(sets) => [Some(&mut sets.sps), Some(&mut sets.pps), None],

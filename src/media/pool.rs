@@ -1,9 +1,9 @@
 //! Memory for payloads, shared by the rings of a thread.
 //!
-//! A ring needs most just before a keyframe, and cameras make theirs at different times. What one
-//! ring gives back the next one takes, so a worker holds what its rings need together, not what
-//! each needs at its worst. In steady state nothing is allocated. What has not been needed for two
-//! periods is given back to the system; all of it when the last ring is gone.
+//! A ring needs most memory just before a keyframe, and cameras send their keyframes at different
+//! times. What one ring returns the next one takes, so a worker holds what its rings need together,
+//! not the sum of their peaks. In steady state nothing is allocated. Memory that has not been
+//! needed for two periods is returned to the system; all of it when the last ring is gone.
 
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
@@ -11,18 +11,19 @@ use std::time::{Duration, Instant};
 /// Bytes of the smallest chunk.
 pub(super) const SMALLEST: usize = 4 << 10;
 /// Bytes of the largest chunk that is shared. The first and the last chunk of a ring are half empty
-/// on average, so this is also about the memory that a ring of video wastes.
+/// on average, so this is also about the memory that a video ring wastes.
 pub(super) const LARGEST: usize = 16 << 10;
-/// Chunks have the sizes from [`SMALLEST`] to [`LARGEST`] that are powers of two.
+/// The chunk sizes are the powers of two from [`SMALLEST`] to [`LARGEST`].
 const SIZES: usize = (LARGEST / SMALLEST).trailing_zeros() as usize + 1;
-/// The least time over which memory that is no longer needed is held in reserve.
+/// Memory that is no longer needed is held in reserve for at least this long.
 const SHORTEST_PERIOD: Duration = Duration::from_secs(1);
 
 thread_local! {
     static POOL: RefCell<Pool> = RefCell::default();
 }
 
-/// An empty chunk with room for `len` bytes: of `wanted` bytes, a size as above, if they do.
+/// An empty chunk with room for `len` bytes: `wanted` bytes, one of the sizes above, if that
+/// suffices.
 pub(super) fn take(wanted: usize, len: usize) -> Vec<u8> {
     if len > wanted {
         return Vec::with_capacity(len);
@@ -31,19 +32,19 @@ pub(super) fn take(wanted: usize, len: usize) -> Vec<u8> {
     taken.unwrap_or_else(|_| Vec::with_capacity(wanted))
 }
 
-/// Takes a chunk back.
+/// Returns a chunk to the pool.
 pub(super) fn give(chunk: Vec<u8>) {
     // The pool is gone when the thread ends: then the chunk is simply freed.
     let _ = POOL.try_with(|pool| pool.borrow_mut().give(chunk));
 }
 
-/// Ends the period if it is over. `longest` is how long a ring may take from one moment of most
-/// need to the next: a period is no shorter.
+/// Ends the period if it is over. `longest` is the longest time between two peaks of a ring; a
+/// period is no shorter.
 pub(super) fn tidy(now: Instant, longest: Duration) {
     let _ = POOL.try_with(|pool| pool.borrow_mut().tidy(now, longest));
 }
 
-/// The largest value in this period and in the one before.
+/// The largest value in this period and in the previous one.
 #[derive(Debug, Default)]
 pub(super) struct Peak {
     current: usize,
@@ -55,7 +56,7 @@ impl Peak {
         self.current = self.current.max(value);
     }
 
-    /// Begins a period; returns the largest value of the two before.
+    /// Starts a period; returns the largest value of the previous two.
     pub fn end_period(&mut self) -> usize {
         let peak = self.current.max(self.previous);
         self.previous = std::mem::take(&mut self.current);
@@ -63,14 +64,14 @@ impl Peak {
     }
 }
 
-/// Periods one after the other.
+/// Consecutive periods.
 #[derive(Debug, Default)]
 pub(super) struct Periods {
     since: Option<Instant>,
 }
 
 impl Periods {
-    /// Whether one is over, and the next begins.
+    /// Whether a period is over. If so, the next one starts.
     pub fn is_over(&mut self, now: Instant, longest: Duration) -> bool {
         let since = *self.since.get_or_insert(now);
         let over = now.saturating_duration_since(since) >= longest.max(SHORTEST_PERIOD);
@@ -91,7 +92,7 @@ struct Pool {
 #[derive(Default)]
 struct Shelf {
     free: Vec<Vec<u8>>,
-    /// Chunks that rings have.
+    /// Chunks held by rings.
     used: usize,
     peak: Peak,
 }
@@ -121,7 +122,7 @@ impl Pool {
             chunk.clear();
             shelf.free.push(chunk);
         }
-        // No ring is left that media comes to, so nobody would tidy up.
+        // No ring receives media any more, so nobody would tidy up.
         if self.shelves.iter().all(|shelf| shelf.used == 0) {
             *self = Pool::default();
         }
@@ -134,7 +135,7 @@ impl Pool {
         for shelf in &mut self.shelves {
             let peak = shelf.peak.end_period();
             shelf.peak.note(shelf.used);
-            // Some in reserve: pictures are never quite the same size.
+            // Some in reserve: frames are never quite the same size.
             let most = peak + peak / 8;
             shelf.free.truncate(most.saturating_sub(shelf.used));
             shelf.free.shrink_to(2 * most);
@@ -151,7 +152,7 @@ impl Pool {
     }
 }
 
-/// Bytes that the rings of this thread have, and those in reserve.
+/// Bytes held by the rings of this thread, and bytes in reserve.
 #[cfg(test)]
 pub(super) fn held() -> usize {
     POOL.with_borrow(Pool::held)

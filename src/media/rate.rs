@@ -1,8 +1,8 @@
-//! How fast a track comes in: what the pacer needs to know.
+//! The rate at which a track arrives, for the pacer.
 
 use std::time::{Duration, Instant};
 
-/// Rate of a track, averaged over some seconds.
+/// Rate of a track, averaged over a few seconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StreamRate {
     /// Bytes per second.
@@ -10,7 +10,7 @@ pub struct StreamRate {
 }
 
 impl Default for StreamRate {
-    /// What to assume of a camera before it is measured: 2 Mbit/s.
+    /// Assumed before the camera has been measured: 2 Mbit/s.
     fn default() -> Self {
         StreamRate {
             bytes_per_second: 250_000,
@@ -34,7 +34,7 @@ struct Window {
 
 impl RateMeter {
     const WINDOW: Duration = Duration::from_secs(2);
-    /// Share of the newest window in the average.
+    /// Weight of the newest window in the average.
     const SHARE: u64 = 4;
 
     /// An access unit of `bytes` arrived.
@@ -58,7 +58,7 @@ impl RateMeter {
         self.rate.map_or(0, |rate| rate.bytes_per_second * 8)
     }
 
-    /// The rate; what to assume of a camera before the first window is full.
+    /// The rate; the default before the first window is full.
     pub fn rate(&self) -> StreamRate {
         self.rate.unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! The packets of one track, kept once for three uses: live sending, instant start, NACK.
+//! The packets of one track, stored once for three uses: live sending, instant start and NACK.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -10,19 +10,19 @@ use super::pool::{self, Peak, Periods};
 /// How much a ring keeps. Whole access units are dropped, the oldest first.
 ///
 /// An access unit is kept while it belongs to the NACK history or to the GOP, unless `bytes` or
-/// `duration` are exceeded. The newest access unit is always kept, however large it is: viewers
-/// that play live have yet to get it.
+/// `duration` is exceeded. The newest access unit is always kept, however large it is: live viewers
+/// have yet to get it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RingLimits {
-    /// Packets in the NACK history: the newest.
+    /// Size of the NACK history: the newest packets.
     pub packets: usize,
-    /// Age of packets in the NACK history at most, counted like `duration`.
+    /// Maximum age of packets in the NACK history, counted like `duration`.
     pub history: Duration,
-    /// Keep all since the last keyframe, for late joiners.
+    /// Keep everything since the last keyframe, for late joiners.
     pub keep_gop: bool,
-    /// Payload bytes kept at most.
+    /// Maximum number of payload bytes.
     pub bytes: usize,
-    /// Age kept at most, counted from the arrival of the newest access unit.
+    /// Maximum age, counted from the arrival of the newest access unit.
     pub duration: Duration,
 }
 
@@ -31,7 +31,7 @@ pub struct RingLimits {
 pub struct Packet<'a> {
     /// RTP payload.
     pub payload: &'a [u8],
-    /// RTP timestamp, without a viewer's offset.
+    /// RTP timestamp, without the viewer's offset.
     pub timestamp: u32,
     /// RTP marker bit: last packet of a video access unit.
     pub marker: bool,
@@ -78,13 +78,13 @@ pub struct Ring {
     units: VecDeque<Unit>,
     first_unit: u32,
     open: Option<(Unit, Position)>,
-    /// First packets of the keyframes kept.
+    /// Numbers of the first packets of the stored keyframes.
     keyframes: VecDeque<u64>,
-    /// First packet of the newest keyframe, kept or not.
+    /// Number of the first packet of the newest keyframe, stored or not.
     newest_keyframe: Option<u64>,
-    /// Payload bytes of the access units kept.
+    /// Payload bytes of the stored access units.
     bytes: usize,
-    /// Most slots in use.
+    /// Peak number of slots in use.
     peak: Peak,
     periods: Periods,
 }
@@ -114,8 +114,8 @@ impl Ring {
         self.limits = limits;
     }
 
-    /// Begins an access unit. Its packets are invisible until [`Ring::commit`]. An access unit
-    /// that was begun before and not committed is discarded.
+    /// Starts an access unit. Its packets are invisible until [`Ring::commit`]. A previous access
+    /// unit that was not committed is discarded.
     pub fn begin(&mut self, timestamp: u32, arrival: Instant, keyframe: bool) {
         if let Some((_, position)) = self.open.take() {
             self.slots.truncate((self.end - self.start) as usize);
@@ -133,8 +133,8 @@ impl Ring {
         self.open = Some((unit, self.chunks.position()));
     }
 
-    /// Adds a packet, whose payload is the concatenation of `parts`, to the access unit begun.
-    /// Does nothing where none is.
+    /// Adds a packet, whose payload is the concatenation of `parts`, to the open access unit. Does
+    /// nothing if none is open.
     pub fn push(&mut self, parts: &[&[u8]]) {
         if let Some((unit, _)) = &mut self.open {
             unit.end += 1;
@@ -146,8 +146,8 @@ impl Ring {
         }
     }
 
-    /// Ends the access unit: its last packet carries the marker if `marker`. Then drops what the
-    /// limits no longer allow. An access unit without packets leaves no trace.
+    /// Ends the access unit; its last packet carries the marker bit if `marker` is set. Then drops
+    /// what the limits no longer allow. An access unit without packets leaves no trace.
     pub fn commit(&mut self, marker: bool) {
         let Some((mut unit, _)) = self.open.take() else {
             return;
@@ -174,7 +174,7 @@ impl Ring {
         self.give_back(now);
     }
 
-    /// Number of the oldest packet kept.
+    /// Number of the oldest stored packet.
     pub fn start(&self) -> u64 {
         self.start
     }
@@ -184,7 +184,7 @@ impl Ring {
         self.end
     }
 
-    /// The packet with this number; `None` if it is dropped or not there yet.
+    /// The packet with this number; `None` if it was dropped or is not there yet.
     pub fn packet(&self, number: u64) -> Option<Packet<'_>> {
         let (slot, unit) = self.find(number)?;
         Some(Packet {
@@ -197,7 +197,7 @@ impl Ring {
         })
     }
 
-    /// First packet of the access unit that this packet belongs to, and the one after its last.
+    /// The packet numbers of the access unit that this packet belongs to.
     pub fn unit(&self, number: u64) -> Option<Range<u64>> {
         let (_, unit) = self.find(number)?;
         Some(unit.first..unit.end)
@@ -207,24 +207,24 @@ impl Ring {
         let index = usize::try_from(number.checked_sub(self.start)?).ok()?;
         let slot = self.slots.get(index)?;
         let unit = slot.unit.wrapping_sub(self.first_unit) as usize;
-        // There is no such unit yet if the packet is not committed.
+        // The unit does not exist yet if the packet is not committed.
         Some((slot, self.units.get(unit)?))
     }
 
-    /// Where a viewer starts: number of the first packet of the newest keyframe kept. Without
-    /// `keep_gop` only while that is the newest access unit, although the history may hold it.
+    /// Where a viewer starts: the first packet of the newest stored keyframe. Without `keep_gop` only
+    /// while that is the newest access unit, even though the history may still hold it.
     pub fn latest_keyframe(&self) -> Option<u64> {
         let keyframe = *self.keyframes.back()?;
         let newest = self.units.back().map(|unit| unit.first);
         (self.limits.keep_gop || newest == Some(keyframe)).then_some(keyframe)
     }
 
-    /// Bytes of memory held for payloads.
+    /// Bytes of memory held for payloads, free space in chunks included.
     pub fn memory(&self) -> usize {
         self.chunks.memory()
     }
 
-    /// Whether the limits do not allow the oldest access unit to stay.
+    /// Whether the limits require the oldest access unit to be dropped.
     fn has_surplus(&self, now: Instant) -> bool {
         let (Some(oldest), Some(second)) = (self.units.front(), self.units.get(1)) else {
             return false;
@@ -251,8 +251,8 @@ impl Ring {
         }
     }
 
-    /// From time to time gives memory back that a burst needed and that is idle since. A GOP may
-    /// last as long as the limits allow: what one needed is held in reserve for the next.
+    /// Periodically returns memory that a burst needed and that has been idle since. A GOP may last
+    /// as long as the limits allow: what one needed is held in reserve for the next.
     fn give_back(&mut self, now: Instant) {
         pool::tidy(now, self.limits.duration);
         if !self.periods.is_over(now, self.limits.duration) {
@@ -358,7 +358,7 @@ mod tests {
         }
         assert_eq!((ring.start(), ring.latest_keyframe()), (0, Some(0)));
         add(&mut ring, now, true, &[100, 100]);
-        // Two packets of the keyframe and eight before it are the ten of the history.
+        // The history of ten: two packets of the keyframe and the eight before it.
         assert_eq!((ring.start(), ring.latest_keyframe()), (192, Some(200)));
 
         ring.set_limits(RingLimits {
@@ -401,7 +401,7 @@ mod tests {
         assert_eq!((ring.start(), ring.latest_keyframe()), (89, None));
     }
 
-    /// What a ring must hold, by the words of [`RingLimits`].
+    /// What a ring must hold according to the documentation of [`RingLimits`].
     struct Model {
         units: VecDeque<(u32, Instant, bool, Vec<Vec<u8>>)>,
         start: u64,

@@ -1,4 +1,4 @@
-//! What the tests of this module share: a seeded generator, and access units made with it.
+//! Shared by the tests of this module: a seeded generator, and access units made with it.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use bytes::Bytes;
 use super::h264::ParameterSets;
 use super::{Ring, RingLimits, av1, h265};
 
-/// A small seeded generator (xorshift64*), so that a failure can be had again.
+/// A small seeded generator (xorshift64*), so that a failure can be reproduced.
 pub struct Random(u64);
 
 impl Random {
@@ -22,7 +22,7 @@ impl Random {
         self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
     }
 
-    /// A number of `0..end`.
+    /// A number in `0..end`.
     pub fn below(&mut self, end: usize) -> usize {
         ((self.next() >> 33) as usize) % end
     }
@@ -32,7 +32,7 @@ impl Random {
     }
 }
 
-/// A NAL with this header and without zeros, so that no reader finds a start code in it.
+/// A NAL unit with this header and without zeros, so that no reader finds a start code in it.
 pub fn nal(header: u8, len: usize, random: &mut Random) -> Vec<u8> {
     let mut nal = random.bytes(len.max(2));
     nal.iter_mut().for_each(|byte| *byte |= 1);
@@ -47,7 +47,7 @@ pub fn h265_nal(kind: u8, len: usize, random: &mut Random) -> Vec<u8> {
     nal
 }
 
-/// NALs with their lengths in front.
+/// NAL units, each preceded by its length.
 pub fn unit<N: AsRef<[u8]>>(nals: &[N]) -> Vec<u8> {
     let mut unit = Vec::new();
     for nal in nals.iter().map(AsRef::as_ref) {
@@ -77,7 +77,7 @@ pub fn sets() -> ParameterSets {
     }
 }
 
-/// VPS, SPS and PPS of a picture of 1920x1080 with cropping, Main profile, level 4.0.
+/// VPS, SPS and PPS for 1920x1080 with cropping, Main profile, level 4.0.
 pub const H265_VPS: &[u8] = &[
     0x40, 0x01, 0x0c, 0x01, 0xff, 0xff, 0x01, 0x60, 0x00, 0x00, 0x03, 0x00, 0x90, 0x00, 0x00, 0x03,
     0x00, 0x00, 0x03, 0x00, 0x78, 0x95, 0x98, 0x09,
@@ -91,7 +91,7 @@ pub const H265_SPS: &[u8] = &[
 
 pub const H265_PPS: &[u8] = &[0x44, 0x01, 0xc1, 0x72, 0xb4, 0x62, 0x40];
 
-/// VPS, SPS and PPS of a picture of 640x360, Main profile, level 2.1.
+/// VPS, SPS and PPS for 640x360, Main profile, level 2.1.
 pub const OTHER_H265_VPS: &[u8] = &[
     0x40, 0x01, 0x0c, 0x01, 0xff, 0xff, 0x01, 0x60, 0x00, 0x00, 0x03, 0x00, 0x90, 0x00, 0x00, 0x03,
     0x00, 0x00, 0x03, 0x00, 0x3f, 0x96, 0x80, 0x90,
@@ -138,12 +138,12 @@ pub fn obu(kind: u8, extension: Option<u8>, payload: &[u8]) -> Vec<u8> {
     obu
 }
 
-/// A sequence header of 1920x1080, Main profile, level 4.0.
+/// A sequence header for 1920x1080, Main profile, level 4.0.
 pub const AV1_SEQUENCE: &[u8] = &[
     0x00, 0x00, 0x00, 0x42, 0xab, 0xbf, 0xc3, 0x77, 0x6b, 0xe4, 0x01,
 ];
 
-/// One of 640x360, Main profile, level 2.1.
+/// A sequence header for 640x360, Main profile, level 2.1.
 pub const OTHER_AV1_SEQUENCE: &[u8] = &[
     0x00, 0x00, 0x00, 0x0c, 0xc4, 0xff, 0x67, 0x3e, 0xfe, 0x60, 0x10,
 ];
@@ -171,7 +171,7 @@ pub fn unlimited_ring() -> Ring {
     })
 }
 
-/// All that is in a ring.
+/// Everything in a ring.
 pub fn payloads(ring: &Ring) -> Vec<Vec<u8>> {
     (0..ring.end())
         .map(|number| ring.packet(number).unwrap().payload.to_vec())

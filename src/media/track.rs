@@ -1,4 +1,4 @@
-//! One track of a stream: what it is, its time line, its packets.
+//! One track of a stream: its codec, its timeline, its packets.
 
 use super::packetizer::{Av1Unit, H264, H265, MAX_PAYLOAD, NalUnit, VideoUnit};
 use super::{AccessUnit, Codec, MediaClock, MediaKind, Ring, RingLimits, TrackInfo};
@@ -6,11 +6,11 @@ use super::{AccessUnit, Codec, MediaClock, MediaKind, Ring, RingLimits, TrackInf
 /// What became of an access unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Accepted {
-    /// It is a keyframe: a viewer can start with it. Each access unit of sound is one.
+    /// It is a keyframe: a viewer can start with it. Every access unit of audio is one.
     pub keyframe: bool,
-    /// Packets it became; 0 if it held nothing to send.
+    /// The number of packets it became; 0 if it held nothing to send.
     pub packets: usize,
-    /// It held other parameter sets than those known: [`Track::info`] has them.
+    /// It held new parameter sets: [`Track::info`] has them.
     pub new_parameter_sets: bool,
 }
 
@@ -20,8 +20,8 @@ pub struct Track {
     info: TrackInfo,
     ring: Ring,
     clock: MediaClock,
-    /// After a reconnection: what comes before the first keyframe cannot be decoded on top of
-    /// what viewers have, and would show them a damaged picture.
+    /// After a reconnection: frames before the first keyframe refer to frames that viewers never
+    /// got, and would show them a damaged picture.
     awaits_keyframe: bool,
 }
 
@@ -36,7 +36,7 @@ impl Track {
         }
     }
 
-    /// What the track is; its parameter sets are those that the source sent last.
+    /// Codec and parameter sets; the latter are those that the source sent last.
     pub fn info(&self) -> &TrackInfo {
         &self.info
     }
@@ -46,33 +46,33 @@ impl Track {
         &self.ring
     }
 
-    /// Its packets, to change their limits.
+    /// Its packets, to change the ring's limits.
     pub fn ring_mut(&mut self) -> &mut Ring {
         &mut self.ring
     }
 
-    /// Its time line.
+    /// Its timeline.
     pub fn clock(&self) -> &MediaClock {
         &self.clock
     }
 
-    /// The source connected again, perhaps with other parameter sets; the codec is the same.
-    /// What viewers see goes on without a step back: numbers, timestamps and packets kept. Video
-    /// goes on with the next keyframe.
+    /// The source reconnected, perhaps with other parameter sets; the codec is the same. For viewers
+    /// packet numbers and timestamps continue without a step back, and stored packets stay. Video
+    /// continues with the next keyframe.
     pub fn reconnected(&mut self, info: TrackInfo) {
         self.changed(info);
         self.clock.discontinuity();
         self.awaits_keyframe = self.info.codec.kind() == MediaKind::Video;
     }
 
-    /// The source has other parameter sets from the next access unit on, within a connection.
+    /// Within a connection: the source has other parameter sets from the next access unit on.
     pub fn changed(&mut self, info: TrackInfo) {
         if info.parameter_sets.is_some() {
             self.info.parameter_sets = info.parameter_sets;
         }
     }
 
-    /// Packetises an access unit into the ring, with the parameter sets in front of a keyframe.
+    /// Packetizes an access unit into the ring, with the parameter sets in front of a keyframe.
     pub fn push(&mut self, unit: &AccessUnit<'_>) -> Accepted {
         let before = self.ring.end();
         let (keyframe, new_parameter_sets) = match self.info.codec {
@@ -110,7 +110,7 @@ impl Track {
         (contents.keyframe, new)
     }
 
-    /// An Opus packet is a payload as it is, and cannot be cut (RFC 7587 section 4.2).
+    /// An Opus packet is one payload and cannot be split (RFC 7587 section 4.2).
     fn push_opus(&mut self, unit: &AccessUnit<'_>) -> bool {
         if unit.data.is_empty() {
             return false;
@@ -129,8 +129,8 @@ impl Track {
         true
     }
 
-    /// G.711 and G.722: a payload as they are, and each byte is one tick of the clock (RFC 3551
-    /// sections 4.5.2 and 4.5.14).
+    /// G.711 and G.722 are payloads as they are; each byte is one clock tick (RFC 3551 sections 4.5.2
+    /// and 4.5.14).
     fn push_samples(&mut self, unit: &AccessUnit<'_>) -> bool {
         if unit.data.is_empty() {
             return false;
@@ -201,7 +201,7 @@ mod tests {
         })
     }
 
-    /// Retina as a viewer: an RTP reader that owes nothing to this crate.
+    /// Retina as a viewer: an RTP reader that is independent of this crate.
     struct Viewer {
         depacketizer: Depacketizer,
         buffer: DepacketizeBuf,
@@ -276,8 +276,8 @@ mod tests {
         }
     }
 
-    /// Sends pictures that have an SEI, slices and parameter sets at random. `slice` and `sei` make
-    /// NALs of this length, `choices` are the sets that a camera may have.
+    /// Sends frames with an SEI, slices and parameter sets at random. `slice` and `sei` make NAL units
+    /// of a given length, `choices` are the parameter sets that a camera may have.
     fn a_foreign_reader_gets_every_picture_back(
         encoding: &str,
         choices: &[ParameterSets],

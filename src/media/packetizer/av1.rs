@@ -1,32 +1,32 @@
-//! AV1 as the RTP Payload Format For AV1, version 1.0, has it.
+//! AV1 according to the RTP Payload Format For AV1, version 1.0.
 //!
-//! The OBUs of a temporal unit follow each other without gaps: a packet holds the end of one, whole
-//! ones, and the beginning of another, so that all packets but the last have the same size. Some
-//! receivers take a packet that ends with an OBU for the end of a picture; this way only few do.
+//! The OBUs of a temporal unit are packed without gaps: a packet holds the end of one OBU, whole ones,
+//! and the beginning of another, so that all packets but the last have the same size. Some receivers
+//! take a packet that ends with a complete OBU for the end of a frame; this way few packets do.
 
 use super::{Contents, MAX_PAYLOAD, VideoUnit};
 use crate::media::av1::{Obu, obu_type, obus};
 use crate::media::{ParameterSets, Ring};
 
-/// The bits of an aggregation header (section 4.4): the first OBU goes on from the packet before,
-/// the last goes on in the next, and this is the first packet of a coded video sequence. Between
-/// them is the number of OBUs; 0 means that the last has its length in front, too.
+/// The bits of an aggregation header (section 4.4): the first OBU continues from the previous packet,
+/// the last one continues in the next, and this is the first packet of a coded video sequence.
+/// Between them is the number of OBUs; 0 means that the last one is preceded by its length, too.
 const CONTINUES: u8 = 0x80;
 const CONTINUED: u8 = 0x40;
 const COUNT_SHIFT: u32 = 4;
 const NEW_SEQUENCE: u8 = 0x08;
 
 const AGGREGATION_HEADER: usize = 1;
-/// The largest number of OBUs that the aggregation header can tell.
+/// The largest number of OBUs that the aggregation header can express.
 const MAX_COUNTED: usize = 3;
-/// OBUs in one packet at most.
+/// Maximum number of OBUs in one packet.
 const MAX_OBUS: usize = 16;
-/// The beginning of an OBU is at least this long, if the OBU is: its header is not cut.
+/// The first fragment of an OBU is at least this long, if the OBU is: its header is never split.
 const MIN_FRAGMENT: usize = 3;
-/// Sizes that are tried for equal packets.
+/// How many sizes are tried to get equal packets.
 const TRIES: usize = 8;
 
-/// A temporal unit, looked through once.
+/// A temporal unit, scanned once.
 #[derive(Debug)]
 pub(in crate::media) struct Av1Unit<'a> {
     data: &'a [u8],
@@ -90,8 +90,8 @@ impl Av1Unit<'_> {
     }
 }
 
-/// Whether viewers get it (section 5): no delimiters, no tile lists, no padding; nor what a decoder
-/// must ignore.
+/// Whether viewers get it (section 5): not delimiters, tile lists and padding, nor what a decoder must
+/// ignore.
 fn is_sendable(obu: &Obu<'_>) -> bool {
     !obu.payload.is_empty()
         && matches!(
@@ -100,7 +100,7 @@ fn is_sendable(obu: &Obu<'_>) -> bool {
         )
 }
 
-/// Whether a frame is a key frame that is shown (AV1 section 5.9.2): `show_existing_frame` 0,
+/// Whether a frame is a shown key frame (AV1 section 5.9.2): `show_existing_frame` 0,
 /// `frame_type` KEY_FRAME, `show_frame` 1. A still picture has none of these fields.
 fn is_keyframe(frame: &[u8], sequence_header: Option<&[u8]>) -> bool {
     /// `reduced_still_picture_header`.
@@ -150,12 +150,12 @@ impl Element<'_> {
     }
 }
 
-/// What goes into one packet.
+/// The contents of one packet.
 #[derive(Default)]
 struct Packet<'a> {
     elements: [Option<Element<'a>>; MAX_OBUS],
     count: usize,
-    /// Size if each element had its length in front.
+    /// Size if each element were preceded by its length.
     size: usize,
     continues: bool,
     continued: bool,
@@ -170,7 +170,7 @@ impl<'a> Packet<'a> {
         }
     }
 
-    /// Bytes that one more element may have in a packet of this size.
+    /// Room for one more element in a packet of this size.
     fn room(&self, size: usize) -> usize {
         let room = size.saturating_sub(self.size);
         if self.count < MAX_COUNTED {
@@ -191,7 +191,7 @@ impl<'a> Packet<'a> {
         }
     }
 
-    /// Whether all elements have their lengths in front, the last one as well.
+    /// Whether all elements are preceded by their lengths, including the last.
     fn all_have_lengths(&self) -> bool {
         self.count > MAX_COUNTED
     }
@@ -292,8 +292,8 @@ mod tests {
         payloads(&ring)
     }
 
-    /// Reads section 4 as a strict receiver would: OBUs without sizes, and whether a new coded
-    /// video sequence begins.
+    /// Reads section 4 as a strict receiver would: OBUs without sizes, and whether a new coded video
+    /// sequence starts.
     fn depacketize(packets: &[Vec<u8>]) -> (Vec<Vec<u8>>, bool) {
         let mut obus: Vec<Vec<u8>> = Vec::new();
         let mut open = false;
@@ -514,7 +514,7 @@ mod tests {
             }
             let unit = Av1Unit::new(&data);
             let packets = packetize(&data, Some(&sets));
-            // A sequence header of the unit may be cut short: it goes along as it is.
+            // A sequence header of the unit may be truncated: it passes as it is.
             let (_, new_sequence) = depacketize(&packets);
             assert_eq!(new_sequence, unit.contents.keyframe);
         }

@@ -1,4 +1,4 @@
-//! H.264 as RFC 6184 has it, packetization mode 1.
+//! H.264 according to RFC 6184, packetization mode 1.
 
 use super::nal::{Class, NalFormat};
 use crate::media::h264::nal_type::{self, AUD, FILLER, IDR, LAST, PPS, SLICE, SPS};
@@ -11,7 +11,7 @@ const FU_A: u8 = 28;
 const NRI: u8 = 0x60;
 const TYPE: u8 = 0x1f;
 
-/// See the module.
+/// The format of H.264.
 #[derive(Debug)]
 pub(in crate::media) struct H264;
 
@@ -31,7 +31,7 @@ impl NalFormat for H264 {
         }
     }
 
-    /// The highest `nal_ref_idc` of them all.
+    /// With the highest `nal_ref_idc` of the NAL units.
     fn aggregation_header(nals: &[&[u8]]) -> [u8; 2] {
         let nri = nals.iter().map(|nal| nal[0] & NRI).max().unwrap_or(0);
         [nri | STAP_A, 0]

@@ -1,4 +1,4 @@
-//! H.265 as RFC 7798 has it, without decoding order numbers (`sprop-max-don-diff` is 0).
+//! H.265 according to RFC 7798, without decoding order numbers (`sprop-max-don-diff` is 0).
 
 use super::nal::{Class, NalFormat};
 use crate::media::h265::nal_type::{
@@ -11,7 +11,7 @@ const AP: u8 = 48;
 /// Fragment (section 4.4.3).
 const FU: u8 = 49;
 
-/// See the module.
+/// The format of H.265.
 #[derive(Debug)]
 pub(in crate::media) struct H265;
 
@@ -32,7 +32,7 @@ impl NalFormat for H265 {
         }
     }
 
-    /// The lowest layer and the lowest temporal id of them all.
+    /// With the lowest layer and the lowest temporal id of the NAL units.
     fn aggregation_header(nals: &[&[u8]]) -> [u8; 2] {
         let layer = nals.iter().map(|nal| layer(nal)).min().unwrap_or(0);
         let temporal_id = nals.iter().map(|nal| nal[1] & 0x07).min().unwrap_or(1);

@@ -1,8 +1,8 @@
-//! What the packetizers of H.264 and H.265 share.
+//! The common part of the packetizers of H.264 and H.265.
 //!
-//! All fragments of an access unit have the same size, but for the last of each NAL, which may be
-//! shorter. Each NAL alone would ask for the size that spreads it evenly over the fewest packets;
-//! the largest of these sizes, used for all, adds no packet to any of them.
+//! All fragments of an access unit have the same size, except for the last of each NAL unit, which may
+//! be shorter. For each NAL unit there is a size that spreads it evenly over the fewest packets; the
+//! largest of these sizes, used for all, adds no packet to any of them.
 
 use std::marker::PhantomData;
 
@@ -10,52 +10,53 @@ use super::{Contents, MAX_PAYLOAD, VideoUnit};
 use crate::media::nal::{Nals, nals};
 use crate::media::{ParameterSets, Ring};
 
-/// The bits of an FU header that say where in its NAL a fragment is.
+/// The bits of an FU header that mark the first and the last fragment of a NAL unit.
 const FU_START: u8 = 0x80;
 const FU_END: u8 = 0x40;
-/// In an aggregation packet, in front of each NAL, stands its length.
+/// Bytes of the length that precedes each NAL unit in an aggregation packet.
 const LENGTH: usize = 2;
-/// NALs in one aggregation packet at most: enough for parameter sets, SEI and small slices.
+/// Maximum number of NAL units in one aggregation packet: enough for parameter sets, SEI and small
+/// slices.
 const MAX_AGGREGATED: usize = 16;
 
-/// What a packetizer must know of a NAL.
+/// What a packetizer must know about a NAL unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::media) enum Class {
-    /// A part of a picture.
+    /// A slice.
     Slice,
-    /// A part of a picture at which decoding can begin.
+    /// A slice of a picture at which decoding can start.
     KeySlice,
-    /// A parameter set, by its place in [`ParameterSets::in_order`].
+    /// A parameter set, by its index in [`ParameterSets::in_order`].
     ParameterSet(usize),
-    /// Goes along as it is.
+    /// Passes as it is.
     Other,
 }
 
-/// What differs between the two.
+/// What differs between the two codecs.
 pub(in crate::media) trait NalFormat {
-    /// Bytes of a NAL header, and of that of an aggregation packet. A fragment's header is one
-    /// byte longer; it stands for the NAL's.
+    /// Bytes of a NAL unit header, and of the header of an aggregation packet. The header of a
+    /// fragment, which replaces the NAL unit's, is one byte longer.
     const HEADER: usize;
-    /// Kinds of parameter sets.
+    /// Number of kinds of parameter sets.
     const SETS: usize;
 
-    /// What a NAL is; `None` for those that viewers have no use for: delimiters and filler, and
-    /// what is no NAL. Those with a class are longer than their header.
+    /// The class of a NAL unit; `None` for those that viewers have no use for (delimiters, filler) and
+    /// for malformed ones. NAL units with a class are longer than their header.
     fn class(nal: &[u8]) -> Option<Class>;
 
-    /// The header of a packet of these NALs, in the first [`Self::HEADER`] bytes.
+    /// The header of an aggregation packet of these NAL units, in the first [`Self::HEADER`] bytes.
     fn aggregation_header(nals: &[&[u8]]) -> [u8; 2];
 
-    /// The header of a fragment of this NAL, in the first [`Self::HEADER`] bytes and one more.
+    /// The header of a fragment of this NAL unit, in the first [`Self::HEADER`] + 1 bytes.
     fn fragment_header(nal: &[u8], position: u8) -> [u8; 3];
 }
 
-/// An access unit of H.264 or H.265, looked through once.
+/// An access unit of H.264 or H.265, scanned once.
 #[derive(Debug)]
 pub(in crate::media) struct NalUnit<'a, F> {
     data: &'a [u8],
     contents: Contents<'a>,
-    /// Size of its fragments, without their headers.
+    /// Size of its fragments in bytes, without their headers.
     fragment: usize,
     format: PhantomData<F>,
 }
@@ -131,26 +132,26 @@ impl<'a, F: NalFormat> VideoUnit<'a> for NalUnit<'a, F> {
     }
 }
 
-/// The NALs that viewers get.
+/// The NAL units that viewers get.
 fn sendable<'a, F: NalFormat>(all: &mut Nals<'a>) -> impl Iterator<Item = (Class, &'a [u8])> {
     all.filter_map(|nal| Some((F::class(nal)?, nal)))
 }
 
-/// The fragment size that spreads a NAL evenly over the fewest packets.
+/// The fragment size that spreads a NAL unit evenly over the fewest packets.
 fn even_fragment<F: NalFormat>(nal: &[u8]) -> usize {
     let body = nal.len() - F::HEADER;
     body.div_ceil(body.div_ceil(MAX_PAYLOAD - F::HEADER - 1))
 }
 
-/// Puts NALs into packets: small neighbours together, large ones in fragments.
+/// Puts NAL units into packets: small neighbors together, large ones in fragments.
 struct Packets<'a, 'r, F> {
     ring: &'r mut Ring,
-    /// Size of fragments at least.
+    /// Minimum size of a fragment.
     fragment: usize,
-    /// NALs that fit one packet and wait for their neighbours.
+    /// NAL units that fit one packet and wait for their neighbors.
     pending: [&'a [u8]; MAX_AGGREGATED],
     count: usize,
-    /// Size of the aggregation packet that they would make.
+    /// Size of the aggregation packet that they would form.
     size: usize,
     format: PhantomData<F>,
 }
@@ -226,7 +227,7 @@ pub(super) mod tests {
         packets.iter().map(Vec::len).collect()
     }
 
-    /// What the tests of both need.
+    /// Shared by the tests of both codecs.
     trait Tested: NalFormat {
         fn depacketize(packets: &[Vec<u8>]) -> Vec<Vec<u8>>;
 
@@ -365,7 +366,7 @@ pub(super) mod tests {
         for _ in 0..20_000 {
             let len = random.below(300);
             let mut data = random.bytes(len);
-            // Lengths that are often believable.
+            // Lengths that are often plausible.
             for at in (0..data.len()).step_by(1 + random.below(40)) {
                 let end = data.len().min(at + 3);
                 data[at..end].fill(0);
