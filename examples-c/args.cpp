@@ -51,14 +51,14 @@ const char *applies_text(rtsp_webrtc::Applies applies) {
     }
 }
 
-// The message must not repeat the text: it may hold a password.
+// The message must not repeat the text: it may contain a password.
 Camera parse_camera(const std::string &text) {
     const auto equals = text.find('=');
     if (equals == std::string::npos) {
         throw UsageError("a camera is given as NAME=RTSP_URL");
     }
     Camera camera{text.substr(0, equals), text.substr(equals + 1), false};
-    // The library demands this of a name too. A browser resolves "." and ".." away.
+    // The library requires this of a name, too. A browser resolves "." and ".." away.
     const bool valid =
         !camera.name.empty() && camera.name.size() <= 128 && camera.name != "." &&
         camera.name != ".." &&

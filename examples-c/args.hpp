@@ -23,7 +23,7 @@ struct Args {
     bool help_tuning = false;
 };
 
-// The command line is wrong; what() says how.
+// The command line is invalid; what() says why.
 class UsageError : public std::runtime_error {
     using std::runtime_error::runtime_error;
 };
@@ -32,5 +32,5 @@ Args parse_args(int argc, char **argv);
 
 std::string help_text();
 
-// One line for each knob that --set takes, as the library describes them.
+// One line for each knob that --set takes, with the library's description.
 std::string tuning_help_text();

@@ -13,7 +13,7 @@ using rtsp_webrtc::StreamState;
 
 namespace {
 
-// Numbers of the IANA registry "DTLS-SRTP Protection Profiles".
+// Numbers from the IANA registry "DTLS-SRTP Protection Profiles".
 const char *srtp_profile_name(std::int32_t profile) {
     switch (profile) {
     case 0x0001: return "AES-128-CM-SHA1-80";
@@ -81,7 +81,7 @@ void Cameras::add(const Camera &camera) {
     if (camera.udp) {
         options.transport = rtsp_webrtc::Transport::Udp;
     }
-    // Held over the call, so that a callback about the new id finds its name.
+    // Held during the call, so that a callback for the new id finds its name.
     const std::lock_guard lock(mutex_);
     const auto id = gateway_.try_add_stream(camera.name, options);
     if (!id) {

@@ -9,10 +9,10 @@
 
 #include "args.hpp"
 
-// One line on stderr, in one piece.
+// Writes one line to stderr, in one piece.
 void say(const std::string &line) noexcept;
 
-// Adds the cameras, and says on stderr which of them and which viewers come and go.
+// Adds the cameras, and reports on stderr which cameras and viewers come and go.
 class Cameras {
 public:
     explicit Cameras(const Args &args);
@@ -39,6 +39,6 @@ private:
 
     mutable std::mutex mutex_;
     std::map<std::string, rtsp_webrtc::StreamId> ids_; // guarded by mutex_
-    // The last member, so the first to go: the last callbacks use the others.
+    // The last member, so destroyed first: the last callbacks use the others.
     rtsp_webrtc::Gateway gateway_;
 };

@@ -1,4 +1,4 @@
-/* What the C examples share: a failed call ends the program, with the library's sentence. */
+/* Shared by the C examples: a failed call ends the program with the library's error message. */
 #ifndef EXAMPLE_H
 #define EXAMPLE_H
 
@@ -36,7 +36,7 @@ static inline void print_stream_state(void *user_data, rtsp_webrtc_gateway_strea
             status < 0 ? ", " : "", status < 0 ? rtsp_webrtc_gateway_strerror(status) : "");
 }
 
-/* A gateway that says on stderr how its streams are. */
+/* A gateway that reports the states of its streams on stderr. */
 static inline rtsp_webrtc_gateway *create_gateway(void) {
     rtsp_webrtc_gateway_callbacks callbacks;
     rtsp_webrtc_gateway_config config;
@@ -50,7 +50,7 @@ static inline rtsp_webrtc_gateway *create_gateway(void) {
     return gateway;
 }
 
-/* The offer that a browser would POST comes from a file here ("-": stdin), the answer goes to stdout.
+/* Reads the offer that a browser would POST from a file ("-": stdin) and writes the answer to stdout.
  * Waits for the stream's first media. */
 static inline void answer_offer(rtsp_webrtc_gateway *gateway, const char *stream,
                                 const char *path) {
@@ -73,7 +73,7 @@ static inline void answer_offer(rtsp_webrtc_gateway *gateway, const char *stream
     check(rtsp_webrtc_gateway_handle_whep_offer(gateway, &offer, &response), "offer");
     fputs(rtsp_webrtc_gateway_response_body(response, NULL), stdout);
     fflush(stdout);
-    rtsp_webrtc_gateway_response_free(response); /* the session goes on */
+    rtsp_webrtc_gateway_response_free(response); /* the session continues */
 }
 
 #endif

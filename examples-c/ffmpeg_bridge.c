@@ -1,6 +1,6 @@
 /* ffmpeg_bridge: a host that has an FFmpeg pipeline. libavformat opens whatever it can - a file, a
- * capture device, a network stream - and the packets of its video go to the viewers: lent, not
- * copied, and not transcoded. */
+ * capture device, a network stream - and its video packets go to the viewers: lent, not copied, and
+ * not transcoded. */
 #define _POSIX_C_SOURCE 200809L
 #include "example.h"
 
@@ -17,7 +17,7 @@ static void check_av(int status, const char *what) {
     }
 }
 
-/* The codec for the gateway, and the filter that makes access units of the form that it wants. */
+/* The gateway's codec, and the bitstream filter that makes access units of the form it expects. */
 static int32_t codec_of(enum AVCodecID id, const char **filter) {
     switch (id) {
     case AV_CODEC_ID_H264: return *filter = "h264_mp4toannexb", RTSP_WEBRTC_GATEWAY_CODEC_H264;
@@ -27,7 +27,7 @@ static int32_t codec_of(enum AVCodecID id, const char **filter) {
     }
 }
 
-/* The gateway does not need the packet any more. Runs on any thread. */
+/* The gateway no longer needs the packet. Runs on any thread. */
 static void release(void *packet) {
     AVPacket *given_back = packet;
     av_packet_free(&given_back);
@@ -37,7 +37,7 @@ static int push(rtsp_webrtc_gateway *gateway, rtsp_webrtc_gateway_stream_id stre
                 const AVPacket *packet) {
     rtsp_webrtc_gateway_frame frame;
     check(RTSP_WEBRTC_GATEWAY_INIT(&frame), "frame");
-    AVPacket *lent = av_packet_clone(packet); /* one more reference to the bits */
+    AVPacket *lent = av_packet_clone(packet); /* another reference to the same data */
     if (lent == NULL) {
         check_av(AVERROR(ENOMEM), "packet");
     }
@@ -92,7 +92,7 @@ int main(int argc, char **argv) {
             av_packet_unref(packet);
             continue;
         }
-        /* A file comes as fast as the disk is: wait until it is time. */
+        /* A file is read as fast as the disk allows: wait until the packet is due. */
         const int64_t due = av_rescale_q(packet->dts, video->time_base, AV_TIME_BASE_Q);
         first = first == AV_NOPTS_VALUE ? due : first;
         const int64_t early = due - first - (av_gettime_relative() - start);
@@ -121,7 +121,7 @@ int main(int argc, char **argv) {
     fprintf(stderr, "%ux%u, %llu pictures, %llu of them keyframes, %llu dropped\n", info.width,
             info.height, (unsigned long long)info.frames, (unsigned long long)info.keyframes,
             (unsigned long long)info.frames_dropped);
-    check(rtsp_webrtc_gateway_destroy(gateway), "destroy"); /* all packets are given back */
+    check(rtsp_webrtc_gateway_destroy(gateway), "destroy"); /* all packets have been released */
     av_packet_free(&packet);
     av_bsf_free(&filter);
     avformat_close_input(&input);

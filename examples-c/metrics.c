@@ -1,4 +1,4 @@
-/* metrics: what the library counts, as text for Prometheus and as JSON for a dashboard. */
+/* metrics: the library's figures, as text for Prometheus and as JSON for a dashboard. */
 #include "example.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
-/* pull_camera: one camera, whose state it says; and one viewer, if there is an offer for it. No web
- * server: how an offer comes and where the answer goes is the host's business. */
+/* pull_camera: one camera, whose state it reports, and one viewer, if there is an offer. No web
+ * server: how offers arrive and where answers go is up to the host. */
 #include "example.h"
 
 #include <string.h>

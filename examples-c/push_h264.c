@@ -1,5 +1,5 @@
-/* push_h264: a host with frames of its own. Pushes an H.264 file (Annex B) as a stream, picture by
- * picture, at the pace of a camera, and from the beginning again when it ends. */
+/* push_h264: a host with frames of its own. Pushes an H.264 file (Annex B) as a stream, frame by
+ * frame, at a camera's pace, and starts over at the end of the file. */
 #define _POSIX_C_SOURCE 200809L
 #include "example.h"
 
@@ -28,7 +28,7 @@ static struct file read_file(const char *path) {
     return file;
 }
 
-/* Where the NAL unit after `from` starts: its start code 00 00 01, or the end. */
+/* Where the next NAL unit after `from` starts (at its start code 00 00 01), or the end. */
 static size_t next_start(const struct file *file, size_t from) {
     for (size_t i = from; i + 3 <= file->size; i++) {
         if (file->data[i] == 0 && file->data[i + 1] == 0 && file->data[i + 2] == 1) {
@@ -39,7 +39,7 @@ static size_t next_start(const struct file *file, size_t from) {
 }
 
 /* The end of the access unit at `start` (H.264 section 7.4.1.2.3): the first slice of a picture ends
- * the one before, and so does what stands in front of it. */
+ * the previous access unit, and so do the NAL units that precede that slice. */
 static size_t access_unit_end(const struct file *file, size_t start) {
     bool has_slice = false;
     for (size_t nal = start; nal < file->size; nal = next_start(file, nal + 3)) {
@@ -129,7 +129,7 @@ int main(int argc, char **argv) {
     fprintf(stderr, "%ux%u, %llu pictures, %llu of them keyframes, %llu dropped\n", info.width,
             info.height, (unsigned long long)info.frames, (unsigned long long)info.keyframes,
             (unsigned long long)info.frames_dropped);
-    check(rtsp_webrtc_gateway_destroy(gateway), "destroy"); /* what was lent is given back */
+    check(rtsp_webrtc_gateway_destroy(gateway), "destroy"); /* all frames have been released */
     free(file.data);
     return 0;
 }

@@ -1,11 +1,11 @@
-/* serve: the smallest host. It adds cameras and opens the library's own listener, which has pages to
- * watch on, a dashboard, and WHEP.
+/* serve: the smallest host. It adds cameras and opens the library's own listener, which has pages for
+ * watching, a dashboard, and WHEP.
  *
  *   serve ADDR:PORT [--on-demand] NAME=RTSP_URL...
  *
  * For instance: serve 127.0.0.1:8889 door=rtsp://192.0.2.7/1
  * Cameras after --on-demand are connected only while somebody watches.
- * Port 0 takes a free one; the program prints the address. It ends by SIGINT or SIGTERM. */
+ * Port 0 selects a free port; the program prints the address. SIGINT or SIGTERM ends it. */
 #include <rtsp_webrtc_gateway.h>
 #include <signal.h>
 #include <stdio.h>
@@ -16,14 +16,14 @@ static void on_log(void *user_data, const rtsp_webrtc_gateway_log_record *record
     fprintf(stderr, "%s\n", record->message);
 }
 
-/* The last failed call of this thread, in a sentence. */
+/* Prints the error message of this thread's last failed call. */
 static void say_error(void) {
     char text[512];
     rtsp_webrtc_gateway_last_error(text, sizeof text);
     fprintf(stderr, "%s\n", text);
 }
 
-/* argument: NAME=RTSP_URL. It may hold a password: no message repeats it. */
+/* argument: NAME=RTSP_URL. It may contain a password, so no message repeats it. */
 static int add_camera(rtsp_webrtc_gateway *gateway, const char *argument, uint32_t flags) {
     char name[129]; /* names have at most 128 characters */
     const char *equals = strchr(argument, '=');
@@ -48,7 +48,7 @@ static int add_camera(rtsp_webrtc_gateway *gateway, const char *argument, uint32
     return 0;
 }
 
-/* Returns when a signal asks to end, or -1 if there is nothing to serve. */
+/* Returns when a signal asks the program to end, or -1 if there is nothing to serve. */
 static int serve(rtsp_webrtc_gateway *gateway, int argc, char **argv, const sigset_t *ends) {
     uint32_t flags = 0;
     for (int i = 2; i < argc; ++i) {
@@ -78,7 +78,7 @@ int main(int argc, char **argv) {
         fprintf(stderr, "usage: serve ADDR:PORT [--on-demand] NAME=RTSP_URL...\n");
         return 2;
     }
-    /* Waited for below; threads made from here on leave them alone. */
+    /* Waited for below; threads created from here on block them. */
     sigset_t ends;
     sigemptyset(&ends);
     sigaddset(&ends, SIGINT);

@@ -17,7 +17,7 @@
 
 namespace {
 
-// Offers of today's browsers have 2 to 10 kB.
+// Offers of current browsers take 2 to 10 kB.
 constexpr std::size_t kMaxBody = 128 * 1024;
 
 void on_log(const rtsp_webrtc::LogRecord &record) {
@@ -100,14 +100,14 @@ void configure(httplib::Server &server) {
     server.set_payload_max_length(kMaxBody);
     server.set_read_timeout(5);
     server.set_tcp_nodelay(true);
-    // httplib's own choice would let a second server share the port unnoticed.
+    // httplib's default would let a second server share the port unnoticed.
     server.set_socket_options([](socket_t socket) {
         const int on = 1;
         setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     });
-    // An idle connection would hold one of the server's threads.
+    // An idle connection would occupy one of the server's threads.
     server.set_keep_alive_max_count(1);
-    // An offer for a camera that is still connecting holds a thread for up to 5 s.
+    // An offer for a camera that is still connecting occupies a thread for up to 5 s.
     server.new_task_queue = [] { return new httplib::ThreadPool(32); };
     server.set_default_headers({
         {"Cache-Control", "no-store"},
@@ -126,7 +126,7 @@ void configure(httplib::Server &server) {
         answer_text(http, 500, "Internal error.");
     });
     server.set_error_handler([](const auto &, auto &http) {
-        if (http.body.empty()) { // an answer of httplib itself
+        if (http.body.empty()) { // a response of httplib itself
             answer_text(http, http.status,
                         http.status == 404 ? "There is nothing at this address."
                         : http.status == 413
@@ -171,12 +171,12 @@ void serve(const Args &args) {
     }
     say("stopping");
     server.stop();
-    // Offers that wait for a camera return: no thread of the server is held.
+    // Offers that wait for a camera return, so no thread of the server is occupied.
     if (!cameras.gateway().try_shutdown(std::chrono::seconds(5))) {
         say("error: the gateway did not shut down in time");
     }
     listener.join();
-    // No thread uses the gateway any more: cameras goes out of scope and frees it.
+    // No thread uses the gateway any more. `cameras` goes out of scope and frees it.
 }
 
 } // namespace

@@ -1,5 +1,5 @@
 //! A host that pushes files as if they came from an encoder: AV1 in IVF, H.264 or H.265 as a byte
-//! stream with access unit delimiters, and Opus in Ogg. The library's own listener shows it.
+//! stream with access unit delimiters, and Opus in Ogg. The library's own listener serves the page.
 //!
 //! `cargo run --example push -- 127.0.0.1:8889 VIDEO.{ivf,h264,h265} [SOUND.opus]`
 
@@ -13,7 +13,7 @@ use rtsp_webrtc_gateway::config::{Config, Frame, FrameData, HttpOptions, PushOpt
 use rtsp_webrtc_gateway::gateway::Gateway;
 use rtsp_webrtc_gateway::media::Codec;
 
-/// The files must have this many pictures a second, and sound in packets of 20 ms.
+/// The files must have this many frames per second, and audio in packets of 20 ms.
 const PICTURES_PER_SECOND: i64 = 25;
 const SOUND_US: i64 = 20_000;
 
@@ -75,7 +75,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The frames of an IVF file: 32 bytes of header, then each after its size and its time.
+/// The frames of an IVF file: a header of 32 bytes, then the frames, each preceded by its size and
+/// time.
 fn ivf_frames(file: &[u8]) -> Vec<&[u8]> {
     let mut rest = file.get(32..).unwrap_or_default();
     let mut frames = Vec::new();
@@ -90,7 +91,7 @@ fn ivf_frames(file: &[u8]) -> Vec<&[u8]> {
     frames
 }
 
-/// A byte stream, cut in front of each delimiter.
+/// A byte stream, split before each access unit delimiter.
 fn access_units(file: &[u8], is_delimiter: impl Fn(u8) -> bool) -> Vec<&[u8]> {
     let starts: Vec<usize> = file
         .windows(4)
@@ -103,7 +104,7 @@ fn access_units(file: &[u8], is_delimiter: impl Fn(u8) -> bool) -> Vec<&[u8]> {
     units.map(|(&start, end)| &file[start..end]).collect()
 }
 
-/// The packets of an Ogg file (RFC 3533) but for the two of headers (RFC 7845).
+/// The packets of an Ogg file (RFC 3533), without the two header packets (RFC 7845).
 fn ogg_packets(file: &[u8]) -> Vec<Vec<u8>> {
     let mut packets = vec![Vec::new()];
     let mut rest = file;

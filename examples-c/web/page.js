@@ -15,7 +15,7 @@ class Tile {
   #facts;
   #sound;
   #player;
-  #camera = null; // what the server said last about it; undefined if it does not answer
+  #camera = null; // the server's last word on it; undefined if it does not answer
 
   constructor(name) {
     this.root = document.getElementById("camera").content.firstElementChild.cloneNode(true);
@@ -68,7 +68,7 @@ class Tile {
   }
 
   #whyBlack() {
-    // Moving pictures of a camera that is away are old ones.
+    // Video that still moves while the camera is away is old.
     const away = this.#camera && this.#camera.state !== "live";
     if (this.playing && !away) {
       return null;
@@ -112,7 +112,7 @@ async function look() {
   try {
     cameras = await fetchCameras();
   } catch {
-    // The server is away; each tile says so.
+    // The server does not answer; each tile says so.
   }
   for (const { name } of cameras) {
     if (!tiles.has(name)) {
