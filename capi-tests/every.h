@@ -137,7 +137,7 @@ static inline int every_add_push_stream(struct world *w) {
     options.video_codec = RTSP_WEBRTC_GATEWAY_CODEC_H264;
     return rtsp_webrtc_gateway_add_push_stream(w->gateway, "every-push", &options, &stream);
 }
-/* An access unit delimiter: nothing to show. As sound, it is a click. */
+/* An access unit delimiter: nothing to show. As audio, it is a click. */
 static inline int every_push(struct world *w,
                              int (*push)(rtsp_webrtc_gateway *, rtsp_webrtc_gateway_stream_id,
                                          const rtsp_webrtc_gateway_frame *)) {

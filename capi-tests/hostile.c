@@ -241,8 +241,8 @@ static void release(void *data) {
     free(data);
 }
 
-/* Whatever comes, at whatever time: it is taken or refused, and the stream can go on with pictures
- * that are some. A viewer is there, so that all of it is packetised. */
+/* Whatever comes, at whatever time: it is taken or refused, and the stream can continue with frames
+ * that are some. A viewer is there, so that all of it is packetized. */
 static void garbage(rtsp_webrtc_gateway *gateway, int32_t video, int32_t audio, const char *name) {
     static const int64_t leaps[] = {0,        1,         -1,        40000,     -40000,
                                     10000001, -10000001, INT64_MAX, INT64_MIN, INT64_MAX / 2};

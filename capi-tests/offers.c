@@ -58,7 +58,7 @@ int main(void) {
     /* Cut anywhere: an offer that misses something, or one that is whole enough to wait for the
      * camera. */
     for (size_t length = 0; length <= size; length++) {
-        char *cut = malloc(length + 1); /* exact, so that a sanitiser sees reading past it */
+        char *cut = malloc(length + 1); /* exact, so that a sanitizer sees reading past it */
         CHECK(cut != NULL);
         memcpy(cut, whole, length);
         const int status = offer("cam", cut, length);

@@ -9,7 +9,7 @@
 #include <time.h>
 
 static rtsp_webrtc_gateway *gateway;
-static rtsp_webrtc_gateway_stream_id stream; /* "silent": offers wait for its first picture */
+static rtsp_webrtc_gateway_stream_id stream; /* "silent": offers wait for its first frame */
 
 /* A struct of a newer version of the header, which sets what this library does not know. */
 #define NEWER(type)                   \

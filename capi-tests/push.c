@@ -6,7 +6,7 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
-/* 640x480, Baseline, and one picture of each kind. No decoder looks at them here. */
+/* 640x480, Baseline, and one frame of each kind. No decoder looks at them here. */
 #define SETS                                       \
     "\0\0\0\1\x67\x42\x00\x1e\xf4\x05\x01\xec\x80" \
     "\0\0\0\1\x68\xce\x3c\x80"
@@ -212,7 +212,7 @@ static void a_full_queue(rtsp_webrtc_gateway *gateway, _Atomic uint64_t *asked) 
     }
     CHECK(atomic_load(&released) == before + 1);
     atomic_store(&hold, 0);
-    /* Whether the worker goes on before this or not: the queue is full, or there is room. */
+    /* Whether the worker continues before this or not: the queue is full, or there is room. */
     int refused = 0;
     for (int i = 0; i < 1000; i++, pushed++) {
         const int status = rtsp_webrtc_gateway_push_video(gateway, stream, &frame);

@@ -1,4 +1,4 @@
-/* Streams whose pictures the tests push: sessions without a camera. */
+/* Streams whose frames the tests push: sessions without a camera. */
 #ifndef PUSH_H
 #define PUSH_H
 
@@ -16,7 +16,7 @@ static inline rtsp_webrtc_gateway_stream_id add_push_stream(rtsp_webrtc_gateway 
     return stream;
 }
 
-/* A frame that stands for picture number index at 25 pictures a second. data must hold 64 bytes. */
+/* A frame that stands for frame number index at 25 frames per second. data must hold 64 bytes. */
 static inline rtsp_webrtc_gateway_frame picture(uint8_t *data, int index, bool keyframe) {
     /* SPS, PPS, and the beginning of an IDR slice. */
     static const uint8_t idr[] = {0,    0,    0,    1, 0x67, 0x42, 0xc0, 0x1e, 0xda, 0x02,

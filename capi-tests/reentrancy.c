@@ -123,7 +123,7 @@ int main(void) {
     CHECK_OK(
         rtsp_webrtc_gateway_handle_whep_offer_async(world.gateway, &offer, on_answer, NULL, NULL));
     wait_for(ANSWERED);
-    /* Pictures that build on one that never came. */
+    /* Frames that build on one that never came. */
     const rtsp_webrtc_gateway_stream_id late = add_push_stream(world.gateway, "late");
     push_picture(world.gateway, late, 0, false);
     wait_for(KEYFRAME_REQUEST);

@@ -219,7 +219,7 @@ static void outputs(void) {
     }
 }
 
-/* ----------------------------------------------------------------- initialisers, and reserved */
+/* ----------------------------------------------------------------- initializers, and reserved */
 
 static void initialisers(void) {
     object any;

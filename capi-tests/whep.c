@@ -1,5 +1,5 @@
 /* The life of a session as its viewer's requests make it: POST answered later, PATCH, DELETE; by the
- * functions for each, and by handle_http(). The host pushes the picture, so there is one. */
+ * functions for each, and by handle_http(). The host pushes the frame, so there is one. */
 #include "push.h"
 
 #include <pthread.h>
@@ -133,7 +133,7 @@ static void candidates_are_taken(const char *key, const char *etag,
 }
 
 static void by_the_functions(void) {
-    /* The offer comes before the first picture, and is answered with it. */
+    /* The offer comes before the first frame, and is answered with it. */
     struct answer first = offer_async(true);
     rtsp_webrtc_gateway_response *created = first.response;
     const rtsp_webrtc_gateway_session_id session = rtsp_webrtc_gateway_response_session_id(created);

@@ -1,4 +1,4 @@
-//! Command line arguments: `--name value`, `--flag`, and one word that says what to do.
+//! Command line arguments: `--name value`, `--flag`, and one word that names the command.
 
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -9,13 +9,13 @@ const FLAGS: &[&str] = &["quick", "bench", "help"];
 /// The arguments of a process.
 #[derive(Clone, Debug, Default)]
 pub struct Args {
-    /// What to do; empty if nothing is said.
+    /// The command; empty if none is given.
     pub words: Vec<String>,
     values: HashMap<String, String>,
 }
 
 impl Args {
-    /// Those of this process.
+    /// The arguments of this process.
     pub fn of_process() -> Result<Args, String> {
         let mut args = Args::default();
         let mut all = std::env::args().skip(1);
@@ -34,7 +34,7 @@ impl Args {
         Ok(args)
     }
 
-    /// Whether a flag is there.
+    /// Whether a flag is present.
     pub fn has(&self, name: &str) -> bool {
         self.values.contains_key(name)
     }

@@ -1,5 +1,4 @@
-//! Whole gateways under load, each part in a process of its own. `cargo bench --bench load -- help`
-//! says how.
+//! Whole gateways under load, each part in its own process. See `cargo bench --bench load -- help`.
 
 #[cfg(target_os = "linux")]
 mod args;

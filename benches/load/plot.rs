@@ -68,15 +68,15 @@ pub fn bars(title: &str, series: &[String], groups: &[(String, Vec<f64>)]) -> St
 
 /// One panel of [`lines`].
 pub struct Panel {
-    /// What grows.
+    /// The quantity on the vertical axis.
     pub title: String,
-    /// What it grows with.
+    /// The quantity on the horizontal axis.
     pub x: &'static str,
     /// The points.
     pub points: Vec<(f64, f64)>,
 }
 
-/// Panels in two columns, each with its points and the line of least squares.
+/// Panels in two columns, each with its points and the least-squares line.
 pub fn lines(panels: &[Panel]) -> String {
     let rows = panels.len().div_ceil(2) as f64;
     let mut svg = open(2.0 * WIDTH, rows * HEIGHT);

@@ -1,5 +1,5 @@
-//! The parts of a run are processes of their own: this program started again, with a role. Each
-//! says READY when it is, obeys lines on its standard input, and ends when that ends.
+//! Each part of a run is its own process: this program, started again with a role. It prints READY,
+//! obeys the lines on its standard input, and exits at the end of input.
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -13,7 +13,7 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts this program in a role. Returns what it says after READY.
+    /// Starts this program in a role. Returns what it prints after READY.
     pub fn start(role: &str, args: &[String]) -> io::Result<(Process, String)> {
         let mut child = Command::new(std::env::current_exe()?)
             .arg("--role")
@@ -44,7 +44,7 @@ impl Process {
         self.child.id()
     }
 
-    /// Sends it a line; returns the line that it answers.
+    /// Sends a line; returns the reply.
     pub fn ask(&mut self, line: &str) -> io::Result<String> {
         if let Some(input) = &mut self.input {
             writeln!(input, "{line}")?;
@@ -71,13 +71,13 @@ impl Drop for Process {
     }
 }
 
-/// In a role: says a line.
+/// In a role: prints a line.
 pub fn say(line: &str) {
     println!("{line}");
     let _ = io::stdout().flush();
 }
 
-/// In a role: the lines that it is sent. When they end, so does the process.
+/// In a role: the lines of standard input. At their end the process exits.
 pub fn commands() -> mpsc::Receiver<String> {
     let (sender, lines) = mpsc::channel();
     std::thread::spawn(move || {
@@ -91,7 +91,7 @@ pub fn commands() -> mpsc::Receiver<String> {
     lines
 }
 
-/// In a role that obeys no commands: until the end.
+/// In a role without commands: waits for the end of input.
 pub fn wait() -> ! {
     let lines = commands();
     loop {

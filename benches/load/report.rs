@@ -12,11 +12,11 @@ use crate::usage::machine;
 /// A cell.
 #[derive(Clone, Debug)]
 pub enum Cell {
-    /// Words.
+    /// Text.
     Text(String),
-    /// A number with so many decimals.
+    /// A number with this many decimals.
     Number(f64, usize),
-    /// Nothing to say.
+    /// Empty.
     Empty,
 }
 
@@ -32,7 +32,7 @@ impl From<String> for Cell {
     }
 }
 
-/// A number with so many decimals.
+/// A number with this many decimals.
 pub fn number(value: f64, decimals: usize) -> Cell {
     if value.is_finite() {
         Cell::Number(value, decimals)

@@ -17,7 +17,7 @@ pub enum System {
     Naive,
     /// The bare limit.
     Bare,
-    /// A server that runs already.
+    /// A server that is already running.
     External {
         /// For the tables.
         name: String,
@@ -88,11 +88,11 @@ pub struct Figures {
     pub loss_percent: f64,
     /// Viewers that got nothing.
     pub silent: f64,
-    /// Camera to viewer, in milliseconds; 0 for the bare loop, which has no camera.
+    /// Latency from camera to viewer in milliseconds; 0 for the bare loop, which has no camera.
     pub latency_ms: [f64; 3],
     /// Resident memory in MiB.
     pub rss: f64,
-    /// The share of shared pages counted only.
+    /// Proportional set size in MiB.
     pub pss: f64,
     /// KiB that each viewer added.
     pub kib_per_viewer: f64,
@@ -103,7 +103,7 @@ pub struct Figures {
 /// Lets a process settle before it is measured.
 const SETTLE: Duration = Duration::from_millis(1500);
 
-/// Runs the systems in turns, `rounds` times; gives the median of each.
+/// Runs the systems alternately, `rounds` times; returns the median of each.
 pub fn in_turns<const N: usize>(
     what: &str,
     systems: &[System; N],

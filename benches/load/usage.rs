@@ -8,7 +8,7 @@ pub fn cpu_seconds(pid: u32) -> io::Result<f64> {
     let mut nanos = 0u64;
     for task in fs::read_dir(format!("/proc/{pid}/task"))? {
         let path = task?.path().join("schedstat");
-        // Without schedstat there is the clock tick of 10 ms.
+        // Without schedstat the resolution is the clock tick of 10 ms.
         let Ok(text) = fs::read_to_string(path) else {
             return cpu_ticks(pid).map(|ticks| ticks as f64 / 100.0);
         };
@@ -23,7 +23,7 @@ pub fn cpu_seconds(pid: u32) -> io::Result<f64> {
 
 fn cpu_ticks(pid: u32) -> io::Result<u64> {
     let text = fs::read_to_string(format!("/proc/{pid}/stat"))?;
-    // The name may hold spaces; what follows it does not.
+    // The name may contain spaces; the fields after it do not.
     let fields = text.rsplit(')').next().unwrap_or("").split_whitespace();
     Ok(fields
         .skip(11)
@@ -35,9 +35,9 @@ fn cpu_ticks(pid: u32) -> io::Result<u64> {
 /// Memory in KiB.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Memory {
-    /// Resident, pages shared with other processes included.
+    /// Resident set size, shared pages included (RSS).
     pub rss: u64,
-    /// Resident, of shared pages only the share.
+    /// Proportional set size: shared pages count in part (PSS).
     pub pss: u64,
 }
 

@@ -1,10 +1,10 @@
 //! The viewers, all in one process that is light enough to run beside what it measures: real ICE,
-//! DTLS and RTCP, but of the media only headers are read. One packet in some hundred is decrypted
-//! for the time at which the camera sent it.
+//! DTLS and RTCP, but only the headers of media packets are read. One packet in a few hundred is
+//! decrypted for the time at which the camera sent it.
 //!
-//! Between looks at its sockets the process sleeps, and it takes what the kernel has coalesced
-//! (GRO): viewers in the same machine then cost the sender as little as viewers elsewhere. The
-//! kernel notes when packets come, so the sleep does not count as latency.
+//! Between polls of its sockets the process sleeps, and it reads what the kernel has coalesced (GRO):
+//! viewers on the same machine then cost the sender as little as viewers elsewhere. The kernel
+//! timestamps packets on arrival, so the sleep does not count as latency.
 
 use std::collections::HashSet;
 use std::io::{self, IoSliceMut};
@@ -21,9 +21,9 @@ use crate::args::Args;
 use crate::process::{commands, say};
 use crate::whep;
 
-/// Time between looks at the sockets.
+/// Time between polls of the sockets.
 const NAP: Duration = Duration::from_millis(2);
-/// Messages taken in one look at a socket.
+/// Messages read in one poll of a socket.
 const MESSAGES: usize = 4;
 const MESSAGE: usize = 1 << 16;
 /// How long all viewers may take to connect.
@@ -39,7 +39,7 @@ struct Sink {
     counts: Counts,
 }
 
-/// What came since the start of the measurement.
+/// What arrived since the start of the measurement.
 #[derive(Default)]
 struct Counts {
     packets: u64,
@@ -47,7 +47,7 @@ struct Counts {
     first: Option<u64>,
     highest: u64,
     latencies: Vec<f32>,
-    /// Decrypt the time of one picture in this many.
+    /// Decrypt the time of one frame in this many.
     sampling: u64,
 }
 
@@ -84,8 +84,8 @@ pub fn run(args: &Args) -> io::Result<()> {
                     }
                     say("started");
                 }
-                // Reads nothing more until the next line. Buffers that are full at once: until they
-                // are, the kernel takes memory for each packet.
+                // Reads nothing until the next line. Small buffers are full at once: before that the
+                // kernel allocates memory for each packet.
                 "rest" => {
                     for sink in &sinks {
                         let socket = (&sink.socket).into();
@@ -106,7 +106,7 @@ pub fn run(args: &Args) -> io::Result<()> {
     }
 }
 
-/// Connects all, some at a time. Returns how long it took.
+/// Connects all, a few at a time. Returns how long it took.
 fn connect(
     sinks: &mut [Sink],
     url: &str,
@@ -167,7 +167,7 @@ impl Sink {
     fn open(whep: bool) -> io::Result<Sink> {
         let socket = UdpSocket::bind("127.0.0.1:0")?;
         let state = UdpSocketState::new((&socket).into())?;
-        // Small buffers would lose what comes while the process sleeps.
+        // Small buffers would lose what arrives while the process sleeps.
         state.set_recv_buffer_size((&socket).into(), 4 << 20)?;
         let viewer = if whep {
             let config = ViewerConfig {
@@ -199,7 +199,7 @@ impl Sink {
         Ok(())
     }
 
-    /// Takes what has come, does what is due.
+    /// Reads what has arrived and does what is due.
     fn serve(&mut self, storage: &mut [u8]) -> io::Result<()> {
         loop {
             let mut metas = [RecvMeta::default(); MESSAGES];
@@ -212,7 +212,7 @@ impl Sink {
             let count = match received {
                 Ok(count) => count,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                // An ICMP message about a gateway that has gone.
+                // An ICMP message about a gateway that is gone.
                 Err(_) => break,
             };
             for (meta, buffer) in metas.iter().zip(storage.chunks_exact(MESSAGE)).take(count) {
@@ -235,7 +235,7 @@ impl Sink {
             viewer.timeout(now);
         }
         while let Some(out) = viewer.poll_transmit() {
-            // A refused datagram is a lost one.
+            // A refused datagram counts as lost.
             let _ = self.socket.send_to(&out.bytes, out.to);
         }
         self.connected = viewer.is_connected();
@@ -258,7 +258,7 @@ impl Sink {
             return;
         }
         if let Some(viewer) = &mut self.viewer {
-            // Neither retransmissions nor sound.
+            // Skips retransmissions and audio.
             if datagram.get(8..12) != Some(&viewer.video.ssrc().to_be_bytes()) {
                 return;
             }

@@ -1,4 +1,4 @@
-//! As much of HTTP as WHEP needs: one request per connection.
+//! The part of HTTP that WHEP needs: one request per connection.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -33,7 +33,7 @@ pub fn post(url: &str, offer: &str) -> io::Result<String> {
     }
 }
 
-/// Serves POSTs at a free port of 127.0.0.1, each on a thread of its own: `answer` gets the first
+/// Serves POSTs at a free port of 127.0.0.1, each on its own thread: `answer` gets the first
 /// part of the path and the offer. Returns a URL with `{}` for that part.
 pub fn serve<F>(answer: F) -> io::Result<String>
 where

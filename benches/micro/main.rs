@@ -16,9 +16,9 @@ use rtsp_webrtc_gateway::whep::offer::Offer;
 use testkit::clip::Clip;
 use testkit::viewer::{Viewer, ViewerConfig, nack};
 
-/// A picture of the loads: 9 packets.
+/// A frame as in the load benchmarks: 9 packets.
 const PICTURE: usize = 1 + 9 * 1188;
-/// A payload of theirs.
+/// A payload of such a frame.
 const PAYLOAD: usize = 1190;
 
 fn info() -> TrackInfo {
@@ -40,7 +40,7 @@ fn track() -> Track {
     Track::new(info(), limits, 0)
 }
 
-/// A picture with its length in front, as sources deliver it.
+/// A frame preceded by its length, as sources deliver it.
 fn picture(header: u8) -> Vec<u8> {
     let mut data = (PICTURE as u32).to_be_bytes().to_vec();
     data.push(header);
@@ -48,7 +48,7 @@ fn picture(header: u8) -> Vec<u8> {
     data
 }
 
-/// Pushes picture `n` of a GOP of 50.
+/// Pushes frame `n` of a GOP of 50.
 fn push(track: &mut Track, pictures: &[Vec<u8>; 2], start: Instant, n: u64) {
     track.push(&AccessUnit {
         data: &pictures[usize::from(n.is_multiple_of(50))],

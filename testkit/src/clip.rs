@@ -1,18 +1,18 @@
 //! The clips that the simulated cameras play, made by `clips/make.sh` and committed as raw Annex B H.264.
 //!
-//! | clip | size | profile | pictures per second | GOP | pictures | file |
+//! | clip | size | profile | frames per second | GOP | frames | file |
 //! |---|---|---|---|---|---|---|
 //! | `main720p` | 1280x720 | Main | 25 | 50 (2 s) | 200 (8 s) | 931 KiB |
 //! | `baseline360p` | 640x360 | Constrained Baseline | 25 | 25 (1 s) | 100 (4 s) | 162 KiB |
 //! | `high360p` | 640x360 | High | 25 | 100 (4 s) | 200 (8 s) | 320 KiB |
-//! | `main480p` | 640x480 | Main, four slices a picture | 15 | 30 (2 s) | 120 (8 s) | 388 KiB |
+//! | `main480p` | 640x480 | Main, four slices a frame | 15 | 30 (2 s) | 120 (8 s) | 388 KiB |
 //!
 //! No B-frames, closed GOPs, parameter sets before every IDR, no SEI, no access unit delimiters.
 //!
-//! Every picture shows its number, counted from 0: as text at the bottom left, and as a bar code along the top:
+//! Every frame shows its number, counted from 0: as text at the bottom left, and as a bar code along the top:
 //! 16 blocks of 40x40 pixels in one row, block `i` covering `x = 40 * i .. 40 * (i + 1)`, `y = 0 .. 40`.
 //! White is 1, black is 0, the most significant bit is at the left. To read it, sample the middle of each block,
-//! `(40 * i + 20, 20)`, in pixels of the picture's own size.
+//! `(40 * i + 20, 20)`, in pixels of the frame's own size.
 
 use std::fmt;
 use std::str::FromStr;
@@ -21,13 +21,13 @@ use std::sync::OnceLock;
 /// One of the committed clips.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Clip {
-    /// 1280x720, Main profile, 25 pictures per second, a keyframe every 2 s, 8 s long.
+    /// 1280x720, Main profile, 25 frames per second, a keyframe every 2 s, 8 s long.
     Main720p,
-    /// 640x360, Constrained Baseline profile, 25 pictures per second, a keyframe every second, 4 s long.
+    /// 640x360, Constrained Baseline profile, 25 frames per second, a keyframe every second, 4 s long.
     Baseline360p,
-    /// 640x360, High profile, 25 pictures per second, a keyframe every 4 s, 8 s long.
+    /// 640x360, High profile, 25 frames per second, a keyframe every 4 s, 8 s long.
     High360p,
-    /// 640x480, Main profile, four slices a picture, 15 pictures per second, a keyframe every 2 s, 8 s long.
+    /// 640x480, Main profile, four slices a frame, 15 frames per second, a keyframe every 2 s, 8 s long.
     Main480p,
 }
 
@@ -59,7 +59,7 @@ impl Clip {
         }
     }
 
-    /// Pictures per second.
+    /// Frames per second.
     pub fn frame_rate(self) -> u32 {
         match self {
             Clip::Main480p => 15,
@@ -67,7 +67,7 @@ impl Clip {
         }
     }
 
-    /// Pictures from one keyframe to the next.
+    /// Frames from one keyframe to the next.
     pub fn gop(self) -> usize {
         match self {
             Clip::Main720p => 50,
@@ -87,7 +87,7 @@ impl Clip {
         }
     }
 
-    /// The pictures of the clip in order; picture `n` shows the number `n`.
+    /// The frames of the clip in order; frame `n` shows the number `n`.
     pub fn access_units(self) -> &'static [AccessUnit] {
         static UNITS: [OnceLock<Vec<AccessUnit>>; Clip::ALL.len()] =
             [const { OnceLock::new() }; Clip::ALL.len()];
@@ -132,7 +132,7 @@ pub struct AccessUnit {
 }
 
 impl AccessUnit {
-    /// Whether the picture is an IDR picture, from which decoding can begin.
+    /// Whether the frame is an IDR picture, from which decoding can begin.
     pub fn is_keyframe(&self) -> bool {
         self.nals.iter().any(|nal| nal_type(nal) == 5)
     }
@@ -143,13 +143,13 @@ pub(crate) fn nal_type(nal: &[u8]) -> u8 {
     nal.first().map_or(0, |byte| byte & 0x1f)
 }
 
-/// Groups the NAL units of an Annex B byte stream into pictures.
+/// Groups the NAL units of an Annex B byte stream into frames.
 fn access_units(stream: &'static [u8]) -> Vec<AccessUnit> {
     let mut units: Vec<AccessUnit> = Vec::new();
     let mut complete = true;
     for nal in nals(stream) {
         let slice = matches!(nal_type(nal), 1..=5);
-        // A slice that begins at macroblock 0 (first_mb_in_slice, ue(v), is a single 1 bit) begins a picture.
+        // A slice that begins at macroblock 0 (first_mb_in_slice, ue(v), is a single 1 bit) begins a frame.
         let first_slice = slice && nal.get(1).is_some_and(|byte| byte & 0x80 != 0);
         if complete && (first_slice || !slice) {
             units.push(AccessUnit { nals: Vec::new() });
@@ -175,7 +175,7 @@ pub(crate) fn nals(stream: &'static [u8]) -> impl Iterator<Item = &'static [u8]>
         let start = starts.next()? + 3;
         let end = starts.peek().copied().unwrap_or(stream.len());
         let nal = &stream[start..end];
-        // A NAL never ends in a zero byte: those that follow belong to the next, longer start code.
+        // A NAL unit never ends in a zero byte: those that follow belong to the next, longer start code.
         let len = nal
             .iter()
             .rposition(|byte| *byte != 0)

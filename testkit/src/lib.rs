@@ -1,10 +1,10 @@
-//! Test helpers for `rtsp_webrtc_gateway`; never shipped.
+//! Test helpers for `rtsp_webrtc_gateway`; not shipped.
 //!
-//! - [`clip`]: short H.264 clips whose pictures carry a frame number that a program can read.
+//! - [`clip`]: short H.264 clips whose frames carry a frame number that a program can read.
 //! - [`camera`]: a camera simulator, an RTSP server that plays the clips and fails on command.
-//! - [`net`]: a seeded in-memory network for tests that do no I/O.
+//! - [`net`]: a seeded in-memory network for tests without I/O.
 //! - [`samples`]: short clips in other codecs, as access units.
-//! - [`viewer`]: a WebRTC viewer that does no I/O.
+//! - [`viewer`]: a sans-I/O WebRTC viewer.
 
 pub mod camera;
 pub mod clip;

@@ -3,12 +3,12 @@
 //!
 //! | sample | what | access units | form of each |
 //! |---|---|---|---|
-//! | `H265` | 640x360, Main profile, two slices a picture, 25 per second | 50, a keyframe every 25 | Annex B |
+//! | `H265` | 640x360, Main profile, two slices a frame, 25 per second | 50, a keyframe every 25 | Annex B |
 //! | `Av1` | 640x360, Main profile, 25 per second | 50, a keyframe every 25 | temporal unit, low-overhead format |
 //! | `Opus` | a 440 Hz beep of 200 ms at every full second | 101 of 20 ms | Opus packet |
 //! | `G722` | the same | 50 of 20 ms | octets |
 //!
-//! Pictures show their number as those of [`Clip`](crate::clip::Clip) do.
+//! Frames show their number like those of [`Clip`](crate::clip::Clip).
 
 use std::sync::OnceLock;
 
@@ -47,12 +47,12 @@ impl Sample {
     }
 }
 
-/// The NALs of an access unit of [`Sample::H265`], without start codes.
+/// The NAL units of an access unit of [`Sample::H265`], without start codes.
 pub fn h265_nals(unit: &'static [u8]) -> Vec<&'static [u8]> {
     nals(unit).collect()
 }
 
-/// Cuts an Annex B stream in front of each VPS, and of each first slice without one.
+/// Splits an Annex B stream before each VPS, and before each first slice without one.
 fn h265_units(stream: &'static [u8]) -> Vec<&'static [u8]> {
     let mut starts = Vec::new();
     let mut complete = true;
@@ -70,7 +70,7 @@ fn h265_units(stream: &'static [u8]) -> Vec<&'static [u8]> {
     cut(stream, &starts)
 }
 
-/// Cuts in front of each temporal delimiter.
+/// Splits before each temporal delimiter.
 fn av1_units(stream: &'static [u8]) -> Vec<&'static [u8]> {
     let mut starts = Vec::new();
     let mut at = 0;
@@ -98,7 +98,7 @@ fn cut(stream: &'static [u8], starts: &[usize]) -> Vec<&'static [u8]> {
     ranges.map(|(start, end)| &stream[start..end]).collect()
 }
 
-/// The packets of an Ogg stream (RFC 3533) in which none spans two pages, but for the two headers (RFC 7845).
+/// The packets of an Ogg stream (RFC 3533) in which none spans two pages, without the two headers (RFC 7845).
 fn ogg_packets(mut stream: &'static [u8]) -> Vec<&'static [u8]> {
     let mut packets = Vec::new();
     while let Some(count) = stream.get(26) {

@@ -34,7 +34,7 @@ impl Camsim {
         }
     }
 
-    /// The status that a DESCRIBE of this URL gets.
+    /// The status of a DESCRIBE of this URL.
     fn describe(url: &str) -> u16 {
         let authority = url.split('/').nth(2).unwrap();
         let mut socket = TcpStream::connect(authority).unwrap();

@@ -120,7 +120,7 @@ pub fn measure(args: &Args) -> io::Result<()> {
     )
 }
 
-/// What the ratios to bare and to naive should be at most.
+/// The targets: maximum ratios to bare and to naive.
 fn targets(load: Load) -> (Option<f64>, Option<f64>) {
     match (load.streams, load.each) {
         (1, 64..) => (Some(1.3), Some(0.1)),

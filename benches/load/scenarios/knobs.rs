@@ -1,4 +1,4 @@
-//! What single knobs are worth.
+//! The effect of single knobs.
 
 use std::io;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! Recovery from loss, over the simulated network of the scenarios: one session, one viewer of
-//! another make, virtual time, the same luck in every run.
+//! Recovery from loss, over the simulated network of the scenarios: one session, one independent
+//! viewer, virtual time, the same random numbers in every run.
 
 use std::io;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::world::{GATEWAY, Setup, VIEWER, World, address};
 enum Pattern {
     /// This share of datagrams, in both directions.
     Random(f64),
-    /// This share of datagrams to the viewer, so many in a row.
+    /// This share of datagrams to the viewer, in bursts of this length.
     Bursts(f64, u64),
 }
 
@@ -100,7 +100,7 @@ fn play(pattern: &Pattern, round_trip: Duration, time: Duration) -> (String, Wor
     world.network.set_link(gateway, viewer, link);
     world.network.set_link(viewer, gateway, link);
     world.run(time);
-    // The last questions are answered on a good link.
+    // The last NACKs are answered on a good link.
     world.switch_camera(false);
     let link = Link { loss: 0.0, ..link };
     world.network.set_link(gateway, viewer, link);

@@ -1,4 +1,4 @@
-//! Any other WHEP server under the same load, in turns with this library.
+//! Any other WHEP server under the same load, alternating with this library.
 
 use std::io;
 use std::time::Duration;

@@ -34,7 +34,7 @@ pub fn measure(args: &Args) -> io::Result<()> {
         let (_cameras, urls) = Process::start("cameras", &["--gop".to_owned(), gop])?;
         let (_gateway, url) = Process::start("gateway", &["--cameras".to_owned(), urls])?;
         let url = url.replace("{}", "cam0");
-        // Later joins fall anywhere in a GOP; the first, which waits for the camera, is not counted.
+        // Later joins fall anywhere in a GOP. The first one, which waits for the camera, is not counted.
         join(&url)?;
         let mut joins = Vec::new();
         let mut random = fastrand::Rng::with_seed(seconds);
@@ -103,7 +103,7 @@ fn join(url: &str) -> io::Result<Join> {
 }
 
 fn has_keyframe(viewer: &Viewer) -> bool {
-    // Looking for whole pictures is slow; none is there before a marker is.
+    // Searching for whole frames is slow, and there is none before a marker.
     viewer.video.packets().any(|packet| packet.marker)
         && viewer
             .video

@@ -1,4 +1,4 @@
-//! What a second worker is worth: how many packets a gateway sends when its workers never rest.
+//! The gain of a second worker: how many packets a gateway sends when its workers never rest.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use crate::usage::cpu_seconds;
 
 const STREAMS: &str = "4";
 const VIEWERS: &str = "256";
-/// What the second worker should make of it.
+/// The target ratio of two workers to one.
 const TARGET: f64 = 1.8;
 
 struct Rate {
@@ -19,7 +19,7 @@ struct Rate {
     micros_per_packet: f64,
 }
 
-/// One and two workers in turns: `--rounds`, `--seconds`.
+/// One and two workers, alternating: `--rounds`, `--seconds`.
 pub fn measure(args: &Args) -> io::Result<()> {
     let quick = args.has("quick");
     let rounds = args.number("rounds", if quick { 1 } else { 5 });

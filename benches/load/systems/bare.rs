@@ -1,5 +1,5 @@
-//! The bare limit: seals and sends the packets of the same streams, and does nothing else. No
-//! camera, no packetizer, no session: what is left is AES-128-GCM and the kernel.
+//! The bare limit: seals and sends the packets of the same streams and does nothing else. Without
+//! camera, packetizer and session, AES-128-GCM and the kernel remain.
 
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};

@@ -5,7 +5,7 @@ use testkit::camera::{CameraConfig, CameraServer, Load};
 use crate::args::Args;
 use crate::process::{say, wait};
 
-/// Plays `--count` cameras with `--gop` pictures from keyframe to keyframe, at `--fps`.
+/// Plays `--count` cameras with `--gop` frames from keyframe to keyframe, at `--fps`.
 pub fn run(args: &Args) -> std::io::Result<()> {
     let count = args.number("count", 1);
     let cameras = (0..count)

@@ -14,8 +14,8 @@ use crate::args::Args;
 use crate::process::{commands, say};
 use crate::whep;
 
-/// A gateway for the cameras in `--cameras`, with knobs `--set name=value,...`. Besides, `--push`
-/// streams get a picture every 40 ms, and from the line `flood` on as many as the gateway takes.
+/// A gateway for the cameras in `--cameras`, with knobs `--set name=value,...`. In addition, `--push`
+/// streams get a frame every 40 ms, and after the line `flood` as many as the gateway accepts.
 pub fn run(args: &Args) -> std::io::Result<()> {
     let tuning = args
         .list("set", ',')
@@ -74,8 +74,8 @@ pub fn run(args: &Args) -> std::io::Result<()> {
     Ok(())
 }
 
-/// Pushes pictures of 9 packets, each of which a viewer can start with, so that one that finds the
-/// queue full is no loss to those after it.
+/// Pushes frames of 9 packets. A viewer can start with each of them, so that a frame that finds the
+/// queue full does not affect later ones.
 fn push(gateway: &Gateway, stream: StreamId, flood: &AtomicBool) {
     const PACKETS: usize = 9;
     let mut picture = Vec::new();
@@ -96,7 +96,7 @@ fn push(gateway: &Gateway, stream: StreamId, flood: &AtomicBool) {
         if !flood.load(Ordering::Relaxed) {
             std::thread::sleep(Duration::from_millis(40));
         } else if !taken {
-            // Less than what waits in the queue takes: the worker never rests.
+            // Less than the queued frames take: the worker never rests.
             std::thread::sleep(Duration::from_millis(5));
         }
     }

@@ -1,4 +1,4 @@
-//! Simulated RTSP cameras on the command line; `camsim --help` says how.
+//! Simulated RTSP cameras on the command line; see `camsim --help`.
 
 use std::io::{BufRead, Write};
 use std::net::SocketAddr;
@@ -64,7 +64,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// The options, or `None` if help is asked for.
+/// The options, or `None` if help is requested.
 fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, String> {
     let mut options = Options {
         listen: ([127, 0, 0, 1], 0).into(),
@@ -120,7 +120,7 @@ async fn run(options: &Options) -> std::io::Result<()> {
             .udp(options.udp)
     });
     let server = CameraServer::start_at(options.listen, cameras.collect())?;
-    // The signals are caught before the line that makes others send them.
+    // The signal handlers are in place before the line that makes others send signals.
     let terminated = terminated()?;
     let urls: Vec<String> = server.names().map(|name| server.url(name)).collect();
     println!("READY {}", urls.join(" "));
@@ -141,7 +141,7 @@ async fn run(options: &Options) -> std::io::Result<()> {
     }
 }
 
-/// The lines of standard input. A thread reads them, for a read of it cannot be cancelled; it ends with the process.
+/// The lines of standard input. A thread reads them, because such a read cannot be canceled; it ends with the process.
 fn read_commands() -> mpsc::Receiver<String> {
     let (lines, commands) = mpsc::channel(16);
     std::thread::spawn(move || {

@@ -1,4 +1,4 @@
-//! The sound of a simulated camera: G.711 with a 440 Hz beep of 200 ms at every full second.
+//! The audio of a simulated camera: G.711 with a 440 Hz beep of 200 ms at every full second.
 
 use std::sync::OnceLock;
 

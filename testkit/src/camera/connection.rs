@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use super::faults::{Camera, Fault};
 use super::session::{Session, public, respond};
 
-/// A longer request is not one.
+/// A longer request is rejected.
 const MAX_REQUEST: usize = 64 * 1024;
 
 struct Connection {
@@ -84,7 +84,7 @@ impl Connection {
     }
 
     /// The next request, or `None` when the client has closed the connection. Responses and interleaved data of the
-    /// client (receiver reports) are passed over. Cancel-safe.
+    /// client (receiver reports) are skipped. Cancel-safe.
     async fn next_request(&mut self) -> io::Result<Option<Request<Vec<u8>>>> {
         loop {
             match Message::<Vec<u8>>::parse(&self.received) {

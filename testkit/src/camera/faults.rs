@@ -1,4 +1,4 @@
-//! What can go wrong with a camera on command, and the counts that show what it did.
+//! Faults that a camera can be told to have, and counters of what it did.
 
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,16 +7,16 @@ use tokio::sync::watch;
 
 use super::CameraConfig;
 
-/// How a camera misbehaves, from now on until the next fault.
+/// How a camera misbehaves, until the next fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// It behaves.
+    /// It works.
     None,
-    /// It is away: live connections are closed, and every new one gets 503 for its first request and is closed.
+    /// It is unavailable: live connections are closed, and every new one gets 503 for its first request and is closed.
     Refuse,
-    /// Live connections are closed now. Afterwards it behaves.
+    /// Live connections are closed now. Afterwards it works.
     Drop,
-    /// It answers requests but sends no media. When it heals it goes on with the next picture of the clip; timestamps
+    /// It answers requests but sends no media. When it heals it continues with the next frame of the clip; timestamps
     /// show the gap, sequence numbers do not.
     Stall,
     /// This share of its RTP packets is missing.
@@ -48,18 +48,18 @@ impl FromStr for Fault {
     }
 }
 
-/// What a camera did so far.
+/// Counters of a camera.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Statistics {
     /// Connections that asked for this camera, refused ones included.
     pub connections: u64,
-    /// Of these, how many are being played to now.
+    /// How many of these are being played to now.
     pub playing: u64,
     /// RTP packets sent, all tracks. Those that a fault lost do not count.
     pub packets_sent: u64,
-    /// Pictures sent, whole or in part.
+    /// Frames sent, whole or in part.
     pub frames_sent: u64,
-    /// Times a client said goodbye (TEARDOWN).
+    /// How many clients sent a TEARDOWN.
     pub teardowns: u64,
 }
 
@@ -70,7 +70,7 @@ pub(super) struct Camera {
     pub counters: Counters,
 }
 
-/// The present fault, and how often the live connections were cut so far.
+/// The current fault, and how often the live connections have been closed so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Health {
     pub fault: Fault,

@@ -1,5 +1,5 @@
-//! A stream of a given size for loads: its pictures are noise, of which only the last bytes mean something. They say
-//! when the camera sent the picture, so that a viewer in another process knows how old it is.
+//! A stream of a given size for load tests: its frames are noise, except for the last bytes. These contain the time at
+//! which the camera sent the frame, so that a viewer in another process can tell its age.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -8,33 +8,33 @@ use crate::clip::Clip;
 /// Payload of the camera's packets: small enough that a gateway which forwards them as they are stays within an MTU.
 pub(super) const MAX_PAYLOAD: usize = FRAGMENT + 2;
 
-/// Bytes of a picture per packet.
+/// Bytes of a frame per packet.
 const FRAGMENT: usize = 1188;
 
-/// In front of the time in the last bytes of a picture.
+/// Precedes the time in the last bytes of a frame.
 const MARK: &[u8; 8] = b"sent_at:";
 /// Bytes of the time: 7 bits each, the highest bit always set, so that it never looks like a start code.
 const TIME_BYTES: usize = 10;
 
-/// The size of a generated stream, and where in time it stands to others.
+/// The size of a generated stream, and its phase relative to others.
 #[derive(Clone, Copy, Debug)]
 pub struct Load {
-    /// Pictures per second; divides 1000.
+    /// Frames per second; divides 1000.
     pub frame_rate: u32,
-    /// Packets of about 1.2 kB in a picture.
+    /// Packets of about 1.2 kB in a frame.
     pub packets: usize,
     /// The same, for a keyframe; one more packet carries the parameter sets.
     pub keyframe_packets: usize,
-    /// Pictures from one keyframe to the next.
+    /// Frames from one keyframe to the next.
     pub gop: usize,
-    /// Pictures are sent when the time of day, modulo the time between pictures, is this.
+    /// Frames are sent when the time of day, modulo the time between frames, is this.
     pub phase: Duration,
-    /// Pictures less than `gop` from the first keyframe to the second.
+    /// Frames less than `gop` from the first keyframe to the second.
     pub keyframe_phase: usize,
 }
 
 impl Load {
-    /// 720p at 25 pictures per second and about 2.4 Mbit/s, with a keyframe every 2 s. The pictures and keyframes of
+    /// 720p at 25 frames per second and about 2.4 Mbit/s, with a keyframe every 2 s. The frames and keyframes of
     /// camera `index` of `count` lie evenly between those of the others.
     pub fn camera(index: usize, count: usize) -> Load {
         let gop = 50;
@@ -48,7 +48,7 @@ impl Load {
         }
     }
 
-    /// With another distance between keyframes, in pictures.
+    /// With another distance between keyframes, in frames.
     pub fn gop(self, gop: usize) -> Load {
         Load {
             gop,
@@ -66,7 +66,7 @@ impl Load {
     }
 }
 
-/// The pictures of a generated stream.
+/// The frames of a generated stream.
 pub(super) struct Pictures {
     load: Load,
     sets: [&'static [u8]; 2],
@@ -97,7 +97,7 @@ impl Pictures {
         self.load.frame_rate
     }
 
-    /// The NALs of the next picture, which is sent now.
+    /// The NAL units of the next frame, which is sent now.
     pub fn next(&mut self) -> Vec<&[u8]> {
         let count = self.count;
         self.count += 1;
@@ -129,7 +129,7 @@ fn stamp(nal: &mut [u8]) {
     rest[mark..].copy_from_slice(MARK);
 }
 
-/// When a generated picture was sent, since the Unix epoch; read from the payload of its last packet.
+/// When a generated frame was sent, since the Unix epoch; read from the payload of its last packet.
 pub fn sent_at(payload: &[u8]) -> Option<Duration> {
     let (rest, time) = payload.split_at_checked(payload.len().checked_sub(TIME_BYTES)?)?;
     rest.strip_suffix(MARK)?;

@@ -18,7 +18,7 @@
 //!   The session lasts as long as its connection; the announced timeout of 60 s is not enforced.
 //! - H.264 (RFC 6184, packetization mode 1: single NAL units, STAP-A and FU-A) and, if asked for, G.711 audio in 20 ms
 //!   packets with a 440 Hz beep of 200 ms at every full second. Interleaved in the connection or over UDP.
-//! - Every PLAY starts at picture 0 of the clip, a keyframe, and loops in real time. Sequence numbers and timestamps
+//! - Every PLAY starts at frame 0 of the clip, a keyframe, and loops in real time. Sequence numbers and timestamps
 //!   start at random values and run on over the loop.
 //! - A sender report with SDES CNAME (RFC 3550) per track, ahead of the first packet and then every 5 s.
 //! - With authentication, everything but OPTIONS needs it. Digest is MD5 without qop, as most cameras have it; each
@@ -77,7 +77,7 @@ impl CameraConfig {
         CameraConfig { clip, ..self }
     }
 
-    /// Plays bits of a given size instead of the clip's pictures.
+    /// Plays generated frames of a given size instead of the clip's.
     pub fn load(self, load: Load) -> CameraConfig {
         CameraConfig {
             load: Some(load),
@@ -90,7 +90,7 @@ impl CameraConfig {
         CameraConfig { audio, ..self }
     }
 
-    /// Whom it lets in.
+    /// The authentication that it requires.
     pub fn auth(self, auth: Auth) -> CameraConfig {
         CameraConfig { auth, ..self }
     }
@@ -103,7 +103,7 @@ impl CameraConfig {
         }
     }
 
-    /// Whether it accepts UDP; it answers 461 if not. Interleaved TCP always works.
+    /// Whether it accepts UDP; otherwise it answers 461. Interleaved TCP always works.
     pub fn udp(self, udp: bool) -> CameraConfig {
         CameraConfig { udp, ..self }
     }
@@ -126,7 +126,7 @@ pub enum Audio {
 /// Authentication of RTSP requests (RFC 2617).
 #[derive(Clone)]
 pub enum Auth {
-    /// Everybody is let in.
+    /// No authentication.
     None,
     Basic {
         user: String,

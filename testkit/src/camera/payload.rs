@@ -5,11 +5,11 @@ use crate::clip::nal_type;
 const STAP_A: u8 = 24;
 const FU_A: u8 = 28;
 
-/// Cuts the NAL units of one picture into payloads of at most `max` bytes. `emit` gets each payload in two parts, to
-/// be sent one behind the other, and whether it is the last of the picture.
+/// Cuts the NAL units of one frame into payloads of at most `max` bytes. `emit` gets each payload in two parts, to
+/// be sent one after the other, and whether it is the last of the frame.
 ///
-/// Neighbours that fit into one payload together become a STAP-A, one that fits alone a single NAL unit packet, and
-/// one that does not a row of FU-A.
+/// Neighbors that fit into one payload together become a STAP-A, one that fits alone becomes a single NAL unit packet,
+/// and one that does not becomes a series of FU-A.
 pub fn packetize(nals: &[&[u8]], max: usize, mut emit: impl FnMut(&[u8], &[u8], bool)) {
     let mut rest = nals;
     while let Some((&nal, tail)) = rest.split_first() {

@@ -1,4 +1,4 @@
-//! The media clock of one session: which picture or sound is due when, and sending it.
+//! The media clock of one session: when each video frame and audio packet is due, and sending them.
 
 use std::io;
 use std::sync::Arc;
@@ -33,7 +33,7 @@ pub(super) struct Playback {
     packets: Packets,
 }
 
-/// One track of a session. Its time is counted in slots: one picture or one audio packet each.
+/// One track of a session. Its time is counted in slots: one frame or one audio packet each.
 pub(super) struct Track {
     pub index: usize,
     pub stream: RtpStream,
@@ -51,7 +51,7 @@ pub(super) enum Media {
         units: &'static [AccessUnit],
         frame_rate: u32,
         in_band: bool,
-        /// Counts pictures sent. A stall takes slots, but no pictures, so that the decoder misses no reference.
+        /// Counts frames sent. A stall takes slots, but no frames, so that the decoder misses no reference.
         next: usize,
     },
     Load(Pictures),
@@ -123,7 +123,7 @@ impl Track {
             .wrapping_add((self.slot as u32).wrapping_mul(ticks))
     }
 
-    /// Passes over the slots that are `TOO_LATE` at `elapsed` since the start.
+    /// Skips the slots that are `TOO_LATE` at `elapsed` since the start.
     fn catch_up(&mut self, elapsed: Duration) {
         if elapsed.saturating_sub(self.due()) > TOO_LATE {
             let rate = u128::from(self.media.slots_per_second());
@@ -247,7 +247,7 @@ impl Playback {
             packets.clear();
             track.fill(packets, || self.random.u8(0..100) < percent);
             track.slot += 1;
-            // Counted first, so that a client never has more than the statistics say.
+            // Counted first, so that a client never has more than the statistics show.
             let counters = &self.camera.counters;
             counters
                 .packets_sent

@@ -1,4 +1,4 @@
-//! RTP and RTCP packets (RFC 3550), each with its interleaved header (RFC 2326, section 10.12) in front.
+//! RTP and RTCP packets (RFC 3550), each preceded by its interleaved header (RFC 2326, section 10.12).
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -88,7 +88,7 @@ impl RtpStream {
         self.octets = self.octets.wrapping_add((head.len() + body.len()) as u32);
     }
 
-    /// Uses up a sequence number: a packet that was sent and never arrives.
+    /// Consumes a sequence number: a packet that was sent and never arrives.
     pub fn lose(&mut self) {
         self.sequence = self.sequence.wrapping_add(1);
     }

@@ -1,4 +1,4 @@
-//! What a camera answers to the requests of one connection (RFC 2326).
+//! A camera's responses to the requests of one connection (RFC 2326).
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -176,7 +176,7 @@ impl Session {
     }
 }
 
-/// The beginning of an answer to `request`.
+/// The start of a response to `request`.
 pub(super) fn respond(request: &Request<Vec<u8>>, status: StatusCode) -> ResponseBuilder {
     let response = Response::builder(Version::V1_0, status);
     match request.header(&CSEQ) {

@@ -46,7 +46,7 @@ async fn open(url: &str) -> Demuxed {
     play(describe(url, None).await.unwrap(), Transport::default()).await
 }
 
-/// The next picture; what else arrives is passed over.
+/// The next frame; what else arrives is passed over.
 async fn next_frame(session: &mut Demuxed) -> Result<VideoFrame, Option<retina::Error>> {
     loop {
         match soon(session.next()).await {
@@ -58,7 +58,7 @@ async fn next_frame(session: &mut Demuxed) -> Result<VideoFrame, Option<retina::
     }
 }
 
-/// The slices of a picture as an Annex B stream.
+/// The slices of a frame as an Annex B stream.
 fn slices(unit: &AccessUnit) -> Vec<u8> {
     unit.nals
         .iter()

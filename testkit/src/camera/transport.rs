@@ -20,7 +20,7 @@ pub(super) enum Path {
 }
 
 impl Path {
-    /// Takes the first transport of the client's list that the camera can do, with the header that says so.
+    /// Chooses the first transport of the client's list that the camera supports, with the response header.
     /// `None` if there is none, or no free port.
     pub async fn negotiate(
         offered: &Transports,
@@ -100,7 +100,7 @@ impl Path {
 
 async fn send_datagrams(socket: &UdpSocket, packets: &Packets) -> io::Result<()> {
     for datagram in packets.datagrams() {
-        // A client that closed its port makes this fail; the camera does not care, and sends on.
+        // Fails if the client closed its port. The camera ignores that and continues.
         let _ = socket.send(datagram).await;
     }
     Ok(())

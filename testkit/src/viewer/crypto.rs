@@ -17,7 +17,7 @@ use rtc::srtp::context::Context;
 use rtc::srtp::option::srtp_replay_protection;
 use rtc::srtp::protection_profile::ProtectionProfile;
 
-/// Browsers repeat a flight after 50 ms, `rtc::dtls` after one second: we do as browsers do.
+/// Browsers repeat a flight after 50 ms, `rtc::dtls` after one second. This viewer behaves like a browser.
 const REPEAT: Duration = Duration::from_millis(50);
 
 fn provider() -> Arc<AwsLcRsProvider> {
@@ -25,7 +25,7 @@ fn provider() -> Arc<AwsLcRsProvider> {
     Arc::clone(PROVIDER.get_or_init(|| Arc::new(AwsLcRsProvider::new())))
 }
 
-/// One certificate for all viewers of a process: a load of hundreds starts at once.
+/// One certificate for all viewers of a process, so that hundreds start quickly.
 fn certificate() -> &'static (Certificate, String) {
     static CERTIFICATE: OnceLock<(Certificate, String)> = OnceLock::new();
     CERTIFICATE.get_or_init(|| {

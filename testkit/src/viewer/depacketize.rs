@@ -1,9 +1,9 @@
-//! Payloads back to NALs and OBUs (RFC 6184, RFC 7798, RTP Payload Format For AV1): independent of the gateway's
+//! Payloads back to NAL units and OBUs (RFC 6184, RFC 7798, RTP Payload Format For AV1): independent of the gateway's
 //! packetizers.
 
 use super::packet::Packet;
 
-/// How the payloads of a track are to be read.
+/// The payload format of a track.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
     /// RFC 6184.
@@ -13,12 +13,12 @@ pub enum Format {
     H265,
     /// RTP Payload Format For AV1, version 1.0.
     Av1,
-    /// Each payload is one unit: sound.
+    /// Each payload is one unit: audio.
     Whole,
 }
 
 impl Format {
-    /// By the name in an `a=rtpmap` line.
+    /// By the encoding name in an `a=rtpmap` line.
     pub(super) fn of(encoding_name: &str) -> Format {
         match encoding_name {
             "H264" => Format::H264,
@@ -28,7 +28,7 @@ impl Format {
         }
     }
 
-    /// Whether nothing of a picture comes before this payload: it begins with parameter sets.
+    /// Whether this payload starts a frame: it begins with parameter sets.
     fn begins_sequence(self, payload: &[u8]) -> bool {
         match (self, payload) {
             (Format::H264, [24, _, _, nal, ..] | [0x78, _, _, nal, ..]) => nal & 0x1f == 7,
@@ -49,26 +49,26 @@ impl Format {
     }
 }
 
-/// An access unit that came whole.
+/// A complete access unit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccessUnit {
     /// RTP timestamp.
     pub timestamp: u32,
-    /// When its last packet came.
+    /// When its last packet arrived.
     pub at: std::time::Instant,
-    /// Its NALs, without start codes; its OBUs, without sizes; or the one payload of sound.
+    /// Its NAL units, without start codes; its OBUs, without sizes; or its one audio payload.
     pub nals: Vec<Vec<u8>>,
     keyframe: bool,
 }
 
 impl AccessUnit {
-    /// Whether decoding can begin with it; with AV1, whether it holds a sequence header.
+    /// Whether decoding can start with it; for AV1, whether it contains a sequence header.
     pub fn is_keyframe(&self) -> bool {
         self.keyframe
     }
 }
 
-/// Groups packets into access units; those with a gap are left out.
+/// Groups packets into access units; those with a gap are omitted.
 pub fn access_units<'a>(
     format: Format,
     packets: impl Iterator<Item = &'a Packet>,
@@ -148,7 +148,7 @@ fn h265(packets: &[&Packet]) -> Option<Vec<Vec<u8>>> {
     Some(nals)
 }
 
-/// The NALs of an aggregation packet, each after its length in two bytes.
+/// The NAL units of an aggregation packet, each preceded by its length in two bytes.
 fn split_aggregate(mut rest: &[u8], nals: &mut Vec<Vec<u8>>) -> Option<()> {
     while let [high, low, tail @ ..] = rest {
         let size = usize::from(u16::from_be_bytes([*high, *low]));

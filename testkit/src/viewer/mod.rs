@@ -1,6 +1,6 @@
-//! A WebRTC viewer without I/O, for scenarios over the in-memory network and for loads: it offers,
-//! checks, shakes hands, decrypts, asks again for what is lost. It is built from the sub-crates of
-//! `rtc` and shares no code with the gateway.
+//! A sans-I/O WebRTC viewer for scenarios over the in-memory network and for load tests: SDP offer, ICE
+//! checks, DTLS, decryption, NACK. It is built from the sub-crates of `rtc` and shares no code with the
+//! gateway.
 
 mod crypto;
 mod depacketize;
@@ -22,14 +22,14 @@ pub use udp::UdpViewer;
 
 use crypto::{Dtls, Srtp};
 
-/// Time between ICE checks until the first answer; browsers begin like that.
+/// Time between ICE checks until the first response, as in browsers.
 const CHECK_INTERVAL: Duration = Duration::from_millis(50);
 /// Time between ICE checks afterwards.
 const KEEPALIVE: Duration = Duration::from_millis(2500);
 /// Time between receiver reports.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 
-/// What kind of browser the viewer plays.
+/// The kind of browser that the viewer imitates.
 #[derive(Clone, Debug)]
 pub struct ViewerConfig {
     /// SRTP profiles in order of preference.
@@ -73,9 +73,9 @@ impl ViewerConfig {
 /// A datagram to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outgoing {
-    /// From which address of the viewer.
+    /// The viewer's address.
     pub from: SocketAddr,
-    /// To which address of the gateway.
+    /// The gateway's address.
     pub to: SocketAddr,
     /// Its contents.
     pub bytes: Vec<u8>,
@@ -97,13 +97,13 @@ pub struct Viewer {
     restarting: Option<(String, String)>,
     transaction: u64,
     out: VecDeque<Outgoing>,
-    /// The picture.
+    /// The video.
     pub video: Receiver,
-    /// The sound.
+    /// The audio.
     pub audio: Receiver,
     /// Sender reports received: SSRC, NTP time (32.32), RTP timestamp.
     pub sender_reports: Vec<(Instant, u32, u64, u32)>,
-    /// SSRCs that said BYE.
+    /// SSRCs that sent a BYE.
     pub byes: Vec<u32>,
     /// SRTP packets that did not authenticate.
     pub undecryptable: u64,
@@ -221,7 +221,7 @@ impl Viewer {
         self.timeout(now);
     }
 
-    /// Begins an ICE restart: makes new credentials and returns the body of the PATCH. Checks go on
+    /// Starts an ICE restart: makes new credentials and returns the body of the PATCH. Checks continue
     /// with the old ones until [`Viewer::restarted`].
     pub fn restart(&mut self) -> String {
         let generation = self.restarts + 1;
@@ -257,7 +257,7 @@ impl Viewer {
         self.timeout(now);
     }
 
-    /// Moves to another address, as a phone that leaves its Wi-Fi.
+    /// Moves to another address, like a phone that leaves its Wi-Fi.
     pub fn roam(&mut self, now: Instant, address: SocketAddr) {
         self.address = address;
         self.next_check = Some(now);
@@ -294,7 +294,7 @@ impl Viewer {
         self.out.pop_front()
     }
 
-    /// Takes a datagram of the gateway.
+    /// Handles a datagram from the gateway.
     pub fn handle(&mut self, now: Instant, bytes: &[u8]) {
         match bytes.first() {
             Some(0..=3) => {
@@ -363,8 +363,8 @@ impl Viewer {
         }
     }
 
-    /// Wall clock at an RTP timestamp of a stream, by its last sender report: what a browser plays
-    /// picture and sound together by (RFC 3550 section 6.4.1).
+    /// Wall-clock time of an RTP timestamp, by the stream's last sender report. Browsers synchronize
+    /// video and audio by it (RFC 3550 section 6.4.1).
     pub fn wall_clock_at(&self, ssrc: u32, timestamp: u32, clock_rate: u32) -> Option<SystemTime> {
         /// From 1900 to 1970.
         const EPOCH: f64 = 2_208_988_800.0;
@@ -407,12 +407,12 @@ impl Viewer {
         self.send_rtcp(&receive::nack(self.video.ssrc(), &nacks));
     }
 
-    /// Counts an SRTP packet of the picture without decrypting it, for reports; nothing is asked for again.
+    /// Counts a video SRTP packet without decrypting it, for reports; sends no NACKs.
     pub fn note(&mut self, bytes: &[u8]) {
         self.video.note(bytes);
     }
 
-    /// Decrypts an SRTP packet without taking it. Once per packet: a second time it counts as replayed.
+    /// Decrypts an SRTP packet without counting it. Once per packet: a second time it counts as replayed.
     pub fn open(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
         self.srtp
             .as_mut()?
@@ -420,7 +420,7 @@ impl Viewer {
             .map(|packet| packet.to_vec())
     }
 
-    /// Asks for a keyframe.
+    /// Requests a keyframe (PLI).
     pub fn send_pli(&mut self) {
         self.send_rtcp(&receive::pli(self.video.ssrc()));
     }

@@ -1,11 +1,11 @@
-//! What a viewer keeps of an RTP packet.
+//! An RTP packet as a viewer stores it.
 
 use std::time::Instant;
 
 /// An RTP packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Packet {
-    /// When it came.
+    /// When it arrived.
     pub at: Instant,
     /// Extended sequence number.
     pub sequence: u64,

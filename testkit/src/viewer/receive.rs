@@ -1,4 +1,4 @@
-//! What a viewer receives of one track: order, loss, questions, reports.
+//! The receiving side of one track: order, loss, NACKs, reports.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use super::depacketize::{self, AccessUnit, Format};
 use super::packet::Packet;
 
-/// A lost packet is asked for again after this time...
+/// A lost packet is requested again after this time...
 const ASK_AGAIN: Duration = Duration::from_millis(60);
-/// ...this often at most.
+/// ...at most this often.
 const MAX_QUESTIONS: u32 = 10;
 
 /// The packets of one track.
@@ -21,11 +21,11 @@ pub struct Receiver {
     packets: BTreeMap<u64, Packet>,
     missing: BTreeMap<u64, Missing>,
     highest: Option<u64>,
-    /// Packets that came on the RTX stream.
+    /// Packets that arrived on the RTX stream.
     pub by_rtx: u64,
-    /// Packets that came twice.
+    /// Packets that arrived twice.
     pub duplicates: u64,
-    /// Packets that were missing for a while, and came.
+    /// Packets that were missing for a while and then arrived.
     pub recovered: u64,
     reported: (u64, u64),
 }
@@ -132,7 +132,7 @@ impl Receiver {
         }
     }
 
-    /// Takes notice of a packet that is not decrypted.
+    /// Counts a packet that is not decrypted.
     pub(super) fn note(&mut self, bytes: &[u8]) {
         let sequence = self.extend(u16::from_be_bytes(number(bytes, 2)));
         self.highest = self.highest.max(Some(sequence));
@@ -140,7 +140,7 @@ impl Receiver {
 
     fn extend(&self, sequence: u16) -> u64 {
         let Some(highest) = self.highest else {
-            // Room below for packets that overtook each other.
+            // Leaves room below for reordered packets.
             return 0x1_0000 + u64::from(sequence);
         };
         let forward = sequence.wrapping_sub(highest as u16);
@@ -168,17 +168,17 @@ impl Receiver {
         nacks
     }
 
-    /// Every packet that came, in order.
+    /// Every packet that arrived, in order.
     pub fn packets(&self) -> impl Iterator<Item = &Packet> {
         self.packets.values()
     }
 
-    /// Packets that came.
+    /// The number of packets that arrived.
     pub fn count(&self) -> usize {
         self.packets.len()
     }
 
-    /// Packets between the first and the last that never came.
+    /// Packets between the first and the last that never arrived.
     pub fn lost(&self) -> u64 {
         let (Some(first), Some(last)) = (self.packets.keys().next(), self.highest) else {
             return 0;
@@ -186,18 +186,18 @@ impl Receiver {
         last - first + 1 - self.packets.len() as u64
     }
 
-    /// The access units that came whole, in order.
+    /// The complete access units, in order.
     pub fn access_units(&self) -> Vec<AccessUnit> {
         depacketize::access_units(self.format, self.packets.values())
     }
 
-    /// Forgets what came, to keep a long load small.
+    /// Forgets what arrived, to limit memory in long runs.
     pub fn forget(&mut self) {
         self.packets.clear();
     }
 
-    /// A receiver report (RFC 3550 section 6.4.2); `last` is when the last sender report came
-    /// and its NTP time.
+    /// A receiver report (RFC 3550 section 6.4.2); `last` is when the last sender report arrived and
+    /// its NTP time.
     pub(super) fn report(&mut self, now: Instant, last: Option<(Instant, u64)>) -> Vec<u8> {
         use rtc::rtcp::receiver_report::ReceiverReport;
         use rtc::rtcp::reception_report::ReceptionReport;

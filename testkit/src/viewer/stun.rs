@@ -35,8 +35,8 @@ pub fn check(username: &str, pwd: &str, transaction: u64) -> Vec<u8> {
     message.raw
 }
 
-/// The answer to a check of the other side, if this is one for `pwd`, our own password. Gateways with a full ICE agent
-/// send them, and wait for the answer.
+/// The response to a check of the other side, if this is one for `pwd`, our own password. Gateways with a full ICE agent
+/// send checks and wait for the response.
 pub fn answer(bytes: &[u8], pwd: &str, from: SocketAddr) -> Option<Vec<u8>> {
     let mut check = Message::new();
     check.unmarshal_binary(bytes).ok()?;

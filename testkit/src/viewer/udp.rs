@@ -20,7 +20,7 @@ impl UdpViewer {
         Ok(UdpViewer { socket, viewer })
     }
 
-    /// Takes the answer. Of its candidates the loopback one is used.
+    /// Takes the answer. Uses its loopback candidate.
     pub fn accept(&mut self, answer: &str) {
         let gateway: SocketAddr = answer
             .lines()
@@ -32,7 +32,7 @@ impl UdpViewer {
         self.viewer.accept(Instant::now(), answer, Some(gateway));
     }
 
-    /// Receives and answers until `done`; false if that is not the case within `limit`.
+    /// Receives and responds until `done`; false if that does not happen within `limit`.
     pub fn run_till(&mut self, limit: Duration, done: impl Fn(&Viewer) -> bool) -> bool {
         let end = Instant::now() + limit;
         let mut buffer = [0; 2048];
@@ -44,7 +44,7 @@ impl UdpViewer {
             }
             let wake = self.viewer.next_deadline().unwrap_or(end).min(end);
             let wait = wake.saturating_duration_since(now);
-            // A timeout of zero would mean to wait for ever.
+            // A timeout of zero would mean forever.
             let wait = wait.max(Duration::from_millis(1));
             self.socket
                 .set_read_timeout(Some(wait))
@@ -60,7 +60,7 @@ impl UdpViewer {
 
     fn flush(&mut self) {
         while let Some(out) = self.viewer.poll_transmit() {
-            // A refused datagram is a lost one.
+            // A refused datagram counts as lost.
             let _ = self.socket.send_to(&out.bytes, out.to);
         }
     }
