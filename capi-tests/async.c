@@ -1,5 +1,5 @@
-/* Offers answered later: the callback runs exactly once after OK, and never after an error; what may
- * be called in it. The camera takes connections and never says a word, so that offers wait. */
+/* Asynchronous offers: the callback runs exactly once after OK, and never after an error; what may be
+ * called in it. The camera accepts connections and never answers, so that offers wait. */
 #include "check.h"
 #include "offer.h"
 
@@ -48,7 +48,7 @@ static void done(void *user_data, rtsp_webrtc_gateway_op_id op, int status,
     pthread_mutex_unlock(&lock);
 }
 
-/* In the callback: what blocks says so, an offer and its cancellation do not block. */
+/* In the callback: blocking functions fail; an offer and its cancellation do not block. */
 static void done_and_again(void *user_data, rtsp_webrtc_gateway_op_id op, int status,
                            rtsp_webrtc_gateway_response *response) {
     struct offer *offer = user_data;
@@ -69,7 +69,7 @@ static void done_and_again(void *user_data, rtsp_webrtc_gateway_op_id op, int st
     offer->nested++;
     pthread_mutex_unlock(&lock);
     CHECK(status == RTSP_WEBRTC_GATEWAY_ERR_CANCELLED && response == NULL);
-    CHECK_FAILS(rtsp_webrtc_gateway_cancel(gateway, 0), NOT_FOUND); /* done() wants a sentence */
+    CHECK_FAILS(rtsp_webrtc_gateway_cancel(gateway, 0), NOT_FOUND); /* done() expects a message */
     done(user_data, op, status, response);
 }
 
@@ -137,7 +137,7 @@ int main(void) {
     CHECK_OK(rtsp_webrtc_gateway_remove_stream(gateway, stream));
     wait_for(&removed, op, RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND);
 
-    /* What is left when the gateway ends; op may be NULL. */
+    /* What is pending when the gateway ends; op may be NULL. */
     CHECK_OK(add_camera(gateway, "cam", url, &stream));
     for (int i = 0; i < MAX_OPS; i++) {
         CHECK_OK(offer_async("cam", SESSION VIDEO, 60000, done, &left[i], i ? &ops[i] : NULL));

@@ -19,7 +19,7 @@ static void on_stream_state(void *user_data, rtsp_webrtc_gateway_stream_id strea
     seen->after_removed += seen->removed;
     if (state == RTSP_WEBRTC_GATEWAY_STREAM_REMOVED) {
         seen->removed++;
-        /* The last callbacks may still ask the gateway, also inside destroy(). */
+        /* The last callbacks may still use the gateway, even inside destroy(). */
         rtsp_webrtc_gateway_stream_info info;
         CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&info));
         CHECK_STATUS(rtsp_webrtc_gateway_get_stream_info(seen->gateway, stream, &info),
@@ -28,7 +28,7 @@ static void on_stream_state(void *user_data, rtsp_webrtc_gateway_stream_id strea
     }
     if (state == RTSP_WEBRTC_GATEWAY_STREAM_RETRYING && seen->retrying++ == 0) {
         CHECK(status == RTSP_WEBRTC_GATEWAY_ERR_CONNECT);
-        /* What does not block works in a callback. */
+        /* Functions that do not block work in a callback. */
         rtsp_webrtc_gateway_stream_info info;
         int64_t value;
         CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&info));
@@ -37,7 +37,7 @@ static void on_stream_state(void *user_data, rtsp_webrtc_gateway_stream_id strea
         CHECK(strlen(info.message) > 10 && strstr(info.message, SECRET) == NULL);
         CHECK_OK(rtsp_webrtc_gateway_get_tuning(seen->gateway, 2, &value));
 
-        /* What blocks says so, and changes nothing. */
+        /* Functions that block fail, and change nothing. */
         rtsp_webrtc_gateway_config config;
         rtsp_webrtc_gateway *other = NULL;
         config_loopback(&config);

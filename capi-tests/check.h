@@ -1,4 +1,4 @@
-/* What the tests share: checks that say where they failed, and a gateway on loopback. */
+/* Shared by the tests: checks that report where they failed, and a gateway on loopback. */
 #ifndef CHECK_H
 #define CHECK_H
 
@@ -33,7 +33,7 @@
     } while (0)
 
 #define CHECK_OK(call) CHECK_STATUS(call, RTSP_WEBRTC_GATEWAY_OK)
-/* A failure has a sentence, and the sentence has no secret. */
+/* A failure has an error message, and the message has no secret. */
 #define CHECK_FAILS(call, expected)                                      \
     do {                                                                 \
         CHECK_STATUS(call, RTSP_WEBRTC_GATEWAY_ERR_##expected);          \

@@ -1,4 +1,4 @@
-/* Every function on a gateway that is shut down: ERR_SHUTTING_DOWN, and destroy() still works. */
+/* Every function on a gateway after shutdown(): ERR_SHUTTING_DOWN, and destroy() still works. */
 #include "every.h"
 #include "push.h"
 

@@ -1,6 +1,6 @@
-/* Every function of the header as a call that works on a gateway with a stream. For the tests that
- * call all of them in a place of their own: callbacks, a forked child, a gateway that is shut down.
- * python/test_header.py sees to it that none is missing. */
+/* Every function of the header as a call on a gateway with a stream, for the tests that call all of
+ * them in a special situation: in callbacks, in a forked child, after shutdown().
+ * python/test_header.py checks that none is missing. */
 #ifndef EVERY_H
 #define EVERY_H
 
@@ -16,9 +16,9 @@ struct world {
 /* What a call may do. */
 enum kind {
     GLOBAL,   /* without a gateway */
-    QUICK,    /* never waits for anybody */
+    QUICK,    /* never waits */
     BLOCKING, /* waits: not in a callback */
-    END,      /* BLOCKING, and the end of the gateway: not where it lives on */
+    END,      /* BLOCKING, and ends the gateway: not where it is still needed */
 };
 
 struct call {
@@ -137,7 +137,7 @@ static inline int every_add_push_stream(struct world *w) {
     options.video_codec = RTSP_WEBRTC_GATEWAY_CODEC_H264;
     return rtsp_webrtc_gateway_add_push_stream(w->gateway, "every-push", &options, &stream);
 }
-/* An access unit delimiter: nothing to show. As audio, it is a click. */
+/* An access unit delimiter: nothing to show. As audio, a click. */
 static inline int every_push(struct world *w,
                              int (*push)(rtsp_webrtc_gateway *, rtsp_webrtc_gateway_stream_id,
                                          const rtsp_webrtc_gateway_frame *)) {

@@ -1,4 +1,4 @@
-/* A forked child has none of the gateway's threads: it gets errors, and nothing hangs. */
+/* A forked child has none of the gateway's threads: calls fail, and nothing hangs. */
 #include "every.h"
 #include "push.h"
 
@@ -14,7 +14,7 @@ static void release(void *data) {
 
 static void in_child(struct world *world) {
     alarm(60);
-    /* What is lent comes back here, too. */
+    /* Lent frames are released here, too. */
     uint8_t data[64];
     rtsp_webrtc_gateway_frame frame = picture(data, 1, true);
     frame.release = release;
@@ -39,8 +39,8 @@ int main(void) {
     world.stream = add_push_stream(world.gateway, "pushed");
     push_picture(world.gateway, world.stream, 0, true);
 
-    /* The threads come to rest: unlike malloc(), AddressSanitizer's allocator does not survive that
-       one of them is inside it. */
+    /* Let the threads come to rest: unlike malloc(), AddressSanitizer's allocator does not survive a
+       fork() while another thread is inside it. */
     usleep(200 * 1000);
     const pid_t child = fork();
     CHECK(child >= 0);

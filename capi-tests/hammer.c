@@ -1,6 +1,6 @@
 /* Sixteen threads call everything on one gateway, and its callbacks call back, until it shuts down
- * under them. What began has ended once: streams, sessions, operations, lent frames.
- * RTSP_WEBRTC_GATEWAY_HAMMER_SECONDS: how long; 3 unless set. */
+ * under them. Whatever began ends exactly once: streams, sessions, operations, lent frames.
+ * RTSP_WEBRTC_GATEWAY_HAMMER_SECONDS: duration, default 3. */
 #include "push.h"
 
 #include <pthread.h>
@@ -239,7 +239,7 @@ static void *call(void *argument) {
         case 6: status = ask_by_http(round); break;
         default: status = push_and_remove(round); break;
         }
-        nanosleep(&(struct timespec){.tv_nsec = 500000}, NULL); /* so that each gets its turn */
+        nanosleep(&(struct timespec){.tv_nsec = 500000}, NULL); /* gives each thread a turn */
     }
     return NULL;
 }
@@ -279,7 +279,7 @@ int main(void) {
     fprintf(stderr, "streams %d, sessions %d, operations %d, frames %d\n", added, opened, asked,
             lent);
     CHECK(added > 1 && removed == added);
-    /* shutdown() may come between an answer and who asked over HTTP: that gets 503. */
+    /* shutdown() may come between an answer and the HTTP request: the request gets 503. */
     CHECK(told > 0 && opened >= told && closed == opened);
     CHECK(asked > 0 && answered == asked);
     CHECK(lent > 0 && released == lent);

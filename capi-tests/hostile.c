@@ -1,6 +1,6 @@
-/* A host that holds it wrong: ids of another gateway, sizes that lie, numbers that are none, garbage
- * as media, times that leap, a callback that does not return. Each gets an error or is put up with;
- * nothing crashes, hangs or is lost. */
+/* A host that misuses the library: ids of another gateway, wrong sizes, invalid numbers, garbage as
+ * media, timestamps that jump, a callback that does not return. Each gives an error or is tolerated;
+ * nothing crashes, hangs or leaks. */
 #include "push.h"
 
 #include <pthread.h>
@@ -36,7 +36,7 @@ static void offer_answered(void *user_data, rtsp_webrtc_gateway_op_id op, int st
     atomic_store((atomic_int *)user_data, status);
 }
 
-/* What one gateway made, another does not know, although both have the like of it. */
+/* A gateway does not know the ids of another one, although both have streams and sessions. */
 static void ids_of_another_gateway(void) {
     rtsp_webrtc_gateway_callbacks callbacks;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&callbacks));
@@ -91,11 +91,11 @@ static void ids_of_another_gateway(void) {
         CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_delete(other, key), NOT_FOUND);
         CHECK_FAILS(rtsp_webrtc_gateway_cancel(other, ops[i]), NOT_FOUND);
         CHECK_FAILS(rtsp_webrtc_gateway_authorize(other, questions[i], true), NOT_FOUND);
-        /* Nor is an id of one kind one of another kind. */
+        /* Nor is an id of one kind valid as another kind. */
         CHECK_FAILS(rtsp_webrtc_gateway_close_session(gateways[i], streams[i]), NOT_FOUND);
         CHECK_FAILS(rtsp_webrtc_gateway_remove_stream(gateways[i], sessions[i]), NOT_FOUND);
     }
-    for (int i = 0; i < 2; i++) { /* none of that did anything */
+    for (int i = 0; i < 2; i++) { /* none of that had any effect */
         CHECK_OK(rtsp_webrtc_gateway_get_stream_info(gateways[i], streams[i], &info));
         CHECK_OK(rtsp_webrtc_gateway_close_session(gateways[i], sessions[i]));
         CHECK_OK(rtsp_webrtc_gateway_cancel(gateways[i], ops[i]));
@@ -110,7 +110,7 @@ static void ids_of_another_gateway(void) {
 /* ------------------------------------------------------- sizes that lie, numbers that are none */
 
 static void sizes_that_lie(rtsp_webrtc_gateway *gateway, rtsp_webrtc_gateway_stream_id stream) {
-    /* Not one byte of these may be read beyond what is there: that is for a sanitizer to see. */
+    /* No byte may be read beyond their ends: a sanitizer checks that. */
     enum { HUGE_SIZE = 1 << 30 };
     char *little = malloc(4);
     CHECK(little != NULL);
@@ -160,7 +160,7 @@ static void sizes_that_lie(rtsp_webrtc_gateway *gateway, rtsp_webrtc_gateway_str
     free(little);
 
 #ifndef WITHOUT_LISTENER
-    /* A certificate that could not be read, say: that must not become HTTP. */
+    /* A certificate that could not be read must not result in plain HTTP. */
     rtsp_webrtc_gateway_listen_options listen;
     uint16_t port = 0;
     for (int i = 0; i < 4; i++) {
@@ -241,8 +241,8 @@ static void release(void *data) {
     free(data);
 }
 
-/* Whatever comes, at whatever time: it is taken or refused, and the stream can continue with frames
- * that are some. A viewer is there, so that all of it is packetized. */
+/* Any data at any time is accepted or refused, and the stream can continue with valid frames. There is
+ * a viewer, so that all of it is packetized. */
 static void garbage(rtsp_webrtc_gateway *gateway, int32_t video, int32_t audio, const char *name) {
     static const int64_t leaps[] = {0,        1,         -1,        40000,     -40000,
                                     10000001, -10000001, INT64_MAX, INT64_MIN, INT64_MAX / 2};
@@ -341,7 +341,7 @@ static void a_callback_that_does_not_return(void) {
     callbacks.on_stream_state = hold;
     rtsp_webrtc_gateway *gateway = gateway_loopback(&callbacks);
     atomic_store(&holds, 1);
-    /* Far more news than are kept; of each stream the last is. */
+    /* Far more events than are kept; the last one of each stream is kept. */
     for (int i = 0; i < STREAMS; i++) {
         CHECK_OK(rtsp_webrtc_gateway_remove_stream(gateway, add_push_stream(gateway, "again")));
     }
@@ -349,7 +349,7 @@ static void a_callback_that_does_not_return(void) {
     push_picture(gateway, stream, 0, true);
     rtsp_webrtc_gateway_response_free(offer_h264(gateway, "pushed"));
     WAIT_FOR(atomic_load(&stuck));
-    /* It holds up nobody but those who wait for it, and these for as long as they said. */
+    /* It delays only those who wait for it, and only as long as their timeouts. */
     CHECK_FAILS(rtsp_webrtc_gateway_shutdown(gateway, 1), TIMEOUT);
     CHECK_FAILS(rtsp_webrtc_gateway_shutdown(gateway, 1), TIMEOUT);
     pthread_t patient;

@@ -1,5 +1,5 @@
-/* HTTP requests of the host's own server and of the listener; who may. The camera is not there: what
- * plays is tested in Rust and in the browser. */
+/* HTTP requests through the host's own server and through the listener; authorization. There is no
+ * camera: playing is tested in Rust and in the browsers. */
 #include "check.h"
 #include "offer.h"
 
@@ -11,7 +11,7 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static rtsp_webrtc_gateway *gateway;
-static uint64_t open_question; /* of the stream "later" */
+static uint64_t open_question; /* about the stream "later" */
 static int last_operation;
 
 static void authorize(void *user_data, const rtsp_webrtc_gateway_authorize_request *request) {
@@ -51,7 +51,7 @@ static const char *header(const rtsp_webrtc_gateway_response *response, const ch
     return "";
 }
 
-/* Asks, checks the status and, of a failure, the problem. */
+/* Sends a request; checks the status and, on failure, the problem document. */
 static void ask(const char *method, const char *path, const rtsp_webrtc_gateway_http_header *token,
                 int status) {
     rtsp_webrtc_gateway_http_request request;
@@ -89,7 +89,7 @@ static void answered(void *user_data, rtsp_webrtc_gateway_response *response) {
     rtsp_webrtc_gateway_response_free(response);
 }
 
-/* Asks for "later", and waits for the question. */
+/* Requests "later", and waits for the question. */
 static uint64_t ask_later(struct answers *answers) {
     rtsp_webrtc_gateway_http_request request;
     request_init(&request, "GET", "/later/whep", NULL);
@@ -181,7 +181,7 @@ int main(void) {
     CHECK(last_operation == RTSP_WEBRTC_GATEWAY_OPERATION_END);
     CHECK_FAILS(rtsp_webrtc_gateway_authorize(gateway, 0, true), NOT_FOUND);
 
-    /* Decided later, on another thread than the callback's. */
+    /* Answered later, on another thread than the callback's. */
     struct answers first = {0, 0}, second = {0, 0};
     CHECK_OK(rtsp_webrtc_gateway_authorize(gateway, ask_later(&first), true));
     pthread_mutex_lock(&lock);
@@ -192,7 +192,7 @@ int main(void) {
     pthread_mutex_unlock(&lock);
     listener();
 
-    /* Never decided: shutdown answers, once. */
+    /* Never answered: shutdown completes it, once. */
     const uint64_t never = ask_later(&second);
     CHECK_OK(rtsp_webrtc_gateway_shutdown(gateway, 0));
     CHECK(first.count == 1 && second.count == 1 && second.status == 503);

@@ -1,5 +1,5 @@
-/* Gateways come and go, with and without streams, and leave no thread, no file and no memory behind.
- * lifetime [CYCLES]: 1,000 unless given; memory is judged from 1,000 on. */
+/* Gateways come and go, with and without streams, and leave no thread, file or memory behind.
+ * lifetime [CYCLES]: default 1,000; memory is checked from 1,000 on. */
 #include "push.h"
 
 #include <dirent.h>
@@ -34,7 +34,7 @@ static long resident_kib(void) {
 static void come_and_go(int number) {
     rtsp_webrtc_gateway *gateway = gateway_loopback(NULL);
     rtsp_webrtc_gateway_stream_id stream;
-    /* Not in each: streams take their time to say goodbye. */
+    /* Not in every cycle: closing streams takes a while. */
     if (number % 20 == 1) {
         push_picture(gateway, add_push_stream(gateway, "pushed"), 0, true);
         rtsp_webrtc_gateway_response_free(offer_h264(gateway, "pushed"));
@@ -62,7 +62,7 @@ static void *look_until_shut_down(void *gateway) {
 
 int main(int argc, char **argv) {
     const int cycles = argc > 1 ? atoi(argv[1]) : 1000;
-    /* The first gateways make what the process keeps, and malloc what it needs. */
+    /* The first gateways allocate what the process keeps. */
     for (int i = 0; i < cycles / 4; i++) {
         come_and_go(i);
     }
@@ -79,7 +79,7 @@ int main(int argc, char **argv) {
         return 1;
     }
 
-    /* shutdown() while others call: they get their error, then destroy() is safe. */
+    /* shutdown() while others call: their calls fail, then destroy() is safe. */
     rtsp_webrtc_gateway *gateway = gateway_loopback(NULL);
     pthread_t callers[4];
     for (int i = 0; i < 4; i++) {

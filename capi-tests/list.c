@@ -11,7 +11,7 @@ int main(void) {
     CHECK_OK(add_camera(gateway, "a", NOBODY, &stream[1]));
     CHECK_OK(add_camera(gateway, "c", NOBODY, &stream[2]));
 
-    /* The count is of all, however many fit. */
+    /* The count is the total, however many fit. */
     for (size_t capacity = 0; capacity <= 4; capacity++) {
         memset(ids, 0xff, sizeof ids);
         CHECK_OK(rtsp_webrtc_gateway_list_streams(gateway, ids, capacity, &count));

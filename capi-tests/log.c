@@ -17,7 +17,7 @@ static void on_line(void *user_data, const rtsp_webrtc_gateway_log_record *recor
     CHECK(strlen(record->target) > 0 && strlen(record->message) > 0);
     CHECK(strstr(record->message, SECRET) == NULL);
     CHECK(strpbrk(record->message, "\r\n\x1b") == NULL);
-    /* Calling in is wrong, and must not hang. */
+    /* Calling the library here is not allowed, and must not hang. */
     CHECK_STATUS(rtsp_webrtc_gateway_set_log_callback(0, NULL, NULL, NULL),
                  RTSP_WEBRTC_GATEWAY_ERR_WOULD_DEADLOCK);
     CHECK_STATUS(rtsp_webrtc_gateway_set_log_level(0), RTSP_WEBRTC_GATEWAY_ERR_WOULD_DEADLOCK);
@@ -31,7 +31,7 @@ static void free_log(void *user_data) {
     atomic_fetch_add(&((struct log *)user_data)->freed, 1);
 }
 
-/* Something that is worth a line: a camera that is not there. */
+/* Something worth a log line: a camera that cannot be reached. */
 static void run_gateway(void) {
     rtsp_webrtc_gateway *gateway = gateway_loopback(NULL);
     rtsp_webrtc_gateway_stream_id stream;
@@ -55,7 +55,7 @@ int main(void) {
                                                   free_log));
     run_gateway();
     CHECK(first.lines > 0 && first.freed == 0);
-    CHECK(first.stream != 0); /* the camera that is not there */
+    CHECK(first.stream != 0); /* the unreachable camera */
     CHECK_FAILS(rtsp_webrtc_gateway_set_log_level(-1), INVALID_ARGUMENT);
     CHECK_FAILS(rtsp_webrtc_gateway_set_log_callback(-1, on_line, &refused, free_log),
                 INVALID_ARGUMENT);
@@ -74,7 +74,7 @@ int main(void) {
 
     CHECK_OK(rtsp_webrtc_gateway_set_log_callback(RTSP_WEBRTC_GATEWAY_LOG_OFF, NULL, NULL, NULL));
     CHECK(second.freed == 1 && first.freed == 1);
-    /* Without a callback there is nothing to keep user_data for. */
+    /* Without a callback user_data is freed at once. */
     struct log unused = {0};
     CHECK_OK(rtsp_webrtc_gateway_set_log_callback(RTSP_WEBRTC_GATEWAY_LOG_INFO, NULL, &unused,
                                                   free_log));

@@ -68,7 +68,7 @@ static void no_http_answer(void *user_data, rtsp_webrtc_gateway_response *respon
     CHECK(false);
 }
 
-/* Each pointer but the gateway, and with gateway NULL the gateway, too. */
+/* Each pointer except the gateway; if gateway is NULL, the gateway as well. */
 static void with_gateway(rtsp_webrtc_gateway *gateway) {
     int64_t value;
     char *text = NULL;

@@ -1,5 +1,5 @@
-/* Offers that cannot be answered: each has its status, before the camera is there. Those that only
- * the camera's codecs decide are in python/test_smoke.py, which has a camera. */
+/* Offers that cannot be answered: each gives its status before the camera is connected. Those that
+ * depend on the camera's codecs are in python/test_smoke.py, which has a camera. */
 #include "check.h"
 #include "offer.h"
 
@@ -18,7 +18,7 @@ static int offer(const char *stream, const char *sdp, size_t size) {
     return status;
 }
 
-/* The offer without the lines that start so. */
+/* The offer without the lines that start like this. */
 static int offer_without(const char *start) {
     char sdp[4096];
     size_t size = 0;
@@ -70,7 +70,7 @@ int main(void) {
         default: CHECK_STATUS(status, RTSP_WEBRTC_GATEWAY_ERR_NOT_READY);
         }
     }
-    /* Nothing of this hurt the stream. */
+    /* None of this affected the stream. */
     rtsp_webrtc_gateway_stream_info info;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&info));
     CHECK_OK(rtsp_webrtc_gateway_get_stream_info(gateway, stream, &info));

@@ -1,4 +1,4 @@
-/* A camera on demand: idle until an offer wants it, and again when that came to nothing. */
+/* A camera on demand: idle until an offer needs it, and idle again when connecting failed. */
 #include "check.h"
 #include "offer.h"
 
@@ -7,7 +7,7 @@
 static rtsp_webrtc_gateway *gateway;
 static rtsp_webrtc_gateway_stream_id stream;
 
-/* The first state that on_stream_state tells. */
+/* The first state that on_stream_state reports. */
 static int32_t first;
 
 static void on_stream_state(void *user_data, rtsp_webrtc_gateway_stream_id changed, int32_t state,
@@ -26,7 +26,7 @@ static rtsp_webrtc_gateway_stream_info now(void) {
     return info;
 }
 
-/* The camera is away: the offer hears of it. */
+/* The camera is unreachable: the offer fails with that reason. */
 static void offer(void) {
     rtsp_webrtc_gateway_offer offer;
     rtsp_webrtc_gateway_response *response = NULL;
@@ -70,12 +70,12 @@ int main(void) {
             CHECK(time(NULL) < end);
             nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
         }
-        /* Why stays visible. */
+        /* The reason stays visible. */
         CHECK(now().status == RTSP_WEBRTC_GATEWAY_ERR_CONNECT);
         CHECK(strlen(now().message) > 10 && strstr(now().message, SECRET) == NULL);
     }
     CHECK_OK(rtsp_webrtc_gateway_remove_stream(gateway, stream));
     CHECK_OK(rtsp_webrtc_gateway_destroy(gateway));
-    CHECK(first == RTSP_WEBRTC_GATEWAY_STREAM_CONNECTING); /* IDLE, as it was added, is no change */
+    CHECK(first == RTSP_WEBRTC_GATEWAY_STREAM_CONNECTING); /* IDLE from the start is not a change */
     return 0;
 }

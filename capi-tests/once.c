@@ -1,6 +1,6 @@
-/* What the header says of functions of the host that run once: free_user_data, release, and the
- * completions of what is answered later. Once after success and after failure alike; never where the
- * header says that they were not seen, or that the call failed. */
+/* The host's functions that run exactly once: free_user_data, release, and the completions of
+ * asynchronous calls. Once after success and after failure alike; never where the header says that the
+ * library did not see them, or that the call failed. */
 #include "push.h"
 
 #include <dirent.h>
@@ -11,7 +11,7 @@
 static rtsp_webrtc_gateway *gateway;
 static rtsp_webrtc_gateway_stream_id stream; /* "silent": offers wait for its first frame */
 
-/* A struct of a newer version of the header, which sets what this library does not know. */
+/* A struct of a newer version of the header, with a field that this library does not know. */
 #define NEWER(type)                   \
     union {                           \
         type object;                  \
@@ -57,7 +57,7 @@ static void create_refuses(rtsp_webrtc_gateway_callbacks *callbacks, atomic_int 
         create(&config.object, RTSP_WEBRTC_GATEWAY_ERR_##status); \
         CHECK(atomic_load(freed) == (times));                     \
     } while (0)
-    /* Not seen: the config's or the callbacks' size or version is none that is known. */
+    /* Not seen: the size or the version of the config or the callbacks is unknown. */
     const size_t sizes[] = {0, 3, sizeof config.object - 1, SIZE_MAX};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         REFUSED(config.object.struct_size = sizes[i], STRUCT_SIZE, 0);
@@ -223,7 +223,7 @@ static void release(void) {
             PUSH(silent, (void)0, INVALID_STATE, 1);
         }
     }
-    /* release_data without release is nobody's. */
+    /* release_data without release is ignored. */
     rtsp_webrtc_gateway_frame plain;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&plain));
     plain.data = data;
@@ -237,7 +237,7 @@ static void release(void) {
 
 enum { MAX_UNDER_WAY = 1024 };
 
-/* One call that is answered later. */
+/* One asynchronous call. */
 struct later {
     atomic_int calls, status;
 };
@@ -345,7 +345,7 @@ static void http(struct later *never) {
     REFUSED_REQUEST(request.object.body_size = 1, INVALID_ARGUMENT);
     REFUSED_REQUEST(request.object.body = "";
                     request.object.body_size = SIZE_MAX, INVALID_ARGUMENT);
-    /* Nobody answers on_authorize, so that they wait. */
+    /* Nobody answers on_authorize, so they wait. */
     for (int i = 0; i < MAX_UNDER_WAY; i++) {
         REQUEST((void)0, &under_way[i], RTSP_WEBRTC_GATEWAY_OK);
     }
@@ -359,7 +359,7 @@ static void do_not_answer(void *user_data, const rtsp_webrtc_gateway_authorize_r
 static struct later crossed;
 static atomic_int asked;
 
-/* Requests that nobody needs to be asked about, until the gateway is shut down under them. */
+/* Requests that need no authorization, until the gateway shuts down under them. */
 static void *ask_until_shut_down(void *argument) {
     rtsp_webrtc_gateway_http_request request;
     int status;

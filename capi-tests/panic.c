@@ -1,5 +1,5 @@
-/* A bug in a worker costs its stream, or its session, and nothing else. It is injected by the cargo
- * feature test-panic: see variant.cmake. */
+/* A bug in a worker costs its stream or its session, and nothing else. The cargo feature test-panic
+ * injects it: see variant.cmake. */
 #include "push.h"
 
 #include <stdatomic.h>
@@ -44,7 +44,7 @@ int main(void) {
         push_picture(gateway, broken, i, i == 0);
     }
 
-    /* Both streams are on the one worker: when this is answered, all of that has happened. */
+    /* Both streams are on the one worker: when it answers this, all of that has happened. */
     rtsp_webrtc_gateway_stream_info info;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&info));
     do {
@@ -53,7 +53,7 @@ int main(void) {
     } while (info.frames < 3 && info.state != RTSP_WEBRTC_GATEWAY_STREAM_FAILED);
     CHECK(info.state == RTSP_WEBRTC_GATEWAY_STREAM_FAILED);
     CHECK(info.status == RTSP_WEBRTC_GATEWAY_ERR_PANIC);
-    /* The worker lives, and so does the stream whose session broke. */
+    /* The worker is alive, and so is the stream whose session broke. */
     push_picture(gateway, fragile, 2, true);
     rtsp_webrtc_gateway_response_free(offer_h264(gateway, "test-panic-session"));
     CHECK_OK(rtsp_webrtc_gateway_get_stream_info(gateway, fragile, &info));

@@ -1,5 +1,5 @@
-/* Push streams: what is refused, memory that is lent and given back exactly once whatever becomes of
- * the push, a full queue that refuses instead of waiting, and the request for a keyframe. */
+/* Push streams: what is refused, lent memory that is released exactly once whatever the result of the
+ * push, a full queue that refuses instead of waiting, and the request for a keyframe. */
 #include "check.h"
 
 #include <pthread.h>
@@ -62,7 +62,7 @@ static rtsp_webrtc_gateway_stream_info info(rtsp_webrtc_gateway *gateway,
     return now;
 }
 
-/* Waits for it, a minute at most. */
+/* Waits for up to a minute. */
 #define WAIT_FOR(condition)                     \
     do {                                        \
         for (int i_ = 0; !(condition); i_++) {  \
@@ -104,7 +104,7 @@ static void options_that_cannot_be(rtsp_webrtc_gateway *gateway) {
     CHECK_OK(rtsp_webrtc_gateway_remove_stream(gateway, stream));
 }
 
-/* Every way in which a push can fail gives back what was lent, before it returns. */
+/* A push that fails, for whatever reason, releases the lent memory before it returns. */
 static void failures_give_back(rtsp_webrtc_gateway *gateway) {
     const rtsp_webrtc_gateway_stream_id stream = add(gateway, "failures", 0);
     rtsp_webrtc_gateway_stream_id camera = 0;
@@ -134,7 +134,7 @@ static void failures_give_back(rtsp_webrtc_gateway *gateway) {
     GIVES_BACK(rtsp_webrtc_gateway_push_audio(gateway, stream, &frame), INVALID_ARGUMENT);
     frame = lent(FRAME("\0\0\0\5\x65\1\2\3\4", 0));
     GIVES_BACK(rtsp_webrtc_gateway_push_video(gateway, stream, &frame), INVALID_ARGUMENT);
-    /* What has no size that is known is not seen. */
+    /* A frame of unknown size is not seen. */
     frame.struct_size = 3;
     CHECK_FAILS(rtsp_webrtc_gateway_push_video(gateway, stream, &frame), STRUCT_SIZE);
     CHECK(atomic_load(&released) == expected);
@@ -197,7 +197,7 @@ static void on_keyframe_request(void *user_data, rtsp_webrtc_gateway_stream_id s
     atomic_store((_Atomic uint64_t *)user_data, stream);
 }
 
-/* release() holds the only worker up, so that the queue fills. */
+/* release() blocks the only worker, so that the queue fills. */
 static void a_full_queue(rtsp_webrtc_gateway *gateway, _Atomic uint64_t *asked) {
     const rtsp_webrtc_gateway_stream_id stream = add(gateway, "full", 3);
     const int before = atomic_load(&released);
@@ -250,7 +250,7 @@ static void *push_until_it_is_gone(void *argument) {
     return NULL;
 }
 
-/* Removal and shutdown in the midst of pushes. */
+/* Removal and shutdown during pushes. */
 static void the_end_gives_back(rtsp_webrtc_gateway *gateway) {
     enum { PUSHERS = 4 };
     pthread_t threads[PUSHERS];

@@ -16,7 +16,7 @@ static inline rtsp_webrtc_gateway_stream_id add_push_stream(rtsp_webrtc_gateway 
     return stream;
 }
 
-/* A frame that stands for frame number index at 25 frames per second. data must hold 64 bytes. */
+/* Frame number index at 25 frames per second. data must have room for 64 bytes. */
 static inline rtsp_webrtc_gateway_frame picture(uint8_t *data, int index, bool keyframe) {
     /* SPS, PPS, and the beginning of an IDR slice. */
     static const uint8_t idr[] = {0,    0,    0,    1, 0x67, 0x42, 0xc0, 0x1e, 0xda, 0x02,
@@ -40,7 +40,7 @@ static inline void push_picture(rtsp_webrtc_gateway *gateway, rtsp_webrtc_gatewa
     CHECK_OK(rtsp_webrtc_gateway_push_video(gateway, stream, &frame));
 }
 
-/* A session of a stream that is live, or will be. */
+/* A session on a stream that is live, or will be. */
 static inline rtsp_webrtc_gateway_response *offer_h264(rtsp_webrtc_gateway *gateway,
                                                        const char *stream) {
     rtsp_webrtc_gateway_offer offer;

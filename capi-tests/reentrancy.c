@@ -1,4 +1,4 @@
-/* Every function from inside every callback: those that wait say ERR_WOULD_DEADLOCK and change
+/* Every function from inside every callback: those that wait return ERR_WOULD_DEADLOCK and change
  * nothing, the others work. */
 #include "every.h"
 #include "push.h"
@@ -10,7 +10,7 @@ static struct world world;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 
-/* The callbacks in which all was called. */
+/* The callbacks in which everything was called. */
 enum {
     STREAM_STATE = 1,
     SESSION_STATE = 2,
@@ -85,7 +85,7 @@ static void on_answer(void *user_data, rtsp_webrtc_gateway_op_id op, int status,
 static void on_authorize(void *user_data, const rtsp_webrtc_gateway_authorize_request *request) {
     (void)user_data;
     call_every(AUTHORIZE);
-    /* All of that left the question as it was. */
+    /* None of that answered the question. */
     CHECK_OK(rtsp_webrtc_gateway_authorize(world.gateway, request->request_id, true));
 }
 
@@ -123,7 +123,7 @@ int main(void) {
     CHECK_OK(
         rtsp_webrtc_gateway_handle_whep_offer_async(world.gateway, &offer, on_answer, NULL, NULL));
     wait_for(ANSWERED);
-    /* Frames that build on one that never came. */
+    /* Frames that refer to one that never arrived. */
     const rtsp_webrtc_gateway_stream_id late = add_push_stream(world.gateway, "late");
     push_picture(world.gateway, late, 0, false);
     wait_for(KEYFRAME_REQUEST);

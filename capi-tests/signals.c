@@ -40,7 +40,7 @@ int main(void) {
             continue;
         }
         unsigned long long mask = blocked(entry->d_name);
-        /* The C library blocks all signals in a thread until it has begun. */
+        /* The C library blocks all signals in a thread until it has started. */
         for (int i = 0; i < 1000 && has(mask, SIGSEGV); i++) {
             nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
             mask = blocked(entry->d_name);

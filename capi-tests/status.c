@@ -10,7 +10,7 @@ int main(void) {
     CHECK(rtsp_webrtc_gateway_http_status(RTSP_WEBRTC_GATEWAY_ERR_TOO_LARGE) == 413);
     CHECK(rtsp_webrtc_gateway_http_status(-9999) == 500);
 
-    /* Nothing failed yet. */
+    /* Nothing has failed yet. */
     char text[256] = "x";
     CHECK(rtsp_webrtc_gateway_last_error(text, sizeof text) == 0);
     CHECK(text[0] == '\0');
@@ -21,7 +21,7 @@ int main(void) {
     const size_t length = rtsp_webrtc_gateway_last_error(text, sizeof text);
     CHECK(length == strlen(text));
     CHECK(strstr(text, "no_such_knob") != NULL);
-    /* As snprintf. */
+    /* Like snprintf. */
     CHECK(rtsp_webrtc_gateway_last_error(NULL, 0) == length);
     CHECK(rtsp_webrtc_gateway_last_error(NULL, 100) == length);
     char small[5] = "xxxx";
@@ -29,7 +29,7 @@ int main(void) {
     CHECK(small[0] == 'x');
     CHECK(rtsp_webrtc_gateway_last_error(small, sizeof small) == length);
     CHECK(strlen(small) == 4 && strncmp(small, text, 4) == 0);
-    /* A success leaves it alone. */
+    /* A successful call leaves it unchanged. */
     CHECK_OK(rtsp_webrtc_gateway_find_tuning("nack", &key));
     CHECK(rtsp_webrtc_gateway_last_error(NULL, 0) == length);
     return 0;

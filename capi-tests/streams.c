@@ -1,5 +1,5 @@
-/* Streams that cannot be: names, URLs, credentials, options. Each has its status, and the password
- * is in no sentence. Then ids that are no longer valid. */
+/* Invalid streams: names, URLs, credentials, options. Each gives its status, and no error message
+ * contains the password. Then ids that are no longer valid. */
 #include "check.h"
 
 int main(void) {
@@ -68,7 +68,7 @@ int main(void) {
     pull.retry_max_ms = 2000;
     CHECK_OK(rtsp_webrtc_gateway_add_stream(gateway, "cam", &pull, &stream));
 
-    /* Ids that were never given, and one that is no longer valid. */
+    /* Ids that never existed, and one that is no longer valid. */
     rtsp_webrtc_gateway_stream_info info;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&info));
     rtsp_webrtc_gateway_session_info session_info;

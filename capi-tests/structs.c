@@ -1,5 +1,5 @@
-/* struct_size of each struct: that of an older version, of this one, of a newer one with a tail of
- * zeros and with garbage, and what no version has. */
+/* struct_size of each struct: of an older version, of this one, of a newer one with a tail of zeros and
+ * with garbage, and sizes that no version has. */
 #include "push.h"
 
 #include <stddef.h>
@@ -110,7 +110,7 @@ static void fill_listen_options(object *in) {
     ((rtsp_webrtc_gateway_listen_options *)in)->address = "127.0.0.1:0";
 }
 
-/* older: the size of a version without what follows the last field that the host must set. */
+/* older: the size of a version that ends with the last field that the host must set. */
 #define INPUT(type, last)                                                                   \
     {#type, sizeof(rtsp_webrtc_gateway_##type), offsetof(rtsp_webrtc_gateway_##type, last), \
      fill_##type, use_##type}
@@ -153,11 +153,11 @@ static void inputs(void) {
         const struct input *input = &INPUTS[i];
         const int ok = RTSP_WEBRTC_GATEWAY_OK, wrong = RTSP_WEBRTC_GATEWAY_ERR_STRUCT_SIZE;
         const size_t size = input->size;
-        /* What lies beyond the host's version is not read: garbage there does no harm. */
+        /* Memory beyond the host's version is not read: garbage there is harmless. */
         pass(input, input->older, 0xff, input->older, ok);
         pass(input, size, 0xff, size, ok);
         pass(input, size + TAIL, 0xff, size + TAIL, ok);
-        /* Within it, what this version does not know must be 0. */
+        /* Within it, fields unknown to this version must be 0. */
         pass(input, size + TAIL, 0xff, size, wrong);
         pass(input, size + TAIL, 0xff, size + TAIL - 1, wrong);
         const size_t sizes[] = {0, 1, 7, size - 1, size + 1, 1 << 20, SIZE_MAX};
@@ -201,7 +201,7 @@ static void outputs(void) {
             out.struct_size = sizes[j];
             CHECK_OK(output->fill(&out));
             CHECK(out.struct_size == sizes[j]);
-            /* All that both know is written, and nothing else. */
+            /* The fields that both know are written, and nothing else. */
             const size_t known = sizes[j] < output->size ? sizes[j] : output->size;
             size_t written = ROOM;
             while (written > 0 && out.bytes[written - 1] == 0xee) {

@@ -35,7 +35,7 @@ int main(void) {
             CHECK_OK(rtsp_webrtc_gateway_set_tuning(gateway, key, info.max_value));
             CHECK_OK(rtsp_webrtc_gateway_get_tuning(gateway, key, &value));
             CHECK(value == info.max_value);
-            /* Back: a profile has set other knobs, too. */
+            /* Set back: a profile also sets other knobs. */
             CHECK_OK(rtsp_webrtc_gateway_set_tuning(gateway, key, info.default_value));
         }
     }

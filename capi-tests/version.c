@@ -1,4 +1,4 @@
-/* Header, library and Cargo.toml say the same version. */
+/* Header, library and Cargo.toml agree on the version. */
 #include "check.h"
 
 int main(void) {

@@ -1,5 +1,5 @@
-/* The life of a session as its viewer's requests make it: POST answered later, PATCH, DELETE; by the
- * functions for each, and by handle_http(). The host pushes the frame, so there is one. */
+/* The life of a session through its viewer's requests: asynchronous POST, PATCH, DELETE; by the
+ * functions for each, and by handle_http(). The host pushes a frame, so that there is media. */
 #include "push.h"
 
 #include <pthread.h>
@@ -16,7 +16,7 @@ static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static rtsp_webrtc_gateway *gateway;
 static rtsp_webrtc_gateway_stream_id stream;
 
-/* What a completion has heard. */
+/* What a completion got. */
 struct answer {
     int calls, status;
     rtsp_webrtc_gateway_op_id op;
@@ -68,7 +68,7 @@ static bool body_has(const rtsp_webrtc_gateway_response *response, const char *p
     return strstr(body, part) != NULL;
 }
 
-/* Status, session and ETag are what the response says in its header, too. */
+/* Status, session and ETag agree with the headers of the response. */
 static void check_response(const rtsp_webrtc_gateway_response *response, int http_status,
                            rtsp_webrtc_gateway_session_id session) {
     CHECK(rtsp_webrtc_gateway_response_http_status(response) == http_status);
@@ -89,7 +89,7 @@ static struct answer offer_async(bool before_the_picture) {
     offer.location_prefix = "/live/pushed/whep/";
     offer.timeout_ms = 60000;
     CHECK_OK(rtsp_webrtc_gateway_handle_whep_offer_async(gateway, &offer, answered, &answer, &op));
-    if (before_the_picture) { /* it waits for that */
+    if (before_the_picture) { /* it waits for the frame */
         push_picture(gateway, stream, 0, true);
     }
     wait_for(&answer);
@@ -147,7 +147,7 @@ static void by_the_functions(void) {
     CHECK(strcmp(header(created, "Content-Type"), "application/sdp") == 0);
     CHECK(body_has(created, "v=0\r\n") && body_has(created, "\r\na=ice-lite\r\n"));
 
-    /* One more, at once now, and of its own. */
+    /* Another one, answered at once, with a session of its own. */
     struct answer other = offer_async(false);
     CHECK(rtsp_webrtc_gateway_response_session_id(other.response) != session);
     CHECK(strcmp(rtsp_webrtc_gateway_response_session_key(other.response), key) != 0);
@@ -167,7 +167,7 @@ static void by_the_functions(void) {
     CHECK(none == NULL);
     candidates_are_taken(key, etag, session); /* none of these changed it */
 
-    /* A restart by the ETag, another by "*": each has a new ETag, and ends the one before. */
+    /* A restart by ETag, another by "*": each has a new ETag and invalidates the previous one. */
     rtsp_webrtc_gateway_response *second = restart(key, etag, RESTART, session);
     const char *second_etag = rtsp_webrtc_gateway_response_etag(second);
     CHECK(strcmp(second_etag, etag) != 0);
@@ -186,7 +186,7 @@ static void by_the_functions(void) {
     rtsp_webrtc_gateway_response_free(second);
     rtsp_webrtc_gateway_response_free(third);
 
-    /* DELETE ends this one, and no other. Responses outlive their session. */
+    /* DELETE ends this session and no other. Responses outlive their session. */
     rtsp_webrtc_gateway_session_info info;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&info));
     CHECK_OK(rtsp_webrtc_gateway_get_session_info(gateway, session, &info));
@@ -205,7 +205,7 @@ static void by_the_functions(void) {
     rtsp_webrtc_gateway_response_free(other.response);
 }
 
-/* Asks; checks the status. The response is the caller's. */
+/* Sends a request and checks the status. The caller owns the response. */
 static rtsp_webrtc_gateway_response *ask(const char *method, const char *path, const char *type,
                                          const char *if_match, const char *body, int http_status) {
     const rtsp_webrtc_gateway_http_header headers[] = {{"content-type", type},
@@ -258,7 +258,7 @@ static void by_http(void) {
     ASK("GET", path, sdp, NULL, "", 404);
     rtsp_webrtc_gateway_response_free(created);
 
-    /* The same, answered later. */
+    /* The same, asynchronously. */
     static const rtsp_webrtc_gateway_http_header type = {"Content-Type", "application/sdp"};
     struct answer answer = {0, 0, 0, NULL};
     rtsp_webrtc_gateway_http_request request;

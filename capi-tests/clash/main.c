@@ -15,7 +15,7 @@ static bool gateway_works(void) {
         return false;
     }
     config.udp_bind = "127.0.0.1:0";
-    /* Makes a DTLS certificate: that is much of the cryptography. */
+    /* Makes a DTLS certificate, which uses much of the cryptography. */
     return rtsp_webrtc_gateway_create(&config, &gateway) == RTSP_WEBRTC_GATEWAY_OK &&
            rtsp_webrtc_gateway_destroy(gateway) == RTSP_WEBRTC_GATEWAY_OK;
 }

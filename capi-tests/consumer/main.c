@@ -1,4 +1,4 @@
-/* Calls the library, and ends with 0 if it is the expected version. */
+/* Calls the library, and exits with 0 if it is the expected version. */
 #include <rtsp_webrtc_gateway.h>
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* Compiled once per C standard: the header stands alone, and may come twice. */
+/* Compiled once per C standard: the header is self-contained, and may be included twice. */
 #include <rtsp_webrtc_gateway.h>
 #include <rtsp_webrtc_gateway.h>
 
