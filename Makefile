@@ -7,36 +7,42 @@ BUILD_DIR := target/cmake
 override CAMERA := $(value CAMERA)
 export CAMERA LISTEN
 
-.PHONY: help build demo test tsan bench install package docs clean
+.PHONY: help build demo check test tsan bench install package docs clean
 
 help:
 	@echo 'make demo                         built-in test cameras in a browser'
 	@echo 'make demo CAMERA=rtsp://...       a real camera in a browser'
-	@echo '          LISTEN=ADDR:PORT        address of the web server, 127.0.0.1:8889 unless given'
-	@echo 'make test                         build and run all tests'
+	@echo '          LISTEN=ADDR:PORT        address of the web server, 127.0.0.1:8889 by default'
+	@echo 'make check                        format, lints, unit tests, scenarios: in a minute'
+	@echo 'make test                         all tests; these suites:'
+	@scripts/test.py --list
+	@echo 'make test SUITE=c                 one suite, or several: SUITE="c python"'
 	@echo 'make tsan                         the tests of threads under ThreadSanitizer'
-	@echo 'make bench                        measure all; the results go to benches/results'
-	@echo '          BENCH=--quick           in two minutes, more coarsely'
+	@echo 'make bench                        all benchmarks; the results go to benches/results'
+	@echo '          BENCH=--quick           coarser, in two minutes'
 	@echo 'make build                        the library and the examples, in $(BUILD_DIR)'
 	@echo 'make install PREFIX=/usr/local    the library, header, CMake and pkg-config files'
 	@echo 'make package                      Debian packages and an archive, in target/package'
 	@echo 'make docs                         the reference of the C API, in target/docs/html'
-	@echo 'make clean                        remove all that was built'
-	@echo 'All of them install by apt what is missing.'
+	@echo 'make clean                        removes everything that was built'
+	@echo 'All of them install missing Debian packages with apt.'
 
 build:
 	@scripts/setup.sh build
 	cmake -S . -B $(BUILD_DIR) -DCMAKE_BUILD_TYPE=Release -DRTSP_WEBRTC_GATEWAY_BUILD_EXAMPLES=ON \
-		-DRTSP_WEBRTC_GATEWAY_TARGET_DIR=$(CURDIR)/target
+		-DRTSP_WEBRTC_GATEWAY_BUILD_TESTS=OFF -DRTSP_WEBRTC_GATEWAY_TARGET_DIR=$(CURDIR)/target
 	cmake --build $(BUILD_DIR) --parallel
 
 demo: build
 	cargo build --locked --release --package testkit --bin camsim
 	@scripts/demo.sh
 
+check:
+	@scripts/test.py check
+
 test:
 	@scripts/setup.sh test
-	@scripts/test.py
+	@scripts/test.py $(SUITE)
 
 tsan:
 	@scripts/tsan.sh

@@ -28,7 +28,7 @@ if(RTSP_WEBRTC_GATEWAY_SANITIZE)
       set(arguments 100)
     endif()
     add_test(NAME asan_${scenario} COMMAND ${name} ${arguments})
-    set_tests_properties(asan_${scenario} PROPERTIES TIMEOUT 120 LABELS asan
+    set_tests_properties(asan_${scenario} PROPERTIES LABELS asan
       ENVIRONMENT "ASAN_OPTIONS=detect_stack_use_after_return=1:strict_string_checks=1")
   endforeach()
 endif()

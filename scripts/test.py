@@ -1,11 +1,17 @@
 #!/usr/bin/python3
-"""Builds and runs every test suite, and ends with one line: "N passed, N failed".
+"""Builds and runs the tests. Ends with one line: "N passed, N failed".
 
-Fails if a test failed, a suite did not build or ran nothing, or took too long.
+Usage: test.py [SUITE]...     all suites unless named; --list prints them
+
+A suite fails if a test failed, or if it ran no test. Builds take as long as they take. A test run that
+prints nothing for QUIET_SECONDS is ended, with everything that it started.
 """
 
+import json
 import os
+import queue
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,113 +21,235 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "target" / "cmake"
-SUITE_SECONDS = 20 * 60
-# The simulated cameras, for the Python and the browser tests.
-os.environ.setdefault("CAMSIM", str(ROOT / "target" / "release" / "camsim"))
+QUIET_SECONDS = 20 * 60
+# The camera simulator, for the Python and the browser tests. Built with the Rust tests.
+CAMSIM = ROOT / "target" / "debug" / "camsim"
+os.environ.setdefault("CAMSIM", str(CAMSIM))
+
+CARGO_TEST = ["cargo", "test", "--locked", "--workspace", "--no-fail-fast"]
+# The fast ones: no sockets, no cameras, virtual time.
+QUICK = ["--lib", "--test", "scenarios"]
+CLANG_FORMAT = "clang-format-19"  # other versions lay code out differently
+C_SOURCES = [f"{place}.{kind}" for place in ("examples-c/*", "capi-tests/**/*")
+             for kind in ("c", "h", "cpp", "hpp")] + ["include/*.hpp"]
 
 
-def cargo_counts(output):
+def seconds_of(time_and_unit):
+    number, unit = re.match(r"([\d.]+)(ms|s)", time_and_unit).groups()
+    return float(number) / (1000 if unit == "ms" else 1)
+
+
+# What a test runner's output says: how many passed, how many failed, and (seconds, name) of each test.
+def cargo_results(output):
     results = re.findall(r"^test result: .*? (\d+) passed; (\d+) failed;", output, re.M)
-    return sum(int(passed) for passed, _ in results), sum(int(failed) for _, failed in results)
-
-
-def ctest_counts(output):
-    results = re.findall(r"tests passed, (\d+) tests? failed out of (\d+)", output)
-    return sum(int(all_) - int(failed) for failed, all_ in results), sum(
-        int(failed) for failed, _ in results
+    times = re.findall(r"^test (\S+).* \.\.\. \w+ <([\d.]+s)>", output, re.M)
+    return (
+        sum(int(passed) for passed, _ in results),
+        sum(int(failed) for _, failed in results),
+        [(seconds_of(time), name) for name, time in times],
     )
 
 
-def node_counts(output):
+def ctest_results(output):
+    results = re.findall(r"tests passed, (\d+) tests? failed out of (\d+)", output)
+    times = re.findall(r"Test +#\d+: (\S+) \.*.*? ([\d.]+) sec$", output, re.M)
+    return (
+        sum(int(all_) - int(failed) for failed, all_ in results),
+        sum(int(failed) for failed, _ in results),
+        [(float(seconds), name) for name, seconds in times],
+    )
+
+
+def node_results(output):
     def count(word):
         return sum(int(n) for n in re.findall(rf"^\S+ {word} (\d+)$", output, re.M))
 
-    return count("pass"), count("fail") + count("cancelled")
+    times = re.findall(r"^\s*[✔✖] (.+) \(([\d.]+m?s)\)$", output, re.M)
+    return (
+        count("pass"),
+        count("fail") + count("cancelled"),
+        [(seconds_of(time), name) for name, time in times],
+    )
 
 
-def unittest_counts(output):
-    ran = sum(int(n) for n in re.findall(r"^Ran (\d+) tests?", output, re.M))
-    failed = sum(int(n) for n in re.findall(r"(?:failures|errors)=(\d+)", output))
-    return max(ran - failed, 0), failed
+def one_result(_output):
+    """For a step that is one test: its exit code decides."""
+    return 1, 0, []
 
 
-# Also what the browser tests run.
-BUILD_COMMANDS = [
-    [
-        "cmake", "-S", ".", "-B", str(BUILD), "-DCMAKE_BUILD_TYPE=Release",
-        "-DRTSP_WEBRTC_GATEWAY_BUILD_EXAMPLES=ON", "-DRTSP_WEBRTC_GATEWAY_BUILD_TESTS=ON",
-        f"-DRTSP_WEBRTC_GATEWAY_TARGET_DIR={ROOT / 'target'}",
-    ],
-    ["cmake", "--build", str(BUILD), "--parallel"],
-    ["cargo", "build", "--locked", "--release", "--package", "testkit", "--bin", "camsim"],
-]
-# Name, whether it needs the build above, how to count, command.
-SUITES = [
-    ("Rust", False, cargo_counts, ["cargo", "test", "--locked", "--workspace", "--no-fail-fast"]),
-    ("C, C++, Python", True, ctest_counts,
-     ["ctest", "--test-dir", str(BUILD), "--output-on-failure"]),
-    ("browser", True, node_counts,
-     ["node", "--test", "--test-concurrency=1", "--test-reporter=spec",
-      *sorted(str(path) for path in (ROOT / "tests" / "browser").glob("*.test.mjs"))]),
-]
+class Totals:
+    def __init__(self):
+        self.rows = []  # suite, step, passed, failed, seconds
+        self.times = []  # seconds, suite, test
+
+    def failed(self):
+        return sum(row[3] for row in self.rows)
+
+    def print(self):
+        print("\nThe slowest tests:")
+        for seconds, suite, name in sorted(self.times, reverse=True)[:10]:
+            print(f"{seconds:8.1f} s  {suite}: {name}")
+        print("\nsuite      step                           passed  failed  seconds")
+        for suite, step, passed, failed, seconds in self.rows:
+            print(f"{suite:10} {step:30} {passed:6}  {failed:6}  {seconds:7.0f}")
+        passed = sum(row[2] for row in self.rows)
+        print(f"\n{passed} passed, {self.failed()} failed", flush=True)
 
 
-def run(command):
-    """Runs a command, shows its output as it comes; returns its exit code and output."""
+TOTALS = Totals()
+
+
+def run(command, may_be_quiet, env=None):
+    """Runs a command and shows its output as it comes. Returns its exit code and output."""
     print("\n$", *(word.removeprefix(f"{ROOT}/") for word in command), flush=True)
     process = subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,
+        env={**os.environ, **(env or {})},
     )
+    lines = queue.Queue()
 
-    def kill_all():
-        os.killpg(process.pid, signal.SIGKILL)
+    def read():
+        for line in process.stdout:
+            lines.put(line)
+        lines.put(None)
 
-    timer = threading.Timer(SUITE_SECONDS, kill_all)
-    timer.start()
+    threading.Thread(target=read, daemon=True).start()
     output = []
     try:
-        for line in process.stdout:
+        while (line := lines.get(timeout=None if may_be_quiet else QUIET_SECONDS)) is not None:
             print(line, end="", flush=True)
             output.append(line)
         return process.wait(), "".join(output)
+    except queue.Empty:
+        last = output[-1].strip() if output else "nothing"
+        print(f"Ended: no output for {QUIET_SECONDS} s. The last was: {last}")
+        os.killpg(process.pid, signal.SIGKILL)
+        return process.wait(), "".join(output)
     except KeyboardInterrupt:
-        kill_all()
+        os.killpg(process.pid, signal.SIGKILL)
         raise
-    finally:
-        timer.cancel()
+
+
+def build(suite, step, command):
+    """Whether it succeeded. Is counted only if it failed."""
+    start = time.monotonic()
+    code, _ = run(command, may_be_quiet=True)
+    TOTALS.rows.append((suite, step, 0, int(code != 0), time.monotonic() - start))
+    return code == 0
+
+
+def test(suite, step, results, command, may_be_quiet=False, env=None):
+    start = time.monotonic()
+    code, output = run(command, may_be_quiet, env)
+    output = re.sub(r"\x1b\[[\d;]*m", "", output)  # without colors
+    passed, failed, times = results(output)
+    if results is one_result and code != 0:
+        passed, failed = 0, 1
+    if failed == 0 and (code != 0 or passed == 0):
+        print(f"{step}: exit code {code}, {passed} passed: that counts as a failure")
+        failed = 1
+    TOTALS.rows.append((suite, step, passed, failed, time.monotonic() - start))
+    TOTALS.times += [(seconds, suite, name) for seconds, name in times]
+
+
+def cargo_test(suite, step, arguments):
+    """Builds, then runs: only the run may be ended."""
+    if build(suite, f"build {step}", [*CARGO_TEST, "--no-run", *arguments]):
+        # The test harness tells how long a test took only where unstable options are allowed.
+        host = re.search(r"host: (.*)", subprocess.check_output(["rustc", "-vV"], text=True)).group(1)
+        runner = f"CARGO_TARGET_{host.upper().replace('-', '_')}_RUNNER"
+        test(suite, step, cargo_results,
+             [*CARGO_TEST, *arguments, "--", "-Zunstable-options", "--report-time"],
+             env={runner: "env RUSTC_BOOTSTRAP=1"})
+
+
+def check():
+    test("check", "rustfmt", one_result, ["cargo", "fmt", "--all", "--check"])
+    if shutil.which(CLANG_FORMAT):
+        files = sorted(str(path) for pattern in C_SOURCES for path in ROOT.glob(pattern))
+        test("check", "clang-format", one_result, [CLANG_FORMAT, "--dry-run", "-Werror", *files])
+    else:
+        print(f"\nNOT TESTED: the layout of C and C++ code, as there is no {CLANG_FORMAT}")
+    test("check", "clippy", one_result,
+         ["cargo", "clippy", "--locked", "--workspace", "--all-targets", "--", "--deny", "warnings"],
+         may_be_quiet=True)
+    cargo_test("check", "unit tests and scenarios", QUICK)
+
+
+def rust():
+    """All that `check` does not run."""
+    metadata = json.loads(subprocess.check_output(
+        ["cargo", "metadata", "--locked", "--no-deps", "--format-version", "1"], cwd=ROOT))
+    names = {target["name"] for package in metadata["packages"] for target in package["targets"]
+             if target["kind"] == ["test"]} - {"scenarios"}
+    cargo_test("rust", "gateways over real sockets",
+               ["--bins", *(word for name in sorted(names) for word in ("--test", name))])
+    test("rust", "examples in the documentation", cargo_results,
+         ["cargo", "test", "--locked", "--workspace", "--doc"], may_be_quiet=True)
+
+
+BUILT = {}
+
+
+def library_built():
+    """Builds the library, the examples, the C tests and the camera simulator, once."""
+    if "library" not in BUILT:
+        BUILT["library"] = (
+            build("build", "camera simulator", [*CARGO_TEST, "--no-run", "--test", "camsim"])
+            and build("build", "configure", [
+                "cmake", "-S", ".", "-B", str(BUILD), "-DCMAKE_BUILD_TYPE=Release",
+                "-DRTSP_WEBRTC_GATEWAY_BUILD_EXAMPLES=ON", "-DRTSP_WEBRTC_GATEWAY_BUILD_TESTS=ON",
+                f"-DRTSP_WEBRTC_GATEWAY_TARGET_DIR={ROOT / 'target'}",
+            ])
+            and build("build", "library, examples, C tests", ["cmake", "--build", str(BUILD), "--parallel"])
+        )
+    return BUILT["library"]
+
+
+def ctest(label, may_be_quiet=False):
+    if library_built():
+        test(label, f"ctest {label}", ctest_results,
+             ["ctest", "--test-dir", str(BUILD), "--output-on-failure", "--no-tests=error",
+              "--timeout", str(QUIET_SECONDS), "--label-regex", f"^{label}$"],
+             may_be_quiet)
+
+
+def browser():
+    if library_built():
+        test("browser", "in Chromium and Firefox", node_results,
+             ["node", "--test", "--test-concurrency=1", "--test-reporter=spec",
+              *sorted(str(path) for path in (ROOT / "tests" / "browser").glob("*.test.mjs"))])
+
+
+# In the order in which they run: the quick ones first.
+SUITES = {
+    "check": (check, "format, lints, unit tests, scenarios in virtual time"),
+    "rust": (rust, "the other Rust tests: gateways over real sockets"),
+    "c": (lambda: ctest("c"), "the C and C++ API, also under valgrind and sanitizers"),
+    "python": (lambda: ctest("python"), "the Python module"),
+    # These build, too.
+    "packages": (lambda: ctest("packages", may_be_quiet=True),
+                 "what is installed and packaged, as other projects use it"),
+    "documents": (lambda: ctest("documents"), "programs and names in the documents; the reference"),
+    "browser": (browser, "players in Chromium and Firefox"),
+}
 
 
 def main():
+    names = sys.argv[1:] or list(SUITES)
+    if names == ["--list"]:
+        for name, (_, what) in SUITES.items():
+            print(f"    {name:12} {what}")
+        return 0
+    unknown = [name for name in names if name not in SUITES]
+    if unknown:
+        sys.exit(f"There is no suite {unknown[0]}; there are: {' '.join(SUITES)}")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that children are ended, too
-    rows = []
-    build_ok = True
-    for command in BUILD_COMMANDS:
-        start = time.monotonic()
-        code, _ = run(command)
-        if code != 0:
-            build_ok = False
-            rows.append((f"build ({' '.join(command[:2])})", 0, 1, time.monotonic() - start))
-            break
-    for name, needs_build, counts, command in SUITES:
-        start = time.monotonic()
-        if needs_build and not build_ok:
-            rows.append((name, 0, 1, 0))
-            continue
-        code, output = run(command)
-        passed, failed = counts(re.sub(r"\x1b\[[\d;]*m", "", output))  # without colours
-        if failed == 0 and (code != 0 or passed == 0):
-            print(f"{name}: exit code {code}, {passed} passed: that counts as a failure")
-            failed = 1
-        rows.append((name, passed, failed, time.monotonic() - start))
-
-    print("\nsuite                          passed  failed  seconds")
-    for name, passed, failed, seconds in rows:
-        print(f"{name:30} {passed:6}  {failed:6}  {seconds:7.0f}")
-    passed = sum(row[1] for row in rows)
-    failed = sum(row[2] for row in rows)
-    print(f"\n{passed} passed, {failed} failed")
-    return 1 if failed else 0
+    for name in names:
+        SUITES[name][0]()
+    TOTALS.print()
+    return 1 if TOTALS.failed() else 0
 
 
 if __name__ == "__main__":
