@@ -69,6 +69,15 @@ foreach(kind shared static)
   set_tests_properties(${test} PROPERTIES FIXTURES_REQUIRED installed)
 endforeach()
 
+# The Python module finds the library of its own installation.
+add_test(NAME installed_python COMMAND ${CMAKE_COMMAND} -E env
+  --unset=RTSP_WEBRTC_GATEWAY_LIBRARY PYTHONPATH=${moved}/${RTSP_WEBRTC_GATEWAY_PYTHON_DIR}
+  ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_SOURCE_DIR}/consumer/installed.py ${moved})
+set_tests_properties(installed_python PROPERTIES FIXTURES_REQUIRED installed)
+add_test(NAME sbom COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_SOURCE_DIR}/consumer/sbom.py
+  ${moved}/${CMAKE_INSTALL_DATADIR} ${PROJECT_SOURCE_DIR}/Cargo.lock)
+set_tests_properties(sbom PROPERTIES FIXTURES_REQUIRED installed)
+
 # Packages are release builds: not for the sake of a debug build.
 find_program(DPKG_DEB dpkg-deb)
 find_program(FAKEROOT fakeroot)
@@ -80,10 +89,17 @@ if(DPKG_DEB AND FAKEROOT AND NOT CMAKE_BUILD_TYPE STREQUAL "Debug" AND RTSP_WEBR
     -D PACKAGES=${CMAKE_CURRENT_BINARY_DIR}/packages
     -D TARGET_DIR=${RTSP_WEBRTC_GATEWAY_TARGET_DIR} -D ROOT=${root} -D UNPACKED=${unpacked}
     -P ${CMAKE_CURRENT_SOURCE_DIR}/consumer/unpack_packages.cmake)
-  set_tests_properties(packages PROPERTIES FIXTURES_SETUP "debian;archive" TIMEOUT ${a_day}
+  set_tests_properties(packages PROPERTIES FIXTURES_SETUP "debian;archive;wheel" TIMEOUT ${a_day}
     RUN_SERIAL TRUE)
   consumer_tests(debian ${root}/usr lib/${CMAKE_LIBRARY_ARCHITECTURE})
   consumer_tests(archive ${unpacked} lib)
+  find_program(MYPY mypy)
+  add_test(NAME wheel COMMAND ${CMAKE_COMMAND}
+    -D PYTHON=${Python3_EXECUTABLE} -D MYPY=$<$<BOOL:${MYPY}>:${MYPY}>
+    -D PACKAGES=${CMAKE_CURRENT_BINARY_DIR}/packages -D WORK=${CMAKE_CURRENT_BINARY_DIR}/wheel
+    -D TESTS=${CMAKE_CURRENT_SOURCE_DIR}
+    -P ${CMAKE_CURRENT_SOURCE_DIR}/consumer/wheel.cmake)
+  set_tests_properties(wheel PROPERTIES FIXTURES_REQUIRED wheel)
 endif()
 
 # In the tree of another project; the target directory is shared, so that cargo has little to do.

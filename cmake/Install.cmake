@@ -1,7 +1,7 @@
-# Installs library, header, CMake package, pkg-config file and notices. The prefix may be moved
-# afterwards. Components: `runtime` is what a program needs that is linked to the shared library,
-# `development` what linking needs, `debug` the symbols of the shared library (not installed unless
-# named).
+# Installs library, header, CMake package, pkg-config file, notices, SBOM and Python module. The prefix
+# may be moved afterwards. Components: `runtime` is what a program needs that is linked to the shared
+# library, `development` what linking needs, `python` the Python module, `debug` the symbols of the shared
+# library (not installed unless named).
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
@@ -25,23 +25,40 @@ endif()
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/"
   DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT development)
 
-# What the licences ask for, ours and those of the crates.
+# What the licenses of the crates ask for, and the bill of materials.
 set(notices "${generated}/THIRD-PARTY.md")
+set(sbom "${generated}/rtsp_webrtc_gateway.cdx.json")
 file(GLOB manifests "${PROJECT_SOURCE_DIR}/Cargo.*")
-add_custom_command(OUTPUT "${notices}"
+set(scripts "${PROJECT_SOURCE_DIR}/scripts")
+add_custom_command(OUTPUT "${notices}" "${sbom}"
   COMMAND ${CMAKE_COMMAND} -E env "CARGO=${CARGO}"
-    ${Python3_EXECUTABLE} "${PROJECT_SOURCE_DIR}/scripts/notices.py" "${notices}" ${cargo_features}
-  DEPENDS "${PROJECT_SOURCE_DIR}/scripts/notices.py" ${manifests}
+    ${Python3_EXECUTABLE} -B "${scripts}/notices.py" "${notices}" ${cargo_features}
+  COMMAND ${CMAKE_COMMAND} -E env "CARGO=${CARGO}"
+    ${Python3_EXECUTABLE} -B "${scripts}/sbom.py" "${sbom}" ${cargo_features}
+  DEPENDS "${scripts}/notices.py" "${scripts}/sbom.py" ${manifests}
   VERBATIM)
-add_custom_target(rtsp_webrtc_gateway_notices ALL DEPENDS "${notices}")
+add_custom_target(rtsp_webrtc_gateway_notices ALL DEPENDS "${notices}" "${sbom}")
 install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" "${notices}"
   DESTINATION "${CMAKE_INSTALL_DATADIR}/licenses/rtsp_webrtc_gateway" COMPONENT runtime)
+install(FILES "${sbom}" DESTINATION "${CMAKE_INSTALL_DATADIR}/sbom" COMPONENT runtime)
 file(GLOB documents "${PROJECT_SOURCE_DIR}/docs/*.md")
 install(FILES ${documents} "${PROJECT_SOURCE_DIR}/CHANGELOG.md"
   DESTINATION "${CMAKE_INSTALL_DATADIR}/doc/rtsp_webrtc_gateway" COMPONENT development)
 # A WHEP client for the host's own pages.
 install(FILES "${PROJECT_SOURCE_DIR}/src/http/pages/player.js"
   DESTINATION "${CMAKE_INSTALL_DATADIR}/rtsp_webrtc_gateway" COMPONENT development)
+
+# Where this Python looks below its prefix, in the words of Debian or of all others.
+execute_process(OUTPUT_VARIABLE python_dir OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY
+  COMMAND ${Python3_EXECUTABLE} -c "if 1:
+    import sys, sysconfig
+    kind = 'dist' if 'deb_system' in sysconfig.get_scheme_names() else 'site'
+    print(f'python{sys.version_info[0]}.{sys.version_info[1]}/{kind}-packages')")
+set(RTSP_WEBRTC_GATEWAY_PYTHON_DIR "${CMAKE_INSTALL_LIBDIR}/${python_dir}" CACHE STRING
+  "Where to install the Python module, below the prefix")
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/python/rtsp_webrtc_gateway"
+  DESTINATION "${RTSP_WEBRTC_GATEWAY_PYTHON_DIR}" COMPONENT python
+  PATTERN "__pycache__" EXCLUDE)
 
 configure_package_config_file(
   "${PROJECT_SOURCE_DIR}/cmake/rtsp_webrtc_gatewayConfig.cmake.in"

@@ -3,7 +3,9 @@
 #   librtsp-webrtc-gateway0.1_VERSION-1_ARCH.deb       the shared library
 #   librtsp-webrtc-gateway-dev_VERSION-1_ARCH.deb      header, static library, CMake and pkg-config files
 #   librtsp-webrtc-gateway0.1-dbg_VERSION-1_ARCH.deb   symbols of the shared library
-#   rtsp_webrtc_gateway-VERSION-linux-ARCH.tar.gz    all of it, to be unpacked anywhere
+#   python3-rtsp-webrtc-gateway_VERSION-1_ARCH.deb     Python module
+#   rtsp_webrtc_gateway-VERSION-linux-ARCH.tar.gz      all of it, to be unpacked anywhere
+#   rtsp_webrtc_gateway-VERSION-py3-none-PLATFORM.whl  Python module with the shared library, for pip
 #
 # Usage: scripts/package.sh [OUTPUT_DIR], target/package unless given. CARGO_TARGET_DIR is where cargo
 # builds, target unless given; MAINTAINER is "NAME <ADDRESS>" in the packages.
@@ -33,6 +35,7 @@ trap 'rm -rf "$work"' EXIT
 build() {
     cmake -S . -B "$output/build" -DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX=/usr \
         -DCMAKE_INSTALL_LIBDIR="$1" -DRTSP_WEBRTC_GATEWAY_BUILD_TESTS=OFF \
+        -DRTSP_WEBRTC_GATEWAY_PYTHON_DIR=lib/python3/dist-packages \
         -DRTSP_WEBRTC_GATEWAY_TARGET_DIR="$target" >/dev/null
     cmake --build "$output/build"
 }
@@ -69,7 +72,6 @@ EOF
         echo "Source: rtsp-webrtc-gateway"
         echo "Version: $revision"
         echo "Architecture: $arch"
-        echo "Multi-Arch: same"
         echo "Maintainer: $maintainer"
         echo "Priority: optional"
         echo "Installed-Size: $(du -sk "$root/usr" | cut -f1)"
@@ -93,17 +95,19 @@ dependencies() {
 
 runtime=librtsp-webrtc-gateway$abi
 build lib
-for component in runtime development debug; do
+for component in runtime development debug python; do
     stage "$work/tar" "$component"
 done
 folder=rtsp_webrtc_gateway-$version-linux-$(uname -m)
 mv "$work/tar/usr" "$work/tar/$folder"
 tar --create --gzip --file "$output/$folder.tar.gz" --directory "$work/tar" --sort=name \
     --owner=0 --group=0 --numeric-owner --mtime="@$epoch" "$folder"
+SOURCE_DATE_EPOCH=$epoch python3 -B python/wheel_backend.py "$output" "$output/build"
 
 build "lib/$triplet"
 deb "$runtime" runtime <<EOF
 Section: libs
+Multi-Arch: same
 Depends: $(dependencies)
 Description: gateway from RTSP cameras to WebRTC viewers - shared library
  A library that puts RTSP cameras into the browser by WebRTC (WHEP). A video
@@ -114,6 +118,7 @@ Description: gateway from RTSP cameras to WebRTC viewers - shared library
 EOF
 deb librtsp-webrtc-gateway-dev development <<EOF
 Section: libdevel
+Multi-Arch: same
 Depends: $runtime (= $revision)
 Description: gateway from RTSP cameras to WebRTC viewers - development files
  A library that puts RTSP cameras into the browser by WebRTC (WHEP). A video
@@ -125,6 +130,7 @@ Description: gateway from RTSP cameras to WebRTC viewers - development files
 EOF
 deb "$runtime-dbg" debug <<EOF
 Section: debug
+Multi-Arch: same
 Depends: $runtime (= $revision)
 Description: gateway from RTSP cameras to WebRTC viewers - symbols
  A library that puts RTSP cameras into the browser by WebRTC (WHEP). A video
@@ -132,6 +138,16 @@ Description: gateway from RTSP cameras to WebRTC viewers - symbols
  passes in the browsers' offers; the library does what lies between.
  .
  This package has the symbols of the shared library, for names in backtraces.
+EOF
+deb python3-rtsp-webrtc-gateway python <<EOF
+Section: python
+Depends: python3, $runtime (>= $version)
+Description: gateway from RTSP cameras to WebRTC viewers - Python module
+ A library that puts RTSP cameras into the browser by WebRTC (WHEP). A video
+ recorder or a video management system links it, tells it the cameras, and
+ passes in the browsers' offers; the library does what lies between.
+ .
+ This package has the Python module, with types.
 EOF
 echo "Made in $output:"
 ls "$output" | grep -v '^build$\|^work$'

@@ -7,7 +7,10 @@
 
 The classes and functions follow include/rtsp_webrtc_gateway.h, which has the details. A failed call
 raises Error. Callbacks run on one thread of the gateway; what they raise goes to
-sys.unraisablehook. RTSP_WEBRTC_GATEWAY_LIBRARY may name the shared library; else the system finds it.
+sys.unraisablehook.
+
+The shared library is the one that the environment variable RTSP_WEBRTC_GATEWAY_LIBRARY names, else the
+one that was installed along with this module, else the one that the system's loader finds.
 """
 
 from __future__ import annotations
@@ -17,11 +20,13 @@ import enum
 import itertools
 import json
 import os
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from ctypes import POINTER, Structure, byref, c_bool, c_char, c_char_p, c_int, c_int32, c_int64
 from ctypes import c_size_t, c_uint8, c_uint16, c_uint32, c_uint64, c_void_p, sizeof
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -444,9 +449,23 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
 }
 
 
+def _library() -> str:
+    """The path of the shared library, or its name where the system is to find it."""
+    if path := os.environ.get("RTSP_WEBRTC_GATEWAY_LIBRARY"):
+        return path
+    names = {"win32": "rtsp_webrtc_gateway.dll", "darwin": "librtsp_webrtc_gateway.0.1.dylib"}
+    name = names.get(sys.platform, "librtsp_webrtc_gateway.so.0.1")
+    here = Path(__file__).resolve().parent
+    # A wheel has it beside this file. CMake installs this file as lib/python3.11/site-packages/
+    # rtsp_webrtc_gateway/__init__.py, or dist-packages, and the library in lib.
+    for folder in (here, *here.parents[2:3]):
+        if (folder / name).exists():
+            return str(folder / name)
+    return name
+
+
 def _load() -> dict[str, Any]:
-    name = os.environ.get("RTSP_WEBRTC_GATEWAY_LIBRARY", "librtsp_webrtc_gateway.so.0.1")
-    library = ctypes.CDLL(name)
+    library = ctypes.CDLL(_library())
     functions = {}
     for name, (result, parameters) in FUNCTIONS.items():
         function = getattr(library, "rtsp_webrtc_gateway_" + name)

@@ -1,0 +1,43 @@
+"""The bill of materials against the notices, which another program wrote, and against Cargo.lock.
+
+Usage: sbom.py DATA_DIR CARGO_LOCK
+"""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+data, lock = Path(sys.argv[1]), Path(sys.argv[2]).read_text("utf-8")
+bom = json.loads((data / "sbom" / "rtsp_webrtc_gateway.cdx.json").read_text("utf-8"))
+assert (bom["bomFormat"], bom["specVersion"]) == ("CycloneDX", "1.6")
+library = bom["metadata"]["component"]
+components = {component["bom-ref"]: component for component in bom["components"]}
+assert len(components) == len(bom["components"]), "a bom-ref twice"
+for component in components.values():
+    assert component["version"] and component["licenses"][0]["expression"], component
+names = {component["name"] for component in components.values()}
+assert {"aws/aws-lc", "rust-lang/rust", "uplot"} <= names, names
+
+# Every crate of the notices, and no other.
+notices = (data / "licenses" / "rtsp_webrtc_gateway" / "THIRD-PARTY.md").read_text("utf-8")
+crates = re.findall(r"^\| (\S+) (\d\S+) \| [^|]+ \| \S+ \|$", notices, re.M)
+refs = {f"pkg:cargo/{name}@{version}" for name, version in crates}
+assert len(crates) > 50 and refs == {ref for ref in components if ref.startswith("pkg:cargo/")}
+
+# Each with the checksum of its archive.
+for name, version in crates:
+    (found,) = components[f"pkg:cargo/{name}@{version}"]["hashes"]
+    entry = f'name = "{name}"\nversion = "{version}"\nsource = "registry+'
+    assert re.search(re.escape(entry) + rf'.+"\nchecksum = "{found["content"]}"', lock), name
+
+# The library needs all of them, directly or not.
+needs = {entry["ref"]: entry["dependsOn"] for entry in bom["dependencies"]}
+reached, open_refs = set(), [library["bom-ref"]]
+while open_refs:
+    ref = open_refs.pop()
+    if ref not in reached:
+        reached.add(ref)
+        open_refs += needs[ref]
+assert reached == {library["bom-ref"], *components} == set(needs), reached ^ set(needs)
+print(len(components), "components")
