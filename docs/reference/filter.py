@@ -39,9 +39,18 @@ def header(text):
     return f"/** @page conventions Conventions of the C API\n{page}\n*/" + text[head.end():]
 
 
+# What the reference is made of.
+PAGES = {ROOT / "README.md", ROOT / "CHANGELOG.md", *ROOT.glob("docs/*.md")}
+
+
 def markdown(text):
+    def link(match):
+        target = match[2]
+        kept = target.startswith("http") or (path.resolve().parent / target).resolve() in PAGES
+        return match[0] if kept else match[1]
+
     text = re.sub(r"(^- \[[^]]+\]\(#[^)]*\)\n)+", "[TOC]\n", text, count=1, flags=re.M)
-    return re.sub(r"\[([^]]+)\]\((?!https?:|(?:\.\./|docs/)?\w+\.md\))[^)]*\)", r"\1", text)
+    return re.sub(r"\[([^]]+)\]\(([^)]*)\)", link, text)
 
 
 def cpp_header(text):
