@@ -9,9 +9,9 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rtsp_webrtc_gateway::Codec;
 use rtsp_webrtc_gateway::config::{Config, Frame, FrameData, HttpOptions, PushOptions};
 use rtsp_webrtc_gateway::gateway::Gateway;
-use rtsp_webrtc_gateway::media::Codec;
 
 /// The files must have this many frames per second, and audio in packets of 20 ms.
 const PICTURES_PER_SECOND: i64 = 25;

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use crate::error::Status;
 use crate::media::Codec;
-use crate::session::srtp::SrtpProfile;
 
 /// Names a stream. Never 0, never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -148,6 +147,8 @@ pub struct SessionInfo {
     pub retransmits: u64,
     /// Picture loss indications and full intra requests received.
     pub plis: u64,
+    /// Datagrams that were not authentic, or not understood.
+    pub rejected: u64,
     /// Times the viewer fell behind and resumed at a keyframe.
     pub overflows: u64,
     /// Round trip: by the DTLS handshake at first, then by the last receiver report.
@@ -156,4 +157,31 @@ pub struct SessionInfo {
     pub loss_ppm: u32,
     /// Age of the session.
     pub age: Duration,
+}
+
+/// A DTLS-SRTP protection profile that this library speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SrtpProfile {
+    /// SRTP_AES128_CM_HMAC_SHA1_80 (RFC 5764 section 4.1.2).
+    Aes128CmSha1_80,
+    /// SRTP_AEAD_AES_128_GCM (RFC 7714 section 14.2).
+    AeadAes128Gcm,
+}
+
+impl SrtpProfile {
+    /// Its IANA number.
+    pub const fn iana(self) -> u16 {
+        match self {
+            SrtpProfile::Aes128CmSha1_80 => 0x0001,
+            SrtpProfile::AeadAes128Gcm => 0x0007,
+        }
+    }
+
+    /// Its name in the IANA registry, without `SRTP_`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            SrtpProfile::Aes128CmSha1_80 => "AES128_CM_HMAC_SHA1_80",
+            SrtpProfile::AeadAes128Gcm => "AEAD_AES_128_GCM",
+        }
+    }
 }

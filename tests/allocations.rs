@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use rtsp_webrtc_gateway::config::{Config, Frame, FrameData, PushOptions};
 use rtsp_webrtc_gateway::gateway::Gateway;
-use rtsp_webrtc_gateway::media::{
+use rtsp_webrtc_gateway::internals::media::{
     AccessUnit, Codec, MediaKind, ParameterSets, RingLimits, Track, TrackInfo,
 };
-use rtsp_webrtc_gateway::session::{Io, Media, Path, SendBuffer, Transmit, WouldBlock};
+use rtsp_webrtc_gateway::internals::session::{Io, Media, Path, SendBuffer, Transmit, WouldBlock};
 use testkit::clip::Clip;
 use testkit::viewer::ViewerConfig;
 use world::{Setup, World};

@@ -6,9 +6,11 @@ use std::time::Duration;
 
 use rtsp_webrtc_gateway::config::{PullOptions, Transport};
 use rtsp_webrtc_gateway::error::{Error, Status};
-use rtsp_webrtc_gateway::media::nal::nals;
-use rtsp_webrtc_gateway::media::{AccessUnit, Codec, MediaKind, ParameterSets, TrackInfo};
-use rtsp_webrtc_gateway::source::{self, CameraUrl, Patience, Sink};
+use rtsp_webrtc_gateway::internals::media::nal::nals;
+use rtsp_webrtc_gateway::internals::media::{
+    AccessUnit, Codec, MediaKind, ParameterSets, TrackInfo,
+};
+use rtsp_webrtc_gateway::internals::source::{self, CameraUrl, Sink, Timeouts};
 use rtsp_webrtc_gateway::state::StreamId;
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
@@ -221,9 +223,9 @@ fn run(options: &PullOptions, check: impl AsyncFnOnce(&mut mpsc::UnboundedReceiv
     LocalSet::new().block_on(&runtime, async {
         let (sender, mut events) = mpsc::unbounded_channel();
         let url = CameraUrl::parse(options).unwrap();
-        let patience = Patience::of(options).unwrap();
+        let timeouts = Timeouts::of(options).unwrap();
         tokio::select! {
-            () = source::run(StreamId(1), url, options.clone(), patience, None, Recorder(sender)) => unreachable!(),
+            () = source::run(StreamId(1), url, options.clone(), timeouts, None, Recorder(sender)) => unreachable!(),
             () = check(&mut events) => {}
         }
     });

@@ -8,7 +8,7 @@ use rtc::rtp_transceiver::rtp_sender::{RTCRtpCodec, RTCRtpCodecParameters, RtpCo
 use rtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
 use rtsp_webrtc_gateway::config::{Config, PullOptions, WhepOffer};
 use rtsp_webrtc_gateway::gateway::Gateway;
-use rtsp_webrtc_gateway::session::srtp::SrtpProfile;
+use rtsp_webrtc_gateway::state::SrtpProfile;
 use testkit::camera::{Audio, CameraConfig, CameraServer};
 use tokio::sync::mpsc;
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};

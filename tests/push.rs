@@ -5,11 +5,11 @@ use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use rtsp_webrtc_gateway::Codec;
 use rtsp_webrtc_gateway::config::{Config, Frame, FrameData, PullOptions, PushOptions, WhepOffer};
 use rtsp_webrtc_gateway::error::Status;
 use rtsp_webrtc_gateway::events::Events;
 use rtsp_webrtc_gateway::gateway::Gateway;
-use rtsp_webrtc_gateway::media::Codec;
 use rtsp_webrtc_gateway::state::{StreamId, StreamInfo, StreamState};
 use rtsp_webrtc_gateway::tuning::Key;
 use testkit::camera::packetize;

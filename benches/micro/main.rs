@@ -5,14 +5,15 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use rtsp_webrtc_gateway::media::h264::ParameterSets;
-use rtsp_webrtc_gateway::media::{AccessUnit, RingLimits, Track, TrackInfo};
-use rtsp_webrtc_gateway::session::answer::{self, LocalTransport};
-use rtsp_webrtc_gateway::session::dtls::Certificate;
-use rtsp_webrtc_gateway::session::ice::IceCredentials;
-use rtsp_webrtc_gateway::session::rtcp::parse_feedback;
-use rtsp_webrtc_gateway::session::srtp::{KeyingMaterial, MasterKey, RtpSealer, SrtpProfile};
-use rtsp_webrtc_gateway::whep::offer::Offer;
+use rtsp_webrtc_gateway::SrtpProfile;
+use rtsp_webrtc_gateway::internals::media::h264::ParameterSets;
+use rtsp_webrtc_gateway::internals::media::{AccessUnit, RingLimits, Track, TrackInfo};
+use rtsp_webrtc_gateway::internals::sdp::IceCredentials;
+use rtsp_webrtc_gateway::internals::sdp::answer::{self, LocalTransport};
+use rtsp_webrtc_gateway::internals::sdp::offer::Offer;
+use rtsp_webrtc_gateway::internals::session::dtls::Certificate;
+use rtsp_webrtc_gateway::internals::session::rtcp::parse_feedback;
+use rtsp_webrtc_gateway::internals::session::srtp::{KeyingMaterial, MasterKey, RtpSealer};
 use testkit::clip::Clip;
 use testkit::viewer::{Viewer, ViewerConfig, nack};
 

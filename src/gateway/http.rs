@@ -1,23 +1,27 @@
 //! HTTP requests of viewers, from the host's web server or from a listener.
 
-use std::net::SocketAddr;
 use std::sync::mpsc;
 
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::{Gateway, would_deadlock};
-use crate::authority::Claim;
-use crate::config::{HttpOptions, WhepOffer};
+use super::Handle;
+#[cfg(feature = "http")]
+use super::authority::Authority;
+use super::handle::would_deadlock;
+#[cfg(feature = "http")]
+use super::http_runtime::HttpRuntime;
+use crate::config::WhepOffer;
 use crate::error::{Error, Result, Status, shutting_down};
+use crate::events::Notices;
 use crate::events::{RequestId, on_callback_thread};
-use crate::notifier::Notices;
+use crate::gateway::authority::Claim;
 use crate::whep::http::{Action, Call, Outcome, Step, problem, read};
 use crate::whep::{HttpRequest, HttpResponse};
 
 /// Gets the answer to a request.
 pub type HttpDone = Box<dyn FnOnce(HttpResponse) + Send>;
 
-impl Gateway {
+impl Handle {
     /// Answers an HTTP request to `{prefix}/{stream}/whep` or `{prefix}/{stream}/whep/{key}`: all
     /// of WHEP, for hosts that have a web server of their own. Authorises it, if tokens are
     /// configured or the host decides ([`Events::authorizes`](crate::events::Events::authorizes)).
@@ -37,10 +41,10 @@ impl Gateway {
             Step::Call(call) => call,
         };
         let (reply, answer) = mpsc::sync_channel(1);
-        let gateway = self.twin();
-        self.shared.front.enter(|runtime| {
+        let handle = self.clone();
+        self.shared.http.enter(|runtime| {
             runtime.spawn(async move {
-                let _ = reply.send(gateway.carry_out(call).await);
+                let _ = reply.send(handle.carry_out(call).await);
             });
         })?;
         // Without a reply the front has stopped, and the request with it.
@@ -49,16 +53,16 @@ impl Gateway {
             .unwrap_or_else(|_| problem::of_error(&shutting_down())))
     }
 
-    /// As [`Gateway::handle_http`], without blocking: `done` gets the answer, once, on the callback
+    /// As [`Handle::handle_http`], without blocking: `done` gets the answer, once, on the callback
     /// thread, where it must not block; 503 if the gateway shuts down meanwhile. If this fails,
     /// `done` is dropped.
     ///
     /// Fails with `Limit` while 1024 requests are under way, and with `ShuttingDown`.
     pub fn handle_http_async(&self, request: &HttpRequest<'_>, done: HttpDone) -> Result<()> {
         self.check_open()?;
-        let place = self.shared.front.place()?;
+        let place = self.shared.http.place()?;
         let step = read(request);
-        self.shared.front.enter(|runtime| {
+        self.shared.http.enter(|runtime| {
             let mut done = Done {
                 done: Some((done, place)),
                 notices: self.shared.notices.clone(),
@@ -66,9 +70,9 @@ impl Gateway {
             match step {
                 Step::Answer(answer) => done.tell(answer),
                 Step::Call(call) => {
-                    let gateway = self.twin();
+                    let handle = self.clone();
                     runtime.spawn(async move {
-                        let answer = gateway.carry_out(call).await;
+                        let answer = handle.carry_out(call).await;
                         done.tell(answer);
                     });
                 }
@@ -83,36 +87,16 @@ impl Gateway {
         self.shared.authority.answer(request, allow)
     }
 
-    /// Serves WHEP, the player, the dashboard and their figures over HTTP until shutdown, and tells
-    /// the address. May be called more than once, for several addresses.
-    ///
-    /// Without [`bearer_tokens`](crate::config::Config::bearer_tokens) and
-    /// [`Events::authorizes`](crate::events::Events::authorizes), whoever reaches the port may
-    /// watch every stream and see all figures.
-    ///
-    /// Fails with `Io` if the address cannot be bound, with `InvalidArgument` for a certificate or
-    /// key that is not usable, with `Unsupported` in a build without the feature `http`.
-    pub fn listen_http(&self, options: HttpOptions) -> Result<SocketAddr> {
-        self.check_open()?;
-        #[cfg(feature = "http")]
-        return self
-            .shared
-            .front
-            .enter(|runtime| crate::http::listen(self.twin(), options, runtime))?;
-        #[cfg(not(feature = "http"))]
-        {
-            drop(options);
-            Err(Error::new(
-                Status::Unsupported,
-                "this library is built without its HTTP listener (cargo feature \"http\")",
-            ))
-        }
-    }
-
     /// Who may do what.
     #[cfg(feature = "http")]
-    pub(crate) fn authority(&self) -> &crate::authority::Authority {
+    pub(crate) fn authority(&self) -> &Authority {
         &self.shared.authority
+    }
+
+    /// The thread for tasks of HTTP.
+    #[cfg(feature = "http")]
+    pub(crate) fn http_runtime(&self) -> &HttpRuntime {
+        &self.shared.http
     }
 
     /// Authorises a call and carries it out.
@@ -152,13 +136,13 @@ impl Gateway {
                 if_match,
                 fragment,
             } => {
-                let (gateway, stream) = (self.twin(), call.stream.clone());
+                let (handle, stream) = (self.clone(), call.stream.clone());
                 let (key, if_match) = (key.clone(), if_match.clone());
                 let fragment = fragment.clone();
                 // It asks the worker and waits.
                 let work = tokio::task::spawn_blocking(move || {
-                    gateway.shared.registry.check_session(&stream, &key)?;
-                    gateway.handle_whep_patch(&key, if_match.as_deref(), &fragment)
+                    handle.shared.registry.check_session(&stream, &key)?;
+                    handle.handle_whep_patch(&key, if_match.as_deref(), &fragment)
                 });
                 work.await
                     .unwrap_or_else(|_| Err(panicked()))

@@ -1,73 +1,60 @@
-//! The safe Rust API: one gateway owns streams, sessions and the threads that serve them.
+//! The safe Rust API: a [`Gateway`] owns the threads, a [`Handle`] has the calls.
 
-mod front;
+pub(crate) mod authority;
+mod handle;
 mod http;
-mod lists;
+mod http_runtime;
 mod offers;
-mod patch;
 mod push;
+mod sessions;
+mod streams;
+mod whep;
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime};
 
 use parking_lot::Mutex;
 
-use self::front::Front;
+use self::authority::Authority;
+pub use self::handle::Handle;
+use self::handle::{Shared, after, would_deadlock};
 pub use self::http::HttpDone;
-use crate::authority::Authority;
-use crate::config::{Config, PullOptions};
+#[cfg(feature = "http")]
+pub(crate) use self::streams::is_name;
+use crate::config::Config;
 use crate::error::{Error, Result, Status, shutting_down};
-use crate::events::on_callback_thread;
-use crate::figures::{GatewaySnapshot, WorkerSnapshot};
-use crate::metrics;
-use crate::net::{
-    Command, Interfaces, Reading, ReceiverStats, Routes, Socket, Worker, WorkerContext, inbox,
-};
-use crate::notifier::{Notices, Notifier};
-use crate::operations::Operations;
-use crate::registry::Registry;
+use crate::events::{Notifier, on_callback_thread};
+use crate::net::{Interfaces, Socket};
 use crate::session::WallClock;
 use crate::session::dtls::Certificate;
-use crate::snapshot;
-use crate::source::{CameraUrl, Patience};
-use crate::state::{SessionId, SessionInfo, StreamId, StreamInfo};
-use crate::tuning::{Key, Tuning};
+use crate::tuning::Tuning;
 use crate::whep::ice_server;
+use crate::worker::registry::Registry;
+use crate::worker::{Command, Reading, ReceiverStats, Routes, Worker, WorkerContext, inbox};
 
 /// The most worker threads that `worker_threads = 0` gives.
 const MAX_DEFAULT_WORKERS: usize = 8;
-/// How long a worker may take to answer. Only a stuck one takes longer.
-const REPLY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Longest stream name.
-const MAX_NAME: usize = 128;
 /// How long dropping a gateway waits for its threads.
 const DROP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A gateway. All methods may be called from any thread, at the same time.
+/// A gateway: owns the threads and the socket. Dropping it shuts it down.
 ///
-/// Dropping it shuts it down.
+/// It is used like its [`Handle`], which has all other calls.
 pub struct Gateway {
-    shared: Arc<Shared>,
-    /// The threads, until they have ended. A [twin](Gateway::twin) has none.
+    handle: Handle,
+    /// The threads, until they have ended.
     threads: Mutex<Option<Threads>>,
 }
 
-/// What every thread that calls the gateway needs.
-struct Shared {
-    started: Instant,
-    tuning: Arc<Tuning>,
-    registry: Arc<Registry>,
-    socket: Arc<Socket>,
-    interfaces: Arc<Interfaces>,
-    received: Arc<ReceiverStats>,
-    notices: Notices,
-    authority: Authority,
-    front: Front,
-    operations: Arc<Operations>,
-    workers: Vec<Worker>,
-    closing: AtomicBool,
+impl Deref for Gateway {
+    type Target = Handle;
+
+    fn deref(&self) -> &Handle {
+        &self.handle
+    }
 }
 
 /// The callback thread and the workers.
@@ -139,13 +126,16 @@ impl Gateway {
             received,
             notices: notifier.notices(),
             authority,
-            front: Front::default(),
-            operations: Arc::default(),
+            feeds: Default::default(),
+            http: Default::default(),
+            offers: Arc::default(),
             workers,
             closing: AtomicBool::new(false),
         };
         Ok(Gateway {
-            shared: Arc::new(shared),
+            handle: Handle {
+                shared: Arc::new(shared),
+            },
             threads: Mutex::new(Some(Threads {
                 notifier,
                 workers_ended,
@@ -153,98 +143,9 @@ impl Gateway {
         })
     }
 
-    /// Adds a camera. Returns at once; the connection is made in the background and retried
-    /// whenever it ends.
-    ///
-    /// `name` is the WHEP resource name: unique, 1 to 128 of `A-Z a-z 0-9 . _ ~ -`.
-    pub fn add_stream(&self, name: &str, options: PullOptions) -> Result<StreamId> {
-        self.check_open()?;
-        check_name(name)?;
-        let url = Box::new(CameraUrl::parse(&options)?);
-        let patience = Patience::of(&options)?;
-        let (id, name, worker) = self
-            .shared
-            .registry
-            .add_stream(name, self.shared.workers.len())?;
-        self.command(
-            worker,
-            Command::AddStream {
-                id,
-                name,
-                url,
-                options: Box::new(options),
-                patience,
-            },
-        )?;
-        Ok(id)
-    }
-
-    /// Removes a stream and closes its sessions. Its name is free at once.
-    pub fn remove_stream(&self, stream: StreamId) -> Result<()> {
-        self.check_open()?;
-        let worker = self.shared.registry.remove_stream(stream)?;
-        self.command(worker, Command::RemoveStream(stream))
-    }
-
-    /// A stream at this moment.
-    pub fn stream_info(&self, stream: StreamId) -> Result<StreamInfo> {
-        self.check_open()?;
-        let worker = self.shared.registry.stream(stream)?;
-        self.ask(worker, |reply| Command::StreamInfo(stream, reply))?
-    }
-
-    /// A session at this moment.
-    pub fn session_info(&self, session: SessionId) -> Result<SessionInfo> {
-        self.check_open()?;
-        let place = self.shared.registry.session(session)?;
-        self.ask(place.worker, |reply| {
-            Command::SessionInfo(session, place.slot, reply)
-        })?
-    }
-
-    /// Changes a knob. `InvalidArgument` if the value is out of range, `InvalidState` if the knob
-    /// can only be set at creation.
-    pub fn set_tuning(&self, key: Key, value: i64) -> Result<()> {
-        self.check_open()?;
-        self.shared.tuning.set(key, value)?;
-        for worker in 0..self.shared.workers.len() {
-            if !self.shared.workers[worker].retune() {
-                return Err(shutting_down());
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads a knob.
-    pub fn tuning(&self, key: Key) -> i64 {
-        self.shared.tuning.get(key)
-    }
-
-    /// Counters and gauges in the text format of Prometheus (version 0.0.4).
-    pub fn metrics(&self) -> Result<String> {
-        Ok(metrics::text(&self.now()?))
-    }
-
-    /// Everything about this moment in JSON: workers, knobs, streams and sessions.
-    pub fn snapshot(&self) -> Result<String> {
-        snapshot::json(&self.now()?)
-    }
-
-    fn now(&self) -> Result<GatewaySnapshot<'_>> {
-        self.check_open()?;
-        let workers = (0..self.shared.workers.len())
-            .map(|worker| self.ask(worker, Command::Snapshot))
-            .collect::<Result<Vec<WorkerSnapshot>>>()?;
-        Ok(GatewaySnapshot {
-            uptime: self.shared.started.elapsed(),
-            workers,
-            datagrams_unknown: self.shared.received.unknown.load(Ordering::Relaxed),
-            datagrams_overrun: self.shared.received.overrun.load(Ordering::Relaxed),
-            send_errors: self.shared.socket.errors(),
-            events_dropped: self.shared.notices.dropped(),
-            interface_enumerations: self.shared.interfaces.enumerations(),
-            tuning: &self.shared.tuning,
-        })
+    /// A handle for another owner, such as a thread of the host's.
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
     }
 
     /// Closes every session and stream, delivers the last events, ends the threads. Blocking;
@@ -254,7 +155,7 @@ impl Gateway {
         if on_callback_thread() {
             return Err(would_deadlock("shutdown"));
         }
-        self.shared.closing.store(true, Ordering::SeqCst);
+        self.handle.shared.closing.store(true, Ordering::SeqCst);
         let deadline = after(timeout);
         // Another thread may be at it, and may have more time.
         let Some(mut threads) = self.threads.try_lock_until(deadline) else {
@@ -263,59 +164,26 @@ impl Gateway {
         let Some(running) = &mut *threads else {
             return Ok(());
         };
-        self.shared.front.stop();
-        for worker in self.shared.workers.iter() {
+        self.handle.shared.http.stop();
+        for worker in self.handle.shared.workers.iter() {
             worker.command(Command::Shutdown);
         }
-        if !self.shared.front.join(deadline) {
+        if !self.handle.shared.http.join(deadline) {
             return Err(not_ended("the HTTP thread", timeout));
         }
         if running.workers_ended.recv_timeout(left(deadline)) == Err(RecvTimeoutError::Timeout) {
             return Err(not_ended("a worker thread", timeout));
         }
-        for worker in self.shared.workers.iter() {
+        for worker in self.handle.shared.workers.iter() {
             worker.join();
         }
         // Whatever a worker left behind; the callback thread still hears of it.
-        self.shared.operations.close(&shutting_down());
+        self.handle.shared.offers.close(&shutting_down());
         if !running.notifier.stop(left(deadline)) {
             return Err(not_ended("the callback thread", timeout));
         }
         *threads = None;
         Ok(())
-    }
-
-    /// The same gateway, for a thread of its own. Dropping it does not shut down.
-    pub(crate) fn twin(&self) -> Gateway {
-        Gateway {
-            shared: Arc::clone(&self.shared),
-            threads: Mutex::new(None),
-        }
-    }
-
-    fn check_open(&self) -> Result<()> {
-        if self.shared.closing.load(Ordering::SeqCst) {
-            return Err(shutting_down());
-        }
-        Ok(())
-    }
-
-    fn command(&self, worker: usize, command: Command) -> Result<()> {
-        if self.shared.workers[worker].command(command) {
-            Ok(())
-        } else {
-            Err(shutting_down())
-        }
-    }
-
-    fn ask<T>(&self, worker: usize, question: impl FnOnce(SyncSender<T>) -> Command) -> Result<T> {
-        let (reply, answer) = mpsc::sync_channel(1);
-        self.command(worker, question(reply))?;
-        match answer.recv_timeout(REPLY_TIMEOUT) {
-            Ok(answer) => Ok(answer),
-            Err(RecvTimeoutError::Disconnected) => Err(shutting_down()),
-            Err(RecvTimeoutError::Timeout) => Err(overloaded()),
-        }
     }
 }
 
@@ -325,7 +193,7 @@ impl Drop for Gateway {
             return;
         }
         // A shutdown that was given up is not waited for again.
-        let timeout = match self.shared.closing.load(Ordering::SeqCst) {
+        let timeout = match self.handle.shared.closing.load(Ordering::SeqCst) {
             true => Duration::ZERO,
             false => DROP_TIMEOUT,
         };
@@ -346,37 +214,8 @@ fn worker_count(tuning: &Tuning) -> usize {
     tuning.worker_threads().unwrap_or_else(half_of_the_cores)
 }
 
-/// The end of `timeout`; a year stands for "never", which an `Instant` cannot say.
-fn after(timeout: Duration) -> Instant {
-    const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
-    Instant::now() + timeout.min(YEAR)
-}
-
 fn left(deadline: Instant) -> Duration {
     deadline.saturating_duration_since(Instant::now())
-}
-
-fn check_name(name: &str) -> Result<()> {
-    if !is_name(name) {
-        return Err(Error::new(
-            Status::InvalidArgument,
-            "a stream name has 1 to 128 of the characters A-Z a-z 0-9 . _ ~ -",
-        ));
-    }
-    Ok(())
-}
-
-/// Whether a stream may have this name.
-pub(crate) fn is_name(name: &str) -> bool {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "._~-".contains(c);
-    (1..=MAX_NAME).contains(&name.len()) && name.chars().all(allowed)
-}
-
-fn overloaded() -> Error {
-    Error::new(
-        Status::Timeout,
-        "a worker thread does not answer: the machine is overloaded",
-    )
 }
 
 fn not_ended(thread: &str, timeout: Duration) -> Error {
@@ -387,16 +226,10 @@ fn not_ended(thread: &str, timeout: Duration) -> Error {
     )
 }
 
-fn would_deadlock(function: &str) -> Error {
-    Error::new(
-        Status::WouldDeadlock,
-        format!("{function} blocks and cannot be called from a callback: use another thread"),
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tuning::Key;
 
     #[test]
     fn workers_are_as_many_as_asked() {
@@ -406,7 +239,7 @@ mod tests {
                 ..Config::default()
             })
             .unwrap();
-            assert_eq!(gateway.shared.workers.len(), expected);
+            assert_eq!(gateway.handle.shared.workers.len(), expected);
         }
         let by_itself = Gateway::new(Config::default())
             .unwrap()

@@ -5,22 +5,23 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::{Gateway, REPLY_TIMEOUT, after, overloaded, would_deadlock};
+use super::Handle;
+use super::handle::{REPLY_TIMEOUT, after, overloaded, would_deadlock};
 use crate::config::WhepOffer;
 use crate::error::{Error, Result, Status, shutting_down};
 use crate::events::on_callback_thread;
-use crate::net::{Command, OfferRequest};
-use crate::operations::Ticket;
+use crate::sdp::offer::Offer;
 use crate::state::{OpId, StreamId};
 use crate::whep::Response;
-use crate::whep::offer::Offer;
+use crate::worker::pending_offers::Ticket;
+use crate::worker::{Command, OfferRequest};
 
 /// How long an offer waits for a camera that is still connecting, unless it says otherwise.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Characters of [`WhepOffer::peer`] that are kept.
 const MAX_PEER: usize = 128;
 
-impl Gateway {
+impl Handle {
     /// Answers a WHEP offer (POST). Blocks while the camera is connecting for the first time, or
     /// because this offer wants it (on demand), up to the offer's timeout; returns at once otherwise.
     pub fn handle_whep_offer(&self, offer: &WhepOffer<'_>) -> Result<Response> {
@@ -30,7 +31,7 @@ impl Gateway {
         let checked = self.check_offer(offer)?;
         let (timeout, worker) = (checked.timeout, checked.worker);
         let (reply, answer) = mpsc::sync_channel(1);
-        let ticket = self.shared.operations.begin(move |result| {
+        let ticket = self.shared.offers.begin(move |result| {
             // Who no longer listens has claimed the ticket, and so this is not called.
             let _ = reply.send(result);
         });
@@ -54,11 +55,11 @@ impl Gateway {
     }
 
     /// Answers a WHEP offer without blocking: `done` hears the outcome, once, on the callback
-    /// thread, where it must not block. That is also so after [`Gateway::cancel`] (`Cancelled`), the
+    /// thread, where it must not block. That is also so after [`Handle::cancel`] (`Cancelled`), the
     /// removal of the stream (`NotFound`), the offer's timeout (`NotReady`) and the shutdown of the
     /// gateway (`ShuttingDown`). It may be before this returns. If this fails, `done` is dropped.
     ///
-    /// Fails as [`Gateway::handle_whep_offer`] for an offer that nothing is needed to refuse, and
+    /// Fails as [`Handle::handle_whep_offer`] for an offer that nothing is needed to refuse, and
     /// with `Limit` while 1024 are under way.
     pub fn handle_whep_offer_async(
         &self,
@@ -69,7 +70,7 @@ impl Gateway {
         let worker = checked.worker;
         let ticket = self
             .shared
-            .operations
+            .offers
             .begin_async(self.shared.notices.clone(), done)?;
         let op = ticket.op();
         let request = Box::new(checked.request(ticket.clone()));
@@ -86,7 +87,7 @@ impl Gateway {
         let checked = self.check_offer(offer)?;
         let worker = checked.worker;
         let (reply, answer) = oneshot::channel();
-        let ticket = self.shared.operations.begin(move |result| {
+        let ticket = self.shared.offers.begin(move |result| {
             let _ = reply.send(result);
         });
         let request = Box::new(checked.request(ticket.clone()));
@@ -99,7 +100,7 @@ impl Gateway {
     /// has been answered, or is being answered: then `done` hears that.
     pub fn cancel(&self, op: OpId) -> Result<()> {
         self.check_open()?;
-        self.shared.operations.cancel(op)
+        self.shared.offers.cancel(op)
     }
 
     /// All that can be said of an offer without its stream.

@@ -1,20 +1,24 @@
 //! Streams whose media the host pushes.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Gateway, check_name};
-use crate::config::{Frame, PushOptions};
-use crate::error::Result;
-use crate::media::{Codec, MediaKind};
-use crate::net::Command;
-use crate::source::push;
-use crate::state::StreamId;
+use parking_lot::Mutex;
 
-impl Gateway {
+use super::Handle;
+use super::streams::check_name;
+use crate::config::{Frame, PushOptions};
+use crate::error::{Error, Result, Status};
+use crate::media::{Codec, MediaKind};
+use crate::source::push::{self, Feed};
+use crate::state::StreamId;
+use crate::worker::Command;
+
+impl Handle {
     /// Adds a stream whose media the host pushes. It is `Connecting` until its first keyframe with
     /// parameter sets has come; offers wait for that.
     ///
-    /// `name` is as for [`Gateway::add_stream`].
+    /// `name` is as for [`Handle::add_stream`].
     pub fn add_push_stream(&self, name: &str, options: PushOptions) -> Result<StreamId> {
         self.check_open()?;
         check_name(name)?;
@@ -23,7 +27,7 @@ impl Gateway {
             .shared
             .registry
             .add_stream(name, self.shared.workers.len())?;
-        self.shared.registry.add_feed(id, Arc::new(feed));
+        self.shared.feeds.add(id, feed);
         self.command(worker, Command::AddPushStream { id, name, pushed })?;
         Ok(id)
     }
@@ -38,7 +42,7 @@ impl Gateway {
         self.push(stream, MediaKind::Video, frame)
     }
 
-    /// Pushes a frame of audio. As [`Gateway::push_video`], but a frame that is dropped is all that
+    /// Pushes a frame of audio. As [`Handle::push_video`], but a frame that is dropped is all that
     /// is missing.
     pub fn push_audio(&self, stream: StreamId, frame: Frame<'_>) -> Result<()> {
         self.push(stream, MediaKind::Audio, frame)
@@ -48,14 +52,45 @@ impl Gateway {
     /// type, SSRC, sequence number and extensions are the library's business from here on. Packets
     /// may come out of order by a few; some may be missing.
     ///
-    /// The packet that completes an access unit gets what [`Gateway::push_video`] would return.
+    /// The packet that completes an access unit gets what [`Handle::push_video`] would return.
     pub fn push_rtp(&self, stream: StreamId, codec: Codec, packet: &[u8]) -> Result<()> {
         self.check_open()?;
-        self.shared.registry.feed(stream)?.push_rtp(codec, packet)
+        self.feed(stream)?.push_rtp(codec, packet)
     }
 
     fn push(&self, stream: StreamId, kind: MediaKind, frame: Frame<'_>) -> Result<()> {
         self.check_open()?;
-        self.shared.registry.feed(stream)?.push(kind, frame)
+        self.feed(stream)?.push(kind, frame)
+    }
+
+    fn feed(&self, stream: StreamId) -> Result<Arc<Feed>> {
+        match self.shared.feeds.find(stream) {
+            Some(feed) => Ok(feed),
+            // Says so if there is no such stream at all.
+            None => self.shared.registry.stream(stream).and(Err(Error::new(
+                Status::InvalidState,
+                "this stream is a camera: push to a stream that add_push_stream made",
+            ))),
+        }
+    }
+}
+
+/// Where the media of each push stream goes.
+#[derive(Default)]
+pub(super) struct Feeds {
+    by_stream: Mutex<HashMap<StreamId, Arc<Feed>>>,
+}
+
+impl Feeds {
+    fn add(&self, stream: StreamId, feed: Feed) {
+        self.by_stream.lock().insert(stream, Arc::new(feed));
+    }
+
+    fn find(&self, stream: StreamId) -> Option<Arc<Feed>> {
+        self.by_stream.lock().get(&stream).map(Arc::clone)
+    }
+
+    pub(super) fn remove(&self, stream: StreamId) {
+        self.by_stream.lock().remove(&stream);
     }
 }

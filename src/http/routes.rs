@@ -12,12 +12,12 @@ use hyper::{HeaderMap, Request, Response, StatusCode};
 
 use super::monitor::{Cached, Snapshot};
 use super::pages::{self, Page};
-use crate::authority::Claim;
 use crate::error::Result;
 use crate::events::Operation;
-use crate::gateway::{Gateway, is_name};
+use crate::gateway::authority::Claim;
+use crate::gateway::{Handle, is_name};
+use crate::sdp::offer::MAX_OFFER;
 use crate::whep::http::{Step, bearer, is_target, problem, read, too_large};
-use crate::whep::offer::MAX_OFFER;
 use crate::whep::{HttpRequest, HttpResponse};
 
 /// How long the body of a request may take.
@@ -32,14 +32,14 @@ const PAGE_POLICY: &str = "default-src 'self'; img-src 'self' data:; frame-ances
 
 /// What a listener serves.
 pub struct Site {
-    gateway: Gateway,
+    gateway: Handle,
     snapshot: Cached<Snapshot>,
     metrics: Cached<String>,
 }
 
 impl Site {
     /// A listener's site for a gateway.
-    pub fn new(gateway: Gateway) -> Self {
+    pub fn new(gateway: Handle) -> Self {
         Site {
             gateway,
             snapshot: Cached::new(),
@@ -135,7 +135,7 @@ impl Site {
     }
 
     async fn read(&self, figures: Figures) -> Result<(&'static str, String)> {
-        let gateway = self.gateway.twin();
+        let gateway = self.gateway.clone();
         if let Figures::Metrics = figures {
             let text = self.metrics.get(move || gateway.metrics()).await?;
             return Ok(("text/plain; version=0.0.4", text.to_string()));

@@ -18,10 +18,6 @@ pub mod nal_type {
     pub const PPS: u8 = 8;
     /// Access unit delimiter.
     pub const AUD: u8 = 9;
-    /// End of sequence.
-    pub const END_OF_SEQUENCE: u8 = 10;
-    /// End of stream.
-    pub const END_OF_STREAM: u8 = 11;
     /// Filler data.
     pub const FILLER: u8 = 12;
     /// The last type that may be sent unchanged; RTP uses the ones above for itself

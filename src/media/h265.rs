@@ -7,10 +7,6 @@ use h264_reader::rbsp::{BitRead, BitReader, BitReaderError, ByteReader};
 pub mod nal_type {
     /// The first type of an IRAP picture (BLA, IDR, CRA), where decoding can start.
     pub const FIRST_IRAP: u8 = 16;
-    /// IDR picture with decodable leading pictures.
-    pub const IDR_W_RADL: u8 = 19;
-    /// Clean random access picture.
-    pub const CRA: u8 = 21;
     /// The last type of an IRAP picture.
     pub const LAST_IRAP: u8 = 23;
     /// The last type of a slice. Types 0 to 31 hold slices.

@@ -26,4 +26,4 @@ pub use packetizer::MAX_PAYLOAD;
 pub use parameter_sets::ParameterSets;
 pub use rate::{RateMeter, StreamRate};
 pub use ring::{Packet, Ring, RingLimits};
-pub use track::{Accepted, Track};
+pub use track::Track;

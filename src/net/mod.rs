@@ -1,18 +1,9 @@
-//! Where the outside world is touched: the socket, the threads, the clock.
+//! What touches the network: the socket, reading it, the addresses of the interfaces. No protocols.
 
-mod command;
-mod core;
-mod deadlines;
-mod fan_out;
 mod interfaces;
 mod receiver;
-mod route;
 mod socket;
-mod worker;
 
-pub(crate) use command::{Command, OfferRequest, PatchRequest, WorkerContext};
 pub(crate) use interfaces::Interfaces;
-pub(crate) use receiver::{ReceiverStats, inbox};
-pub(crate) use route::Routes;
+pub(crate) use receiver::Receiver;
 pub(crate) use socket::Socket;
-pub(crate) use worker::{Reading, Worker};

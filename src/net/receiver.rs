@@ -1,23 +1,14 @@
-//! Reads the socket and hands datagrams to the workers that own their sessions.
-//!
-//! The first worker does this, in turns of bounded length between its other work. What is for
-//! sessions of its own it handles at once. A thread of its own would wake up for each datagram
-//! only to wake up a worker, which costs a tenth of all CPU.
+//! Reads the socket: batches of datagrams, in turns of bounded length.
 
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use quinn_udp::{BATCH_SIZE, RecvMeta};
 use tokio::io::Interest;
-use tokio::sync::mpsc;
 
-use super::route::Routes;
 use super::socket::{Socket, canonical};
-use crate::registry::Place;
-use crate::session::ice;
 
 /// Waits for the socket to become readable, and for nothing else: whoever waits for writable, too,
 /// is woken for nothing by every send, when its buffer is freed.
@@ -44,120 +35,26 @@ fn readiness(io: std::net::UdpSocket) -> io::Result<Readiness> {
 const MAX_DATAGRAM: usize = 2048;
 /// Calls in a turn, each for a batch of datagrams, before other work gets its own.
 const CALLS: usize = 4;
-/// Datagrams that may wait for a worker; more are dropped, as a full socket buffer would.
-const VIEWER_QUEUE: usize = 4096;
-/// Checks of strangers that may wait; browsers repeat theirs.
-const STRANGER_QUEUE: usize = 1024;
-/// Datagrams of each queue handled in a turn.
-pub const QUEUE_BATCH: usize = 64;
-
-/// A datagram for a session.
-#[derive(Debug)]
-pub struct Datagram<B> {
-    /// The session's slot in its worker.
-    pub slot: usize,
-    /// Where it came from.
-    pub remote: SocketAddr,
-    /// Which of our addresses it was sent to, as the system wrote it.
-    pub local: Option<IpAddr>,
-    /// What it holds.
-    pub contents: B,
-}
-
-/// A datagram that waits for its worker.
-pub type Queued = Datagram<Box<[u8]>>;
-
-/// The way to a worker.
-#[derive(Clone)]
-pub struct Inbox {
-    /// For datagrams that came from where an authentic check came from before.
-    viewers: mpsc::Sender<Queued>,
-    /// For checks from elsewhere. Anyone can send those, and a flood of them must not take the
-    /// place of what viewers send.
-    strangers: mpsc::Sender<Queued>,
-}
-
-/// What waits for a worker.
-pub struct Queues {
-    viewers: mpsc::Receiver<Queued>,
-    strangers: mpsc::Receiver<Queued>,
-}
-
-/// Both ends of the way to a worker.
-pub fn inbox() -> (Inbox, Queues) {
-    let (viewers, viewer_queue) = mpsc::channel(VIEWER_QUEUE);
-    let (strangers, stranger_queue) = mpsc::channel(STRANGER_QUEUE);
-    let queues = Queues {
-        viewers: viewer_queue,
-        strangers: stranger_queue,
-    };
-    (Inbox { viewers, strangers }, queues)
-}
-
-impl Queues {
-    /// Takes some of what waits; ready when there is something.
-    pub fn poll(&mut self, context: &mut Context<'_>, batch: &mut Vec<Queued>) -> Poll<()> {
-        let _ = self.viewers.poll_recv_many(context, batch, QUEUE_BATCH);
-        let _ = self.strangers.poll_recv_many(context, batch, QUEUE_BATCH);
-        match batch.is_empty() {
-            true => Poll::Pending,
-            false => Poll::Ready(()),
-        }
-    }
-}
-
-/// Datagrams that came in.
-#[derive(Debug, Default)]
-pub struct ReceiverStats {
-    /// For no session of ours.
-    pub unknown: AtomicU64,
-    /// Dropped because a worker was too busy to take them.
-    pub overrun: AtomicU64,
-}
 
 /// Reads the socket.
 pub struct Receiver {
     readiness: Readiness,
-    demux: Demux,
+    socket: Arc<Socket>,
     storage: Vec<u8>,
     /// Bytes of `storage` for each message of a batch.
     size: usize,
 }
 
-/// What tells whose a datagram is.
-struct Demux {
-    /// The worker that reads.
-    worker: usize,
-    socket: Arc<Socket>,
-    routes: Arc<Routes>,
-    inboxes: Vec<Inbox>,
-    stats: Arc<ReceiverStats>,
-}
-
 impl Receiver {
-    /// To be called in the runtime of `worker`, which is to read. `inboxes` are those of all
-    /// workers.
-    pub fn new(
-        worker: usize,
-        socket: Arc<Socket>,
-        routes: Arc<Routes>,
-        inboxes: Vec<Inbox>,
-        stats: Arc<ReceiverStats>,
-    ) -> io::Result<Receiver> {
-        let io = socket.io().try_clone()?;
-        let readiness = readiness(io)?;
+    /// Must be called inside a tokio runtime, whose thread then reads.
+    pub fn new(socket: Arc<Socket>) -> io::Result<Receiver> {
+        let readiness = readiness(socket.io().try_clone()?)?;
         let size = MAX_DATAGRAM * socket.state().gro_segments();
         Ok(Receiver {
             readiness,
+            socket,
             storage: vec![0; size * BATCH_SIZE],
             size,
-            demux: Demux {
-                worker,
-                socket,
-                routes,
-                inboxes,
-                stats,
-            },
         })
     }
 
@@ -170,11 +67,12 @@ impl Receiver {
         ready
     }
 
-    /// Reads what is there, up to a limit. Hands datagrams from viewers of this worker to `own`.
-    /// True if there may be more.
-    pub fn turn(&mut self, mut own: impl FnMut(Datagram<&[u8]>)) -> bool {
+    /// Reads what is there, up to a limit, and hands each datagram to `deliver` with where it came
+    /// from and which of our addresses it was sent to, as far as the system says. True if there may
+    /// be more.
+    pub fn turn(&mut self, mut deliver: impl FnMut(SocketAddr, Option<IpAddr>, &[u8])) -> bool {
         for _ in 0..CALLS {
-            match self.receive(&mut own) {
+            match self.receive(&mut deliver) {
                 Ok(count) if count < BATCH_SIZE => {
                     // Nothing is left: what comes later makes the socket ready anew.
                     let drained = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
@@ -191,14 +89,17 @@ impl Receiver {
     }
 
     /// Takes a batch of datagrams. Returns how many messages it was.
-    fn receive(&mut self, own: &mut impl FnMut(Datagram<&[u8]>)) -> io::Result<usize> {
+    fn receive(
+        &mut self,
+        deliver: &mut impl FnMut(SocketAddr, Option<IpAddr>, &[u8]),
+    ) -> io::Result<usize> {
         let mut meta = [RecvMeta::default(); BATCH_SIZE];
         let mut storage = std::mem::take(&mut self.storage);
         let received = {
             let mut chunks = storage.chunks_exact_mut(self.size);
             let mut buffers: [IoSliceMut<'_>; BATCH_SIZE] =
                 std::array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
-            let socket = &self.demux.socket;
+            let socket = &self.socket;
             self.try_io(|| {
                 socket
                     .state()
@@ -211,8 +112,7 @@ impl Receiver {
                 continue;
             }
             for contents in buffer[..meta.len.min(self.size)].chunks(meta.stride) {
-                let remote = canonical(meta.addr);
-                self.demux.deliver(remote, meta.dst_ip, contents, own);
+                deliver(canonical(meta.addr), meta.dst_ip, contents);
             }
         }
         self.storage = storage;
@@ -225,50 +125,5 @@ impl Receiver {
         #[cfg(not(unix))]
         let done = self.readiness.try_io(Interest::READABLE, read);
         done
-    }
-}
-
-impl Demux {
-    fn deliver(
-        &self,
-        remote: SocketAddr,
-        local: Option<IpAddr>,
-        contents: &[u8],
-        own: &mut impl FnMut(Datagram<&[u8]>),
-    ) {
-        let known = self.routes.find(remote);
-        let place = match contents.first() {
-            Some(0..=3) => ice::local_ufrag(contents).and_then(Place::from_ufrag),
-            _ => known,
-        };
-        let inbox = place.and_then(|place| Some((place, self.inboxes.get(place.worker)?)));
-        let Some((place, inbox)) = inbox else {
-            self.stats.unknown.fetch_add(1, Ordering::Relaxed);
-            return;
-        };
-        let slot = place.slot;
-        let queue = match known == Some(place) {
-            true if place.worker == self.worker => {
-                return own(Datagram {
-                    slot,
-                    remote,
-                    local,
-                    contents,
-                });
-            }
-            true => &inbox.viewers,
-            false => &inbox.strangers,
-        };
-        // A full queue costs nothing more than a look.
-        let Ok(room) = queue.try_reserve() else {
-            self.stats.overrun.fetch_add(1, Ordering::Relaxed);
-            return;
-        };
-        room.send(Datagram {
-            slot,
-            remote,
-            local,
-            contents: contents.into(),
-        });
     }
 }

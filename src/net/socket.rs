@@ -3,14 +3,15 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
 use quinn_udp::UdpSocketState;
 use socket2::{Domain, Protocol, Type};
 
 use crate::error::{Error, Result, Status};
-use crate::session::{Path, Transmit, WouldBlock};
 use crate::tuning::{Key, Tuning};
+
+/// The socket takes no more at the moment.
+pub struct WouldBlock;
 
 /// What is asked of the system where the host sets no buffer size.
 const LARGE_BUFFER: usize = 8 << 20;
@@ -106,6 +107,47 @@ impl Socket {
         self.errors.load(Ordering::Relaxed)
     }
 
+    /// Sends `contents`, cut into datagrams of `segment` bytes. `WouldBlock` is the only error: what
+    /// the system refuses for another reason is counted, and lost like any datagram.
+    pub fn send(
+        &self,
+        remote: SocketAddr,
+        local: Option<IpAddr>,
+        contents: &[u8],
+        segment: usize,
+    ) -> std::result::Result<(), WouldBlock> {
+        let destination = match (self.local, remote) {
+            // A socket of both families writes IPv4 as mapped IPv6 (RFC 4291 section 2.5.5.2).
+            (SocketAddr::V6(_), SocketAddr::V4(v4)) => {
+                SocketAddr::new(v4.ip().to_ipv6_mapped().into(), v4.port())
+            }
+            _ => remote,
+        };
+        let transmit = quinn_udp::Transmit {
+            destination,
+            ecn: None,
+            contents,
+            segment_size: (segment < contents.len()).then_some(segment),
+            src_ip: local,
+        };
+        match self.state.try_send((&self.io).into(), &transmit) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(WouldBlock),
+            Err(error) => {
+                // The path is broken (no route, for example); ICE finds out.
+                if self.errors.fetch_add(1, Ordering::Relaxed) == 0 {
+                    log::warn!("sending to {remote} failed: {error}");
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Most datagrams that one [`Socket::send`] takes.
+    pub fn max_segments(&self) -> usize {
+        self.state.max_gso_segments()
+    }
+
     /// Whether a viewer at `ip` can be reached through it.
     pub fn serves(&self, ip: IpAddr) -> bool {
         match self.local.ip() {
@@ -132,70 +174,6 @@ pub fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
 
-/// A worker's view of the socket.
-pub struct Sender<'a> {
-    /// The socket.
-    pub socket: &'a Socket,
-    /// Whether runs may be handed to the kernel in one call.
-    pub gso: bool,
-    /// Time spent in the system, if it is to be measured.
-    pub timed: Option<Duration>,
-    /// Packets handed over so far.
-    pub packets: usize,
-}
-
-impl Transmit for Sender<'_> {
-    fn transmit(
-        &mut self,
-        path: Path,
-        contents: &[u8],
-        segment: usize,
-    ) -> std::result::Result<(), WouldBlock> {
-        let destination = match (self.socket.local, path.remote) {
-            // A socket of both families writes IPv4 as mapped IPv6 (RFC 4291 section 2.5.5.2).
-            (SocketAddr::V6(_), SocketAddr::V4(remote)) => {
-                SocketAddr::new(remote.ip().to_ipv6_mapped().into(), remote.port())
-            }
-            (_, remote) => remote,
-        };
-        let transmit = quinn_udp::Transmit {
-            destination,
-            ecn: None,
-            contents,
-            segment_size: (segment < contents.len()).then_some(segment),
-            src_ip: path.local,
-        };
-        self.packets += contents.len().div_ceil(segment);
-        let begun = self.timed.map(|_| Instant::now());
-        let sent = self
-            .socket
-            .state
-            .try_send((&self.socket.io).into(), &transmit);
-        if let (Some(timed), Some(begun)) = (&mut self.timed, begun) {
-            *timed += begun.elapsed();
-        }
-        match sent {
-            Ok(()) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(WouldBlock),
-            Err(error) => {
-                // The path is broken (no route, for example); ICE finds out. Like a lost datagram.
-                if self.socket.errors.fetch_add(1, Ordering::Relaxed) == 0 {
-                    log::warn!("sending to {} failed: {error}", path.remote);
-                }
-                Ok(())
-            }
-        }
-    }
-
-    fn max_segments(&self) -> usize {
-        if self.gso {
-            self.socket.state.max_gso_segments()
-        } else {
-            1
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -216,36 +194,5 @@ mod tests {
         assert!((65_536..=131_072).contains(&receive), "{receive}");
         let (large_send, large_receive) = size(0);
         assert!(large_send > send && large_receive > receive);
-    }
-
-    #[test]
-    fn sends_a_run_to_ipv4_and_ipv6() {
-        let socket = Socket::bind(None, &Tuning::default()).unwrap();
-        for ip in ["127.0.0.1:0", "[::1]:0"] {
-            let Ok(peer) = std::net::UdpSocket::bind(ip) else {
-                continue;
-            };
-            let remote = peer.local_addr().unwrap();
-            if !socket.serves(remote.ip()) {
-                continue;
-            }
-            let mut sender = Sender {
-                socket: &socket,
-                gso: true,
-                timed: None,
-                packets: 0,
-            };
-            let path = Path {
-                remote,
-                local: None,
-            };
-            let segments = sender.max_segments().min(3);
-            let contents = vec![7; 100 * segments];
-            sender.transmit(path, &contents, 100).unwrap();
-            let mut buffer = [0; 2000];
-            for _ in 0..segments {
-                assert_eq!(peer.recv(&mut buffer).unwrap(), 100);
-            }
-        }
     }
 }

@@ -1,7 +1,6 @@
 //! One viewer: SDP answer, ICE, DTLS, SRTP, RTCP and sending. Sans-I/O: datagrams, media and time
 //! come in as arguments, datagrams and events go out.
 
-pub mod answer;
 pub mod dtls;
 mod feedback;
 pub mod ice;
@@ -24,17 +23,17 @@ pub use wall_clock::WallClock;
 
 use crate::error::{Error, Status};
 use crate::media::{StreamRate, Track};
-use crate::state::SessionState;
-
+use crate::sdp::answer::Negotiated;
+use crate::sdp::{Fingerprint, IceCredentials};
+use crate::state::{SessionState, SrtpProfile};
 use crate::tuning::SrtpPolicy;
-use answer::Negotiated;
-use dtls::{Certificate, DtlsEvent, DtlsServer, Fingerprint};
+use dtls::{Certificate, DtlsEvent, DtlsServer};
 use feedback::Reports;
-use ice::{IceAgent, IceCredentials, StunOutcome};
+use ice::{IceAgent, StunOutcome};
 use pacer::Pacer;
 use restart::RestartLimit;
 use sender::{SendContext, TrackSender};
-use srtp::{KeyingMaterial, RtpSealer, Srtcp, SrtpProfile};
+use srtp::{KeyingMaterial, RtpSealer, Srtcp};
 
 /// How long a viewer may take from the answer to its first ICE check.
 const FIRST_CHECK: Duration = Duration::from_secs(20);

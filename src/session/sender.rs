@@ -6,11 +6,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::answer::NegotiatedTrack;
 use super::pacer::{BURST_PACKETS, Pacer};
 use super::srtp::RtpSealer;
 use super::transmit::{Path, Transmit, WouldBlock};
 use crate::media::{Packet, Ring, StreamRate};
+use crate::sdp::answer::NegotiatedTrack;
 
 /// The buffer that packets are sealed into, one per worker: as much as one UDP GSO call takes.
 pub type SendBuffer = [u8; 65_000];

@@ -2,17 +2,17 @@
 
 mod demand;
 mod failure;
-mod patience;
 pub mod push;
 mod retry;
 mod rtsp;
 #[cfg(test)]
 mod tests;
+mod timeouts;
 mod url;
 
 pub use demand::Demand;
-pub use patience::Patience;
 pub use rtsp::run;
+pub use timeouts::Timeouts;
 pub use url::CameraUrl;
 
 use std::time::Duration;

@@ -22,7 +22,7 @@ use tokio::task::coop;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::retry::Backoff;
-use super::{CameraUrl, Demand, Patience, Sink, failure};
+use super::{CameraUrl, Demand, Sink, Timeouts, failure};
 use crate::config::{PullOptions, Transport};
 use crate::error::{Error, Result};
 use crate::media::{AccessUnit, Codec, MediaKind, ParameterSets, TrackInfo, h264, h265};
@@ -60,11 +60,11 @@ pub async fn run(
     stream: StreamId,
     url: CameraUrl,
     options: PullOptions,
-    patience: Patience,
+    timeouts: Timeouts,
     demand: Option<Rc<Demand>>,
     sink: impl Sink,
 ) {
-    let camera = Camera::new(stream, url, &options, patience);
+    let camera = Camera::new(stream, url, &options, timeouts);
     DropInRuntime {
         runtime: Handle::current(),
         future: Some(Box::pin(camera.run(demand, sink))),
@@ -117,7 +117,7 @@ pub(super) struct Camera {
     url: CameraUrl,
     transport: Transport,
     audio: bool,
-    patience: Patience,
+    timeouts: Timeouts,
     teardowns: Arc<SessionGroup>,
     /// How long it has kept its worker busy since it last sent something whole.
     busy: Cell<Duration>,
@@ -135,14 +135,14 @@ impl Camera {
         stream: StreamId,
         url: CameraUrl,
         options: &PullOptions,
-        patience: Patience,
+        timeouts: Timeouts,
     ) -> Self {
         Camera {
             stream,
             url,
             transport: options.transport,
             audio: !options.no_audio,
-            patience,
+            timeouts,
             teardowns: Arc::default(),
             busy: Cell::default(),
         }
@@ -165,7 +165,7 @@ impl Camera {
 
     /// Keeps the camera connected. After a failure only if `wanted` when it is time to try again.
     async fn serve(&self, sink: &mut impl Sink, wanted: impl Fn() -> bool) {
-        let mut backoff = Backoff::new(self.patience.retry_min, self.patience.retry_max);
+        let mut backoff = Backoff::new(self.timeouts.retry_min, self.timeouts.retry_max);
         loop {
             sink.connecting();
             let mut live_since = None;
@@ -184,13 +184,13 @@ impl Camera {
     }
 
     async fn connect(&self) -> Result<Playing> {
-        let patience = self.patience.connect;
+        let limit = self.timeouts.connect;
         self.busy.take();
         let mut play = Box::pin(self.play());
-        let error = match timeout(patience, self.guarded(play.as_mut())).await {
+        let error = match timeout(limit, self.guarded(play.as_mut())).await {
             Ok(Ok(result)) => return result,
             Ok(Err(error)) => error,
-            Err(_) => failure::connect_timeout(&self.url, patience),
+            Err(_) => failure::connect_timeout(&self.url, limit),
         };
         drop_silently(play);
         Err(error)
@@ -265,24 +265,24 @@ impl Camera {
         let mut errors_in_a_row = 0;
         let mut errors_since_picture: u32 = 0;
         let mut last_error = None;
-        let watchdog = sleep_until(begun + self.patience.idle);
+        let watchdog = sleep_until(begun + self.timeouts.idle);
         tokio::pin!(watchdog);
 
         loop {
             let item = tokio::select! {
                 biased;
                 () = &mut watchdog => {
-                    let mut deadline = last_picture + self.patience.idle;
+                    let mut deadline = last_picture + self.timeouts.idle;
                     if deadline <= Instant::now() {
-                        return failure::stalled(&self.url, self.patience.idle);
+                        return failure::stalled(&self.url, self.timeouts.idle);
                     }
                     if known.is_none() {
-                        let patience = self.patience.parameter_sets;
-                        if begun + patience <= Instant::now() {
+                        let limit = self.timeouts.parameter_sets;
+                        if begun + limit <= Instant::now() {
                             let cause = last_error.as_ref();
-                            return failure::no_parameter_sets(&self.url, patience, cause);
+                            return failure::no_parameter_sets(&self.url, limit, cause);
                         }
-                        deadline = deadline.min(begun + patience);
+                        deadline = deadline.min(begun + limit);
                     }
                     watchdog.as_mut().reset(deadline);
                     continue;

@@ -1,9 +1,8 @@
 //! The WHEP protocol: requests in, responses out, no I/O.
 
-pub mod fragment;
+pub(crate) mod etag;
 pub mod http;
 pub(crate) mod ice_server;
-pub mod offer;
 mod response;
 
 pub use http::{HttpRequest, HttpResponse};

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use rtsp_webrtc_gateway::Codec;
 use rtsp_webrtc_gateway::config::{Config, Frame, FrameData, PushOptions, WhepOffer};
 use rtsp_webrtc_gateway::gateway::Gateway;
-use rtsp_webrtc_gateway::media::Codec;
 use rtsp_webrtc_gateway::state::StreamId;
 use rtsp_webrtc_gateway::tuning::Key;
 use testkit::clip::Clip;

@@ -5,11 +5,11 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rtsp_webrtc_gateway::Codec;
 use rtsp_webrtc_gateway::config::{Config, PullOptions, WhepOffer};
 use rtsp_webrtc_gateway::error::{Result, Status};
 use rtsp_webrtc_gateway::events::Events;
 use rtsp_webrtc_gateway::gateway::Gateway;
-use rtsp_webrtc_gateway::media::Codec;
 use rtsp_webrtc_gateway::state::{StreamId, StreamState};
 use rtsp_webrtc_gateway::tuning::Key;
 use rtsp_webrtc_gateway::whep::Response;

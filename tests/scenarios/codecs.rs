@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rtsp_webrtc_gateway::media::{Codec, av1};
+use rtsp_webrtc_gateway::internals::media::{Codec, av1};
 use testkit::net::Link;
 use testkit::samples::{GOP, Sample, h265_nals};
 

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use rtsp_webrtc_gateway::session::answer::restart_fragment;
-use rtsp_webrtc_gateway::session::ice::IceCredentials;
+use rtsp_webrtc_gateway::internals::sdp::IceCredentials;
+use rtsp_webrtc_gateway::internals::sdp::answer::restart_fragment;
+use rtsp_webrtc_gateway::internals::sdp::fragment::Fragment;
 use rtsp_webrtc_gateway::state::SessionState;
-use rtsp_webrtc_gateway::whep::fragment::Fragment;
 use testkit::viewer::check;
 
 use crate::world::{GATEWAY, Setup, VIEWER, World, address};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rtsp_webrtc_gateway::media::RingLimits;
+use rtsp_webrtc_gateway::internals::media::RingLimits;
 
 use crate::world::{LIMITS, Setup, World};
 

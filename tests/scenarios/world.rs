@@ -4,20 +4,20 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use rtsp_webrtc_gateway::media::h264::ParameterSets;
-use rtsp_webrtc_gateway::media::{
+use rtsp_webrtc_gateway::internals::media::h264::ParameterSets;
+use rtsp_webrtc_gateway::internals::media::{
     self, AccessUnit, Codec, RateMeter, RingLimits, Track, TrackInfo,
 };
-use rtsp_webrtc_gateway::session::answer::{self, LocalTransport};
-use rtsp_webrtc_gateway::session::dtls::Certificate;
-use rtsp_webrtc_gateway::session::ice::IceCredentials;
-use rtsp_webrtc_gateway::session::{
+use rtsp_webrtc_gateway::internals::sdp::IceCredentials;
+use rtsp_webrtc_gateway::internals::sdp::answer::{self, LocalTransport};
+use rtsp_webrtc_gateway::internals::sdp::offer::Offer;
+use rtsp_webrtc_gateway::internals::session::dtls::Certificate;
+use rtsp_webrtc_gateway::internals::session::{
     Io, Media, Path, SendBuffer, Session, SessionConfig, SessionEvent, Transmit, WallClock,
     WouldBlock,
 };
 use rtsp_webrtc_gateway::state::SessionState;
 use rtsp_webrtc_gateway::tuning::SrtpPolicy;
-use rtsp_webrtc_gateway::whep::offer::Offer;
 use testkit::clip::Clip;
 use testkit::net::{Link, Network};
 use testkit::viewer::{Viewer, ViewerConfig};

@@ -4,7 +4,7 @@
 use bytes::{BufMut, BytesMut};
 
 use super::guard::{Fragment, HANDSHAKE};
-use crate::session::srtp::SrtpProfile;
+use crate::state::SrtpProfile;
 use crate::tuning::SrtpPolicy;
 
 const CLIENT_HELLO: u8 = 1;

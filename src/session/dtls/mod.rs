@@ -32,12 +32,14 @@ use rtc::shared::TransportProtocol;
 use rtc::shared::error::Error as RtcError;
 use rtc::srtp::config::LABEL_EXTRACTOR_DTLS_SRTP;
 
-pub use certificate::{Certificate, Fingerprint};
+pub use certificate::Certificate;
 use client_hello::HelloBuffer;
 use guard::{Budget, CHANGE_CIPHER_SPEC, HANDSHAKE, records};
 
-use super::srtp::{KeyingMaterial, MasterKey, SrtpProfile};
+use super::srtp::{KeyingMaterial, MasterKey};
 use crate::error::{Error, Result, Status};
+use crate::sdp::Fingerprint;
+use crate::state::SrtpProfile;
 use crate::tuning::SrtpPolicy;
 
 /// Time from [`DtlsServer::new`] within which the handshake must be done.

@@ -14,7 +14,8 @@ use rtc::srtp::config::LABEL_EXTRACTOR_DTLS_SRTP;
 
 use super::guard::{HANDSHAKE, records};
 use super::{Certificate, DtlsServer, Fingerprint, PEER, split_keys};
-use crate::session::srtp::{KeyingMaterial, SrtpProfile};
+use crate::session::srtp::KeyingMaterial;
+use crate::state::SrtpProfile;
 
 /// Browsers repeat a flight after this time.
 const REPEAT_AFTER: Duration = Duration::from_millis(50);

@@ -18,6 +18,8 @@ use rtc::stun::message::{
 use rtc::stun::uattrs::UnknownAttributes;
 use rtc::stun::xoraddr::XorMappedAddress;
 
+use crate::sdp::IceCredentials;
+
 /// Longest check in bytes. STUN over UDP stays below the path MTU (RFC 8489 section 6.1);
 /// browsers send about 120 bytes.
 const MAX_CHECK: usize = 1280;
@@ -32,15 +34,6 @@ const UNDERSTOOD: [AttrType; 4] = [
 ];
 
 pub(super) static CRYPTO: AwsLcRsProvider = AwsLcRsProvider::new();
-
-/// ufrag and password of one side (RFC 8839 section 5.4).
-#[derive(Clone, PartialEq, Eq)]
-pub struct IceCredentials {
-    /// User name fragment.
-    pub ufrag: String,
-    /// Password.
-    pub pwd: String,
-}
 
 /// The credentials of both sides: what makes an ICE session.
 pub struct Pair {

@@ -16,8 +16,9 @@ use std::time::Instant;
 
 use rtc::stun::message::Message;
 
+use crate::sdp::IceCredentials;
+
 use addresses::Addresses;
-pub use check::IceCredentials;
 use check::{Answer, Pair};
 pub use ufrag::local_ufrag;
 

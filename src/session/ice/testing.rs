@@ -10,7 +10,8 @@ use rtc::stun::fingerprint::FINGERPRINT;
 use rtc::stun::integrity::MessageIntegrity;
 use rtc::stun::message::{BINDING_REQUEST, Message, MessageType, Setter, TransactionId};
 
-use super::check::{CRYPTO, IceCredentials};
+use super::check::CRYPTO;
+use crate::sdp::IceCredentials;
 
 pub const PWD: &str = "local-password-of-22ch";
 

@@ -11,33 +11,9 @@ use self::cm_sha1::CmSha1;
 use self::gcm::Gcm;
 pub use self::srtcp::Srtcp;
 use crate::error::{Error, Result, Status};
-
-/// A DTLS-SRTP protection profile that this library speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SrtpProfile {
-    /// SRTP_AES128_CM_HMAC_SHA1_80 (RFC 5764 section 4.1.2).
-    Aes128CmSha1_80,
-    /// SRTP_AEAD_AES_128_GCM (RFC 7714 section 14.2).
-    AeadAes128Gcm,
-}
+use crate::state::SrtpProfile;
 
 impl SrtpProfile {
-    /// Its IANA number.
-    pub const fn iana(self) -> u16 {
-        match self {
-            SrtpProfile::Aes128CmSha1_80 => 0x0001,
-            SrtpProfile::AeadAes128Gcm => 0x0007,
-        }
-    }
-
-    /// Its name in the IANA registry, without `SRTP_`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            SrtpProfile::Aes128CmSha1_80 => "AES128_CM_HMAC_SHA1_80",
-            SrtpProfile::AeadAes128Gcm => "AEAD_AES_128_GCM",
-        }
-    }
-
     /// Bytes of the authentication tag of an SRTP packet.
     pub const fn tag_len(self) -> usize {
         match self {

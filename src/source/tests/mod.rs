@@ -10,13 +10,13 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::rtsp::Camera;
-use super::{CameraUrl, Patience, Sink};
+use super::{CameraUrl, Sink, Timeouts};
 use crate::config::PullOptions;
 use crate::error::Error;
 use crate::media::{AccessUnit, MediaKind, ParameterSets, TrackInfo};
 use crate::state::StreamId;
 
-const PATIENCE: Patience = Patience {
+const PATIENCE: Timeouts = Timeouts {
     connect: Duration::from_secs(2),
     idle: Duration::from_secs(1),
     parameter_sets: Duration::from_secs(2),

@@ -12,9 +12,9 @@ pub(crate) use token::{bearer, is_token};
 use path::Target;
 
 use super::Response;
-use super::offer::MAX_OFFER;
 use crate::error::{Error, Result, Status};
 use crate::events::Operation;
+use crate::sdp::offer::MAX_OFFER;
 use crate::state::SessionId;
 
 const SDP: &str = "application/sdp";

@@ -1,0 +1,123 @@
+//! Tells the host what changed: one thread per gateway, in order, under no lock.
+
+mod notifier;
+
+use std::cell::Cell;
+use std::fmt;
+
+pub(crate) use self::notifier::{Notice, Notices, Notifier};
+use crate::error::Status;
+use crate::state::{SessionId, SessionState, StreamId, StreamState};
+
+/// What a host implements to be told. All calls come from one thread of the gateway, one at a
+/// time; they may call every function of the gateway that does not block.
+pub trait Events: Send + 'static {
+    /// A stream changed its state. `Removed` is the last call for an id.
+    fn stream_state(&self, stream: StreamId, state: StreamState, status: Status) {
+        let _ = (stream, state, status);
+    }
+
+    /// A session changed its state. `Closed` is the last call for an id.
+    fn session_state(
+        &self,
+        session: SessionId,
+        stream: StreamId,
+        state: SessionState,
+        status: Status,
+    ) {
+        let _ = (session, stream, state, status);
+    }
+
+    /// A push stream needs a keyframe that only the host's encoder can give: a viewer cannot
+    /// decode without, or pictures were dropped. Comes at most once a second per stream, and not
+    /// while an earlier one waits to be delivered.
+    fn keyframe_request(&self, stream: StreamId) {
+        let _ = stream;
+    }
+
+    /// Whether this host decides over HTTP requests itself, by [`Events::authorize`].
+    fn authorizes(&self) -> bool {
+        false
+    }
+
+    /// Somebody wants to do something over HTTP: answer by
+    /// [`Handle::authorize`](crate::gateway::Handle::authorize), here or later and from any
+    /// thread, within 30 s. Called if [`Events::authorizes`], for each request that is no CORS
+    /// preflight and has none of the configured tokens.
+    fn authorize(&self, request: AuthorizeRequest) {
+        let _ = request;
+    }
+}
+
+/// What somebody wants to do over HTTP.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub enum Operation {
+    /// Watch a stream: POST of an offer, and GET or HEAD of its endpoint.
+    Watch = 1,
+    /// Change a session: PATCH, and GET or HEAD of the session.
+    Update = 2,
+    /// End a session: DELETE.
+    End = 3,
+    /// See all streams and sessions: `/api` and `/metrics` of the listener.
+    Monitor = 4,
+}
+
+/// Names a question of [`Events::authorize`]. Never 0, never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RequestId(pub u64);
+
+/// Somebody wants to do something over HTTP.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AuthorizeRequest {
+    /// To be passed to [`Handle::authorize`](crate::gateway::Handle::authorize).
+    pub id: RequestId,
+    /// What it is about.
+    pub operation: Operation,
+    /// Name of the stream as the request says it, which may not exist. `None` for `Monitor`.
+    pub stream: Option<String>,
+    /// The bearer token that was sent.
+    pub token: Option<String>,
+    /// Who asks, e.g. the viewer's address; what the host said of a request of its own server.
+    pub peer: Option<String>,
+}
+
+impl fmt::Debug for AuthorizeRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthorizeRequest")
+            .field("id", &self.id)
+            .field("operation", &self.operation)
+            .field("stream", &self.stream)
+            .field("peer", &self.peer)
+            .finish_non_exhaustive() // a token is a secret
+    }
+}
+
+thread_local! {
+    static ON_CALLBACK_THREAD: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Says that this thread is the one that calls [`Events`], for as long as it lives.
+pub(crate) fn mark_callback_thread() {
+    ON_CALLBACK_THREAD.set(true);
+}
+
+/// Whether this thread calls [`Events`]: here a blocking function would wait for itself.
+pub(crate) fn on_callback_thread() -> bool {
+    ON_CALLBACK_THREAD.get()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mark_stays_on_its_thread() {
+        let marked = std::thread::spawn(|| {
+            mark_callback_thread();
+            on_callback_thread()
+        });
+        assert!(marked.join().unwrap());
+        assert!(!on_callback_thread());
+    }
+}

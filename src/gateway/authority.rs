@@ -1,0 +1,255 @@
+//! Who may: tokens of the configuration, or the host's own word.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use aws_lc_rs::digest::{SHA256, digest};
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+
+use crate::error::{Error, Result, Status, shutting_down};
+use crate::events::{AuthorizeRequest, Operation, RequestId};
+use crate::events::{Notice, Notices};
+use crate::ids;
+use crate::whep::http::is_token;
+
+/// How long the host may think.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// Questions that may be open at once.
+const MAX_OPEN: usize = 1024;
+/// Tokens of a configuration.
+const MAX_TOKENS: usize = 64;
+
+/// Somebody who wants something.
+pub struct Claim<'a> {
+    pub operation: Operation,
+    pub stream: Option<&'a str>,
+    pub token: Option<&'a str>,
+    pub peer: Option<&'a str>,
+}
+
+/// Decides, or has the host decide.
+pub struct Authority {
+    /// SHA-256 of each token: equally long whatever the token, and no use to who reads memory.
+    tokens: Vec<[u8; 32]>,
+    /// Where to ask the host, if it wants to be asked.
+    host: Option<Notices>,
+    /// Where the answers to open questions go.
+    open: Mutex<HashMap<RequestId, oneshot::Sender<bool>>>,
+}
+
+impl Authority {
+    /// Takes the tokens. `host` is there if the host wants to be asked.
+    pub fn new(tokens: &[String], host: Option<Notices>) -> Result<Authority> {
+        if tokens.len() > MAX_TOKENS {
+            return Err(unusable(&format!("{} are given", tokens.len())));
+        }
+        if let Some(index) = tokens.iter().position(|token| !is_token(token)) {
+            return Err(unusable(&format!("the one at index {index} is not one")));
+        }
+        Ok(Authority {
+            tokens: tokens.iter().map(|token| hash(token)).collect(),
+            host,
+            open: Mutex::default(),
+        })
+    }
+
+    /// Whether this may be done. Fails if the host does not say.
+    pub async fn allows(&self, claim: Claim<'_>) -> Result<bool> {
+        if self.tokens.is_empty() && self.host.is_none() {
+            return Ok(true);
+        }
+        if claim.token.is_some_and(|token| self.knows(token)) {
+            return Ok(true);
+        }
+        match &self.host {
+            Some(host) => self.ask(host, claim).await,
+            None => Ok(false),
+        }
+    }
+
+    /// The host's answer. `NotFound` if nobody waits for it (any more).
+    pub fn answer(&self, id: RequestId, allow: bool) -> Result<()> {
+        let answer = self.open.lock().remove(&id);
+        let told = answer.is_some_and(|answer| answer.send(allow).is_ok());
+        told.then_some(()).ok_or_else(|| {
+            Error::new(
+                Status::NotFound,
+                format!(
+                    "no request {} waits: it was answered, is over, or never was",
+                    id.0
+                ),
+            )
+        })
+    }
+
+    /// Takes the same time whatever is wrong with the token.
+    fn knows(&self, token: &str) -> bool {
+        let token = hash(token);
+        self.tokens.iter().fold(false, |known, candidate| {
+            known | aws_lc_rs::constant_time::verify_slices_are_equal(candidate, &token).is_ok()
+        })
+    }
+
+    async fn ask(&self, host: &Notices, claim: Claim<'_>) -> Result<bool> {
+        let (question, answer) = Question::open(self)?;
+        host.push(Notice::Authorize(Box::new(AuthorizeRequest {
+            id: question.id,
+            operation: claim.operation,
+            stream: claim.stream.map(str::to_owned),
+            token: claim.token.map(str::to_owned),
+            peer: claim.peer.map(str::to_owned),
+        })));
+        match tokio::time::timeout(ANSWER_TIMEOUT, answer).await {
+            Ok(Ok(allow)) => Ok(allow),
+            Ok(Err(_)) => Err(shutting_down()),
+            Err(_) => Err(Error::new(
+                Status::Timeout,
+                format!(
+                    "whether this is allowed was not decided within {} s",
+                    ANSWER_TIMEOUT.as_secs()
+                ),
+            )),
+        }
+    }
+}
+
+/// An open question, until it is answered or nobody waits any more.
+struct Question<'a> {
+    authority: &'a Authority,
+    id: RequestId,
+}
+
+impl Question<'_> {
+    fn open(authority: &Authority) -> Result<(Question<'_>, oneshot::Receiver<bool>)> {
+        let mut open = authority.open.lock();
+        if open.len() >= MAX_OPEN {
+            return Err(Error::new(
+                Status::Limit,
+                format!("{MAX_OPEN} requests wait to be allowed: try again later"),
+            ));
+        }
+        let id = RequestId(ids::next());
+        let (sender, answer) = oneshot::channel();
+        open.insert(id, sender);
+        Ok((Question { authority, id }, answer))
+    }
+}
+
+impl Drop for Question<'_> {
+    fn drop(&mut self) {
+        self.authority.open.lock().remove(&self.id);
+    }
+}
+
+fn hash(token: &str) -> [u8; 32] {
+    let mut hash = [0; 32];
+    hash.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
+    hash
+}
+
+fn unusable(what: &str) -> Error {
+    Error::new(
+        Status::InvalidArgument,
+        format!(
+            "bearer_tokens takes at most {MAX_TOKENS} tokens, each 1 to 8192 of the characters \
+             A-Z a-z 0-9 - . _ ~ + / with = at the end; {what}"
+        ),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn claim(token: Option<&str>) -> Claim<'_> {
+        Claim {
+            operation: Operation::Watch,
+            stream: Some("door"),
+            token,
+            peer: None,
+        }
+    }
+
+    fn silent_host() -> Authority {
+        Authority::new(&["good".to_owned()], Some(Notices::to_nobody())).unwrap()
+    }
+
+    #[tokio::test]
+    async fn without_tokens_and_host_everybody_may() {
+        let authority = Authority::new(&[], None).unwrap();
+        assert!(authority.allows(claim(None)).await.unwrap());
+        assert!(authority.allows(claim(Some("any"))).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn only_the_right_token_counts() {
+        let tokens = ["good".to_owned(), "better=".to_owned()];
+        let authority = Authority::new(&tokens, None).unwrap();
+        for (token, allowed) in [
+            (Some("good"), true),
+            (Some("better="), true),
+            (Some("goo"), false),
+            (Some("goodx"), false),
+            (Some("better"), false),
+            (None, false),
+        ] {
+            let answer = authority.allows(claim(token)).await.unwrap();
+            assert_eq!(answer, allowed, "{token:?}");
+        }
+    }
+
+    #[test]
+    fn unusable_tokens_are_refused_and_not_repeated() {
+        for bad in ["", "secret with blanks", "secret\u{e9}", "==="] {
+            let tokens = ["good".to_owned(), bad.to_owned()];
+            let Err(error) = Authority::new(&tokens, None) else {
+                panic!("{bad:?} was taken");
+            };
+            assert_eq!(error.status(), Status::InvalidArgument);
+            assert!(!error.message().contains("secret"));
+        }
+        let many = vec!["a".to_owned(); MAX_TOKENS + 1];
+        assert!(Authority::new(&many, None).is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_host_that_never_answers_is_not_waited_for() {
+        let authority = silent_host();
+        let error = authority.allows(claim(None)).await.unwrap_err();
+        assert_eq!(error.status(), Status::Timeout);
+        assert!(authority.open.lock().is_empty());
+        let late = authority.answer(RequestId(1), true).unwrap_err();
+        assert_eq!(late.status(), Status::NotFound);
+    }
+
+    #[tokio::test]
+    async fn the_host_answers_once() {
+        let authority = silent_host();
+        for allow in [true, false] {
+            let (answer, ()) = tokio::join!(authority.allows(claim(None)), async {
+                let id = *authority.open.lock().keys().next().unwrap();
+                authority.answer(id, allow).unwrap();
+                authority.answer(id, true).unwrap_err();
+            });
+            assert_eq!(answer.unwrap(), allow);
+        }
+    }
+
+    #[tokio::test]
+    async fn open_questions_are_bounded_and_end_with_who_asked() {
+        let authority = silent_host();
+        let mut asking: Vec<_> = (0..MAX_OPEN)
+            .map(|_| Box::pin(authority.allows(claim(None))))
+            .collect();
+        for question in &mut asking {
+            assert!(futures_util::poll!(question).is_pending());
+        }
+        let error = authority.allows(claim(None)).await.unwrap_err();
+        assert_eq!(error.status(), Status::Limit);
+        // The configured token needs no question.
+        assert!(authority.allows(claim(Some("good"))).await.unwrap());
+        drop(asking);
+        assert!(authority.open.lock().is_empty());
+    }
+}

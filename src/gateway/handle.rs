@@ -1,0 +1,143 @@
+//! Every call of a gateway, for any thread.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
+use std::time::{Duration, Instant};
+
+use super::authority::Authority;
+use super::http_runtime::HttpRuntime;
+use super::push::Feeds;
+use crate::error::{Error, Result, Status, shutting_down};
+use crate::events::Notices;
+use crate::net::{Interfaces, Socket};
+use crate::stats::{GatewaySnapshot, WorkerSnapshot, json, prometheus};
+use crate::tuning::{Key, Tuning};
+use crate::worker::pending_offers::PendingOffers;
+use crate::worker::registry::Registry;
+use crate::worker::{Command, ReceiverStats, Worker};
+
+/// How long a worker may take to answer. Only a stuck one takes longer.
+pub(super) const REPLY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A way to a gateway: all its calls, from any thread, at the same time. Cheap to clone.
+///
+/// It keeps nothing running: when the [`Gateway`](super::Gateway) has been shut down or dropped, every
+/// call fails with `ShuttingDown`.
+#[derive(Clone)]
+pub struct Handle {
+    pub(super) shared: Arc<Shared>,
+}
+
+/// What every thread that calls the gateway needs.
+pub(super) struct Shared {
+    pub(super) started: Instant,
+    pub(super) tuning: Arc<Tuning>,
+    pub(super) registry: Arc<Registry>,
+    pub(super) feeds: Feeds,
+    pub(super) socket: Arc<Socket>,
+    pub(super) interfaces: Arc<Interfaces>,
+    pub(super) received: Arc<ReceiverStats>,
+    pub(super) notices: Notices,
+    pub(super) authority: Authority,
+    pub(super) http: HttpRuntime,
+    pub(super) offers: Arc<PendingOffers>,
+    pub(super) workers: Vec<Worker>,
+    pub(super) closing: AtomicBool,
+}
+
+impl Handle {
+    /// Changes a knob. `InvalidArgument` if the value is out of range, `InvalidState` if the knob
+    /// can only be set at creation.
+    pub fn set_tuning(&self, key: Key, value: i64) -> Result<()> {
+        self.check_open()?;
+        self.shared.tuning.set(key, value)?;
+        for worker in 0..self.shared.workers.len() {
+            if !self.shared.workers[worker].retune() {
+                return Err(shutting_down());
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads a knob.
+    pub fn tuning(&self, key: Key) -> i64 {
+        self.shared.tuning.get(key)
+    }
+
+    /// Counters and gauges in the text format of Prometheus (version 0.0.4).
+    pub fn metrics(&self) -> Result<String> {
+        Ok(prometheus::text(&self.now()?))
+    }
+
+    /// Everything about this moment in JSON: workers, knobs, streams and sessions.
+    pub fn snapshot(&self) -> Result<String> {
+        json::document(&self.now()?)
+    }
+
+    fn now(&self) -> Result<GatewaySnapshot<'_>> {
+        self.check_open()?;
+        let workers = (0..self.shared.workers.len())
+            .map(|worker| self.ask(worker, Command::Snapshot))
+            .collect::<Result<Vec<WorkerSnapshot>>>()?;
+        Ok(GatewaySnapshot {
+            uptime: self.shared.started.elapsed(),
+            workers,
+            datagrams_unknown: self.shared.received.unknown.load(Ordering::Relaxed),
+            datagrams_overrun: self.shared.received.overrun.load(Ordering::Relaxed),
+            send_errors: self.shared.socket.errors(),
+            events_dropped: self.shared.notices.dropped(),
+            interface_enumerations: self.shared.interfaces.enumerations(),
+            tuning: &self.shared.tuning,
+        })
+    }
+
+    pub(super) fn check_open(&self) -> Result<()> {
+        if self.shared.closing.load(Ordering::SeqCst) {
+            return Err(shutting_down());
+        }
+        Ok(())
+    }
+
+    pub(super) fn command(&self, worker: usize, command: Command) -> Result<()> {
+        if self.shared.workers[worker].command(command) {
+            Ok(())
+        } else {
+            Err(shutting_down())
+        }
+    }
+
+    pub(super) fn ask<T>(
+        &self,
+        worker: usize,
+        question: impl FnOnce(SyncSender<T>) -> Command,
+    ) -> Result<T> {
+        let (reply, answer) = mpsc::sync_channel(1);
+        self.command(worker, question(reply))?;
+        match answer.recv_timeout(REPLY_TIMEOUT) {
+            Ok(answer) => Ok(answer),
+            Err(RecvTimeoutError::Disconnected) => Err(shutting_down()),
+            Err(RecvTimeoutError::Timeout) => Err(overloaded()),
+        }
+    }
+}
+
+pub(super) fn overloaded() -> Error {
+    Error::new(
+        Status::Timeout,
+        "a worker thread does not answer: the machine is overloaded",
+    )
+}
+
+/// The end of `timeout`; a year stands for "never", which an `Instant` cannot say.
+pub(super) fn after(timeout: Duration) -> Instant {
+    const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
+    Instant::now() + timeout.min(YEAR)
+}
+
+pub(super) fn would_deadlock(function: &str) -> Error {
+    Error::new(
+        Status::WouldDeadlock,
+        format!("{function} blocks and cannot be called from a callback: use another thread"),
+    )
+}

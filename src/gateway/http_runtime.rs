@@ -1,0 +1,135 @@
+//! The thread that carries out HTTP requests, and serves the listeners.
+
+use std::sync::{Arc, mpsc};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use parking_lot::Mutex;
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+
+use crate::error::{Error, Result, Status, shutting_down};
+
+/// Threads for what blocks: asking workers.
+const BLOCKING_THREADS: usize = 4;
+
+/// Requests of the host that may be under way without a thread that waits for them.
+const MAX_ASYNC: usize = 1024;
+
+/// The thread, once somebody needed it.
+pub struct HttpRuntime {
+    state: Mutex<State>,
+    places: Arc<Semaphore>,
+}
+
+impl Default for HttpRuntime {
+    fn default() -> Self {
+        HttpRuntime {
+            state: Mutex::default(),
+            places: Arc::new(Semaphore::new(MAX_ASYNC)),
+        }
+    }
+}
+
+#[derive(Default)]
+enum State {
+    #[default]
+    NotNeeded,
+    Running(Running),
+    /// Told to end: takes no task any more.
+    Stopping(Running),
+    Stopped,
+}
+
+struct Running {
+    runtime: Handle,
+    stop: Arc<Notify>,
+    thread: JoinHandle<()>,
+    /// Disconnected when the thread has ended.
+    ended: mpsc::Receiver<()>,
+}
+
+impl HttpRuntime {
+    /// Lets `work` spawn tasks; starts the thread if there is none yet. No shutdown comes between:
+    /// whoever is told something by `work`, or by the end of its tasks, is there to hear it.
+    pub fn enter<T>(&self, work: impl FnOnce(&Handle) -> T) -> Result<T> {
+        let mut state = self.state.lock();
+        if let State::NotNeeded = *state {
+            *state = State::Running(Running::start()?);
+        }
+        match &*state {
+            State::Running(running) => Ok(work(&running.runtime)),
+            _ => Err(shutting_down()),
+        }
+    }
+
+    /// Lets one more request be under way, until dropped.
+    pub fn place(&self) -> Result<OwnedSemaphorePermit> {
+        Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
+            Error::new(
+                Status::Limit,
+                format!("{MAX_ASYNC} requests are under way: try again later"),
+            )
+        })
+    }
+
+    /// Drops all tasks; no task is taken any more. Does not wait.
+    pub fn stop(&self) {
+        let mut state = self.state.lock();
+        *state = match std::mem::take(&mut *state) {
+            State::Running(running) => {
+                running.stop.notify_one();
+                State::Stopping(running)
+            }
+            State::NotNeeded => State::Stopped,
+            stopped => stopped,
+        };
+    }
+
+    /// Waits for the end of the thread, after `stop`. False if that has not come by `deadline`; it
+    /// may then be called again. One thread at a time.
+    pub fn join(&self, deadline: Instant) -> bool {
+        // Waits without the lock: who comes late is told so at once.
+        let state = std::mem::replace(&mut *self.state.lock(), State::Stopped);
+        if let State::Stopping(running) = state {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if running.ended.recv_timeout(left) == Err(mpsc::RecvTimeoutError::Timeout) {
+                *self.state.lock() = State::Stopping(running);
+                return false;
+            }
+            let _ = running.thread.join();
+        }
+        true
+    }
+}
+
+impl Running {
+    fn start() -> Result<Running> {
+        let cannot =
+            |error| Error::new(Status::Io, format!("cannot start the HTTP thread: {error}"));
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .max_blocking_threads(BLOCKING_THREADS)
+            .thread_name("rwg-http-ask")
+            .build()
+            .map_err(cannot)?;
+        let handle = runtime.handle().clone();
+        let stop = Arc::new(Notify::new());
+        let stopped = Arc::clone(&stop);
+        let (ending, ended) = mpsc::channel::<()>();
+        let thread = std::thread::Builder::new()
+            .name("rwg-http".to_owned())
+            .spawn(move || {
+                runtime.block_on(stopped.notified());
+                drop(runtime);
+                drop(ending);
+            })
+            .map_err(cannot)?;
+        Ok(Running {
+            runtime: handle,
+            stop,
+            thread,
+            ended,
+        })
+    }
+}

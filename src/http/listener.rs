@@ -1,0 +1,140 @@
+//! Accepts connections and serves HTTP on them, by hyper.
+
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Handle as Runtime;
+use tokio_rustls::TlsAcceptor;
+
+use super::connections::{self, Connection, Connections};
+use super::routes::Site;
+use super::tls;
+use crate::config::HttpOptions;
+use crate::error::{Error, Result, Status};
+use crate::gateway::Handle;
+
+/// For the head of a request, TLS handshake included. Ends idle connections, too.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(20);
+/// The largest head of a request, in bytes. Browsers send 1 kB; tokens may have 8 kB.
+const MAX_HEAD: usize = 16 * 1024;
+/// Header fields in it.
+const MAX_FIELDS: usize = 64;
+/// How long to rest when the system has no more sockets.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
+/// Binds a listener and serves it on `runtime` until that ends. Tells its address.
+pub fn listen(gateway: Handle, options: HttpOptions, runtime: &Runtime) -> Result<SocketAddr> {
+    let tls = options.tls.as_ref().map(tls::acceptor).transpose()?;
+    let cannot = |error| {
+        Error::new(
+            Status::Io,
+            format!("cannot listen on {}: {error}", options.address),
+        )
+    };
+    let socket = StdListener::bind(options.address).map_err(cannot)?;
+    socket.set_nonblocking(true).map_err(cannot)?;
+    let address = socket.local_addr().map_err(cannot)?;
+    let listener = {
+        let _context = runtime.enter();
+        TcpListener::from_std(socket).map_err(cannot)?
+    };
+    let site = Arc::new(Site::new(gateway));
+    let connections = Arc::new(Connections::new(options.max_connections));
+    runtime.spawn(accept(listener, tls, site, connections));
+    Ok(address)
+}
+
+async fn accept(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    site: Arc<Site>,
+    connections: Arc<Connections>,
+) {
+    let mut failing = false;
+    loop {
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => {
+                failing = false;
+                accepted
+            }
+            Err(error) => {
+                if !failing {
+                    log::warn!("HTTP: no connection can be accepted: {error}");
+                }
+                failing = true;
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        match connections.admit() {
+            Some(connection) => {
+                tokio::spawn(serve(
+                    stream,
+                    peer,
+                    tls.clone(),
+                    Arc::clone(&site),
+                    connection,
+                ));
+            }
+            // Without waiting: whoever does not take it hears nothing.
+            None if tls.is_none() => {
+                let _ = stream.try_write(connections::NO_ROOM);
+            }
+            None => {}
+        }
+    }
+}
+
+async fn serve(
+    stream: TcpStream,
+    peer: SocketAddr,
+    tls: Option<TlsAcceptor>,
+    site: Arc<Site>,
+    connection: Connection,
+) {
+    // Answers are written at once, as a whole.
+    let _ = stream.set_nodelay(true);
+    let connection = &connection;
+    let work = async {
+        match tls {
+            None => speak(stream, peer, &site, connection).await,
+            Some(tls) => match tokio::time::timeout(HEAD_TIMEOUT, tls.accept(stream)).await {
+                Ok(Ok(stream)) => speak(stream, peer, &site, connection).await,
+                Ok(Err(error)) => log::debug!("HTTPS: {peer}: {error}"),
+                Err(_) => log::debug!("HTTPS: {peer}: no handshake in time"),
+            },
+        }
+    };
+    tokio::select! {
+        () = work => {}
+        () = connection.closed() => {}
+    }
+}
+
+async fn speak(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    peer: SocketAddr,
+    site: &Site,
+    connection: &Connection,
+) {
+    let service = service_fn(async |request| {
+        let _busy = connection.busy();
+        Ok::<_, std::convert::Infallible>(site.answer(request, peer).await)
+    });
+    let result = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_header_size(MAX_HEAD)
+        .max_headers(MAX_FIELDS)
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+    if let Err(error) = result {
+        log::debug!("HTTP: {peer}: {error}");
+    }
+}

@@ -1,0 +1,461 @@
+//! What offer and camera have in common, and the SDP answer that says so.
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+
+use aws_lc_rs::rand;
+
+use super::IceCredentials;
+use crate::error::{Error, Result, Status};
+use crate::media::{Codec, MediaKind, ParameterSets, TrackInfo};
+use crate::sdp::offer::{Offer, OfferedCodec, OfferedSection};
+
+mod av1;
+mod h264;
+mod h265;
+mod restart;
+
+pub use restart::{restart_fragment, transport_section};
+
+const PLAYOUT_DELAY: &str = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay";
+
+/// Ids of the one-byte form of header extensions (RFC 8285 section 4.2).
+const ONE_BYTE_IDS: std::ops::RangeInclusive<u8> = 1..=14;
+
+/// Codec names that an error message lists at most.
+const NAMES_IN_ERROR: usize = 12;
+
+/// The MediaStream that all tracks belong to, and the viewer's JavaScript sees.
+const MEDIA_STREAM: &str = "camera";
+
+/// A track that both sides agree on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NegotiatedTrack {
+    /// Index of its media section in the offer.
+    pub section: usize,
+    /// Payload type.
+    pub payload_type: u8,
+    /// Text of its `a=fmtp` line in the answer, empty if none.
+    pub fmtp: String,
+    /// Payload type of its retransmissions (RFC 4588), if offered.
+    pub rtx_payload_type: Option<u8>,
+    /// Whether NACK (RFC 4585) was offered for it and is allowed here.
+    pub nack: bool,
+    /// Id of the playout-delay header extension, if offered (1..=14).
+    pub playout_delay_id: Option<u8>,
+    /// The stream's SSRC, chosen here.
+    pub ssrc: u32,
+    /// SSRC of its retransmissions, chosen here if `rtx_payload_type` is set.
+    pub rtx_ssrc: Option<u32>,
+}
+
+/// What both sides agree on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Negotiated {
+    /// Random number below 2^63 that names this session in SDP and RTCP.
+    pub id: u64,
+    /// The picture.
+    pub video: NegotiatedTrack,
+    /// The sound, if the camera has any and the browser takes it.
+    pub audio: Option<NegotiatedTrack>,
+}
+
+impl Negotiated {
+    /// The CNAME of all streams (RFC 7022), for the answer and for RTCP.
+    pub fn cname(&self) -> String {
+        format!("{:016x}", self.id)
+    }
+
+    /// The track of the offer's section `i`, and its codec.
+    fn in_section<'a>(
+        &'a self,
+        i: usize,
+        section: &'a OfferedSection,
+    ) -> Option<(&'a NegotiatedTrack, &'a OfferedCodec)> {
+        let mut tracks = std::iter::once(&self.video).chain(&self.audio);
+        let track = tracks.find(|track| track.section == i)?;
+        let mut codecs = section.codecs.iter();
+        let codec = codecs.find(|codec| codec.payload_type == track.payload_type)?;
+        Some((track, codec))
+    }
+}
+
+/// Chooses sections, payload types and SSRCs.
+///
+/// `nack` says whether NACK is allowed here. H.264 goes on the payload type whose profile is the
+/// camera's, else Main, else Constrained Baseline, else any, with packetization-mode 1 if one is
+/// offered. H.265 and AV1 go on one of the camera's profile, else of one whose decoders take that
+/// as well. Sound is left out if it cannot share the picture's transport.
+///
+/// Fails with `Status::Codec` if there is no video in common; the sentence says what the camera
+/// sends and what the browser offers.
+pub fn negotiate(
+    offer: &Offer,
+    video: &TrackInfo,
+    audio: Option<&TrackInfo>,
+    nack: bool,
+) -> Result<Negotiated> {
+    let mut numbers = Numbers::default();
+    let (video_section, codec, fmtp) = sections(offer, MediaKind::Video)
+        .find_map(|(i, section)| choose(section, video).map(|(codec, fmtp)| (i, codec, fmtp)))
+        .ok_or_else(|| nothing_in_common(offer, video))?;
+    let mut picture = track(offer, video_section, codec, fmtp, nack, &mut numbers)?;
+    picture.playout_delay_id = playout_delay(&offer.sections[video_section]);
+
+    let bundled = |i: usize| {
+        let in_bundle = |i: usize| offer.bundle.contains(&offer.sections[i].mid);
+        in_bundle(i) && in_bundle(video_section)
+    };
+    let sound = audio.and_then(|audio| {
+        sections(offer, MediaKind::Audio)
+            .filter(|&(i, _)| bundled(i))
+            .find_map(|(i, section)| choose(section, audio).map(|(codec, fmtp)| (i, codec, fmtp)))
+    });
+    Ok(Negotiated {
+        id: numbers.id()?,
+        video: picture,
+        audio: sound
+            .map(|(i, codec, fmtp)| track(offer, i, codec, fmtp, nack, &mut numbers))
+            .transpose()?,
+    })
+}
+
+/// The sections that want this kind, with their place in the offer.
+fn sections(offer: &Offer, kind: MediaKind) -> impl Iterator<Item = (usize, &OfferedSection)> {
+    let all = offer.sections.iter().enumerate();
+    all.filter(move |(_, section)| section.wanted == Some(kind))
+}
+
+/// The codec of a section that fits the camera's track, and its fmtp for the answer.
+fn choose<'a>(section: &'a OfferedSection, info: &TrackInfo) -> Option<(&'a OfferedCodec, String)> {
+    let same = section.codecs.iter().filter(|codec| {
+        codec.name.eq_ignore_ascii_case(info.codec.encoding_name())
+            && codec.clock_rate == info.codec.clock_rate()
+            && codec.channels == info.codec.channels()
+    });
+    match &info.parameter_sets {
+        Some(ParameterSets::H264(sets)) => h264::choose(same, sets.profile_level_id()),
+        Some(ParameterSets::H265(sets)) => h265::choose(same, sets.profile_tier_level()),
+        Some(ParameterSets::Av1(header)) => av1::choose(same, header.profile_tier_level()),
+        None => same.map(|codec| (codec, codec.fmtp.clone())).next(),
+    }
+}
+
+fn track(
+    offer: &Offer,
+    section: usize,
+    codec: &OfferedCodec,
+    fmtp: String,
+    nack: bool,
+    numbers: &mut Numbers,
+) -> Result<NegotiatedTrack> {
+    let nack = nack && offers(codec, "nack");
+    let rtx = if nack {
+        let codecs = &offer.sections[section].codecs;
+        codecs.iter().find(|rtx| retransmits(rtx, codec))
+    } else {
+        None
+    };
+    Ok(NegotiatedTrack {
+        section,
+        payload_type: codec.payload_type,
+        fmtp,
+        rtx_payload_type: rtx.map(|rtx| rtx.payload_type),
+        nack,
+        playout_delay_id: None,
+        ssrc: numbers.ssrc()?,
+        rtx_ssrc: rtx.map(|_| numbers.ssrc()).transpose()?,
+    })
+}
+
+fn offers(codec: &OfferedCodec, feedback: &str) -> bool {
+    codec.feedback.iter().any(|offered| offered == feedback)
+}
+
+/// Whether `rtx` carries retransmissions of `codec` (RFC 4588 section 8.6).
+fn retransmits(rtx: &OfferedCodec, codec: &OfferedCodec) -> bool {
+    rtx.name == "RTX"
+        && rtx.clock_rate == codec.clock_rate
+        && parameter(&rtx.fmtp, "apt").and_then(|apt| apt.parse().ok()) == Some(codec.payload_type)
+}
+
+/// The value of a parameter of an `a=fmtp` line.
+fn parameter<'a>(fmtp: &'a str, name: &str) -> Option<&'a str> {
+    fmtp.split(';').find_map(|part| {
+        let (key, value) = part.split_once('=')?;
+        key.trim().eq_ignore_ascii_case(name).then(|| value.trim())
+    })
+}
+
+fn playout_delay(section: &OfferedSection) -> Option<u8> {
+    let mut extensions = section.extensions.iter();
+    extensions
+        .find(|extension| extension.uri == PLAYOUT_DELAY && ONE_BYTE_IDS.contains(&extension.id))
+        .map(|extension| extension.id)
+}
+
+fn nothing_in_common(offer: &Offer, video: &TrackInfo) -> Error {
+    let mut offered: Vec<&str> = Vec::new();
+    for (_, section) in sections(offer, MediaKind::Video) {
+        for codec in &section.codecs {
+            let helper = matches!(
+                codec.name.as_str(),
+                "RTX" | "RED" | "ULPFEC" | "FLEXFEC" | "FLEXFEC-03"
+            );
+            if !helper && !offered.contains(&codec.name.as_str()) {
+                offered.push(&codec.name);
+            }
+        }
+    }
+    let camera = video.codec.encoding_name();
+    let sentence = if sections(offer, MediaKind::Video).next().is_none() {
+        format!(
+            "The camera sends {camera} video, but the offer has no video section that is recvonly \
+             or sendrecv. Add a recvonly video transceiver."
+        )
+    } else {
+        offered.truncate(NAMES_IN_ERROR);
+        let offered = match offered.as_slice() {
+            [] => "no video codec".to_owned(),
+            names => names.join(", "),
+        };
+        let advice = match video.codec {
+            Codec::H265 => {
+                "Set the camera to H.264, which every browser plays, or use a browser on a machine \
+                 whose hardware decodes this profile of H.265"
+            }
+            Codec::Av1 => {
+                "Send H.264, which every browser plays, or use a browser that plays this profile of \
+                 AV1"
+            }
+            _ => "Use a browser with H264, or set the camera to a codec that both have",
+        };
+        format!(
+            "The camera sends {camera}, which the browser does not offer in a form that can be \
+             used; it offers {offered}. {advice}."
+        )
+    };
+    Error::new(Status::Codec, sentence)
+}
+
+/// Random numbers for one session; SSRCs differ from each other and from 0.
+#[derive(Default)]
+struct Numbers {
+    ssrcs: Vec<u32>,
+}
+
+impl Numbers {
+    fn ssrc(&mut self) -> Result<u32> {
+        loop {
+            let ssrc = u32::from_be_bytes(random()?);
+            if ssrc != 0 && !self.ssrcs.contains(&ssrc) {
+                self.ssrcs.push(ssrc);
+                return Ok(ssrc);
+            }
+        }
+    }
+
+    fn id(&self) -> Result<u64> {
+        Ok(u64::from_be_bytes(random()?) >> 1)
+    }
+}
+
+fn random<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    rand::fill(&mut bytes)
+        .map_err(|_| Error::new(Status::Io, "The system gives no random numbers."))?;
+    Ok(bytes)
+}
+
+/// What the answer says of our side of the transport.
+pub struct LocalTransport<'a> {
+    /// Our ICE credentials.
+    pub ice: &'a IceCredentials,
+    /// SHA-256 fingerprint of our certificate.
+    pub fingerprint: &'a str,
+    /// All our host candidates, most preferred first.
+    pub candidates: &'a [SocketAddr],
+}
+
+/// Writes the answer (RFC 8829 section 5.3): an ICE-lite, DTLS-passive sender, all tracks on one
+/// transport, every other section of the offer refused.
+pub fn answer(offer: &Offer, negotiated: &Negotiated, transport: &LocalTransport<'_>) -> String {
+    let mids: Vec<&str> = offer
+        .sections
+        .iter()
+        .enumerate()
+        .filter(|&(i, section)| negotiated.in_section(i, section).is_some())
+        .map(|(_, section)| section.mid.as_str())
+        .filter(|mid| offer.bundle.iter().any(|bundled| bundled == mid))
+        .collect();
+
+    let mut sdp = Lines::default();
+    sdp.line(format_args!("v=0"));
+    sdp.line(format_args!("o=- {} 1 IN IP4 0.0.0.0", negotiated.id));
+    sdp.line(format_args!("s=-"));
+    sdp.line(format_args!("t=0 0"));
+    if !mids.is_empty() {
+        sdp.line(format_args!("a=group:BUNDLE {}", mids.join(" ")));
+    }
+    sdp.line(format_args!("a=ice-lite"));
+    sdp.line(format_args!("a=msid-semantic: WMS {MEDIA_STREAM}"));
+
+    let mut candidates = Some(transport.candidates);
+    for (i, section) in offer.sections.iter().enumerate() {
+        match negotiated.in_section(i, section) {
+            None => refuse(&mut sdp, section),
+            Some((track, codec)) => {
+                media(&mut sdp, section, track, codec, &negotiated.cname());
+                security(&mut sdp, transport);
+                // The others share the first one's transport.
+                if let Some(candidates) = candidates.take() {
+                    write_candidates(&mut sdp, candidates);
+                }
+            }
+        }
+    }
+    sdp.0
+}
+
+#[derive(Default)]
+struct Lines(String);
+
+impl Lines {
+    fn line(&mut self, line: std::fmt::Arguments<'_>) {
+        // Writing to a String cannot fail.
+        let _ = self.0.write_fmt(line);
+        self.0.push_str("\r\n");
+    }
+}
+
+/// A section that carries nothing: port 0, out of the bundle (RFC 8829 section 5.3.1).
+fn refuse(sdp: &mut Lines, section: &OfferedSection) {
+    let OfferedSection {
+        media, protocol, ..
+    } = section;
+    let formats = section.formats.join(" ");
+    sdp.line(format_args!("m={media} 0 {protocol} {formats}"));
+    sdp.line(format_args!("c=IN IP4 0.0.0.0"));
+    write_mid(sdp, section);
+    sdp.line(format_args!("a=inactive"));
+}
+
+fn write_mid(sdp: &mut Lines, section: &OfferedSection) {
+    if !section.mid.is_empty() {
+        sdp.line(format_args!("a=mid:{}", section.mid));
+    }
+}
+
+fn media(
+    sdp: &mut Lines,
+    section: &OfferedSection,
+    track: &NegotiatedTrack,
+    codec: &OfferedCodec,
+    cname: &str,
+) {
+    let OfferedSection {
+        media, protocol, ..
+    } = section;
+    let rtx = section
+        .codecs
+        .iter()
+        .find(|rtx| Some(rtx.payload_type) == track.rtx_payload_type);
+    let payload_type = track.payload_type;
+    match rtx {
+        Some(rtx) => sdp.line(format_args!(
+            "m={media} 9 {protocol} {payload_type} {}",
+            rtx.payload_type
+        )),
+        None => sdp.line(format_args!("m={media} 9 {protocol} {payload_type}")),
+    }
+    sdp.line(format_args!("c=IN IP4 0.0.0.0"));
+    write_mid(sdp, section);
+    sdp.line(format_args!("a=sendonly"));
+    sdp.line(format_args!("a=rtcp-mux"));
+    if section.reduced_size_rtcp {
+        sdp.line(format_args!("a=rtcp-rsize"));
+    }
+    let mut extensions = section.extensions.iter();
+    if let Some(extension) =
+        extensions.find(|e| Some(e.id) == track.playout_delay_id && e.uri == PLAYOUT_DELAY)
+    {
+        let direction = if extension.receive_only {
+            "/sendonly"
+        } else {
+            ""
+        };
+        let id = extension.id;
+        sdp.line(format_args!("a=extmap:{id}{direction} {PLAYOUT_DELAY}"));
+    }
+
+    let OfferedCodec {
+        name, clock_rate, ..
+    } = codec;
+    // Names are compared without regard to case (RFC 8866 section 6.6), but not by everyone.
+    let names = Codec::ALL.map(Codec::encoding_name);
+    let registered = names.iter().find(|known| known.eq_ignore_ascii_case(name));
+    let name = registered.map_or(name.as_str(), |name| name);
+    match codec.channels {
+        1 => sdp.line(format_args!("a=rtpmap:{payload_type} {name}/{clock_rate}")),
+        more => sdp.line(format_args!(
+            "a=rtpmap:{payload_type} {name}/{clock_rate}/{more}"
+        )),
+    }
+    if !track.fmtp.is_empty() {
+        sdp.line(format_args!("a=fmtp:{payload_type} {}", track.fmtp));
+    }
+    for feedback in ["ccm fir", "nack", "nack pli"] {
+        if offers(codec, feedback) && (feedback != "nack" || track.nack) {
+            sdp.line(format_args!("a=rtcp-fb:{payload_type} {feedback}"));
+        }
+    }
+    if let Some(rtx) = rtx {
+        let rtx_type = rtx.payload_type;
+        sdp.line(format_args!("a=rtpmap:{rtx_type} rtx/{clock_rate}"));
+        sdp.line(format_args!("a=fmtp:{rtx_type} {}", rtx.fmtp));
+    }
+
+    sdp.line(format_args!("a=msid:{MEDIA_STREAM} {media}"));
+    let ssrc = track.ssrc;
+    if let Some(rtx_ssrc) = track.rtx_ssrc {
+        sdp.line(format_args!("a=ssrc-group:FID {ssrc} {rtx_ssrc}"));
+    }
+    for ssrc in std::iter::once(ssrc).chain(track.rtx_ssrc) {
+        sdp.line(format_args!("a=ssrc:{ssrc} cname:{cname}"));
+    }
+}
+
+fn security(sdp: &mut Lines, transport: &LocalTransport<'_>) {
+    write_ice(sdp, transport.ice);
+    sdp.line(format_args!(
+        "a=fingerprint:sha-256 {}",
+        transport.fingerprint
+    ));
+    sdp.line(format_args!("a=setup:passive"));
+}
+
+fn write_ice(sdp: &mut Lines, ice: &IceCredentials) {
+    sdp.line(format_args!("a=ice-ufrag:{}", ice.ufrag));
+    sdp.line(format_args!("a=ice-pwd:{}", ice.pwd));
+}
+
+/// Host candidates of component 1 (RFC 8839 section 5.1), each preferred to those after it.
+fn write_candidates(sdp: &mut Lines, candidates: &[SocketAddr]) {
+    /// Type preference of host candidates (RFC 8445 section 5.1.2.2).
+    const HOST: u32 = 126;
+    for (i, candidate) in candidates.iter().enumerate() {
+        let local = u32::from(u16::MAX).saturating_sub(u32::try_from(i).unwrap_or(u32::MAX));
+        let priority = (HOST << 24) | (local << 8) | 255;
+        // Candidates of one address share a foundation (RFC 8445 section 5.1.1.3).
+        let same = |other: &SocketAddr| other.ip() == candidate.ip();
+        let foundation = 1 + candidates.iter().position(same).unwrap_or(i);
+        let (ip, port) = (candidate.ip(), candidate.port());
+        sdp.line(format_args!(
+            "a=candidate:{foundation} 1 udp {priority} {ip} {port} typ host"
+        ));
+    }
+    sdp.line(format_args!("a=end-of-candidates"));
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,272 @@
+//! The body of a PATCH (`application/trickle-ice-sdpfrag`, RFC 8840 section 9), and what it asks
+//! for: more candidates, or an ICE restart (RFC 9725 section 4.3).
+
+use super::IceCredentials;
+use super::offer::is_ice_chars;
+use crate::error::{Error, Result, Status};
+
+/// The largest fragment that is read, in bytes: some hundred candidates.
+pub const MAX_FRAGMENT: usize = 32 * 1024;
+
+/// What a fragment says.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Fragment {
+    /// The viewer's credentials, if it names them.
+    pub ice: Option<IceCredentials>,
+}
+
+impl Fragment {
+    /// Reads a fragment. Candidates are checked for their form and forgotten: the gateway is
+    /// ICE-lite and answers to where checks come from, so an address that cannot be used or
+    /// resolved (`.local`) hurts nobody.
+    ///
+    /// Fails with:
+    /// - `Status::Sdp`: not lines of a fragment, or nothing in it;
+    /// - `Status::IceCredentials`: only one of ufrag and password, or not as RFC 8839 has them;
+    /// - `Status::Unprocessable`: a whole SDP;
+    /// - `Status::TooLarge`: over [`MAX_FRAGMENT`].
+    pub fn parse(fragment: &[u8]) -> Result<Fragment> {
+        if fragment.len() > MAX_FRAGMENT {
+            return Err(Error::new(
+                Status::TooLarge,
+                format!(
+                    "The fragment has {} bytes; at most {MAX_FRAGMENT} are read.",
+                    fragment.len()
+                ),
+            ));
+        }
+        let text = str::from_utf8(fragment).map_err(|_| bad("The fragment is not UTF-8."))?;
+        let (mut ufrag, mut pwd, mut useful) = (None, None, false);
+        for (i, line) in text.lines().enumerate() {
+            let at = |what: &str| bad(format!("Line {} of the fragment {what}", i + 1));
+            if line.is_empty() {
+                continue;
+            }
+            if line.starts_with("v=") {
+                return Err(Error::new(
+                    Status::Unprocessable,
+                    "The body is a whole SDP: a session cannot be negotiated again. Make a new \
+                     offer by POST, or send an application/trickle-ice-sdpfrag.",
+                ));
+            }
+            let shape = matches!(line.as_bytes(), [b'a'..=b'z', b'=', ..]);
+            if !shape || line.chars().any(|c| c.is_control() && c != '\t') {
+                return Err(at("is not SDP: a line is a letter, =, and a value."));
+            }
+            let Some(attribute) = line.strip_prefix("a=") else {
+                continue;
+            };
+            match attribute.split_once(':') {
+                Some(("ice-ufrag", value)) => same(&mut ufrag, value)?,
+                Some(("ice-pwd", value)) => same(&mut pwd, value)?,
+                Some(("candidate", value)) if is_candidate(value) => useful = true,
+                Some(("candidate", _)) => {
+                    return Err(at(
+                        "is no candidate: a=candidate:<foundation> <component> <transport> \
+                         <priority> <address> <port> typ <type> ...",
+                    ));
+                }
+                None if attribute == "end-of-candidates" => useful = true,
+                // What it means is for others, or for later.
+                _ => {}
+            }
+        }
+        let ice = match (ufrag, pwd) {
+            (Some(ufrag), Some(pwd)) => Some(credentials(ufrag, pwd)?),
+            (None, None) => None,
+            _ => {
+                return Err(bad_credentials(
+                    "has only one of a=ice-ufrag and a=ice-pwd: a restart needs both",
+                ));
+            }
+        };
+        if ice.is_none() && !useful {
+            return Err(bad(
+                "The fragment has no candidate, no a=end-of-candidates and no ICE credentials.",
+            ));
+        }
+        Ok(Fragment { ice })
+    }
+
+    /// The credentials of the restart that this asks for, if it does: others than `known`, those
+    /// of the viewer's present ICE session. Both must be new (RFC 8839 section 4.4.1.1.1).
+    pub fn restart(&self, known: &IceCredentials) -> Result<Option<&IceCredentials>> {
+        let Some(ice) = &self.ice else {
+            return Ok(None);
+        };
+        match (ice.ufrag == known.ufrag, ice.pwd == known.pwd) {
+            (true, true) => Ok(None),
+            (false, false) => Ok(Some(ice)),
+            _ => Err(bad_credentials(
+                "changes only one of a=ice-ufrag and a=ice-pwd: a restart changes both",
+            )),
+        }
+    }
+}
+
+fn bad(sentence: impl Into<String>) -> Error {
+    Error::new(Status::Sdp, sentence)
+}
+
+fn bad_credentials(what: &str) -> Error {
+    Error::new(Status::IceCredentials, format!("The fragment {what}."))
+}
+
+/// Takes a value that all sections share.
+fn same<'a>(known: &mut Option<&'a str>, value: &'a str) -> Result<()> {
+    if known.is_some_and(|known| known != value) {
+        return Err(bad_credentials(
+            "has different ICE credentials for its sections, which share a port",
+        ));
+    }
+    *known = Some(value);
+    Ok(())
+}
+
+fn credentials(ufrag: &str, pwd: &str) -> Result<IceCredentials> {
+    if !is_ice_chars(ufrag, 4) {
+        return Err(bad_credentials(
+            "has an a=ice-ufrag that is not 4 to 256 letters, digits, + and /",
+        ));
+    }
+    if !is_ice_chars(pwd, 22) {
+        return Err(bad_credentials(
+            "has an a=ice-pwd that is not 22 to 256 letters, digits, + and /",
+        ));
+    }
+    Ok(IceCredentials {
+        ufrag: ufrag.to_owned(),
+        pwd: pwd.to_owned(),
+    })
+}
+
+/// RFC 8839 section 5.1. Of the address only that there is one: it may be a name.
+fn is_candidate(value: &str) -> bool {
+    let mut fields = value.split_ascii_whitespace();
+    let mut next = || fields.next().unwrap_or_default();
+    let foundation = is_ice_chars(next(), 1);
+    let component = next().parse::<u16>().is_ok_and(|component| component > 0);
+    let transport = !next().is_empty();
+    let priority = next().parse::<u32>().is_ok();
+    let address = !next().is_empty();
+    let port = next().parse::<u16>().is_ok();
+    let kind = next() == "typ" && !next().is_empty();
+    foundation && component && transport && priority && address && port && kind
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CANDIDATE: &str = "a=candidate:1 1 udp 2122260223 192.0.2.7 61764 typ host generation 0";
+    const PWD: &str = "vw5LmwG4y/e6dPP/zAP9Gp5k";
+
+    fn parse(lines: &[&str]) -> Result<Fragment> {
+        Fragment::parse(lines.join("\r\n").as_bytes())
+    }
+
+    /// The example of RFC 9725 section 4.3.3.
+    fn restart() -> Fragment {
+        parse(&[
+            "a=ice-options:trickle ice2",
+            "a=group:BUNDLE 0 1",
+            "m=audio 9 UDP/TLS/RTP/SAVPF 111",
+            "a=mid:0",
+            "a=ice-ufrag:ysXw",
+            &format!("a=ice-pwd:{PWD}"),
+            CANDIDATE,
+            "a=end-of-candidates",
+            "",
+        ])
+        .unwrap()
+    }
+
+    #[test]
+    fn candidates_of_all_kinds_are_fine() {
+        for line in [
+            CANDIDATE,
+            "a=candidate:x+/ 2 TCP 0 2001:db8::7 9 typ srflx raddr 0.0.0.0 rport 0 tcptype active",
+            "a=candidate:1 1 udp 1 7c1d9ec1-6d9b-4a4c-8a0e-1f5a6e0c3f52.local 50000 typ host",
+            "a=candidate:1 1 udp 1 not.a.known.host.invalid 50000 typ host",
+            "a=end-of-candidates",
+        ] {
+            assert!(parse(&[line]).unwrap().ice.is_none(), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_fragment_is_refused() {
+        let long = format!("a=ice-pwd:{}", "x".repeat(257));
+        for (lines, status) in [
+            (&[""][..], Status::Sdp),
+            (&["m=video 9 UDP/TLS/RTP/SAVPF 96", "a=mid:0"], Status::Sdp),
+            (&["GET / HTTP/1.1"], Status::Sdp),
+            (&["a=candidate:1 1 udp 1 192.0.2.7"], Status::Sdp),
+            (
+                &["a=candidate:1 1 udp 1 192.0.2.7 99999 typ host"],
+                Status::Sdp,
+            ),
+            (&["a=candidate:1 0 udp 1 192.0.2.7 9 typ host"], Status::Sdp),
+            (
+                &["a=candidate:1 1 udp -1 192.0.2.7 9 typ host"],
+                Status::Sdp,
+            ),
+            (
+                &["a=candidate:1 1 udp 1 192.0.2.7 9 kind host"],
+                Status::Sdp,
+            ),
+            (&["a=candidate:1 1 udp 1 192.0.2.7 9 typ"], Status::Sdp),
+            (&["a=candidate:"], Status::Sdp),
+            (&[CANDIDATE, "a=mid:0\rSet-Cookie: x"], Status::Sdp),
+            (&["a=ice-ufrag:ysXw"], Status::IceCredentials),
+            (
+                &["a=ice-pwd:vw5LmwG4y/e6dPP/zAP9Gp5k"],
+                Status::IceCredentials,
+            ),
+            (
+                &["a=ice-ufrag:ysXw", "a=ice-pwd:short"],
+                Status::IceCredentials,
+            ),
+            (&["a=ice-ufrag:ysXw", &long], Status::IceCredentials),
+            (
+                &["a=ice-ufrag:y:w", "a=ice-pwd:vw5LmwG4y/e6dPP/zAP9Gp5k"],
+                Status::IceCredentials,
+            ),
+            (
+                &[
+                    "a=ice-ufrag:ysXw",
+                    "a=ice-pwd:vw5LmwG4y/e6dPP/zAP9Gp5k",
+                    "a=ice-ufrag:other",
+                ],
+                Status::IceCredentials,
+            ),
+            (&["v=0", "o=- 1 1 IN IP4 0.0.0.0"], Status::Unprocessable),
+        ] {
+            let error = parse(lines).err().map(|error| error.status());
+            assert_eq!(error, Some(status), "{lines:?}");
+        }
+        let bytes = Fragment::parse(b"a=candidate:\xff").err().unwrap();
+        assert_eq!(bytes.status(), Status::Sdp);
+        let large = Fragment::parse(&[b'a'; MAX_FRAGMENT + 1]).err().unwrap();
+        assert_eq!(large.status(), Status::TooLarge);
+    }
+
+    #[test]
+    fn a_restart_changes_both_credentials() {
+        let known = |ufrag: &str, pwd: &str| IceCredentials {
+            ufrag: ufrag.to_owned(),
+            pwd: pwd.to_owned(),
+        };
+        let fragment = restart();
+        let other = known("abcd", "0123456789012345678901");
+        let new = fragment.restart(&other).unwrap().unwrap();
+        assert_eq!((&*new.ufrag, &*new.pwd), ("ysXw", PWD));
+        assert!(fragment.restart(&known("ysXw", PWD)).unwrap().is_none());
+        for half in [known("ysXw", &other.pwd), known("abcd", PWD)] {
+            let error = fragment.restart(&half).err().unwrap();
+            assert_eq!(error.status(), Status::IceCredentials);
+        }
+        let candidates = parse(&[CANDIDATE]).unwrap();
+        assert!(candidates.restart(&other).unwrap().is_none());
+    }
+}

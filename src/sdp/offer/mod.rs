@@ -1,0 +1,368 @@
+//! Reads the browser's SDP offer. Everything in it is untrusted.
+
+use std::io::Cursor;
+
+use rtc::sdp::SessionDescription;
+use rtc::sdp::description::common::Attribute;
+use rtc::sdp::description::media::MediaDescription;
+use rtc::shared::error::Error as SdpError;
+
+use crate::error::{Error, Result, Status};
+use crate::media::MediaKind;
+use crate::sdp::Fingerprint;
+use crate::sdp::IceCredentials;
+
+mod section;
+
+/// The largest offer that is read, in bytes.
+pub const MAX_OFFER: usize = 128 * 1024;
+
+/// Media sections that are read; browsers offer one per track.
+const MAX_SECTIONS: usize = 16;
+
+/// Fingerprints that are read; browsers offer one.
+const MAX_FINGERPRINTS: usize = 8;
+
+/// A codec that the browser offers in a section.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfferedCodec {
+    /// Payload type, 0 to 127.
+    pub payload_type: u8,
+    /// Encoding name in upper case.
+    pub name: String,
+    /// RTP clock rate in Hz.
+    pub clock_rate: u32,
+    /// Audio channels; 1 unless stated.
+    pub channels: u8,
+    /// Text of its `a=fmtp` line, empty if none.
+    pub fmtp: String,
+    /// Its `a=rtcp-fb` values, e.g. `nack`, `nack pli`.
+    pub feedback: Vec<String>,
+}
+
+/// A header extension that we may send (RFC 8285).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfferedExtension {
+    /// Id, 1 to 255.
+    pub id: u8,
+    /// What it is.
+    pub uri: String,
+    /// Offered as `recvonly`, so that the answer must say `sendonly`.
+    pub receive_only: bool,
+}
+
+/// A media section of the offer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfferedSection {
+    /// `m=` kind as written: `video`, `audio`, `application`...
+    pub media: String,
+    /// Picture or sound, if it is one of these and we may send (`recvonly`, `sendrecv`).
+    pub wanted: Option<MediaKind>,
+    /// `a=mid`, empty if none.
+    pub mid: String,
+    /// `m=` protocol, e.g. `UDP/TLS/RTP/SAVPF`.
+    pub protocol: String,
+    /// `m=` formats as written.
+    pub formats: Vec<String>,
+    /// Codecs in order of preference.
+    pub codecs: Vec<OfferedCodec>,
+    /// Header extensions that we may send.
+    pub extensions: Vec<OfferedExtension>,
+    /// RTCP need not be compound (`a=rtcp-rsize`, RFC 5506).
+    pub reduced_size_rtcp: bool,
+}
+
+/// A browser's offer.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Offer {
+    /// Media sections in order.
+    pub sections: Vec<OfferedSection>,
+    /// The browser's ICE credentials.
+    pub ice: IceCredentials,
+    /// Fingerprints of its certificate, by SHA-256, SHA-384 or SHA-512.
+    pub fingerprints: Vec<Fingerprint>,
+    /// mids in `a=group:BUNDLE`.
+    pub bundle: Vec<String>,
+}
+
+impl Offer {
+    /// Parses and checks an offer. Each way of being unusable has its status and sentence.
+    ///
+    /// - `Status::TooLarge`: more bytes than [`MAX_OFFER`], or more than 16 media sections.
+    /// - `Status::Sdp`: not SDP, no media, or nothing that an ICE-lite DTLS server with
+    ///   multiplexed RTCP can answer.
+    /// - `Status::Fingerprint`: no certificate fingerprint by SHA-256, SHA-384 or SHA-512.
+    /// - `Status::IceCredentials`: none, or not as RFC 8839 section 5.4 has them.
+    ///
+    /// Candidates are not read: the gateway answers to where checks come from.
+    pub fn parse(sdp: &[u8]) -> Result<Offer> {
+        let description = unmarshal(text(sdp)?)?;
+        let session = Attributes(&description.attributes);
+        let media = &description.media_descriptions;
+        if media.is_empty() {
+            return Err(bad_sdp(
+                "The offer has no media section (m=). Add a recvonly video transceiver first.",
+            ));
+        }
+        if media.len() > MAX_SECTIONS {
+            return Err(Error::new(
+                Status::TooLarge,
+                format!("The offer has more than {MAX_SECTIONS} media sections."),
+            ));
+        }
+        // Sections that carry something, and so must say how to reach the browser.
+        let live: Vec<Attributes<'_>> = media
+            .iter()
+            .filter(|media| is_live(media))
+            .map(|media| Attributes(&media.attributes))
+            .collect();
+        if live.is_empty() {
+            return Err(bad_sdp(
+                "Every media section of the offer is switched off (port 0).",
+            ));
+        }
+        if session.has("ice-lite") {
+            return Err(bad_sdp(
+                "The offer says a=ice-lite, but the gateway is ICE-lite itself: nobody would begin.",
+            ));
+        }
+        let fingerprints = fingerprints(session, &live)?;
+        let ice = credentials(session, &live)?;
+        check_setup(session, &live)?;
+
+        let sections = media
+            .iter()
+            .map(|media| section::section(session, media))
+            .collect::<Result<Vec<_>>>()?;
+        for (i, section) in sections.iter().enumerate() {
+            if !section.mid.is_empty() && sections[..i].iter().any(|s| s.mid == section.mid) {
+                return Err(bad_sdp(
+                    "Two media sections of the offer have the same a=mid.",
+                ));
+            }
+        }
+        let bundle = session
+            .all("group")
+            .find_map(|group| group.strip_prefix("BUNDLE "))
+            .into_iter()
+            .flat_map(str::split_ascii_whitespace)
+            .filter(|mid| sections.iter().any(|section| section.mid == *mid))
+            .take(MAX_SECTIONS)
+            .map(str::to_owned)
+            .collect();
+        Ok(Offer {
+            sections,
+            ice,
+            fingerprints,
+            bundle,
+        })
+    }
+}
+
+fn bad_sdp(sentence: impl Into<String>) -> Error {
+    Error::new(Status::Sdp, sentence)
+}
+
+/// The offer as text of which every line looks like one of SDP.
+fn text(sdp: &[u8]) -> Result<&str> {
+    if sdp.len() > MAX_OFFER {
+        return Err(Error::new(
+            Status::TooLarge,
+            format!(
+                "The offer has {} bytes; at most {MAX_OFFER} are read.",
+                sdp.len()
+            ),
+        ));
+    }
+    let text = str::from_utf8(sdp).map_err(|error| {
+        let line = line_number(&sdp[..error.valid_up_to()]);
+        bad_sdp(format!("Line {line} of the offer is not UTF-8."))
+    })?;
+    if text.trim().is_empty() {
+        return Err(bad_sdp(
+            "The offer is empty. Send the SDP of the browser's offer as the body.",
+        ));
+    }
+    for (i, line) in text.lines().enumerate() {
+        let shape = matches!(line.as_bytes(), [b'a'..=b'z', b'=', ..]) || line.is_empty();
+        // Control characters would go back in the answer, where a lone CR may count as line end.
+        if !shape || line.chars().any(|c| c.is_control() && c != '\t') {
+            return Err(bad_sdp(format!(
+                "Line {} of the offer is not SDP: a line is a letter, =, and a value.",
+                i + 1
+            )));
+        }
+    }
+    Ok(text)
+}
+
+/// Number of the line that follows `before`.
+fn line_number(before: &[u8]) -> usize {
+    1 + before.iter().filter(|&&byte| byte == b'\n').count()
+}
+
+fn unmarshal(text: &str) -> Result<SessionDescription> {
+    let mut reader = Cursor::new(text);
+    SessionDescription::unmarshal(&mut reader).map_err(|error| {
+        let read = usize::try_from(reader.position()).unwrap_or(usize::MAX);
+        let read = text.as_bytes().get(..read).unwrap_or(text.as_bytes());
+        // The parser stops behind a value it does not like, or between type and value.
+        let line = line_number(read.strip_suffix(b"\n").unwrap_or(read));
+        match error {
+            SdpError::SdpInvalidSyntax(rest) if rest.is_empty() => bad_sdp(format!(
+                "The offer ends too early, after line {line}; v=, o=, s=, t= and m= are required."
+            )),
+            _ => bad_sdp(format!(
+                "Line {line} of the offer is not valid there, or its value is not."
+            )),
+        }
+    })
+}
+
+/// The `a=` lines of the session or of a media section.
+#[derive(Clone, Copy)]
+struct Attributes<'a>(&'a [Attribute]);
+
+impl<'a> Attributes<'a> {
+    fn has(self, key: &str) -> bool {
+        self.0.iter().any(|attribute| attribute.key == key)
+    }
+
+    fn all(self, key: &'static str) -> impl Iterator<Item = &'a str> {
+        let with_key = self.0.iter().filter(move |attribute| attribute.key == key);
+        with_key.filter_map(|attribute| attribute.value.as_deref())
+    }
+
+    fn first(self, key: &'static str) -> Option<&'a str> {
+        self.all(key).next()
+    }
+}
+
+/// Port 0 switches a section off, unless it only waits for its bundle (RFC 9143 section 6).
+fn is_live(media: &MediaDescription) -> bool {
+    media.media_name.port.value != 0 || Attributes(&media.attributes).has("bundle-only")
+}
+
+fn fingerprints(session: Attributes<'_>, live: &[Attributes<'_>]) -> Result<Vec<Fingerprint>> {
+    let mut found = Vec::new();
+    let mut seen = false;
+    for section in live {
+        // A section's own count instead of the session's (RFC 8122 section 5).
+        let level = if section.has("fingerprint") {
+            *section
+        } else {
+            session
+        };
+        for value in level.all("fingerprint") {
+            seen = true;
+            if let Some(fingerprint) = fingerprint(value)
+                && !found.contains(&fingerprint)
+                && found.len() < MAX_FINGERPRINTS
+            {
+                found.push(fingerprint);
+            }
+        }
+    }
+    match (found.is_empty(), seen) {
+        (false, _) => Ok(found),
+        (true, true) => Err(Error::new(
+            Status::Fingerprint,
+            "No a=fingerprint of the offer is a SHA-256, SHA-384 or SHA-512 hash.",
+        )),
+        (true, false) => Err(Error::new(
+            Status::Fingerprint,
+            "The offer has no a=fingerprint, without which DTLS proves nothing.",
+        )),
+    }
+}
+
+fn fingerprint(value: &str) -> Option<Fingerprint> {
+    let (algorithm, hash) = value.split_once(' ')?;
+    let algorithm = algorithm.to_ascii_lowercase();
+    let len = match algorithm.as_str() {
+        "sha-256" => 32,
+        "sha-384" => 48,
+        "sha-512" => 64,
+        _ => return None,
+    };
+    let octet = |text: &str| match text.as_bytes() {
+        [a, b] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit() => {
+            u8::from_str_radix(text, 16).ok()
+        }
+        _ => None,
+    };
+    let hash: Vec<u8> = hash.trim().split(':').map(octet).collect::<Option<_>>()?;
+    (hash.len() == len).then_some(Fingerprint { algorithm, hash })
+}
+
+/// The credentials that all live sections share.
+fn credentials(session: Attributes<'_>, live: &[Attributes<'_>]) -> Result<IceCredentials> {
+    let mut shared: Option<IceCredentials> = None;
+    for section in live {
+        let get = |key| section.first(key).or_else(|| session.first(key));
+        let (ufrag, pwd) = match (get("ice-ufrag"), get("ice-pwd")) {
+            // A bundle-only section has those of its bundle (RFC 9143 section 7.1.3).
+            (None, None) => continue,
+            (Some(ufrag), Some(pwd)) => (ufrag, pwd),
+            (Some(_), None) => return Err(bad_credentials("a=ice-ufrag, but no a=ice-pwd")),
+            (None, Some(_)) => return Err(bad_credentials("a=ice-pwd, but no a=ice-ufrag")),
+        };
+        if !is_ice_chars(ufrag, 4) {
+            return Err(bad_credentials(
+                "an a=ice-ufrag that is not 4 to 256 letters, digits, + and /",
+            ));
+        }
+        if !is_ice_chars(pwd, 22) {
+            return Err(bad_credentials(
+                "an a=ice-pwd that is not 22 to 256 letters, digits, + and /",
+            ));
+        }
+        let own = IceCredentials {
+            ufrag: ufrag.to_owned(),
+            pwd: pwd.to_owned(),
+        };
+        match &shared {
+            Some(shared) if *shared != own => {
+                return Err(bad_sdp(
+                    "The sections of the offer have different ICE credentials, so they cannot \
+                     share a port. Create the RTCPeerConnection with bundlePolicy \"max-bundle\".",
+                ));
+            }
+            _ => shared = Some(own),
+        }
+    }
+    shared.ok_or_else(|| bad_credentials("neither a=ice-ufrag nor a=ice-pwd"))
+}
+
+fn bad_credentials(what: &str) -> Error {
+    Error::new(Status::IceCredentials, format!("The offer has {what}."))
+}
+
+/// RFC 8839 section 5.4.
+pub(super) fn is_ice_chars(text: &str, at_least: usize) -> bool {
+    let ice_char = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';
+    (at_least..=256).contains(&text.len()) && text.bytes().all(ice_char)
+}
+
+/// The gateway waits for the ClientHello, so the browser must be able to send it (RFC 5763
+/// section 5). Without `a=setup` the offerer is active (RFC 4145 section 4).
+fn check_setup(session: Attributes<'_>, live: &[Attributes<'_>]) -> Result<()> {
+    for section in live {
+        match section.first("setup").or_else(|| session.first("setup")) {
+            Some("actpass" | "active") | None => {}
+            Some("passive") => {
+                return Err(bad_sdp(
+                    "The offer says a=setup:passive, but the gateway waits for the DTLS \
+                     ClientHello itself. Offer a=setup:actpass.",
+                ));
+            }
+            Some(_) => {
+                return Err(bad_sdp("The offer's a=setup must be actpass or active."));
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,344 @@
+//! Everything about a gateway at one moment, in JSON: what a dashboard draws.
+//!
+//! The same snapshots of the workers as for the metrics, with each session besides. The members
+//! and their units are part of the API (the header documents them): they are only ever added to.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::Serialize;
+
+use crate::error::{Error, Result, Status};
+use crate::media::Codec;
+use crate::state::SrtpProfile;
+use crate::state::{SessionId, SessionInfo, StreamId};
+use crate::stats::{GatewaySnapshot, MediaCosts, StreamSnapshot, WorkerSnapshot};
+use crate::tuning::{Applies, KNOBS, Knob, Tuning};
+
+/// The document.
+pub fn document(gateway: &GatewaySnapshot<'_>) -> Result<String> {
+    let mut streams: Vec<&StreamSnapshot> =
+        gateway.workers.iter().flat_map(|w| &w.streams).collect();
+    streams.sort_unstable_by_key(|stream| stream.id);
+    let mut sessions: Vec<&(SessionId, SessionInfo)> =
+        gateway.workers.iter().flat_map(|w| &w.sessions).collect();
+    sessions.sort_unstable_by_key(|(id, _)| *id);
+    let names: HashMap<StreamId, &str> = streams.iter().map(|s| (s.id, &*s.name)).collect();
+    let now = SystemTime::now();
+    let document = Document {
+        version: env!("CARGO_PKG_VERSION"),
+        unix_ms: now.duration_since(UNIX_EPOCH).map_or(0, millis),
+        uptime_ms: millis(gateway.uptime),
+        process: Process::now(),
+        workers: gateway.workers.iter().map(Worker::from).collect(),
+        counters: Counters {
+            datagrams_unknown: gateway.datagrams_unknown,
+            datagrams_overrun: gateway.datagrams_overrun,
+            send_errors: gateway.send_errors,
+            events_dropped: gateway.events_dropped,
+            interface_enumerations: gateway.interface_enumerations,
+        },
+        tuning: KNOBS
+            .iter()
+            .map(|knob| Setting::new(knob, gateway.tuning))
+            .collect(),
+        streams: streams.into_iter().map(Stream::from).collect(),
+        sessions: sessions
+            .into_iter()
+            .map(|(id, info)| Session::new(*id, info, names.get(&info.stream).copied()))
+            .collect(),
+    };
+    serde_json::to_string(&document)
+        .map_err(|error| Error::new(Status::Panic, format!("the snapshot is no JSON: {error}")))
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    version: &'static str,
+    unix_ms: u64,
+    uptime_ms: u64,
+    process: Process,
+    workers: Vec<Worker>,
+    counters: Counters,
+    tuning: Vec<Setting>,
+    streams: Vec<Stream<'a>>,
+    sessions: Vec<Session<'a>>,
+}
+
+/// The host's whole process; null where the system does not tell.
+#[derive(Serialize)]
+struct Process {
+    resident_bytes: Option<u64>,
+    cpu_us: Option<u64>,
+}
+
+impl Process {
+    fn now() -> Process {
+        Process {
+            resident_bytes: resident_bytes(),
+            cpu_us: cpu_us(),
+        }
+    }
+}
+
+/// Linux tells it in a file; elsewhere there is none.
+fn resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
+#[cfg(unix)]
+fn cpu_us() -> Option<u64> {
+    use rustix::time::{ClockId, clock_gettime};
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    let (seconds, nanos) = (time.tv_sec.try_into().ok()?, time.tv_nsec.try_into().ok()?);
+    Some(micros(Duration::new(seconds, nanos)))
+}
+
+#[cfg(not(unix))]
+fn cpu_us() -> Option<u64> {
+    None
+}
+
+#[derive(Serialize)]
+struct Worker {
+    index: usize,
+    busy_us: u64,
+    streams: usize,
+    sessions: usize,
+    cost_us: WorkerCost,
+}
+
+#[derive(Serialize)]
+struct WorkerCost {
+    rtsp: u64,
+    #[serde(flatten)]
+    media: MediaCost,
+    control: u64,
+}
+
+impl From<&WorkerSnapshot> for Worker {
+    fn from(worker: &WorkerSnapshot) -> Worker {
+        Worker {
+            index: worker.index,
+            busy_us: micros(worker.busy),
+            streams: worker.streams.len(),
+            sessions: worker.sessions.len(),
+            cost_us: WorkerCost {
+                rtsp: micros(worker.rtsp()),
+                media: MediaCost::from(&worker.costs.media),
+                control: micros(worker.costs.control),
+            },
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct MediaCost {
+    packetise: u64,
+    seal: u64,
+    send: u64,
+}
+
+impl From<&MediaCosts> for MediaCost {
+    fn from(costs: &MediaCosts) -> MediaCost {
+        MediaCost {
+            packetise: micros(costs.packetise()),
+            seal: micros(costs.seal()),
+            send: micros(costs.send()),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Counters {
+    datagrams_unknown: u64,
+    datagrams_overrun: u64,
+    send_errors: u64,
+    events_dropped: u64,
+    interface_enumerations: u64,
+}
+
+#[derive(Serialize)]
+struct Setting {
+    name: &'static str,
+    value: i64,
+    default: i64,
+    min: i64,
+    max: i64,
+    applies: &'static str,
+}
+
+impl Setting {
+    fn new(knob: &Knob, tuning: &Tuning) -> Setting {
+        Setting {
+            name: knob.name,
+            value: tuning.get(knob.key),
+            default: knob.default,
+            min: knob.min,
+            max: knob.max,
+            applies: match knob.applies {
+                Applies::Create => "create",
+                Applies::NewSessions => "new_sessions",
+                Applies::Now => "now",
+            },
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Stream<'a> {
+    id: u64,
+    name: &'a str,
+    source: &'static str,
+    state: &'static str,
+    status: &'static str,
+    message: &'a str,
+    video_codec: Option<&'static str>,
+    audio_codec: Option<&'static str>,
+    width: Option<u32>,
+    height: Option<u32>,
+    bitrate_bps: u64,
+    sessions: u32,
+    reconnects: u32,
+    bytes: u64,
+    frames: u64,
+    keyframes: u64,
+    frames_dropped: u64,
+    packets_lost: u64,
+    keyframe_requests: u64,
+    since_last_media_ms: Option<u64>,
+    memory_bytes: usize,
+    cost_us: MediaCost,
+    latency_us: Option<Latency>,
+    sent: Sent,
+}
+
+/// Of the last seconds; the metrics say from what to what.
+#[derive(Serialize)]
+struct Latency {
+    p50: u64,
+    p95: u64,
+    max: u64,
+}
+
+#[derive(Serialize)]
+struct Sent {
+    bytes: u64,
+    packets: u64,
+    nacks: u64,
+    retransmits: u64,
+    plis: u64,
+    overflows: u64,
+}
+
+impl<'a> From<&'a StreamSnapshot> for Stream<'a> {
+    fn from(stream: &'a StreamSnapshot) -> Stream<'a> {
+        let (info, totals) = (&stream.info, &stream.totals);
+        let size = |pixels: u32| Some(pixels).filter(|&pixels| pixels > 0);
+        Stream {
+            id: stream.id.0,
+            name: &stream.name,
+            source: if stream.pushed { "push" } else { "pull" },
+            state: info.state.name(),
+            status: info.status.text(),
+            message: &info.message,
+            video_codec: info.video_codec.map(Codec::encoding_name),
+            audio_codec: info.audio_codec.map(Codec::encoding_name),
+            width: size(info.width),
+            height: size(info.height),
+            bitrate_bps: info.bitrate_bps,
+            sessions: info.sessions,
+            reconnects: info.reconnects,
+            bytes: info.bytes,
+            frames: info.frames,
+            keyframes: info.keyframes,
+            frames_dropped: info.frames_dropped,
+            packets_lost: info.packets_lost,
+            keyframe_requests: info.keyframe_requests,
+            since_last_media_ms: info.since_last_media.map(millis),
+            memory_bytes: stream.memory,
+            cost_us: MediaCost::from(&stream.costs),
+            latency_us: stream.latency.map(|latency| Latency {
+                p50: micros(latency.p50),
+                p95: micros(latency.p95),
+                max: micros(latency.max),
+            }),
+            sent: Sent {
+                bytes: totals.bytes,
+                packets: totals.packets,
+                nacks: totals.nacks,
+                retransmits: totals.retransmits,
+                plis: totals.plis,
+                overflows: totals.overflows,
+            },
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Session<'a> {
+    id: u64,
+    stream: u64,
+    stream_name: Option<&'a str>,
+    state: &'static str,
+    srtp_profile: Option<&'static str>,
+    remote: Option<SocketAddr>,
+    bytes_sent: u64,
+    packets_sent: u64,
+    nacks: u64,
+    retransmits: u64,
+    plis: u64,
+    overflows: u64,
+    round_trip_us: Option<u64>,
+    loss_ppm: u32,
+    age_ms: u64,
+}
+
+impl<'a> Session<'a> {
+    fn new(id: SessionId, info: &SessionInfo, stream_name: Option<&'a str>) -> Session<'a> {
+        Session {
+            id: id.0,
+            stream: info.stream.0,
+            stream_name,
+            state: info.state.name(),
+            srtp_profile: info.srtp_profile.map(SrtpProfile::name),
+            remote: info.remote,
+            bytes_sent: info.bytes_sent,
+            packets_sent: info.packets_sent,
+            nacks: info.nacks,
+            retransmits: info.retransmits,
+            plis: info.plis,
+            overflows: info.overflows,
+            round_trip_us: info.round_trip.map(micros),
+            loss_ppm: info.loss_ppm,
+            age_ms: millis(info.age),
+        }
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    time.as_millis().try_into().unwrap_or(u64::MAX)
+}
+
+fn micros(time: Duration) -> u64 {
+    time.as_micros().try_into().unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn the_system_tells_of_the_process() {
+        let process = Process::now();
+        assert!(process.resident_bytes.unwrap() > 1 << 20);
+        assert!(process.cpu_us.is_some());
+    }
+}

@@ -1,0 +1,112 @@
+//! What is counted and measured, at one moment.
+
+mod costs;
+pub mod json;
+mod latency;
+pub mod prometheus;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use self::costs::{Costs, MediaCosts};
+pub use self::latency::{Latency, LatencyFigures};
+use crate::state::{SessionId, SessionInfo, StreamId, StreamInfo};
+use crate::tuning::Tuning;
+
+/// A gateway at one moment.
+pub struct GatewaySnapshot<'a> {
+    /// Age of the gateway.
+    pub uptime: Duration,
+    /// Its workers.
+    pub workers: Vec<WorkerSnapshot>,
+    /// Datagrams for no session.
+    pub datagrams_unknown: u64,
+    /// Datagrams dropped because a worker was too busy.
+    pub datagrams_overrun: u64,
+    /// Sends that the system refused.
+    pub send_errors: u64,
+    /// Events dropped because the host's callback was too slow.
+    pub events_dropped: u64,
+    /// Times that the system was asked for its interface addresses.
+    pub interface_enumerations: u64,
+    /// The knobs.
+    pub tuning: &'a Tuning,
+}
+
+/// A worker at one moment.
+pub struct WorkerSnapshot {
+    /// Its index.
+    pub index: usize,
+    /// Time that its thread was not waiting.
+    pub busy: Duration,
+    /// Where that went; the rest is reading RTSP.
+    pub costs: Costs,
+    /// Its streams.
+    pub streams: Vec<StreamSnapshot>,
+    /// Its sessions.
+    pub sessions: Vec<(SessionId, SessionInfo)>,
+}
+
+impl WorkerSnapshot {
+    /// What nothing else accounts for: reading from cameras.
+    pub fn rtsp(&self) -> Duration {
+        let costs = &self.costs;
+        let media = costs.media.parts().map(|(_, time)| time);
+        let known = media.into_iter().sum::<Duration>() + costs.control;
+        self.busy.saturating_sub(known)
+    }
+}
+
+/// A stream at one moment.
+pub struct StreamSnapshot {
+    /// Its id.
+    pub id: StreamId,
+    /// Its name.
+    pub name: Arc<str>,
+    /// The host pushes its media.
+    pub pushed: bool,
+    /// How it is.
+    pub info: StreamInfo,
+    /// What went to its viewers.
+    pub totals: Totals,
+    /// Bytes of memory that its rings hold.
+    pub memory: usize,
+    /// What its media cost its worker: packetising, sealing, sending.
+    pub costs: MediaCosts,
+    /// From the arrival of a picture's last packet until the system had the picture for the last
+    /// of the viewers, but for what a pacer held back. Over the last 5 to 10 s; `None` without
+    /// pictures or viewers in that time.
+    pub latency: Option<LatencyFigures>,
+}
+
+/// What went to and came from viewers.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Totals {
+    /// SRTP packets, retransmissions included.
+    pub packets: u64,
+    /// SRTP bytes, retransmissions included.
+    pub bytes: u64,
+    /// Packets sent again.
+    pub retransmits: u64,
+    /// Times a viewer fell behind and went on at a keyframe.
+    pub overflows: u64,
+    /// Packets asked for again.
+    pub nacks: u64,
+    /// PLI and FIR.
+    pub plis: u64,
+    /// Datagrams that were not authentic, or not understood.
+    pub rejected: u64,
+}
+
+impl Totals {
+    /// Adds what one session counted.
+    pub fn add(&mut self, session: &SessionInfo) {
+        self.packets += session.packets_sent;
+        self.bytes += session.bytes_sent;
+        self.retransmits += session.retransmits;
+        self.overflows += session.overflows;
+        self.nacks += session.nacks;
+        self.plis += session.plis;
+        self.rejected += session.rejected;
+    }
+}

@@ -1,0 +1,143 @@
+//! Finds the session that a datagram is for, and hands it to the worker that owns the session.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use tokio::sync::mpsc;
+
+use super::registry::SessionLocation;
+use super::routes::Routes;
+use crate::session::ice;
+
+/// Datagrams that may wait for a worker; more are dropped, as a full socket buffer would.
+const VIEWER_QUEUE: usize = 4096;
+/// Checks of strangers that may wait; browsers repeat theirs.
+const STRANGER_QUEUE: usize = 1024;
+/// Datagrams of each queue handled in a turn.
+pub const QUEUE_BATCH: usize = 64;
+
+/// A datagram for a session.
+#[derive(Debug)]
+pub struct Datagram<B> {
+    /// The session's slot in its worker.
+    pub slot: usize,
+    /// Where it came from.
+    pub remote: SocketAddr,
+    /// Which of our addresses it was sent to, as the system wrote it.
+    pub local: Option<IpAddr>,
+    /// What it holds.
+    pub contents: B,
+}
+
+/// A datagram that waits for its worker.
+pub type Queued = Datagram<Box<[u8]>>;
+
+/// The way to a worker.
+#[derive(Clone)]
+pub struct Inbox {
+    /// For datagrams that came from where an authentic check came from before.
+    viewers: mpsc::Sender<Queued>,
+    /// For checks from elsewhere. Anyone can send those, and a flood of them must not take the
+    /// place of what viewers send.
+    strangers: mpsc::Sender<Queued>,
+}
+
+/// What waits for a worker.
+pub struct Queues {
+    viewers: mpsc::Receiver<Queued>,
+    strangers: mpsc::Receiver<Queued>,
+}
+
+/// Both ends of the way to a worker.
+pub fn inbox() -> (Inbox, Queues) {
+    let (viewers, viewer_queue) = mpsc::channel(VIEWER_QUEUE);
+    let (strangers, stranger_queue) = mpsc::channel(STRANGER_QUEUE);
+    let queues = Queues {
+        viewers: viewer_queue,
+        strangers: stranger_queue,
+    };
+    (Inbox { viewers, strangers }, queues)
+}
+
+impl Queues {
+    /// Takes some of what waits; ready when there is something.
+    pub fn poll(&mut self, context: &mut Context<'_>, batch: &mut Vec<Queued>) -> Poll<()> {
+        let _ = self.viewers.poll_recv_many(context, batch, QUEUE_BATCH);
+        let _ = self.strangers.poll_recv_many(context, batch, QUEUE_BATCH);
+        match batch.is_empty() {
+            true => Poll::Pending,
+            false => Poll::Ready(()),
+        }
+    }
+}
+
+/// Datagrams that came in.
+#[derive(Debug, Default)]
+pub struct ReceiverStats {
+    /// For no session of ours.
+    pub unknown: AtomicU64,
+    /// Dropped because a worker was too busy to take them.
+    pub overrun: AtomicU64,
+}
+
+/// Hands datagrams to the workers that own their sessions. The first worker reads the socket, and
+/// handles at once what is for sessions of its own: a thread that only reads would wake up for
+/// each datagram just to wake up a worker, which costs a tenth of all CPU.
+pub struct Demux {
+    /// The worker that reads.
+    pub worker: usize,
+    /// Which session owns which address.
+    pub routes: Arc<Routes>,
+    /// The ways to all workers.
+    pub inboxes: Vec<Inbox>,
+    /// What is counted.
+    pub stats: Arc<ReceiverStats>,
+}
+
+impl Demux {
+    /// Queues a datagram for its worker; one from a viewer of the worker that reads goes to `own`.
+    pub fn deliver(
+        &self,
+        remote: SocketAddr,
+        local: Option<IpAddr>,
+        contents: &[u8],
+        own: impl FnOnce(Datagram<&[u8]>),
+    ) {
+        let known = self.routes.find(remote);
+        let place = match contents.first() {
+            Some(0..=3) => ice::local_ufrag(contents).and_then(SessionLocation::from_ufrag),
+            _ => known,
+        };
+        let inbox = place.and_then(|place| Some((place, self.inboxes.get(place.worker)?)));
+        let Some((place, inbox)) = inbox else {
+            self.stats.unknown.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
+        let slot = place.slot;
+        let queue = match known == Some(place) {
+            true if place.worker == self.worker => {
+                return own(Datagram {
+                    slot,
+                    remote,
+                    local,
+                    contents,
+                });
+            }
+            true => &inbox.viewers,
+            false => &inbox.strangers,
+        };
+        // A full queue costs nothing more than a look.
+        let Ok(room) = queue.try_reserve() else {
+            self.stats.overrun.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
+        room.send(Datagram {
+            slot,
+            remote,
+            local,
+            contents: contents.into(),
+        });
+    }
+}

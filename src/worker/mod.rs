@@ -1,0 +1,26 @@
+//! The engine: threads that own streams with all that belongs to them.
+//!
+//! Between "access unit complete" and "datagrams handed to the kernel" there is no lock, no channel
+//! and no wake-up.
+
+mod command;
+mod core;
+mod deadlines;
+mod demux;
+mod fan_out;
+mod local_ice;
+mod offers;
+mod outbox;
+mod patches;
+pub(crate) mod pending_offers;
+pub(crate) mod registry;
+mod routes;
+mod sink;
+mod stream;
+mod thread;
+mod viewers;
+
+pub(crate) use command::{Command, OfferRequest, PatchRequest, WorkerContext};
+pub(crate) use demux::{ReceiverStats, inbox};
+pub(crate) use routes::Routes;
+pub(crate) use thread::{Reading, Worker};

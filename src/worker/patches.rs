@@ -1,0 +1,51 @@
+//! What a viewer changes of its session: candidates, and ICE restarts.
+
+use std::time::Instant;
+
+use super::core::Core;
+use super::local_ice::{candidates, credentials, etag};
+use crate::error::{Error, Result, Status};
+use crate::sdp::answer;
+use crate::whep::Response;
+use crate::whep::etag::if_match;
+use crate::worker::command::PatchRequest;
+use crate::worker::registry::{SessionLocation, no_session};
+
+impl Core {
+    pub(super) fn patch(&mut self, request: &PatchRequest, now: Instant) -> Result<Response> {
+        let context = &self.context;
+        let viewer = self
+            .viewers
+            .get_mut(request.slot)
+            .filter(|viewer| viewer.id == request.session)
+            .ok_or_else(|| no_session(request.session))?;
+        if !if_match(&request.if_match, &etag(&viewer.session)) {
+            return Err(Error::new(
+                Status::Etag,
+                "If-Match is not the ETag of this session's ICE session: use that of the last 201 \
+                 or 200, or restart ICE with If-Match: *",
+            ));
+        }
+        let (_, known) = viewer.session.ice_credentials();
+        let Some(remote) = request.fragment.restart(known)? else {
+            return Ok(Response::no_content(
+                viewer.id,
+                request.key.clone(),
+                etag(&viewer.session),
+            ));
+        };
+        let place = SessionLocation {
+            worker: context.index,
+            slot: request.slot,
+        };
+        let local = credentials(place)?;
+        let body = answer::restart_fragment(&viewer.section, &local, &candidates(context, now));
+        viewer.session.restart_ice(local, remote.clone());
+        Ok(Response::restarted(
+            body,
+            viewer.id,
+            request.key.clone(),
+            etag(&viewer.session),
+        ))
+    }
+}

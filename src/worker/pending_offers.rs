@@ -1,0 +1,198 @@
+//! Offers that have yet to be answered: each is completed once, by whoever claims it.
+//!
+//! The worker, a timeout, `cancel` and `shutdown` may all want to complete the same one. It lies in
+//! one table until somebody takes it out, and only who took it out may complete it, or make a
+//! session for it. So no offer is completed twice, and none leaves a session behind that nobody
+//! heard of.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use parking_lot::Mutex;
+
+use crate::error::{Error, Result, Status};
+use crate::events::Notices;
+use crate::ids;
+use crate::state::OpId;
+use crate::whep::Response;
+
+/// Offers that may be under way without a thread of the host waiting for each: some 10 KB apiece.
+const MAX_ASYNC: usize = 1024;
+
+/// What is called with the outcome. Never blocks.
+type Complete = Box<dyn FnOnce(Result<Response>) + Send>;
+
+/// Those under way.
+#[derive(Default)]
+pub struct PendingOffers {
+    /// Asynchronous ones, until their callback has returned.
+    running: AtomicUsize,
+    pending: Mutex<HashMap<OpId, Complete>>,
+}
+
+impl PendingOffers {
+    /// One whose outcome `complete` takes at once, on the thread that has it.
+    pub fn begin(
+        self: &Arc<Self>,
+        complete: impl FnOnce(Result<Response>) + Send + 'static,
+    ) -> Ticket {
+        self.enter(OpId(ids::next()), Box::new(complete))
+    }
+
+    /// One whose outcome `done` hears on the callback thread. `Limit` if too many are under way.
+    pub fn begin_async(
+        self: &Arc<Self>,
+        notices: Notices,
+        done: Box<dyn FnOnce(OpId, Result<Response>) + Send>,
+    ) -> Result<Ticket> {
+        let running = Running::new(self)?;
+        let op = OpId(ids::next());
+        let complete = move |result| {
+            notices.call(Box::new(move || {
+                done(op, result);
+                drop(running);
+            }));
+        };
+        Ok(self.enter(op, Box::new(complete)))
+    }
+
+    fn enter(self: &Arc<Self>, op: OpId, complete: Complete) -> Ticket {
+        self.pending.lock().insert(op, complete);
+        Ticket {
+            op,
+            operations: Arc::clone(self),
+        }
+    }
+
+    /// Completes one with `Cancelled`. `NotFound` if it is completed, or being completed.
+    pub fn cancel(&self, op: OpId) -> Result<()> {
+        // Completed under the lock: after `close` has had it, nothing more comes.
+        let mut pending = self.pending.lock();
+        let Some(complete) = pending.remove(&op) else {
+            return Err(Error::new(
+                Status::NotFound,
+                format!(
+                    "no operation {} is under way: it has been completed, or never was",
+                    op.0
+                ),
+            ));
+        };
+        complete(Err(Error::new(
+            Status::Cancelled,
+            "the offer was cancelled",
+        )));
+        Ok(())
+    }
+
+    /// Completes all that are left.
+    pub fn close(&self, why: &Error) {
+        for (_, complete) in self.pending.lock().drain() {
+            complete(Err(why.clone()));
+        }
+    }
+}
+
+/// Counts an asynchronous one until it is dropped.
+struct Running(Arc<PendingOffers>);
+
+impl Running {
+    fn new(operations: &Arc<PendingOffers>) -> Result<Running> {
+        let running = Running(Arc::clone(operations));
+        if operations.running.fetch_add(1, Ordering::Relaxed) >= MAX_ASYNC {
+            return Err(Error::new(
+                Status::Limit,
+                format!(
+                    "{MAX_ASYNC} offers are under way: try again later, and see that callbacks \
+                     return soon"
+                ),
+            ));
+        }
+        Ok(running)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The way to complete one.
+#[derive(Clone)]
+pub struct Ticket {
+    op: OpId,
+    operations: Arc<PendingOffers>,
+}
+
+impl Ticket {
+    /// Its id.
+    pub fn op(&self) -> OpId {
+        self.op
+    }
+
+    /// Whether nobody has claimed it.
+    pub fn is_pending(&self) -> bool {
+        self.operations.pending.lock().contains_key(&self.op)
+    }
+
+    /// Takes the right and the duty to complete it; `None` if somebody else has it.
+    pub fn claim(&self) -> Option<impl FnOnce(Result<Response>) + use<>> {
+        self.operations.pending.lock().remove(&self.op)
+    }
+
+    /// Fails it, unless somebody else has claimed it.
+    pub fn fail(&self, error: Error) {
+        if let Some(complete) = self.claim() {
+            complete(Err(error));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    fn failed(status: Status) -> Result<Response> {
+        Err(Error::new(status, "test"))
+    }
+
+    #[test]
+    fn who_claims_first_completes() {
+        let operations = Arc::new(PendingOffers::default());
+        let (told, outcome) = mpsc::channel();
+        let ticket = operations.begin(move |result| told.send(result).unwrap());
+        assert!(ticket.is_pending());
+        let complete = ticket.claim().unwrap();
+        assert!(!ticket.is_pending() && ticket.claim().is_none());
+        ticket.fail(Error::new(Status::Timeout, "too late"));
+        assert_eq!(
+            operations.cancel(ticket.op()).unwrap_err().status(),
+            Status::NotFound
+        );
+        operations.close(&Error::new(Status::ShuttingDown, "too late"));
+        complete(failed(Status::Codec));
+        let outcomes: Vec<Status> = outcome.iter().map(|r| r.unwrap_err().status()).collect();
+        assert_eq!(outcomes, [Status::Codec]);
+    }
+
+    #[test]
+    fn cancel_and_close_complete_what_nobody_claimed() {
+        let operations = Arc::new(PendingOffers::default());
+        let (told, outcome) = mpsc::channel();
+        let begin = || {
+            let told = told.clone();
+            operations.begin(move |result| told.send(result.unwrap_err().status()).unwrap())
+        };
+        let (first, second) = (begin(), begin());
+        assert_ne!(first.op(), second.op());
+        operations.cancel(first.op()).unwrap();
+        operations.close(&Error::new(Status::ShuttingDown, "test"));
+        assert!(first.claim().is_none() && second.claim().is_none());
+        drop(told);
+        let outcomes: Vec<Status> = outcome.iter().collect();
+        assert_eq!(outcomes, [Status::Cancelled, Status::ShuttingDown]);
+    }
+}

@@ -1,0 +1,264 @@
+//! Which streams and sessions there are, and which worker owns each.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use crate::error::{Error, Result, Status};
+use crate::ids;
+use crate::state::{SessionId, StreamId};
+
+/// Where a session lives: its worker, and its slot there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct SessionLocation {
+    /// Index of the worker.
+    pub worker: usize,
+    /// Slot in the worker's table.
+    pub slot: usize,
+}
+
+impl SessionLocation {
+    /// The beginning of the local ufrag of a session here. What follows it is random and makes a
+    /// ufrag that nobody can guess, nor mistake for that of a former session in the slot.
+    pub fn ufrag_prefix(self) -> String {
+        format!("{:02x}{:06x}", self.worker, self.slot)
+    }
+
+    /// Reads what [`SessionLocation::ufrag_prefix`] wrote.
+    pub fn from_ufrag(ufrag: &str) -> Option<SessionLocation> {
+        let worker = usize::from_str_radix(ufrag.get(0..2)?, 16).ok()?;
+        let slot = usize::from_str_radix(ufrag.get(2..8)?, 16).ok()?;
+        Some(SessionLocation { worker, slot })
+    }
+}
+
+/// Where a session lives.
+#[derive(Clone, Debug)]
+pub struct SessionEntry {
+    /// Its worker, and its slot there.
+    pub place: SessionLocation,
+    /// What it watches.
+    pub stream: StreamId,
+    /// Its name in URLs.
+    pub key: String,
+}
+
+/// What a stream costs its worker without viewers, reading and packetising, in viewers.
+const STREAM_LOAD: usize = 4;
+
+/// Names, ids and owners. Locked for lookups from host threads and when something is created or
+/// ends, never on the media path.
+#[derive(Debug, Default)]
+pub struct Registry {
+    tables: Mutex<Tables>,
+}
+
+#[derive(Debug, Default)]
+struct Tables {
+    names: HashMap<Arc<str>, StreamId>,
+    streams: HashMap<StreamId, (Arc<str>, usize)>,
+    sessions: HashMap<SessionId, SessionEntry>,
+    keys: HashMap<String, SessionId>,
+}
+
+impl Registry {
+    /// Registers a stream with the worker, of `workers`, that has the least to do.
+    pub fn add_stream(&self, name: &str, workers: usize) -> Result<(StreamId, Arc<str>, usize)> {
+        let mut tables = self.tables.lock();
+        if tables.names.contains_key(name) {
+            return Err(Error::new(
+                Status::AlreadyExists,
+                format!("a stream named \"{name}\" exists: remove it first, or use another name"),
+            ));
+        }
+        let mut load = vec![0; workers];
+        for (_, worker) in tables.streams.values() {
+            load[*worker] += STREAM_LOAD;
+        }
+        for entry in tables.sessions.values() {
+            load[entry.place.worker] += 1;
+        }
+        let worker = (0..workers).min_by_key(|&w| load[w]).unwrap_or(0);
+        let id = StreamId(ids::next());
+        let name: Arc<str> = name.into();
+        tables.names.insert(Arc::clone(&name), id);
+        tables.streams.insert(id, (Arc::clone(&name), worker));
+        Ok((id, name, worker))
+    }
+
+    /// Forgets a stream; its worker is told by the caller.
+    pub fn remove_stream(&self, id: StreamId) -> Result<usize> {
+        let mut tables = self.tables.lock();
+        let Some((name, worker)) = tables.streams.remove(&id) else {
+            return Err(no_stream(id));
+        };
+        tables.names.remove(&name);
+        Ok(worker)
+    }
+
+    /// The worker of a stream.
+    pub fn stream(&self, id: StreamId) -> Result<usize> {
+        let tables = self.tables.lock();
+        let (_, worker) = tables.streams.get(&id).ok_or_else(|| no_stream(id))?;
+        Ok(*worker)
+    }
+
+    /// A stream by its name.
+    pub fn find_stream(&self, name: &str) -> Result<(StreamId, usize)> {
+        let tables = self.tables.lock();
+        let found = tables
+            .names
+            .get(name)
+            .and_then(|id| Some((*id, tables.streams.get(id)?.1)));
+        found.ok_or_else(|| {
+            let shown: String = name.chars().take(128).collect();
+            Error::new(Status::NotFound, format!("no stream is named {shown:?}"))
+        })
+    }
+
+    /// Registers a session.
+    pub fn add_session(&self, place: SessionLocation, stream: StreamId, key: String) -> SessionId {
+        let mut tables = self.tables.lock();
+        let id = SessionId(ids::next());
+        tables.keys.insert(key.clone(), id);
+        let entry = SessionEntry { place, stream, key };
+        tables.sessions.insert(id, entry);
+        id
+    }
+
+    /// Forgets a session.
+    pub fn remove_session(&self, id: SessionId) {
+        let mut tables = self.tables.lock();
+        if let Some(entry) = tables.sessions.remove(&id) {
+            tables.keys.remove(&entry.key);
+        }
+    }
+
+    /// Where a session lives.
+    pub fn session(&self, id: SessionId) -> Result<SessionLocation> {
+        let tables = self.tables.lock();
+        let entry = tables.sessions.get(&id);
+        entry.map(|entry| entry.place).ok_or_else(|| no_session(id))
+    }
+
+    /// A session by its key.
+    pub fn find_session(&self, key: &str) -> Result<(SessionId, SessionLocation)> {
+        let tables = self.tables.lock();
+        let found = tables
+            .keys
+            .get(key)
+            .and_then(|id| Some((*id, tables.sessions.get(id)?.place)));
+        found.ok_or_else(no_key)
+    }
+
+    /// Whether the session with this key watches the stream with this name: authorisation goes by
+    /// the name, so a key counts for its own stream only.
+    pub fn check_session(&self, stream: &str, key: &str) -> Result<()> {
+        let tables = self.tables.lock();
+        let session = tables.keys.get(key).and_then(|id| tables.sessions.get(id));
+        let watched = tables.names.get(stream);
+        match session.is_some_and(|session| Some(&session.stream) == watched) {
+            true => Ok(()),
+            false => Err(no_key()),
+        }
+    }
+
+    /// All streams, the oldest first.
+    pub fn streams(&self) -> Vec<StreamId> {
+        let mut ids: Vec<StreamId> = self.tables.lock().streams.keys().copied().collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// All sessions, the oldest first.
+    pub fn sessions(&self) -> Vec<SessionId> {
+        let mut ids: Vec<SessionId> = self.tables.lock().sessions.keys().copied().collect();
+        ids.sort_unstable();
+        ids
+    }
+
+    /// Sessions now.
+    pub fn session_count(&self) -> usize {
+        self.tables.lock().sessions.len()
+    }
+}
+
+fn no_key() -> Error {
+    Error::new(
+        Status::NotFound,
+        "no session of this stream has this key: it ended, or never was",
+    )
+}
+
+/// What to say of a stream id that is no longer, or never was, in use.
+pub fn no_stream(id: StreamId) -> Error {
+    Error::new(
+        Status::NotFound,
+        format!(
+            "no stream has the id {}: it was removed, or never was",
+            id.0
+        ),
+    )
+}
+
+/// What to say of a session id that is no longer, or never was, in use.
+pub fn no_session(id: SessionId) -> Error {
+    Error::new(
+        Status::NotFound,
+        format!("no session has the id {}: it ended, or never was", id.0),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ufrag_names_its_place() {
+        let place = SessionLocation {
+            worker: 7,
+            slot: 1234,
+        };
+        let ufrag = place.ufrag_prefix() + "Random+/";
+        assert_eq!(SessionLocation::from_ufrag(&ufrag), Some(place));
+        assert_eq!(SessionLocation::from_ufrag("zz"), None);
+        assert_eq!(
+            SessionLocation::from_ufrag("0\u{e9}\u{e9}\u{e9}\u{e9}"),
+            None
+        );
+    }
+
+    #[test]
+    fn streams_spread_and_names_are_unique() {
+        let registry = Registry::default();
+        let (a, _, first) = registry.add_stream("a", 2).unwrap();
+        let (_, _, second) = registry.add_stream("b", 2).unwrap();
+        assert_ne!(first, second);
+        let error = registry.add_stream("a", 2).unwrap_err();
+        assert_eq!(error.status(), Status::AlreadyExists);
+        assert_eq!(registry.remove_stream(a).unwrap(), first);
+        let (again, _, worker) = registry.add_stream("a", 2).unwrap();
+        assert_ne!(again, a);
+        assert_eq!(worker, first);
+        assert_eq!(registry.stream(a).unwrap_err().status(), Status::NotFound);
+    }
+
+    #[test]
+    fn new_streams_keep_away_from_a_hot_one() {
+        let registry = Registry::default();
+        let (stream, _, hot) = registry.add_stream("hot", 2).unwrap();
+        let place = |slot| SessionLocation { worker: hot, slot };
+        let viewers: Vec<_> = (0..1000)
+            .map(|i| registry.add_session(place(i), stream, i.to_string()))
+            .collect();
+        for i in 0..50 {
+            let (_, _, worker) = registry.add_stream(&format!("cold-{i}"), 2).unwrap();
+            assert_ne!(worker, hot);
+        }
+        for viewer in viewers {
+            registry.remove_session(viewer);
+        }
+        assert_eq!(registry.add_stream("late", 2).unwrap().2, hot);
+    }
+}

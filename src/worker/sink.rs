@@ -1,0 +1,87 @@
+//! The way from a source's task into its worker.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use super::core::Core;
+use crate::error::Error;
+use crate::media::{AccessUnit, MediaKind, TrackInfo};
+use crate::source::{PushSink, Sink};
+use crate::state::{StreamId, StreamState};
+
+/// The way from a source's task into its worker: a plain call.
+pub(super) struct StreamSink {
+    pub(super) core: Rc<RefCell<Core>>,
+    pub(super) stream: StreamId,
+}
+
+impl Sink for StreamSink {
+    fn connecting(&mut self) {
+        let mut core = self.core.borrow_mut();
+        core.enter(self.stream, StreamState::Connecting, None);
+    }
+
+    fn live(&mut self, video: TrackInfo, audio: Option<TrackInfo>) {
+        self.core.borrow_mut().live(self.stream, video, audio);
+    }
+
+    fn video_changed(&mut self, video: TrackInfo) {
+        if let Some(owned) = self.core.borrow_mut().streams.get_mut(&self.stream) {
+            owned.stream.video_changed(video);
+        }
+    }
+
+    fn media(&mut self, kind: MediaKind, unit: &AccessUnit<'_>, lost: u32) {
+        self.core.borrow_mut().media(self.stream, kind, unit, lost);
+    }
+
+    fn failed(&mut self, error: &Error, retry_in: Duration) {
+        log::warn!(
+            stream = self.stream.0;
+            "{error}; next attempt in {:.1} s or later",
+            retry_in.as_secs_f32()
+        );
+        let mut core = self.core.borrow_mut();
+        core.fail_offers(self.stream, error);
+        core.enter(self.stream, StreamState::Retrying, Some(error.clone()));
+    }
+
+    fn idle(&mut self) {
+        let mut core = self.core.borrow_mut();
+        if let Some(owned) = core.streams.get_mut(&self.stream) {
+            owned.stream.forget_media();
+        }
+        core.enter(self.stream, StreamState::Idle, None);
+    }
+}
+
+impl PushSink for StreamSink {
+    fn restarted(&mut self, kind: MediaKind) {
+        if let Some(owned) = self.core.borrow_mut().streams.get_mut(&self.stream) {
+            owned.stream.restarted(kind);
+        }
+    }
+
+    fn dropped(&mut self, pictures: u64) {
+        if let Some(owned) = self.core.borrow_mut().streams.get_mut(&self.stream) {
+            owned.stream.dropped(pictures);
+        }
+    }
+
+    fn keyframe_needed(&mut self) {
+        let mut core = self.core.borrow_mut();
+        core.request_keyframe(self.stream, Instant::now());
+    }
+
+    fn stalled(&mut self, error: &Error) {
+        log::warn!(stream = self.stream.0; "{error}");
+        let mut core = self.core.borrow_mut();
+        core.enter(self.stream, StreamState::Retrying, Some(error.clone()));
+    }
+
+    fn resumed(&mut self) {
+        let mut core = self.core.borrow_mut();
+        core.enter(self.stream, StreamState::Live, None);
+    }
+}

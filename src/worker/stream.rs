@@ -1,0 +1,420 @@
+//! One camera: its state, its tracks, its viewers, and the offers that wait for it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, Status};
+use crate::media::{AccessUnit, MediaKind, RateMeter, RingLimits, Track, TrackInfo};
+use crate::random;
+use crate::session::Media;
+use crate::state::{StreamId, StreamInfo, StreamState};
+use crate::stats::{Latency, MediaCosts, StreamSnapshot, Totals};
+use crate::tuning::Tuning;
+
+/// The host is not asked for a keyframe more often: an encoder that makes them all the time helps
+/// nobody.
+const KEYFRAME_REQUEST_INTERVAL: Duration = Duration::from_secs(1);
+/// Without a picture for this long, none comes.
+const SILENT: Duration = Duration::from_secs(4);
+/// Packets of sound kept: more than a second, for viewers whose send was held back.
+const AUDIO_PACKETS: usize = 64;
+
+/// One camera.
+pub struct Stream {
+    /// Its name in URLs.
+    pub name: Arc<str>,
+    /// Slots of its viewers.
+    pub viewers: Vec<usize>,
+    /// What was sent to viewers that are gone.
+    pub gone: Totals,
+    /// What its media cost its worker.
+    pub costs: MediaCosts,
+    latency: Latency,
+    state: StreamState,
+    error: Option<Error>,
+    video: Option<Track>,
+    audio: Option<Track>,
+    rate: RateMeter,
+    dimensions: (u32, u32),
+    counters: Counters,
+    /// The host that pushes can be asked for keyframes.
+    pushed: bool,
+}
+
+#[derive(Default)]
+struct Counters {
+    reconnects: u32,
+    bytes: u64,
+    lost: u64,
+    frames: u64,
+    keyframes: u64,
+    dropped: u64,
+    keyframe_requests: u64,
+    last_keyframe_request: Option<Instant>,
+    last_media: Option<Instant>,
+}
+
+impl Stream {
+    /// A camera that is about to be connected.
+    pub fn new(name: Arc<str>) -> Self {
+        Stream {
+            name,
+            viewers: Vec::new(),
+            gone: Totals::default(),
+            costs: MediaCosts::default(),
+            latency: Latency::default(),
+            state: StreamState::Connecting,
+            error: None,
+            video: None,
+            audio: None,
+            rate: RateMeter::default(),
+            dimensions: (0, 0),
+            counters: Counters::default(),
+            pushed: false,
+        }
+    }
+
+    /// A camera that is not connected before somebody wants it.
+    pub fn idle(name: Arc<str>) -> Self {
+        Stream {
+            state: StreamState::Idle,
+            ..Stream::new(name)
+        }
+    }
+
+    /// A stream whose host is about to push media.
+    pub fn pushed(name: Arc<str>) -> Self {
+        Stream {
+            pushed: true,
+            ..Stream::new(name)
+        }
+    }
+
+    /// Whether the host pushes its media.
+    pub fn is_pushed(&self) -> bool {
+        self.pushed
+    }
+
+    /// Whether there may be a connection to a camera.
+    pub fn may_be_connected(&self) -> bool {
+        let connection = matches!(self.state, StreamState::Connecting | StreamState::Live);
+        connection && !self.pushed
+    }
+
+    /// A keyframe is needed. True if the host is to be asked for it now.
+    pub fn request_keyframe(&mut self, now: Instant) -> bool {
+        let counters = &mut self.counters;
+        let too_soon = counters
+            .last_keyframe_request
+            .is_some_and(|at| now.saturating_duration_since(at) < KEYFRAME_REQUEST_INTERVAL);
+        if !self.pushed || too_soon {
+            return false;
+        }
+        counters.last_keyframe_request = Some(now);
+        counters.keyframe_requests += 1;
+        true
+    }
+
+    /// The source dropped pictures before they were access units.
+    pub fn dropped(&mut self, pictures: u64) {
+        self.counters.dropped += pictures;
+    }
+
+    /// The source's time line of a track restarts.
+    pub fn restarted(&mut self, kind: MediaKind) {
+        let track = match kind {
+            MediaKind::Video => self.video.as_mut(),
+            MediaKind::Audio => self.audio.as_mut(),
+        };
+        if let Some(track) = track {
+            track.reconnected(track.info().clone());
+        }
+    }
+
+    /// What viewers may be sent; `None` before the camera is live for the first time, or for the
+    /// first time since it was idle.
+    pub fn media(&self) -> Option<Media<'_>> {
+        Some(Media {
+            video: self.video.as_ref()?,
+            audio: self.audio.as_ref(),
+            rate: self.rate.rate(),
+        })
+    }
+
+    /// State now.
+    pub fn state(&self) -> StreamState {
+        self.state
+    }
+
+    /// Changes the state; true if it was another.
+    pub fn enter(&mut self, state: StreamState, error: Option<Error>) -> bool {
+        let changed = self.state != state || error.is_some();
+        self.state = state;
+        match state {
+            StreamState::Live => self.error = None,
+            _ => self.error = error.or(self.error.take()),
+        }
+        changed
+    }
+
+    /// Why the last attempt failed.
+    pub fn error(&self) -> Option<&Error> {
+        self.error.as_ref()
+    }
+
+    /// The camera is connected. True if viewers can go on; false if their SDP no longer fits.
+    pub fn live(&mut self, video: TrackInfo, audio: Option<TrackInfo>, tuning: &Tuning) -> bool {
+        self.counters.reconnects += u32::from(self.video.is_some());
+        self.remember_size(&video);
+        let mut fits = true;
+        match &mut self.video {
+            Some(track) if track.info().codec == video.codec => track.reconnected(video),
+            previous => {
+                fits &= previous.is_none();
+                self.video = Some(new_track(video, tuning));
+            }
+        }
+        match (&mut self.audio, audio) {
+            (Some(track), Some(info)) if track.info().codec == info.codec => {
+                track.reconnected(info);
+            }
+            (previous, Some(info)) => {
+                fits &= previous.is_none();
+                self.audio = Some(new_track(info, tuning));
+            }
+            // The sound may come back with the next connection.
+            (_, None) => {}
+        }
+        fits
+    }
+
+    /// The camera is disconnected, and may be another when it is live again: forgets its tracks
+    /// and all of their media.
+    pub fn forget_media(&mut self) {
+        self.video = None;
+        self.audio = None;
+        self.rate = RateMeter::default();
+        self.dimensions = (0, 0);
+    }
+
+    /// The camera changed its parameter sets.
+    pub fn video_changed(&mut self, video: TrackInfo) {
+        self.remember_size(&video);
+        if let Some(track) = &mut self.video {
+            track.changed(video);
+        }
+    }
+
+    fn remember_size(&mut self, video: &TrackInfo) {
+        if let Some(size) = dimensions(video) {
+            self.dimensions = size;
+        }
+    }
+
+    /// Takes an access unit into its ring. False if there is no such track.
+    pub fn media_arrived(&mut self, kind: MediaKind, unit: &AccessUnit<'_>, lost: u32) -> bool {
+        let counters = &mut self.counters;
+        counters.bytes += unit.data.len() as u64;
+        counters.lost += u64::from(lost);
+        let track = match kind {
+            MediaKind::Video => self.video.as_mut(),
+            MediaKind::Audio => self.audio.as_mut(),
+        };
+        let Some(track) = track else { return false };
+        #[cfg(any(test, feature = "test-panic"))]
+        if counters.frames == 2 {
+            crate::test_panic::injected(&self.name, crate::test_panic::STREAM);
+        }
+        let accepted = track.push(unit);
+        if accepted.new_parameter_sets
+            && let Some(size) = dimensions(track.info())
+        {
+            self.dimensions = size;
+        }
+        if kind == MediaKind::Video {
+            counters.last_media = Some(unit.arrival);
+            counters.frames += 1;
+            counters.keyframes += u64::from(accepted.keyframe);
+            self.rate.arrived(unit.arrival, unit.data.len());
+        }
+        accepted.packets > 0
+    }
+
+    /// What arrived at `arrival`, if it is a picture, was handed to the system for all viewers.
+    pub fn delivered(&mut self, arrival: Option<Instant>, now: Instant) {
+        if let Some(arrival) = arrival
+            && !self.viewers.is_empty()
+        {
+            let time = now.saturating_duration_since(arrival);
+            self.latency.note(now, time);
+        }
+    }
+
+    /// Applies changed knobs.
+    pub fn tuning_changed(&mut self, tuning: &Tuning) {
+        for track in [&mut self.video, &mut self.audio].into_iter().flatten() {
+            let limits = limits(track.info(), tuning);
+            track.ring_mut().set_limits(limits);
+        }
+    }
+
+    /// The stream at this moment, for metrics; `totals` without those of its present viewers.
+    pub fn snapshot(&self, id: StreamId, now: Instant) -> StreamSnapshot {
+        let tracks = [&self.video, &self.audio].into_iter().flatten();
+        StreamSnapshot {
+            id,
+            name: Arc::clone(&self.name),
+            pushed: self.pushed,
+            info: self.info(now),
+            totals: self.gone,
+            memory: tracks.map(|track| track.ring().memory()).sum(),
+            costs: self.costs,
+            latency: self.latency.figures(now),
+        }
+    }
+
+    /// The stream at this moment.
+    pub fn info(&self, now: Instant) -> StreamInfo {
+        let counters = &self.counters;
+        StreamInfo {
+            state: self.state,
+            status: self.error.as_ref().map_or(Status::Ok, Error::status),
+            message: self
+                .error
+                .as_ref()
+                .map_or(String::new(), |e| e.message().to_owned()),
+            video_codec: self.video.as_ref().map(|track| track.info().codec),
+            audio_codec: self.audio.as_ref().map(|track| track.info().codec),
+            width: self.dimensions.0,
+            height: self.dimensions.1,
+            sessions: self.viewers.len() as u32,
+            reconnects: counters.reconnects,
+            bytes: counters.bytes,
+            packets_lost: counters.lost,
+            frames: counters.frames,
+            keyframes: counters.keyframes,
+            frames_dropped: counters.dropped,
+            keyframe_requests: counters.keyframe_requests,
+            bitrate_bps: match counters.last_media {
+                Some(at) if now.saturating_duration_since(at) < SILENT => self.rate.bitrate(),
+                _ => 0,
+            },
+            since_last_media: counters
+                .last_media
+                .map(|at| now.saturating_duration_since(at)),
+        }
+    }
+}
+
+fn dimensions(video: &TrackInfo) -> Option<(u32, u32)> {
+    video.parameter_sets.as_ref()?.dimensions()
+}
+
+fn new_track(info: TrackInfo, tuning: &Tuning) -> Track {
+    let limits = limits(&info, tuning);
+    // Any start will do (RFC 3550 section 5.1 asks for a random one); without random numbers no
+    // session can be made anyway.
+    let first = random::bytes().map_or(0, u32::from_le_bytes);
+    Track::new(info, limits, first)
+}
+
+fn limits(info: &TrackInfo, tuning: &Tuning) -> RingLimits {
+    let duration = tuning.gop_cache_age();
+    let video = info.codec.kind() == MediaKind::Video;
+    let (packets, history) = match video {
+        true if tuning.nack() => (tuning.nack_history_packets(), tuning.nack_history()),
+        true => (0, duration),
+        false => (AUDIO_PACKETS, duration),
+    };
+    RingLimits {
+        packets,
+        history,
+        keep_gop: video && tuning.gop_cache(),
+        bytes: tuning.gop_cache_bytes(),
+        duration,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::Codec;
+    use crate::media::testing::{h265_sets, sets, unit};
+    use crate::tuning::Key;
+
+    #[test]
+    fn nack_history_is_as_long_as_the_knobs_say() {
+        let tuning = Tuning::default();
+        let mut stream = Stream::new("door".into());
+        let video = TrackInfo::video(sets());
+        stream.live(video, None, &tuning);
+        let keyframe = unit(&[[0x65, 1, 2, 3]]);
+        let mut now = Instant::now();
+        let mut kept = |packets, milliseconds| {
+            tuning.set(Key::NackHistoryPackets, packets).unwrap();
+            tuning.set(Key::NackHistoryMs, milliseconds).unwrap();
+            stream.tuning_changed(&tuning);
+            for _ in 0..100 {
+                now += Duration::from_millis(40);
+                let picture = AccessUnit {
+                    data: &keyframe,
+                    timestamp: 0,
+                    arrival: now,
+                    captured: None,
+                };
+                stream.media_arrived(MediaKind::Video, &picture, 0);
+            }
+            let ring = stream.video.as_ref().unwrap().ring();
+            let times = (ring.start()..ring.end()).filter_map(|n| Some(ring.packet(n)?.arrival));
+            (times.clone().count(), now - times.min().unwrap())
+        };
+        let (packets, age) = kept(512, 1000);
+        assert_eq!(age, Duration::from_secs(1));
+        assert_eq!(kept(512, 400).1, Duration::from_millis(400));
+        assert!(kept(10, 1000).0 < packets / 2);
+        assert_eq!(kept(0, 1000).1, Duration::ZERO);
+    }
+
+    #[test]
+    fn only_a_camera_that_is_not_given_up_may_be_connected() {
+        let mut camera = Stream::new("door".into());
+        assert!(camera.may_be_connected());
+        camera.enter(StreamState::Retrying, None);
+        assert!(!camera.may_be_connected());
+        camera.enter(StreamState::Live, None);
+        assert!(camera.may_be_connected());
+        assert!(!Stream::idle("yard".into()).may_be_connected());
+        let mut pushed = Stream::pushed("gate".into());
+        pushed.enter(StreamState::Live, None);
+        assert!(!pushed.may_be_connected());
+    }
+
+    #[test]
+    fn what_was_forgotten_does_not_bind_what_comes() {
+        let now = Instant::now();
+        let tuning = Tuning::default();
+        let mut stream = Stream::idle("cam".into());
+        assert!(stream.live(TrackInfo::video(sets()), None, &tuning));
+        let keyframe = AccessUnit {
+            data: &unit(&[[0x65, 1, 2, 3]]),
+            timestamp: 0,
+            arrival: now,
+            captured: None,
+        };
+        assert!(stream.media_arrived(MediaKind::Video, &keyframe, 0));
+        let memory = |stream: &Stream| stream.snapshot(StreamId(1), now).memory;
+        assert!(memory(&stream) > 0);
+        stream.forget_media();
+        assert!(stream.media().is_none());
+        assert_eq!(memory(&stream), 0);
+        assert_eq!(stream.info(now).video_codec, None);
+
+        assert!(stream.live(TrackInfo::video(h265_sets()), None, &tuning));
+        let info = stream.info(now);
+        assert_eq!((info.video_codec, info.reconnects), (Some(Codec::H265), 0));
+        assert_eq!(info.frames, 1);
+        // Not asked for, the same is another camera to those who watch.
+        assert!(!stream.live(TrackInfo::video(sets()), None, &tuning));
+        assert_eq!(stream.info(now).reconnects, 1);
+    }
+}

@@ -1,0 +1,201 @@
+//! A worker: a thread that owns streams with all that belongs to them. Between "access unit
+//! complete" and "datagrams handed to the kernel" there is no lock, no channel and no wake-up.
+
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::Sender;
+use std::task::{Context, Poll};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
+use tokio::sync::{Notify, mpsc};
+use tokio::task::LocalSet;
+
+use super::command::{Command, WorkerContext};
+use super::core::Core;
+use super::demux::{Demux, Inbox, QUEUE_BATCH, Queued, Queues, ReceiverStats};
+use crate::net::Receiver;
+
+/// How long a worker that ends waits for its cameras to take their TEARDOWN.
+const TEARDOWN_GRACE: Duration = Duration::from_millis(100);
+/// How long it waits for a lookup of a camera's name, which the system does not let anyone cancel
+/// and which takes half a minute where no name server answers. One that is left behind uses
+/// nothing of the gateway.
+const LOOKUP_GRACE: Duration = Duration::from_millis(500);
+
+/// A worker's thread, and the ways to reach it.
+pub struct Worker {
+    commands: mpsc::UnboundedSender<Command>,
+    /// `TuningChanged` waits among the commands.
+    retuning: Arc<AtomicBool>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// What a worker that reads the socket needs besides.
+pub struct Reading {
+    /// The ways to all workers.
+    pub inboxes: Vec<Inbox>,
+    /// Where to count.
+    pub stats: Arc<ReceiverStats>,
+}
+
+impl Worker {
+    /// Starts the thread, which drops `ended` at its end. One worker of a gateway reads.
+    pub fn start(
+        context: WorkerContext,
+        queues: Queues,
+        reading: Option<Reading>,
+        ended: Sender<()>,
+    ) -> io::Result<Worker> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let reader = reading.map(|reading| {
+            let _inside = runtime.enter();
+            let demux = Demux {
+                worker: context.index,
+                routes: Arc::clone(&context.routes),
+                inboxes: reading.inboxes,
+                stats: reading.stats,
+            };
+            Receiver::new(Arc::clone(&context.socket)).map(|receiver| (receiver, demux))
+        });
+        let input = Input {
+            queues,
+            reader: reader.transpose()?,
+            batch: Vec::new(),
+        };
+        let (commands, command_queue) = mpsc::unbounded_channel();
+        let retuning = Arc::new(AtomicBool::new(false));
+        let retuned = Arc::clone(&retuning);
+        let name = format!("rwg-worker-{}", context.index);
+        let thread = std::thread::Builder::new().name(name).spawn(move || {
+            let local = LocalSet::new();
+            let work = run(context, command_queue, retuned, input);
+            local.block_on(&runtime, work);
+            drop(local);
+            runtime.shutdown_timeout(LOOKUP_GRACE);
+            drop(ended);
+        })?;
+        Ok(Worker {
+            commands,
+            retuning,
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    /// Asks something of the worker. False if it has ended.
+    pub fn command(&self, command: Command) -> bool {
+        self.commands.send(command).is_ok()
+    }
+
+    /// Tells the worker that a knob was changed; once for many changes if it has no time.
+    pub fn retune(&self) -> bool {
+        self.retuning.swap(true, Ordering::SeqCst) || self.command(Command::TuningChanged)
+    }
+
+    /// Waits for the end of the thread.
+    pub fn join(&self) {
+        if let Some(thread) = self.thread.lock().take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Where a worker's datagrams come from.
+struct Input {
+    queues: Queues,
+    /// The worker that reads the socket has it.
+    reader: Option<(Receiver, Demux)>,
+    /// Taken from the queues.
+    batch: Vec<Queued>,
+}
+
+impl Input {
+    /// Ready when there may be a datagram.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let queued = self.queues.poll(context, &mut self.batch);
+        match &self.reader {
+            Some((receiver, _)) if queued.is_pending() => receiver.poll_ready(context),
+            _ => queued,
+        }
+    }
+
+    /// Handles what is there, up to a limit. True if there may be more.
+    fn turn(&mut self, core: &mut Core) -> bool {
+        let mut more = self.batch.len() >= QUEUE_BATCH;
+        for datagram in self.batch.drain(..) {
+            core.datagram(&datagram);
+        }
+        if let Some((receiver, demux)) = &mut self.reader {
+            more |= receiver.turn(|remote, local, contents| {
+                demux.deliver(remote, local, contents, |datagram| core.datagram(&datagram));
+            });
+        }
+        more
+    }
+}
+
+async fn run(
+    context: WorkerContext,
+    mut commands: mpsc::UnboundedReceiver<Command>,
+    retuning: Arc<AtomicBool>,
+    mut input: Input,
+) {
+    let rearmed = Rc::new(Notify::new());
+    let core = Rc::new(RefCell::new(Core::new(context, Rc::clone(&rearmed))));
+    loop {
+        let deadline = core.borrow().next_deadline();
+        tokio::select! {
+            command = commands.recv() => match command {
+                Some(Command::Shutdown) | None => break,
+                Some(command) => {
+                    if matches!(command, Command::TuningChanged) {
+                        retuning.store(false, Ordering::SeqCst);
+                    }
+                    Core::command(&core, command);
+                }
+            },
+            () = poll_fn(|context| input.poll(context)) => {}
+            () = sleep_until(deadline) => {}
+            // A source's task has made somebody due sooner than we sleep, or left some viewers
+            // for later.
+            () = rearmed.notified() => {}
+        }
+        let more = {
+            let core = &mut *core.borrow_mut();
+            let begun = Instant::now();
+            let mut more = input.turn(core);
+            let now = Instant::now();
+            core.datagrams_took(now - begun);
+            more |= core.handle_timeouts(now);
+            core.fan_out();
+            more || core.is_fanning_out()
+        };
+        if more {
+            // However much waits: now it is the turn of the cameras.
+            tokio::task::yield_now().await;
+        }
+    }
+    // What was asked before is done first: whoever heard that a camera is added hears of its end.
+    commands.close();
+    while let Some(command) = commands.recv().await {
+        Core::command(&core, command);
+    }
+    let any_connected = core.borrow_mut().shutdown();
+    if any_connected {
+        // The sources' tasks are aborted; dropping them sends TEARDOWN from tasks of their own.
+        tokio::time::sleep(TEARDOWN_GRACE).await;
+    }
+}
+
+fn sleep_until(deadline: Option<Instant>) -> impl Future<Output = ()> {
+    // An hour stands for "nothing is due".
+    let deadline = deadline.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
+    tokio::time::sleep_until(deadline.into())
+}

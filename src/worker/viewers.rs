@@ -1,0 +1,201 @@
+//! Lets sessions work, and sees to what came of it.
+
+use std::net::SocketAddr;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use super::core::{Core, Viewer};
+use crate::error::{Error, Result, Status};
+use crate::events::Notice;
+use crate::session::{Io, Media, Session};
+use crate::state::{SessionId, SessionInfo, SessionState};
+use crate::worker::demux::Datagram;
+use crate::worker::outbox::Outbox;
+use crate::worker::registry::SessionLocation;
+use crate::worker::registry::no_session;
+
+/// Sessions that do what is due in one turn. A pacer sends a burst for each, and then what viewers
+/// sent has its turn.
+const SESSIONS: usize = 256;
+
+impl Core {
+    /// The session in a slot, if it is still this one.
+    pub(super) fn viewer(&self, id: SessionId, slot: usize) -> Result<&Viewer> {
+        let viewer = self.viewers.get(slot);
+        viewer
+            .filter(|viewer| viewer.id == id)
+            .ok_or_else(|| no_session(id))
+    }
+
+    /// Handles a datagram from a viewer, or from whoever knows one's ufrag.
+    pub fn datagram(&mut self, datagram: &Datagram<impl AsRef<[u8]>>) {
+        self.with_session(datagram.slot, Instant::now(), |session, media, io| {
+            let contents = datagram.contents.as_ref();
+            session.handle_datagram(datagram.remote, datagram.local, contents, media, io);
+        });
+    }
+
+    /// Accounts for the time that datagrams took.
+    pub fn datagrams_took(&mut self, time: Duration) {
+        self.costs.control += time;
+    }
+
+    /// Does what is due, up to a limit. True if there is more.
+    pub fn handle_timeouts(&mut self, now: Instant) -> bool {
+        let mut begun = now;
+        for _ in 0..SESSIONS {
+            let Some(slot) = self.deadlines.pop_due(now) else {
+                break;
+            };
+            let stream = self.viewers.get(slot).map(|viewer| viewer.stream);
+            self.with_session(slot, now, |session, media, io| {
+                session.handle_timeout(media, io);
+            });
+            let ended = Instant::now();
+            // What the pacer held back is nearly all of it.
+            let time = ended.saturating_duration_since(begun);
+            self.costs.media.delivered(time, None);
+            if let Some(owned) = stream.and_then(|id| self.streams.get_mut(&id)) {
+                owned.stream.costs.delivered(time, None);
+            }
+            begun = ended;
+        }
+        self.time_out_offers(now);
+        self.deadlines.next().is_some_and(|at| at <= now)
+    }
+
+    pub(super) fn close_viewer(&mut self, slot: usize, now: Instant) {
+        self.with_session(slot, now, |session, _, io| session.close(io));
+    }
+
+    pub(super) fn fail_viewer(&mut self, slot: usize, error: Error) {
+        if let Some(viewer) = self.viewers.get_mut(slot) {
+            viewer.session.fail(error);
+        }
+        self.settle(slot);
+    }
+
+    /// Lets a session work, with all it needs, and sees to what came of it. A panic inside costs
+    /// this session and no other.
+    fn with_session(
+        &mut self,
+        slot: usize,
+        now: Instant,
+        work: impl FnOnce(&mut Session, Media<'_>, &mut Io<'_, Outbox<'_>>),
+    ) {
+        let Core {
+            context,
+            streams,
+            viewers,
+            buffer,
+            ..
+        } = self;
+        let Some(viewer) = viewers.get_mut(slot) else {
+            return;
+        };
+        let Some(media) = streams
+            .get(&viewer.stream)
+            .and_then(|owned| owned.stream.media())
+        else {
+            return;
+        };
+        let mut outbox = Outbox::new(&context.socket, context.tuning.gso(), None);
+        let mut io = Io {
+            now,
+            buffer,
+            batch: context.tuning.send_batch_packets(),
+            transmit: &mut outbox,
+        };
+        let session = &mut viewer.session;
+        let worked = catch_unwind(AssertUnwindSafe(|| work(session, media, &mut io)));
+        if worked.is_err() {
+            session.fail(panicked());
+        }
+        let stream = viewer.stream;
+        if session.needs_keyframe(media) {
+            self.request_keyframe(stream, now);
+        }
+        self.settle(slot);
+    }
+
+    /// Reports a session's changes, keeps its routes and its deadline, buries it when it is over.
+    pub(super) fn settle(&mut self, slot: usize) {
+        let Some(viewer) = self.viewers.get_mut(slot) else {
+            return;
+        };
+        let place = SessionLocation {
+            worker: self.context.index,
+            slot,
+        };
+        let routes = &self.context.routes;
+        if !viewer.session.addresses().eq(viewer.bound.iter().copied()) {
+            let known: Vec<SocketAddr> = viewer.session.addresses().collect();
+            for &gone in viewer.bound.iter().filter(|a| !known.contains(a)) {
+                routes.unbind(gone, place);
+            }
+            for &new in known.iter().filter(|a| !viewer.bound.contains(a)) {
+                routes.bind(new, place);
+            }
+            viewer.bound = known;
+        }
+        let (id, stream) = (viewer.id, viewer.stream);
+        while let Some(event) = viewer.session.poll_event() {
+            if let Some(error) = &event.error {
+                log::warn!(session = id.0, stream = stream.0; "session failed: {error}");
+            }
+            let status = event.error.as_ref().map_or(Status::Ok, Error::status);
+            if event.state == SessionState::Closed {
+                self.context.registry.remove_session(id);
+            }
+            self.context
+                .notices
+                .push(Notice::Session(id, stream, event.state, status));
+        }
+        if viewer.session.is_closed() {
+            for &address in &viewer.bound {
+                routes.unbind(address, place);
+            }
+            let viewer = self.viewers.remove(slot);
+            if let Some(owned) = self.streams.get_mut(&stream) {
+                owned.stream.gone.add(&viewer.info(Instant::now()));
+                owned.stream.viewers.retain(|&other| other != slot);
+                owned.note_demand();
+            }
+            return;
+        }
+        let deadline = viewer.session.next_deadline();
+        self.deadlines.arm(slot, deadline);
+    }
+}
+
+impl Viewer {
+    /// The session at this moment.
+    pub(super) fn info(&self, now: Instant) -> SessionInfo {
+        let session = &self.session;
+        let (sent, stats) = (session.sent(), session.stats());
+        SessionInfo {
+            stream: self.stream,
+            state: session.state(),
+            srtp_profile: session.srtp_profile(),
+            remote: session.remote(),
+            bytes_sent: sent.bytes,
+            packets_sent: sent.packets,
+            nacks: stats.nacks,
+            retransmits: sent.retransmits,
+            plis: stats.plis,
+            rejected: stats.rejected,
+            overflows: sent.overflows,
+            round_trip: stats.round_trip,
+            loss_ppm: stats.loss_ppm,
+            age: now.saturating_duration_since(session.created()),
+        }
+    }
+}
+
+/// What ends a session that panicked.
+pub(super) fn panicked() -> Error {
+    Error::new(
+        Status::Panic,
+        "a bug in the library ended this session: report what the log says",
+    )
+}

@@ -1,0 +1,126 @@
+//! The module table in `src/lib.rs` is true: no module uses one that its row does not name, no row
+//! names one that is not used, and no two modules use each other, directly or by way of others.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+type Arrows = BTreeMap<String, BTreeSet<String>>;
+
+/// Beside the table: the list of what tests may reach, and bugs on demand.
+const NO_MODULES: [&str; 2] = ["internals", "test_panic"];
+
+#[test]
+fn the_table_says_who_uses_whom() {
+    let (allowed, found) = (table(), arrows());
+    for (module, uses) in &found {
+        let row = allowed
+            .get(module)
+            .unwrap_or_else(|| panic!("{module} is not in the table of src/lib.rs"));
+        let more: Vec<_> = uses.difference(row).collect();
+        assert!(
+            more.is_empty(),
+            "{module} uses {more:?}, which its row does not name"
+        );
+    }
+    for (module, row) in &allowed {
+        let uses = found.get(module).cloned().unwrap_or_default();
+        let fewer: Vec<_> = row.difference(&uses).collect();
+        assert!(
+            fewer.is_empty(),
+            "the row of {module} names {fewer:?}, which it does not use"
+        );
+    }
+}
+
+#[test]
+fn no_modules_use_each_other() {
+    let mut arrows = arrows();
+    // Takes away whoever uses nobody, again and again; what is left goes in circles.
+    while let Some(leaf) = table()
+        .into_keys()
+        .find(|module| arrows.get(module).is_some_and(BTreeSet::is_empty))
+        .or_else(|| {
+            let used: BTreeSet<_> = arrows.values().flatten().cloned().collect();
+            used.into_iter().find(|module| !arrows.contains_key(module))
+        })
+    {
+        arrows.remove(&leaf);
+        for uses in arrows.values_mut() {
+            uses.remove(&leaf);
+        }
+    }
+    assert!(arrows.is_empty(), "circles among {arrows:?}");
+}
+
+/// The table's rows: each module, and those it may use.
+fn table() -> Arrows {
+    let text = read(&source().join("lib.rs"));
+    let mut rows = Arrows::new();
+    for line in text.lines().filter(|line| line.starts_with("//! | ")) {
+        let cells: Vec<_> = line.trim_start_matches("//! ").split('|').collect();
+        let [_, modules, _, uses, _] = cells[..] else {
+            panic!("not a row of three cells: {line}");
+        };
+        for module in modules.split('`').skip(1).step_by(2) {
+            let uses = uses.split_whitespace().map(str::to_owned).collect();
+            rows.insert(module.to_owned(), uses);
+        }
+    }
+    assert!(rows.len() > 10, "the table is not found");
+    rows
+}
+
+/// Who names whom by a path that begins with `crate::`, outside of comments and tests.
+fn arrows() -> Arrows {
+    let mut arrows = Arrows::new();
+    for path in sources(&source()) {
+        let inside = path.strip_prefix(source()).unwrap();
+        let first = inside.components().next().unwrap().as_os_str();
+        let module = first.to_str().unwrap().trim_end_matches(".rs").to_owned();
+        if module == "lib" || NO_MODULES.contains(&&*module) {
+            continue;
+        }
+        let text = read(&path);
+        let code = text.split("#[cfg(test)]\nmod ").next().unwrap();
+        let lines = code
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"));
+        let uses = arrows.entry(module.clone()).or_default();
+        for rest in lines.flat_map(|line| line.split("crate::").skip(1)) {
+            let end = rest.find(|c: char| !c.is_ascii_lowercase() && c != '_');
+            let used = &rest[..end.unwrap_or(rest.len())];
+            assert!(
+                !used.is_empty(),
+                "{}: name modules one by one: crate::{rest}",
+                path.display()
+            );
+            if used != module && !NO_MODULES.contains(&used) {
+                uses.insert(used.to_owned());
+            }
+        }
+    }
+    arrows
+}
+
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if path.is_dir() && name != "tests" {
+            found.extend(sources(&path));
+        } else if name.ends_with(".rs") && !["tests.rs", "testing.rs"].contains(&name) {
+            found.push(path);
+        }
+    }
+    found
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
