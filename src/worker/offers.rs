@@ -107,6 +107,7 @@ impl Core {
             media.video.info(),
             media.audio.map(|track| track.info()),
             context.tuning.nack(),
+            &mut random::number,
         )?;
         let entry = self.viewers.vacant_entry();
         let place = SessionLocation {
@@ -115,10 +116,7 @@ impl Core {
         };
         let local_ice = credentials(place)?;
         let key = random::hex::<16>()?;
-        let random = [
-            u64::from_le_bytes(random::bytes()?),
-            u64::from_le_bytes(random::bytes()?),
-        ];
+        let random = [random::number()?, random::number()?];
         let sdp = answer::answer(
             &request.offer,
             &negotiated,
