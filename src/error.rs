@@ -1,30 +1,30 @@
-//! One error for the whole library, and one table that maps it to C and to HTTP.
+//! The library's error type, and the table that maps it to C and to HTTP.
 
 use std::fmt;
 
-/// What kind of failure it was. Each has a number in the C ABI and an HTTP status.
+/// The kind of a failure. Each has a number in the C ABI and an HTTP status.
 ///
 /// The numbers are part of the ABI: they are never reused, and new ones are appended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Status {
-    /// Success; only used where a state carries a status.
+    /// Success. Only used where a state carries a status.
     Ok,
-    /// An argument is out of its range, or required and missing.
+    /// An argument is out of range, malformed or missing.
     InvalidArgument,
-    /// No stream, session, operation or knob has this id, name or key (any more).
+    /// No stream, session, operation or knob has this id, name or key, or not any more.
     NotFound,
-    /// A stream of this name exists.
+    /// A stream with this name already exists.
     AlreadyExists,
-    /// The call does not fit the state of its object.
+    /// The call is not possible in the current state of its object.
     InvalidState,
-    /// Understood, but not supported by this build or this stream.
+    /// Not supported by this build or by this stream.
     Unsupported,
-    /// The SDP does not parse, or misses what WebRTC requires.
+    /// The SDP is malformed, or lacks something that WebRTC requires.
     Sdp,
-    /// The SDP is larger than any browser makes it.
+    /// The SDP is larger than that of any browser.
     TooLarge,
-    /// Offer and camera have no codec in common, or the offer has no video.
+    /// The offer and the camera have no codec in common, or the offer has no video.
     Codec,
     /// The offer carries no DTLS certificate fingerprint.
     Fingerprint,
@@ -32,55 +32,55 @@ pub enum Status {
     IceCredentials,
     /// The camera's address is not a usable RTSP URL.
     Url,
-    /// User or password of the camera cannot be sent in RTSP.
+    /// The camera's user or password cannot be sent in RTSP.
     Credentials,
     /// The stream has no media yet.
     NotReady,
     /// A limit (`max_sessions`, `max_sessions_per_stream`) is reached.
     Limit,
-    /// Something did not happen in time.
+    /// The operation did not complete in time.
     Timeout,
-    /// The operation was cancelled, or its gateway shut down meanwhile.
+    /// The operation was canceled.
     Cancelled,
     /// The camera refused the user or the password.
     Auth,
-    /// The camera could not be reached.
+    /// The camera cannot be reached, or the connection to it broke.
     Connect,
-    /// The camera answered, but not as RTSP demands, or without usable media.
+    /// The camera violated RTSP, or has no usable media.
     Camera,
-    /// The camera stopped sending while connected.
+    /// The camera stopped sending video while connected.
     Stalled,
-    /// The operating system refused something, e.g. a socket.
+    /// The operating system refused a resource, e.g. a socket or a thread.
     Io,
-    /// The viewer's ICE checks never arrived, or ceased.
+    /// The viewer's ICE checks never arrived, or stopped.
     Ice,
-    /// The DTLS handshake failed, or its certificate is not the offered one.
+    /// The DTLS handshake failed, or the certificate does not match the fingerprint in the offer.
     Dtls,
-    /// The viewer offers no SRTP profile that the policy allows.
+    /// The viewer supports no SRTP profile that `srtp_policy` allows.
     SrtpProfile,
     /// The gateway is shutting down.
     ShuttingDown,
-    /// A blocking function was called from inside a callback.
+    /// A blocking function was called from within a callback.
     WouldDeadlock,
-    /// The caller was compiled against another ABI.
+    /// The caller was compiled for another version of the ABI.
     AbiMismatch,
-    /// `struct_size` is no size this library knows, or unknown fields are set.
+    /// `struct_size` does not match any known version of the struct, or unknown fields are set.
     StructSize,
-    /// A pushed frame was dropped because the stream's queue is full, or was since its last
+    /// A pushed frame was dropped because the stream's queue is full, or has been full since the last
     /// keyframe.
     QueueFull,
-    /// `If-Match` names an ICE session that is not, or no longer, the viewer's.
+    /// `If-Match` does not name the current ICE session of the viewer.
     Etag,
-    /// A PATCH has no `If-Match`.
+    /// A PATCH request has no `If-Match`.
     PreconditionRequired,
-    /// A PATCH asks for what sessions here cannot do, e.g. another SDP.
+    /// A PATCH request asks for a change that is not supported, e.g. a new SDP.
     Unprocessable,
-    /// A bug in the library; the call or its object failed, the rest goes on.
+    /// A bug in the library: this call or object failed, everything else continues.
     Panic,
 }
 
 impl Status {
-    /// Every status, for tables and tests.
+    /// All statuses.
     pub const ALL: &'static [Status] = &[
         Status::Ok,
         Status::InvalidArgument,
@@ -118,7 +118,7 @@ impl Status {
         Status::Panic,
     ];
 
-    /// Number in the C ABI, status of an HTTP answer, and a short text: one row per status.
+    /// Number in the C ABI, HTTP status, and short text.
     const fn row(self) -> (i32, u16, &'static str) {
         match self {
             Status::Ok => (0, 200, "ok"),
@@ -137,7 +137,7 @@ impl Status {
             Status::NotReady => (-13, 409, "the stream has no media yet"),
             Status::Limit => (-14, 503, "limit reached"),
             Status::Timeout => (-15, 504, "timed out"),
-            Status::Cancelled => (-16, 503, "cancelled"),
+            Status::Cancelled => (-16, 503, "canceled"),
             Status::Auth => (-17, 502, "the camera refused the credentials"),
             Status::Connect => (-18, 502, "the camera cannot be reached"),
             Status::Camera => (-19, 502, "the camera does not deliver"),
@@ -158,30 +158,31 @@ impl Status {
         }
     }
 
-    /// The number that C sees: 0 or negative.
+    /// The number in the C ABI: 0 or negative.
     pub const fn code(self) -> i32 {
         self.row().0
     }
 
-    /// The HTTP status to answer a WHEP request with.
+    /// The HTTP status of a response to a WHEP request.
     pub const fn http(self) -> u16 {
         self.row().1
     }
 
-    /// A short text, a few words in lower case.
+    /// A few words in lower case.
     pub const fn text(self) -> &'static str {
         self.row().2
     }
 
-    /// The status with this C number, if there is one.
+    /// The status with this number in the C ABI, if there is one.
     pub fn from_code(code: i32) -> Option<Status> {
         Status::ALL.iter().copied().find(|s| s.code() == code)
     }
 }
 
-/// A failure: what kind, and a sentence that says what happened and what to do.
+/// A failure: its status, and a message that says what happened and what to do about it.
 ///
-/// The sentence never contains a password or a key.
+/// Messages start in lower case and have no final period, so that they can follow other text. They
+/// never contain a password or a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     status: Status,
@@ -189,7 +190,7 @@ pub struct Error {
 }
 
 impl Error {
-    /// Makes an error.
+    /// Creates an error. See [`Error`] for the style of messages.
     pub fn new(status: Status, message: impl Into<String>) -> Self {
         Error {
             status,
@@ -197,20 +198,34 @@ impl Error {
         }
     }
 
-    /// What kind of failure it was.
+    /// The kind of failure.
     pub fn status(&self) -> Status {
         self.status
     }
 
-    /// The sentence.
+    /// The message.
     pub fn message(&self) -> &str {
         &self.message
     }
 }
 
-/// What a call hears once shutdown has begun.
+/// The error of every call after shutdown has started.
 pub(crate) fn shutting_down() -> Error {
-    Error::new(Status::ShuttingDown, "the gateway is shutting down")
+    Error::new(
+        Status::ShuttingDown,
+        "the gateway is shutting down: create another one to continue",
+    )
+}
+
+/// The error after a caught panic. `lost` is what it cost, e.g. "this session".
+pub(crate) fn panicked(lost: &str) -> Error {
+    Error::new(
+        Status::Panic,
+        format!(
+            "a bug in the library stopped {lost}: please report it with the log and the text on \
+             standard error"
+        ),
+    )
 }
 
 impl fmt::Display for Error {
@@ -221,7 +236,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// The result of everything that can fail here.
+/// The library's result type.
 pub type Result<T> = std::result::Result<T, Error>;
 
 #[cfg(test)]

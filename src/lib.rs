@@ -102,6 +102,7 @@ mod http;
 mod ids;
 #[doc(hidden)]
 pub mod internals;
+mod limit;
 mod media;
 mod net;
 mod random;
