@@ -62,12 +62,12 @@
 //! |---|---|---|
 //! | `ffi` | the C ABI: converts and calls [`gateway`], no logic | config error events gateway media state tuning whep |
 //! | `http` | the HTTP listener and its pages | config error events gateway sdp whep |
-//! | [`gateway`] | the API: [`Gateway`] owns the threads, [`Handle`] has the calls | config error events ids media net sdp session source state stats tuning whep worker |
-//! | `worker` | the engine: threads that own streams and sessions and move media between them | config error events ids media net random sdp session source state stats tuning whep |
+//! | [`gateway`] | the API: [`Gateway`] owns the threads, [`Handle`] has the calls | config error events ids limit media net sdp session source state stats tuning whep worker |
+//! | `worker` | the engine: threads that own streams and sessions and move media between them | config error events ids limit media net random sdp session source state stats tuning whep |
 //! | [`whep`] | the WHEP protocol: requests in, responses out; knows no web server | config error events sdp state |
 //! | `session` | one viewer: ICE, DTLS, SRTP, RTCP, pacing; knows no socket and no clock | error media sdp state tuning |
 //! | `sdp` | offers, answers and fragments | error media |
-//! | `source` | where media comes from: a camera and its retries, or the host; knows no viewers | config error media state |
+//! | `source` | where media comes from: a camera and its retries, or the host; knows no viewers | config error media random state |
 //! | `stats` | figures: costs, latency, totals; written as JSON and Prometheus text | error media state tuning |
 //! | `net` | the socket and the interface addresses; knows no protocols | error tuning |
 //! | [`config`] | what the host passes in | events media tuning |
@@ -75,7 +75,7 @@
 //! | [`state`] | ids, states, and the info structs of streams and sessions | error media |
 //! | `media` | codecs, packetizer, ring, clock; knows no sessions | |
 //! | [`tuning`] | the knobs | error |
-//! | `random` | random numbers | error |
+//! | `random`, `limit` | random numbers; limits on operations in progress | error |
 //! | [`error`], `ids` | status and message of a failure; unique numbers | |
 //!
 //! `media`, `sdp`, `session` and [`whep`] are sans-I/O: time, bytes and events are arguments, and
