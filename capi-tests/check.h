@@ -46,7 +46,7 @@
 
 static inline void config_loopback(rtsp_webrtc_gateway_config *config) {
     CHECK_OK(
-        rtsp_webrtc_gateway_config_init(config, sizeof *config, RTSP_WEBRTC_GATEWAY_ABI_VERSION));
+        RTSP_WEBRTC_GATEWAY_INIT(config));
     config->udp_bind = "127.0.0.1:0";
 }
 

@@ -30,7 +30,7 @@ int main() {
     callbacks.on_stream_state = on_stream_state;
     rtsp_webrtc_gateway_config config;
     int status =
-        rtsp_webrtc_gateway_config_init(&config, sizeof config, RTSP_WEBRTC_GATEWAY_ABI_VERSION);
+        RTSP_WEBRTC_GATEWAY_INIT(&config);
     config.udp_bind = "127.0.0.1:0";
     config.callbacks = &callbacks;
     rtsp_webrtc_gateway *created = nullptr;

@@ -17,7 +17,8 @@ struct world {
 enum kind {
     GLOBAL,   /* without a gateway */
     QUICK,    /* never waits */
-    BLOCKING, /* waits: not in a callback */
+    ASKING,   /* waits for the answer of a worker: not in the log callback */
+    BLOCKING, /* waits for callbacks, cameras or threads: not in any callback */
     END,      /* BLOCKING, and ends the gateway: not where it is still needed */
 };
 
@@ -64,15 +65,10 @@ static inline int every_find_tuning(struct world *w) {
     (void)w;
     return rtsp_webrtc_gateway_find_tuning("nack", &key);
 }
-static inline int every_config_init(struct world *w) {
-    rtsp_webrtc_gateway_config config;
-    (void)w;
-    return rtsp_webrtc_gateway_config_init(&config, sizeof config, RTSP_WEBRTC_GATEWAY_ABI_VERSION);
-}
 static inline int every_struct_init(struct world *w) {
     rtsp_webrtc_gateway_offer offer;
     (void)w;
-    return rtsp_webrtc_gateway_struct_init(&offer, sizeof offer);
+    return rtsp_webrtc_gateway_struct_init(&offer, sizeof offer, RTSP_WEBRTC_GATEWAY_ABI_VERSION);
 }
 static inline int every_response(struct world *w) {
     const char *name, *value;
@@ -280,7 +276,6 @@ static const struct call EVERY[] = {
     {"last_error", GLOBAL, every_last_error},
     {"describe_tuning", GLOBAL, every_describe_tuning},
     {"find_tuning", GLOBAL, every_find_tuning},
-    {"config_init", GLOBAL, every_config_init},
     {"struct_init", GLOBAL, every_struct_init},
     {"response_* and string_free", GLOBAL, every_response},
     {"set_log_level", GLOBAL, every_set_log_level},
@@ -290,7 +285,7 @@ static const struct call EVERY[] = {
     {"get_tuning", QUICK, every_get_tuning},
     {"add_stream", QUICK, every_add_stream},
     {"remove_stream", QUICK, every_remove_stream},
-    {"get_stream_info", QUICK, every_get_stream_info},
+    {"get_stream_info", ASKING, every_get_stream_info},
     {"add_push_stream", QUICK, every_add_push_stream},
     {"push_video", QUICK, every_push_video},
     {"push_audio", QUICK, every_push_audio},
@@ -309,8 +304,8 @@ static const struct call EVERY[] = {
     {"handle_whep_patch", QUICK, every_handle_whep_patch},
     {"handle_whep_delete", QUICK, every_handle_whep_delete},
     {"get_session_info", QUICK, every_get_session_info},
-    {"metrics", QUICK, every_metrics},
-    {"snapshot", QUICK, every_snapshot},
+    {"metrics", ASKING, every_metrics},
+    {"snapshot", ASKING, every_snapshot},
     {"shutdown", END, every_shutdown},
     {"destroy", END, every_destroy},
 };

@@ -10,10 +10,8 @@ static void without_gateway(void) {
     CHECK_FAILS(rtsp_webrtc_gateway_find_tuning(NULL, &key), INVALID_ARGUMENT);
     CHECK_FAILS(rtsp_webrtc_gateway_find_tuning("nack", NULL), INVALID_ARGUMENT);
 
-    CHECK_FAILS(rtsp_webrtc_gateway_config_init(NULL, sizeof(rtsp_webrtc_gateway_config),
+    CHECK_FAILS(rtsp_webrtc_gateway_struct_init(NULL, sizeof(rtsp_webrtc_gateway_offer),
                                                 RTSP_WEBRTC_GATEWAY_ABI_VERSION),
-                INVALID_ARGUMENT);
-    CHECK_FAILS(rtsp_webrtc_gateway_struct_init(NULL, sizeof(rtsp_webrtc_gateway_offer)),
                 INVALID_ARGUMENT);
 
     rtsp_webrtc_gateway *gateway = (rtsp_webrtc_gateway *)&key;

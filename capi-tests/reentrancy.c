@@ -18,6 +18,7 @@ enum {
     ANSWERED = 8,
     AUTHORIZE = 16,
     HTTP_ANSWERED = 32,
+    LOG = 64,
 };
 static int done;
 
@@ -30,7 +31,8 @@ static void call_every(int callback) {
     for (int i = 0; i < EVERY_COUNT; i++) {
         const struct call *call = &EVERY[i];
         const int status = call->run(&world);
-        if (call->kind == BLOCKING || call->kind == END) {
+        if (call->kind == BLOCKING || call->kind == END ||
+            (callback == LOG && (call->kind == ASKING || call->run == every_set_log_level))) {
             CHECK_CALL(call, status, status == RTSP_WEBRTC_GATEWAY_ERR_WOULD_DEADLOCK);
         } else { /* what an earlier callback has added is there */
             CHECK_CALL(call, status,
@@ -96,6 +98,14 @@ static void on_http_answer(void *user_data, rtsp_webrtc_gateway_response *respon
     call_every(HTTP_ANSWERED);
 }
 
+/* Runs on the thread of a worker, which could answer nothing as long as this waits. */
+static void on_log(void *user_data, const rtsp_webrtc_gateway_log_record *record) {
+    (void)user_data;
+    if (record->stream != 0) {
+        call_every(LOG);
+    }
+}
+
 int main(void) {
     rtsp_webrtc_gateway_callbacks callbacks;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&callbacks));
@@ -134,6 +144,12 @@ int main(void) {
     CHECK_OK(rtsp_webrtc_gateway_handle_http_async(world.gateway, &request, on_http_answer, NULL));
     wait_for(AUTHORIZE);
     wait_for(HTTP_ANSWERED);
+    rtsp_webrtc_gateway_stream_id absent;
+    CHECK_OK(
+        rtsp_webrtc_gateway_set_log_callback(RTSP_WEBRTC_GATEWAY_LOG_WARN, on_log, NULL, NULL));
+    CHECK_OK(add_camera(world.gateway, "absent", NOBODY, &absent));
+    wait_for(LOG);
+    CHECK_OK(rtsp_webrtc_gateway_set_log_callback(RTSP_WEBRTC_GATEWAY_LOG_OFF, NULL, NULL, NULL));
 
     CHECK_OK(rtsp_webrtc_gateway_destroy(world.gateway));
     return 0;

@@ -43,8 +43,7 @@ static inline rtsp_webrtc_gateway *create_gateway(void) {
     rtsp_webrtc_gateway *gateway = NULL;
     check(RTSP_WEBRTC_GATEWAY_INIT(&callbacks), "callbacks");
     callbacks.on_stream_state = print_stream_state;
-    check(rtsp_webrtc_gateway_config_init(&config, sizeof config, RTSP_WEBRTC_GATEWAY_ABI_VERSION),
-          "config");
+    check(RTSP_WEBRTC_GATEWAY_INIT(&config), "config");
     config.callbacks = &callbacks;
     check(rtsp_webrtc_gateway_create(&config, &gateway), "create");
     return gateway;

@@ -87,8 +87,7 @@ int main(int argc, char **argv) {
     check(RTSP_WEBRTC_GATEWAY_INIT(&callbacks), "callbacks");
     callbacks.on_stream_state = print_stream_state;
     callbacks.on_keyframe_request = on_keyframe_request;
-    check(rtsp_webrtc_gateway_config_init(&config, sizeof config, RTSP_WEBRTC_GATEWAY_ABI_VERSION),
-          "config");
+    check(RTSP_WEBRTC_GATEWAY_INIT(&config), "config");
     config.callbacks = &callbacks;
     check(rtsp_webrtc_gateway_create(&config, &gateway), "create");
 

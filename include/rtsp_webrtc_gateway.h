@@ -1,48 +1,59 @@
 /*
  * rtsp_webrtc_gateway: RTSP cameras in, WebRTC (WHEP) viewers out. C99 and C++11.
  *
- * Generated from src/ffi by cbindgen; do not edit. `UPDATE_HEADER=1 cargo test --test header`
- * writes it anew.
+ * Generated from src/ffi by cbindgen. Do not edit; regenerate with
+ * `UPDATE_HEADER=1 cargo test --test header`.
  *
  * Conventions
  * -----------
  * Results    Functions that can fail return int: RTSP_WEBRTC_GATEWAY_OK (0) or a negative
- *            RTSP_WEBRTC_GATEWAY_ERR_*, written ERR_* below. New codes may appear: treat every
- *            value below 0 as a failure. rtsp_webrtc_gateway_last_error() has the sentence to it.
- *            Outputs come last and are written on success only. Besides the errors that a function
- *            names, each may return ERR_INVALID_ARGUMENT, ERR_STRUCT_SIZE, ERR_INVALID_STATE (in a
- *            forked child), ERR_SHUTTING_DOWN and ERR_PANIC.
- * Pointers   NULL for a required pointer gives ERR_INVALID_ARGUMENT, never a crash. Functions that
- *            free accept NULL.
- * Strings    UTF-8. Inputs are borrowed for the call and copied. Bodies (SDP) are a pointer and a
- *            length and need no terminator. `const char *` results end with NUL, and belong to the
- *            object they came from or are static.
- * Handles    A gateway is a pointer. Streams, sessions, operations and questions are 64-bit ids: never
- *            0, never reused in the process, and safe to use after removal and on another gateway
- *            (ERR_NOT_FOUND).
- * Structs    Start with struct_size. Initialise them with RTSP_WEBRTC_GATEWAY_INIT(pointer), and
- *            the config with rtsp_webrtc_gateway_config_init(). Fields are only ever appended; 0 and
- *            NULL are the defaults. A struct of an older version is accepted. One of a newer version
- *            is, too, if what this version does not know is 0; else ERR_STRUCT_SIZE.
- * Threads    Any function may be called from any thread, by many at once, also on one gateway. Those
- *            that wait say "Blocking"; they return ERR_WOULD_DEADLOCK from inside a callback. Only
- *            rtsp_webrtc_gateway_destroy() and rtsp_webrtc_gateway_response_free() must not race
- *            other calls on the same object.
- * Callbacks  Run one at a time, in order, on one thread of the gateway; never under a lock of the
- *            library and never on a thread that carries media. They may call every function that
- *            does not block. They should be short and must return normally: an exception (C++) or a
- *            longjmp out of them ends the process. While one does not return, the others wait in
- *            line; where 16,384 wait, further ones are dropped, but for REMOVED and CLOSED. These
- *            are the last callbacks of an id. Only shutdown() and destroy() wait for callbacks: when
- *            these return success, none runs or will run. The log callback has rules of its own, see
- *            there.
- * Panics     A bug that panics inside the library is contained: the call returns ERR_PANIC, or the
- *            stream or session goes to FAILED. The process goes on.
- * Process    Nothing global needs to be set up; a process may have several gateways. A gateway does
- *            not survive fork(): in the child its functions return ERR_INVALID_STATE, and destroy()
- *            frees nothing. Create gateways after fork(). The library's threads block all signals
- *            but those of faults, so the host's handlers run on its own threads. The library cannot
- *            be unloaded by dlclose().
+ *            RTSP_WEBRTC_GATEWAY_ERR_*, abbreviated ERR_* in the descriptions. Later versions may
+ *            add codes: treat every value below 0 as a failure. rtsp_webrtc_gateway_last_error()
+ *            returns the error message. Output parameters come last, and are written on success
+ *            only. In addition to the errors in its description, a function may return
+ *            ERR_INVALID_ARGUMENT, ERR_STRUCT_SIZE, ERR_INVALID_STATE (in a forked child),
+ *            ERR_SHUTTING_DOWN and ERR_PANIC.
+ * Pointers   NULL for a required pointer returns ERR_INVALID_ARGUMENT. Functions that free
+ *            something accept NULL.
+ * Strings    All strings are UTF-8. The library copies its inputs; they need to be valid only
+ *            during the call. Bodies (SDP) are passed as pointer and length, and need no
+ *            terminating NUL. A returned `const char *` ends with NUL, and either belongs to the
+ *            object it came from or is static.
+ * Ids        A gateway is a pointer. Streams, sessions, operations and requests are 64-bit ids. An
+ *            id is never 0 and never reused in a process. Using one after its object is gone, or
+ *            with another gateway, is safe and returns ERR_NOT_FOUND.
+ * Structs    Start with struct_size. Initialize every struct with
+ *            RTSP_WEBRTC_GATEWAY_INIT(pointer), then set the fields that should differ from the
+ *            defaults; 0 and NULL are always the default. New versions only append fields. The
+ *            library accepts a struct of an older header, and a struct of a newer header if the
+ *            fields that the library does not know are 0; otherwise the call returns
+ *            ERR_STRUCT_SIZE. Reserved fields must be 0.
+ * user_data  A pointer of the host that the library passes back and never dereferences. Where a
+ *            free function can be given with it, the library calls that exactly once.
+ * Threads    Any function may be called from any thread, and concurrently with any other. Only
+ *            rtsp_webrtc_gateway_destroy(), rtsp_webrtc_gateway_response_free() and
+ *            rtsp_webrtc_gateway_string_free() must not run concurrently with another call on the
+ *            same object. A function whose description says neither of the following never waits,
+ *            and may be called everywhere:
+ *            - "Asks a worker thread": waits for the answer of a worker thread, usually for less
+ *              than a millisecond. Returns ERR_TIMEOUT after 5 s (an overloaded machine), and
+ *              ERR_WOULD_DEADLOCK inside the log callback.
+ *            - "Blocking": waits for cameras, callbacks or threads. Returns ERR_WOULD_DEADLOCK
+ *              inside every callback.
+ * Callbacks  A gateway runs its callbacks one at a time, in order, on a thread of its own. No lock
+ *            of the library is held, and no media waits for them. They should return quickly and
+ *            must return normally: a C++ exception or a longjmp out of a callback terminates the
+ *            process. While a callback runs, later ones are queued. When 16,384 are queued, further
+ *            ones are dropped, except for REMOVED and CLOSED, which are the last callbacks for an
+ *            id. When shutdown() or destroy() returns success, no callback is running or will run.
+ *            The log callback has rules of its own; see rtsp_webrtc_gateway_log_fn.
+ * Panics     A bug that causes a panic inside the library does not terminate the process: the call
+ *            returns ERR_PANIC, or the stream or session becomes FAILED. Everything else continues.
+ * Process    No global initialization is needed, and a process may have several gateways. A gateway
+ *            does not survive fork(): in the child, its functions return ERR_INVALID_STATE and
+ *            destroy() frees nothing. Create gateways after fork(). The threads of the library
+ *            block all signals except those for faults, so signal handlers of the host run on
+ *            threads of the host. The library cannot be unloaded with dlclose().
  */
 #ifndef RTSP_WEBRTC_GATEWAY_H
 #define RTSP_WEBRTC_GATEWAY_H
@@ -51,7 +62,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** Version of this header. */
+/** The version of this header. */
 #define RTSP_WEBRTC_GATEWAY_VERSION_MAJOR 0
 #define RTSP_WEBRTC_GATEWAY_VERSION_MINOR 1
 #define RTSP_WEBRTC_GATEWAY_VERSION_PATCH 0
@@ -59,11 +70,12 @@
 #define RTSP_WEBRTC_GATEWAY_VERSION_NUMBER \
     ((RTSP_WEBRTC_GATEWAY_VERSION_MAJOR << 16) | (RTSP_WEBRTC_GATEWAY_VERSION_MINOR << 8) | \
      RTSP_WEBRTC_GATEWAY_VERSION_PATCH)
-/** Changes exactly when the soname changes: with MINOR while MAJOR is 0, with MAJOR after. */
+/** Changes exactly when the soname changes: with MINOR while MAJOR is 0, with MAJOR from 1 on. */
 #define RTSP_WEBRTC_GATEWAY_ABI_VERSION 1
 
-/* Define RTSP_WEBRTC_GATEWAY_STATIC to link the static library on Windows. The packaged CMake target
- * (rtsp_webrtc_gateway::rtsp_webrtc_gateway) and pkg-config file (rtsp_webrtc_gateway) do so. */
+/* Define RTSP_WEBRTC_GATEWAY_STATIC to link the static library on Windows. The CMake target
+ * rtsp_webrtc_gateway::rtsp_webrtc_gateway and the pkg-config file rtsp_webrtc_gateway do so where
+ * they select the static library. */
 #if defined(_WIN32) && !defined(RTSP_WEBRTC_GATEWAY_STATIC)
 #define RTSP_WEBRTC_GATEWAY_API __declspec(dllimport)
 #else
@@ -75,9 +87,9 @@
 #define RTSP_WEBRTC_GATEWAY_MUST_USE
 #endif
 
-/** Zeroes *pointer and sets its struct_size; for every struct but rtsp_webrtc_gateway_config. */
+/** Zeroes *pointer, a struct of this header, and sets its struct_size. Returns a status. */
 #define RTSP_WEBRTC_GATEWAY_INIT(pointer) \
-    rtsp_webrtc_gateway_struct_init((pointer), sizeof(*(pointer)))
+    rtsp_webrtc_gateway_struct_init((pointer), sizeof(*(pointer)), RTSP_WEBRTC_GATEWAY_ABI_VERSION)
 
 #ifdef __cplusplus
 extern "C" {
@@ -86,143 +98,161 @@ extern "C" {
 /* ----------------------------------------------------------------- version */
 
 /**
- * Version of the library that runs, e.g. "0.1.0". Static, never NULL. Compare with
- * RTSP_WEBRTC_GATEWAY_VERSION, the version that was compiled against.
+ * Returns the version of the library that runs, for example "0.1.0". The string is static and
+ * never NULL. RTSP_WEBRTC_GATEWAY_VERSION is the version of the header that the program was
+ * compiled against.
  */
 RTSP_WEBRTC_GATEWAY_API const char *rtsp_webrtc_gateway_version(void);
 
-/** The same as a number: (major << 16) | (minor << 8) | patch. */
+/** Returns the version of the library that runs as a number: (major << 16) | (minor << 8) | patch. */
 RTSP_WEBRTC_GATEWAY_API uint32_t rtsp_webrtc_gateway_version_number(void);
 
 /**
- * ABI of the library that runs. Equal to RTSP_WEBRTC_GATEWAY_ABI_VERSION, or the program was
- * compiled against another one: rtsp_webrtc_gateway_config_init() checks that.
+ * Returns the ABI version of the library that runs. If it is not RTSP_WEBRTC_GATEWAY_ABI_VERSION,
+ * the program was compiled against an incompatible header, and RTSP_WEBRTC_GATEWAY_INIT() fails
+ * with ERR_ABI_MISMATCH.
  */
 RTSP_WEBRTC_GATEWAY_API uint32_t rtsp_webrtc_gateway_abi_version(void);
 
 /* ------------------------------------------------------------------ status */
 
-/** Results. New codes may appear: treat any value below 0 as a failure. */
+/** Results of calls. Later versions may add values: treat every value below 0 as a failure. */
 typedef enum rtsp_webrtc_gateway_status {
     /** Success. HTTP 200. */
     RTSP_WEBRTC_GATEWAY_OK = 0,
-    /** An argument is out of its range, or required and missing. HTTP 400. */
+    /** An argument is missing or out of range. HTTP 400. */
     RTSP_WEBRTC_GATEWAY_ERR_INVALID_ARGUMENT = -1,
-    /** No stream, session, operation or knob has this id, name or key (any more). HTTP 404. */
+    /**
+     * No stream, session, operation, request or knob has this id or name, or it no longer
+     * exists. HTTP 404.
+     */
     RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND = -2,
-    /** A stream of this name exists. HTTP 409. */
+    /** A stream with this name already exists. HTTP 409. */
     RTSP_WEBRTC_GATEWAY_ERR_ALREADY_EXISTS = -3,
-    /** The call does not fit the state of its object. HTTP 409. */
+    /** The object is not in a state that allows the call. HTTP 409. */
     RTSP_WEBRTC_GATEWAY_ERR_INVALID_STATE = -4,
-    /** Understood, but not supported by this build or this stream. HTTP 501. */
+    /** Not supported by this build of the library or by this stream. HTTP 501. */
     RTSP_WEBRTC_GATEWAY_ERR_UNSUPPORTED = -5,
-    /** The SDP does not parse, or misses what WebRTC requires. HTTP 400. */
+    /** The SDP cannot be parsed, or lacks something that WebRTC requires. HTTP 400. */
     RTSP_WEBRTC_GATEWAY_ERR_SDP = -6,
-    /** The SDP is larger than any browser makes it. HTTP 413. */
+    /** The SDP is larger than the library accepts. HTTP 413. */
     RTSP_WEBRTC_GATEWAY_ERR_TOO_LARGE = -7,
-    /** Offer and camera have no codec in common, or the offer has no video. HTTP 406. */
+    /** The offer and the camera have no codec in common, or the offer has no video. HTTP 406. */
     RTSP_WEBRTC_GATEWAY_ERR_CODEC = -8,
-    /** The offer carries no DTLS certificate fingerprint. HTTP 400. */
+    /** The offer has no DTLS certificate fingerprint. HTTP 400. */
     RTSP_WEBRTC_GATEWAY_ERR_FINGERPRINT = -9,
-    /** The offer carries no ICE credentials. HTTP 400. */
+    /** The offer has no ICE credentials. HTTP 400. */
     RTSP_WEBRTC_GATEWAY_ERR_ICE_CREDENTIALS = -10,
-    /** The camera's address is not a usable RTSP URL. HTTP 400. */
+    /** The camera's URL is not a valid RTSP URL. HTTP 400. */
     RTSP_WEBRTC_GATEWAY_ERR_URL = -11,
-    /** User or password of the camera cannot be sent in RTSP. HTTP 400. */
+    /** The camera's user name or password contains characters that RTSP cannot carry. HTTP 400. */
     RTSP_WEBRTC_GATEWAY_ERR_CREDENTIALS = -12,
     /** The stream has no media yet. HTTP 409. */
     RTSP_WEBRTC_GATEWAY_ERR_NOT_READY = -13,
-    /** A limit (`max_sessions`, `max_sessions_per_stream`) is reached. HTTP 503. */
+    /** A limit is reached, for example `max_sessions` or `max_sessions_per_stream`. HTTP 503. */
     RTSP_WEBRTC_GATEWAY_ERR_LIMIT = -14,
-    /** Something did not happen in time. HTTP 504. */
+    /** The operation did not complete in time. HTTP 504. */
     RTSP_WEBRTC_GATEWAY_ERR_TIMEOUT = -15,
-    /** The operation was cancelled, or its gateway shut down meanwhile. HTTP 503. */
+    /** The operation was cancelled, or the gateway shut down before it completed. HTTP 503. */
     RTSP_WEBRTC_GATEWAY_ERR_CANCELLED = -16,
-    /** The camera refused the user or the password. HTTP 502. */
+    /** The camera rejected the user name or password. HTTP 502. */
     RTSP_WEBRTC_GATEWAY_ERR_AUTH = -17,
-    /** The camera could not be reached. HTTP 502. */
+    /** The camera cannot be reached. HTTP 502. */
     RTSP_WEBRTC_GATEWAY_ERR_CONNECT = -18,
-    /** The camera answered, but not as RTSP demands, or without usable media. HTTP 502. */
+    /** The camera's RTSP responses are invalid, or it offers no usable media. HTTP 502. */
     RTSP_WEBRTC_GATEWAY_ERR_CAMERA = -19,
-    /** The camera stopped sending while connected. HTTP 502. */
+    /** The camera, or the host of a push stream, stopped sending video. HTTP 502. */
     RTSP_WEBRTC_GATEWAY_ERR_STALLED = -20,
-    /** The operating system refused something, e.g. a socket. HTTP 500. */
+    /** The operating system reported an error, for example when opening a socket. HTTP 500. */
     RTSP_WEBRTC_GATEWAY_ERR_IO = -21,
-    /** The viewer's ICE checks never arrived, or ceased. HTTP 504. */
+    /** No ICE connectivity check arrived from the viewer, or the checks stopped. HTTP 504. */
     RTSP_WEBRTC_GATEWAY_ERR_ICE = -22,
-    /** The DTLS handshake failed, or its certificate is not the offered one. HTTP 502. */
+    /** The DTLS handshake failed, or the viewer's certificate does not match its offer. HTTP 502. */
     RTSP_WEBRTC_GATEWAY_ERR_DTLS = -23,
-    /** The viewer offers no SRTP profile that the policy allows. HTTP 406. */
+    /** The viewer supports no SRTP profile that the policy allows. HTTP 406. */
     RTSP_WEBRTC_GATEWAY_ERR_SRTP_PROFILE = -24,
     /** The gateway is shutting down. HTTP 503. */
     RTSP_WEBRTC_GATEWAY_ERR_SHUTTING_DOWN = -25,
-    /** A blocking function was called from inside a callback. HTTP 500. */
+    /**
+     * The function would have to wait, and was called from a callback that it would wait for.
+     * HTTP 500.
+     */
     RTSP_WEBRTC_GATEWAY_ERR_WOULD_DEADLOCK = -26,
-    /** The caller was compiled against another ABI. HTTP 500. */
+    /** The program was compiled against a header with another ABI version. HTTP 500. */
     RTSP_WEBRTC_GATEWAY_ERR_ABI_MISMATCH = -27,
-    /** `struct_size` is no size this library knows, or unknown fields are set. HTTP 500. */
+    /**
+     * `struct_size` is not a size that this library knows, or a field that it does not know is
+     * set. HTTP 500.
+     */
     RTSP_WEBRTC_GATEWAY_ERR_STRUCT_SIZE = -28,
-    /** A pushed frame was dropped: its queue is full, or was since the last keyframe. HTTP 503. */
+    /**
+     * The pushed frame was dropped: the queue is full, or frames since the last keyframe are
+     * missing. HTTP 503.
+     */
     RTSP_WEBRTC_GATEWAY_ERR_QUEUE_FULL = -29,
-    /** `If-Match` names an ICE session that is not, or no longer, the viewer's. HTTP 412. */
+    /** `If-Match` does not name the viewer's current ICE session. HTTP 412. */
     RTSP_WEBRTC_GATEWAY_ERR_ETAG = -30,
-    /** A PATCH has no `If-Match`. HTTP 428. */
+    /** The PATCH request has no `If-Match` header. HTTP 428. */
     RTSP_WEBRTC_GATEWAY_ERR_PRECONDITION_REQUIRED = -31,
-    /** A PATCH asks for what sessions here cannot do, e.g. another SDP. HTTP 422. */
+    /**
+     * The PATCH request asks for a change that sessions do not support, for example a new SDP.
+     * HTTP 422.
+     */
     RTSP_WEBRTC_GATEWAY_ERR_UNPROCESSABLE = -32,
-    /** A bug in the library; the call or its object failed, the rest goes on. HTTP 500. */
+    /** A bug in the library. The call or its object failed; everything else continues. HTTP 500. */
     RTSP_WEBRTC_GATEWAY_ERR_PANIC = -100,
 } rtsp_webrtc_gateway_status;
 
 /**
- * A few words for a status, e.g. "not found"; "unknown status" for any other number. Static,
- * never NULL.
+ * Returns a short text for a status, for example "not found", or "unknown status" for any other
+ * number. The string is static and never NULL.
  */
 RTSP_WEBRTC_GATEWAY_API const char *rtsp_webrtc_gateway_strerror(int status);
 
 /**
- * The HTTP status to answer a WHEP request with when a call returned this status; see the enum.
- * 500 for any other number.
+ * Returns the HTTP status code with which to answer a WHEP request when a call for it returned
+ * this status. The enum lists the codes. Returns 500 for any other number.
  */
 RTSP_WEBRTC_GATEWAY_API int rtsp_webrtc_gateway_http_status(int status);
 
 /**
- * The sentence to the last failure on the calling thread: what happened, and what to do. It never
- * contains a password or a key. Empty before the first failure; a success leaves it alone.
+ * Copies the error message of the last failed call on the calling thread: what happened, and what
+ * to do about it. The message never contains a password or a key. It is empty before the first
+ * failure; a successful call does not change it.
  *
- * As snprintf: writes at most capacity bytes, always with a terminator (unless capacity is 0),
- * and returns the length of the whole sentence without it. UTF-8, never cut within a character.
- * buffer may be NULL to ask for the length.
+ * Works like snprintf(): writes at most capacity bytes, always with a terminating NUL unless
+ * capacity is 0, and returns the length of the whole message without the NUL. The text is UTF-8
+ * and is never cut inside a character. buffer may be NULL to query the length.
  */
 RTSP_WEBRTC_GATEWAY_API size_t rtsp_webrtc_gateway_last_error(char *buffer, size_t capacity);
 
 /* --------------------------------------------------------------- user_data */
 
 /**
- * Frees what was passed as user_data. Runs exactly once, on any thread, when the library will not
- * use user_data again. It must not call into the library.
+ * Frees a user_data pointer. The library calls it exactly once, on any thread, when it no longer
+ * uses the pointer. The function must not call into the library.
  */
 typedef void (*rtsp_webrtc_gateway_free_fn)(void *user_data);
 
 /* --------------------------------------------------------------------- log */
 
-/** How much is logged. Each level includes those before it. */
+/** Log levels. Each level includes the ones above it in this list. */
 typedef enum rtsp_webrtc_gateway_log_level {
-    /** Nothing. */
+    /** No logging. */
     RTSP_WEBRTC_GATEWAY_LOG_OFF = 0,
-    /** Something failed that should not have. */
+    /** Failures of the library itself. */
     RTSP_WEBRTC_GATEWAY_LOG_ERROR = 1,
-    /** Something is odd or lost, and the library goes on. */
+    /** Cameras that cannot be reached, viewers that cannot connect, lost events. */
     RTSP_WEBRTC_GATEWAY_LOG_WARN = 2,
-    /** Cameras and viewers come and go. */
+    /** Cameras and viewers that connect and disconnect. */
     RTSP_WEBRTC_GATEWAY_LOG_INFO = 3,
-    /** Steps of connecting. */
+    /** The steps of a connection. */
     RTSP_WEBRTC_GATEWAY_LOG_DEBUG = 4,
     /** Everything. */
     RTSP_WEBRTC_GATEWAY_LOG_TRACE = 5,
 } rtsp_webrtc_gateway_log_level;
 
-/** One line of the log. The strings live as long as the call. */
+/** One line of the log. The strings are valid until the callback returns. */
 typedef struct rtsp_webrtc_gateway_log_record {
     /** Size of this struct in the library that runs. */
     size_t struct_size;
@@ -230,35 +260,44 @@ typedef struct rtsp_webrtc_gateway_log_record {
     int32_t level;
     /** 0. */
     uint32_t reserved;
-    /** Where it comes from, e.g. "rtsp_webrtc_gateway::whep". */
+    /** The part of the library that logs, for example "rtsp_webrtc_gateway::whep". */
     const char *target;
-    /** The line: UTF-8, without control characters, and without passwords and keys. */
+    /** The message: UTF-8, without control characters, passwords or keys. */
     const char *message;
-    /** The stream that it is about; 0 if it is not about one stream, or what wrote it knows of none. */
+    /** The stream that the line is about, or 0. */
     uint64_t stream;
-    /** The session that it is about; 0 if it is not about one session. */
+    /** The session that the line is about, or 0. */
     uint64_t session;
 } rtsp_webrtc_gateway_log_record;
 
 /**
- * Takes a line of the log. May run on any thread that runs library code, on several at once.
- * It must not call into the library, and must return normally.
+ * Receives a line of the log. It may run on any thread that runs library code, including the
+ * threads that carry media, and on several threads at once: it should return quickly, and must
+ * return normally.
+ *
+ * It may call functions of the library. Those that are Blocking or that ask a worker thread return
+ * ERR_WOULD_DEADLOCK, as does rtsp_webrtc_gateway_set_log_level(). Lines that such a call logs on
+ * the same thread are dropped.
  */
 typedef void (*rtsp_webrtc_gateway_log_fn)(void *user_data,
                                            const struct rtsp_webrtc_gateway_log_record *record);
 
 /**
- * Sets the process-wide log callback and the highest level that it gets (enum
- * rtsp_webrtc_gateway_log_level). It replaces any earlier one. callback may be NULL: then there is
- * none. Without a callback nothing is logged, which is the default.
+ * Sets the log callback of the process, and the highest level (enum rtsp_webrtc_gateway_log_level)
+ * that it receives. It replaces the previous callback. NULL removes it. Without a callback, which
+ * is the default, nothing is logged.
  *
- * When it returns, the earlier callback is not running and its free_user_data has run.
- * free_user_data may be NULL. On failure it runs, too, and the earlier callback stays.
- * Lines of the libraries underneath are not passed on: they may quote whole RTSP requests.
+ * When the function returns, the previous callback is not running and its free_user_data has run.
+ * Messages of the libraries underneath are not passed on, because they may quote RTSP requests
+ * with credentials.
  *
- * Blocking: waits for running log callbacks. Errors: ERR_INVALID_ARGUMENT for an unknown level,
- * ERR_WOULD_DEADLOCK inside a callback, ERR_INVALID_STATE if the host is a Rust program that has
- * installed a logger of its own.
+ * Ownership: the library keeps user_data until another callback is set, and then calls
+ * free_user_data(user_data), which may be NULL. If the function fails, free_user_data runs as
+ * well, and the previous callback stays.
+ *
+ * Blocking: waits for log callbacks that are running. Errors: ERR_INVALID_ARGUMENT if max_level is
+ * not a level; ERR_INVALID_STATE if the host is a Rust program that has installed a logger of its
+ * own.
  */
 RTSP_WEBRTC_GATEWAY_API
 int rtsp_webrtc_gateway_set_log_callback(int32_t max_level,
@@ -267,25 +306,25 @@ int rtsp_webrtc_gateway_set_log_callback(int32_t max_level,
                                          rtsp_webrtc_gateway_free_fn free_user_data);
 
 /**
- * Changes the highest level that the log callback gets (enum rtsp_webrtc_gateway_log_level).
+ * Changes the highest level (enum rtsp_webrtc_gateway_log_level) that the log callback receives.
  *
- * Errors: ERR_INVALID_ARGUMENT for an unknown level, ERR_INVALID_STATE while there is no callback,
- * ERR_WOULD_DEADLOCK inside the log callback.
+ * Errors: ERR_INVALID_ARGUMENT if max_level is not a level; ERR_INVALID_STATE if no callback is
+ * set; ERR_WOULD_DEADLOCK inside the log callback.
  */
 RTSP_WEBRTC_GATEWAY_API int rtsp_webrtc_gateway_set_log_level(int32_t max_level);
 
 /* ------------------------------------------------------------------ handle */
 
-/** A gateway: cameras, viewers, and the threads and the socket that serve them. */
+/** A gateway: the cameras, the viewers, and the threads and the socket that serve them. */
 typedef struct rtsp_webrtc_gateway rtsp_webrtc_gateway;
 
-/** Names a stream (a camera). Never 0, never reused. */
+/** Identifies a stream (a camera). Never 0, never reused. */
 typedef uint64_t rtsp_webrtc_gateway_stream_id;
 
-/** Names a session (a viewer). Never 0, never reused. */
+/** Identifies a session (a viewer). Never 0, never reused. */
 typedef uint64_t rtsp_webrtc_gateway_session_id;
 
-/** Names an offer that has yet to be answered. Never 0, never reused. */
+/** Identifies an asynchronous offer until it is answered. Never 0, never reused. */
 typedef uint64_t rtsp_webrtc_gateway_op_id;
 
 /* ------------------------------------------------------------------ tuning */
@@ -536,13 +575,19 @@ int rtsp_webrtc_gateway_authorize(rtsp_webrtc_gateway *gateway,
 
 /* ----------------------------------------------------------------- gateway */
 
-/** Who is told of changes. Each function may be NULL. See "Callbacks" above. */
+/**
+ * Callbacks of a gateway. Each function may be NULL. The rules for callbacks are under "Callbacks"
+ * at the top of this header.
+ */
 typedef struct rtsp_webrtc_gateway_callbacks {
     /** sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT(). */
     size_t struct_size;
-    /** Passed back as the first argument of each function. */
+    /** Passed as the first argument to each function. */
     void *user_data;
-    /** Frees user_data after the last callback. Runs exactly once, also when create() fails. */
+    /**
+     * Frees user_data after the last callback. Runs exactly once, also if create() fails. May be
+     * NULL.
+     */
     rtsp_webrtc_gateway_free_fn free_user_data;
     /**
      * A stream changed to state (enum rtsp_webrtc_gateway_stream_state). status says why it went to
@@ -563,17 +608,18 @@ typedef struct rtsp_webrtc_gateway_callbacks {
                              int32_t state,
                              int status);
     /**
-     * A push stream needs a keyframe (IDR picture) that only the host's encoder can give: a viewer
-     * cannot decode without one, or pictures were dropped. Ask the encoder for one. At most one
-     * request a second and per stream, none while an earlier one waits to be delivered. Never for a
-     * camera.
+     * A push stream needs a keyframe, which only the host's encoder can provide: a viewer cannot
+     * decode without one, or frames were dropped. Request one from the encoder. Called at most
+     * once per second for a stream, and not while an earlier request has yet to be delivered.
+     * Never called for cameras.
      */
     void (*on_keyframe_request)(void *user_data, rtsp_webrtc_gateway_stream_id stream);
     /**
-     * Somebody wants to do something over HTTP (handle_http(), listen_http()): answer by
-     * rtsp_webrtc_gateway_authorize(), here or later, within 30 s. Asked for each request that has
-     * none of config.bearer_tokens, but for OPTIONS and for pages, which need no permission; while
-     * 1,024 wait for an answer, further ones get 503. NULL: the tokens decide alone.
+     * A client asks for something over HTTP (handle_http(), listen_http()). Answer with
+     * rtsp_webrtc_gateway_authorize() within 30 s, in the callback or later. Called for each
+     * request that carries none of config.bearer_tokens, except OPTIONS requests and requests for
+     * web pages, which need no permission. While 1,024 requests wait for an answer, further
+     * requests receive 503. NULL: only bearer_tokens decide.
      */
     void (*on_authorize)(void *user_data, const rtsp_webrtc_gateway_authorize_request *request);
 } rtsp_webrtc_gateway_callbacks;
@@ -591,81 +637,73 @@ typedef struct rtsp_webrtc_gateway_ice_server {
     const char *credential;
 } rtsp_webrtc_gateway_ice_server;
 
-/** Options of a gateway. All of it is copied by rtsp_webrtc_gateway_create(). */
+/** Options of a gateway. rtsp_webrtc_gateway_create() copies them. */
 typedef struct rtsp_webrtc_gateway_config {
-    /** sizeof this struct; set by rtsp_webrtc_gateway_config_init(). */
+    /** sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT(). */
     size_t struct_size;
-    /** RTSP_WEBRTC_GATEWAY_ABI_VERSION; set by rtsp_webrtc_gateway_config_init(). */
-    uint32_t abi_version;
-    /** 0. */
-    uint32_t reserved;
     /**
-     * Local address of the one UDP socket that carries all sessions, as "192.0.2.1:5000" or
-     * "[::]:5000". Port 0: any. NULL: all addresses, any port.
+     * Local address of the UDP socket that carries all sessions, for example "192.0.2.1:5000" or
+     * "[::]:5000". Port 0 selects any free port. NULL: all addresses, any free port.
      */
     const char *udp_bind;
     /**
-     * IP addresses to advertise to viewers besides those of the network interfaces: the public ones
-     * of a 1:1 NAT. May be NULL if public_addresses_len is 0.
+     * IP addresses to advertise to viewers in addition to the addresses of the network interfaces:
+     * the public addresses of a 1:1 NAT. May be NULL if public_addresses_len is 0.
      */
     const char *const *public_addresses;
-    /** Number of public_addresses. */
+    /** Number of elements in public_addresses, at most 4,096. */
     size_t public_addresses_len;
-    /** Knobs that differ from their defaults. May be NULL if tuning_len is 0. */
+    /** Knobs to set to other values than their defaults. May be NULL if tuning_len is 0. */
     const rtsp_webrtc_gateway_tuning *tuning;
-    /** Number of tuning. */
+    /** Number of elements in tuning, at most 4,096. */
     size_t tuning_len;
-    /** NULL: nobody is told of changes. */
+    /** Callbacks for changes. NULL: none. */
     const struct rtsp_webrtc_gateway_callbacks *callbacks;
     /**
-     * Bearer tokens (RFC 6750) that allow everything over HTTP: at most 64, each of the characters
-     * A-Z a-z 0-9 - . _ ~ + / with = at the end. None, and no on_authorize: whoever reaches the port
-     * of listen_http() or of the host's web server may watch. May be NULL if bearer_tokens_len is 0.
+     * Bearer tokens (RFC 6750), each of which permits everything over HTTP. A token consists of
+     * the characters A-Z a-z 0-9 - . _ ~ + / with optional = at the end. With no tokens and no
+     * on_authorize, everybody who can reach the port of listen_http() or of the host's web server
+     * may watch. May be NULL if bearer_tokens_len is 0.
      */
     const char *const *bearer_tokens;
-    /** Number of bearer_tokens. */
+    /** Number of elements in bearer_tokens, at most 64. */
     size_t bearer_tokens_len;
     /**
-     * STUN and TURN servers that viewers are told of by Link headers in the answers to their offers
-     * (RFC 9725 section 4.6), at most 16. The gateway itself uses none. May be NULL if
-     * ice_servers_len is 0.
+     * STUN and TURN servers to announce to viewers in Link headers of the answer (RFC 9725 section
+     * 4.6). The gateway itself does not use them. May be NULL if ice_servers_len is 0.
      */
     const struct rtsp_webrtc_gateway_ice_server *ice_servers;
-    /** Number of ice_servers. */
+    /** Number of elements in ice_servers, at most 16. */
     size_t ice_servers_len;
 } rtsp_webrtc_gateway_config;
 
 /**
- * Fills config with the defaults. Pass sizeof(*config) and RTSP_WEBRTC_GATEWAY_ABI_VERSION.
+ * Zeroes a struct of this header and sets its struct_size. Use RTSP_WEBRTC_GATEWAY_INIT(pointer),
+ * which passes sizeof(*pointer) and RTSP_WEBRTC_GATEWAY_ABI_VERSION.
  *
- * Errors: ERR_ABI_MISMATCH if the program was compiled against another ABI, ERR_STRUCT_SIZE for a
- * size that no version has. config is not written then.
+ * Errors: ERR_ABI_MISMATCH if the program was compiled against a header with another ABI version;
+ * the struct is then zeroed including struct_size, so that every call that takes it fails with
+ * ERR_STRUCT_SIZE. ERR_STRUCT_SIZE if struct_size is not the size of any struct; the struct is
+ * left unchanged.
  */
 RTSP_WEBRTC_GATEWAY_API
-int rtsp_webrtc_gateway_config_init(struct rtsp_webrtc_gateway_config *config,
+int rtsp_webrtc_gateway_struct_init(void *object,
                                     size_t struct_size,
                                     uint32_t abi_version);
 
 /**
- * Zeroes a struct of this header, any but rtsp_webrtc_gateway_config, and sets its struct_size.
- * RTSP_WEBRTC_GATEWAY_INIT(pointer) is the short way to say it.
+ * Creates a gateway: binds its UDP socket and starts its threads. No callback runs before the
+ * function returns, so user_data may point to where *out_gateway is stored.
  *
- * Errors: ERR_STRUCT_SIZE for a size that no struct has; object is not written then.
- */
-RTSP_WEBRTC_GATEWAY_API int rtsp_webrtc_gateway_struct_init(void *object, size_t struct_size);
-
-/**
- * Makes a gateway: binds its socket and starts its threads. On success *out_gateway is the
- * caller's, to be given to rtsp_webrtc_gateway_destroy(). No callback runs before it returns: what
- * callbacks need of *out_gateway can be put into user_data then.
+ * Ownership: on success the caller owns *out_gateway, and frees it with
+ * rtsp_webrtc_gateway_destroy(). config->callbacks->free_user_data runs exactly once: after the
+ * last callback of the gateway or, if the function fails, before it returns. If it fails with
+ * ERR_STRUCT_SIZE, or because config is NULL, the callbacks have not been read: free_user_data
+ * does not run, and user_data remains the caller's.
  *
- * config->callbacks->free_user_data runs exactly once: after the last callback of the gateway, or
- * before this function returns a failure. Only when it returns ERR_STRUCT_SIZE, ERR_ABI_MISMATCH,
- * or ERR_INVALID_ARGUMENT for a NULL config, the callbacks could not be read, and user_data stays
- * the caller's.
- *
- * Blocking. Errors: ERR_INVALID_ARGUMENT and ERR_NOT_FOUND for options that are not usable,
- * ERR_IO if the socket cannot be bound, ERR_WOULD_DEADLOCK inside a callback.
+ * Blocking. Errors: ERR_INVALID_ARGUMENT if an option is not valid; ERR_NOT_FOUND if
+ * config->tuning has an unknown key; ERR_IO if the socket cannot be bound or a thread cannot be
+ * started.
  */
 RTSP_WEBRTC_GATEWAY_API
 RTSP_WEBRTC_GATEWAY_MUST_USE
@@ -673,59 +711,67 @@ int rtsp_webrtc_gateway_create(const struct rtsp_webrtc_gateway_config *config,
                                rtsp_webrtc_gateway **out_gateway);
 
 /**
- * Closes every session and stream, delivers the last callbacks and ends the threads. All other
- * calls on this gateway, but get_tuning(), fail with ERR_SHUTTING_DOWN from the start of it on, and
- * those that wait return so; only destroy() is left. After ERR_TIMEOUT another call waits for what
- * is left; after success it does nothing.
+ * Closes all sessions and streams, delivers the last callbacks and ends the threads. When it
+ * returns RTSP_WEBRTC_GATEWAY_OK, no callback is running or will run. From the moment it starts,
+ * all other calls on the gateway except get_tuning() fail with ERR_SHUTTING_DOWN, and calls that
+ * are waiting return with it. After ERR_TIMEOUT, call it again to wait for the remaining threads.
+ * After success, further calls do nothing.
  *
- * Blocking, for at most timeout_ms milliseconds (0: 10,000). Errors: ERR_TIMEOUT if a thread has
- * not ended by then (a callback that does not return, say), ERR_WOULD_DEADLOCK inside a callback.
+ * Parameters: timeout_ms is the longest time to wait in milliseconds; 0 means 10,000.
+ *
+ * Blocking. Errors: ERR_TIMEOUT if a thread has not ended in time, for example because a callback
+ * does not return.
  */
 RTSP_WEBRTC_GATEWAY_API
 int rtsp_webrtc_gateway_shutdown(rtsp_webrtc_gateway *gateway,
                                  uint32_t timeout_ms);
 
 /**
- * Shuts the gateway down, if that has not been done, and frees it. It must be the last call on this
- * gateway, and no other may be running: call shutdown(), which makes those return, then join the
- * threads that made them (stop the web server), then destroy(). NULL does nothing. The last
- * callbacks run in here; functions of this gateway that they call return ERR_SHUTTING_DOWN.
+ * Shuts down a gateway, unless shutdown() has done so, and frees it. NULL is ignored. It must be
+ * the last call on the gateway, with no other call running: call shutdown(), which makes waiting
+ * calls return, then stop the threads that use the gateway (the web server), then call destroy().
+ * If destroy() itself shuts the gateway down, the last callbacks run before it returns, and
+ * functions of this gateway that they call fail with ERR_SHUTTING_DOWN.
  *
- * Blocking, for at most 10 s. Errors: ERR_WOULD_DEADLOCK inside a callback, and ERR_INVALID_STATE
- * in a forked child; the gateway is not freed then. ERR_TIMEOUT: a thread has not ended; the gateway
- * is no longer the caller's, but that thread may still run a callback.
+ * Blocking: waits for at most 10 s. Errors: ERR_TIMEOUT if a thread has not ended in time; the
+ * gateway is then not freed and must not be used again, and the thread may still run a callback.
+ * ERR_INVALID_STATE in a forked child, and ERR_WOULD_DEADLOCK inside a callback; the gateway is
+ * then not freed, and remains valid.
  */
-RTSP_WEBRTC_GATEWAY_API
-int rtsp_webrtc_gateway_destroy(rtsp_webrtc_gateway *gateway);
+RTSP_WEBRTC_GATEWAY_API int rtsp_webrtc_gateway_destroy(rtsp_webrtc_gateway *gateway);
 
 /* ------------------------------------------------------------------ stream */
 
-/** State of a stream. */
+/** States of a stream. */
 typedef enum rtsp_webrtc_gateway_stream_state {
-    /** Connecting to the camera. A push stream: the first keyframe has not come. */
+    /** Connecting to the camera. A push stream: waiting for the first keyframe. */
     RTSP_WEBRTC_GATEWAY_STREAM_CONNECTING = 1,
-    /** Media arrives. */
+    /** Media is arriving. */
     RTSP_WEBRTC_GATEWAY_STREAM_LIVE = 2,
     /**
-     * The connection failed; another attempt follows by itself, after 1 s at first and 30 s at most
-     * unless pull_options say otherwise; or IDLE, if the camera is on demand and nobody waits for it.
-     * A push stream: no picture was pushed for 8 s (status ERR_STALLED); the next one makes it LIVE.
+     * The connection failed or was lost. The library retries after a delay, at first 1 s and at
+     * most 30 s unless pull_options says otherwise. An on-demand camera with no viewers becomes
+     * IDLE instead. A push stream: no video was pushed for 8 s (status ERR_STALLED); the next
+     * frame makes it LIVE again.
      */
     RTSP_WEBRTC_GATEWAY_STREAM_RETRYING = 3,
-    /** A bug in the library stopped this stream. Remove it and add it again. */
+    /**
+     * A bug in the library stopped this stream. Remove it and add it again; reconnect_stream()
+     * restarts a camera.
+     */
     RTSP_WEBRTC_GATEWAY_STREAM_FAILED = 4,
-    /** Removed; the last callback of a stream. */
+    /** Removed. The last callback for a stream. */
     RTSP_WEBRTC_GATEWAY_STREAM_REMOVED = 5,
     /**
-     * Not connected, because nobody watches: a camera with PULL_ON_DEMAND, from add_stream() on. An
-     * offer connects it. Nothing of its media is kept.
+     * An on-demand camera (PULL_ON_DEMAND) that is not connected because nobody watches it, as it
+     * is after add_stream(). An offer connects it. No media is kept.
      */
     RTSP_WEBRTC_GATEWAY_STREAM_IDLE = 6,
 } rtsp_webrtc_gateway_stream_state;
 
 /** Codecs. */
 typedef enum rtsp_webrtc_gateway_codec {
-    /** No such track, or not known yet. */
+    /** No such track, or not yet known. */
     RTSP_WEBRTC_GATEWAY_CODEC_NONE = 0,
     /** H.264 (RFC 6184). */
     RTSP_WEBRTC_GATEWAY_CODEC_H264 = 1,
@@ -733,39 +779,42 @@ typedef enum rtsp_webrtc_gateway_codec {
     RTSP_WEBRTC_GATEWAY_CODEC_H265 = 2,
     /** AV1 (RTP Payload Format For AV1, version 1.0). */
     RTSP_WEBRTC_GATEWAY_CODEC_AV1 = 3,
-    /** Opus (RFC 7587). Its RTP clock rate is 48000 Hz. */
+    /** Opus (RFC 7587). RTP clock rate 48000 Hz. */
     RTSP_WEBRTC_GATEWAY_CODEC_OPUS = 64,
     /** G.711 mu-law, 8 kHz (RFC 3551). */
     RTSP_WEBRTC_GATEWAY_CODEC_PCMU = 65,
     /** G.711 A-law, 8 kHz (RFC 3551). */
     RTSP_WEBRTC_GATEWAY_CODEC_PCMA = 66,
     /**
-     * G.722 at 64 kbit/s, sampled at 16 kHz; its RTP clock rate is 8000 Hz all the same (RFC 3551
-     * section 4.5.2).
+     * G.722 at 64 kbit/s, sampled at 16 kHz. Its RTP clock rate is 8000 Hz (RFC 3551 section
+     * 4.5.2).
      */
     RTSP_WEBRTC_GATEWAY_CODEC_G722 = 67,
 } rtsp_webrtc_gateway_codec;
 
-/** How RTP comes from the camera. */
+/** How the camera sends RTP. */
 typedef enum rtsp_webrtc_gateway_transport {
-    /** The library chooses: TCP. */
+    /** Chosen by the library: currently TCP. */
     RTSP_WEBRTC_GATEWAY_TRANSPORT_AUTO = 0,
-    /** Interleaved in the RTSP connection (RFC 2326 section 10.12): no loss, works through NAT. */
+    /** Interleaved in the RTSP connection (RFC 2326 section 10.12): no packet loss, passes NAT. */
     RTSP_WEBRTC_GATEWAY_TRANSPORT_TCP = 1,
-    /** UDP: for cameras on the same network that cannot do TCP. Late packets count as lost. */
+    /**
+     * UDP, for cameras on the same network that do not support TCP. Packets that arrive late count
+     * as lost.
+     */
     RTSP_WEBRTC_GATEWAY_TRANSPORT_UDP = 2,
 } rtsp_webrtc_gateway_transport;
 
-/** Bits of rtsp_webrtc_gateway_pull_options.flags. */
+/** Flags of rtsp_webrtc_gateway_pull_options. */
 typedef enum rtsp_webrtc_gateway_pull_flags {
-    /** Ignore the camera's sound. */
+    /** Do not use the camera's audio. */
     RTSP_WEBRTC_GATEWAY_PULL_NO_AUDIO = 1,
     /**
-     * Connect only while somebody watches or wants to. An offer connects the camera, and waits for it
-     * as long as offer.timeout_ms; linger_ms after the last session closed, or the last waiting offer
-     * gave up, the connection ends with a TEARDOWN, and the stream is IDLE. If the camera cannot be
-     * connected the offers that wait are refused with the reason, which stream_info keeps, and it is
-     * not tried again before the next offer, unless there are sessions.
+     * Connect to the camera only while it is needed. An offer starts the connection and waits for
+     * it, for at most its own timeout. The connection ends with a TEARDOWN linger_ms after the
+     * last session has closed or the last waiting offer has timed out, and the stream becomes
+     * IDLE. If the connection fails, waiting offers are refused with the reason, which stream_info
+     * keeps; without sessions, the next attempt is made when the next offer arrives.
      */
     RTSP_WEBRTC_GATEWAY_PULL_ON_DEMAND = 2,
 } rtsp_webrtc_gateway_pull_flags;
@@ -774,99 +823,109 @@ typedef enum rtsp_webrtc_gateway_pull_flags {
 typedef struct rtsp_webrtc_gateway_pull_options {
     /** sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT(). */
     size_t struct_size;
-    /** rtsp://[user:password@]host[:port]/path. Required. Port 554 unless given. */
+    /** rtsp://[user:password@]host[:port]/path. The default port is 554. Required. */
     const char *url;
-    /** User for Basic or Digest authentication. NULL: as in the url. */
+    /** User name for Basic or Digest authentication. NULL: from url. */
     const char *username;
-    /** Password for it. NULL: as in the url. */
+    /** Password for Basic or Digest authentication. NULL: from url. */
     const char *password;
     /** enum rtsp_webrtc_gateway_transport. */
     int32_t transport;
-    /** Bits of enum rtsp_webrtc_gateway_pull_flags. */
+    /** Bitwise OR of enum rtsp_webrtc_gateway_pull_flags. */
     uint32_t flags;
-    /** For all from TCP to the answer to PLAY, in milliseconds: 500 to 300000. 0: 10000. */
+    /**
+     * Time limit for a connection attempt, from TCP to the response to PLAY, in milliseconds: 500
+     * to 300000. 0: 10000.
+     */
     uint32_t connect_timeout_ms;
     /**
-     * A camera that sends no picture for so many milliseconds is connected again (ERR_STALLED): 500 to
-     * 300000. 0: 8000.
+     * A camera that sends no video for this long is reconnected (ERR_STALLED), in milliseconds:
+     * 500 to 300000. 0: 8000.
      */
     uint32_t idle_timeout_ms;
     /**
-     * Milliseconds before the first attempt after a failure: 100 to 3600000. Each further delay is
-     * twice as long; all vary by 20 %, so that cameras that come back together do not connect at
-     * once. A connection that was live for more than 10 s begins anew. 0: 1000, or retry_max_ms if
-     * that is less.
+     * Delay before the first attempt after a failure, in milliseconds: 100 to 3600000. Each
+     * further delay is twice as long, up to retry_max_ms. Every delay varies randomly by up to 20
+     * %, so that cameras that become reachable together do not connect at the same moment. A
+     * connection that was live for more than 10 s resets the delay. 0: 1000, or retry_max_ms if
+     * that is smaller.
      */
     uint32_t retry_min_ms;
     /**
-     * Longest delay between attempts: retry_min_ms to 3600000. 0: 30000, or retry_min_ms if that is
-     * more.
+     * Longest delay between attempts in milliseconds: retry_min_ms to 3600000. 0: 30000, or
+     * retry_min_ms if that is larger.
      */
     uint32_t retry_max_ms;
     /**
-     * With PULL_ON_DEMAND: milliseconds that the camera stays connected after its last session closed,
-     * so that a viewer who comes back sees the picture at once: 100 to 3600000. 0: 10000.
+     * With PULL_ON_DEMAND: how long the camera stays connected after its last session has closed,
+     * so that a returning viewer sees video immediately, in milliseconds: 100 to 3600000. 0:
+     * 10000.
      */
     uint32_t linger_ms;
     /** 0. */
     uint32_t reserved;
 } rtsp_webrtc_gateway_pull_options;
 
-/** A stream at one moment. Counts are from add_stream() on. */
+/** The current state of a stream. Counters start at add_stream(). */
 typedef struct rtsp_webrtc_gateway_stream_info {
     /** sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT(). */
     size_t struct_size;
     /** enum rtsp_webrtc_gateway_stream_state. */
     int32_t state;
     /**
-     * Why the camera is not live: the last failure. RTSP_WEBRTC_GATEWAY_OK while it is live, and
-     * before the first failure.
+     * Status of the last failure, which is why the stream is not live. RTSP_WEBRTC_GATEWAY_OK
+     * while it is live, and before the first failure.
      */
     int32_t status;
     /** enum rtsp_webrtc_gateway_codec. */
     int32_t video_codec;
     /** enum rtsp_webrtc_gateway_codec. */
     int32_t audio_codec;
-    /** Width of the picture in pixels; 0 while unknown. */
+    /** Width of the video in pixels; 0 while unknown. */
     uint32_t width;
-    /** Height of the picture in pixels; 0 while unknown. */
+    /** Height of the video in pixels; 0 while unknown. */
     uint32_t height;
-    /** Viewers now. */
+    /** Current number of viewers. */
     uint32_t sessions;
-    /** Times the camera was connected again after it had been live; not when it was IDLE between. */
+    /**
+     * Number of times the camera was connected again after having been live, not counting those
+     * from IDLE.
+     */
     uint32_t reconnects;
-    /** Bytes of media received from the camera. */
+    /** Bytes of media received. */
     uint64_t bytes;
     /** RTP packets that the camera sent and that did not arrive. */
     uint64_t packets_lost;
-    /** Pictures received. */
+    /** Video frames received. */
     uint64_t frames;
-    /** Keyframes among them. */
+    /** Keyframes received. */
     uint64_t keyframes;
-    /** Milliseconds since the last picture; -1 before the first. */
+    /** Milliseconds since the last video frame; -1 before the first. */
     int64_t since_last_media_ms;
-    /** The sentence to status, "" if none; cut if longer. */
+    /** Error message for status; empty if there is none, truncated if it is longer. */
     char message[256];
     /**
-     * Pictures pushed that no viewer gets: the queue was full, or the keyframe was missing that they
-     * build on. 0 for a camera.
+     * Pushed video frames that were not sent to any viewer, because the queue was full or a frame
+     * that they depend on was missing. 0 for a camera.
      */
     uint64_t frames_dropped;
-    /** Times on_keyframe_request was raised. 0 for a camera. */
+    /** Number of keyframe requests (on_keyframe_request). 0 for a camera. */
     uint64_t keyframe_requests;
-    /** Bits of picture per second, averaged over some seconds; 0 while none comes. */
+    /** Video bit rate in bits per second, averaged over a few seconds; 0 while no video arrives. */
     uint64_t bitrate_bps;
 } rtsp_webrtc_gateway_stream_info;
 
 /**
- * Adds a camera. Returns at once: the connection is made in the background (with PULL_ON_DEMAND when
- * the first offer comes), kept, and reported by on_stream_state, which may run before this function
- * returns.
+ * Adds a camera. The function returns immediately; the library connects in the background (an
+ * on-demand camera when the first offer arrives), and reconnects whenever the connection is lost.
+ * on_stream_state reports the progress, and may run before this function returns.
  *
- * name is the name in WHEP offers: unique, 1 to 128 characters of A-Z a-z 0-9 . _ ~ -
+ * Parameters: name identifies the stream in WHEP offers and URLs. It must be unique, and consists
+ * of 1 to 128 of the characters A-Z a-z 0-9 . _ ~ -
  *
- * Errors: ERR_INVALID_ARGUMENT for the name or an option, ERR_ALREADY_EXISTS for the name, ERR_URL
- * for a url that is not usable, ERR_CREDENTIALS for control characters in user or password.
+ * Errors: ERR_INVALID_ARGUMENT if the name or an option is not valid; ERR_ALREADY_EXISTS if the
+ * name is in use; ERR_URL if the URL is not valid; ERR_CREDENTIALS if the user name or password
+ * contains control characters.
  */
 RTSP_WEBRTC_GATEWAY_API
 int rtsp_webrtc_gateway_add_stream(rtsp_webrtc_gateway *gateway,
@@ -875,23 +934,31 @@ int rtsp_webrtc_gateway_add_stream(rtsp_webrtc_gateway *gateway,
                                    rtsp_webrtc_gateway_stream_id *out_stream);
 
 /**
- * Removes a stream and closes its sessions. Does not wait: REMOVED is its last callback. Its name is
- * free at once; offers that wait for it return ERR_NOT_FOUND. ERR_NOT_FOUND if there is no such
- * stream (any more).
+ * Removes a stream and closes its sessions. The function does not wait for that: REMOVED is the
+ * last callback for the stream. The name can be reused immediately. Offers that wait for the
+ * stream fail with ERR_NOT_FOUND.
+ *
+ * Errors: ERR_NOT_FOUND.
  */
 RTSP_WEBRTC_GATEWAY_API
 int rtsp_webrtc_gateway_remove_stream(rtsp_webrtc_gateway *gateway,
                                       rtsp_webrtc_gateway_stream_id stream);
 
-/** Finds a stream by its name. ERR_NOT_FOUND if there is none. */
+/**
+ * Finds a stream by name.
+ *
+ * Errors: ERR_NOT_FOUND.
+ */
 RTSP_WEBRTC_GATEWAY_API
 int rtsp_webrtc_gateway_find_stream(const rtsp_webrtc_gateway *gateway,
                                     const char *name,
                                     rtsp_webrtc_gateway_stream_id *out_stream);
 
 /**
- * Lists all streams, the oldest first: writes as many ids as fit into capacity, and to *out_count how
- * many there are, which may be more. streams may be NULL if capacity is 0.
+ * Lists all streams, oldest first.
+ *
+ * Parameters: at most capacity ids are written to streams, which may be NULL if capacity is 0.
+ * *out_count receives the number of existing streams, which may be larger than capacity.
  */
 RTSP_WEBRTC_GATEWAY_API
 int rtsp_webrtc_gateway_list_streams(const rtsp_webrtc_gateway *gateway,
@@ -900,8 +967,10 @@ int rtsp_webrtc_gateway_list_streams(const rtsp_webrtc_gateway *gateway,
                                      size_t *out_count);
 
 /**
- * Tells how a stream is. Initialise *out_info with RTSP_WEBRTC_GATEWAY_INIT(). ERR_NOT_FOUND if there
- * is no such stream (any more); ERR_TIMEOUT after 5 s on an overloaded machine.
+ * Returns the current state of a stream. Initialize *out_info with RTSP_WEBRTC_GATEWAY_INIT()
+ * first.
+ *
+ * Asks a worker thread. Errors: ERR_NOT_FOUND.
  */
 RTSP_WEBRTC_GATEWAY_API
 int rtsp_webrtc_gateway_get_stream_info(const rtsp_webrtc_gateway *gateway,
@@ -910,37 +979,41 @@ int rtsp_webrtc_gateway_get_stream_info(const rtsp_webrtc_gateway *gateway,
 
 /* -------------------------------------------------------------------- push */
 
-/** Bits of rtsp_webrtc_gateway_frame.flags. */
+/** Flags of rtsp_webrtc_gateway_frame. */
 typedef enum rtsp_webrtc_gateway_frame_flags {
-    /** The host takes this for a keyframe. A hint that may be left out: the bits decide. */
+    /** The frame is a keyframe. Optional: the library detects keyframes itself. */
     RTSP_WEBRTC_GATEWAY_FRAME_KEY = 1,
     /**
-     * The time line restarts: pts_us has nothing to do with that of the frame before on this track.
-     * What viewers see goes on by the time that passed. Video goes on with the next keyframe (best
-     * this one).
+     * The timeline restarts: pts_us is unrelated to that of the previous frame of the track. For
+     * viewers, time continues by the real time that has passed. Video resumes at the next
+     * keyframe, ideally this frame.
      */
     RTSP_WEBRTC_GATEWAY_FRAME_DISCONTINUITY = 2,
 } rtsp_webrtc_gateway_frame_flags;
 
-/** Options of a stream whose media the host pushes. Copied by the call. */
+/** Options of a stream whose media the host pushes. */
 typedef struct rtsp_webrtc_gateway_push_options {
     /** sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT(). */
     size_t struct_size;
-    /** Codec of the picture, enum rtsp_webrtc_gateway_codec. Required. */
+    /** Video codec, enum rtsp_webrtc_gateway_codec. Required. */
     int32_t video_codec;
-    /** Codec of the sound, enum rtsp_webrtc_gateway_codec. RTSP_WEBRTC_GATEWAY_CODEC_NONE (0): none. */
+    /** Audio codec, enum rtsp_webrtc_gateway_codec. RTSP_WEBRTC_GATEWAY_CODEC_NONE (0): no audio. */
     int32_t audio_codec;
     /**
-     * Samples per second of the sound. 0: what the codec has in WebRTC (PCMU and PCMA 8000, G722
-     * 16000, OPUS 48000), which is also the only rate that is taken: sound is passed on as it is. 0
-     * if there is no sound.
+     * Audio sample rate in Hz. 0: the rate of the codec in WebRTC (PCMU and PCMA 8000, G722 16000,
+     * OPUS 48000). No other rate is accepted, because audio is not transcoded. Must be 0 without
+     * audio.
      */
     uint32_t audio_sample_rate;
-    /** Channels of the sound: 1, with OPUS also 2. 0: what the codec has, and if there is no sound. */
+    /**
+     * Number of audio channels: 1, or 2 with OPUS. 0: the default of the codec. Must be 0 without
+     * audio.
+     */
     uint32_t audio_channels;
     /**
-     * Frames of each track that may wait for the gateway's thread, 1 to 1024; 0: 64. A push that
-     * finds so many returns ERR_QUEUE_FULL. Besides, at most 32 MiB of a stream wait.
+     * Number of frames of each track that may be queued for the worker thread: 1 to 1024. 0: 64.
+     * When the queue is full, pushes return ERR_QUEUE_FULL. In addition, at most 32 MiB of a
+     * stream are queued.
      */
     uint32_t queue_frames;
     /** 0. */
@@ -948,63 +1021,65 @@ typedef struct rtsp_webrtc_gateway_push_options {
 } rtsp_webrtc_gateway_push_options;
 
 /**
- * One access unit of video (all of a picture), or one frame of audio.
+ * One access unit of video, or one frame of audio.
  *
- * - H264, H265: an Annex B byte stream, with start codes 00 00 01 or 00 00 00 01. A keyframe is an
- *   IDR picture (H265: any IRAP picture). Parameter sets come with it or just before it, also in a
- *   push of their own.
- * - AV1: a temporal unit in the low-overhead format (AV1 section 5.2), each OBU with its size. A
- *   keyframe has its sequence header in front.
- * - OPUS: one Opus packet, at most 1192 bytes; 20 ms is usual.
- * - PCMU, PCMA: samples, one byte each; 20 ms (160 bytes) is usual.
- * - G722: octets of 64 kbit/s; 20 ms (160 bytes) is usual.
+ * - H264, H265: an Annex B byte stream with start codes 00 00 01 or 00 00 00 01. A keyframe is an
+ *   IDR picture (H265: any IRAP picture). Parameter sets are sent with the keyframe or immediately
+ *   before it, possibly in a push of their own.
+ * - AV1: a temporal unit in the low-overhead bitstream format (AV1 specification section 5.2), in
+ *   which every OBU has a size field. A keyframe starts with its sequence header.
+ * - OPUS: one Opus packet of at most 1192 bytes, usually 20 ms.
+ * - PCMU, PCMA: samples of one byte each, usually 20 ms (160 bytes).
+ * - G722: 64 kbit/s octets, usually 20 ms (160 bytes).
  */
 typedef struct rtsp_webrtc_gateway_frame {
     /** sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT(). */
     size_t struct_size;
-    /** The bits. Required. */
+    /** The data. Required. */
     const uint8_t *data;
-    /** Bytes of data, 1 to 16 MiB. */
+    /** Size of data in bytes: 1 to 16 MiB. */
     size_t size;
     /**
-     * Presentation time in microseconds, on a time line of the host's choice that both tracks share.
-     * Frames of a track are pushed in decoding order; with B pictures this may go back, by less than
-     * a second. A jump of more than 10 s is bridged by the time that passed.
+     * Presentation time in microseconds, on a timeline of the host's choice that both tracks
+     * share. Frames of a track are pushed in decoding order, so with B-frames the value may
+     * decrease, by less than one second. After a jump of more than 10 s, time continues by the
+     * real time that has passed.
      */
     int64_t pts_us;
     /**
-     * When it was captured, in microseconds since 1970 (UTC) by the clock of this machine; 0: not
-     * known. RTCP sender reports (RFC 3550 section 6.4.1) tell viewers which NTP time belongs to
-     * pts_us, and they play picture and sound together by it: give it for both tracks or for none.
-     * Without it the time of the push counts. Ignored, as if it were 0, if it is in the future or
-     * more than 10 s old.
+     * Capture time in microseconds since 1970-01-01 UTC by the clock of this machine. 0: unknown.
+     * RTCP sender reports (RFC 3550 section 6.4.1) pass it on, and viewers use it to synchronize
+     * audio and video: set it on both tracks or on neither. If it is 0, in the future, or more
+     * than 10 s old, the time of the push is used.
      */
     int64_t capture_unix_us;
-    /** Bits of enum rtsp_webrtc_gateway_frame_flags. */
+    /** Bitwise OR of enum rtsp_webrtc_gateway_frame_flags. */
     uint32_t flags;
     /** 0. */
     uint32_t reserved;
     /**
-     * NULL: data is copied before the push returns. Otherwise data is not copied: it must stay as it
-     * is until release(release_data) runs. It runs exactly once, on any thread (also on the calling
-     * one before the push returns), after success and after failure alike, at the latest in
-     * shutdown() or destroy(); only if frame is NULL or the push returns ERR_STRUCT_SIZE has it not
-     * been seen and does not run. It must be short and must not call this library.
+     * Ownership of data. NULL: the push copies data before it returns. Otherwise data is not
+     * copied: it must remain valid and unchanged until the library calls release(release_data).
+     * release runs exactly once, on any thread, whether the push succeeds or fails: possibly on
+     * the calling thread before the push returns, and no later than during shutdown() or
+     * destroy(). It does not run if frame is NULL or if the push returns ERR_STRUCT_SIZE. It must
+     * be short and must not call into the library.
      */
     rtsp_webrtc_gateway_free_fn release;
-    /** Passed to release. */
+    /** Argument of release. */
     void *release_data;
 } rtsp_webrtc_gateway_frame;
 
 /**
- * Adds a stream whose media the host pushes. Returns at once. The stream is CONNECTING until the
- * first keyframe with its parameter sets was pushed; offers wait for that as they wait for a camera.
- * Then it is LIVE. When no picture was pushed for 8 s it is RETRYING with status ERR_STALLED, until
- * the next one.
+ * Adds a stream whose media the host pushes. The stream is CONNECTING until the first keyframe
+ * with its parameter sets has been pushed, and LIVE from then on; offers wait for it as they do
+ * for a camera. If no video is pushed for 8 s, it becomes RETRYING with ERR_STALLED until the next
+ * frame. Remove the stream with remove_stream().
  *
- * name is as for rtsp_webrtc_gateway_add_stream(). remove_stream() removes it.
+ * Parameters: name is as for rtsp_webrtc_gateway_add_stream().
  *
- * Errors: ERR_INVALID_ARGUMENT for the name or an option, ERR_ALREADY_EXISTS for the name.
+ * Errors: ERR_INVALID_ARGUMENT if the name or an option is not valid; ERR_ALREADY_EXISTS if the
+ * name is in use.
  */
 RTSP_WEBRTC_GATEWAY_API
 int rtsp_webrtc_gateway_add_push_stream(rtsp_webrtc_gateway *gateway,
@@ -1013,14 +1088,14 @@ int rtsp_webrtc_gateway_add_push_stream(rtsp_webrtc_gateway *gateway,
                                         rtsp_webrtc_gateway_stream_id *out_stream);
 
 /**
- * Pushes one access unit of video. Never blocks. May be called from any thread; pushes to one track
- * must not overlap, or their order is open. What viewers need of SPS and PPS the library repeats by
- * itself; delimiters and filler are left out.
+ * Pushes one access unit of video. Pushes to the same track must not overlap, otherwise their
+ * order is undefined. The library repeats parameter sets for viewers where needed, and removes
+ * access unit delimiters and filler data.
  *
- * Errors: ERR_QUEUE_FULL: the frame was dropped, and all pictures are until the next keyframe, so
- * that no viewer sees a picture that builds on a missing one; on_keyframe_request asks for it.
- * ERR_INVALID_ARGUMENT for what is no access unit of the codec (no start code, too large),
- * ERR_INVALID_STATE if the stream is a camera, ERR_NOT_FOUND.
+ * Errors: ERR_QUEUE_FULL if the frame was dropped; further frames are then dropped up to the next
+ * keyframe, because they could not be decoded, and on_keyframe_request asks for one.
+ * ERR_INVALID_ARGUMENT if data is not an access unit of the codec (no start code, too large);
+ * ERR_INVALID_STATE if the stream is a camera; ERR_NOT_FOUND.
  */
 RTSP_WEBRTC_GATEWAY_API
 int rtsp_webrtc_gateway_push_video(rtsp_webrtc_gateway *gateway,
@@ -1028,10 +1103,11 @@ int rtsp_webrtc_gateway_push_video(rtsp_webrtc_gateway *gateway,
                                    const struct rtsp_webrtc_gateway_frame *frame);
 
 /**
- * Pushes one frame of audio, with all that is said of rtsp_webrtc_gateway_push_video(); but after
- * ERR_QUEUE_FULL only this frame is missing. The frames follow each other without gaps: each pts_us
- * is the one before plus its duration. Sound before the first keyframe is dropped.
- * ERR_INVALID_STATE also if the stream was added without sound.
+ * Pushes one frame of audio. The frames must be contiguous: each pts_us is the previous one plus
+ * the duration of the previous frame. Audio before the first video keyframe is dropped.
+ *
+ * Errors: as for rtsp_webrtc_gateway_push_video(), but after ERR_QUEUE_FULL only this frame is
+ * lost. ERR_INVALID_STATE also if the stream has no audio.
  */
 RTSP_WEBRTC_GATEWAY_API
 int rtsp_webrtc_gateway_push_audio(rtsp_webrtc_gateway *gateway,
@@ -1039,19 +1115,21 @@ int rtsp_webrtc_gateway_push_audio(rtsp_webrtc_gateway *gateway,
                                    const struct rtsp_webrtc_gateway_frame *frame);
 
 /**
- * Pushes one RTP packet (RFC 3550) with its header, not encrypted: of H264 by RFC 6184, H265 by
- * RFC 7798, AV1 by its RTP specification; of audio each payload is a frame. codec (enum
- * rtsp_webrtc_gateway_codec) says of which track of the stream it is. Never blocks. The packet is
- * copied before this returns.
+ * Pushes one unencrypted RTP packet (RFC 3550) including its header: H264 as in RFC 6184, H265 as
+ * in RFC 7798, AV1 as in its RTP payload specification; for audio, each payload is one frame. The
+ * packet is copied.
  *
- * SSRC, payload type, sequence number and extensions are not looked at beyond that, and viewers get
- * others. Packets may come out of order by up to 16, or by 100 ms. What is missing then is counted in
- * packets_lost, and what is left of its access unit is passed on; on_keyframe_request follows. A new
- * SSRC, or a leap of more than 1000 in the sequence numbers, counts as FRAME_DISCONTINUITY.
+ * Packets may arrive out of order by up to 16 packets or 100 ms. Missing packets are counted in
+ * packets_lost; what remains of the access unit is passed on, and on_keyframe_request follows. A
+ * new SSRC, or a jump of more than 1000 in the sequence number, counts as FRAME_DISCONTINUITY.
+ * Payload type and header extensions are ignored. Viewers receive packets with other SSRCs,
+ * payload types and sequence numbers.
  *
- * Errors: ERR_QUEUE_FULL as for push_video(), for the packet that completes an access unit;
- * ERR_INVALID_ARGUMENT for what is no RTP packet, for RTCP, and for a codec that the stream was added
- * without; ERR_INVALID_STATE if the stream is a camera, ERR_NOT_FOUND.
+ * Parameters: codec (enum rtsp_webrtc_gateway_codec) selects the track.
+ *
+ * Errors: ERR_QUEUE_FULL as for push_video(), from the packet that completes an access unit;
+ * ERR_INVALID_ARGUMENT if the data is not an RTP packet (RTCP is not accepted), or if the stream
+ * has no track with this codec; ERR_INVALID_STATE if the stream is a camera; ERR_NOT_FOUND.
  */
 RTSP_WEBRTC_GATEWAY_API
 int rtsp_webrtc_gateway_push_rtp(rtsp_webrtc_gateway *gateway,
@@ -1467,14 +1545,16 @@ int rtsp_webrtc_gateway_close_session(rtsp_webrtc_gateway *gateway,
 /* ----------------------------------------------------------------- metrics */
 
 /**
- * Writes all counters and gauges in the text format of Prometheus, version 0.0.4: per stream what
- * came and went, per worker the CPU time by what it was spent on, sessions by SRTP profile, what
- * was dropped and why, and the knobs. Serve it as "text/plain; version=0.0.4".
+ * Returns all counters and gauges in the Prometheus text format, version 0.0.4: media received and
+ * sent per stream, CPU time per worker and activity, sessions by SRTP profile, losses by cause,
+ * and the knobs. Serve it as "text/plain; version=0.0.4".
  *
- * *out_text ends with NUL and is the caller's, to be given to rtsp_webrtc_gateway_string_free().
- * *out_size is its length without the terminator; out_size may be NULL.
+ * Parameters: *out_size receives the length of the text without the terminating NUL; out_size may
+ * be NULL.
  *
- * Asks each worker thread, and so takes a millisecond or so on a busy gateway.
+ * Ownership: the caller frees *out_text with rtsp_webrtc_gateway_string_free().
+ *
+ * Asks every worker thread.
  */
 RTSP_WEBRTC_GATEWAY_API
 int rtsp_webrtc_gateway_metrics(const rtsp_webrtc_gateway *gateway,
@@ -1519,7 +1599,7 @@ int rtsp_webrtc_gateway_snapshot(const rtsp_webrtc_gateway *gateway,
                                  char **out_json,
                                  size_t *out_size);
 
-/** Frees a text that the library gave through a `char **`. NULL does nothing. */
+/** Frees a text that the library returned through a `char **`. NULL is ignored. */
 RTSP_WEBRTC_GATEWAY_API void rtsp_webrtc_gateway_string_free(char *text);
 
 #ifdef __cplusplus

@@ -992,7 +992,7 @@ public:
     /** Binds the socket and starts the threads. Blocking. */
     static Result<Gateway> try_create(Config config = {}) {
         rtsp_webrtc_gateway_config options{};
-        int status = rtsp_webrtc_gateway_config_init(&options, sizeof options,
+        int status = rtsp_webrtc_gateway_struct_init(&options, sizeof options,
                                                      RTSP_WEBRTC_GATEWAY_ABI_VERSION);
         if (status < 0) {
             return Error::last(status);

@@ -1,86 +1,88 @@
-//! The library's error type, and the table that maps it to C and to HTTP.
+//! One error for the whole library, and one table that maps it to C and to HTTP.
 
 use std::fmt;
 
-/// The kind of a failure. Each has a number in the C ABI and an HTTP status.
+/// The kind of a failure. Each kind has a number in the C ABI and an HTTP status.
 ///
 /// The numbers are part of the ABI: they are never reused, and new ones are appended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Status {
-    /// Success. Only used where a state carries a status.
+    /// Success; used only where a state carries a status.
     Ok,
-    /// An argument is out of range, malformed or missing.
+    /// An argument is missing or out of range.
     InvalidArgument,
-    /// No stream, session, operation or knob has this id, name or key, or not any more.
+    /// No stream, session, operation, request or knob has this id or name, or it no longer
+    /// exists.
     NotFound,
     /// A stream with this name already exists.
     AlreadyExists,
-    /// The call is not possible in the current state of its object.
+    /// The object is not in a state that allows the call.
     InvalidState,
-    /// Not supported by this build or by this stream.
+    /// Not supported by this build of the library or by this stream.
     Unsupported,
-    /// The SDP is malformed, or lacks something that WebRTC requires.
+    /// The SDP cannot be parsed, or lacks something that WebRTC requires.
     Sdp,
-    /// The SDP is larger than that of any browser.
+    /// The SDP is larger than the library accepts.
     TooLarge,
     /// The offer and the camera have no codec in common, or the offer has no video.
     Codec,
-    /// The offer carries no DTLS certificate fingerprint.
+    /// The offer has no DTLS certificate fingerprint.
     Fingerprint,
-    /// The offer carries no ICE credentials.
+    /// The offer has no ICE credentials.
     IceCredentials,
-    /// The camera's address is not a usable RTSP URL.
+    /// The camera's URL is not a valid RTSP URL.
     Url,
-    /// The camera's user or password cannot be sent in RTSP.
+    /// The camera's user name or password contains characters that RTSP cannot carry.
     Credentials,
     /// The stream has no media yet.
     NotReady,
-    /// A limit (`max_sessions`, `max_sessions_per_stream`) is reached.
+    /// A limit is reached, for example `max_sessions` or `max_sessions_per_stream`.
     Limit,
     /// The operation did not complete in time.
     Timeout,
-    /// The operation was canceled.
+    /// The operation was cancelled, or the gateway shut down before it completed.
     Cancelled,
-    /// The camera refused the user or the password.
+    /// The camera rejected the user name or password.
     Auth,
-    /// The camera cannot be reached, or the connection to it broke.
+    /// The camera cannot be reached.
     Connect,
-    /// The camera violated RTSP, or has no usable media.
+    /// The camera's RTSP responses are invalid, or it offers no usable media.
     Camera,
-    /// The camera stopped sending video while connected.
+    /// The camera, or the host of a push stream, stopped sending video.
     Stalled,
-    /// The operating system refused a resource, e.g. a socket or a thread.
+    /// The operating system reported an error, for example when opening a socket.
     Io,
-    /// The viewer's ICE checks never arrived, or stopped.
+    /// No ICE connectivity check arrived from the viewer, or the checks stopped.
     Ice,
-    /// The DTLS handshake failed, or the certificate does not match the fingerprint in the offer.
+    /// The DTLS handshake failed, or the viewer's certificate does not match its offer.
     Dtls,
-    /// The viewer supports no SRTP profile that `srtp_policy` allows.
+    /// The viewer supports no SRTP profile that the policy allows.
     SrtpProfile,
     /// The gateway is shutting down.
     ShuttingDown,
-    /// A blocking function was called from within a callback.
+    /// The function would have to wait, and was called from a callback that it would wait for.
     WouldDeadlock,
-    /// The caller was compiled for another version of the ABI.
+    /// The program was compiled against a header with another ABI version.
     AbiMismatch,
-    /// `struct_size` does not match any known version of the struct, or unknown fields are set.
+    /// `struct_size` is not a size that this library knows, or a field that it does not know is
+    /// set.
     StructSize,
-    /// A pushed frame was dropped because the stream's queue is full, or has been full since the last
-    /// keyframe.
+    /// The pushed frame was dropped: the queue is full, or frames since the last keyframe are
+    /// missing.
     QueueFull,
-    /// `If-Match` does not name the current ICE session of the viewer.
+    /// `If-Match` does not name the viewer's current ICE session.
     Etag,
-    /// A PATCH request has no `If-Match`.
+    /// The PATCH request has no `If-Match` header.
     PreconditionRequired,
-    /// A PATCH request asks for a change that is not supported, e.g. a new SDP.
+    /// The PATCH request asks for a change that sessions do not support, for example a new SDP.
     Unprocessable,
-    /// A bug in the library: this call or object failed, everything else continues.
+    /// A bug in the library. The call or its object failed; everything else continues.
     Panic,
 }
 
 impl Status {
-    /// All statuses.
+    /// Every status, for tables and tests.
     pub const ALL: &'static [Status] = &[
         Status::Ok,
         Status::InvalidArgument,
@@ -118,42 +120,42 @@ impl Status {
         Status::Panic,
     ];
 
-    /// Number in the C ABI, HTTP status, and short text.
+    /// C number, HTTP status and short text of each status.
     const fn row(self) -> (i32, u16, &'static str) {
         match self {
             Status::Ok => (0, 200, "ok"),
             Status::InvalidArgument => (-1, 400, "invalid argument"),
             Status::NotFound => (-2, 404, "not found"),
             Status::AlreadyExists => (-3, 409, "already exists"),
-            Status::InvalidState => (-4, 409, "not possible in this state"),
+            Status::InvalidState => (-4, 409, "invalid state"),
             Status::Unsupported => (-5, 501, "not supported"),
-            Status::Sdp => (-6, 400, "the SDP is not valid"),
+            Status::Sdp => (-6, 400, "invalid SDP"),
             Status::TooLarge => (-7, 413, "too large"),
-            Status::Codec => (-8, 406, "no codec in common"),
-            Status::Fingerprint => (-9, 400, "the offer has no DTLS fingerprint"),
-            Status::IceCredentials => (-10, 400, "the offer has no ICE credentials"),
-            Status::Url => (-11, 400, "not a usable RTSP URL"),
-            Status::Credentials => (-12, 400, "user or password cannot be sent"),
-            Status::NotReady => (-13, 409, "the stream has no media yet"),
+            Status::Codec => (-8, 406, "no common codec"),
+            Status::Fingerprint => (-9, 400, "no DTLS fingerprint in the offer"),
+            Status::IceCredentials => (-10, 400, "no ICE credentials in the offer"),
+            Status::Url => (-11, 400, "invalid RTSP URL"),
+            Status::Credentials => (-12, 400, "invalid characters in the credentials"),
+            Status::NotReady => (-13, 409, "no media yet"),
             Status::Limit => (-14, 503, "limit reached"),
             Status::Timeout => (-15, 504, "timed out"),
-            Status::Cancelled => (-16, 503, "canceled"),
-            Status::Auth => (-17, 502, "the camera refused the credentials"),
-            Status::Connect => (-18, 502, "the camera cannot be reached"),
-            Status::Camera => (-19, 502, "the camera does not deliver"),
-            Status::Stalled => (-20, 502, "the camera stopped sending"),
-            Status::Io => (-21, 500, "the operating system refused"),
-            Status::Ice => (-22, 504, "no connection to the viewer (ICE)"),
+            Status::Cancelled => (-16, 503, "cancelled"),
+            Status::Auth => (-17, 502, "camera rejected the credentials"),
+            Status::Connect => (-18, 502, "camera unreachable"),
+            Status::Camera => (-19, 502, "camera error"),
+            Status::Stalled => (-20, 502, "camera stopped sending"),
+            Status::Io => (-21, 500, "operating system error"),
+            Status::Ice => (-22, 504, "no ICE connectivity"),
             Status::Dtls => (-23, 502, "DTLS handshake failed"),
-            Status::SrtpProfile => (-24, 406, "no SRTP profile in common"),
+            Status::SrtpProfile => (-24, 406, "no common SRTP profile"),
             Status::ShuttingDown => (-25, 503, "shutting down"),
-            Status::WouldDeadlock => (-26, 500, "blocking call inside a callback"),
+            Status::WouldDeadlock => (-26, 500, "call not allowed in a callback"),
             Status::AbiMismatch => (-27, 500, "ABI version mismatch"),
             Status::StructSize => (-28, 500, "struct size mismatch"),
-            Status::QueueFull => (-29, 503, "the push queue is full"),
-            Status::Etag => (-30, 412, "another ICE session"),
-            Status::PreconditionRequired => (-31, 428, "If-Match is missing"),
-            Status::Unprocessable => (-32, 422, "not possible by PATCH"),
+            Status::QueueFull => (-29, 503, "push queue full"),
+            Status::Etag => (-30, 412, "ICE session does not match"),
+            Status::PreconditionRequired => (-31, 428, "If-Match header missing"),
+            Status::Unprocessable => (-32, 422, "change not supported by PATCH"),
             Status::Panic => (-100, 500, "internal error"),
         }
     }
@@ -163,26 +165,25 @@ impl Status {
         self.row().0
     }
 
-    /// The HTTP status of a response to a WHEP request.
+    /// The HTTP status to answer a WHEP request with.
     pub const fn http(self) -> u16 {
         self.row().1
     }
 
-    /// A few words in lower case.
+    /// A short text: a few words in lower case.
     pub const fn text(self) -> &'static str {
         self.row().2
     }
 
-    /// The status with this number in the C ABI, if there is one.
+    /// The status with this C number.
     pub fn from_code(code: i32) -> Option<Status> {
         Status::ALL.iter().copied().find(|s| s.code() == code)
     }
 }
 
-/// A failure: its status, and a message that says what happened and what to do about it.
+/// A failure: its kind, and a message that says what happened and what to do about it.
 ///
-/// Messages start in lower case and have no final period, so that they can follow other text. They
-/// never contain a password or a key.
+/// The message never contains a password or a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     status: Status,
@@ -190,7 +191,7 @@ pub struct Error {
 }
 
 impl Error {
-    /// Creates an error. See [`Error`] for the style of messages.
+    /// Creates an error.
     pub fn new(status: Status, message: impl Into<String>) -> Self {
         Error {
             status,
@@ -209,23 +210,9 @@ impl Error {
     }
 }
 
-/// The error of every call after shutdown has started.
+/// The result of a call once shutdown has begun.
 pub(crate) fn shutting_down() -> Error {
-    Error::new(
-        Status::ShuttingDown,
-        "the gateway is shutting down: create another one to continue",
-    )
-}
-
-/// The error after a caught panic. `lost` is what it cost, e.g. "this session".
-pub(crate) fn panicked(lost: &str) -> Error {
-    Error::new(
-        Status::Panic,
-        format!(
-            "a bug in the library stopped {lost}: please report it with the log and the text on \
-             standard error"
-        ),
-    )
+    Error::new(Status::ShuttingDown, "the gateway is shutting down")
 }
 
 impl fmt::Display for Error {
@@ -236,7 +223,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// The library's result type.
+/// The result of a call that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
 
 #[cfg(test)]

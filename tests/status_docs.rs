@@ -22,8 +22,8 @@ fn declared() -> Vec<(String, i32, String)> {
             let number = number.parse().expect("a number");
             all.push((name.to_owned(), number, std::mem::take(&mut documentation)));
         } else {
-            let text = line.trim_start_matches("/**").trim_start_matches('*');
-            documentation += text.trim_end_matches("*/").trim();
+            let text = line.trim_start_matches("/**").trim_end_matches("*/");
+            documentation += text.trim_start_matches('*').trim();
             documentation += " ";
         }
     }

@@ -10,7 +10,7 @@ bool second_library_works(void);
 static bool gateway_works(void) {
     rtsp_webrtc_gateway_config config;
     rtsp_webrtc_gateway *gateway = NULL;
-    if (rtsp_webrtc_gateway_config_init(&config, sizeof config, RTSP_WEBRTC_GATEWAY_ABI_VERSION) <
+    if (RTSP_WEBRTC_GATEWAY_INIT(&config) <
         0) {
         return false;
     }

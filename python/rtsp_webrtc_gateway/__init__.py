@@ -277,8 +277,6 @@ class _callbacks(Structure):
 class _config(Structure):
     _fields_ = [
         ("struct_size", c_size_t),
-        ("abi_version", c_uint32),
-        ("reserved", c_uint32),
         ("udp_bind", c_char_p),
         ("public_addresses", POINTER(c_char_p)),
         ("public_addresses_len", c_size_t),
@@ -406,8 +404,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "find_tuning": (c_int, [c_char_p, POINTER(c_int32)]),
     "set_tuning": (c_int, [c_void_p, c_int32, c_int64]),
     "get_tuning": (c_int, [c_void_p, c_int32, POINTER(c_int64)]),
-    "config_init": (c_int, [POINTER(_config), c_size_t, c_uint32]),
-    "struct_init": (c_int, [c_void_p, c_size_t]),
+    "struct_init": (c_int, [c_void_p, c_size_t, c_uint32]),
     "create": (c_int, [POINTER(_config), POINTER(c_void_p)]),
     "shutdown": (c_int, [c_void_p, c_uint32]),
     "destroy": (c_int, [c_void_p]),
@@ -707,7 +704,7 @@ class Gateway:
         ]
         knobs = [_tuning(key, 0, value) for key, value in (tuning or {}).items()]
         config = _config()
-        check("config_init", byref(config), sizeof(config), ABI_VERSION)
+        check("struct_init", byref(config), sizeof(config), ABI_VERSION)
         config.udp_bind = _text(udp_bind)
         config.public_addresses = (c_char_p * len(addresses))(*addresses)
         config.public_addresses_len = len(addresses)

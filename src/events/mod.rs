@@ -1,8 +1,8 @@
 //! Tells the host what changed: one thread per gateway, in order, under no lock.
 
 mod notifier;
+pub(crate) mod role;
 
-use std::cell::Cell;
 use std::fmt;
 
 pub(crate) use self::notifier::{Notice, Notices, Notifier};
@@ -90,34 +90,5 @@ impl fmt::Debug for AuthorizeRequest {
             .field("stream", &self.stream)
             .field("peer", &self.peer)
             .finish_non_exhaustive() // a token is a secret
-    }
-}
-
-thread_local! {
-    static ON_CALLBACK_THREAD: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Says that this thread is the one that calls [`Events`], for as long as it lives.
-pub(crate) fn mark_callback_thread() {
-    ON_CALLBACK_THREAD.set(true);
-}
-
-/// Whether this thread calls [`Events`]: here a blocking function would wait for itself.
-pub(crate) fn on_callback_thread() -> bool {
-    ON_CALLBACK_THREAD.get()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_mark_stays_on_its_thread() {
-        let marked = std::thread::spawn(|| {
-            mark_callback_thread();
-            on_callback_thread()
-        });
-        assert!(marked.join().unwrap());
-        assert!(!on_callback_thread());
     }
 }

@@ -8,7 +8,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::{AuthorizeRequest, Events, mark_callback_thread};
+use super::role::{Role, mark_thread};
+use super::{AuthorizeRequest, Events};
 use crate::error::{Error, Result, Status};
 use crate::state::{SessionId, SessionState, StreamId, StreamState};
 
@@ -94,6 +95,8 @@ impl Notices {
         let queue = &self.0;
         let mut pending = queue.lock();
         if pending.entries.len() >= MAX_PENDING && !notice.is_last() {
+            // The log callback may call what leaves a notice.
+            drop(pending);
             if queue.dropped.fetch_add(1, Ordering::Relaxed) == 0 {
                 log::error!("the host's callback is too slow: events are dropped");
             }
@@ -189,7 +192,7 @@ struct Nobody;
 impl Events for Nobody {}
 
 fn run(queue: &Queue, events: &dyn Events) {
-    mark_callback_thread();
+    mark_thread(Role::Callback);
     loop {
         let entry = {
             let mut pending = queue.lock();

@@ -24,7 +24,7 @@ pub(super) fn unset(reserved: u32) -> Result<()> {
     match reserved {
         0 => Ok(()),
         _ => Err(invalid(
-            "A field named reserved is not 0. Initialise the struct with its init function.",
+            "A reserved field is not 0. Initialize the struct with RTSP_WEBRTC_GATEWAY_INIT().",
         )),
     }
 }
@@ -131,8 +131,8 @@ fn check_size(size: usize, name: &str) -> Result<()> {
     Err(Error::new(
         Status::StructSize,
         format!(
-            "struct_size of {name} is {size}, which no version has. Initialise the struct with \
-             RTSP_WEBRTC_GATEWAY_INIT or its init function."
+            "struct_size of {name} is {size}, which is not the size of any version of it. Initialize \
+             the struct with RTSP_WEBRTC_GATEWAY_INIT()."
         ),
     ))
 }
@@ -200,19 +200,23 @@ pub(super) unsafe fn write_struct<T: SizedStruct>(pointer: *mut T, value: T) -> 
     Ok(())
 }
 
-/// Zeroes a struct of the caller's version and sets its `struct_size`.
+/// Zeroes a struct of the caller's version, and sets its `struct_size` to `noted_size`.
 ///
 /// # Safety
 /// `pointer` is NULL or writable for `size` bytes.
-pub(super) unsafe fn init_struct(pointer: *mut c_void, size: usize, name: &str) -> Result<()> {
+pub(super) unsafe fn init_struct(
+    pointer: *mut c_void,
+    size: usize,
+    noted_size: usize,
+) -> Result<()> {
     if pointer.is_null() {
-        return Err(null(name));
+        return Err(null("object"));
     }
-    check_size(size, name)?;
+    check_size(size, "object")?;
     // SAFETY: not NULL, writable by contract, and `size` has room for struct_size.
     unsafe {
         ptr::write_bytes(pointer.cast::<u8>(), 0, size);
-        pointer.cast::<usize>().write_unaligned(size);
+        pointer.cast::<usize>().write_unaligned(noted_size);
     }
     Ok(())
 }

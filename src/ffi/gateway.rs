@@ -2,7 +2,6 @@
 
 use std::ffi::{c_char, c_int, c_void};
 use std::fmt::Display;
-use std::mem::offset_of;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -15,25 +14,26 @@ use super::guard::guard_status;
 use super::handle::{
     gateway_ref, rtsp_webrtc_gateway, rtsp_webrtc_gateway_session_id, rtsp_webrtc_gateway_stream_id,
 };
-use super::log::not_in_a_callback;
 use super::signals::SignalsBlocked;
 use super::tuning::{key_of, rtsp_webrtc_gateway_tuning};
 use super::user_data::{UserData, rtsp_webrtc_gateway_free_fn};
 use super::version::ABI_VERSION;
 use crate::config::{Config, IceServer};
 use crate::error::{Error, Result, Status};
-use crate::events::{AuthorizeRequest, Events};
+use crate::events::{AuthorizeRequest, Events, role};
 use crate::gateway::Gateway;
 use crate::state::{SessionId, SessionState, StreamId, StreamState};
 
-/// Who is told of changes. Each function may be NULL. See "Callbacks" above.
+/// Callbacks of a gateway. Each function may be NULL. The rules for callbacks are under "Callbacks"
+/// at the top of this header.
 #[repr(C)]
 pub struct rtsp_webrtc_gateway_callbacks {
     /// sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT().
     pub struct_size: usize,
-    /// Passed back as the first argument of each function.
+    /// Passed as the first argument to each function.
     pub user_data: *mut c_void,
-    /// Frees user_data after the last callback. Runs exactly once, also when create() fails.
+    /// Frees user_data after the last callback. Runs exactly once, also if create() fails. May be
+    /// NULL.
     pub free_user_data: rtsp_webrtc_gateway_free_fn,
     /// A stream changed to state (enum rtsp_webrtc_gateway_stream_state). status says why it went to
     /// RETRYING or FAILED, and is RTSP_WEBRTC_GATEWAY_OK otherwise. The state that it is added in,
@@ -57,16 +57,17 @@ pub struct rtsp_webrtc_gateway_callbacks {
             status: c_int,
         ),
     >,
-    /// A push stream needs a keyframe (IDR picture) that only the host's encoder can give: a viewer
-    /// cannot decode without one, or pictures were dropped. Ask the encoder for one. At most one
-    /// request a second and per stream, none while an earlier one waits to be delivered. Never for a
-    /// camera.
+    /// A push stream needs a keyframe, which only the host's encoder can provide: a viewer cannot
+    /// decode without one, or frames were dropped. Request one from the encoder. Called at most
+    /// once per second for a stream, and not while an earlier request has yet to be delivered.
+    /// Never called for cameras.
     pub on_keyframe_request:
         Option<unsafe extern "C" fn(user_data: *mut c_void, stream: rtsp_webrtc_gateway_stream_id)>,
-    /// Somebody wants to do something over HTTP (handle_http(), listen_http()): answer by
-    /// rtsp_webrtc_gateway_authorize(), here or later, within 30 s. Asked for each request that has
-    /// none of config.bearer_tokens, but for OPTIONS and for pages, which need no permission; while
-    /// 1,024 wait for an answer, further ones get 503. NULL: the tokens decide alone.
+    /// A client asks for something over HTTP (handle_http(), listen_http()). Answer with
+    /// rtsp_webrtc_gateway_authorize() within 30 s, in the callback or later. Called for each
+    /// request that carries none of config.bearer_tokens, except OPTIONS requests and requests for
+    /// web pages, which need no permission. While 1,024 requests wait for an answer, further
+    /// requests receive 503. NULL: only bearer_tokens decide.
     pub on_authorize: Option<
         unsafe extern "C" fn(
             user_data: *mut c_void,
@@ -91,96 +92,77 @@ pub struct rtsp_webrtc_gateway_ice_server {
     pub credential: *const c_char,
 }
 
-/// Options of a gateway. All of it is copied by rtsp_webrtc_gateway_create().
+/// Options of a gateway. rtsp_webrtc_gateway_create() copies them.
 #[repr(C)]
 pub struct rtsp_webrtc_gateway_config {
-    /// sizeof this struct; set by rtsp_webrtc_gateway_config_init().
+    /// sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT().
     pub struct_size: usize,
-    /// RTSP_WEBRTC_GATEWAY_ABI_VERSION; set by rtsp_webrtc_gateway_config_init().
-    pub abi_version: u32,
-    /// 0.
-    pub reserved: u32,
-    /// Local address of the one UDP socket that carries all sessions, as "192.0.2.1:5000" or
-    /// "[::]:5000". Port 0: any. NULL: all addresses, any port.
+    /// Local address of the UDP socket that carries all sessions, for example "192.0.2.1:5000" or
+    /// "[::]:5000". Port 0 selects any free port. NULL: all addresses, any free port.
     pub udp_bind: *const c_char,
-    /// IP addresses to advertise to viewers besides those of the network interfaces: the public ones
-    /// of a 1:1 NAT. May be NULL if public_addresses_len is 0.
+    /// IP addresses to advertise to viewers in addition to the addresses of the network interfaces:
+    /// the public addresses of a 1:1 NAT. May be NULL if public_addresses_len is 0.
     pub public_addresses: *const *const c_char,
-    /// Number of public_addresses.
+    /// Number of elements in public_addresses, at most 4,096.
     pub public_addresses_len: usize,
-    /// Knobs that differ from their defaults. May be NULL if tuning_len is 0.
+    /// Knobs to set to other values than their defaults. May be NULL if tuning_len is 0.
     pub tuning: *const rtsp_webrtc_gateway_tuning,
-    /// Number of tuning.
+    /// Number of elements in tuning, at most 4,096.
     pub tuning_len: usize,
-    /// NULL: nobody is told of changes.
+    /// Callbacks for changes. NULL: none.
     pub callbacks: *const rtsp_webrtc_gateway_callbacks,
-    /// Bearer tokens (RFC 6750) that allow everything over HTTP: at most 64, each of the characters
-    /// A-Z a-z 0-9 - . _ ~ + / with = at the end. None, and no on_authorize: whoever reaches the port
-    /// of listen_http() or of the host's web server may watch. May be NULL if bearer_tokens_len is 0.
+    /// Bearer tokens (RFC 6750), each of which permits everything over HTTP. A token consists of
+    /// the characters A-Z a-z 0-9 - . _ ~ + / with optional = at the end. With no tokens and no
+    /// on_authorize, everybody who can reach the port of listen_http() or of the host's web server
+    /// may watch. May be NULL if bearer_tokens_len is 0.
     pub bearer_tokens: *const *const c_char,
-    /// Number of bearer_tokens.
+    /// Number of elements in bearer_tokens, at most 64.
     pub bearer_tokens_len: usize,
-    /// STUN and TURN servers that viewers are told of by Link headers in the answers to their offers
-    /// (RFC 9725 section 4.6), at most 16. The gateway itself uses none. May be NULL if
-    /// ice_servers_len is 0.
+    /// STUN and TURN servers to announce to viewers in Link headers of the answer (RFC 9725 section
+    /// 4.6). The gateway itself does not use them. May be NULL if ice_servers_len is 0.
     pub ice_servers: *const rtsp_webrtc_gateway_ice_server,
-    /// Number of ice_servers.
+    /// Number of elements in ice_servers, at most 16.
     pub ice_servers_len: usize,
 }
 sized_struct!(rtsp_webrtc_gateway_config, "rtsp_webrtc_gateway_config");
 
-/// Fills config with the defaults. Pass sizeof(*config) and RTSP_WEBRTC_GATEWAY_ABI_VERSION.
+/// Zeroes a struct of this header and sets its struct_size. Use RTSP_WEBRTC_GATEWAY_INIT(pointer),
+/// which passes sizeof(*pointer) and RTSP_WEBRTC_GATEWAY_ABI_VERSION.
 ///
-/// Errors: ERR_ABI_MISMATCH if the program was compiled against another ABI, ERR_STRUCT_SIZE for a
-/// size that no version has. config is not written then.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn rtsp_webrtc_gateway_config_init(
-    config: *mut rtsp_webrtc_gateway_config,
-    struct_size: usize,
-    abi_version: u32,
-) -> c_int {
-    guard_status(|| {
-        check_abi(abi_version)?;
-        if struct_size < offset_of!(rtsp_webrtc_gateway_config, udp_bind) {
-            return Err(Error::new(
-                Status::StructSize,
-                format!("{struct_size} is not the size of rtsp_webrtc_gateway_config."),
-            ));
-        }
-        // SAFETY: config is NULL or writable for struct_size bytes, by the conventions; that is
-        // enough for abi_version.
-        unsafe {
-            init_struct(config.cast(), struct_size, "rtsp_webrtc_gateway_config")?;
-            (&raw mut (*config).abi_version).write(abi_version);
-        }
-        Ok(())
-    })
-}
-
-/// Zeroes a struct of this header, any but rtsp_webrtc_gateway_config, and sets its struct_size.
-/// RTSP_WEBRTC_GATEWAY_INIT(pointer) is the short way to say it.
-///
-/// Errors: ERR_STRUCT_SIZE for a size that no struct has; object is not written then.
+/// Errors: ERR_ABI_MISMATCH if the program was compiled against a header with another ABI version;
+/// the struct is then zeroed including struct_size, so that every call that takes it fails with
+/// ERR_STRUCT_SIZE. ERR_STRUCT_SIZE if struct_size is not the size of any struct; the struct is
+/// left unchanged.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_struct_init(
     object: *mut c_void,
     struct_size: usize,
+    abi_version: u32,
 ) -> c_int {
-    // SAFETY: object is NULL or writable for struct_size bytes, by the conventions.
-    guard_status(|| unsafe { init_struct(object, struct_size, "object") })
+    guard_status(|| {
+        let matches = abi_version == ABI_VERSION;
+        let noted_size = if matches { struct_size } else { 0 };
+        // SAFETY: object is NULL or writable for struct_size bytes, by the conventions.
+        unsafe { init_struct(object, struct_size, noted_size) }?;
+        match matches {
+            true => Ok(()),
+            false => Err(abi_mismatch(abi_version)),
+        }
+    })
 }
 
-/// Makes a gateway: binds its socket and starts its threads. On success *out_gateway is the
-/// caller's, to be given to rtsp_webrtc_gateway_destroy(). No callback runs before it returns: what
-/// callbacks need of *out_gateway can be put into user_data then.
+/// Creates a gateway: binds its UDP socket and starts its threads. No callback runs before the
+/// function returns, so user_data may point to where *out_gateway is stored.
 ///
-/// config->callbacks->free_user_data runs exactly once: after the last callback of the gateway, or
-/// before this function returns a failure. Only when it returns ERR_STRUCT_SIZE, ERR_ABI_MISMATCH,
-/// or ERR_INVALID_ARGUMENT for a NULL config, the callbacks could not be read, and user_data stays
-/// the caller's.
+/// Ownership: on success the caller owns *out_gateway, and frees it with
+/// rtsp_webrtc_gateway_destroy(). config->callbacks->free_user_data runs exactly once: after the
+/// last callback of the gateway or, if the function fails, before it returns. If it fails with
+/// ERR_STRUCT_SIZE, or because config is NULL, the callbacks have not been read: free_user_data
+/// does not run, and user_data remains the caller's.
 ///
-/// Blocking. Errors: ERR_INVALID_ARGUMENT and ERR_NOT_FOUND for options that are not usable,
-/// ERR_IO if the socket cannot be bound, ERR_WOULD_DEADLOCK inside a callback.
+/// Blocking. Errors: ERR_INVALID_ARGUMENT if an option is not valid; ERR_NOT_FOUND if
+/// config->tuning has an unknown key; ERR_IO if the socket cannot be bound or a thread cannot be
+/// started.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_create(
@@ -190,7 +172,6 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_create(
     guard_status(|| {
         // SAFETY: config is NULL or a struct of the header, by the conventions.
         let config = unsafe { read_struct(config) }?;
-        check_abi(config.abi_version)?;
         // Early, so that every failure from here on frees user_data.
         let callbacks = match config.callbacks.is_null() {
             true => None,
@@ -211,13 +192,16 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_create(
     })
 }
 
-/// Closes every session and stream, delivers the last callbacks and ends the threads. All other
-/// calls on this gateway, but get_tuning(), fail with ERR_SHUTTING_DOWN from the start of it on, and
-/// those that wait return so; only destroy() is left. After ERR_TIMEOUT another call waits for what
-/// is left; after success it does nothing.
+/// Closes all sessions and streams, delivers the last callbacks and ends the threads. When it
+/// returns RTSP_WEBRTC_GATEWAY_OK, no callback is running or will run. From the moment it starts,
+/// all other calls on the gateway except get_tuning() fail with ERR_SHUTTING_DOWN, and calls that
+/// are waiting return with it. After ERR_TIMEOUT, call it again to wait for the remaining threads.
+/// After success, further calls do nothing.
 ///
-/// Blocking, for at most timeout_ms milliseconds (0: 10,000). Errors: ERR_TIMEOUT if a thread has
-/// not ended by then (a callback that does not return, say), ERR_WOULD_DEADLOCK inside a callback.
+/// Parameters: timeout_ms is the longest time to wait in milliseconds; 0 means 10,000.
+///
+/// Blocking. Errors: ERR_TIMEOUT if a thread has not ended in time, for example because a callback
+/// does not return.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_shutdown(
     gateway: *mut rtsp_webrtc_gateway,
@@ -233,21 +217,23 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_shutdown(
     })
 }
 
-/// Shuts the gateway down, if that has not been done, and frees it. It must be the last call on this
-/// gateway, and no other may be running: call shutdown(), which makes those return, then join the
-/// threads that made them (stop the web server), then destroy(). NULL does nothing. The last
-/// callbacks run in here; functions of this gateway that they call return ERR_SHUTTING_DOWN.
+/// Shuts down a gateway, unless shutdown() has done so, and frees it. NULL is ignored. It must be
+/// the last call on the gateway, with no other call running: call shutdown(), which makes waiting
+/// calls return, then stop the threads that use the gateway (the web server), then call destroy().
+/// If destroy() itself shuts the gateway down, the last callbacks run before it returns, and
+/// functions of this gateway that they call fail with ERR_SHUTTING_DOWN.
 ///
-/// Blocking, for at most 10 s. Errors: ERR_WOULD_DEADLOCK inside a callback, and ERR_INVALID_STATE
-/// in a forked child; the gateway is not freed then. ERR_TIMEOUT: a thread has not ended; the gateway
-/// is no longer the caller's, but that thread may still run a callback.
+/// Blocking: waits for at most 10 s. Errors: ERR_TIMEOUT if a thread has not ended in time; the
+/// gateway is then not freed and must not be used again, and the thread may still run a callback.
+/// ERR_INVALID_STATE in a forked child, and ERR_WOULD_DEADLOCK inside a callback; the gateway is
+/// then not freed, and remains valid.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_destroy(gateway: *mut rtsp_webrtc_gateway) -> c_int {
     guard_status(|| {
         if gateway.is_null() {
             return Ok(());
         }
-        not_in_a_callback()?;
+        role::check_may_block("destroy")?;
         // SAFETY: not NULL, so alive, by the conventions.
         unsafe { gateway_ref(gateway) }?.shutdown(DEFAULT_SHUTDOWN)?;
         // Only now: the last callbacks have used it. After a timeout one may still do so.
@@ -259,25 +245,20 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_destroy(gateway: *mut rtsp_webrtc_g
 
 const DEFAULT_SHUTDOWN: Duration = Duration::from_secs(10);
 
-fn check_abi(abi_version: u32) -> Result<()> {
-    if abi_version == ABI_VERSION {
-        return Ok(());
-    }
-    Err(Error::new(
+fn abi_mismatch(abi_version: u32) -> Error {
+    Error::new(
         Status::AbiMismatch,
         format!(
-            "The program says ABI {abi_version}, this library ({}) has ABI {ABI_VERSION}. \
-             Initialise the config with rtsp_webrtc_gateway_config_init(), and compile against \
-             this library's header.",
+            "The program was compiled for ABI {abi_version}, but this library ({}) has ABI \
+             {ABI_VERSION}. Compile the program against this library's header.",
             env!("CARGO_PKG_VERSION")
         ),
-    ))
+    )
 }
 
 /// # Safety
 /// The pointers of `config` are NULL, or live and as long as their lengths say.
 unsafe fn options(config: &rtsp_webrtc_gateway_config) -> Result<Config> {
-    unset(config.reserved)?;
     let mut options = Config::default();
     // SAFETY: this function's contract.
     if let Some(address) = unsafe { optional_str(config.udp_bind, "udp_bind") }? {

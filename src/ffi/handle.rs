@@ -6,20 +6,20 @@ use super::convert::required;
 use crate::error::{Error, Result, Status};
 use crate::gateway::Gateway;
 
-/// A gateway: cameras, viewers, and the threads and the socket that serve them.
+/// A gateway: the cameras, the viewers, and the threads and the socket that serve them.
 pub struct rtsp_webrtc_gateway {
     gateway: Gateway,
     /// The process that has its threads: a forked child has none of them.
     process: u32,
 }
 
-/// Names a stream (a camera). Never 0, never reused.
+/// Identifies a stream (a camera). Never 0, never reused.
 pub type rtsp_webrtc_gateway_stream_id = u64;
 
-/// Names a session (a viewer). Never 0, never reused.
+/// Identifies a session (a viewer). Never 0, never reused.
 pub type rtsp_webrtc_gateway_session_id = u64;
 
-/// Names an offer that has yet to be answered. Never 0, never reused.
+/// Identifies an asynchronous offer until it is answered. Never 0, never reused.
 pub type rtsp_webrtc_gateway_op_id = u64;
 
 const _: () = {

@@ -1,6 +1,5 @@
 //! The log: one callback per process.
 
-use std::cell::Cell;
 use std::ffi::{c_char, c_int, c_void};
 use std::mem::size_of;
 
@@ -13,27 +12,27 @@ use super::convert::{c_text, invalid};
 use super::guard::guard_status;
 use super::user_data::{UserData, rtsp_webrtc_gateway_free_fn};
 use crate::error::{Error, Result, Status};
-use crate::events::on_callback_thread;
+use crate::events::role::{self, LogScope};
 
-/// How much is logged. Each level includes those before it.
+/// Log levels. Each level includes the ones above it in this list.
 #[repr(C)]
 #[allow(dead_code, reason = "the header's names of LevelFilter")]
 pub enum rtsp_webrtc_gateway_log_level {
-    /// Nothing.
+    /// No logging.
     RTSP_WEBRTC_GATEWAY_LOG_OFF = 0,
-    /// Something failed that should not have.
+    /// Failures of the library itself.
     RTSP_WEBRTC_GATEWAY_LOG_ERROR = 1,
-    /// Something is odd or lost, and the library goes on.
+    /// Cameras that cannot be reached, viewers that cannot connect, lost events.
     RTSP_WEBRTC_GATEWAY_LOG_WARN = 2,
-    /// Cameras and viewers come and go.
+    /// Cameras and viewers that connect and disconnect.
     RTSP_WEBRTC_GATEWAY_LOG_INFO = 3,
-    /// Steps of connecting.
+    /// The steps of a connection.
     RTSP_WEBRTC_GATEWAY_LOG_DEBUG = 4,
     /// Everything.
     RTSP_WEBRTC_GATEWAY_LOG_TRACE = 5,
 }
 
-/// One line of the log. The strings live as long as the call.
+/// One line of the log. The strings are valid until the callback returns.
 #[repr(C)]
 pub struct rtsp_webrtc_gateway_log_record {
     /// Size of this struct in the library that runs.
@@ -42,33 +41,42 @@ pub struct rtsp_webrtc_gateway_log_record {
     pub level: i32,
     /// 0.
     pub reserved: u32,
-    /// Where it comes from, e.g. "rtsp_webrtc_gateway::whep".
+    /// The part of the library that logs, for example "rtsp_webrtc_gateway::whep".
     pub target: *const c_char,
-    /// The line: UTF-8, without control characters, and without passwords and keys.
+    /// The message: UTF-8, without control characters, passwords or keys.
     pub message: *const c_char,
-    /// The stream that it is about; 0 if it is not about one stream, or what wrote it knows of none.
+    /// The stream that the line is about, or 0.
     pub stream: u64,
-    /// The session that it is about; 0 if it is not about one session.
+    /// The session that the line is about, or 0.
     pub session: u64,
 }
 
-/// Takes a line of the log. May run on any thread that runs library code, on several at once.
-/// It must not call into the library, and must return normally.
+/// Receives a line of the log. It may run on any thread that runs library code, including the
+/// threads that carry media, and on several threads at once: it should return quickly, and must
+/// return normally.
+///
+/// It may call functions of the library. Those that are Blocking or that ask a worker thread return
+/// ERR_WOULD_DEADLOCK, as does rtsp_webrtc_gateway_set_log_level(). Lines that such a call logs on
+/// the same thread are dropped.
 pub type rtsp_webrtc_gateway_log_fn = Option<
     unsafe extern "C" fn(user_data: *mut c_void, record: *const rtsp_webrtc_gateway_log_record),
 >;
 
-/// Sets the process-wide log callback and the highest level that it gets (enum
-/// rtsp_webrtc_gateway_log_level). It replaces any earlier one. callback may be NULL: then there is
-/// none. Without a callback nothing is logged, which is the default.
+/// Sets the log callback of the process, and the highest level (enum rtsp_webrtc_gateway_log_level)
+/// that it receives. It replaces the previous callback. NULL removes it. Without a callback, which
+/// is the default, nothing is logged.
 ///
-/// When it returns, the earlier callback is not running and its free_user_data has run.
-/// free_user_data may be NULL. On failure it runs, too, and the earlier callback stays.
-/// Lines of the libraries underneath are not passed on: they may quote whole RTSP requests.
+/// When the function returns, the previous callback is not running and its free_user_data has run.
+/// Messages of the libraries underneath are not passed on, because they may quote RTSP requests
+/// with credentials.
 ///
-/// Blocking: waits for running log callbacks. Errors: ERR_INVALID_ARGUMENT for an unknown level,
-/// ERR_WOULD_DEADLOCK inside a callback, ERR_INVALID_STATE if the host is a Rust program that has
-/// installed a logger of its own.
+/// Ownership: the library keeps user_data until another callback is set, and then calls
+/// free_user_data(user_data), which may be NULL. If the function fails, free_user_data runs as
+/// well, and the previous callback stays.
+///
+/// Blocking: waits for log callbacks that are running. Errors: ERR_INVALID_ARGUMENT if max_level is
+/// not a level; ERR_INVALID_STATE if the host is a Rust program that has installed a logger of its
+/// own.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_set_log_callback(
     max_level: i32,
@@ -78,7 +86,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_set_log_callback(
 ) -> c_int {
     guard_status(|| {
         let user_data = UserData::new(user_data, free_user_data);
-        not_in_a_callback()?;
+        role::check_may_block("set_log_callback")?;
         let level = level(max_level)?;
         let hook = match callback {
             Some(callback) => {
@@ -107,16 +115,19 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_set_log_callback(
     })
 }
 
-/// Changes the highest level that the log callback gets (enum rtsp_webrtc_gateway_log_level).
+/// Changes the highest level (enum rtsp_webrtc_gateway_log_level) that the log callback receives.
 ///
-/// Errors: ERR_INVALID_ARGUMENT for an unknown level, ERR_INVALID_STATE while there is no callback,
-/// ERR_WOULD_DEADLOCK inside the log callback.
+/// Errors: ERR_INVALID_ARGUMENT if max_level is not a level; ERR_INVALID_STATE if no callback is
+/// set; ERR_WOULD_DEADLOCK inside the log callback.
 #[unsafe(no_mangle)]
 pub extern "C" fn rtsp_webrtc_gateway_set_log_level(max_level: i32) -> c_int {
     guard_status(|| {
         let level = level(max_level)?;
-        if IN_LOG_CALLBACK.get() {
-            return Err(would_deadlock());
+        if role::in_log_callback() {
+            return Err(Error::new(
+                Status::WouldDeadlock,
+                "set_log_level cannot be called from the log callback: use another thread",
+            ));
         }
         if HOOK.read().is_none() {
             return Err(Error::new(
@@ -136,10 +147,6 @@ struct Hook {
 
 static HOOK: RwLock<Option<Hook>> = RwLock::new(None);
 
-thread_local! {
-    static IN_LOG_CALLBACK: Cell<bool> = const { Cell::new(false) };
-}
-
 struct Logger;
 
 impl Log for Logger {
@@ -151,9 +158,12 @@ impl Log for Logger {
     }
 
     fn log(&self, record: &Record<'_>) {
-        if !self.enabled(record.metadata()) || IN_LOG_CALLBACK.try_with(Cell::get) != Ok(false) {
+        if !self.enabled(record.metadata()) {
             return;
         }
+        let Some(_scope) = LogScope::enter() else {
+            return;
+        };
         let target = c_text(record.target());
         let message = c_text(&record.args().to_string());
         let id = |key| {
@@ -170,11 +180,9 @@ impl Log for Logger {
             session: id("session"),
         };
         if let Some(hook) = &*HOOK.read() {
-            IN_LOG_CALLBACK.set(true);
             // SAFETY: the host passed this function to be called with this user_data from any
             // thread; the lock keeps both valid, and `line` outlives the call.
             unsafe { (hook.callback)(hook.user_data.get(), &line) };
-            IN_LOG_CALLBACK.set(false);
         }
     }
 
@@ -198,20 +206,4 @@ fn level(number: i32) -> Result<LevelFilter> {
     let mut levels = LevelFilter::iter();
     let found = levels.find(|&level| level as i32 == number);
     found.ok_or_else(|| invalid(format!("{number} is no log level: these are 0 to 5.")))
-}
-
-/// A blocking function must not run in a callback: it would wait for itself.
-pub(super) fn not_in_a_callback() -> Result<()> {
-    if IN_LOG_CALLBACK.get() || on_callback_thread() {
-        return Err(would_deadlock());
-    }
-    Ok(())
-}
-
-fn would_deadlock() -> Error {
-    Error::new(
-        Status::WouldDeadlock,
-        "A function that waits for callbacks was called from inside a callback. Call it from \
-         another thread.",
-    )
 }

@@ -7,14 +7,16 @@ use super::convert::output;
 use super::guard::{guard, guard_status};
 use super::handle::{gateway_ref, rtsp_webrtc_gateway};
 
-/// Writes all counters and gauges in the text format of Prometheus, version 0.0.4: per stream what
-/// came and went, per worker the CPU time by what it was spent on, sessions by SRTP profile, what
-/// was dropped and why, and the knobs. Serve it as "text/plain; version=0.0.4".
+/// Returns all counters and gauges in the Prometheus text format, version 0.0.4: media received and
+/// sent per stream, CPU time per worker and activity, sessions by SRTP profile, losses by cause,
+/// and the knobs. Serve it as "text/plain; version=0.0.4".
 ///
-/// *out_text ends with NUL and is the caller's, to be given to rtsp_webrtc_gateway_string_free().
-/// *out_size is its length without the terminator; out_size may be NULL.
+/// Parameters: *out_size receives the length of the text without the terminating NUL; out_size may
+/// be NULL.
 ///
-/// Asks each worker thread, and so takes a millisecond or so on a busy gateway.
+/// Ownership: the caller frees *out_text with rtsp_webrtc_gateway_string_free().
+///
+/// Asks every worker thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_metrics(
     gateway: *const rtsp_webrtc_gateway,
@@ -80,7 +82,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_snapshot(
     })
 }
 
-/// Frees a text that the library gave through a `char **`. NULL does nothing.
+/// Frees a text that the library returned through a `char **`. NULL is ignored.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_string_free(text: *mut c_char) {
     guard((), || {

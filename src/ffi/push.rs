@@ -15,23 +15,25 @@ use crate::gateway::Gateway;
 use crate::media::Codec;
 use crate::state::StreamId;
 
-/// Options of a stream whose media the host pushes. Copied by the call.
+/// Options of a stream whose media the host pushes.
 #[repr(C)]
 pub struct rtsp_webrtc_gateway_push_options {
     /// sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT().
     pub struct_size: usize,
-    /// Codec of the picture, enum rtsp_webrtc_gateway_codec. Required.
+    /// Video codec, enum rtsp_webrtc_gateway_codec. Required.
     pub video_codec: i32,
-    /// Codec of the sound, enum rtsp_webrtc_gateway_codec. RTSP_WEBRTC_GATEWAY_CODEC_NONE (0): none.
+    /// Audio codec, enum rtsp_webrtc_gateway_codec. RTSP_WEBRTC_GATEWAY_CODEC_NONE (0): no audio.
     pub audio_codec: i32,
-    /// Samples per second of the sound. 0: what the codec has in WebRTC (PCMU and PCMA 8000, G722
-    /// 16000, OPUS 48000), which is also the only rate that is taken: sound is passed on as it is. 0
-    /// if there is no sound.
+    /// Audio sample rate in Hz. 0: the rate of the codec in WebRTC (PCMU and PCMA 8000, G722 16000,
+    /// OPUS 48000). No other rate is accepted, because audio is not transcoded. Must be 0 without
+    /// audio.
     pub audio_sample_rate: u32,
-    /// Channels of the sound: 1, with OPUS also 2. 0: what the codec has, and if there is no sound.
+    /// Number of audio channels: 1, or 2 with OPUS. 0: the default of the codec. Must be 0 without
+    /// audio.
     pub audio_channels: u32,
-    /// Frames of each track that may wait for the gateway's thread, 1 to 1024; 0: 64. A push that
-    /// finds so many returns ERR_QUEUE_FULL. Besides, at most 32 MiB of a stream wait.
+    /// Number of frames of each track that may be queued for the worker thread: 1 to 1024. 0: 64.
+    /// When the queue is full, pushes return ERR_QUEUE_FULL. In addition, at most 32 MiB of a
+    /// stream are queued.
     pub queue_frames: u32,
     /// 0.
     pub reserved: u32,
@@ -41,69 +43,71 @@ sized_struct!(
     "rtsp_webrtc_gateway_push_options"
 );
 
-/// Bits of rtsp_webrtc_gateway_frame.flags.
+/// Flags of rtsp_webrtc_gateway_frame.
 #[repr(C)]
 #[allow(dead_code, reason = "the header's names of flags")]
 pub enum rtsp_webrtc_gateway_frame_flags {
-    /// The host takes this for a keyframe. A hint that may be left out: the bits decide.
+    /// The frame is a keyframe. Optional: the library detects keyframes itself.
     RTSP_WEBRTC_GATEWAY_FRAME_KEY = 1,
-    /// The time line restarts: pts_us has nothing to do with that of the frame before on this track.
-    /// What viewers see goes on by the time that passed. Video goes on with the next keyframe (best
-    /// this one).
+    /// The timeline restarts: pts_us is unrelated to that of the previous frame of the track. For
+    /// viewers, time continues by the real time that has passed. Video resumes at the next
+    /// keyframe, ideally this frame.
     RTSP_WEBRTC_GATEWAY_FRAME_DISCONTINUITY = 2,
 }
 
-/// One access unit of video (all of a picture), or one frame of audio.
+/// One access unit of video, or one frame of audio.
 ///
-/// - H264, H265: an Annex B byte stream, with start codes 00 00 01 or 00 00 00 01. A keyframe is an
-///   IDR picture (H265: any IRAP picture). Parameter sets come with it or just before it, also in a
-///   push of their own.
-/// - AV1: a temporal unit in the low-overhead format (AV1 section 5.2), each OBU with its size. A
-///   keyframe has its sequence header in front.
-/// - OPUS: one Opus packet, at most 1192 bytes; 20 ms is usual.
-/// - PCMU, PCMA: samples, one byte each; 20 ms (160 bytes) is usual.
-/// - G722: octets of 64 kbit/s; 20 ms (160 bytes) is usual.
+/// - H264, H265: an Annex B byte stream with start codes 00 00 01 or 00 00 00 01. A keyframe is an
+///   IDR picture (H265: any IRAP picture). Parameter sets are sent with the keyframe or immediately
+///   before it, possibly in a push of their own.
+/// - AV1: a temporal unit in the low-overhead bitstream format (AV1 specification section 5.2), in
+///   which every OBU has a size field. A keyframe starts with its sequence header.
+/// - OPUS: one Opus packet of at most 1192 bytes, usually 20 ms.
+/// - PCMU, PCMA: samples of one byte each, usually 20 ms (160 bytes).
+/// - G722: 64 kbit/s octets, usually 20 ms (160 bytes).
 #[repr(C)]
 pub struct rtsp_webrtc_gateway_frame {
     /// sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT().
     pub struct_size: usize,
-    /// The bits. Required.
+    /// The data. Required.
     pub data: *const u8,
-    /// Bytes of data, 1 to 16 MiB.
+    /// Size of data in bytes: 1 to 16 MiB.
     pub size: usize,
-    /// Presentation time in microseconds, on a time line of the host's choice that both tracks share.
-    /// Frames of a track are pushed in decoding order; with B pictures this may go back, by less than
-    /// a second. A jump of more than 10 s is bridged by the time that passed.
+    /// Presentation time in microseconds, on a timeline of the host's choice that both tracks
+    /// share. Frames of a track are pushed in decoding order, so with B-frames the value may
+    /// decrease, by less than one second. After a jump of more than 10 s, time continues by the
+    /// real time that has passed.
     pub pts_us: i64,
-    /// When it was captured, in microseconds since 1970 (UTC) by the clock of this machine; 0: not
-    /// known. RTCP sender reports (RFC 3550 section 6.4.1) tell viewers which NTP time belongs to
-    /// pts_us, and they play picture and sound together by it: give it for both tracks or for none.
-    /// Without it the time of the push counts. Ignored, as if it were 0, if it is in the future or
-    /// more than 10 s old.
+    /// Capture time in microseconds since 1970-01-01 UTC by the clock of this machine. 0: unknown.
+    /// RTCP sender reports (RFC 3550 section 6.4.1) pass it on, and viewers use it to synchronize
+    /// audio and video: set it on both tracks or on neither. If it is 0, in the future, or more
+    /// than 10 s old, the time of the push is used.
     pub capture_unix_us: i64,
-    /// Bits of enum rtsp_webrtc_gateway_frame_flags.
+    /// Bitwise OR of enum rtsp_webrtc_gateway_frame_flags.
     pub flags: u32,
     /// 0.
     pub reserved: u32,
-    /// NULL: data is copied before the push returns. Otherwise data is not copied: it must stay as it
-    /// is until release(release_data) runs. It runs exactly once, on any thread (also on the calling
-    /// one before the push returns), after success and after failure alike, at the latest in
-    /// shutdown() or destroy(); only if frame is NULL or the push returns ERR_STRUCT_SIZE has it not
-    /// been seen and does not run. It must be short and must not call this library.
+    /// Ownership of data. NULL: the push copies data before it returns. Otherwise data is not
+    /// copied: it must remain valid and unchanged until the library calls release(release_data).
+    /// release runs exactly once, on any thread, whether the push succeeds or fails: possibly on
+    /// the calling thread before the push returns, and no later than during shutdown() or
+    /// destroy(). It does not run if frame is NULL or if the push returns ERR_STRUCT_SIZE. It must
+    /// be short and must not call into the library.
     pub release: rtsp_webrtc_gateway_free_fn,
-    /// Passed to release.
+    /// Argument of release.
     pub release_data: *mut c_void,
 }
 sized_struct!(rtsp_webrtc_gateway_frame, "rtsp_webrtc_gateway_frame");
 
-/// Adds a stream whose media the host pushes. Returns at once. The stream is CONNECTING until the
-/// first keyframe with its parameter sets was pushed; offers wait for that as they wait for a camera.
-/// Then it is LIVE. When no picture was pushed for 8 s it is RETRYING with status ERR_STALLED, until
-/// the next one.
+/// Adds a stream whose media the host pushes. The stream is CONNECTING until the first keyframe
+/// with its parameter sets has been pushed, and LIVE from then on; offers wait for it as they do
+/// for a camera. If no video is pushed for 8 s, it becomes RETRYING with ERR_STALLED until the next
+/// frame. Remove the stream with remove_stream().
 ///
-/// name is as for rtsp_webrtc_gateway_add_stream(). remove_stream() removes it.
+/// Parameters: name is as for rtsp_webrtc_gateway_add_stream().
 ///
-/// Errors: ERR_INVALID_ARGUMENT for the name or an option, ERR_ALREADY_EXISTS for the name.
+/// Errors: ERR_INVALID_ARGUMENT if the name or an option is not valid; ERR_ALREADY_EXISTS if the
+/// name is in use.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_add_push_stream(
     gateway: *mut rtsp_webrtc_gateway,
@@ -125,14 +129,14 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_add_push_stream(
     })
 }
 
-/// Pushes one access unit of video. Never blocks. May be called from any thread; pushes to one track
-/// must not overlap, or their order is open. What viewers need of SPS and PPS the library repeats by
-/// itself; delimiters and filler are left out.
+/// Pushes one access unit of video. Pushes to the same track must not overlap, otherwise their
+/// order is undefined. The library repeats parameter sets for viewers where needed, and removes
+/// access unit delimiters and filler data.
 ///
-/// Errors: ERR_QUEUE_FULL: the frame was dropped, and all pictures are until the next keyframe, so
-/// that no viewer sees a picture that builds on a missing one; on_keyframe_request asks for it.
-/// ERR_INVALID_ARGUMENT for what is no access unit of the codec (no start code, too large),
-/// ERR_INVALID_STATE if the stream is a camera, ERR_NOT_FOUND.
+/// Errors: ERR_QUEUE_FULL if the frame was dropped; further frames are then dropped up to the next
+/// keyframe, because they could not be decoded, and on_keyframe_request asks for one.
+/// ERR_INVALID_ARGUMENT if data is not an access unit of the codec (no start code, too large);
+/// ERR_INVALID_STATE if the stream is a camera; ERR_NOT_FOUND.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_push_video(
     gateway: *mut rtsp_webrtc_gateway,
@@ -147,10 +151,11 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_push_video(
     })
 }
 
-/// Pushes one frame of audio, with all that is said of rtsp_webrtc_gateway_push_video(); but after
-/// ERR_QUEUE_FULL only this frame is missing. The frames follow each other without gaps: each pts_us
-/// is the one before plus its duration. Sound before the first keyframe is dropped.
-/// ERR_INVALID_STATE also if the stream was added without sound.
+/// Pushes one frame of audio. The frames must be contiguous: each pts_us is the previous one plus
+/// the duration of the previous frame. Audio before the first video keyframe is dropped.
+///
+/// Errors: as for rtsp_webrtc_gateway_push_video(), but after ERR_QUEUE_FULL only this frame is
+/// lost. ERR_INVALID_STATE also if the stream has no audio.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_push_audio(
     gateway: *mut rtsp_webrtc_gateway,
@@ -165,19 +170,21 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_push_audio(
     })
 }
 
-/// Pushes one RTP packet (RFC 3550) with its header, not encrypted: of H264 by RFC 6184, H265 by
-/// RFC 7798, AV1 by its RTP specification; of audio each payload is a frame. codec (enum
-/// rtsp_webrtc_gateway_codec) says of which track of the stream it is. Never blocks. The packet is
-/// copied before this returns.
+/// Pushes one unencrypted RTP packet (RFC 3550) including its header: H264 as in RFC 6184, H265 as
+/// in RFC 7798, AV1 as in its RTP payload specification; for audio, each payload is one frame. The
+/// packet is copied.
 ///
-/// SSRC, payload type, sequence number and extensions are not looked at beyond that, and viewers get
-/// others. Packets may come out of order by up to 16, or by 100 ms. What is missing then is counted in
-/// packets_lost, and what is left of its access unit is passed on; on_keyframe_request follows. A new
-/// SSRC, or a leap of more than 1000 in the sequence numbers, counts as FRAME_DISCONTINUITY.
+/// Packets may arrive out of order by up to 16 packets or 100 ms. Missing packets are counted in
+/// packets_lost; what remains of the access unit is passed on, and on_keyframe_request follows. A
+/// new SSRC, or a jump of more than 1000 in the sequence number, counts as FRAME_DISCONTINUITY.
+/// Payload type and header extensions are ignored. Viewers receive packets with other SSRCs,
+/// payload types and sequence numbers.
 ///
-/// Errors: ERR_QUEUE_FULL as for push_video(), for the packet that completes an access unit;
-/// ERR_INVALID_ARGUMENT for what is no RTP packet, for RTCP, and for a codec that the stream was added
-/// without; ERR_INVALID_STATE if the stream is a camera, ERR_NOT_FOUND.
+/// Parameters: codec (enum rtsp_webrtc_gateway_codec) selects the track.
+///
+/// Errors: ERR_QUEUE_FULL as for push_video(), from the packet that completes an access unit;
+/// ERR_INVALID_ARGUMENT if the data is not an RTP packet (RTCP is not accepted), or if the stream
+/// has no track with this codec; ERR_INVALID_STATE if the stream is a camera; ERR_NOT_FOUND.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_push_rtp(
     gateway: *mut rtsp_webrtc_gateway,

@@ -13,24 +13,26 @@ use crate::config::{PullOptions, Transport};
 use crate::error::Result;
 use crate::state::StreamId;
 
-/// State of a stream.
+/// States of a stream.
 #[repr(C)]
 #[allow(dead_code, reason = "the header's names of StreamState")]
 pub enum rtsp_webrtc_gateway_stream_state {
-    /// Connecting to the camera. A push stream: the first keyframe has not come.
+    /// Connecting to the camera. A push stream: waiting for the first keyframe.
     RTSP_WEBRTC_GATEWAY_STREAM_CONNECTING = 1,
-    /// Media arrives.
+    /// Media is arriving.
     RTSP_WEBRTC_GATEWAY_STREAM_LIVE = 2,
-    /// The connection failed; another attempt follows by itself, after 1 s at first and 30 s at most
-    /// unless pull_options say otherwise; or IDLE, if the camera is on demand and nobody waits for it.
-    /// A push stream: no picture was pushed for 8 s (status ERR_STALLED); the next one makes it LIVE.
+    /// The connection failed or was lost. The library retries after a delay, at first 1 s and at
+    /// most 30 s unless pull_options says otherwise. An on-demand camera with no viewers becomes
+    /// IDLE instead. A push stream: no video was pushed for 8 s (status ERR_STALLED); the next
+    /// frame makes it LIVE again.
     RTSP_WEBRTC_GATEWAY_STREAM_RETRYING = 3,
-    /// A bug in the library stopped this stream. Remove it and add it again.
+    /// A bug in the library stopped this stream. Remove it and add it again; reconnect_stream()
+    /// restarts a camera.
     RTSP_WEBRTC_GATEWAY_STREAM_FAILED = 4,
-    /// Removed; the last callback of a stream.
+    /// Removed. The last callback for a stream.
     RTSP_WEBRTC_GATEWAY_STREAM_REMOVED = 5,
-    /// Not connected, because nobody watches: a camera with PULL_ON_DEMAND, from add_stream() on. An
-    /// offer connects it. Nothing of its media is kept.
+    /// An on-demand camera (PULL_ON_DEMAND) that is not connected because nobody watches it, as it
+    /// is after add_stream(). An offer connects it. No media is kept.
     RTSP_WEBRTC_GATEWAY_STREAM_IDLE = 6,
 }
 
@@ -38,7 +40,7 @@ pub enum rtsp_webrtc_gateway_stream_state {
 #[repr(C)]
 #[allow(dead_code, reason = "the header's names of Codec")]
 pub enum rtsp_webrtc_gateway_codec {
-    /// No such track, or not known yet.
+    /// No such track, or not yet known.
     RTSP_WEBRTC_GATEWAY_CODEC_NONE = 0,
     /// H.264 (RFC 6184).
     RTSP_WEBRTC_GATEWAY_CODEC_H264 = 1,
@@ -46,40 +48,41 @@ pub enum rtsp_webrtc_gateway_codec {
     RTSP_WEBRTC_GATEWAY_CODEC_H265 = 2,
     /// AV1 (RTP Payload Format For AV1, version 1.0).
     RTSP_WEBRTC_GATEWAY_CODEC_AV1 = 3,
-    /// Opus (RFC 7587). Its RTP clock rate is 48000 Hz.
+    /// Opus (RFC 7587). RTP clock rate 48000 Hz.
     RTSP_WEBRTC_GATEWAY_CODEC_OPUS = 64,
     /// G.711 mu-law, 8 kHz (RFC 3551).
     RTSP_WEBRTC_GATEWAY_CODEC_PCMU = 65,
     /// G.711 A-law, 8 kHz (RFC 3551).
     RTSP_WEBRTC_GATEWAY_CODEC_PCMA = 66,
-    /// G.722 at 64 kbit/s, sampled at 16 kHz; its RTP clock rate is 8000 Hz all the same (RFC 3551
-    /// section 4.5.2).
+    /// G.722 at 64 kbit/s, sampled at 16 kHz. Its RTP clock rate is 8000 Hz (RFC 3551 section
+    /// 4.5.2).
     RTSP_WEBRTC_GATEWAY_CODEC_G722 = 67,
 }
 
-/// How RTP comes from the camera.
+/// How the camera sends RTP.
 #[repr(C)]
 #[allow(dead_code, reason = "the header's names of Transport")]
 pub enum rtsp_webrtc_gateway_transport {
-    /// The library chooses: TCP.
+    /// Chosen by the library: currently TCP.
     RTSP_WEBRTC_GATEWAY_TRANSPORT_AUTO = 0,
-    /// Interleaved in the RTSP connection (RFC 2326 section 10.12): no loss, works through NAT.
+    /// Interleaved in the RTSP connection (RFC 2326 section 10.12): no packet loss, passes NAT.
     RTSP_WEBRTC_GATEWAY_TRANSPORT_TCP = 1,
-    /// UDP: for cameras on the same network that cannot do TCP. Late packets count as lost.
+    /// UDP, for cameras on the same network that do not support TCP. Packets that arrive late count
+    /// as lost.
     RTSP_WEBRTC_GATEWAY_TRANSPORT_UDP = 2,
 }
 
-/// Bits of rtsp_webrtc_gateway_pull_options.flags.
+/// Flags of rtsp_webrtc_gateway_pull_options.
 #[repr(C)]
 #[allow(dead_code, reason = "the header's names of flags")]
 pub enum rtsp_webrtc_gateway_pull_flags {
-    /// Ignore the camera's sound.
+    /// Do not use the camera's audio.
     RTSP_WEBRTC_GATEWAY_PULL_NO_AUDIO = 1,
-    /// Connect only while somebody watches or wants to. An offer connects the camera, and waits for it
-    /// as long as offer.timeout_ms; linger_ms after the last session closed, or the last waiting offer
-    /// gave up, the connection ends with a TEARDOWN, and the stream is IDLE. If the camera cannot be
-    /// connected the offers that wait are refused with the reason, which stream_info keeps, and it is
-    /// not tried again before the next offer, unless there are sessions.
+    /// Connect to the camera only while it is needed. An offer starts the connection and waits for
+    /// it, for at most its own timeout. The connection ends with a TEARDOWN linger_ms after the
+    /// last session has closed or the last waiting offer has timed out, and the stream becomes
+    /// IDLE. If the connection fails, waiting offers are refused with the reason, which stream_info
+    /// keeps; without sessions, the next attempt is made when the next offer arrives.
     RTSP_WEBRTC_GATEWAY_PULL_ON_DEMAND = 2,
 }
 
@@ -88,31 +91,34 @@ pub enum rtsp_webrtc_gateway_pull_flags {
 pub struct rtsp_webrtc_gateway_pull_options {
     /// sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT().
     pub struct_size: usize,
-    /// rtsp://[user:password@]host[:port]/path. Required. Port 554 unless given.
+    /// rtsp://[user:password@]host[:port]/path. The default port is 554. Required.
     pub url: *const c_char,
-    /// User for Basic or Digest authentication. NULL: as in the url.
+    /// User name for Basic or Digest authentication. NULL: from url.
     pub username: *const c_char,
-    /// Password for it. NULL: as in the url.
+    /// Password for Basic or Digest authentication. NULL: from url.
     pub password: *const c_char,
     /// enum rtsp_webrtc_gateway_transport.
     pub transport: i32,
-    /// Bits of enum rtsp_webrtc_gateway_pull_flags.
+    /// Bitwise OR of enum rtsp_webrtc_gateway_pull_flags.
     pub flags: u32,
-    /// For all from TCP to the answer to PLAY, in milliseconds: 500 to 300000. 0: 10000.
+    /// Time limit for a connection attempt, from TCP to the response to PLAY, in milliseconds: 500
+    /// to 300000. 0: 10000.
     pub connect_timeout_ms: u32,
-    /// A camera that sends no picture for so many milliseconds is connected again (ERR_STALLED): 500 to
-    /// 300000. 0: 8000.
+    /// A camera that sends no video for this long is reconnected (ERR_STALLED), in milliseconds:
+    /// 500 to 300000. 0: 8000.
     pub idle_timeout_ms: u32,
-    /// Milliseconds before the first attempt after a failure: 100 to 3600000. Each further delay is
-    /// twice as long; all vary by 20 %, so that cameras that come back together do not connect at
-    /// once. A connection that was live for more than 10 s begins anew. 0: 1000, or retry_max_ms if
-    /// that is less.
+    /// Delay before the first attempt after a failure, in milliseconds: 100 to 3600000. Each
+    /// further delay is twice as long, up to retry_max_ms. Every delay varies randomly by up to 20
+    /// %, so that cameras that become reachable together do not connect at the same moment. A
+    /// connection that was live for more than 10 s resets the delay. 0: 1000, or retry_max_ms if
+    /// that is smaller.
     pub retry_min_ms: u32,
-    /// Longest delay between attempts: retry_min_ms to 3600000. 0: 30000, or retry_min_ms if that is
-    /// more.
+    /// Longest delay between attempts in milliseconds: retry_min_ms to 3600000. 0: 30000, or
+    /// retry_min_ms if that is larger.
     pub retry_max_ms: u32,
-    /// With PULL_ON_DEMAND: milliseconds that the camera stays connected after its last session closed,
-    /// so that a viewer who comes back sees the picture at once: 100 to 3600000. 0: 10000.
+    /// With PULL_ON_DEMAND: how long the camera stays connected after its last session has closed,
+    /// so that a returning viewer sees video immediately, in milliseconds: 100 to 3600000. 0:
+    /// 10000.
     pub linger_ms: u32,
     /// 0.
     pub reserved: u32,
@@ -122,46 +128,47 @@ sized_struct!(
     "rtsp_webrtc_gateway_pull_options"
 );
 
-/// A stream at one moment. Counts are from add_stream() on.
+/// The current state of a stream. Counters start at add_stream().
 #[repr(C)]
 pub struct rtsp_webrtc_gateway_stream_info {
     /// sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT().
     pub struct_size: usize,
     /// enum rtsp_webrtc_gateway_stream_state.
     pub state: i32,
-    /// Why the camera is not live: the last failure. RTSP_WEBRTC_GATEWAY_OK while it is live, and
-    /// before the first failure.
+    /// Status of the last failure, which is why the stream is not live. RTSP_WEBRTC_GATEWAY_OK
+    /// while it is live, and before the first failure.
     pub status: i32,
     /// enum rtsp_webrtc_gateway_codec.
     pub video_codec: i32,
     /// enum rtsp_webrtc_gateway_codec.
     pub audio_codec: i32,
-    /// Width of the picture in pixels; 0 while unknown.
+    /// Width of the video in pixels; 0 while unknown.
     pub width: u32,
-    /// Height of the picture in pixels; 0 while unknown.
+    /// Height of the video in pixels; 0 while unknown.
     pub height: u32,
-    /// Viewers now.
+    /// Current number of viewers.
     pub sessions: u32,
-    /// Times the camera was connected again after it had been live; not when it was IDLE between.
+    /// Number of times the camera was connected again after having been live, not counting those
+    /// from IDLE.
     pub reconnects: u32,
-    /// Bytes of media received from the camera.
+    /// Bytes of media received.
     pub bytes: u64,
     /// RTP packets that the camera sent and that did not arrive.
     pub packets_lost: u64,
-    /// Pictures received.
+    /// Video frames received.
     pub frames: u64,
-    /// Keyframes among them.
+    /// Keyframes received.
     pub keyframes: u64,
-    /// Milliseconds since the last picture; -1 before the first.
+    /// Milliseconds since the last video frame; -1 before the first.
     pub since_last_media_ms: i64,
-    /// The sentence to status, "" if none; cut if longer.
+    /// Error message for status; empty if there is none, truncated if it is longer.
     pub message: [c_char; 256],
-    /// Pictures pushed that no viewer gets: the queue was full, or the keyframe was missing that they
-    /// build on. 0 for a camera.
+    /// Pushed video frames that were not sent to any viewer, because the queue was full or a frame
+    /// that they depend on was missing. 0 for a camera.
     pub frames_dropped: u64,
-    /// Times on_keyframe_request was raised. 0 for a camera.
+    /// Number of keyframe requests (on_keyframe_request). 0 for a camera.
     pub keyframe_requests: u64,
-    /// Bits of picture per second, averaged over some seconds; 0 while none comes.
+    /// Video bit rate in bits per second, averaged over a few seconds; 0 while no video arrives.
     pub bitrate_bps: u64,
 }
 sized_struct!(
@@ -169,14 +176,16 @@ sized_struct!(
     "rtsp_webrtc_gateway_stream_info"
 );
 
-/// Adds a camera. Returns at once: the connection is made in the background (with PULL_ON_DEMAND when
-/// the first offer comes), kept, and reported by on_stream_state, which may run before this function
-/// returns.
+/// Adds a camera. The function returns immediately; the library connects in the background (an
+/// on-demand camera when the first offer arrives), and reconnects whenever the connection is lost.
+/// on_stream_state reports the progress, and may run before this function returns.
 ///
-/// name is the name in WHEP offers: unique, 1 to 128 characters of A-Z a-z 0-9 . _ ~ -
+/// Parameters: name identifies the stream in WHEP offers and URLs. It must be unique, and consists
+/// of 1 to 128 of the characters A-Z a-z 0-9 . _ ~ -
 ///
-/// Errors: ERR_INVALID_ARGUMENT for the name or an option, ERR_ALREADY_EXISTS for the name, ERR_URL
-/// for a url that is not usable, ERR_CREDENTIALS for control characters in user or password.
+/// Errors: ERR_INVALID_ARGUMENT if the name or an option is not valid; ERR_ALREADY_EXISTS if the
+/// name is in use; ERR_URL if the URL is not valid; ERR_CREDENTIALS if the user name or password
+/// contains control characters.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_add_stream(
     gateway: *mut rtsp_webrtc_gateway,
@@ -200,9 +209,11 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_add_stream(
     })
 }
 
-/// Removes a stream and closes its sessions. Does not wait: REMOVED is its last callback. Its name is
-/// free at once; offers that wait for it return ERR_NOT_FOUND. ERR_NOT_FOUND if there is no such
-/// stream (any more).
+/// Removes a stream and closes its sessions. The function does not wait for that: REMOVED is the
+/// last callback for the stream. The name can be reused immediately. Offers that wait for the
+/// stream fail with ERR_NOT_FOUND.
+///
+/// Errors: ERR_NOT_FOUND.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_remove_stream(
     gateway: *mut rtsp_webrtc_gateway,
@@ -215,7 +226,9 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_remove_stream(
     })
 }
 
-/// Finds a stream by its name. ERR_NOT_FOUND if there is none.
+/// Finds a stream by name.
+///
+/// Errors: ERR_NOT_FOUND.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_find_stream(
     gateway: *const rtsp_webrtc_gateway,
@@ -234,8 +247,10 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_find_stream(
     })
 }
 
-/// Lists all streams, the oldest first: writes as many ids as fit into capacity, and to *out_count how
-/// many there are, which may be more. streams may be NULL if capacity is 0.
+/// Lists all streams, oldest first.
+///
+/// Parameters: at most capacity ids are written to streams, which may be NULL if capacity is 0.
+/// *out_count receives the number of existing streams, which may be larger than capacity.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_list_streams(
     gateway: *const rtsp_webrtc_gateway,
@@ -253,8 +268,10 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_list_streams(
     })
 }
 
-/// Tells how a stream is. Initialise *out_info with RTSP_WEBRTC_GATEWAY_INIT(). ERR_NOT_FOUND if there
-/// is no such stream (any more); ERR_TIMEOUT after 5 s on an overloaded machine.
+/// Returns the current state of a stream. Initialize *out_info with RTSP_WEBRTC_GATEWAY_INIT()
+/// first.
+///
+/// Asks a worker thread. Errors: ERR_NOT_FOUND.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_get_stream_info(
     gateway: *const rtsp_webrtc_gateway,

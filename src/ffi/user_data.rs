@@ -2,8 +2,8 @@
 
 use std::ffi::c_void;
 
-/// Frees what was passed as user_data. Runs exactly once, on any thread, when the library will not
-/// use user_data again. It must not call into the library.
+/// Frees a user_data pointer. The library calls it exactly once, on any thread, when it no longer
+/// uses the pointer. The function must not call into the library.
 pub type rtsp_webrtc_gateway_free_fn = Option<unsafe extern "C" fn(user_data: *mut c_void)>;
 
 /// What a host wants back in its callbacks. Freed when dropped, so exactly once.

@@ -24,21 +24,23 @@ const VERSION_NUMBER: u32 = (number(env!("CARGO_PKG_VERSION_MAJOR")) << 16)
 /// Set by the build script, which derives the soname and the header's macro from the same parts.
 pub(super) const ABI_VERSION: u32 = number(env!("RTSP_WEBRTC_GATEWAY_ABI_VERSION"));
 
-/// Version of the library that runs, e.g. "0.1.0". Static, never NULL. Compare with
-/// RTSP_WEBRTC_GATEWAY_VERSION, the version that was compiled against.
+/// Returns the version of the library that runs, for example "0.1.0". The string is static and
+/// never NULL. RTSP_WEBRTC_GATEWAY_VERSION is the version of the header that the program was
+/// compiled against.
 #[unsafe(no_mangle)]
 pub extern "C" fn rtsp_webrtc_gateway_version() -> *const c_char {
     guard(c"".as_ptr(), || VERSION.as_ptr())
 }
 
-/// The same as a number: (major << 16) | (minor << 8) | patch.
+/// Returns the version of the library that runs as a number: (major << 16) | (minor << 8) | patch.
 #[unsafe(no_mangle)]
 pub extern "C" fn rtsp_webrtc_gateway_version_number() -> u32 {
     guard(0, || VERSION_NUMBER)
 }
 
-/// ABI of the library that runs. Equal to RTSP_WEBRTC_GATEWAY_ABI_VERSION, or the program was
-/// compiled against another one: rtsp_webrtc_gateway_config_init() checks that.
+/// Returns the ABI version of the library that runs. If it is not RTSP_WEBRTC_GATEWAY_ABI_VERSION,
+/// the program was compiled against an incompatible header, and RTSP_WEBRTC_GATEWAY_INIT() fails
+/// with ERR_ABI_MISMATCH.
 #[unsafe(no_mangle)]
 pub extern "C" fn rtsp_webrtc_gateway_abi_version() -> u32 {
     guard(0, || ABI_VERSION)

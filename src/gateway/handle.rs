@@ -9,7 +9,7 @@ use super::authority::Authority;
 use super::http_runtime::HttpRuntime;
 use super::push::Feeds;
 use crate::error::{Error, Result, Status, shutting_down};
-use crate::events::Notices;
+use crate::events::{Notices, role};
 use crate::net::{Interfaces, Socket};
 use crate::stats::{GatewaySnapshot, WorkerSnapshot, json, prometheus};
 use crate::tuning::{Key, Tuning};
@@ -112,6 +112,7 @@ impl Handle {
         worker: usize,
         question: impl FnOnce(SyncSender<T>) -> Command,
     ) -> Result<T> {
+        role::check_may_ask()?;
         let (reply, answer) = mpsc::sync_channel(1);
         self.command(worker, question(reply))?;
         match answer.recv_timeout(REPLY_TIMEOUT) {
@@ -133,11 +134,4 @@ pub(super) fn overloaded() -> Error {
 pub(super) fn after(timeout: Duration) -> Instant {
     const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
     Instant::now() + timeout.min(YEAR)
-}
-
-pub(super) fn would_deadlock(function: &str) -> Error {
-    Error::new(
-        Status::WouldDeadlock,
-        format!("{function} blocks and cannot be called from a callback: use another thread"),
-    )
 }

@@ -2,18 +2,18 @@
 
 use std::sync::mpsc;
 
+use tokio::sync::OwnedSemaphorePermit;
+
 use super::Handle;
 #[cfg(feature = "http")]
 use super::authority::Authority;
-use super::handle::would_deadlock;
 #[cfg(feature = "http")]
 use super::http_runtime::HttpRuntime;
 use crate::config::WhepOffer;
-use crate::error::{Result, panicked, shutting_down};
+use crate::error::{Error, Result, Status, shutting_down};
 use crate::events::Notices;
-use crate::events::{RequestId, on_callback_thread};
+use crate::events::{RequestId, role};
 use crate::gateway::authority::Claim;
-use crate::limit::Permit;
 use crate::whep::http::{Action, Call, Outcome, Step, problem, read};
 use crate::whep::{HttpRequest, HttpResponse};
 
@@ -31,9 +31,7 @@ impl Handle {
     /// most 5 s); returns within milliseconds otherwise. Fails with `WouldDeadlock` from inside a
     /// callback, with `Io` if its thread cannot be started, and with `ShuttingDown`.
     pub fn handle_http(&self, request: &HttpRequest<'_>) -> Result<HttpResponse> {
-        if on_callback_thread() {
-            return Err(would_deadlock("handle_http"));
-        }
+        role::check_may_block("handle_http")?;
         self.check_open()?;
         let call = match read(request) {
             Step::Answer(answer) => return Ok(answer),
@@ -59,11 +57,11 @@ impl Handle {
     /// Fails with `Limit` while 1024 requests are under way, and with `ShuttingDown`.
     pub fn handle_http_async(&self, request: &HttpRequest<'_>, done: HttpDone) -> Result<()> {
         self.check_open()?;
-        let permit = self.shared.http.permit()?;
+        let place = self.shared.http.place()?;
         let step = read(request);
         self.shared.http.enter(|runtime| {
             let mut done = Done {
-                done: Some((done, permit)),
+                done: Some((done, place)),
                 notices: self.shared.notices.clone(),
             };
             match step {
@@ -144,7 +142,7 @@ impl Handle {
                     handle.handle_whep_patch(&key, if_match.as_deref(), &fragment)
                 });
                 work.await
-                    .unwrap_or_else(|_| Err(panicked("this request")))
+                    .unwrap_or_else(|_| Err(panicked()))
                     .map(Outcome::Response)
             }
             Action::Delete { key } => {
@@ -166,16 +164,16 @@ impl Handle {
 
 /// Tells an answer on the callback thread, also when the task that made it is dropped.
 struct Done {
-    done: Option<(HttpDone, Permit)>,
+    done: Option<(HttpDone, OwnedSemaphorePermit)>,
     notices: Notices,
 }
 
 impl Done {
     fn tell(&mut self, answer: HttpResponse) {
-        if let Some((done, permit)) = self.done.take() {
+        if let Some((done, place)) = self.done.take() {
             self.notices.call(Box::new(move || {
                 done(answer);
-                drop(permit);
+                drop(place);
             }));
         }
     }
@@ -185,4 +183,11 @@ impl Drop for Done {
     fn drop(&mut self) {
         self.tell(problem::of_error(&shutting_down()));
     }
+}
+
+fn panicked() -> Error {
+    Error::new(
+        Status::Panic,
+        "a bug in the library kept this request from being answered: report what the log says",
+    )
 }

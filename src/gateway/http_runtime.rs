@@ -6,10 +6,10 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{Error, Result, Status, shutting_down};
-use crate::limit::{Limit, Permit};
+use crate::events::role::{Role, mark_thread};
 
 /// Threads for what blocks: asking workers.
 const BLOCKING_THREADS: usize = 4;
@@ -20,14 +20,14 @@ const MAX_ASYNC: usize = 1024;
 /// The thread, once somebody needed it.
 pub struct HttpRuntime {
     state: Mutex<State>,
-    requests: Limit,
+    places: Arc<Semaphore>,
 }
 
 impl Default for HttpRuntime {
     fn default() -> Self {
         HttpRuntime {
             state: Mutex::default(),
-            requests: Limit::new(MAX_ASYNC, "requests"),
+            places: Arc::new(Semaphore::new(MAX_ASYNC)),
         }
     }
 }
@@ -64,9 +64,14 @@ impl HttpRuntime {
         }
     }
 
-    /// Admits one more asynchronous request.
-    pub fn permit(&self) -> Result<Permit> {
-        self.requests.permit()
+    /// Lets one more request be under way, until dropped.
+    pub fn place(&self) -> Result<OwnedSemaphorePermit> {
+        Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
+            Error::new(
+                Status::Limit,
+                format!("{MAX_ASYNC} requests are under way: try again later"),
+            )
+        })
     }
 
     /// Drops all tasks; no task is taken any more. Does not wait.
@@ -116,6 +121,7 @@ impl Running {
         let thread = std::thread::Builder::new()
             .name("rwg-http".to_owned())
             .spawn(move || {
+                mark_thread(Role::Library);
                 runtime.block_on(stopped.notified());
                 drop(runtime);
                 drop(ending);

@@ -20,13 +20,13 @@ use parking_lot::Mutex;
 
 use self::authority::Authority;
 pub use self::handle::Handle;
-use self::handle::{Shared, after, would_deadlock};
+use self::handle::{Shared, after};
 pub use self::http::HttpDone;
 #[cfg(feature = "http")]
 pub(crate) use self::streams::is_name;
 use crate::config::Config;
 use crate::error::{Error, Result, Status, shutting_down};
-use crate::events::{Notifier, on_callback_thread};
+use crate::events::{Notifier, role};
 use crate::net::{Interfaces, Socket};
 use crate::session::WallClock;
 use crate::session::dtls::Certificate;
@@ -70,9 +70,7 @@ impl Gateway {
     /// Fails with `Io` if the system refuses the socket or a thread, with `InvalidArgument` if a
     /// knob is out of its range.
     pub fn new(config: Config) -> Result<Gateway> {
-        if on_callback_thread() {
-            return Err(would_deadlock("create"));
-        }
+        role::check_may_block("create")?;
         let tuning = Arc::new(Tuning::new(&config.tuning)?);
         let ice_links: Arc<[_]> = ice_server::links(&config.ice_servers)?.into();
         let socket = Arc::new(Socket::bind(config.udp_bind, &tuning)?);
@@ -152,9 +150,7 @@ impl Gateway {
     /// other calls fail with `ShuttingDown` from now on. `Timeout` if threads are left when
     /// `timeout` is over; it may then be called again. Once done, calling it again does nothing.
     pub fn shutdown(&self, timeout: Duration) -> Result<()> {
-        if on_callback_thread() {
-            return Err(would_deadlock("shutdown"));
-        }
+        role::check_may_block("shutdown")?;
         self.handle.shared.closing.store(true, Ordering::SeqCst);
         let deadline = after(timeout);
         // Another thread may be at it, and may have more time.

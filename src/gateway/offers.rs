@@ -6,10 +6,10 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::Handle;
-use super::handle::{REPLY_TIMEOUT, after, overloaded, would_deadlock};
+use super::handle::{REPLY_TIMEOUT, after, overloaded};
 use crate::config::WhepOffer;
 use crate::error::{Error, Result, Status, shutting_down};
-use crate::events::on_callback_thread;
+use crate::events::role;
 use crate::sdp::offer::Offer;
 use crate::state::{OpId, StreamId};
 use crate::whep::Response;
@@ -25,9 +25,7 @@ impl Handle {
     /// Answers a WHEP offer (POST). Blocks while the camera is connecting for the first time, or
     /// because this offer wants it (on demand), up to the offer's timeout; returns at once otherwise.
     pub fn handle_whep_offer(&self, offer: &WhepOffer<'_>) -> Result<Response> {
-        if on_callback_thread() {
-            return Err(would_deadlock("handle_whep_offer"));
-        }
+        role::check_may_block("handle_whep_offer")?;
         let checked = self.check_offer(offer)?;
         let (timeout, worker) = (checked.timeout, checked.worker);
         let (reply, answer) = mpsc::sync_channel(1);

@@ -1,4 +1,4 @@
-//! The network: the socket, reading it, the addresses of the interfaces. No protocols.
+//! What touches the network: the socket, reading it, the addresses of the interfaces. No protocols.
 
 mod interfaces;
 mod receiver;

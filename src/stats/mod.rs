@@ -1,4 +1,4 @@
-//! Figures of a gateway at one moment, and their two formats: Prometheus text and JSON.
+//! What is counted and measured, at one moment.
 
 mod costs;
 pub mod json;
@@ -27,7 +27,7 @@ pub struct GatewaySnapshot<'a> {
     pub send_errors: u64,
     /// Events dropped because the host's callback was too slow.
     pub events_dropped: u64,
-    /// How often the system was queried for its interface addresses.
+    /// Times that the system was asked for its interface addresses.
     pub interface_enumerations: u64,
     /// The knobs.
     pub tuning: &'a Tuning,
@@ -37,9 +37,9 @@ pub struct GatewaySnapshot<'a> {
 pub struct WorkerSnapshot {
     /// Its index.
     pub index: usize,
-    /// Time that its thread was busy.
+    /// Time that its thread was not waiting.
     pub busy: Duration,
-    /// What the time was spent on; the rest is reading RTSP.
+    /// Where that went; the rest is reading RTSP.
     pub costs: Costs,
     /// Its streams.
     pub streams: Vec<StreamSnapshot>,
@@ -48,7 +48,7 @@ pub struct WorkerSnapshot {
 }
 
 impl WorkerSnapshot {
-    /// The time that nothing else accounts for: reading from cameras.
+    /// What nothing else accounts for: reading from cameras.
     pub fn rtsp(&self) -> Duration {
         let costs = &self.costs;
         let media = costs.media.parts().map(|(_, time)| time);
@@ -63,34 +63,34 @@ pub struct StreamSnapshot {
     pub id: StreamId,
     /// Its name.
     pub name: Arc<str>,
-    /// Whether the host pushes its media.
+    /// The host pushes its media.
     pub pushed: bool,
-    /// Its state and counters.
+    /// How it is.
     pub info: StreamInfo,
-    /// What was sent to its viewers.
+    /// What went to its viewers.
     pub totals: Totals,
     /// Bytes of memory that its rings hold.
     pub memory: usize,
-    /// What its media cost its worker: packetizing, sealing, sending.
+    /// What its media cost its worker: packetising, sealing, sending.
     pub costs: MediaCosts,
-    /// Time from the arrival of a frame's last packet until the system has the frame for the last
-    /// viewer, without what a pacer held back. Over the last 5 to 10 s; `None` without frames or
-    /// viewers in that time.
+    /// From the arrival of a picture's last packet until the system had the picture for the last
+    /// of the viewers, but for what a pacer held back. Over the last 5 to 10 s; `None` without
+    /// pictures or viewers in that time.
     pub latency: Option<LatencyFigures>,
 }
 
-/// What was sent to and received from viewers.
+/// What went to and came from viewers.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Totals {
     /// SRTP packets, retransmissions included.
     pub packets: u64,
     /// SRTP bytes, retransmissions included.
     pub bytes: u64,
-    /// Packets retransmitted.
+    /// Packets sent again.
     pub retransmits: u64,
-    /// How often a viewer fell behind and resumed at a keyframe.
+    /// Times a viewer fell behind and went on at a keyframe.
     pub overflows: u64,
-    /// Packets that NACKs asked for.
+    /// Packets asked for again.
     pub nacks: u64,
     /// PLI and FIR.
     pub plis: u64,
@@ -99,7 +99,7 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// Adds the counters of one session.
+    /// Adds what one session counted.
     pub fn add(&mut self, session: &SessionInfo) {
         self.packets += session.packets_sent;
         self.bytes += session.bytes_sent;

@@ -19,6 +19,7 @@ use tokio::task::LocalSet;
 use super::command::{Command, WorkerContext};
 use super::core::Core;
 use super::demux::{Demux, Inbox, QUEUE_BATCH, Queued, Queues, ReceiverStats};
+use crate::events::role::{Role, mark_thread};
 use crate::net::Receiver;
 
 /// How long a worker that ends waits for its cameras to take their TEARDOWN.
@@ -75,6 +76,7 @@ impl Worker {
         let retuned = Arc::clone(&retuning);
         let name = format!("rwg-worker-{}", context.index);
         let thread = std::thread::Builder::new().name(name).spawn(move || {
+            mark_thread(Role::Library);
             let local = LocalSet::new();
             let work = run(context, command_queue, retuned, input);
             local.block_on(&runtime, work);
