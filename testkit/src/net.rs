@@ -18,33 +18,15 @@
 //! assert_eq!(network.receive(start + Duration::from_millis(20)).unwrap().bytes, b"hello");
 //! ```
 
+mod link;
+mod trace;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-/// IPv4 and UDP header, counted when a link has a bandwidth.
-const HEADER_BYTES: u64 = 28;
-
-/// What one direction does to its datagrams. The default is a perfect wire: no delay, no loss, no limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Link {
-    /// The least time from sending (or from leaving the queue, with a bandwidth) to arrival.
-    pub delay: Duration,
-    /// Up to this much is added to `delay`, evenly distributed. It never changes the order.
-    pub jitter: Duration,
-    /// Probability that a datagram is lost, 0 to 1.
-    pub loss: f64,
-    /// Probability that a datagram arrives twice, 0 to 1. The copy arrives right behind the original.
-    pub duplicate: f64,
-    /// Probability that a datagram is held back by `reorder_by`, 0 to 1, so that those behind it overtake.
-    pub reorder: f64,
-    /// How long a reordered datagram is held back.
-    pub reorder_by: Duration,
-    /// Bits per second, headers of 28 bytes per datagram included; `None` is unlimited.
-    pub bandwidth: Option<u64>,
-    /// With a bandwidth: a datagram that would wait longer than this before its turn is dropped.
-    pub queue: Duration,
-}
+pub use link::{Bandwidth, Bursts, Fate, Link, Pipe, Step};
+pub use trace::{lte, wifi};
 
 /// A datagram on its way or arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,20 +56,18 @@ pub struct Network {
     random: fastrand::Rng,
     default_link: Link,
     directions: HashMap<(SocketAddr, SocketAddr), Direction>,
+    pipes: Vec<Pipe>,
+    /// Pipes that use the default link.
+    followers: Vec<usize>,
     /// By arrival; the serial number keeps datagrams that arrive together in sending order.
     in_flight: BTreeMap<(Instant, u64), Datagram>,
     serial: u64,
 }
 
 struct Direction {
-    /// `None` follows the network's default link.
-    link: Option<Link>,
-    /// Each direction draws from its own generator, so that traffic one way does not change the luck of the other.
-    random: fastrand::Rng,
+    pipe: usize,
     drops: BTreeSet<u64>,
     counts: Counts,
-    wire_free: Option<Instant>,
-    last_arrival: Option<Instant>,
 }
 
 impl Network {
@@ -97,6 +77,8 @@ impl Network {
             random: fastrand::Rng::with_seed(seed),
             default_link: Link::default(),
             directions: HashMap::new(),
+            pipes: Vec::new(),
+            followers: Vec::new(),
             in_flight: BTreeMap::new(),
             serial: 0,
         }
@@ -105,11 +87,26 @@ impl Network {
     /// Sets the link of every direction without one of its own, for datagrams sent from now on.
     pub fn set_default_link(&mut self, link: Link) {
         self.default_link = link;
+        for &pipe in &self.followers {
+            self.pipes[pipe].link = link;
+        }
     }
 
     /// Sets the link of one direction, for datagrams sent from now on.
     pub fn set_link(&mut self, from: SocketAddr, to: SocketAddr, link: Link) {
-        self.direction(from, to).link = Some(link);
+        let pipe = self.direction(from, to).pipe;
+        self.followers.retain(|follower| *follower != pipe);
+        self.pipes[pipe].link = link;
+    }
+
+    /// Sets one link for several directions, which share its queue and its wire.
+    pub fn set_shared_link(&mut self, directions: &[(SocketAddr, SocketAddr)], link: Link) {
+        let pipe = self.pipes.len();
+        let random = self.random.fork();
+        self.pipes.push(Pipe::new(link, random));
+        for &(from, to) in directions {
+            self.direction(from, to).pipe = pipe;
+        }
     }
 
     /// Drops the `n`-th datagram ever sent in this direction; the first is number 0.
@@ -132,21 +129,31 @@ impl Network {
         to: SocketAddr,
         bytes: impl Into<Vec<u8>>,
     ) {
-        let default_link = self.default_link;
+        let bytes = bytes.into();
         let direction = self.direction(from, to);
-        let link = direction.link.unwrap_or(default_link);
-        let datagram = Datagram {
-            from,
-            to,
-            bytes: bytes.into(),
-        };
-        let Some((arrival, copies)) = direction.carry(now, &link, datagram.bytes.len()) else {
-            return;
-        };
-        for _ in 1..copies {
-            self.enqueue(arrival, datagram.clone());
+        let n = direction.counts.sent;
+        direction.counts.sent += 1;
+        let lose = direction.drops.remove(&n);
+        let pipe = direction.pipe;
+        let fate = self.pipes[pipe].carry(now, bytes.len(), lose);
+        let counts = &mut self.direction(from, to).counts;
+        match fate {
+            Fate::Lost => counts.lost += 1,
+            Fate::Overflowed => counts.overflowed += 1,
+            Fate::Arrives {
+                at,
+                twice,
+                reordered,
+            } => {
+                counts.duplicated += u64::from(twice);
+                counts.reordered += u64::from(reordered);
+                let datagram = Datagram { from, to, bytes };
+                if twice {
+                    self.enqueue(at, datagram.clone());
+                }
+                self.enqueue(at, datagram);
+            }
         }
-        self.enqueue(arrival, datagram);
     }
 
     /// When the next datagram arrives anywhere, if one is in flight.
@@ -166,62 +173,25 @@ impl Network {
     }
 
     fn direction(&mut self, from: SocketAddr, to: SocketAddr) -> &mut Direction {
-        self.directions
-            .entry((from, to))
-            .or_insert_with(|| Direction {
-                link: None,
-                random: self.random.fork(),
+        self.directions.entry((from, to)).or_insert_with(|| {
+            // Each direction draws from its own generator, so that traffic one way does not change the luck of the other.
+            let pipe = self.pipes.len();
+            self.pipes
+                .push(Pipe::new(self.default_link, self.random.fork()));
+            self.followers.push(pipe);
+            Direction {
+                pipe,
                 drops: BTreeSet::new(),
                 counts: Counts::default(),
-                wire_free: None,
-                last_arrival: None,
-            })
-    }
-}
-
-impl Direction {
-    /// The arrival and the number of copies of a datagram of `len` bytes, or `None` if it is lost.
-    fn carry(&mut self, now: Instant, link: &Link, len: usize) -> Option<(Instant, u32)> {
-        // Draw the same numbers for every datagram: a changed setting then leaves the luck of the others alone.
-        let [loss, duplicate, reorder, jitter] = std::array::from_fn(|_| self.random.f64());
-        let n = self.counts.sent;
-        self.counts.sent += 1;
-
-        let mut departure = now;
-        if let Some(bandwidth) = link.bandwidth {
-            let turn = self.wire_free.map_or(now, |free| free.max(now));
-            if turn - now > link.queue {
-                self.counts.overflowed += 1;
-                return None;
             }
-            let bits = (len as u64 + HEADER_BYTES) * 8;
-            departure = turn + Duration::from_secs_f64(bits as f64 / bandwidth as f64);
-            self.wire_free = Some(departure);
-        }
-        // Loss happens on the wire: the datagram has used its share of the bandwidth.
-        if self.drops.remove(&n) || loss < link.loss {
-            self.counts.lost += 1;
-            return None;
-        }
-
-        let mut arrival = departure + link.delay + link.jitter.mul_f64(jitter);
-        if reorder < link.reorder {
-            self.counts.reordered += 1;
-            arrival += link.reorder_by;
-        } else {
-            arrival = self.last_arrival.map_or(arrival, |last| last.max(arrival));
-            self.last_arrival = Some(arrival);
-        }
-        if duplicate < link.duplicate {
-            self.counts.duplicated += 1;
-            return Some((arrival, 2));
-        }
-        Some((arrival, 1))
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     const MS: Duration = Duration::from_millis(1);
@@ -392,7 +362,7 @@ mod tests {
         let mut network = Network::new(1);
         // 972 + 28 bytes take 8 ms at 1 Mbit/s.
         let link = Link {
-            bandwidth: Some(1_000_000),
+            bandwidth: 1_000_000.into(),
             queue: 16 * MS,
             delay: 5 * MS,
             ..Link::default()
@@ -410,6 +380,34 @@ mod tests {
         assert_eq!(network.counts(a, b).overflowed, 2);
         network.send(start + 24 * MS, a, b, [0; 972]);
         assert_eq!(network.next_arrival(), Some(start + 37 * MS));
+    }
+
+    #[test]
+    fn two_directions_share_a_wire() {
+        let (a, b) = addresses();
+        let c = "10.0.0.3:3000".parse().unwrap();
+        let start = Instant::now();
+        let mut network = Network::new(1);
+        let link = Link {
+            bandwidth: 1_000_000.into(),
+            queue: 20 * MS,
+            ..Link::default()
+        };
+        network.set_shared_link(&[(a, b), (a, c)], link);
+        for to in [b, c, b, c, b] {
+            network.send(start, a, to, [0; 972]);
+        }
+        let mut arrived = Vec::new();
+        while let Some(at) = network.next_arrival() {
+            arrived.push((at - start, network.receive(at).unwrap().to));
+        }
+        assert_eq!(
+            arrived,
+            [(8 * MS, b), (16 * MS, c), (24 * MS, b)],
+            "in turn, up to 20 ms of queue"
+        );
+        let overflowed = |to| network.counts(a, to).overflowed;
+        assert_eq!((overflowed(b), overflowed(c)), (1, 1));
     }
 
     #[test]

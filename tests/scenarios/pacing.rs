@@ -20,7 +20,7 @@ fn behind_a_bottleneck(pacing: Option<u64>) -> World {
     });
     let bottleneck = Link {
         delay: Duration::from_millis(10),
-        bandwidth: Some(10_000_000),
+        bandwidth: 10_000_000.into(),
         queue: Duration::from_millis(30),
         ..Link::default()
     };
