@@ -7,6 +7,7 @@ mod depacketize;
 mod packet;
 mod receive;
 mod stun;
+mod transport_cc;
 mod udp;
 
 use std::collections::VecDeque;
@@ -18,6 +19,7 @@ pub use packet::Packet;
 pub use receive::{Receiver, nack};
 pub use rtc::dtls::extension::extension_use_srtp::SrtpProtectionProfile;
 pub use stun::check;
+pub use transport_cc::TransportFeedback;
 pub use udp::UdpViewer;
 
 use crypto::{Dtls, Srtp};
@@ -40,6 +42,8 @@ pub struct ViewerConfig {
     pub rtx: bool,
     /// Offer the playout-delay header extension.
     pub playout_delay: bool,
+    /// Offer transport-wide feedback, and send it if the answer contains the extension.
+    pub transport_cc: bool,
     /// Offer Opus, G.722, PCMU and PCMA.
     pub audio: bool,
 }
@@ -56,6 +60,7 @@ impl ViewerConfig {
             nack: true,
             rtx: true,
             playout_delay: true,
+            transport_cc: true,
             audio: true,
         }
     }
@@ -92,6 +97,9 @@ pub struct Viewer {
     srtp: Option<Srtp>,
     next_check: Option<Instant>,
     next_report: Option<Instant>,
+    /// ID of the transport-wide extension in the answer, and the feedback for it.
+    transport: Option<(u8, TransportFeedback)>,
+    next_feedback: Option<Instant>,
     answered_checks: u64,
     restarts: u32,
     restarting: Option<(String, String)>,
@@ -129,6 +137,8 @@ impl Viewer {
             srtp: None,
             next_check: None,
             next_report: None,
+            transport: None,
+            next_feedback: None,
             answered_checks: 0,
             restarts: 0,
             restarting: None,
@@ -170,6 +180,9 @@ impl Viewer {
             sdp += &format!("a=fmtp:{payload_type} {fmtp}\r\n");
             sdp += &format!("a=rtcp-fb:{payload_type} nack pli\r\n");
             sdp += &format!("a=rtcp-fb:{payload_type} ccm fir\r\n");
+            if self.config.transport_cc {
+                sdp += &format!("a=rtcp-fb:{payload_type} transport-cc\r\n");
+            }
             if self.config.nack {
                 sdp += &format!("a=rtcp-fb:{payload_type} nack\r\n");
             }
@@ -182,15 +195,23 @@ impl Viewer {
             sdp += "m=audio 9 UDP/TLS/RTP/SAVPF 111 9 0 8\r\n";
             sdp += &self.transport_lines("1");
             sdp += "a=rtpmap:111 opus/48000/2\r\na=fmtp:111 minptime=10;useinbandfec=1\r\n";
+            if self.config.transport_cc {
+                sdp += "a=rtcp-fb:111 transport-cc\r\n";
+            }
             sdp += "a=rtpmap:9 G722/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n";
         }
         sdp
     }
 
     fn transport_lines(&self, mid: &str) -> String {
+        let extension = match self.config.transport_cc {
+            true => format!("a=extmap:3 {}\r\n", transport_cc::URI),
+            false => String::new(),
+        };
         format!(
             "c=IN IP4 0.0.0.0\r\na=rtcp-mux\r\na=rtcp-rsize\r\na=mid:{mid}\r\na=recvonly\r\n\
-             a=ice-ufrag:{}\r\na=ice-pwd:{}\r\na=fingerprint:sha-256 {}\r\na=setup:actpass\r\n",
+             a=ice-ufrag:{}\r\na=ice-pwd:{}\r\na=fingerprint:sha-256 {}\r\na=setup:actpass\r\n\
+             {extension}",
             self.ufrag,
             self.pwd,
             self.dtls.fingerprint()
@@ -217,6 +238,9 @@ impl Viewer {
         });
         self.video.read_answer(answer, "video");
         self.audio.read_answer(answer, "audio");
+        self.transport = transport_cc::id_in(answer)
+            .filter(|_| self.config.transport_cc)
+            .map(|id| (id, TransportFeedback::new(now)));
         self.next_check = Some(now);
         self.timeout(now);
     }
@@ -318,6 +342,7 @@ impl Viewer {
                 {
                     self.srtp = Some(srtp);
                     self.next_report = Some(now + REPORT_INTERVAL);
+                    self.next_feedback = Some(now + transport_cc::INTERVAL);
                 }
             }
             Some(128..=191) => self.handle_srtp(now, bytes),
@@ -338,6 +363,9 @@ impl Viewer {
             self.undecryptable += 1;
             return;
         };
+        if let Some((id, feedback)) = &mut self.transport {
+            feedback.packet(now, &packet, *id);
+        }
         if self.video.owns(&packet) {
             self.video.receive(now, &packet);
             self.send_nacks(now);
@@ -407,9 +435,14 @@ impl Viewer {
         self.send_rtcp(&receive::nack(self.video.ssrc(), &nacks));
     }
 
-    /// Counts a video SRTP packet without decrypting it, for reports; sends no NACKs.
-    pub fn note(&mut self, bytes: &[u8]) {
-        self.video.note(bytes);
+    /// Counts an SRTP packet without decrypting it, for receiver reports and transport-wide feedback; sends no NACKs.
+    pub fn note(&mut self, now: Instant, bytes: &[u8]) {
+        if let Some((id, feedback)) = &mut self.transport {
+            feedback.packet(now, bytes, *id);
+        }
+        if bytes.get(8..12) == Some(&self.video.ssrc().to_be_bytes()) {
+            self.video.note(bytes);
+        }
     }
 
     /// Decrypts an SRTP packet without counting it. Once per packet: a second time it counts as replayed.
@@ -444,6 +477,7 @@ impl Viewer {
         [
             self.next_check,
             self.next_report,
+            self.next_feedback.filter(|_| self.transport.is_some()),
             self.dtls.next_deadline(),
             self.video.next_nack().filter(|_| self.config.nack),
         ]
@@ -477,6 +511,14 @@ impl Viewer {
         }
         if self.video.next_nack().is_some_and(|at| at <= now) {
             self.send_nacks(now);
+        }
+        if self.next_feedback.is_some_and(|at| at <= now)
+            && let Some((_, feedback)) = &mut self.transport
+        {
+            self.next_feedback = Some(now + transport_cc::INTERVAL);
+            if let Some(message) = feedback.message(self.video.ssrc()) {
+                self.send_rtcp(&message);
+            }
         }
         if self.next_report.is_some_and(|at| at <= now) {
             self.next_report = Some(now + REPORT_INTERVAL);

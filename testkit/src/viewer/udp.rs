@@ -3,6 +3,8 @@
 use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
+use socket2::SockRef;
+
 use super::{Viewer, ViewerConfig};
 
 /// A viewer on a UDP socket of the loopback interface.
@@ -16,6 +18,8 @@ impl UdpViewer {
     /// Binds a socket; `offer` of the viewer is ready.
     pub fn new(config: ViewerConfig) -> std::io::Result<UdpViewer> {
         let socket = UdpSocket::bind("127.0.0.1:0")?;
+        // The default overflows when a backlog arrives at once while this process does not run.
+        SockRef::from(&socket).set_recv_buffer_size(4 << 20)?;
         let viewer = Viewer::new(socket.local_addr()?, config);
         Ok(UdpViewer { socket, viewer })
     }
