@@ -123,8 +123,8 @@ typedef enum rtsp_webrtc_gateway_status {
     /** An argument is missing or out of range. HTTP 400. */
     RTSP_WEBRTC_GATEWAY_ERR_INVALID_ARGUMENT = -1,
     /**
-     * No stream, session, operation, request or knob has this id or name, or it no longer
-     * exists. HTTP 404.
+     * No stream, session, operation, request or knob has this id or name, or it no longer exists.
+     * HTTP 404.
      */
     RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND = -2,
     /** A stream with this name already exists. HTTP 409. */
@@ -153,7 +153,7 @@ typedef enum rtsp_webrtc_gateway_status {
     RTSP_WEBRTC_GATEWAY_ERR_LIMIT = -14,
     /** The operation did not complete in time. HTTP 504. */
     RTSP_WEBRTC_GATEWAY_ERR_TIMEOUT = -15,
-    /** The operation was cancelled, or the gateway shut down before it completed. HTTP 503. */
+    /** The operation was canceled, or the gateway shut down before it completed. HTTP 503. */
     RTSP_WEBRTC_GATEWAY_ERR_CANCELLED = -16,
     /** The camera rejected the user name or password. HTTP 502. */
     RTSP_WEBRTC_GATEWAY_ERR_AUTH = -17,
@@ -222,7 +222,7 @@ RTSP_WEBRTC_GATEWAY_API int rtsp_webrtc_gateway_http_status(int status);
  *
  * Works like snprintf(): writes at most capacity bytes, always with a terminating NUL unless
  * capacity is 0, and returns the length of the whole message without the NUL. The text is UTF-8
- * and is never cut inside a character. buffer may be NULL to query the length.
+ * and is never cut inside a character. buffer may be NULL if capacity is 0, to query the length.
  */
 RTSP_WEBRTC_GATEWAY_API size_t rtsp_webrtc_gateway_last_error(char *buffer, size_t capacity);
 

@@ -1,8 +1,8 @@
-//! One error for the whole library, and one table that maps it to C and to HTTP.
+//! The library's error type, and the table that maps it to C and to HTTP.
 
 use std::fmt;
 
-/// The kind of a failure. Each kind has a number in the C ABI and an HTTP status.
+/// The kind of a failure. Each has a number in the C ABI and an HTTP status.
 ///
 /// The numbers are part of the ABI: they are never reused, and new ones are appended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -12,8 +12,7 @@ pub enum Status {
     Ok,
     /// An argument is missing or out of range.
     InvalidArgument,
-    /// No stream, session, operation, request or knob has this id or name, or it no longer
-    /// exists.
+    /// No stream, session, operation, request or knob has this id or name, or it no longer exists.
     NotFound,
     /// A stream with this name already exists.
     AlreadyExists,
@@ -41,7 +40,7 @@ pub enum Status {
     Limit,
     /// The operation did not complete in time.
     Timeout,
-    /// The operation was cancelled, or the gateway shut down before it completed.
+    /// The operation was canceled, or the gateway shut down before it completed.
     Cancelled,
     /// The camera rejected the user name or password.
     Auth,
@@ -82,7 +81,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// Every status, for tables and tests.
+    /// All statuses.
     pub const ALL: &'static [Status] = &[
         Status::Ok,
         Status::InvalidArgument,
@@ -120,7 +119,7 @@ impl Status {
         Status::Panic,
     ];
 
-    /// C number, HTTP status and short text of each status.
+    /// Number in the C ABI, HTTP status, and short text.
     const fn row(self) -> (i32, u16, &'static str) {
         match self {
             Status::Ok => (0, 200, "ok"),
@@ -139,7 +138,7 @@ impl Status {
             Status::NotReady => (-13, 409, "no media yet"),
             Status::Limit => (-14, 503, "limit reached"),
             Status::Timeout => (-15, 504, "timed out"),
-            Status::Cancelled => (-16, 503, "cancelled"),
+            Status::Cancelled => (-16, 503, "canceled"),
             Status::Auth => (-17, 502, "camera rejected the credentials"),
             Status::Connect => (-18, 502, "camera unreachable"),
             Status::Camera => (-19, 502, "camera error"),
@@ -165,25 +164,26 @@ impl Status {
         self.row().0
     }
 
-    /// The HTTP status to answer a WHEP request with.
+    /// The HTTP status of a response to a WHEP request.
     pub const fn http(self) -> u16 {
         self.row().1
     }
 
-    /// A short text: a few words in lower case.
+    /// A few words in lower case.
     pub const fn text(self) -> &'static str {
         self.row().2
     }
 
-    /// The status with this C number.
+    /// The status with this number in the C ABI, if there is one.
     pub fn from_code(code: i32) -> Option<Status> {
         Status::ALL.iter().copied().find(|s| s.code() == code)
     }
 }
 
-/// A failure: its kind, and a message that says what happened and what to do about it.
+/// A failure: its status, and a message that says what happened and what to do about it.
 ///
-/// The message never contains a password or a key.
+/// Messages start in lower case and have no final period, so that they can follow other text. They
+/// never contain a password or a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Error {
     status: Status,
@@ -191,7 +191,7 @@ pub struct Error {
 }
 
 impl Error {
-    /// Creates an error.
+    /// Creates an error. See [`Error`] for the style of messages.
     pub fn new(status: Status, message: impl Into<String>) -> Self {
         Error {
             status,
@@ -210,9 +210,23 @@ impl Error {
     }
 }
 
-/// The result of a call once shutdown has begun.
+/// The error of every call after shutdown has started.
 pub(crate) fn shutting_down() -> Error {
-    Error::new(Status::ShuttingDown, "the gateway is shutting down")
+    Error::new(
+        Status::ShuttingDown,
+        "the gateway is shutting down: create another one to continue",
+    )
+}
+
+/// The error after a caught panic. `lost` is what it cost, e.g. "this session".
+pub(crate) fn panicked(lost: &str) -> Error {
+    Error::new(
+        Status::Panic,
+        format!(
+            "a bug in the library stopped {lost}: please report it with the log and the text on \
+             standard error"
+        ),
+    )
 }
 
 impl fmt::Display for Error {
@@ -223,7 +237,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// The result of a call that can fail.
+/// The library's result type.
 pub type Result<T> = std::result::Result<T, Error>;
 
 #[cfg(test)]

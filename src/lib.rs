@@ -1,10 +1,10 @@
 //! An embeddable gateway from RTSP cameras to WebRTC viewers (WHEP).
 //!
-//! A host - an NVR, a video management system - adds its cameras and passes in the offers of its
-//! viewers' browsers. The gateway answers the offers and owns everything between: RTSP, RTP,
-//! packetizing, SRTP, pacing, retransmission, ICE and DTLS. It runs on threads of its own. Most
-//! hosts use it through its C ABI (`include/rtsp_webrtc_gateway.h`, written by `src/ffi`); this
-//! crate is the same in safe Rust.
+//! A host (a video recorder, a video management system) adds its cameras and passes in the offers
+//! of its viewers' browsers. The gateway answers the offers and owns everything in between: RTSP,
+//! RTP, packetizing, SRTP, pacing, retransmission, ICE and DTLS. It runs on its own threads. Most
+//! hosts use it through its C ABI (`include/rtsp_webrtc_gateway.h`, generated from `src/ffi`); this
+//! crate is the same API in safe Rust.
 //!
 //! ```no_run
 //! use rtsp_webrtc_gateway::{Config, Gateway, PullOptions, WhepOffer};
@@ -28,7 +28,7 @@
 //! # }
 //! ```
 //!
-//! # The way of a picture
+//! # The path of a video frame
 //!
 //! ```text
 //!  camera --RTSP--> source --> track: packetizer --> ring ------> session A: seal --+
@@ -38,68 +38,71 @@
 //!  browser --STUN, DTLS, RTCP--> receiver --> the worker that owns the session
 //! ```
 //!
-//! * A `source` delivers access units: the complete bits of one picture.
-//!   It is a camera, or the host itself, which [pushes](Handle::push_video) what its own
-//!   encoder or pipeline makes: that costs one copy and a bounded queue more.
-//! * The stream's track turns each into RTP payloads, once, and keeps them in a
-//!   ring. The ring serves live sending, the instant start of late joiners (from
-//!   the last keyframe) and retransmission. A viewer stores no payload: it stores where it is.
-//! * A session is one viewer. For each access unit it writes its own RTP
-//!   headers and seals the shared payloads straight into the worker's send buffer, from where one
-//!   system call sends them all (UDP generic segmentation offload).
-//! * A worker is a thread that owns streams with everything that belongs to them, so between
-//!   "access unit complete" and "datagrams handed to the kernel" there is no lock, no channel and
-//!   no wake-up. Streams are spread over the workers.
+//! * A source delivers access units: the complete data of one video frame. It is a camera, or the
+//!   host itself, which [pushes](Handle::push_video) the frames of its own encoder or pipeline at
+//!   the cost of one more copy and a bounded queue.
+//! * The stream's track turns each access unit into RTP payloads, once, and keeps them in a ring.
+//!   The ring serves live sending, the instant start of late joiners (from the last keyframe) and
+//!   retransmission. A viewer stores no payload, only its position in the ring.
+//! * A session is one viewer. For each access unit it writes its own RTP headers and seals the
+//!   shared payloads straight into the worker's send buffer. One system call sends them all (UDP
+//!   generic segmentation offload).
+//! * A worker is a thread that owns streams with everything that belongs to them. Between "access
+//!   unit complete" and "datagrams handed to the kernel" there is no lock, no channel and no
+//!   wake-up. Streams are spread over the workers.
+//!
+//! `docs/architecture.md` follows a frame, an offer, a datagram and a knob through the files.
 //!
 //! # Which module does what
 //!
-//! From the top down; a module uses those in the last column and no other (`tests/module_table.rs`
-//! holds this table to the code).
+//! From the top down. A module uses those in the last column and no others;
+//! `tests/module_table.rs` compares the table with the code.
 //!
-//! | module | what it is | uses |
+//! | module | contents | uses |
 //! |---|---|---|
 //! | `ffi` | the C ABI: converts and calls [`gateway`], no logic | config error events gateway media state tuning whep |
 //! | `http` | the HTTP listener and its pages | config error events gateway sdp whep |
-//! | [`gateway`] | the API: [`Gateway`] owns the threads, [`Handle`] has the calls | config error events ids media net sdp session source state stats tuning whep worker |
-//! | `worker` | the engine: threads that own streams and sessions, and move media between them | config error events ids media net random sdp session source state stats tuning whep |
-//! | [`whep`] | the protocol: requests in, responses out; knows no web server | config error events sdp state |
+//! | [`gateway`] | the API: [`Gateway`] owns the threads, [`Handle`] has the calls | config error events ids limit media net sdp session source state stats tuning whep worker |
+//! | `worker` | the engine: threads that own streams and sessions and move media between them | config error events ids limit media net random sdp session source state stats tuning whep |
+//! | [`whep`] | the WHEP protocol: requests in, responses out; knows no web server | config error events sdp state |
 //! | `session` | one viewer: ICE, DTLS, SRTP, RTCP, pacing; knows no socket and no clock | error media sdp state tuning |
 //! | `sdp` | offers, answers and fragments | error media |
-//! | `source` | where media comes from: a camera and its retries, or the host; knows no viewers | config error media state |
-//! | `stats` | what is counted and measured, in JSON and for Prometheus | error media state tuning |
+//! | `source` | where media comes from: a camera and its retries, or the host; knows no viewers | config error media random state |
+//! | `stats` | figures: costs, latency, totals; written as JSON and Prometheus text | error media state tuning |
 //! | `net` | the socket and the interface addresses; knows no protocols | error tuning |
 //! | [`config`] | what the host passes in | events media tuning |
-//! | [`events`] | what the host is told, and the thread that tells it | error state |
-//! | [`state`] | ids, states, and how a stream or session is at one moment | error media |
-//! | `media` | what media is: codecs, packetizer, ring, clock; knows no sessions | |
+//! | [`events`] | what the host is notified of, and the thread that does it | error state |
+//! | [`state`] | ids, states, and the info structs of streams and sessions | error media |
+//! | `media` | codecs, packetizer, ring, clock; knows no sessions | |
 //! | [`tuning`] | the knobs | error |
-//! | `random` | unpredictable numbers | error |
-//! | [`error`], `ids` | status and sentence of a failure; numbers used once | |
+//! | `random`, `limit` | random numbers; limits on operations in progress | error |
+//! | [`error`], `ids` | status and message of a failure; unique numbers | |
 //!
-//! `media`, `sdp`, `session` and [`whep`] do no I/O: time, bytes and events come in as arguments, and
-//! go out as results. That is why loss, reordering, pacing and timeouts are tested without sleeping,
-//! over a simulated network (`tests/scenarios`).
+//! `media`, `sdp`, `session` and [`whep`] are sans-I/O: time, bytes and events are arguments, and
+//! results say what to send and when to call again. So loss, reordering, pacing and timeouts are
+//! tested without sleeping, over a simulated network (`tests/scenarios`).
 //!
 //! # Errors and bugs
 //!
-//! Whatever a camera, a browser, the network or the host sends is an [`error::Error`] at worst: a
-//! status, and a sentence that says what happened and what to do. A panic is a bug; it costs the
+//! Input from a camera, a browser, the network or the host causes an [`error::Error`] at worst: a
+//! status, and a message that says what happened and what to do. A panic is a bug. It costs the
 //! stream or the session that it happened in, and no other.
 #![deny(missing_docs)]
-// The docs of what only tests reach (`internals`) may name what they do not.
+// Docs of items that only tests reach (`internals`) may link to items that tests do not reach.
 #![allow(rustdoc::private_intra_doc_links)]
 #![deny(unsafe_code)]
 
 pub mod config;
 pub mod error;
 pub mod events;
-#[allow(unsafe_code)] // the one place where pointers come in
+#[allow(unsafe_code)] // the only module that handles raw pointers
 mod ffi;
 pub mod gateway;
 mod http;
 mod ids;
 #[doc(hidden)]
 pub mod internals;
+mod limit;
 mod media;
 mod net;
 mod random;

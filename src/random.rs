@@ -1,13 +1,23 @@
-//! Unpredictable bits.
+//! Random numbers from the operating system: the only source of them. What does no I/O takes them as
+//! arguments.
 
 use crate::error::{Error, Result, Status};
 
-/// `N` random bytes from the system's generator.
+/// `N` random bytes.
 pub fn bytes<const N: usize>() -> Result<[u8; N]> {
     let mut bytes = [0; N];
-    aws_lc_rs::rand::fill(&mut bytes)
-        .map_err(|_| Error::new(Status::Io, "the system gives no random numbers"))?;
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| {
+        Error::new(
+            Status::Io,
+            "the operating system provides no random numbers: check /dev/urandom",
+        )
+    })?;
     Ok(bytes)
+}
+
+/// A random number.
+pub fn number() -> Result<u64> {
+    bytes().map(u64::from_le_bytes)
 }
 
 /// `N` random bytes in hexadecimal.

@@ -53,12 +53,28 @@ fn no_modules_use_each_other() {
     assert!(arrows.is_empty(), "circles among {arrows:?}");
 }
 
+#[test]
+fn the_documents_have_the_same_table() {
+    let text = read(&source().join("../docs/architecture.md"));
+    let (_, section) = text.split_once("## Modules\n").unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let found = rows(section.lines().filter(|line| line.starts_with("| `")));
+    assert_eq!(found, table(), "docs/architecture.md and src/lib.rs");
+}
+
 /// The table's rows: each module, and those it may use.
 fn table() -> Arrows {
     let text = read(&source().join("lib.rs"));
+    let lines = text.lines().filter_map(|line| line.strip_prefix("//! "));
+    let rows = rows(lines.filter(|line| line.starts_with("| ")));
+    assert!(rows.len() > 10, "the table is not found");
+    rows
+}
+
+fn rows<'a>(lines: impl Iterator<Item = &'a str>) -> Arrows {
     let mut rows = Arrows::new();
-    for line in text.lines().filter(|line| line.starts_with("//! | ")) {
-        let cells: Vec<_> = line.trim_start_matches("//! ").split('|').collect();
+    for line in lines {
+        let cells: Vec<_> = line.split('|').collect();
         let [_, modules, _, uses, _] = cells[..] else {
             panic!("not a row of three cells: {line}");
         };
@@ -67,7 +83,6 @@ fn table() -> Arrows {
             rows.insert(module.to_owned(), uses);
         }
     }
-    assert!(rows.len() > 10, "the table is not found");
     rows
 }
 

@@ -40,10 +40,10 @@ Without WHAT all of the first six run. Results go to benches/results/.
   start     from the offer to the first keyframe
   loss      recovery from loss (simulated network)
   scale     1 to 256 cameras, 1 to 1000 viewers
-  workers   packets that one worker and two can send
-  knobs     what GSO, batching, pacing and workers are worth
+  workers   packets that one and two workers can send
+  knobs     the effects of GSO, batching, pacing and workers
   peer      another WHEP server: --url http://HOST:PORT/{}/whep --pid PID [--name NAME]
-  cameras   cameras for it, until standard input ends: [--count N] [--listen ADDR:PORT] [--gop PICTURES]
+  cameras   cameras for it, until standard input ends: [--count N] [--listen ADDR:PORT] [--gop FRAMES]
 
   --quick            shorter, and coarser
   --rounds N         rounds of fanout, workers and peer

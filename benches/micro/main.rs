@@ -152,8 +152,10 @@ fn sdp(c: &mut Criterion) {
             || offer.clone().into_bytes(),
             |offer| {
                 let offer = Offer::parse(&offer).expect("an offer");
-                let negotiated =
-                    answer::negotiate(&offer, &video, None, true).expect("H.264 in common");
+                let mut numbers = 1..;
+                let mut random = || Ok(numbers.next().expect("no end"));
+                let negotiated = answer::negotiate(&offer, &video, None, true, &mut random)
+                    .expect("H.264 in common");
                 let transport = LocalTransport {
                     ice: &ice,
                     fingerprint: certificate.fingerprint(),

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::ffi::c_int;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result, Status, panicked};
 
 thread_local! {
     static LAST_ERROR: RefCell<String> = const { RefCell::new(String::new()) };
@@ -15,14 +15,14 @@ pub(super) fn guard<T>(on_panic: T, body: impl FnOnce() -> T) -> T {
     // Unwind safe: what the body shares with later calls is atomic or behind locks that do not
     // poison; what a panic leaves half done is the safe API's to bound.
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| {
-        remember(&panicked());
+        remember(&panicked("this call"));
         on_panic
     })
 }
 
 /// Runs the body of a function that returns a status, and remembers its error.
 pub(super) fn guard_status(body: impl FnOnce() -> Result<()>) -> c_int {
-    match catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| Err(panicked())) {
+    match catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| Err(panicked("this call"))) {
         Ok(()) => Status::Ok.code(),
         Err(error) => {
             remember(&error);
@@ -32,13 +32,6 @@ pub(super) fn guard_status(body: impl FnOnce() -> Result<()>) -> c_int {
 }
 
 /// The panic's own text may quote anything, so it goes to standard error only.
-fn panicked() -> Error {
-    Error::new(
-        Status::Panic,
-        "A bug in the library stopped this call. Please report what it wrote to standard error.",
-    )
-}
-
 /// Makes an error this thread's last one.
 pub(super) fn remember(error: &Error) {
     // Fails only while the thread ends: then nobody can ask any more.

@@ -15,8 +15,8 @@ pub enum rtsp_webrtc_gateway_status {
     RTSP_WEBRTC_GATEWAY_OK = 0,
     /// An argument is missing or out of range. HTTP 400.
     RTSP_WEBRTC_GATEWAY_ERR_INVALID_ARGUMENT = -1,
-    /// No stream, session, operation, request or knob has this id or name, or it no longer
-    /// exists. HTTP 404.
+    /// No stream, session, operation, request or knob has this id or name, or it no longer exists.
+    /// HTTP 404.
     RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND = -2,
     /// A stream with this name already exists. HTTP 409.
     RTSP_WEBRTC_GATEWAY_ERR_ALREADY_EXISTS = -3,
@@ -44,7 +44,7 @@ pub enum rtsp_webrtc_gateway_status {
     RTSP_WEBRTC_GATEWAY_ERR_LIMIT = -14,
     /// The operation did not complete in time. HTTP 504.
     RTSP_WEBRTC_GATEWAY_ERR_TIMEOUT = -15,
-    /// The operation was cancelled, or the gateway shut down before it completed. HTTP 503.
+    /// The operation was canceled, or the gateway shut down before it completed. HTTP 503.
     RTSP_WEBRTC_GATEWAY_ERR_CANCELLED = -16,
     /// The camera rejected the user name or password. HTTP 502.
     RTSP_WEBRTC_GATEWAY_ERR_AUTH = -17,
@@ -117,7 +117,7 @@ pub extern "C" fn rtsp_webrtc_gateway_http_status(status: c_int) -> c_int {
 ///
 /// Works like snprintf(): writes at most capacity bytes, always with a terminating NUL unless
 /// capacity is 0, and returns the length of the whole message without the NUL. The text is UTF-8
-/// and is never cut inside a character. buffer may be NULL to query the length.
+/// and is never cut inside a character. buffer may be NULL if capacity is 0, to query the length.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_last_error(
     buffer: *mut c_char,

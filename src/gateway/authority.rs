@@ -11,6 +11,7 @@ use crate::error::{Error, Result, Status, shutting_down};
 use crate::events::{AuthorizeRequest, Operation, RequestId};
 use crate::events::{Notice, Notices};
 use crate::ids;
+use crate::limit::{Limit, Permit};
 use crate::whep::http::is_token;
 
 /// How long the host may think.
@@ -34,6 +35,7 @@ pub struct Authority {
     tokens: Vec<[u8; 32]>,
     /// Where to ask the host, if it wants to be asked.
     host: Option<Notices>,
+    questions: Limit,
     /// Where the answers to open questions go.
     open: Mutex<HashMap<RequestId, oneshot::Sender<bool>>>,
 }
@@ -50,6 +52,7 @@ impl Authority {
         Ok(Authority {
             tokens: tokens.iter().map(|token| hash(token)).collect(),
             host,
+            questions: Limit::new(MAX_OPEN, "authorization requests"),
             open: Mutex::default(),
         })
     }
@@ -118,21 +121,21 @@ impl Authority {
 struct Question<'a> {
     authority: &'a Authority,
     id: RequestId,
+    _permit: Permit,
 }
 
 impl Question<'_> {
     fn open(authority: &Authority) -> Result<(Question<'_>, oneshot::Receiver<bool>)> {
-        let mut open = authority.open.lock();
-        if open.len() >= MAX_OPEN {
-            return Err(Error::new(
-                Status::Limit,
-                format!("{MAX_OPEN} requests wait to be allowed: try again later"),
-            ));
-        }
+        let permit = authority.questions.permit()?;
         let id = RequestId(ids::next());
         let (sender, answer) = oneshot::channel();
-        open.insert(id, sender);
-        Ok((Question { authority, id }, answer))
+        authority.open.lock().insert(id, sender);
+        let question = Question {
+            authority,
+            id,
+            _permit: permit,
+        };
+        Ok((question, answer))
     }
 }
 

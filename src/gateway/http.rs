@@ -2,18 +2,17 @@
 
 use std::sync::mpsc;
 
-use tokio::sync::OwnedSemaphorePermit;
-
 use super::Handle;
 #[cfg(feature = "http")]
 use super::authority::Authority;
 #[cfg(feature = "http")]
 use super::http_runtime::HttpRuntime;
 use crate::config::WhepOffer;
-use crate::error::{Error, Result, Status, shutting_down};
+use crate::error::{Result, panicked, shutting_down};
 use crate::events::Notices;
 use crate::events::{RequestId, role};
 use crate::gateway::authority::Claim;
+use crate::limit::Permit;
 use crate::whep::http::{Action, Call, Outcome, Step, problem, read};
 use crate::whep::{HttpRequest, HttpResponse};
 
@@ -57,11 +56,11 @@ impl Handle {
     /// Fails with `Limit` while 1024 requests are under way, and with `ShuttingDown`.
     pub fn handle_http_async(&self, request: &HttpRequest<'_>, done: HttpDone) -> Result<()> {
         self.check_open()?;
-        let place = self.shared.http.place()?;
+        let permit = self.shared.http.permit()?;
         let step = read(request);
         self.shared.http.enter(|runtime| {
             let mut done = Done {
-                done: Some((done, place)),
+                done: Some((done, permit)),
                 notices: self.shared.notices.clone(),
             };
             match step {
@@ -142,7 +141,7 @@ impl Handle {
                     handle.handle_whep_patch(&key, if_match.as_deref(), &fragment)
                 });
                 work.await
-                    .unwrap_or_else(|_| Err(panicked()))
+                    .unwrap_or_else(|_| Err(panicked("this request")))
                     .map(Outcome::Response)
             }
             Action::Delete { key } => {
@@ -164,16 +163,16 @@ impl Handle {
 
 /// Tells an answer on the callback thread, also when the task that made it is dropped.
 struct Done {
-    done: Option<(HttpDone, OwnedSemaphorePermit)>,
+    done: Option<(HttpDone, Permit)>,
     notices: Notices,
 }
 
 impl Done {
     fn tell(&mut self, answer: HttpResponse) {
-        if let Some((done, place)) = self.done.take() {
+        if let Some((done, permit)) = self.done.take() {
             self.notices.call(Box::new(move || {
                 done(answer);
-                drop(place);
+                drop(permit);
             }));
         }
     }
@@ -183,11 +182,4 @@ impl Drop for Done {
     fn drop(&mut self) {
         self.tell(problem::of_error(&shutting_down()));
     }
-}
-
-fn panicked() -> Error {
-    Error::new(
-        Status::Panic,
-        "a bug in the library kept this request from being answered: report what the log says",
-    )
 }

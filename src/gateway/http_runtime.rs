@@ -6,10 +6,11 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Notify;
 
 use crate::error::{Error, Result, Status, shutting_down};
 use crate::events::role::{Role, mark_thread};
+use crate::limit::{Limit, Permit};
 
 /// Threads for what blocks: asking workers.
 const BLOCKING_THREADS: usize = 4;
@@ -20,14 +21,14 @@ const MAX_ASYNC: usize = 1024;
 /// The thread, once somebody needed it.
 pub struct HttpRuntime {
     state: Mutex<State>,
-    places: Arc<Semaphore>,
+    requests: Limit,
 }
 
 impl Default for HttpRuntime {
     fn default() -> Self {
         HttpRuntime {
             state: Mutex::default(),
-            places: Arc::new(Semaphore::new(MAX_ASYNC)),
+            requests: Limit::new(MAX_ASYNC, "requests"),
         }
     }
 }
@@ -64,14 +65,9 @@ impl HttpRuntime {
         }
     }
 
-    /// Lets one more request be under way, until dropped.
-    pub fn place(&self) -> Result<OwnedSemaphorePermit> {
-        Arc::clone(&self.places).try_acquire_owned().map_err(|_| {
-            Error::new(
-                Status::Limit,
-                format!("{MAX_ASYNC} requests are under way: try again later"),
-            )
-        })
+    /// Admits one more asynchronous request.
+    pub fn permit(&self) -> Result<Permit> {
+        self.requests.permit()
     }
 
     /// Drops all tasks; no task is taken any more. Does not wait.

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::Mutex;
 
-use crate::error::{Error, Result, Status};
+use crate::error::{Result, panicked};
 
 /// How old figures may be.
 const FRESH: Duration = Duration::from_millis(250);
@@ -34,7 +34,7 @@ impl<T: Send + 'static> Cached<T> {
         }
         let value = tokio::task::spawn_blocking(make)
             .await
-            .unwrap_or_else(|_| Err(panicked()))?;
+            .unwrap_or_else(|_| Err(panicked("this request")))?;
         let value = Arc::new(value);
         *made = Some((Instant::now(), Arc::clone(&value)));
         Ok(value)
@@ -58,7 +58,7 @@ impl Snapshot {
             #[serde(borrow)]
             sessions: &'a RawValue,
         }
-        let parts: Parts<'_> = serde_json::from_str(&all).map_err(|_| panicked())?;
+        let parts: Parts<'_> = serde_json::from_str(&all).map_err(|_| panicked("this request"))?;
         Ok(Snapshot {
             streams: parts.streams.get().to_owned(),
             sessions: parts.sessions.get().to_owned(),
@@ -67,18 +67,12 @@ impl Snapshot {
     }
 }
 
-fn panicked() -> Error {
-    Error::new(
-        Status::Panic,
-        "a bug in the library kept the figures from being told: report what the log says",
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
+    use crate::error::{Error, Status};
 
     #[test]
     fn the_parts_of_a_snapshot_are_cut_out() {

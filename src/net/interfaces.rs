@@ -1,4 +1,4 @@
-//! The addresses of this host's network interfaces, asked for rarely.
+//! The addresses of this host's network interfaces, cached.
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
-/// A cache of the addresses. Asking the system takes longer than the rest of an answer.
+/// A cache of the addresses. Querying the system takes longer than everything else in an answer.
 #[derive(Debug, Default)]
 pub struct Interfaces {
     cached: Mutex<Option<(Instant, Vec<IpAddr>)>>,
@@ -15,7 +15,7 @@ pub struct Interfaces {
 
 impl Interfaces {
     /// Addresses that a viewer might reach, most useful first: global before private before
-    /// loopback. The answer may be `ttl` old.
+    /// loopback. They may be as old as `ttl`.
     pub fn addresses(&self, now: Instant, ttl: Duration) -> Vec<IpAddr> {
         let mut cached = self.cached.lock();
         if let Some((at, addresses)) = &*cached
@@ -37,7 +37,7 @@ impl Interfaces {
         }
     }
 
-    /// Times that the system was asked.
+    /// How often the system has been queried.
     pub fn enumerations(&self) -> u64 {
         self.enumerations.load(Ordering::Relaxed)
     }

@@ -1,4 +1,4 @@
-//! What touches the network: the socket, reading it, the addresses of the interfaces. No protocols.
+//! The network: the socket, reading it, the addresses of the interfaces. No protocols.
 
 mod interfaces;
 mod receiver;

@@ -10,8 +10,8 @@ use tokio::io::Interest;
 
 use super::socket::{Socket, canonical};
 
-/// Waits for the socket to become readable, and for nothing else: whoever waits for writable, too,
-/// is woken for nothing by every send, when its buffer is freed.
+/// Waits for the socket to become readable, and for nothing else: waiting for writable as well means a
+/// spurious wake-up after every send, when its buffer is freed.
 #[cfg(unix)]
 type Readiness = tokio::io::unix::AsyncFd<std::net::UdpSocket>;
 #[cfg(not(unix))]
@@ -31,9 +31,9 @@ fn readiness(io: std::net::UdpSocket) -> io::Result<Readiness> {
     Readiness::from_std(io)
 }
 
-/// Largest datagram that anyone may send us: DTLS with certificates fits, media never comes.
+/// Largest datagram accepted, in bytes: DTLS with certificates fits, and media never arrives.
 const MAX_DATAGRAM: usize = 2048;
-/// Calls in a turn, each for a batch of datagrams, before other work gets its own.
+/// Receive calls per turn, each for a batch of datagrams, before other work gets its turn.
 const CALLS: usize = 4;
 
 /// Reads the socket.
@@ -67,28 +67,28 @@ impl Receiver {
         ready
     }
 
-    /// Reads what is there, up to a limit, and hands each datagram to `deliver` with where it came
-    /// from and which of our addresses it was sent to, as far as the system says. True if there may
-    /// be more.
+    /// Reads what is available, up to a limit, and passes each datagram to `deliver`, with the address
+    /// it came from and, if the system reports it, our address that it was sent to. True if there may be
+    /// more.
     pub fn turn(&mut self, mut deliver: impl FnMut(SocketAddr, Option<IpAddr>, &[u8])) -> bool {
         for _ in 0..CALLS {
             match self.receive(&mut deliver) {
                 Ok(count) if count < BATCH_SIZE => {
-                    // Nothing is left: what comes later makes the socket ready anew.
+                    // Nothing is left. Later datagrams make the socket ready again.
                     let drained = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
                     let _ = self.try_io(drained);
                     return false;
                 }
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
-                // An old ICMP message, for example; the next read tells.
+                // A late ICMP error, for example. The next read shows whether it persists.
                 Err(_) => {}
             }
         }
         true
     }
 
-    /// Takes a batch of datagrams. Returns how many messages it was.
+    /// Reads a batch of datagrams. Returns the number of messages.
     fn receive(
         &mut self,
         deliver: &mut impl FnMut(SocketAddr, Option<IpAddr>, &[u8]),

@@ -10,10 +10,10 @@ use socket2::{Domain, Protocol, Type};
 use crate::error::{Error, Result, Status};
 use crate::tuning::{Key, Tuning};
 
-/// The socket takes no more at the moment.
+/// The socket's send buffer is full at the moment.
 pub struct WouldBlock;
 
-/// What is asked of the system where the host sets no buffer size.
+/// The buffer size requested from the system if the host sets none, in bytes.
 const LARGE_BUFFER: usize = 8 << 20;
 
 /// The socket. Every worker sends on it; one thread receives.
@@ -22,7 +22,7 @@ pub struct Socket {
     io: std::net::UdpSocket,
     state: UdpSocketState,
     local: SocketAddr,
-    /// Sends that the system refused for good (not for lack of room).
+    /// Sends that the system refused, other than for lack of buffer space.
     errors: AtomicU64,
 }
 
@@ -92,7 +92,7 @@ impl Socket {
         &self.io
     }
 
-    /// What the system can do.
+    /// The system's capabilities: GSO, GRO.
     pub fn state(&self) -> &UdpSocketState {
         &self.state
     }
@@ -102,13 +102,14 @@ impl Socket {
         self.local
     }
 
-    /// Sends that the system refused for good.
+    /// How many sends the system refused, other than for lack of buffer space.
     pub fn errors(&self) -> u64 {
         self.errors.load(Ordering::Relaxed)
     }
 
-    /// Sends `contents`, cut into datagrams of `segment` bytes. `WouldBlock` is the only error: what
-    /// the system refuses for another reason is counted, and lost like any datagram.
+    /// Sends `contents` as datagrams of `segment` bytes; the last may be shorter. `WouldBlock` is the
+    /// only error: sends that the system refuses for other reasons are counted, and lost like any
+    /// datagram.
     pub fn send(
         &self,
         remote: SocketAddr,
@@ -117,7 +118,7 @@ impl Socket {
         segment: usize,
     ) -> std::result::Result<(), WouldBlock> {
         let destination = match (self.local, remote) {
-            // A socket of both families writes IPv4 as mapped IPv6 (RFC 4291 section 2.5.5.2).
+            // A dual-stack socket represents IPv4 as IPv4-mapped IPv6 (RFC 4291 section 2.5.5.2).
             (SocketAddr::V6(_), SocketAddr::V4(v4)) => {
                 SocketAddr::new(v4.ip().to_ipv6_mapped().into(), v4.port())
             }
@@ -143,7 +144,7 @@ impl Socket {
         }
     }
 
-    /// Most datagrams that one [`Socket::send`] takes.
+    /// The most datagrams that one [`Socket::send`] takes.
     pub fn max_segments(&self) -> usize {
         self.state.max_gso_segments()
     }
@@ -169,7 +170,7 @@ fn open(address: SocketAddr) -> io::Result<(std::net::UdpSocket, UdpSocketState)
     Ok((io, state))
 }
 
-/// The address as the rest of the library writes it: IPv4 even if the socket is of IPv6.
+/// The address as the rest of the library represents it: IPv4-mapped IPv6 addresses become IPv4.
 pub fn canonical(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(address.ip().to_canonical(), address.port())
 }
@@ -188,7 +189,7 @@ mod tests {
             let send = socket.state.send_buffer_size(sock()).unwrap();
             (send, socket.state.recv_buffer_size(sock()).unwrap())
         };
-        // Linux gives twice what is asked, for its own bookkeeping.
+        // Linux doubles the requested size, for its own bookkeeping.
         let (send, receive) = size(65_536);
         assert!((65_536..=131_072).contains(&send), "{send}");
         assert!((65_536..=131_072).contains(&receive), "{receive}");

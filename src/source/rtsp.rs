@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::panic::AssertUnwindSafe;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -26,6 +25,7 @@ use super::{CameraUrl, Demand, Sink, Timeouts, failure};
 use crate::config::{PullOptions, Transport};
 use crate::error::{Error, Result};
 use crate::media::{AccessUnit, Codec, MediaKind, ParameterSets, TrackInfo, h264, h265};
+use crate::random;
 use crate::state::StreamId;
 
 /// Errors in a row after which a session is given up. One damaged picture makes an error for each
@@ -174,7 +174,7 @@ impl Camera {
                 Err(error) => error,
             };
             let live = live_since.map_or(Duration::ZERO, |since: Instant| since.elapsed());
-            let retry_in = backoff.delay(live, RandomState::new().build_hasher().finish());
+            let retry_in = backoff.delay(live, random::number().unwrap_or_default());
             sink.failed(&error, retry_in);
             sleep(retry_in).await;
             if !wanted() {

@@ -1,20 +1,20 @@
-//! Where a worker's time goes: the profiler of an embedded library.
+//! Where a worker's CPU time goes: a built-in profiler.
 //!
-//! Clocks are read per access unit and per batch, never per packet. The share of the system calls
-//! in sending is that of one access unit in [`SAMPLE`].
+//! Clocks are read per access unit and per batch, never per packet. The time inside system calls is
+//! measured for one access unit in [`SAMPLE`] and extrapolated.
 
 use std::time::Duration;
 
-/// Of each stream, one access unit in this many is sent with a clock around each system call. A
-/// prime, so that picture and sound, which alternate, have their turns.
+/// For one access unit in this many per stream, each system call is timed. A prime, so that video and
+/// audio, which alternate, both get sampled.
 const SAMPLE: u32 = 17;
 
 /// Time spent by one worker since it started.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Costs {
-    /// All its streams together, with those that are gone.
+    /// Media of all its streams, past ones included.
     pub media: MediaCosts,
-    /// ICE, DTLS, RTCP, and what they ask to send again.
+    /// ICE, DTLS, RTCP, and the retransmissions that RTCP asks for.
     pub control: Duration,
 }
 
@@ -22,15 +22,15 @@ pub struct Costs {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MediaCosts {
     packetise: Duration,
-    /// Sealing packets and handing them to the system.
+    /// Sealing packets and passing them to the system.
     deliver: Duration,
     units: u32,
-    /// Delivery of the sampled access units, and the time inside the system of that.
+    /// Delivery of the sampled access units, and the time of it inside the system.
     sampled: (Duration, Duration),
 }
 
 impl MediaCosts {
-    /// Whether the next access unit of this stream is one whose system calls are timed.
+    /// Whether to time the system calls of this stream's next access unit.
     pub fn sample(&mut self) -> bool {
         self.units = self.units.wrapping_add(1);
         self.units.is_multiple_of(SAMPLE)
@@ -41,8 +41,7 @@ impl MediaCosts {
         self.packetise += time;
     }
 
-    /// Packets were sealed and handed to the system; `system` is the time inside it, if that was
-    /// measured.
+    /// Packets were sealed and passed to the system; `system` is the time inside it, if measured.
     pub fn delivered(&mut self, time: Duration, system: Option<Duration>) {
         self.deliver += time;
         if let Some(system) = system {
@@ -51,7 +50,7 @@ impl MediaCosts {
         }
     }
 
-    /// All of it, by name.
+    /// All parts, by name.
     pub fn parts(&self) -> [(&'static str, Duration); 3] {
         [
             ("packetise", self.packetise()),
@@ -70,7 +69,7 @@ impl MediaCosts {
         self.deliver - self.send()
     }
 
-    /// Inside the system, which takes packets to the network.
+    /// Inside the system's network stack.
     pub fn send(&self) -> Duration {
         let (deliver, system) = self.sampled;
         if deliver.is_zero() {

@@ -1,7 +1,7 @@
-//! Everything about a gateway at one moment, in JSON: what a dashboard draws.
+//! The state of a gateway at one moment as JSON, for dashboards.
 //!
-//! The same snapshots of the workers as for the metrics, with each session besides. The members
-//! and their units are part of the API (the header documents them): they are only ever added to.
+//! Made from the same worker snapshots as the metrics, plus each session. The members and their units
+//! are part of the API (documented in the header): members are only ever added.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -66,7 +66,7 @@ struct Document<'a> {
     sessions: Vec<Session<'a>>,
 }
 
-/// The host's whole process; null where the system does not tell.
+/// The host's whole process; null where the system does not report it.
 #[derive(Serialize)]
 struct Process {
     resident_bytes: Option<u64>,
@@ -82,7 +82,7 @@ impl Process {
     }
 }
 
-/// Linux tells it in a file; elsewhere there is none.
+/// Linux reports it in a file; other systems have none.
 fn resident_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status
@@ -219,7 +219,7 @@ struct Stream<'a> {
     sent: Sent,
 }
 
-/// Of the last seconds; the metrics say from what to what.
+/// Latency over the last seconds. See the metrics for its definition.
 #[derive(Serialize)]
 struct Latency {
     p50: u64,

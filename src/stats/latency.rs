@@ -1,29 +1,28 @@
-//! How long pictures take through the gateway, over the last seconds: counts per bucket of time,
-//! in a fixed piece of memory.
+//! How long video frames take through the gateway, over the last seconds: a histogram of fixed size.
 
 use std::time::{Duration, Instant};
 
-/// Figures are of the last one to two windows.
+/// The figures cover the last one to two windows.
 const WINDOW: Duration = Duration::from_secs(5);
 
-/// Buckets per doubling of the time: a bucket is an eighth wide at most.
+/// Buckets per doubling of the time: a bucket is at most an eighth wide.
 const PER_OCTAVE: usize = 1 << OCTAVE_BITS;
 const OCTAVE_BITS: u32 = 3;
-/// The last bucket begins at about 8 s.
+/// The last bucket starts at about 8 s.
 const BUCKETS: usize = 22 * PER_OCTAVE;
 
-/// What a stream's latency was.
+/// A stream's latency.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LatencyFigures {
-    /// Half of the pictures took no longer, within an eighth.
+    /// The median, with an error of up to an eighth.
     pub p50: Duration,
-    /// 19 of 20 pictures took no longer, within an eighth.
+    /// The 95th percentile, with an error of up to an eighth.
     pub p95: Duration,
-    /// The longest.
+    /// The maximum.
     pub max: Duration,
 }
 
-/// Collects times.
+/// Collects the times.
 #[derive(Debug)]
 pub struct Latency {
     since: Option<Instant>,
@@ -53,7 +52,7 @@ impl Default for Latency {
 }
 
 impl Latency {
-    /// A picture took `time`.
+    /// A frame took `time`.
     pub fn note(&mut self, now: Instant, time: Duration) {
         let since = *self.since.get_or_insert(now);
         let age = now.saturating_duration_since(since);
@@ -70,7 +69,7 @@ impl Latency {
         self.current.max = self.current.max.max(time);
     }
 
-    /// The figures; `None` if no picture was sent in the last seconds.
+    /// The figures; `None` if no frame was sent in the last seconds.
     pub fn figures(&self, now: Instant) -> Option<LatencyFigures> {
         let age = now.saturating_duration_since(self.since?);
         let windows: &[&Window] = match () {
@@ -102,14 +101,15 @@ impl Latency {
     }
 }
 
-/// Buckets are one microsecond wide up to two octaves of them; then each octave has as many.
+/// Buckets are one microsecond wide below `2 * PER_OCTAVE` microseconds; above, each doubling has
+/// `PER_OCTAVE` of them.
 fn bucket(time: Duration) -> usize {
     let micros = time.as_micros().min(u128::from(u32::MAX)) as usize;
     let octave = micros.max(1).ilog2().saturating_sub(OCTAVE_BITS);
     (octave as usize * PER_OCTAVE + (micros >> octave)).min(BUCKETS - 1)
 }
 
-/// The longest time in a bucket.
+/// The upper bound of a bucket.
 fn end_of(bucket: usize) -> Duration {
     let octave = (bucket / PER_OCTAVE).saturating_sub(1);
     let next = (bucket + 1 - octave * PER_OCTAVE) << octave;

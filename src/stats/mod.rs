@@ -1,4 +1,4 @@
-//! What is counted and measured, at one moment.
+//! Figures of a gateway at one moment, and their two formats: Prometheus text and JSON.
 
 mod costs;
 pub mod json;
@@ -27,7 +27,7 @@ pub struct GatewaySnapshot<'a> {
     pub send_errors: u64,
     /// Events dropped because the host's callback was too slow.
     pub events_dropped: u64,
-    /// Times that the system was asked for its interface addresses.
+    /// How often the system was queried for its interface addresses.
     pub interface_enumerations: u64,
     /// The knobs.
     pub tuning: &'a Tuning,
@@ -37,9 +37,9 @@ pub struct GatewaySnapshot<'a> {
 pub struct WorkerSnapshot {
     /// Its index.
     pub index: usize,
-    /// Time that its thread was not waiting.
+    /// Time that its thread was busy.
     pub busy: Duration,
-    /// Where that went; the rest is reading RTSP.
+    /// What the time was spent on; the rest is reading RTSP.
     pub costs: Costs,
     /// Its streams.
     pub streams: Vec<StreamSnapshot>,
@@ -48,7 +48,7 @@ pub struct WorkerSnapshot {
 }
 
 impl WorkerSnapshot {
-    /// What nothing else accounts for: reading from cameras.
+    /// The time that nothing else accounts for: reading from cameras.
     pub fn rtsp(&self) -> Duration {
         let costs = &self.costs;
         let media = costs.media.parts().map(|(_, time)| time);
@@ -63,34 +63,34 @@ pub struct StreamSnapshot {
     pub id: StreamId,
     /// Its name.
     pub name: Arc<str>,
-    /// The host pushes its media.
+    /// Whether the host pushes its media.
     pub pushed: bool,
-    /// How it is.
+    /// Its state and counters.
     pub info: StreamInfo,
-    /// What went to its viewers.
+    /// What was sent to its viewers.
     pub totals: Totals,
     /// Bytes of memory that its rings hold.
     pub memory: usize,
-    /// What its media cost its worker: packetising, sealing, sending.
+    /// What its media cost its worker: packetizing, sealing, sending.
     pub costs: MediaCosts,
-    /// From the arrival of a picture's last packet until the system had the picture for the last
-    /// of the viewers, but for what a pacer held back. Over the last 5 to 10 s; `None` without
-    /// pictures or viewers in that time.
+    /// Time from the arrival of a frame's last packet until the system has the frame for the last
+    /// viewer, without what a pacer held back. Over the last 5 to 10 s; `None` without frames or
+    /// viewers in that time.
     pub latency: Option<LatencyFigures>,
 }
 
-/// What went to and came from viewers.
+/// What was sent to and received from viewers.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Totals {
     /// SRTP packets, retransmissions included.
     pub packets: u64,
     /// SRTP bytes, retransmissions included.
     pub bytes: u64,
-    /// Packets sent again.
+    /// Packets retransmitted.
     pub retransmits: u64,
-    /// Times a viewer fell behind and went on at a keyframe.
+    /// How often a viewer fell behind and resumed at a keyframe.
     pub overflows: u64,
-    /// Packets asked for again.
+    /// Packets that NACKs asked for.
     pub nacks: u64,
     /// PLI and FIR.
     pub plis: u64,
@@ -99,7 +99,7 @@ pub struct Totals {
 }
 
 impl Totals {
-    /// Adds what one session counted.
+    /// Adds the counters of one session.
     pub fn add(&mut self, session: &SessionInfo) {
         self.packets += session.packets_sent;
         self.bytes += session.bytes_sent;

@@ -1,4 +1,4 @@
-//! Everything that is counted, as Prometheus reads it.
+//! The figures in the text format of Prometheus.
 
 use std::fmt::{Display, Write};
 
@@ -15,7 +15,7 @@ pub fn text(gateway: &GatewaySnapshot<'_>) -> String {
     for (name, help, value) in [
         (
             "datagrams_unknown",
-            "Datagrams that came for no session.",
+            "Datagrams that belong to no session.",
             gateway.datagrams_unknown,
         ),
         (
@@ -30,12 +30,12 @@ pub fn text(gateway: &GatewaySnapshot<'_>) -> String {
         ),
         (
             "events_dropped",
-            "Events dropped because a callback of the host was too slow.",
+            "Events dropped because a callback of the host took too long.",
             gateway.events_dropped,
         ),
         (
             "interface_enumerations",
-            "Times that the system was asked for its interface addresses.",
+            "Queries of the system for its interface addresses.",
             gateway.interface_enumerations,
         ),
     ] {
@@ -51,10 +51,7 @@ pub fn text(gateway: &GatewaySnapshot<'_>) -> String {
 }
 
 fn workers(out: &mut Text, workers: &[WorkerSnapshot]) {
-    out.counter(
-        "cpu_seconds",
-        "Time of worker threads by what it was spent on.",
-    );
+    out.counter("cpu_seconds", "Busy time of worker threads, by part.");
     for worker in workers {
         let rest = [("rtsp", worker.rtsp()), ("control", worker.costs.control)];
         for (part, time) in worker.costs.media.parts().into_iter().chain(rest) {
@@ -62,7 +59,7 @@ fn workers(out: &mut Text, workers: &[WorkerSnapshot]) {
             out.sample("cpu_seconds", &labels, time.as_secs_f64());
         }
     }
-    out.gauge("sessions", "Viewers by the SRTP profile that DTLS chose.");
+    out.gauge("sessions", "Sessions, by negotiated SRTP profile.");
     for (name, profile) in [
         ("none", None),
         ("aes_128_gcm", Some(SrtpProfile::AeadAes128Gcm)),
@@ -78,75 +75,81 @@ fn workers(out: &mut Text, workers: &[WorkerSnapshot]) {
 fn streams(out: &mut Text, workers: &[WorkerSnapshot]) {
     type Value = fn(&StreamSnapshot) -> u64;
     let gauges: [(&str, &str, Value); 5] = [
-        ("stream_live", "1 while media arrives.", |s| {
+        ("stream_live", "1 while the stream is live.", |s| {
             u64::from(s.info.state == StreamState::Live)
         }),
-        ("stream_sessions", "Viewers.", |s| s.info.sessions.into()),
-        ("stream_bits_per_second", "Bit rate of the picture.", |s| {
+        ("stream_sessions", "Sessions that watch the stream.", |s| {
+            s.info.sessions.into()
+        }),
+        ("stream_bits_per_second", "Bit rate of the video.", |s| {
             s.info.bitrate_bps
         }),
-        ("stream_ring_bytes", "Memory of the packets kept.", |s| {
-            s.memory as u64
-        }),
+        (
+            "stream_ring_bytes",
+            "Memory held for stored packets.",
+            |s| s.memory as u64,
+        ),
         (
             "stream_since_media_milliseconds",
-            "Time since the last picture.",
+            "Time since the last video frame.",
             |s| s.info.since_last_media.map_or(0, |t| t.as_millis() as u64),
         ),
     ];
     let counters: [(&str, &str, Value); 14] = [
-        ("stream_received_bytes", "Media from the camera.", |s| {
+        ("stream_received_bytes", "Bytes of media received.", |s| {
             s.info.bytes
         }),
-        ("stream_frames", "Pictures from the camera.", |s| {
-            s.info.frames
-        }),
-        ("stream_keyframes", "Keyframes from the camera.", |s| {
+        ("stream_frames", "Video frames received.", |s| s.info.frames),
+        ("stream_keyframes", "Keyframes received.", |s| {
             s.info.keyframes
         }),
         (
             "stream_received_lost",
-            "RTP packets that never came.",
+            "RTP packets of the camera that were lost.",
             |s| s.info.packets_lost,
         ),
         (
             "stream_frames_dropped",
-            "Pushed pictures that no viewer gets.",
+            "Pushed video frames that were dropped.",
             |s| s.info.frames_dropped,
         ),
         (
             "stream_host_keyframe_requests",
-            "Times the pushing host was asked for a keyframe.",
+            "Keyframe requests to the pushing host.",
             |s| s.info.keyframe_requests,
         ),
-        ("stream_reconnects", "Times the camera came back.", |s| {
+        ("stream_reconnects", "Reconnections of the camera.", |s| {
             s.info.reconnects.into()
         }),
-        ("stream_sent_packets", "SRTP packets to viewers.", |s| {
-            s.totals.packets
-        }),
-        ("stream_sent_bytes", "SRTP bytes to viewers.", |s| {
+        (
+            "stream_sent_packets",
+            "SRTP packets sent to viewers.",
+            |s| s.totals.packets,
+        ),
+        ("stream_sent_bytes", "SRTP bytes sent to viewers.", |s| {
             s.totals.bytes
         }),
         (
             "stream_nacks",
-            "Packets that viewers asked for again.",
+            "Packets that viewers reported as lost (NACK).",
             |s| s.totals.nacks,
         ),
-        ("stream_retransmits", "Packets sent again.", |s| {
+        ("stream_retransmits", "Packets retransmitted.", |s| {
             s.totals.retransmits
         }),
-        ("stream_keyframe_requests", "PLI and FIR of viewers.", |s| {
-            s.totals.plis
-        }),
+        (
+            "stream_keyframe_requests",
+            "Keyframe requests from viewers (PLI, FIR).",
+            |s| s.totals.plis,
+        ),
         (
             "stream_overflows",
-            "Times that a viewer fell behind and went on at a keyframe.",
+            "Times that a viewer fell behind and resumed at a keyframe.",
             |s| s.totals.overflows,
         ),
         (
             "stream_rejected_datagrams",
-            "Datagrams to sessions that were not authentic.",
+            "Datagrams for sessions that were not authentic.",
             |s| s.totals.rejected,
         ),
     ];
@@ -165,7 +168,7 @@ fn streams(out: &mut Text, workers: &[WorkerSnapshot]) {
     }
     out.counter(
         "stream_cpu_seconds",
-        "Time that a stream's media took in its worker, by what it was spent on.",
+        "Worker time spent on a stream's media, by part.",
     );
     for stream in all() {
         for (part, time) in stream.costs.parts() {
@@ -193,7 +196,7 @@ fn streams(out: &mut Text, workers: &[WorkerSnapshot]) {
     }
 }
 
-/// A stream's name has no character that needs an escape in a label.
+/// Stream names contain no character that needs escaping in a label.
 #[derive(Default)]
 struct Text {
     text: String,

@@ -19,8 +19,7 @@ use super::fan_out::{FanOut, FanOuts, PORTION};
 use super::outbox::Outbox;
 use super::sink::StreamSink;
 use super::stream::Stream;
-use super::viewers;
-use crate::error::{Error, Result, Status, shutting_down};
+use crate::error::{Error, Result, Status, panicked, shutting_down};
 use crate::events::Notice;
 use crate::media::{AccessUnit, MediaKind, TrackInfo};
 use crate::session::{Io, SendBuffer, Session};
@@ -234,11 +233,7 @@ impl Core {
     }
 
     pub(super) fn source_panicked(&mut self, id: StreamId) {
-        let error = Error::new(
-            Status::Panic,
-            "a bug in the library stopped this stream: remove and add it again, \
-             and report what the log says",
-        );
+        let error = panicked("this stream until it is removed and added again");
         log::error!(stream = id.0; "{error}");
         self.fail_offers(id, &error);
         self.enter(id, StreamState::Failed, Some(error));
@@ -428,7 +423,7 @@ impl Core {
             self.rearmed.notify_one();
         }
         for slot in broken {
-            self.fail_viewer(slot, viewers::panicked());
+            self.fail_viewer(slot, panicked("this session"));
         }
         if keyframe_needed {
             self.request_keyframe(turn.stream, now);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::core::{Core, StreamEntry, Viewer};
 use super::local_ice::{candidates, credentials, etag};
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result, Status, panicked};
 use crate::random;
 use crate::sdp::answer::{self, LocalTransport};
 use crate::session::{Session, SessionConfig};
@@ -48,7 +48,7 @@ impl Core {
             Some(_) => {
                 // Much of what is looked at here is the viewer's word.
                 let create = AssertUnwindSafe(|| self.create_session(&request, now));
-                catch_unwind(create).unwrap_or_else(|_| Err(panicked()))
+                catch_unwind(create).unwrap_or_else(|_| Err(panicked("this offer")))
             }
         });
     }
@@ -107,6 +107,7 @@ impl Core {
             media.video.info(),
             media.audio.map(|track| track.info()),
             context.tuning.nack(),
+            &mut random::number,
         )?;
         let entry = self.viewers.vacant_entry();
         let place = SessionLocation {
@@ -115,10 +116,7 @@ impl Core {
         };
         let local_ice = credentials(place)?;
         let key = random::hex::<16>()?;
-        let random = [
-            u64::from_le_bytes(random::bytes()?),
-            u64::from_le_bytes(random::bytes()?),
-        ];
+        let random = [random::number()?, random::number()?];
         let sdp = answer::answer(
             &request.offer,
             &negotiated,
@@ -218,13 +216,6 @@ fn overtaken() -> Error {
             "{MAX_UNCLAIMED} later offers were answered before an ICE check of this viewer came: \
              limit how many offers the web server lets through"
         ),
-    )
-}
-
-fn panicked() -> Error {
-    Error::new(
-        Status::Panic,
-        "a bug in the library kept this offer from being answered: report what the log says",
     )
 }
 

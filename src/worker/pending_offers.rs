@@ -7,13 +7,13 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
 use crate::error::{Error, Result, Status};
 use crate::events::Notices;
 use crate::ids;
+use crate::limit::Limit;
 use crate::state::OpId;
 use crate::whep::Response;
 
@@ -24,11 +24,19 @@ const MAX_ASYNC: usize = 1024;
 type Complete = Box<dyn FnOnce(Result<Response>) + Send>;
 
 /// Those under way.
-#[derive(Default)]
 pub struct PendingOffers {
     /// Asynchronous ones, until their callback has returned.
-    running: AtomicUsize,
+    asynchronous: Limit,
     pending: Mutex<HashMap<OpId, Complete>>,
+}
+
+impl Default for PendingOffers {
+    fn default() -> Self {
+        PendingOffers {
+            asynchronous: Limit::new(MAX_ASYNC, "offers"),
+            pending: Mutex::default(),
+        }
+    }
 }
 
 impl PendingOffers {
@@ -46,12 +54,12 @@ impl PendingOffers {
         notices: Notices,
         done: Box<dyn FnOnce(OpId, Result<Response>) + Send>,
     ) -> Result<Ticket> {
-        let running = Running::new(self)?;
+        let permit = self.asynchronous.permit()?;
         let op = OpId(ids::next());
         let complete = move |result| {
             notices.call(Box::new(move || {
                 done(op, result);
-                drop(running);
+                drop(permit);
             }));
         };
         Ok(self.enter(op, Box::new(complete)))
@@ -90,31 +98,6 @@ impl PendingOffers {
         for (_, complete) in self.pending.lock().drain() {
             complete(Err(why.clone()));
         }
-    }
-}
-
-/// Counts an asynchronous one until it is dropped.
-struct Running(Arc<PendingOffers>);
-
-impl Running {
-    fn new(operations: &Arc<PendingOffers>) -> Result<Running> {
-        let running = Running(Arc::clone(operations));
-        if operations.running.fetch_add(1, Ordering::Relaxed) >= MAX_ASYNC {
-            return Err(Error::new(
-                Status::Limit,
-                format!(
-                    "{MAX_ASYNC} offers are under way: try again later, and see that callbacks \
-                     return soon"
-                ),
-            ));
-        }
-        Ok(running)
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.running.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

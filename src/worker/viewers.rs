@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use super::core::{Core, Viewer};
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result, Status, panicked};
 use crate::events::Notice;
 use crate::session::{Io, Media, Session};
 use crate::state::{SessionId, SessionInfo, SessionState};
@@ -109,7 +109,7 @@ impl Core {
         let session = &mut viewer.session;
         let worked = catch_unwind(AssertUnwindSafe(|| work(session, media, &mut io)));
         if worked.is_err() {
-            session.fail(panicked());
+            session.fail(panicked("this session"));
         }
         let stream = viewer.stream;
         if session.needs_keyframe(media) {
@@ -190,12 +190,4 @@ impl Viewer {
             age: now.saturating_duration_since(session.created()),
         }
     }
-}
-
-/// What ends a session that panicked.
-pub(super) fn panicked() -> Error {
-    Error::new(
-        Status::Panic,
-        "a bug in the library ended this session: report what the log says",
-    )
 }

@@ -155,8 +155,11 @@ impl World {
         let audio_info = TrackInfo::audio(setup.audio.0);
         let mut viewer = Viewer::new(address(VIEWER), setup.viewer);
         let offer = Offer::parse(viewer.offer().as_bytes()).unwrap();
+        let mut numbers = 1..;
+        let mut random = || Ok(numbers.next().unwrap());
+        let audio = Some(&audio_info);
         let negotiated =
-            answer::negotiate(&offer, &video_info, Some(&audio_info), setup.nack).unwrap();
+            answer::negotiate(&offer, &video_info, audio, setup.nack, &mut random).unwrap();
         let certificate = Arc::new(Certificate::generate().unwrap());
         let local_ice = IceCredentials {
             ufrag: "gateway0".to_owned(),

@@ -100,16 +100,16 @@ pub fn measure(args: &Args) -> io::Result<()> {
         groups.push((load.name(), micros.to_vec()));
     }
     let about = format!(
-        "CPU of the system under test alone, which runs in a process of its own, for {rounds} \
-         rounds of {} s in turns; the median of the rounds.\n\n\
-         Cameras send 720p at 25 pictures per second, 9 packets of 1.2 kB a picture, 54 a \
-         keyframe, one every 2 s. *gateway* is this library with its defaults. *bare* seals the \
-         same packets and sends them with one GSO call per viewer and access unit, and does \
-         nothing else: no camera, no session. *naive* is the async `webrtc` crate with one local \
-         track per viewer and one write per packet. All encrypt with AES-128-GCM. Viewers sleep \
-         between looks at their sockets and take what the kernel coalesced. Latency is from the \
-         camera's write of a picture to the arrival of its last packet at the viewer's socket; \
-         viewers this near are not paced.",
+        "CPU of the system under test alone, which runs in its own process, for {rounds} rounds \
+         of {} s, systems alternating; median of the rounds.\n\n\
+         Cameras send 720p at 25 frames per second: 9 packets of 1.2 kB per frame, 54 per \
+         keyframe, a keyframe every 2 s. *gateway* is this library with its defaults. *bare* \
+         seals the same packets and sends them with one GSO call per viewer and access unit, and \
+         does nothing else: no camera, no session. *naive* is the async `webrtc` crate with one \
+         local track per viewer and one write per packet. All encrypt with AES-128-GCM. Viewers \
+         sleep between polls of their sockets and read what the kernel has coalesced. Latency is \
+         from the camera's write of a frame to the arrival of its last packet at the viewer's \
+         socket; viewers this near are not paced.",
         time.as_secs()
     );
     write("fanout", &about, &[ratios, table])?;

@@ -31,7 +31,7 @@ pub fn measure(args: &Args) -> io::Result<()> {
             table.rows.push(row(load, &system[0], &figures));
         }
     }
-    let about = "The gateway with its defaults, and with one knob turned. Cameras and viewers as \
+    let about = "The gateway with its defaults, and with one knob changed. Cameras and viewers as \
                  in fanout.";
     write("knobs", about, &[table])
 }

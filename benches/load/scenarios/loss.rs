@@ -57,9 +57,9 @@ pub fn measure(args: &Args) -> io::Result<()> {
         }
     }
     let about = format!(
-        "A 720p clip for {} s of virtual time. Random loss strikes both directions, also \
-         retransmissions and the viewer's NACKs; bursts of 8 strike what the viewer receives. \
-         The viewer asks again every 60 ms, 10 times at most.",
+        "A 720p clip for {} s of virtual time. Random loss hits both directions, including \
+         retransmissions and the viewer's NACKs; bursts of 8 hit what the viewer receives. The \
+         viewer repeats a NACK every 60 ms, at most 10 times.",
         time.as_secs()
     );
     write("loss", &about, &[table])

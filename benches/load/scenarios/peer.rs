@@ -47,7 +47,7 @@ pub fn measure(args: &Args) -> io::Result<()> {
     }
     let about = format!(
         "This library and another WHEP server ({}) with the same cameras and viewers, {rounds} \
-         rounds in turns; the median. Columns as in fanout.",
+         rounds, alternating; median. Columns as in fanout.",
         systems[1].name()
     );
     write("peer", &about, &[ratios, figures])

@@ -70,7 +70,7 @@ pub fn measure(args: &Args) -> io::Result<()> {
         slopes.rows.push(row);
     }
     tables.insert(0, slopes);
-    let about = "How CPU and resident memory of the gateway grow. Slopes by least squares. Every \
+    let about = "How CPU and resident memory of the gateway grow. Least-squares slopes. Every \
                  camera sends 2.4 Mbit/s; its GOP cache is part of the memory per camera.";
     write("scale", about, &tables)?;
     write_plot("scale", &lines(&panels))

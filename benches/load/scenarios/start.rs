@@ -60,7 +60,7 @@ pub fn measure(args: &Args) -> io::Result<()> {
         ]);
     }
     let about = "A viewer in another process joins at random moments. The first keyframe is \
-                 complete when its last packet has come and is decrypted. The viewer here is a \
+                 complete when its last packet has arrived and is decrypted. This viewer is a \
                  small one in Rust: a browser adds its own time for ICE, DTLS and decoding.";
     write("start", about, &[table])
 }

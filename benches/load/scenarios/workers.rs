@@ -49,9 +49,9 @@ pub fn measure(args: &Args) -> io::Result<()> {
     let median = found.get(found.len() / 2).copied().unwrap_or(f64::NAN);
     ratios.rows.push(vec![number(median, 2), number(TARGET, 1)]);
     let about = format!(
-        "Packets that a gateway with one and with two workers hands to the system in {} s, when \
-         {STREAMS} streams are pushed all that it takes: packetising, sealing, sending. \
-         {VIEWERS} viewers are connected, but do not read while it is measured, and the kernel \
+        "Packets that a gateway with one and with two workers passes to the system in {} s when \
+         {STREAMS} streams are pushed as fast as it accepts: packetizing, sealing, sending. \
+         {VIEWERS} viewers are connected but do not read during the measurement, and the kernel \
          drops their packets at their full sockets. So neither cameras nor viewers take CPU from \
          the workers, and two cores are enough to see two workers at work. The ratio is the \
          median of {rounds} rounds.",

@@ -3,8 +3,6 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
-use aws_lc_rs::rand;
-
 use super::IceCredentials;
 use crate::error::{Error, Result, Status};
 use crate::media::{Codec, MediaKind, ParameterSets, TrackInfo};
@@ -85,7 +83,8 @@ impl Negotiated {
 /// `nack` says whether NACK is allowed here. H.264 goes on the payload type whose profile is the
 /// camera's, else Main, else Constrained Baseline, else any, with packetization-mode 1 if one is
 /// offered. H.265 and AV1 go on one of the camera's profile, else of one whose decoders take that
-/// as well. Sound is left out if it cannot share the picture's transport.
+/// as well. Sound is left out if it cannot share the picture's transport. `random` makes random
+/// numbers.
 ///
 /// Fails with `Status::Codec` if there is no video in common; the sentence says what the camera
 /// sends and what the browser offers.
@@ -94,12 +93,14 @@ pub fn negotiate(
     video: &TrackInfo,
     audio: Option<&TrackInfo>,
     nack: bool,
+    random: &mut dyn FnMut() -> Result<u64>,
 ) -> Result<Negotiated> {
-    let mut numbers = Numbers::default();
+    let id = random()? >> 1;
+    let mut ssrcs = Ssrcs::new(random);
     let (video_section, codec, fmtp) = sections(offer, MediaKind::Video)
         .find_map(|(i, section)| choose(section, video).map(|(codec, fmtp)| (i, codec, fmtp)))
         .ok_or_else(|| nothing_in_common(offer, video))?;
-    let mut picture = track(offer, video_section, codec, fmtp, nack, &mut numbers)?;
+    let mut picture = track(offer, video_section, codec, fmtp, nack, &mut ssrcs)?;
     picture.playout_delay_id = playout_delay(&offer.sections[video_section]);
 
     let bundled = |i: usize| {
@@ -112,10 +113,10 @@ pub fn negotiate(
             .find_map(|(i, section)| choose(section, audio).map(|(codec, fmtp)| (i, codec, fmtp)))
     });
     Ok(Negotiated {
-        id: numbers.id()?,
+        id,
         video: picture,
         audio: sound
-            .map(|(i, codec, fmtp)| track(offer, i, codec, fmtp, nack, &mut numbers))
+            .map(|(i, codec, fmtp)| track(offer, i, codec, fmtp, nack, &mut ssrcs))
             .transpose()?,
     })
 }
@@ -147,7 +148,7 @@ fn track(
     codec: &OfferedCodec,
     fmtp: String,
     nack: bool,
-    numbers: &mut Numbers,
+    ssrcs: &mut Ssrcs<'_>,
 ) -> Result<NegotiatedTrack> {
     let nack = nack && offers(codec, "nack");
     let rtx = if nack {
@@ -163,8 +164,8 @@ fn track(
         rtx_payload_type: rtx.map(|rtx| rtx.payload_type),
         nack,
         playout_delay_id: None,
-        ssrc: numbers.ssrc()?,
-        rtx_ssrc: rtx.map(|_| numbers.ssrc()).transpose()?,
+        ssrc: ssrcs.next()?,
+        rtx_ssrc: rtx.map(|_| ssrcs.next()).transpose()?,
     })
 }
 
@@ -238,33 +239,29 @@ fn nothing_in_common(offer: &Offer, video: &TrackInfo) -> Error {
     Error::new(Status::Codec, sentence)
 }
 
-/// Random numbers for one session; SSRCs differ from each other and from 0.
-#[derive(Default)]
-struct Numbers {
-    ssrcs: Vec<u32>,
+/// SSRCs for one session, which differ from each other and from 0.
+struct Ssrcs<'a> {
+    random: &'a mut dyn FnMut() -> Result<u64>,
+    used: Vec<u32>,
 }
 
-impl Numbers {
-    fn ssrc(&mut self) -> Result<u32> {
+impl<'a> Ssrcs<'a> {
+    fn new(random: &'a mut dyn FnMut() -> Result<u64>) -> Self {
+        Ssrcs {
+            random,
+            used: Vec::new(),
+        }
+    }
+
+    fn next(&mut self) -> Result<u32> {
         loop {
-            let ssrc = u32::from_be_bytes(random()?);
-            if ssrc != 0 && !self.ssrcs.contains(&ssrc) {
-                self.ssrcs.push(ssrc);
+            let ssrc = (self.random)()? as u32;
+            if ssrc != 0 && !self.used.contains(&ssrc) {
+                self.used.push(ssrc);
                 return Ok(ssrc);
             }
         }
     }
-
-    fn id(&self) -> Result<u64> {
-        Ok(u64::from_be_bytes(random()?) >> 1)
-    }
-}
-
-fn random<const N: usize>() -> Result<[u8; N]> {
-    let mut bytes = [0; N];
-    rand::fill(&mut bytes)
-        .map_err(|_| Error::new(Status::Io, "The system gives no random numbers."))?;
-    Ok(bytes)
 }
 
 /// What the answer says of our side of the transport.

@@ -6,7 +6,7 @@ use rtc::sdp::description::media::MediaDescription;
 
 use super::*;
 use crate::media::h264::ParameterSets;
-use crate::media::testing::{av1_sequence, h265_sets};
+use crate::media::testing::{Random, av1_sequence, h265_sets};
 
 const CHROMIUM: &str = include_str!("../../../tests/fixtures/offers/chromium.sdp");
 const FIREFOX: &str = include_str!("../../../tests/fixtures/offers/firefox.sdp");
@@ -41,9 +41,22 @@ pub(super) fn offered(name: &str, clock_rate: u32, fmtps: &[&str]) -> Vec<Offere
     (0..).zip(fmtps).map(codec).collect()
 }
 
+/// Random numbers; the same ones for the same seed.
+fn random(seed: u64) -> impl FnMut() -> Result<u64> {
+    let mut random = Random::new(seed);
+    move || Ok(random.next())
+}
+
 fn negotiated(sdp: &str, audio: Option<Codec>, nack: bool) -> Negotiated {
     let audio = audio.map(TrackInfo::audio);
-    negotiate(&offer(sdp), &camera(MAIN), audio.as_ref(), nack).unwrap()
+    negotiate(
+        &offer(sdp),
+        &camera(MAIN),
+        audio.as_ref(),
+        nack,
+        &mut random(7),
+    )
+    .unwrap()
 }
 
 const FINGERPRINT: &str = "0A:1B:2C:3D:4E:5F:60:71:82:93:A4:B5:C6:D7:E8:F9:\
@@ -324,29 +337,27 @@ fn an_extension_id_of_two_bytes_is_not_used() {
 }
 
 #[test]
-fn numbers_are_random_and_differ() {
-    let all: Vec<_> = (0..50)
-        .map(|_| negotiated(CHROMIUM, Some(Codec::Pcmu), true))
-        .collect();
-    let mut ssrcs: Vec<u32> = all
-        .iter()
-        .flat_map(|n| {
-            let audio = n.audio.as_ref().unwrap().ssrc;
-            [n.video.ssrc, n.video.rtx_ssrc.unwrap(), audio]
-        })
-        .collect();
-    ssrcs.sort_unstable();
-    ssrcs.dedup();
-    assert!(ssrcs.len() > 145);
-    assert!(!ssrcs.contains(&0));
-    assert_ne!(all[0].id, all[1].id);
-    assert!(all.iter().all(|n| n.id < 1 << 63 && n.cname().len() == 16));
+fn ssrcs_are_never_0_nor_used_twice() {
+    let mut numbers = [u64::MAX, 0, 5, 1 << 40 | 5, 0, 6, 5, 7].into_iter();
+    let negotiated = negotiate(
+        &offer(CHROMIUM),
+        &camera(MAIN),
+        Some(&TrackInfo::audio(Codec::Pcmu)),
+        true,
+        &mut || Ok(numbers.next().unwrap()),
+    )
+    .unwrap();
+    assert_eq!(negotiated.id, u64::MAX >> 1);
+    assert_eq!(negotiated.cname(), "7fffffffffffffff");
+    assert_eq!(negotiated.video.ssrc, 5);
+    assert_eq!(negotiated.video.rtx_ssrc, Some(6));
+    assert_eq!(negotiated.audio.unwrap().ssrc, 7);
 }
 
 #[test]
 fn without_video_in_common_the_error_says_what_each_side_has() {
     let refused = |sdp: &str| {
-        let error = negotiate(&offer(sdp), &camera(MAIN), None, true).unwrap_err();
+        let error = negotiate(&offer(sdp), &camera(MAIN), None, true, &mut random(7)).unwrap_err();
         assert_eq!(error.status(), Status::Codec);
         error.message().to_owned()
     };
@@ -375,7 +386,7 @@ fn without_video_in_common_the_error_says_what_each_side_has() {
 #[test]
 fn a_camera_with_h265_gets_its_payload_type_or_a_sentence_that_helps() {
     let camera = TrackInfo::video(h265_sets());
-    let error = negotiate(&offer(CHROMIUM), &camera, None, true).unwrap_err();
+    let error = negotiate(&offer(CHROMIUM), &camera, None, true, &mut random(7)).unwrap_err();
     assert_eq!(error.status(), Status::Codec);
     let sentence = error.message();
     assert!(sentence.contains("sends H265"), "{sentence}");
@@ -392,7 +403,7 @@ fn a_camera_with_h265_gets_its_payload_type_or_a_sentence_that_helps() {
             "a=fmtp:116 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=4d001f",
             "a=fmtp:116 level-id=180;profile-id=1;tier-flag=0;tx-mode=SRST",
         );
-    let negotiated = negotiate(&offer(&with_h265), &camera, None, true).unwrap();
+    let negotiated = negotiate(&offer(&with_h265), &camera, None, true, &mut random(7)).unwrap();
     assert_eq!(negotiated.video.payload_type, 116);
     assert_eq!(negotiated.video.rtx_payload_type, Some(117));
     let answer = parsed(&written(&with_h265, &negotiated));
@@ -427,7 +438,8 @@ fn av1_and_opus_are_answered_as_offered() {
             "109 maxplaybackrate=48000;stereo=1;useinbandfec=1",
         ),
     ] {
-        let negotiated = negotiate(&offer(sdp), &stream, Some(&sound), true).unwrap();
+        let negotiated =
+            negotiate(&offer(sdp), &stream, Some(&sound), true, &mut random(7)).unwrap();
         let answer = parsed(&written(sdp, &negotiated));
         let [video, audio] = answer.media_descriptions.as_slice() else {
             panic!()

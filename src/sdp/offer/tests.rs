@@ -423,7 +423,9 @@ fn check_answer(offer: &Offer) {
         pps: bytes::Bytes::from_static(&[0x68, 0xee]),
     });
     let audio = TrackInfo::audio(Codec::Pcmu);
-    let negotiated = match negotiate(offer, &video, Some(&audio), true) {
+    let mut numbers = 1..;
+    let mut random = || Ok(numbers.next().unwrap());
+    let negotiated = match negotiate(offer, &video, Some(&audio), true, &mut random) {
         Ok(negotiated) => negotiated,
         Err(error) => {
             assert_eq!(error.status(), Status::Codec);

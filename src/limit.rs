@@ -1,0 +1,61 @@
+//! A limit on operations that are in progress at the same time without a thread waiting for each.
+
+use std::sync::Arc;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::error::{Error, Result, Status};
+
+/// Counts one operation until it is dropped.
+pub type Permit = OwnedSemaphorePermit;
+
+/// How many operations of one kind may be in progress.
+#[derive(Debug)]
+pub struct Limit {
+    permits: Arc<Semaphore>,
+    max: usize,
+    /// What the error calls the operations, in the plural.
+    operations: &'static str,
+}
+
+impl Limit {
+    /// A limit of `max` operations.
+    pub fn new(max: usize, operations: &'static str) -> Self {
+        Limit {
+            permits: Arc::new(Semaphore::new(max)),
+            max,
+            operations,
+        }
+    }
+
+    /// Admits one more operation, or fails with `Limit`. Never waits.
+    pub fn permit(&self) -> Result<Permit> {
+        let permit = Arc::clone(&self.permits).try_acquire_owned();
+        permit.map_err(|_| {
+            Error::new(
+                Status::Limit,
+                format!(
+                    "{} {} are in progress, the maximum: try again later",
+                    self.max, self.operations
+                ),
+            )
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operations_are_counted_until_dropped() {
+        let limit = Limit::new(2, "tests");
+        let first = limit.permit().unwrap();
+        let _second = limit.permit().unwrap();
+        let error = limit.permit().unwrap_err();
+        assert_eq!(error.status(), Status::Limit);
+        assert!(error.message().starts_with("2 tests are in progress"));
+        drop(first);
+        assert!(limit.permit().is_ok());
+    }
+}
