@@ -39,12 +39,10 @@ impl Args {
         self.values.contains_key(name)
     }
 
-    /// A value.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(String::as_str)
     }
 
-    /// A number.
     pub fn number<T: FromStr>(&self, name: &str, default: T) -> T {
         self.text(name)
             .and_then(|value| value.parse().ok())

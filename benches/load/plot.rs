@@ -72,7 +72,6 @@ pub struct Panel {
     pub title: String,
     /// The quantity on the horizontal axis.
     pub x: &'static str,
-    /// The points.
     pub points: Vec<(f64, f64)>,
 }
 

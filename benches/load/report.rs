@@ -9,14 +9,11 @@ use serde_json::{Map, Value, json};
 
 use crate::usage::machine;
 
-/// A cell.
 #[derive(Clone, Debug)]
 pub enum Cell {
-    /// Text.
     Text(String),
     /// A number with this many decimals.
     Number(f64, usize),
-    /// Empty.
     Empty,
 }
 
@@ -41,18 +38,14 @@ pub fn number(value: f64, decimals: usize) -> Cell {
     }
 }
 
-/// A table.
 pub struct Table {
-    /// Its heading.
     pub title: &'static str,
-    /// Its columns.
     pub columns: Vec<&'static str>,
     /// Its rows, as long as `columns`.
     pub rows: Vec<Vec<Cell>>,
 }
 
 impl Table {
-    /// An empty table.
     pub fn new(title: &'static str, columns: &[&'static str]) -> Table {
         Table {
             title,

@@ -15,7 +15,6 @@ pub enum System {
     Gateway(String),
     /// The naive gateway on the async `webrtc` crate.
     Naive,
-    /// The bare limit.
     Bare,
     /// A server that is already running.
     External {
@@ -82,9 +81,7 @@ pub struct Figures {
     pub cameras_percent: f64,
     /// CPU of the viewers.
     pub viewers_percent: f64,
-    /// Packets delivered per second.
     pub packets_per_second: f64,
-    /// Packets lost, in percent.
     pub loss_percent: f64,
     /// Viewers that got nothing.
     pub silent: f64,

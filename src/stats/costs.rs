@@ -64,7 +64,6 @@ impl MediaCosts {
         self.packetise
     }
 
-    /// Sealing packets.
     pub fn seal(&self) -> Duration {
         self.deliver - self.send()
     }

@@ -17,7 +17,6 @@ use crate::tuning::Tuning;
 pub struct GatewaySnapshot<'a> {
     /// Age of the gateway.
     pub uptime: Duration,
-    /// Its workers.
     pub workers: Vec<WorkerSnapshot>,
     /// Datagrams for no session.
     pub datagrams_unknown: u64,
@@ -29,21 +28,17 @@ pub struct GatewaySnapshot<'a> {
     pub events_dropped: u64,
     /// How often the system was queried for its interface addresses.
     pub interface_enumerations: u64,
-    /// The knobs.
     pub tuning: &'a Tuning,
 }
 
 /// A worker at one moment.
 pub struct WorkerSnapshot {
-    /// Its index.
     pub index: usize,
     /// Time that its thread was busy.
     pub busy: Duration,
     /// What the time was spent on; the rest is reading RTSP.
     pub costs: Costs,
-    /// Its streams.
     pub streams: Vec<StreamSnapshot>,
-    /// Its sessions.
     pub sessions: Vec<(SessionId, SessionInfo)>,
 }
 
@@ -59,9 +54,7 @@ impl WorkerSnapshot {
 
 /// A stream at one moment.
 pub struct StreamSnapshot {
-    /// Its id.
     pub id: StreamId,
-    /// Its name.
     pub name: Arc<str>,
     /// Whether the host pushes its media.
     pub pushed: bool,
@@ -86,7 +79,6 @@ pub struct Totals {
     pub packets: u64,
     /// SRTP bytes, retransmissions included.
     pub bytes: u64,
-    /// Packets retransmitted.
     pub retransmits: u64,
     /// How often a viewer fell behind and resumed at a keyframe.
     pub overflows: u64,

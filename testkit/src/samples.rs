@@ -17,13 +17,9 @@ use crate::clip::nals;
 /// One of the samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sample {
-    /// H.265.
     H265,
-    /// AV1.
     Av1,
-    /// Opus.
     Opus,
-    /// G.722.
     G722,
 }
 

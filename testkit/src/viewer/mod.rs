@@ -86,7 +86,6 @@ pub struct Outgoing {
     pub bytes: Vec<u8>,
 }
 
-/// A viewer.
 pub struct Viewer {
     config: ViewerConfig,
     address: SocketAddr,
@@ -105,9 +104,7 @@ pub struct Viewer {
     restarting: Option<(String, String)>,
     transaction: u64,
     out: VecDeque<Outgoing>,
-    /// The video.
     pub video: Receiver,
-    /// The audio.
     pub audio: Receiver,
     /// Sender reports received: SSRC, NTP time (32.32), RTP timestamp.
     pub sender_reports: Vec<(Instant, u32, u64, u32)>,
@@ -152,7 +149,6 @@ impl Viewer {
         }
     }
 
-    /// Its SDP offer.
     pub fn offer(&self) -> String {
         let mut sdp = String::from("v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n");
         let bundle = if self.config.audio { "0 1" } else { "0" };
@@ -288,7 +284,6 @@ impl Viewer {
         self.timeout(now);
     }
 
-    /// Its address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }

@@ -11,10 +11,8 @@ pub struct Packet {
     pub sequence: u64,
     /// RTP timestamp.
     pub timestamp: u32,
-    /// Marker bit.
     pub marker: bool,
     /// Header extension block, without its 4-byte head; empty if there is none.
     pub extension: Vec<u8>,
-    /// Payload.
     pub payload: Vec<u8>,
 }

@@ -72,7 +72,6 @@ impl Receiver {
         }
     }
 
-    /// Its SSRC.
     pub fn ssrc(&self) -> u32 {
         self.ssrc
     }
@@ -244,7 +243,6 @@ pub fn nack(ssrc: u32, sequences: &[u16]) -> Vec<u8> {
     })
 }
 
-/// A picture loss indication.
 pub fn pli(ssrc: u32) -> Vec<u8> {
     use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
     marshal(PictureLossIndication {

@@ -10,7 +10,6 @@ use super::{Viewer, ViewerConfig};
 /// A viewer on a UDP socket of the loopback interface.
 pub struct UdpViewer {
     socket: UdpSocket,
-    /// The viewer.
     pub viewer: Viewer,
 }
 
