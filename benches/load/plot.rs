@@ -7,7 +7,7 @@ const HEIGHT: f64 = 260.0;
 const LEFT: f64 = 70.0;
 const BOTTOM: f64 = 45.0;
 const TOP: f64 = 40.0;
-const COLOURS: [&str; 4] = ["#1f6feb", "#8c959f", "#cf222e", "#9a6700"];
+const COLORS: [&str; 4] = ["#1f6feb", "#8c959f", "#cf222e", "#9a6700"];
 
 /// Groups of bars on a logarithmic scale: for each group, one value per series.
 pub fn bars(title: &str, series: &[String], groups: &[(String, Vec<f64>)]) -> String {
@@ -42,7 +42,7 @@ pub fn bars(title: &str, series: &[String], groups: &[(String, Vec<f64>)]) -> St
                 y(*value),
                 bar * 0.9,
                 (floor - y(*value)).max(0.0),
-                COLOURS[s % COLOURS.len()]
+                COLORS[s % COLORS.len()]
             );
             text(
                 &mut svg,
@@ -55,11 +55,11 @@ pub fn bars(title: &str, series: &[String], groups: &[(String, Vec<f64>)]) -> St
     }
     for (s, name) in series.iter().enumerate() {
         let x = LEFT + 120.0 * s as f64;
-        let colour = COLOURS[s % COLOURS.len()];
+        let color = COLORS[s % COLORS.len()];
         let top = height - 18.0;
         let _ = writeln!(
             svg,
-            "<rect x='{x}' y='{top}' width='10' height='10' fill='{colour}'/>"
+            "<rect x='{x}' y='{top}' width='10' height='10' fill='{color}'/>"
         );
         text(&mut svg, x + 15.0, top + 9.0, "start", name);
     }
@@ -113,14 +113,14 @@ impl Panel {
             svg,
             at((0.0, start)),
             at((right, start + slope * right)),
-            COLOURS[0],
+            COLORS[0],
         );
         for &point in &self.points {
             let (x, y) = at(point);
             let _ = writeln!(
                 svg,
                 "<circle cx='{x:.1}' cy='{y:.1}' r='4' fill='{}'/>",
-                COLOURS[0]
+                COLORS[0]
             );
         }
     }
@@ -152,10 +152,10 @@ fn text(svg: &mut String, x: f64, y: f64, anchor: &str, words: &str) {
     );
 }
 
-fn line(svg: &mut String, from: (f64, f64), to: (f64, f64), colour: &str) {
+fn line(svg: &mut String, from: (f64, f64), to: (f64, f64), color: &str) {
     let _ = writeln!(
         svg,
-        "<line x1='{:.1}' y1='{:.1}' x2='{:.1}' y2='{:.1}' stroke='{colour}'/>",
+        "<line x1='{:.1}' y1='{:.1}' x2='{:.1}' y2='{:.1}' stroke='{color}'/>",
         from.0, from.1, to.0, to.1
     );
 }

@@ -59,11 +59,11 @@ fn push(track: &mut Track, pictures: &[Vec<u8>; 2], start: Instant, n: u64) {
     });
 }
 
-fn packetise(c: &mut Criterion) {
+fn packetize(c: &mut Criterion) {
     let pictures = [picture(0x41), picture(0x65)];
-    let mut group = c.benchmark_group("packetise");
+    let mut group = c.benchmark_group("packetize");
     group.throughput(Throughput::Elements(9));
-    group.bench_function("picture of 9 packets", |b| {
+    group.bench_function("frame of 9 packets", |b| {
         let (mut track, start, mut n) = (track(), Instant::now(), 0);
         b.iter(|| {
             push(&mut track, &pictures, start, n);
@@ -168,5 +168,5 @@ fn sdp(c: &mut Criterion) {
     });
 }
 
-criterion_group!(micro, packetise, ring, seal, rtcp, sdp);
+criterion_group!(micro, packetize, ring, seal, rtcp, sdp);
 criterion_main!(micro);

@@ -4,7 +4,7 @@
 Of the C header: its sections as groups, named by the first line of the file in src/ffi that they are
 made from, and its head as a page. Of Markdown: the table of contents is Doxygen's own, and links to
 files that are no part of the reference become plain text. Of the C++ header: all but what is
-specialised of std, at which Doxygen 1.9 stumbles.
+specialized of std, at which Doxygen 1.9 stumbles.
 """
 
 import re
