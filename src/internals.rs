@@ -48,8 +48,8 @@ pub mod sdp {
 /// One viewer.
 pub mod session {
     pub use crate::session::{
-        Io, Media, Path, SendBuffer, Session, SessionConfig, SessionEvent, Transmit, WallClock,
-        WouldBlock,
+        Io, LegConfig, Media, Path, SendBuffer, Session, SessionEvent, TrackId, Tracks, Transmit,
+        TransportConfig, WallClock, WouldBlock,
     };
 
     /// The gateway's certificate.

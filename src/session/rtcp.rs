@@ -33,8 +33,6 @@ pub enum Feedback {
         ssrc: u32,
         /// Loss since the last report, in 1/256.
         fraction_lost: u8,
-        /// Interarrival jitter, in units of the clock rate.
-        jitter: u32,
         /// Middle 32 bits of the NTP time in the last sender report received, 0 if none.
         last_sr: u32,
         /// Delay since then, in 1/65536 s.
@@ -121,7 +119,6 @@ fn reports(blocks: &[ReceptionReport]) -> Vec<Feedback> {
     let report = |block: &ReceptionReport| Feedback::Report {
         ssrc: block.ssrc,
         fraction_lost: block.fraction_lost,
-        jitter: block.jitter,
         last_sr: block.last_sender_report,
         delay: block.delay,
     };
@@ -144,9 +141,7 @@ fn nacks(nack: &TransportLayerNack) -> Vec<Feedback> {
 pub struct SenderReport {
     /// The stream.
     pub ssrc: u32,
-    /// Wall clock now.
-    pub wall: SystemTime,
-    /// RTP timestamp that corresponds to `wall`.
+    /// RTP timestamp at the moment of the report.
     pub rtp_timestamp: u32,
     /// Packets sent so far.
     pub packets: u32,
@@ -154,13 +149,14 @@ pub struct SenderReport {
     pub octets: u32,
 }
 
-/// A compound packet: the sender report and an SDES with `cname`, of which at most 255 bytes count.
-pub fn sender_report(report: &SenderReport, cname: &str) -> Vec<u8> {
+/// A compound packet: the sender report, made at `wall`, and an SDES with `cname`, of which at most
+/// 255 bytes count.
+pub fn sender_report(report: &SenderReport, wall: SystemTime, cname: &str) -> Vec<u8> {
     let cname = &cname.as_bytes()[..cname.len().min(SDES_MAX_OCTET_COUNT)];
     compound(&[
         Box::new(sender_report::SenderReport {
             ssrc: report.ssrc,
-            ntp_time: ntp(report.wall),
+            ntp_time: ntp(wall),
             rtp_time: report.rtp_timestamp,
             packet_count: report.packets,
             octet_count: report.octets,
@@ -178,9 +174,13 @@ pub fn sender_report(report: &SenderReport, cname: &str) -> Vec<u8> {
     ])
 }
 
-/// A compound packet that ends streams, at most 31: an empty receiver report, then BYE.
+/// Streams that one BYE can end (RFC 3550 section 6.6).
+pub const MAX_BYE: usize = COUNT_MAX;
+
+/// A compound packet that ends streams, the first [`MAX_BYE`] of `ssrcs`: an empty receiver report,
+/// then BYE.
 pub fn bye(ssrcs: &[u32]) -> Vec<u8> {
-    let ssrcs = &ssrcs[..ssrcs.len().min(COUNT_MAX)];
+    let ssrcs = &ssrcs[..ssrcs.len().min(MAX_BYE)];
     compound(&[
         Box::new(ReceiverReport {
             ssrc: ssrcs.first().copied().unwrap_or_default(),
@@ -259,7 +259,6 @@ mod tests {
         Feedback::Report {
             ssrc,
             fraction_lost: 12,
-            jitter: 90,
             last_sr: 0x1234_5678,
             delay: 0x1_0000,
         }
@@ -406,12 +405,11 @@ mod tests {
     fn a_sender_report_says_what_it_is_given() {
         let report = SenderReport {
             ssrc: CAMERA,
-            wall: wall(500),
             rtp_timestamp: 90_000,
             packets: 7,
             octets: 7000,
         };
-        let bytes = sender_report(&report, "gateway");
+        let bytes = sender_report(&report, wall(500), "gateway");
         let parsed = rtc::rtcp::packet::unmarshal(&mut &bytes[..]).unwrap();
         assert_eq!(parsed.len(), 2);
         let sr: &sender_report::SenderReport = parsed[0].as_any().downcast_ref().unwrap();
@@ -431,12 +429,11 @@ mod tests {
     fn a_cname_that_is_too_long_is_cut() {
         let report = SenderReport {
             ssrc: CAMERA,
-            wall: wall(0),
             rtp_timestamp: 0,
             packets: 0,
             octets: 0,
         };
-        let bytes = sender_report(&report, &"x".repeat(300));
+        let bytes = sender_report(&report, wall(0), &"x".repeat(300));
         assert_eq!(bytes.len() % 4, 0);
         assert!(bytes.len() > 28 + 255);
     }

@@ -6,7 +6,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::FutureExt;
 use slab::Slab;
@@ -16,13 +16,13 @@ use tokio::task::AbortHandle;
 use super::command::{Command, OfferRequest, WorkerContext};
 use super::deadlines::Deadlines;
 use super::fan_out::{FanOut, FanOuts, PORTION};
-use super::outbox::Outbox;
+use super::session_io::{StreamTracks, session_io};
 use super::sink::StreamSink;
 use super::stream::Stream;
 use crate::error::{Error, Result, Status, panicked, shutting_down};
 use crate::events::Notice;
 use crate::media::{AccessUnit, MediaKind, TrackInfo};
-use crate::session::{Io, SendBuffer, Session};
+use crate::session::{SendBuffer, Session};
 use crate::source::{self, Demand};
 use crate::state::{SessionId, StreamId, StreamInfo, StreamState};
 use crate::stats::{Costs, StreamSnapshot, WorkerSnapshot};
@@ -371,20 +371,14 @@ impl Core {
             costs,
             ..
         } = self;
-        let Some(stream) = streams.get_mut(&turn.stream).map(|owned| &mut owned.stream) else {
+        let Some(stream) = streams.get(&turn.stream).map(|owned| &owned.stream) else {
             return;
         };
-        let Some(media) = stream.media() else {
+        if stream.media().is_none() {
             return;
-        };
-        let timed = timed.then_some(Duration::ZERO);
-        let mut outbox = Outbox::new(&context.socket, context.tuning.gso(), timed);
-        let mut io = Io {
-            now,
-            buffer,
-            batch: context.tuning.send_batch_packets(),
-            transmit: &mut outbox,
-        };
+        }
+        let tracks = StreamTracks::new(streams, turn.stream);
+        let mut io = session_io(context, &tracks, buffer, now, timed);
         let due_before = deadlines.next();
         let mut broken = Vec::new();
         let pushed = stream.is_pushed();
@@ -400,16 +394,22 @@ impl Core {
             let send = AssertUnwindSafe(|| {
                 #[cfg(any(test, feature = "test-panic"))]
                 crate::test_panic::injected(&stream.name, crate::test_panic::SESSION);
-                viewer.session.send(media, &mut io);
+                viewer.session.send(turn.stream, &mut io)
             });
-            if catch_unwind(send).is_err() {
-                broken.push(slot);
+            match catch_unwind(send) {
+                Ok(due) => deadlines.arm(slot, due),
+                Err(_) => broken.push(slot),
             }
             if pushed {
-                keyframe_needed |= viewer.session.needs_keyframe(media);
+                while viewer.session.poll_keyframe_request().is_some() {
+                    keyframe_needed = true;
+                }
             }
-            deadlines.arm(slot, viewer.session.send_deadline());
         }
+        let outbox = io.transmit;
+        let Some(stream) = streams.get_mut(&turn.stream).map(|owned| &mut owned.stream) else {
+            return;
+        };
         let sent = Instant::now();
         let time = sent.saturating_duration_since(now);
         stream.costs.delivered(time, outbox.timed);

@@ -15,6 +15,7 @@ mod patches;
 pub(crate) mod pending_offers;
 pub(crate) mod registry;
 mod routes;
+mod session_io;
 mod sink;
 mod stream;
 mod thread;

@@ -9,7 +9,7 @@ use super::local_ice::{candidates, credentials, etag};
 use crate::error::{Error, Result, Status, panicked};
 use crate::random;
 use crate::sdp::answer::{self, LocalTransport};
-use crate::session::{Session, SessionConfig};
+use crate::session::{LegConfig, Session, TransportConfig};
 use crate::state::{SessionId, SessionState, StreamId, StreamState};
 use crate::whep::Response;
 use crate::worker::command::OfferRequest;
@@ -127,22 +127,19 @@ impl Core {
             },
         );
         let tuning = &context.tuning;
-        let session = Session::new(
-            now,
-            SessionConfig {
-                local_ice,
-                remote_ice: request.offer.ice.clone(),
-                certificate: Arc::clone(&context.certificate),
-                fingerprints: request.offer.fingerprints.clone(),
-                srtp_policy: tuning.srtp_policy(),
-                negotiated,
-                rtcp_interval: tuning.rtcp_interval(),
-                pacing_percent: tuning.pacing_percent(),
-                audio_hold: tuning.audio_hold(),
-                clock: context.clock,
-                random,
-            },
-        );
+        let transport = TransportConfig {
+            local_ice,
+            remote_ice: request.offer.ice.clone(),
+            certificate: Arc::clone(&context.certificate),
+            fingerprints: request.offer.fingerprints.clone(),
+            srtp_policy: tuning.srtp_policy(),
+            cname: negotiated.cname(),
+            rtcp_interval: tuning.rtcp_interval(),
+            pacing_percent: tuning.pacing_percent(),
+            clock: context.clock,
+        };
+        let legs = LegConfig::of_stream(request.stream, negotiated, tuning.audio_hold(), random);
+        let session = Session::new(now, transport, legs);
         let id = context
             .registry
             .add_session(place, request.stream, key.clone());

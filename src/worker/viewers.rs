@@ -5,9 +5,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use super::core::{Core, Viewer};
+use super::session_io::{StreamTracks, session_io};
 use crate::error::{Error, Result, Status, panicked};
 use crate::events::Notice;
-use crate::session::{Io, Media, Session};
+use crate::session::{Io, Path, Session};
 use crate::state::{SessionId, SessionInfo, SessionState};
 use crate::worker::demux::Datagram;
 use crate::worker::outbox::Outbox;
@@ -29,9 +30,12 @@ impl Core {
 
     /// Handles a datagram from a viewer, or from whoever knows one's ufrag.
     pub fn datagram(&mut self, datagram: &Datagram<impl AsRef<[u8]>>) {
-        self.with_session(datagram.slot, Instant::now(), |session, media, io| {
-            let contents = datagram.contents.as_ref();
-            session.handle_datagram(datagram.remote, datagram.local, contents, media, io);
+        let path = Path {
+            remote: datagram.remote,
+            local: datagram.local,
+        };
+        self.with_session(datagram.slot, Instant::now(), |session, io| {
+            session.handle_datagram(path, datagram.contents.as_ref(), io);
         });
     }
 
@@ -48,9 +52,7 @@ impl Core {
                 break;
             };
             let stream = self.viewers.get(slot).map(|viewer| viewer.stream);
-            self.with_session(slot, now, |session, media, io| {
-                session.handle_timeout(media, io);
-            });
+            self.with_session(slot, now, |session, io| session.handle_timeout(io));
             let ended = Instant::now();
             // What the pacer held back is nearly all of it.
             let time = ended.saturating_duration_since(begun);
@@ -65,7 +67,7 @@ impl Core {
     }
 
     pub(super) fn close_viewer(&mut self, slot: usize, now: Instant) {
-        self.with_session(slot, now, |session, _, io| session.close(io));
+        self.with_session(slot, now, |session, io| session.close(io));
     }
 
     pub(super) fn fail_viewer(&mut self, slot: usize, error: Error) {
@@ -81,7 +83,7 @@ impl Core {
         &mut self,
         slot: usize,
         now: Instant,
-        work: impl FnOnce(&mut Session, Media<'_>, &mut Io<'_, Outbox<'_>>),
+        work: impl FnOnce(&mut Session, &mut Io<'_, Outbox<'_>>),
     ) {
         let Core {
             context,
@@ -93,26 +95,16 @@ impl Core {
         let Some(viewer) = viewers.get_mut(slot) else {
             return;
         };
-        let Some(media) = streams
-            .get(&viewer.stream)
-            .and_then(|owned| owned.stream.media())
-        else {
-            return;
-        };
-        let mut outbox = Outbox::new(&context.socket, context.tuning.gso(), None);
-        let mut io = Io {
-            now,
-            buffer,
-            batch: context.tuning.send_batch_packets(),
-            transmit: &mut outbox,
-        };
+        let tracks = StreamTracks::new(streams, viewer.stream);
+        let mut io = session_io(context, &tracks, buffer, now, false);
         let session = &mut viewer.session;
-        let worked = catch_unwind(AssertUnwindSafe(|| work(session, media, &mut io)));
+        let worked = catch_unwind(AssertUnwindSafe(|| work(session, &mut io)));
         if worked.is_err() {
             session.fail(panicked("this session"));
         }
-        let stream = viewer.stream;
-        if session.needs_keyframe(media) {
+        while let Some(viewer) = self.viewers.get_mut(slot)
+            && let Some(stream) = viewer.session.poll_keyframe_request()
+        {
             self.request_keyframe(stream, now);
         }
         self.settle(slot);
@@ -172,21 +164,21 @@ impl Viewer {
     /// The session at this moment.
     pub(super) fn info(&self, now: Instant) -> SessionInfo {
         let session = &self.session;
-        let (sent, stats) = (session.sent(), session.stats());
+        let figures = session.figures();
         SessionInfo {
             stream: self.stream,
             state: session.state(),
             srtp_profile: session.srtp_profile(),
             remote: session.remote(),
-            bytes_sent: sent.bytes,
-            packets_sent: sent.packets,
-            nacks: stats.nacks,
-            retransmits: sent.retransmits,
-            plis: stats.plis,
-            rejected: stats.rejected,
-            overflows: sent.overflows,
-            round_trip: stats.round_trip,
-            loss_ppm: stats.loss_ppm,
+            bytes_sent: figures.bytes,
+            packets_sent: figures.packets,
+            nacks: figures.nacks,
+            retransmits: figures.retransmits,
+            plis: figures.plis,
+            rejected: figures.rejected,
+            overflows: figures.overflows,
+            round_trip: figures.round_trip,
+            loss_ppm: figures.loss_ppm,
             age: now.saturating_duration_since(session.created()),
         }
     }

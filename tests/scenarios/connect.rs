@@ -57,7 +57,7 @@ fn the_gateway_says_good_bye() {
     let mut world = World::new(Setup::default());
     world.connect();
     world.run(Duration::from_millis(100));
-    world.with_session(|session, _, io| session.close(io));
+    world.with_session(|session, io| session.close(io));
     world.run(Duration::from_millis(10));
     assert!(world.viewer.is_closed());
     assert_eq!(

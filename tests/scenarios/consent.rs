@@ -37,9 +37,13 @@ fn a_viewer_that_falls_silent_is_disconnected_then_given_up() {
     assert!(world.viewer.video.count() > before, "media goes on");
     world.run(Duration::from_secs(7));
     assert_eq!(world.session.state(), SessionState::Closed);
-    let sent = world.session.sent().packets;
+    let sent = world.session.figures().packets;
     world.run(Duration::from_secs(5));
-    assert_eq!(world.session.sent().packets, sent, "no consent, no media");
+    assert_eq!(
+        world.session.figures().packets,
+        sent,
+        "no consent, no media"
+    );
 }
 
 #[test]

@@ -55,14 +55,14 @@ fn forged_checks_and_reports_are_rejected() {
     let mut forged = vec![0, 1, 0, 12, 0x21, 0x12, 0xa4, 0x42];
     forged.extend([5; 12]);
     forged.extend([0x80, 0x29, 0, 8, 0, 0, 0, 0, 0, 0, 0, 0]);
-    let before = world.session.stats().rejected;
+    let before = world.session.figures().rejected;
     world.inject(address("203.0.113.66:1"), &forged);
     world.inject(address(VIEWER), &forged);
     world.inject(address(VIEWER), &[0x81, 206, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2]);
     world.inject(address(VIEWER), &[]);
     world.inject(address(VIEWER), &[0x90; 1500]);
-    assert!(world.session.stats().rejected >= before + 4);
-    assert_eq!(world.session.stats().plis, 0);
+    assert!(world.session.figures().rejected >= before + 4);
+    assert_eq!(world.session.figures().plis, 0);
     assert_eq!(world.session.remote(), selected);
     world.run(Duration::from_secs(1));
     world.assert_undamaged(20);

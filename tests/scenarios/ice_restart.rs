@@ -40,9 +40,9 @@ fn playing() -> World {
 
 /// Whether a check from somewhere is answered.
 fn is_answered(world: &mut World, username: &str, pwd: &str) -> bool {
-    let before = world.session.stats().rejected;
+    let before = world.session.figures().rejected;
     world.inject(address(VIEWER), &check(username, pwd, 77));
-    world.session.stats().rejected == before
+    world.session.figures().rejected == before
 }
 
 #[test]

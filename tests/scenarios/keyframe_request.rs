@@ -27,7 +27,7 @@ fn the_first_keyframe_lost_comes_again_with_its_backlog() {
     world.mend(GATEWAY, VIEWER);
     world.viewer.send_pli();
     world.run(Duration::from_millis(100));
-    assert_eq!(world.session.stats().plis, 1);
+    assert_eq!(world.session.figures().plis, 1);
     let units = world.viewer.video.access_units();
     let keyframe = units.iter().position(|unit| unit.is_keyframe());
     let keyframe = keyframe.expect("a keyframe, although none is due");
@@ -39,15 +39,15 @@ fn a_storm_of_requests_costs_little() {
     let mut world = World::new(without_nack());
     world.connect();
     world.run(Duration::from_secs(2));
-    let before = world.session.sent().packets;
+    let before = world.session.figures().packets;
     world.run(Duration::from_secs(4));
-    let usual = world.session.sent().packets - before;
-    let before = world.session.sent().packets;
+    let usual = world.session.figures().packets - before;
+    let before = world.session.figures().packets;
     for _ in 0..400 {
         world.viewer.send_pli();
         world.run(Duration::from_millis(10));
     }
-    let under_storm = world.session.sent().packets - before;
+    let under_storm = world.session.figures().packets - before;
     assert!(under_storm < usual * 4, "{under_storm} instead of {usual}");
 }
 
@@ -63,6 +63,6 @@ fn while_the_camera_is_away_the_past_is_not_shown_again() {
         world.viewer.send_pli();
         world.run(Duration::from_secs(3));
     }
-    assert_eq!(world.session.stats().plis, 10);
+    assert_eq!(world.session.figures().plis, 10);
     assert_eq!(world.viewer.video.count(), before);
 }

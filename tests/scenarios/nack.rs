@@ -61,8 +61,8 @@ fn with_nack_off_nothing_is_repeated() {
             ..Setup::default()
         },
     );
-    assert!(world.session.stats().nacks > 0);
-    assert_eq!(world.session.sent().retransmits, 0);
+    assert!(world.session.figures().nacks > 0);
+    assert_eq!(world.session.figures().retransmits, 0);
     assert!(world.viewer.video.lost() > 0);
 }
 
@@ -73,12 +73,12 @@ fn a_greedy_viewer_gets_each_packet_once_per_round_trip() {
     world.run(Duration::from_secs(1));
     let sequence = world.viewer.video.packets().last().unwrap().sequence as u16;
     let nack = testkit::viewer::nack(world.viewer.video.ssrc(), &[sequence]);
-    let before = world.session.sent().retransmits;
+    let before = world.session.figures().retransmits;
     for _ in 0..1000 {
         world.viewer.send_rtcp(&nack);
     }
     world.run(Duration::from_millis(1));
-    assert_eq!(world.session.sent().retransmits, before + 1);
+    assert_eq!(world.session.figures().retransmits, before + 1);
 }
 
 #[test]
@@ -95,12 +95,12 @@ fn a_viewer_that_asks_for_everything_over_and_over_gets_no_more_than_was_sent() 
     // More than are remembered one by one.
     let sequences: Vec<u16> = (oldest..=newest).map(|n| n as u16).collect();
     let nack = testkit::viewer::nack(world.viewer.video.ssrc(), &sequences);
-    let sent = world.session.sent();
+    let sent = world.session.figures();
     let first_time = sent.packets - sent.retransmits;
     for _ in 0..200 {
         world.viewer.send_rtcp(&nack);
     }
     world.run(Duration::from_millis(1));
-    let sent = world.session.sent().retransmits;
+    let sent = world.session.figures().retransmits;
     assert!(sent >= 128 && sent <= first_time, "{sent} of {first_time}");
 }

@@ -20,7 +20,7 @@ fn resumes_at_a_keyframe() {
     world.run(Duration::from_secs(3));
     world.socket_full = false;
     world.run(Duration::from_secs(2));
-    assert!(world.session.sent().overflows >= 1);
+    assert!(world.session.figures().overflows >= 1);
     let units = world.viewer.video.access_units();
     assert_eq!(world.viewer.video.lost(), 0, "sequence numbers have no gap");
     assert!(units.len() > seen + 40);
@@ -41,6 +41,6 @@ fn a_short_jam_loses_nothing() {
     world.run(Duration::from_millis(300));
     world.socket_full = false;
     world.run(Duration::from_secs(2));
-    assert_eq!(world.session.sent().overflows, 0);
+    assert_eq!(world.session.figures().overflows, 0);
     world.assert_undamaged(60);
 }

@@ -47,7 +47,7 @@ fn the_round_trip_is_known_from_the_viewers_reports() {
     });
     world.connect();
     world.run(Duration::from_secs(5));
-    let round_trip = world.session.stats().round_trip.unwrap();
+    let round_trip = world.session.figures().round_trip.unwrap();
     assert!(
         round_trip.abs_diff(Duration::from_millis(80)) < Duration::from_millis(2),
         "{round_trip:?}"

@@ -13,10 +13,10 @@ use rtsp_webrtc_gateway::internals::sdp::answer::{self, LocalTransport};
 use rtsp_webrtc_gateway::internals::sdp::offer::Offer;
 use rtsp_webrtc_gateway::internals::session::dtls::Certificate;
 use rtsp_webrtc_gateway::internals::session::{
-    Io, Media, Path, SendBuffer, Session, SessionConfig, SessionEvent, Transmit, WallClock,
-    WouldBlock,
+    Io, LegConfig, Media, Path, SendBuffer, Session, SessionEvent, Tracks, Transmit,
+    TransportConfig, WallClock, WouldBlock,
 };
-use rtsp_webrtc_gateway::state::SessionState;
+use rtsp_webrtc_gateway::state::{SessionState, StreamId};
 use rtsp_webrtc_gateway::tuning::SrtpPolicy;
 use testkit::clip::Clip;
 use testkit::net::{Link, Network};
@@ -26,6 +26,9 @@ use testkit::viewer::{Viewer, ViewerConfig};
 pub const GATEWAY: &str = "192.0.2.1:5000";
 /// Where the viewer is.
 pub const VIEWER: &str = "198.51.100.7:6000";
+
+/// The stream that the session shows.
+pub const STREAM: StreamId = StreamId(1);
 
 /// What may differ from world to world.
 pub struct Setup {
@@ -98,6 +101,15 @@ pub struct World {
     sample: i64,
     next_sound: Instant,
     buffer: Box<SendBuffer>,
+}
+
+/// The one stream of a world.
+pub struct OneStream<'a>(pub Media<'a>);
+
+impl Tracks for OneStream<'_> {
+    fn media(&self, stream: StreamId) -> Option<Media<'_>> {
+        (stream == STREAM).then_some(self.0)
+    }
 }
 
 pub struct Wire<'a> {
@@ -174,22 +186,20 @@ impl World {
                 candidates: &[address(GATEWAY)],
             },
         );
-        let session = Session::new(
-            now,
-            SessionConfig {
-                local_ice,
-                remote_ice: offer.ice.clone(),
-                certificate,
-                fingerprints: offer.fingerprints.clone(),
-                srtp_policy: setup.policy,
-                negotiated,
-                rtcp_interval: setup.rtcp_interval,
-                pacing_percent: setup.pacing,
-                audio_hold: setup.audio_hold,
-                clock: WallClock::new(now, wall),
-                random: [0x1234_5678_9abc_fff0, 0x0fed_cba9_8765_7ff8],
-            },
-        );
+        let transport = TransportConfig {
+            local_ice,
+            remote_ice: offer.ice.clone(),
+            certificate,
+            fingerprints: offer.fingerprints.clone(),
+            srtp_policy: setup.policy,
+            cname: negotiated.cname(),
+            rtcp_interval: setup.rtcp_interval,
+            pacing_percent: setup.pacing,
+            clock: WallClock::new(now, wall),
+        };
+        let random = [0x1234_5678_9abc_fff0, 0x0fed_cba9_8765_7ff8];
+        let legs = LegConfig::of_stream(STREAM, negotiated, setup.audio_hold, random);
+        let session = Session::new(now, transport, legs);
         viewer.accept(now, &sdp, None);
         World {
             now,
@@ -242,33 +252,32 @@ impl World {
 
     /// Hands a datagram to the session as if it came from `from`.
     pub fn inject(&mut self, from: SocketAddr, datagram: &[u8]) {
-        self.with_session(|session, media, io| {
-            session.handle_datagram(from, None, datagram, media, io);
-        });
+        let path = Path {
+            remote: from,
+            local: None,
+        };
+        self.with_session(|session, io| session.handle_datagram(path, datagram, io));
     }
 
-    pub fn with_session(
-        &mut self,
-        work: impl FnOnce(&mut Session, Media<'_>, &mut Io<'_, Wire<'_>>),
-    ) {
-        let media = Media {
+    pub fn with_session(&mut self, work: impl FnOnce(&mut Session, &mut Io<'_, Wire<'_>>)) {
+        let tracks = OneStream(Media {
             video: &self.video,
             audio: Some(&self.audio),
             rate: self.rate.rate(),
-        };
-        let mut wire = Wire {
-            now: self.now,
-            network: &mut self.network,
-            full: self.socket_full,
-            longest_run: &mut self.longest_run,
-        };
+        });
         let mut io = Io {
             now: self.now,
+            tracks: &tracks,
             buffer: &mut self.buffer,
             batch: self.batch,
-            transmit: &mut wire,
+            transmit: Wire {
+                now: self.now,
+                network: &mut self.network,
+                full: self.socket_full,
+                longest_run: &mut self.longest_run,
+            },
         };
-        work(&mut self.session, media, &mut io);
+        work(&mut self.session, &mut io);
         while let Some(event) = self.session.poll_event() {
             self.events.push(event);
         }
@@ -363,14 +372,16 @@ impl World {
             self.now = self.now.max(next);
             if self.camera_on && camera.is_some_and(|at| at <= self.now) {
                 self.play_camera();
-                self.with_session(|session, media, io| session.send(media, io));
+                self.with_session(|session, io| {
+                    session.send(STREAM, io);
+                });
             }
             if self
                 .session
                 .next_deadline()
                 .is_some_and(|at| at <= self.now)
             {
-                self.with_session(|session, media, io| session.handle_timeout(media, io));
+                self.with_session(|session, io| session.handle_timeout(io));
             }
             self.viewer.timeout(self.now);
         }

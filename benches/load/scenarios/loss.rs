@@ -50,7 +50,7 @@ pub fn measure(args: &Args) -> io::Result<()> {
                     number(recovered + lost, 0),
                     number(100.0 * recovered / (recovered + lost).max(1.0), 3),
                     number(lost, 0),
-                    number(world.session.sent().retransmits as f64, 0),
+                    number(world.session.figures().retransmits as f64, 0),
                     number(100.0 * units.len() as f64 / f64::from(span.max(1)), 2),
                 ]);
             }

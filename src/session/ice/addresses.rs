@@ -3,8 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-/// Addresses remembered at most: a browser checks from a handful (interfaces, IPv4 and IPv6,
-/// NAT rebinding); the least recently checked is forgotten.
+use crate::session::io::Path;
+
+/// Addresses remembered at most. A browser checks from a handful of them (interfaces, IPv4 and
+/// IPv6, NAT rebinding). The least recently checked one is forgotten first.
 const MAX_ADDRESSES: usize = 8;
 
 struct Checked {
@@ -12,14 +14,13 @@ struct Checked {
     last: Instant,
 }
 
-/// Addresses that authentic checks came from, at most a few.
+/// The addresses that authentic checks came from, and the path of the media.
 pub struct Addresses {
     checked: Vec<Checked>,
-    selected: Option<SocketAddr>,
+    selected: Option<Path>,
 }
 
 impl Addresses {
-    /// None yet.
     pub fn new() -> Self {
         Addresses {
             checked: Vec::with_capacity(MAX_ADDRESSES),
@@ -27,28 +28,30 @@ impl Addresses {
         }
     }
 
-    /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = SocketAddr> + '_ {
         self.checked.iter().map(|checked| checked.address)
     }
 
-    /// The last nominated address, or before any nomination the first.
-    pub fn selected(&self) -> Option<SocketAddr> {
+    /// The path that was nominated last, or the first one before any nomination.
+    pub fn selected(&self) -> Option<Path> {
         self.selected
     }
 
-    /// An authentic check came.
-    pub fn remember(&mut self, now: Instant, from: SocketAddr, nominate: bool) {
-        // Ordinary checks of an address nominated earlier must not undo a later nomination.
-        if nominate || self.selected.is_none() {
-            self.selected = Some(from);
+    /// Takes note of an authentic check.
+    pub fn remember(&mut self, now: Instant, path: Path, nominate: bool) {
+        let known = self.selected.map(|selected| selected.remote);
+        // An ordinary check from an address nominated earlier must not undo a later nomination.
+        // One from the selected address follows it to the local address that it now arrives at.
+        if nominate || known.is_none_or(|remote| remote == path.remote) {
+            self.selected = Some(path);
         }
-        if let Some(known) = self.checked.iter_mut().find(|known| known.address == from) {
+        let address = path.remote;
+        if let Some(known) = self.checked.iter_mut().find(|c| c.address == address) {
             known.last = now;
             return;
         }
         if self.checked.len() == MAX_ADDRESSES {
-            let selected = self.selected;
+            let selected = self.selected.map(|selected| selected.remote);
             let oldest = self
                 .checked
                 .iter()
@@ -59,10 +62,7 @@ impl Addresses {
                 self.checked.swap_remove(oldest);
             }
         }
-        self.checked.push(Checked {
-            address: from,
-            last: now,
-        });
+        self.checked.push(Checked { address, last: now });
     }
 }
 
@@ -70,7 +70,9 @@ impl Addresses {
 mod tests {
     use std::time::Duration;
 
-    use super::super::testing::address;
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use super::super::testing::{address, path};
     use super::*;
 
     #[test]
@@ -84,19 +86,34 @@ mod tests {
             (1, false, 2, "a keepalive of the old address"),
             (3, true, 3, "the phone left the Wi-Fi"),
         ] {
-            addresses.remember(now, address(from), nominates);
-            assert_eq!(addresses.selected(), Some(address(selected)), "{why}");
+            addresses.remember(now, path(from), nominates);
+            assert_eq!(addresses.selected(), Some(path(selected)), "{why}");
         }
+    }
+
+    #[test]
+    fn answers_leave_from_where_the_selected_address_sends_to() {
+        let mut addresses = Addresses::new();
+        let now = Instant::now();
+        let at = |from, local| Path {
+            local: Some(IpAddr::V4(Ipv4Addr::new(203, 0, 113, local))),
+            ..path(from)
+        };
+        addresses.remember(now, at(1, 1), true);
+        addresses.remember(now, at(2, 2), false);
+        assert_eq!(addresses.selected(), Some(at(1, 1)));
+        addresses.remember(now, at(1, 3), false);
+        assert_eq!(addresses.selected(), Some(at(1, 3)));
     }
 
     #[test]
     fn addresses_are_bounded_and_the_selected_one_is_kept() {
         let mut addresses = Addresses::new();
         let start = Instant::now();
-        addresses.remember(start, address(1), true);
+        addresses.remember(start, path(1), true);
         for i in 2..=20 {
             let now = start + Duration::from_secs(u64::from(i));
-            addresses.remember(now, address(i), false);
+            addresses.remember(now, path(i), false);
         }
         assert_eq!(addresses.checked.capacity(), MAX_ADDRESSES);
         let known: Vec<_> = addresses.iter().collect();

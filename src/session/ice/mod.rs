@@ -14,22 +14,13 @@ mod ufrag;
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use rtc::stun::message::Message;
-
 use crate::sdp::IceCredentials;
 
 use addresses::Addresses;
 use check::{Answer, Pair};
 pub use ufrag::local_ufrag;
 
-/// What became of a STUN datagram.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StunOutcome {
-    /// Not an authentic check for this agent. Nothing changed; nothing is sent.
-    Dropped,
-    /// An authentic check; the response is to be sent to where it came from.
-    Answered,
-}
+use super::io::Path;
 
 /// The ICE agent of one session.
 pub struct IceAgent {
@@ -69,21 +60,30 @@ impl IceAgent {
         &self.latest().remote
     }
 
-    /// Handles a STUN datagram. `response` is cleared, and filled if the outcome is `Answered`.
-    pub fn handle(
-        &mut self,
-        now: Instant,
-        from: SocketAddr,
-        datagram: &[u8],
-        response: &mut Vec<u8>,
-    ) -> StunOutcome {
-        response.clear();
-        match self.check(now, from, datagram) {
-            Some(message) => {
-                response.extend_from_slice(&message.raw);
-                StunOutcome::Answered
+    /// Handles a STUN datagram. Returns the response to an authentic check for this agent, which
+    /// goes back along `path`. Anything else changes nothing and is not answered.
+    pub fn handle(&mut self, now: Instant, path: Path, datagram: &[u8]) -> Option<Vec<u8>> {
+        let ufrag = local_ufrag(datagram)?;
+        let pair = [Some(&self.current), self.next.as_ref()]
+            .into_iter()
+            .flatten()
+            .find(|pair| pair.local.ufrag == ufrag)?;
+        let restarts = !std::ptr::eq(pair, &self.current);
+        match pair.answer(path.remote, datagram)? {
+            Answer::Refused(response) => Some(response.raw),
+            Answer::Accepted {
+                response,
+                nominates,
+            } => {
+                if restarts
+                    && nominates
+                    && let Some(next) = self.next.take()
+                {
+                    self.current = next;
+                }
+                self.addresses.remember(now, path, nominates);
+                Some(response.raw)
             }
-            None => StunOutcome::Dropped,
         }
     }
 
@@ -97,36 +97,10 @@ impl IceAgent {
         self.addresses.iter()
     }
 
-    /// Where to send: the last nominated address, or before any nomination the first
-    /// authenticated one.
-    pub fn selected(&self) -> Option<SocketAddr> {
+    /// Where to send: the path that was nominated last, or before any nomination the one of the
+    /// first authentic check.
+    pub fn selected(&self) -> Option<Path> {
         self.addresses.selected()
-    }
-
-    /// Takes a check; the response, unless it is to be dropped.
-    fn check(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) -> Option<Message> {
-        let ufrag = local_ufrag(datagram)?;
-        let pair = [Some(&self.current), self.next.as_ref()]
-            .into_iter()
-            .flatten()
-            .find(|pair| pair.local.ufrag == ufrag)?;
-        let restarts = !std::ptr::eq(pair, &self.current);
-        match pair.answer(from, datagram)? {
-            Answer::Refused(response) => Some(response),
-            Answer::Accepted {
-                response,
-                nominates,
-            } => {
-                if restarts
-                    && nominates
-                    && let Some(next) = self.next.take()
-                {
-                    self.current = next;
-                }
-                self.addresses.remember(now, from, nominates);
-                Some(response)
-            }
-        }
     }
 }
 

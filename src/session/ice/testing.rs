@@ -12,6 +12,7 @@ use rtc::stun::message::{BINDING_REQUEST, Message, MessageType, Setter, Transact
 
 use super::check::CRYPTO;
 use crate::sdp::IceCredentials;
+use crate::session::io::Path;
 
 pub const PWD: &str = "local-password-of-22ch";
 
@@ -19,6 +20,13 @@ pub fn credentials(ufrag: &str, pwd: &str) -> IceCredentials {
     IceCredentials {
         ufrag: ufrag.into(),
         pwd: pwd.into(),
+    }
+}
+
+pub fn path(last: u8) -> Path {
+    Path {
+        remote: address(last),
+        local: None,
     }
 }
 

@@ -15,7 +15,7 @@ use rtc::stun::message::{
 use rtc::stun::xoraddr::XorMappedAddress;
 
 use super::check::CRYPTO;
-use super::testing::{Check, PWD, address, credentials};
+use super::testing::{Check, PWD, address, credentials, path};
 use super::*;
 
 fn agent() -> IceAgent {
@@ -25,22 +25,14 @@ fn agent() -> IceAgent {
     )
 }
 
-fn handle(agent: &mut IceAgent, now: Instant, from: SocketAddr, bytes: &[u8]) -> Option<Message> {
-    let mut response = vec![1, 2, 3];
-    match agent.handle(now, from, bytes, &mut response) {
-        StunOutcome::Dropped => {
-            assert!(response.is_empty());
-            None
-        }
-        StunOutcome::Answered => {
-            let mut message = Message::new();
-            message.unmarshal_binary(&response).unwrap();
-            FINGERPRINT.check(&message).unwrap();
-            MessageIntegrity::check(&mut message, PWD.as_bytes(), CRYPTO.crypto()).unwrap();
-            assert_eq!(message.transaction_id, TransactionId([9; 12]));
-            Some(message)
-        }
-    }
+fn handle(agent: &mut IceAgent, now: Instant, path: Path, bytes: &[u8]) -> Option<Message> {
+    let response = agent.handle(now, path, bytes)?;
+    let mut message = Message::new();
+    message.unmarshal_binary(&response).unwrap();
+    FINGERPRINT.check(&message).unwrap();
+    MessageIntegrity::check(&mut message, PWD.as_bytes(), CRYPTO.crypto()).unwrap();
+    assert_eq!(message.transaction_id, TransactionId([9; 12]));
+    Some(message)
 }
 
 fn error_code(message: &Message) -> u16 {
@@ -54,29 +46,35 @@ fn error_code(message: &Message) -> u16 {
 fn first_check_is_answered_and_selects_its_address() {
     let mut agent = agent();
     let now = Instant::now();
-    let response = handle(&mut agent, now, address(1), &Check::default().bytes()).unwrap();
+    let response = handle(&mut agent, now, path(1), &Check::default().bytes()).unwrap();
     assert_eq!(response.typ, BINDING_SUCCESS);
     let mut mapped = XorMappedAddress::default();
     mapped.get_from(&response).unwrap();
     assert_eq!(SocketAddr::new(mapped.ip, mapped.port), address(1));
-    assert_eq!(agent.selected(), Some(address(1)));
+    assert_eq!(agent.selected(), Some(path(1)));
     assert!(agent.knows(address(1)) && !agent.knows(address(2)));
 }
 
 #[test]
 fn mapped_ipv6_addresses_are_reported_as_ipv4() {
-    let from: SocketAddr = "[::ffff:192.0.2.7]:4000".parse().unwrap();
     let mut agent = agent();
-    let response = handle(&mut agent, Instant::now(), from, &Check::default().bytes()).unwrap();
-    let mut mapped = XorMappedAddress::default();
-    mapped.get_from(&response).unwrap();
-    assert_eq!(mapped.ip.to_string(), "192.0.2.7");
-    assert!(agent.knows(from));
-
-    let from: SocketAddr = "[2001:db8::7]:4000".parse().unwrap();
-    let response = handle(&mut agent, Instant::now(), from, &Check::default().bytes()).unwrap();
-    mapped.get_from(&response).unwrap();
-    assert_eq!(mapped.ip.to_string(), "2001:db8::7");
+    let mut answer = |remote: SocketAddr| {
+        let path = Path {
+            remote,
+            local: None,
+        };
+        let check = Check::default().bytes();
+        let response = handle(&mut agent, Instant::now(), path, &check).unwrap();
+        let mut mapped = XorMappedAddress::default();
+        mapped.get_from(&response).unwrap();
+        assert!(agent.knows(remote));
+        mapped.ip.to_string()
+    };
+    assert_eq!(
+        answer("[::ffff:192.0.2.7]:4000".parse().unwrap()),
+        "192.0.2.7"
+    );
+    assert_eq!(answer("[2001:db8::7]:4000".parse().unwrap()), "2001:db8::7");
 }
 
 #[test]
@@ -177,7 +175,7 @@ fn what_is_not_authentic_is_dropped_and_changes_nothing() {
     let mut agent = agent();
     for (name, bytes) in cases {
         assert!(
-            handle(&mut agent, Instant::now(), address(1), &bytes).is_none(),
+            handle(&mut agent, Instant::now(), path(1), &bytes).is_none(),
             "{name}"
         );
     }
@@ -191,7 +189,7 @@ fn fingerprint_may_be_absent() {
         fingerprint: false,
         ..Check::default()
     };
-    assert!(handle(&mut agent(), Instant::now(), address(1), &check.bytes()).is_some());
+    assert!(handle(&mut agent(), Instant::now(), path(1), &check.bytes()).is_some());
 }
 
 #[test]
@@ -201,7 +199,7 @@ fn unknown_required_attributes_are_refused_after_authentication() {
     check.middle.push((AttrType(0x7123), vec![1, 2, 3]));
     check.middle.push((ATTR_REALM, b"realm".to_vec()));
     check.middle.push((AttrType(0xBEEF), vec![]));
-    let response = handle(&mut agent, Instant::now(), address(1), &check.bytes()).unwrap();
+    let response = handle(&mut agent, Instant::now(), path(1), &check.bytes()).unwrap();
     assert_eq!(error_code(&response), 420);
     assert_eq!(
         response.get(ATTR_UNKNOWN_ATTRIBUTES).unwrap(),
@@ -217,7 +215,7 @@ fn a_controlled_peer_is_told_of_the_role_conflict() {
         middle: vec![(ATTR_ICE_CONTROLLED, vec![0; 8])],
         ..Check::default()
     };
-    let response = handle(&mut agent, Instant::now(), address(1), &check.bytes()).unwrap();
+    let response = handle(&mut agent, Instant::now(), path(1), &check.bytes()).unwrap();
     assert_eq!(error_code(&response), 487);
     assert!(response.get(ATTR_XORMAPPED_ADDRESS).is_err());
     assert_eq!(agent.selected(), None);
@@ -227,7 +225,7 @@ fn a_controlled_peer_is_told_of_the_role_conflict() {
 fn attributes_behind_the_integrity_do_not_count() {
     let mut agent = agent();
     let now = Instant::now();
-    handle(&mut agent, now, address(1), &Check::nominating().bytes()).unwrap();
+    handle(&mut agent, now, path(1), &Check::nominating().bytes()).unwrap();
     let appended = Check {
         after_integrity: vec![
             (ATTR_USE_CANDIDATE, vec![]),
@@ -236,9 +234,9 @@ fn attributes_behind_the_integrity_do_not_count() {
         ],
         ..Check::default()
     };
-    let response = handle(&mut agent, now, address(2), &appended.bytes()).unwrap();
+    let response = handle(&mut agent, now, path(2), &appended.bytes()).unwrap();
     assert_eq!(response.typ, BINDING_SUCCESS);
-    assert_eq!(agent.selected(), Some(address(1)));
+    assert_eq!(agent.selected(), Some(path(1)));
 }
 
 /// Mutated checks never panic, and none is answered with an authentic byte changed.
@@ -277,9 +275,7 @@ fn mutated_checks_neither_panic_nor_pass() {
                 bytes[2..4].copy_from_slice(&length.to_be_bytes());
             }
         }
-        let mut response = Vec::new();
-        if agent.handle(Instant::now(), address(1), &bytes, &mut response) == StunOutcome::Answered
-        {
+        if agent.handle(Instant::now(), path(1), &bytes).is_some() {
             // All up to the end of the integrity is untouched, but for the length.
             assert_eq!(bytes[..2], valid[..2]);
             assert_eq!(bytes[4..end], valid[4..end]);
@@ -292,7 +288,7 @@ fn a_restart_takes_over_when_the_viewer_nominates_with_it() {
     let mut agent = agent();
     let now = Instant::now();
     let old = Check::nominating();
-    assert!(handle(&mut agent, now, address(1), &old.bytes()).is_some());
+    assert!(handle(&mut agent, now, path(1), &old.bytes()).is_some());
     let (local, remote) = (credentials("ours2", PWD), credentials("peer2", "new"));
     agent.restart(local, remote);
     assert_eq!(
@@ -306,29 +302,21 @@ fn a_restart_takes_over_when_the_viewer_nominates_with_it() {
             username,
             ..Check::nominating()
         };
-        assert!(handle(&mut agent, now, address(9), &mixed.bytes()).is_none());
+        assert!(handle(&mut agent, now, path(9), &mixed.bytes()).is_none());
     }
     // A check that does not nominate is answered, and changes nothing.
     let new = |check: Check<'static>| Check {
         username: "ours2:peer2",
         ..check
     };
-    assert!(handle(&mut agent, now, address(2), &new(Check::default()).bytes()).is_some());
-    assert_eq!(agent.selected(), Some(address(1)));
-    assert!(handle(&mut agent, now, address(1), &old.bytes()).is_some());
+    assert!(handle(&mut agent, now, path(2), &new(Check::default()).bytes()).is_some());
+    assert_eq!(agent.selected(), Some(path(1)));
+    assert!(handle(&mut agent, now, path(1), &old.bytes()).is_some());
     // A nomination does: the old credentials are dead.
-    assert!(
-        handle(
-            &mut agent,
-            now,
-            address(2),
-            &new(Check::nominating()).bytes()
-        )
-        .is_some()
-    );
-    assert_eq!(agent.selected(), Some(address(2)));
-    assert!(handle(&mut agent, now, address(1), &old.bytes()).is_none());
-    assert_eq!(agent.selected(), Some(address(2)));
+    assert!(handle(&mut agent, now, path(2), &new(Check::nominating()).bytes()).is_some());
+    assert_eq!(agent.selected(), Some(path(2)));
+    assert!(handle(&mut agent, now, path(1), &old.bytes()).is_none());
+    assert_eq!(agent.selected(), Some(path(2)));
 }
 
 #[test]
@@ -351,7 +339,7 @@ fn a_second_restart_replaces_the_first() {
             username,
             ..Check::nominating()
         };
-        let response = handle(&mut agent, now, address(1), &check.bytes());
+        let response = handle(&mut agent, now, path(1), &check.bytes());
         assert_eq!(response.is_some(), answered, "{username}");
     }
 }

@@ -1,0 +1,91 @@
+//! What a session asks of the worker that it lives on: time, media, scratch space, the network.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
+
+use crate::media::{MediaKind, StreamRate, Track};
+use crate::state::StreamId;
+
+/// The buffer that packets are sealed into, one per worker: as much as one UDP GSO call takes.
+pub type SendBuffer = [u8; 65_000];
+
+/// What a session needs from its worker for the length of one call.
+pub struct Io<'a, T: Transmit> {
+    /// Current time.
+    pub now: Instant,
+    /// The media of the streams that the session's legs send.
+    pub tracks: &'a dyn Tracks,
+    /// Scratch space to seal into.
+    pub buffer: &'a mut SendBuffer,
+    /// Maximum number of packets per run.
+    pub batch: usize,
+    /// The network.
+    pub transmit: T,
+}
+
+/// A track of a stream: what a leg sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TrackId {
+    /// The stream.
+    pub stream: StreamId,
+    /// Which of its tracks.
+    pub kind: MediaKind,
+}
+
+/// Where a session finds the media of its legs.
+pub trait Tracks {
+    /// The media of a stream; `None` while it has none.
+    ///
+    /// Called once per leg that has something to do, never per packet.
+    fn media(&self, stream: StreamId) -> Option<Media<'_>>;
+}
+
+/// The tracks of one stream.
+#[derive(Clone, Copy)]
+pub struct Media<'a> {
+    /// Video.
+    pub video: &'a Track,
+    /// Audio, if the stream has any.
+    pub audio: Option<&'a Track>,
+    /// How fast the video comes in.
+    pub rate: StreamRate,
+}
+
+impl<'a> Media<'a> {
+    /// The track of this kind.
+    pub fn track(&self, kind: MediaKind) -> Option<&'a Track> {
+        match kind {
+            MediaKind::Video => Some(self.video),
+            MediaKind::Audio => self.audio,
+        }
+    }
+}
+
+/// The two ends of a path between a viewer and us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Path {
+    /// The viewer's address.
+    pub remote: SocketAddr,
+    /// The address of ours that the viewer sends to, if the system reports it. On a host with
+    /// several addresses, answers must come from that one.
+    pub local: Option<IpAddr>,
+}
+
+/// The network takes no more at the moment. The same datagrams may be offered again later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WouldBlock;
+
+/// Where datagrams go: the worker's socket, or a simulated network in tests.
+pub trait Transmit {
+    /// Sends `contents`, cut into datagrams of `segment` bytes. The last one may be shorter.
+    fn transmit(&mut self, path: Path, contents: &[u8], segment: usize) -> Result<(), WouldBlock>;
+
+    /// Maximum number of datagrams that one call takes.
+    fn max_segments(&self) -> usize;
+}
+
+/// Sends one datagram that is not worth a second attempt: the peer asks again, or the next report
+/// says the same.
+pub(super) fn send_datagram(transmit: &mut impl Transmit, path: Path, datagram: &[u8]) {
+    let _ = transmit.transmit(path, datagram, datagram.len());
+}

@@ -1,0 +1,259 @@
+//! One media section of a session: sends one track of one stream to one viewer.
+//!
+//! A leg stores no payload. It stores where it is in the ring of its track ([`Position`]), what
+//! its packets look like ([`RtpStream`]), and how often it sent what again ([`Nack`]). The keys, the
+//! path and the pacer are the transport's: a leg gets them as an [`Egress`] whenever it may send.
+
+mod nack;
+mod position;
+mod pump;
+mod restart;
+mod rtp;
+
+use std::time::{Duration, Instant};
+
+use super::io::{Media, TrackId, Transmit};
+use super::rtcp::SenderReport;
+use super::transport::Egress;
+use crate::media::{MediaKind, Ring, Track};
+use crate::sdp::answer::{Negotiated, NegotiatedTrack};
+use crate::state::StreamId;
+use nack::Nack;
+use position::Position;
+use restart::RestartLimit;
+use rtp::RtpStream;
+
+/// A camera that has sent nothing for this long is silent. Some send one frame a second.
+const SILENCE: Duration = Duration::from_millis(2500);
+
+/// What one leg of a new session sends, and how.
+pub struct LegConfig {
+    /// Where its media comes from.
+    pub source: TrackId,
+    /// What offer and answer agreed on for its media section.
+    pub track: NegotiatedTrack,
+    /// How long audio may wait for more audio, so that it leaves in one run. Video does not wait.
+    pub hold: Duration,
+    /// Unpredictable bits, for the first sequence numbers and the timestamps.
+    pub random: u64,
+}
+
+impl LegConfig {
+    /// The legs of a session that shows one stream. `random` are unpredictable bits.
+    pub fn of_stream(
+        stream: StreamId,
+        negotiated: Negotiated,
+        audio_hold: Duration,
+        random: [u64; 2],
+    ) -> impl Iterator<Item = LegConfig> {
+        let video = (MediaKind::Video, Some(negotiated.video));
+        let audio = (MediaKind::Audio, negotiated.audio);
+        let tracks = [video, audio].into_iter().zip(random);
+        tracks.filter_map(move |((kind, track), random)| {
+            Some(LegConfig {
+                source: TrackId { stream, kind },
+                track: track?,
+                hold: audio_hold,
+                random,
+            })
+        })
+    }
+}
+
+/// What was sent.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sent {
+    /// Packets, retransmissions included.
+    pub packets: u64,
+    /// Payload bytes without retransmissions, for sender reports.
+    pub payload_octets: u64,
+    /// SRTP bytes, retransmissions included.
+    pub bytes: u64,
+    /// Retransmissions.
+    pub retransmits: u64,
+    /// Times the viewer fell behind the ring.
+    pub overflows: u64,
+}
+
+pub struct Leg {
+    stream: StreamId,
+    content: Content,
+    position: Position,
+    rtp: RtpStream,
+    /// When packets that the pacer, the hold or the socket kept back are due.
+    due: Option<Instant>,
+    sent: Sent,
+    /// Loss by the viewer's last report, in parts per million.
+    loss_ppm: u32,
+    /// `None` if NACK was not negotiated.
+    nack: Option<Nack>,
+}
+
+/// What the kinds of media need that the others do not.
+enum Content {
+    /// Begins, and resumes after a gap, at keyframes only. Large frames are paced.
+    Video {
+        restart: RestartLimit,
+        /// The viewer needs a keyframe that the ring does not have.
+        keyframe_wanted: bool,
+    },
+    /// Begins anywhere, and is never paced.
+    Audio { hold: Duration },
+}
+
+impl Leg {
+    pub fn new(config: LegConfig) -> Leg {
+        let LegConfig {
+            source,
+            track,
+            hold,
+            random,
+        } = config;
+        // The first sequence numbers have 15 bits, so that the rollover counter begins at 0 for
+        // any receiver (RFC 3711 section 3.3.1).
+        let first_index = random & 0x7fff;
+        let first_rtx_index = (random >> 16) & 0x7fff;
+        Leg {
+            stream: source.stream,
+            content: match source.kind {
+                MediaKind::Video => Content::Video {
+                    restart: RestartLimit::default(),
+                    keyframe_wanted: false,
+                },
+                MediaKind::Audio => Content::Audio { hold },
+            },
+            position: Position::new(first_index),
+            rtp: RtpStream {
+                ssrc: track.ssrc,
+                payload_type: track.payload_type,
+                playout_delay_id: track.playout_delay_id,
+                timestamp_offset: (random >> 32) as u32,
+            },
+            due: None,
+            sent: Sent::default(),
+            loss_ppm: 0,
+            nack: track.nack.then(|| Nack::new(&track, first_rtx_index)),
+        }
+    }
+
+    pub fn stream(&self) -> StreamId {
+        self.stream
+    }
+
+    pub fn kind(&self) -> MediaKind {
+        match self.content {
+            Content::Video { .. } => MediaKind::Video,
+            Content::Audio { .. } => MediaKind::Audio,
+        }
+    }
+
+    pub fn ssrc(&self) -> u32 {
+        self.rtp.ssrc
+    }
+
+    pub fn sent(&self) -> &Sent {
+        &self.sent
+    }
+
+    pub fn loss_ppm(&self) -> u32 {
+        self.loss_ppm
+    }
+
+    /// Takes the loss that a receiver report names, in 1/256.
+    pub fn note_loss(&mut self, fraction: u8) {
+        self.loss_ppm = u32::from(fraction) * 1_000_000 / 256;
+    }
+
+    /// When the leg is to be pumped again although no new access unit has come.
+    pub fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// Keys are there: what a viewer that has just connected may ask for is limited from now on.
+    pub fn begin(&mut self, now: Instant) {
+        if let Content::Video { restart, .. } = &mut self.content {
+            restart.began(now);
+        }
+    }
+
+    /// Sends what is new in the ring, and notes when to go on with what cannot leave yet.
+    pub fn pump<T: Transmit>(&mut self, media: Media<'_>, egress: &mut Egress<'_, T>) {
+        self.due = media
+            .track(self.kind())
+            .and_then(|track| match self.content {
+                Content::Video { .. } => {
+                    let paced = egress.paces(self.loss_ppm).then_some(media.rate);
+                    self.send_new(track.ring(), paced, egress)
+                }
+                Content::Audio { hold } => {
+                    // Several that were held back leave in one run.
+                    let ready = self.waiting_since(track.ring()).map(|at| at + hold);
+                    match ready {
+                        Some(ready) if ready > egress.now() => Some(ready),
+                        _ => self.send_new(track.ring(), None, egress),
+                    }
+                }
+            });
+    }
+
+    /// When the oldest packet that waits to be sent arrived; `None` if none waits.
+    fn waiting_since(&self, ring: &Ring) -> Option<Instant> {
+        let cursor = self.position.cursor()?.max(ring.start());
+        ring.packet(cursor).map(|packet| packet.arrival)
+    }
+
+    /// The viewer cannot decode, and asked for a keyframe: everything from the ring's newest one is
+    /// to be sent again. True if the leg is to be pumped for that.
+    pub fn keyframe_requested(&mut self, now: Instant, track: &Track) -> bool {
+        let Content::Video {
+            restart,
+            keyframe_wanted,
+        } = &mut self.content
+        else {
+            return false;
+        };
+        let ring = track.ring();
+        if is_silent(ring, now) {
+            return false;
+        }
+        if restart.allow(now)
+            && let Some(keyframe) = ring.latest_keyframe()
+        {
+            self.position.seek(keyframe);
+            return true;
+        }
+        *keyframe_wanted = true;
+        false
+    }
+
+    /// Whether the viewer needs a keyframe that the ring does not have. Each need is reported once.
+    pub fn take_keyframe_request(&mut self) -> bool {
+        match &mut self.content {
+            Content::Video {
+                keyframe_wanted, ..
+            } => std::mem::take(keyframe_wanted),
+            Content::Audio { .. } => false,
+        }
+    }
+
+    /// What a sender report at `now` says of the leg; `None` before it has sent anything.
+    pub fn report(&self, track: &Track, now: Instant) -> Option<SenderReport> {
+        if self.sent.packets == 0 {
+            return None;
+        }
+        let timestamp = track.clock().rtp_at(now)?;
+        Some(SenderReport {
+            ssrc: self.rtp.ssrc,
+            rtp_timestamp: self.rtp.timestamp(timestamp),
+            packets: self.sent.packets as u32,
+            octets: self.sent.payload_octets as u32,
+        })
+    }
+}
+
+/// Whether the camera has sent nothing for a while. Browsers then ask for a keyframe, and would
+/// show the last seconds over and over if they got one.
+fn is_silent(ring: &Ring, now: Instant) -> bool {
+    let newest = ring.end().checked_sub(1).and_then(|n| ring.packet(n));
+    newest.is_none_or(|packet| now.saturating_duration_since(packet.arrival) > SILENCE)
+}

@@ -1,0 +1,208 @@
+//! Sends lost packets again that the viewer asks for (RFC 4585 section 6.2.1), on the RTX stream if
+//! there is one (RFC 4588).
+
+use std::time::{Duration, Instant};
+
+use super::Leg;
+use super::rtp::MAX_HEADER;
+use crate::media::{Packet, Ring};
+use crate::sdp::answer::NegotiatedTrack;
+use crate::session::io::{Transmit, WouldBlock};
+use crate::session::transport::Egress;
+
+/// Packets whose repetition is remembered: more than are usually on their way to a viewer.
+const SLOTS: usize = 256;
+/// A viewer that asks again sooner than this sent its question before our answer reached it.
+const SHORTEST: Duration = Duration::from_millis(5);
+/// A packet that was lost this often would come too late.
+const MOST: u8 = 6;
+/// Enough for a large keyframe that was lost as a whole.
+const MAX_CREDIT: usize = 1024;
+
+/// Where repeated packets go, and what limits them: each packet goes once per round trip and a few
+/// times in all, and all together no more than were sent for the first time. One datagram can ask
+/// for 5000 packets. Without a limit, one viewer could keep its worker busy with nothing else.
+#[derive(Debug)]
+pub struct Nack {
+    /// `None`: on the stream itself.
+    rtx: Option<RtxStream>,
+    /// Empty until the viewer asks for the first time. Most never do, and without it the state
+    /// that is touched for each access unit fits few cache lines.
+    recent: Vec<Option<Repeat>>,
+    /// Packets that may still be sent again; each packet sent earns one.
+    credit: usize,
+}
+
+/// The stream of repeated packets.
+#[derive(Clone, Copy, Debug)]
+struct RtxStream {
+    ssrc: u32,
+    payload_type: u8,
+    /// Index of its next packet.
+    index: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Repeat {
+    index: u64,
+    at: Instant,
+    times: u8,
+}
+
+impl Nack {
+    pub fn new(track: &NegotiatedTrack, first_rtx_index: u64) -> Self {
+        let rtx = track.rtx_payload_type.zip(track.rtx_ssrc);
+        Nack {
+            rtx: rtx.map(|(payload_type, ssrc)| RtxStream {
+                ssrc,
+                payload_type,
+                index: first_rtx_index,
+            }),
+            recent: Vec::new(),
+            credit: 0,
+        }
+    }
+
+    /// Packets were sent for the first time.
+    pub fn earn(&mut self, packets: usize) {
+        self.credit = (self.credit + packets).min(MAX_CREDIT);
+    }
+
+    /// Whether the packet with this index may be sent again now. If so, it counts as sent.
+    fn allow(&mut self, now: Instant, index: u64, round_trip: Duration) -> bool {
+        self.recent.resize(SLOTS, None);
+        let slot = &mut self.recent[index as usize % SLOTS];
+        let before = slot.filter(|repeat| repeat.index == index);
+        if before.is_some_and(|repeat| {
+            repeat.times >= MOST || now < repeat.at + round_trip.max(SHORTEST)
+        }) {
+            return false;
+        }
+        let Some(left) = self.credit.checked_sub(1) else {
+            return false;
+        };
+        self.credit = left;
+        *slot = Some(Repeat {
+            index,
+            at: now,
+            times: before.map_or(1, |repeat| repeat.times + 1),
+        });
+        true
+    }
+}
+
+impl Leg {
+    /// Sends again what the viewer asks for: the packet with sequence number `pid`, and those of
+    /// the 16 after it whose bit is set in `blp`. Passes over what NACK was not negotiated for,
+    /// what the ring no longer has, and what the limits do not allow.
+    pub fn retransmit<T: Transmit>(
+        &mut self,
+        ring: &Ring,
+        pid: u16,
+        blp: u16,
+        egress: &mut Egress<'_, T>,
+    ) {
+        let round_trip = egress.round_trip().unwrap_or_default();
+        for bit in 0..=16u16 {
+            if bit > 0 && blp & (1 << (bit - 1)) == 0 {
+                continue;
+            }
+            let Some((number, index)) = self.position.sent_as(pid.wrapping_add(bit)) else {
+                continue;
+            };
+            let Some(packet) = ring.packet(number) else {
+                continue;
+            };
+            let Some(nack) = &mut self.nack else { return };
+            if !nack.allow(egress.now(), index, round_trip) {
+                continue;
+            }
+            if self.send_again(&packet, index, egress).is_err() {
+                break;
+            }
+            self.sent.retransmits += 1;
+        }
+    }
+
+    /// Seals a packet again and sends it.
+    fn send_again<T: Transmit>(
+        &mut self,
+        packet: &Packet<'_>,
+        index: u64,
+        egress: &mut Egress<'_, T>,
+    ) -> Result<(), WouldBlock> {
+        let mut header = [0; MAX_HEADER];
+        let header = self.rtp.write_header(packet, index, &mut header);
+        let rtx = self.nack.as_mut().and_then(|nack| nack.rtx.as_mut());
+        // RFC 4588 section 4: own SSRC, payload type and sequence number; the original sequence
+        // number goes before the payload. Without RTX the same packet is sealed again, which gives
+        // the same bytes.
+        let original = (index as u16).to_be_bytes();
+        let (index, prefix): (u64, &[u8]) = match &rtx {
+            Some(rtx) => {
+                header[1] = header[1] & 0x80 | rtx.payload_type;
+                header[2..4].copy_from_slice(&(rtx.index as u16).to_be_bytes());
+                header[8..12].copy_from_slice(&rtx.ssrc.to_be_bytes());
+                (rtx.index, &original)
+            }
+            None => (index, &[]),
+        };
+        let size = header.len() + prefix.len() + packet.payload.len() + egress.tag_len();
+        if egress
+            .seal(index, header, prefix, packet.payload, 0..size)
+            .is_err()
+        {
+            return Ok(());
+        }
+        egress.transmit(size, size)?;
+        if let Some(rtx) = rtx {
+            rtx.index += 1;
+        }
+        self.sent.packets += 1;
+        self.sent.bytes += size as u64;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn without_rtx() -> Nack {
+        Nack {
+            rtx: None,
+            recent: Vec::new(),
+            credit: 0,
+        }
+    }
+
+    #[test]
+    fn a_packet_comes_again_once_per_round_trip_and_a_few_times_in_all() {
+        let start = Instant::now();
+        let round_trip = Duration::from_millis(40);
+        let mut nack = without_rtx();
+        nack.earn(100);
+        let allowed = (0..1000)
+            .map(|ms| start + Duration::from_millis(ms))
+            .filter(|&now| nack.allow(now, 7, round_trip))
+            .count();
+        assert_eq!(allowed, usize::from(MOST));
+        assert!(nack.allow(start, 8, round_trip));
+    }
+
+    #[test]
+    fn no_more_comes_again_than_was_sent() {
+        let now = Instant::now();
+        let mut nack = without_rtx();
+        nack.earn(3);
+        let allowed = (0..10)
+            .filter(|&i| nack.allow(now, i, Duration::ZERO))
+            .count();
+        assert_eq!(allowed, 3);
+        nack.earn(10 * MAX_CREDIT);
+        let allowed = (0..5000)
+            .filter(|&i| nack.allow(now, i, Duration::ZERO))
+            .count();
+        assert_eq!(allowed, MAX_CREDIT);
+    }
+}

@@ -1,0 +1,81 @@
+//! Where a leg is in the ring of its track, and which packet index the next packet gets.
+
+/// A packet of the ring has a *number*. The viewer sees an *index*: 2^16 * ROC + SEQ (RFC 3711
+/// section 3.3.1). Indices only grow, and each is used for one packet. Numbers map to indices one
+/// to one until the leg skips packets, goes back, or moves to another ring: then a new mapping
+/// begins, and the index goes on without a gap.
+#[derive(Clone, Copy, Debug)]
+pub struct Position {
+    /// Number of the next packet to send; `None` until there is one to start from.
+    cursor: Option<u64>,
+    /// Index of the next packet to send.
+    index: u64,
+    /// Index at which the present mapping began.
+    mapped_from: u64,
+}
+
+impl Position {
+    pub fn new(first_index: u64) -> Self {
+        Position {
+            cursor: None,
+            index: first_index,
+            mapped_from: first_index,
+        }
+    }
+
+    pub fn cursor(&self) -> Option<u64> {
+        self.cursor
+    }
+
+    pub fn index(&self) -> u64 {
+        self.index
+    }
+
+    /// The next packet to send is another than the one that follows the last.
+    pub fn seek(&mut self, number: u64) {
+        self.cursor = Some(number);
+        self.mapped_from = self.index;
+    }
+
+    /// The next `packets` packets were sent.
+    pub fn advance(&mut self, packets: u64) {
+        if let Some(cursor) = &mut self.cursor {
+            *cursor += packets;
+            self.index += packets;
+        }
+    }
+
+    /// Number and index of the packet that was sent with this sequence number under the present
+    /// mapping. What was sent under an earlier one can no longer be found.
+    pub fn sent_as(&self, sequence: u16) -> Option<(u64, u64)> {
+        let last = self.index.checked_sub(1)?;
+        let back = u64::from((last as u16).wrapping_sub(sequence));
+        let index = last.checked_sub(back)?;
+        let number = self.cursor?.checked_sub(back + 1)?;
+        (index >= self.mapped_from).then_some((number, index))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn indices_go_on_wherever_the_cursor_moves() {
+        let mut position = Position::new(0xfffe);
+        assert_eq!(position.sent_as(0xfffd), None, "nothing was sent");
+        position.seek(100);
+        position.advance(4);
+        assert_eq!((position.cursor(), position.index()), (Some(104), 0x1_0002));
+        assert_eq!(position.sent_as(0xfffe), Some((100, 0xfffe)));
+        assert_eq!(position.sent_as(1), Some((103, 0x1_0001)));
+        assert_eq!(position.sent_as(2), None, "not sent yet");
+        assert_eq!(position.sent_as(0xfffd), None, "before the first");
+
+        position.seek(50);
+        assert_eq!(position.sent_as(1), None, "another mapping");
+        position.advance(1);
+        assert_eq!(position.sent_as(2), Some((50, 0x1_0002)));
+        assert_eq!(position.sent_as(1), None);
+    }
+}

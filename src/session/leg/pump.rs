@@ -1,0 +1,142 @@
+//! Sends a leg's new packets: reads the shared ring, seals into the worker's buffer, and hands runs
+//! of packets of equal size to the network.
+
+use std::time::{Duration, Instant};
+
+use super::rtp::MAX_HEADER;
+use super::{Content, Leg};
+use crate::media::{Ring, StreamRate};
+use crate::session::io::{Transmit, WouldBlock};
+use crate::session::transport::Egress;
+use crate::session::transport::pacer::BURST_PACKETS;
+
+/// Time to the next attempt after the socket took no more.
+const BLOCKED_RETRY: Duration = Duration::from_millis(1);
+
+/// A run of packets that left together.
+struct Run {
+    packets: usize,
+    bytes: usize,
+}
+
+impl Leg {
+    /// Sends what is due, paced by the rate of the stream unless `paced` is `None`. Returns when to
+    /// go on with what is left.
+    pub(super) fn send_new<T: Transmit>(
+        &mut self,
+        ring: &Ring,
+        paced: Option<StreamRate>,
+        egress: &mut Egress<'_, T>,
+    ) -> Option<Instant> {
+        // Packets that may still leave in this burst; none before the pacer has been asked.
+        let mut burst = 0;
+        loop {
+            let cursor = self.locate(ring)?;
+            let unit = ring.unit(cursor)?;
+            let waiting = (unit.end - cursor) as usize;
+            let behind = unit.end < ring.end();
+            let mut most = egress.run_limit();
+            if paced.is_some() && (behind || waiting > BURST_PACKETS || cursor > unit.start) {
+                if burst == 0 {
+                    let ready = egress.pacer_ready();
+                    if ready > egress.now() {
+                        return Some(ready);
+                    }
+                    burst = BURST_PACKETS;
+                }
+                most = most.min(burst);
+            }
+            match self.send_run(ring, cursor, most, egress) {
+                Ok(run) => {
+                    burst = burst.saturating_sub(run.packets);
+                    if let Some(rate) = paced {
+                        egress.account(rate, run.bytes);
+                    }
+                }
+                Err(WouldBlock) => return Some(egress.now() + BLOCKED_RETRY),
+            }
+        }
+    }
+
+    /// The number of the next packet to send, after a move to where the viewer can start or resume
+    /// if need be; `None` if that needs a keyframe which the ring does not have.
+    fn locate(&mut self, ring: &Ring) -> Option<u64> {
+        let cursor = self.position.cursor();
+        if let Some(cursor) = cursor
+            && cursor >= ring.start()
+        {
+            return Some(cursor);
+        }
+        let start = match &mut self.content {
+            Content::Video {
+                keyframe_wanted, ..
+            } => {
+                let keyframe = ring.latest_keyframe();
+                *keyframe_wanted |= keyframe.is_none();
+                keyframe?
+            }
+            Content::Audio { .. } => ring.end(),
+        };
+        // The ring dropped what the viewer has not seen, unless this is its start.
+        self.sent.overflows += u64::from(cursor.is_some());
+        self.position.seek(start);
+        Some(start)
+    }
+
+    /// Seals and sends one run of packets of one size; the last may be shorter.
+    fn send_run<T: Transmit>(
+        &mut self,
+        ring: &Ring,
+        cursor: u64,
+        most: usize,
+        egress: &mut Egress<'_, T>,
+    ) -> Result<Run, WouldBlock> {
+        let mut segment = 0;
+        let mut used = 0;
+        let mut packets = 0;
+        let mut octets = 0;
+        let overhead = self.rtp.header_len() + egress.tag_len();
+        while packets < most {
+            let Some(packet) = ring.packet(cursor + packets as u64) else {
+                break;
+            };
+            let size = overhead + packet.payload.len();
+            if packets == 0 {
+                segment = size;
+            }
+            if size > segment || used + size > egress.room() {
+                break;
+            }
+            let index = self.position.index() + packets as u64;
+            let mut header = [0; MAX_HEADER];
+            let header = self.rtp.write_header(&packet, index, &mut header);
+            if egress
+                .seal(index, header, &[], packet.payload, used..used + size)
+                .is_err()
+            {
+                // Keys and lengths are ours: this cannot happen. Skip the packet.
+                break;
+            }
+            used += size;
+            packets += 1;
+            octets += packet.payload.len() as u64;
+            if size < segment {
+                break;
+            }
+        }
+        if used > 0 {
+            egress.transmit(used, segment)?;
+        }
+        self.position.advance(packets.max(1) as u64);
+        if let Some(nack) = &mut self.nack {
+            nack.earn(packets);
+        }
+        self.sent.packets += packets as u64;
+        self.sent.payload_octets += octets;
+        self.sent.bytes += used as u64;
+        Ok(Run {
+            packets,
+            bytes: used,
+        })
+    }
+}

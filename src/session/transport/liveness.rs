@@ -1,0 +1,89 @@
+//! Whether the viewer is still there: by its ICE checks and its RTCP, of which one or the other
+//! comes every few seconds.
+
+use std::time::{Duration, Instant};
+
+use super::phase::Phase;
+use crate::error::{Error, Status};
+
+/// How long a viewer may take from the answer to its first ICE check.
+const FIRST_CHECK: Duration = Duration::from_secs(20);
+/// Without a sign of life for this long a session counts as disconnected. Browsers check their
+/// path every 2.5 s at least.
+const QUIET: Duration = Duration::from_secs(8);
+/// Without a sign of life for this long consent is gone, and nothing may be sent any more (RFC 7675
+/// section 5.1).
+const CONSENT: Duration = Duration::from_secs(30);
+
+/// What a silence means.
+pub enum Silence {
+    /// Nothing yet.
+    Short,
+    /// The session counts as disconnected.
+    Quiet,
+    /// It is over.
+    Lost(Error),
+}
+
+impl Phase {
+    /// A sign of life came. True if the viewer had been quiet.
+    pub fn heard(&mut self, now: Instant) -> bool {
+        match self {
+            Phase::Handshaking(handshaking) => {
+                handshaking.heard = now;
+                false
+            }
+            Phase::Up(up) => {
+                up.heard = now;
+                std::mem::take(&mut up.quiet)
+            }
+            Phase::Waiting(_) | Phase::Over => false,
+        }
+    }
+
+    /// How long the viewer has been silent, and what follows from that.
+    pub fn silence(&self, created: Instant, now: Instant) -> Silence {
+        let over = |since: Instant, limit| now.saturating_duration_since(since) >= limit;
+        match self {
+            Phase::Waiting(_) if over(created, FIRST_CHECK) => Silence::Lost(never_came()),
+            Phase::Handshaking(handshaking) if over(handshaking.heard, CONSENT) => {
+                Silence::Lost(gone())
+            }
+            Phase::Up(up) if over(up.heard, CONSENT) => Silence::Lost(gone()),
+            Phase::Up(up) if over(up.heard, QUIET) => Silence::Quiet,
+            _ => Silence::Short,
+        }
+    }
+
+    /// When [`Phase::silence`] is due; `None` once it is over.
+    pub fn silence_deadline(&self, created: Instant) -> Option<Instant> {
+        match self {
+            Phase::Waiting(_) => Some(created + FIRST_CHECK),
+            Phase::Handshaking(handshaking) => Some(handshaking.heard + CONSENT),
+            Phase::Up(up) if up.quiet => Some(up.heard + CONSENT),
+            Phase::Up(up) => Some(up.heard + QUIET),
+            Phase::Over => None,
+        }
+    }
+}
+
+fn never_came() -> Error {
+    Error::new(
+        Status::Ice,
+        format!(
+            "no ICE check came from the viewer within {} s: \
+             check that its network can reach a candidate of the answer over UDP",
+            FIRST_CHECK.as_secs()
+        ),
+    )
+}
+
+fn gone() -> Error {
+    Error::new(
+        Status::Ice,
+        format!(
+            "nothing was heard from the viewer for {} s",
+            CONSENT.as_secs()
+        ),
+    )
+}

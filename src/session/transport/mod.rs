@@ -1,0 +1,393 @@
+//! One connection to a viewer: ICE, DTLS, keys, RTCP in and out, liveness and the pacer. It knows
+//! nothing of media: [legs](super::leg) send through its [`Egress`].
+
+mod egress;
+mod liveness;
+pub mod pacer;
+mod phase;
+mod reports;
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+
+pub use egress::Egress;
+
+use super::dtls::{Certificate, DtlsEvent};
+use super::ice::IceAgent;
+use super::io::{Io, Path, Transmit, send_datagram};
+use super::rtcp::{self, SenderReport};
+use super::wall_clock::WallClock;
+use super::{SessionEvent, earliest};
+use crate::error::Error;
+use crate::sdp::{Fingerprint, IceCredentials};
+use crate::state::{SessionState, SrtpProfile};
+use crate::tuning::SrtpPolicy;
+use liveness::Silence;
+use pacer::Pacer;
+use phase::{Phase, Waiting};
+use reports::Reports;
+
+/// What the transport of a new session is made of.
+pub struct TransportConfig {
+    /// Our ICE credentials.
+    pub local_ice: IceCredentials,
+    /// The viewer's ICE credentials.
+    pub remote_ice: IceCredentials,
+    /// The gateway's certificate.
+    pub certificate: Arc<Certificate>,
+    /// Fingerprints of the viewer's certificate.
+    pub fingerprints: Vec<Fingerprint>,
+    /// Which SRTP profiles are accepted.
+    pub srtp_policy: SrtpPolicy,
+    /// The name of all that we send in RTCP (RFC 7022), as in the answer.
+    pub cname: String,
+    /// Time between sender reports.
+    pub rtcp_interval: Duration,
+    /// Pace in percent of the stream's rate; `None`: no pacing.
+    pub pacing_percent: Option<u64>,
+    /// Translates time into wall clock.
+    pub clock: WallClock,
+}
+
+pub struct Transport {
+    phase: Phase,
+    /// Round trip: by the DTLS handshake at first, then by the last receiver report.
+    round_trip: Option<Duration>,
+    pacer: Option<Pacer>,
+    ice: IceAgent,
+    reports: Reports,
+    events: VecDeque<SessionEvent>,
+    created: Instant,
+    /// Datagrams that were not authentic, or not understood.
+    rejected: u64,
+}
+
+/// What a transport has for the legs.
+#[must_use]
+pub enum Received {
+    Nothing,
+    /// The transport has just come up.
+    Up,
+    /// A decrypted RTCP compound packet.
+    Rtcp(BytesMut),
+}
+
+impl Transport {
+    pub fn new(now: Instant, config: TransportConfig) -> Self {
+        let phase = Phase::Waiting(Box::new(Waiting {
+            certificate: config.certificate,
+            fingerprints: config.fingerprints,
+            policy: config.srtp_policy,
+        }));
+        let mut transport = Transport {
+            phase: Phase::Over,
+            round_trip: None,
+            pacer: config.pacing_percent.map(Pacer::new),
+            ice: IceAgent::new(config.local_ice, config.remote_ice),
+            reports: Reports {
+                clock: config.clock,
+                cname: config.cname,
+                interval: config.rtcp_interval,
+            },
+            events: VecDeque::new(),
+            created: now,
+            rejected: 0,
+        };
+        transport.enter(phase);
+        transport
+    }
+
+    pub fn state(&self) -> SessionState {
+        self.phase.state()
+    }
+
+    pub fn created(&self) -> Instant {
+        self.created
+    }
+
+    pub fn srtp_profile(&self) -> Option<SrtpProfile> {
+        match &self.phase {
+            Phase::Up(up) => Some(up.profile),
+            _ => None,
+        }
+    }
+
+    pub fn remote(&self) -> Option<SocketAddr> {
+        self.ice.selected().map(|path| path.remote)
+    }
+
+    pub fn ice(&self) -> &IceAgent {
+        &self.ice
+    }
+
+    pub fn restart_ice(&mut self, local: IceCredentials, remote: IceCredentials) {
+        self.ice.restart(local, remote);
+    }
+
+    pub fn round_trip(&self) -> Option<Duration> {
+        self.round_trip
+    }
+
+    pub fn rejected(&self) -> u64 {
+        self.rejected
+    }
+
+    pub fn poll_event(&mut self) -> Option<SessionEvent> {
+        self.events.pop_front()
+    }
+
+    /// The way out for the legs; `None` unless media may flow.
+    pub fn egress<'a, T: Transmit>(&'a mut self, io: &'a mut Io<'_, T>) -> Option<Egress<'a, T>> {
+        let Phase::Up(up) = &self.phase else {
+            return None;
+        };
+        Some(Egress {
+            now: io.now,
+            path: self.ice.selected()?,
+            sealer: &up.sealer,
+            pacer: self.pacer.as_mut(),
+            round_trip: self.round_trip,
+            buffer: io.buffer,
+            batch: io.batch,
+            transmit: &mut io.transmit,
+        })
+    }
+
+    /// Handles a datagram that arrived on `path`.
+    pub fn handle_datagram<T: Transmit>(
+        &mut self,
+        path: Path,
+        datagram: &[u8],
+        io: &mut Io<'_, T>,
+    ) -> Received {
+        if matches!(self.phase, Phase::Over) {
+            return Received::Nothing;
+        }
+        // RFC 7983 section 7: the first byte tells the protocol.
+        match datagram.first() {
+            Some(0..=3) => self.handle_stun(path, datagram, io),
+            Some(20..=63) if self.ice.knows(path.remote) => {
+                return self.handle_dtls(path, datagram, io);
+            }
+            // Nothing but RTCP is expected: all media flows the other way.
+            Some(128..=191) if self.ice.knows(path.remote) => {
+                return self.handle_srtcp(datagram, io.now);
+            }
+            _ => self.rejected += 1,
+        }
+        Received::Nothing
+    }
+
+    fn handle_stun<T: Transmit>(&mut self, path: Path, datagram: &[u8], io: &mut Io<'_, T>) {
+        let Some(response) = self.ice.handle(io.now, path, datagram) else {
+            self.rejected += 1;
+            return;
+        };
+        send_datagram(&mut io.transmit, path, &response);
+        self.heard(io.now);
+        match std::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Waiting(waiting) => {
+                let handshaking = waiting.checked(io.now);
+                self.enter(Phase::Handshaking(Box::new(handshaking)));
+            }
+            other => self.phase = other,
+        }
+    }
+
+    fn handle_dtls<T: Transmit>(
+        &mut self,
+        path: Path,
+        datagram: &[u8],
+        io: &mut Io<'_, T>,
+    ) -> Received {
+        if let Phase::Handshaking(handshaking) = &mut self.phase {
+            // Browsers answer our first flight at once.
+            if let Some(sent) = handshaking.first_flight.take() {
+                self.round_trip = Some(io.now.saturating_duration_since(sent));
+            }
+        }
+        if let Some(dtls) = self.phase.dtls() {
+            dtls.handle(io.now, datagram);
+        }
+        self.drive_dtls(path, io)
+    }
+
+    /// Sends what DTLS has to send, and does what its events ask for.
+    fn drive_dtls<T: Transmit>(&mut self, path: Path, io: &mut Io<'_, T>) -> Received {
+        let mut received = Received::Nothing;
+        while let Some(datagram) = self.phase.dtls().and_then(|dtls| dtls.poll_transmit()) {
+            send_datagram(&mut io.transmit, path, &datagram);
+            if let Phase::Handshaking(handshaking) = &mut self.phase
+                && self.round_trip.is_none()
+            {
+                handshaking.first_flight = Some(io.now);
+            }
+        }
+        while let Some(event) = self.phase.dtls().and_then(|dtls| dtls.poll_event()) {
+            match event {
+                DtlsEvent::Connected(keys) => {
+                    match std::mem::replace(&mut self.phase, Phase::Over) {
+                        Phase::Handshaking(handshaking) => match handshaking.done(io.now, &keys) {
+                            Ok(up) => {
+                                self.enter(Phase::Up(Box::new(up)));
+                                received = Received::Up;
+                            }
+                            Err(error) => self.fail(error),
+                        },
+                        other => self.phase = other,
+                    }
+                }
+                DtlsEvent::Closed => self.enter(Phase::Over),
+                DtlsEvent::Failed(error) => self.fail(error),
+            }
+        }
+        received
+    }
+
+    fn handle_srtcp(&mut self, datagram: &[u8], now: Instant) -> Received {
+        let Phase::Up(up) = &mut self.phase else {
+            return Received::Nothing;
+        };
+        match up.srtcp.unprotect(datagram) {
+            Ok(compound) => {
+                self.heard(now);
+                Received::Rtcp(compound)
+            }
+            Err(_) => {
+                self.rejected += 1;
+                Received::Nothing
+            }
+        }
+    }
+
+    /// A report block named one of our sender reports.
+    pub fn note_report(&mut self, now: Instant, last_sr: u32, delay: u32) {
+        let round_trip = self.reports.round_trip(now, last_sr, delay);
+        self.round_trip = round_trip.or(self.round_trip);
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout<T: Transmit>(&mut self, io: &mut Io<'_, T>) -> Received {
+        let now = io.now;
+        if let Some(dtls) = self.phase.dtls()
+            && dtls.next_deadline().is_some_and(|at| at <= now)
+        {
+            dtls.handle_timeout(now);
+        }
+        let received = match self.ice.selected() {
+            Some(path) => self.drive_dtls(path, io),
+            None => Received::Nothing,
+        };
+        match self.phase.silence(self.created, now) {
+            Silence::Short => {}
+            Silence::Quiet => self.quiet(),
+            Silence::Lost(error) => self.fail(error),
+        }
+        received
+    }
+
+    /// When [`Transport::handle_timeout`] is due, or reports are overdue; `None` once it is over.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let own = match &self.phase {
+            Phase::Handshaking(handshaking) => handshaking.dtls.next_deadline(),
+            Phase::Up(up) => Some(self.reports.overdue(up)),
+            Phase::Waiting(_) | Phase::Over => None,
+        };
+        earliest(own, self.phase.silence_deadline(self.created))
+    }
+
+    /// Whether reports are to go along with the media that is being sent.
+    pub fn report_is_due(&self, now: Instant) -> bool {
+        matches!(&self.phase, Phase::Up(up) if up.report_at <= now)
+    }
+
+    /// Whether reports are to go although no media is sent.
+    pub fn report_is_overdue(&self, now: Instant) -> bool {
+        matches!(&self.phase, Phase::Up(up) if self.reports.overdue(up) <= now)
+    }
+
+    /// Sends sender reports; the next are due an interval later.
+    pub fn send_reports<T: Transmit>(
+        &mut self,
+        reports: impl Iterator<Item = SenderReport>,
+        io: &mut Io<'_, T>,
+    ) {
+        if let Phase::Up(up) = &mut self.phase {
+            up.report_at = io.now + self.reports.interval;
+        }
+        for report in reports {
+            let compound = self.reports.compound(io.now, &report);
+            self.send_rtcp(&compound, io);
+        }
+    }
+
+    fn send_rtcp<T: Transmit>(&mut self, compound: &[u8], io: &mut Io<'_, T>) {
+        if let Phase::Up(up) = &mut self.phase
+            && let Some(path) = self.ice.selected()
+            && let Ok(sealed) = up.srtcp.protect(compound)
+        {
+            send_datagram(&mut io.transmit, path, &sealed);
+        }
+    }
+
+    /// Ends the connection from our side: BYE for these SSRCs, then close_notify.
+    pub fn close<T: Transmit>(&mut self, ssrcs: &[u32], io: &mut Io<'_, T>) {
+        if matches!(self.phase, Phase::Over) {
+            return;
+        }
+        for ssrcs in ssrcs.chunks(rtcp::MAX_BYE) {
+            self.send_rtcp(&rtcp::bye(ssrcs), io);
+        }
+        if let Some(path) = self.ice.selected()
+            && let Some(dtls) = self.phase.dtls()
+        {
+            dtls.close(io.now);
+            while let Some(datagram) = dtls.poll_transmit() {
+                send_datagram(&mut io.transmit, path, &datagram);
+            }
+        }
+        self.enter(Phase::Over);
+    }
+
+    /// Gives up because of `error`.
+    pub fn fail(&mut self, error: Error) {
+        if !matches!(self.phase, Phase::Over) {
+            self.events.push_back(SessionEvent {
+                state: SessionState::Failed,
+                error: Some(error),
+            });
+            self.enter(Phase::Over);
+        }
+    }
+
+    fn heard(&mut self, now: Instant) {
+        if self.phase.heard(now) {
+            self.note_state();
+        }
+    }
+
+    fn quiet(&mut self) {
+        if let Phase::Up(up) = &mut self.phase
+            && !up.quiet
+        {
+            up.quiet = true;
+            self.note_state();
+        }
+    }
+
+    fn enter(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.note_state();
+    }
+
+    fn note_state(&mut self) {
+        self.events.push_back(SessionEvent {
+            state: self.state(),
+            error: None,
+        });
+    }
+}

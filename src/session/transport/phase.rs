@@ -1,0 +1,98 @@
+//! How far a connection has come. Each phase owns what exists in it, and nothing else does.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::error::Error;
+use crate::sdp::Fingerprint;
+use crate::session::dtls::{Certificate, DtlsServer};
+use crate::session::srtp::{KeyingMaterial, RtpSealer, Srtcp};
+use crate::state::{SessionState, SrtpProfile};
+use crate::tuning::SrtpPolicy;
+
+pub enum Phase {
+    /// The offer is answered; no authentic ICE check has come.
+    Waiting(Box<Waiting>),
+    /// The viewer checks its path, and the DTLS handshake is under way.
+    Handshaking(Box<Handshaking>),
+    /// There are keys, and media flows.
+    Up(Box<Up>),
+    /// Closed, or failed for good.
+    Over,
+}
+
+/// What the handshake needs once the viewer comes.
+pub struct Waiting {
+    pub certificate: Arc<Certificate>,
+    pub fingerprints: Vec<Fingerprint>,
+    pub policy: SrtpPolicy,
+}
+
+pub struct Handshaking {
+    pub dtls: DtlsServer,
+    /// When the viewer was last heard.
+    pub heard: Instant,
+    /// When our first flight left, until the viewer answers it.
+    pub first_flight: Option<Instant>,
+}
+
+pub struct Up {
+    pub sealer: RtpSealer,
+    /// When the next sender reports go along with media.
+    pub report_at: Instant,
+    /// When the viewer was last heard.
+    pub heard: Instant,
+    /// It was silent for so long that the session counts as disconnected.
+    pub quiet: bool,
+    pub profile: SrtpProfile,
+    pub srtcp: Srtcp,
+    /// For the viewer's alerts, and to send the last flight again.
+    pub dtls: DtlsServer,
+}
+
+impl Phase {
+    /// What the host sees of it. [`SessionState::Failed`] is passed through, never stayed in.
+    pub fn state(&self) -> SessionState {
+        match self {
+            Phase::Waiting(_) => SessionState::New,
+            Phase::Handshaking(_) => SessionState::Connecting,
+            Phase::Up(up) if up.quiet => SessionState::Disconnected,
+            Phase::Up(_) => SessionState::Connected,
+            Phase::Over => SessionState::Closed,
+        }
+    }
+
+    pub fn dtls(&mut self) -> Option<&mut DtlsServer> {
+        match self {
+            Phase::Handshaking(handshaking) => Some(&mut handshaking.dtls),
+            Phase::Up(up) => Some(&mut up.dtls),
+            Phase::Waiting(_) | Phase::Over => None,
+        }
+    }
+}
+
+impl Waiting {
+    /// The first authentic check has come.
+    pub fn checked(self, now: Instant) -> Handshaking {
+        Handshaking {
+            dtls: DtlsServer::new(now, self.certificate, self.fingerprints, self.policy),
+            heard: now,
+            first_flight: None,
+        }
+    }
+}
+
+impl Handshaking {
+    /// DTLS is done.
+    pub fn done(self, now: Instant, keys: &KeyingMaterial) -> Result<Up, Error> {
+        Ok(Up {
+            sealer: RtpSealer::new(keys)?,
+            report_at: now,
+            heard: self.heard,
+            quiet: false,
+            profile: keys.profile,
+            srtcp: Srtcp::new(keys)?,
+            dtls: self.dtls,
+        })
+    }
+}
