@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rtsp_webrtc_gateway::internals::media::RingLimits;
+use rtsp_webrtc_gateway::internals::media::{Codec, RingLimits};
 use testkit::net::Link;
 use testkit::viewer::ViewerConfig;
 
@@ -50,6 +50,61 @@ fn without_rtx_the_same_packet_comes_again() {
     assert_eq!(world.viewer.video.by_rtx, 0);
     assert!(world.viewer.video.recovered > 20);
     world.assert_undamaged(450);
+}
+
+/// Audio that goes through a link that loses a tenth of it, to a viewer that asks for it again.
+fn lossy_audio(codec: (Codec, Vec<Vec<u8>>), audio_rtx: bool) -> World {
+    let viewer = ViewerConfig {
+        nack: false,
+        rtx: false,
+        audio_nack: true,
+        audio_rtx,
+        ..ViewerConfig::chromium()
+    };
+    let world = lossy(
+        0.1,
+        Setup {
+            viewer,
+            audio: codec,
+            ..Setup::default()
+        },
+    );
+    let audio = &world.viewer.audio;
+    assert!(audio.count() > 950, "{}", audio.count());
+    assert!(audio.recovered > 50, "{}", audio.recovered);
+    assert_eq!(audio.lost(), 0);
+    let figures = world.session.figures();
+    assert!(figures.retransmits >= audio.recovered);
+    world
+}
+
+#[test]
+fn audio_comes_again_too() {
+    let pcmu = (Codec::Pcmu, vec![vec![0xff; 160]]);
+    let world = lossy_audio(pcmu, false);
+    assert_eq!(world.viewer.audio.by_rtx, 0);
+    // Nobody asked for video again.
+    assert!(world.viewer.video.lost() > 0);
+}
+
+#[test]
+fn audio_comes_again_on_its_own_rtx_stream() {
+    let opus = (Codec::Opus, vec![vec![0x78; 80], vec![0x79; 90]]);
+    let world = lossy_audio(opus, true);
+    assert!(world.viewer.audio.by_rtx > 50);
+}
+
+#[test]
+fn audio_without_nack_in_the_answer_is_not_repeated() {
+    let mut world = World::new(Setup::default());
+    world.connect();
+    world.run(Duration::from_secs(1));
+    let sequence = world.viewer.audio.packets().last().unwrap().sequence as u16;
+    let nack = testkit::viewer::nack(world.viewer.audio.ssrc(), &[sequence]);
+    world.viewer.send_rtcp(&nack);
+    world.run(Duration::from_millis(1));
+    let figures = world.session.figures();
+    assert_eq!((figures.nacks, figures.retransmits), (1, 0));
 }
 
 #[test]

@@ -36,10 +36,14 @@ const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 pub struct ViewerConfig {
     /// SRTP profiles in order of preference.
     pub profiles: Vec<SrtpProtectionProfile>,
-    /// Offer and send NACK.
+    /// Offer and send NACK for video.
     pub nack: bool,
-    /// Offer RTX.
+    /// Offer RTX for video.
     pub rtx: bool,
+    /// Offer and send NACK for audio, which browsers do once a page adds it to their offer.
+    pub audio_nack: bool,
+    /// Offer RTX for audio.
+    pub audio_rtx: bool,
     /// Offer the playout-delay header extension.
     pub playout_delay: bool,
     /// Offer transport-wide feedback, and send it if the answer contains the extension.
@@ -59,6 +63,8 @@ impl ViewerConfig {
             ],
             nack: true,
             rtx: true,
+            audio_nack: false,
+            audio_rtx: false,
             playout_delay: true,
             transport_cc: true,
             audio: true,
@@ -188,13 +194,25 @@ impl Viewer {
             }
         }
         if self.config.audio {
-            sdp += "m=audio 9 UDP/TLS/RTP/SAVPF 111 9 0 8\r\n";
+            let rtx = if self.config.audio_rtx {
+                " 112 113"
+            } else {
+                ""
+            };
+            sdp += &format!("m=audio 9 UDP/TLS/RTP/SAVPF 111 9 0 8{rtx}\r\n");
             sdp += &self.transport_lines("1");
             sdp += "a=rtpmap:111 opus/48000/2\r\na=fmtp:111 minptime=10;useinbandfec=1\r\n";
             if self.config.transport_cc {
                 sdp += "a=rtcp-fb:111 transport-cc\r\n";
             }
             sdp += "a=rtpmap:9 G722/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n";
+            if self.config.audio_nack {
+                sdp += "a=rtcp-fb:111 nack\r\na=rtcp-fb:0 nack\r\n";
+            }
+            if self.config.audio_rtx {
+                sdp += "a=rtpmap:112 rtx/48000/2\r\na=fmtp:112 apt=111\r\n";
+                sdp += "a=rtpmap:113 rtx/8000\r\na=fmtp:113 apt=0\r\n";
+            }
         }
         sdp
     }
@@ -363,12 +381,12 @@ impl Viewer {
         }
         if self.video.owns(&packet) {
             self.video.receive(now, &packet);
-            self.send_nacks(now);
         } else if self.audio.owns(&packet) {
             self.audio.receive(now, &packet);
         } else {
             panic!("a packet of an SSRC that is not in the answer");
         }
+        self.send_nacks(now);
     }
 
     fn handle_rtcp(&mut self, now: Instant, compound: &[u8]) {
@@ -419,15 +437,23 @@ impl Viewer {
         }
     }
 
+    /// Asks for what is missing of the tracks that may be asked for.
     fn send_nacks(&mut self, now: Instant) {
-        if !self.config.nack {
-            return;
+        let tracks = [
+            (&mut self.video, self.config.nack),
+            (&mut self.audio, self.config.audio_nack),
+        ];
+        let nacks = tracks.map(|(track, asks)| {
+            let missing = if asks {
+                track.take_nacks(now)
+            } else {
+                Vec::new()
+            };
+            (!missing.is_empty()).then(|| receive::nack(track.ssrc(), &missing))
+        });
+        for nack in nacks.into_iter().flatten() {
+            self.send_rtcp(&nack);
         }
-        let nacks = self.video.take_nacks(now);
-        if nacks.is_empty() {
-            return;
-        }
-        self.send_rtcp(&receive::nack(self.video.ssrc(), &nacks));
     }
 
     /// Counts an SRTP packet without decrypting it, for receiver reports and transport-wide feedback; sends no NACKs.
@@ -475,6 +501,7 @@ impl Viewer {
             self.next_feedback.filter(|_| self.transport.is_some()),
             self.dtls.next_deadline(),
             self.video.next_nack().filter(|_| self.config.nack),
+            self.audio.next_nack().filter(|_| self.config.audio_nack),
         ]
         .into_iter()
         .flatten()
@@ -504,9 +531,7 @@ impl Viewer {
             self.dtls.timeout(now);
             self.drive_dtls();
         }
-        if self.video.next_nack().is_some_and(|at| at <= now) {
-            self.send_nacks(now);
-        }
+        self.send_nacks(now);
         if self.next_feedback.is_some_and(|at| at <= now)
             && let Some((_, feedback)) = &mut self.transport
         {

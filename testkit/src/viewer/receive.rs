@@ -65,8 +65,8 @@ impl Receiver {
             let rtx_ssrc = group.split(' ').nth(1).and_then(number).expect("FID");
             let rtx_type = section
                 .lines()
-                .find_map(|l| l.strip_prefix("a=rtpmap:")?.strip_suffix(" rtx/90000"))
-                .and_then(|pt| pt.parse().ok())
+                .filter_map(|l| l.strip_prefix("a=rtpmap:")?.split_once(" rtx/"))
+                .find_map(|(pt, _)| pt.parse().ok())
                 .expect("rtx payload type");
             self.rtx = Some((rtx_ssrc, rtx_type));
         }
