@@ -16,7 +16,7 @@ use rtsp_webrtc_gateway::internals::media::{
 use rtsp_webrtc_gateway::internals::session::{Io, Media, Path, SendBuffer, Transmit, WouldBlock};
 use testkit::clip::Clip;
 use testkit::viewer::ViewerConfig;
-use world::{OneStream, STREAM, Setup, World};
+use world::{STREAM, SameMedia, Setup, World};
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
@@ -101,7 +101,7 @@ fn allocations(viewer: &ViewerConfig, viewers: usize) -> (u64, usize) {
             });
         }
         for world in &mut worlds {
-            let tracks = OneStream(Media {
+            let tracks = SameMedia(Media {
                 video: &first.video,
                 audio: Some(&first.audio),
                 rate: Default::default(),

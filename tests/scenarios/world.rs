@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rtsp_webrtc_gateway::internals::media::h264::ParameterSets;
 use rtsp_webrtc_gateway::internals::media::{
-    self, AccessUnit, Codec, RateMeter, RingLimits, Track, TrackInfo,
+    self, AccessUnit, Codec, MediaKind, RateMeter, RingLimits, Track, TrackInfo,
 };
 use rtsp_webrtc_gateway::internals::sdp::IceCredentials;
 use rtsp_webrtc_gateway::internals::sdp::answer::{self, LocalTransport};
@@ -27,7 +27,7 @@ pub const GATEWAY: &str = "192.0.2.1:5000";
 /// Where the viewer is.
 pub const VIEWER: &str = "198.51.100.7:6000";
 
-/// The stream that the session shows.
+/// The stream that the session's video leg sends.
 pub const STREAM: StreamId = StreamId(1);
 
 /// What may differ from world to world.
@@ -43,6 +43,8 @@ pub struct Setup {
     pub video: Option<(Codec, Vec<Vec<u8>>)>,
     /// Sound: 50 access units a second, over and over.
     pub audio: (Codec, Vec<Vec<u8>>),
+    /// The stream that the session's audio leg sends.
+    pub audio_stream: StreamId,
     /// Bytes of a keyframe and of another picture, instead of the clip's; a keyframe every 50.
     pub sizes: Option<(usize, usize)>,
     /// How long ago the picture and the sound were captured when they arrive, if the source says.
@@ -62,6 +64,7 @@ impl Default for Setup {
             clip: Clip::Baseline360p,
             video: None,
             audio: (Codec::Pcmu, vec![vec![0xff; 160]]),
+            audio_stream: STREAM,
             sizes: None,
             capture_ages: None,
             seed: 1,
@@ -89,6 +92,8 @@ pub struct World {
     pub batch: usize,
     /// The longest run that went to the socket, in packets.
     pub longest_run: usize,
+    /// The stream of the audio leg, if it is not that of the video leg.
+    other_stream: Option<StreamId>,
     rate: RateMeter,
     clip: Clip,
     units: Vec<Vec<u8>>,
@@ -103,12 +108,12 @@ pub struct World {
     buffer: Box<SendBuffer>,
 }
 
-/// The one stream of a world.
-pub struct OneStream<'a>(pub Media<'a>);
+/// All streams of a world: they have the same media.
+pub struct SameMedia<'a>(pub Media<'a>);
 
-impl Tracks for OneStream<'_> {
-    fn media(&self, stream: StreamId) -> Option<Media<'_>> {
-        (stream == STREAM).then_some(self.0)
+impl Tracks for SameMedia<'_> {
+    fn media(&self, _: StreamId) -> Option<Media<'_>> {
+        Some(self.0)
     }
 }
 
@@ -198,7 +203,13 @@ impl World {
             clock: WallClock::new(now, wall),
         };
         let random = [0x1234_5678_9abc_fff0, 0x0fed_cba9_8765_7ff8];
-        let legs = LegConfig::of_stream(STREAM, negotiated, setup.audio_hold, random);
+        let mut legs: Vec<_> =
+            LegConfig::of_stream(STREAM, negotiated, setup.audio_hold, random).collect();
+        for leg in &mut legs {
+            if leg.source.kind == MediaKind::Audio {
+                leg.source.stream = setup.audio_stream;
+            }
+        }
         let session = Session::new(now, transport, legs);
         viewer.accept(now, &sdp, None);
         World {
@@ -215,6 +226,7 @@ impl World {
             socket_full: false,
             batch: 32,
             longest_run: 0,
+            other_stream: (setup.audio_stream != STREAM).then_some(setup.audio_stream),
             rate: RateMeter::default(),
             clip: setup.clip,
             units: setup.video.map_or(Vec::new(), |(_, units)| units),
@@ -260,7 +272,7 @@ impl World {
     }
 
     pub fn with_session(&mut self, work: impl FnOnce(&mut Session, &mut Io<'_, Wire<'_>>)) {
-        let tracks = OneStream(Media {
+        let tracks = SameMedia(Media {
             video: &self.video,
             audio: Some(&self.audio),
             rate: self.rate.rate(),
@@ -306,7 +318,8 @@ impl World {
         data
     }
 
-    fn play_camera(&mut self) {
+    /// Takes the access units that are due into the rings.
+    pub fn play_camera(&mut self) {
         if self.next_frame <= self.now {
             let data = self.picture();
             let rate = self.clip.frame_rate() as usize;
@@ -372,9 +385,11 @@ impl World {
             self.now = self.now.max(next);
             if self.camera_on && camera.is_some_and(|at| at <= self.now) {
                 self.play_camera();
-                self.with_session(|session, io| {
-                    session.send(STREAM, io);
-                });
+                for stream in [Some(STREAM), self.other_stream].into_iter().flatten() {
+                    self.with_session(|session, io| {
+                        session.send(stream, io);
+                    });
+                }
             }
             if self
                 .session
