@@ -61,7 +61,7 @@ fn a_short_outage_delays_packets_and_loses_none() {
     world.network.set_link(gateway, viewer, link);
     world.run(20 * SECOND);
     assert_eq!(world.network.counts(gateway, viewer).overflowed, 0);
-    assert_eq!(world.session.sent().retransmits, 0);
+    assert_eq!(world.session.figures().retransmits, 0);
     let arrivals: Vec<_> = world
         .viewer
         .video
