@@ -2,7 +2,7 @@
  * rtsp_webrtc_gateway: RTSP cameras in, WebRTC (WHEP) viewers out. C99 and C++11.
  *
  * Generated from src/ffi by cbindgen. Do not edit; regenerate with
- * `UPDATE_HEADER=1 cargo test --test header`.
+ * `UPDATE_HEADER=1 cargo test --test consistency`.
  *
  * Conventions
  * -----------

@@ -56,7 +56,7 @@
 //! # Which module does what
 //!
 //! From the top down. A module uses those in the last column and no others;
-//! `tests/module_table.rs` compares the table with the code.
+//! `tests/consistency/module_table.rs` compares the table with the code.
 //!
 //! | module | contents | uses |
 //! |---|---|---|

@@ -11,15 +11,17 @@ use rtsp_webrtc_gateway::events::Events;
 use rtsp_webrtc_gateway::gateway::Gateway;
 use rtsp_webrtc_gateway::state::{SessionId, SessionState, StreamId, StreamState};
 use rtsp_webrtc_gateway::tuning::{KNOBS, Key};
-use testkit::camera::{CameraConfig, CameraServer};
-use testkit::clip::Clip;
-use testkit::viewer::{UdpViewer, ViewerConfig};
+
+mod common;
+
+use common::{DEAD, LONG, cameras, chromium, has_frames, pull};
 
 const THREADS: usize = 16;
 const WATCHERS: usize = 2;
-/// Unless RTSP_WEBRTC_GATEWAY_HAMMER_SECONDS says otherwise.
+/// Seconds that it lasts at least, unless RTSP_WEBRTC_GATEWAY_HAMMER_SECONDS says otherwise...
 const LASTS: u64 = 3;
-const LONG: Duration = Duration::from_secs(20);
+/// ...and it goes on until there were so many sessions.
+const SESSIONS: usize = 100;
 
 /// Calls back into the gateway, and counts what is born and what dies.
 struct Callback {
@@ -72,8 +74,7 @@ fn expect<T>(result: Result<T, Error>, allowed: &[Status]) -> Option<T> {
 
 #[test]
 fn sixteen_threads_call_everything_at_once() {
-    let config = |name| CameraConfig::new(name).clip(Clip::Baseline360p);
-    let cameras = CameraServer::start(vec![config("a"), config("b"), config("c")]).unwrap();
+    let cameras = cameras(&["a", "b", "c"]);
     let counts = Arc::new(Counts::default());
     let known = Arc::new(OnceLock::new());
     let gateway = Arc::new(
@@ -90,10 +91,9 @@ fn sixteen_threads_call_everything_at_once() {
     known.set(Arc::downgrade(&gateway)).unwrap();
     let add = |name: &str, url: String| {
         let options = PullOptions {
-            url,
             on_demand: name == "c",
             linger: Some(Duration::from_millis(100)),
-            ..PullOptions::default()
+            ..pull(url)
         };
         let added = expect(gateway.add_stream(name, options), &[Status::AlreadyExists]);
         counts
@@ -118,7 +118,8 @@ fn sixteen_threads_call_everything_at_once() {
     let seconds = std::env::var("RTSP_WEBRTC_GATEWAY_HAMMER_SECONDS");
     let lasts = Duration::from_secs(seconds.map_or(LASTS, |seconds| seconds.parse().unwrap()));
     let stop = AtomicBool::new(false);
-    let pictures = AtomicUsize::new(0);
+    let watched = AtomicUsize::new(0);
+    let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
     let begun = Instant::now();
     let until_stopped = |work: &(dyn Fn(usize) + Sync)| {
         let mut round = 0;
@@ -131,13 +132,13 @@ fn sixteen_threads_call_everything_at_once() {
         for _ in 0..WATCHERS {
             scope.spawn(|| {
                 until_stopped(&|_| {
-                    let mut viewer = UdpViewer::new(ViewerConfig::chromium()).unwrap();
+                    let mut viewer = chromium();
                     let Some(response) = offer("a", &viewer.viewer.offer()) else {
                         return;
                     };
                     viewer.accept(&response.body);
-                    if viewer.run_till(Duration::from_secs(2), |viewer| viewer.video.count() > 0) {
-                        pictures.fetch_add(1, Ordering::Relaxed);
+                    if viewer.run_till(Duration::from_secs(2), has_frames(1)) {
+                        watched.fetch_add(1, Ordering::Relaxed);
                     }
                     expect(
                         gateway.handle_whep_delete(&response.session_key),
@@ -150,16 +151,13 @@ fn sixteen_threads_call_everything_at_once() {
             let (gateway, add, offer, until_stopped) = (&gateway, &add, &offer, &until_stopped);
             let cameras = &cameras;
             scope.spawn(move || {
-                let sdp = UdpViewer::new(ViewerConfig::chromium())
-                    .unwrap()
-                    .viewer
-                    .offer();
+                let sdp = chromium().viewer.offer();
                 match number % 4 {
                     // Cameras come and go under the same name, one of them dead.
                     0 => until_stopped(&|round| {
                         let url = match round % 2 {
                             0 => cameras.url("b"),
-                            _ => "rtsp://127.0.0.1:9/dead".to_owned(),
+                            _ => DEAD.to_owned(),
                         };
                         if let Some(stream) = add("b", url) {
                             offer("b", &sdp);
@@ -189,11 +187,19 @@ fn sixteen_threads_call_everything_at_once() {
                 }
             });
         }
-        thread::sleep(lasts);
+        let done = || {
+            begun.elapsed() >= lasts
+                && count(&counts.sessions) > SESSIONS
+                && count(&watched) > 0
+                && cameras.statistics("c").connections > 0
+        };
+        while !done() && begun.elapsed() < lasts + LONG {
+            thread::sleep(Duration::from_millis(20));
+        }
         stop.store(true, Ordering::Relaxed);
     });
-    assert!(begun.elapsed() < lasts + LONG, "something hung");
-    assert!(pictures.load(Ordering::Relaxed) > 0, "nobody saw a picture");
+    assert!(count(&counts.sessions) > SESSIONS, "something hangs");
+    assert!(count(&watched) > 0, "nobody saw a video frame");
     for knob in KNOBS {
         expect(
             gateway.set_tuning(knob.key, knob.default),
@@ -204,8 +210,6 @@ fn sixteen_threads_call_everything_at_once() {
     assert_eq!(info.state, StreamState::Live);
     assert!(cameras.statistics("c").connections > 0, "it never woke");
     gateway.shutdown(LONG).unwrap();
-    let count = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
-    assert!(count(&counts.sessions) > 100);
     assert_eq!(count(&counts.sessions), count(&counts.closed));
     assert_eq!(count(&counts.streams), count(&counts.removed));
 }

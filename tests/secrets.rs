@@ -2,17 +2,18 @@
 //! stream.
 
 use std::sync::Mutex;
-use std::time::Duration;
 
 use log::kv::{Key, Value, VisitSource};
-use rtsp_webrtc_gateway::config::{Config, PullOptions, WhepOffer};
+use rtsp_webrtc_gateway::config::Config;
 use rtsp_webrtc_gateway::gateway::Gateway;
 use rtsp_webrtc_gateway::state::{StreamId, StreamState};
 use testkit::camera::{Auth, CameraConfig, CameraServer};
 use testkit::clip::Clip;
-use testkit::viewer::{UdpViewer, Viewer, ViewerConfig};
+use testkit::viewer::Viewer;
 
-const LONG: Duration = Duration::from_secs(20);
+mod common;
+
+use common::{LONG, attribute, chromium, has_frames, post, pull, wait_for};
 
 /// All that the library logged.
 static LOGGED: Mutex<String> = Mutex::new(String::new());
@@ -47,21 +48,11 @@ impl log::Log for Everything {
     fn flush(&self) {}
 }
 
-fn attribute(sdp: &str, name: &str) -> String {
-    let prefix = format!("a={name}:");
-    let value = sdp.lines().find_map(|line| line.strip_prefix(&prefix));
-    value.unwrap().to_owned()
-}
-
-fn wait_for(gateway: &Gateway, stream: StreamId, state: StreamState) -> String {
-    for _ in 0..1000 {
-        let info = gateway.stream_info(stream).unwrap();
-        if info.state == state {
-            return info.message;
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    panic!("never {state:?}");
+/// Waits until the stream is in this state. Returns its message.
+fn message_in(gateway: &Gateway, stream: StreamId, state: StreamState) -> String {
+    let info = || gateway.stream_info(stream).unwrap();
+    wait_for("the state of the stream", || info().state == state);
+    info().message
 }
 
 #[test]
@@ -91,20 +82,17 @@ fn nothing_secret_is_logged_or_said() {
     for name in ["digest", "basic"] {
         let host = camera.url(name);
         let host = host.strip_prefix("rtsp://").unwrap();
-        let pull = |user: &str, query: &str| PullOptions {
-            url: format!("rtsp://{user}{host}{query}"),
-            ..PullOptions::default()
-        };
+        let pull_as = |user: &str, query: &str| pull(format!("rtsp://{user}{host}{query}"));
         for (i, options) in [
-            pull("theUser:wr0ng%2FPa55@", ""),
-            pull("", "?user=theUser&password=inQuery7"),
+            pull_as("theUser:wr0ng%2FPa55@", ""),
+            pull_as("", "?user=theUser&password=inQuery7"),
         ]
         .into_iter()
         .enumerate()
         {
             let refused = format!("{name}-refused-{i}");
             let stream = gateway.add_stream(&refused, options).unwrap();
-            said += &wait_for(&gateway, stream, StreamState::Retrying);
+            said += &message_in(&gateway, stream, StreamState::Retrying);
             gateway.remove_stream(stream).unwrap();
         }
         // What is no URL.
@@ -113,32 +101,22 @@ fn nothing_secret_is_logged_or_said() {
             format!("rtsp://theUser:{RIGHT}\u{1}@{host}"),
             format!("http://theUser:{RIGHT}@{host}"),
         ] {
-            let options = PullOptions {
-                url,
-                ..PullOptions::default()
-            };
+            let options = pull(url);
             said += &format!("{options:?}");
             said += &gateway.add_stream("x", options).unwrap_err().to_string();
         }
 
         let stream = gateway
-            .add_stream(name, pull(&format!("theUser:{RIGHT}@"), ""))
+            .add_stream(name, pull_as(&format!("theUser:{RIGHT}@"), ""))
             .unwrap();
-        let mut viewer = UdpViewer::new(ViewerConfig::chromium()).unwrap();
+        let mut viewer = chromium();
         let offer = viewer.viewer.offer();
-        let response = gateway
-            .handle_whep_offer(&WhepOffer {
-                stream: name,
-                sdp: offer.as_bytes(),
-                timeout: Some(LONG),
-                ..WhepOffer::default()
-            })
-            .unwrap();
+        let response = post(&gateway, name, &offer).unwrap();
         secrets.push(attribute(&offer, "ice-pwd"));
         secrets.push(attribute(&response.body, "ice-pwd"));
         secrets.push(response.session_key.clone());
         viewer.accept(&response.body);
-        assert!(viewer.run_till(LONG, |v| v.video.count() > 0));
+        assert!(viewer.run_till(LONG, has_frames(1)));
         let info = gateway.session_info(response.session).unwrap();
         said += &format!("{info:?}");
         if name == "digest" {

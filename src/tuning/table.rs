@@ -1,7 +1,7 @@
 //! The table of all knobs: one row holds everything that is known about a knob.
 //!
 //! A new knob is a row here, and an accessor in [`Tuning`](super::Tuning) for the code that obeys
-//! it. `UPDATE_DOCS=1 cargo test --test tuning_docs` then writes the C enum and docs/tuning.md.
+//! it. `UPDATE_DOCS=1 cargo test --test consistency` then writes the C enum and docs/tuning.md.
 
 use super::profile::Profile;
 

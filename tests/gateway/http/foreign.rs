@@ -5,7 +5,8 @@ use std::process::Command;
 use rtsp_webrtc_gateway::config::Config;
 use testkit::clip::Clip;
 
-use crate::site::{Site, wait_for};
+use super::site::Site;
+use crate::common::wait_for;
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 

@@ -1,20 +1,16 @@
 //! WHEP row by row, as a viewer meets it.
 
-use rtsp_webrtc_gateway::config::{Config, PullOptions};
+use rtsp_webrtc_gateway::config::Config;
 use rtsp_webrtc_gateway::error::Status;
 use rtsp_webrtc_gateway::tuning::Key;
-use testkit::viewer::{UdpViewer, Viewer, ViewerConfig};
 
-use crate::client::{Answer, Client, LONG, ask};
-use crate::site::{Site, any_port};
+use super::client::{Answer, Client, ask};
+use super::site::{Site, any_port};
+use crate::common::{LONG, chromium, has_frames, pull};
 
 const SDP: &str = "Content-Type: application/sdp";
 const FRAGMENT: &str = "Content-Type: application/trickle-ice-sdpfrag";
 const ANY: &str = "If-Match: *";
-
-fn viewer() -> UdpViewer {
-    UdpViewer::new(ViewerConfig::chromium()).unwrap()
-}
 
 fn post(site: &Site, path: &str, sdp: &str) -> Answer {
     ask(site.address, "POST", path, &[SDP], sdp.as_bytes())
@@ -33,14 +29,10 @@ fn check_problem(answer: &Answer, status: u16) {
     assert_eq!(answer.json()["status"], status);
 }
 
-fn has_picture(viewer: &Viewer) -> bool {
-    viewer.video.packets().any(|packet| packet.marker)
-}
-
 #[test]
 fn a_session_from_offer_to_delete() {
     let site = Site::with_camera(Config::default());
-    let mut viewer = viewer();
+    let mut viewer = chromium();
     let created = post(&site, "/door/whep", &viewer.viewer.offer());
     assert_eq!(created.status, 201, "{created:?}");
     assert_eq!(created.header("Content-Type"), "application/sdp");
@@ -56,7 +48,7 @@ fn a_session_from_offer_to_delete() {
         "{tag}"
     );
     viewer.accept(&created.body);
-    assert!(viewer.run_till(LONG, has_picture), "no picture");
+    assert!(viewer.run_till(LONG, has_frames(1)), "no video frame");
 
     let mut client = Client::connect(site.address);
     for method in ["GET", "HEAD"] {
@@ -110,7 +102,7 @@ fn a_session_from_offer_to_delete() {
 #[test]
 fn what_is_refused() {
     let site = Site::with_camera(Config::default());
-    let offer = viewer().viewer.offer();
+    let offer = chromium().viewer.offer();
     let big = vec![b'a'; 128 * 1024 + 1];
     let without = |start: &str| -> String {
         let lines = offer.split_inclusive('\n');
@@ -171,12 +163,12 @@ fn the_name_of_a_stream_however_it_is_written() {
         ("/d%6for/whep", "/d%6for/whep/"),
         ("/live/door/whep?quality=high", "/live/door/whep/"),
     ] {
-        let created = post(&site, path, &viewer().viewer.offer());
+        let created = post(&site, path, &chromium().viewer.offer());
         assert_eq!(created.status, 201, "{path} {created:?}");
         let session = created.header("Location");
         assert!(session.starts_with(location), "{session}");
         let type_in_capitals = "content-type: Application/SDP; charset=utf-8";
-        let offer = viewer().viewer.offer();
+        let offer = chromium().viewer.offer();
         let headers = [type_in_capitals];
         let answer = ask(site.address, "POST", path, &headers, offer.as_bytes());
         assert_eq!(answer.status, 201);
@@ -187,12 +179,10 @@ fn the_name_of_a_stream_however_it_is_written() {
 #[test]
 fn a_key_counts_for_its_own_stream_only() {
     let site = Site::with_camera(Config::default());
-    let nobody = PullOptions {
-        url: "rtsp://127.0.0.1:1/".to_owned(),
-        ..PullOptions::default()
-    };
-    site.gateway.add_stream("other", nobody).unwrap();
-    let created = post(&site, "/door/whep", &viewer().viewer.offer());
+    site.gateway
+        .add_stream("other", pull("rtsp://127.0.0.1:1/"))
+        .unwrap();
+    let created = post(&site, "/door/whep", &chromium().viewer.offer());
     let session = created.header("Location");
     let elsewhere = session.replace("door", "other");
     for (method, headers) in [
@@ -215,19 +205,17 @@ fn a_camera_that_is_not_live_and_a_limit_say_when_to_come_again() {
         ..Config::default()
     };
     let site = Site::with_camera(limited);
-    let nobody = PullOptions {
-        url: "rtsp://127.0.0.1:1/".to_owned(),
-        ..PullOptions::default()
-    };
-    site.gateway.add_stream("dead", nobody).unwrap();
-    let not_live = post(&site, "/dead/whep", &viewer().viewer.offer());
+    site.gateway
+        .add_stream("dead", pull("rtsp://127.0.0.1:1/"))
+        .unwrap();
+    let not_live = post(&site, "/dead/whep", &chromium().viewer.offer());
     check_problem(&not_live, 409);
     assert!(not_live.header("Retry-After").parse::<u32>().unwrap() > 0);
     assert_eq!(
-        post(&site, "/door/whep", &viewer().viewer.offer()).status,
+        post(&site, "/door/whep", &chromium().viewer.offer()).status,
         201
     );
-    let full = post(&site, "/door/whep", &viewer().viewer.offer());
+    let full = post(&site, "/door/whep", &chromium().viewer.offer());
     check_problem(&full, 503);
     assert!(full.header("Retry-After").parse::<u32>().unwrap() > 0);
 }
@@ -260,7 +248,7 @@ fn a_browser_of_another_site_may_ask() {
 fn a_host_with_its_own_server_gets_the_same() {
     use rtsp_webrtc_gateway::whep::HttpRequest;
     let site = Site::with_camera(Config::default());
-    let mut viewer = viewer();
+    let mut viewer = chromium();
     let offer = viewer.viewer.offer();
     let request = HttpRequest {
         method: "POST",
@@ -272,7 +260,7 @@ fn a_host_with_its_own_server_gets_the_same() {
     let created = site.gateway.handle_http(&request).unwrap();
     assert_eq!(created.status, 201);
     viewer.accept(&created.body);
-    assert!(viewer.run_till(LONG, has_picture), "no picture");
+    assert!(viewer.run_till(LONG, has_frames(1)), "no video frame");
     let key = created.session_key.unwrap();
     let path = format!("/cameras/door/whep/{key}");
     let (told, answered) = std::sync::mpsc::channel();

@@ -1,7 +1,7 @@
 //! docs/tuning.md and the C enum of the keys say what the table in src/tuning/table.rs and the
 //! measurements in benches/results say, and name only what exists.
-//! `UPDATE_DOCS=1 cargo test --test tuning_docs` writes what is generated;
-//! `UPDATE_HEADER=1 cargo test --test header` then writes the header.
+//! `UPDATE_DOCS=1 cargo test --test consistency` writes what is generated;
+//! `UPDATE_HEADER=1 cargo test --test consistency` then writes the header.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -12,8 +12,8 @@ use rtsp_webrtc_gateway::gateway::Gateway;
 use rtsp_webrtc_gateway::tuning::{Applies, KNOBS, Profile};
 use serde_json::Value;
 
-const MEASURED: &str = include_str!("../benches/results/knobs.json");
-const HEADER: &str = include_str!("../include/rtsp_webrtc_gateway.h");
+const MEASURED: &str = include_str!("../../benches/results/knobs.json");
+const HEADER: &str = include_str!("../../include/rtsp_webrtc_gateway.h");
 
 /// Width of the C enum's comments.
 const WIDTH: usize = 100;
@@ -149,7 +149,7 @@ fn check(path: &str, generated: &[(&str, String)]) {
     }
     assert!(
         text == expected,
-        "{}: run UPDATE_DOCS=1 cargo test --test tuning_docs",
+        "{}: run UPDATE_DOCS=1 cargo test --test consistency",
         path.display()
     );
 }
@@ -192,7 +192,7 @@ fn the_document_names_only_what_exists() {
     let mut known: Vec<&str> = metrics.iter().copied().chain(functions).collect();
     known.extend(KNOBS.iter().map(|knob| knob.name));
     known.extend(Profile::ALL.map(Profile::name));
-    let text = include_str!("../docs/tuning.md");
+    let text = include_str!("../../docs/tuning.md");
     let unknown: Vec<&str> = names(text).filter(|name| !known.contains(name)).collect();
     assert_eq!(unknown, [""; 0]);
     assert!(names(text).any(|name| metrics.contains(&name)));

@@ -1,15 +1,13 @@
 //! A gateway with a camera and a listener.
 
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
 
-use rtsp_webrtc_gateway::config::{Config, HttpOptions, PullOptions};
+use rtsp_webrtc_gateway::config::{Config, HttpOptions};
 use rtsp_webrtc_gateway::gateway::Gateway;
 use rtsp_webrtc_gateway::state::StreamState;
-use testkit::camera::{CameraConfig, CameraServer};
-use testkit::clip::Clip;
+use testkit::camera::CameraServer;
 
-use crate::client::LONG;
+use crate::common::{cameras, pull, wait_for};
 
 /// A gateway that listens on a free port.
 pub struct Site {
@@ -40,27 +38,16 @@ impl Site {
 
     /// With a live camera named "door".
     pub fn with_camera(config: Config) -> Site {
-        let camera = CameraConfig::new("door").clip(Clip::Baseline360p);
-        let cameras = CameraServer::start(vec![camera]).unwrap();
+        let cameras = cameras(&["door"]);
         let mut site = Site::bare(config, any_port());
-        let options = PullOptions {
-            url: cameras.url("door"),
-            ..PullOptions::default()
-        };
-        let stream = site.gateway.add_stream("door", options).unwrap();
+        let stream = site
+            .gateway
+            .add_stream("door", pull(cameras.url("door")))
+            .unwrap();
         site._cameras = Some(cameras);
         wait_for("the camera", || {
             site.gateway.stream_info(stream).unwrap().state == StreamState::Live
         });
         site
-    }
-}
-
-/// Waits for something that comes by itself.
-pub fn wait_for(what: &str, done: impl Fn() -> bool) {
-    let deadline = Instant::now() + LONG;
-    while !done() {
-        assert!(Instant::now() < deadline, "{what} did not come");
-        std::thread::sleep(Duration::from_millis(5));
     }
 }

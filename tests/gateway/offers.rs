@@ -9,15 +9,11 @@ use rtsp_webrtc_gateway::error::{Result, Status};
 use rtsp_webrtc_gateway::gateway::Gateway;
 use rtsp_webrtc_gateway::state::OpId;
 use rtsp_webrtc_gateway::whep::Response;
-use testkit::viewer::{UdpViewer, ViewerConfig};
+use testkit::viewer::UdpViewer;
 
-use super::common::{LONG, cameras, has_pictures, pull, watch};
+use crate::common::{LONG, cameras, chromium, has_frames, pull, watch};
 
 type Outcome = (OpId, Result<Response>);
-
-fn viewer() -> UdpViewer {
-    UdpViewer::new(ViewerConfig::chromium()).unwrap()
-}
 
 /// Offers without blocking. The channel ends when the outcome can no longer come.
 fn offer(
@@ -67,12 +63,12 @@ fn an_answer_comes_on_the_callback_thread_and_plays() {
     let server = cameras(&["cam"]);
     let gateway = Gateway::new(Config::default()).unwrap();
     gateway.add_stream("cam", pull(server.url("cam"))).unwrap();
-    let mut viewer = viewer();
+    let mut viewer = chromium();
     let (op, outcome) = offer(&gateway, "cam", &viewer, LONG).unwrap();
     let response = only(op, &outcome).unwrap();
     assert_eq!(response.status, 201);
     viewer.accept(&response.body);
-    assert!(viewer.run_till(LONG, has_pictures(5)));
+    assert!(viewer.run_till(LONG, has_frames(5)));
     assert_eq!(gateway.cancel(op).unwrap_err().status(), Status::NotFound);
 }
 
@@ -97,7 +93,7 @@ fn viewers_are_told_of_ice_servers() {
 #[test]
 fn cancelled_and_only_once() {
     let (gateway, _server) = waiting();
-    let (op, outcome) = offer(&gateway, "cam", &viewer(), LONG).unwrap();
+    let (op, outcome) = offer(&gateway, "cam", &chromium(), LONG).unwrap();
     gateway.cancel(op).unwrap();
     assert_eq!(fails(op, &outcome), Status::Cancelled);
     assert_eq!(gateway.cancel(op).unwrap_err().status(), Status::NotFound);
@@ -111,7 +107,7 @@ fn cancelled_and_only_once() {
 fn timed_out() {
     let (gateway, _server) = waiting();
     let offers: Vec<_> = [300, 1, 50, 1]
-        .map(|ms| offer(&gateway, "cam", &viewer(), Duration::from_millis(ms)).unwrap())
+        .map(|ms| offer(&gateway, "cam", &chromium(), Duration::from_millis(ms)).unwrap())
         .into();
     for (op, outcome) in &offers {
         assert_eq!(fails(*op, outcome), Status::NotReady);
@@ -121,7 +117,7 @@ fn timed_out() {
 #[test]
 fn the_stream_is_removed() {
     let (gateway, _server) = waiting();
-    let (op, outcome) = offer(&gateway, "cam", &viewer(), Duration::MAX).unwrap();
+    let (op, outcome) = offer(&gateway, "cam", &chromium(), Duration::MAX).unwrap();
     let stream = gateway.find_stream("cam").unwrap();
     gateway.remove_stream(stream).unwrap();
     assert_eq!(fails(op, &outcome), Status::NotFound);
@@ -131,13 +127,13 @@ fn the_stream_is_removed() {
 fn the_gateway_shuts_down() {
     let (gateway, _server) = waiting();
     let offers: Vec<_> = (0..20)
-        .map(|_| offer(&gateway, "cam", &viewer(), Duration::MAX).unwrap())
+        .map(|_| offer(&gateway, "cam", &chromium(), Duration::MAX).unwrap())
         .collect();
     gateway.shutdown(LONG).unwrap();
     for (op, outcome) in &offers {
         assert_eq!(fails(*op, outcome), Status::ShuttingDown);
     }
-    let late = offer(&gateway, "cam", &viewer(), LONG).unwrap_err();
+    let late = offer(&gateway, "cam", &chromium(), LONG).unwrap_err();
     assert_eq!(late.status(), Status::ShuttingDown);
 }
 
@@ -159,7 +155,7 @@ fn what_is_refused_at_once_is_not_told_again() {
 #[test]
 fn how_many_may_be_under_way_is_bounded() {
     let (gateway, _server) = waiting();
-    let viewer = viewer();
+    let viewer = chromium();
     let mut offers = Vec::new();
     let refused = loop {
         match offer(&gateway, "cam", &viewer, Duration::MAX) {
@@ -185,7 +181,7 @@ fn no_session_is_left_that_nobody_heard_of() {
     for round in 0..40u64 {
         let gateway = Gateway::new(Config::default()).unwrap();
         let stream = gateway.add_stream("cam", pull(server.url("cam"))).unwrap();
-        let viewer = viewer();
+        let viewer = chromium();
         let timeout = Duration::from_millis(1 + round / 2);
         let mut heard = 0;
         if round % 2 == 0 {

@@ -6,8 +6,9 @@ use rtsp_webrtc_gateway::config::Config;
 use rtsp_webrtc_gateway::error::Status;
 use rtsp_webrtc_gateway::events::{AuthorizeRequest, Events, Operation};
 
-use crate::client::{LONG, ask, get};
-use crate::site::{Site, any_port};
+use super::client::{ask, get};
+use super::site::{Site, any_port};
+use crate::common::LONG;
 
 const RIGHT: &str = "Authorization: Bearer right";
 const WRONG: &str = "Authorization: Bearer wrong";
@@ -118,7 +119,7 @@ fn a_question_that_is_open_does_not_hold_up_shutdown() {
     let (site, asked) = asking();
     let address = site.address;
     let waiting = std::thread::spawn(move || {
-        let mut client = crate::client::Client::connect(address);
+        let mut client = super::client::Client::connect(address);
         client.send(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
         client.answer(false)
     });

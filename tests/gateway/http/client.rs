@@ -2,10 +2,8 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
 
-/// Far longer than anything takes.
-pub const LONG: Duration = Duration::from_secs(60);
+use crate::common::LONG;
 
 /// An answer.
 #[derive(Debug)]

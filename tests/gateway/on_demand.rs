@@ -2,8 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::mpsc::{self, Receiver};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rtsp_webrtc_gateway::Codec;
 use rtsp_webrtc_gateway::config::{Config, PullOptions, WhepOffer};
@@ -15,9 +14,8 @@ use rtsp_webrtc_gateway::tuning::Key;
 use rtsp_webrtc_gateway::whep::Response;
 use testkit::camera::{Audio, CameraConfig, CameraServer, Fault};
 use testkit::clip::Clip;
-use testkit::viewer::{UdpViewer, Viewer, ViewerConfig};
 
-use super::common::{LONG, cameras, has_pictures, pull, watch};
+use crate::common::{LONG, cameras, chromium, frames, has_frames, pull, wait_for, watch};
 
 /// As long as no test lasts.
 const HOUR: Duration = Duration::from_secs(3600);
@@ -63,18 +61,9 @@ fn expect(told: &Receiver<Told>, stream: StreamId, states: &[(StreamState, Statu
     }
 }
 
-fn wait_for(what: &str, done: impl Fn() -> bool) {
-    let end = Instant::now() + LONG;
-    while !done() {
-        assert!(Instant::now() < end, "{what}");
-        thread::sleep(Duration::from_millis(5));
-    }
-}
-
 /// Offers without blocking.
 fn offer(gateway: &Gateway, timeout: Duration) -> Receiver<Result<Response>> {
-    let viewer = UdpViewer::new(ViewerConfig::chromium()).unwrap();
-    let sdp = viewer.viewer.offer();
+    let sdp = chromium().viewer.offer();
     let (tell, outcome) = mpsc::channel();
     let offer = WhepOffer {
         stream: "cam",
@@ -231,9 +220,8 @@ fn a_camera_that_is_lost_comes_back_to_its_viewer() {
     let stream = gateway.add_stream("cam", options).unwrap();
     let (mut viewer, response) = watch(&gateway, "cam");
     server.fault("cam", Fault::Drop);
-    let seen = |viewer: &Viewer| viewer.video.packets().filter(|p| p.marker).count();
-    let before = seen(&viewer.viewer);
-    assert!(viewer.run_till(LONG, has_pictures(before + 40)));
+    let before = frames(&viewer.viewer);
+    assert!(viewer.run_till(LONG, has_frames(before + 40)));
     let ok = Status::Ok;
     let story = [
         (StreamState::Connecting, ok),

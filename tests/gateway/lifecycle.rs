@@ -1,7 +1,7 @@
 //! The safe API over real sockets: simulated cameras in, a viewer out.
 
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rtsp_webrtc_gateway::config::{Config, PullOptions, WhepOffer};
 use rtsp_webrtc_gateway::error::Status;
@@ -11,9 +11,9 @@ use rtsp_webrtc_gateway::state::{SessionId, SessionState, StreamId, StreamState}
 use rtsp_webrtc_gateway::tuning::Key;
 use testkit::camera::{Audio, CameraConfig, CameraServer, Fault};
 use testkit::clip::Clip;
-use testkit::viewer::{UdpViewer, Viewer, ViewerConfig};
+use testkit::viewer::{UdpViewer, Viewer};
 
-const LONG: Duration = Duration::from_secs(20);
+use crate::common::{LONG, chromium, frames, has_frames, post, pull, tuned, watch};
 
 fn cameras(names: &[&str]) -> CameraServer {
     let config = |name: &&str| {
@@ -22,33 +22,6 @@ fn cameras(names: &[&str]) -> CameraServer {
             .audio(Some(Audio::Pcma))
     };
     CameraServer::start(names.iter().map(config).collect()).unwrap()
-}
-
-fn pull(url: String) -> PullOptions {
-    PullOptions {
-        url,
-        ..PullOptions::default()
-    }
-}
-
-/// A viewer that is connected and has the first picture.
-fn watch(gateway: &Gateway, stream: &str) -> (UdpViewer, SessionId, String) {
-    let mut viewer = UdpViewer::new(ViewerConfig::chromium()).unwrap();
-    let response = gateway
-        .handle_whep_offer(&WhepOffer {
-            stream,
-            sdp: viewer.viewer.offer().as_bytes(),
-            timeout: Some(LONG),
-            ..WhepOffer::default()
-        })
-        .unwrap();
-    viewer.accept(&response.body);
-    assert!(viewer.run_till(LONG, has_pictures(1)), "no picture");
-    (viewer, response.session, response.session_key)
-}
-
-fn has_pictures(count: usize) -> impl Fn(&Viewer) -> bool {
-    move |viewer| viewer.video.packets().filter(|p| p.marker).count() >= count
 }
 
 /// What the host was told.
@@ -85,7 +58,8 @@ fn the_host_is_told_the_whole_story() {
     let server = cameras(&["cam"]);
     let (gateway, told) = with_events();
     let stream = gateway.add_stream("cam", pull(server.url("cam"))).unwrap();
-    let (viewer, session, _) = watch(&gateway, "cam");
+    let (viewer, response) = watch(&gateway, "cam");
+    let session = response.session;
     let info = gateway.stream_info(stream).unwrap();
     assert_eq!((info.width, info.height), Clip::Baseline360p.size());
     assert_eq!(info.sessions, 1);
@@ -113,17 +87,16 @@ fn the_picture_comes_back_with_the_camera_and_the_viewer_stays() {
     let server = cameras(&["cam"]);
     let gateway = Gateway::new(Config::default()).unwrap();
     let stream = gateway.add_stream("cam", pull(server.url("cam"))).unwrap();
-    let (mut viewer, session, _) = watch(&gateway, "cam");
+    let (mut viewer, response) = watch(&gateway, "cam");
     server.fault("cam", Fault::Drop);
     let before = viewer.viewer.video.count();
-    let seen = |viewer: &Viewer| viewer.video.packets().filter(|p| p.marker).count();
-    let pictures = seen(&viewer.viewer);
-    assert!(viewer.run_till(LONG, |viewer| seen(viewer) > pictures + 40));
+    let seen = frames(&viewer.viewer);
+    assert!(viewer.run_till(LONG, has_frames(seen + 40)));
     assert!(viewer.viewer.video.count() > before);
     assert_eq!(viewer.viewer.video.lost(), 0, "sequence numbers go on");
     let info = gateway.stream_info(stream).unwrap();
     assert_eq!((info.state, info.reconnects), (StreamState::Live, 1));
-    let info = gateway.session_info(session).unwrap();
+    let info = gateway.session_info(response.session).unwrap();
     assert_eq!(info.state, SessionState::Connected);
     // Time never steps back.
     let times: Vec<u32> = viewer.viewer.video.packets().map(|p| p.timestamp).collect();
@@ -161,7 +134,7 @@ fn times_out_of_range_add_no_camera() {
     let gateway = Gateway::new(Config::default()).unwrap();
     let options = PullOptions {
         idle_timeout: Some(Duration::from_millis(499)),
-        ..pull("rtsp://127.0.0.1:9/cam".to_owned())
+        ..pull("rtsp://127.0.0.1:9/cam")
     };
     let error = gateway.add_stream("cam", options).unwrap_err();
     assert_eq!(error.status(), Status::InvalidArgument);
@@ -173,12 +146,14 @@ fn deleting_a_session_ends_it_at_once_and_only_once() {
     let server = cameras(&["cam"]);
     let gateway = Gateway::new(Config::default()).unwrap();
     gateway.add_stream("cam", pull(server.url("cam"))).unwrap();
-    let (mut viewer, session, key) = watch(&gateway, "cam");
-    gateway.handle_whep_delete(&key).unwrap();
-    let again = gateway.handle_whep_delete(&key).unwrap_err();
+    let (mut viewer, response) = watch(&gateway, "cam");
+    gateway.handle_whep_delete(&response.session_key).unwrap();
+    let again = gateway
+        .handle_whep_delete(&response.session_key)
+        .unwrap_err();
     assert_eq!(again.status(), Status::NotFound);
     assert!(viewer.run_till(LONG, Viewer::is_closed));
-    let gone = gateway.session_info(session).unwrap_err();
+    let gone = gateway.session_info(response.session).unwrap_err();
     assert_eq!(gone.status(), Status::NotFound);
 }
 
@@ -192,15 +167,11 @@ fn metric(text: &str, name: &str) -> f64 {
 #[test]
 fn metrics_tell_what_went_where_and_what_it_cost() {
     let server = cameras(&["cam"]);
-    let gateway = Gateway::new(Config {
-        tuning: vec![(Key::WorkerThreads, 1)],
-        ..Config::default()
-    })
-    .unwrap();
+    let gateway = tuned(&[(Key::WorkerThreads, 1)]);
     gateway.add_stream("cam", pull(server.url("cam"))).unwrap();
-    let (mut viewer, _, key) = watch(&gateway, "cam");
+    let (mut viewer, response) = watch(&gateway, "cam");
     viewer.viewer.send_pli();
-    assert!(viewer.run_till(LONG, has_pictures(50)));
+    assert!(viewer.run_till(LONG, has_frames(50)));
     let text = gateway.metrics().unwrap();
     let stream = |name: &str| {
         let name = format!("rtsp_webrtc_gateway_stream_{name}{{stream=\"cam\"}}");
@@ -240,7 +211,7 @@ fn metrics_tell_what_went_where_and_what_it_cost() {
         "{p50} {p95} {longest}"
     );
     // What was sent stays counted when the viewer has gone.
-    gateway.handle_whep_delete(&key).unwrap();
+    gateway.handle_whep_delete(&response.session_key).unwrap();
     assert!(viewer.run_till(LONG, Viewer::is_closed));
     let before = stream("sent_packets_total");
     let text = gateway.metrics().unwrap();
@@ -257,9 +228,8 @@ fn limits_are_kept() {
     let gateway = Gateway::new(Config::default()).unwrap();
     gateway.add_stream("cam", pull(server.url("cam"))).unwrap();
     gateway.set_tuning(Key::MaxSessions, 1).unwrap();
-    let (_viewer, _, key) = watch(&gateway, "cam");
-    let other = UdpViewer::new(ViewerConfig::chromium()).unwrap();
-    let sdp = other.viewer.offer();
+    let (_viewer, response) = watch(&gateway, "cam");
+    let sdp = chromium().viewer.offer();
     let offer = WhepOffer {
         stream: "cam",
         sdp: sdp.as_bytes(),
@@ -268,7 +238,7 @@ fn limits_are_kept() {
     };
     let error = gateway.handle_whep_offer(&offer).unwrap_err();
     assert_eq!(error.status(), Status::Limit);
-    gateway.handle_whep_delete(&key).unwrap();
+    gateway.handle_whep_delete(&response.session_key).unwrap();
     let response = gateway.handle_whep_offer(&offer).unwrap();
     let location = format!("/cam/whep/{}", response.session_key);
     assert!(response.headers.contains(&("Location", location)));
@@ -284,29 +254,15 @@ fn an_offer_waits_for_a_camera_that_connects_and_hears_of_one_that_fails() {
     gateway
         .add_stream("broken", pull(server.url("broken")))
         .unwrap();
-    let viewer = UdpViewer::new(ViewerConfig::chromium()).unwrap();
-    let begun = Instant::now();
-    let error = gateway
-        .handle_whep_offer(&WhepOffer {
-            stream: "broken",
-            sdp: viewer.viewer.offer().as_bytes(),
-            timeout: Some(Duration::MAX),
-            ..WhepOffer::default()
-        })
-        .unwrap_err();
+    let error = post(&gateway, "broken", &chromium().viewer.offer()).unwrap_err();
     assert_eq!(error.status(), Status::NotReady);
     assert!(error.message().contains("503"), "{error}");
-    assert!(begun.elapsed() < LONG);
 }
 
 #[test]
 fn two_workers_serve_their_own_streams_on_one_port() {
     let server = cameras(&["a", "b", "c", "d"]);
-    let gateway = Gateway::new(Config {
-        tuning: vec![(Key::WorkerThreads, 2)],
-        ..Config::default()
-    })
-    .unwrap();
+    let gateway = tuned(&[(Key::WorkerThreads, 2)]);
     for name in server.names() {
         gateway.add_stream(name, pull(server.url(name))).unwrap();
     }
@@ -315,7 +271,7 @@ fn two_workers_serve_their_own_streams_on_one_port() {
         .map(|name| watch(&gateway, name).0)
         .collect();
     for viewer in &mut viewers {
-        assert!(viewer.run_till(LONG, has_pictures(10)));
+        assert!(viewer.run_till(LONG, has_frames(10)));
         assert!(viewer.run_till(LONG, |viewer| viewer.audio.count() > 5));
     }
 }
@@ -323,14 +279,10 @@ fn two_workers_serve_their_own_streams_on_one_port() {
 #[test]
 fn gso_off_sends_the_same_pictures() {
     let server = cameras(&["cam"]);
-    let gateway = Gateway::new(Config {
-        tuning: vec![(Key::Gso, 0)],
-        ..Config::default()
-    })
-    .unwrap();
+    let gateway = tuned(&[(Key::Gso, 0)]);
     gateway.add_stream("cam", pull(server.url("cam"))).unwrap();
-    let (mut viewer, ..) = watch(&gateway, "cam");
-    assert!(viewer.run_till(LONG, has_pictures(30)));
+    let (mut viewer, _) = watch(&gateway, "cam");
+    assert!(viewer.run_till(LONG, has_frames(30)));
     let units = viewer.viewer.video.access_units();
     assert!(units.len() >= 29 && units[0].is_keyframe());
 }
@@ -350,7 +302,7 @@ fn a_callback_that_does_not_return_holds_shutdown_no_longer_than_asked() {
     })
     .unwrap();
     let stream = gateway
-        .add_stream("cam", pull("rtsp://127.0.0.1:1/".to_owned()))
+        .add_stream("cam", pull("rtsp://127.0.0.1:1/"))
         .unwrap();
     gateway.remove_stream(stream).unwrap();
     let error = gateway.shutdown(Duration::from_millis(500)).unwrap_err();
@@ -365,7 +317,7 @@ fn a_closed_gateway_says_so() {
     gateway.shutdown(Duration::MAX).unwrap();
     gateway.shutdown(LONG).unwrap();
     let error = gateway
-        .add_stream("cam", pull("rtsp://127.0.0.1/".to_owned()))
+        .add_stream("cam", pull("rtsp://127.0.0.1/"))
         .unwrap_err();
     assert_eq!(error.status(), Status::ShuttingDown);
 }

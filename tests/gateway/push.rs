@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use rtsp_webrtc_gateway::Codec;
-use rtsp_webrtc_gateway::config::{Config, Frame, FrameData, PullOptions, PushOptions, WhepOffer};
+use rtsp_webrtc_gateway::config::{Config, Frame, FrameData, PushOptions};
 use rtsp_webrtc_gateway::error::Status;
 use rtsp_webrtc_gateway::events::Events;
 use rtsp_webrtc_gateway::gateway::Gateway;
@@ -14,9 +14,10 @@ use rtsp_webrtc_gateway::state::{StreamId, StreamInfo, StreamState};
 use rtsp_webrtc_gateway::tuning::Key;
 use testkit::camera::packetize;
 use testkit::clip::{AccessUnit, Clip};
-use testkit::viewer::{UdpViewer, Viewer, ViewerConfig};
+use testkit::viewer::{UdpViewer, Viewer};
 
-const LONG: Duration = Duration::from_secs(60);
+use crate::common::{LONG, chromium, frames, has_frames, post, pull};
+
 /// Between two pictures.
 const PICTURE_US: i64 = 40_000;
 
@@ -118,23 +119,12 @@ fn wait(
     }
 }
 
+/// A viewer whose offer is answered.
 fn offer(gateway: &Gateway, stream: &str) -> UdpViewer {
-    let mut viewer = UdpViewer::new(ViewerConfig::chromium()).unwrap();
-    let response = gateway
-        .handle_whep_offer(&WhepOffer {
-            stream,
-            sdp: viewer.viewer.offer().as_bytes(),
-            location_prefix: None,
-            timeout: Some(LONG),
-            peer: None,
-        })
-        .unwrap();
+    let mut viewer = chromium();
+    let response = post(gateway, stream, &viewer.viewer.offer()).unwrap();
     viewer.accept(&response.body);
     viewer
-}
-
-fn pictures(count: usize) -> impl Fn(&Viewer) -> bool {
-    move |viewer| viewer.video.packets().filter(|p| p.marker).count() >= count
 }
 
 #[test]
@@ -151,7 +141,7 @@ fn a_viewer_sees_what_the_host_pushes() {
     assert_eq!(info.audio_codec, Some(Codec::Pcmu));
     let mut viewer = offer(&gateway, "cam");
     host.push_till(&mut viewer, |viewer| {
-        pictures(60)(viewer) && viewer.audio.count() > 60
+        has_frames(60)(viewer) && viewer.audio.count() > 60
     });
     let units = viewer.viewer.video.access_units();
     assert!(units[0].is_keyframe());
@@ -189,7 +179,7 @@ fn an_offer_waits_for_the_first_keyframe() {
             std::thread::sleep(Duration::from_millis(5));
         }
         let mut viewer = offered.join().unwrap();
-        host.push_till(&mut viewer, pictures(3));
+        host.push_till(&mut viewer, has_frames(3));
         assert!(viewer.viewer.video.access_units()[0].is_keyframe());
     });
     let info = gateway.stream_info(stream).unwrap();
@@ -200,11 +190,9 @@ fn an_offer_waits_for_the_first_keyframe() {
 fn what_cannot_be_pushed_is_told() {
     let gateway = Gateway::new(Config::default()).unwrap();
     let stream = gateway.add_push_stream("cam", h264()).unwrap();
-    let pull = PullOptions {
-        url: "rtsp://127.0.0.1:1/".to_owned(),
-        ..PullOptions::default()
-    };
-    let camera = gateway.add_stream("camera", pull).unwrap();
+    let camera = gateway
+        .add_stream("camera", pull("rtsp://127.0.0.1:1/"))
+        .unwrap();
     let status = |result: rtsp_webrtc_gateway::error::Result<()>| result.unwrap_err().status();
     let idr = annex_b(&Clip::Baseline360p.access_units()[0]);
     assert_eq!(
@@ -460,7 +448,7 @@ fn a_viewer_that_the_ring_cannot_help_makes_the_host_be_asked() {
     let mut viewer = offer(&gateway, "cam");
     let end = Instant::now() + LONG;
     let mut n = 1;
-    while !viewer.run_till(Duration::from_millis(5), pictures(3)) {
+    while !viewer.run_till(Duration::from_millis(5), has_frames(3)) {
         assert!(Instant::now() < end, "no keyframe came");
         n = match requests.try_recv() {
             Ok(id) => {
@@ -491,7 +479,7 @@ fn a_restart_goes_on_with_a_keyframe_and_without_a_step_back() {
     let mut host = Host::new(&gateway, stream);
     host.push_till_info(|info| info.state == StreamState::Live);
     let mut viewer = offer(&gateway, "cam");
-    host.push_till(&mut viewer, pictures(5));
+    host.push_till(&mut viewer, has_frames(5));
     let other: Vec<Vec<u8>> = Clip::Main480p.access_units().iter().map(annex_b).collect();
     // Another encoder, in the middle of its GOP, on another time line.
     for (n, data) in other.iter().enumerate().take(60).skip(3) {
@@ -529,8 +517,8 @@ fn pictures_out_of_presentation_order_pass_as_they_are() {
     let mut host = Host::new(&gateway, stream);
     host.push_till_info(|info| info.state == StreamState::Live);
     let mut viewer = offer(&gateway, "cam");
-    host.push_till(&mut viewer, pictures(1));
-    let before = viewer.viewer.video.packets().filter(|p| p.marker).count();
+    host.push_till(&mut viewer, has_frames(1));
+    let before = frames(&viewer.viewer);
     let units = Clip::Baseline360p.access_units();
     let begin = host.next as i64 + 10;
     for n in 0..50_i64 {
@@ -542,7 +530,7 @@ fn pictures_out_of_presentation_order_pass_as_they_are() {
             .unwrap();
         viewer.run_till(Duration::from_millis(2), |_| false);
     }
-    assert!(viewer.run_till(LONG, pictures(before + 50)));
+    assert!(viewer.run_till(LONG, has_frames(before + 50)));
     let units = viewer.viewer.video.access_units();
     let times: Vec<u32> = units
         .iter()
@@ -596,7 +584,7 @@ fn rtp_comes_in_any_order_and_with_gaps() {
         |info| info.state == StreamState::Live,
     );
     let mut viewer = offer(&gateway, "cam");
-    assert!(viewer.run_till(LONG, pictures(1)));
+    assert!(viewer.run_till(LONG, has_frames(1)));
     // Neighbours change places, and two are missing.
     let mut missing = 0;
     for (i, block) in rest.chunks(5).enumerate() {

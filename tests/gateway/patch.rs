@@ -6,9 +6,8 @@ use rtsp_webrtc_gateway::config::Config;
 use rtsp_webrtc_gateway::error::Status;
 use rtsp_webrtc_gateway::gateway::Gateway;
 use rtsp_webrtc_gateway::state::SessionState;
-use testkit::viewer::Viewer;
 
-use super::common::{LONG, cameras, has_pictures, pull, watch};
+use crate::common::{LONG, cameras, frames, has_frames, pull, watch};
 
 const CANDIDATES: &[u8] = b"m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\n\
     a=candidate:1 1 udp 2122260223 7c1d9ec1-6d9b-4a4c-8a0e-1f5a6e0c3f52.local 50000 typ host\r\n";
@@ -60,12 +59,11 @@ fn candidates_and_restarts() {
     // The same fragment again changes nothing more.
     assert_eq!(status(Some("*"), fragment.as_bytes()), 204);
 
-    let pictures = |viewer: &Viewer| viewer.video.packets().filter(|p| p.marker).count();
-    let before = pictures(&viewer.viewer);
+    let before = frames(&viewer.viewer);
     viewer.viewer.restarted(Instant::now(), &response.body);
     let checks = viewer.viewer.answered_checks();
     assert!(viewer.run_till(LONG, |viewer| viewer.answered_checks() > checks));
-    assert!(viewer.run_till(LONG, has_pictures(before + 20)));
+    assert!(viewer.run_till(LONG, has_frames(before + 20)));
     assert_eq!(viewer.viewer.video.lost(), 0);
     let info = gateway.session_info(created.session).unwrap();
     assert_eq!(info.state, SessionState::Connected);

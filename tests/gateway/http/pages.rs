@@ -2,8 +2,8 @@
 
 use rtsp_webrtc_gateway::config::Config;
 
-use crate::client::{Client, ask, get};
-use crate::site::{Site, any_port};
+use super::client::{Client, ask, get};
+use super::site::{Site, any_port};
 
 #[test]
 fn pages_come_with_what_keeps_a_browser_safe() {

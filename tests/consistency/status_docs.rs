@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use rtsp_webrtc_gateway::error::Status;
 
-const HEADER: &str = include_str!("../include/rtsp_webrtc_gateway.h");
+const HEADER: &str = include_str!("../../include/rtsp_webrtc_gateway.h");
 const BEGIN: &str = "<!-- generated from src/error.rs: begin -->\n";
 const END: &str = "<!-- generated from src/error.rs: end -->\n";
 
@@ -66,6 +66,6 @@ fn docs_are_up_to_date() {
     }
     assert!(
         text == expected,
-        "run UPDATE_DOCS=1 cargo test --test status_docs"
+        "run UPDATE_DOCS=1 cargo test --test consistency"
     );
 }

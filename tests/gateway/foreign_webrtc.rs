@@ -1,12 +1,12 @@
 //! A foreign WebRTC stack as the viewer: the async `webrtc` crate, over real sockets.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_H264, MIME_TYPE_PCMU};
 use rtc::rtp_transceiver::rtp_sender::{RTCRtpCodec, RTCRtpCodecParameters, RtpCodecKind};
 use rtc::rtp_transceiver::{RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
-use rtsp_webrtc_gateway::config::{Config, PullOptions, WhepOffer};
+use rtsp_webrtc_gateway::config::Config;
 use rtsp_webrtc_gateway::gateway::Gateway;
 use rtsp_webrtc_gateway::state::SrtpProfile;
 use testkit::camera::{Audio, CameraConfig, CameraServer};
@@ -17,6 +17,8 @@ use webrtc::peer_connection::{
     RTCIceGatheringState, RTCSessionDescription, Registry, SettingEngineBuilder,
     SrtpProtectionProfile, register_default_interceptors,
 };
+
+use crate::common::{LONG, post, pull};
 
 /// What a viewer hears of.
 enum News {
@@ -101,11 +103,7 @@ async fn plays(profiles: Vec<SrtpProtectionProfile>) -> Option<SrtpProfile> {
     let cameras =
         CameraServer::start(vec![CameraConfig::new("cam").audio(Some(Audio::Pcmu))]).unwrap();
     let gateway = Arc::new(Gateway::new(Config::default()).unwrap());
-    let options = PullOptions {
-        url: cameras.url("cam"),
-        ..PullOptions::default()
-    };
-    gateway.add_stream("cam", options).unwrap();
+    gateway.add_stream("cam", pull(cameras.url("cam"))).unwrap();
 
     let (connection, mut news) = viewer(profiles).await;
     let offer = connection.create_offer(None).await.unwrap();
@@ -114,13 +112,7 @@ async fn plays(profiles: Vec<SrtpProtectionProfile>) -> Option<SrtpProfile> {
     let sdp = connection.local_description().await.unwrap().sdp;
     let answer = tokio::task::spawn_blocking({
         let gateway = Arc::clone(&gateway);
-        move || {
-            gateway.handle_whep_offer(&WhepOffer {
-                stream: "cam",
-                sdp: sdp.as_bytes(),
-                ..WhepOffer::default()
-            })
-        }
+        move || post(&gateway, "cam", &sdp)
     })
     .await
     .unwrap()
@@ -133,10 +125,10 @@ async fn plays(profiles: Vec<SrtpProtectionProfile>) -> Option<SrtpProfile> {
 
     let (mut pictures, mut sounds) = (0, 0);
     let mut last = None;
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + LONG;
     while pictures < 50 || sounds < 50 {
         let wait = tokio::time::timeout_at(deadline.into(), news.recv());
-        let Some(News::Packet(kind, packet)) = wait.await.expect("media within 20 s") else {
+        let Some(News::Packet(kind, packet)) = wait.await.expect("media") else {
             continue;
         };
         match kind {
@@ -156,7 +148,7 @@ async fn plays(profiles: Vec<SrtpProtectionProfile>) -> Option<SrtpProfile> {
     let info = gateway.session_info(answer.session).unwrap();
     assert!(info.packets_sent >= 100);
     connection.close().await.unwrap();
-    tokio::task::spawn_blocking(move || gateway.shutdown(Duration::from_secs(10)))
+    tokio::task::spawn_blocking(move || gateway.shutdown(LONG))
         .await
         .unwrap()
         .unwrap();

@@ -18,7 +18,7 @@ fn header_is_up_to_date() {
     assert!(
         committed == MADE,
         "{} differs from what src/ffi makes. Write it anew with \
-         `UPDATE_HEADER=1 cargo test --test header`.",
+         `UPDATE_HEADER=1 cargo test --test consistency`.",
         path.display()
     );
 }

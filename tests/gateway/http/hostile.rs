@@ -4,8 +4,9 @@ use std::net::TcpStream;
 
 use rtsp_webrtc_gateway::config::{Config, HttpOptions};
 
-use crate::client::{Client, LONG, get};
-use crate::site::{Site, any_port};
+use super::client::{Client, get};
+use super::site::{Site, any_port};
+use crate::common::LONG;
 
 fn crowded(max_connections: usize) -> Site {
     let options = HttpOptions {

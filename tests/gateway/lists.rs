@@ -6,13 +6,13 @@ use rtsp_webrtc_gateway::gateway::Gateway;
 use rtsp_webrtc_gateway::state::SessionId;
 use testkit::viewer::Viewer;
 
-use super::common::{LONG, cameras, pull, watch};
+use crate::common::{DEAD, LONG, cameras, pull, watch};
 
 #[test]
 fn streams_are_found_by_name_and_listed_by_age() {
     let gateway = Gateway::new(Config::default()).unwrap();
     assert!(gateway.streams().unwrap().is_empty());
-    let add = |name: &str| gateway.add_stream(name, pull("rtsp://127.0.0.1:9/".to_owned()));
+    let add = |name: &str| gateway.add_stream(name, pull(DEAD));
     let ids: Vec<_> = ["b", "a", "c"].map(|name| add(name).unwrap()).into();
     assert_eq!(gateway.streams().unwrap(), ids);
     assert_eq!(gateway.find_stream("a").unwrap(), ids[1]);

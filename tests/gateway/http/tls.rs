@@ -10,8 +10,8 @@ use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use crate::client::Client;
-use crate::site::{Site, any_port};
+use super::client::Client;
+use super::site::{Site, any_port};
 
 #[test]
 fn a_client_that_trusts_the_certificate_is_served() {
@@ -66,5 +66,5 @@ fn what_cannot_be_listened_on_is_said() {
     // A second listener is fine.
     let second = gateway.listen_http(any_port()).unwrap();
     assert_ne!(second, taken);
-    assert_eq!(crate::client::get(second, "/").status, 200);
+    assert_eq!(super::client::get(second, "/").status, 200);
 }

@@ -16,8 +16,7 @@ use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 use tokio::time::timeout;
 
-/// Long enough for VLC on a busy machine to start its encoder.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::common::{LONG, pull};
 
 /// A camera script; ends with the test.
 struct ForeignCamera {
@@ -140,15 +139,12 @@ impl Nals {
 }
 
 fn options(camera: &ForeignCamera) -> PullOptions {
-    PullOptions {
-        url: camera.url.clone(),
-        ..PullOptions::default()
-    }
+    pull(&*camera.url)
 }
 
 /// The next event of a source, which runs meanwhile.
 async fn next(events: &mut mpsc::UnboundedReceiver<Event>) -> Event {
-    timeout(PATIENCE, events.recv()).await.unwrap().unwrap()
+    timeout(LONG, events.recv()).await.unwrap().unwrap()
 }
 
 /// Runs a source until it is live and 60 pictures came: more than one keyframe interval.

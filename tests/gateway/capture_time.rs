@@ -3,14 +3,13 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use rtsp_webrtc_gateway::Codec;
-use rtsp_webrtc_gateway::config::{Config, Frame, FrameData, PushOptions, WhepOffer};
+use rtsp_webrtc_gateway::config::{Frame, FrameData, PushOptions};
 use rtsp_webrtc_gateway::gateway::Gateway;
 use rtsp_webrtc_gateway::state::StreamId;
 use rtsp_webrtc_gateway::tuning::Key;
 use testkit::clip::Clip;
-use testkit::viewer::{UdpViewer, ViewerConfig};
 
-use super::common::LONG;
+use crate::common::{LONG, chromium, post, tuned};
 
 /// How long the host's pictures and its sound are under way: more than any hiccup of the test.
 const PICTURE_AGE: Duration = Duration::from_secs(6);
@@ -66,11 +65,7 @@ fn captured(frame: &[u8]) -> i64 {
 
 #[test]
 fn viewers_learn_when_it_was_captured() {
-    let gateway = Gateway::new(Config {
-        tuning: vec![(Key::RtcpIntervalMs, 100)],
-        ..Config::default()
-    })
-    .unwrap();
+    let gateway = tuned(&[(Key::RtcpIntervalMs, 100)]);
     let options = PushOptions {
         audio: Some(Codec::Pcmu),
         ..PushOptions::default()
@@ -81,16 +76,8 @@ fn viewers_learn_when_it_was_captured() {
         begun: Instant::now(),
     };
     host.push();
-    let mut viewer = UdpViewer::new(ViewerConfig::chromium()).unwrap();
-    let sdp = viewer.viewer.offer();
-    let response = gateway
-        .handle_whep_offer(&WhepOffer {
-            stream: "cam",
-            sdp: sdp.as_bytes(),
-            timeout: Some(LONG),
-            ..WhepOffer::default()
-        })
-        .unwrap();
+    let mut viewer = chromium();
+    let response = post(&gateway, "cam", &viewer.viewer.offer()).unwrap();
     viewer.accept(&response.body);
     let end = Instant::now() + LONG;
     let reported = |viewer: &testkit::viewer::Viewer| {

@@ -1,0 +1,9 @@
+//! What is said twice is the same: the C header, the documents, the table of modules, the
+//! licenses, the Rust version.
+
+mod header;
+mod licenses;
+mod module_table;
+mod rust_version;
+mod status_docs;
+mod tuning_docs;

@@ -1,0 +1,19 @@
+//! Whole gateways over real sockets: the safe API, HTTP, hostile cameras and hosts, programs of others.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod capture_time;
+mod foreign_cameras;
+mod foreign_webrtc;
+mod hostile_camera;
+mod hostile_host;
+#[cfg(feature = "http")]
+mod http;
+mod lifecycle;
+mod lists;
+mod offers;
+mod on_demand;
+mod patch;
+mod push;
+mod snapshot;
