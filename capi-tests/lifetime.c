@@ -3,6 +3,7 @@
 #include "push.h"
 
 #include <dirent.h>
+#include <limits.h>
 #include <pthread.h>
 
 static int entries(const char *path) {
@@ -67,16 +68,18 @@ int main(int argc, char **argv) {
         come_and_go(i);
     }
     const int files = entries("/proc/self/fd"), threads = entries("/proc/self/task");
-    const long kib = resident_kib();
-    for (int i = 0; i < cycles; i++) {
-        come_and_go(i);
-    }
-    CHECK(entries("/proc/self/fd") == files);
-    CHECK(entries("/proc/self/task") == threads);
-    const long grown = resident_kib() - kib;
-    if (cycles >= 1000 && grown > 2048) {
-        fprintf(stderr, "%ld KiB after %ld KiB, %d gateways later\n", kib + grown, kib, cycles);
-        return 1;
+    /* A leak costs the same each time; an arena that malloc() opens when threads meet in it, once. */
+    long before, after = LONG_MAX;
+    for (int repeat = 0; repeat == 0 || (cycles >= 1000 && after > before + 2048); repeat++) {
+        before = resident_kib();
+        for (int i = 0; i < cycles; i++) {
+            come_and_go(i);
+        }
+        CHECK(entries("/proc/self/fd") == files);
+        CHECK(entries("/proc/self/task") == threads);
+        after = resident_kib();
+        printf("%ld KiB, then %ld KiB, %d gateways later\n", before, after, cycles);
+        CHECK(repeat < 5 && "memory stops growing");
     }
 
     /* shutdown() while others call: their calls fail, then destroy() is safe. */

@@ -5,6 +5,7 @@ import { after, before, beforeEach, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import {
+  LONG_MS,
   launchBrowser,
   openPage,
   pictures,
@@ -33,23 +34,23 @@ after(async () => {
   await cameras?.stop();
 });
 
-beforeEach(() => playing("before the fault", 10_000));
+beforeEach(() => playing("before the fault"));
 
-async function playing(what, timeoutMs) {
+async function playing(what) {
   const start = await pictures(page);
-  await waitUntil(`pictures ${what}`, timeoutMs, async () => (await pictures(page)) > start + 10);
+  await waitUntil(`pictures ${what}`, LONG_MS, async () => (await pictures(page)) > start + 10);
 }
 
-async function standsStill(timeoutMs) {
-  await waitUntil("the picture stands still", timeoutMs, async () => {
+async function standsStill() {
+  await waitUntil("the picture stands still", LONG_MS, async () => {
     const start = await pictures(page);
     await sleep(1_000);
     return (await pictures(page)) === start;
   });
 }
 
-async function messageIs(pattern, timeoutMs) {
-  await waitUntil(`the page says ${pattern}`, timeoutMs, async () =>
+async function messageIs(pattern) {
+  await waitUntil(`the page says ${pattern}`, LONG_MS, async () =>
     pattern.test(await page.locator(".message").textContent()),
   );
 }
@@ -63,28 +64,28 @@ async function stillTheSameConnection() {
 
 test("the camera drops its connection once", async () => {
   cameras.command("cam1 drop");
-  await waitUntil("the library notices", 5_000, () => /camera cam1: retrying/.test(server.stderr()));
-  await playing("after the drop", 10_000);
+  await waitUntil("the library notices", LONG_MS, () => /camera cam1: retrying/.test(server.stderr()));
+  await playing("after the drop");
   await stillTheSameConnection();
-  await page.locator(".message").waitFor({ state: "hidden", timeout: 5_000 });
+  await page.locator(".message").waitFor({ state: "hidden" });
 });
 
 test("the camera refuses connections for a while", async () => {
   cameras.command("cam1 refuse");
-  await standsStill(10_000);
-  await messageIs(/^No picture: /, 10_000);
+  await standsStill();
+  await messageIs(/^No picture: /);
   await stillTheSameConnection();
   cameras.command("cam1 heal");
-  await playing("after the refusal", 20_000);
+  await playing("after the refusal");
   await stillTheSameConnection();
 });
 
 test("the camera stalls: it stays connected and sends nothing", async () => {
   cameras.command("cam1 stall");
-  await standsStill(5_000);
-  await messageIs(/^No picture: /, 15_000); // noticed within 10 s
+  await standsStill();
+  await messageIs(/^No picture: /); // noticed within 10 s
   await stillTheSameConnection();
   cameras.command("cam1 heal");
-  await playing("after the stall", 40_000);
+  await playing("after the stall");
   await stillTheSameConnection();
 });

@@ -5,11 +5,9 @@ import { after, before, test } from "node:test";
 
 import puppeteer from "puppeteer-core";
 
-import { startCameras, startGateway, waitUntil } from "./helpers.mjs";
+import { LONG_MS, startCameras, startGateway, waitUntil } from "./helpers.mjs";
 
 const FIREFOX = process.env.FIREFOX ?? "/usr/bin/firefox-esr";
-const SOON = 60_000;
-
 const PREFERENCES = {
   // H.264 by the system's decoder: Debian's Firefox comes without OpenH264.
   "media.webrtc.hw.h264.enabled": true,
@@ -35,7 +33,7 @@ before(async () => {
     headless: true,
     extraPrefsFirefox: PREFERENCES,
   });
-  await waitUntil("both cameras are live", SOON, async () =>
+  await waitUntil("both cameras are live", LONG_MS, async () =>
     (await gateway.streams()).every(({ state }) => state === "live"),
   );
 });
@@ -78,19 +76,19 @@ const pictures = (page) =>
 
 test("the player plays", async () => {
   const page = await open("door");
-  await waitUntil("pictures", SOON, async () => (await pictures(page))[0] > 25);
-  await waitUntil("the page says so", SOON, () =>
+  await waitUntil("pictures", LONG_MS, async () => (await pictures(page))[0] > 25);
+  await waitUntil("the page says so", LONG_MS, () =>
     page.evaluate(() => document.getElementById("state").textContent === "Live"),
   );
   const [first] = await pictures(page);
-  await waitUntil("more pictures", SOON, async () => (await pictures(page))[0] > first + 25);
+  await waitUntil("more pictures", LONG_MS, async () => (await pictures(page))[0] > first + 25);
   assert.equal(await page.evaluate(() => document.getElementById("sound").hidden), false);
   await page.close();
 });
 
 test("the grid plays", async () => {
   const page = await open("");
-  await waitUntil("both play", SOON, async () => {
+  await waitUntil("both play", LONG_MS, async () => {
     const shown = await pictures(page);
     return shown.length === 2 && shown.every((count) => count > 10);
   });
@@ -99,7 +97,7 @@ test("the grid plays", async () => {
 
 test("the dashboard shows its figures", async () => {
   const page = await open("dashboard");
-  await waitUntil("figures", SOON, () =>
+  await waitUntil("figures", LONG_MS, () =>
     page.evaluate(() => document.querySelector("#camera-table [data-column=fps]:not(th)")?.textContent === "25"),
   );
   await page.close();

@@ -29,7 +29,7 @@ before(async () => {
   urls.digest = urls.digest.replace("rtsp://", "rtsp://viewer:s3cret@");
   const { vlc, ...others } = urls;
   server = await startServer(others, "--udp", `vlc=${vlc}`);
-  await waitUntilLive(server, 20_000);
+  await waitUntilLive(server);
 });
 
 after(async () => {
@@ -48,7 +48,6 @@ test("all of them play on one page", async (t) => {
       return videos.length === count && videos.every(plays);
     },
     Object.keys(CAMERAS).length,
-    { timeout: 20_000 },
   );
 });
 
@@ -59,7 +58,6 @@ for (const name of Object.keys(CAMERAS)) {
     await page.waitForFunction(
       () => document.querySelector("video")?.getVideoPlaybackQuality().totalVideoFrames > 50,
       null,
-      { timeout: 15_000 },
     );
     const size = await page.evaluate(() => {
       const video = document.querySelector("video");

@@ -40,11 +40,10 @@ for (const colorScheme of ["light", "dark"]) {
         );
       },
       null,
-      { timeout: 15_000 },
     );
     const shown = page.locator("#summary", { hasText: "4 of 4 playing" });
-    await shown.waitFor({ timeout: 5_000 });
-    await page.locator(".facts", { hasText: "1280\u00d7720" }).first().waitFor({ timeout: 5_000 });
+    await shown.waitFor();
+    await page.locator(".facts", { hasText: "1280\u00d7720" }).first().waitFor();
     await page.screenshot({ path: `${SCREENSHOTS}/grid-${colorScheme}.png` });
     assert.equal(await page.locator(".message:visible").count(), 0);
 

@@ -3,10 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { launchBrowser, openPage, waitUntil } from "./helpers.mjs";
+import { LONG_MS, launchBrowser, openPage, waitUntil } from "./helpers.mjs";
 import { serveSynthetic, SyntheticGateway } from "./synthetic.mjs";
-
-const SOON = 60_000;
 
 test("64 cameras: a few connect at a time, and only those in view", async (t) => {
   const server = await serveSynthetic(new SyntheticGateway({ cameras: 64, healthy: true }));
@@ -18,18 +16,18 @@ test("64 cameras: a few connect at a time, and only those in view", async (t) =>
   let answer = false;
   await page.route("**/whep", async (route) => {
     asked.add(route.request().url());
-    await waitUntil("answers are allowed", SOON, () => answer);
+    await waitUntil("answers are allowed", LONG_MS, () => answer);
     await route.fulfill({ status: 409, headers: { "Retry-After": "60" }, body: "Not live yet." });
   });
   await page.goto(server.url);
   const connections = () => page.evaluate(() => window.connections.length);
-  await waitUntil("some connect", SOON, async () => (await connections()) > 0);
+  await waitUntil("some connect", LONG_MS, async () => (await connections()) > 0);
   assert.ok((await connections()) <= 6, "they take turns");
 
   answer = true;
   const inView = await page.evaluate(
     () => [...document.querySelectorAll(".tile")].filter((tile) => tile.getBoundingClientRect().top < innerHeight).length,
   );
-  await waitUntil("all in view were asked for", SOON, () => asked.size >= inView);
+  await waitUntil("all in view were asked for", LONG_MS, () => asked.size >= inView);
   assert.ok(asked.size < 40, `${asked.size} of 64 were asked for; ${inView} are in view`);
 });

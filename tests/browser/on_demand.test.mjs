@@ -3,10 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { launchBrowser, openPage, startCameras, startGateway, waitUntil } from "./helpers.mjs";
-
-// Room for the linger, which is 10 s, on a machine under load.
-const LONG_MS = 60_000;
+import { LONG_MS, launchBrowser, openPage, startCameras, startGateway, waitUntil } from "./helpers.mjs";
 
 let cameras;
 let gateway;
@@ -52,8 +49,8 @@ test("a camera plays while its tile is in view, and is let go after that", { tim
 
   await page.goto(`${gateway.url}dashboard`);
   await waitUntil("all are let go", LONG_MS, allIdle);
-  await page.locator(".figure", { hasText: "0 of 4" }).filter({ hasText: "4 on demand" }).waitFor({ timeout: LONG_MS });
-  await page.locator(".well").waitFor({ timeout: LONG_MS });
+  await page.locator(".figure", { hasText: "0 of 4" }).filter({ hasText: "4 on demand" }).waitFor();
+  await page.locator(".well").waitFor();
   assert.equal(await page.locator(".trouble").count(), 0);
 });
 
@@ -63,7 +60,7 @@ test("the page of one camera connects it, and says why it cannot", { timeout: 3 
   await plays(page, null);
   cameras.command("cam3 refuse");
   await page.goto(`${gateway.url}c`);
-  await page.locator("#message", { hasText: "503" }).waitFor({ timeout: LONG_MS });
+  await page.locator("#message", { hasText: "503" }).waitFor();
   cameras.command("cam3 heal");
   await plays(page, null);
 });

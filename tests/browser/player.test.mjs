@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { launchBrowser, waitUntil } from "./helpers.mjs";
+import { LONG_MS, launchBrowser, waitUntil } from "./helpers.mjs";
 import { serveSynthetic, SyntheticGateway } from "./synthetic.mjs";
 
 let browser;
@@ -60,7 +60,7 @@ const problem = (status, detail, headers = {}) => ({
 
 test("the offer asks for picture and sound, to receive only", async (t) => {
   const { requests } = await open(t, () => problem(404, "There is no such camera."));
-  await waitUntil("an offer", 20_000, () => requests.length > 0);
+  await waitUntil("an offer", LONG_MS, () => requests.length > 0);
   const [{ method, headers, body }] = requests;
   assert.equal(method, "POST");
   assert.equal(headers["content-type"], "application/sdp");
@@ -73,21 +73,21 @@ test("the offer asks for picture and sound, to receive only", async (t) => {
 
 test("a refusal is told in the server's words, and tried again", async (t) => {
   const { page, requests } = await open(t, () => problem(404, "There is no such camera."), { retryMin: 50 });
-  await waitUntil("a second offer", 20_000, () => requests.length > 1);
+  await waitUntil("a second offer", LONG_MS, () => requests.length > 1);
   const told = (await states(page)).find(({ state }) => state === "retrying");
   assert.deepEqual(told, { state: "retrying", reason: "There is no such camera.", status: 404 });
 });
 
 test("Retry-After is kept to", async (t) => {
   const { requests } = await open(t, () => problem(409, "Not live yet.", { "Retry-After": "2" }), { retryMin: 10 });
-  await waitUntil("a second offer", 30_000, () => requests.length > 1);
+  await waitUntil("a second offer", LONG_MS, () => requests.length > 1);
   const waited = requests[1].at - requests[0].at;
   assert.ok(waited >= 1_900, `after ${waited} ms`);
 });
 
 test("a server that is away is told, and tried again ever more rarely", async (t) => {
   const { page, requests } = await open(t, () => null, { retryMin: 50, retryMax: 400 });
-  await waitUntil("five offers", 30_000, () => requests.length >= 5);
+  await waitUntil("five offers", LONG_MS, () => requests.length >= 5);
   const gap = (i) => requests[i + 1].at - requests[i].at;
   assert.ok(gap(3) > gap(0), `${gap(0)} ms, then ${gap(3)} ms`);
   assert.ok((await states(page)).some(({ reason }) => reason === "The server cannot be reached."));
@@ -97,13 +97,13 @@ test("a page of a proxy is no reason", async (t) => {
   const { page, requests } = await open(t, () => ({ status: 502, contentType: "text/html", body: "<html>Bad" }), {
     retryMin: 20,
   });
-  await waitUntil("a second offer", 20_000, () => requests.length > 1);
+  await waitUntil("a second offer", LONG_MS, () => requests.length > 1);
   assert.ok((await states(page)).some(({ reason }) => reason === "The server answered 502."));
 });
 
 test("the bearer token goes with every request", async (t) => {
   const { page, requests } = await open(t, () => problem(401, "Who are you?"), { token: "s3cret", retryMin: 20 });
-  await waitUntil("a second offer", 20_000, () => requests.length > 1);
+  await waitUntil("a second offer", LONG_MS, () => requests.length > 1);
   assert.ok(requests.every(({ headers }) => headers.authorization === "Bearer s3cret"));
   assert.equal((await states(page)).find(({ status }) => status === 401)?.reason, "Who are you?");
 });
@@ -138,7 +138,7 @@ test("the answer's Link headers give ICE servers", async (t) => {
     const { WhepPlayer } = await import("/player.js");
     new WhepPlayer({ endpoint: "/cam/whep", video: document.createElement("video") }).start();
   });
-  const [servers] = await waitUntil("the configuration", 20_000, () =>
+  const [servers] = await waitUntil("the configuration", LONG_MS, () =>
     page.evaluate(() => window.configurations.length > 0 && window.configurations),
   );
   assert.deepEqual(servers, [
@@ -156,7 +156,7 @@ test("a session whose answer cannot be used is ended", async (t) => {
         : { status: 200 },
     { retryMin: 20 },
   );
-  const end = await waitUntil("a DELETE", 20_000, () => requests.find(({ method }) => method === "DELETE"));
+  const end = await waitUntil("a DELETE", LONG_MS, () => requests.find(({ method }) => method === "DELETE"));
   assert.match(end.url, /\/cam\/whep\/key$/);
 });
 
@@ -170,10 +170,10 @@ test("stopping while the answer is under way ends the session, too", async (t) =
     }
     return { status: 200 };
   });
-  await waitUntil("an offer", 20_000, () => requests.length > 0);
+  await waitUntil("an offer", LONG_MS, () => requests.length > 0);
   await page.evaluate(() => window.player.stop());
   answer();
-  await waitUntil("a DELETE", 20_000, () => requests.some(({ url }) => url.endsWith("/late")));
+  await waitUntil("a DELETE", LONG_MS, () => requests.some(({ url }) => url.endsWith("/late")));
   assert.equal(await page.evaluate(() => window.player.state), "idle");
   assert.equal(posts(requests).length, 1);
 });

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { after, before, test } from "node:test";
 
-import { Child, launchBrowser, openPage, pictures, root, stats, waitUntil } from "./helpers.mjs";
+import { LONG_MS, Child, launchBrowser, openPage, pictures, root, stats, waitUntil } from "./helpers.mjs";
 
 const PUSH = process.env.PUSH ?? `${root}/target/debug/examples/push`;
 const CLIP = `${root}/testkit/clips/baseline360p.h264`;
@@ -35,10 +35,10 @@ async function watch(t, ...files) {
   const page = await openPage(browser, t);
   await page.goto(`${host.ready[1]}file`);
   await page.waitForFunction(() => document.querySelector("video")?.videoWidth > 0, null, {
-    timeout: 60_000,
+    timeout: LONG_MS,
   });
   const first = await pictures(page);
-  await waitUntil("pictures", 60_000, async () => (await pictures(page)) >= first + 50);
+  await waitUntil("pictures", LONG_MS, async () => (await pictures(page)) >= first + 50);
   const size = await page.evaluate(() => {
     const video = document.querySelector("video");
     return [video.videoWidth, video.videoHeight];
@@ -75,5 +75,5 @@ test("AV1 is shown and Opus is heard", async (t) => {
   await page.evaluate(() => {
     document.querySelector("video").muted = false;
   });
-  await waitUntil("a tone", 60_000, async () => (await stats(page)).audio.totalAudioEnergy > 0);
+  await waitUntil("a tone", LONG_MS, async () => (await stats(page)).audio.totalAudioEnergy > 0);
 });
