@@ -43,7 +43,7 @@ def main():
             if not compiles(sys.argv[1], match[1]):
                 errors.append(f"{name}:{words.count(chr(10), 0, match.start()) + 1}: see above")
         for word in sorted(set(re.findall(r"\brtsp_webrtc_gateway_\w*[a-z]\b|\bRTSP_WEBRTC_\w+", words))):
-            # tests/tuning_docs.rs knows the metrics.
+            # tests/consistency/tuning_docs.rs knows the metrics.
             if word not in known and not word.endswith("_total"):
                 errors.append(f"{name} names {word}, which does not exist")
         for path in missing_files(document, words):

@@ -87,10 +87,14 @@
 //! Input from a camera, a browser, the network or the host causes an [`error::Error`] at worst: a
 //! status, and a message that says what happened and what to do. A panic is a bug. It costs the
 //! stream or the session that it happened in, and no other.
-#![deny(missing_docs)]
+#![warn(missing_docs)]
+// A bug is an error, not a panic, wherever it can be foreseen; and a library has no terminal.
+#![cfg_attr(
+    not(test),
+    warn(clippy::unwrap_used, clippy::print_stdout, clippy::print_stderr)
+)]
 // Docs of items that only tests reach (`internals`) may link to items that tests do not reach.
 #![allow(rustdoc::private_intra_doc_links)]
-#![deny(unsafe_code)]
 
 pub mod config;
 pub mod error;

@@ -1,4 +1,5 @@
 //! In steady state a picture goes out to any number of viewers without a single allocation.
+#![allow(unsafe_code)] // a global allocator
 
 #[path = "scenarios/world.rs"]
 #[allow(dead_code)] // a scenario uses more of it

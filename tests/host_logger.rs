@@ -1,4 +1,5 @@
 //! A host in Rust that has a logger of its own keeps it, and cannot stop the media with it.
+#![allow(unsafe_code)] // calls of the C ABI
 
 use std::ffi::{c_int, c_void};
 use std::sync::atomic::{AtomicUsize, Ordering};

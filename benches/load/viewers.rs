@@ -262,7 +262,7 @@ impl Sink {
             if datagram.get(8..12) != Some(&viewer.video.ssrc().to_be_bytes()) {
                 return;
             }
-            viewer.note(datagram);
+            viewer.note(Instant::now(), datagram);
         }
         let sequence = u16::from_be_bytes([s0, s1]);
         counts.packets += 1;

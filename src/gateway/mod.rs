@@ -161,7 +161,7 @@ impl Gateway {
             return Ok(());
         };
         self.handle.shared.http.stop();
-        for worker in self.handle.shared.workers.iter() {
+        for worker in &self.handle.shared.workers {
             worker.command(Command::Shutdown);
         }
         if !self.handle.shared.http.join(deadline) {
@@ -170,7 +170,7 @@ impl Gateway {
         if running.workers_ended.recv_timeout(left(deadline)) == Err(RecvTimeoutError::Timeout) {
             return Err(not_ended("a worker thread", timeout));
         }
-        for worker in self.handle.shared.workers.iter() {
+        for worker in &self.handle.shared.workers {
             worker.join();
         }
         // Whatever a worker left behind; the callback thread still hears of it.

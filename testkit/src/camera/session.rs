@@ -62,7 +62,9 @@ impl Session {
             let response = response.header(WWW_AUTHENTICATE, challenge);
             return Ok((response, String::new()));
         }
-        let claimed = request.header(&SESSION).map(|header| header.as_str());
+        let claimed = request
+            .header(&SESSION)
+            .map(rtsp_types::HeaderValue::as_str);
         if claimed.is_some_and(|id| id.split(';').next() != Some(&self.id)) {
             return Err(StatusCode::SessionNotFound);
         }
@@ -100,7 +102,9 @@ impl Session {
 
     fn challenge(&self, request: &Request<Vec<u8>>) -> Option<String> {
         let auth = &self.camera.config.auth;
-        let authorization = request.header(&AUTHORIZATION).map(|header| header.as_str());
+        let authorization = request
+            .header(&AUTHORIZATION)
+            .map(rtsp_types::HeaderValue::as_str);
         if auth.admits(
             &self.nonce,
             request.method().into(),
@@ -197,6 +201,9 @@ pub(super) fn public() -> Public {
         Method::Teardown,
     ]
     .into_iter()
-    .fold(Public::builder(), |public, method| public.method(method))
+    .fold(
+        Public::builder(),
+        rtsp_types::headers::public::PublicBuilder::method,
+    )
     .build()
 }

@@ -31,7 +31,7 @@ impl Format {
     /// Whether this payload starts a frame: it begins with parameter sets.
     fn begins_sequence(self, payload: &[u8]) -> bool {
         match (self, payload) {
-            (Format::H264, [24, _, _, nal, ..] | [0x78, _, _, nal, ..]) => nal & 0x1f == 7,
+            (Format::H264, [24 | 0x78, _, _, nal, ..]) => nal & 0x1f == 7,
             (Format::H265, [header, _, _, _, nal, ..]) => header >> 1 == 48 && nal >> 1 == 32,
             (Format::Av1, [header, ..]) => header & 0x08 != 0,
             (Format::Whole, _) => true,

@@ -449,7 +449,7 @@ impl Viewer {
             } else {
                 Vec::new()
             };
-            (!missing.is_empty()).then(|| receive::nack(track.ssrc(), &missing))
+            (!missing.is_empty()).then(|| nack(track.ssrc(), &missing))
         });
         for nack in nacks.into_iter().flatten() {
             self.send_rtcp(&nack);
@@ -520,7 +520,7 @@ impl Viewer {
             };
             self.next_check = Some(now + wait);
             self.transaction += 1;
-            let check = stun::check(
+            let check = check(
                 &format!("{}:{}", remote.ufrag, self.ufrag),
                 &remote.pwd,
                 self.transaction,
