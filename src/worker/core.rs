@@ -1,75 +1,40 @@
 //! What a worker owns and does: streams, viewers, and the moments when media moves.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, VecDeque};
 use std::future::Future;
-use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Instant;
 
 use futures_util::FutureExt;
-use slab::Slab;
 use tokio::sync::Notify;
-use tokio::task::AbortHandle;
 
-use super::command::{Command, OfferRequest, WorkerContext};
-use super::deadlines::Deadlines;
-use super::fan_out::{FanOut, FanOuts, PORTION};
+use super::command::{Command, WorkerContext};
+use super::fan_out::{FanOut, PORTION, Pass};
 use super::session_io::{StreamTracks, session_io};
 use super::sink::StreamSink;
+use super::slots::Slots;
 use super::stream::Stream;
+use super::streams::Streams;
 use crate::error::{Error, Result, Status, panicked, shutting_down};
 use crate::events::Notice;
 use crate::media::{AccessUnit, MediaKind, TrackInfo};
-use crate::session::{SendBuffer, Session};
+use crate::session::SendBuffer;
 use crate::source::{self, Demand};
-use crate::state::{SessionId, StreamId, StreamInfo, StreamState};
+use crate::state::{StreamId, StreamInfo, StreamState};
 use crate::stats::{Costs, StreamSnapshot, WorkerSnapshot};
 use crate::worker::registry::no_stream;
 
 /// A worker's possessions.
 pub struct Core {
     pub(super) context: WorkerContext,
-    pub(super) streams: HashMap<StreamId, StreamEntry>,
-    pub(super) viewers: Slab<Viewer>,
-    /// Sessions whose viewers have yet to come, the oldest first, and some that are over.
-    pub(super) unclaimed: VecDeque<(usize, SessionId)>,
-    pub(super) deadlines: Deadlines,
-    pub(super) fan_outs: FanOuts,
-    /// When the first of the offers that wait has waited long enough, or earlier.
-    pub(super) offers_due: Option<Instant>,
-    pub(super) rearmed: Rc<Notify>,
+    pub(super) streams: Streams,
+    pub(super) viewers: Slots,
+    fan_out: FanOut,
+    /// Wakes the worker's loop: somebody is due sooner than it sleeps.
+    rearmed: Rc<Notify>,
     pub(super) buffer: Box<SendBuffer>,
     pub(super) costs: Costs,
-}
-
-/// A stream, its source's task, and the offers that wait for its first media.
-pub(super) struct StreamEntry {
-    pub(super) stream: Stream,
-    pub(super) source: Option<AbortHandle>,
-    /// Whether somebody wants it; `None` if it is connected in any case.
-    pub(super) demand: Option<Rc<Demand>>,
-    pub(super) waiting: Vec<OfferRequest>,
-}
-
-pub(super) struct Viewer {
-    pub(super) id: SessionId,
-    pub(super) stream: StreamId,
-    pub(super) session: Session,
-    /// The section of its answer that an answer to a restart names.
-    pub(super) section: Box<str>,
-    /// Addresses of the viewer that lead to this slot.
-    pub(super) bound: Vec<SocketAddr>,
-}
-
-impl StreamEntry {
-    /// Offers or viewers came or went: tells the source of a camera on demand if that matters.
-    pub(super) fn note_demand(&self) {
-        if let Some(demand) = &self.demand {
-            demand.set(!self.stream.viewers.is_empty() || !self.waiting.is_empty());
-        }
-    }
 }
 
 impl Core {
@@ -77,12 +42,9 @@ impl Core {
     pub fn new(context: WorkerContext, rearmed: Rc<Notify>) -> Core {
         Core {
             context,
-            streams: HashMap::new(),
-            viewers: Slab::new(),
-            unclaimed: VecDeque::new(),
-            deadlines: Deadlines::default(),
-            fan_outs: FanOuts::default(),
-            offers_due: None,
+            streams: Streams::default(),
+            viewers: Slots::default(),
+            fan_out: FanOut::default(),
             rearmed,
             buffer: Box::new([0; _]),
             costs: Costs::default(),
@@ -91,11 +53,8 @@ impl Core {
 
     /// When [`Core::handle_timeouts`] is due.
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.deadlines
-            .next()
-            .into_iter()
-            .chain(self.offers_due)
-            .min()
+        let viewers = self.viewers.next_due();
+        viewers.into_iter().chain(self.streams.offers_due()).min()
     }
 
     /// Does what a host thread asks.
@@ -135,7 +94,7 @@ impl Core {
             }
             Command::CloseSession(id, slot) => {
                 let mut core = core.borrow_mut();
-                if core.viewer(id, slot).is_ok() {
+                if core.viewers.find(slot, id).is_ok() {
                     core.close_viewer(slot, now);
                 }
             }
@@ -143,16 +102,17 @@ impl Core {
                 let _ = reply.send(core.borrow().stream_info(id, now));
             }
             Command::SessionInfo(id, slot, reply) => {
-                let core = core.borrow();
-                let _ = reply.send(core.viewer(id, slot).map(|viewer| viewer.info(now)));
+                let mut core = core.borrow_mut();
+                let viewer = core.viewers.find(slot, id);
+                let _ = reply.send(viewer.map(|viewer| viewer.info(now)));
             }
             Command::Snapshot(reply) => {
                 let _ = reply.send(core.borrow().snapshot(now));
             }
             Command::TuningChanged => {
                 let core = &mut *core.borrow_mut();
-                for owned in core.streams.values_mut() {
-                    owned.stream.tuning_changed(&core.context.tuning);
+                for entry in core.streams.iter_mut() {
+                    entry.stream.tuning_changed(&core.context.tuning);
                 }
             }
             Command::Shutdown => {}
@@ -167,13 +127,7 @@ impl Core {
         demand: Option<Rc<Demand>>,
         source: impl FnOnce(StreamSink) -> F,
     ) {
-        let owned = StreamEntry {
-            stream,
-            source: None,
-            demand,
-            waiting: Vec::new(),
-        };
-        core.borrow_mut().streams.insert(id, owned);
+        core.borrow_mut().streams.insert(id, stream, demand);
         let run = source(StreamSink {
             core: Rc::clone(core),
             stream: id,
@@ -186,15 +140,15 @@ impl Core {
                 }
             }
         });
-        if let Some(owned) = core.borrow_mut().streams.get_mut(&id) {
-            owned.source = Some(task.abort_handle());
+        if let Some(entry) = core.borrow_mut().streams.get_mut(id) {
+            entry.source = Some(task.abort_handle());
         }
     }
 
     /// Asks the host of a push stream for a keyframe, if it has not just been asked.
     pub(super) fn request_keyframe(&mut self, id: StreamId, now: Instant) {
-        if let Some(owned) = self.streams.get_mut(&id)
-            && owned.stream.request_keyframe(now)
+        if let Some(entry) = self.streams.get_mut(id)
+            && entry.stream.request_keyframe(now)
         {
             self.context.notices.push(Notice::Keyframe(id));
         }
@@ -203,48 +157,45 @@ impl Core {
     /// Closes everything. True if a camera may be connected, and is to take its leave.
     pub fn shutdown(&mut self) -> bool {
         let now = Instant::now();
-        let streams: Vec<StreamId> = self.streams.keys().copied().collect();
-        let connected = |owned: &StreamEntry| owned.stream.may_be_connected();
-        let any_connected = self.streams.values().any(connected);
-        for &id in &streams {
+        let streams = self.streams.iter();
+        let streams: Vec<(StreamId, bool)> = streams
+            .map(|(id, entry)| (id, entry.stream.may_be_connected()))
+            .collect();
+        for &(id, _) in &streams {
             let _ = self.context.registry.remove_stream(id);
             self.remove_stream(id, now, &shutting_down());
         }
-        any_connected
+        streams.iter().any(|(_, connected)| *connected)
     }
 
     /// Offers that wait for it hear `why`.
     pub(super) fn remove_stream(&mut self, id: StreamId, now: Instant, why: &Error) {
-        let Some(owned) = self.streams.get_mut(&id) else {
+        let Some(entry) = self.streams.get_mut(id) else {
             return;
         };
-        if let Some(source) = owned.source.take() {
+        if let Some(source) = entry.source.take() {
             source.abort();
         }
-        for slot in owned.stream.viewers.clone() {
+        for slot in entry.stream.viewers.clone() {
             self.close_viewer(slot, now);
         }
-        if let Some(owned) = self.streams.remove(&id) {
-            for request in owned.waiting {
-                request.ticket.fail(why.clone());
-            }
-        }
+        self.streams.remove(id, why);
         self.notify_stream(id, StreamState::Removed, Status::Ok);
     }
 
     pub(super) fn source_panicked(&mut self, id: StreamId) {
         let error = panicked("this stream until it is removed and added again");
         log::error!(stream = id.0; "{error}");
-        self.fail_offers(id, &error);
+        self.streams.fail_waiting(id, &error);
         self.enter(id, StreamState::Failed, Some(error));
     }
 
     pub(super) fn enter(&mut self, id: StreamId, state: StreamState, error: Option<Error>) {
-        let Some(owned) = self.streams.get_mut(&id) else {
+        let Some(entry) = self.streams.get_mut(id) else {
             return;
         };
         let status = error.as_ref().map_or(Status::Ok, Error::status);
-        if owned.stream.enter(state, error) {
+        if entry.stream.enter(state, error) {
             self.notify_stream(id, state, status);
         }
     }
@@ -254,8 +205,8 @@ impl Core {
     }
 
     fn stream_info(&self, id: StreamId, now: Instant) -> Result<StreamInfo> {
-        let owned = self.streams.get(&id).ok_or_else(|| no_stream(id))?;
-        Ok(owned.stream.info(now))
+        let entry = self.streams.get(id).ok_or_else(|| no_stream(id))?;
+        Ok(entry.stream.info(now))
     }
 
     fn snapshot(&self, now: Instant) -> WorkerSnapshot {
@@ -268,12 +219,12 @@ impl Core {
             streams: self
                 .streams
                 .iter()
-                .map(|(&id, owned)| self.stream_snapshot(id, &owned.stream, now))
+                .map(|(id, entry)| self.stream_snapshot(id, &entry.stream, now))
                 .collect(),
             sessions: self
                 .viewers
                 .iter()
-                .map(|(_, viewer)| (viewer.id, viewer.info(now)))
+                .map(|viewer| (viewer.id, viewer.info(now)))
                 .collect(),
         }
     }
@@ -287,16 +238,16 @@ impl Core {
     }
 
     pub(super) fn live(&mut self, id: StreamId, video: TrackInfo, audio: Option<TrackInfo>) {
-        let Some(owned) = self.streams.get_mut(&id) else {
+        let Some(entry) = self.streams.get_mut(id) else {
             return;
         };
-        let fits = owned.stream.live(video, audio, &self.context.tuning);
+        let fits = entry.stream.live(video, audio, &self.context.tuning);
         let viewers = if fits {
             Vec::new()
         } else {
-            owned.stream.viewers.clone()
+            entry.stream.viewers.clone()
         };
-        let waiting = std::mem::take(&mut owned.waiting);
+        let waiting = self.streams.take_waiting(id);
         for slot in viewers {
             let error = Error::new(
                 Status::Camera,
@@ -309,8 +260,8 @@ impl Core {
         for request in waiting {
             self.offer(request, now);
         }
-        if let Some(owned) = self.streams.get(&id) {
-            owned.note_demand();
+        if let Some(entry) = self.streams.get(id) {
+            entry.note_demand();
         }
     }
 
@@ -323,24 +274,24 @@ impl Core {
         lost: u32,
     ) {
         let begun = Instant::now();
-        let Some(owned) = self.streams.get_mut(&id) else {
+        let Some(entry) = self.streams.get_mut(id) else {
             return;
         };
-        if !owned.stream.media_arrived(kind, unit, lost) {
+        if !entry.stream.media_arrived(kind, unit, lost) {
             return;
         }
         let packetised = Instant::now();
         let time = packetised.saturating_duration_since(begun);
-        owned.stream.costs.packetised(time);
+        entry.stream.costs.packetised(time);
         self.costs.media.packetised(time);
-        let timed = owned.stream.costs.sample();
+        let timed = entry.stream.costs.sample();
         let arrival = (kind == MediaKind::Video).then_some(unit.arrival);
-        let viewers = owned.stream.viewers.len();
+        let viewers = entry.stream.viewers.len();
         if viewers == 0 {
             return;
         }
-        match self.fan_outs.begin(id, viewers, arrival) {
-            Some(turn) => self.send_portion(turn, packetised, timed),
+        match self.fan_out.begin(id, viewers, arrival) {
+            Some(pass) => self.send_portion(pass, packetised, timed),
             None => self.rearmed.notify_one(),
         }
     }
@@ -348,44 +299,43 @@ impl Core {
     /// Goes on with the stream whose turn it is, if there is one. To be called once what viewers
     /// sent is read.
     pub fn fan_out(&mut self) {
-        self.fan_outs.turn_begins();
-        if let Some(turn) = self.fan_outs.next() {
-            self.send_portion(turn, Instant::now(), false);
+        self.fan_out.turn_begins();
+        if let Some(pass) = self.fan_out.next() {
+            self.send_portion(pass, Instant::now(), false);
         }
     }
 
     /// Whether an access unit is not with all its viewers yet.
     pub fn is_fanning_out(&self) -> bool {
-        self.fan_outs.is_pending()
+        self.fan_out.is_pending()
     }
 
     /// Sends what is new to some of a stream's viewers; measures the time inside the system if
     /// `timed`.
-    fn send_portion(&mut self, mut turn: FanOut, now: Instant, timed: bool) {
+    fn send_portion(&mut self, mut pass: Pass, now: Instant, timed: bool) {
         let Core {
             context,
             streams,
             viewers,
-            deadlines,
             buffer,
             costs,
             ..
         } = self;
-        let Some(stream) = streams.get(&turn.stream).map(|owned| &owned.stream) else {
+        let Some(stream) = streams.get(pass.stream).map(|entry| &entry.stream) else {
             return;
         };
         if stream.media().is_none() {
             return;
         }
-        let tracks = StreamTracks::new(streams, turn.stream);
+        let tracks = StreamTracks::new(streams, pass.stream);
         let mut io = session_io(context, &tracks, buffer, now, timed);
-        let due_before = deadlines.next();
+        let due_before = viewers.next_due();
         let mut broken = Vec::new();
         let pushed = stream.is_pushed();
         let mut keyframe_needed = false;
-        while turn.left > 0 && io.transmit.packets < PORTION {
-            turn.left -= 1;
-            let Some(&slot) = stream.viewers.get(turn.left) else {
+        while pass.left > 0 && io.transmit.packets < PORTION {
+            pass.left -= 1;
+            let Some(&slot) = stream.viewers.get(pass.left) else {
                 continue;
             };
             let Some(viewer) = viewers.get_mut(slot) else {
@@ -394,20 +344,21 @@ impl Core {
             let send = AssertUnwindSafe(|| {
                 #[cfg(any(test, feature = "test-panic"))]
                 crate::test_panic::injected(&stream.name, crate::test_panic::SESSION);
-                viewer.session.send(turn.stream, &mut io)
+                viewer.session.send(pass.stream, &mut io)
             });
-            match catch_unwind(send) {
-                Ok(due) => deadlines.arm(slot, due),
-                Err(_) => broken.push(slot),
-            }
+            let sent = catch_unwind(send);
             if pushed {
                 while viewer.session.poll_keyframe_request().is_some() {
                     keyframe_needed = true;
                 }
             }
+            match sent {
+                Ok(due) => viewers.arm(slot, due),
+                Err(_) => broken.push(slot),
+            }
         }
         let outbox = io.transmit;
-        let Some(stream) = streams.get_mut(&turn.stream).map(|owned| &mut owned.stream) else {
+        let Some(stream) = streams.get_mut(pass.stream).map(|entry| &mut entry.stream) else {
             return;
         };
         let sent = Instant::now();
@@ -415,18 +366,18 @@ impl Core {
         stream.costs.delivered(time, outbox.timed);
         costs.media.delivered(time, outbox.timed);
         let (count, packets) = (stream.viewers.len(), outbox.packets);
-        if turn.left == 0 {
-            stream.delivered(turn.arrival, sent);
+        if pass.left == 0 {
+            stream.delivered(pass.arrival, sent);
         }
-        self.fan_outs.portion_sent(turn, count, packets);
-        if self.fan_outs.is_pending() || self.deadlines.next() != due_before {
+        self.fan_out.portion_sent(pass, count, packets);
+        if self.fan_out.is_pending() || self.viewers.next_due() != due_before {
             self.rearmed.notify_one();
         }
         for slot in broken {
             self.fail_viewer(slot, panicked("this session"));
         }
         if keyframe_needed {
-            self.request_keyframe(turn.stream, now);
+            self.request_keyframe(pass.stream, now);
         }
     }
 }

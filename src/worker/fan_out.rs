@@ -14,8 +14,8 @@ const TURN: usize = 8 * PORTION;
 
 /// The streams whose last access unit is not with all viewers yet, in the order of their turns.
 #[derive(Debug, Default)]
-pub struct FanOuts {
-    turns: VecDeque<FanOut>,
+pub struct FanOut {
+    passes: VecDeque<Pass>,
     /// Packets handed to the system since the worker read what viewers sent.
     sent: usize,
 }
@@ -23,7 +23,7 @@ pub struct FanOuts {
 /// A pass over the viewers of a stream, from the last to the first: then a viewer that leaves
 /// moves none of those that wait past the end of the pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FanOut {
+pub struct Pass {
     /// The stream.
     pub stream: StreamId,
     /// Its viewers before this index wait.
@@ -36,7 +36,7 @@ pub struct FanOut {
     again_arrival: Option<Instant>,
 }
 
-impl FanOuts {
+impl FanOut {
     /// The worker has read what viewers sent.
     pub fn turn_begins(&mut self) {
         self.sent = 0;
@@ -50,15 +50,15 @@ impl FanOuts {
         stream: StreamId,
         viewers: usize,
         arrival: Option<Instant>,
-    ) -> Option<FanOut> {
-        if let Some(running) = self.turns.iter_mut().find(|turn| turn.stream == stream) {
+    ) -> Option<Pass> {
+        if let Some(running) = self.passes.iter_mut().find(|pass| pass.stream == stream) {
             if running.left < viewers {
                 running.again = true;
                 running.again_arrival = running.again_arrival.or(arrival);
             }
             return None;
         }
-        let pass = FanOut {
+        let pass = Pass {
             stream,
             left: viewers,
             arrival,
@@ -66,33 +66,33 @@ impl FanOuts {
             again_arrival: None,
         };
         if self.sent >= TURN {
-            self.turns.push_back(pass);
+            self.passes.push_back(pass);
             return None;
         }
         Some(pass)
     }
 
     /// The stream whose turn it is.
-    pub fn next(&mut self) -> Option<FanOut> {
-        self.turns.pop_front()
+    pub fn next(&mut self) -> Option<Pass> {
+        self.passes.pop_front()
     }
 
     /// A portion of `packets` was sent; `viewers` is how many the stream has now. What is left has
     /// its turn after the other streams.
-    pub fn portion_sent(&mut self, mut turn: FanOut, viewers: usize, packets: usize) {
+    pub fn portion_sent(&mut self, mut pass: Pass, viewers: usize, packets: usize) {
         self.sent += packets;
-        if turn.left == 0 && turn.again {
-            (turn.left, turn.again) = (viewers, false);
-            turn.arrival = turn.again_arrival.take();
+        if pass.left == 0 && pass.again {
+            (pass.left, pass.again) = (viewers, false);
+            pass.arrival = pass.again_arrival.take();
         }
-        if turn.left > 0 {
-            self.turns.push_back(turn);
+        if pass.left > 0 {
+            self.passes.push_back(pass);
         }
     }
 
     /// Whether somebody waits.
     pub fn is_pending(&self) -> bool {
-        !self.turns.is_empty()
+        !self.passes.is_empty()
     }
 }
 
@@ -104,26 +104,26 @@ mod tests {
     const OTHER: StreamId = StreamId(2);
 
     /// Sends one portion of the turn to up to `most` viewers, as a worker does.
-    fn send(turns: &mut FanOuts, mut turn: FanOut, viewers: usize, most: usize) -> usize {
-        let sent = turn.left.min(most);
-        turn.left -= sent;
-        turns.portion_sent(turn, viewers, sent);
+    fn send(fan_out: &mut FanOut, mut pass: Pass, viewers: usize, most: usize) -> usize {
+        let sent = pass.left.min(most);
+        pass.left -= sent;
+        fan_out.portion_sent(pass, viewers, sent);
         sent
     }
 
     #[test]
     fn a_neighbour_waits_for_one_portion_at_most() {
-        let mut turns = FanOuts::default();
-        let hot = turns.begin(HOT, 1000, None).unwrap();
-        send(&mut turns, hot, 1000, 100);
-        let other = turns.begin(OTHER, 1, None).unwrap();
-        assert_eq!(send(&mut turns, other, 1, 100), 1, "at once, if it fits");
+        let mut fan_out = FanOut::default();
+        let hot = fan_out.begin(HOT, 1000, None).unwrap();
+        send(&mut fan_out, hot, 1000, 100);
+        let other = fan_out.begin(OTHER, 1, None).unwrap();
+        assert_eq!(send(&mut fan_out, other, 1, 100), 1, "at once, if it fits");
 
-        let other = turns.begin(OTHER, 250, None).unwrap();
-        send(&mut turns, other, 250, 100);
+        let other = fan_out.begin(OTHER, 250, None).unwrap();
+        send(&mut fan_out, other, 250, 100);
         let mut order = Vec::new();
-        while let Some(turn) = turns.next() {
-            order.push((turn.stream, send(&mut turns, turn, 1000, 100)));
+        while let Some(pass) = fan_out.next() {
+            order.push((pass.stream, send(&mut fan_out, pass, 1000, 100)));
         }
         assert_eq!(
             order[..4],
@@ -137,50 +137,54 @@ mod tests {
                 .sum::<usize>()
         };
         assert_eq!((all(HOT), all(OTHER)), (900, 150));
-        assert!(!turns.is_pending());
+        assert!(!fan_out.is_pending());
     }
 
     #[test]
     fn a_unit_that_comes_during_a_pass_goes_to_all_in_another() {
-        let mut turns = FanOuts::default();
-        let first = turns.begin(HOT, 300, None).unwrap();
-        send(&mut turns, first, 300, 200);
-        assert_eq!(turns.begin(HOT, 300, None), None);
-        assert_eq!(turns.begin(HOT, 300, None), None, "one more pass is enough");
+        let mut fan_out = FanOut::default();
+        let first = fan_out.begin(HOT, 300, None).unwrap();
+        send(&mut fan_out, first, 300, 200);
+        assert_eq!(fan_out.begin(HOT, 300, None), None);
+        assert_eq!(
+            fan_out.begin(HOT, 300, None),
+            None,
+            "one more pass is enough"
+        );
         let mut sent = 0;
-        while let Some(turn) = turns.next() {
-            sent += send(&mut turns, turn, 300, 200);
+        while let Some(pass) = fan_out.next() {
+            sent += send(&mut fan_out, pass, 300, 200);
         }
         assert_eq!(sent, 100 + 300);
-        assert!(turns.begin(HOT, 300, None).is_some());
+        assert!(fan_out.begin(HOT, 300, None).is_some());
     }
 
     #[test]
     fn viewers_are_read_before_all_cameras_of_a_busy_worker_are_served() {
-        let mut turns = FanOuts::default();
+        let mut fan_out = FanOut::default();
         let mut sent = [0; 3];
         let mut passes = 0;
         for (turn, sent) in sent.iter_mut().enumerate() {
-            turns.turn_begins();
+            fan_out.turn_begins();
             for camera in 0..60 {
                 // The first picture of each came in the first turn, the second in the third.
                 if turn == 1 {
                     break;
                 }
-                if let Some(pass) = turns.begin(StreamId(camera), 500, None) {
-                    *sent += send(&mut turns, pass, 500, PORTION);
+                if let Some(pass) = fan_out.begin(StreamId(camera), 500, None) {
+                    *sent += send(&mut fan_out, pass, 500, PORTION);
                     passes += 1;
                 }
             }
-            if let Some(pass) = turns.next() {
-                *sent += send(&mut turns, pass, 500, PORTION);
+            if let Some(pass) = fan_out.next() {
+                *sent += send(&mut fan_out, pass, 500, PORTION);
                 passes += 1;
             }
             assert!(*sent <= TURN + 2 * PORTION, "{sent}");
         }
         assert!(sent[0] >= TURN && sent[1] > 0 && sent[2] >= TURN);
-        while let Some(pass) = turns.next() {
-            send(&mut turns, pass, 500, PORTION);
+        while let Some(pass) = fan_out.next() {
+            send(&mut fan_out, pass, 500, PORTION);
             passes += 1;
         }
         // Those whose viewers waited for the first picture gave them the second with it.
@@ -189,19 +193,19 @@ mod tests {
 
     #[test]
     fn whoever_leaves_during_a_pass_takes_no_turn_from_another() {
-        let mut turns = FanOuts::default();
+        let mut fan_out = FanOut::default();
         let mut viewers: Vec<u32> = (0..100).collect();
         let mut got = Vec::new();
-        let mut turn = turns.begin(HOT, viewers.len(), None);
-        while let Some(mut now) = turn {
+        let mut pass = fan_out.begin(HOT, viewers.len(), None);
+        while let Some(mut now) = pass {
             let first = now.left.min(viewers.len()).saturating_sub(10);
             got.extend(&viewers[first..now.left.min(viewers.len())]);
             now.left = first;
             // One that was served leaves, and one that waits.
             viewers.pop();
             viewers.retain(|&viewer| viewer != got.len() as u32 / 4);
-            turns.portion_sent(now, viewers.len(), 1);
-            turn = turns.next();
+            fan_out.portion_sent(now, viewers.len(), 1);
+            pass = fan_out.next();
         }
         assert!(viewers.iter().all(|viewer| got.contains(viewer)));
     }

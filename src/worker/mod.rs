@@ -17,7 +17,9 @@ pub(crate) mod registry;
 mod routes;
 mod session_io;
 mod sink;
+mod slots;
 mod stream;
+mod streams;
 mod thread;
 mod viewers;
 

@@ -9,16 +9,12 @@ use crate::sdp::answer;
 use crate::whep::Response;
 use crate::whep::etag::if_match;
 use crate::worker::command::PatchRequest;
-use crate::worker::registry::{SessionLocation, no_session};
+use crate::worker::registry::SessionLocation;
 
 impl Core {
     pub(super) fn patch(&mut self, request: &PatchRequest, now: Instant) -> Result<Response> {
         let context = &self.context;
-        let viewer = self
-            .viewers
-            .get_mut(request.slot)
-            .filter(|viewer| viewer.id == request.session)
-            .ok_or_else(|| no_session(request.session))?;
+        let viewer = self.viewers.find(request.slot, request.session)?;
         if !if_match(&request.if_match, &etag(&viewer.session)) {
             return Err(Error::new(
                 Status::Etag,
@@ -34,11 +30,11 @@ impl Core {
                 etag(&viewer.session),
             ));
         };
-        let place = SessionLocation {
+        let location = SessionLocation {
             worker: context.index,
             slot: request.slot,
         };
-        let local = credentials(place)?;
+        let local = credentials(location)?;
         let body = answer::restart_fragment(&viewer.section, &local, &candidates(context, now));
         viewer.session.restart_ice(local, remote.clone());
         Ok(Response::restarted(

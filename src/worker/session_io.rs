@@ -1,24 +1,23 @@
 //! What a worker lends to its sessions: time, media, scratch space, the socket.
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::command::WorkerContext;
-use super::core::StreamEntry;
 use super::outbox::Outbox;
+use super::streams::Streams;
 use crate::session::{Io, Media, SendBuffer, Tracks};
 use crate::state::StreamId;
 
 /// Where sessions find the media of the worker's streams. That of the stream being worked on is at
 /// hand, so that a fan-out does not search for it once per viewer.
 pub(super) struct StreamTracks<'a> {
-    streams: &'a HashMap<StreamId, StreamEntry>,
+    streams: &'a Streams,
     stream: StreamId,
     media: Option<Media<'a>>,
 }
 
 impl<'a> StreamTracks<'a> {
-    pub(super) fn new(streams: &'a HashMap<StreamId, StreamEntry>, stream: StreamId) -> Self {
+    pub(super) fn new(streams: &'a Streams, stream: StreamId) -> Self {
         StreamTracks {
             streams,
             stream,
@@ -37,8 +36,8 @@ impl Tracks for StreamTracks<'_> {
     }
 }
 
-fn find(streams: &HashMap<StreamId, StreamEntry>, stream: StreamId) -> Option<Media<'_>> {
-    streams.get(&stream)?.stream.media()
+fn find(streams: &Streams, stream: StreamId) -> Option<Media<'_>> {
+    streams.get(stream)?.stream.media()
 }
 
 /// Everything for one call, or for one portion of a fan-out; measures the time inside the system if

@@ -27,8 +27,8 @@ impl Sink for StreamSink {
     }
 
     fn video_changed(&mut self, video: TrackInfo) {
-        if let Some(owned) = self.core.borrow_mut().streams.get_mut(&self.stream) {
-            owned.stream.video_changed(video);
+        if let Some(entry) = self.core.borrow_mut().streams.get_mut(self.stream) {
+            entry.stream.video_changed(video);
         }
     }
 
@@ -43,14 +43,14 @@ impl Sink for StreamSink {
             retry_in.as_secs_f32()
         );
         let mut core = self.core.borrow_mut();
-        core.fail_offers(self.stream, error);
+        core.streams.fail_waiting(self.stream, error);
         core.enter(self.stream, StreamState::Retrying, Some(error.clone()));
     }
 
     fn idle(&mut self) {
         let mut core = self.core.borrow_mut();
-        if let Some(owned) = core.streams.get_mut(&self.stream) {
-            owned.stream.forget_media();
+        if let Some(entry) = core.streams.get_mut(self.stream) {
+            entry.stream.forget_media();
         }
         core.enter(self.stream, StreamState::Idle, None);
     }
@@ -58,14 +58,14 @@ impl Sink for StreamSink {
 
 impl PushSink for StreamSink {
     fn restarted(&mut self, kind: MediaKind) {
-        if let Some(owned) = self.core.borrow_mut().streams.get_mut(&self.stream) {
-            owned.stream.restarted(kind);
+        if let Some(entry) = self.core.borrow_mut().streams.get_mut(self.stream) {
+            entry.stream.restarted(kind);
         }
     }
 
     fn dropped(&mut self, pictures: u64) {
-        if let Some(owned) = self.core.borrow_mut().streams.get_mut(&self.stream) {
-            owned.stream.dropped(pictures);
+        if let Some(entry) = self.core.borrow_mut().streams.get_mut(self.stream) {
+            entry.stream.dropped(pictures);
         }
     }
 

@@ -1,33 +1,23 @@
 //! Lets sessions work, and sees to what came of it.
 
-use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
-use super::core::{Core, Viewer};
+use super::core::Core;
 use super::session_io::{StreamTracks, session_io};
-use crate::error::{Error, Result, Status, panicked};
+use crate::error::{Error, Status, panicked};
 use crate::events::Notice;
 use crate::session::{Io, Path, Session};
-use crate::state::{SessionId, SessionInfo, SessionState};
+use crate::state::SessionState;
 use crate::worker::demux::Datagram;
 use crate::worker::outbox::Outbox;
 use crate::worker::registry::SessionLocation;
-use crate::worker::registry::no_session;
 
 /// Sessions that do what is due in one turn. A pacer sends a burst for each, and then what viewers
 /// sent has its turn.
 const SESSIONS: usize = 256;
 
 impl Core {
-    /// The session in a slot, if it is still this one.
-    pub(super) fn viewer(&self, id: SessionId, slot: usize) -> Result<&Viewer> {
-        let viewer = self.viewers.get(slot);
-        viewer
-            .filter(|viewer| viewer.id == id)
-            .ok_or_else(|| no_session(id))
-    }
-
     /// Handles a datagram from a viewer, or from whoever knows one's ufrag.
     pub fn datagram(&mut self, datagram: &Datagram<impl AsRef<[u8]>>) {
         let path = Path {
@@ -48,7 +38,7 @@ impl Core {
     pub fn handle_timeouts(&mut self, now: Instant) -> bool {
         let mut begun = now;
         for _ in 0..SESSIONS {
-            let Some(slot) = self.deadlines.pop_due(now) else {
+            let Some(slot) = self.viewers.pop_due(now) else {
                 break;
             };
             let stream = self.viewers.get(slot).map(|viewer| viewer.stream);
@@ -57,13 +47,13 @@ impl Core {
             // What the pacer held back is nearly all of it.
             let time = ended.saturating_duration_since(begun);
             self.costs.media.delivered(time, None);
-            if let Some(owned) = stream.and_then(|id| self.streams.get_mut(&id)) {
-                owned.stream.costs.delivered(time, None);
+            if let Some(entry) = stream.and_then(|id| self.streams.get_mut(id)) {
+                entry.stream.costs.delivered(time, None);
             }
             begun = ended;
         }
-        self.time_out_offers(now);
-        self.deadlines.next().is_some_and(|at| at <= now)
+        self.streams.time_out_waiting(now);
+        self.viewers.next_due().is_some_and(|at| at <= now)
     }
 
     pub(super) fn close_viewer(&mut self, slot: usize, now: Instant) {
@@ -115,21 +105,12 @@ impl Core {
         let Some(viewer) = self.viewers.get_mut(slot) else {
             return;
         };
-        let place = SessionLocation {
+        let location = SessionLocation {
             worker: self.context.index,
             slot,
         };
         let routes = &self.context.routes;
-        if !viewer.session.addresses().eq(viewer.bound.iter().copied()) {
-            let known: Vec<SocketAddr> = viewer.session.addresses().collect();
-            for &gone in viewer.bound.iter().filter(|a| !known.contains(a)) {
-                routes.unbind(gone, place);
-            }
-            for &new in known.iter().filter(|a| !viewer.bound.contains(a)) {
-                routes.bind(new, place);
-            }
-            viewer.bound = known;
-        }
+        viewer.bind(routes, location);
         let (id, stream) = (viewer.id, viewer.stream);
         while let Some(event) = viewer.session.poll_event() {
             if let Some(error) = &event.error {
@@ -144,42 +125,16 @@ impl Core {
                 .push(Notice::Session(id, stream, event.state, status));
         }
         if viewer.session.is_closed() {
-            for &address in &viewer.bound {
-                routes.unbind(address, place);
-            }
+            viewer.unbind(routes, location);
             let viewer = self.viewers.remove(slot);
-            if let Some(owned) = self.streams.get_mut(&stream) {
-                owned.stream.gone.add(&viewer.info(Instant::now()));
-                owned.stream.viewers.retain(|&other| other != slot);
-                owned.note_demand();
+            if let Some(entry) = self.streams.get_mut(stream) {
+                entry.stream.gone.add(&viewer.info(Instant::now()));
+                entry.stream.viewers.retain(|&other| other != slot);
+                entry.note_demand();
             }
             return;
         }
         let deadline = viewer.session.next_deadline();
-        self.deadlines.arm(slot, deadline);
-    }
-}
-
-impl Viewer {
-    /// The session at this moment.
-    pub(super) fn info(&self, now: Instant) -> SessionInfo {
-        let session = &self.session;
-        let figures = session.figures();
-        SessionInfo {
-            stream: self.stream,
-            state: session.state(),
-            srtp_profile: session.srtp_profile(),
-            remote: session.remote(),
-            bytes_sent: figures.bytes,
-            packets_sent: figures.packets,
-            nacks: figures.nacks,
-            retransmits: figures.retransmits,
-            plis: figures.plis,
-            rejected: figures.rejected,
-            overflows: figures.overflows,
-            round_trip: figures.round_trip,
-            loss_ppm: figures.loss_ppm,
-            age: now.saturating_duration_since(session.created()),
-        }
+        self.viewers.arm(slot, deadline);
     }
 }

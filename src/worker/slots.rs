@@ -1,0 +1,170 @@
+//! The viewers of a worker by slot, and when each is due.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use slab::Slab;
+
+use super::deadlines::Deadlines;
+use super::registry::{SessionLocation, no_session};
+use super::routes::Routes;
+use crate::error::Result;
+use crate::session::Session;
+use crate::state::{SessionId, SessionInfo, SessionState, StreamId};
+
+/// Offers that may be answered after one whose viewer has not come yet, before that is given up.
+/// So offers that nobody follows up cost a worker some 25 MB at most, however many they are, and
+/// viewers that come as soon as they are answered get in all the same.
+pub(super) const MAX_UNCLAIMED: usize = 4096;
+
+/// All viewers of a worker.
+#[derive(Default)]
+pub(super) struct Slots {
+    viewers: Slab<Viewer>,
+    /// Sessions whose viewers have yet to come, the oldest first, and some that are over.
+    unclaimed: VecDeque<(usize, SessionId)>,
+    deadlines: Deadlines,
+}
+
+/// One viewer.
+pub(super) struct Viewer {
+    pub(super) id: SessionId,
+    pub(super) stream: StreamId,
+    pub(super) session: Session,
+    /// The section of its answer that an answer to a restart names.
+    pub(super) section: Box<str>,
+    /// Addresses of the viewer that lead to this slot.
+    bound: Vec<SocketAddr>,
+}
+
+impl Slots {
+    /// The slot that the next viewer gets.
+    pub(super) fn vacant(&self) -> usize {
+        self.viewers.vacant_key()
+    }
+
+    /// Takes a viewer in.
+    pub(super) fn insert(&mut self, viewer: Viewer) -> usize {
+        let id = viewer.id;
+        let slot = self.viewers.insert(viewer);
+        self.unclaimed.push_back((slot, id));
+        slot
+    }
+
+    pub(super) fn remove(&mut self, slot: usize) -> Viewer {
+        self.viewers.remove(slot)
+    }
+
+    pub(super) fn get(&self, slot: usize) -> Option<&Viewer> {
+        self.viewers.get(slot)
+    }
+
+    pub(super) fn get_mut(&mut self, slot: usize) -> Option<&mut Viewer> {
+        self.viewers.get_mut(slot)
+    }
+
+    /// The viewer in a slot, if its session is still this one.
+    pub(super) fn find(&mut self, slot: usize, id: SessionId) -> Result<&mut Viewer> {
+        let viewer = self.viewers.get_mut(slot);
+        viewer
+            .filter(|viewer| viewer.id == id)
+            .ok_or_else(|| no_session(id))
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Viewer> {
+        self.viewers.iter().map(|(_, viewer)| viewer)
+    }
+
+    /// The oldest viewer that has not come, if too many offers were answered after it.
+    pub(super) fn overtaken(&mut self) -> Option<usize> {
+        while let Some(&(slot, id)) = self.unclaimed.front() {
+            let viewer = self.viewers.get(slot).filter(|viewer| viewer.id == id);
+            let waits = viewer.is_some_and(|v| v.session.state() == SessionState::New);
+            if waits && self.unclaimed.len() <= MAX_UNCLAIMED {
+                break;
+            }
+            self.unclaimed.pop_front();
+            if waits {
+                return Some(slot);
+            }
+        }
+        None
+    }
+
+    /// Makes sure that a slot is woken at `due` at the latest.
+    pub(super) fn arm(&mut self, slot: usize, due: Option<Instant>) {
+        self.deadlines.arm(slot, due);
+    }
+
+    /// When the first slot is due.
+    pub(super) fn next_due(&self) -> Option<Instant> {
+        self.deadlines.next()
+    }
+
+    /// A slot that is due, which is then no longer armed.
+    pub(super) fn pop_due(&mut self, now: Instant) -> Option<usize> {
+        self.deadlines.pop_due(now)
+    }
+}
+
+impl Viewer {
+    pub(super) fn new(
+        id: SessionId,
+        stream: StreamId,
+        session: Session,
+        section: Box<str>,
+    ) -> Self {
+        Viewer {
+            id,
+            stream,
+            session,
+            section,
+            bound: Vec::new(),
+        }
+    }
+
+    /// Makes datagrams from the viewer's present addresses, and from no others, lead to it.
+    pub(super) fn bind(&mut self, routes: &Routes, location: SessionLocation) {
+        if self.session.addresses().eq(self.bound.iter().copied()) {
+            return;
+        }
+        let known: Vec<SocketAddr> = self.session.addresses().collect();
+        for &gone in self.bound.iter().filter(|a| !known.contains(a)) {
+            routes.unbind(gone, location);
+        }
+        for &new in known.iter().filter(|a| !self.bound.contains(a)) {
+            routes.bind(new, location);
+        }
+        self.bound = known;
+    }
+
+    /// Makes no datagram lead to the viewer.
+    pub(super) fn unbind(&mut self, routes: &Routes, location: SessionLocation) {
+        for address in self.bound.drain(..) {
+            routes.unbind(address, location);
+        }
+    }
+
+    /// The session at this moment.
+    pub(super) fn info(&self, now: Instant) -> SessionInfo {
+        let session = &self.session;
+        let figures = session.figures();
+        SessionInfo {
+            stream: self.stream,
+            state: session.state(),
+            srtp_profile: session.srtp_profile(),
+            remote: session.remote(),
+            bytes_sent: figures.bytes,
+            packets_sent: figures.packets,
+            nacks: figures.nacks,
+            retransmits: figures.retransmits,
+            plis: figures.plis,
+            rejected: figures.rejected,
+            overflows: figures.overflows,
+            round_trip: figures.round_trip,
+            loss_ppm: figures.loss_ppm,
+            age: now.saturating_duration_since(session.created()),
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! The streams of a worker, each with its source's task and the offers that wait for its media.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use tokio::task::AbortHandle;
+
+use super::command::OfferRequest;
+use super::stream::Stream;
+use crate::error::{Error, Status};
+use crate::source::Demand;
+use crate::state::{StreamId, StreamState};
+
+/// All streams of a worker.
+#[derive(Default)]
+pub(super) struct Streams {
+    entries: HashMap<StreamId, StreamEntry>,
+    /// When the first of the waiting offers times out, or earlier.
+    offers_due: Option<Instant>,
+}
+
+/// A stream, its source's task, and the offers that wait for its first media.
+pub(super) struct StreamEntry {
+    pub(super) stream: Stream,
+    pub(super) source: Option<AbortHandle>,
+    /// Whether somebody wants it; `None` if it is connected in any case.
+    pub(super) demand: Option<Rc<Demand>>,
+    waiting: Vec<OfferRequest>,
+}
+
+impl Streams {
+    pub(super) fn insert(&mut self, id: StreamId, stream: Stream, demand: Option<Rc<Demand>>) {
+        let entry = StreamEntry {
+            stream,
+            source: None,
+            demand,
+            waiting: Vec::new(),
+        };
+        self.entries.insert(id, entry);
+    }
+
+    pub(super) fn get(&self, id: StreamId) -> Option<&StreamEntry> {
+        self.entries.get(&id)
+    }
+
+    pub(super) fn get_mut(&mut self, id: StreamId) -> Option<&mut StreamEntry> {
+        self.entries.get_mut(&id)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (StreamId, &StreamEntry)> {
+        self.entries.iter().map(|(&id, entry)| (id, entry))
+    }
+
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut StreamEntry> {
+        self.entries.values_mut()
+    }
+
+    /// Forgets a stream. Offers that wait for it fail with `why`.
+    pub(super) fn remove(&mut self, id: StreamId, why: &Error) {
+        if let Some(entry) = self.entries.remove(&id) {
+            for request in entry.waiting {
+                request.ticket.fail(why.clone());
+            }
+        }
+    }
+
+    /// Lets an offer wait if its stream may soon be live; gives it back otherwise.
+    pub(super) fn wait(&mut self, request: OfferRequest, now: Instant) -> Option<OfferRequest> {
+        match self.entries.get_mut(&request.stream) {
+            Some(entry) if now < request.deadline && entry.may_soon_be_live() => {
+                entry.waiting.retain(|waiting| waiting.ticket.is_pending());
+                let due = self.offers_due.unwrap_or(request.deadline);
+                self.offers_due = Some(due.min(request.deadline));
+                entry.waiting.push(request);
+                entry.note_demand();
+                None
+            }
+            _ => Some(request),
+        }
+    }
+
+    /// Takes the offers that wait for a stream. Demand is the caller's to note, once they are answered.
+    pub(super) fn take_waiting(&mut self, id: StreamId) -> Vec<OfferRequest> {
+        let entry = self.entries.get_mut(&id);
+        entry.map_or(Vec::new(), |entry| std::mem::take(&mut entry.waiting))
+    }
+
+    /// Fails the offers that wait for a stream: its connection attempt failed with `error`.
+    pub(super) fn fail_waiting(&mut self, id: StreamId, error: &Error) {
+        let Some(entry) = self.entries.get_mut(&id) else {
+            return;
+        };
+        for request in entry.waiting.drain(..) {
+            request
+                .ticket
+                .fail(not_ready(&entry.stream.name, Some(error)));
+        }
+        entry.note_demand();
+    }
+
+    /// When [`Streams::time_out_waiting`] is due.
+    pub(super) fn offers_due(&self) -> Option<Instant> {
+        self.offers_due
+    }
+
+    /// Fails the offers that have waited long enough.
+    pub(super) fn time_out_waiting(&mut self, now: Instant) {
+        if self.offers_due.is_none_or(|due| now < due) {
+            return;
+        }
+        self.offers_due = None;
+        for entry in self.entries.values_mut() {
+            let name = &entry.stream.name;
+            entry.waiting.retain(|request| {
+                if now >= request.deadline {
+                    request.ticket.fail(timed_out(name, request.timeout));
+                }
+                now < request.deadline
+            });
+            entry.note_demand();
+            let next = entry.waiting.iter().map(|request| request.deadline).min();
+            self.offers_due = self.offers_due.into_iter().chain(next).min();
+        }
+    }
+}
+
+impl StreamEntry {
+    /// Offers or viewers came or went: tells the source of a camera on demand if that matters.
+    pub(super) fn note_demand(&self) {
+        if let Some(demand) = &self.demand {
+            demand.set(!self.stream.viewers.is_empty() || !self.waiting.is_empty());
+        }
+    }
+
+    /// Whether the camera's first media may come with the attempt under way, or with one that an
+    /// offer brings about: what failed before somebody wanted a camera on demand says little.
+    fn may_soon_be_live(&self) -> bool {
+        self.stream.media().is_none()
+            && match self.stream.state() {
+                StreamState::Idle => true,
+                StreamState::Connecting => self.demand.is_some() || self.stream.error().is_none(),
+                _ => false,
+            }
+    }
+}
+
+pub(super) fn timed_out(name: &str, timeout: Duration) -> Error {
+    let seconds = timeout.as_secs_f32();
+    Error::new(
+        Status::NotReady,
+        format!(
+            "stream \"{name}\" has no media yet: the camera was still connecting after {seconds:.1} s"
+        ),
+    )
+}
+
+pub(super) fn not_ready(name: &str, error: Option<&Error>) -> Error {
+    let why = match error {
+        Some(error) => error.message(),
+        None => "the camera is still connecting",
+    };
+    Error::new(
+        Status::NotReady,
+        format!("stream \"{name}\" has no media yet: {why}"),
+    )
+}
