@@ -159,7 +159,7 @@ pub struct Frame<'a> {
 pub enum FrameData<'a> {
     /// Copied before the push returns.
     Copied(&'a [u8]),
-    /// Kept until it is packetised, then dropped, on any thread. Memory of any kind comes in by
+    /// Kept until it is packetized, then dropped, on any thread. Memory of any kind comes in by
     /// [`Bytes::from_owner`].
     Shared(Bytes),
 }

@@ -1,7 +1,7 @@
 //! Panics on demand, to test that a bug costs its stream or its session and nothing else. Only in
 //! the crate's own tests and with the cargo feature `test-panic`: never in what is shipped.
 
-/// Name of a stream whose third picture panics where it is packetised.
+/// Name of a stream whose third picture panics where it is packetized.
 pub const STREAM: &str = "test-panic-stream";
 /// Name of a stream whose pictures panic where they are sent to a viewer.
 pub const SESSION: &str = "test-panic-session";

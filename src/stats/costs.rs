@@ -21,7 +21,7 @@ pub struct Costs {
 /// Time spent on media: of one stream, or of all streams of a worker.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MediaCosts {
-    packetise: Duration,
+    packetize: Duration,
     /// Sealing packets and passing them to the system.
     deliver: Duration,
     units: u32,
@@ -37,8 +37,8 @@ impl MediaCosts {
     }
 
     /// An access unit was turned into packets.
-    pub fn packetised(&mut self, time: Duration) {
-        self.packetise += time;
+    pub fn packetized(&mut self, time: Duration) {
+        self.packetize += time;
     }
 
     /// Packets were sealed and passed to the system; `system` is the time inside it, if measured.
@@ -53,15 +53,15 @@ impl MediaCosts {
     /// All parts, by name.
     pub fn parts(&self) -> [(&'static str, Duration); 3] {
         [
-            ("packetise", self.packetise()),
+            ("packetize", self.packetize()),
             ("seal", self.seal()),
             ("send", self.send()),
         ]
     }
 
     /// Turning access units into packets.
-    pub fn packetise(&self) -> Duration {
-        self.packetise
+    pub fn packetize(&self) -> Duration {
+        self.packetize
     }
 
     pub fn seal(&self) -> Duration {
@@ -89,11 +89,11 @@ mod tests {
         let micros = Duration::from_micros;
         for _ in 0..10 * SAMPLE {
             let system = costs.sample().then_some(micros(4));
-            costs.packetised(micros(2));
+            costs.packetized(micros(2));
             costs.delivered(micros(10), system);
         }
         let units = 10 * u64::from(SAMPLE);
-        assert_eq!(costs.packetise(), micros(2 * units));
+        assert_eq!(costs.packetize(), micros(2 * units));
         assert_eq!(costs.send(), micros(4 * units));
         assert_eq!(costs.seal(), micros(6 * units));
         costs.delivered(micros(10 * units), None);

@@ -1,4 +1,4 @@
-//! What host threads ask of a worker, and what workers share.
+//! Commands from host threads to a worker, and the context that all workers share.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -34,39 +34,39 @@ pub struct WorkerContext {
     pub tuning: Arc<Tuning>,
     /// This host's addresses.
     pub interfaces: Arc<Interfaces>,
-    /// Addresses to advertise besides.
+    /// Additional addresses to advertise.
     pub public_addresses: Arc<[IpAddr]>,
-    /// `Link` headers that tell of STUN and TURN servers.
+    /// `Link` headers that announce STUN and TURN servers.
     pub ice_links: Arc<[String]>,
     /// The gateway's certificate.
     pub certificate: Arc<Certificate>,
-    /// Where to leave what the host is to be told.
+    /// The queue of events for the host.
     pub notices: Notices,
-    /// Who owns what.
+    /// Streams and sessions, and their owners.
     pub registry: Arc<Registry>,
-    /// Tells wall clock.
+    /// Converts to wall clock time.
     pub clock: WallClock,
 }
 
 /// A WHEP offer on its way to the worker that owns the stream.
 pub struct OfferRequest {
-    /// What to watch.
+    /// The stream to watch.
     pub stream: StreamId,
     /// The browser's offer.
     pub offer: Offer,
-    /// What to put before the session key in `Location`.
+    /// The part of `Location` before the session key.
     pub location_prefix: Option<String>,
-    /// Who asks, for the log; "" if not known.
+    /// The viewer's address or name, for the log; "" if unknown.
     pub peer: String,
     /// How long it may wait for the camera.
     pub timeout: Duration,
-    /// When that is over.
+    /// The end of that time.
     pub deadline: Instant,
-    /// Who is told of the answer.
+    /// Completes the offer.
     pub ticket: Ticket,
 }
 
-/// A change that a viewer wants of its session (PATCH).
+/// A PATCH of a session.
 pub struct PatchRequest {
     /// The session.
     pub session: SessionId,
@@ -74,13 +74,13 @@ pub struct PatchRequest {
     pub slot: usize,
     /// Its key.
     pub key: String,
-    /// The header `If-Match`.
+    /// The `If-Match` header.
     pub if_match: String,
     /// The body.
     pub fragment: Fragment,
 }
 
-/// What host threads ask of a worker.
+/// A request from a host thread to a worker.
 pub enum Command {
     /// Connect a camera.
     AddStream {
@@ -95,7 +95,7 @@ pub enum Command {
         /// How long to wait for it.
         timeouts: Timeouts,
     },
-    /// Serve what the host pushes.
+    /// Add a push stream.
     AddPushStream {
         /// Its id.
         id: StreamId,
@@ -104,22 +104,22 @@ pub enum Command {
         /// Where its media comes from.
         pushed: push::Receiver,
     },
-    /// Disconnect a camera and close its sessions.
+    /// Remove a stream and close its sessions.
     RemoveStream(StreamId),
     /// Answer an offer.
     Offer(Box<OfferRequest>),
-    /// Take candidates, or restart ICE.
+    /// Apply a PATCH: candidates or an ICE restart.
     Patch(Box<PatchRequest>, SyncSender<Result<Response>>),
     /// Close the session in a slot.
     CloseSession(SessionId, usize),
-    /// Tell of a stream.
+    /// Report a stream.
     StreamInfo(StreamId, SyncSender<Result<StreamInfo>>),
-    /// Tell of the session in a slot.
+    /// Report the session in a slot.
     SessionInfo(SessionId, usize, SyncSender<Result<SessionInfo>>),
-    /// Tell everything, for metrics.
+    /// Report everything, for metrics.
     Snapshot(SyncSender<WorkerSnapshot>),
-    /// A knob was changed.
+    /// A knob has changed.
     TuningChanged,
-    /// Close everything and end.
+    /// Close everything and exit.
     Shutdown,
 }

@@ -1,4 +1,4 @@
-//! What a worker owns and does: streams, viewers, and the moments when media moves.
+//! The state of a worker and its central operations: commands, stream states, and the media path.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -25,13 +25,13 @@ use crate::state::{StreamId, StreamInfo, StreamState};
 use crate::stats::{Costs, StreamSnapshot, WorkerSnapshot};
 use crate::worker::registry::no_stream;
 
-/// A worker's possessions.
+/// Everything that a worker owns.
 pub struct Core {
     pub(super) context: WorkerContext,
     pub(super) streams: Streams,
     pub(super) viewers: Slots,
     fan_out: FanOut,
-    /// Wakes the worker's loop: somebody is due sooner than it sleeps.
+    /// Wakes the worker's loop because a deadline has moved closer.
     rearmed: Rc<Notify>,
     pub(super) buffer: Box<SendBuffer>,
     pub(super) costs: Costs,
@@ -57,7 +57,7 @@ impl Core {
         viewers.into_iter().chain(self.streams.offers_due()).min()
     }
 
-    /// Does what a host thread asks.
+    /// Executes a command from a host thread.
     pub fn command(core: &Rc<RefCell<Core>>, command: Command) {
         let now = Instant::now();
         match command {
@@ -119,7 +119,7 @@ impl Core {
         }
     }
 
-    /// Takes a stream in and starts the task of its source.
+    /// Adds a stream and starts its source's task.
     fn add_stream<F: Future<Output = ()> + 'static>(
         core: &Rc<RefCell<Core>>,
         id: StreamId,
@@ -145,7 +145,7 @@ impl Core {
         }
     }
 
-    /// Asks the host of a push stream for a keyframe, if it has not just been asked.
+    /// Asks the host of a push stream for a keyframe, unless it was asked a moment ago.
     pub(super) fn request_keyframe(&mut self, id: StreamId, now: Instant) {
         if let Some(entry) = self.streams.get_mut(id)
             && entry.stream.request_keyframe(now)
@@ -154,7 +154,7 @@ impl Core {
         }
     }
 
-    /// Closes everything. True if a camera may be connected, and is to take its leave.
+    /// Closes everything. True if a camera may be connected and needs time for its TEARDOWN.
     pub fn shutdown(&mut self) -> bool {
         let now = Instant::now();
         let streams = self.streams.iter();
@@ -168,7 +168,7 @@ impl Core {
         streams.iter().any(|(_, connected)| *connected)
     }
 
-    /// Offers that wait for it hear `why`.
+    /// Removes a stream. Offers that wait for it fail with `why`.
     pub(super) fn remove_stream(&mut self, id: StreamId, now: Instant, why: &Error) {
         let Some(entry) = self.streams.get_mut(id) else {
             return;
@@ -265,7 +265,7 @@ impl Core {
         }
     }
 
-    /// An access unit has arrived: packetise it once, and begin to send it to the viewers.
+    /// Packetizes an access unit, once, and starts sending it to the viewers.
     pub(super) fn media(
         &mut self,
         id: StreamId,
@@ -280,10 +280,10 @@ impl Core {
         if !entry.stream.media_arrived(kind, unit, lost) {
             return;
         }
-        let packetised = Instant::now();
-        let time = packetised.saturating_duration_since(begun);
-        entry.stream.costs.packetised(time);
-        self.costs.media.packetised(time);
+        let packetized = Instant::now();
+        let time = packetized.saturating_duration_since(begun);
+        entry.stream.costs.packetized(time);
+        self.costs.media.packetized(time);
         let timed = entry.stream.costs.sample();
         let arrival = (kind == MediaKind::Video).then_some(unit.arrival);
         let viewers = entry.stream.viewers.len();
@@ -291,13 +291,12 @@ impl Core {
             return;
         }
         match self.fan_out.begin(id, viewers, arrival) {
-            Some(pass) => self.send_portion(pass, packetised, timed),
+            Some(pass) => self.send_portion(pass, packetized, timed),
             None => self.rearmed.notify_one(),
         }
     }
 
-    /// Goes on with the stream whose turn it is, if there is one. To be called once what viewers
-    /// sent is read.
+    /// Continues the next pending pass, if any. Call after the viewers' datagrams have been read.
     pub fn fan_out(&mut self) {
         self.fan_out.turn_begins();
         if let Some(pass) = self.fan_out.next() {
@@ -305,13 +304,12 @@ impl Core {
         }
     }
 
-    /// Whether an access unit is not with all its viewers yet.
+    /// Whether a pass is pending.
     pub fn is_fanning_out(&self) -> bool {
         self.fan_out.is_pending()
     }
 
-    /// Sends what is new to some of a stream's viewers; measures the time inside the system if
-    /// `timed`.
+    /// Sends new packets to some of a stream's viewers. `timed`: measure the time spent in system calls.
     fn send_portion(&mut self, mut pass: Pass, now: Instant, timed: bool) {
         let Core {
             context,

@@ -1,12 +1,12 @@
-//! Which session is due next, without looking at all of them.
+//! Finds the session that is due next without scanning all of them.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Instant;
 
 /// Deadlines of many sessions. An entry may be earlier than its session's real deadline, never
-/// later: whoever is woken too early says again when it is due. So a deadline that moves away, as
-/// most do, costs nothing.
+/// later: a session that is woken too early is armed again. So postponing a deadline, the usual
+/// case, costs nothing.
 #[derive(Debug, Default)]
 pub struct Deadlines {
     heap: BinaryHeap<Reverse<(Instant, usize)>>,
@@ -27,7 +27,7 @@ impl Deadlines {
         }
     }
 
-    /// When somebody is due.
+    /// The earliest deadline.
     pub fn next(&self) -> Option<Instant> {
         self.heap.peek().map(|Reverse((deadline, _))| *deadline)
     }

@@ -13,7 +13,7 @@ use crate::session::ice;
 
 /// Datagrams that may wait for a worker; more are dropped, as a full socket buffer would.
 const VIEWER_QUEUE: usize = 4096;
-/// Checks of strangers that may wait; browsers repeat theirs.
+/// ICE checks from unknown addresses that may wait; browsers repeat theirs.
 const STRANGER_QUEUE: usize = 1024;
 /// Datagrams of each queue handled in a turn.
 pub const QUEUE_BATCH: usize = 64;
@@ -25,32 +25,32 @@ pub struct Datagram<B> {
     pub slot: usize,
     /// Where it came from.
     pub remote: SocketAddr,
-    /// Which of our addresses it was sent to, as the system wrote it.
+    /// Our address that it was sent to, if the system reports it.
     pub local: Option<IpAddr>,
-    /// What it holds.
+    /// The payload.
     pub contents: B,
 }
 
 /// A datagram that waits for its worker.
 pub type Queued = Datagram<Box<[u8]>>;
 
-/// The way to a worker.
+/// The sending side of a worker's datagram queues.
 #[derive(Clone)]
 pub struct Inbox {
-    /// For datagrams that came from where an authentic check came from before.
+    /// Datagrams from addresses with an authentic check.
     viewers: mpsc::Sender<Queued>,
-    /// For checks from elsewhere. Anyone can send those, and a flood of them must not take the
-    /// place of what viewers send.
+    /// Checks from other addresses. Anyone can send those, and a flood of them must not displace
+    /// datagrams from viewers.
     strangers: mpsc::Sender<Queued>,
 }
 
-/// What waits for a worker.
+/// The receiving side of a worker's datagram queues.
 pub struct Queues {
     viewers: mpsc::Receiver<Queued>,
     strangers: mpsc::Receiver<Queued>,
 }
 
-/// Both ends of the way to a worker.
+/// Both sides of a worker's datagram queues.
 pub fn inbox() -> (Inbox, Queues) {
     let (viewers, viewer_queue) = mpsc::channel(VIEWER_QUEUE);
     let (strangers, stranger_queue) = mpsc::channel(STRANGER_QUEUE);
@@ -62,7 +62,7 @@ pub fn inbox() -> (Inbox, Queues) {
 }
 
 impl Queues {
-    /// Takes some of what waits; ready when there is something.
+    /// Takes a batch of waiting datagrams; ready when there are any.
     pub fn poll(&mut self, context: &mut Context<'_>, batch: &mut Vec<Queued>) -> Poll<()> {
         let _ = self.viewers.poll_recv_many(context, batch, QUEUE_BATCH);
         let _ = self.strangers.poll_recv_many(context, batch, QUEUE_BATCH);
@@ -73,26 +73,26 @@ impl Queues {
     }
 }
 
-/// Datagrams that came in.
+/// Counts of received datagrams.
 #[derive(Debug, Default)]
 pub struct ReceiverStats {
-    /// For no session of ours.
+    /// Datagrams for no session.
     pub unknown: AtomicU64,
     /// Dropped because a worker was too busy to take them.
     pub overrun: AtomicU64,
 }
 
-/// Hands datagrams to the workers that own their sessions. The first worker reads the socket, and
-/// handles at once what is for sessions of its own: a thread that only reads would wake up for
-/// each datagram just to wake up a worker, which costs a tenth of all CPU.
+/// Hands datagrams to the workers that own their sessions. The first worker reads the socket and
+/// handles datagrams for its own sessions at once: a thread that only reads would wake up for each
+/// datagram just to wake up a worker, which costs a tenth of all CPU.
 pub struct Demux {
     /// The worker that reads.
     pub worker: usize,
     /// Which session owns which address.
     pub routes: Arc<Routes>,
-    /// The ways to all workers.
+    /// The queues of all workers.
     pub inboxes: Vec<Inbox>,
-    /// What is counted.
+    /// Counters.
     pub stats: Arc<ReceiverStats>,
 }
 
@@ -128,7 +128,7 @@ impl Demux {
             true => &inbox.viewers,
             false => &inbox.strangers,
         };
-        // A full queue costs nothing more than a look.
+        // Checked first, so that nothing is copied for a full queue.
         let Ok(room) = queue.try_reserve() else {
             self.stats.overrun.fetch_add(1, Ordering::Relaxed);
             return;

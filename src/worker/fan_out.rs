@@ -1,50 +1,50 @@
-//! Access units on their way to many viewers, in portions: between two of them the worker reads
-//! other cameras, so a stream with a thousand viewers does not hold up its neighbours.
+//! Sends access units to many viewers in portions. Between two portions the worker reads other
+//! cameras, so a stream with a thousand viewers does not delay the others.
 
 use std::collections::VecDeque;
 use std::time::Instant;
 
 use crate::state::StreamId;
 
-/// Packets handed to the system in one portion, about; a millisecond of work.
+/// About how many packets are sent in one portion: a millisecond of work.
 pub const PORTION: usize = 1024;
-/// Packets handed to the system before the worker reads what viewers sent, about. The cameras whose
-/// access units come in the meantime wait.
+/// About how many packets are sent before the worker reads its viewers' datagrams. Access units that
+/// arrive after that wait.
 const TURN: usize = 8 * PORTION;
 
-/// The streams whose last access unit is not with all viewers yet, in the order of their turns.
+/// The pending passes, in order.
 #[derive(Debug, Default)]
 pub struct FanOut {
     passes: VecDeque<Pass>,
-    /// Packets handed to the system since the worker read what viewers sent.
+    /// Packets sent since the worker last read its viewers' datagrams.
     sent: usize,
 }
 
-/// A pass over the viewers of a stream, from the last to the first: then a viewer that leaves
-/// moves none of those that wait past the end of the pass.
+/// A pass over the viewers of a stream, from last to first, so that the removal of a viewer does not
+/// move a waiting one into the part that is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pass {
     /// The stream.
     pub stream: StreamId,
-    /// Its viewers before this index wait.
+    /// Viewers below this index are still to be served.
     pub left: usize,
-    /// When the picture that is being sent arrived; `None` for sound.
+    /// When the video frame arrived; `None` for audio.
     pub arrival: Option<Instant>,
-    /// Another access unit came during the pass: those who had their turn get it in another one.
+    /// Another access unit arrived during the pass: a second pass serves those already done.
     again: bool,
-    /// When the first picture for that one arrived.
+    /// When the first video frame for the second pass arrived.
     again_arrival: Option<Instant>,
 }
 
 impl FanOut {
-    /// The worker has read what viewers sent.
+    /// The worker has read its viewers' datagrams.
     pub fn turn_begins(&mut self) {
         self.sent = 0;
     }
 
-    /// A pass over `viewers` viewers begins; `None` if that has to wait: enough was sent in this
-    /// turn, or the pass before is not over yet, and is to be followed by another unless all viewers
-    /// still wait.
+    /// Starts a pass over `viewers` viewers. `None` if it has to wait: enough was sent in this turn, or
+    /// the stream's previous pass is not over. That one is then followed by a second pass, unless no
+    /// viewer has been served yet.
     pub fn begin(
         &mut self,
         stream: StreamId,
@@ -72,13 +72,13 @@ impl FanOut {
         Some(pass)
     }
 
-    /// The stream whose turn it is.
+    /// The next pending pass.
     pub fn next(&mut self) -> Option<Pass> {
         self.passes.pop_front()
     }
 
-    /// A portion of `packets` was sent; `viewers` is how many the stream has now. What is left has
-    /// its turn after the other streams.
+    /// A portion of `packets` was sent; the stream has `viewers` viewers now. The rest of the pass comes
+    /// after those of other streams.
     pub fn portion_sent(&mut self, mut pass: Pass, viewers: usize, packets: usize) {
         self.sent += packets;
         if pass.left == 0 && pass.again {
@@ -90,7 +90,7 @@ impl FanOut {
         }
     }
 
-    /// Whether somebody waits.
+    /// Whether a pass is pending.
     pub fn is_pending(&self) -> bool {
         !self.passes.is_empty()
     }
@@ -103,7 +103,7 @@ mod tests {
     const HOT: StreamId = StreamId(1);
     const OTHER: StreamId = StreamId(2);
 
-    /// Sends one portion of the turn to up to `most` viewers, as a worker does.
+    /// Sends one portion of a pass to up to `most` viewers, as a worker does.
     fn send(fan_out: &mut FanOut, mut pass: Pass, viewers: usize, most: usize) -> usize {
         let sent = pass.left.min(most);
         pass.left -= sent;
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_neighbour_waits_for_one_portion_at_most() {
+    fn a_neighbor_waits_for_one_portion_at_most() {
         let mut fan_out = FanOut::default();
         let hot = fan_out.begin(HOT, 1000, None).unwrap();
         send(&mut fan_out, hot, 1000, 100);
@@ -167,7 +167,7 @@ mod tests {
         for (turn, sent) in sent.iter_mut().enumerate() {
             fan_out.turn_begins();
             for camera in 0..60 {
-                // The first picture of each came in the first turn, the second in the third.
+                // The first frame of each arrives in the first turn, the second in the third.
                 if turn == 1 {
                     break;
                 }
@@ -187,12 +187,12 @@ mod tests {
             send(&mut fan_out, pass, 500, PORTION);
             passes += 1;
         }
-        // Those whose viewers waited for the first picture gave them the second with it.
+        // Viewers that still waited for the first frame got the second in the same pass.
         assert_eq!(passes, 60 + 19);
     }
 
     #[test]
-    fn whoever_leaves_during_a_pass_takes_no_turn_from_another() {
+    fn a_viewer_that_leaves_during_a_pass_costs_no_other_its_frame() {
         let mut fan_out = FanOut::default();
         let mut viewers: Vec<u32> = (0..100).collect();
         let mut got = Vec::new();
@@ -201,7 +201,7 @@ mod tests {
             let first = now.left.min(viewers.len()).saturating_sub(10);
             got.extend(&viewers[first..now.left.min(viewers.len())]);
             now.left = first;
-            // One that was served leaves, and one that waits.
+            // A viewer that was served leaves, and one that was not.
             viewers.pop();
             viewers.retain(|&viewer| viewer != got.len() as u32 / 4);
             fan_out.portion_sent(now, viewers.len(), 1);

@@ -1,4 +1,4 @@
-//! Our side of ICE, as answers say it: credentials, candidates, and the ETag that names both.
+//! The gateway's side of ICE in answers: credentials, candidates, and the ETag of the ICE session.
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -10,7 +10,7 @@ use crate::session::Session;
 use crate::worker::command::WorkerContext;
 use crate::worker::registry::SessionLocation;
 
-/// Credentials that lead to a session's place and that nobody can guess.
+/// Unpredictable credentials whose ufrag encodes the session's location.
 pub(super) fn credentials(place: SessionLocation) -> Result<IceCredentials> {
     Ok(IceCredentials {
         ufrag: place.ufrag_prefix() + &random::hex::<4>()?,
@@ -18,7 +18,7 @@ pub(super) fn credentials(place: SessionLocation) -> Result<IceCredentials> {
     })
 }
 
-/// Where viewers may reach us: public addresses first.
+/// The gateway's candidates, public addresses first.
 pub(super) fn candidates(context: &WorkerContext, now: Instant) -> Vec<SocketAddr> {
     let ttl = context.tuning.interface_cache_ttl();
     let port = context.socket.local().port();
@@ -36,7 +36,7 @@ pub(super) fn candidates(context: &WorkerContext, now: Instant) -> Vec<SocketAdd
     candidates
 }
 
-/// Names the ICE session: strong, and another one after each restart.
+/// The strong ETag of the ICE session; each restart changes it.
 pub(super) fn etag(session: &Session) -> String {
     format!("\"{}\"", session.ice_credentials().0.ufrag)
 }

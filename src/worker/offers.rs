@@ -1,4 +1,4 @@
-//! Answers offers: at once, or as soon as the camera's first media tells its codec.
+//! Answers offers: at once, or when the camera's first media has told its codec.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -22,7 +22,7 @@ impl Core {
             return;
         };
         let Some(complete) = request.ticket.claim() else {
-            // Nobody waits for this answer any more.
+            // Given up or completed meanwhile.
             return;
         };
         complete(match self.streams.get(request.stream) {
@@ -34,7 +34,7 @@ impl Core {
                 Err(not_ready(&entry.stream.name, entry.stream.error()))
             }
             Some(_) => {
-                // Much of what is looked at here is the viewer's word.
+                // Untrusted input decides much of what happens here.
                 let create = AssertUnwindSafe(|| self.create_session(&request, now));
                 catch_unwind(create).unwrap_or_else(|_| Err(panicked("this offer")))
             }

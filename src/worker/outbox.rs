@@ -1,4 +1,4 @@
-//! The way of a worker's sessions to the socket.
+//! Sends datagrams of a worker's sessions.
 
 use std::time::{Duration, Instant};
 
@@ -10,15 +10,15 @@ pub struct Outbox<'a> {
     socket: &'a Socket,
     /// Datagrams that one call may hand to the kernel.
     segments: usize,
-    /// Time spent in the system, if it is to be measured.
+    /// Time spent in system calls, if measured.
     pub timed: Option<Duration>,
-    /// Packets handed over so far.
+    /// Packets sent so far.
     pub packets: usize,
 }
 
 impl<'a> Outbox<'a> {
-    /// `gso`: runs may be handed to the kernel in one call. `timed`: from where to add up the time
-    /// spent in the system.
+    /// `gso`: send runs of packets in one call. `timed`: measure the time spent in system calls, starting
+    /// from this value.
     pub fn new(socket: &'a Socket, gso: bool, timed: Option<Duration>) -> Self {
         Outbox {
             socket,

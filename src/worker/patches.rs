@@ -1,4 +1,4 @@
-//! What a viewer changes of its session: candidates, and ICE restarts.
+//! Applies PATCH requests: candidates and ICE restarts.
 
 use std::time::Instant;
 

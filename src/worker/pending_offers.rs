@@ -1,9 +1,8 @@
-//! Offers that have yet to be answered: each is completed once, by whoever claims it.
+//! Offers without an answer yet. Each is completed exactly once, by whoever claims it.
 //!
-//! The worker, a timeout, `cancel` and `shutdown` may all want to complete the same one. It lies in
-//! one table until somebody takes it out, and only who took it out may complete it, or make a
-//! session for it. So no offer is completed twice, and none leaves a session behind that nobody
-//! heard of.
+//! The worker, a timeout, `cancel` and `shutdown` compete for it. Whoever removes it from the table
+//! may complete it or create a session for it, and nobody else. So no offer is completed twice, and none
+//! leaves a session that nobody knows of.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,7 +19,7 @@ use crate::whep::Response;
 /// Offers that may be under way without a thread of the host waiting for each: some 10 KB apiece.
 const MAX_ASYNC: usize = 1024;
 
-/// What is called with the outcome. Never blocks.
+/// Called with the result. Never blocks.
 type Complete = Box<dyn FnOnce(Result<Response>) + Send>;
 
 /// Those under way.
@@ -40,7 +39,7 @@ impl Default for PendingOffers {
 }
 
 impl PendingOffers {
-    /// One whose outcome `complete` takes at once, on the thread that has it.
+    /// Adds an offer. `complete` is called on the thread that completes it.
     pub fn begin(
         self: &Arc<Self>,
         complete: impl FnOnce(Result<Response>) + Send + 'static,
@@ -48,7 +47,7 @@ impl PendingOffers {
         self.enter(OpId(ids::next()), Box::new(complete))
     }
 
-    /// One whose outcome `done` hears on the callback thread. `Limit` if too many are under way.
+    /// Adds an offer. `done` is called on the callback thread. `Limit` if too many are in progress.
     pub fn begin_async(
         self: &Arc<Self>,
         notices: Notices,
@@ -73,9 +72,9 @@ impl PendingOffers {
         }
     }
 
-    /// Completes one with `Cancelled`. `NotFound` if it is completed, or being completed.
+    /// Completes an offer with `Cancelled`. `NotFound` if it is completed or being completed.
     pub fn cancel(&self, op: OpId) -> Result<()> {
-        // Completed under the lock: after `close` has had it, nothing more comes.
+        // Under the lock, so that nothing is completed after `close`.
         let mut pending = self.pending.lock();
         let Some(complete) = pending.remove(&op) else {
             return Err(Error::new(
@@ -93,7 +92,7 @@ impl PendingOffers {
         Ok(())
     }
 
-    /// Completes all that are left.
+    /// Fails all remaining offers.
     pub fn close(&self, why: &Error) {
         for (_, complete) in self.pending.lock().drain() {
             complete(Err(why.clone()));
@@ -114,17 +113,17 @@ impl Ticket {
         self.op
     }
 
-    /// Whether nobody has claimed it.
+    /// Whether it has not been claimed.
     pub fn is_pending(&self) -> bool {
         self.operations.pending.lock().contains_key(&self.op)
     }
 
-    /// Takes the right and the duty to complete it; `None` if somebody else has it.
+    /// Claims the offer, which the caller then must complete; `None` if it was claimed before.
     pub fn claim(&self) -> Option<impl FnOnce(Result<Response>) + use<>> {
         self.operations.pending.lock().remove(&self.op)
     }
 
-    /// Fails it, unless somebody else has claimed it.
+    /// Fails the offer, unless it was claimed before.
     pub fn fail(&self, error: Error) {
         if let Some(complete) = self.claim() {
             complete(Err(error));

@@ -1,4 +1,4 @@
-//! Which streams and sessions there are, and which worker owns each.
+//! The streams and sessions of a gateway, and the worker that owns each.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -19,8 +19,8 @@ pub struct SessionLocation {
 }
 
 impl SessionLocation {
-    /// The beginning of the local ufrag of a session here. What follows it is random and makes a
-    /// ufrag that nobody can guess, nor mistake for that of a former session in the slot.
+    /// The first characters of the local ufrag of a session here. Random ones follow, so that the ufrag
+    /// cannot be guessed and differs from that of an earlier session in the slot.
     pub fn ufrag_prefix(self) -> String {
         format!("{:02x}{:06x}", self.worker, self.slot)
     }
@@ -38,17 +38,17 @@ impl SessionLocation {
 pub struct SessionEntry {
     /// Its worker, and its slot there.
     pub place: SessionLocation,
-    /// What it watches.
+    /// The stream that it watches.
     pub stream: StreamId,
-    /// Its name in URLs.
+    /// Its key in URLs.
     pub key: String,
 }
 
-/// What a stream costs its worker without viewers, reading and packetising, in viewers.
+/// The cost of a stream without viewers (reading and packetizing), as a number of viewers.
 const STREAM_LOAD: usize = 4;
 
-/// Names, ids and owners. Locked for lookups from host threads and when something is created or
-/// ends, never on the media path.
+/// Names, ids and owners. Locked for lookups from host threads, and when a stream or session is
+/// created or ends; never on the media path.
 #[derive(Debug, Default)]
 pub struct Registry {
     tables: Mutex<Tables>,
@@ -63,7 +63,7 @@ struct Tables {
 }
 
 impl Registry {
-    /// Registers a stream with the worker, of `workers`, that has the least to do.
+    /// Registers a stream with the least loaded of `workers` workers.
     pub fn add_stream(&self, name: &str, workers: usize) -> Result<(StreamId, Arc<str>, usize)> {
         let mut tables = self.tables.lock();
         if tables.names.contains_key(name) {
@@ -87,7 +87,7 @@ impl Registry {
         Ok((id, name, worker))
     }
 
-    /// Forgets a stream; its worker is told by the caller.
+    /// Forgets a stream. The caller tells the worker.
     pub fn remove_stream(&self, id: StreamId) -> Result<usize> {
         let mut tables = self.tables.lock();
         let Some((name, worker)) = tables.streams.remove(&id) else {
@@ -152,8 +152,8 @@ impl Registry {
         found.ok_or_else(no_key)
     }
 
-    /// Whether the session with this key watches the stream with this name: authorisation goes by
-    /// the name, so a key counts for its own stream only.
+    /// Whether the session with this key watches the stream with this name: authorization goes
+    /// by name, so a key is valid for its own stream only.
     pub fn check_session(&self, stream: &str, key: &str) -> Result<()> {
         let tables = self.tables.lock();
         let session = tables.keys.get(key).and_then(|id| tables.sessions.get(id));
@@ -178,7 +178,7 @@ impl Registry {
         ids
     }
 
-    /// Sessions now.
+    /// The number of sessions.
     pub fn session_count(&self) -> usize {
         self.tables.lock().sessions.len()
     }
@@ -191,7 +191,7 @@ fn no_key() -> Error {
     )
 }
 
-/// What to say of a stream id that is no longer, or never was, in use.
+/// The error for a stream id that is not in use.
 pub fn no_stream(id: StreamId) -> Error {
     Error::new(
         Status::NotFound,
@@ -202,7 +202,7 @@ pub fn no_stream(id: StreamId) -> Error {
     )
 }
 
-/// What to say of a session id that is no longer, or never was, in use.
+/// The error for a session id that is not in use.
 pub fn no_session(id: SessionId) -> Error {
     Error::new(
         Status::NotFound,

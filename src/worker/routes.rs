@@ -1,5 +1,4 @@
-//! Finds the worker and session of a datagram: by the user name of a STUN check, which we chose,
-//! or by where it came from, once an authentic check came from there.
+//! Which session owns which remote address.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -8,15 +7,15 @@ use parking_lot::RwLock;
 
 use crate::worker::registry::SessionLocation;
 
-/// The places behind the viewers' addresses. Read for each datagram that comes in, written when a
-/// viewer's address becomes known or is forgotten.
+/// The sessions by remote address. Read for each received datagram; written when an authentic check
+/// comes from a new address, and when an address is forgotten.
 #[derive(Debug, Default)]
 pub struct Routes {
     by_address: RwLock<HashMap<SocketAddr, SessionLocation>>,
 }
 
 impl Routes {
-    /// The place of the session that owns `address`.
+    /// The session that owns `address`.
     pub fn find(&self, address: SocketAddr) -> Option<SessionLocation> {
         self.by_address.read().get(&address).copied()
     }

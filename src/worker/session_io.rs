@@ -1,4 +1,4 @@
-//! What a worker lends to its sessions: time, media, scratch space, the socket.
+//! What a worker lends to its sessions: the time, media, scratch space, the socket.
 
 use std::time::{Duration, Instant};
 
@@ -8,8 +8,8 @@ use super::streams::Streams;
 use crate::session::{Io, Media, SendBuffer, Tracks};
 use crate::state::StreamId;
 
-/// Where sessions find the media of the worker's streams. That of the stream being worked on is at
-/// hand, so that a fan-out does not search for it once per viewer.
+/// Gives sessions the media of the worker's streams. The media of the current stream is kept at hand,
+/// so that a fan-out does not look it up once per viewer.
 pub(super) struct StreamTracks<'a> {
     streams: &'a Streams,
     stream: StreamId,
@@ -40,8 +40,8 @@ fn find(streams: &Streams, stream: StreamId) -> Option<Media<'_>> {
     streams.get(stream)?.stream.media()
 }
 
-/// Everything for one call, or for one portion of a fan-out; measures the time inside the system if
-/// `timed`.
+/// For one call of a session, or for one portion of a fan-out. `timed`: measure the time spent in system
+/// calls.
 pub(super) fn session_io<'a, 's>(
     context: &'s WorkerContext,
     tracks: &'a StreamTracks<'_>,

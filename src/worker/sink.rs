@@ -1,4 +1,4 @@
-//! The way from a source's task into its worker.
+//! Connects a source's task to its worker.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -10,7 +10,7 @@ use crate::media::{AccessUnit, MediaKind, TrackInfo};
 use crate::source::{PushSink, Sink};
 use crate::state::{StreamId, StreamState};
 
-/// The way from a source's task into its worker: a plain call.
+/// Delivers from a source's task to its worker by plain calls.
 pub(super) struct StreamSink {
     pub(super) core: Rc<RefCell<Core>>,
     pub(super) stream: StreamId,

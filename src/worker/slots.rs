@@ -1,4 +1,4 @@
-//! The viewers of a worker by slot, and when each is due.
+//! The viewers of a worker by slot, with their deadlines.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -13,16 +13,16 @@ use crate::error::Result;
 use crate::session::Session;
 use crate::state::{SessionId, SessionInfo, SessionState, StreamId};
 
-/// Offers that may be answered after one whose viewer has not come yet, before that is given up.
-/// So offers that nobody follows up cost a worker some 25 MB at most, however many they are, and
-/// viewers that come as soon as they are answered get in all the same.
+/// Answered offers that may wait for their viewers; a further one evicts the oldest. So abandoned
+/// offers cost a worker about 25 MB at most, however many there are, and viewers that connect
+/// promptly still get in.
 pub(super) const MAX_UNCLAIMED: usize = 4096;
 
 /// All viewers of a worker.
 #[derive(Default)]
 pub(super) struct Slots {
     viewers: Slab<Viewer>,
-    /// Sessions whose viewers have yet to come, the oldest first, and some that are over.
+    /// Sessions that wait for their viewers, oldest first; some of them may be over.
     unclaimed: VecDeque<(usize, SessionId)>,
     deadlines: Deadlines,
 }
@@ -32,19 +32,19 @@ pub(super) struct Viewer {
     pub(super) id: SessionId,
     pub(super) stream: StreamId,
     pub(super) session: Session,
-    /// The section of its answer that an answer to a restart names.
+    /// The lines of the answer that the response to an ICE restart repeats.
     pub(super) section: Box<str>,
-    /// Addresses of the viewer that lead to this slot.
+    /// The viewer's addresses that are routed to this slot.
     bound: Vec<SocketAddr>,
 }
 
 impl Slots {
-    /// The slot that the next viewer gets.
+    /// The slot of the next viewer.
     pub(super) fn vacant(&self) -> usize {
         self.viewers.vacant_key()
     }
 
-    /// Takes a viewer in.
+    /// Adds a viewer.
     pub(super) fn insert(&mut self, viewer: Viewer) -> usize {
         let id = viewer.id;
         let slot = self.viewers.insert(viewer);
@@ -76,7 +76,7 @@ impl Slots {
         self.viewers.iter().map(|(_, viewer)| viewer)
     }
 
-    /// The oldest viewer that has not come, if too many offers were answered after it.
+    /// The oldest session that waits for its viewer, if too many do.
     pub(super) fn overtaken(&mut self) -> Option<usize> {
         while let Some(&(slot, id)) = self.unclaimed.front() {
             let viewer = self.viewers.get(slot).filter(|viewer| viewer.id == id);
@@ -124,7 +124,7 @@ impl Viewer {
         }
     }
 
-    /// Makes datagrams from the viewer's present addresses, and from no others, lead to it.
+    /// Routes the viewer's current addresses, and no others, to it.
     pub(super) fn bind(&mut self, routes: &Routes, location: SessionLocation) {
         if self.session.addresses().eq(self.bound.iter().copied()) {
             return;
@@ -139,7 +139,7 @@ impl Viewer {
         self.bound = known;
     }
 
-    /// Makes no datagram lead to the viewer.
+    /// Removes all routes to the viewer.
     pub(super) fn unbind(&mut self, routes: &Routes, location: SessionLocation) {
         for address in self.bound.drain(..) {
             routes.unbind(address, location);

@@ -21,7 +21,7 @@ const AUDIO_PACKETS: usize = 64;
 
 /// One camera.
 pub struct Stream {
-    /// Its name in URLs.
+    /// Its key in URLs.
     pub name: Arc<str>,
     /// Slots of its viewers.
     pub viewers: Vec<usize>,

@@ -24,7 +24,7 @@ pub(super) struct Streams {
 pub(super) struct StreamEntry {
     pub(super) stream: Stream,
     pub(super) source: Option<AbortHandle>,
-    /// Whether somebody wants it; `None` if it is connected in any case.
+    /// Whether a viewer wants it; `None` if it is always connected.
     pub(super) demand: Option<Rc<Demand>>,
     waiting: Vec<OfferRequest>,
 }
@@ -65,7 +65,7 @@ impl Streams {
         }
     }
 
-    /// Lets an offer wait if its stream may soon be live; gives it back otherwise.
+    /// Queues an offer if its stream may soon be live; returns it otherwise.
     pub(super) fn wait(&mut self, request: OfferRequest, now: Instant) -> Option<OfferRequest> {
         match self.entries.get_mut(&request.stream) {
             Some(entry) if now < request.deadline && entry.may_soon_be_live() => {
@@ -80,7 +80,7 @@ impl Streams {
         }
     }
 
-    /// Takes the offers that wait for a stream. Demand is the caller's to note, once they are answered.
+    /// Takes the offers that wait for a stream. The caller answers them, then notes the demand.
     pub(super) fn take_waiting(&mut self, id: StreamId) -> Vec<OfferRequest> {
         let entry = self.entries.get_mut(&id);
         entry.map_or(Vec::new(), |entry| std::mem::take(&mut entry.waiting))
@@ -126,15 +126,15 @@ impl Streams {
 }
 
 impl StreamEntry {
-    /// Offers or viewers came or went: tells the source of a camera on demand if that matters.
+    /// Tells the source of an on-demand camera whether it is wanted, after offers or viewers changed.
     pub(super) fn note_demand(&self) {
         if let Some(demand) = &self.demand {
             demand.set(!self.stream.viewers.is_empty() || !self.waiting.is_empty());
         }
     }
 
-    /// Whether the camera's first media may come with the attempt under way, or with one that an
-    /// offer brings about: what failed before somebody wanted a camera on demand says little.
+    /// Whether the current connection attempt, or one that an offer triggers, may bring the first media.
+    /// For an on-demand camera, earlier failures say little.
     fn may_soon_be_live(&self) -> bool {
         self.stream.media().is_none()
             && match self.stream.state() {

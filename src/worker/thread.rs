@@ -1,5 +1,4 @@
-//! A worker: a thread that owns streams with all that belongs to them. Between "access unit
-//! complete" and "datagrams handed to the kernel" there is no lock, no channel and no wake-up.
+//! A worker's thread and its loop: datagrams, deadlines, fan-out, and the tasks of cameras take turns.
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
@@ -22,31 +21,30 @@ use super::demux::{Demux, Inbox, QUEUE_BATCH, Queued, Queues, ReceiverStats};
 use crate::events::role::{Role, mark_thread};
 use crate::net::Receiver;
 
-/// How long a worker that ends waits for its cameras to take their TEARDOWN.
+/// How long an exiting worker waits for TEARDOWN requests to leave.
 const TEARDOWN_GRACE: Duration = Duration::from_millis(100);
-/// How long it waits for a lookup of a camera's name, which the system does not let anyone cancel
-/// and which takes half a minute where no name server answers. One that is left behind uses
-/// nothing of the gateway.
+/// How long it waits for a DNS lookup, which cannot be cancelled and takes half a minute where no name
+/// server answers. A lookup that is left behind uses nothing of the gateway.
 const LOOKUP_GRACE: Duration = Duration::from_millis(500);
 
-/// A worker's thread, and the ways to reach it.
+/// A worker's thread and its command queue.
 pub struct Worker {
     commands: mpsc::UnboundedSender<Command>,
-    /// `TuningChanged` waits among the commands.
+    /// A `TuningChanged` command is queued.
     retuning: Arc<AtomicBool>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// What a worker that reads the socket needs besides.
+/// What the worker that reads the socket needs in addition.
 pub struct Reading {
-    /// The ways to all workers.
+    /// The queues of all workers.
     pub inboxes: Vec<Inbox>,
-    /// Where to count.
+    /// Counters.
     pub stats: Arc<ReceiverStats>,
 }
 
 impl Worker {
-    /// Starts the thread, which drops `ended` at its end. One worker of a gateway reads.
+    /// Starts the thread, which drops `ended` when it exits. One worker of a gateway reads the socket.
     pub fn start(
         context: WorkerContext,
         queues: Queues,
@@ -91,17 +89,17 @@ impl Worker {
         })
     }
 
-    /// Asks something of the worker. False if it has ended.
+    /// Sends a command. False if the worker has exited.
     pub fn command(&self, command: Command) -> bool {
         self.commands.send(command).is_ok()
     }
 
-    /// Tells the worker that a knob was changed; once for many changes if it has no time.
+    /// Announces a changed knob; several changes may be announced by one command.
     pub fn retune(&self) -> bool {
         self.retuning.swap(true, Ordering::SeqCst) || self.command(Command::TuningChanged)
     }
 
-    /// Waits for the end of the thread.
+    /// Waits until the thread has exited.
     pub fn join(&self) {
         if let Some(thread) = self.thread.lock().take() {
             let _ = thread.join();
@@ -109,12 +107,12 @@ impl Worker {
     }
 }
 
-/// Where a worker's datagrams come from.
+/// The datagrams for a worker: queued by another worker, or read from the socket.
 struct Input {
     queues: Queues,
-    /// The worker that reads the socket has it.
+    /// Only in the worker that reads the socket.
     reader: Option<(Receiver, Demux)>,
-    /// Taken from the queues.
+    /// Datagrams taken from the queues.
     batch: Vec<Queued>,
 }
 
@@ -165,8 +163,7 @@ async fn run(
             },
             () = poll_fn(|context| input.poll(context)) => {}
             () = sleep_until(deadline) => {}
-            // A source's task has made somebody due sooner than we sleep, or left some viewers
-            // for later.
+            // A source's task moved a deadline closer, or left a pass pending.
             () = rearmed.notified() => {}
         }
         let more = {
@@ -180,18 +177,18 @@ async fn run(
             more || core.is_fanning_out()
         };
         if more {
-            // However much waits: now it is the turn of the cameras.
+            // Let the cameras' tasks run, whatever else is waiting.
             tokio::task::yield_now().await;
         }
     }
-    // What was asked before is done first: whoever heard that a camera is added hears of its end.
+    // Execute earlier commands first, so that each added stream also gets its `Removed` event.
     commands.close();
     while let Some(command) = commands.recv().await {
         Core::command(&core, command);
     }
     let any_connected = core.borrow_mut().shutdown();
     if any_connected {
-        // The sources' tasks are aborted; dropping them sends TEARDOWN from tasks of their own.
+        // Dropping the aborted tasks sends TEARDOWN from separate tasks.
         tokio::time::sleep(TEARDOWN_GRACE).await;
     }
 }

@@ -1,4 +1,4 @@
-//! Lets sessions work, and sees to what came of it.
+//! Runs sessions, and applies the results: events, routes, deadlines.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
@@ -13,12 +13,12 @@ use crate::worker::demux::Datagram;
 use crate::worker::outbox::Outbox;
 use crate::worker::registry::SessionLocation;
 
-/// Sessions that do what is due in one turn. A pacer sends a burst for each, and then what viewers
-/// sent has its turn.
+/// Due sessions that are handled in one turn. Each may send a burst; after that, viewers' datagrams are
+/// read.
 const SESSIONS: usize = 256;
 
 impl Core {
-    /// Handles a datagram from a viewer, or from whoever knows one's ufrag.
+    /// Handles a datagram for a session. It need not come from the viewer: a ufrag can be known to others.
     pub fn datagram(&mut self, datagram: &Datagram<impl AsRef<[u8]>>) {
         let path = Path {
             remote: datagram.remote,
@@ -34,7 +34,7 @@ impl Core {
         self.costs.control += time;
     }
 
-    /// Does what is due, up to a limit. True if there is more.
+    /// Handles due deadlines, up to a limit. True if there are more.
     pub fn handle_timeouts(&mut self, now: Instant) -> bool {
         let mut begun = now;
         for _ in 0..SESSIONS {
@@ -44,7 +44,7 @@ impl Core {
             let stream = self.viewers.get(slot).map(|viewer| viewer.stream);
             self.with_session(slot, now, |session, io| session.handle_timeout(io));
             let ended = Instant::now();
-            // What the pacer held back is nearly all of it.
+            // Nearly all of it is media that the pacer held back.
             let time = ended.saturating_duration_since(begun);
             self.costs.media.delivered(time, None);
             if let Some(entry) = stream.and_then(|id| self.streams.get_mut(id)) {
@@ -67,8 +67,7 @@ impl Core {
         self.settle(slot);
     }
 
-    /// Lets a session work, with all it needs, and sees to what came of it. A panic inside costs
-    /// this session and no other.
+    /// Runs `work` on a session and applies the results. A panic inside costs only this session.
     fn with_session(
         &mut self,
         slot: usize,
@@ -100,7 +99,7 @@ impl Core {
         self.settle(slot);
     }
 
-    /// Reports a session's changes, keeps its routes and its deadline, buries it when it is over.
+    /// Reports a session's events, updates its routes and deadline, and removes it when it is closed.
     pub(super) fn settle(&mut self, slot: usize) {
         let Some(viewer) = self.viewers.get_mut(slot) else {
             return;

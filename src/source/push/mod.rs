@@ -5,7 +5,7 @@
 //!  worker:        queue, a batch at a time -> is it decodable? -> the stream's track
 //! ```
 //!
-//! A pushed frame is copied at most once before it is packetised. Buffers go back and forth
+//! A pushed frame is copied at most once before it is packetized. Buffers go back and forth
 //! between host and worker, so in steady state nothing is allocated.
 
 mod bitstream;
