@@ -40,7 +40,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_metrics(
 /// - "process": of the host's whole process, "resident_bytes" and "cpu_us" (both null where the
 ///   system does not tell)
 /// - "workers": an array of {"index", "busy_us", "streams", "sessions", "cost_us": {"rtsp",
-///   "packetise", "seal", "send", "control"}}
+///   "packetize", "seal", "send", "control"}}
 /// - "counters": {"datagrams_unknown", "datagrams_overrun", "send_errors", "events_dropped",
 ///   "interface_enumerations"}
 /// - "tuning": an array of {"name", "value", "default", "min", "max", "applies"}; "applies" is
@@ -50,7 +50,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_metrics(
 ///   of the last failure; "ok"), "message", "video_codec", "audio_codec", "width", "height",
 ///   "bitrate_bps", "sessions", "reconnects", "bytes", "frames", "keyframes", "frames_dropped",
 ///   "packets_lost", "keyframe_requests", "since_last_media_ms", "memory_bytes",
-///   "cost_us": {"packetise", "seal", "send"}, "latency_us": {"p50", "p95", "max"} (from the arrival
+///   "cost_us": {"packetize", "seal", "send"}, "latency_us": {"p50", "p95", "max"} (from the arrival
 ///   of a picture's last packet until the system had the picture for all viewers, over the last 5 to
 ///   10 s), "sent": {"bytes", "packets", "nacks", "retransmits", "plis", "overflows"}}
 /// - "sessions": an array ordered by id of {"id", "stream", "stream_name", "state" (as

@@ -406,7 +406,7 @@ impl Camera {
             Transport::Tcp => retina::client::Transport::Tcp(TcpTransportOptions::default()),
             Transport::Udp => retina::client::Transport::Udp(UdpTransportOptions::default()),
         };
-        // Lengths before the NALs, and no parameter sets among them: the packetiser adds those.
+        // Lengths before the NALs, and no parameter sets among them: the packetizer adds those.
         SetupOptions::default()
             .transport(transport)
             .frame_format(FrameFormat::MP4)

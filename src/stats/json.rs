@@ -140,7 +140,7 @@ impl From<&WorkerSnapshot> for Worker {
 
 #[derive(Serialize)]
 struct MediaCost {
-    packetise: u64,
+    packetize: u64,
     seal: u64,
     send: u64,
 }
@@ -148,7 +148,7 @@ struct MediaCost {
 impl From<&MediaCosts> for MediaCost {
     fn from(costs: &MediaCosts) -> MediaCost {
         MediaCost {
-            packetise: micros(costs.packetise()),
+            packetize: micros(costs.packetize()),
             seal: micros(costs.seal()),
             send: micros(costs.send()),
         }

@@ -62,7 +62,7 @@ export class SyntheticGateway {
       busy_us: 0,
       streams: Math.ceil(cameras / 2),
       sessions: Math.ceil(this.sessions.length / 2),
-      cost_us: { rtsp: 0, packetise: 0, seal: 0, send: 0, control: 0 },
+      cost_us: { rtsp: 0, packetize: 0, seal: 0, send: 0, control: 0 },
     }));
     this.cpu = 0;
     this.overrun = 0;
@@ -81,7 +81,7 @@ export class SyntheticGateway {
       width: fault === "auth" || fault === "dead" ? 0 : width, height: fault === "auth" || fault === "dead" ? 0 : height, bitrate_bps: 0, sessions: 0, reconnects: fault ? 3 : 0,
       bytes: 0, frames: 0, keyframes: 0, frames_dropped: 0, packets_lost: 0, keyframe_requests: 0,
       since_last_media_ms: fault ? (fault === "stalled" ? 14_000 : null) : 20,
-      memory_bytes: fault ? 0 : Math.round(bps / 2), cost_us: { packetise: 0, seal: 0, send: 0 },
+      memory_bytes: fault ? 0 : Math.round(bps / 2), cost_us: { packetize: 0, seal: 0, send: 0 },
       latency_us: fault ? null : { p50: 300 + 40 * (i % 9), p95: 900 + 110 * (i % 13), max: 4000 + 900 * (i % 5) },
       sent: { bytes: 0, packets: 0, nacks: 0, retransmits: 0, plis: 0, overflows: 0 },
     };
@@ -115,7 +115,7 @@ export class SyntheticGateway {
       stream.bitrate_bps = Math.round(bps);
       stream.frames += Math.round(25 * seconds);
       stream.bytes += Math.round((bps / 8) * seconds);
-      stream.cost_us.packetise += Math.round((bps / 1e6) * 120 * seconds);
+      stream.cost_us.packetize += Math.round((bps / 1e6) * 120 * seconds);
       if (!this.healthy && stream.id === 10) {
         stream.packets_lost += Math.round(4 * this.random());
       }
@@ -144,7 +144,7 @@ export class SyntheticGateway {
     this.workers.forEach((worker, i) => {
       const busy = Math.min(0.985, load * (!this.healthy && i === 1 ? 1.9 : 1)) * seconds * 1e6;
       worker.busy_us += Math.round(busy);
-      for (const [part, share] of Object.entries({ rtsp: 0.34, packetise: 0.13, seal: 0.17, send: 0.31, control: 0.05 })) {
+      for (const [part, share] of Object.entries({ rtsp: 0.34, packetize: 0.13, seal: 0.17, send: 0.31, control: 0.05 })) {
         worker.cost_us[part] += Math.round(share * busy);
       }
       this.cpu += busy * 1.06;

@@ -185,13 +185,13 @@ fn metrics_tell_what_went_where_and_what_it_cost() {
     assert!(stream("ring_bytes") > 10_000.0);
     let gcm = "rtsp_webrtc_gateway_sessions{srtp_profile=\"aes_128_gcm\"}";
     assert_eq!(metric(&text, gcm), 1.0);
-    for part in ["rtsp", "packetise", "seal", "control"] {
+    for part in ["rtsp", "packetize", "seal", "control"] {
         let name = format!("rtsp_webrtc_gateway_cpu_seconds_total{{worker=\"0\",part=\"{part}\"}}");
         let seconds = metric(&text, &name);
         assert!(seconds > 0.0 && seconds < 5.0, "{part} {seconds}");
     }
     // All that its only worker did for media was for this stream.
-    for part in ["packetise", "seal", "send"] {
+    for part in ["packetize", "seal", "send"] {
         let of = |what: &str| {
             let name = format!("rtsp_webrtc_gateway_{what},part=\"{part}\"}}");
             metric(&text, &name)

@@ -54,7 +54,7 @@ const COLUMNS = [
   {
     key: "cpu",
     label: "CPU",
-    title: "Share of a core: packetise, seal, send",
+    title: "Share of a core: packetize, seal, send",
     value: ({ rate }) => rate.cpu,
     numeric: true,
     make: makeCpu,
@@ -88,7 +88,7 @@ function makeState(td) {
 
 function makeCpu(td) {
   const text = element("span", "", td);
-  const bar = splitBar(td, ["packetise", "seal", "send"]);
+  const bar = splitBar(td, ["packetize", "seal", "send"]);
   return ({ rate }) => {
     setText(text, percent(rate.cpu ?? undefined));
     bar(rate.parts, rate.most);

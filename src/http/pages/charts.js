@@ -20,7 +20,7 @@ export const LATENCY = [
   { key: "max", label: "max", colour: "--part-5" },
 ];
 export const MEDIA_CPU = [
-  { key: "packetise", label: "packetise", colour: "--part-2" },
+  { key: "packetize", label: "packetize", colour: "--part-2" },
   { key: "seal", label: "seal", colour: "--part-3" },
   { key: "send", label: "send", colour: "--part-1" },
 ];

@@ -10,8 +10,8 @@ const STREAM_HISTORY_SECONDS = 300;
 // What went wrong counts as "now" for this long.
 export const RECENT_SECONDS = 60;
 
-export const COST_PARTS = ["rtsp", "packetise", "seal", "send", "control"];
-const STREAM_PARTS = ["packetise", "seal", "send"];
+export const COST_PARTS = ["rtsp", "packetize", "seal", "send", "control"];
+const STREAM_PARTS = ["packetize", "seal", "send"];
 const GATEWAY_SERIES = ["sent", "received", "p50", "p95", "max", "loss", "retransmits", ...COST_PARTS, "viewers", "live"];
 const STREAM_SERIES = ["fps", "received", "sent", "p50", "p95", "max", ...STREAM_PARTS, "lost", "overflows", "sentPackets", "retransmits"];
 const SESSION_SERIES = ["overflows"];
