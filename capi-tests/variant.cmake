@@ -1,9 +1,11 @@
 # The library as only tests build it: with bugs on demand (cargo feature test-panic), without its
 # HTTP listener, and with checks of arithmetic, which cargo's dev profile has. One build for all.
 set(variant "${CMAKE_CURRENT_BINARY_DIR}/variant/${soname}")
+# Built along with a Rust test, so that it shares the dependencies that those of the Rust tests are: with
+# the features that tests need.
 add_custom_target(variant
   COMMAND ${CMAKE_COMMAND} -E env "CARGO_TARGET_DIR=${RTSP_WEBRTC_GATEWAY_TARGET_DIR}"
-    ${CARGO} build --locked --lib --package rtsp_webrtc_gateway
+    ${CARGO} build --locked --package rtsp_webrtc_gateway --lib --test host_logger
     --no-default-features --features test-panic
   COMMAND ${CMAKE_COMMAND} -E copy_if_different
     "${RTSP_WEBRTC_GATEWAY_TARGET_DIR}/debug/${link}" "${variant}"

@@ -12,7 +12,7 @@ if(NOT RTSP_WEBRTC_GATEWAY_HTTP)
   list(APPEND cargo_features --no-default-features)
 endif()
 
-# Debug is cargo's dev profile; every other configuration, also none, is an optimised build.
+# Debug is cargo's dev profile; every other configuration, also none, is an optimized build.
 set(debug $<CONFIG:Debug>)
 set(built "${RTSP_WEBRTC_GATEWAY_TARGET_DIR}/$<IF:${debug},debug,release>")
 set(staged "${PROJECT_BINARY_DIR}/lib")

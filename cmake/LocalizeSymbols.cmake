@@ -27,7 +27,7 @@ file(WRITE ${STAGED}.symbols "${lines}\n")
 # one name in two libraries a linker would drop one, and a local symbol cannot refer to the other.
 list(TRANSFORM symbols PREPEND --undefined=)
 run(${LD} --relocatable --force-group-allocation ${symbols} ${BUILT} -o ${STAGED}.o)
-# The bitcode is for link-time optimisation among Rust crates.
+# The bitcode is for link-time optimization among Rust crates.
 set(strip --strip-debug)
 if(KEEP_DEBUG)
   set(strip "")

@@ -1,10 +1,10 @@
 #!/usr/bin/python3
-"""Writes the notices that the licences of the linked crates ask for, as Markdown.
+"""Writes the notices that the licenses of the linked crates ask for, as Markdown.
 
 Usage: notices.py OUTPUT [argument of cargo, e.g. --no-default-features]...
 
-The crates are those that this build links on this platform, as `cargo tree` says. Each licence text
-appears once, with the crates that carry it. A choice of licences is passed on as it is.
+The crates are those that this build links on this platform, as `cargo tree` says. Each license text
+appears once, with the crates that carry it. A choice of licenses is passed on as it is.
 """
 
 import json
@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "rtsp_webrtc_gateway"
-LICENCE_FILE = re.compile(r"(un)?licen[cs]e|copying|notice|copyright", re.IGNORECASE)
+LICENSE_FILE = re.compile(r"(un)?licen[cs]e|copying|notice|copyright", re.IGNORECASE)
 # Some crates carry no text. All of them may be used under this one.
 MIT = """Permission is hereby granted, free of charge, to any person obtaining a copy of this software and
 associated documentation files (the "Software"), to deal in the Software without restriction,
@@ -50,20 +50,20 @@ def linked(options):
 
 
 def texts(package):
-    """The licence texts of a crate."""
+    """The license texts of a crate."""
     folder = Path(package["manifest_path"]).parent
     files = sorted(
         path
         # aws-lc-sys brings a C library, which brings another one.
         for path in [*folder.glob("*"), *folder.glob("LICENSES/*"), *folder.glob("*/LICENSE*"),
                      *folder.glob("*/third_party/*/LICENSE*")]
-        if path.is_file() and (LICENCE_FILE.match(path.name) or path.parent.name == "LICENSES")
+        if path.is_file() and (LICENSE_FILE.match(path.name) or path.parent.name == "LICENSES")
     )
     found = [path.read_text(encoding="utf-8", errors="replace").strip() for path in files]
     found = [text for text in found if text]
     if not found:
         if "MIT" not in package["license"]:
-            sys.exit(f"{package['name']}: no licence text, and {package['license']} has no MIT in it")
+            sys.exit(f"{package['name']}: no license text, and {package['license']} has no MIT in it")
         authors = ", ".join(re.sub(r" <.*?>", "", name) for name in package["authors"])
         found = [f"Copyright (c) {authors or 'the authors of ' + package['name']}\n\n{MIT}"]
     return found
@@ -90,11 +90,11 @@ def main():
     out = [
         "# Third-party notices",
         "",
-        f"{PACKAGE} is under the MIT licence (LICENSE). Its binaries contain these works, too, each",
-        "under the licence beside it; the texts follow. They also contain parts of the Rust standard",
+        f"{PACKAGE} is under the MIT license (LICENSE). Its binaries contain these works, too, each",
+        "under the license beside it; the texts follow. They also contain parts of the Rust standard",
         "library (MIT OR Apache-2.0, copyright The Rust Project Developers).",
         "",
-        "| crate | licence | source |",
+        "| crate | license | source |",
         "|---|---|---|",
     ]
     for crate in crates:

@@ -15,8 +15,8 @@ cd "$(dirname "$0")/.."
 output=${1:-target/package}
 target=${CARGO_TARGET_DIR:-$PWD/target}
 maintainer=${MAINTAINER:-The rtsp_webrtc_gateway authors <root@localhost>}
-# The date of all files, so that packages of one build are the same. cargo must not see it: it would
-# build all C code anew.
+# The date of all files, so that the same build gives the same packages. Hidden from cargo, which would
+# rebuild all C code.
 epoch=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s)}
 umask 022
 

@@ -177,16 +177,42 @@ def check():
     cargo_test("check", "unit tests and scenarios", QUICK)
 
 
+def metadata():
+    return json.loads(subprocess.check_output(
+        ["cargo", "metadata", "--locked", "--no-deps", "--format-version", "1"], cwd=ROOT))
+
+
+def rustc_version(command):
+    """Such as "1.95"; None if there is no such compiler."""
+    try:
+        output = subprocess.check_output([*command, "--version"], stderr=subprocess.DEVNULL, text=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return re.search(r"\d+\.\d+", output).group()
+
+
+def oldest_rust():
+    """The oldest compiler that Cargo.toml allows builds the library."""
+    oldest = metadata()["packages"][0]["rust_version"]
+    if rustc_version(["rustc"]) == oldest:
+        print(f"\nRust {oldest}, the oldest that Cargo.toml allows, builds everything that is tested here.")
+    elif rustc_version(["rustup", "run", oldest, "rustc"]) == oldest:
+        test("rust", f"Rust {oldest} builds the library", one_result,
+             ["rustup", "run", oldest, "cargo", "check", "--locked", "--lib",
+              "--target-dir", "target/oldest-rust"], may_be_quiet=True)
+    else:
+        print(f"\nNOT TESTED: that Rust {oldest} builds the library, as rustup has no such toolchain")
+
+
 def rust():
     """All that `check` does not run."""
-    metadata = json.loads(subprocess.check_output(
-        ["cargo", "metadata", "--locked", "--no-deps", "--format-version", "1"], cwd=ROOT))
-    names = {target["name"] for package in metadata["packages"] for target in package["targets"]
+    names = {target["name"] for package in metadata()["packages"] for target in package["targets"]
              if target["kind"] == ["test"]} - {"scenarios"}
     cargo_test("rust", "gateways over real sockets",
                ["--bins", *(word for name in sorted(names) for word in ("--test", name))])
     test("rust", "examples in the documentation", cargo_results,
          ["cargo", "test", "--locked", "--workspace", "--doc"], may_be_quiet=True)
+    oldest_rust()
 
 
 BUILT = {}

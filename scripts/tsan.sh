@@ -1,8 +1,7 @@
 #!/bin/bash
-# Data races: the tests of threads, on a library whose every memory access ThreadSanitizer watches,
-# Rust's standard library included. Any race it sees is a failure. The C tests are hosts; the Rust test
-# has cameras and viewers, too.
-#   scripts/tsan.sh [SECONDS]   for how long the hammer strikes; 30 unless given
+# Looks for data races: runs the tests of threads with ThreadSanitizer in the library and in Rust's
+# standard library. A race is a failure. The C tests are hosts; the Rust test also has cameras and viewers.
+#   scripts/tsan.sh [SECONDS]   how long the hammer tests run, 30 by default
 # The first build takes a quarter of an hour on two cores, and 2 GB in target/tsan. Needs rustup, for
 # the sources of the standard library, and gcc.
 set -euo pipefail
@@ -13,16 +12,16 @@ libraries=$(rustc --print sysroot)/lib/rustlib/$target/lib
 build=target/tsan/$target/debug
 rustup component add rust-src
 
-# -Zsanitizer and -Zbuild-std are not for stable compilers, unless these are told so.
+# Allows -Zsanitizer and -Zbuild-std with a stable compiler.
 export RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=thread
 cargo build --locked -Zbuild-std --lib --target "$target" --target-dir target/tsan
 runtime=$(echo "$libraries"/librustc-*_rt.tsan.a)
 
-# Not watched is AWS-LC, which is C and assembly. It shares nothing between threads but what its locks
-# guard, and these are seen. So nothing is suppressed.
+# AWS-LC is C and assembly, and not instrumented. All that its threads share is guarded by locks, which
+# ThreadSanitizer sees, so no suppression is needed.
 export TSAN_OPTIONS="halt_on_error=1 second_deadlock_stack=1"
 export RTSP_WEBRTC_GATEWAY_HAMMER_SECONDS=$seconds
-# Some kernels spread addresses so widely that there is no room for what ThreadSanitizer notes.
+# Some kernels randomize addresses over a range that leaves no room for ThreadSanitizer's shadow memory.
 plain=(setarch --addr-no-randomize)
 mkdir -p target/tsan/c
 for test in hammer once hostile push on_demand whep async http reentrancy callbacks lifetime; do

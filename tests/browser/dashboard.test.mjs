@@ -107,7 +107,7 @@ test("256 cameras cost few elements, which are updated in place", async (t) => {
   });
   await pass(4);
   const added = await page.evaluate(() => window.added);
-  // The trouble list tells its figures anew.
+  // The trouble list shows new figures.
   assert.ok(added < 40, `${added} elements were made in 4 updates`);
 
   await page.evaluate(() => scrollTo(0, document.body.scrollHeight));
@@ -164,7 +164,7 @@ test("the keyboard reaches everything", async (t) => {
   assert.equal(await page.locator("#detail h2").textContent(), "dock-02");
 });
 
-test("a gateway that starts anew has no history", async (t) => {
+test("a gateway that restarted has no history", async (t) => {
   const { page, gateway, pass } = await open(t, { cameras: 16, healthy: true });
   const fresh = new SyntheticGateway({ cameras: 16, healthy: true });
   gateway.snapshot = () => ({ ...fresh.snapshot(), uptime_ms: 1000 + fresh.ms });
@@ -173,7 +173,7 @@ test("a gateway that starts anew has no history", async (t) => {
   assert.equal(await text(cell(page, fresh.streams[0].name, "fps")), "25");
 });
 
-test("a gateway that does not answer is told, and what is shown stays", async (t) => {
+test("a gateway that does not answer is reported, and what is shown stays", async (t) => {
   const { page, gateway, server } = await open(t, { cameras: 16 });
   const { port } = new URL(server.url);
   await server.stop();
@@ -206,12 +206,12 @@ test("the token may come in the fragment", async (t) => {
 
 test("the theme is the system's until it is chosen", async (t) => {
   const { page } = await open(t, { cameras: 16 }, { colorScheme: "dark" });
-  const page_colour = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
-  const dark = await page_colour();
+  const pageColor = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  const dark = await pageColor();
   await page.locator("button.theme").click();
-  assert.notEqual(await page_colour(), dark, "light");
+  assert.notEqual(await pageColor(), dark, "light");
   await page.locator("button.theme").click();
-  assert.equal(await page_colour(), dark, "dark");
+  assert.equal(await pageColor(), dark, "dark");
   await page.reload();
   assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), "dark");
 });
@@ -240,11 +240,11 @@ test("nothing is wider than a phone", async (t) => {
 // Runs in the page: visible text with a contrast below 4.5 (WCAG 2.2, 1.4.3).
 function poorContrast() {
   const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
-  // The colours over one another, as the browser mixes them.
-  function mix(colours) {
+  // The colors over one another, as the browser mixes them.
+  function mix(colors) {
     canvas.clearRect(0, 0, 1, 1);
-    for (const colour of colours) {
-      canvas.fillStyle = colour;
+    for (const color of colors) {
+      canvas.fillStyle = color;
       canvas.fillRect(0, 0, 1, 1);
     }
     return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);

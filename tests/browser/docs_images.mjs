@@ -1,4 +1,4 @@
-// Makes the pictures of docs/images anew: node docs_images.mjs
+// Makes the images in docs/images: node docs_images.mjs
 
 import { mkdir } from "node:fs/promises";
 

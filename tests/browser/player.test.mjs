@@ -71,7 +71,7 @@ test("the offer asks for picture and sound, to receive only", async (t) => {
   assert.equal(body.match(/^a=recvonly/gm).length, 2);
 });
 
-test("a refusal is told in the server's words, and tried again", async (t) => {
+test("a refusal is shown in the server's words, and the offer is repeated", async (t) => {
   const { page, requests } = await open(t, () => problem(404, "There is no such camera."), { retryMin: 50 });
   await waitUntil("a second offer", LONG_MS, () => requests.length > 1);
   const told = (await states(page)).find(({ state }) => state === "retrying");
@@ -85,7 +85,7 @@ test("Retry-After is kept to", async (t) => {
   assert.ok(waited >= 1_900, `after ${waited} ms`);
 });
 
-test("a server that is away is told, and tried again ever more rarely", async (t) => {
+test("a server that is away is reported, and tried at growing intervals", async (t) => {
   const { page, requests } = await open(t, () => null, { retryMin: 50, retryMax: 400 });
   await waitUntil("five offers", LONG_MS, () => requests.length >= 5);
   const gap = (i) => requests[i + 1].at - requests[i].at;

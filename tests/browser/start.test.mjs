@@ -107,6 +107,6 @@ test("a viewer that joins within a long GOP sees video at once and is soon live"
   const figures = (values) => `median ${Math.round(median(values))} ms, largest ${Math.round(Math.max(...values))} ms`;
   t.diagnostic(`POST to first video frame: ${figures(firsts)}`);
   t.diagnostic(`POST to live: ${figures(lives)}`);
-  // Whoever waits for a keyframe waits for half of that time. Usually it is a hundredth.
+  // A viewer that waited for the next keyframe would wait for half of that time.
   assert.ok(median(firsts) < KEYFRAME_MS / 4, `first frames after ${firsts}`);
 });

@@ -17,7 +17,7 @@ fn header_is_up_to_date() {
         .replace("\r\n", "\n");
     assert!(
         committed == MADE,
-        "{} differs from what src/ffi makes. Write it anew with \
+        "{} differs from what src/ffi makes. Regenerate it with \
          `UPDATE_HEADER=1 cargo test --test consistency`.",
         path.display()
     );

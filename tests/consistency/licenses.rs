@@ -1,9 +1,9 @@
-//! Every dependency has a licence that fits MIT. `cargo tree` says which: building cargo-deny would
+//! Every dependency has a license that fits MIT. `cargo tree` says which: building cargo-deny would
 //! take longer than all other tests.
 
 use std::process::Command;
 
-/// Licences of code that is linked into the library: permissive, with notices at most.
+/// Licenses of code that is linked into the library: permissive, with notices at most.
 const LINKED: [&str; 11] = [
     "0BSD",
     "Apache-2.0",
@@ -56,15 +56,15 @@ fn one<'a>(words: &'a [&'a str], is_allowed: &dyn Fn(&str) -> bool) -> (bool, &'
             (result, [")", tail @ ..]) => (result, tail),
             (_, tail) => (false, tail),
         },
-        [licence, "WITH", exception, tail @ ..] => {
-            (is_allowed(&format!("{licence} WITH {exception}")), tail)
+        [license, "WITH", exception, tail @ ..] => {
+            (is_allowed(&format!("{license} WITH {exception}")), tail)
         }
-        [licence, tail @ ..] => (is_allowed(licence), tail),
+        [license, tail @ ..] => (is_allowed(license), tail),
         [] => (false, words),
     }
 }
 
-/// Crates and licences that the library needs over these kinds of dependencies, on every platform.
+/// Crates and licenses that the library needs over these kinds of dependencies, on every platform.
 fn dependencies(edges: &str) -> Vec<(String, String)> {
     let output = Command::new(env!("CARGO"))
         .current_dir(env!("CARGO_MANIFEST_DIR"))
@@ -82,7 +82,7 @@ fn dependencies(edges: &str) -> Vec<(String, String)> {
     let mut crates: Vec<_> = text
         .lines()
         .filter_map(|line| line.split_once('|'))
-        .map(|(name, licence)| (name.to_owned(), licence.to_owned()))
+        .map(|(name, license)| (name.to_owned(), license.to_owned()))
         .collect();
     crates.sort();
     crates.dedup();
@@ -94,26 +94,26 @@ fn check(edges: &str, is_allowed: &dyn Fn(&str) -> bool) {
     assert!(crates.len() > 50, "found {} crates only", crates.len());
     let refused: Vec<_> = crates
         .iter()
-        .filter(|(_, licence)| !allowed(licence, is_allowed))
+        .filter(|(_, license)| !allowed(license, is_allowed))
         .collect();
     assert!(refused.is_empty(), "not allowed: {refused:#?}");
 }
 
 #[test]
 fn what_is_linked_is_permissive() {
-    check("normal", &|licence| LINKED.contains(&licence));
+    check("normal", &|license| LINKED.contains(&license));
 }
 
 #[test]
 fn what_builds_may_be_used() {
-    check("normal,build", &|licence| {
-        LINKED.contains(&licence) || BUILDING.contains(&licence)
+    check("normal,build", &|license| {
+        LINKED.contains(&license) || BUILDING.contains(&license)
     });
 }
 
 /// Scripts of others that the pages bring along: cargo knows nothing of them.
 #[test]
-fn bundled_scripts_have_their_licence() {
+fn bundled_scripts_have_their_license() {
     let vendor = concat!(env!("CARGO_MANIFEST_DIR"), "/src/http/pages/vendor");
     let read = |name: &str| std::fs::read_to_string(format!("{vendor}/{name}")).expect(name);
     assert!(read("uplot.js").starts_with("/*! https://github.com/leeoniya/uPlot (v1.6.32) */"));
@@ -124,7 +124,7 @@ fn bundled_scripts_have_their_licence() {
 
 #[test]
 fn expressions_are_evaluated() {
-    let mit = |expression| allowed(expression, &|licence| licence == "MIT");
+    let mit = |expression| allowed(expression, &|license| license == "MIT");
     assert!(mit("MIT") && mit("MIT OR GPL-3.0") && mit("Apache-2.0/MIT"));
     assert!(mit("(GPL-3.0 OR MIT) AND MIT"));
     assert!(!mit("") && !mit("GPL-3.0") && !mit("MIT AND GPL-3.0") && !mit("(MIT"));

@@ -36,7 +36,7 @@ fn the_table_says_who_uses_whom() {
 #[test]
 fn no_modules_use_each_other() {
     let mut arrows = arrows();
-    // Takes away whoever uses nobody, again and again; what is left goes in circles.
+    // Removes the modules that use no others, until none are left or the rest is a cycle.
     while let Some(leaf) = table()
         .into_keys()
         .find(|module| arrows.get(module).is_some_and(BTreeSet::is_empty))

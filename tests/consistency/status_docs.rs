@@ -1,5 +1,5 @@
-//! docs/status.md says what src/error.rs and the header say. `UPDATE_DOCS=1 cargo test --test
-//! status_docs` writes it anew.
+//! docs/status.md agrees with src/error.rs and the header. `UPDATE_DOCS=1 cargo test --test consistency`
+//! regenerates it.
 
 use std::fmt::Write;
 

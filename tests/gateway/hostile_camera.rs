@@ -1,5 +1,5 @@
 //! What a hostile camera can answer and send. Whatever it is, it costs that stream alone: another
-//! stream of the same worker goes on, and the gateway ends as soon as it is told to.
+//! stream of the same worker goes on, and the gateway shuts down.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};

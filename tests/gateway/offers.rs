@@ -1,4 +1,4 @@
-//! Offers answered later: the outcome is told once, whatever happens meanwhile.
+//! Offers answered asynchronously: the outcome is reported once, whatever happens meanwhile.
 
 use std::net::TcpListener;
 use std::sync::mpsc::{self, Receiver};

@@ -1,4 +1,4 @@
-//! Whoever is not the viewer cannot disturb its session.
+//! A third party cannot disturb a viewer's session.
 
 use std::time::Duration;
 

@@ -69,7 +69,7 @@ fn a_viewer_that_moved_loses_no_picture() {
     assert_eq!(world.session.remote(), Some(address(MOBILE)));
     assert_eq!(world.states(), events, "no change of state");
     world.assert_undamaged(150);
-    // The old credentials are dead, whoever has them.
+    // The old credentials are no longer valid.
     assert!(!is_answered(&mut world, &username, &pwd));
     assert_eq!(world.session.remote(), Some(address(MOBILE)));
 }
