@@ -173,7 +173,7 @@ fn every_extern_function_is_guarded_and_exported() {
 #[test]
 fn a_panic_becomes_a_status_and_the_next_call_works() {
     assert_eq!(guard_status(|| panic!("on purpose")), -100);
-    with_last_error(|sentence| assert!(sentence.starts_with("A bug in the library")));
+    with_last_error(|sentence| assert!(sentence.starts_with("a bug in the library")));
     assert_eq!(guard(7, || panic!("on purpose")), 7);
     assert_eq!(guard_status(|| Ok(())), 0);
 }

@@ -29,7 +29,7 @@ impl Handle {
         let Some(if_match) = if_match else {
             return Err(Error::new(
                 Status::PreconditionRequired,
-                "A PATCH must have the header If-Match: the ETag of the session, or * to restart ICE",
+                "a PATCH must have the header If-Match: send the ETag of the session, or * to restart ICE",
             ));
         };
         let request = Box::new(PatchRequest {

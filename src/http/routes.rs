@@ -97,7 +97,7 @@ impl Site {
             "GET" | "HEAD" => {}
             "OPTIONS" => return respond(HttpResponse::new(200).with("Allow", PAGE_METHODS)),
             _ => {
-                let detail = format!("This resource takes {PAGE_METHODS}.");
+                let detail = format!("this resource supports {PAGE_METHODS}");
                 return respond(problem::answer(405, &detail).with("Allow", PAGE_METHODS));
             }
         }
@@ -215,8 +215,8 @@ async fn read_body(body: Incoming) -> std::result::Result<Bytes, HttpResponse> {
     match tokio::time::timeout(BODY_TIMEOUT, body).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(problem::of_error(&too_large())),
-        Ok(Err(_)) => Err(problem::answer(400, "The body broke off.")),
-        Err(_) => Err(problem::answer(408, "The body did not come in time.")),
+        Ok(Err(_)) => Err(problem::answer(400, "the body is incomplete")),
+        Err(_) => Err(problem::answer(408, "the body did not arrive in time")),
     }
 }
 

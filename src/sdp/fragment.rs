@@ -30,28 +30,28 @@ impl Fragment {
             return Err(Error::new(
                 Status::TooLarge,
                 format!(
-                    "The fragment has {} bytes; at most {MAX_FRAGMENT} are read.",
+                    "the fragment has {} bytes; the maximum is {MAX_FRAGMENT}",
                     fragment.len()
                 ),
             ));
         }
-        let text = str::from_utf8(fragment).map_err(|_| bad("The fragment is not UTF-8."))?;
+        let text = str::from_utf8(fragment).map_err(|_| bad("the fragment is not UTF-8"))?;
         let (mut ufrag, mut pwd, mut useful) = (None, None, false);
         for (i, line) in text.lines().enumerate() {
-            let at = |what: &str| bad(format!("Line {} of the fragment {what}", i + 1));
+            let at = |what: &str| bad(format!("line {} of the fragment {what}", i + 1));
             if line.is_empty() {
                 continue;
             }
             if line.starts_with("v=") {
                 return Err(Error::new(
                     Status::Unprocessable,
-                    "The body is a whole SDP: a session cannot be negotiated again. Make a new \
-                     offer by POST, or send an application/trickle-ice-sdpfrag.",
+                    "the body is a complete SDP, but a session cannot be renegotiated: POST a new \
+                     offer, or send an application/trickle-ice-sdpfrag",
                 ));
             }
             let shape = matches!(line.as_bytes(), [b'a'..=b'z', b'=', ..]);
             if !shape || line.chars().any(|c| c.is_control() && c != '\t') {
-                return Err(at("is not SDP: a line is a letter, =, and a value."));
+                return Err(at("is not SDP: a line is a letter, =, and a value"));
             }
             let Some(attribute) = line.strip_prefix("a=") else {
                 continue;
@@ -62,8 +62,8 @@ impl Fragment {
                 Some(("candidate", value)) if is_candidate(value) => useful = true,
                 Some(("candidate", _)) => {
                     return Err(at(
-                        "is no candidate: a=candidate:<foundation> <component> <transport> \
-                         <priority> <address> <port> typ <type> ...",
+                        "is not a candidate: write a=candidate:<foundation> <component> <transport> \
+                         <priority> <address> <port> typ <type>",
                     ));
                 }
                 None if attribute == "end-of-candidates" => useful = true,
@@ -82,7 +82,7 @@ impl Fragment {
         };
         if ice.is_none() && !useful {
             return Err(bad(
-                "The fragment has no candidate, no a=end-of-candidates and no ICE credentials.",
+                "the fragment has no candidate, no a=end-of-candidates and no ICE credentials",
             ));
         }
         Ok(Fragment { ice })
@@ -109,7 +109,7 @@ fn bad(sentence: impl Into<String>) -> Error {
 }
 
 fn bad_credentials(what: &str) -> Error {
-    Error::new(Status::IceCredentials, format!("The fragment {what}."))
+    Error::new(Status::IceCredentials, format!("the fragment {what}"))
 }
 
 /// Takes a value that all sections share.

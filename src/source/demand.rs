@@ -1,4 +1,4 @@
-//! Whether somebody wants a camera that is connected on demand.
+//! Whether a camera that is connected on demand has viewers.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -7,16 +7,17 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-/// Whether somebody wants a camera. Its stream says it, its source goes by it, both on one thread.
+/// Whether a camera is wanted: it has viewers, or offers wait for it. Set by its stream, obeyed by
+/// its source, both on one thread.
 pub struct Demand {
     linger: Duration,
     wanted: Cell<bool>,
-    /// Of the source, which waits for a change.
+    /// Wakes the source, which waits for a change.
     waker: RefCell<Option<Waker>>,
 }
 
 impl Demand {
-    /// Nobody wants the camera yet. It is kept for `linger` when nobody wants it any more.
+    /// Not wanted yet. Once it is no longer wanted, the camera stays connected for `linger`.
     pub fn new(linger: Duration) -> Demand {
         Demand {
             linger,
@@ -25,12 +26,12 @@ impl Demand {
         }
     }
 
-    /// Whether somebody wants it.
+    /// Whether the camera is wanted.
     pub fn is_wanted(&self) -> bool {
         self.wanted.get()
     }
 
-    /// Says whether somebody wants it.
+    /// Sets whether the camera is wanted.
     pub fn set(&self, wanted: bool) {
         if self.wanted.replace(wanted) != wanted
             && let Some(waker) = self.waker.take()
@@ -39,12 +40,12 @@ impl Demand {
         }
     }
 
-    /// Ends when somebody wants it.
+    /// Completes as soon as the camera is wanted.
     pub(super) async fn begins(&self) {
         self.becomes(true).await;
     }
 
-    /// Ends when nobody has wanted it for as long as it lingers.
+    /// Completes when the camera has not been wanted for the linger time.
     pub(super) async fn ends(&self) {
         loop {
             self.becomes(false).await;
@@ -54,7 +55,7 @@ impl Demand {
         }
     }
 
-    /// Polled with each picture, so it takes no lock, which what tokio has for this would.
+    /// Polled with each video frame, so it takes no lock; tokio's primitives would.
     async fn becomes(&self, wanted: bool) {
         poll_fn(|context| {
             if self.is_wanted() == wanted {
@@ -81,7 +82,7 @@ mod tests {
 
     const LINGER: Duration = Duration::from_secs(10);
 
-    /// Runs on a clock that stands still unless the test moves it.
+    /// Runs on a paused clock that only the test advances.
     fn run(test: impl AsyncFnOnce(Rc<Demand>)) {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()

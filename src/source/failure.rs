@@ -1,19 +1,19 @@
-//! What went wrong with a camera, as a status and a sentence.
+//! Failures of a camera, as a status and a sentence.
 //!
-//! `retina` tells the kind of an error only in its text. The text is meant for its developers:
-//! several lines, sometimes with the URL. From it we take the first line, without URLs.
+//! `retina` reveals the kind of an error only in its text, which is written for developers: several
+//! lines, sometimes with the URL. Only its first line is used, without URLs.
 
 use std::time::Duration;
 
 use super::CameraUrl;
 use crate::error::{Error, Status};
 
-/// How much of a foreign text goes into a sentence.
+/// Maximum length of foreign text in a sentence.
 const MAX_DETAIL_CHARS: usize = 160;
 
-/// The words with which `retina` begins when TCP could not connect.
+/// How `retina`'s text starts if the TCP connection could not be made.
 const CONNECT_PREFIX: &str = "Unable to connect to RTSP server: ";
-/// And those for a connection that broke: reading and writing.
+/// How it starts if the connection broke while reading or writing.
 const BROKEN_PREFIXES: [&str; 2] = [
     "Error reading from RTSP peer: ",
     "Error writing to RTSP peer: ",
@@ -29,37 +29,46 @@ fn classify(url: &CameraUrl, status_code: Option<u16>, text: &str) -> Error {
     let (status, message) = match status_code {
         Some(401) if url.credentials().is_none() => (
             Status::Auth,
-            format!("camera {camera} asks for a user and a password, and none were given"),
+            format!(
+                "camera {camera} requires a user and a password, and none were given: set them"
+            ),
         ),
         Some(401) if text.contains("WWW-Authenticate") => (
             Status::Auth,
-            format!("camera {camera} asks for an authentication that is neither Basic nor Digest"),
+            format!(
+                "camera {camera} requires an authentication scheme other than Basic and Digest, which is not supported: enable Digest in the camera"
+            ),
         ),
         Some(401 | 403) => (
             Status::Auth,
             format!(
                 "camera {camera} refused the user or the password: check both, and that this \
-                 user may watch by RTSP"
+                 user may view over RTSP"
             ),
         ),
         Some(404) => (
             Status::Camera,
-            format!("camera {camera} has nothing at this path: check the path of its URL"),
+            format!("camera {camera} has no stream at this path: check the path of its URL"),
         ),
         Some(453 | 503) => (
             Status::Camera,
             format!(
-                "camera {camera} is busy ({}): it may have too many viewers already",
+                "camera {camera} is busy ({}): it may have reached its limit of RTSP clients",
                 detail(text)
             ),
         ),
         Some(461) => (
             Status::Camera,
-            format!("camera {camera} refused the transport: try the other one of TCP and UDP"),
+            format!(
+                "camera {camera} refused the transport: use UDP instead of TCP, or TCP instead of UDP"
+            ),
         ),
         Some(_) => (
             Status::Camera,
-            format!("camera {camera} gave an unusable answer: {}", detail(text)),
+            format!(
+                "camera {camera} sent an unusable response: {}",
+                detail(text)
+            ),
         ),
         None => {
             if let Some(cause) = text.strip_prefix(CONNECT_PREFIX) {
@@ -67,7 +76,7 @@ fn classify(url: &CameraUrl, status_code: Option<u16>, text: &str) -> Error {
                     Status::Connect,
                     format!(
                         "camera {camera} cannot be reached ({}): check that it is on the network, \
-                         and host and port of its URL",
+                         and the host and port of its URL",
                         detail(cause)
                     ),
                 )
@@ -83,7 +92,7 @@ fn classify(url: &CameraUrl, status_code: Option<u16>, text: &str) -> Error {
                 (
                     Status::Camera,
                     format!(
-                        "camera {camera} sent what makes no sense in RTSP: {}",
+                        "camera {camera} violated the RTSP protocol: {}",
                         detail(text)
                     ),
                 )
@@ -93,12 +102,12 @@ fn classify(url: &CameraUrl, status_code: Option<u16>, text: &str) -> Error {
     Error::new(status, message)
 }
 
-/// Nothing came before the deadline of an attempt.
+/// The camera did not respond before the deadline of an attempt.
 pub(super) fn connect_timeout(url: &CameraUrl, after: Duration) -> Error {
     Error::new(
         Status::Connect,
         format!(
-            "camera {} did not answer within {}: check that it is on the network, and host and \
+            "camera {} did not respond within {}: check that it is on the network, and the host and \
              port of its URL",
             url.authority(),
             seconds(after)
@@ -106,13 +115,13 @@ pub(super) fn connect_timeout(url: &CameraUrl, after: Duration) -> Error {
     )
 }
 
-/// What the camera sends has no end.
+/// The camera sends a message or a frame without an end.
 pub(super) fn endless(url: &CameraUrl) -> Error {
     Error::new(
         Status::Camera,
         format!(
-            "camera {} sends a message or a picture that does not end: check host and port of its \
-             URL",
+            "camera {} sends a message or a video frame that does not end: check the host and port \
+             of its URL",
             url.authority()
         ),
     )
@@ -126,20 +135,20 @@ pub(super) fn closed(url: &CameraUrl) -> Error {
     )
 }
 
-/// The camera stopped sending pictures.
+/// The camera stopped sending video.
 pub(super) fn stalled(url: &CameraUrl, after: Duration) -> Error {
     Error::new(
         Status::Stalled,
         format!(
-            "camera {} sent no picture for {}: check the camera and the network to it; with UDP, \
-             that no firewall is in the way",
+            "camera {} sent no video for {}: check the camera and the network to it; with UDP, \
+             check that no firewall blocks it",
             url.authority(),
             seconds(after)
         ),
     )
 }
 
-/// Pictures came, but never what a decoder needs before the first one.
+/// Video arrived, but never the parameter sets that a decoder needs first.
 pub(super) fn no_parameter_sets(
     url: &CameraUrl,
     after: Duration,
@@ -151,15 +160,15 @@ pub(super) fn no_parameter_sets(
     Error::new(
         Status::Camera,
         format!(
-            "camera {} sent video for {} without usable parameter sets (SPS and PPS, of H.265 VPS as \
-             well){cause}: set a shorter keyframe interval",
+            "camera {} sent video for {} without usable parameter sets (SPS and PPS; for H.265 also \
+             VPS){cause}: set a shorter keyframe interval",
             url.authority(),
             seconds(after)
         ),
     )
 }
 
-/// The camera offers nothing that can be shown. `encodings` are those of its video streams.
+/// The camera has no usable video. `encodings` are those of its video streams.
 pub(super) fn no_usable_video<'a>(
     url: &CameraUrl,
     encodings: impl Iterator<Item = &'a str>,
@@ -169,7 +178,7 @@ pub(super) fn no_usable_video<'a>(
     if encodings.is_empty() {
         return Error::new(
             Status::Camera,
-            format!("camera {camera} offers no video at this path: check the path of its URL"),
+            format!("camera {camera} has no video at this path: check the path of its URL"),
         );
     }
     Error::new(
@@ -182,26 +191,27 @@ pub(super) fn no_usable_video<'a>(
     )
 }
 
-/// The camera's sound is left out: there is a picture all the same.
+/// The camera's audio is left out; its video is not affected.
 pub(super) fn no_usable_audio(url: &CameraUrl, encoding: &str) -> String {
     let (name, reason) = match encoding {
         "mpeg4-generic" | "mp4a-latm" => ("AAC".to_owned(), "which browsers cannot play"),
-        "opus" => ("Opus".to_owned(), "which is not read from cameras"),
-        other => (detail(other).to_uppercase(), "which cannot be passed on"),
+        "opus" => ("Opus".to_owned(), "which is not supported from cameras"),
+        other => (detail(other).to_uppercase(), "which is not supported"),
     };
     format!(
-        "camera {} sends its sound as {name}, {reason}: the stream has no sound. Set the camera's \
-         sound to G.711 (PCMU or PCMA), or to G.722 with a clock rate of 8000",
+        "camera {} sends its audio as {name}, {reason}: the stream has no audio; set the camera's \
+         audio to G.711 (PCMU or PCMA), or to G.722 with a clock rate of 8000",
         url.authority()
     )
 }
 
-/// `retina` panicked: it does on some malformed answers.
+/// `retina` panicked, as it does on some malformed responses.
 pub(super) fn panicked(url: &CameraUrl) -> Error {
     Error::new(
         Status::Camera,
         format!(
-            "camera {} sent an RTSP answer so malformed that the RTSP client gave up",
+            "camera {} sent an RTSP response so malformed that the RTSP client gave up: update the \
+             camera's firmware",
             url.authority()
         ),
     )
@@ -211,7 +221,7 @@ fn seconds(duration: Duration) -> String {
     format!("{} s", duration.as_secs_f32())
 }
 
-/// The useful part of a foreign text: one line, short, printable, without URLs.
+/// The useful part of a foreign text: one short, printable line without URLs.
 fn detail(text: &str) -> String {
     let line = text.trim().lines().next().unwrap_or_default();
     let mut words = Vec::new();
@@ -315,7 +325,7 @@ mod tests {
         let scheme = "401 Unauthorized response to DESCRIBE CSeq=1: Can't understand \
                       WWW-Authenticate header: x";
         let scheme = classify(&url("rtsp://u:p@cam/"), Some(401), scheme);
-        assert!(scheme.message().contains("neither Basic"), "{scheme}");
+        assert!(scheme.message().contains("other than Basic"), "{scheme}");
     }
 
     #[test]
@@ -339,10 +349,10 @@ mod tests {
         assert!(jpeg.message().contains("sends JPEG"), "{jpeg}");
         let aac = no_usable_audio(&url, "mpeg4-generic");
         assert!(
-            aac.contains("its sound as AAC, which browsers cannot play"),
+            aac.contains("its audio as AAC, which browsers cannot play"),
             "{aac}"
         );
         let l16 = no_usable_audio(&url, "l16");
-        assert!(l16.contains("its sound as L16"), "{l16}");
+        assert!(l16.contains("its audio as L16"), "{l16}");
     }
 }

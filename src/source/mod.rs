@@ -20,44 +20,43 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::media::{AccessUnit, MediaKind, TrackInfo};
 
-/// What a source tells its stream. Calls come from the stream's own worker thread.
+/// What a source reports to its stream. Called on the stream's own worker thread.
 pub trait Sink {
-    /// An attempt to connect begins.
+    /// An attempt to connect starts.
     fn connecting(&mut self);
 
-    /// Connected, and all that is needed to answer offers is known. Comes once per connection,
-    /// before its first access unit; timestamps may restart.
+    /// Connected, and everything needed to answer offers is known. Called once per connection,
+    /// before its first access unit. Timestamps may restart.
     fn live(&mut self, video: TrackInfo, audio: Option<TrackInfo>);
 
     /// The camera changed its parameter sets within a connection.
     fn video_changed(&mut self, video: TrackInfo);
 
-    /// An access unit. `lost` counts RTP packets missing before it.
+    /// An access unit. `lost` is the number of RTP packets missing before it.
     fn media(&mut self, kind: MediaKind, unit: &AccessUnit<'_>, lost: u32);
 
-    /// The attempt or connection failed; the next attempt begins after `retry_in`, unless the camera
-    /// is on demand and nobody wants it by then.
+    /// The attempt or the connection failed. The next attempt starts after `retry_in`, unless the
+    /// camera is on demand and has no viewers by then.
     fn failed(&mut self, error: &Error, retry_in: Duration);
 
-    /// Nobody wants the camera any more: it is disconnected, and connected again, from anew, when
-    /// somebody does.
+    /// The camera is on demand and has no viewers left: it is disconnected until one arrives.
     fn idle(&mut self);
 }
 
-/// What a source that the host pushes tells besides.
+/// What a pushed source reports in addition.
 pub trait PushSink: Sink {
-    /// The time line of a track restarts with its next access unit.
+    /// The timeline of a track restarts with its next access unit.
     fn restarted(&mut self, kind: MediaKind);
 
-    /// Pictures came that no viewer gets.
-    fn dropped(&mut self, pictures: u64);
+    /// Video frames arrived that are not sent to any viewer.
+    fn dropped(&mut self, frames: u64);
 
-    /// Nothing more can be shown before the host's encoder makes a keyframe.
+    /// Viewers cannot decode anything until the host's encoder makes a keyframe.
     fn keyframe_needed(&mut self);
 
-    /// No picture came for a while.
+    /// No video frame arrived for a while.
     fn stalled(&mut self, error: &Error);
 
-    /// Pictures come again.
+    /// Video frames arrive again.
     fn resumed(&mut self);
 }

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-/// A connection that lived this long was no failed attempt: the next one begins from the shortest.
+/// A connection that lasted longer than this resets the delay to the shortest.
 const STABLE: Duration = Duration::from_secs(10);
-/// Spreads the attempts of many cameras behind one switch that comes back: plus or minus 20 %.
+/// Spreads the attempts of many cameras whose switch comes back: plus or minus 20 %.
 const JITTER_PERCENT: u64 = 20;
 
 /// Delays between attempts: doubling, with jitter.
@@ -16,7 +16,7 @@ pub(super) struct Backoff {
 }
 
 impl Backoff {
-    /// From `shortest` to `longest`, which is no less.
+    /// Delays from `shortest` to `longest`, which must not be less.
     pub(super) fn new(shortest: Duration, longest: Duration) -> Self {
         Backoff {
             shortest,
@@ -25,8 +25,8 @@ impl Backoff {
         }
     }
 
-    /// How long to wait after an attempt that was live for `live` (zero if it never was).
-    /// `random` is any number, evenly distributed.
+    /// The delay after an attempt that was live for `live` (zero if it never was). `random` is a
+    /// uniformly distributed number.
     pub(super) fn delay(&mut self, live: Duration, random: u64) -> Duration {
         if live > STABLE {
             self.next = self.shortest;

@@ -1,4 +1,4 @@
-//! A camera by RTSP (RFC 2326), through `retina`.
+//! A camera over RTSP (RFC 2326), with `retina`.
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
@@ -28,34 +28,33 @@ use crate::media::{AccessUnit, Codec, MediaKind, ParameterSets, TrackInfo, h264,
 use crate::random;
 use crate::state::StreamId;
 
-/// Errors in a row after which a session is given up. One damaged picture makes an error for each
-/// of its packets, and a large keyframe has some 700; an error of the connection itself repeats
-/// at once and for ever.
+/// Consecutive errors after which a session is given up. One damaged video frame causes an error
+/// for each of its packets, and a large keyframe has some 700. An error of the connection itself
+/// repeats immediately and forever.
 const MAX_ERRORS_IN_A_ROW: u32 = 1000;
 
-/// Sessions that may still be waiting for the answer to their TEARDOWN. `retina` keeps trying
-/// until the session expires, and the camera says when that is.
+/// Sessions that may still wait for the response to their TEARDOWN. `retina` keeps trying until the
+/// session expires, and the camera decides when that is.
 const MAX_PENDING_TEARDOWNS: usize = 4;
 
-/// How long a camera may keep its worker busy until it plays, or until the next picture; some
-/// milliseconds are usual. `retina` sets no limit to the length of a message, and looks through
-/// all that it has of a line whenever more of it comes.
+/// How long a camera may keep its worker busy until it plays, or until the next video frame; a few
+/// milliseconds are usual. `retina` does not limit the length of a message, and scans all it has of
+/// a line whenever more of it arrives.
 const MAX_BUSY: Duration = Duration::from_millis(250);
-/// Of the 128 reads that tokio allows a task before it is the turn of the others - viewers among
-/// them - those that a camera does without: a picture takes one or two, and one read can be
-/// megabytes.
+/// How many of the 128 reads that tokio allows a task before other tasks (viewers among them) run
+/// are withheld from a camera: a video frame takes one or two, and one read can be megabytes.
 const READS_WAIVED: u32 = 120;
-/// What a camera does without that has kept its worker busy for [`LONG_BUSY`]: the more there is of
-/// a message that does not end, the longer takes each read.
+/// The same for a camera that has kept its worker busy for [`LONG_BUSY`]: each read of an endless
+/// message takes longer than the one before.
 const READS_WAIVED_LONG_BUSY: u32 = 126;
 /// See [`READS_WAIVED_LONG_BUSY`].
 const LONG_BUSY: Duration = Duration::from_millis(10);
 
-/// Connects, delivers media to `sink`, and connects again whenever that ends; with `demand` only as
-/// long as somebody wants it. Runs until dropped, on a tokio current-thread runtime inside a
+/// Connects, delivers media to `sink`, and reconnects whenever the connection ends; with `demand`,
+/// only while the camera is wanted. Runs until dropped, on a tokio current-thread runtime inside a
 /// `LocalSet`.
 ///
-/// Where the runtime runs on after the drop, the session says goodbye (TEARDOWN) in a task.
+/// If the runtime keeps running after the drop, a task sends TEARDOWN.
 pub async fn run(
     stream: StreamId,
     url: CameraUrl,
@@ -72,8 +71,8 @@ pub async fn run(
     .await
 }
 
-/// A future that is dropped in its runtime, wherever its owner drops it: a session of `retina`
-/// spawns a task when it is dropped, and panics where it cannot.
+/// A future that is dropped inside its runtime, wherever its owner drops it: a session of `retina`
+/// spawns a task when it is dropped, and panics if it cannot.
 struct DropInRuntime<F> {
     runtime: Handle,
     future: Option<Pin<Box<F>>>,
@@ -97,8 +96,8 @@ impl<F> Drop for DropInRuntime<F> {
     }
 }
 
-/// Drops a session without a TEARDOWN, which would read on, for 5 s and with no limit to what a
-/// turn takes, on a connection that makes no sense: the task for it ends before it begins.
+/// Drops a session without a TEARDOWN, which would keep reading from a misbehaving connection for
+/// 5 s without any limit per turn: its task is dropped before it starts.
 fn drop_silently(session: impl Sized) {
     let Ok(nowhere) = tokio::runtime::Builder::new_current_thread().build() else {
         return;
@@ -119,11 +118,11 @@ pub(super) struct Camera {
     audio: bool,
     timeouts: Timeouts,
     teardowns: Arc<SessionGroup>,
-    /// How long it has kept its worker busy since it last sent something whole.
+    /// How long it has kept its worker busy since its last complete message or frame.
     busy: Cell<Duration>,
 }
 
-/// A session that plays, and which of its streams are ours.
+/// A session that plays, and which of its streams are used.
 struct Playing {
     demuxed: Demuxed,
     video: usize,
@@ -163,7 +162,7 @@ impl Camera {
         }
     }
 
-    /// Keeps the camera connected. After a failure only if `wanted` when it is time to try again.
+    /// Keeps the camera connected; returns if it is not `wanted` when a retry is due.
     async fn serve(&self, sink: &mut impl Sink, wanted: impl Fn() -> bool) {
         let mut backoff = Backoff::new(self.timeouts.retry_min, self.timeouts.retry_max);
         loop {
@@ -196,7 +195,7 @@ impl Camera {
         Err(error)
     }
 
-    /// DESCRIBE, SETUP of what we can use, PLAY.
+    /// DESCRIBE, SETUP of the usable streams, PLAY.
     async fn play(&self) -> Result<Playing> {
         let failed = |error| failure::from_retina(&self.url, &error);
         let mut session = Session::describe(self.url.url().clone(), self.session_options())
@@ -217,9 +216,9 @@ impl Camera {
             .enumerate()
             .find_map(|(i, stream)| Some((i, audio_codec(stream)?)))
             .filter(|_| self.audio);
-        let sound = streams.iter().find(|s| s.media() == "audio");
-        if let (true, None, Some(sound)) = (self.audio, audio, sound) {
-            let sentence = failure::no_usable_audio(&self.url, sound.encoding_name());
+        let unusable = streams.iter().find(|s| s.media() == "audio");
+        if let (true, None, Some(unusable)) = (self.audio, audio, unusable) {
+            let sentence = failure::no_usable_audio(&self.url, unusable.encoding_name());
             log::warn!(stream = self.stream.0; "{sentence}");
         }
 
@@ -247,7 +246,7 @@ impl Camera {
         })
     }
 
-    /// Hands media to the sink until the session ends. Returns why it did.
+    /// Hands media to the sink until the session ends. Returns the reason.
     async fn deliver(
         &self,
         playing: Playing,
@@ -260,10 +259,10 @@ impl Camera {
             mut audio,
         } = playing;
         let begun = Instant::now();
-        let mut last_picture = begun;
+        let mut last_video = begun;
         let mut known: Option<ParameterSets> = None;
         let mut errors_in_a_row = 0;
-        let mut errors_since_picture: u32 = 0;
+        let mut errors_since_video: u32 = 0;
         let mut last_error = None;
         let watchdog = sleep_until(begun + self.timeouts.idle);
         tokio::pin!(watchdog);
@@ -272,7 +271,7 @@ impl Camera {
             let item = tokio::select! {
                 biased;
                 () = &mut watchdog => {
-                    let mut deadline = last_picture + self.timeouts.idle;
+                    let mut deadline = last_video + self.timeouts.idle;
                     if deadline <= Instant::now() {
                         return failure::stalled(&self.url, self.timeouts.idle);
                     }
@@ -293,7 +292,7 @@ impl Camera {
                 Ok(Some(Ok(CodecItem::VideoFrame(frame)))) => {
                     errors_in_a_row = 0;
                     let arrival = frame.end_ctx().received();
-                    last_picture = Instant::from_std(arrival);
+                    last_video = Instant::from_std(arrival);
                     if known.is_none() || frame.has_new_parameters() {
                         let current = demuxed.streams().get(video).and_then(parameter_sets);
                         if let Some(sets) = current
@@ -310,9 +309,9 @@ impl Camera {
                         }
                     }
                     if known.is_some() {
-                        let lost = u32::from(frame.loss()).saturating_add(errors_since_picture);
-                        sink.media(MediaKind::Video, &picture(&frame, arrival), lost);
-                        errors_since_picture = 0;
+                        let lost = u32::from(frame.loss()).saturating_add(errors_since_video);
+                        sink.media(MediaKind::Video, &video_unit(&frame, arrival), lost);
+                        errors_since_video = 0;
                     }
                 }
                 Ok(Some(Ok(CodecItem::AudioFrame(frame)))) => {
@@ -328,10 +327,10 @@ impl Camera {
                     }
                 }
                 Ok(Some(Ok(_))) => {}
-                // A packet that makes no sense ends nothing; a broken connection ends itself.
+                // A damaged packet does not end the session; a broken connection ends by itself.
                 Ok(Some(Err(error))) => {
                     errors_in_a_row += 1;
-                    errors_since_picture = errors_since_picture.saturating_add(1);
+                    errors_since_video = errors_since_video.saturating_add(1);
                     if errors_in_a_row > MAX_ERRORS_IN_A_ROW {
                         return failure::from_retina(&self.url, &error);
                     }
@@ -353,13 +352,13 @@ impl Camera {
         }
     }
 
-    /// `retina` panics on some answers, e.g. on `Session: ;timeout=60`, and never tires of
-    /// others. Either fails the attempt, not the worker.
+    /// `retina` panics on some responses, e.g. on `Session: ;timeout=60`, and reads others forever.
+    /// Either fails the attempt, not the worker.
     pub(super) async fn guarded<T>(&self, future: impl Future<Output = T>) -> Result<T> {
         let mut future = pin!(AssertUnwindSafe(future).catch_unwind());
         poll_fn(|context| {
             let waived = match self.busy.get() {
-                // There is nothing to read yet, or little is left of this turn.
+                // Nothing was read since the last complete message.
                 Duration::ZERO => 0,
                 busy if busy < LONG_BUSY => READS_WAIVED,
                 _ => READS_WAIVED_LONG_BUSY,
@@ -413,8 +412,8 @@ impl Camera {
     }
 }
 
-/// Believes nothing that cameras get wrong. Sequence and timestamp begin with the first packet:
-/// a wrong `seq` in RTP-Info would make every packet an error, and a missing `rtptime` the session.
+/// Ignores what cameras get wrong. Sequence number and timestamp start with the first packet: a wrong
+/// `seq` in RTP-Info would make every packet an error, and a missing `rtptime` the whole session.
 fn play_options() -> PlayOptions {
     PlayOptions::default()
         .initial_timestamp(InitialTimestampPolicy::Ignore)
@@ -457,7 +456,7 @@ fn parameter_sets(stream: &Stream) -> Option<ParameterSets> {
     }
 }
 
-fn picture(frame: &VideoFrame, arrival: std::time::Instant) -> AccessUnit<'_> {
+fn video_unit(frame: &VideoFrame, arrival: std::time::Instant) -> AccessUnit<'_> {
     AccessUnit {
         data: frame.data(),
         timestamp: frame.timestamp().timestamp(),

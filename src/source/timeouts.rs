@@ -6,45 +6,45 @@ use std::time::Duration;
 use crate::config::PullOptions;
 use crate::error::{Error, Result, Status};
 
-/// For all from TCP to the answer to PLAY: long enough for a camera that wakes up, short enough
-/// to tell of a wrong address soon.
+/// From connecting to the response to PLAY: long enough for a camera that is waking up, short enough
+/// to report a wrong address soon.
 const CONNECT: Duration = Duration::from_secs(10);
-/// Without a picture while connected. Shorter than the 10 s in which a stall must be noticed,
-/// longer than the gap between pictures of a camera at 1 per second that misses a few.
+/// Without a video frame while connected. Shorter than the 10 s in which a stall must be noticed,
+/// longer than the gap that a camera with 1 frame per second leaves when it skips a few.
 const IDLE: Duration = Duration::from_secs(8);
-/// For parameter sets, while pictures come: two long GOPs.
+/// For parameter sets, while video frames arrive: two long GOPs.
 const PARAMETER_SETS: Duration = Duration::from_secs(30);
-/// The first attempt follows quickly: most failures are a camera that restarts its encoder.
+/// The first retry comes soon: most failures are a camera that restarts its encoder.
 const RETRY_MIN: Duration = Duration::from_secs(1);
-/// A camera that comes back is seen within half a minute; one that is gone costs next to nothing.
+/// A camera that comes back is found within half a minute; one that is gone costs next to nothing.
 const RETRY_MAX: Duration = Duration::from_secs(30);
 
-/// For the viewer who reloads the page or looks at the camera again.
+/// For a viewer who reloads the page or returns to the camera.
 const LINGER: Duration = Duration::from_secs(10);
 
 const TIMEOUTS_MS: RangeInclusive<u128> = 500..=300_000;
-/// No camera is asked more often than 10 times per second.
+/// No camera is contacted more than 10 times per second.
 const PAUSES_MS: RangeInclusive<u128> = 100..=3_600_000;
 
 /// How patient we are with one camera.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// For all from TCP to the answer to PLAY.
+    /// From connecting to the response to PLAY.
     pub connect: Duration,
-    /// Without a picture while connected.
+    /// Without a video frame while connected.
     pub idle: Duration,
-    /// For parameter sets, while pictures come; not less than `idle`.
+    /// For parameter sets, while video frames arrive; not less than `idle`.
     pub parameter_sets: Duration,
-    /// Before the first attempt after a failure.
+    /// Before the first retry after a failure.
     pub retry_min: Duration,
-    /// Between attempts at most; not less than `retry_min`.
+    /// Maximum pause between attempts; not less than `retry_min`.
     pub retry_max: Duration,
-    /// With a camera on demand that nobody wants any more.
+    /// How long a camera on demand stays connected without viewers.
     pub linger: Duration,
 }
 
 impl Timeouts {
-    /// What the host asks for, where that is in range.
+    /// The host's options, checked, with defaults for what is not set.
     pub fn of(options: &PullOptions) -> Result<Timeouts> {
         let timeout = |name, value| check(name, value, &TIMEOUTS_MS);
         let pause = |name, value| check(name, value, &PAUSES_MS);
@@ -53,7 +53,7 @@ impl Timeouts {
         let min = pause("retry_min_ms", options.retry_min)?;
         let max = pause("retry_max_ms", options.retry_max)?;
         let linger = pause("linger_ms", options.linger)?;
-        // One that is given takes the other's default along.
+        // If only one is given, the default of the other adapts to it.
         let retry_min = min.unwrap_or(max.map_or(RETRY_MIN, |max| max.min(RETRY_MIN)));
         let retry_max = max.unwrap_or(retry_min.max(RETRY_MAX));
         if retry_max < retry_min {
@@ -149,7 +149,7 @@ mod tests {
         let error = of(&[(MIN, 300), (MAX, 200)]).unwrap_err();
         assert_eq!(error.status(), Status::InvalidArgument);
         assert!(error.message().contains("less than retry_min_ms = 300"));
-        // A camera that may be silent for a minute is not told that it lacks parameter sets.
+        // A camera that may be silent for a minute is not accused of missing parameter sets before.
         let timeouts = of(&[(IDLE_TIMEOUT, 60_000)]).unwrap();
         assert_eq!(timeouts.parameter_sets, timeouts.idle);
     }

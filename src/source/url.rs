@@ -1,4 +1,4 @@
-//! The camera's address and credentials, checked before anything is sent.
+//! The camera's URL and credentials, checked before anything is sent.
 
 use std::fmt;
 
@@ -9,16 +9,16 @@ use url::Url;
 use crate::config::PullOptions;
 use crate::error::{Error, Result, Status};
 
-/// The port of RTSP where the URL names none (RFC 2326 section 3.2).
+/// The port of RTSP if the URL has none (RFC 2326 section 3.2).
 const DEFAULT_PORT: u16 = 554;
-/// No camera has a longer URL; it ends up in every request.
+/// No camera has a longer URL. It is part of every request.
 const MAX_URL_BYTES: usize = 4096;
-/// User and password end up in one header line, and cameras have small line buffers.
+/// User and password share one header line, and cameras have small line buffers.
 const MAX_CREDENTIAL_BYTES: usize = 256;
 
-/// What to say where a `/`, `?`, `#` or `@` of the password may have broken the URL.
+/// Advice where a `/`, `?`, `#` or `@` in the password may have broken the URL.
 const ENCODE_HINT: &str =
-    "if user or password contain / ? # @ or %, percent-encode them or pass them as options";
+    "if the user or the password contains / ? # @ or %, percent-encode it or pass it as an option";
 
 /// A camera's URL without credentials, and the credentials.
 pub struct CameraUrl {
@@ -30,7 +30,7 @@ impl CameraUrl {
     /// Checks URL, user and password.
     ///
     /// # Errors
-    /// `Url` for what is no `rtsp` URL with a host and a port of 1 to 65535, `Unsupported` for
+    /// `Url` if it is not an `rtsp` URL with a host and a port of 1 to 65535, `Unsupported` for
     /// `rtsps`, `Credentials` for a user or password with control characters (RFC 7617 section
     /// 2), longer than 256 bytes, or not UTF-8. No error contains any part of the URL.
     pub fn parse(options: &PullOptions) -> Result<CameraUrl> {
@@ -41,7 +41,7 @@ impl CameraUrl {
                 text.len()
             )));
         }
-        // The parser would drop some control characters in silence, in a password too.
+        // The parser would silently drop some control characters, even in a password.
         if text.contains(char::is_control) {
             if userinfo(text).is_some_and(|part| part.contains(char::is_control)) {
                 return Err(control_character("user or password"));
@@ -55,13 +55,15 @@ impl CameraUrl {
             "rtsps" => {
                 return Err(Error::new(
                     Status::Unsupported,
-                    "RTSP over TLS (rtsps) is not supported; use an rtsp URL",
+                    "RTSP over TLS (rtsps) is not supported: use an rtsp URL",
                 ));
             }
-            _ => return Err(bad_url("the URL must begin with rtsp://")),
+            _ => return Err(bad_url("the URL must start with rtsp://")),
         }
         if url.host_str().is_none_or(str::is_empty) {
-            return Err(bad_url("the URL has no host: rtsp://host[:port]/path"));
+            return Err(bad_url(
+                "the URL has no host: write rtsp://host[:port]/path",
+            ));
         }
         if url.port() == Some(0) {
             return Err(bad_url("the port must be 1 to 65535, not 0"));
@@ -71,7 +73,7 @@ impl CameraUrl {
         let at_sign = url[url::Position::BeforePath..].contains('@');
         if url.fragment().is_some() || (at_sign && !has_userinfo) {
             return Err(bad_url(format!(
-                "the URL has a # or an @ behind its host; {ENCODE_HINT}"
+                "the URL has a # or an @ after its host; {ENCODE_HINT}"
             )));
         }
 
@@ -94,12 +96,12 @@ impl CameraUrl {
         Ok(CameraUrl { url, credentials })
     }
 
-    /// What to request: the URL with its query, without credentials.
+    /// The URL to request: with its query, without credentials.
     pub(super) fn url(&self) -> &Url {
         &self.url
     }
 
-    /// User and password, if there are any.
+    /// User and password, if any.
     pub(super) fn credentials(&self) -> Option<&Credentials> {
         self.credentials.as_ref()
     }
@@ -111,8 +113,8 @@ impl CameraUrl {
     }
 }
 
-/// The URL for logs. Some cameras take passwords in the query or even in the path, so the query's
-/// values and every path segment that looks like it holds values are replaced by `...`.
+/// The URL for logs. Some cameras take passwords in the query or even in the path, so the values in
+/// the query and every path segment that looks as if it held values are replaced by `...`.
 impl fmt::Display for CameraUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "rtsp://{}", self.authority())?;
@@ -153,7 +155,7 @@ fn decoded(part: &str, what: &str) -> Result<String> {
     }
 }
 
-/// `retina` and `http-auth` can carry any user and password: Basic encodes them in base64, Digest
+/// `retina` and `http-auth` accept any user and password: Basic encodes them in base64, Digest
 /// hashes the password and quotes or percent-encodes the user. Only RFC 7617 and the camera set
 /// limits.
 fn check_credential(text: &str, what: &str) -> Result<()> {
@@ -162,7 +164,7 @@ fn check_credential(text: &str, what: &str) -> Result<()> {
     }
     if text.len() > MAX_CREDENTIAL_BYTES {
         return Err(bad_credentials(format!(
-            "the {what} has {} bytes, more than the {MAX_CREDENTIAL_BYTES} that are possible",
+            "the {what} has {} bytes; the maximum is {MAX_CREDENTIAL_BYTES}",
             text.len()
         )));
     }

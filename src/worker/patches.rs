@@ -18,8 +18,8 @@ impl Core {
         if !if_match(&request.if_match, &etag(&viewer.session)) {
             return Err(Error::new(
                 Status::Etag,
-                "If-Match is not the ETag of this session's ICE session: use that of the last 201 \
-                 or 200, or restart ICE with If-Match: *",
+                "If-Match is not the ETag of the current ICE session: send the ETag of the last 201 \
+                 or 200 response, or restart ICE with If-Match: *",
             ));
         }
         let (_, known) = viewer.session.ice_credentials();

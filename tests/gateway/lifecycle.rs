@@ -123,7 +123,7 @@ fn a_camera_that_stalls_is_dropped_after_the_idle_timeout() {
     server.fault("cam", Fault::Stall);
     told_of(StreamState::Retrying, Status::Stalled);
     let message = gateway.stream_info(stream).unwrap().message;
-    assert!(message.contains("no picture for 0.5 s"), "{message}");
+    assert!(message.contains("no video for 0.5 s"), "{message}");
     server.fault("cam", Fault::None);
     told_of(StreamState::Live, Status::Ok);
     assert_eq!(gateway.stream_info(stream).unwrap().reconnects, 1);

@@ -211,8 +211,8 @@ fn nothing_in_common(offer: &Offer, video: &TrackInfo) -> Error {
     let camera = video.codec.encoding_name();
     let sentence = if sections(offer, MediaKind::Video).next().is_none() {
         format!(
-            "The camera sends {camera} video, but the offer has no video section that is recvonly \
-             or sendrecv. Add a recvonly video transceiver."
+            "the camera sends {camera} video, but the offer has no video section that is recvonly \
+             or sendrecv: add a recvonly video transceiver"
         )
     } else {
         offered.truncate(NAMES_IN_ERROR);
@@ -222,18 +222,18 @@ fn nothing_in_common(offer: &Offer, video: &TrackInfo) -> Error {
         };
         let advice = match video.codec {
             Codec::H265 => {
-                "Set the camera to H.264, which every browser plays, or use a browser on a machine \
+                "set the camera to H.264, which every browser plays, or use a browser on a machine \
                  whose hardware decodes this profile of H.265"
             }
             Codec::Av1 => {
-                "Send H.264, which every browser plays, or use a browser that plays this profile of \
+                "send H.264, which every browser plays, or use a browser that plays this profile of \
                  AV1"
             }
-            _ => "Use a browser with H264, or set the camera to a codec that both have",
+            _ => "use a browser with H.264, or set the camera to a codec that the browser offers",
         };
         format!(
-            "The camera sends {camera}, which the browser does not offer in a form that can be \
-             used; it offers {offered}. {advice}."
+            "the camera sends {camera}, which the browser does not offer in a usable form; it offers \
+             {offered}: {advice}"
         )
     };
     Error::new(Status::Codec, sentence)

@@ -364,7 +364,7 @@ fn without_video_in_common_the_error_says_what_each_side_has() {
     let only_vp8 = CHROMIUM.replace("H264/90000", "VP8/90000");
     let sentence = refused(&only_vp8);
     assert!(sentence.contains("sends H264"), "{sentence}");
-    assert!(sentence.contains("it offers VP8, VP9, AV1."), "{sentence}");
+    assert!(sentence.contains("it offers VP8, VP9, AV1: "), "{sentence}");
 
     let start = CHROMIUM.find("m=video").unwrap();
     let end = CHROMIUM.find("m=audio").unwrap();
@@ -391,10 +391,10 @@ fn a_camera_with_h265_gets_its_payload_type_or_a_sentence_that_helps() {
     let sentence = error.message();
     assert!(sentence.contains("sends H265"), "{sentence}");
     assert!(
-        sentence.contains("it offers VP8, VP9, H264, AV1."),
+        sentence.contains("it offers VP8, VP9, H264, AV1: "),
         "{sentence}"
     );
-    assert!(sentence.contains("Set the camera to H.264"), "{sentence}");
+    assert!(sentence.contains("set the camera to H.264"), "{sentence}");
 
     // The other payload types of H.264 are none of this.
     let with_h265 = CHROMIUM

@@ -101,13 +101,15 @@ impl Offer {
         let media = &description.media_descriptions;
         if media.is_empty() {
             return Err(bad_sdp(
-                "The offer has no media section (m=). Add a recvonly video transceiver first.",
+                "the offer has no media section (m=): add a recvonly video transceiver first",
             ));
         }
         if media.len() > MAX_SECTIONS {
             return Err(Error::new(
                 Status::TooLarge,
-                format!("The offer has more than {MAX_SECTIONS} media sections."),
+                format!(
+                    "the offer has more than {MAX_SECTIONS} media sections: offer one for video and one for audio"
+                ),
             ));
         }
         // Sections that carry something, and so must say how to reach the browser.
@@ -118,12 +120,12 @@ impl Offer {
             .collect();
         if live.is_empty() {
             return Err(bad_sdp(
-                "Every media section of the offer is switched off (port 0).",
+                "every media section of the offer is disabled (port 0): add a recvonly video transceiver",
             ));
         }
         if session.has("ice-lite") {
             return Err(bad_sdp(
-                "The offer says a=ice-lite, but the gateway is ICE-lite itself: nobody would begin.",
+                "the offer contains a=ice-lite, but the gateway is ICE-lite itself: use full ICE",
             ));
         }
         let fingerprints = fingerprints(session, &live)?;
@@ -137,7 +139,7 @@ impl Offer {
         for (i, section) in sections.iter().enumerate() {
             if !section.mid.is_empty() && sections[..i].iter().any(|s| s.mid == section.mid) {
                 return Err(bad_sdp(
-                    "Two media sections of the offer have the same a=mid.",
+                    "two media sections of the offer have the same a=mid: give each its own",
                 ));
             }
         }
@@ -169,18 +171,18 @@ fn text(sdp: &[u8]) -> Result<&str> {
         return Err(Error::new(
             Status::TooLarge,
             format!(
-                "The offer has {} bytes; at most {MAX_OFFER} are read.",
+                "the offer has {} bytes; the maximum is {MAX_OFFER}",
                 sdp.len()
             ),
         ));
     }
     let text = str::from_utf8(sdp).map_err(|error| {
         let line = line_number(&sdp[..error.valid_up_to()]);
-        bad_sdp(format!("Line {line} of the offer is not UTF-8."))
+        bad_sdp(format!("line {line} of the offer is not UTF-8"))
     })?;
     if text.trim().is_empty() {
         return Err(bad_sdp(
-            "The offer is empty. Send the SDP of the browser's offer as the body.",
+            "the offer is empty: send the SDP of the browser's offer as the body",
         ));
     }
     for (i, line) in text.lines().enumerate() {
@@ -188,7 +190,7 @@ fn text(sdp: &[u8]) -> Result<&str> {
         // Control characters would go back in the answer, where a lone CR may count as line end.
         if !shape || line.chars().any(|c| c.is_control() && c != '\t') {
             return Err(bad_sdp(format!(
-                "Line {} of the offer is not SDP: a line is a letter, =, and a value.",
+                "line {} of the offer is not SDP: a line is a letter, =, and a value",
                 i + 1
             )));
         }
@@ -210,10 +212,10 @@ fn unmarshal(text: &str) -> Result<SessionDescription> {
         let line = line_number(read.strip_suffix(b"\n").unwrap_or(read));
         match error {
             SdpError::SdpInvalidSyntax(rest) if rest.is_empty() => bad_sdp(format!(
-                "The offer ends too early, after line {line}; v=, o=, s=, t= and m= are required."
+                "the offer ends too early, after line {line}: v=, o=, s=, t= and m= are required"
             )),
             _ => bad_sdp(format!(
-                "Line {line} of the offer is not valid there, or its value is not."
+                "line {line} of the offer has an invalid value, or is in the wrong place"
             )),
         }
     })
@@ -267,11 +269,11 @@ fn fingerprints(session: Attributes<'_>, live: &[Attributes<'_>]) -> Result<Vec<
         (false, _) => Ok(found),
         (true, true) => Err(Error::new(
             Status::Fingerprint,
-            "No a=fingerprint of the offer is a SHA-256, SHA-384 or SHA-512 hash.",
+            "no a=fingerprint of the offer is a SHA-256, SHA-384 or SHA-512 hash: offer one of these",
         )),
         (true, false) => Err(Error::new(
             Status::Fingerprint,
-            "The offer has no a=fingerprint, without which DTLS proves nothing.",
+            "the offer has no a=fingerprint, so DTLS cannot authenticate the viewer: use WebRTC with DTLS-SRTP",
         )),
     }
 }
@@ -324,8 +326,8 @@ fn credentials(session: Attributes<'_>, live: &[Attributes<'_>]) -> Result<IceCr
         match &shared {
             Some(shared) if *shared != own => {
                 return Err(bad_sdp(
-                    "The sections of the offer have different ICE credentials, so they cannot \
-                     share a port. Create the RTCPeerConnection with bundlePolicy \"max-bundle\".",
+                    "the sections of the offer have different ICE credentials, so they cannot \
+                     share a port: create the RTCPeerConnection with bundlePolicy \"max-bundle\"",
                 ));
             }
             _ => shared = Some(own),
@@ -335,7 +337,7 @@ fn credentials(session: Attributes<'_>, live: &[Attributes<'_>]) -> Result<IceCr
 }
 
 fn bad_credentials(what: &str) -> Error {
-    Error::new(Status::IceCredentials, format!("The offer has {what}."))
+    Error::new(Status::IceCredentials, format!("the offer has {what}"))
 }
 
 /// RFC 8839 section 5.4.
@@ -352,12 +354,12 @@ fn check_setup(session: Attributes<'_>, live: &[Attributes<'_>]) -> Result<()> {
             Some("actpass" | "active") | None => {}
             Some("passive") => {
                 return Err(bad_sdp(
-                    "The offer says a=setup:passive, but the gateway waits for the DTLS \
-                     ClientHello itself. Offer a=setup:actpass.",
+                    "the offer contains a=setup:passive, but the gateway waits for the DTLS \
+                     ClientHello itself: offer a=setup:actpass",
                 ));
             }
             Some(_) => {
-                return Err(bad_sdp("The offer's a=setup must be actpass or active."));
+                return Err(bad_sdp("a=setup of the offer must be actpass or active"));
             }
         }
     }

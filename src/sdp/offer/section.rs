@@ -23,15 +23,15 @@ pub(super) fn section(session: Attributes<'_>, media: &MediaDescription) -> Resu
     // In a section that waits for its bundle, the bundle's first section says so.
     if wanted.is_some() && !attributes.has("rtcp-mux") && !attributes.has("bundle-only") {
         return Err(bad_sdp(format!(
-            "The offer's {} section lacks a=rtcp-mux; the gateway has one port for RTP and RTCP. \
-             Create the RTCPeerConnection with rtcpMuxPolicy \"require\".",
+            "the {} section of the offer lacks a=rtcp-mux, but the gateway has one port for RTP and \
+             RTCP: create the RTCPeerConnection with rtcpMuxPolicy \"require\"",
             name.media
         )));
     }
     let mid = attributes.first("mid").unwrap_or_default();
     if !mid.is_empty() && !is_token(mid) {
         return Err(bad_sdp(format!(
-            "An a=mid of the offer is not a token of at most {MAX_TOKEN} characters."
+            "an a=mid of the offer is not a token of at most {MAX_TOKEN} characters"
         )));
     }
     Ok(OfferedSection {

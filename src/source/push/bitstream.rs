@@ -1,4 +1,4 @@
-//! What must be known of pushed bits: whether a decoder can start with them, and where NALs begin.
+//! Parsing of pushed frames: whether a decoder can start with them, and where NAL units begin.
 
 use memchr::memmem;
 
@@ -7,53 +7,53 @@ use crate::media::av1::{obu_type, obus};
 use crate::media::nal::nals;
 use crate::media::{Codec, MAX_PAYLOAD, h264, h265};
 
-/// What a frame holds.
+/// What a frame contains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Content {
-    /// A decoder can start with it. Each frame of sound is such.
+    /// A decoder can start with it. True of every audio frame.
     Keyframe,
-    /// A picture that builds on others.
-    Picture,
-    /// No picture: parameter sets, say, which some encoders give out alone.
+    /// A video frame that depends on others.
+    Delta,
+    /// No coded frame, e.g. parameter sets, which some encoders output separately.
     Other,
 }
 
-/// Looks at a frame as the host pushes it; reads no more of it than it must.
+/// Classifies a frame as the host pushes it; reads no more of it than necessary.
 pub(super) fn look(codec: Codec, data: &[u8]) -> Result<Content> {
     let invalid = |message| Err(Error::new(Status::InvalidArgument, message));
     let name = codec.encoding_name();
     if data.is_empty() {
         return invalid(
-            "the frame is empty: push one access unit of video, or one frame of audio".to_owned(),
+            "the frame is empty: push one access unit of video or one frame of audio".to_owned(),
         );
     }
     if is_annex_b(codec) {
         if !begins_with_start_code(data) {
             return invalid(format!(
-                "the access unit does not begin with a start code (00 00 01): push {name} as an \
-                 Annex B byte stream, not with lengths before its NALs"
+                "the access unit does not start with a start code (00 00 01): push {name} as an \
+                 Annex B byte stream, without length prefixes"
             ));
         }
         return Ok(of_nals(codec, AnnexB::new(data)));
     }
     if codec == Codec::Av1 && obus(data).next().is_none() {
         return invalid(
-            "the temporal unit does not begin with an OBU: push AV1 in the low-overhead format, \
+            "the temporal unit does not start with an OBU: push AV1 in the low-overhead format, \
              each OBU with its size"
                 .to_owned(),
         );
     }
     if codec == Codec::Opus && data.len() > MAX_PAYLOAD {
         return invalid(format!(
-            "the Opus packet has {} bytes; it cannot be cut, and {MAX_PAYLOAD} fit a datagram: \
-             push one frame at a time",
+            "the Opus packet has {} bytes, and {MAX_PAYLOAD} fit a datagram: push one Opus frame \
+             at a time, or lower the bit rate",
             data.len()
         ));
     }
     Ok(content(codec, data))
 }
 
-/// What an access unit of `media` holds.
+/// Classifies an access unit in the form of `media`.
 pub(super) fn content(codec: Codec, unit: &[u8]) -> Content {
     match codec {
         Codec::H264 | Codec::H265 => of_nals(codec, nals(unit)),
@@ -66,12 +66,12 @@ fn of_nals<'a>(codec: Codec, mut nals: impl Iterator<Item = &'a [u8]>) -> Conten
     let found = match codec {
         Codec::H265 => nals.find_map(|nal| match h265::nal_type(nal)? {
             h265::nal_type::FIRST_IRAP..=h265::nal_type::LAST_IRAP => Some(Content::Keyframe),
-            0..=h265::nal_type::LAST_SLICE => Some(Content::Picture),
+            0..=h265::nal_type::LAST_SLICE => Some(Content::Delta),
             _ => None,
         }),
         _ => nals.find_map(|nal| match h264::nal_type(nal)? {
             h264::nal_type::IDR => Some(Content::Keyframe),
-            h264::nal_type::SLICE..h264::nal_type::IDR => Some(Content::Picture),
+            h264::nal_type::SLICE..h264::nal_type::IDR => Some(Content::Delta),
             _ => None,
         }),
     };
@@ -85,7 +85,7 @@ fn of_obus(unit: &[u8]) -> Content {
         None => Content::Other,
         // `show_existing_frame` is 0 and `frame_type` is KEY_FRAME (section 5.9.2).
         Some(Some(first)) if first & 0xe0 == 0 => Content::Keyframe,
-        Some(_) => Content::Picture,
+        Some(_) => Content::Delta,
     }
 }
 
@@ -94,7 +94,8 @@ pub(super) fn is_annex_b(codec: Codec) -> bool {
     matches!(codec, Codec::H264 | Codec::H265)
 }
 
-/// Appends an Annex B byte stream as an access unit of `media`: each NAL after its length.
+/// Appends an Annex B byte stream as an access unit in the form of `media`: NAL units with length
+/// prefixes.
 pub(super) fn convert(annex_b: &[u8], unit: &mut Vec<u8>) {
     unit.reserve(annex_b.len() + 16);
     for nal in AnnexB::new(annex_b) {
@@ -102,9 +103,9 @@ pub(super) fn convert(annex_b: &[u8], unit: &mut Vec<u8>) {
     }
 }
 
-/// Appends a NAL after its length.
+/// Appends a NAL unit with its length prefix.
 pub(super) fn append_nal(unit: &mut Vec<u8>, nal: &[u8]) {
-    // No frame is so large that its length does not fit.
+    // Frames are limited to sizes that fit.
     unit.extend_from_slice(&(nal.len() as u32).to_be_bytes());
     unit.extend_from_slice(nal);
 }
@@ -115,9 +116,9 @@ fn begins_with_start_code(data: &[u8]) -> bool {
     zeros >= 2 && data.get(zeros) == Some(&1)
 }
 
-/// The NALs of a byte stream (ITU-T H.264 and H.265, Annex B), without the zeros behind them.
+/// The NAL units of a byte stream (ITU-T H.264 and H.265, Annex B), without trailing zeros.
 struct AnnexB<'a> {
-    /// Behind a start code; `None` at the end.
+    /// The data after a start code; `None` at the end.
     rest: Option<&'a [u8]>,
 }
 
@@ -139,7 +140,7 @@ impl<'a> Iterator for AnnexB<'a> {
             let end = memmem::find(rest, START_CODE);
             self.rest = end.map(|at| &rest[at + START_CODE.len()..]);
             let nal = &rest[..end.unwrap_or(rest.len())];
-            // A NAL does not end in zeros; what follows are those of a longer start code.
+            // A NAL unit does not end in zeros: these belong to a longer start code.
             let len = nal.iter().rposition(|&byte| byte != 0);
             if let Some(last) = len {
                 return Some(&nal[..=last]);
@@ -157,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn start_codes_of_both_lengths_part_nals() {
+    fn start_codes_of_both_lengths_separate_nals() {
         let data = [
             0, 0, 0, 0, 1, 0x67, 1, 0, 0, 1, 0x68, 2, 0, 0, 0, 0, 1, 0, 0, 1, 0x65, 0, 3, 0,
         ];
@@ -187,11 +188,11 @@ mod tests {
     }
 
     #[test]
-    fn the_first_slice_tells_what_it_is() {
+    fn the_first_slice_classifies_a_frame() {
         for (nals, expected) in [
             (&[0x09, 0x67, 0x68, 0x06, 0x65][..], Content::Keyframe),
-            (&[0x06, 0x41], Content::Picture),
-            (&[0x21], Content::Picture),
+            (&[0x06, 0x41], Content::Delta),
+            (&[0x21], Content::Delta),
             (&[0x67, 0x68], Content::Other),
             (&[0xe5], Content::Other),
         ] {

@@ -1,40 +1,40 @@
-//! RTP payloads to access units, in the form that `media` wants: H.264 (RFC 6184), H.265
-//! (RFC 7798), AV1 (RTP Payload Format For AV1, version 1.0). A payload of sound is a frame.
+//! Assembles RTP payloads into access units, in the form of `media`: H.264 (RFC 6184), H.265
+//! (RFC 7798), AV1 (RTP Payload Format For AV1, version 1.0). Each audio payload is one frame.
 //!
-//! After a loss, what is left of an access unit is passed on as far as its NALs or OBUs are whole.
+//! After a loss, the intact NAL units or OBUs of an access unit are passed on.
 
 use super::bitstream::append_nal;
 use crate::media::av1::read_leb128;
 use crate::media::{Codec, MediaKind};
 
-/// An access unit that grows beyond this is dropped: its last packet never comes.
+/// An access unit that grows beyond this is dropped: its last packet never arrives.
 const MAX_UNIT: usize = 16 << 20;
 
-/// Fragment headers of H.264 and H.265 begin and end a NAL by these bits.
+/// Bits of the H.264 and H.265 fragmentation unit headers: first and last fragment of a NAL unit.
 const FU_START: u8 = 0x80;
 const FU_END: u8 = 0x40;
 
-/// An access unit that was put together.
+/// An assembled access unit.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Assembled {
-    /// As `media` wants it.
+    /// In the form of `media`.
     pub data: Vec<u8>,
-    /// On a time line that does not wrap around, in units of the clock rate.
+    /// On a timeline that does not wrap around, in units of the clock rate.
     pub timestamp: i64,
-    /// Packets missing in it or before it. What is left of it is intact.
+    /// Packets missing in it or before it. The rest of it is intact.
     pub lost: u32,
-    /// A new sequence begins with it.
+    /// A new RTP sequence starts with it.
     pub restarts: bool,
 }
 
-/// See the module.
+/// See the module documentation.
 #[derive(Debug)]
 pub(super) struct Depacketizer {
     codec: Codec,
     unit: Assembled,
-    /// Where in the unit a NAL begins that comes in fragments.
+    /// Where a fragmented NAL unit starts within the access unit.
     nal: Option<usize>,
-    /// An OBU that comes in fragments.
+    /// A fragmented OBU.
     obu: Option<Vec<u8>>,
 }
 
@@ -48,7 +48,7 @@ impl Depacketizer {
         }
     }
 
-    /// Packets are missing before the next.
+    /// Reports packets missing before the next one.
     pub fn lost(&mut self, packets: u32) {
         if packets > 0 {
             self.unit.lost = self.unit.lost.saturating_add(packets);
@@ -56,7 +56,7 @@ impl Depacketizer {
         }
     }
 
-    /// Another sequence begins; `again` if there was one before.
+    /// A new RTP sequence starts; `again` if there was one before.
     pub fn restart(&mut self, again: bool) {
         self.drop_fragments();
         self.unit.data.clear();
@@ -73,7 +73,7 @@ impl Depacketizer {
         out: &mut impl FnMut(Assembled) -> Vec<u8>,
     ) {
         if timestamp != self.unit.timestamp {
-            // The packet with the marker is missing, or the sender sets none.
+            // The packet with the marker bit is missing, or the sender does not set it.
             self.drop_fragments();
             self.complete(out);
             self.unit.timestamp = timestamp;
@@ -106,7 +106,7 @@ impl Depacketizer {
         self.unit.timestamp = timestamp;
     }
 
-    /// Drops what only a packet could complete that is missing.
+    /// Drops what only a missing packet could complete.
     fn drop_fragments(&mut self) {
         if let Some(at) = self.nal.take() {
             self.unit.data.truncate(at);
@@ -116,7 +116,7 @@ impl Depacketizer {
 
     fn push_h264(&mut self, payload: &[u8]) {
         match payload {
-            // Single NAL (section 5.6).
+            // Single NAL unit (section 5.6).
             &[header, ..] if (1..24).contains(&(header & 0x1f)) => self.append(payload),
             // STAP-A (section 5.7.1).
             [header, rest @ ..] if header & 0x1f == 24 => self.aggregated(rest),
@@ -133,7 +133,7 @@ impl Depacketizer {
             return;
         };
         match (first >> 1 & 0x3f, rest) {
-            // Single NAL (section 4.4.1).
+            // Single NAL unit (section 4.4.1).
             (0..48, _) => self.append(payload),
             // AP (section 4.4.2).
             (48, rest) => self.aggregated(rest),
@@ -146,12 +146,12 @@ impl Depacketizer {
     }
 
     fn append(&mut self, nal: &[u8]) {
-        // Fragments of another that have no end.
+        // Fragments of an earlier NAL unit without an end.
         self.drop_fragments();
         append_nal(&mut self.unit.data, nal);
     }
 
-    /// NALs, each after its length in 2 bytes.
+    /// NAL units with length prefixes of 2 bytes.
     fn aggregated(&mut self, mut rest: &[u8]) {
         while let Some((length, tail)) = rest.split_first_chunk() {
             let Some((nal, tail)) = tail.split_at_checked(u16::from_be_bytes(*length).into())
@@ -163,7 +163,7 @@ impl Depacketizer {
         }
     }
 
-    /// Part of a NAL, whose header is `header`.
+    /// A fragment of a NAL unit with this header.
     fn fragment(&mut self, fu: u8, header: &[u8], body: &[u8]) {
         if fu & FU_START != 0 {
             self.append(header);
@@ -184,7 +184,7 @@ impl Depacketizer {
         }
     }
 
-    /// Section 4.3 and 4.4: an aggregation header, then OBUs without their sizes.
+    /// Sections 4.3 and 4.4: an aggregation header, then OBUs without sizes.
     fn push_av1(&mut self, payload: &[u8]) {
         let Some((&aggregation, mut rest)) = payload.split_first() else {
             return;
@@ -240,7 +240,7 @@ fn append_obu(unit: &mut Vec<u8>, obu: &[u8]) {
     const HAS_SIZE: u8 = 0x02;
     let Some(&first) = obu.first() else { return };
     if first & HAS_SIZE != 0 {
-        // Some senders leave it in, though the specification says no.
+        // Some senders keep the size, although the specification forbids it.
         unit.extend_from_slice(obu);
         return;
     }
@@ -265,7 +265,7 @@ mod tests {
     use crate::media::nal::nals;
     use crate::media::testing::{Random, nal, unit};
 
-    /// What comes of these payloads of one access unit, without the numbers in `missing`.
+    /// Assembles the payloads of one access unit, without those whose index is in `missing`.
     fn assemble(codec: Codec, payloads: &[Vec<u8>], missing: &[usize]) -> Vec<Assembled> {
         let mut depacketizer = Depacketizer::new(codec);
         let mut units = Vec::new();
@@ -309,7 +309,7 @@ mod tests {
                 panic!("one access unit");
             };
             assert_eq!((&whole.data, whole.lost), (&unit(&sent), 0));
-            // With one packet missing every NAL that is left is one that was sent.
+            // With one packet missing, every remaining NAL unit is one that was sent.
             let missing = random.below(payloads.len());
             let left = assemble(Codec::H264, &payloads, &[missing]);
             for unit in &left {

@@ -1,4 +1,4 @@
-//! The host's end of a push stream: checks what is pushed and puts it into the queue.
+//! The host's end of a push stream: checks what is pushed and queues it.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -15,18 +15,18 @@ use crate::media::{Codec, MediaKind};
 
 /// The largest frame, far above a keyframe of 8K.
 const MAX_FRAME: usize = 16 << 20;
-/// A frame that was captured longer ago than this has a wrong time.
+/// A capture time further in the past than this is wrong.
 const OLDEST_CAPTURE: Duration = Duration::from_secs(10);
-/// The most frames of a track that a host may let wait.
+/// Maximum of [`PushOptions::queue_frames`].
 const MAX_QUEUE_FRAMES: u32 = 1024;
 
-/// Where a host's media goes. Its methods may be called from any thread, at the same time.
+/// Where the host's media goes in. All methods may be called from any thread, concurrently.
 #[derive(Debug)]
 pub struct Feed {
     video: Codec,
     audio: Option<Codec>,
     queue: Arc<Queue>,
-    /// What waits of RTP packets to become access units. Only pushing threads lock it.
+    /// RTP packets that are assembled into access units. Only pushing threads lock it.
     video_rtp: Mutex<RtpTrack>,
     audio_rtp: Option<Mutex<RtpTrack>>,
 }
@@ -52,14 +52,14 @@ pub fn feed(options: &PushOptions) -> Result<(Feed, Receiver)> {
 }
 
 impl Feed {
-    /// Takes a frame, or says why not; then it is dropped before this returns.
+    /// Queues a frame. If it is refused, it is dropped before this returns.
     pub fn push(&self, kind: MediaKind, frame: Frame<'_>) -> Result<()> {
         let arrival = Instant::now();
         let codec = self.codec(kind)?;
         let bytes = frame.data.as_slice().len();
         if bytes > MAX_FRAME {
             return Err(invalid(format!(
-                "the frame has {bytes} bytes; {MAX_FRAME} are possible"
+                "the frame has {bytes} bytes; the maximum is {MAX_FRAME}"
             )));
         }
         let content = bitstream::look(codec, frame.data.as_slice())?;
@@ -92,7 +92,7 @@ impl Feed {
         Ok(())
     }
 
-    /// Takes an RTP packet with its header; the codec says of which track.
+    /// Takes an RTP packet with its header; the codec selects the track.
     pub fn push_rtp(&self, codec: Codec, packet: &[u8]) -> Result<()> {
         let now = Instant::now();
         let track = match codec {
@@ -102,7 +102,9 @@ impl Feed {
         };
         let track = track.ok_or_else(|| {
             let name = codec.encoding_name();
-            invalid(format!("the stream was added without {name}"))
+            invalid(format!(
+                "the stream was added without {name}: push a codec that it was added with"
+            ))
         })?;
         let mut refused = Ok(());
         track.lock().push(packet, now, &mut |unit| {
@@ -115,7 +117,8 @@ impl Feed {
         refused
     }
 
-    /// Puts in what came as RTP. Either way there is a buffer for what comes next.
+    /// Queues what was assembled from RTP packets. Returns a buffer for the next access unit in either
+    /// case.
     fn put_assembled(
         &self,
         codec: Codec,
@@ -164,30 +167,29 @@ fn refused(why: Refused) -> Error {
     match why {
         Refused::Full => Error::new(
             Status::QueueFull,
-            "the frame was dropped, because the stream's queue is full: its worker thread is too \
-             busy; video goes on with the next keyframe",
+            "the frame was dropped because the stream's queue is full, as its worker thread is too \
+             busy: push the next keyframe, with which video continues",
         ),
         Refused::AwaitsKeyframe => Error::new(
             Status::QueueFull,
-            "the picture was dropped, because one before it was: video goes on with the next \
-             keyframe",
+            "the frame was dropped because one before it was: push the next keyframe, with which \
+             video continues",
         ),
         Refused::Closed => Error::new(
             Status::InvalidState,
-            "the stream takes no more media: it was removed, or a bug in the library stopped it",
+            "the stream accepts no more media: it was removed, or a bug in the library stopped it",
         ),
     }
 }
 
-/// When that was by our own clock, which the host's clock is compared with at each push; `None` for
-/// a time that cannot be.
+/// Converts the host's capture time to the monotonic clock; `None` for a time that is impossible.
 fn captured(unix_us: i64, now: Instant, wall: SystemTime) -> Option<Instant> {
     let time = Duration::from_micros(u64::try_from(unix_us).ok()?);
     let age = wall.duration_since(SystemTime::UNIX_EPOCH + time).ok()?;
     now.checked_sub(age).filter(|_| age <= OLDEST_CAPTURE)
 }
 
-/// Microseconds in units of a clock, rounded.
+/// Microseconds in units of a clock rate, rounded.
 fn ticks(pts_us: i64, rate: u32) -> i64 {
     let ticks = i128::from(pts_us) * i128::from(rate) + 500_000;
     // A clock rate is below 1 MHz, so the result is smaller than `pts_us`.
@@ -196,27 +198,29 @@ fn ticks(pts_us: i64, rate: u32) -> i64 {
 
 fn check(options: &PushOptions) -> Result<()> {
     if options.video.kind() != MediaKind::Video {
-        return Err(invalid(
-            "the video codec is none of video: a stream has a picture, and sound if you like",
-        ));
+        let name = options.video.encoding_name();
+        return Err(invalid(format!(
+            "{name} is not a video codec: every stream has video, and audio is optional"
+        )));
     }
     if !(1..=MAX_QUEUE_FRAMES).contains(&options.queue_frames) {
         return Err(invalid(format!(
-            "queue_frames is {}; 1 to {MAX_QUEUE_FRAMES} are possible",
+            "queue_frames must be 1 to {MAX_QUEUE_FRAMES}, not {}",
             options.queue_frames
         )));
     }
     let Some(audio) = options.audio else {
         if options.audio_sample_rate.is_some() || options.audio_channels.is_some() {
             return Err(invalid(
-                "a sample rate or channels without an audio codec: name the codec, or leave them \
-                 out",
+                "an audio sample rate or channel count without an audio codec: set the codec, or \
+                 leave them out",
             ));
         }
         return Ok(());
     };
     if audio.kind() != MediaKind::Audio {
-        return Err(invalid("the audio codec is none of audio"));
+        let name = audio.encoding_name();
+        return Err(invalid(format!("{name} is not an audio codec")));
     }
     let name = audio.encoding_name();
     let (rate, channels) = match audio {
@@ -227,7 +231,8 @@ fn check(options: &PushOptions) -> Result<()> {
     };
     if options.audio_sample_rate.is_some_and(|given| given != rate) {
         return Err(invalid(format!(
-            "{name} has {rate} samples per second in WebRTC, and sound is passed on as it is"
+            "the sample rate of {name} is {rate} Hz in WebRTC, and audio is not resampled: push it \
+             at that rate"
         )));
     }
     if options
@@ -235,7 +240,7 @@ fn check(options: &PushOptions) -> Result<()> {
         .is_some_and(|given| !(1..=channels).contains(&given))
     {
         return Err(invalid(format!(
-            "{name} has at most {channels} channels here"
+            "{name} supports at most {channels} channels"
         )));
     }
     Ok(())

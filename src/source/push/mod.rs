@@ -1,12 +1,12 @@
 //! Media that the host pushes.
 //!
 //! ```text
-//!  host thread:   push -> look at it -> room in the queue? -> copy, with lengths for start codes
-//!  worker:        queue, a batch at a time -> is it decodable? -> the stream's track
+//!  host thread:   push -> classify -> room in the queue? -> copy, start codes become lengths
+//!  worker:        queue, in batches -> decodable? -> the stream's track
 //! ```
 //!
-//! A pushed frame is copied at most once before it is packetized. Buffers go back and forth
-//! between host and worker, so in steady state nothing is allocated.
+//! A pushed frame is copied at most once before it is packetized. Buffers are exchanged between host
+//! and worker, so nothing is allocated in steady state.
 
 mod bitstream;
 mod depacketizer;

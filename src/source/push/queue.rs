@@ -1,5 +1,5 @@
-//! The bounded queue between host threads and a worker. The lock is held for moments: nobody
-//! copies, waits or frees the host's memory under it.
+//! The bounded queue between host threads and a worker. The lock is only held briefly: nothing is
+//! copied, and none of the host's memory is freed, while it is held.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -13,9 +13,9 @@ use tokio::sync::Notify;
 use super::bitstream::Content;
 use crate::media::{Codec, MediaKind};
 
-/// Bytes that may wait, besides one frame of any size: a large keyframe and its GOP.
+/// Bytes that may be queued, in addition to one frame of any size: a large keyframe and its GOP.
 const MAX_BYTES: usize = 32 << 20;
-/// Buffers kept for later frames: two go back and forth, some more cover a burst.
+/// Buffers kept for later frames: two are in use in steady state, the others cover a burst.
 const MAX_BUFFERS: usize = 4;
 
 /// A frame on its way to the worker.
@@ -28,18 +28,18 @@ pub(super) struct Unit {
     pub timestamp: i64,
     pub arrival: Instant,
     pub captured: Option<Instant>,
-    /// The time line restarts here.
+    /// The timeline restarts here.
     pub restarts: bool,
     /// RTP packets missing before it.
     pub lost: u32,
 }
 
-/// The bits of a frame.
+/// The data of a frame.
 #[derive(Debug)]
 pub(super) enum Data {
-    /// As `media` wants them, in one of the queue's buffers.
+    /// In the form of `media`, in one of the queue's buffers.
     Ready(Vec<u8>),
-    /// As the host pushed them, in its memory.
+    /// As the host pushed it, in the host's memory.
     Pushed(Bytes),
 }
 
@@ -52,39 +52,39 @@ impl Data {
     }
 }
 
-/// Why a frame is not taken.
+/// Why a frame is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refused {
-    /// There is no room.
+    /// The queue is full.
     Full,
-    /// One before it was refused that it builds on.
+    /// A frame that it depends on was refused.
     AwaitsKeyframe,
-    /// Nobody reads any more.
+    /// The receiver was dropped.
     Closed,
 }
 
-/// What happened besides, since the worker looked.
+/// What happened since the worker last looked, other than frames.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Report {
-    /// Pictures refused.
+    /// Video frames refused.
     pub dropped: u64,
-    /// Pictures are refused until a keyframe comes.
+    /// Video frames are refused until a keyframe arrives.
     pub keyframe_needed: bool,
 }
 
-/// See the module.
+/// See the module documentation.
 #[derive(Debug)]
 pub(super) struct Queue {
     state: Mutex<State>,
     arrived: Notify,
-    /// Frames of each track that may wait.
+    /// Maximum number of queued frames per track.
     frames: usize,
 }
 
 #[derive(Debug, Default)]
 struct State {
     units: VecDeque<Unit>,
-    /// Frames and bytes that wait or that have been let in.
+    /// Frames and bytes that are queued or admitted.
     video: usize,
     audio: usize,
     bytes: usize,
@@ -104,7 +104,7 @@ impl State {
 }
 
 impl Queue {
-    /// Lets a frame of `bytes` in, to be put in by [`Queue::put`].
+    /// Reserves room for a frame of `bytes`, which [`Queue::put`] then queues.
     pub fn admit(&self, kind: MediaKind, content: Content, bytes: usize) -> Result<(), Refused> {
         let mut state = self.state.lock();
         if state.closed {
@@ -114,7 +114,7 @@ impl Queue {
         let full =
             waiting >= self.frames || waiting > 0 && state.bytes.saturating_add(bytes) > MAX_BYTES;
         if kind == MediaKind::Video {
-            let gap = state.awaits_keyframe && content == Content::Picture;
+            let gap = state.awaits_keyframe && content == Content::Delta;
             if full || gap {
                 state.awaits_keyframe = true;
                 let news = !mem::replace(&mut state.report.keyframe_needed, true);
@@ -144,7 +144,7 @@ impl Queue {
         self.state.lock().buffers.pop().unwrap_or_default()
     }
 
-    /// Takes a buffer back.
+    /// Returns a buffer for reuse.
     pub fn recycle(&self, mut buffer: Vec<u8>) {
         buffer.clear();
         let mut state = self.state.lock();
@@ -153,14 +153,14 @@ impl Queue {
         }
     }
 
-    /// Puts in a frame that was let in with `bytes`.
+    /// Queues a frame that was admitted with `bytes`.
     pub fn put(&self, unit: Unit, bytes: usize) {
         let mut state = self.state.lock();
-        // What waits is counted as it is.
+        // From here on, the converted size counts.
         state.bytes = state.bytes.saturating_sub(bytes) + unit.data.as_slice().len();
         if state.closed {
             drop(state);
-            // Here, under no lock, the host's memory is given back.
+            // Frees the host's memory without the lock.
             drop(unit);
             return;
         }
@@ -172,7 +172,7 @@ impl Queue {
         }
     }
 
-    /// Gives out all that waits; `None` if nothing does.
+    /// Takes everything that is queued; `None` if there is nothing.
     fn take(&self, batch: &mut VecDeque<Unit>) -> Option<Report> {
         let mut state = self.state.lock();
         if state.units.is_empty() && state.report == Report::default() {
@@ -192,12 +192,12 @@ impl Queue {
         let units = mem::take(&mut state.units);
         let buffers = mem::take(&mut state.buffers);
         drop(state);
-        // Here, under no lock, the host's memory is given back.
+        // Frees the host's memory without the lock.
         drop((units, buffers));
     }
 }
 
-/// The worker's end of a queue. Dropping it closes the queue and frees what waits.
+/// The worker's end of a queue. Dropping it closes the queue and frees its frames.
 #[derive(Debug)]
 pub struct Receiver {
     pub(super) queue: Arc<Queue>,
@@ -206,7 +206,7 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// Waits until something comes and gives out all of it. `batch` is empty before.
+    /// Waits until something is queued and takes all of it. `batch` must be empty.
     pub(super) async fn next(&mut self, batch: &mut VecDeque<Unit>) -> Report {
         loop {
             if let Some(report) = self.queue.take(batch) {
@@ -216,7 +216,7 @@ impl Receiver {
         }
     }
 
-    /// Whether something waits.
+    /// Whether frames are queued.
     pub(super) fn is_ready(&self) -> bool {
         !self.queue.state.lock().units.is_empty()
     }
@@ -228,7 +228,7 @@ impl Drop for Receiver {
     }
 }
 
-/// A queue for `frames` frames of each track.
+/// A queue for up to `frames` frames per track.
 pub(super) fn queue(frames: usize) -> Arc<Queue> {
     Arc::new(Queue {
         state: Mutex::default(),

@@ -1,7 +1,7 @@
-//! Pushed RTP packets: put in order, then turned into access units.
+//! Pushed RTP packets: reordered, then assembled into access units.
 //!
-//! Reordering is bounded: a packet that is missing is given up as soon as enough others wait for
-//! it, or have waited long enough.
+//! Reordering is bounded: a missing packet is given up as soon as too many others wait for it, or one
+//! of them has waited too long.
 
 use std::time::{Duration, Instant};
 
@@ -11,13 +11,13 @@ use super::depacketizer::{Assembled, Depacketizer};
 use crate::error::{Error, Result, Status};
 use crate::media::Codec;
 
-/// Packets that wait for one before them.
+/// Maximum number of packets that wait for an earlier one.
 const MAX_HELD: usize = 16;
-/// How long they do: a network that reorders does so by less.
+/// How long they wait: networks reorder packets by less.
 const MAX_WAIT: Duration = Duration::from_millis(100);
-/// A packet whose number is further from what is expected begins a new sequence.
+/// A packet whose sequence number is further from the expected one starts a new sequence.
 const MAX_GAP: u16 = 1000;
-/// RTCP packet types 192 to 223 as they look in an RTP header (RFC 5761 section 4).
+/// RTCP packet types 192 to 223 in the place of an RTP payload type (RFC 5761 section 4).
 const RTCP: std::ops::RangeInclusive<u8> = 64..=95;
 
 /// A track that is pushed in RTP packets.
@@ -25,14 +25,14 @@ const RTCP: std::ops::RangeInclusive<u8> = 64..=95;
 pub(super) struct RtpTrack {
     depacketizer: Depacketizer,
     sequence: Option<Sequence>,
-    /// Ahead of what is expected, in no order.
+    /// Packets ahead of the expected one, unordered.
     held: Vec<Held>,
 }
 
 #[derive(Debug)]
 struct Sequence {
     ssrc: u32,
-    /// Number of the next packet.
+    /// Sequence number of the next packet.
     next: u16,
     timestamp: i64,
 }
@@ -53,8 +53,8 @@ impl RtpTrack {
         }
     }
 
-    /// Takes a packet with its header. `out` gets each access unit that is complete, and returns
-    /// an empty buffer for the next.
+    /// Takes a packet with its header. `out` receives each complete access unit and returns an empty
+    /// buffer for the next.
     pub fn push(
         &mut self,
         packet: &[u8],
@@ -64,7 +64,7 @@ impl RtpTrack {
         let (header, _) = PacketHeader::validate(packet).map_err(|why| {
             Error::new(
                 Status::InvalidArgument,
-                format!("not an RTP packet: {why}; push it with its header, decrypted"),
+                format!("this is not an RTP packet ({why}): push it with its header, decrypted"),
             )
         })?;
         if RTCP.contains(&header.payload_type()) {
@@ -83,7 +83,7 @@ impl RtpTrack {
         match ahead {
             0 if expected.is_some() => self.deliver(packet, out),
             1..=MAX_GAP => self.hold(number, packet, now),
-            // Too late, or twice.
+            // Late or duplicate.
             _ if ahead >= MAX_GAP.wrapping_neg() => {}
             _ => {
                 self.restart(&header);
@@ -104,7 +104,7 @@ impl RtpTrack {
         }
     }
 
-    /// Delivers what no longer waits, and gives up on what it waited for.
+    /// Delivers held packets that are next, or that have waited long enough for missing ones.
     fn release(&mut self, now: Instant, out: &mut impl FnMut(Assembled) -> Vec<u8>) {
         while let Some(sequence) = &mut self.sequence {
             let ahead = |held: &Held| held.number.wrapping_sub(sequence.next);
@@ -122,7 +122,7 @@ impl RtpTrack {
         }
     }
 
-    /// The sender began anew, or another one did.
+    /// The sender restarted, or another sender took over.
     fn restart(&mut self, header: &PacketHeader) {
         self.held.clear();
         self.depacketizer.restart(self.sequence.is_some());
@@ -133,7 +133,7 @@ impl RtpTrack {
         });
     }
 
-    /// Passes on the packet that is expected.
+    /// Passes on the expected packet.
     fn deliver(&mut self, packet: &[u8], out: &mut impl FnMut(Assembled) -> Vec<u8>) {
         let (Ok((header, payload)), Some(sequence)) =
             (PacketHeader::validate(packet), &mut self.sequence)
@@ -165,16 +165,16 @@ mod tests {
         packet
     }
 
-    /// A track of sound and what came out of it.
-    struct Sound {
+    /// An audio track and its output.
+    struct Audio {
         track: RtpTrack,
         now: Instant,
         units: Vec<Assembled>,
     }
 
-    impl Sound {
+    impl Audio {
         fn new() -> Self {
-            Sound {
+            Audio {
                 track: RtpTrack::new(Codec::Pcmu),
                 now: Instant::now(),
                 units: Vec::new(),
@@ -188,7 +188,7 @@ mod tests {
             })
         }
 
-        /// The packet with this number; its payload says which.
+        /// Pushes the packet with this sequence number, which is also its payload.
         fn number(&mut self, number: u16) {
             let since = u32::from(number.wrapping_sub(65_400));
             let timestamp = since.wrapping_mul(160).wrapping_sub(1000);
@@ -216,17 +216,17 @@ mod tests {
                     block.swap(i, random.below(block.len()));
                 }
             }
-            let mut sound = Sound::new();
+            let mut audio = Audio::new();
             for &number in &order {
-                sound.number(number);
+                audio.number(number);
                 if random.below(5) == 0 {
-                    sound.number(number); // twice
+                    audio.number(number); // twice
                 }
             }
             order.sort_by_key(|number| number.wrapping_sub(65_400));
-            assert_eq!(sound.numbers(), order);
-            assert_eq!(sound.lost(), 0);
-            let steps = sound.units.windows(2);
+            assert_eq!(audio.numbers(), order);
+            assert_eq!(audio.lost(), 0);
+            let steps = audio.units.windows(2);
             assert!(
                 steps
                     .into_iter()
@@ -237,50 +237,50 @@ mod tests {
 
     #[test]
     fn a_missing_packet_is_given_up_by_number_and_by_time() {
-        let mut sound = Sound::new();
-        sound.number(10);
+        let mut audio = Audio::new();
+        audio.number(10);
         for number in 13..13 + MAX_HELD as u16 {
-            sound.number(number);
+            audio.number(number);
         }
-        assert_eq!(sound.numbers(), [10]);
-        sound.number(100);
-        assert_eq!(sound.units.len(), 1 + MAX_HELD);
-        assert_eq!(sound.units[1].lost, 2);
-        sound.number(12); // too late
-        assert_eq!(sound.units.len(), 1 + MAX_HELD);
-        sound.now += MAX_WAIT;
-        sound.number(29);
-        let newest = sound.units.len();
-        assert_eq!(sound.numbers()[newest - 2..], [29, 100]);
-        assert_eq!(sound.lost(), 2 + 70);
+        assert_eq!(audio.numbers(), [10]);
+        audio.number(100);
+        assert_eq!(audio.units.len(), 1 + MAX_HELD);
+        assert_eq!(audio.units[1].lost, 2);
+        audio.number(12); // too late
+        assert_eq!(audio.units.len(), 1 + MAX_HELD);
+        audio.now += MAX_WAIT;
+        audio.number(29);
+        let newest = audio.units.len();
+        assert_eq!(audio.numbers()[newest - 2..], [29, 100]);
+        assert_eq!(audio.lost(), 2 + 70);
     }
 
     #[test]
     fn another_sender_or_a_leap_begins_anew() {
-        let mut sound = Sound::new();
-        sound.number(10);
-        sound.push(&packet(50_000, 5, 8, &[1, 2])).unwrap();
-        sound.push(&packet(50_001, 165, 8, &[1, 2])).unwrap();
-        sound.push(&packet(20_000, 9, 8, &[1, 2])).unwrap();
-        let restarts: Vec<bool> = sound.units.iter().map(|unit| unit.restarts).collect();
+        let mut audio = Audio::new();
+        audio.number(10);
+        audio.push(&packet(50_000, 5, 8, &[1, 2])).unwrap();
+        audio.push(&packet(50_001, 165, 8, &[1, 2])).unwrap();
+        audio.push(&packet(20_000, 9, 8, &[1, 2])).unwrap();
+        let restarts: Vec<bool> = audio.units.iter().map(|unit| unit.restarts).collect();
         assert_eq!(restarts, [false, true, false, true]);
-        assert_eq!(sound.lost(), 0);
-        assert_eq!(sound.units[3].timestamp, 9);
+        assert_eq!(audio.lost(), 0);
+        assert_eq!(audio.units[3].timestamp, 9);
     }
 
     #[test]
     fn what_is_no_rtp_is_refused() {
-        let mut sound = Sound::new();
+        let mut audio = Audio::new();
         let rtcp = packet(1, 2, 3, &[0; 20]);
         for (at, byte) in [(0, 0x40), (1, 200), (0, 0xa0), (0, 0x9f)] {
             let mut bad = rtcp.clone();
             bad[at] = byte;
-            let error = sound.push(&bad).unwrap_err();
+            let error = audio.push(&bad).unwrap_err();
             assert_eq!(error.status(), Status::InvalidArgument, "{byte:#x}");
         }
         for len in 0..12 {
-            assert!(sound.push(&rtcp[..len]).is_err());
+            assert!(audio.push(&rtcp[..len]).is_err());
         }
-        assert!(sound.units.is_empty());
+        assert!(audio.units.is_empty());
     }
 }

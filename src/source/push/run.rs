@@ -1,4 +1,4 @@
-//! The worker's end of a push stream: from pushed frames to access units of a live stream.
+//! The worker's end of a push stream: turns pushed frames into access units of a live stream.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -12,9 +12,9 @@ use crate::error::{Error, Status};
 use crate::media::{AccessUnit, Codec, MediaKind, ParameterSets, TrackInfo};
 use crate::source::PushSink;
 
-/// Without a picture for this long the stream is stalled; as for cameras.
+/// Without a video frame for this long the stream is stalled; the same as for cameras.
 const STALL: Duration = Duration::from_secs(8);
-/// Bytes without a picture that are kept for the next one: parameter sets and SEI are small.
+/// Maximum number of bytes that are kept for the next coded frame: parameter sets and SEI are small.
 const MAX_GATHERED: usize = 64 << 10;
 
 /// Hands what the host pushes to `sink`. Runs until dropped.
@@ -44,19 +44,19 @@ pub(super) async fn run_with(mut receiver: Receiver, mut sink: impl PushSink, st
             }
         }
         if receiver.is_ready() {
-            // A host that pushes without end is not the only one on this worker.
+            // Lets the other streams of this worker run while a host pushes without pause.
             tokio::task::yield_now().await;
         }
     }
 }
 
-/// Where a push stream is.
+/// The state of a push stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// Waits for a keyframe with its parameter sets.
+    /// Waits for a keyframe with parameter sets.
     Connecting,
     Live,
-    /// Was live; nothing came for a while.
+    /// Was live; no video arrived for a while.
     Stalled,
 }
 
@@ -64,13 +64,13 @@ struct Pushed {
     video: Codec,
     audio: Option<Codec>,
     phase: Phase,
-    /// The time line restarted: pictures before the next keyframe build on nothing.
+    /// The timeline restarted: frames before the next keyframe cannot be decoded.
     awaits_keyframe: bool,
-    last_picture: Instant,
-    /// RTP packets missing since the last picture.
+    last_video: Instant,
+    /// RTP packets lost since the last video frame.
     lost: u32,
-    /// What came without a picture, parameter sets usually, and goes with the next one. Also where
-    /// a picture is converted that stayed in the host's memory.
+    /// Data without a coded frame, usually parameter sets, which is sent with the next frame. Also the
+    /// buffer in which a frame in the host's memory is converted.
     gathered: Vec<u8>,
 }
 
@@ -81,15 +81,15 @@ impl Pushed {
             audio: receiver.audio,
             phase: Phase::Connecting,
             awaits_keyframe: false,
-            last_picture: Instant::now(),
+            last_video: Instant::now(),
             lost: 0,
             gathered: Vec::new(),
         }
     }
 
-    /// When it is stalled unless a picture comes.
+    /// When the stream counts as stalled unless a video frame arrives.
     fn stalls_at(&self, stall: Duration) -> Option<Instant> {
-        (self.phase == Phase::Live).then(|| self.last_picture + stall)
+        (self.phase == Phase::Live).then(|| self.last_video + stall)
     }
 
     fn stall(&mut self, stall: Duration, sink: &mut impl PushSink) {
@@ -98,7 +98,7 @@ impl Pushed {
         sink.stalled(&Error::new(
             Status::Stalled,
             format!(
-                "no picture was pushed for {seconds} s: the next one makes the stream live again"
+                "no video was pushed for {seconds} s: push the next frame to make the stream live again"
             ),
         ));
     }
@@ -112,7 +112,7 @@ impl Pushed {
         }
     }
 
-    /// Takes a frame. Its buffer comes back; the host's memory is given back.
+    /// Processes a frame. Returns its buffer for reuse, or frees the host's memory.
     fn take(&mut self, unit: Unit, sink: &mut impl PushSink) -> Option<Vec<u8>> {
         match unit.kind {
             MediaKind::Video => self.take_video(unit, sink),
@@ -140,7 +140,7 @@ impl Pushed {
             if gathered.len() > MAX_GATHERED {
                 gathered.clear();
             }
-        } else if self.picture(data, &unit, sink) {
+        } else if self.pass_on(data, &unit, sink) {
             gathered.clear();
         } else {
             gathered.truncate(before);
@@ -149,8 +149,8 @@ impl Pushed {
         buffer(unit)
     }
 
-    /// Passes a picture on. False if there is nothing that it could build on.
-    fn picture(&mut self, data: &[u8], unit: &Unit, sink: &mut impl PushSink) -> bool {
+    /// Passes a coded frame on. Returns false if the frame cannot be decoded.
+    fn pass_on(&mut self, data: &[u8], unit: &Unit, sink: &mut impl PushSink) -> bool {
         let keyframe = unit.content == Content::Keyframe;
         if self.phase == Phase::Connecting {
             let sets = ParameterSets::find(self.video, data).filter(|_| keyframe);
@@ -169,7 +169,7 @@ impl Pushed {
             skip(sink);
             return false;
         }
-        self.last_picture = unit.arrival;
+        self.last_video = unit.arrival;
         if self.phase == Phase::Stalled {
             self.phase = Phase::Live;
             sink.resumed();
@@ -194,13 +194,13 @@ impl Pushed {
     }
 }
 
-/// A picture is lost that no decoder could start with.
+/// Drops a frame that no decoder could start with.
 fn skip(sink: &mut impl PushSink) {
     sink.dropped(1);
     sink.keyframe_needed();
 }
 
-/// The buffer of a frame. Memory of the host is given back here.
+/// The frame's buffer, for reuse. Frees the host's memory otherwise.
 fn buffer(unit: Unit) -> Option<Vec<u8>> {
     match unit.data {
         Data::Ready(buffer) => Some(buffer),

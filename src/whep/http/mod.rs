@@ -225,7 +225,7 @@ fn understand(request: &HttpRequest<'_>) -> std::result::Result<Step, HttpRespon
     let Some(target) = Target::parse(request.path) else {
         return Err(problem::answer(
             404,
-            "Nothing is here: WHEP has {stream}/whep and {stream}/whep/{key}.",
+            "there is no resource here: use {stream}/whep or {stream}/whep/{key}",
         ));
     };
     let methods = match target.key {
@@ -254,7 +254,7 @@ fn understand(request: &HttpRequest<'_>) -> std::result::Result<Step, HttpRespon
         ("GET" | "HEAD", None) => Action::FindStream,
         ("GET" | "HEAD", Some(key)) => Action::FindSession { key },
         _ => {
-            let detail = format!("This resource takes {methods}.");
+            let detail = format!("this resource supports {methods}");
             return Err(problem::answer(405, &detail).with("Allow", methods));
         }
     };
@@ -289,7 +289,7 @@ fn check_body(
     accept: &'static str,
 ) -> std::result::Result<(), HttpResponse> {
     if !request.is_of_type(media_type) {
-        let detail = format!("The body must be sent as Content-Type: {media_type}.");
+        let detail = format!("the body must be sent with Content-Type: {media_type}");
         return Err(problem::answer(415, &detail).with(accept, media_type));
     }
     if request.body.len() > MAX_OFFER {
@@ -302,7 +302,7 @@ fn check_body(
 pub(crate) fn too_large() -> Error {
     Error::new(
         Status::TooLarge,
-        format!("The body has more than {MAX_OFFER} bytes."),
+        format!("the body has more than {MAX_OFFER} bytes"),
     )
 }
 

@@ -23,8 +23,8 @@ pub fn of_error(error: &Error) -> HttpResponse {
 /// Somebody who sent a token that does not count, or none (RFC 6750 section 3).
 pub fn refused(had_token: bool) -> HttpResponse {
     match had_token {
-        true => answer(403, "This token does not allow it."),
-        false => answer(401, "A token is needed: send it as Authorization: Bearer.")
+        true => answer(403, "this token does not allow the request"),
+        false => answer(401, "a token is required: send it as Authorization: Bearer")
             .with("WWW-Authenticate", "Bearer"),
     }
 }
