@@ -16,7 +16,7 @@ pub(super) fn invalid(message: impl Into<String>) -> Error {
 }
 
 fn null(name: &str) -> Error {
-    invalid(format!("{name} is NULL."))
+    invalid(format!("{name} is NULL"))
 }
 
 /// What is reserved must be 0, so that it can get a meaning later.
@@ -24,7 +24,7 @@ pub(super) fn unset(reserved: u32) -> Result<()> {
     match reserved {
         0 => Ok(()),
         _ => Err(invalid(
-            "A reserved field is not 0. Initialize the struct with RTSP_WEBRTC_GATEWAY_INIT().",
+            "a reserved field is not 0: initialize the struct with RTSP_WEBRTC_GATEWAY_INIT()",
         )),
     }
 }
@@ -62,7 +62,7 @@ pub(super) unsafe fn optional_str<'a>(
     let text = unsafe { CStr::from_ptr(pointer) };
     match text.to_str() {
         Ok(text) => Ok(Some(text)),
-        Err(_) => Err(invalid(format!("{name} is not UTF-8."))),
+        Err(_) => Err(invalid(format!("{name} is not UTF-8"))),
     }
 }
 
@@ -87,7 +87,9 @@ pub(super) unsafe fn bytes<'a>(pointer: *const c_char, len: usize, name: &str) -
         return Err(null(name));
     }
     if len > isize::MAX as usize {
-        return Err(invalid(format!("The size of {name} is {len} bytes.")));
+        return Err(invalid(format!(
+            "{name} has an impossible size: {len} bytes"
+        )));
     }
     // SAFETY: not NULL, readable for `len` bytes by contract, and no larger than a slice may be.
     Ok(unsafe { slice::from_raw_parts(pointer.cast(), len) })
@@ -106,7 +108,7 @@ pub(super) unsafe fn array<'a, T>(pointer: *const T, len: usize, name: &str) -> 
     }
     if len > MAX_ARRAY {
         return Err(invalid(format!(
-            "{name} has {len} elements; at most {MAX_ARRAY} are possible."
+            "{name} has {len} elements; the maximum is {MAX_ARRAY}"
         )));
     }
     // SAFETY: not NULL, `len` elements by contract, and small enough for a slice.
@@ -131,8 +133,8 @@ fn check_size(size: usize, name: &str) -> Result<()> {
     Err(Error::new(
         Status::StructSize,
         format!(
-            "struct_size of {name} is {size}, which is not the size of any version of it. Initialize \
-             the struct with RTSP_WEBRTC_GATEWAY_INIT()."
+            "struct_size of {name} is {size}, which is not the size of any version of it: initialize \
+             the struct with RTSP_WEBRTC_GATEWAY_INIT()"
         ),
     ))
 }
@@ -155,7 +157,7 @@ pub(super) unsafe fn read_struct<T: SizedStruct>(pointer: *const T) -> Result<T>
         return Err(Error::new(
             Status::StructSize,
             format!(
-                "{} sets fields that this version of the library does not know.",
+                "{} sets fields that this version of the library does not know: update the library",
                 T::NAME
             ),
         ));

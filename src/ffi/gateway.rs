@@ -249,8 +249,8 @@ fn abi_mismatch(abi_version: u32) -> Error {
     Error::new(
         Status::AbiMismatch,
         format!(
-            "The program was compiled for ABI {abi_version}, but this library ({}) has ABI \
-             {ABI_VERSION}. Compile the program against this library's header.",
+            "the program was compiled for ABI {abi_version}, but this library ({}) has ABI \
+             {ABI_VERSION}: compile the program against this library's header",
             env!("CARGO_PKG_VERSION")
         ),
     )
@@ -278,7 +278,7 @@ unsafe fn options(config: &rtsp_webrtc_gateway_config) -> Result<Config> {
     };
     for &address in addresses {
         // SAFETY: this function's contract.
-        let address = unsafe { required_str(address, "An element of public_addresses") }?;
+        let address = unsafe { required_str(address, "an element of public_addresses") }?;
         let address = parse(address, "public_addresses", "192.0.2.1 or 2001:db8::1")?;
         options.public_addresses.push(address);
     }
@@ -289,7 +289,7 @@ unsafe fn options(config: &rtsp_webrtc_gateway_config) -> Result<Config> {
             config.bearer_tokens_len,
             "bearer_tokens",
         )? {
-            let token = required_str(token, "An element of bearer_tokens")?;
+            let token = required_str(token, "an element of bearer_tokens")?;
             options.bearer_tokens.push(token.to_owned());
         }
     }
@@ -316,8 +316,11 @@ unsafe fn options(config: &rtsp_webrtc_gateway_config) -> Result<Config> {
 }
 
 pub(super) fn parse<T: FromStr<Err: Display>>(text: &str, name: &str, example: &str) -> Result<T> {
-    text.parse()
-        .map_err(|e| invalid(format!("{name} {text:?}: {e}. Write it as {example}.")))
+    text.parse().map_err(|e| {
+        invalid(format!(
+            "{name} {text:?} is not valid ({e}): write it as {example}"
+        ))
+    })
 }
 
 struct Callbacks {

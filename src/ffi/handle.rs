@@ -53,8 +53,8 @@ pub(super) unsafe fn gateway_ref<'a>(handle: *const rtsp_webrtc_gateway) -> Resu
     if handle.process != process::id() {
         return Err(Error::new(
             Status::InvalidState,
-            "This gateway belongs to the parent process: fork() does not copy its threads. Create \
-             gateways after fork().",
+            "this gateway belongs to the parent process, as fork() does not copy its threads: create \
+             gateways after fork()",
         ));
     }
     Ok(&handle.gateway)

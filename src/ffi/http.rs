@@ -129,7 +129,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_handle_http_async(
         // SAFETY: request is NULL or a struct of the header, by the conventions.
         let request = unsafe { read_struct(request) }?;
         let Some(callback) = callback else {
-            return Err(invalid("callback is NULL."));
+            return Err(invalid("callback is NULL"));
         };
         let user_data = UserData::new(user_data, None);
         let done = Box::new(move |response: HttpResponse| {
@@ -230,12 +230,12 @@ unsafe fn with_request<T>(
         let fields = array(request.headers, request.headers_len, "headers")?;
         let mut headers = Vec::with_capacity(fields.len());
         for field in fields {
-            let name = required_str(field.name, "The name of a header")?;
+            let name = required_str(field.name, "the name of a header")?;
             if field.value.is_null() {
-                return Err(invalid("The value of a header is NULL."));
+                return Err(invalid("the value of a header is NULL"));
             }
             // Of those that matter, no valid value is anything but text.
-            if let Ok(Some(value)) = optional_str(field.value, "The value of a header") {
+            if let Ok(Some(value)) = optional_str(field.value, "the value of a header") {
                 headers.push((name, value));
             }
         }

@@ -132,7 +132,7 @@ pub extern "C" fn rtsp_webrtc_gateway_set_log_level(max_level: i32) -> c_int {
         if HOOK.read().is_none() {
             return Err(Error::new(
                 Status::InvalidState,
-                "There is no log callback whose level could be changed. Set one first.",
+                "there is no log callback whose level could be changed: set one first",
             ));
         }
         log::set_max_level(level);
@@ -197,13 +197,13 @@ fn install() -> Result<()> {
     }
     Err(Error::new(
         Status::InvalidState,
-        "This process has installed another logger for the Rust crate `log`, which gets the \
-         library's lines already. Remove either.",
+        "this process has installed another logger for the Rust crate `log`, which gets the \
+         library's lines already: remove one of the two",
     ))
 }
 
 fn level(number: i32) -> Result<LevelFilter> {
     let mut levels = LevelFilter::iter();
     let found = levels.find(|&level| level as i32 == number);
-    found.ok_or_else(|| invalid(format!("{number} is no log level: these are 0 to 5.")))
+    found.ok_or_else(|| invalid(format!("{number} is not a log level: use 0 to 5")))
 }

@@ -198,7 +198,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_push_rtp(
         let gateway = unsafe { gateway_ref(gateway) }?;
         // SAFETY: packet is NULL or readable for size bytes, by the conventions.
         let packet = unsafe { bytes(packet.cast(), size, "packet") }?;
-        let codec = codec_of(codec)?.ok_or_else(|| invalid("0 is no codec."))?;
+        let codec = codec_of(codec)?.ok_or_else(|| invalid("0 is not a codec"))?;
         gateway.push_rtp(StreamId(stream), codec, packet)
     })
 }
@@ -243,7 +243,7 @@ unsafe fn push(
     if frame.flags & !(KEY | DISCONTINUITY) != 0 {
         let flags = frame.flags;
         return Err(invalid(format!(
-            "flags {flags:#x} has bits that are no frame flags."
+            "flags {flags:#x} has bits that are not frame flags"
         )));
     }
     // SAFETY: data is NULL or readable for size bytes, by this function's contract.
@@ -271,7 +271,7 @@ const DISCONTINUITY: u32 =
 
 fn push_options(options: &rtsp_webrtc_gateway_push_options) -> Result<PushOptions> {
     unset(options.reserved)?;
-    let video = codec_of(options.video_codec)?.ok_or_else(|| invalid("video_codec is not set."))?;
+    let video = codec_of(options.video_codec)?.ok_or_else(|| invalid("video_codec is not set"))?;
     let defaults = PushOptions::default();
     let given = |value: u32| Some(value).filter(|&value| value != 0);
     Ok(PushOptions {
@@ -291,6 +291,6 @@ fn codec_of(number: i32) -> Result<Option<Codec>> {
     let found = Codec::ALL.into_iter().find(|&codec| codec as i32 == number);
     match found {
         Some(codec) => Ok(Some(codec)),
-        None => Err(invalid(format!("{number} is no codec."))),
+        None => Err(invalid(format!("{number} is not a codec"))),
     }
 }

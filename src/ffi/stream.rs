@@ -320,14 +320,14 @@ unsafe fn pull_options(options: &rtsp_webrtc_gateway_pull_options) -> Result<Pul
     unset(options.reserved)?;
     if options.flags & !(no_audio | on_demand) != 0 {
         return Err(invalid(format!(
-            "flags {:#x} has bits that are no pull flags.",
+            "flags {:#x} has bits that are not pull flags",
             options.flags
         )));
     }
     let transport = match options.transport {
         0 | 1 => Transport::Tcp,
         2 => Transport::Udp,
-        other => return Err(invalid(format!("{other} is no transport."))),
+        other => return Err(invalid(format!("{other} is not a transport"))),
     };
     // SAFETY: this function's contract.
     let (url, username, password) = unsafe {

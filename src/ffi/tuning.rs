@@ -162,7 +162,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_describe_tuning(
         let Some((knob, (name, help))) = KNOBS.get(index).zip(TEXTS.get(index)) else {
             return Err(Error::new(
                 Status::NotFound,
-                format!("There are {} knobs; none has index {index}.", KNOBS.len()),
+                format!("no knob has index {index}: there are {}", KNOBS.len()),
             ));
         };
         let info = rtsp_webrtc_gateway_tuning_info {
@@ -192,12 +192,8 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_find_tuning(
         let name = unsafe { required_str(name, "name") }?;
         // SAFETY: out_key is NULL or writable, by the conventions.
         let out_key = unsafe { output(out_key, "out_key") }?;
-        let key = Key::from_name(name).ok_or_else(|| {
-            Error::new(
-                Status::NotFound,
-                format!("There is no knob named {name:?}."),
-            )
-        })?;
+        let key = Key::from_name(name)
+            .ok_or_else(|| Error::new(Status::NotFound, format!("no knob is named {name:?}")))?;
         out_key.write(key as i32);
         Ok(())
     })
@@ -243,10 +239,6 @@ static TEXTS: Lazy<Vec<(CString, CString)>> = Lazy::new(|| {
 });
 
 pub(super) fn key_of(number: i32) -> Result<Key> {
-    Key::from_number(number).ok_or_else(|| {
-        Error::new(
-            Status::NotFound,
-            format!("There is no knob with key {number}."),
-        )
-    })
+    Key::from_number(number)
+        .ok_or_else(|| Error::new(Status::NotFound, format!("no knob has key {number}")))
 }

@@ -132,7 +132,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_handle_whep_offer_async(
         // SAFETY: its pointers are NULL or live, by the conventions.
         let offer = unsafe { whep_offer(&offer) }?;
         let Some(callback) = callback else {
-            return Err(invalid("callback is NULL."));
+            return Err(invalid("callback is NULL"));
         };
         let user_data = UserData::new(user_data, None);
         let done = move |op: OpId, result: Result<Response>| {

@@ -91,7 +91,7 @@ impl Site {
 
     async fn resource(&self, head: &Parts, peer: SocketAddr) -> Response<Full<Bytes>> {
         let Some(resource) = Resource::find(head.uri.path()) else {
-            return respond(problem::answer(404, "Nothing is here."));
+            return respond(problem::answer(404, "there is no resource here"));
         };
         match head.method.as_str() {
             "GET" | "HEAD" => {}

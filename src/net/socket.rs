@@ -41,9 +41,12 @@ impl Socket {
                 format!("cannot bind the UDP socket to {wanted}: {error}"),
             )
         })?;
-        let local = io
-            .local_addr()
-            .map_err(|error| Error::new(Status::Io, format!("UDP socket: {error}")))?;
+        let local = io.local_addr().map_err(|error| {
+            Error::new(
+                Status::Io,
+                format!("cannot read the address of the UDP socket: {error}"),
+            )
+        })?;
         let socket = Socket {
             io,
             state,
