@@ -28,7 +28,7 @@ mod world;
 #[cfg(target_os = "linux")]
 mod linux {
     use crate::args::Args;
-    use crate::scenarios::{fanout, knobs, loss, peer, scale, start, workers};
+    use crate::scenarios::{fanout, knobs, links, loss, peer, scale, start, workers};
     use crate::systems::{bare, cameras, gateway, naive};
     use crate::viewers;
 
@@ -42,14 +42,15 @@ Without WHAT all of the first six run. Results go to benches/results/.
   scale     1 to 256 cameras, 1 to 1000 viewers
   workers   packets that one and two workers can send
   knobs     the effects of GSO, batching, pacing and workers
+  links     viewers behind thin and unsteady links: [--go2rtc FILE] [--only A,B]
   peer      another WHEP server: --url http://HOST:PORT/{}/whep --pid PID [--name NAME]
   cameras   cameras for it, until standard input ends: [--count N] [--listen ADDR:PORT] [--gop FRAMES]
 
   --quick            shorter, and coarser
-  --rounds N         rounds of fanout, workers and peer
+  --rounds N         rounds of fanout, workers, links and peer
   --seconds N        seconds of each measurement
   --loads A,B        fanout and peer: only these, such as 1x64,64x1
-  --set KNOB=VALUE,  fanout, scale and peer: knobs of this library
+  --set KNOB=VALUE,  fanout, scale, links and peer: knobs of this library
 ";
 
     pub fn main() -> std::io::Result<()> {
@@ -70,6 +71,7 @@ Without WHAT all of the first six run. Results go to benches/results/.
             Some("scale") => scale::measure(&args),
             Some("workers") => workers::measure(&args),
             Some("knobs") => knobs::measure(&args),
+            Some("links") => links::measure(&args),
             Some("peer") => peer::measure(&args),
             Some("cameras") => cameras::run(&args),
             // `cargo bench` says `--bench`; `cargo test --all-targets` does not.

@@ -2,6 +2,7 @@
 
 pub mod fanout;
 pub mod knobs;
+pub mod links;
 pub mod loss;
 pub mod peer;
 pub mod scale;

@@ -258,11 +258,11 @@ impl Sink {
             return;
         }
         if let Some(viewer) = &mut self.viewer {
+            viewer.note(Instant::now(), datagram);
             // Skips retransmissions and audio.
             if datagram.get(8..12) != Some(&viewer.video.ssrc().to_be_bytes()) {
                 return;
             }
-            viewer.note(Instant::now(), datagram);
         }
         let sequence = u16::from_be_bytes([s0, s1]);
         counts.packets += 1;
@@ -303,7 +303,7 @@ impl Counts {
 }
 
 /// The first candidate on the loopback interface, if there is one.
-fn loopback_candidate(answer: &str) -> Option<SocketAddr> {
+pub fn loopback_candidate(answer: &str) -> Option<SocketAddr> {
     answer
         .lines()
         .filter_map(|line| line.strip_prefix("a=candidate:"))

@@ -5,14 +5,18 @@ use testkit::camera::{CameraConfig, CameraServer, Load};
 use crate::args::Args;
 use crate::process::{say, wait};
 
-/// Plays `--count` cameras with `--gop` frames from keyframe to keyframe, at `--fps`.
+/// Plays `--count` cameras with `--gop` frames from keyframe to keyframe, at `--fps`, of `--packets`
+/// and `--keyframe-packets`.
 pub fn run(args: &Args) -> std::io::Result<()> {
     let count = args.number("count", 1);
     let cameras = (0..count)
         .map(|i| {
+            let load = Load::camera(i, count).gop(args.number("gop", 50));
             let load = Load {
                 frame_rate: args.number("fps", 25),
-                ..Load::camera(i, count).gop(args.number("gop", 50))
+                packets: args.number("packets", load.packets),
+                keyframe_packets: args.number("keyframe-packets", load.keyframe_packets),
+                ..load
             };
             CameraConfig::new(&format!("cam{i}")).load(load)
         })
