@@ -39,6 +39,7 @@ if [[ $purpose == test ]]; then
     need fakeroot command -v fakeroot
     need libssl-dev pkg-config --exists libcrypto
     need valgrind command -v valgrind
+    need clang-format-19 command -v clang-format-19
     need libavformat-dev pkg-config --exists libavformat
     need libavcodec-dev pkg-config --exists libavcodec
     need mypy command -v mypy

@@ -238,7 +238,7 @@ def ctest(label, may_be_quiet=False):
     if library_built():
         test(label, f"ctest {label}", ctest_results,
              ["ctest", "--test-dir", str(BUILD), "--output-on-failure", "--no-tests=error",
-              "--timeout", str(QUIET_SECONDS), "--label-regex", f"^{label}$"],
+              "--parallel", "2", "--timeout", str(QUIET_SECONDS), "--label-regex", f"^{label}$"],
              may_be_quiet)
 
 

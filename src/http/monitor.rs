@@ -14,12 +14,18 @@ const FRESH: Duration = Duration::from_millis(250);
 
 /// Something that is made again only when it is old; who comes meanwhile waits for it.
 pub struct Cached<T> {
+    fresh: Duration,
     made: Mutex<Option<(Instant, Arc<T>)>>,
 }
 
 impl<T: Send + 'static> Cached<T> {
     pub fn new() -> Self {
+        Self::for_time(FRESH)
+    }
+
+    fn for_time(fresh: Duration) -> Self {
         Cached {
+            fresh,
             made: Mutex::new(None),
         }
     }
@@ -28,7 +34,7 @@ impl<T: Send + 'static> Cached<T> {
     pub async fn get(&self, make: impl FnOnce() -> Result<T> + Send + 'static) -> Result<Arc<T>> {
         let mut made = self.made.lock().await;
         if let Some((when, value)) = &*made
-            && when.elapsed() < FRESH
+            && when.elapsed() < self.fresh
         {
             return Ok(Arc::clone(value));
         }
@@ -84,13 +90,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn onlookers_share() {
+    async fn onlookers_share_what_is_fresh() {
         static MADE: AtomicU32 = AtomicU32::new(0);
-        let cached = Cached::new();
         let make = || Ok(MADE.fetch_add(1, Ordering::SeqCst));
+        let cached = Cached::for_time(Duration::MAX);
         let (a, b) = tokio::join!(cached.get(make), cached.get(make));
-        let (a, b) = (a.unwrap(), b.unwrap());
-        assert!(Arc::ptr_eq(&a, &b) || *b == *a + 1);
+        let later = cached.get(make).await.unwrap();
+        assert_eq!([*a.unwrap(), *b.unwrap(), *later], [0, 0, 0]);
+        let old = Cached::for_time(Duration::ZERO);
+        assert_eq!(*old.get(make).await.unwrap(), 1);
+        assert_eq!(*old.get(make).await.unwrap(), 2);
     }
 
     #[tokio::test]

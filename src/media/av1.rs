@@ -241,7 +241,8 @@ fn read_operating_points(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media::testing::{AV1_SEQUENCE, Random, av1_sequence, other_av1_sequence};
+    use crate::media::testing::{AV1_SEQUENCE, av1_sequence, noise, other_av1_sequence};
+    use fastrand::Rng;
 
     #[test]
     fn a_sequence_header_tells_profile_and_dimensions() {
@@ -303,18 +304,18 @@ mod tests {
 
     #[test]
     fn no_sequence_header_is_too_broken_to_ask() {
-        let mut random = Random::new(1);
+        let mut random = Rng::with_seed(1);
         for round in 0..20_000 {
             let mut payload = if round % 2 == 0 {
-                let len = random.below(60);
-                random.bytes(len)
+                let len = random.usize(..60);
+                noise(len, &mut random)
             } else {
-                AV1_SEQUENCE[..random.below(AV1_SEQUENCE.len() + 1)].to_vec()
+                AV1_SEQUENCE[..random.usize(..AV1_SEQUENCE.len() + 1)].to_vec()
             };
-            for _ in 0..random.below(4) {
-                let at = random.below(payload.len().max(1));
+            for _ in 0..random.usize(..4) {
+                let at = random.usize(..payload.len().max(1));
                 if let Some(byte) = payload.get_mut(at) {
-                    *byte ^= 1 << random.below(8);
+                    *byte ^= 1 << random.usize(..8);
                 }
             }
             let header = SequenceHeader {

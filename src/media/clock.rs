@@ -147,7 +147,7 @@ fn ticks(from: Instant, to: Instant, rate: u32) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media::testing::Random;
+    use fastrand::Rng;
 
     fn ms(n: u64) -> Duration {
         Duration::from_millis(n)
@@ -159,11 +159,11 @@ mod tests {
         let first = u32::MAX - 5000;
         let mut clock = MediaClock::new(90_000, first);
         assert_eq!(clock.rtp_at(start), None);
-        let mut random = Random::new(1);
+        let mut random = Rng::with_seed(1);
         let mut sum = 0;
         for i in 0..1000 {
             // The network delays by up to 300 ms, which must not be visible.
-            let arrival = start + ms(40 * i + random.below(300) as u64);
+            let arrival = start + ms(40 * i + random.usize(..300) as u64);
             let expected = first.wrapping_add(sum as u32);
             assert_eq!(clock.map(i64::MAX - (1 << 40) + sum, arrival), expected);
             sum = i64::try_from(i + 1).unwrap() * 3600;
@@ -251,21 +251,21 @@ mod tests {
     #[test]
     fn nothing_takes_the_time_line_back() {
         for seed in 0..20 {
-            let mut random = Random::new(seed);
+            let mut random = Rng::with_seed(seed);
             let mut arrival = Instant::now();
-            let mut clock = MediaClock::new(90_000, random.next() as u32);
-            let mut timestamp = random.next() as i64;
+            let mut clock = MediaClock::new(90_000, random.u64(..) as u32);
+            let mut timestamp = random.u64(..) as i64;
             let mut highest = clock.map(timestamp, arrival);
             for _ in 0..2000 {
-                match random.below(20) {
-                    0 => timestamp = random.next() as i64,
-                    1 => timestamp = timestamp.wrapping_sub(random.below(2_000_000) as i64),
+                match random.usize(..20) {
+                    0 => timestamp = random.u64(..) as i64,
+                    1 => timestamp = timestamp.wrapping_sub(random.usize(..2_000_000) as i64),
                     2 => clock.discontinuity(),
                     _ => timestamp = timestamp.wrapping_add(3600),
                 }
-                match random.below(30) {
-                    0 => arrival += ms(random.below(30_000) as u64),
-                    1 => arrival -= ms(random.below(1000) as u64),
+                match random.usize(..30) {
+                    0 => arrival += ms(random.usize(..30_000) as u64),
+                    1 => arrival -= ms(random.usize(..1000) as u64),
                     _ => arrival += ms(40),
                 }
                 let out = clock.map(timestamp, arrival);
@@ -300,13 +300,13 @@ mod tests {
 
     #[test]
     fn sender_reports_see_neither_jitter_nor_late_pictures() {
-        let mut random = Random::new(3);
+        let mut random = Rng::with_seed(3);
         let errors = report_errors(0.0, |i| match i {
             0 => 0,
             // Keyframes take longer to arrive, and the network stalls twice for a second.
             i if i % 50 == 0 => 60,
             1000..1025 | 2000..2025 => 1000 - 40 * (i % 1000),
-            _ => 2 + random.below(40) as u64,
+            _ => 2 + random.usize(..40) as u64,
         });
         // Once the undelayed first frame has left the window, 2 ms of delay remain.
         assert!(errors.iter().all(|error| (-5.0..0.1).contains(error)));
@@ -315,8 +315,8 @@ mod tests {
     #[test]
     fn sender_reports_follow_a_drifting_clock_smoothly() {
         for ppm in [-500.0, 500.0] {
-            let mut random = Random::new(4);
-            let errors = report_errors(ppm, |_| random.below(5) as u64);
+            let mut random = Rng::with_seed(4);
+            let errors = report_errors(ppm, |_| random.usize(..5) as u64);
             for pair in errors.windows(2) {
                 assert!(pair[1].abs() < 8.0, "{ppm} ppm: {}", pair[1]);
                 assert!((pair[1] - pair[0]).abs() < 1.6, "{ppm} ppm: {pair:?}");

@@ -65,7 +65,8 @@ impl ParameterSets {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media::testing::{self, OTHER_PPS, OTHER_SPS, Random, sets};
+    use crate::media::testing::{self, OTHER_PPS, OTHER_SPS, noise, sets};
+    use fastrand::Rng;
 
     #[test]
     fn parameter_sets_tell_profile_and_dimensions() {
@@ -86,18 +87,18 @@ mod tests {
 
     #[test]
     fn no_sps_is_too_broken_to_ask() {
-        let mut random = Random::new(1);
+        let mut random = Rng::with_seed(1);
         for round in 0..20_000 {
             let mut sps = if round % 2 == 0 {
-                let len = random.below(40);
-                random.bytes(len)
+                let len = random.usize(..40);
+                noise(len, &mut random)
             } else {
-                testing::SPS[..random.below(testing::SPS.len() + 1)].to_vec()
+                testing::SPS[..random.usize(..testing::SPS.len() + 1)].to_vec()
             };
-            for _ in 0..random.below(4) {
-                let at = random.below(sps.len().max(1));
+            for _ in 0..random.usize(..4) {
+                let at = random.usize(..sps.len().max(1));
                 if let Some(byte) = sps.get_mut(at) {
-                    *byte ^= 1 << random.below(8);
+                    *byte ^= 1 << random.usize(..8);
                 }
             }
             if round % 4 < 2 && !sps.is_empty() {

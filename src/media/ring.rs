@@ -272,7 +272,8 @@ impl Ring {
 mod tests {
     use super::*;
     use crate::media::pool::LARGEST;
-    use crate::media::testing::Random;
+    use crate::media::testing::noise;
+    use fastrand::Rng;
 
     const LIMITS: RingLimits = RingLimits {
         packets: 10,
@@ -470,7 +471,7 @@ mod tests {
     #[test]
     fn a_ring_holds_what_the_words_say() {
         for seed in 0..30 {
-            let mut random = Random::new(seed);
+            let mut random = Rng::with_seed(seed);
             let mut limits = LIMITS;
             let mut ring = Ring::new(limits);
             let mut model = Model {
@@ -480,30 +481,30 @@ mod tests {
             };
             let mut now = Instant::now();
             for round in 0..300 {
-                if random.below(50) == 0 {
+                if random.usize(..50) == 0 {
                     limits = RingLimits {
-                        packets: random.below(60),
-                        history: Duration::from_millis(random.below(2000) as u64),
-                        keep_gop: random.below(3) > 0,
-                        bytes: 1 << random.below(18),
-                        duration: Duration::from_millis(random.below(3000) as u64),
+                        packets: random.usize(..60),
+                        history: Duration::from_millis(random.usize(..2000) as u64),
+                        keep_gop: random.usize(..3) > 0,
+                        bytes: 1 << random.usize(..18),
+                        duration: Duration::from_millis(random.usize(..3000) as u64),
                     };
                     ring.set_limits(limits);
                 }
-                now += Duration::from_millis(random.below(80) as u64);
-                let keyframe = random.below(25) == 0;
-                let packets: Vec<_> = (0..random.below(if keyframe { 40 } else { 6 }))
+                now += Duration::from_millis(random.usize(..80) as u64);
+                let keyframe = random.usize(..25) == 0;
+                let packets: Vec<_> = (0..random.usize(..if keyframe { 40 } else { 6 }))
                     .map(|_| {
-                        let len = random.below(1200);
-                        random.bytes(len)
+                        let len = random.usize(..1200);
+                        noise(len, &mut random)
                     })
                     .collect();
                 ring.begin(round, now, keyframe);
                 for payload in &packets {
-                    let (a, b) = payload.split_at(random.below(payload.len() + 1));
+                    let (a, b) = payload.split_at(random.usize(..payload.len() + 1));
                     ring.push(&[a, b]);
                 }
-                if random.below(10) == 0 {
+                if random.usize(..10) == 0 {
                     continue; // never committed
                 }
                 ring.commit(true);
@@ -541,7 +542,7 @@ mod tests {
 
     #[test]
     fn a_ring_holds_little_more_memory_than_payload() {
-        let mut random = Random::new(9);
+        let mut random = Rng::with_seed(9);
         let mut ring = Ring::new(RingLimits {
             packets: 512,
             ..LIMITS
@@ -550,7 +551,7 @@ mod tests {
         for picture in 0..5000 {
             now += Duration::from_millis(40);
             let keyframe = picture % 50 == 0;
-            let packets = vec![1100 + random.below(92); if keyframe { 90 } else { 9 }];
+            let packets = vec![1100 + random.usize(..92); if keyframe { 90 } else { 9 }];
             add(&mut ring, now, keyframe, &packets);
             let payload = ring.bytes;
             assert!(

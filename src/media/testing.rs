@@ -1,47 +1,27 @@
-//! Shared by the tests of this module: a seeded generator, and access units made with it.
+//! Shared by the tests of this module: access units made of random bytes.
 
 use std::time::Duration;
 
 use bytes::Bytes;
+use fastrand::Rng;
 
 use super::h264::ParameterSets;
 use super::{Ring, RingLimits, av1, h265};
 
-/// A small seeded generator (xorshift64*), so that a failure can be reproduced.
-pub struct Random(u64);
-
-impl Random {
-    pub fn new(seed: u64) -> Self {
-        Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
-    }
-
-    pub fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
-    }
-
-    /// A number in `0..end`.
-    pub fn below(&mut self, end: usize) -> usize {
-        ((self.next() >> 33) as usize) % end
-    }
-
-    pub fn bytes(&mut self, len: usize) -> Vec<u8> {
-        (0..len).map(|_| (self.next() >> 32) as u8).collect()
-    }
+pub fn noise(len: usize, random: &mut Rng) -> Vec<u8> {
+    (0..len).map(|_| random.u8(..)).collect()
 }
 
 /// A NAL unit with this header and without zeros, so that no reader finds a start code in it.
-pub fn nal(header: u8, len: usize, random: &mut Random) -> Vec<u8> {
-    let mut nal = random.bytes(len.max(2));
+pub fn nal(header: u8, len: usize, random: &mut Rng) -> Vec<u8> {
+    let mut nal = noise(len.max(2), random);
     nal.iter_mut().for_each(|byte| *byte |= 1);
     nal[0] = header;
     nal
 }
 
 /// The same for H.265.
-pub fn h265_nal(kind: u8, len: usize, random: &mut Random) -> Vec<u8> {
+pub fn h265_nal(kind: u8, len: usize, random: &mut Rng) -> Vec<u8> {
     let mut nal = nal(kind << 1, len.max(3), random);
     nal[1] = 0x01;
     nal

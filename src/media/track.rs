@@ -159,10 +159,11 @@ mod tests {
 
     use super::*;
     use crate::media::testing::{
-        OTHER_PPS, OTHER_SPS, Random, av1_sequence, h265_nal, h265_sets, nal, obu,
-        other_av1_sequence, other_h265_sets, sets, unit,
+        OTHER_PPS, OTHER_SPS, av1_sequence, h265_nal, h265_sets, nal, obu, other_av1_sequence,
+        other_h265_sets, sets, unit,
     };
     use crate::media::{ParameterSets, h264, h265};
+    use fastrand::Rng;
 
     const LIMITS: RingLimits = RingLimits {
         packets: 512,
@@ -282,33 +283,33 @@ mod tests {
         encoding: &str,
         choices: &[ParameterSets],
         delimiter: &[u8],
-        slice: impl Fn(bool, usize, &mut Random) -> Vec<u8>,
-        sei: impl Fn(usize, &mut Random) -> Vec<u8>,
+        slice: impl Fn(bool, usize, &mut Rng) -> Vec<u8>,
+        sei: impl Fn(usize, &mut Rng) -> Vec<u8>,
     ) {
-        let mut random = Random::new(1);
+        let mut random = Rng::with_seed(1);
         let mut current = choices[0].clone();
         let info = TrackInfo::video(current.clone());
         let mut track = Track::new(info, LIMITS, u32::MAX - 100_000);
         let mut viewer = Viewer::new(encoding);
         let start = Instant::now();
         for i in 0..600 {
-            let keyframe = i == 0 || random.below(20) == 0;
+            let keyframe = i == 0 || random.usize(..20) == 0;
             let mut nals = Vec::new();
-            if random.below(3) == 0 {
-                let most = [60, 60, 3000][random.below(3)];
-                let len = 3 + random.below(most);
+            if random.usize(..3) == 0 {
+                let most = [60, 60, 3000][random.usize(..3)];
+                let len = 3 + random.usize(..most);
                 nals.push(sei(len, &mut random));
             }
-            for _ in 0..1 + random.below(5) {
-                let most = [60, 1300, 30_000][random.below(3)];
-                let len = 3 + random.below(most);
+            for _ in 0..1 + random.usize(..5) {
+                let most = [60, 1300, 30_000][random.usize(..3)];
+                let len = 3 + random.usize(..most);
                 nals.push(slice(keyframe, len, &mut random));
             }
             let mut sent = nals.clone();
             let mut new_parameter_sets = false;
-            if keyframe && random.below(3) == 0 {
+            if keyframe && random.usize(..3) == 0 {
                 let before =
-                    std::mem::replace(&mut current, choices[random.below(choices.len())].clone());
+                    std::mem::replace(&mut current, choices[random.usize(..choices.len())].clone());
                 new_parameter_sets = before != current;
                 let sets = current.in_order().map(<[u8]>::to_vec);
                 sent.splice(0..0, sets.into_iter().filter(|set| !set.is_empty()));
@@ -357,7 +358,7 @@ mod tests {
 
     #[test]
     fn a_reconnect_brings_new_sets_and_no_step_back() {
-        let mut random = Random::new(2);
+        let mut random = Rng::with_seed(2);
         let idr = unit(&[nal(0x65, 3000, &mut random)]);
         let mut track = Track::new(info(Codec::H264), LIMITS, 1000);
         let mut viewer = Viewer::new("h264");
@@ -379,7 +380,7 @@ mod tests {
 
     #[test]
     fn after_a_reconnect_video_goes_on_with_a_keyframe() {
-        let mut random = Random::new(3);
+        let mut random = Rng::with_seed(3);
         let idr = unit(&[nal(0x65, 3000, &mut random)]);
         let slice = unit(&[nal(0x41, 300, &mut random)]);
         let start = Instant::now();

@@ -369,13 +369,8 @@ mod tests {
         for len in 0..whole.len() {
             parse(&whole[..len]);
         }
-        let mut state = 7u64;
-        let mut number = || {
-            state = state
-                .wrapping_mul(6364136223846793005)
-                .wrapping_add(1442695040888963407);
-            (state >> 32) as usize
-        };
+        let mut random = fastrand::Rng::with_seed(7);
+        let mut number = || random.usize(..);
         for _ in 0..50_000 {
             let mut bytes = whole.clone();
             for _ in 0..1 + number() % 6 {

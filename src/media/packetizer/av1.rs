@@ -280,8 +280,9 @@ mod tests {
     use super::*;
     use crate::media::av1::read_leb128;
     use crate::media::testing::{
-        AV1_SEQUENCE, Random, av1_sequence, obu, other_av1_sequence, payloads, unlimited_ring,
+        AV1_SEQUENCE, av1_sequence, noise, obu, other_av1_sequence, payloads, unlimited_ring,
     };
+    use fastrand::Rng;
 
     fn packetize(data: &[u8], sets: Option<&ParameterSets>) -> Vec<Vec<u8>> {
         let mut ring = unlimited_ring();
@@ -352,15 +353,15 @@ mod tests {
     const INTER: u8 = 0x30;
     const EXISTING: u8 = 0x90;
 
-    fn frame(kind: u8, len: usize, random: &mut Random) -> Vec<u8> {
-        let mut frame = random.bytes(len.max(1));
+    fn frame(kind: u8, len: usize, random: &mut Rng) -> Vec<u8> {
+        let mut frame = noise(len.max(1), random);
         frame[0] = kind;
         frame
     }
 
     #[test]
     fn a_keyframe_gets_the_sequence_header_of_the_track() {
-        let mut random = Random::new(1);
+        let mut random = Rng::with_seed(1);
         let sets = av1_sequence().into();
         let (key, bare_key) = pair(6, None, &frame(KEY, 3000, &mut random));
         let (delimiter, _) = pair(2, None, &[]);
@@ -425,12 +426,12 @@ mod tests {
 
     #[test]
     fn packets_of_a_frame_are_equal() {
-        let mut random = Random::new(5);
+        let mut random = Rng::with_seed(5);
         for round in 0..2000 {
             let len = match round {
                 0..20 => MAX_PAYLOAD - 10 + round,
                 20..40 => 2 * MAX_PAYLOAD - 14 + round - 20,
-                _ => 1 + random.below(200_000),
+                _ => 1 + random.usize(..200_000),
             };
             let key = round % 3 == 0;
             let kind = if key { KEY } else { INTER };
@@ -454,21 +455,21 @@ mod tests {
 
     #[test]
     fn arbitrary_temporal_units_come_back_whole() {
-        let mut random = Random::new(7);
+        let mut random = Rng::with_seed(7);
         let (mut equal, mut all) = (0, 0);
         for _ in 0..3000 {
             let mut data = Vec::new();
             let mut expected = Vec::new();
-            for _ in 0..random.below(30) {
-                let len = match random.below(4) {
-                    0 => random.below(5),
-                    1 => random.below(200),
-                    2 => random.below(1500),
-                    _ => random.below(20_000),
+            for _ in 0..random.usize(..30) {
+                let len = match random.usize(..4) {
+                    0 => random.usize(..5),
+                    1 => random.usize(..200),
+                    2 => random.usize(..1500),
+                    _ => random.usize(..20_000),
                 };
-                let kind = random.below(16) as u8;
-                let extension = (random.below(4) == 0).then_some(0x28);
-                let (obu, bare) = pair(kind, extension, &random.bytes(len));
+                let kind = random.usize(..16) as u8;
+                let extension = (random.usize(..4) == 0).then_some(0x28);
+                let (obu, bare) = pair(kind, extension, &noise(len, &mut random));
                 data.extend(obu);
                 if matches!(kind, 1 | 3..=7) && len > 0 {
                     expected.push(bare);
@@ -499,17 +500,17 @@ mod tests {
 
     #[test]
     fn garbage_does_no_harm() {
-        let mut random = Random::new(8);
+        let mut random = Rng::with_seed(8);
         let sets = av1_sequence().into();
         for round in 0..20_000 {
-            let len = random.below(300);
-            let mut data = random.bytes(len);
+            let len = random.usize(..300);
+            let mut data = noise(len, &mut random);
             if round % 2 == 0 {
                 data = obu(6, None, &data);
                 data.extend(obu(1, None, AV1_SEQUENCE));
-                for _ in 0..random.below(6) {
-                    let at = random.below(data.len());
-                    data[at] = random.next() as u8;
+                for _ in 0..random.usize(..6) {
+                    let at = random.usize(..data.len());
+                    data[at] = random.u64(..) as u8;
                 }
             }
             let unit = Av1Unit::new(&data);

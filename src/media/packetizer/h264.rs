@@ -47,7 +47,8 @@ pub(super) mod tests {
     use super::super::MAX_PAYLOAD;
     use super::super::nal::tests::{packetize, sizes};
     use super::*;
-    use crate::media::testing::{OTHER_PPS, OTHER_SPS, PPS, Random, SPS, nal, sets, unit};
+    use crate::media::testing::{OTHER_PPS, OTHER_SPS, PPS, SPS, nal, sets, unit};
+    use fastrand::Rng;
 
     /// Reads RFC 6184 as a strict receiver would.
     pub fn depacketize(packets: &[Vec<u8>]) -> Vec<Vec<u8>> {
@@ -97,7 +98,7 @@ pub(super) mod tests {
 
     #[test]
     fn a_keyframe_gets_the_sets_of_the_track_with_its_sei() {
-        let mut random = Random::new(1);
+        let mut random = Rng::with_seed(1);
         let sei = nal(0x06, 30, &mut random);
         let idr = nal(0x65, 5000, &mut random);
         let packets = packetize::<H264>(
@@ -111,7 +112,7 @@ pub(super) mod tests {
 
     #[test]
     fn sets_of_the_access_unit_win_and_come_once() {
-        let mut random = Random::new(2);
+        let mut random = Rng::with_seed(2);
         let idr = nal(0x65, 100, &mut random);
         let data = unit(&[
             &idr[..],
@@ -136,7 +137,7 @@ pub(super) mod tests {
 
     #[test]
     fn an_sei_that_does_not_fit_stands_alone() {
-        let mut random = Random::new(3);
+        let mut random = Rng::with_seed(3);
         let sei = nal(0x06, 1180, &mut random);
         let idr = nal(0x65, 100, &mut random);
         let packets = packetize::<H264>(&unit(&[&sei, &idr]), Some(&sets().into()));
@@ -164,7 +165,7 @@ pub(super) mod tests {
 
     #[test]
     fn small_neighbours_share_a_packet() {
-        let mut random = Random::new(4);
+        let mut random = Rng::with_seed(4);
         let slices: Vec<_> = [(0x21, 500), (0x41, 500), (0x01, 500), (0x01, 180)]
             .into_iter()
             .map(|(header, len)| nal(header, len, &mut random))

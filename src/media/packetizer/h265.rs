@@ -54,7 +54,8 @@ pub(super) mod tests {
     use super::super::MAX_PAYLOAD;
     use super::super::nal::tests::packetize;
     use super::*;
-    use crate::media::testing::{Random, h265_nal, h265_sets, unit};
+    use crate::media::testing::{h265_nal, h265_sets, unit};
+    use fastrand::Rng;
 
     /// Reads RFC 7798 as a strict receiver would.
     pub fn depacketize(packets: &[Vec<u8>]) -> Vec<Vec<u8>> {
@@ -109,7 +110,7 @@ pub(super) mod tests {
     #[test]
     fn each_irap_picture_gets_the_sets_of_the_track_with_its_sei() {
         let sets = h265_sets();
-        let mut random = Random::new(1);
+        let mut random = Rng::with_seed(1);
         let sei = h265_nal(39, 30, &mut random);
         for kind in 16..24 {
             let picture = h265_nal(kind, 5000, &mut random);
@@ -128,7 +129,7 @@ pub(super) mod tests {
     #[test]
     fn sets_of_the_access_unit_win() {
         let sets = h265_sets();
-        let mut random = Random::new(2);
+        let mut random = Rng::with_seed(2);
         let picture = h265_nal(19, 100, &mut random);
         let pps = h265_nal(34, 9, &mut random);
         let data = unit(&[&picture, &pps, &picture]);

@@ -212,7 +212,8 @@ pub(super) mod tests {
     use super::super::h265::tests::depacketize as depacketize_h265;
     use super::super::{H264, H265};
     use super::*;
-    use crate::media::testing::{self, Random, nal, sets, unit, unlimited_ring};
+    use crate::media::testing::{self, nal, noise, sets, unit, unlimited_ring};
+    use fastrand::Rng;
 
     pub fn packetize<F: NalFormat>(data: &[u8], sets: Option<&ParameterSets>) -> Vec<Vec<u8>> {
         let mut ring = unlimited_ring();
@@ -231,7 +232,7 @@ pub(super) mod tests {
     trait Tested: NalFormat {
         fn depacketize(packets: &[Vec<u8>]) -> Vec<Vec<u8>>;
 
-        fn slice(len: usize, random: &mut Random) -> Vec<u8>;
+        fn slice(len: usize, random: &mut Rng) -> Vec<u8>;
 
         fn sets() -> ParameterSets;
     }
@@ -241,7 +242,7 @@ pub(super) mod tests {
             depacketize_h264(packets)
         }
 
-        fn slice(len: usize, random: &mut Random) -> Vec<u8> {
+        fn slice(len: usize, random: &mut Rng) -> Vec<u8> {
             nal(0x41, len, random)
         }
 
@@ -255,7 +256,7 @@ pub(super) mod tests {
             depacketize_h265(packets)
         }
 
-        fn slice(len: usize, random: &mut Random) -> Vec<u8> {
+        fn slice(len: usize, random: &mut Rng) -> Vec<u8> {
             let mut nal = nal(0x02, len, random);
             nal[1] = 0x01;
             nal
@@ -268,12 +269,12 @@ pub(super) mod tests {
 
     fn fragments_are_equal<F: Tested>() {
         let most = MAX_PAYLOAD - F::HEADER - 1;
-        let mut random = Random::new(5);
+        let mut random = Rng::with_seed(5);
         for round in 0..2000 {
             let len = match round {
                 0..20 => MAX_PAYLOAD - 10 + round,
                 20..40 => 2 * most - 10 + round - 20,
-                _ => 3 + random.below(200_000),
+                _ => 3 + random.usize(..200_000),
             };
             let slice = F::slice(len, &mut random);
             let packets = packetize::<F>(&unit(&[&slice]), None);
@@ -297,11 +298,11 @@ pub(super) mod tests {
     }
 
     fn slices_share_a_size<F: Tested>() {
-        let mut random = Random::new(6);
+        let mut random = Rng::with_seed(6);
         for _ in 0..500 {
-            let slices: Vec<_> = (0..2 + random.below(6))
+            let slices: Vec<_> = (0..2 + random.usize(..6))
                 .map(|_| {
-                    let len = MAX_PAYLOAD + 1 + random.below(8000);
+                    let len = MAX_PAYLOAD + 1 + random.usize(..8000);
                     F::slice(len, &mut random)
                 })
                 .collect();
@@ -326,17 +327,17 @@ pub(super) mod tests {
     }
 
     fn come_back_whole<F: Tested>() {
-        let mut random = Random::new(7);
+        let mut random = Rng::with_seed(7);
         for _ in 0..2000 {
             let mut nals = Vec::new();
-            for _ in 0..random.below(12) {
-                let len = match random.below(4) {
-                    0 => random.below(5),
-                    1 => random.below(200),
-                    2 => random.below(1500),
-                    _ => random.below(20_000),
+            for _ in 0..random.usize(..12) {
+                let len = match random.usize(..4) {
+                    0 => random.usize(..5),
+                    1 => random.usize(..200),
+                    2 => random.usize(..1500),
+                    _ => random.usize(..20_000),
                 };
-                nals.push(random.bytes(len));
+                nals.push(noise(len, &mut random));
             }
             let data = unit(&nals);
             nals.retain(|nal| F::class(nal).is_some());
@@ -362,12 +363,12 @@ pub(super) mod tests {
     }
 
     fn garbage<F: Tested>() {
-        let mut random = Random::new(8);
+        let mut random = Rng::with_seed(8);
         for _ in 0..20_000 {
-            let len = random.below(300);
-            let mut data = random.bytes(len);
+            let len = random.usize(..300);
+            let mut data = noise(len, &mut random);
             // Lengths that are often plausible.
-            for at in (0..data.len()).step_by(1 + random.below(40)) {
+            for at in (0..data.len()).step_by(1 + random.usize(..40)) {
                 let end = data.len().min(at + 3);
                 data[at..end].fill(0);
             }

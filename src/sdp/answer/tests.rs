@@ -6,7 +6,8 @@ use rtc::sdp::description::media::MediaDescription;
 
 use super::*;
 use crate::media::h264::ParameterSets;
-use crate::media::testing::{Random, av1_sequence, h265_sets};
+use crate::media::testing::{av1_sequence, h265_sets};
+use fastrand::Rng;
 
 const CHROMIUM: &str = include_str!("../../../tests/fixtures/offers/chromium.sdp");
 const FIREFOX: &str = include_str!("../../../tests/fixtures/offers/firefox.sdp");
@@ -43,8 +44,8 @@ pub(super) fn offered(name: &str, clock_rate: u32, fmtps: &[&str]) -> Vec<Offere
 
 /// Random numbers; the same ones for the same seed.
 fn random(seed: u64) -> impl FnMut() -> Result<u64> {
-    let mut random = Random::new(seed);
-    move || Ok(random.next())
+    let mut random = Rng::with_seed(seed);
+    move || Ok(random.u64(..))
 }
 
 fn negotiated(sdp: &str, audio: Option<Codec>, nack: bool) -> Negotiated {

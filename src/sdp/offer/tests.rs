@@ -340,13 +340,8 @@ fn what_is_offered_too_often_is_bounded() {
 /// with SDP that parses and repeats no line of the offer that could break it.
 #[test]
 fn mutated_offers_do_no_harm() {
-    let mut state = 11u64;
-    let mut number = |below: usize| {
-        state = state
-            .wrapping_mul(6364136223846793005)
-            .wrapping_add(1442695040888963407);
-        (state >> 33) as usize % below.max(1)
-    };
+    let mut random = fastrand::Rng::with_seed(11);
+    let mut number = |below: usize| random.usize(..below.max(1));
     let (mut accepted, mut rejected) = (0, 0);
     for round in 0..4000 {
         let fixture = [CHROMIUM, FIREFOX][round % 2];

@@ -21,13 +21,6 @@ fn pair_with(
     }
 }
 
-fn xorshift(state: &mut u64) -> u64 {
-    *state ^= *state << 13;
-    *state ^= *state >> 7;
-    *state ^= *state << 17;
-    *state
-}
-
 fn pair() -> Pair {
     pair_with(SrtpPolicy::PreferGcm, &CHROMIUM, None)
 }
@@ -140,11 +133,9 @@ fn any_lost_datagram_is_repaired() {
 #[test]
 fn a_lossy_network_still_connects() {
     for seed in 0..40_u64 {
-        let mut random = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+        let mut random = fastrand::Rng::with_seed(seed);
         let mut pair = pair();
-        pair.run(Duration::from_secs(3), |_, _| {
-            xorshift(&mut random) % 10 < 3
-        });
+        pair.run(Duration::from_secs(3), |_, _| random.f64() < 0.3);
         let what = format!("30 % lost, seed {seed}");
         assert_connected(&pair, SrtpProfile::AeadAes128Gcm, &what);
     }
@@ -428,17 +419,17 @@ fn an_alert_of_the_peer_ends_the_handshake() {
 /// lead to keys that the peer does not have.
 #[test]
 fn mutated_datagrams_do_no_harm() {
-    let mut random = 0x2545_F491_4F6C_DD1D_u64;
+    let mut random = fastrand::Rng::with_seed(1);
     let mut connected = 0;
     for _ in 0..1500 {
         let mut pair = pair();
         for _ in 0..8 {
             while let Some(datagram) = pair.client.transmits.pop_front() {
                 let mut mutated = datagram.to_vec();
-                for _ in 0..=xorshift(&mut random) % 3 {
+                for _ in 0..=random.usize(..3) {
                     mutate(&mut mutated, &mut random);
                 }
-                match xorshift(&mut random) % 4 {
+                match random.usize(..4) {
                     0 => pair.server.handle(pair.now, &mutated),
                     1 => {
                         pair.server.handle(pair.now, &mutated);
@@ -467,22 +458,22 @@ fn mutated_datagrams_do_no_harm() {
     );
 }
 
-fn mutate(bytes: &mut Vec<u8>, random: &mut u64) {
+fn mutate(bytes: &mut Vec<u8>, random: &mut fastrand::Rng) {
     if bytes.is_empty() {
         return;
     }
-    // Headers are in front: favour them.
-    let range = if xorshift(random).is_multiple_of(2) {
+    // Headers are in front: favor them.
+    let range = if random.bool() {
         bytes.len()
     } else {
         bytes.len().min(40)
     };
-    let at = (xorshift(random) % range as u64) as usize;
-    match xorshift(random) % 5 {
+    let at = random.usize(..range);
+    match random.usize(..5) {
         0 => bytes.truncate(at),
-        1 => bytes.insert(at, xorshift(random) as u8),
-        2 => bytes[at] = [0, 1, 2, 0x7F, 0x80, 0xFF][(xorshift(random) % 6) as usize],
-        3 => bytes[at] ^= 1 << (xorshift(random) % 8),
+        1 => bytes.insert(at, random.u8(..)),
+        2 => bytes[at] = [0, 1, 2, 0x7F, 0x80, 0xFF][random.usize(..6)],
+        3 => bytes[at] ^= 1 << random.u8(..8),
         _ => bytes.extend_from_within(at..),
     }
 }

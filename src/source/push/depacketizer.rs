@@ -263,7 +263,8 @@ fn append_obu(unit: &mut Vec<u8>, obu: &[u8]) {
 mod tests {
     use super::*;
     use crate::media::nal::nals;
-    use crate::media::testing::{Random, nal, unit};
+    use crate::media::testing::{nal, noise, unit};
+    use fastrand::Rng;
 
     /// Assembles the payloads of one access unit, without those whose index is in `missing`.
     fn assemble(codec: Codec, payloads: &[Vec<u8>], missing: &[usize]) -> Vec<Assembled> {
@@ -296,12 +297,12 @@ mod tests {
 
     #[test]
     fn h264_comes_back_as_it_was() {
-        let mut random = Random::new(1);
+        let mut random = Rng::with_seed(1);
         for _ in 0..200 {
-            let sent: Vec<_> = (0..1 + random.below(6))
+            let sent: Vec<_> = (0..1 + random.usize(..6))
                 .map(|_| {
-                    let most = [50, 1300, 20_000][random.below(3)];
-                    nal(0x41, 2 + random.below(most), &mut random)
+                    let most = [50, 1300, 20_000][random.usize(..3)];
+                    nal(0x41, 2 + random.usize(..most), &mut random)
                 })
                 .collect();
             let payloads = h264(&sent);
@@ -310,7 +311,7 @@ mod tests {
             };
             assert_eq!((&whole.data, whole.lost), (&unit(&sent), 0));
             // With one packet missing, every remaining NAL unit is one that was sent.
-            let missing = random.below(payloads.len());
+            let missing = random.usize(..payloads.len());
             let left = assemble(Codec::H264, &payloads, &[missing]);
             for unit in &left {
                 assert_eq!(unit.lost, 1);
@@ -366,15 +367,15 @@ mod tests {
 
     #[test]
     fn garbage_makes_no_broken_unit() {
-        let mut random = Random::new(3);
+        let mut random = Rng::with_seed(3);
         for codec in [Codec::H264, Codec::H265, Codec::Av1] {
             for _ in 0..3000 {
-                let payloads: Vec<_> = (0..random.below(8))
+                let payloads: Vec<_> = (0..random.usize(..8))
                     .map(|_| {
-                        let len = random.below(40);
-                        let mut payload = random.bytes(len);
+                        let len = random.usize(..40);
+                        let mut payload = noise(len, &mut random);
                         if let (Some(first), true) = (payload.first_mut(), codec != Codec::Av1) {
-                            *first = [0x1c, 0x18, 0x62, 0x60, *first][random.below(5)];
+                            *first = [0x1c, 0x18, 0x62, 0x60, *first][random.usize(..5)];
                         }
                         payload
                     })

@@ -154,7 +154,7 @@ impl RtpTrack {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media::testing::Random;
+    use fastrand::Rng;
 
     fn packet(number: u16, timestamp: u32, ssrc: u32, payload: &[u8]) -> Vec<u8> {
         let mut packet = vec![0x80, 0];
@@ -209,17 +209,17 @@ mod tests {
     #[test]
     fn shuffled_neighbours_come_out_in_order() {
         for seed in 0..50 {
-            let mut random = Random::new(seed);
+            let mut random = Rng::with_seed(seed);
             let mut order: Vec<u16> = (0..400).map(|i| 65_400_u16.wrapping_add(i)).collect();
             for block in order[1..].chunks_mut(8) {
                 for i in 0..block.len() {
-                    block.swap(i, random.below(block.len()));
+                    block.swap(i, random.usize(..block.len()));
                 }
             }
             let mut audio = Audio::new();
             for &number in &order {
                 audio.number(number);
-                if random.below(5) == 0 {
+                if random.usize(..5) == 0 {
                     audio.number(number); // twice
                 }
             }
