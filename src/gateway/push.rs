@@ -6,7 +6,6 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::Handle;
-use super::streams::check_name;
 use crate::config::{Frame, PushOptions};
 use crate::error::{Error, Result, Status};
 use crate::media::{Codec, MediaKind};
@@ -21,15 +20,11 @@ impl Handle {
     /// `name` is as for [`Handle::add_stream`].
     pub fn add_push_stream(&self, name: &str, options: PushOptions) -> Result<StreamId> {
         self.check_open()?;
-        check_name(name)?;
         let (feed, pushed) = push::feed(&options)?;
-        let (id, name, worker) = self
-            .shared
-            .registry
-            .add_stream(name, self.shared.workers.len())?;
-        self.shared.feeds.add(id, feed);
-        self.command(worker, Command::AddPushStream { id, name, pushed })?;
-        Ok(id)
+        self.add(name, |id, name| {
+            self.shared.feeds.add(id, feed);
+            Command::AddPushStream { id, name, pushed }
+        })
     }
 
     /// Pushes an access unit of video. Never blocks. Pushes of one track should not overlap; if

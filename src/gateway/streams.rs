@@ -1,5 +1,7 @@
 //! Adding, removing and looking at streams.
 
+use std::sync::Arc;
+
 use super::Handle;
 use crate::config::PullOptions;
 use crate::error::{Error, Result, Status};
@@ -17,23 +19,27 @@ impl Handle {
     /// `name` is the WHEP resource name: unique, 1 to 128 of `A-Z a-z 0-9 . _ ~ -`.
     pub fn add_stream(&self, name: &str, options: PullOptions) -> Result<StreamId> {
         self.check_open()?;
-        check_name(name)?;
         let url = Box::new(CameraUrl::parse(&options)?);
         let timeouts = Timeouts::of(&options)?;
-        let (id, name, worker) = self
-            .shared
-            .registry
-            .add_stream(name, self.shared.workers.len())?;
-        self.command(
-            worker,
-            Command::AddStream {
-                id,
-                name,
-                url,
-                options: Box::new(options),
-                timeouts,
-            },
-        )?;
+        self.add(name, |id, name| Command::AddStream {
+            id,
+            name,
+            url,
+            options: Box::new(options),
+            timeouts,
+        })
+    }
+
+    /// Registers a stream, and has its worker take it by the command that `command` makes.
+    pub(super) fn add(
+        &self,
+        name: &str,
+        command: impl FnOnce(StreamId, Arc<str>) -> Command,
+    ) -> Result<StreamId> {
+        check_name(name)?;
+        let workers = self.shared.workers.len();
+        let (id, name, worker) = self.shared.registry.add_stream(name, workers)?;
+        self.command(worker, command(id, name))?;
         Ok(id)
     }
 
@@ -65,7 +71,7 @@ impl Handle {
     }
 }
 
-pub(super) fn check_name(name: &str) -> Result<()> {
+fn check_name(name: &str) -> Result<()> {
     if !is_name(name) {
         return Err(Error::new(
             Status::InvalidArgument,

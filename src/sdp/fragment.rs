@@ -1,8 +1,7 @@
 //! The body of a PATCH (`application/trickle-ice-sdpfrag`, RFC 8840 section 9), and what it asks
 //! for: more candidates, or an ICE restart (RFC 9725 section 4.3).
 
-use super::IceCredentials;
-use super::offer::is_ice_chars;
+use super::credentials::{IceCredentials, bad_credentials, is_ice_chars};
 use crate::error::{Error, Result, Status};
 
 /// The largest fragment that is read, in bytes: some hundred candidates.
@@ -71,15 +70,7 @@ impl Fragment {
                 _ => {}
             }
         }
-        let ice = match (ufrag, pwd) {
-            (Some(ufrag), Some(pwd)) => Some(credentials(ufrag, pwd)?),
-            (None, None) => None,
-            _ => {
-                return Err(bad_credentials(
-                    "has only one of a=ice-ufrag and a=ice-pwd: a restart needs both",
-                ));
-            }
-        };
+        let ice = IceCredentials::read("fragment", ufrag, pwd)?;
         if ice.is_none() && !useful {
             return Err(bad(
                 "the fragment has no candidate, no a=end-of-candidates and no ICE credentials",
@@ -98,6 +89,7 @@ impl Fragment {
             (true, true) => Ok(None),
             (false, false) => Ok(Some(ice)),
             _ => Err(bad_credentials(
+                "fragment",
                 "changes only one of a=ice-ufrag and a=ice-pwd: a restart changes both",
             )),
         }
@@ -108,36 +100,16 @@ fn bad(sentence: impl Into<String>) -> Error {
     Error::new(Status::Sdp, sentence)
 }
 
-fn bad_credentials(what: &str) -> Error {
-    Error::new(Status::IceCredentials, format!("the fragment {what}"))
-}
-
 /// Takes a value that all sections share.
 fn same<'a>(known: &mut Option<&'a str>, value: &'a str) -> Result<()> {
     if known.is_some_and(|known| known != value) {
         return Err(bad_credentials(
+            "fragment",
             "has different ICE credentials for its sections, which share a port",
         ));
     }
     *known = Some(value);
     Ok(())
-}
-
-fn credentials(ufrag: &str, pwd: &str) -> Result<IceCredentials> {
-    if !is_ice_chars(ufrag, 4) {
-        return Err(bad_credentials(
-            "has an a=ice-ufrag that is not 4 to 256 letters, digits, + and /",
-        ));
-    }
-    if !is_ice_chars(pwd, 22) {
-        return Err(bad_credentials(
-            "has an a=ice-pwd that is not 22 to 256 letters, digits, + and /",
-        ));
-    }
-    Ok(IceCredentials {
-        ufrag: ufrag.to_owned(),
-        pwd: pwd.to_owned(),
-    })
 }
 
 /// RFC 8839 section 5.1. Of the address only that there is one: it may be a name.

@@ -10,7 +10,7 @@ use rtc::shared::error::Error as SdpError;
 use crate::error::{Error, Result, Status};
 use crate::media::MediaKind;
 use crate::sdp::Fingerprint;
-use crate::sdp::IceCredentials;
+use crate::sdp::credentials::{IceCredentials, bad_credentials};
 
 mod section;
 
@@ -302,27 +302,9 @@ fn credentials(session: Attributes<'_>, live: &[Attributes<'_>]) -> Result<IceCr
     let mut shared: Option<IceCredentials> = None;
     for section in live {
         let get = |key| section.first(key).or_else(|| session.first(key));
-        let (ufrag, pwd) = match (get("ice-ufrag"), get("ice-pwd")) {
-            // A bundle-only section has those of its bundle (RFC 9143 section 7.1.3).
-            (None, None) => continue,
-            (Some(ufrag), Some(pwd)) => (ufrag, pwd),
-            (Some(_), None) => return Err(bad_credentials("a=ice-ufrag, but no a=ice-pwd")),
-            (None, Some(_)) => return Err(bad_credentials("a=ice-pwd, but no a=ice-ufrag")),
-        };
-        if !is_ice_chars(ufrag, 4) {
-            return Err(bad_credentials(
-                "an a=ice-ufrag that is not 4 to 256 letters, digits, + and /",
-            ));
-        }
-        if !is_ice_chars(pwd, 22) {
-            return Err(bad_credentials(
-                "an a=ice-pwd that is not 22 to 256 letters, digits, + and /",
-            ));
-        }
-        let own = IceCredentials {
-            ufrag: ufrag.to_owned(),
-            pwd: pwd.to_owned(),
-        };
+        let own = IceCredentials::read("offer", get("ice-ufrag"), get("ice-pwd"))?;
+        // A bundle-only section has those of its bundle (RFC 9143 section 7.1.3).
+        let Some(own) = own else { continue };
         match &shared {
             Some(shared) if *shared != own => {
                 return Err(bad_sdp(
@@ -333,17 +315,7 @@ fn credentials(session: Attributes<'_>, live: &[Attributes<'_>]) -> Result<IceCr
             _ => shared = Some(own),
         }
     }
-    shared.ok_or_else(|| bad_credentials("neither a=ice-ufrag nor a=ice-pwd"))
-}
-
-fn bad_credentials(what: &str) -> Error {
-    Error::new(Status::IceCredentials, format!("the offer has {what}"))
-}
-
-/// RFC 8839 section 5.4.
-pub(super) fn is_ice_chars(text: &str, at_least: usize) -> bool {
-    let ice_char = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';
-    (at_least..=256).contains(&text.len()) && text.bytes().all(ice_char)
+    shared.ok_or_else(|| bad_credentials("offer", "has neither a=ice-ufrag nor a=ice-pwd"))
 }
 
 /// The gateway waits for the ClientHello, so the browser must be able to send it (RFC 5763
