@@ -35,16 +35,28 @@ pub struct NegotiatedTrack {
     pub payload_type: u8,
     /// Text of its `a=fmtp` line in the answer, empty if none.
     pub fmtp: String,
-    /// Payload type of its retransmissions (RFC 4588), if offered.
-    pub rtx_payload_type: Option<u8>,
-    /// Whether NACK (RFC 4585) was offered for it and is allowed here.
-    pub nack: bool,
+    /// How packets that the viewer lost are sent again.
+    pub retransmission: Retransmission,
     /// Id of the playout-delay header extension, if offered (1..=14).
     pub playout_delay_id: Option<u8>,
     /// The stream's SSRC, chosen here.
     pub ssrc: u32,
-    /// SSRC of its retransmissions, chosen here if `rtx_payload_type` is set.
-    pub rtx_ssrc: Option<u32>,
+}
+
+/// How packets that a viewer lost are sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retransmission {
+    /// Not at all: NACK (RFC 4585) was not offered, or is not allowed here.
+    Off,
+    /// On the stream that they were lost from.
+    SameStream,
+    /// On a stream of their own (RFC 4588).
+    Rtx {
+        /// Its payload type.
+        payload_type: u8,
+        /// Its SSRC, chosen here.
+        ssrc: u32,
+    },
 }
 
 /// What both sides agree on.
@@ -150,22 +162,25 @@ fn track(
     nack: bool,
     ssrcs: &mut Ssrcs<'_>,
 ) -> Result<NegotiatedTrack> {
-    let nack = nack && offers(codec, "nack");
-    let rtx = if nack {
-        let codecs = &offer.sections[section].codecs;
-        codecs.iter().find(|rtx| retransmits(rtx, codec))
+    let ssrc = ssrcs.next()?;
+    let mut codecs = offer.sections[section].codecs.iter();
+    let retransmission = if !nack || !offers(codec, "nack") {
+        Retransmission::Off
+    } else if let Some(rtx) = codecs.find(|rtx| retransmits(rtx, codec)) {
+        Retransmission::Rtx {
+            payload_type: rtx.payload_type,
+            ssrc: ssrcs.next()?,
+        }
     } else {
-        None
+        Retransmission::SameStream
     };
     Ok(NegotiatedTrack {
         section,
         payload_type: codec.payload_type,
         fmtp,
-        rtx_payload_type: rtx.map(|rtx| rtx.payload_type),
-        nack,
+        retransmission,
         playout_delay_id: None,
-        ssrc: ssrcs.next()?,
-        rtx_ssrc: rtx.map(|_| ssrcs.next()).transpose()?,
+        ssrc,
     })
 }
 
@@ -176,7 +191,7 @@ fn offers(codec: &OfferedCodec, feedback: &str) -> bool {
 /// Whether `rtx` carries retransmissions of `codec` (RFC 4588 section 8.6).
 fn retransmits(rtx: &OfferedCodec, codec: &OfferedCodec) -> bool {
     rtx.name == "RTX"
-        && rtx.clock_rate == codec.clock_rate
+        && (rtx.clock_rate, rtx.channels) == (codec.clock_rate, codec.channels)
         && parameter(&rtx.fmtp, "apt").and_then(|apt| apt.parse().ok()) == Some(codec.payload_type)
 }
 
@@ -353,16 +368,13 @@ fn media(
     let OfferedSection {
         media, protocol, ..
     } = section;
-    let rtx = section
-        .codecs
-        .iter()
-        .find(|rtx| Some(rtx.payload_type) == track.rtx_payload_type);
+    let rtx = match track.retransmission {
+        Retransmission::Rtx { payload_type, ssrc } => Some((payload_type, ssrc)),
+        Retransmission::Off | Retransmission::SameStream => None,
+    };
     let payload_type = track.payload_type;
     match rtx {
-        Some(rtx) => sdp.line(format_args!(
-            "m={media} 9 {protocol} {payload_type} {}",
-            rtx.payload_type
-        )),
+        Some((rtx, _)) => sdp.line(format_args!("m={media} 9 {protocol} {payload_type} {rtx}")),
         None => sdp.line(format_args!("m={media} 9 {protocol} {payload_type}")),
     }
     sdp.line(format_args!("c=IN IP4 0.0.0.0"));
@@ -392,32 +404,36 @@ fn media(
     let names = Codec::ALL.map(Codec::encoding_name);
     let registered = names.iter().find(|known| known.eq_ignore_ascii_case(name));
     let name = registered.map_or(name.as_str(), |name| name);
-    match codec.channels {
-        1 => sdp.line(format_args!("a=rtpmap:{payload_type} {name}/{clock_rate}")),
-        more => sdp.line(format_args!(
-            "a=rtpmap:{payload_type} {name}/{clock_rate}/{more}"
-        )),
-    }
+    let channels = match codec.channels {
+        1 => String::new(),
+        more => format!("/{more}"),
+    };
+    sdp.line(format_args!(
+        "a=rtpmap:{payload_type} {name}/{clock_rate}{channels}"
+    ));
     if !track.fmtp.is_empty() {
         sdp.line(format_args!("a=fmtp:{payload_type} {}", track.fmtp));
     }
     for feedback in ["ccm fir", "nack", "nack pli"] {
-        if offers(codec, feedback) && (feedback != "nack" || track.nack) {
+        if offers(codec, feedback)
+            && (feedback != "nack" || track.retransmission != Retransmission::Off)
+        {
             sdp.line(format_args!("a=rtcp-fb:{payload_type} {feedback}"));
         }
     }
-    if let Some(rtx) = rtx {
-        let rtx_type = rtx.payload_type;
-        sdp.line(format_args!("a=rtpmap:{rtx_type} rtx/{clock_rate}"));
-        sdp.line(format_args!("a=fmtp:{rtx_type} {}", rtx.fmtp));
+    if let Some((rtx, _)) = rtx
+        && let Some(offered) = section.codecs.iter().find(|c| c.payload_type == rtx)
+    {
+        sdp.line(format_args!("a=rtpmap:{rtx} rtx/{clock_rate}{channels}"));
+        sdp.line(format_args!("a=fmtp:{rtx} {}", offered.fmtp));
     }
 
     sdp.line(format_args!("a=msid:{MEDIA_STREAM} {media}"));
     let ssrc = track.ssrc;
-    if let Some(rtx_ssrc) = track.rtx_ssrc {
-        sdp.line(format_args!("a=ssrc-group:FID {ssrc} {rtx_ssrc}"));
+    if let Some((_, rtx)) = rtx {
+        sdp.line(format_args!("a=ssrc-group:FID {ssrc} {rtx}"));
     }
-    for ssrc in std::iter::once(ssrc).chain(track.rtx_ssrc) {
+    for ssrc in std::iter::once(ssrc).chain(rtx.map(|(_, ssrc)| ssrc)) {
         sdp.line(format_args!("a=ssrc:{ssrc} cname:{cname}"));
     }
 }

@@ -91,12 +91,55 @@ fn values<'a>(media: &'a MediaDescription, key: &str) -> Vec<&'a str> {
         .collect()
 }
 
+fn rtx(payload_type: u8, ssrc: u32) -> Retransmission {
+    Retransmission::Rtx { payload_type, ssrc }
+}
+
+fn rtx_payload_type(track: &NegotiatedTrack) -> Option<u8> {
+    match track.retransmission {
+        Retransmission::Rtx { payload_type, .. } => Some(payload_type),
+        Retransmission::Off | Retransmission::SameStream => None,
+    }
+}
+
+/// Pages that add a line to Chromium's offer get NACK for audio.
+#[test]
+fn audio_is_sent_again_if_that_is_offered() {
+    let nack = CHROMIUM.replace(
+        "a=rtpmap:111 opus/48000/2",
+        "a=rtpmap:111 opus/48000/2\r\na=rtcp-fb:111 nack",
+    );
+    let negotiated = negotiated(&nack, Some(Codec::Opus), true);
+    let audio = negotiated.audio.as_ref().unwrap();
+    assert_eq!(audio.retransmission, Retransmission::SameStream);
+    let answer = parsed(&written(&nack, &negotiated));
+    assert_eq!(
+        values(&answer.media_descriptions[1], "rtcp-fb"),
+        ["111 nack"]
+    );
+
+    // Retransmissions of two channels say that they have two.
+    let with_rtx = nack
+        .replace("a=rtpmap:63 red/48000/2", "a=rtpmap:63 rtx/48000/2")
+        .replace("a=fmtp:63 111/111", "a=fmtp:63 apt=111");
+    let negotiated = super::tests::negotiated(&with_rtx, Some(Codec::Opus), true);
+    let audio = negotiated.audio.as_ref().unwrap();
+    assert_eq!(rtx_payload_type(audio), Some(63));
+    let answer = parsed(&written(&with_rtx, &negotiated));
+    let audio = &answer.media_descriptions[1];
+    assert_eq!(
+        values(audio, "rtpmap"),
+        ["111 opus/48000/2", "63 rtx/48000/2"]
+    );
+    assert_eq!(values(audio, "ssrc-group").len(), 1);
+}
+
 #[test]
 fn chromium_gets_main_on_its_payload_type_with_rtx_and_sound() {
     let mut negotiated = negotiated(CHROMIUM, Some(Codec::Pcma), true);
     negotiated.id = 12_345;
     negotiated.video.ssrc = 1001;
-    negotiated.video.rtx_ssrc = Some(1002);
+    negotiated.video.retransmission = rtx(117, 1002);
     let audio = negotiated.audio.as_mut().unwrap();
     audio.ssrc = 1003;
     assert_eq!(
@@ -108,21 +151,17 @@ fn chromium_gets_main_on_its_payload_type_with_rtx_and_sound() {
                 payload_type: 116,
                 fmtp: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=4d0028"
                     .into(),
-                rtx_payload_type: Some(117),
-                nack: true,
+                retransmission: rtx(117, 1002),
                 playout_delay_id: Some(5),
                 ssrc: 1001,
-                rtx_ssrc: Some(1002),
             },
             audio: Some(NegotiatedTrack {
                 section: 1,
                 payload_type: 8,
                 fmtp: String::new(),
-                rtx_payload_type: None,
-                nack: false,
+                retransmission: Retransmission::Off,
                 playout_delay_id: None,
                 ssrc: 1003,
-                rtx_ssrc: None,
             }),
         }
     );
@@ -181,7 +220,7 @@ fn chromium_gets_main_on_its_payload_type_with_rtx_and_sound() {
 fn firefox_gets_constrained_baseline_and_is_told_who_sends_the_extension() {
     let negotiated = negotiated(FIREFOX, Some(Codec::Pcmu), true);
     assert_eq!(negotiated.video.payload_type, 126);
-    assert_eq!(negotiated.video.rtx_payload_type, Some(127));
+    assert_eq!(rtx_payload_type(&negotiated.video), Some(127));
     assert_eq!(negotiated.video.playout_delay_id, Some(6));
     assert_eq!(negotiated.audio.as_ref().unwrap().payload_type, 0);
     let answer = parsed(&written(FIREFOX, &negotiated));
@@ -207,9 +246,7 @@ fn firefox_gets_constrained_baseline_and_is_told_who_sends_the_extension() {
 #[test]
 fn without_nack_there_is_no_rtx_but_keyframes_can_be_asked_for() {
     let negotiated = negotiated(CHROMIUM, None, false);
-    assert!(!negotiated.video.nack);
-    assert_eq!(negotiated.video.rtx_payload_type, None);
-    assert_eq!(negotiated.video.rtx_ssrc, None);
+    assert_eq!(negotiated.video.retransmission, Retransmission::Off);
     let answer = parsed(&written(CHROMIUM, &negotiated));
     let video = &answer.media_descriptions[0];
     assert_eq!(video.media_name.formats, ["116"]);
@@ -225,7 +262,7 @@ fn feedback_that_was_not_offered_is_not_answered() {
         .collect::<Vec<_>>()
         .join("\n");
     let negotiated = negotiated(&sdp, None, true);
-    assert!(!negotiated.video.nack);
+    assert_eq!(negotiated.video.retransmission, Retransmission::Off);
     let answer = parsed(&written(&sdp, &negotiated));
     assert!(values(&answer.media_descriptions[0], "rtcp-fb").is_empty());
 }
@@ -351,7 +388,7 @@ fn ssrcs_are_never_0_nor_used_twice() {
     assert_eq!(negotiated.id, u64::MAX >> 1);
     assert_eq!(negotiated.cname(), "7fffffffffffffff");
     assert_eq!(negotiated.video.ssrc, 5);
-    assert_eq!(negotiated.video.rtx_ssrc, Some(6));
+    assert_eq!(negotiated.video.retransmission, rtx(117, 6));
     assert_eq!(negotiated.audio.unwrap().ssrc, 7);
 }
 
@@ -406,7 +443,7 @@ fn a_camera_with_h265_gets_its_payload_type_or_a_sentence_that_helps() {
         );
     let negotiated = negotiate(&offer(&with_h265), &camera, None, true, &mut random(7)).unwrap();
     assert_eq!(negotiated.video.payload_type, 116);
-    assert_eq!(negotiated.video.rtx_payload_type, Some(117));
+    assert_eq!(rtx_payload_type(&negotiated.video), Some(117));
     let answer = parsed(&written(&with_h265, &negotiated));
     let video = &answer.media_descriptions[0];
     assert_eq!(values(video, "rtpmap"), ["116 H265/90000", "117 rtx/90000"]);

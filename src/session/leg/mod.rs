@@ -132,7 +132,7 @@ impl Leg {
             due: None,
             sent: Sent::default(),
             loss_ppm: 0,
-            nack: track.nack.then(|| Nack::new(&track, first_rtx_index)),
+            nack: Nack::new(track.retransmission, first_rtx_index),
         }
     }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::Leg;
 use super::rtp::MAX_HEADER;
 use crate::media::{Packet, Ring};
-use crate::sdp::answer::NegotiatedTrack;
+use crate::sdp::answer::Retransmission;
 use crate::session::io::{Transmit, WouldBlock};
 use crate::session::transport::Egress;
 
@@ -50,17 +50,22 @@ struct Repeat {
 }
 
 impl Nack {
-    pub fn new(track: &NegotiatedTrack, first_rtx_index: u64) -> Self {
-        let rtx = track.rtx_payload_type.zip(track.rtx_ssrc);
-        Nack {
-            rtx: rtx.map(|(payload_type, ssrc)| RtxStream {
+    /// `None` if nothing is to be sent again.
+    pub fn new(retransmission: Retransmission, first_rtx_index: u64) -> Option<Self> {
+        let rtx = match retransmission {
+            Retransmission::Off => return None,
+            Retransmission::SameStream => None,
+            Retransmission::Rtx { payload_type, ssrc } => Some(RtxStream {
                 ssrc,
                 payload_type,
                 index: first_rtx_index,
             }),
+        };
+        Some(Nack {
+            rtx,
             recent: Vec::new(),
             credit: 0,
-        }
+        })
     }
 
     /// Packets were sent for the first time.
@@ -169,11 +174,7 @@ mod tests {
     use super::*;
 
     fn without_rtx() -> Nack {
-        Nack {
-            rtx: None,
-            recent: Vec::new(),
-            credit: 0,
-        }
+        Nack::new(Retransmission::SameStream, 0).unwrap()
     }
 
     #[test]
