@@ -1,4 +1,4 @@
-//! RTCP: what we tell viewers, what they tell us.
+//! RTCP: what we send to viewers, and what they report and ask for.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -24,7 +24,7 @@ const MAX_FEEDBACK: usize = 512;
 /// Seconds from the NTP epoch (1900) to the Unix epoch (1970).
 const NTP_OFFSET: u64 = 2_208_988_800;
 
-/// What a viewer reports on a stream of ours.
+/// What a viewer reports or asks for, about one of our RTP streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Feedback {
     /// One report block (RFC 3550 section 6.4.1).
@@ -47,7 +47,7 @@ pub enum Feedback {
         /// The 16 after it.
         blp: u16,
     },
-    /// A picture cannot be decoded: picture loss indication or full intra request.
+    /// The viewer cannot decode: picture loss indication or full intra request.
     KeyframeRequest {
         /// Stream asked for.
         ssrc: u32,
@@ -55,7 +55,7 @@ pub enum Feedback {
 }
 
 /// Calls `each` for every item of feedback in a decrypted compound packet, at most 512 times.
-/// Unknown and broken packets are passed over.
+/// Unknown and malformed packets are skipped.
 pub fn parse_feedback(compound: &[u8], each: impl FnMut(Feedback)) {
     packets(compound)
         .flat_map(|(kind, format, packet)| feedback(kind, format, packet))
@@ -66,8 +66,8 @@ pub fn parse_feedback(compound: &[u8], each: impl FnMut(Feedback)) {
 /// The packets of a compound packet with their type and count field, up to the first that does not
 /// fit.
 ///
-/// Each is parsed by itself, so that one which is broken does not take the others with it, and
-/// only the few parsers needed here see bytes from outside.
+/// Each is parsed separately, so that a malformed one does not affect the others, and only the few
+/// parsers needed here see untrusted bytes.
 fn packets(compound: &[u8]) -> impl Iterator<Item = (PacketType, u8, &[u8])> {
     let mut rest = compound;
     std::iter::from_fn(move || {
@@ -136,7 +136,7 @@ fn nacks(nack: &TransportLayerNack) -> Vec<Feedback> {
         .collect()
 }
 
-/// What a sender report says of one stream (RFC 3550 section 6.4.1).
+/// What a sender report says about one RTP stream (RFC 3550 section 6.4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SenderReport {
     /// The stream.
@@ -205,16 +205,16 @@ fn ntp(wall: SystemTime) -> u64 {
     (seconds << 32) | ((u64::from(since.subsec_nanos()) << 32) / 1_000_000_000)
 }
 
-/// Middle 32 bits of the NTP time of `wall`: how a sender report is named in `last_sr`.
+/// Middle 32 bits of the NTP time of `wall`: how `last_sr` refers to a sender report.
 pub fn ntp_middle(wall: SystemTime) -> u32 {
     (ntp(wall) >> 16) as u32
 }
 
-/// Round trip by a report block that arrived at `wall` (RFC 3550 section 6.4.1). `None` if it names
-/// no sender report, or makes no sense: negative beyond the precision of the field, or an hour and
-/// more.
+/// Round trip by a report block that arrived at `wall` (RFC 3550 section 6.4.1). `None` if the block
+/// refers to no sender report, or the result is implausible: negative beyond the precision of the
+/// field, or an hour or more.
 pub fn round_trip(last_sr: u32, delay: u32, wall: SystemTime) -> Option<Duration> {
-    /// A clock that steps or a viewer that rounds puts the result below zero by a little.
+    /// A clock that steps, or a viewer that rounds, can make the result slightly negative.
     const TOLERANCE: u32 = 65_536 / 100;
     const HOUR: u32 = 3600 << 16;
     if last_sr == 0 {

@@ -1,8 +1,8 @@
-//! Tells wall clock from the monotonic clock.
+//! Wall-clock time, computed from the monotonic clock.
 
 use std::time::{Instant, SystemTime};
 
-/// One pair of readings of both clocks. A step of the system's clock (NTP) does not disturb the
+/// A pair of readings, one of each clock. A step of the system's clock (NTP) does not disturb the
 /// sender reports of running sessions.
 #[derive(Clone, Copy, Debug)]
 pub struct WallClock {
@@ -11,12 +11,12 @@ pub struct WallClock {
 }
 
 impl WallClock {
-    /// A clock by a pair of readings.
+    /// A clock from two readings taken at the same moment.
     pub fn new(instant: Instant, wall: SystemTime) -> Self {
         WallClock { instant, wall }
     }
 
-    /// Wall clock at `now`.
+    /// Wall-clock time at `now`.
     pub fn wall(&self, now: Instant) -> SystemTime {
         match now.checked_duration_since(self.instant) {
             Some(since) => self.wall + since,

@@ -1,4 +1,4 @@
-//! Our certificate, and the check of the viewer's against the offered fingerprints (RFC 8122).
+//! Our certificate, and how the viewer's is checked against the offered fingerprints (RFC 8122).
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! The ClientHello: put together from its fragments before `rtc::dtls` sees it, because the SRTP
-//! profile has to be chosen by what it offers.
+//! The ClientHello: assembled from its fragments before `rtc::dtls` sees it, because the SRTP profile
+//! depends on what it offers.
 
 use bytes::{BufMut, BytesMut};
 
@@ -19,13 +19,13 @@ pub(super) struct HelloBuffer {
 }
 
 impl HelloBuffer {
-    /// Takes a fragment; others than those of the first ClientHello are passed over.
+    /// Takes a fragment. Ignores those of other messages than the first ClientHello.
     pub(super) fn add(&mut self, fragment: &Fragment<'_>) {
         if fragment.kind != CLIENT_HELLO || fragment.sequence != 0 {
             return;
         }
         if fragment.length != self.body.len() {
-            // The first fragment; or another hello, and the newest is the one to answer.
+            // The first fragment, or one of a newer hello, which is the one to answer.
             self.body = vec![0; fragment.length];
             self.present = vec![false; fragment.length];
             self.missing = fragment.length;
@@ -42,13 +42,13 @@ impl HelloBuffer {
         present.fill(true);
     }
 
-    /// The body of the ClientHello, once whole.
+    /// The body of the ClientHello, once it is complete.
     pub(super) fn whole(&self) -> Option<&[u8]> {
         (self.missing == 0 && !self.body.is_empty()).then_some(&self.body)
     }
 }
 
-/// A record, numbered `number`, that holds a whole first ClientHello.
+/// A record with number `number` that contains a complete first ClientHello.
 pub(super) fn record(number: [u8; 6], body: &[u8]) -> BytesMut {
     let length = body.len() as u32;
     let mut record = BytesMut::with_capacity(25 + body.len());
@@ -64,8 +64,8 @@ pub(super) fn record(number: [u8; 6], body: &[u8]) -> BytesMut {
     record
 }
 
-/// The SRTP profiles that a ClientHello offers, most preferred first (RFC 5764 section 4.1.1);
-/// none if it offers no SRTP, `None` if it is malformed.
+/// The SRTP profiles that a ClientHello offers, most preferred first (RFC 5764 section 4.1.1). Empty
+/// if it offers no SRTP; `None` if it is malformed.
 pub(super) fn srtp_profiles(body: &[u8]) -> Option<Vec<u16>> {
     let mut hello = Reader(body);
     hello.take(2 + 32)?; // version, random
@@ -118,7 +118,7 @@ pub(super) fn choose(policy: SrtpPolicy, offered: &[u16]) -> Option<SrtpProfile>
     .copied()
 }
 
-/// Why there is no profile, and what to do.
+/// Why there is no profile in common, and what to do.
 pub(super) fn nothing_in_common(policy: SrtpPolicy, offered: &[u16]) -> String {
     let allowed: Vec<&str> = allowed(policy).iter().map(|p| name(p.iana())).collect();
     let allowed = allowed.join(" or ");

@@ -1,6 +1,6 @@
-//! What stands between the network and `rtc::dtls`: it buffers what it is given before it knows
-//! who sent it, and takes one stack frame per fragment of a message. So each handshake has a
-//! budget, and a record is looked at before it is passed on.
+//! What stands between the network and `rtc::dtls`, which buffers its input before it knows who sent
+//! it, and uses one stack frame per fragment of a message. So each handshake has a budget, and a
+//! record is checked before it is passed on.
 
 /// Content types (RFC 6347 section 4.1).
 pub(super) const CHANGE_CIPHER_SPEC: u8 = 20;
@@ -54,7 +54,7 @@ impl Record<'_> {
     /// Whether the record may reach `rtc::dtls` before the handshake is done.
     pub(super) fn belongs_to_handshake(&self) -> bool {
         match (self.kind, self.epoch) {
-            (HANDSHAKE, 0) => self.holds_sound_fragments(),
+            (HANDSHAKE, 0) => self.has_valid_fragments(),
             (HANDSHAKE, 1) => self.body.len() <= MAX_ENCRYPTED,
             (CHANGE_CIPHER_SPEC, 0) => self.body == [1],
             _ => false,
@@ -86,7 +86,7 @@ impl Record<'_> {
 
     /// `rtc::dtls` takes the message's length for the fragment's, so only the last fragment of a
     /// record may be a part of its message.
-    fn holds_sound_fragments(&self) -> bool {
+    fn has_valid_fragments(&self) -> bool {
         let mut rest = self.body;
         while !rest.is_empty() {
             let Some((fragment, behind)) = Fragment::split(rest) else {
@@ -101,12 +101,12 @@ impl Record<'_> {
     }
 }
 
-/// A part of a handshake message (RFC 6347 section 4.2.2), or all of it.
+/// A part of a handshake message, or all of it (RFC 6347 section 4.2.2).
 pub(super) struct Fragment<'a> {
     pub(super) kind: u8,
     /// Bytes of the whole message.
     pub(super) length: usize,
-    /// Which message of the sender it is.
+    /// Number of the message among those of its sender.
     pub(super) sequence: u16,
     /// Where `data` belongs; `offset + data.len()` is at most `length`.
     pub(super) offset: usize,
@@ -114,15 +114,15 @@ pub(super) struct Fragment<'a> {
 }
 
 impl Fragment<'_> {
-    /// The first fragment and what is behind it; `None` if it is malformed, longer than any
-    /// message needs to be, or empty without need.
+    /// The first fragment and what follows it; `None` if it is malformed, longer than any message
+    /// needs to be, or needlessly empty.
     fn split(body: &[u8]) -> Option<(Fragment<'_>, &[u8])> {
         let (header, rest) = body.split_first_chunk::<FRAGMENT_HEADER>()?;
         let &[kind, l2, l1, l0, s1, s0, o2, o1, o0, f2, f1, f0] = header;
         let u24 = |high, middle, low| u32::from_be_bytes([0, high, middle, low]) as usize;
         let (length, offset) = (u24(l2, l1, l0), u24(o2, o1, o0));
         let (data, behind) = rest.split_at_checked(u24(f2, f1, f0))?;
-        let sound = length <= MAX_MESSAGE
+        let valid = length <= MAX_MESSAGE
             && offset + data.len() <= length
             && (!data.is_empty() || length == 0);
         let fragment = Fragment {
@@ -132,7 +132,7 @@ impl Fragment<'_> {
             offset,
             data,
         };
-        sound.then_some((fragment, behind))
+        valid.then_some((fragment, behind))
     }
 }
 
@@ -153,7 +153,7 @@ impl Budget {
         }
     }
 
-    /// Takes the cost of a datagram; false if it is more than what is left.
+    /// Deducts the cost of a datagram. False if that is more than what is left.
     pub(super) fn spend(&mut self, datagram: &[u8]) -> bool {
         let pieces = |record: Record<'_>| match record.kind {
             HANDSHAKE => record.fragments().count().max(1),

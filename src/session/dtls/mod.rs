@@ -1,13 +1,13 @@
 //! The DTLS handshake in the server role, with guards around `rtc::dtls`.
 //!
-//! As server we see what the browser offers before we choose, and the browser's quick timer (50 ms)
-//! repairs losses in both directions. `rtc::dtls` speaks DTLS 1.2 and does the cryptography. Around
-//! it this module
+//! As the server we see what the browser offers before we choose, and the browser's short timer
+//! (50 ms) repairs losses in both directions. `rtc::dtls` speaks DTLS 1.2 and does the cryptography.
+//! Around it, this module
 //! - reads the ClientHello first and configures the one SRTP profile that the policy picks, because
 //!   `rtc::dtls` would take the first of the browser's list;
 //! - bounds what a peer can make it buffer and compute (`guard`);
 //! - sends the last flight again when the peer repeats its own: `rtc::dtls` stops its timer at any
-//!   handshake record, so that one lost datagram would end it all;
+//!   handshake record, so one lost datagram would stall the handshake forever;
 //! - sets a deadline.
 
 mod certificate;
@@ -46,24 +46,24 @@ use crate::tuning::SrtpPolicy;
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The last flight is not sent again before it is this old: the peer's own may have crossed it.
-/// Half of the 50 ms after which browsers repeat theirs.
+/// This is half of the 50 ms after which browsers repeat theirs.
 const RESEND_AFTER: Duration = Duration::from_millis(25);
 
 /// Times the last flight is sent again after the handshake.
 const MAX_RESENDS: u32 = 10;
 
-/// Alerts decrypted after the handshake; more than one is not to be expected.
+/// Alerts that are decrypted after the handshake. No more than one is expected.
 const MAX_ALERTS: u32 = 8;
 
 /// A fatal handshake_failure (RFC 5246 section 7.2) as the first record.
 const HANDSHAKE_FAILURE: [u8; 15] = [21, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 2, 40];
 
-/// `rtc::dtls` tells associations apart by address. Ours has one, wherever the viewer roams.
+/// `rtc::dtls` distinguishes associations by address. Ours has one, wherever the viewer roams.
 const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
 
-/// What the handshake came to.
+/// How the handshake, or the association after it, ended up.
 pub enum DtlsEvent {
-    /// Done: the keys for SRTP.
+    /// The handshake is done: the keys for SRTP.
     Connected(KeyingMaterial),
     /// The peer closed the association (close_notify).
     Closed,
@@ -74,7 +74,7 @@ pub enum DtlsEvent {
 /// One handshake, and after it the association's alerts.
 ///
 /// It must be done within [`HANDSHAKE_TIMEOUT`]. Its events are `Connected` once, then `Closed` or
-/// `Failed` once; or `Failed` alone. After those it takes and gives nothing.
+/// `Failed` once; or `Failed` alone. After those it ignores its input and has no output.
 pub struct DtlsServer {
     phase: Phase,
     deadline: Instant,
@@ -85,11 +85,11 @@ pub struct DtlsServer {
 }
 
 enum Phase {
-    /// The ClientHello is not whole yet.
+    /// The ClientHello is not complete yet.
     Hello(Box<Hello>),
-    /// `rtc::dtls` shakes hands.
+    /// `rtc::dtls` carries out the handshake.
     Handshake(Box<Handshake>),
-    /// Keys are out; only alerts count.
+    /// The keys were exported. Only alerts matter from here on.
     Connected {
         endpoint: Box<Endpoint>,
         alerts: u32,
@@ -112,7 +112,7 @@ struct Handshake {
 }
 
 impl DtlsServer {
-    /// Waits for a ClientHello; the peer must show a certificate with one of `fingerprints`
+    /// Waits for a ClientHello. The peer must present a certificate with one of `fingerprints`
     /// (`sha-256`, `sha-384` or `sha-512`; others are ignored).
     pub fn new(
         now: Instant,
@@ -158,12 +158,12 @@ impl DtlsServer {
     pub fn handle_timeout(&mut self, now: Instant) {
         let sentence = match &mut self.phase {
             Phase::Hello(_) if now >= self.deadline => {
-                "no whole DTLS ClientHello came from the viewer within 10 s: \
-                 its checks arrive, but larger datagrams do not"
+                "no complete DTLS ClientHello came from the viewer within 10 s: \
+                 its ICE checks arrive, but larger datagrams do not"
             }
             Phase::Handshake(_) if now >= self.deadline => {
-                "the DTLS handshake was not done within 10 s: the viewer sent a ClientHello, \
-                 but did not finish; larger datagrams may be lost on the way"
+                "the DTLS handshake did not finish within 10 s: the viewer sent a ClientHello, \
+                 but did not complete the handshake; larger datagrams may be lost on the way"
             }
             Phase::Handshake(handshake) => {
                 let due = handshake.endpoint.poll_timeout(&PEER);
@@ -246,10 +246,10 @@ impl DtlsServer {
         let Phase::Hello(hello) = &mut self.phase else {
             return;
         };
-        let sound = records(datagram).filter(|record| {
+        let valid = records(datagram).filter(|record| {
             record.kind == HANDSHAKE && record.epoch == 0 && record.belongs_to_handshake()
         });
-        for record in sound {
+        for record in valid {
             for fragment in record.fragments() {
                 hello.buffer.add(&fragment);
             }
@@ -261,7 +261,7 @@ impl DtlsServer {
         }
     }
 
-    /// Chooses the profile and begins to shake hands.
+    /// Chooses the profile and starts the handshake.
     fn begin(&mut self, now: Instant, offered: Option<Vec<u16>>, hello_record: BytesMut) {
         let Phase::Hello(hello) = &mut self.phase else {
             return;
@@ -366,7 +366,7 @@ impl DtlsServer {
         }
     }
 
-    /// Fails, and tells the peer.
+    /// Fails, and sends an alert to the peer.
     fn reject(&mut self, status: Status, sentence: impl Into<String>) {
         self.transmits
             .push_back(BytesMut::from(&HANDSHAKE_FAILURE[..]));
@@ -401,7 +401,7 @@ impl Handshake {
         }
     }
 
-    /// The keys, after a last look at what was agreed.
+    /// The keys, after a last check of what was negotiated.
     fn keys(&self) -> Result<KeyingMaterial> {
         let failed = |why: &str| Error::new(Status::Dtls, format!("the DTLS handshake {why}"));
         if self.certificate_matches() != Some(true) {
@@ -469,7 +469,7 @@ fn protection_profile(profile: SrtpProfile) -> SrtpProtectionProfile {
     }
 }
 
-/// What an alert during the handshake means for it (RFC 5246 section 7.2); `None` if it goes on.
+/// What an alert means for the handshake (RFC 5246 section 7.2); `None` if it can go on.
 fn refusal((level, description): (u8, u8)) -> Option<String> {
     const FATAL: u8 = 2;
     const CLOSE_NOTIFY: u8 = 0;
@@ -477,7 +477,7 @@ fn refusal((level, description): (u8, u8)) -> Option<String> {
         return Some("the viewer closed the DTLS association before it was up".to_owned());
     }
     let meaning = match description {
-        40 | 70 | 71 => " (it supports nothing that we do)",
+        40 | 70 | 71 => " (it has no version or cipher suite in common with the gateway)",
         41..=46 | 48 => " (it does not accept our certificate)",
         _ => "",
     };
@@ -485,18 +485,19 @@ fn refusal((level, description): (u8, u8)) -> Option<String> {
         .then(|| format!("the viewer ended the DTLS handshake with alert {description}{meaning}"))
 }
 
-/// The datagrams of the flight sent last.
+/// The datagrams of the last flight sent.
 #[derive(Default)]
 struct Flight {
     datagrams: Vec<BytesMut>,
     sent: Option<Instant>,
-    /// Times it may be sent again; without a limit before the handshake is done, as each costs
-    /// the peer some of its budget.
+    /// How often it may be sent again. There is no limit before the handshake is done, because each
+    /// time costs the peer some of its budget.
     resends: u32,
 }
 
 impl Flight {
-    /// Queues what the endpoint has to send, and keeps it as the last flight; whether it had any.
+    /// Queues what the endpoint has to send, and keeps it as the last flight. False if there was
+    /// nothing.
     fn take(
         &mut self,
         now: Instant,
@@ -514,8 +515,8 @@ impl Flight {
         true
     }
 
-    /// Queues the same datagrams again, unless it is too early. The peer drops as replayed what it
-    /// already has.
+    /// Queues the same datagrams again, unless it is too early. The peer drops those that it already
+    /// has as replayed.
     fn resend(&mut self, now: Instant, transmits: &mut VecDeque<BytesMut>) {
         let old_enough = self.sent.is_some_and(|sent| now >= sent + RESEND_AFTER);
         if old_enough && self.resends > 0 {

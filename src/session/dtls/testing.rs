@@ -257,8 +257,8 @@ pub(crate) const BY_CLIENT: usize = 0;
 pub(crate) const BY_SERVER: usize = 1;
 
 impl Pair {
-    /// Delivers what there is, without what `lost` takes: it sees who sent a datagram and the how
-    /// manieth of that side it is.
+    /// Delivers what there is, except for what `lost` drops: it gets the sender of a datagram and
+    /// its number among those of that side.
     pub(crate) fn exchange(&mut self, mut lost: impl FnMut(usize, usize) -> bool) {
         loop {
             if let Some(datagram) = self.client.transmits.pop_front() {

@@ -153,7 +153,7 @@ fn a_certificate_other_than_the_offered_is_refused() {
         error.message().contains("not the one whose fingerprint"),
         "{error}"
     );
-    assert!(pair.client.failed.is_some(), "the peer is told");
+    assert!(pair.client.failed.is_some(), "the peer gets an alert");
 }
 
 #[test]

@@ -35,7 +35,7 @@ const UNDERSTOOD: [AttrType; 4] = [
 
 pub(super) static CRYPTO: AwsLcRsProvider = AwsLcRsProvider::new();
 
-/// The credentials of both sides: what makes an ICE session.
+/// The credentials of both sides, which identify an ICE session.
 pub struct Pair {
     pub local: IceCredentials,
     pub remote: IceCredentials,
@@ -45,9 +45,9 @@ pub struct Pair {
 
 /// The answer to an authentic check.
 pub enum Answer {
-    /// It is not understood: nothing comes of it.
+    /// It cannot be processed, and has no effect.
     Refused(Message),
-    /// It came through.
+    /// It is valid.
     Accepted {
         response: Message,
         /// It nominates the address that it came from.
@@ -101,8 +101,8 @@ impl Pair {
         })
     }
 
-    /// Verifies a request (RFC 8489 section 9.1.3). Returns how many of its attributes, from the
-    /// first, MESSAGE-INTEGRITY vouches for: anyone can append others.
+    /// Verifies a request (RFC 8489 section 9.1.3). Returns how many of its attributes, counted from
+    /// the first, MESSAGE-INTEGRITY covers. Anyone can append others.
     fn authenticate(&self, request: &mut Message, datagram_len: usize) -> Option<usize> {
         let attributes = &request.attributes.0;
         if request.typ != BINDING_REQUEST

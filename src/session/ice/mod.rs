@@ -1,8 +1,8 @@
 //! The answering side of ICE for a host with a public or local address (ICE lite, RFC 8445
 //! section 2.5), which every browser connects to.
 //!
-//! Nothing is believed and nothing is answered before MESSAGE-INTEGRITY is verified, so a forged
-//! check changes nothing and cannot be used to reflect traffic. Every authentic check is answered
+//! Nothing changes and nothing is answered before MESSAGE-INTEGRITY is verified, so a forged check
+//! has no effect and cannot be used to reflect traffic. Every authentic check is answered
 //! at once: DTLS may flow from the first one, before any nomination.
 
 mod addresses;
@@ -25,13 +25,12 @@ use super::io::Path;
 /// The ICE agent of one session.
 pub struct IceAgent {
     current: Pair,
-    /// Those of a restart that the viewer has yet to nominate with.
+    /// The credentials of a restart, until the viewer nominates a path with them.
     next: Option<Pair>,
     addresses: Addresses,
 }
 
 impl IceAgent {
-    /// An agent that waits for checks.
     pub fn new(local: IceCredentials, remote: IceCredentials) -> Self {
         IceAgent {
             current: Pair::new(local, remote),
@@ -87,7 +86,7 @@ impl IceAgent {
         }
     }
 
-    /// Whether an authentic check came from this address, so that its other datagrams count.
+    /// Whether an authentic check came from this address, so that its other datagrams are accepted.
     pub fn knows(&self, address: SocketAddr) -> bool {
         self.addresses().any(|known| known == address)
     }

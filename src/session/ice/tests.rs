@@ -209,7 +209,7 @@ fn unknown_required_attributes_are_refused_after_authentication() {
 }
 
 #[test]
-fn a_controlled_peer_is_told_of_the_role_conflict() {
+fn a_controlled_peer_gets_a_role_conflict() {
     let mut agent = agent();
     let check = Check {
         middle: vec![(ATTR_ICE_CONTROLLED, vec![0; 8])],

@@ -1,11 +1,11 @@
-//! Whose a check is, before anything is verified.
+//! Which session a check is for, before anything is verified.
 
 use rtc::stun::attributes::{ATTR_MESSAGE_INTEGRITY, ATTR_USERNAME};
 
 /// The ufrag that a Binding request is addressed to: the part before `:` of its USERNAME.
 ///
-/// Reads no further than USERNAME and allocates nothing, so that a demultiplexer can route by it;
-/// `None` if the datagram is no well-formed Binding request up to there. Nothing is authenticated.
+/// Reads no further than USERNAME and allocates nothing, so that a demultiplexer can route by it.
+/// `None` if the datagram is not a well-formed Binding request up to there. Nothing is authenticated.
 pub fn local_ufrag(datagram: &[u8]) -> Option<&str> {
     const BINDING_REQUEST_AND_COOKIE: ([u8; 2], [u8; 4]) = ([0x00, 0x01], [0x21, 0x12, 0xA4, 0x42]);
     let (kind, rest) = datagram.split_first_chunk::<2>()?;

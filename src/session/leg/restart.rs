@@ -1,15 +1,14 @@
-//! Limits how often a viewer is sent everything again from the last keyframe.
+//! Limits how often a viewer gets everything since the last keyframe once more.
 
 use std::time::{Duration, Instant};
 
-/// A keyframe request within this time after the last start from a keyframe is not answered; the
-/// time doubles with every request, so that a viewer on a link that cannot carry the stream does
-/// not make it worse.
+/// A keyframe request within this time after the last start from a keyframe is not answered. The
+/// time doubles with every answer, so that a viewer on a link that cannot carry the stream does not
+/// make things worse.
 const RESTART_WAIT: Duration = Duration::from_millis(200);
 /// The longest such time.
 const RESTART_WAIT_MAX: Duration = Duration::from_secs(4);
 
-/// Limits answers to keyframe requests.
 #[derive(Debug, Default)]
 pub struct RestartLimit {
     last: Option<Instant>,
@@ -17,13 +16,13 @@ pub struct RestartLimit {
 }
 
 impl RestartLimit {
-    /// Sending began at a keyframe.
+    /// The viewer was sent a keyframe as it connected.
     pub fn began(&mut self, now: Instant) {
         self.last = Some(now);
         self.wait = RESTART_WAIT;
     }
 
-    /// Whether a request is answered.
+    /// Whether a request at `now` is answered. If so, it counts as answered.
     pub fn allow(&mut self, now: Instant) -> bool {
         if let Some(last) = self.last {
             let since = now.saturating_duration_since(last);

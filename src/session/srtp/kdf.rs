@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::MasterKey;
 use crate::error::{Error, Result, Status};
 
-/// What a derived key of SRTP is for (RFC 3711 section 4.3.2). SRTCP's are `rtc::srtp`'s affair.
+/// What a derived key of SRTP is for (RFC 3711 section 4.3.2). `rtc::srtp` derives those of SRTCP.
 #[derive(Clone, Copy)]
 pub(super) enum Label {
     Encryption = 0,
@@ -16,7 +16,7 @@ pub(super) enum Label {
     Salt = 2,
 }
 
-/// Derives `N` bytes. The key derivation rate is zero, as DTLS-SRTP has it.
+/// Derives `N` bytes. The key derivation rate is zero, as in DTLS-SRTP.
 ///
 /// A salt of 12 bytes (RFC 7714) counts as one of 14 that ends in zeros.
 pub(super) fn derive<const N: usize>(

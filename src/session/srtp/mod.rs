@@ -47,7 +47,7 @@ impl Drop for MasterKey {
     }
 }
 
-/// What DTLS gives SRTP (RFC 5764 section 4.2).
+/// The keys that DTLS exports for SRTP (RFC 5764 section 4.2).
 pub struct KeyingMaterial {
     /// The profile chosen.
     pub profile: SrtpProfile,
@@ -60,7 +60,8 @@ pub struct KeyingMaterial {
 /// Bytes of the fixed RTP header (RFC 3550 section 5.1).
 const RTP_HEADER: usize = 12;
 
-/// First packet index that SRTP cannot express: ROC has 32 bits, SEQ 16 (RFC 3711 section 3.3.1).
+/// The first packet index that SRTP cannot express: ROC has 32 bits, SEQ 16 (RFC 3711 section
+/// 3.3.1).
 const INDEX_END: u64 = 1 << 48;
 
 /// One packet to seal.
@@ -77,7 +78,7 @@ enum Cipher {
     CmSha1(Box<CmSha1>),
 }
 
-/// Seals RTP packets of one session, any SSRC.
+/// Seals the RTP packets of one session, whatever their SSRC.
 pub struct RtpSealer {
     cipher: Cipher,
     tag_len: usize,
@@ -86,7 +87,7 @@ pub struct RtpSealer {
 impl RtpSealer {
     /// Derives the session keys for what we send.
     ///
-    /// Fails with `Status::InvalidArgument` if the salt does not fit the profile.
+    /// Fails with `Status::InvalidArgument` if the salt has the wrong length for the profile.
     pub fn new(keys: &KeyingMaterial) -> Result<RtpSealer> {
         let cipher = match keys.profile {
             SrtpProfile::AeadAes128Gcm => Cipher::Gcm(Gcm::new(&keys.local)?),
@@ -108,11 +109,11 @@ impl RtpSealer {
     /// `index` is the packet index, 2^16 * ROC + SEQ (RFC 3711 section 3.3.1), below 2^48. Its low
     /// 16 bits are the sequence number in `header`, which is the whole RTP header with extensions;
     /// the SSRC is read from it. `out` is as long as all parts and the tag together. An index must
-    /// never be used for two different packets of one SSRC: that gives the plaintext away.
+    /// never be used for two different packets of one SSRC: that would reveal the plaintext.
     ///
-    /// An empty `prefix` is the quick way: the payload is encrypted straight into `out`.
+    /// With an empty `prefix`, which is the fast path, the payload is encrypted straight into `out`.
     ///
-    /// Fails with `Status::InvalidArgument` if the arguments do not fit each other.
+    /// Fails with `Status::InvalidArgument` if the arguments are inconsistent.
     pub fn seal(
         &self,
         index: u64,
@@ -123,7 +124,9 @@ impl RtpSealer {
     ) -> Result<()> {
         let body_len = prefix.len() + payload.len();
         if out.len() != header.len() + body_len + self.tag_len {
-            return Err(refused("the buffer must fit the sealed packet exactly"));
+            return Err(refused(
+                "the buffer must have exactly the size of the sealed packet",
+            ));
         }
         if header.len() < RTP_HEADER {
             return Err(refused("an RTP header has at least 12 bytes"));
@@ -132,7 +135,9 @@ impl RtpSealer {
             return Err(refused("an SRTP packet index has 48 bits"));
         }
         if (index as u16).to_be_bytes() != header[2..4] {
-            return Err(refused("the packet index is not that of the header"));
+            return Err(refused(
+                "the packet index does not match the sequence number in the header",
+            ));
         }
         let packet = Packet {
             index,

@@ -10,13 +10,13 @@ use rtc::srtp::protection_profile::ProtectionProfile;
 use super::{KeyingMaterial, MasterKey, SrtpProfile};
 use crate::error::{Error, Result, Status};
 
-/// Indices behind the newest that are still told apart (RFC 3711 section 3.3.2 demands 64).
+/// Size of the replay window in indices (RFC 3711 section 3.3.2 requires at least 64).
 const REPLAY_WINDOW: usize = 64;
 
 /// SSRCs that a viewer may send RTCP from. A browser uses one per media section.
 const MAX_SOURCES: usize = 16;
 
-/// Datagrams from unknown SSRCs after which the trial context is made anew.
+/// Datagrams from unknown SSRCs after which the trial context is replaced.
 const MAX_TRIALS: usize = 64;
 
 /// RTCP header and SSRC, which are never encrypted (RFC 3711 section 3.4).
@@ -31,8 +31,8 @@ pub struct Srtcp {
     remote: Context,
     /// SSRCs from which an authentic packet came; only theirs go to `remote`.
     sources: Vec<u32>,
-    /// A context keeps state for every SSRC that it meets, forged ones too. So unknown SSRCs are
-    /// tried here, where the state is thrown away now and then.
+    /// A context keeps state for every SSRC that it sees, forged ones included. So unknown SSRCs are
+    /// tried with this one, which is replaced from time to time.
     trial: Context,
     trials: usize,
     profile: SrtpProfile,
@@ -63,7 +63,7 @@ impl Srtcp {
         })
     }
 
-    /// Opens a datagram; fails if it is forged, replayed or not encrypted.
+    /// Decrypts a datagram. Fails if it is forged, replayed or not encrypted.
     pub fn unprotect(&mut self, datagram: &[u8]) -> Result<BytesMut> {
         if !self.encrypted(datagram) {
             return Err(rejected("it is too short, or not encrypted"));
@@ -74,13 +74,13 @@ impl Srtcp {
         }
         self.remote
             .decrypt_rtcp(datagram)
-            .map_err(|_| rejected("it is forged or came before"))
+            .map_err(|_| rejected("it is forged or replayed"))
     }
 
-    /// Whether it is long enough and says that it is encrypted.
+    /// Whether it is long enough and marked as encrypted.
     ///
-    /// The flag matters: without it `rtc::srtp` takes a packet of the AES-CM profile for
-    /// authentic without a look at its tag. Browsers always encrypt.
+    /// The flag matters: without it, `rtc::srtp` accepts a packet of the AES-CM profile without
+    /// checking its tag. Browsers always encrypt.
     fn encrypted(&self, datagram: &[u8]) -> bool {
         let tag_len = self.profile.tag_len();
         // With GCM the tag is part of the ciphertext, in front of the index (RFC 7714 section 9).

@@ -111,8 +111,8 @@ fn another_index_gives_another_packet_and_the_largest_index_works() {
     for profile in PROFILES {
         let sealer = RtpSealer::new(&keys(profile)).unwrap();
         let header = header(0xffff, &[]);
-        let last = seal(&sealer, INDEX_END - 1, &header, &[], b"picture");
-        let first = seal(&sealer, 0xffff, &header, &[], b"picture");
+        let last = seal(&sealer, INDEX_END - 1, &header, &[], b"payload");
+        let first = seal(&sealer, 0xffff, &header, &[], b"payload");
         assert_ne!(last, first);
     }
 }

@@ -1,14 +1,14 @@
 //! Spreads large access units over time, so that a keyframe does not overflow the queue of the
-//! viewer's access link. The backlog of a start is paced alike.
+//! viewer's access link. The backlog of a start is paced in the same way.
 //!
-//! Near viewers are not paced (see [`is_near`]): their network carries many times the stream, and
-//! would only show each keyframe later.
+//! Near viewers are not paced (see [`is_near`]): their network carries many times the stream's rate,
+//! and pacing would only delay each keyframe.
 
 use std::time::{Duration, Instant};
 
 use crate::media::StreamRate;
 
-/// Packets that leave at once: most access units are smaller and are never delayed.
+/// Packets that leave at once. Most access units are smaller than that and are never delayed.
 pub const BURST_PACKETS: usize = 16;
 
 /// A viewer with a shorter round trip is on the same network...
@@ -21,11 +21,11 @@ pub fn is_near(round_trip: Option<Duration>, loss_ppm: u32) -> bool {
     round_trip.is_some_and(|time| time <= NEAR) && loss_ppm <= NEAR_LOSS_PPM
 }
 
-/// The pacer of one session's video.
+/// The pacer of one transport.
 #[derive(Debug)]
 pub struct Pacer {
     percent: u64,
-    /// When the bytes sent so far are through at the pace.
+    /// When the bytes sent so far will be through, at the pace.
     clear: Option<Instant>,
 }
 
