@@ -101,6 +101,8 @@ fn links() -> Vec<(&'static str, Link)> {
 struct Seen {
     /// Time from the offer to the first frame, in seconds.
     first: Option<f64>,
+    /// Time from the offer until the viewer is live, in seconds.
+    live: Option<f64>,
     /// Number of frames shown.
     shown: usize,
     /// Seconds of freeze per minute.
@@ -139,6 +141,7 @@ pub fn measure(args: &Args) -> io::Result<()> {
             "link",
             "system",
             "first frame s",
+            "live s",
             "frames/s",
             "frozen s/min",
             "age p50 ms",
@@ -191,6 +194,7 @@ pub fn measure(args: &Args) -> io::Result<()> {
                 links[i].0.into(),
                 server.name.into(),
                 number(mean(|seen| seen.first.unwrap_or(f64::NAN)), 2),
+                number(mean(|seen| seen.live.unwrap_or(f64::NAN)), 2),
                 number(mean(|seen| seen.shown as f64) / time.as_secs_f64(), 1),
                 number(mean(|seen| seen.frozen), 1),
                 number(mean(|seen| seen.age[0]), 0),
@@ -207,7 +211,8 @@ pub fn measure(args: &Args) -> io::Result<()> {
          each link one viewer at a time for {} s, {rounds} times, at various positions in the group of \
          pictures; the mean, and the worst 2 s of all. \"x\" is the rate \
          of the link relative to the stream. A frame is shown when it and all frames that it refers \
-         to have arrived. A freeze is a gap of more than 200 ms between two frames. Freezes and ages \
+         to have arrived. A viewer is live from when all frames are less than 200 ms \
+         old for 2 s. A freeze is a gap of more than 200 ms between two frames. Freezes and ages \
          count from 3 s after the offer on. Queues: 4 kB and 100 ms at 1.6 x and 1.2 x, 4 kB and \
          200 ms at 0.8 x, 200 ms with the steps (12 s each), 300 ms with LTE, 150 ms with Wi-Fi.",
         STREAM / 1000,
@@ -376,15 +381,16 @@ fn seen(viewer: &Viewer, start: Instant, time: Duration, link: &Link, counts: &C
     let shown = shown(&units);
     let (now, wall) = (Instant::now(), SystemTime::now());
     let (from, to) = (start + STARTED, start + time);
-    let mut ages: Vec<f64> = shown
+    let aged: Vec<(Instant, f64)> = shown
         .iter()
-        .filter(|(at, _)| *at > from)
         .filter_map(|(at, unit)| {
             let sent = sent_at(unit.nals.last()?)?;
             let shown = (wall - (now - *at)).duration_since(UNIX_EPOCH).ok()?;
-            Some((shown.as_secs_f64() - sent.as_secs_f64()) * 1e3)
+            Some((*at, (shown.as_secs_f64() - sent.as_secs_f64()) * 1e3))
         })
         .collect();
+    let recent = aged.iter().filter(|(at, _)| *at > from);
+    let mut ages: Vec<f64> = recent.map(|(_, age)| *age).collect();
     ages.sort_by(f64::total_cmp);
     let percentile = |percent: usize| {
         let index = (ages.len() * percent / 100).min(ages.len().saturating_sub(1));
@@ -409,6 +415,7 @@ fn seen(viewer: &Viewer, start: Instant, time: Duration, link: &Link, counts: &C
     let came = viewer.video.count() as u64 + viewer.video.duplicates;
     Seen {
         first: shown.first().map(|(at, _)| (*at - start).as_secs_f64()),
+        live: live(&aged).map(|at| (at - start).as_secs_f64()),
         shown: shown.len(),
         frozen: frozen.as_secs_f64() * 60.0 / (time - STARTED).as_secs_f64(),
         age: [percentile(50), percentile(95)],
@@ -416,6 +423,26 @@ fn seen(viewer: &Viewer, start: Instant, time: Duration, link: &Link, counts: &C
         lost: share(counts.lost + counts.overflowed, counts.sent),
         repeated: share(again, came),
     }
+}
+
+/// When the viewer is live: from then on, for 2 s, all frames are less than 200 ms old and none
+/// is missing.
+fn live(aged: &[(Instant, f64)]) -> Option<Instant> {
+    let mut since = None;
+    let mut last: Option<Instant> = None;
+    for &(at, age) in aged {
+        let gap = last.replace(at).is_some_and(|last| at - last > FREEZE);
+        if gap || age >= FREEZE.as_secs_f64() * 1e3 {
+            since = None;
+        }
+        if age < FREEZE.as_secs_f64() * 1e3 {
+            let begun = *since.get_or_insert(at);
+            if at - begun > Duration::from_secs(2) {
+                return Some(begun);
+            }
+        }
+    }
+    None
 }
 
 /// The highest ratio of what was sent in 2 s to what the link carries in the same time.
