@@ -45,8 +45,7 @@
 #define SECRET "hunter2secret"
 
 static inline void config_loopback(rtsp_webrtc_gateway_config *config) {
-    CHECK_OK(
-        RTSP_WEBRTC_GATEWAY_INIT(config));
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(config));
     config->udp_bind = "127.0.0.1:0";
 }
 

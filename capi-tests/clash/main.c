@@ -10,8 +10,7 @@ bool second_library_works(void);
 static bool gateway_works(void) {
     rtsp_webrtc_gateway_config config;
     rtsp_webrtc_gateway *gateway = NULL;
-    if (RTSP_WEBRTC_GATEWAY_INIT(&config) <
-        0) {
+    if (RTSP_WEBRTC_GATEWAY_INIT(&config) < 0) {
         return false;
     }
     config.udp_bind = "127.0.0.1:0";

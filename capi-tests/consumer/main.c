@@ -7,8 +7,7 @@
 int main(void) {
     rtsp_webrtc_gateway_config config;
     rtsp_webrtc_gateway *gateway = NULL;
-    int status =
-        RTSP_WEBRTC_GATEWAY_INIT(&config);
+    int status = RTSP_WEBRTC_GATEWAY_INIT(&config);
     config.udp_bind = "127.0.0.1:0";
     if (status == RTSP_WEBRTC_GATEWAY_OK) {
         status = rtsp_webrtc_gateway_create(&config, &gateway);
