@@ -1,4 +1,4 @@
-//! Who may: tokens of the configuration, or the host's own word.
+//! Authorization of HTTP requests: by the configured tokens, or by the host.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -14,14 +14,14 @@ use crate::ids;
 use crate::limit::{Limit, Permit};
 use crate::whep::http::is_token;
 
-/// How long the host may think.
+/// How long the host may take to decide.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
-/// Questions that may be open at once.
+/// Requests that may wait for the host at the same time.
 const MAX_OPEN: usize = 1024;
-/// Tokens of a configuration.
+/// Maximum number of configured tokens.
 const MAX_TOKENS: usize = 64;
 
-/// Somebody who wants something.
+/// What a request needs permission for, and what it presents.
 pub struct Claim<'a> {
     pub operation: Operation,
     pub stream: Option<&'a str>,
@@ -29,19 +29,19 @@ pub struct Claim<'a> {
     pub peer: Option<&'a str>,
 }
 
-/// Decides, or has the host decide.
+/// Decides whether requests are allowed, or asks the host.
 pub struct Authority {
-    /// SHA-256 of each token: equally long whatever the token, and no use to who reads memory.
+    /// SHA-256 of each token: of equal length, and useless to anyone who reads the memory.
     tokens: Vec<[u8; 32]>,
-    /// Where to ask the host, if it wants to be asked.
+    /// Where to ask the host, if it authorizes requests.
     host: Option<Notices>,
     questions: Limit,
-    /// Where the answers to open questions go.
+    /// Where the host's decisions go.
     open: Mutex<HashMap<RequestId, oneshot::Sender<bool>>>,
 }
 
 impl Authority {
-    /// Takes the tokens. `host` is there if the host wants to be asked.
+    /// Checks the tokens. `host` is set if the host authorizes requests.
     pub fn new(tokens: &[String], host: Option<Notices>) -> Result<Authority> {
         if tokens.len() > MAX_TOKENS {
             return Err(unusable(&format!("{} are given", tokens.len())));
@@ -57,7 +57,7 @@ impl Authority {
         })
     }
 
-    /// Whether this may be done. Fails if the host does not say.
+    /// Whether a request is allowed. Fails if the host does not decide.
     pub async fn allows(&self, claim: Claim<'_>) -> Result<bool> {
         if self.tokens.is_empty() && self.host.is_none() {
             return Ok(true);
@@ -71,7 +71,7 @@ impl Authority {
         }
     }
 
-    /// The host's answer. `NotFound` if nobody waits for it (any more).
+    /// Takes the host's decision. `NotFound` if the request no longer waits for it.
     pub fn answer(&self, id: RequestId, allow: bool) -> Result<()> {
         let answer = self.open.lock().remove(&id);
         let told = answer.is_some_and(|answer| answer.send(allow).is_ok());
@@ -79,14 +79,14 @@ impl Authority {
             Error::new(
                 Status::NotFound,
                 format!(
-                    "no request {} waits: it was answered, is over, or never was",
+                    "no request {} waits for a decision: it has been decided, has ended, or never existed",
                     id.0
                 ),
             )
         })
     }
 
-    /// Takes the same time whatever is wrong with the token.
+    /// Whether the token is configured. Takes the same time wherever tokens differ.
     fn knows(&self, token: &str) -> bool {
         let token = hash(token);
         self.tokens.iter().fold(false, |known, candidate| {
@@ -109,7 +109,7 @@ impl Authority {
             Err(_) => Err(Error::new(
                 Status::Timeout,
                 format!(
-                    "whether this is allowed was not decided within {} s",
+                    "the host did not decide within {} s whether this request is allowed",
                     ANSWER_TIMEOUT.as_secs()
                 ),
             )),
@@ -117,7 +117,7 @@ impl Authority {
     }
 }
 
-/// An open question, until it is answered or nobody waits any more.
+/// A request that waits for the host's decision. Dropping it ends the wait.
 struct Question<'a> {
     authority: &'a Authority,
     id: RequestId,
@@ -250,7 +250,7 @@ mod tests {
         }
         let error = authority.allows(claim(None)).await.unwrap_err();
         assert_eq!(error.status(), Status::Limit);
-        // The configured token needs no question.
+        // A configured token does not need the host.
         assert!(authority.allows(claim(Some("good"))).await.unwrap());
         drop(asking);
         assert!(authority.open.lock().is_empty());

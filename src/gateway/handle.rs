@@ -1,4 +1,4 @@
-//! Every call of a gateway, for any thread.
+//! The handle of a gateway, which every thread may use.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,19 +17,19 @@ use crate::worker::pending_offers::PendingOffers;
 use crate::worker::registry::Registry;
 use crate::worker::{Command, ReceiverStats, Worker};
 
-/// How long a worker may take to answer. Only a stuck one takes longer.
+/// How long a worker may take to reply. Only one that is stuck takes longer.
 pub(super) const REPLY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A way to a gateway: all its calls, from any thread, at the same time. Cheap to clone.
+/// All functions of a gateway. May be used by any number of threads concurrently. Cheap to clone.
 ///
-/// It keeps nothing running: when the [`Gateway`](super::Gateway) has been shut down or dropped, every
-/// call fails with `ShuttingDown`.
+/// It does not keep the gateway running: once the [`Gateway`](super::Gateway) has been shut down or
+/// dropped, every call fails with `ShuttingDown`.
 #[derive(Clone)]
 pub struct Handle {
     pub(super) shared: Arc<Shared>,
 }
 
-/// What every thread that calls the gateway needs.
+/// What all handles share.
 pub(super) struct Shared {
     pub(super) started: Instant,
     pub(super) tuning: Arc<Tuning>,
@@ -47,8 +47,8 @@ pub(super) struct Shared {
 }
 
 impl Handle {
-    /// Changes a knob. `InvalidArgument` if the value is out of range, `InvalidState` if the knob
-    /// can only be set at creation.
+    /// Sets a knob. Fails with `InvalidArgument` if the value is out of range, with `InvalidState` if
+    /// the knob can only be set at creation.
     pub fn set_tuning(&self, key: Key, value: i64) -> Result<()> {
         self.check_open()?;
         self.shared.tuning.set(key, value)?;
@@ -60,12 +60,12 @@ impl Handle {
         Ok(())
     }
 
-    /// Reads a knob.
+    /// Returns the value of a knob.
     pub fn tuning(&self, key: Key) -> i64 {
         self.shared.tuning.get(key)
     }
 
-    /// Counters and gauges in the text format of Prometheus (version 0.0.4).
+    /// Counters and gauges in the text format of Prometheus (version 0.0.4). Waits for the workers.
     pub fn metrics(&self) -> Result<String> {
         Ok(prometheus::text(&self.now()?))
     }
@@ -126,11 +126,11 @@ impl Handle {
 pub(super) fn overloaded() -> Error {
     Error::new(
         Status::Timeout,
-        "a worker thread does not answer: the machine is overloaded",
+        "a worker thread does not respond: the machine is overloaded, or the process was stopped; try again",
     )
 }
 
-/// The end of `timeout`; a year stands for "never", which an `Instant` cannot say.
+/// The end of `timeout`; at most a year from now, so that an `Instant` can represent it.
 pub(super) fn after(timeout: Duration) -> Instant {
     const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
     Instant::now() + timeout.min(YEAR)

@@ -1,4 +1,4 @@
-//! The thread that carries out HTTP requests, and serves the listeners.
+//! The thread that handles HTTP requests and serves the listeners.
 
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
@@ -12,13 +12,13 @@ use crate::error::{Error, Result, Status, shutting_down};
 use crate::events::role::{Role, mark_thread};
 use crate::limit::{Limit, Permit};
 
-/// Threads for what blocks: asking workers.
+/// Threads for blocking calls: those that wait for a worker.
 const BLOCKING_THREADS: usize = 4;
 
-/// Requests of the host that may be under way without a thread that waits for them.
+/// Maximum number of the host's asynchronous requests.
 const MAX_ASYNC: usize = 1024;
 
-/// The thread, once somebody needed it.
+/// The thread, which starts when it is first needed.
 pub struct HttpRuntime {
     state: Mutex<State>,
     requests: Limit,
@@ -38,7 +38,7 @@ enum State {
     #[default]
     NotNeeded,
     Running(Running),
-    /// Told to end: takes no task any more.
+    /// Stopping: accepts no more tasks.
     Stopping(Running),
     Stopped,
 }
@@ -47,13 +47,13 @@ struct Running {
     runtime: Handle,
     stop: Arc<Notify>,
     thread: JoinHandle<()>,
-    /// Disconnected when the thread has ended.
+    /// Disconnected once the thread has ended.
     ended: mpsc::Receiver<()>,
 }
 
 impl HttpRuntime {
-    /// Lets `work` spawn tasks; starts the thread if there is none yet. No shutdown comes between:
-    /// whoever is told something by `work`, or by the end of its tasks, is there to hear it.
+    /// Lets `work` spawn tasks; starts the thread if necessary. Shutdown waits for `work`, so the
+    /// callback thread is still there for what `work` or its tasks send to it.
     pub fn enter<T>(&self, work: impl FnOnce(&Handle) -> T) -> Result<T> {
         let mut state = self.state.lock();
         if let State::NotNeeded = *state {
@@ -70,7 +70,7 @@ impl HttpRuntime {
         self.requests.permit()
     }
 
-    /// Drops all tasks; no task is taken any more. Does not wait.
+    /// Drops all tasks and accepts no more. Does not wait.
     pub fn stop(&self) {
         let mut state = self.state.lock();
         *state = match std::mem::take(&mut *state) {
@@ -83,10 +83,10 @@ impl HttpRuntime {
         };
     }
 
-    /// Waits for the end of the thread, after `stop`. False if that has not come by `deadline`; it
-    /// may then be called again. One thread at a time.
+    /// Waits until the thread has ended, after `stop`. Returns false if it has not ended by `deadline`;
+    /// it may then be called again. Not to be called concurrently.
     pub fn join(&self, deadline: Instant) -> bool {
-        // Waits without the lock: who comes late is told so at once.
+        // Waits without the lock, so that late calls fail at once.
         let state = std::mem::replace(&mut *self.state.lock(), State::Stopped);
         if let State::Stopping(running) = state {
             let left = deadline.saturating_duration_since(Instant::now());

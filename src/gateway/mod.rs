@@ -1,4 +1,4 @@
-//! The safe Rust API: a [`Gateway`] owns the threads, a [`Handle`] has the calls.
+//! The safe Rust API: a [`Gateway`] owns the threads, a [`Handle`] has all other functions.
 
 pub(crate) mod authority;
 mod handle;
@@ -35,14 +35,14 @@ use crate::whep::ice_server;
 use crate::worker::registry::Registry;
 use crate::worker::{Command, Reading, ReceiverStats, Routes, Worker, WorkerContext, inbox};
 
-/// The most worker threads that `worker_threads = 0` gives.
+/// Maximum number of worker threads with `worker_threads = 0`.
 const MAX_DEFAULT_WORKERS: usize = 8;
 /// How long dropping a gateway waits for its threads.
 const DROP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A gateway: owns the threads and the socket. Dropping it shuts it down.
 ///
-/// It is used like its [`Handle`], which has all other calls.
+/// It dereferences to its [`Handle`], which has all other functions.
 pub struct Gateway {
     handle: Handle,
     /// The threads, until they have ended.
@@ -60,15 +60,15 @@ impl Deref for Gateway {
 /// The callback thread and the workers.
 struct Threads {
     notifier: Notifier,
-    /// Disconnected when all workers have ended.
+    /// Disconnected once all workers have ended.
     workers_ended: mpsc::Receiver<()>,
 }
 
 impl Gateway {
     /// Binds the socket and starts the threads.
     ///
-    /// Fails with `Io` if the system refuses the socket or a thread, with `InvalidArgument` if a
-    /// knob is out of its range.
+    /// Fails with `Io` if the operating system refuses the socket or a thread, with `InvalidArgument` if
+    /// an option or a knob is out of range, and with `WouldDeadlock` inside a callback.
     pub fn new(config: Config) -> Result<Gateway> {
         role::check_may_block("create")?;
         let tuning = Arc::new(Tuning::new(&config.tuning)?);
@@ -141,19 +141,21 @@ impl Gateway {
         })
     }
 
-    /// A handle for another owner, such as a thread of the host's.
+    /// A handle, e.g. for another thread of the host.
     pub fn handle(&self) -> Handle {
         self.handle.clone()
     }
 
-    /// Closes every session and stream, delivers the last events, ends the threads. Blocking;
-    /// other calls fail with `ShuttingDown` from now on. `Timeout` if threads are left when
-    /// `timeout` is over; it may then be called again. Once done, calling it again does nothing.
+    /// Closes all sessions and streams, delivers the last events, and ends the threads. Blocking. All
+    /// other calls fail with `ShuttingDown` from now on.
+    ///
+    /// Fails with `Timeout` if threads are still running after `timeout`; it may then be called again.
+    /// Does nothing if the gateway has been shut down before.
     pub fn shutdown(&self, timeout: Duration) -> Result<()> {
         role::check_may_block("shutdown")?;
         self.handle.shared.closing.store(true, Ordering::SeqCst);
         let deadline = after(timeout);
-        // Another thread may be at it, and may have more time.
+        // Another thread may be shutting down, with a longer timeout.
         let Some(mut threads) = self.threads.try_lock_until(deadline) else {
             return Err(not_ended("another call of shutdown", timeout));
         };
@@ -173,7 +175,7 @@ impl Gateway {
         for worker in &self.handle.shared.workers {
             worker.join();
         }
-        // Whatever a worker left behind; the callback thread still hears of it.
+        // Offers that the workers left behind; the callback thread still reports them.
         self.handle.shared.offers.close(&shutting_down());
         if !running.notifier.stop(left(deadline)) {
             return Err(not_ended("the callback thread", timeout));
@@ -188,7 +190,7 @@ impl Drop for Gateway {
         if self.threads.get_mut().is_none() {
             return;
         }
-        // A shutdown that was given up is not waited for again.
+        // Does not wait again after a shutdown that timed out.
         let timeout = match self.handle.shared.closing.load(Ordering::SeqCst) {
             true => Duration::ZERO,
             false => DROP_TIMEOUT,
@@ -200,8 +202,8 @@ impl Drop for Gateway {
 }
 
 fn worker_count(tuning: &Tuning) -> usize {
-    // One that is busy wakes less often per packet than two that are half idle; the other cores are
-    // the host's.
+    // One busy worker wakes up less often per packet than two that are half idle, and the other cores
+    // are left to the host.
     let half_of_the_cores = || {
         std::thread::available_parallelism()
             .map_or(1, |cores| cores.get() / 2)
@@ -218,7 +220,7 @@ fn not_ended(thread: &str, timeout: Duration) -> Error {
     let seconds = timeout.as_secs_f32();
     Error::new(
         Status::Timeout,
-        format!("{thread} did not end within {seconds:.1} s"),
+        format!("{thread} did not end within {seconds:.1} s: call shutdown again"),
     )
 }
 

@@ -1,4 +1,4 @@
-//! Looking at sessions and closing them.
+//! Queries about sessions, and closing them.
 
 use super::Handle;
 use crate::error::Result;
@@ -7,7 +7,7 @@ use crate::worker::Command;
 use crate::worker::registry::SessionLocation;
 
 impl Handle {
-    /// A session at this moment.
+    /// Returns a snapshot of a session. Waits for its worker.
     pub fn session_info(&self, session: SessionId) -> Result<SessionInfo> {
         self.check_open()?;
         let place = self.shared.registry.session(session)?;
@@ -16,13 +16,13 @@ impl Handle {
         })?
     }
 
-    /// All sessions, the oldest first.
+    /// Returns all sessions, oldest first.
     pub fn sessions(&self) -> Result<Vec<SessionId>> {
         self.check_open()?;
         Ok(self.shared.registry.sessions())
     }
 
-    /// Ends a session by its id. Does not wait: `Closed` is its last event.
+    /// Closes a session by its id. Does not wait; its last event is `Closed`.
     pub fn close_session(&self, session: SessionId) -> Result<()> {
         self.check_open()?;
         let place = self.shared.registry.session(session)?;
@@ -30,7 +30,7 @@ impl Handle {
     }
 
     pub(super) fn close(&self, session: SessionId, place: SessionLocation) -> Result<()> {
-        // A second one finds nothing, although the worker may not have closed it yet.
+        // A second call fails, even if the worker has not closed the session yet.
         self.shared.registry.remove_session(session);
         self.command(place.worker, Command::CloseSession(session, place.slot))
     }
