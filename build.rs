@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// Sections of the header, in order: files of src/ffi.
-const SECTIONS: [&str; 14] = [
+const SECTIONS: [&str; 16] = [
     "version",
     "status",
     "user_data",
@@ -12,6 +12,8 @@ const SECTIONS: [&str; 14] = [
     "handle",
     "tuning",
     "authorize",
+    "events",
+    "ice_server",
     "gateway",
     "stream",
     "push",

@@ -31,14 +31,16 @@ static int offer_async(const char *stream, const char *sdp, uint32_t timeout_ms,
     offer.sdp_size = strlen(sdp);
     offer.timeout_ms = timeout_ms;
     offer.peer = "192.0.2.7\r\nforged: line";
-    return rtsp_webrtc_gateway_handle_whep_offer_async(gateway, &offer, callback, user_data, op);
+    return rtsp_webrtc_gateway_handle_whep_offer_async(gateway, &offer, callback, user_data, op,
+                                                       NULL);
 }
 
 static void done(void *user_data, rtsp_webrtc_gateway_op_id op, int status,
                  rtsp_webrtc_gateway_response *response) {
     char sentence[256];
-    CHECK(response == NULL && status != RTSP_WEBRTC_GATEWAY_OK);
+    CHECK(status != RTSP_WEBRTC_GATEWAY_OK);
     CHECK(rtsp_webrtc_gateway_last_error(sentence, sizeof sentence) > 10);
+    check_refusal(response, status);
     struct offer *offer = user_data;
     pthread_mutex_lock(&lock);
     offer->calls++;
@@ -56,7 +58,8 @@ static void done_and_again(void *user_data, rtsp_webrtc_gateway_op_id op, int st
     rtsp_webrtc_gateway_response *none = NULL;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&again));
     again.stream_name = "cam";
-    CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_offer(gateway, &again, &none), WOULD_DEADLOCK);
+    CHECK_REFUSED(rtsp_webrtc_gateway_handle_whep_offer(gateway, &again, &none), none,
+                  WOULD_DEADLOCK);
     CHECK_FAILS(rtsp_webrtc_gateway_shutdown(gateway, 1), WOULD_DEADLOCK);
     CHECK_FAILS(rtsp_webrtc_gateway_destroy(gateway), WOULD_DEADLOCK);
     CHECK_FAILS(rtsp_webrtc_gateway_cancel(gateway, op), NOT_FOUND);
@@ -68,7 +71,7 @@ static void done_and_again(void *user_data, rtsp_webrtc_gateway_op_id op, int st
     pthread_mutex_lock(&lock);
     offer->nested++;
     pthread_mutex_unlock(&lock);
-    CHECK(status == RTSP_WEBRTC_GATEWAY_ERR_CANCELLED && response == NULL);
+    CHECK(status == RTSP_WEBRTC_GATEWAY_ERR_CANCELLED);
     CHECK_FAILS(rtsp_webrtc_gateway_cancel(gateway, 0), NOT_FOUND); /* done() expects a message */
     done(user_data, op, status, response);
 }

@@ -48,8 +48,8 @@ static void on_stream_state(void *user_data, rtsp_webrtc_gateway_stream_id strea
         rtsp_webrtc_gateway_response *response = NULL;
         CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&offer));
         offer.stream_name = "cam";
-        CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_offer(seen->gateway, &offer, &response),
-                    WOULD_DEADLOCK);
+        CHECK_REFUSED(rtsp_webrtc_gateway_handle_whep_offer(seen->gateway, &offer, &response),
+                      response, WOULD_DEADLOCK);
         CHECK_FAILS(rtsp_webrtc_gateway_set_log_callback(0, NULL, NULL, NULL), WOULD_DEADLOCK);
 
         CHECK_OK(rtsp_webrtc_gateway_remove_stream(seen->gateway, stream));

@@ -42,7 +42,45 @@
         CHECK(strstr(text_, SECRET) == NULL);                            \
     } while (0)
 
+/* A failed request of a viewer has a response, too, which is freed here. */
+#define CHECK_REFUSED(call, response, expected)                      \
+    do {                                                             \
+        CHECK_FAILS(call, expected);                                 \
+        check_refusal(response, RTSP_WEBRTC_GATEWAY_ERR_##expected); \
+        (response) = NULL;                                           \
+    } while (0)
+
 #define SECRET "hunter2secret"
+
+static inline const char *header_of(const rtsp_webrtc_gateway_response *response,
+                                    const char *name) {
+    const char *found, *value;
+    for (size_t i = 0; rtsp_webrtc_gateway_response_header(response, i, &found, &value); i++) {
+        if (strcmp(found, name) == 0) {
+            return value;
+        }
+    }
+    return "";
+}
+
+/* A response with problem details (RFC 9457), about no session. Frees it. */
+static inline void check_refusal(rtsp_webrtc_gateway_response *response, int status) {
+    char member[32];
+    const int http_status = rtsp_webrtc_gateway_http_status(status);
+    CHECK(response != NULL);
+    CHECK(rtsp_webrtc_gateway_response_http_status(response) == http_status);
+    CHECK(strcmp(header_of(response, "Content-Type"), "application/problem+json") == 0);
+    snprintf(member, sizeof member, "\"status\":%d", http_status);
+    const char *body = rtsp_webrtc_gateway_response_body(response, NULL);
+    CHECK(strstr(body, member) != NULL && strstr(body, "\"detail\":\"") != NULL);
+    CHECK(strstr(body, SECRET) == NULL);
+    const bool again = status == RTSP_WEBRTC_GATEWAY_ERR_NOT_READY || http_status == 503;
+    CHECK((atoi(header_of(response, "Retry-After")) > 0) == again);
+    CHECK(rtsp_webrtc_gateway_response_session_id(response) == 0);
+    CHECK(rtsp_webrtc_gateway_response_session_key(response) == NULL);
+    CHECK(rtsp_webrtc_gateway_response_etag(response) == NULL);
+    rtsp_webrtc_gateway_response_free(response);
+}
 
 static inline void config_loopback(rtsp_webrtc_gateway_config *config) {
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(config));

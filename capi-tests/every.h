@@ -161,6 +161,7 @@ static inline int every_handle_whep_offer(struct world *w) {
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&offer));
     offer.stream_name = "every-none";
     const int status = rtsp_webrtc_gateway_handle_whep_offer(w->gateway, &offer, &response);
+    check_refusal(response, status);
     return status == RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND ? 0 : status;
 }
 static inline void every_answered(void *user_data, rtsp_webrtc_gateway_op_id op, int status,
@@ -175,7 +176,7 @@ static inline int every_handle_whep_offer_async(struct world *w) {
     offer.sdp = SESSION VIDEO;
     offer.sdp_size = strlen(offer.sdp);
     return rtsp_webrtc_gateway_handle_whep_offer_async(w->gateway, &offer, every_answered, NULL,
-                                                       NULL);
+                                                       NULL, NULL);
 }
 static inline int every_cancel(struct world *w) {
     const int status = rtsp_webrtc_gateway_cancel(w->gateway, UINT64_MAX);
@@ -217,7 +218,8 @@ static inline void every_http_answered(void *user_data, rtsp_webrtc_gateway_resp
 }
 static inline int every_handle_http_async(struct world *w) {
     const rtsp_webrtc_gateway_http_request request = every_request();
-    return rtsp_webrtc_gateway_handle_http_async(w->gateway, &request, every_http_answered, NULL);
+    return rtsp_webrtc_gateway_handle_http_async(w->gateway, &request, every_http_answered, NULL,
+                                                 NULL);
 }
 static inline int every_authorize(struct world *w) {
     const int status = rtsp_webrtc_gateway_authorize(w->gateway, UINT64_MAX, true);
@@ -235,10 +237,11 @@ static inline int every_handle_whep_patch(struct world *w) {
     rtsp_webrtc_gateway_response *response = NULL;
     const int status =
         rtsp_webrtc_gateway_handle_whep_patch(w->gateway, "none", "*", "", 0, &response);
+    check_refusal(response, status);
     return status == RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND ? 0 : status;
 }
 static inline int every_handle_whep_delete(struct world *w) {
-    const int status = rtsp_webrtc_gateway_handle_whep_delete(w->gateway, "none");
+    const int status = rtsp_webrtc_gateway_handle_whep_delete(w->gateway, "none", NULL);
     return status == RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND ? 0 : status;
 }
 static inline int every_get_session_info(struct world *w) {

@@ -36,12 +36,11 @@ static void on_stream_state(void *user_data, rtsp_webrtc_gateway_stream_id strea
     wrong += !is_one_of(status, OK, NOT_FOUND, OK);
 }
 
-static void on_session_state(void *user_data, rtsp_webrtc_gateway_session_id session,
-                             rtsp_webrtc_gateway_stream_id stream, int32_t state, int status) {
-    (void)user_data, (void)stream;
-    opened += state == RTSP_WEBRTC_GATEWAY_SESSION_NEW;
-    closed += state == RTSP_WEBRTC_GATEWAY_SESSION_CLOSED;
-    status = rtsp_webrtc_gateway_close_session(gateway, session);
+static void on_session_state(void *user_data, const rtsp_webrtc_gateway_session_event *event) {
+    (void)user_data;
+    opened += event->state == RTSP_WEBRTC_GATEWAY_SESSION_NEW;
+    closed += event->state == RTSP_WEBRTC_GATEWAY_SESSION_CLOSED;
+    const int status = rtsp_webrtc_gateway_close_session(gateway, event->session);
     wrong += !is_one_of(status, OK, NOT_FOUND, OK);
 }
 
@@ -74,6 +73,7 @@ static int offer_and_delete(int round) {
     int status = rtsp_webrtc_gateway_handle_whep_offer(gateway, &offer, &response);
     CHECK(is_one_of(status, OK, NOT_FOUND, NOT_READY));
     if (status != OK) {
+        check_refusal(response, status);
         return status;
     }
     told++;
@@ -84,7 +84,7 @@ static int offer_and_delete(int round) {
                                                    &restarted);
     CHECK(is_one_of(status, OK, NOT_FOUND, OK)); /* another thread closes what it finds */
     rtsp_webrtc_gateway_response_free(restarted);
-    status = rtsp_webrtc_gateway_handle_whep_delete(gateway, key);
+    status = rtsp_webrtc_gateway_handle_whep_delete(gateway, key, NULL);
     CHECK(is_one_of(status, OK, NOT_FOUND, OK));
     rtsp_webrtc_gateway_response_free(response);
     return status;
@@ -95,14 +95,15 @@ static void on_answer(void *user_data, rtsp_webrtc_gateway_op_id op, int status,
     (void)user_data, (void)op;
     answered++;
     told += status == OK;
-    wrong += (status == OK) != (response != NULL);
+    wrong += (status == OK) != (rtsp_webrtc_gateway_response_http_status(response) == 201);
     rtsp_webrtc_gateway_response_free(response);
 }
 
 static int offer_and_cancel(int round) {
     const rtsp_webrtc_gateway_offer offer = offer_of(round % 3 ? "pushed" : "a", round);
     rtsp_webrtc_gateway_op_id op;
-    int status = rtsp_webrtc_gateway_handle_whep_offer_async(gateway, &offer, on_answer, NULL, &op);
+    int status =
+        rtsp_webrtc_gateway_handle_whep_offer_async(gateway, &offer, on_answer, NULL, &op, NULL);
     CHECK(is_one_of(status, OK, NOT_FOUND, RTSP_WEBRTC_GATEWAY_ERR_LIMIT));
     if (status == OK) {
         asked++;
@@ -212,7 +213,7 @@ static int ask_by_http(int round) {
     request.body_size = strlen(request.body);
     if (round % 3) {
         const int status =
-            rtsp_webrtc_gateway_handle_http_async(gateway, &request, on_http_answer, NULL);
+            rtsp_webrtc_gateway_handle_http_async(gateway, &request, on_http_answer, NULL, NULL);
         CHECK(is_one_of(status, OK, RTSP_WEBRTC_GATEWAY_ERR_LIMIT, OK));
         asked += status == OK;
         return status;

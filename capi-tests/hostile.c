@@ -66,10 +66,10 @@ static void ids_of_another_gateway(void) {
         responses[i] = offer_h264(gateways[i], "pushed");
         sessions[i] = rtsp_webrtc_gateway_response_session_id(responses[i]);
         CHECK_OK(rtsp_webrtc_gateway_handle_whep_offer_async(gateways[i], &offer, offer_answered,
-                                                             &offered[i], &ops[i]));
+                                                             &offered[i], &ops[i], NULL));
         atomic_store(&question, 0);
-        CHECK_OK(
-            rtsp_webrtc_gateway_handle_http_async(gateways[i], &request, http_answered, &asked[i]));
+        CHECK_OK(rtsp_webrtc_gateway_handle_http_async(gateways[i], &request, http_answered,
+                                                       &asked[i], NULL));
         WAIT_FOR(atomic_load(&question) != 0);
         questions[i] = atomic_load(&question);
     }
@@ -88,7 +88,7 @@ static void ids_of_another_gateway(void) {
         CHECK_FAILS(rtsp_webrtc_gateway_get_session_info(other, sessions[i], &session_info),
                     NOT_FOUND);
         CHECK_FAILS(rtsp_webrtc_gateway_close_session(other, sessions[i]), NOT_FOUND);
-        CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_delete(other, key), NOT_FOUND);
+        CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_delete(other, key, NULL), NOT_FOUND);
         CHECK_FAILS(rtsp_webrtc_gateway_cancel(other, ops[i]), NOT_FOUND);
         CHECK_FAILS(rtsp_webrtc_gateway_authorize(other, questions[i], true), NOT_FOUND);
         /* Nor is an id of one kind valid as another kind. */
@@ -123,12 +123,13 @@ static void sizes_that_lie(rtsp_webrtc_gateway *gateway, rtsp_webrtc_gateway_str
     const size_t sizes[] = {HUGE_SIZE, SIZE_MAX / 2};
     for (int i = 0; i < 2; i++) {
         offer.sdp_size = sizes[i];
-        CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_offer(gateway, &offer, &response), TOO_LARGE);
+        CHECK_REFUSED(rtsp_webrtc_gateway_handle_whep_offer(gateway, &offer, &response), response,
+                      TOO_LARGE);
         rtsp_webrtc_gateway_response *session = offer_h264(gateway, "pushed");
-        CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_patch(
-                        gateway, rtsp_webrtc_gateway_response_session_key(session), "*", little,
-                        sizes[i], &response),
-                    TOO_LARGE);
+        CHECK_REFUSED(rtsp_webrtc_gateway_handle_whep_patch(
+                          gateway, rtsp_webrtc_gateway_response_session_key(session), "*", little,
+                          sizes[i], &response),
+                      response, TOO_LARGE);
         rtsp_webrtc_gateway_response_free(session);
         const rtsp_webrtc_gateway_http_header type = {"Content-Type", "application/sdp"};
         rtsp_webrtc_gateway_http_request request;

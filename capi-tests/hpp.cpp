@@ -113,6 +113,10 @@ void errors() {
     CHECK(gateway.try_handle_whep_offer({"other", ""}).status() == Status::NotFound);
     CHECK(gateway.try_handle_whep_patch("key", "*", "").status() == Status::NotFound);
     CHECK(gateway.try_handle_whep_delete("key").status() == Status::NotFound);
+    const Error refused = gateway.try_handle_whep_offer({"other", ""}).error();
+    CHECK(refused.response() && refused.response()->status() == 404);
+    CHECK(refused.response()->body().find("\"detail\"") != std::string_view::npos);
+    CHECK(!gateway.try_cancel(OperationId(1)).error().response());
     CHECK(thrown_by([&] { (void)gateway.get_session_info(SessionId(door.value())); }).status() ==
           Status::NotFound);
 
@@ -383,6 +387,26 @@ void offers() {
     CHECK(location == "/pushed/whep/" + std::string(response.session_key()));
     const SessionInfo info = gateway.get_session_info(response.session());
     CHECK(info.stream == stream && info.state == SessionState::New);
+    CHECK(info.label.empty() && info.peer.empty() && info.user_data == nullptr);
+
+    Offer of_ann = offer;
+    int ann = 0;
+    of_ann.label = "ann";
+    of_ann.peer = "192.0.2.7";
+    of_ann.user_data = &ann;
+    of_ann.ice_servers = {{"turn:turn.example.com", "ann", "expires-soon"}};
+    const Response hers = gateway.handle_whep_offer(of_ann);
+    const std::vector<Header> headers = hers.headers();
+    CHECK(std::any_of(headers.begin(), headers.end(), [](const Header &header) {
+        return header.name == "Link" && header.value.find("\"ann\"") != std::string_view::npos;
+    }));
+    const SessionInfo her_info = gateway.get_session_info(hers.session());
+    CHECK(her_info.label == "ann" && her_info.peer == "192.0.2.7" && her_info.user_data == &ann);
+    CHECK(gateway.handle_whep_delete(hers.session_key()).status() == 200);
+    of_ann.stream_name = "nothing-yet";
+    gateway.add_push_stream("nothing-yet", options);
+    of_ann.timeout = std::chrono::milliseconds(0); // does not wait
+    CHECK(gateway.try_handle_whep_offer(of_ann).error().response()->status() == 409);
 
     const Response restarted = gateway.handle_whep_patch(
         response.session_key(), "*", "a=ice-ufrag:9xYz\r\na=ice-pwd:3/1muCWoOi3uLifh0NuRHlbX\r\n");

@@ -41,16 +41,6 @@ static void request_init(rtsp_webrtc_gateway_http_request *request, const char *
     request->peer = "192.0.2.7:5000";
 }
 
-static const char *header(const rtsp_webrtc_gateway_response *response, const char *name) {
-    const char *found, *value;
-    for (size_t i = 0; rtsp_webrtc_gateway_response_header(response, i, &found, &value); i++) {
-        if (strcmp(found, name) == 0) {
-            return value;
-        }
-    }
-    return "";
-}
-
 /* Sends a request; checks the status and, on failure, the problem document. */
 static void ask(const char *method, const char *path, const rtsp_webrtc_gateway_http_header *token,
                 int status) {
@@ -60,7 +50,7 @@ static void ask(const char *method, const char *path, const rtsp_webrtc_gateway_
     CHECK_OK(rtsp_webrtc_gateway_handle_http(gateway, &request, &response));
     CHECK(rtsp_webrtc_gateway_response_http_status(response) == status);
     if (status >= 400) {
-        CHECK(strcmp(header(response, "Content-Type"), "application/problem+json") == 0);
+        CHECK(strcmp(header_of(response, "Content-Type"), "application/problem+json") == 0);
         CHECK(strstr(rtsp_webrtc_gateway_response_body(response, NULL), "\"detail\"") != NULL);
     }
     CHECK(rtsp_webrtc_gateway_response_session_id(response) == 0);
@@ -81,6 +71,7 @@ static void answered(void *user_data, rtsp_webrtc_gateway_response *response) {
     const int nested = rtsp_webrtc_gateway_handle_http(gateway, &request, &none);
     CHECK(nested == RTSP_WEBRTC_GATEWAY_ERR_WOULD_DEADLOCK ||
           nested == RTSP_WEBRTC_GATEWAY_ERR_SHUTTING_DOWN);
+    check_refusal(none, nested);
     pthread_mutex_lock(&lock);
     answers->count++;
     answers->status = rtsp_webrtc_gateway_response_http_status(response);
@@ -93,7 +84,7 @@ static void answered(void *user_data, rtsp_webrtc_gateway_response *response) {
 static uint64_t ask_later(struct answers *answers) {
     rtsp_webrtc_gateway_http_request request;
     request_init(&request, "GET", "/later/whep", NULL);
-    CHECK_OK(rtsp_webrtc_gateway_handle_http_async(gateway, &request, answered, answers));
+    CHECK_OK(rtsp_webrtc_gateway_handle_http_async(gateway, &request, answered, answers, NULL));
     pthread_mutex_lock(&lock);
     while (open_question == 0) {
         pthread_cond_wait(&changed, &lock);

@@ -32,7 +32,7 @@ static void without_gateway(void) {
     config_loopback(&config);
     config.ice_servers_len = 1;
     CHECK_FAILS(rtsp_webrtc_gateway_create(&config, &gateway), INVALID_ARGUMENT);
-    const rtsp_webrtc_gateway_ice_server server = {NULL, NULL, SECRET};
+    const rtsp_webrtc_gateway_ice_server server = {sizeof server, NULL, NULL, SECRET};
     config.ice_servers = &server;
     CHECK_FAILS(rtsp_webrtc_gateway_create(&config, &gateway), INVALID_ARGUMENT);
 
@@ -109,24 +109,27 @@ static void with_gateway(rtsp_webrtc_gateway *gateway) {
                     INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_remove_stream(NULL, 1), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_get_stream_info(NULL, 1, &stream_info), INVALID_ARGUMENT);
-        CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_offer(NULL, &offer, &response),
-                    INVALID_ARGUMENT);
-        CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_offer_async(NULL, &offer, no_answer, NULL, &op),
-                    INVALID_ARGUMENT);
+        CHECK_REFUSED(rtsp_webrtc_gateway_handle_whep_offer(NULL, &offer, &response), response,
+                      INVALID_ARGUMENT);
         CHECK_FAILS(
-            rtsp_webrtc_gateway_handle_whep_offer_async(NULL, &offer, no_answer, NULL, NULL),
+            rtsp_webrtc_gateway_handle_whep_offer_async(NULL, &offer, no_answer, NULL, &op, NULL),
+            INVALID_ARGUMENT);
+        CHECK_FAILS(
+            rtsp_webrtc_gateway_handle_whep_offer_async(NULL, &offer, no_answer, NULL, NULL, NULL),
             INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_cancel(NULL, 1), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_find_stream(NULL, "cam", &stream), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_list_streams(NULL, &stream, 1, &count), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_list_sessions(NULL, &stream, 1, &count), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_close_session(NULL, 1), INVALID_ARGUMENT);
-        CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_delete(NULL, "key"), INVALID_ARGUMENT);
-        CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_patch(NULL, "key", "*", "", 0, &response),
-                    INVALID_ARGUMENT);
-        CHECK_FAILS(rtsp_webrtc_gateway_handle_http(NULL, &request, &response), INVALID_ARGUMENT);
-        CHECK_FAILS(rtsp_webrtc_gateway_handle_http_async(NULL, &request, no_http_answer, NULL),
-                    INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_delete(NULL, "key", NULL), INVALID_ARGUMENT);
+        CHECK_REFUSED(rtsp_webrtc_gateway_handle_whep_patch(NULL, "key", "*", "", 0, &response),
+                      response, INVALID_ARGUMENT);
+        CHECK_REFUSED(rtsp_webrtc_gateway_handle_http(NULL, &request, &response), response,
+                      INVALID_ARGUMENT);
+        CHECK_FAILS(
+            rtsp_webrtc_gateway_handle_http_async(NULL, &request, no_http_answer, NULL, NULL),
+            INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_listen_http(NULL, NULL, NULL), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_authorize(NULL, 1, true), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_get_session_info(NULL, 1, &session_info), INVALID_ARGUMENT);
@@ -136,25 +139,31 @@ static void with_gateway(rtsp_webrtc_gateway *gateway) {
         rtsp_webrtc_gateway_string_free(NULL);
         return;
     }
-    CHECK_FAILS(rtsp_webrtc_gateway_handle_http(gateway, NULL, &response), INVALID_ARGUMENT);
-    CHECK_FAILS(rtsp_webrtc_gateway_handle_http(gateway, &request, &response), INVALID_ARGUMENT);
+    CHECK_REFUSED(rtsp_webrtc_gateway_handle_http(gateway, NULL, &response), response,
+                  INVALID_ARGUMENT);
+    CHECK_REFUSED(rtsp_webrtc_gateway_handle_http(gateway, &request, &response), response,
+                  INVALID_ARGUMENT);
     request.method = "GET";
-    CHECK_FAILS(rtsp_webrtc_gateway_handle_http(gateway, &request, &response), INVALID_ARGUMENT);
+    CHECK_REFUSED(rtsp_webrtc_gateway_handle_http(gateway, &request, &response), response,
+                  INVALID_ARGUMENT);
     request.path = "/cam/whep";
     CHECK_FAILS(rtsp_webrtc_gateway_handle_http(gateway, &request, NULL), INVALID_ARGUMENT);
-    CHECK_FAILS(rtsp_webrtc_gateway_handle_http_async(gateway, &request, NULL, NULL),
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_http_async(gateway, &request, NULL, NULL, NULL),
                 INVALID_ARGUMENT);
-    CHECK_FAILS(rtsp_webrtc_gateway_handle_http_async(gateway, NULL, no_http_answer, NULL),
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_http_async(gateway, NULL, no_http_answer, NULL, NULL),
                 INVALID_ARGUMENT);
     request.headers_len = 1;
-    CHECK_FAILS(rtsp_webrtc_gateway_handle_http(gateway, &request, &response), INVALID_ARGUMENT);
+    CHECK_REFUSED(rtsp_webrtc_gateway_handle_http(gateway, &request, &response), response,
+                  INVALID_ARGUMENT);
     const rtsp_webrtc_gateway_http_header no_header = {NULL, NULL};
     request.headers = &no_header;
-    CHECK_FAILS(rtsp_webrtc_gateway_handle_http(gateway, &request, &response), INVALID_ARGUMENT);
+    CHECK_REFUSED(rtsp_webrtc_gateway_handle_http(gateway, &request, &response), response,
+                  INVALID_ARGUMENT);
     request.headers_len = 0;
     request.body_size = 1;
-    CHECK_FAILS(rtsp_webrtc_gateway_handle_http_async(gateway, &request, no_http_answer, NULL),
-                INVALID_ARGUMENT);
+    CHECK_FAILS(
+        rtsp_webrtc_gateway_handle_http_async(gateway, &request, no_http_answer, NULL, NULL),
+        INVALID_ARGUMENT);
     CHECK(response == NULL);
 
     CHECK_FAILS(rtsp_webrtc_gateway_get_tuning(gateway, 2, NULL), INVALID_ARGUMENT);
@@ -184,26 +193,29 @@ static void with_gateway(rtsp_webrtc_gateway *gateway) {
     CHECK_FAILS(rtsp_webrtc_gateway_get_stream_info(gateway, stream, NULL), INVALID_ARGUMENT);
     CHECK_FAILS(rtsp_webrtc_gateway_get_session_info(gateway, 1, NULL), INVALID_ARGUMENT);
 
-    CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_offer(gateway, NULL, &response), INVALID_ARGUMENT);
+    CHECK_REFUSED(rtsp_webrtc_gateway_handle_whep_offer(gateway, NULL, &response), response,
+                  INVALID_ARGUMENT);
     CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_offer(gateway, &offer, NULL), INVALID_ARGUMENT);
     offer.sdp_size = 10;
-    CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_offer(gateway, &offer, &response),
-                INVALID_ARGUMENT);
+    CHECK_REFUSED(rtsp_webrtc_gateway_handle_whep_offer(gateway, &offer, &response), response,
+                  INVALID_ARGUMENT);
     offer.sdp = "v=0";
     offer.sdp_size = SIZE_MAX;
-    CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_offer(gateway, &offer, &response),
-                INVALID_ARGUMENT);
+    CHECK_REFUSED(rtsp_webrtc_gateway_handle_whep_offer(gateway, &offer, &response), response,
+                  INVALID_ARGUMENT);
     offer.sdp_size = 3;
     offer.stream_name = NULL;
-    CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_offer(gateway, &offer, &response),
-                INVALID_ARGUMENT);
+    CHECK_REFUSED(rtsp_webrtc_gateway_handle_whep_offer(gateway, &offer, &response), response,
+                  INVALID_ARGUMENT);
     CHECK(response == NULL);
-    CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_offer_async(gateway, NULL, no_answer, NULL, &op),
-                INVALID_ARGUMENT);
-    CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_offer_async(gateway, &offer, no_answer, NULL, &op),
-                INVALID_ARGUMENT);
+    CHECK_FAILS(
+        rtsp_webrtc_gateway_handle_whep_offer_async(gateway, NULL, no_answer, NULL, &op, NULL),
+        INVALID_ARGUMENT);
+    CHECK_FAILS(
+        rtsp_webrtc_gateway_handle_whep_offer_async(gateway, &offer, no_answer, NULL, &op, NULL),
+        INVALID_ARGUMENT);
     offer.stream_name = "cam";
-    CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_offer_async(gateway, &offer, NULL, NULL, &op),
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_offer_async(gateway, &offer, NULL, NULL, &op, NULL),
                 INVALID_ARGUMENT);
     CHECK_FAILS(rtsp_webrtc_gateway_find_stream(gateway, NULL, &stream), INVALID_ARGUMENT);
     CHECK_FAILS(rtsp_webrtc_gateway_find_stream(gateway, "cam", NULL), INVALID_ARGUMENT);
@@ -212,15 +224,15 @@ static void with_gateway(rtsp_webrtc_gateway *gateway) {
     CHECK_FAILS(rtsp_webrtc_gateway_list_sessions(gateway, NULL, 1, &count), INVALID_ARGUMENT);
     CHECK_FAILS(rtsp_webrtc_gateway_list_sessions(gateway, NULL, 0, NULL), INVALID_ARGUMENT);
     CHECK(op == 7 && count == 7);
-    CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_delete(gateway, NULL), INVALID_ARGUMENT);
-    CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_patch(gateway, NULL, "*", "", 0, &response),
-                INVALID_ARGUMENT);
-    CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_patch(gateway, "key", "*", NULL, 1, &response),
-                INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_delete(gateway, NULL, NULL), INVALID_ARGUMENT);
+    CHECK_REFUSED(rtsp_webrtc_gateway_handle_whep_patch(gateway, NULL, "*", "", 0, &response),
+                  response, INVALID_ARGUMENT);
+    CHECK_REFUSED(rtsp_webrtc_gateway_handle_whep_patch(gateway, "key", "*", NULL, 1, &response),
+                  response, INVALID_ARGUMENT);
     CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_patch(gateway, "key", "*", "", 0, NULL),
                 INVALID_ARGUMENT);
-    CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_patch(gateway, "key", NULL, "", 0, &response),
-                NOT_FOUND);
+    CHECK_REFUSED(rtsp_webrtc_gateway_handle_whep_patch(gateway, "key", NULL, "", 0, &response),
+                  response, NOT_FOUND);
     CHECK(response == NULL);
     CHECK_FAILS(rtsp_webrtc_gateway_metrics(gateway, NULL, NULL), INVALID_ARGUMENT);
     CHECK_OK(rtsp_webrtc_gateway_metrics(gateway, &text, NULL));

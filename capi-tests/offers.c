@@ -14,7 +14,8 @@ static int offer(const char *stream, const char *sdp, size_t size) {
     offer.sdp_size = size;
     offer.timeout_ms = 1;
     const int status = rtsp_webrtc_gateway_handle_whep_offer(gateway, &offer, &response);
-    CHECK(status != RTSP_WEBRTC_GATEWAY_OK && response == NULL);
+    CHECK(status != RTSP_WEBRTC_GATEWAY_OK);
+    check_refusal(response, status);
     return status;
 }
 

@@ -35,11 +35,11 @@ static void offer(void) {
     offer.sdp = SESSION VIDEO;
     offer.sdp_size = strlen(offer.sdp);
     offer.timeout_ms = 60000;
-    CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_offer(gateway, &offer, &response), NOT_READY);
-    CHECK(response == NULL);
-    char text[512];
-    rtsp_webrtc_gateway_last_error(text, sizeof text);
-    CHECK(strstr(text, "cannot be reached") != NULL);
+    CHECK_STATUS(rtsp_webrtc_gateway_handle_whep_offer(gateway, &offer, &response),
+                 RTSP_WEBRTC_GATEWAY_ERR_NOT_READY);
+    const char *body = rtsp_webrtc_gateway_response_body(response, NULL);
+    CHECK(strstr(body, "cannot be reached") != NULL);
+    check_refusal(response, RTSP_WEBRTC_GATEWAY_ERR_NOT_READY);
 }
 
 int main(void) {

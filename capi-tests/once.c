@@ -92,8 +92,8 @@ static void create_refuses(rtsp_webrtc_gateway_callbacks *callbacks, atomic_int 
     }
     REFUSED(config.object.bearer_tokens = many;
             config.object.bearer_tokens_len = 65, INVALID_ARGUMENT, 1);
-    const rtsp_webrtc_gateway_ice_server no_url = {NULL, NULL, NULL};
-    const rtsp_webrtc_gateway_ice_server bad = {"http://" SECRET, NULL, NULL};
+    const rtsp_webrtc_gateway_ice_server no_url = {sizeof no_url, NULL, NULL, NULL};
+    const rtsp_webrtc_gateway_ice_server bad = {sizeof bad, "http://" SECRET, NULL, NULL};
     REFUSED(config.object.ice_servers_len = 1, INVALID_ARGUMENT, 1);
     REFUSED(config.object.ice_servers = &no_url;
             config.object.ice_servers_len = 1, INVALID_ARGUMENT, 1);
@@ -244,8 +244,12 @@ struct later {
 static void offer_answered(void *user_data, rtsp_webrtc_gateway_op_id op, int status,
                            rtsp_webrtc_gateway_response *response) {
     struct later *later = user_data;
-    CHECK(op != 0 && (status == RTSP_WEBRTC_GATEWAY_OK) == (response != NULL));
-    rtsp_webrtc_gateway_response_free(response);
+    CHECK(op != 0 && response != NULL);
+    if (status == RTSP_WEBRTC_GATEWAY_OK) {
+        rtsp_webrtc_gateway_response_free(response);
+    } else {
+        check_refusal(response, status);
+    }
     atomic_store(&later->status, status);
     atomic_fetch_add(&later->calls, 1);
 }
@@ -277,19 +281,20 @@ static void offers(struct later *never) {
     usable.sdp = SESSION VIDEO;
     usable.sdp_size = strlen(usable.sdp);
     usable.timeout_ms = UINT32_MAX;
-#define OFFER(change, status)                                                                 \
-    do {                                                                                      \
-        memset(&offer, 0, sizeof offer);                                                      \
-        offer.object = usable;                                                                \
-        change;                                                                               \
-        CHECK_STATUS(rtsp_webrtc_gateway_handle_whep_offer_async(gateway, &offer.object,      \
-                                                                 offer_answered, never, &op), \
-                     RTSP_WEBRTC_GATEWAY_ERR_##status);                                       \
-        CHECK(op == 7);                                                                       \
+#define OFFER(change, status)                                                             \
+    do {                                                                                  \
+        memset(&offer, 0, sizeof offer);                                                  \
+        offer.object = usable;                                                            \
+        change;                                                                           \
+        rtsp_webrtc_gateway_response *response = NULL;                                    \
+        CHECK_REFUSED(rtsp_webrtc_gateway_handle_whep_offer_async(                        \
+                          gateway, &offer.object, offer_answered, never, &op, &response), \
+                      response, status);                                                  \
+        CHECK(op == 7);                                                                   \
     } while (0)
     OFFER(offer.object.struct_size = 0, STRUCT_SIZE);
     OFFER(SET_UNKNOWN(offer), STRUCT_SIZE);
-    OFFER(offer.object.reserved = 1, INVALID_ARGUMENT);
+    OFFER(offer.object.flags = 2, INVALID_ARGUMENT);
     OFFER(offer.object.stream_name = NULL, INVALID_ARGUMENT);
     OFFER(offer.object.stream_name = "\xff", INVALID_ARGUMENT);
     OFFER(offer.object.stream_name = "nobody", NOT_FOUND);
@@ -298,11 +303,24 @@ static void offers(struct later *never) {
     OFFER(offer.object.sdp_size = 0, SDP);
     OFFER(offer.object.sdp = "nonsense"; offer.object.sdp_size = 8, SDP);
     OFFER(offer.object.location_prefix = "/a\r\nX: b/", INVALID_ARGUMENT);
+    OFFER(offer.object.location_prefix = "//evil.example/whep/", INVALID_ARGUMENT);
+    OFFER(offer.object.location_prefix = "/\\evil.example/whep/", INVALID_ARGUMENT);
     OFFER(offer.object.peer = "\xff", INVALID_ARGUMENT);
+    OFFER(offer.object.label = "\xff", INVALID_ARGUMENT);
+    OFFER(offer.object.label = "a\nb", INVALID_ARGUMENT);
+    char long_label[130];
+    memset(long_label, 'x', 129);
+    long_label[129] = '\0';
+    OFFER(offer.object.label = long_label, INVALID_ARGUMENT);
+    const rtsp_webrtc_gateway_ice_server bad = {sizeof bad, "turn:" SECRET, NULL, NULL};
+    OFFER(offer.object.ice_servers_len = 1, INVALID_ARGUMENT);
+    OFFER(offer.object.ice_servers = &bad; offer.object.ice_servers_len = 1, INVALID_ARGUMENT);
+    OFFER(offer.object.ice_servers = &bad;
+          offer.object.ice_servers_len = SIZE_MAX / 2, INVALID_ARGUMENT);
 
     for (int i = 0; i < MAX_UNDER_WAY; i++) {
         CHECK_OK(rtsp_webrtc_gateway_handle_whep_offer_async(gateway, &usable, offer_answered,
-                                                             &later[i], NULL));
+                                                             &later[i], NULL, NULL));
     }
     OFFER((void)0, LIMIT);
     CHECK_OK(rtsp_webrtc_gateway_remove_stream(gateway, stream));
@@ -316,16 +334,23 @@ static void http(struct later *never) {
     NEWER(rtsp_webrtc_gateway_http_request) request;
     static const rtsp_webrtc_gateway_http_header no_name = {NULL, "value"},
                                                  no_value = {"name", NULL};
-#define REQUEST(change, later, expected)                                                           \
-    do {                                                                                           \
-        memset(&request, 0, sizeof request);                                                       \
-        CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&request.object));                                       \
-        request.object.method = "GET";                                                             \
-        request.object.path = "/silent/whep";                                                      \
-        change;                                                                                    \
-        CHECK_STATUS(                                                                              \
-            rtsp_webrtc_gateway_handle_http_async(gateway, &request.object, http_answered, later), \
-            expected);                                                                             \
+#define REQUEST(change, later, expected)                                                     \
+    do {                                                                                     \
+        memset(&request, 0, sizeof request);                                                 \
+        CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&request.object));                                 \
+        request.object.method = "GET";                                                       \
+        request.object.path = "/silent/whep";                                                \
+        change;                                                                              \
+        rtsp_webrtc_gateway_response *response = (rtsp_webrtc_gateway_response *)later;      \
+        const int wanted = (expected);                                                       \
+        CHECK_STATUS(rtsp_webrtc_gateway_handle_http_async(gateway, &request.object,         \
+                                                           http_answered, later, &response), \
+                     wanted);                                                                \
+        if (wanted == RTSP_WEBRTC_GATEWAY_OK) {                                              \
+            CHECK(response == NULL); /* it is written in any case */                         \
+        } else {                                                                             \
+            check_refusal(response, wanted);                                                 \
+        }                                                                                    \
     } while (0)
 #define REFUSED_REQUEST(change, status) REQUEST(change, never, RTSP_WEBRTC_GATEWAY_ERR_##status)
     REFUSED_REQUEST(request.object.struct_size = 0, STRUCT_SIZE);
@@ -334,6 +359,12 @@ static void http(struct later *never) {
     REFUSED_REQUEST(request.object.path = NULL, INVALID_ARGUMENT);
     REFUSED_REQUEST(request.object.path = "\xff", INVALID_ARGUMENT);
     REFUSED_REQUEST(request.object.peer = "\xff", INVALID_ARGUMENT);
+    REFUSED_REQUEST(request.object.label = "\xff", INVALID_ARGUMENT);
+    REFUSED_REQUEST(request.object.flags = 4, INVALID_ARGUMENT);
+    REFUSED_REQUEST(request.object.stream_name = "\xff", INVALID_ARGUMENT);
+    REFUSED_REQUEST(request.object.session_key = "key", INVALID_ARGUMENT); /* of no stream */
+    REFUSED_REQUEST(request.object.location_prefix = "\xff", INVALID_ARGUMENT);
+    REFUSED_REQUEST(request.object.ice_servers_len = 1, INVALID_ARGUMENT);
     REFUSED_REQUEST(request.object.headers_len = 1, INVALID_ARGUMENT);
     REFUSED_REQUEST(request.object.headers = &no_name;
                     request.object.headers_len = SIZE_MAX / 2, INVALID_ARGUMENT);
@@ -366,7 +397,8 @@ static void *ask_until_shut_down(void *argument) {
     do {
         request.method = atomic_load(&asked) % 2 ? "OPTIONS" : "GET";
         request.path = "/nobody/whep";
-        status = rtsp_webrtc_gateway_handle_http_async(argument, &request, http_answered, &crossed);
+        status = rtsp_webrtc_gateway_handle_http_async(argument, &request, http_answered, &crossed,
+                                                       NULL);
         CHECK(status == RTSP_WEBRTC_GATEWAY_OK || status == RTSP_WEBRTC_GATEWAY_ERR_LIMIT ||
               status == RTSP_WEBRTC_GATEWAY_ERR_SHUTTING_DOWN);
         atomic_fetch_add(&asked, status == RTSP_WEBRTC_GATEWAY_OK);

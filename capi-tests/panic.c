@@ -14,11 +14,10 @@ static void on_stream_state(void *user_data, rtsp_webrtc_gateway_stream_id strea
         state == RTSP_WEBRTC_GATEWAY_STREAM_FAILED && status == RTSP_WEBRTC_GATEWAY_ERR_PANIC;
 }
 
-static void on_session_state(void *user_data, rtsp_webrtc_gateway_session_id session,
-                             rtsp_webrtc_gateway_stream_id stream, int32_t state, int status) {
-    (void)user_data, (void)session, (void)stream;
-    session_failed +=
-        state == RTSP_WEBRTC_GATEWAY_SESSION_FAILED && status == RTSP_WEBRTC_GATEWAY_ERR_PANIC;
+static void on_session_state(void *user_data, const rtsp_webrtc_gateway_session_event *event) {
+    (void)user_data;
+    session_failed += event->state == RTSP_WEBRTC_GATEWAY_SESSION_FAILED &&
+                      event->status == RTSP_WEBRTC_GATEWAY_ERR_PANIC;
 }
 
 int main(void) {

@@ -9,7 +9,7 @@ static int patch(const char *key, const char *if_match, const char *fragment, si
     rtsp_webrtc_gateway_response *response = NULL;
     const int status =
         rtsp_webrtc_gateway_handle_whep_patch(gateway, key, if_match, fragment, size, &response);
-    CHECK(response == NULL);
+    check_refusal(response, status);
     return status;
 }
 

@@ -63,10 +63,9 @@ static void on_stream_state(void *user_data, rtsp_webrtc_gateway_stream_id strea
     }
 }
 
-static void on_session_state(void *user_data, rtsp_webrtc_gateway_session_id session,
-                             rtsp_webrtc_gateway_stream_id stream, int32_t state, int status) {
-    (void)user_data, (void)session, (void)stream, (void)status;
-    if (state == RTSP_WEBRTC_GATEWAY_SESSION_CLOSED) {
+static void on_session_state(void *user_data, const rtsp_webrtc_gateway_session_event *event) {
+    (void)user_data;
+    if (event->state == RTSP_WEBRTC_GATEWAY_SESSION_CLOSED) {
         call_every(SESSION_STATE);
     }
 }
@@ -122,7 +121,7 @@ int main(void) {
     wait_for(STREAM_STATE);
     rtsp_webrtc_gateway_response *response = offer_h264(world.gateway, "pushed");
     CHECK_OK(rtsp_webrtc_gateway_handle_whep_delete(
-        world.gateway, rtsp_webrtc_gateway_response_session_key(response)));
+        world.gateway, rtsp_webrtc_gateway_response_session_key(response), NULL));
     rtsp_webrtc_gateway_response_free(response);
     wait_for(SESSION_STATE);
     rtsp_webrtc_gateway_offer offer;
@@ -130,8 +129,8 @@ int main(void) {
     offer.stream_name = "pushed";
     offer.sdp = SESSION VIDEO;
     offer.sdp_size = strlen(offer.sdp);
-    CHECK_OK(
-        rtsp_webrtc_gateway_handle_whep_offer_async(world.gateway, &offer, on_answer, NULL, NULL));
+    CHECK_OK(rtsp_webrtc_gateway_handle_whep_offer_async(world.gateway, &offer, on_answer, NULL,
+                                                         NULL, NULL));
     wait_for(ANSWERED);
     /* Frames that refer to one that never arrived. */
     const rtsp_webrtc_gateway_stream_id late = add_push_stream(world.gateway, "late");
@@ -141,7 +140,8 @@ int main(void) {
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&request));
     request.method = "GET";
     request.path = "/pushed/whep";
-    CHECK_OK(rtsp_webrtc_gateway_handle_http_async(world.gateway, &request, on_http_answer, NULL));
+    CHECK_OK(
+        rtsp_webrtc_gateway_handle_http_async(world.gateway, &request, on_http_answer, NULL, NULL));
     wait_for(AUTHORIZE);
     wait_for(HTTP_ANSWERED);
     rtsp_webrtc_gateway_stream_id absent;

@@ -82,8 +82,8 @@ int main(void) {
         CHECK_FAILS(rtsp_webrtc_gateway_get_session_info(gateway, stale[i], &session_info),
                     NOT_FOUND);
     }
-    CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_delete(gateway, ""), NOT_FOUND);
-    CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_delete(gateway, "AAAAAAAAAAAAAAAAAAAAAA"),
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_delete(gateway, "", NULL), NOT_FOUND);
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_delete(gateway, "AAAAAAAAAAAAAAAAAAAAAA", NULL),
                 NOT_FOUND);
     /* The name is free again; the id is a new one. */
     rtsp_webrtc_gateway_stream_id again = 0;

@@ -75,7 +75,7 @@ static int use_offer(object *in) {
     rtsp_webrtc_gateway_response *response = NULL;
     const int status =
         rtsp_webrtc_gateway_handle_whep_offer(gateway, (rtsp_webrtc_gateway_offer *)in, &response);
-    CHECK((status == RTSP_WEBRTC_GATEWAY_OK) == (response != NULL));
+    CHECK(response != NULL);
     rtsp_webrtc_gateway_response_free(response);
     return status;
 }
@@ -86,11 +86,22 @@ static void fill_offer(object *in) {
     offer->sdp_size = strlen(offer->sdp);
 }
 
+static int use_ice_server(object *in) {
+    object filled = {.struct_size = sizeof(rtsp_webrtc_gateway_offer)};
+    rtsp_webrtc_gateway_offer *offer = (rtsp_webrtc_gateway_offer *)&filled;
+    fill_offer(&filled);
+    offer->ice_servers = (rtsp_webrtc_gateway_ice_server *)in;
+    offer->ice_servers_len = 1;
+    return use_offer(&filled);
+}
+static void fill_ice_server(object *in) {
+    ((rtsp_webrtc_gateway_ice_server *)in)->url = "stun:stun.example.com";
+}
 static int use_http_request(object *in) {
     rtsp_webrtc_gateway_response *response = NULL;
     const int status =
         rtsp_webrtc_gateway_handle_http(gateway, (rtsp_webrtc_gateway_http_request *)in, &response);
-    CHECK((status == RTSP_WEBRTC_GATEWAY_OK) == (response != NULL));
+    CHECK(response != NULL);
     rtsp_webrtc_gateway_response_free(response);
     return status;
 }
@@ -128,6 +139,7 @@ static const struct input {
     INPUT(push_options, audio_sample_rate),  /* rtsp_webrtc_gateway_push_options */
     INPUT(frame, capture_unix_us),           /* rtsp_webrtc_gateway_frame */
     INPUT(offer, location_prefix),           /* rtsp_webrtc_gateway_offer */
+    INPUT(ice_server, username),             /* rtsp_webrtc_gateway_ice_server */
     INPUT(http_request, headers),            /* rtsp_webrtc_gateway_http_request */
     INPUT(listen_options, tls_certificates), /* rtsp_webrtc_gateway_listen_options */
 };
@@ -164,6 +176,35 @@ static void inputs(void) {
             pass(input, sizes[j], 0, size, wrong);
         }
     }
+}
+
+/* Elements of an array lie as far apart as the first one's struct_size says. */
+static int use_servers(rtsp_webrtc_gateway_ice_server *first, size_t count) {
+    object filled = {.struct_size = sizeof(rtsp_webrtc_gateway_offer)};
+    rtsp_webrtc_gateway_offer *offer = (rtsp_webrtc_gateway_offer *)&filled;
+    fill_offer(&filled);
+    offer->ice_servers = first;
+    offer->ice_servers_len = count;
+    return use_offer(&filled);
+}
+
+static void arrays(void) {
+    struct newer {
+        rtsp_webrtc_gateway_ice_server known;
+        size_t unknown;
+    } newer[3] = {{{0}, 0}};
+    for (size_t i = 0; i < 3; i++) {
+        newer[i].known.struct_size = sizeof *newer;
+        newer[i].known.url = "stun:stun.example.com";
+    }
+    CHECK_OK(use_servers(&newer[0].known, 3));
+    newer[2].unknown = 1;
+    CHECK_FAILS(use_servers(&newer[0].known, 3), STRUCT_SIZE);
+    CHECK_OK(use_servers(&newer[0].known, 2));
+    newer[1].known.struct_size = sizeof newer->known;
+    CHECK_FAILS(use_servers(&newer[0].known, 2), STRUCT_SIZE);
+    rtsp_webrtc_gateway_ice_server none;
+    CHECK_OK(use_servers(&none, 0)); /* an empty list, not "no list" */
 }
 
 /* --------------------------------------------------------------------- what the library fills */
@@ -247,9 +288,9 @@ static void initialisers(void) {
     rtsp_webrtc_gateway_response *response = NULL;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&offer));
     offer.stream_name = "pushed";
-    offer.reserved = 1;
-    CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_offer(gateway, &offer, &response),
-                INVALID_ARGUMENT);
+    offer.flags = 2;
+    CHECK_REFUSED(rtsp_webrtc_gateway_handle_whep_offer(gateway, &offer, &response), response,
+                  INVALID_ARGUMENT);
 }
 
 int main(void) {
@@ -260,6 +301,7 @@ int main(void) {
     session = rtsp_webrtc_gateway_response_session_id(response);
     rtsp_webrtc_gateway_response_free(response);
     inputs();
+    arrays();
     outputs();
     initialisers();
     CHECK_OK(rtsp_webrtc_gateway_destroy(gateway));

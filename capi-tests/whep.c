@@ -51,16 +51,6 @@ static void wait_for(struct answer *answer) {
     pthread_mutex_unlock(&lock);
 }
 
-static const char *header(const rtsp_webrtc_gateway_response *response, const char *name) {
-    const char *found, *value;
-    for (size_t i = 0; rtsp_webrtc_gateway_response_header(response, i, &found, &value); i++) {
-        if (strcmp(found, name) == 0) {
-            return value;
-        }
-    }
-    return "";
-}
-
 static bool body_has(const rtsp_webrtc_gateway_response *response, const char *part) {
     size_t size = 0;
     const char *body = rtsp_webrtc_gateway_response_body(response, &size);
@@ -75,7 +65,7 @@ static void check_response(const rtsp_webrtc_gateway_response *response, int htt
     CHECK(rtsp_webrtc_gateway_response_session_id(response) == session);
     const char *etag = rtsp_webrtc_gateway_response_etag(response);
     CHECK(etag != NULL && etag[0] == '"' && strlen(etag) > 6 && etag[strlen(etag) - 1] == '"');
-    CHECK(http_status == 204 || strcmp(header(response, "ETag"), etag) == 0);
+    CHECK(http_status == 204 || strcmp(header_of(response, "ETag"), etag) == 0);
 }
 
 static struct answer offer_async(bool before_the_picture) {
@@ -88,7 +78,8 @@ static struct answer offer_async(bool before_the_picture) {
     offer.sdp_size = strlen(offer.sdp);
     offer.location_prefix = "/live/pushed/whep/";
     offer.timeout_ms = 60000;
-    CHECK_OK(rtsp_webrtc_gateway_handle_whep_offer_async(gateway, &offer, answered, &answer, &op));
+    CHECK_OK(
+        rtsp_webrtc_gateway_handle_whep_offer_async(gateway, &offer, answered, &answer, &op, NULL));
     if (before_the_picture) { /* it waits for the frame */
         push_picture(gateway, stream, 0, true);
     }
@@ -112,7 +103,7 @@ static rtsp_webrtc_gateway_response *restart(const char *key, const char *if_mat
     CHECK_OK(patch(key, if_match, fragment, &response));
     check_response(response, 200, session);
     CHECK(strcmp(rtsp_webrtc_gateway_response_session_key(response), key) == 0);
-    CHECK(strcmp(header(response, "Content-Type"), "application/trickle-ice-sdpfrag") == 0);
+    CHECK(strcmp(header_of(response, "Content-Type"), "application/trickle-ice-sdpfrag") == 0);
     CHECK(body_has(response, "a=ice-ufrag:") && body_has(response, "a=ice-pwd:"));
     CHECK(body_has(response, "a=candidate:"));
     CHECK(!body_has(response, "9xYz") && !body_has(response, "wXyZ"));
@@ -143,8 +134,8 @@ static void by_the_functions(void) {
     CHECK(session != 0 && key != NULL && strlen(key) >= 22);
     check_response(created, 201, session);
     snprintf(location, sizeof location, "/live/pushed/whep/%s", key);
-    CHECK(strcmp(header(created, "Location"), location) == 0);
-    CHECK(strcmp(header(created, "Content-Type"), "application/sdp") == 0);
+    CHECK(strcmp(header_of(created, "Location"), location) == 0);
+    CHECK(strcmp(header_of(created, "Content-Type"), "application/sdp") == 0);
     CHECK(body_has(created, "v=0\r\n") && body_has(created, "\r\na=ice-lite\r\n"));
 
     /* Another one, answered at once, with a session of its own. */
@@ -156,14 +147,14 @@ static void by_the_functions(void) {
 
     candidates_are_taken(key, etag, session);
     rtsp_webrtc_gateway_response *none = NULL;
-    CHECK_FAILS(patch(key, NULL, CANDIDATE, &none), PRECONDITION_REQUIRED);
-    CHECK_FAILS(patch(key, "\"wrong\"", CANDIDATE, &none), ETAG);
-    CHECK_FAILS(patch(key, other_etag, CANDIDATE, &none), ETAG);
-    CHECK_FAILS(patch(key, "", CANDIDATE, &none), ETAG);
-    CHECK_FAILS(patch(key, etag, "a=candidate:nonsense\r\n", &none), SDP);
-    CHECK_FAILS(patch(key, etag, SESSION VIDEO, &none), UNPROCESSABLE);
-    CHECK_FAILS(patch(key, etag, "a=ice-ufrag:9xYz\r\n", &none), ICE_CREDENTIALS);
-    CHECK_FAILS(patch(key, "\"wrong\"", RESTART, &none), ETAG);
+    CHECK_REFUSED(patch(key, NULL, CANDIDATE, &none), none, PRECONDITION_REQUIRED);
+    CHECK_REFUSED(patch(key, "\"wrong\"", CANDIDATE, &none), none, ETAG);
+    CHECK_REFUSED(patch(key, other_etag, CANDIDATE, &none), none, ETAG);
+    CHECK_REFUSED(patch(key, "", CANDIDATE, &none), none, ETAG);
+    CHECK_REFUSED(patch(key, etag, "a=candidate:nonsense\r\n", &none), none, SDP);
+    CHECK_REFUSED(patch(key, etag, SESSION VIDEO, &none), none, UNPROCESSABLE);
+    CHECK_REFUSED(patch(key, etag, "a=ice-ufrag:9xYz\r\n", &none), none, ICE_CREDENTIALS);
+    CHECK_REFUSED(patch(key, "\"wrong\"", RESTART, &none), none, ETAG);
     CHECK(none == NULL);
     candidates_are_taken(key, etag, session); /* none of these changed it */
 
@@ -171,8 +162,8 @@ static void by_the_functions(void) {
     rtsp_webrtc_gateway_response *second = restart(key, etag, RESTART, session);
     const char *second_etag = rtsp_webrtc_gateway_response_etag(second);
     CHECK(strcmp(second_etag, etag) != 0);
-    CHECK_FAILS(patch(key, etag, CANDIDATE, &none), ETAG);
-    CHECK_FAILS(patch(key, etag, RESTART_AGAIN, &none), ETAG);
+    CHECK_REFUSED(patch(key, etag, CANDIDATE, &none), none, ETAG);
+    CHECK_REFUSED(patch(key, etag, RESTART_AGAIN, &none), none, ETAG);
     candidates_are_taken(key, second_etag, session);
     rtsp_webrtc_gateway_response *again = NULL; /* its credentials are known by now: no restart */
     CHECK_OK(patch(key, "*", RESTART CANDIDATE, &again));
@@ -181,7 +172,7 @@ static void by_the_functions(void) {
     rtsp_webrtc_gateway_response_free(again);
     rtsp_webrtc_gateway_response *third = restart(key, "*", RESTART_AGAIN, session);
     CHECK(strcmp(rtsp_webrtc_gateway_response_etag(third), second_etag) != 0);
-    CHECK_FAILS(patch(key, second_etag, CANDIDATE, &none), ETAG);
+    CHECK_REFUSED(patch(key, second_etag, CANDIDATE, &none), none, ETAG);
     candidates_are_taken(key, rtsp_webrtc_gateway_response_etag(third), session);
     rtsp_webrtc_gateway_response_free(second);
     rtsp_webrtc_gateway_response_free(third);
@@ -190,10 +181,14 @@ static void by_the_functions(void) {
     rtsp_webrtc_gateway_session_info info;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&info));
     CHECK_OK(rtsp_webrtc_gateway_get_session_info(gateway, session, &info));
-    CHECK_OK(rtsp_webrtc_gateway_handle_whep_delete(gateway, key));
-    CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_delete(gateway, key), NOT_FOUND);
-    CHECK(rtsp_webrtc_gateway_http_status(RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND) == 404);
-    CHECK_FAILS(patch(key, "*", CANDIDATE, &none), NOT_FOUND);
+    rtsp_webrtc_gateway_response *deleted = NULL;
+    CHECK_OK(rtsp_webrtc_gateway_handle_whep_delete(gateway, key, &deleted));
+    CHECK(rtsp_webrtc_gateway_response_http_status(deleted) == 200);
+    CHECK(strcmp(rtsp_webrtc_gateway_response_body(deleted, NULL), "") == 0);
+    rtsp_webrtc_gateway_response_free(deleted);
+    CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_delete(gateway, key, NULL), NOT_FOUND);
+    CHECK_REFUSED(rtsp_webrtc_gateway_handle_whep_delete(gateway, key, &none), none, NOT_FOUND);
+    CHECK_REFUSED(patch(key, "*", CANDIDATE, &none), none, NOT_FOUND);
     CHECK_FAILS(rtsp_webrtc_gateway_close_session(gateway, session), NOT_FOUND);
     CHECK_FAILS(rtsp_webrtc_gateway_get_session_info(gateway, session, &info), NOT_FOUND);
     candidates_are_taken(rtsp_webrtc_gateway_response_session_key(other.response), other_etag,
@@ -236,7 +231,7 @@ static void by_http(void) {
     rtsp_webrtc_gateway_response *created =
         ask("POST", "/live/pushed/whep", sdp, NULL, SESSION VIDEO, 201);
     const rtsp_webrtc_gateway_session_id session = rtsp_webrtc_gateway_response_session_id(created);
-    const char *path = header(created, "Location");
+    const char *path = header_of(created, "Location");
     const char *etag = rtsp_webrtc_gateway_response_etag(created);
     check_response(created, 201, session);
     CHECK(strncmp(path, "/live/pushed/whep/", 18) == 0);
@@ -269,22 +264,95 @@ static void by_http(void) {
     request.headers_len = 1;
     request.body = SESSION VIDEO;
     request.body_size = strlen(request.body);
-    CHECK_OK(rtsp_webrtc_gateway_handle_http_async(gateway, &request, http_answered, &answer));
+    CHECK_OK(
+        rtsp_webrtc_gateway_handle_http_async(gateway, &request, http_answered, &answer, NULL));
     wait_for(&answer);
     const rtsp_webrtc_gateway_session_id later =
         rtsp_webrtc_gateway_response_session_id(answer.response);
     CHECK(later > session);
     check_response(answer.response, 201, later);
     CHECK_OK(rtsp_webrtc_gateway_handle_whep_delete(
-        gateway, rtsp_webrtc_gateway_response_session_key(answer.response)));
+        gateway, rtsp_webrtc_gateway_response_session_key(answer.response), NULL));
     rtsp_webrtc_gateway_response_free(answer.response);
 }
 
+/* ---------------------------------------------------------- what the host says of a viewer */
+
+static int ann; /* her address is her sessions' user_data */
+static const char *const her_peer = "192.0.2.7:5000";
+static int32_t her_states[8];
+static size_t her_states_count;
+
+static void on_session_state(void *user_data, const rtsp_webrtc_gateway_session_event *event) {
+    CHECK(user_data == NULL && event->struct_size >= sizeof *event && event->stream == stream);
+    CHECK(event->status == RTSP_WEBRTC_GATEWAY_OK && event->message == NULL);
+    if (event->session_user_data == NULL) {
+        CHECK(event->label == NULL && event->peer == NULL);
+        return;
+    }
+    CHECK(event->session_user_data == &ann);
+    CHECK(strcmp(event->label, "Ann M\xc3\xbcller") == 0 && strcmp(event->peer, her_peer) == 0);
+    pthread_mutex_lock(&lock);
+    CHECK(her_states_count < sizeof her_states / sizeof *her_states);
+    her_states[her_states_count++] = event->state;
+    pthread_mutex_unlock(&lock);
+}
+
+static void of_a_viewer(void) {
+    rtsp_webrtc_gateway_offer offer;
+    rtsp_webrtc_gateway_ice_server server;
+    rtsp_webrtc_gateway_session_info info;
+    rtsp_webrtc_gateway_response *response = NULL;
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&server));
+    server.url = "turn:turn.example.com";
+    server.username = "ann";
+    server.credential = "expires-soon";
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&offer));
+    offer.stream_name = "pushed";
+    offer.sdp = SESSION VIDEO;
+    offer.sdp_size = strlen(offer.sdp);
+    offer.peer = her_peer;
+    offer.ice_servers = &server;
+    offer.ice_servers_len = 1;
+    offer.label = "Ann M\xc3\xbcller";
+    offer.user_data = &ann;
+    CHECK_OK(rtsp_webrtc_gateway_handle_whep_offer(gateway, &offer, &response));
+    CHECK(strcmp(header_of(response, "Accept-Patch"), "application/trickle-ice-sdpfrag") == 0);
+    CHECK(strstr(header_of(response, "Link"), "credential=\"expires-soon\"") != NULL);
+    const rtsp_webrtc_gateway_session_id session =
+        rtsp_webrtc_gateway_response_session_id(response);
+    rtsp_webrtc_gateway_response_free(response);
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&info));
+    CHECK_OK(rtsp_webrtc_gateway_get_session_info(gateway, session, &info));
+    CHECK(info.user_data == &ann);
+    CHECK(strcmp(info.label, offer.label) == 0 && strcmp(info.peer, her_peer) == 0);
+    char *json = NULL;
+    CHECK_OK(rtsp_webrtc_gateway_snapshot(gateway, &json, NULL));
+    CHECK(strstr(json, "\"label\":\"Ann M\xc3\xbcller\"") != NULL);
+    CHECK(strstr(json, "\"peer\":\"192.0.2.7:5000\"") != NULL);
+    rtsp_webrtc_gateway_string_free(json);
+    CHECK_OK(rtsp_webrtc_gateway_close_session(gateway, session));
+
+    /* One that does not wait for the camera. */
+    add_push_stream(gateway, "silent");
+    offer.stream_name = "silent";
+    offer.flags = RTSP_WEBRTC_GATEWAY_OFFER_NO_WAIT;
+    offer.timeout_ms = UINT32_MAX;
+    CHECK_REFUSED(rtsp_webrtc_gateway_handle_whep_offer(gateway, &offer, &response), response,
+                  NOT_READY);
+}
+
 int main(void) {
-    gateway = gateway_loopback(NULL);
+    rtsp_webrtc_gateway_callbacks callbacks;
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&callbacks));
+    callbacks.on_session_state = on_session_state;
+    gateway = gateway_loopback(&callbacks);
     stream = add_push_stream(gateway, "pushed");
     by_the_functions();
     by_http();
+    of_a_viewer();
     CHECK_OK(rtsp_webrtc_gateway_destroy(gateway));
+    CHECK(her_states_count == 2 && her_states[0] == RTSP_WEBRTC_GATEWAY_SESSION_NEW);
+    CHECK(her_states[1] == RTSP_WEBRTC_GATEWAY_SESSION_CLOSED);
     return 0;
 }

@@ -5,7 +5,6 @@
 #include <string_view>
 #include <utility>
 
-using rtsp_webrtc::SessionId;
 using rtsp_webrtc::SessionState;
 using rtsp_webrtc::Status;
 using rtsp_webrtc::StreamId;
@@ -50,7 +49,7 @@ rtsp_webrtc::Config Cameras::config(const Args &args) {
     config.tuning = args.tuning;
     config.public_addresses = args.public_addresses;
     config.on_stream_state = [this](auto... what) { on_stream_state(what...); };
-    config.on_session_state = [this](auto... what) { on_session_state(what...); };
+    config.on_session_state = [this](const auto &event) { on_session_state(event); };
     return config;
 }
 
@@ -108,18 +107,17 @@ void Cameras::on_stream_state(StreamId stream, StreamState state, Status status)
     say(line);
 }
 
-void Cameras::on_session_state(SessionId session, StreamId stream, SessionState state,
-                               Status status) const {
+void Cameras::on_session_state(const rtsp_webrtc::SessionEvent &event) const {
     const std::string viewer =
-        "viewer " + std::to_string(session.value()) + " of " + name_of(stream);
-    if (state == SessionState::Connected) {
-        if (const auto info = gateway_.try_get_session_info(session)) {
+        "viewer " + std::to_string(event.session.value()) + " of " + name_of(event.stream);
+    if (event.state == SessionState::Connected) {
+        if (const auto info = gateway_.try_get_session_info(event.session)) {
             say(viewer + ": connected from " + info->remote_address + ", SRTP " +
                 srtp_profile_name(info->srtp_profile));
         }
-    } else if (state == SessionState::Failed) {
-        say(viewer + ": failed, " + to_string(status));
-    } else if (state == SessionState::Closed) {
+    } else if (event.state == SessionState::Failed) {
+        say(viewer + ": failed, " + std::string(event.message));
+    } else if (event.state == SessionState::Closed) {
         say(viewer + ": closed");
     }
 }

@@ -34,8 +34,7 @@ private:
 
     void on_stream_state(rtsp_webrtc::StreamId stream, rtsp_webrtc::StreamState state,
                          rtsp_webrtc::Status status) const;
-    void on_session_state(rtsp_webrtc::SessionId session, rtsp_webrtc::StreamId stream,
-                          rtsp_webrtc::SessionState state, rtsp_webrtc::Status status) const;
+    void on_session_state(const rtsp_webrtc::SessionEvent &event) const;
 
     mutable std::mutex mutex_;
     std::map<std::string, rtsp_webrtc::StreamId> ids_; // guarded by mutex_

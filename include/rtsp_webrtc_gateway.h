@@ -10,7 +10,7 @@
  *            RTSP_WEBRTC_GATEWAY_ERR_*, abbreviated ERR_* in the descriptions. Later versions may
  *            add codes: treat every value below 0 as a failure. rtsp_webrtc_gateway_last_error()
  *            returns the error message. Output parameters come last, and are written on success
- *            only. In addition to the errors in its description, a function may return
+ *            only, except for out_response, which is also written on failure. In addition to the errors in its description, a function may return
  *            ERR_INVALID_ARGUMENT, ERR_STRUCT_SIZE, ERR_INVALID_STATE (in a forked child),
  *            ERR_SHUTTING_DOWN and ERR_PANIC.
  * Pointers   NULL for a required pointer returns ERR_INVALID_ARGUMENT. Functions that free
@@ -27,7 +27,8 @@
  *            defaults; 0 and NULL are always the default. New versions only append fields. The
  *            library accepts a struct of an older header, and a struct of a newer header if the
  *            fields that the library does not know are 0; otherwise the call returns
- *            ERR_STRUCT_SIZE. Reserved fields must be 0.
+ *            ERR_STRUCT_SIZE. Reserved fields must be 0. Elements of arrays that have no struct_size
+ *            (rtsp_webrtc_gateway_tuning, rtsp_webrtc_gateway_http_header) never grow.
  * user_data  A pointer of the host that the library passes back and never dereferences. Where a
  *            free function can be given with it, the library calls that exactly once.
  * Threads    Any function may be called from any thread, and concurrently with any other. Only
@@ -530,30 +531,33 @@ int rtsp_webrtc_gateway_get_tuning(const rtsp_webrtc_gateway *gateway,
 
 /* --------------------------------------------------------------- authorize */
 
-/** What somebody wants to do over HTTP. */
+/** What a request over HTTP asks for. */
 typedef enum rtsp_webrtc_gateway_operation {
-    /** Watch a stream: POST of an offer, and GET or HEAD of its endpoint. */
+    /** Watch a stream: POST of an offer; GET or HEAD of its endpoint. */
     RTSP_WEBRTC_GATEWAY_OPERATION_WATCH = 1,
-    /** Change a session: PATCH, and GET or HEAD of the session. */
+    /** Change a session: PATCH; GET or HEAD of the session. */
     RTSP_WEBRTC_GATEWAY_OPERATION_UPDATE = 2,
     /** End a session: DELETE. */
     RTSP_WEBRTC_GATEWAY_OPERATION_END = 3,
-    /** See all streams and sessions: /api and /metrics of listen_http(). */
+    /** Read the figures of all streams and sessions: /api and /metrics of listen_http(). */
     RTSP_WEBRTC_GATEWAY_OPERATION_MONITOR = 4,
 } rtsp_webrtc_gateway_operation;
 
-/** Somebody wants to do something over HTTP. Its strings are valid until the callback returns. */
+/**
+ * A request over HTTP that the host is to allow or deny. Its strings are valid until the callback
+ * returns.
+ */
 typedef struct rtsp_webrtc_gateway_authorize_request {
-    /** sizeof this struct, as the library has it. */
+    /** sizeof this struct in the library. */
     size_t struct_size;
-    /** To be passed to rtsp_webrtc_gateway_authorize(). Never 0, never reused. */
+    /** Id of the request, for rtsp_webrtc_gateway_authorize(). Never 0, never reused. */
     uint64_t request_id;
-    /** The stream as the request names it, which may not exist. NULL for MONITOR. */
+    /** Name of the stream, as the request has it; there may be no such stream. NULL for MONITOR. */
     const char *stream_name;
-    /** Bearer token of the request, a secret. NULL: none was sent. */
+    /** Bearer token (RFC 6750) of the request: a secret. NULL: none was sent. */
     const char *bearer_token;
     /**
-     * Who asks: the viewer's address and port, or what the host said in
+     * Where the request comes from: the client's address and port, or peer of
      * rtsp_webrtc_gateway_http_request. NULL: not known.
      */
     const char *peer;
@@ -564,14 +568,63 @@ typedef struct rtsp_webrtc_gateway_authorize_request {
 } rtsp_webrtc_gateway_authorize_request;
 
 /**
- * Answers a question of on_authorize: inside that callback or later, from any thread, within 30 s.
- * Denied requests get 401 if they have no bearer token, else 403; those that are not answered in
- * time 504. ERR_NOT_FOUND if nobody waits for it (any more).
+ * Allows or denies a request of on_authorize: inside that callback or later, from any thread, within
+ * 30 s. A denied request gets 401 if it has no bearer token, 403 otherwise. A request that is not
+ * decided in time gets 504.
+ *
+ * Parameters: request_id is that of rtsp_webrtc_gateway_authorize_request.
+ *
+ * Errors: ERR_NOT_FOUND if the request does not exist, has been decided or has timed out.
  */
 RTSP_WEBRTC_GATEWAY_API
 int rtsp_webrtc_gateway_authorize(rtsp_webrtc_gateway *gateway,
                                   uint64_t request_id,
                                   bool allow);
+
+/* ------------------------------------------------------------------ events */
+
+/** A session changed its state. Its strings are valid until the callback returns. */
+typedef struct rtsp_webrtc_gateway_session_event {
+    /** sizeof this struct in the library. */
+    size_t struct_size;
+    /** The session. */
+    rtsp_webrtc_gateway_session_id session;
+    /** The stream that it watches. */
+    rtsp_webrtc_gateway_stream_id stream;
+    /** The new state (enum rtsp_webrtc_gateway_session_state): NEW first, CLOSED last. */
+    int32_t state;
+    /** Why it failed, if the state is FAILED; RTSP_WEBRTC_GATEWAY_OK otherwise. */
+    int32_t status;
+    /** The error message for status. NULL if status is RTSP_WEBRTC_GATEWAY_OK. */
+    const char *message;
+    /** user_data of the session's offer. */
+    void *session_user_data;
+    /** label of the session's offer. NULL: none. */
+    const char *label;
+    /** peer of the session's offer. NULL: not known. */
+    const char *peer;
+} rtsp_webrtc_gateway_session_event;
+
+/* -------------------------------------------------------------- ice_server */
+
+/** A STUN or TURN server for viewers. Initialize each element of an array of them. */
+typedef struct rtsp_webrtc_gateway_ice_server {
+    /** sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT(). */
+    size_t struct_size;
+    /**
+     * URL of the server (RFC 7064, RFC 7065): "stun:", "stuns:", "turn:" or "turns:", the host, the
+     * port and the transport, e.g. "turn:turn.example.com:3478?transport=udp". At most 512 bytes.
+     * Required.
+     */
+    const char *url;
+    /** User name, required for TURN: 1 to 512 printable ASCII characters. NULL for STUN. */
+    const char *username;
+    /**
+     * Password, required for TURN: 1 to 512 printable ASCII characters. NULL for STUN. It is sent to
+     * the viewer, and it is never logged.
+     */
+    const char *credential;
+} rtsp_webrtc_gateway_ice_server;
 
 /* ----------------------------------------------------------------- gateway */
 
@@ -598,15 +651,8 @@ typedef struct rtsp_webrtc_gateway_callbacks {
                             rtsp_webrtc_gateway_stream_id stream,
                             int32_t state,
                             int status);
-    /**
-     * A session changed to state (enum rtsp_webrtc_gateway_session_state), NEW at first. status says
-     * why it went to FAILED, and is RTSP_WEBRTC_GATEWAY_OK otherwise.
-     */
-    void (*on_session_state)(void *user_data,
-                             rtsp_webrtc_gateway_session_id session,
-                             rtsp_webrtc_gateway_stream_id stream,
-                             int32_t state,
-                             int status);
+    /** A session changed its state. The first call for a session has the state NEW, the last one CLOSED. */
+    void (*on_session_state)(void *user_data, const rtsp_webrtc_gateway_session_event *event);
     /**
      * A push stream needs a keyframe, which only the host's encoder can provide: a viewer cannot
      * decode without one, or frames were dropped. Request one from the encoder. Called at most
@@ -623,19 +669,6 @@ typedef struct rtsp_webrtc_gateway_callbacks {
      */
     void (*on_authorize)(void *user_data, const rtsp_webrtc_gateway_authorize_request *request);
 } rtsp_webrtc_gateway_callbacks;
-
-/** A STUN or TURN server that viewers are told of. */
-typedef struct rtsp_webrtc_gateway_ice_server {
-    /**
-     * "stun:", "stuns:", "turn:" or "turns:", host, port and transport (RFC 7064, RFC 7065), e.g.
-     * "turn:turn.example.com:3478?transport=udp". Required.
-     */
-    const char *url;
-    /** User of a TURN server; NULL for STUN. */
-    const char *username;
-    /** The password to it; NULL for STUN. Whoever may watch is told it; it is never logged. */
-    const char *credential;
-} rtsp_webrtc_gateway_ice_server;
 
 /** Options of a gateway. rtsp_webrtc_gateway_create() copies them. */
 typedef struct rtsp_webrtc_gateway_config {
@@ -669,10 +702,11 @@ typedef struct rtsp_webrtc_gateway_config {
     /** Number of elements in bearer_tokens, at most 64. */
     size_t bearer_tokens_len;
     /**
-     * STUN and TURN servers to announce to viewers in Link headers of the answer (RFC 9725 section
-     * 4.6). The gateway itself does not use them. May be NULL if ice_servers_len is 0.
+     * STUN and TURN servers to announce to viewers in Link headers of the response to an offer (RFC 9725
+     * section 4.6), unless the offer has servers of its own. The gateway itself does not use them. May be
+     * NULL if ice_servers_len is 0.
      */
-    const struct rtsp_webrtc_gateway_ice_server *ice_servers;
+    const rtsp_webrtc_gateway_ice_server *ice_servers;
     /** Number of elements in ice_servers, at most 16. */
     size_t ice_servers_len;
 } rtsp_webrtc_gateway_config;
@@ -1140,44 +1174,86 @@ int rtsp_webrtc_gateway_push_rtp(rtsp_webrtc_gateway *gateway,
 
 /* -------------------------------------------------------------------- whep */
 
+/** Bits of rtsp_webrtc_gateway_offer.flags. */
+typedef enum rtsp_webrtc_gateway_offer_flags {
+    /**
+     * Do not wait for a camera that is still connecting: fail with ERR_NOT_READY at once. A camera on
+     * demand is connected all the same and stays connected for 5 s, or longer if its linger_ms is,
+     * so that the viewer finds it live when it tries again. timeout_ms is ignored.
+     */
+    RTSP_WEBRTC_GATEWAY_OFFER_NO_WAIT = 1,
+} rtsp_webrtc_gateway_offer_flags;
+
 /**
- * The HTTP response to a WHEP request, to be written as it is by the host's web server. Its strings
- * live as long as it does. Any number of threads may read it at once.
+ * An HTTP response, to be sent as it is by the host's web server: status, headers and body.
+ *
+ * Functions that take a `response` never wait. Any number of threads may read one response at a time.
+ * The strings of a response are valid until rtsp_webrtc_gateway_response_free().
  */
 typedef struct rtsp_webrtc_gateway_response rtsp_webrtc_gateway_response;
 
-/** A WHEP offer: the POST request of a viewer. */
+/** A WHEP offer: the POST request of a viewer. Everything is copied, except what user_data points to. */
 typedef struct rtsp_webrtc_gateway_offer {
     /** sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT(). */
     size_t struct_size;
     /** Name of the stream to watch. Required. */
     const char *stream_name;
-    /** Body of the request (application/sdp). Needs no terminator. */
+    /** Body of the request (application/sdp). Needs no terminator. Required. */
     const char *sdp;
-    /** Bytes of sdp; more than 131,072 give ERR_TOO_LARGE. */
+    /** Size of sdp in bytes, at most 131,072; more gives ERR_TOO_LARGE. */
     size_t sdp_size;
     /**
-     * What comes before the session key in the Location header, e.g. "/cam1/whep/". NULL: the
-     * response has no Location header, and the host makes one from response_session_key().
+     * What precedes the session key in the Location header (RFC 9110 section 10.2.2): an absolute path
+     * such as "/cam1/whep/", a URL, or a reference relative to the URL of the request, such as
+     * "whep/" for a request to ".../cam1/whep". A relative one works behind a reverse proxy that
+     * removes a path prefix. Characters that a URL cannot contain must be percent-encoded, and two
+     * slashes at the beginning are refused, because they name another host. NULL: the response has
+     * no Location; add one that ends in response_session_key().
      */
     const char *location_prefix;
-    /** Milliseconds to wait for a camera that is still connecting. 0: 5,000. */
-    uint32_t timeout_ms;
-    /** 0. */
-    uint32_t reserved;
     /**
-     * Who asks, for the log: free text, e.g. the viewer's address. Control characters are left out,
-     * and all after 128 characters. NULL: not known.
+     * How long to wait for a camera that is still connecting, in milliseconds. 0: 5,000. To not wait
+     * at all, set OFFER_NO_WAIT.
+     */
+    uint32_t timeout_ms;
+    /** Bits of enum rtsp_webrtc_gateway_offer_flags. */
+    uint32_t flags;
+    /**
+     * Where the viewer comes from, for people: free text, e.g. its address. It is logged, and it
+     * comes back in session_info and session_event. Control characters are removed, and the text is
+     * cut after 128 bytes. NULL: not known.
      */
     const char *peer;
+    /**
+     * STUN and TURN servers for this viewer, in place of those of the config, at most 16: with
+     * credentials of this user, for example. NULL: those of the config. Not NULL, with
+     * ice_servers_len 0: none.
+     */
+    const rtsp_webrtc_gateway_ice_server *ice_servers;
+    /** Number of elements in ice_servers. */
+    size_t ice_servers_len;
+    /**
+     * Label of the session, for people, e.g. the name of the user: UTF-8, at most 128 bytes, no
+     * control characters. It comes back in session_info, session_event and the JSON of sessions.
+     * NULL: none.
+     */
+    const char *label;
+    /**
+     * Anything of the host's. The library never dereferences or frees it. It comes back in
+     * session_info and session_event; the last time it is passed is with the state CLOSED.
+     */
+    void *user_data;
 } rtsp_webrtc_gateway_offer;
 
 /**
- * Told of the outcome of handle_whep_offer_async(), once, on the gateway's callback thread, with the
- * rules of callbacks. On success status is RTSP_WEBRTC_GATEWAY_OK and response the callee's, to be
- * given to rtsp_webrtc_gateway_response_free(). On failure response is NULL: answer the viewer with
- * rtsp_webrtc_gateway_http_status(status) and rtsp_webrtc_gateway_last_error(), which has the
- * sentence here.
+ * Receives the outcome of handle_whep_offer_async(): once, on the gateway's callback thread, under
+ * the rules for callbacks.
+ *
+ * Parameters: user_data is that of the call, and op its *out_op. status is RTSP_WEBRTC_GATEWAY_OK or an
+ * error, whose message last_error() returns here. response is what *out_response of
+ * handle_whep_offer() would be, on success and on failure.
+ *
+ * Ownership: the callback frees response with rtsp_webrtc_gateway_response_free().
  */
 typedef void (*rtsp_webrtc_gateway_whep_fn)(void *user_data,
                                             rtsp_webrtc_gateway_op_id op,
@@ -1185,21 +1261,27 @@ typedef void (*rtsp_webrtc_gateway_whep_fn)(void *user_data,
                                             struct rtsp_webrtc_gateway_response *response);
 
 /**
- * Answers a WHEP offer (POST) and creates a session. On success *out_response is the caller's, to be
- * given to rtsp_webrtc_gateway_response_free(). The session's callbacks may run before this function
- * returns. A session whose viewer does not connect fails by itself after 20 s. It counts for
- * `max_sessions` until then.
+ * Answers a WHEP offer (POST) and creates a session.
  *
- * On failure there is no response: answer with rtsp_webrtc_gateway_http_status() of the result and,
- * as the body, rtsp_webrtc_gateway_last_error().
+ * If the camera is connecting for the first time, or is on demand and idle, this function waits for
+ * its codec, for at most offer->timeout_ms; otherwise it returns within milliseconds. A camera that was
+ * live before and is away gives a session, whose video starts when the camera returns. The session
+ * is in the state NEW; callbacks with its states may run before this function returns. If its viewer
+ * does not connect, the session fails after 20 s.
  *
- * Blocking while the camera connects for the first time, at most timeout_ms: a web server needs
- * threads for that. Else it returns within milliseconds: a camera whose first attempt failed gives
- * ERR_NOT_READY with the reason; one that was live and is away gives a session, whose picture comes
- * with the camera. Errors: ERR_NOT_FOUND for the stream; ERR_SDP, ERR_TOO_LARGE, ERR_FINGERPRINT,
- * ERR_ICE_CREDENTIALS and ERR_CODEC for the offer; ERR_NOT_READY if the camera is not connected in
- * time; ERR_LIMIT; ERR_SHUTTING_DOWN, also when shutdown() begins while it waits;
- * ERR_WOULD_DEADLOCK inside a callback.
+ * On success *out_response is 201 with the SDP answer, ETag, Accept-Patch, Location, and a Link for
+ * each ICE server. On failure it has the HTTP status of the error, problem details (RFC 9457) with the
+ * error message as body, and Retry-After where trying again may help. It has no CORS headers.
+ *
+ * Ownership: the caller frees *out_response with rtsp_webrtc_gateway_response_free(), on success and on
+ * failure.
+ *
+ * Blocking.
+ *
+ * Errors: ERR_NOT_FOUND for the stream name; ERR_SDP, ERR_TOO_LARGE, ERR_FINGERPRINT,
+ * ERR_ICE_CREDENTIALS and ERR_CODEC for the SDP; ERR_NOT_READY (409) while the camera is not live;
+ * ERR_LIMIT (503) if a limit of sessions is reached; ERR_SHUTTING_DOWN, also if shutdown() begins
+ * while this function waits; ERR_TIMEOUT after 5 s on an overloaded machine.
  */
 RTSP_WEBRTC_GATEWAY_API
 RTSP_WEBRTC_GATEWAY_MUST_USE
@@ -1208,17 +1290,22 @@ int rtsp_webrtc_gateway_handle_whep_offer(rtsp_webrtc_gateway *gateway,
                                           struct rtsp_webrtc_gateway_response **out_response);
 
 /**
- * Answers a WHEP offer (POST) as rtsp_webrtc_gateway_handle_whep_offer() does, without blocking. If
- * it returns RTSP_WEBRTC_GATEWAY_OK, callback runs exactly once with the outcome, which may be before
- * this function returns: also after cancel() (ERR_CANCELLED), the removal of the stream
- * (ERR_NOT_FOUND), the offer's timeout (ERR_NOT_READY) and shutdown() (ERR_SHUTTING_DOWN). If it
- * returns an error, callback does not run. May be called inside callbacks.
+ * Answers a WHEP offer (POST) as handle_whep_offer() does, without waiting.
  *
- * *out_op names the operation for cancel(). It is the op of the callback, too, and out_op may be
- * NULL.
+ * If it returns RTSP_WEBRTC_GATEWAY_OK, callback runs exactly once with the outcome, possibly before
+ * this function returns. It also runs after cancel() (ERR_CANCELLED), after the stream was removed
+ * (ERR_NOT_FOUND), after the offer's timeout (ERR_NOT_READY) and at shutdown (ERR_SHUTTING_DOWN). If
+ * this function returns an error, callback does not run.
  *
- * Errors: those for the stream's name and the offer's SDP at once; ERR_LIMIT while 1,024 are under
- * way. What depends on the camera and on the limits of sessions, the callback hears.
+ * Parameters: user_data is passed to callback; it is not offer->user_data, which belongs to the
+ * session. *out_op receives the id for cancel(); out_op may be NULL. *out_response receives the
+ * response to send if this function fails, and NULL if it succeeds; out_response may be NULL.
+ *
+ * Ownership: the caller frees *out_response with rtsp_webrtc_gateway_response_free().
+ *
+ * Errors: ERR_NOT_FOUND for the stream name; ERR_SDP, ERR_TOO_LARGE, ERR_FINGERPRINT and
+ * ERR_ICE_CREDENTIALS for the SDP; ERR_LIMIT while 1,024 offers are pending. Errors that depend on the
+ * camera or on the limits of sessions go to callback.
  */
 RTSP_WEBRTC_GATEWAY_API
 RTSP_WEBRTC_GATEWAY_MUST_USE
@@ -1226,31 +1313,43 @@ int rtsp_webrtc_gateway_handle_whep_offer_async(rtsp_webrtc_gateway *gateway,
                                                 const struct rtsp_webrtc_gateway_offer *offer,
                                                 rtsp_webrtc_gateway_whep_fn callback,
                                                 void *user_data,
-                                                rtsp_webrtc_gateway_op_id *out_op);
+                                                rtsp_webrtc_gateway_op_id *out_op,
+                                                struct rtsp_webrtc_gateway_response **out_response);
 
 /**
- * Gives up on an offer that is not yet answered: its callback runs with ERR_CANCELLED. ERR_NOT_FOUND
- * if it has been answered, or is being answered: then its callback has run or will run with that.
+ * Cancels a pending offer of handle_whep_offer_async(). Its callback runs with ERR_CANCELLED.
+ *
+ * Errors: ERR_NOT_FOUND if the offer has been answered or is being answered; its callback has run or
+ * will run with that outcome.
  */
 RTSP_WEBRTC_GATEWAY_API
 int rtsp_webrtc_gateway_cancel(rtsp_webrtc_gateway *gateway,
                                rtsp_webrtc_gateway_op_id op);
 
 /**
- * Answers a PATCH of a session (application/trickle-ice-sdpfrag, RFC 9725 section 4.3). session_key
- * is the last part of the session's URL; if_match the header If-Match, NULL if there is none;
- * fragment the body; more than 32,768 bytes give ERR_TOO_LARGE.
+ * Answers a PATCH of a session (application/trickle-ice-sdpfrag, RFC 9725 section 4.3): candidates,
+ * or an ICE restart.
  *
- * To candidates the response is 204 without a body. They are checked for their form and otherwise
- * ignored: the gateway is ICE-lite and answers to where checks come from. To an ICE restart (new
- * a=ice-ufrag and a=ice-pwd; if_match is "*" or the ETag) it is 200, with new credentials in the
- * body and a new ETag. DTLS and media go on, and the old credentials stay valid until the viewer
- * nominates with the new ones. On success *out_response is the caller's, to be given to
- * rtsp_webrtc_gateway_response_free().
+ * Candidates are checked for their syntax and then ignored: the gateway is ICE-lite and sends to where
+ * checks come from. An ICE restart is a fragment with a new a=ice-ufrag and a new a=ice-pwd; DTLS and
+ * media continue, and the old credentials stay valid until the viewer nominates a pair with the new
+ * ones.
  *
- * On failure answer with rtsp_webrtc_gateway_http_status() of the result; the session goes on as it
- * was. Errors: ERR_NOT_FOUND for the session; ERR_PRECONDITION_REQUIRED without if_match; ERR_ETAG
- * if it names another ICE session; ERR_SDP, ERR_ICE_CREDENTIALS, ERR_TOO_LARGE and
+ * Parameters: session_key is the last segment of the session's URL. if_match is the value of the
+ * header If-Match; NULL if there is none. fragment is the body, of fragment_size bytes, at most 32,768;
+ * it needs no terminator, and may be NULL if fragment_size is 0.
+ *
+ * On success *out_response is 204 without a body after candidates, and 200 with the gateway's new
+ * credentials and a new ETag after an ICE restart. On failure it is as for handle_whep_offer(), and the
+ * session is unchanged.
+ *
+ * Ownership: the caller frees *out_response with rtsp_webrtc_gateway_response_free(), on success and on
+ * failure.
+ *
+ * Asks a worker thread.
+ *
+ * Errors: ERR_NOT_FOUND for the session; ERR_PRECONDITION_REQUIRED without if_match; ERR_ETAG if it
+ * is neither "*" nor the current ETag; ERR_SDP, ERR_ICE_CREDENTIALS, ERR_TOO_LARGE and
  * ERR_UNPROCESSABLE (a whole SDP) for the fragment; ERR_TIMEOUT after 5 s on an overloaded machine.
  */
 RTSP_WEBRTC_GATEWAY_API
@@ -1263,29 +1362,37 @@ int rtsp_webrtc_gateway_handle_whep_patch(rtsp_webrtc_gateway *gateway,
                                           struct rtsp_webrtc_gateway_response **out_response);
 
 /**
- * Ends a session (DELETE): session_key is the last part of the session's URL. Answer 200 on success,
- * else rtsp_webrtc_gateway_http_status(). Does not wait: CLOSED is the session's last callback.
- * ERR_NOT_FOUND if there is no such session (any more).
+ * Ends a session (DELETE). The session's last callback, with the state CLOSED, follows.
+ *
+ * Parameters: session_key is the last segment of the session's URL. *out_response receives the response
+ * to send: 200 without a body on success, on failure as for handle_whep_offer(); out_response may be
+ * NULL.
+ *
+ * Ownership: the caller frees *out_response with rtsp_webrtc_gateway_response_free().
+ *
+ * Errors: ERR_NOT_FOUND if the session does not exist, or is gone.
  */
 RTSP_WEBRTC_GATEWAY_API
 int rtsp_webrtc_gateway_handle_whep_delete(rtsp_webrtc_gateway *gateway,
-                                           const char *session_key);
+                                           const char *session_key,
+                                           struct rtsp_webrtc_gateway_response **out_response);
 
-/** HTTP status, e.g. 201. 0 if response is NULL. */
+/** Returns the HTTP status, e.g. 201; 0 if response is NULL. */
 RTSP_WEBRTC_GATEWAY_API
 int rtsp_webrtc_gateway_response_http_status(const struct rtsp_webrtc_gateway_response *response);
 
 /**
- * Body, e.g. the SDP answer. NUL-terminated; *out_size is its length without the terminator, and
- * out_size may be NULL. NULL if response is NULL.
+ * Returns the body, e.g. the SDP answer; "" if there is none, and NULL if response is NULL. It ends
+ * with NUL. *out_size is its length in bytes without the NUL; out_size may be NULL.
  */
 RTSP_WEBRTC_GATEWAY_API
 const char *rtsp_webrtc_gateway_response_body(const struct rtsp_webrtc_gateway_response *response,
                                               size_t *out_size);
 
 /**
- * Headers by index from 0, e.g. "Content-Type" and "application/sdp"; false past the end. All of
- * them are to be sent; ETag and Location are among them.
+ * Reads a header field by its index, counted from 0: *out_name, e.g. "Content-Type", and *out_value,
+ * e.g. "application/sdp". Returns false, and writes neither, if index is past the last one. Send all
+ * of them; ETag and Location are among them. A name may occur more than once.
  */
 RTSP_WEBRTC_GATEWAY_API
 bool rtsp_webrtc_gateway_response_header(const struct rtsp_webrtc_gateway_response *response,
@@ -1293,29 +1400,41 @@ bool rtsp_webrtc_gateway_response_header(const struct rtsp_webrtc_gateway_respon
                                          const char **out_name,
                                          const char **out_value);
 
-/** Entity tag of the session, quotes included. NULL if there is none, or if response is NULL. */
+/**
+ * Returns the entity tag of the session, including the quotes; NULL if there is none, or if response
+ * is NULL.
+ */
 RTSP_WEBRTC_GATEWAY_API
 const char *rtsp_webrtc_gateway_response_etag(const struct rtsp_webrtc_gateway_response *response);
 
 /**
- * Unguessable name of the session, for its URL and for handle_whep_delete(). Whoever has it can end
- * the session. NULL if there is none, or if response is NULL.
+ * Returns the session key: the unguessable last segment of the session's URL. It is a secret of the
+ * viewer, since it is all that PATCH and DELETE require. NULL if no session was created or changed,
+ * or if response is NULL.
  */
 RTSP_WEBRTC_GATEWAY_API
 const char *rtsp_webrtc_gateway_response_session_key(const struct rtsp_webrtc_gateway_response *response);
 
 /**
- * Id of the session, as in callbacks and get_session_info(). 0 if there is none, or if response
- * is NULL.
+ * Returns the id of the session, as in callbacks and get_session_info(); 0 if no session was created
+ * or changed, or if response is NULL.
  */
 RTSP_WEBRTC_GATEWAY_API
 rtsp_webrtc_gateway_session_id rtsp_webrtc_gateway_response_session_id(const struct rtsp_webrtc_gateway_response *response);
 
-/** Frees a response. NULL does nothing. The session goes on. */
+/** Frees a response. The session is not affected. NULL does nothing. */
 RTSP_WEBRTC_GATEWAY_API
 void rtsp_webrtc_gateway_response_free(struct rtsp_webrtc_gateway_response *response);
 
 /* -------------------------------------------------------------------- http */
+
+/** Bits of rtsp_webrtc_gateway_http_request.flags. */
+typedef enum rtsp_webrtc_gateway_http_flags {
+    /** Of a POST: as OFFER_NO_WAIT. A viewer gets the same by the header `Prefer: wait=0`. */
+    RTSP_WEBRTC_GATEWAY_HTTP_NO_WAIT = 1,
+    /** The host has authorized this request: neither config.bearer_tokens nor on_authorize are asked. */
+    RTSP_WEBRTC_GATEWAY_HTTP_AUTHORIZED = 2,
+} rtsp_webrtc_gateway_http_flags;
 
 /** A header field of a request. */
 typedef struct rtsp_webrtc_gateway_http_header {
@@ -1325,65 +1444,101 @@ typedef struct rtsp_webrtc_gateway_http_header {
     const char *value;
 } rtsp_webrtc_gateway_http_header;
 
-/** An HTTP request, as the host's web server got it. */
+/**
+ * An HTTP request as the host's web server received it. Everything is copied, except what user_data
+ * points to.
+ */
 typedef struct rtsp_webrtc_gateway_http_request {
     /** sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT(). */
     size_t struct_size;
     /** Method, e.g. "POST". Required. */
     const char *method;
     /**
-     * Path of the URL as the viewer wrote it: still percent-encoded, with whatever prefix WHEP is
-     * mounted under, e.g. "/live/door/whep". A query is ignored. Required.
+     * Path of the URL as the viewer sent it: percent-encoded, with any prefix that WHEP is mounted
+     * under, e.g. "/live/door/whep". A query is ignored. Required.
      */
     const char *path;
     /**
-     * Header fields. Only Authorization, Content-Type and If-Match are looked at. May be NULL if
+     * Header fields. Only Authorization, Content-Type, If-Match and Prefer are used. May be NULL if
      * headers_len is 0.
      */
     const struct rtsp_webrtc_gateway_http_header *headers;
-    /** Number of headers, at most 4,096. */
+    /** Number of elements in headers, at most 4,096. */
     size_t headers_len;
     /** Body. Needs no terminator. May be NULL if body_size is 0. */
     const char *body;
     /**
-     * Bytes of body. More than 131,072 are answered with 413, so the web server needs to read no
+     * Size of body in bytes. More than 131,072 gives the response 413, so the web server need not read
      * more than that.
      */
     size_t body_size;
     /**
-     * Who asks, for the log and for on_authorize: free text, e.g. the viewer's address. NULL: not
-     * known.
+     * Name of the stream, for hosts with URLs of their own, e.g. "cam7" for a request to
+     * "/api/v1/cameras/7/live". NULL: path ends in "{stream}/whep" or "{stream}/whep/{key}".
      */
+    const char *stream_name;
+    /**
+     * With stream_name: the session key in the URL of the request. NULL or "": the request is to the
+     * stream's endpoint, where viewers POST.
+     */
+    const char *session_key;
+    /** Of a POST: as in rtsp_webrtc_gateway_offer. NULL: path and a slash. */
+    const char *location_prefix;
+    /**
+     * Of a POST: as in rtsp_webrtc_gateway_offer. The header `Prefer: wait=<seconds>` (RFC 7240
+     * section 4.3) shortens it.
+     */
+    uint32_t timeout_ms;
+    /** Bits of enum rtsp_webrtc_gateway_http_flags. */
+    uint32_t flags;
+    /** As in rtsp_webrtc_gateway_offer. It is also passed to on_authorize. */
     const char *peer;
+    /** Of a POST: as in rtsp_webrtc_gateway_offer. */
+    const rtsp_webrtc_gateway_ice_server *ice_servers;
+    /** Number of elements in ice_servers. */
+    size_t ice_servers_len;
+    /** Of a POST: as in rtsp_webrtc_gateway_offer. */
+    const char *label;
+    /** Of a POST: as in rtsp_webrtc_gateway_offer. */
+    void *user_data;
 } rtsp_webrtc_gateway_http_request;
 
 /**
- * Gets the answer to a request of handle_http_async(), once, on the gateway's callback thread, with
- * the rules of callbacks. response is the callee's, to be given to
- * rtsp_webrtc_gateway_response_free().
+ * Receives the response to a request of handle_http_async(): once, on the gateway's callback thread,
+ * under the rules for callbacks.
+ *
+ * Parameters: user_data is that of the call.
+ *
+ * Ownership: the callback frees response with rtsp_webrtc_gateway_response_free().
  */
 typedef void (*rtsp_webrtc_gateway_http_fn)(void *user_data, rtsp_webrtc_gateway_response *response);
 
-/** Options of a listener. */
+/** Options of a listener. Everything is copied. */
 typedef struct rtsp_webrtc_gateway_listen_options {
     /** sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT(). */
     size_t struct_size;
-    /** Where to listen, as "192.0.2.1:8889" or "[::]:8889". Port 0: any. NULL: "127.0.0.1:8889". */
+    /**
+     * Address and port to listen on, as "192.0.2.1:8889" or "[::]:8889". Port 0: any free port. NULL:
+     * "127.0.0.1:8889".
+     */
     const char *address;
     /**
-     * For HTTPS: the contents of a PEM file with the certificate, followed by those that lead to its
-     * root. NULL, and no private key: HTTP.
+     * For HTTPS: the contents of a PEM file with the certificate, followed by the intermediate
+     * certificates. Needs no terminator. NULL, with tls_private_key NULL, too: HTTP.
      */
     const char *tls_certificates;
-    /** Bytes of tls_certificates. */
+    /** Size of tls_certificates in bytes. */
     size_t tls_certificates_size;
-    /** Its private key: the contents of a PEM file (PKCS#8, PKCS#1 or SEC1), not encrypted. */
+    /**
+     * The private key of the certificate: the contents of a PEM file (PKCS#8, PKCS#1 or SEC1), not
+     * encrypted. Needs no terminator.
+     */
     const char *tls_private_key;
-    /** Bytes of tls_private_key. */
+    /** Size of tls_private_key in bytes. */
     size_t tls_private_key_size;
     /**
-     * Connections at once. When they are reached, the one that is idle for longest makes room; if
-     * none is idle, further ones get 503. A browser opens up to 6. 0: 512.
+     * Maximum number of connections. At the limit, a new connection replaces the one that has been
+     * idle longest; if none is idle, it gets 503. A browser opens up to 6. 0: 512.
      */
     uint32_t max_connections;
     /** 0. */
@@ -1391,28 +1546,34 @@ typedef struct rtsp_webrtc_gateway_listen_options {
 } rtsp_webrtc_gateway_listen_options;
 
 /**
- * Answers a request to {prefix}/{stream}/whep or {prefix}/{stream}/whep/{key}: the whole protocol,
- * for hosts that have a web server. Mount it for all methods under whatever prefix, and write the
- * response as it is: status, headers and body, with Content-Length added but to a 204 (RFC 9110
- * section 8.6). Other paths get 404.
+ * Answers an HTTP request of a viewer: the whole of WHEP, for hosts that have a web server of their
+ * own. Pass it the requests of all methods below the paths that WHEP is mounted under, and send the
+ * response as it is. Add Content-Length, except to a 204 (RFC 9110 section 8.6).
  *
- * - `OPTIONS` 200 with what CORS and WHEP ask for; never needs a token.
- * - `POST` of an offer to the endpoint 201, with Location, ETag and Link to each ICE server.
- * - `PATCH` of a session 204 to candidates, 200 and a new ETag to an ICE restart.
- * - `DELETE` of a session 200.
- * - `GET`, `HEAD` 200 without a body, if the stream or the session exists.
- * - Failures: 400, 401 and 403 (see on_authorize), 404, 405 with Allow, 406 without a common codec,
- *   409 with Retry-After while the camera is not live, 412, 413, 415, 422, 428, 503 with Retry-After
- *   at a limit, 504; each with problem details (RFC 9457) as body, whose "detail" is the sentence.
+ * The request is to a stream's endpoint or to a session: by its path, which ends in "{stream}/whep" or
+ * "{stream}/whep/{key}" (any other path gives 404), or by request->stream_name and
+ * request->session_key.
  *
- * On success *out_response is the caller's, to be given to rtsp_webrtc_gateway_response_free();
- * failures of HTTP are successes here. Where no session was created or changed,
- * response_session_id() is 0, and response_session_key() and response_etag() are NULL.
+ * - `OPTIONS`: 200 with the headers of CORS and WHEP. Never requires a token.
+ * - `POST` of an offer to the endpoint: 201 with Location, ETag and a Link for each ICE server.
+ * - `PATCH` of a session: 204 after candidates; 200 with a new ETag after an ICE restart.
+ * - `DELETE` of a session: 200.
+ * - `GET`, `HEAD`: 200 without a body, if the stream or the session exists.
+ * - Failures: 400; 401 and 403 (see on_authorize); 404; 405 with Allow; 406 without a common codec;
+ *   409 with Retry-After while the camera is not live; 412; 413; 415; 422; 428; 503 with Retry-After
+ *   at a limit; 504. Each has problem details (RFC 9457) as body, whose "detail" is the error message.
  *
- * Blocking while on_authorize is not answered (at most 30 s) and while the camera connects for the
- * first time (at most 5 s). Errors: ERR_INVALID_ARGUMENT, also for a path, a method, a name of a
- * header or a peer that is not UTF-8: then answer with rtsp_webrtc_gateway_http_status(), which is
- * 400; ERR_IO if the thread for it cannot be started, ERR_WOULD_DEADLOCK inside a callback.
+ * Returns RTSP_WEBRTC_GATEWAY_OK for every response that the request deserves, including failures.
+ *
+ * Ownership: the caller frees *out_response with rtsp_webrtc_gateway_response_free(), on success and on
+ * failure. If this function fails, *out_response is the response to send, too: problem details, as
+ * above.
+ *
+ * Blocking: waits for the answer to on_authorize, for at most 30 s, and for the camera as
+ * handle_whep_offer() does.
+ *
+ * Errors: ERR_INVALID_ARGUMENT, also if the path, the method, the name of a header or another string
+ * is not UTF-8; ERR_IO if the HTTP thread cannot be started; ERR_SHUTTING_DOWN.
  */
 RTSP_WEBRTC_GATEWAY_API
 RTSP_WEBRTC_GATEWAY_MUST_USE
@@ -1421,38 +1582,48 @@ int rtsp_webrtc_gateway_handle_http(rtsp_webrtc_gateway *gateway,
                                     rtsp_webrtc_gateway_response **out_response);
 
 /**
- * Answers a request as rtsp_webrtc_gateway_handle_http() does, without blocking. If it returns
- * RTSP_WEBRTC_GATEWAY_OK, callback runs exactly once, which may be before this function returns;
- * with 503 if the gateway shuts down meanwhile. If it returns an error, callback does not run. May
- * be called inside callbacks.
+ * Answers an HTTP request of a viewer as handle_http() does, without waiting.
  *
- * Errors: ERR_LIMIT while 1,024 requests are under way; ERR_IO if the thread for it cannot be
- * started.
+ * If it returns RTSP_WEBRTC_GATEWAY_OK, callback runs exactly once with the response, possibly before
+ * this function returns; with 503 if the gateway shuts down. If it returns an error, callback does not
+ * run.
+ *
+ * Parameters: user_data is passed to callback; it is not request->user_data, which belongs to the
+ * session. *out_response receives the response to send if this function fails, and NULL if it succeeds;
+ * out_response may be NULL.
+ *
+ * Ownership: the caller frees *out_response with rtsp_webrtc_gateway_response_free().
+ *
+ * Errors: ERR_INVALID_ARGUMENT as for handle_http(); ERR_LIMIT while 1,024 requests are pending;
+ * ERR_IO if the HTTP thread cannot be started.
  */
 RTSP_WEBRTC_GATEWAY_API
 RTSP_WEBRTC_GATEWAY_MUST_USE
 int rtsp_webrtc_gateway_handle_http_async(rtsp_webrtc_gateway *gateway,
                                           const struct rtsp_webrtc_gateway_http_request *request,
                                           rtsp_webrtc_gateway_http_fn callback,
-                                          void *user_data);
+                                          void *user_data,
+                                          rtsp_webrtc_gateway_response **out_response);
 
 /**
- * Serves viewers and operators over HTTP until shutdown(), on a thread of the gateway:
+ * Starts an HTTP listener for viewers and operators. It runs on a thread of the gateway until
+ * shutdown(). May be called more than once, for several addresses. It serves:
  *
- * - `/{stream}/whep` and `/{stream}/whep/{key}`: WHEP, as handle_http() does it;
- * - `/`, `/{stream}`, `/dashboard`: all cameras, one camera, figures; `/player.js` is the player;
- * - `/api/gateway`, `/api/streams`, `/api/sessions`: snapshot() and its parts, 250 ms old at most;
+ * - `/{stream}/whep` and `/{stream}/whep/{key}`: WHEP, as handle_http() does;
+ * - `/`, `/{stream}`, `/dashboard`: pages with all cameras, one camera, and the figures of the gateway;
+ *   `/player.js`: the player;
+ * - `/api/gateway`, `/api/streams`, `/api/sessions`: snapshot() and its parts, at most 250 ms old;
  * - `/metrics`: metrics().
  *
- * Without config.bearer_tokens and on_authorize, whoever reaches the port may watch every stream,
- * from a page of any site, and see all figures: then listen on a loopback address, or behind a proxy
- * that asks who it is. Pages themselves need no token: they ask for one.
+ * WHEP, `/api` and `/metrics` require a token of config.bearer_tokens, or are decided by on_authorize.
+ * Without both, anyone who reaches the port may watch every stream, also from web pages of any site,
+ * and read all figures: then listen on a loopback address only, or behind a proxy that authenticates.
+ * Pages themselves need no token; they ask for it.
  *
- * options may be NULL for the defaults. *out_port is the port; out_port may be NULL. May be called
- * more than once, for several addresses.
+ * Parameters: options may be NULL for the defaults. *out_port receives the port; out_port may be NULL.
  *
- * Errors: ERR_IO if the address cannot be bound, ERR_INVALID_ARGUMENT with what is wrong with the
- * address, the certificate or the key, ERR_UNSUPPORTED in a library that was built without it.
+ * Errors: ERR_IO if the address cannot be bound; ERR_INVALID_ARGUMENT if the address, the certificate or
+ * the private key is not usable; ERR_UNSUPPORTED in a library that was built without the listener.
  */
 RTSP_WEBRTC_GATEWAY_API
 int rtsp_webrtc_gateway_listen_http(rtsp_webrtc_gateway *gateway,
@@ -1463,21 +1634,24 @@ int rtsp_webrtc_gateway_listen_http(rtsp_webrtc_gateway *gateway,
 
 /** State of a session. */
 typedef enum rtsp_webrtc_gateway_session_state {
-    /** Answered; waiting for the viewer's first authenticated ICE check, for 20 s. */
+    /** Answered; waiting for the viewer's first authenticated ICE check, for at most 20 s. */
     RTSP_WEBRTC_GATEWAY_SESSION_NEW = 1,
-    /** ICE reached the gateway, DTLS runs, for 10 s at most. */
+    /** ICE has reached the gateway; the DTLS handshake runs, for at most 10 s. */
     RTSP_WEBRTC_GATEWAY_SESSION_CONNECTING = 2,
-    /** Media flows. */
+    /** Media is sent. */
     RTSP_WEBRTC_GATEWAY_SESSION_CONNECTED = 3,
-    /** No sign of the viewer for 8 s; media still flows. After 30 s the session fails (RFC 7675). */
+    /**
+     * Nothing was received from the viewer for 8 s; media is still sent. After 30 s the session fails
+     * (RFC 7675).
+     */
     RTSP_WEBRTC_GATEWAY_SESSION_DISCONNECTED = 4,
-    /** Gave up; the status says why. CLOSED follows. */
+    /** The session failed; the status says why. CLOSED follows. */
     RTSP_WEBRTC_GATEWAY_SESSION_FAILED = 5,
-    /** Gone; the last callback of a session. */
+    /** The session is gone. This is its last callback. */
     RTSP_WEBRTC_GATEWAY_SESSION_CLOSED = 6,
 } rtsp_webrtc_gateway_session_state;
 
-/** A session at one moment. */
+/** A session at one moment. Counts start at the offer. */
 typedef struct rtsp_webrtc_gateway_session_info {
     /** sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT(). */
     size_t struct_size;
@@ -1486,38 +1660,52 @@ typedef struct rtsp_webrtc_gateway_session_info {
     /** enum rtsp_webrtc_gateway_session_state. */
     int32_t state;
     /**
-     * IANA number of the SRTP profile that DTLS chose: 1 (AES-CM-128-HMAC-SHA1-80, RFC 5764) or
-     * 7 (AEAD AES-128-GCM, RFC 7714). 0 before.
+     * IANA number of the SRTP profile that DTLS negotiated: 1 (AES-CM-128-HMAC-SHA1-80, RFC 5764) or
+     * 7 (AEAD AES-128-GCM, RFC 7714). 0: none yet.
      */
     int32_t srtp_profile;
-    /** SRTP bytes sent, all tracks, retransmissions included. */
+    /** SRTP bytes sent, on all tracks, including retransmissions. */
     uint64_t bytes_sent;
-    /** SRTP packets sent, all tracks, retransmissions included. */
+    /** SRTP packets sent, on all tracks, including retransmissions. */
     uint64_t packets_sent;
-    /** Packets that the viewer asked for again (NACK). */
+    /** Packets for which the viewer requested a retransmission (NACK). */
     uint64_t nacks;
-    /** Packets sent again for that. */
+    /** Packets retransmitted. */
     uint64_t retransmits;
     /** Picture loss indications and full intra requests received. */
     uint64_t plis;
-    /** Times the viewer fell behind and went on at a keyframe. */
+    /** Times that the viewer fell behind and resumed at a keyframe. */
     uint64_t overflows;
     /** Milliseconds since the offer was answered. */
     uint64_t age_ms;
     /**
-     * Round trip in microseconds: by the DTLS handshake at first, then by the last receiver report.
-     * 0 before.
+     * Round-trip time in microseconds: of the DTLS handshake, later of the last receiver report.
+     * 0: not known yet.
      */
     uint32_t round_trip_us;
-    /** Loss in parts per million by the last receiver report. */
+    /** Loss in parts per million, from the last receiver report. */
     uint32_t loss_ppm;
-    /** Where media goes, as "192.0.2.1:5000" or "[2001:db8::1]:5000"; "" before ICE. */
+    /**
+     * Where media is sent, as "192.0.2.1:5000" or "[2001:db8::1]:5000". "": ICE has not selected an
+     * address yet.
+     */
     char remote_address[64];
+    /** user_data of the session's offer. */
+    void *user_data;
+    /** label of the session's offer. "": none. */
+    char label[136];
+    /** peer of the session's offer. "": not known. */
+    char peer[136];
 } rtsp_webrtc_gateway_session_info;
 
 /**
- * Tells how a session is. Initialise *out_info with RTSP_WEBRTC_GATEWAY_INIT(). ERR_NOT_FOUND if
- * there is no such session (any more); ERR_TIMEOUT after 5 s on an overloaded machine.
+ * Returns the state and the figures of a session.
+ *
+ * Parameters: initialize *out_info with RTSP_WEBRTC_GATEWAY_INIT().
+ *
+ * Asks a worker thread.
+ *
+ * Errors: ERR_NOT_FOUND if the session does not exist, or is gone.
  */
 RTSP_WEBRTC_GATEWAY_API
 int rtsp_webrtc_gateway_get_session_info(const rtsp_webrtc_gateway *gateway,
@@ -1525,8 +1713,10 @@ int rtsp_webrtc_gateway_get_session_info(const rtsp_webrtc_gateway *gateway,
                                          struct rtsp_webrtc_gateway_session_info *out_info);
 
 /**
- * Lists all sessions, the oldest first: writes as many ids as fit into capacity, and to *out_count how
- * many there are, which may be more. sessions may be NULL if capacity is 0.
+ * Lists all sessions, oldest first.
+ *
+ * Parameters: sessions receives up to capacity ids; it may be NULL if capacity is 0. *out_count
+ * receives the total number of sessions, which may be larger.
  */
 RTSP_WEBRTC_GATEWAY_API
 int rtsp_webrtc_gateway_list_sessions(const rtsp_webrtc_gateway *gateway,
@@ -1535,8 +1725,10 @@ int rtsp_webrtc_gateway_list_sessions(const rtsp_webrtc_gateway *gateway,
                                       size_t *out_count);
 
 /**
- * Ends a session, as handle_whep_delete() does by its key. Does not wait: CLOSED is the session's
- * last callback. ERR_NOT_FOUND if there is no such session (any more).
+ * Ends a session, as handle_whep_delete() does by its key. The session's last callback, with the state
+ * CLOSED, follows.
+ *
+ * Errors: ERR_NOT_FOUND if the session does not exist, or is gone.
  */
 RTSP_WEBRTC_GATEWAY_API
 int rtsp_webrtc_gateway_close_session(rtsp_webrtc_gateway *gateway,
@@ -1583,8 +1775,8 @@ int rtsp_webrtc_gateway_metrics(const rtsp_webrtc_gateway *gateway,
  *   10 s), "sent": {"bytes", "packets", "nacks", "retransmits", "plis", "overflows"}}
  * - "sessions": an array ordered by id of {"id", "stream", "stream_name", "state" (as
  *   enum rtsp_webrtc_gateway_session_state, in lower case), "srtp_profile" ("AEAD_AES_128_GCM" or
- *   "AES128_CM_HMAC_SHA1_80"), "remote", "bytes_sent", "packets_sent", "nacks", "retransmits",
- *   "plis", "overflows", "round_trip_us", "loss_ppm", "age_ms"}
+ *   "AES128_CM_HMAC_SHA1_80"), "remote", "peer", "label", "bytes_sent",
+ *   "packets_sent", "nacks", "retransmits", "plis", "overflows", "round_trip_us", "loss_ppm", "age_ms"}
  *
  * What is unknown is null. Counters grow from the start of what they count; rates are differences
  * of two snapshots. Later versions may add members. No key and no password is in it.

@@ -7,7 +7,7 @@
  *     config.on_stream_state = [](auto stream, auto state, auto) { std::cout << to_string(state); };
  *     rtsp_webrtc::Gateway gateway(std::move(config));
  *     gateway.add_stream("door", {"rtsp://user:pass@192.0.2.20/stream1"});
- *     // For each POST /door/whep that the web server gets:
+ *     // For each POST /door/whep that the web server receives:
  *     rtsp_webrtc::Response response = gateway.handle_whep_offer({"door", body, "/door/whep/"});
  *
  * Conventions
@@ -185,7 +185,7 @@ enum class Transport : std::int32_t {
     Udp = RTSP_WEBRTC_GATEWAY_TRANSPORT_UDP,
 };
 
-/** What somebody wants to do over HTTP: enum rtsp_webrtc_gateway_operation. */
+/** What a request over HTTP asks for: enum rtsp_webrtc_gateway_operation. */
 enum class Operation : std::int32_t {
     Watch = RTSP_WEBRTC_GATEWAY_OPERATION_WATCH,
     Update = RTSP_WEBRTC_GATEWAY_OPERATION_UPDATE,
@@ -269,32 +269,41 @@ using StreamId = Id<struct StreamTag>;
 using SessionId = Id<struct SessionTag>;
 /** Names an offer that has yet to be answered. Never reused. */
 using OperationId = Id<struct OperationTag>;
-/** Names a question of on_authorize. Never reused. */
+/** Names a request of on_authorize. Never reused. */
 using RequestId = Id<struct RequestTag>;
 
 /* ------------------------------------------------------------------ errors */
 
+class Response;
+
 /** A failed call: its status, and a sentence that says what happened and what to do. */
 class Error : public std::runtime_error {
 public:
-    Error(Status status, const std::string &message)
-        : std::runtime_error(message), status_(status) {}
+    Error(Status status, const std::string &message,
+          std::shared_ptr<const Response> response = nullptr)
+        : std::runtime_error(message), status_(status), response_(std::move(response)) {}
 
     /** The last failure of a C function on this thread, which returned status. */
-    static Error last(int status) {
+    static Error last(int status, std::shared_ptr<const Response> response = nullptr) {
         // As snprintf: the first call returns the length, the second fills the buffer.
         std::string text(rtsp_webrtc_gateway_last_error(nullptr, 0) + 1, '\0');
         rtsp_webrtc_gateway_last_error(&text[0], text.size());
         text.pop_back();
-        return Error(static_cast<Status>(status), text);
+        return Error(static_cast<Status>(status), text, std::move(response));
     }
 
     Status status() const noexcept { return status_; }
-    /** The HTTP status to answer with. */
+    /** The HTTP status to respond with. */
     int http_status() const noexcept { return rtsp_webrtc::http_status(status_); }
+    /**
+     * Of handle_whep_...() and handle_http...(): the response to send, with problem details (RFC 9457)
+     * and Retry-After where trying again may help. Null for other functions.
+     */
+    const Response *response() const noexcept { return response_.get(); }
 
 private:
     Status status_;
+    std::shared_ptr<const Response> response_;
 };
 
 namespace detail {
@@ -603,27 +612,75 @@ inline std::optional<TuningKey> find_tuning(std::string_view name) {
 
 /* ---------------------------------------------------------------- options */
 
-/** Somebody wants to do something over HTTP. The views live as long as the call. */
+/** A request over HTTP to allow or deny. The views are valid until the callback returns. */
 struct AuthorizeRequest {
     /** For Gateway::authorize(). */
     RequestId id;
     Operation operation;
-    /** As the request names it; it may not exist. Empty for Operation::Monitor. */
+    /** As the request has it; there may be no such stream. Empty for Operation::Monitor. */
     std::string_view stream_name;
     /** A secret. Empty: none was sent. */
     std::string_view bearer_token;
-    /** Who asks; empty if that is not known. */
+    /** Where the request comes from; empty if that is not known. */
     std::string_view peer;
 };
 
-/** A STUN or TURN server that viewers are told of. */
+/** A STUN or TURN server for viewers. */
 struct IceServer {
     /** E.g. "turn:turn.example.com:3478?transport=udp". */
     std::string url;
-    /** User of a TURN server; none for STUN. */
+    /** User name, required for TURN; none for STUN. */
     std::optional<std::string> username{};
-    /** The password to it; none for STUN. Whoever may watch is told it. */
+    /** Password, required for TURN; none for STUN. It is sent to the viewer. */
     std::optional<std::string> credential{};
+};
+
+namespace detail {
+
+/** A list of ICE servers as C wants it. Their strings stay the caller's. */
+class CIceServers {
+public:
+    explicit CIceServers(const std::vector<IceServer> &servers) {
+        servers_.reserve(servers.size() + 1); // never null: an empty list is not "no list"
+        for (const IceServer &server : servers) {
+            auto &element = servers_.emplace_back(c_struct<rtsp_webrtc_gateway_ice_server>());
+            element.url = c_text(server.url);
+            element.username = c_text(server.username);
+            element.credential = c_text(server.credential);
+        }
+    }
+    /** Null if there is no list. */
+    explicit CIceServers(const std::optional<std::vector<IceServer>> &servers) {
+        if (servers) {
+            *this = CIceServers(*servers);
+        }
+    }
+
+    const rtsp_webrtc_gateway_ice_server *data() const noexcept { return servers_.data(); }
+    std::size_t size() const noexcept { return servers_.size(); }
+
+private:
+    std::vector<rtsp_webrtc_gateway_ice_server> servers_;
+};
+
+} // namespace detail
+
+/** A session changed its state. The views are valid until the callback returns. */
+struct SessionEvent {
+    SessionId session;
+    StreamId stream;
+    /** New at first, Closed at last. */
+    SessionState state;
+    /** Why it failed, if the state is Failed; Ok otherwise. */
+    Status status;
+    /** The sentence to status; empty if there is none. */
+    std::string_view message;
+    /** Of the session's offer. */
+    void *session_user_data;
+    /** Of the session's offer; empty if there is none. */
+    std::string_view label;
+    /** Of the session's offer; empty if there is none. */
+    std::string_view peer;
 };
 
 /** Options of a gateway, and who is told of changes. */
@@ -636,17 +693,17 @@ struct Config {
     std::vector<Tuning> tuning;
     /** Bearer tokens that allow everything over HTTP. */
     std::vector<std::string> bearer_tokens;
-    /** STUN and TURN servers that viewers are told of. */
+    /** STUN and TURN servers for viewers. */
     std::vector<IceServer> ice_servers;
 
     /** A stream changed its state; the status says why it went to Retrying or Failed. */
     std::function<void(StreamId, StreamState, Status)> on_stream_state;
-    /** A session changed its state; the status says why it went to Failed. */
-    std::function<void(SessionId, StreamId, SessionState, Status)> on_session_state;
+    /** A session changed its state. */
+    std::function<void(const SessionEvent &)> on_session_state;
     /** A push stream needs a keyframe: ask its encoder for one. */
     std::function<void(StreamId)> on_keyframe_request;
     /**
-     * Somebody wants to do something over HTTP: answer by Gateway::authorize(), here or later. Empty:
+     * A request over HTTP is to be allowed or denied: call Gateway::authorize(), here or later. Empty:
      * bearer_tokens decide alone.
      */
     std::function<void(const AuthorizeRequest &)> on_authorize;
@@ -795,8 +852,14 @@ struct SessionInfo {
     std::chrono::microseconds round_trip;
     /** Loss in parts per million by the last receiver report. */
     std::uint32_t loss_ppm;
-    /** Where media goes, as "192.0.2.1:5000"; empty before ICE. */
+    /** Where media is sent, as "192.0.2.1:5000"; empty before ICE has selected an address. */
     std::string remote_address;
+    /** Of the session's offer. */
+    void *user_data;
+    /** Of the session's offer; empty if there is none. */
+    std::string label;
+    /** Of the session's offer; empty if there is none. */
+    std::string peer;
 };
 
 /** A WHEP offer: the POST request of a viewer. Views are borrowed for the call. */
@@ -805,12 +868,24 @@ struct Offer {
     std::string_view stream_name;
     /** Body of the request (application/sdp). */
     std::string_view sdp;
-    /** What comes before the session key in Location, e.g. "/cam1/whep/". None: no Location. */
+    /**
+     * What precedes the session key in Location: an absolute path such as "/cam1/whep/", a URL, or a
+     * reference relative to the URL of the request, such as "whep/". None: no Location.
+     */
     std::optional<std::string_view> location_prefix{};
-    /** How long to wait for a camera that is still connecting; 0: the default, 5 s. */
-    std::chrono::milliseconds timeout{0};
-    /** Who asks, for the log, e.g. the viewer's address. */
+    /**
+     * How long to wait for a camera that is still connecting. 0: not at all; a camera on demand is
+     * connected all the same. None: 5 s.
+     */
+    std::optional<std::chrono::milliseconds> timeout{};
+    /** Where the viewer comes from, for people, e.g. its address. At most 128 bytes are kept. */
     std::optional<std::string_view> peer{};
+    /** STUN and TURN servers for this viewer. None: those of the Config. */
+    std::optional<std::vector<IceServer>> ice_servers{};
+    /** Label of the session, for people: at most 128 bytes without control characters. */
+    std::optional<std::string_view> label{};
+    /** Anything of the host's. It comes back in SessionInfo and SessionEvent. */
+    void *user_data = nullptr;
 };
 
 /** A header field. */
@@ -819,49 +894,65 @@ struct Header {
     std::string_view value;
 };
 
-/** An HTTP request, as the host's web server got it. Views are borrowed for the call. */
+/** An HTTP request as the host's web server received it. Views are borrowed for the call. */
 struct HttpRequest {
     std::string_view method;
-    /** As the viewer wrote it, percent-encoded, e.g. "/live/door/whep". */
+    /** As the viewer sent it, percent-encoded, e.g. "/live/door/whep". */
     std::string_view path;
-    /** Only Authorization, Content-Type and If-Match are looked at. */
+    /** Only Authorization, Content-Type, If-Match and Prefer are used. */
     std::vector<Header> headers{};
     std::string_view body{};
-    /** Who asks, e.g. the viewer's address. */
+    /** Name of the stream, for hosts with URLs of their own. None: path ends in {stream}/whep. */
+    std::optional<std::string_view> stream_name{};
+    /** With stream_name: the session key in the URL. None or empty: the stream's endpoint. */
+    std::optional<std::string_view> session_key{};
+    /** The host has authorized this request: neither bearer_tokens nor on_authorize are asked. */
+    bool authorized = false;
+    /** Of a POST: as in Offer. None: path and a slash. */
+    std::optional<std::string_view> location_prefix{};
+    /** Of a POST: as in Offer. The header "Prefer: wait=<seconds>" shortens it. */
+    std::optional<std::chrono::milliseconds> timeout{};
+    /** As in Offer. It is also passed to on_authorize. */
     std::optional<std::string_view> peer{};
+    /** Of a POST: as in Offer. */
+    std::optional<std::vector<IceServer>> ice_servers{};
+    /** Of a POST: as in Offer. */
+    std::optional<std::string_view> label{};
+    /** Of a POST: as in Offer. */
+    void *user_data = nullptr;
 };
 
 /** Options of a listener. */
 struct ListenOptions {
-    /** "192.0.2.1:8889" or "[::]:8889"; port 0: any. None: "127.0.0.1:8889". */
+    /** "192.0.2.1:8889" or "[::]:8889"; port 0: any free port. None: "127.0.0.1:8889". */
     std::optional<std::string> address{};
-    /** For HTTPS: contents of a PEM file with the certificate chain. None: HTTP. */
+    /** For HTTPS: the contents of a PEM file with the certificate chain. None: HTTP. */
     std::optional<std::string> tls_certificates{};
-    /** Its private key, likewise. */
+    /** The contents of a PEM file with the private key, not encrypted. */
     std::optional<std::string> tls_private_key{};
-    /** Connections at once; 0: 512. */
+    /** Maximum number of connections. 0: 512. */
     std::uint32_t max_connections = 0;
 };
 
 /* --------------------------------------------------------------- response */
 
-/** The HTTP response to a WHEP request, to be written as it is. Views live as long as it does. */
+/** An HTTP response, to be sent as it is. Views are valid for its lifetime. */
 class Response {
 public:
-    /** Takes over what the C API gave. */
+    /** Takes ownership of a response of the C API. */
     explicit Response(rtsp_webrtc_gateway_response *response) noexcept : handle_(response) {}
 
     /** HTTP status, e.g. 201. */
     int status() const noexcept { return rtsp_webrtc_gateway_response_http_status(handle()); }
 
-    /** E.g. the SDP answer. */
+    /** The body, e.g. the SDP answer. */
     std::string_view body() const noexcept {
         std::size_t size = 0;
         const char *text = rtsp_webrtc_gateway_response_body(handle(), &size);
         return {text, size};
     }
 
-    /** All are to be sent; Content-Type, ETag and Location are among them. */
+    /** The header fields. Send all; Content-Type, ETag and Location are among them. */
     std::vector<Header> headers() const {
         std::vector<Header> headers;
         const char *name = nullptr;
@@ -872,17 +963,17 @@ public:
         return headers;
     }
 
-    /** Entity tag of the session, quotes included; empty if there is none. */
+    /** Entity tag of the session, including the quotes; empty if there is none. */
     std::string_view etag() const noexcept {
         return detail::view(rtsp_webrtc_gateway_response_etag(handle()));
     }
 
-    /** Unguessable name of the session, the last part of its URL; empty if there is none. */
+    /** Session key: the unguessable last segment of the session's URL; empty if there is none. */
     std::string_view session_key() const noexcept {
         return detail::view(rtsp_webrtc_gateway_response_session_key(handle()));
     }
 
-    /** Id of the session, as in callbacks. */
+    /** Id of the session that was created or changed, as in callbacks; 0 if there is none. */
     SessionId session() const noexcept {
         return SessionId(rtsp_webrtc_gateway_response_session_id(handle()));
     }
@@ -899,10 +990,10 @@ private:
     std::unique_ptr<rtsp_webrtc_gateway_response, Free> handle_;
 };
 
-/** Told once of the outcome of an offer, on the gateway's callback thread. */
+/** Receives the outcome of an offer: once, on the gateway's callback thread. */
 using OfferFunction = std::function<void(OperationId, Result<Response>)>;
 
-/** Gets the answer to a request, once, on the gateway's callback thread. */
+/** Receives the response to a request: once, on the gateway's callback thread. */
 using HttpFunction = std::function<void(Response)>;
 
 /* ---------------------------------------------------------------- gateway */
@@ -955,12 +1046,18 @@ inline rtsp_webrtc_gateway_callbacks c_callbacks(HandlersPtr *user_data) noexcep
         to.run("on_stream_state", to.stream_state, StreamId(stream),
                static_cast<StreamState>(state), static_cast<Status>(status));
     };
-    callbacks.on_session_state = [](void *pointer, rtsp_webrtc_gateway_session_id session,
-                                    rtsp_webrtc_gateway_stream_id stream, std::int32_t state,
-                                    int status) noexcept {
+    callbacks.on_session_state = [](void *pointer,
+                                    const rtsp_webrtc_gateway_session_event *from) noexcept {
         const Handlers &to = handlers(pointer);
-        to.run("on_session_state", to.session_state, SessionId(session), StreamId(stream),
-               static_cast<SessionState>(state), static_cast<Status>(status));
+        const SessionEvent event{SessionId(from->session),
+                                 StreamId(from->stream),
+                                 static_cast<SessionState>(from->state),
+                                 static_cast<Status>(from->status),
+                                 view(from->message),
+                                 from->session_user_data,
+                                 view(from->label),
+                                 view(from->peer)};
+        to.run("on_session_state", to.session_state, std::cref(event));
     };
     callbacks.on_keyframe_request = [](void *pointer,
                                        rtsp_webrtc_gateway_stream_id stream) noexcept {
@@ -1005,11 +1102,7 @@ public:
         for (const std::string &token : config.bearer_tokens) {
             tokens.push_back(detail::c_text(token));
         }
-        std::vector<rtsp_webrtc_gateway_ice_server> servers;
-        for (const IceServer &server : config.ice_servers) {
-            servers.push_back({detail::c_text(server.url), detail::c_text(server.username),
-                               detail::c_text(server.credential)});
-        }
+        const detail::CIceServers servers(config.ice_servers);
         std::vector<rtsp_webrtc_gateway_tuning> tuning;
         for (const Tuning &knob : config.tuning) {
             tuning.push_back({static_cast<std::int32_t>(knob.key), 0, knob.value});
@@ -1187,47 +1280,47 @@ public:
         return out;
     }
 
-    /* WHEP. */
+    /*
+     * WHEP. The Error of these functions has the response to send: Error::response().
+     */
 
     /**
-     * Answers an offer (POST) and creates a session. On failure answer with Error::http_status()
-     * and what(). Blocking while the camera connects for the first time.
+     * Answers an offer (POST) and creates a session. Waits for a camera that is connecting for the
+     * first time, or on demand. Blocking.
      */
     Result<Response> try_handle_whep_offer(const Offer &offer) {
         const OfferText text(offer);
         rtsp_webrtc_gateway_response *response = nullptr;
         const int status = rtsp_webrtc_gateway_handle_whep_offer(handle_, &text.offer, &response);
-        if (status < 0) {
-            return Error::last(status);
-        }
-        return Response(response);
+        return responded(status, response);
     }
 
     /**
-     * Answers an offer later. After success, function runs exactly once with the outcome, maybe
-     * before this returns; after a failure it does not run. Never blocks.
+     * Answers an offer without waiting. After success, function runs exactly once with the outcome,
+     * possibly before this returns; after a failure it does not run.
      */
     Result<OperationId> try_handle_whep_offer_async(const Offer &offer, OfferFunction function) {
         const OfferText text(offer);
         auto pending = std::make_unique<Pending>(Pending{std::move(function), handlers_});
         rtsp_webrtc_gateway_op_id op = 0;
+        rtsp_webrtc_gateway_response *response = nullptr;
         const int status = rtsp_webrtc_gateway_handle_whep_offer_async(
-            handle_, &text.offer, answered, pending.get(), &op);
+            handle_, &text.offer, answered, pending.get(), &op, &response);
         if (status < 0) {
-            return Error::last(status);
+            return failed(status, Response(response));
         }
         static_cast<void>(pending.release());
         return OperationId(op);
     }
 
-    /** Gives up on an offer: its function runs with Status::Cancelled, unless it is answered. */
+    /** Cancels a pending offer: its function runs with Status::Cancelled, unless it is answered. */
     Result<void> try_cancel(OperationId op) {
         return done(rtsp_webrtc_gateway_cancel(handle_, op.value()));
     }
 
     /**
-     * Answers a PATCH (application/trickle-ice-sdpfrag): candidates or an ICE restart. if_match is
-     * the header of this name; none if there is none.
+     * Answers a PATCH (application/trickle-ice-sdpfrag): candidates or an ICE restart. if_match is the
+     * value of the header If-Match; none if there is none. Asks a worker thread.
      */
     Result<Response> try_handle_whep_patch(std::string_view session_key,
                                            std::optional<std::string_view> if_match,
@@ -1236,20 +1329,20 @@ public:
         const int status = rtsp_webrtc_gateway_handle_whep_patch(
             handle_, detail::CText(session_key), detail::OptionalCText(if_match), fragment.data(),
             fragment.size(), &response);
-        if (status < 0) {
-            return Error::last(status);
-        }
-        return Response(response);
+        return responded(status, response);
     }
 
-    /** Ends a session (DELETE) by the last part of its URL. Does not wait. */
-    Result<void> try_handle_whep_delete(std::string_view session_key) {
-        return done(rtsp_webrtc_gateway_handle_whep_delete(handle_, detail::CText(session_key)));
+    /** Ends a session (DELETE) by the last segment of its URL. */
+    Result<Response> try_handle_whep_delete(std::string_view session_key) {
+        rtsp_webrtc_gateway_response *response = nullptr;
+        const int status =
+            rtsp_webrtc_gateway_handle_whep_delete(handle_, detail::CText(session_key), &response);
+        return responded(status, response);
     }
 
     /* Sessions. */
 
-    /** Tells how a session is. */
+    /** Reads a session at this moment. Asks a worker thread. */
     Result<SessionInfo> try_get_session_info(SessionId session) const {
         auto info = detail::c_struct<rtsp_webrtc_gateway_session_info>();
         const int status = rtsp_webrtc_gateway_get_session_info(handle_, session.value(), &info);
@@ -1270,15 +1363,18 @@ public:
         out.round_trip = std::chrono::microseconds(info.round_trip_us);
         out.loss_ppm = info.loss_ppm;
         out.remote_address = info.remote_address;
+        out.user_data = info.user_data;
+        out.label = info.label;
+        out.peer = info.peer;
         return out;
     }
 
-    /** All sessions, the oldest first. */
+    /** All sessions, oldest first. */
     Result<std::vector<SessionId>> try_list_sessions() const {
         return list<SessionId>(rtsp_webrtc_gateway_list_sessions);
     }
 
-    /** Ends a session. Does not wait. */
+    /** Ends a session. The event Closed follows. */
     Result<void> try_close_session(SessionId session) {
         return done(rtsp_webrtc_gateway_close_session(handle_, session.value()));
     }
@@ -1286,41 +1382,40 @@ public:
     /* HTTP. */
 
     /**
-     * Answers a request to {prefix}/{stream}/whep or {prefix}/{stream}/whep/{key}: the whole
-     * protocol, for hosts that have a web server. Failures of HTTP are successes here. Blocking.
+     * Answers an HTTP request of a viewer: the whole of WHEP, for hosts that have a web server of their
+     * own. The Response may be a failure, e.g. 404; an Error is a failure of the call, and has a
+     * response, too. Blocking.
      */
     Result<Response> try_handle_http(const HttpRequest &request) {
         const HttpText text(request);
         rtsp_webrtc_gateway_response *response = nullptr;
         const int status = rtsp_webrtc_gateway_handle_http(handle_, &text.request, &response);
-        if (status < 0) {
-            return Error::last(status);
-        }
-        return Response(response);
+        return responded(status, response);
     }
 
     /**
-     * The same without blocking. After success, function runs exactly once, maybe before this
+     * The same without waiting. After success, function runs exactly once, possibly before this
      * returns; after a failure it does not run.
      */
     Result<void> try_handle_http_async(const HttpRequest &request, HttpFunction function) {
         const HttpText text(request);
         auto pending = std::make_unique<PendingHttp>(PendingHttp{std::move(function), handlers_});
-        const int status = rtsp_webrtc_gateway_handle_http_async(handle_, &text.request,
-                                                                 http_answered, pending.get());
+        rtsp_webrtc_gateway_response *response = nullptr;
+        const int status = rtsp_webrtc_gateway_handle_http_async(
+            handle_, &text.request, http_answered, pending.get(), &response);
         if (status < 0) {
-            return Error::last(status);
+            return failed(status, Response(response));
         }
         static_cast<void>(pending.release());
         return {};
     }
 
-    /** Answers a question of on_authorize. */
+    /** Allows or denies a request of on_authorize. */
     Result<void> try_authorize(RequestId request, bool allow) {
         return done(rtsp_webrtc_gateway_authorize(handle_, request.value(), allow));
     }
 
-    /** Serves pages, WHEP and figures over HTTP until shutdown; returns the port. */
+    /** Starts an HTTP listener for WHEP, pages and figures; returns its port. */
     Result<std::uint16_t> try_listen_http(const ListenOptions &options = {}) {
         auto listen = detail::c_struct<rtsp_webrtc_gateway_listen_options>();
         listen.address = detail::c_text(options.address);
@@ -1400,8 +1495,8 @@ public:
                                std::string_view fragment) {
         return try_handle_whep_patch(session_key, if_match, fragment).value();
     }
-    void handle_whep_delete(std::string_view session_key) {
-        try_handle_whep_delete(session_key).value();
+    Response handle_whep_delete(std::string_view session_key) {
+        return try_handle_whep_delete(session_key).value();
     }
     SessionInfo get_session_info(SessionId session) const {
         return try_get_session_info(session).value();
@@ -1447,7 +1542,7 @@ private:
         }
         detail::contain("the offer's function", pending->handlers->exception, [&] {
             if (status < 0) {
-                pending->function(OperationId(op), Error::last(status));
+                pending->function(OperationId(op), failed(status, std::move(owned)));
             } else {
                 pending->function(OperationId(op), std::move(owned));
             }
@@ -1536,6 +1631,21 @@ private:
         return {};
     }
 
+    static Error failed(int status, Response response) {
+        if (response.handle() == nullptr) {
+            return Error::last(status);
+        }
+        return Error::last(status, std::make_shared<const Response>(std::move(response)));
+    }
+
+    static Result<Response> responded(int status, rtsp_webrtc_gateway_response *response) {
+        Response owned(response);
+        if (status < 0) {
+            return failed(status, std::move(owned));
+        }
+        return Result<Response>(std::move(owned));
+    }
+
     template <class T> static Result<T> done(int status, T value) {
         if (status < 0) {
             return Error::last(status);
@@ -1547,13 +1657,21 @@ private:
     struct OfferText {
         explicit OfferText(const Offer &from)
             : name(from.stream_name), location_prefix(from.location_prefix), peer(from.peer),
+              label(from.label), ice_servers(from.ice_servers),
               offer(detail::c_struct<rtsp_webrtc_gateway_offer>()) {
             offer.stream_name = name;
             offer.sdp = from.sdp.data();
             offer.sdp_size = from.sdp.size();
             offer.location_prefix = location_prefix;
-            offer.timeout_ms = detail::c_milliseconds(from.timeout);
+            if (from.timeout) {
+                offer.timeout_ms = detail::c_milliseconds(*from.timeout);
+                offer.flags = offer.timeout_ms == 0 ? RTSP_WEBRTC_GATEWAY_OFFER_NO_WAIT : 0;
+            }
             offer.peer = peer;
+            offer.ice_servers = ice_servers.data();
+            offer.ice_servers_len = ice_servers.size();
+            offer.label = label;
+            offer.user_data = from.user_data;
         }
         OfferText(const OfferText &) = delete;
         OfferText &operator=(const OfferText &) = delete;
@@ -1561,13 +1679,17 @@ private:
         detail::CText name;
         detail::OptionalCText location_prefix;
         detail::OptionalCText peer;
+        detail::OptionalCText label;
+        detail::CIceServers ice_servers;
         rtsp_webrtc_gateway_offer offer;
     };
 
     /** A request with the copies that it points to. */
     struct HttpText {
         explicit HttpText(const HttpRequest &from)
-            : method(from.method), path(from.path), peer(from.peer),
+            : method(from.method), path(from.path), stream_name(from.stream_name),
+              session_key(from.session_key), location_prefix(from.location_prefix), peer(from.peer),
+              label(from.label), ice_servers(from.ice_servers),
               request(detail::c_struct<rtsp_webrtc_gateway_http_request>()) {
             texts.reserve(2 * from.headers.size()); // so that they stay where they are
             for (const Header &header : from.headers) {
@@ -1580,14 +1702,33 @@ private:
             request.headers_len = headers.size();
             request.body = from.body.data();
             request.body_size = from.body.size();
+            request.stream_name = stream_name;
+            request.session_key = session_key;
+            request.location_prefix = location_prefix;
+            if (from.timeout) {
+                request.timeout_ms = detail::c_milliseconds(*from.timeout);
+                request.flags = request.timeout_ms == 0 ? RTSP_WEBRTC_GATEWAY_HTTP_NO_WAIT : 0;
+            }
+            if (from.authorized) {
+                request.flags |= RTSP_WEBRTC_GATEWAY_HTTP_AUTHORIZED;
+            }
             request.peer = peer;
+            request.ice_servers = ice_servers.data();
+            request.ice_servers_len = ice_servers.size();
+            request.label = label;
+            request.user_data = from.user_data;
         }
         HttpText(const HttpText &) = delete;
         HttpText &operator=(const HttpText &) = delete;
 
         detail::CText method;
         detail::CText path;
+        detail::OptionalCText stream_name;
+        detail::OptionalCText session_key;
+        detail::OptionalCText location_prefix;
         detail::OptionalCText peer;
+        detail::OptionalCText label;
+        detail::CIceServers ice_servers;
         std::vector<detail::CText> texts;
         std::vector<rtsp_webrtc_gateway_http_header> headers;
         rtsp_webrtc_gateway_http_request request;

@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 
+use crate::error::{Error, Result, Status};
 use crate::events::Events;
 use crate::media::Codec;
 use crate::tuning::Key;
@@ -174,6 +176,26 @@ impl FrameData<'_> {
     }
 }
 
+/// Longest [`WhepOffer::label`] and [`WhepOffer::peer`], in bytes.
+pub(crate) const MAX_LABEL: usize = 128;
+
+/// Checks a label of a stream or a session.
+pub(crate) fn checked_label(label: Option<&str>) -> Result<Option<Arc<str>>> {
+    let Some(label) = label.filter(|label| !label.is_empty()) else {
+        return Ok(None);
+    };
+    if label.len() > MAX_LABEL || label.contains(char::is_control) {
+        return Err(Error::new(
+            Status::InvalidArgument,
+            format!("a label must have at most {MAX_LABEL} bytes and no control characters"),
+        ));
+    }
+    Ok(Some(label.into()))
+}
+
+/// How long an offer waits for its camera unless it says otherwise.
+pub(crate) const DEFAULT_OFFER_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// A WHEP offer.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct WhepOffer<'a> {
@@ -181,14 +203,25 @@ pub struct WhepOffer<'a> {
     pub stream: &'a str,
     /// Body of the POST: the browser's SDP.
     pub sdp: &'a [u8],
-    /// What to put before the session key in the `Location` header, e.g. `/cam1/whep/`.
-    /// `None`: the answer has no `Location`.
+    /// What precedes the session key in the `Location` header (RFC 9110 section 10.2.2): an absolute
+    /// path such as `/cam1/whep/`, a URL, or a reference relative to the URL of the request, such as
+    /// `whep/`. Characters that a URL cannot contain must be percent-encoded; two slashes at the
+    /// beginning are refused, because they name another host. `None`: the response has no `Location`.
     pub location_prefix: Option<&'a str>,
-    /// How long to wait for a camera that is still connecting. `None`: 5 s.
+    /// How long to wait for a camera that is still connecting. Zero: not at all; a camera on demand
+    /// is connected all the same, for the next attempt of the viewer. `None`: 5 s.
     pub timeout: Option<Duration>,
-    /// Who asks, for the log: free text, e.g. the address of the viewer. Control characters are
-    /// left out, and all after 128 characters.
+    /// Where the viewer comes from, for people: free text, e.g. its address. Control characters are
+    /// removed, and the text is cut after 128 bytes.
     pub peer: Option<&'a str>,
+    /// STUN and TURN servers for this viewer, in place of [`Config::ice_servers`]. `None`: those.
+    pub ice_servers: Option<&'a [IceServer]>,
+    /// Label of the session, for people: at most 128 bytes without control characters. It comes back
+    /// in events, [`SessionInfo`](crate::state::SessionInfo) and the JSON snapshot.
+    pub label: Option<&'a str>,
+    /// Anything of the host's. It comes back in events and
+    /// [`SessionInfo`](crate::state::SessionInfo).
+    pub user_data: usize,
 }
 
 /// Options of an HTTP listener.

@@ -1,6 +1,7 @@
 //! What a host is told: ids, states, and how a stream or a session is at one moment.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::Status;
@@ -126,11 +127,24 @@ pub struct StreamInfo {
     pub since_last_media: Option<Duration>,
 }
 
+/// Who a session is for, as the host says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ViewerIdentity {
+    /// Where the viewer comes from: [`WhepOffer::peer`](crate::config::WhepOffer::peer).
+    pub peer: Option<Arc<str>>,
+    /// Label of the session: [`WhepOffer::label`](crate::config::WhepOffer::label).
+    pub label: Option<Arc<str>>,
+    /// Anything of the host's: [`WhepOffer::user_data`](crate::config::WhepOffer::user_data).
+    pub user_data: usize,
+}
+
 /// A session at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionInfo {
     /// The stream it watches.
     pub stream: StreamId,
+    /// Who it is for.
+    pub viewer: ViewerIdentity,
     /// State now.
     pub state: SessionState,
     /// What DTLS chose; `None` before.

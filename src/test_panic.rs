@@ -20,7 +20,7 @@ mod tests {
     use super::*;
     use crate::config::{Config, Frame, FrameData, PushOptions, WhepOffer};
     use crate::error::Status;
-    use crate::events::Events;
+    use crate::events::{Events, SessionEvent};
     use crate::gateway::Gateway;
     use crate::media::Codec;
     use crate::state::{SessionId, SessionState, StreamId, StreamState};
@@ -46,14 +46,9 @@ mod tests {
             let _ = self.0.send(Change::Stream(stream, state, status));
         }
 
-        fn session_state(
-            &self,
-            session: SessionId,
-            _: StreamId,
-            state: SessionState,
-            status: Status,
-        ) {
-            let _ = self.0.send(Change::Session(session, state, status));
+        fn session_state(&self, event: &SessionEvent) {
+            let change = Change::Session(event.session, event.state, event.status);
+            let _ = self.0.send(change);
         }
     }
 

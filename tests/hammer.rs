@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 
 use rtsp_webrtc_gateway::config::{Config, PullOptions, WhepOffer};
 use rtsp_webrtc_gateway::error::{Error, Status};
-use rtsp_webrtc_gateway::events::Events;
+use rtsp_webrtc_gateway::events::{Events, SessionEvent};
 use rtsp_webrtc_gateway::gateway::Gateway;
-use rtsp_webrtc_gateway::state::{SessionId, SessionState, StreamId, StreamState};
+use rtsp_webrtc_gateway::state::{SessionState, StreamId, StreamState};
 use rtsp_webrtc_gateway::tuning::{KNOBS, Key};
 
 mod common;
@@ -47,14 +47,14 @@ impl Events for Callback {
         }
     }
 
-    fn session_state(&self, session: SessionId, _: StreamId, state: SessionState, _: Status) {
-        match state {
+    fn session_state(&self, event: &SessionEvent) {
+        match event.state {
             SessionState::New => self.counts.sessions.fetch_add(1, Ordering::Relaxed),
             SessionState::Closed => self.counts.closed.fetch_add(1, Ordering::Relaxed),
             _ => 0,
         };
         if let Some(gateway) = self.gateway.get().and_then(Weak::upgrade) {
-            expect(gateway.session_info(session), &[Status::NotFound]);
+            expect(gateway.session_info(event.session), &[Status::NotFound]);
         }
     }
 }

@@ -5,6 +5,7 @@ CAMSIM: path of the camera simulator. Without it the tests that need a camera ar
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -34,6 +35,7 @@ class Notes:
         self.changed = threading.Condition()
         self.streams: list[tuple[int, StreamState | int]] = []
         self.sessions: list[tuple[int, SessionState | int]] = []
+        self.events: list[rwg.SessionEvent] = []
         self.gateway = rwg.Gateway(
             udp_bind="127.0.0.1:0",
             on_stream_state=self.stream_state,
@@ -46,11 +48,10 @@ class Notes:
             self.streams.append((stream, state))
             self.changed.notify_all()
 
-    def session_state(
-        self, session: int, stream: int, state: SessionState | int, status: Status | int
-    ) -> None:
+    def session_state(self, event: rwg.SessionEvent) -> None:
         with self.changed:
-            self.sessions.append((session, state))
+            self.events.append(event)
+            self.sessions.append((event.session, event.state))
             self.changed.notify_all()
 
     def wait(self, seen: Callable[[], bool]) -> None:
@@ -69,6 +70,11 @@ class WithoutCamera(unittest.TestCase):
             self.assertEqual(failed.exception.status, Status.ERR_NOT_FOUND)
             self.assertEqual(failed.exception.http_status, 404)
             self.assertIn("other", str(failed.exception))
+            refusal = failed.exception.response
+            assert refusal is not None
+            self.assertEqual(refusal.status, 404)
+            self.assertEqual(json.loads(refusal.body)["detail"], str(failed.exception))
+            self.assertIn(("Content-Type", "application/problem+json"), refusal.headers)
             notes.wait(lambda: (stream, StreamState.RETRYING) in notes.streams)
             info = gateway.get_stream_info(stream)
             self.assertEqual(info.status, Status.ERR_CONNECT)
@@ -161,6 +167,48 @@ class WithoutCamera(unittest.TestCase):
                 self.assertGreater(gateway.listen_http("127.0.0.1:0"), 0)
             except rwg.Error as error:  # left out of the build
                 self.assertEqual(error.status, Status.ERR_UNSUPPORTED)
+
+    def test_own_urls(self) -> None:
+        notes = Notes()
+        with notes.gateway as gateway:
+            stream = gateway.add_push_stream("cam7", rwg.Codec.H264)
+            gateway.add_push_stream("cam8", rwg.Codec.H264)
+            gateway.push_video(stream, KEYFRAME, 0)
+            path = "/api/v1/cameras/7/live"
+            turn = rwg.IceServer("turn:turn.example.com", "ann", "expires-soon")
+            created = gateway.handle_http(
+                "POST",
+                path,
+                {"Content-Type": "application/sdp"},
+                offer_sdp(),
+                stream_name="cam7",
+                authorized=True,
+                location_prefix="live/",
+                peer="192.0.2.7",
+                ice_servers=[turn],
+                label="ann",
+                user_data=4711,
+            )
+            headers = dict(created.headers)
+            self.assertEqual(created.status, 201)
+            self.assertEqual(headers["Location"], "live/" + created.session_key)
+            self.assertIn('username="ann"', headers["Link"])
+            info = gateway.get_session_info(created.session)
+            self.assertEqual((info.peer, info.label, info.user_data), ("192.0.2.7", "ann", 4711))
+            key = created.session_key
+            deleted = gateway.handle_http("DELETE", path, stream_name="cam7", session_key=key)
+            self.assertEqual(deleted.status, 200)
+            closed = (created.session, SessionState.CLOSED)
+            notes.wait(lambda: closed in notes.sessions)
+            last = notes.events[-1]
+            self.assertEqual((last.peer, last.label, last.user_data), ("192.0.2.7", "ann", 4711))
+
+            # No frame has come, and the offer does not wait for one.
+            with self.assertRaises(rwg.Error) as failed:
+                gateway.handle_whep_offer("cam8", offer_sdp(), timeout_ms=0, ice_servers=[])
+            self.assertEqual(failed.exception.status, Status.ERR_NOT_READY)
+            assert failed.exception.response is not None
+            self.assertIn("Retry-After", dict(failed.exception.response.headers))
 
     def test_wrong_options(self) -> None:
         with self.assertRaises(rwg.Error) as failed:

@@ -2,7 +2,7 @@
 
     with Gateway(on_stream_state=lambda stream, state, status: print(stream, state)) as gateway:
         gateway.add_stream("door", "rtsp://user:pass@192.0.2.20/stream1")
-        # For each POST /door/whep that the web server gets:
+        # For each POST /door/whep that the web server receives:
         response = gateway.handle_whep_offer("door", body, location_prefix="/door/whep/")
 
 The classes and functions follow include/rtsp_webrtc_gateway.h, which has the details. A failed call
@@ -157,6 +157,15 @@ class PullFlags(enum.IntFlag):
     ON_DEMAND = 2
 
 
+class OfferFlags(enum.IntFlag):
+    NO_WAIT = 1
+
+
+class HttpFlags(enum.IntFlag):
+    NO_WAIT = 1
+    AUTHORIZED = 2
+
+
 class Operation(enum.IntEnum):
     WATCH = 1
     UPDATE = 2
@@ -174,7 +183,6 @@ class FrameFlags(enum.IntFlag):
 _free_fn = ctypes.CFUNCTYPE(None, c_void_p)
 _stream_state_fn = ctypes.CFUNCTYPE(None, c_void_p, c_uint64, c_int32, c_int)
 _keyframe_request_fn = ctypes.CFUNCTYPE(None, c_void_p, c_uint64)
-_session_state_fn = ctypes.CFUNCTYPE(None, c_void_p, c_uint64, c_uint64, c_int32, c_int)
 
 
 class _log_record(Structure):
@@ -213,7 +221,12 @@ class _tuning(Structure):
 
 
 class _ice_server(Structure):
-    _fields_ = [("url", c_char_p), ("username", c_char_p), ("credential", c_char_p)]
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("url", c_char_p),
+        ("username", c_char_p),
+        ("credential", c_char_p),
+    ]
 
 
 class _authorize_request(Structure):
@@ -229,6 +242,23 @@ class _authorize_request(Structure):
 
 
 _authorize_fn = ctypes.CFUNCTYPE(None, c_void_p, POINTER(_authorize_request))
+
+
+class _session_event(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("session", c_uint64),
+        ("stream", c_uint64),
+        ("state", c_int32),
+        ("status", c_int32),
+        ("message", c_char_p),
+        ("session_user_data", c_void_p),
+        ("label", c_char_p),
+        ("peer", c_char_p),
+    ]
+
+
+_session_state_fn = ctypes.CFUNCTYPE(None, c_void_p, POINTER(_session_event))
 _http_fn = ctypes.CFUNCTYPE(None, c_void_p, c_void_p)
 
 
@@ -245,7 +275,16 @@ class _http_request(Structure):
         ("headers_len", c_size_t),
         ("body", c_char_p),
         ("body_size", c_size_t),
+        ("stream_name", c_char_p),
+        ("session_key", c_char_p),
+        ("location_prefix", c_char_p),
+        ("timeout_ms", c_uint32),
+        ("flags", c_uint32),
         ("peer", c_char_p),
+        ("ice_servers", POINTER(_ice_server)),
+        ("ice_servers_len", c_size_t),
+        ("label", c_char_p),
+        ("user_data", c_void_p),
     ]
 
 
@@ -364,8 +403,12 @@ class _offer(Structure):
         ("sdp_size", c_size_t),
         ("location_prefix", c_char_p),
         ("timeout_ms", c_uint32),
-        ("reserved", c_uint32),
+        ("flags", c_uint32),
         ("peer", c_char_p),
+        ("ice_servers", POINTER(_ice_server)),
+        ("ice_servers_len", c_size_t),
+        ("label", c_char_p),
+        ("user_data", c_void_p),
     ]
 
 
@@ -385,6 +428,9 @@ class _session_info(Structure):
         ("round_trip_us", c_uint32),
         ("loss_ppm", c_uint32),
         ("remote_address", c_char * 64),
+        ("user_data", c_void_p),
+        ("label", c_char * 136),
+        ("peer", c_char * 136),
     ]
 
 
@@ -419,13 +465,14 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "push_audio": (c_int, [c_void_p, c_uint64, POINTER(_frame)]),
     "handle_whep_offer": (c_int, [c_void_p, POINTER(_offer), POINTER(c_void_p)]),
     "handle_whep_offer_async": (
-        c_int, [c_void_p, POINTER(_offer), _whep_fn, c_void_p, POINTER(c_uint64)]
+        c_int,
+        [c_void_p, POINTER(_offer), _whep_fn, c_void_p, POINTER(c_uint64), POINTER(c_void_p)],
     ),
     "cancel": (c_int, [c_void_p, c_uint64]),
     "handle_whep_patch": (
         c_int, [c_void_p, c_char_p, c_char_p, c_char_p, c_size_t, POINTER(c_void_p)]
     ),
-    "handle_whep_delete": (c_int, [c_void_p, c_char_p]),
+    "handle_whep_delete": (c_int, [c_void_p, c_char_p, POINTER(c_void_p)]),
     "response_http_status": (c_int, [c_void_p]),
     "response_body": (c_char_p, [c_void_p, POINTER(c_size_t)]),
     "response_header": (c_bool, [c_void_p, c_size_t, POINTER(c_char_p), POINTER(c_char_p)]),
@@ -435,7 +482,9 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "response_free": (None, [c_void_p]),
     "get_session_info": (c_int, [c_void_p, c_uint64, POINTER(_session_info)]),
     "handle_http": (c_int, [c_void_p, POINTER(_http_request), POINTER(c_void_p)]),
-    "handle_http_async": (c_int, [c_void_p, POINTER(_http_request), _http_fn, c_void_p]),
+    "handle_http_async": (
+        c_int, [c_void_p, POINTER(_http_request), _http_fn, c_void_p, POINTER(c_void_p)]
+    ),
     "authorize": (c_int, [c_void_p, c_uint64, c_bool]),
     "listen_http": (c_int, [c_void_p, POINTER(_listen_options), POINTER(c_uint16)]),
     "list_sessions": (c_int, [c_void_p, POINTER(c_uint64), c_size_t, POINTER(c_size_t)]),
@@ -521,13 +570,15 @@ class Error(Exception):
         call("last_error", text, sizeof(text))
         super().__init__(text.value.decode())
         self.status: Status | int = _enum(Status, status)
-        #: The HTTP status to answer with.
+        #: The HTTP status to respond with.
         self.http_status: int = call("http_status", status)
+        #: Of handle_whep_...() and handle_http...(): the response to send.
+        self.response: Response | None = None
 
 
 @dataclass(frozen=True)
 class IceServer:
-    """A STUN or TURN server that viewers are told of."""
+    """A STUN or TURN server for viewers."""
 
     url: str
     username: str | None = None
@@ -587,7 +638,12 @@ class SessionInfo:
     age_ms: int
     round_trip_us: int
     loss_ppm: int
+    #: Where media is sent; "" before ICE has selected an address.
     remote_address: str
+    #: Of the session's offer.
+    user_data: int | None
+    label: str
+    peer: str
 
 
 _ENUM_FIELDS: dict[str, type[enum.IntEnum]] = {
@@ -615,8 +671,24 @@ def _fields(value: Structure, **enums: type[enum.IntEnum]) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
+class SessionEvent:
+    """A session changed its state."""
+
+    session: int
+    stream: int
+    state: SessionState | int
+    #: Why it failed, if the state is FAILED.
+    status: Status | int
+    message: str
+    #: Of the session's offer.
+    user_data: int | None
+    label: str
+    peer: str
+
+
+@dataclass(frozen=True)
 class AuthorizeRequest:
-    """Somebody wants to do something over HTTP."""
+    """A request over HTTP to allow or deny."""
 
     id: int
     operation: Operation | int
@@ -626,26 +698,123 @@ class AuthorizeRequest:
 
 
 class Response:
-    """The HTTP response to a WHEP request, to be written as it is."""
+    """An HTTP response, to be sent as it is."""
 
     def __init__(self, handle: c_void_p) -> None:
-        """Takes over what the C library gave."""
+        """Takes ownership of a response of the C library."""
         size = c_size_t()
         body = call("response_body", handle, byref(size))
         #: HTTP status, e.g. 201.
         self.status: int = call("response_http_status", handle)
         self.body: bytes = body[: size.value]
-        #: All are to be sent; Content-Type, ETag and Location are among them.
+        #: Send all; Content-Type, ETag and Location are among them.
         self.headers: list[tuple[str, str]] = []
         name, value = c_char_p(), c_char_p()
         while call("response_header", handle, len(self.headers), byref(name), byref(value)):
             self.headers.append(((name.value or b"").decode(), (value.value or b"").decode()))
+        #: Entity tag of the session, including the quotes.
         self.etag: str = (call("response_etag", handle) or b"").decode()
-        #: Unguessable name of the session, the last part of its URL.
+        #: Session key: the unguessable last segment of the session's URL.
         self.session_key: str = (call("response_session_key", handle) or b"").decode()
-        #: Id of the session, as in callbacks.
+        #: Id of the session that was created or changed, as in callbacks; 0 if there is none.
         self.session: int = call("response_session_id", handle)
         call("response_free", handle)
+
+
+# ------------------------------------------------------------------- requests of viewers
+
+
+def _respond(name: str, response: c_void_p, *arguments: Any) -> None:
+    """Calls a function whose last parameter is out_response; raises Error with the response."""
+    status = call(name, *arguments, byref(response))
+    if status < 0:
+        error = Error(status)
+        if response.value is not None:
+            error.response = Response(response)
+        raise error
+
+
+def _ice_servers(servers: Iterable[IceServer]) -> ctypes.Array[_ice_server]:
+    elements = [
+        _struct(
+            _ice_server,
+            url=_text(server.url),
+            username=_text(server.username),
+            credential=_text(server.credential),
+        )
+        for server in servers
+    ]
+    return (_ice_server * len(elements))(*elements)
+
+
+def _offer_struct(
+    stream_name: str,
+    sdp: bytes,
+    location_prefix: str | None,
+    timeout_ms: int | None,
+    peer: str | None,
+    ice_servers: Iterable[IceServer] | None,
+    label: str | None,
+    user_data: int | None,
+) -> _offer:
+    offer = _struct(
+        _offer,
+        stream_name=_text(stream_name),
+        sdp=sdp,
+        sdp_size=len(sdp),
+        location_prefix=_text(location_prefix),
+        timeout_ms=timeout_ms or 0,
+        flags=OfferFlags.NO_WAIT if timeout_ms == 0 else 0,
+        peer=_text(peer),
+        label=_text(label),
+        user_data=user_data,
+    )
+    if ice_servers is not None:  # an empty list is not "no list"
+        servers = _ice_servers(ice_servers)
+        offer.ice_servers, offer.ice_servers_len = servers, len(servers)
+    return offer
+
+
+def _http_request_struct(
+    method: str,
+    path: str,
+    headers: Mapping[str, str] | None,
+    body: bytes,
+    stream_name: str | None,
+    session_key: str | None,
+    authorized: bool,
+    location_prefix: str | None,
+    timeout_ms: int | None,
+    peer: str | None,
+    ice_servers: Iterable[IceServer] | None,
+    label: str | None,
+    user_data: int | None,
+) -> _http_request:
+    fields = [_http_header(_text(name), _text(value)) for name, value in (headers or {}).items()]
+    flags = HttpFlags.NO_WAIT if timeout_ms == 0 else HttpFlags(0)
+    if authorized:
+        flags |= HttpFlags.AUTHORIZED
+    request = _struct(
+        _http_request,
+        method=_text(method),
+        path=_text(path),
+        headers=(_http_header * len(fields))(*fields),
+        headers_len=len(fields),
+        body=body,
+        body_size=len(body),
+        stream_name=_text(stream_name),
+        session_key=_text(session_key),
+        location_prefix=_text(location_prefix),
+        timeout_ms=timeout_ms or 0,
+        flags=flags,
+        peer=_text(peer),
+        label=_text(label),
+        user_data=user_data,
+    )
+    if ice_servers is not None:
+        servers = _ice_servers(ice_servers)
+        request.ice_servers, request.ice_servers_len = servers, len(servers)
+    return request
 
 
 # ------------------------------------------------------------------------------ the gateway
@@ -655,13 +824,13 @@ _tokens = itertools.count(1)
 OnStreamState = Callable[[int, "StreamState | int", "Status | int"], None]
 OnKeyframeRequest = Callable[[int], None]
 OnAuthorize = Callable[["AuthorizeRequest"], None]
-OnSessionState = Callable[[int, int, "SessionState | int", "Status | int"], None]
+OnSessionState = Callable[["SessionEvent"], None]
 
 
 class Gateway:
     """A gateway. Close it, or use it in a `with` statement; not from inside a callback.
 
-    on_stream_state gets stream, state, status; on_session_state gets session, stream, state, status;
+    on_stream_state gets stream, state, status; on_session_state gets a SessionEvent;
     on_keyframe_request gets stream; on_authorize gets the question for authorize().
     """
 
@@ -698,10 +867,7 @@ class Gateway:
             self._callbacks.on_authorize = _authorize_fn(self._authorize)
         addresses = [_text(address) for address in public_addresses]
         tokens = [_text(token) for token in bearer_tokens]
-        servers = [
-            _ice_server(_text(server.url), _text(server.username), _text(server.credential))
-            for server in ice_servers
-        ]
+        servers = _ice_servers(ice_servers)
         knobs = [_tuning(key, 0, value) for key, value in (tuning or {}).items()]
         config = _config()
         check("struct_init", byref(config), sizeof(config), ABI_VERSION)
@@ -710,7 +876,7 @@ class Gateway:
         config.public_addresses_len = len(addresses)
         config.bearer_tokens = (c_char_p * len(tokens))(*tokens)
         config.bearer_tokens_len = len(tokens)
-        config.ice_servers = (_ice_server * len(servers))(*servers)
+        config.ice_servers = servers
         config.ice_servers_len = len(servers)
         config.tuning = (_tuning * len(knobs))(*knobs)
         config.tuning_len = len(knobs)
@@ -870,13 +1036,22 @@ class Gateway:
         sdp: bytes,
         *,
         location_prefix: str | None = None,
-        timeout_ms: int = 0,
+        timeout_ms: int | None = None,
         peer: str | None = None,
+        ice_servers: Iterable[IceServer] | None = None,
+        label: str | None = None,
+        user_data: int | None = None,
     ) -> Response:
-        """Answers an offer (POST). On Error answer with its http_status. Blocking."""
-        offer = self._offer(stream_name, sdp, location_prefix, timeout_ms, peer)
+        """Answers an offer (POST). On Error send its response. Blocking.
+
+        timeout_ms is how long to wait for a camera that is still connecting; None: 5,000, 0: do not
+        wait. ice_servers replaces that of the gateway.
+        """
+        offer = _offer_struct(
+            stream_name, sdp, location_prefix, timeout_ms, peer, ice_servers, label, user_data
+        )
         response = c_void_p()
-        check("handle_whep_offer", self._handle, byref(offer), byref(response))
+        _respond("handle_whep_offer", response, self._handle, byref(offer))
         return Response(response)
 
     def handle_whep_offer_async(
@@ -885,19 +1060,24 @@ class Gateway:
         sdp: bytes,
         *,
         location_prefix: str | None = None,
-        timeout_ms: int = 0,
+        timeout_ms: int | None = None,
         peer: str | None = None,
+        ice_servers: Iterable[IceServer] | None = None,
+        label: str | None = None,
+        user_data: int | None = None,
     ) -> tuple[int, Future[Response]]:
-        """Answers an offer later. The id is for cancel(). Do not wait for it in a callback."""
-        offer = self._offer(stream_name, sdp, location_prefix, timeout_ms, peer)
+        """Answers an offer later. The id is for cancel(). Do not wait for the future in a callback."""
+        offer = _offer_struct(
+            stream_name, sdp, location_prefix, timeout_ms, peer, ice_servers, label, user_data
+        )
         future: Future[Response] = Future()
         token = next(_tokens)
         op = c_uint64()
         self._pending[token] = future
         try:
-            check(
-                "handle_whep_offer_async", self._handle, byref(offer), self._on_answer, token,
-                byref(op),
+            _respond(
+                "handle_whep_offer_async", c_void_p(), self._handle, byref(offer), self._on_answer,
+                token, byref(op),
             )
         except Error:
             del self._pending[token]
@@ -905,23 +1085,25 @@ class Gateway:
         return op.value, future
 
     def cancel(self, op: int) -> None:
-        """Gives up on an offer: its future fails with ERR_CANCELLED, unless it is answered."""
+        """Cancels a pending offer: its future fails with ERR_CANCELLED, unless it is answered."""
         check("cancel", self._handle, op)
 
     def handle_whep_patch(
         self, session_key: str, if_match: str | None, fragment: bytes
     ) -> Response:
-        """Answers a PATCH: candidates or an ICE restart; if_match is the header of this name."""
+        """Answers a PATCH: candidates or an ICE restart. if_match is the header If-Match."""
         response = c_void_p()
-        check(
-            "handle_whep_patch", self._handle, _text(session_key), _text(if_match), fragment,
-            len(fragment), byref(response),
+        _respond(
+            "handle_whep_patch", response, self._handle, _text(session_key), _text(if_match),
+            fragment, len(fragment),
         )
         return Response(response)
 
-    def handle_whep_delete(self, session_key: str) -> None:
-        """Ends a session (DELETE) by the last part of its URL."""
-        check("handle_whep_delete", self._handle, _text(session_key))
+    def handle_whep_delete(self, session_key: str) -> Response:
+        """Ends a session (DELETE) by the last segment of its URL."""
+        response = c_void_p()
+        _respond("handle_whep_delete", response, self._handle, _text(session_key))
+        return Response(response)
 
     def get_session_info(self, session: int) -> SessionInfo:
         info = _struct(_session_info)
@@ -935,12 +1117,28 @@ class Gateway:
         headers: Mapping[str, str] | None = None,
         body: bytes = b"",
         *,
+        stream_name: str | None = None,
+        session_key: str | None = None,
+        authorized: bool = False,
+        location_prefix: str | None = None,
+        timeout_ms: int | None = None,
         peer: str | None = None,
+        ice_servers: Iterable[IceServer] | None = None,
+        label: str | None = None,
+        user_data: int | None = None,
     ) -> Response:
-        """Answers a request to .../{stream}/whep or .../{stream}/whep/{key}. Blocking."""
-        request = self._http_request(method, path, headers, body, peer)
+        """Answers an HTTP request of a viewer: the whole of WHEP. Blocking.
+
+        The path ends in {stream}/whep or {stream}/whep/{key}, or stream_name and session_key say what
+        the request is to. authorized: the host has checked it. The other arguments are those of
+        handle_whep_offer(). The response may be a failure, e.g. 404; on Error send its response.
+        """
+        request = _http_request_struct(
+            method, path, headers, body, stream_name, session_key, authorized, location_prefix,
+            timeout_ms, peer, ice_servers, label, user_data,
+        )
         response = c_void_p()
-        check("handle_http", self._handle, byref(request), byref(response))
+        _respond("handle_http", response, self._handle, byref(request))
         return Response(response)
 
     def handle_http_async(
@@ -950,22 +1148,35 @@ class Gateway:
         headers: Mapping[str, str] | None = None,
         body: bytes = b"",
         *,
+        stream_name: str | None = None,
+        session_key: str | None = None,
+        authorized: bool = False,
+        location_prefix: str | None = None,
+        timeout_ms: int | None = None,
         peer: str | None = None,
+        ice_servers: Iterable[IceServer] | None = None,
+        label: str | None = None,
+        user_data: int | None = None,
     ) -> Future[Response]:
-        """The same without blocking. Do not wait for it in a callback."""
-        request = self._http_request(method, path, headers, body, peer)
+        """The same without waiting. Do not wait for the future in a callback."""
+        request = _http_request_struct(
+            method, path, headers, body, stream_name, session_key, authorized, location_prefix,
+            timeout_ms, peer, ice_servers, label, user_data,
+        )
         future: Future[Response] = Future()
         token = next(_tokens)
         self._pending[token] = future
         try:
-            check("handle_http_async", self._handle, byref(request), self._on_http, token)
+            _respond(
+                "handle_http_async", c_void_p(), self._handle, byref(request), self._on_http, token
+            )
         except Error:
             del self._pending[token]
             raise
         return future
 
     def authorize(self, request: int, allow: bool) -> None:
-        """Answers a question of on_authorize."""
+        """Allows or denies a request of on_authorize."""
         check("authorize", self._handle, request, allow)
 
     def listen_http(
@@ -976,7 +1187,7 @@ class Gateway:
         tls_private_key: bytes | None = None,
         max_connections: int = 0,
     ) -> int:
-        """Serves pages, WHEP and figures over HTTP until shutdown; returns the port."""
+        """Starts an HTTP listener for WHEP, pages and figures; returns its port."""
         options = _struct(
             _listen_options,
             address=_text(address),
@@ -1009,7 +1220,9 @@ class Gateway:
     def _answered(self, token: int, op: int, status: int, response: int | None) -> None:
         future = self._pending.pop(token)
         if status < 0:
-            future.set_exception(Error(status))
+            error = Error(status)  # first: it reads the last error of this thread
+            error.response = Response(c_void_p(response))
+            future.set_exception(error)
         else:
             future.set_result(Response(c_void_p(response)))
 
@@ -1023,44 +1236,6 @@ class Gateway:
         operation = _enum(Operation, request.operation)
         self._on_authorize(
             AuthorizeRequest(request.request_id, operation, stream_name, token, peer)
-        )
-
-    def _http_request(
-        self,
-        method: str,
-        path: str,
-        headers: Mapping[str, str] | None,
-        body: bytes,
-        peer: str | None,
-    ) -> _http_request:
-        fields = [_http_header(_text(name), _text(value)) for name, value in (headers or {}).items()]
-        return _struct(
-            _http_request,
-            method=_text(method),
-            path=_text(path),
-            headers=(_http_header * len(fields))(*fields),
-            headers_len=len(fields),
-            body=body,
-            body_size=len(body),
-            peer=_text(peer),
-        )
-
-    def _offer(
-        self,
-        stream_name: str,
-        sdp: bytes,
-        location_prefix: str | None,
-        timeout_ms: int,
-        peer: str | None,
-    ) -> _offer:
-        return _struct(
-            _offer,
-            stream_name=_text(stream_name),
-            sdp=sdp,
-            sdp_size=len(sdp),
-            location_prefix=_text(location_prefix),
-            timeout_ms=timeout_ms,
-            peer=_text(peer),
         )
 
     def _list(self, name: str) -> list[int]:
@@ -1088,12 +1263,22 @@ class Gateway:
         if self._on_keyframe_request is not None:
             self._on_keyframe_request(stream)
 
-    def _session_state(
-        self, _: int | None, session: int, stream: int, state: int, status: int
-    ) -> None:
+    def _session_state(self, _: int | None, pointer: Any) -> None:
         if self._on_session_state is not None:
+            event = pointer.contents
+            texts = (event.message, event.label, event.peer)
+            message, label, peer = ((text or b"").decode() for text in texts)
             self._on_session_state(
-                session, stream, _enum(SessionState, state), _enum(Status, status)
+                SessionEvent(
+                    event.session,
+                    event.stream,
+                    _enum(SessionState, event.state),
+                    _enum(Status, event.status),
+                    message,
+                    event.session_user_data,
+                    label,
+                    peer,
+                )
             )
 
 

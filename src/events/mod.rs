@@ -7,7 +7,7 @@ use std::fmt;
 
 pub(crate) use self::notifier::{Notice, Notices, Notifier};
 use crate::error::Status;
-use crate::state::{SessionId, SessionState, StreamId, StreamState};
+use crate::state::{SessionId, SessionState, StreamId, StreamState, ViewerIdentity};
 
 /// What a host implements to be told. All calls come from one thread of the gateway, one at a
 /// time; they may call every function of the gateway that does not block.
@@ -18,14 +18,8 @@ pub trait Events: Send + 'static {
     }
 
     /// A session changed its state. `Closed` is the last call for an id.
-    fn session_state(
-        &self,
-        session: SessionId,
-        stream: StreamId,
-        state: SessionState,
-        status: Status,
-    ) {
-        let _ = (session, stream, state, status);
+    fn session_state(&self, event: &SessionEvent) {
+        let _ = event;
     }
 
     /// A push stream needs a keyframe that only the host's encoder can give: a viewer cannot
@@ -49,7 +43,24 @@ pub trait Events: Send + 'static {
     }
 }
 
-/// What somebody wants to do over HTTP.
+/// A session changed its state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionEvent {
+    /// The session.
+    pub session: SessionId,
+    /// The stream that it watches.
+    pub stream: StreamId,
+    /// Its state from now on.
+    pub state: SessionState,
+    /// Why it failed, if the state is `Failed`; `Ok` otherwise.
+    pub status: Status,
+    /// The sentence to `status`; empty if there is none.
+    pub message: String,
+    /// Who the session is for.
+    pub viewer: ViewerIdentity,
+}
+
+/// What a request over HTTP asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 pub enum Operation {

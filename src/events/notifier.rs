@@ -9,9 +9,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::role::{Role, mark_thread};
-use super::{AuthorizeRequest, Events};
+use super::{AuthorizeRequest, Events, SessionEvent};
 use crate::error::{Error, Result, Status};
-use crate::state::{SessionId, SessionState, StreamId, StreamState};
+use crate::state::{SessionState, StreamId, StreamState};
 
 /// Something to tell the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub enum Notice {
     /// A stream's new state.
     Stream(StreamId, StreamState, Status),
     /// A session's new state.
-    Session(SessionId, StreamId, SessionState, Status),
+    Session(Box<SessionEvent>),
     /// A push stream needs a keyframe.
     Keyframe(StreamId),
     /// Somebody wants to do something over HTTP.
@@ -29,11 +29,11 @@ pub enum Notice {
 impl Notice {
     /// The last event of an id, which is never dropped.
     fn is_last(&self) -> bool {
-        matches!(
-            self,
-            Notice::Stream(_, StreamState::Removed, _)
-                | Notice::Session(_, _, SessionState::Closed, _)
-        )
+        match self {
+            Notice::Stream(_, state, _) => *state == StreamState::Removed,
+            Notice::Session(event) => event.state == SessionState::Closed,
+            Notice::Keyframe(_) | Notice::Authorize(_) => false,
+        }
     }
 }
 
@@ -221,9 +221,7 @@ fn run(queue: &Queue, events: &dyn Events) {
 fn tell(events: &dyn Events, notice: Notice) {
     match notice {
         Notice::Stream(stream, state, status) => events.stream_state(stream, state, status),
-        Notice::Session(session, stream, state, status) => {
-            events.session_state(session, stream, state, status);
-        }
+        Notice::Session(event) => events.session_state(&event),
         Notice::Keyframe(stream) => events.keyframe_request(stream),
         Notice::Authorize(request) => events.authorize(*request),
     }

@@ -1,4 +1,4 @@
-//! Authorize: who may watch, and who may see the figures, over HTTP.
+//! Authorize: who may watch streams and read figures over HTTP.
 
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::ptr;
@@ -8,32 +8,33 @@ use super::guard::guard_status;
 use super::handle::{gateway_ref, rtsp_webrtc_gateway};
 use crate::events::{AuthorizeRequest, RequestId};
 
-/// What somebody wants to do over HTTP.
+/// What a request over HTTP asks for.
 #[repr(C)]
 #[allow(dead_code, reason = "the header's names of Operation")]
 pub enum rtsp_webrtc_gateway_operation {
-    /// Watch a stream: POST of an offer, and GET or HEAD of its endpoint.
+    /// Watch a stream: POST of an offer; GET or HEAD of its endpoint.
     RTSP_WEBRTC_GATEWAY_OPERATION_WATCH = 1,
-    /// Change a session: PATCH, and GET or HEAD of the session.
+    /// Change a session: PATCH; GET or HEAD of the session.
     RTSP_WEBRTC_GATEWAY_OPERATION_UPDATE = 2,
     /// End a session: DELETE.
     RTSP_WEBRTC_GATEWAY_OPERATION_END = 3,
-    /// See all streams and sessions: /api and /metrics of listen_http().
+    /// Read the figures of all streams and sessions: /api and /metrics of listen_http().
     RTSP_WEBRTC_GATEWAY_OPERATION_MONITOR = 4,
 }
 
-/// Somebody wants to do something over HTTP. Its strings are valid until the callback returns.
+/// A request over HTTP that the host is to allow or deny. Its strings are valid until the callback
+/// returns.
 #[repr(C)]
 pub struct rtsp_webrtc_gateway_authorize_request {
-    /// sizeof this struct, as the library has it.
+    /// sizeof this struct in the library.
     pub struct_size: usize,
-    /// To be passed to rtsp_webrtc_gateway_authorize(). Never 0, never reused.
+    /// Id of the request, for rtsp_webrtc_gateway_authorize(). Never 0, never reused.
     pub request_id: u64,
-    /// The stream as the request names it, which may not exist. NULL for MONITOR.
+    /// Name of the stream, as the request has it; there may be no such stream. NULL for MONITOR.
     pub stream_name: *const c_char,
-    /// Bearer token of the request, a secret. NULL: none was sent.
+    /// Bearer token (RFC 6750) of the request: a secret. NULL: none was sent.
     pub bearer_token: *const c_char,
-    /// Who asks: the viewer's address and port, or what the host said in
+    /// Where the request comes from: the client's address and port, or peer of
     /// rtsp_webrtc_gateway_http_request. NULL: not known.
     pub peer: *const c_char,
     /// enum rtsp_webrtc_gateway_operation.
@@ -46,11 +47,11 @@ sized_struct!(
     "rtsp_webrtc_gateway_authorize_request"
 );
 
-/// Called with the question of somebody.
+/// The function of the host that decides.
 pub(super) type AuthorizeFn =
     unsafe extern "C" fn(*mut c_void, *const rtsp_webrtc_gateway_authorize_request);
 
-/// Passes a question to the host.
+/// Passes a request to the host.
 pub(super) fn ask(callback: AuthorizeFn, user_data: *mut c_void, request: &AuthorizeRequest) {
     let text = |text: &Option<String>| text.as_deref().map(c_text);
     let (stream, token, peer) = (
@@ -73,9 +74,13 @@ pub(super) fn ask(callback: AuthorizeFn, user_data: *mut c_void, request: &Autho
     unsafe { callback(user_data, &raw const question) }
 }
 
-/// Answers a question of on_authorize: inside that callback or later, from any thread, within 30 s.
-/// Denied requests get 401 if they have no bearer token, else 403; those that are not answered in
-/// time 504. ERR_NOT_FOUND if nobody waits for it (any more).
+/// Allows or denies a request of on_authorize: inside that callback or later, from any thread,
+/// within 30 s. A denied request gets 401 if it has no bearer token, 403 otherwise. A request
+/// that is not decided in time gets 504.
+///
+/// Parameters: request_id is that of rtsp_webrtc_gateway_authorize_request.
+///
+/// Errors: ERR_NOT_FOUND if the request does not exist, has been decided or has timed out.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_authorize(
     gateway: *mut rtsp_webrtc_gateway,

@@ -106,13 +106,59 @@ pub(super) unsafe fn array<'a, T>(pointer: *const T, len: usize, name: &str) -> 
     if pointer.is_null() {
         return Err(null(name));
     }
+    check_len(len, name)?;
+    // SAFETY: not NULL, `len` elements by contract, and small enough for a slice.
+    Ok(unsafe { slice::from_raw_parts(pointer, len) })
+}
+
+/// Copies an array of structs in. The elements lie as far apart as the caller's version has them.
+///
+/// # Safety
+/// `pointer` is NULL, or points to `len` elements, each a `T` of the same version of the library,
+/// this one or another.
+pub(super) unsafe fn read_array<T: SizedStruct>(
+    pointer: *const T,
+    len: usize,
+    name: &str,
+) -> Result<Vec<T>> {
+    if len == 0 {
+        return Ok(Vec::new());
+    }
+    if pointer.is_null() {
+        return Err(null(name));
+    }
+    check_len(len, name)?;
+    // SAFETY: every version starts with struct_size.
+    let size = unsafe { pointer.cast::<usize>().read_unaligned() };
+    check_size(size, T::NAME)?;
+    let read = |i: usize| {
+        // SAFETY: elements before this one have `size` bytes each, so this one starts here.
+        let (element, own_size) = unsafe {
+            let element = pointer.byte_add(i * size);
+            (element, element.cast::<usize>().read_unaligned())
+        };
+        if own_size != size {
+            return Err(Error::new(
+                Status::StructSize,
+                format!(
+                    "the elements of {name} differ in struct_size: initialize each element with \
+                     RTSP_WEBRTC_GATEWAY_INIT"
+                ),
+            ));
+        }
+        // SAFETY: not NULL, and a struct of some version by this function's contract.
+        unsafe { read_struct(element) }
+    };
+    (0..len).map(read).collect()
+}
+
+fn check_len(len: usize, name: &str) -> Result<()> {
     if len > MAX_ARRAY {
         return Err(invalid(format!(
             "{name} has {len} elements; the maximum is {MAX_ARRAY}"
         )));
     }
-    // SAFETY: not NULL, `len` elements by contract, and small enough for a slice.
-    Ok(unsafe { slice::from_raw_parts(pointer, len) })
+    Ok(())
 }
 
 /// A struct of the header that starts with its size.

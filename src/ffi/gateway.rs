@@ -10,19 +10,19 @@ use super::convert::{
     array, init_struct, invalid, optional_str, output, read_struct, required_str, sized_struct,
     unset,
 };
+use super::events::{report_session, rtsp_webrtc_gateway_session_event};
 use super::guard::guard_status;
-use super::handle::{
-    gateway_ref, rtsp_webrtc_gateway, rtsp_webrtc_gateway_session_id, rtsp_webrtc_gateway_stream_id,
-};
+use super::handle::{gateway_ref, rtsp_webrtc_gateway, rtsp_webrtc_gateway_stream_id};
+use super::ice_server::{ice_servers, rtsp_webrtc_gateway_ice_server};
 use super::signals::SignalsBlocked;
 use super::tuning::{key_of, rtsp_webrtc_gateway_tuning};
 use super::user_data::{UserData, rtsp_webrtc_gateway_free_fn};
 use super::version::ABI_VERSION;
-use crate::config::{Config, IceServer};
+use crate::config::Config;
 use crate::error::{Error, Result, Status};
-use crate::events::{AuthorizeRequest, Events, role};
+use crate::events::{AuthorizeRequest, Events, SessionEvent, role};
 use crate::gateway::Gateway;
-use crate::state::{SessionId, SessionState, StreamId, StreamState};
+use crate::state::{StreamId, StreamState};
 
 /// Callbacks of a gateway. Each function may be NULL. The rules for callbacks are under "Callbacks"
 /// at the top of this header.
@@ -35,9 +35,9 @@ pub struct rtsp_webrtc_gateway_callbacks {
     /// Frees user_data after the last callback. Runs exactly once, also if create() fails. May be
     /// NULL.
     pub free_user_data: rtsp_webrtc_gateway_free_fn,
-    /// A stream changed to state (enum rtsp_webrtc_gateway_stream_state). status says why it went to
-    /// RETRYING or FAILED, and is RTSP_WEBRTC_GATEWAY_OK otherwise. The state that it is added in,
-    /// CONNECTING or IDLE, is no change, and is not told.
+    /// A stream changed to state (enum rtsp_webrtc_gateway_stream_state). status says why it
+    /// went to RETRYING or FAILED, and is RTSP_WEBRTC_GATEWAY_OK otherwise. The state that it is
+    /// added in, CONNECTING or IDLE, is no change, and is not told.
     pub on_stream_state: Option<
         unsafe extern "C" fn(
             user_data: *mut c_void,
@@ -46,15 +46,12 @@ pub struct rtsp_webrtc_gateway_callbacks {
             status: c_int,
         ),
     >,
-    /// A session changed to state (enum rtsp_webrtc_gateway_session_state), NEW at first. status says
-    /// why it went to FAILED, and is RTSP_WEBRTC_GATEWAY_OK otherwise.
+    /// A session changed its state. The first call for a session has the state NEW, the last one
+    /// CLOSED.
     pub on_session_state: Option<
         unsafe extern "C" fn(
             user_data: *mut c_void,
-            session: rtsp_webrtc_gateway_session_id,
-            stream: rtsp_webrtc_gateway_stream_id,
-            state: i32,
-            status: c_int,
+            event: *const rtsp_webrtc_gateway_session_event,
         ),
     >,
     /// A push stream needs a keyframe, which only the host's encoder can provide: a viewer cannot
@@ -79,18 +76,6 @@ sized_struct!(
     rtsp_webrtc_gateway_callbacks,
     "rtsp_webrtc_gateway_callbacks"
 );
-
-/// A STUN or TURN server that viewers are told of.
-#[repr(C)]
-pub struct rtsp_webrtc_gateway_ice_server {
-    /// "stun:", "stuns:", "turn:" or "turns:", host, port and transport (RFC 7064, RFC 7065), e.g.
-    /// "turn:turn.example.com:3478?transport=udp". Required.
-    pub url: *const c_char,
-    /// User of a TURN server; NULL for STUN.
-    pub username: *const c_char,
-    /// The password to it; NULL for STUN. Whoever may watch is told it; it is never logged.
-    pub credential: *const c_char,
-}
 
 /// Options of a gateway. rtsp_webrtc_gateway_create() copies them.
 #[repr(C)]
@@ -118,8 +103,9 @@ pub struct rtsp_webrtc_gateway_config {
     pub bearer_tokens: *const *const c_char,
     /// Number of elements in bearer_tokens, at most 64.
     pub bearer_tokens_len: usize,
-    /// STUN and TURN servers to announce to viewers in Link headers of the answer (RFC 9725 section
-    /// 4.6). The gateway itself does not use them. May be NULL if ice_servers_len is 0.
+    /// STUN and TURN servers to announce to viewers in Link headers of the response to an offer
+    /// (RFC 9725 section 4.6), unless the offer has servers of its own. The gateway itself does
+    /// not use them. May be NULL if ice_servers_len is 0.
     pub ice_servers: *const rtsp_webrtc_gateway_ice_server,
     /// Number of elements in ice_servers, at most 16.
     pub ice_servers_len: usize,
@@ -265,17 +251,18 @@ unsafe fn options(config: &rtsp_webrtc_gateway_config) -> Result<Config> {
         options.udp_bind = Some(parse(address, "udp_bind", "192.0.2.1:5000 or [::]:5000")?);
     }
     // SAFETY: this function's contract.
-    let (addresses, servers, knobs) = unsafe {
+    let (addresses, knobs) = unsafe {
         (
             array(
                 config.public_addresses,
                 config.public_addresses_len,
                 "public_addresses",
             )?,
-            array(config.ice_servers, config.ice_servers_len, "ice_servers")?,
             array(config.tuning, config.tuning_len, "tuning")?,
         )
     };
+    // SAFETY: this function's contract.
+    options.ice_servers = unsafe { ice_servers(config.ice_servers, config.ice_servers_len) }?;
     for &address in addresses {
         // SAFETY: this function's contract.
         let address = unsafe { required_str(address, "an element of public_addresses") }?;
@@ -292,21 +279,6 @@ unsafe fn options(config: &rtsp_webrtc_gateway_config) -> Result<Config> {
             let token = required_str(token, "an element of bearer_tokens")?;
             options.bearer_tokens.push(token.to_owned());
         }
-    }
-    for server in servers {
-        // SAFETY: this function's contract.
-        let (url, username, credential) = unsafe {
-            (
-                required_str(server.url, "url of an element of ice_servers")?,
-                optional_str(server.username, "username of an element of ice_servers")?,
-                optional_str(server.credential, "credential of an element of ice_servers")?,
-            )
-        };
-        options.ice_servers.push(IceServer {
-            url: url.to_owned(),
-            username: username.map(str::to_owned),
-            credential: credential.map(str::to_owned),
-        });
     }
     for knob in knobs {
         unset(knob.reserved)?;
@@ -356,24 +328,9 @@ impl Events for Callbacks {
         }
     }
 
-    fn session_state(
-        &self,
-        session: SessionId,
-        stream: StreamId,
-        state: SessionState,
-        status: Status,
-    ) {
+    fn session_state(&self, event: &SessionEvent) {
         if let Some(call) = self.table.on_session_state {
-            // SAFETY: the host passed this function to be called with this user_data.
-            unsafe {
-                call(
-                    self.user_data.get(),
-                    session.0,
-                    stream.0,
-                    state as i32,
-                    status.code(),
-                )
-            }
+            report_session(call, self.user_data.get(), event);
         }
     }
 

@@ -22,7 +22,7 @@ pub(super) fn guard<T>(on_panic: T, body: impl FnOnce() -> T) -> T {
 
 /// Runs the body of a function that returns a status, and remembers its error.
 pub(super) fn guard_status(body: impl FnOnce() -> Result<()>) -> c_int {
-    match catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| Err(panicked("this call"))) {
+    match contain(body) {
         Ok(()) => Status::Ok.code(),
         Err(error) => {
             remember(&error);
@@ -31,7 +31,11 @@ pub(super) fn guard_status(body: impl FnOnce() -> Result<()>) -> c_int {
     }
 }
 
-/// The panic's own text may quote anything, so it goes to standard error only.
+/// Makes a panic of `body` its error.
+pub(super) fn contain<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|_| Err(panicked("this call")))
+}
+
 /// Makes an error this thread's last one.
 pub(super) fn remember(error: &Error) {
     // Fails only while the thread ends: then nobody can ask any more.

@@ -1,19 +1,23 @@
-//! HTTP: all of WHEP by one function, or a listener with player and dashboard.
+//! HTTP: the whole of WHEP by one function, or a listener with player and dashboard.
 
 use std::ffi::{c_char, c_int, c_void};
 
 use super::convert::{
-    array, bytes, invalid, optional_str, output, read_struct, required_str, sized_struct, unset,
+    array, bytes, invalid, optional_str, read_struct, required_str, sized_struct, unset,
 };
 use super::gateway::parse;
 use super::guard::guard_status;
 use super::handle::{gateway_ref, rtsp_webrtc_gateway};
+use super::ice_server::rtsp_webrtc_gateway_ice_server;
 use super::signals::SignalsBlocked;
 use super::user_data::UserData;
-use super::whep::rtsp_webrtc_gateway_response;
+use super::whep::{
+    guard_response, guard_response_later, into_raw, offered_servers, rtsp_webrtc_gateway_response,
+    timeout,
+};
 use crate::config::{HttpOptions, TlsIdentity};
-use crate::error::Result;
-use crate::whep::{HttpRequest, HttpResponse};
+use crate::error::{Error, Result};
+use crate::whep::{HttpRequest, HttpResponse, HttpTarget};
 
 /// A header field of a request.
 #[repr(C)]
@@ -24,57 +28,96 @@ pub struct rtsp_webrtc_gateway_http_header {
     pub value: *const c_char,
 }
 
-/// An HTTP request, as the host's web server got it.
+/// Bits of rtsp_webrtc_gateway_http_request.flags.
+#[repr(C)]
+#[allow(dead_code, reason = "the header's names of flags")]
+pub enum rtsp_webrtc_gateway_http_flags {
+    /// Of a POST: as OFFER_NO_WAIT. A viewer gets the same by the header `Prefer: wait=0`.
+    RTSP_WEBRTC_GATEWAY_HTTP_NO_WAIT = 1,
+    /// The host has authorized this request: neither config.bearer_tokens nor on_authorize are
+    /// asked.
+    RTSP_WEBRTC_GATEWAY_HTTP_AUTHORIZED = 2,
+}
+
+/// An HTTP request as the host's web server received it. Everything is copied, except what
+/// user_data points to.
 #[repr(C)]
 pub struct rtsp_webrtc_gateway_http_request {
     /// sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT().
     pub struct_size: usize,
     /// Method, e.g. "POST". Required.
     pub method: *const c_char,
-    /// Path of the URL as the viewer wrote it: still percent-encoded, with whatever prefix WHEP is
-    /// mounted under, e.g. "/live/door/whep". A query is ignored. Required.
+    /// Path of the URL as the viewer sent it: percent-encoded, with any prefix that WHEP is mounted
+    /// under, e.g. "/live/door/whep". A query is ignored. Required.
     pub path: *const c_char,
-    /// Header fields. Only Authorization, Content-Type and If-Match are looked at. May be NULL if
-    /// headers_len is 0.
+    /// Header fields. Only Authorization, Content-Type, If-Match and Prefer are used. May be
+    /// NULL if headers_len is 0.
     pub headers: *const rtsp_webrtc_gateway_http_header,
-    /// Number of headers, at most 4,096.
+    /// Number of elements in headers, at most 4,096.
     pub headers_len: usize,
     /// Body. Needs no terminator. May be NULL if body_size is 0.
     pub body: *const c_char,
-    /// Bytes of body. More than 131,072 are answered with 413, so the web server needs to read no
-    /// more than that.
+    /// Size of body in bytes. More than 131,072 gives the response 413, so the web server need
+    /// not read more than that.
     pub body_size: usize,
-    /// Who asks, for the log and for on_authorize: free text, e.g. the viewer's address. NULL: not
-    /// known.
+    /// Name of the stream, for hosts with URLs of their own, e.g. "cam7" for a request to
+    /// "/api/v1/cameras/7/live". NULL: path ends in "{stream}/whep" or "{stream}/whep/{key}".
+    pub stream_name: *const c_char,
+    /// With stream_name: the session key in the URL of the request. NULL or "": the request is
+    /// to the stream's endpoint, where viewers POST.
+    pub session_key: *const c_char,
+    /// Of a POST: as in rtsp_webrtc_gateway_offer. NULL: path and a slash.
+    pub location_prefix: *const c_char,
+    /// Of a POST: as in rtsp_webrtc_gateway_offer. The header `Prefer: wait=<seconds>` (RFC 7240
+    /// section 4.3) shortens it.
+    pub timeout_ms: u32,
+    /// Bits of enum rtsp_webrtc_gateway_http_flags.
+    pub flags: u32,
+    /// As in rtsp_webrtc_gateway_offer. It is also passed to on_authorize.
     pub peer: *const c_char,
+    /// Of a POST: as in rtsp_webrtc_gateway_offer.
+    pub ice_servers: *const rtsp_webrtc_gateway_ice_server,
+    /// Number of elements in ice_servers.
+    pub ice_servers_len: usize,
+    /// Of a POST: as in rtsp_webrtc_gateway_offer.
+    pub label: *const c_char,
+    /// Of a POST: as in rtsp_webrtc_gateway_offer.
+    pub user_data: *mut c_void,
 }
 sized_struct!(
     rtsp_webrtc_gateway_http_request,
     "rtsp_webrtc_gateway_http_request"
 );
 
-/// Answers a request to {prefix}/{stream}/whep or {prefix}/{stream}/whep/{key}: the whole protocol,
-/// for hosts that have a web server. Mount it for all methods under whatever prefix, and write the
-/// response as it is: status, headers and body, with Content-Length added but to a 204 (RFC 9110
-/// section 8.6). Other paths get 404.
+/// Answers an HTTP request of a viewer: the whole of WHEP, for hosts that have a web server of
+/// their own. Pass it the requests of all methods below the paths that WHEP is mounted under,
+/// and send the response as it is. Add Content-Length, except to a 204 (RFC 9110 section 8.6).
 ///
-/// - `OPTIONS` 200 with what CORS and WHEP ask for; never needs a token.
-/// - `POST` of an offer to the endpoint 201, with Location, ETag and Link to each ICE server.
-/// - `PATCH` of a session 204 to candidates, 200 and a new ETag to an ICE restart.
-/// - `DELETE` of a session 200.
-/// - `GET`, `HEAD` 200 without a body, if the stream or the session exists.
-/// - Failures: 400, 401 and 403 (see on_authorize), 404, 405 with Allow, 406 without a common codec,
-///   409 with Retry-After while the camera is not live, 412, 413, 415, 422, 428, 503 with Retry-After
-///   at a limit, 504; each with problem details (RFC 9457) as body, whose "detail" is the sentence.
+/// The request is to a stream's endpoint or to a session: by its path, which ends in
+/// "{stream}/whep" or "{stream}/whep/{key}" (any other path gives 404), or by
+/// request->stream_name and request->session_key.
 ///
-/// On success *out_response is the caller's, to be given to rtsp_webrtc_gateway_response_free();
-/// failures of HTTP are successes here. Where no session was created or changed,
-/// response_session_id() is 0, and response_session_key() and response_etag() are NULL.
+/// - `OPTIONS`: 200 with the headers of CORS and WHEP. Never requires a token.
+/// - `POST` of an offer to the endpoint: 201 with Location, ETag and a Link for each ICE server.
+/// - `PATCH` of a session: 204 after candidates; 200 with a new ETag after an ICE restart.
+/// - `DELETE` of a session: 200.
+/// - `GET`, `HEAD`: 200 without a body, if the stream or the session exists.
+/// - Failures: 400; 401 and 403 (see on_authorize); 404; 405 with Allow; 406 without a common
+///   codec; 409 with Retry-After while the camera is not live; 412; 413; 415; 422; 428; 503 with
+///   Retry-After at a limit; 504. Each has problem details (RFC 9457) as body, whose "detail" is
+///   the error message.
 ///
-/// Blocking while on_authorize is not answered (at most 30 s) and while the camera connects for the
-/// first time (at most 5 s). Errors: ERR_INVALID_ARGUMENT, also for a path, a method, a name of a
-/// header or a peer that is not UTF-8: then answer with rtsp_webrtc_gateway_http_status(), which is
-/// 400; ERR_IO if the thread for it cannot be started, ERR_WOULD_DEADLOCK inside a callback.
+/// Returns RTSP_WEBRTC_GATEWAY_OK for every response that the request deserves, including failures.
+///
+/// Ownership: the caller frees *out_response with rtsp_webrtc_gateway_response_free(), on
+/// success and on failure. If this function fails, *out_response is the response to send, too:
+/// problem details, as above.
+///
+/// Blocking: waits for the answer to on_authorize, for at most 30 s, and for the camera as
+/// handle_whep_offer() does.
+///
+/// Errors: ERR_INVALID_ARGUMENT, also if the path, the method, the name of a header or another
+/// string is not UTF-8; ERR_IO if the HTTP thread cannot be started; ERR_SHUTTING_DOWN.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_handle_http(
@@ -82,39 +125,47 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_handle_http(
     request: *const rtsp_webrtc_gateway_http_request,
     out_response: *mut *mut rtsp_webrtc_gateway_response,
 ) -> c_int {
-    guard_status(|| {
+    let body = || {
         // SAFETY: gateway is NULL or alive, by the conventions.
         let gateway = unsafe { gateway_ref(gateway) }?;
         // SAFETY: request is NULL or a struct of the header, by the conventions.
         let request = unsafe { read_struct(request) }?;
-        // SAFETY: out_response is NULL or writable, by the conventions.
-        let out_response = unsafe { output(out_response, "out_response") }?;
         // SAFETY: its pointers are NULL or live, by the conventions.
-        let response = unsafe {
+        unsafe {
             with_request(&request, |request| {
                 let _blocked = SignalsBlocked::new();
                 gateway.handle_http(request)
             })
-        }?;
-        out_response.write(into_raw(response));
-        Ok(())
-    })
+        }
+    };
+    // SAFETY: out_response is NULL or writable, by the conventions.
+    unsafe { guard_response(out_response, failure, body) }
 }
 
-/// Gets the answer to a request of handle_http_async(), once, on the gateway's callback thread, with
-/// the rules of callbacks. response is the callee's, to be given to
-/// rtsp_webrtc_gateway_response_free().
+/// Receives the response to a request of handle_http_async(): once, on the gateway's callback
+/// thread, under the rules for callbacks.
+///
+/// Parameters: user_data is that of the call.
+///
+/// Ownership: the callback frees response with rtsp_webrtc_gateway_response_free().
 pub type rtsp_webrtc_gateway_http_fn = Option<
     unsafe extern "C" fn(user_data: *mut c_void, response: *mut rtsp_webrtc_gateway_response),
 >;
 
-/// Answers a request as rtsp_webrtc_gateway_handle_http() does, without blocking. If it returns
-/// RTSP_WEBRTC_GATEWAY_OK, callback runs exactly once, which may be before this function returns;
-/// with 503 if the gateway shuts down meanwhile. If it returns an error, callback does not run. May
-/// be called inside callbacks.
+/// Answers an HTTP request of a viewer as handle_http() does, without waiting.
 ///
-/// Errors: ERR_LIMIT while 1,024 requests are under way; ERR_IO if the thread for it cannot be
-/// started.
+/// If it returns RTSP_WEBRTC_GATEWAY_OK, callback runs exactly once with the response, possibly
+/// before this function returns; with 503 if the gateway shuts down. If it returns an error,
+/// callback does not run.
+///
+/// Parameters: user_data is passed to callback; it is not request->user_data, which belongs to
+/// the session. *out_response receives the response to send if this function fails, and NULL if
+/// it succeeds; out_response may be NULL.
+///
+/// Ownership: the caller frees *out_response with rtsp_webrtc_gateway_response_free().
+///
+/// Errors: ERR_INVALID_ARGUMENT as for handle_http(); ERR_LIMIT while 1,024 requests are pending;
+/// ERR_IO if the HTTP thread cannot be started.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_handle_http_async(
@@ -122,8 +173,9 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_handle_http_async(
     request: *const rtsp_webrtc_gateway_http_request,
     callback: rtsp_webrtc_gateway_http_fn,
     user_data: *mut c_void,
+    out_response: *mut *mut rtsp_webrtc_gateway_response,
 ) -> c_int {
-    guard_status(|| {
+    let body = || {
         // SAFETY: gateway is NULL or alive, by the conventions.
         let gateway = unsafe { gateway_ref(gateway) }?;
         // SAFETY: request is NULL or a struct of the header, by the conventions.
@@ -143,27 +195,31 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_handle_http_async(
                 gateway.handle_http_async(request, done)
             })
         }
-    })
+    };
+    // SAFETY: out_response is NULL or writable, by the conventions.
+    unsafe { guard_response_later(out_response, failure, body) }
 }
 
-/// Options of a listener.
+/// Options of a listener. Everything is copied.
 #[repr(C)]
 pub struct rtsp_webrtc_gateway_listen_options {
     /// sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT().
     pub struct_size: usize,
-    /// Where to listen, as "192.0.2.1:8889" or "[::]:8889". Port 0: any. NULL: "127.0.0.1:8889".
+    /// Address and port to listen on, as "192.0.2.1:8889" or "[::]:8889". Port 0: any free port.
+    /// NULL: "127.0.0.1:8889".
     pub address: *const c_char,
-    /// For HTTPS: the contents of a PEM file with the certificate, followed by those that lead to its
-    /// root. NULL, and no private key: HTTP.
+    /// For HTTPS: the contents of a PEM file with the certificate, followed by the intermediate
+    /// certificates. Needs no terminator. NULL, with tls_private_key NULL, too: HTTP.
     pub tls_certificates: *const c_char,
-    /// Bytes of tls_certificates.
+    /// Size of tls_certificates in bytes.
     pub tls_certificates_size: usize,
-    /// Its private key: the contents of a PEM file (PKCS#8, PKCS#1 or SEC1), not encrypted.
+    /// The private key of the certificate: the contents of a PEM file (PKCS#8, PKCS#1 or SEC1), not
+    /// encrypted. Needs no terminator.
     pub tls_private_key: *const c_char,
-    /// Bytes of tls_private_key.
+    /// Size of tls_private_key in bytes.
     pub tls_private_key_size: usize,
-    /// Connections at once. When they are reached, the one that is idle for longest makes room; if
-    /// none is idle, further ones get 503. A browser opens up to 6. 0: 512.
+    /// Maximum number of connections. At the limit, a new connection replaces the one that has been
+    /// idle longest; if none is idle, it gets 503. A browser opens up to 6. 0: 512.
     pub max_connections: u32,
     /// 0.
     pub reserved: u32,
@@ -173,22 +229,26 @@ sized_struct!(
     "rtsp_webrtc_gateway_listen_options"
 );
 
-/// Serves viewers and operators over HTTP until shutdown(), on a thread of the gateway:
+/// Starts an HTTP listener for viewers and operators. It runs on a thread of the gateway until
+/// shutdown(). May be called more than once, for several addresses. It serves:
 ///
-/// - `/{stream}/whep` and `/{stream}/whep/{key}`: WHEP, as handle_http() does it;
-/// - `/`, `/{stream}`, `/dashboard`: all cameras, one camera, figures; `/player.js` is the player;
-/// - `/api/gateway`, `/api/streams`, `/api/sessions`: snapshot() and its parts, 250 ms old at most;
+/// - `/{stream}/whep` and `/{stream}/whep/{key}`: WHEP, as handle_http() does;
+/// - `/`, `/{stream}`, `/dashboard`: pages with all cameras, one camera, and the figures of the
+///   gateway; `/player.js`: the player;
+/// - `/api/gateway`, `/api/streams`, `/api/sessions`: snapshot() and its parts, at most 250 ms old;
 /// - `/metrics`: metrics().
 ///
-/// Without config.bearer_tokens and on_authorize, whoever reaches the port may watch every stream,
-/// from a page of any site, and see all figures: then listen on a loopback address, or behind a proxy
-/// that asks who it is. Pages themselves need no token: they ask for one.
+/// WHEP, `/api` and `/metrics` require a token of config.bearer_tokens, or are decided by
+/// on_authorize. Without both, anyone who reaches the port may watch every stream, also from web
+/// pages of any site, and read all figures: then listen on a loopback address only, or behind a
+/// proxy that authenticates. Pages themselves need no token; they ask for it.
 ///
-/// options may be NULL for the defaults. *out_port is the port; out_port may be NULL. May be called
-/// more than once, for several addresses.
+/// Parameters: options may be NULL for the defaults. *out_port receives the port; out_port may
+/// be NULL.
 ///
-/// Errors: ERR_IO if the address cannot be bound, ERR_INVALID_ARGUMENT with what is wrong with the
-/// address, the certificate or the key, ERR_UNSUPPORTED in a library that was built without it.
+/// Errors: ERR_IO if the address cannot be bound; ERR_INVALID_ARGUMENT if the address, the
+/// certificate or the private key is not usable; ERR_UNSUPPORTED in a library that was built
+/// without the listener.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_listen_http(
     gateway: *mut rtsp_webrtc_gateway,
@@ -215,8 +275,10 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_listen_http(
     })
 }
 
-fn into_raw(response: HttpResponse) -> *mut rtsp_webrtc_gateway_response {
-    Box::into_raw(Box::new(response.into()))
+/// The response to a failure of these functions, readable by pages of any origin as all of
+/// theirs are.
+fn failure(error: &Error) -> HttpResponse {
+    HttpResponse::from(error).shared()
 }
 
 /// # Safety
@@ -225,6 +287,14 @@ unsafe fn with_request<T>(
     request: &rtsp_webrtc_gateway_http_request,
     call: impl FnOnce(&HttpRequest<'_>) -> Result<T>,
 ) -> Result<T> {
+    let no_wait = rtsp_webrtc_gateway_http_flags::RTSP_WEBRTC_GATEWAY_HTTP_NO_WAIT as u32;
+    let authorized = rtsp_webrtc_gateway_http_flags::RTSP_WEBRTC_GATEWAY_HTTP_AUTHORIZED as u32;
+    if request.flags & !(no_wait | authorized) != 0 {
+        return Err(invalid(format!(
+            "flags {:#x} has bits that are no HTTP flags",
+            request.flags
+        )));
+    }
     // SAFETY: this function's contract.
     unsafe {
         let fields = array(request.headers, request.headers_len, "headers")?;
@@ -234,18 +304,49 @@ unsafe fn with_request<T>(
             if field.value.is_null() {
                 return Err(invalid("the value of a header is NULL"));
             }
-            // Of those that matter, no valid value is anything but text.
+            // The headers that are used have ASCII values; a viewer may send others.
             if let Ok(Some(value)) = optional_str(field.value, "the value of a header") {
                 headers.push((name, value));
             }
         }
+        let servers = offered_servers(request.ice_servers, request.ice_servers_len)?;
         call(&HttpRequest {
             method: required_str(request.method, "method")?,
             path: required_str(request.path, "path")?,
             headers: &headers,
             body: bytes(request.body, request.body_size, "body")?,
+            target: target(request)?,
+            authorized: request.flags & authorized != 0,
+            location_prefix: optional_str(request.location_prefix, "location_prefix")?,
+            timeout: timeout(request.timeout_ms, request.flags & no_wait != 0),
             peer: optional_str(request.peer, "peer")?,
+            ice_servers: servers.as_deref(),
+            label: optional_str(request.label, "label")?,
+            user_data: request.user_data.expose_provenance(),
         })
+    }
+}
+
+/// # Safety
+/// The strings of `request` are NULL, or NUL-terminated and unchanged for `'a`.
+unsafe fn target<'a>(request: &rtsp_webrtc_gateway_http_request) -> Result<Option<HttpTarget<'a>>> {
+    // SAFETY: this function's contract.
+    let (stream, key) = unsafe {
+        (
+            optional_str(request.stream_name, "stream_name")?,
+            optional_str(request.session_key, "session_key")?,
+        )
+    };
+    let session_key = key.filter(|key| !key.is_empty());
+    match (stream, session_key) {
+        (None, None) => Ok(None),
+        (None, Some(_)) => Err(invalid(
+            "session_key is set, but stream_name is not: set both, or neither",
+        )),
+        (Some(stream), session_key) => Ok(Some(HttpTarget {
+            stream,
+            session_key,
+        })),
     }
 }
 
@@ -259,7 +360,7 @@ unsafe fn http_options(options: &rtsp_webrtc_gateway_listen_options) -> Result<H
         if let Some(address) = optional_str(options.address, "address")? {
             http.address = parse(address, "address", "192.0.2.1:8889 or [::]:8889")?;
         }
-        // A size without a pointer is a file that was not read: no reason to serve without TLS.
+        // A size without a pointer is a file that was not read; that must not turn TLS off.
         let given = |start: *const c_char, size| !start.is_null() || size > 0;
         if given(options.tls_certificates, options.tls_certificates_size)
             || given(options.tls_private_key, options.tls_private_key_size)

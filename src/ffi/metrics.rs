@@ -55,8 +55,8 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_metrics(
 ///   10 s), "sent": {"bytes", "packets", "nacks", "retransmits", "plis", "overflows"}}
 /// - "sessions": an array ordered by id of {"id", "stream", "stream_name", "state" (as
 ///   enum rtsp_webrtc_gateway_session_state, in lower case), "srtp_profile" ("AEAD_AES_128_GCM" or
-///   "AES128_CM_HMAC_SHA1_80"), "remote", "bytes_sent", "packets_sent", "nacks", "retransmits",
-///   "plis", "overflows", "round_trip_us", "loss_ppm", "age_ms"}
+///   "AES128_CM_HMAC_SHA1_80"), "remote", "peer", "label", "bytes_sent",
+///   "packets_sent", "nacks", "retransmits", "plis", "overflows", "round_trip_us", "loss_ppm", "age_ms"}
 ///
 /// What is unknown is null. Counters grow from the start of what they count; rates are differences
 /// of two snapshots. Later versions may add members. No key and no password is in it.

@@ -9,10 +9,12 @@
 
 mod authorize;
 mod convert;
+mod events;
 mod gateway;
 mod guard;
 mod handle;
 mod http;
+mod ice_server;
 mod log;
 mod metrics;
 mod push;

@@ -1,6 +1,7 @@
 //! Sessions: viewers.
 
-use std::ffi::{c_char, c_int};
+use std::ffi::{c_char, c_int, c_void};
+use std::ptr;
 use std::time::Duration;
 
 use super::convert::{fill, sized_struct, writable_struct, write_list, write_struct};
@@ -14,21 +15,22 @@ use crate::state::SessionId;
 #[repr(C)]
 #[allow(dead_code, reason = "the header's names of SessionState")]
 pub enum rtsp_webrtc_gateway_session_state {
-    /// Answered; waiting for the viewer's first authenticated ICE check, for 20 s.
+    /// Answered; waiting for the viewer's first authenticated ICE check, for at most 20 s.
     RTSP_WEBRTC_GATEWAY_SESSION_NEW = 1,
-    /// ICE reached the gateway, DTLS runs, for 10 s at most.
+    /// ICE has reached the gateway; the DTLS handshake runs, for at most 10 s.
     RTSP_WEBRTC_GATEWAY_SESSION_CONNECTING = 2,
-    /// Media flows.
+    /// Media is sent.
     RTSP_WEBRTC_GATEWAY_SESSION_CONNECTED = 3,
-    /// No sign of the viewer for 8 s; media still flows. After 30 s the session fails (RFC 7675).
+    /// Nothing was received from the viewer for 8 s; media is still sent. After 30 s the session
+    /// fails (RFC 7675).
     RTSP_WEBRTC_GATEWAY_SESSION_DISCONNECTED = 4,
-    /// Gave up; the status says why. CLOSED follows.
+    /// The session failed; the status says why. CLOSED follows.
     RTSP_WEBRTC_GATEWAY_SESSION_FAILED = 5,
-    /// Gone; the last callback of a session.
+    /// The session is gone. This is its last callback.
     RTSP_WEBRTC_GATEWAY_SESSION_CLOSED = 6,
 }
 
-/// A session at one moment.
+/// A session at one moment. Counts start at the offer.
 #[repr(C)]
 pub struct rtsp_webrtc_gateway_session_info {
     /// sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT().
@@ -37,38 +39,50 @@ pub struct rtsp_webrtc_gateway_session_info {
     pub stream: rtsp_webrtc_gateway_stream_id,
     /// enum rtsp_webrtc_gateway_session_state.
     pub state: i32,
-    /// IANA number of the SRTP profile that DTLS chose: 1 (AES-CM-128-HMAC-SHA1-80, RFC 5764) or
-    /// 7 (AEAD AES-128-GCM, RFC 7714). 0 before.
+    /// IANA number of the SRTP profile that DTLS negotiated: 1 (AES-CM-128-HMAC-SHA1-80, RFC
+    /// 5764) or 7 (AEAD AES-128-GCM, RFC 7714). 0: none yet.
     pub srtp_profile: i32,
-    /// SRTP bytes sent, all tracks, retransmissions included.
+    /// SRTP bytes sent, on all tracks, including retransmissions.
     pub bytes_sent: u64,
-    /// SRTP packets sent, all tracks, retransmissions included.
+    /// SRTP packets sent, on all tracks, including retransmissions.
     pub packets_sent: u64,
-    /// Packets that the viewer asked for again (NACK).
+    /// Packets for which the viewer requested a retransmission (NACK).
     pub nacks: u64,
-    /// Packets sent again for that.
+    /// Packets retransmitted.
     pub retransmits: u64,
     /// Picture loss indications and full intra requests received.
     pub plis: u64,
-    /// Times the viewer fell behind and went on at a keyframe.
+    /// Times that the viewer fell behind and resumed at a keyframe.
     pub overflows: u64,
     /// Milliseconds since the offer was answered.
     pub age_ms: u64,
-    /// Round trip in microseconds: by the DTLS handshake at first, then by the last receiver report.
-    /// 0 before.
+    /// Round-trip time in microseconds: of the DTLS handshake, later of the last receiver report.
+    /// 0: not known yet.
     pub round_trip_us: u32,
-    /// Loss in parts per million by the last receiver report.
+    /// Loss in parts per million, from the last receiver report.
     pub loss_ppm: u32,
-    /// Where media goes, as "192.0.2.1:5000" or "[2001:db8::1]:5000"; "" before ICE.
+    /// Where media is sent, as "192.0.2.1:5000" or "[2001:db8::1]:5000". "": ICE has not
+    /// selected an address yet.
     pub remote_address: [c_char; 64],
+    /// user_data of the session's offer.
+    pub user_data: *mut c_void,
+    /// label of the session's offer. "": none.
+    pub label: [c_char; 136],
+    /// peer of the session's offer. "": not known.
+    pub peer: [c_char; 136],
 }
 sized_struct!(
     rtsp_webrtc_gateway_session_info,
     "rtsp_webrtc_gateway_session_info"
 );
 
-/// Tells how a session is. Initialise *out_info with RTSP_WEBRTC_GATEWAY_INIT(). ERR_NOT_FOUND if
-/// there is no such session (any more); ERR_TIMEOUT after 5 s on an overloaded machine.
+/// Returns the state and the figures of a session.
+///
+/// Parameters: initialize *out_info with RTSP_WEBRTC_GATEWAY_INIT().
+///
+/// Asks a worker thread.
+///
+/// Errors: ERR_NOT_FOUND if the session does not exist, or is gone.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_get_session_info(
     gateway: *const rtsp_webrtc_gateway,
@@ -96,17 +110,30 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_get_session_info(
             round_trip_us: now.round_trip.map_or(0, microseconds),
             loss_ppm: now.loss_ppm,
             remote_address: [0; 64],
+            user_data: ptr::with_exposed_provenance_mut(now.viewer.user_data),
+            label: [0; 136],
+            peer: [0; 136],
         };
         if let Some(remote) = now.remote {
             fill(&mut info.remote_address, &remote.to_string());
         }
+        fill(
+            &mut info.label,
+            now.viewer.label.as_deref().unwrap_or_default(),
+        );
+        fill(
+            &mut info.peer,
+            now.viewer.peer.as_deref().unwrap_or_default(),
+        );
         // SAFETY: out_info is NULL or a struct of the header, by the conventions.
         unsafe { write_struct(out_info, info) }
     })
 }
 
-/// Lists all sessions, the oldest first: writes as many ids as fit into capacity, and to *out_count how
-/// many there are, which may be more. sessions may be NULL if capacity is 0.
+/// Lists all sessions, oldest first.
+///
+/// Parameters: sessions receives up to capacity ids; it may be NULL if capacity is 0. *out_count
+/// receives the total number of sessions, which may be larger.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_list_sessions(
     gateway: *const rtsp_webrtc_gateway,
@@ -124,8 +151,10 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_list_sessions(
     })
 }
 
-/// Ends a session, as handle_whep_delete() does by its key. Does not wait: CLOSED is the session's
-/// last callback. ERR_NOT_FOUND if there is no such session (any more).
+/// Ends a session, as handle_whep_delete() does by its key. The session's last callback, with
+/// the state CLOSED, follows.
+///
+/// Errors: ERR_NOT_FOUND if the session does not exist, or is gone.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_close_session(
     gateway: *mut rtsp_webrtc_gateway,

@@ -1,24 +1,27 @@
-//! WHEP: the answers to a viewer's HTTP requests.
+//! WHEP: responses to the HTTP requests of viewers.
 
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::ptr;
 use std::time::Duration;
 
 use super::convert::{
-    bytes, c_text, invalid, optional_str, output, read_struct, required_str, sized_struct, unset,
+    bytes, c_text, invalid, optional_str, output, read_struct, required_str, sized_struct,
 };
-use super::guard::{guard, guard_status, remember};
+use super::guard::{contain, guard, guard_status, remember};
 use super::handle::{
     gateway_ref, rtsp_webrtc_gateway, rtsp_webrtc_gateway_op_id, rtsp_webrtc_gateway_session_id,
 };
+use super::ice_server::{ice_servers, rtsp_webrtc_gateway_ice_server};
 use super::user_data::UserData;
-use crate::config::WhepOffer;
-use crate::error::{Result, Status};
+use crate::config::{IceServer, WhepOffer};
+use crate::error::{Error, Result, Status};
 use crate::state::OpId;
 use crate::whep::{HttpResponse, Response};
 
-/// The HTTP response to a WHEP request, to be written as it is by the host's web server. Its strings
-/// live as long as it does. Any number of threads may read it at once.
+/// An HTTP response, to be sent as it is by the host's web server: status, headers and body.
+///
+/// Functions that take a `response` never wait. Any number of threads may read one response at a
+/// time. The strings of a response are valid until rtsp_webrtc_gateway_response_free().
 pub struct rtsp_webrtc_gateway_response {
     status: u16,
     headers: Vec<(CString, CString)>,
@@ -29,45 +32,83 @@ pub struct rtsp_webrtc_gateway_response {
     etag: Option<CString>,
 }
 
-/// A WHEP offer: the POST request of a viewer.
+/// Bits of rtsp_webrtc_gateway_offer.flags.
+#[repr(C)]
+#[allow(dead_code, reason = "the header's names of flags")]
+pub enum rtsp_webrtc_gateway_offer_flags {
+    /// Do not wait for a camera that is still connecting: fail with ERR_NOT_READY at once. A
+    /// camera on demand is connected all the same and stays connected for 5 s, or longer if its
+    /// linger_ms is, so that the viewer finds it live when it tries again. timeout_ms is
+    /// ignored.
+    RTSP_WEBRTC_GATEWAY_OFFER_NO_WAIT = 1,
+}
+
+/// A WHEP offer: the POST request of a viewer. Everything is copied, except what user_data
+/// points to.
 #[repr(C)]
 pub struct rtsp_webrtc_gateway_offer {
     /// sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT().
     pub struct_size: usize,
     /// Name of the stream to watch. Required.
     pub stream_name: *const c_char,
-    /// Body of the request (application/sdp). Needs no terminator.
+    /// Body of the request (application/sdp). Needs no terminator. Required.
     pub sdp: *const c_char,
-    /// Bytes of sdp; more than 131,072 give ERR_TOO_LARGE.
+    /// Size of sdp in bytes, at most 131,072; more gives ERR_TOO_LARGE.
     pub sdp_size: usize,
-    /// What comes before the session key in the Location header, e.g. "/cam1/whep/". NULL: the
-    /// response has no Location header, and the host makes one from response_session_key().
+    /// What precedes the session key in the Location header (RFC 9110 section 10.2.2): an
+    /// absolute path such as "/cam1/whep/", a URL, or a reference relative to the URL of the
+    /// request, such as "whep/" for a request to ".../cam1/whep". A relative one works behind a
+    /// reverse proxy that removes a path prefix. Characters that a URL cannot contain must be
+    /// percent-encoded, and two slashes at the beginning are refused, because they name another
+    /// host. NULL: the response has no Location; add one that ends in response_session_key().
     pub location_prefix: *const c_char,
-    /// Milliseconds to wait for a camera that is still connecting. 0: 5,000.
+    /// How long to wait for a camera that is still connecting, in milliseconds. 0: 5,000. To not
+    /// wait at all, set OFFER_NO_WAIT.
     pub timeout_ms: u32,
-    /// 0.
-    pub reserved: u32,
-    /// Who asks, for the log: free text, e.g. the viewer's address. Control characters are left out,
-    /// and all after 128 characters. NULL: not known.
+    /// Bits of enum rtsp_webrtc_gateway_offer_flags.
+    pub flags: u32,
+    /// Where the viewer comes from, for people: free text, e.g. its address. It is logged, and
+    /// it comes back in session_info and session_event. Control characters are removed, and the
+    /// text is cut after 128 bytes. NULL: not known.
     pub peer: *const c_char,
+    /// STUN and TURN servers for this viewer, in place of those of the config, at most 16: with
+    /// credentials of this user, for example. NULL: those of the config. Not NULL, with
+    /// ice_servers_len 0: none.
+    pub ice_servers: *const rtsp_webrtc_gateway_ice_server,
+    /// Number of elements in ice_servers.
+    pub ice_servers_len: usize,
+    /// Label of the session, for people, e.g. the name of the user: UTF-8, at most 128 bytes, no
+    /// control characters. It comes back in session_info, session_event and the JSON of sessions.
+    /// NULL: none.
+    pub label: *const c_char,
+    /// Anything of the host's. The library never dereferences or frees it. It comes back in
+    /// session_info and session_event; the last time it is passed is with the state CLOSED.
+    pub user_data: *mut c_void,
 }
 sized_struct!(rtsp_webrtc_gateway_offer, "rtsp_webrtc_gateway_offer");
 
-/// Answers a WHEP offer (POST) and creates a session. On success *out_response is the caller's, to be
-/// given to rtsp_webrtc_gateway_response_free(). The session's callbacks may run before this function
-/// returns. A session whose viewer does not connect fails by itself after 20 s. It counts for
-/// `max_sessions` until then.
+/// Answers a WHEP offer (POST) and creates a session.
 ///
-/// On failure there is no response: answer with rtsp_webrtc_gateway_http_status() of the result and,
-/// as the body, rtsp_webrtc_gateway_last_error().
+/// If the camera is connecting for the first time, or is on demand and idle, this function waits
+/// for its codec, for at most offer->timeout_ms; otherwise it returns within milliseconds. A
+/// camera that was live before and is away gives a session, whose video starts when the camera
+/// returns. The session is in the state NEW; callbacks with its states may run before this
+/// function returns. If its viewer does not connect, the session fails after 20 s.
 ///
-/// Blocking while the camera connects for the first time, at most timeout_ms: a web server needs
-/// threads for that. Else it returns within milliseconds: a camera whose first attempt failed gives
-/// ERR_NOT_READY with the reason; one that was live and is away gives a session, whose picture comes
-/// with the camera. Errors: ERR_NOT_FOUND for the stream; ERR_SDP, ERR_TOO_LARGE, ERR_FINGERPRINT,
-/// ERR_ICE_CREDENTIALS and ERR_CODEC for the offer; ERR_NOT_READY if the camera is not connected in
-/// time; ERR_LIMIT; ERR_SHUTTING_DOWN, also when shutdown() begins while it waits;
-/// ERR_WOULD_DEADLOCK inside a callback.
+/// On success *out_response is 201 with the SDP answer, ETag, Accept-Patch, Location, and a Link
+/// for each ICE server. On failure it has the HTTP status of the error, problem details (RFC
+/// 9457) with the error message as body, and Retry-After where trying again may help. It has no
+/// CORS headers.
+///
+/// Ownership: the caller frees *out_response with rtsp_webrtc_gateway_response_free(), on
+/// success and on failure.
+///
+/// Blocking.
+///
+/// Errors: ERR_NOT_FOUND for the stream name; ERR_SDP, ERR_TOO_LARGE, ERR_FINGERPRINT,
+/// ERR_ICE_CREDENTIALS and ERR_CODEC for the SDP; ERR_NOT_READY (409) while the camera is not live;
+/// ERR_LIMIT (503) if a limit of sessions is reached; ERR_SHUTTING_DOWN, also if shutdown() begins
+/// while this function waits; ERR_TIMEOUT after 5 s on an overloaded machine.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_handle_whep_offer(
@@ -75,26 +116,26 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_handle_whep_offer(
     offer: *const rtsp_webrtc_gateway_offer,
     out_response: *mut *mut rtsp_webrtc_gateway_response,
 ) -> c_int {
-    guard_status(|| {
+    let body = || {
         // SAFETY: gateway is NULL or alive, by the conventions.
         let gateway = unsafe { gateway_ref(gateway) }?;
-        // SAFETY: out_response is NULL or writable, by the conventions.
-        let out_response = unsafe { output(out_response, "out_response") }?;
         // SAFETY: offer is NULL or a struct of the header, by the conventions.
         let offer = unsafe { read_struct(offer) }?;
         // SAFETY: its pointers are NULL or live, by the conventions.
-        let offer = unsafe { whep_offer(&offer) }?;
-        let response = gateway.handle_whep_offer(&offer)?;
-        out_response.write(Box::into_raw(Box::new(response.into())));
-        Ok(())
-    })
+        unsafe { with_offer(&offer, |offer| gateway.handle_whep_offer(offer)) }
+    };
+    // SAFETY: out_response is NULL or writable, by the conventions.
+    unsafe { guard_response(out_response, failure, body) }
 }
 
-/// Told of the outcome of handle_whep_offer_async(), once, on the gateway's callback thread, with the
-/// rules of callbacks. On success status is RTSP_WEBRTC_GATEWAY_OK and response the callee's, to be
-/// given to rtsp_webrtc_gateway_response_free(). On failure response is NULL: answer the viewer with
-/// rtsp_webrtc_gateway_http_status(status) and rtsp_webrtc_gateway_last_error(), which has the
-/// sentence here.
+/// Receives the outcome of handle_whep_offer_async(): once, on the gateway's callback thread, under
+/// the rules for callbacks.
+///
+/// Parameters: user_data is that of the call, and op its *out_op. status is
+/// RTSP_WEBRTC_GATEWAY_OK or an error, whose message last_error() returns here. response is what
+/// *out_response of handle_whep_offer() would be, on success and on failure.
+///
+/// Ownership: the callback frees response with rtsp_webrtc_gateway_response_free().
 pub type rtsp_webrtc_gateway_whep_fn = Option<
     unsafe extern "C" fn(
         user_data: *mut c_void,
@@ -104,17 +145,22 @@ pub type rtsp_webrtc_gateway_whep_fn = Option<
     ),
 >;
 
-/// Answers a WHEP offer (POST) as rtsp_webrtc_gateway_handle_whep_offer() does, without blocking. If
-/// it returns RTSP_WEBRTC_GATEWAY_OK, callback runs exactly once with the outcome, which may be before
-/// this function returns: also after cancel() (ERR_CANCELLED), the removal of the stream
-/// (ERR_NOT_FOUND), the offer's timeout (ERR_NOT_READY) and shutdown() (ERR_SHUTTING_DOWN). If it
-/// returns an error, callback does not run. May be called inside callbacks.
+/// Answers a WHEP offer (POST) as handle_whep_offer() does, without waiting.
 ///
-/// *out_op names the operation for cancel(). It is the op of the callback, too, and out_op may be
-/// NULL.
+/// If it returns RTSP_WEBRTC_GATEWAY_OK, callback runs exactly once with the outcome, possibly
+/// before this function returns. It also runs after cancel() (ERR_CANCELLED), after the stream
+/// was removed (ERR_NOT_FOUND), after the offer's timeout (ERR_NOT_READY) and at shutdown
+/// (ERR_SHUTTING_DOWN). If this function returns an error, callback does not run.
 ///
-/// Errors: those for the stream's name and the offer's SDP at once; ERR_LIMIT while 1,024 are under
-/// way. What depends on the camera and on the limits of sessions, the callback hears.
+/// Parameters: user_data is passed to callback; it is not offer->user_data, which belongs to the
+/// session. *out_op receives the id for cancel(); out_op may be NULL. *out_response receives the
+/// response to send if this function fails, and NULL if it succeeds; out_response may be NULL.
+///
+/// Ownership: the caller frees *out_response with rtsp_webrtc_gateway_response_free().
+///
+/// Errors: ERR_NOT_FOUND for the stream name; ERR_SDP, ERR_TOO_LARGE, ERR_FINGERPRINT and
+/// ERR_ICE_CREDENTIALS for the SDP; ERR_LIMIT while 1,024 offers are pending. Errors that depend
+/// on the camera or on the limits of sessions go to callback.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_handle_whep_offer_async(
@@ -123,40 +169,45 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_handle_whep_offer_async(
     callback: rtsp_webrtc_gateway_whep_fn,
     user_data: *mut c_void,
     out_op: *mut rtsp_webrtc_gateway_op_id,
+    out_response: *mut *mut rtsp_webrtc_gateway_response,
 ) -> c_int {
-    guard_status(|| {
+    let body = || {
         // SAFETY: gateway is NULL or alive, by the conventions.
         let gateway = unsafe { gateway_ref(gateway) }?;
         // SAFETY: offer is NULL or a struct of the header, by the conventions.
         let offer = unsafe { read_struct(offer) }?;
-        // SAFETY: its pointers are NULL or live, by the conventions.
-        let offer = unsafe { whep_offer(&offer) }?;
         let Some(callback) = callback else {
             return Err(invalid("callback is NULL"));
         };
         let user_data = UserData::new(user_data, None);
-        let done = move |op: OpId, result: Result<Response>| {
+        let done = Box::new(move |op: OpId, result: Result<Response>| {
             let (status, response) = match result {
-                Ok(response) => (Status::Ok, Box::into_raw(Box::new(response.into()))),
+                Ok(response) => (Status::Ok, response.into()),
                 Err(error) => {
                     remember(&error);
-                    (error.status(), ptr::null_mut())
+                    (error.status(), failure(&error))
                 }
             };
             // SAFETY: the host passed this function to be called with this user_data, once.
-            unsafe { callback(user_data.get(), op.0, status.code(), response) }
-        };
-        let op = gateway.handle_whep_offer_async(&offer, Box::new(done))?;
+            unsafe { callback(user_data.get(), op.0, status.code(), into_raw(response)) }
+        });
+        // SAFETY: its pointers are NULL or live, by the conventions.
+        let op =
+            unsafe { with_offer(&offer, |offer| gateway.handle_whep_offer_async(offer, done)) }?;
         if !out_op.is_null() {
             // SAFETY: not NULL, so writable by the conventions.
             unsafe { out_op.write(op.0) };
         }
         Ok(())
-    })
+    };
+    // SAFETY: out_response is NULL or writable, by the conventions.
+    unsafe { guard_response_later(out_response, failure, body) }
 }
 
-/// Gives up on an offer that is not yet answered: its callback runs with ERR_CANCELLED. ERR_NOT_FOUND
-/// if it has been answered, or is being answered: then its callback has run or will run with that.
+/// Cancels a pending offer of handle_whep_offer_async(). Its callback runs with ERR_CANCELLED.
+///
+/// Errors: ERR_NOT_FOUND if the offer has been answered or is being answered; its callback has
+/// run or will run with that outcome.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_cancel(
     gateway: *mut rtsp_webrtc_gateway,
@@ -169,21 +220,31 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_cancel(
     })
 }
 
-/// Answers a PATCH of a session (application/trickle-ice-sdpfrag, RFC 9725 section 4.3). session_key
-/// is the last part of the session's URL; if_match the header If-Match, NULL if there is none;
-/// fragment the body; more than 32,768 bytes give ERR_TOO_LARGE.
+/// Answers a PATCH of a session (application/trickle-ice-sdpfrag, RFC 9725 section 4.3):
+/// candidates, or an ICE restart.
 ///
-/// To candidates the response is 204 without a body. They are checked for their form and otherwise
-/// ignored: the gateway is ICE-lite and answers to where checks come from. To an ICE restart (new
-/// a=ice-ufrag and a=ice-pwd; if_match is "*" or the ETag) it is 200, with new credentials in the
-/// body and a new ETag. DTLS and media go on, and the old credentials stay valid until the viewer
-/// nominates with the new ones. On success *out_response is the caller's, to be given to
-/// rtsp_webrtc_gateway_response_free().
+/// Candidates are checked for their syntax and then ignored: the gateway is ICE-lite and sends
+/// to where checks come from. An ICE restart is a fragment with a new a=ice-ufrag and a new
+/// a=ice-pwd; DTLS and media continue, and the old credentials stay valid until the viewer
+/// nominates a pair with the new ones.
 ///
-/// On failure answer with rtsp_webrtc_gateway_http_status() of the result; the session goes on as it
-/// was. Errors: ERR_NOT_FOUND for the session; ERR_PRECONDITION_REQUIRED without if_match; ERR_ETAG
-/// if it names another ICE session; ERR_SDP, ERR_ICE_CREDENTIALS, ERR_TOO_LARGE and
-/// ERR_UNPROCESSABLE (a whole SDP) for the fragment; ERR_TIMEOUT after 5 s on an overloaded machine.
+/// Parameters: session_key is the last segment of the session's URL. if_match is the value of
+/// the header If-Match; NULL if there is none. fragment is the body, of fragment_size bytes, at
+/// most 32,768; it needs no terminator, and may be NULL if fragment_size is 0.
+///
+/// On success *out_response is 204 without a body after candidates, and 200 with the gateway's
+/// new credentials and a new ETag after an ICE restart. On failure it is as for
+/// handle_whep_offer(), and the session is unchanged.
+///
+/// Ownership: the caller frees *out_response with rtsp_webrtc_gateway_response_free(), on
+/// success and on failure.
+///
+/// Asks a worker thread.
+///
+/// Errors: ERR_NOT_FOUND for the session; ERR_PRECONDITION_REQUIRED without if_match; ERR_ETAG
+/// if it is neither "*" nor the current ETag; ERR_SDP, ERR_ICE_CREDENTIALS, ERR_TOO_LARGE and
+/// ERR_UNPROCESSABLE (a whole SDP) for the fragment; ERR_TIMEOUT after 5 s on an overloaded
+/// machine.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_handle_whep_patch(
@@ -194,42 +255,53 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_handle_whep_patch(
     fragment_size: usize,
     out_response: *mut *mut rtsp_webrtc_gateway_response,
 ) -> c_int {
-    guard_status(|| {
+    let body = || {
         // SAFETY: gateway is NULL or alive, by the conventions.
         let gateway = unsafe { gateway_ref(gateway) }?;
-        // SAFETY: out_response is NULL or writable, by the conventions.
-        let out_response = unsafe { output(out_response, "out_response") }?;
         // SAFETY: strings are NULL or NUL-terminated, and fragment has fragment_size bytes, by the
         // conventions.
-        let response = unsafe {
+        unsafe {
             gateway.handle_whep_patch(
                 required_str(session_key, "session_key")?,
                 optional_str(if_match, "if_match")?,
                 bytes(fragment, fragment_size, "fragment")?,
             )
-        }?;
-        out_response.write(Box::into_raw(Box::new(response.into())));
-        Ok(())
-    })
+        }
+    };
+    // SAFETY: out_response is NULL or writable, by the conventions.
+    unsafe { guard_response(out_response, failure, body) }
 }
 
-/// Ends a session (DELETE): session_key is the last part of the session's URL. Answer 200 on success,
-/// else rtsp_webrtc_gateway_http_status(). Does not wait: CLOSED is the session's last callback.
-/// ERR_NOT_FOUND if there is no such session (any more).
+/// Ends a session (DELETE). The session's last callback, with the state CLOSED, follows.
+///
+/// Parameters: session_key is the last segment of the session's URL. *out_response receives the
+/// response to send: 200 without a body on success, on failure as for handle_whep_offer();
+/// out_response may be NULL.
+///
+/// Ownership: the caller frees *out_response with rtsp_webrtc_gateway_response_free().
+///
+/// Errors: ERR_NOT_FOUND if the session does not exist, or is gone.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_handle_whep_delete(
     gateway: *mut rtsp_webrtc_gateway,
     session_key: *const c_char,
+    out_response: *mut *mut rtsp_webrtc_gateway_response,
 ) -> c_int {
-    guard_status(|| {
+    let body = || {
         // SAFETY: gateway is NULL or alive, by the conventions.
         let gateway = unsafe { gateway_ref(gateway) }?;
         // SAFETY: session_key is NULL or NUL-terminated, by the conventions.
-        gateway.handle_whep_delete(unsafe { required_str(session_key, "session_key") }?)
-    })
+        gateway.handle_whep_delete(unsafe { required_str(session_key, "session_key") }?)?;
+        Ok(HttpResponse::deleted())
+    };
+    if out_response.is_null() {
+        return guard_status(|| body().map(drop));
+    }
+    // SAFETY: out_response is writable, by the conventions.
+    unsafe { guard_response(out_response, failure, body) }
 }
 
-/// HTTP status, e.g. 201. 0 if response is NULL.
+/// Returns the HTTP status, e.g. 201; 0 if response is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_response_http_status(
     response: *const rtsp_webrtc_gateway_response,
@@ -240,8 +312,8 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_response_http_status(
     })
 }
 
-/// Body, e.g. the SDP answer. NUL-terminated; *out_size is its length without the terminator, and
-/// out_size may be NULL. NULL if response is NULL.
+/// Returns the body, e.g. the SDP answer; "" if there is none, and NULL if response is NULL. It
+/// ends with NUL. *out_size is its length in bytes without the NUL; out_size may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_response_body(
     response: *const rtsp_webrtc_gateway_response,
@@ -260,8 +332,10 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_response_body(
     })
 }
 
-/// Headers by index from 0, e.g. "Content-Type" and "application/sdp"; false past the end. All of
-/// them are to be sent; ETag and Location are among them.
+/// Reads a header field by its index, counted from 0: *out_name, e.g. "Content-Type", and
+/// *out_value, e.g. "application/sdp". Returns false, and writes neither, if index is past the
+/// last one. Send all of them; ETag and Location are among them. A name may occur more than
+/// once.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_response_header(
     response: *const rtsp_webrtc_gateway_response,
@@ -286,7 +360,8 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_response_header(
     })
 }
 
-/// Entity tag of the session, quotes included. NULL if there is none, or if response is NULL.
+/// Returns the entity tag of the session, including the quotes; NULL if there is none, or if
+/// response is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_response_etag(
     response: *const rtsp_webrtc_gateway_response,
@@ -299,8 +374,9 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_response_etag(
     })
 }
 
-/// Unguessable name of the session, for its URL and for handle_whep_delete(). Whoever has it can end
-/// the session. NULL if there is none, or if response is NULL.
+/// Returns the session key: the unguessable last segment of the session's URL. It is a secret of
+/// the viewer, since it is all that PATCH and DELETE require. NULL if no session was created or
+/// changed, or if response is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_response_session_key(
     response: *const rtsp_webrtc_gateway_response,
@@ -313,8 +389,8 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_response_session_key(
     })
 }
 
-/// Id of the session, as in callbacks and get_session_info(). 0 if there is none, or if response
-/// is NULL.
+/// Returns the id of the session, as in callbacks and get_session_info(); 0 if no session was
+/// created or changed, or if response is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_response_session_id(
     response: *const rtsp_webrtc_gateway_response,
@@ -325,7 +401,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_response_session_id(
     })
 }
 
-/// Frees a response. NULL does nothing. The session goes on.
+/// Frees a response. The session is not affected. NULL does nothing.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_response_free(
     response: *mut rtsp_webrtc_gateway_response,
@@ -336,12 +412,6 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_response_free(
             drop(unsafe { Box::from_raw(response) });
         }
     })
-}
-
-impl From<Response> for rtsp_webrtc_gateway_response {
-    fn from(response: Response) -> Self {
-        HttpResponse::from(response).into()
-    }
 }
 
 impl From<HttpResponse> for rtsp_webrtc_gateway_response {
@@ -360,21 +430,107 @@ impl From<HttpResponse> for rtsp_webrtc_gateway_response {
     }
 }
 
+pub(super) fn into_raw(response: HttpResponse) -> *mut rtsp_webrtc_gateway_response {
+    Box::into_raw(Box::new(response.into()))
+}
+
+/// The response to a failure, for the functions that leave CORS to the host.
+fn failure(error: &Error) -> HttpResponse {
+    HttpResponse::from(error)
+}
+
+/// Runs the body of a function whose result is a response, and writes the response of `failure`
+/// if it fails.
+///
 /// # Safety
-/// The strings of `offer` are NULL or NUL-terminated, `sdp` has `sdp_size` bytes; all stay for `'a`.
-unsafe fn whep_offer<'a>(offer: &rtsp_webrtc_gateway_offer) -> Result<WhepOffer<'a>> {
-    unset(offer.reserved)?;
+/// `out_response` is NULL or writable.
+pub(super) unsafe fn guard_response<T: Into<HttpResponse>>(
+    out_response: *mut *mut rtsp_webrtc_gateway_response,
+    failure: fn(&Error) -> HttpResponse,
+    body: impl FnOnce() -> Result<T>,
+) -> c_int {
+    guard_status(|| {
+        // SAFETY: this function's contract.
+        let out_response = unsafe { output(out_response, "out_response") }?;
+        let (response, outcome) = match contain(body) {
+            Ok(response) => (response.into(), Ok(())),
+            Err(error) => (failure(&error), Err(error)),
+        };
+        out_response.write(into_raw(response));
+        outcome
+    })
+}
+
+/// Runs the body of a function whose response comes later, and writes the response of `failure`
+/// if it fails at once.
+///
+/// # Safety
+/// `out_response` is NULL or writable.
+pub(super) unsafe fn guard_response_later(
+    out_response: *mut *mut rtsp_webrtc_gateway_response,
+    failure: fn(&Error) -> HttpResponse,
+    body: impl FnOnce() -> Result<()>,
+) -> c_int {
+    guard_status(|| {
+        let outcome = contain(body);
+        // SAFETY: this function's contract.
+        if let Ok(out_response) = unsafe { output(out_response, "") } {
+            let response = outcome.as_ref().err().map(failure);
+            out_response.write(response.map_or(ptr::null_mut(), into_raw));
+        }
+        outcome
+    })
+}
+
+/// # Safety
+/// The pointers of `offer` are NULL, or live and as long as their lengths say.
+unsafe fn with_offer<T>(
+    offer: &rtsp_webrtc_gateway_offer,
+    call: impl FnOnce(&WhepOffer<'_>) -> Result<T>,
+) -> Result<T> {
+    let no_wait = rtsp_webrtc_gateway_offer_flags::RTSP_WEBRTC_GATEWAY_OFFER_NO_WAIT as u32;
+    if offer.flags & !no_wait != 0 {
+        return Err(invalid(format!(
+            "flags {:#x} has bits that are no offer flags",
+            offer.flags
+        )));
+    }
     // SAFETY: this function's contract.
     unsafe {
-        Ok(WhepOffer {
+        let servers = offered_servers(offer.ice_servers, offer.ice_servers_len)?;
+        call(&WhepOffer {
             stream: required_str(offer.stream_name, "stream_name")?,
             sdp: bytes(offer.sdp, offer.sdp_size, "sdp")?,
             location_prefix: optional_str(offer.location_prefix, "location_prefix")?,
-            timeout: match offer.timeout_ms {
-                0 => None,
-                ms => Some(Duration::from_millis(ms.into())),
-            },
+            timeout: timeout(offer.timeout_ms, offer.flags & no_wait != 0),
             peer: optional_str(offer.peer, "peer")?,
+            ice_servers: servers.as_deref(),
+            label: optional_str(offer.label, "label")?,
+            user_data: offer.user_data.expose_provenance(),
         })
+    }
+}
+
+/// The servers of one offer, if it has any of its own.
+///
+/// # Safety
+/// As for [`ice_servers`].
+pub(super) unsafe fn offered_servers(
+    servers: *const rtsp_webrtc_gateway_ice_server,
+    len: usize,
+) -> Result<Option<Vec<IceServer>>> {
+    if servers.is_null() && len == 0 {
+        return Ok(None);
+    }
+    // SAFETY: this function's contract.
+    unsafe { ice_servers(servers, len) }.map(Some)
+}
+
+/// How long an offer may wait for its camera.
+pub(super) fn timeout(timeout_ms: u32, no_wait: bool) -> Option<Duration> {
+    match timeout_ms {
+        _ if no_wait => Some(Duration::ZERO),
+        0 => None,
+        ms => Some(Duration::from_millis(ms.into())),
     }
 }

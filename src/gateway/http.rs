@@ -13,27 +13,28 @@ use crate::events::Notices;
 use crate::events::{RequestId, role};
 use crate::gateway::authority::Claim;
 use crate::limit::Permit;
-use crate::whep::http::{Action, Call, Outcome, Step, problem, read};
+use crate::whep::http::{Action, Call, Outcome, Step, read};
 use crate::whep::{HttpRequest, HttpResponse};
 
-/// Gets the answer to a request.
+/// Receives the response to a request.
 pub type HttpDone = Box<dyn FnOnce(HttpResponse) + Send>;
 
 impl Handle {
-    /// Answers an HTTP request to `{prefix}/{stream}/whep` or `{prefix}/{stream}/whep/{key}`: all
-    /// of WHEP, for hosts that have a web server of their own. Authorises it, if tokens are
-    /// configured or the host decides ([`Events::authorizes`](crate::events::Events::authorizes)).
+    /// Answers an HTTP request of a viewer: all of WHEP, for hosts that have a web server of their own.
+    /// The request is to the [target](HttpRequest::target) that the host names, or to
+    /// `{prefix}/{stream}/whep` or `{prefix}/{stream}/whep/{key}`. It needs permission if tokens are
+    /// configured or if the host decides ([`Events::authorizes`](crate::events::Events::authorizes)).
     ///
-    /// Failures are answers, too: an HTTP status and problem details (RFC 9457).
+    /// A failed request gives a response, too: an HTTP status and problem details (RFC 9457).
     ///
-    /// Blocks while the host decides (at most 30 s) and while the camera is still connecting (at
-    /// most 5 s); returns within milliseconds otherwise. Fails with `WouldDeadlock` from inside a
-    /// callback, with `Io` if its thread cannot be started, and with `ShuttingDown`.
+    /// Blocks until the host has decided (at most 30 s), and while the camera is still connecting (at
+    /// most [`HttpRequest::timeout`]); returns within milliseconds otherwise. Fails with `WouldDeadlock`
+    /// inside a callback, with `Io` if the HTTP thread cannot be started, and with `ShuttingDown`.
     pub fn handle_http(&self, request: &HttpRequest<'_>) -> Result<HttpResponse> {
         role::check_may_block("handle_http")?;
         self.check_open()?;
         let call = match read(request) {
-            Step::Answer(answer) => return Ok(answer),
+            Step::Respond(answer) => return Ok(answer),
             Step::Call(call) => call,
         };
         let (reply, answer) = mpsc::sync_channel(1);
@@ -43,17 +44,17 @@ impl Handle {
                 let _ = reply.send(handle.carry_out(call).await);
             });
         })?;
-        // Without a reply the front has stopped, and the request with it.
+        // No reply: the HTTP thread has stopped.
         Ok(answer
             .recv()
-            .unwrap_or_else(|_| problem::of_error(&shutting_down())))
+            .unwrap_or_else(|_| HttpResponse::from(&shutting_down())))
     }
 
-    /// As [`Handle::handle_http`], without blocking: `done` gets the answer, once, on the callback
-    /// thread, where it must not block; 503 if the gateway shuts down meanwhile. If this fails,
+    /// As [`Handle::handle_http`], without blocking: `done` is called with the response, once, on the
+    /// callback thread, where it must not block; with 503 if the gateway shuts down. If this fails,
     /// `done` is dropped.
     ///
-    /// Fails with `Limit` while 1024 requests are under way, and with `ShuttingDown`.
+    /// Fails with `Limit` while 1024 requests are pending, and with `ShuttingDown`.
     pub fn handle_http_async(&self, request: &HttpRequest<'_>, done: HttpDone) -> Result<()> {
         self.check_open()?;
         let permit = self.shared.http.permit()?;
@@ -64,7 +65,7 @@ impl Handle {
                 notices: self.shared.notices.clone(),
             };
             match step {
-                Step::Answer(answer) => done.tell(answer),
+                Step::Respond(answer) => done.tell(answer),
                 Step::Call(call) => {
                     let handle = self.clone();
                     runtime.spawn(async move {
@@ -76,54 +77,56 @@ impl Handle {
         })
     }
 
-    /// Answers a question of [`Events::authorize`](crate::events::Events::authorize), from any
-    /// thread, also from inside that call. `NotFound` if nobody waits for it any more.
+    /// Allows or denies a request of [`Events::authorize`](crate::events::Events::authorize), from any
+    /// thread, also inside that call. Fails with `NotFound` if the request is no longer waiting.
     pub fn authorize(&self, request: RequestId, allow: bool) -> Result<()> {
         self.check_open()?;
         self.shared.authority.answer(request, allow)
     }
 
-    /// Who may do what.
+    /// Decides who may do what.
     #[cfg(feature = "http")]
     pub(crate) fn authority(&self) -> &Authority {
         &self.shared.authority
     }
 
-    /// The thread for tasks of HTTP.
+    /// The HTTP thread.
     #[cfg(feature = "http")]
     pub(crate) fn http_runtime(&self) -> &HttpRuntime {
         &self.shared.http
     }
 
-    /// Authorises a call and carries it out.
+    /// Authorizes a call and carries it out.
     pub(crate) async fn carry_out(&self, call: Call) -> HttpResponse {
-        let claim = Claim {
-            operation: call.operation(),
-            stream: Some(&call.stream),
-            token: call.token.as_deref(),
-            peer: call.peer.as_deref(),
-        };
-        match self.shared.authority.allows(claim).await {
-            Ok(true) => {}
-            Ok(false) => return call.refused(),
-            Err(error) => return call.answer(Err(error)),
+        if !call.authorized {
+            let claim = Claim {
+                operation: call.operation(),
+                stream: Some(&call.stream),
+                token: call.token.as_deref(),
+                peer: call.peer.as_deref(),
+            };
+            match self.shared.authority.allows(claim).await {
+                Ok(true) => {}
+                Ok(false) => return call.refused(),
+                Err(error) => return call.response(Err(error)),
+            }
         }
         let result = self.act(&call).await;
-        call.answer(result)
+        call.response(result)
     }
 
     async fn act(&self, call: &Call) -> Result<Outcome> {
         match &call.action {
-            Action::Offer {
-                sdp,
-                location_prefix,
-            } => self
+            Action::Offer(posted) => self
                 .answer_offer(&WhepOffer {
                     stream: &call.stream,
-                    sdp,
-                    location_prefix: Some(location_prefix),
+                    sdp: &posted.sdp,
+                    location_prefix: Some(&posted.location_prefix),
+                    timeout: posted.timeout,
                     peer: call.peer.as_deref(),
-                    ..WhepOffer::default()
+                    ice_servers: posted.ice_servers.as_deref(),
+                    label: posted.label.as_deref(),
+                    user_data: posted.user_data,
                 })
                 .await
                 .map(Outcome::Response),
@@ -161,7 +164,7 @@ impl Handle {
     }
 }
 
-/// Tells an answer on the callback thread, also when the task that made it is dropped.
+/// Passes the response to the callback thread, also if its task is dropped.
 struct Done {
     done: Option<(HttpDone, Permit)>,
     notices: Notices,
@@ -180,6 +183,6 @@ impl Done {
 
 impl Drop for Done {
     fn drop(&mut self) {
-        self.tell(problem::of_error(&shutting_down()));
+        self.tell(HttpResponse::from(&shutting_down()));
     }
 }

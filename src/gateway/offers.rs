@@ -1,36 +1,39 @@
 //! Offers: answered while the caller waits, or later on the callback thread.
 
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use super::Handle;
 use super::handle::{REPLY_TIMEOUT, after, overloaded};
-use crate::config::WhepOffer;
-use crate::error::{Error, Result, Status, shutting_down};
+use crate::config::{DEFAULT_OFFER_TIMEOUT, MAX_LABEL, WhepOffer, checked_label};
+use crate::error::{Result, shutting_down};
 use crate::events::role;
 use crate::sdp::offer::Offer;
-use crate::state::{OpId, StreamId};
-use crate::whep::Response;
+use crate::state::{OpId, StreamId, ViewerIdentity};
+use crate::whep::http::check_location_prefix;
+use crate::whep::{Response, ice_server};
 use crate::worker::pending_offers::Ticket;
 use crate::worker::{Command, OfferRequest};
 
-/// How long an offer waits for a camera that is still connecting, unless it says otherwise.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Characters of [`WhepOffer::peer`] that are kept.
-const MAX_PEER: usize = 128;
-
 impl Handle {
-    /// Answers a WHEP offer (POST). Blocks while the camera is connecting for the first time, or
-    /// because this offer wants it (on demand), up to the offer's timeout; returns at once otherwise.
+    /// Answers a WHEP offer (POST) and creates a session.
+    ///
+    /// Blocks while the camera is connecting for the first time, or because this offer wants it (on
+    /// demand), for at most the offer's timeout; returns within milliseconds otherwise. The HTTP
+    /// response to a failure is [`HttpResponse::from`](crate::whep::HttpResponse) of the error.
+    ///
+    /// Fails with `NotFound` for the stream; with `Sdp`, `TooLarge`, `Fingerprint`, `IceCredentials`
+    /// and `Codec` for the SDP; with `NotReady` while the camera is not live; with `Limit` if a limit
+    /// of sessions is reached; with `WouldDeadlock` inside a callback.
     pub fn handle_whep_offer(&self, offer: &WhepOffer<'_>) -> Result<Response> {
         role::check_may_block("handle_whep_offer")?;
         let checked = self.check_offer(offer)?;
         let (timeout, worker) = (checked.timeout, checked.worker);
         let (reply, answer) = mpsc::sync_channel(1);
         let ticket = self.shared.offers.begin(move |result| {
-            // Who no longer listens has claimed the ticket, and so this is not called.
+            // If nobody receives it any more, the ticket has been claimed and this does not run.
             let _ = reply.send(result);
         });
         let request = Box::new(checked.request(ticket.clone()));
@@ -38,27 +41,27 @@ impl Handle {
             ticket.claim();
             return Err(error);
         }
-        // The worker gives up on time; this is for one that does not get to it.
+        // The worker keeps the timeout; this is for one that does not get to it.
         let answered = answer.recv_timeout(timeout.saturating_add(REPLY_TIMEOUT));
         if let Ok(result) = answered {
             return result;
         }
         match ticket.claim() {
             Some(_) => Err(overloaded()),
-            // Claimed by a worker, which completes it any moment.
+            // Claimed by a worker, which is about to complete it.
             None => answer
                 .recv_timeout(REPLY_TIMEOUT)
                 .unwrap_or_else(|_| Err(shutting_down())),
         }
     }
 
-    /// Answers a WHEP offer without blocking: `done` hears the outcome, once, on the callback
-    /// thread, where it must not block. That is also so after [`Handle::cancel`] (`Cancelled`), the
-    /// removal of the stream (`NotFound`), the offer's timeout (`NotReady`) and the shutdown of the
-    /// gateway (`ShuttingDown`). It may be before this returns. If this fails, `done` is dropped.
+    /// Answers a WHEP offer without waiting. `done` is called with the outcome: once, on the callback
+    /// thread, possibly before this returns; it must not block. It is also called after
+    /// [`Handle::cancel`] (`Cancelled`), after the stream was removed (`NotFound`), after the offer's
+    /// timeout (`NotReady`) and at shutdown (`ShuttingDown`). If this fails, `done` is dropped.
     ///
-    /// Fails as [`Handle::handle_whep_offer`] for an offer that nothing is needed to refuse, and
-    /// with `Limit` while 1024 are under way.
+    /// Fails as [`Handle::handle_whep_offer`] does for the stream and for the SDP, and with `Limit`
+    /// while 1024 offers are pending.
     pub fn handle_whep_offer_async(
         &self,
         offer: &WhepOffer<'_>,
@@ -73,14 +76,14 @@ impl Handle {
         let op = ticket.op();
         let request = Box::new(checked.request(ticket.clone()));
         match self.command(worker, Command::Offer(request)) {
-            // Unless shutdown has completed it.
+            // If shutdown has completed it, its outcome is on its way to `done`.
             Err(error) if ticket.claim().is_some() => Err(error),
             _ => Ok(op),
         }
     }
 
     /// Answers a WHEP offer without blocking and without the callback thread. Dropping the future
-    /// gives up on the offer.
+    /// cancels the offer.
     pub(super) async fn answer_offer(&self, offer: &WhepOffer<'_>) -> Result<Response> {
         let checked = self.check_offer(offer)?;
         let worker = checked.worker;
@@ -94,47 +97,46 @@ impl Handle {
         answer.await.unwrap_or_else(|_| Err(shutting_down()))
     }
 
-    /// Gives up on an offer that is not yet answered: its `done` hears `Cancelled`. `NotFound` if it
-    /// has been answered, or is being answered: then `done` hears that.
+    /// Cancels a pending offer: its `done` is called with `Cancelled`. Fails with `NotFound` if the
+    /// offer has been answered or is being answered; `done` is called with that outcome.
     pub fn cancel(&self, op: OpId) -> Result<()> {
         self.check_open()?;
         self.shared.offers.cancel(op)
     }
 
-    /// All that can be said of an offer without its stream.
+    /// Checks all that does not depend on the camera.
     fn check_offer(&self, offer: &WhepOffer<'_>) -> Result<Checked> {
         self.check_open()?;
-        if offer
-            .location_prefix
-            .is_some_and(|p| p.contains(char::is_control))
-        {
-            // It may come from the URL of the request, and would write headers of its own.
-            return Err(Error::new(
-                Status::InvalidArgument,
-                "location_prefix contains a control character: pass the path as the URL has it, \
-                 percent-encoded",
-            ));
+        if let Some(prefix) = offer.location_prefix {
+            check_location_prefix(prefix)?;
         }
+        let ice_links = offer.ice_servers.map(ice_server::links).transpose()?;
+        let label = checked_label(offer.label)?;
         let (stream, worker) = self.shared.registry.find_stream(offer.stream)?;
         Ok(Checked {
             worker,
             stream,
             offer: Offer::parse(offer.sdp)?,
             location_prefix: offer.location_prefix.map(str::to_owned),
-            // It comes from outside: short, and unable to forge a line of the log.
-            peer: offer
-                .peer
-                .unwrap_or_default()
-                .chars()
-                .filter(|c| !c.is_control())
-                .take(MAX_PEER)
-                .collect(),
-            timeout: offer.timeout.unwrap_or(DEFAULT_TIMEOUT),
+            timeout: offer.timeout.unwrap_or(DEFAULT_OFFER_TIMEOUT),
+            ice_links,
+            viewer: ViewerIdentity {
+                peer: offer.peer.and_then(clean),
+                label,
+                user_data: offer.user_data,
+            },
         })
     }
 }
 
-/// Takes the ticket of an offer that nobody waits for any more.
+/// Text from outside: short, and unable to forge a line of a log. `None` if nothing is left.
+fn clean(peer: &str) -> Option<Arc<str>> {
+    let text: String = peer.chars().filter(|c| !c.is_control()).collect();
+    let text = &text[..text.floor_char_boundary(MAX_LABEL)];
+    (!text.is_empty()).then(|| text.into())
+}
+
+/// Claims the ticket of an offer that nobody waits for any more.
 struct GivenUp(Ticket);
 
 impl Drop for GivenUp {
@@ -143,14 +145,15 @@ impl Drop for GivenUp {
     }
 }
 
-/// An offer that may go to its worker.
+/// An offer that is ready for its worker.
 struct Checked {
     worker: usize,
     stream: StreamId,
     offer: Offer,
     location_prefix: Option<String>,
-    peer: String,
     timeout: Duration,
+    ice_links: Option<Vec<String>>,
+    viewer: ViewerIdentity,
 }
 
 impl Checked {
@@ -159,10 +162,28 @@ impl Checked {
             stream: self.stream,
             offer: self.offer,
             location_prefix: self.location_prefix,
-            peer: self.peer,
             timeout: self.timeout,
             deadline: after(self.timeout),
+            ice_links: self.ice_links,
+            viewer: self.viewer,
             ticket,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_is_short_and_one_line() {
+        assert_eq!(
+            clean("192.0.2.7\r\nforged: line").as_deref(),
+            Some("192.0.2.7forged: line")
+        );
+        assert_eq!(clean("\r\n\0"), None);
+        let long = "é".repeat(100);
+        assert_eq!(clean(&long).as_deref(), Some(&*"é".repeat(64)));
+        assert_eq!(clean(&("x".to_owned() + &long)).unwrap().len(), 127);
     }
 }

@@ -1,4 +1,4 @@
-//! PATCH and DELETE: what viewers change of their sessions.
+//! PATCH and DELETE of sessions.
 
 use super::Handle;
 use crate::error::{Error, Result, Status};
@@ -7,17 +7,18 @@ use crate::whep::Response;
 use crate::worker::{Command, PatchRequest};
 
 impl Handle {
-    /// Answers a PATCH with an `application/trickle-ice-sdpfrag` (RFC 9725 section 4.3): 204 to
-    /// candidates, 200 with new credentials and a new ETag to an ICE restart, that is, to a
-    /// fragment with an ufrag and a password that are not those of the viewer's ICE session.
+    /// Answers a PATCH with an `application/trickle-ice-sdpfrag` (RFC 9725 section 4.3): 204 after
+    /// candidates; 200 with new credentials and a new ETag after an ICE restart, which is a fragment with
+    /// a new ufrag and a new password.
     ///
-    /// `if_match` is the header of the request: the ETag, or `*` for a restart. Candidates are not
-    /// used: the gateway answers to where checks come from. A restart breaks nothing: DTLS and media
-    /// go on, and the old credentials are valid until the viewer nominates with the new ones.
+    /// `if_match` is the header of the request: the ETag, or `*` for a restart. Candidates are checked
+    /// for their syntax and then ignored: the gateway is ICE-lite and sends to where checks come from.
+    /// After a restart DTLS and media continue, and the old credentials stay valid until the viewer
+    /// nominates a pair with the new ones.
     ///
-    /// Fails with `PreconditionRequired` without `if_match`, `Etag` if it names another ICE
-    /// session, `Sdp`, `IceCredentials`, `TooLarge` and `Unprocessable` for the fragment. The
-    /// session goes on as it was then.
+    /// Fails with `NotFound` for the session; with `PreconditionRequired` without `if_match`; with `Etag`
+    /// if it is not the current ETag; with `Sdp`, `IceCredentials`, `TooLarge` and `Unprocessable` for
+    /// the fragment. The session is unchanged then.
     pub fn handle_whep_patch(
         &self,
         session_key: &str,
@@ -42,7 +43,7 @@ impl Handle {
         self.ask(place.worker, |reply| Command::Patch(request, reply))?
     }
 
-    /// Ends a session (DELETE) by its key.
+    /// Ends a session (DELETE) by its key. `Closed` is its last event. Fails with `NotFound`.
     pub fn handle_whep_delete(&self, session_key: &str) -> Result<()> {
         self.check_open()?;
         let (session, place) = self.shared.registry.find_session(session_key)?;

@@ -1,4 +1,4 @@
-//! How many connections there may be, and which one makes room.
+//! The limit on connections, and which one is closed for a new one.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-/// A request that takes longer than any should (a viewer that does not read its answer, say) does
-/// not keep its connection from making room.
+/// A connection whose request takes longer than this may be closed for a new one, e.g. that of a viewer
+/// that does not read its response.
 const LONGEST_REQUEST: Duration = Duration::from_secs(60);
 
-/// The answer to a connection that there is no room for.
+/// The response to a connection above the limit.
 pub const NO_ROOM: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n\
     Content-Length: 0\r\nConnection: close\r\n\r\n";
 
@@ -28,14 +28,14 @@ struct Open {
 }
 
 struct Entry {
-    /// Since when it is idle, or busy with one request.
+    /// When it became idle, or began its current request.
     since: Instant,
     busy: bool,
     close: Arc<Notify>,
 }
 
 impl Connections {
-    /// None yet, `limit` at most.
+    /// No connections, and at most `limit` from now on.
     pub fn new(limit: usize) -> Self {
         Connections {
             limit,
@@ -43,7 +43,7 @@ impl Connections {
         }
     }
 
-    /// A place for a new connection; that of an idle one if all are taken.
+    /// Admits a new connection, which replaces an idle one at the limit. `None`: all are busy.
     pub fn admit(self: &Arc<Self>) -> Option<Connection> {
         let now = Instant::now();
         let mut open = self.open.lock();
@@ -82,7 +82,7 @@ impl Open {
     }
 }
 
-/// A connection's place, until dropped.
+/// A connection that counts until it is dropped.
 pub struct Connection {
     connections: Arc<Connections>,
     id: u64,
@@ -90,12 +90,12 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Returns when the place is needed for another connection.
+    /// Returns when the connection must make room for another one.
     pub async fn closed(&self) {
         self.close.notified().await;
     }
 
-    /// Says that a request is being answered, until dropped.
+    /// Marks the connection as busy with a request until dropped.
     pub fn busy(&self) -> Busy<'_> {
         self.set_busy(true);
         Busy(self)

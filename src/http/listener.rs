@@ -19,16 +19,16 @@ use crate::config::HttpOptions;
 use crate::error::{Error, Result, Status};
 use crate::gateway::Handle;
 
-/// For the head of a request, TLS handshake included. Ends idle connections, too.
+/// Time for the head of a request, including the TLS handshake. It also ends idle connections.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(20);
-/// The largest head of a request, in bytes. Browsers send 1 kB; tokens may have 8 kB.
+/// Maximum size of the head of a request, in bytes. Browsers send 1 kB; a token may have 8 kB.
 const MAX_HEAD: usize = 16 * 1024;
-/// Header fields in it.
+/// Maximum number of header fields.
 const MAX_FIELDS: usize = 64;
-/// How long to rest when the system has no more sockets.
+/// Pause when the system has no more sockets.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
-/// Binds a listener and serves it on `runtime` until that ends. Tells its address.
+/// Binds a listener and serves it on `runtime` until that ends. Returns its address.
 pub fn listen(gateway: Handle, options: HttpOptions, runtime: &Runtime) -> Result<SocketAddr> {
     let tls = options.tls.as_ref().map(tls::acceptor).transpose()?;
     let cannot = |error| {
@@ -65,7 +65,7 @@ async fn accept(
             }
             Err(error) => {
                 if !failing {
-                    log::warn!("HTTP: no connection can be accepted: {error}");
+                    log::warn!("HTTP: cannot accept connections: {error}");
                 }
                 failing = true;
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -82,7 +82,7 @@ async fn accept(
                     connection,
                 ));
             }
-            // Without waiting: whoever does not take it hears nothing.
+            // Does not wait for a client that does not read.
             None if tls.is_none() => {
                 let _ = stream.try_write(connections::NO_ROOM);
             }
@@ -98,7 +98,7 @@ async fn serve(
     site: Arc<Site>,
     connection: Connection,
 ) {
-    // Answers are written at once, as a whole.
+    // Each response is written in one piece.
     let _ = stream.set_nodelay(true);
     let connection = &connection;
     let work = async {
@@ -107,7 +107,7 @@ async fn serve(
             Some(tls) => match tokio::time::timeout(HEAD_TIMEOUT, tls.accept(stream)).await {
                 Ok(Ok(stream)) => speak(stream, peer, &site, connection).await,
                 Ok(Err(error)) => log::debug!("HTTPS: {peer}: {error}"),
-                Err(_) => log::debug!("HTTPS: {peer}: no handshake in time"),
+                Err(_) => log::debug!("HTTPS: {peer}: the TLS handshake timed out"),
             },
         }
     };

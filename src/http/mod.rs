@@ -1,15 +1,15 @@
-//! The listener: WHEP, the player, the dashboard and their figures, served by hyper.
+//! The HTTP listener: WHEP, pages and figures, served by hyper.
 //!
-//! | path | what |
+//! | path | serves |
 //! |---|---|
 //! | `/{stream}/whep`, `/{stream}/whep/{key}` | [WHEP](crate::whep::http) |
 //! | `/`, `/{stream}`, `/dashboard` | pages: all cameras, one camera, figures |
-//! | `/player.js`, `/assets/...` | what pages are made of |
+//! | `/player.js`, `/assets/...` | scripts and style sheets of the pages |
 //! | `/api/gateway`, `/api/streams`, `/api/sessions` | figures in JSON |
 //! | `/metrics` | figures for Prometheus |
 //!
-//! Everything from outside is bounded: connections ([`connections`]), the head of a request
-//! (16 KiB), its body (128 KiB), and the time that each may take.
+//! All input is bounded: the number of connections ([`connections`]), the head of a request (16 KiB),
+//! its body (128 KiB), and the time that each may take.
 
 #[cfg(feature = "http")]
 mod connections;
@@ -31,15 +31,15 @@ use crate::error::Result;
 use crate::gateway::Handle;
 
 impl Handle {
-    /// Serves WHEP, the player, the dashboard and their figures over HTTP until shutdown, and tells
-    /// the address. May be called more than once, for several addresses.
+    /// Starts an HTTP listener for WHEP, the player, the dashboard and their figures, and returns its
+    /// address. It runs until shutdown. May be called more than once, for several addresses.
     ///
     /// Without [`bearer_tokens`](crate::config::Config::bearer_tokens) and
-    /// [`Events::authorizes`](crate::events::Events::authorizes), whoever reaches the port may
-    /// watch every stream and see all figures.
+    /// [`Events::authorizes`](crate::events::Events::authorizes), anyone who reaches the port may
+    /// watch every stream and read all figures.
     ///
-    /// Fails with `Io` if the address cannot be bound, with `InvalidArgument` for a certificate or
-    /// key that is not usable, with `Unsupported` in a build without the feature `http`.
+    /// Fails with `Io` if the address cannot be bound, with `InvalidArgument` if the certificate or the
+    /// private key is not usable, and with `Unsupported` in a build without the feature `http`.
     pub fn listen_http(&self, options: HttpOptions) -> Result<SocketAddr> {
         #[cfg(feature = "http")]
         return self
@@ -50,7 +50,7 @@ impl Handle {
             drop(options);
             Err(crate::error::Error::new(
                 crate::error::Status::Unsupported,
-                "this library is built without its HTTP listener (cargo feature \"http\")",
+                "this library was built without its HTTP listener (cargo feature \"http\")",
             ))
         }
     }

@@ -1,4 +1,4 @@
-//! Figures for many onlookers at the cost of one.
+//! Figures for many clients at the cost of one.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,10 +9,10 @@ use tokio::sync::Mutex;
 
 use crate::error::{Result, panicked};
 
-/// How old figures may be.
+/// Maximum age of figures.
 const FRESH: Duration = Duration::from_millis(250);
 
-/// Something that is made again only when it is old; who comes meanwhile waits for it.
+/// A value that is computed again only when it is old. Concurrent callers wait for the same one.
 pub struct Cached<T> {
     fresh: Duration,
     made: Mutex<Option<(Instant, Arc<T>)>>,
@@ -30,7 +30,7 @@ impl<T: Send + 'static> Cached<T> {
         }
     }
 
-    /// What was made lately, or is now made by `make`, which may block.
+    /// The cached value, or a new one from `make`, which may block.
     pub async fn get(&self, make: impl FnOnce() -> Result<T> + Send + 'static) -> Result<Arc<T>> {
         let mut made = self.made.lock().await;
         if let Some((when, value)) = &*made

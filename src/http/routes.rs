@@ -1,4 +1,4 @@
-//! Which path gives what.
+//! What each path serves.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -20,17 +20,17 @@ use crate::sdp::offer::MAX_OFFER;
 use crate::whep::http::{Step, bearer, is_target, problem, read, too_large};
 use crate::whep::{HttpRequest, HttpResponse};
 
-/// How long the body of a request may take.
+/// Time for the body of a request.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 const PAGE_METHODS: &str = "OPTIONS, GET, HEAD";
 
-/// What may be in a page: nothing from elsewhere, no script in the text, and no page of another
-/// site around it.
+/// Content Security Policy of the pages: nothing from other origins, no inline scripts, and no framing
+/// by other sites.
 const PAGE_POLICY: &str = "default-src 'self'; img-src 'self' data:; frame-ancestors 'self'; \
                            base-uri 'none'; form-action 'none'";
 
-/// What a listener serves.
+/// The resources of a listener.
 pub struct Site {
     gateway: Handle,
     snapshot: Cached<Snapshot>,
@@ -38,7 +38,7 @@ pub struct Site {
 }
 
 impl Site {
-    /// A listener's site for a gateway.
+    /// The resources of a listener for this gateway.
     pub fn new(gateway: Handle) -> Self {
         Site {
             gateway,
@@ -47,7 +47,7 @@ impl Site {
         }
     }
 
-    /// Answers a request.
+    /// Responds to a request.
     pub async fn answer(
         &self,
         request: Request<Incoming>,
@@ -69,7 +69,7 @@ impl Site {
         let body = match head.method.as_str() {
             "POST" | "PATCH" => match read_body(body).await {
                 Ok(body) => body,
-                // The rest of the body may be on its way still.
+                // The rest of the body may still be in transit.
                 Err(answer) => return respond(answer.shared().with("Connection", "close")),
             },
             _ => Bytes::new(),
@@ -82,23 +82,24 @@ impl Site {
             headers: &headers,
             body: &body,
             peer: Some(&peer),
+            ..HttpRequest::default()
         });
         respond(match step {
-            Step::Answer(answer) => answer,
+            Step::Respond(response) => response,
             Step::Call(call) => self.gateway.carry_out(call).await,
         })
     }
 
     async fn resource(&self, head: &Parts, peer: SocketAddr) -> Response<Full<Bytes>> {
         let Some(resource) = Resource::find(head.uri.path()) else {
-            return respond(problem::answer(404, "there is no resource here"));
+            return respond(problem::response(404, "there is no resource here"));
         };
         match head.method.as_str() {
             "GET" | "HEAD" => {}
             "OPTIONS" => return respond(HttpResponse::new(200).with("Allow", PAGE_METHODS)),
             _ => {
                 let detail = format!("this resource supports {PAGE_METHODS}");
-                return respond(problem::answer(405, &detail).with("Allow", PAGE_METHODS));
+                return respond(problem::response(405, &detail).with("Allow", PAGE_METHODS));
             }
         }
         match resource {
@@ -130,7 +131,7 @@ impl Site {
             }
             .with("Content-Type", content_type)
             .with("Cache-Control", "no-store"),
-            Err(error) => problem::of_error(&error),
+            Err(error) => HttpResponse::from(&error),
         }
     }
 
@@ -165,8 +166,8 @@ enum Figures {
 }
 
 impl Resource {
-    /// A stream's page is there whether the stream is or not: without a token, nobody learns the
-    /// names. A stream with the name of another page has no page, only WHEP.
+    /// Every stream name has a page, whether there is such a stream or not: without a token, the names
+    /// must not leak. A stream that has the name of another page has only WHEP.
     fn find(path: &str) -> Option<Resource> {
         Some(match path {
             "/" => Resource::Page(&pages::GRID),
@@ -209,18 +210,18 @@ fn page(page: &'static Page, head: &Parts) -> Response<Full<Bytes>> {
 
 async fn read_body(body: Incoming) -> std::result::Result<Bytes, HttpResponse> {
     if body.size_hint().lower() > MAX_OFFER as u64 {
-        return Err(problem::of_error(&too_large()));
+        return Err(HttpResponse::from(&too_large()));
     }
     let body = Limited::new(body, MAX_OFFER).collect();
     match tokio::time::timeout(BODY_TIMEOUT, body).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(problem::of_error(&too_large())),
-        Ok(Err(_)) => Err(problem::answer(400, "the body is incomplete")),
-        Err(_) => Err(problem::answer(408, "the body did not arrive in time")),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(HttpResponse::from(&too_large())),
+        Ok(Err(_)) => Err(problem::response(400, "the body is incomplete")),
+        Err(_) => Err(problem::response(408, "the body did not arrive in time")),
     }
 }
 
-/// Headers that are text, as all that matter are.
+/// The header fields with ASCII values; the others are not used.
 fn texts(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
     headers
         .iter()
@@ -237,7 +238,7 @@ fn with_body(answer: HttpResponse, body: Bytes) -> Response<Full<Bytes>> {
     *response.status_mut() =
         StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in answer.headers {
-        // What cannot be in a header is left out rather than splitting it.
+        // A value that is no valid header value is left out, so that it cannot add headers of its own.
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
             response.headers_mut().append(name, value);
         }

@@ -11,7 +11,7 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use crate::config::TlsIdentity;
 use crate::error::{Error, Result, Status};
 
-/// Makes the acceptor. `InvalidArgument` says what is wrong with which of the two.
+/// Creates the TLS acceptor. Fails with `InvalidArgument` if the certificate or the key is not usable.
 pub fn acceptor(identity: &TlsIdentity) -> Result<TlsAcceptor> {
     let chain = CertificateDer::pem_slice_iter(&identity.certificates)
         .collect::<std::result::Result<Vec<_>, _>>()
@@ -53,7 +53,7 @@ fn no_key(identity: &TlsIdentity, error: &pem::Error) -> String {
     }
 }
 
-/// The errors of the crate quote lines: never those of a key.
+/// The errors of the crate quote lines of the file, which must not be those of a key.
 fn not_pem(error: &pem::Error) -> String {
     match error {
         pem::Error::MissingSectionEnd { .. } => "its PEM ends before the line -----END",

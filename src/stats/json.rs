@@ -289,6 +289,8 @@ struct Session<'a> {
     state: &'static str,
     srtp_profile: Option<&'static str>,
     remote: Option<SocketAddr>,
+    peer: Option<&'a str>,
+    label: Option<&'a str>,
     bytes_sent: u64,
     packets_sent: u64,
     nacks: u64,
@@ -301,7 +303,7 @@ struct Session<'a> {
 }
 
 impl<'a> Session<'a> {
-    fn new(id: SessionId, info: &SessionInfo, stream_name: Option<&'a str>) -> Session<'a> {
+    fn new(id: SessionId, info: &'a SessionInfo, stream_name: Option<&'a str>) -> Session<'a> {
         Session {
             id: id.0,
             stream: info.stream.0,
@@ -309,6 +311,8 @@ impl<'a> Session<'a> {
             state: info.state.name(),
             srtp_profile: info.srtp_profile.map(SrtpProfile::name),
             remote: info.remote,
+            peer: info.viewer.peer.as_deref(),
+            label: info.viewer.label.as_deref(),
             bytes_sent: info.bytes_sent,
             packets_sent: info.packets_sent,
             nacks: info.nacks,

@@ -1,8 +1,8 @@
 //! `If-Match` of a PATCH.
 
-/// Whether an `If-Match` header lets a request for the entity `etag` pass (RFC 9110 section
-/// 13.1.1). `etag` has its quotes and no comma in it. The WHEP draft's own example of an ICE restart
-/// writes the wildcard in quotes.
+/// Whether the precondition of an `If-Match` header holds for the entity tag `etag` (RFC 9110 section
+/// 13.1.1). `etag` includes its quotes and contains no comma. The wildcard may be in quotes, as in the
+/// WHEP draft's example of an ICE restart.
 pub fn if_match(header: &str, etag: &str) -> bool {
     matches!(header.trim(), "*" | "\"*\"") || header.split(',').any(|tag| tag.trim() == etag)
 }

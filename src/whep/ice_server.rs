@@ -1,18 +1,18 @@
-//! STUN and TURN servers that viewers are told of (RFC 9725 section 4.6).
+//! STUN and TURN servers for viewers (RFC 9725 section 4.6).
 
 use crate::config::IceServer;
 use crate::error::{Error, Result, Status};
 
-/// Servers that are told of at most; browsers warn of more than a few.
+/// Maximum number of servers; browsers warn about more than a few.
 const MAX_SERVERS: usize = 16;
-/// Longest part of one.
+/// Maximum length of a URL, a user name or a credential, in bytes.
 const MAX_PART: usize = 512;
 
-/// The values of the `Link` headers that tell of `servers`.
+/// The values of the `Link` headers for `servers`.
 pub fn links(servers: &[IceServer]) -> Result<Vec<String>> {
     if servers.len() > MAX_SERVERS {
         return Err(invalid(format!(
-            "{} ice_servers are given; at most {MAX_SERVERS} are possible",
+            "ice_servers has {} elements; the maximum is {MAX_SERVERS}",
             servers.len()
         )));
     }
@@ -29,7 +29,7 @@ fn link(server: &IceServer) -> Result<String> {
         && rest.chars().all(visible);
     if !usable {
         return Err(invalid(
-            "an ice_server has a url that is not usable. Write it as stun:stun.example.com:3478 or \
+            "the url of an ice_server is not valid. Write it as stun:stun.example.com:3478 or \
              turn:turn.example.com:3478?transport=udp",
         ));
     }
@@ -44,20 +44,20 @@ fn link(server: &IceServer) -> Result<String> {
         (None, None) if !turn => {}
         _ => {
             return Err(invalid(
-                "an ice_server has only one of username and credential, or is a TURN server \
-                 without them",
+                "a TURN server needs both username and credential; a STUN server has both or \
+                 neither",
             ));
         }
     }
     Ok(link)
 }
 
-/// A quoted string of HTTP (RFC 9110 section 5.6.4).
+/// A quoted string (RFC 9110 section 5.6.4).
 fn quoted(text: &str) -> Result<String> {
     let printable = |c: char| c.is_ascii_graphic() || c == ' ';
     if text.is_empty() || text.len() > MAX_PART || !text.chars().all(printable) {
         return Err(invalid(
-            "username or credential of an ice_server is not 1 to 512 printable ASCII characters",
+            "username and credential of an ice_server must have 1 to 512 printable ASCII characters",
         ));
     }
     let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");

@@ -1,9 +1,9 @@
-//! The WHEP protocol: requests in, responses out, no I/O.
+//! The WHEP protocol (draft-ietf-wish-whep): requests in, responses out, no I/O.
 
 pub(crate) mod etag;
 pub mod http;
 pub(crate) mod ice_server;
 mod response;
 
-pub use http::{HttpRequest, HttpResponse};
+pub use http::{HttpRequest, HttpResponse, HttpTarget};
 pub use response::Response;

@@ -1,26 +1,29 @@
-//! The HTTP response to a WHEP request.
+//! The HTTP response to a WHEP request that succeeded.
 
+use super::http::FRAGMENT;
 use crate::state::SessionId;
 
-/// An HTTP response, ready to be written by the host's web server.
+/// An HTTP response, to be sent as it is by the host's web server.
+///
+/// The response to a failure is [`HttpResponse::from`](super::HttpResponse) of its error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
     /// HTTP status.
     pub status: u16,
-    /// Header names and values.
+    /// Names and values of the header fields.
     pub headers: Vec<(&'static str, String)>,
     /// Body, UTF-8.
     pub body: String,
     /// The session that was created or changed.
     pub session: SessionId,
-    /// Its unguessable name in URLs (128 bits of randomness, in hexadecimal).
+    /// Its unguessable name in URLs (128 random bits in hexadecimal).
     pub session_key: String,
-    /// Its entity tag, quotes included.
+    /// Its entity tag, including the quotes.
     pub etag: String,
 }
 
 impl Response {
-    /// The answer to an offer: 201 with the SDP.
+    /// The response to an offer: 201 with the SDP answer.
     pub fn created(
         sdp: String,
         location: Option<String>,
@@ -31,6 +34,7 @@ impl Response {
         let mut headers = vec![
             ("Content-Type", "application/sdp".to_owned()),
             ("ETag", etag.clone()),
+            ("Accept-Patch", FRAGMENT.to_owned()),
         ];
         headers.extend(location.map(|location| ("Location", location)));
         Response {
@@ -43,7 +47,7 @@ impl Response {
         }
     }
 
-    /// The answer to candidates: 204.
+    /// The response to candidates: 204.
     pub fn no_content(session: SessionId, session_key: String, etag: String) -> Response {
         Response {
             status: 204,
@@ -55,7 +59,7 @@ impl Response {
         }
     }
 
-    /// The answer to an ICE restart: 200 with our new credentials.
+    /// The response to an ICE restart: 200 with the gateway's new credentials.
     pub fn restarted(
         fragment: String,
         session: SessionId,
@@ -65,7 +69,7 @@ impl Response {
         Response {
             status: 200,
             headers: vec![
-                ("Content-Type", "application/trickle-ice-sdpfrag".to_owned()),
+                ("Content-Type", FRAGMENT.to_owned()),
                 ("ETag", etag.clone()),
             ],
             body: fragment,

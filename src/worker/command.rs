@@ -15,7 +15,7 @@ use crate::sdp::offer::Offer;
 use crate::session::WallClock;
 use crate::session::dtls::Certificate;
 use crate::source::{CameraUrl, Timeouts, push};
-use crate::state::{SessionId, SessionInfo, StreamId, StreamInfo};
+use crate::state::{SessionId, SessionInfo, StreamId, StreamInfo, ViewerIdentity};
 use crate::stats::WorkerSnapshot;
 use crate::tuning::Tuning;
 use crate::whep::Response;
@@ -56,12 +56,14 @@ pub struct OfferRequest {
     pub offer: Offer,
     /// The part of `Location` before the session key.
     pub location_prefix: Option<String>,
-    /// The viewer's address or name, for the log; "" if unknown.
-    pub peer: String,
-    /// How long it may wait for the camera.
+    /// How long it may wait for the camera. Zero: not at all.
     pub timeout: Duration,
     /// The end of that time.
     pub deadline: Instant,
+    /// `Link` headers for this viewer. `None`: those of the gateway.
+    pub ice_links: Option<Vec<String>>,
+    /// Who the session is for.
+    pub viewer: ViewerIdentity,
     /// Completes the offer.
     pub ticket: Ticket,
 }

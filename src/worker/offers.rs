@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::core::Core;
 use super::local_ice::{candidates, credentials, etag};
 use super::slots::{MAX_UNCLAIMED, Viewer};
-use super::streams::{not_ready, timed_out};
+use super::streams::{not_ready, still_connecting};
 use crate::error::{Error, Result, Status, panicked};
 use crate::random;
 use crate::sdp::answer::{self, LocalTransport};
@@ -27,17 +27,15 @@ impl Core {
         };
         complete(match self.streams.get(request.stream) {
             None => Err(no_stream(request.stream)),
-            Some(entry) if now >= request.deadline => {
-                Err(timed_out(&entry.stream.name, request.timeout))
-            }
-            Some(entry) if entry.stream.media().is_none() => {
-                Err(not_ready(&entry.stream.name, entry.stream.error()))
-            }
-            Some(_) => {
+            Some(entry) if entry.stream.media().is_some() => {
                 // Untrusted input decides much of what happens here.
                 let create = AssertUnwindSafe(|| self.create_session(&request, now));
                 catch_unwind(create).unwrap_or_else(|_| Err(panicked("this offer")))
             }
+            Some(entry) if entry.may_soon_be_live() => {
+                Err(still_connecting(&entry.stream.name, request.timeout))
+            }
+            Some(entry) => Err(not_ready(&entry.stream.name, entry.stream.error())),
         });
     }
 
@@ -99,12 +97,16 @@ impl Core {
         let id = context
             .registry
             .add_session(location, request.stream, key.clone());
-        log::info!(session = id.0, stream = request.stream.0; "offer answered; peer {:?}", request.peer);
+        log::info!(session = id.0, stream = request.stream.0; "offer answered; peer {:?}", request.viewer.peer.as_deref().unwrap_or_default());
         let etag = etag(&session);
         let section = answer::transport_section(&sdp).into();
-        let slot = self
-            .viewers
-            .insert(Viewer::new(id, request.stream, session, section));
+        let slot = self.viewers.insert(Viewer::new(
+            id,
+            request.stream,
+            request.viewer.clone(),
+            session,
+            section,
+        ));
         entry.stream.viewers.push(slot);
         entry.note_demand();
         self.settle(slot);
@@ -116,7 +118,11 @@ impl Core {
             .as_ref()
             .map(|prefix| format!("{prefix}{key}"));
         let mut response = Response::created(sdp, url, id, key, etag);
-        let links = self.context.ice_links.iter().cloned();
+        let links = match &request.ice_links {
+            Some(own) => own.as_slice(),
+            None => &self.context.ice_links,
+        };
+        let links = links.iter().cloned();
         response.headers.extend(links.map(|link| ("Link", link)));
         Ok(response)
     }

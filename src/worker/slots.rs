@@ -11,7 +11,7 @@ use super::registry::{SessionLocation, no_session};
 use super::routes::Routes;
 use crate::error::Result;
 use crate::session::Session;
-use crate::state::{SessionId, SessionInfo, SessionState, StreamId};
+use crate::state::{SessionId, SessionInfo, SessionState, StreamId, ViewerIdentity};
 
 /// Answered offers that may wait for their viewers; a further one evicts the oldest. So abandoned
 /// offers cost a worker about 25 MB at most, however many there are, and viewers that connect
@@ -31,6 +31,7 @@ pub(super) struct Slots {
 pub(super) struct Viewer {
     pub(super) id: SessionId,
     pub(super) stream: StreamId,
+    pub(super) identity: ViewerIdentity,
     pub(super) session: Session,
     /// The lines of the answer that the response to an ICE restart repeats.
     pub(super) section: Box<str>,
@@ -112,12 +113,14 @@ impl Viewer {
     pub(super) fn new(
         id: SessionId,
         stream: StreamId,
+        identity: ViewerIdentity,
         session: Session,
         section: Box<str>,
     ) -> Self {
         Viewer {
             id,
             stream,
+            identity,
             session,
             section,
             bound: Vec::new(),
@@ -152,6 +155,7 @@ impl Viewer {
         let figures = session.figures();
         SessionInfo {
             stream: self.stream,
+            viewer: self.identity.clone(),
             state: session.state(),
             srtp_profile: session.srtp_profile(),
             remote: session.remote(),

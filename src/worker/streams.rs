@@ -8,6 +8,7 @@ use tokio::task::AbortHandle;
 
 use super::command::OfferRequest;
 use super::stream::Stream;
+use crate::config::DEFAULT_OFFER_TIMEOUT;
 use crate::error::{Error, Status};
 use crate::source::Demand;
 use crate::state::{StreamId, StreamState};
@@ -27,7 +28,13 @@ pub(super) struct StreamEntry {
     /// Whether a viewer wants it; `None` if it is always connected.
     pub(super) demand: Option<Rc<Demand>>,
     waiting: Vec<OfferRequest>,
+    /// Until when an offer that did not wait keeps an on-demand camera connected.
+    woken_until: Option<Instant>,
 }
+
+/// How long an offer that does not wait keeps an on-demand camera connected, so that the viewer finds it
+/// live when it tries again.
+const KEPT_AWAKE: Duration = DEFAULT_OFFER_TIMEOUT;
 
 impl Streams {
     pub(super) fn insert(&mut self, id: StreamId, stream: Stream, demand: Option<Rc<Demand>>) {
@@ -36,6 +43,7 @@ impl Streams {
             source: None,
             demand,
             waiting: Vec::new(),
+            woken_until: None,
         };
         self.entries.insert(id, entry);
     }
@@ -65,19 +73,31 @@ impl Streams {
         }
     }
 
-    /// Queues an offer if its stream may soon be live; returns it otherwise.
+    /// Queues an offer if its stream may soon be live; returns it otherwise. An offer that does not wait
+    /// is returned, but it wakes an on-demand camera.
     pub(super) fn wait(&mut self, request: OfferRequest, now: Instant) -> Option<OfferRequest> {
-        match self.entries.get_mut(&request.stream) {
-            Some(entry) if now < request.deadline && entry.may_soon_be_live() => {
-                entry.waiting.retain(|waiting| waiting.ticket.is_pending());
-                let due = self.offers_due.unwrap_or(request.deadline);
-                self.offers_due = Some(due.min(request.deadline));
-                entry.waiting.push(request);
-                entry.note_demand();
-                None
-            }
-            _ => Some(request),
+        let Some(entry) = self.entries.get_mut(&request.stream) else {
+            return Some(request);
+        };
+        if !entry.may_soon_be_live() {
+            return Some(request);
         }
+        let (due, refused) = if request.timeout.is_zero() {
+            let until = now + KEPT_AWAKE;
+            entry.woken_until = Some(until);
+            (until, Some(request))
+        } else if now < request.deadline {
+            entry.waiting.retain(|waiting| waiting.ticket.is_pending());
+            let due = request.deadline;
+            entry.waiting.push(request);
+            (due, None)
+        } else {
+            return Some(request);
+        };
+        let first = self.offers_due.unwrap_or(due);
+        self.offers_due = Some(first.min(due));
+        entry.note_demand();
+        refused
     }
 
     /// Takes the offers that wait for a stream. The caller answers them, then notes the demand.
@@ -91,6 +111,7 @@ impl Streams {
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };
+        entry.woken_until = None;
         for request in entry.waiting.drain(..) {
             request
                 .ticket
@@ -114,12 +135,14 @@ impl Streams {
             let name = &entry.stream.name;
             entry.waiting.retain(|request| {
                 if now >= request.deadline {
-                    request.ticket.fail(timed_out(name, request.timeout));
+                    request.ticket.fail(still_connecting(name, request.timeout));
                 }
                 now < request.deadline
             });
+            entry.woken_until = entry.woken_until.filter(|&until| now < until);
             entry.note_demand();
-            let next = entry.waiting.iter().map(|request| request.deadline).min();
+            let deadlines = entry.waiting.iter().map(|request| request.deadline);
+            let next = deadlines.chain(entry.woken_until).min();
             self.offers_due = self.offers_due.into_iter().chain(next).min();
         }
     }
@@ -129,13 +152,17 @@ impl StreamEntry {
     /// Tells the source of an on-demand camera whether it is wanted, after offers or viewers changed.
     pub(super) fn note_demand(&self) {
         if let Some(demand) = &self.demand {
-            demand.set(!self.stream.viewers.is_empty() || !self.waiting.is_empty());
+            demand.set(
+                !self.stream.viewers.is_empty()
+                    || !self.waiting.is_empty()
+                    || self.woken_until.is_some(),
+            );
         }
     }
 
     /// Whether the current connection attempt, or one that an offer triggers, may bring the first media.
     /// For an on-demand camera, earlier failures say little.
-    fn may_soon_be_live(&self) -> bool {
+    pub(super) fn may_soon_be_live(&self) -> bool {
         self.stream.media().is_none()
             && match self.stream.state() {
                 StreamState::Idle => true,
@@ -145,8 +172,11 @@ impl StreamEntry {
     }
 }
 
-pub(super) fn timed_out(name: &str, timeout: Duration) -> Error {
-    let seconds = timeout.as_secs_f32();
+pub(super) fn still_connecting(name: &str, waited: Duration) -> Error {
+    if waited.is_zero() {
+        return not_ready(name, None);
+    }
+    let seconds = waited.as_secs_f32();
     Error::new(
         Status::NotReady,
         format!(

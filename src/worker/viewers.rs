@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::core::Core;
 use super::session_io::{StreamTracks, session_io};
 use crate::error::{Error, Status, panicked};
-use crate::events::Notice;
+use crate::events::{Notice, SessionEvent};
 use crate::session::{Io, Path, Session};
 use crate::state::SessionState;
 use crate::worker::demux::Datagram;
@@ -115,13 +115,20 @@ impl Core {
             if let Some(error) = &event.error {
                 log::warn!(session = id.0, stream = stream.0; "session failed: {error}");
             }
-            let status = event.error.as_ref().map_or(Status::Ok, Error::status);
             if event.state == SessionState::Closed {
                 self.context.registry.remove_session(id);
             }
+            let error = event.error.as_ref();
             self.context
                 .notices
-                .push(Notice::Session(id, stream, event.state, status));
+                .push(Notice::Session(Box::new(SessionEvent {
+                    session: id,
+                    stream,
+                    state: event.state,
+                    status: error.map_or(Status::Ok, Error::status),
+                    message: error.map_or_else(String::new, |error| error.message().to_owned()),
+                    viewer: viewer.identity.clone(),
+                })));
         }
         if viewer.session.is_closed() {
             viewer.unbind(routes, location);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rtsp_webrtc_gateway::config::{Config, PullOptions, WhepOffer};
 use rtsp_webrtc_gateway::error::Status;
-use rtsp_webrtc_gateway::events::Events;
+use rtsp_webrtc_gateway::events::{Events, SessionEvent};
 use rtsp_webrtc_gateway::gateway::Gateway;
 use rtsp_webrtc_gateway::state::{SessionId, SessionState, StreamId, StreamState};
 use rtsp_webrtc_gateway::tuning::Key;
@@ -38,8 +38,9 @@ impl Events for Teller {
         let _ = self.0.send(Told::Stream(stream, state, status));
     }
 
-    fn session_state(&self, session: SessionId, _: StreamId, state: SessionState, status: Status) {
-        let _ = self.0.send(Told::Session(session, state, status));
+    fn session_state(&self, event: &SessionEvent) {
+        let told = Told::Session(event.session, event.state, event.status);
+        let _ = self.0.send(told);
     }
 }
 

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use rtsp_webrtc_gateway::config::{Config, IceServer, WhepOffer};
 use rtsp_webrtc_gateway::error::{Result, Status};
+use rtsp_webrtc_gateway::events::{Events, SessionEvent};
 use rtsp_webrtc_gateway::gateway::Gateway;
-use rtsp_webrtc_gateway::state::OpId;
+use rtsp_webrtc_gateway::state::{OpId, SessionState};
 use rtsp_webrtc_gateway::whep::Response;
 use testkit::viewer::UdpViewer;
 
@@ -88,6 +89,107 @@ fn viewers_are_told_of_ice_servers() {
     let links = response.headers.iter().filter(|(name, _)| *name == "Link");
     let links: Vec<&String> = links.map(|(_, value)| value).collect();
     assert_eq!(links, ["<stun:stun.example.net>; rel=\"ice-server\""]);
+}
+
+#[test]
+fn a_viewer_may_have_ice_servers_of_its_own() {
+    let server = cameras(&["cam"]);
+    let of_all = IceServer {
+        url: "stun:stun.example.net".to_owned(),
+        ..IceServer::default()
+    };
+    let of_ann = IceServer {
+        url: "turn:turn.example.net".to_owned(),
+        username: Some("ann".to_owned()),
+        credential: Some("hunter2".to_owned()),
+    };
+    let gateway = Gateway::new(Config {
+        ice_servers: vec![of_all],
+        ..Config::default()
+    })
+    .unwrap();
+    gateway.add_stream("cam", pull(server.url("cam"))).unwrap();
+    let offer = |ice_servers: Option<&[IceServer]>| {
+        gateway.handle_whep_offer(&WhepOffer {
+            stream: "cam",
+            sdp: chromium().viewer.offer().as_bytes(),
+            timeout: Some(LONG),
+            ice_servers,
+            ..WhepOffer::default()
+        })
+    };
+    let links = |ice_servers: Option<&[IceServer]>| -> Vec<String> {
+        let headers = offer(ice_servers).unwrap().headers.into_iter();
+        let links = headers.filter(|(name, _)| *name == "Link");
+        links.map(|(_, value)| value).collect()
+    };
+    assert_eq!(links(None), ["<stun:stun.example.net>; rel=\"ice-server\""]);
+    let own = [of_ann];
+    assert_eq!(
+        links(Some(&own)),
+        [
+            "<turn:turn.example.net>; rel=\"ice-server\"; username=\"ann\"; \
+             credential=\"hunter2\"; credential-type=\"password\""
+        ]
+    );
+    assert_eq!(links(Some(&[])), [""; 0]);
+    let unusable = [IceServer::default()];
+    let error = offer(Some(&unusable)).unwrap_err();
+    assert_eq!(error.status(), Status::InvalidArgument);
+}
+
+struct Teller(mpsc::Sender<SessionEvent>);
+
+impl Events for Teller {
+    fn session_state(&self, event: &SessionEvent) {
+        let _ = self.0.send(event.clone());
+    }
+}
+
+#[test]
+fn what_the_host_says_of_a_viewer_comes_back() {
+    let server = cameras(&["cam"]);
+    let (teller, told) = mpsc::channel();
+    let gateway = Gateway::new(Config {
+        events: Some(Box::new(Teller(teller))),
+        ..Config::default()
+    })
+    .unwrap();
+    gateway.add_stream("cam", pull(server.url("cam"))).unwrap();
+    let viewer = chromium();
+    let sdp = viewer.viewer.offer();
+    let offer = WhepOffer {
+        stream: "cam",
+        sdp: sdp.as_bytes(),
+        timeout: Some(LONG),
+        peer: Some("192.0.2.7:5000"),
+        label: Some("Ann Müller"),
+        user_data: 4711,
+        ..WhepOffer::default()
+    };
+    let response = gateway.handle_whep_offer(&offer).unwrap();
+    let identity = gateway.session_info(response.session).unwrap().viewer;
+    assert_eq!(identity.peer.as_deref(), Some("192.0.2.7:5000"));
+    assert_eq!(identity.label.as_deref(), Some("Ann Müller"));
+    assert_eq!(identity.user_data, 4711);
+    let now: serde_json::Value = serde_json::from_str(&gateway.snapshot().unwrap()).unwrap();
+    assert_eq!(now["sessions"][0]["label"], "Ann Müller");
+    assert_eq!(now["sessions"][0]["peer"], "192.0.2.7:5000");
+    gateway.close_session(response.session).unwrap();
+    for state in [SessionState::New, SessionState::Closed] {
+        let event = told.recv_timeout(LONG).unwrap();
+        assert_eq!((event.session, event.state), (response.session, state));
+        assert_eq!((event.status, &*event.message), (Status::Ok, ""));
+        assert_eq!(event.viewer, identity);
+    }
+    for label in ["x".repeat(129), "a\nb".to_owned()] {
+        let offer = WhepOffer {
+            label: Some(&label),
+            ..offer
+        };
+        let error = gateway.handle_whep_offer(&offer).unwrap_err();
+        assert_eq!(error.status(), Status::InvalidArgument);
+    }
 }
 
 #[test]

@@ -250,6 +250,41 @@ fn many_offers_at_once_make_one_connection() {
     assert_eq!(gateway.stream_info(stream).unwrap().sessions, 50);
 }
 
+/// Offers without waiting for the camera.
+fn offer_now(gateway: &Gateway) -> Result<Response> {
+    let viewer = chromium();
+    gateway.handle_whep_offer(&WhepOffer {
+        stream: "cam",
+        sdp: viewer.viewer.offer().as_bytes(),
+        timeout: Some(Duration::ZERO),
+        ..WhepOffer::default()
+    })
+}
+
+#[test]
+fn an_offer_that_does_not_wait_wakes_the_camera_for_the_next_one() {
+    let server = cameras(&["cam"]);
+    let (gateway, told) = gateway();
+    let options = on_demand(server.url("cam"), HOUR);
+    let stream = gateway.add_stream("cam", options).unwrap();
+    let error = offer_now(&gateway).unwrap_err();
+    assert_eq!(error.status(), Status::NotReady);
+    assert!(error.message().contains("still connecting"), "{error}");
+    let story = [StreamState::Connecting, StreamState::Live];
+    expect(&told, stream, &story.map(|state| (state, Status::Ok)));
+    assert_eq!(offer_now(&gateway).unwrap().status, 201);
+    assert_eq!(server.statistics("cam").connections, 1);
+}
+
+#[test]
+fn a_camera_that_was_woken_for_nobody_sleeps_again() {
+    let (gateway, told) = gateway();
+    let (stream, _camera) = silent(&gateway, SHORT);
+    assert_eq!(offer_now(&gateway).unwrap_err().status(), Status::NotReady);
+    let story = [StreamState::Connecting, StreamState::Idle];
+    expect(&told, stream, &story.map(|state| (state, Status::Ok)));
+}
+
 /// A stream whose camera takes connections and never says a word.
 fn silent(gateway: &Gateway, linger: Duration) -> (StreamId, TcpListener) {
     let camera = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -1,78 +1,131 @@
-//! WHEP as HTTP: a request becomes an answer, or an operation whose result becomes the answer.
+//! WHEP as HTTP: a request becomes a response, or a call whose result becomes the response.
 //!
-//! After draft-ietf-wish-whep. `{stream}/whep` is the endpoint of a stream, `{stream}/whep/{key}`
-//! a session. Nothing here waits or asks; the gateway does, between [`read`] and [`Call::answer`].
+//! Follows draft-ietf-wish-whep. Each stream has an endpoint, and each session has a resource below
+//! it: `{stream}/whep` and `{stream}/whep/{key}`, or URLs of the host's own ([`HttpTarget`]).
+//! Nothing here waits; the gateway does, between [`read`] and [`Call::response`].
 
 mod path;
+mod prefer;
 pub(crate) mod problem;
 mod token;
 
+use std::time::Duration;
+
+pub(crate) use path::check_location_prefix;
 pub(crate) use token::{bearer, is_token};
 
 use path::Target;
 
 use super::Response;
+use crate::config::{DEFAULT_OFFER_TIMEOUT, IceServer};
 use crate::error::{Error, Result, Status};
 use crate::events::Operation;
 use crate::sdp::offer::MAX_OFFER;
 use crate::state::SessionId;
 
 const SDP: &str = "application/sdp";
-const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
+pub(super) const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
 
 const ENDPOINT_METHODS: &str = "OPTIONS, GET, HEAD, POST";
 const SESSION_METHODS: &str = "OPTIONS, GET, HEAD, PATCH, DELETE";
 
-/// An HTTP request, as the host's web server got it.
+/// An HTTP request as the host's web server received it.
 ///
 /// Not `Debug`: its headers hold a token.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct HttpRequest<'a> {
-    /// The method, in upper case as HTTP has it.
+    /// Method, in upper case as HTTP has it.
     pub method: &'a str,
-    /// Path of the URL as the viewer wrote it: still percent-encoded, with whatever prefix the
-    /// gateway is mounted under. A query is ignored.
+    /// Path of the URL as the viewer sent it: percent-encoded, with any prefix that WHEP is mounted
+    /// under. A query is ignored.
     pub path: &'a str,
-    /// Header names, in any case, and values.
+    /// Names (in any case) and values of the header fields.
     pub headers: &'a [(&'a str, &'a str)],
-    /// The body.
+    /// Body.
     pub body: &'a [u8],
-    /// Who asks, e.g. the viewer's address: for logs and for whoever authorises.
+    /// What the request addresses, for hosts whose URLs do not end in `{stream}/whep`. `None`: what
+    /// `path` names.
+    pub target: Option<HttpTarget<'a>>,
+    /// The host has authorized this request: neither `bearer_tokens` nor
+    /// [`Events::authorize`](crate::events::Events::authorize) are asked.
+    pub authorized: bool,
+    /// Of a POST: see [`WhepOffer::location_prefix`](crate::config::WhepOffer::location_prefix).
+    /// `None`: `path` and a slash.
+    pub location_prefix: Option<&'a str>,
+    /// Of a POST: see [`WhepOffer::timeout`](crate::config::WhepOffer::timeout). The header
+    /// `Prefer: wait=<seconds>` (RFC 7240 section 4.3) shortens it.
+    pub timeout: Option<Duration>,
+    /// See [`WhepOffer::peer`](crate::config::WhepOffer::peer). Also passed to
+    /// [`Events::authorize`](crate::events::Events::authorize).
     pub peer: Option<&'a str>,
+    /// Of a POST: see [`WhepOffer::ice_servers`](crate::config::WhepOffer::ice_servers).
+    pub ice_servers: Option<&'a [IceServer]>,
+    /// Of a POST: see [`WhepOffer::label`](crate::config::WhepOffer::label).
+    pub label: Option<&'a str>,
+    /// Of a POST: see [`WhepOffer::user_data`](crate::config::WhepOffer::user_data).
+    pub user_data: usize,
+}
+
+/// What a request addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HttpTarget<'a> {
+    /// Name of the stream.
+    pub stream: &'a str,
+    /// Key of a session of this stream. `None`: the stream's endpoint.
+    pub session_key: Option<&'a str>,
 }
 
 impl<'a> HttpRequest<'a> {
-    /// The first header of this name, without blanks around it.
+    /// The first header of this name, without surrounding whitespace.
     pub fn header(&self, name: &str) -> Option<&'a str> {
-        let mut headers = self.headers.iter();
-        let (_, value) = headers.find(|(n, _)| n.eq_ignore_ascii_case(name))?;
-        Some(value.trim())
+        self.fields(name).next()
     }
 
-    /// Whether the body is of this media type, whatever its parameters (RFC 9110 section 8.3).
-    fn is_of_type(&self, expected: &str) -> bool {
+    /// All headers of this name.
+    fn fields(&self, name: &str) -> impl Iterator<Item = &'a str> {
+        let named = self
+            .headers
+            .iter()
+            .filter(move |(n, _)| n.eq_ignore_ascii_case(name));
+        named.map(|(_, value)| value.trim())
+    }
+
+    /// Whether the body has this media type, with any parameters (RFC 9110 section 8.3).
+    fn has_type(&self, expected: &str) -> bool {
         self.header("Content-Type").is_some_and(|value| {
             let media_type = value.split(';').next().unwrap_or_default();
             media_type.trim().eq_ignore_ascii_case(expected)
         })
     }
+
+    /// How long this offer may wait for its camera: what the host says, or less if the viewer
+    /// prefers that.
+    fn wait(&self) -> Option<Duration> {
+        match prefer::wait(self.fields("Prefer")) {
+            Some(preferred) => {
+                let longest = self.timeout.unwrap_or(DEFAULT_OFFER_TIMEOUT);
+                Some(preferred.min(longest))
+            }
+            None => self.timeout,
+        }
+    }
 }
 
-/// The answer to an HTTP request, to be written as it is. `Content-Length` and `Date` are left to
-/// the web server.
+/// The response to an HTTP request, to be sent as it is. `Content-Length` and `Date` are left to the
+/// web server.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HttpResponse {
     /// HTTP status.
     pub status: u16,
-    /// Header names and values. A name may come more than once (`Link`).
+    /// Names and values of the header fields. A name may occur more than once (`Link`).
     pub headers: Vec<(&'static str, String)>,
-    /// Body, UTF-8. Empty in the answer to HEAD.
+    /// Body, UTF-8. Empty in the response to HEAD.
     pub body: String,
     /// The session that was created or changed.
     pub session: Option<SessionId>,
     /// Its unguessable name in URLs.
     pub session_key: Option<String>,
-    /// Its entity tag, quotes included.
+    /// Its entity tag, including the quotes.
     pub etag: Option<String>,
 }
 
@@ -84,12 +137,18 @@ impl HttpResponse {
         }
     }
 
+    /// The response to DELETE: 200 without a body.
+    pub fn deleted() -> Self {
+        HttpResponse::new(200)
+    }
+
     pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 
-    /// For pages of any origin: players are embedded anywhere (CORS, the Fetch standard).
+    /// Readable by pages of any origin, since players are embedded anywhere (CORS, the Fetch
+    /// standard).
     pub(crate) fn shared(self) -> Self {
         self.with("Access-Control-Allow-Origin", "*").with(
             "Access-Control-Expose-Headers",
@@ -111,36 +170,35 @@ impl From<Response> for HttpResponse {
     }
 }
 
-/// What a request came to.
+/// What a request requires.
 pub(crate) enum Step {
-    /// Answered already.
-    Answer(HttpResponse),
-    /// To be authorised, carried out, and answered by [`Call::answer`].
+    /// Nothing: this is the response.
+    Respond(HttpResponse),
+    /// A call of the gateway, whose result [`Call::response`] turns into the response.
     Call(Call),
 }
 
-/// Something to do on the gateway for a viewer.
+/// What the gateway is to do for a viewer.
 pub(crate) struct Call {
-    /// Name of the stream, from the path.
+    /// Name of the stream.
     pub stream: String,
-    /// Bearer token, if one was sent.
+    /// The bearer token that was sent.
     pub token: Option<String>,
-    /// Who asks.
+    /// Where the request comes from.
     pub peer: Option<String>,
+    /// Whether the host has authorized it.
+    pub authorized: bool,
     /// What to do.
     pub action: Action,
-    /// Whether the answer goes without its body.
+    /// Whether the response goes without its body.
     head: bool,
 }
 
 /// What to do.
 pub(crate) enum Action {
     /// POST: create a session.
-    Offer {
-        sdp: Vec<u8>,
-        location_prefix: String,
-    },
-    /// PATCH: candidates or an ICE restart.
+    Offer(Box<PostedOffer>),
+    /// PATCH: take candidates, or restart ICE.
     Patch {
         key: String,
         if_match: Option<String>,
@@ -148,13 +206,23 @@ pub(crate) enum Action {
     },
     /// DELETE: end a session.
     Delete { key: String },
-    /// GET or HEAD of the endpoint: is there such a stream?
+    /// GET or HEAD of an endpoint: is there such a stream?
     FindStream,
     /// GET or HEAD of a session: is there such a session?
     FindSession { key: String },
 }
 
-/// What an [`Action`] gave.
+/// The offer of a POST, and what the host says about it.
+pub(crate) struct PostedOffer {
+    pub sdp: Vec<u8>,
+    pub location_prefix: String,
+    pub timeout: Option<Duration>,
+    pub ice_servers: Option<Vec<IceServer>>,
+    pub label: Option<String>,
+    pub user_data: usize,
+}
+
+/// What an [`Action`] resulted in.
 pub(crate) enum Outcome {
     /// A response to an offer or to a PATCH.
     Response(Response),
@@ -165,40 +233,37 @@ pub(crate) enum Outcome {
 }
 
 impl Call {
-    /// What whoever authorises is asked for.
+    /// The operation that must be allowed.
     pub fn operation(&self) -> Operation {
         match self.action {
-            Action::Offer { .. } | Action::FindStream => Operation::Watch,
+            Action::Offer(_) | Action::FindStream => Operation::Watch,
             Action::Patch { .. } | Action::FindSession { .. } => Operation::Update,
             Action::Delete { .. } => Operation::End,
         }
     }
 
-    /// The answer, once it is done.
-    pub fn answer(&self, result: Result<Outcome>) -> HttpResponse {
-        let answer = match result {
-            Ok(Outcome::Response(response)) => match response.status {
-                201 => HttpResponse::from(response).with("Accept-Patch", FRAGMENT),
-                _ => response.into(),
-            },
-            Ok(Outcome::Deleted) => HttpResponse::new(200),
-            // They have no representation (section 4.1), but a type that they take.
+    /// The response, once the call is done.
+    pub fn response(&self, result: Result<Outcome>) -> HttpResponse {
+        let response = match result {
+            Ok(Outcome::Response(response)) => response.into(),
+            Ok(Outcome::Deleted) => HttpResponse::deleted(),
+            // They have no representation (section 4.1), but a type that they accept.
             Ok(Outcome::Found) => HttpResponse::new(200).with("Content-Type", SDP),
-            Err(error) => problem::of_error(&error),
+            Err(error) => HttpResponse::from(&error),
         };
-        self.finish(answer)
+        self.finish(response)
     }
 
-    /// The answer to somebody who may not.
+    /// The response to a call that is not allowed.
     pub fn refused(&self) -> HttpResponse {
         self.finish(problem::refused(self.token.is_some()))
     }
 
-    fn finish(&self, mut answer: HttpResponse) -> HttpResponse {
+    fn finish(&self, mut response: HttpResponse) -> HttpResponse {
         if self.head {
-            answer.body.clear();
+            response.body.clear();
         }
-        answer.shared()
+        response.shared()
     }
 }
 
@@ -212,18 +277,18 @@ pub(crate) fn is_target(path: &str) -> bool {
 pub(crate) fn read(request: &HttpRequest<'_>) -> Step {
     match understand(request) {
         Ok(step) => step,
-        Err(mut answer) => {
+        Err(mut response) => {
             if request.method == "HEAD" {
-                answer.body.clear();
+                response.body.clear();
             }
-            Step::Answer(answer.shared())
+            Step::Respond(response.shared())
         }
     }
 }
 
 fn understand(request: &HttpRequest<'_>) -> std::result::Result<Step, HttpResponse> {
-    let Some(target) = Target::parse(request.path) else {
-        return Err(problem::answer(
+    let Some(target) = Target::of(request) else {
+        return Err(problem::response(
             404,
             "there is no resource here: use {stream}/whep or {stream}/whep/{key}",
         ));
@@ -232,15 +297,19 @@ fn understand(request: &HttpRequest<'_>) -> std::result::Result<Step, HttpRespon
         None => ENDPOINT_METHODS,
         Some(_) => SESSION_METHODS,
     };
-    let head = request.method == "HEAD";
     let action = match (request.method, target.key) {
-        ("OPTIONS", _) => return Ok(Step::Answer(options(methods))),
+        ("OPTIONS", _) => return Ok(Step::Respond(options(methods))),
         ("POST", None) => {
             check_body(request, SDP, "Accept-Post")?;
-            Action::Offer {
+            let host_prefix = request.location_prefix.map(str::to_owned);
+            Action::Offer(Box::new(PostedOffer {
                 sdp: request.body.to_vec(),
-                location_prefix: target.location_prefix,
-            }
+                location_prefix: host_prefix.unwrap_or(target.prefix),
+                timeout: request.wait(),
+                ice_servers: request.ice_servers.map(<[_]>::to_vec),
+                label: request.label.map(str::to_owned),
+                user_data: request.user_data,
+            }))
         }
         ("PATCH", Some(key)) => {
             check_body(request, FRAGMENT, "Accept-Patch")?;
@@ -255,20 +324,21 @@ fn understand(request: &HttpRequest<'_>) -> std::result::Result<Step, HttpRespon
         ("GET" | "HEAD", Some(key)) => Action::FindSession { key },
         _ => {
             let detail = format!("this resource supports {methods}");
-            return Err(problem::answer(405, &detail).with("Allow", methods));
+            return Err(problem::response(405, &detail).with("Allow", methods));
         }
     };
     Ok(Step::Call(Call {
         stream: target.stream,
         token: bearer(request.header("Authorization")),
         peer: request.peer.map(str::to_owned),
+        authorized: request.authorized,
         action,
-        head,
+        head: request.method == "HEAD",
     }))
 }
 
-/// Asked by browsers before a page of another origin may POST, and by whoever wants to know
-/// (section 4.3: with `Accept-Post`). Needs no token: browsers send none with it.
+/// The response to OPTIONS: to the preflight of a browser, whose page is of another origin, and to
+/// clients that discover WHEP (section 4.3: `Accept-Post`). Browsers send no token with a preflight.
 fn options(methods: &str) -> HttpResponse {
     HttpResponse::new(200)
         .with("Allow", methods)
@@ -277,7 +347,7 @@ fn options(methods: &str) -> HttpResponse {
         .with("Access-Control-Allow-Methods", methods)
         .with(
             "Access-Control-Allow-Headers",
-            "Authorization, Content-Type, If-Match",
+            "Authorization, Content-Type, If-Match, Prefer",
         )
         .with("Access-Control-Max-Age", "86400")
         .shared()
@@ -288,17 +358,17 @@ fn check_body(
     media_type: &str,
     accept: &'static str,
 ) -> std::result::Result<(), HttpResponse> {
-    if !request.is_of_type(media_type) {
+    if !request.has_type(media_type) {
         let detail = format!("the body must be sent with Content-Type: {media_type}");
-        return Err(problem::answer(415, &detail).with(accept, media_type));
+        return Err(problem::response(415, &detail).with(accept, media_type));
     }
     if request.body.len() > MAX_OFFER {
-        return Err(problem::of_error(&too_large()));
+        return Err(HttpResponse::from(&too_large()));
     }
     Ok(())
 }
 
-/// What to say of a body that no browser sends.
+/// A body larger than any browser sends.
 pub(crate) fn too_large() -> Error {
     Error::new(
         Status::TooLarge,

@@ -1,41 +1,109 @@
-//! Which resource a path names.
+//! Which resource a request addresses.
 
-use percent_encoding::percent_decode_str;
+use std::borrow::Cow;
 
-/// An endpoint or a session.
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
+
+use super::HttpRequest;
+use crate::error::{Error, Result, Status};
+
+/// What may not stand in the path of a URL (RFC 3986 section 3.3). A percent sign may: the path is
+/// encoded already. Browsers read a backslash as a slash, so it must not stay.
+const NOT_IN_A_PATH: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'<')
+    .add(b'>')
+    .add(b'\\')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
+/// A stream's endpoint, or a session.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Target {
     /// Name of the stream.
     pub stream: String,
-    /// Key of the session, if it is one.
+    /// Key of the session; `None` for the endpoint.
     pub key: Option<String>,
-    /// What comes before the key in the URL of a new session: the path as the viewer wrote it.
-    pub location_prefix: String,
+    /// Path of the endpoint with a slash at the end: what precedes the key in the URL of a session.
+    pub prefix: String,
 }
 
 impl Target {
-    /// Reads `{prefix}/{stream}/whep` and `{prefix}/{stream}/whep/{key}`, each with or without a
+    /// The target that the host names, else the one that the path names.
+    pub fn of(request: &HttpRequest<'_>) -> Option<Target> {
+        match request.target {
+            None => Target::parse(request.path),
+            Some(target) => Some(Target {
+                stream: target.stream.to_owned(),
+                key: target.session_key.map(str::to_owned),
+                prefix: prefix(without_query(request.path)),
+            }),
+        }
+    }
+
+    /// Parses `{prefix}/{stream}/whep` and `{prefix}/{stream}/whep/{key}`, each with an optional
     /// slash at the end. `None` for other paths.
     pub fn parse(path: &str) -> Option<Target> {
-        let path = path.split(['?', '#']).next()?;
-        let path = path.strip_suffix('/').unwrap_or(path);
+        let path = without_query(path);
         let (before, last) = path.rsplit_once('/')?;
-        // The last word decides: a key is never "whep", a stream may be.
-        let (resource, key) = match last {
+        // The last segment decides: a key is never "whep", but a stream may be.
+        let (endpoint, key) = match last {
             "whep" => (path, None),
             key => (before, Some(decode(key)?)),
         };
-        let stream = resource.strip_suffix("/whep")?;
+        let stream = endpoint.strip_suffix("/whep")?;
         let stream = decode(stream.rsplit_once('/').map_or(stream, |(_, name)| name))?;
         Some(Target {
             stream,
             key,
-            location_prefix: format!("{resource}/"),
+            prefix: prefix(endpoint),
         })
     }
 }
 
-/// Decodes one segment of a path. `None` if it is empty or not text.
+/// The path of a URL without its query, its fragment, and a slash at its end.
+fn without_query(path: &str) -> &str {
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    path.strip_suffix('/').unwrap_or(path)
+}
+
+/// An absolute path that ends in a slash. It goes into `Location`, and `path` is the viewer's word:
+/// two slashes at the beginning would name another host (RFC 3986 section 4.2).
+fn prefix(path: &str) -> String {
+    let mut prefix = "/".to_owned();
+    prefix.extend(utf8_percent_encode(
+        path.trim_start_matches('/'),
+        NOT_IN_A_PATH,
+    ));
+    if prefix.len() > 1 {
+        prefix.push('/');
+    }
+    prefix
+}
+
+/// Refuses what a host must not put in front of a session key in `Location`. A host may have made it
+/// from the path of the request.
+pub fn check_location_prefix(prefix: &str) -> Result<()> {
+    let encoded: Cow<'_, str> = utf8_percent_encode(prefix, NOT_IN_A_PATH).into();
+    let why = if encoded != prefix {
+        "has characters that a URL cannot contain: pass the path as the viewer sent it, \
+         percent-encoded"
+    } else if prefix.starts_with("//") {
+        "starts with two slashes, which name another host: start a path with one"
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(
+        Status::InvalidArgument,
+        format!("location_prefix {why}"),
+    ))
+}
+
+/// Decodes one segment of a path. `None` if it is empty or not UTF-8.
 pub fn decode(segment: &str) -> Option<String> {
     let text = percent_decode_str(segment).decode_utf8().ok()?;
     (!text.is_empty()).then(|| text.into_owned())
@@ -44,10 +112,11 @@ pub fn decode(segment: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::whep::HttpTarget;
 
     fn parse(path: &str) -> Option<(String, Option<String>, String)> {
         let target = Target::parse(path)?;
-        Some((target.stream, target.key, target.location_prefix))
+        Some((target.stream, target.key, target.prefix))
     }
 
     fn found(
@@ -80,12 +149,13 @@ mod tests {
                 "/live/door/whep/k",
                 found("door", Some("k"), "/live/door/whep/"),
             ),
-            ("door/whep", found("door", None, "door/whep/")),
+            ("door/whep", found("door", None, "/door/whep/")),
             ("/d%6For/whep", found("door", None, "/d%6For/whep/")),
             ("/door/whep/%61b", found("door", Some("ab"), "/door/whep/")),
             ("/whep/whep", found("whep", None, "/whep/whep/")),
             ("/whep/whep/k", found("whep", Some("k"), "/whep/whep/")),
             ("/t%C3%BCr/whep", found("tür", None, "/t%C3%BCr/whep/")),
+            ("/tür/whep", found("tür", None, "/t%C3%BCr/whep/")),
             // No name, no text, or something else.
             ("/whep", None),
             ("whep", None),
@@ -102,6 +172,87 @@ mod tests {
             ("*", None),
         ] {
             assert_eq!(parse(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn no_path_makes_a_prefix_that_names_another_host() {
+        for (path, prefix) in [
+            ("//evil.example/cam0/whep", "/evil.example/cam0/whep/"),
+            ("////evil.example/cam0/whep", "/evil.example/cam0/whep/"),
+            ("/\\evil.example/cam0/whep", "/%5Cevil.example/cam0/whep/"),
+            (
+                "\\\\evil.example/cam0/whep",
+                "/%5C%5Cevil.example/cam0/whep/",
+            ),
+            (
+                "https://evil.example/cam0/whep",
+                "/https://evil.example/cam0/whep/",
+            ),
+            ("/\t/evil.example/cam0/whep", "/%09/evil.example/cam0/whep/"),
+            (
+                "/x\r\nSet-Cookie: a=b/cam0/whep",
+                "/x%0D%0ASet-Cookie:%20a=b/cam0/whep/",
+            ),
+        ] {
+            let target = Target::parse(path).unwrap();
+            assert_eq!((&*target.stream, &*target.prefix), ("cam0", prefix));
+        }
+    }
+
+    #[test]
+    fn no_prefix_of_the_host_names_another_host_or_writes_headers() {
+        for good in [
+            "",
+            "/",
+            "/door/whep/",
+            "whep/",
+            "./whep/",
+            "/live?session=",
+            "https://nvr.example/live/",
+            "/t%C3%BCr/whep/",
+        ] {
+            assert_eq!(check_location_prefix(good), Ok(()), "{good}");
+        }
+        for bad in [
+            "//evil.example/",
+            "/\\evil.example/",
+            "\\\\evil.example/",
+            "/a\r\nX: b/",
+            "/\t/evil.example/",
+            "/tür/",
+            "/a b/",
+        ] {
+            let error = check_location_prefix(bad).unwrap_err();
+            assert_eq!(error.status(), Status::InvalidArgument, "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_host_names_the_target_of_any_path() {
+        for (path, key, prefix) in [
+            ("/api/v1/cameras/7/live", None, "/api/v1/cameras/7/live/"),
+            (
+                "/api/v1/cameras/7/live/?q",
+                Some("k"),
+                "/api/v1/cameras/7/live/",
+            ),
+            ("//evil.example", None, "/evil.example/"),
+            ("//", None, "/"),
+            ("/", None, "/"),
+            ("", None, "/"),
+        ] {
+            let request = HttpRequest {
+                path,
+                target: Some(HttpTarget {
+                    stream: "door",
+                    session_key: key,
+                }),
+                ..HttpRequest::default()
+            };
+            let target = Target::of(&request).unwrap();
+            assert_eq!((&*target.stream, target.key.as_deref()), ("door", key));
+            assert_eq!(target.prefix, prefix, "{path}");
         }
     }
 }

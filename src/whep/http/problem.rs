@@ -5,34 +5,37 @@ use serde_json::json;
 use super::HttpResponse;
 use crate::error::{Error, Status};
 
-/// Seconds until a camera may be there: about as long as one attempt to connect takes.
+/// Seconds after which a camera that is connecting may be live: about one attempt to connect.
 const RETRY_CAMERA: u32 = 2;
-/// Seconds until there may be room.
-const RETRY_ROOM: u32 = 5;
+/// Seconds after which a limit may no longer be reached.
+const RETRY_LIMIT: u32 = 5;
 
-/// A failed operation. `detail` is the sentence of the error.
-pub fn of_error(error: &Error) -> HttpResponse {
-    let answer = answer(error.status().http(), error.message());
-    match error.status() {
-        Status::NotReady => answer.with("Retry-After", RETRY_CAMERA.to_string()),
-        _ if answer.status == 503 => answer.with("Retry-After", RETRY_ROOM.to_string()),
-        _ => answer,
+impl From<&Error> for HttpResponse {
+    /// The status of the error, its sentence as the `detail` of the problem, and `Retry-After`
+    /// where trying again may help.
+    fn from(error: &Error) -> Self {
+        let response = response(error.status().http(), error.message());
+        match error.status() {
+            Status::NotReady => response.with("Retry-After", RETRY_CAMERA.to_string()),
+            _ if response.status == 503 => response.with("Retry-After", RETRY_LIMIT.to_string()),
+            _ => response,
+        }
     }
 }
 
-/// Somebody who sent a token that does not count, or none (RFC 6750 section 3).
+/// The response to a request that is not allowed (RFC 6750 section 3).
 pub fn refused(had_token: bool) -> HttpResponse {
     match had_token {
-        true => answer(403, "this token does not allow the request"),
-        false => answer(401, "a token is required: send it as Authorization: Bearer")
+        true => response(403, "this token does not allow the request"),
+        false => response(401, "a token is required: send it as Authorization: Bearer")
             .with("WWW-Authenticate", "Bearer"),
     }
 }
 
-/// A failure with a sentence of its own.
-pub fn answer(status: u16, detail: &str) -> HttpResponse {
-    // There is no page about each kind; RFC 9457 section 4.2.1 has this type for that, and then
-    // the title is that of the HTTP status.
+/// A failure that no [`Error`] stands for.
+pub fn response(status: u16, detail: &str) -> HttpResponse {
+    // No page describes each kind of failure. RFC 9457 section 4.2.1 has this type for that; the
+    // title is then the reason phrase of the status.
     let body = json!({
         "type": "about:blank",
         "title": title(status),
@@ -47,7 +50,7 @@ pub fn answer(status: u16, detail: &str) -> HttpResponse {
     .with("Cache-Control", "no-store")
 }
 
-/// The reason phrase of a status, of those that occur (RFC 9110 section 15, RFC 6585).
+/// The reason phrase of each status that occurs (RFC 9110 section 15, RFC 6585).
 fn title(status: u16) -> &'static str {
     match status {
         400 => "Bad Request",

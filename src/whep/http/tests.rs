@@ -18,12 +18,13 @@ fn request<'a>(
         headers,
         body,
         peer: Some("192.0.2.9:4711"),
+        ..HttpRequest::default()
     }
 }
 
 fn at_once(request: HttpRequest<'_>) -> HttpResponse {
     match read(&request) {
-        Step::Answer(answer) => answer,
+        Step::Respond(answer) => answer,
         Step::Call(_) => panic!("{} {} was taken", request.method, request.path),
     }
 }
@@ -31,7 +32,7 @@ fn at_once(request: HttpRequest<'_>) -> HttpResponse {
 fn call(request: HttpRequest<'_>) -> Call {
     match read(&request) {
         Step::Call(call) => call,
-        Step::Answer(answer) => panic!("{answer:?}"),
+        Step::Respond(answer) => panic!("{answer:?}"),
     }
 }
 
@@ -135,7 +136,7 @@ fn options_says_all_a_browser_asks_and_needs_no_token() {
             ("Access-Control-Allow-Methods", methods),
             (
                 "Access-Control-Allow-Headers",
-                "Authorization, Content-Type, If-Match",
+                "Authorization, Content-Type, If-Match, Prefer",
             ),
         ] {
             assert_eq!(header(&answer, name), Some(value), "{path} {name}");
@@ -164,16 +165,75 @@ fn an_offer_is_read_however_its_headers_are_written() {
         assert_eq!(call.stream, "door");
         assert_eq!(call.token.as_deref(), Some("t0ken"));
         assert_eq!(call.peer.as_deref(), Some("192.0.2.9:4711"));
-        let Action::Offer {
-            sdp,
-            location_prefix,
-        } = call.action
-        else {
+        let Action::Offer(posted) = call.action else {
             panic!("not an offer");
         };
-        assert_eq!(sdp, b"v=0");
-        assert_eq!(location_prefix, "/live/d%6For/whep/");
+        assert_eq!(posted.sdp, b"v=0");
+        assert_eq!(posted.location_prefix, "/live/d%6For/whep/");
     }
+}
+
+#[test]
+fn a_viewer_may_prefer_to_wait_less_and_never_waits_longer() {
+    let second = Duration::from_secs(1);
+    for (host, prefers, expected) in [
+        (None, None, None),
+        (None, Some("wait=0"), Some(0 * second)),
+        (None, Some("wait=3"), Some(3 * second)),
+        (None, Some("wait=60"), Some(5 * second)),
+        (Some(2 * second), Some("wait=60"), Some(2 * second)),
+        (Some(2 * second), None, Some(2 * second)),
+        (Some(0 * second), Some("wait=3"), Some(0 * second)),
+    ] {
+        let headers = [SDP_TYPE, ("prefer", prefers.unwrap_or_default())];
+        let request = HttpRequest {
+            timeout: host,
+            ..request("POST", "/door/whep", &headers, b"v=0")
+        };
+        let Action::Offer(posted) = call(request).action else {
+            panic!("not an offer");
+        };
+        assert_eq!(posted.timeout, expected, "{host:?} {prefers:?}");
+    }
+}
+
+#[test]
+fn a_host_names_the_stream_and_the_session_itself() {
+    let mounted = |method, key, headers, body| HttpRequest {
+        target: Some(HttpTarget {
+            stream: "cam7",
+            session_key: key,
+        }),
+        authorized: true,
+        label: Some("ann"),
+        user_data: 5,
+        ..request(method, "/api/v1/cameras/7/live", headers, body)
+    };
+    let posted = call(mounted("POST", None, &[SDP_TYPE], b"v=0"));
+    assert!(posted.authorized);
+    let Action::Offer(offer) = &posted.action else {
+        panic!("not an offer");
+    };
+    assert_eq!(posted.stream, "cam7");
+    assert_eq!(offer.location_prefix, "/api/v1/cameras/7/live/");
+    assert_eq!((offer.label.as_deref(), offer.user_data), (Some("ann"), 5));
+    let relative = HttpRequest {
+        location_prefix: Some("live/"),
+        ..mounted("POST", None, &[SDP_TYPE], b"v=0")
+    };
+    let Action::Offer(offer) = call(relative).action else {
+        panic!("not an offer");
+    };
+    assert_eq!(offer.location_prefix, "live/");
+
+    let deleted = call(mounted("DELETE", Some("k1"), &[], b""));
+    assert_eq!(deleted.stream, "cam7");
+    assert!(matches!(deleted.action, Action::Delete { key } if key == "k1"));
+    // The methods are those of the target, not of the path.
+    let refused = at_once(mounted("POST", Some("k1"), &[SDP_TYPE], b"v=0"));
+    assert_eq!(refused.status, 405);
+    let preflight = at_once(mounted("OPTIONS", None, &[], b""));
+    assert_eq!(header(&preflight, "Allow"), Some(ENDPOINT_METHODS));
 }
 
 #[test]
@@ -230,7 +290,7 @@ fn a_created_session_is_answered_with_all_it_needs() {
         "k1".to_owned(),
         "\"e1\"".to_owned(),
     );
-    let answer = call.answer(Ok(Outcome::Response(created)));
+    let answer = call.response(Ok(Outcome::Response(created)));
     assert_eq!((answer.status, answer.body.as_str()), (201, "v=0\r\n"));
     for (name, value) in [
         ("Content-Type", SDP),
@@ -258,7 +318,7 @@ fn successes_without_a_body() {
         ("GET", "/door/whep/key", Outcome::Found),
         ("HEAD", "/door/whep", Outcome::Found),
     ] {
-        let answer = call(request(method, path, &[], b"")).answer(Ok(outcome));
+        let answer = call(request(method, path, &[], b"")).response(Ok(outcome));
         assert_eq!((answer.status, answer.body.as_str()), (200, ""), "{method}");
         assert_eq!(header(&answer, "Access-Control-Allow-Origin"), Some("*"));
     }
@@ -285,7 +345,7 @@ fn failures_become_their_http_status() {
     ] {
         let call = call(request("POST", "/door/whep", &[SDP_TYPE], b"v=0"));
         let error = Error::new(status, "stream \"door\" says \\ no");
-        let answer = call.answer(Err(error.clone()));
+        let answer = call.response(Err(error.clone()));
         assert_eq!(answer.status, expected, "{status:?}");
         assert_eq!(header(&answer, "Retry-After"), retry, "{status:?}");
         check_problem(&answer);
@@ -314,6 +374,6 @@ fn head_has_no_body_whatever_comes() {
     assert_eq!((not_there.status, not_there.body.as_str()), (404, ""));
     let call = call(request("HEAD", "/door/whep", &[], b""));
     let error = Error::new(Status::NotFound, "no stream");
-    assert_eq!(call.answer(Err(error)).body, "");
+    assert_eq!(call.response(Err(error)).body, "");
     assert_eq!(call.refused().body, "");
 }

@@ -1,9 +1,9 @@
 //! Bearer tokens (RFC 6750).
 
-/// The longest token that is looked at, in bytes.
+/// Maximum length of a token, in bytes.
 pub const MAX_TOKEN: usize = 8192;
 
-/// The token of an `Authorization` header, if it is one of the scheme `Bearer`.
+/// The token of an `Authorization` header with the scheme `Bearer`.
 pub fn bearer(authorization: Option<&str>) -> Option<String> {
     let (scheme, token) = authorization?.split_once(' ')?;
     let token = token.trim();
@@ -11,7 +11,7 @@ pub fn bearer(authorization: Option<&str>) -> Option<String> {
     usable.then(|| token.to_owned())
 }
 
-/// Whether this is a `b64token` (section 2.1), and not longer than anybody needs.
+/// Whether this is a `b64token` (section 2.1) of at most [`MAX_TOKEN`] bytes.
 pub fn is_token(text: &str) -> bool {
     let body = text.trim_end_matches('=');
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/".contains(&byte);

@@ -3,6 +3,7 @@
 use rtsp_webrtc_gateway::config::Config;
 use rtsp_webrtc_gateway::error::Status;
 use rtsp_webrtc_gateway::tuning::Key;
+use rtsp_webrtc_gateway::whep::{HttpRequest, HttpTarget};
 
 use super::client::{Answer, Client, ask};
 use super::site::{Site, any_port};
@@ -177,6 +178,66 @@ fn the_name_of_a_stream_however_it_is_written() {
 }
 
 #[test]
+fn no_request_makes_a_location_on_another_host() {
+    let site = Site::with_camera(Config::default());
+    for (path, location) in [
+        ("//evil.example/door/whep", "/evil.example/door/whep/"),
+        ("///evil.example/door/whep", "/evil.example/door/whep/"),
+        ("/.//evil.example/door/whep", "/.//evil.example/door/whep/"),
+    ] {
+        let created = post(&site, path, &chromium().viewer.offer());
+        assert_eq!(created.status, 201, "{path} {created:?}");
+        let session = created.header("Location");
+        assert!(session.starts_with(location), "{session}");
+        assert_eq!(ask(site.address, "DELETE", session, &[], b"").status, 200);
+    }
+}
+
+#[test]
+fn a_host_mounts_it_under_its_own_urls() {
+    let site = Site::with_camera(Config {
+        bearer_tokens: vec!["of-the-metrics-reader".to_owned()],
+        ..Config::default()
+    });
+    let offer = chromium().viewer.offer();
+    let request = |method, session_key| HttpRequest {
+        method,
+        path: "/api/v1/cameras/7/live",
+        headers: &[("content-type", "application/sdp")],
+        body: offer.as_bytes(),
+        target: Some(HttpTarget {
+            stream: "door",
+            session_key,
+        }),
+        authorized: true,
+        label: Some("ann"),
+        ..HttpRequest::default()
+    };
+    let handle = |request: HttpRequest<'_>| site.gateway.handle_http(&request).unwrap();
+    let created = handle(request("POST", None));
+    assert_eq!(created.status, 201, "{created:?}");
+    let key = created.session_key.unwrap();
+    let location = created.headers.iter().find(|(name, _)| *name == "Location");
+    assert_eq!(location.unwrap().1, format!("/api/v1/cameras/7/live/{key}"));
+    let info = site.gateway.session_info(created.session.unwrap()).unwrap();
+    assert_eq!(info.viewer.label.as_deref(), Some("ann"));
+    assert_eq!(handle(request("GET", Some(&key))).status, 200);
+    assert_eq!(handle(request("DELETE", Some(&key))).status, 200);
+    assert_eq!(handle(request("DELETE", Some(&key))).status, 404);
+    let not_authorized = HttpRequest {
+        authorized: false,
+        ..request("POST", None)
+    };
+    assert_eq!(handle(not_authorized).status, 401);
+    let wrong = HttpRequest {
+        location_prefix: Some("//evil.example/"),
+        ..request("POST", None)
+    };
+    assert_eq!(handle(wrong).status, 400);
+    assert_eq!(site.gateway.sessions().unwrap(), []);
+}
+
+#[test]
 fn a_key_counts_for_its_own_stream_only() {
     let site = Site::with_camera(Config::default());
     site.gateway
@@ -246,7 +307,6 @@ fn a_browser_of_another_site_may_ask() {
 
 #[test]
 fn a_host_with_its_own_server_gets_the_same() {
-    use rtsp_webrtc_gateway::whep::HttpRequest;
     let site = Site::with_camera(Config::default());
     let mut viewer = chromium();
     let offer = viewer.viewer.offer();
@@ -255,7 +315,7 @@ fn a_host_with_its_own_server_gets_the_same() {
         path: "/cameras/door/whep",
         headers: &[("content-type", "application/sdp")],
         body: offer.as_bytes(),
-        peer: None,
+        ..HttpRequest::default()
     };
     let created = site.gateway.handle_http(&request).unwrap();
     assert_eq!(created.status, 201);
@@ -269,7 +329,7 @@ fn a_host_with_its_own_server_gets_the_same() {
         path: &path,
         headers: &[],
         body: b"",
-        peer: None,
+        ..HttpRequest::default()
     };
     let done = Box::new(move |answer| told.send(answer).unwrap());
     site.gateway.handle_http_async(&delete, done).unwrap();

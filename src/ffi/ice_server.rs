@@ -1,0 +1,58 @@
+//! STUN and TURN servers for viewers.
+
+use std::ffi::c_char;
+
+use super::convert::{optional_str, read_array, required_str, sized_struct};
+use crate::config::IceServer;
+use crate::error::Result;
+
+/// A STUN or TURN server for viewers. Initialize each element of an array of them.
+#[repr(C)]
+pub struct rtsp_webrtc_gateway_ice_server {
+    /// sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT().
+    pub struct_size: usize,
+    /// URL of the server (RFC 7064, RFC 7065): "stun:", "stuns:", "turn:" or "turns:", the host,
+    /// the port and the transport, e.g. "turn:turn.example.com:3478?transport=udp". At most 512
+    /// bytes. Required.
+    pub url: *const c_char,
+    /// User name, required for TURN: 1 to 512 printable ASCII characters. NULL for STUN.
+    pub username: *const c_char,
+    /// Password, required for TURN: 1 to 512 printable ASCII characters. NULL for STUN. It is
+    /// sent to the viewer, and it is never logged.
+    pub credential: *const c_char,
+}
+sized_struct!(
+    rtsp_webrtc_gateway_ice_server,
+    "rtsp_webrtc_gateway_ice_server"
+);
+
+/// Reads the servers of a struct of the host.
+///
+/// # Safety `servers` is NULL, or points to `len` structs of this or of another version of the
+/// library, whose strings are NULL or NUL-terminated.
+pub(super) unsafe fn ice_servers(
+    servers: *const rtsp_webrtc_gateway_ice_server,
+    len: usize,
+) -> Result<Vec<IceServer>> {
+    // SAFETY: this function's contract.
+    let servers = unsafe { read_array(servers, len, "ice_servers") }?;
+    let server = |server: &rtsp_webrtc_gateway_ice_server| {
+        // SAFETY: this function's contract.
+        let (url, username, credential) = unsafe {
+            (
+                required_str(server.url, "the url of an element of ice_servers")?,
+                optional_str(server.username, "the username of an element of ice_servers")?,
+                optional_str(
+                    server.credential,
+                    "the credential of an element of ice_servers",
+                )?,
+            )
+        };
+        Ok(IceServer {
+            url: url.to_owned(),
+            username: username.map(str::to_owned),
+            credential: credential.map(str::to_owned),
+        })
+    };
+    servers.iter().map(server).collect()
+}
