@@ -11,13 +11,17 @@ struct seen {
     int retrying, removed, after_removed, freed, destroying;
 };
 
-static void on_stream_state(void *user_data, rtsp_webrtc_gateway_stream_id stream, int32_t state,
-                            int status) {
+static int state_of_host;
+
+static void on_stream_state(void *user_data, const rtsp_webrtc_gateway_stream_event *event) {
     struct seen *seen = user_data;
+    const rtsp_webrtc_gateway_stream_id stream = event->stream;
+    CHECK(event->struct_size == sizeof *event && strcmp(event->name, "cam") == 0);
+    CHECK(strcmp(event->label, "Front door") == 0 && event->stream_user_data == &state_of_host);
     pthread_mutex_lock(&seen->lock);
     CHECK(seen->freed == 0);
     seen->after_removed += seen->removed;
-    if (state == RTSP_WEBRTC_GATEWAY_STREAM_REMOVED) {
+    if (event->state == RTSP_WEBRTC_GATEWAY_STREAM_REMOVED) {
         seen->removed++;
         /* The last callbacks may still use the gateway, even inside destroy(). */
         rtsp_webrtc_gateway_stream_info info;
@@ -26,8 +30,8 @@ static void on_stream_state(void *user_data, rtsp_webrtc_gateway_stream_id strea
                      seen->destroying ? RTSP_WEBRTC_GATEWAY_ERR_SHUTTING_DOWN
                                       : RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND);
     }
-    if (state == RTSP_WEBRTC_GATEWAY_STREAM_RETRYING && seen->retrying++ == 0) {
-        CHECK(status == RTSP_WEBRTC_GATEWAY_ERR_CONNECT);
+    if (event->state == RTSP_WEBRTC_GATEWAY_STREAM_RETRYING && seen->retrying++ == 0) {
+        CHECK(event->message != NULL && event->status == RTSP_WEBRTC_GATEWAY_ERR_CONNECT);
         /* Functions that do not block work in a callback. */
         rtsp_webrtc_gateway_stream_info info;
         int64_t value;
@@ -56,6 +60,15 @@ static void on_stream_state(void *user_data, rtsp_webrtc_gateway_stream_id strea
     }
     pthread_cond_broadcast(&seen->changed);
     pthread_mutex_unlock(&seen->lock);
+}
+
+static int add_labeled(rtsp_webrtc_gateway *gateway, rtsp_webrtc_gateway_stream_id *stream) {
+    rtsp_webrtc_gateway_pull_options options;
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&options));
+    options.url = NOBODY;
+    options.label = "Front door";
+    options.user_data = &state_of_host;
+    return rtsp_webrtc_gateway_add_stream(gateway, "cam", &options, stream);
 }
 
 static void free_seen(void *user_data) {
@@ -102,7 +115,7 @@ int main(void) {
     memset(&callbacks, 0xff, sizeof callbacks); /* it was copied */
 
     rtsp_webrtc_gateway_stream_id stream;
-    CHECK_OK(add_camera(seen.gateway, "cam", NOBODY, &stream));
+    CHECK_OK(add_labeled(seen.gateway, &stream));
     struct timespec deadline;
     clock_gettime(CLOCK_REALTIME, &deadline);
     deadline.tv_sec += 10;
@@ -128,7 +141,7 @@ int main(void) {
     callbacks.free_user_data = free_seen;
     callbacks.on_stream_state = on_stream_state;
     last.gateway = gateway_loopback(&callbacks);
-    CHECK_OK(add_camera(last.gateway, "cam", NOBODY, &stream));
+    CHECK_OK(add_labeled(last.gateway, &stream));
     CHECK_OK(rtsp_webrtc_gateway_destroy(last.gateway));
     CHECK(last.removed == 1 && last.after_removed == 0 && last.freed == 1);
     return 0;

@@ -15,9 +15,8 @@ struct Destroy {
     }
 };
 
-void on_stream_state(void *user_data, rtsp_webrtc_gateway_stream_id, std::int32_t state,
-                     int) noexcept {
-    static_cast<std::string *>(user_data)->append(std::to_string(state));
+void on_stream_state(void *user_data, const rtsp_webrtc_gateway_stream_event *event) noexcept {
+    static_cast<std::string *>(user_data)->append(std::to_string(event->state));
 }
 
 } // namespace

@@ -121,6 +121,17 @@ static inline int every_remove_stream(struct world *w) {
     const int status = add_camera(w->gateway, "every-removed", NOBODY, &stream);
     return status ? status : rtsp_webrtc_gateway_remove_stream(w->gateway, stream);
 }
+static inline int every_update_stream(struct world *w) {
+    rtsp_webrtc_gateway_pull_options options;
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&options));
+    options.url = NOBODY;
+    const int status = rtsp_webrtc_gateway_update_stream(w->gateway, UINT64_MAX, &options);
+    return status == RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND ? 0 : status;
+}
+static inline int every_reconnect_stream(struct world *w) {
+    const int status = rtsp_webrtc_gateway_reconnect_stream(w->gateway, UINT64_MAX);
+    return status == RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND ? 0 : status;
+}
 static inline int every_get_stream_info(struct world *w) {
     rtsp_webrtc_gateway_stream_info info;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&info));
@@ -183,6 +194,17 @@ static inline int every_cancel(struct world *w) {
     return status == RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND ? 0 : status;
 }
 static inline int every_find_stream(struct world *w) {
+    rtsp_webrtc_gateway_stream_id stream;
+    return rtsp_webrtc_gateway_find_stream(w->gateway, "pushed", &stream);
+}
+static inline int every_stream_name(struct world *w) {
+    char name[8] = "";
+    const size_t length = rtsp_webrtc_gateway_stream_name(w->gateway, w->stream, name, sizeof name);
+    if (length == strlen("pushed") && strcmp(name, "pushed") == 0) {
+        return RTSP_WEBRTC_GATEWAY_OK;
+    }
+    CHECK(length == 0 && name[0] == '\0');
+    /* Its status is not returned: that of another function for the same reason. */
     rtsp_webrtc_gateway_stream_id stream;
     return rtsp_webrtc_gateway_find_stream(w->gateway, "pushed", &stream);
 }
@@ -260,8 +282,8 @@ static inline int every_text(struct world *w,
 static inline int every_metrics(struct world *w) {
     return every_text(w, rtsp_webrtc_gateway_metrics);
 }
-static inline int every_snapshot(struct world *w) {
-    return every_text(w, rtsp_webrtc_gateway_snapshot);
+static inline int every_state_json(struct world *w) {
+    return every_text(w, rtsp_webrtc_gateway_state_json);
 }
 static inline int every_shutdown(struct world *w) {
     return rtsp_webrtc_gateway_shutdown(w->gateway, 0);
@@ -288,6 +310,8 @@ static const struct call EVERY[] = {
     {"get_tuning", QUICK, every_get_tuning},
     {"add_stream", QUICK, every_add_stream},
     {"remove_stream", QUICK, every_remove_stream},
+    {"update_stream", QUICK, every_update_stream},
+    {"reconnect_stream", QUICK, every_reconnect_stream},
     {"get_stream_info", ASKING, every_get_stream_info},
     {"add_push_stream", QUICK, every_add_push_stream},
     {"push_video", QUICK, every_push_video},
@@ -297,6 +321,7 @@ static const struct call EVERY[] = {
     {"handle_whep_offer_async", QUICK, every_handle_whep_offer_async},
     {"cancel", QUICK, every_cancel},
     {"find_stream", QUICK, every_find_stream},
+    {"stream_name", QUICK, every_stream_name},
     {"list_streams", QUICK, every_list_streams},
     {"list_sessions", QUICK, every_list_sessions},
     {"close_session", QUICK, every_close_session},
@@ -308,7 +333,7 @@ static const struct call EVERY[] = {
     {"handle_whep_delete", QUICK, every_handle_whep_delete},
     {"get_session_info", QUICK, every_get_session_info},
     {"metrics", ASKING, every_metrics},
-    {"snapshot", ASKING, every_snapshot},
+    {"state_json", ASKING, every_state_json},
     {"shutdown", END, every_shutdown},
     {"destroy", END, every_destroy},
 };

@@ -26,13 +26,12 @@ enum {
     EXISTS = RTSP_WEBRTC_GATEWAY_ERR_ALREADY_EXISTS,
 };
 
-static void on_stream_state(void *user_data, rtsp_webrtc_gateway_stream_id stream, int32_t state,
-                            int status) {
-    (void)user_data, (void)status;
-    removed += state == RTSP_WEBRTC_GATEWAY_STREAM_REMOVED;
+static void on_stream_state(void *user_data, const rtsp_webrtc_gateway_stream_event *event) {
+    (void)user_data;
+    removed += event->state == RTSP_WEBRTC_GATEWAY_STREAM_REMOVED;
     rtsp_webrtc_gateway_stream_info info;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&info));
-    status = rtsp_webrtc_gateway_get_stream_info(gateway, stream, &info);
+    const int status = rtsp_webrtc_gateway_get_stream_info(gateway, event->stream, &info);
     wrong += !is_one_of(status, OK, NOT_FOUND, OK);
 }
 
@@ -141,8 +140,8 @@ static int tune_and_measure(int round) {
     int status = rtsp_webrtc_gateway_set_tuning(gateway, knob.key,
                                                 round % 3 ? knob.max_value : knob.min_value);
     CHECK(is_one_of(status, OK, RTSP_WEBRTC_GATEWAY_ERR_INVALID_STATE, OK));
-    status = (round % 2 ? rtsp_webrtc_gateway_metrics : rtsp_webrtc_gateway_snapshot)(gateway,
-                                                                                      &text, NULL);
+    status = (round % 2 ? rtsp_webrtc_gateway_metrics
+                        : rtsp_webrtc_gateway_state_json)(gateway, &text, NULL);
     CHECK(is_one_of(status, OK, OK, OK));
     rtsp_webrtc_gateway_string_free(text);
     return status;

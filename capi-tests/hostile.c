@@ -320,10 +320,9 @@ static void garbage(rtsp_webrtc_gateway *gateway, int32_t video, int32_t audio, 
 
 static atomic_int stuck, holds, removed;
 
-static void hold(void *user_data, rtsp_webrtc_gateway_stream_id stream, int32_t new_state,
-                 int status) {
-    (void)user_data, (void)stream, (void)status;
-    removed += new_state == RTSP_WEBRTC_GATEWAY_STREAM_REMOVED;
+static void hold(void *user_data, const rtsp_webrtc_gateway_stream_event *event) {
+    (void)user_data;
+    removed += event->state == RTSP_WEBRTC_GATEWAY_STREAM_REMOVED;
     atomic_store(&stuck, 1);
     while (atomic_load(&holds)) {
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);

@@ -143,7 +143,7 @@ void knobs_and_figures() {
     }
     const std::string metrics = gateway.metrics();
     CHECK(metrics.find("# TYPE ") != std::string::npos && metrics.find('\0') == std::string::npos);
-    CHECK(gateway.snapshot().rfind("{\"version\":\"" RTSP_WEBRTC_GATEWAY_VERSION "\"", 0) == 0);
+    CHECK(gateway.state_json().rfind("{\"version\":\"" RTSP_WEBRTC_GATEWAY_VERSION "\"", 0) == 0);
     CHECK(version() == std::string(RTSP_WEBRTC_GATEWAY_VERSION));
     CHECK(version_number() == RTSP_WEBRTC_GATEWAY_VERSION_NUMBER);
     CHECK(abi_version() == RTSP_WEBRTC_GATEWAY_ABI_VERSION);
@@ -153,8 +153,8 @@ void moves() {
     std::atomic<int> removed{0};
     const auto count_removed = [&removed] {
         Config config = loopback();
-        config.on_stream_state = [&removed](StreamId, StreamState state, Status) {
-            removed += state == StreamState::Removed;
+        config.on_stream_state = [&removed](const StreamEvent &event) {
+            removed += event.state == StreamState::Removed;
         };
         return config;
     };
@@ -186,7 +186,7 @@ void moves() {
 void callbacks_live_as_long_as_the_gateway() {
     const auto token = std::make_shared<int>(0);
     Config config = loopback();
-    config.on_stream_state = [token](StreamId, StreamState, Status) {};
+    config.on_stream_state = [token](const StreamEvent &) {};
     {
         Gateway gateway(std::move(config));
         CHECK(token.use_count() == 2);
@@ -195,7 +195,7 @@ void callbacks_live_as_long_as_the_gateway() {
 
     Config wrong = loopback();
     wrong.udp_bind = "nonsense";
-    wrong.on_stream_state = [token](StreamId, StreamState, Status) {};
+    wrong.on_stream_state = [token](const StreamEvent &) {};
     CHECK(!Gateway::try_create(std::move(wrong)));
     CHECK(token.use_count() == 1);
 }
@@ -206,11 +206,13 @@ void callbacks_use_the_gateway() {
     Counter retrying;
     std::vector<StreamState> states;
     Config config = loopback();
-    config.on_stream_state = [&](StreamId stream, StreamState state, Status status) {
-        states.push_back(state);
-        const Status asked = gateway->try_get_stream_info(stream).status();
-        if (state == StreamState::Retrying) {
-            CHECK(status == Status::Connect && asked == Status::Ok);
+    config.on_stream_state = [&](const StreamEvent &event) {
+        states.push_back(event.state);
+        const Status asked = gateway->try_get_stream_info(event.stream).status();
+        if (event.state == StreamState::Retrying) {
+            CHECK(event.status == Status::Connect && event.name == "door" &&
+                  !event.message.empty());
+            CHECK(asked == Status::Ok);
             CHECK(gateway->try_shutdown().status() == Status::WouldDeadlock);
             CHECK(Gateway::try_create().status() == Status::WouldDeadlock);
             retrying.add();
@@ -241,7 +243,7 @@ void callbacks_may_throw() {
     Counter caught;
     std::atomic<int> right{0};
     Config config = loopback();
-    config.on_stream_state = [](StreamId, StreamState, Status) { throw std::string("thrown"); };
+    config.on_stream_state = [](const StreamEvent &) { throw std::string("thrown"); };
     config.on_exception = [&](const char *callback, std::exception_ptr exception) {
         try {
             std::rethrow_exception(exception);
@@ -261,7 +263,7 @@ void callbacks_may_throw() {
 
     // Without on_exception it is written to stderr, and that is all.
     Config silent = loopback();
-    silent.on_stream_state = [](StreamId, StreamState, Status) {
+    silent.on_stream_state = [](const StreamEvent &) {
         throw std::runtime_error("expected in this test");
     };
     Gateway(std::move(silent)).add_stream("door", nobody);
@@ -279,8 +281,8 @@ void log_functions() {
     {
         Counter retrying;
         Config config = loopback();
-        config.on_stream_state = [&](StreamId, StreamState state, Status) {
-            if (state == StreamState::Retrying) {
+        config.on_stream_state = [&](const StreamEvent &event) {
+            if (event.state == StreamState::Retrying) {
                 retrying.add();
             }
         };

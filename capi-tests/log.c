@@ -23,6 +23,7 @@ static void on_line(void *user_data, const rtsp_webrtc_gateway_log_record *recor
     CHECK_STATUS(rtsp_webrtc_gateway_set_log_level(0), RTSP_WEBRTC_GATEWAY_ERR_WOULD_DEADLOCK);
     atomic_fetch_add(&log->lines, 1);
     if (record->stream != 0) {
+        CHECK(strcmp(record->stream_name, "cam") == 0);
         atomic_store(&log->stream, record->stream);
     }
 }

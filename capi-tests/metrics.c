@@ -17,7 +17,7 @@ int main(void) {
     CHECK(strstr(text, SECRET) == NULL);
     rtsp_webrtc_gateway_string_free(text);
 
-    CHECK_OK(rtsp_webrtc_gateway_snapshot(gateway, &text, &size));
+    CHECK_OK(rtsp_webrtc_gateway_state_json(gateway, &text, &size));
     CHECK(size == strlen(text) && text[0] == '{' && text[size - 1] == '}');
     CHECK(strstr(text, "\"name\":\"cam-1\",\"source\":\"pull\"") != NULL);
     CHECK(strstr(text, "\"sessions\":[]") != NULL);

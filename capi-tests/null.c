@@ -108,6 +108,10 @@ static void with_gateway(rtsp_webrtc_gateway *gateway) {
                                                  frame.data, frame.size),
                     INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_remove_stream(NULL, 1), INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_update_stream(NULL, 1, &pull), INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_reconnect_stream(NULL, 1), INVALID_ARGUMENT);
+        char name[8] = "name";
+        CHECK(rtsp_webrtc_gateway_stream_name(NULL, 1, name, sizeof name) == 0 && name[0] == 0);
         CHECK_FAILS(rtsp_webrtc_gateway_get_stream_info(NULL, 1, &stream_info), INVALID_ARGUMENT);
         CHECK_REFUSED(rtsp_webrtc_gateway_handle_whep_offer(NULL, &offer, &response), response,
                       INVALID_ARGUMENT);
@@ -134,7 +138,7 @@ static void with_gateway(rtsp_webrtc_gateway *gateway) {
         CHECK_FAILS(rtsp_webrtc_gateway_authorize(NULL, 1, true), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_get_session_info(NULL, 1, &session_info), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_metrics(NULL, &text, NULL), INVALID_ARGUMENT);
-        CHECK_FAILS(rtsp_webrtc_gateway_snapshot(NULL, &text, NULL), INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_state_json(NULL, &text, NULL), INVALID_ARGUMENT);
         CHECK(text == NULL);
         rtsp_webrtc_gateway_string_free(NULL);
         return;
@@ -167,6 +171,8 @@ static void with_gateway(rtsp_webrtc_gateway *gateway) {
     CHECK(response == NULL);
 
     CHECK_FAILS(rtsp_webrtc_gateway_get_tuning(gateway, 2, NULL), INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_update_stream(gateway, 1, NULL), INVALID_ARGUMENT);
+    CHECK(rtsp_webrtc_gateway_stream_name(gateway, 1, NULL, 10) == 0);
     CHECK_FAILS(rtsp_webrtc_gateway_add_stream(gateway, NULL, &pull, &stream), INVALID_ARGUMENT);
     CHECK_FAILS(rtsp_webrtc_gateway_add_stream(gateway, "cam", NULL, &stream), INVALID_ARGUMENT);
     CHECK_FAILS(rtsp_webrtc_gateway_add_stream(gateway, "cam", &pull, NULL), INVALID_ARGUMENT);
@@ -237,8 +243,8 @@ static void with_gateway(rtsp_webrtc_gateway *gateway) {
     CHECK_FAILS(rtsp_webrtc_gateway_metrics(gateway, NULL, NULL), INVALID_ARGUMENT);
     CHECK_OK(rtsp_webrtc_gateway_metrics(gateway, &text, NULL));
     rtsp_webrtc_gateway_string_free(text);
-    CHECK_FAILS(rtsp_webrtc_gateway_snapshot(gateway, NULL, NULL), INVALID_ARGUMENT);
-    CHECK_OK(rtsp_webrtc_gateway_snapshot(gateway, &text, NULL));
+    CHECK_FAILS(rtsp_webrtc_gateway_state_json(gateway, NULL, NULL), INVALID_ARGUMENT);
+    CHECK_OK(rtsp_webrtc_gateway_state_json(gateway, &text, NULL));
     rtsp_webrtc_gateway_string_free(text);
 }
 

@@ -10,12 +10,11 @@ static rtsp_webrtc_gateway_stream_id stream;
 /* The first state that on_stream_state reports. */
 static int32_t first;
 
-static void on_stream_state(void *user_data, rtsp_webrtc_gateway_stream_id changed, int32_t state,
-                            int status) {
-    CHECK(user_data == NULL && changed == stream &&
-          (first != 0 || status == RTSP_WEBRTC_GATEWAY_OK));
+static void on_stream_state(void *user_data, const rtsp_webrtc_gateway_stream_event *event) {
+    CHECK(user_data == NULL && event->stream == stream &&
+          (first != 0 || event->status == RTSP_WEBRTC_GATEWAY_OK));
     if (first == 0) {
-        first = state;
+        first = event->state;
     }
 }
 

@@ -124,13 +124,11 @@ struct nested {
     atomic_int inner_freed, freed;
 };
 
-static void create_in_callback(void *user_data, rtsp_webrtc_gateway_stream_id id, int32_t state,
-                               int status) {
-    (void)id, (void)status;
+static void create_in_callback(void *user_data, const rtsp_webrtc_gateway_stream_event *event) {
     struct nested *nested = user_data;
     rtsp_webrtc_gateway_config config;
     CHECK(atomic_load(&nested->freed) == 0);
-    if (state != RTSP_WEBRTC_GATEWAY_STREAM_REMOVED) {
+    if (event->state != RTSP_WEBRTC_GATEWAY_STREAM_REMOVED) {
         return;
     }
     config_loopback(&config);

@@ -7,11 +7,10 @@
 
 static atomic_int stream_failed, session_failed;
 
-static void on_stream_state(void *user_data, rtsp_webrtc_gateway_stream_id stream, int32_t state,
-                            int status) {
-    (void)user_data, (void)stream;
-    stream_failed +=
-        state == RTSP_WEBRTC_GATEWAY_STREAM_FAILED && status == RTSP_WEBRTC_GATEWAY_ERR_PANIC;
+static void on_stream_state(void *user_data, const rtsp_webrtc_gateway_stream_event *event) {
+    (void)user_data;
+    stream_failed += event->state == RTSP_WEBRTC_GATEWAY_STREAM_FAILED &&
+                     event->status == RTSP_WEBRTC_GATEWAY_ERR_PANIC;
 }
 
 static void on_session_state(void *user_data, const rtsp_webrtc_gateway_session_event *event) {

@@ -55,10 +55,9 @@ static void wait_for(int callback) {
     pthread_mutex_unlock(&lock);
 }
 
-static void on_stream_state(void *user_data, rtsp_webrtc_gateway_stream_id stream, int32_t state,
-                            int status) {
-    (void)user_data, (void)stream, (void)status;
-    if (state == RTSP_WEBRTC_GATEWAY_STREAM_LIVE) {
+static void on_stream_state(void *user_data, const rtsp_webrtc_gateway_stream_event *event) {
+    (void)user_data;
+    if (event->state == RTSP_WEBRTC_GATEWAY_STREAM_LIVE) {
         call_every(STREAM_STATE);
     }
 }

@@ -31,6 +31,10 @@ int main(void) {
     for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
         CHECK_FAILS(add_camera(gateway, "cam", urls[i], &stream), URL);
     }
+    char why[256];
+    CHECK_FAILS(add_camera(gateway, "cam", "192.0.2.7/stream1", &stream), URL);
+    rtsp_webrtc_gateway_last_error(why, sizeof why);
+    CHECK(strstr(why, "must start with rtsp://") != NULL);
     CHECK_FAILS(add_camera(gateway, "cam", "rtsp://user:" SECRET "\xff@127.0.0.1/", &stream),
                 INVALID_ARGUMENT);
     CHECK_FAILS(add_camera(gateway, "cam", "rtsp://us%0d%0aer:" SECRET "@127.0.0.1/", &stream),
@@ -68,6 +72,41 @@ int main(void) {
     pull.retry_max_ms = 2000;
     CHECK_OK(rtsp_webrtc_gateway_add_stream(gateway, "cam", &pull, &stream));
 
+    /* Labels, names and updates. */
+    char label[130];
+    memset(label, 'l', sizeof label);
+    label[129] = '\0';
+    pull.label = label;
+    CHECK_FAILS(rtsp_webrtc_gateway_update_stream(gateway, stream, &pull), INVALID_ARGUMENT);
+    pull.label = "two\nlines";
+    CHECK_FAILS(rtsp_webrtc_gateway_update_stream(gateway, stream, &pull), INVALID_ARGUMENT);
+    label[128] = '\0';
+    pull.label = label;
+    pull.user_data = &stream;
+    CHECK_OK(rtsp_webrtc_gateway_update_stream(gateway, stream, &pull));
+    CHECK_OK(rtsp_webrtc_gateway_reconnect_stream(gateway, stream));
+    rtsp_webrtc_gateway_stream_info updated;
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&updated));
+    CHECK_OK(rtsp_webrtc_gateway_get_stream_info(gateway, stream, &updated));
+    CHECK(strcmp(updated.label, label) == 0 && strcmp(updated.name, "cam") == 0);
+    CHECK(updated.user_data == &stream);
+    char name[4] = "xxx";
+    CHECK(rtsp_webrtc_gateway_stream_name(gateway, stream, NULL, 0) == 3);
+    CHECK(rtsp_webrtc_gateway_stream_name(gateway, stream, name, 1) == 3 && name[0] == '\0');
+    CHECK(rtsp_webrtc_gateway_stream_name(gateway, stream, name, 4) == 3);
+    CHECK(strcmp(name, "cam") == 0);
+    rtsp_webrtc_gateway_push_options push;
+    rtsp_webrtc_gateway_stream_id pushed;
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&push));
+    push.video_codec = RTSP_WEBRTC_GATEWAY_CODEC_H264;
+    push.label = "Pushed";
+    push.user_data = &push;
+    CHECK_OK(rtsp_webrtc_gateway_add_push_stream(gateway, "pushed", &push, &pushed));
+    CHECK_FAILS(rtsp_webrtc_gateway_update_stream(gateway, pushed, &pull), INVALID_STATE);
+    CHECK_FAILS(rtsp_webrtc_gateway_reconnect_stream(gateway, pushed), INVALID_STATE);
+    CHECK_OK(rtsp_webrtc_gateway_get_stream_info(gateway, pushed, &updated));
+    CHECK(strcmp(updated.label, "Pushed") == 0 && updated.user_data == &push);
+
     /* Ids that never existed, and one that is no longer valid. */
     rtsp_webrtc_gateway_stream_info info;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&info));
@@ -78,6 +117,9 @@ int main(void) {
     const rtsp_webrtc_gateway_stream_id stale[] = {0, stream, UINT64_MAX};
     for (size_t i = 0; i < sizeof stale / sizeof *stale; i++) {
         CHECK_FAILS(rtsp_webrtc_gateway_remove_stream(gateway, stale[i]), NOT_FOUND);
+        CHECK_FAILS(rtsp_webrtc_gateway_update_stream(gateway, stale[i], &pull), NOT_FOUND);
+        CHECK_FAILS(rtsp_webrtc_gateway_reconnect_stream(gateway, stale[i]), NOT_FOUND);
+        CHECK(rtsp_webrtc_gateway_stream_name(gateway, stale[i], name, 4) == 0 && name[0] == '\0');
         CHECK_FAILS(rtsp_webrtc_gateway_get_stream_info(gateway, stale[i], &info), NOT_FOUND);
         CHECK_FAILS(rtsp_webrtc_gateway_get_session_info(gateway, stale[i], &session_info),
                     NOT_FOUND);

@@ -327,7 +327,7 @@ static void of_a_viewer(void) {
     CHECK(info.user_data == &ann);
     CHECK(strcmp(info.label, offer.label) == 0 && strcmp(info.peer, her_peer) == 0);
     char *json = NULL;
-    CHECK_OK(rtsp_webrtc_gateway_snapshot(gateway, &json, NULL));
+    CHECK_OK(rtsp_webrtc_gateway_state_json(gateway, &json, NULL));
     CHECK(strstr(json, "\"label\":\"Ann M\xc3\xbcller\"") != NULL);
     CHECK(strstr(json, "\"peer\":\"192.0.2.7:5000\"") != NULL);
     rtsp_webrtc_gateway_string_free(json);

@@ -99,10 +99,10 @@ std::string Cameras::name_of(StreamId id) const {
     return "?";
 }
 
-void Cameras::on_stream_state(StreamId stream, StreamState state, Status status) const {
-    std::string line = "camera " + name_of(stream) + ": " + to_string(state);
-    if (status != Status::Ok) {
-        line += std::string(", ") + to_string(status);
+void Cameras::on_stream_state(const rtsp_webrtc::StreamEvent &event) const {
+    std::string line = "camera " + std::string(event.name) + ": " + to_string(event.state);
+    if (event.status != Status::Ok) {
+        line += ", " + std::string(event.message);
     }
     say(line);
 }

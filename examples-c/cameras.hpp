@@ -32,8 +32,7 @@ private:
     void add(const Camera &camera);
     std::string name_of(rtsp_webrtc::StreamId id) const;
 
-    void on_stream_state(rtsp_webrtc::StreamId stream, rtsp_webrtc::StreamState state,
-                         rtsp_webrtc::Status status) const;
+    void on_stream_state(const rtsp_webrtc::StreamEvent &event) const;
     void on_session_state(const rtsp_webrtc::SessionEvent &event) const;
 
     mutable std::mutex mutex_;

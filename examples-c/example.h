@@ -29,11 +29,11 @@ static inline const char *stream_state_name(int32_t state) {
 }
 
 /* For rtsp_webrtc_gateway_callbacks.on_stream_state. */
-static inline void print_stream_state(void *user_data, rtsp_webrtc_gateway_stream_id stream,
-                                      int32_t state, int status) {
+static inline void print_stream_state(void *user_data,
+                                      const rtsp_webrtc_gateway_stream_event *event) {
     (void)user_data;
-    fprintf(stderr, "stream %llu: %s%s%s\n", (unsigned long long)stream, stream_state_name(state),
-            status < 0 ? ", " : "", status < 0 ? rtsp_webrtc_gateway_strerror(status) : "");
+    fprintf(stderr, "%s: %s%s%s\n", event->name, stream_state_name(event->state),
+            event->message != NULL ? ", " : "", event->message != NULL ? event->message : "");
 }
 
 /* A gateway that reports the states of its streams on stderr. */

@@ -32,7 +32,7 @@ int main(int argc, char **argv) {
         sleep(argc > 2 ? (unsigned)atoi(argv[2]) : 1);
     }
     print(gateway, rtsp_webrtc_gateway_metrics);
-    print(gateway, rtsp_webrtc_gateway_snapshot);
+    print(gateway, rtsp_webrtc_gateway_state_json);
     check(rtsp_webrtc_gateway_destroy(gateway), "destroy");
     return 0;
 }

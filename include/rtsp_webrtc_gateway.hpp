@@ -4,7 +4,7 @@
  * not repeated here: ranges, defaults, times.
  *
  *     rtsp_webrtc::Config config;
- *     config.on_stream_state = [](auto stream, auto state, auto) { std::cout << to_string(state); };
+ *     config.on_stream_state = [](const auto &event) { std::cout << event.name << to_string(event.state); };
  *     rtsp_webrtc::Gateway gateway(std::move(config));
  *     gateway.add_stream("door", {"rtsp://user:pass@192.0.2.20/stream1"});
  *     // For each POST /door/whep that the web server receives:
@@ -512,6 +512,8 @@ struct LogRecord {
     StreamId stream;
     /** The session that it is about, if it is about one. */
     SessionId session;
+    /** Name of that stream; empty if it is not about one. */
+    std::string_view stream_name;
 };
 
 /** Takes a line of the log: on any thread, on several at once. It must not call the library. */
@@ -532,7 +534,8 @@ inline Result<void> try_set_log(LogLevel max_level, LogFunction function) {
             detail::contain("the log function", detail::print_exception, [&] {
                 (*static_cast<const LogFunction *>(user_data))(
                     {static_cast<LogLevel>(record->level), record->target, record->message,
-                     StreamId(record->stream), SessionId(record->session)});
+                     StreamId(record->stream), SessionId(record->session),
+                     detail::view(record->stream_name)});
             });
         };
         free_function = [](void *user_data) noexcept {
@@ -665,6 +668,23 @@ private:
 
 } // namespace detail
 
+/** A change of a stream's state. The views are valid until the callback returns. */
+struct StreamEvent {
+    StreamId stream;
+    /** The new state. */
+    StreamState state;
+    /** Why the stream is Retrying or Failed; Ok in the other states. */
+    Status status;
+    /** Error message for status; empty if there is none. */
+    std::string_view message;
+    /** From the options of the stream. */
+    void *stream_user_data;
+    /** Name of the stream. */
+    std::string_view name;
+    /** From the options of the stream; empty if there is none. */
+    std::string_view label;
+};
+
 /** A session changed its state. The views are valid until the callback returns. */
 struct SessionEvent {
     SessionId session;
@@ -697,7 +717,7 @@ struct Config {
     std::vector<IceServer> ice_servers;
 
     /** A stream changed its state; the status says why it went to Retrying or Failed. */
-    std::function<void(StreamId, StreamState, Status)> on_stream_state;
+    std::function<void(const StreamEvent &)> on_stream_state;
     /** A session changed its state. */
     std::function<void(const SessionEvent &)> on_session_state;
     /** A push stream needs a keyframe: ask its encoder for one. */
@@ -737,6 +757,10 @@ struct PullOptions {
     bool on_demand = false;
     /** With on_demand, how long it stays connected after its last session, 100 ms to 1 h. 0: 10 s. */
     std::chrono::milliseconds linger{0};
+    /** Label for people, at most 128 bytes. Returned in StreamEvent and StreamInfo. */
+    std::optional<std::string> label{};
+    /** Returned in StreamEvent and StreamInfo. */
+    void *user_data = nullptr;
 };
 
 /** Options of a stream whose media the host pushes. */
@@ -751,6 +775,10 @@ struct PushOptions {
     std::uint32_t audio_channels = 0;
     /** Frames of each track that may wait; 0: 64. */
     std::uint32_t queue_frames = 0;
+    /** As in PullOptions. */
+    std::optional<std::string> label{};
+    /** As in PullOptions. */
+    void *user_data = nullptr;
 };
 
 /** Bytes that somebody else owns: of a vector, an array, a string, a span, or pointer and size. */
@@ -832,6 +860,11 @@ struct StreamInfo {
     std::uint64_t bitrate_bps;
     /** None before the first picture. */
     std::optional<std::chrono::milliseconds> since_last_media;
+    /** From the options of the stream. */
+    void *user_data;
+    std::string name;
+    /** From the options of the stream; empty if there is none. */
+    std::string label;
 };
 
 /** A session at one moment. */
@@ -1040,11 +1073,17 @@ inline rtsp_webrtc_gateway_callbacks c_callbacks(HandlersPtr *user_data) noexcep
     callbacks.free_user_data = [](void *pointer) noexcept {
         delete static_cast<HandlersPtr *>(pointer);
     };
-    callbacks.on_stream_state = [](void *pointer, rtsp_webrtc_gateway_stream_id stream,
-                                   std::int32_t state, int status) noexcept {
+    callbacks.on_stream_state = [](void *pointer,
+                                   const rtsp_webrtc_gateway_stream_event *from) noexcept {
         const Handlers &to = handlers(pointer);
-        to.run("on_stream_state", to.stream_state, StreamId(stream),
-               static_cast<StreamState>(state), static_cast<Status>(status));
+        const StreamEvent event{StreamId(from->stream),
+                                static_cast<StreamState>(from->state),
+                                static_cast<Status>(from->status),
+                                view(from->message),
+                                from->stream_user_data,
+                                view(from->name),
+                                view(from->label)};
+        to.run("on_stream_state", to.stream_state, std::cref(event));
     };
     callbacks.on_session_state = [](void *pointer,
                                     const rtsp_webrtc_gateway_session_event *from) noexcept {
@@ -1178,25 +1217,21 @@ public:
 
     /** Adds a camera; name is its name in offers. Returns at once. */
     Result<StreamId> try_add_stream(std::string_view name, const PullOptions &options) {
-        auto pull = detail::c_struct<rtsp_webrtc_gateway_pull_options>();
-        pull.url = detail::c_text(options.url);
-        pull.username = detail::c_text(options.username);
-        pull.password = detail::c_text(options.password);
-        pull.transport = static_cast<std::int32_t>(options.transport);
-        if (options.no_audio) {
-            pull.flags |= RTSP_WEBRTC_GATEWAY_PULL_NO_AUDIO;
-        }
-        if (options.on_demand) {
-            pull.flags |= RTSP_WEBRTC_GATEWAY_PULL_ON_DEMAND;
-        }
-        pull.connect_timeout_ms = detail::c_milliseconds(options.connect_timeout);
-        pull.idle_timeout_ms = detail::c_milliseconds(options.idle_timeout);
-        pull.retry_min_ms = detail::c_milliseconds(options.retry_min);
-        pull.retry_max_ms = detail::c_milliseconds(options.retry_max);
-        pull.linger_ms = detail::c_milliseconds(options.linger);
+        const auto pull = c_options(options);
         rtsp_webrtc_gateway_stream_id id = 0;
         const int status = rtsp_webrtc_gateway_add_stream(handle_, detail::CText(name), &pull, &id);
         return done(status, StreamId(id));
+    }
+
+    /** Replaces the options of a camera, all of them, and connects with the new ones. */
+    Result<void> try_update_stream(StreamId stream, const PullOptions &options) {
+        const auto pull = c_options(options);
+        return done(rtsp_webrtc_gateway_update_stream(handle_, stream.value(), &pull));
+    }
+
+    /** Connects to a camera now, without waiting for the next attempt. */
+    Result<void> try_reconnect_stream(StreamId stream) {
+        return done(rtsp_webrtc_gateway_reconnect_stream(handle_, stream.value()));
     }
 
     /** Adds a stream whose media the host pushes. */
@@ -1207,6 +1242,8 @@ public:
         push.audio_sample_rate = options.audio_sample_rate;
         push.audio_channels = options.audio_channels;
         push.queue_frames = options.queue_frames;
+        push.label = detail::c_text(options.label);
+        push.user_data = options.user_data;
         rtsp_webrtc_gateway_stream_id id = 0;
         const int status =
             rtsp_webrtc_gateway_add_push_stream(handle_, detail::CText(name), &push, &id);
@@ -1245,6 +1282,15 @@ public:
         return done(status, StreamId(id));
     }
 
+    /** The name of a stream. */
+    Result<std::string> try_stream_name(StreamId stream) const {
+        char name[129]; // the longest has 128 characters
+        if (rtsp_webrtc_gateway_stream_name(handle_, stream.value(), name, sizeof name) == 0) {
+            return Error::last(RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND);
+        }
+        return std::string(name);
+    }
+
     /** All streams, the oldest first. */
     Result<std::vector<StreamId>> try_list_streams() const {
         return list<StreamId>(rtsp_webrtc_gateway_list_streams);
@@ -1274,6 +1320,9 @@ public:
         out.frames_dropped = info.frames_dropped;
         out.keyframe_requests = info.keyframe_requests;
         out.bitrate_bps = info.bitrate_bps;
+        out.user_data = info.user_data;
+        out.name = info.name;
+        out.label = info.label;
         if (info.since_last_media_ms >= 0) {
             out.since_last_media = std::chrono::milliseconds(info.since_last_media_ms);
         }
@@ -1439,7 +1488,7 @@ public:
     Result<std::string> try_metrics() const { return text(rtsp_webrtc_gateway_metrics); }
 
     /** Everything about this moment as a JSON object, for a dashboard. */
-    Result<std::string> try_snapshot() const { return text(rtsp_webrtc_gateway_snapshot); }
+    Result<std::string> try_state_json() const { return text(rtsp_webrtc_gateway_state_json); }
 
     /** The C object; stays this object's. Null after a move from it. */
     rtsp_webrtc_gateway *handle() const noexcept { return handle_; }
@@ -1465,7 +1514,12 @@ public:
     void push_rtp(StreamId stream, Codec codec, Bytes packet) {
         try_push_rtp(stream, codec, packet).value();
     }
+    void update_stream(StreamId stream, const PullOptions &options) {
+        try_update_stream(stream, options).value();
+    }
+    void reconnect_stream(StreamId stream) { try_reconnect_stream(stream).value(); }
     void remove_stream(StreamId stream) { try_remove_stream(stream).value(); }
+    std::string stream_name(StreamId stream) const { return try_stream_name(stream).value(); }
     StreamId find_stream(std::string_view name) const { return try_find_stream(name).value(); }
     std::vector<StreamId> list_streams() const { return try_list_streams().value(); }
     StreamInfo get_stream_info(StreamId stream) const {
@@ -1512,7 +1566,7 @@ public:
         return try_listen_http(options).value();
     }
     std::string metrics() const { return try_metrics().value(); }
-    std::string snapshot() const { return try_snapshot().value(); }
+    std::string state_json() const { return try_state_json().value(); }
 #endif
 
 private:
@@ -1525,6 +1579,28 @@ private:
             rtsp_webrtc_gateway_shutdown(handle_, 0);
             rtsp_webrtc_gateway_destroy(handle_);
         }
+    }
+
+    static rtsp_webrtc_gateway_pull_options c_options(const PullOptions &options) {
+        auto pull = detail::c_struct<rtsp_webrtc_gateway_pull_options>();
+        pull.url = detail::c_text(options.url);
+        pull.username = detail::c_text(options.username);
+        pull.password = detail::c_text(options.password);
+        pull.transport = static_cast<std::int32_t>(options.transport);
+        if (options.no_audio) {
+            pull.flags |= RTSP_WEBRTC_GATEWAY_PULL_NO_AUDIO;
+        }
+        if (options.on_demand) {
+            pull.flags |= RTSP_WEBRTC_GATEWAY_PULL_ON_DEMAND;
+        }
+        pull.connect_timeout_ms = detail::c_milliseconds(options.connect_timeout);
+        pull.idle_timeout_ms = detail::c_milliseconds(options.idle_timeout);
+        pull.retry_min_ms = detail::c_milliseconds(options.retry_min);
+        pull.retry_max_ms = detail::c_milliseconds(options.retry_max);
+        pull.linger_ms = detail::c_milliseconds(options.linger);
+        pull.label = detail::c_text(options.label);
+        pull.user_data = options.user_data;
+        return pull;
     }
 
     /** An offer that is under way: what the C API gets as user_data. */

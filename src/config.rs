@@ -92,6 +92,11 @@ pub struct PullOptions {
     /// How long a camera on demand stays connected after its last viewer, 100 ms to 1 h. `None`:
     /// 10 s.
     pub linger: Option<Duration>,
+    /// Label of the stream, for people: at most 128 bytes without control characters. It comes back in
+    /// events, [`StreamInfo`](crate::state::StreamInfo) and the JSON document.
+    pub label: Option<String>,
+    /// Anything of the host's. It comes back in events and [`StreamInfo`](crate::state::StreamInfo).
+    pub user_data: usize,
 }
 
 impl fmt::Debug for PullOptions {
@@ -105,12 +110,13 @@ impl fmt::Debug for PullOptions {
             .field("retry_max", &self.retry_max)
             .field("on_demand", &self.on_demand)
             .field("linger", &self.linger)
+            .field("label", &self.label)
             .finish_non_exhaustive()
     }
 }
 
 /// Options of a stream whose media the host pushes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PushOptions {
     /// Codec of the picture.
     pub video: Codec,
@@ -124,6 +130,10 @@ pub struct PushOptions {
     /// Frames of each track that may wait for the worker, 1 to 1024. More are refused
     /// (`QueueFull`).
     pub queue_frames: u32,
+    /// As [`PullOptions::label`].
+    pub label: Option<String>,
+    /// As [`PullOptions::user_data`].
+    pub user_data: usize,
 }
 
 impl Default for PushOptions {
@@ -134,6 +144,8 @@ impl Default for PushOptions {
             audio_sample_rate: None,
             audio_channels: None,
             queue_frames: 64,
+            label: None,
+            user_data: 0,
         }
     }
 }
@@ -217,7 +229,7 @@ pub struct WhepOffer<'a> {
     /// STUN and TURN servers for this viewer, in place of [`Config::ice_servers`]. `None`: those.
     pub ice_servers: Option<&'a [IceServer]>,
     /// Label of the session, for people: at most 128 bytes without control characters. It comes back
-    /// in events, [`SessionInfo`](crate::state::SessionInfo) and the JSON snapshot.
+    /// in events, [`SessionInfo`](crate::state::SessionInfo) and the JSON document.
     pub label: Option<&'a str>,
     /// Anything of the host's. It comes back in events and
     /// [`SessionInfo`](crate::state::SessionInfo).

@@ -68,5 +68,5 @@ pub mod session {
 
 /// Cameras.
 pub mod source {
-    pub use crate::source::{CameraUrl, Sink, Timeouts, run};
+    pub use crate::source::{CameraConfig, Sink, run};
 }

@@ -41,7 +41,7 @@ pub enum StreamState {
 }
 
 impl StreamState {
-    /// In lower case, as in the JSON snapshot.
+    /// In lower case, as in the JSON document.
     pub const fn name(self) -> &'static str {
         match self {
             StreamState::Connecting => "connecting",
@@ -73,7 +73,7 @@ pub enum SessionState {
 }
 
 impl SessionState {
-    /// In lower case, as in the JSON snapshot.
+    /// In lower case, as in the JSON document.
     pub const fn name(self) -> &'static str {
         match self {
             SessionState::New => "new",
@@ -86,9 +86,22 @@ impl SessionState {
     }
 }
 
+/// What the host calls a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamIdentity {
+    /// Its name in offers and URLs.
+    pub name: Arc<str>,
+    /// Its label, for people: [`PullOptions::label`](crate::config::PullOptions::label).
+    pub label: Option<Arc<str>>,
+    /// Anything of the host's: [`PullOptions::user_data`](crate::config::PullOptions::user_data).
+    pub user_data: usize,
+}
+
 /// A stream at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamInfo {
+    /// What the host calls it.
+    pub identity: StreamIdentity,
     /// State now.
     pub state: StreamState,
     /// Why the camera is not live: the last failure. `Ok` while it is live, and before the first.

@@ -20,7 +20,7 @@ mod tests {
     use super::*;
     use crate::config::{Config, Frame, FrameData, PushOptions, WhepOffer};
     use crate::error::Status;
-    use crate::events::{Events, SessionEvent};
+    use crate::events::{Events, SessionEvent, StreamEvent};
     use crate::gateway::Gateway;
     use crate::media::Codec;
     use crate::state::{SessionId, SessionState, StreamId, StreamState};
@@ -42,8 +42,9 @@ mod tests {
     struct Changes(Sender<Change>);
 
     impl Events for Changes {
-        fn stream_state(&self, stream: StreamId, state: StreamState, status: Status) {
-            let _ = self.0.send(Change::Stream(stream, state, status));
+        fn stream_state(&self, event: &StreamEvent) {
+            let change = Change::Stream(event.stream, event.state, event.status);
+            let _ = self.0.send(change);
         }
 
         fn session_state(&self, event: &SessionEvent) {

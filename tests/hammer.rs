@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rtsp_webrtc_gateway::config::{Config, PullOptions, WhepOffer};
 use rtsp_webrtc_gateway::error::{Error, Status};
-use rtsp_webrtc_gateway::events::{Events, SessionEvent};
+use rtsp_webrtc_gateway::events::{Events, SessionEvent, StreamEvent};
 use rtsp_webrtc_gateway::gateway::Gateway;
 use rtsp_webrtc_gateway::state::{SessionState, StreamId, StreamState};
 use rtsp_webrtc_gateway::tuning::{KNOBS, Key};
@@ -38,12 +38,12 @@ struct Counts {
 }
 
 impl Events for Callback {
-    fn stream_state(&self, stream: StreamId, state: StreamState, _: Status) {
-        if state == StreamState::Removed {
+    fn stream_state(&self, event: &StreamEvent) {
+        if event.state == StreamState::Removed {
             self.counts.removed.fetch_add(1, Ordering::Relaxed);
         }
         if let Some(gateway) = self.gateway.get().and_then(Weak::upgrade) {
-            expect(gateway.stream_info(stream), &[Status::NotFound]);
+            expect(gateway.stream_info(event.stream), &[Status::NotFound]);
         }
     }
 

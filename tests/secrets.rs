@@ -1,13 +1,13 @@
-//! What the library logs and says holds no password and no key; what it logs of a camera names its
-//! stream.
+//! What the library logs: who comes and goes, for which stream; and no password and no key.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, Once};
+use std::time::Duration;
 
 use log::kv::{Key, Value, VisitSource};
-use rtsp_webrtc_gateway::config::Config;
+use rtsp_webrtc_gateway::config::{Config, PullOptions, WhepOffer};
 use rtsp_webrtc_gateway::gateway::Gateway;
 use rtsp_webrtc_gateway::state::{StreamId, StreamState};
-use testkit::camera::{Auth, CameraConfig, CameraServer};
+use testkit::camera::{Auth, CameraConfig, CameraServer, Fault};
 use testkit::clip::Clip;
 use testkit::viewer::Viewer;
 
@@ -39,13 +39,99 @@ impl log::Log for Everything {
         }
         if self.enabled(record.metadata()) {
             let mut logged = LOGGED.lock().unwrap();
-            *logged += &format!("{} {}", record.target(), record.args());
+            let (level, target) = (record.level(), record.target());
+            *logged += &format!("{level} {target} {}", record.args());
             record.key_values().visit(&mut Pairs(&mut logged)).unwrap();
             logged.push('\n');
         }
     }
 
     fn flush(&self) {}
+}
+
+fn install() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| log::set_logger(&Everything).unwrap());
+    log::set_max_level(log::LevelFilter::Trace);
+}
+
+/// What was logged at level info of a stream, in order.
+fn info_lines(stream: &str) -> Vec<String> {
+    let logged = LOGGED.lock().unwrap();
+    let of_stream = |line: &&str| line.contains(&format!("stream_name=\"{stream}\""));
+    let lines = logged.lines().filter_map(|line| line.strip_prefix("INFO "));
+    lines.filter(of_stream).map(str::to_owned).collect()
+}
+
+#[test]
+fn cameras_and_viewers_that_come_and_go_are_logged() {
+    install();
+    let config = CameraConfig::new("lobby").clip(Clip::Baseline360p);
+    let camera = CameraServer::start(vec![config]).unwrap();
+    let gateway = Gateway::new(Config::default()).unwrap();
+    let options = PullOptions {
+        retry_min: Some(Duration::from_millis(100)),
+        ..pull(camera.url("lobby"))
+    };
+    let stream = gateway.add_stream("lobby", options).unwrap();
+    let watch = || {
+        let mut viewer = chromium();
+        let offer = viewer.viewer.offer();
+        let response = gateway
+            .handle_whep_offer(&WhepOffer {
+                stream: "lobby",
+                sdp: offer.as_bytes(),
+                timeout: Some(LONG),
+                peer: Some("reception\n"),
+                ..WhepOffer::default()
+            })
+            .unwrap();
+        viewer.accept(&response.body);
+        assert!(viewer.run_till(LONG, has_frames(1)));
+        (viewer, response)
+    };
+    let (mut first, response) = watch();
+    gateway.handle_whep_delete(&response.session_key).unwrap();
+    assert!(first.run_till(LONG, Viewer::is_closed));
+    camera.fault("lobby", Fault::Drop);
+    wait_for("the camera is back", || {
+        gateway.stream_info(stream).unwrap().reconnects == 1
+    });
+    let (_second, _) = watch();
+    gateway.remove_stream(stream).unwrap();
+    gateway.shutdown(LONG).unwrap();
+
+    let lines = info_lines("lobby");
+    let expected = [
+        "stream \"lobby\" is live: 640x360, H264",
+        "of \"lobby\" connected in ",
+        "of \"lobby\" gone after ",
+        "stream \"lobby\" is live again after ",
+        "of \"lobby\" connected in ",
+        "of \"lobby\" gone after ",
+    ];
+    assert_eq!(lines.len(), expected.len(), "{lines:#?}");
+    for (line, expected) in lines.iter().zip(expected) {
+        assert!(line.contains(expected), "{expected} is not in {line}");
+    }
+    for line in lines.iter().filter(|line| line.contains("viewer")) {
+        assert!(
+            line.contains("viewer \"reception\" at 127.0.0.1:"),
+            "{line}"
+        );
+        assert!(line.contains(" session="), "{line}");
+    }
+    assert!(lines[1].contains(" ms, AEAD_AES_128_GCM"), "{}", lines[1]);
+    assert!(
+        lines[2].contains(" s: the session was closed"),
+        "{}",
+        lines[2]
+    );
+    assert!(
+        lines[5].contains(" s: the stream was removed"),
+        "{}",
+        lines[5]
+    );
 }
 
 /// Waits until the stream is in this state. Returns its message.
@@ -59,8 +145,7 @@ fn message_in(gateway: &Gateway, stream: StreamId, state: StreamState) -> String
 fn nothing_secret_is_logged_or_said() {
     const RIGHT: &str = "rightPa55";
     const WRONG: &str = "wr0ng/Pa55";
-    log::set_logger(&Everything).unwrap();
-    log::set_max_level(log::LevelFilter::Trace);
+    install();
     let who = || ("theUser".to_owned(), RIGHT.to_owned());
     let (user, password) = who();
     let digest = Auth::Digest { user, password };

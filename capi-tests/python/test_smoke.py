@@ -43,9 +43,9 @@ class Notes:
             **options,
         )
 
-    def stream_state(self, stream: int, state: StreamState | int, status: Status | int) -> None:
+    def stream_state(self, event: rwg.StreamEvent) -> None:
         with self.changed:
-            self.streams.append((stream, state))
+            self.streams.append((event.stream, event.state))
             self.changed.notify_all()
 
     def session_state(self, event: rwg.SessionEvent) -> None:
@@ -93,14 +93,14 @@ class WithoutCamera(unittest.TestCase):
             with self.assertRaises(rwg.Error):
                 gateway.set_tuning(TuningKey.NACK, 2)
             self.assertIn("# TYPE ", gateway.metrics())
-            self.assertEqual(gateway.snapshot()["version"], rwg.version())
+            self.assertEqual(gateway.state_json()["version"], rwg.version())
         knobs = rwg.describe_tuning()
         self.assertEqual({knob.key for knob in knobs}, set(TuningKey))
         self.assertTrue(all(rwg.find_tuning(knob.name) == knob.key for knob in knobs))
 
     def test_log(self) -> None:
         lines: list[tuple[str, str]] = []
-        rwg.set_log(rwg.LogLevel.TRACE, lambda level, target, text, *_: lines.append((target, text)))
+        rwg.set_log(rwg.LogLevel.TRACE, lambda record: lines.append((record.target, record.message)))
         notes = Notes()
         with notes.gateway as gateway:
             stream = gateway.add_stream("cam", NOBODY)

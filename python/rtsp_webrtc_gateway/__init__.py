@@ -1,6 +1,6 @@
 """rtsp_webrtc_gateway in Python: the C header by ctypes, with types.
 
-    with Gateway(on_stream_state=lambda stream, state, status: print(stream, state)) as gateway:
+    with Gateway(on_stream_state=lambda event: print(event.name, event.state)) as gateway:
         gateway.add_stream("door", "rtsp://user:pass@192.0.2.20/stream1")
         # For each POST /door/whep that the web server receives:
         response = gateway.handle_whep_offer("door", body, location_prefix="/door/whep/")
@@ -181,7 +181,6 @@ class FrameFlags(enum.IntFlag):
 # --------------------------------------------------------------- function pointers and structs
 
 _free_fn = ctypes.CFUNCTYPE(None, c_void_p)
-_stream_state_fn = ctypes.CFUNCTYPE(None, c_void_p, c_uint64, c_int32, c_int)
 _keyframe_request_fn = ctypes.CFUNCTYPE(None, c_void_p, c_uint64)
 
 
@@ -194,6 +193,7 @@ class _log_record(Structure):
         ("message", c_char_p),
         ("stream", c_uint64),
         ("session", c_uint64),
+        ("stream_name", c_char_p),
     ]
 
 
@@ -242,6 +242,22 @@ class _authorize_request(Structure):
 
 
 _authorize_fn = ctypes.CFUNCTYPE(None, c_void_p, POINTER(_authorize_request))
+
+
+class _stream_event(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("stream", c_uint64),
+        ("state", c_int32),
+        ("status", c_int32),
+        ("message", c_char_p),
+        ("stream_user_data", c_void_p),
+        ("name", c_char_p),
+        ("label", c_char_p),
+    ]
+
+
+_stream_state_fn = ctypes.CFUNCTYPE(None, c_void_p, POINTER(_stream_event))
 
 
 class _session_event(Structure):
@@ -343,6 +359,8 @@ class _pull_options(Structure):
         ("retry_max_ms", c_uint32),
         ("linger_ms", c_uint32),
         ("reserved", c_uint32),
+        ("label", c_char_p),
+        ("user_data", c_void_p),
     ]
 
 
@@ -366,6 +384,9 @@ class _stream_info(Structure):
         ("frames_dropped", c_uint64),
         ("keyframe_requests", c_uint64),
         ("bitrate_bps", c_uint64),
+        ("user_data", c_void_p),
+        ("name", c_char * 136),
+        ("label", c_char * 136),
     ]
 
 
@@ -378,6 +399,8 @@ class _push_options(Structure):
         ("audio_channels", c_uint32),
         ("queue_frames", c_uint32),
         ("reserved", c_uint32),
+        ("label", c_char_p),
+        ("user_data", c_void_p),
     ]
 
 
@@ -455,6 +478,9 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "shutdown": (c_int, [c_void_p, c_uint32]),
     "destroy": (c_int, [c_void_p]),
     "add_stream": (c_int, [c_void_p, c_char_p, POINTER(_pull_options), POINTER(c_uint64)]),
+    "update_stream": (c_int, [c_void_p, c_uint64, POINTER(_pull_options)]),
+    "reconnect_stream": (c_int, [c_void_p, c_uint64]),
+    "stream_name": (c_size_t, [c_void_p, c_uint64, c_char_p, c_size_t]),
     "push_rtp": (c_int, [c_void_p, c_uint64, c_int32, POINTER(c_uint8), c_size_t]),
     "find_stream": (c_int, [c_void_p, c_char_p, POINTER(c_uint64)]),
     "list_streams": (c_int, [c_void_p, POINTER(c_uint64), c_size_t, POINTER(c_size_t)]),
@@ -490,7 +516,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "list_sessions": (c_int, [c_void_p, POINTER(c_uint64), c_size_t, POINTER(c_size_t)]),
     "close_session": (c_int, [c_void_p, c_uint64]),
     "metrics": (c_int, [c_void_p, POINTER(c_void_p), POINTER(c_size_t)]),
-    "snapshot": (c_int, [c_void_p, POINTER(c_void_p), POINTER(c_size_t)]),
+    "state_json": (c_int, [c_void_p, POINTER(c_void_p), POINTER(c_size_t)]),
     "string_free": (None, [c_void_p]),
 }
 
@@ -620,6 +646,11 @@ class StreamInfo:
     frames_dropped: int
     keyframe_requests: int
     bitrate_bps: int
+    #: From the options of the stream.
+    user_data: int | None
+    name: str
+    #: From the options of the stream; empty if there is none.
+    label: str
 
 
 @dataclass(frozen=True)
@@ -668,6 +699,38 @@ def _fields(value: Structure, **enums: type[enum.IntEnum]) -> dict[str, Any]:
         if name not in ("struct_size", "reserved"):
             fields[name] = field
     return fields
+
+
+@dataclass(frozen=True)
+class StreamEvent:
+    """A change of a stream's state."""
+
+    stream: int
+    state: StreamState | int
+    #: Why the stream is RETRYING or FAILED.
+    status: Status | int
+    message: str
+    #: From the options of the stream.
+    user_data: int | None
+    name: str
+    #: From the options of the stream; empty if there is none.
+    label: str
+
+
+@dataclass(frozen=True)
+class LogRecord:
+    """A line of the log."""
+
+    level: LogLevel | int
+    #: The part of the library that logs, for example "rtsp_webrtc_gateway::whep".
+    target: str
+    message: str
+    #: The stream that the line is about, or 0.
+    stream: int
+    #: The session that the line is about, or 0.
+    session: int
+    #: Name of that stream; empty if the line is not about one.
+    stream_name: str
 
 
 @dataclass(frozen=True)
@@ -817,11 +880,42 @@ def _http_request_struct(
     return request
 
 
+def _pull(
+    url: str,
+    username: str | None,
+    password: str | None,
+    transport: Transport,
+    flags: PullFlags,
+    connect_timeout_ms: int,
+    idle_timeout_ms: int,
+    retry_min_ms: int,
+    retry_max_ms: int,
+    linger_ms: int,
+    label: str | None,
+    user_data: int | None,
+) -> _pull_options:
+    return _struct(
+        _pull_options,
+        url=_text(url),
+        username=_text(username),
+        password=_text(password),
+        transport=transport,
+        flags=flags,
+        connect_timeout_ms=connect_timeout_ms,
+        idle_timeout_ms=idle_timeout_ms,
+        retry_min_ms=retry_min_ms,
+        retry_max_ms=retry_max_ms,
+        linger_ms=linger_ms,
+        label=_text(label),
+        user_data=user_data,
+    )
+
+
 # ------------------------------------------------------------------------------ the gateway
 
 _tokens = itertools.count(1)
 
-OnStreamState = Callable[[int, "StreamState | int", "Status | int"], None]
+OnStreamState = Callable[["StreamEvent"], None]
 OnKeyframeRequest = Callable[[int], None]
 OnAuthorize = Callable[["AuthorizeRequest"], None]
 OnSessionState = Callable[["SessionEvent"], None]
@@ -830,7 +924,7 @@ OnSessionState = Callable[["SessionEvent"], None]
 class Gateway:
     """A gateway. Close it, or use it in a `with` statement; not from inside a callback.
 
-    on_stream_state gets stream, state, status; on_session_state gets a SessionEvent;
+    on_stream_state gets a StreamEvent; on_session_state gets a SessionEvent;
     on_keyframe_request gets stream; on_authorize gets the question for authorize().
     """
 
@@ -929,13 +1023,14 @@ class Gateway:
         retry_min_ms: int = 0,
         retry_max_ms: int = 0,
         linger_ms: int = 0,
+        label: str | None = None,
+        user_data: int | None = None,
     ) -> int:
-        """Adds a camera and returns its id at once; on_stream_state tells of the rest."""
-        options = _struct(
-            _pull_options,
-            url=_text(url),
-            username=_text(username),
-            password=_text(password),
+        """Adds a camera and returns its id at once; on_stream_state reports its progress."""
+        options = _pull(
+            url,
+            username=username,
+            password=password,
             transport=transport,
             flags=flags,
             connect_timeout_ms=connect_timeout_ms,
@@ -943,10 +1038,50 @@ class Gateway:
             retry_min_ms=retry_min_ms,
             retry_max_ms=retry_max_ms,
             linger_ms=linger_ms,
+            label=label,
+            user_data=user_data,
         )
         stream = c_uint64()
         check("add_stream", self._handle, _text(name), byref(options), byref(stream))
         return stream.value
+
+    def update_stream(
+        self,
+        stream: int,
+        url: str,
+        *,
+        username: str | None = None,
+        password: str | None = None,
+        transport: Transport = Transport.AUTO,
+        flags: PullFlags = PullFlags(0),
+        connect_timeout_ms: int = 0,
+        idle_timeout_ms: int = 0,
+        retry_min_ms: int = 0,
+        retry_max_ms: int = 0,
+        linger_ms: int = 0,
+        label: str | None = None,
+        user_data: int | None = None,
+    ) -> None:
+        """Replaces the options of a camera, all of them, and connects with the new ones."""
+        options = _pull(
+            url,
+            username=username,
+            password=password,
+            transport=transport,
+            flags=flags,
+            connect_timeout_ms=connect_timeout_ms,
+            idle_timeout_ms=idle_timeout_ms,
+            retry_min_ms=retry_min_ms,
+            retry_max_ms=retry_max_ms,
+            linger_ms=linger_ms,
+            label=label,
+            user_data=user_data,
+        )
+        check("update_stream", self._handle, stream, byref(options))
+
+    def reconnect_stream(self, stream: int) -> None:
+        """Connects to a camera now, without waiting for the next attempt."""
+        check("reconnect_stream", self._handle, stream)
 
     def add_push_stream(
         self,
@@ -957,6 +1092,8 @@ class Gateway:
         audio_sample_rate: int = 0,
         audio_channels: int = 0,
         queue_frames: int = 0,
+        label: str | None = None,
+        user_data: int | None = None,
     ) -> int:
         """Adds a stream whose media the host pushes."""
         options = _struct(
@@ -966,6 +1103,8 @@ class Gateway:
             audio_sample_rate=audio_sample_rate,
             audio_channels=audio_channels,
             queue_frames=queue_frames,
+            label=_text(label),
+            user_data=user_data,
         )
         stream = c_uint64()
         check("add_push_stream", self._handle, _text(name), byref(options), byref(stream))
@@ -1012,6 +1151,13 @@ class Gateway:
             flags=flags,
         )
         check(name, self._handle, stream, byref(frame))
+
+    def stream_name(self, stream: int) -> str:
+        """The name of a stream."""
+        name = ctypes.create_string_buffer(129)  # the longest has 128 characters
+        if call("stream_name", self._handle, stream, name, sizeof(name)) == 0:
+            raise Error(Status.ERR_NOT_FOUND)
+        return name.value.decode()
 
     def remove_stream(self, stream: int) -> None:
         check("remove_stream", self._handle, stream)
@@ -1212,10 +1358,10 @@ class Gateway:
         """All counters in the text format of Prometheus."""
         return self._owned_text("metrics")
 
-    def snapshot(self) -> dict[str, Any]:
-        """Everything about this moment."""
-        snapshot: dict[str, Any] = json.loads(self._owned_text("snapshot"))
-        return snapshot
+    def state_json(self) -> dict[str, Any]:
+        """The current state: workers, knobs, streams and sessions."""
+        state: dict[str, Any] = json.loads(self._owned_text("state_json"))
+        return state
 
     def _answered(self, token: int, op: int, status: int, response: int | None) -> None:
         future = self._pending.pop(token)
@@ -1255,9 +1401,22 @@ class Gateway:
         finally:
             call("string_free", text)
 
-    def _stream_state(self, _: int | None, stream: int, state: int, status: int) -> None:
+    def _stream_state(self, _: int | None, pointer: Any) -> None:
         if self._on_stream_state is not None:
-            self._on_stream_state(stream, _enum(StreamState, state), _enum(Status, status))
+            event = pointer.contents
+            texts = (event.message, event.name, event.label)
+            message, name, label = ((text or b"").decode() for text in texts)
+            self._on_stream_state(
+                StreamEvent(
+                    event.stream,
+                    _enum(StreamState, event.state),
+                    _enum(Status, event.status),
+                    message,
+                    event.stream_user_data,
+                    name,
+                    label,
+                )
+            )
 
     def _keyframe_request(self, _: int | None, stream: int) -> None:
         if self._on_keyframe_request is not None:
@@ -1306,8 +1465,7 @@ def find_tuning(name: str) -> TuningKey | int:
     return _enum(TuningKey, key.value)
 
 
-#: level, target, message, stream, session (0 if it is not about one)
-OnLog = Callable[["LogLevel | int", str, str, int, int], None]
+OnLog = Callable[["LogRecord"], None]
 _log: Any = None
 
 
@@ -1319,11 +1477,14 @@ def set_log(max_level: LogLevel, on_log: OnLog | None) -> None:
         line = record.contents
         if on_log is not None:
             on_log(
-                _enum(LogLevel, line.level),
-                line.target.decode(),
-                line.message.decode(),
-                line.stream,
-                line.session,
+                LogRecord(
+                    _enum(LogLevel, line.level),
+                    line.target.decode(),
+                    line.message.decode(),
+                    line.stream,
+                    line.session,
+                    (line.stream_name or b"").decode(),
+                )
             )
 
     function = ctypes.cast(0, _log_fn) if on_log is None else _log_fn(log)

@@ -7,14 +7,16 @@ use std::fmt;
 
 pub(crate) use self::notifier::{Notice, Notices, Notifier};
 use crate::error::Status;
-use crate::state::{SessionId, SessionState, StreamId, StreamState, ViewerIdentity};
+use crate::state::{
+    SessionId, SessionState, StreamId, StreamIdentity, StreamState, ViewerIdentity,
+};
 
 /// What a host implements to be told. All calls come from one thread of the gateway, one at a
 /// time; they may call every function of the gateway that does not block.
 pub trait Events: Send + 'static {
     /// A stream changed its state. `Removed` is the last call for an id.
-    fn stream_state(&self, stream: StreamId, state: StreamState, status: Status) {
-        let _ = (stream, state, status);
+    fn stream_state(&self, event: &StreamEvent) {
+        let _ = event;
     }
 
     /// A session changed its state. `Closed` is the last call for an id.
@@ -41,6 +43,21 @@ pub trait Events: Send + 'static {
     fn authorize(&self, request: AuthorizeRequest) {
         let _ = request;
     }
+}
+
+/// A stream changed its state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamEvent {
+    /// The stream.
+    pub stream: StreamId,
+    /// Its state from now on.
+    pub state: StreamState,
+    /// Why, if the state is `Retrying` or `Failed`; `Ok` otherwise.
+    pub status: Status,
+    /// The sentence to `status`; empty if there is none.
+    pub message: String,
+    /// What the host calls the stream.
+    pub identity: StreamIdentity,
 }
 
 /// A session changed its state.

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::role::{Role, mark_thread};
-use super::{AuthorizeRequest, Events, SessionEvent};
+use super::{AuthorizeRequest, Events, SessionEvent, StreamEvent};
 use crate::error::{Error, Result, Status};
 use crate::state::{SessionState, StreamId, StreamState};
 
@@ -17,7 +17,7 @@ use crate::state::{SessionState, StreamId, StreamState};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
     /// A stream's new state.
-    Stream(StreamId, StreamState, Status),
+    Stream(Box<StreamEvent>),
     /// A session's new state.
     Session(Box<SessionEvent>),
     /// A push stream needs a keyframe.
@@ -30,7 +30,7 @@ impl Notice {
     /// The last event of an id, which is never dropped.
     fn is_last(&self) -> bool {
         match self {
-            Notice::Stream(_, state, _) => *state == StreamState::Removed,
+            Notice::Stream(event) => event.state == StreamState::Removed,
             Notice::Session(event) => event.state == SessionState::Closed,
             Notice::Keyframe(_) | Notice::Authorize(_) => false,
         }
@@ -220,7 +220,7 @@ fn run(queue: &Queue, events: &dyn Events) {
 
 fn tell(events: &dyn Events, notice: Notice) {
     match notice {
-        Notice::Stream(stream, state, status) => events.stream_state(stream, state, status),
+        Notice::Stream(event) => events.stream_state(&event),
         Notice::Session(event) => events.session_state(&event),
         Notice::Keyframe(stream) => events.keyframe_request(stream),
         Notice::Authorize(request) => events.authorize(*request),

@@ -312,6 +312,25 @@ pub(super) fn fill(buffer: &mut [c_char], text: &str) {
     }
 }
 
+/// Writes as much of a text as there is room for, as snprintf() does. Returns the length of the whole.
+///
+/// # Safety
+/// `buffer` is NULL, or writable for `capacity` bytes.
+pub(super) unsafe fn write_text(text: &str, buffer: *mut c_char, capacity: usize) -> usize {
+    if !buffer.is_null() {
+        // More than the text and its terminator is never touched.
+        let len = capacity.min(text.len() + 1);
+        // SAFETY: not NULL, and writable for `len` bytes by this function's contract; zeroed first, so
+        // that they are initialized.
+        let buffer = unsafe {
+            buffer.write_bytes(0, len);
+            slice::from_raw_parts_mut(buffer, len)
+        };
+        fill(buffer, text);
+    }
+    text.len()
+}
+
 /// Checks at compile time what [`SizedStruct`] promises of the first field.
 macro_rules! sized_struct {
     ($name:ident, $text:literal) => {

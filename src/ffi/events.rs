@@ -5,7 +5,68 @@ use std::ptr;
 
 use super::convert::{c_text, sized_struct};
 use super::handle::{rtsp_webrtc_gateway_session_id, rtsp_webrtc_gateway_stream_id};
-use crate::events::SessionEvent;
+use crate::events::{SessionEvent, StreamEvent};
+
+/// A change of a stream's state. The strings are valid until the callback returns.
+#[repr(C)]
+pub struct rtsp_webrtc_gateway_stream_event {
+    /// Size of this struct in the library that runs.
+    pub struct_size: usize,
+    /// The stream.
+    pub stream: rtsp_webrtc_gateway_stream_id,
+    /// The new state, enum rtsp_webrtc_gateway_stream_state.
+    pub state: i32,
+    /// Why the stream is RETRYING or FAILED; RTSP_WEBRTC_GATEWAY_OK in the other states.
+    pub status: i32,
+    /// Error message for status. NULL: none.
+    pub message: *const c_char,
+    /// user_data of the stream's options.
+    pub stream_user_data: *mut c_void,
+    /// Name of the stream.
+    pub name: *const c_char,
+    /// label of the stream's options. NULL: none.
+    pub label: *const c_char,
+}
+sized_struct!(
+    rtsp_webrtc_gateway_stream_event,
+    "rtsp_webrtc_gateway_stream_event"
+);
+
+/// The function of the host that receives stream events.
+pub(super) type StreamStateFn =
+    unsafe extern "C" fn(*mut c_void, *const rtsp_webrtc_gateway_stream_event);
+
+/// Passes a stream event to the host.
+pub(super) fn report_stream(callback: StreamStateFn, user_data: *mut c_void, event: &StreamEvent) {
+    let identity = &event.identity;
+    let name = c_text(&identity.name);
+    let (message, label) = (
+        optional_text(Some(&event.message)),
+        optional_text(identity.label.as_deref()),
+    );
+    let event = rtsp_webrtc_gateway_stream_event {
+        struct_size: size_of::<rtsp_webrtc_gateway_stream_event>(),
+        stream: event.stream.0,
+        state: event.state as i32,
+        status: event.status.code(),
+        message: pointer(&message),
+        stream_user_data: ptr::with_exposed_provenance_mut(identity.user_data),
+        name: name.as_ptr(),
+        label: pointer(&label),
+    };
+    // SAFETY: the host passed this function to be called with this user_data; the strings outlive
+    // the call.
+    unsafe { callback(user_data, &raw const event) }
+}
+
+/// `None` if there is no text, or an empty one.
+fn optional_text(text: Option<&str>) -> Option<CString> {
+    text.filter(|text| !text.is_empty()).map(c_text)
+}
+
+fn pointer(text: &Option<CString>) -> *const c_char {
+    text.as_ref().map_or(ptr::null(), |text| text.as_ptr())
+}
 
 /// A session changed its state. Its strings are valid until the callback returns.
 #[repr(C)]
@@ -44,13 +105,11 @@ pub(super) fn report_session(
     user_data: *mut c_void,
     event: &SessionEvent,
 ) {
-    let text = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(c_text);
-    let pointer = |text: &Option<CString>| text.as_ref().map_or(ptr::null(), |t| t.as_ptr());
     let viewer = &event.viewer;
     let (message, label, peer) = (
-        text(Some(&event.message)),
-        text(viewer.label.as_deref()),
-        text(viewer.peer.as_deref()),
+        optional_text(Some(&event.message)),
+        optional_text(viewer.label.as_deref()),
+        optional_text(viewer.peer.as_deref()),
     );
     let event = rtsp_webrtc_gateway_session_event {
         struct_size: size_of::<rtsp_webrtc_gateway_session_event>(),

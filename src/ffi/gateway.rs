@@ -10,7 +10,10 @@ use super::convert::{
     array, init_struct, invalid, optional_str, output, read_struct, required_str, sized_struct,
     unset,
 };
-use super::events::{report_session, rtsp_webrtc_gateway_session_event};
+use super::events::{
+    report_session, report_stream, rtsp_webrtc_gateway_session_event,
+    rtsp_webrtc_gateway_stream_event,
+};
 use super::guard::guard_status;
 use super::handle::{gateway_ref, rtsp_webrtc_gateway, rtsp_webrtc_gateway_stream_id};
 use super::ice_server::{ice_servers, rtsp_webrtc_gateway_ice_server};
@@ -20,9 +23,9 @@ use super::user_data::{UserData, rtsp_webrtc_gateway_free_fn};
 use super::version::ABI_VERSION;
 use crate::config::Config;
 use crate::error::{Error, Result, Status};
-use crate::events::{AuthorizeRequest, Events, SessionEvent, role};
+use crate::events::{AuthorizeRequest, Events, SessionEvent, StreamEvent, role};
 use crate::gateway::Gateway;
-use crate::state::{StreamId, StreamState};
+use crate::state::StreamId;
 
 /// Callbacks of a gateway. Each function may be NULL. The rules for callbacks are under "Callbacks"
 /// at the top of this header.
@@ -35,15 +38,12 @@ pub struct rtsp_webrtc_gateway_callbacks {
     /// Frees user_data after the last callback. Runs exactly once, also if create() fails. May be
     /// NULL.
     pub free_user_data: rtsp_webrtc_gateway_free_fn,
-    /// A stream changed to state (enum rtsp_webrtc_gateway_stream_state). status says why it
-    /// went to RETRYING or FAILED, and is RTSP_WEBRTC_GATEWAY_OK otherwise. The state that it is
-    /// added in, CONNECTING or IDLE, is no change, and is not told.
+    /// A stream changed its state. The state in which a stream is added, CONNECTING or IDLE, is not
+    /// reported; the last call for a stream has the state REMOVED.
     pub on_stream_state: Option<
         unsafe extern "C" fn(
             user_data: *mut c_void,
-            stream: rtsp_webrtc_gateway_stream_id,
-            state: i32,
-            status: c_int,
+            event: *const rtsp_webrtc_gateway_stream_event,
         ),
     >,
     /// A session changed its state. The first call for a session has the state NEW, the last one
@@ -311,10 +311,9 @@ impl Callbacks {
 }
 
 impl Events for Callbacks {
-    fn stream_state(&self, stream: StreamId, state: StreamState, status: Status) {
+    fn stream_state(&self, event: &StreamEvent) {
         if let Some(call) = self.table.on_stream_state {
-            // SAFETY: the host passed this function to be called with this user_data.
-            unsafe { call(self.user_data.get(), stream.0, state as i32, status.code()) }
+            report_stream(call, self.user_data.get(), event);
         }
     }
 

@@ -235,7 +235,7 @@ sized_struct!(
 /// - `/{stream}/whep` and `/{stream}/whep/{key}`: WHEP, as handle_http() does;
 /// - `/`, `/{stream}`, `/dashboard`: pages with all cameras, one camera, and the figures of the
 ///   gateway; `/player.js`: the player;
-/// - `/api/gateway`, `/api/streams`, `/api/sessions`: snapshot() and its parts, at most 250 ms old;
+/// - `/api/gateway`, `/api/streams`, `/api/sessions`: state_json() and its parts, at most 250 ms old;
 /// - `/metrics`: metrics().
 ///
 /// WHEP, `/api` and `/metrics` require a token of config.bearer_tokens, or are decided by

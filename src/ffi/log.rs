@@ -2,6 +2,7 @@
 
 use std::ffi::{c_char, c_int, c_void};
 use std::mem::size_of;
+use std::ptr;
 
 use log::kv::Key;
 use log::{LevelFilter, Log, Metadata, Record};
@@ -49,6 +50,8 @@ pub struct rtsp_webrtc_gateway_log_record {
     pub stream: u64,
     /// The session that the line is about, or 0.
     pub session: u64,
+    /// Name of the stream that the line is about. NULL: it is not about one stream.
+    pub stream_name: *const c_char,
 }
 
 /// Receives a line of the log. It may run on any thread that runs library code, including the
@@ -170,6 +173,8 @@ impl Log for Logger {
             let value = record.key_values().get(Key::from_str(key));
             value.and_then(|value| value.to_u64()).unwrap_or(0)
         };
+        let stream_name = record.key_values().get(Key::from_str("stream_name"));
+        let stream_name = stream_name.map(|name| c_text(&name.to_string()));
         let line = rtsp_webrtc_gateway_log_record {
             struct_size: size_of::<rtsp_webrtc_gateway_log_record>(),
             level: record.level() as i32,
@@ -178,6 +183,7 @@ impl Log for Logger {
             message: message.as_ptr(),
             stream: id("stream"),
             session: id("session"),
+            stream_name: stream_name.as_ref().map_or(ptr::null(), |n| n.as_ptr()),
         };
         if let Some(hook) = &*HOOK.read() {
             // SAFETY: the host passed this function to be called with this user_data from any

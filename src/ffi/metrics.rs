@@ -34,39 +34,42 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_metrics(
     })
 }
 
-/// Writes everything about this moment as one JSON object (RFC 8259), for a dashboard:
+/// Returns the current state of the gateway as one JSON object (RFC 8259), for a dashboard:
 ///
-/// - "version"; "unix_ms", the time; "uptime_ms" of the gateway
-/// - "process": of the host's whole process, "resident_bytes" and "cpu_us" (both null where the
-///   system does not tell)
+/// - "version"; "unix_ms", the current time; "uptime_ms" of the gateway
+/// - "process": "resident_bytes" and "cpu_us" of the whole process, null if the system does not
+///   provide them
 /// - "workers": an array of {"index", "busy_us", "streams", "sessions", "cost_us": {"rtsp",
 ///   "packetize", "seal", "send", "control"}}
 /// - "counters": {"datagrams_unknown", "datagrams_overrun", "send_errors", "events_dropped",
 ///   "interface_enumerations"}
 /// - "tuning": an array of {"name", "value", "default", "min", "max", "applies"}; "applies" is
 ///   "create", "new_sessions" or "now"
-/// - "streams": an array ordered by id of {"id", "name", "source" ("pull" or "push"), "state" (as
-///   enum rtsp_webrtc_gateway_stream_state, in lower case), "status" (rtsp_webrtc_gateway_strerror()
-///   of the last failure; "ok"), "message", "video_codec", "audio_codec", "width", "height",
-///   "bitrate_bps", "sessions", "reconnects", "bytes", "frames", "keyframes", "frames_dropped",
-///   "packets_lost", "keyframe_requests", "since_last_media_ms", "memory_bytes",
-///   "cost_us": {"packetize", "seal", "send"}, "latency_us": {"p50", "p95", "max"} (from the arrival
-///   of a picture's last packet until the system had the picture for all viewers, over the last 5 to
-///   10 s), "sent": {"bytes", "packets", "nacks", "retransmits", "plis", "overflows"}}
-/// - "sessions": an array ordered by id of {"id", "stream", "stream_name", "state" (as
-///   enum rtsp_webrtc_gateway_session_state, in lower case), "srtp_profile" ("AEAD_AES_128_GCM" or
-///   "AES128_CM_HMAC_SHA1_80"), "remote", "peer", "label", "bytes_sent",
-///   "packets_sent", "nacks", "retransmits", "plis", "overflows", "round_trip_us", "loss_ppm", "age_ms"}
+/// - "streams": an array, ordered by id, of {"id", "name", "label", "source" ("pull" or "push"),
+///   "state" (enum rtsp_webrtc_gateway_stream_state in lower case), "status"
+///   (rtsp_webrtc_gateway_strerror() of the last failure, or "ok"), "message", "video_codec",
+///   "audio_codec", "width", "height", "bitrate_bps", "sessions", "reconnects", "bytes", "frames",
+///   "keyframes", "frames_dropped", "packets_lost", "keyframe_requests", "since_last_media_ms",
+///   "memory_bytes", "cost_us": {"packetize", "seal", "send"}, "latency_us": {"p50", "p95", "max"}
+///   (from the arrival of the last packet of a video frame until the frame has been handed to the
+///   system for all viewers, over the last 5 to 10 s), "sent": {"bytes", "packets", "nacks",
+///   "retransmits", "plis", "overflows"}}
+/// - "sessions": an array, ordered by id, of {"id", "stream", "stream_name", "state" (enum
+///   rtsp_webrtc_gateway_session_state in lower case), "srtp_profile" ("AEAD_AES_128_GCM" or
+///   "AES128_CM_HMAC_SHA1_80"), "remote", "peer", "label", "bytes_sent", "packets_sent", "nacks",
+///   "retransmits", "plis", "overflows", "round_trip_us", "loss_ppm", "age_ms"}
 ///
-/// What is unknown is null. Counters grow from the start of what they count; rates are differences
-/// of two snapshots. Later versions may add members. No key and no password is in it.
+/// Unknown values are null. Counters start with the object they belong to; compute rates from two
+/// readings. Later versions may add members. The text contains no passwords and no keys.
 ///
-/// *out_json ends with NUL and is the caller's, to be given to rtsp_webrtc_gateway_string_free().
-/// *out_size is its length without the terminator; out_size may be NULL.
+/// Parameters: *out_size receives the length of the text without the terminating NUL; out_size may
+/// be NULL.
 ///
-/// Asks each worker thread, and so takes a millisecond or so on a busy gateway.
+/// Ownership: the caller frees *out_json with rtsp_webrtc_gateway_string_free().
+///
+/// Asks every worker thread.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn rtsp_webrtc_gateway_snapshot(
+pub unsafe extern "C" fn rtsp_webrtc_gateway_state_json(
     gateway: *const rtsp_webrtc_gateway,
     out_json: *mut *mut c_char,
     out_size: *mut usize,
@@ -77,7 +80,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_snapshot(
         // SAFETY: out_json is NULL or writable, by the conventions.
         let out_json = unsafe { output(out_json, "out_json") }?;
         // SAFETY: out_size is NULL or writable, by the conventions.
-        unsafe { write_text(gateway.snapshot()?, out_json, out_size) };
+        unsafe { write_text(gateway.state_json()?, out_json, out_size) };
         Ok(())
     })
 }

@@ -5,7 +5,9 @@ use std::slice;
 
 use bytes::Bytes;
 
-use super::convert::{bytes, invalid, output, read_struct, required_str, sized_struct, unset};
+use super::convert::{
+    bytes, invalid, optional_str, output, read_struct, required_str, sized_struct, unset,
+};
 use super::guard::guard_status;
 use super::handle::{gateway_ref, rtsp_webrtc_gateway, rtsp_webrtc_gateway_stream_id};
 use super::user_data::{UserData, rtsp_webrtc_gateway_free_fn};
@@ -37,6 +39,10 @@ pub struct rtsp_webrtc_gateway_push_options {
     pub queue_frames: u32,
     /// 0.
     pub reserved: u32,
+    /// As in rtsp_webrtc_gateway_pull_options. NULL: none.
+    pub label: *const c_char,
+    /// As in rtsp_webrtc_gateway_pull_options.
+    pub user_data: *mut c_void,
 }
 sized_struct!(
     rtsp_webrtc_gateway_push_options,
@@ -124,7 +130,9 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_add_push_stream(
         let options = unsafe { read_struct(options) }?;
         // SAFETY: out_stream is NULL or writable, by the conventions.
         let out_stream = unsafe { output(out_stream, "out_stream") }?;
-        out_stream.write(gateway.add_push_stream(name, push_options(&options)?)?.0);
+        // SAFETY: its strings are NULL or NUL-terminated, by the conventions.
+        let options = unsafe { push_options(&options) }?;
+        out_stream.write(gateway.add_push_stream(name, options)?.0);
         Ok(())
     })
 }
@@ -269,8 +277,12 @@ const KEY: u32 = rtsp_webrtc_gateway_frame_flags::RTSP_WEBRTC_GATEWAY_FRAME_KEY 
 const DISCONTINUITY: u32 =
     rtsp_webrtc_gateway_frame_flags::RTSP_WEBRTC_GATEWAY_FRAME_DISCONTINUITY as u32;
 
-fn push_options(options: &rtsp_webrtc_gateway_push_options) -> Result<PushOptions> {
+/// # Safety
+/// The strings of `options` are NULL or NUL-terminated.
+unsafe fn push_options(options: &rtsp_webrtc_gateway_push_options) -> Result<PushOptions> {
     unset(options.reserved)?;
+    // SAFETY: this function's contract.
+    let label = unsafe { optional_str(options.label, "label") }?;
     let video = codec_of(options.video_codec)?.ok_or_else(|| invalid("video_codec is not set"))?;
     let defaults = PushOptions::default();
     let given = |value: u32| Some(value).filter(|&value| value != 0);
@@ -280,6 +292,8 @@ fn push_options(options: &rtsp_webrtc_gateway_push_options) -> Result<PushOption
         audio_sample_rate: given(options.audio_sample_rate),
         audio_channels: given(options.audio_channels),
         queue_frames: given(options.queue_frames).unwrap_or(defaults.queue_frames),
+        label: label.map(str::to_owned),
+        user_data: options.user_data.expose_provenance(),
     })
 }
 

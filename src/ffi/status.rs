@@ -3,7 +3,7 @@
 use once_cell::sync::Lazy;
 use std::ffi::{CString, c_char, c_int};
 
-use super::convert::{c_text, fill};
+use super::convert::{c_text, write_text};
 use super::guard::{guard, with_last_error};
 use crate::error::Status;
 
@@ -124,19 +124,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_last_error(
     capacity: usize,
 ) -> usize {
     guard(0, || {
-        with_last_error(|sentence| {
-            if !buffer.is_null() {
-                // More than the sentence and its terminator is never touched.
-                let len = capacity.min(sentence.len() + 1);
-                // SAFETY: not NULL, and the caller says that capacity bytes are writable; zeroed
-                // first, so that they are initialised.
-                let buffer = unsafe {
-                    buffer.write_bytes(0, len);
-                    std::slice::from_raw_parts_mut(buffer, len)
-                };
-                fill(buffer, sentence);
-            }
-            sentence.len()
-        })
+        // SAFETY: buffer is NULL or writable for capacity bytes, by the conventions.
+        with_last_error(|message| unsafe { write_text(message, buffer, capacity) })
     })
 }

@@ -1,13 +1,14 @@
 //! Streams: cameras.
 
-use std::ffi::{c_char, c_int};
+use std::ffi::{c_char, c_int, c_void};
+use std::ptr;
 use std::time::Duration;
 
 use super::convert::{
     fill, invalid, optional_str, output, read_struct, required_str, sized_struct, unset,
-    writable_struct, write_list, write_struct,
+    writable_struct, write_list, write_struct, write_text,
 };
-use super::guard::guard_status;
+use super::guard::{guard, guard_status, remember};
 use super::handle::{gateway_ref, rtsp_webrtc_gateway, rtsp_webrtc_gateway_stream_id};
 use crate::config::{PullOptions, Transport};
 use crate::error::Result;
@@ -122,6 +123,11 @@ pub struct rtsp_webrtc_gateway_pull_options {
     pub linger_ms: u32,
     /// 0.
     pub reserved: u32,
+    /// Label of the stream, for people: at most 128 bytes without control characters. It is returned in
+    /// events, stream_info and the JSON document. NULL: none.
+    pub label: *const c_char,
+    /// Returned in events and stream_info.
+    pub user_data: *mut c_void,
 }
 sized_struct!(
     rtsp_webrtc_gateway_pull_options,
@@ -170,6 +176,12 @@ pub struct rtsp_webrtc_gateway_stream_info {
     pub keyframe_requests: u64,
     /// Video bit rate in bits per second, averaged over a few seconds; 0 while no video arrives.
     pub bitrate_bps: u64,
+    /// user_data of the stream's options.
+    pub user_data: *mut c_void,
+    /// Name of the stream.
+    pub name: [c_char; 136],
+    /// label of the stream's options. "": none.
+    pub label: [c_char; 136],
 }
 sized_struct!(
     rtsp_webrtc_gateway_stream_info,
@@ -209,6 +221,46 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_add_stream(
     })
 }
 
+/// Replaces the options of a camera, and connects with the new ones in the background. All options are
+/// replaced, including label and user_data. The viewers stay connected, and video resumes as after an
+/// outage; if the codecs change, their sessions fail with ERR_CAMERA. The name of a stream cannot be
+/// changed.
+///
+/// Errors: as for rtsp_webrtc_gateway_add_stream(), in which case nothing changes; ERR_INVALID_STATE if
+/// the stream is a push stream; ERR_NOT_FOUND.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rtsp_webrtc_gateway_update_stream(
+    gateway: *mut rtsp_webrtc_gateway,
+    stream: rtsp_webrtc_gateway_stream_id,
+    options: *const rtsp_webrtc_gateway_pull_options,
+) -> c_int {
+    guard_status(|| {
+        // SAFETY: gateway is NULL or alive, by the conventions.
+        let gateway = unsafe { gateway_ref(gateway) }?;
+        // SAFETY: options is NULL or a struct of the header, by the conventions.
+        let options = unsafe { read_struct(options) }?;
+        // SAFETY: its strings are NULL or NUL-terminated, by the conventions.
+        let options = unsafe { pull_options(&options) }?;
+        gateway.update_stream(StreamId(stream), options)
+    })
+}
+
+/// Connects to a camera now: skips the delay before the next attempt, or replaces a connection that
+/// exists. The viewers stay connected. An on-demand camera without viewers stays IDLE.
+///
+/// Errors: ERR_INVALID_STATE if the stream is a push stream; ERR_NOT_FOUND.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rtsp_webrtc_gateway_reconnect_stream(
+    gateway: *mut rtsp_webrtc_gateway,
+    stream: rtsp_webrtc_gateway_stream_id,
+) -> c_int {
+    guard_status(|| {
+        // SAFETY: gateway is NULL or alive, by the conventions.
+        let gateway = unsafe { gateway_ref(gateway) }?;
+        gateway.reconnect_stream(StreamId(stream))
+    })
+}
+
 /// Removes a stream and closes its sessions. The function does not wait for that: REMOVED is the
 /// last callback for the stream. The name can be reused immediately. Offers that wait for the
 /// stream fail with ERR_NOT_FOUND.
@@ -244,6 +296,32 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_find_stream(
         let out_stream = unsafe { output(out_stream, "out_stream") }?;
         out_stream.write(gateway.find_stream(name)?.0);
         Ok(())
+    })
+}
+
+/// Copies the name of a stream.
+///
+/// Works like snprintf(): writes at most capacity bytes, always with a terminating NUL unless capacity
+/// is 0, and returns the length of the name without the NUL, which is 1 to 128. buffer may be NULL to
+/// query the length. Returns 0 on failure, for example if there is no such stream; buffer then holds an
+/// empty string.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rtsp_webrtc_gateway_stream_name(
+    gateway: *const rtsp_webrtc_gateway,
+    stream: rtsp_webrtc_gateway_stream_id,
+    buffer: *mut c_char,
+    capacity: usize,
+) -> usize {
+    guard(0, || {
+        // SAFETY: gateway is NULL or alive, by the conventions.
+        let gateway = unsafe { gateway_ref(gateway) };
+        let name = gateway.and_then(|gateway| gateway.stream_name(StreamId(stream)));
+        let name = name.unwrap_or_else(|error| {
+            remember(&error);
+            "".into()
+        });
+        // SAFETY: buffer is NULL or writable for capacity bytes, by the conventions.
+        unsafe { write_text(&name, buffer, capacity) }
     })
 }
 
@@ -305,8 +383,14 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_get_stream_info(
             frames_dropped: now.frames_dropped,
             keyframe_requests: now.keyframe_requests,
             bitrate_bps: now.bitrate_bps,
+            user_data: ptr::with_exposed_provenance_mut(now.identity.user_data),
+            name: [0; 136],
+            label: [0; 136],
         };
         fill(&mut info.message, &now.message);
+        fill(&mut info.name, &now.identity.name);
+        let label = now.identity.label.as_deref();
+        fill(&mut info.label, label.unwrap_or_default());
         // SAFETY: out_info is NULL or a struct of the header, by the conventions.
         unsafe { write_struct(out_info, info) }
     })
@@ -330,11 +414,12 @@ unsafe fn pull_options(options: &rtsp_webrtc_gateway_pull_options) -> Result<Pul
         other => return Err(invalid(format!("{other} is not a transport"))),
     };
     // SAFETY: this function's contract.
-    let (url, username, password) = unsafe {
+    let (url, username, password, label) = unsafe {
         (
             required_str(options.url, "url")?,
             optional_str(options.username, "username")?,
             optional_str(options.password, "password")?,
+            optional_str(options.label, "label")?,
         )
     };
     Ok(PullOptions {
@@ -349,6 +434,8 @@ unsafe fn pull_options(options: &rtsp_webrtc_gateway_pull_options) -> Result<Pul
         retry_max: millis(options.retry_max_ms),
         on_demand: options.flags & on_demand != 0,
         linger: millis(options.linger_ms),
+        label: label.map(str::to_owned),
+        user_data: options.user_data.expose_provenance(),
     })
 }
 

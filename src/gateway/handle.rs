@@ -71,7 +71,7 @@ impl Handle {
     }
 
     /// Everything about this moment in JSON: workers, knobs, streams and sessions.
-    pub fn snapshot(&self) -> Result<String> {
+    pub fn state_json(&self) -> Result<String> {
         json::document(&self.now()?)
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::Handle;
-use crate::config::{Frame, PushOptions};
+use crate::config::{Frame, PushOptions, checked_label};
 use crate::error::{Error, Result, Status};
 use crate::media::{Codec, MediaKind};
 use crate::source::push::{self, Feed};
@@ -21,9 +21,14 @@ impl Handle {
     pub fn add_push_stream(&self, name: &str, options: PushOptions) -> Result<StreamId> {
         self.check_open()?;
         let (feed, pushed) = push::feed(&options)?;
-        self.add(name, |id, name| {
+        let label = checked_label(options.label.as_deref())?;
+        self.add(name, label, options.user_data, |id, identity| {
             self.shared.feeds.add(id, feed);
-            Command::AddPushStream { id, name, pushed }
+            Command::AddPushStream {
+                id,
+                identity,
+                pushed,
+            }
         })
     }
 
@@ -81,7 +86,7 @@ impl Feeds {
         self.by_stream.lock().insert(stream, Arc::new(feed));
     }
 
-    fn find(&self, stream: StreamId) -> Option<Arc<Feed>> {
+    pub(super) fn find(&self, stream: StreamId) -> Option<Arc<Feed>> {
         self.by_stream.lock().get(&stream).map(Arc::clone)
     }
 

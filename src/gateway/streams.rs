@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::Handle;
-use crate::config::PullOptions;
+use crate::config::{PullOptions, checked_label};
 use crate::error::{Error, Result, Status};
-use crate::source::{CameraUrl, Timeouts};
-use crate::state::{StreamId, StreamInfo};
+use crate::source::CameraConfig;
+use crate::state::{StreamId, StreamIdentity, StreamInfo};
 use crate::worker::Command;
 
 /// Longest stream name.
@@ -19,14 +19,14 @@ impl Handle {
     /// `name` is the WHEP resource name: unique, 1 to 128 of `A-Z a-z 0-9 . _ ~ -`.
     pub fn add_stream(&self, name: &str, options: PullOptions) -> Result<StreamId> {
         self.check_open()?;
-        let url = Box::new(CameraUrl::parse(&options)?);
-        let timeouts = Timeouts::of(&options)?;
-        self.add(name, |id, name| Command::AddStream {
-            id,
-            name,
-            url,
-            options: Box::new(options),
-            timeouts,
+        let camera = Box::new(CameraConfig::new(&options)?);
+        let label = checked_label(options.label.as_deref())?;
+        self.add(name, label, options.user_data, |id, identity| {
+            Command::AddStream {
+                id,
+                identity,
+                camera,
+            }
         })
     }
 
@@ -34,13 +34,61 @@ impl Handle {
     pub(super) fn add(
         &self,
         name: &str,
-        command: impl FnOnce(StreamId, Arc<str>) -> Command,
+        label: Option<Arc<str>>,
+        user_data: usize,
+        command: impl FnOnce(StreamId, StreamIdentity) -> Command,
     ) -> Result<StreamId> {
         check_name(name)?;
         let workers = self.shared.workers.len();
         let (id, name, worker) = self.shared.registry.add_stream(name, workers)?;
-        self.command(worker, command(id, name))?;
+        let identity = StreamIdentity {
+            name,
+            label,
+            user_data,
+        };
+        self.command(worker, command(id, identity))?;
         Ok(id)
+    }
+
+    /// Replaces the options of a camera, all of them, and connects with the new ones in the background.
+    /// Its viewers stay connected, as they do over an outage, unless its codecs change.
+    ///
+    /// `InvalidState` for a push stream; otherwise fails as [`Handle::add_stream`], and then changes
+    /// nothing.
+    pub fn update_stream(&self, stream: StreamId, options: PullOptions) -> Result<()> {
+        self.check_open()?;
+        let worker = self.camera(stream)?;
+        let camera = Box::new(CameraConfig::new(&options)?);
+        let label = checked_label(options.label.as_deref())?;
+        let command = Command::UpdateStream {
+            id: stream,
+            label,
+            user_data: options.user_data,
+            camera,
+        };
+        self.command(worker, command)
+    }
+
+    /// Connects to a camera now: skips the wait for the next attempt, or drops the connection and makes
+    /// a new one. Its viewers stay connected. A camera on demand that nobody wants stays idle.
+    ///
+    /// `InvalidState` for a push stream.
+    pub fn reconnect_stream(&self, stream: StreamId) -> Result<()> {
+        self.check_open()?;
+        let worker = self.camera(stream)?;
+        self.command(worker, Command::ReconnectStream(stream))
+    }
+
+    /// The worker of a camera.
+    fn camera(&self, stream: StreamId) -> Result<usize> {
+        let worker = self.shared.registry.stream(stream)?;
+        match self.shared.feeds.find(stream) {
+            None => Ok(worker),
+            Some(_) => Err(Error::new(
+                Status::InvalidState,
+                "this stream has no camera: its host pushes the media",
+            )),
+        }
     }
 
     /// Removes a stream and closes its sessions. Its name is free at once.
@@ -49,6 +97,12 @@ impl Handle {
         let worker = self.shared.registry.remove_stream(stream)?;
         self.shared.feeds.remove(stream);
         self.command(worker, Command::RemoveStream(stream))
+    }
+
+    /// The name of a stream. Never waits.
+    pub fn stream_name(&self, stream: StreamId) -> Result<Arc<str>> {
+        self.check_open()?;
+        self.shared.registry.stream_name(stream)
     }
 
     /// A stream at this moment.

@@ -141,7 +141,7 @@ impl Site {
             let text = self.metrics.get(move || gateway.metrics()).await?;
             return Ok(("text/plain; version=0.0.4", text.to_string()));
         }
-        let make = move || Snapshot::cut(gateway.snapshot()?);
+        let make = move || Snapshot::cut(gateway.state_json()?);
         let snapshot = self.snapshot.get(make).await?;
         let part = match figures {
             Figures::Streams => &snapshot.streams,

@@ -1,5 +1,6 @@
 //! Where media comes from.
 
+mod camera;
 mod demand;
 mod failure;
 pub mod push;
@@ -10,6 +11,7 @@ mod tests;
 mod timeouts;
 mod url;
 
+pub use camera::CameraConfig;
 pub use demand::Demand;
 pub use rtsp::run;
 pub use timeouts::Timeouts;

@@ -12,8 +12,8 @@ use std::time::Duration;
 use futures_util::{FutureExt, StreamExt};
 use retina::client::{
     Demuxed, InitialSequenceNumberPolicy, InitialTimestampPolicy, PlayOptions, Session,
-    SessionGroup, SessionIdPolicy, SessionOptions, SetupOptions, Stream, TcpTransportOptions,
-    TeardownPolicy, UdpTransportOptions, UnassignedChannelDataPolicy, UnknownRtcpSsrcPolicy,
+    SessionIdPolicy, SessionOptions, SetupOptions, Stream, TcpTransportOptions, TeardownPolicy,
+    UdpTransportOptions, UnassignedChannelDataPolicy, UnknownRtcpSsrcPolicy,
 };
 use retina::codec::{CodecItem, FrameFormat, ParametersRef, VideoFrame, VideoParametersCodec};
 use tokio::runtime::Handle;
@@ -21,8 +21,8 @@ use tokio::task::coop;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::retry::Backoff;
-use super::{CameraUrl, Demand, Sink, Timeouts, failure};
-use crate::config::{PullOptions, Transport};
+use super::{CameraConfig, Demand, Sink, failure};
+use crate::config::Transport;
 use crate::error::{Error, Result};
 use crate::media::{AccessUnit, Codec, MediaKind, ParameterSets, TrackInfo, h264, h265};
 use crate::random;
@@ -55,15 +55,16 @@ const LONG_BUSY: Duration = Duration::from_millis(10);
 /// `LocalSet`.
 ///
 /// If the runtime keeps running after the drop, a task sends TEARDOWN.
+///
+/// `name` is the stream's, for the log.
 pub async fn run(
     stream: StreamId,
-    url: CameraUrl,
-    options: PullOptions,
-    timeouts: Timeouts,
+    name: Arc<str>,
+    config: CameraConfig,
     demand: Option<Rc<Demand>>,
     sink: impl Sink,
 ) {
-    let camera = Camera::new(stream, url, &options, timeouts);
+    let camera = Camera::new(stream, name, config);
     DropInRuntime {
         runtime: Handle::current(),
         future: Some(Box::pin(camera.run(demand, sink))),
@@ -113,11 +114,8 @@ fn drop_silently(session: impl Sized) {
 pub(super) struct Camera {
     /// For the log.
     stream: StreamId,
-    url: CameraUrl,
-    transport: Transport,
-    audio: bool,
-    timeouts: Timeouts,
-    teardowns: Arc<SessionGroup>,
+    name: Arc<str>,
+    config: CameraConfig,
     /// How long it has kept its worker busy since its last complete message or frame.
     busy: Cell<Duration>,
 }
@@ -130,19 +128,11 @@ struct Playing {
 }
 
 impl Camera {
-    pub(super) fn new(
-        stream: StreamId,
-        url: CameraUrl,
-        options: &PullOptions,
-        timeouts: Timeouts,
-    ) -> Self {
+    pub(super) fn new(stream: StreamId, name: Arc<str>, config: CameraConfig) -> Self {
         Camera {
             stream,
-            url,
-            transport: options.transport,
-            audio: !options.no_audio,
-            timeouts,
-            teardowns: Arc::default(),
+            name,
+            config,
             busy: Cell::default(),
         }
     }
@@ -164,7 +154,10 @@ impl Camera {
 
     /// Keeps the camera connected; returns if it is not `wanted` when a retry is due.
     async fn serve(&self, sink: &mut impl Sink, wanted: impl Fn() -> bool) {
-        let mut backoff = Backoff::new(self.timeouts.retry_min, self.timeouts.retry_max);
+        let mut backoff = Backoff::new(
+            self.config.timeouts.retry_min,
+            self.config.timeouts.retry_max,
+        );
         loop {
             sink.connecting();
             let mut live_since = None;
@@ -183,13 +176,13 @@ impl Camera {
     }
 
     async fn connect(&self) -> Result<Playing> {
-        let limit = self.timeouts.connect;
+        let limit = self.config.timeouts.connect;
         self.busy.take();
         let mut play = Box::pin(self.play());
         let error = match timeout(limit, self.guarded(play.as_mut())).await {
             Ok(Ok(result)) => return result,
             Ok(Err(error)) => error,
-            Err(_) => failure::connect_timeout(&self.url, limit),
+            Err(_) => failure::connect_timeout(&self.config.url, limit),
         };
         drop_silently(play);
         Err(error)
@@ -197,11 +190,11 @@ impl Camera {
 
     /// DESCRIBE, SETUP of the usable streams, PLAY.
     async fn play(&self) -> Result<Playing> {
-        let failed = |error| failure::from_retina(&self.url, &error);
-        let mut session = Session::describe(self.url.url().clone(), self.session_options())
+        let failed = |error| failure::from_retina(&self.config.url, &error);
+        let mut session = Session::describe(self.config.url.url().clone(), self.session_options())
             .await
             .map_err(failed)?;
-        log::debug!(stream = self.stream.0; "{}: described, tool {:?}", self.url, session.tool());
+        log::debug!(stream = self.stream.0, stream_name = &*self.name; "{}: described, tool {:?}", self.config.url, session.tool());
 
         let streams = session.streams();
         let video = streams
@@ -209,17 +202,17 @@ impl Camera {
             .position(|s| s.media() == "video" && matches!(s.encoding_name(), "h264" | "h265"))
             .ok_or_else(|| {
                 let video = streams.iter().filter(|s| s.media() == "video");
-                failure::no_usable_video(&self.url, video.map(Stream::encoding_name))
+                failure::no_usable_video(&self.config.url, video.map(Stream::encoding_name))
             })?;
         let audio = streams
             .iter()
             .enumerate()
             .find_map(|(i, stream)| Some((i, audio_codec(stream)?)))
-            .filter(|_| self.audio);
+            .filter(|_| self.config.audio);
         let unusable = streams.iter().find(|s| s.media() == "audio");
-        if let (true, None, Some(unusable)) = (self.audio, audio, unusable) {
-            let sentence = failure::no_usable_audio(&self.url, unusable.encoding_name());
-            log::warn!(stream = self.stream.0; "{sentence}");
+        if let (true, None, Some(unusable)) = (self.config.audio, audio, unusable) {
+            let sentence = failure::no_usable_audio(&self.config.url, unusable.encoding_name());
+            log::warn!(stream = self.stream.0, stream_name = &*self.name; "{sentence}");
         }
 
         session
@@ -264,22 +257,22 @@ impl Camera {
         let mut errors_in_a_row = 0;
         let mut errors_since_video: u32 = 0;
         let mut last_error = None;
-        let watchdog = sleep_until(begun + self.timeouts.idle);
+        let watchdog = sleep_until(begun + self.config.timeouts.idle);
         tokio::pin!(watchdog);
 
         loop {
             let item = tokio::select! {
                 biased;
                 () = &mut watchdog => {
-                    let mut deadline = last_video + self.timeouts.idle;
+                    let mut deadline = last_video + self.config.timeouts.idle;
                     if deadline <= Instant::now() {
-                        return failure::stalled(&self.url, self.timeouts.idle);
+                        return failure::stalled(&self.config.url, self.config.timeouts.idle);
                     }
                     if known.is_none() {
-                        let limit = self.timeouts.parameter_sets;
+                        let limit = self.config.timeouts.parameter_sets;
                         if begun + limit <= Instant::now() {
                             let cause = last_error.as_ref();
-                            return failure::no_parameter_sets(&self.url, limit, cause);
+                            return failure::no_parameter_sets(&self.config.url, limit, cause);
                         }
                         deadline = deadline.min(begun + limit);
                     }
@@ -332,16 +325,16 @@ impl Camera {
                     errors_in_a_row += 1;
                     errors_since_video = errors_since_video.saturating_add(1);
                     if errors_in_a_row > MAX_ERRORS_IN_A_ROW {
-                        return failure::from_retina(&self.url, &error);
+                        return failure::from_retina(&self.config.url, &error);
                     }
                     last_error = Some(error);
                 }
                 Ok(None) => {
                     return match last_error {
                         Some(error) if errors_in_a_row > 0 => {
-                            failure::from_retina(&self.url, &error)
+                            failure::from_retina(&self.config.url, &error)
                         }
-                        _ => failure::closed(&self.url),
+                        _ => failure::closed(&self.config.url),
                     };
                 }
                 Err(error) => {
@@ -370,12 +363,16 @@ impl Camera {
             let polled = future.as_mut().poll(context);
             let busy = self.busy.take() + begun.elapsed();
             match polled {
-                Poll::Pending if busy > MAX_BUSY => Poll::Ready(Err(failure::endless(&self.url))),
+                Poll::Pending if busy > MAX_BUSY => {
+                    Poll::Ready(Err(failure::endless(&self.config.url)))
+                }
                 Poll::Pending => {
                     self.busy.set(busy);
                     Poll::Pending
                 }
-                Poll::Ready(done) => Poll::Ready(done.map_err(|_| failure::panicked(&self.url))),
+                Poll::Ready(done) => {
+                    Poll::Ready(done.map_err(|_| failure::panicked(&self.config.url)))
+                }
             }
         })
         .await
@@ -383,16 +380,16 @@ impl Camera {
 
     fn session_options(&self) -> SessionOptions {
         let options = SessionOptions::default()
-            .creds(self.url.credentials().cloned())
+            .creds(self.config.url.credentials().cloned())
             .user_agent(concat!("rtsp_webrtc_gateway/", env!("CARGO_PKG_VERSION")).to_owned())
             .unassigned_channel_data(UnassignedChannelDataPolicy::Ignore)
             .session_id(SessionIdPolicy::UseFirst);
         // Over TCP one TEARDOWN goes on the connection that is there; its end stops the media
         // anyway. With UDP a camera sends on until the session expires, and with either one that
         // says it is an old LIVE555 is told again until then. The group counts the goodbyes.
-        let pending = self.teardowns.stale_sessions().num_sessions;
+        let pending = self.config.teardowns.stale_sessions().num_sessions;
         options
-            .session_group(self.teardowns.clone())
+            .session_group(self.config.teardowns.clone())
             .teardown(if pending < MAX_PENDING_TEARDOWNS {
                 TeardownPolicy::Auto
             } else {
@@ -401,7 +398,7 @@ impl Camera {
     }
 
     fn setup_options(&self) -> SetupOptions {
-        let transport = match self.transport {
+        let transport = match self.config.transport {
             Transport::Tcp => retina::client::Transport::Tcp(TcpTransportOptions::default()),
             Transport::Udp => retina::client::Transport::Udp(UdpTransportOptions::default()),
         };

@@ -4,7 +4,7 @@ use std::fmt;
 
 use percent_encoding::percent_decode_str;
 use retina::client::Credentials;
-use url::Url;
+use url::{ParseError, Url};
 
 use crate::config::PullOptions;
 use crate::error::{Error, Result, Status};
@@ -20,7 +20,10 @@ const MAX_CREDENTIAL_BYTES: usize = 256;
 const ENCODE_HINT: &str =
     "if the user or the password contains / ? # @ or %, percent-encode it or pass it as an option";
 
+const NO_SCHEME: &str = "the URL must start with rtsp://, for example rtsp://192.0.2.7:554/stream1";
+
 /// A camera's URL without credentials, and the credentials.
+#[derive(Clone)]
 pub struct CameraUrl {
     url: Url,
     credentials: Option<Credentials>,
@@ -48,8 +51,10 @@ impl CameraUrl {
             }
             return Err(bad_url("the URL contains a control character"));
         }
-        let mut url =
-            Url::parse(text).map_err(|error| bad_url(format!("{error}; {ENCODE_HINT}")))?;
+        let mut url = Url::parse(text).map_err(|error| match error {
+            ParseError::RelativeUrlWithoutBase => bad_url(NO_SCHEME),
+            error => bad_url(format!("{error}; {ENCODE_HINT}")),
+        })?;
         match url.scheme() {
             "rtsp" => {}
             "rtsps" => {
@@ -58,7 +63,7 @@ impl CameraUrl {
                     "RTSP over TLS (rtsps) is not supported: use an rtsp URL",
                 ));
             }
-            _ => return Err(bad_url("the URL must start with rtsp://")),
+            _ => return Err(bad_url(NO_SCHEME)),
         }
         if url.host_str().is_none_or(str::is_empty) {
             return Err(bad_url(

@@ -24,7 +24,10 @@ pub fn document(gateway: &GatewaySnapshot<'_>) -> Result<String> {
     let mut sessions: Vec<&(SessionId, SessionInfo)> =
         gateway.workers.iter().flat_map(|w| &w.sessions).collect();
     sessions.sort_unstable_by_key(|(id, _)| *id);
-    let names: HashMap<StreamId, &str> = streams.iter().map(|s| (s.id, &*s.name)).collect();
+    let names: HashMap<StreamId, &str> = streams
+        .iter()
+        .map(|s| (s.id, &*s.info.identity.name))
+        .collect();
     let now = SystemTime::now();
     let document = Document {
         version: env!("CARGO_PKG_VERSION"),
@@ -49,8 +52,12 @@ pub fn document(gateway: &GatewaySnapshot<'_>) -> Result<String> {
             .map(|(id, info)| Session::new(*id, info, names.get(&info.stream).copied()))
             .collect(),
     };
-    serde_json::to_string(&document)
-        .map_err(|error| Error::new(Status::Panic, format!("the snapshot is no JSON: {error}")))
+    serde_json::to_string(&document).map_err(|error| {
+        Error::new(
+            Status::Panic,
+            format!("the state cannot be written as JSON: {error}"),
+        )
+    })
 }
 
 #[derive(Serialize)]
@@ -195,6 +202,7 @@ impl Setting {
 struct Stream<'a> {
     id: u64,
     name: &'a str,
+    label: Option<&'a str>,
     source: &'static str,
     state: &'static str,
     status: &'static str,
@@ -243,7 +251,8 @@ impl<'a> From<&'a StreamSnapshot> for Stream<'a> {
         let size = |pixels: u32| Some(pixels).filter(|&pixels| pixels > 0);
         Stream {
             id: stream.id.0,
-            name: &stream.name,
+            name: &info.identity.name,
+            label: info.identity.label.as_deref(),
             source: if stream.pushed { "push" } else { "pull" },
             state: info.state.name(),
             status: info.status.text(),

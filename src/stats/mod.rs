@@ -5,7 +5,6 @@ pub mod json;
 mod latency;
 pub mod prometheus;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::costs::{Costs, MediaCosts};
@@ -55,7 +54,6 @@ impl WorkerSnapshot {
 /// A stream at one moment.
 pub struct StreamSnapshot {
     pub id: StreamId,
-    pub name: Arc<str>,
     /// Whether the host pushes its media.
     pub pushed: bool,
     /// Its state and counters.

@@ -157,13 +157,21 @@ fn streams(out: &mut Text, workers: &[WorkerSnapshot]) {
     for (name, help, value) in gauges {
         out.gauge(name, help);
         for stream in all() {
-            out.sample(name, &format!("stream=\"{}\"", stream.name), value(stream));
+            out.sample(
+                name,
+                &format!("stream=\"{}\"", stream.info.identity.name),
+                value(stream),
+            );
         }
     }
     for (name, help, value) in counters {
         out.counter(name, help);
         for stream in all() {
-            out.sample(name, &format!("stream=\"{}\"", stream.name), value(stream));
+            out.sample(
+                name,
+                &format!("stream=\"{}\"", stream.info.identity.name),
+                value(stream),
+            );
         }
     }
     out.counter(
@@ -172,7 +180,7 @@ fn streams(out: &mut Text, workers: &[WorkerSnapshot]) {
     );
     for stream in all() {
         for (part, time) in stream.costs.parts() {
-            let labels = format!("stream=\"{}\",part=\"{part}\"", stream.name);
+            let labels = format!("stream=\"{}\",part=\"{part}\"", stream.info.identity.name);
             out.sample("stream_cpu_seconds", &labels, time.as_secs_f64());
         }
     }
@@ -190,7 +198,10 @@ fn streams(out: &mut Text, workers: &[WorkerSnapshot]) {
             ("0.95", latency.p95),
             ("1", latency.max),
         ] {
-            let labels = format!("stream=\"{}\",quantile=\"{quantile}\"", stream.name);
+            let labels = format!(
+                "stream=\"{}\",quantile=\"{quantile}\"",
+                stream.info.identity.name
+            );
             out.sample("stream_latency_seconds", &labels, time.as_secs_f64());
         }
     }

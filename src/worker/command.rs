@@ -6,7 +6,6 @@ use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
 use super::routes::Routes;
-use crate::config::PullOptions;
 use crate::error::Result;
 use crate::events::Notices;
 use crate::net::{Interfaces, Socket};
@@ -14,8 +13,8 @@ use crate::sdp::fragment::Fragment;
 use crate::sdp::offer::Offer;
 use crate::session::WallClock;
 use crate::session::dtls::Certificate;
-use crate::source::{CameraUrl, Timeouts, push};
-use crate::state::{SessionId, SessionInfo, StreamId, StreamInfo, ViewerIdentity};
+use crate::source::{CameraConfig, push};
+use crate::state::{SessionId, SessionInfo, StreamId, StreamIdentity, StreamInfo, ViewerIdentity};
 use crate::stats::WorkerSnapshot;
 use crate::tuning::Tuning;
 use crate::whep::Response;
@@ -88,24 +87,33 @@ pub enum Command {
     AddStream {
         /// Its id.
         id: StreamId,
-        /// Its name.
-        name: Arc<str>,
-        /// Its address.
-        url: Box<CameraUrl>,
-        /// How to connect.
-        options: Box<PullOptions>,
-        /// How long to wait for it.
-        timeouts: Timeouts,
+        /// What the host calls it.
+        identity: StreamIdentity,
+        /// How to connect to it.
+        camera: Box<CameraConfig>,
     },
     /// Add a push stream.
     AddPushStream {
         /// Its id.
         id: StreamId,
-        /// Its name.
-        name: Arc<str>,
+        /// What the host calls it.
+        identity: StreamIdentity,
         /// Where its media comes from.
         pushed: push::Receiver,
     },
+    /// Connect a camera with other options; its viewers stay.
+    UpdateStream {
+        /// Its id.
+        id: StreamId,
+        /// Its new label.
+        label: Option<Arc<str>>,
+        /// New user data of the host.
+        user_data: usize,
+        /// How to connect to it from now on.
+        camera: Box<CameraConfig>,
+    },
+    /// Connect a camera now, even if it is connected.
+    ReconnectStream(StreamId),
     /// Remove a stream and close its sessions.
     RemoveStream(StreamId),
     /// Answer an offer.

@@ -1,27 +1,24 @@
 //! The state of a worker and its central operations: commands, stream states, and the media path.
 
 use std::cell::RefCell;
-use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Instant;
 
-use futures_util::FutureExt;
 use tokio::sync::Notify;
 
 use super::command::{Command, WorkerContext};
 use super::fan_out::{FanOut, PORTION, Pass};
+use super::log_lines;
 use super::session_io::{StreamTracks, session_io};
-use super::sink::StreamSink;
 use super::slots::Slots;
 use super::stream::Stream;
 use super::streams::Streams;
 use crate::error::{Error, Result, Status, panicked, shutting_down};
-use crate::events::Notice;
+use crate::events::{Notice, StreamEvent};
 use crate::media::{AccessUnit, MediaKind, TrackInfo};
 use crate::session::SendBuffer;
-use crate::source::{self, Demand};
-use crate::state::{StreamId, StreamInfo, StreamState};
+use crate::state::{StreamId, StreamIdentity, StreamInfo, StreamState};
 use crate::stats::{Costs, StreamSnapshot, WorkerSnapshot};
 use crate::worker::registry::no_stream;
 
@@ -63,27 +60,21 @@ impl Core {
         match command {
             Command::AddStream {
                 id,
-                name,
-                url,
-                options,
-                timeouts,
-            } => {
-                let demand = options
-                    .on_demand
-                    .then(|| Rc::new(Demand::new(timeouts.linger)));
-                let stream = match demand {
-                    Some(_) => Stream::idle(name),
-                    None => Stream::new(name),
-                };
-                Core::add_stream(core, id, stream, demand.clone(), |sink| {
-                    source::run(id, *url, *options, timeouts, demand, sink)
-                });
-            }
-            Command::AddPushStream { id, name, pushed } => {
-                Core::add_stream(core, id, Stream::pushed(name), None, |sink| {
-                    source::push::run(pushed, sink)
-                });
-            }
+                identity,
+                camera,
+            } => Core::add_camera(core, id, identity, *camera),
+            Command::AddPushStream {
+                id,
+                identity,
+                pushed,
+            } => Core::add_push_stream(core, id, identity, pushed),
+            Command::UpdateStream {
+                id,
+                label,
+                user_data,
+                camera,
+            } => Core::update_camera(core, id, label, user_data, *camera),
+            Command::ReconnectStream(id) => Core::connect(core, id),
             Command::RemoveStream(id) => {
                 let removed = Error::new(Status::NotFound, "the stream was removed");
                 core.borrow_mut().remove_stream(id, now, &removed);
@@ -95,7 +86,7 @@ impl Core {
             Command::CloseSession(id, slot) => {
                 let mut core = core.borrow_mut();
                 if core.viewers.find(slot, id).is_ok() {
-                    core.close_viewer(slot, now);
+                    core.close_viewer(slot, now, "the session was closed");
                 }
             }
             Command::StreamInfo(id, reply) => {
@@ -116,32 +107,6 @@ impl Core {
                 }
             }
             Command::Shutdown => {}
-        }
-    }
-
-    /// Adds a stream and starts its source's task.
-    fn add_stream<F: Future<Output = ()> + 'static>(
-        core: &Rc<RefCell<Core>>,
-        id: StreamId,
-        stream: Stream,
-        demand: Option<Rc<Demand>>,
-        source: impl FnOnce(StreamSink) -> F,
-    ) {
-        core.borrow_mut().streams.insert(id, stream, demand);
-        let run = source(StreamSink {
-            core: Rc::clone(core),
-            stream: id,
-        });
-        let task = tokio::task::spawn_local({
-            let core = Rc::clone(core);
-            async move {
-                if AssertUnwindSafe(run).catch_unwind().await.is_err() {
-                    core.borrow_mut().source_panicked(id);
-                }
-            }
-        });
-        if let Some(entry) = core.borrow_mut().streams.get_mut(id) {
-            entry.source = Some(task.abort_handle());
         }
     }
 
@@ -177,31 +142,57 @@ impl Core {
             source.abort();
         }
         for slot in entry.stream.viewers.clone() {
-            self.close_viewer(slot, now);
+            self.close_viewer(slot, now, why.message());
         }
-        self.streams.remove(id, why);
-        self.notify_stream(id, StreamState::Removed, Status::Ok);
+        if let Some(stream) = self.streams.remove(id, why) {
+            self.notify_stream(id, StreamState::Removed, None, stream.identity().clone());
+        }
     }
 
     pub(super) fn source_panicked(&mut self, id: StreamId) {
         let error = panicked("this stream until it is removed and added again");
-        log::error!(stream = id.0; "{error}");
+        log::error!(stream = id.0, stream_name = self.streams.name(id); "{error}");
         self.streams.fail_waiting(id, &error);
-        self.enter(id, StreamState::Failed, Some(error));
+        self.enter(id, StreamState::Failed, Some(error), Instant::now());
     }
 
-    pub(super) fn enter(&mut self, id: StreamId, state: StreamState, error: Option<Error>) {
+    pub(super) fn enter(
+        &mut self,
+        id: StreamId,
+        state: StreamState,
+        error: Option<Error>,
+        now: Instant,
+    ) {
         let Some(entry) = self.streams.get_mut(id) else {
             return;
         };
-        let status = error.as_ref().map_or(Status::Ok, Error::status);
-        if entry.stream.enter(state, error) {
-            self.notify_stream(id, state, status);
+        let Some(change) = entry.stream.enter(state, error.clone(), now) else {
+            return;
+        };
+        if state == StreamState::Live {
+            log_lines::stream_live(id, &entry.stream, change.outage);
         }
+        let identity = entry.stream.identity().clone();
+        self.notify_stream(id, state, error, identity);
     }
 
-    fn notify_stream(&self, id: StreamId, state: StreamState, status: Status) {
-        self.context.notices.push(Notice::Stream(id, state, status));
+    fn notify_stream(
+        &self,
+        stream: StreamId,
+        state: StreamState,
+        error: Option<Error>,
+        identity: StreamIdentity,
+    ) {
+        let error = error.as_ref();
+        self.context
+            .notices
+            .push(Notice::Stream(Box::new(StreamEvent {
+                stream,
+                state,
+                status: error.map_or(Status::Ok, Error::status),
+                message: error.map_or_else(String::new, |error| error.message().to_owned()),
+                identity,
+            })));
     }
 
     fn stream_info(&self, id: StreamId, now: Instant) -> Result<StreamInfo> {
@@ -255,8 +246,8 @@ impl Core {
             );
             self.fail_viewer(slot, error);
         }
-        self.enter(id, StreamState::Live, None);
         let now = Instant::now();
+        self.enter(id, StreamState::Live, None, now);
         for request in waiting {
             self.offer(request, now);
         }
@@ -341,7 +332,7 @@ impl Core {
             };
             let send = AssertUnwindSafe(|| {
                 #[cfg(any(test, feature = "test-panic"))]
-                crate::test_panic::injected(&stream.name, crate::test_panic::SESSION);
+                crate::test_panic::injected(stream.name(), crate::test_panic::SESSION);
                 viewer.session.send(pass.stream, &mut io)
             });
             let sent = catch_unwind(send);

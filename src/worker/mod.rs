@@ -3,12 +3,14 @@
 //! Between "access unit complete" and "datagrams handed to the kernel" there is no lock, no channel
 //! and no wake-up.
 
+mod cameras;
 mod command;
 mod core;
 mod deadlines;
 mod demux;
 mod fan_out;
 mod local_ice;
+mod log_lines;
 mod offers;
 mod outbox;
 mod patches;

@@ -33,9 +33,9 @@ impl Core {
                 catch_unwind(create).unwrap_or_else(|_| Err(panicked("this offer")))
             }
             Some(entry) if entry.may_soon_be_live() => {
-                Err(still_connecting(&entry.stream.name, request.timeout))
+                Err(still_connecting(entry.stream.name(), request.timeout))
             }
-            Some(entry) => Err(not_ready(&entry.stream.name, entry.stream.error())),
+            Some(entry) => Err(not_ready(entry.stream.name(), entry.stream.error())),
         });
     }
 
@@ -55,7 +55,7 @@ impl Core {
             "max_sessions_per_stream",
         )?;
         let Some(media) = entry.stream.media() else {
-            return Err(not_ready(&entry.stream.name, entry.stream.error()));
+            return Err(not_ready(entry.stream.name(), entry.stream.error()));
         };
         let negotiated = answer::negotiate(
             &request.offer,
@@ -97,7 +97,10 @@ impl Core {
         let id = context
             .registry
             .add_session(location, request.stream, key.clone());
-        log::info!(session = id.0, stream = request.stream.0; "offer answered; peer {:?}", request.viewer.peer.as_deref().unwrap_or_default());
+        log::debug!(
+            session = id.0, stream = request.stream.0, stream_name = entry.stream.name();
+            "offer answered; peer {:?}", request.viewer.peer.as_deref().unwrap_or_default()
+        );
         let etag = etag(&session);
         let section = answer::transport_section(&sdp).into();
         let slot = self.viewers.insert(Viewer::new(

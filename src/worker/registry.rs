@@ -104,6 +104,13 @@ impl Registry {
         Ok(*worker)
     }
 
+    /// The name of a stream.
+    pub fn stream_name(&self, id: StreamId) -> Result<Arc<str>> {
+        let tables = self.tables.lock();
+        let (name, _) = tables.streams.get(&id).ok_or_else(|| no_stream(id))?;
+        Ok(Arc::clone(name))
+    }
+
     /// A stream by its name.
     pub fn find_stream(&self, name: &str) -> Result<(StreamId, usize)> {
         let tables = self.tables.lock();

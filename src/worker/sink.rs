@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::core::Core;
+use super::log_lines;
 use crate::error::Error;
 use crate::media::{AccessUnit, MediaKind, TrackInfo};
 use crate::source::{PushSink, Sink};
@@ -19,7 +20,7 @@ pub(super) struct StreamSink {
 impl Sink for StreamSink {
     fn connecting(&mut self) {
         let mut core = self.core.borrow_mut();
-        core.enter(self.stream, StreamState::Connecting, None);
+        core.enter(self.stream, StreamState::Connecting, None, Instant::now());
     }
 
     fn live(&mut self, video: TrackInfo, audio: Option<TrackInfo>) {
@@ -37,22 +38,25 @@ impl Sink for StreamSink {
     }
 
     fn failed(&mut self, error: &Error, retry_in: Duration) {
+        let mut core = self.core.borrow_mut();
         log::warn!(
-            stream = self.stream.0;
+            stream = self.stream.0, stream_name = core.streams.name(self.stream);
             "{error}; next attempt in {:.1} s or later",
             retry_in.as_secs_f32()
         );
-        let mut core = self.core.borrow_mut();
         core.streams.fail_waiting(self.stream, error);
-        core.enter(self.stream, StreamState::Retrying, Some(error.clone()));
+        let now = Instant::now();
+        core.enter(self.stream, StreamState::Retrying, Some(error.clone()), now);
     }
 
     fn idle(&mut self) {
         let mut core = self.core.borrow_mut();
         if let Some(entry) = core.streams.get_mut(self.stream) {
             entry.stream.forget_media();
+            log_lines::stream_idle(self.stream, entry.stream.name());
         }
-        core.enter(self.stream, StreamState::Idle, None);
+        let now = Instant::now();
+        core.enter(self.stream, StreamState::Idle, None, now);
     }
 }
 
@@ -75,13 +79,17 @@ impl PushSink for StreamSink {
     }
 
     fn stalled(&mut self, error: &Error) {
-        log::warn!(stream = self.stream.0; "{error}");
         let mut core = self.core.borrow_mut();
-        core.enter(self.stream, StreamState::Retrying, Some(error.clone()));
+        log::warn!(
+            stream = self.stream.0, stream_name = core.streams.name(self.stream);
+            "{error}"
+        );
+        let now = Instant::now();
+        core.enter(self.stream, StreamState::Retrying, Some(error.clone()), now);
     }
 
     fn resumed(&mut self) {
         let mut core = self.core.borrow_mut();
-        core.enter(self.stream, StreamState::Live, None);
+        core.enter(self.stream, StreamState::Live, None, Instant::now());
     }
 }

@@ -7,6 +7,7 @@ use std::time::Instant;
 use slab::Slab;
 
 use super::deadlines::Deadlines;
+use super::log_lines::Visit;
 use super::registry::{SessionLocation, no_session};
 use super::routes::Routes;
 use crate::error::Result;
@@ -32,6 +33,7 @@ pub(super) struct Viewer {
     pub(super) id: SessionId,
     pub(super) stream: StreamId,
     pub(super) identity: ViewerIdentity,
+    pub(super) visit: Visit,
     pub(super) session: Session,
     /// The lines of the answer that the response to an ICE restart repeats.
     pub(super) section: Box<str>,
@@ -121,6 +123,7 @@ impl Viewer {
             id,
             stream,
             identity,
+            visit: Visit::default(),
             session,
             section,
             bound: Vec::new(),

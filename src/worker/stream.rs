@@ -7,7 +7,7 @@ use crate::error::{Error, Status};
 use crate::media::{AccessUnit, MediaKind, RateMeter, RingLimits, Track, TrackInfo};
 use crate::random;
 use crate::session::Media;
-use crate::state::{StreamId, StreamInfo, StreamState};
+use crate::state::{StreamId, StreamIdentity, StreamInfo, StreamState};
 use crate::stats::{Latency, MediaCosts, StreamSnapshot, Totals};
 use crate::tuning::Tuning;
 
@@ -21,8 +21,7 @@ const AUDIO_PACKETS: usize = 64;
 
 /// One camera.
 pub struct Stream {
-    /// Its key in URLs.
-    pub name: Arc<str>,
+    identity: StreamIdentity,
     /// Slots of its viewers.
     pub viewers: Vec<usize>,
     /// What was sent to viewers that are gone.
@@ -32,6 +31,8 @@ pub struct Stream {
     latency: Latency,
     state: StreamState,
     error: Option<Error>,
+    /// When it was live for the last time, if it is to be live again.
+    lost_at: Option<Instant>,
     video: Option<Track>,
     audio: Option<Track>,
     rate: RateMeter,
@@ -39,6 +40,12 @@ pub struct Stream {
     counters: Counters,
     /// The host that pushes can be asked for keyframes.
     pushed: bool,
+}
+
+/// What a change of state comes with.
+pub struct Change {
+    /// For how long it was away, if it is live again.
+    pub outage: Option<Duration>,
 }
 
 #[derive(Default)]
@@ -56,15 +63,16 @@ struct Counters {
 
 impl Stream {
     /// A camera that is about to be connected.
-    pub fn new(name: Arc<str>) -> Self {
+    pub fn new(identity: StreamIdentity) -> Self {
         Stream {
-            name,
+            identity,
             viewers: Vec::new(),
             gone: Totals::default(),
             costs: MediaCosts::default(),
             latency: Latency::default(),
             state: StreamState::Connecting,
             error: None,
+            lost_at: None,
             video: None,
             audio: None,
             rate: RateMeter::default(),
@@ -75,18 +83,18 @@ impl Stream {
     }
 
     /// A camera that is not connected before somebody wants it.
-    pub fn idle(name: Arc<str>) -> Self {
+    pub fn idle(identity: StreamIdentity) -> Self {
         Stream {
             state: StreamState::Idle,
-            ..Stream::new(name)
+            ..Stream::new(identity)
         }
     }
 
     /// A stream whose host is about to push media.
-    pub fn pushed(name: Arc<str>) -> Self {
+    pub fn pushed(identity: StreamIdentity) -> Self {
         Stream {
             pushed: true,
-            ..Stream::new(name)
+            ..Stream::new(identity)
         }
     }
 
@@ -146,15 +154,62 @@ impl Stream {
         self.state
     }
 
-    /// Changes the state; true if it was another.
-    pub fn enter(&mut self, state: StreamState, error: Option<Error>) -> bool {
+    /// Changes the state; `None` if it stays the same.
+    pub fn enter(
+        &mut self,
+        state: StreamState,
+        error: Option<Error>,
+        now: Instant,
+    ) -> Option<Change> {
         let changed = self.state != state || error.is_some();
-        self.state = state;
+        let previous = std::mem::replace(&mut self.state, state);
+        let mut outage = None;
         match state {
-            StreamState::Live => self.error = None,
+            StreamState::Live => {
+                self.error = None;
+                let lost = self.lost_at.take();
+                outage = lost.map(|at| now.saturating_duration_since(at));
+            }
             _ => self.error = error.or(self.error.take()),
         }
-        changed
+        match state {
+            StreamState::Idle => self.lost_at = None,
+            _ if previous == StreamState::Live => self.lost_at = Some(now),
+            _ => {}
+        }
+        changed.then_some(Change { outage })
+    }
+
+    /// What the host calls it.
+    pub fn identity(&self) -> &StreamIdentity {
+        &self.identity
+    }
+
+    /// Its name in URLs.
+    pub fn name(&self) -> &str {
+        &self.identity.name
+    }
+
+    /// Changes all but its name.
+    pub fn relabel(&mut self, label: Option<Arc<str>>, user_data: usize) {
+        self.identity.label = label;
+        self.identity.user_data = user_data;
+    }
+
+    /// What failed before says nothing about the next attempt.
+    pub fn forget_error(&mut self) {
+        self.error = None;
+    }
+
+    /// Codecs and size, for the log.
+    pub fn describe_media(&self) -> String {
+        let tracks = [&self.video, &self.audio].into_iter().flatten();
+        let codecs: Vec<&str> = tracks.map(|t| t.info().codec.encoding_name()).collect();
+        let codecs = codecs.join(", ");
+        match self.dimensions {
+            (0, 0) => codecs,
+            (width, height) => format!("{width}x{height}, {codecs}"),
+        }
     }
 
     /// Why the last attempt failed.
@@ -223,7 +278,7 @@ impl Stream {
         let Some(track) = track else { return false };
         #[cfg(any(test, feature = "test-panic"))]
         if counters.frames == 2 {
-            crate::test_panic::injected(&self.name, crate::test_panic::STREAM);
+            crate::test_panic::injected(&self.identity.name, crate::test_panic::STREAM);
         }
         let accepted = track.push(unit);
         if accepted.new_parameter_sets
@@ -263,7 +318,6 @@ impl Stream {
         let tracks = [&self.video, &self.audio].into_iter().flatten();
         StreamSnapshot {
             id,
-            name: Arc::clone(&self.name),
             pushed: self.pushed,
             info: self.info(now),
             totals: self.gone,
@@ -277,6 +331,7 @@ impl Stream {
     pub fn info(&self, now: Instant) -> StreamInfo {
         let counters = &self.counters;
         StreamInfo {
+            identity: self.identity.clone(),
             state: self.state,
             status: self.error.as_ref().map_or(Status::Ok, Error::status),
             message: self
@@ -342,10 +397,44 @@ mod tests {
     use crate::media::testing::{h265_sets, sets, unit};
     use crate::tuning::Key;
 
+    fn named(name: &str) -> StreamIdentity {
+        StreamIdentity {
+            name: name.into(),
+            label: None,
+            user_data: 0,
+        }
+    }
+
+    #[test]
+    fn an_outage_lasts_from_live_to_live() {
+        use StreamState::{Connecting, Idle, Live, Retrying};
+        let mut stream = Stream::new(named("door"));
+        let begun = Instant::now();
+        let mut enter = |state, seconds| {
+            let change = stream.enter(state, None, begun + Duration::from_secs(seconds));
+            change.and_then(|change| change.outage)
+        };
+        let outages = [
+            enter(Live, 1),
+            enter(Retrying, 11),
+            enter(Connecting, 12),
+            enter(Retrying, 13),
+            enter(Connecting, 15),
+            enter(Live, 21),
+            // Disconnected because nobody watched: no outage.
+            enter(Idle, 30),
+            enter(Connecting, 40),
+            enter(Live, 41),
+        ];
+        let mut expected = [None; 9];
+        expected[5] = Some(Duration::from_secs(10));
+        assert_eq!(outages, expected);
+    }
+
     #[test]
     fn nack_history_is_as_long_as_the_knobs_say() {
         let tuning = Tuning::default();
-        let mut stream = Stream::new("door".into());
+        let mut stream = Stream::new(named("door"));
         let video = TrackInfo::video(sets());
         stream.live(video, None, &tuning);
         let keyframe = unit(&[[0x65, 1, 2, 3]]);
@@ -377,15 +466,16 @@ mod tests {
 
     #[test]
     fn only_a_camera_that_is_not_given_up_may_be_connected() {
-        let mut camera = Stream::new("door".into());
+        let now = Instant::now();
+        let mut camera = Stream::new(named("door"));
         assert!(camera.may_be_connected());
-        camera.enter(StreamState::Retrying, None);
+        camera.enter(StreamState::Retrying, None, now);
         assert!(!camera.may_be_connected());
-        camera.enter(StreamState::Live, None);
+        camera.enter(StreamState::Live, None, now);
         assert!(camera.may_be_connected());
-        assert!(!Stream::idle("yard".into()).may_be_connected());
-        let mut pushed = Stream::pushed("gate".into());
-        pushed.enter(StreamState::Live, None);
+        assert!(!Stream::idle(named("yard")).may_be_connected());
+        let mut pushed = Stream::pushed(named("gate"));
+        pushed.enter(StreamState::Live, None, now);
         assert!(!pushed.may_be_connected());
     }
 
@@ -393,7 +483,7 @@ mod tests {
     fn what_was_forgotten_does_not_bind_what_comes() {
         let now = Instant::now();
         let tuning = Tuning::default();
-        let mut stream = Stream::idle("cam".into());
+        let mut stream = Stream::idle(named("cam"));
         assert!(stream.live(TrackInfo::video(sets()), None, &tuning));
         let keyframe = AccessUnit {
             data: &unit(&[[0x65, 1, 2, 3]]),

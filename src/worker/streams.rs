@@ -10,7 +10,7 @@ use super::command::OfferRequest;
 use super::stream::Stream;
 use crate::config::DEFAULT_OFFER_TIMEOUT;
 use crate::error::{Error, Status};
-use crate::source::Demand;
+use crate::source::{CameraConfig, Demand};
 use crate::state::{StreamId, StreamState};
 
 /// All streams of a worker.
@@ -25,6 +25,8 @@ pub(super) struct Streams {
 pub(super) struct StreamEntry {
     pub(super) stream: Stream,
     pub(super) source: Option<AbortHandle>,
+    /// How to connect to it; `None` if the host pushes it.
+    pub(super) camera: Option<CameraConfig>,
     /// Whether a viewer wants it; `None` if it is always connected.
     pub(super) demand: Option<Rc<Demand>>,
     waiting: Vec<OfferRequest>,
@@ -37,11 +39,13 @@ pub(super) struct StreamEntry {
 const KEPT_AWAKE: Duration = DEFAULT_OFFER_TIMEOUT;
 
 impl Streams {
-    pub(super) fn insert(&mut self, id: StreamId, stream: Stream, demand: Option<Rc<Demand>>) {
+    /// Adds a stream. `camera`: how to connect to it, unless the host pushes it.
+    pub(super) fn insert(&mut self, id: StreamId, stream: Stream, camera: Option<CameraConfig>) {
         let entry = StreamEntry {
             stream,
             source: None,
-            demand,
+            camera,
+            demand: None,
             waiting: Vec::new(),
             woken_until: None,
         };
@@ -64,13 +68,18 @@ impl Streams {
         self.entries.values_mut()
     }
 
+    /// The name of a stream, for the log; empty if there is no such stream.
+    pub(super) fn name(&self, id: StreamId) -> &str {
+        self.get(id).map_or("", |entry| entry.stream.name())
+    }
+
     /// Forgets a stream. Offers that wait for it fail with `why`.
-    pub(super) fn remove(&mut self, id: StreamId, why: &Error) {
-        if let Some(entry) = self.entries.remove(&id) {
-            for request in entry.waiting {
-                request.ticket.fail(why.clone());
-            }
+    pub(super) fn remove(&mut self, id: StreamId, why: &Error) -> Option<Stream> {
+        let entry = self.entries.remove(&id)?;
+        for request in entry.waiting {
+            request.ticket.fail(why.clone());
         }
+        Some(entry.stream)
     }
 
     /// Queues an offer if its stream may soon be live; returns it otherwise. An offer that does not wait
@@ -115,7 +124,7 @@ impl Streams {
         for request in entry.waiting.drain(..) {
             request
                 .ticket
-                .fail(not_ready(&entry.stream.name, Some(error)));
+                .fail(not_ready(entry.stream.name(), Some(error)));
         }
         entry.note_demand();
     }
@@ -132,7 +141,7 @@ impl Streams {
         }
         self.offers_due = None;
         for entry in self.entries.values_mut() {
-            let name = &entry.stream.name;
+            let name = entry.stream.name();
             entry.waiting.retain(|request| {
                 if now >= request.deadline {
                     request.ticket.fail(still_connecting(name, request.timeout));

@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 use super::core::Core;
+use super::log_lines;
 use super::session_io::{StreamTracks, session_io};
 use crate::error::{Error, Status, panicked};
 use crate::events::{Notice, SessionEvent};
@@ -56,7 +57,11 @@ impl Core {
         self.viewers.next_due().is_some_and(|at| at <= now)
     }
 
-    pub(super) fn close_viewer(&mut self, slot: usize, now: Instant) {
+    /// Ends a session because of what `why` says.
+    pub(super) fn close_viewer(&mut self, slot: usize, now: Instant, why: &str) {
+        if let Some(viewer) = self.viewers.get_mut(slot) {
+            viewer.visit.closing = Some(why.to_owned());
+        }
         self.with_session(slot, now, |session, io| session.close(io));
     }
 
@@ -112,9 +117,7 @@ impl Core {
         viewer.bind(routes, location);
         let (id, stream) = (viewer.id, viewer.stream);
         while let Some(event) = viewer.session.poll_event() {
-            if let Some(error) = &event.error {
-                log::warn!(session = id.0, stream = stream.0; "session failed: {error}");
-            }
+            log_lines::viewer(viewer, self.streams.name(stream), &event, Instant::now());
             if event.state == SessionState::Closed {
                 self.context.registry.remove_session(id);
             }

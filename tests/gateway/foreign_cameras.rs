@@ -10,7 +10,7 @@ use rtsp_webrtc_gateway::internals::media::nal::nals;
 use rtsp_webrtc_gateway::internals::media::{
     AccessUnit, Codec, MediaKind, ParameterSets, TrackInfo,
 };
-use rtsp_webrtc_gateway::internals::source::{self, CameraUrl, Sink, Timeouts};
+use rtsp_webrtc_gateway::internals::source::{self, CameraConfig, Sink};
 use rtsp_webrtc_gateway::state::StreamId;
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
@@ -218,10 +218,9 @@ fn run(options: &PullOptions, check: impl AsyncFnOnce(&mut mpsc::UnboundedReceiv
         .unwrap();
     LocalSet::new().block_on(&runtime, async {
         let (sender, mut events) = mpsc::unbounded_channel();
-        let url = CameraUrl::parse(options).unwrap();
-        let timeouts = Timeouts::of(options).unwrap();
+        let config = CameraConfig::new(options).unwrap();
         tokio::select! {
-            () = source::run(StreamId(1), url, options.clone(), timeouts, None, Recorder(sender)) => unreachable!(),
+            () = source::run(StreamId(1), "cam".into(), config, None, Recorder(sender)) => unreachable!(),
             () = check(&mut events) => {}
         }
     });

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rtsp_webrtc_gateway::config::{Config, PullOptions, WhepOffer};
 use rtsp_webrtc_gateway::error::Status;
-use rtsp_webrtc_gateway::events::{Events, SessionEvent};
+use rtsp_webrtc_gateway::events::{Events, SessionEvent, StreamEvent};
 use rtsp_webrtc_gateway::gateway::Gateway;
 use rtsp_webrtc_gateway::state::{SessionId, SessionState, StreamId, StreamState};
 use rtsp_webrtc_gateway::tuning::Key;
@@ -34,8 +34,9 @@ enum Told {
 struct Teller(mpsc::Sender<Told>);
 
 impl Events for Teller {
-    fn stream_state(&self, stream: StreamId, state: StreamState, status: Status) {
-        let _ = self.0.send(Told::Stream(stream, state, status));
+    fn stream_state(&self, event: &StreamEvent) {
+        let told = Told::Stream(event.stream, event.state, event.status);
+        let _ = self.0.send(told);
     }
 
     fn session_state(&self, event: &SessionEvent) {
@@ -292,7 +293,7 @@ fn gso_off_sends_the_same_pictures() {
 fn a_callback_that_does_not_return_holds_shutdown_no_longer_than_asked() {
     struct Stuck(mpsc::Receiver<()>);
     impl Events for Stuck {
-        fn stream_state(&self, _: StreamId, _: StreamState, _: Status) {
+        fn stream_state(&self, _: &StreamEvent) {
             let _ = self.0.recv();
         }
     }

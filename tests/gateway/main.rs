@@ -16,4 +16,5 @@ mod offers;
 mod on_demand;
 mod patch;
 mod push;
-mod snapshot;
+mod state_json;
+mod update;

@@ -172,7 +172,7 @@ fn what_the_host_says_of_a_viewer_comes_back() {
     assert_eq!(identity.peer.as_deref(), Some("192.0.2.7:5000"));
     assert_eq!(identity.label.as_deref(), Some("Ann Müller"));
     assert_eq!(identity.user_data, 4711);
-    let now: serde_json::Value = serde_json::from_str(&gateway.snapshot().unwrap()).unwrap();
+    let now: serde_json::Value = serde_json::from_str(&gateway.state_json().unwrap()).unwrap();
     assert_eq!(now["sessions"][0]["label"], "Ann Müller");
     assert_eq!(now["sessions"][0]["peer"], "192.0.2.7:5000");
     gateway.close_session(response.session).unwrap();

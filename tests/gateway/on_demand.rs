@@ -7,7 +7,7 @@ use std::time::Duration;
 use rtsp_webrtc_gateway::Codec;
 use rtsp_webrtc_gateway::config::{Config, PullOptions, WhepOffer};
 use rtsp_webrtc_gateway::error::{Result, Status};
-use rtsp_webrtc_gateway::events::Events;
+use rtsp_webrtc_gateway::events::{Events, StreamEvent};
 use rtsp_webrtc_gateway::gateway::Gateway;
 use rtsp_webrtc_gateway::state::{StreamId, StreamState};
 use rtsp_webrtc_gateway::tuning::Key;
@@ -27,8 +27,8 @@ type Told = (StreamId, StreamState, Status);
 struct Teller(mpsc::Sender<Told>);
 
 impl Events for Teller {
-    fn stream_state(&self, stream: StreamId, state: StreamState, status: Status) {
-        let _ = self.0.send((stream, state, status));
+    fn stream_state(&self, event: &StreamEvent) {
+        let _ = self.0.send((event.stream, event.state, event.status));
     }
 }
 

@@ -162,7 +162,7 @@ fn a_viewer_sees_what_the_host_pushes() {
     let text = gateway.metrics().unwrap();
     assert!(text.contains("stream_frames_dropped_total{stream=\"cam\"} 0"));
     assert!(text.contains("stream_bits_per_second{stream=\"cam\"}"));
-    let json = gateway.snapshot().unwrap();
+    let json = gateway.state_json().unwrap();
     assert!(json.contains("\"source\":\"push\""), "{json}");
 }
 

@@ -287,32 +287,32 @@ mod tests {
         for options in [
             PushOptions {
                 video: Codec::Pcmu,
-                ..fine
+                ..fine.clone()
             },
             PushOptions {
                 audio: Some(Codec::H264),
-                ..fine
+                ..fine.clone()
             },
             PushOptions {
                 audio_sample_rate: Some(16_000),
-                ..fine
+                ..fine.clone()
             },
             PushOptions {
                 audio_channels: Some(2),
-                ..fine
+                ..fine.clone()
             },
             PushOptions {
                 audio: None,
                 audio_channels: Some(1),
-                ..fine
+                ..fine.clone()
             },
             PushOptions {
                 queue_frames: 0,
-                ..fine
+                ..fine.clone()
             },
             PushOptions {
                 queue_frames: 1025,
-                ..fine
+                ..fine.clone()
             },
         ] {
             let error = feed(&options).unwrap_err();

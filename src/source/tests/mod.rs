@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::rtsp::Camera;
-use super::{CameraUrl, Sink, Timeouts};
+use super::{CameraConfig, Sink, Timeouts};
 use crate::config::PullOptions;
 use crate::error::Error;
 use crate::media::{AccessUnit, MediaKind, ParameterSets, TrackInfo};
@@ -24,6 +24,14 @@ const PATIENCE: Timeouts = Timeouts {
     retry_max: Duration::from_secs(30),
     linger: Duration::from_secs(10),
 };
+
+/// A camera that is given up soon.
+fn config(options: &PullOptions) -> CameraConfig {
+    CameraConfig {
+        timeouts: PATIENCE,
+        ..CameraConfig::new(options).unwrap()
+    }
+}
 
 #[derive(Debug)]
 enum Event {
@@ -78,12 +86,7 @@ fn observe(options: &PullOptions, check: impl AsyncFnOnce(&mut Events)) {
         .build()
         .unwrap();
     runtime.block_on(async {
-        let camera = Camera::new(
-            StreamId(1),
-            CameraUrl::parse(options).unwrap(),
-            options,
-            PATIENCE,
-        );
+        let camera = Camera::new(StreamId(1), "cam".into(), config(options));
         let (sender, mut events) = mpsc::unbounded_channel();
         let checked = tokio::select! {
             () = camera.run(None, Recorder(sender)) => unreachable!("a source runs until dropped"),

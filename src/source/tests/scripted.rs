@@ -7,11 +7,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::{Event, Events, PATIENCE, Recorder, failed, live, observe, sets, with_length};
+use super::{Event, Events, Recorder, config, failed, live, observe, sets, with_length};
 use crate::config::PullOptions;
 use crate::error::Status;
 use crate::media::{Codec, MediaKind};
-use crate::source::CameraUrl;
 use crate::state::StreamId;
 
 /// H.264 with parameter sets (x264, 640x360, Main profile), and PCMU.
@@ -400,12 +399,10 @@ fn dropping_it_outside_the_runtime_is_safe() {
             url: format!("rtsp://{}/cam", listener.local_addr().unwrap()),
             ..PullOptions::default()
         };
-        let url = CameraUrl::parse(&options).unwrap();
         let mut source = Box::pin(crate::source::run(
             StreamId(1),
-            url,
-            options,
-            PATIENCE,
+            "cam".into(),
+            config(&options),
             None,
             Recorder(sender),
         ));

@@ -29,12 +29,7 @@ fn camera() -> Camera {
         url: "rtsp://192.0.2.1/".to_owned(),
         ..PullOptions::default()
     };
-    Camera::new(
-        StreamId(1),
-        CameraUrl::parse(&options).unwrap(),
-        &options,
-        PATIENCE,
-    )
+    Camera::new(StreamId(1), "cam".into(), config(&options))
 }
 
 /// As in a worker: the camera is a task of its own, and viewers' datagrams are read between its

@@ -1,4 +1,4 @@
-//! The JSON snapshot: complete, in order, and without secrets.
+//! The JSON document of a gateway's state: complete, in order, and without secrets.
 
 use rtsp_webrtc_gateway::config::Config;
 use rtsp_webrtc_gateway::gateway::Gateway;
@@ -6,8 +6,8 @@ use serde_json::Value;
 
 use crate::common::{DEAD, LONG, cameras, has_frames, pull, watch};
 
-fn snapshot(gateway: &Gateway) -> Value {
-    serde_json::from_str(&gateway.snapshot().unwrap()).unwrap()
+fn state(gateway: &Gateway) -> Value {
+    serde_json::from_str(&gateway.state_json().unwrap()).unwrap()
 }
 
 #[test]
@@ -25,7 +25,7 @@ fn a_stream_with_a_viewer_and_one_whose_camera_is_away() {
     let (mut viewer, response) = watch(&gateway, "door");
     assert!(viewer.run_till(LONG, has_frames(5)));
 
-    let text = gateway.snapshot().unwrap();
+    let text = gateway.state_json().unwrap();
     assert!(!text.contains("hunter2") && !text.contains(&response.session_key));
     let now: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(now["version"], env!("CARGO_PKG_VERSION"));
@@ -92,7 +92,7 @@ fn streams_come_in_the_order_of_their_ids_whichever_worker_has_them() {
     for i in 0..256 {
         gateway.add_stream(&format!("cam{i}"), pull(DEAD)).unwrap();
     }
-    let now = snapshot(&gateway);
+    let now = state(&gateway);
     let streams = now["streams"].as_array().unwrap();
     let ids: Vec<u64> = streams.iter().map(|s| s["id"].as_u64().unwrap()).collect();
     assert_eq!(ids.len(), 256);

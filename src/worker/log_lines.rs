@@ -1,0 +1,103 @@
+//! What the log says of streams and viewers that come and go, at level info. Texts from outside are
+//! quoted, so that they cannot forge a line.
+
+use std::fmt::Write;
+use std::time::{Duration, Instant};
+
+use super::slots::Viewer;
+use super::stream::Stream;
+use crate::error::Status;
+use crate::session::SessionEvent;
+use crate::state::{SessionState, StreamId};
+
+/// A stream is live: for the first time, or after an `outage`.
+pub(super) fn stream_live(id: StreamId, stream: &Stream, outage: Option<Duration>) {
+    let name = stream.name();
+    let media = stream.describe_media();
+    match outage {
+        None => log::info!(stream = id.0, stream_name = name; "stream \"{name}\" is live: {media}"),
+        Some(outage) => log::info!(
+            stream = id.0, stream_name = name;
+            "stream \"{name}\" is live again after {}: {media}", seconds(outage)
+        ),
+    }
+}
+
+/// An on-demand camera is disconnected.
+pub(super) fn stream_idle(id: StreamId, name: &str) {
+    log::info!(
+        stream = id.0, stream_name = name;
+        "stream \"{name}\" is idle: disconnected, because nobody watches"
+    );
+}
+
+/// What a viewer's line needs to remember until its end.
+#[derive(Default)]
+pub(super) struct Visit {
+    connected: bool,
+    failed: bool,
+    /// Why the library ends the session; `None`: the viewer does.
+    pub(super) closing: Option<String>,
+}
+
+/// A session changed its state.
+pub(super) fn viewer(viewer: &mut Viewer, stream_name: &str, event: &SessionEvent, now: Instant) {
+    let (session, stream) = (viewer.id.0, viewer.stream.0);
+    let age = now.saturating_duration_since(viewer.session.created());
+    let who = who(viewer);
+    let visit = &mut viewer.visit;
+    match (event.state, &event.error) {
+        (SessionState::Connected, _) if !visit.connected => {
+            visit.connected = true;
+            let profile = viewer.session.srtp_profile().map_or("", |p| p.name());
+            log::info!(
+                session = session, stream = stream, stream_name = stream_name;
+                "viewer{who} of \"{stream_name}\" connected in {} ms, {profile}", age.as_millis()
+            );
+        }
+        (SessionState::Failed, Some(error)) => {
+            visit.failed = true;
+            let level = match error.status() {
+                Status::Panic => log::Level::Error,
+                _ if visit.connected => log::Level::Info,
+                _ => log::Level::Warn,
+            };
+            let event = if visit.connected {
+                "lost"
+            } else {
+                "did not connect"
+            };
+            log::log!(
+                level, session = session, stream = stream, stream_name = stream_name;
+                "viewer{who} of \"{stream_name}\" {event} after {}: {error}", seconds(age)
+            );
+        }
+        (SessionState::Closed, _) if !visit.failed => {
+            let why = visit
+                .closing
+                .as_deref()
+                .unwrap_or("the viewer closed the connection");
+            log::info!(
+                session = session, stream = stream, stream_name = stream_name;
+                "viewer{who} of \"{stream_name}\" gone after {}: {why}", seconds(age)
+            );
+        }
+        _ => {}
+    }
+}
+
+/// Peer and address, as far as they are known.
+fn who(viewer: &Viewer) -> String {
+    let mut who = String::new();
+    if let Some(peer) = &viewer.identity.peer {
+        let _ = write!(who, " {peer:?}");
+    }
+    if let Some(remote) = viewer.session.remote() {
+        let _ = write!(who, " at {remote}");
+    }
+    who
+}
+
+fn seconds(time: Duration) -> String {
+    format!("{:.1} s", time.as_secs_f32())
+}
