@@ -1,7 +1,7 @@
 /*
  * rtsp_webrtc_gateway for C++17 and later: RAII, strong types, std::function, and errors as
- * exceptions or as results. Header-only, over rtsp_webrtc_gateway.h, which has the details that are
- * not repeated here: ranges, defaults, times.
+ * exceptions or as results. Header-only, on top of rtsp_webrtc_gateway.h, which has the details that
+ * are not repeated here: ranges, defaults, timing.
  *
  *     rtsp_webrtc::Config config;
  *     config.on_stream_state = [](const auto &event) { std::cout << event.name << to_string(event.state); };
@@ -12,19 +12,20 @@
  *
  * Conventions
  * -----------
- * Errors     Every function that can fail has two forms. add_stream() throws Error; try_add_stream()
- *            returns Result<StreamId>, which holds the value or the Error, and throws nothing but
- *            std::bad_alloc. Without exceptions (-fno-exceptions) only the try_ forms are there.
+ * Errors     Every function that can fail has two forms: add_stream() throws Error; try_add_stream()
+ *            returns Result<StreamId>, which holds the value or the Error, and throws nothing except
+ *            std::bad_alloc. Without exceptions (-fno-exceptions), only the try_ forms are available.
  *            RTTI is not needed.
- * Inputs     Are borrowed for the call and copied. A std::string_view needs no terminator; a NUL
- *            within one is an invalid argument. Plain structs hold options: a default-constructed
- *            one, or a member left out, means the library's default.
- * Threads    As in C: any method, from any thread, on one Gateway. Only moving from it, assigning to
- *            it and destroying it must not race other calls.
- * Callbacks  Are std::functions that run one at a time on one thread of the gateway. In them every
- *            method works but those that say "Blocking", and a Gateway must not be destroyed. An
- *            exception does not leave them: Config::on_exception gets it.
- * Raw        handle() is the C object, for whatever else is wanted.
+ * Inputs     The library copies its inputs; they need to be valid only during the call. A
+ *            std::string_view needs no terminating NUL; a NUL inside one is an invalid argument.
+ *            Options are plain structs: members that are left out have the library's defaults.
+ * Threads    As in C: any method may be called from any thread, concurrently, on the same Gateway. Only
+ *            moving from it, assigning to it and destroying it must not run concurrently with other
+ *            calls.
+ * Callbacks  std::functions, which run one at a time on one thread of the gateway. They may call every
+ *            method that is not "Blocking", and must not destroy a Gateway. Exceptions that they throw
+ *            are passed to Config::on_exception.
+ * Raw        handle() returns the C object.
  */
 #ifndef RTSP_WEBRTC_GATEWAY_HPP
 #define RTSP_WEBRTC_GATEWAY_HPP
@@ -60,7 +61,7 @@ namespace rtsp_webrtc {
 
 /* ------------------------------------------------------------------- enums */
 
-/** Results: enum rtsp_webrtc_gateway_status. New ones may appear. */
+/** Results: enum rtsp_webrtc_gateway_status. Later versions may add values. */
 enum class Status : int {
     Ok = RTSP_WEBRTC_GATEWAY_OK,
     InvalidArgument = RTSP_WEBRTC_GATEWAY_ERR_INVALID_ARGUMENT,
@@ -193,12 +194,12 @@ enum class Operation : std::int32_t {
     Monitor = RTSP_WEBRTC_GATEWAY_OPERATION_MONITOR,
 };
 
-/** A few words for a status. Never null. */
+/** Short text for a status. Never null. */
 inline const char *to_string(Status status) noexcept {
     return rtsp_webrtc_gateway_strerror(static_cast<int>(status));
 }
 
-/** "live" and so on; "unknown" for a number that this header does not know. */
+/** For example "live"; "unknown" for a value that this header does not have. */
 inline const char *to_string(StreamState state) noexcept {
     switch (state) {
     case StreamState::Connecting: return "connecting";
@@ -211,7 +212,7 @@ inline const char *to_string(StreamState state) noexcept {
     return "unknown";
 }
 
-/** "connected" and so on; "unknown" for a number that this header does not know. */
+/** For example "connected"; "unknown" for a value that this header does not have. */
 inline const char *to_string(SessionState state) noexcept {
     switch (state) {
     case SessionState::New: return "new";
@@ -224,7 +225,7 @@ inline const char *to_string(SessionState state) noexcept {
     return "unknown";
 }
 
-/** "H264" and so on; "unknown" for a number that this header does not know. */
+/** For example "H264"; "unknown" for a value that this header does not have. */
 inline const char *to_string(Codec codec) noexcept {
     switch (codec) {
     case Codec::None: return "none";
@@ -239,14 +240,14 @@ inline const char *to_string(Codec codec) noexcept {
     return "unknown";
 }
 
-/** The HTTP status to answer a WHEP request with when a call returned this status. */
+/** The HTTP status code for a WHEP request whose call returned this status. */
 inline int http_status(Status status) noexcept {
     return rtsp_webrtc_gateway_http_status(static_cast<int>(status));
 }
 
 /* --------------------------------------------------------------------- ids */
 
-/** A 64-bit id that is not mixed up with ids of another kind. Ordered and hashable. */
+/** A 64-bit id, distinct in type from other kinds of ids. Ordered and hashable. */
 template <class Tag> class Id {
 public:
     /** No id: 0. */
@@ -263,27 +264,27 @@ private:
     std::uint64_t value_ = 0;
 };
 
-/** Names a stream. Never reused. */
+/** Identifies a stream. Never reused. */
 using StreamId = Id<struct StreamTag>;
-/** Names a session (a viewer). Never reused. */
+/** Identifies a session (a viewer). Never reused. */
 using SessionId = Id<struct SessionTag>;
-/** Names an offer that has yet to be answered. Never reused. */
+/** Identifies a pending offer. Never reused. */
 using OperationId = Id<struct OperationTag>;
-/** Names a request of on_authorize. Never reused. */
+/** Identifies a request of on_authorize. Never reused. */
 using RequestId = Id<struct RequestTag>;
 
 /* ------------------------------------------------------------------ errors */
 
 class Response;
 
-/** A failed call: its status, and a sentence that says what happened and what to do. */
+/** A failed call: its status, and a message that says what happened and what to do about it. */
 class Error : public std::runtime_error {
 public:
     Error(Status status, const std::string &message,
           std::shared_ptr<const Response> response = nullptr)
         : std::runtime_error(message), status_(status), response_(std::move(response)) {}
 
-    /** The last failure of a C function on this thread, which returned status. */
+    /** The error of the last C function that failed on this thread, with the status it returned. */
     static Error last(int status, std::shared_ptr<const Response> response = nullptr) {
         // As snprintf: the first call returns the length, the second fills the buffer.
         std::string text(rtsp_webrtc_gateway_last_error(nullptr, 0) + 1, '\0');
@@ -319,7 +320,7 @@ namespace detail {
 
 } // namespace detail
 
-/** A value, or the Error why there is none. */
+/** A value or an Error. */
 template <class T> class [[nodiscard]] Result {
 public:
     Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
@@ -328,19 +329,19 @@ public:
     bool has_value() const noexcept { return state_.index() == 0; }
     explicit operator bool() const noexcept { return has_value(); }
 
-    /** The value; undefined if there is none. */
+    /** The value. Undefined behavior if there is none. */
     T &operator*() & noexcept { return *std::get_if<0>(&state_); }
     const T &operator*() const & noexcept { return *std::get_if<0>(&state_); }
     T &&operator*() && noexcept { return std::move(*std::get_if<0>(&state_)); }
     T *operator->() noexcept { return std::get_if<0>(&state_); }
     const T *operator->() const noexcept { return std::get_if<0>(&state_); }
 
-    /** The value; throws the Error if there is none (aborts where there are no exceptions). */
+    /** The value. Throws the Error if there is none, or aborts without exceptions. */
     T &value() & { return check(), **this; }
     const T &value() const & { return check(), **this; }
     T &&value() && { return check(), std::move(**this); }
 
-    /** The error; undefined if there is a value. */
+    /** The error. Undefined behavior if there is a value. */
     const Error &error() const noexcept { return *std::get_if<1>(&state_); }
     /** Status::Ok if there is a value. */
     Status status() const noexcept { return has_value() ? Status::Ok : error().status(); }
@@ -355,7 +356,7 @@ private:
     std::variant<T, Error> state_;
 };
 
-/** Success, or the Error. */
+/** Success or an Error. */
 template <> class [[nodiscard]] Result<void> {
 public:
     Result() = default;
@@ -364,14 +365,14 @@ public:
     bool has_value() const noexcept { return !error_; }
     explicit operator bool() const noexcept { return has_value(); }
 
-    /** Throws the Error if there is one (aborts where there are no exceptions). */
+    /** Throws the Error if there is one, or aborts without exceptions. */
     void value() const {
         if (error_) {
             detail::raise(*error_);
         }
     }
 
-    /** The error; undefined on success. */
+    /** The error. Undefined behavior on success. */
     const Error &error() const noexcept { return *error_; }
     /** Status::Ok on success. */
     Status status() const noexcept { return error_ ? error_->status() : Status::Ok; }
@@ -391,12 +392,12 @@ template <class Struct> Struct c_struct() noexcept {
     return value;
 }
 
-/** What C would cut at a NUL is no UTF-8 instead: the library then says which argument is wrong. */
+/** A text with a NUL becomes invalid UTF-8, so that the library reports which argument is wrong. */
 inline const char *c_text(const std::string &text) noexcept {
     return text.find('\0') == std::string::npos ? text.c_str() : "\xff";
 }
 
-/** A view as C wants it: copied, and with a terminator. */
+/** A copy of a view, with a terminating NUL. */
 class CText {
 public:
     explicit CText(std::string_view text) : text_(text) {}
@@ -429,13 +430,13 @@ inline std::string_view view(const char *text) noexcept {
     return text == nullptr ? std::string_view() : std::string_view(text);
 }
 
-/** Below 0 is 0; what is too long is as long as can be said. */
+/** Clamped to 0 and the largest value that C can express. */
 inline std::uint32_t c_milliseconds(std::chrono::milliseconds time) noexcept {
     constexpr std::chrono::milliseconds longest(UINT32_MAX);
     return static_cast<std::uint32_t>((std::min)((std::max)(time, time.zero()), longest).count());
 }
 
-/** A text that the library gave, freed at the end of the scope. */
+/** A text that the library returned, freed at the end of the scope. */
 class OwnedText {
 public:
     OwnedText() = default;
@@ -447,7 +448,7 @@ public:
     std::size_t size = 0;
 };
 
-/** Calls a host's function so that no exception leaves it; on_exception gets it. */
+/** Calls a function of the host, and passes an exception that it throws to on_exception. */
 template <class OnException, class Call>
 void contain([[maybe_unused]] const char *name, [[maybe_unused]] const OnException &on_exception,
              Call call) noexcept {
@@ -467,7 +468,7 @@ void contain([[maybe_unused]] const char *name, [[maybe_unused]] const OnExcepti
 }
 
 #if RTSP_WEBRTC_GATEWAY_EXCEPTIONS
-/** What is done with an exception of a callback unless the host says otherwise. */
+/** The default on_exception. */
 inline void print_exception(const char *name, std::exception_ptr exception) noexcept {
     try {
         std::rethrow_exception(std::move(exception));
@@ -495,34 +496,37 @@ inline std::uint32_t version_number() noexcept {
     return rtsp_webrtc_gateway_version_number();
 }
 
-/** ABI of the library that runs. Making a Gateway checks it. */
+/** ABI version of the library that runs. Creating a Gateway checks it. */
 inline std::uint32_t abi_version() noexcept {
     return rtsp_webrtc_gateway_abi_version();
 }
 
 /* -------------------------------------------------------------------- log */
 
-/** One line of the log; the views live as long as the call. */
+/** One line of the log. The views are valid until the function returns. */
 struct LogRecord {
     LogLevel level;
-    /** Where it comes from, e.g. "rtsp_webrtc_gateway::whep". */
+    /** The part of the library that logs, for example "rtsp_webrtc_gateway::whep". */
     std::string_view target;
     std::string_view message;
-    /** The stream that it is about, if it is about one. */
+    /** The stream that the line is about, if any. */
     StreamId stream;
-    /** The session that it is about, if it is about one. */
+    /** The session that the line is about, if any. */
     SessionId session;
-    /** Name of that stream; empty if it is not about one. */
+    /** Name of that stream; empty if the line is not about one. */
     std::string_view stream_name;
 };
 
-/** Takes a line of the log: on any thread, on several at once. It must not call the library. */
+/**
+ * Receives a line of the log, on any thread and on several at once. It may call the functions that do
+ * not wait; the others fail with Status::WouldDeadlock.
+ */
 using LogFunction = std::function<void(const LogRecord &)>;
 
 /**
- * Sets the process-wide log function and the highest level that it gets; an empty one: no log. When
- * it returns, the earlier function is not running any more and destroyed. Exceptions of the
- * function are written to stderr. Blocking.
+ * Sets the log function of the process, and the highest level that it receives. An empty function ends
+ * the log. When it returns, the previous function is not running and has been destroyed. Exceptions of
+ * the function are written to stderr. Blocking.
  */
 inline Result<void> try_set_log(LogLevel max_level, LogFunction function) {
     rtsp_webrtc_gateway_log_fn call = nullptr;
@@ -551,7 +555,7 @@ inline Result<void> try_set_log(LogLevel max_level, LogFunction function) {
     return {};
 }
 
-/** Changes the highest level that the log function gets. Status::InvalidState if there is none. */
+/** Changes the highest level that is logged. Status::InvalidState if there is no log function. */
 inline Result<void> try_set_log_level(LogLevel max_level) {
     const int status = rtsp_webrtc_gateway_set_log_level(static_cast<std::int32_t>(max_level));
     if (status < 0) {
@@ -580,13 +584,13 @@ struct Tuning {
     std::int64_t value;
 };
 
-/** What a knob is. The views are static. */
+/** Description of a knob. The views are static. */
 struct TuningInfo {
     TuningKey key;
     Applies applies;
-    /** Its stable name, e.g. "nack_history_packets". */
+    /** Stable name, for example "nack_history_packets". */
     std::string_view name;
-    /** What it does and in which unit, in English. */
+    /** Effect and unit, in English. */
     std::string_view help;
     std::int64_t default_value;
     std::int64_t min_value;
@@ -604,7 +608,7 @@ inline std::vector<TuningInfo> describe_tuning() {
     return knobs;
 }
 
-/** The knob of this name, for settings that come as text; none if there is no such knob. */
+/** Finds a knob by name, for settings that are stored as text. */
 inline std::optional<TuningKey> find_tuning(std::string_view name) {
     std::int32_t key = 0;
     if (rtsp_webrtc_gateway_find_tuning(detail::CText(name), &key) < 0) {
@@ -703,24 +707,24 @@ struct SessionEvent {
     std::string_view peer;
 };
 
-/** Options of a gateway, and who is told of changes. */
+/** Options and callbacks of a gateway. */
 struct Config {
-    /** Local address of the UDP socket, as "192.0.2.1:5000" or "[::]:5000". None: all, any port. */
+    /** Address of the UDP socket, for example "[::]:5000". None: all addresses, any free port. */
     std::optional<std::string> udp_bind;
-    /** Addresses to advertise besides those of the network interfaces (1:1 NAT). */
+    /** Addresses to advertise in addition to those of the network interfaces (1:1 NAT). */
     std::vector<std::string> public_addresses;
-    /** Knobs that differ from their defaults. */
+    /** Knobs to set to other values than their defaults. */
     std::vector<Tuning> tuning;
-    /** Bearer tokens that allow everything over HTTP. */
+    /** Bearer tokens, each of which permits everything over HTTP. */
     std::vector<std::string> bearer_tokens;
     /** STUN and TURN servers for viewers. */
     std::vector<IceServer> ice_servers;
 
-    /** A stream changed its state; the status says why it went to Retrying or Failed. */
+    /** A stream changed its state. */
     std::function<void(const StreamEvent &)> on_stream_state;
     /** A session changed its state. */
     std::function<void(const SessionEvent &)> on_session_state;
-    /** A push stream needs a keyframe: ask its encoder for one. */
+    /** A push stream needs a keyframe: request one from the encoder. */
     std::function<void(StreamId)> on_keyframe_request;
     /**
      * A request over HTTP is to be allowed or denied: call Gateway::authorize(), here or later. Empty:
@@ -728,8 +732,8 @@ struct Config {
      */
     std::function<void(const AuthorizeRequest &)> on_authorize;
     /**
-     * A callback of this gateway ("on_stream_state", say) threw. Runs where that ran. Empty: a line
-     * is written to stderr.
+     * A callback of this gateway (for example "on_stream_state") threw an exception. Runs on the same
+     * thread. Empty: a line is written to stderr.
      */
     std::function<void(const char *callback, std::exception_ptr)> on_exception;
 };
@@ -738,24 +742,24 @@ struct Config {
 struct PullOptions {
     /** rtsp://[user:password@]host[:port]/path. Required. */
     std::string url;
-    /** User for Basic or Digest authentication. None: as in the url. */
+    /** User name for Basic or Digest authentication. None: from url. */
     std::optional<std::string> username{};
-    /** Password for it. None: as in the url. */
+    /** Password for Basic or Digest authentication. None: from url. */
     std::optional<std::string> password{};
     Transport transport = Transport::Auto;
-    /** Ignore the camera's sound. */
+    /** Do not use the camera's audio. */
     bool no_audio = false;
-    /** For all from TCP to the answer to PLAY, 500 ms to 5 min. 0: 10 s. */
+    /** Time limit from TCP to the response to PLAY: 500 ms to 5 min. 0: 10 s. */
     std::chrono::milliseconds connect_timeout{0};
-    /** A camera that sends no picture for so long is connected again, 500 ms to 5 min. 0: 8 s. */
+    /** A camera that sends no video for this long is reconnected: 500 ms to 5 min. 0: 8 s. */
     std::chrono::milliseconds idle_timeout{0};
-    /** Before the first attempt after a failure, 100 ms to 1 h. 0: 1 s, or retry_max if less. */
+    /** Delay before the first retry: 100 ms to 1 h. 0: 1 s, or retry_max if that is shorter. */
     std::chrono::milliseconds retry_min{0};
-    /** Longest delay between attempts, retry_min to 1 h. 0: 30 s, or retry_min if more. */
+    /** Longest delay between attempts: retry_min to 1 h. 0: 30 s, or retry_min if that is longer. */
     std::chrono::milliseconds retry_max{0};
-    /** Connect only while somebody watches or wants to: RTSP_WEBRTC_GATEWAY_PULL_ON_DEMAND. */
+    /** Connect only while needed: RTSP_WEBRTC_GATEWAY_PULL_ON_DEMAND. */
     bool on_demand = false;
-    /** With on_demand, how long it stays connected after its last session, 100 ms to 1 h. 0: 10 s. */
+    /** With on_demand: time connected after the last session, 100 ms to 1 h. 0: 10 s. */
     std::chrono::milliseconds linger{0};
     /** Label for people, at most 128 bytes. Returned in StreamEvent and StreamInfo. */
     std::optional<std::string> label{};
@@ -767,13 +771,13 @@ struct PullOptions {
 struct PushOptions {
     /** Required. */
     Codec video_codec = Codec::None;
-    /** None: no sound. */
+    /** None: no audio. */
     Codec audio_codec = Codec::None;
-    /** Samples per second; 0: what the codec has. */
+    /** In Hz; 0: the default of the codec. */
     std::uint32_t audio_sample_rate = 0;
-    /** 0: what the codec has. */
+    /** 0: the default of the codec. */
     std::uint32_t audio_channels = 0;
-    /** Frames of each track that may wait; 0: 64. */
+    /** Frames of each track that may be queued; 0: 64. */
     std::uint32_t queue_frames = 0;
     /** As in PullOptions. */
     std::optional<std::string> label{};
@@ -781,14 +785,14 @@ struct PushOptions {
     void *user_data = nullptr;
 };
 
-/** Bytes that somebody else owns: of a vector, an array, a string, a span, or pointer and size. */
+/** A view of bytes: of a vector, an array, a string, a span, or pointer and size. */
 class Bytes {
 public:
     constexpr Bytes() noexcept = default;
     Bytes(const void *data, std::size_t size) noexcept
         : data_(static_cast<const std::uint8_t *>(data)), size_(size) {}
 
-    /** Whatever has data() and size() and elements of one byte. */
+    /** Any container with data(), size() and one-byte elements. */
     template <class Container,
               class Element = std::remove_pointer_t<decltype(std::declval<Container &>().data())>,
               class = std::enable_if_t<sizeof(Element) == 1 && std::is_trivial_v<Element> &&
@@ -803,25 +807,25 @@ private:
     std::size_t size_ = 0;
 };
 
-/** One access unit of video (all of a picture), or one frame of audio. */
+/** One access unit of video, or one frame of audio. */
 struct Frame {
-    /** The bits: what they are for each codec says struct rtsp_webrtc_gateway_frame. */
+    /** The data, in the format that struct rtsp_webrtc_gateway_frame describes. */
     Bytes data;
-    /** Presentation time, on a time line of the host's choice that both tracks share. */
+    /** Presentation time, on a timeline of the host's choice that both tracks share. */
     std::chrono::microseconds pts{0};
-    /** When it was captured, if that is known: for both tracks, or for none. */
+    /** Capture time, if known: set it on both tracks or on neither. */
     std::optional<std::chrono::system_clock::time_point> captured{};
-    /** The host takes this for a keyframe; a hint. */
+    /** The frame is a keyframe. Optional. */
     bool key = false;
-    /** The time line restarts. */
+    /** The timeline restarts. */
     bool discontinuity = false;
     /**
-     * What owns data. Empty: data is copied before the push returns. Otherwise it is not copied, and
-     * the owner is released when the library does not need it any more, on any thread.
+     * Owner of data. Empty: the push copies data before it returns. Otherwise data is not copied, and
+     * the owner is released, on any thread, when the library no longer needs it.
      */
     std::shared_ptr<const void> owner{};
 
-    /** A frame that owns its buffer, so that it is not copied: Frame::owning(std::move(vector), pts). */
+    /** A frame that owns its buffer, which is not copied: Frame::owning(std::move(vector), pts). */
     template <class Buffer> static Frame owning(Buffer buffer, std::chrono::microseconds pts) {
         const auto owner = std::make_shared<const Buffer>(std::move(buffer));
         Frame frame;
@@ -832,33 +836,33 @@ struct Frame {
     }
 };
 
-/** A stream at one moment. Counts are from add_stream() on. */
+/** The current state of a stream. Counters start at add_stream(). */
 struct StreamInfo {
     StreamState state;
-    /** Why it is not live: the last failure. */
+    /** Status of the last failure, which is why the stream is not live. */
     Status status;
-    /** The sentence to it. */
+    /** Error message for status. */
     std::string message;
     Codec video_codec;
     Codec audio_codec;
     /** In pixels; 0 while unknown. */
     std::uint32_t width;
     std::uint32_t height;
-    /** Viewers now. */
+    /** Current number of viewers. */
     std::uint32_t sessions;
-    /** Times the camera was connected again after it had been live. */
+    /** Number of times the camera was connected again after having been live. */
     std::uint32_t reconnects;
     std::uint64_t bytes;
     std::uint64_t packets_lost;
     std::uint64_t frames;
     std::uint64_t keyframes;
-    /** Pictures pushed that no viewer gets. */
+    /** Pushed video frames that were not sent to any viewer. */
     std::uint64_t frames_dropped;
-    /** Times on_keyframe_request was raised. */
+    /** Number of keyframe requests. */
     std::uint64_t keyframe_requests;
-    /** Bits of picture per second, averaged over some seconds. */
+    /** Video bit rate in bits per second, averaged over a few seconds. */
     std::uint64_t bitrate_bps;
-    /** None before the first picture. */
+    /** None before the first video frame. */
     std::optional<std::chrono::milliseconds> since_last_media;
     /** From the options of the stream. */
     void *user_data;
@@ -867,7 +871,7 @@ struct StreamInfo {
     std::string label;
 };
 
-/** A session at one moment. */
+/** The current state of a session. */
 struct SessionInfo {
     StreamId stream;
     SessionState state;
@@ -1011,7 +1015,7 @@ public:
         return SessionId(rtsp_webrtc_gateway_response_session_id(handle()));
     }
 
-    /** The C object; stays this object's. Null after a move from it. */
+    /** The C object, which remains owned by this object. Null after a move. */
     rtsp_webrtc_gateway_response *handle() const noexcept { return handle_.get(); }
 
 private:
@@ -1119,13 +1123,13 @@ inline rtsp_webrtc_gateway_callbacks c_callbacks(HandlersPtr *user_data) noexcep
 } // namespace detail
 
 /**
- * A gateway: cameras, viewers, and the threads and the socket that serve them. Move-only; methods of
- * one that was moved from fail with Status::InvalidArgument. The functions of the Config live until it
- * is destroyed. They get no Gateway: none runs before the constructor or try_create() returned.
+ * A gateway: the cameras, the viewers, and the threads and the socket that serve them. Move-only; after a
+ * move, methods of the moved-from object fail with Status::InvalidArgument. The callbacks of the Config
+ * live until the gateway is destroyed. None of them runs before the constructor or try_create() returns.
  */
 class Gateway {
 public:
-    /** Binds the socket and starts the threads. Blocking. */
+    /** Creates a gateway: binds the socket and starts the threads. Blocking. */
     static Result<Gateway> try_create(Config config = {}) {
         rtsp_webrtc_gateway_config options{};
         int status = rtsp_webrtc_gateway_struct_init(&options, sizeof options,
@@ -1185,14 +1189,14 @@ public:
     }
 
     /**
-     * Shuts down and frees. The last callbacks run in here and may still use this object. Blocking:
-     * inside a callback it cannot be done; the gateway then goes on and is never freed.
+     * Shuts down and frees the gateway. The last callbacks run before it returns, and may still use this
+     * object. Blocking: must not run inside a callback; the gateway would continue and never be freed.
      */
     ~Gateway() { close(); }
 
     /**
-     * Closes every session and stream, delivers the last callbacks and ends the threads; calls that
-     * wait return Status::ShuttingDown. Blocking for at most timeout; 0: 10 s.
+     * Closes all sessions and streams, delivers the last callbacks and ends the threads. Calls that are
+     * waiting fail with Status::ShuttingDown. Blocking, for at most timeout; 0: 10 s.
      */
     Result<void> try_shutdown(std::chrono::milliseconds timeout = std::chrono::milliseconds(0)) {
         return done(rtsp_webrtc_gateway_shutdown(handle_, detail::c_milliseconds(timeout)));
@@ -1215,7 +1219,7 @@ public:
 
     /* Streams. */
 
-    /** Adds a camera; name is its name in offers. Returns at once. */
+    /** Adds a camera and returns immediately. name identifies the stream in offers and URLs. */
     Result<StreamId> try_add_stream(std::string_view name, const PullOptions &options) {
         const auto pull = c_options(options);
         rtsp_webrtc_gateway_stream_id id = 0;
@@ -1223,13 +1227,13 @@ public:
         return done(status, StreamId(id));
     }
 
-    /** Replaces the options of a camera, all of them, and connects with the new ones. */
+    /** Replaces all options of a camera, and connects with the new ones. Its viewers stay. */
     Result<void> try_update_stream(StreamId stream, const PullOptions &options) {
         const auto pull = c_options(options);
         return done(rtsp_webrtc_gateway_update_stream(handle_, stream.value(), &pull));
     }
 
-    /** Connects to a camera now, without waiting for the next attempt. */
+    /** Connects to a camera now instead of waiting for the next attempt. */
     Result<void> try_reconnect_stream(StreamId stream) {
         return done(rtsp_webrtc_gateway_reconnect_stream(handle_, stream.value()));
     }
@@ -1251,31 +1255,31 @@ public:
     }
 
     /**
-     * Pushes one access unit of video. Never blocks. Status::QueueFull: it was dropped, and so are
-     * all until the next keyframe.
+     * Pushes one access unit of video. Never waits. Status::QueueFull: the frame was dropped, as are
+     * further ones up to the next keyframe.
      */
     Result<void> try_push_video(StreamId stream, const Frame &frame) {
         return push(rtsp_webrtc_gateway_push_video, stream, frame);
     }
 
-    /** Pushes one frame of audio. Never blocks. Status::QueueFull: it was dropped. */
+    /** Pushes one frame of audio. Never waits. Status::QueueFull: the frame was dropped. */
     Result<void> try_push_audio(StreamId stream, const Frame &frame) {
         return push(rtsp_webrtc_gateway_push_audio, stream, frame);
     }
 
-    /** Pushes one RTP packet of the track with this codec. Never blocks. */
+    /** Pushes one RTP packet of the track with this codec. Never waits. */
     Result<void> try_push_rtp(StreamId stream, Codec codec, Bytes packet) {
         return done(rtsp_webrtc_gateway_push_rtp(handle_, stream.value(),
                                                  static_cast<std::int32_t>(codec), packet.data(),
                                                  packet.size()));
     }
 
-    /** Removes a stream and closes its sessions. Does not wait. */
+    /** Removes a stream and closes its sessions. The event Removed follows. */
     Result<void> try_remove_stream(StreamId stream) {
         return done(rtsp_webrtc_gateway_remove_stream(handle_, stream.value()));
     }
 
-    /** Finds a stream by its name. */
+    /** Finds a stream by name. */
     Result<StreamId> try_find_stream(std::string_view name) const {
         rtsp_webrtc_gateway_stream_id id = 0;
         const int status = rtsp_webrtc_gateway_find_stream(handle_, detail::CText(name), &id);
@@ -1291,12 +1295,12 @@ public:
         return std::string(name);
     }
 
-    /** All streams, the oldest first. */
+    /** All streams, oldest first. */
     Result<std::vector<StreamId>> try_list_streams() const {
         return list<StreamId>(rtsp_webrtc_gateway_list_streams);
     }
 
-    /** Tells how a stream is. */
+    /** The current state of a stream. Asks a worker thread. */
     Result<StreamInfo> try_get_stream_info(StreamId stream) const {
         auto info = detail::c_struct<rtsp_webrtc_gateway_stream_info>();
         const int status = rtsp_webrtc_gateway_get_stream_info(handle_, stream.value(), &info);
@@ -1484,13 +1488,13 @@ public:
 
     /* Figures. */
 
-    /** All counters and gauges; serve it as "text/plain; version=0.0.4". */
+    /** Metrics in the Prometheus text format ("text/plain; version=0.0.4"). Asks every worker. */
     Result<std::string> try_metrics() const { return text(rtsp_webrtc_gateway_metrics); }
 
-    /** Everything about this moment as a JSON object, for a dashboard. */
+    /** The current state as a JSON object, for a dashboard. Asks every worker thread. */
     Result<std::string> try_state_json() const { return text(rtsp_webrtc_gateway_state_json); }
 
-    /** The C object; stays this object's. Null after a move from it. */
+    /** The C object, which remains owned by this object. Null after a move. */
     rtsp_webrtc_gateway *handle() const noexcept { return handle_; }
 
 #if RTSP_WEBRTC_GATEWAY_EXCEPTIONS
@@ -1573,7 +1577,7 @@ private:
     Gateway(rtsp_webrtc_gateway *handle, detail::HandlersPtr handlers) noexcept
         : handle_(handle), handlers_(std::move(handlers)) {}
 
-    /** The handle stays until the end: the last callbacks may use this object. */
+    /** The handle stays valid to the end, because the last callbacks may use this object. */
     void close() noexcept {
         if (handle_ != nullptr) {
             rtsp_webrtc_gateway_shutdown(handle_, 0);

@@ -1,4 +1,4 @@
-"""rtsp_webrtc_gateway in Python: the C header by ctypes, with types.
+"""Python bindings of rtsp_webrtc_gateway: the C API through ctypes, with type annotations.
 
     with Gateway(on_stream_state=lambda event: print(event.name, event.state)) as gateway:
         gateway.add_stream("door", "rtsp://user:pass@192.0.2.20/stream1")
@@ -6,7 +6,7 @@
         response = gateway.handle_whep_offer("door", body, location_prefix="/door/whep/")
 
 The classes and functions follow include/rtsp_webrtc_gateway.h, which has the details. A failed call
-raises Error. Callbacks run on one thread of the gateway; what they raise goes to
+raises Error. Callbacks run on one thread of the gateway; exceptions that they raise are passed to
 sys.unraisablehook.
 
 The shared library is the one that the environment variable RTSP_WEBRTC_GATEWAY_LIBRARY names, else the
@@ -589,7 +589,7 @@ def _text(value: str | None) -> bytes | None:
 
 
 class Error(Exception):
-    """A failed call: its status, and the sentence that says what happened and what to do."""
+    """A failed call: its status, and a message that says what happened and what to do about it."""
 
     def __init__(self, status: int) -> None:
         text = ctypes.create_string_buffer(call("last_error", None, 0) + 1)
@@ -613,7 +613,7 @@ class IceServer:
 
 @dataclass(frozen=True)
 class TuningInfo:
-    """What a knob is."""
+    """Description of a knob."""
 
     key: TuningKey | int
     applies: Applies | int
@@ -626,7 +626,7 @@ class TuningInfo:
 
 @dataclass(frozen=True)
 class StreamInfo:
-    """A stream at one moment. Counts are from add_stream() on."""
+    """The current state of a stream. Counters start at add_stream()."""
 
     state: StreamState | int
     status: Status | int
@@ -640,7 +640,7 @@ class StreamInfo:
     packets_lost: int
     frames: int
     keyframes: int
-    #: -1 before the first picture.
+    #: -1 before the first video frame.
     since_last_media_ms: int
     message: str
     frames_dropped: int
@@ -655,7 +655,7 @@ class StreamInfo:
 
 @dataclass(frozen=True)
 class SessionInfo:
-    """A session at one moment."""
+    """The current state of a session."""
 
     stream: int
     state: SessionState | int
@@ -687,7 +687,7 @@ _ENUM_FIELDS: dict[str, type[enum.IntEnum]] = {
 
 
 def _fields(value: Structure, **enums: type[enum.IntEnum]) -> dict[str, Any]:
-    """Fields of a C struct as Python values, for the data class that has them all."""
+    """The fields of a C struct as Python values, for the data class that has them all."""
     fields: dict[str, Any] = {}
     for name, *_ in value._fields_:
         field = getattr(value, name)
@@ -991,14 +991,14 @@ class Gateway:
         self.close()
 
     def close(self) -> None:
-        """Shuts down and frees; the last callbacks run in here. No other call may be running."""
+        """Shuts down and frees the gateway; the last callbacks run before it returns. No other call may be running."""
         if self._handle is not None:
             self.shutdown()
             handle, self._handle = self._handle, None
             check("destroy", handle)
 
     def shutdown(self, timeout_ms: int = 0) -> None:
-        """Closes all; calls that wait fail with ERR_SHUTTING_DOWN. Blocking; 0: 10 s at most."""
+        """Closes all sessions and streams and ends the threads. Blocking, for at most timeout_ms (0: 10 s)."""
         check("shutdown", self._handle, timeout_ms)
 
     def set_tuning(self, key: TuningKey, value: int) -> None:
@@ -1062,7 +1062,7 @@ class Gateway:
         label: str | None = None,
         user_data: int | None = None,
     ) -> None:
-        """Replaces the options of a camera, all of them, and connects with the new ones."""
+        """Replaces all options of a camera, and connects with the new ones. Its viewers stay."""
         options = _pull(
             url,
             username=username,
@@ -1080,7 +1080,7 @@ class Gateway:
         check("update_stream", self._handle, stream, byref(options))
 
     def reconnect_stream(self, stream: int) -> None:
-        """Connects to a camera now, without waiting for the next attempt."""
+        """Connects to a camera now instead of waiting for the next attempt."""
         check("reconnect_stream", self._handle, stream)
 
     def add_push_stream(
@@ -1119,7 +1119,7 @@ class Gateway:
         capture_unix_us: int = 0,
         flags: FrameFlags = FrameFlags(0),
     ) -> None:
-        """Pushes one access unit. Never blocks: ERR_QUEUE_FULL says that it was dropped."""
+        """Pushes one access unit. Never waits. ERR_QUEUE_FULL: the frame was dropped."""
         self._push("push_video", stream, data, pts_us, capture_unix_us, flags)
 
     def push_audio(
@@ -1131,11 +1131,11 @@ class Gateway:
         capture_unix_us: int = 0,
         flags: FrameFlags = FrameFlags(0),
     ) -> None:
-        """Pushes one frame of audio. Never blocks."""
+        """Pushes one frame of audio. Never waits."""
         self._push("push_audio", stream, data, pts_us, capture_unix_us, flags)
 
     def push_rtp(self, stream: int, codec: Codec, packet: bytes) -> None:
-        """Pushes one RTP packet of the track with this codec. Never blocks."""
+        """Pushes one RTP packet of the track with this codec. Never waits."""
         data = ctypes.cast(c_char_p(packet), POINTER(c_uint8))  # copied by the call
         check("push_rtp", self._handle, stream, codec, data, len(packet))
 
@@ -1168,7 +1168,7 @@ class Gateway:
         return stream.value
 
     def list_streams(self) -> list[int]:
-        """All streams, the oldest first."""
+        """All streams, oldest first."""
         return self._list("list_streams")
 
     def get_stream_info(self, stream: int) -> StreamInfo:
@@ -1355,7 +1355,7 @@ class Gateway:
         check("close_session", self._handle, session)
 
     def metrics(self) -> str:
-        """All counters in the text format of Prometheus."""
+        """Metrics in the Prometheus text format."""
         return self._owned_text("metrics")
 
     def state_json(self) -> dict[str, Any]:
@@ -1459,7 +1459,7 @@ def describe_tuning() -> list[TuningInfo]:
 
 
 def find_tuning(name: str) -> TuningKey | int:
-    """The knob of this name, for settings that come as text."""
+    """Finds a knob by name, for settings that are stored as text."""
     key = c_int32()
     check("find_tuning", _text(name), byref(key))
     return _enum(TuningKey, key.value)
@@ -1470,7 +1470,7 @@ _log: Any = None
 
 
 def set_log(max_level: LogLevel, on_log: OnLog | None) -> None:
-    """Sets the log function of the process; None: no log. It runs on any thread."""
+    """Sets the log function of the process; None ends the log. The function runs on any thread."""
     global _log
 
     def log(_: int | None, record: Any) -> None:
