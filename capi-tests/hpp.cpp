@@ -216,7 +216,7 @@ void callbacks_use_the_gateway() {
             CHECK(gateway->try_shutdown().status() == Status::WouldDeadlock);
             CHECK(Gateway::try_create().status() == Status::WouldDeadlock);
             retrying.add();
-        } else if (state == StreamState::Removed) {
+        } else if (event.state == StreamState::Removed) {
             CHECK(asked == Status::ShuttingDown);
         }
     };
@@ -225,6 +225,28 @@ void callbacks_use_the_gateway() {
     retrying.wait(1);
     gateway.reset();
     CHECK(states.back() == StreamState::Removed);
+}
+
+// A camera that stays, with other options.
+void cameras_change() {
+    Gateway gateway(loopback());
+    int of_host = 0;
+    PullOptions labeled = nobody;
+    labeled.label = "Front door";
+    labeled.user_data = &of_host;
+    const StreamId stream = gateway.add_stream("door", labeled);
+    CHECK(gateway.stream_name(stream) == "door");
+    StreamInfo info = gateway.get_stream_info(stream);
+    CHECK(info.name == "door" && info.label == "Front door" && info.user_data == &of_host);
+    gateway.update_stream(stream, nobody);
+    gateway.reconnect_stream(stream);
+    info = gateway.get_stream_info(stream);
+    CHECK(info.name == "door" && info.label.empty() && info.user_data == nullptr);
+    labeled.label = std::string(129, 'x');
+    CHECK(gateway.try_update_stream(stream, labeled).status() == Status::InvalidArgument);
+    gateway.remove_stream(stream);
+    CHECK(gateway.try_stream_name(stream).status() == Status::NotFound);
+    CHECK(gateway.try_reconnect_stream(stream).status() == Status::NotFound);
 }
 
 void cameras_on_demand() {
@@ -274,7 +296,8 @@ void log_functions() {
     const auto token = std::make_shared<int>(0);
     std::atomic<int> about_stream{0};
     set_log(LogLevel::Trace, [token, &about_stream](const LogRecord &record) {
-        about_stream += record.stream && !record.message.empty() && !record.target.empty();
+        about_stream += record.stream && record.stream_name == "door" && !record.message.empty() &&
+                        !record.target.empty();
         throw std::runtime_error("expected in this test");
     });
     CHECK(token.use_count() == 2);
@@ -489,6 +512,7 @@ int main() {
     moves();
     callbacks_live_as_long_as_the_gateway();
     callbacks_use_the_gateway();
+    cameras_change();
     cameras_on_demand();
     callbacks_may_throw();
     push();

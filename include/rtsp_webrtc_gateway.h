@@ -269,6 +269,8 @@ typedef struct rtsp_webrtc_gateway_log_record {
     uint64_t stream;
     /** The session that the line is about, or 0. */
     uint64_t session;
+    /** Name of the stream that the line is about. NULL: it is not about one stream. */
+    const char *stream_name;
 } rtsp_webrtc_gateway_log_record;
 
 /**
@@ -583,6 +585,26 @@ int rtsp_webrtc_gateway_authorize(rtsp_webrtc_gateway *gateway,
 
 /* ------------------------------------------------------------------ events */
 
+/** A change of a stream's state. The strings are valid until the callback returns. */
+typedef struct rtsp_webrtc_gateway_stream_event {
+    /** Size of this struct in the library that runs. */
+    size_t struct_size;
+    /** The stream. */
+    rtsp_webrtc_gateway_stream_id stream;
+    /** The new state, enum rtsp_webrtc_gateway_stream_state. */
+    int32_t state;
+    /** Why the stream is RETRYING or FAILED; RTSP_WEBRTC_GATEWAY_OK in the other states. */
+    int32_t status;
+    /** Error message for status. NULL: none. */
+    const char *message;
+    /** user_data of the stream's options. */
+    void *stream_user_data;
+    /** Name of the stream. */
+    const char *name;
+    /** label of the stream's options. NULL: none. */
+    const char *label;
+} rtsp_webrtc_gateway_stream_event;
+
 /** A session changed its state. Its strings are valid until the callback returns. */
 typedef struct rtsp_webrtc_gateway_session_event {
     /** sizeof this struct in the library. */
@@ -643,14 +665,10 @@ typedef struct rtsp_webrtc_gateway_callbacks {
      */
     rtsp_webrtc_gateway_free_fn free_user_data;
     /**
-     * A stream changed to state (enum rtsp_webrtc_gateway_stream_state). status says why it went to
-     * RETRYING or FAILED, and is RTSP_WEBRTC_GATEWAY_OK otherwise. The state that it is added in,
-     * CONNECTING or IDLE, is no change, and is not told.
+     * A stream changed its state. The state in which a stream is added, CONNECTING or IDLE, is not
+     * reported; the last call for a stream has the state REMOVED.
      */
-    void (*on_stream_state)(void *user_data,
-                            rtsp_webrtc_gateway_stream_id stream,
-                            int32_t state,
-                            int status);
+    void (*on_stream_state)(void *user_data, const rtsp_webrtc_gateway_stream_event *event);
     /** A session changed its state. The first call for a session has the state NEW, the last one CLOSED. */
     void (*on_session_state)(void *user_data, const rtsp_webrtc_gateway_session_event *event);
     /**
@@ -898,6 +916,13 @@ typedef struct rtsp_webrtc_gateway_pull_options {
     uint32_t linger_ms;
     /** 0. */
     uint32_t reserved;
+    /**
+     * Label of the stream, for people: at most 128 bytes without control characters. It is returned in
+     * events, stream_info and the JSON document. NULL: none.
+     */
+    const char *label;
+    /** Returned in events and stream_info. */
+    void *user_data;
 } rtsp_webrtc_gateway_pull_options;
 
 /** The current state of a stream. Counters start at add_stream(). */
@@ -947,6 +972,12 @@ typedef struct rtsp_webrtc_gateway_stream_info {
     uint64_t keyframe_requests;
     /** Video bit rate in bits per second, averaged over a few seconds; 0 while no video arrives. */
     uint64_t bitrate_bps;
+    /** user_data of the stream's options. */
+    void *user_data;
+    /** Name of the stream. */
+    char name[136];
+    /** label of the stream's options. "": none. */
+    char label[136];
 } rtsp_webrtc_gateway_stream_info;
 
 /**
@@ -968,6 +999,30 @@ int rtsp_webrtc_gateway_add_stream(rtsp_webrtc_gateway *gateway,
                                    rtsp_webrtc_gateway_stream_id *out_stream);
 
 /**
+ * Replaces the options of a camera, and connects with the new ones in the background. All options are
+ * replaced, including label and user_data. The viewers stay connected, and video resumes as after an
+ * outage; if the codecs change, their sessions fail with ERR_CAMERA. The name of a stream cannot be
+ * changed.
+ *
+ * Errors: as for rtsp_webrtc_gateway_add_stream(), in which case nothing changes; ERR_INVALID_STATE if
+ * the stream is a push stream; ERR_NOT_FOUND.
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_update_stream(rtsp_webrtc_gateway *gateway,
+                                      rtsp_webrtc_gateway_stream_id stream,
+                                      const struct rtsp_webrtc_gateway_pull_options *options);
+
+/**
+ * Connects to a camera now: skips the delay before the next attempt, or replaces a connection that
+ * exists. The viewers stay connected. An on-demand camera without viewers stays IDLE.
+ *
+ * Errors: ERR_INVALID_STATE if the stream is a push stream; ERR_NOT_FOUND.
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_reconnect_stream(rtsp_webrtc_gateway *gateway,
+                                         rtsp_webrtc_gateway_stream_id stream);
+
+/**
  * Removes a stream and closes its sessions. The function does not wait for that: REMOVED is the
  * last callback for the stream. The name can be reused immediately. Offers that wait for the
  * stream fail with ERR_NOT_FOUND.
@@ -987,6 +1042,20 @@ RTSP_WEBRTC_GATEWAY_API
 int rtsp_webrtc_gateway_find_stream(const rtsp_webrtc_gateway *gateway,
                                     const char *name,
                                     rtsp_webrtc_gateway_stream_id *out_stream);
+
+/**
+ * Copies the name of a stream.
+ *
+ * Works like snprintf(): writes at most capacity bytes, always with a terminating NUL unless capacity
+ * is 0, and returns the length of the name without the NUL, which is 1 to 128. buffer may be NULL to
+ * query the length. Returns 0 on failure, for example if there is no such stream; buffer then holds an
+ * empty string.
+ */
+RTSP_WEBRTC_GATEWAY_API
+size_t rtsp_webrtc_gateway_stream_name(const rtsp_webrtc_gateway *gateway,
+                                       rtsp_webrtc_gateway_stream_id stream,
+                                       char *buffer,
+                                       size_t capacity);
 
 /**
  * Lists all streams, oldest first.
@@ -1052,6 +1121,10 @@ typedef struct rtsp_webrtc_gateway_push_options {
     uint32_t queue_frames;
     /** 0. */
     uint32_t reserved;
+    /** As in rtsp_webrtc_gateway_pull_options. NULL: none. */
+    const char *label;
+    /** As in rtsp_webrtc_gateway_pull_options. */
+    void *user_data;
 } rtsp_webrtc_gateway_push_options;
 
 /**
@@ -1612,7 +1685,7 @@ int rtsp_webrtc_gateway_handle_http_async(rtsp_webrtc_gateway *gateway,
  * - `/{stream}/whep` and `/{stream}/whep/{key}`: WHEP, as handle_http() does;
  * - `/`, `/{stream}`, `/dashboard`: pages with all cameras, one camera, and the figures of the gateway;
  *   `/player.js`: the player;
- * - `/api/gateway`, `/api/streams`, `/api/sessions`: snapshot() and its parts, at most 250 ms old;
+ * - `/api/gateway`, `/api/streams`, `/api/sessions`: state_json() and its parts, at most 250 ms old;
  * - `/metrics`: metrics().
  *
  * WHEP, `/api` and `/metrics` require a token of config.bearer_tokens, or are decided by on_authorize.
@@ -1754,42 +1827,45 @@ int rtsp_webrtc_gateway_metrics(const rtsp_webrtc_gateway *gateway,
                                 size_t *out_size);
 
 /**
- * Writes everything about this moment as one JSON object (RFC 8259), for a dashboard:
+ * Returns the current state of the gateway as one JSON object (RFC 8259), for a dashboard:
  *
- * - "version"; "unix_ms", the time; "uptime_ms" of the gateway
- * - "process": of the host's whole process, "resident_bytes" and "cpu_us" (both null where the
- *   system does not tell)
+ * - "version"; "unix_ms", the current time; "uptime_ms" of the gateway
+ * - "process": "resident_bytes" and "cpu_us" of the whole process, null if the system does not
+ *   provide them
  * - "workers": an array of {"index", "busy_us", "streams", "sessions", "cost_us": {"rtsp",
  *   "packetize", "seal", "send", "control"}}
  * - "counters": {"datagrams_unknown", "datagrams_overrun", "send_errors", "events_dropped",
  *   "interface_enumerations"}
  * - "tuning": an array of {"name", "value", "default", "min", "max", "applies"}; "applies" is
  *   "create", "new_sessions" or "now"
- * - "streams": an array ordered by id of {"id", "name", "source" ("pull" or "push"), "state" (as
- *   enum rtsp_webrtc_gateway_stream_state, in lower case), "status" (rtsp_webrtc_gateway_strerror()
- *   of the last failure; "ok"), "message", "video_codec", "audio_codec", "width", "height",
- *   "bitrate_bps", "sessions", "reconnects", "bytes", "frames", "keyframes", "frames_dropped",
- *   "packets_lost", "keyframe_requests", "since_last_media_ms", "memory_bytes",
- *   "cost_us": {"packetize", "seal", "send"}, "latency_us": {"p50", "p95", "max"} (from the arrival
- *   of a picture's last packet until the system had the picture for all viewers, over the last 5 to
- *   10 s), "sent": {"bytes", "packets", "nacks", "retransmits", "plis", "overflows"}}
- * - "sessions": an array ordered by id of {"id", "stream", "stream_name", "state" (as
- *   enum rtsp_webrtc_gateway_session_state, in lower case), "srtp_profile" ("AEAD_AES_128_GCM" or
- *   "AES128_CM_HMAC_SHA1_80"), "remote", "peer", "label", "bytes_sent",
- *   "packets_sent", "nacks", "retransmits", "plis", "overflows", "round_trip_us", "loss_ppm", "age_ms"}
+ * - "streams": an array, ordered by id, of {"id", "name", "label", "source" ("pull" or "push"),
+ *   "state" (enum rtsp_webrtc_gateway_stream_state in lower case), "status"
+ *   (rtsp_webrtc_gateway_strerror() of the last failure, or "ok"), "message", "video_codec",
+ *   "audio_codec", "width", "height", "bitrate_bps", "sessions", "reconnects", "bytes", "frames",
+ *   "keyframes", "frames_dropped", "packets_lost", "keyframe_requests", "since_last_media_ms",
+ *   "memory_bytes", "cost_us": {"packetize", "seal", "send"}, "latency_us": {"p50", "p95", "max"}
+ *   (from the arrival of the last packet of a video frame until the frame has been handed to the
+ *   system for all viewers, over the last 5 to 10 s), "sent": {"bytes", "packets", "nacks",
+ *   "retransmits", "plis", "overflows"}}
+ * - "sessions": an array, ordered by id, of {"id", "stream", "stream_name", "state" (enum
+ *   rtsp_webrtc_gateway_session_state in lower case), "srtp_profile" ("AEAD_AES_128_GCM" or
+ *   "AES128_CM_HMAC_SHA1_80"), "remote", "peer", "label", "bytes_sent", "packets_sent", "nacks",
+ *   "retransmits", "plis", "overflows", "round_trip_us", "loss_ppm", "age_ms"}
  *
- * What is unknown is null. Counters grow from the start of what they count; rates are differences
- * of two snapshots. Later versions may add members. No key and no password is in it.
+ * Unknown values are null. Counters start with the object they belong to; compute rates from two
+ * readings. Later versions may add members. The text contains no passwords and no keys.
  *
- * *out_json ends with NUL and is the caller's, to be given to rtsp_webrtc_gateway_string_free().
- * *out_size is its length without the terminator; out_size may be NULL.
+ * Parameters: *out_size receives the length of the text without the terminating NUL; out_size may
+ * be NULL.
  *
- * Asks each worker thread, and so takes a millisecond or so on a busy gateway.
+ * Ownership: the caller frees *out_json with rtsp_webrtc_gateway_string_free().
+ *
+ * Asks every worker thread.
  */
 RTSP_WEBRTC_GATEWAY_API
-int rtsp_webrtc_gateway_snapshot(const rtsp_webrtc_gateway *gateway,
-                                 char **out_json,
-                                 size_t *out_size);
+int rtsp_webrtc_gateway_state_json(const rtsp_webrtc_gateway *gateway,
+                                   char **out_json,
+                                   size_t *out_size);
 
 /** Frees a text that the library returned through a `char **`. NULL is ignored. */
 RTSP_WEBRTC_GATEWAY_API void rtsp_webrtc_gateway_string_free(char *text);

@@ -61,6 +61,21 @@ class Notes:
 
 
 class WithoutCamera(unittest.TestCase):
+    def test_a_camera_that_stays(self) -> None:
+        notes = Notes()
+        with notes.gateway as gateway:
+            stream = gateway.add_stream("cam", NOBODY, label="Front", user_data=7)
+            self.assertEqual(gateway.stream_name(stream), "cam")
+            info = gateway.get_stream_info(stream)
+            self.assertEqual((info.name, info.label, info.user_data), ("cam", "Front", 7))
+            gateway.update_stream(stream, NOBODY, label="Back")
+            gateway.reconnect_stream(stream)
+            self.assertEqual(gateway.get_stream_info(stream).label, "Back")
+            gateway.remove_stream(stream)
+            with self.assertRaises(rwg.Error) as failed:
+                gateway.stream_name(stream)
+            self.assertEqual(failed.exception.status, Status.ERR_NOT_FOUND)
+
     def test_create_and_close(self) -> None:
         notes = Notes()
         with notes.gateway as gateway:
