@@ -45,7 +45,8 @@ function remove(tile) {
 function filter() {
   const wanted = search.value.trim().toLowerCase();
   for (const tile of tiles.values()) {
-    tile.root.hidden = !tile.name.toLowerCase().includes(wanted);
+    const words = `${tile.name} ${tile.label}`;
+    tile.root.hidden = !words.toLowerCase().includes(wanted);
   }
 }
 

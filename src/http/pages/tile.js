@@ -53,6 +53,11 @@ export class Tile {
     this.#show();
   }
 
+  // What the host calls the camera.
+  get label() {
+    return this.#stream?.label ?? this.name;
+  }
+
   get playing() {
     return this.#player.state === "playing";
   }
@@ -61,6 +66,7 @@ export class Tile {
   update(stream) {
     this.#reachable = stream !== undefined;
     this.#stream = stream ?? this.#stream;
+    this.#parts.name.textContent = this.label;
     this.#play();
     this.#show();
   }
