@@ -10,9 +10,10 @@
  *            RTSP_WEBRTC_GATEWAY_ERR_*, abbreviated ERR_* in the descriptions. Later versions may
  *            add codes: treat every value below 0 as a failure. rtsp_webrtc_gateway_last_error()
  *            returns the error message. Output parameters come last, and are written on success
- *            only, except for out_response, which is also written on failure. In addition to the errors in its description, a function may return
- *            ERR_INVALID_ARGUMENT, ERR_STRUCT_SIZE, ERR_INVALID_STATE (in a forked child),
- *            ERR_SHUTTING_DOWN and ERR_PANIC.
+ *            only, except for out_response, which is also written on failure. In addition to the
+ *            errors in its description, a function may return ERR_INVALID_ARGUMENT,
+ *            ERR_STRUCT_SIZE, ERR_INVALID_STATE (in a forked child), ERR_SHUTTING_DOWN and
+ *            ERR_PANIC.
  * Pointers   NULL for a required pointer returns ERR_INVALID_ARGUMENT. Functions that free
  *            something accept NULL.
  * Strings    All strings are UTF-8. The library copies its inputs; they need to be valid only
@@ -570,9 +571,9 @@ typedef struct rtsp_webrtc_gateway_authorize_request {
 } rtsp_webrtc_gateway_authorize_request;
 
 /**
- * Allows or denies a request of on_authorize: inside that callback or later, from any thread, within
- * 30 s. A denied request gets 401 if it has no bearer token, 403 otherwise. A request that is not
- * decided in time gets 504.
+ * Allows or denies a request of on_authorize: inside that callback or later, from any thread,
+ * within 30 s. A denied request gets 401 if it has no bearer token, 403 otherwise. A request
+ * that is not decided in time gets 504.
  *
  * Parameters: request_id is that of rtsp_webrtc_gateway_authorize_request.
  *
@@ -634,16 +635,16 @@ typedef struct rtsp_webrtc_gateway_ice_server {
     /** sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT(). */
     size_t struct_size;
     /**
-     * URL of the server (RFC 7064, RFC 7065): "stun:", "stuns:", "turn:" or "turns:", the host, the
-     * port and the transport, e.g. "turn:turn.example.com:3478?transport=udp". At most 512 bytes.
-     * Required.
+     * URL of the server (RFC 7064, RFC 7065): "stun:", "stuns:", "turn:" or "turns:", the host,
+     * the port and the transport, e.g. "turn:turn.example.com:3478?transport=udp". At most 512
+     * bytes. Required.
      */
     const char *url;
     /** User name, required for TURN: 1 to 512 printable ASCII characters. NULL for STUN. */
     const char *username;
     /**
-     * Password, required for TURN: 1 to 512 printable ASCII characters. NULL for STUN. It is sent to
-     * the viewer, and it is never logged.
+     * Password, required for TURN: 1 to 512 printable ASCII characters. NULL for STUN. It is
+     * sent to the viewer, and it is never logged.
      */
     const char *credential;
 } rtsp_webrtc_gateway_ice_server;
@@ -669,7 +670,10 @@ typedef struct rtsp_webrtc_gateway_callbacks {
      * reported; the last call for a stream has the state REMOVED.
      */
     void (*on_stream_state)(void *user_data, const rtsp_webrtc_gateway_stream_event *event);
-    /** A session changed its state. The first call for a session has the state NEW, the last one CLOSED. */
+    /**
+     * A session changed its state. The first call for a session has the state NEW, the last one
+     * CLOSED.
+     */
     void (*on_session_state)(void *user_data, const rtsp_webrtc_gateway_session_event *event);
     /**
      * A push stream needs a keyframe, which only the host's encoder can provide: a viewer cannot
@@ -720,9 +724,9 @@ typedef struct rtsp_webrtc_gateway_config {
     /** Number of elements in bearer_tokens, at most 64. */
     size_t bearer_tokens_len;
     /**
-     * STUN and TURN servers to announce to viewers in Link headers of the response to an offer (RFC 9725
-     * section 4.6), unless the offer has servers of its own. The gateway itself does not use them. May be
-     * NULL if ice_servers_len is 0.
+     * STUN and TURN servers to announce to viewers in Link headers of the response to an offer
+     * (RFC 9725 section 4.6), unless the offer has servers of its own. The gateway itself does
+     * not use them. May be NULL if ice_servers_len is 0.
      */
     const rtsp_webrtc_gateway_ice_server *ice_servers;
     /** Number of elements in ice_servers, at most 16. */
@@ -1250,9 +1254,10 @@ int rtsp_webrtc_gateway_push_rtp(rtsp_webrtc_gateway *gateway,
 /** Bits of rtsp_webrtc_gateway_offer.flags. */
 typedef enum rtsp_webrtc_gateway_offer_flags {
     /**
-     * Do not wait for a camera that is still connecting: fail with ERR_NOT_READY at once. A camera on
-     * demand is connected all the same and stays connected for 5 s, or longer if its linger_ms is,
-     * so that the viewer finds it live when it tries again. timeout_ms is ignored.
+     * Do not wait for a camera that is still connecting: fail with ERR_NOT_READY at once. A
+     * camera on demand is connected all the same and stays connected for 5 s, or longer if its
+     * linger_ms is, so that the viewer finds it live when it tries again. timeout_ms is
+     * ignored.
      */
     RTSP_WEBRTC_GATEWAY_OFFER_NO_WAIT = 1,
 } rtsp_webrtc_gateway_offer_flags;
@@ -1260,12 +1265,15 @@ typedef enum rtsp_webrtc_gateway_offer_flags {
 /**
  * An HTTP response, to be sent as it is by the host's web server: status, headers and body.
  *
- * Functions that take a `response` never wait. Any number of threads may read one response at a time.
- * The strings of a response are valid until rtsp_webrtc_gateway_response_free().
+ * Functions that take a `response` never wait. Any number of threads may read one response at a
+ * time. The strings of a response are valid until rtsp_webrtc_gateway_response_free().
  */
 typedef struct rtsp_webrtc_gateway_response rtsp_webrtc_gateway_response;
 
-/** A WHEP offer: the POST request of a viewer. Everything is copied, except what user_data points to. */
+/**
+ * A WHEP offer: the POST request of a viewer. Everything is copied, except what user_data
+ * points to.
+ */
 typedef struct rtsp_webrtc_gateway_offer {
     /** sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT(). */
     size_t struct_size;
@@ -1276,25 +1284,25 @@ typedef struct rtsp_webrtc_gateway_offer {
     /** Size of sdp in bytes, at most 131,072; more gives ERR_TOO_LARGE. */
     size_t sdp_size;
     /**
-     * What precedes the session key in the Location header (RFC 9110 section 10.2.2): an absolute path
-     * such as "/cam1/whep/", a URL, or a reference relative to the URL of the request, such as
-     * "whep/" for a request to ".../cam1/whep". A relative one works behind a reverse proxy that
-     * removes a path prefix. Characters that a URL cannot contain must be percent-encoded, and two
-     * slashes at the beginning are refused, because they name another host. NULL: the response has
-     * no Location; add one that ends in response_session_key().
+     * What precedes the session key in the Location header (RFC 9110 section 10.2.2): an
+     * absolute path such as "/cam1/whep/", a URL, or a reference relative to the URL of the
+     * request, such as "whep/" for a request to ".../cam1/whep". A relative one works behind a
+     * reverse proxy that removes a path prefix. Characters that a URL cannot contain must be
+     * percent-encoded, and two slashes at the beginning are refused, because they name another
+     * host. NULL: the response has no Location; add one that ends in response_session_key().
      */
     const char *location_prefix;
     /**
-     * How long to wait for a camera that is still connecting, in milliseconds. 0: 5,000. To not wait
-     * at all, set OFFER_NO_WAIT.
+     * How long to wait for a camera that is still connecting, in milliseconds. 0: 5,000. To not
+     * wait at all, set OFFER_NO_WAIT.
      */
     uint32_t timeout_ms;
     /** Bits of enum rtsp_webrtc_gateway_offer_flags. */
     uint32_t flags;
     /**
-     * Where the viewer comes from, for people: free text, e.g. its address. It is logged, and it
-     * comes back in session_info and session_event. Control characters are removed, and the text is
-     * cut after 128 bytes. NULL: not known.
+     * Where the viewer comes from, for people: free text, e.g. its address. It is logged, and
+     * it comes back in session_info and session_event. Control characters are removed, and the
+     * text is cut after 128 bytes. NULL: not known.
      */
     const char *peer;
     /**
@@ -1322,9 +1330,9 @@ typedef struct rtsp_webrtc_gateway_offer {
  * Receives the outcome of handle_whep_offer_async(): once, on the gateway's callback thread, under
  * the rules for callbacks.
  *
- * Parameters: user_data is that of the call, and op its *out_op. status is RTSP_WEBRTC_GATEWAY_OK or an
- * error, whose message last_error() returns here. response is what *out_response of
- * handle_whep_offer() would be, on success and on failure.
+ * Parameters: user_data is that of the call, and op its *out_op. status is
+ * RTSP_WEBRTC_GATEWAY_OK or an error, whose message last_error() returns here. response is what
+ * *out_response of handle_whep_offer() would be, on success and on failure.
  *
  * Ownership: the callback frees response with rtsp_webrtc_gateway_response_free().
  */
@@ -1336,18 +1344,19 @@ typedef void (*rtsp_webrtc_gateway_whep_fn)(void *user_data,
 /**
  * Answers a WHEP offer (POST) and creates a session.
  *
- * If the camera is connecting for the first time, or is on demand and idle, this function waits for
- * its codec, for at most offer->timeout_ms; otherwise it returns within milliseconds. A camera that was
- * live before and is away gives a session, whose video starts when the camera returns. The session
- * is in the state NEW; callbacks with its states may run before this function returns. If its viewer
- * does not connect, the session fails after 20 s.
+ * If the camera is connecting for the first time, or is on demand and idle, this function waits
+ * for its codec, for at most offer->timeout_ms; otherwise it returns within milliseconds. A
+ * camera that was live before and is away gives a session, whose video starts when the camera
+ * returns. The session is in the state NEW; callbacks with its states may run before this
+ * function returns. If its viewer does not connect, the session fails after 20 s.
  *
- * On success *out_response is 201 with the SDP answer, ETag, Accept-Patch, Location, and a Link for
- * each ICE server. On failure it has the HTTP status of the error, problem details (RFC 9457) with the
- * error message as body, and Retry-After where trying again may help. It has no CORS headers.
+ * On success *out_response is 201 with the SDP answer, ETag, Accept-Patch, Location, and a Link
+ * for each ICE server. On failure it has the HTTP status of the error, problem details (RFC
+ * 9457) with the error message as body, and Retry-After where trying again may help. It has no
+ * CORS headers.
  *
- * Ownership: the caller frees *out_response with rtsp_webrtc_gateway_response_free(), on success and on
- * failure.
+ * Ownership: the caller frees *out_response with rtsp_webrtc_gateway_response_free(), on
+ * success and on failure.
  *
  * Blocking.
  *
@@ -1365,10 +1374,10 @@ int rtsp_webrtc_gateway_handle_whep_offer(rtsp_webrtc_gateway *gateway,
 /**
  * Answers a WHEP offer (POST) as handle_whep_offer() does, without waiting.
  *
- * If it returns RTSP_WEBRTC_GATEWAY_OK, callback runs exactly once with the outcome, possibly before
- * this function returns. It also runs after cancel() (ERR_CANCELLED), after the stream was removed
- * (ERR_NOT_FOUND), after the offer's timeout (ERR_NOT_READY) and at shutdown (ERR_SHUTTING_DOWN). If
- * this function returns an error, callback does not run.
+ * If it returns RTSP_WEBRTC_GATEWAY_OK, callback runs exactly once with the outcome, possibly
+ * before this function returns. It also runs after cancel() (ERR_CANCELLED), after the stream
+ * was removed (ERR_NOT_FOUND), after the offer's timeout (ERR_NOT_READY) and at shutdown
+ * (ERR_SHUTTING_DOWN). If this function returns an error, callback does not run.
  *
  * Parameters: user_data is passed to callback; it is not offer->user_data, which belongs to the
  * session. *out_op receives the id for cancel(); out_op may be NULL. *out_response receives the
@@ -1377,8 +1386,8 @@ int rtsp_webrtc_gateway_handle_whep_offer(rtsp_webrtc_gateway *gateway,
  * Ownership: the caller frees *out_response with rtsp_webrtc_gateway_response_free().
  *
  * Errors: ERR_NOT_FOUND for the stream name; ERR_SDP, ERR_TOO_LARGE, ERR_FINGERPRINT and
- * ERR_ICE_CREDENTIALS for the SDP; ERR_LIMIT while 1,024 offers are pending. Errors that depend on the
- * camera or on the limits of sessions go to callback.
+ * ERR_ICE_CREDENTIALS for the SDP; ERR_LIMIT while 1,024 offers are pending. Errors that depend
+ * on the camera or on the limits of sessions go to callback.
  */
 RTSP_WEBRTC_GATEWAY_API
 RTSP_WEBRTC_GATEWAY_MUST_USE
@@ -1392,38 +1401,39 @@ int rtsp_webrtc_gateway_handle_whep_offer_async(rtsp_webrtc_gateway *gateway,
 /**
  * Cancels a pending offer of handle_whep_offer_async(). Its callback runs with ERR_CANCELLED.
  *
- * Errors: ERR_NOT_FOUND if the offer has been answered or is being answered; its callback has run or
- * will run with that outcome.
+ * Errors: ERR_NOT_FOUND if the offer has been answered or is being answered; its callback has
+ * run or will run with that outcome.
  */
 RTSP_WEBRTC_GATEWAY_API
 int rtsp_webrtc_gateway_cancel(rtsp_webrtc_gateway *gateway,
                                rtsp_webrtc_gateway_op_id op);
 
 /**
- * Answers a PATCH of a session (application/trickle-ice-sdpfrag, RFC 9725 section 4.3): candidates,
- * or an ICE restart.
+ * Answers a PATCH of a session (application/trickle-ice-sdpfrag, RFC 9725 section 4.3):
+ * candidates, or an ICE restart.
  *
- * Candidates are checked for their syntax and then ignored: the gateway is ICE-lite and sends to where
- * checks come from. An ICE restart is a fragment with a new a=ice-ufrag and a new a=ice-pwd; DTLS and
- * media continue, and the old credentials stay valid until the viewer nominates a pair with the new
- * ones.
+ * Candidates are checked for their syntax and then ignored: the gateway is ICE-lite and sends
+ * to where checks come from. An ICE restart is a fragment with a new a=ice-ufrag and a new
+ * a=ice-pwd; DTLS and media continue, and the old credentials stay valid until the viewer
+ * nominates a pair with the new ones.
  *
- * Parameters: session_key is the last segment of the session's URL. if_match is the value of the
- * header If-Match; NULL if there is none. fragment is the body, of fragment_size bytes, at most 32,768;
- * it needs no terminator, and may be NULL if fragment_size is 0.
+ * Parameters: session_key is the last segment of the session's URL. if_match is the value of
+ * the header If-Match; NULL if there is none. fragment is the body, of fragment_size bytes, at
+ * most 32,768; it needs no terminator, and may be NULL if fragment_size is 0.
  *
- * On success *out_response is 204 without a body after candidates, and 200 with the gateway's new
- * credentials and a new ETag after an ICE restart. On failure it is as for handle_whep_offer(), and the
- * session is unchanged.
+ * On success *out_response is 204 without a body after candidates, and 200 with the gateway's
+ * new credentials and a new ETag after an ICE restart. On failure it is as for
+ * handle_whep_offer(), and the session is unchanged.
  *
- * Ownership: the caller frees *out_response with rtsp_webrtc_gateway_response_free(), on success and on
- * failure.
+ * Ownership: the caller frees *out_response with rtsp_webrtc_gateway_response_free(), on
+ * success and on failure.
  *
  * Asks a worker thread.
  *
- * Errors: ERR_NOT_FOUND for the session; ERR_PRECONDITION_REQUIRED without if_match; ERR_ETAG if it
- * is neither "*" nor the current ETag; ERR_SDP, ERR_ICE_CREDENTIALS, ERR_TOO_LARGE and
- * ERR_UNPROCESSABLE (a whole SDP) for the fragment; ERR_TIMEOUT after 5 s on an overloaded machine.
+ * Errors: ERR_NOT_FOUND for the session; ERR_PRECONDITION_REQUIRED without if_match; ERR_ETAG
+ * if it is neither "*" nor the current ETag; ERR_SDP, ERR_ICE_CREDENTIALS, ERR_TOO_LARGE and
+ * ERR_UNPROCESSABLE (a whole SDP) for the fragment; ERR_TIMEOUT after 5 s on an overloaded
+ * machine.
  */
 RTSP_WEBRTC_GATEWAY_API
 RTSP_WEBRTC_GATEWAY_MUST_USE
@@ -1437,9 +1447,9 @@ int rtsp_webrtc_gateway_handle_whep_patch(rtsp_webrtc_gateway *gateway,
 /**
  * Ends a session (DELETE). The session's last callback, with the state CLOSED, follows.
  *
- * Parameters: session_key is the last segment of the session's URL. *out_response receives the response
- * to send: 200 without a body on success, on failure as for handle_whep_offer(); out_response may be
- * NULL.
+ * Parameters: session_key is the last segment of the session's URL. *out_response receives the
+ * response to send: 200 without a body on success, on failure as for handle_whep_offer();
+ * out_response may be NULL.
  *
  * Ownership: the caller frees *out_response with rtsp_webrtc_gateway_response_free().
  *
@@ -1455,17 +1465,18 @@ RTSP_WEBRTC_GATEWAY_API
 int rtsp_webrtc_gateway_response_http_status(const struct rtsp_webrtc_gateway_response *response);
 
 /**
- * Returns the body, e.g. the SDP answer; "" if there is none, and NULL if response is NULL. It ends
- * with NUL. *out_size is its length in bytes without the NUL; out_size may be NULL.
+ * Returns the body, e.g. the SDP answer; "" if there is none, and NULL if response is NULL. It
+ * ends with NUL. *out_size is its length in bytes without the NUL; out_size may be NULL.
  */
 RTSP_WEBRTC_GATEWAY_API
 const char *rtsp_webrtc_gateway_response_body(const struct rtsp_webrtc_gateway_response *response,
                                               size_t *out_size);
 
 /**
- * Reads a header field by its index, counted from 0: *out_name, e.g. "Content-Type", and *out_value,
- * e.g. "application/sdp". Returns false, and writes neither, if index is past the last one. Send all
- * of them; ETag and Location are among them. A name may occur more than once.
+ * Reads a header field by its index, counted from 0: *out_name, e.g. "Content-Type", and
+ * *out_value, e.g. "application/sdp". Returns false, and writes neither, if index is past the
+ * last one. Send all of them; ETag and Location are among them. A name may occur more than
+ * once.
  */
 RTSP_WEBRTC_GATEWAY_API
 bool rtsp_webrtc_gateway_response_header(const struct rtsp_webrtc_gateway_response *response,
@@ -1474,23 +1485,23 @@ bool rtsp_webrtc_gateway_response_header(const struct rtsp_webrtc_gateway_respon
                                          const char **out_value);
 
 /**
- * Returns the entity tag of the session, including the quotes; NULL if there is none, or if response
- * is NULL.
+ * Returns the entity tag of the session, including the quotes; NULL if there is none, or if
+ * response is NULL.
  */
 RTSP_WEBRTC_GATEWAY_API
 const char *rtsp_webrtc_gateway_response_etag(const struct rtsp_webrtc_gateway_response *response);
 
 /**
- * Returns the session key: the unguessable last segment of the session's URL. It is a secret of the
- * viewer, since it is all that PATCH and DELETE require. NULL if no session was created or changed,
- * or if response is NULL.
+ * Returns the session key: the unguessable last segment of the session's URL. It is a secret of
+ * the viewer, since it is all that PATCH and DELETE require. NULL if no session was created or
+ * changed, or if response is NULL.
  */
 RTSP_WEBRTC_GATEWAY_API
 const char *rtsp_webrtc_gateway_response_session_key(const struct rtsp_webrtc_gateway_response *response);
 
 /**
- * Returns the id of the session, as in callbacks and get_session_info(); 0 if no session was created
- * or changed, or if response is NULL.
+ * Returns the id of the session, as in callbacks and get_session_info(); 0 if no session was
+ * created or changed, or if response is NULL.
  */
 RTSP_WEBRTC_GATEWAY_API
 rtsp_webrtc_gateway_session_id rtsp_webrtc_gateway_response_session_id(const struct rtsp_webrtc_gateway_response *response);
@@ -1505,7 +1516,10 @@ void rtsp_webrtc_gateway_response_free(struct rtsp_webrtc_gateway_response *resp
 typedef enum rtsp_webrtc_gateway_http_flags {
     /** Of a POST: as OFFER_NO_WAIT. A viewer gets the same by the header `Prefer: wait=0`. */
     RTSP_WEBRTC_GATEWAY_HTTP_NO_WAIT = 1,
-    /** The host has authorized this request: neither config.bearer_tokens nor on_authorize are asked. */
+    /**
+     * The host has authorized this request: neither config.bearer_tokens nor on_authorize are
+     * asked.
+     */
     RTSP_WEBRTC_GATEWAY_HTTP_AUTHORIZED = 2,
 } rtsp_webrtc_gateway_http_flags;
 
@@ -1518,8 +1532,8 @@ typedef struct rtsp_webrtc_gateway_http_header {
 } rtsp_webrtc_gateway_http_header;
 
 /**
- * An HTTP request as the host's web server received it. Everything is copied, except what user_data
- * points to.
+ * An HTTP request as the host's web server received it. Everything is copied, except what
+ * user_data points to.
  */
 typedef struct rtsp_webrtc_gateway_http_request {
     /** sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT(). */
@@ -1532,8 +1546,8 @@ typedef struct rtsp_webrtc_gateway_http_request {
      */
     const char *path;
     /**
-     * Header fields. Only Authorization, Content-Type, If-Match and Prefer are used. May be NULL if
-     * headers_len is 0.
+     * Header fields. Only Authorization, Content-Type, If-Match and Prefer are used. May be
+     * NULL if headers_len is 0.
      */
     const struct rtsp_webrtc_gateway_http_header *headers;
     /** Number of elements in headers, at most 4,096. */
@@ -1541,8 +1555,8 @@ typedef struct rtsp_webrtc_gateway_http_request {
     /** Body. Needs no terminator. May be NULL if body_size is 0. */
     const char *body;
     /**
-     * Size of body in bytes. More than 131,072 gives the response 413, so the web server need not read
-     * more than that.
+     * Size of body in bytes. More than 131,072 gives the response 413, so the web server need
+     * not read more than that.
      */
     size_t body_size;
     /**
@@ -1551,8 +1565,8 @@ typedef struct rtsp_webrtc_gateway_http_request {
      */
     const char *stream_name;
     /**
-     * With stream_name: the session key in the URL of the request. NULL or "": the request is to the
-     * stream's endpoint, where viewers POST.
+     * With stream_name: the session key in the URL of the request. NULL or "": the request is
+     * to the stream's endpoint, where viewers POST.
      */
     const char *session_key;
     /** Of a POST: as in rtsp_webrtc_gateway_offer. NULL: path and a slash. */
@@ -1577,8 +1591,8 @@ typedef struct rtsp_webrtc_gateway_http_request {
 } rtsp_webrtc_gateway_http_request;
 
 /**
- * Receives the response to a request of handle_http_async(): once, on the gateway's callback thread,
- * under the rules for callbacks.
+ * Receives the response to a request of handle_http_async(): once, on the gateway's callback
+ * thread, under the rules for callbacks.
  *
  * Parameters: user_data is that of the call.
  *
@@ -1591,8 +1605,8 @@ typedef struct rtsp_webrtc_gateway_listen_options {
     /** sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT(). */
     size_t struct_size;
     /**
-     * Address and port to listen on, as "192.0.2.1:8889" or "[::]:8889". Port 0: any free port. NULL:
-     * "127.0.0.1:8889".
+     * Address and port to listen on, as "192.0.2.1:8889" or "[::]:8889". Port 0: any free port.
+     * NULL: "127.0.0.1:8889".
      */
     const char *address;
     /**
@@ -1619,34 +1633,35 @@ typedef struct rtsp_webrtc_gateway_listen_options {
 } rtsp_webrtc_gateway_listen_options;
 
 /**
- * Answers an HTTP request of a viewer: the whole of WHEP, for hosts that have a web server of their
- * own. Pass it the requests of all methods below the paths that WHEP is mounted under, and send the
- * response as it is. Add Content-Length, except to a 204 (RFC 9110 section 8.6).
+ * Answers an HTTP request of a viewer: the whole of WHEP, for hosts that have a web server of
+ * their own. Pass it the requests of all methods below the paths that WHEP is mounted under,
+ * and send the response as it is. Add Content-Length, except to a 204 (RFC 9110 section 8.6).
  *
- * The request is to a stream's endpoint or to a session: by its path, which ends in "{stream}/whep" or
- * "{stream}/whep/{key}" (any other path gives 404), or by request->stream_name and
- * request->session_key.
+ * The request is to a stream's endpoint or to a session: by its path, which ends in
+ * "{stream}/whep" or "{stream}/whep/{key}" (any other path gives 404), or by
+ * request->stream_name and request->session_key.
  *
  * - `OPTIONS`: 200 with the headers of CORS and WHEP. Never requires a token.
  * - `POST` of an offer to the endpoint: 201 with Location, ETag and a Link for each ICE server.
  * - `PATCH` of a session: 204 after candidates; 200 with a new ETag after an ICE restart.
  * - `DELETE` of a session: 200.
  * - `GET`, `HEAD`: 200 without a body, if the stream or the session exists.
- * - Failures: 400; 401 and 403 (see on_authorize); 404; 405 with Allow; 406 without a common codec;
- *   409 with Retry-After while the camera is not live; 412; 413; 415; 422; 428; 503 with Retry-After
- *   at a limit; 504. Each has problem details (RFC 9457) as body, whose "detail" is the error message.
+ * - Failures: 400; 401 and 403 (see on_authorize); 404; 405 with Allow; 406 without a common
+ *   codec; 409 with Retry-After while the camera is not live; 412; 413; 415; 422; 428; 503 with
+ *   Retry-After at a limit; 504. Each has problem details (RFC 9457) as body, whose "detail" is
+ *   the error message.
  *
  * Returns RTSP_WEBRTC_GATEWAY_OK for every response that the request deserves, including failures.
  *
- * Ownership: the caller frees *out_response with rtsp_webrtc_gateway_response_free(), on success and on
- * failure. If this function fails, *out_response is the response to send, too: problem details, as
- * above.
+ * Ownership: the caller frees *out_response with rtsp_webrtc_gateway_response_free(), on
+ * success and on failure. If this function fails, *out_response is the response to send, too:
+ * problem details, as above.
  *
  * Blocking: waits for the answer to on_authorize, for at most 30 s, and for the camera as
  * handle_whep_offer() does.
  *
- * Errors: ERR_INVALID_ARGUMENT, also if the path, the method, the name of a header or another string
- * is not UTF-8; ERR_IO if the HTTP thread cannot be started; ERR_SHUTTING_DOWN.
+ * Errors: ERR_INVALID_ARGUMENT, also if the path, the method, the name of a header or another
+ * string is not UTF-8; ERR_IO if the HTTP thread cannot be started; ERR_SHUTTING_DOWN.
  */
 RTSP_WEBRTC_GATEWAY_API
 RTSP_WEBRTC_GATEWAY_MUST_USE
@@ -1657,13 +1672,13 @@ int rtsp_webrtc_gateway_handle_http(rtsp_webrtc_gateway *gateway,
 /**
  * Answers an HTTP request of a viewer as handle_http() does, without waiting.
  *
- * If it returns RTSP_WEBRTC_GATEWAY_OK, callback runs exactly once with the response, possibly before
- * this function returns; with 503 if the gateway shuts down. If it returns an error, callback does not
- * run.
+ * If it returns RTSP_WEBRTC_GATEWAY_OK, callback runs exactly once with the response, possibly
+ * before this function returns; with 503 if the gateway shuts down. If it returns an error,
+ * callback does not run.
  *
- * Parameters: user_data is passed to callback; it is not request->user_data, which belongs to the
- * session. *out_response receives the response to send if this function fails, and NULL if it succeeds;
- * out_response may be NULL.
+ * Parameters: user_data is passed to callback; it is not request->user_data, which belongs to
+ * the session. *out_response receives the response to send if this function fails, and NULL if
+ * it succeeds; out_response may be NULL.
  *
  * Ownership: the caller frees *out_response with rtsp_webrtc_gateway_response_free().
  *
@@ -1683,20 +1698,22 @@ int rtsp_webrtc_gateway_handle_http_async(rtsp_webrtc_gateway *gateway,
  * shutdown(). May be called more than once, for several addresses. It serves:
  *
  * - `/{stream}/whep` and `/{stream}/whep/{key}`: WHEP, as handle_http() does;
- * - `/`, `/{stream}`, `/dashboard`: pages with all cameras, one camera, and the figures of the gateway;
- *   `/player.js`: the player;
+ * - `/`, `/{stream}`, `/dashboard`: pages with all cameras, one camera, and the figures of the
+ *   gateway; `/player.js`: the player;
  * - `/api/gateway`, `/api/streams`, `/api/sessions`: state_json() and its parts, at most 250 ms old;
  * - `/metrics`: metrics().
  *
- * WHEP, `/api` and `/metrics` require a token of config.bearer_tokens, or are decided by on_authorize.
- * Without both, anyone who reaches the port may watch every stream, also from web pages of any site,
- * and read all figures: then listen on a loopback address only, or behind a proxy that authenticates.
- * Pages themselves need no token; they ask for it.
+ * WHEP, `/api` and `/metrics` require a token of config.bearer_tokens, or are decided by
+ * on_authorize. Without both, anyone who reaches the port may watch every stream, also from web
+ * pages of any site, and read all figures: then listen on a loopback address only, or behind a
+ * proxy that authenticates. Pages themselves need no token; they ask for it.
  *
- * Parameters: options may be NULL for the defaults. *out_port receives the port; out_port may be NULL.
+ * Parameters: options may be NULL for the defaults. *out_port receives the port; out_port may
+ * be NULL.
  *
- * Errors: ERR_IO if the address cannot be bound; ERR_INVALID_ARGUMENT if the address, the certificate or
- * the private key is not usable; ERR_UNSUPPORTED in a library that was built without the listener.
+ * Errors: ERR_IO if the address cannot be bound; ERR_INVALID_ARGUMENT if the address, the
+ * certificate or the private key is not usable; ERR_UNSUPPORTED in a library that was built
+ * without the listener.
  */
 RTSP_WEBRTC_GATEWAY_API
 int rtsp_webrtc_gateway_listen_http(rtsp_webrtc_gateway *gateway,
@@ -1714,8 +1731,8 @@ typedef enum rtsp_webrtc_gateway_session_state {
     /** Media is sent. */
     RTSP_WEBRTC_GATEWAY_SESSION_CONNECTED = 3,
     /**
-     * Nothing was received from the viewer for 8 s; media is still sent. After 30 s the session fails
-     * (RFC 7675).
+     * Nothing was received from the viewer for 8 s; media is still sent. After 30 s the session
+     * fails (RFC 7675).
      */
     RTSP_WEBRTC_GATEWAY_SESSION_DISCONNECTED = 4,
     /** The session failed; the status says why. CLOSED follows. */
@@ -1733,8 +1750,8 @@ typedef struct rtsp_webrtc_gateway_session_info {
     /** enum rtsp_webrtc_gateway_session_state. */
     int32_t state;
     /**
-     * IANA number of the SRTP profile that DTLS negotiated: 1 (AES-CM-128-HMAC-SHA1-80, RFC 5764) or
-     * 7 (AEAD AES-128-GCM, RFC 7714). 0: none yet.
+     * IANA number of the SRTP profile that DTLS negotiated: 1 (AES-CM-128-HMAC-SHA1-80, RFC
+     * 5764) or 7 (AEAD AES-128-GCM, RFC 7714). 0: none yet.
      */
     int32_t srtp_profile;
     /** SRTP bytes sent, on all tracks, including retransmissions. */
@@ -1759,8 +1776,8 @@ typedef struct rtsp_webrtc_gateway_session_info {
     /** Loss in parts per million, from the last receiver report. */
     uint32_t loss_ppm;
     /**
-     * Where media is sent, as "192.0.2.1:5000" or "[2001:db8::1]:5000". "": ICE has not selected an
-     * address yet.
+     * Where media is sent, as "192.0.2.1:5000" or "[2001:db8::1]:5000". "": ICE has not
+     * selected an address yet.
      */
     char remote_address[64];
     /** user_data of the session's offer. */
@@ -1798,8 +1815,8 @@ int rtsp_webrtc_gateway_list_sessions(const rtsp_webrtc_gateway *gateway,
                                       size_t *out_count);
 
 /**
- * Ends a session, as handle_whep_delete() does by its key. The session's last callback, with the state
- * CLOSED, follows.
+ * Ends a session, as handle_whep_delete() does by its key. The session's last callback, with
+ * the state CLOSED, follows.
  *
  * Errors: ERR_NOT_FOUND if the session does not exist, or is gone.
  */
