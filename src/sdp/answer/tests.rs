@@ -122,7 +122,7 @@ fn audio_is_sent_again_if_that_is_offered() {
     let with_rtx = nack
         .replace("a=rtpmap:63 red/48000/2", "a=rtpmap:63 rtx/48000/2")
         .replace("a=fmtp:63 111/111", "a=fmtp:63 apt=111");
-    let negotiated = super::tests::negotiated(&with_rtx, Some(Codec::Opus), true);
+    let negotiated = negotiated(&with_rtx, Some(Codec::Opus), true);
     let audio = negotiated.audio.as_ref().unwrap();
     assert_eq!(rtx_payload_type(audio), Some(63));
     let answer = parsed(&written(&with_rtx, &negotiated));
