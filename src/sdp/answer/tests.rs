@@ -109,10 +109,10 @@ fn audio_is_sent_again_if_that_is_offered() {
         "a=rtpmap:111 opus/48000/2",
         "a=rtpmap:111 opus/48000/2\r\na=rtcp-fb:111 nack",
     );
-    let negotiated = negotiated(&nack, Some(Codec::Opus), true);
-    let audio = negotiated.audio.as_ref().unwrap();
+    let without_rtx = negotiated(&nack, Some(Codec::Opus), true);
+    let audio = without_rtx.audio.as_ref().unwrap();
     assert_eq!(audio.retransmission, Retransmission::SameStream);
-    let answer = parsed(&written(&nack, &negotiated));
+    let answer = parsed(&written(&nack, &without_rtx));
     assert_eq!(
         values(&answer.media_descriptions[1], "rtcp-fb"),
         ["111 nack"]
