@@ -31,15 +31,6 @@ pub(super) fn stream_idle(id: StreamId, name: &str) {
     );
 }
 
-/// What a viewer's line needs to remember until its end.
-#[derive(Default)]
-pub(super) struct Visit {
-    connected: bool,
-    failed: bool,
-    /// Why the library ends the session; `None`: the viewer does.
-    pub(super) closing: Option<String>,
-}
-
 /// A session changed its state.
 pub(super) fn viewer(viewer: &mut Viewer, stream_name: &str, event: &SessionEvent, now: Instant) {
     let (session, stream) = (viewer.id.0, viewer.stream.0);

@@ -7,7 +7,6 @@ use std::time::Instant;
 use slab::Slab;
 
 use super::deadlines::Deadlines;
-use super::log_lines::Visit;
 use super::registry::{SessionLocation, no_session};
 use super::routes::Routes;
 use crate::error::Result;
@@ -39,6 +38,15 @@ pub(super) struct Viewer {
     pub(super) section: Box<str>,
     /// The viewer's addresses that are routed to this slot.
     bound: Vec<SocketAddr>,
+}
+
+/// What the log lines of a viewer depend on.
+#[derive(Default)]
+pub(super) struct Visit {
+    pub(super) connected: bool,
+    pub(super) failed: bool,
+    /// Why the library ends the session; `None`: the viewer does.
+    pub(super) closing: Option<String>,
 }
 
 impl Slots {
