@@ -697,7 +697,7 @@ struct SessionEvent {
     SessionState state;
     /** Why it failed, if the state is Failed; Ok otherwise. */
     Status status;
-    /** The sentence to status; empty if there is none. */
+    /** Error message for status; empty if there is none. */
     std::string_view message;
     /** Of the session's offer. */
     void *session_user_data;

@@ -53,49 +53,53 @@ impl fmt::Debug for IceServer {
     }
 }
 
-/// How RTP comes from the camera.
+/// How the camera sends RTP.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Transport {
-    /// Interleaved in the RTSP connection: no loss, works through NAT.
+    /// Interleaved in the RTSP connection (RFC 2326 section 10.12): no packet loss, passes NAT.
     #[default]
     Tcp,
-    /// UDP: for cameras on the same network that cannot do TCP. Late packets count as lost.
+    /// UDP, for cameras on the same network that do not support TCP. Packets that arrive late count
+    /// as lost.
     Udp,
 }
 
 /// Options of a camera that the gateway connects to.
 #[derive(Clone, Default)]
 pub struct PullOptions {
-    /// `rtsp://[user:password@]host[:port]/path`.
+    /// `rtsp://[user:password@]host[:port]/path`. The default port is 554.
     pub url: String,
-    /// `None`: as in the URL.
+    /// User name for Basic or Digest authentication. `None`: from `url`.
     pub username: Option<String>,
-    /// `None`: as in the URL.
+    /// Password for Basic or Digest authentication. `None`: from `url`.
     pub password: Option<String>,
-    /// How RTP comes from the camera.
+    /// How the camera sends RTP.
     pub transport: Transport,
-    /// Ignore the camera's sound.
+    /// Do not use the camera's audio.
     pub no_audio: bool,
-    /// For all from TCP to the answer to PLAY, 500 ms to 5 min. `None`: 10 s.
+    /// Time limit for a connection attempt, from TCP to the response to PLAY: 500 ms to 5 min.
+    /// `None`: 10 s.
     pub connect_timeout: Option<Duration>,
-    /// A camera that sends no picture for so long is connected again, 500 ms to 5 min. `None`: 8 s.
+    /// A camera that sends no video for this long is reconnected: 500 ms to 5 min. `None`: 8 s.
     pub idle_timeout: Option<Duration>,
-    /// Before the first attempt after a failure, 100 ms to 1 h. Each further delay is twice as long;
-    /// all vary by 20 %. `None`: 1 s, or `retry_max` if that is shorter.
+    /// Delay before the first attempt after a failure: 100 ms to 1 h. Each further delay is twice
+    /// as long, up to `retry_max`, and varies randomly by up to 20 %. `None`: 1 s, or `retry_max`
+    /// if that is shorter.
     pub retry_min: Option<Duration>,
-    /// Longest delay between attempts, `retry_min` to 1 h. `None`: 30 s, or `retry_min` if that is
+    /// Longest delay between attempts: `retry_min` to 1 h. `None`: 30 s, or `retry_min` if that is
     /// longer.
     pub retry_max: Option<Duration>,
-    /// Connect only while somebody watches or wants to: an offer connects the camera and waits for
-    /// it. `false`: connect at once and stay connected.
+    /// Connect only while the camera is needed: an offer starts the connection and waits for it.
+    /// `false`: connect at once and stay connected.
     pub on_demand: bool,
-    /// How long a camera on demand stays connected after its last viewer, 100 ms to 1 h. `None`:
-    /// 10 s.
+    /// With `on_demand`: how long the camera stays connected after its last session has closed, 100
+    /// ms to 1 h. `None`: 10 s.
     pub linger: Option<Duration>,
-    /// Label of the stream, for people: at most 128 bytes without control characters. It comes back in
-    /// events, [`StreamInfo`](crate::state::StreamInfo) and the JSON document.
+    /// Label of the stream, for people: at most 128 bytes without control characters. It is
+    /// returned in events, in [`StreamInfo`](crate::state::StreamInfo) and in the JSON document.
     pub label: Option<String>,
-    /// Anything of the host's. It comes back in events and [`StreamInfo`](crate::state::StreamInfo).
+    /// A value of the host's choice, returned in events and in
+    /// [`StreamInfo`](crate::state::StreamInfo).
     pub user_data: usize,
 }
 
@@ -118,17 +122,17 @@ impl fmt::Debug for PullOptions {
 /// Options of a stream whose media the host pushes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PushOptions {
-    /// Codec of the picture.
+    /// Video codec.
     pub video: Codec,
-    /// Codec of the sound; `None`: there is none.
+    /// Audio codec. `None`: no audio.
     pub audio: Option<Codec>,
-    /// Samples per second of the sound. `None`: what the codec has in WebRTC, which is also the
-    /// only rate that is taken, because sound is passed on as it is.
+    /// Audio sample rate in Hz. `None`: the rate of the codec in WebRTC. No other rate is accepted,
+    /// because audio is not transcoded.
     pub audio_sample_rate: Option<u32>,
-    /// Channels of the sound: 1, or 2 with Opus. `None`: what the codec has.
+    /// Number of audio channels: 1, or 2 with Opus. `None`: the default of the codec.
     pub audio_channels: Option<u32>,
-    /// Frames of each track that may wait for the worker, 1 to 1024. More are refused
-    /// (`QueueFull`).
+    /// Number of frames of each track that may be queued for the worker: 1 to 1024. When the queue
+    /// is full, pushes fail with `QueueFull`.
     pub queue_frames: u32,
     /// As [`PullOptions::label`].
     pub label: Option<String>,
@@ -153,22 +157,22 @@ impl Default for PushOptions {
 /// One access unit of video or one frame of audio that the host pushes.
 #[derive(Clone, Debug)]
 pub struct Frame<'a> {
-    /// Its bits. H.264 and H.265: an Annex B byte stream with start codes of 3 or 4 bytes. AV1: a
-    /// temporal unit in the low-overhead format. Audio: one packet of Opus, or samples of G.711 or
-    /// G.722.
+    /// The data. H.264 and H.265: an Annex B byte stream with start codes of 3 or 4 bytes. AV1: a
+    /// temporal unit in the low-overhead bitstream format. Audio: one Opus packet, or G.711 or
+    /// G.722 samples.
     pub data: FrameData<'a>,
-    /// Presentation time in microseconds, on a time line of the host's choice. Frames of one track
-    /// come in decoding order.
+    /// Presentation time in microseconds, on a timeline of the host's choice. Frames of a track are
+    /// pushed in decoding order.
     pub pts_us: i64,
-    /// When it was captured, in microseconds since 1970 (UTC), if known. Viewers learn it in sender
-    /// reports and play picture and sound together by it; so it is given for both or for neither.
+    /// Capture time in microseconds since 1970-01-01 UTC, if known. Sender reports pass it on, and
+    /// viewers use it to synchronize audio and video: set it on both tracks or on neither.
     pub capture_unix_us: Option<i64>,
-    /// The time line restarts here: `pts_us` has nothing to do with that of the frame before. Video
-    /// goes on with the next keyframe.
+    /// The timeline restarts: `pts_us` is unrelated to that of the previous frame. Video resumes at
+    /// the next keyframe.
     pub discontinuity: bool,
 }
 
-/// The bits of a [`Frame`].
+/// The data of a [`Frame`].
 #[derive(Clone, Debug)]
 pub enum FrameData<'a> {
     /// Copied before the push returns.

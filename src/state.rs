@@ -86,57 +86,59 @@ impl SessionState {
     }
 }
 
-/// What the host calls a stream.
+/// Name, label and user data of a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamIdentity {
-    /// Its name in offers and URLs.
+    /// Name in offers and URLs.
     pub name: Arc<str>,
-    /// Its label, for people: [`PullOptions::label`](crate::config::PullOptions::label).
+    /// Label for people: [`PullOptions::label`](crate::config::PullOptions::label).
     pub label: Option<Arc<str>>,
-    /// Anything of the host's: [`PullOptions::user_data`](crate::config::PullOptions::user_data).
+    /// Value of the host: [`PullOptions::user_data`](crate::config::PullOptions::user_data).
     pub user_data: usize,
 }
 
-/// A stream at one moment.
+/// The current state of a stream. Counters start when it is added.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamInfo {
-    /// What the host calls it.
+    /// Name, label and user data.
     pub identity: StreamIdentity,
-    /// State now.
+    /// State.
     pub state: StreamState,
-    /// Why the camera is not live: the last failure. `Ok` while it is live, and before the first.
+    /// Status of the last failure, which is why the stream is not live. `Ok` while it is live, and
+    /// before the first failure.
     pub status: Status,
-    /// The sentence to `status`; empty if none.
+    /// Error message for `status`; empty if there is none.
     pub message: String,
     /// The video track's codec, once known.
     pub video_codec: Option<Codec>,
     /// The audio track's codec, if there is one.
     pub audio_codec: Option<Codec>,
-    /// Picture size in pixels, 0 while unknown.
+    /// Width of the video in pixels; 0 while unknown.
     pub width: u32,
-    /// Picture size in pixels, 0 while unknown.
+    /// Height of the video in pixels; 0 while unknown.
     pub height: u32,
-    /// Viewers now.
+    /// Current number of viewers.
     pub sessions: u32,
-    /// Times the camera was connected again after it had been live; not when it was idle between.
+    /// Number of times the camera was connected again after having been live, not counting those
+    /// from idle.
     pub reconnects: u32,
-    /// Media bytes received from the camera.
+    /// Bytes of media received.
     pub bytes: u64,
-    /// RTP packets that the camera sent and we did not get.
+    /// RTP packets that the camera sent and that did not arrive.
     pub packets_lost: u64,
-    /// Pictures received.
+    /// Video frames received.
     pub frames: u64,
-    /// Of these, keyframes.
+    /// Keyframes received.
     pub keyframes: u64,
-    /// Pictures pushed that no viewer gets: the queue was full, or the keyframe was missing that
-    /// they build on. 0 for a camera.
+    /// Pushed video frames that were not sent to any viewer, because the queue was full or a frame
+    /// that they depend on was missing. 0 for a camera.
     pub frames_dropped: u64,
-    /// Times the host was asked for a keyframe; see
+    /// Number of keyframe requests; see
     /// [`Events::keyframe_request`](crate::events::Events::keyframe_request). 0 for a camera.
     pub keyframe_requests: u64,
-    /// Bits of picture per second, averaged over some seconds; 0 while none comes.
+    /// Video bit rate in bits per second, averaged over a few seconds; 0 while no video arrives.
     pub bitrate_bps: u64,
-    /// Time since the last picture, `None` before the first.
+    /// Time since the last video frame; `None` before the first.
     pub since_last_media: Option<Duration>,
 }
 

@@ -45,18 +45,18 @@ pub trait Events: Send + 'static {
     }
 }
 
-/// A stream changed its state.
+/// A change of a stream's state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamEvent {
     /// The stream.
     pub stream: StreamId,
-    /// Its state from now on.
+    /// The new state.
     pub state: StreamState,
-    /// Why, if the state is `Retrying` or `Failed`; `Ok` otherwise.
+    /// Why the stream is `Retrying` or `Failed`; `Ok` in the other states.
     pub status: Status,
-    /// The sentence to `status`; empty if there is none.
+    /// Error message for `status`; empty if there is none.
     pub message: String,
-    /// What the host calls the stream.
+    /// Name, label and user data of the stream.
     pub identity: StreamIdentity,
 }
 

@@ -282,7 +282,7 @@ pub(super) unsafe fn write_list(
     // SAFETY: this function's contract.
     let out_count = unsafe { output(out_count, "out_count") }?;
     if list.is_null() && capacity > 0 {
-        return Err(null("The list"));
+        return Err(null("the list"));
     }
     out_count.write(ids.len());
     for (i, id) in ids.take(capacity).enumerate() {

@@ -15,7 +15,7 @@ use crate::worker::Command;
 
 impl Handle {
     /// Adds a stream whose media the host pushes. It is `Connecting` until its first keyframe with
-    /// parameter sets has come; offers wait for that.
+    /// parameter sets has been pushed; offers wait for that.
     ///
     /// `name` is as for [`Handle::add_stream`].
     pub fn add_push_stream(&self, name: &str, options: PushOptions) -> Result<StreamId> {
@@ -32,27 +32,28 @@ impl Handle {
         })
     }
 
-    /// Pushes an access unit of video. Never blocks. Pushes of one track should not overlap; if
-    /// they do, their order is open.
+    /// Pushes one access unit of video. Never waits. Pushes to the same track must not overlap,
+    /// otherwise their order is undefined.
     ///
-    /// `QueueFull` if the frame was dropped, and then for every picture until the next keyframe:
-    /// viewers never see pictures that build on a missing one. `InvalidArgument` for what is no
-    /// access unit of the stream's codec.
+    /// Fails with `QueueFull` if the frame was dropped, and then for every frame up to the next
+    /// keyframe, because they could not be decoded; with `InvalidArgument` if the data is not an
+    /// access unit of the codec.
     pub fn push_video(&self, stream: StreamId, frame: Frame<'_>) -> Result<()> {
         self.push(stream, MediaKind::Video, frame)
     }
 
-    /// Pushes a frame of audio. As [`Handle::push_video`], but a frame that is dropped is all that
-    /// is missing.
+    /// Pushes one frame of audio, as [`Handle::push_video`] does for video; but after `QueueFull`
+    /// only this frame is lost.
     pub fn push_audio(&self, stream: StreamId, frame: Frame<'_>) -> Result<()> {
         self.push(stream, MediaKind::Audio, frame)
     }
 
-    /// Pushes an RTP packet with its header, decrypted. `codec` says of which track it is. Payload
-    /// type, SSRC, sequence number and extensions are the library's business from here on. Packets
-    /// may come out of order by a few; some may be missing.
+    /// Pushes one unencrypted RTP packet including its header. `codec` selects the track. Viewers
+    /// receive packets with other SSRCs, payload types and sequence numbers. A few packets may be
+    /// out of order or missing.
     ///
-    /// The packet that completes an access unit gets what [`Handle::push_video`] would return.
+    /// The packet that completes an access unit has the result that [`Handle::push_video`] would
+    /// have.
     pub fn push_rtp(&self, stream: StreamId, codec: Codec, packet: &[u8]) -> Result<()> {
         self.check_open()?;
         self.feed(stream)?.push_rtp(codec, packet)

@@ -13,10 +13,11 @@ use crate::worker::Command;
 const MAX_NAME: usize = 128;
 
 impl Handle {
-    /// Adds a camera. Returns at once; the connection is made in the background and retried
-    /// whenever it ends.
+    /// Adds a camera. Returns immediately; the library connects in the background, and reconnects
+    /// whenever the connection is lost.
     ///
-    /// `name` is the WHEP resource name: unique, 1 to 128 of `A-Z a-z 0-9 . _ ~ -`.
+    /// `name` identifies the stream in offers and URLs. It is unique, and consists of 1 to 128 of
+    /// `A-Z a-z 0-9 . _ ~ -`.
     pub fn add_stream(&self, name: &str, options: PullOptions) -> Result<StreamId> {
         self.check_open()?;
         let camera = Box::new(CameraConfig::new(&options)?);
@@ -50,11 +51,11 @@ impl Handle {
         Ok(id)
     }
 
-    /// Replaces the options of a camera, all of them, and connects with the new ones in the background.
-    /// Its viewers stay connected, as they do over an outage, unless its codecs change.
+    /// Replaces the options of a camera, all of them, and connects with the new ones in the
+    /// background. Its viewers stay connected, as in an outage, unless the codecs change.
     ///
-    /// `InvalidState` for a push stream; otherwise fails as [`Handle::add_stream`], and then changes
-    /// nothing.
+    /// Fails with `InvalidState` for a push stream, and otherwise as [`Handle::add_stream`]; then
+    /// nothing changes.
     pub fn update_stream(&self, stream: StreamId, options: PullOptions) -> Result<()> {
         self.check_open()?;
         let worker = self.camera(stream)?;
@@ -69,10 +70,10 @@ impl Handle {
         self.command(worker, command)
     }
 
-    /// Connects to a camera now: skips the wait for the next attempt, or drops the connection and makes
-    /// a new one. Its viewers stay connected. A camera on demand that nobody wants stays idle.
+    /// Connects to a camera now: skips the delay before the next attempt, or replaces a connection
+    /// that exists. Its viewers stay connected. An on-demand camera without viewers stays idle.
     ///
-    /// `InvalidState` for a push stream.
+    /// Fails with `InvalidState` for a push stream.
     pub fn reconnect_stream(&self, stream: StreamId) -> Result<()> {
         self.check_open()?;
         let worker = self.camera(stream)?;
@@ -91,7 +92,7 @@ impl Handle {
         }
     }
 
-    /// Removes a stream and closes its sessions. Its name is free at once.
+    /// Removes a stream and closes its sessions. The name can be reused immediately.
     pub fn remove_stream(&self, stream: StreamId) -> Result<()> {
         self.check_open()?;
         let worker = self.shared.registry.remove_stream(stream)?;
@@ -105,7 +106,7 @@ impl Handle {
         self.shared.registry.stream_name(stream)
     }
 
-    /// A stream at this moment.
+    /// The current state of a stream. Asks a worker thread.
     pub fn stream_info(&self, stream: StreamId) -> Result<StreamInfo> {
         self.check_open()?;
         let worker = self.shared.registry.stream(stream)?;
