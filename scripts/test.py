@@ -222,8 +222,8 @@ def library_built():
     """Builds the library, the examples, the C tests and the camera simulator, once."""
     if "library" not in BUILT:
         BUILT["library"] = (
-            build("build", "camera simulator, examples",
-                  [*CARGO_TEST, "--no-run", "--test", "camsim", "--examples"])
+            build("build", "camera simulator, example",
+                  ["cargo", "build", "--locked", "--workspace", "--bins", "--examples"])
             and build("build", "configure", [
                 "cmake", "-S", ".", "-B", str(BUILD), "-DCMAKE_BUILD_TYPE=Release",
                 "-DRTSP_WEBRTC_GATEWAY_BUILD_EXAMPLES=ON", "-DRTSP_WEBRTC_GATEWAY_BUILD_TESTS=ON",
