@@ -178,12 +178,12 @@ fn a_viewer_may_prefer_to_wait_less_and_never_waits_longer() {
     let second = Duration::from_secs(1);
     for (host, prefers, expected) in [
         (None, None, None),
-        (None, Some("wait=0"), Some(0 * second)),
+        (None, Some("wait=0"), Some(Duration::ZERO)),
         (None, Some("wait=3"), Some(3 * second)),
         (None, Some("wait=60"), Some(5 * second)),
         (Some(2 * second), Some("wait=60"), Some(2 * second)),
         (Some(2 * second), None, Some(2 * second)),
-        (Some(0 * second), Some("wait=3"), Some(0 * second)),
+        (Some(Duration::ZERO), Some("wait=3"), Some(Duration::ZERO)),
     ] {
         let headers = [SDP_TYPE, ("prefer", prefers.unwrap_or_default())];
         let request = HttpRequest {
