@@ -261,7 +261,7 @@ static void outputs(void) {
 
 /* ----------------------------------------------------------------- initializers, and reserved */
 
-static void initialisers(void) {
+static void initializers(void) {
     const uint32_t abi = RTSP_WEBRTC_GATEWAY_ABI_VERSION;
     object any;
     memset(&any, 0xff, sizeof any);
@@ -303,7 +303,7 @@ int main(void) {
     inputs();
     arrays();
     outputs();
-    initialisers();
+    initializers();
     CHECK_OK(rtsp_webrtc_gateway_destroy(gateway));
     return 0;
 }

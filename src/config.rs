@@ -1,4 +1,4 @@
-//! What a host tells the gateway.
+//! Options that the host passes in.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -18,30 +18,30 @@ pub struct Config {
     /// Local address of the one UDP socket that carries all sessions. Port 0 lets the system
     /// choose. `None`: all IPv6 and IPv4 addresses, any port.
     pub udp_bind: Option<SocketAddr>,
-    /// Addresses to advertise besides those of the interfaces: the public ones of a 1:1 NAT.
+    /// Addresses to advertise in addition to those of the interfaces: the public ones of a 1:1 NAT.
     pub public_addresses: Vec<IpAddr>,
-    /// STUN and TURN servers that viewers are told of, in `Link` headers (RFC 9725 section 4.6). The
-    /// gateway itself uses none.
+    /// STUN and TURN servers for viewers, sent in `Link` headers (RFC 9725 section 4.6). The gateway itself
+    /// uses none.
     pub ice_servers: Vec<IceServer>,
     /// Knobs that differ from their defaults.
     pub tuning: Vec<(Key, i64)>,
     /// Bearer tokens (RFC 6750) that allow everything over HTTP: viewing, `/api`, `/metrics`. At
-    /// most 64, each of the characters `A-Z a-z 0-9 - . _ ~ + /` with `=` at the end. None, and no
-    /// [`Events::authorizes`]: whoever reaches the port may do everything.
+    /// most 64, each of the characters `A-Z a-z 0-9 - . _ ~ + /` with `=` at the end. Without
+    /// tokens and [`Events::authorizes`], anyone who reaches the port may do everything.
     pub bearer_tokens: Vec<String>,
-    /// Told of changes of state, on one thread of its own. `None`: nobody is told.
+    /// Receives events, on a thread of the gateway. `None`: events are discarded.
     pub events: Option<Box<dyn Events>>,
 }
 
-/// A STUN or TURN server for viewers. Whoever may watch is told its credential.
+/// A STUN or TURN server for viewers. Its credential is sent to everyone who may watch.
 #[derive(Clone, Default)]
 pub struct IceServer {
     /// `stun:`, `stuns:`, `turn:` or `turns:`, host, port, transport (RFC 7064, RFC 7065), e.g.
     /// `turn:turn.example.com:3478?transport=udp`.
     pub url: String,
-    /// Needed for TURN.
+    /// Required for TURN.
     pub username: Option<String>,
-    /// The password to it.
+    /// The password for `username`.
     pub credential: Option<String>,
 }
 
@@ -183,7 +183,7 @@ pub enum FrameData<'a> {
 }
 
 impl FrameData<'_> {
-    /// The bits.
+    /// The bytes of the frame.
     pub fn as_slice(&self) -> &[u8] {
         match self {
             FrameData::Copied(data) => data,
@@ -209,7 +209,7 @@ pub(crate) fn checked_label(label: Option<&str>) -> Result<Option<Arc<str>>> {
     Ok(Some(label.into()))
 }
 
-/// How long an offer waits for its camera unless it says otherwise.
+/// Default of [`WhepOffer::timeout`].
 pub(crate) const DEFAULT_OFFER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A WHEP offer.
@@ -225,7 +225,7 @@ pub struct WhepOffer<'a> {
     /// beginning are refused, because they name another host. `None`: the response has no `Location`.
     pub location_prefix: Option<&'a str>,
     /// How long to wait for a camera that is still connecting. Zero: not at all; a camera on demand
-    /// is connected all the same, for the next attempt of the viewer. `None`: 5 s.
+    /// is still connected, for the next attempt of the viewer. `None`: 5 s.
     pub timeout: Option<Duration>,
     /// Where the viewer comes from, for people: free text, e.g. its address. Control characters are
     /// removed, and the text is cut after 128 bytes.
@@ -235,7 +235,7 @@ pub struct WhepOffer<'a> {
     /// Label of the session, for people: at most 128 bytes without control characters. It comes back
     /// in events, [`SessionInfo`](crate::state::SessionInfo) and the JSON document.
     pub label: Option<&'a str>,
-    /// Anything of the host's. It comes back in events and
+    /// A value of the host's choice, returned in events and in
     /// [`SessionInfo`](crate::state::SessionInfo).
     pub user_data: usize,
 }
@@ -247,8 +247,8 @@ pub struct HttpOptions {
     pub address: SocketAddr,
     /// HTTPS with this certificate. `None`: HTTP.
     pub tls: Option<TlsIdentity>,
-    /// Connections at once. When they are reached, the one that is idle for longest makes room; if
-    /// none is idle, further ones get 503. A browser opens up to 6.
+    /// Maximum number of connections. At the limit, the connection that has been idle for longest is
+    /// closed; if none is idle, further ones get 503. A browser opens up to 6.
     pub max_connections: usize,
 }
 
@@ -263,10 +263,10 @@ impl Default for HttpOptions {
     }
 }
 
-/// What a listener shows who it is with: the contents of PEM files.
+/// Certificate and private key of a listener: the contents of PEM files.
 #[derive(Clone)]
 pub struct TlsIdentity {
-    /// The certificate, followed by those that lead to its root.
+    /// The certificate chain, the server's certificate first.
     pub certificates: Vec<u8>,
     /// Its private key: PKCS#8, PKCS#1 (RSA) or SEC1 (EC), not encrypted.
     pub private_key: Vec<u8>,

@@ -1,4 +1,4 @@
-//! Random numbers from the operating system: the only source of them. What does no I/O takes them as
+//! Random numbers from the operating system, the only source of them. Sans-I/O modules receive them as
 //! arguments.
 
 use crate::error::{Error, Result, Status};

@@ -1,4 +1,4 @@
-//! What a host is told: ids, states, and how a stream or a session is at one moment.
+//! Ids and states, and the current state of a stream or session, as reported to the host.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ pub struct StreamId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId(pub u64);
 
-/// Names an offer that has yet to be answered. Never 0, never reused.
+/// Identifies an unanswered offer. Never 0, never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct OpId(pub u64);
 
@@ -29,7 +29,7 @@ pub enum StreamState {
     /// Media arrives.
     Live = 2,
     /// The connection failed; another attempt follows, or `Idle` if the camera is on demand and
-    /// nobody waits for it. A push stream: no picture came for some seconds; the next one makes it
+    /// nobody waits for it. A push stream: no video frame for some seconds; the next one makes it
     /// live again.
     Retrying = 3,
     /// Failed for good: a bug in the library stopped this stream. Remove and add it again.
@@ -142,37 +142,37 @@ pub struct StreamInfo {
     pub since_last_media: Option<Duration>,
 }
 
-/// Who a session is for, as the host says.
+/// Peer, label and user data of a session, from the host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ViewerIdentity {
     /// Where the viewer comes from: [`WhepOffer::peer`](crate::config::WhepOffer::peer).
     pub peer: Option<Arc<str>>,
     /// Label of the session: [`WhepOffer::label`](crate::config::WhepOffer::label).
     pub label: Option<Arc<str>>,
-    /// Anything of the host's: [`WhepOffer::user_data`](crate::config::WhepOffer::user_data).
+    /// Value of the host: [`WhepOffer::user_data`](crate::config::WhepOffer::user_data).
     pub user_data: usize,
 }
 
-/// A session at one moment.
+/// The current state of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionInfo {
     /// The stream it watches.
     pub stream: StreamId,
-    /// Who it is for.
+    /// Peer, label and user data.
     pub viewer: ViewerIdentity,
     /// State now.
     pub state: SessionState,
-    /// What DTLS chose; `None` before.
+    /// SRTP profile negotiated by DTLS; `None` before.
     pub srtp_profile: Option<SrtpProfile>,
-    /// Where media goes; `None` before ICE.
+    /// Destination of the media; `None` before ICE has nominated.
     pub remote: Option<SocketAddr>,
     /// SRTP bytes sent, all tracks, retransmissions included.
     pub bytes_sent: u64,
     /// SRTP packets sent, all tracks, retransmissions included.
     pub packets_sent: u64,
-    /// Packets the viewer asked for again.
+    /// Packets that the viewer requested by NACK.
     pub nacks: u64,
-    /// Of these, sent again.
+    /// Packets retransmitted.
     pub retransmits: u64,
     /// Picture loss indications and full intra requests received.
     pub plis: u64,

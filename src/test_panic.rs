@@ -1,9 +1,9 @@
 //! Panics on demand, to test that a bug costs its stream or its session and nothing else. Only in
 //! the crate's own tests and with the cargo feature `test-panic`: never in what is shipped.
 
-/// Name of a stream whose third picture panics where it is packetized.
+/// Name of a stream whose third video frame causes a panic in the packetizer.
 pub const STREAM: &str = "test-panic-stream";
-/// Name of a stream whose pictures panic where they are sent to a viewer.
+/// Name of a stream whose video frames cause a panic when they are sent to a viewer.
 pub const SESSION: &str = "test-panic-session";
 
 /// Panics if the stream has the name that asks for it.
@@ -87,7 +87,7 @@ mod tests {
         while changes.recv_timeout(Duration::from_secs(60)).unwrap() != *expected {}
     }
 
-    /// The stream takes viewers and pictures.
+    /// The stream accepts viewers and video frames.
     fn works(gateway: &Gateway, stream: StreamId, name: &str) {
         let pictures = gateway.stream_info(stream).unwrap().frames;
         push(gateway, stream, 100);

@@ -11,7 +11,7 @@ use crate::state::{
     SessionId, SessionState, StreamId, StreamIdentity, StreamState, ViewerIdentity,
 };
 
-/// What a host implements to be told. All calls come from one thread of the gateway, one at a
+/// Events for the host. All calls come from one thread of the gateway, one at a
 /// time; they may call every function of the gateway that does not block.
 pub trait Events: Send + 'static {
     /// A stream changed its state. `Removed` is the last call for an id.
@@ -24,21 +24,21 @@ pub trait Events: Send + 'static {
         let _ = event;
     }
 
-    /// A push stream needs a keyframe that only the host's encoder can give: a viewer cannot
-    /// decode without, or pictures were dropped. Comes at most once a second per stream, and not
-    /// while an earlier one waits to be delivered.
+    /// A push stream needs a keyframe from the host's encoder: a viewer cannot decode without one, or
+    /// video frames were dropped. Called at most once a second per stream, and not while an earlier call
+    /// is queued.
     fn keyframe_request(&self, stream: StreamId) {
         let _ = stream;
     }
 
-    /// Whether this host decides over HTTP requests itself, by [`Events::authorize`].
+    /// Whether the host decides on HTTP requests, in [`Events::authorize`].
     fn authorizes(&self) -> bool {
         false
     }
 
-    /// Somebody wants to do something over HTTP: answer by
-    /// [`Handle::authorize`](crate::gateway::Handle::authorize), here or later and from any
-    /// thread, within 30 s. Called if [`Events::authorizes`], for each request that is no CORS
+    /// Asks whether an HTTP request is allowed. Answer with
+    /// [`Handle::authorize`](crate::gateway::Handle::authorize), now or later and from any thread,
+    /// within 30 s. Called if [`Events::authorizes`] returns true, for each request that is not a CORS
     /// preflight and has none of the configured tokens.
     fn authorize(&self, request: AuthorizeRequest) {
         let _ = request;
@@ -67,13 +67,13 @@ pub struct SessionEvent {
     pub session: SessionId,
     /// The stream that it watches.
     pub stream: StreamId,
-    /// Its state from now on.
+    /// The new state.
     pub state: SessionState,
     /// Why it failed, if the state is `Failed`; `Ok` otherwise.
     pub status: Status,
-    /// The sentence to `status`; empty if there is none.
+    /// Error message for `status`; empty if there is none.
     pub message: String,
-    /// Who the session is for.
+    /// Peer, label and user data of the session.
     pub viewer: ViewerIdentity,
 }
 
@@ -91,22 +91,22 @@ pub enum Operation {
     Monitor = 4,
 }
 
-/// Names a question of [`Events::authorize`]. Never 0, never reused.
+/// Identifies a call of [`Events::authorize`]. Never 0, never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RequestId(pub u64);
 
-/// Somebody wants to do something over HTTP.
+/// An HTTP request to be authorized.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AuthorizeRequest {
     /// To be passed to [`Handle::authorize`](crate::gateway::Handle::authorize).
     pub id: RequestId,
-    /// What it is about.
+    /// The requested operation.
     pub operation: Operation,
-    /// Name of the stream as the request says it, which may not exist. `None` for `Monitor`.
+    /// Name of the stream in the request; the stream may not exist. `None` for `Monitor`.
     pub stream: Option<String>,
     /// The bearer token that was sent.
     pub token: Option<String>,
-    /// Who asks, e.g. the viewer's address; what the host said of a request of its own server.
+    /// Peer, e.g. the viewer's address; for a request of the host's own server, what the host passed.
     pub peer: Option<String>,
 }
 

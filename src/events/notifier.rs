@@ -1,4 +1,4 @@
-//! The thread that calls the host's [`Events`]: in order, under no lock, never a media thread.
+//! The thread that calls the host's [`Events`], in order and without holding a lock.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,7 +13,7 @@ use super::{AuthorizeRequest, Events, SessionEvent, StreamEvent};
 use crate::error::{Error, Result, Status};
 use crate::state::{SessionState, StreamId, StreamState};
 
-/// Something to tell the host.
+/// An event for the host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Notice {
     /// A stream's new state.
@@ -22,7 +22,7 @@ pub enum Notice {
     Session(Box<SessionEvent>),
     /// A push stream needs a keyframe.
     Keyframe(StreamId),
-    /// Somebody wants to do something over HTTP.
+    /// An HTTP request to be authorized.
     Authorize(Box<AuthorizeRequest>),
 }
 
@@ -37,23 +37,21 @@ impl Notice {
     }
 }
 
-/// One thing that waits for the thread.
+/// An entry of the queue.
 enum Entry {
     Notice(Notice),
-    /// The end of an operation of the host's, which bounds how many there are.
+    /// The completion of an operation of the host, whose number is limited.
     Call(Box<dyn FnOnce() + Send>),
 }
 
-/// Events kept for a host whose callback does not return; further ones are dropped, but for the
-/// last event of each id.
+/// Maximum number of queued events; further ones are dropped, except the last event of each id.
 const MAX_PENDING: usize = 16_384;
 
-/// How long dropping it waits for the host's function that frees its data.
+/// How long dropping it waits for the host's free function.
 const DROP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// With the locks of std: threads that wait for one of `parking_lot` stand in a table of the process,
-/// which a fork may catch locked. Then the callback thread of a gateway that the child makes would wait
-/// for ever.
+/// Uses the locks of std: `parking_lot` keeps waiting threads in a table of the process, which a fork may
+/// copy while it is locked. The callback thread of a gateway in the child would then wait forever.
 #[derive(Default)]
 struct Queue {
     pending: Mutex<Pending>,
@@ -63,7 +61,7 @@ struct Queue {
 
 impl Queue {
     fn lock(&self) -> MutexGuard<'_, Pending> {
-        // Nothing panics under it half-way.
+        // Nothing panics while it is held.
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -74,12 +72,12 @@ struct Pending {
     stopping: bool,
 }
 
-/// Where workers leave what the host is to be told.
+/// The sending side of the event queue.
 #[derive(Clone)]
 pub struct Notices(Arc<Queue>);
 
 impl Notices {
-    /// For tests of who leaves notices.
+    /// A queue without a thread, for tests.
     #[cfg(test)]
     pub fn to_nobody() -> Notices {
         Notices(Arc::default())
@@ -90,19 +88,19 @@ impl Notices {
         self.0.dropped.load(Ordering::Relaxed)
     }
 
-    /// Leaves a notice. Never blocks.
+    /// Queues an event. Never blocks.
     pub fn push(&self, notice: Notice) {
         let queue = &self.0;
         let mut pending = queue.lock();
         if pending.entries.len() >= MAX_PENDING && !notice.is_last() {
-            // The log callback may call what leaves a notice.
+            // The log callback may itself queue an event.
             drop(pending);
             if queue.dropped.fetch_add(1, Ordering::Relaxed) == 0 {
                 log::error!("the host's callback is too slow: events are dropped");
             }
             return;
         }
-        // One that waits says it all. Few others wait where this is looked for.
+        // One queued request is enough. The queue is short when this is checked.
         let waits = |entry: &Entry| matches!(entry, Entry::Notice(other) if *other == notice);
         if matches!(notice, Notice::Keyframe(_)) && pending.entries.iter().any(waits) {
             return;
@@ -112,7 +110,7 @@ impl Notices {
         queue.arrived.notify_one();
     }
 
-    /// Leaves a call for the thread, behind the notices that wait. Never blocks, never dropped.
+    /// Queues a call behind the queued events. Never blocks; never dropped.
     pub fn call(&self, call: Box<dyn FnOnce() + Send>) {
         self.0.lock().entries.push_back(Entry::Call(call));
         self.0.arrived.notify_one();
@@ -142,7 +140,7 @@ impl Notifier {
             .name("rwg-callback".to_owned())
             .spawn(move || {
                 run(&queue, &*events);
-                // First the host's data, then the word that it is gone.
+                // Free the host's data first, then report the exit.
                 drop(events);
                 drop(ending);
             })
@@ -153,12 +151,12 @@ impl Notifier {
         })
     }
 
-    /// Where to leave notices.
+    /// The sending side of the queue.
     pub fn notices(&self) -> Notices {
         self.notices.clone()
     }
 
-    /// Tells what is left, then ends the thread. False if a callback has not returned within
+    /// Delivers the queued events, then ends the thread. False if a callback has not returned within
     /// `timeout`; it may then be called again.
     pub fn stop(&mut self, timeout: Duration) -> bool {
         self.notices.0.lock().stopping = true;
@@ -176,8 +174,8 @@ impl Notifier {
 }
 
 impl Drop for Notifier {
-    /// A gateway that could not be made has not stopped it: the host's data is freed all the same,
-    /// before its maker is told. Nothing waits to be told then.
+    /// Reached without `stop` if the gateway could not be created: the host's data is freed before
+    /// `create` returns. Nothing is queued then.
     fn drop(&mut self) {
         let stopping = self.notices.0.lock().stopping;
         if !stopping {
@@ -186,7 +184,7 @@ impl Drop for Notifier {
     }
 }
 
-/// Hears of nothing.
+/// Ignores all events.
 struct Nobody;
 
 impl Events for Nobody {}
@@ -207,7 +205,7 @@ fn run(queue: &Queue, events: &dyn Events) {
                 }
             }
         };
-        // A callback of the host that panics keeps no other from being called.
+        // A panic in one callback does not prevent later ones.
         let told = catch_unwind(AssertUnwindSafe(|| match entry {
             Entry::Notice(notice) => tell(events, notice),
             Entry::Call(call) => call(),

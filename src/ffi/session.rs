@@ -30,7 +30,7 @@ pub enum rtsp_webrtc_gateway_session_state {
     RTSP_WEBRTC_GATEWAY_SESSION_CLOSED = 6,
 }
 
-/// A session at one moment. Counts start at the offer.
+/// The current state of a session. Counts start at the offer.
 #[repr(C)]
 pub struct rtsp_webrtc_gateway_session_info {
     /// sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT().

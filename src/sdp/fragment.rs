@@ -4,24 +4,23 @@
 use super::credentials::{IceCredentials, bad_credentials, is_ice_chars};
 use crate::error::{Error, Result, Status};
 
-/// The largest fragment that is read, in bytes: some hundred candidates.
+/// Maximum size of a fragment in bytes: some hundred candidates.
 pub const MAX_FRAGMENT: usize = 32 * 1024;
 
-/// What a fragment says.
+/// The content of a fragment.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Fragment {
-    /// The viewer's credentials, if it names them.
+    /// The viewer's credentials, if present.
     pub ice: Option<IceCredentials>,
 }
 
 impl Fragment {
-    /// Reads a fragment. Candidates are checked for their form and forgotten: the gateway is
-    /// ICE-lite and answers to where checks come from, so an address that cannot be used or
-    /// resolved (`.local`) hurts nobody.
+    /// Parses a fragment. Candidates are checked for their syntax only: the gateway is ICE-lite and
+    /// answers to the source address of checks, so unusable addresses (`.local`) do no harm.
     ///
     /// Fails with:
     /// - `Status::Sdp`: not lines of a fragment, or nothing in it;
-    /// - `Status::IceCredentials`: only one of ufrag and password, or not as RFC 8839 has them;
+    /// - `Status::IceCredentials`: only one of ufrag and password, or invalid by RFC 8839;
     /// - `Status::Unprocessable`: a whole SDP;
     /// - `Status::TooLarge`: over [`MAX_FRAGMENT`].
     pub fn parse(fragment: &[u8]) -> Result<Fragment> {
@@ -66,7 +65,7 @@ impl Fragment {
                     ));
                 }
                 None if attribute == "end-of-candidates" => useful = true,
-                // What it means is for others, or for later.
+                // Unknown attributes are ignored.
                 _ => {}
             }
         }
@@ -79,8 +78,8 @@ impl Fragment {
         Ok(Fragment { ice })
     }
 
-    /// The credentials of the restart that this asks for, if it does: others than `known`, those
-    /// of the viewer's present ICE session. Both must be new (RFC 8839 section 4.4.1.1.1).
+    /// The credentials of the requested ICE restart; `None` if they are `known`, those of the viewer's
+    /// current ICE session. Both must be new (RFC 8839 section 4.4.1.1.1).
     pub fn restart(&self, known: &IceCredentials) -> Result<Option<&IceCredentials>> {
         let Some(ice) = &self.ice else {
             return Ok(None);
@@ -100,7 +99,7 @@ fn bad(sentence: impl Into<String>) -> Error {
     Error::new(Status::Sdp, sentence)
 }
 
-/// Takes a value that all sections share.
+/// Stores a value that must be the same in all sections.
 fn same<'a>(known: &mut Option<&'a str>, value: &'a str) -> Result<()> {
     if known.is_some_and(|known| known != value) {
         return Err(bad_credentials(
@@ -112,7 +111,7 @@ fn same<'a>(known: &mut Option<&'a str>, value: &'a str) -> Result<()> {
     Ok(())
 }
 
-/// RFC 8839 section 5.1. Of the address only that there is one: it may be a name.
+/// RFC 8839 section 5.1. The address may be anything, since it may be a name.
 fn is_candidate(value: &str) -> bool {
     let mut fields = value.split_ascii_whitespace();
     let mut next = || fields.next().unwrap_or_default();

@@ -61,7 +61,7 @@ pub struct OfferRequest {
     pub deadline: Instant,
     /// `Link` headers for this viewer. `None`: those of the gateway.
     pub ice_links: Option<Vec<String>>,
-    /// Who the session is for.
+    /// Peer, label and user data of the session.
     pub viewer: ViewerIdentity,
     /// Completes the offer.
     pub ticket: Ticket,

@@ -14,9 +14,9 @@ use crate::tuning::Tuning;
 /// The host is not asked for a keyframe more often: an encoder that makes them all the time helps
 /// nobody.
 const KEYFRAME_REQUEST_INTERVAL: Duration = Duration::from_secs(1);
-/// Without a picture for this long, none comes.
+/// A stream without a video frame for this long has no bit rate.
 const SILENT: Duration = Duration::from_secs(4);
-/// Packets of sound kept: more than a second, for viewers whose send was held back.
+/// Audio packets that are kept, for viewers whose send was delayed: more than a second.
 const AUDIO_PACKETS: usize = 64;
 
 /// One camera.
@@ -123,7 +123,7 @@ impl Stream {
         true
     }
 
-    /// The source dropped pictures before they were access units.
+    /// The source dropped video frames before they were access units.
     pub fn dropped(&mut self, pictures: u64) {
         self.counters.dropped += pictures;
     }
@@ -237,7 +237,7 @@ impl Stream {
                 fits &= previous.is_none();
                 self.audio = Some(new_track(info, tuning));
             }
-            // The sound may come back with the next connection.
+            // Audio may return with the next connection.
             (_, None) => {}
         }
         fits
@@ -295,7 +295,7 @@ impl Stream {
         accepted.packets > 0
     }
 
-    /// What arrived at `arrival`, if it is a picture, was handed to the system for all viewers.
+    /// The video frame that arrived at `arrival` has been sent to all viewers; `None` for audio.
     pub fn delivered(&mut self, arrival: Option<Instant>, now: Instant) {
         if let Some(arrival) = arrival
             && !self.viewers.is_empty()
@@ -313,7 +313,7 @@ impl Stream {
         }
     }
 
-    /// The stream at this moment, for metrics; `totals` without those of its present viewers.
+    /// The current state for metrics; `totals` without the stream's current viewers.
     pub fn snapshot(&self, id: StreamId, now: Instant) -> StreamSnapshot {
         let tracks = [&self.video, &self.audio].into_iter().flatten();
         StreamSnapshot {
@@ -367,8 +367,8 @@ fn dimensions(video: &TrackInfo) -> Option<(u32, u32)> {
 
 fn new_track(info: TrackInfo, tuning: &Tuning) -> Track {
     let limits = limits(&info, tuning);
-    // Any start will do (RFC 3550 section 5.1 asks for a random one); without random numbers no
-    // session can be made anyway.
+    // Random by RFC 3550 section 5.1, but any start will do: without random numbers no session can be
+    // created anyway.
     let first = random::bytes().map_or(0, u32::from_le_bytes);
     Track::new(info, limits, first)
 }
@@ -503,7 +503,7 @@ mod tests {
         let info = stream.info(now);
         assert_eq!((info.video_codec, info.reconnects), (Some(Codec::H265), 0));
         assert_eq!(info.frames, 1);
-        // Not asked for, the same is another camera to those who watch.
+        // To connected viewers, the same change is another camera.
         assert!(!stream.live(TrackInfo::video(sets()), None, &tuning));
         assert_eq!(stream.info(now).reconnects, 1);
     }

@@ -585,7 +585,7 @@ fn rtp_comes_in_any_order_and_with_gaps() {
     );
     let mut viewer = offer(&gateway, "cam");
     assert!(viewer.run_till(LONG, has_frames(1)));
-    // Neighbours change places, and two are missing.
+    // Neighbors change places, and two are missing.
     let mut missing = 0;
     for (i, block) in rest.chunks(5).enumerate() {
         for packet in block.iter().rev() {

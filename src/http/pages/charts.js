@@ -1,6 +1,6 @@
 // Charts over time, drawn by uPlot (assets/uplot.js, loaded before the modules).
 
-import { colour, element, setText } from "./dom.js";
+import { color, element, setText } from "./dom.js";
 
 const { uPlot } = window;
 const LEAST_SECONDS = 60; // what the horizontal axis shows at least
@@ -11,18 +11,18 @@ const clock = (seconds) =>
 
 // What the gateway as a whole and each camera have.
 export const FLOW = [
-  { key: "received", label: "in", colour: "--part-2" },
-  { key: "sent", label: "out", colour: "--part-1" },
+  { key: "received", label: "in", color: "--part-2" },
+  { key: "sent", label: "out", color: "--part-1" },
 ];
 export const LATENCY = [
-  { key: "p50", label: "p50", colour: "--part-2" },
-  { key: "p95", label: "p95", colour: "--part-1" },
-  { key: "max", label: "max", colour: "--part-5" },
+  { key: "p50", label: "p50", color: "--part-2" },
+  { key: "p95", label: "p95", color: "--part-1" },
+  { key: "max", label: "max", color: "--part-5" },
 ];
 export const MEDIA_CPU = [
-  { key: "packetize", label: "packetize", colour: "--part-2" },
-  { key: "seal", label: "seal", colour: "--part-3" },
-  { key: "send", label: "send", colour: "--part-1" },
+  { key: "packetize", label: "packetize", color: "--part-2" },
+  { key: "seal", label: "seal", color: "--part-3" },
+  { key: "send", label: "send", color: "--part-1" },
 ];
 
 export class Chart {
@@ -33,7 +33,7 @@ export class Chart {
   #root;
   #body;
 
-  // options: title; series [{key, label, colour}], colour a custom property; format(value); stacked;
+  // options: title; series [{key, label, color}], color a custom property; format(value); stacked;
   // least: what the vertical axis shows at least.
   constructor(parent, options) {
     this.#options = options;
@@ -41,7 +41,7 @@ export class Chart {
     const head = element("figcaption", "", this.#root);
     element("h3", "", head).textContent = options.title;
     const legend = element("p", "legend", head);
-    this.#values = options.series.map(({ label, colour: name }) => {
+    this.#values = options.series.map(({ label, color: name }) => {
       const entry = element("span", "entry", legend);
       const key = element("span", "key", entry);
       key.style.background = `var(${name})`;
@@ -88,8 +88,8 @@ export class Chart {
   #make() {
     const { series, stacked, format, least = 1 } = this.#options;
     const drawn = stacked ? [...series].reverse() : series;
-    const quiet = colour("--quiet");
-    const axis = { stroke: quiet, font: "11px system-ui, sans-serif", ticks: { show: false }, grid: { stroke: colour("--edge"), width: 1 } };
+    const quiet = color("--quiet");
+    const axis = { stroke: quiet, font: "11px system-ui, sans-serif", ticks: { show: false }, grid: { stroke: color("--edge"), width: 1 } };
     return new uPlot(
       {
         width: this.#body.clientWidth,
@@ -108,8 +108,8 @@ export class Chart {
         series: [
           {},
           ...drawn.map((entry) => ({
-            stroke: colour(entry.colour),
-            fill: stacked ? colour(entry.colour) : undefined,
+            stroke: color(entry.color),
+            fill: stacked ? color(entry.color) : undefined,
             width: stacked ? 0 : 1.6,
             points: { show: false },
           })),

@@ -29,9 +29,9 @@ const CHARTS = [
   {
     title: "CPU of the workers",
     series: [
-      { key: "rtsp", label: "rtsp", colour: "--part-4" },
+      { key: "rtsp", label: "rtsp", color: "--part-4" },
       ...MEDIA_CPU,
-      { key: "control", label: "control", colour: "--part-5" },
+      { key: "control", label: "control", color: "--part-5" },
     ],
     format: percent,
     stacked: true,
@@ -46,8 +46,8 @@ const CHARTS = [
   {
     title: "Loss and repair",
     series: [
-      { key: "loss", label: "lost", colour: "--part-3" },
-      { key: "retransmits", label: "sent again", colour: "--part-1" },
+      { key: "loss", label: "lost", color: "--part-3" },
+      { key: "retransmits", label: "sent again", color: "--part-1" },
     ],
     format: percent,
     least: 0.005,

@@ -28,7 +28,7 @@ const FACTS = [
 ];
 
 const CHARTS = [
-  { title: "Pictures per second", series: [{ key: "fps", label: "fps", colour: "--part-1" }], format: digits, least: 5 },
+  { title: "Pictures per second", series: [{ key: "fps", label: "fps", color: "--part-1" }], format: digits, least: 5 },
   {
     title: "Bit rate",
     series: FLOW,

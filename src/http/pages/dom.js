@@ -16,8 +16,8 @@ export function setText(node, text) {
   }
 }
 
-// The colour of a custom property as it is now, light or dark: a canvas cannot read light-dark().
-export function colour(name) {
+// The color of a custom property as it is now, light or dark: a canvas cannot read light-dark().
+export function color(name) {
   const probe = element("span", "", document.body);
   probe.style.color = `var(${name})`;
   const value = getComputedStyle(probe).color;

@@ -1,5 +1,5 @@
 // WhepPlayer plays one WHEP endpoint (draft-ietf-wish-whep) in one <video>, and keeps it playing.
-// One file without dependencies: copy it into your product. Licence: MIT, as the project's.
+// One file without dependencies: copy it into your product. License: MIT, as the project's.
 //
 //   import { WhepPlayer } from "./player.js";
 //   const player = new WhepPlayer({ endpoint: "/door/whep", video: document.querySelector("video") });

@@ -1,5 +1,4 @@
-//! Which of the offered AV1 payload types a stream goes on (RTP Payload Format For AV1, section
-//! 7.2.3).
+//! Chooses among the offered AV1 payload types (RTP Payload Format For AV1, section 7.2.3).
 
 use super::parameter;
 use crate::media::av1::ProfileTierLevel;
@@ -8,7 +7,7 @@ use crate::sdp::offer::OfferedCodec;
 /// The best of the AV1 `codecs` for a stream of this profile, with its fmtp for the answer: the same
 /// profile, else the next higher, whose decoders take the lower as well (AV1 section A.2).
 ///
-/// Level and tier are left as offered: browsers say level 3.1 and decode what their machine can.
+/// Level and tier stay as offered: browsers offer level 3.1 and decode what their machine can.
 pub(super) fn choose<'a>(
     codecs: impl Iterator<Item = &'a OfferedCodec>,
     stream: Option<ProfileTierLevel>,
@@ -21,7 +20,7 @@ pub(super) fn choose<'a>(
         .map(|(_, codec)| (codec, codec.fmtp.clone()))
 }
 
-/// Main if it is not there; `None` if it is, but not readable.
+/// Main if absent; `None` if present but invalid.
 fn profile(fmtp: &str) -> Option<u8> {
     let profile = parameter(fmtp, "profile").map_or(Some(0), |text| text.parse().ok());
     profile.filter(|profile| *profile <= 2)

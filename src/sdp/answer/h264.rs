@@ -1,9 +1,9 @@
-//! Which of the offered H.264 payload types a camera's stream goes on (RFC 6184 section 8.2).
+//! Chooses among the offered H.264 payload types (RFC 6184 section 8.2).
 
 use super::parameter;
 use crate::sdp::offer::OfferedCodec;
 
-/// Profiles that are told apart (RFC 6184 section 8.1, table 5).
+/// Profiles that are distinguished (RFC 6184 section 8.1, table 5).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Profile {
     ConstrainedBaseline,
@@ -35,21 +35,21 @@ impl Profile {
     }
 }
 
-/// What stands for a missing `profile-level-id`: Baseline, level 1 (RFC 6184 section 8.1).
+/// The default of `profile-level-id`: Baseline, level 1 (RFC 6184 section 8.1).
 const DEFAULT: [u8; 3] = [0x42, 0x00, 0x0a];
 
 /// The best of the H.264 `codecs` for a camera with this `profile-level-id`, with its fmtp for the
 /// answer.
 ///
-/// The profile need not be the camera's: browsers offer no High, yet decode it on whichever
-/// payload type they are answered.
+/// The profile need not be the camera's: browsers do not offer High, but decode it on any payload type
+/// that the answer names.
 pub(super) fn choose<'a>(
     codecs: impl Iterator<Item = &'a OfferedCodec>,
     camera: Option<[u8; 3]>,
 ) -> Option<(&'a OfferedCodec, String)> {
     let camera_profile = camera.and_then(Profile::of);
     let rank = |codec: &OfferedCodec| {
-        // Mode 0 has no FU-A, which the gateway sends; decoders take it all the same.
+        // Mode 0 excludes FU-A, which the gateway sends; decoders accept it anyway.
         let mode_0 = match parameter(&codec.fmtp, "packetization-mode") {
             Some("1") => false,
             Some("0") | None => true,
@@ -70,7 +70,7 @@ pub(super) fn choose<'a>(
         .map(|(_, codec)| (codec, with_level(&codec.fmtp, camera)))
 }
 
-/// `None` if it is there, but not readable.
+/// `None` if present but invalid.
 fn profile_level_id(fmtp: &str) -> Option<[u8; 3]> {
     let Some(text) = parameter(fmtp, "profile-level-id") else {
         return Some(DEFAULT);
@@ -81,8 +81,8 @@ fn profile_level_id(fmtp: &str) -> Option<[u8; 3]> {
     Some([idc, constraints, level])
 }
 
-/// The offered fmtp, with the camera's level if that is higher and the browser allows each side
-/// its own.
+/// The offered fmtp, with the camera's level if that is higher and the browser allows asymmetric
+/// levels.
 fn with_level(fmtp: &str, camera: Option<[u8; 3]>) -> String {
     let asymmetry = parameter(fmtp, "level-asymmetry-allowed") == Some("1");
     let (Some([idc, constraints, level]), Some([_, _, camera_level])) =

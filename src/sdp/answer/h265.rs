@@ -1,4 +1,4 @@
-//! Which of the offered H.265 payload types a camera's stream goes on (RFC 7798 section 7.2.2).
+//! Chooses among the offered H.265 payload types (RFC 7798 section 7.2.2).
 
 use super::parameter;
 use crate::media::h265::ProfileTierLevel;
@@ -9,8 +9,7 @@ const MAIN: u8 = 1;
 const MAIN_10: u8 = 2;
 const MAIN_STILL_PICTURE: u8 = 3;
 
-/// What stands for parameters that are missing: Main profile, Main tier, level 3.1 (RFC 7798
-/// section 7.1).
+/// Defaults of absent parameters: Main profile, Main tier, level 3.1 (RFC 7798 section 7.1).
 const DEFAULT: ProfileTierLevel = ProfileTierLevel {
     profile_space: 0,
     profile_id: MAIN,
@@ -20,16 +19,15 @@ const DEFAULT: ProfileTierLevel = ProfileTierLevel {
 
 /// The best of the H.265 `codecs` for a camera of this profile, with its fmtp for the answer.
 ///
-/// The profile must be one whose decoders take the camera's. Tier and level only say how large and
-/// how fast pictures may be, and cameras set them generously: one that is too low is taken where
-/// there is no better.
+/// Decoders of the offered profile must decode the camera's. Tier and level only bound the size and rate
+/// of video frames, and cameras set them generously: one that is too low is used if there is no better.
 pub(super) fn choose<'a>(
     codecs: impl Iterator<Item = &'a OfferedCodec>,
     camera: Option<ProfileTierLevel>,
 ) -> Option<(&'a OfferedCodec, String)> {
     let camera = camera.unwrap_or(DEFAULT);
     let rank = |codec: &OfferedCodec| {
-        // One stream in one transport is what there is.
+        // Only single-stream, single-transport is supported.
         if parameter(&codec.fmtp, "tx-mode").is_some_and(|mode| !mode.eq_ignore_ascii_case("SRST"))
         {
             return None;
@@ -51,7 +49,7 @@ pub(super) fn choose<'a>(
         .map(|(_, codec)| (codec, codec.fmtp.clone()))
 }
 
-/// `None` if a parameter is there, but not readable.
+/// `None` if a parameter is present but invalid.
 fn profile_tier_level(fmtp: &str) -> Option<ProfileTierLevel> {
     let number = |name, default| parameter(fmtp, name).map_or(Some(default), |n| n.parse().ok());
     Some(ProfileTierLevel {
@@ -76,7 +74,7 @@ mod tests {
         })
     }
 
-    /// The place among the offered.
+    /// Index among the offered.
     fn chosen(offers: &[&str], camera: Option<ProfileTierLevel>) -> Option<u8> {
         let codecs = offered("H265", 90_000, offers);
         let (codec, fmtp) = choose(codecs.iter(), camera)?;

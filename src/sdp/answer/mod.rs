@@ -1,4 +1,4 @@
-//! What offer and camera have in common, and the SDP answer that says so.
+//! Negotiates the codecs that offer and camera have in common, and writes the SDP answer.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -20,10 +20,10 @@ const PLAYOUT_DELAY: &str = "http://www.webrtc.org/experiments/rtp-hdrext/playou
 /// Ids of the one-byte form of header extensions (RFC 8285 section 4.2).
 const ONE_BYTE_IDS: std::ops::RangeInclusive<u8> = 1..=14;
 
-/// Codec names that an error message lists at most.
+/// Maximum number of codec names in an error message.
 const NAMES_IN_ERROR: usize = 12;
 
-/// The MediaStream that all tracks belong to, and the viewer's JavaScript sees.
+/// The MediaStream of all tracks, as the viewer's JavaScript sees it.
 const MEDIA_STREAM: &str = "camera";
 
 /// A track that both sides agree on.
@@ -35,7 +35,7 @@ pub struct NegotiatedTrack {
     pub payload_type: u8,
     /// Text of its `a=fmtp` line in the answer, empty if none.
     pub fmtp: String,
-    /// How packets that the viewer lost are sent again.
+    /// How lost packets are retransmitted.
     pub retransmission: Retransmission,
     /// Id of the playout-delay header extension, if offered (1..=14).
     pub playout_delay_id: Option<u8>,
@@ -43,14 +43,14 @@ pub struct NegotiatedTrack {
     pub ssrc: u32,
 }
 
-/// How packets that a viewer lost are sent again.
+/// How lost packets are retransmitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retransmission {
     /// Not at all: NACK (RFC 4585) was not offered, or is not allowed here.
     Off,
-    /// On the stream that they were lost from.
+    /// On the original RTP stream.
     SameStream,
-    /// On a stream of their own (RFC 4588).
+    /// On a separate RTP stream, RTX (RFC 4588).
     Rtx {
         /// Its payload type.
         payload_type: u8,
@@ -64,9 +64,9 @@ pub enum Retransmission {
 pub struct Negotiated {
     /// Random number below 2^63 that names this session in SDP and RTCP.
     pub id: u64,
-    /// The picture.
+    /// The video track.
     pub video: NegotiatedTrack,
-    /// The sound, if the camera has any and the browser takes it.
+    /// The audio track, if the camera has one and the browser accepts it.
     pub audio: Option<NegotiatedTrack>,
 }
 
@@ -92,14 +92,13 @@ impl Negotiated {
 
 /// Chooses sections, payload types and SSRCs.
 ///
-/// `nack` says whether NACK is allowed here. H.264 goes on the payload type whose profile is the
-/// camera's, else Main, else Constrained Baseline, else any, with packetization-mode 1 if one is
-/// offered. H.265 and AV1 go on one of the camera's profile, else of one whose decoders take that
-/// as well. Sound is left out if it cannot share the picture's transport. `random` makes random
-/// numbers.
+/// `nack`: whether NACK is enabled. H.264 uses the payload type with the camera's profile, else Main,
+/// else Constrained Baseline, else any, with packetization-mode 1 if offered. H.265 and AV1 use one with
+/// the camera's profile, else one whose decoders decode that as well. Audio is omitted if it cannot share
+/// the transport of the video. `random` returns random numbers.
 ///
-/// Fails with `Status::Codec` if there is no video in common; the sentence says what the camera
-/// sends and what the browser offers.
+/// Fails with `Status::Codec` if there is no common video codec; the message names what the camera sends
+/// and what the browser offers.
 pub fn negotiate(
     offer: &Offer,
     video: &TrackInfo,
@@ -133,13 +132,13 @@ pub fn negotiate(
     })
 }
 
-/// The sections that want this kind, with their place in the offer.
+/// The sections that want this kind, with their index in the offer.
 fn sections(offer: &Offer, kind: MediaKind) -> impl Iterator<Item = (usize, &OfferedSection)> {
     let all = offer.sections.iter().enumerate();
     all.filter(move |(_, section)| section.wanted == Some(kind))
 }
 
-/// The codec of a section that fits the camera's track, and its fmtp for the answer.
+/// The codec of a section that matches the camera's track, and its fmtp for the answer.
 fn choose<'a>(section: &'a OfferedSection, info: &TrackInfo) -> Option<(&'a OfferedCodec, String)> {
     let same = section.codecs.iter().filter(|codec| {
         codec.name.eq_ignore_ascii_case(info.codec.encoding_name())
@@ -254,7 +253,7 @@ fn nothing_in_common(offer: &Offer, video: &TrackInfo) -> Error {
     Error::new(Status::Codec, sentence)
 }
 
-/// SSRCs for one session, which differ from each other and from 0.
+/// Generates distinct nonzero SSRCs for one session.
 struct Ssrcs<'a> {
     random: &'a mut dyn FnMut() -> Result<u64>,
     used: Vec<u32>,
@@ -279,7 +278,7 @@ impl<'a> Ssrcs<'a> {
     }
 }
 
-/// What the answer says of our side of the transport.
+/// The gateway's side of the transport, for the answer.
 pub struct LocalTransport<'a> {
     /// Our ICE credentials.
     pub ice: &'a IceCredentials,
@@ -400,7 +399,7 @@ fn media(
     let OfferedCodec {
         name, clock_rate, ..
     } = codec;
-    // Names are compared without regard to case (RFC 8866 section 6.6), but not by everyone.
+    // Names are case-insensitive (RFC 8866 section 6.6), but not for every implementation.
     let names = Codec::ALL.map(Codec::encoding_name);
     let registered = names.iter().find(|known| known.eq_ignore_ascii_case(name));
     let name = registered.map_or(name.as_str(), |name| name);
@@ -452,7 +451,7 @@ fn write_ice(sdp: &mut Lines, ice: &IceCredentials) {
     sdp.line(format_args!("a=ice-pwd:{}", ice.pwd));
 }
 
-/// Host candidates of component 1 (RFC 8839 section 5.1), each preferred to those after it.
+/// Host candidates of component 1 (RFC 8839 section 5.1), in order of preference.
 fn write_candidates(sdp: &mut Lines, candidates: &[SocketAddr]) {
     /// Type preference of host candidates (RFC 8445 section 5.1.2.2).
     const HOST: u32 = 126;

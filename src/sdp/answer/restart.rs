@@ -1,12 +1,12 @@
-//! What the viewer of an answered offer is told when it restarts ICE.
+//! The response to an ICE restart.
 
 use std::net::SocketAddr;
 
 use super::{Lines, write_candidates, write_ice};
 use crate::sdp::IceCredentials;
 
-/// The body of the answer to an ICE restart (RFC 8840 section 9): what changes of an answer, for the
-/// section whose transport all share. `section` is what [`transport_section`] found there.
+/// The body of the response to an ICE restart (RFC 8840 section 9): the changed lines of the answer, for
+/// the section whose transport all others share. `section` comes from [`transport_section`].
 pub fn restart_fragment(section: &str, ice: &IceCredentials, candidates: &[SocketAddr]) -> String {
     let mut sdp = Lines::default();
     sdp.line(format_args!("a=ice-lite"));
@@ -16,7 +16,7 @@ pub fn restart_fragment(section: &str, ice: &IceCredentials, candidates: &[Socke
     sdp.0
 }
 
-/// The lines of an answer that name its bundle and the section whose transport all share.
+/// The lines of an answer that identify its bundle and the section whose transport all others share.
 pub fn transport_section(answer: &str) -> String {
     let mut lines = answer.split_inclusive('\n');
     let bundle = lines

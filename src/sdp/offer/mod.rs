@@ -14,13 +14,13 @@ use crate::sdp::credentials::{IceCredentials, bad_credentials};
 
 mod section;
 
-/// The largest offer that is read, in bytes.
+/// Maximum size of an offer in bytes.
 pub const MAX_OFFER: usize = 128 * 1024;
 
-/// Media sections that are read; browsers offer one per track.
+/// Maximum number of media sections; browsers offer one per track.
 const MAX_SECTIONS: usize = 16;
 
-/// Fingerprints that are read; browsers offer one.
+/// Maximum number of fingerprints; browsers offer one.
 const MAX_FINGERPRINTS: usize = 8;
 
 /// A codec that the browser offers in a section.
@@ -45,7 +45,7 @@ pub struct OfferedCodec {
 pub struct OfferedExtension {
     /// Id, 1 to 255.
     pub id: u8,
-    /// What it is.
+    /// URI of the extension.
     pub uri: String,
     /// Offered as `recvonly`, so that the answer must say `sendonly`.
     pub receive_only: bool,
@@ -56,7 +56,7 @@ pub struct OfferedExtension {
 pub struct OfferedSection {
     /// `m=` kind as written: `video`, `audio`, `application`...
     pub media: String,
-    /// Picture or sound, if it is one of these and we may send (`recvonly`, `sendrecv`).
+    /// Video or audio, if it is one of these and the gateway may send (`recvonly`, `sendrecv`).
     pub wanted: Option<MediaKind>,
     /// `a=mid`, empty if none.
     pub mid: String,
@@ -86,15 +86,15 @@ pub struct Offer {
 }
 
 impl Offer {
-    /// Parses and checks an offer. Each way of being unusable has its status and sentence.
+    /// Parses and checks an offer.
     ///
     /// - `Status::TooLarge`: more bytes than [`MAX_OFFER`], or more than 16 media sections.
     /// - `Status::Sdp`: not SDP, no media, or nothing that an ICE-lite DTLS server with
     ///   multiplexed RTCP can answer.
     /// - `Status::Fingerprint`: no certificate fingerprint by SHA-256, SHA-384 or SHA-512.
-    /// - `Status::IceCredentials`: none, or not as RFC 8839 section 5.4 has them.
+    /// - `Status::IceCredentials`: none, or invalid by RFC 8839 section 5.4.
     ///
-    /// Candidates are not read: the gateway answers to where checks come from.
+    /// Candidates are ignored: the gateway answers to the source address of checks.
     pub fn parse(sdp: &[u8]) -> Result<Offer> {
         let description = unmarshal(text(sdp)?)?;
         let session = Attributes(&description.attributes);
@@ -112,7 +112,7 @@ impl Offer {
                 ),
             ));
         }
-        // Sections that carry something, and so must say how to reach the browser.
+        // Active sections, which must describe the browser's transport.
         let live: Vec<Attributes<'_>> = media
             .iter()
             .filter(|media| is_live(media))
@@ -165,7 +165,7 @@ fn bad_sdp(sentence: impl Into<String>) -> Error {
     Error::new(Status::Sdp, sentence)
 }
 
-/// The offer as text of which every line looks like one of SDP.
+/// The offer as text, every line of which has the form of SDP.
 fn text(sdp: &[u8]) -> Result<&str> {
     if sdp.len() > MAX_OFFER {
         return Err(Error::new(
@@ -187,7 +187,7 @@ fn text(sdp: &[u8]) -> Result<&str> {
     }
     for (i, line) in text.lines().enumerate() {
         let shape = matches!(line.as_bytes(), [b'a'..=b'z', b'=', ..]) || line.is_empty();
-        // Control characters would go back in the answer, where a lone CR may count as line end.
+        // Control characters would be copied into the answer, where a lone CR may count as a line end.
         if !shape || line.chars().any(|c| c.is_control() && c != '\t') {
             return Err(bad_sdp(format!(
                 "line {} of the offer is not SDP: a line is a letter, =, and a value",
@@ -208,7 +208,7 @@ fn unmarshal(text: &str) -> Result<SessionDescription> {
     SessionDescription::unmarshal(&mut reader).map_err(|error| {
         let read = usize::try_from(reader.position()).unwrap_or(usize::MAX);
         let read = text.as_bytes().get(..read).unwrap_or(text.as_bytes());
-        // The parser stops behind a value it does not like, or between type and value.
+        // The parser stops behind an invalid value, or between type and value.
         let line = line_number(read.strip_suffix(b"\n").unwrap_or(read));
         match error {
             SdpError::SdpInvalidSyntax(rest) if rest.is_empty() => bad_sdp(format!(

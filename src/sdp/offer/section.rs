@@ -6,13 +6,13 @@ use super::{Attributes, OfferedCodec, OfferedExtension, OfferedSection, bad_sdp,
 use crate::error::Result;
 use crate::media::MediaKind;
 
-/// Header extensions per section that are read; browsers offer about a dozen.
+/// Maximum number of header extensions per section; browsers offer about a dozen.
 pub(super) const MAX_EXTENSIONS: usize = 32;
 
-/// `a=rtcp-fb` values per codec that are read; browsers offer five.
+/// Maximum number of `a=rtcp-fb` values per codec; browsers offer five.
 pub(super) const MAX_FEEDBACK: usize = 16;
 
-/// Bytes of a `mid` or an encoding name that are taken for one.
+/// Maximum length of a `mid` or an encoding name in bytes.
 const MAX_TOKEN: usize = 64;
 
 pub(super) fn section(session: Attributes<'_>, media: &MediaDescription) -> Result<OfferedSection> {
@@ -20,7 +20,7 @@ pub(super) fn section(session: Attributes<'_>, media: &MediaDescription) -> Resu
     let name = &media.media_name;
     let protocol = name.protos.join("/");
     let wanted = wanted(session, media, &protocol);
-    // In a section that waits for its bundle, the bundle's first section says so.
+    // For a bundle-only section, the first section of the bundle decides.
     if wanted.is_some() && !attributes.has("rtcp-mux") && !attributes.has("bundle-only") {
         return Err(bad_sdp(format!(
             "the {} section of the offer lacks a=rtcp-mux, but the gateway has one port for RTP and \
@@ -79,7 +79,7 @@ fn is_token(text: &str) -> bool {
 /// The codecs of a section, in the order of its formats.
 fn codecs(attributes: Attributes<'_>, formats: &[String]) -> Vec<OfferedCodec> {
     let mut codecs: Vec<OfferedCodec> = Vec::new();
-    // Where the codec of a payload type is in `codecs`.
+    // Index in `codecs` by payload type.
     let mut places = [None; 128];
     for format in formats {
         let Some(payload_type) = payload_type(format) else {
@@ -123,7 +123,7 @@ fn payload_type(text: &str) -> Option<u8> {
     text.parse().ok().filter(|&number| number < 128)
 }
 
-/// A payload type before its lines are read. Those of G.711 need none (RFC 3551 section 6).
+/// A payload type before its attributes are parsed. G.711 needs none (RFC 3551 section 6).
 fn static_codec(payload_type: u8) -> OfferedCodec {
     let name = match payload_type {
         0 => "PCMU",
@@ -140,7 +140,7 @@ fn static_codec(payload_type: u8) -> OfferedCodec {
     }
 }
 
-/// `<encoding name>/<clock rate>[/<channels>]`; anything else is passed over.
+/// `<encoding name>/<clock rate>[/<channels>]`; anything else is ignored.
 fn read_rtpmap(codec: &mut OfferedCodec, value: &str) {
     let mut parts = value.split('/');
     let name = parts.next().unwrap_or_default();
