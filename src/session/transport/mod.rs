@@ -111,7 +111,7 @@ impl Transport {
 
     pub fn srtp_profile(&self) -> Option<SrtpProfile> {
         match &self.phase {
-            Phase::Up(up) => Some(up.profile),
+            Phase::Up(up) => Some(up.control.profile),
             _ => None,
         }
     }
@@ -233,7 +233,7 @@ impl Transport {
                     match std::mem::replace(&mut self.phase, Phase::Over) {
                         Phase::Handshaking(handshaking) => match handshaking.done(io.now, &keys) {
                             Ok(up) => {
-                                self.enter(Phase::Up(Box::new(up)));
+                                self.enter(Phase::Up(up));
                                 received = Received::Up;
                             }
                             Err(error) => self.fail(error),
@@ -252,7 +252,7 @@ impl Transport {
         let Phase::Up(up) = &mut self.phase else {
             return Received::Nothing;
         };
-        match up.srtcp.unprotect(datagram) {
+        match up.control.srtcp.unprotect(datagram) {
             Ok(compound) => {
                 self.heard(now);
                 Received::Rtcp(compound)
@@ -328,7 +328,7 @@ impl Transport {
     fn send_rtcp<T: Transmit>(&mut self, compound: &[u8], io: &mut Io<'_, T>) {
         if let Phase::Up(up) = &mut self.phase
             && let Some(path) = self.ice.selected()
-            && let Ok(sealed) = up.srtcp.protect(compound)
+            && let Ok(sealed) = up.control.srtcp.protect(compound)
         {
             send_datagram(&mut io.transmit, path, &sealed);
         }

@@ -16,7 +16,7 @@ pub enum Phase {
     /// The viewer checks its path, and the DTLS handshake is under way.
     Handshaking(Box<Handshaking>),
     /// There are keys, and media flows.
-    Up(Box<Up>),
+    Up(Up),
     /// Closed, or failed for good.
     Over,
 }
@@ -44,6 +44,12 @@ pub struct Up {
     pub heard: Instant,
     /// It was silent for so long that the session counts as disconnected.
     pub quiet: bool,
+    pub control: Box<Control>,
+}
+
+/// What a transport needs besides media. It is kept apart, so that what each access unit touches lies
+/// together.
+pub struct Control {
     pub profile: SrtpProfile,
     pub srtcp: Srtcp,
     /// For the viewer's alerts, and to send the last flight again.
@@ -65,7 +71,7 @@ impl Phase {
     pub fn dtls(&mut self) -> Option<&mut DtlsServer> {
         match self {
             Phase::Handshaking(handshaking) => Some(&mut handshaking.dtls),
-            Phase::Up(up) => Some(&mut up.dtls),
+            Phase::Up(up) => Some(&mut up.control.dtls),
             Phase::Waiting(_) | Phase::Over => None,
         }
     }
@@ -90,9 +96,11 @@ impl Handshaking {
             report_at: now,
             heard: self.heard,
             quiet: false,
-            profile: keys.profile,
-            srtcp: Srtcp::new(keys)?,
-            dtls: self.dtls,
+            control: Box::new(Control {
+                profile: keys.profile,
+                srtcp: Srtcp::new(keys)?,
+                dtls: self.dtls,
+            }),
         })
     }
 }
