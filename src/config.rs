@@ -15,7 +15,7 @@ use crate::tuning::Key;
 /// Options of a gateway.
 #[derive(Default)]
 pub struct Config {
-    /// Local address of the one UDP socket that carries all sessions. Port 0 lets the system
+    /// Local address of the UDP socket that carries all sessions. Port 0 lets the operating system
     /// choose. `None`: all IPv6 and IPv4 addresses, any port.
     pub udp_bind: Option<SocketAddr>,
     /// Addresses to advertise in addition to those of the interfaces: the public ones of a 1:1 NAT.
@@ -177,8 +177,8 @@ pub struct Frame<'a> {
 pub enum FrameData<'a> {
     /// Copied before the push returns.
     Copied(&'a [u8]),
-    /// Kept until it is packetized, then dropped, on any thread. Memory of any kind comes in by
-    /// [`Bytes::from_owner`].
+    /// Kept until it is packetized, then dropped on any thread. [`Bytes::from_owner`] wraps any kind of
+    /// memory.
     Shared(Bytes),
 }
 
@@ -227,13 +227,13 @@ pub struct WhepOffer<'a> {
     /// How long to wait for a camera that is still connecting. Zero: not at all; a camera on demand
     /// is still connected, for the next attempt of the viewer. `None`: 5 s.
     pub timeout: Option<Duration>,
-    /// Where the viewer comes from, for people: free text, e.g. its address. Control characters are
-    /// removed, and the text is cut after 128 bytes.
+    /// The viewer, for people: free text, e.g. its address. Control characters are removed, and the text
+    /// is cut off after 128 bytes.
     pub peer: Option<&'a str>,
-    /// STUN and TURN servers for this viewer, in place of [`Config::ice_servers`]. `None`: those.
+    /// STUN and TURN servers for this viewer. `None`: [`Config::ice_servers`].
     pub ice_servers: Option<&'a [IceServer]>,
-    /// Label of the session, for people: at most 128 bytes without control characters. It comes back
-    /// in events, [`SessionInfo`](crate::state::SessionInfo) and the JSON document.
+    /// Label of the session, for people: at most 128 bytes without control characters. It is returned in
+    /// events, in [`SessionInfo`](crate::state::SessionInfo) and in the JSON document.
     pub label: Option<&'a str>,
     /// A value of the host's choice, returned in events and in
     /// [`SessionInfo`](crate::state::SessionInfo).
@@ -243,7 +243,7 @@ pub struct WhepOffer<'a> {
 /// Options of an HTTP listener.
 #[derive(Clone)]
 pub struct HttpOptions {
-    /// Where to listen. Port 0 lets the system choose.
+    /// Address to listen on. Port 0 lets the operating system choose.
     pub address: SocketAddr,
     /// HTTPS with this certificate. `None`: HTTP.
     pub tls: Option<TlsIdentity>,

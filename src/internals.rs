@@ -9,9 +9,9 @@ pub mod media {
         Track, TrackInfo,
     };
 
-    /// Parameter sets of AV1.
+    /// OBUs of AV1.
     pub mod av1 {
-        pub use crate::media::av1::*;
+        pub use crate::media::av1::obus;
     }
     /// Parameter sets of H.264.
     pub mod h264 {

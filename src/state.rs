@@ -7,11 +7,11 @@ use std::time::Duration;
 use crate::error::Status;
 use crate::media::Codec;
 
-/// Names a stream. Never 0, never reused.
+/// Id of a stream. Never 0, never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StreamId(pub u64);
 
-/// Names a session (one viewer). Never 0, never reused.
+/// Id of a session (one viewer). Never 0, never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId(pub u64);
 
@@ -23,8 +23,8 @@ pub struct OpId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 pub enum StreamState {
-    /// Connecting to the camera for the first time, or again. A push stream: its first keyframe
-    /// has not come.
+    /// Connecting to the camera, for the first time or again. Push stream: waiting for its first
+    /// keyframe.
     Connecting = 1,
     /// Media arrives.
     Live = 2,
@@ -36,7 +36,7 @@ pub enum StreamState {
     Failed = 4,
     /// Removed; the last event of a stream.
     Removed = 5,
-    /// Not connected, because nobody watches: a camera on demand. An offer connects it.
+    /// A camera on demand that is not connected because it has no viewers. An offer connects it.
     Idle = 6,
 }
 
@@ -60,15 +60,15 @@ impl StreamState {
 pub enum SessionState {
     /// Answered; waiting for the viewer's first authenticated ICE check.
     New = 1,
-    /// ICE reached us, DTLS runs.
+    /// ICE has connected; the DTLS handshake is running.
     Connecting = 2,
     /// Media flows.
     Connected = 3,
-    /// No sign of the viewer for some seconds; media still flows.
+    /// Nothing was received from the viewer for some seconds; media still flows.
     Disconnected = 4,
-    /// Gave up; the status says why. `Closed` follows.
+    /// Failed, with a status. `Closed` follows.
     Failed = 5,
-    /// Gone; the last event of a session.
+    /// Ended; the last event of a session.
     Closed = 6,
 }
 
@@ -109,9 +109,9 @@ pub struct StreamInfo {
     pub status: Status,
     /// Error message for `status`; empty if there is none.
     pub message: String,
-    /// The video track's codec, once known.
+    /// Video codec, once known.
     pub video_codec: Option<Codec>,
-    /// The audio track's codec, if there is one.
+    /// Audio codec, if there is audio.
     pub audio_codec: Option<Codec>,
     /// Width of the video in pixels; 0 while unknown.
     pub width: u32,
@@ -145,7 +145,7 @@ pub struct StreamInfo {
 /// Peer, label and user data of a session, from the host.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ViewerIdentity {
-    /// Where the viewer comes from: [`WhepOffer::peer`](crate::config::WhepOffer::peer).
+    /// The viewer's address or name: [`WhepOffer::peer`](crate::config::WhepOffer::peer).
     pub peer: Option<Arc<str>>,
     /// Label of the session: [`WhepOffer::label`](crate::config::WhepOffer::label).
     pub label: Option<Arc<str>>,
@@ -156,19 +156,19 @@ pub struct ViewerIdentity {
 /// The current state of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionInfo {
-    /// The stream it watches.
+    /// The stream that the viewer watches.
     pub stream: StreamId,
     /// Peer, label and user data.
     pub viewer: ViewerIdentity,
-    /// State now.
+    /// State.
     pub state: SessionState,
     /// SRTP profile negotiated by DTLS; `None` before.
     pub srtp_profile: Option<SrtpProfile>,
     /// Destination of the media; `None` before ICE has nominated.
     pub remote: Option<SocketAddr>,
-    /// SRTP bytes sent, all tracks, retransmissions included.
+    /// SRTP bytes sent on all tracks, including retransmissions.
     pub bytes_sent: u64,
-    /// SRTP packets sent, all tracks, retransmissions included.
+    /// SRTP packets sent on all tracks, including retransmissions.
     pub packets_sent: u64,
     /// Packets that the viewer requested by NACK.
     pub nacks: u64,
@@ -176,19 +176,19 @@ pub struct SessionInfo {
     pub retransmits: u64,
     /// Picture loss indications and full intra requests received.
     pub plis: u64,
-    /// Datagrams that were not authentic, or not understood.
+    /// Datagrams rejected because they were not authentic or not valid.
     pub rejected: u64,
-    /// Times the viewer fell behind and resumed at a keyframe.
+    /// Number of times the viewer fell behind and continued at a keyframe.
     pub overflows: u64,
-    /// Round trip: by the DTLS handshake at first, then by the last receiver report.
+    /// Round-trip time, measured by the DTLS handshake at first, later by receiver reports.
     pub round_trip: Option<Duration>,
-    /// Loss by the last receiver report, in parts per million.
+    /// Packet loss in the last receiver report, in parts per million.
     pub loss_ppm: u32,
-    /// Age of the session.
+    /// Time since the session was created.
     pub age: Duration,
 }
 
-/// A DTLS-SRTP protection profile that this library speaks.
+/// A DTLS-SRTP protection profile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SrtpProfile {
     /// SRTP_AES128_CM_HMAC_SHA1_80 (RFC 5764 section 4.1.2).
@@ -198,7 +198,7 @@ pub enum SrtpProfile {
 }
 
 impl SrtpProfile {
-    /// Its IANA number.
+    /// The IANA number.
     pub const fn iana(self) -> u16 {
         match self {
             SrtpProfile::Aes128CmSha1_80 => 0x0001,
@@ -206,7 +206,7 @@ impl SrtpProfile {
         }
     }
 
-    /// Its name in the IANA registry, without `SRTP_`.
+    /// The name in the IANA registry, without `SRTP_`.
     pub const fn name(self) -> &'static str {
         match self {
             SrtpProfile::Aes128CmSha1_80 => "AES128_CM_HMAC_SHA1_80",

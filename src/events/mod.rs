@@ -1,4 +1,4 @@
-//! Tells the host what changed: one thread per gateway, in order, under no lock.
+//! Events for the host, delivered in order on one thread per gateway, without holding a lock.
 
 mod notifier;
 pub(crate) mod role;
@@ -60,7 +60,7 @@ pub struct StreamEvent {
     pub identity: StreamIdentity,
 }
 
-/// A session changed its state.
+/// A change of a session's state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionEvent {
     /// The session.
@@ -69,7 +69,7 @@ pub struct SessionEvent {
     pub stream: StreamId,
     /// The new state.
     pub state: SessionState,
-    /// Why it failed, if the state is `Failed`; `Ok` otherwise.
+    /// Why the session is `Failed`; `Ok` in the other states.
     pub status: Status,
     /// Error message for `status`; empty if there is none.
     pub message: String,
@@ -77,7 +77,7 @@ pub struct SessionEvent {
     pub viewer: ViewerIdentity,
 }
 
-/// What a request over HTTP asks for.
+/// What an HTTP request would do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(i32)]
 pub enum Operation {
@@ -87,7 +87,7 @@ pub enum Operation {
     Update = 2,
     /// End a session: DELETE.
     End = 3,
-    /// See all streams and sessions: `/api` and `/metrics` of the listener.
+    /// Read all streams and sessions: `/api` and `/metrics` of the listener.
     Monitor = 4,
 }
 
@@ -98,13 +98,13 @@ pub struct RequestId(pub u64);
 /// An HTTP request to be authorized.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AuthorizeRequest {
-    /// To be passed to [`Handle::authorize`](crate::gateway::Handle::authorize).
+    /// Pass it to [`Handle::authorize`](crate::gateway::Handle::authorize).
     pub id: RequestId,
     /// The requested operation.
     pub operation: Operation,
     /// Name of the stream in the request; the stream may not exist. `None` for `Monitor`.
     pub stream: Option<String>,
-    /// The bearer token that was sent.
+    /// The bearer token of the request, if any.
     pub token: Option<String>,
     /// Peer, e.g. the viewer's address; for a request of the host's own server, what the host passed.
     pub peer: Option<String>,

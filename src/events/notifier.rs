@@ -27,7 +27,7 @@ pub enum Notice {
 }
 
 impl Notice {
-    /// The last event of an id, which is never dropped.
+    /// Whether this is the last event of an id, which is never dropped.
     fn is_last(&self) -> bool {
         match self {
             Notice::Stream(event) => event.state == StreamState::Removed,
@@ -83,7 +83,7 @@ impl Notices {
         Notices(Arc::default())
     }
 
-    /// Notices dropped because the host's callback was too slow.
+    /// Number of events dropped because the host's callback was too slow.
     pub fn dropped(&self) -> u64 {
         self.0.dropped.load(Ordering::Relaxed)
     }
@@ -117,7 +117,7 @@ impl Notices {
     }
 }
 
-/// The thread.
+/// The thread that calls the host.
 pub struct Notifier {
     notices: Notices,
     thread: Option<Running>,
@@ -144,7 +144,12 @@ impl Notifier {
                 drop(events);
                 drop(ending);
             })
-            .map_err(|error| Error::new(Status::Io, format!("callback thread: {error}")))?;
+            .map_err(|error| {
+                Error::new(
+                    Status::Io,
+                    format!("cannot start the callback thread: {error}"),
+                )
+            })?;
         Ok(Notifier {
             notices,
             thread: Some(Running { thread, ended }),

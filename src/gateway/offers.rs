@@ -33,7 +33,7 @@ impl Handle {
         let (timeout, worker) = (checked.timeout, checked.worker);
         let (reply, answer) = mpsc::sync_channel(1);
         let ticket = self.shared.offers.begin(move |result| {
-            // If nobody receives it any more, the ticket has been claimed and this does not run.
+            // If it is no longer received, the ticket has been claimed and this does not run.
             let _ = reply.send(result);
         });
         let request = Box::new(checked.request(ticket.clone()));
@@ -136,7 +136,7 @@ fn clean(peer: &str) -> Option<Arc<str>> {
     (!text.is_empty()).then(|| text.into())
 }
 
-/// Claims the ticket of an offer that nobody waits for any more.
+/// Claims the ticket of an abandoned offer when it is dropped.
 struct GivenUp(Ticket);
 
 impl Drop for GivenUp {

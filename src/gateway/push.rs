@@ -67,10 +67,10 @@ impl Handle {
     fn feed(&self, stream: StreamId) -> Result<Arc<Feed>> {
         match self.shared.feeds.find(stream) {
             Some(feed) => Ok(feed),
-            // Says so if there is no such stream at all.
+            // `NotFound` if the stream does not exist at all.
             None => self.shared.registry.stream(stream).and(Err(Error::new(
                 Status::InvalidState,
-                "this stream is a camera: push to a stream that add_push_stream made",
+                "this stream is a camera: push to a stream that add_push_stream created",
             ))),
         }
     }

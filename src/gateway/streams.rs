@@ -1,4 +1,4 @@
-//! Adding, removing and looking at streams.
+//! Adding, removing and querying streams.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::source::CameraConfig;
 use crate::state::{StreamId, StreamIdentity, StreamInfo};
 use crate::worker::Command;
 
-/// Longest stream name.
+/// Maximum length of a stream name.
 const MAX_NAME: usize = 128;
 
 impl Handle {
@@ -113,13 +113,13 @@ impl Handle {
         self.ask(worker, |reply| Command::StreamInfo(stream, reply))?
     }
 
-    /// A stream by its name.
+    /// Finds a stream by its name.
     pub fn find_stream(&self, name: &str) -> Result<StreamId> {
         self.check_open()?;
         Ok(self.shared.registry.find_stream(name)?.0)
     }
 
-    /// All streams, the oldest first.
+    /// Returns all streams, oldest first.
     pub fn streams(&self) -> Result<Vec<StreamId>> {
         self.check_open()?;
         Ok(self.shared.registry.streams())
@@ -130,13 +130,13 @@ fn check_name(name: &str) -> Result<()> {
     if !is_name(name) {
         return Err(Error::new(
             Status::InvalidArgument,
-            "a stream name has 1 to 128 of the characters A-Z a-z 0-9 . _ ~ -",
+            "a stream name must have 1 to 128 characters of A-Z a-z 0-9 . _ ~ -",
         ));
     }
     Ok(())
 }
 
-/// Whether a stream may have this name.
+/// Whether this is a valid stream name.
 pub(crate) fn is_name(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._~-".contains(c);
     (1..=MAX_NAME).contains(&name.len()) && name.chars().all(allowed)

@@ -10,22 +10,12 @@ use h264_reader::rbsp::{BitRead, BitReader, BitReaderError};
 pub mod obu_type {
     /// Sequence header.
     pub const SEQUENCE_HEADER: u8 = 1;
-    /// Temporal delimiter.
-    pub const TEMPORAL_DELIMITER: u8 = 2;
     /// Frame header.
     pub const FRAME_HEADER: u8 = 3;
-    /// Tile group.
-    pub const TILE_GROUP: u8 = 4;
-    /// Metadata.
-    pub const METADATA: u8 = 5;
     /// Frame header and tile group in one.
     pub const FRAME: u8 = 6;
     /// Repetition of an earlier frame header.
     pub const REDUNDANT_FRAME_HEADER: u8 = 7;
-    /// Tile list, for large scale tile decoding only.
-    pub const TILE_LIST: u8 = 8;
-    /// Padding.
-    pub const PADDING: u8 = 15;
 }
 
 /// The bits of an OBU header (section 5.3.2).

@@ -384,9 +384,9 @@ impl Camera {
             .user_agent(concat!("rtsp_webrtc_gateway/", env!("CARGO_PKG_VERSION")).to_owned())
             .unassigned_channel_data(UnassignedChannelDataPolicy::Ignore)
             .session_id(SessionIdPolicy::UseFirst);
-        // Over TCP one TEARDOWN goes on the connection that is there; its end stops the media
-        // anyway. With UDP a camera sends on until the session expires, and with either one that
-        // says it is an old LIVE555 is told again until then. The group counts the goodbyes.
+        // Over TCP, one TEARDOWN is sent on the existing connection, whose end stops the media in any
+        // case. With UDP, a camera keeps sending until the session expires; `retina` repeats TEARDOWN
+        // until then, as it does for old versions of LIVE555. The group counts these sessions.
         let pending = self.config.teardowns.stale_sessions().num_sessions;
         options
             .session_group(self.config.teardowns.clone())

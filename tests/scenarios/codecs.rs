@@ -22,14 +22,17 @@ fn units(sample: Sample) -> Vec<Vec<u8>> {
     }
 }
 
-/// What the viewer must get of picture `number`: NALs, or OBUs without delimiters and sizes.
+/// `obu_type` of a temporal delimiter, which RTP does not carry.
+const TEMPORAL_DELIMITER: u8 = 2;
+
+/// What the viewer must get of video frame `number`: NAL units, or OBUs without delimiters and sizes.
 fn expected(sample: Sample, number: usize) -> Vec<Vec<u8>> {
     let units = sample.units();
     let unit = units[number % units.len()];
     match sample {
         Sample::H265 => h265_nals(unit).iter().map(|nal| nal.to_vec()).collect(),
         _ => av1::obus(unit)
-            .filter(|obu| obu.kind() != av1::obu_type::TEMPORAL_DELIMITER)
+            .filter(|obu| obu.kind() != TEMPORAL_DELIMITER)
             .map(|obu| [obu.header(), obu.payload].concat())
             .collect(),
     }

@@ -225,7 +225,7 @@ fn media_with_the_sets_of_the_sdp() {
         async |listener, events| {
             let mut peer = Peer::accept(&listener).await;
             peer.play(SDP).await;
-            // Sound before the first picture is dropped.
+            // Audio before the first video frame is dropped.
             peer.rtp(2, 9, 0, true, &[0xff; 160]).await;
             peer.rtp(0, 1, 0, true, IDR).await;
             let (video, audio) = live(events).await;
@@ -248,7 +248,7 @@ fn media_with_the_sets_of_the_sdp() {
             let (error, _) = failed(events).await;
             assert_eq!(error.status(), Status::Connect, "{error}");
 
-            // And again, with the sound off.
+            // And again, without audio.
             let mut peer = Peer::accept(&listener).await;
             peer.play(SDP).await;
             peer.rtp(0, 1, 0, true, IDR).await;
@@ -346,7 +346,7 @@ fn a_camera_that_goes_silent_has_stalled() {
             peer.play(SDP).await;
             peer.rtp(0, 1, 0, true, IDR).await;
             live(events).await;
-            // Sound alone is no sign of life.
+            // Audio alone does not count as media.
             let mut seq = 0;
             let (error, _) = loop {
                 peer.rtp(2, seq, 160 * u32::from(seq), true, &[0xff; 160])

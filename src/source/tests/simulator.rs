@@ -22,7 +22,7 @@ fn simulator(edit: impl FnOnce(CameraConfig) -> CameraConfig) -> (CameraServer, 
     (server, options)
 }
 
-/// Picture `number` of the clip as the sink gets it: without parameter sets.
+/// Video frame `number` of the clip as the sink receives it: without parameter sets.
 fn picture(number: usize) -> Vec<u8> {
     let nals = CLIP.access_units()[number].nals.iter();
     nals.filter(|nal| !matches!(nal[0] & 0x1f, 7 | 8))
@@ -30,7 +30,7 @@ fn picture(number: usize) -> Vec<u8> {
         .collect()
 }
 
-/// The source is live with the clip's parameter sets, and its first pictures are the clip's.
+/// The source is live with the clip's parameter sets, and its first video frames are the clip's.
 async fn plays(events: &mut Events, pictures: usize) {
     let (video, audio) = live(events).await;
     let [sps, pps] = CLIP.parameter_sets();
