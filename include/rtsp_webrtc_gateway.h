@@ -1741,7 +1741,7 @@ typedef enum rtsp_webrtc_gateway_session_state {
     RTSP_WEBRTC_GATEWAY_SESSION_CLOSED = 6,
 } rtsp_webrtc_gateway_session_state;
 
-/** A session at one moment. Counts start at the offer. */
+/** The current state of a session. Counts start at the offer. */
 typedef struct rtsp_webrtc_gateway_session_info {
     /** sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT(). */
     size_t struct_size;
