@@ -59,6 +59,7 @@
 //! timestamp offset is chosen so that the time line goes on as well.
 
 pub mod dtls;
+pub mod estimate;
 mod feedback;
 pub mod ice;
 mod io;

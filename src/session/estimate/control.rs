@@ -1,0 +1,354 @@
+//! Rate control: the estimate rises while there is no queue, falls on overuse and on loss
+//! (draft-ietf-rmcat-gcc-02 sections 5.5 and 6), and follows the measurements of packet trains.
+
+use super::Limits;
+use super::train::{Sample, Shown};
+use super::trend::Usage;
+
+/// Multiplicative increase per second; near the known capacity, one packet of this size per response
+/// time instead.
+const GROWTH: f64 = 1.08;
+const PACKET_BITS: f64 = 9_600.0;
+/// Limit of the increase, relative to the delivered rate: more is not proven.
+const UNPROVEN: f64 = 1.5;
+const UNPROVEN_BITS: f64 = 10_000.0;
+/// Decrease on overuse: if the sender fills the path it has to drain the queue; otherwise the queue
+/// drains by itself.
+const FILLING: f64 = 0.85;
+const LEAVING_ROOM: f64 = 0.95;
+/// A sender below this share of the estimate does not fill the path.
+const FILLS: f64 = 0.95;
+/// The path is full if less than this share of the offered rate is delivered.
+const FULL: f64 = 0.9;
+/// Share of a measured rate that is used.
+const RELY: f64 = 0.95;
+/// Largest increase by one train, except by the first.
+const LEAP: f64 = 3.0;
+/// A capacity measured over at least this time in microseconds lowers the estimate.
+const LOWERS: i64 = 60_000;
+/// How long a measured capacity and a decrease are taken into account, in microseconds.
+const REMEMBERED: u64 = 1_000_000;
+/// Pacing rate over the estimate, so that keyframes detect a wider path.
+const TRY: f64 = 1.25;
+/// Loss above which the estimate falls, and above which it does not rise.
+const MUCH_LOSS: f64 = 0.1;
+const SOME_LOSS: f64 = 0.05;
+/// How long the highest delivered rate is kept, in microseconds.
+const PEAK: u64 = 5_000_000;
+
+/// Measured rates in bits per second.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Flow {
+    /// Delivered over the last half second.
+    pub delivered: Option<f64>,
+    /// At which those packets, and those lost between them, were sent.
+    pub offered: Option<f64>,
+    /// Sent over the last two seconds.
+    pub sent: Option<f64>,
+    /// Time from sending a packet to feedback on it, in microseconds.
+    pub response: u64,
+}
+
+/// The rate control.
+#[derive(Debug)]
+pub struct Control {
+    limits: Limits,
+    estimate: f64,
+    /// Whether anything was measured yet.
+    known: bool,
+    /// The capacity by the last overuse or train: near it, the increase is additive.
+    edge: Option<f64>,
+    capacity: Option<(f64, u64)>,
+    peak: (f64, u64),
+    loss: f64,
+    filling: bool,
+    updated: u64,
+    lowered: Option<u64>,
+}
+
+impl Control {
+    pub fn new(limits: Limits) -> Self {
+        Control {
+            estimate: limits.start as f64,
+            limits,
+            known: false,
+            edge: None,
+            capacity: None,
+            peak: (0.0, 0),
+            loss: 0.0,
+            filling: false,
+            updated: 0,
+            lowered: None,
+        }
+    }
+
+    /// Bits per second.
+    pub fn estimate(&self) -> f64 {
+        self.estimate
+    }
+
+    /// The pacing rate in bits per second.
+    pub fn pace(&self, now: u64) -> f64 {
+        // A sender that fills a path of known capacity must not outdo those that it shares it with.
+        let contends = self.filling && self.edge.is_some();
+        if contends || self.lowered.is_some_and(|at| now < at + REMEMBERED) {
+            self.estimate
+        } else {
+            TRY * self.estimate
+        }
+    }
+
+    /// Applies the state of the delay.
+    pub fn delay(&mut self, now: u64, usage: Usage, flow: Flow) {
+        let since = now.saturating_sub(self.updated).min(1_000_000);
+        self.updated = now;
+        self.filling = self.fills(flow);
+        if let Some(delivered) = flow.delivered
+            && (delivered >= self.peak.0 || now - self.peak.1 > PEAK)
+        {
+            self.peak = (delivered, now);
+        }
+        match usage {
+            Usage::Normal => self.rise(since, flow),
+            Usage::Under => {}
+            Usage::Over => self.overused(now, flow),
+        }
+    }
+
+    fn rise(&mut self, since: u64, flow: Flow) {
+        if self.loss > SOME_LOSS {
+            return;
+        }
+        let seconds = since as f64 / 1e6;
+        if self.edge.is_some_and(|edge| self.estimate > 1.3 * edge) {
+            self.edge = None;
+        }
+        if self.edge.is_some_and(|edge| self.estimate > RELY * edge) && !self.fills(flow) {
+            // Only a train can tell whether the path carries more.
+            return;
+        }
+        let near = self.edge.is_some_and(|edge| self.estimate > 0.7 * edge);
+        let raised = if near {
+            let response = (flow.response as f64 / 1e6 + 0.1).min(1.0);
+            self.estimate + PACKET_BITS / response * seconds
+        } else {
+            self.estimate * GROWTH.powf(seconds)
+        };
+        let most = UNPROVEN * self.peak.0 + UNPROVEN_BITS;
+        if raised > self.estimate && self.estimate < most {
+            self.set(raised.min(most));
+        }
+    }
+
+    fn overused(&mut self, now: u64, flow: Flow) {
+        let pause = flow.response.clamp(50_000, 300_000) + 100_000;
+        if self.lowered.is_some_and(|at| now < at + pause) {
+            return;
+        }
+        let Some(delivered) = flow.delivered else {
+            // Right at the start.
+            self.lower(now, self.estimate * FILLING);
+            return;
+        };
+        let capacity = self
+            .capacity
+            .filter(|(_, at)| now < at + REMEMBERED)
+            .map_or(0.0, |(rate, _)| rate);
+        let carried = delivered.max(capacity);
+        let share = if self.fills(flow) {
+            FILLING
+        } else {
+            LEAVING_ROOM
+        };
+        let full = flow
+            .offered
+            .is_some_and(|offered| delivered < FULL * offered);
+        let target = if full {
+            share * carried
+        } else {
+            // The queue grew although the path kept up: a burst, cross traffic, or jitter. The rate
+            // of a stream that does not fill the path is not the capacity.
+            (share * carried).max(FILLING * self.estimate)
+        };
+        self.edge = Some(match self.edge {
+            Some(edge) if (0.7..1.3).contains(&(carried / edge)) => 0.7 * edge + 0.3 * carried,
+            _ => carried,
+        });
+        self.lower(now, target);
+    }
+
+    fn fills(&self, flow: Flow) -> bool {
+        flow.sent.is_none_or(|sent| sent > FILLS * self.estimate)
+    }
+
+    /// Applies the measurement of a train.
+    pub fn train(&mut self, now: u64, sample: Sample, usage: Usage) {
+        match sample.shown {
+            Shown::AtLeast(rate) => {
+                if usage != Usage::Over && RELY * rate > self.estimate * 1.05 {
+                    self.leap(RELY * rate);
+                }
+            }
+            Shown::Capacity(rate, measured) => {
+                self.capacity = Some((rate, now));
+                if RELY * rate > self.estimate {
+                    self.leap(RELY * rate);
+                } else if !self.known || measured >= LOWERS {
+                    self.edge = Some(rate);
+                    self.lower(now, RELY * rate);
+                }
+            }
+        }
+        self.known = true;
+    }
+
+    /// Applies the fraction of packets lost.
+    pub fn loss(&mut self, now: u64, loss: f64, flow: Flow) {
+        self.loss = loss;
+        if loss > MUCH_LOSS {
+            let target = self.estimate * (1.0 - 0.5 * loss);
+            let delivered = flow.delivered.unwrap_or(0.0);
+            self.lower(now, target.max(LEAVING_ROOM * delivered));
+        }
+    }
+
+    /// Multiplies the estimate, up to `most`.
+    pub fn creep(&mut self, factor: f64, most: f64) {
+        if self.estimate < most {
+            self.set((factor * self.estimate).min(most));
+        }
+    }
+
+    /// Feedback is missing.
+    pub fn silence(&mut self, now: u64) {
+        self.lower(now, self.estimate / 2.0);
+    }
+
+    /// Feedback is back. The path may have changed, so the next train counts like the first.
+    pub fn feedback_resumed(&mut self) {
+        self.known = false;
+        self.edge = None;
+        self.set(self.estimate.max(self.limits.start as f64 / 4.0));
+    }
+
+    /// Raises the estimate to `rate`, within the limit of one step.
+    fn leap(&mut self, rate: f64) {
+        let most = if self.known {
+            LEAP * self.estimate
+        } else {
+            f64::MAX
+        };
+        self.set(rate.min(most));
+        if self.edge.is_some_and(|edge| self.estimate > edge) {
+            self.edge = None;
+        }
+    }
+
+    /// Lowers the estimate to `rate` if it is higher.
+    pub fn lower(&mut self, now: u64, rate: f64) {
+        if rate < self.estimate {
+            self.set(rate);
+        }
+        self.lowered = Some(now);
+        self.known = true;
+    }
+
+    fn set(&mut self, rate: f64) {
+        let (floor, ceiling) = (self.limits.floor as f64, self.limits.ceiling as f64);
+        self.estimate = rate.clamp(floor, ceiling.max(floor));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000;
+
+    fn control(start: u64) -> Control {
+        Control::new(Limits {
+            start,
+            ..Limits::default()
+        })
+    }
+
+    fn flow(sent: f64, delivered: f64) -> Flow {
+        Flow {
+            delivered: Some(delivered),
+            offered: Some(sent),
+            sent: Some(sent),
+            response: 100_000,
+        }
+    }
+
+    #[test]
+    fn it_grows_by_8_percent_per_second_up_to_a_multiple_of_the_delivered_rate() {
+        let mut control = control(1_000_000);
+        let flow = flow(1e6, 1e6);
+        control.delay(0, Usage::Normal, flow);
+        for n in 1..=10 {
+            control.delay(n * SECOND / 10, Usage::Normal, flow);
+        }
+        assert!((control.estimate() - 1.08e6).abs() < 1e3);
+        for n in 11..200 {
+            control.delay(n * SECOND / 10, Usage::Normal, flow);
+        }
+        assert_eq!(control.estimate(), 1.51e6);
+    }
+
+    #[test]
+    fn overuse_of_a_full_path_falls_below_the_delivered_rate() {
+        let mut control = control(2_000_000);
+        control.delay(0, Usage::Over, flow(2e6, 1e6));
+        assert_eq!(control.estimate(), 0.85e6);
+        // Near that capacity the increase is additive.
+        control.delay(SECOND, Usage::Normal, flow(0.85e6, 0.85e6));
+        control.delay(2 * SECOND, Usage::Normal, flow(0.85e6, 0.85e6));
+        assert!(control.estimate() > 0.85e6);
+        assert!(control.estimate() < 0.97e6);
+    }
+
+    #[test]
+    fn the_rate_of_a_stream_that_does_not_fill_the_path_is_not_its_capacity() {
+        let mut control = control(3_000_000);
+        control.delay(0, Usage::Over, flow(0.5e6, 0.5e6));
+        assert_eq!(control.estimate(), 0.85 * 3e6);
+        // Too soon after the last decrease.
+        control.delay(100_000, Usage::Over, flow(0.5e6, 0.5e6));
+        assert_eq!(control.estimate(), 0.85 * 3e6);
+        // The path is full.
+        control.delay(SECOND, Usage::Over, flow(0.5e6, 0.3e6));
+        assert_eq!(control.estimate(), 0.95 * 0.3e6);
+    }
+
+    #[test]
+    fn trains_raise_and_lower_it() {
+        let sample = |shown| Sample {
+            shown,
+            probe: false,
+        };
+        let mut control = control(300_000);
+        let usage = Usage::Normal;
+        control.train(0, sample(Shown::AtLeast(10e6)), usage);
+        assert_eq!(control.estimate(), 9.5e6, "the first");
+        control.train(1, sample(Shown::AtLeast(100e6)), usage);
+        assert_eq!(control.estimate(), 28.5e6);
+        control.train(2, sample(Shown::AtLeast(1e6)), usage);
+        assert_eq!(control.estimate(), 28.5e6);
+        control.train(3, sample(Shown::Capacity(2e6, 30_000)), usage);
+        assert_eq!(control.estimate(), 28.5e6, "too short");
+        control.train(4, sample(Shown::Capacity(2e6, 100_000)), usage);
+        assert_eq!(control.estimate(), 1.9e6);
+    }
+
+    #[test]
+    fn only_much_loss_lowers_it() {
+        let mut control = control(1_000_000);
+        control.loss(0, 0.03, flow(0.2e6, 0.2e6));
+        assert_eq!(control.estimate(), 1e6);
+        control.loss(0, 0.2, flow(0.2e6, 0.16e6));
+        assert_eq!(control.estimate(), 0.9e6);
+        control.loss(0, 0.5, flow(0.9e6, 0.9e6));
+        assert_eq!(control.estimate(), 0.95 * 0.9e6);
+    }
+}
