@@ -405,14 +405,16 @@ typedef enum rtsp_webrtc_gateway_tuning_key {
      */
     RTSP_WEBRTC_GATEWAY_TUNING_GOP_CACHE_MS = 13,
     /**
-     * 1: spread large video frames (keyframes) and the backlog for a new viewer over time, except
-     * for nearby viewers (round trip up to 5 ms, hardly any loss). 0: send them in one burst.
-     * Default 1, range 0 to 1, applies to new sessions.
+     * 1: spread large video frames (keyframes) and the backlog for a new viewer over time, at the
+     * rate that the path carries (see congestion), or else at pacing_rate_percent, except for
+     * nearby viewers (round trip up to 5 ms, hardly any loss). 0: send them in one burst. Default
+     * 1, range 0 to 1, applies to new sessions.
      */
     RTSP_WEBRTC_GATEWAY_TUNING_PACING = 14,
     /**
-     * Send rate of paced video, in percent of the stream's bit rate. Default 250, range 110 to
-     * 10000, applies to new sessions.
+     * Send rate of paced video in percent of the stream's bit rate, where nothing is measured: for
+     * viewers without transport-wide feedback, and for the first moments of others. Default 250,
+     * range 110 to 10000, applies to new sessions.
      */
     RTSP_WEBRTC_GATEWAY_TUNING_PACING_RATE_PERCENT = 15,
     /** Maximum number of sessions. 0: no limit. Default 0, range 0 to 1000000, applies immediately. */
@@ -443,6 +445,13 @@ typedef enum rtsp_webrtc_gateway_tuning_key {
      * 60000, applies immediately.
      */
     RTSP_WEBRTC_GATEWAY_TUNING_NACK_HISTORY_MS = 20,
+    /**
+     * 1: measure what the path to a viewer carries (transport-wide feedback), pace by it, and
+     * leave out frames up to the next keyframe where it carries less than the stream. 0: pace by
+     * the bit rate of the stream. Without pacing it has no effect. Default 1, range 0 to 1,
+     * applies to new sessions.
+     */
+    RTSP_WEBRTC_GATEWAY_TUNING_CONGESTION = 21,
 } rtsp_webrtc_gateway_tuning_key;
 
 /** Values of RTSP_WEBRTC_GATEWAY_TUNING_SRTP_POLICY. */
@@ -1867,7 +1876,8 @@ int rtsp_webrtc_gateway_metrics(const rtsp_webrtc_gateway *gateway,
  * - "sessions": an array, ordered by id, of {"id", "stream", "stream_name", "state" (enum
  *   rtsp_webrtc_gateway_session_state in lower case), "srtp_profile" ("AEAD_AES_128_GCM" or
  *   "AES128_CM_HMAC_SHA1_80"), "remote", "peer", "label", "bytes_sent", "packets_sent", "nacks",
- *   "retransmits", "plis", "overflows", "round_trip_us", "loss_ppm", "age_ms"}
+ *   "retransmits", "plis", "overflows", "skips", "bandwidth_bps", "held_back", "round_trip_us",
+ *   "loss_ppm", "age_ms"}
  *
  * Unknown values are null. Counters start with the object they belong to; compute rates from two
  * readings. Later versions may add members. The text contains no passwords and no keys.

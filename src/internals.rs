@@ -33,7 +33,9 @@ pub mod sdp {
 
     /// Writing answers.
     pub mod answer {
-        pub use crate::sdp::answer::{LocalTransport, answer, negotiate, restart_fragment};
+        pub use crate::sdp::answer::{
+            Allowed, LocalTransport, answer, negotiate, restart_fragment,
+        };
     }
     /// Bodies of PATCH requests.
     pub mod fragment {

@@ -180,6 +180,14 @@ pub struct SessionInfo {
     pub rejected: u64,
     /// Number of times the viewer fell behind and continued at a keyframe.
     pub overflows: u64,
+    /// Times frames were left out up to a keyframe because the viewer's connection does not carry
+    /// them in time.
+    pub skips: u64,
+    /// What the viewer's connection carries in bits per second, IP and UDP headers included; `None`
+    /// until it is measured. More than 50 Mbit/s is not told apart.
+    pub bandwidth_bps: Option<u64>,
+    /// Why the viewer does not see every frame at once, in a sentence; `None` if nothing holds it back.
+    pub held_back: Option<String>,
     /// Round-trip time, measured by the DTLS handshake at first, later by receiver reports.
     pub round_trip: Option<Duration>,
     /// Packet loss in the last receiver report, in parts per million.

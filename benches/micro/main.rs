@@ -9,7 +9,7 @@ use rtsp_webrtc_gateway::SrtpProfile;
 use rtsp_webrtc_gateway::internals::media::h264::ParameterSets;
 use rtsp_webrtc_gateway::internals::media::{AccessUnit, RingLimits, Track, TrackInfo};
 use rtsp_webrtc_gateway::internals::sdp::IceCredentials;
-use rtsp_webrtc_gateway::internals::sdp::answer::{self, LocalTransport};
+use rtsp_webrtc_gateway::internals::sdp::answer::{self, Allowed, LocalTransport};
 use rtsp_webrtc_gateway::internals::sdp::offer::Offer;
 use rtsp_webrtc_gateway::internals::session::dtls::Certificate;
 use rtsp_webrtc_gateway::internals::session::rtcp::parse_feedback;
@@ -154,7 +154,11 @@ fn sdp(c: &mut Criterion) {
                 let offer = Offer::parse(&offer).expect("an offer");
                 let mut numbers = 1..;
                 let mut random = || Ok(numbers.next().expect("no end"));
-                let negotiated = answer::negotiate(&offer, &video, None, true, &mut random)
+                let allowed = Allowed {
+                    nack: true,
+                    transport_cc: true,
+                };
+                let negotiated = answer::negotiate(&offer, &video, None, allowed, &mut random)
                     .expect("H.264 in common");
                 let transport = LocalTransport {
                     ice: &ice,

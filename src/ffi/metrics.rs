@@ -57,7 +57,8 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_metrics(
 /// - "sessions": an array, ordered by id, of {"id", "stream", "stream_name", "state" (enum
 ///   rtsp_webrtc_gateway_session_state in lower case), "srtp_profile" ("AEAD_AES_128_GCM" or
 ///   "AES128_CM_HMAC_SHA1_80"), "remote", "peer", "label", "bytes_sent", "packets_sent", "nacks",
-///   "retransmits", "plis", "overflows", "round_trip_us", "loss_ppm", "age_ms"}
+///   "retransmits", "plis", "overflows", "skips", "bandwidth_bps", "held_back", "round_trip_us",
+///   "loss_ppm", "age_ms"}
 ///
 /// Unknown values are null. Counters start with the object they belong to; compute rates from two
 /// readings. Later versions may add members. The text contains no passwords and no keys.

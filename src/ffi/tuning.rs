@@ -57,12 +57,14 @@ pub enum rtsp_webrtc_gateway_tuning_key {
     /// Maximum age of the media that a track keeps, in milliseconds, for the GOP cache and for
     /// retransmission. Default 15000, range 100 to 120000, applies immediately.
     RTSP_WEBRTC_GATEWAY_TUNING_GOP_CACHE_MS = 13,
-    /// 1: spread large video frames (keyframes) and the backlog for a new viewer over time, except
-    /// for nearby viewers (round trip up to 5 ms, hardly any loss). 0: send them in one burst.
-    /// Default 1, range 0 to 1, applies to new sessions.
+    /// 1: spread large video frames (keyframes) and the backlog for a new viewer over time, at the
+    /// rate that the path carries (see congestion), or else at pacing_rate_percent, except for
+    /// nearby viewers (round trip up to 5 ms, hardly any loss). 0: send them in one burst. Default
+    /// 1, range 0 to 1, applies to new sessions.
     RTSP_WEBRTC_GATEWAY_TUNING_PACING = 14,
-    /// Send rate of paced video, in percent of the stream's bit rate. Default 250, range 110 to
-    /// 10000, applies to new sessions.
+    /// Send rate of paced video in percent of the stream's bit rate, where nothing is measured: for
+    /// viewers without transport-wide feedback, and for the first moments of others. Default 250,
+    /// range 110 to 10000, applies to new sessions.
     RTSP_WEBRTC_GATEWAY_TUNING_PACING_RATE_PERCENT = 15,
     /// Maximum number of sessions. 0: no limit. Default 0, range 0 to 1000000, applies immediately.
     RTSP_WEBRTC_GATEWAY_TUNING_MAX_SESSIONS = 16,
@@ -84,6 +86,11 @@ pub enum rtsp_webrtc_gateway_tuning_key {
     /// addition to the GOP cache. Four or five round trips are enough. Default 1000, range 100 to
     /// 60000, applies immediately.
     RTSP_WEBRTC_GATEWAY_TUNING_NACK_HISTORY_MS = 20,
+    /// 1: measure what the path to a viewer carries (transport-wide feedback), pace by it, and
+    /// leave out frames up to the next keyframe where it carries less than the stream. 0: pace by
+    /// the bit rate of the stream. Without pacing it has no effect. Default 1, range 0 to 1,
+    /// applies to new sessions.
+    RTSP_WEBRTC_GATEWAY_TUNING_CONGESTION = 21,
     // generated from src/tuning/table.rs: end
 }
 

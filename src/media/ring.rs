@@ -59,6 +59,8 @@ struct Unit {
     /// Number of the packet after its last.
     end: u64,
     bytes: usize,
+    /// Payload bytes of all access units before it.
+    before: u64,
     timestamp: u32,
     arrival: Instant,
     keyframe: bool,
@@ -84,6 +86,8 @@ pub struct Ring {
     newest_keyframe: Option<u64>,
     /// Payload bytes of the stored access units.
     bytes: usize,
+    /// Payload bytes of all access units, stored or not.
+    total: u64,
     /// Peak number of slots in use.
     peak: Peak,
     periods: Periods,
@@ -104,6 +108,7 @@ impl Ring {
             keyframes: VecDeque::new(),
             newest_keyframe: None,
             bytes: 0,
+            total: 0,
             peak: Peak::default(),
             periods: Periods::default(),
         }
@@ -125,6 +130,7 @@ impl Ring {
             first: self.end,
             end: self.end,
             bytes: 0,
+            before: self.total,
             timestamp,
             arrival,
             keyframe,
@@ -163,6 +169,7 @@ impl Ring {
         let now = unit.arrival;
         self.end = unit.end;
         self.bytes += unit.bytes;
+        self.total += unit.bytes as u64;
         self.units.push_back(unit);
         self.peak.note(self.slots.len());
         while self.has_surplus(now) {
@@ -201,6 +208,12 @@ impl Ring {
     pub fn unit(&self, number: u64) -> Option<Range<u64>> {
         let (_, unit) = self.find(number)?;
         Some(unit.first..unit.end)
+    }
+
+    /// Payload bytes from the start of the access unit that this packet belongs to, to the end.
+    pub fn bytes_from(&self, number: u64) -> u64 {
+        let unit = self.find(number).map(|(_, unit)| unit.before);
+        self.total - unit.unwrap_or(self.total)
     }
 
     fn find(&self, number: u64) -> Option<(&Slot, &Unit)> {

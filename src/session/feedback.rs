@@ -4,14 +4,24 @@ use super::Session;
 use super::io::{Io, Transmit};
 use super::leg::Leg;
 use super::rtcp::{self, Feedback};
+use crate::media::MediaKind;
 
 impl Session {
     pub(super) fn handle_rtcp<T: Transmit>(&mut self, compound: &[u8], io: &mut Io<'_, T>) {
-        rtcp::parse_feedback(compound, |item| self.handle_feedback(item, io));
+        let mut measured = false;
+        rtcp::parse_feedback(compound, |item| {
+            measured |= matches!(item, Feedback::Arrivals(_));
+            self.handle_feedback(item, io);
+        });
+        if measured {
+            // The pace may have risen. Few legs wait.
+            self.pump(|leg| leg.due().is_some(), io);
+        }
     }
 
-    fn handle_feedback<T: Transmit>(&mut self, item: Feedback, io: &mut Io<'_, T>) {
+    fn handle_feedback<T: Transmit>(&mut self, item: Feedback<'_>, io: &mut Io<'_, T>) {
         match item {
+            Feedback::Arrivals(feedback) => self.transport.note_arrivals(io.now, &feedback),
             Feedback::Report {
                 ssrc,
                 fraction_lost,
@@ -21,6 +31,9 @@ impl Session {
                 self.transport.note_report(io.now, last_sr, delay);
                 if let Some(leg) = find(&mut self.legs, ssrc) {
                     leg.note_loss(fraction_lost);
+                    if leg.kind() == MediaKind::Video {
+                        self.transport.note_loss(io.now, fraction_lost);
+                    }
                 }
             }
             Feedback::Nack { ssrc, pid, blp } => {

@@ -71,13 +71,15 @@ pub struct Path {
     pub local: Option<IpAddr>,
 }
 
-/// The network takes no more at the moment. The same datagrams may be offered again later.
+/// The network takes no more at the moment. The media may be offered again later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WouldBlock;
 
 /// Where datagrams go: the worker's socket, or a simulated network in tests.
 pub trait Transmit {
     /// Sends `contents`, cut into datagrams of `segment` bytes. The last one may be shorter.
+    ///
+    /// Fails only if none of them left: what leaves later under the same packet indices may differ.
     fn transmit(&mut self, path: Path, contents: &[u8], segment: usize) -> Result<(), WouldBlock>;
 
     /// Maximum number of datagrams that one call takes.

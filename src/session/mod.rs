@@ -8,7 +8,7 @@
 //!   ┌───────────────────┴────────────────────┐
 //!   transport, one per connection            legs, one per media section
 //!   ICE · DTLS · keys · SRTCP · reports      a stream's track · its place in the ring ·
-//!   liveness · round trip · pacer            sequence numbers · repeats · keyframe needs
+//!   liveness · round trip · pacer · estimate sequence numbers · repeats · keyframe needs · lag
 //!
 //!   media:     ring ──► Leg::pump ──► Egress (seal, pace) ──► Transmit
 //!   datagrams: worker ──► Transport ──► Received::Rtcp ──► feedback ──► the leg with that SSRC
@@ -104,6 +104,12 @@ pub struct Figures {
     pub retransmits: u64,
     /// Times that a leg fell behind the ring of its track.
     pub overflows: u64,
+    /// Times that frames were left out up to a keyframe because the path does not carry them.
+    pub skips: u64,
+    /// When that happened last.
+    pub skipped_at: Option<Instant>,
+    /// What the path carries, in bits per second; `None` until it is measured.
+    pub estimate: Option<u64>,
     /// Packets that the viewer asked for again.
     pub nacks: u64,
     /// Picture loss indications and full intra requests.
@@ -306,6 +312,7 @@ impl Session {
             plis: self.plis,
             rejected: self.transport.rejected(),
             round_trip: self.transport.round_trip(),
+            estimate: self.transport.estimate(),
             ..Figures::default()
         };
         for leg in &self.legs {
@@ -314,6 +321,8 @@ impl Session {
             figures.bytes += sent.bytes;
             figures.retransmits += sent.retransmits;
             figures.overflows += sent.overflows;
+            figures.skips += sent.skips;
+            figures.skipped_at = figures.skipped_at.max(sent.skipped_at);
             if leg.kind() == MediaKind::Video {
                 figures.loss_ppm = figures.loss_ppm.max(leg.loss_ppm());
             }

@@ -18,6 +18,8 @@ use rtc::rtcp::source_description::{
 use rtc::rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
 use rtc::shared::marshal::Unmarshal;
 
+use super::estimate::TransportFeedback;
+
 /// Items taken from one compound packet at most. A full NACK of 1200 bytes has 297.
 const MAX_FEEDBACK: usize = 512;
 
@@ -26,7 +28,7 @@ const NTP_OFFSET: u64 = 2_208_988_800;
 
 /// What a viewer reports or asks for, about one of our RTP streams.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Feedback {
+pub enum Feedback<'a> {
     /// One report block (RFC 3550 section 6.4.1).
     Report {
         /// Stream reported on.
@@ -52,13 +54,23 @@ pub enum Feedback {
         /// Stream asked for.
         ssrc: u32,
     },
+    /// Which packets of the transport arrived, and when.
+    Arrivals(TransportFeedback<'a>),
 }
 
 /// Calls `each` for every item of feedback in a decrypted compound packet, at most 512 times.
 /// Unknown and malformed packets are skipped.
-pub fn parse_feedback(compound: &[u8], each: impl FnMut(Feedback)) {
+pub fn parse_feedback<'a>(compound: &'a [u8], each: impl FnMut(Feedback<'a>)) {
     packets(compound)
-        .flat_map(|(kind, format, packet)| feedback(kind, format, packet))
+        .flat_map(|(kind, format, packet)| {
+            // This kind comes several times a second: no vector is made for it.
+            let arrivals = TransportFeedback::parse(packet).map(Feedback::Arrivals);
+            let others = match arrivals {
+                Some(_) => Vec::new(),
+                None => feedback(kind, format, packet),
+            };
+            arrivals.into_iter().chain(others)
+        })
         .take(MAX_FEEDBACK)
         .for_each(each);
 }
@@ -79,7 +91,7 @@ fn packets(compound: &[u8]) -> impl Iterator<Item = (PacketType, u8, &[u8])> {
     })
 }
 
-fn feedback(kind: PacketType, format: u8, mut packet: &[u8]) -> Vec<Feedback> {
+fn feedback(kind: PacketType, format: u8, mut packet: &[u8]) -> Vec<Feedback<'static>> {
     let packet = &mut packet;
     match (kind, format) {
         (PacketType::SenderReport, _) => sender_report::SenderReport::unmarshal(packet)
@@ -115,7 +127,7 @@ fn feedback(kind: PacketType, format: u8, mut packet: &[u8]) -> Vec<Feedback> {
     }
 }
 
-fn reports(blocks: &[ReceptionReport]) -> Vec<Feedback> {
+fn reports(blocks: &[ReceptionReport]) -> Vec<Feedback<'static>> {
     let report = |block: &ReceptionReport| Feedback::Report {
         ssrc: block.ssrc,
         fraction_lost: block.fraction_lost,
@@ -125,7 +137,7 @@ fn reports(blocks: &[ReceptionReport]) -> Vec<Feedback> {
     blocks.iter().map(report).collect()
 }
 
-fn nacks(nack: &TransportLayerNack) -> Vec<Feedback> {
+fn nacks(nack: &TransportLayerNack) -> Vec<Feedback<'static>> {
     let pairs = nack.nacks.iter();
     pairs
         .map(|pair| Feedback::Nack {
@@ -237,7 +249,7 @@ mod tests {
 
     const CAMERA: u32 = 0xdeca_fbad;
 
-    fn parse(compound: &[u8]) -> Vec<Feedback> {
+    fn parse(compound: &[u8]) -> Vec<Feedback<'_>> {
         let mut all = Vec::new();
         parse_feedback(compound, |item| all.push(item));
         all
@@ -255,7 +267,7 @@ mod tests {
         }
     }
 
-    fn report_of(ssrc: u32) -> Feedback {
+    fn report_of(ssrc: u32) -> Feedback<'static> {
         Feedback::Report {
             ssrc,
             fraction_lost: 12,
@@ -316,7 +328,7 @@ mod tests {
         ])
     }
 
-    fn all_of_everything() -> Vec<Feedback> {
+    fn all_of_everything() -> Vec<Feedback<'static>> {
         vec![
             report_of(CAMERA),
             report_of(2),

@@ -176,6 +176,11 @@ impl Tuning {
             .then(|| self.size(Key::PacingRatePercent) as u64)
     }
 
+    /// Whether the pace follows what is measured of the path.
+    pub fn congestion(&self) -> bool {
+        self.is_on(Key::Pacing) && self.is_on(Key::Congestion)
+    }
+
     /// Maximum number of sessions.
     pub fn max_sessions(&self) -> Option<usize> {
         self.unless_zero(Key::MaxSessions)

@@ -163,14 +163,16 @@ knobs! {
         profiles: { lan: 15_000, wan: 15_000, max_density: 12_000 },
     }
 
-    /// 1: spread large video frames (keyframes) and the backlog for a new viewer over time, except
-    /// for nearby viewers (round trip up to 5 ms, hardly any loss). 0: send them in one burst.
+    /// 1: spread large video frames (keyframes) and the backlog for a new viewer over time, at the rate
+    /// that the path carries (see congestion), or else at pacing_rate_percent, except for nearby
+    /// viewers (round trip up to 5 ms, hardly any loss). 0: send them in one burst.
     Pacing = 14, "pacing" {
         default: 1, range: 0..=1, applies: NewSessions,
         profiles: { lan: 0, wan: 1, max_density: 1 },
     }
 
-    /// Send rate of paced video, in percent of the stream's bit rate.
+    /// Send rate of paced video in percent of the stream's bit rate, where nothing is measured: for
+    /// viewers without transport-wide feedback, and for the first moments of others.
     PacingRatePercent = 15, "pacing_rate_percent" {
         default: 250, range: 110..=10_000, applies: NewSessions,
         profiles: { lan: 250, wan: 150, max_density: 250 },
@@ -207,6 +209,13 @@ knobs! {
     NackHistoryMs = 20, "nack_history_ms" {
         default: 1000, range: 100..=60_000, applies: Now,
         profiles: { lan: 1000, wan: 4000, max_density: 1000 },
+    }
+
+    /// 1: measure what the path to a viewer carries (transport-wide feedback), pace by it, and leave out
+    /// frames up to the next keyframe where it carries less than the stream. 0: pace by the bit rate
+    /// of the stream. Without pacing it has no effect.
+    Congestion = 21, "congestion" {
+        default: 1, range: 0..=1, applies: NewSessions,
     }
 }
 

@@ -10,7 +10,7 @@ use super::slots::{MAX_UNCLAIMED, Viewer};
 use super::streams::{not_ready, still_connecting};
 use crate::error::{Error, Result, Status, panicked};
 use crate::random;
-use crate::sdp::answer::{self, LocalTransport};
+use crate::sdp::answer::{self, Allowed, LocalTransport};
 use crate::session::{LegConfig, Session, TransportConfig};
 use crate::whep::Response;
 use crate::worker::command::OfferRequest;
@@ -61,7 +61,10 @@ impl Core {
             &request.offer,
             media.video.info(),
             media.audio.map(|track| track.info()),
-            context.tuning.nack(),
+            Allowed {
+                nack: context.tuning.nack(),
+                transport_cc: context.tuning.congestion(),
+            },
             &mut random::number,
         )?;
         let location = SessionLocation {
@@ -90,6 +93,8 @@ impl Core {
             cname: negotiated.cname(),
             rtcp_interval: tuning.rtcp_interval(),
             pacing_percent: tuning.pacing_percent(),
+            congestion: tuning.congestion(),
+            transport_cc: negotiated.transport_cc(),
             clock: context.clock,
         };
         let legs = LegConfig::of_stream(request.stream, negotiated, tuning.audio_hold(), random);

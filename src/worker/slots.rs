@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use slab::Slab;
 
@@ -10,7 +10,7 @@ use super::deadlines::Deadlines;
 use super::registry::{SessionLocation, no_session};
 use super::routes::Routes;
 use crate::error::Result;
-use crate::session::Session;
+use crate::session::{Figures, Session};
 use crate::state::{SessionId, SessionInfo, SessionState, StreamId, ViewerIdentity};
 
 /// Answered offers that may wait for their viewers; a further one evicts the oldest. So abandoned
@@ -177,9 +177,26 @@ impl Viewer {
             plis: figures.plis,
             rejected: figures.rejected,
             overflows: figures.overflows,
+            skips: figures.skips,
+            bandwidth_bps: figures.estimate,
+            held_back: held_back(&figures, now),
             round_trip: figures.round_trip,
             loss_ppm: figures.loss_ppm,
             age: now.saturating_duration_since(session.created()),
         }
     }
+}
+/// Frames that were left out within this time are a reason to speak of.
+const RECENT: Duration = Duration::from_secs(15);
+
+fn held_back(figures: &Figures, now: Instant) -> Option<String> {
+    let skipped = figures.skipped_at?;
+    if now.saturating_duration_since(skipped) > RECENT {
+        return None;
+    }
+    let carried = figures.estimate? as f64 / 1e6;
+    Some(format!(
+        "this connection carries {carried:.1} Mbit/s, which is too little for the stream: frames are \
+         left out up to the next keyframe"
+    ))
 }

@@ -18,4 +18,5 @@ mod reports;
 mod roaming;
 mod srtp_policy;
 mod start;
+mod thin;
 mod world;

@@ -1,5 +1,7 @@
 //! The little world of a scenario: a camera's clip, a session, a network, a viewer, one clock.
 
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -9,7 +11,7 @@ use rtsp_webrtc_gateway::internals::media::{
     self, AccessUnit, Codec, MediaKind, RateMeter, RingLimits, Track, TrackInfo,
 };
 use rtsp_webrtc_gateway::internals::sdp::IceCredentials;
-use rtsp_webrtc_gateway::internals::sdp::answer::{self, LocalTransport};
+use rtsp_webrtc_gateway::internals::sdp::answer::{self, Allowed, LocalTransport};
 use rtsp_webrtc_gateway::internals::sdp::offer::Offer;
 use rtsp_webrtc_gateway::internals::session::dtls::Certificate;
 use rtsp_webrtc_gateway::internals::session::{
@@ -30,6 +32,10 @@ pub const VIEWER: &str = "198.51.100.7:6000";
 /// The stream that the session's video leg sends.
 pub const STREAM: StreamId = StreamId(1);
 
+/// The first timestamp of the video, and the session's random bits.
+const FIRST_TIMESTAMP: u32 = 0xffff_0000;
+const RANDOM: [u64; 2] = [0x1234_5678_9abc_fff0, 0x0fed_cba9_8765_7ff8];
+
 /// What may differ from world to world.
 pub struct Setup {
     pub viewer: ViewerConfig,
@@ -37,6 +43,7 @@ pub struct Setup {
     pub nack: bool,
     pub rtcp_interval: Duration,
     pub pacing: Option<u64>,
+    pub congestion: bool,
     pub audio_hold: Duration,
     pub clip: Clip,
     /// Access units of another codec, instead of the clip's pictures: 25 a second, over and over.
@@ -60,6 +67,7 @@ impl Default for Setup {
             nack: true,
             rtcp_interval: Duration::from_secs(1),
             pacing: Some(250),
+            congestion: true,
             audio_hold: Duration::ZERO,
             clip: Clip::Baseline360p,
             video: None,
@@ -92,6 +100,7 @@ pub struct World {
     pub batch: usize,
     /// The longest run that went to the socket, in packets.
     pub longest_run: usize,
+    sealed: Sealed,
     /// The stream of the audio leg, if it is not that of the video leg.
     other_stream: Option<StreamId>,
     rate: RateMeter,
@@ -122,6 +131,36 @@ pub struct Wire<'a> {
     network: &'a mut Network,
     full: bool,
     longest_run: &'a mut usize,
+    sealed: &'a mut Sealed,
+}
+
+/// What every SRTP packet was, by SSRC and sequence number. With AES-GCM, two different packets of one
+/// index give the plaintext of both away.
+#[derive(Default)]
+struct Sealed {
+    count: u64,
+    packets: HashMap<(u32, u16), (u64, u64)>,
+}
+
+impl Sealed {
+    /// Fails the test if another packet with the index of this one was sealed before.
+    fn check(&mut self, datagram: &[u8]) {
+        if !matches!(datagram, [128..=191, second, ..] if !(192..=223).contains(second)) {
+            return;
+        }
+        let number = |at: usize| u16::from_be_bytes([datagram[at], datagram[at + 1]]);
+        let ssrc = u32::from(number(8)) << 16 | u32::from(number(10));
+        let mut hasher = DefaultHasher::new();
+        datagram.hash(&mut hasher);
+        self.count += 1;
+        let packet = (self.count, hasher.finish());
+        // The sequence number of another index comes back after 65536 packets.
+        if let Some((at, before)) = self.packets.insert((ssrc, number(2)), packet)
+            && self.count - at < 30_000
+        {
+            assert_eq!(before, packet.1, "two packets with one index");
+        }
+    }
 }
 
 impl Transmit for Wire<'_> {
@@ -132,6 +171,7 @@ impl Transmit for Wire<'_> {
         let packets = contents.len().div_ceil(segment);
         *self.longest_run = packets.max(*self.longest_run);
         for datagram in contents.chunks(segment) {
+            self.sealed.check(datagram);
             self.network
                 .send(self.now, address(GATEWAY), path.remote, datagram);
         }
@@ -175,8 +215,12 @@ impl World {
         let mut numbers = 1..;
         let mut random = || Ok(numbers.next().unwrap());
         let audio = Some(&audio_info);
+        let allowed = Allowed {
+            nack: setup.nack,
+            transport_cc: setup.congestion && setup.pacing.is_some(),
+        };
         let negotiated =
-            answer::negotiate(&offer, &video_info, audio, setup.nack, &mut random).unwrap();
+            answer::negotiate(&offer, &video_info, audio, allowed, &mut random).unwrap();
         let certificate = Arc::new(Certificate::generate().unwrap());
         let local_ice = IceCredentials {
             ufrag: "gateway0".to_owned(),
@@ -200,11 +244,12 @@ impl World {
             cname: negotiated.cname(),
             rtcp_interval: setup.rtcp_interval,
             pacing_percent: setup.pacing,
+            congestion: setup.congestion,
+            transport_cc: negotiated.transport_cc(),
             clock: WallClock::new(now, wall),
         };
-        let random = [0x1234_5678_9abc_fff0, 0x0fed_cba9_8765_7ff8];
         let mut legs: Vec<_> =
-            LegConfig::of_stream(STREAM, negotiated, setup.audio_hold, random).collect();
+            LegConfig::of_stream(STREAM, negotiated, setup.audio_hold, RANDOM).collect();
         for leg in &mut legs {
             if leg.source.kind == MediaKind::Audio {
                 leg.source.stream = setup.audio_stream;
@@ -219,13 +264,14 @@ impl World {
             network: Network::new(setup.seed),
             session,
             viewer,
-            video: Track::new(video_info, LIMITS, 0xffff_0000),
+            video: Track::new(video_info, LIMITS, FIRST_TIMESTAMP),
             audio: Track::new(audio_info, LIMITS, 77),
             events: Vec::new(),
             camera_on: true,
             socket_full: false,
             batch: 32,
             longest_run: 0,
+            sealed: Sealed::default(),
             other_stream: (setup.audio_stream != STREAM).then_some(setup.audio_stream),
             rate: RateMeter::default(),
             clip: setup.clip,
@@ -255,6 +301,14 @@ impl World {
     /// Time since the beginning.
     pub fn elapsed(&self) -> Duration {
         self.now - self.start
+    }
+
+    /// When the camera sent the video frame that the viewer gets with this timestamp. Not for a camera
+    /// that was switched off meanwhile.
+    pub fn frame_time(&self, timestamp: u32) -> Instant {
+        let first = FIRST_TIMESTAMP.wrapping_add((RANDOM[0] >> 32) as u32);
+        let ticks = u64::from(timestamp.wrapping_sub(first));
+        self.start + Duration::from_micros(ticks * 100 / 9)
     }
 
     /// States that the session went through.
@@ -287,6 +341,7 @@ impl World {
                 network: &mut self.network,
                 full: self.socket_full,
                 longest_run: &mut self.longest_run,
+                sealed: &mut self.sealed,
             },
         };
         work(&mut self.session, &mut io);

@@ -16,9 +16,9 @@ pub(super) use nal::NalUnit;
 use super::parameter_sets::MAX_KINDS;
 use super::{ParameterSets, Ring};
 
-/// The largest RTP payload in bytes: with header, one extension and the SRTP tag the datagram still
+/// The largest RTP payload in bytes: with header, two extensions and the SRTP tag the datagram still
 /// fits the smallest IPv6 MTU of 1280 bytes (RFC 8200 section 5), also as a retransmission (RFC 4588).
-pub const MAX_PAYLOAD: usize = 1192;
+pub const MAX_PAYLOAD: usize = 1190;
 
 /// What an access unit of video contains.
 #[derive(Debug, Default)]

@@ -16,6 +16,8 @@ mod restart;
 pub use restart::{restart_fragment, transport_section};
 
 const PLAYOUT_DELAY: &str = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay";
+const TRANSPORT_CC: &str =
+    "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 
 /// Ids of the one-byte form of header extensions (RFC 8285 section 4.2).
 const ONE_BYTE_IDS: std::ops::RangeInclusive<u8> = 1..=14;
@@ -39,6 +41,9 @@ pub struct NegotiatedTrack {
     pub retransmission: Retransmission,
     /// Id of the playout-delay header extension, if offered (1..=14).
     pub playout_delay_id: Option<u8>,
+    /// Id of the header extension with the transport-wide sequence number (1..=14), if the viewer
+    /// offered feedback on it.
+    pub transport_cc_id: Option<u8>,
     /// The stream's SSRC, chosen here.
     pub ssrc: u32,
 }
@@ -76,6 +81,12 @@ impl Negotiated {
         format!("{:016x}", self.id)
     }
 
+    /// Whether the viewer sends transport-wide feedback on any track.
+    pub fn transport_cc(&self) -> bool {
+        let mut tracks = std::iter::once(&self.video).chain(&self.audio);
+        tracks.any(|track| track.transport_cc_id.is_some())
+    }
+
     /// The track of the offer's section `i`, and its codec.
     fn in_section<'a>(
         &'a self,
@@ -90,12 +101,21 @@ impl Negotiated {
     }
 }
 
+/// What a session may use if it is offered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Allowed {
+    /// NACK (RFC 4585).
+    pub nack: bool,
+    /// Transport-wide feedback (draft-holmer-rmcat-transport-wide-cc-extensions-01).
+    pub transport_cc: bool,
+}
+
 /// Chooses sections, payload types and SSRCs.
 ///
-/// `nack`: whether NACK is enabled. H.264 uses the payload type with the camera's profile, else Main,
-/// else Constrained Baseline, else any, with packetization-mode 1 if offered. H.265 and AV1 use one with
-/// the camera's profile, else one whose decoders decode that as well. Audio is omitted if it cannot share
-/// the transport of the video. `random` returns random numbers.
+/// `allowed`: what is used where it is offered. H.264 uses the payload type with the camera's profile, else
+/// Main, else Constrained Baseline, else any, with packetization-mode 1 if offered. H.265 and AV1 use one
+/// with the camera's profile, else one whose decoders decode that as well. Audio is omitted if it cannot
+/// share the transport of the video. `random` returns random numbers.
 ///
 /// Fails with `Status::Codec` if there is no common video codec; the message names what the camera sends
 /// and what the browser offers.
@@ -103,7 +123,7 @@ pub fn negotiate(
     offer: &Offer,
     video: &TrackInfo,
     audio: Option<&TrackInfo>,
-    nack: bool,
+    allowed: Allowed,
     random: &mut dyn FnMut() -> Result<u64>,
 ) -> Result<Negotiated> {
     let id = random()? >> 1;
@@ -111,8 +131,8 @@ pub fn negotiate(
     let (video_section, codec, fmtp) = sections(offer, MediaKind::Video)
         .find_map(|(i, section)| choose(section, video).map(|(codec, fmtp)| (i, codec, fmtp)))
         .ok_or_else(|| nothing_in_common(offer, video))?;
-    let mut picture = track(offer, video_section, codec, fmtp, nack, &mut ssrcs)?;
-    picture.playout_delay_id = playout_delay(&offer.sections[video_section]);
+    let mut picture = track(offer, video_section, codec, fmtp, allowed, &mut ssrcs)?;
+    picture.playout_delay_id = extension(&offer.sections[video_section], PLAYOUT_DELAY);
 
     let bundled = |i: usize| {
         let in_bundle = |i: usize| offer.bundle.contains(&offer.sections[i].mid);
@@ -127,7 +147,7 @@ pub fn negotiate(
         id,
         video: picture,
         audio: sound
-            .map(|(i, codec, fmtp)| track(offer, i, codec, fmtp, nack, &mut ssrcs))
+            .map(|(i, codec, fmtp)| track(offer, i, codec, fmtp, allowed, &mut ssrcs))
             .transpose()?,
     })
 }
@@ -158,12 +178,12 @@ fn track(
     section: usize,
     codec: &OfferedCodec,
     fmtp: String,
-    nack: bool,
+    allowed: Allowed,
     ssrcs: &mut Ssrcs<'_>,
 ) -> Result<NegotiatedTrack> {
     let ssrc = ssrcs.next()?;
     let mut codecs = offer.sections[section].codecs.iter();
-    let retransmission = if !nack || !offers(codec, "nack") {
+    let retransmission = if !allowed.nack || !offers(codec, "nack") {
         Retransmission::Off
     } else if let Some(rtx) = codecs.find(|rtx| retransmits(rtx, codec)) {
         Retransmission::Rtx {
@@ -173,12 +193,19 @@ fn track(
     } else {
         Retransmission::SameStream
     };
+    // Without RTX a retransmission has the packet index of the original. SRTP allows an index for one
+    // packet only (RFC 3711 section 9.1), so both must be equal, and a header that has a new number
+    // each time it is sent is impossible.
+    let numbered = allowed.transport_cc && retransmission != Retransmission::SameStream;
+    let transport_cc_id = extension(&offer.sections[section], TRANSPORT_CC)
+        .filter(|_| numbered && offers(codec, "transport-cc"));
     Ok(NegotiatedTrack {
         section,
         payload_type: codec.payload_type,
         fmtp,
         retransmission,
         playout_delay_id: None,
+        transport_cc_id,
         ssrc,
     })
 }
@@ -202,10 +229,10 @@ fn parameter<'a>(fmtp: &'a str, name: &str) -> Option<&'a str> {
     })
 }
 
-fn playout_delay(section: &OfferedSection) -> Option<u8> {
+fn extension(section: &OfferedSection, uri: &str) -> Option<u8> {
     let mut extensions = section.extensions.iter();
     extensions
-        .find(|extension| extension.uri == PLAYOUT_DELAY && ONE_BYTE_IDS.contains(&extension.id))
+        .find(|extension| extension.uri == uri && ONE_BYTE_IDS.contains(&extension.id))
         .map(|extension| extension.id)
 }
 
@@ -383,17 +410,21 @@ fn media(
     if section.reduced_size_rtcp {
         sdp.line(format_args!("a=rtcp-rsize"));
     }
-    let mut extensions = section.extensions.iter();
-    if let Some(extension) =
-        extensions.find(|e| Some(e.id) == track.playout_delay_id && e.uri == PLAYOUT_DELAY)
-    {
+    for (uri, id) in [
+        (PLAYOUT_DELAY, track.playout_delay_id),
+        (TRANSPORT_CC, track.transport_cc_id),
+    ] {
+        let mut extensions = section.extensions.iter();
+        let Some(extension) = extensions.find(|e| Some(e.id) == id && e.uri == uri) else {
+            continue;
+        };
         let direction = if extension.receive_only {
             "/sendonly"
         } else {
             ""
         };
         let id = extension.id;
-        sdp.line(format_args!("a=extmap:{id}{direction} {PLAYOUT_DELAY}"));
+        sdp.line(format_args!("a=extmap:{id}{direction} {uri}"));
     }
 
     let OfferedCodec {
@@ -419,6 +450,9 @@ fn media(
         {
             sdp.line(format_args!("a=rtcp-fb:{payload_type} {feedback}"));
         }
+    }
+    if track.transport_cc_id.is_some() {
+        sdp.line(format_args!("a=rtcp-fb:{payload_type} transport-cc"));
     }
     if let Some((rtx, _)) = rtx
         && let Some(offered) = section.codecs.iter().find(|c| c.payload_type == rtx)

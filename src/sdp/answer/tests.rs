@@ -48,13 +48,20 @@ fn random(seed: u64) -> impl FnMut() -> Result<u64> {
     move || Ok(random.u64(..))
 }
 
+fn allowed(nack: bool) -> Allowed {
+    Allowed {
+        nack,
+        transport_cc: true,
+    }
+}
+
 fn negotiated(sdp: &str, audio: Option<Codec>, nack: bool) -> Negotiated {
     let audio = audio.map(TrackInfo::audio);
     negotiate(
         &offer(sdp),
         &camera(MAIN),
         audio.as_ref(),
-        nack,
+        allowed(nack),
         &mut random(7),
     )
     .unwrap()
@@ -153,6 +160,7 @@ fn chromium_gets_main_on_its_payload_type_with_rtx_and_sound() {
                     .into(),
                 retransmission: rtx(117, 1002),
                 playout_delay_id: Some(5),
+                transport_cc_id: Some(4),
                 ssrc: 1001,
             },
             audio: Some(NegotiatedTrack {
@@ -161,6 +169,7 @@ fn chromium_gets_main_on_its_payload_type_with_rtx_and_sound() {
                 fmtp: String::new(),
                 retransmission: Retransmission::Off,
                 playout_delay_id: None,
+                transport_cc_id: None,
                 ssrc: 1003,
             }),
         }
@@ -180,11 +189,13 @@ fn chromium_gets_main_on_its_payload_type_with_rtx_and_sound() {
          a=rtcp-mux\r\n\
          a=rtcp-rsize\r\n\
          a=extmap:5 http://www.webrtc.org/experiments/rtp-hdrext/playout-delay\r\n\
+         a=extmap:4 {TRANSPORT_CC}\r\n\
          a=rtpmap:116 H264/90000\r\n\
          a=fmtp:116 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=4d0028\r\n\
          a=rtcp-fb:116 ccm fir\r\n\
          a=rtcp-fb:116 nack\r\n\
          a=rtcp-fb:116 nack pli\r\n\
+         a=rtcp-fb:116 transport-cc\r\n\
          a=rtpmap:117 rtx/90000\r\n\
          a=fmtp:117 apt=116\r\n\
          a=msid:camera video\r\n\
@@ -229,7 +240,10 @@ fn firefox_gets_constrained_baseline_and_is_told_who_sends_the_extension() {
     };
     assert_eq!(
         values(video, "extmap"),
-        ["6/sendonly http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"]
+        [
+            "6/sendonly http://www.webrtc.org/experiments/rtp-hdrext/playout-delay".to_owned(),
+            format!("7 {TRANSPORT_CC}"),
+        ]
     );
     assert_eq!(
         values(video, "fmtp"),
@@ -250,7 +264,10 @@ fn without_nack_there_is_no_rtx_but_keyframes_can_be_asked_for() {
     let answer = parsed(&written(CHROMIUM, &negotiated));
     let video = &answer.media_descriptions[0];
     assert_eq!(video.media_name.formats, ["116"]);
-    assert_eq!(values(video, "rtcp-fb"), ["116 ccm fir", "116 nack pli"]);
+    assert_eq!(
+        values(video, "rtcp-fb"),
+        ["116 ccm fir", "116 nack pli", "116 transport-cc"]
+    );
     assert_eq!(values(video, "ssrc-group"), [""; 0]);
 }
 
@@ -375,13 +392,35 @@ fn an_extension_id_of_two_bytes_is_not_used() {
 }
 
 #[test]
+fn a_track_repeated_on_its_own_stream_has_no_transport_wide_number() {
+    let track = negotiated(CHROMIUM, Some(Codec::Opus), true);
+    assert_eq!(track.video.transport_cc_id, Some(4));
+    let audio = track.audio.unwrap();
+    assert_eq!(audio.retransmission, Retransmission::Off);
+    assert_eq!(audio.transport_cc_id, Some(4));
+
+    let without_rtx = CHROMIUM.replace(" rtx/90000", " other/90000");
+    let video = negotiated(&without_rtx, None, true).video;
+    assert_eq!(video.retransmission, Retransmission::SameStream);
+    assert_eq!(video.transport_cc_id, None);
+    let video = negotiated(&without_rtx, None, false).video;
+    assert_eq!(video.retransmission, Retransmission::Off);
+    assert_eq!(video.transport_cc_id, Some(4));
+
+    let asked = CHROMIUM.replace("rtcp-fb:111 ", "rtcp-fb:111 nack\r\na=rtcp-fb:111 ");
+    let audio = negotiated(&asked, Some(Codec::Opus), true).audio.unwrap();
+    assert_eq!(audio.retransmission, Retransmission::SameStream);
+    assert_eq!(audio.transport_cc_id, None);
+}
+
+#[test]
 fn ssrcs_are_never_0_nor_used_twice() {
     let mut numbers = [u64::MAX, 0, 5, 1 << 40 | 5, 0, 6, 5, 7].into_iter();
     let negotiated = negotiate(
         &offer(CHROMIUM),
         &camera(MAIN),
         Some(&TrackInfo::audio(Codec::Pcmu)),
-        true,
+        allowed(true),
         &mut || Ok(numbers.next().unwrap()),
     )
     .unwrap();
@@ -395,7 +434,14 @@ fn ssrcs_are_never_0_nor_used_twice() {
 #[test]
 fn without_video_in_common_the_error_says_what_each_side_has() {
     let refused = |sdp: &str| {
-        let error = negotiate(&offer(sdp), &camera(MAIN), None, true, &mut random(7)).unwrap_err();
+        let error = negotiate(
+            &offer(sdp),
+            &camera(MAIN),
+            None,
+            allowed(true),
+            &mut random(7),
+        )
+        .unwrap_err();
         assert_eq!(error.status(), Status::Codec);
         error.message().to_owned()
     };
@@ -424,7 +470,14 @@ fn without_video_in_common_the_error_says_what_each_side_has() {
 #[test]
 fn a_camera_with_h265_gets_its_payload_type_or_a_sentence_that_helps() {
     let camera = TrackInfo::video(h265_sets());
-    let error = negotiate(&offer(CHROMIUM), &camera, None, true, &mut random(7)).unwrap_err();
+    let error = negotiate(
+        &offer(CHROMIUM),
+        &camera,
+        None,
+        allowed(true),
+        &mut random(7),
+    )
+    .unwrap_err();
     assert_eq!(error.status(), Status::Codec);
     let sentence = error.message();
     assert!(sentence.contains("sends H265"), "{sentence}");
@@ -441,7 +494,14 @@ fn a_camera_with_h265_gets_its_payload_type_or_a_sentence_that_helps() {
             "a=fmtp:116 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=4d001f",
             "a=fmtp:116 level-id=180;profile-id=1;tier-flag=0;tx-mode=SRST",
         );
-    let negotiated = negotiate(&offer(&with_h265), &camera, None, true, &mut random(7)).unwrap();
+    let negotiated = negotiate(
+        &offer(&with_h265),
+        &camera,
+        None,
+        allowed(true),
+        &mut random(7),
+    )
+    .unwrap();
     assert_eq!(negotiated.video.payload_type, 116);
     assert_eq!(rtx_payload_type(&negotiated.video), Some(117));
     let answer = parsed(&written(&with_h265, &negotiated));
@@ -476,8 +536,14 @@ fn av1_and_opus_are_answered_as_offered() {
             "109 maxplaybackrate=48000;stereo=1;useinbandfec=1",
         ),
     ] {
-        let negotiated =
-            negotiate(&offer(sdp), &stream, Some(&sound), true, &mut random(7)).unwrap();
+        let negotiated = negotiate(
+            &offer(sdp),
+            &stream,
+            Some(&sound),
+            allowed(true),
+            &mut random(7),
+        )
+        .unwrap();
         let answer = parsed(&written(sdp, &negotiated));
         let [video, audio] = answer.media_descriptions.as_slice() else {
             panic!()

@@ -4,7 +4,7 @@ use super::section::{MAX_EXTENSIONS, MAX_FEEDBACK};
 use super::*;
 use crate::media::h264::ParameterSets;
 use crate::media::{Codec, TrackInfo};
-use crate::sdp::answer::{LocalTransport, answer, negotiate};
+use crate::sdp::answer::{Allowed, LocalTransport, answer, negotiate};
 
 const CHROMIUM: &str = include_str!("../../../tests/fixtures/offers/chromium.sdp");
 const FIREFOX: &str = include_str!("../../../tests/fixtures/offers/firefox.sdp");
@@ -424,7 +424,11 @@ fn check_answer(offer: &Offer) {
     let audio = TrackInfo::audio(Codec::Pcmu);
     let mut numbers = 1..;
     let mut random = || Ok(numbers.next().unwrap());
-    let negotiated = match negotiate(offer, &video, Some(&audio), true, &mut random) {
+    let allowed = Allowed {
+        nack: true,
+        transport_cc: true,
+    };
+    let negotiated = match negotiate(offer, &video, Some(&audio), allowed, &mut random) {
         Ok(negotiated) => negotiated,
         Err(error) => {
             assert_eq!(error.status(), Status::Codec);

@@ -28,8 +28,10 @@ const LEAP: f64 = 3.0;
 const LOWERS: i64 = 60_000;
 /// How long a measured capacity and a decrease are taken into account, in microseconds.
 const REMEMBERED: u64 = 1_000_000;
-/// Pacing rate over the estimate, so that keyframes detect a wider path.
+/// Pacing rate over the estimate, so that keyframes detect a wider path, unless the estimate was lowered
+/// within this time in microseconds.
 const TRY: f64 = 1.25;
+const TRY_PAUSE: u64 = 6_000_000;
 /// Loss above which the estimate falls, and above which it does not rise.
 const MUCH_LOSS: f64 = 0.1;
 const SOME_LOSS: f64 = 0.05;
@@ -87,11 +89,16 @@ impl Control {
         self.estimate
     }
 
+    /// Whether anything was measured yet.
+    pub fn is_known(&self) -> bool {
+        self.known
+    }
+
     /// The pacing rate in bits per second.
     pub fn pace(&self, now: u64) -> f64 {
         // A sender that fills a path of known capacity must not outdo those that it shares it with.
         let contends = self.filling && self.edge.is_some();
-        if contends || self.lowered.is_some_and(|at| now < at + REMEMBERED) {
+        if contends || self.lowered.is_some_and(|at| now < at + TRY_PAUSE) {
             self.estimate
         } else {
             TRY * self.estimate

@@ -9,7 +9,7 @@ const FORMAT: u8 = 15;
 const MAX_STATUSES: u16 = 4096;
 
 /// A feedback message. Its chunks and deltas are complete.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TransportFeedback<'a> {
     base: u16,
     count: u16,

@@ -152,6 +152,11 @@ impl Estimator {
         }
     }
 
+    /// Whether the estimate is measured by transport-wide feedback. Until then it is a guess.
+    pub fn is_measured(&self) -> bool {
+        self.has_feedback() && self.control.is_known()
+    }
+
     /// What the last feedback says about the queue on the path.
     pub fn state(&self) -> Usage {
         self.usage
@@ -183,9 +188,9 @@ impl Estimator {
         let Some(measured) = &mut self.measured else {
             return;
         };
-        let pace = self.control.estimate();
+        let (pace, first) = (self.control.estimate(), !self.control.is_known());
         let mut samples = [None; 4];
-        if !measured.take(now, feedback, pace, &mut samples) {
+        if !measured.take(now, feedback, pace, first, &mut samples) {
             return;
         }
         if measured.silent {
@@ -302,6 +307,7 @@ impl Measured {
         now: u64,
         feedback: &TransportFeedback<'_>,
         pace: f64,
+        first: bool,
         samples: &mut [Option<train::Sample>; 4],
     ) -> bool {
         let number = feedback.number();
@@ -358,10 +364,10 @@ impl Measured {
                 }
             }
         }
-        // Do not wait for the end of a keyframe that is too fast.
+        // Do not wait for the end of a keyframe that is too fast, or is all that was sent so far.
         let early = self.train.and_then(|train| train.sample());
         if let Some(sample) = early
-            && matches!(sample.shown, Shown::Capacity(..))
+            && (first || matches!(sample.shown, Shown::Capacity(..)))
             && let Some(slot) = samples.next()
         {
             *slot = Some(sample);

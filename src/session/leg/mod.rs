@@ -4,6 +4,7 @@
 //! its packets look like ([`RtpStream`]), and how often it sent what again ([`Nack`]). The keys, the
 //! path and the pacer are the transport's: a leg gets them as an [`Egress`] whenever it may send.
 
+mod lag;
 mod nack;
 mod position;
 mod pump;
@@ -18,6 +19,7 @@ use super::transport::Egress;
 use crate::media::{MediaKind, Ring, Track};
 use crate::sdp::answer::{Negotiated, NegotiatedTrack};
 use crate::state::StreamId;
+use lag::Lag;
 use nack::Nack;
 use position::Position;
 use restart::RestartLimit;
@@ -73,6 +75,10 @@ pub struct Sent {
     pub retransmits: u64,
     /// Times the viewer fell behind the ring.
     pub overflows: u64,
+    /// Times that frames were left out up to a keyframe because the path does not carry them.
+    pub skips: u64,
+    /// When that happened last.
+    pub skipped_at: Option<Instant>,
 }
 
 pub struct Leg {
@@ -96,6 +102,8 @@ enum Content {
         restart: RestartLimit,
         /// The viewer needs a keyframe that the ring does not have.
         keyframe_wanted: bool,
+        /// How it keeps up with the stream.
+        lag: Lag,
     },
     /// Begins anywhere, and is never paced.
     Audio { hold: Duration },
@@ -119,6 +127,7 @@ impl Leg {
                 MediaKind::Video => Content::Video {
                     restart: RestartLimit::default(),
                     keyframe_wanted: false,
+                    lag: Lag::Joining,
                 },
                 MediaKind::Audio => Content::Audio { hold },
             },
@@ -127,6 +136,7 @@ impl Leg {
                 ssrc: track.ssrc,
                 payload_type: track.payload_type,
                 playout_delay_id: track.playout_delay_id,
+                transport_cc_id: track.transport_cc_id,
                 timestamp_offset: (random >> 32) as u32,
             },
             due: None,
@@ -182,8 +192,8 @@ impl Leg {
             .track(self.kind())
             .and_then(|track| match self.content {
                 Content::Video { .. } => {
-                    let paced = egress.paces(self.loss_ppm).then_some(media.rate);
-                    self.send_new(track.ring(), paced, egress)
+                    let pace = egress.pace(self.loss_ppm, media.rate);
+                    self.send_new(track.ring(), pace.map(|pace| (pace, media.rate)), egress)
                 }
                 Content::Audio { hold } => {
                     // Several that were held back leave in one run.
@@ -208,6 +218,7 @@ impl Leg {
         let Content::Video {
             restart,
             keyframe_wanted,
+            lag,
         } = &mut self.content
         else {
             return false;
@@ -220,6 +231,7 @@ impl Leg {
             && let Some(keyframe) = ring.latest_keyframe()
         {
             self.position.seek(keyframe);
+            *lag = Lag::Joining;
             return true;
         }
         *keyframe_wanted = true;

@@ -118,6 +118,11 @@ impl Leg {
             let Some(packet) = ring.packet(number) else {
                 continue;
             };
+            // Beyond its share of the path, a retransmission would only delay others. The viewer asks
+            // again.
+            if !egress.may_repair() {
+                break;
+            }
             let Some(nack) = &mut self.nack else { return };
             if !nack.allow(egress.now(), index, round_trip) {
                 continue;
@@ -137,11 +142,13 @@ impl Leg {
         egress: &mut Egress<'_, T>,
     ) -> Result<(), WouldBlock> {
         let mut header = [0; MAX_HEADER];
-        let header = self.rtp.write_header(packet, index, &mut header);
+        let header = self
+            .rtp
+            .write_header(packet, index, egress.next_number(), &mut header);
         let rtx = self.nack.as_mut().and_then(|nack| nack.rtx.as_mut());
         // RFC 4588 section 4: own SSRC, payload type and sequence number; the original sequence
         // number goes before the payload. Without RTX the same packet is sealed again, which gives
-        // the same bytes.
+        // the same bytes: then it has no transport-wide sequence number.
         let original = (index as u16).to_be_bytes();
         let (index, prefix): (u64, &[u8]) = match &rtx {
             Some(rtx) => {
@@ -159,7 +166,7 @@ impl Leg {
         {
             return Ok(());
         }
-        egress.transmit(size, size)?;
+        egress.transmit(size, size, self.rtp.transport_cc_id.is_some())?;
         if let Some(rtx) = rtx {
             rtx.index += 1;
         }

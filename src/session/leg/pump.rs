@@ -3,12 +3,13 @@
 
 use std::time::{Duration, Instant};
 
+use super::lag::Fit;
 use super::rtp::MAX_HEADER;
 use super::{Content, Leg};
 use crate::media::{Ring, StreamRate};
 use crate::session::io::{Transmit, WouldBlock};
 use crate::session::transport::Egress;
-use crate::session::transport::pacer::BURST_PACKETS;
+use crate::session::transport::pacer::{Basis, Pace};
 
 /// Time to the next attempt after the socket took no more.
 const BLOCKED_RETRY: Duration = Duration::from_millis(1);
@@ -16,43 +17,56 @@ const BLOCKED_RETRY: Duration = Duration::from_millis(1);
 /// A run of packets that left together.
 struct Run {
     packets: usize,
-    bytes: usize,
 }
 
 impl Leg {
-    /// Sends what is due, paced by the rate of the stream unless `paced` is `None`. Returns when to
+    /// Sends what is due, at the pace of a stream of this rate unless `pace` is `None`. Returns when to
     /// go on with what is left.
     pub(super) fn send_new<T: Transmit>(
         &mut self,
         ring: &Ring,
-        paced: Option<StreamRate>,
+        pace: Option<(Pace, StreamRate)>,
         egress: &mut Egress<'_, T>,
     ) -> Option<Instant> {
         // Packets that may still leave in this burst; none before the pacer has been asked.
         let mut burst = 0;
         loop {
             let cursor = self.locate(ring)?;
-            let unit = ring.unit(cursor)?;
+            let Some(unit) = ring.unit(cursor) else {
+                self.caught_up();
+                return None;
+            };
             let waiting = (unit.end - cursor) as usize;
             let behind = unit.end < ring.end();
+            if behind
+                && cursor == unit.start
+                && let Some((pace, rate)) = pace
+            {
+                match self.fit(ring, cursor, pace.basis, rate, egress.now()) {
+                    Fit::Goes => {}
+                    Fit::Waits(until) => return Some(until),
+                    Fit::Moved => continue,
+                    Fit::Parked => return None,
+                }
+            }
             let mut most = egress.run_limit();
-            if paced.is_some() && (behind || waiting > BURST_PACKETS || cursor > unit.start) {
+            if let Some((pace, _)) = pace
+                && (pace.basis != Basis::Stream
+                    || behind
+                    || waiting > pace.burst
+                    || cursor > unit.start)
+            {
                 if burst == 0 {
                     let ready = egress.pacer_ready();
                     if ready > egress.now() {
                         return Some(ready);
                     }
-                    burst = BURST_PACKETS;
+                    burst = pace.burst;
                 }
                 most = most.min(burst);
             }
             match self.send_run(ring, cursor, most, egress) {
-                Ok(run) => {
-                    burst = burst.saturating_sub(run.packets);
-                    if let Some(rate) = paced {
-                        egress.account(rate, run.bytes);
-                    }
-                }
+                Ok(run) => burst = burst.saturating_sub(run.packets),
                 Err(WouldBlock) => return Some(egress.now() + BLOCKED_RETRY),
             }
         }
@@ -61,6 +75,9 @@ impl Leg {
     /// The number of the next packet to send, after a move to where the viewer can start or resume
     /// if need be; `None` if that needs a keyframe which the ring does not have.
     fn locate(&mut self, ring: &Ring) -> Option<u64> {
+        if self.is_parked() {
+            return self.unpark(ring);
+        }
         let cursor = self.position.cursor();
         if let Some(cursor) = cursor
             && cursor >= ring.start()
@@ -96,6 +113,8 @@ impl Leg {
         let mut packets = 0;
         let mut octets = 0;
         let overhead = self.rtp.header_len() + egress.tag_len();
+        let numbered = self.rtp.transport_cc_id.is_some();
+        let first_number = egress.next_number();
         while packets < most {
             let Some(packet) = ring.packet(cursor + packets as u64) else {
                 break;
@@ -108,8 +127,9 @@ impl Leg {
                 break;
             }
             let index = self.position.index() + packets as u64;
+            let number = first_number.wrapping_add(packets as u16);
             let mut header = [0; MAX_HEADER];
-            let header = self.rtp.write_header(&packet, index, &mut header);
+            let header = self.rtp.write_header(&packet, index, number, &mut header);
             if egress
                 .seal(index, header, &[], packet.payload, used..used + size)
                 .is_err()
@@ -125,7 +145,7 @@ impl Leg {
             }
         }
         if used > 0 {
-            egress.transmit(used, segment)?;
+            egress.transmit(used, segment, numbered)?;
         }
         self.position.advance(packets.max(1) as u64);
         if let Some(nack) = &mut self.nack {
@@ -134,9 +154,6 @@ impl Leg {
         self.sent.packets += packets as u64;
         self.sent.payload_octets += octets;
         self.sent.bytes += used as u64;
-        Ok(Run {
-            packets,
-            bytes: used,
-        })
+        Ok(Run { packets })
     }
 }

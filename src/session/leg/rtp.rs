@@ -4,11 +4,13 @@ use crate::media::Packet;
 
 /// The header without extensions.
 const FIXED: usize = 12;
-/// The playout-delay extension in a block of one-byte headers (RFC 8285 section 4.2).
-const EXTENSION: usize = 8;
+/// A block of extensions with one-byte headers (RFC 8285 section 4.2), and the word that each of ours
+/// takes in it.
+const BLOCK: usize = 4;
+const WORD: usize = 4;
 
 /// Bytes of the longest header.
-pub const MAX_HEADER: usize = FIXED + EXTENSION;
+pub const MAX_HEADER: usize = FIXED + BLOCK + 2 * WORD;
 
 /// What all packets of an RTP stream have in common.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +19,8 @@ pub struct RtpStream {
     pub payload_type: u8,
     /// Id of the playout-delay header extension, if it was negotiated.
     pub playout_delay_id: Option<u8>,
+    /// Id of the transport-wide sequence number, if it was negotiated.
+    pub transport_cc_id: Option<u8>,
     /// What the viewer's timestamps are ahead of the track's.
     pub timestamp_offset: u32,
 }
@@ -28,17 +32,23 @@ impl RtpStream {
     }
 
     pub fn header_len(&self) -> usize {
-        match self.playout_delay_id {
-            Some(_) => MAX_HEADER,
-            None => FIXED,
+        match self.words() {
+            0 => FIXED,
+            words => FIXED + BLOCK + words * WORD,
         }
     }
 
-    /// Writes the header of a packet; returns the part of `header` that it fills.
+    fn words(&self) -> usize {
+        usize::from(self.playout_delay_id.is_some()) + usize::from(self.transport_cc_id.is_some())
+    }
+
+    /// Writes the header of a packet; returns the part of `header` that it fills. `number` is its
+    /// transport-wide sequence number, which counts only if it was negotiated.
     pub fn write_header<'h>(
         &self,
         packet: &Packet<'_>,
         index: u64,
+        number: u16,
         header: &'h mut [u8; MAX_HEADER],
     ) -> &'h mut [u8] {
         header[0] = 0x80;
@@ -46,10 +56,21 @@ impl RtpStream {
         header[2..4].copy_from_slice(&(index as u16).to_be_bytes());
         header[4..8].copy_from_slice(&self.timestamp(packet.timestamp).to_be_bytes());
         header[8..FIXED].copy_from_slice(&self.ssrc.to_be_bytes());
-        if let Some(id) = self.playout_delay_id {
+        let words = self.words();
+        if words > 0 {
             header[0] |= 0x10;
-            // One 4-byte word: id, length 3, minimum and maximum delay of 0: show at once.
-            header[FIXED..].copy_from_slice(&[0xbe, 0xde, 0, 1, id << 4 | 2, 0, 0, 0]);
+            header[FIXED..FIXED + BLOCK].copy_from_slice(&[0xbe, 0xde, 0, words as u8]);
+        }
+        let mut at = FIXED + BLOCK;
+        if let Some(id) = self.playout_delay_id {
+            // Id, length 3, minimum and maximum delay of 0: show at once.
+            header[at..at + WORD].copy_from_slice(&[id << 4 | 2, 0, 0, 0]);
+            at += WORD;
+        }
+        if let Some(id) = self.transport_cc_id {
+            // Id, length 2, the number, a byte of padding.
+            let [high, low] = number.to_be_bytes();
+            header[at..at + WORD].copy_from_slice(&[id << 4 | 1, high, low, 0]);
         }
         &mut header[..self.header_len()]
     }

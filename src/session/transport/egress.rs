@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use super::pacer::{self, Pacer};
+use super::pacer::{Pace, Pacer};
 use crate::error;
 use crate::media::StreamRate;
 use crate::session::io::{Path, SendBuffer, Transmit, WouldBlock};
@@ -45,9 +45,21 @@ impl<T: Transmit> Egress<'_, T> {
         self.batch.min(self.transmit.max_segments()).max(1)
     }
 
-    /// Whether large access units of a leg that loses this much are spread over time.
-    pub fn paces(&self, loss_ppm: u32) -> bool {
-        self.pacer.is_some() && !pacer::is_near(self.round_trip, loss_ppm)
+    /// The pace of a leg that loses this much, of a stream of this rate; `None` if it is not paced.
+    pub fn pace(&mut self, loss_ppm: u32, rate: StreamRate) -> Option<Pace> {
+        let (now, round_trip) = (self.now, self.round_trip);
+        self.pacer.as_mut()?.pace(now, round_trip, loss_ppm, rate)
+    }
+
+    /// Whether a retransmission may leave now.
+    pub fn may_repair(&self) -> bool {
+        let pacer = self.pacer.as_ref();
+        pacer.is_none_or(|pacer| pacer.may_repair(self.now))
+    }
+
+    /// The transport-wide sequence number of the next packet that has one.
+    pub fn next_number(&self) -> u16 {
+        self.pacer.as_ref().map_or(0, |pacer| pacer.next_number())
     }
 
     /// When the next burst may leave.
@@ -55,13 +67,6 @@ impl<T: Transmit> Egress<'_, T> {
         match &self.pacer {
             Some(pacer) => pacer.ready_at(self.now),
             None => self.now,
-        }
-    }
-
-    /// Tells the pacer of `bytes` of a stream of this rate that were sent.
-    pub fn account(&mut self, rate: StreamRate, bytes: usize) {
-        if let Some(pacer) = &mut self.pacer {
-            pacer.sent(self.now, rate, bytes);
         }
     }
 
@@ -79,8 +84,18 @@ impl<T: Transmit> Egress<'_, T> {
     }
 
     /// Sends the first `used` bytes of the buffer, cut into datagrams of `segment` bytes.
-    pub fn transmit(&mut self, used: usize, segment: usize) -> Result<(), WouldBlock> {
+    /// `numbered`: they have transport-wide sequence numbers, from [`Egress::next_number`] on.
+    pub fn transmit(
+        &mut self,
+        used: usize,
+        segment: usize,
+        numbered: bool,
+    ) -> Result<(), WouldBlock> {
         self.transmit
-            .transmit(self.path, &self.buffer[..used], segment)
+            .transmit(self.path, &self.buffer[..used], segment)?;
+        if let Some(pacer) = &mut self.pacer {
+            pacer.sent(self.now, used, segment, numbered);
+        }
+        Ok(())
     }
 }

@@ -17,6 +17,7 @@ use bytes::BytesMut;
 pub use egress::Egress;
 
 use super::dtls::{Certificate, DtlsEvent};
+use super::estimate::TransportFeedback;
 use super::ice::IceAgent;
 use super::io::{Io, Path, Transmit, send_datagram};
 use super::rtcp::{self, SenderReport};
@@ -49,6 +50,10 @@ pub struct TransportConfig {
     pub rtcp_interval: Duration,
     /// Pace in percent of the stream's rate; `None`: no pacing.
     pub pacing_percent: Option<u64>,
+    /// Whether the pace follows what is measured of the path.
+    pub congestion: bool,
+    /// Whether transport-wide feedback was negotiated.
+    pub transport_cc: bool,
     /// Translates time into wall clock.
     pub clock: WallClock,
 }
@@ -58,6 +63,8 @@ pub struct Transport {
     /// Round trip: by the DTLS handshake at first, then by the last receiver report.
     round_trip: Option<Duration>,
     pacer: Option<Pacer>,
+    congestion: bool,
+    transport_cc: bool,
     ice: IceAgent,
     reports: Reports,
     events: VecDeque<SessionEvent>,
@@ -87,6 +94,8 @@ impl Transport {
             phase: Phase::Over,
             round_trip: None,
             pacer: config.pacing_percent.map(Pacer::new),
+            congestion: config.congestion,
+            transport_cc: config.transport_cc,
             ice: IceAgent::new(config.local_ice, config.remote_ice),
             reports: Reports {
                 clock: config.clock,
@@ -130,6 +139,11 @@ impl Transport {
 
     pub fn round_trip(&self) -> Option<Duration> {
         self.round_trip
+    }
+
+    /// What the path carries, in bits per second; `None` until it is measured.
+    pub fn estimate(&self) -> Option<u64> {
+        self.pacer.as_ref()?.estimate()
     }
 
     pub fn rejected(&self) -> u64 {
@@ -234,6 +248,11 @@ impl Transport {
                         Phase::Handshaking(handshaking) => match handshaking.done(io.now, &keys) {
                             Ok(up) => {
                                 self.enter(Phase::Up(up));
+                                if let Some(pacer) = &mut self.pacer
+                                    && self.congestion
+                                {
+                                    pacer.measure(io.now, self.transport_cc);
+                                }
                                 received = Received::Up;
                             }
                             Err(error) => self.fail(error),
@@ -268,6 +287,20 @@ impl Transport {
     pub fn note_report(&mut self, now: Instant, last_sr: u32, delay: u32) {
         let round_trip = self.reports.round_trip(now, last_sr, delay);
         self.round_trip = round_trip.or(self.round_trip);
+    }
+
+    /// The viewer lost this much video since its last report, in 1/256.
+    pub fn note_loss(&mut self, now: Instant, fraction: u8) {
+        if let Some(pacer) = &mut self.pacer {
+            pacer.report(now, fraction, self.round_trip);
+        }
+    }
+
+    /// Transport-wide feedback has come.
+    pub fn note_arrivals(&mut self, now: Instant, feedback: &TransportFeedback<'_>) {
+        if let Some(pacer) = &mut self.pacer {
+            pacer.arrivals(now, feedback);
+        }
     }
 
     /// Does what is due.

@@ -1,0 +1,217 @@
+//! Links that hardly carry the stream, or do not carry it: what the viewer sees, and what is sent.
+
+use std::time::Duration;
+
+use testkit::net::Link;
+use testkit::viewer::ViewerConfig;
+
+use crate::world::{GATEWAY, Setup, VIEWER, World, address};
+
+const SECOND: Duration = Duration::from_secs(1);
+const MS: Duration = Duration::from_millis(1);
+/// 500 kbit/s with audio and headers: a keyframe of 9 kB every two seconds.
+const STREAM: u64 = 500_000;
+const SIZES: (usize, usize) = (9_000, 1_740);
+
+/// What a viewer saw from a moment on.
+#[derive(Debug)]
+struct Seen {
+    frames: usize,
+    /// The longest time between two frames.
+    gap: Duration,
+    /// Age of the frames when they were complete, 95th percentile and maximum.
+    age: Duration,
+    oldest: Duration,
+    /// Share of the datagrams that the link dropped.
+    lost: f64,
+    /// The most that was sent in two seconds, in bits per second.
+    most_sent: f64,
+}
+
+fn setup() -> Setup {
+    Setup {
+        sizes: Some(SIZES),
+        ..Setup::default()
+    }
+}
+
+/// A link of this many tenths of the stream's rate that queues as long, as with `tc tbf` and a burst
+/// of 4 kB.
+fn times(tenths: u64, queue: Duration) -> Link {
+    let rate = STREAM * tenths / 10;
+    Link {
+        delay: MS,
+        bandwidth: rate.into(),
+        queue_bytes: Some(rate as usize * queue.as_millis() as usize / 8000 + 4096),
+        ..Link::default()
+    }
+}
+
+/// A viewer behind `link` that comes `after` the camera was switched on.
+fn behind(link: Link, after: Duration, setup: Setup) -> World {
+    let mut world = World::new(setup);
+    world
+        .network
+        .set_link(address(GATEWAY), address(VIEWER), link);
+    let back = Link {
+        delay: link.delay,
+        ..Link::default()
+    };
+    world
+        .network
+        .set_link(address(VIEWER), address(GATEWAY), back);
+    world.camera_ran(after);
+    world.connect();
+    world
+}
+
+/// Runs for `time` and says what was seen meanwhile.
+fn watch(world: &mut World, time: Duration) -> Seen {
+    let start = world.now;
+    let counts = |world: &World| world.network.counts(address(GATEWAY), address(VIEWER));
+    let before = counts(world);
+    let mut sent = vec![world.session.figures().bytes];
+    for _ in 0..time.as_millis() / 100 {
+        world.run(100 * MS);
+        sent.push(world.session.figures().bytes);
+    }
+    let after = counts(world);
+    let units = world.viewer.video.access_units();
+    let mut ages = Vec::new();
+    let mut at = Vec::new();
+    for unit in units.iter().filter(|unit| unit.at >= start) {
+        at.push(unit.at);
+        ages.push(unit.at - world.frame_time(unit.timestamp));
+    }
+    at.sort();
+    ages.sort();
+    let ends = [start].into_iter().chain(at.iter().copied());
+    let gap = ends.zip(at.iter().copied().chain([world.now]));
+    let window = sent.windows(21).map(|w| (w[20] - w[0]) as f64 * 4.0);
+    Seen {
+        frames: at.len(),
+        gap: gap.map(|(a, b)| b - a).max().unwrap_or(time),
+        age: ages.get(ages.len() * 95 / 100).copied().unwrap_or(time),
+        oldest: ages.last().copied().unwrap_or(time),
+        lost: (after.overflowed - before.overflowed) as f64
+            / (after.sent - before.sent).max(1) as f64,
+        most_sent: window.fold(0.0, f64::max),
+    }
+}
+
+#[test]
+fn a_link_slightly_wider_than_the_stream_shows_it_live() {
+    for after in [100, 700, 1200, 1900] {
+        let link = times(12, 100 * MS);
+        let mut world = behind(link, after * MS, setup());
+        let start = watch(&mut world, 3 * SECOND);
+        println!("{after}: {start:?}");
+        assert!(start.lost < 0.05, "{after} ms: {start:?}");
+        let seen = watch(&mut world, 30 * SECOND);
+        println!("{after}: {seen:?} {:?}", world.session.figures());
+        assert!(seen.gap < 200 * MS, "{after} ms: {seen:?}");
+        assert!(seen.age < 250 * MS, "{after} ms: {seen:?}");
+        assert!(seen.lost < 0.01, "{after} ms: {seen:?}");
+        assert!(seen.most_sent < 1.1 * 600_000.0, "{after} ms: {seen:?}");
+    }
+}
+
+#[test]
+fn a_link_with_room_is_live_at_once_or_with_the_next_keyframe() {
+    for after in [100, 700, 1200, 1900] {
+        let mut world = behind(times(16, 100 * MS), after * MS, setup());
+        let connected = world.now;
+        world.run(SECOND);
+        let first = world.viewer.video.access_units()[0].at - connected;
+        assert!(first < 400 * MS, "{after} ms: {first:?}");
+        // A keyframe comes every two seconds.
+        world.run(1200 * MS);
+        let seen = watch(&mut world, 20 * SECOND);
+        println!("{after}: {first:?} {seen:?} {:?}", world.session.figures());
+        assert!(seen.oldest < 200 * MS, "{after} ms: {seen:?}");
+        assert!(seen.gap < 200 * MS, "{after} ms: {seen:?}");
+        assert!(seen.lost < 0.01, "{after} ms: {seen:?}");
+    }
+}
+
+#[test]
+fn on_a_link_thinner_than_the_stream_frames_are_left_out_up_to_keyframes() {
+    for tenths in [8, 6, 5] {
+        let mut world = behind(times(tenths, 200 * MS), 700 * MS, setup());
+        world.run(3 * SECOND);
+        let seen = watch(&mut world, 40 * SECOND);
+        println!("{tenths}: {seen:?} {:?}", world.session.figures());
+        // A frame at least every keyframe interval, and then the time that a keyframe takes.
+        assert!(seen.gap < 2600 * MS, "{tenths}: {seen:?}");
+        assert!(seen.age < 1500 * MS, "{tenths}: {seen:?}");
+        assert!(seen.lost < 0.02, "{tenths}: {seen:?}");
+        let carried = (STREAM * tenths / 10) as f64;
+        assert!(seen.most_sent < 1.1 * carried, "{tenths}: {seen:?}");
+        assert!(world.session.figures().skips > 5);
+    }
+}
+
+/// A camera of 4 Mbit/s with keyframes of 100 kB.
+fn large() -> Setup {
+    Setup {
+        sizes: Some((100_000, 18_000)),
+        ..Setup::default()
+    }
+}
+
+#[test]
+fn a_keyframe_leaves_in_one_burst_where_the_path_carries_it() {
+    for (delay, loss) in [(0, 0.0), (5, 0.0), (40, 0.0), (5, 0.02)] {
+        let link = Link {
+            delay: delay * MS,
+            loss,
+            ..Link::default()
+        };
+        let mut world = behind(link, 700 * MS, large());
+        world.run(3 * SECOND);
+        let seen = watch(&mut world, 20 * SECOND);
+        println!("{delay} {loss}: {seen:?} {:?}", world.session.figures());
+        let late = seen.age - delay * MS;
+        assert_eq!(world.session.figures().skips, 0);
+        if loss == 0.0 {
+            assert!(late <= 5 * MS, "{delay} ms: {seen:?}");
+            assert!(seen.gap < 60 * MS, "{delay} ms: {seen:?}");
+        } else {
+            assert!(seen.gap < 300 * MS, "{delay} ms: {seen:?}");
+        }
+        assert!(seen.frames >= 490, "{seen:?}");
+    }
+}
+
+#[test]
+fn jitter_is_no_reason_to_leave_frames_out() {
+    let link = Link {
+        delay: 15 * MS,
+        jitter: 20 * MS,
+        ..Link::default()
+    };
+    let mut world = behind(link, 700 * MS, large());
+    world.run(2 * SECOND);
+    let seen = watch(&mut world, 30 * SECOND);
+    println!("{seen:?} {:?}", world.session.figures());
+    assert_eq!(world.session.figures().skips, 0);
+    assert!(seen.gap < 200 * MS, "{seen:?}");
+}
+
+#[test]
+fn a_viewer_without_transport_wide_feedback_is_paced_by_the_stream() {
+    let viewer = ViewerConfig {
+        transport_cc: false,
+        ..ViewerConfig::chromium()
+    };
+    let link = Link {
+        delay: 20 * MS,
+        ..Link::default()
+    };
+    let mut world = behind(link, 1500 * MS, Setup { viewer, ..setup() });
+    world.run(3 * SECOND);
+    let seen = watch(&mut world, 10 * SECOND);
+    assert_eq!(world.session.figures().estimate, None);
+    assert_eq!(world.session.figures().skips, 0);
+    assert!(seen.gap < 100 * MS, "{seen:?}");
+}
