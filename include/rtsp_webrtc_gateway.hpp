@@ -131,6 +131,7 @@ enum class TuningKey : std::int32_t {
     Profile = RTSP_WEBRTC_GATEWAY_TUNING_PROFILE,
     AudioHoldMs = RTSP_WEBRTC_GATEWAY_TUNING_AUDIO_HOLD_MS,
     NackHistoryMs = RTSP_WEBRTC_GATEWAY_TUNING_NACK_HISTORY_MS,
+    Congestion = RTSP_WEBRTC_GATEWAY_TUNING_CONGESTION,
 };
 
 /** Values of TuningKey::SrtpPolicy: enum rtsp_webrtc_gateway_srtp_policy. */

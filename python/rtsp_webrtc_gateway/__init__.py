@@ -103,6 +103,7 @@ class TuningKey(enum.IntEnum):
     PROFILE = 18
     AUDIO_HOLD_MS = 19
     NACK_HISTORY_MS = 20
+    CONGESTION = 21
 
 
 class SrtpPolicy(enum.IntEnum):

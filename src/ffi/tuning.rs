@@ -88,7 +88,7 @@ pub enum rtsp_webrtc_gateway_tuning_key {
     RTSP_WEBRTC_GATEWAY_TUNING_NACK_HISTORY_MS = 20,
     /// 1: measure what the path to a viewer carries (transport-wide feedback), pace by it, and
     /// leave out frames up to the next keyframe where it carries less than the stream. 0: pace by
-    /// the bit rate of the stream. Without pacing it has no effect. Default 1, range 0 to 1,
+    /// the bit rate of the stream. Without pacing it has no effect. Default 0, range 0 to 1,
     /// applies to new sessions.
     RTSP_WEBRTC_GATEWAY_TUNING_CONGESTION = 21,
     // generated from src/tuning/table.rs: end

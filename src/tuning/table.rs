@@ -215,7 +215,8 @@ knobs! {
     /// frames up to the next keyframe where it carries less than the stream. 0: pace by the bit rate
     /// of the stream. Without pacing it has no effect.
     Congestion = 21, "congestion" {
-        default: 1, range: 0..=1, applies: NewSessions,
+        default: 0, range: 0..=1, applies: NewSessions,
+        profiles: { lan: 0, wan: 1, max_density: 0 },
     }
 }
 

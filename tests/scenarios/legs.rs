@@ -35,8 +35,6 @@ fn of_two_streams_both_play() {
 #[test]
 fn an_access_unit_goes_to_the_legs_of_its_stream_alone() {
     let mut world = two_streams();
-    // Until the pacer is clear.
-    world.run(Duration::from_millis(10));
     world.switch_camera(true);
     world.play_camera();
     let sent = |world: &mut World, stream| {

@@ -31,6 +31,7 @@ struct Seen {
 fn setup() -> Setup {
     Setup {
         sizes: Some(SIZES),
+        congestion: true,
         ..Setup::default()
     }
 }
@@ -155,6 +156,7 @@ fn on_a_link_thinner_than_the_stream_frames_are_left_out_up_to_keyframes() {
 fn large() -> Setup {
     Setup {
         sizes: Some((100_000, 18_000)),
+        congestion: true,
         ..Setup::default()
     }
 }

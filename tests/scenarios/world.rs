@@ -67,7 +67,7 @@ impl Default for Setup {
             nack: true,
             rtcp_interval: Duration::from_secs(1),
             pacing: Some(250),
-            congestion: true,
+            congestion: false,
             audio_hold: Duration::ZERO,
             clip: Clip::Baseline360p,
             video: None,

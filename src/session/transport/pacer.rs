@@ -192,11 +192,10 @@ impl Pacer {
     /// Accounts for a run of packets that left: `bytes`, cut into packets of `segment` bytes.
     /// `numbered`: they had transport-wide sequence numbers, from [`Pacer::next_number`] on.
     pub fn sent(&mut self, now: Instant, bytes: usize, segment: usize, numbered: bool) {
-        if self.rate > 0 {
-            let bytes = bytes + bytes.div_ceil(segment) * HEADERS;
-            let time = Duration::from_micros(bytes as u64 * 1_000_000 / self.rate);
+        let on_the_wire = (bytes + bytes.div_ceil(segment) * HEADERS) as u64;
+        if let Some(time) = (on_the_wire * 1_000_000).checked_div(self.rate) {
             let from = self.clear.map_or(now, |clear| clear.max(now));
-            self.clear = Some(from + time);
+            self.clear = Some(from + Duration::from_micros(time));
         }
         let Some(path) = &mut self.congestion else {
             return;
