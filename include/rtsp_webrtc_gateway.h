@@ -448,7 +448,7 @@ typedef enum rtsp_webrtc_gateway_tuning_key {
     /**
      * 1: measure what the path to a viewer carries (transport-wide feedback), pace by it, and
      * leave out frames up to the next keyframe where it carries less than the stream. 0: pace by
-     * the bit rate of the stream. Without pacing it has no effect. Default 1, range 0 to 1,
+     * the bit rate of the stream. Without pacing it has no effect. Default 0, range 0 to 1,
      * applies to new sessions.
      */
     RTSP_WEBRTC_GATEWAY_TUNING_CONGESTION = 21,
