@@ -25,7 +25,7 @@ help:
 	@echo 'make package                      Debian packages and an archive, in target/package'
 	@echo 'make docs                         the reference of the C API, in target/docs/html'
 	@echo 'make clean                        removes everything that was built'
-	@echo 'All of them install missing Debian packages with apt.'
+	@echo 'build, demo, test, install, package and docs install missing Debian packages with apt.'
 
 build:
 	@scripts/setup.sh build

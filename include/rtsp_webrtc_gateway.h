@@ -45,7 +45,7 @@
  * Callbacks  A gateway runs its callbacks one at a time, in order, on a thread of its own. No lock
  *            of the library is held, and no media waits for them. They should return quickly and
  *            must return normally: a C++ exception or a longjmp out of a callback terminates the
- *            process. While a callback runs, later ones are queued. When 16,384 are queued, further
+ *            process. While a callback runs, later ones are queued. When 16384 are queued, further
  *            ones are dropped, except for REMOVED and CLOSED, which are the last callbacks for an
  *            id. When shutdown() or destroy() returns success, no callback is running or will run.
  *            The log callback has rules of its own; see rtsp_webrtc_gateway_log_fn.
@@ -256,11 +256,11 @@ typedef enum rtsp_webrtc_gateway_log_level {
 
 /** One line of the log. The strings are valid until the callback returns. */
 typedef struct rtsp_webrtc_gateway_log_record {
-    /** Size of this struct in the library that runs. */
+    /** Size of this struct in bytes; the library sets it. */
     size_t struct_size;
     /** enum rtsp_webrtc_gateway_log_level. */
     int32_t level;
-    /** 0. */
+    /** Always 0. */
     uint32_t reserved;
     /** The part of the library that logs, for example "rtsp_webrtc_gateway::whep". */
     const char *target;
@@ -405,10 +405,10 @@ typedef enum rtsp_webrtc_gateway_tuning_key {
      */
     RTSP_WEBRTC_GATEWAY_TUNING_GOP_CACHE_MS = 13,
     /**
-     * 1: spread large video frames (keyframes) and the backlog for a new viewer over time, at the
-     * rate that the path carries (see congestion), or else at pacing_rate_percent, except for
-     * nearby viewers (round trip up to 5 ms, hardly any loss). 0: send them in one burst. Default
-     * 1, range 0 to 1, applies to new sessions.
+     * 1: spread large video frames (keyframes) and the backlog of a new viewer over time. The rate
+     * is what the path carries if congestion measures it, and otherwise pacing_rate_percent, or
+     * no limit for a nearby viewer (round trip up to 5 ms, hardly any loss). 0: send everything
+     * in one burst. Default 1, range 0 to 1, applies to new sessions.
      */
     RTSP_WEBRTC_GATEWAY_TUNING_PACING = 14,
     /**
@@ -427,8 +427,8 @@ typedef enum rtsp_webrtc_gateway_tuning_key {
     /**
      * Sets several knobs at once. A knob that is set afterwards overrides the profile. 0
      * (balanced): the defaults. 1 (lan): no pacing, short history. 2 (wan): gentle pacing, long
-     * history, frequent sender reports. 3 (max_density): least memory and CPU time per viewer.
-     * Default 0, range 0 to 3, applies to new sessions.
+     * history, frequent sender reports, congestion control. 3 (max_density): least memory and CPU
+     * time per viewer. Default 0, range 0 to 3, applies to new sessions.
      */
     RTSP_WEBRTC_GATEWAY_TUNING_PROFILE = 18,
     /**
@@ -446,10 +446,10 @@ typedef enum rtsp_webrtc_gateway_tuning_key {
      */
     RTSP_WEBRTC_GATEWAY_TUNING_NACK_HISTORY_MS = 20,
     /**
-     * 1: measure what the path to a viewer carries (transport-wide feedback), pace by it, and
-     * leave out frames up to the next keyframe where it carries less than the stream. 0: pace by
-     * the bit rate of the stream. Without pacing it has no effect. Default 0, range 0 to 1,
-     * applies to new sessions.
+     * 1: measure what the path to a viewer carries (transport-wide feedback), pace by it, and skip
+     * frames until the next keyframe when the path is slower than the stream. 0: pace by the bit
+     * rate of the stream. It has no effect without pacing. Default 0, range 0 to 1, applies to
+     * new sessions.
      */
     RTSP_WEBRTC_GATEWAY_TUNING_CONGESTION = 21,
 } rtsp_webrtc_gateway_tuning_key;
@@ -458,7 +458,7 @@ typedef enum rtsp_webrtc_gateway_tuning_key {
 typedef enum rtsp_webrtc_gateway_srtp_policy {
     /**
      * AES-128-GCM if the viewer supports it, otherwise AES-CM-128-HMAC-SHA1-80. AES-128-GCM needs
-     * about a quarter of the CPU time.
+     * about a fifth of the CPU time for sealing a packet.
      */
     RTSP_WEBRTC_GATEWAY_SRTP_PREFER_GCM = 0,
     /** AES-128-GCM only; the session of a viewer without it fails with ERR_SRTP_PROFILE. */
@@ -479,13 +479,13 @@ typedef enum rtsp_webrtc_gateway_applies {
 
 /** Description of a knob. The strings are static: they stay valid as long as the library is loaded. */
 typedef struct rtsp_webrtc_gateway_tuning_info {
-    /** sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT(). */
+    /** Size of this struct in bytes; RTSP_WEBRTC_GATEWAY_INIT() sets it. */
     size_t struct_size;
     /** enum rtsp_webrtc_gateway_tuning_key. */
     int32_t key;
     /** enum rtsp_webrtc_gateway_applies. */
     int32_t applies;
-    /** Stable name, e.g. "nack_history_packets". */
+    /** Stable name, for example "nack_history_packets". */
     const char *name;
     /** What it does and in which unit, in English. */
     const char *help;
@@ -511,8 +511,9 @@ typedef struct rtsp_webrtc_gateway_tuning {
 } rtsp_webrtc_gateway_tuning;
 
 /**
- * Describes one knob, e.g. for a settings page. Call it with index 0, 1, 2 and so on until it returns
- * ERR_NOT_FOUND. The order may differ between versions; the key and the name of a knob do not.
+ * Describes one knob, for a settings page for example. Call it with index 0, 1, 2 and so on until
+ * it returns ERR_NOT_FOUND. The order may differ between versions; the key and the name of a knob
+ * do not.
  */
 RTSP_WEBRTC_GATEWAY_API
 int rtsp_webrtc_gateway_describe_tuning(size_t index,
@@ -560,7 +561,7 @@ typedef enum rtsp_webrtc_gateway_operation {
  * returns.
  */
 typedef struct rtsp_webrtc_gateway_authorize_request {
-    /** sizeof this struct in the library. */
+    /** Size of this struct in bytes; the library sets it. */
     size_t struct_size;
     /** Id of the request, for rtsp_webrtc_gateway_authorize(). Never 0, never reused. */
     uint64_t request_id;
@@ -575,7 +576,7 @@ typedef struct rtsp_webrtc_gateway_authorize_request {
     const char *peer;
     /** enum rtsp_webrtc_gateway_operation. */
     int32_t operation;
-    /** 0. */
+    /** Always 0. */
     uint32_t reserved;
 } rtsp_webrtc_gateway_authorize_request;
 
@@ -597,7 +598,7 @@ int rtsp_webrtc_gateway_authorize(rtsp_webrtc_gateway *gateway,
 
 /** A change of a stream's state. The strings are valid until the callback returns. */
 typedef struct rtsp_webrtc_gateway_stream_event {
-    /** Size of this struct in the library that runs. */
+    /** Size of this struct in bytes; the library sets it. */
     size_t struct_size;
     /** The stream. */
     rtsp_webrtc_gateway_stream_id stream;
@@ -617,7 +618,7 @@ typedef struct rtsp_webrtc_gateway_stream_event {
 
 /** A session changed its state. Its strings are valid until the callback returns. */
 typedef struct rtsp_webrtc_gateway_session_event {
-    /** sizeof this struct in the library. */
+    /** Size of this struct in bytes; the library sets it. */
     size_t struct_size;
     /** The session. */
     rtsp_webrtc_gateway_session_id session;
@@ -641,12 +642,12 @@ typedef struct rtsp_webrtc_gateway_session_event {
 
 /** A STUN or TURN server for viewers. Initialize each element of an array of them. */
 typedef struct rtsp_webrtc_gateway_ice_server {
-    /** sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT(). */
+    /** Size of this struct in bytes; RTSP_WEBRTC_GATEWAY_INIT() sets it. */
     size_t struct_size;
     /**
      * URL of the server (RFC 7064, RFC 7065): "stun:", "stuns:", "turn:" or "turns:", the host,
-     * the port and the transport, e.g. "turn:turn.example.com:3478?transport=udp". At most 512
-     * bytes. Required.
+     * the port and the transport, for example "turn:turn.example.com:3478?transport=udp". At most
+     * 512 bytes. Required.
      */
     const char *url;
     /** User name, required for TURN: 1 to 512 printable ASCII characters. NULL for STUN. */
@@ -665,7 +666,7 @@ typedef struct rtsp_webrtc_gateway_ice_server {
  * at the top of this header.
  */
 typedef struct rtsp_webrtc_gateway_callbacks {
-    /** sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT(). */
+    /** Size of this struct in bytes; RTSP_WEBRTC_GATEWAY_INIT() sets it. */
     size_t struct_size;
     /** Passed as the first argument to each function. */
     void *user_data;
@@ -695,7 +696,7 @@ typedef struct rtsp_webrtc_gateway_callbacks {
      * A client asks for something over HTTP (handle_http(), listen_http()). Answer with
      * rtsp_webrtc_gateway_authorize() within 30 s, in the callback or later. Called for each
      * request that carries none of config.bearer_tokens, except OPTIONS requests and requests for
-     * web pages, which need no permission. While 1,024 requests wait for an answer, further
+     * web pages, which need no permission. While 1024 requests wait for an answer, further
      * requests receive 503. NULL: only bearer_tokens decide.
      */
     void (*on_authorize)(void *user_data, const rtsp_webrtc_gateway_authorize_request *request);
@@ -703,7 +704,7 @@ typedef struct rtsp_webrtc_gateway_callbacks {
 
 /** Options of a gateway. rtsp_webrtc_gateway_create() copies them. */
 typedef struct rtsp_webrtc_gateway_config {
-    /** sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT(). */
+    /** Size of this struct in bytes; RTSP_WEBRTC_GATEWAY_INIT() sets it. */
     size_t struct_size;
     /**
      * Local address of the UDP socket that carries all sessions, for example "192.0.2.1:5000" or
@@ -715,19 +716,19 @@ typedef struct rtsp_webrtc_gateway_config {
      * the public addresses of a 1:1 NAT. May be NULL if public_addresses_len is 0.
      */
     const char *const *public_addresses;
-    /** Number of elements in public_addresses, at most 4,096. */
+    /** Number of elements in public_addresses, at most 4096. */
     size_t public_addresses_len;
     /** Knobs to set to other values than their defaults. May be NULL if tuning_len is 0. */
     const rtsp_webrtc_gateway_tuning *tuning;
-    /** Number of elements in tuning, at most 4,096. */
+    /** Number of elements in tuning, at most 4096. */
     size_t tuning_len;
     /** Callbacks for changes. NULL: none. */
     const struct rtsp_webrtc_gateway_callbacks *callbacks;
     /**
      * Bearer tokens (RFC 6750), each of which permits everything over HTTP. A token consists of
      * the characters A-Z a-z 0-9 - . _ ~ + / with optional = at the end. With no tokens and no
-     * on_authorize, everybody who can reach the port of listen_http() or of the host's web server
-     * may watch. May be NULL if bearer_tokens_len is 0.
+     * on_authorize, anyone who can reach the port of listen_http() or of the host's web server can
+     * watch. May be NULL if bearer_tokens_len is 0.
      */
     const char *const *bearer_tokens;
     /** Number of elements in bearer_tokens, at most 64. */
@@ -764,7 +765,7 @@ int rtsp_webrtc_gateway_struct_init(void *object,
  * rtsp_webrtc_gateway_destroy(). config->callbacks->free_user_data runs exactly once: after the
  * last callback of the gateway or, if the function fails, before it returns. If it fails with
  * ERR_STRUCT_SIZE, or because config is NULL, the callbacks have not been read: free_user_data
- * does not run, and user_data remains the caller's.
+ * does not run, and user_data remains owned by the caller.
  *
  * Blocking. Errors: ERR_INVALID_ARGUMENT if an option is not valid; ERR_NOT_FOUND if
  * config->tuning has an unknown key; ERR_IO if the socket cannot be bound or a thread cannot be
@@ -782,7 +783,7 @@ int rtsp_webrtc_gateway_create(const struct rtsp_webrtc_gateway_config *config,
  * are waiting return with it. After ERR_TIMEOUT, call it again to wait for the remaining threads.
  * After success, further calls do nothing.
  *
- * Parameters: timeout_ms is the longest time to wait in milliseconds; 0 means 10,000.
+ * Parameters: timeout_ms is the longest time to wait in milliseconds; 0 means 10000.
  *
  * Blocking. Errors: ERR_TIMEOUT if a thread has not ended in time, for example because a callback
  * does not return.
@@ -878,21 +879,28 @@ typedef enum rtsp_webrtc_gateway_pull_flags {
      * Connect to the camera only while it is needed. An offer starts the connection and waits for
      * it, for at most its own timeout. The connection ends with a TEARDOWN linger_ms after the
      * last session has closed or the last waiting offer has timed out, and the stream becomes
-     * IDLE. If the connection fails, waiting offers are refused with the reason, which stream_info
-     * keeps; without sessions, the next attempt is made when the next offer arrives.
+     * IDLE. If the connection fails, waiting offers get 409 (ERR_NOT_READY) with the reason in the
+     * message, which stream_info has as a status; without sessions, the next attempt is made when
+     * the next offer arrives.
      */
     RTSP_WEBRTC_GATEWAY_PULL_ON_DEMAND = 2,
 } rtsp_webrtc_gateway_pull_flags;
 
 /** Options of a camera that the gateway connects to. */
 typedef struct rtsp_webrtc_gateway_pull_options {
-    /** sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT(). */
+    /** Size of this struct in bytes; RTSP_WEBRTC_GATEWAY_INIT() sets it. */
     size_t struct_size;
     /** rtsp://[user:password@]host[:port]/path. The default port is 554. Required. */
     const char *url;
-    /** User name for Basic or Digest authentication. NULL: from url. */
+    /**
+     * User name for Basic or Digest authentication. It overrides the user name in url; "" counts
+     * as given. NULL: from url.
+     */
     const char *username;
-    /** Password for Basic or Digest authentication. NULL: from url. */
+    /**
+     * Password for Basic or Digest authentication. It overrides the password in url, independently
+     * of username; "" counts as given. NULL: from url.
+     */
     const char *password;
     /** enum rtsp_webrtc_gateway_transport. */
     int32_t transport;
@@ -927,11 +935,12 @@ typedef struct rtsp_webrtc_gateway_pull_options {
      * 10000.
      */
     uint32_t linger_ms;
-    /** 0. */
+    /** Must be 0. */
     uint32_t reserved;
     /**
-     * Label of the stream, for people: at most 128 bytes without control characters. It is returned in
-     * events, stream_info and the JSON document. NULL: none.
+     * Label of the stream, for people: at most 128 bytes without control characters, otherwise
+     * ERR_INVALID_ARGUMENT. It is returned in events, stream_info and the JSON document. NULL:
+     * none.
      */
     const char *label;
     /** Returned in events and stream_info. */
@@ -940,7 +949,7 @@ typedef struct rtsp_webrtc_gateway_pull_options {
 
 /** The current state of a stream. Counters start at add_stream(). */
 typedef struct rtsp_webrtc_gateway_stream_info {
-    /** sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT(). */
+    /** Size of this struct in bytes; RTSP_WEBRTC_GATEWAY_INIT() sets it. */
     size_t struct_size;
     /** enum rtsp_webrtc_gateway_stream_state. */
     int32_t state;
@@ -1012,9 +1021,10 @@ int rtsp_webrtc_gateway_add_stream(rtsp_webrtc_gateway *gateway,
                                    rtsp_webrtc_gateway_stream_id *out_stream);
 
 /**
- * Replaces the options of a camera, and connects with the new ones in the background. All options are
- * replaced, including label and user_data. The viewers stay connected, and video resumes as after an
- * outage; if the codecs change, their sessions fail with ERR_CAMERA. The name of a stream cannot be
+ * Replaces the options of a camera, and connects with the new ones in the background. All options
+ * are replaced, including label and user_data. There is no function that returns the options of a
+ * stream: the host keeps them. The viewers stay connected, and video resumes as after an outage;
+ * if the codecs change, their sessions fail with ERR_CAMERA. The name of a stream cannot be
  * changed.
  *
  * Errors: as for rtsp_webrtc_gateway_add_stream(), in which case nothing changes; ERR_INVALID_STATE if
@@ -1109,7 +1119,7 @@ typedef enum rtsp_webrtc_gateway_frame_flags {
 
 /** Options of a stream whose media the host pushes. */
 typedef struct rtsp_webrtc_gateway_push_options {
-    /** sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT(). */
+    /** Size of this struct in bytes; RTSP_WEBRTC_GATEWAY_INIT() sets it. */
     size_t struct_size;
     /** Video codec, enum rtsp_webrtc_gateway_codec. Required. */
     int32_t video_codec;
@@ -1132,7 +1142,7 @@ typedef struct rtsp_webrtc_gateway_push_options {
      * stream are queued.
      */
     uint32_t queue_frames;
-    /** 0. */
+    /** Must be 0. */
     uint32_t reserved;
     /** As in rtsp_webrtc_gateway_pull_options. NULL: none. */
     const char *label;
@@ -1153,7 +1163,7 @@ typedef struct rtsp_webrtc_gateway_push_options {
  * - G722: 64 kbit/s octets, usually 20 ms (160 bytes).
  */
 typedef struct rtsp_webrtc_gateway_frame {
-    /** sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT(). */
+    /** Size of this struct in bytes; RTSP_WEBRTC_GATEWAY_INIT() sets it. */
     size_t struct_size;
     /** The data. Required. */
     const uint8_t *data;
@@ -1175,7 +1185,7 @@ typedef struct rtsp_webrtc_gateway_frame {
     int64_t capture_unix_us;
     /** Bitwise OR of enum rtsp_webrtc_gateway_frame_flags. */
     uint32_t flags;
-    /** 0. */
+    /** Must be 0. */
     uint32_t reserved;
     /**
      * Ownership of data. NULL: the push copies data before it returns. Otherwise data is not
@@ -1260,13 +1270,12 @@ int rtsp_webrtc_gateway_push_rtp(rtsp_webrtc_gateway *gateway,
 
 /* -------------------------------------------------------------------- whep */
 
-/** Bits of rtsp_webrtc_gateway_offer.flags. */
+/** Flags of rtsp_webrtc_gateway_offer.flags. */
 typedef enum rtsp_webrtc_gateway_offer_flags {
     /**
-     * Do not wait for a camera that is still connecting: fail with ERR_NOT_READY at once. A
-     * camera on demand is connected all the same and stays connected for 5 s, or longer if its
-     * linger_ms is, so that the viewer finds it live when it tries again. timeout_ms is
-     * ignored.
+     * Do not wait for a camera that is still connecting: fail with ERR_NOT_READY at once. An
+     * on-demand camera is still connected, and stays connected for 5 s or linger_ms, whichever is
+     * longer, so that it is live when the viewer tries again. timeout_ms is ignored.
      */
     RTSP_WEBRTC_GATEWAY_OFFER_NO_WAIT = 1,
 } rtsp_webrtc_gateway_offer_flags;
@@ -1284,33 +1293,34 @@ typedef struct rtsp_webrtc_gateway_response rtsp_webrtc_gateway_response;
  * points to.
  */
 typedef struct rtsp_webrtc_gateway_offer {
-    /** sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT(). */
+    /** Size of this struct in bytes; RTSP_WEBRTC_GATEWAY_INIT() sets it. */
     size_t struct_size;
     /** Name of the stream to watch. Required. */
     const char *stream_name;
     /** Body of the request (application/sdp). Needs no terminator. Required. */
     const char *sdp;
-    /** Size of sdp in bytes, at most 131,072; more gives ERR_TOO_LARGE. */
+    /** Size of sdp in bytes, at most 131072; more gives ERR_TOO_LARGE. */
     size_t sdp_size;
     /**
-     * What precedes the session key in the Location header (RFC 9110 section 10.2.2): an
-     * absolute path such as "/cam1/whep/", a URL, or a reference relative to the URL of the
-     * request, such as "whep/" for a request to ".../cam1/whep". A relative one works behind a
-     * reverse proxy that removes a path prefix. Characters that a URL cannot contain must be
-     * percent-encoded, and two slashes at the beginning are refused, because they name another
-     * host. NULL: the response has no Location; add one that ends in response_session_key().
+     * What precedes the session key in the Location header (RFC 9110 section 10.2.2): an absolute
+     * path such as "/cam1/whep/", a URL, or a reference relative to the URL of the request, such
+     * as "whep/" for a request to ".../cam1/whep". A relative one works behind a reverse proxy
+     * that removes a path prefix. Characters that a URL cannot contain must be percent-encoded,
+     * and two slashes at the beginning are refused, because they name another host. NULL: the
+     * response has no Location; add one that ends in response_session_key(). (In
+     * rtsp_webrtc_gateway_http_request, NULL means a default made from path.)
      */
     const char *location_prefix;
     /**
-     * How long to wait for a camera that is still connecting, in milliseconds. 0: 5,000. To not
-     * wait at all, set OFFER_NO_WAIT.
+     * How long to wait for a camera that is still connecting, in milliseconds. 0: 5000. To return
+     * immediately, set OFFER_NO_WAIT.
      */
     uint32_t timeout_ms;
-    /** Bits of enum rtsp_webrtc_gateway_offer_flags. */
+    /** Bitwise OR of enum rtsp_webrtc_gateway_offer_flags. */
     uint32_t flags;
     /**
-     * Where the viewer comes from, for people: free text, e.g. its address. It is logged, and
-     * it comes back in session_info and session_event. Control characters are removed, and the
+     * Where the viewer comes from, for people: free text, for example its address. It is logged,
+     * and it comes back in session_info and session_event. Control characters are removed, and the
      * text is cut after 128 bytes. NULL: not known.
      */
     const char *peer;
@@ -1323,14 +1333,20 @@ typedef struct rtsp_webrtc_gateway_offer {
     /** Number of elements in ice_servers. */
     size_t ice_servers_len;
     /**
-     * Label of the session, for people, e.g. the name of the user: UTF-8, at most 128 bytes, no
-     * control characters. It comes back in session_info, session_event and the JSON of sessions.
-     * NULL: none.
+     * Label of the session, for people, for example the name of the user: UTF-8, at most 128
+     * bytes, no control characters. Unlike peer, it is not cut or cleaned: a label that is longer
+     * or has control characters gives ERR_INVALID_ARGUMENT, so cut it first. It comes back in
+     * session_info, session_event and the JSON of sessions. NULL: none.
      */
     const char *label;
     /**
-     * Anything of the host's. The library never dereferences or frees it. It comes back in
-     * session_info and session_event; the last time it is passed is with the state CLOSED.
+     * A pointer for the host's own use. The library never dereferences or frees it. It comes back
+     * in session_info and session_event; the last time it is passed is with the state CLOSED.
+     *
+     * If the response is not 201, no session has it and no callback will: free it then. The CLOSED
+     * callback may run before the call returns, so do not use it after a 201 unless you know that
+     * the session lives. Do not dereference it outside callbacks unless a lock or reference count
+     * of yours protects it.
      */
     void *user_data;
 } rtsp_webrtc_gateway_offer;
@@ -1354,15 +1370,18 @@ typedef void (*rtsp_webrtc_gateway_whep_fn)(void *user_data,
  * Answers a WHEP offer (POST) and creates a session.
  *
  * If the camera is connecting for the first time, or is on demand and idle, this function waits
- * for its codec, for at most offer->timeout_ms; otherwise it returns within milliseconds. A
- * camera that was live before and is away gives a session, whose video starts when the camera
- * returns. The session is in the state NEW; callbacks with its states may run before this
- * function returns. If its viewer does not connect, the session fails after 20 s.
+ * for its codec, for at most offer->timeout_ms; otherwise it returns within milliseconds. If the
+ * camera was live but is currently disconnected, the session is created, and its video starts when
+ * the camera returns.  The session is in the state NEW; callbacks with its states may run before
+ * this function returns. If its viewer does not connect, the session fails after 20 s.
  *
  * On success *out_response is 201 with the SDP answer, ETag, Accept-Patch, Location, and a Link
- * for each ICE server. On failure it has the HTTP status of the error, problem details (RFC
- * 9457) with the error message as body, and Retry-After where trying again may help. It has no
- * CORS headers.
+ * for each ICE server. On failure it has the HTTP status of the error, problem details (RFC 9457)
+ * with the error message as body, and Retry-After where trying again may help. The message is
+ * meant for operators and may name the camera's address or a knob: replace the body if viewers
+ * must not see that. It has no CORS headers. If the camera refuses the connection, the offers that
+ * wait for it get 409 (ERR_NOT_READY) with the reason in the message; get_stream_info() has the
+ * reason as a status.
  *
  * Ownership: the caller frees *out_response with rtsp_webrtc_gateway_response_free(), on
  * success and on failure.
@@ -1395,7 +1414,7 @@ int rtsp_webrtc_gateway_handle_whep_offer(rtsp_webrtc_gateway *gateway,
  * Ownership: the caller frees *out_response with rtsp_webrtc_gateway_response_free().
  *
  * Errors: ERR_NOT_FOUND for the stream name; ERR_SDP, ERR_TOO_LARGE, ERR_FINGERPRINT and
- * ERR_ICE_CREDENTIALS for the SDP; ERR_LIMIT while 1,024 offers are pending. Errors that depend
+ * ERR_ICE_CREDENTIALS for the SDP; ERR_LIMIT while 1024 offers are pending. Errors that depend
  * on the camera or on the limits of sessions go to callback.
  */
 RTSP_WEBRTC_GATEWAY_API
@@ -1426,9 +1445,10 @@ int rtsp_webrtc_gateway_cancel(rtsp_webrtc_gateway *gateway,
  * a=ice-pwd; DTLS and media continue, and the old credentials stay valid until the viewer
  * nominates a pair with the new ones.
  *
- * Parameters: session_key is the last segment of the session's URL. if_match is the value of
- * the header If-Match; NULL if there is none. fragment is the body, of fragment_size bytes, at
- * most 32,768; it needs no terminator, and may be NULL if fragment_size is 0.
+ * Parameters: session_key is the last segment of the session's URL, percent-decoded. This function
+ * does not know which stream the viewer may watch: the host checks rights itself. if_match is the
+ * value of the header If-Match; NULL if there is none. fragment is the body, of fragment_size
+ * bytes, at most 32768; it needs no terminator, and may be NULL if fragment_size is 0.
  *
  * On success *out_response is 204 without a body after candidates, and 200 with the gateway's
  * new credentials and a new ETag after an ICE restart. On failure it is as for
@@ -1456,9 +1476,10 @@ int rtsp_webrtc_gateway_handle_whep_patch(rtsp_webrtc_gateway *gateway,
 /**
  * Ends a session (DELETE). The session's last callback, with the state CLOSED, follows.
  *
- * Parameters: session_key is the last segment of the session's URL. *out_response receives the
- * response to send: 200 without a body on success, on failure as for handle_whep_offer();
- * out_response may be NULL.
+ * Parameters: session_key is the last segment of the session's URL, percent-decoded. This function
+ * does not know which stream the viewer may watch: the host checks rights itself. *out_response
+ * receives the response to send: 200 without a body on success, on failure as for
+ * handle_whep_offer(); out_response may be NULL.
  *
  * Ownership: the caller frees *out_response with rtsp_webrtc_gateway_response_free().
  *
@@ -1469,22 +1490,22 @@ int rtsp_webrtc_gateway_handle_whep_delete(rtsp_webrtc_gateway *gateway,
                                            const char *session_key,
                                            struct rtsp_webrtc_gateway_response **out_response);
 
-/** Returns the HTTP status, e.g. 201; 0 if response is NULL. */
+/** Returns the HTTP status, for example 201; 0 if response is NULL. */
 RTSP_WEBRTC_GATEWAY_API
 int rtsp_webrtc_gateway_response_http_status(const struct rtsp_webrtc_gateway_response *response);
 
 /**
- * Returns the body, e.g. the SDP answer; "" if there is none, and NULL if response is NULL. It
- * ends with NUL. *out_size is its length in bytes without the NUL; out_size may be NULL.
+ * Returns the body, for example the SDP answer; "" if there is none, and NULL if response is NULL.
+ * It ends with NUL. *out_size is its length in bytes without the NUL; out_size may be NULL.
  */
 RTSP_WEBRTC_GATEWAY_API
 const char *rtsp_webrtc_gateway_response_body(const struct rtsp_webrtc_gateway_response *response,
                                               size_t *out_size);
 
 /**
- * Reads a header field by its index, counted from 0: *out_name, e.g. "Content-Type", and
- * *out_value, e.g. "application/sdp". Returns false, and writes neither, if index is past the
- * last one. Send all of them; ETag and Location are among them. A name may occur more than
+ * Reads a header field by its index, counted from 0: *out_name, for example "Content-Type", and
+ * *out_value, for example "application/sdp". Returns false, and writes neither, if index is past
+ * the last one. Send all of them; ETag and Location are among them. A name may occur more than
  * once.
  */
 RTSP_WEBRTC_GATEWAY_API
@@ -1521,13 +1542,13 @@ void rtsp_webrtc_gateway_response_free(struct rtsp_webrtc_gateway_response *resp
 
 /* -------------------------------------------------------------------- http */
 
-/** Bits of rtsp_webrtc_gateway_http_request.flags. */
+/** Flags of rtsp_webrtc_gateway_http_request.flags. */
 typedef enum rtsp_webrtc_gateway_http_flags {
     /** Of a POST: as OFFER_NO_WAIT. A viewer gets the same by the header `Prefer: wait=0`. */
     RTSP_WEBRTC_GATEWAY_HTTP_NO_WAIT = 1,
     /**
-     * The host has authorized this request: neither config.bearer_tokens nor on_authorize are
-     * asked.
+     * The host has authorized this request: config.bearer_tokens and on_authorize are not
+     * consulted.
      */
     RTSP_WEBRTC_GATEWAY_HTTP_AUTHORIZED = 2,
 } rtsp_webrtc_gateway_http_flags;
@@ -1545,13 +1566,13 @@ typedef struct rtsp_webrtc_gateway_http_header {
  * user_data points to.
  */
 typedef struct rtsp_webrtc_gateway_http_request {
-    /** sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT(). */
+    /** Size of this struct in bytes; RTSP_WEBRTC_GATEWAY_INIT() sets it. */
     size_t struct_size;
-    /** Method, e.g. "POST". Required. */
+    /** Method, for example "POST". Required. */
     const char *method;
     /**
      * Path of the URL as the viewer sent it: percent-encoded, with any prefix that WHEP is mounted
-     * under, e.g. "/live/door/whep". A query is ignored. Required.
+     * under, for example "/live/door/whep". A query is ignored. Required.
      */
     const char *path;
     /**
@@ -1559,33 +1580,38 @@ typedef struct rtsp_webrtc_gateway_http_request {
      * NULL if headers_len is 0.
      */
     const struct rtsp_webrtc_gateway_http_header *headers;
-    /** Number of elements in headers, at most 4,096. */
+    /** Number of elements in headers, at most 4096. */
     size_t headers_len;
     /** Body. Needs no terminator. May be NULL if body_size is 0. */
     const char *body;
     /**
-     * Size of body in bytes. More than 131,072 gives the response 413, so the web server need
+     * Size of body in bytes. More than 131072 gives the response 413, so the web server need
      * not read more than that.
      */
     size_t body_size;
     /**
-     * Name of the stream, for hosts with URLs of their own, e.g. "cam7" for a request to
-     * "/api/v1/cameras/7/live". NULL: path ends in "{stream}/whep" or "{stream}/whep/{key}".
+     * Name of the stream, for hosts with URLs of their own, for example "cam7" for a request to
+     * "/api/v1/cameras/7/live". Percent-decoded, unlike path. NULL: path ends in "{stream}/whep"
+     * or "{stream}/whep/{key}".
      */
     const char *stream_name;
     /**
-     * With stream_name: the session key in the URL of the request. NULL or "": the request is
-     * to the stream's endpoint, where viewers POST.
+     * With stream_name: the session key in the URL of the request, percent-decoded. The session
+     * must belong to stream_name, otherwise the response is 404. NULL or "": the request is to the
+     * stream's endpoint, where viewers POST.
      */
     const char *session_key;
-    /** Of a POST: as in rtsp_webrtc_gateway_offer. NULL: path and a slash. */
+    /**
+     * Of a POST: as in rtsp_webrtc_gateway_offer, except for NULL: path and a slash. A 201 always
+     * has a Location.
+     */
     const char *location_prefix;
     /**
      * Of a POST: as in rtsp_webrtc_gateway_offer. The header `Prefer: wait=<seconds>` (RFC 7240
      * section 4.3) shortens it.
      */
     uint32_t timeout_ms;
-    /** Bits of enum rtsp_webrtc_gateway_http_flags. */
+    /** Bitwise OR of enum rtsp_webrtc_gateway_http_flags. */
     uint32_t flags;
     /** As in rtsp_webrtc_gateway_offer. It is also passed to on_authorize. */
     const char *peer;
@@ -1611,7 +1637,7 @@ typedef void (*rtsp_webrtc_gateway_http_fn)(void *user_data, rtsp_webrtc_gateway
 
 /** Options of a listener. Everything is copied. */
 typedef struct rtsp_webrtc_gateway_listen_options {
-    /** sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT(). */
+    /** Size of this struct in bytes; RTSP_WEBRTC_GATEWAY_INIT() sets it. */
     size_t struct_size;
     /**
      * Address and port to listen on, as "192.0.2.1:8889" or "[::]:8889". Port 0: any free port.
@@ -1620,7 +1646,7 @@ typedef struct rtsp_webrtc_gateway_listen_options {
     const char *address;
     /**
      * For HTTPS: the contents of a PEM file with the certificate, followed by the intermediate
-     * certificates. Needs no terminator. NULL, with tls_private_key NULL, too: HTTP.
+     * certificates. Needs no terminator. If this and tls_private_key are NULL: plain HTTP.
      */
     const char *tls_certificates;
     /** Size of tls_certificates in bytes. */
@@ -1637,14 +1663,14 @@ typedef struct rtsp_webrtc_gateway_listen_options {
      * idle longest; if none is idle, it gets 503. A browser opens up to 6. 0: 512.
      */
     uint32_t max_connections;
-    /** 0. */
+    /** Must be 0. */
     uint32_t reserved;
 } rtsp_webrtc_gateway_listen_options;
 
 /**
  * Answers an HTTP request of a viewer: the whole of WHEP, for hosts that have a web server of
- * their own. Pass it the requests of all methods below the paths that WHEP is mounted under,
- * and send the response as it is. Add Content-Length, except to a 204 (RFC 9110 section 8.6).
+ * their own. Pass it the requests of all methods below the paths that WHEP is mounted under, and
+ * send the response as it is. Most web servers add Content-Length themselves.
  *
  * The request is to a stream's endpoint or to a session: by its path, which ends in
  * "{stream}/whep" or "{stream}/whep/{key}" (any other path gives 404), or by
@@ -1658,9 +1684,11 @@ typedef struct rtsp_webrtc_gateway_listen_options {
  * - Failures: 400; 401 and 403 (see on_authorize); 404; 405 with Allow; 406 without a common
  *   codec; 409 with Retry-After while the camera is not live; 412; 413; 415; 422; 428; 503 with
  *   Retry-After at a limit; 504. Each has problem details (RFC 9457) as body, whose "detail" is
- *   the error message.
+ *   the error message. It is meant for operators and may name the camera's address or a knob:
+ *   replace the body if viewers must not see that.
  *
- * Returns RTSP_WEBRTC_GATEWAY_OK for every response that the request deserves, including failures.
+ * Returns RTSP_WEBRTC_GATEWAY_OK for every request that gets an HTTP response, including failures
+ * such as 404. It fails for errors of the host, which are listed below.
  *
  * Ownership: the caller frees *out_response with rtsp_webrtc_gateway_response_free(), on
  * success and on failure. If this function fails, *out_response is the response to send, too:
@@ -1669,8 +1697,9 @@ typedef struct rtsp_webrtc_gateway_listen_options {
  * Blocking: waits for the answer to on_authorize, for at most 30 s, and for the camera as
  * handle_whep_offer() does.
  *
- * Errors: ERR_INVALID_ARGUMENT, also if the path, the method, the name of a header or another
- * string is not UTF-8; ERR_IO if the HTTP thread cannot be started; ERR_SHUTTING_DOWN.
+ * Errors: ERR_INVALID_ARGUMENT if a required field is NULL, a flag is unknown or a string is not
+ * UTF-8 (the value of a header may be anything); ERR_WOULD_DEADLOCK inside a callback; ERR_IO if
+ * the HTTP thread cannot be started; ERR_SHUTTING_DOWN.
  */
 RTSP_WEBRTC_GATEWAY_API
 RTSP_WEBRTC_GATEWAY_MUST_USE
@@ -1691,7 +1720,7 @@ int rtsp_webrtc_gateway_handle_http(rtsp_webrtc_gateway *gateway,
  *
  * Ownership: the caller frees *out_response with rtsp_webrtc_gateway_response_free().
  *
- * Errors: ERR_INVALID_ARGUMENT as for handle_http(); ERR_LIMIT while 1,024 requests are pending;
+ * Errors: ERR_INVALID_ARGUMENT as for handle_http(); ERR_LIMIT while 1024 requests are pending;
  * ERR_IO if the HTTP thread cannot be started.
  */
 RTSP_WEBRTC_GATEWAY_API
@@ -1713,7 +1742,7 @@ int rtsp_webrtc_gateway_handle_http_async(rtsp_webrtc_gateway *gateway,
  * - `/metrics`: metrics().
  *
  * WHEP, `/api` and `/metrics` require a token of config.bearer_tokens, or are decided by
- * on_authorize. Without both, anyone who reaches the port may watch every stream, also from web
+ * on_authorize. Without both, anyone who can reach the port can watch every stream, also from web
  * pages of any site, and read all figures: then listen on a loopback address only, or behind a
  * proxy that authenticates. Pages themselves need no token; they ask for it.
  *
@@ -1752,7 +1781,7 @@ typedef enum rtsp_webrtc_gateway_session_state {
 
 /** The current state of a session. Counts start at the offer. */
 typedef struct rtsp_webrtc_gateway_session_info {
-    /** sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT(). */
+    /** Size of this struct in bytes; RTSP_WEBRTC_GATEWAY_INIT() sets it. */
     size_t struct_size;
     /** The stream that it watches. */
     rtsp_webrtc_gateway_stream_id stream;
@@ -1775,7 +1804,7 @@ typedef struct rtsp_webrtc_gateway_session_info {
     uint64_t plis;
     /** Times that the viewer fell behind and resumed at a keyframe. */
     uint64_t overflows;
-    /** Milliseconds since the offer was answered. */
+    /** Time since the offer was answered, in milliseconds. */
     uint64_t age_ms;
     /**
      * Round-trip time in microseconds: of the DTLS handshake, later of the last receiver report.
@@ -1878,6 +1907,18 @@ int rtsp_webrtc_gateway_metrics(const rtsp_webrtc_gateway *gateway,
  *   "AES128_CM_HMAC_SHA1_80"), "remote", "peer", "label", "bytes_sent", "packets_sent", "nacks",
  *   "retransmits", "plis", "overflows", "skips", "bandwidth_bps", "held_back", "round_trip_us",
  *   "loss_ppm", "age_ms"}
+ *
+ * Some members need explaining:
+ *
+ * - "cost_us": CPU time in microseconds, by activity. "seal" is encryption, "send" the system
+ *   calls that send; "rtsp" is the cameras' connections, "control" is ICE, DTLS and RTCP. The
+ *   division between "seal" and "send" is sampled.
+ * - "skips": how many times frames were skipped until a keyframe because the path to the viewer
+ *   could not carry them in time (knob congestion).
+ * - "bandwidth_bps": what that path carries, IP and UDP headers included; null until it is
+ *   measured, and without congestion. Measured up to about 50 Mbit/s.
+ * - "held_back": a sentence for people that says why the viewer does not see every frame at
+ *   present; null if nothing holds it back.
  *
  * Unknown values are null. Counters start with the object they belong to; compute rates from two
  * readings. Later versions may add members. The text contains no passwords and no keys.

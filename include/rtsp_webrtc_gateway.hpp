@@ -487,7 +487,7 @@ inline void print_exception(const char *, std::exception_ptr) noexcept {}
 
 /* --------------------------------------------------------------- versions */
 
-/** Version of the library that runs, e.g. "0.1.0". */
+/** Version of the library that runs, for example "0.1.0". */
 inline const char *version() noexcept {
     return rtsp_webrtc_gateway_version();
 }
@@ -635,7 +635,7 @@ struct AuthorizeRequest {
 
 /** A STUN or TURN server for viewers. */
 struct IceServer {
-    /** E.g. "turn:turn.example.com:3478?transport=udp". */
+    /** For example "turn:turn.example.com:3478?transport=udp". */
     std::string url;
     /** User name, required for TURN; none for STUN. */
     std::optional<std::string> username{};
@@ -912,17 +912,25 @@ struct Offer {
      */
     std::optional<std::string_view> location_prefix{};
     /**
-     * How long to wait for a camera that is still connecting. 0: not at all; a camera on demand is
-     * connected all the same. None: 5 s.
+     * How long to wait for a camera that is still connecting. 0: not at all; an on-demand camera is
+     * still connected. None: 5 s.
      */
     std::optional<std::chrono::milliseconds> timeout{};
-    /** Where the viewer comes from, for people, e.g. its address. At most 128 bytes are kept. */
+    /** Where the viewer comes from, for people: its address, for example. Cut after 128 bytes. */
     std::optional<std::string_view> peer{};
     /** STUN and TURN servers for this viewer. None: those of the Config. */
     std::optional<std::vector<IceServer>> ice_servers{};
-    /** Label of the session, for people: at most 128 bytes without control characters. */
+    /**
+     * Label of the session, for people: at most 128 bytes without control characters, otherwise
+     * InvalidArgument.
+     */
     std::optional<std::string_view> label{};
-    /** Anything of the host's. It comes back in SessionInfo and SessionEvent. */
+    /**
+     * A pointer for the host's own use. It comes back in SessionInfo and SessionEvent. If the
+     * response is not 201, no session has it and no event will: free it then. The event Closed may
+     * come before the call returns. Outside events, dereference it only under a lock or reference
+     * count of yours.
+     */
     void *user_data = nullptr;
 };
 
@@ -935,16 +943,22 @@ struct Header {
 /** An HTTP request as the host's web server received it. Views are borrowed for the call. */
 struct HttpRequest {
     std::string_view method;
-    /** As the viewer sent it, percent-encoded, e.g. "/live/door/whep". */
+    /** As the viewer sent it, percent-encoded, for example "/live/door/whep". */
     std::string_view path;
     /** Only Authorization, Content-Type, If-Match and Prefer are used. */
     std::vector<Header> headers{};
     std::string_view body{};
-    /** Name of the stream, for hosts with URLs of their own. None: path ends in {stream}/whep. */
+    /**
+     * Name of the stream, percent-decoded, for hosts with URLs of their own. None: path ends in
+     * {stream}/whep.
+     */
     std::optional<std::string_view> stream_name{};
-    /** With stream_name: the session key in the URL. None or empty: the stream's endpoint. */
+    /**
+     * With stream_name: the session key in the URL, percent-decoded. The session must belong to the
+     * stream, otherwise 404. None or empty: the stream's endpoint.
+     */
     std::optional<std::string_view> session_key{};
-    /** The host has authorized this request: neither bearer_tokens nor on_authorize are asked. */
+    /** The host has authorized this request: bearer_tokens and on_authorize are not consulted. */
     bool authorized = false;
     /** Of a POST: as in Offer. None: path and a slash. */
     std::optional<std::string_view> location_prefix{};
@@ -980,10 +994,10 @@ public:
     /** Takes ownership of a response of the C API. */
     explicit Response(rtsp_webrtc_gateway_response *response) noexcept : handle_(response) {}
 
-    /** HTTP status, e.g. 201. */
+    /** HTTP status, for example 201. */
     int status() const noexcept { return rtsp_webrtc_gateway_response_http_status(handle()); }
 
-    /** The body, e.g. the SDP answer. */
+    /** The body, for example the SDP answer. */
     std::string_view body() const noexcept {
         std::size_t size = 0;
         const char *text = rtsp_webrtc_gateway_response_body(handle(), &size);
@@ -1436,9 +1450,9 @@ public:
     /* HTTP. */
 
     /**
-     * Answers an HTTP request of a viewer: the whole of WHEP, for hosts that have a web server of their
-     * own. The Response may be a failure, e.g. 404; an Error is a failure of the call, and has a
-     * response, too. Blocking.
+     * Answers an HTTP request of a viewer: the whole of WHEP, for hosts that have a web server of
+     * their own. The Response may be a failure, for example 404; an Error is a failure of the call,
+     * and has a response to send, too. Blocking.
      */
     Result<Response> try_handle_http(const HttpRequest &request) {
         const HttpText text(request);

@@ -768,7 +768,7 @@ class Response:
         """Takes ownership of a response of the C library."""
         size = c_size_t()
         body = call("response_body", handle, byref(size))
-        #: HTTP status, e.g. 201.
+        #: HTTP status, for example 201.
         self.status: int = call("response_http_status", handle)
         self.body: bytes = body[: size.value]
         #: Send all; Content-Type, ETag and Location are among them.
@@ -1191,7 +1191,7 @@ class Gateway:
     ) -> Response:
         """Answers an offer (POST). On Error send its response. Blocking.
 
-        timeout_ms is how long to wait for a camera that is still connecting; None: 5,000, 0: do not
+        timeout_ms is how long to wait for a camera that is still connecting; None: 5000, 0: do not
         wait. ice_servers replaces that of the gateway.
         """
         offer = _offer_struct(
@@ -1278,7 +1278,7 @@ class Gateway:
 
         The path ends in {stream}/whep or {stream}/whep/{key}, or stream_name and session_key say what
         the request is to. authorized: the host has checked it. The other arguments are those of
-        handle_whep_offer(). The response may be a failure, e.g. 404; on Error send its response.
+        handle_whep_offer(). The response may be a failure, for example 404; on Error send its response.
         """
         request = _http_request_struct(
             method, path, headers, body, stream_name, session_key, authorized, location_prefix,

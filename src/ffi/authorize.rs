@@ -1,4 +1,4 @@
-//! Authorize: who may watch streams and read figures over HTTP.
+//! Authorize: who can watch streams and read figures over HTTP.
 
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::ptr;
@@ -26,7 +26,7 @@ pub enum rtsp_webrtc_gateway_operation {
 /// returns.
 #[repr(C)]
 pub struct rtsp_webrtc_gateway_authorize_request {
-    /// sizeof this struct in the library.
+    /// Size of this struct in bytes; the library sets it.
     pub struct_size: usize,
     /// Id of the request, for rtsp_webrtc_gateway_authorize(). Never 0, never reused.
     pub request_id: u64,
@@ -39,7 +39,7 @@ pub struct rtsp_webrtc_gateway_authorize_request {
     pub peer: *const c_char,
     /// enum rtsp_webrtc_gateway_operation.
     pub operation: i32,
-    /// 0.
+    /// Always 0.
     pub reserved: u32,
 }
 sized_struct!(

@@ -10,7 +10,7 @@ use crate::events::{SessionEvent, StreamEvent};
 /// A change of a stream's state. The strings are valid until the callback returns.
 #[repr(C)]
 pub struct rtsp_webrtc_gateway_stream_event {
-    /// Size of this struct in the library that runs.
+    /// Size of this struct in bytes; the library sets it.
     pub struct_size: usize,
     /// The stream.
     pub stream: rtsp_webrtc_gateway_stream_id,
@@ -71,7 +71,7 @@ fn pointer(text: &Option<CString>) -> *const c_char {
 /// A session changed its state. Its strings are valid until the callback returns.
 #[repr(C)]
 pub struct rtsp_webrtc_gateway_session_event {
-    /// sizeof this struct in the library.
+    /// Size of this struct in bytes; the library sets it.
     pub struct_size: usize,
     /// The session.
     pub session: rtsp_webrtc_gateway_session_id,

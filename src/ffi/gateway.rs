@@ -31,7 +31,7 @@ use crate::state::StreamId;
 /// at the top of this header.
 #[repr(C)]
 pub struct rtsp_webrtc_gateway_callbacks {
-    /// sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT().
+    /// Size of this struct in bytes; RTSP_WEBRTC_GATEWAY_INIT() sets it.
     pub struct_size: usize,
     /// Passed as the first argument to each function.
     pub user_data: *mut c_void,
@@ -63,7 +63,7 @@ pub struct rtsp_webrtc_gateway_callbacks {
     /// A client asks for something over HTTP (handle_http(), listen_http()). Answer with
     /// rtsp_webrtc_gateway_authorize() within 30 s, in the callback or later. Called for each
     /// request that carries none of config.bearer_tokens, except OPTIONS requests and requests for
-    /// web pages, which need no permission. While 1,024 requests wait for an answer, further
+    /// web pages, which need no permission. While 1024 requests wait for an answer, further
     /// requests receive 503. NULL: only bearer_tokens decide.
     pub on_authorize: Option<
         unsafe extern "C" fn(
@@ -80,7 +80,7 @@ sized_struct!(
 /// Options of a gateway. rtsp_webrtc_gateway_create() copies them.
 #[repr(C)]
 pub struct rtsp_webrtc_gateway_config {
-    /// sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT().
+    /// Size of this struct in bytes; RTSP_WEBRTC_GATEWAY_INIT() sets it.
     pub struct_size: usize,
     /// Local address of the UDP socket that carries all sessions, for example "192.0.2.1:5000" or
     /// "[::]:5000". Port 0 selects any free port. NULL: all addresses, any free port.
@@ -88,18 +88,18 @@ pub struct rtsp_webrtc_gateway_config {
     /// IP addresses to advertise to viewers in addition to the addresses of the network interfaces:
     /// the public addresses of a 1:1 NAT. May be NULL if public_addresses_len is 0.
     pub public_addresses: *const *const c_char,
-    /// Number of elements in public_addresses, at most 4,096.
+    /// Number of elements in public_addresses, at most 4096.
     pub public_addresses_len: usize,
     /// Knobs to set to other values than their defaults. May be NULL if tuning_len is 0.
     pub tuning: *const rtsp_webrtc_gateway_tuning,
-    /// Number of elements in tuning, at most 4,096.
+    /// Number of elements in tuning, at most 4096.
     pub tuning_len: usize,
     /// Callbacks for changes. NULL: none.
     pub callbacks: *const rtsp_webrtc_gateway_callbacks,
     /// Bearer tokens (RFC 6750), each of which permits everything over HTTP. A token consists of
     /// the characters A-Z a-z 0-9 - . _ ~ + / with optional = at the end. With no tokens and no
-    /// on_authorize, everybody who can reach the port of listen_http() or of the host's web server
-    /// may watch. May be NULL if bearer_tokens_len is 0.
+    /// on_authorize, anyone who can reach the port of listen_http() or of the host's web server can
+    /// watch. May be NULL if bearer_tokens_len is 0.
     pub bearer_tokens: *const *const c_char,
     /// Number of elements in bearer_tokens, at most 64.
     pub bearer_tokens_len: usize,
@@ -144,7 +144,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_struct_init(
 /// rtsp_webrtc_gateway_destroy(). config->callbacks->free_user_data runs exactly once: after the
 /// last callback of the gateway or, if the function fails, before it returns. If it fails with
 /// ERR_STRUCT_SIZE, or because config is NULL, the callbacks have not been read: free_user_data
-/// does not run, and user_data remains the caller's.
+/// does not run, and user_data remains owned by the caller.
 ///
 /// Blocking. Errors: ERR_INVALID_ARGUMENT if an option is not valid; ERR_NOT_FOUND if
 /// config->tuning has an unknown key; ERR_IO if the socket cannot be bound or a thread cannot be
@@ -184,7 +184,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_create(
 /// are waiting return with it. After ERR_TIMEOUT, call it again to wait for the remaining threads.
 /// After success, further calls do nothing.
 ///
-/// Parameters: timeout_ms is the longest time to wait in milliseconds; 0 means 10,000.
+/// Parameters: timeout_ms is the longest time to wait in milliseconds; 0 means 10000.
 ///
 /// Blocking. Errors: ERR_TIMEOUT if a thread has not ended in time, for example because a callback
 /// does not return.

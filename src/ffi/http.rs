@@ -28,14 +28,14 @@ pub struct rtsp_webrtc_gateway_http_header {
     pub value: *const c_char,
 }
 
-/// Bits of rtsp_webrtc_gateway_http_request.flags.
+/// Flags of rtsp_webrtc_gateway_http_request.flags.
 #[repr(C)]
 #[allow(dead_code, reason = "the header's names of flags")]
 pub enum rtsp_webrtc_gateway_http_flags {
     /// Of a POST: as OFFER_NO_WAIT. A viewer gets the same by the header `Prefer: wait=0`.
     RTSP_WEBRTC_GATEWAY_HTTP_NO_WAIT = 1,
-    /// The host has authorized this request: neither config.bearer_tokens nor on_authorize are
-    /// asked.
+    /// The host has authorized this request: config.bearer_tokens and on_authorize are not
+    /// consulted.
     RTSP_WEBRTC_GATEWAY_HTTP_AUTHORIZED = 2,
 }
 
@@ -43,35 +43,38 @@ pub enum rtsp_webrtc_gateway_http_flags {
 /// user_data points to.
 #[repr(C)]
 pub struct rtsp_webrtc_gateway_http_request {
-    /// sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT().
+    /// Size of this struct in bytes; RTSP_WEBRTC_GATEWAY_INIT() sets it.
     pub struct_size: usize,
-    /// Method, e.g. "POST". Required.
+    /// Method, for example "POST". Required.
     pub method: *const c_char,
     /// Path of the URL as the viewer sent it: percent-encoded, with any prefix that WHEP is mounted
-    /// under, e.g. "/live/door/whep". A query is ignored. Required.
+    /// under, for example "/live/door/whep". A query is ignored. Required.
     pub path: *const c_char,
     /// Header fields. Only Authorization, Content-Type, If-Match and Prefer are used. May be
     /// NULL if headers_len is 0.
     pub headers: *const rtsp_webrtc_gateway_http_header,
-    /// Number of elements in headers, at most 4,096.
+    /// Number of elements in headers, at most 4096.
     pub headers_len: usize,
     /// Body. Needs no terminator. May be NULL if body_size is 0.
     pub body: *const c_char,
-    /// Size of body in bytes. More than 131,072 gives the response 413, so the web server need
+    /// Size of body in bytes. More than 131072 gives the response 413, so the web server need
     /// not read more than that.
     pub body_size: usize,
-    /// Name of the stream, for hosts with URLs of their own, e.g. "cam7" for a request to
-    /// "/api/v1/cameras/7/live". NULL: path ends in "{stream}/whep" or "{stream}/whep/{key}".
+    /// Name of the stream, for hosts with URLs of their own, for example "cam7" for a request to
+    /// "/api/v1/cameras/7/live". Percent-decoded, unlike path. NULL: path ends in "{stream}/whep"
+    /// or "{stream}/whep/{key}".
     pub stream_name: *const c_char,
-    /// With stream_name: the session key in the URL of the request. NULL or "": the request is
-    /// to the stream's endpoint, where viewers POST.
+    /// With stream_name: the session key in the URL of the request, percent-decoded. The session
+    /// must belong to stream_name, otherwise the response is 404. NULL or "": the request is to the
+    /// stream's endpoint, where viewers POST.
     pub session_key: *const c_char,
-    /// Of a POST: as in rtsp_webrtc_gateway_offer. NULL: path and a slash.
+    /// Of a POST: as in rtsp_webrtc_gateway_offer, except for NULL: path and a slash. A 201 always
+    /// has a Location.
     pub location_prefix: *const c_char,
     /// Of a POST: as in rtsp_webrtc_gateway_offer. The header `Prefer: wait=<seconds>` (RFC 7240
     /// section 4.3) shortens it.
     pub timeout_ms: u32,
-    /// Bits of enum rtsp_webrtc_gateway_http_flags.
+    /// Bitwise OR of enum rtsp_webrtc_gateway_http_flags.
     pub flags: u32,
     /// As in rtsp_webrtc_gateway_offer. It is also passed to on_authorize.
     pub peer: *const c_char,
@@ -90,8 +93,8 @@ sized_struct!(
 );
 
 /// Answers an HTTP request of a viewer: the whole of WHEP, for hosts that have a web server of
-/// their own. Pass it the requests of all methods below the paths that WHEP is mounted under,
-/// and send the response as it is. Add Content-Length, except to a 204 (RFC 9110 section 8.6).
+/// their own. Pass it the requests of all methods below the paths that WHEP is mounted under, and
+/// send the response as it is. Most web servers add Content-Length themselves.
 ///
 /// The request is to a stream's endpoint or to a session: by its path, which ends in
 /// "{stream}/whep" or "{stream}/whep/{key}" (any other path gives 404), or by
@@ -105,9 +108,11 @@ sized_struct!(
 /// - Failures: 400; 401 and 403 (see on_authorize); 404; 405 with Allow; 406 without a common
 ///   codec; 409 with Retry-After while the camera is not live; 412; 413; 415; 422; 428; 503 with
 ///   Retry-After at a limit; 504. Each has problem details (RFC 9457) as body, whose "detail" is
-///   the error message.
+///   the error message. It is meant for operators and may name the camera's address or a knob:
+///   replace the body if viewers must not see that.
 ///
-/// Returns RTSP_WEBRTC_GATEWAY_OK for every response that the request deserves, including failures.
+/// Returns RTSP_WEBRTC_GATEWAY_OK for every request that gets an HTTP response, including failures
+/// such as 404. It fails for errors of the host, which are listed below.
 ///
 /// Ownership: the caller frees *out_response with rtsp_webrtc_gateway_response_free(), on
 /// success and on failure. If this function fails, *out_response is the response to send, too:
@@ -116,8 +121,9 @@ sized_struct!(
 /// Blocking: waits for the answer to on_authorize, for at most 30 s, and for the camera as
 /// handle_whep_offer() does.
 ///
-/// Errors: ERR_INVALID_ARGUMENT, also if the path, the method, the name of a header or another
-/// string is not UTF-8; ERR_IO if the HTTP thread cannot be started; ERR_SHUTTING_DOWN.
+/// Errors: ERR_INVALID_ARGUMENT if a required field is NULL, a flag is unknown or a string is not
+/// UTF-8 (the value of a header may be anything); ERR_WOULD_DEADLOCK inside a callback; ERR_IO if
+/// the HTTP thread cannot be started; ERR_SHUTTING_DOWN.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_handle_http(
@@ -164,7 +170,7 @@ pub type rtsp_webrtc_gateway_http_fn = Option<
 ///
 /// Ownership: the caller frees *out_response with rtsp_webrtc_gateway_response_free().
 ///
-/// Errors: ERR_INVALID_ARGUMENT as for handle_http(); ERR_LIMIT while 1,024 requests are pending;
+/// Errors: ERR_INVALID_ARGUMENT as for handle_http(); ERR_LIMIT while 1024 requests are pending;
 /// ERR_IO if the HTTP thread cannot be started.
 #[must_use]
 #[unsafe(no_mangle)]
@@ -203,13 +209,13 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_handle_http_async(
 /// Options of a listener. Everything is copied.
 #[repr(C)]
 pub struct rtsp_webrtc_gateway_listen_options {
-    /// sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT().
+    /// Size of this struct in bytes; RTSP_WEBRTC_GATEWAY_INIT() sets it.
     pub struct_size: usize,
     /// Address and port to listen on, as "192.0.2.1:8889" or "[::]:8889". Port 0: any free port.
     /// NULL: "127.0.0.1:8889".
     pub address: *const c_char,
     /// For HTTPS: the contents of a PEM file with the certificate, followed by the intermediate
-    /// certificates. Needs no terminator. NULL, with tls_private_key NULL, too: HTTP.
+    /// certificates. Needs no terminator. If this and tls_private_key are NULL: plain HTTP.
     pub tls_certificates: *const c_char,
     /// Size of tls_certificates in bytes.
     pub tls_certificates_size: usize,
@@ -221,7 +227,7 @@ pub struct rtsp_webrtc_gateway_listen_options {
     /// Maximum number of connections. At the limit, a new connection replaces the one that has been
     /// idle longest; if none is idle, it gets 503. A browser opens up to 6. 0: 512.
     pub max_connections: u32,
-    /// 0.
+    /// Must be 0.
     pub reserved: u32,
 }
 sized_struct!(
@@ -239,7 +245,7 @@ sized_struct!(
 /// - `/metrics`: metrics().
 ///
 /// WHEP, `/api` and `/metrics` require a token of config.bearer_tokens, or are decided by
-/// on_authorize. Without both, anyone who reaches the port may watch every stream, also from web
+/// on_authorize. Without both, anyone who can reach the port can watch every stream, also from web
 /// pages of any site, and read all figures: then listen on a loopback address only, or behind a
 /// proxy that authenticates. Pages themselves need no token; they ask for it.
 ///

@@ -9,11 +9,11 @@ use crate::error::Result;
 /// A STUN or TURN server for viewers. Initialize each element of an array of them.
 #[repr(C)]
 pub struct rtsp_webrtc_gateway_ice_server {
-    /// sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT().
+    /// Size of this struct in bytes; RTSP_WEBRTC_GATEWAY_INIT() sets it.
     pub struct_size: usize,
     /// URL of the server (RFC 7064, RFC 7065): "stun:", "stuns:", "turn:" or "turns:", the host,
-    /// the port and the transport, e.g. "turn:turn.example.com:3478?transport=udp". At most 512
-    /// bytes. Required.
+    /// the port and the transport, for example "turn:turn.example.com:3478?transport=udp". At most
+    /// 512 bytes. Required.
     pub url: *const c_char,
     /// User name, required for TURN: 1 to 512 printable ASCII characters. NULL for STUN.
     pub username: *const c_char,

@@ -36,11 +36,11 @@ pub enum rtsp_webrtc_gateway_log_level {
 /// One line of the log. The strings are valid until the callback returns.
 #[repr(C)]
 pub struct rtsp_webrtc_gateway_log_record {
-    /// Size of this struct in the library that runs.
+    /// Size of this struct in bytes; the library sets it.
     pub struct_size: usize,
     /// enum rtsp_webrtc_gateway_log_level.
     pub level: i32,
-    /// 0.
+    /// Always 0.
     pub reserved: u32,
     /// The part of the library that logs, for example "rtsp_webrtc_gateway::whep".
     pub target: *const c_char,

@@ -20,7 +20,7 @@ use crate::state::StreamId;
 /// Options of a stream whose media the host pushes.
 #[repr(C)]
 pub struct rtsp_webrtc_gateway_push_options {
-    /// sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT().
+    /// Size of this struct in bytes; RTSP_WEBRTC_GATEWAY_INIT() sets it.
     pub struct_size: usize,
     /// Video codec, enum rtsp_webrtc_gateway_codec. Required.
     pub video_codec: i32,
@@ -37,7 +37,7 @@ pub struct rtsp_webrtc_gateway_push_options {
     /// When the queue is full, pushes return ERR_QUEUE_FULL. In addition, at most 32 MiB of a
     /// stream are queued.
     pub queue_frames: u32,
-    /// 0.
+    /// Must be 0.
     pub reserved: u32,
     /// As in rtsp_webrtc_gateway_pull_options. NULL: none.
     pub label: *const c_char,
@@ -73,7 +73,7 @@ pub enum rtsp_webrtc_gateway_frame_flags {
 /// - G722: 64 kbit/s octets, usually 20 ms (160 bytes).
 #[repr(C)]
 pub struct rtsp_webrtc_gateway_frame {
-    /// sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT().
+    /// Size of this struct in bytes; RTSP_WEBRTC_GATEWAY_INIT() sets it.
     pub struct_size: usize,
     /// The data. Required.
     pub data: *const u8,
@@ -91,7 +91,7 @@ pub struct rtsp_webrtc_gateway_frame {
     pub capture_unix_us: i64,
     /// Bitwise OR of enum rtsp_webrtc_gateway_frame_flags.
     pub flags: u32,
-    /// 0.
+    /// Must be 0.
     pub reserved: u32,
     /// Ownership of data. NULL: the push copies data before it returns. Otherwise data is not
     /// copied: it must remain valid and unchanged until the library calls release(release_data).

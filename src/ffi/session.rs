@@ -33,7 +33,7 @@ pub enum rtsp_webrtc_gateway_session_state {
 /// The current state of a session. Counts start at the offer.
 #[repr(C)]
 pub struct rtsp_webrtc_gateway_session_info {
-    /// sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT().
+    /// Size of this struct in bytes; RTSP_WEBRTC_GATEWAY_INIT() sets it.
     pub struct_size: usize,
     /// The stream that it watches.
     pub stream: rtsp_webrtc_gateway_stream_id,
@@ -54,7 +54,7 @@ pub struct rtsp_webrtc_gateway_session_info {
     pub plis: u64,
     /// Times that the viewer fell behind and resumed at a keyframe.
     pub overflows: u64,
-    /// Milliseconds since the offer was answered.
+    /// Time since the offer was answered, in milliseconds.
     pub age_ms: u64,
     /// Round-trip time in microseconds: of the DTLS handshake, later of the last receiver report.
     /// 0: not known yet.

@@ -82,21 +82,24 @@ pub enum rtsp_webrtc_gateway_pull_flags {
     /// Connect to the camera only while it is needed. An offer starts the connection and waits for
     /// it, for at most its own timeout. The connection ends with a TEARDOWN linger_ms after the
     /// last session has closed or the last waiting offer has timed out, and the stream becomes
-    /// IDLE. If the connection fails, waiting offers are refused with the reason, which stream_info
-    /// keeps; without sessions, the next attempt is made when the next offer arrives.
+    /// IDLE. If the connection fails, waiting offers get 409 (ERR_NOT_READY) with the reason in the
+    /// message, which stream_info has as a status; without sessions, the next attempt is made when
+    /// the next offer arrives.
     RTSP_WEBRTC_GATEWAY_PULL_ON_DEMAND = 2,
 }
 
 /// Options of a camera that the gateway connects to.
 #[repr(C)]
 pub struct rtsp_webrtc_gateway_pull_options {
-    /// sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT().
+    /// Size of this struct in bytes; RTSP_WEBRTC_GATEWAY_INIT() sets it.
     pub struct_size: usize,
     /// rtsp://[user:password@]host[:port]/path. The default port is 554. Required.
     pub url: *const c_char,
-    /// User name for Basic or Digest authentication. NULL: from url.
+    /// User name for Basic or Digest authentication. It overrides the user name in url; "" counts
+    /// as given. NULL: from url.
     pub username: *const c_char,
-    /// Password for Basic or Digest authentication. NULL: from url.
+    /// Password for Basic or Digest authentication. It overrides the password in url, independently
+    /// of username; "" counts as given. NULL: from url.
     pub password: *const c_char,
     /// enum rtsp_webrtc_gateway_transport.
     pub transport: i32,
@@ -121,10 +124,11 @@ pub struct rtsp_webrtc_gateway_pull_options {
     /// so that a returning viewer sees video immediately, in milliseconds: 100 to 3600000. 0:
     /// 10000.
     pub linger_ms: u32,
-    /// 0.
+    /// Must be 0.
     pub reserved: u32,
-    /// Label of the stream, for people: at most 128 bytes without control characters. It is returned in
-    /// events, stream_info and the JSON document. NULL: none.
+    /// Label of the stream, for people: at most 128 bytes without control characters, otherwise
+    /// ERR_INVALID_ARGUMENT. It is returned in events, stream_info and the JSON document. NULL:
+    /// none.
     pub label: *const c_char,
     /// Returned in events and stream_info.
     pub user_data: *mut c_void,
@@ -137,7 +141,7 @@ sized_struct!(
 /// The current state of a stream. Counters start at add_stream().
 #[repr(C)]
 pub struct rtsp_webrtc_gateway_stream_info {
-    /// sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT().
+    /// Size of this struct in bytes; RTSP_WEBRTC_GATEWAY_INIT() sets it.
     pub struct_size: usize,
     /// enum rtsp_webrtc_gateway_stream_state.
     pub state: i32,
@@ -221,9 +225,10 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_add_stream(
     })
 }
 
-/// Replaces the options of a camera, and connects with the new ones in the background. All options are
-/// replaced, including label and user_data. The viewers stay connected, and video resumes as after an
-/// outage; if the codecs change, their sessions fail with ERR_CAMERA. The name of a stream cannot be
+/// Replaces the options of a camera, and connects with the new ones in the background. All options
+/// are replaced, including label and user_data. There is no function that returns the options of a
+/// stream: the host keeps them. The viewers stay connected, and video resumes as after an outage;
+/// if the codecs change, their sessions fail with ERR_CAMERA. The name of a stream cannot be
 /// changed.
 ///
 /// Errors: as for rtsp_webrtc_gateway_add_stream(), in which case nothing changes; ERR_INVALID_STATE if

@@ -57,10 +57,10 @@ pub enum rtsp_webrtc_gateway_tuning_key {
     /// Maximum age of the media that a track keeps, in milliseconds, for the GOP cache and for
     /// retransmission. Default 15000, range 100 to 120000, applies immediately.
     RTSP_WEBRTC_GATEWAY_TUNING_GOP_CACHE_MS = 13,
-    /// 1: spread large video frames (keyframes) and the backlog for a new viewer over time, at the
-    /// rate that the path carries (see congestion), or else at pacing_rate_percent, except for
-    /// nearby viewers (round trip up to 5 ms, hardly any loss). 0: send them in one burst. Default
-    /// 1, range 0 to 1, applies to new sessions.
+    /// 1: spread large video frames (keyframes) and the backlog of a new viewer over time. The rate
+    /// is what the path carries if congestion measures it, and otherwise pacing_rate_percent, or
+    /// no limit for a nearby viewer (round trip up to 5 ms, hardly any loss). 0: send everything
+    /// in one burst. Default 1, range 0 to 1, applies to new sessions.
     RTSP_WEBRTC_GATEWAY_TUNING_PACING = 14,
     /// Send rate of paced video in percent of the stream's bit rate, where nothing is measured: for
     /// viewers without transport-wide feedback, and for the first moments of others. Default 250,
@@ -73,8 +73,8 @@ pub enum rtsp_webrtc_gateway_tuning_key {
     RTSP_WEBRTC_GATEWAY_TUNING_MAX_SESSIONS_PER_STREAM = 17,
     /// Sets several knobs at once. A knob that is set afterwards overrides the profile. 0
     /// (balanced): the defaults. 1 (lan): no pacing, short history. 2 (wan): gentle pacing, long
-    /// history, frequent sender reports. 3 (max_density): least memory and CPU time per viewer.
-    /// Default 0, range 0 to 3, applies to new sessions.
+    /// history, frequent sender reports, congestion control. 3 (max_density): least memory and CPU
+    /// time per viewer. Default 0, range 0 to 3, applies to new sessions.
     RTSP_WEBRTC_GATEWAY_TUNING_PROFILE = 18,
     /// Maximum time in milliseconds that an audio packet waits so that several packets leave in one
     /// GSO batch. 0: send each at once. An audio packet that is sent alone costs nearly as much
@@ -86,10 +86,10 @@ pub enum rtsp_webrtc_gateway_tuning_key {
     /// addition to the GOP cache. Four or five round trips are enough. Default 1000, range 100 to
     /// 60000, applies immediately.
     RTSP_WEBRTC_GATEWAY_TUNING_NACK_HISTORY_MS = 20,
-    /// 1: measure what the path to a viewer carries (transport-wide feedback), pace by it, and
-    /// leave out frames up to the next keyframe where it carries less than the stream. 0: pace by
-    /// the bit rate of the stream. Without pacing it has no effect. Default 0, range 0 to 1,
-    /// applies to new sessions.
+    /// 1: measure what the path to a viewer carries (transport-wide feedback), pace by it, and skip
+    /// frames until the next keyframe when the path is slower than the stream. 0: pace by the bit
+    /// rate of the stream. It has no effect without pacing. Default 0, range 0 to 1, applies to
+    /// new sessions.
     RTSP_WEBRTC_GATEWAY_TUNING_CONGESTION = 21,
     // generated from src/tuning/table.rs: end
 }
@@ -99,7 +99,7 @@ pub enum rtsp_webrtc_gateway_tuning_key {
 #[allow(dead_code, reason = "the header's names of SrtpPolicy")]
 pub enum rtsp_webrtc_gateway_srtp_policy {
     /// AES-128-GCM if the viewer supports it, otherwise AES-CM-128-HMAC-SHA1-80. AES-128-GCM needs
-    /// about a quarter of the CPU time.
+    /// about a fifth of the CPU time for sealing a packet.
     RTSP_WEBRTC_GATEWAY_SRTP_PREFER_GCM = 0,
     /// AES-128-GCM only; the session of a viewer without it fails with ERR_SRTP_PROFILE.
     RTSP_WEBRTC_GATEWAY_SRTP_GCM_ONLY = 1,
@@ -134,13 +134,13 @@ pub struct rtsp_webrtc_gateway_tuning {
 /// Description of a knob. The strings are static: they stay valid as long as the library is loaded.
 #[repr(C)]
 pub struct rtsp_webrtc_gateway_tuning_info {
-    /// sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT().
+    /// Size of this struct in bytes; RTSP_WEBRTC_GATEWAY_INIT() sets it.
     pub struct_size: usize,
     /// enum rtsp_webrtc_gateway_tuning_key.
     pub key: i32,
     /// enum rtsp_webrtc_gateway_applies.
     pub applies: i32,
-    /// Stable name, e.g. "nack_history_packets".
+    /// Stable name, for example "nack_history_packets".
     pub name: *const c_char,
     /// What it does and in which unit, in English.
     pub help: *const c_char,
@@ -156,8 +156,9 @@ sized_struct!(
     "rtsp_webrtc_gateway_tuning_info"
 );
 
-/// Describes one knob, e.g. for a settings page. Call it with index 0, 1, 2 and so on until it returns
-/// ERR_NOT_FOUND. The order may differ between versions; the key and the name of a knob do not.
+/// Describes one knob, for a settings page for example. Call it with index 0, 1, 2 and so on until
+/// it returns ERR_NOT_FOUND. The order may differ between versions; the key and the name of a knob
+/// do not.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_describe_tuning(
     index: usize,

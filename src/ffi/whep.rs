@@ -32,14 +32,13 @@ pub struct rtsp_webrtc_gateway_response {
     etag: Option<CString>,
 }
 
-/// Bits of rtsp_webrtc_gateway_offer.flags.
+/// Flags of rtsp_webrtc_gateway_offer.flags.
 #[repr(C)]
 #[allow(dead_code, reason = "the header's names of flags")]
 pub enum rtsp_webrtc_gateway_offer_flags {
-    /// Do not wait for a camera that is still connecting: fail with ERR_NOT_READY at once. A
-    /// camera on demand is connected all the same and stays connected for 5 s, or longer if its
-    /// linger_ms is, so that the viewer finds it live when it tries again. timeout_ms is
-    /// ignored.
+    /// Do not wait for a camera that is still connecting: fail with ERR_NOT_READY at once. An
+    /// on-demand camera is still connected, and stays connected for 5 s or linger_ms, whichever is
+    /// longer, so that it is live when the viewer tries again. timeout_ms is ignored.
     RTSP_WEBRTC_GATEWAY_OFFER_NO_WAIT = 1,
 }
 
@@ -47,28 +46,29 @@ pub enum rtsp_webrtc_gateway_offer_flags {
 /// points to.
 #[repr(C)]
 pub struct rtsp_webrtc_gateway_offer {
-    /// sizeof this struct; set by RTSP_WEBRTC_GATEWAY_INIT().
+    /// Size of this struct in bytes; RTSP_WEBRTC_GATEWAY_INIT() sets it.
     pub struct_size: usize,
     /// Name of the stream to watch. Required.
     pub stream_name: *const c_char,
     /// Body of the request (application/sdp). Needs no terminator. Required.
     pub sdp: *const c_char,
-    /// Size of sdp in bytes, at most 131,072; more gives ERR_TOO_LARGE.
+    /// Size of sdp in bytes, at most 131072; more gives ERR_TOO_LARGE.
     pub sdp_size: usize,
-    /// What precedes the session key in the Location header (RFC 9110 section 10.2.2): an
-    /// absolute path such as "/cam1/whep/", a URL, or a reference relative to the URL of the
-    /// request, such as "whep/" for a request to ".../cam1/whep". A relative one works behind a
-    /// reverse proxy that removes a path prefix. Characters that a URL cannot contain must be
-    /// percent-encoded, and two slashes at the beginning are refused, because they name another
-    /// host. NULL: the response has no Location; add one that ends in response_session_key().
+    /// What precedes the session key in the Location header (RFC 9110 section 10.2.2): an absolute
+    /// path such as "/cam1/whep/", a URL, or a reference relative to the URL of the request, such
+    /// as "whep/" for a request to ".../cam1/whep". A relative one works behind a reverse proxy
+    /// that removes a path prefix. Characters that a URL cannot contain must be percent-encoded,
+    /// and two slashes at the beginning are refused, because they name another host. NULL: the
+    /// response has no Location; add one that ends in response_session_key(). (In
+    /// rtsp_webrtc_gateway_http_request, NULL means a default made from path.)
     pub location_prefix: *const c_char,
-    /// How long to wait for a camera that is still connecting, in milliseconds. 0: 5,000. To not
-    /// wait at all, set OFFER_NO_WAIT.
+    /// How long to wait for a camera that is still connecting, in milliseconds. 0: 5000. To return
+    /// immediately, set OFFER_NO_WAIT.
     pub timeout_ms: u32,
-    /// Bits of enum rtsp_webrtc_gateway_offer_flags.
+    /// Bitwise OR of enum rtsp_webrtc_gateway_offer_flags.
     pub flags: u32,
-    /// Where the viewer comes from, for people: free text, e.g. its address. It is logged, and
-    /// it comes back in session_info and session_event. Control characters are removed, and the
+    /// Where the viewer comes from, for people: free text, for example its address. It is logged,
+    /// and it comes back in session_info and session_event. Control characters are removed, and the
     /// text is cut after 128 bytes. NULL: not known.
     pub peer: *const c_char,
     /// STUN and TURN servers for this viewer, in place of those of the config, at most 16: with
@@ -77,12 +77,18 @@ pub struct rtsp_webrtc_gateway_offer {
     pub ice_servers: *const rtsp_webrtc_gateway_ice_server,
     /// Number of elements in ice_servers.
     pub ice_servers_len: usize,
-    /// Label of the session, for people, e.g. the name of the user: UTF-8, at most 128 bytes, no
-    /// control characters. It comes back in session_info, session_event and the JSON of sessions.
-    /// NULL: none.
+    /// Label of the session, for people, for example the name of the user: UTF-8, at most 128
+    /// bytes, no control characters. Unlike peer, it is not cut or cleaned: a label that is longer
+    /// or has control characters gives ERR_INVALID_ARGUMENT, so cut it first. It comes back in
+    /// session_info, session_event and the JSON of sessions. NULL: none.
     pub label: *const c_char,
-    /// Anything of the host's. The library never dereferences or frees it. It comes back in
-    /// session_info and session_event; the last time it is passed is with the state CLOSED.
+    /// A pointer for the host's own use. The library never dereferences or frees it. It comes back
+    /// in session_info and session_event; the last time it is passed is with the state CLOSED.
+    ///
+    /// If the response is not 201, no session has it and no callback will: free it then. The CLOSED
+    /// callback may run before the call returns, so do not use it after a 201 unless you know that
+    /// the session lives. Do not dereference it outside callbacks unless a lock or reference count
+    /// of yours protects it.
     pub user_data: *mut c_void,
 }
 sized_struct!(rtsp_webrtc_gateway_offer, "rtsp_webrtc_gateway_offer");
@@ -90,15 +96,18 @@ sized_struct!(rtsp_webrtc_gateway_offer, "rtsp_webrtc_gateway_offer");
 /// Answers a WHEP offer (POST) and creates a session.
 ///
 /// If the camera is connecting for the first time, or is on demand and idle, this function waits
-/// for its codec, for at most offer->timeout_ms; otherwise it returns within milliseconds. A
-/// camera that was live before and is away gives a session, whose video starts when the camera
-/// returns. The session is in the state NEW; callbacks with its states may run before this
-/// function returns. If its viewer does not connect, the session fails after 20 s.
+/// for its codec, for at most offer->timeout_ms; otherwise it returns within milliseconds. If the
+/// camera was live but is currently disconnected, the session is created, and its video starts when
+/// the camera returns.  The session is in the state NEW; callbacks with its states may run before
+/// this function returns. If its viewer does not connect, the session fails after 20 s.
 ///
 /// On success *out_response is 201 with the SDP answer, ETag, Accept-Patch, Location, and a Link
-/// for each ICE server. On failure it has the HTTP status of the error, problem details (RFC
-/// 9457) with the error message as body, and Retry-After where trying again may help. It has no
-/// CORS headers.
+/// for each ICE server. On failure it has the HTTP status of the error, problem details (RFC 9457)
+/// with the error message as body, and Retry-After where trying again may help. The message is
+/// meant for operators and may name the camera's address or a knob: replace the body if viewers
+/// must not see that. It has no CORS headers. If the camera refuses the connection, the offers that
+/// wait for it get 409 (ERR_NOT_READY) with the reason in the message; get_stream_info() has the
+/// reason as a status.
 ///
 /// Ownership: the caller frees *out_response with rtsp_webrtc_gateway_response_free(), on
 /// success and on failure.
@@ -159,7 +168,7 @@ pub type rtsp_webrtc_gateway_whep_fn = Option<
 /// Ownership: the caller frees *out_response with rtsp_webrtc_gateway_response_free().
 ///
 /// Errors: ERR_NOT_FOUND for the stream name; ERR_SDP, ERR_TOO_LARGE, ERR_FINGERPRINT and
-/// ERR_ICE_CREDENTIALS for the SDP; ERR_LIMIT while 1,024 offers are pending. Errors that depend
+/// ERR_ICE_CREDENTIALS for the SDP; ERR_LIMIT while 1024 offers are pending. Errors that depend
 /// on the camera or on the limits of sessions go to callback.
 #[must_use]
 #[unsafe(no_mangle)]
@@ -228,9 +237,10 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_cancel(
 /// a=ice-pwd; DTLS and media continue, and the old credentials stay valid until the viewer
 /// nominates a pair with the new ones.
 ///
-/// Parameters: session_key is the last segment of the session's URL. if_match is the value of
-/// the header If-Match; NULL if there is none. fragment is the body, of fragment_size bytes, at
-/// most 32,768; it needs no terminator, and may be NULL if fragment_size is 0.
+/// Parameters: session_key is the last segment of the session's URL, percent-decoded. This function
+/// does not know which stream the viewer may watch: the host checks rights itself. if_match is the
+/// value of the header If-Match; NULL if there is none. fragment is the body, of fragment_size
+/// bytes, at most 32768; it needs no terminator, and may be NULL if fragment_size is 0.
 ///
 /// On success *out_response is 204 without a body after candidates, and 200 with the gateway's
 /// new credentials and a new ETag after an ICE restart. On failure it is as for
@@ -274,9 +284,10 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_handle_whep_patch(
 
 /// Ends a session (DELETE). The session's last callback, with the state CLOSED, follows.
 ///
-/// Parameters: session_key is the last segment of the session's URL. *out_response receives the
-/// response to send: 200 without a body on success, on failure as for handle_whep_offer();
-/// out_response may be NULL.
+/// Parameters: session_key is the last segment of the session's URL, percent-decoded. This function
+/// does not know which stream the viewer may watch: the host checks rights itself. *out_response
+/// receives the response to send: 200 without a body on success, on failure as for
+/// handle_whep_offer(); out_response may be NULL.
 ///
 /// Ownership: the caller frees *out_response with rtsp_webrtc_gateway_response_free().
 ///
@@ -301,7 +312,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_handle_whep_delete(
     unsafe { guard_response(out_response, failure, body) }
 }
 
-/// Returns the HTTP status, e.g. 201; 0 if response is NULL.
+/// Returns the HTTP status, for example 201; 0 if response is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_response_http_status(
     response: *const rtsp_webrtc_gateway_response,
@@ -312,8 +323,8 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_response_http_status(
     })
 }
 
-/// Returns the body, e.g. the SDP answer; "" if there is none, and NULL if response is NULL. It
-/// ends with NUL. *out_size is its length in bytes without the NUL; out_size may be NULL.
+/// Returns the body, for example the SDP answer; "" if there is none, and NULL if response is NULL.
+/// It ends with NUL. *out_size is its length in bytes without the NUL; out_size may be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_response_body(
     response: *const rtsp_webrtc_gateway_response,
@@ -332,9 +343,9 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_response_body(
     })
 }
 
-/// Reads a header field by its index, counted from 0: *out_name, e.g. "Content-Type", and
-/// *out_value, e.g. "application/sdp". Returns false, and writes neither, if index is past the
-/// last one. Send all of them; ETag and Location are among them. A name may occur more than
+/// Reads a header field by its index, counted from 0: *out_name, for example "Content-Type", and
+/// *out_value, for example "application/sdp". Returns false, and writes neither, if index is past
+/// the last one. Send all of them; ETag and Location are among them. A name may occur more than
 /// once.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_response_header(

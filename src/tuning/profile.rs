@@ -10,7 +10,8 @@ pub enum Profile {
     Balanced = 0,
     /// For viewers on the camera's network: no pacing, short history.
     Lan = 1,
-    /// For viewers behind long or lossy paths: gentle pacing, long history, frequent sender reports.
+    /// For viewers behind long or lossy paths: gentle pacing, long history, frequent sender reports,
+    /// congestion control.
     Wan = 2,
     /// For many viewers on one machine: the least memory and CPU per viewer.
     MaxDensity = 3,

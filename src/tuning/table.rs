@@ -163,9 +163,10 @@ knobs! {
         profiles: { lan: 15_000, wan: 15_000, max_density: 12_000 },
     }
 
-    /// 1: spread large video frames (keyframes) and the backlog for a new viewer over time, at the rate
-    /// that the path carries (see congestion), or else at pacing_rate_percent, except for nearby
-    /// viewers (round trip up to 5 ms, hardly any loss). 0: send them in one burst.
+    /// 1: spread large video frames (keyframes) and the backlog of a new viewer over time. The rate is
+    /// what the path carries if congestion measures it, and otherwise pacing_rate_percent, or no
+    /// limit for a nearby viewer (round trip up to 5 ms, hardly any loss). 0: send everything in one
+    /// burst.
     Pacing = 14, "pacing" {
         default: 1, range: 0..=1, applies: NewSessions,
         profiles: { lan: 0, wan: 1, max_density: 1 },
@@ -190,7 +191,8 @@ knobs! {
 
     /// Sets several knobs at once. A knob that is set afterwards overrides the profile. 0
     /// (balanced): the defaults. 1 (lan): no pacing, short history. 2 (wan): gentle pacing, long
-    /// history, frequent sender reports. 3 (max_density): least memory and CPU time per viewer.
+    /// history, frequent sender reports, congestion control. 3 (max_density): least memory and CPU
+    /// time per viewer.
     Profile = 18, "profile" {
         default: 0, range: 0..=3, applies: NewSessions,
     }
@@ -211,9 +213,9 @@ knobs! {
         profiles: { lan: 1000, wan: 4000, max_density: 1000 },
     }
 
-    /// 1: measure what the path to a viewer carries (transport-wide feedback), pace by it, and leave out
-    /// frames up to the next keyframe where it carries less than the stream. 0: pace by the bit rate
-    /// of the stream. Without pacing it has no effect.
+    /// 1: measure what the path to a viewer carries (transport-wide feedback), pace by it, and skip
+    /// frames until the next keyframe when the path is slower than the stream. 0: pace by the bit
+    /// rate of the stream. It has no effect without pacing.
     Congestion = 21, "congestion" {
         default: 0, range: 0..=1, applies: NewSessions,
         profiles: { lan: 0, wan: 1, max_density: 0 },
