@@ -49,10 +49,6 @@ pub mod sdp {
 
 /// One viewer.
 pub mod session {
-    /// Bandwidth estimation.
-    pub mod estimate {
-        pub use crate::session::estimate::*;
-    }
     pub use crate::session::{
         Io, LegConfig, Media, Path, SendBuffer, Session, SessionEvent, TrackId, Tracks, Transmit,
         TransportConfig, WallClock, WouldBlock,

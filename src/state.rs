@@ -184,7 +184,7 @@ pub struct SessionInfo {
     /// them in time.
     pub skips: u64,
     /// What the viewer's connection carries in bits per second, IP and UDP headers included; `None`
-    /// until it is measured. More than 50 Mbit/s is not told apart.
+    /// until it is measured. Capped at 50 Mbit/s.
     pub bandwidth_bps: Option<u64>,
     /// Why the viewer does not see every frame at once, in a sentence; `None` if nothing holds it back.
     pub held_back: Option<String>,

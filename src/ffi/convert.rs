@@ -38,7 +38,7 @@ pub(super) unsafe fn required<'a, T>(pointer: *const T, name: &str) -> Result<&'
     unsafe { pointer.as_ref() }.ok_or_else(|| null(name))
 }
 
-/// A required pointer to an output, which may be uninitialised.
+/// A required pointer to an output, which may be uninitialized.
 ///
 /// # Safety
 /// `pointer` is NULL, or aligned and writable for a `T`.

@@ -347,7 +347,7 @@ unsafe fn target<'a>(request: &rtsp_webrtc_gateway_http_request) -> Result<Optio
     match (stream, session_key) {
         (None, None) => Ok(None),
         (None, Some(_)) => Err(invalid(
-            "session_key is set, but stream_name is not: set both, or neither",
+            "session_key is set, but stream_name is not: set stream_name as well",
         )),
         (Some(stream), session_key) => Ok(Some(HttpTarget {
             stream,

@@ -47,7 +47,9 @@ impl Authority {
             return Err(unusable(&format!("{} are given", tokens.len())));
         }
         if let Some(index) = tokens.iter().position(|token| !is_token(token)) {
-            return Err(unusable(&format!("the one at index {index} is not one")));
+            return Err(unusable(&format!(
+                "the token at index {index} is not valid"
+            )));
         }
         Ok(Authority {
             tokens: tokens.iter().map(|token| hash(token)).collect(),

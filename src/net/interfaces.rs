@@ -31,8 +31,11 @@ impl Interfaces {
                 addresses
             }
             Err(error) => {
+                let known = cached.as_ref().map(|(_, known)| known.clone());
+                // The host's log callback must not hold up other workers.
+                drop(cached);
                 log::warn!("cannot list the network interfaces: {error}");
-                cached.as_ref().map(|(_, a)| a.clone()).unwrap_or_default()
+                known.unwrap_or_default()
             }
         }
     }

@@ -80,10 +80,12 @@ impl Socket {
             let name = key.knob().name;
             match (set, get) {
                 (Err(error), _) | (_, Err(error)) => {
-                    log::warn!("{name} not set: {error}");
+                    log::warn!("cannot set {name}: {error}");
                 }
                 (Ok(()), Ok(given)) if given < asked => {
-                    log::warn!("the system gives {given} bytes where {name} asks for {asked}");
+                    log::warn!(
+                        "the system granted {given} of the {asked} bytes requested by {name}"
+                    );
                 }
                 (Ok(()), Ok(given)) => log::debug!("{name}: {given}"),
             }

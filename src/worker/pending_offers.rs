@@ -80,15 +80,12 @@ impl PendingOffers {
             return Err(Error::new(
                 Status::NotFound,
                 format!(
-                    "no operation {} is under way: it has been completed, or never was",
+                    "no operation {} is under way: it was completed or never existed",
                     op.0
                 ),
             ));
         };
-        complete(Err(Error::new(
-            Status::Cancelled,
-            "the offer was cancelled",
-        )));
+        complete(Err(Error::new(Status::Cancelled, "the offer was canceled")));
         Ok(())
     }
 

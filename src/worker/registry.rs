@@ -194,7 +194,7 @@ impl Registry {
 fn no_key() -> Error {
     Error::new(
         Status::NotFound,
-        "no session of this stream has this key: it ended, or never was",
+        "no session of this stream has this key: it has ended or never existed",
     )
 }
 
@@ -203,7 +203,7 @@ pub fn no_stream(id: StreamId) -> Error {
     Error::new(
         Status::NotFound,
         format!(
-            "no stream has the id {}: it was removed, or never was",
+            "no stream has the id {}: it was removed or never existed",
             id.0
         ),
     )
@@ -213,7 +213,10 @@ pub fn no_stream(id: StreamId) -> Error {
 pub fn no_session(id: SessionId) -> Error {
     Error::new(
         Status::NotFound,
-        format!("no session has the id {}: it ended, or never was", id.0),
+        format!(
+            "no session has the id {}: it has ended or never existed",
+            id.0
+        ),
     )
 }
 

@@ -186,7 +186,7 @@ impl Viewer {
         }
     }
 }
-/// Frames that were left out within this time are a reason to speak of.
+/// How long skipped frames are reported.
 const RECENT: Duration = Duration::from_secs(15);
 
 fn held_back(figures: &Figures, now: Instant) -> Option<String> {
@@ -196,7 +196,7 @@ fn held_back(figures: &Figures, now: Instant) -> Option<String> {
     }
     let carried = figures.estimate? as f64 / 1e6;
     Some(format!(
-        "this connection carries {carried:.1} Mbit/s, which is too little for the stream: frames are \
-         left out up to the next keyframe"
+        "the connection carries only {carried:.1} Mbit/s, less than the stream needs: frames are skipped \
+         until the next keyframe"
     ))
 }

@@ -86,6 +86,25 @@ fn rows<'a>(lines: impl Iterator<Item = &'a str>) -> Arrows {
     rows
 }
 
+/// The part of a file before its own tests. A test module in a file of its own is not read at all.
+fn without_tests(text: &str) -> &str {
+    let tests = text
+        .match_indices("#[cfg(test)]\nmod ")
+        .find(|(at, found)| {
+            let declared = text[at + found.len()..].lines().next();
+            declared.is_some_and(|line| line.ends_with('{'))
+        });
+    tests.map_or(text, |(at, _)| &text[..at])
+}
+
+#[test]
+fn a_test_module_in_another_file_hides_nothing() {
+    let inline = "use a;\n#[cfg(test)]\nmod tests {\nuse b;\n}\n";
+    assert_eq!(without_tests(inline), "use a;\n");
+    let declared = "#[cfg(test)]\nmod testing;\nuse a;\n";
+    assert_eq!(without_tests(declared), declared);
+}
+
 /// Who names whom by a path that begins with `crate::`, outside of comments and tests.
 fn arrows() -> Arrows {
     let mut arrows = Arrows::new();
@@ -97,7 +116,7 @@ fn arrows() -> Arrows {
             continue;
         }
         let text = read(&path);
-        let code = text.split("#[cfg(test)]\nmod ").next().unwrap();
+        let code = without_tests(&text);
         let lines = code
             .lines()
             .filter(|line| !line.trim_start().starts_with("//"));

@@ -164,7 +164,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn small_neighbours_share_a_packet() {
+    fn small_neighbors_share_a_packet() {
         let mut random = Rng::with_seed(4);
         let slices: Vec<_> = [(0x21, 500), (0x41, 500), (0x01, 500), (0x01, 180)]
             .into_iter()

@@ -6,7 +6,7 @@
 //!
 //! One thing differs. A camera's rate does not adapt: the stream sends what the camera sends, which
 //! says little about a wider path. So every keyframe is measured like a probe (see `train`), and
-//! padding is sent only to find out about a rate that is wanted.
+//! padding is needed only to find out about a rate that is wanted. The transport does not send it yet.
 //!
 //! Without that feedback, receiver reports decide, more carefully.
 //!
@@ -25,13 +25,12 @@ mod trend;
 use std::time::{Duration, Instant};
 
 pub use feedback::TransportFeedback;
-pub use probing::Probe;
 pub use trend::Usage;
 
 use control::{Control, Flow};
 use history::History;
 use meter::Meter;
-use probing::Probing;
+use probing::{Probe, Probing};
 use reports::Reports;
 use train::{Shown, Train};
 use trend::Trend;
@@ -227,31 +226,6 @@ impl Estimator {
             .report(now, loss, round_trip, wanted, &mut self.control);
     }
 
-    /// Sets the rate in bits per second that would be used if the path carried it. Probes are sent
-    /// while the estimate is below.
-    pub fn want(&mut self, rate: u64) {
-        self.probing.want(rate as f64);
-    }
-
-    /// The probe to send now, if one is due. It counts as sent.
-    pub fn probe(&mut self, now: Instant) -> Option<Probe> {
-        let now = self.micros(now);
-        if !self.has_feedback() || self.usage == Usage::Over {
-            return None;
-        }
-        self.probing.start(now, self.control.estimate())
-    }
-
-    /// When to call [`Estimator::timeout`] and [`Estimator::probe`].
-    pub fn deadline(&self) -> Option<Instant> {
-        let measured = self.measured.as_ref()?;
-        let silence = measured.sent_unheard.then_some(measured.heard + SILENCE);
-        let probe = self.probing.due(self.control.estimate());
-        let probe = probe.filter(|_| measured.number.is_some() && self.usage != Usage::Over);
-        let at = silence.into_iter().chain(probe).min()?;
-        Some(self.epoch + Duration::from_micros(at))
-    }
-
     /// Handles missing feedback.
     pub fn timeout(&mut self, now: Instant) {
         let now = self.micros(now);
@@ -276,6 +250,37 @@ impl Estimator {
 
     fn micros(&self, now: Instant) -> u64 {
         now.saturating_duration_since(self.epoch).as_micros() as u64
+    }
+}
+
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "the transport does not send probes yet")
+)]
+impl Estimator {
+    /// Sets the rate in bits per second that would be used if the path carried it. Probes are sent
+    /// while the estimate is below.
+    pub fn want(&mut self, rate: u64) {
+        self.probing.want(rate as f64);
+    }
+
+    /// The probe to send now, if one is due. It counts as sent.
+    pub fn probe(&mut self, now: Instant) -> Option<Probe> {
+        let now = self.micros(now);
+        if !self.has_feedback() || self.usage == Usage::Over {
+            return None;
+        }
+        self.probing.start(now, self.control.estimate())
+    }
+
+    /// When to call [`Estimator::timeout`] and [`Estimator::probe`].
+    pub fn deadline(&self) -> Option<Instant> {
+        let measured = self.measured.as_ref()?;
+        let silence = measured.sent_unheard.then_some(measured.heard + SILENCE);
+        let probe = self.probing.due(self.control.estimate());
+        let probe = probe.filter(|_| measured.number.is_some() && self.usage != Usage::Over);
+        let at = silence.into_iter().chain(probe).min()?;
+        Some(self.epoch + Duration::from_micros(at))
     }
 }
 

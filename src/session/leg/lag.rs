@@ -19,7 +19,7 @@ pub enum Lag {
     Joining,
     /// It keeps up.
     Live,
-    /// It waits for the next keyframe. What it sent last stands still, and can still be sent again.
+    /// It waits for the next keyframe. The last frame stays on screen, and can be retransmitted.
     Parked,
 }
 

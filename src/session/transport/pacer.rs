@@ -54,14 +54,14 @@ fn is_near(round_trip: Option<Duration>, loss_ppm: u32) -> bool {
 pub struct Pace {
     /// Packets that may leave at once.
     pub burst: usize,
-    /// What it is founded on.
+    /// Basis of the pace.
     pub basis: Basis,
 }
 
-/// What a pace is founded on.
+/// The basis of a pace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Basis {
-    /// The path is measured: it carries so many bytes per second.
+    /// The path is measured: its capacity in bytes per second.
     Measured(u64),
     /// Nothing is known yet; the first feedback is awaited until then.
     Awaited(Instant),

@@ -207,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn shuffled_neighbours_come_out_in_order() {
+    fn shuffled_neighbors_come_out_in_order() {
         for seed in 0..50 {
             let mut random = Rng::with_seed(seed);
             let mut order: Vec<u16> = (0..400).map(|i| 65_400_u16.wrapping_add(i)).collect();

@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn small_neighbours_are_aggregated_and_a_large_nal_is_fragmented() {
+    fn small_neighbors_are_aggregated_and_a_large_nal_is_fragmented() {
         let idr = [&[0x65][..], &[7; 25]].concat();
         let got = payloads(&[&[0x67, 1], &[0x68, 2], &idr], 12);
         let expected: Vec<(Vec<u8>, bool)> = vec![
