@@ -92,7 +92,7 @@ impl Handle {
         })
     }
 
-    pub(super) fn check_open(&self) -> Result<()> {
+    pub(crate) fn check_open(&self) -> Result<()> {
         if self.shared.closing.load(Ordering::SeqCst) {
             return Err(shutting_down());
         }

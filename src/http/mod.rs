@@ -41,6 +41,7 @@ impl Handle {
     /// Fails with `Io` if the address cannot be bound, with `InvalidArgument` if the certificate or the
     /// private key is not usable, and with `Unsupported` in a build without the feature `http`.
     pub fn listen_http(&self, options: HttpOptions) -> Result<SocketAddr> {
+        self.check_open()?;
         #[cfg(feature = "http")]
         return self
             .http_runtime()

@@ -137,9 +137,9 @@ test("a camera that stalls: the page says so, the session lives on, the picture 
   const page = await open(t, "cam3");
   await playing(page, 1);
   cameras.command("cam3 stall");
-  await page.locator("#message", { hasText: /sent no picture/ }).waitFor();
+  await page.locator("#message", { hasText: /sent no video/ }).waitFor();
   const dashboard = await open(t, "dashboard");
-  await dashboard.locator(".trouble", { hasText: "The camera stopped sending" }).waitFor();
+  await dashboard.locator(".trouble", { hasText: "Camera stopped sending" }).waitFor();
   await dashboard.screenshot({ path: `${SCREENSHOTS}/dashboard-light.png` });
   cameras.command("cam3 heal");
   await page.locator("#message").waitFor({ state: "hidden" });
@@ -151,8 +151,8 @@ test("the dashboard tells the same as the cameras do", async (t) => {
   const watcher = await open(t, "cam1");
   await playing(watcher, 1);
   const page = await open(t, "dashboard", DESKTOP, { colorScheme: "dark" });
-  await page.locator(".trouble", { hasText: "The camera refused the credentials" }).waitFor();
-  await page.locator(".trouble", { hasText: "The camera cannot be reached" }).waitFor();
+  await page.locator(".trouble", { hasText: "Camera rejected the credentials" }).waitFor();
+  await page.locator(".trouble", { hasText: "Camera unreachable" }).waitFor();
   const cells = (name) => page.locator("#camera-table tr", { has: page.locator(".name", { hasText: new RegExp(`^${name}$`) }) });
   const cam1 = cells("cam1");
   await cam1.locator("[data-column=fps]", { hasText: /^2[0-9]$/ }).waitFor();
