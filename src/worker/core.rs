@@ -1,6 +1,7 @@
 //! The state of a worker and its central operations: commands, stream states, and the media path.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Instant;
@@ -12,7 +13,6 @@ use super::fan_out::{FanOut, PORTION, Pass};
 use super::log_lines;
 use super::session_io::{StreamTracks, session_io};
 use super::slots::Slots;
-use super::stream::Stream;
 use super::streams::Streams;
 use crate::error::{Error, Result, Status, panicked, shutting_down};
 use crate::events::{Notice, StreamEvent};
@@ -201,31 +201,29 @@ impl Core {
     }
 
     fn snapshot(&self, now: Instant) -> WorkerSnapshot {
+        let mut streams: HashMap<StreamId, StreamSnapshot> = self
+            .streams
+            .iter()
+            .map(|(id, entry)| (id, entry.stream.snapshot(id, now)))
+            .collect();
+        let viewers = self.viewers.iter();
+        let sessions: Vec<_> = viewers
+            .map(|viewer| (viewer.id, viewer.info(now)))
+            .collect();
+        for (_, session) in &sessions {
+            if let Some(stream) = streams.get_mut(&session.stream) {
+                stream.totals.add(session);
+            }
+        }
         WorkerSnapshot {
             index: self.context.index,
             busy: tokio::runtime::Handle::current()
                 .metrics()
                 .worker_total_busy_duration(0),
             costs: self.costs,
-            streams: self
-                .streams
-                .iter()
-                .map(|(id, entry)| self.stream_snapshot(id, &entry.stream, now))
-                .collect(),
-            sessions: self
-                .viewers
-                .iter()
-                .map(|viewer| (viewer.id, viewer.info(now)))
-                .collect(),
+            streams: streams.into_values().collect(),
+            sessions,
         }
-    }
-
-    fn stream_snapshot(&self, id: StreamId, stream: &Stream, now: Instant) -> StreamSnapshot {
-        let mut snapshot = stream.snapshot(id, now);
-        for viewer in stream.viewers.iter().filter_map(|&s| self.viewers.get(s)) {
-            snapshot.totals.add(&viewer.info(now));
-        }
-        snapshot
     }
 
     pub(super) fn live(&mut self, id: StreamId, video: TrackInfo, audio: Option<TrackInfo>) {
