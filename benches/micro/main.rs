@@ -158,8 +158,9 @@ fn sdp(c: &mut Criterion) {
                     nack: true,
                     transport_cc: true,
                 };
-                let negotiated = answer::negotiate(&offer, &video, None, allowed, &mut random)
-                    .expect("H.264 in common");
+                let negotiated =
+                    answer::negotiate(&offer, &[Some(&video)], None, allowed, &mut random)
+                        .expect("H.264 in common");
                 let transport = LocalTransport {
                     ice: &ice,
                     fingerprint: certificate.fingerprint(),

@@ -38,6 +38,14 @@ pub trait Tracks {
     ///
     /// Called once per leg that has something to do, never per packet.
     fn media(&self, stream: StreamId) -> Option<Media<'_>>;
+
+    /// The variants of a stream, best first, itself included; empty if it has none.
+    ///
+    /// Called when a viewer's variant is decided on, never per packet.
+    fn variants(&self, stream: StreamId) -> &[StreamId] {
+        let _ = stream;
+        &[]
+    }
 }
 
 /// The tracks of one stream.

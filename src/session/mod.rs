@@ -80,7 +80,9 @@ pub use wall_clock::WallClock;
 use crate::error::Error;
 use crate::media::MediaKind;
 use crate::sdp::IceCredentials;
-use crate::state::{SessionState, SrtpProfile, StreamId};
+use crate::state::{
+    Detail, Quality, QualityReason, SessionState, SrtpProfile, StreamId, ViewerLimits,
+};
 use leg::Leg;
 use transport::{Received, Transport};
 
@@ -129,6 +131,7 @@ pub struct Session {
     legs: Box<[Leg]>,
     nacks: u64,
     plis: u64,
+    limits: ViewerLimits,
 }
 
 /// # Creation and control
@@ -144,6 +147,7 @@ impl Session {
             legs: legs.into_iter().map(Leg::new).collect(),
             nacks: 0,
             plis: 0,
+            limits: ViewerLimits::default(),
         }
     }
 
@@ -157,6 +161,11 @@ impl Session {
     pub fn close<T: Transmit>(&mut self, io: &mut Io<'_, T>) {
         let ssrcs: Vec<u32> = self.legs.iter().map(Leg::ssrc).collect();
         self.transport.close(&ssrcs, io);
+    }
+
+    /// Changes what the viewer asks for. Ask for [`Session::next_deadline`] again.
+    pub fn set_limits(&mut self, limits: ViewerLimits) {
+        self.limits = limits;
     }
 
     /// Gives up on the session because of `error`. The viewer hears nothing of it.
@@ -217,6 +226,16 @@ impl Session {
             wanted.then_some(leg)
         });
         leg.map(|leg| leg.stream())
+    }
+
+    /// What the viewer is shown, once after it has changed: variant, detail or reason.
+    pub fn poll_quality(&mut self) -> Option<Quality> {
+        None
+    }
+
+    /// Whether [`Session::streams`] has changed since the last call.
+    pub fn poll_streams_changed(&mut self) -> bool {
+        false
     }
 
     fn handle_received<T: Transmit>(&mut self, received: Received, io: &mut Io<'_, T>) {
@@ -303,6 +322,30 @@ impl Session {
     pub fn ice_credentials(&self) -> (&IceCredentials, &IceCredentials) {
         let ice = self.transport.ice();
         (ice.local(), ice.remote())
+    }
+
+    /// What the viewer is shown.
+    pub fn quality(&self) -> Quality {
+        let mut legs = self.legs.iter();
+        let video = legs.find(|leg| leg.kind() == MediaKind::Video);
+        Quality {
+            variant: video.map_or(StreamId(0), Leg::stream),
+            detail: Detail::AllFrames,
+            reason: QualityReason::Nothing,
+            estimate: self.transport.estimate(),
+            needed: 0,
+        }
+    }
+
+    /// The streams whose media the session sends or is about to send, its own first. Changes only in
+    /// [`Session::handle_datagram`], [`Session::handle_timeout`] and [`Session::set_limits`].
+    pub fn streams(&self) -> impl Iterator<Item = StreamId> + '_ {
+        let legs = &self.legs;
+        legs.iter().enumerate().filter_map(|(i, leg)| {
+            let mut before = legs[..i].iter();
+            let first = before.all(|other| other.stream() != leg.stream());
+            first.then_some(leg.stream())
+        })
     }
 
     /// What it has counted and measured.

@@ -59,7 +59,7 @@ impl Core {
         };
         let negotiated = answer::negotiate(
             &request.offer,
-            media.video.info(),
+            &[Some(media.video.info())],
             media.audio.map(|track| track.info()),
             Allowed {
                 nack: context.tuning.nack(),

@@ -220,7 +220,7 @@ impl World {
             transport_cc: setup.congestion && setup.pacing.is_some(),
         };
         let negotiated =
-            answer::negotiate(&offer, &video_info, audio, allowed, &mut random).unwrap();
+            answer::negotiate(&offer, &[Some(&video_info)], audio, allowed, &mut random).unwrap();
         let certificate = Arc::new(Certificate::generate().unwrap());
         let local_ice = IceCredentials {
             ufrag: "gateway0".to_owned(),

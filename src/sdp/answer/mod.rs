@@ -112,7 +112,8 @@ pub struct Allowed {
 
 /// Chooses sections, payload types and SSRCs.
 ///
-/// `allowed`: what is used where it is offered. H.264 uses the payload type with the camera's profile, else
+/// `videos`: the stream's own video, then those of its variants, best first; `None` for one whose codec is
+/// not known yet. `allowed`: what is used where it is offered. H.264 uses the payload type with the camera's profile, else
 /// Main, else Constrained Baseline, else any, with packetization-mode 1 if offered. H.265 and AV1 use one
 /// with the camera's profile, else one whose decoders decode that as well. Audio is omitted if it cannot
 /// share the transport of the video. `random` returns random numbers.
@@ -121,16 +122,22 @@ pub struct Allowed {
 /// and what the browser offers.
 pub fn negotiate(
     offer: &Offer,
-    video: &TrackInfo,
+    videos: &[Option<&TrackInfo>],
     audio: Option<&TrackInfo>,
     allowed: Allowed,
     random: &mut dyn FnMut() -> Result<u64>,
 ) -> Result<Negotiated> {
     let id = random()? >> 1;
     let mut ssrcs = Ssrcs::new(random);
-    let (video_section, codec, fmtp) = sections(offer, MediaKind::Video)
-        .find_map(|(i, section)| choose(section, video).map(|(codec, fmtp)| (i, codec, fmtp)))
-        .ok_or_else(|| nothing_in_common(offer, video))?;
+    let known = videos.iter().flatten();
+    let (video_section, codec, fmtp) = known
+        .clone()
+        .find_map(|video| {
+            sections(offer, MediaKind::Video).find_map(|(i, section)| {
+                choose(section, video).map(|(codec, fmtp)| (i, codec, fmtp))
+            })
+        })
+        .ok_or_else(|| nothing_in_common(offer, known.copied().next()))?;
     let mut picture = track(offer, video_section, codec, fmtp, allowed, &mut ssrcs)?;
     picture.playout_delay_id = extension(&offer.sections[video_section], PLAYOUT_DELAY);
 
@@ -236,7 +243,7 @@ fn extension(section: &OfferedSection, uri: &str) -> Option<u8> {
         .map(|extension| extension.id)
 }
 
-fn nothing_in_common(offer: &Offer, video: &TrackInfo) -> Error {
+fn nothing_in_common(offer: &Offer, video: Option<&TrackInfo>) -> Error {
     let mut offered: Vec<&str> = Vec::new();
     for (_, section) in sections(offer, MediaKind::Video) {
         for codec in &section.codecs {
@@ -249,7 +256,8 @@ fn nothing_in_common(offer: &Offer, video: &TrackInfo) -> Error {
             }
         }
     }
-    let camera = video.codec.encoding_name();
+    let codec = video.map_or(Codec::H264, |video| video.codec);
+    let camera = codec.encoding_name();
     let sentence = if sections(offer, MediaKind::Video).next().is_none() {
         format!(
             "the camera sends {camera} video, but the offer has no video section that is recvonly \
@@ -261,7 +269,7 @@ fn nothing_in_common(offer: &Offer, video: &TrackInfo) -> Error {
             [] => "no video codec".to_owned(),
             names => names.join(", "),
         };
-        let advice = match video.codec {
+        let advice = match codec {
             Codec::H265 => {
                 "set the camera to H.264, which every browser plays, or use a browser on a machine \
                  whose hardware decodes this profile of H.265"

@@ -59,7 +59,7 @@ fn negotiated(sdp: &str, audio: Option<Codec>, nack: bool) -> Negotiated {
     let audio = audio.map(TrackInfo::audio);
     negotiate(
         &offer(sdp),
-        &camera(MAIN),
+        &[Some(&camera(MAIN))],
         audio.as_ref(),
         allowed(nack),
         &mut random(7),
@@ -418,7 +418,7 @@ fn ssrcs_are_never_0_nor_used_twice() {
     let mut numbers = [u64::MAX, 0, 5, 1 << 40 | 5, 0, 6, 5, 7].into_iter();
     let negotiated = negotiate(
         &offer(CHROMIUM),
-        &camera(MAIN),
+        &[Some(&camera(MAIN))],
         Some(&TrackInfo::audio(Codec::Pcmu)),
         allowed(true),
         &mut || Ok(numbers.next().unwrap()),
@@ -436,7 +436,7 @@ fn without_video_in_common_the_error_says_what_each_side_has() {
     let refused = |sdp: &str| {
         let error = negotiate(
             &offer(sdp),
-            &camera(MAIN),
+            &[Some(&camera(MAIN))],
             None,
             allowed(true),
             &mut random(7),
@@ -472,7 +472,7 @@ fn a_camera_with_h265_gets_its_payload_type_or_a_sentence_that_helps() {
     let camera = TrackInfo::video(h265_sets());
     let error = negotiate(
         &offer(CHROMIUM),
-        &camera,
+        &[Some(&camera)],
         None,
         allowed(true),
         &mut random(7),
@@ -496,7 +496,7 @@ fn a_camera_with_h265_gets_its_payload_type_or_a_sentence_that_helps() {
         );
     let negotiated = negotiate(
         &offer(&with_h265),
-        &camera,
+        &[Some(&camera)],
         None,
         allowed(true),
         &mut random(7),
@@ -538,7 +538,7 @@ fn av1_and_opus_are_answered_as_offered() {
     ] {
         let negotiated = negotiate(
             &offer(sdp),
-            &stream,
+            &[Some(&stream)],
             Some(&sound),
             allowed(true),
             &mut random(7),

@@ -428,7 +428,7 @@ fn check_answer(offer: &Offer) {
         nack: true,
         transport_cc: true,
     };
-    let negotiated = match negotiate(offer, &video, Some(&audio), allowed, &mut random) {
+    let negotiated = match negotiate(offer, &[Some(&video)], Some(&audio), allowed, &mut random) {
         Ok(negotiated) => negotiated,
         Err(error) => {
             assert_eq!(error.status(), Status::Codec);

@@ -1,11 +1,15 @@
 //! Ids and states, and the current state of a stream or session, as reported to the host.
 
+mod quality;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::Status;
 use crate::media::Codec;
+
+pub use quality::{Detail, Quality, QualityReason, VariantChoice, ViewerLimits};
 
 /// Id of a stream. Never 0, never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
