@@ -132,6 +132,9 @@ static inline int every_reconnect_stream(struct world *w) {
     const int status = rtsp_webrtc_gateway_reconnect_stream(w->gateway, UINT64_MAX);
     return status == RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND ? 0 : status;
 }
+static inline int every_set_variants(struct world *w) {
+    return rtsp_webrtc_gateway_set_variants(w->gateway, w->stream, NULL, 0);
+}
 static inline int every_get_stream_info(struct world *w) {
     rtsp_webrtc_gateway_stream_info info;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&info));
@@ -312,6 +315,7 @@ static const struct call EVERY[] = {
     {"remove_stream", QUICK, every_remove_stream},
     {"update_stream", QUICK, every_update_stream},
     {"reconnect_stream", QUICK, every_reconnect_stream},
+    {"set_variants", QUICK, every_set_variants},
     {"get_stream_info", ASKING, every_get_stream_info},
     {"add_push_stream", QUICK, every_add_push_stream},
     {"push_video", QUICK, every_push_video},

@@ -261,6 +261,17 @@ void cameras_on_demand() {
     CHECK(to_string(StreamState::Idle) == std::string("idle"));
 }
 
+void variants() {
+    Gateway gateway(loopback());
+    const StreamId door = gateway.add_stream("door", nobody);
+    const StreamId small = gateway.add_stream("door-small", nobody);
+    gateway.set_variants(door, {small});
+    CHECK(gateway.try_set_variants(door, {small, small}).status() == Status::InvalidArgument);
+    gateway.remove_stream(small);
+    CHECK(gateway.try_set_variants(door, {small}).status() == Status::NotFound);
+    gateway.set_variants(door, {});
+}
+
 void callbacks_may_throw() {
     Counter caught;
     std::atomic<int> right{0};
@@ -514,6 +525,7 @@ int main() {
     callbacks_use_the_gateway();
     cameras_change();
     cameras_on_demand();
+    variants();
     callbacks_may_throw();
     push();
     offers();

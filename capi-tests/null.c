@@ -110,6 +110,7 @@ static void with_gateway(rtsp_webrtc_gateway *gateway) {
         CHECK_FAILS(rtsp_webrtc_gateway_remove_stream(NULL, 1), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_update_stream(NULL, 1, &pull), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_reconnect_stream(NULL, 1), INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_set_variants(NULL, 1, NULL, 0), INVALID_ARGUMENT);
         char name[8] = "name";
         CHECK(rtsp_webrtc_gateway_stream_name(NULL, 1, name, sizeof name) == 0 && name[0] == 0);
         CHECK_FAILS(rtsp_webrtc_gateway_get_stream_info(NULL, 1, &stream_info), INVALID_ARGUMENT);

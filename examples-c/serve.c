@@ -1,10 +1,11 @@
 /* serve: the smallest host. It adds cameras and opens the library's own listener, which has pages for
  * watching, a dashboard, and WHEP.
  *
- *   serve ADDR:PORT [--on-demand] NAME=RTSP_URL...
+ *   serve ADDR:PORT [--on-demand] NAME=RTSP_URL... [--variant NAME=NAME]...
  *
  * For instance: serve 127.0.0.1:8889 door=rtsp://192.0.2.7/1
  * Cameras after --on-demand are connected only while somebody watches.
+ * --variant door=small: viewers of door whose connection does not carry it are shown small.
  * Port 0 selects a free port; the program prints the address. SIGINT or SIGTERM ends it. */
 #include <rtsp_webrtc_gateway.h>
 #include <signal.h>
@@ -48,12 +49,34 @@ static int add_camera(rtsp_webrtc_gateway *gateway, const char *argument, uint32
     return 0;
 }
 
+/* argument: NAME=NAME, both added before. The second is the only variant of the first. */
+static int set_variant(rtsp_webrtc_gateway *gateway, char *argument) {
+    char *equals = strchr(argument, '=');
+    if (equals == NULL) {
+        fprintf(stderr, "a variant is given as NAME=NAME\n");
+        return -1;
+    }
+    *equals = '\0';
+    rtsp_webrtc_gateway_stream_id stream, variant;
+    if (rtsp_webrtc_gateway_find_stream(gateway, argument, &stream) < 0 ||
+        rtsp_webrtc_gateway_find_stream(gateway, equals + 1, &variant) < 0 ||
+        rtsp_webrtc_gateway_set_variants(gateway, stream, &variant, 1) < 0) {
+        say_error();
+        return -1;
+    }
+    return 0;
+}
+
 /* Returns when a signal asks the program to end, or -1 if there is nothing to serve. */
 static int serve(rtsp_webrtc_gateway *gateway, int argc, char **argv, const sigset_t *ends) {
     uint32_t flags = 0;
     for (int i = 2; i < argc; ++i) {
         if (strcmp(argv[i], "--on-demand") == 0) {
             flags = RTSP_WEBRTC_GATEWAY_PULL_ON_DEMAND;
+        } else if (strcmp(argv[i], "--variant") == 0 && i + 1 < argc) {
+            if (set_variant(gateway, argv[++i]) < 0) {
+                return -1;
+            }
         } else if (add_camera(gateway, argv[i], flags) < 0) {
             return -1;
         }
@@ -75,7 +98,8 @@ static int serve(rtsp_webrtc_gateway *gateway, int argc, char **argv, const sigs
 
 int main(int argc, char **argv) {
     if (argc < 3) {
-        fprintf(stderr, "usage: serve ADDR:PORT [--on-demand] NAME=RTSP_URL...\n");
+        fprintf(stderr, "usage: serve ADDR:PORT [--on-demand] NAME=RTSP_URL... "
+                        "[--variant NAME=NAME]...\n");
         return 2;
     }
     /* Waited for below; threads created from here on block them. */

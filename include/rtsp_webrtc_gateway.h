@@ -1046,6 +1046,35 @@ int rtsp_webrtc_gateway_reconnect_stream(rtsp_webrtc_gateway *gateway,
                                          rtsp_webrtc_gateway_stream_id stream);
 
 /**
+ * Sets the variants of a stream: streams of this gateway that show the same scene, best first, for
+ * example the main stream of a camera and its substream. A viewer of stream whose connection does not
+ * carry the best one is shown a lesser one in its place, without a new offer, and the best again when
+ * it fits.
+ *
+ * Each variant is an ordinary stream: a camera, on demand or not, or a push stream. One that is on
+ * demand (RTSP_WEBRTC_GATEWAY_PULL_ON_DEMAND) is connected while a viewer is shown it or about to be.
+ * Sound always comes from stream itself. The viewers remain sessions of stream: they are listed,
+ * counted and limited there. The list is for the viewers of stream alone: a variant may have a list of
+ * its own, for those of its viewers whose offers named it.
+ *
+ * The list may be set at any time and replaces the one before, also while viewers watch. Viewers that
+ * are shown a stream that is no longer in it go on with another. A stream that is removed is a variant
+ * of none. The member variants in the JSON document (rtsp_webrtc_gateway_state_json()) has the list.
+ *
+ * Parameters: variants are count streams, best first, at most 8 besides stream itself, which may be
+ * anywhere among them; if it is not, it is the best one. Each may be named once. It may be NULL if
+ * count is 0, which takes the variants away.
+ *
+ * Errors, after which the list is as before: ERR_INVALID_ARGUMENT if there are too many or one is named
+ * twice; ERR_NOT_FOUND if stream or a variant is not a stream of this gateway.
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_set_variants(rtsp_webrtc_gateway *gateway,
+                                     rtsp_webrtc_gateway_stream_id stream,
+                                     const rtsp_webrtc_gateway_stream_id *variants,
+                                     size_t count);
+
+/**
  * Removes a stream and closes its sessions. The function does not wait for that: REMOVED is the
  * last callback for the stream. The name can be reused immediately. Offers that wait for the
  * stream fail with ERR_NOT_FOUND.
@@ -1893,8 +1922,8 @@ int rtsp_webrtc_gateway_metrics(const rtsp_webrtc_gateway *gateway,
  *   "interface_enumerations"}
  * - "tuning": an array of {"name", "value", "default", "min", "max", "applies"}; "applies" is
  *   "create", "new_sessions" or "now"
- * - "streams": an array, ordered by id, of {"id", "name", "label", "source" ("pull" or "push"),
- *   "state" (enum rtsp_webrtc_gateway_stream_state in lower case), "status"
+ * - "streams": an array, ordered by id, of {"id", "name", "label", "variants" (ids, best first,
+ *   its own included; empty if it has none), "source" ("pull" or "push"), "state" (enum rtsp_webrtc_gateway_stream_state in lower case), "status"
  *   (rtsp_webrtc_gateway_strerror() of the last failure, or "ok"), "message", "video_codec",
  *   "audio_codec", "width", "height", "bitrate_bps", "sessions", "reconnects", "bytes", "frames",
  *   "keyframes", "frames_dropped", "packets_lost", "keyframe_requests", "since_last_media_ms",

@@ -1253,6 +1253,16 @@ public:
         return done(rtsp_webrtc_gateway_reconnect_stream(handle_, stream.value()));
     }
 
+    /** Sets what viewers of a stream may be shown in its place, best first: its substream. */
+    Result<void> try_set_variants(StreamId stream, const std::vector<StreamId> &variants) {
+        std::vector<rtsp_webrtc_gateway_stream_id> ids;
+        ids.reserve(variants.size());
+        for (const StreamId variant : variants) {
+            ids.push_back(variant.value());
+        }
+        return done(rtsp_webrtc_gateway_set_variants(handle_, stream.value(), ids.data(), ids.size()));
+    }
+
     /** Adds a stream whose media the host pushes. */
     Result<StreamId> try_add_push_stream(std::string_view name, const PushOptions &options) {
         auto push = detail::c_struct<rtsp_webrtc_gateway_push_options>();
@@ -1537,6 +1547,9 @@ public:
         try_update_stream(stream, options).value();
     }
     void reconnect_stream(StreamId stream) { try_reconnect_stream(stream).value(); }
+    void set_variants(StreamId stream, const std::vector<StreamId> &variants) {
+        try_set_variants(stream, variants).value();
+    }
     void remove_stream(StreamId stream) { try_remove_stream(stream).value(); }
     std::string stream_name(StreamId stream) const { return try_stream_name(stream).value(); }
     StreamId find_stream(std::string_view name) const { return try_find_stream(name).value(); }

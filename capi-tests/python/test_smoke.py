@@ -306,6 +306,19 @@ class WithCamera(unittest.TestCase):
         states = [state for told, state in self.notes.streams if told == stream]
         self.assertEqual(states, [StreamState.CONNECTING, StreamState.LIVE, StreamState.IDLE])
 
+    def test_variants(self) -> None:
+        main = self.gateway.find_stream("cam")
+        sub = self.gateway.add_stream("sub", self.url, flags=rwg.PullFlags.ON_DEMAND)
+        streams = lambda: {s["name"]: s for s in self.gateway.state_json()["streams"]}
+        self.gateway.set_variants(main, [sub])
+        self.assertEqual(streams()["cam"]["variants"], [main, sub])
+        with self.assertRaises(rwg.Error) as failed:
+            self.gateway.set_variants(main, [sub, sub])
+        self.assertEqual(failed.exception.status, Status.ERR_INVALID_ARGUMENT)
+        self.gateway.set_variants(main, [])
+        self.assertEqual(streams()["cam"]["variants"], [])
+        self.gateway.remove_stream(sub)
+
     def test_no_codec_in_common(self) -> None:
         whole = offer_sdp()
         video, audio = whole.index(b"m=video"), whole.index(b"m=audio")

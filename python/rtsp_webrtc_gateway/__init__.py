@@ -481,6 +481,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "add_stream": (c_int, [c_void_p, c_char_p, POINTER(_pull_options), POINTER(c_uint64)]),
     "update_stream": (c_int, [c_void_p, c_uint64, POINTER(_pull_options)]),
     "reconnect_stream": (c_int, [c_void_p, c_uint64]),
+    "set_variants": (c_int, [c_void_p, c_uint64, POINTER(c_uint64), c_size_t]),
     "stream_name": (c_size_t, [c_void_p, c_uint64, c_char_p, c_size_t]),
     "push_rtp": (c_int, [c_void_p, c_uint64, c_int32, POINTER(c_uint8), c_size_t]),
     "find_stream": (c_int, [c_void_p, c_char_p, POINTER(c_uint64)]),
@@ -1083,6 +1084,12 @@ class Gateway:
     def reconnect_stream(self, stream: int) -> None:
         """Connects to a camera now instead of waiting for the next attempt."""
         check("reconnect_stream", self._handle, stream)
+
+    def set_variants(self, stream: int, variants: Iterable[int]) -> None:
+        """Sets what viewers of a stream may be shown in its place, best first: its substream."""
+        listed = list(variants)
+        ids = (c_uint64 * len(listed))(*listed)
+        check("set_variants", self._handle, stream, ids, len(listed))
 
     def add_push_stream(
         self,

@@ -45,8 +45,8 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_metrics(
 ///   "interface_enumerations"}
 /// - "tuning": an array of {"name", "value", "default", "min", "max", "applies"}; "applies" is
 ///   "create", "new_sessions" or "now"
-/// - "streams": an array, ordered by id, of {"id", "name", "label", "source" ("pull" or "push"),
-///   "state" (enum rtsp_webrtc_gateway_stream_state in lower case), "status"
+/// - "streams": an array, ordered by id, of {"id", "name", "label", "variants" (ids, best first,
+///   its own included; empty if it has none), "source" ("pull" or "push"), "state" (enum rtsp_webrtc_gateway_stream_state in lower case), "status"
 ///   (rtsp_webrtc_gateway_strerror() of the last failure, or "ok"), "message", "video_codec",
 ///   "audio_codec", "width", "height", "bitrate_bps", "sessions", "reconnects", "bytes", "frames",
 ///   "keyframes", "frames_dropped", "packets_lost", "keyframe_requests", "since_last_media_ms",

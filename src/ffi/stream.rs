@@ -5,7 +5,7 @@ use std::ptr;
 use std::time::Duration;
 
 use super::convert::{
-    fill, invalid, optional_str, output, read_struct, required_str, sized_struct, unset,
+    array, fill, invalid, optional_str, output, read_struct, required_str, sized_struct, unset,
     writable_struct, write_list, write_struct, write_text,
 };
 use super::guard::{guard, guard_status, remember};
@@ -263,6 +263,44 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_reconnect_stream(
         // SAFETY: gateway is NULL or alive, by the conventions.
         let gateway = unsafe { gateway_ref(gateway) }?;
         gateway.reconnect_stream(StreamId(stream))
+    })
+}
+
+/// Sets the variants of a stream: streams of this gateway that show the same scene, best first, for
+/// example the main stream of a camera and its substream. A viewer of stream whose connection does not
+/// carry the best one is shown a lesser one in its place, without a new offer, and the best again when
+/// it fits.
+///
+/// Each variant is an ordinary stream: a camera, on demand or not, or a push stream. One that is on
+/// demand (RTSP_WEBRTC_GATEWAY_PULL_ON_DEMAND) is connected while a viewer is shown it or about to be.
+/// Sound always comes from stream itself. The viewers remain sessions of stream: they are listed,
+/// counted and limited there. The list is for the viewers of stream alone: a variant may have a list of
+/// its own, for those of its viewers whose offers named it.
+///
+/// The list may be set at any time and replaces the one before, also while viewers watch. Viewers that
+/// are shown a stream that is no longer in it go on with another. A stream that is removed is a variant
+/// of none. The member variants in the JSON document (rtsp_webrtc_gateway_state_json()) has the list.
+///
+/// Parameters: variants are count streams, best first, at most 8 besides stream itself, which may be
+/// anywhere among them; if it is not, it is the best one. Each may be named once. It may be NULL if
+/// count is 0, which takes the variants away.
+///
+/// Errors, after which the list is as before: ERR_INVALID_ARGUMENT if there are too many or one is named
+/// twice; ERR_NOT_FOUND if stream or a variant is not a stream of this gateway.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rtsp_webrtc_gateway_set_variants(
+    gateway: *mut rtsp_webrtc_gateway,
+    stream: rtsp_webrtc_gateway_stream_id,
+    variants: *const rtsp_webrtc_gateway_stream_id,
+    count: usize,
+) -> c_int {
+    guard_status(|| {
+        // SAFETY: gateway is NULL or alive, by the conventions.
+        let gateway = unsafe { gateway_ref(gateway) }?;
+        // SAFETY: variants is NULL or has count elements, by the conventions.
+        let variants = unsafe { array(variants, count, "variants") }?;
+        let variants: Vec<StreamId> = variants.iter().copied().map(StreamId).collect();
+        gateway.set_variants(StreamId(stream), &variants)
     })
 }
 

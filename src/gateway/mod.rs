@@ -33,7 +33,9 @@ use crate::session::dtls::Certificate;
 use crate::tuning::Tuning;
 use crate::whep::ice_server;
 use crate::worker::registry::Registry;
-use crate::worker::{Command, Reading, ReceiverStats, Routes, Worker, WorkerContext, inbox};
+use crate::worker::{
+    Command, Peers, Reading, ReceiverStats, Routes, Worker, WorkerContext, command_queue, inbox,
+};
 
 /// Maximum number of worker threads with `worker_threads = 0`.
 const MAX_DEFAULT_WORKERS: usize = 8;
@@ -88,17 +90,23 @@ impl Gateway {
         let (ended, workers_ended) = mpsc::channel();
         let (inboxes, queues): (Vec<_>, Vec<_>) =
             (0..worker_count(&tuning)).map(|_| inbox()).unzip();
+        let commands: Vec<_> = queues.iter().map(|_| command_queue()).collect();
+        let senders: Vec<_> = commands.iter().map(|(sender, _)| sender.clone()).collect();
+        let peers = Peers::new(&senders);
+        drop(senders);
         let received = Arc::new(ReceiverStats::default());
         let workers = queues
             .into_iter()
+            .zip(commands)
             .enumerate()
-            .map(|(index, queues)| {
+            .map(|(index, (queues, commands))| {
                 let reading = (index == 0).then(|| Reading {
                     inboxes: inboxes.clone(),
                     stats: Arc::clone(&received),
                 });
                 let context = WorkerContext {
                     index,
+                    peers: peers.clone(),
                     socket: Arc::clone(&socket),
                     routes: Arc::clone(&routes),
                     tuning: Arc::clone(&tuning),
@@ -110,7 +118,7 @@ impl Gateway {
                     registry: Arc::clone(&registry),
                     clock,
                 };
-                Worker::start(context, queues, reading, ended.clone()).map_err(|error| {
+                Worker::start(context, commands, queues, reading, ended.clone()).map_err(|error| {
                     Error::new(Status::Io, format!("cannot start a worker thread: {error}"))
                 })
             })

@@ -92,11 +92,32 @@ impl Handle {
         }
     }
 
+    /// Sets the variants of a stream: streams of this gateway that show the same scene, best first,
+    /// such as a camera's main stream and its substream. A viewer of `stream` whose connection does
+    /// not carry the best one is shown a lesser one in its place, and the best again when it fits.
+    ///
+    /// `stream` itself may be anywhere in the list; if it is not in it, it is the best. A list is for
+    /// the viewers of `stream` alone: each variant remains a stream of its own, with its own list or
+    /// none. A variant that is on demand is connected while a viewer is shown it, or about to be.
+    /// Sound always comes from `stream`. An empty list takes the variants away; viewers that were
+    /// shown one go on with `stream`. A stream that is removed is a variant of none.
+    ///
+    /// Fails with `InvalidArgument` if a variant is named twice or if there are more than 8, and with
+    /// `NotFound`; then nothing changes.
+    pub fn set_variants(&self, stream: StreamId, variants: &[StreamId]) -> Result<()> {
+        self.check_open()?;
+        let worker = self.shared.registry.set_variants(stream, variants)?;
+        self.command(worker, Command::VariantsChanged(stream))
+    }
+
     /// Removes a stream and closes its sessions. The name can be reused immediately.
     pub fn remove_stream(&self, stream: StreamId) -> Result<()> {
         self.check_open()?;
-        let worker = self.shared.registry.remove_stream(stream)?;
+        let (worker, bereft) = self.shared.registry.remove_stream(stream)?;
         self.shared.feeds.remove(stream);
+        for (had_it, worker) in bereft {
+            self.command(worker, Command::VariantsChanged(had_it))?;
+        }
         self.command(worker, Command::RemoveStream(stream))
     }
 

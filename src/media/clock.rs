@@ -22,7 +22,7 @@ const REORDER_SECONDS: i64 = 1;
 const WINDOW: usize = 8;
 
 /// The timeline of one track. Its values are clock ticks, not yet truncated to 32 bits.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct MediaClock {
     /// Ticks per second.
     rate: u32,
@@ -33,7 +33,7 @@ pub struct MediaClock {
     discontinuity: bool,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Anchor {
     /// Arrival of the first access unit; arrivals are counted from here.
     origin: Instant,

@@ -1,7 +1,9 @@
 //! One track of a stream: its codec, its timeline, its packets.
 
 use super::packetizer::{Av1Unit, H264, H265, MAX_PAYLOAD, NalUnit, VideoUnit};
-use super::{AccessUnit, Codec, MediaClock, MediaKind, Ring, RingLimits, TrackInfo};
+use super::{
+    AccessUnit, Codec, MediaClock, MediaKind, Ring, RingLimits, TrackCopy, TrackInfo, UnitCopy,
+};
 
 /// What became of an access unit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +72,41 @@ impl Track {
         if info.parameter_sets.is_some() {
             self.info.parameter_sets = info.parameter_sets;
         }
+    }
+
+    /// What another thread needs to mirror the track from now on.
+    pub fn copy(&self) -> TrackCopy {
+        let mut next = self.ring.latest_keyframe();
+        let units = std::iter::from_fn(|| {
+            let unit = self.ring.copy_unit(next?)?;
+            next = self.ring.unit(next?).map(|unit| unit.end);
+            Some(unit)
+        });
+        TrackCopy {
+            units: units.collect(),
+            info: self.info.clone(),
+            clock: self.clock.clone(),
+        }
+    }
+
+    /// A mirror of the track that `copy` is of.
+    pub fn mirror(copy: TrackCopy, limits: RingLimits) -> Track {
+        let mut ring = Ring::new(limits);
+        for unit in &copy.units {
+            ring.add_copy(unit);
+        }
+        Track {
+            info: copy.info,
+            ring,
+            clock: copy.clock,
+            awaits_keyframe: false,
+        }
+    }
+
+    /// Takes in the next access unit of the track that this one mirrors, and its timeline as of then.
+    pub fn follow(&mut self, unit: &UnitCopy, clock: &MediaClock) {
+        self.ring.add_copy(unit);
+        self.clock.clone_from(clock);
     }
 
     /// Packetizes an access unit into the ring, with the parameter sets in front of a keyframe.

@@ -106,6 +106,9 @@ pub struct StreamIdentity {
 pub struct StreamInfo {
     /// Name, label and user data.
     pub identity: StreamIdentity,
+    /// What its viewers may be shown, best first, itself included; empty if there is no choice. See
+    /// [`Handle::set_variants`](crate::gateway::Handle::set_variants).
+    pub variants: Vec<StreamId>,
     /// State.
     pub state: StreamState,
     /// Status of the last failure, which is why the stream is not live. `Ok` while it is live, and

@@ -83,7 +83,7 @@ impl Core {
         entry.stream.forget_error();
         let wanted = entry.demand.as_ref().is_none_or(|d| d.is_wanted());
         if !wanted {
-            entry.stream.forget_media();
+            entry.forget_media(id, &self.context.peers);
         }
         let (name, demand) = (
             Arc::clone(&entry.stream.identity().name),

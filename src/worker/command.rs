@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
+use super::feeds::{MirrorAddress, Parcel};
 use super::routes::Routes;
+use super::thread::Peers;
 use crate::error::Result;
 use crate::events::Notices;
 use crate::net::{Interfaces, Socket};
@@ -25,6 +27,8 @@ use crate::worker::registry::Registry;
 pub struct WorkerContext {
     /// Index of this worker.
     pub index: usize,
+    /// All workers.
+    pub peers: Peers,
     /// The gateway's socket.
     pub socket: Arc<Socket>,
     /// Which session owns which address.
@@ -116,6 +120,16 @@ pub enum Command {
     ReconnectStream(StreamId),
     /// Remove a stream and close its sessions.
     RemoveStream(StreamId),
+    /// The variants of a stream have changed: the registry has them.
+    VariantsChanged(StreamId),
+    /// Another worker begins to mirror a stream.
+    BeginMirror(StreamId, MirrorAddress),
+    /// It no longer does.
+    EndMirror(StreamId, MirrorAddress),
+    /// News of a stream that this worker mirrors.
+    Mirrored(Box<Parcel>),
+    /// A viewer of another worker needs a keyframe of a push stream.
+    RequestKeyframe(StreamId),
     /// Answer an offer.
     Offer(Box<OfferRequest>),
     /// Apply a PATCH: candidates or an ICE restart.

@@ -79,6 +79,11 @@ impl Core {
                 let removed = Error::new(Status::NotFound, "the stream was removed");
                 core.borrow_mut().remove_stream(id, now, &removed);
             }
+            Command::VariantsChanged(id) => core.borrow_mut().variants_changed(id, now),
+            Command::BeginMirror(id, to) => core.borrow_mut().begin_mirror(id, to),
+            Command::EndMirror(id, to) => core.borrow_mut().end_mirror(id, to),
+            Command::Mirrored(parcel) => core.borrow_mut().mirrored(*parcel, now),
+            Command::RequestKeyframe(id) => core.borrow_mut().request_keyframe(id, now),
             Command::Offer(request) => core.borrow_mut().offer(*request, now),
             Command::Patch(request, reply) => {
                 let _ = reply.send(core.borrow_mut().patch(&request, now));
@@ -105,6 +110,9 @@ impl Core {
                 for entry in core.streams.iter_mut() {
                     entry.stream.tuning_changed(&core.context.tuning);
                 }
+                for mirror in core.streams.mirrors.values_mut() {
+                    mirror.tuning_changed(&core.context.tuning);
+                }
             }
             Command::Shutdown => {}
         }
@@ -112,10 +120,15 @@ impl Core {
 
     /// Asks the host of a push stream for a keyframe, unless it was asked a moment ago.
     pub(super) fn request_keyframe(&mut self, id: StreamId, now: Instant) {
-        if let Some(entry) = self.streams.get_mut(id)
-            && entry.stream.request_keyframe(now)
+        if let Some(entry) = self.streams.get_mut(id) {
+            if entry.stream.request_keyframe(now) {
+                self.context.notices.push(Notice::Keyframe(id));
+            }
+        } else if let Some(mirror) = self.streams.mirrors.get_mut(&id)
+            && mirror.request_keyframe(now)
         {
-            self.context.notices.push(Notice::Keyframe(id));
+            let peers = &self.context.peers;
+            peers.command(mirror.owner, Command::RequestKeyframe(id));
         }
     }
 
@@ -144,8 +157,11 @@ impl Core {
         for slot in entry.stream.viewers.clone() {
             self.close_viewer(slot, now, why.message());
         }
-        if let Some(stream) = self.streams.remove(id, why) {
-            self.notify_stream(id, StreamState::Removed, None, stream.identity().clone());
+        if let Some(mut entry) = self.streams.remove(id, why) {
+            entry.feeds.ended(id, &self.context.peers);
+            let identity = entry.stream.identity().clone();
+            self.notify_stream(id, StreamState::Removed, None, identity);
+            self.reconsider(&entry.stream.audience, now);
         }
     }
 
@@ -230,11 +246,12 @@ impl Core {
         let Some(entry) = self.streams.get_mut(id) else {
             return;
         };
+        self.context.registry.note_video(id, &video);
         let fits = entry.stream.live(video, audio, &self.context.tuning);
-        let viewers = if fits {
-            Vec::new()
-        } else {
-            entry.stream.viewers.clone()
+        entry.feed_change(id, &self.context.peers);
+        let (viewers, audience) = match fits {
+            true => Default::default(),
+            false => (entry.stream.viewers.clone(), entry.stream.audience.clone()),
         };
         let waiting = self.streams.take_waiting(id);
         for slot in viewers {
@@ -245,6 +262,7 @@ impl Core {
             self.fail_viewer(slot, error);
         }
         let now = Instant::now();
+        self.reconsider(&audience, now);
         self.enter(id, StreamState::Live, None, now);
         for request in waiting {
             self.offer(request, now);
@@ -275,12 +293,27 @@ impl Core {
         self.costs.media.packetized(time);
         let timed = entry.stream.costs.sample();
         let arrival = (kind == MediaKind::Video).then_some(unit.arrival);
-        let viewers = entry.stream.viewers.len();
-        if viewers == 0 {
+        if kind == MediaKind::Video {
+            entry.feed_unit(id, &self.context.peers);
+        }
+        let audience = entry.stream.audience.len();
+        self.send_to_audience(id, audience, arrival, packetized, timed);
+    }
+
+    /// Starts sending what is new of a stream to the `audience` sessions that want it.
+    pub(super) fn send_to_audience(
+        &mut self,
+        id: StreamId,
+        audience: usize,
+        arrival: Option<Instant>,
+        now: Instant,
+        timed: bool,
+    ) {
+        if audience == 0 {
             return;
         }
-        match self.fan_out.begin(id, viewers, arrival) {
-            Some(pass) => self.send_portion(pass, packetized, timed),
+        match self.fan_out.begin(id, audience, arrival) {
+            Some(pass) => self.send_portion(pass, now, timed),
             None => self.rearmed.notify_one(),
         }
     }
@@ -308,21 +341,19 @@ impl Core {
             costs,
             ..
         } = self;
-        let Some(stream) = streams.get(pass.stream).map(|entry| &entry.stream) else {
-            return;
-        };
-        if stream.media().is_none() {
+        if streams.media(pass.stream).is_none() {
             return;
         }
+        let audience = streams.audience(pass.stream);
         let tracks = StreamTracks::new(streams, pass.stream);
         let mut io = session_io(context, &tracks, buffer, now, timed);
         let due_before = viewers.next_due();
         let mut broken = Vec::new();
-        let pushed = stream.is_pushed();
+        let pushed = streams.is_pushed(pass.stream);
         let mut keyframe_needed = false;
         while pass.left > 0 && io.transmit.packets < PORTION {
             pass.left -= 1;
-            let Some(&slot) = stream.viewers.get(pass.left) else {
+            let Some(&slot) = audience.get(pass.left) else {
                 continue;
             };
             let Some(viewer) = viewers.get_mut(slot) else {
@@ -330,7 +361,7 @@ impl Core {
             };
             let send = AssertUnwindSafe(|| {
                 #[cfg(any(test, feature = "test-panic"))]
-                crate::test_panic::injected(stream.name(), crate::test_panic::SESSION);
+                crate::test_panic::injected(streams.name(pass.stream), crate::test_panic::SESSION);
                 viewer.session.send(pass.stream, &mut io)
             });
             let sent = catch_unwind(send);
@@ -345,16 +376,15 @@ impl Core {
             }
         }
         let outbox = io.transmit;
-        let Some(stream) = streams.get_mut(pass.stream).map(|entry| &mut entry.stream) else {
-            return;
-        };
+        let (count, packets) = (audience.len(), outbox.packets);
         let sent = Instant::now();
         let time = sent.saturating_duration_since(now);
-        stream.costs.delivered(time, outbox.timed);
         costs.media.delivered(time, outbox.timed);
-        let (count, packets) = (stream.viewers.len(), outbox.packets);
-        if pass.left == 0 {
-            stream.delivered(pass.arrival, sent);
+        if let Some(entry) = streams.get_mut(pass.stream) {
+            entry.stream.costs.delivered(time, outbox.timed);
+            if pass.left == 0 {
+                entry.stream.delivered(pass.arrival, sent);
+            }
         }
         self.fan_out.portion_sent(pass, count, packets);
         if self.fan_out.is_pending() || self.viewers.next_due() != due_before {

@@ -3,14 +3,17 @@
 //! Between "access unit complete" and "datagrams handed to the kernel" there is no lock, no channel
 //! and no wake-up.
 
+mod audience;
 mod cameras;
 mod command;
 mod core;
 mod deadlines;
 mod demux;
 mod fan_out;
+mod feeds;
 mod local_ice;
 mod log_lines;
+mod mirror;
 mod offers;
 mod outbox;
 mod patches;
@@ -28,4 +31,4 @@ mod viewers;
 pub(crate) use command::{Command, OfferRequest, PatchRequest, WorkerContext};
 pub(crate) use demux::{ReceiverStats, inbox};
 pub(crate) use routes::Routes;
-pub(crate) use thread::{Reading, Worker};
+pub(crate) use thread::{Peers, Reading, Worker, command_queue};

@@ -9,6 +9,7 @@ use super::local_ice::{candidates, credentials, etag};
 use super::slots::{MAX_UNCLAIMED, Viewer};
 use super::streams::{not_ready, still_connecting};
 use crate::error::{Error, Result, Status, panicked};
+use crate::media::TrackInfo;
 use crate::random;
 use crate::sdp::answer::{self, Allowed, LocalTransport};
 use crate::session::{LegConfig, Session, TransportConfig};
@@ -57,9 +58,16 @@ impl Core {
         let Some(media) = entry.stream.media() else {
             return Err(not_ready(entry.stream.name(), entry.stream.error()));
         };
+        let variants = entry.stream.variants.iter();
+        let others: Vec<Option<TrackInfo>> = variants
+            .filter(|&&variant| variant != request.stream)
+            .map(|&variant| context.registry.video(variant))
+            .collect();
+        let own = std::iter::once(Some(media.video.info()));
+        let videos: Vec<_> = own.chain(others.iter().map(Option::as_ref)).collect();
         let negotiated = answer::negotiate(
             &request.offer,
-            &[Some(media.video.info())],
+            &videos,
             media.audio.map(|track| track.info()),
             Allowed {
                 nack: context.tuning.nack(),
@@ -117,6 +125,7 @@ impl Core {
         ));
         entry.stream.viewers.push(slot);
         entry.note_demand();
+        self.note_streams(slot);
         self.settle(slot);
         while let Some(slot) = self.viewers.overtaken() {
             self.fail_viewer(slot, overtaken());

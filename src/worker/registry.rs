@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 
 use crate::error::{Error, Result, Status};
 use crate::ids;
+use crate::media::TrackInfo;
 use crate::state::{SessionId, StreamId};
 
 /// Where a session lives: its worker, and its slot there.
@@ -44,6 +45,20 @@ pub struct SessionEntry {
     pub key: String,
 }
 
+/// What all workers may know of a stream.
+#[derive(Clone, Debug)]
+struct StreamRecord {
+    name: Arc<str>,
+    worker: usize,
+    /// Its variants, best first, itself included; empty if it has none.
+    variants: Vec<StreamId>,
+    /// Its video when it was last live.
+    video: Option<TrackInfo>,
+}
+
+/// Maximum number of variants of a stream, itself not counted: each may be asked for by every viewer.
+const MAX_VARIANTS: usize = 8;
+
 /// The cost of a stream without viewers (reading and packetizing), as a number of viewers.
 const STREAM_LOAD: usize = 4;
 
@@ -57,9 +72,15 @@ pub struct Registry {
 #[derive(Debug, Default)]
 struct Tables {
     names: HashMap<Arc<str>, StreamId>,
-    streams: HashMap<StreamId, (Arc<str>, usize)>,
+    streams: HashMap<StreamId, StreamRecord>,
     sessions: HashMap<SessionId, SessionEntry>,
     keys: HashMap<String, SessionId>,
+}
+
+impl Tables {
+    fn stream(&self, id: StreamId) -> Result<&StreamRecord> {
+        self.streams.get(&id).ok_or_else(|| no_stream(id))
+    }
 }
 
 impl Registry {
@@ -73,8 +94,8 @@ impl Registry {
             ));
         }
         let mut load = vec![0; workers];
-        for (_, worker) in tables.streams.values() {
-            load[*worker] += STREAM_LOAD;
+        for record in tables.streams.values() {
+            load[record.worker] += STREAM_LOAD;
         }
         for entry in tables.sessions.values() {
             load[entry.place.worker] += 1;
@@ -83,32 +104,100 @@ impl Registry {
         let id = StreamId(ids::next());
         let name: Arc<str> = name.into();
         tables.names.insert(Arc::clone(&name), id);
-        tables.streams.insert(id, (Arc::clone(&name), worker));
+        let record = StreamRecord {
+            name: Arc::clone(&name),
+            worker,
+            variants: Vec::new(),
+            video: None,
+        };
+        tables.streams.insert(id, record);
         Ok((id, name, worker))
     }
 
-    /// Forgets a stream. The caller tells the worker.
-    pub fn remove_stream(&self, id: StreamId) -> Result<usize> {
+    /// Forgets a stream. Returns its worker, and the streams that had it as a variant with theirs. The
+    /// caller tells the workers.
+    pub fn remove_stream(&self, id: StreamId) -> Result<(usize, Vec<(StreamId, usize)>)> {
         let mut tables = self.tables.lock();
-        let Some((name, worker)) = tables.streams.remove(&id) else {
+        let Some(removed) = tables.streams.remove(&id) else {
             return Err(no_stream(id));
         };
-        tables.names.remove(&name);
-        Ok(worker)
+        tables.names.remove(&removed.name);
+        let mut bereft = Vec::new();
+        for (&stream, record) in &mut tables.streams {
+            if record.variants.contains(&id) {
+                record.variants.retain(|&variant| variant != id);
+                if record.variants.len() == 1 {
+                    record.variants.clear();
+                }
+                bereft.push((stream, record.worker));
+            }
+        }
+        Ok((removed.worker, bereft))
     }
 
     /// The worker of a stream.
     pub fn stream(&self, id: StreamId) -> Result<usize> {
         let tables = self.tables.lock();
-        let (_, worker) = tables.streams.get(&id).ok_or_else(|| no_stream(id))?;
-        Ok(*worker)
+        Ok(tables.stream(id)?.worker)
     }
 
     /// The name of a stream.
     pub fn stream_name(&self, id: StreamId) -> Result<Arc<str>> {
         let tables = self.tables.lock();
-        let (name, _) = tables.streams.get(&id).ok_or_else(|| no_stream(id))?;
-        Ok(Arc::clone(name))
+        Ok(Arc::clone(&tables.stream(id)?.name))
+    }
+
+    /// Sets the variants of a stream, best first; if it is not one of them itself, it is the best.
+    /// Returns its worker, which the caller tells.
+    pub fn set_variants(&self, id: StreamId, variants: &[StreamId]) -> Result<usize> {
+        let mut tables = self.tables.lock();
+        tables.stream(id)?;
+        let others = variants.iter().filter(|&&variant| variant != id).count();
+        if others > MAX_VARIANTS {
+            return Err(Error::new(
+                Status::InvalidArgument,
+                format!("a stream has at most {MAX_VARIANTS} variants; {others} are given"),
+            ));
+        }
+        for (i, &variant) in variants.iter().enumerate() {
+            let name = &tables.stream(variant)?.name;
+            if variants[..i].contains(&variant) {
+                return Err(Error::new(
+                    Status::InvalidArgument,
+                    format!("stream \"{name}\" is given twice: name each variant once"),
+                ));
+            }
+        }
+        let mut list = variants.to_vec();
+        if others == 0 {
+            list.clear();
+        } else if others == list.len() {
+            list.insert(0, id);
+        }
+        let Some(record) = tables.streams.get_mut(&id) else {
+            return Err(no_stream(id));
+        };
+        record.variants = list;
+        Ok(record.worker)
+    }
+
+    /// The variants of a stream, best first, itself included; empty if it has none.
+    pub fn variants(&self, id: StreamId) -> Vec<StreamId> {
+        let tables = self.tables.lock();
+        let record = tables.streams.get(&id);
+        record.map_or(Vec::new(), |record| record.variants.clone())
+    }
+
+    /// Notes the video of a stream that is live.
+    pub fn note_video(&self, id: StreamId, video: &TrackInfo) {
+        if let Some(record) = self.tables.lock().streams.get_mut(&id) {
+            record.video = Some(video.clone());
+        }
+    }
+
+    /// The video of a stream when it was last live; `None` if it never was.
+    pub fn video(&self, id: StreamId) -> Option<TrackInfo> {
+        self.tables.lock().streams.get(&id)?.video.clone()
     }
 
     /// A stream by its name.
@@ -117,7 +206,7 @@ impl Registry {
         let found = tables
             .names
             .get(name)
-            .and_then(|id| Some((*id, tables.streams.get(id)?.1)));
+            .and_then(|id| Some((*id, tables.streams.get(id)?.worker)));
         found.ok_or_else(|| {
             let shown: String = name.chars().take(128).collect();
             Error::new(Status::NotFound, format!("no stream is named {shown:?}"))
@@ -247,11 +336,50 @@ mod tests {
         assert_ne!(first, second);
         let error = registry.add_stream("a", 2).unwrap_err();
         assert_eq!(error.status(), Status::AlreadyExists);
-        assert_eq!(registry.remove_stream(a).unwrap(), first);
+        assert_eq!(registry.remove_stream(a).unwrap(), (first, vec![]));
         let (again, _, worker) = registry.add_stream("a", 2).unwrap();
         assert_ne!(again, a);
         assert_eq!(worker, first);
         assert_eq!(registry.stream(a).unwrap_err().status(), Status::NotFound);
+    }
+
+    #[test]
+    fn variants_are_other_streams_once_each() {
+        let registry = Registry::default();
+        let add = |name: &str| registry.add_stream(name, 1).unwrap().0;
+        let (main, sub, thumb) = (add("main"), add("sub"), add("thumb"));
+        let unknown = StreamId(u64::MAX);
+        let status = |stream, variants: &[StreamId]| {
+            let outcome = registry.set_variants(stream, variants);
+            outcome.map_err(|error| error.status())
+        };
+        assert_eq!(status(main, &[sub, thumb]), Ok(0));
+        assert_eq!(registry.variants(main), [main, sub, thumb]);
+        for (stream, variants, why) in [
+            (unknown, &[sub][..], Status::NotFound),
+            (main, &[sub, unknown], Status::NotFound),
+            (main, &[sub, sub], Status::InvalidArgument),
+            (main, &[main, sub, main], Status::InvalidArgument),
+            (main, &[sub; 9], Status::InvalidArgument),
+        ] {
+            assert_eq!(status(stream, variants), Err(why), "{variants:?}");
+        }
+        assert_eq!(registry.variants(main), [main, sub, thumb], "as before");
+
+        // Where the stream itself stands is the host's choice.
+        assert_eq!(status(sub, &[main, sub, thumb]), Ok(0));
+        assert_eq!(registry.variants(sub), [main, sub, thumb]);
+        assert_eq!(registry.remove_stream(main), Ok((0, vec![(sub, 0)])));
+        assert_eq!(registry.variants(sub), [sub, thumb]);
+        assert_eq!(registry.remove_stream(thumb), Ok((0, vec![(sub, 0)])));
+        assert_eq!(registry.variants(sub), [], "alone is no choice");
+
+        let many: Vec<StreamId> = (0..8).map(|i| add(&i.to_string())).collect();
+        assert_eq!(status(sub, &[&[sub], &many[..]].concat()), Ok(0));
+        assert_eq!(status(sub, &[]), Ok(0));
+        assert_eq!(registry.variants(sub), []);
+        assert_eq!(status(sub, &[sub]), Ok(0));
+        assert_eq!(registry.variants(sub), []);
     }
 
     #[test]

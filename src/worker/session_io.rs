@@ -21,7 +21,7 @@ impl<'a> StreamTracks<'a> {
         StreamTracks {
             streams,
             stream,
-            media: find(streams, stream),
+            media: streams.media(stream),
         }
     }
 }
@@ -31,13 +31,14 @@ impl Tracks for StreamTracks<'_> {
         if stream == self.stream {
             self.media
         } else {
-            find(self.streams, stream)
+            self.streams.media(stream)
         }
     }
-}
 
-fn find(streams: &Streams, stream: StreamId) -> Option<Media<'_>> {
-    streams.get(stream)?.stream.media()
+    fn variants(&self, stream: StreamId) -> &[StreamId] {
+        let entry = self.streams.get(stream);
+        entry.map_or(&[], |entry| &entry.stream.variants)
+    }
 }
 
 /// For one call of a session, or for one portion of a fan-out. `timed`: measure the time spent in system

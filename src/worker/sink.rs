@@ -28,8 +28,11 @@ impl Sink for StreamSink {
     }
 
     fn video_changed(&mut self, video: TrackInfo) {
-        if let Some(entry) = self.core.borrow_mut().streams.get_mut(self.stream) {
+        let core = &mut *self.core.borrow_mut();
+        if let Some(entry) = core.streams.get_mut(self.stream) {
+            core.context.registry.note_video(self.stream, &video);
             entry.stream.video_changed(video);
+            entry.feed_change(self.stream, &core.context.peers);
         }
     }
 
@@ -50,9 +53,9 @@ impl Sink for StreamSink {
     }
 
     fn idle(&mut self) {
-        let mut core = self.core.borrow_mut();
+        let core = &mut *self.core.borrow_mut();
         if let Some(entry) = core.streams.get_mut(self.stream) {
-            entry.stream.forget_media();
+            entry.forget_media(self.stream, &core.context.peers);
             log_lines::stream_idle(self.stream, entry.stream.name());
         }
         let now = Instant::now();

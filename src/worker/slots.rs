@@ -34,6 +34,8 @@ pub(super) struct Viewer {
     pub(super) identity: ViewerIdentity,
     pub(super) visit: Visit,
     pub(super) session: Session,
+    /// The streams whose access units are passed to it.
+    pub(super) watching: Vec<StreamId>,
     /// The lines of the answer that the response to an ICE restart repeats.
     pub(super) section: Box<str>,
     /// The viewer's addresses that are routed to this slot.
@@ -133,6 +135,7 @@ impl Viewer {
             identity,
             visit: Visit::default(),
             session,
+            watching: Vec::new(),
             section,
             bound: Vec::new(),
         }

@@ -13,7 +13,7 @@ use crate::tuning::Tuning;
 
 /// The host is not asked for a keyframe more often: an encoder that makes them all the time helps
 /// nobody.
-const KEYFRAME_REQUEST_INTERVAL: Duration = Duration::from_secs(1);
+pub const KEYFRAME_REQUEST_INTERVAL: Duration = Duration::from_secs(1);
 /// A stream without a video frame for this long has no bit rate.
 const SILENT: Duration = Duration::from_secs(4);
 /// Audio packets that are kept, for viewers whose send was delayed: more than a second.
@@ -22,8 +22,13 @@ const AUDIO_PACKETS: usize = 64;
 /// One camera.
 pub struct Stream {
     identity: StreamIdentity,
-    /// Slots of its viewers.
+    /// Slots of its viewers: the sessions whose offers named it.
     pub viewers: Vec<usize>,
+    /// Slots of the sessions that its access units are passed to: its viewers, and viewers of other
+    /// streams that have it as a variant and want it now.
+    pub audience: Vec<usize>,
+    /// What its viewers may be shown in its place, best first, itself included; empty if nothing.
+    pub variants: Vec<StreamId>,
     /// What was sent to viewers that are gone.
     pub gone: Totals,
     /// What its media cost its worker.
@@ -67,6 +72,8 @@ impl Stream {
         Stream {
             identity,
             viewers: Vec::new(),
+            audience: Vec::new(),
+            variants: Vec::new(),
             gone: Totals::default(),
             costs: MediaCosts::default(),
             latency: Latency::default(),
@@ -298,7 +305,7 @@ impl Stream {
     /// The video frame that arrived at `arrival` has been sent to all viewers; `None` for audio.
     pub fn delivered(&mut self, arrival: Option<Instant>, now: Instant) {
         if let Some(arrival) = arrival
-            && !self.viewers.is_empty()
+            && !self.audience.is_empty()
         {
             let time = now.saturating_duration_since(arrival);
             self.latency.note(now, time);
@@ -332,6 +339,7 @@ impl Stream {
         let counters = &self.counters;
         StreamInfo {
             identity: self.identity.clone(),
+            variants: self.variants.clone(),
             state: self.state,
             status: self.error.as_ref().map_or(Status::Ok, Error::status),
             message: self
@@ -374,17 +382,28 @@ fn new_track(info: TrackInfo, tuning: &Tuning) -> Track {
 }
 
 fn limits(info: &TrackInfo, tuning: &Tuning) -> RingLimits {
+    match info.codec.kind() {
+        MediaKind::Video => video_limits(tuning),
+        MediaKind::Audio => RingLimits {
+            packets: AUDIO_PACKETS,
+            history: tuning.gop_cache_age(),
+            keep_gop: false,
+            ..video_limits(tuning)
+        },
+    }
+}
+
+/// What the ring of a video track keeps.
+pub fn video_limits(tuning: &Tuning) -> RingLimits {
     let duration = tuning.gop_cache_age();
-    let video = info.codec.kind() == MediaKind::Video;
-    let (packets, history) = match video {
-        true if tuning.nack() => (tuning.nack_history_packets(), tuning.nack_history()),
-        true => (0, duration),
-        false => (AUDIO_PACKETS, duration),
+    let (packets, history) = match tuning.nack() {
+        true => (tuning.nack_history_packets(), tuning.nack_history()),
+        false => (0, duration),
     };
     RingLimits {
         packets,
         history,
-        keep_gop: video && tuning.gop_cache(),
+        keep_gop: tuning.gop_cache(),
         bytes: tuning.gop_cache_bytes(),
         duration,
     }

@@ -7,16 +7,21 @@ use std::time::{Duration, Instant};
 use tokio::task::AbortHandle;
 
 use super::command::OfferRequest;
+use super::feeds::Feeds;
+use super::mirror::Mirror;
 use super::stream::Stream;
+use super::thread::Peers;
 use crate::config::DEFAULT_OFFER_TIMEOUT;
 use crate::error::{Error, Status};
+use crate::session::Media;
 use crate::source::{CameraConfig, Demand};
 use crate::state::{StreamId, StreamState};
 
-/// All streams of a worker.
+/// All streams of a worker, and its mirrors of others.
 #[derive(Default)]
 pub(super) struct Streams {
     entries: HashMap<StreamId, StreamEntry>,
+    pub(super) mirrors: HashMap<StreamId, Mirror>,
     /// When the first of the waiting offers times out, or earlier.
     offers_due: Option<Instant>,
 }
@@ -24,6 +29,8 @@ pub(super) struct Streams {
 /// A stream, its source's task, and the offers that wait for its first media.
 pub(super) struct StreamEntry {
     pub(super) stream: Stream,
+    /// Its mirrors on other workers.
+    pub(super) feeds: Feeds,
     pub(super) source: Option<AbortHandle>,
     /// How to connect to it; `None` if the host pushes it.
     pub(super) camera: Option<CameraConfig>,
@@ -41,15 +48,7 @@ const KEPT_AWAKE: Duration = DEFAULT_OFFER_TIMEOUT;
 impl Streams {
     /// Adds a stream. `camera`: how to connect to it, unless the host pushes it.
     pub(super) fn insert(&mut self, id: StreamId, stream: Stream, camera: Option<CameraConfig>) {
-        let entry = StreamEntry {
-            stream,
-            source: None,
-            camera,
-            demand: None,
-            waiting: Vec::new(),
-            woken_until: None,
-        };
-        self.entries.insert(id, entry);
+        self.entries.insert(id, StreamEntry::new(stream, camera));
     }
 
     pub(super) fn get(&self, id: StreamId) -> Option<&StreamEntry> {
@@ -58,6 +57,31 @@ impl Streams {
 
     pub(super) fn get_mut(&mut self, id: StreamId) -> Option<&mut StreamEntry> {
         self.entries.get_mut(&id)
+    }
+
+    /// The media of a stream, of this worker or mirrored.
+    pub(super) fn media(&self, id: StreamId) -> Option<Media<'_>> {
+        match self.entries.get(&id) {
+            Some(entry) => entry.stream.media(),
+            None => self.mirrors.get(&id)?.media(),
+        }
+    }
+
+    /// The sessions that the access units of a stream are passed to.
+    pub(super) fn audience(&self, id: StreamId) -> &[usize] {
+        match (self.entries.get(&id), self.mirrors.get(&id)) {
+            (Some(entry), _) => &entry.stream.audience,
+            (None, Some(mirror)) => &mirror.audience,
+            (None, None) => &[],
+        }
+    }
+
+    /// Whether the host of a stream can be asked for keyframes.
+    pub(super) fn is_pushed(&self, id: StreamId) -> bool {
+        match self.entries.get(&id) {
+            Some(entry) => entry.stream.is_pushed(),
+            None => self.mirrors.get(&id).is_some_and(Mirror::is_pushed),
+        }
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (StreamId, &StreamEntry)> {
@@ -74,12 +98,12 @@ impl Streams {
     }
 
     /// Forgets a stream. Offers that wait for it fail with `why`.
-    pub(super) fn remove(&mut self, id: StreamId, why: &Error) -> Option<Stream> {
-        let entry = self.entries.remove(&id)?;
-        for request in entry.waiting {
+    pub(super) fn remove(&mut self, id: StreamId, why: &Error) -> Option<StreamEntry> {
+        let mut entry = self.entries.remove(&id)?;
+        for request in entry.waiting.drain(..) {
             request.ticket.fail(why.clone());
         }
-        Some(entry.stream)
+        Some(entry)
     }
 
     /// Queues an offer if its stream may soon be live; returns it otherwise. An offer that does not wait
@@ -158,11 +182,47 @@ impl Streams {
 }
 
 impl StreamEntry {
+    /// A stream without a task yet.
+    pub(super) fn new(stream: Stream, camera: Option<CameraConfig>) -> StreamEntry {
+        StreamEntry {
+            stream,
+            feeds: Feeds::default(),
+            source: None,
+            camera,
+            demand: None,
+            waiting: Vec::new(),
+            woken_until: None,
+        }
+    }
+
+    /// Tells the mirrors that the stream is live, or has other parameter sets.
+    pub(super) fn feed_change(&mut self, id: StreamId, peers: &Peers) {
+        if let Some(media) = self.stream.media() {
+            let pushed = self.stream.is_pushed();
+            self.feeds.changed(id, media, pushed, peers);
+        }
+    }
+
+    /// Hands the newest access unit of video to the mirrors.
+    pub(super) fn feed_unit(&mut self, id: StreamId, peers: &Peers) {
+        if let Some(media) = self.stream.media() {
+            self.feeds.unit(id, media.video, media.rate, peers);
+        }
+    }
+
+    /// Forgets the media of a camera that is disconnected.
+    pub(super) fn forget_media(&mut self, id: StreamId, peers: &Peers) {
+        self.stream.forget_media();
+        self.feeds.ended(id, peers);
+    }
+
     /// Tells the source of an on-demand camera whether it is wanted, after offers or viewers changed.
     pub(super) fn note_demand(&self) {
         if let Some(demand) = &self.demand {
             demand.set(
                 !self.stream.viewers.is_empty()
+                    || !self.stream.audience.is_empty()
+                    || !self.feeds.is_empty()
                     || !self.waiting.is_empty()
                     || self.woken_until.is_some(),
             );

@@ -29,10 +29,39 @@ const LOOKUP_GRACE: Duration = Duration::from_millis(500);
 
 /// A worker's thread and its command queue.
 pub struct Worker {
-    commands: mpsc::UnboundedSender<Command>,
+    commands: CommandSender,
     /// A `TuningChanged` command is queued.
     retuning: Arc<AtomicBool>,
     thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// The command queue of a worker.
+pub type CommandQueue = mpsc::UnboundedReceiver<Command>;
+
+/// The way to a worker's command queue.
+pub type CommandSender = mpsc::UnboundedSender<Command>;
+
+/// Both ends of a worker's command queue.
+pub fn command_queue() -> (CommandSender, CommandQueue) {
+    mpsc::unbounded_channel()
+}
+
+/// The ways from one worker to all others. They keep none of them running.
+#[derive(Clone)]
+pub struct Peers(Arc<[mpsc::WeakUnboundedSender<Command>]>);
+
+impl Peers {
+    /// The workers with these queues.
+    pub fn new(commands: &[CommandSender]) -> Peers {
+        Peers(commands.iter().map(CommandSender::downgrade).collect())
+    }
+
+    /// Sends a command to a worker, unless that has exited.
+    pub fn command(&self, worker: usize, command: Command) {
+        if let Some(peer) = self.0.get(worker).and_then(|peer| peer.upgrade()) {
+            let _ = peer.send(command);
+        }
+    }
 }
 
 /// What the worker that reads the socket needs in addition.
@@ -47,6 +76,7 @@ impl Worker {
     /// Starts the thread, which drops `ended` when it exits. One worker of a gateway reads the socket.
     pub fn start(
         context: WorkerContext,
+        (commands, command_queue): (CommandSender, CommandQueue),
         queues: Queues,
         reading: Option<Reading>,
         ended: Sender<()>,
@@ -69,7 +99,6 @@ impl Worker {
             reader: reader.transpose()?,
             batch: Vec::new(),
         };
-        let (commands, command_queue) = mpsc::unbounded_channel();
         let retuning = Arc::new(AtomicBool::new(false));
         let retuned = Arc::clone(&retuning);
         let name = format!("rwg-worker-{}", context.index);
@@ -143,7 +172,7 @@ impl Input {
 
 async fn run(
     context: WorkerContext,
-    mut commands: mpsc::UnboundedReceiver<Command>,
+    mut commands: CommandQueue,
     retuning: Arc<AtomicBool>,
     mut input: Input,
 ) {

@@ -73,7 +73,7 @@ impl Core {
     }
 
     /// Runs `work` on a session and applies the results. A panic inside costs only this session.
-    fn with_session(
+    pub(super) fn with_session(
         &mut self,
         slot: usize,
         now: Instant,
@@ -136,6 +136,9 @@ impl Core {
         if viewer.session.is_closed() {
             viewer.unbind(routes, location);
             let viewer = self.viewers.remove(slot);
+            for &watched in &viewer.watching {
+                self.leave(watched, slot);
+            }
             if let Some(entry) = self.streams.get_mut(stream) {
                 entry.stream.gone.add(&viewer.info(Instant::now()));
                 entry.stream.viewers.retain(|&other| other != slot);
@@ -144,6 +147,9 @@ impl Core {
             return;
         }
         let deadline = viewer.session.next_deadline();
+        if viewer.session.poll_streams_changed() {
+            self.note_streams(slot);
+        }
         self.viewers.arm(slot, deadline);
     }
 }

@@ -1,0 +1,221 @@
+//! The owner's side of mirrors: hands a stream's video to other workers.
+//!
+//! A worker whose sessions want a stream of another asks its owner for it once, however many they
+//! are. The owner then sends what is in its ring since the latest keyframe, and from then on each
+//! access unit. It copies the packets once, for all mirrors; a mirror copies them into a ring of its
+//! own, so that no two workers share memory that changes. Sound is not mirrored: that of a session
+//! comes from its own stream.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::command::Command;
+use super::thread::Peers;
+use crate::media::{Codec, MediaClock, StreamRate, Track, TrackCopy, TrackInfo, UnitCopy};
+use crate::session::Media;
+use crate::state::StreamId;
+
+/// Bytes that may be on their way to a mirror, in addition to what it begins with. If its worker does
+/// not keep up, it continues at a keyframe.
+const MAX_IN_FLIGHT: usize = 8 << 20;
+
+/// A mirror of a stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MirrorAddress {
+    /// The worker that it is on.
+    pub worker: usize,
+    /// Its number, which no other mirror has or had.
+    pub number: u64,
+}
+
+/// News of a stream for a mirror of it.
+pub struct Parcel {
+    /// The stream.
+    pub stream: StreamId,
+    /// The number of the mirror.
+    pub mirror: u64,
+    /// The news.
+    pub news: News,
+}
+
+/// What happened to a stream that is mirrored.
+pub enum News {
+    /// It has video, or that of another codec.
+    Begins(Box<Beginning>),
+    /// It has other parameter sets from the next access unit on.
+    Changed(TrackInfo),
+    /// It has a new access unit.
+    Unit(InFlight),
+    /// It has no video any more.
+    Ends,
+}
+
+/// What a mirror begins with.
+pub struct Beginning {
+    /// The video so far.
+    pub video: TrackCopy,
+    /// How fast it comes in.
+    pub rate: StreamRate,
+    /// Whether its host can be asked for keyframes.
+    pub pushed: bool,
+}
+
+/// An access unit, and what is known of its track as of then.
+pub struct MirroredUnit {
+    /// Its packets.
+    pub packets: UnitCopy,
+    /// The timeline.
+    pub clock: MediaClock,
+    /// How fast the video comes in.
+    pub rate: StreamRate,
+}
+
+/// An access unit on its way to a mirror.
+pub struct InFlight {
+    unit: Arc<MirroredUnit>,
+    bytes: Arc<AtomicUsize>,
+}
+
+impl InFlight {
+    /// The access unit.
+    pub fn unit(&self) -> &MirroredUnit {
+        &self.unit
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        let bytes = self.unit.packets.memory();
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+/// All mirrors of a stream.
+#[derive(Default)]
+pub struct Feeds {
+    feeds: Vec<Feed>,
+}
+
+struct Feed {
+    to: MirrorAddress,
+    /// The codec that it began with; `None` while it has no video.
+    codec: Option<Codec>,
+    in_flight: Arc<AtomicUsize>,
+    /// An access unit was left out: those up to the next keyframe cannot be decoded.
+    awaits_keyframe: bool,
+}
+
+impl Feed {
+    fn send(&self, stream: StreamId, news: News, peers: &Peers) {
+        let parcel = Parcel {
+            stream,
+            mirror: self.to.number,
+            news,
+        };
+        peers.command(self.to.worker, Command::Mirrored(Box::new(parcel)));
+    }
+
+    fn begin(&mut self, stream: StreamId, media: Media<'_>, pushed: bool, peers: &Peers) {
+        self.codec = Some(media.video.info().codec);
+        self.awaits_keyframe = false;
+        let beginning = Beginning {
+            video: media.video.copy(),
+            rate: media.rate,
+            pushed,
+        };
+        self.send(stream, News::Begins(Box::new(beginning)), peers);
+    }
+
+    /// Whether an access unit is to be sent, which then counts as on its way.
+    fn takes(&mut self, unit: &UnitCopy) -> bool {
+        let bytes = unit.memory();
+        let before = self.in_flight.load(Ordering::Relaxed);
+        let full = before > 0 && before + bytes > MAX_IN_FLIGHT;
+        self.awaits_keyframe |= full;
+        self.awaits_keyframe &= full || !unit.is_keyframe();
+        if self.awaits_keyframe {
+            return false;
+        }
+        self.in_flight.fetch_add(bytes, Ordering::Relaxed);
+        true
+    }
+}
+
+impl Feeds {
+    /// Whether nobody mirrors the stream.
+    pub fn is_empty(&self) -> bool {
+        self.feeds.is_empty()
+    }
+
+    /// A mirror begins. `media`: what the stream has.
+    pub fn add(
+        &mut self,
+        to: MirrorAddress,
+        stream: StreamId,
+        media: Option<Media<'_>>,
+        pushed: bool,
+        peers: &Peers,
+    ) {
+        let mut feed = Feed {
+            to,
+            codec: None,
+            in_flight: Arc::default(),
+            awaits_keyframe: false,
+        };
+        if let Some(media) = media {
+            feed.begin(stream, media, pushed, peers);
+        }
+        self.feeds.push(feed);
+    }
+
+    /// A mirror ends.
+    pub fn remove(&mut self, to: MirrorAddress) {
+        self.feeds.retain(|feed| feed.to != to);
+    }
+
+    /// The stream is live, or has other parameter sets.
+    pub fn changed(&mut self, stream: StreamId, media: Media<'_>, pushed: bool, peers: &Peers) {
+        let info = media.video.info();
+        for feed in &mut self.feeds {
+            if feed.codec == Some(info.codec) {
+                feed.send(stream, News::Changed(info.clone()), peers);
+            } else {
+                feed.begin(stream, media, pushed, peers);
+            }
+        }
+    }
+
+    /// The stream has a new access unit of video.
+    pub fn unit(&mut self, stream: StreamId, video: &Track, rate: StreamRate, peers: &Peers) {
+        if self.feeds.is_empty() {
+            return;
+        }
+        let newest = video.ring().end().checked_sub(1);
+        let Some(packets) = newest.and_then(|number| video.ring().copy_unit(number)) else {
+            return;
+        };
+        let unit = Arc::new(MirroredUnit {
+            packets,
+            clock: video.clock().clone(),
+            rate,
+        });
+        for feed in &mut self.feeds {
+            if feed.codec.is_some() && feed.takes(&unit.packets) {
+                let unit = InFlight {
+                    unit: Arc::clone(&unit),
+                    bytes: Arc::clone(&feed.in_flight),
+                };
+                feed.send(stream, News::Unit(unit), peers);
+            }
+        }
+    }
+
+    /// The stream has no video any more.
+    pub fn ended(&mut self, stream: StreamId, peers: &Peers) {
+        for feed in &mut self.feeds {
+            if feed.codec.take().is_some() {
+                feed.send(stream, News::Ends, peers);
+            }
+        }
+    }
+}

@@ -1,0 +1,286 @@
+//! A stream of another worker, for the sessions of this one: how it comes here is in `feeds.rs`.
+
+use std::time::Instant;
+
+use super::feeds::{MirrorAddress, News};
+use super::stream::{KEYFRAME_REQUEST_INTERVAL, video_limits};
+use crate::media::{StreamRate, Track};
+use crate::session::Media;
+use crate::tuning::Tuning;
+
+/// A stream of another worker. It exists while a session of this worker wants it, and is neither
+/// listed nor counted.
+pub struct Mirror {
+    /// Which one it is.
+    pub address: MirrorAddress,
+    /// The worker that owns the stream.
+    pub owner: usize,
+    /// Slots of the sessions that want it.
+    pub audience: Vec<usize>,
+    /// Whether the stream's host can be asked for keyframes.
+    pushed: bool,
+    keyframe_asked: Option<Instant>,
+    video: Option<Track>,
+    rate: StreamRate,
+}
+
+/// What news of a stream means to those who watch it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// There is something to send.
+    Send,
+    /// Its video is another, or gone.
+    Other,
+    /// Nothing.
+    Nothing,
+}
+
+impl Mirror {
+    /// One that has no media yet.
+    pub fn new(address: MirrorAddress, owner: usize) -> Mirror {
+        Mirror {
+            address,
+            owner,
+            audience: Vec::new(),
+            pushed: false,
+            keyframe_asked: None,
+            video: None,
+            rate: StreamRate::default(),
+        }
+    }
+
+    /// What viewers may be sent; `None` while there is nothing.
+    pub fn media(&self) -> Option<Media<'_>> {
+        Some(Media {
+            video: self.video.as_ref()?,
+            audio: None,
+            rate: self.rate,
+        })
+    }
+
+    /// Takes news of the stream.
+    pub fn take(&mut self, news: News, tuning: &Tuning) -> Effect {
+        match news {
+            News::Begins(beginning) => {
+                let limits = video_limits(tuning);
+                self.video = Some(Track::mirror(beginning.video, limits));
+                self.rate = beginning.rate;
+                self.pushed = beginning.pushed;
+                Effect::Other
+            }
+            News::Changed(info) => {
+                if let Some(video) = &mut self.video {
+                    video.changed(info);
+                }
+                Effect::Nothing
+            }
+            News::Unit(unit) => {
+                let Some(video) = &mut self.video else {
+                    return Effect::Nothing;
+                };
+                let unit = unit.unit();
+                video.follow(&unit.packets, &unit.clock);
+                self.rate = unit.rate;
+                Effect::Send
+            }
+            News::Ends => {
+                self.video = None;
+                Effect::Other
+            }
+        }
+    }
+
+    /// Whether its host can be asked for keyframes.
+    pub fn is_pushed(&self) -> bool {
+        self.pushed
+    }
+
+    /// A keyframe is needed. True if the owner is to be told.
+    pub fn request_keyframe(&mut self, now: Instant) -> bool {
+        let too_soon = self
+            .keyframe_asked
+            .is_some_and(|at| now.saturating_duration_since(at) < KEYFRAME_REQUEST_INTERVAL);
+        if !self.pushed || too_soon {
+            return false;
+        }
+        self.keyframe_asked = Some(now);
+        true
+    }
+
+    /// Applies changed knobs.
+    pub fn tuning_changed(&mut self, tuning: &Tuning) {
+        if let Some(video) = &mut self.video {
+            video.ring_mut().set_limits(video_limits(tuning));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::media::testing::{h265_sets, sets, unit};
+    use crate::media::{AccessUnit, Codec, MediaKind, TrackInfo};
+    use crate::state::{StreamId, StreamIdentity};
+    use crate::worker::Command;
+    use crate::worker::stream::Stream;
+    use crate::worker::streams::StreamEntry;
+    use crate::worker::thread::{CommandQueue, CommandSender, Peers, command_queue};
+
+    const STREAM: StreamId = StreamId(1);
+    const ADDRESS: MirrorAddress = MirrorAddress {
+        worker: 0,
+        number: 7,
+    };
+
+    /// A stream, the way to the worker that mirrors it, and the mirror.
+    struct World {
+        entry: StreamEntry,
+        peers: Peers,
+        commands: (CommandSender, CommandQueue),
+        mirror: Mirror,
+        tuning: Tuning,
+        now: Instant,
+    }
+
+    impl World {
+        fn new() -> World {
+            let commands = command_queue();
+            let stream = Stream::new(StreamIdentity {
+                name: "sub".into(),
+                label: None,
+                user_data: 0,
+            });
+            World {
+                entry: StreamEntry::new(stream, None),
+                peers: Peers::new(std::slice::from_ref(&commands.0)),
+                commands,
+                mirror: Mirror::new(ADDRESS, 1),
+                tuning: Tuning::default(),
+                now: Instant::now(),
+            }
+        }
+
+        fn live(&mut self, video: TrackInfo) {
+            self.entry.stream.live(video, None, &self.tuning);
+            self.entry.feed_change(STREAM, &self.peers);
+        }
+
+        fn begin(&mut self) {
+            let media = self.entry.stream.media();
+            self.entry
+                .feeds
+                .add(ADDRESS, STREAM, media, true, &self.peers);
+        }
+
+        /// An access unit with one slice of this size arrives.
+        fn frame(&mut self, keyframe: bool, size: usize) {
+            self.now += Duration::from_millis(40);
+            let mut slice = vec![1; size];
+            slice[0] = if keyframe { 0x65 } else { 0x41 };
+            let picture = AccessUnit {
+                data: &unit(&[slice]),
+                timestamp: 0,
+                arrival: self.now,
+                captured: None,
+            };
+            self.entry
+                .stream
+                .media_arrived(MediaKind::Video, &picture, 0);
+            self.entry.feed_unit(STREAM, &self.peers);
+        }
+
+        /// The mirror's worker takes what has come, and does this.
+        fn take(&mut self) -> Vec<Effect> {
+            let mut effects = Vec::new();
+            while let Ok(Command::Mirrored(parcel)) = self.commands.1.try_recv() {
+                assert_eq!((parcel.stream, parcel.mirror), (STREAM, ADDRESS.number));
+                effects.push(self.mirror.take(parcel.news, &self.tuning));
+            }
+            effects
+        }
+
+        /// Arrivals of the access units that the mirror has.
+        fn mirrored(&self) -> Vec<Instant> {
+            let Some(media) = self.mirror.media() else {
+                return Vec::new();
+            };
+            let ring = media.video.ring();
+            let packets = (ring.start()..ring.end()).filter_map(|n| ring.packet(n));
+            packets.filter(|p| p.first).map(|p| p.arrival).collect()
+        }
+    }
+
+    #[test]
+    fn it_begins_with_the_gop_and_follows() {
+        let mut world = World::new();
+        world.live(TrackInfo::video(sets()));
+        world.frame(true, 5000);
+        world.frame(true, 5000);
+        let keyframe = world.now;
+        world.frame(false, 300);
+        assert_eq!(world.take(), [], "nobody mirrors it yet");
+        world.begin();
+        assert_eq!(world.take(), [Effect::Other]);
+        world.frame(false, 300);
+        assert_eq!(world.take(), [Effect::Send]);
+        let frame = Duration::from_millis(40);
+        assert_eq!(
+            world.mirrored(),
+            [keyframe, keyframe + frame, keyframe + 2 * frame]
+        );
+        assert!(world.mirror.request_keyframe(world.now));
+        assert!(!world.mirror.request_keyframe(world.now), "just asked");
+
+        // Another connection of the same camera goes on, another codec is another beginning.
+        world.live(TrackInfo::video(sets()));
+        assert_eq!(world.take(), [Effect::Nothing]);
+        assert_eq!(world.mirrored().len(), 3);
+        world.live(TrackInfo::video(h265_sets()));
+        assert_eq!(world.take(), [Effect::Other]);
+        let codec = world.mirror.media().unwrap().video.info().codec;
+        assert_eq!((codec, world.mirrored().len()), (Codec::H265, 0));
+
+        world.entry.forget_media(STREAM, &world.peers);
+        world.entry.forget_media(STREAM, &world.peers);
+        assert_eq!(world.take(), [Effect::Other]);
+        assert!(world.mirror.media().is_none());
+
+        world.entry.feeds.remove(ADDRESS);
+        world.live(TrackInfo::video(sets()));
+        world.frame(true, 300);
+        assert_eq!(world.take(), []);
+    }
+
+    #[test]
+    fn one_that_begins_before_the_stream_has_media_waits_for_it() {
+        let mut world = World::new();
+        world.begin();
+        assert_eq!(world.take(), []);
+        world.live(TrackInfo::video(sets()));
+        world.frame(true, 300);
+        assert_eq!(world.take(), [Effect::Other, Effect::Send]);
+        assert_eq!(world.mirrored(), [world.now]);
+    }
+
+    #[test]
+    fn one_that_does_not_keep_up_goes_on_at_a_keyframe() {
+        let mut world = World::new();
+        world.live(TrackInfo::video(sets()));
+        world.begin();
+        world.frame(true, 1000);
+        for _ in 0..30 {
+            world.frame(false, 1 << 20);
+        }
+        let taken = world.take().len();
+        assert!((5..10).contains(&taken), "8 MiB, not {taken}");
+        world.frame(false, 1000);
+        assert_eq!(world.take(), [], "it refers to what is missing");
+        world.frame(true, 1000);
+        world.frame(false, 1000);
+        assert_eq!(world.take(), [Effect::Send; 2]);
+        let frame = Duration::from_millis(40);
+        assert_eq!(world.mirrored(), [world.now - frame, world.now]);
+    }
+}
