@@ -350,7 +350,7 @@ impl Core {
         let due_before = viewers.next_due();
         let mut broken = Vec::new();
         let pushed = streams.is_pushed(pass.stream);
-        let mut keyframe_needed = false;
+        let mut keyframes_wanted = Vec::new();
         while pass.left > 0 && io.transmit.packets < PORTION {
             pass.left -= 1;
             let Some(&slot) = audience.get(pass.left) else {
@@ -366,8 +366,10 @@ impl Core {
             });
             let sent = catch_unwind(send);
             if pushed {
-                while viewer.session.poll_keyframe_request().is_some() {
-                    keyframe_needed = true;
+                while let Some(stream) = viewer.session.poll_keyframe_request() {
+                    if !keyframes_wanted.contains(&stream) {
+                        keyframes_wanted.push(stream);
+                    }
                 }
             }
             match sent {
@@ -393,8 +395,8 @@ impl Core {
         for slot in broken {
             self.fail_viewer(slot, panicked("this session"));
         }
-        if keyframe_needed {
-            self.request_keyframe(pass.stream, now);
+        for stream in keyframes_wanted {
+            self.request_keyframe(stream, now);
         }
     }
 }
