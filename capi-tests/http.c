@@ -59,6 +59,19 @@ static void ask(const char *method, const char *path, const rtsp_webrtc_gateway_
     rtsp_webrtc_gateway_response_free(response);
 }
 
+/* As a host does that has read the names from a URL of its own. */
+static void ask_own(const char *stream_name, const char *session_key, int status) {
+    rtsp_webrtc_gateway_http_request request;
+    rtsp_webrtc_gateway_response *response = NULL;
+    request_init(&request, "GET", "/live", NULL);
+    request.stream_name = stream_name;
+    request.session_key = session_key;
+    request.flags = RTSP_WEBRTC_GATEWAY_HTTP_AUTHORIZED;
+    CHECK_OK(rtsp_webrtc_gateway_handle_http(gateway, &request, &response));
+    CHECK(rtsp_webrtc_gateway_response_http_status(response) == status);
+    rtsp_webrtc_gateway_response_free(response);
+}
+
 struct answers {
     int count, status;
 };
@@ -168,6 +181,13 @@ int main(void) {
     ask("GET", "/cam/whep", &no_text, 401);
     ask("GET", "/cam/whep", NULL, 401);
     CHECK(last_operation == RTSP_WEBRTC_GATEWAY_OPERATION_WATCH);
+    /* What a viewer sends is never an error of the host. */
+    ask("GET", "/\xff/whep", &configured, 404);
+    ask("DELETE", "/cam/whep/%ff", &configured, 404);
+    ask("\xff", "/cam/whep", &configured, 405);
+    ask_own("cam", NULL, 200);
+    ask_own("cam", "\xff", 404);
+    ask_own("\xff", NULL, 404);
     ask("DELETE", "/cam/whep/key", &good, 404);
     CHECK(last_operation == RTSP_WEBRTC_GATEWAY_OPERATION_END);
     CHECK_FAILS(rtsp_webrtc_gateway_authorize(gateway, 0, true), NOT_FOUND);

@@ -355,11 +355,9 @@ static void http(struct later *never) {
     REFUSED_REQUEST(SET_UNKNOWN(request), STRUCT_SIZE);
     REFUSED_REQUEST(request.object.method = NULL, INVALID_ARGUMENT);
     REFUSED_REQUEST(request.object.path = NULL, INVALID_ARGUMENT);
-    REFUSED_REQUEST(request.object.path = "\xff", INVALID_ARGUMENT);
     REFUSED_REQUEST(request.object.peer = "\xff", INVALID_ARGUMENT);
     REFUSED_REQUEST(request.object.label = "\xff", INVALID_ARGUMENT);
     REFUSED_REQUEST(request.object.flags = 4, INVALID_ARGUMENT);
-    REFUSED_REQUEST(request.object.stream_name = "\xff", INVALID_ARGUMENT);
     REFUSED_REQUEST(request.object.session_key = "key", INVALID_ARGUMENT); /* of no stream */
     REFUSED_REQUEST(request.object.location_prefix = "\xff", INVALID_ARGUMENT);
     REFUSED_REQUEST(request.object.ice_servers_len = 1, INVALID_ARGUMENT);

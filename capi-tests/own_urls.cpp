@@ -298,6 +298,8 @@ void failures_are_responses(Host &host) {
     check_problem(ann.post(camera7, "application/sdp", "no SDP"), 400);
     check_problem(ann.ask("DELETE", camera7), 405);
     check_problem(ann.ask("DELETE", camera7 + "/0123456789abcdef"), 404);
+    check_problem(ann.ask("DELETE", camera7 + "/%00"), 404);
+    check_problem(ann.ask("DELETE", camera7 + "/%ff"), 404);
     // Not live, and the host does not wait.
     const httplib::Response not_live = ann.post(camera8);
     check_problem(not_live, 409);

@@ -636,6 +636,8 @@ typedef struct rtsp_webrtc_gateway_session_event {
     const char *label;
     /** peer of the session's offer. NULL: not known. */
     const char *peer;
+    /** Name of the stream. */
+    const char *stream_name;
 } rtsp_webrtc_gateway_session_event;
 
 /* -------------------------------------------------------------- ice_server */
@@ -1726,9 +1728,10 @@ typedef struct rtsp_webrtc_gateway_listen_options {
  * Blocking: waits for the answer to on_authorize, for at most 30 s, and for the camera as
  * handle_whep_offer() does.
  *
- * Errors: ERR_INVALID_ARGUMENT if a required field is NULL, a flag is unknown or a string is not
- * UTF-8 (the value of a header may be anything); ERR_WOULD_DEADLOCK inside a callback; ERR_IO if
- * the HTTP thread cannot be started; ERR_SHUTTING_DOWN.
+ * Errors: ERR_INVALID_ARGUMENT if a required field is NULL, a flag is unknown or a string of the
+ * host is not UTF-8 (what the viewer sent may be anything: method, path, stream_name, session_key
+ * and the values of headers); ERR_WOULD_DEADLOCK inside a callback; ERR_IO if the HTTP thread
+ * cannot be started; ERR_SHUTTING_DOWN.
  */
 RTSP_WEBRTC_GATEWAY_API
 RTSP_WEBRTC_GATEWAY_MUST_USE

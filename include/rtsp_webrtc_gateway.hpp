@@ -706,6 +706,8 @@ struct SessionEvent {
     std::string_view label;
     /** Of the session's offer; empty if there is none. */
     std::string_view peer;
+    /** Name of the stream. */
+    std::string_view stream_name;
 };
 
 /** Options and callbacks of a gateway. */
@@ -1114,7 +1116,8 @@ inline rtsp_webrtc_gateway_callbacks c_callbacks(HandlersPtr *user_data) noexcep
                                  view(from->message),
                                  from->session_user_data,
                                  view(from->label),
-                                 view(from->peer)};
+                                 view(from->peer),
+                                 view(from->stream_name)};
         to.run("on_session_state", to.session_state, std::cref(event));
     };
     callbacks.on_keyframe_request = [](void *pointer,

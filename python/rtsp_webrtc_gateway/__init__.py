@@ -272,6 +272,7 @@ class _session_event(Structure):
         ("session_user_data", c_void_p),
         ("label", c_char_p),
         ("peer", c_char_p),
+        ("stream_name", c_char_p),
     ]
 
 
@@ -749,6 +750,7 @@ class SessionEvent:
     user_data: int | None
     label: str
     peer: str
+    stream_name: str
 
 
 @dataclass(frozen=True)
@@ -1433,8 +1435,8 @@ class Gateway:
     def _session_state(self, _: int | None, pointer: Any) -> None:
         if self._on_session_state is not None:
             event = pointer.contents
-            texts = (event.message, event.label, event.peer)
-            message, label, peer = ((text or b"").decode() for text in texts)
+            texts = (event.message, event.label, event.peer, event.stream_name)
+            message, label, peer, stream_name = ((text or b"").decode() for text in texts)
             self._on_session_state(
                 SessionEvent(
                     event.session,
@@ -1445,6 +1447,7 @@ class Gateway:
                     event.session_user_data,
                     label,
                     peer,
+                    stream_name,
                 )
             )
 

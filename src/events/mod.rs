@@ -4,6 +4,7 @@ mod notifier;
 pub(crate) mod role;
 
 use std::fmt;
+use std::sync::Arc;
 
 pub(crate) use self::notifier::{Notice, Notices, Notifier};
 use crate::error::Status;
@@ -67,6 +68,8 @@ pub struct SessionEvent {
     pub session: SessionId,
     /// The stream that it watches.
     pub stream: StreamId,
+    /// Name of that stream.
+    pub stream_name: Arc<str>,
     /// The new state.
     pub state: SessionState,
     /// Why the session is `Failed`; `Ok` in the other states.

@@ -1,5 +1,6 @@
 //! Pointers, strings and sized structs: checked on the way in and on the way out.
 
+use std::borrow::Cow;
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::mem::{MaybeUninit, size_of};
 use std::{ptr, slice};
@@ -73,6 +74,19 @@ pub(super) unsafe fn optional_str<'a>(
 pub(super) unsafe fn required_str<'a>(pointer: *const c_char, name: &str) -> Result<&'a str> {
     // SAFETY: the same contract.
     unsafe { optional_str(pointer, name) }?.ok_or_else(|| null(name))
+}
+
+/// A required text of a viewer, who may send anything: what is not UTF-8 becomes U+FFFD, which is in
+/// no name and no key, so that nothing is found by it.
+///
+/// # Safety
+/// As for [`optional_str`].
+pub(super) unsafe fn viewers_str<'a>(pointer: *const c_char, name: &str) -> Result<Cow<'a, str>> {
+    if pointer.is_null() {
+        return Err(null(name));
+    }
+    // SAFETY: not NULL, and NUL-terminated by this function's contract.
+    Ok(unsafe { CStr::from_ptr(pointer) }.to_string_lossy())
 }
 
 /// Bytes of a body. NULL is fine for no bytes.

@@ -89,6 +89,8 @@ pub struct rtsp_webrtc_gateway_session_event {
     pub label: *const c_char,
     /// peer of the session's offer. NULL: not known.
     pub peer: *const c_char,
+    /// Name of the stream.
+    pub stream_name: *const c_char,
 }
 sized_struct!(
     rtsp_webrtc_gateway_session_event,
@@ -106,6 +108,7 @@ pub(super) fn report_session(
     event: &SessionEvent,
 ) {
     let viewer = &event.viewer;
+    let stream_name = c_text(&event.stream_name);
     let (message, label, peer) = (
         optional_text(Some(&event.message)),
         optional_text(viewer.label.as_deref()),
@@ -121,6 +124,7 @@ pub(super) fn report_session(
         session_user_data: ptr::with_exposed_provenance_mut(viewer.user_data),
         label: pointer(&label),
         peer: pointer(&peer),
+        stream_name: stream_name.as_ptr(),
     };
     // SAFETY: the host passed this function to be called with this user_data; the strings outlive
     // the call.

@@ -1,9 +1,11 @@
 //! HTTP: the whole of WHEP by one function, or a listener with player and dashboard.
 
+use std::borrow::Cow;
 use std::ffi::{c_char, c_int, c_void};
 
 use super::convert::{
     array, bytes, invalid, optional_str, read_struct, required_str, sized_struct, unset,
+    viewers_str,
 };
 use super::gateway::parse;
 use super::guard::guard_status;
@@ -121,9 +123,10 @@ sized_struct!(
 /// Blocking: waits for the answer to on_authorize, for at most 30 s, and for the camera as
 /// handle_whep_offer() does.
 ///
-/// Errors: ERR_INVALID_ARGUMENT if a required field is NULL, a flag is unknown or a string is not
-/// UTF-8 (the value of a header may be anything); ERR_WOULD_DEADLOCK inside a callback; ERR_IO if
-/// the HTTP thread cannot be started; ERR_SHUTTING_DOWN.
+/// Errors: ERR_INVALID_ARGUMENT if a required field is NULL, a flag is unknown or a string of the
+/// host is not UTF-8 (what the viewer sent may be anything: method, path, stream_name, session_key
+/// and the values of headers); ERR_WOULD_DEADLOCK inside a callback; ERR_IO if the HTTP thread
+/// cannot be started; ERR_SHUTTING_DOWN.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_handle_http(
@@ -316,12 +319,20 @@ unsafe fn with_request<T>(
             }
         }
         let servers = offered_servers(request.ice_servers, request.ice_servers_len)?;
+        let (method, path) = (
+            viewers_str(request.method, "method")?,
+            viewers_str(request.path, "path")?,
+        );
+        let target = target(request)?;
         call(&HttpRequest {
-            method: required_str(request.method, "method")?,
-            path: required_str(request.path, "path")?,
+            method: &method,
+            path: &path,
             headers: &headers,
             body: bytes(request.body, request.body_size, "body")?,
-            target: target(request)?,
+            target: target.as_ref().map(|(stream, key)| HttpTarget {
+                stream,
+                session_key: key.as_deref(),
+            }),
             authorized: request.flags & authorized != 0,
             location_prefix: optional_str(request.location_prefix, "location_prefix")?,
             timeout: timeout(request.timeout_ms, request.flags & no_wait != 0),
@@ -333,26 +344,29 @@ unsafe fn with_request<T>(
     }
 }
 
+/// The stream and the session that the host has read from the URL.
+///
 /// # Safety
 /// The strings of `request` are NULL, or NUL-terminated and unchanged for `'a`.
-unsafe fn target<'a>(request: &rtsp_webrtc_gateway_http_request) -> Result<Option<HttpTarget<'a>>> {
-    // SAFETY: this function's contract.
-    let (stream, key) = unsafe {
-        (
-            optional_str(request.stream_name, "stream_name")?,
-            optional_str(request.session_key, "session_key")?,
-        )
+unsafe fn target<'a>(
+    request: &rtsp_webrtc_gateway_http_request,
+) -> Result<Option<(Cow<'a, str>, Option<Cow<'a, str>>)>> {
+    let key = match request.session_key.is_null() {
+        true => None,
+        // SAFETY: this function's contract.
+        false => Some(unsafe { viewers_str(request.session_key, "session_key") }?),
     };
-    let session_key = key.filter(|key| !key.is_empty());
-    match (stream, session_key) {
-        (None, None) => Ok(None),
-        (None, Some(_)) => Err(invalid(
+    let key = key.filter(|key| !key.is_empty());
+    if !request.stream_name.is_null() {
+        // SAFETY: this function's contract.
+        let stream = unsafe { viewers_str(request.stream_name, "stream_name") }?;
+        return Ok(Some((stream, key)));
+    }
+    match key {
+        None => Ok(None),
+        Some(_) => Err(invalid(
             "session_key is set, but stream_name is not: set stream_name as well",
         )),
-        (Some(stream), session_key) => Ok(Some(HttpTarget {
-            stream,
-            session_key,
-        })),
     }
 }
 

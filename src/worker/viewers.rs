@@ -116,8 +116,9 @@ impl Core {
         let routes = &self.context.routes;
         viewer.bind(routes, location);
         let (id, stream) = (viewer.id, viewer.stream);
+        let stream_name = self.streams.name(stream);
         while let Some(event) = viewer.session.poll_event() {
-            log_lines::viewer(viewer, self.streams.name(stream), &event, Instant::now());
+            log_lines::viewer(viewer, stream_name, &event, Instant::now());
             if event.state == SessionState::Closed {
                 self.context.registry.remove_session(id);
             }
@@ -127,6 +128,7 @@ impl Core {
                 .push(Notice::Session(Box::new(SessionEvent {
                     session: id,
                     stream,
+                    stream_name: stream_name.into(),
                     state: event.state,
                     status: error.map_or(Status::Ok, Error::status),
                     message: error.map_or_else(String::new, |error| error.message().to_owned()),
