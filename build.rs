@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// Sections of the header, in order: files of src/ffi.
-const SECTIONS: [&str; 16] = [
+const SECTIONS: [&str; 17] = [
     "version",
     "status",
     "user_data",
@@ -14,6 +14,7 @@ const SECTIONS: [&str; 16] = [
     "authorize",
     "events",
     "ice_server",
+    "quality",
     "gateway",
     "stream",
     "push",

@@ -75,6 +75,12 @@ static void free_seen(void *user_data) {
     ((struct seen *)user_data)->freed++;
 }
 
+/* Nothing is shown to anybody here: only that the callback is taken. */
+static void on_session_quality(void *user_data, const rtsp_webrtc_gateway_quality_event *event) {
+    struct seen *seen = user_data;
+    CHECK(event->struct_size == sizeof *event && seen->freed == 0);
+}
+
 /* Counts on every failure. */
 static void create_fails(rtsp_webrtc_gateway_config *config, int expected) {
     struct seen seen = {.freed = 0};
@@ -111,6 +117,7 @@ int main(void) {
     callbacks.user_data = &seen;
     callbacks.free_user_data = free_seen;
     callbacks.on_stream_state = on_stream_state;
+    callbacks.on_session_quality = on_session_quality;
     seen.gateway = gateway_loopback(&callbacks);
     memset(&callbacks, 0xff, sizeof callbacks); /* it was copied */
 

@@ -219,6 +219,10 @@ static inline int every_list_sessions(struct world *w) {
     size_t count;
     return rtsp_webrtc_gateway_list_sessions(w->gateway, NULL, 0, &count);
 }
+static inline int every_set_session_limits(struct world *w) {
+    const int status = rtsp_webrtc_gateway_set_session_limits(w->gateway, UINT64_MAX, NULL);
+    return status == RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND ? 0 : status;
+}
 static inline int every_close_session(struct world *w) {
     const int status = rtsp_webrtc_gateway_close_session(w->gateway, UINT64_MAX);
     return status == RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND ? 0 : status;
@@ -335,6 +339,7 @@ static const struct call EVERY[] = {
     {"listen_http", QUICK, every_listen_http},
     {"handle_whep_patch", QUICK, every_handle_whep_patch},
     {"handle_whep_delete", QUICK, every_handle_whep_delete},
+    {"set_session_limits", QUICK, every_set_session_limits},
     {"get_session_info", QUICK, every_get_session_info},
     {"metrics", ASKING, every_metrics},
     {"state_json", ASKING, every_state_json},

@@ -438,6 +438,14 @@ void offers() {
     }));
     const SessionInfo her_info = gateway.get_session_info(hers.session());
     CHECK(her_info.label == "ann" && her_info.peer == "192.0.2.7" && her_info.user_data == &ann);
+    CHECK(her_info.variant == stream && her_info.detail == Detail::AllFrames);
+    CHECK(her_info.reason == QualityReason::Nothing && her_info.held_back.empty());
+    gateway.set_session_limits(hers.session(), {500000, stream});
+    CHECK(gateway.try_set_session_limits(hers.session(), {0, StreamId(), true}).status() ==
+          Status::InvalidArgument);
+    Offer limited = offer;
+    limited.limits.variant = StreamId(UINT64_MAX);
+    CHECK(gateway.try_handle_whep_offer(limited).status() == Status::InvalidArgument);
     CHECK(gateway.handle_whep_delete(hers.session_key()).status() == 200);
     of_ann.stream_name = "nothing-yet";
     gateway.add_push_stream("nothing-yet", options);

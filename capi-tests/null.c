@@ -127,6 +127,7 @@ static void with_gateway(rtsp_webrtc_gateway *gateway) {
         CHECK_FAILS(rtsp_webrtc_gateway_list_streams(NULL, &stream, 1, &count), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_list_sessions(NULL, &stream, 1, &count), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_close_session(NULL, 1), INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_set_session_limits(NULL, 1, NULL), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_delete(NULL, "key", NULL), INVALID_ARGUMENT);
         CHECK_REFUSED(rtsp_webrtc_gateway_handle_whep_patch(NULL, "key", "*", "", 0, &response),
                       response, INVALID_ARGUMENT);

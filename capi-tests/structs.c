@@ -86,6 +86,19 @@ static void fill_offer(object *in) {
     offer->sdp_size = strlen(offer->sdp);
 }
 
+static int use_viewer_limits(object *in) {
+    object filled = {.struct_size = sizeof(rtsp_webrtc_gateway_offer)};
+    fill_offer(&filled);
+    ((rtsp_webrtc_gateway_offer *)&filled)->limits = (rtsp_webrtc_gateway_viewer_limits *)in;
+    const int status = use_offer(&filled);
+    CHECK_STATUS(rtsp_webrtc_gateway_set_session_limits(gateway, session,
+                                                        (rtsp_webrtc_gateway_viewer_limits *)in),
+                 status);
+    return status;
+}
+static void fill_viewer_limits(object *in) {
+    ((rtsp_webrtc_gateway_viewer_limits *)in)->max_bitrate_bps = 500000;
+}
 static int use_ice_server(object *in) {
     object filled = {.struct_size = sizeof(rtsp_webrtc_gateway_offer)};
     rtsp_webrtc_gateway_offer *offer = (rtsp_webrtc_gateway_offer *)&filled;
@@ -139,6 +152,7 @@ static const struct input {
     INPUT(push_options, audio_sample_rate),  /* rtsp_webrtc_gateway_push_options */
     INPUT(frame, capture_unix_us),           /* rtsp_webrtc_gateway_frame */
     INPUT(offer, location_prefix),           /* rtsp_webrtc_gateway_offer */
+    INPUT(viewer_limits, variant),           /* rtsp_webrtc_gateway_viewer_limits */
     INPUT(ice_server, username),             /* rtsp_webrtc_gateway_ice_server */
     INPUT(http_request, headers),            /* rtsp_webrtc_gateway_http_request */
     INPUT(listen_options, tls_certificates), /* rtsp_webrtc_gateway_listen_options */

@@ -298,6 +298,57 @@ static void on_session_state(void *user_data, const rtsp_webrtc_gateway_session_
     pthread_mutex_unlock(&lock);
 }
 
+/* What a viewer may ask for, in its offer and later. */
+static void offer_limits(const rtsp_webrtc_gateway_offer *of) {
+    const rtsp_webrtc_gateway_stream_id other = add_push_stream(gateway, "other");
+    rtsp_webrtc_gateway_stream_id own;
+    rtsp_webrtc_gateway_offer offer = *of;
+    rtsp_webrtc_gateway_viewer_limits limits;
+    CHECK_OK(rtsp_webrtc_gateway_find_stream(gateway, offer.stream_name, &own));
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&limits));
+    offer.user_data = NULL;
+    offer.label = offer.peer = NULL;
+    offer.limits = &limits;
+    limits.max_bitrate_bps = 500000;
+    limits.variant = own;
+    rtsp_webrtc_gateway_response *response = NULL;
+    CHECK_OK(rtsp_webrtc_gateway_handle_whep_offer(gateway, &offer, &response));
+    const rtsp_webrtc_gateway_session_id session =
+        rtsp_webrtc_gateway_response_session_id(response);
+    rtsp_webrtc_gateway_response_free(response);
+    rtsp_webrtc_gateway_session_info info;
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&info));
+    CHECK_OK(rtsp_webrtc_gateway_get_session_info(gateway, session, &info));
+    CHECK(info.variant == own && info.detail == RTSP_WEBRTC_GATEWAY_DETAIL_ALL_FRAMES);
+    CHECK(info.bandwidth_bps == 0 && info.skips == 0);
+    CHECK(info.switches_up == 0 && info.switches_down == 0);
+
+    CHECK_OK(rtsp_webrtc_gateway_set_session_limits(gateway, session, NULL));
+    limits.flags = RTSP_WEBRTC_GATEWAY_LIMITS_ONLY;
+    CHECK_OK(rtsp_webrtc_gateway_set_session_limits(gateway, session, &limits));
+    CHECK_OK(rtsp_webrtc_gateway_get_session_info(gateway, session, &info));
+    CHECK(info.reason == RTSP_WEBRTC_GATEWAY_QUALITY_REASON_NOTHING && *info.held_back == '\0');
+    const struct {
+        rtsp_webrtc_gateway_stream_id variant;
+        uint32_t flags, reserved;
+    } wrong[] = {
+        {other, 0, 0}, /* a stream, but no variant */
+        {UINT64_MAX, 0, 0}, {own, 2, 0}, {0, RTSP_WEBRTC_GATEWAY_LIMITS_ONLY, 0}, {own, 0, 1},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        limits.variant = wrong[i].variant;
+        limits.flags = wrong[i].flags;
+        limits.reserved = wrong[i].reserved;
+        CHECK_FAILS(rtsp_webrtc_gateway_set_session_limits(gateway, session, &limits),
+                    INVALID_ARGUMENT);
+        CHECK_REFUSED(rtsp_webrtc_gateway_handle_whep_offer(gateway, &offer, &response), response,
+                      INVALID_ARGUMENT);
+    }
+    CHECK_OK(rtsp_webrtc_gateway_close_session(gateway, session));
+    CHECK_FAILS(rtsp_webrtc_gateway_set_session_limits(gateway, session, NULL), NOT_FOUND);
+    CHECK_OK(rtsp_webrtc_gateway_remove_stream(gateway, other));
+}
+
 static void of_a_viewer(void) {
     rtsp_webrtc_gateway_offer offer;
     rtsp_webrtc_gateway_ice_server server;
@@ -332,6 +383,7 @@ static void of_a_viewer(void) {
     CHECK(strstr(json, "\"peer\":\"192.0.2.7:5000\"") != NULL);
     rtsp_webrtc_gateway_string_free(json);
     CHECK_OK(rtsp_webrtc_gateway_close_session(gateway, session));
+    offer_limits(&offer);
 
     /* One that does not wait for the camera. */
     add_push_stream(gateway, "silent");

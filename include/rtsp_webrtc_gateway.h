@@ -640,6 +640,42 @@ typedef struct rtsp_webrtc_gateway_session_event {
     const char *stream_name;
 } rtsp_webrtc_gateway_session_event;
 
+/** A viewer is shown something else than before. Its strings are valid until the callback returns. */
+typedef struct rtsp_webrtc_gateway_quality_event {
+    /** Size of this struct in bytes; the library sets it. */
+    size_t struct_size;
+    /** The session. */
+    rtsp_webrtc_gateway_session_id session;
+    /** The stream that it watches. */
+    rtsp_webrtc_gateway_stream_id stream;
+    /** The stream whose video it is shown: stream, or one of its variants. */
+    rtsp_webrtc_gateway_stream_id variant;
+    /** How much of that video it gets, enum rtsp_webrtc_gateway_detail. */
+    int32_t detail;
+    /** Why not more, enum rtsp_webrtc_gateway_quality_reason. */
+    int32_t reason;
+    /** What its connection carries in bits per second, IP and UDP headers included. 0: not measured. */
+    uint64_t bandwidth_bps;
+    /**
+     * What the best variant that it may be shown needs in bits per second, with sound and headers.
+     * 0: not known.
+     */
+    uint64_t needed_bps;
+    /**
+     * Why it gets less than the best variant with all frames, as a sentence for people. NULL: it gets
+     * that.
+     */
+    const char *held_back;
+    /** user_data of the session's offer. */
+    void *session_user_data;
+    /** label of the session's offer. NULL: none. */
+    const char *label;
+    /** peer of the session's offer. NULL: not known. */
+    const char *peer;
+    /** Name of the stream. */
+    const char *stream_name;
+} rtsp_webrtc_gateway_quality_event;
+
 /* -------------------------------------------------------------- ice_server */
 
 /** A STUN or TURN server for viewers. Initialize each element of an array of them. */
@@ -660,6 +696,63 @@ typedef struct rtsp_webrtc_gateway_ice_server {
      */
     const char *credential;
 } rtsp_webrtc_gateway_ice_server;
+
+/* ----------------------------------------------------------------- quality */
+
+/** How much of a video a viewer gets, best first. */
+typedef enum rtsp_webrtc_gateway_detail {
+    /** Every frame. */
+    RTSP_WEBRTC_GATEWAY_DETAIL_ALL_FRAMES = 1,
+    /**
+     * Frames are left out: those that no other frame refers to, and where that is not enough, those
+     * that would be late.
+     */
+    RTSP_WEBRTC_GATEWAY_DETAIL_FEWER_FRAMES = 2,
+    /** Keyframes alone. */
+    RTSP_WEBRTC_GATEWAY_DETAIL_KEYFRAMES = 3,
+    /** No video. */
+    RTSP_WEBRTC_GATEWAY_DETAIL_SOUND_ONLY = 4,
+} rtsp_webrtc_gateway_detail;
+
+/** Why a viewer does not get the best variant with all frames. */
+typedef enum rtsp_webrtc_gateway_quality_reason {
+    /** It gets them. */
+    RTSP_WEBRTC_GATEWAY_QUALITY_REASON_NOTHING = 0,
+    /** Its connection carries no more. */
+    RTSP_WEBRTC_GATEWAY_QUALITY_REASON_PATH = 1,
+    /** It asked for less: rtsp_webrtc_gateway_viewer_limits. */
+    RTSP_WEBRTC_GATEWAY_QUALITY_REASON_VIEWER = 2,
+    /** Its browser offered no codec of a better variant. */
+    RTSP_WEBRTC_GATEWAY_QUALITY_REASON_CODEC = 3,
+    /** A better variant has no media. */
+    RTSP_WEBRTC_GATEWAY_QUALITY_REASON_CAMERA = 4,
+} rtsp_webrtc_gateway_quality_reason;
+
+/** Flags of rtsp_webrtc_gateway_viewer_limits.flags. */
+typedef enum rtsp_webrtc_gateway_limits_flags {
+    /** With variant: that one alone. Where the connection does not carry it, frames are left out. */
+    RTSP_WEBRTC_GATEWAY_LIMITS_ONLY = 1,
+} rtsp_webrtc_gateway_limits_flags;
+
+/** What a viewer asks for: less than the best, for a small picture or a metered connection. */
+typedef struct rtsp_webrtc_gateway_viewer_limits {
+    /** Size of this struct in bytes; RTSP_WEBRTC_GATEWAY_INIT() sets it. */
+    size_t struct_size;
+    /**
+     * Bits per second that it may be sent, all media and headers included: a variant that needs more
+     * is not shown, and frames are left out if even the least one does. 0: no limit.
+     */
+    uint64_t max_bitrate_bps;
+    /**
+     * The best variant that it may be shown: this one, or those after it in the list of
+     * set_variants(). 0: any.
+     */
+    rtsp_webrtc_gateway_stream_id variant;
+    /** Bitwise OR of enum rtsp_webrtc_gateway_limits_flags. */
+    uint32_t flags;
+    /** Must be 0. */
+    uint32_t reserved;
+} rtsp_webrtc_gateway_viewer_limits;
 
 /* ----------------------------------------------------------------- gateway */
 
@@ -702,6 +795,13 @@ typedef struct rtsp_webrtc_gateway_callbacks {
      * requests receive 503. NULL: only bearer_tokens decide.
      */
     void (*on_authorize)(void *user_data, const rtsp_webrtc_gateway_authorize_request *request);
+    /**
+     * A viewer is shown something else than before: another variant of the stream, more or fewer of
+     * its frames, or the same for another reason. Called when that changes and at no other time, never
+     * before the session's state NEW or after CLOSED. A viewer that gets the best variant with all
+     * frames from the start causes no call.
+     */
+    void (*on_session_quality)(void *user_data, const rtsp_webrtc_gateway_quality_event *event);
 } rtsp_webrtc_gateway_callbacks;
 
 /** Options of a gateway. rtsp_webrtc_gateway_create() copies them. */
@@ -1380,6 +1480,11 @@ typedef struct rtsp_webrtc_gateway_offer {
      * of yours protects it.
      */
     void *user_data;
+    /**
+     * What the viewer asks for. set_session_limits() changes it later. NULL: the best that its
+     * connection carries.
+     */
+    const rtsp_webrtc_gateway_viewer_limits *limits;
 } rtsp_webrtc_gateway_offer;
 
 /**
@@ -1420,7 +1525,7 @@ typedef void (*rtsp_webrtc_gateway_whep_fn)(void *user_data,
  * Blocking.
  *
  * Errors: ERR_NOT_FOUND for the stream name; ERR_SDP, ERR_TOO_LARGE, ERR_FINGERPRINT,
- * ERR_ICE_CREDENTIALS and ERR_CODEC for the SDP; ERR_NOT_READY (409) while the camera is not live;
+ * ERR_ICE_CREDENTIALS and ERR_CODEC for the SDP; ERR_INVALID_ARGUMENT for the limits; ERR_NOT_READY (409) while the camera is not live;
  * ERR_LIMIT (503) if a limit of sessions is reached; ERR_SHUTTING_DOWN, also if shutdown() begins
  * while this function waits; ERR_TIMEOUT after 5 s on an overloaded machine.
  */
@@ -1603,11 +1708,14 @@ typedef struct rtsp_webrtc_gateway_http_request {
     const char *method;
     /**
      * Path of the URL as the viewer sent it: percent-encoded, with any prefix that WHEP is mounted
-     * under, for example "/live/door/whep". A query is ignored. Required.
+     * under, for example "/live/door/whep". Of a POST, the query may have the viewer's limits:
+     * `max_bitrate=500000` in bits per second, and `variant=NAME` (this variant or a lesser one) or
+     * `variant=only:NAME`, as in rtsp_webrtc_gateway_viewer_limits. Other parameters are ignored.
+     * Required.
      */
     const char *path;
     /**
-     * Header fields. Only Authorization, Content-Type, If-Match and Prefer are used. May be
+     * Header fields. Only Accept, Authorization, Content-Type, If-Match and Prefer are used. May be
      * NULL if headers_len is 0.
      */
     const struct rtsp_webrtc_gateway_http_header *headers;
@@ -1711,8 +1819,11 @@ typedef struct rtsp_webrtc_gateway_listen_options {
  * - `POST` of an offer to the endpoint: 201 with Location, ETag and a Link for each ICE server.
  * - `PATCH` of a session: 204 after candidates; 200 with a new ETag after an ICE restart.
  * - `DELETE` of a session: 200.
- * - `GET`, `HEAD`: 200 without a body, if the stream or the session exists.
- * - Failures: 400; 401 and 403 (see on_authorize); 404; 405 with Allow; 406 without a common
+ * - `GET`, `HEAD`: 200 without a body, if the stream or the session exists. For `GET` of a session
+ *   with the header `Accept: application/json`, a JSON object with what its viewer is shown and why:
+ *   "state", "variant_name", "detail", "reason", "held_back", "bandwidth_bps" and "needed_bps", as in the
+ *   "sessions" of state_json(). The library's player asks for it every few seconds.
+ * - Failures: 400, also for a limit in the query that is not valid; 401 and 403 (see on_authorize); 404; 405 with Allow; 406 without a common
  *   codec; 409 with Retry-After while the camera is not live; 412; 413; 415; 422; 428; 503 with
  *   Retry-After at a limit; 504. Each has problem details (RFC 9457) as body, whose "detail" is
  *   the error message. It is meant for operators and may name the camera's address or a knob:
@@ -1856,6 +1967,36 @@ typedef struct rtsp_webrtc_gateway_session_info {
     char label[136];
     /** peer of the session's offer. "": not known. */
     char peer[136];
+    /** The stream whose video it is shown: stream, or one of its variants. */
+    rtsp_webrtc_gateway_stream_id variant;
+    /** How much of that video it gets, enum rtsp_webrtc_gateway_detail. */
+    int32_t detail;
+    /** Why not more, enum rtsp_webrtc_gateway_quality_reason. */
+    int32_t reason;
+    /**
+     * What its connection carries in bits per second, IP and UDP headers included. 0: not measured,
+     * as without the knob congestion.
+     */
+    uint64_t bandwidth_bps;
+    /**
+     * What the best variant that it may be shown needs in bits per second, with sound and headers.
+     * 0: not known.
+     */
+    uint64_t needed_bps;
+    /**
+     * Times that frames were left out up to a keyframe because its connection could not carry them
+     * in time.
+     */
+    uint64_t skips;
+    /** Times that it was shown something better than before: a better variant, or more of it. */
+    uint64_t switches_up;
+    /** Times that it was shown something worse than before. */
+    uint64_t switches_down;
+    /**
+     * Why it gets less than the best variant with all frames, as a sentence for people. "": it gets
+     * that.
+     */
+    char held_back[384];
 } rtsp_webrtc_gateway_session_info;
 
 /**
@@ -1871,6 +2012,22 @@ RTSP_WEBRTC_GATEWAY_API
 int rtsp_webrtc_gateway_get_session_info(const rtsp_webrtc_gateway *gateway,
                                          rtsp_webrtc_gateway_session_id session,
                                          struct rtsp_webrtc_gateway_session_info *out_info);
+
+/**
+ * Changes what a viewer asks for, all of it: what its offer asked for counts no more. What it is
+ * shown follows at once, or with the next keyframe; on_session_quality tells.
+ *
+ * Parameters: limits may be NULL for none. It is copied.
+ *
+ * Asks a worker thread.
+ *
+ * Errors: ERR_INVALID_ARGUMENT if limits->variant is neither the session's stream nor one of its
+ * variants, or a flag is unknown; ERR_NOT_FOUND if the session does not exist, or is gone.
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_set_session_limits(rtsp_webrtc_gateway *gateway,
+                                           rtsp_webrtc_gateway_session_id session,
+                                           const rtsp_webrtc_gateway_viewer_limits *limits);
 
 /**
  * Lists all sessions, oldest first.
@@ -1925,20 +2082,23 @@ int rtsp_webrtc_gateway_metrics(const rtsp_webrtc_gateway *gateway,
  *   "interface_enumerations"}
  * - "tuning": an array of {"name", "value", "default", "min", "max", "applies"}; "applies" is
  *   "create", "new_sessions" or "now"
- * - "streams": an array, ordered by id, of {"id", "name", "label", "variants" (ids, best first,
- *   its own included; empty if it has none), "source" ("pull" or "push"), "state" (enum rtsp_webrtc_gateway_stream_state in lower case), "status"
- *   (rtsp_webrtc_gateway_strerror() of the last failure, or "ok"), "message", "video_codec",
- *   "audio_codec", "width", "height", "bitrate_bps", "sessions", "reconnects", "bytes", "frames",
- *   "keyframes", "frames_dropped", "packets_lost", "keyframe_requests", "since_last_media_ms",
- *   "memory_bytes", "cost_us": {"packetize", "seal", "send"}, "latency_us": {"p50", "p95", "max"}
- *   (from the arrival of the last packet of a video frame until the frame has been handed to the
- *   system for all viewers, over the last 5 to 10 s), "sent": {"bytes", "packets", "nacks",
- *   "retransmits", "plis", "overflows"}}
+ * - "streams": an array, ordered by id, of {"id", "name", "label", "variants" (ids, best
+ *   first, its own included; empty if it has none), "source" ("pull" or "push"), "state" (enum
+ *   rtsp_webrtc_gateway_stream_state in lower case), "status" (rtsp_webrtc_gateway_strerror()
+ *   of the last failure, or "ok"), "message", "video_codec", "audio_codec", "width", "height",
+ *   "bitrate_bps", "sessions", "reconnects", "bytes", "frames", "keyframes", "frames_dropped",
+ *   "packets_lost", "keyframe_requests", "since_last_media_ms", "memory_bytes", "cost_us":
+ *   {"packetize", "seal", "send"}, "latency_us": {"p50", "p95", "max"} (from the arrival of
+ *   the last packet of a video frame until the frame has been handed to the system for all
+ *   viewers, over the last 5 to 10 s), "sent": {"bytes", "packets", "nacks", "retransmits",
+ *   "plis", "overflows", "skips", "switches_up", "switches_down"}}
  * - "sessions": an array, ordered by id, of {"id", "stream", "stream_name", "state" (enum
  *   rtsp_webrtc_gateway_session_state in lower case), "srtp_profile" ("AEAD_AES_128_GCM" or
- *   "AES128_CM_HMAC_SHA1_80"), "remote", "peer", "label", "bytes_sent", "packets_sent", "nacks",
- *   "retransmits", "plis", "overflows", "skips", "bandwidth_bps", "held_back", "round_trip_us",
- *   "loss_ppm", "age_ms"}
+ *   "AES128_CM_HMAC_SHA1_80"), "remote", "peer", "label", "bytes_sent", "packets_sent",
+ *   "nacks", "retransmits", "plis", "overflows", "skips", "variant" (the stream whose video is
+ *   shown), "variant_name", "detail" (enum rtsp_webrtc_gateway_detail in lower case), "reason"
+ *   (enum rtsp_webrtc_gateway_quality_reason in lower case), "held_back", "bandwidth_bps",
+ *   "needed_bps", "switches_up", "switches_down", "round_trip_us", "loss_ppm", "age_ms"}
  *
  * Some members need explaining:
  *
@@ -1949,8 +2109,12 @@ int rtsp_webrtc_gateway_metrics(const rtsp_webrtc_gateway *gateway,
  *   could not carry them in time (knob congestion).
  * - "bandwidth_bps": what that path carries, IP and UDP headers included; null until it is
  *   measured, and without congestion. Measured up to about 50 Mbit/s.
- * - "held_back": a sentence for people that says why the viewer does not see every frame at
- *   present; null if nothing holds it back.
+ * - "needed_bps": what the best variant that the viewer may be shown needs, sound and headers
+ *   included.
+ * - "held_back": a sentence for people that says why the viewer gets less than the best variant
+ *   with all frames; null if it gets that.
+ * - "switches_up", "switches_down": how many times a viewer was shown something better, or something
+ *   worse, than before.
  *
  * Unknown values are null. Counters start with the object they belong to; compute rates from two
  * readings. Later versions may add members. The text contains no passwords and no keys.

@@ -168,6 +168,23 @@ enum class SessionState : std::int32_t {
     Closed = RTSP_WEBRTC_GATEWAY_SESSION_CLOSED,
 };
 
+/** How much of a video a viewer gets, best first: enum rtsp_webrtc_gateway_detail. */
+enum class Detail : std::int32_t {
+    AllFrames = RTSP_WEBRTC_GATEWAY_DETAIL_ALL_FRAMES,
+    FewerFrames = RTSP_WEBRTC_GATEWAY_DETAIL_FEWER_FRAMES,
+    Keyframes = RTSP_WEBRTC_GATEWAY_DETAIL_KEYFRAMES,
+    SoundOnly = RTSP_WEBRTC_GATEWAY_DETAIL_SOUND_ONLY,
+};
+
+/** Why a viewer does not get the best: enum rtsp_webrtc_gateway_quality_reason. */
+enum class QualityReason : std::int32_t {
+    Nothing = RTSP_WEBRTC_GATEWAY_QUALITY_REASON_NOTHING,
+    Path = RTSP_WEBRTC_GATEWAY_QUALITY_REASON_PATH,
+    Viewer = RTSP_WEBRTC_GATEWAY_QUALITY_REASON_VIEWER,
+    Codec = RTSP_WEBRTC_GATEWAY_QUALITY_REASON_CODEC,
+    Camera = RTSP_WEBRTC_GATEWAY_QUALITY_REASON_CAMERA,
+};
+
 /** enum rtsp_webrtc_gateway_codec. */
 enum class Codec : std::int32_t {
     None = RTSP_WEBRTC_GATEWAY_CODEC_NONE,
@@ -222,6 +239,29 @@ inline const char *to_string(SessionState state) noexcept {
     case SessionState::Disconnected: return "disconnected";
     case SessionState::Failed: return "failed";
     case SessionState::Closed: return "closed";
+    }
+    return "unknown";
+}
+
+/** For example "keyframes"; "unknown" for a value that this header does not have. */
+inline const char *to_string(Detail detail) noexcept {
+    switch (detail) {
+    case Detail::AllFrames: return "all_frames";
+    case Detail::FewerFrames: return "fewer_frames";
+    case Detail::Keyframes: return "keyframes";
+    case Detail::SoundOnly: return "sound_only";
+    }
+    return "unknown";
+}
+
+/** For example "path"; "unknown" for a value that this header does not have. */
+inline const char *to_string(QualityReason reason) noexcept {
+    switch (reason) {
+    case QualityReason::Nothing: return "nothing";
+    case QualityReason::Path: return "path";
+    case QualityReason::Viewer: return "viewer";
+    case QualityReason::Codec: return "codec";
+    case QualityReason::Camera: return "camera";
     }
     return "unknown";
 }
@@ -710,6 +750,30 @@ struct SessionEvent {
     std::string_view stream_name;
 };
 
+/** A viewer is shown something else than before. The views are valid until the callback returns. */
+struct QualityEvent {
+    SessionId session;
+    StreamId stream;
+    /** The stream whose video it is shown: stream, or one of its variants. */
+    StreamId variant;
+    Detail detail;
+    QualityReason reason;
+    /** What its connection carries in bits per second; 0 if it was not measured. */
+    std::uint64_t bandwidth_bps;
+    /** What the best variant that it may be shown needs in bits per second; 0 if not known. */
+    std::uint64_t needed_bps;
+    /** Why it gets less than the best, as a sentence for people; empty if it gets the best. */
+    std::string_view held_back;
+    /** Of the session's offer. */
+    void *session_user_data;
+    /** Of the session's offer; empty if there is none. */
+    std::string_view label;
+    /** Of the session's offer; empty if there is none. */
+    std::string_view peer;
+    /** Name of the stream. */
+    std::string_view stream_name;
+};
+
 /** Options and callbacks of a gateway. */
 struct Config {
     /** Address of the UDP socket, for example "[::]:5000". None: all addresses, any free port. */
@@ -727,6 +791,8 @@ struct Config {
     std::function<void(const StreamEvent &)> on_stream_state;
     /** A session changed its state. */
     std::function<void(const SessionEvent &)> on_session_state;
+    /** A viewer is shown something else than before: another variant, or more or fewer frames. */
+    std::function<void(const QualityEvent &)> on_session_quality;
     /** A push stream needs a keyframe: request one from the encoder. */
     std::function<void(StreamId)> on_keyframe_request;
     /**
@@ -900,6 +966,31 @@ struct SessionInfo {
     std::string label;
     /** Of the session's offer; empty if there is none. */
     std::string peer;
+    /** The stream whose video it is shown: stream, or one of its variants. */
+    StreamId variant;
+    Detail detail;
+    QualityReason reason;
+    /** What its connection carries in bits per second; 0 if it was not measured. */
+    std::uint64_t bandwidth_bps;
+    /** What the best variant that it may be shown needs in bits per second; 0 if not known. */
+    std::uint64_t needed_bps;
+    /** Times that frames were left out up to a keyframe for its connection. */
+    std::uint64_t skips;
+    /** Times that it was shown something better, or something worse, than before. */
+    std::uint64_t switches_up;
+    std::uint64_t switches_down;
+    /** Why it gets less than the best, as a sentence for people; empty if it gets the best. */
+    std::string held_back;
+};
+
+/** What a viewer asks for: less than the best, for a small picture or a metered connection. */
+struct ViewerLimits {
+    /** Bits per second that it may be sent, all media and headers included. 0: no limit. */
+    std::uint64_t max_bitrate_bps = 0;
+    /** The best variant that it may be shown: this one, or those after it. 0: any. */
+    StreamId variant{};
+    /** That variant alone. */
+    bool only = false;
 };
 
 /** A WHEP offer: the POST request of a viewer. Views are borrowed for the call. */
@@ -934,6 +1025,8 @@ struct Offer {
      * count of yours.
      */
     void *user_data = nullptr;
+    /** What the viewer asks for. Gateway::set_session_limits() changes it later. */
+    ViewerLimits limits{};
 };
 
 /** A header field. */
@@ -945,9 +1038,12 @@ struct Header {
 /** An HTTP request as the host's web server received it. Views are borrowed for the call. */
 struct HttpRequest {
     std::string_view method;
-    /** As the viewer sent it, percent-encoded, for example "/live/door/whep". */
+    /**
+     * As the viewer sent it, percent-encoded, for example "/live/door/whep". Of a POST, the query may
+     * have the viewer's limits: max_bitrate=500000, variant=NAME or variant=only:NAME.
+     */
     std::string_view path;
-    /** Only Authorization, Content-Type, If-Match and Prefer are used. */
+    /** Only Accept, Authorization, Content-Type, If-Match and Prefer are used. */
     std::vector<Header> headers{};
     std::string_view body{};
     /**
@@ -1059,6 +1155,7 @@ struct Handlers {
     explicit Handlers(Config &config)
         : stream_state(std::move(config.on_stream_state)),
           session_state(std::move(config.on_session_state)),
+          session_quality(std::move(config.on_session_quality)),
           keyframe_request(std::move(config.on_keyframe_request)),
           authorize(std::move(config.on_authorize)), exception(std::move(config.on_exception)) {
         if (!exception) {
@@ -1076,6 +1173,7 @@ struct Handlers {
 
     decltype(Config::on_stream_state) stream_state;
     decltype(Config::on_session_state) session_state;
+    decltype(Config::on_session_quality) session_quality;
     decltype(Config::on_keyframe_request) keyframe_request;
     decltype(Config::on_authorize) authorize;
     decltype(Config::on_exception) exception;
@@ -1119,6 +1217,23 @@ inline rtsp_webrtc_gateway_callbacks c_callbacks(HandlersPtr *user_data) noexcep
                                  view(from->peer),
                                  view(from->stream_name)};
         to.run("on_session_state", to.session_state, std::cref(event));
+    };
+    callbacks.on_session_quality = [](void *pointer,
+                                      const rtsp_webrtc_gateway_quality_event *from) noexcept {
+        const Handlers &to = handlers(pointer);
+        const QualityEvent event{SessionId(from->session),
+                                 StreamId(from->stream),
+                                 StreamId(from->variant),
+                                 static_cast<Detail>(from->detail),
+                                 static_cast<QualityReason>(from->reason),
+                                 from->bandwidth_bps,
+                                 from->needed_bps,
+                                 view(from->held_back),
+                                 from->session_user_data,
+                                 view(from->label),
+                                 view(from->peer),
+                                 view(from->stream_name)};
+        to.run("on_session_quality", to.session_quality, std::cref(event));
     };
     callbacks.on_keyframe_request = [](void *pointer,
                                        rtsp_webrtc_gateway_stream_id stream) noexcept {
@@ -1447,7 +1562,22 @@ public:
         out.user_data = info.user_data;
         out.label = info.label;
         out.peer = info.peer;
+        out.variant = StreamId(info.variant);
+        out.detail = static_cast<Detail>(info.detail);
+        out.reason = static_cast<QualityReason>(info.reason);
+        out.bandwidth_bps = info.bandwidth_bps;
+        out.needed_bps = info.needed_bps;
+        out.skips = info.skips;
+        out.switches_up = info.switches_up;
+        out.switches_down = info.switches_down;
+        out.held_back = info.held_back;
         return out;
+    }
+
+    /** Changes what a viewer asks for, all of it. Asks a worker thread. */
+    Result<void> try_set_session_limits(SessionId session, const ViewerLimits &limits) {
+        const auto asked = c_limits(limits);
+        return done(rtsp_webrtc_gateway_set_session_limits(handle_, session.value(), &asked));
     }
 
     /** All sessions, oldest first. */
@@ -1589,6 +1719,9 @@ public:
     }
     SessionInfo get_session_info(SessionId session) const {
         return try_get_session_info(session).value();
+    }
+    void set_session_limits(SessionId session, const ViewerLimits &limits) {
+        try_set_session_limits(session, limits).value();
     }
     std::vector<SessionId> list_sessions() const { return try_list_sessions().value(); }
     void close_session(SessionId session) { try_close_session(session).value(); }
@@ -1764,11 +1897,19 @@ private:
         return value;
     }
 
+    static rtsp_webrtc_gateway_viewer_limits c_limits(const ViewerLimits &from) noexcept {
+        auto limits = detail::c_struct<rtsp_webrtc_gateway_viewer_limits>();
+        limits.max_bitrate_bps = from.max_bitrate_bps;
+        limits.variant = from.variant.value();
+        limits.flags = from.only ? RTSP_WEBRTC_GATEWAY_LIMITS_ONLY : 0;
+        return limits;
+    }
+
     /** An offer with the copies that it points to. */
     struct OfferText {
         explicit OfferText(const Offer &from)
             : name(from.stream_name), location_prefix(from.location_prefix), peer(from.peer),
-              label(from.label), ice_servers(from.ice_servers),
+              label(from.label), ice_servers(from.ice_servers), limits(c_limits(from.limits)),
               offer(detail::c_struct<rtsp_webrtc_gateway_offer>()) {
             offer.stream_name = name;
             offer.sdp = from.sdp.data();
@@ -1783,6 +1924,7 @@ private:
             offer.ice_servers_len = ice_servers.size();
             offer.label = label;
             offer.user_data = from.user_data;
+            offer.limits = &limits;
         }
         OfferText(const OfferText &) = delete;
         OfferText &operator=(const OfferText &) = delete;
@@ -1792,6 +1934,7 @@ private:
         detail::OptionalCText peer;
         detail::OptionalCText label;
         detail::CIceServers ice_servers;
+        rtsp_webrtc_gateway_viewer_limits limits;
         rtsp_webrtc_gateway_offer offer;
     };
 

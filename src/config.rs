@@ -10,6 +10,7 @@ use bytes::Bytes;
 use crate::error::{Error, Result, Status};
 use crate::events::Events;
 use crate::media::Codec;
+use crate::state::ViewerLimits;
 use crate::tuning::Key;
 
 /// Options of a gateway.
@@ -238,6 +239,9 @@ pub struct WhepOffer<'a> {
     /// A value of the host's choice, returned in events and in
     /// [`SessionInfo`](crate::state::SessionInfo).
     pub user_data: usize,
+    /// What the viewer asks for. [`Handle::set_session_limits`](crate::Handle::set_session_limits)
+    /// changes it later.
+    pub limits: ViewerLimits,
 }
 
 /// Options of an HTTP listener.

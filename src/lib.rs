@@ -70,7 +70,7 @@
 //! | `source` | where media comes from: a camera and its retries, or the host; knows no viewers | config error media random state |
 //! | `stats` | figures: costs, latency, totals; written as JSON and Prometheus text | error media state tuning |
 //! | `net` | the socket and the interface addresses; knows no protocols | error tuning |
-//! | [`config`] | what the host passes in | error events media tuning |
+//! | [`config`] | what the host passes in | error events media state tuning |
 //! | [`events`] | what the host is notified of, and the thread that does it | error state |
 //! | [`state`] | ids, states, and the info structs of streams and sessions | error media |
 //! | `media` | codecs, packetizer, ring, clock; knows no sessions | |
@@ -128,5 +128,6 @@ pub use gateway::{Gateway, Handle};
 pub use media::Codec;
 pub use state::{
     SessionId, SessionInfo, SessionState, SrtpProfile, StreamId, StreamInfo, StreamState,
+    ViewerLimits,
 };
 pub use tuning::Key;

@@ -210,6 +210,16 @@ class WithoutCamera(unittest.TestCase):
             self.assertIn('username="ann"', headers["Link"])
             info = gateway.get_session_info(created.session)
             self.assertEqual((info.peer, info.label, info.user_data), ("192.0.2.7", "ann", 4711))
+            self.assertEqual(info.variant, info.stream)
+            self.assertEqual((info.detail, info.reason), (rwg.Detail.ALL_FRAMES, rwg.QualityReason.NOTHING))
+            self.assertEqual(info.held_back, "")
+            limits = rwg.ViewerLimits(max_bitrate_bps=500_000, variant=info.stream, only=True)
+            gateway.set_session_limits(created.session, limits)
+            with self.assertRaises(rwg.Error) as failed:
+                gateway.set_session_limits(created.session, rwg.ViewerLimits(variant=2**64 - 1))
+            self.assertEqual(failed.exception.status, Status.ERR_INVALID_ARGUMENT)
+            with self.assertRaises(rwg.Error):
+                gateway.handle_whep_offer("cam7", offer_sdp(), limits=rwg.ViewerLimits(only=True))
             key = created.session_key
             deleted = gateway.handle_http("DELETE", path, stream_name="cam7", session_key=key)
             self.assertEqual(deleted.status, 200)
@@ -217,6 +227,7 @@ class WithoutCamera(unittest.TestCase):
             notes.wait(lambda: closed in notes.sessions)
             last = notes.events[-1]
             self.assertEqual((last.peer, last.label, last.user_data), ("192.0.2.7", "ann", 4711))
+            self.assertEqual(last.stream_name, "cam7")
 
             # No frame has come, and the offer does not wait for one.
             with self.assertRaises(rwg.Error) as failed:

@@ -136,6 +136,29 @@ class SessionState(enum.IntEnum):
     CLOSED = 6
 
 
+class Detail(enum.IntEnum):
+    """How much of a video a viewer gets, best first."""
+
+    ALL_FRAMES = 1
+    FEWER_FRAMES = 2
+    KEYFRAMES = 3
+    SOUND_ONLY = 4
+
+
+class QualityReason(enum.IntEnum):
+    """Why a viewer does not get the best."""
+
+    NOTHING = 0
+    PATH = 1
+    VIEWER = 2
+    CODEC = 3
+    CAMERA = 4
+
+
+class LimitsFlags(enum.IntFlag):
+    ONLY = 1
+
+
 class Codec(enum.IntEnum):
     NONE = 0
     H264 = 1
@@ -277,6 +300,27 @@ class _session_event(Structure):
 
 
 _session_state_fn = ctypes.CFUNCTYPE(None, c_void_p, POINTER(_session_event))
+
+
+class _quality_event(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("session", c_uint64),
+        ("stream", c_uint64),
+        ("variant", c_uint64),
+        ("detail", c_int32),
+        ("reason", c_int32),
+        ("bandwidth_bps", c_uint64),
+        ("needed_bps", c_uint64),
+        ("held_back", c_char_p),
+        ("session_user_data", c_void_p),
+        ("label", c_char_p),
+        ("peer", c_char_p),
+        ("stream_name", c_char_p),
+    ]
+
+
+_session_quality_fn = ctypes.CFUNCTYPE(None, c_void_p, POINTER(_quality_event))
 _http_fn = ctypes.CFUNCTYPE(None, c_void_p, c_void_p)
 
 
@@ -328,6 +372,7 @@ class _callbacks(Structure):
         ("on_session_state", _session_state_fn),
         ("on_keyframe_request", _keyframe_request_fn),
         ("on_authorize", _authorize_fn),
+        ("on_session_quality", _session_quality_fn),
     ]
 
 
@@ -420,6 +465,16 @@ class _frame(Structure):
     ]
 
 
+class _viewer_limits(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("max_bitrate_bps", c_uint64),
+        ("variant", c_uint64),
+        ("flags", c_uint32),
+        ("reserved", c_uint32),
+    ]
+
+
 class _offer(Structure):
     _fields_ = [
         ("struct_size", c_size_t),
@@ -434,6 +489,7 @@ class _offer(Structure):
         ("ice_servers_len", c_size_t),
         ("label", c_char_p),
         ("user_data", c_void_p),
+        ("limits", POINTER(_viewer_limits)),
     ]
 
 
@@ -456,6 +512,15 @@ class _session_info(Structure):
         ("user_data", c_void_p),
         ("label", c_char * 136),
         ("peer", c_char * 136),
+        ("variant", c_uint64),
+        ("detail", c_int32),
+        ("reason", c_int32),
+        ("bandwidth_bps", c_uint64),
+        ("needed_bps", c_uint64),
+        ("skips", c_uint64),
+        ("switches_up", c_uint64),
+        ("switches_down", c_uint64),
+        ("held_back", c_char * 384),
     ]
 
 
@@ -517,6 +582,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "authorize": (c_int, [c_void_p, c_uint64, c_bool]),
     "listen_http": (c_int, [c_void_p, POINTER(_listen_options), POINTER(c_uint16)]),
     "list_sessions": (c_int, [c_void_p, POINTER(c_uint64), c_size_t, POINTER(c_size_t)]),
+    "set_session_limits": (c_int, [c_void_p, c_uint64, POINTER(_viewer_limits)]),
     "close_session": (c_int, [c_void_p, c_uint64]),
     "metrics": (c_int, [c_void_p, POINTER(c_void_p), POINTER(c_size_t)]),
     "state_json": (c_int, [c_void_p, POINTER(c_void_p), POINTER(c_size_t)]),
@@ -678,12 +744,41 @@ class SessionInfo:
     user_data: int | None
     label: str
     peer: str
+    #: The stream whose video it is shown: stream, or one of its variants.
+    variant: int
+    detail: Detail | int
+    reason: QualityReason | int
+    #: What its connection carries; 0 if it was not measured.
+    bandwidth_bps: int
+    #: What the best variant that it may be shown needs; 0 if not known.
+    needed_bps: int
+    #: Times that frames were left out up to a keyframe for its connection.
+    skips: int
+    #: Times that it was shown something better, or something worse, than before.
+    switches_up: int
+    switches_down: int
+    #: Why it gets less than the best, as a sentence; "" if it gets the best.
+    held_back: str
+
+
+@dataclass(frozen=True)
+class ViewerLimits:
+    """What a viewer asks for: less than the best, for a small picture or a metered connection."""
+
+    #: Bits per second that it may be sent, all media and headers included; 0: no limit.
+    max_bitrate_bps: int = 0
+    #: The best variant that it may be shown: this one, or those after it; 0: any.
+    variant: int = 0
+    #: That variant alone.
+    only: bool = False
 
 
 _ENUM_FIELDS: dict[str, type[enum.IntEnum]] = {
     "status": Status,
     "video_codec": Codec,
     "audio_codec": Codec,
+    "detail": Detail,
+    "reason": QualityReason,
     "key": TuningKey,
     "applies": Applies,
 }
@@ -754,6 +849,29 @@ class SessionEvent:
 
 
 @dataclass(frozen=True)
+class QualityEvent:
+    """A viewer is shown something else than before."""
+
+    session: int
+    stream: int
+    #: The stream whose video it is shown: stream, or one of its variants.
+    variant: int
+    detail: Detail | int
+    reason: QualityReason | int
+    #: What its connection carries; 0 if it was not measured.
+    bandwidth_bps: int
+    #: What the best variant that it may be shown needs; 0 if not known.
+    needed_bps: int
+    #: Why it gets less than the best, as a sentence; "" if it gets the best.
+    held_back: str
+    #: Of the session's offer.
+    user_data: int | None
+    label: str
+    peer: str
+    stream_name: str
+
+
+@dataclass(frozen=True)
 class AuthorizeRequest:
     """A request over HTTP to allow or deny."""
 
@@ -814,6 +932,15 @@ def _ice_servers(servers: Iterable[IceServer]) -> ctypes.Array[_ice_server]:
     return (_ice_server * len(elements))(*elements)
 
 
+def _limits_struct(limits: ViewerLimits) -> _viewer_limits:
+    return _struct(
+        _viewer_limits,
+        max_bitrate_bps=limits.max_bitrate_bps,
+        variant=limits.variant,
+        flags=LimitsFlags.ONLY if limits.only else 0,
+    )
+
+
 def _offer_struct(
     stream_name: str,
     sdp: bytes,
@@ -823,6 +950,7 @@ def _offer_struct(
     ice_servers: Iterable[IceServer] | None,
     label: str | None,
     user_data: int | None,
+    limits: ViewerLimits | None,
 ) -> _offer:
     offer = _struct(
         _offer,
@@ -839,6 +967,8 @@ def _offer_struct(
     if ice_servers is not None:  # an empty list is not "no list"
         servers = _ice_servers(ice_servers)
         offer.ice_servers, offer.ice_servers_len = servers, len(servers)
+    if limits is not None:
+        offer.limits = ctypes.pointer(_limits_struct(limits))
     return offer
 
 
@@ -923,13 +1053,14 @@ OnStreamState = Callable[["StreamEvent"], None]
 OnKeyframeRequest = Callable[[int], None]
 OnAuthorize = Callable[["AuthorizeRequest"], None]
 OnSessionState = Callable[["SessionEvent"], None]
+OnSessionQuality = Callable[["QualityEvent"], None]
 
 
 class Gateway:
     """A gateway. Close it, or use it in a `with` statement; not from inside a callback.
 
     on_stream_state gets a StreamEvent; on_session_state gets a SessionEvent;
-    on_keyframe_request gets stream; on_authorize gets the question for authorize().
+    on_session_quality gets a QualityEvent; on_keyframe_request gets stream; on_authorize gets the question for authorize().
     """
 
     def __init__(
@@ -940,6 +1071,7 @@ class Gateway:
         tuning: Mapping[TuningKey, int] | None = None,
         on_stream_state: OnStreamState | None = None,
         on_session_state: OnSessionState | None = None,
+        on_session_quality: OnSessionQuality | None = None,
         on_keyframe_request: OnKeyframeRequest | None = None,
         on_authorize: OnAuthorize | None = None,
         bearer_tokens: Iterable[str] = (),
@@ -952,12 +1084,14 @@ class Gateway:
         self._on_http = _http_fn(self._http_answered)
         self._on_stream_state = on_stream_state
         self._on_session_state = on_session_state
+        self._on_session_quality = on_session_quality
         self._on_keyframe_request = on_keyframe_request
         # ctypes frees the functions with the struct that holds them: it lives as long as this.
         self._callbacks = _struct(
             _callbacks,
             on_stream_state=_stream_state_fn(self._stream_state),
             on_session_state=_session_state_fn(self._session_state),
+            on_session_quality=_session_quality_fn(self._session_quality),
             on_keyframe_request=_keyframe_request_fn(self._keyframe_request),
         )
         if on_authorize is not None:  # NULL has a meaning here
@@ -1197,6 +1331,7 @@ class Gateway:
         ice_servers: Iterable[IceServer] | None = None,
         label: str | None = None,
         user_data: int | None = None,
+        limits: ViewerLimits | None = None,
     ) -> Response:
         """Answers an offer (POST). On Error send its response. Blocking.
 
@@ -1204,7 +1339,7 @@ class Gateway:
         wait. ice_servers replaces that of the gateway.
         """
         offer = _offer_struct(
-            stream_name, sdp, location_prefix, timeout_ms, peer, ice_servers, label, user_data
+            stream_name, sdp, location_prefix, timeout_ms, peer, ice_servers, label, user_data, limits
         )
         response = c_void_p()
         _respond("handle_whep_offer", response, self._handle, byref(offer))
@@ -1221,10 +1356,11 @@ class Gateway:
         ice_servers: Iterable[IceServer] | None = None,
         label: str | None = None,
         user_data: int | None = None,
+        limits: ViewerLimits | None = None,
     ) -> tuple[int, Future[Response]]:
         """Answers an offer later. The id is for cancel(). Do not wait for the future in a callback."""
         offer = _offer_struct(
-            stream_name, sdp, location_prefix, timeout_ms, peer, ice_servers, label, user_data
+            stream_name, sdp, location_prefix, timeout_ms, peer, ice_servers, label, user_data, limits
         )
         future: Future[Response] = Future()
         token = next(_tokens)
@@ -1361,6 +1497,10 @@ class Gateway:
         """All sessions, the oldest first."""
         return self._list("list_sessions")
 
+    def set_session_limits(self, session: int, limits: ViewerLimits) -> None:
+        """Changes what a viewer asks for, all of it."""
+        check("set_session_limits", self._handle, session, byref(_limits_struct(limits)))
+
     def close_session(self, session: int) -> None:
         check("close_session", self._handle, session)
 
@@ -1450,6 +1590,15 @@ class Gateway:
                     stream_name,
                 )
             )
+
+    def _session_quality(self, _: int | None, pointer: Any) -> None:
+        if self._on_session_quality is not None:
+            event = pointer.contents
+            fields = _fields(event)
+            fields["user_data"] = fields.pop("session_user_data")
+            texts = ("held_back", "label", "peer", "stream_name")
+            fields.update({name: fields[name] or "" for name in texts})
+            self._on_session_quality(QualityEvent(**fields))
 
 
 # ------------------------------------------------------------------------ the whole process

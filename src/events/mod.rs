@@ -9,7 +9,7 @@ use std::sync::Arc;
 pub(crate) use self::notifier::{Notice, Notices, Notifier};
 use crate::error::Status;
 use crate::state::{
-    SessionId, SessionState, StreamId, StreamIdentity, StreamState, ViewerIdentity,
+    Quality, SessionId, SessionState, StreamId, StreamIdentity, StreamState, ViewerIdentity,
 };
 
 /// Events for the host. All calls come from one thread of the gateway, one at a
@@ -22,6 +22,12 @@ pub trait Events: Send + 'static {
 
     /// A session changed its state. `Closed` is the last call for an id.
     fn session_state(&self, event: &SessionEvent) {
+        let _ = event;
+    }
+
+    /// A viewer is shown something else than before: another variant, more or less of it, or the same
+    /// for another reason.
+    fn session_quality(&self, event: &QualityEvent) {
         let _ = event;
     }
 
@@ -76,6 +82,23 @@ pub struct SessionEvent {
     pub status: Status,
     /// Error message for `status`; empty if there is none.
     pub message: String,
+    /// Peer, label and user data of the session.
+    pub viewer: ViewerIdentity,
+}
+
+/// A change of what a viewer is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QualityEvent {
+    /// The session.
+    pub session: SessionId,
+    /// The stream that it watches.
+    pub stream: StreamId,
+    /// Name of that stream.
+    pub stream_name: Arc<str>,
+    /// What it is shown.
+    pub quality: Quality,
+    /// Why that is less than the best, in a sentence; `None` if it is not.
+    pub held_back: Option<String>,
     /// Peer, label and user data of the session.
     pub viewer: ViewerIdentity,
 }

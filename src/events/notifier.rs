@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::role::{Role, mark_thread};
-use super::{AuthorizeRequest, Events, SessionEvent, StreamEvent};
+use super::{AuthorizeRequest, Events, QualityEvent, SessionEvent, StreamEvent};
 use crate::error::{Error, Result, Status};
 use crate::state::{SessionState, StreamId, StreamState};
 
@@ -20,6 +20,8 @@ pub enum Notice {
     Stream(Box<StreamEvent>),
     /// A session's new state.
     Session(Box<SessionEvent>),
+    /// A viewer is shown something else.
+    Quality(Box<QualityEvent>),
     /// A push stream needs a keyframe.
     Keyframe(StreamId),
     /// An HTTP request to be authorized.
@@ -32,7 +34,7 @@ impl Notice {
         match self {
             Notice::Stream(event) => event.state == StreamState::Removed,
             Notice::Session(event) => event.state == SessionState::Closed,
-            Notice::Keyframe(_) | Notice::Authorize(_) => false,
+            Notice::Quality(_) | Notice::Keyframe(_) | Notice::Authorize(_) => false,
         }
     }
 }
@@ -225,6 +227,7 @@ fn tell(events: &dyn Events, notice: Notice) {
     match notice {
         Notice::Stream(event) => events.stream_state(&event),
         Notice::Session(event) => events.session_state(&event),
+        Notice::Quality(event) => events.session_quality(&event),
         Notice::Keyframe(stream) => events.keyframe_request(stream),
         Notice::Authorize(request) => events.authorize(*request),
     }

@@ -5,7 +5,7 @@ use std::ptr;
 
 use super::convert::{c_text, sized_struct};
 use super::handle::{rtsp_webrtc_gateway_session_id, rtsp_webrtc_gateway_stream_id};
-use crate::events::{SessionEvent, StreamEvent};
+use crate::events::{QualityEvent, SessionEvent, StreamEvent};
 
 /// A change of a stream's state. The strings are valid until the callback returns.
 #[repr(C)]
@@ -121,6 +121,80 @@ pub(super) fn report_session(
         state: event.state as i32,
         status: event.status.code(),
         message: pointer(&message),
+        session_user_data: ptr::with_exposed_provenance_mut(viewer.user_data),
+        label: pointer(&label),
+        peer: pointer(&peer),
+        stream_name: stream_name.as_ptr(),
+    };
+    // SAFETY: the host passed this function to be called with this user_data; the strings outlive
+    // the call.
+    unsafe { callback(user_data, &raw const event) }
+}
+
+/// A viewer is shown something else than before. Its strings are valid until the callback returns.
+#[repr(C)]
+pub struct rtsp_webrtc_gateway_quality_event {
+    /// Size of this struct in bytes; the library sets it.
+    pub struct_size: usize,
+    /// The session.
+    pub session: rtsp_webrtc_gateway_session_id,
+    /// The stream that it watches.
+    pub stream: rtsp_webrtc_gateway_stream_id,
+    /// The stream whose video it is shown: stream, or one of its variants.
+    pub variant: rtsp_webrtc_gateway_stream_id,
+    /// How much of that video it gets, enum rtsp_webrtc_gateway_detail.
+    pub detail: i32,
+    /// Why not more, enum rtsp_webrtc_gateway_quality_reason.
+    pub reason: i32,
+    /// What its connection carries in bits per second, IP and UDP headers included. 0: not measured.
+    pub bandwidth_bps: u64,
+    /// What the best variant that it may be shown needs in bits per second, with sound and headers.
+    /// 0: not known.
+    pub needed_bps: u64,
+    /// Why it gets less than the best variant with all frames, as a sentence for people. NULL: it gets
+    /// that.
+    pub held_back: *const c_char,
+    /// user_data of the session's offer.
+    pub session_user_data: *mut c_void,
+    /// label of the session's offer. NULL: none.
+    pub label: *const c_char,
+    /// peer of the session's offer. NULL: not known.
+    pub peer: *const c_char,
+    /// Name of the stream.
+    pub stream_name: *const c_char,
+}
+sized_struct!(
+    rtsp_webrtc_gateway_quality_event,
+    "rtsp_webrtc_gateway_quality_event"
+);
+
+/// The function of the host that receives quality events.
+pub(super) type SessionQualityFn =
+    unsafe extern "C" fn(*mut c_void, *const rtsp_webrtc_gateway_quality_event);
+
+/// Passes a quality event to the host.
+pub(super) fn report_quality(
+    callback: SessionQualityFn,
+    user_data: *mut c_void,
+    event: &QualityEvent,
+) {
+    let (quality, viewer) = (&event.quality, &event.viewer);
+    let stream_name = c_text(&event.stream_name);
+    let (held_back, label, peer) = (
+        optional_text(event.held_back.as_deref()),
+        optional_text(viewer.label.as_deref()),
+        optional_text(viewer.peer.as_deref()),
+    );
+    let event = rtsp_webrtc_gateway_quality_event {
+        struct_size: size_of::<rtsp_webrtc_gateway_quality_event>(),
+        session: event.session.0,
+        stream: event.stream.0,
+        variant: quality.variant.0,
+        detail: quality.detail as i32,
+        reason: quality.reason as i32,
+        bandwidth_bps: quality.estimate.unwrap_or(0),
+        needed_bps: quality.needed,
+        held_back: pointer(&held_back),
         session_user_data: ptr::with_exposed_provenance_mut(viewer.user_data),
         label: pointer(&label),
         peer: pointer(&peer),

@@ -11,8 +11,8 @@ use super::convert::{
     unset,
 };
 use super::events::{
-    report_session, report_stream, rtsp_webrtc_gateway_session_event,
-    rtsp_webrtc_gateway_stream_event,
+    report_quality, report_session, report_stream, rtsp_webrtc_gateway_quality_event,
+    rtsp_webrtc_gateway_session_event, rtsp_webrtc_gateway_stream_event,
 };
 use super::guard::guard_status;
 use super::handle::{gateway_ref, rtsp_webrtc_gateway, rtsp_webrtc_gateway_stream_id};
@@ -23,7 +23,7 @@ use super::user_data::{UserData, rtsp_webrtc_gateway_free_fn};
 use super::version::ABI_VERSION;
 use crate::config::Config;
 use crate::error::{Error, Result, Status};
-use crate::events::{AuthorizeRequest, Events, SessionEvent, StreamEvent, role};
+use crate::events::{AuthorizeRequest, Events, QualityEvent, SessionEvent, StreamEvent, role};
 use crate::gateway::Gateway;
 use crate::state::StreamId;
 
@@ -69,6 +69,16 @@ pub struct rtsp_webrtc_gateway_callbacks {
         unsafe extern "C" fn(
             user_data: *mut c_void,
             request: *const rtsp_webrtc_gateway_authorize_request,
+        ),
+    >,
+    /// A viewer is shown something else than before: another variant of the stream, more or fewer of
+    /// its frames, or the same for another reason. Called when that changes and at no other time, never
+    /// before the session's state NEW or after CLOSED. A viewer that gets the best variant with all
+    /// frames from the start causes no call.
+    pub on_session_quality: Option<
+        unsafe extern "C" fn(
+            user_data: *mut c_void,
+            event: *const rtsp_webrtc_gateway_quality_event,
         ),
     >,
 }
@@ -330,6 +340,12 @@ impl Events for Callbacks {
     fn session_state(&self, event: &SessionEvent) {
         if let Some(call) = self.table.on_session_state {
             report_session(call, self.user_data.get(), event);
+        }
+    }
+
+    fn session_quality(&self, event: &QualityEvent) {
+        if let Some(call) = self.table.on_session_quality {
+            report_quality(call, self.user_data.get(), event);
         }
     }
 

@@ -50,9 +50,12 @@ pub struct rtsp_webrtc_gateway_http_request {
     /// Method, for example "POST". Required.
     pub method: *const c_char,
     /// Path of the URL as the viewer sent it: percent-encoded, with any prefix that WHEP is mounted
-    /// under, for example "/live/door/whep". A query is ignored. Required.
+    /// under, for example "/live/door/whep". Of a POST, the query may have the viewer's limits:
+    /// `max_bitrate=500000` in bits per second, and `variant=NAME` (this variant or a lesser one) or
+    /// `variant=only:NAME`, as in rtsp_webrtc_gateway_viewer_limits. Other parameters are ignored.
+    /// Required.
     pub path: *const c_char,
-    /// Header fields. Only Authorization, Content-Type, If-Match and Prefer are used. May be
+    /// Header fields. Only Accept, Authorization, Content-Type, If-Match and Prefer are used. May be
     /// NULL if headers_len is 0.
     pub headers: *const rtsp_webrtc_gateway_http_header,
     /// Number of elements in headers, at most 4096.
@@ -106,8 +109,11 @@ sized_struct!(
 /// - `POST` of an offer to the endpoint: 201 with Location, ETag and a Link for each ICE server.
 /// - `PATCH` of a session: 204 after candidates; 200 with a new ETag after an ICE restart.
 /// - `DELETE` of a session: 200.
-/// - `GET`, `HEAD`: 200 without a body, if the stream or the session exists.
-/// - Failures: 400; 401 and 403 (see on_authorize); 404; 405 with Allow; 406 without a common
+/// - `GET`, `HEAD`: 200 without a body, if the stream or the session exists. For `GET` of a session
+///   with the header `Accept: application/json`, a JSON object with what its viewer is shown and why:
+///   "state", "variant_name", "detail", "reason", "held_back", "bandwidth_bps" and "needed_bps", as in the
+///   "sessions" of state_json(). The library's player asks for it every few seconds.
+/// - Failures: 400, also for a limit in the query that is not valid; 401 and 403 (see on_authorize); 404; 405 with Allow; 406 without a common
 ///   codec; 409 with Retry-After while the camera is not live; 412; 413; 415; 422; 428; 503 with
 ///   Retry-After at a limit; 504. Each has problem details (RFC 9457) as body, whose "detail" is
 ///   the error message. It is meant for operators and may name the camera's address or a knob:
@@ -345,12 +351,11 @@ unsafe fn with_request<T>(
 }
 
 /// The stream and the session that the host has read from the URL.
-///
+type Named<'a> = (Cow<'a, str>, Option<Cow<'a, str>>);
+
 /// # Safety
 /// The strings of `request` are NULL, or NUL-terminated and unchanged for `'a`.
-unsafe fn target<'a>(
-    request: &rtsp_webrtc_gateway_http_request,
-) -> Result<Option<(Cow<'a, str>, Option<Cow<'a, str>>)>> {
+unsafe fn target<'a>(request: &rtsp_webrtc_gateway_http_request) -> Result<Option<Named<'a>>> {
     let key = match request.session_key.is_null() {
         true => None,
         // SAFETY: this function's contract.

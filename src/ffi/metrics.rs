@@ -45,20 +45,23 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_metrics(
 ///   "interface_enumerations"}
 /// - "tuning": an array of {"name", "value", "default", "min", "max", "applies"}; "applies" is
 ///   "create", "new_sessions" or "now"
-/// - "streams": an array, ordered by id, of {"id", "name", "label", "variants" (ids, best first,
-///   its own included; empty if it has none), "source" ("pull" or "push"), "state" (enum rtsp_webrtc_gateway_stream_state in lower case), "status"
-///   (rtsp_webrtc_gateway_strerror() of the last failure, or "ok"), "message", "video_codec",
-///   "audio_codec", "width", "height", "bitrate_bps", "sessions", "reconnects", "bytes", "frames",
-///   "keyframes", "frames_dropped", "packets_lost", "keyframe_requests", "since_last_media_ms",
-///   "memory_bytes", "cost_us": {"packetize", "seal", "send"}, "latency_us": {"p50", "p95", "max"}
-///   (from the arrival of the last packet of a video frame until the frame has been handed to the
-///   system for all viewers, over the last 5 to 10 s), "sent": {"bytes", "packets", "nacks",
-///   "retransmits", "plis", "overflows"}}
+/// - "streams": an array, ordered by id, of {"id", "name", "label", "variants" (ids, best
+///   first, its own included; empty if it has none), "source" ("pull" or "push"), "state" (enum
+///   rtsp_webrtc_gateway_stream_state in lower case), "status" (rtsp_webrtc_gateway_strerror()
+///   of the last failure, or "ok"), "message", "video_codec", "audio_codec", "width", "height",
+///   "bitrate_bps", "sessions", "reconnects", "bytes", "frames", "keyframes", "frames_dropped",
+///   "packets_lost", "keyframe_requests", "since_last_media_ms", "memory_bytes", "cost_us":
+///   {"packetize", "seal", "send"}, "latency_us": {"p50", "p95", "max"} (from the arrival of
+///   the last packet of a video frame until the frame has been handed to the system for all
+///   viewers, over the last 5 to 10 s), "sent": {"bytes", "packets", "nacks", "retransmits",
+///   "plis", "overflows", "skips", "switches_up", "switches_down"}}
 /// - "sessions": an array, ordered by id, of {"id", "stream", "stream_name", "state" (enum
 ///   rtsp_webrtc_gateway_session_state in lower case), "srtp_profile" ("AEAD_AES_128_GCM" or
-///   "AES128_CM_HMAC_SHA1_80"), "remote", "peer", "label", "bytes_sent", "packets_sent", "nacks",
-///   "retransmits", "plis", "overflows", "skips", "bandwidth_bps", "held_back", "round_trip_us",
-///   "loss_ppm", "age_ms"}
+///   "AES128_CM_HMAC_SHA1_80"), "remote", "peer", "label", "bytes_sent", "packets_sent",
+///   "nacks", "retransmits", "plis", "overflows", "skips", "variant" (the stream whose video is
+///   shown), "variant_name", "detail" (enum rtsp_webrtc_gateway_detail in lower case), "reason"
+///   (enum rtsp_webrtc_gateway_quality_reason in lower case), "held_back", "bandwidth_bps",
+///   "needed_bps", "switches_up", "switches_down", "round_trip_us", "loss_ppm", "age_ms"}
 ///
 /// Some members need explaining:
 ///
@@ -69,8 +72,12 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_metrics(
 ///   could not carry them in time (knob congestion).
 /// - "bandwidth_bps": what that path carries, IP and UDP headers included; null until it is
 ///   measured, and without congestion. Measured up to about 50 Mbit/s.
-/// - "held_back": a sentence for people that says why the viewer does not see every frame at
-///   present; null if nothing holds it back.
+/// - "needed_bps": what the best variant that the viewer may be shown needs, sound and headers
+///   included.
+/// - "held_back": a sentence for people that says why the viewer gets less than the best variant
+///   with all frames; null if it gets that.
+/// - "switches_up", "switches_down": how many times a viewer was shown something better, or something
+///   worse, than before.
 ///
 /// Unknown values are null. Counters start with the object they belong to; compute rates from two
 /// readings. Later versions may add members. The text contains no passwords and no keys.

@@ -18,6 +18,7 @@ mod ice_server;
 mod log;
 mod metrics;
 mod push;
+mod quality;
 mod session;
 mod signals;
 mod status;

@@ -9,6 +9,7 @@ use super::guard::guard_status;
 use super::handle::{
     gateway_ref, rtsp_webrtc_gateway, rtsp_webrtc_gateway_session_id, rtsp_webrtc_gateway_stream_id,
 };
+use super::quality::{rtsp_webrtc_gateway_viewer_limits, viewer_limits};
 use crate::state::SessionId;
 
 /// State of a session.
@@ -70,6 +71,28 @@ pub struct rtsp_webrtc_gateway_session_info {
     pub label: [c_char; 136],
     /// peer of the session's offer. "": not known.
     pub peer: [c_char; 136],
+    /// The stream whose video it is shown: stream, or one of its variants.
+    pub variant: rtsp_webrtc_gateway_stream_id,
+    /// How much of that video it gets, enum rtsp_webrtc_gateway_detail.
+    pub detail: i32,
+    /// Why not more, enum rtsp_webrtc_gateway_quality_reason.
+    pub reason: i32,
+    /// What its connection carries in bits per second, IP and UDP headers included. 0: not measured,
+    /// as without the knob congestion.
+    pub bandwidth_bps: u64,
+    /// What the best variant that it may be shown needs in bits per second, with sound and headers.
+    /// 0: not known.
+    pub needed_bps: u64,
+    /// Times that frames were left out up to a keyframe because its connection could not carry them
+    /// in time.
+    pub skips: u64,
+    /// Times that it was shown something better than before: a better variant, or more of it.
+    pub switches_up: u64,
+    /// Times that it was shown something worse than before.
+    pub switches_down: u64,
+    /// Why it gets less than the best variant with all frames, as a sentence for people. "": it gets
+    /// that.
+    pub held_back: [c_char; 384],
 }
 sized_struct!(
     rtsp_webrtc_gateway_session_info,
@@ -113,6 +136,15 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_get_session_info(
             user_data: ptr::with_exposed_provenance_mut(now.viewer.user_data),
             label: [0; 136],
             peer: [0; 136],
+            variant: now.quality.variant.0,
+            detail: now.quality.detail as i32,
+            reason: now.quality.reason as i32,
+            bandwidth_bps: now.quality.estimate.unwrap_or(0),
+            needed_bps: now.quality.needed,
+            skips: now.skips,
+            switches_up: now.switches_up,
+            switches_down: now.switches_down,
+            held_back: [0; 384],
         };
         if let Some(remote) = now.remote {
             fill(&mut info.remote_address, &remote.to_string());
@@ -125,8 +157,36 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_get_session_info(
             &mut info.peer,
             now.viewer.peer.as_deref().unwrap_or_default(),
         );
+        fill(
+            &mut info.held_back,
+            now.held_back.as_deref().unwrap_or_default(),
+        );
         // SAFETY: out_info is NULL or a struct of the header, by the conventions.
         unsafe { write_struct(out_info, info) }
+    })
+}
+
+/// Changes what a viewer asks for, all of it: what its offer asked for counts no more. What it is
+/// shown follows at once, or with the next keyframe; on_session_quality tells.
+///
+/// Parameters: limits may be NULL for none. It is copied.
+///
+/// Asks a worker thread.
+///
+/// Errors: ERR_INVALID_ARGUMENT if limits->variant is neither the session's stream nor one of its
+/// variants, or a flag is unknown; ERR_NOT_FOUND if the session does not exist, or is gone.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rtsp_webrtc_gateway_set_session_limits(
+    gateway: *mut rtsp_webrtc_gateway,
+    session: rtsp_webrtc_gateway_session_id,
+    limits: *const rtsp_webrtc_gateway_viewer_limits,
+) -> c_int {
+    guard_status(|| {
+        // SAFETY: gateway is NULL or alive, by the conventions.
+        let gateway = unsafe { gateway_ref(gateway) }?;
+        // SAFETY: limits is NULL or a struct of the header, by the conventions.
+        let limits = unsafe { viewer_limits(limits) }?;
+        gateway.set_session_limits(SessionId(session), limits)
     })
 }
 

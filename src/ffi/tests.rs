@@ -1,7 +1,7 @@
 //! Ties the header to the safe API, and checks what every function must do.
 
 use std::collections::BTreeMap;
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::fmt::Debug;
 use std::fs;
 use std::mem::{MaybeUninit, offset_of, size_of};
@@ -10,13 +10,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use log::LevelFilter;
 
 use super::convert::{c_text, fill, read_struct, write_struct};
+use super::events::{report_quality, rtsp_webrtc_gateway_quality_event};
 use super::guard::{guard, guard_status, with_last_error};
 use super::stream::rtsp_webrtc_gateway_pull_options;
 use super::user_data::UserData;
 use crate::error::{Error, Status};
-use crate::events::Operation;
+use crate::events::{Operation, QualityEvent};
 use crate::media::Codec;
-use crate::state::{SessionState, StreamState};
+use crate::state::{
+    Detail, Quality, QualityReason, SessionId, SessionState, StreamId, StreamState, ViewerIdentity,
+};
 use crate::tuning::{Applies, KNOBS, SrtpPolicy};
 
 const HEADER: &str = include_str!(concat!(env!("OUT_DIR"), "/rtsp_webrtc_gateway.h"));
@@ -118,6 +121,16 @@ fn the_other_enums_are_those_of_the_safe_api() {
         variants!(SessionState: New Connecting Connected Disconnected Failed Closed),
     );
     check(
+        "detail",
+        "DETAIL",
+        variants!(Detail: AllFrames FewerFrames Keyframes SoundOnly),
+    );
+    check(
+        "quality_reason",
+        "QUALITY_REASON",
+        variants!(QualityReason: Nothing Path Viewer Codec Camera),
+    );
+    check(
         "operation",
         "OPERATION",
         variants!(Operation: Watch Update End Monitor),
@@ -143,6 +156,57 @@ fn the_other_enums_are_those_of_the_safe_api() {
     let codecs = variants!(Codec: H264 H265 Av1 Opus Pcmu Pcma G722);
     let codecs = codecs.map(|(codec, number)| (codec.encoding_name().to_uppercase(), number));
     assert_eq!(header, codecs.into());
+}
+
+#[test]
+fn a_quality_event_has_all_fields() {
+    unsafe extern "C" fn callback(
+        user_data: *mut c_void,
+        event: *const rtsp_webrtc_gateway_quality_event,
+    ) {
+        let text = |pointer: *const c_char| {
+            // SAFETY: not NULL, so a text of the event.
+            let text = (!pointer.is_null()).then(|| unsafe { CStr::from_ptr(pointer) });
+            text.map(|text| text.to_str().unwrap().to_owned())
+        };
+        // SAFETY: it lives until this returns.
+        let event = unsafe { &*event };
+        assert_eq!(event.struct_size, size_of_val(event));
+        let ids = (event.session, event.stream, event.variant);
+        assert_eq!(ids, (1, 2, 3));
+        assert_eq!((event.detail, event.reason), (3, 1));
+        assert_eq!((event.bandwidth_bps, event.needed_bps), (0, 2_000_000));
+        assert_eq!(text(event.stream_name).unwrap(), "door");
+        assert_eq!(text(event.held_back).unwrap(), "too thin");
+        assert_eq!(
+            (text(event.label), text(event.peer)),
+            (Some("ann".to_owned()), None)
+        );
+        assert_eq!(event.session_user_data.addr(), 7);
+        // SAFETY: what the test passed.
+        unsafe { *user_data.cast::<u32>() += 1 };
+    }
+    let mut calls = 0_u32;
+    let event = QualityEvent {
+        session: SessionId(1),
+        stream: StreamId(2),
+        stream_name: "door".into(),
+        quality: Quality {
+            variant: StreamId(3),
+            detail: Detail::Keyframes,
+            reason: QualityReason::Path,
+            estimate: None,
+            needed: 2_000_000,
+        },
+        held_back: Some("too thin".to_owned()),
+        viewer: ViewerIdentity {
+            peer: None,
+            label: Some("ann".into()),
+            user_data: 7,
+        },
+    };
+    report_quality(callback, (&raw mut calls).cast(), &event);
+    assert_eq!(calls, 1);
 }
 
 #[test]

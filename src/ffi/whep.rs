@@ -12,6 +12,7 @@ use super::handle::{
     gateway_ref, rtsp_webrtc_gateway, rtsp_webrtc_gateway_op_id, rtsp_webrtc_gateway_session_id,
 };
 use super::ice_server::{ice_servers, rtsp_webrtc_gateway_ice_server};
+use super::quality::{rtsp_webrtc_gateway_viewer_limits, viewer_limits};
 use super::user_data::UserData;
 use crate::config::{IceServer, WhepOffer};
 use crate::error::{Error, Result, Status};
@@ -90,6 +91,9 @@ pub struct rtsp_webrtc_gateway_offer {
     /// the session lives. Do not dereference it outside callbacks unless a lock or reference count
     /// of yours protects it.
     pub user_data: *mut c_void,
+    /// What the viewer asks for. set_session_limits() changes it later. NULL: the best that its
+    /// connection carries.
+    pub limits: *const rtsp_webrtc_gateway_viewer_limits,
 }
 sized_struct!(rtsp_webrtc_gateway_offer, "rtsp_webrtc_gateway_offer");
 
@@ -115,7 +119,7 @@ sized_struct!(rtsp_webrtc_gateway_offer, "rtsp_webrtc_gateway_offer");
 /// Blocking.
 ///
 /// Errors: ERR_NOT_FOUND for the stream name; ERR_SDP, ERR_TOO_LARGE, ERR_FINGERPRINT,
-/// ERR_ICE_CREDENTIALS and ERR_CODEC for the SDP; ERR_NOT_READY (409) while the camera is not live;
+/// ERR_ICE_CREDENTIALS and ERR_CODEC for the SDP; ERR_INVALID_ARGUMENT for the limits; ERR_NOT_READY (409) while the camera is not live;
 /// ERR_LIMIT (503) if a limit of sessions is reached; ERR_SHUTTING_DOWN, also if shutdown() begins
 /// while this function waits; ERR_TIMEOUT after 5 s on an overloaded machine.
 #[must_use]
@@ -518,6 +522,7 @@ unsafe fn with_offer<T>(
             ice_servers: servers.as_deref(),
             label: optional_str(offer.label, "label")?,
             user_data: offer.user_data.expose_provenance(),
+            limits: viewer_limits(offer.limits)?,
         })
     }
 }

@@ -13,8 +13,11 @@ use crate::events::Notices;
 use crate::events::{RequestId, role};
 use crate::gateway::authority::Claim;
 use crate::limit::Permit;
-use crate::whep::http::{Action, Call, Outcome, Step, read};
+use crate::state::{VariantChoice, ViewerLimits};
+use crate::stats::json;
+use crate::whep::http::{Action, AskedLimits, Call, Outcome, Step, read};
 use crate::whep::{HttpRequest, HttpResponse};
+use crate::worker::quality::no_variant;
 
 /// Receives the response to a request.
 pub type HttpDone = Box<dyn FnOnce(HttpResponse) + Send>;
@@ -127,6 +130,7 @@ impl Handle {
                     ice_servers: posted.ice_servers.as_deref(),
                     label: posted.label.as_deref(),
                     user_data: posted.user_data,
+                    limits: self.named_limits(&call.stream, &posted.limits)?,
                 })
                 .await
                 .map(Outcome::Response),
@@ -160,7 +164,46 @@ impl Handle {
                 self.shared.registry.check_session(&call.stream, key)?;
                 Ok(Outcome::Found)
             }
+            Action::DescribeSession { key } => {
+                let (handle, stream, key) = (self.clone(), call.stream.clone(), key.clone());
+                // It asks the worker and waits.
+                let work = tokio::task::spawn_blocking(move || handle.describe(&stream, &key));
+                work.await
+                    .unwrap_or_else(|_| Err(panicked("this request")))
+                    .map(Outcome::Described)
+            }
         }
+    }
+
+    /// What the viewer of a session is shown, as JSON.
+    fn describe(&self, stream: &str, key: &str) -> Result<String> {
+        let registry = &self.shared.registry;
+        registry.check_session(stream, key)?;
+        let (session, _) = registry.find_session(key)?;
+        let info = self.session_info(session)?;
+        let variant = registry.stream_name(info.quality.variant).ok();
+        json::viewer_document(&info, variant.as_deref())
+    }
+
+    /// What a viewer asks for by names.
+    fn named_limits(&self, stream: &str, asked: &AskedLimits) -> Result<ViewerLimits> {
+        let variant = match &asked.variant {
+            None => VariantChoice::Auto,
+            Some(name) => {
+                let registry = &self.shared.registry;
+                registry.find_stream(stream)?; // it counts more than its variant
+                let found = registry.find_stream(name);
+                let (variant, _) = found.map_err(|_| no_variant(name, stream))?;
+                match asked.only {
+                    true => VariantChoice::Only(variant),
+                    false => VariantChoice::AtMost(variant),
+                }
+            }
+        };
+        Ok(ViewerLimits {
+            max_bitrate: asked.max_bitrate,
+            variant,
+        })
     }
 }
 

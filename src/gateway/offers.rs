@@ -11,7 +11,7 @@ use crate::config::{DEFAULT_OFFER_TIMEOUT, MAX_LABEL, WhepOffer, checked_label};
 use crate::error::{Result, shutting_down};
 use crate::events::role;
 use crate::sdp::offer::Offer;
-use crate::state::{OpId, StreamId, ViewerIdentity};
+use crate::state::{OpId, StreamId, ViewerIdentity, ViewerLimits};
 use crate::whep::http::check_location_prefix;
 use crate::whep::{Response, ice_server};
 use crate::worker::pending_offers::Ticket;
@@ -25,7 +25,8 @@ impl Handle {
     /// response to a failure is [`HttpResponse::from`](crate::whep::HttpResponse) of the error.
     ///
     /// Fails with `NotFound` for the stream; with `Sdp`, `TooLarge`, `Fingerprint`, `IceCredentials`
-    /// and `Codec` for the SDP; with `NotReady` while the camera is not live; with `Limit` if a limit
+    /// and `Codec` for the SDP; with `InvalidArgument` if the limits name a stream that is no variant of
+    /// this one; with `NotReady` while the camera is not live; with `Limit` if a limit
     /// of sessions is reached; with `WouldDeadlock` inside a callback.
     pub fn handle_whep_offer(&self, offer: &WhepOffer<'_>) -> Result<Response> {
         role::check_may_block("handle_whep_offer")?;
@@ -125,6 +126,7 @@ impl Handle {
                 label,
                 user_data: offer.user_data,
             },
+            limits: offer.limits,
         })
     }
 }
@@ -154,6 +156,7 @@ struct Checked {
     timeout: Duration,
     ice_links: Option<Vec<String>>,
     viewer: ViewerIdentity,
+    limits: ViewerLimits,
 }
 
 impl Checked {
@@ -166,6 +169,7 @@ impl Checked {
             deadline: after(self.timeout),
             ice_links: self.ice_links,
             viewer: self.viewer,
+            limits: self.limits,
             ticket,
         }
     }

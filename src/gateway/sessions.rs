@@ -2,7 +2,7 @@
 
 use super::Handle;
 use crate::error::Result;
-use crate::state::{SessionId, SessionInfo};
+use crate::state::{SessionId, SessionInfo, ViewerLimits};
 use crate::worker::Command;
 use crate::worker::registry::SessionLocation;
 
@@ -20,6 +20,18 @@ impl Handle {
     pub fn sessions(&self) -> Result<Vec<SessionId>> {
         self.check_open()?;
         Ok(self.shared.registry.sessions())
+    }
+
+    /// Changes what a viewer asks for, all of it. Waits for its worker; what it is shown changes within
+    /// a keyframe interval.
+    ///
+    /// Fails with `InvalidArgument` if the limits name a stream that is no variant of its stream.
+    pub fn set_session_limits(&self, session: SessionId, limits: ViewerLimits) -> Result<()> {
+        self.check_open()?;
+        let place = self.shared.registry.session(session)?;
+        self.ask(place.worker, |reply| {
+            Command::SetLimits(session, place.slot, limits, reply)
+        })?
     }
 
     /// Closes a session by its id. Does not wait; its last event is `Closed`.

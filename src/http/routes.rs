@@ -76,9 +76,10 @@ impl Site {
         };
         let peer = peer.to_string();
         let headers: Vec<(&str, &str)> = texts(&head.headers).collect();
+        let path_and_query = head.uri.path_and_query();
         let step = read(&HttpRequest {
             method: head.method.as_str(),
-            path: head.uri.path(),
+            path: path_and_query.map_or(head.uri.path(), |all| all.as_str()),
             headers: &headers,
             body: &body,
             peer: Some(&peer),

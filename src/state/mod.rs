@@ -1,6 +1,7 @@
 //! Ids and states, and the current state of a stream or session, as reported to the host.
 
 mod quality;
+mod sentence;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use crate::error::Status;
 use crate::media::Codec;
 
 pub use quality::{Detail, Quality, QualityReason, VariantChoice, ViewerLimits};
+pub use sentence::Shown;
 
 /// Id of a stream. Never 0, never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -190,11 +192,14 @@ pub struct SessionInfo {
     /// Times frames were left out up to a keyframe because the viewer's connection does not carry
     /// them in time.
     pub skips: u64,
-    /// What the viewer's connection carries in bits per second, IP and UDP headers included; `None`
-    /// until it is measured. Capped at 50 Mbit/s.
-    pub bandwidth_bps: Option<u64>,
-    /// Why the viewer does not see every frame at once, in a sentence; `None` if nothing holds it back.
+    /// What the viewer is shown, and what its connection carries.
+    pub quality: Quality,
+    /// Why that is less than the best variant with all frames, in a sentence; `None` if it is not.
     pub held_back: Option<String>,
+    /// Times that it was shown something better than before: a better variant, or more of it.
+    pub switches_up: u64,
+    /// Times that it was shown less than before.
+    pub switches_down: u64,
     /// Round-trip time, measured by the DTLS handshake at first, later by receiver reports.
     pub round_trip: Option<Duration>,
     /// Packet loss in the last receiver report, in parts per million.

@@ -16,6 +16,9 @@ use crate::state::{SessionId, SessionInfo, StreamId};
 use crate::stats::{GatewaySnapshot, MediaCosts, StreamSnapshot, WorkerSnapshot};
 use crate::tuning::{Applies, KNOBS, Knob, Tuning};
 
+/// Names of all streams.
+type Names<'a> = HashMap<StreamId, &'a str>;
+
 /// The document.
 pub fn document(gateway: &GatewaySnapshot<'_>) -> Result<String> {
     let mut streams: Vec<&StreamSnapshot> =
@@ -24,7 +27,7 @@ pub fn document(gateway: &GatewaySnapshot<'_>) -> Result<String> {
     let mut sessions: Vec<&(SessionId, SessionInfo)> =
         gateway.workers.iter().flat_map(|w| &w.sessions).collect();
     sessions.sort_unstable_by_key(|(id, _)| *id);
-    let names: HashMap<StreamId, &str> = streams
+    let names: Names<'_> = streams
         .iter()
         .map(|s| (s.id, &*s.info.identity.name))
         .collect();
@@ -49,15 +52,10 @@ pub fn document(gateway: &GatewaySnapshot<'_>) -> Result<String> {
         streams: streams.into_iter().map(Stream::from).collect(),
         sessions: sessions
             .into_iter()
-            .map(|(id, info)| Session::new(*id, info, names.get(&info.stream).copied()))
+            .map(|(id, info)| Session::new(*id, info, &names))
             .collect(),
     };
-    serde_json::to_string(&document).map_err(|error| {
-        Error::new(
-            Status::Panic,
-            format!("the state cannot be written as JSON: {error}"),
-        )
-    })
+    written(&document)
 }
 
 #[derive(Serialize)]
@@ -244,6 +242,9 @@ struct Sent {
     retransmits: u64,
     plis: u64,
     overflows: u64,
+    skips: u64,
+    switches_up: u64,
+    switches_down: u64,
 }
 
 impl<'a> From<&'a StreamSnapshot> for Stream<'a> {
@@ -287,6 +288,9 @@ impl<'a> From<&'a StreamSnapshot> for Stream<'a> {
                 retransmits: totals.retransmits,
                 plis: totals.plis,
                 overflows: totals.overflows,
+                skips: totals.skips,
+                switches_up: totals.switches_up,
+                switches_down: totals.switches_down,
             },
         }
     }
@@ -309,19 +313,27 @@ struct Session<'a> {
     plis: u64,
     overflows: u64,
     skips: u64,
-    bandwidth_bps: Option<u64>,
+    variant: u64,
+    variant_name: Option<&'a str>,
+    detail: &'static str,
+    reason: &'static str,
     held_back: Option<&'a str>,
+    bandwidth_bps: Option<u64>,
+    needed_bps: Option<u64>,
+    switches_up: u64,
+    switches_down: u64,
     round_trip_us: Option<u64>,
     loss_ppm: u32,
     age_ms: u64,
 }
 
 impl<'a> Session<'a> {
-    fn new(id: SessionId, info: &'a SessionInfo, stream_name: Option<&'a str>) -> Session<'a> {
+    fn new(id: SessionId, info: &'a SessionInfo, names: &Names<'a>) -> Session<'a> {
+        let quality = &info.quality;
         Session {
             id: id.0,
             stream: info.stream.0,
-            stream_name,
+            stream_name: names.get(&info.stream).copied(),
             state: info.state.name(),
             srtp_profile: info.srtp_profile.map(SrtpProfile::name),
             remote: info.remote,
@@ -334,13 +346,58 @@ impl<'a> Session<'a> {
             plis: info.plis,
             overflows: info.overflows,
             skips: info.skips,
-            bandwidth_bps: info.bandwidth_bps,
+            variant: quality.variant.0,
+            variant_name: names.get(&quality.variant).copied(),
+            detail: quality.detail.name(),
+            reason: quality.reason.name(),
             held_back: info.held_back.as_deref(),
+            bandwidth_bps: quality.estimate,
+            needed_bps: known(quality.needed),
+            switches_up: info.switches_up,
+            switches_down: info.switches_down,
             round_trip_us: info.round_trip.map(micros),
             loss_ppm: info.loss_ppm,
             age_ms: millis(info.age),
         }
     }
+}
+
+/// What a viewer may know of its own session: nothing that the host keeps about it.
+pub fn viewer_document(info: &SessionInfo, variant_name: Option<&str>) -> Result<String> {
+    #[derive(Serialize)]
+    struct Viewer<'a> {
+        state: &'static str,
+        variant_name: Option<&'a str>,
+        detail: &'static str,
+        reason: &'static str,
+        held_back: Option<&'a str>,
+        bandwidth_bps: Option<u64>,
+        needed_bps: Option<u64>,
+    }
+    let quality = &info.quality;
+    written(&Viewer {
+        state: info.state.name(),
+        variant_name,
+        detail: quality.detail.name(),
+        reason: quality.reason.name(),
+        held_back: info.held_back.as_deref(),
+        bandwidth_bps: quality.estimate,
+        needed_bps: known(quality.needed),
+    })
+}
+
+fn written(document: &impl Serialize) -> Result<String> {
+    serde_json::to_string(document).map_err(|error| {
+        Error::new(
+            Status::Panic,
+            format!("the state cannot be written as JSON: {error}"),
+        )
+    })
+}
+
+/// 0 stands for what is not known.
+fn known(rate: u64) -> Option<u64> {
+    (rate > 0).then_some(rate)
 }
 
 fn millis(time: Duration) -> u64 {

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 pub use self::costs::{Costs, MediaCosts};
 pub use self::latency::{Latency, LatencyFigures};
-use crate::state::{SessionId, SessionInfo, StreamId, StreamInfo};
+use crate::state::{Detail, Quality, QualityReason, SessionId, SessionInfo, StreamId, StreamInfo};
 use crate::tuning::Tuning;
 
 /// A gateway at one moment.
@@ -60,6 +60,8 @@ pub struct StreamSnapshot {
     pub info: StreamInfo,
     /// What was sent to its viewers.
     pub totals: Totals,
+    /// What its viewers are shown now.
+    pub shown: Shown,
     /// Bytes of memory that its rings hold.
     pub memory: usize,
     /// What its media cost its worker: packetizing, sealing, sending.
@@ -80,6 +82,12 @@ pub struct Totals {
     pub retransmits: u64,
     /// How often a viewer fell behind and resumed at a keyframe.
     pub overflows: u64,
+    /// How often frames were left out up to a keyframe for a viewer's connection.
+    pub skips: u64,
+    /// How often a viewer was shown something better than before.
+    pub switches_up: u64,
+    /// How often a viewer was shown less than before.
+    pub switches_down: u64,
     /// Packets that NACKs asked for.
     pub nacks: u64,
     /// PLI and FIR.
@@ -95,8 +103,41 @@ impl Totals {
         self.bytes += session.bytes_sent;
         self.retransmits += session.retransmits;
         self.overflows += session.overflows;
+        self.skips += session.skips;
+        self.switches_up += session.switches_up;
+        self.switches_down += session.switches_down;
         self.nacks += session.nacks;
         self.plis += session.plis;
         self.rejected += session.rejected;
+    }
+}
+
+/// Numbers of viewers by what they are shown and why.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Shown {
+    details: [u64; Detail::ALL.len()],
+    reasons: [u64; QualityReason::ALL.len()],
+}
+
+impl Shown {
+    /// Counts a viewer.
+    pub fn add(&mut self, quality: &Quality) {
+        for (count, detail) in self.details.iter_mut().zip(Detail::ALL) {
+            *count += u64::from(detail == quality.detail);
+        }
+        for (count, reason) in self.reasons.iter_mut().zip(QualityReason::ALL) {
+            *count += u64::from(reason == quality.reason);
+        }
+    }
+
+    /// How many are shown this much.
+    pub fn details(&self) -> impl Iterator<Item = (Detail, u64)> {
+        Detail::ALL.into_iter().zip(self.details)
+    }
+
+    /// How many get less than the best for this reason.
+    pub fn held_back(&self) -> impl Iterator<Item = (QualityReason, u64)> {
+        let all = QualityReason::ALL.into_iter().zip(self.reasons);
+        all.filter(|(reason, _)| *reason != QualityReason::Nothing)
     }
 }

@@ -95,7 +95,7 @@ fn streams(out: &mut Text, workers: &[WorkerSnapshot]) {
             |s| s.info.since_last_media.map_or(0, |t| t.as_millis() as u64),
         ),
     ];
-    let counters: [(&str, &str, Value); 14] = [
+    let counters: [(&str, &str, Value); 15] = [
         ("stream_received_bytes", "Bytes of media received.", |s| {
             s.info.bytes
         }),
@@ -148,6 +148,11 @@ fn streams(out: &mut Text, workers: &[WorkerSnapshot]) {
             |s| s.totals.overflows,
         ),
         (
+            "stream_skips",
+            "Times that frames were left out up to a keyframe for a viewer's connection.",
+            |s| s.totals.skips,
+        ),
+        (
             "stream_rejected_datagrams",
             "Datagrams for sessions that were not authentic.",
             |s| s.totals.rejected,
@@ -185,6 +190,37 @@ fn streams(out: &mut Text, workers: &[WorkerSnapshot]) {
         }
     }
     out.gauge(
+        "stream_sessions_shown",
+        "Sessions that watch the stream, by how much of the video they get.",
+    );
+    for stream in all() {
+        for (detail, count) in stream.shown.details() {
+            let labels = label(stream, "detail", detail.name());
+            out.sample("stream_sessions_shown", &labels, count);
+        }
+    }
+    out.gauge(
+        "stream_sessions_held_back",
+        "Sessions that get less than the best variant with all frames, by the reason.",
+    );
+    for stream in all() {
+        for (reason, count) in stream.shown.held_back() {
+            let labels = label(stream, "reason", reason.name());
+            out.sample("stream_sessions_held_back", &labels, count);
+        }
+    }
+    out.counter(
+        "stream_switches",
+        "Times that a viewer was shown something better or something worse.",
+    );
+    for stream in all() {
+        let totals = &stream.totals;
+        for (direction, count) in [("up", totals.switches_up), ("down", totals.switches_down)] {
+            let labels = label(stream, "direction", direction);
+            out.sample("stream_switches", &labels, count);
+        }
+    }
+    out.gauge(
         "stream_latency_seconds",
         "From a picture's last packet until the system had the picture for all viewers, over the \
          last seconds. Quantile 1 is the longest.",
@@ -205,6 +241,14 @@ fn streams(out: &mut Text, workers: &[WorkerSnapshot]) {
             out.sample("stream_latency_seconds", &labels, time.as_secs_f64());
         }
     }
+}
+
+/// The labels of a figure of a stream that has a second one.
+fn label(stream: &StreamSnapshot, name: &str, value: &str) -> String {
+    format!(
+        "stream=\"{}\",{name}=\"{value}\"",
+        stream.info.identity.name
+    )
 }
 
 /// Stream names contain no character that needs escaping in a label.

@@ -16,7 +16,9 @@ use crate::sdp::offer::Offer;
 use crate::session::WallClock;
 use crate::session::dtls::Certificate;
 use crate::source::{CameraConfig, push};
-use crate::state::{SessionId, SessionInfo, StreamId, StreamIdentity, StreamInfo, ViewerIdentity};
+use crate::state::{
+    SessionId, SessionInfo, StreamId, StreamIdentity, StreamInfo, ViewerIdentity, ViewerLimits,
+};
 use crate::stats::WorkerSnapshot;
 use crate::tuning::Tuning;
 use crate::whep::Response;
@@ -67,6 +69,8 @@ pub struct OfferRequest {
     pub ice_links: Option<Vec<String>>,
     /// Peer, label and user data of the session.
     pub viewer: ViewerIdentity,
+    /// What the viewer asks for.
+    pub limits: ViewerLimits,
     /// Completes the offer.
     pub ticket: Ticket,
 }
@@ -140,6 +144,8 @@ pub enum Command {
     StreamInfo(StreamId, SyncSender<Result<StreamInfo>>),
     /// Report the session in a slot.
     SessionInfo(SessionId, usize, SyncSender<Result<SessionInfo>>),
+    /// Change what the viewer in a slot asks for.
+    SetLimits(SessionId, usize, ViewerLimits, SyncSender<Result<()>>),
     /// Report everything, for metrics.
     Snapshot(SyncSender<WorkerSnapshot>),
     /// A knob has changed.

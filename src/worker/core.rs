@@ -12,15 +12,15 @@ use super::command::{Command, WorkerContext};
 use super::fan_out::{FanOut, PORTION, Pass};
 use super::log_lines;
 use super::session_io::{StreamTracks, session_io};
-use super::slots::Slots;
+use super::slots::{Slots, Viewer};
 use super::streams::Streams;
 use crate::error::{Error, Result, Status, panicked, shutting_down};
 use crate::events::{Notice, StreamEvent};
 use crate::media::{AccessUnit, MediaKind, TrackInfo};
 use crate::session::SendBuffer;
-use crate::state::{StreamId, StreamIdentity, StreamInfo, StreamState};
+use crate::state::{SessionInfo, StreamId, StreamIdentity, StreamInfo, StreamState};
 use crate::stats::{Costs, StreamSnapshot, WorkerSnapshot};
-use crate::worker::registry::no_stream;
+use crate::worker::registry::{no_session, no_stream};
 
 /// Everything that a worker owns.
 pub struct Core {
@@ -98,9 +98,13 @@ impl Core {
                 let _ = reply.send(core.borrow().stream_info(id, now));
             }
             Command::SessionInfo(id, slot, reply) => {
-                let mut core = core.borrow_mut();
-                let viewer = core.viewers.find(slot, id);
-                let _ = reply.send(viewer.map(|viewer| viewer.info(now)));
+                let core = core.borrow();
+                let viewer = core.viewers.get(slot).filter(|viewer| viewer.id == id);
+                let info = viewer.map(|viewer| core.session_info(viewer, now));
+                let _ = reply.send(info.ok_or_else(|| no_session(id)));
+            }
+            Command::SetLimits(id, slot, limits, reply) => {
+                let _ = reply.send(core.borrow_mut().set_limits(id, slot, limits));
             }
             Command::Snapshot(reply) => {
                 let _ = reply.send(core.borrow().snapshot(now));
@@ -216,6 +220,10 @@ impl Core {
         Ok(entry.stream.info(now))
     }
 
+    fn session_info(&self, viewer: &Viewer, now: Instant) -> SessionInfo {
+        viewer.info(now, self.held_back(viewer, &viewer.session.quality()))
+    }
+
     fn snapshot(&self, now: Instant) -> WorkerSnapshot {
         let mut streams: HashMap<StreamId, StreamSnapshot> = self
             .streams
@@ -224,11 +232,12 @@ impl Core {
             .collect();
         let viewers = self.viewers.iter();
         let sessions: Vec<_> = viewers
-            .map(|viewer| (viewer.id, viewer.info(now)))
+            .map(|viewer| (viewer.id, self.session_info(viewer, now)))
             .collect();
         for (_, session) in &sessions {
             if let Some(stream) = streams.get_mut(&session.stream) {
                 stream.totals.add(session);
+                stream.shown.add(&session.quality);
             }
         }
         WorkerSnapshot {
@@ -351,6 +360,7 @@ impl Core {
         let mut broken = Vec::new();
         let pushed = streams.is_pushed(pass.stream);
         let mut keyframes_wanted = Vec::new();
+        let mut changed = Vec::new();
         while pass.left > 0 && io.transmit.packets < PORTION {
             pass.left -= 1;
             let Some(&slot) = audience.get(pass.left) else {
@@ -365,6 +375,7 @@ impl Core {
                 viewer.session.send(pass.stream, &mut io)
             });
             let sent = catch_unwind(send);
+            let quality = viewer.session.poll_quality();
             if pushed {
                 while let Some(stream) = viewer.session.poll_keyframe_request() {
                     if !keyframes_wanted.contains(&stream) {
@@ -373,7 +384,10 @@ impl Core {
                 }
             }
             match sent {
-                Ok(due) => viewers.arm(slot, due),
+                Ok(due) => {
+                    viewers.arm(slot, due);
+                    changed.extend(quality.map(|quality| (slot, quality)));
+                }
                 Err(_) => broken.push(slot),
             }
         }
@@ -391,6 +405,9 @@ impl Core {
         self.fan_out.portion_sent(pass, count, packets);
         if self.fan_out.is_pending() || self.viewers.next_due() != due_before {
             self.rearmed.notify_one();
+        }
+        for (slot, quality) in changed {
+            self.tell_quality(slot, quality);
         }
         for slot in broken {
             self.fail_viewer(slot, panicked("this session"));

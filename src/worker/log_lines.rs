@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::slots::Viewer;
 use super::stream::Stream;
 use crate::error::Status;
+use crate::events::QualityEvent;
 use crate::session::SessionEvent;
 use crate::state::{SessionState, StreamId};
 
@@ -75,6 +76,19 @@ pub(super) fn viewer(viewer: &mut Viewer, stream_name: &str, event: &SessionEven
         }
         _ => {}
     }
+}
+
+/// A viewer is shown something else.
+pub(super) fn quality(viewer: &Viewer, event: &QualityEvent) {
+    let stream_name = &*event.stream_name;
+    let what = match &event.held_back {
+        Some(held_back) => held_back.as_str(),
+        None => "gets everything again",
+    };
+    log::info!(
+        session = event.session.0, stream = event.stream.0, stream_name = stream_name;
+        "viewer{} of \"{stream_name}\": {what}", who(viewer)
+    );
 }
 
 /// Peer and address, as far as they are known.

@@ -18,6 +18,7 @@ mod offers;
 mod outbox;
 mod patches;
 pub(crate) mod pending_offers;
+pub(crate) mod quality;
 pub(crate) mod registry;
 mod routes;
 mod session_io;

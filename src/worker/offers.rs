@@ -41,6 +41,7 @@ impl Core {
     }
 
     fn create_session(&mut self, request: &OfferRequest, now: Instant) -> Result<Response> {
+        self.check_limits(request.stream, &request.limits)?;
         let Some(entry) = self.streams.get_mut(request.stream) else {
             return Err(no_stream(request.stream));
         };
@@ -106,7 +107,8 @@ impl Core {
             clock: context.clock,
         };
         let legs = LegConfig::of_stream(request.stream, negotiated, tuning.audio_hold(), random);
-        let session = Session::new(now, transport, legs);
+        let mut session = Session::new(now, transport, legs);
+        session.set_limits(request.limits);
         let id = context
             .registry
             .add_session(location, request.stream, key.clone());
@@ -121,11 +123,13 @@ impl Core {
             request.stream,
             request.viewer.clone(),
             session,
+            request.limits,
             section,
         ));
         entry.stream.viewers.push(slot);
         entry.note_demand();
         self.note_streams(slot);
+        self.begin_quality(slot);
         self.settle(slot);
         while let Some(slot) = self.viewers.overtaken() {
             self.fail_viewer(slot, overtaken());

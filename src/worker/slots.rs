@@ -2,16 +2,17 @@
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use slab::Slab;
 
 use super::deadlines::Deadlines;
+use super::quality::Switches;
 use super::registry::{SessionLocation, no_session};
 use super::routes::Routes;
 use crate::error::Result;
-use crate::session::{Figures, Session};
-use crate::state::{SessionId, SessionInfo, SessionState, StreamId, ViewerIdentity};
+use crate::session::Session;
+use crate::state::{SessionId, SessionInfo, SessionState, StreamId, ViewerIdentity, ViewerLimits};
 
 /// Answered offers that may wait for their viewers; a further one evicts the oldest. So abandoned
 /// offers cost a worker about 25 MB at most, however many there are, and viewers that connect
@@ -36,6 +37,9 @@ pub(super) struct Viewer {
     pub(super) session: Session,
     /// The streams whose access units are passed to it.
     pub(super) watching: Vec<StreamId>,
+    /// What it asks for.
+    pub(super) limits: ViewerLimits,
+    pub(super) switches: Switches,
     /// The lines of the answer that the response to an ICE restart repeats.
     pub(super) section: Box<str>,
     /// The viewer's addresses that are routed to this slot.
@@ -127,6 +131,7 @@ impl Viewer {
         stream: StreamId,
         identity: ViewerIdentity,
         session: Session,
+        limits: ViewerLimits,
         section: Box<str>,
     ) -> Self {
         Viewer {
@@ -136,6 +141,8 @@ impl Viewer {
             visit: Visit::default(),
             session,
             watching: Vec::new(),
+            limits,
+            switches: Switches::default(),
             section,
             bound: Vec::new(),
         }
@@ -163,8 +170,9 @@ impl Viewer {
         }
     }
 
-    /// The session at this moment.
-    pub(super) fn info(&self, now: Instant) -> SessionInfo {
+    /// The session at this moment; `held_back` as [`Core::held_back`](super::core::Core::held_back)
+    /// says it.
+    pub(super) fn info(&self, now: Instant, held_back: Option<String>) -> SessionInfo {
         let session = &self.session;
         let figures = session.figures();
         SessionInfo {
@@ -181,25 +189,13 @@ impl Viewer {
             rejected: figures.rejected,
             overflows: figures.overflows,
             skips: figures.skips,
-            bandwidth_bps: figures.estimate,
-            held_back: held_back(&figures, now),
+            quality: session.quality(),
+            held_back,
+            switches_up: self.switches.up,
+            switches_down: self.switches.down,
             round_trip: figures.round_trip,
             loss_ppm: figures.loss_ppm,
             age: now.saturating_duration_since(session.created()),
         }
     }
-}
-/// How long skipped frames are reported.
-const RECENT: Duration = Duration::from_secs(15);
-
-fn held_back(figures: &Figures, now: Instant) -> Option<String> {
-    let skipped = figures.skipped_at?;
-    if now.saturating_duration_since(skipped) > RECENT {
-        return None;
-    }
-    let carried = figures.estimate? as f64 / 1e6;
-    Some(format!(
-        "the connection carries only {carried:.1} Mbit/s, less than the stream needs: frames are skipped \
-         until the next keyframe"
-    ))
 }

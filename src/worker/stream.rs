@@ -8,7 +8,7 @@ use crate::media::{AccessUnit, MediaKind, RateMeter, RingLimits, Track, TrackInf
 use crate::random;
 use crate::session::Media;
 use crate::state::{StreamId, StreamIdentity, StreamInfo, StreamState};
-use crate::stats::{Latency, MediaCosts, StreamSnapshot, Totals};
+use crate::stats::{Latency, MediaCosts, Shown, StreamSnapshot, Totals};
 use crate::tuning::Tuning;
 
 /// The host is not asked for a keyframe more often: an encoder that makes them all the time helps
@@ -328,6 +328,7 @@ impl Stream {
             pushed: self.pushed,
             info: self.info(now),
             totals: self.gone,
+            shown: Shown::default(),
             memory: tracks.map(|track| track.ring().memory()).sum(),
             costs: self.costs,
             latency: self.latency.figures(now),

@@ -142,16 +142,20 @@ impl Core {
                 self.leave(watched, slot);
             }
             if let Some(entry) = self.streams.get_mut(stream) {
-                entry.stream.gone.add(&viewer.info(Instant::now()));
+                entry.stream.gone.add(&viewer.info(Instant::now(), None));
                 entry.stream.viewers.retain(|&other| other != slot);
                 entry.note_demand();
             }
             return;
         }
         let deadline = viewer.session.next_deadline();
+        let quality = viewer.session.poll_quality();
         if viewer.session.poll_streams_changed() {
             self.note_streams(slot);
         }
         self.viewers.arm(slot, deadline);
+        if let Some(quality) = quality {
+            self.tell_quality(slot, quality);
+        }
     }
 }

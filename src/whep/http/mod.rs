@@ -4,6 +4,7 @@
 //! it: `{stream}/whep` and `{stream}/whep/{key}`, or URLs of the host's own ([`HttpTarget`]).
 //! Nothing here waits; the gateway does, between [`read`] and [`Call::response`].
 
+mod limits;
 mod path;
 mod prefer;
 pub(crate) mod problem;
@@ -11,6 +12,7 @@ mod token;
 
 use std::time::Duration;
 
+pub(crate) use limits::AskedLimits;
 pub(crate) use path::check_location_prefix;
 pub(crate) use token::{bearer, is_token};
 
@@ -24,6 +26,7 @@ use crate::sdp::offer::MAX_OFFER;
 use crate::state::SessionId;
 
 const SDP: &str = "application/sdp";
+const JSON: &str = "application/json";
 pub(super) const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
 
 const ENDPOINT_METHODS: &str = "OPTIONS, GET, HEAD, POST";
@@ -37,7 +40,9 @@ pub struct HttpRequest<'a> {
     /// Method, in upper case as HTTP has it.
     pub method: &'a str,
     /// Path of the URL as the viewer sent it: percent-encoded, with any prefix that WHEP is mounted
-    /// under. A query is ignored.
+    /// under. Of a POST, the query may have the viewer's limits: `max_bitrate=500000` in bits per
+    /// second, and `variant=NAME` (this variant or a lesser one) or `variant=only:NAME`. Other
+    /// parameters are ignored.
     pub path: &'a str,
     /// Names (in any case) and values of the header fields.
     pub headers: &'a [(&'a str, &'a str)],
@@ -95,6 +100,15 @@ impl<'a> HttpRequest<'a> {
         self.header("Content-Type").is_some_and(|value| {
             let media_type = value.split(';').next().unwrap_or_default();
             media_type.trim().eq_ignore_ascii_case(expected)
+        })
+    }
+
+    /// Whether JSON is asked for by name: a browser that asks for anything does not mean it.
+    fn accepts_json(&self) -> bool {
+        let mut ranges = self.fields("Accept").flat_map(|value| value.split(','));
+        ranges.any(|range| {
+            let media_type = range.split(';').next().unwrap_or_default();
+            media_type.trim().eq_ignore_ascii_case(JSON)
         })
     }
 
@@ -210,6 +224,8 @@ pub(crate) enum Action {
     FindStream,
     /// GET or HEAD of a session: is there such a session?
     FindSession { key: String },
+    /// The same with `Accept: application/json`: what is its viewer shown?
+    DescribeSession { key: String },
 }
 
 /// The offer of a POST, and what the host says about it.
@@ -220,6 +236,7 @@ pub(crate) struct PostedOffer {
     pub ice_servers: Option<Vec<IceServer>>,
     pub label: Option<String>,
     pub user_data: usize,
+    pub limits: AskedLimits,
 }
 
 /// What an [`Action`] resulted in.
@@ -230,6 +247,8 @@ pub(crate) enum Outcome {
     Deleted,
     /// There is such a stream or session.
     Found,
+    /// What the viewer of a session is shown, as JSON.
+    Described(String),
 }
 
 impl Call {
@@ -237,7 +256,9 @@ impl Call {
     pub fn operation(&self) -> Operation {
         match self.action {
             Action::Offer(_) | Action::FindStream => Operation::Watch,
-            Action::Patch { .. } | Action::FindSession { .. } => Operation::Update,
+            Action::Patch { .. } | Action::FindSession { .. } | Action::DescribeSession { .. } => {
+                Operation::Update
+            }
             Action::Delete { .. } => Operation::End,
         }
     }
@@ -247,8 +268,14 @@ impl Call {
         let response = match result {
             Ok(Outcome::Response(response)) => response.into(),
             Ok(Outcome::Deleted) => HttpResponse::deleted(),
-            // They have no representation (section 4.1), but a type that they accept.
+            // They have no SDP to show (section 4.1), but a type that they accept.
             Ok(Outcome::Found) => HttpResponse::new(200).with("Content-Type", SDP),
+            Ok(Outcome::Described(json)) => HttpResponse {
+                body: json,
+                ..HttpResponse::new(200)
+            }
+            .with("Content-Type", JSON)
+            .with("Cache-Control", "no-store"),
             Err(error) => HttpResponse::from(&error),
         };
         self.finish(response)
@@ -301,6 +328,7 @@ fn understand(request: &HttpRequest<'_>) -> std::result::Result<Step, HttpRespon
         ("OPTIONS", _) => return Ok(Step::Respond(options(methods))),
         ("POST", None) => {
             check_body(request, SDP, "Accept-Post")?;
+            let limits = AskedLimits::read(request.path);
             let host_prefix = request.location_prefix.map(str::to_owned);
             Action::Offer(Box::new(PostedOffer {
                 sdp: request.body.to_vec(),
@@ -309,6 +337,7 @@ fn understand(request: &HttpRequest<'_>) -> std::result::Result<Step, HttpRespon
                 ice_servers: request.ice_servers.map(<[_]>::to_vec),
                 label: request.label.map(str::to_owned),
                 user_data: request.user_data,
+                limits: limits.map_err(|why| problem::response(400, &why))?,
             }))
         }
         ("PATCH", Some(key)) => {
@@ -321,6 +350,7 @@ fn understand(request: &HttpRequest<'_>) -> std::result::Result<Step, HttpRespon
         }
         ("DELETE", Some(key)) => Action::Delete { key },
         ("GET" | "HEAD", None) => Action::FindStream,
+        ("GET" | "HEAD", Some(key)) if request.accepts_json() => Action::DescribeSession { key },
         ("GET" | "HEAD", Some(key)) => Action::FindSession { key },
         _ => {
             let detail = format!("this resource supports {methods}");

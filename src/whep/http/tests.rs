@@ -88,6 +88,14 @@ fn what_is_refused_at_once() {
         ("POST", "/door/whep", &[("Content-Type", "")], b"v=0", 415),
         ("PATCH", "/door/whep/key", &[], b"a=x", 415),
         ("PATCH", "/door/whep/key", &[SDP_TYPE], b"a=x", 415),
+        // Limits.
+        (
+            "POST",
+            "/door/whep?max_bitrate=lots",
+            &[SDP_TYPE],
+            b"v=0",
+            400,
+        ),
         // Sizes.
         ("POST", "/door/whep", &[SDP_TYPE], &big, 413),
         ("PATCH", "/door/whep/key", &[FRAGMENT_TYPE], &big, 413),
@@ -195,6 +203,55 @@ fn a_viewer_may_prefer_to_wait_less_and_never_waits_longer() {
         };
         assert_eq!(posted.timeout, expected, "{host:?} {prefers:?}");
     }
+}
+
+#[test]
+fn limits_are_read_from_any_url() {
+    let own = Some(HttpTarget {
+        stream: "cam7",
+        session_key: None,
+    });
+    for (path, target) in [("/door/whep", None), ("/api/v1/cameras/7/live", own)] {
+        let path = format!("{path}?max_bitrate=500000&variant=only:sub");
+        let request = HttpRequest {
+            target,
+            ..request("POST", &path, &[SDP_TYPE], b"v=0")
+        };
+        let Action::Offer(posted) = call(request).action else {
+            panic!("not an offer");
+        };
+        let expected = AskedLimits {
+            max_bitrate: Some(500_000),
+            variant: Some("sub".to_owned()),
+            only: true,
+        };
+        assert_eq!(posted.limits, expected);
+        assert!(!posted.location_prefix.contains('?'));
+    }
+}
+
+#[test]
+fn a_session_is_described_to_who_accepts_json() {
+    for (accept, described) in [
+        ("application/json", true),
+        ("text/html, Application/JSON; q=0.5", true),
+        ("*/*", false),
+        ("application/*", false),
+        ("application/sdp", false),
+    ] {
+        let headers = [("Accept", accept)];
+        let call = call(request("GET", "/door/whep/key", &headers, b""));
+        assert_eq!(call.operation(), Operation::Update);
+        let is = matches!(&call.action, Action::DescribeSession { key } if key == "key");
+        assert_eq!(is, described, "{accept}");
+    }
+    let headers = [("Accept", "application/json")];
+    let call = call(request("GET", "/door/whep/key", &headers, b""));
+    let answer = call.response(Ok(Outcome::Described("{}".to_owned())));
+    assert_eq!((answer.status, answer.body.as_str()), (200, "{}"));
+    assert_eq!(header(&answer, "Content-Type"), Some("application/json"));
+    assert_eq!(header(&answer, "Cache-Control"), Some("no-store"));
+    assert_eq!(header(&answer, "Access-Control-Allow-Origin"), Some("*"));
 }
 
 #[test]

@@ -57,6 +57,23 @@ fn a_session_from_offer_to_delete() {
         assert_eq!((there.status, there.body.as_str()), (200, ""));
     }
 
+    let json = client.ask("GET", &session, &["Accept: application/json"], b"");
+    assert_eq!(json.header("Content-Type"), "application/json");
+    let shown = json.json();
+    for (name, value) in [
+        ("state", "connected"),
+        ("variant_name", "door"),
+        ("detail", "all_frames"),
+        ("reason", "nothing"),
+    ] {
+        assert_eq!(shown[name], value, "{shown}");
+    }
+    assert!(shown["held_back"].is_null(), "{shown}");
+    assert!(shown.get("peer").is_none(), "the host's own");
+    let not_there = session.replace("whep/", "whep/0");
+    let no_json = client.ask("GET", &not_there, &["Accept: application/json"], b"");
+    check_problem(&no_json, 404);
+
     // PATCH: its preconditions, candidates, a restart.
     let candidate = b"a=mid:0\r\na=end-of-candidates\r\n";
     let old = format!("If-Match: {tag}");
@@ -116,6 +133,27 @@ fn what_is_refused() {
     };
     for (method, path, headers, body, status) in [
         ("POST", "/nobody/whep", &[SDP][..], offer.as_bytes(), 404),
+        (
+            "POST",
+            "/nobody/whep?variant=door",
+            &[SDP],
+            offer.as_bytes(),
+            404,
+        ),
+        (
+            "POST",
+            "/door/whep?variant=nobody",
+            &[SDP],
+            offer.as_bytes(),
+            400,
+        ),
+        (
+            "POST",
+            "/door/whep?max_bitrate=0",
+            &[SDP],
+            offer.as_bytes(),
+            400,
+        ),
         ("GET", "/nobody/whep", &[], b"", 404),
         ("DELETE", "/door/whep/0123456789abcdef", &[], b"", 404),
         ("PUT", "/door/whep", &[], b"", 405),

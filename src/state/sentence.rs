@@ -1,0 +1,263 @@
+//! Why a viewer gets less than the best, in one sentence: for the log, the C API, JSON, and pages.
+
+use super::{Detail, Quality, QualityReason, VariantChoice, ViewerLimits};
+use crate::media::Codec;
+
+/// What the sentence about a [`Quality`] names.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown<'a> {
+    /// Name of the variant that is shown.
+    pub variant: &'a str,
+    /// Name of the best one.
+    pub best: &'a str,
+    /// Video codec of the best one, if known.
+    pub codec: Option<Codec>,
+    /// What the viewer asked for.
+    pub limits: ViewerLimits,
+    /// Name of the variant that it asked for.
+    pub asked: Option<&'a str>,
+    /// Whether it hears sound.
+    pub sound: bool,
+}
+
+impl Quality {
+    /// Why the viewer gets less than the best variant with all frames, and what it gets, for people.
+    /// `None` if it gets that.
+    pub fn sentence(&self, shown: &Shown<'_>) -> Option<String> {
+        let why = match self.reason {
+            QualityReason::Nothing => return None,
+            QualityReason::Path => self.path(),
+            QualityReason::Viewer => asked_for(shown),
+            QualityReason::Codec => match shown.codec {
+                Some(codec) => format!("the browser does not play {}", name(codec)),
+                None => format!("the browser does not play the codec of \"{}\"", shown.best),
+            },
+            QualityReason::Camera => format!("\"{}\" has no media", shown.best),
+        };
+        Some(match self.what(shown) {
+            Some(what) => format!("{why}: {what}"),
+            None => why,
+        })
+    }
+
+    fn path(&self) -> String {
+        match self.estimate {
+            // One digit that is not 0 is enough; a link of 50 kbit/s still has one.
+            Some(carried) if carried < self.needed => {
+                let (unit, word) = match carried {
+                    0..100_000 => (1e3, "kbit/s"),
+                    _ => (1e6, "Mbit/s"),
+                };
+                let (carried, needed) = (carried as f64 / unit, self.needed as f64 / unit);
+                format!("this connection carries {carried:.1} of {needed:.1} {word}")
+            }
+            // It has recovered, or was never measured.
+            _ => "this connection does not carry the best picture".to_owned(),
+        }
+    }
+
+    fn what(&self, shown: &Shown<'_>) -> Option<String> {
+        let lesser = shown.variant != shown.best;
+        let of = match lesser {
+            true => format!(" of the substream \"{}\"", shown.variant),
+            false => String::new(),
+        };
+        Some(match self.detail {
+            Detail::AllFrames if lesser => format!("showing the substream \"{}\"", shown.variant),
+            Detail::AllFrames => return None,
+            Detail::FewerFrames => format!("showing fewer frames{of}"),
+            Detail::Keyframes => format!("showing only the keyframes{of}"),
+            Detail::SoundOnly if shown.sound => "sound only".to_owned(),
+            Detail::SoundOnly => "no picture".to_owned(),
+        })
+    }
+}
+
+fn asked_for(shown: &Shown<'_>) -> String {
+    let rate = shown.limits.max_bitrate.map(|bps| {
+        let rate = match bps {
+            0..100_000 => format!("{:.1} kbit/s", bps as f64 / 1e3),
+            _ => format!("{:.1} Mbit/s", bps as f64 / 1e6),
+        };
+        format!("at most {rate}")
+    });
+    let variant = shown.asked.map(|variant| match shown.limits.variant {
+        VariantChoice::Only(_) => format!("\"{variant}\""),
+        _ => format!("at most \"{variant}\""),
+    });
+    match (rate, variant) {
+        (Some(rate), Some(variant)) => format!("this viewer asked for {variant} and {rate}"),
+        (Some(one), None) | (None, Some(one)) => format!("this viewer asked for {one}"),
+        (None, None) => "this viewer asked for less".to_owned(),
+    }
+}
+
+/// As people write it.
+fn name(codec: Codec) -> &'static str {
+    match codec {
+        Codec::H264 => "H.264",
+        Codec::H265 => "H.265",
+        other => other.encoding_name(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::state::StreamId;
+
+    const QUALITY: Quality = Quality {
+        variant: StreamId(2),
+        detail: Detail::AllFrames,
+        reason: QualityReason::Path,
+        estimate: Some(612_345),
+        needed: 2_134_567,
+    };
+    const SHOWN: Shown<'_> = Shown {
+        variant: "door-sub",
+        best: "door-main",
+        codec: Some(Codec::H265),
+        limits: ViewerLimits {
+            max_bitrate: None,
+            variant: VariantChoice::Auto,
+        },
+        asked: None,
+        sound: true,
+    };
+    const SINGLE: Shown<'_> = Shown {
+        variant: "door-main",
+        ..SHOWN
+    };
+
+    fn sentence(quality: Quality, shown: Shown<'_>) -> String {
+        quality.sentence(&shown).unwrap()
+    }
+
+    #[test]
+    fn the_best_needs_no_words() {
+        let best = Quality {
+            reason: QualityReason::Nothing,
+            ..QUALITY
+        };
+        assert_eq!(best.sentence(&SHOWN), None);
+    }
+
+    #[test]
+    fn what_a_viewer_gets_instead() {
+        for (detail, shown, what) in [
+            (
+                Detail::AllFrames,
+                SHOWN,
+                "showing the substream \"door-sub\"",
+            ),
+            (
+                Detail::FewerFrames,
+                SHOWN,
+                "showing fewer frames of the substream \"door-sub\"",
+            ),
+            (Detail::FewerFrames, SINGLE, "showing fewer frames"),
+            (
+                Detail::Keyframes,
+                SHOWN,
+                "showing only the keyframes of the substream \"door-sub\"",
+            ),
+            (Detail::Keyframes, SINGLE, "showing only the keyframes"),
+            (Detail::SoundOnly, SHOWN, "sound only"),
+            (
+                Detail::SoundOnly,
+                Shown {
+                    sound: false,
+                    ..SINGLE
+                },
+                "no picture",
+            ),
+        ] {
+            assert_eq!(
+                sentence(Quality { detail, ..QUALITY }, shown),
+                format!("this connection carries 0.6 of 2.1 Mbit/s: {what}")
+            );
+        }
+    }
+
+    #[test]
+    fn why_it_does() {
+        let of = |reason| Quality { reason, ..QUALITY };
+        let asks = |max_bitrate, variant, asked| Shown {
+            limits: ViewerLimits {
+                max_bitrate,
+                variant,
+            },
+            asked,
+            ..SHOWN
+        };
+        let sub = StreamId(2);
+        for (quality, shown, why) in [
+            (
+                of(QualityReason::Codec),
+                SHOWN,
+                "the browser does not play H.265",
+            ),
+            (
+                of(QualityReason::Codec),
+                Shown {
+                    codec: None,
+                    ..SHOWN
+                },
+                "the browser does not play the codec of \"door-main\"",
+            ),
+            (
+                of(QualityReason::Camera),
+                SHOWN,
+                "\"door-main\" has no media",
+            ),
+            (
+                of(QualityReason::Viewer),
+                asks(Some(500_000), VariantChoice::Auto, None),
+                "this viewer asked for at most 0.5 Mbit/s",
+            ),
+            (
+                of(QualityReason::Viewer),
+                asks(None, VariantChoice::Only(sub), Some("door-sub")),
+                "this viewer asked for \"door-sub\"",
+            ),
+            (
+                of(QualityReason::Viewer),
+                asks(Some(64_000), VariantChoice::AtMost(sub), Some("door-sub")),
+                "this viewer asked for at most \"door-sub\" and at most 64.0 kbit/s",
+            ),
+            (
+                Quality {
+                    estimate: Some(48_000),
+                    needed: 500_000,
+                    ..QUALITY
+                },
+                SHOWN,
+                "this connection carries 48.0 of 500.0 kbit/s",
+            ),
+            (
+                Quality {
+                    estimate: None,
+                    ..QUALITY
+                },
+                SHOWN,
+                "this connection does not carry the best picture",
+            ),
+            (
+                Quality {
+                    needed: 0,
+                    ..QUALITY
+                },
+                SHOWN,
+                "this connection does not carry the best picture",
+            ),
+        ] {
+            let expected = format!("{why}: showing the substream \"door-sub\"");
+            assert_eq!(sentence(quality, shown), expected);
+        }
+        assert_eq!(
+            sentence(of(QualityReason::Camera), SINGLE),
+            "\"door-main\" has no media",
+            "nothing is shown in its place"
+        );
+    }
+}
