@@ -6,7 +6,7 @@
 pub mod media {
     pub use crate::media::{
         AccessUnit, Codec, MAX_PAYLOAD, MediaKind, ParameterSets, RateMeter, Ring, RingLimits,
-        Track, TrackInfo,
+        StreamRate, Track, TrackInfo,
     };
 
     /// OBUs of AV1.

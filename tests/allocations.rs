@@ -17,7 +17,7 @@ use rtsp_webrtc_gateway::internals::media::{
 use rtsp_webrtc_gateway::internals::session::{Io, Media, Path, SendBuffer, Transmit, WouldBlock};
 use testkit::clip::Clip;
 use testkit::viewer::ViewerConfig;
-use world::{STREAM, SameMedia, Setup, World};
+use world::{STREAM, Setup, Streams, World};
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
@@ -102,11 +102,15 @@ fn allocations(viewer: &ViewerConfig, viewers: usize) -> (u64, usize) {
             });
         }
         for world in &mut worlds {
-            let tracks = SameMedia(Media {
-                video: &first.video,
-                audio: Some(&first.audio),
-                rate: Default::default(),
-            });
+            let tracks = Streams {
+                own: Media {
+                    video: &first.video,
+                    audio: Some(&first.audio),
+                    rate: Default::default(),
+                },
+                variants: &[],
+                cameras: &[],
+            };
             // Twice, so that what the pacer held back goes out.
             for later in [Duration::ZERO, Duration::from_millis(39)] {
                 let mut io = Io {

@@ -47,6 +47,14 @@ impl<'a> Obu<'a> {
         self.header[0] >> 3 & 0x0f
     }
 
+    /// Its temporal layer. No other layer needs those above 0.
+    pub fn temporal_id(&self) -> u8 {
+        match self.header() {
+            [_, extension] => extension >> 5,
+            _ => 0,
+        }
+    }
+
     /// Its header, without `obu_has_size_field`.
     pub fn header(&self) -> &[u8] {
         let has_extension = self.header[0] & EXTENSION != 0;

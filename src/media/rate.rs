@@ -18,6 +18,13 @@ impl Default for StreamRate {
     }
 }
 
+impl StreamRate {
+    /// Whether it is more than the assumption before the first measurement.
+    pub fn is_measured(&self) -> bool {
+        *self != StreamRate::default()
+    }
+}
+
 /// Measures a [`StreamRate`] in windows of two seconds, and averages over several of them: a
 /// window may hold a keyframe or none.
 #[derive(Debug, Default)]

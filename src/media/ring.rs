@@ -64,7 +64,21 @@ struct Unit {
     timestamp: u32,
     arrival: Instant,
     keyframe: bool,
+    disposable: bool,
     marker: bool,
+}
+
+/// What the access units from one keyframe to the next were like.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Gop {
+    /// From the arrival of the keyframe to that of the next.
+    pub interval: Duration,
+    /// Payload bytes of the keyframe.
+    pub keyframe: u64,
+    /// Payload bytes of what no other access unit needs.
+    pub disposable: u64,
+    /// Payload bytes of all.
+    pub bytes: u64,
 }
 
 /// The packets of one track. Packets are numbered from 0, without gaps, for the ring's lifetime.
@@ -84,6 +98,10 @@ pub struct Ring {
     keyframes: VecDeque<u64>,
     /// Number of the first packet of the newest keyframe, stored or not.
     newest_keyframe: Option<u64>,
+    /// The access units since the newest keyframe, and when that arrived.
+    gop: Option<(Gop, Instant)>,
+    /// Those before it.
+    last_gop: Option<Gop>,
     /// Payload bytes of the stored access units.
     bytes: usize,
     /// Payload bytes of all access units, stored or not.
@@ -107,6 +125,8 @@ impl Ring {
             open: None,
             keyframes: VecDeque::new(),
             newest_keyframe: None,
+            gop: None,
+            last_gop: None,
             bytes: 0,
             total: 0,
             peak: Peak::default(),
@@ -134,9 +154,17 @@ impl Ring {
             timestamp,
             arrival,
             keyframe,
+            disposable: false,
             marker: false,
         };
         self.open = Some((unit, self.chunks.position()));
+    }
+
+    /// Nobody needs the open access unit to decode another, except for others of which this is said.
+    pub fn disposable(&mut self) {
+        if let Some((unit, _)) = &mut self.open {
+            unit.disposable = true;
+        }
     }
 
     /// Adds a packet, whose payload is the concatenation of `parts`, to the open access unit. Does
@@ -167,6 +195,7 @@ impl Ring {
             self.newest_keyframe = Some(unit.first);
         }
         let now = unit.arrival;
+        self.count_to_gop(&unit);
         self.end = unit.end;
         self.bytes += unit.bytes;
         self.total += unit.bytes as u64;
@@ -179,6 +208,41 @@ impl Ring {
             self.chunks.release_before(&slot.place);
         }
         self.give_back(now);
+    }
+
+    fn count_to_gop(&mut self, unit: &Unit) {
+        let bytes = unit.bytes as u64;
+        if unit.keyframe {
+            let begun = Gop {
+                keyframe: bytes,
+                ..Gop::default()
+            };
+            if let Some((mut gop, since)) = self.gop.replace((begun, unit.arrival)) {
+                gop.interval = unit.arrival.saturating_duration_since(since);
+                self.last_gop = Some(gop);
+            }
+        }
+        if let Some((gop, _)) = &mut self.gop {
+            gop.bytes += bytes;
+            if unit.disposable {
+                gop.disposable += bytes;
+            }
+        }
+    }
+
+    /// The last access units from one keyframe to the next; `None` before the second keyframe.
+    pub fn last_gop(&self) -> Option<Gop> {
+        self.last_gop
+    }
+
+    /// Payload bytes and packets stored, and the time in which they arrived; `None` if that is too short
+    /// to tell a rate.
+    pub fn stored(&self) -> Option<(u64, u64, Duration)> {
+        let (oldest, newest) = (self.units.front()?, self.units.back()?);
+        let time = newest.arrival.saturating_duration_since(oldest.arrival);
+        let packets = newest.first - oldest.first;
+        let bytes = newest.before - oldest.before;
+        (time >= Duration::from_millis(400)).then_some((bytes, packets, time))
     }
 
     /// Number of the oldest stored packet.
@@ -208,6 +272,11 @@ impl Ring {
     pub fn unit(&self, number: u64) -> Option<Range<u64>> {
         let (_, unit) = self.find(number)?;
         Some(unit.first..unit.end)
+    }
+
+    /// Whether the access unit that this packet belongs to can be left out: see [`Ring::disposable`].
+    pub fn is_disposable(&self, number: u64) -> bool {
+        self.find(number).is_some_and(|(_, unit)| unit.disposable)
     }
 
     /// Payload bytes from the start of the access unit that this packet belongs to, to the end.
@@ -361,6 +430,36 @@ mod tests {
         let packet = ring.packet(2).unwrap();
         assert_eq!((packet.payload, packet.timestamp), (&b"kept"[..], 3));
         assert_eq!(ring.packet(1).unwrap().payload, [1; 100]);
+    }
+
+    #[test]
+    fn the_last_gop_is_known_once_the_next_begins() {
+        let start = Instant::now();
+        let mut ring = Ring::new(RingLimits {
+            packets: 100,
+            ..LIMITS
+        });
+        for i in 0..16 {
+            assert_eq!(ring.last_gop().is_some(), i > 5);
+            let arrival = start + Duration::from_millis(100) * i;
+            ring.begin(i, arrival, i % 5 == 0);
+            ring.push(&[&[1; 10]]);
+            if i % 5 == 0 {
+                ring.push(&[&[1; 20]]);
+            } else if i % 2 == 0 {
+                ring.disposable();
+            }
+            ring.commit(true);
+        }
+        let gop = Gop {
+            interval: Duration::from_millis(500),
+            keyframe: 30,
+            disposable: 20,
+            bytes: 70,
+        };
+        assert_eq!(ring.last_gop(), Some(gop));
+        let disposable = (0..ring.end()).filter(|&n| ring.is_disposable(n));
+        assert_eq!(disposable.count(), 6);
     }
 
     #[test]

@@ -53,6 +53,11 @@ impl Track {
         &mut self.ring
     }
 
+    /// Where its timeline began: tells it from a track that was there before it.
+    pub fn epoch(&self) -> u32 {
+        self.clock.first()
+    }
+
     /// Its timeline.
     pub fn clock(&self) -> &MediaClock {
         &self.clock
@@ -142,6 +147,9 @@ impl Track {
         }
         let timestamp = self.clock.map(unit.timestamp, unit.moment());
         self.ring.begin(timestamp, unit.arrival, contents.keyframe);
+        if contents.disposable {
+            self.ring.disposable();
+        }
         picture.packetize(self.info.parameter_sets.as_ref(), &mut self.ring);
         self.ring.commit(true);
         (contents.keyframe, new)

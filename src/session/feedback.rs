@@ -17,6 +17,7 @@ impl Session {
             // The pace may have risen. Few legs wait.
             self.pump(|leg| leg.due().is_some(), io);
         }
+        self.decide_if_ready(io);
     }
 
     fn handle_feedback<T: Transmit>(&mut self, item: Feedback<'_>, io: &mut Io<'_, T>) {
@@ -42,6 +43,7 @@ impl Session {
                 if let Some(leg) = find(&mut self.legs, ssrc)
                     && let Some(media) = tracks.media(leg.stream())
                     && let Some(track) = media.track(leg.kind())
+                    && leg.sends(track)
                     && let Some(mut egress) = self.transport.egress(io)
                 {
                     leg.retransmit(track.ring(), pid, blp, &mut egress);

@@ -20,6 +20,7 @@
 //! * A [`leg`] owns what a media section has: which stream's track it sends, and how far it is.
 //!   It knows no key and no address. It sends through the transport's `Egress`, which exists only
 //!   while the transport is up, so that a leg cannot send too early, too late, or past the pacer.
+//! * The [`ladder`] decides which variant of its stream a viewer is shown, and how much of it.
 //! * `feedback.rs` takes RTCP from the transport to the legs.
 //! * [`ice`], [`dtls`], [`srtp`] and [`rtcp`] are the protocols. They know neither half.
 //!
@@ -54,16 +55,21 @@
 //!
 //! Legs are independent of each other. A session with legs of several streams is made by one
 //! [`LegConfig`] per media section, and the worker calls [`Session::send`] for each of the streams.
-//! To let a leg show another stream in place, its [`TrackId`] changes and its position seeks to
-//! the latest keyframe of that stream's ring: the sequence numbers go on by themselves, and the
-//! timestamp offset is chosen so that the time line goes on as well.
+//!
+//! The video leg may be shown another stream in place, a variant of the session's own: its [`TrackId`]
+//! changes and its position seeks to a keyframe of that stream's ring. The sequence numbers go on by
+//! themselves, and `leg/timeline.rs` lets the timestamps go on as well. When that happens is decided by
+//! the [`ladder`]; `quality.rs` does what it says. [`Session::streams`] names the streams whose media is
+//! needed.
 
 pub mod dtls;
 pub mod estimate;
 mod feedback;
 pub mod ice;
 mod io;
+mod ladder;
 mod leg;
+mod quality;
 pub mod rtcp;
 pub mod srtp;
 mod transport;
@@ -74,16 +80,16 @@ use std::time::{Duration, Instant};
 
 pub use io::{Io, Media, Path, SendBuffer, TrackId, Tracks, Transmit, WouldBlock};
 pub use leg::LegConfig;
+pub use quality::Switches;
 pub use transport::TransportConfig;
 pub use wall_clock::WallClock;
 
 use crate::error::Error;
 use crate::media::MediaKind;
 use crate::sdp::IceCredentials;
-use crate::state::{
-    Detail, Quality, QualityReason, SessionState, SrtpProfile, StreamId, ViewerLimits,
-};
+use crate::state::{SessionState, SrtpProfile, StreamId, ViewerLimits};
 use leg::Leg;
+use quality::Showing;
 use transport::{Received, Transport};
 
 /// A change of state, and why.
@@ -112,6 +118,8 @@ pub struct Figures {
     pub skipped_at: Option<Instant>,
     /// What the path carries, in bits per second; `None` until it is measured.
     pub estimate: Option<u64>,
+    /// How often the viewer was shown another variant, or more or less of one.
+    pub switches: Switches,
     /// Packets that the viewer asked for again.
     pub nacks: u64,
     /// Picture loss indications and full intra requests.
@@ -131,7 +139,8 @@ pub struct Session {
     legs: Box<[Leg]>,
     nacks: u64,
     plis: u64,
-    limits: ViewerLimits,
+    /// What the viewer is shown; `None` without video.
+    showing: Option<Box<Showing>>,
 }
 
 /// # Creation and control
@@ -142,12 +151,13 @@ impl Session {
         transport: TransportConfig,
         legs: impl IntoIterator<Item = LegConfig>,
     ) -> Session {
+        let legs: Box<[Leg]> = legs.into_iter().map(Leg::new).collect();
         Session {
             transport: Transport::new(now, transport),
-            legs: legs.into_iter().map(Leg::new).collect(),
+            showing: Showing::of(&legs),
+            legs,
             nacks: 0,
             plis: 0,
-            limits: ViewerLimits::default(),
         }
     }
 
@@ -165,7 +175,9 @@ impl Session {
 
     /// Changes what the viewer asks for. Ask for [`Session::next_deadline`] again.
     pub fn set_limits(&mut self, limits: ViewerLimits) {
-        self.limits = limits;
+        if let Some(showing) = &mut self.showing {
+            showing.set_limits(limits);
+        }
     }
 
     /// Gives up on the session because of `error`. The viewer hears nothing of it.
@@ -191,7 +203,12 @@ impl Session {
     /// [`Session::handle_timeout`] is due for what was held back by the pacer, the socket or the
     /// audio hold. No other deadline moves closer.
     pub fn send<T: Transmit>(&mut self, stream: StreamId, io: &mut Io<'_, T>) -> Option<Instant> {
-        self.pump(|leg| leg.stream() == stream, io)
+        let shown = self.show_if_awaited(stream, io);
+        let due = self.pump(|leg| leg.stream() == stream, io);
+        match shown {
+            true => earliest(due, self.decision_due()),
+            false => due,
+        }
     }
 
     /// Does what is due.
@@ -199,6 +216,9 @@ impl Session {
         let now = io.now;
         let received = self.transport.handle_timeout(io);
         self.handle_received(received, io);
+        if self.decision_due().is_some_and(|at| at <= now) {
+            self.decide(io);
+        }
         self.pump(|leg| leg.due().is_some_and(|at| at <= now), io);
         if self.transport.report_is_overdue(now) {
             self.send_reports(io);
@@ -209,7 +229,12 @@ impl Session {
     pub fn next_deadline(&self) -> Option<Instant> {
         let transport = self.transport.next_deadline()?;
         let legs = self.legs.iter().filter_map(Leg::due);
-        Some(legs.fold(transport, Instant::min))
+        let due = legs.chain(self.decision_due());
+        Some(due.fold(transport, Instant::min))
+    }
+
+    fn decision_due(&self) -> Option<Instant> {
+        self.showing.as_ref()?.due()
     }
 
     /// The next change of state.
@@ -226,16 +251,13 @@ impl Session {
             wanted.then_some(leg)
         });
         leg.map(|leg| leg.stream())
-    }
-
-    /// What the viewer is shown, once after it has changed: variant, detail or reason.
-    pub fn poll_quality(&mut self) -> Option<Quality> {
-        None
+            .or_else(|| self.showing.as_mut()?.take_keyframe_request())
     }
 
     /// Whether [`Session::streams`] has changed since the last call.
     pub fn poll_streams_changed(&mut self) -> bool {
-        false
+        let showing = self.showing.as_mut();
+        showing.is_some_and(|showing| showing.take_streams_changed())
     }
 
     fn handle_received<T: Transmit>(&mut self, received: Received, io: &mut Io<'_, T>) {
@@ -245,6 +267,7 @@ impl Session {
                 for leg in &mut self.legs {
                     leg.begin(io.now);
                 }
+                self.decide(io);
                 self.pump(|_| true, io);
             }
             Received::Rtcp(compound) => self.handle_rtcp(&compound, io),
@@ -278,7 +301,7 @@ impl Session {
 
     fn send_reports<T: Transmit>(&mut self, io: &mut Io<'_, T>) {
         let (now, tracks) = (io.now, io.tracks);
-        let reports = self.legs.iter().filter_map(|leg| {
+        let reports = self.legs.iter_mut().filter_map(|leg| {
             let media = tracks.media(leg.stream())?;
             leg.report(media.track(leg.kind())?, now)
         });
@@ -324,27 +347,15 @@ impl Session {
         (ice.local(), ice.remote())
     }
 
-    /// What the viewer is shown.
-    pub fn quality(&self) -> Quality {
-        let mut legs = self.legs.iter();
-        let video = legs.find(|leg| leg.kind() == MediaKind::Video);
-        Quality {
-            variant: video.map_or(StreamId(0), Leg::stream),
-            detail: Detail::AllFrames,
-            reason: QualityReason::Nothing,
-            estimate: self.transport.estimate(),
-            needed: 0,
-        }
-    }
-
     /// The streams whose media the session sends or is about to send, its own first. Changes only in
     /// [`Session::handle_datagram`], [`Session::handle_timeout`] and [`Session::set_limits`].
     pub fn streams(&self) -> impl Iterator<Item = StreamId> + '_ {
-        let legs = &self.legs;
-        legs.iter().enumerate().filter_map(|(i, leg)| {
-            let mut before = legs[..i].iter();
-            let first = before.all(|other| other.stream() != leg.stream());
-            first.then_some(leg.stream())
+        let others = self.showing.as_ref().map(|showing| showing.others());
+        let others = others.into_iter().flatten().flatten();
+        let all = others.chain(self.legs.iter().map(Leg::stream));
+        all.clone().enumerate().filter_map(move |(i, stream)| {
+            let first = all.clone().take(i).all(|before| before != stream);
+            first.then_some(stream)
         })
     }
 
@@ -356,6 +367,10 @@ impl Session {
             rejected: self.transport.rejected(),
             round_trip: self.transport.round_trip(),
             estimate: self.transport.estimate(),
+            switches: self
+                .showing
+                .as_ref()
+                .map_or_else(Switches::default, |showing| showing.counts()),
             ..Figures::default()
         };
         for leg in &self.legs {

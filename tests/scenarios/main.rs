@@ -9,6 +9,7 @@ mod handshake_loss;
 mod ice_restart;
 mod keyframe_request;
 mod knobs;
+mod ladder;
 mod legs;
 mod links;
 mod nack;

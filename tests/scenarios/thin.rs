@@ -7,25 +7,25 @@ use testkit::viewer::ViewerConfig;
 
 use crate::world::{GATEWAY, Setup, VIEWER, World, address};
 
-const SECOND: Duration = Duration::from_secs(1);
-const MS: Duration = Duration::from_millis(1);
+pub const SECOND: Duration = Duration::from_secs(1);
+pub const MS: Duration = Duration::from_millis(1);
 /// 500 kbit/s with audio and headers: a keyframe of 9 kB every two seconds.
-const STREAM: u64 = 500_000;
+pub const STREAM: u64 = 500_000;
 const SIZES: (usize, usize) = (9_000, 1_740);
 
 /// What a viewer saw from a moment on.
 #[derive(Debug)]
-struct Seen {
-    frames: usize,
+pub struct Seen {
+    pub frames: usize,
     /// The longest time between two frames.
-    gap: Duration,
+    pub gap: Duration,
     /// Age of the frames when they were complete, 95th percentile and maximum.
-    age: Duration,
-    oldest: Duration,
+    pub age: Duration,
+    pub oldest: Duration,
     /// Share of the datagrams that the link dropped.
-    lost: f64,
+    pub lost: f64,
     /// The most that was sent in two seconds, in bits per second.
-    most_sent: f64,
+    pub most_sent: f64,
 }
 
 fn setup() -> Setup {
@@ -38,7 +38,7 @@ fn setup() -> Setup {
 
 /// A link of this many tenths of the stream's rate that queues as long, as with `tc tbf` and a burst
 /// of 4 kB.
-fn times(tenths: u64, queue: Duration) -> Link {
+pub fn times(tenths: u64, queue: Duration) -> Link {
     let rate = STREAM * tenths / 10;
     Link {
         delay: MS,
@@ -49,7 +49,7 @@ fn times(tenths: u64, queue: Duration) -> Link {
 }
 
 /// A viewer behind `link` that comes `after` the camera was switched on.
-fn behind(link: Link, after: Duration, setup: Setup) -> World {
+pub fn behind(link: Link, after: Duration, setup: Setup) -> World {
     let mut world = World::new(setup);
     world
         .network
@@ -67,7 +67,7 @@ fn behind(link: Link, after: Duration, setup: Setup) -> World {
 }
 
 /// Runs for `time` and says what was seen meanwhile.
-fn watch(world: &mut World, time: Duration) -> Seen {
+pub fn watch(world: &mut World, time: Duration) -> Seen {
     let start = world.now;
     let counts = |world: &World| world.network.counts(address(GATEWAY), address(VIEWER));
     let before = counts(world);

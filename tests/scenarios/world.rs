@@ -18,11 +18,17 @@ use rtsp_webrtc_gateway::internals::session::{
     Io, LegConfig, Media, Path, SendBuffer, Session, SessionEvent, Tracks, Transmit,
     TransportConfig, WallClock, WouldBlock,
 };
-use rtsp_webrtc_gateway::state::{SessionState, StreamId};
+use rtsp_webrtc_gateway::state::{Quality, SessionState, StreamId};
 use rtsp_webrtc_gateway::tuning::SrtpPolicy;
 use testkit::clip::Clip;
 use testkit::net::{Link, Network};
 use testkit::viewer::{Viewer, ViewerConfig};
+
+use camera::{Camera, Frames, info, picture};
+
+// Also where a benchmark includes this file.
+#[path = "camera.rs"]
+pub mod camera;
 
 /// Where the gateway is.
 pub const GATEWAY: &str = "192.0.2.1:5000";
@@ -56,6 +62,12 @@ pub struct Setup {
     pub sizes: Option<(usize, usize)>,
     /// How long ago the picture and the sound were captured when they arrive, if the source says.
     pub capture_ages: Option<(Duration, Duration)>,
+    /// The frames of the stream's own camera, instead of the clip's.
+    pub frames: Option<Frames>,
+    /// What the stream's variants are, best first; itself included, or it is the best.
+    pub variants: Vec<StreamId>,
+    /// The cameras of those that are other streams.
+    pub cameras: Vec<Camera>,
     pub seed: u64,
 }
 
@@ -75,6 +87,9 @@ impl Default for Setup {
             audio_stream: STREAM,
             sizes: None,
             capture_ages: None,
+            frames: None,
+            variants: Vec::new(),
+            cameras: Vec::new(),
             seed: 1,
         }
     }
@@ -92,6 +107,14 @@ pub struct World {
     pub video: Track,
     pub audio: Track,
     pub events: Vec<SessionEvent>,
+    /// What the session said that it shows, and when.
+    pub qualities: Vec<(Instant, Quality)>,
+    /// Other streams.
+    pub cameras: Vec<Camera>,
+    /// The streams whose media the session asked for.
+    pub wanted: Vec<StreamId>,
+    pub variants: Vec<StreamId>,
+    frames: Option<Frames>,
     /// While false the camera is silent.
     pub camera_on: bool,
     /// While true the gateway's socket takes nothing.
@@ -117,12 +140,23 @@ pub struct World {
     buffer: Box<SendBuffer>,
 }
 
-/// All streams of a world: they have the same media.
-pub struct SameMedia<'a>(pub Media<'a>);
+/// All streams of a world: those that are no camera's have the same media.
+pub struct Streams<'a> {
+    pub own: Media<'a>,
+    pub variants: &'a [StreamId],
+    pub cameras: &'a [Camera],
+}
 
-impl Tracks for SameMedia<'_> {
-    fn media(&self, _: StreamId) -> Option<Media<'_>> {
-        Some(self.0)
+impl Tracks for Streams<'_> {
+    fn media(&self, stream: StreamId) -> Option<Media<'_>> {
+        match self.cameras.iter().find(|camera| camera.stream == stream) {
+            Some(camera) => camera.media(),
+            None => Some(self.own),
+        }
+    }
+
+    fn variants(&self, _: StreamId) -> &[StreamId] {
+        self.variants
     }
 }
 
@@ -200,11 +234,12 @@ impl World {
     pub fn new(setup: Setup) -> World {
         let (now, wall) = (Instant::now(), SystemTime::now());
         let [sps, pps] = setup.clip.parameter_sets();
-        let video_info = match &setup.video {
-            Some((codec, units)) => {
+        let video_info = match (&setup.frames, &setup.video) {
+            (Some(frames), _) => info(frames.codec),
+            (_, Some((codec, units))) => {
                 TrackInfo::video(media::ParameterSets::find(*codec, &units[0]).unwrap())
             }
-            None => TrackInfo::video(ParameterSets {
+            _ => TrackInfo::video(ParameterSets {
                 sps: sps.into(),
                 pps: pps.into(),
             }),
@@ -212,6 +247,8 @@ impl World {
         let audio_info = TrackInfo::audio(setup.audio.0);
         let mut viewer = Viewer::new(address(VIEWER), setup.viewer);
         let offer = Offer::parse(viewer.offer().as_bytes()).unwrap();
+        let mut videos = vec![Some(&video_info)];
+        videos.extend(setup.cameras.iter().map(Camera::info));
         let mut numbers = 1..;
         let mut random = || Ok(numbers.next().unwrap());
         let audio = Some(&audio_info);
@@ -219,8 +256,7 @@ impl World {
             nack: setup.nack,
             transport_cc: setup.congestion && setup.pacing.is_some(),
         };
-        let negotiated =
-            answer::negotiate(&offer, &[Some(&video_info)], audio, allowed, &mut random).unwrap();
+        let negotiated = answer::negotiate(&offer, &videos, audio, allowed, &mut random).unwrap();
         let certificate = Arc::new(Certificate::generate().unwrap());
         let local_ice = IceCredentials {
             ufrag: "gateway0".to_owned(),
@@ -267,6 +303,11 @@ impl World {
             video: Track::new(video_info, LIMITS, FIRST_TIMESTAMP),
             audio: Track::new(audio_info, LIMITS, 77),
             events: Vec::new(),
+            qualities: Vec::new(),
+            cameras: setup.cameras,
+            wanted: Vec::new(),
+            variants: setup.variants,
+            frames: setup.frames,
             camera_on: true,
             socket_full: false,
             batch: 32,
@@ -292,8 +333,14 @@ impl World {
     pub fn camera_ran(&mut self, time: Duration) {
         let until = self.now + time;
         while self.now < until {
-            self.now = self.next_frame.min(self.next_sound);
-            self.play_camera();
+            let cameras = self.cameras.iter().filter_map(Camera::next);
+            self.now = cameras.fold(self.next_frame.min(self.next_sound), Instant::min);
+            if self.next_frame.min(self.next_sound) <= self.now {
+                self.play_camera();
+            }
+            for camera in &mut self.cameras {
+                camera.play(self.now);
+            }
         }
         self.viewer.timeout(self.now);
     }
@@ -326,11 +373,15 @@ impl World {
     }
 
     pub fn with_session(&mut self, work: impl FnOnce(&mut Session, &mut Io<'_, Wire<'_>>)) {
-        let tracks = SameMedia(Media {
-            video: &self.video,
-            audio: Some(&self.audio),
-            rate: self.rate.rate(),
-        });
+        let tracks = Streams {
+            own: Media {
+                video: &self.video,
+                audio: Some(&self.audio),
+                rate: self.rate.rate(),
+            },
+            variants: &self.variants,
+            cameras: &self.cameras,
+        };
         let mut io = Io {
             now: self.now,
             tracks: &tracks,
@@ -348,10 +399,23 @@ impl World {
         while let Some(event) = self.session.poll_event() {
             self.events.push(event);
         }
+        if let Some(quality) = self.session.poll_quality() {
+            self.qualities.push((self.now, quality));
+        }
+        if self.session.poll_streams_changed() {
+            self.wanted = self.session.streams().collect();
+            assert_eq!(self.wanted[0], STREAM);
+            for camera in &mut self.cameras {
+                camera.demand(self.now, self.wanted.contains(&camera.stream));
+            }
+        }
     }
 
     /// The bits of the next picture.
     fn picture(&self) -> Vec<u8> {
+        if let Some(frames) = &self.frames {
+            return picture(frames, self.frame, STREAM);
+        }
         if !self.units.is_empty() {
             return self.units[self.frame % self.units.len()].clone();
         }
@@ -423,8 +487,10 @@ impl World {
         while !done(self) {
             self.deliver();
             let camera = self.camera_on.then(|| self.next_frame.min(self.next_sound));
+            let cameras = self.cameras.iter().filter_map(Camera::next).min();
             let next = [
                 camera,
+                cameras,
                 self.network.next_arrival(),
                 self.session.next_deadline(),
                 self.viewer.next_deadline(),
@@ -445,6 +511,18 @@ impl World {
                         session.send(stream, io);
                     });
                 }
+            }
+            let mut played = Vec::new();
+            for camera in &mut self.cameras {
+                // Only what the session asks for is given to it.
+                if camera.play(self.now) && self.wanted.contains(&camera.stream) {
+                    played.push(camera.stream);
+                }
+            }
+            for stream in played {
+                self.with_session(|session, io| {
+                    session.send(stream, io);
+                });
             }
             if self
                 .session

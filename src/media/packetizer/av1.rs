@@ -36,6 +36,7 @@ pub(in crate::media) struct Av1Unit<'a> {
 impl<'a> VideoUnit<'a> for Av1Unit<'a> {
     fn new(data: &'a [u8]) -> Self {
         let mut contents = Contents::default();
+        let mut needed = false;
         let mut all = obus(data);
         for obu in all.by_ref().filter(is_sendable) {
             match obu.kind() {
@@ -48,7 +49,9 @@ impl<'a> VideoUnit<'a> for Av1Unit<'a> {
                 }
                 _ => {}
             }
+            needed |= obu.temporal_id() == 0 && obu.kind() != obu_type::SEQUENCE_HEADER;
         }
+        contents.disposable = contents.picture && !contents.keyframe && !needed;
         contents.broken = all.broken();
         Av1Unit { data, contents }
     }

@@ -32,6 +32,13 @@ impl NalFormat for H265 {
         }
     }
 
+    /// A sub-layer non-reference picture (ITU-T H.265 section 7.4.2.2: the even types up to 14), or one of
+    /// an upper temporal layer. `nuh_temporal_id_plus1` is never 0.
+    fn is_disposable(slice: &[u8]) -> bool {
+        let kind = slice[0] >> 1;
+        slice[1] & 0x07 > 1 || (kind <= 14 && kind & 1 == 0)
+    }
+
     /// With the lowest layer and the lowest temporal id of the NAL units.
     fn aggregation_header(nals: &[&[u8]]) -> [u8; 2] {
         let layer = nals.iter().map(|nal| layer(nal)).min().unwrap_or(0);

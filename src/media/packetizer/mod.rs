@@ -27,6 +27,8 @@ pub(super) struct Contents<'a> {
     pub picture: bool,
     /// A frame at which decoding can start.
     pub keyframe: bool,
+    /// No other frame needs it, except for those of which the same is said.
+    pub disposable: bool,
     /// The first of each kind of parameter sets, in the order of [`ParameterSets::in_order`].
     pub sets: [Option<&'a [u8]>; MAX_KINDS],
     /// Malformed data. What precedes it is intact.

@@ -44,6 +44,10 @@ pub(in crate::media) trait NalFormat {
     /// for malformed ones. NAL units with a class are longer than their header.
     fn class(nal: &[u8]) -> Option<Class>;
 
+    /// Whether a slice belongs to a picture that no other refers to, or none but those of upper temporal
+    /// layers, all of which are disposable.
+    fn is_disposable(slice: &[u8]) -> bool;
+
     /// The header of an aggregation packet of these NAL units, in the first [`Self::HEADER`] bytes.
     fn aggregation_header(nals: &[&[u8]]) -> [u8; 2];
 
@@ -65,10 +69,14 @@ impl<'a, F: NalFormat> VideoUnit<'a> for NalUnit<'a, F> {
     fn new(data: &'a [u8]) -> Self {
         let mut contents = Contents::default();
         let mut fragment = 0;
+        let mut needed = false;
         let mut all = nals(data);
         for (class, nal) in sendable::<F>(&mut all) {
             match class {
-                Class::Slice => contents.picture = true,
+                Class::Slice => {
+                    contents.picture = true;
+                    needed |= !F::is_disposable(nal);
+                }
                 Class::KeySlice => {
                     contents.picture = true;
                     contents.keyframe = true;
@@ -85,6 +93,7 @@ impl<'a, F: NalFormat> VideoUnit<'a> for NalUnit<'a, F> {
             }
         }
         contents.broken = all.broken();
+        contents.disposable = contents.picture && !contents.keyframe && !needed;
         NalUnit {
             data,
             contents,

@@ -33,10 +33,15 @@ const MEDIA_STREAM: &str = "camera";
 pub struct NegotiatedTrack {
     /// Index of its media section in the offer.
     pub section: usize,
+    /// Codec.
+    pub codec: Codec,
     /// Payload type.
     pub payload_type: u8,
     /// Text of its `a=fmtp` line in the answer, empty if none.
     pub fmtp: String,
+    /// The codecs of variants, which the track may change to. What is lost is retransmitted in the same
+    /// way.
+    pub further: Vec<Format>,
     /// How lost packets are retransmitted.
     pub retransmission: Retransmission,
     /// Id of the playout-delay header extension, if offered (1..=14).
@@ -46,6 +51,19 @@ pub struct NegotiatedTrack {
     pub transport_cc_id: Option<u8>,
     /// The stream's SSRC, chosen here.
     pub ssrc: u32,
+}
+
+/// A further codec of a track.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Format {
+    /// Codec.
+    pub codec: Codec,
+    /// Payload type.
+    pub payload_type: u8,
+    /// Text of its `a=fmtp` line in the answer, empty if none.
+    pub fmtp: String,
+    /// Payload type of its RTX stream, if there is one.
+    pub rtx: Option<u8>,
 }
 
 /// How lost packets are retransmitted.
@@ -87,17 +105,10 @@ impl Negotiated {
         tracks.any(|track| track.transport_cc_id.is_some())
     }
 
-    /// The track of the offer's section `i`, and its codec.
-    fn in_section<'a>(
-        &'a self,
-        i: usize,
-        section: &'a OfferedSection,
-    ) -> Option<(&'a NegotiatedTrack, &'a OfferedCodec)> {
+    /// The track of the offer's section `i`.
+    fn in_section(&self, i: usize) -> Option<&NegotiatedTrack> {
         let mut tracks = std::iter::once(&self.video).chain(&self.audio);
-        let track = tracks.find(|track| track.section == i)?;
-        let mut codecs = section.codecs.iter();
-        let codec = codecs.find(|codec| codec.payload_type == track.payload_type)?;
-        Some((track, codec))
+        tracks.find(|track| track.section == i)
     }
 }
 
@@ -113,7 +124,8 @@ pub struct Allowed {
 /// Chooses sections, payload types and SSRCs.
 ///
 /// `videos`: the stream's own video, then those of its variants, best first; `None` for one whose codec is
-/// not known yet. `allowed`: what is used where it is offered. H.264 uses the payload type with the camera's profile, else
+/// not known yet. The video begins with the first of them that the browser takes, and may change to all
+/// that it takes. `allowed`: what is used where it is offered. H.264 uses the payload type with the camera's profile, else
 /// Main, else Constrained Baseline, else any, with packetization-mode 1 if offered. H.265 and AV1 use one
 /// with the camera's profile, else one whose decoders decode that as well. Audio is omitted if it cannot
 /// share the transport of the video. `random` returns random numbers.
@@ -130,15 +142,20 @@ pub fn negotiate(
     let id = random()? >> 1;
     let mut ssrcs = Ssrcs::new(random);
     let known = videos.iter().flatten();
-    let (video_section, codec, fmtp) = known
+    let (video_section, chosen) = known
         .clone()
         .find_map(|video| {
-            sections(offer, MediaKind::Video).find_map(|(i, section)| {
-                choose(section, video).map(|(codec, fmtp)| (i, codec, fmtp))
-            })
+            sections(offer, MediaKind::Video)
+                .find_map(|(i, section)| Some((i, choose_for(section, video)?)))
         })
         .ok_or_else(|| nothing_in_common(offer, known.copied().next()))?;
-    let mut picture = track(offer, video_section, codec, fmtp, allowed, &mut ssrcs)?;
+    let mut picture = track(offer, video_section, chosen, allowed, &mut ssrcs)?;
+    add_formats(
+        &mut picture,
+        &offer.sections[video_section],
+        videos,
+        allowed,
+    );
     picture.playout_delay_id = extension(&offer.sections[video_section], PLAYOUT_DELAY);
 
     let bundled = |i: usize| {
@@ -148,13 +165,13 @@ pub fn negotiate(
     let sound = audio.and_then(|audio| {
         sections(offer, MediaKind::Audio)
             .filter(|&(i, _)| bundled(i))
-            .find_map(|(i, section)| choose(section, audio).map(|(codec, fmtp)| (i, codec, fmtp)))
+            .find_map(|(i, section)| Some((i, choose_for(section, audio)?)))
     });
     Ok(Negotiated {
         id,
         video: picture,
         audio: sound
-            .map(|(i, codec, fmtp)| track(offer, i, codec, fmtp, allowed, &mut ssrcs))
+            .map(|(i, chosen)| track(offer, i, chosen, allowed, &mut ssrcs))
             .transpose()?,
     })
 }
@@ -165,51 +182,151 @@ fn sections(offer: &Offer, kind: MediaKind) -> impl Iterator<Item = (usize, &Off
     all.filter(move |(_, section)| section.wanted == Some(kind))
 }
 
-/// The codec of a section that matches the camera's track, and its fmtp for the answer.
-fn choose<'a>(section: &'a OfferedSection, info: &TrackInfo) -> Option<(&'a OfferedCodec, String)> {
-    let same = section.codecs.iter().filter(|codec| {
-        codec.name.eq_ignore_ascii_case(info.codec.encoding_name())
-            && codec.clock_rate == info.codec.clock_rate()
-            && codec.channels == info.codec.channels()
+/// What is answered for a codec: the offered form of it, and its fmtp.
+type Chosen<'a> = (Codec, &'a OfferedCodec, String);
+
+/// The codec of a section that matches a track of the camera.
+fn choose_for<'a>(section: &'a OfferedSection, info: &TrackInfo) -> Option<Chosen<'a>> {
+    choose(section, info.codec, info.parameter_sets.as_ref())
+}
+
+/// The best form of a codec in a section for a track with these parameter sets, if they are known.
+fn choose<'a>(
+    section: &'a OfferedSection,
+    codec: Codec,
+    sets: Option<&ParameterSets>,
+) -> Option<Chosen<'a>> {
+    let same = section.codecs.iter().filter(|offered| {
+        offered.name.eq_ignore_ascii_case(codec.encoding_name())
+            && offered.clock_rate == codec.clock_rate()
+            && offered.channels == codec.channels()
     });
-    match &info.parameter_sets {
-        Some(ParameterSets::H264(sets)) => h264::choose(same, sets.profile_level_id()),
-        Some(ParameterSets::H265(sets)) => h265::choose(same, sets.profile_tier_level()),
-        Some(ParameterSets::Av1(header)) => av1::choose(same, header.profile_tier_level()),
-        None => same.map(|codec| (codec, codec.fmtp.clone())).next(),
+    let (offered, fmtp) = match (codec, sets) {
+        (_, Some(ParameterSets::H264(sets))) => h264::choose(same, sets.profile_level_id()),
+        (_, Some(ParameterSets::H265(sets))) => h265::choose(same, sets.profile_tier_level()),
+        (_, Some(ParameterSets::Av1(header))) => av1::choose(same, header.profile_tier_level()),
+        (Codec::H264, None) => h264::choose(same, None),
+        (Codec::H265, None) => h265::choose(same, None),
+        (Codec::Av1, None) => av1::choose(same, None),
+        (_, None) => same.map(|codec| (codec, codec.fmtp.clone())).next(),
+    }?;
+    Some((codec, offered, fmtp))
+}
+
+/// How the lost packets of a codec can be retransmitted: with RTX, its payload type.
+fn repair(section: &OfferedSection, codec: &OfferedCodec, allowed: Allowed) -> Repair {
+    let mut codecs = section.codecs.iter();
+    if !allowed.nack || !offers(codec, "nack") {
+        Repair::Off
+    } else if let Some(rtx) = codecs.find(|rtx| retransmits(rtx, codec)) {
+        Repair::Rtx(rtx.payload_type)
+    } else {
+        Repair::SameStream
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Repair {
+    Off,
+    SameStream,
+    Rtx(u8),
+}
+
+/// Adds what the video may change to: the codecs of `videos`, each once, and those of which nothing is
+/// known may have any codec. The feedback on them must be that of the track.
+fn add_formats(
+    track: &mut NegotiatedTrack,
+    section: &OfferedSection,
+    videos: &[Option<&TrackInfo>],
+    allowed: Allowed,
+) {
+    let any = Codec::ALL
+        .into_iter()
+        .filter(|codec| codec.kind() == MediaKind::Video);
+    let known = videos
+        .iter()
+        .flatten()
+        .map(|info| (info.codec, info.parameter_sets.as_ref()));
+    let unknown = videos.iter().any(Option::is_none);
+    let unknown = any.filter(|_| unknown).map(|codec| (codec, None));
+    for (codec, sets) in known.chain(unknown) {
+        if track.format(codec).is_some() {
+            continue;
+        }
+        let Some((codec, offered, fmtp)) = choose(section, codec, sets) else {
+            continue;
+        };
+        let rtx = match (repair(section, offered, allowed), track.retransmission) {
+            (Repair::Rtx(rtx), Retransmission::Rtx { .. }) => Some(rtx),
+            (Repair::Off, Retransmission::Off)
+            | (Repair::SameStream, Retransmission::SameStream) => None,
+            _ => continue,
+        };
+        if track.transport_cc_id.is_some() && !offers(offered, "transport-cc") {
+            continue;
+        }
+        track.further.push(Format {
+            codec,
+            payload_type: offered.payload_type,
+            fmtp,
+            rtx,
+        });
+    }
+}
+
+impl NegotiatedTrack {
+    /// Payload type of a codec and that of its RTX stream; `None` if the track cannot carry it.
+    pub fn format(&self, codec: Codec) -> Option<(u8, Option<u8>)> {
+        let mut formats = self.formats();
+        formats.find_map(|format| (format.0 == codec).then_some((format.1, format.2)))
+    }
+
+    /// Codecs with their payload types and those of their RTX streams, the one to begin with first.
+    pub fn formats(&self) -> impl Iterator<Item = (Codec, u8, Option<u8>)> + '_ {
+        let rtx = match self.retransmission {
+            Retransmission::Rtx { payload_type, .. } => Some(payload_type),
+            Retransmission::Off | Retransmission::SameStream => None,
+        };
+        let further = self.further.iter();
+        let further = further.map(|format| (format.codec, format.payload_type, format.rtx));
+        std::iter::once((self.codec, self.payload_type, rtx)).chain(further)
+    }
+
+    fn fmtp_of(&self, payload_type: u8) -> &str {
+        let mut further = self.further.iter();
+        let further = further.find(|format| format.payload_type == payload_type);
+        further.map_or(&self.fmtp, |format| &format.fmtp)
     }
 }
 
 fn track(
     offer: &Offer,
     section: usize,
-    codec: &OfferedCodec,
-    fmtp: String,
+    (codec, offered, fmtp): Chosen<'_>,
     allowed: Allowed,
     ssrcs: &mut Ssrcs<'_>,
 ) -> Result<NegotiatedTrack> {
     let ssrc = ssrcs.next()?;
-    let mut codecs = offer.sections[section].codecs.iter();
-    let retransmission = if !allowed.nack || !offers(codec, "nack") {
-        Retransmission::Off
-    } else if let Some(rtx) = codecs.find(|rtx| retransmits(rtx, codec)) {
-        Retransmission::Rtx {
-            payload_type: rtx.payload_type,
+    let retransmission = match repair(&offer.sections[section], offered, allowed) {
+        Repair::Off => Retransmission::Off,
+        Repair::SameStream => Retransmission::SameStream,
+        Repair::Rtx(payload_type) => Retransmission::Rtx {
+            payload_type,
             ssrc: ssrcs.next()?,
-        }
-    } else {
-        Retransmission::SameStream
+        },
     };
     // Without RTX a retransmission has the packet index of the original. SRTP allows an index for one
     // packet only (RFC 3711 section 9.1), so both must be equal, and a header that has a new number
     // each time it is sent is impossible.
     let numbered = allowed.transport_cc && retransmission != Retransmission::SameStream;
     let transport_cc_id = extension(&offer.sections[section], TRANSPORT_CC)
-        .filter(|_| numbered && offers(codec, "transport-cc"));
+        .filter(|_| numbered && offers(offered, "transport-cc"));
     Ok(NegotiatedTrack {
         section,
-        payload_type: codec.payload_type,
+        codec,
+        payload_type: offered.payload_type,
         fmtp,
+        further: Vec::new(),
         retransmission,
         playout_delay_id: None,
         transport_cc_id,
@@ -330,7 +447,7 @@ pub fn answer(offer: &Offer, negotiated: &Negotiated, transport: &LocalTransport
         .sections
         .iter()
         .enumerate()
-        .filter(|&(i, section)| negotiated.in_section(i, section).is_some())
+        .filter(|&(i, _)| negotiated.in_section(i).is_some())
         .map(|(_, section)| section.mid.as_str())
         .filter(|mid| offer.bundle.iter().any(|bundled| bundled == mid))
         .collect();
@@ -348,10 +465,10 @@ pub fn answer(offer: &Offer, negotiated: &Negotiated, transport: &LocalTransport
 
     let mut candidates = Some(transport.candidates);
     for (i, section) in offer.sections.iter().enumerate() {
-        match negotiated.in_section(i, section) {
+        match negotiated.in_section(i) {
             None => refuse(&mut sdp, section),
-            Some((track, codec)) => {
-                media(&mut sdp, section, track, codec, &negotiated.cname());
+            Some(track) => {
+                media(&mut sdp, section, track, &negotiated.cname());
                 security(&mut sdp, transport);
                 // The others share the first one's transport.
                 if let Some(candidates) = candidates.take() {
@@ -392,25 +509,17 @@ fn write_mid(sdp: &mut Lines, section: &OfferedSection) {
     }
 }
 
-fn media(
-    sdp: &mut Lines,
-    section: &OfferedSection,
-    track: &NegotiatedTrack,
-    codec: &OfferedCodec,
-    cname: &str,
-) {
+fn media(sdp: &mut Lines, section: &OfferedSection, track: &NegotiatedTrack, cname: &str) {
     let OfferedSection {
         media, protocol, ..
     } = section;
-    let rtx = match track.retransmission {
-        Retransmission::Rtx { payload_type, ssrc } => Some((payload_type, ssrc)),
-        Retransmission::Off | Retransmission::SameStream => None,
-    };
-    let payload_type = track.payload_type;
-    match rtx {
-        Some((rtx, _)) => sdp.line(format_args!("m={media} 9 {protocol} {payload_type} {rtx}")),
-        None => sdp.line(format_args!("m={media} 9 {protocol} {payload_type}")),
-    }
+    let payload_types: String = track
+        .formats()
+        .flat_map(|(_, payload_type, rtx)| [Some(payload_type), rtx])
+        .flatten()
+        .map(|payload_type| format!(" {payload_type}"))
+        .collect();
+    sdp.line(format_args!("m={media} 9 {protocol}{payload_types}"));
     sdp.line(format_args!("c=IN IP4 0.0.0.0"));
     write_mid(sdp, section);
     sdp.line(format_args!("a=sendonly"));
@@ -435,25 +544,51 @@ fn media(
         sdp.line(format_args!("a=extmap:{id}{direction} {uri}"));
     }
 
-    let OfferedCodec {
-        name, clock_rate, ..
-    } = codec;
-    // Names are case-insensitive (RFC 8866 section 6.6), but not for every implementation.
-    let names = Codec::ALL.map(Codec::encoding_name);
-    let registered = names.iter().find(|known| known.eq_ignore_ascii_case(name));
-    let name = registered.map_or(name.as_str(), |name| name);
-    let channels = match codec.channels {
+    for (codec, payload_type, rtx) in track.formats() {
+        write_format(sdp, section, track, codec, payload_type, rtx);
+    }
+
+    sdp.line(format_args!("a=msid:{MEDIA_STREAM} {media}"));
+    let ssrc = track.ssrc;
+    let rtx = match track.retransmission {
+        Retransmission::Rtx { ssrc, .. } => Some(ssrc),
+        Retransmission::Off | Retransmission::SameStream => None,
+    };
+    if let Some(rtx) = rtx {
+        sdp.line(format_args!("a=ssrc-group:FID {ssrc} {rtx}"));
+    }
+    for ssrc in std::iter::once(ssrc).chain(rtx) {
+        sdp.line(format_args!("a=ssrc:{ssrc} cname:{cname}"));
+    }
+}
+
+/// The lines of one codec and its RTX stream.
+fn write_format(
+    sdp: &mut Lines,
+    section: &OfferedSection,
+    track: &NegotiatedTrack,
+    codec: Codec,
+    payload_type: u8,
+    rtx: Option<u8>,
+) {
+    let find = |wanted: u8| {
+        let mut codecs = section.codecs.iter();
+        codecs.find(|offered| offered.payload_type == wanted)
+    };
+    let (name, clock_rate) = (codec.encoding_name(), codec.clock_rate());
+    let channels = match codec.channels() {
         1 => String::new(),
         more => format!("/{more}"),
     };
     sdp.line(format_args!(
         "a=rtpmap:{payload_type} {name}/{clock_rate}{channels}"
     ));
-    if !track.fmtp.is_empty() {
-        sdp.line(format_args!("a=fmtp:{payload_type} {}", track.fmtp));
+    let fmtp = track.fmtp_of(payload_type);
+    if !fmtp.is_empty() {
+        sdp.line(format_args!("a=fmtp:{payload_type} {fmtp}"));
     }
     for feedback in ["ccm fir", "nack", "nack pli"] {
-        if offers(codec, feedback)
+        if find(payload_type).is_some_and(|codec| offers(codec, feedback))
             && (feedback != "nack" || track.retransmission != Retransmission::Off)
         {
             sdp.line(format_args!("a=rtcp-fb:{payload_type} {feedback}"));
@@ -462,20 +597,11 @@ fn media(
     if track.transport_cc_id.is_some() {
         sdp.line(format_args!("a=rtcp-fb:{payload_type} transport-cc"));
     }
-    if let Some((rtx, _)) = rtx
-        && let Some(offered) = section.codecs.iter().find(|c| c.payload_type == rtx)
+    if let Some(rtx) = rtx
+        && let Some(offered) = find(rtx)
     {
         sdp.line(format_args!("a=rtpmap:{rtx} rtx/{clock_rate}{channels}"));
         sdp.line(format_args!("a=fmtp:{rtx} {}", offered.fmtp));
-    }
-
-    sdp.line(format_args!("a=msid:{MEDIA_STREAM} {media}"));
-    let ssrc = track.ssrc;
-    if let Some((_, rtx)) = rtx {
-        sdp.line(format_args!("a=ssrc-group:FID {ssrc} {rtx}"));
-    }
-    for ssrc in std::iter::once(ssrc).chain(rtx.map(|(_, ssrc)| ssrc)) {
-        sdp.line(format_args!("a=ssrc:{ssrc} cname:{cname}"));
     }
 }
 

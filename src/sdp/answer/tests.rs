@@ -154,6 +154,8 @@ fn chromium_gets_main_on_its_payload_type_with_rtx_and_sound() {
         Negotiated {
             id: 12_345,
             video: NegotiatedTrack {
+                codec: Codec::H264,
+                further: Vec::new(),
                 section: 0,
                 payload_type: 116,
                 fmtp: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=4d0028"
@@ -164,6 +166,8 @@ fn chromium_gets_main_on_its_payload_type_with_rtx_and_sound() {
                 ssrc: 1001,
             },
             audio: Some(NegotiatedTrack {
+                codec: Codec::Pcma,
+                further: Vec::new(),
                 section: 1,
                 payload_type: 8,
                 fmtp: String::new(),
@@ -573,4 +577,80 @@ fn an_answer_for_another_offer_refuses_all_and_does_not_panic() {
     let answer = parsed(&written(CHROMIUM, &negotiated));
     let mut media = answer.media_descriptions.iter();
     assert!(media.all(|media| media.media_name.port.value == 0));
+}
+
+/// The video of the answer to `sdp` for these videos.
+fn answered_for(sdp: &str, videos: &[Option<&TrackInfo>]) -> Result<(NegotiatedTrack, String)> {
+    let negotiated = negotiate(&offer(sdp), videos, None, allowed(true), &mut random(7))?;
+    let answer = written(sdp, &negotiated);
+    parsed(&answer);
+    Ok((negotiated.video, answer))
+}
+
+fn with_h265() -> String {
+    CHROMIUM
+        .replace("a=rtpmap:116 H264/90000", "a=rtpmap:116 H265/90000")
+        .replace(
+            "a=fmtp:116 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=4d001f",
+            "a=fmtp:116 level-id=180;profile-id=1;tier-flag=0;tx-mode=SRST",
+        )
+}
+
+#[test]
+fn the_codecs_of_all_variants_are_kept_that_of_the_stream_first() {
+    let (main, sub) = (TrackInfo::video(h265_sets()), camera(MAIN));
+    let av1 = TrackInfo::video(av1_sequence());
+    let sdp = with_h265();
+    let (track, answer) = answered_for(&sdp, &[Some(&main), Some(&sub), Some(&sub)]).unwrap();
+    let formats: Vec<_> = track.formats().collect();
+    assert_eq!(formats[0], (Codec::H265, 116, Some(117)));
+    assert_eq!(formats.len(), 2);
+    let (codec, payload_type, rtx) = formats[1];
+    assert_eq!(codec, Codec::H264);
+    let rtx = rtx.unwrap();
+    for line in [
+        format!("m=video 9 UDP/TLS/RTP/SAVPF 116 117 {payload_type} {rtx}"),
+        "a=rtpmap:116 H265/90000".to_owned(),
+        format!("a=rtpmap:{payload_type} H264/90000"),
+        format!("a=rtpmap:{rtx} rtx/90000"),
+        format!("a=fmtp:{rtx} apt={payload_type}"),
+        format!("a=rtcp-fb:{payload_type} nack pli"),
+        format!("a=rtcp-fb:{payload_type} transport-cc"),
+    ] {
+        assert!(answer.contains(&format!("{line}\r\n")), "{line}:\n{answer}");
+    }
+    assert_eq!(answer.matches("a=ssrc-group:FID").count(), 1);
+
+    // One codec, one payload type, whatever the profiles are.
+    let high = camera([0x64, 0x00, 0x33]);
+    let (track, _) = answered_for(CHROMIUM, &[Some(&high), Some(&sub)]).unwrap();
+    assert!(track.further.is_empty());
+    // What has no media yet may have any codec.
+    let (track, _) = answered_for(&sdp, &[Some(&sub), None]).unwrap();
+    let codecs: Vec<_> = track.formats().map(|(codec, ..)| codec).collect();
+    assert_eq!(codecs, [Codec::H264, Codec::H265, Codec::Av1]);
+    let (track, _) = answered_for(&sdp, &[Some(&av1), Some(&main)]).unwrap();
+    assert_eq!(track.codec, Codec::Av1);
+}
+
+#[test]
+fn a_stream_that_the_browser_cannot_show_begins_with_a_variant() {
+    let (main, sub) = (TrackInfo::video(h265_sets()), camera(MAIN));
+    let (track, _) = answered_for(CHROMIUM, &[Some(&main), Some(&sub)]).unwrap();
+    assert_eq!((track.codec, track.further.len()), (Codec::H264, 0));
+    let error = answered_for(CHROMIUM, &[Some(&main), None]).unwrap_err();
+    assert!(error.message().contains("sends H265"));
+}
+
+#[test]
+fn a_codec_without_the_feedback_of_the_first_is_not_kept() {
+    let (main, sub) = (camera(MAIN), TrackInfo::video(h265_sets()));
+    for without in ["a=rtcp-fb:116 nack", "a=rtcp-fb:116 transport-cc"] {
+        let sdp = with_h265();
+        let kept = sdp.lines().filter(|line| *line != without);
+        assert_ne!(kept.clone().count(), sdp.lines().count());
+        let sdp: String = kept.map(|line| format!("{line}\r\n")).collect();
+        let (track, _) = answered_for(&sdp, &[Some(&main), Some(&sub)]).unwrap();
+        assert!(track.further.is_empty(), "{without}");
+    }
 }

@@ -10,6 +10,8 @@ mod position;
 mod pump;
 mod restart;
 mod rtp;
+mod show;
+mod timeline;
 
 use std::time::{Duration, Instant};
 
@@ -18,12 +20,14 @@ use super::rtcp::SenderReport;
 use super::transport::Egress;
 use crate::media::{MediaKind, Ring, Track};
 use crate::sdp::answer::{Negotiated, NegotiatedTrack};
-use crate::state::StreamId;
+use crate::state::{Detail, StreamId};
 use lag::Lag;
 use nack::Nack;
 use position::Position;
 use restart::RestartLimit;
 use rtp::RtpStream;
+use show::Shown;
+use timeline::Timeline;
 
 /// A camera that has sent nothing for this long is silent. Some send one frame a second.
 const SILENCE: Duration = Duration::from_millis(2500);
@@ -83,6 +87,8 @@ pub struct Sent {
 
 pub struct Leg {
     stream: StreamId,
+    /// What there is to know of the track that it sends.
+    shown: Shown,
     content: Content,
     position: Position,
     rtp: RtpStream,
@@ -104,6 +110,10 @@ enum Content {
         keyframe_wanted: bool,
         /// How it keeps up with the stream.
         lag: Lag,
+        /// How much of the stream the viewer gets.
+        detail: Detail,
+        /// Disposable frames are left out: after [`Detail::FewerFrames`], up to the next keyframe.
+        thinned: bool,
     },
     /// Begins anywhere, and is never paced.
     Audio { hold: Duration },
@@ -123,11 +133,14 @@ impl Leg {
         let first_rtx_index = (random >> 16) & 0x7fff;
         Leg {
             stream: source.stream,
+            shown: Shown::new(&track),
             content: match source.kind {
                 MediaKind::Video => Content::Video {
                     restart: RestartLimit::default(),
                     keyframe_wanted: false,
                     lag: Lag::Joining,
+                    detail: Detail::AllFrames,
+                    thinned: false,
                 },
                 MediaKind::Audio => Content::Audio { hold },
             },
@@ -137,7 +150,7 @@ impl Leg {
                 payload_type: track.payload_type,
                 playout_delay_id: track.playout_delay_id,
                 transport_cc_id: track.transport_cc_id,
-                timestamp_offset: (random >> 32) as u32,
+                timeline: Timeline::new((random >> 32) as u32),
             },
             due: None,
             sent: Sent::default(),
@@ -190,6 +203,7 @@ impl Leg {
     pub fn pump<T: Transmit>(&mut self, media: Media<'_>, egress: &mut Egress<'_, T>) {
         self.due = media
             .track(self.kind())
+            .filter(|track| self.is_ready(track, egress.now()))
             .and_then(|track| match self.content {
                 Content::Video { .. } => {
                     let pace = egress.pace(self.loss_ppm, media.rate);
@@ -219,10 +233,16 @@ impl Leg {
             restart,
             keyframe_wanted,
             lag,
+            detail,
+            ..
         } = &mut self.content
         else {
             return false;
         };
+        // It is not to get more than the next keyframe, if that.
+        if *detail >= Detail::Keyframes && *lag == Lag::Parked {
+            return false;
+        }
         let ring = track.ring();
         if is_silent(ring, now) {
             return false;
@@ -249,14 +269,14 @@ impl Leg {
     }
 
     /// What a sender report at `now` says of the leg; `None` before it has sent anything.
-    pub fn report(&self, track: &Track, now: Instant) -> Option<SenderReport> {
-        if self.sent.packets == 0 {
+    pub fn report(&mut self, track: &Track, now: Instant) -> Option<SenderReport> {
+        if self.sent.packets == 0 || !self.shown.is(track) {
             return None;
         }
-        let timestamp = track.clock().rtp_at(now)?;
+        let timestamp = self.note_time(track, now)?;
         Some(SenderReport {
             ssrc: self.rtp.ssrc,
-            rtp_timestamp: self.rtp.timestamp(timestamp),
+            rtp_timestamp: timestamp,
             packets: self.sent.packets as u32,
             octets: self.sent.payload_octets as u32,
         })

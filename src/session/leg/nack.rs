@@ -68,6 +68,13 @@ impl Nack {
         })
     }
 
+    /// The stream goes on with another codec, whose RTX stream has this payload type.
+    pub fn change(&mut self, rtx_payload_type: Option<u8>) {
+        if let (Some(rtx), Some(payload_type)) = (&mut self.rtx, rtx_payload_type) {
+            rtx.payload_type = payload_type;
+        }
+    }
+
     /// Packets were sent for the first time.
     pub fn earn(&mut self, packets: usize) {
         self.credit = (self.credit + packets).min(MAX_CREDIT);

@@ -5,11 +5,13 @@ use std::time::{Duration, Instant};
 
 use super::lag::Fit;
 use super::rtp::MAX_HEADER;
+use super::show::Share;
 use super::{Content, Leg};
 use crate::media::{Ring, StreamRate};
 use crate::session::io::{Transmit, WouldBlock};
 use crate::session::transport::Egress;
 use crate::session::transport::pacer::{Basis, Pace};
+use crate::state::Detail;
 
 /// Time to the next attempt after the socket took no more.
 const BLOCKED_RETRY: Duration = Duration::from_millis(1);
@@ -36,6 +38,16 @@ impl Leg {
                 self.caught_up();
                 return None;
             };
+            if cursor == unit.start {
+                match self.share(ring, &unit) {
+                    Share::Sent => {}
+                    Share::Skipped => {
+                        self.position.skip(unit.end - unit.start);
+                        continue;
+                    }
+                    Share::Ended => return None,
+                }
+            }
             let waiting = (unit.end - cursor) as usize;
             let behind = unit.end < ring.end();
             if behind
@@ -50,6 +62,10 @@ impl Leg {
                 }
             }
             let mut most = egress.run_limit();
+            if self.gets_less() {
+                // What follows may be left out.
+                most = most.min(waiting);
+            }
             if let Some((pace, _)) = pace
                 && (pace.basis != Basis::Stream
                     || behind
@@ -76,7 +92,10 @@ impl Leg {
     /// if need be; `None` if that needs a keyframe which the ring does not have.
     fn locate(&mut self, ring: &Ring) -> Option<u64> {
         if self.is_parked() {
-            return self.unpark(ring);
+            return match self.detail() {
+                Detail::SoundOnly => None,
+                _ => self.unpark(ring),
+            };
         }
         let cursor = self.position.cursor();
         if let Some(cursor) = cursor
@@ -136,6 +155,9 @@ impl Leg {
             {
                 // Keys and lengths are ours: this cannot happen. Skip the packet.
                 break;
+            }
+            if packet.first {
+                self.shown.sent(self.rtp.timestamp(packet.timestamp));
             }
             used += size;
             packets += 1;

@@ -1,5 +1,6 @@
 //! The RTP header of a leg's packets (RFC 3550 section 5.1).
 
+use super::timeline::Timeline;
 use crate::media::Packet;
 
 /// The header without extensions.
@@ -21,14 +22,14 @@ pub struct RtpStream {
     pub playout_delay_id: Option<u8>,
     /// Id of the transport-wide sequence number, if it was negotiated.
     pub transport_cc_id: Option<u8>,
-    /// What the viewer's timestamps are ahead of the track's.
-    pub timestamp_offset: u32,
+    /// The viewer's timestamps.
+    pub timeline: Timeline,
 }
 
 impl RtpStream {
     /// The RTP timestamp that the viewer sees for one of the track.
     pub fn timestamp(&self, of_track: u32) -> u32 {
-        of_track.wrapping_add(self.timestamp_offset)
+        self.timeline.at(of_track)
     }
 
     pub fn header_len(&self) -> usize {

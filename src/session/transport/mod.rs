@@ -146,6 +146,13 @@ impl Transport {
         self.pacer.as_ref()?.estimate()
     }
 
+    /// The rate that would be used if the path carried it, in bits per second.
+    pub fn want(&mut self, rate: u64) {
+        if let Some(pacer) = &mut self.pacer {
+            pacer.want(rate);
+        }
+    }
+
     pub fn rejected(&self) -> u64 {
         self.rejected
     }

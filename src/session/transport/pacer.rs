@@ -228,6 +228,13 @@ impl Pacer {
         }
     }
 
+    /// The rate that would be used if the path carried it, in bits per second.
+    pub fn want(&mut self, rate: u64) {
+        if let Some(path) = &mut self.congestion {
+            path.estimator.want(rate);
+        }
+    }
+
     /// What the path carries, in bits per second; `None` until it is measured.
     pub fn estimate(&self) -> Option<u64> {
         let path = self.congestion.as_ref().filter(|path| path.measured)?;

@@ -68,16 +68,21 @@ impl AccessUnit {
     }
 }
 
-/// Groups packets into access units; those with a gap are omitted.
-pub fn access_units<'a>(
-    format: Format,
-    packets: impl Iterator<Item = &'a Packet>,
-) -> Vec<AccessUnit> {
+/// Groups packets into access units; those with a gap are omitted, and those that end without a marker.
+pub fn access_units<'a>(packets: impl Iterator<Item = &'a Packet>) -> Vec<AccessUnit> {
     let mut units = Vec::new();
     let mut unit: Vec<&Packet> = Vec::new();
     let mut whole = true;
     let mut expected = None;
     for packet in packets {
+        let format = packet.format;
+        if unit
+            .last()
+            .is_some_and(|last| last.timestamp != packet.timestamp)
+        {
+            unit.clear();
+            whole = true;
+        }
         if expected.is_some_and(|e| e != packet.sequence) {
             // What is lost belongs to the unit before the gap, to this one, or to both; but
             // nothing comes before parameter sets.

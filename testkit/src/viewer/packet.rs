@@ -2,6 +2,8 @@
 
 use std::time::Instant;
 
+use super::Format;
+
 /// An RTP packet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Packet {
@@ -12,6 +14,8 @@ pub struct Packet {
     /// RTP timestamp.
     pub timestamp: u32,
     pub marker: bool,
+    /// By its payload type, or that of the packet that it repeats.
+    pub format: Format,
     /// Header extension block, without its 4-byte head; empty if there is none.
     pub extension: Vec<u8>,
     pub payload: Vec<u8>,

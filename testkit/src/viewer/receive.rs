@@ -15,9 +15,11 @@ const MAX_QUESTIONS: u32 = 10;
 #[derive(Debug, Default)]
 pub struct Receiver {
     ssrc: u32,
-    payload_type: u8,
-    format: Format,
-    rtx: Option<(u32, u8)>,
+    /// Payload types with their formats.
+    formats: Vec<(u8, Format)>,
+    rtx_ssrc: Option<u32>,
+    /// Payload types of the RTX stream, and those that they repeat.
+    rtx: Vec<(u8, u8)>,
     packets: BTreeMap<u64, Packet>,
     missing: BTreeMap<u64, Missing>,
     highest: Option<u64>,
@@ -51,24 +53,27 @@ impl Receiver {
         let line = |prefix: &str| section.lines().find_map(|l| l.strip_prefix(prefix));
         let first = |text: &str| text.split([' ', ';']).next().map(str::to_owned);
         let number = |text: &str| first(text).and_then(|t| t.parse::<u32>().ok());
-        self.payload_type = section
+        let mut repeated = Vec::new();
+        for (payload_type, encoding) in section
             .lines()
-            .next()
-            .and_then(|l| l.split(' ').nth(3))
-            .and_then(|pt| pt.trim().parse().ok())
-            .expect("payload type");
-        let rtpmap = format!("a=rtpmap:{} ", self.payload_type);
-        let encoding = line(&rtpmap).expect("a=rtpmap");
-        self.format = Format::of(encoding.split('/').next().unwrap_or_default());
+            .filter_map(|line| line.strip_prefix("a=rtpmap:")?.split_once(' '))
+        {
+            let payload_type: u8 = payload_type.parse().expect("payload type");
+            let name = encoding.split('/').next().unwrap_or_default();
+            if name == "rtx" {
+                repeated.push(payload_type);
+            } else {
+                self.formats.push((payload_type, Format::of(name)));
+            }
+        }
+        for payload_type in repeated {
+            let apt = line(&format!("a=fmtp:{payload_type} apt=")).and_then(number);
+            self.rtx.push((payload_type, apt.expect("apt") as u8));
+        }
         self.ssrc = line("a=ssrc:").and_then(number).expect("a=ssrc");
         if let Some(group) = line("a=ssrc-group:FID ") {
             let rtx_ssrc = group.split(' ').nth(1).and_then(number).expect("FID");
-            let rtx_type = section
-                .lines()
-                .filter_map(|l| l.strip_prefix("a=rtpmap:")?.split_once(" rtx/"))
-                .find_map(|(pt, _)| pt.parse().ok())
-                .expect("rtx payload type");
-            self.rtx = Some((rtx_ssrc, rtx_type));
+            self.rtx_ssrc = Some(rtx_ssrc);
         }
     }
 
@@ -78,7 +83,7 @@ impl Receiver {
 
     pub(super) fn owns(&self, packet: &[u8]) -> bool {
         let ssrc = u32::from_be_bytes(number(packet, 8));
-        ssrc == self.ssrc || self.rtx.is_some_and(|(rtx, _)| rtx == ssrc)
+        ssrc == self.ssrc || self.rtx_ssrc == Some(ssrc)
     }
 
     pub(super) fn receive(&mut self, now: Instant, bytes: &[u8]) {
@@ -90,18 +95,22 @@ impl Receiver {
             header = 16 + extension.len();
         }
         let mut sequence = u16::from_be_bytes(number(bytes, 2));
-        let payload_type = bytes[1] & 0x7f;
-        if u32::from_be_bytes(number(bytes, 8)) == self.ssrc {
-            assert_eq!(payload_type, self.payload_type);
-        } else {
-            assert_eq!(Some(payload_type), self.rtx.map(|(_, rtx)| rtx));
+        let mut payload_type = bytes[1] & 0x7f;
+        if u32::from_be_bytes(number(bytes, 8)) != self.ssrc {
+            let mut rtx = self.rtx.iter();
+            let of_rtx = rtx.find(|&&(rtx, _)| rtx == payload_type);
+            payload_type = of_rtx.expect("a payload type of RTX in the answer").1;
             sequence = u16::from_be_bytes(number(bytes, header));
             header += 2;
             self.by_rtx += 1;
         }
         let sequence = self.extend(sequence);
+        let mut formats = self.formats.iter();
+        let format = formats.find(|&&(known, _)| known == payload_type);
+        let format = format.expect("a payload type of the answer").1;
         let packet = Packet {
             at: now,
+            format,
             sequence,
             timestamp: u32::from_be_bytes(number(bytes, 4)),
             marker: bytes[1] & 0x80 != 0,
@@ -187,7 +196,7 @@ impl Receiver {
 
     /// The complete access units, in order.
     pub fn access_units(&self) -> Vec<AccessUnit> {
-        depacketize::access_units(self.format, self.packets.values())
+        depacketize::access_units(self.packets.values())
     }
 
     /// Forgets what arrived, to limit memory in long runs.

@@ -1,0 +1,482 @@
+//! Decides which variant of a stream a viewer is shown, and how much of it.
+//!
+//! The steps of the ladder, best first: every variant that the viewer may be shown, with all frames; the
+//! lowest of them with fewer frames; its keyframes alone; sound alone. A decision compares what they need
+//! with what the path carries, or with the limit that the viewer asked for.
+//!
+//! Down quickly, up slowly. A step is left within half a second if the path is far too thin for it or
+//! frames are late, and within seconds if the path is a little too thin. A better step needs clear room
+//! ([`CLEAR`]) for a moment, or some ([`ROOM`]) for long, and what fails is tried again ever more rarely.
+//!
+//! A viewer whose path is not measured (no transport-wide feedback) is shown a lower variant only if it
+//! loses many packets for seconds, and always with all frames.
+//!
+//! Sans-I/O: knows no leg and no transport.
+
+mod pressure;
+mod steps;
+#[cfg(test)]
+mod tests;
+
+use std::time::{Duration, Instant};
+
+pub use steps::{Access, Rung};
+
+use crate::state::{Detail, QualityReason, StreamId, ViewerLimits};
+use pressure::Pressure;
+use steps::{Step, fill, permits};
+
+/// Time between two decisions.
+const INTERVAL: Duration = Duration::from_millis(200);
+/// Time between two decisions while nothing is about to change.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// In percent of the need of a step: a path with so much carries it,
+const FITS: u64 = 105;
+/// with so much has room for it if it is better than what is shown,
+const ROOM: u64 = 115;
+/// and with so much has clear room.
+const CLEAR: u64 = 130;
+/// So much is wanted of the path, to see whether there is clear room.
+const WANTED: u64 = 140;
+
+/// In this time after the start, and after the viewer changed its limits, a step that does not fit is left
+/// at once.
+const START: Duration = Duration::from_secs(5);
+/// How soon after the last move a better step is taken if there is clear room, or some.
+const CLEAR_STAY: Duration = Duration::from_secs(4);
+const ROOM_STAY: Duration = Duration::from_secs(30);
+/// How soon after the last move fewer frames or keyframes alone are shown, and less than that.
+const DETAIL_STAY: Duration = Duration::from_secs(2);
+const SOUND_STAY: Duration = Duration::from_secs(5);
+/// A move up has failed if it is taken back within this time. The next attempt waits as long, and twice
+/// as long after each further failure.
+const RELAPSE: Duration = Duration::from_secs(30);
+const LONGEST_WAIT: Duration = Duration::from_secs(300);
+/// Nothing can be measured where nothing is sent. So sound alone is left after this time, to see.
+const SOUND_TIME: Duration = Duration::from_secs(20);
+/// What was taken to see is kept for so long.
+const TRIAL: Duration = Duration::from_secs(6);
+/// If what is shown has no media for so long, another variant takes its place.
+const AWAY_TIME: Duration = Duration::from_secs(3);
+
+/// What a decision is based on.
+#[derive(Clone, Copy, Debug)]
+pub struct View {
+    /// The time.
+    pub now: Instant,
+    /// The variant that is shown.
+    pub shown: StreamId,
+    /// How much of it.
+    pub detail: Detail,
+    /// What the path carries in bits per second, if that is measured.
+    pub estimate: Option<u64>,
+    /// Loss of video by the last report, in parts per million.
+    pub loss_ppm: u32,
+    /// Frames wait for long, or were left out because they did.
+    pub late: bool,
+    /// What the sound needs in bits per second; `None` if there is none.
+    pub sound: Option<u64>,
+}
+
+/// What the viewer is to be shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The variant.
+    pub variant: StreamId,
+    /// How much of it.
+    pub detail: Detail,
+    /// Whether it is better than what is shown.
+    pub better: bool,
+    /// Whether it may wait for a moment that suits: what is shown can be shown until then.
+    pub patient: bool,
+    /// The rate that is wanted of the path, in bits per second; `None` if it is unknown.
+    pub want: Option<u64>,
+    /// A variant without media that would be shown if it had any.
+    pub fetch: Option<StreamId>,
+}
+
+/// What is remembered between decisions.
+#[derive(Debug)]
+pub struct Ladder {
+    own: StreamId,
+    limits: ViewerLimits,
+    /// The variants, best first, and those of the last decision.
+    rungs: Vec<Rung>,
+    last_rungs: Vec<Rung>,
+    steps: Vec<Step>,
+    pressure: Pressure,
+    /// When the viewer came, or changed its limits.
+    began: Option<Instant>,
+    decided: Option<Instant>,
+    due: Option<Instant>,
+    /// Since when what is shown has had no media.
+    away: Option<Instant>,
+    moved: Option<Instant>,
+    /// The last move up, and how long the next waits if that fails.
+    climbed: Option<Instant>,
+    wait: Duration,
+    not_before: Option<Instant>,
+    /// What was chosen last was chosen because of the path.
+    by_path: bool,
+    /// The viewer's limit is lower than what its path carries.
+    capped: bool,
+}
+
+impl Ladder {
+    /// The ladder of a viewer of the stream `own`.
+    pub fn new(own: StreamId) -> Ladder {
+        Ladder {
+            own,
+            limits: ViewerLimits::default(),
+            rungs: Vec::new(),
+            last_rungs: Vec::new(),
+            steps: Vec::new(),
+            pressure: Pressure::default(),
+            began: None,
+            decided: None,
+            due: None,
+            away: None,
+            moved: None,
+            climbed: None,
+            wait: Duration::ZERO,
+            not_before: None,
+            by_path: false,
+            capped: false,
+        }
+    }
+
+    /// The stream that the viewer watches.
+    pub fn own(&self) -> StreamId {
+        self.own
+    }
+
+    /// The viewer asks for something else: what follows from that waits for nothing.
+    pub fn set_limits(&mut self, limits: ViewerLimits) {
+        if self.limits != limits {
+            self.limits = limits;
+            self.began = None;
+            self.moved = None;
+            (self.wait, self.not_before) = (Duration::ZERO, None);
+            self.due = self.decided.or(self.due);
+        }
+    }
+
+    /// When a decision is due although nothing is heard of the viewer.
+    pub fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    /// A decision is due at `now`.
+    pub fn expect(&mut self, now: Instant) {
+        self.due = Some(now);
+    }
+
+    /// Whether it is time for a decision if something was heard of the viewer.
+    pub fn is_ready(&self, now: Instant) -> bool {
+        let last = self.decided;
+        last.is_some_and(|last| now >= last + INTERVAL) || self.due.is_some_and(|due| due <= now)
+    }
+
+    /// The variants as they are now. `streams`: best first; a stream that is not among its own variants is
+    /// the best.
+    pub fn survey(&mut self, streams: &[StreamId], look: impl Fn(StreamId) -> Rung) {
+        std::mem::swap(&mut self.rungs, &mut self.last_rungs);
+        self.rungs.clear();
+        let own = Some(self.own).filter(|own| !streams.contains(own));
+        for stream in own.iter().chain(streams) {
+            let rung = look(*stream);
+            let mut last = self.last_rungs.iter();
+            let known = last.find(|last| last.stream == *stream && rung.video.is_none());
+            self.rungs.push(match known {
+                // What it needed when it was there.
+                Some(last) => Rung {
+                    access: rung.access,
+                    ..*last
+                },
+                None => rung,
+            });
+        }
+    }
+
+    /// What the viewer is to be shown, by the last survey.
+    pub fn decide(&mut self, view: &View) -> Choice {
+        let now = view.now;
+        let began = *self.began.get_or_insert(now);
+        let first = self.decided.replace(now).is_none() || began == now;
+        fill(
+            &mut self.steps,
+            &self.rungs,
+            self.limits.variant,
+            view.sound,
+        );
+        let budget = self.budget(view.estimate);
+        let shown = self.shown_step(view);
+        self.note_away(now, shown);
+        self.by_path = false;
+        let chosen = match shown {
+            // Nothing may be shown, or nothing else.
+            _ if !self.steps.iter().any(|step| step.live) => None,
+            None => self.best_fit(budget),
+            Some(place) if !self.steps[place].live => {
+                let away = self.away.is_some_and(|since| now >= since + AWAY_TIME);
+                if first || away {
+                    self.best_fit(budget)
+                } else {
+                    None
+                }
+            }
+            Some(_) if first && (budget.is_none() || self.limits != ViewerLimits::default()) => {
+                self.best_fit(budget)
+            }
+            Some(place) => {
+                self.by_path = true;
+                self.compare(view, budget, place, now < began + START)
+            }
+        };
+        let place = chosen.or(shown);
+        let moving = chosen.is_some() && chosen != shown;
+        self.due = if moving || self.pressure.is_any() {
+            Some(now + INTERVAL)
+        } else if self.rungs.len() > 1 || view.detail != Detail::AllFrames {
+            Some(now + IDLE)
+        } else {
+            None
+        };
+        let step = place.map(|place| self.steps[place]);
+        Choice {
+            variant: step.map_or(view.shown, |step| step.stream),
+            detail: step.map_or(view.detail, |step| step.detail),
+            better: step.is_some_and(|step| self.is_better(&step, view)),
+            patient: matches!((chosen, shown), (Some(chosen), Some(shown)) if chosen < shown),
+            want: self.want(place),
+            fetch: self.fetch(budget, view, place),
+        }
+    }
+
+    /// The viewer has got what was chosen.
+    pub fn moved(&mut self, now: Instant, better: bool) {
+        self.moved = Some(now);
+        self.pressure = Pressure::default();
+        if better {
+            self.climbed = Some(now);
+        } else if let Some(climbed) = self.climbed.take() {
+            self.wait = if self.by_path && now < climbed + RELAPSE {
+                (self.wait * 2).clamp(RELAPSE, LONGEST_WAIT)
+            } else {
+                Duration::ZERO
+            };
+            self.not_before = Some(now + self.wait);
+        }
+    }
+
+    /// Why the viewer gets no more than this.
+    pub fn reason(&self, shown: StreamId, detail: Detail) -> QualityReason {
+        let held = if self.capped {
+            QualityReason::Viewer
+        } else {
+            QualityReason::Path
+        };
+        if detail != Detail::AllFrames {
+            return held;
+        }
+        let place = self.rungs.iter().position(|rung| rung.stream == shown);
+        let shown_access = place.map(|place| self.rungs[place].access);
+        let Some(above) = place.and_then(|place| place.checked_sub(1)) else {
+            return match shown_access {
+                Some(Access::Refused) => QualityReason::Codec,
+                _ => QualityReason::Nothing,
+            };
+        };
+        match self.rungs[above].access {
+            _ if !permits(self.limits.variant, &self.rungs, above) => QualityReason::Viewer,
+            Access::Refused => QualityReason::Codec,
+            Access::Away => QualityReason::Camera,
+            Access::Live => held,
+        }
+    }
+
+    /// What the best step needs that the viewer may get; 0 while unknown.
+    pub fn needed(&self) -> u64 {
+        let best = self.steps.first();
+        best.and_then(|step| step.need).unwrap_or(0)
+    }
+
+    fn budget(&mut self, estimate: Option<u64>) -> Option<u64> {
+        let limit = self.limits.max_bitrate;
+        self.capped = limit.is_some_and(|limit| estimate.is_none_or(|estimate| limit < estimate));
+        match (estimate, limit) {
+            (Some(estimate), Some(limit)) => Some(estimate.min(limit)),
+            (estimate, limit) => estimate.or(limit),
+        }
+    }
+
+    fn shown_step(&self, view: &View) -> Option<usize> {
+        let mut steps = self.steps.iter();
+        steps.position(|step| (step.stream, step.detail) == (view.shown, view.detail))
+    }
+
+    fn note_away(&mut self, now: Instant, shown: Option<usize>) {
+        match shown {
+            Some(place) if !self.steps[place].live => {
+                self.away.get_or_insert(now);
+            }
+            _ => self.away = None,
+        }
+    }
+
+    /// The best live step that fits, or the last one. Without a budget the stream itself, or what is
+    /// next to it.
+    fn best_fit(&self, budget: Option<u64>) -> Option<usize> {
+        let live = |place: &usize| self.steps[*place].live;
+        let place_of = |stream| self.rungs.iter().position(|rung| rung.stream == stream);
+        let own = place_of(self.own);
+        let mut places = (0..self.steps.len()).filter(live);
+        let fitting = match budget {
+            Some(budget) => places.clone().find(|&place| {
+                let step = &self.steps[place];
+                step.need.is_none_or(|need| need <= budget)
+            }),
+            None => places
+                .clone()
+                .find(|&place| place_of(self.steps[place].stream) >= own),
+        };
+        let all_frames = |place: &usize| self.steps[*place].detail == Detail::AllFrames;
+        match budget {
+            Some(_) => fitting.or(places.next_back()),
+            None => fitting.or(places.rfind(all_frames)),
+        }
+    }
+
+    /// Compares what is shown with the other steps; `None` if it stays.
+    fn compare(
+        &mut self,
+        view: &View,
+        budget: Option<u64>,
+        shown: usize,
+        starting: bool,
+    ) -> Option<usize> {
+        let now = view.now;
+        let Some(budget) = budget else {
+            return self.compare_by_loss(view, shown);
+        };
+        let on_trial = self.climbed.is_some_and(|climbed| now < climbed + TRIAL)
+            && view.detail != Detail::AllFrames;
+        let need = self.steps[shown].need.unwrap_or(0);
+        self.pressure.note(now, budget, need, view.late);
+        if !on_trial && self.pressure.is_too_much(now, starting) {
+            let mut worse = (shown + 1..self.steps.len()).filter(|&place| self.steps[place].live);
+            let fitting = worse.clone().find(|&place| self.fits(place, budget, FITS));
+            if let Some(place) = fitting.or(worse.next_back()) {
+                return self.one_at_a_time(place, view);
+            }
+        }
+        let mut better = (0..shown).filter(|&place| self.steps[place].live);
+        let room = better
+            .clone()
+            .rfind(|&place| self.fits(place, budget, ROOM));
+        let clear = better.find(|&place| self.fits(place, budget, CLEAR));
+        self.pressure
+            .note_room(now, clear.is_some(), room.is_some());
+        if self.not_before.is_some_and(|at| now < at) {
+            return None;
+        }
+        let stayed = |time| self.moved.is_none_or(|at| now >= at + time);
+        if clear.is_some() && self.pressure.is_clear(now) && stayed(CLEAR_STAY) {
+            return clear;
+        }
+        if room.is_some() && self.pressure.is_roomy(now) && stayed(ROOM_STAY) {
+            return room;
+        }
+        if view.detail == Detail::SoundOnly && stayed(SOUND_TIME) {
+            return shown.checked_sub(1);
+        }
+        None
+    }
+
+    /// The estimate of a path that has become thin is too low at first. So less of a variant is shown
+    /// only where the last variant was too much for a while.
+    fn one_at_a_time(&self, place: usize, view: &View) -> Option<usize> {
+        let all_frames = |step: &Step| step.live && step.detail == Detail::AllFrames;
+        let last_variant = self.steps.iter().rposition(all_frames)?;
+        let (now, shown) = (view.now, view.shown);
+        let stay = match view.detail {
+            _ if place <= last_variant => return Some(place),
+            Detail::AllFrames => DETAIL_STAY,
+            _ => SOUND_STAY,
+        };
+        if self.steps[place].stream != shown {
+            return Some(last_variant);
+        }
+        self.moved
+            .is_none_or(|at| now >= at + stay)
+            .then_some(place)
+    }
+
+    fn is_better(&self, step: &Step, view: &View) -> bool {
+        let place = |stream| self.rungs.iter().position(|rung| rung.stream == stream);
+        (place(step.stream), step.detail) < (place(view.shown), view.detail)
+    }
+
+    fn fits(&self, place: usize, budget: u64, percent: u64) -> bool {
+        let need = self.steps[place].need;
+        need.is_none_or(|need| need * percent / 100 <= budget)
+    }
+
+    /// For a viewer whose path is not measured.
+    fn compare_by_loss(&mut self, view: &View, shown: usize) -> Option<usize> {
+        let now = view.now;
+        self.pressure.note_loss(now, view.loss_ppm);
+        let step = |place: &usize| {
+            let step = &self.steps[*place];
+            step.live && step.detail == Detail::AllFrames
+        };
+        if self.pressure.is_lossy(now) {
+            return (shown + 1..self.steps.len()).find(step);
+        }
+        let waits = self.not_before.is_some_and(|at| now < at);
+        let stayed = self.moved.is_none_or(|at| now >= at + ROOM_STAY);
+        if self.pressure.is_clean(now) && !waits && stayed {
+            return (0..shown).rev().find(step);
+        }
+        None
+    }
+
+    /// A variant without media that would be shown if it had any: a worse one if what is shown is too much,
+    /// or a better one if there is clear room.
+    fn fetch(&self, budget: Option<u64>, view: &View, shown: Option<usize>) -> Option<StreamId> {
+        let away = |step: &&Step| !step.live;
+        let mut steps = self.steps.iter();
+        let Some(shown) = shown
+            .map(|place| self.steps[place])
+            .filter(|step| step.live)
+        else {
+            return steps.find(away).map(|step| step.stream);
+        };
+        let budget = budget?;
+        let place_of = |stream| self.rungs.iter().position(|rung| rung.stream == stream);
+        let too_much = self.pressure.is_tight() || view.detail != Detail::AllFrames;
+        let wanted = |step: &&Step| {
+            if place_of(step.stream) > place_of(shown.stream) {
+                let fits = |need| need * FITS / 100 <= budget;
+                too_much && step.need.is_none_or(fits)
+            } else {
+                // Of one that was never seen it is not known what it needs; more than this one.
+                let need = step.need.or(shown.need);
+                need.is_some_and(|need| need * CLEAR / 100 <= budget)
+            }
+        };
+        steps.filter(away).find(wanted).map(|step| step.stream)
+    }
+
+    /// What is wanted of the path: what the step needs that is shown, or room for the next better variant.
+    fn want(&self, shown: Option<usize>) -> Option<u64> {
+        let shown = shown?;
+        let better = self.steps[..shown].iter().rev();
+        let mut better = better.filter(|step| step.live && step.detail == Detail::AllFrames);
+        match better.next() {
+            Some(step) => Some(step.need? * WANTED / 100),
+            None => self.steps[shown].need,
+        }
+    }
+}

@@ -1,0 +1,238 @@
+//! Shows another stream's track in place, and less of a stream.
+//!
+//! Sequence numbers go on by themselves ([`Position::seek`](super::position::Position::seek)), timestamps
+//! by [`Timeline::joined`]. Packets that were sent before the move cannot be sent again: a keyframe follows,
+//! which does not need them.
+
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use super::lag::Lag;
+use super::timeline::{Timeline, is_later};
+use super::{Content, Leg};
+use crate::media::{Codec, Ring, Track};
+use crate::sdp::answer::NegotiatedTrack;
+use crate::state::{Detail, StreamId};
+
+/// The track that a leg sends, and what it may change to.
+#[derive(Debug)]
+pub struct Shown {
+    /// Its codec. The payload type is that of this one.
+    codec: Codec,
+    /// [`Track::epoch`] of the track; `None` before the first.
+    epoch: Option<u32>,
+    /// The latest timestamp that the viewer was sent.
+    last: Option<u32>,
+    /// What the viewer's timestamp for "now" was at some time.
+    live: Option<(Instant, u32)>,
+    /// Codecs that were negotiated, with their payload types and those of their RTX streams.
+    formats: Box<[(Codec, u8, Option<u8>)]>,
+}
+
+/// Whether an access unit is sent to a viewer that gets less than all.
+pub enum Share {
+    Sent,
+    /// This one is not.
+    Skipped,
+    /// Nothing is before the next keyframe.
+    Ended,
+}
+
+impl Shown {
+    pub fn new(track: &NegotiatedTrack) -> Shown {
+        Shown {
+            codec: track.codec,
+            epoch: None,
+            last: None,
+            live: None,
+            formats: track.formats().collect(),
+        }
+    }
+
+    /// Whether the leg's packets are those of this track.
+    pub fn is(&self, track: &Track) -> bool {
+        self.codec == track.info().codec && self.epoch == Some(track.epoch())
+    }
+
+    /// A packet of a new access unit leaves with this timestamp.
+    pub fn sent(&mut self, timestamp: u32) {
+        if self.last.is_none_or(|last| is_later(timestamp, last)) {
+            self.last = Some(timestamp);
+        }
+    }
+}
+
+impl Leg {
+    /// Whether the leg can send this codec.
+    pub fn takes(&self, codec: Codec) -> bool {
+        let mut formats = self.shown.formats.iter();
+        formats.any(|&(format, ..)| format == codec)
+    }
+
+    /// How much of the stream the viewer gets.
+    pub fn detail(&self) -> Detail {
+        match self.content {
+            Content::Video { detail, .. } => detail,
+            Content::Audio { .. } => Detail::AllFrames,
+        }
+    }
+
+    /// Whether the leg's packets are those of this track: only then can they be sent again.
+    pub fn sends(&self, track: &Track) -> bool {
+        self.shown.is(track)
+    }
+
+    /// Whether access units may be left out.
+    pub(super) fn gets_less(&self) -> bool {
+        match self.content {
+            Content::Video {
+                detail, thinned, ..
+            } => thinned || detail != Detail::AllFrames,
+            Content::Audio { .. } => false,
+        }
+    }
+
+    /// From now on the viewer gets this much.
+    pub fn set_detail(&mut self, new: Detail) {
+        if let Content::Video {
+            detail,
+            thinned,
+            lag,
+            ..
+        } = &mut self.content
+        {
+            *detail = new;
+            *thinned |= new == Detail::FewerFrames;
+            if new == Detail::SoundOnly {
+                *lag = Lag::Parked;
+                self.due = None;
+            }
+        }
+    }
+
+    /// Goes on with the track of another stream, at its newest keyframe. False, and nothing changes, if
+    /// it has none or was not negotiated. `before` is the track that is sent so far, if it exists.
+    pub fn show(
+        &mut self,
+        now: Instant,
+        stream: StreamId,
+        track: &Track,
+        before: Option<&Track>,
+    ) -> bool {
+        if track.ring().latest_keyframe().is_none() {
+            return false;
+        }
+        if let Some(before) = before.filter(|before| self.shown.is(before)) {
+            self.note_time(before, now);
+        }
+        if !self.join(track, now) {
+            return false;
+        }
+        self.stream = stream;
+        true
+    }
+
+    /// Whether what the leg sends is this track. If the stream has another one than before, as after the
+    /// camera was changed, goes on with that.
+    pub(super) fn is_ready(&mut self, track: &Track, now: Instant) -> bool {
+        self.shown.is(track) || self.join(track, now)
+    }
+
+    fn join(&mut self, track: &Track, now: Instant) -> bool {
+        let codec = track.info().codec;
+        let mut formats = self.shown.formats.iter();
+        let Some(&(_, payload_type, rtx)) = formats.find(|&&(format, ..)| format == codec) else {
+            return false;
+        };
+        let ring = track.ring();
+        let start = match self.content {
+            Content::Video { .. } => ring.latest_keyframe(),
+            Content::Audio { .. } => Some(ring.end()),
+        };
+        if let Some(last) = self.shown.last {
+            // Without it there is nothing to begin with yet.
+            let Some(start) = start else { return false };
+            let first = ring.packet(start).map(|packet| packet.timestamp);
+            let (at, live) = self.shown.live.unwrap_or((now, last));
+            if let Some(on_track) = track.clock().rtp_at(now) {
+                let passed = ticks(now.saturating_duration_since(at), codec);
+                let live = live.wrapping_add(passed);
+                let first = first.unwrap_or(on_track);
+                self.rtp.timeline = Timeline::joined(first, on_track, live, last);
+            }
+            self.position.seek(start);
+        }
+        self.rtp.payload_type = payload_type;
+        if let Some(nack) = &mut self.nack {
+            nack.change(rtx);
+        }
+        self.shown.codec = codec;
+        self.shown.epoch = Some(track.epoch());
+        if let Content::Video {
+            lag,
+            thinned,
+            detail,
+            ..
+        } = &mut self.content
+        {
+            *thinned = *detail == Detail::FewerFrames;
+            if *detail != Detail::SoundOnly {
+                *lag = Lag::Joining;
+            }
+        }
+        true
+    }
+
+    /// What the viewer's timestamp for "now" is, by the track that is sent.
+    pub(super) fn note_time(&mut self, track: &Track, now: Instant) -> Option<u32> {
+        let on_track = track.clock().rtp_at(now)?;
+        self.rtp.timeline.passed(on_track);
+        let live = self.rtp.timestamp(on_track);
+        self.shown.live = Some((now, live));
+        Some(live)
+    }
+
+    /// Whether the viewer gets the access unit `unit`, which is next.
+    pub(super) fn share(&mut self, ring: &Ring, unit: &Range<u64>) -> Share {
+        if !self.gets_less() {
+            return Share::Sent;
+        }
+        let Content::Video {
+            detail,
+            thinned,
+            lag,
+            ..
+        } = &mut self.content
+        else {
+            return Share::Sent;
+        };
+        let is_keyframe = |number| ring.packet(number).is_some_and(|packet| packet.keyframe);
+        if is_keyframe(unit.start) {
+            *thinned = *detail == Detail::FewerFrames;
+            return Share::Sent;
+        }
+        if *detail == Detail::Keyframes {
+            // The viewer finds out that the end of a keyframe was lost by what comes next.
+            if unit.start.checked_sub(1).is_some_and(is_keyframe) {
+                return Share::Sent;
+            }
+            *lag = Lag::Parked;
+            self.sent.skips += 1;
+            return Share::Ended;
+        }
+        if *thinned && ring.is_disposable(unit.start) {
+            return Share::Skipped;
+        }
+        Share::Sent
+    }
+
+    /// How long ago the next access unit that is to be sent arrived; `None` if nothing waits.
+    pub fn waiting(&self, ring: &Ring, now: Instant) -> Option<Duration> {
+        let since = self.waiting_since(ring)?;
+        Some(now.saturating_duration_since(since))
+    }
+}
+
+fn ticks(time: Duration, codec: Codec) -> u32 {
+    (time.as_micros() * u128::from(codec.clock_rate()) / 1_000_000) as u32
+}

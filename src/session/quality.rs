@@ -1,0 +1,370 @@
+//! Lets the ladder decide, and does what it says: the video leg goes on with another variant, or with
+//! less of this one.
+
+use std::time::{Duration, Instant};
+
+use super::Session;
+use super::io::{Io, Media, Tracks, Transmit};
+use super::ladder::{Access, Choice, Ladder, Rung, View};
+use super::leg::Leg;
+use crate::media::{MediaKind, Ring};
+use crate::state::{Detail, Quality, QualityReason, SessionState, StreamId, ViewerLimits};
+
+/// What is added to a payload: RTP header with extensions, SRTP tag, UDP and IPv4.
+const OVERHEAD: u64 = 12 + 12 + 16 + 28;
+/// Frames that wait for so long are late. So are those to come, so long after some were left out.
+const LATE: Duration = Duration::from_millis(400);
+const LEFT_OUT: Duration = Duration::from_secs(2);
+/// A camera that has sent nothing for so long has no media.
+const SILENT: Duration = Duration::from_millis(2500);
+/// A better variant begins at a keyframe that has just come; after so long without one, at an older one.
+const FRESH: Duration = Duration::from_millis(150);
+const FRESH_WAIT: Duration = Duration::from_secs(6);
+/// Leaving disposable frames out helps if they are at least one in so many bytes.
+const WORTH: u64 = 10;
+
+/// What the viewer is shown, and is about to be.
+pub struct Showing {
+    /// Place of the video leg.
+    leg: usize,
+    ladder: Ladder,
+    /// A variant that is shown as soon as it has a keyframe.
+    next: Option<Next>,
+    /// A variant without media that might be shown if it had any.
+    fetched: Option<StreamId>,
+    /// The variant that was shown before, until it is said that its media is no longer needed.
+    left: Option<StreamId>,
+    streams_changed: bool,
+    /// Perhaps something else is shown than what was told.
+    news: bool,
+    told: (StreamId, Detail, QualityReason),
+    counts: Switches,
+}
+
+#[derive(Clone, Copy)]
+struct Next {
+    choice: Choice,
+    since: Instant,
+    /// It has said that it needs a keyframe.
+    asked: bool,
+}
+
+/// How often a viewer was shown something else.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Switches {
+    /// A worse variant.
+    pub down: u64,
+    /// A better variant.
+    pub up: u64,
+    /// Less or more of a variant: fewer frames, keyframes alone, sound alone.
+    pub details: [u64; 3],
+}
+
+impl Showing {
+    /// What a session with these legs shows; `None` if it has no video.
+    pub fn of(legs: &[Leg]) -> Option<Box<Showing>> {
+        let leg = legs.iter().position(|leg| leg.kind() == MediaKind::Video)?;
+        let own = legs[leg].stream();
+        Some(Box::new(Showing {
+            leg,
+            ladder: Ladder::new(own),
+            next: None,
+            fetched: None,
+            left: None,
+            streams_changed: false,
+            news: false,
+            told: (own, Detail::AllFrames, QualityReason::Nothing),
+            counts: Switches::default(),
+        }))
+    }
+
+    pub fn set_limits(&mut self, limits: ViewerLimits) {
+        self.ladder.set_limits(limits);
+    }
+
+    pub fn due(&self) -> Option<Instant> {
+        self.ladder.due()
+    }
+
+    pub fn counts(&self) -> Switches {
+        self.counts
+    }
+
+    /// Whether the viewer is to be shown this stream next.
+    fn awaits(&self, stream: StreamId) -> bool {
+        self.next.is_some_and(|next| next.choice.variant == stream)
+    }
+
+    /// The streams besides those of the legs.
+    pub fn others(&self) -> [Option<StreamId>; 4] {
+        let next = self.next.map(|next| next.choice.variant);
+        [Some(self.ladder.own()), next, self.fetched, self.left]
+    }
+
+    pub fn take_streams_changed(&mut self) -> bool {
+        std::mem::take(&mut self.streams_changed)
+    }
+
+    /// The stream that is to be shown next, if it needs a keyframe for that; once.
+    pub fn take_keyframe_request(&mut self) -> Option<StreamId> {
+        let next = self.next.as_mut().filter(|next| !next.asked)?;
+        next.asked = true;
+        Some(next.choice.variant)
+    }
+
+    fn quality(&self, legs: &[Leg], estimate: Option<u64>) -> Quality {
+        let leg = &legs[self.leg];
+        let (variant, detail) = (leg.stream(), leg.detail());
+        Quality {
+            variant,
+            detail,
+            reason: self.ladder.reason(variant, detail),
+            estimate,
+            needed: self.ladder.needed(),
+        }
+    }
+
+    /// Notes what is to be shown next, and what is to be fetched for later.
+    fn expect(&mut self, choice: &Choice, shown: StreamId, now: Instant) {
+        let before = self.others();
+        self.left = None;
+        self.fetched = choice.fetch;
+        let next = self
+            .next
+            .filter(|next| next.choice.variant == choice.variant);
+        self.next = (choice.variant != shown).then(|| Next {
+            choice: *choice,
+            since: next.map_or(now, |next| next.since),
+            asked: next.is_some_and(|next| next.asked),
+        });
+        self.streams_changed |= self.others() != before;
+    }
+
+    /// Shows more or less of the same variant.
+    fn change_detail(&mut self, leg: &mut Leg, detail: Detail, now: Instant) {
+        let before = leg.detail();
+        if detail != before {
+            self.set_detail(leg, detail);
+            self.ladder.moved(now, detail < before);
+        }
+    }
+
+    fn set_detail(&mut self, leg: &mut Leg, detail: Detail) {
+        if detail != leg.detail() {
+            leg.set_detail(detail);
+            let place = Detail::ALL[1..].iter().position(|&less| less == detail);
+            if let Some(count) = place.and_then(|place| self.counts.details.get_mut(place)) {
+                *count += 1;
+            }
+        }
+    }
+
+    /// Shows what is to be shown next, if it has the keyframe for that.
+    fn show_next(&mut self, leg: &mut Leg, tracks: &dyn Tracks, now: Instant) -> bool {
+        let Some(Next { choice, since, .. }) = self.next else {
+            return false;
+        };
+        let Some(media) = tracks.media(choice.variant) else {
+            return false;
+        };
+        let patient = choice.patient && now < since + FRESH_WAIT;
+        if patient && !is_fresh(media.video.ring(), now) {
+            return false;
+        }
+        let shown = leg.stream();
+        let before = tracks.media(shown).map(|media| media.video);
+        if !leg.show(now, choice.variant, media.video, before) {
+            return false;
+        }
+        self.set_detail(leg, choice.detail);
+        self.next = None;
+        self.left = Some(shown);
+        self.counts.up += u64::from(choice.better);
+        self.counts.down += u64::from(!choice.better);
+        self.ladder.moved(now, choice.better);
+        // To say that the streams have changed, and perhaps the reason.
+        self.ladder.expect(now);
+        self.news = true;
+        true
+    }
+}
+
+impl Session {
+    /// What the viewer is shown.
+    pub fn quality(&self) -> Quality {
+        let estimate = self.transport.estimate();
+        match &self.showing {
+            Some(showing) => showing.quality(&self.legs, estimate),
+            None => Quality {
+                variant: self.legs.first().map_or(StreamId(0), Leg::stream),
+                detail: Detail::SoundOnly,
+                reason: QualityReason::Nothing,
+                estimate,
+                needed: 0,
+            },
+        }
+    }
+
+    /// What the viewer is shown, once after it has changed: variant, detail or reason.
+    pub fn poll_quality(&mut self) -> Option<Quality> {
+        let showing = self.showing.as_deref_mut()?;
+        if !std::mem::take(&mut showing.news) {
+            return None;
+        }
+        let quality = showing.quality(&self.legs, self.transport.estimate());
+        let now = (quality.variant, quality.detail, quality.reason);
+        (std::mem::replace(&mut showing.told, now) != now).then_some(quality)
+    }
+
+    /// Decides what the viewer is shown from now on.
+    pub(super) fn decide<T: Transmit>(&mut self, io: &mut Io<'_, T>) {
+        let (now, tracks) = (io.now, io.tracks);
+        let estimate = self.transport.estimate();
+        let Some(showing) = &mut self.showing else {
+            return;
+        };
+        if !matches!(
+            self.transport.state(),
+            SessionState::Connected | SessionState::Disconnected
+        ) {
+            return;
+        }
+        let mut audio = self
+            .legs
+            .iter()
+            .filter(|leg| leg.kind() == MediaKind::Audio);
+        let sound = audio
+            .next()
+            .and_then(|leg| tracks.media(leg.stream())?.audio);
+        let sound = sound.map(|track| stored_rate(track.ring()).unwrap_or(0));
+        let leg = &mut self.legs[showing.leg];
+        let own = showing.ladder.own();
+        let look = |stream| rung(stream, tracks.media(stream), leg, now);
+        showing.ladder.survey(tracks.variants(own), look);
+        let media = tracks.media(leg.stream());
+        let waits = media.and_then(|media| leg.waiting(media.video.ring(), now));
+        let left_out = leg.sent().skipped_at.is_some_and(|at| now < at + LEFT_OUT);
+        let choice = showing.ladder.decide(&View {
+            now,
+            shown: leg.stream(),
+            detail: leg.detail(),
+            estimate,
+            loss_ppm: leg.loss_ppm(),
+            late: waits.is_some_and(|time| time > LATE) || left_out,
+            sound,
+        });
+        showing.news = true;
+        showing.expect(&choice, leg.stream(), now);
+        if let Some(rate) = choice.want {
+            self.transport.want(rate);
+        }
+        if choice.variant == leg.stream() {
+            showing.change_detail(leg, choice.detail, now);
+        } else {
+            self.show_next(io);
+        }
+    }
+
+    /// Decides if it is time to, now that the viewer has said something.
+    pub(super) fn decide_if_ready<T: Transmit>(&mut self, io: &mut Io<'_, T>) {
+        let showing = self.showing.as_deref();
+        if showing.is_some_and(|showing| showing.ladder.is_ready(io.now)) {
+            self.decide(io);
+        }
+    }
+
+    /// A stream has media: perhaps it is what the viewer is to be shown next.
+    /// True if it is.
+    pub(super) fn show_if_awaited<T: Transmit>(
+        &mut self,
+        stream: StreamId,
+        io: &mut Io<'_, T>,
+    ) -> bool {
+        let showing = self.showing.as_deref();
+        showing.is_some_and(|showing| showing.awaits(stream)) && self.show_next(io)
+    }
+
+    fn show_next<T: Transmit>(&mut self, io: &mut Io<'_, T>) -> bool {
+        let Some(showing) = &mut self.showing else {
+            return false;
+        };
+        if !showing.show_next(&mut self.legs[showing.leg], io.tracks, io.now) {
+            return false;
+        }
+        let shown = self.legs[showing.leg].stream();
+        let video = |leg: &Leg| leg.kind() == MediaKind::Video && leg.stream() == shown;
+        self.pump(video, io);
+        true
+    }
+}
+
+/// What there is to know of a variant.
+fn rung(stream: StreamId, media: Option<Media<'_>>, leg: &Leg, now: Instant) -> Rung {
+    let unknown = Rung {
+        stream,
+        access: Access::Away,
+        video: None,
+        fewer: None,
+        keyframes: None,
+    };
+    let Some(media) = media else {
+        return unknown;
+    };
+    let ring = media.video.ring();
+    let access = if !leg.takes(media.video.info().codec) {
+        Access::Refused
+    } else if newest(ring).is_none_or(|at| now > at + SILENT) {
+        Access::Away
+    } else {
+        Access::Live
+    };
+    let measured = media
+        .rate
+        .is_measured()
+        .then_some(media.rate.bytes_per_second);
+    let last_gop = ring.last_gop();
+    let per_second = |bytes: u64| {
+        let interval = last_gop?.interval.as_millis().max(1) as u64;
+        Some(bytes * 1000 / interval)
+    };
+    let rate = measured.or_else(|| per_second(last_gop?.bytes));
+    let rate = rate.map(|bytes| 8 * on_the_wire(ring, bytes));
+    let video = rate.or_else(|| stored_rate(ring));
+    let fewer = last_gop
+        .filter(|gop| gop.disposable >= gop.bytes / WORTH)
+        .and_then(|gop| Some(video? * (gop.bytes - gop.disposable) / gop.bytes.max(1)));
+    let keyframes = last_gop.and_then(|gop| per_second(gop.keyframe));
+    Rung {
+        access,
+        video,
+        fewer,
+        keyframes: keyframes.map(|bytes| 8 * on_the_wire(ring, bytes)),
+        ..unknown
+    }
+}
+
+fn newest(ring: &Ring) -> Option<Instant> {
+    let packet = ring.packet(ring.end().checked_sub(1)?)?;
+    Some(packet.arrival)
+}
+
+/// Whether the newest keyframe has just come.
+fn is_fresh(ring: &Ring, now: Instant) -> bool {
+    let keyframe = ring
+        .latest_keyframe()
+        .and_then(|number| ring.packet(number));
+    keyframe.is_some_and(|packet| now < packet.arrival + FRESH)
+}
+
+/// Payload bytes with the headers that packets of this ring have.
+fn on_the_wire(ring: &Ring, bytes: u64) -> u64 {
+    let (stored, packets, _) = ring.stored().unwrap_or((1000, 1, Duration::ZERO));
+    bytes + bytes * packets * OVERHEAD / stored.max(1)
+}
+
+/// Bits per second of what is stored, with headers.
+fn stored_rate(ring: &Ring) -> Option<u64> {
+    let (bytes, packets, time) = ring.stored()?;
+    let bits = 8 * (bytes + packets * OVERHEAD);
+    Some(bits * 1000 / time.as_millis().max(1) as u64)
+}

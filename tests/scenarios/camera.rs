@@ -1,0 +1,170 @@
+//! Another stream of a world: a variant of the one that the viewer watches.
+
+use std::time::{Duration, Instant};
+
+use rtsp_webrtc_gateway::internals::media::{
+    self, AccessUnit, Codec, RateMeter, Track, TrackInfo, h264,
+};
+use rtsp_webrtc_gateway::internals::session::Media;
+use rtsp_webrtc_gateway::state::StreamId;
+use testkit::clip::Clip;
+use testkit::samples::{Sample, h265_nals};
+
+use super::LIMITS;
+
+/// How a camera sends frames, 25 per second.
+#[derive(Clone, Copy)]
+pub struct Frames {
+    pub codec: Codec,
+    /// Bytes of a keyframe and of another frame.
+    pub sizes: (usize, usize),
+    /// Frames from one keyframe to the next.
+    pub gop: usize,
+    /// The frame that it begins with.
+    pub first: usize,
+    /// Every second frame is one that no other refers to.
+    pub disposable: bool,
+}
+
+/// A camera.
+pub struct Camera {
+    pub stream: StreamId,
+    /// While false it is silent.
+    pub on: bool,
+    frames: Frames,
+    info: TrackInfo,
+    /// It has no media before it was asked for and this time has passed.
+    on_demand: Option<Duration>,
+    track: Option<Track>,
+    rate: RateMeter,
+    frame: usize,
+    /// When the next frame comes; `None` while nobody asks for it.
+    next: Option<Instant>,
+}
+
+impl Camera {
+    pub fn new(now: Instant, stream: StreamId, frames: Frames) -> Camera {
+        let info = info(frames.codec);
+        Camera {
+            stream,
+            on: true,
+            frames,
+            track: Some(Track::new(info.clone(), LIMITS, 0x7000_0000)),
+            info,
+            on_demand: None,
+            rate: RateMeter::default(),
+            frame: frames.first,
+            next: Some(now),
+        }
+    }
+
+    /// A camera that is connected as soon as it is asked for, which takes `time`.
+    pub fn on_demand(stream: StreamId, frames: Frames, time: Duration) -> Camera {
+        Camera {
+            on_demand: Some(time),
+            track: None,
+            next: None,
+            ..Camera::new(Instant::now(), stream, frames)
+        }
+    }
+
+    /// What an offer is answered for.
+    pub fn info(&self) -> Option<&TrackInfo> {
+        self.track.as_ref().map(|track| track.info())
+    }
+
+    pub fn media(&self) -> Option<Media<'_>> {
+        Some(Media {
+            video: self.track.as_ref()?,
+            audio: None,
+            rate: self.rate.rate(),
+        })
+    }
+
+    /// When the next frame comes.
+    pub fn next(&self) -> Option<Instant> {
+        self.next
+    }
+
+    /// Somebody asks for its media, or nobody.
+    pub fn demand(&mut self, now: Instant, wanted: bool) {
+        if let Some(time) = self.on_demand {
+            if !wanted {
+                (self.track, self.next) = (None, None);
+            } else if self.next.is_none() {
+                self.next = Some(now + time);
+            }
+        }
+    }
+
+    /// Takes the frame that is due into the ring. True if there is one.
+    pub fn play(&mut self, now: Instant) -> bool {
+        let Some(next) = self.next.filter(|&next| next <= now) else {
+            return false;
+        };
+        self.next = Some(next + Duration::from_millis(40));
+        if !self.on {
+            self.frame += 1;
+            return false;
+        }
+        let track = self.track.get_or_insert_with(|| {
+            // A camera that was connected anew begins with a keyframe, and other timestamps.
+            self.frame = 0;
+            Track::new(self.info.clone(), LIMITS, 0x1234_5678)
+        });
+        let data = picture(&self.frames, self.frame, self.stream);
+        self.rate.arrived(now, data.len());
+        track.push(&AccessUnit {
+            data: &data,
+            timestamp: (self.frame * 3600) as i64 + 77,
+            arrival: now,
+            captured: None,
+        });
+        self.frame += 1;
+        true
+    }
+}
+
+/// A frame whose bytes say which stream it is of.
+pub fn picture(frames: &Frames, frame: usize, stream: StreamId) -> Vec<u8> {
+    let keyframe = frame.is_multiple_of(frames.gop);
+    let size = if keyframe {
+        frames.sizes.0
+    } else {
+        frames.sizes.1
+    };
+    let disposable = frames.disposable && !frame.is_multiple_of(2);
+    let header: &[u8] = match (frames.codec, keyframe, disposable) {
+        (Codec::H264, true, _) => &[0x65],
+        (Codec::H264, _, false) => &[0x41],
+        (Codec::H264, _, true) => &[0x01],
+        (_, true, _) => &[19 << 1, 1],
+        (_, _, false) => &[1 << 1, 1],
+        (_, _, true) => &[0, 1],
+    };
+    let mut data = (size as u32).to_be_bytes().to_vec();
+    data.extend_from_slice(header);
+    data.resize(4 + size, stream.0 as u8);
+    data
+}
+
+/// What is known of a camera with this codec.
+pub fn info(codec: Codec) -> TrackInfo {
+    match codec {
+        Codec::H265 => {
+            let nals = h265_nals(Sample::H265.units()[0]);
+            let nals = nals.iter();
+            let unit: Vec<u8> = nals
+                .flat_map(|nal| [&(nal.len() as u32).to_be_bytes(), *nal].concat())
+                .collect();
+            TrackInfo::video(media::ParameterSets::find(codec, &unit).expect("parameter sets"))
+        }
+        _ => {
+            let [sps, pps] = Clip::Baseline360p.parameter_sets();
+            TrackInfo::video(h264::ParameterSets {
+                sps: sps.into(),
+                pps: pps.into(),
+            })
+        }
+    }
+}
