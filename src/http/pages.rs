@@ -62,6 +62,7 @@ static ASSETS: &[(&str, Page)] = pages! {
     SCRIPT "filters.js"
     SCRIPT "format.js"
     SCRIPT "grid.js"
+    SCRIPT "held_back.js"
     SCRIPT "history.js"
     SCRIPT "model.js"
     SCRIPT "split_bar.js"

@@ -93,6 +93,38 @@ test("what needs attention stands out, and leads to its camera", async (t) => {
   assert.ok(states.length > 5 && !states.includes("Live"), states.join("; "));
 });
 
+test("who is held back, by what, and why", async (t) => {
+  const { page, gateway, pass } = await open(t, { cameras: 64 });
+  const held = (reason) => gateway.sessions.filter((session) => session.reason === reason).length;
+  const [byLine, byThemselves] = [held("path"), held("viewer")];
+  assert.ok(byLine > 0 && byThemselves > 0);
+  const below = page.locator(".figure", { has: page.locator("dt", { hasText: /^Viewers$/ }) }).locator(".below");
+  assert.match(await below.textContent(), new RegExp(`held back: ${byLine} by their line`));
+  const trouble = page.locator(".trouble", { hasText: "Viewers held back by their line" });
+  assert.match(await trouble.locator("button").first().getAttribute("title"), /^This connection carries 0\.6 of 2\.1 Mbit\/s/);
+
+  await page.getByRole("tab", { name: "Viewers" }).click();
+  await page.getByRole("button", { name: "Held back" }).click();
+  await page.fill("#search", "lobby-sub");
+  await pass(1);
+  const shown = page.locator("#viewer-table tbody:not(.spacer) tr:not([hidden]) > td[data-column=shown]");
+  assert.equal(await shown.count(), byThemselves);
+  assert.equal(await shown.first().locator(".name").textContent(), "lobby-sub");
+  assert.equal(await shown.first().locator(".below").textContent(), "held back by itself");
+  assert.match(await shown.first().getAttribute("title"), /^This viewer asked for/);
+
+  // A camera that loses packets, or sends none, holds back all of its viewers, whatever their lines.
+  await page.fill("#search", "");
+  const session = gateway.sessions.find(({ reason }) => reason === "path");
+  const stream = gateway.streams.find(({ id }) => id === session.stream);
+  Object.assign(stream, { state: "retrying", status: "camera stopped sending", message: "the camera sent no video" });
+  await page.fill("#search", session.remote);
+  await pass(2);
+  const cellOf = page.locator("#viewer-table tr:not([hidden])", { hasText: session.remote }).locator("[data-column=shown]");
+  assert.equal(await cellOf.locator(".below").textContent(), "held back by the camera");
+  assert.match(await below.textContent(), /by the camera/);
+});
+
 test("256 cameras cost few elements, which are updated in place", async (t) => {
   const { page, pass } = await open(t, { cameras: 256, viewersEach: 4 });
   assert.ok((await page.locator("*").count()) < 4_000);

@@ -141,7 +141,8 @@ export async function waitUntilLive(server) {
   );
 }
 
-export async function launchBrowser() {
+// args: for Chromium, besides those that all tests need.
+export async function launchBrowser(args = []) {
   return chromium.launch({
     executablePath: CHROMIUM,
     headless: true,
@@ -154,6 +155,7 @@ export async function launchBrowser() {
       "--disable-component-update",
       "--disable-sync",
       "--autoplay-policy=no-user-gesture-required",
+      ...args,
     ],
   });
 }

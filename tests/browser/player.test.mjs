@@ -4,13 +4,13 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
 import { LONG_MS, launchBrowser, waitUntil } from "./helpers.mjs";
-import { serveSynthetic, SyntheticGateway } from "./synthetic.mjs";
+import { answerFromPage, serveSynthetic, SyntheticGateway, WITHIN_BROWSER } from "./synthetic.mjs";
 
 let browser;
 let server;
 
 before(async () => {
-  browser = await launchBrowser();
+  browser = await launchBrowser(WITHIN_BROWSER);
   server = await serveSynthetic(new SyntheticGateway({ cameras: 1 }));
 });
 
@@ -23,7 +23,10 @@ after(async () => {
 // Requests to the endpoint and states of the player are kept.
 async function open(t, answer, options = {}) {
   const page = await browser.newPage();
-  t.after(() => page.close());
+  t.after(async () => {
+    await page.unrouteAll({ behavior: "ignoreErrors" });
+    await page.close();
+  });
   const requests = [];
   await page.route("**/cam/whep**", async (route) => {
     const request = route.request();
@@ -176,4 +179,93 @@ test("stopping while the answer is under way ends the session, too", async (t) =
   await waitUntil("a DELETE", LONG_MS, () => requests.some(({ url }) => url.endsWith("/late")));
   assert.equal(await page.evaluate(() => window.player.state), "idle");
   assert.equal(posts(requests).length, 1);
+});
+
+// A player that plays; tell(number) gives what the endpoint answers to the numberth question about it.
+async function play(t, tell, options) {
+  let page;
+  let asked = 0;
+  const opened = await open(
+    t,
+    async ({ method, body }) => {
+      if (method === "POST") {
+        await waitUntil("the page", LONG_MS, () => page);
+        const sdp = await answerFromPage(page, body);
+        return { status: 201, headers: { "Content-Type": "application/sdp", Location: "/cam/whep/key" }, body: sdp };
+      }
+      return method === "GET" ? tell(asked++) : { status: 200 };
+    },
+    options,
+  );
+  ({ page } = opened);
+  await page.evaluate(() => {
+    window.told = [];
+    window.player.addEventListener("quality", ({ detail }) => window.told.push(detail));
+  });
+  await waitUntil("a picture", LONG_MS, async () => (await states(page)).some(({ state }) => state === "playing"));
+  return { ...opened, questions: () => opened.requests.filter(({ method }) => method === "GET") };
+}
+
+const told = (page) => page.evaluate(() => window.told);
+
+test("what is shown is asked for while it plays, and what holds it back is told once", async (t) => {
+  const held = "this connection carries 0.6 of 2.1 Mbit/s: showing only the keyframes";
+  const { page, questions } = await play(t, (number) => ({
+    status: 200,
+    contentType: "application/json",
+    body: JSON.stringify({
+      held_back: number < 2 ? held : null,
+      reason: number < 2 ? "path" : "nothing",
+      detail: number < 2 ? "keyframes" : "all_frames",
+      variant_name: "cam",
+      bandwidth_bps: 600_000 + number,
+      needed_bps: 2_100_000,
+    }),
+  }));
+  await waitUntil("three questions and the answers", LONG_MS, async () => (await told(page)).length >= 2);
+  const [first, second, ...more] = await told(page);
+  assert.deepEqual(first, {
+    heldBack: held,
+    reason: "path",
+    detail: "keyframes",
+    variant: "cam",
+    bandwidth: 600_000,
+    needed: 2_100_000,
+  });
+  assert.deepEqual([second.heldBack, second.reason, more.length], [null, "nothing", 0]);
+  assert.ok(questions().length >= 3);
+  for (const { url, headers } of questions()) {
+    assert.match(url, /\/cam\/whep\/key$/);
+    assert.equal(headers.accept, "application/json");
+  }
+  await page.evaluate(() => window.player.stop());
+  assert.equal(await page.evaluate(() => window.player.quality), null);
+  const asked = questions().length;
+  await page.waitForTimeout(3_000);
+  assert.equal(questions().length, asked, "asked after stop()");
+});
+
+test("an endpoint that does not tell what is shown is not asked again", async (t) => {
+  const { page, questions } = await play(t, () => problem(405, "What?"));
+  await waitUntil("a question", LONG_MS, () => questions().length > 0);
+  await page.waitForTimeout(4_000);
+  assert.equal(questions().length, 1);
+  assert.deepEqual(await told(page), []);
+  assert.equal(await page.evaluate(() => window.player.state), "playing");
+});
+
+test("what the viewer asks for is in the query of the offer, and nowhere else", async (t) => {
+  const { page, requests } = await open(t, () => problem(404, "No."), {
+    endpoint: "/cam/whep?own=1",
+    maxBitrate: 500_000,
+    variant: "only:cam sub",
+    retryMin: 20,
+  });
+  const [{ url }] = await waitUntil("an offer", LONG_MS, () => requests.length > 0 && requests);
+  assert.deepEqual(Object.fromEntries(new URL(url).searchParams), {
+    own: "1",
+    max_bitrate: "500000",
+    variant: "only:cam sub",
+  });
+  await page.evaluate(() => window.player.stop());
 });

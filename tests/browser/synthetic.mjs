@@ -17,6 +17,12 @@ const SIZES = [
   [1280, 720, 2.1e6],
   [640, 360, 0.7e6],
 ];
+// What some viewers get, by the last digits of their ids.
+const SHOWN = {
+  3: { detail: "keyframes", reason: "path", held_back: "this connection carries 0.6 of 2.1 Mbit/s: showing only the keyframes" },
+  6: { detail: "all_frames", reason: "viewer", held_back: "this viewer asked for at most \"lobby-sub\": showing the substream \"lobby-sub\"", variant: 9999, variant_name: "lobby-sub" },
+};
+
 const PLACES = ["door", "yard", "hall", "gate", "dock", "lobby", "stairs", "garage", "roof", "store"];
 
 const ADDRESS = "192.0.2.";
@@ -75,7 +81,7 @@ export class SyntheticGateway {
     const place = PLACES[i % PLACES.length];
     return {
       fault, bps,
-      id: i + 1, name: `${place}-${String(Math.floor(i / PLACES.length) + 1).padStart(2, "0")}`, source: i % 9 === 8 ? "push" : "pull",
+      id: i + 1, variants: [], name: `${place}-${String(Math.floor(i / PLACES.length) + 1).padStart(2, "0")}`, source: i % 9 === 8 ? "push" : "pull",
       state, status, message,
       video_codec: fault === "auth" || fault === "dead" ? null : i % 6 === 5 ? "H265" : "H264", audio_codec: i % 3 ? null : "PCMU",
       width: fault === "auth" || fault === "dead" ? 0 : width, height: fault === "auth" || fault === "dead" ? 0 : height, bitrate_bps: 0, sessions: 0, reconnects: fault ? 3 : 0,
@@ -89,12 +95,15 @@ export class SyntheticGateway {
 
   #session(stream, id) {
     const troubled = !this.healthy && id % 23 === 5;
+    const shown = (!this.healthy && SHOWN[id % 19]) || { detail: "all_frames", reason: "nothing", held_back: null };
     stream.sessions += 1;
     return {
       id, stream: stream.id, stream_name: stream.name, state: "connected",
       srtp_profile: !this.healthy && id % 31 === 9 ? "AES128_CM_HMAC_SHA1_80" : "AEAD_AES_128_GCM",
       remote: `198.51.100.${id % 250}:${50_000 + (id % 9999)}`,
-      bytes_sent: 0, packets_sent: 0, nacks: 0, retransmits: 0, plis: id % 4, overflows: 0,
+      bytes_sent: 0, packets_sent: 0, nacks: 0, retransmits: 0, plis: id % 4, overflows: 0, skips: 0,
+      variant: stream.id, variant_name: stream.name, ...shown, bandwidth_bps: id % 7 ? null : 8_000_000, needed_bps: stream.bps,
+      switches_up: 0, switches_down: 0,
       round_trip_us: troubled ? 180_000 : 1200 + 700 * (id % 17), loss_ppm: troubled ? 46_000 : id % 5 ? 0 : 800,
       age_ms: 60_000 * (id % 300),
     };
@@ -162,6 +171,32 @@ export class SyntheticGateway {
       streams, sessions: this.sessions,
     };
   }
+}
+
+// For launchBrowser(): a connection within the browser needs addresses, since nobody resolves names for it.
+export const WITHIN_BROWSER = ["--disable-features=WebRtcHideLocalIpsWithMdns"];
+
+// An answer by a connection of the page itself, which sends a moving picture.
+export function answerFromPage(page, offer) {
+  return page.evaluate(async (sdp) => {
+    const canvas = document.createElement("canvas");
+    const context = canvas.getContext("2d");
+    setInterval(() => {
+      context.fillStyle = `rgb(${Math.random() * 255}, 0, 0)`;
+      context.fillRect(0, 0, 300, 150);
+    }, 40);
+    const pc = new RTCPeerConnection();
+    await pc.setRemoteDescription({ type: "offer", sdp });
+    const [track] = canvas.captureStream().getVideoTracks();
+    const { sender } = pc.getTransceivers().find(({ receiver }) => receiver.track.kind === "video");
+    pc.getTransceivers().forEach((transceiver) => (transceiver.direction = "sendonly"));
+    await sender.replaceTrack(track);
+    await pc.setLocalDescription();
+    while (pc.iceGatheringState !== "complete") {
+      await new Promise((resolve) => pc.addEventListener("icegatheringstatechange", resolve, { once: true }));
+    }
+    return pc.localDescription.sdp;
+  }, offer);
 }
 
 const knob = (name, value, preset, min, max, applies) => ({ name, value, default: preset, min, max, applies });

@@ -33,10 +33,21 @@ export function streamTroubles({ now, recent }) {
   return troubles;
 }
 
+// What holds viewers back. A camera that is away, or loses packets, is a trouble of its own.
+const HELD_BACK = {
+  path: ["warn", "Viewers held back by their line"],
+  camera: ["warn", "Viewers get a lesser variant: the best one has no media"],
+  codec: ["note", "Viewers whose browser does not play the best variant"],
+  viewer: ["note", "Viewers who asked for less"],
+};
+
 // Of one viewer.
 export function sessionTroubles({ now, recent }) {
   const troubles = [];
   const add = (level, kind, text) => troubles.push({ level, kind, text });
+  if (now.held_back && HELD_BACK[now.reason]) {
+    add(...HELD_BACK[now.reason], sentence(now.held_back));
+  }
   if (now.loss_ppm / 1e6 >= LIMITS.loss) {
     add("warn", "Viewers lose packets", `${percent(now.loss_ppm / 1e6)} lost`);
   }

@@ -3,7 +3,7 @@
 import { getJson, token } from "./api.js";
 import { bitrate, codec, digits, micros, percent, size } from "./format.js";
 import { WhepPlayer } from "../player.js";
-import { level, stateWord, whyBlack } from "./why.js";
+import { level, showHeldBack, stateWord, whyBlack } from "./why.js";
 
 const POLL_MS = 1_000;
 // The controls go away when the mouse rests for this long on the playing picture.
@@ -22,7 +22,16 @@ let resting = 0;
 document.title = name;
 byId("name").textContent = name;
 
-const player = new WhepPlayer({ endpoint: `${encodeURIComponent(name)}/whep`, video, token });
+// ?max_bitrate=500000&variant=NAME in the address: for a metered connection, or to look at a variant.
+const asked = new URLSearchParams(location.search);
+const player = new WhepPlayer({
+  endpoint: `${encodeURIComponent(name)}/whep`,
+  video,
+  token,
+  maxBitrate: asked.get("max_bitrate"),
+  variant: asked.get("variant"),
+});
+player.addEventListener("quality", show);
 player.addEventListener("state", () => {
   show();
   rest();
@@ -43,6 +52,7 @@ function show() {
   if (box.textContent !== (text ?? "")) {
     box.textContent = text ?? "";
   }
+  showHeldBack(byId("held-back"), text === null ? player.quality?.heldBack : null);
   const live = player.state === "playing" && text === null;
   byId("mark").dataset.level = live ? "good" : stream ? (level(stream) === "good" ? "wait" : level(stream)) : "wait";
   const word = live ? "Live" : stream && stream.state !== "live" ? stateWord(stream) : "Connecting";

@@ -123,7 +123,7 @@ export class Detail {
       setText(rows[0] ?? element("li", "", this.#viewers), "Nobody watches.");
       return;
     }
-    shown.forEach(({ now, rate }, i) => {
+    shown.forEach(({ now, rate, heldBack }, i) => {
       const row = rows[i] ?? element("li", "", this.#viewers);
       setText(
         row,
@@ -133,6 +133,7 @@ export class Detail {
           bitrate(rate.sent),
           `loss ${percent(now.loss_ppm / 1e6)}`,
           micros(now.round_trip_us),
+          ...(heldBack ? [heldBack.text] : []),
         ].join(" \u00b7 "),
       );
     });

@@ -60,7 +60,11 @@ export class Figures {
       ["idle", idle],
       ["bad", down],
     ]);
-    this.viewers.set(count(totals.viewers), totals.joining ? `${totals.joining} joining` : "connected");
+    const { joining, heldByLine, heldByCamera } = totals;
+    const held = [heldByLine && `${count(heldByLine)} by their line`, heldByCamera && `${count(heldByCamera)} by the camera`];
+    const heldWords = held.filter(Boolean).join(", ");
+    const viewerWords = [joining && `${joining} joining`, heldWords && `held back: ${heldWords}`].filter(Boolean);
+    this.viewers.set(count(totals.viewers), viewerWords.join("; ") || "connected", heldByLine ? "warn" : "");
     const other = totals.encrypted - totals.gcm;
     this.gcm.set(
       totals.encrypted ? wholePercent(totals.gcm / totals.encrypted) : "\u2013",

@@ -14,6 +14,7 @@ const STREAMS = {
 const SESSIONS = {
   all: () => true,
   attention: ({ troubles }) => troubles.length > 0,
+  held: ({ heldBack }) => heldBack !== null,
   sha1: ({ now }) => now.srtp_profile && !GCM.test(now.srtp_profile),
 };
 
@@ -31,5 +32,5 @@ export function streamFilter(words, kind) {
 
 export function sessionFilter(words, kind) {
   return (row) =>
-    SESSIONS[kind](row) && contains(words, [row.now.stream_name, row.now.remote, row.now.state, row.now.srtp_profile]);
+    SESSIONS[kind](row) && contains(words, [row.now.stream_name, row.now.variant_name, row.now.remote, row.now.state, row.now.srtp_profile]);
 }

@@ -50,7 +50,15 @@ function filter() {
   }
 }
 
-function show(streams) {
+// A camera's substream is not another camera.
+function cameras(all) {
+  const lesser = new Set(all.flatMap(({ id, variants = [] }) => variants.filter((variant) => variant !== id)));
+  return all.filter(({ id, variants = [] }) => variants.length > 0 || !lesser.has(id));
+}
+
+function show(all) {
+  const streams = cameras(all);
+  const names = new Map(all.map(({ id, name }) => [id, name]));
   const byName = new Map(streams.map((stream) => [stream.name, stream]));
   for (const tile of [...tiles.values()]) {
     if (!byName.has(tile.name)) {
@@ -61,7 +69,7 @@ function show(streams) {
     if (!tiles.has(name)) {
       add(name);
     }
-    tiles.get(name).update(stream);
+    tiles.get(name).update(stream, names.get(stream.variants?.at(-1)));
   }
   filter();
   const live = streams.filter(({ state }) => state === "live").length;

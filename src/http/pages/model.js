@@ -3,6 +3,7 @@
 // Counters are cumulative; a rate is the difference of two snapshots by the time between them. What
 // the gateway does not tell is null, and so is what follows from it.
 
+import { heldBack } from "./held_back.js";
 import { History } from "./history.js";
 
 const HISTORY_SECONDS = 900;
@@ -13,14 +14,14 @@ export const RECENT_SECONDS = 60;
 export const COST_PARTS = ["rtsp", "packetize", "seal", "send", "control"];
 const STREAM_PARTS = ["packetize", "seal", "send"];
 const GATEWAY_SERIES = ["sent", "received", "p50", "p95", "max", "loss", "retransmits", ...COST_PARTS, "viewers", "live"];
-const STREAM_SERIES = ["fps", "received", "sent", "p50", "p95", "max", ...STREAM_PARTS, "lost", "overflows", "sentPackets", "retransmits"];
+const STREAM_SERIES = ["fps", "received", "sent", "p50", "p95", "max", ...STREAM_PARTS, "lost", "dropped", "overflows", "sentPackets", "retransmits"];
 const SESSION_SERIES = ["overflows"];
 
 export const GCM = /GCM/;
 
 export class Model {
   streams = []; // {now, rate, recent, history}
-  sessions = []; // {now, rate, recent}
+  sessions = []; // {now, rate, recent, stream, heldBack}
   workers = []; // {now, busy, parts}
   totals = null;
   history = new History(HISTORY_SECONDS, GATEWAY_SERIES);
@@ -42,7 +43,7 @@ export class Model {
     this.workers = snapshot.workers.map((now, i) => worker(now, this.#last?.workers[i], seconds));
     this.streams = follow(this.#streams, snapshot.streams, (entry, now) => updateStream(entry, now, seconds, time));
     this.sessions = follow(this.#sessions, snapshot.sessions, (entry, now) =>
-      updateSession(entry, now, seconds, time),
+      updateSession(entry, now, seconds, time, this.#streams.get(now.stream)),
     );
     const most = Math.max(...this.streams.map(({ rate: { cpu } }) => cpu ?? 0), 0.001);
     this.streams.forEach((row) => (row.rate.most = most));
@@ -77,6 +78,8 @@ export class Model {
       live: streams.filter(({ now }) => now.state === "live").length,
       viewers: connected.length,
       joining: sessions.length - connected.length,
+      heldByLine: sessions.filter((row) => row.heldBack?.by === "line").length,
+      heldByCamera: sessions.filter((row) => row.heldBack?.by === "camera").length,
       received: rated(streams, ({ rate }) => rate.received),
       sent: rated(sessions, ({ rate }) => rate.sent),
       packets,
@@ -150,21 +153,24 @@ function updateStream(entry, now, seconds, time) {
     ...parts,
     ...now.latency_us,
     lost: difference(now.packets_lost, last?.packets_lost),
+    dropped: difference(now.frames_dropped, last?.frames_dropped),
     overflows: difference(now.sent?.overflows, last?.sent?.overflows),
     sentPackets: packets,
   });
   entry.recent = {
     lost: entry.history.sum("lost", RECENT_SECONDS),
+    dropped: entry.history.sum("dropped", RECENT_SECONDS),
     overflows: entry.history.sum("overflows", RECENT_SECONDS),
   };
 }
 
-function updateSession(entry, now, seconds, time) {
+function updateSession(entry, now, seconds, time, stream) {
   const last = entry.now;
   const per = (key) => rate(now[key], last?.[key], last && seconds);
   const packets = per("packets_sent");
   const retransmits = per("retransmits");
   entry.now = now;
+  entry.stream = stream;
   entry.history ??= new History(RECENT_SECONDS, SESSION_SERIES);
   entry.rate = {
     sent: scale(per("bytes_sent"), 8),
@@ -175,6 +181,7 @@ function updateSession(entry, now, seconds, time) {
   };
   entry.history.push(time, { overflows: difference(now.overflows, last?.overflows) });
   entry.recent = { overflows: entry.history.sum("overflows", RECENT_SECONDS) };
+  entry.heldBack = now.state === "connected" ? heldBack(entry) : null;
 }
 
 const scale = (value, factor) => (value === null ? null : factor * value);

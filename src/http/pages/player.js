@@ -13,6 +13,10 @@
 //   token           Bearer token for all requests: a string, or a function that returns one or a
 //                   promise of one and is asked before each request. Default: none.
 //   audio           Ask for sound, too. Default: true.
+//   maxBitrate      Ask for at most so many bits per second, for a metered connection. Default: no limit.
+//   variant         Ask for the variant of this name or a lesser one, for a small picture; "only:NAME"
+//                   for that one alone. Default: the best that the connection carries.
+//                   Each of the two may be a function, which is asked before each offer.
 //   rtc             RTCConfiguration. ICE servers that the endpoint names by "Link" are added.
 //   trickle         Send candidates by PATCH as they are found. Default: true.
 //   requestTimeout  Milliseconds for one request. Default: 10000.
@@ -38,9 +42,15 @@
 //                   the "detail" of its problem document (RFC 9457).
 //   status          HTTP status of a refusal, else 0.
 //   hasAudio        Whether the session has sound.
+//   quality         What the gateway shows, and why: {heldBack, reason, detail, variant, bandwidth,
+//                   needed}. heldBack is a sentence for a person, "this connection carries 0.6 of 2.1
+//                   Mbit/s: showing the substream ...", or null where this is the best that there is;
+//                   the others are those of the gateway's JSON. Asked every few seconds while it
+//                   plays; null before, and where an endpoint does not tell.
 //   connection      The RTCPeerConnection of now, or null.
 //
 // Event "state": state, reason or status changed; detail holds the three.
+// Event "quality": quality changed, but for bandwidth and needed; detail holds it.
 //
 // When the page goes away the session ends; when it returns from the back/forward cache a new one begins.
 
@@ -54,10 +64,15 @@ const MEDIA_AFTER_RESTART_MS = 3_000;
 // Candidates that are found within this time go in one request.
 const TRICKLE_MS = 50;
 const LOOK_MS = 500;
+// Between two questions about what is shown: short after a change, long while nothing changes.
+const ASK_MIN_MS = 2_000;
+const ASK_MAX_MS = 10_000;
 
 const DEFAULTS = {
   token: null,
   audio: true,
+  maxBitrate: null,
+  variant: null,
   rtc: {},
   trickle: true,
   requestTimeout: 10_000,
@@ -82,6 +97,8 @@ export class WhepPlayer extends EventTarget {
   #pictures = 0; // what #countPictures() told last
   #lastPicture = 0;
   #lastStats = null;
+  #quality = null;
+  #ask = 0; // the next question about what is shown
   #page = null; // ends the listeners on the page
 
   constructor(options) {
@@ -108,6 +125,10 @@ export class WhepPlayer extends EventTarget {
 
   get hasAudio() {
     return this.#hasAudio;
+  }
+
+  get quality() {
+    return this.#quality;
   }
 
   get connection() {
@@ -213,7 +234,7 @@ export class WhepPlayer extends EventTarget {
       // The offer takes effect after the answer is here: candidates are then looked for by the ICE
       // servers that came with it.
       const offer = await makeOffer(pc);
-      const response = await this.#request(this.#options.endpoint, "POST", offer.sdp, {
+      const response = await this.#request(this.#endpoint(), "POST", offer.sdp, {
         "Content-Type": SDP,
       });
       if (response.status !== 201) {
@@ -248,6 +269,19 @@ export class WhepPlayer extends EventTarget {
     } catch (error) {
       this.#retry(pc, describe(error), error);
     }
+  }
+
+  // The URL of the endpoint, with what this viewer asks for.
+  #endpoint() {
+    const { endpoint, maxBitrate, variant } = this.#options;
+    const url = new URL(endpoint, document.baseURI);
+    for (const [name, option] of Object.entries({ max_bitrate: maxBitrate, variant })) {
+      const value = typeof option === "function" ? option() : option;
+      if (value) {
+        url.searchParams.set(name, value);
+      }
+    }
+    return url;
   }
 
   #show(media) {
@@ -302,6 +336,7 @@ export class WhepPlayer extends EventTarget {
         clearTimeout(this.#timer);
         this.#retryMs = this.#options.retryMin;
         this.#lastPicture = performance.now();
+        this.#askLater(pc, ASK_MIN_MS);
         break;
       case "disconnected":
         clearTimeout(this.#timer);
@@ -311,6 +346,43 @@ export class WhepPlayer extends EventTarget {
         this.#retry(pc, "The connection was lost.");
         break;
     }
+  }
+
+  #askLater(pc, ms) {
+    clearTimeout(this.#ask);
+    this.#ask = setTimeout(() => this.#askWhatIsShown(pc, ms), ms);
+  }
+
+  // There is no other way to hear of it: WHEP has no channel from the server.
+  async #askWhatIsShown(pc, waited) {
+    const url = this.#session?.url;
+    if (pc !== this.#pc || !url) {
+      return;
+    }
+    let quality = this.#quality;
+    if (this.#state === "playing" && !document.hidden) {
+      const response = await this.#request(url, "GET", undefined, { Accept: "application/json" }).catch(() => null);
+      if (response && response.status < 500) {
+        quality = await readQuality(response);
+        if (quality === null) {
+          return; // this endpoint does not tell
+        }
+      }
+    }
+    if (pc === this.#pc) {
+      const changed = this.#setQuality(quality);
+      this.#askLater(pc, changed ? ASK_MIN_MS : Math.min(1.5 * waited, ASK_MAX_MS));
+    }
+  }
+
+  #setQuality(quality) {
+    const words = (of) => of && JSON.stringify([of.heldBack, of.reason, of.detail, of.variant]);
+    const changed = words(quality) !== words(this.#quality);
+    this.#quality = quality;
+    if (changed) {
+      this.dispatchEvent(new CustomEvent("quality", { detail: quality }));
+    }
+    return changed;
   }
 
   // A restart that brings no media is worse than a new session.
@@ -341,7 +413,9 @@ export class WhepPlayer extends EventTarget {
   // Ends the connection and its session. The last picture stays.
   #drop() {
     clearTimeout(this.#timer);
+    clearTimeout(this.#ask);
     clearInterval(this.#look);
+    this.#setQuality(null);
     this.#session?.close();
     this.#delete(this.#session?.url);
     this.#session = null;
@@ -555,6 +629,24 @@ async function refusal(response) {
   error.status = response.status;
   error.retryAfterMs = retryAfterMs(response.headers.get("Retry-After"));
   return error;
+}
+
+// What an answer about the session tells; null if the endpoint does not know the question.
+async function readQuality(response) {
+  if (!response.ok || !/\bjson\b/.test(response.headers.get("Content-Type"))) {
+    return null;
+  }
+  const told = await response.json().catch(() => null);
+  return (
+    told && {
+      heldBack: told.held_back ?? null,
+      reason: told.reason ?? null,
+      detail: told.detail ?? null,
+      variant: told.variant_name ?? null,
+      bandwidth: told.bandwidth_bps ?? null,
+      needed: told.needed_bps ?? null,
+    }
+  );
 }
 
 // Seconds, or a date (RFC 9110, 10.2.3).

@@ -4,7 +4,7 @@ import { token } from "./api.js";
 import { size } from "./format.js";
 import { WhepPlayer } from "../player.js";
 import { Turns } from "./turns.js";
-import { level, whyBlack } from "./why.js";
+import { level, showHeldBack, whyBlack } from "./why.js";
 
 // Who scrolls past does not end sessions and begin them again.
 const OUT_OF_VIEW_MS = 3_000;
@@ -16,6 +16,7 @@ export class Tile {
   #video;
   #parts;
   #stream = null;
+  #least = null;
   #inView = false;
   #leave = 0;
   #turn = null; // to connect
@@ -30,6 +31,7 @@ export class Tile {
       name: part(".name"),
       facts: part(".facts"),
       message: part(".message"),
+      heldBack: part(".held-back"),
       sound: part(".sound"),
     };
     this.#video = part("video");
@@ -43,7 +45,9 @@ export class Tile {
       endpoint: `${encodeURIComponent(name)}/whep`,
       video: this.#video,
       token,
+      variant: () => this.#variant(),
     });
+    this.#player.addEventListener("quality", () => this.#show());
     this.#player.addEventListener("state", () => {
       if (this.#player.state !== "connecting") {
         this.#endTurn();
@@ -63,7 +67,9 @@ export class Tile {
   }
 
   // What the gateway says about the camera, each second; undefined if it does not answer.
-  update(stream) {
+  // least: name of the camera's last variant, if it has any.
+  update(stream, least) {
+    this.#least = least;
     this.#reachable = stream !== undefined;
     this.#stream = stream ?? this.#stream;
     this.#parts.name.textContent = this.label;
@@ -98,6 +104,12 @@ export class Tile {
     }
   }
 
+  // A small picture is the last of the camera's variants: more would be thrown away.
+  #variant() {
+    const { density } = this.root.parentElement.dataset;
+    return density === "small" ? this.#least : null;
+  }
+
   #stop() {
     this.#endTurn();
     this.#player.stop();
@@ -109,12 +121,16 @@ export class Tile {
   }
 
   #show() {
-    const { mark, facts, message, sound } = this.#parts;
+    const { mark, facts, message, heldBack, sound } = this.#parts;
     const why = this.#message();
     if (message.textContent !== (why ?? "")) {
       message.textContent = why ?? "";
     }
     message.hidden = why === null;
+    const { quality } = this.#player;
+    // What this page asked for itself is no news.
+    const held = why === null && quality?.reason !== "viewer";
+    showHeldBack(heldBack, held ? quality?.heldBack : null);
     this.root.dataset.level = mark.dataset.level = this.#stream ? level(this.#stream) : "wait";
     facts.textContent =
       this.#stream?.state === "live" && this.#stream.width ? size(this.#stream.width, this.#stream.height) : "";

@@ -3,6 +3,7 @@
 import { element, setText } from "./dom.js";
 import { sessionFilter } from "./filters.js";
 import { bitrate, count, duration, micros, percent, perSecond } from "./format.js";
+import { shown } from "./held_back.js";
 import { GCM } from "./model.js";
 import { Table } from "./table.js";
 
@@ -33,6 +34,8 @@ const COLUMNS = [
   { key: "camera", label: "Camera", value: ({ now }) => now.stream_name, make: makeName },
   { key: "remote", label: "Address", value: ({ now }) => now.remote, text: ({ now }) => now.remote ?? "\u2013", from: 620 },
   { key: "profile", label: "SRTP", title: "What encrypts the media", value: ({ now }) => now.srtp_profile, make: makeProfile, width: 152 },
+  { key: "shown", label: "Shown", title: "What of the camera, and what holds it back", value: shown, make: makeShown, width: 150, from: 900 },
+  figure("carries", "Line carries", "What the connection carries, as far as it was measured", ({ now }) => now.bandwidth_bps, bitrate, 104, 1000),
   figure("sent", "Rate", "Sent, retransmissions included", ({ rate }) => rate.sent, bitrate, 94, 480),
   figure("loss", "Loss", "By the viewer's last report", ({ now }) => (typeof now.loss_ppm === "number" ? now.loss_ppm / 1e6 : null), percent, 84, 0),
   figure("round_trip", "Round trip", "", ({ now }) => now.round_trip_us, micros, 96, 560),
@@ -54,6 +57,21 @@ function makeName(td) {
     setText(name, now.stream_name);
     setText(below, trouble ? `${trouble.kind}: ${trouble.text}` : now.state === "connected" ? "" : now.state);
     td.dataset.level = trouble?.level ?? "";
+  };
+}
+
+const BY = { line: "its line", camera: "the camera", viewer: "itself", browser: "its browser" };
+
+function makeShown(td) {
+  const words = element("span", "words", td);
+  const what = element("span", "name", words);
+  const by = element("span", "below", words);
+  return (row) => {
+    const { heldBack } = row;
+    setText(what, shown(row));
+    setText(by, heldBack ? `held back by ${BY[heldBack.by]}` : "");
+    td.title = heldBack?.text ?? "";
+    td.dataset.level = heldBack && ["line", "camera"].includes(heldBack.by) ? "warn" : "";
   };
 }
 

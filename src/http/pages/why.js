@@ -36,6 +36,16 @@ export function sentence(text) {
   return text && text[0].toUpperCase() + text.slice(1);
 }
 
+// The sign over a picture that is not the best there is; none if `why` is null.
+export function showHeldBack(sign, why) {
+  const text = sentence(why ?? "");
+  if (sign.textContent !== text) {
+    sign.textContent = text;
+    sign.title = text;
+  }
+  sign.hidden = text === "";
+}
+
 export function stateWord(stream) {
   const words = { good: "Live", wait: "Connecting", idle: "On demand", bad: stream.state === "failed" ? "Failed" : "Not live" };
   return words[level(stream)];

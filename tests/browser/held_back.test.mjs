@@ -1,0 +1,87 @@
+// The sign that says why a picture is not the best there is, and what the pages ask for.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { LONG_MS, launchBrowser, waitUntil } from "./helpers.mjs";
+import { answerFromPage, serveSynthetic, SyntheticGateway, WITHIN_BROWSER } from "./synthetic.mjs";
+
+const SENTENCE = "this connection carries 0.6 of 2.1 Mbit/s: showing only the keyframes";
+
+let browser;
+
+before(async () => {
+  browser = await launchBrowser(WITHIN_BROWSER);
+});
+
+after(() => browser?.close());
+
+// A page of a made-up gateway whose cameras play; told is what the gateway says about each session.
+async function open(t, path, { change = () => {}, density } = {}) {
+  const gateway = new SyntheticGateway({ cameras: 3, healthy: true });
+  change(gateway);
+  const server = await serveSynthetic(gateway);
+  t.after(() => server.stop());
+  const page = await browser.newPage();
+  t.after(async () => {
+    await page.unrouteAll({ behavior: "ignoreErrors" });
+    await page.close();
+  });
+  if (density) {
+    await page.addInitScript((density) => localStorage.setItem("density", density), density);
+  }
+  const offers = [];
+  const told = { held_back: SENTENCE, reason: "path", detail: "keyframes", variant_name: "x" };
+  await page.route("**/whep**", async (route) => {
+    const request = route.request();
+    const url = new URL(request.url());
+    if (request.method() === "POST") {
+      offers.push(url);
+      const body = await answerFromPage(page, request.postData());
+      const headers = { "Content-Type": "application/sdp", Location: `${url.pathname}/key` };
+      return route.fulfill({ status: 201, headers, body });
+    }
+    const json = { status: 200, contentType: "application/json", body: JSON.stringify(told) };
+    return route.fulfill(request.method() === "GET" ? json : { status: 200 });
+  });
+  await page.goto(server.url + path);
+  return { page, told, offers, gateway };
+}
+
+test("a sign over the picture says why it is poor, as long as it is", async (t) => {
+  const { page, told } = await open(t, "door-01");
+  const sign = page.locator("#held-back");
+  await sign.getByText("This connection carries 0.6 of 2.1 Mbit/s: showing only the keyframes").waitFor({ timeout: LONG_MS });
+  Object.assign(told, { held_back: null, reason: "nothing", detail: "all_frames" });
+  await sign.waitFor({ state: "hidden", timeout: LONG_MS });
+});
+
+test("the page of a camera passes on what its address asks for", async (t) => {
+  const { offers } = await open(t, "door-01?max_bitrate=500000&variant=only:door-01");
+  await waitUntil("an offer", LONG_MS, () => offers.length > 0);
+  assert.equal(offers[0].searchParams.get("max_bitrate"), "500000");
+  assert.equal(offers[0].searchParams.get("variant"), "only:door-01");
+});
+
+// yard-01 is the substream of door-01.
+const withVariant = ({ streams: [door, yard] }) => (door.variants = [door.id, yard.id]);
+
+test("a substream has no tile, and small tiles ask for it", async (t) => {
+  const { page, told, offers } = await open(t, "", { change: withVariant, density: "small" });
+  await waitUntil("offers of both cameras", LONG_MS, () => offers.length >= 2);
+  assert.deepEqual(await page.locator(".tile .name").allTextContents(), ["door-01", "hall-01"]);
+  const asked = Object.fromEntries(offers.map((url) => [url.pathname, url.searchParams.get("variant")]));
+  assert.deepEqual(asked, { "/door-01/whep": "yard-01", "/hall-01/whep": null });
+
+  const sign = page.locator(".tile", { hasText: "door-01" }).locator(".held-back");
+  await sign.getByText("This connection carries").waitFor({ timeout: LONG_MS });
+  // What the grid asked for itself is no news.
+  Object.assign(told, { held_back: "this viewer asked for at most \"yard-01\"", reason: "viewer" });
+  await sign.waitFor({ state: "hidden", timeout: LONG_MS });
+});
+
+test("larger tiles ask for nothing", async (t) => {
+  const { offers } = await open(t, "", { change: withVariant, density: "large" });
+  await waitUntil("offers of both cameras", LONG_MS, () => offers.length >= 2);
+  assert.ok(offers.every((url) => url.search === ""), offers.join());
+});
