@@ -1988,10 +1988,16 @@ typedef struct rtsp_webrtc_gateway_session_info {
      * in time.
      */
     uint64_t skips;
-    /** Times that it was shown something better than before: a better variant, or more of it. */
+    /** Times that it was shown a better variant. */
     uint64_t switches_up;
-    /** Times that it was shown something worse than before. */
+    /** Times that it was shown a worse variant. */
     uint64_t switches_down;
+    /** Times that it began to get fewer frames. */
+    uint64_t switches_fewer_frames;
+    /** Times that it began to get keyframes alone. */
+    uint64_t switches_keyframes;
+    /** Times that it began to get sound alone. */
+    uint64_t switches_sound_only;
     /**
      * Why it gets less than the best variant with all frames, as a sentence for people. "": it gets
      * that.
@@ -2091,14 +2097,14 @@ int rtsp_webrtc_gateway_metrics(const rtsp_webrtc_gateway *gateway,
  *   {"packetize", "seal", "send"}, "latency_us": {"p50", "p95", "max"} (from the arrival of
  *   the last packet of a video frame until the frame has been handed to the system for all
  *   viewers, over the last 5 to 10 s), "sent": {"bytes", "packets", "nacks", "retransmits",
- *   "plis", "overflows", "skips", "switches_up", "switches_down"}}
+ *   "plis", "overflows", "skips", "switches"}}
  * - "sessions": an array, ordered by id, of {"id", "stream", "stream_name", "state" (enum
  *   rtsp_webrtc_gateway_session_state in lower case), "srtp_profile" ("AEAD_AES_128_GCM" or
  *   "AES128_CM_HMAC_SHA1_80"), "remote", "peer", "label", "bytes_sent", "packets_sent",
  *   "nacks", "retransmits", "plis", "overflows", "skips", "variant" (the stream whose video is
  *   shown), "variant_name", "detail" (enum rtsp_webrtc_gateway_detail in lower case), "reason"
  *   (enum rtsp_webrtc_gateway_quality_reason in lower case), "held_back", "bandwidth_bps",
- *   "needed_bps", "switches_up", "switches_down", "round_trip_us", "loss_ppm", "age_ms"}
+ *   "needed_bps", "switches", "round_trip_us", "loss_ppm", "age_ms"}
  *
  * Some members need explaining:
  *
@@ -2113,8 +2119,8 @@ int rtsp_webrtc_gateway_metrics(const rtsp_webrtc_gateway *gateway,
  *   included.
  * - "held_back": a sentence for people that says why the viewer gets less than the best variant
  *   with all frames; null if it gets that.
- * - "switches_up", "switches_down": how many times a viewer was shown something better, or something
- *   worse, than before.
+ * - "switches": how many times a viewer was shown something else: {"up" (a better variant), "down"
+ *   (a worse one), "fewer_frames", "keyframes", "sound_only"}.
  *
  * Unknown values are null. Counters start with the object they belong to; compute rates from two
  * readings. Later versions may add members. The text contains no passwords and no keys.

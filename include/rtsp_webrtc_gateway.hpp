@@ -976,9 +976,13 @@ struct SessionInfo {
     std::uint64_t needed_bps;
     /** Times that frames were left out up to a keyframe for its connection. */
     std::uint64_t skips;
-    /** Times that it was shown something better, or something worse, than before. */
+    /** Times that it was shown a better variant, or a worse one. */
     std::uint64_t switches_up;
     std::uint64_t switches_down;
+    /** Times that it began to get fewer frames, keyframes alone, or sound alone. */
+    std::uint64_t switches_fewer_frames;
+    std::uint64_t switches_keyframes;
+    std::uint64_t switches_sound_only;
     /** Why it gets less than the best, as a sentence for people; empty if it gets the best. */
     std::string held_back;
 };
@@ -1570,6 +1574,9 @@ public:
         out.skips = info.skips;
         out.switches_up = info.switches_up;
         out.switches_down = info.switches_down;
+        out.switches_fewer_frames = info.switches_fewer_frames;
+        out.switches_keyframes = info.switches_keyframes;
+        out.switches_sound_only = info.switches_sound_only;
         out.held_back = info.held_back;
         return out;
     }

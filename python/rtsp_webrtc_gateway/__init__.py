@@ -520,6 +520,9 @@ class _session_info(Structure):
         ("skips", c_uint64),
         ("switches_up", c_uint64),
         ("switches_down", c_uint64),
+        ("switches_fewer_frames", c_uint64),
+        ("switches_keyframes", c_uint64),
+        ("switches_sound_only", c_uint64),
         ("held_back", c_char * 384),
     ]
 
@@ -754,9 +757,13 @@ class SessionInfo:
     needed_bps: int
     #: Times that frames were left out up to a keyframe for its connection.
     skips: int
-    #: Times that it was shown something better, or something worse, than before.
+    #: Times that it was shown a better variant, or a worse one.
     switches_up: int
     switches_down: int
+    #: Times that it began to get fewer frames, keyframes alone, or sound alone.
+    switches_fewer_frames: int
+    switches_keyframes: int
+    switches_sound_only: int
     #: Why it gets less than the best, as a sentence; "" if it gets the best.
     held_back: str
 

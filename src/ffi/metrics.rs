@@ -54,14 +54,14 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_metrics(
 ///   {"packetize", "seal", "send"}, "latency_us": {"p50", "p95", "max"} (from the arrival of
 ///   the last packet of a video frame until the frame has been handed to the system for all
 ///   viewers, over the last 5 to 10 s), "sent": {"bytes", "packets", "nacks", "retransmits",
-///   "plis", "overflows", "skips", "switches_up", "switches_down"}}
+///   "plis", "overflows", "skips", "switches"}}
 /// - "sessions": an array, ordered by id, of {"id", "stream", "stream_name", "state" (enum
 ///   rtsp_webrtc_gateway_session_state in lower case), "srtp_profile" ("AEAD_AES_128_GCM" or
 ///   "AES128_CM_HMAC_SHA1_80"), "remote", "peer", "label", "bytes_sent", "packets_sent",
 ///   "nacks", "retransmits", "plis", "overflows", "skips", "variant" (the stream whose video is
 ///   shown), "variant_name", "detail" (enum rtsp_webrtc_gateway_detail in lower case), "reason"
 ///   (enum rtsp_webrtc_gateway_quality_reason in lower case), "held_back", "bandwidth_bps",
-///   "needed_bps", "switches_up", "switches_down", "round_trip_us", "loss_ppm", "age_ms"}
+///   "needed_bps", "switches", "round_trip_us", "loss_ppm", "age_ms"}
 ///
 /// Some members need explaining:
 ///
@@ -76,8 +76,8 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_metrics(
 ///   included.
 /// - "held_back": a sentence for people that says why the viewer gets less than the best variant
 ///   with all frames; null if it gets that.
-/// - "switches_up", "switches_down": how many times a viewer was shown something better, or something
-///   worse, than before.
+/// - "switches": how many times a viewer was shown something else: {"up" (a better variant), "down"
+///   (a worse one), "fewer_frames", "keyframes", "sound_only"}.
 ///
 /// Unknown values are null. Counters start with the object they belong to; compute rates from two
 /// readings. Later versions may add members. The text contains no passwords and no keys.

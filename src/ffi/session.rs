@@ -86,10 +86,16 @@ pub struct rtsp_webrtc_gateway_session_info {
     /// Times that frames were left out up to a keyframe because its connection could not carry them
     /// in time.
     pub skips: u64,
-    /// Times that it was shown something better than before: a better variant, or more of it.
+    /// Times that it was shown a better variant.
     pub switches_up: u64,
-    /// Times that it was shown something worse than before.
+    /// Times that it was shown a worse variant.
     pub switches_down: u64,
+    /// Times that it began to get fewer frames.
+    pub switches_fewer_frames: u64,
+    /// Times that it began to get keyframes alone.
+    pub switches_keyframes: u64,
+    /// Times that it began to get sound alone.
+    pub switches_sound_only: u64,
     /// Why it gets less than the best variant with all frames, as a sentence for people. "": it gets
     /// that.
     pub held_back: [c_char; 384],
@@ -142,8 +148,11 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_get_session_info(
             bandwidth_bps: now.quality.estimate.unwrap_or(0),
             needed_bps: now.quality.needed,
             skips: now.skips,
-            switches_up: now.switches_up,
-            switches_down: now.switches_down,
+            switches_up: now.switches.up,
+            switches_down: now.switches.down,
+            switches_fewer_frames: now.switches.fewer_frames,
+            switches_keyframes: now.switches.keyframes,
+            switches_sound_only: now.switches.sound_only,
             held_back: [0; 384],
         };
         if let Some(remote) = now.remote {

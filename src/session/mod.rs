@@ -80,14 +80,13 @@ use std::time::{Duration, Instant};
 
 pub use io::{Io, Media, Path, SendBuffer, TrackId, Tracks, Transmit, WouldBlock};
 pub use leg::LegConfig;
-pub use quality::Switches;
 pub use transport::TransportConfig;
 pub use wall_clock::WallClock;
 
 use crate::error::Error;
 use crate::media::MediaKind;
 use crate::sdp::IceCredentials;
-use crate::state::{SessionState, SrtpProfile, StreamId, ViewerLimits};
+use crate::state::{SessionState, SrtpProfile, StreamId, Switches, ViewerLimits};
 use leg::Leg;
 use quality::Showing;
 use transport::{Received, Transport};

@@ -8,7 +8,9 @@ use super::io::{Io, Media, Tracks, Transmit};
 use super::ladder::{Access, Choice, Ladder, Rung, View};
 use super::leg::Leg;
 use crate::media::{MediaKind, Ring};
-use crate::state::{Detail, Quality, QualityReason, SessionState, StreamId, ViewerLimits};
+use crate::state::{
+    Detail, Quality, QualityReason, SessionState, StreamId, Switches, ViewerLimits,
+};
 
 /// What is added to a payload: RTP header with extensions, SRTP tag, UDP and IPv4.
 const OVERHEAD: u64 = 12 + 12 + 16 + 28;
@@ -47,17 +49,6 @@ struct Next {
     since: Instant,
     /// It has said that it needs a keyframe.
     asked: bool,
-}
-
-/// How often a viewer was shown something else.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Switches {
-    /// A worse variant.
-    pub down: u64,
-    /// A better variant.
-    pub up: u64,
-    /// Less or more of a variant: fewer frames, keyframes alone, sound alone.
-    pub details: [u64; 3],
 }
 
 impl Showing {
@@ -152,9 +143,11 @@ impl Showing {
     fn set_detail(&mut self, leg: &mut Leg, detail: Detail) {
         if detail != leg.detail() {
             leg.set_detail(detail);
-            let place = Detail::ALL[1..].iter().position(|&less| less == detail);
-            if let Some(count) = place.and_then(|place| self.counts.details.get_mut(place)) {
-                *count += 1;
+            match detail {
+                Detail::AllFrames => {}
+                Detail::FewerFrames => self.counts.fewer_frames += 1,
+                Detail::Keyframes => self.counts.keyframes += 1,
+                Detail::SoundOnly => self.counts.sound_only += 1,
             }
         }
     }

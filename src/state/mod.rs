@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::error::Status;
 use crate::media::Codec;
 
-pub use quality::{Detail, Quality, QualityReason, VariantChoice, ViewerLimits};
+pub use quality::{Detail, Quality, QualityReason, Switches, VariantChoice, ViewerLimits};
 pub use sentence::Shown;
 
 /// Id of a stream. Never 0, never reused.
@@ -196,10 +196,8 @@ pub struct SessionInfo {
     pub quality: Quality,
     /// Why that is less than the best variant with all frames, in a sentence; `None` if it is not.
     pub held_back: Option<String>,
-    /// Times that it was shown something better than before: a better variant, or more of it.
-    pub switches_up: u64,
-    /// Times that it was shown less than before.
-    pub switches_down: u64,
+    /// How often it was shown something else.
+    pub switches: Switches,
     /// Round-trip time, measured by the DTLS handshake at first, later by receiver reports.
     pub round_trip: Option<Duration>,
     /// Packet loss in the last receiver report, in parts per million.

@@ -112,3 +112,29 @@ pub enum VariantChoice {
     /// This one.
     Only(StreamId),
 }
+
+/// How often a viewer was shown something else.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Switches {
+    /// A better variant.
+    pub up: u64,
+    /// A worse variant.
+    pub down: u64,
+    /// Fewer frames.
+    pub fewer_frames: u64,
+    /// Keyframes alone.
+    pub keyframes: u64,
+    /// Sound alone.
+    pub sound_only: u64,
+}
+
+impl Switches {
+    /// Adds those of another viewer.
+    pub fn add(&mut self, other: Switches) {
+        self.up += other.up;
+        self.down += other.down;
+        self.fewer_frames += other.fewer_frames;
+        self.keyframes += other.keyframes;
+        self.sound_only += other.sound_only;
+    }
+}

@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::error::{Error, Result, Status};
 use crate::media::Codec;
 use crate::state::SrtpProfile;
-use crate::state::{SessionId, SessionInfo, StreamId};
+use crate::state::{SessionId, SessionInfo, StreamId, Switches};
 use crate::stats::{GatewaySnapshot, MediaCosts, StreamSnapshot, WorkerSnapshot};
 use crate::tuning::{Applies, KNOBS, Knob, Tuning};
 
@@ -243,8 +243,7 @@ struct Sent {
     plis: u64,
     overflows: u64,
     skips: u64,
-    switches_up: u64,
-    switches_down: u64,
+    switches: SwitchCounts,
 }
 
 impl<'a> From<&'a StreamSnapshot> for Stream<'a> {
@@ -289,9 +288,30 @@ impl<'a> From<&'a StreamSnapshot> for Stream<'a> {
                 plis: totals.plis,
                 overflows: totals.overflows,
                 skips: totals.skips,
-                switches_up: totals.switches_up,
-                switches_down: totals.switches_down,
+                switches: totals.switches.into(),
             },
+        }
+    }
+}
+
+/// How often a viewer was shown something else.
+#[derive(Serialize)]
+struct SwitchCounts {
+    up: u64,
+    down: u64,
+    fewer_frames: u64,
+    keyframes: u64,
+    sound_only: u64,
+}
+
+impl From<Switches> for SwitchCounts {
+    fn from(switches: Switches) -> SwitchCounts {
+        SwitchCounts {
+            up: switches.up,
+            down: switches.down,
+            fewer_frames: switches.fewer_frames,
+            keyframes: switches.keyframes,
+            sound_only: switches.sound_only,
         }
     }
 }
@@ -320,8 +340,7 @@ struct Session<'a> {
     held_back: Option<&'a str>,
     bandwidth_bps: Option<u64>,
     needed_bps: Option<u64>,
-    switches_up: u64,
-    switches_down: u64,
+    switches: SwitchCounts,
     round_trip_us: Option<u64>,
     loss_ppm: u32,
     age_ms: u64,
@@ -353,8 +372,7 @@ impl<'a> Session<'a> {
             held_back: info.held_back.as_deref(),
             bandwidth_bps: quality.estimate,
             needed_bps: known(quality.needed),
-            switches_up: info.switches_up,
-            switches_down: info.switches_down,
+            switches: info.switches.into(),
             round_trip_us: info.round_trip.map(micros),
             loss_ppm: info.loss_ppm,
             age_ms: millis(info.age),

@@ -9,7 +9,9 @@ use std::time::Duration;
 
 pub use self::costs::{Costs, MediaCosts};
 pub use self::latency::{Latency, LatencyFigures};
-use crate::state::{Detail, Quality, QualityReason, SessionId, SessionInfo, StreamId, StreamInfo};
+use crate::state::{
+    Detail, Quality, QualityReason, SessionId, SessionInfo, StreamId, StreamInfo, Switches,
+};
 use crate::tuning::Tuning;
 
 /// A gateway at one moment.
@@ -84,10 +86,8 @@ pub struct Totals {
     pub overflows: u64,
     /// How often frames were left out up to a keyframe for a viewer's connection.
     pub skips: u64,
-    /// How often a viewer was shown something better than before.
-    pub switches_up: u64,
-    /// How often a viewer was shown less than before.
-    pub switches_down: u64,
+    /// How often a viewer was shown something else.
+    pub switches: Switches,
     /// Packets that NACKs asked for.
     pub nacks: u64,
     /// PLI and FIR.
@@ -104,8 +104,7 @@ impl Totals {
         self.retransmits += session.retransmits;
         self.overflows += session.overflows;
         self.skips += session.skips;
-        self.switches_up += session.switches_up;
-        self.switches_down += session.switches_down;
+        self.switches.add(session.switches);
         self.nacks += session.nacks;
         self.plis += session.plis;
         self.rejected += session.rejected;

@@ -211,12 +211,19 @@ fn streams(out: &mut Text, workers: &[WorkerSnapshot]) {
     }
     out.counter(
         "stream_switches",
-        "Times that a viewer was shown something better or something worse.",
+        "Times that a viewer was shown something else, by what: a better or a worse variant, fewer \
+         frames, keyframes or sound alone.",
     );
     for stream in all() {
-        let totals = &stream.totals;
-        for (direction, count) in [("up", totals.switches_up), ("down", totals.switches_down)] {
-            let labels = label(stream, "direction", direction);
+        let switches = &stream.totals.switches;
+        for (to, count) in [
+            ("better_variant", switches.up),
+            ("worse_variant", switches.down),
+            ("fewer_frames", switches.fewer_frames),
+            ("keyframes", switches.keyframes),
+            ("sound_only", switches.sound_only),
+        ] {
+            let labels = label(stream, "to", to);
             out.sample("stream_switches", &labels, count);
         }
     }

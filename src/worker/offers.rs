@@ -129,7 +129,6 @@ impl Core {
         entry.stream.viewers.push(slot);
         entry.note_demand();
         self.note_streams(slot);
-        self.begin_quality(slot);
         self.settle(slot);
         while let Some(slot) = self.viewers.overtaken() {
             self.fail_viewer(slot, overtaken());

@@ -14,22 +14,12 @@ use crate::state::{
 };
 
 impl Core {
-    /// What a new viewer is shown is no switch.
-    pub(super) fn begin_quality(&mut self, slot: usize) {
-        let viewer = self.viewers.get(slot);
-        let shown = viewer.map(|viewer| self.steps_down(viewer.stream, &viewer.session.quality()));
-        if let Some((viewer, steps)) = self.viewers.get_mut(slot).zip(shown) {
-            viewer.switches.steps = steps;
-        }
-    }
-
     /// Tells the host and the log that a viewer is shown something else.
     pub(super) fn tell_quality(&mut self, slot: usize, quality: Quality) {
         let Some(viewer) = self.viewers.get(slot) else {
             return;
         };
         let held_back = self.held_back(viewer, &quality);
-        let steps = self.steps_down(viewer.stream, &quality);
         let event = QualityEvent {
             session: viewer.id,
             stream: viewer.stream,
@@ -39,9 +29,6 @@ impl Core {
             viewer: viewer.identity.clone(),
         };
         log_lines::quality(viewer, &event);
-        if let Some(viewer) = self.viewers.get_mut(slot) {
-            viewer.switches.note(steps);
-        }
         self.context.notices.push(Notice::Quality(Box::new(event)));
     }
 
@@ -64,14 +51,6 @@ impl Core {
             asked: asked.as_deref(),
             sound: own.is_some_and(|media| media.audio.is_some()),
         })
-    }
-
-    /// How far a viewer is from the best, to tell up from down.
-    fn steps_down(&self, stream: StreamId, quality: &Quality) -> usize {
-        let tracks = StreamTracks::new(&self.streams, stream);
-        let mut variants = tracks.variants(stream).iter();
-        let variant = variants.position(|&variant| variant == quality.variant);
-        4 * variant.unwrap_or(0) + quality.detail as usize
     }
 
     /// Changes what a viewer asks for.
@@ -124,21 +103,4 @@ pub fn no_variant(variant: &str, stream: &str) -> Error {
         Status::InvalidArgument,
         format!("{shown:?} is no variant of \"{stream}\": name one of its variants, or none"),
     )
-}
-
-/// How often a viewer was shown something better or something worse.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Switches {
-    pub(super) up: u64,
-    pub(super) down: u64,
-    /// How far from the best it is now.
-    steps: usize,
-}
-
-impl Switches {
-    fn note(&mut self, steps: usize) {
-        self.up += u64::from(steps < self.steps);
-        self.down += u64::from(steps > self.steps);
-        self.steps = steps;
-    }
 }

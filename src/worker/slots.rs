@@ -7,7 +7,6 @@ use std::time::Instant;
 use slab::Slab;
 
 use super::deadlines::Deadlines;
-use super::quality::Switches;
 use super::registry::{SessionLocation, no_session};
 use super::routes::Routes;
 use crate::error::Result;
@@ -39,7 +38,6 @@ pub(super) struct Viewer {
     pub(super) watching: Vec<StreamId>,
     /// What it asks for.
     pub(super) limits: ViewerLimits,
-    pub(super) switches: Switches,
     /// The lines of the answer that the response to an ICE restart repeats.
     pub(super) section: Box<str>,
     /// The viewer's addresses that are routed to this slot.
@@ -142,7 +140,6 @@ impl Viewer {
             session,
             watching: Vec::new(),
             limits,
-            switches: Switches::default(),
             section,
             bound: Vec::new(),
         }
@@ -191,8 +188,7 @@ impl Viewer {
             skips: figures.skips,
             quality: session.quality(),
             held_back,
-            switches_up: self.switches.up,
-            switches_down: self.switches.down,
+            switches: figures.switches,
             round_trip: figures.round_trip,
             loss_ppm: figures.loss_ppm,
             age: now.saturating_duration_since(session.created()),

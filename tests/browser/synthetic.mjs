@@ -103,7 +103,7 @@ export class SyntheticGateway {
       remote: `198.51.100.${id % 250}:${50_000 + (id % 9999)}`,
       bytes_sent: 0, packets_sent: 0, nacks: 0, retransmits: 0, plis: id % 4, overflows: 0, skips: 0,
       variant: stream.id, variant_name: stream.name, ...shown, bandwidth_bps: id % 7 ? null : 8_000_000, needed_bps: stream.bps,
-      switches_up: 0, switches_down: 0,
+      switches: { up: 0, down: 0, fewer_frames: 0, keyframes: 0, sound_only: 0 },
       round_trip_us: troubled ? 180_000 : 1200 + 700 * (id % 17), loss_ppm: troubled ? 46_000 : id % 5 ? 0 : 800,
       age_ms: 60_000 * (id % 300),
     };

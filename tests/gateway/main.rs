@@ -16,5 +16,6 @@ mod offers;
 mod on_demand;
 mod patch;
 mod push;
+mod quality;
 mod state_json;
 mod update;

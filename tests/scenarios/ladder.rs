@@ -73,7 +73,7 @@ fn assert_goes_on(world: &World) {
 
 fn switches(world: &World) -> u64 {
     let counts = world.session.figures().switches;
-    counts.up + counts.down + counts.details.iter().sum::<u64>()
+    counts.up + counts.down + counts.fewer_frames + counts.keyframes + counts.sound_only
 }
 
 fn set_link(world: &mut World, link: Link) {
