@@ -44,6 +44,7 @@ if [[ $purpose == test ]]; then
     need libavcodec-dev pkg-config --exists libavcodec
     need mypy command -v mypy
     need chromium command -v chromium
+    need iproute2 command -v tc
     need firefox-esr command -v firefox-esr
     need nodejs command -v node
     need npm command -v npm

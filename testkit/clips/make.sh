@@ -9,6 +9,7 @@
 #   - as a bar code that a program can read: 16 blocks of 40x40 pixels in one row, block i covering
 #     x = 40*i .. 40*i+39, y = 0 .. 39. White is 1, black is 0, the most significant bit is at the left.
 #     Sample the middle of a block, (40*i + 20, 20), and take luma above 128 as 1.
+# In low180p all of this has half the size.
 set -eu
 cd "$(dirname "$0")"
 font=/usr/share/fonts/truetype/dejavu/DejaVuSansMono-Bold.ttf
@@ -29,12 +30,12 @@ encode() {
         "$@"
 }
 
-# clip NAME SOURCE FPS FRAMES GOP PROFILE KBPS X264-PARAMETERS
+# clip NAME SOURCE FPS FRAMES GOP PROFILE KBPS X264-PARAMETERS [SIZE]
 clip() {
     encode "$1" "$2" "$3" "$4" \
         -c:v libx264 -profile:v "$6" -preset slower -threads 1 -b:v "$7k" -maxrate "$7k" -bufsize "$(($7 * 2))k" \
         -x264-params "keyint=$5:min-keyint=$5:scenecut=0:open-gop=0:bframes=0:aud=0:$8" \
-        -bsf:v filter_units=remove_types=6 -f h264 "$1.h264"
+        -bsf:v filter_units=remove_types=6 ${9:+-s "$9"} -f h264 "$1.h264"
 }
 
 clip main720p "testsrc2=s=1280x720:r=25" \
@@ -46,6 +47,9 @@ clip high360p "mandelbrot=s=640x360:r=25:end_scale=0.02:end_pts=200" \
 # Four slices a picture, as several makes of camera send it.
 clip main480p "life=s=160x120:r=15:mold=10:life_color=lime:death_color=navy:seed=11,scale=640:480:flags=neighbor" \
     15 120 30 main 400 ref=1:slices=4
+# The substream of high360p, as a camera has one: a quarter of the bit rate.
+clip low180p "mandelbrot=s=640x360:r=25:end_scale=0.02:end_pts=200" \
+    25 200 100 baseline 80 ref=1 320x180
 
 # Two slices a picture.
 encode test360p "testsrc2=s=640x360:r=25" 25 50 \

@@ -6,13 +6,15 @@
 //! | `baseline360p` | 640x360 | Constrained Baseline | 25 | 25 (1 s) | 100 (4 s) | 162 KiB |
 //! | `high360p` | 640x360 | High | 25 | 100 (4 s) | 200 (8 s) | 320 KiB |
 //! | `main480p` | 640x480 | Main, four slices a frame | 15 | 30 (2 s) | 120 (8 s) | 388 KiB |
+//! | `low180p` | 320x180 | Constrained Baseline | 25 | 100 (4 s) | 200 (8 s) | 78 KiB |
 //!
 //! No B-frames, closed GOPs, parameter sets before every IDR, no SEI, no access unit delimiters.
 //!
 //! Every frame shows its number, counted from 0: as text at the bottom left, and as a bar code along the top:
 //! 16 blocks of 40x40 pixels in one row, block `i` covering `x = 40 * i .. 40 * (i + 1)`, `y = 0 .. 40`.
 //! White is 1, black is 0, the most significant bit is at the left. To read it, sample the middle of each block,
-//! `(40 * i + 20, 20)`, in pixels of the frame's own size.
+//! `(40 * i + 20, 20)`, in pixels of the frame's own size. `low180p` shows what `high360p` shows, at half the size: it is
+//! the substream of that camera.
 
 use std::fmt;
 use std::str::FromStr;
@@ -29,15 +31,18 @@ pub enum Clip {
     High360p,
     /// 640x480, Main profile, four slices a frame, 15 frames per second, a keyframe every 2 s, 8 s long.
     Main480p,
+    /// 320x180, Constrained Baseline profile, 25 frames per second, a keyframe every 4 s, 8 s long.
+    Low180p,
 }
 
 impl Clip {
-    /// Every clip, in the order in which a simulator hands them to its cameras.
-    pub const ALL: [Clip; 4] = [
+    /// Every clip.
+    pub const ALL: [Clip; 5] = [
         Clip::Main720p,
         Clip::Baseline360p,
         Clip::High360p,
         Clip::Main480p,
+        Clip::Low180p,
     ];
 
     /// The name, which is also the stem of the file in `clips/`.
@@ -47,6 +52,7 @@ impl Clip {
             Clip::Baseline360p => "baseline360p",
             Clip::High360p => "high360p",
             Clip::Main480p => "main480p",
+            Clip::Low180p => "low180p",
         }
     }
 
@@ -56,6 +62,7 @@ impl Clip {
             Clip::Main720p => (1280, 720),
             Clip::Baseline360p | Clip::High360p => (640, 360),
             Clip::Main480p => (640, 480),
+            Clip::Low180p => (320, 180),
         }
     }
 
@@ -72,7 +79,7 @@ impl Clip {
         match self {
             Clip::Main720p => 50,
             Clip::Baseline360p => 25,
-            Clip::High360p => 100,
+            Clip::High360p | Clip::Low180p => 100,
             Clip::Main480p => 30,
         }
     }
@@ -84,6 +91,7 @@ impl Clip {
             Clip::Baseline360p => include_bytes!("../clips/baseline360p.h264"),
             Clip::High360p => include_bytes!("../clips/high360p.h264"),
             Clip::Main480p => include_bytes!("../clips/main480p.h264"),
+            Clip::Low180p => include_bytes!("../clips/low180p.h264"),
         }
     }
 
@@ -192,8 +200,8 @@ mod tests {
 
     #[test]
     fn every_clip_is_what_its_documentation_says() {
-        let expected = [(200, 77), (100, 66), (200, 100), (120, 77)];
-        let slices = [1, 1, 1, 4];
+        let expected = [(200, 77), (100, 66), (200, 100), (120, 77), (200, 66)];
+        let slices = [1, 1, 1, 4, 1];
         for (i, clip) in Clip::ALL.into_iter().enumerate() {
             let units = clip.access_units();
             assert_eq!(

@@ -67,10 +67,21 @@ export class Child {
   }
 }
 
+// Where a program runs: here, unless it is on one side of a ThinLink.
+const here = {
+  address: "127.0.0.1",
+  onServer: (command, args) => [command, args],
+  onViewer: (command) => command,
+};
+
 // Simulated cameras; urls[0] is cam1, and so on. cam1 plays the clip main720p.
 export async function startCameras(count, ...options) {
+  return startCamerasAt(here, count, ...options);
+}
+
+export async function startCamerasAt(place, count, ...options) {
   const args = ["--cameras", String(count), "--stdin-exit", ...options];
-  const child = await Child.start(CAMSIM, args, /^READY (.+)$/);
+  const child = await Child.start(...place.onServer(CAMSIM, args), /^READY (.+)$/);
   return {
     urls: child.ready[1].trim().split(/\s+/),
     // For instance "cam1 stall"; see camsim --help.
@@ -81,9 +92,13 @@ export async function startCameras(count, ...options) {
 
 // whep_server with cameras {name: url} on a free port.
 export async function startServer(cameras, ...options) {
+  return startServerAt(here, cameras, ...options);
+}
+
+export async function startServerAt(place, cameras, ...options) {
   const names = Object.entries(cameras).map(([name, url]) => `${name}=${url}`);
-  const args = ["--listen", "127.0.0.1:0", ...options, ...names];
-  const child = await Child.start(WHEP_SERVER, args, /^listening on (\S+)$/);
+  const args = ["--listen", `${place.address}:0`, ...options, ...names];
+  const child = await Child.start(...place.onServer(WHEP_SERVER, args), /^listening on (\S+)$/);
   const url = child.ready[1];
   return {
     url,
@@ -142,9 +157,9 @@ export async function waitUntilLive(server) {
 }
 
 // args: for Chromium, besides those that all tests need.
-export async function launchBrowser(args = []) {
+export async function launchBrowser(args = [], place = here) {
   return chromium.launch({
-    executablePath: CHROMIUM,
+    executablePath: place.onViewer(CHROMIUM),
     headless: true,
     args: [
       "--no-sandbox",

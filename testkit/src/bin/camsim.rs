@@ -17,8 +17,8 @@ READY rtsp://ADDR:PORT/cam1 rtsp://ADDR:PORT/cam2 ...
 Options:
   --listen ADDR:PORT             where to listen [127.0.0.1:0, any free port]
   --cameras N                    how many cameras, 1 to 1000 [1]
-  --clip NAME                    what every camera plays: main720p, baseline360p, high360p or main480p
-                                 [each camera the next one in turn]
+  --clip NAME,...                what the cameras play, each the next one in turn
+                                 [main720p,baseline360p,high360p,main480p]; low180p is a substream of high360p
   --auth basic|digest:USER:PASS  what every camera asks for [nothing]
   --no-audio                     no PCMU audio track
   --udp-ok                       accept UDP besides interleaved TCP
@@ -36,7 +36,7 @@ Commands on standard input, one a line:
 struct Options {
     listen: SocketAddr,
     cameras: usize,
-    clip: Option<Clip>,
+    clips: Vec<Clip>,
     auth: Auth,
     audio: Option<Audio>,
     udp: bool,
@@ -69,7 +69,12 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, Stri
     let mut options = Options {
         listen: ([127, 0, 0, 1], 0).into(),
         cameras: 1,
-        clip: None,
+        clips: vec![
+            Clip::Main720p,
+            Clip::Baseline360p,
+            Clip::High360p,
+            Clip::Main480p,
+        ],
         auth: Auth::None,
         audio: Some(Audio::Pcmu),
         udp: false,
@@ -89,7 +94,10 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, Stri
                     _ => return Err("--cameras needs a number from 1 to 1000".into()),
                 }
             }
-            "--clip" => options.clip = Some(value()?.parse()?),
+            "--clip" => {
+                let names = value()?;
+                options.clips = names.split(',').map(str::parse).collect::<Result<_, _>>()?;
+            }
             "--auth" => options.auth = parse_auth(&value()?)?,
             "--no-audio" => options.audio = None,
             "--udp-ok" => options.udp = true,
@@ -114,7 +122,7 @@ fn parse_auth(text: &str) -> Result<Auth, String> {
 async fn run(options: &Options) -> std::io::Result<()> {
     let cameras = (0..options.cameras).map(|i| {
         CameraConfig::new(&format!("cam{}", i + 1))
-            .clip(options.clip.unwrap_or(Clip::ALL[i % Clip::ALL.len()]))
+            .clip(options.clips[i % options.clips.len()])
             .auth(options.auth.clone())
             .audio(options.audio)
             .udp(options.udp)
