@@ -14,9 +14,11 @@ use crate::state::{
 
 /// What is added to a payload: RTP header with extensions, SRTP tag, UDP and IPv4.
 const OVERHEAD: u64 = 12 + 12 + 16 + 28;
-/// Frames that wait for so long are late. So are those to come, so long after some were left out.
+/// Frames that wait for so long are late, and so are keyframes alone. So are those to come, so long after
+/// some were left out.
 const LATE: Duration = Duration::from_millis(400);
-const LEFT_OUT: Duration = Duration::from_secs(2);
+const LATE_KEYFRAME: Duration = Duration::from_secs(2);
+const LEFT_OUT: Duration = Duration::from_secs(5);
 /// A camera that has sent nothing for so long has no media.
 const SILENT: Duration = Duration::from_millis(2500);
 /// A better variant begins at a keyframe that has just come; after so long without one, at an older one.
@@ -136,7 +138,7 @@ impl Showing {
         let before = leg.detail();
         if detail != before {
             self.set_detail(leg, detail);
-            self.ladder.moved(now, detail < before);
+            self.ladder.moved(now, detail < before, detail);
         }
     }
 
@@ -174,7 +176,7 @@ impl Showing {
         self.left = Some(shown);
         self.counts.up += u64::from(choice.better);
         self.counts.down += u64::from(!choice.better);
-        self.ladder.moved(now, choice.better);
+        self.ladder.moved(now, choice.better, choice.detail);
         // To say that the streams have changed, and perhaps the reason.
         self.ladder.expect(now);
         self.news = true;
@@ -212,7 +214,9 @@ impl Session {
     /// Decides what the viewer is shown from now on.
     pub(super) fn decide<T: Transmit>(&mut self, io: &mut Io<'_, T>) {
         let (now, tracks) = (io.now, io.tracks);
+        // Without feedback it is a guess that nothing would raise.
         let estimate = self.transport.estimate();
+        let estimate = estimate.filter(|_| self.transport.has_feedback());
         let Some(showing) = &mut self.showing else {
             return;
         };
@@ -237,13 +241,17 @@ impl Session {
         let media = tracks.media(leg.stream());
         let waits = media.and_then(|media| leg.waiting(media.video.ring(), now));
         let left_out = leg.sent().skipped_at.is_some_and(|at| now < at + LEFT_OUT);
+        let late = match leg.detail() {
+            Detail::Keyframes => LATE_KEYFRAME,
+            _ => LATE,
+        };
         let choice = showing.ladder.decide(&View {
             now,
             shown: leg.stream(),
             detail: leg.detail(),
             estimate,
             loss_ppm: leg.loss_ppm(),
-            late: waits.is_some_and(|time| time > LATE) || left_out,
+            late: waits.is_some_and(|time| time > late) || left_out,
             sound,
         });
         showing.news = true;

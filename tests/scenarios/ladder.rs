@@ -122,6 +122,25 @@ fn a_link_thinner_than_the_stream_shows_the_substream_within_two_seconds() {
 }
 
 #[test]
+fn on_a_constant_link_a_viewer_is_not_switched_to_and_fro() {
+    for tenths in [3, 4, 5, 6, 8, 9, 10, 11, 12, 13, 14, 16, 20, 30] {
+        let mut world = behind(times(tenths, 100 * MS), 700 * MS, setup(MAIN, QUARTER));
+        world.run(30 * SECOND);
+        let begun = switches(&world);
+        assert!(begun <= 4, "{tenths}: {:?}", world.qualities);
+        world.run(150 * SECOND);
+        let changes = switches(&world) - begun;
+        println!(
+            "{tenths}: {changes} {:?} {:?}",
+            world.session.quality(),
+            frozen(&world, world.start + 5 * SECOND)
+        );
+        assert!(changes <= 5, "{tenths}: {:?}", world.qualities);
+        assert_goes_on(&world);
+    }
+}
+
+#[test]
 fn a_viewer_gets_the_variant_that_it_asks_for() {
     let mut world = behind(times(60, 100 * MS), 700 * MS, setup(MAIN, QUARTER));
     world.run(5 * SECOND);
@@ -233,6 +252,22 @@ fn what_is_lost_about_a_switch_stops_nothing() {
 }
 
 #[test]
+fn a_variant_on_demand_is_asked_for_and_shown_once_it_is_live() {
+    let sub = Camera::on_demand(SUB, QUARTER, 1500 * MS);
+    let setup = Setup {
+        cameras: vec![sub],
+        ..setup(MAIN, QUARTER)
+    };
+    let mut world = behind(times(8, 100 * MS), 700 * MS, setup);
+    world.run(SECOND);
+    assert!(world.wanted.contains(&SUB), "{:?}", world.wanted);
+    assert_eq!(world.session.quality().variant, STREAM);
+    world.run(4 * SECOND);
+    assert_eq!(world.session.quality().variant, SUB);
+    assert_goes_on(&world);
+}
+
+#[test]
 fn when_the_shown_variant_falls_silent_another_takes_its_place() {
     let mut world = behind(times(60, 100 * MS), 700 * MS, setup(MAIN, QUARTER));
     limited(
@@ -322,20 +357,4 @@ fn a_session_without_variants_on_a_wide_path_has_nothing_to_decide() {
     world.switch_camera(false);
     let next = world.session.next_deadline().unwrap();
     assert!(next > world.now + SECOND, "{:?}", next - world.now);
-}
-
-#[test]
-fn a_variant_on_demand_is_asked_for_and_shown_once_it_is_live() {
-    let sub = Camera::on_demand(SUB, QUARTER, 1500 * MS);
-    let setup = Setup {
-        cameras: vec![sub],
-        ..setup(MAIN, QUARTER)
-    };
-    let mut world = behind(times(8, 100 * MS), 700 * MS, setup);
-    world.run(SECOND);
-    assert!(world.wanted.contains(&SUB), "{:?}", world.wanted);
-    assert_eq!(world.session.quality().variant, STREAM);
-    world.run(4 * SECOND);
-    assert_eq!(world.session.quality().variant, SUB);
-    assert_goes_on(&world);
 }

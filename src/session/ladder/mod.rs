@@ -9,7 +9,7 @@
 //! ([`CLEAR`]) for a moment, or some ([`ROOM`]) for long, and what fails is tried again ever more rarely.
 //!
 //! A viewer whose path is not measured (no transport-wide feedback) is shown a lower variant only if it
-//! loses many packets for seconds, and always with all frames.
+//! loses many packets for seconds, or frames are late for as long, and always with all frames.
 //!
 //! Sans-I/O: knows no leg and no transport.
 
@@ -46,15 +46,22 @@ const START: Duration = Duration::from_secs(5);
 /// How soon after the last move a better step is taken if there is clear room, or some.
 const CLEAR_STAY: Duration = Duration::from_secs(4);
 const ROOM_STAY: Duration = Duration::from_secs(30);
-/// How soon after the last move fewer frames or keyframes alone are shown, and less than that.
-const DETAIL_STAY: Duration = Duration::from_secs(2);
-const SOUND_STAY: Duration = Duration::from_secs(5);
-/// A move up has failed if it is taken back within this time. The next attempt waits as long, and twice
-/// as long after each further failure.
+/// More of the same variant is shown only this long after the last move: what that needs is hard to say.
+const MORE_STAY: Duration = Duration::from_secs(30);
+/// How soon after the last move fewer frames are shown: the estimate of a path that has become thin is too
+/// low at first.
+const FEWER_STAY: Duration = Duration::from_secs(2);
+/// And how soon even less: frames that are late are left out anyway.
+const LESS_STAY: Duration = Duration::from_secs(10);
+/// A move up has failed if it is taken back within this time, for a variant, or for more of one. The next
+/// attempt waits, and twice as long after each further failure.
 const RELAPSE: Duration = Duration::from_secs(30);
+const MORE_RELAPSE: Duration = Duration::from_secs(60);
+const SHORTEST_WAIT: Duration = Duration::from_secs(60);
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
-/// Nothing can be measured where nothing is sent. So sound alone is left after this time, to see.
-const SOUND_TIME: Duration = Duration::from_secs(20);
+/// Little can be measured where little is sent. So keyframes or sound alone are left after this time, to
+/// see.
+const LITTLE_TIME: Duration = Duration::from_secs(30);
 /// What was taken to see is kept for so long.
 const TRIAL: Duration = Duration::from_secs(6);
 /// If what is shown has no media for so long, another variant takes its place.
@@ -113,8 +120,8 @@ pub struct Ladder {
     /// Since when what is shown has had no media.
     away: Option<Instant>,
     moved: Option<Instant>,
-    /// The last move up, and how long the next waits if that fails.
-    climbed: Option<Instant>,
+    /// If it is taken back until then, the last move up has failed, and how long the next one waits then.
+    fails_until: Option<Instant>,
     wait: Duration,
     not_before: Option<Instant>,
     /// What was chosen last was chosen because of the path.
@@ -138,7 +145,7 @@ impl Ladder {
             due: None,
             away: None,
             moved: None,
-            climbed: None,
+            fails_until: None,
             wait: Duration::ZERO,
             not_before: None,
             by_path: false,
@@ -254,15 +261,19 @@ impl Ladder {
         }
     }
 
-    /// The viewer has got what was chosen.
-    pub fn moved(&mut self, now: Instant, better: bool) {
+    /// The viewer has got what was chosen: `detail` of a variant, which is better than what it had.
+    pub fn moved(&mut self, now: Instant, better: bool, detail: Detail) {
         self.moved = Some(now);
         self.pressure = Pressure::default();
         if better {
-            self.climbed = Some(now);
-        } else if let Some(climbed) = self.climbed.take() {
-            self.wait = if self.by_path && now < climbed + RELAPSE {
-                (self.wait * 2).clamp(RELAPSE, LONGEST_WAIT)
+            let relapse = match detail {
+                Detail::AllFrames => RELAPSE,
+                _ => MORE_RELAPSE,
+            };
+            self.fails_until = Some(now + relapse);
+        } else if let Some(until) = self.fails_until.take() {
+            self.wait = if self.by_path && now < until {
+                (self.wait * 2).clamp(SHORTEST_WAIT, LONGEST_WAIT)
             } else {
                 Duration::ZERO
             };
@@ -360,11 +371,12 @@ impl Ladder {
         let Some(budget) = budget else {
             return self.compare_by_loss(view, shown);
         };
-        let on_trial = self.climbed.is_some_and(|climbed| now < climbed + TRIAL)
-            && view.detail != Detail::AllFrames;
+        let on_trial = self.fails_until.is_some()
+            && view.detail != Detail::AllFrames
+            && self.moved.is_some_and(|at| now < at + TRIAL);
         let need = self.steps[shown].need.unwrap_or(0);
         self.pressure.note(now, budget, need, view.late);
-        if !on_trial && self.pressure.is_too_much(now, starting) {
+        if !on_trial && self.is_too_much(view, starting) {
             let mut worse = (shown + 1..self.steps.len()).filter(|&place| self.steps[place].live);
             let fitting = worse.clone().find(|&place| self.fits(place, budget, FITS));
             if let Some(place) = fitting.or(worse.next_back()) {
@@ -382,35 +394,49 @@ impl Ladder {
             return None;
         }
         let stayed = |time| self.moved.is_none_or(|at| now >= at + time);
-        if clear.is_some() && self.pressure.is_clear(now) && stayed(CLEAR_STAY) {
+        let clear_stay = match clear.map(|place| self.steps[place].detail) {
+            Some(Detail::AllFrames) => CLEAR_STAY,
+            _ => MORE_STAY,
+        };
+        if clear.is_some() && self.pressure.is_clear(now) && stayed(clear_stay) {
             return clear;
         }
         if room.is_some() && self.pressure.is_roomy(now) && stayed(ROOM_STAY) {
             return room;
         }
-        if view.detail == Detail::SoundOnly && stayed(SOUND_TIME) {
+        if view.detail >= Detail::Keyframes && stayed(LITTLE_TIME) {
             return shown.checked_sub(1);
         }
         None
     }
 
-    /// The estimate of a path that has become thin is too low at first. So less of a variant is shown
-    /// only where the last variant was too much for a while.
+    fn is_too_much(&self, view: &View, starting: bool) -> bool {
+        match view.detail {
+            Detail::AllFrames => self.pressure.is_too_much(view.now, starting),
+            // So little is sent that the estimate may be too low.
+            Detail::Keyframes => view.late && self.pressure.is_too_much_for_long(view.now),
+            _ => self.pressure.is_too_much_for_long(view.now),
+        }
+    }
+
+    /// Less of a variant is shown only where the last variant was too much for a while.
     fn one_at_a_time(&self, place: usize, view: &View) -> Option<usize> {
         let all_frames = |step: &Step| step.live && step.detail == Detail::AllFrames;
         let last_variant = self.steps.iter().rposition(all_frames)?;
-        let (now, shown) = (view.now, view.shown);
-        let stay = match view.detail {
-            _ if place <= last_variant => return Some(place),
-            Detail::AllFrames => DETAIL_STAY,
-            _ => SOUND_STAY,
-        };
-        if self.steps[place].stream != shown {
+        if place <= last_variant {
+            return Some(place);
+        }
+        if view.shown != self.steps[last_variant].stream {
             return Some(last_variant);
         }
-        self.moved
-            .is_none_or(|at| now >= at + stay)
-            .then_some(place)
+        let stay = match view.detail {
+            Detail::AllFrames => FEWER_STAY,
+            _ => LESS_STAY,
+        };
+        let stayed = self.moved.is_none_or(|at| view.now >= at + stay);
+        // One step at a time: what comes next shows whether less is needed.
+        let less = (last_variant + 1).max(self.shown_step(view)? + 1);
+        stayed.then_some(less.min(place))
     }
 
     fn is_better(&self, step: &Step, view: &View) -> bool {
@@ -426,7 +452,7 @@ impl Ladder {
     /// For a viewer whose path is not measured.
     fn compare_by_loss(&mut self, view: &View, shown: usize) -> Option<usize> {
         let now = view.now;
-        self.pressure.note_loss(now, view.loss_ppm);
+        self.pressure.note_loss(now, view.loss_ppm, view.late);
         let step = |place: &usize| {
             let step = &self.steps[*place];
             step.live && step.detail == Detail::AllFrames

@@ -7,6 +7,8 @@ const SHORT: u64 = 85;
 /// For so long the path must be far too thin, or too thin...
 const SHORT_TIME: Duration = Duration::from_millis(500);
 const TIGHT_TIME: Duration = Duration::from_secs(3);
+/// Where fewer frames are shown already, so long.
+const LONG_TIME: Duration = Duration::from_secs(8);
 /// ...and have clear room, or some.
 const CLEAR_TIME: Duration = Duration::from_millis(1500);
 const ROOM_TIME: Duration = Duration::from_secs(8);
@@ -56,10 +58,10 @@ impl Pressure {
         note(&mut self.room, now, room);
     }
 
-    /// The viewer lost so much.
-    pub fn note_loss(&mut self, now: Instant, loss_ppm: u32) {
-        note(&mut self.lossy, now, loss_ppm > LOSSY);
-        note(&mut self.clean, now, loss_ppm < CLEAN);
+    /// The viewer lost so much, or frames are late.
+    pub fn note_loss(&mut self, now: Instant, loss_ppm: u32, late: bool) {
+        note(&mut self.lossy, now, loss_ppm > LOSSY || late);
+        note(&mut self.clean, now, loss_ppm < CLEAN && !late);
     }
 
     /// Whether what is shown is too much.
@@ -73,6 +75,11 @@ impl Pressure {
     /// Whether what is shown is more than the path carries at the moment.
     pub fn is_tight(&self) -> bool {
         self.tight.is_some()
+    }
+
+    /// Whether what is shown has been too much for long.
+    pub fn is_too_much_for_long(&self, now: Instant) -> bool {
+        lasts(self.tight, now, LONG_TIME)
     }
 
     pub fn is_clear(&self, now: Instant) -> bool {

@@ -3,8 +3,8 @@
 use crate::state::{Detail, StreamId, VariantChoice};
 
 /// Where frames are left out as they become late, a path that carries this share of the stream in percent
-/// shows most of them. With less, keyframes alone are a calmer picture.
-const LATE_SHARE: u64 = 50;
+/// shows many of them. With less, keyframes alone are a calmer picture.
+const LATE_SHARE: u64 = 35;
 
 /// A variant as it is now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

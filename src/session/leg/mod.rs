@@ -112,8 +112,8 @@ enum Content {
         lag: Lag,
         /// How much of the stream the viewer gets.
         detail: Detail,
-        /// Disposable frames are left out: after [`Detail::FewerFrames`], up to the next keyframe.
-        thinned: bool,
+        /// How much of it up to the next keyframe: what follows may need what was left out.
+        so_far: Detail,
     },
     /// Begins anywhere, and is never paced.
     Audio { hold: Duration },
@@ -140,7 +140,7 @@ impl Leg {
                     keyframe_wanted: false,
                     lag: Lag::Joining,
                     detail: Detail::AllFrames,
-                    thinned: false,
+                    so_far: Detail::AllFrames,
                 },
                 MediaKind::Audio => Content::Audio { hold },
             },

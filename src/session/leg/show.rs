@@ -85,9 +85,7 @@ impl Leg {
     /// Whether access units may be left out.
     pub(super) fn gets_less(&self) -> bool {
         match self.content {
-            Content::Video {
-                detail, thinned, ..
-            } => thinned || detail != Detail::AllFrames,
+            Content::Video { so_far, .. } => so_far != Detail::AllFrames,
             Content::Audio { .. } => false,
         }
     }
@@ -96,13 +94,13 @@ impl Leg {
     pub fn set_detail(&mut self, new: Detail) {
         if let Content::Video {
             detail,
-            thinned,
+            so_far,
             lag,
             ..
         } = &mut self.content
         {
             *detail = new;
-            *thinned |= new == Detail::FewerFrames;
+            *so_far = new.max(*so_far);
             if new == Detail::SoundOnly {
                 *lag = Lag::Parked;
                 self.due = None;
@@ -170,12 +168,12 @@ impl Leg {
         self.shown.epoch = Some(track.epoch());
         if let Content::Video {
             lag,
-            thinned,
+            so_far,
             detail,
             ..
         } = &mut self.content
         {
-            *thinned = *detail == Detail::FewerFrames;
+            *so_far = *detail;
             if *detail != Detail::SoundOnly {
                 *lag = Lag::Joining;
             }
@@ -199,7 +197,7 @@ impl Leg {
         }
         let Content::Video {
             detail,
-            thinned,
+            so_far,
             lag,
             ..
         } = &mut self.content
@@ -208,22 +206,21 @@ impl Leg {
         };
         let is_keyframe = |number| ring.packet(number).is_some_and(|packet| packet.keyframe);
         if is_keyframe(unit.start) {
-            *thinned = *detail == Detail::FewerFrames;
+            *so_far = *detail;
             return Share::Sent;
         }
-        if *detail == Detail::Keyframes {
+        match so_far {
+            Detail::AllFrames => Share::Sent,
+            Detail::FewerFrames if ring.is_disposable(unit.start) => Share::Skipped,
+            Detail::FewerFrames => Share::Sent,
             // The viewer finds out that the end of a keyframe was lost by what comes next.
-            if unit.start.checked_sub(1).is_some_and(is_keyframe) {
-                return Share::Sent;
+            _ if unit.start.checked_sub(1).is_some_and(is_keyframe) => Share::Sent,
+            _ => {
+                *lag = Lag::Parked;
+                self.sent.skips += 1;
+                Share::Ended
             }
-            *lag = Lag::Parked;
-            self.sent.skips += 1;
-            return Share::Ended;
         }
-        if *thinned && ring.is_disposable(unit.start) {
-            return Share::Skipped;
-        }
-        Share::Sent
     }
 
     /// How long ago the next access unit that is to be sent arrived; `None` if nothing waits.

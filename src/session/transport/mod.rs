@@ -146,6 +146,11 @@ impl Transport {
         self.pacer.as_ref()?.estimate()
     }
 
+    /// Whether the viewer sends transport-wide feedback.
+    pub fn has_feedback(&self) -> bool {
+        self.transport_cc
+    }
+
     /// The rate that would be used if the path carried it, in bits per second.
     pub fn want(&mut self, rate: u64) {
         if let Some(pacer) = &mut self.pacer {
