@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { LONG_MS, launchBrowser, waitUntil } from "./helpers.mjs";
+import { LONG_MS, launchBrowser, startCameras, startGateway, waitUntil, waitUntilPlaying } from "./helpers.mjs";
 import { answerFromPage, serveSynthetic, SyntheticGateway, WITHIN_BROWSER } from "./synthetic.mjs";
 
 const SENTENCE = "this connection carries 0.6 of 2.1 Mbit/s: showing only the keyframes";
@@ -84,4 +84,23 @@ test("larger tiles ask for nothing", async (t) => {
   const { offers } = await open(t, "", { change: withVariant, density: "large" });
   await waitUntil("offers of both cameras", LONG_MS, () => offers.length >= 2);
   assert.ok(offers.every((url) => url.search === ""), offers.join());
+});
+
+test("a real gateway keeps to what is asked for, and the sign says so", async (t) => {
+  const cameras = await startCameras(2, "--clip", "baseline360p");
+  t.after(() => cameras.stop());
+  const [door, sub] = cameras.urls;
+  const gateway = await startGateway({ door, "door-sub": sub }, "--variant", "door=door-sub");
+  t.after(() => gateway.stop());
+  const page = await browser.newPage();
+  t.after(() => page.close());
+  await page.goto(`${gateway.url}door?variant=door-sub&max_bitrate=50000000`);
+  await waitUntilPlaying(page, 10);
+  const sentence = 'this viewer asked for at most "door-sub" and at most 50.0 Mbit/s: showing the substream "door-sub"';
+  await page.locator("#held-back").getByText(sentence).waitFor({ timeout: LONG_MS });
+  const [session] = await gateway.get("api/sessions");
+  assert.deepEqual(
+    [session.stream_name, session.variant_name, session.reason, session.held_back],
+    ["door", "door-sub", "viewer", sentence],
+  );
 });

@@ -109,10 +109,13 @@ export async function startServerAt(place, cameras, ...options) {
   };
 }
 
-// serve, with cameras {name: url} on a free port: the library's own listener.
+// serve, with cameras {name: url} on a free port: the library's own listener. "--variant" and what
+// follows it come after the cameras that they name.
 export async function startGateway(cameras, ...options) {
   const names = Object.entries(cameras).map(([name, url]) => `${name}=${url}`);
-  const child = await Child.start(SERVE, ["127.0.0.1:0", ...options, ...names], /^listening on (\S+)$/);
+  const variants = options.includes("--variant") ? options.splice(options.indexOf("--variant")) : [];
+  const args = ["127.0.0.1:0", ...options, ...names, ...variants];
+  const child = await Child.start(SERVE, args, /^listening on (\S+)$/);
   const url = child.ready[1];
   const get = async (path) => (await fetch(url + path)).json();
   return {
