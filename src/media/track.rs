@@ -561,4 +561,34 @@ mod tests {
         assert_eq!((packet.timestamp, packet.marker), (5 + 1920, false));
         assert_eq!(packet.payload, [0x78; MAX_PAYLOAD]);
     }
+    #[test]
+    fn frames_that_no_other_needs_are_told_apart() {
+        let now = Instant::now();
+        // Frame OBUs that are shown: KEY_FRAME, INTER_FRAME.
+        let (key, inter) = ([0x10, 0, 0, 0], [0x30, 0, 0, 0]);
+        let slices = |header: &[u8], other: &[u8]| {
+            let slice = |header: &[u8]| [header, &[0xff; 40]].concat();
+            unit(&[slice(header), slice(other)])
+        };
+        for (codec, frame, expected) in [
+            (Codec::H264, slices(&[0x65], &[0x65]), false),
+            (Codec::H264, slices(&[0x41], &[0x41]), false),
+            (Codec::H264, slices(&[0x01], &[0x01]), true),
+            (Codec::H264, slices(&[0x01], &[0x21]), false),
+            // TRAIL_R and TRAIL_N of the lowest layer, TRAIL_R of an upper one, RASL_N, CRA.
+            (Codec::H265, slices(&[2, 1], &[2, 1]), false),
+            (Codec::H265, slices(&[0, 1], &[0, 1]), true),
+            (Codec::H265, slices(&[2, 2], &[2, 2]), true),
+            (Codec::H265, slices(&[16, 1], &[16, 1]), true),
+            (Codec::H265, slices(&[42, 1], &[42, 1]), false),
+            (Codec::Av1, obu(6, Some(0), &key), false),
+            (Codec::Av1, obu(6, Some(0), &inter), false),
+            (Codec::Av1, obu(6, None, &inter), false),
+            (Codec::Av1, obu(6, Some(1 << 5), &inter), true),
+        ] {
+            let mut track = Track::new(info(codec), LIMITS, 0);
+            assert!(push(&mut track, &frame, 0, now).packets > 0);
+            assert_eq!(track.ring().is_disposable(0), expected, "{frame:x?}");
+        }
+    }
 }

@@ -138,8 +138,12 @@ pub struct Session {
     legs: Box<[Leg]>,
     nacks: u64,
     plis: u64,
-    /// What the viewer is shown; `None` without video.
+    /// What the viewer is shown; `None` without video. Not touched for each access unit.
     showing: Option<Box<Showing>>,
+    /// The variant that is shown as soon as it has a keyframe.
+    awaited: Option<StreamId>,
+    /// Perhaps something else is shown than what was told.
+    news: bool,
 }
 
 /// # Creation and control
@@ -155,6 +159,8 @@ impl Session {
             transport: Transport::new(now, transport),
             showing: Showing::of(&legs),
             legs,
+            awaited: None,
+            news: false,
             nacks: 0,
             plis: 0,
         }
@@ -249,8 +255,11 @@ impl Session {
             let wanted = leg.take_keyframe_request();
             wanted.then_some(leg)
         });
-        leg.map(|leg| leg.stream())
-            .or_else(|| self.showing.as_mut()?.take_keyframe_request())
+        leg.map(|leg| leg.stream()).or_else(|| {
+            self.awaited
+                .and(self.showing.as_mut())?
+                .take_keyframe_request()
+        })
     }
 
     /// Whether [`Session::streams`] has changed since the last call.

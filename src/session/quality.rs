@@ -39,8 +39,7 @@ pub struct Showing {
     /// The variant that was shown before, until it is said that its media is no longer needed.
     left: Option<StreamId>,
     streams_changed: bool,
-    /// Perhaps something else is shown than what was told.
-    news: bool,
+    /// What was told last.
     told: (StreamId, Detail, QualityReason),
     counts: Switches,
 }
@@ -65,7 +64,6 @@ impl Showing {
             fetched: None,
             left: None,
             streams_changed: false,
-            news: false,
             told: (own, Detail::AllFrames, QualityReason::Nothing),
             counts: Switches::default(),
         }))
@@ -81,11 +79,6 @@ impl Showing {
 
     pub fn counts(&self) -> Switches {
         self.counts
-    }
-
-    /// Whether the viewer is to be shown this stream next.
-    fn awaits(&self, stream: StreamId) -> bool {
-        self.next.is_some_and(|next| next.choice.variant == stream)
     }
 
     /// The streams besides those of the legs.
@@ -179,7 +172,6 @@ impl Showing {
         self.ladder.moved(now, choice.better, choice.detail);
         // To say that the streams have changed, and perhaps the reason.
         self.ladder.expect(now);
-        self.news = true;
         true
     }
 }
@@ -202,10 +194,10 @@ impl Session {
 
     /// What the viewer is shown, once after it has changed: variant, detail or reason.
     pub fn poll_quality(&mut self) -> Option<Quality> {
-        let showing = self.showing.as_deref_mut()?;
-        if !std::mem::take(&mut showing.news) {
+        if !std::mem::take(&mut self.news) {
             return None;
         }
+        let showing = self.showing.as_deref_mut()?;
         let quality = showing.quality(&self.legs, self.transport.estimate());
         let now = (quality.variant, quality.detail, quality.reason);
         (std::mem::replace(&mut showing.told, now) != now).then_some(quality)
@@ -254,8 +246,9 @@ impl Session {
             late: waits.is_some_and(|time| time > late) || left_out,
             sound,
         });
-        showing.news = true;
         showing.expect(&choice, leg.stream(), now);
+        self.awaited = showing.next.map(|next| next.choice.variant);
+        self.news = true;
         if let Some(rate) = choice.want {
             self.transport.want(rate);
         }
@@ -281,8 +274,7 @@ impl Session {
         stream: StreamId,
         io: &mut Io<'_, T>,
     ) -> bool {
-        let showing = self.showing.as_deref();
-        showing.is_some_and(|showing| showing.awaits(stream)) && self.show_next(io)
+        self.awaited == Some(stream) && self.show_next(io)
     }
 
     fn show_next<T: Transmit>(&mut self, io: &mut Io<'_, T>) -> bool {
@@ -292,6 +284,8 @@ impl Session {
         if !showing.show_next(&mut self.legs[showing.leg], io.tracks, io.now) {
             return false;
         }
+        self.awaited = None;
+        self.news = true;
         let shown = self.legs[showing.leg].stream();
         let video = |leg: &Leg| leg.kind() == MediaKind::Video && leg.stream() == shown;
         self.pump(video, io);

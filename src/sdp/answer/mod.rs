@@ -5,14 +5,17 @@ use std::net::SocketAddr;
 
 use super::IceCredentials;
 use crate::error::{Error, Result, Status};
-use crate::media::{Codec, MediaKind, ParameterSets, TrackInfo};
+use crate::media::{Codec, MediaKind, TrackInfo};
 use crate::sdp::offer::{Offer, OfferedCodec, OfferedSection};
 
 mod av1;
+mod formats;
 mod h264;
 mod h265;
 mod restart;
 
+pub use formats::Format;
+use formats::{Chosen, Repair, add_formats, choose_for, repair, write_format};
 pub use restart::{restart_fragment, transport_section};
 
 const PLAYOUT_DELAY: &str = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay";
@@ -51,19 +54,6 @@ pub struct NegotiatedTrack {
     pub transport_cc_id: Option<u8>,
     /// The stream's SSRC, chosen here.
     pub ssrc: u32,
-}
-
-/// A further codec of a track.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Format {
-    /// Codec.
-    pub codec: Codec,
-    /// Payload type.
-    pub payload_type: u8,
-    /// Text of its `a=fmtp` line in the answer, empty if none.
-    pub fmtp: String,
-    /// Payload type of its RTX stream, if there is one.
-    pub rtx: Option<u8>,
 }
 
 /// How lost packets are retransmitted.
@@ -182,123 +172,6 @@ fn sections(offer: &Offer, kind: MediaKind) -> impl Iterator<Item = (usize, &Off
     all.filter(move |(_, section)| section.wanted == Some(kind))
 }
 
-/// What is answered for a codec: the offered form of it, and its fmtp.
-type Chosen<'a> = (Codec, &'a OfferedCodec, String);
-
-/// The codec of a section that matches a track of the camera.
-fn choose_for<'a>(section: &'a OfferedSection, info: &TrackInfo) -> Option<Chosen<'a>> {
-    choose(section, info.codec, info.parameter_sets.as_ref())
-}
-
-/// The best form of a codec in a section for a track with these parameter sets, if they are known.
-fn choose<'a>(
-    section: &'a OfferedSection,
-    codec: Codec,
-    sets: Option<&ParameterSets>,
-) -> Option<Chosen<'a>> {
-    let same = section.codecs.iter().filter(|offered| {
-        offered.name.eq_ignore_ascii_case(codec.encoding_name())
-            && offered.clock_rate == codec.clock_rate()
-            && offered.channels == codec.channels()
-    });
-    let (offered, fmtp) = match (codec, sets) {
-        (_, Some(ParameterSets::H264(sets))) => h264::choose(same, sets.profile_level_id()),
-        (_, Some(ParameterSets::H265(sets))) => h265::choose(same, sets.profile_tier_level()),
-        (_, Some(ParameterSets::Av1(header))) => av1::choose(same, header.profile_tier_level()),
-        (Codec::H264, None) => h264::choose(same, None),
-        (Codec::H265, None) => h265::choose(same, None),
-        (Codec::Av1, None) => av1::choose(same, None),
-        (_, None) => same.map(|codec| (codec, codec.fmtp.clone())).next(),
-    }?;
-    Some((codec, offered, fmtp))
-}
-
-/// How the lost packets of a codec can be retransmitted: with RTX, its payload type.
-fn repair(section: &OfferedSection, codec: &OfferedCodec, allowed: Allowed) -> Repair {
-    let mut codecs = section.codecs.iter();
-    if !allowed.nack || !offers(codec, "nack") {
-        Repair::Off
-    } else if let Some(rtx) = codecs.find(|rtx| retransmits(rtx, codec)) {
-        Repair::Rtx(rtx.payload_type)
-    } else {
-        Repair::SameStream
-    }
-}
-
-#[derive(Clone, Copy)]
-enum Repair {
-    Off,
-    SameStream,
-    Rtx(u8),
-}
-
-/// Adds what the video may change to: the codecs of `videos`, each once, and those of which nothing is
-/// known may have any codec. The feedback on them must be that of the track.
-fn add_formats(
-    track: &mut NegotiatedTrack,
-    section: &OfferedSection,
-    videos: &[Option<&TrackInfo>],
-    allowed: Allowed,
-) {
-    let any = Codec::ALL
-        .into_iter()
-        .filter(|codec| codec.kind() == MediaKind::Video);
-    let known = videos
-        .iter()
-        .flatten()
-        .map(|info| (info.codec, info.parameter_sets.as_ref()));
-    let unknown = videos.iter().any(Option::is_none);
-    let unknown = any.filter(|_| unknown).map(|codec| (codec, None));
-    for (codec, sets) in known.chain(unknown) {
-        if track.format(codec).is_some() {
-            continue;
-        }
-        let Some((codec, offered, fmtp)) = choose(section, codec, sets) else {
-            continue;
-        };
-        let rtx = match (repair(section, offered, allowed), track.retransmission) {
-            (Repair::Rtx(rtx), Retransmission::Rtx { .. }) => Some(rtx),
-            (Repair::Off, Retransmission::Off)
-            | (Repair::SameStream, Retransmission::SameStream) => None,
-            _ => continue,
-        };
-        if track.transport_cc_id.is_some() && !offers(offered, "transport-cc") {
-            continue;
-        }
-        track.further.push(Format {
-            codec,
-            payload_type: offered.payload_type,
-            fmtp,
-            rtx,
-        });
-    }
-}
-
-impl NegotiatedTrack {
-    /// Payload type of a codec and that of its RTX stream; `None` if the track cannot carry it.
-    pub fn format(&self, codec: Codec) -> Option<(u8, Option<u8>)> {
-        let mut formats = self.formats();
-        formats.find_map(|format| (format.0 == codec).then_some((format.1, format.2)))
-    }
-
-    /// Codecs with their payload types and those of their RTX streams, the one to begin with first.
-    pub fn formats(&self) -> impl Iterator<Item = (Codec, u8, Option<u8>)> + '_ {
-        let rtx = match self.retransmission {
-            Retransmission::Rtx { payload_type, .. } => Some(payload_type),
-            Retransmission::Off | Retransmission::SameStream => None,
-        };
-        let further = self.further.iter();
-        let further = further.map(|format| (format.codec, format.payload_type, format.rtx));
-        std::iter::once((self.codec, self.payload_type, rtx)).chain(further)
-    }
-
-    fn fmtp_of(&self, payload_type: u8) -> &str {
-        let mut further = self.further.iter();
-        let further = further.find(|format| format.payload_type == payload_type);
-        further.map_or(&self.fmtp, |format| &format.fmtp)
-    }
-}
-
 fn track(
     offer: &Offer,
     section: usize,
@@ -336,13 +209,6 @@ fn track(
 
 fn offers(codec: &OfferedCodec, feedback: &str) -> bool {
     codec.feedback.iter().any(|offered| offered == feedback)
-}
-
-/// Whether `rtx` carries retransmissions of `codec` (RFC 4588 section 8.6).
-fn retransmits(rtx: &OfferedCodec, codec: &OfferedCodec) -> bool {
-    rtx.name == "RTX"
-        && (rtx.clock_rate, rtx.channels) == (codec.clock_rate, codec.channels)
-        && parameter(&rtx.fmtp, "apt").and_then(|apt| apt.parse().ok()) == Some(codec.payload_type)
 }
 
 /// The value of a parameter of an `a=fmtp` line.
@@ -559,49 +425,6 @@ fn media(sdp: &mut Lines, section: &OfferedSection, track: &NegotiatedTrack, cna
     }
     for ssrc in std::iter::once(ssrc).chain(rtx) {
         sdp.line(format_args!("a=ssrc:{ssrc} cname:{cname}"));
-    }
-}
-
-/// The lines of one codec and its RTX stream.
-fn write_format(
-    sdp: &mut Lines,
-    section: &OfferedSection,
-    track: &NegotiatedTrack,
-    codec: Codec,
-    payload_type: u8,
-    rtx: Option<u8>,
-) {
-    let find = |wanted: u8| {
-        let mut codecs = section.codecs.iter();
-        codecs.find(|offered| offered.payload_type == wanted)
-    };
-    let (name, clock_rate) = (codec.encoding_name(), codec.clock_rate());
-    let channels = match codec.channels() {
-        1 => String::new(),
-        more => format!("/{more}"),
-    };
-    sdp.line(format_args!(
-        "a=rtpmap:{payload_type} {name}/{clock_rate}{channels}"
-    ));
-    let fmtp = track.fmtp_of(payload_type);
-    if !fmtp.is_empty() {
-        sdp.line(format_args!("a=fmtp:{payload_type} {fmtp}"));
-    }
-    for feedback in ["ccm fir", "nack", "nack pli"] {
-        if find(payload_type).is_some_and(|codec| offers(codec, feedback))
-            && (feedback != "nack" || track.retransmission != Retransmission::Off)
-        {
-            sdp.line(format_args!("a=rtcp-fb:{payload_type} {feedback}"));
-        }
-    }
-    if track.transport_cc_id.is_some() {
-        sdp.line(format_args!("a=rtcp-fb:{payload_type} transport-cc"));
-    }
-    if let Some(rtx) = rtx
-        && let Some(offered) = find(rtx)
-    {
-        sdp.line(format_args!("a=rtpmap:{rtx} rtx/{clock_rate}{channels}"));
-        sdp.line(format_args!("a=fmtp:{rtx} {}", offered.fmtp));
     }
 }
 
