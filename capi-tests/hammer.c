@@ -115,16 +115,21 @@ static int offer_and_cancel(int round) {
 static int look(int round) {
     rtsp_webrtc_gateway_stream_info info;
     rtsp_webrtc_gateway_session_info session_info;
+    rtsp_webrtc_gateway_viewer_limits limits;
     rtsp_webrtc_gateway_session_id sessions[4] = {0};
     size_t count = 0;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&info));
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&session_info));
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&limits));
     int status = rtsp_webrtc_gateway_get_stream_info(gateway, 1 + (uint64_t)round, &info);
     CHECK(is_one_of(status, OK, NOT_FOUND, OK));
     status = rtsp_webrtc_gateway_list_sessions(gateway, sessions, 4, &count);
     CHECK(is_one_of(status, OK, OK, OK));
     for (size_t i = 0; i < count && i < 4; i++) {
         status = rtsp_webrtc_gateway_get_session_info(gateway, sessions[i], &session_info);
+        CHECK(is_one_of(status, OK, NOT_FOUND, OK));
+        limits.max_bitrate_bps = 1 + (uint64_t)round * 1000;
+        status = rtsp_webrtc_gateway_set_session_limits(gateway, sessions[i], &limits);
         CHECK(is_one_of(status, OK, NOT_FOUND, OK));
         status = rtsp_webrtc_gateway_close_session(gateway, sessions[i]);
         CHECK(is_one_of(status, OK, NOT_FOUND, OK));

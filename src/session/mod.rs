@@ -329,6 +329,11 @@ impl Session {
         self.state() == SessionState::Closed
     }
 
+    /// Whether the viewer is sent sound.
+    pub fn has_sound(&self) -> bool {
+        self.legs.iter().any(|leg| leg.kind() == MediaKind::Audio)
+    }
+
     /// When it was created.
     pub fn created(&self) -> Instant {
         self.transport.created()

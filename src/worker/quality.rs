@@ -41,7 +41,6 @@ impl Core {
         let variants = tracks.variants(viewer.stream);
         let best = variants.first().copied().unwrap_or(viewer.stream);
         let video = self.context.registry.video(best);
-        let own = tracks.media(viewer.stream);
         let asked = asked(viewer.limits.variant).map(|id| self.variant_name(id));
         quality.sentence(&Shown {
             variant: &self.variant_name(quality.variant),
@@ -49,7 +48,7 @@ impl Core {
             codec: video.map(|info| info.codec),
             limits: viewer.limits,
             asked: asked.as_deref(),
-            sound: own.is_some_and(|media| media.audio.is_some()),
+            sound: viewer.session.has_sound(),
         })
     }
 

@@ -33,12 +33,12 @@ export function streamTroubles({ now, recent }) {
   return troubles;
 }
 
-// What holds viewers back. A camera that is away, or loses packets, is a trouble of its own.
+// What holds viewers back. A camera that is away, or loses packets, is a trouble of its own; who asks
+// for less, as small tiles do, has none.
 const HELD_BACK = {
   path: ["warn", "Viewers held back by their line"],
   camera: ["warn", "Viewers get a lesser variant: the best one has no media"],
   codec: ["note", "Viewers whose browser does not play the best variant"],
-  viewer: ["note", "Viewers who asked for less"],
 };
 
 // Of one viewer.

@@ -39,6 +39,7 @@ export class Figures {
     const figure = (label) => new Figure(root, label);
     this.cameras = figure("Cameras live");
     this.viewers = figure("Viewers");
+    this.held = figure("Held back");
     this.gcm = figure("AES-GCM");
     this.sent = figure("Sent");
     this.loss = figure("Loss at viewers");
@@ -60,11 +61,10 @@ export class Figures {
       ["idle", idle],
       ["bad", down],
     ]);
-    const { joining, heldByLine, heldByCamera } = totals;
-    const held = [heldByLine && `${count(heldByLine)} by their line`, heldByCamera && `${count(heldByCamera)} by the camera`];
-    const heldWords = held.filter(Boolean).join(", ");
-    const viewerWords = [joining && `${joining} joining`, heldWords && `held back: ${heldWords}`].filter(Boolean);
-    this.viewers.set(count(totals.viewers), viewerWords.join("; ") || "connected", heldByLine ? "warn" : "");
+    this.viewers.set(count(totals.viewers), totals.joining ? `${totals.joining} joining` : "connected");
+    const { heldByLine, heldByCamera } = totals;
+    const held = [heldByLine && `${count(heldByLine)} by line`, heldByCamera && `${count(heldByCamera)} by camera`];
+    this.held.set(count(heldByLine + heldByCamera), held.filter(Boolean).join(", ") || "no viewer", heldByLine ? "warn" : "");
     const other = totals.encrypted - totals.gcm;
     this.gcm.set(
       totals.encrypted ? wholePercent(totals.gcm / totals.encrypted) : "\u2013",

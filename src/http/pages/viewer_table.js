@@ -41,8 +41,8 @@ const COLUMNS = [
   figure("round_trip", "Round trip", "", ({ now }) => now.round_trip_us, micros, 96, 560),
   figure("nacks", "Asked again", "Packets the viewer asked for again (NACK)", ({ rate }) => rate.nacks, perSecond, 106, 960),
   figure("retransmits", "Sent again", "Share of the packets sent", ({ rate }) => rate.retransmitShare, percent, 96, 840),
-  figure("plis", "PLI", "Picture loss indications so far", ({ now }) => now.plis, count, 60, 1040),
-  figure("overflows", "Fell behind", "Times it skipped to a keyframe, so far", ({ now }) => now.overflows, count, 104, 1120),
+  figure("plis", "PLI", "Picture loss indications so far", ({ now }) => now.plis, count, 60, 1480),
+  figure("overflows", "Fell behind", "Times it skipped to a keyframe, so far", ({ now }) => now.overflows, count, 104, 1300),
   figure("age", "Since", "How long it has been watching", ({ now }) => now.age_ms, duration, 104, 700),
 ];
 
