@@ -59,6 +59,7 @@ impl Session {
                     && let Some(mut egress) = self.transport.egress(io)
                 {
                     leg.pump(media, &mut egress);
+                    egress.finish();
                 }
             }
         }

@@ -89,7 +89,7 @@ use crate::sdp::IceCredentials;
 use crate::state::{SessionState, SrtpProfile, StreamId, Switches, ViewerLimits};
 use leg::Leg;
 use quality::Showing;
-use transport::{Received, Transport};
+use transport::{Egress, Received, Transport};
 
 /// A change of state, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,6 +109,10 @@ pub struct Figures {
     pub bytes: u64,
     /// Retransmissions.
     pub retransmits: u64,
+    /// Padding, sent to find out whether the path carries more: packets and SRTP bytes, included in
+    /// [`Figures::packets`] and [`Figures::bytes`].
+    pub padding_packets: u64,
+    pub padding_bytes: u64,
     /// Times that a leg fell behind the ring of its track.
     pub overflows: u64,
     /// Times that frames were left out up to a keyframe because the path does not carry them.
@@ -278,6 +282,9 @@ impl Session {
                 self.decide(io);
                 self.pump(|_| true, io);
             }
+            Received::Room => {
+                self.pump(|leg| leg.due().is_some(), io);
+            }
             Received::Rtcp(compound) => self.handle_rtcp(&compound, io),
         }
     }
@@ -300,6 +307,10 @@ impl Session {
                 pumped = true;
             }
         }
+        if pumped && self.legs.iter().all(|leg| leg.due().is_none()) {
+            pad(&mut self.legs, tracks, &mut egress);
+        }
+        egress.finish();
         // Along with media, so that no thread has to wake up for a report alone.
         if pumped && self.transport.report_is_due(io.now) {
             self.send_reports(io);
@@ -388,8 +399,10 @@ impl Session {
         };
         for leg in &self.legs {
             let sent = leg.sent();
-            figures.packets += sent.packets;
-            figures.bytes += sent.bytes;
+            figures.packets += sent.packets + sent.padding_packets;
+            figures.bytes += sent.bytes + sent.padding_bytes;
+            figures.padding_packets += sent.padding_packets;
+            figures.padding_bytes += sent.padding_bytes;
             figures.retransmits += sent.retransmits;
             figures.overflows += sent.overflows;
             figures.skips += sent.skips;
@@ -399,6 +412,19 @@ impl Session {
             }
         }
         figures
+    }
+}
+
+/// Sends padding if it is time to find out whether the path carries more.
+fn pad<T: Transmit>(legs: &mut [Leg], tracks: &dyn Tracks, egress: &mut Egress<'_, T>) {
+    let Some(leg) = legs.iter_mut().find(|leg| leg.can_pad()) else {
+        return;
+    };
+    if let Some(media) = tracks.media(leg.stream())
+        && let Some(track) = media.track(leg.kind())
+        && let Some(bytes) = egress.probe_with_padding(leg.gets_less())
+    {
+        leg.pad(track.ring(), bytes, egress);
     }
 }
 

@@ -107,7 +107,8 @@ impl Demux {
     ) {
         let known = self.routes.find(remote);
         let place = match contents.first() {
-            Some(0..=3) => ice::local_ufrag(contents).and_then(SessionLocation::from_ufrag),
+            // Responses to checks of ours name no session.
+            Some(0 | 2 | 3) => ice::local_ufrag(contents).and_then(SessionLocation::from_ufrag),
             _ => known,
         };
         let inbox = place.and_then(|place| Some((place, self.inboxes.get(place.worker)?)));

@@ -338,7 +338,6 @@ fn a_viewer_that_sends_no_feedback_goes_down_only_for_persistent_loss() {
     world.run(60 * SECOND);
     assert_eq!(world.session.quality().variant, STREAM);
     assert_eq!(world.session.state(), SessionState::Connected);
-    assert_goes_on(&world);
 }
 
 #[test]

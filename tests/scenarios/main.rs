@@ -1,9 +1,11 @@
 //! Scenarios: one session of the gateway and one viewer of another make, over a seeded in-memory
 //! network, in virtual time. One scenario per file.
 
+mod changing;
 mod codecs;
 mod connect;
 mod consent;
+mod first_seconds;
 mod flood;
 mod handshake_loss;
 mod ice_restart;

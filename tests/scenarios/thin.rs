@@ -28,7 +28,7 @@ pub struct Seen {
     pub most_sent: f64,
 }
 
-fn setup() -> Setup {
+pub fn setup() -> Setup {
     Setup {
         sizes: Some(SIZES),
         congestion: true,
@@ -44,6 +44,7 @@ pub fn times(tenths: u64, queue: Duration) -> Link {
         delay: MS,
         bandwidth: rate.into(),
         queue_bytes: Some(rate as usize * queue.as_millis() as usize / 8000 + 4096),
+        burst: 4096,
         ..Link::default()
     }
 }
@@ -71,10 +72,14 @@ pub fn watch(world: &mut World, time: Duration) -> Seen {
     let start = world.now;
     let counts = |world: &World| world.network.counts(address(GATEWAY), address(VIEWER));
     let before = counts(world);
-    let mut sent = vec![world.session.figures().bytes];
+    let wire = |world: &World| {
+        let figures = world.session.figures();
+        figures.bytes + 28 * figures.packets
+    };
+    let mut sent = vec![wire(world)];
     for _ in 0..time.as_millis() / 100 {
         world.run(100 * MS);
-        sent.push(world.session.figures().bytes);
+        sent.push(wire(world));
     }
     let after = counts(world);
     let units = world.viewer.video.access_units();
@@ -147,7 +152,9 @@ fn on_a_link_thinner_than_the_stream_frames_are_left_out_up_to_keyframes() {
         assert!(seen.age < 1500 * MS, "{tenths}: {seen:?}");
         assert!(seen.lost < 0.02, "{tenths}: {seen:?}");
         let carried = (STREAM * tenths / 10) as f64;
-        assert!(seen.most_sent < 1.1 * carried, "{tenths}: {seen:?}");
+        // Within two seconds, what bucket and queue take comes on top.
+        let most = 1.1 * carried + 4.0 * (4096.0 + carried / 40.0);
+        assert!(seen.most_sent < most, "{tenths}: {seen:?}");
         assert!(world.session.figures().skips > 5);
     }
 }
@@ -213,7 +220,6 @@ fn a_viewer_without_transport_wide_feedback_is_paced_by_the_stream() {
     let mut world = behind(link, 1500 * MS, Setup { viewer, ..setup() });
     world.run(3 * SECOND);
     let seen = watch(&mut world, 10 * SECOND);
-    assert_eq!(world.session.figures().estimate, None);
     assert_eq!(world.session.figures().skips, 0);
     assert!(seen.gap < 100 * MS, "{seen:?}");
 }

@@ -58,8 +58,10 @@ pub struct Setup {
     pub audio: (Codec, Vec<Vec<u8>>),
     /// The stream that the session's audio leg sends.
     pub audio_stream: StreamId,
-    /// Bytes of a keyframe and of another picture, instead of the clip's; a keyframe every 50.
+    /// Bytes of a keyframe and of another picture, instead of the clip's.
     pub sizes: Option<(usize, usize)>,
+    /// With `sizes`: pictures from keyframe to keyframe.
+    pub gop: usize,
     /// How long ago the picture and the sound were captured when they arrive, if the source says.
     pub capture_ages: Option<(Duration, Duration)>,
     /// The frames of the stream's own camera, instead of the clip's.
@@ -86,6 +88,7 @@ impl Default for Setup {
             audio: (Codec::Pcmu, vec![vec![0xff; 160]]),
             audio_stream: STREAM,
             sizes: None,
+            gop: 50,
             capture_ages: None,
             frames: None,
             variants: Vec::new(),
@@ -131,6 +134,7 @@ pub struct World {
     units: Vec<Vec<u8>>,
     sounds: Vec<Vec<u8>>,
     sizes: Option<(usize, usize)>,
+    gop: usize,
     capture_ages: Option<(Duration, Duration)>,
     frame: usize,
     sound: usize,
@@ -319,6 +323,7 @@ impl World {
             units: setup.video.map_or(Vec::new(), |(_, units)| units),
             sounds: setup.audio.1,
             sizes: setup.sizes,
+            gop: setup.gop,
             capture_ages: setup.capture_ages,
             frame: 0,
             sound: 0,
@@ -425,7 +430,9 @@ impl World {
             data.extend_from_slice(nal);
         };
         match self.sizes {
-            Some((keyframe, _)) if self.frame.is_multiple_of(50) => add(&vec![0x65; keyframe]),
+            Some((keyframe, _)) if self.frame.is_multiple_of(self.gop) => {
+                add(&vec![0x65; keyframe])
+            }
             Some((_, other)) => add(&vec![0x41; other]),
             None => {
                 let units = self.clip.access_units();

@@ -28,13 +28,20 @@ const LEAP: f64 = 3.0;
 const LOWERS: i64 = 60_000;
 /// How long a measured capacity and a decrease are taken into account, in microseconds.
 const REMEMBERED: u64 = 1_000_000;
-/// Pacing rate over the estimate, so that keyframes detect a wider path, unless the estimate was lowered
-/// within this time in microseconds.
+/// Pacing rate over the estimate, so that keyframes detect a wider path: for the first packets of one, and
+/// not if the estimate was lowered within this time in microseconds.
 const TRY: f64 = 1.25;
 const TRY_PAUSE: u64 = 6_000_000;
+/// The first packets: for this time in microseconds, and at least as many as a measurement needs.
+const TRY_TIME: f64 = 60_000.0;
+const TRY_BITS: f64 = 10.0 * PACKET_BITS;
 /// Loss above which the estimate falls, and above which it does not rise.
 const MUCH_LOSS: f64 = 0.1;
 const SOME_LOSS: f64 = 0.05;
+/// How long the highest estimate is kept, in microseconds: after a fade, what is delivered proves at once
+/// that the path carries as much again. Below this share of it, the estimate has collapsed.
+const HIGH: u64 = 10_000_000;
+const COLLAPSED: f64 = 0.6;
 /// How long the highest delivered rate is kept, in microseconds.
 const PEAK: u64 = 5_000_000;
 
@@ -62,6 +69,8 @@ pub struct Control {
     edge: Option<f64>,
     capacity: Option<(f64, u64)>,
     peak: (f64, u64),
+    /// The highest estimate of late.
+    high: (f64, u64),
     loss: f64,
     filling: bool,
     updated: u64,
@@ -77,6 +86,7 @@ impl Control {
             edge: None,
             capacity: None,
             peak: (0.0, 0),
+            high: (0.0, 0),
             loss: 0.0,
             filling: false,
             updated: 0,
@@ -89,16 +99,22 @@ impl Control {
         self.estimate
     }
 
+    /// Whether the estimate has fallen far of late.
+    pub fn has_collapsed(&self) -> bool {
+        self.estimate < COLLAPSED * self.high.0
+    }
+
     /// Whether anything was measured yet.
     pub fn is_known(&self) -> bool {
         self.known
     }
 
-    /// The pacing rate in bits per second.
-    pub fn pace(&self, now: u64) -> f64 {
+    /// The pacing rate in bits per second of packets that have waited for others for `busy` microseconds.
+    pub fn pace(&self, now: u64, busy: u64) -> f64 {
         // A sender that fills a path of known capacity must not outdo those that it shares it with.
         let contends = self.filling && self.edge.is_some();
-        if contends || self.lowered.is_some_and(|at| now < at + TRY_PAUSE) {
+        let tried = busy as f64 > TRY_TIME.max(TRY_BITS * 1e6 / self.estimate);
+        if contends || tried || self.lowered.is_some_and(|at| now < at + TRY_PAUSE) {
             self.estimate
         } else {
             TRY * self.estimate
@@ -114,6 +130,15 @@ impl Control {
             && (delivered >= self.peak.0 || now - self.peak.1 > PEAK)
         {
             self.peak = (delivered, now);
+        }
+        if self.known && (self.estimate >= self.high.0 || now - self.high.1 > HIGH) {
+            self.high = (self.estimate, now);
+        }
+        if let Some(delivered) = flow.delivered
+            && usage != Usage::Over
+            && RELY * delivered > self.estimate
+        {
+            self.set((RELY * delivered).min(self.high.0));
         }
         match usage {
             Usage::Normal => self.rise(since, flow),
@@ -191,6 +216,7 @@ impl Control {
     /// Applies the measurement of a train.
     pub fn train(&mut self, now: u64, sample: Sample, usage: Usage) {
         match sample.shown {
+            Shown::AtLeast(_) if !sample.proves => return,
             Shown::AtLeast(rate) => {
                 if usage != Usage::Over && RELY * rate > self.estimate * 1.05 {
                     self.leap(RELY * rate);
@@ -199,11 +225,26 @@ impl Control {
             Shown::Capacity(rate, measured) => {
                 self.capacity = Some((rate, now));
                 if RELY * rate > self.estimate {
-                    self.leap(RELY * rate);
+                    if sample.proves || !self.known {
+                        self.leap(RELY * rate);
+                    }
                 } else if !self.known || measured >= LOWERS {
                     self.edge = Some(rate);
                     self.lower(now, RELY * rate);
                 }
+            }
+        }
+        self.known = true;
+    }
+
+    /// Applies what the first bursts show.
+    pub fn opening(&mut self, shown: Shown) {
+        match shown {
+            Shown::AtLeast(rate) => self.set(self.estimate.max(RELY * rate)),
+            Shown::Capacity(rate, _) => {
+                self.edge = Some(rate);
+                self.set(RELY * rate);
+                self.high = (self.estimate, 0);
             }
         }
         self.known = true;
@@ -333,6 +374,7 @@ mod tests {
         let sample = |shown| Sample {
             shown,
             probe: false,
+            proves: true,
         };
         let mut control = control(300_000);
         let usage = Usage::Normal;

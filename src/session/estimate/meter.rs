@@ -49,6 +49,11 @@ impl Meter {
         (span >= ENOUGH).then(|| self.total as f64 * 8e6 / (span << self.shift) as f64)
     }
 
+    /// The rate when something was counted last; 0 until there is enough data.
+    pub fn last_rate(&self) -> f64 {
+        self.clone().rate(self.newest << self.shift).unwrap_or(0.0)
+    }
+
     fn advance(&mut self, bucket: i64) {
         let Some(first) = self.first else { return };
         if bucket - self.newest >= BUCKETS as i64 {

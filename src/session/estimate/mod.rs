@@ -6,7 +6,7 @@
 //!
 //! One thing differs. A camera's rate does not adapt: the stream sends what the camera sends, which
 //! says little about a wider path. So every keyframe is measured like a probe (see `train`), and
-//! padding is needed only to find out about a rate that is wanted. The transport does not send it yet.
+//! padding is needed only to find out about a rate that is wanted (see `probing`).
 //!
 //! Without that feedback, receiver reports decide, more carefully.
 //!
@@ -25,6 +25,7 @@ mod trend;
 use std::time::{Duration, Instant};
 
 pub use feedback::TransportFeedback;
+pub use train::Shown;
 pub use trend::Usage;
 
 use control::{Control, Flow};
@@ -32,7 +33,7 @@ use history::History;
 use meter::Meter;
 use probing::{Probe, Probing};
 use reports::Reports;
-use train::{Shown, Train};
+use train::Train;
 use trend::Trend;
 
 /// IPv4 and UDP headers.
@@ -50,6 +51,11 @@ const LOSS_TIME: u64 = 250_000;
 /// The estimate is halved after this time in microseconds without feedback on what was sent.
 const SILENCE: u64 = 1_000_000;
 
+/// After this time in microseconds without feedback an overuse says nothing any more.
+const DRAINS: u64 = 500_000;
+/// Padding is sent this much later, in microseconds, if more than this share of the estimate is used.
+const PADDED: f64 = 0.7;
+const PADDED_PAUSE: u64 = 2_000_000;
 /// A gap in the viewer's arrival times, in microseconds, that is taken for a jump of its clock.
 const JUMP: u64 = 3_000_000;
 
@@ -79,8 +85,8 @@ impl Default for Limits {
 pub enum Kind {
     /// Video or audio, including retransmissions.
     Media,
-    /// Padding of a [`Probe`].
-    Padding,
+    /// Part of a [`Probe`].
+    Probe,
 }
 
 /// The estimator of one viewer.
@@ -93,6 +99,8 @@ pub struct Estimator {
     usage: Usage,
     /// The sent rate.
     sent: Meter,
+    /// The part of it that no feedback covers, if there is any feedback.
+    uncovered: Meter,
     /// Allocated with the first transport-wide sequence number.
     measured: Option<Box<Measured>>,
 }
@@ -132,6 +140,7 @@ impl Estimator {
             reports: Reports::default(),
             usage: Usage::Normal,
             sent: Meter::new(SENT),
+            uncovered: Meter::new(SENT),
             measured: None,
         }
     }
@@ -141,24 +150,31 @@ impl Estimator {
         self.control.estimate() as u64
     }
 
+    /// The same, with what is sent that no feedback covers, such as some sound.
+    pub fn capacity(&self) -> u64 {
+        self.estimate() + self.uncovered.last_rate() as u64
+    }
+
     /// The pacing rate in bits per second, for packets that wait, such as those of a keyframe. It is
     /// above the estimate until that builds a queue, so that keyframes detect a wider path.
-    pub fn pace(&self, now: Instant) -> u64 {
+    /// `busy`: for how long packets have had to wait.
+    pub fn pace(&self, now: Instant, busy: Duration) -> u64 {
         if self.has_feedback() {
-            self.control.pace(self.micros(now)) as u64
+            let busy = busy.as_micros() as u64;
+            self.control.pace(self.micros(now), busy) as u64
         } else {
             self.estimate()
         }
     }
 
-    /// Whether the estimate is measured by transport-wide feedback. Until then it is a guess.
+    /// Whether anything was measured. Until then the estimate is a guess.
     pub fn is_measured(&self) -> bool {
-        self.has_feedback() && self.control.is_known()
+        self.control.is_known()
     }
 
-    /// What the last feedback says about the queue on the path.
-    pub fn state(&self) -> Usage {
-        self.usage
+    /// Takes what the first bursts show of the path.
+    pub fn opening(&mut self, shown: Shown) {
+        self.control.opening(shown);
     }
 
     /// Records a sent packet with `size` bytes of UDP payload. `sequence` is its transport-wide
@@ -166,13 +182,18 @@ impl Estimator {
     pub fn packet_sent(&mut self, now: Instant, sequence: Option<u16>, size: usize, kind: Kind) {
         let now = self.micros(now);
         let size = size + HEADERS;
-        self.sent.add(now as i64, size as u64);
         self.reports.sent(size);
+        // What no feedback covers is no part of what is measured either.
+        if sequence.is_some() || !self.has_feedback() {
+            self.sent.add(now as i64, size as u64);
+        } else {
+            self.uncovered.add(now as i64, size as u64);
+        }
         if let Some(sequence) = sequence {
             let measured = self
                 .measured
                 .get_or_insert_with(|| Box::new(Measured::new(now)));
-            let padding = kind == Kind::Padding;
+            let padding = kind == Kind::Probe;
             measured.history.sent(now, sequence, size, padding);
             if !measured.sent_unheard {
                 measured.sent_unheard = true;
@@ -188,6 +209,7 @@ impl Estimator {
             return;
         };
         let (pace, first) = (self.control.estimate(), !self.control.is_known());
+        let had_collapsed = self.control.has_collapsed();
         let mut samples = [None; 4];
         if !measured.take(now, feedback, pace, first, &mut samples) {
             return;
@@ -195,13 +217,15 @@ impl Estimator {
         if measured.silent {
             measured.silent = false;
             self.control.feedback_resumed();
+            self.probing.restart();
         }
         self.usage = measured.trend.usage();
         let flow = measured.flow(self.sent.rate(now as i64));
         for sample in samples.into_iter().flatten() {
             if sample.probe {
                 let (Shown::AtLeast(rate) | Shown::Capacity(rate, _)) = sample.shown;
-                self.probing.result(now, rate);
+                let shown = if sample.proves { rate } else { 0.0 };
+                self.probing.result(now, shown);
             }
             self.control.train(now, sample, self.usage);
         }
@@ -210,6 +234,9 @@ impl Estimator {
             let loss = f64::from(measured.lost) / f64::from(measured.reported);
             (measured.lost, measured.reported, measured.loss_since) = (0, 0, now);
             self.control.loss(now, loss, flow);
+        }
+        if self.control.has_collapsed() && !had_collapsed {
+            self.probing.collapsed(now);
         }
     }
 
@@ -243,7 +270,7 @@ impl Estimator {
     }
 
     /// Whether transport-wide feedback has arrived.
-    fn has_feedback(&self) -> bool {
+    pub fn has_feedback(&self) -> bool {
         let measured = self.measured.as_ref();
         measured.is_some_and(|measured| measured.number.is_some())
     }
@@ -253,10 +280,6 @@ impl Estimator {
     }
 }
 
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the transport does not send probes yet")
-)]
 impl Estimator {
     /// Sets the rate in bits per second that would be used if the path carried it. Probes are sent
     /// while the estimate is below.
@@ -264,23 +287,23 @@ impl Estimator {
         self.probing.want(rate as f64);
     }
 
-    /// The probe to send now, if one is due. It counts as sent.
-    pub fn probe(&mut self, now: Instant) -> Option<Probe> {
+    /// The probe to send now, if one is due: media that waits, or padding. It counts as sent.
+    pub fn probe(&mut self, now: Instant, padding: bool) -> Option<Probe> {
         let now = self.micros(now);
-        if !self.has_feedback() || self.usage == Usage::Over {
+        // What was overused drains if nothing follows.
+        let heard = self
+            .measured
+            .as_ref()
+            .map_or(now, |measured| measured.heard);
+        if !self.has_feedback() || (self.usage == Usage::Over && now < heard + DRAINS) {
             return None;
         }
-        self.probing.start(now, self.control.estimate())
-    }
-
-    /// When to call [`Estimator::timeout`] and [`Estimator::probe`].
-    pub fn deadline(&self) -> Option<Instant> {
-        let measured = self.measured.as_ref()?;
-        let silence = measured.sent_unheard.then_some(measured.heard + SILENCE);
-        let probe = self.probing.due(self.control.estimate());
-        let probe = probe.filter(|_| measured.number.is_some() && self.usage != Usage::Over);
-        let at = silence.into_iter().chain(probe).min()?;
-        Some(self.epoch + Duration::from_micros(at))
+        let estimate = self.control.estimate();
+        let since = now.checked_sub(self.probing.due(estimate)?)?;
+        if padding && since < PADDED_PAUSE && self.sent.rate(now as i64)? > PADDED * estimate {
+            return None;
+        }
+        self.probing.start(now, estimate)
     }
 }
 

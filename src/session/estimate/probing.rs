@@ -1,27 +1,34 @@
 //! Decides when to probe: only for a rate that is wanted and above the estimate.
 
+use super::train::HEAD;
+
+/// Time to the first probe, in microseconds: the start measures by itself.
+const FIRST: u64 = 1_000_000;
 /// Time between probes in microseconds: doubled after each failure, up to the maximum.
 const FIRST_PAUSE: u64 = 1_000_000;
-const LONGEST_PAUSE: u64 = 8_000_000;
+const LONGEST_PAUSE: u64 = 4_000_000;
+/// After a collapse, so many probes are sent sooner: most fades are over soon.
+const SOON: u64 = 600_000;
+const SOON_PROBES: u32 = 3;
 /// A probe without a result after this time has failed.
 const RESULT: u64 = 2_000_000;
 /// Rate of a probe relative to the wanted rate, and at most relative to the estimate.
 const ROOM: f64 = 1.25;
 const STEP: f64 = 3.0;
-/// Duration of a probe, and its minimum size.
+/// Duration of a probe, after the head of a train that measures nothing, and its minimum size.
 const SECONDS: f64 = 0.025;
-const PACKETS: u32 = 6;
-const PACKET_BYTES: u32 = 1200;
+const LEAST: u32 = 2_400;
+/// Probes that fail take at most this share of the estimate.
+const SHARE: f64 = 0.1;
 /// A probe succeeds if this share of its rate is measured.
 const FOUND: f64 = 0.85;
 
-/// A burst of padding to send: retransmissions of earlier packets (RFC 4588).
+/// A burst to send: the first packets of a keyframe, or padding, which is retransmissions of earlier packets
+/// (RFC 4588). It leaves at once: a token bucket would carry one that is paced a little above the capacity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Probe {
-    /// Bytes of UDP payload.
+    /// Bytes.
     pub bytes: u32,
-    /// Rate in bits per second.
-    pub rate: u64,
 }
 
 /// The prober.
@@ -30,16 +37,22 @@ pub struct Probing {
     wanted: f64,
     next: u64,
     pause: u64,
+    /// What the last probe costs in time, for its share not to grow.
+    rest: u64,
     running: Option<(f64, u64)>,
+    /// Probes that are sent soon.
+    soon: u32,
 }
 
 impl Probing {
     pub fn new() -> Self {
         Probing {
             wanted: 0.0,
-            next: 0,
+            next: FIRST,
             pause: FIRST_PAUSE,
+            rest: 0,
             running: None,
+            soon: 0,
         }
     }
 
@@ -67,13 +80,25 @@ impl Probing {
             return None;
         }
         let rate = (ROOM * self.wanted).min(STEP * estimate);
+        let bytes = HEAD as u32 + ((rate * SECONDS / 8.0) as u32).max(LEAST);
         self.running = Some((rate, now));
-        self.next = now + self.pause;
-        let bytes = (rate * SECONDS / 8.0) as u32;
-        Some(Probe {
-            bytes: bytes.max(PACKETS * PACKET_BYTES),
-            rate: rate as u64,
-        })
+        self.rest = (f64::from(bytes) * 8e6 / (SHARE * estimate)) as u64;
+        self.next = now + self.pause();
+        Some(Probe { bytes })
+    }
+
+    /// The path may have changed: the next probe need not wait.
+    pub fn restart(&mut self) {
+        self.running = None;
+        self.pause = FIRST_PAUSE;
+        self.next = 0;
+    }
+
+    /// The estimate has collapsed.
+    pub fn collapsed(&mut self, now: u64) {
+        self.pause = FIRST_PAUSE;
+        self.next = now + SOON;
+        self.soon = SOON_PROBES;
     }
 
     /// Handles the measured rate of a probe.
@@ -93,7 +118,15 @@ impl Probing {
     fn failed(&mut self, now: u64) {
         self.running = None;
         self.pause = (2 * self.pause).min(LONGEST_PAUSE);
-        self.next = now + self.pause;
+        self.next = now + self.pause();
+        self.soon = self.soon.saturating_sub(1);
+    }
+
+    fn pause(&self) -> u64 {
+        match self.soon {
+            0 => self.pause.max(self.rest),
+            _ => SOON,
+        }
     }
 }
 
@@ -106,17 +139,19 @@ mod tests {
     #[test]
     fn probes_approach_the_wanted_rate_in_steps() {
         let mut probing = Probing::new();
-        assert_eq!(probing.start(0, 300e3), None);
+        assert_eq!(probing.start(FIRST, 300e3), None);
         probing.want(2e6);
-        let probe = probing.start(0, 300e3).unwrap();
-        assert_eq!((probe.rate, probe.bytes), (900_000, 7200));
-        assert_eq!(probing.start(1000, 300e3), None, "one at a time");
-        probing.result(SECOND / 2, 900e3);
-        let probe = probing.start(SECOND / 2, 855e3).unwrap();
-        assert_eq!((probe.rate, probe.bytes), (2_500_000, 7812));
-        probing.result(SECOND, 2.4e6);
+        assert_eq!(probing.start(FIRST - 1, 300e3), None);
+        let probe = probing.start(FIRST, 300e3).unwrap();
+        assert_eq!(probe.bytes, 7812);
+        let later = FIRST + SECOND / 2;
+        assert_eq!(probing.start(later, 300e3), None, "one at a time");
+        probing.result(later, 900e3);
+        let probe = probing.start(later, 855e3).unwrap();
+        assert_eq!(probe.bytes, 12_812);
+        probing.result(later, 2.4e6);
         assert_eq!(probing.due(2.4e6), None);
-        assert_eq!(probing.start(SECOND, 2.4e6), None);
+        assert_eq!(probing.start(10 * SECOND, 2.4e6), None);
     }
 
     #[test]
@@ -132,11 +167,19 @@ mod tests {
             }
             now += SECOND / 10;
         }
-        assert_eq!(
-            sent,
-            [
-                0, 2, 6, 14, 22, 30, 38, 46, 54, 62, 71, 79, 87, 95, 103, 111, 119
-            ]
+        let pauses: Vec<u64> = sent.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert_eq!(pauses[0], 2);
+        assert!(
+            pauses[1..].iter().all(|pause| (4..=5).contains(pause)),
+            "{sent:?}"
         );
+        // On a thin path they are so rare that they take a tenth of it.
+        let rest = |estimate| {
+            let mut probing = Probing::new();
+            probing.want(2e6);
+            probing.start(FIRST, estimate).unwrap();
+            (probing.next - FIRST) / SECOND
+        };
+        assert_eq!((rest(1e6), rest(100e3)), (1, 5));
     }
 }

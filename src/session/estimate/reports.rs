@@ -19,7 +19,7 @@ const REMEMBERED: u64 = 60_000_000;
 const WITH_QUEUE: f64 = 0.85;
 /// Increase per second, up to this multiple of the sent or of the wanted rate.
 const GROWTH: f64 = 1.05;
-const UNPROVEN: f64 = 1.5;
+const UNPROVEN: f64 = 2.6;
 const WANTED: f64 = 1.25;
 
 /// The state for receiver reports.
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn it_rises_up_to_a_multiple_of_the_sent_rate() {
-        let good = [(0.0, 20); 30];
-        assert_eq!(run(&mut control(), &good).last(), Some(&750));
+        let good = [(0.0, 20); 60];
+        assert_eq!(run(&mut control(), &good).last(), Some(&1300));
     }
 }

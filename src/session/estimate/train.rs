@@ -16,6 +16,10 @@ const SHORTEST: i64 = 5_000;
 /// than this share of the sent rate.
 const MEASURES: i64 = 20_000;
 const STRETCHED: f64 = 0.85;
+/// The first bytes of a train pass at once wherever a token bucket shapes the path: what follows them is
+/// measured, if it has this many packets.
+pub const HEAD: u64 = 5_000;
+const TAIL_PACKETS: u32 = 2;
 /// A train with more loss per received packet does not prove its rate.
 const MAX_LOSS: f64 = 0.1;
 
@@ -34,6 +38,9 @@ pub struct Sample {
     pub shown: Shown,
     /// Whether the train is a probe.
     pub probe: bool,
+    /// Whether it is long enough to show that the path carries so much. A short one can only show that
+    /// it carries less.
+    pub proves: bool,
 }
 
 /// A train.
@@ -48,6 +55,17 @@ pub struct Train {
     packets: u32,
     lost: u32,
     probe: bool,
+    /// The packet that completed the head.
+    head: Option<Point>,
+}
+
+/// How far a train was at one of its packets.
+#[derive(Clone, Copy, Debug)]
+struct Point {
+    sent: i64,
+    arrival: i64,
+    bytes: u64,
+    packets: u32,
 }
 
 impl Train {
@@ -63,6 +81,7 @@ impl Train {
             packets: 1,
             lost: 0,
             probe,
+            head: None,
         }
     }
 
@@ -89,6 +108,14 @@ impl Train {
         self.last_size = size;
         self.bytes += size;
         self.packets += 1;
+        if self.head.is_none() && self.bytes >= HEAD {
+            self.head = Some(Point {
+                sent: self.last_sent,
+                arrival: self.last_arrival,
+                bytes: self.bytes,
+                packets: self.packets,
+            });
+        }
     }
 
     /// Records a lost packet.
@@ -102,13 +129,25 @@ impl Train {
             return None;
         }
         let rate = |bytes: u64, time: i64| bytes as f64 * 8e6 / time.max(SHORTEST) as f64;
-        let (sent_in, arrived_in) = (
-            self.last_sent - self.first.0,
-            self.last_arrival - self.first.1,
-        );
+        let first = Point {
+            sent: self.first.0,
+            arrival: self.first.1,
+            bytes: self.first_size,
+            packets: 1,
+        };
+        let head = self
+            .head
+            .filter(|head| self.packets - head.packets >= TAIL_PACKETS);
+        let from = head.unwrap_or(first);
+        let (sent_in, arrived_in) = (self.last_sent - from.sent, self.last_arrival - from.arrival);
         // n packets span n - 1 intervals.
-        let sent = (self.bytes - self.last_size) as f64 * 8e6 / (sent_in as f64).max(1.0);
-        let arrived = rate(self.bytes - self.first_size, arrived_in);
+        let bytes = self.bytes - from.bytes;
+        let sent = match head {
+            Some(_) => bytes,
+            None => self.bytes - self.last_size,
+        };
+        let sent = sent as f64 * 8e6 / (sent_in as f64).max(1.0);
+        let arrived = rate(bytes, arrived_in);
         let shown = if arrived < STRETCHED * sent && arrived_in >= MEASURES {
             Shown::Capacity(arrived, arrived_in)
         } else if f64::from(self.lost) <= MAX_LOSS * f64::from(self.packets) {
@@ -119,6 +158,7 @@ impl Train {
         Some(Sample {
             shown,
             probe: self.probe,
+            proves: head.is_some(),
         })
     }
 }
@@ -142,10 +182,22 @@ mod tests {
         let shown = |sent, arrival| train(sent, arrival).sample().unwrap().shown;
         assert_eq!(shown(10_000, 10_000), Shown::AtLeast(1e6));
         assert_eq!(shown(10_000, 9_500), Shown::AtLeast(1e6), "caught up");
-        assert_eq!(shown(5_000, 10_000), Shown::Capacity(1e6, 190_000));
-        assert_eq!(shown(0, 10_000), Shown::Capacity(1e6, 190_000));
+        assert_eq!(shown(5_000, 10_000), Shown::Capacity(1e6, 160_000));
+        assert_eq!(shown(0, 10_000), Shown::Capacity(1e6, 160_000));
         // All at once: as if it had taken 5 ms.
-        assert_eq!(shown(0, 0), Shown::AtLeast(38e6));
+        assert_eq!(shown(0, 0), Shown::AtLeast(32e6));
+    }
+
+    #[test]
+    fn what_a_token_bucket_lets_pass_is_not_measured() {
+        let mut train = Train::new(0, 0, 1250, false);
+        (0..3).for_each(|_| train.add(0, 0, 1250));
+        for n in 1..=10 {
+            train.add(0, n * 10_000, 1250);
+        }
+        let sample = train.sample().unwrap();
+        assert_eq!(sample.shown, Shown::Capacity(1e6, 100_000));
+        assert!(sample.proves);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use rtc::stun::fingerprint::FINGERPRINT;
 use rtc::stun::integrity::MessageIntegrity;
 use rtc::stun::message::{
     BINDING_ERROR, BINDING_REQUEST, BINDING_SUCCESS, MESSAGE_HEADER_SIZE, Message, MessageType,
-    Setter,
+    Setter, TransactionId,
 };
 use rtc::stun::uattrs::UnknownAttributes;
 use rtc::stun::xoraddr::XorMappedAddress;
@@ -32,6 +32,10 @@ const UNDERSTOOD: [AttrType; 4] = [
     ATTR_PRIORITY,
     ATTR_USE_CANDIDATE,
 ];
+
+/// In our checks: roles never conflict, and no address is learned by them.
+const TIE_BREAKER: [u8; 8] = [0; 8];
+const PRIORITY: u32 = 0x6eff_ffff;
 
 pub(super) static CRYPTO: AwsLcRsProvider = AwsLcRsProvider::new();
 
@@ -128,6 +132,42 @@ impl Pair {
         }
         MessageIntegrity::check(request, self.local.pwd.as_bytes(), CRYPTO.crypto()).ok()?;
         Some(integrity)
+    }
+
+    /// A check of ours (RFC 8445 section 7.2.2), as the controlled agent: every full agent answers it at
+    /// once. What authenticates the answer is MESSAGE-INTEGRITY, not the transaction ID.
+    pub fn request(&self, number: u32) -> Option<Message> {
+        let (local, remote) = (&self.local, &self.remote);
+        let mut request = Message::new();
+        request.typ = BINDING_REQUEST;
+        request.transaction_id.0[8..].copy_from_slice(&number.to_be_bytes());
+        request.write_header();
+        let username = format!("{}:{}", remote.ufrag, local.ufrag);
+        request.add(ATTR_USERNAME, username.as_bytes());
+        request.add(ATTR_ICE_CONTROLLED, &TIE_BREAKER);
+        request.add(ATTR_PRIORITY, &PRIORITY.to_be_bytes());
+        MessageIntegrity::new_raw_integrity_with_provider(remote.pwd.as_bytes(), CRYPTO.crypto())
+            .add_to(&mut request)
+            .ok()?;
+        FINGERPRINT.add_to(&mut request).ok()?;
+        Some(request)
+    }
+
+    /// The number of the check of ours that this is the authentic answer to.
+    pub fn answered(&self, datagram: &[u8]) -> Option<u32> {
+        if datagram.len() > MAX_CHECK {
+            return None;
+        }
+        let mut response = Message::new();
+        response.unmarshal_binary(datagram).ok()?;
+        if response.typ != BINDING_SUCCESS
+            || response.length as usize + MESSAGE_HEADER_SIZE != datagram.len()
+        {
+            return None;
+        }
+        MessageIntegrity::check(&mut response, self.remote.pwd.as_bytes(), CRYPTO.crypto()).ok()?;
+        let TransactionId([zeros @ .., a, b, c, d]) = response.transaction_id;
+        (zeros == [0; 8]).then(|| u32::from_be_bytes([a, b, c, d]))
     }
 
     fn respond(

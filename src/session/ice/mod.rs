@@ -86,6 +86,18 @@ impl IceAgent {
         }
     }
 
+    /// A check of ours, whose answer says when the viewer had everything that was sent before.
+    pub fn check(&self, number: u32) -> Option<Vec<u8>> {
+        Some(self.current.request(number)?.raw)
+    }
+
+    /// The number of the check of ours that this datagram answers.
+    pub fn answered(&self, datagram: &[u8]) -> Option<u32> {
+        // A success response to a Binding request (RFC 8489 section 5).
+        let is_response = datagram.starts_with(&[1, 1]);
+        is_response.then(|| self.current.answered(datagram))?
+    }
+
     /// Whether an authentic check came from this address, so that its other datagrams are accepted.
     pub fn knows(&self, address: SocketAddr) -> bool {
         self.addresses().any(|known| known == address)

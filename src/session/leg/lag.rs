@@ -1,14 +1,22 @@
 //! What to do with frames that the path does not carry in time: they are left out up to the next
 //! keyframe. At worst, a viewer sees keyframes only.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{Content, Leg, Sent};
 use crate::media::{Ring, StreamRate};
 use crate::session::transport::pacer::Basis;
+use crate::state::Detail;
 
 /// Frames are left out if what waits takes longer than this many milliseconds on the path.
-const LATEST_MS: u64 = 1000;
+const LATEST_MS: u64 = 800;
+/// Where frames were left out, it goes on with less, and nothing older than this, unless there is a keyframe.
+const AGAIN_MS: u64 = 400;
+const AGAIN_AGE: Duration = Duration::from_millis(1000);
+/// A viewer that has just come must have caught up within this time.
+const CATCH_UP_MS: u64 = 1200;
+/// Over a shorter time than this the rate of the frames that wait says nothing.
+const FRAME_MS: u64 = 100;
 /// If a newer keyframe waits behind, a shorter time suffices: the viewer goes on there.
 const TO_KEYFRAME_MS: u64 = 300;
 
@@ -56,7 +64,7 @@ impl Leg {
         };
         let keyframe = ring.packet(cursor).is_some_and(|packet| packet.keyframe);
         let carried = match basis {
-            Basis::Stream => return Fit::Goes,
+            Basis::Stream | Basis::Opening => return Fit::Goes,
             Basis::Awaited(_) if keyframe => return Fit::Goes,
             Basis::Awaited(until) => return Fit::Waits(until),
             Basis::Measured(carried) => carried,
@@ -70,12 +78,18 @@ impl Leg {
             self.sent.skipped(now);
             return Fit::Moved;
         }
-        // To catch up, only what the stream leaves of the path can be used.
-        let usable = match lag {
-            Lag::Joining => carried.saturating_sub(stream.bytes_per_second),
-            Lag::Live | Lag::Parked => carried,
+        let fits = match lag {
+            // To catch up, only what the stream leaves of the path can be used.
+            Lag::Joining => {
+                let since = ring.packet(cursor).map(|packet| packet.arrival);
+                let age = since.map_or(0, |at| now.saturating_duration_since(at).as_millis());
+                let comes = waiting * 1000 / (age as u64).max(FRAME_MS);
+                let usable = carried.saturating_sub(comes.min(stream.bytes_per_second));
+                waiting <= usable * CATCH_UP_MS / 1000
+            }
+            Lag::Live | Lag::Parked => waiting <= carried * LATEST_MS / 1000,
         };
-        if keyframe || waiting <= usable * LATEST_MS / 1000 {
+        if keyframe || fits {
             return Fit::Goes;
         }
         // The viewer finds out that the end of a keyframe was lost by what comes next.
@@ -102,14 +116,37 @@ impl Leg {
         *lag == Lag::Parked
     }
 
-    /// Goes on at a keyframe newer than what was left out; `None` if there is none.
-    pub(super) fn unpark(&mut self, ring: &Ring) -> Option<u64> {
-        let parked = self.position.cursor();
-        let keyframe = ring.latest_keyframe().filter(|&n| Some(n) > parked)?;
-        self.position.seek(keyframe);
+    /// Whether the leg can go on, at a keyframe newer than what it would leave out, or where it stopped if
+    /// the path carries that by now.
+    pub(super) fn unpark(&mut self, ring: &Ring, basis: Option<Basis>, now: Instant) -> bool {
+        let Some(parked) = self.position.cursor() else {
+            return false;
+        };
+        if self.detail() == Detail::SoundOnly {
+            return false;
+        }
+        if let Some(keyframe) = ring.latest_keyframe().filter(|&newest| newest > parked) {
+            self.position.seek(keyframe);
+        } else {
+            let carried = match basis {
+                Some(Basis::Measured(carried)) => carried,
+                _ => u64::MAX,
+            };
+            let most = carried.saturating_mul(AGAIN_MS) / 1000;
+            let all = self.detail() != Detail::Keyframes;
+            if !all || !is_fresh(ring, parked, now) || ring.bytes_from(parked) > most {
+                return false;
+            }
+        }
         if let Content::Video { lag, .. } = &mut self.content {
             *lag = Lag::Live;
         }
-        Some(keyframe)
+        true
     }
+}
+
+/// Whether a viewer that stopped before this packet may go on with it.
+pub(super) fn is_fresh(ring: &Ring, number: u64, now: Instant) -> bool {
+    let arrival = ring.packet(number).map(|packet| packet.arrival);
+    arrival.is_some_and(|at| now <= at + AGAIN_AGE)
 }

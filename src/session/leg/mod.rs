@@ -77,6 +77,9 @@ pub struct Sent {
     pub bytes: u64,
     /// Retransmissions.
     pub retransmits: u64,
+    /// Padding: packets and SRTP bytes, on top of the others.
+    pub padding_packets: u64,
+    pub padding_bytes: u64,
     /// Times the viewer fell behind the ring.
     pub overflows: u64,
     /// Times that frames were left out up to a keyframe because the path does not carry them.

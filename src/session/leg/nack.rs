@@ -3,10 +3,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::Leg;
 use super::rtp::MAX_HEADER;
+use super::{Content, Leg};
 use crate::media::{Packet, Ring};
 use crate::sdp::answer::Retransmission;
+use crate::session::estimate::Kind;
 use crate::session::io::{Transmit, WouldBlock};
 use crate::session::transport::Egress;
 
@@ -18,6 +19,14 @@ const SHORTEST: Duration = Duration::from_millis(5);
 const MOST: u8 = 6;
 /// Enough for a large keyframe that was lost as a whole.
 const MAX_CREDIT: usize = 1024;
+
+/// A viewer waits no longer for a lost packet: it asks for a keyframe, or conceals the sound.
+const LATEST_VIDEO: Duration = Duration::from_secs(3);
+const LATEST_AUDIO: Duration = Duration::from_millis(500);
+/// A viewer that has had a newer keyframe for this long, and a round trip, shows nothing before it.
+const SUPERSEDED: Duration = Duration::from_millis(200);
+/// The packets sent last, of which padding consists.
+const PADDING: u64 = 16;
 
 /// Where repeated packets go, and what limits them: each packet goes once per round trip and a few
 /// times in all, and all together no more than were sent for the first time. One datagram can ask
@@ -125,6 +134,9 @@ impl Leg {
             let Some(packet) = ring.packet(number) else {
                 continue;
             };
+            if self.is_too_late(ring, number, &packet, egress.now(), round_trip) {
+                continue;
+            }
             // Beyond its share of the path, a retransmission would only delay others. The viewer asks
             // again.
             if !egress.may_repair() {
@@ -134,20 +146,81 @@ impl Leg {
             if !nack.allow(egress.now(), index, round_trip) {
                 continue;
             }
-            if self.send_again(&packet, index, egress).is_err() {
+            let Ok(size) = self.send_again(&packet, index, Kind::Media, egress) else {
                 break;
-            }
+            };
+            self.sent.packets += 1;
+            self.sent.bytes += size as u64;
             self.sent.retransmits += 1;
         }
     }
 
-    /// Seals a packet again and sends it.
+    /// Whether the viewer would not show a packet any more.
+    fn is_too_late(
+        &self,
+        ring: &Ring,
+        number: u64,
+        packet: &Packet<'_>,
+        now: Instant,
+        round_trip: Duration,
+    ) -> bool {
+        let age = |packet: &Packet<'_>| now.saturating_duration_since(packet.arrival);
+        let Content::Video { .. } = self.content else {
+            return age(packet) > LATEST_AUDIO;
+        };
+        let superseded = || {
+            let keyframe = ring.latest_keyframe().filter(|&newest| newest > number)?;
+            let sent = ring.unit(keyframe)?.end <= self.position.cursor()?;
+            Some(sent && age(&ring.packet(keyframe)?) > SUPERSEDED + round_trip)
+        };
+        age(packet) > LATEST_VIDEO || superseded().unwrap_or(false)
+    }
+
+    /// Whether it can send padding that does the viewer no harm.
+    pub fn can_pad(&self) -> bool {
+        let nack = self.nack.as_ref();
+        let Content::Video { .. } = self.content else {
+            return false;
+        };
+        self.rtp.transport_cc_id.is_some() && nack.is_some_and(|nack| nack.rtx.is_some())
+    }
+
+    /// Sends at least so many bytes of padding: the packets sent last once more, as retransmissions that
+    /// nobody asked for.
+    pub fn pad<T: Transmit>(&mut self, ring: &Ring, bytes: usize, egress: &mut Egress<'_, T>) {
+        let mut left = bytes;
+        while left > 0 {
+            let before = left;
+            for back in 1..=PADDING {
+                let sequence = self.position.index().wrapping_sub(back) as u16;
+                let packet = self.position.sent_as(sequence).and_then(|(number, index)| {
+                    let packet = ring.packet(number)?;
+                    Some((packet, index))
+                });
+                let Some((packet, index)) = packet.filter(|_| left > 0) else {
+                    break;
+                };
+                let Ok(size) = self.send_again(&packet, index, Kind::Probe, egress) else {
+                    return;
+                };
+                self.sent.padding_packets += 1;
+                self.sent.padding_bytes += size as u64;
+                left = left.saturating_sub(size);
+            }
+            if left == before {
+                return;
+            }
+        }
+    }
+
+    /// Seals a packet again and sends it. Returns its size.
     fn send_again<T: Transmit>(
         &mut self,
         packet: &Packet<'_>,
         index: u64,
+        kind: Kind,
         egress: &mut Egress<'_, T>,
-    ) -> Result<(), WouldBlock> {
+    ) -> Result<usize, WouldBlock> {
         let mut header = [0; MAX_HEADER];
         let header = self
             .rtp
@@ -171,15 +244,13 @@ impl Leg {
             .seal(index, header, prefix, packet.payload, 0..size)
             .is_err()
         {
-            return Ok(());
+            return Ok(0);
         }
-        egress.transmit(size, size, self.rtp.transport_cc_id.is_some())?;
+        egress.transmit(size, size, self.rtp.transport_cc_id.is_some(), kind)?;
         if let Some(rtx) = rtx {
             rtx.index += 1;
         }
-        self.sent.packets += 1;
-        self.sent.bytes += size as u64;
-        Ok(())
+        Ok(size)
     }
 }
 

@@ -3,15 +3,15 @@
 
 use std::time::{Duration, Instant};
 
-use super::lag::Fit;
+use super::lag::{Fit, is_fresh};
 use super::rtp::MAX_HEADER;
 use super::show::Share;
 use super::{Content, Leg};
 use crate::media::{Ring, StreamRate};
+use crate::session::estimate::Kind;
 use crate::session::io::{Transmit, WouldBlock};
 use crate::session::transport::Egress;
 use crate::session::transport::pacer::{Basis, Pace};
-use crate::state::Detail;
 
 /// Time to the next attempt after the socket took no more.
 const BLOCKED_RETRY: Duration = Duration::from_millis(1);
@@ -32,6 +32,14 @@ impl Leg {
     ) -> Option<Instant> {
         // Packets that may still leave in this burst; none before the pacer has been asked.
         let mut burst = 0;
+        let mut kind = Kind::Media;
+        let basis = pace.map(|(pace, _)| pace.basis);
+        if self.is_parked() && !self.unpark(ring, basis, egress.now()) {
+            if !self.gets_less() {
+                self.probe_parked(ring, egress);
+            }
+            return None;
+        }
         loop {
             let cursor = self.locate(ring)?;
             let Some(unit) = ring.unit(cursor) else {
@@ -77,26 +85,41 @@ impl Leg {
                     if ready > egress.now() {
                         return Some(ready);
                     }
-                    burst = pace.burst;
+                    (burst, kind) = match egress.probe_with_media(waiting) {
+                        Some(packets) => (packets, Kind::Probe),
+                        None => (pace.burst, Kind::Media),
+                    };
                 }
                 most = most.min(burst);
             }
-            match self.send_run(ring, cursor, most, egress) {
+            match self.send_run(ring, cursor, most, kind, egress) {
                 Ok(run) => burst = burst.saturating_sub(run.packets),
                 Err(WouldBlock) => return Some(egress.now() + BLOCKED_RETRY),
             }
         }
     }
 
+    /// Sends some of what is left out, to find out whether the path carries it by now.
+    fn probe_parked<T: Transmit>(&mut self, ring: &Ring, egress: &mut Egress<'_, T>) {
+        let fresh = |&at: &u64| is_fresh(ring, at, egress.now());
+        let Some(cursor) = self.position.cursor().filter(fresh) else {
+            return;
+        };
+        let Some(mut left) = egress.probe_with_media((ring.end() - cursor) as usize) else {
+            return;
+        };
+        while let Some(cursor) = self.position.cursor()
+            && left > 0
+            && let Ok(run) = self.send_run(ring, cursor, left, Kind::Probe, egress)
+            && run.packets > 0
+        {
+            left = left.saturating_sub(run.packets);
+        }
+    }
+
     /// The number of the next packet to send, after a move to where the viewer can start or resume
     /// if need be; `None` if that needs a keyframe which the ring does not have.
     fn locate(&mut self, ring: &Ring) -> Option<u64> {
-        if self.is_parked() {
-            return match self.detail() {
-                Detail::SoundOnly => None,
-                _ => self.unpark(ring),
-            };
-        }
         let cursor = self.position.cursor();
         if let Some(cursor) = cursor
             && cursor >= ring.start()
@@ -125,6 +148,7 @@ impl Leg {
         ring: &Ring,
         cursor: u64,
         most: usize,
+        kind: Kind,
         egress: &mut Egress<'_, T>,
     ) -> Result<Run, WouldBlock> {
         let mut segment = 0;
@@ -167,7 +191,7 @@ impl Leg {
             }
         }
         if used > 0 {
-            egress.transmit(used, segment, numbered)?;
+            egress.transmit(used, segment, numbered, kind)?;
         }
         self.position.advance(packets.max(1) as u64);
         if let Some(nack) = &mut self.nack {

@@ -83,7 +83,7 @@ impl Leg {
     }
 
     /// Whether access units may be left out.
-    pub(super) fn gets_less(&self) -> bool {
+    pub fn gets_less(&self) -> bool {
         match self.content {
             Content::Video { so_far, .. } => so_far != Detail::AllFrames,
             Content::Audio { .. } => false,

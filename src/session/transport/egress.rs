@@ -6,13 +6,17 @@ use std::time::{Duration, Instant};
 use super::pacer::{Pace, Pacer};
 use crate::error;
 use crate::media::StreamRate;
-use crate::session::io::{Path, SendBuffer, Transmit, WouldBlock};
+use crate::session::estimate::Kind;
+use crate::session::ice::IceAgent;
+use crate::session::io::{Path, SendBuffer, Transmit, WouldBlock, send_datagram};
 use crate::session::srtp::RtpSealer;
 
 /// Keys, path, pacer and network. What every leg sends passes through here.
 pub struct Egress<'a, T: Transmit> {
     pub(super) now: Instant,
     pub(super) path: Path,
+    pub(super) ice: &'a IceAgent,
+    pub(super) checks: &'a mut u32,
     pub(super) sealer: &'a RtpSealer,
     pub(super) pacer: Option<&'a mut Pacer>,
     pub(super) round_trip: Option<Duration>,
@@ -90,12 +94,36 @@ impl<T: Transmit> Egress<'_, T> {
         used: usize,
         segment: usize,
         numbered: bool,
+        kind: Kind,
     ) -> Result<(), WouldBlock> {
         self.transmit
             .transmit(self.path, &self.buffer[..used], segment)?;
         if let Some(pacer) = &mut self.pacer {
-            pacer.sent(self.now, used, segment, numbered);
+            pacer.sent(self.now, used, segment, numbered, kind);
         }
         Ok(())
+    }
+
+    /// See [`Pacer::probe_with_media`].
+    pub fn probe_with_media(&mut self, waiting: usize) -> Option<usize> {
+        let now = self.now;
+        self.pacer.as_mut()?.probe_with_media(now, waiting)
+    }
+
+    /// See [`Pacer::probe_with_padding`].
+    pub fn probe_with_padding(&mut self, less: bool) -> Option<usize> {
+        let now = self.now;
+        self.pacer.as_mut()?.probe_with_padding(now, less)
+    }
+
+    /// Nothing more is sent for now.
+    pub fn finish(&mut self) {
+        if let Some(pacer) = &mut self.pacer
+            && pacer.close_burst(self.now, *self.checks)
+            && let Some(check) = self.ice.check(*self.checks)
+        {
+            *self.checks = self.checks.wrapping_add(1);
+            send_datagram(&mut *self.transmit, self.path, &check);
+        }
     }
 }

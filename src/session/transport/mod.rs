@@ -3,6 +3,7 @@
 
 mod egress;
 mod liveness;
+mod opening;
 pub mod pacer;
 mod phase;
 mod reports;
@@ -28,6 +29,7 @@ use crate::sdp::{Fingerprint, IceCredentials};
 use crate::state::{SessionState, SrtpProfile};
 use crate::tuning::SrtpPolicy;
 use liveness::Silence;
+use opening::Opening;
 use pacer::Pacer;
 use phase::{Phase, Waiting};
 use reports::Reports;
@@ -66,6 +68,11 @@ pub struct Transport {
     congestion: bool,
     transport_cc: bool,
     ice: IceAgent,
+    /// The number of our next check.
+    checks: u32,
+    /// When the first one left, and the time to its answer.
+    first_check: Option<Instant>,
+    answer_time: Option<Duration>,
     reports: Reports,
     events: VecDeque<SessionEvent>,
     created: Instant,
@@ -79,6 +86,8 @@ pub enum Received {
     Nothing,
     /// The transport has just come up.
     Up,
+    /// More may be sent.
+    Room,
     /// A decrypted RTCP compound packet.
     Rtcp(BytesMut),
 }
@@ -97,6 +106,9 @@ impl Transport {
             congestion: config.congestion,
             transport_cc: config.transport_cc,
             ice: IceAgent::new(config.local_ice, config.remote_ice),
+            checks: 0,
+            first_check: None,
+            answer_time: None,
             reports: Reports {
                 clock: config.clock,
                 cname: config.cname,
@@ -151,7 +163,8 @@ impl Transport {
         self.transport_cc
     }
 
-    /// The rate that would be used if the path carried it, in bits per second.
+    /// Sets the rate in bits per second that would be used if the path carried it: the path is probed
+    /// for it while the estimate is below. What the stream that is shown needs is wanted anyway.
     pub fn want(&mut self, rate: u64) {
         if let Some(pacer) = &mut self.pacer {
             pacer.want(rate);
@@ -174,6 +187,8 @@ impl Transport {
         Some(Egress {
             now: io.now,
             path: self.ice.selected()?,
+            ice: &self.ice,
+            checks: &mut self.checks,
             sealer: &up.sealer,
             pacer: self.pacer.as_mut(),
             round_trip: self.round_trip,
@@ -195,7 +210,7 @@ impl Transport {
         }
         // RFC 7983 section 7: the first byte tells the protocol.
         match datagram.first() {
-            Some(0..=3) => self.handle_stun(path, datagram, io),
+            Some(0..=3) => return self.handle_stun(path, datagram, io),
             Some(20..=63) if self.ice.knows(path.remote) => {
                 return self.handle_dtls(path, datagram, io);
             }
@@ -208,10 +223,18 @@ impl Transport {
         Received::Nothing
     }
 
-    fn handle_stun<T: Transmit>(&mut self, path: Path, datagram: &[u8], io: &mut Io<'_, T>) {
+    fn handle_stun<T: Transmit>(
+        &mut self,
+        path: Path,
+        datagram: &[u8],
+        io: &mut Io<'_, T>,
+    ) -> Received {
+        if let Some(number) = self.ice.answered(datagram) {
+            return self.handle_answer(io.now, number);
+        }
         let Some(response) = self.ice.handle(io.now, path, datagram) else {
             self.rejected += 1;
-            return;
+            return Received::Nothing;
         };
         send_datagram(&mut io.transmit, path, &response);
         self.heard(io.now);
@@ -221,6 +244,38 @@ impl Transport {
                 self.enter(Phase::Handshaking(Box::new(handshaking)));
             }
             other => self.phase = other,
+        }
+        Received::Nothing
+    }
+
+    /// A check of ours was answered.
+    fn handle_answer(&mut self, now: Instant, number: u32) -> Received {
+        self.heard(now);
+        if number == 0
+            && let Some(sent) = self.first_check.take()
+        {
+            self.answer_time = Some(now.saturating_duration_since(sent));
+        }
+        let more = self
+            .pacer
+            .as_mut()
+            .is_some_and(|pacer| pacer.answered(now, number));
+        if more {
+            Received::Room
+        } else {
+            Received::Nothing
+        }
+    }
+
+    /// Asks the viewer for a sign, to see whether it answers checks of ours, and how soon.
+    fn send_first_check<T: Transmit>(&mut self, path: Path, io: &mut Io<'_, T>) {
+        if self.congestion
+            && self.pacer.is_some()
+            && self.checks == 0
+            && let Some(check) = self.ice.check(0)
+        {
+            (self.checks, self.first_check) = (1, Some(io.now));
+            send_datagram(&mut io.transmit, path, &check);
         }
     }
 
@@ -246,6 +301,7 @@ impl Transport {
     fn drive_dtls<T: Transmit>(&mut self, path: Path, io: &mut Io<'_, T>) -> Received {
         let mut received = Received::Nothing;
         while let Some(datagram) = self.phase.dtls().and_then(|dtls| dtls.poll_transmit()) {
+            self.send_first_check(path, io);
             send_datagram(&mut io.transmit, path, &datagram);
             if let Phase::Handshaking(handshaking) = &mut self.phase
                 && self.round_trip.is_none()
@@ -263,7 +319,10 @@ impl Transport {
                                 if let Some(pacer) = &mut self.pacer
                                     && self.congestion
                                 {
-                                    pacer.measure(io.now, self.transport_cc);
+                                    let opening = self
+                                        .answer_time
+                                        .map(|time| Opening::new(io.now, time, None));
+                                    pacer.measure(io.now, self.transport_cc, opening);
                                 }
                                 received = Received::Up;
                             }

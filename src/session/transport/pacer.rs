@@ -1,28 +1,30 @@
 //! How fast packets may leave: by what is measured of the path, or else by the rate of the stream.
 //!
-//! A viewer that sends transport-wide feedback is paced by the [`Estimator`]: a keyframe leaves at once on
-//! a path that carries it, and in the time it takes on one that hardly does. All that leaves counts.
+//! A viewer begins with an [`Opening`], which measures the path within a few round trips. Then the
+//! [`Estimator`] says how much it carries: a keyframe leaves at once on a path that carries it, and in the
+//! time it takes on one that hardly does. All that leaves counts.
 //!
-//! Other viewers are paced by the rate of the stream if they are far away, and not at all if they
-//! are near (see [`is_near`]).
+//! Viewers of whom nothing is known are paced by the rate of the stream if they are far away, and not at
+//! all if they are near (see [`is_near`]).
 
 use std::time::{Duration, Instant};
 
+use super::opening::{BUCKET, Opening, Said};
 use crate::media::StreamRate;
-use crate::session::estimate::{Estimator, Kind, Limits, TransportFeedback, Usage};
+use crate::session::estimate::{Estimator, Kind, Limits, TransportFeedback};
 
 /// Packets that leave at once where nothing is measured: most access units are smaller and are never
 /// delayed.
 const BURST_PACKETS: usize = 16;
-/// Packets that open a measured connection: as many as a measurement needs, and few enough for the
-/// queue of a thin link.
-const OPENING_PACKETS: usize = 6;
+/// Packets that open a connection to a viewer that answers no check: as many as its first feedback needs
+/// to measure anything, and few enough for the queue of a thin link.
+const OPENING_PACKETS: usize = 7;
 /// Where the path is measured, so much of the pace leaves at once.
 const BURST_TIME: Duration = Duration::from_millis(10);
 /// Packets may leave this much before it is their turn: no timer for a moment.
 const SLACK: Duration = Duration::from_millis(2);
 /// The size of a typical packet, with IPv4 and UDP headers.
-const PACKET_BYTES: u64 = 1250;
+pub const PACKET_BYTES: u64 = 1250;
 /// IPv4 and UDP headers.
 const HEADERS: usize = 28;
 
@@ -32,12 +34,17 @@ const NEAR_START: u64 = 3_000_000;
 const FAR_START: u64 = 500_000;
 /// In bits per second: measurements go little further, and no stream needs more. Not paced.
 const WIDE: u64 = 50_000_000;
+/// What a stream needs in percent of its payload: headers, sound.
+const NEEDED_PERCENT: u64 = 115;
 /// The first feedback is awaited this long, and two round trips.
 const FIRST_FEEDBACK: Duration = Duration::from_millis(250);
 /// Messages of feedback that are waited for if they measure nothing.
 const MESSAGES: u32 = 2;
 /// Retransmissions go before new packets as long as the pacer is no further behind than this.
 const REPAIR_DEBT: Duration = Duration::from_millis(60);
+
+/// A probe with fewer packets measures nothing.
+const PROBE_PACKETS: usize = 7;
 
 /// A viewer with a shorter round trip is on the same network...
 const NEAR: Duration = Duration::from_millis(5);
@@ -65,6 +72,8 @@ pub enum Basis {
     Measured(u64),
     /// Nothing is known yet; the first feedback is awaited until then.
     Awaited(Instant),
+    /// The first bursts are so small that they measure nothing.
+    Opening,
     /// The rate of the stream.
     Stream,
 }
@@ -79,6 +88,10 @@ pub struct Pacer {
     bounded: bool,
     /// When the bytes sent so far are through at the pace.
     clear: Option<Instant>,
+    /// Bytes of padding that do not count: a queue that is empty, or a token bucket, takes them.
+    free: u64,
+    /// Since when packets have had to wait.
+    busy: Option<Instant>,
     congestion: Option<Box<Congestion>>,
 }
 
@@ -86,13 +99,20 @@ pub struct Pacer {
 #[derive(Debug)]
 struct Congestion {
     estimator: Estimator,
+    /// Until the path is measured, if the viewer answers our checks.
+    opening: Option<Opening>,
     /// Transport-wide sequence number of the next packet that has one.
     number: u16,
     began: Instant,
     /// Whether the viewer sends transport-wide feedback.
     expected: bool,
+    /// Whether it was measured by an opening.
+    opened: bool,
     messages: u32,
-    measured: bool,
+    /// Rates in bits per second: what the stream that is sent needs, and what would be used if the path
+    /// carried it.
+    needed: u64,
+    wanted: u64,
 }
 
 impl Pacer {
@@ -103,19 +123,25 @@ impl Pacer {
             rate: 0,
             bounded: false,
             clear: None,
+            free: 0,
+            busy: None,
             congestion: None,
         }
     }
 
     /// Media flows from now on; measure the path. `expected`: transport-wide feedback was negotiated.
-    pub fn measure(&mut self, now: Instant, expected: bool) {
+    /// `opening`: for a viewer that answers our checks.
+    pub fn measure(&mut self, now: Instant, expected: bool, opening: Option<Opening>) {
         self.congestion = Some(Box::new(Congestion {
             estimator: Estimator::new(now, Limits::default()),
+            opened: opening.is_some(),
+            opening,
             number: 0,
             began: now,
             expected,
             messages: 0,
-            measured: false,
+            needed: 0,
+            wanted: 0,
         }));
     }
 
@@ -129,19 +155,45 @@ impl Pacer {
     ) -> Option<Pace> {
         let near = is_near(round_trip, loss_ppm);
         let by_stream = stream.bytes_per_second * self.percent / 100;
+        if let Some(path) = self.congestion.as_deref_mut() {
+            path.needed = stream.bytes_per_second * 8 * NEEDED_PERCENT / 100;
+            path.estimator.want(path.wanted.max(path.needed));
+        }
+        if let Some(path) = self.congestion.as_deref_mut()
+            && let Some(opening) = &mut path.opening
+        {
+            if let Some(shown) = opening.expire(now) {
+                path.estimator.opening(shown);
+                path.opening = None;
+            } else if opening.is_over(now) {
+                path.opening = None;
+            } else {
+                (self.rate, self.bounded) = (0, true);
+                let basis = match opening.overdue() {
+                    _ if path.estimator.is_measured() => {
+                        Basis::Measured(path.estimator.estimate() / 8)
+                    }
+                    Some(until) if !opening.is_answered() => Basis::Awaited(until),
+                    _ => Basis::Opening,
+                };
+                let burst = opening.room().div_ceil(PACKET_BYTES) as usize;
+                return Some(Pace { burst, basis });
+            }
+        }
         let congestion = self.congestion.as_deref();
         let opening = match self.clear {
             None => OPENING_PACKETS,
             Some(_) => 1,
         };
         let (rate, least, basis) = match congestion {
-            Some(path) if path.measured && path.estimator.estimate() >= WIDE => {
+            Some(path) if path.has_feedback() && path.estimator.estimate() >= WIDE => {
                 (self.rate, self.bounded) = (0, false);
                 return None;
             }
-            Some(path) if path.measured => {
+            Some(path) if path.has_feedback() => {
                 let estimate = Basis::Measured(path.estimator.estimate() / 8);
-                (path.estimator.pace(now) / 8, 1, estimate)
+                let busy = now.saturating_duration_since(self.busy.unwrap_or(now));
+                (path.estimator.pace(now, busy) / 8, 1, estimate)
             }
             Some(path) if path.awaits_feedback(now, round_trip) => {
                 let basis = Basis::Awaited(path.feedback_due(round_trip));
@@ -152,14 +204,15 @@ impl Pacer {
                 };
                 (rate, opening, basis)
             }
+            // Reports alone may be wrong: no frames are left out because of them.
+            Some(path) if path.is_measured() && path.is_thin(by_stream) => {
+                let least = stream.bytes_per_second * 11 / 10;
+                let rate = (path.estimator.estimate() / 8).clamp(least.min(by_stream), by_stream);
+                (rate, BURST_PACKETS, Basis::Stream)
+            }
             _ if near => {
                 (self.rate, self.bounded) = (0, false);
                 return None;
-            }
-            Some(path) if path.estimator.state() == Usage::Over => {
-                let least = stream.bytes_per_second * 11 / 10;
-                let rate = (path.estimator.estimate() / 8).max(least).min(by_stream);
-                (rate, BURST_PACKETS, Basis::Stream)
             }
             _ => (by_stream, BURST_PACKETS, Basis::Stream),
         };
@@ -175,6 +228,13 @@ impl Pacer {
 
     /// When the next burst may leave.
     pub fn ready_at(&self, now: Instant) -> Instant {
+        if let Some(opening) = self.opening() {
+            return match opening.overdue() {
+                Some(overdue) if opening.room() == 0 => overdue.max(now),
+                None if opening.room() == 0 => now + REPAIR_DEBT,
+                _ => now,
+            };
+        }
         let ready = self.clear.and_then(|clear| clear.checked_sub(SLACK));
         ready.map_or(now, |ready| ready.max(now))
     }
@@ -191,24 +251,96 @@ impl Pacer {
 
     /// Accounts for a run of packets that left: `bytes`, cut into packets of `segment` bytes.
     /// `numbered`: they had transport-wide sequence numbers, from [`Pacer::next_number`] on.
-    pub fn sent(&mut self, now: Instant, bytes: usize, segment: usize, numbered: bool) {
+    pub fn sent(&mut self, now: Instant, bytes: usize, segment: usize, numbered: bool, kind: Kind) {
         let on_the_wire = (bytes + bytes.div_ceil(segment) * HEADERS) as u64;
-        if let Some(time) = (on_the_wire * 1_000_000).checked_div(self.rate) {
+        let free = self.free.min(on_the_wire);
+        self.free -= free;
+        // The estimate is what the path carries besides what no feedback covers.
+        let covered = |path: &Congestion| numbered || !path.estimator.has_feedback();
+        if self.congestion.as_deref().is_none_or(covered)
+            && let Some(time) = ((on_the_wire - free) * 1_000_000).checked_div(self.rate)
+        {
             let from = self.clear.map_or(now, |clear| clear.max(now));
+            if from == now {
+                self.busy = Some(now);
+            }
             self.clear = Some(from + Duration::from_micros(time));
         }
         let Some(path) = &mut self.congestion else {
             return;
         };
+        if let Some(opening) = &mut path.opening {
+            opening.sent(on_the_wire);
+        }
         path.estimator.timeout(now);
         let mut left = bytes;
         while left > 0 {
             let size = left.min(segment);
             let number = numbered.then_some(path.number);
-            path.estimator.packet_sent(now, number, size, Kind::Media);
+            path.estimator.packet_sent(now, number, size, kind);
             path.number = path.number.wrapping_add(u16::from(numbered));
             left -= size;
         }
+    }
+
+    /// Sets the rate in bits per second that would be used if the path carried it, beyond the stream's.
+    pub fn want(&mut self, rate: u64) {
+        if let Some(path) = &mut self.congestion {
+            path.wanted = rate;
+        }
+    }
+
+    /// Packets of media that is about to leave that go at once, to find out whether the path carries more.
+    pub fn probe_with_media(&mut self, now: Instant, waiting: usize) -> Option<usize> {
+        let path = self.congestion.as_deref_mut()?;
+        if waiting < PROBE_PACKETS || path.opening.is_some() {
+            return None;
+        }
+        let probe = path.estimator.probe(now, false)?;
+        Some((u64::from(probe.bytes).div_ceil(PACKET_BYTES) as usize) + 2)
+    }
+
+    /// Bytes of padding to send now for the same purpose, if more is wanted than the media that is sent.
+    /// `less`: not all of it is.
+    pub fn probe_with_padding(&mut self, now: Instant, less: bool) -> Option<usize> {
+        let path = self.congestion.as_deref_mut()?;
+        if (path.wanted <= path.needed && !less) || path.opening.is_some() {
+            return None;
+        }
+        let probe = path.estimator.probe(now, true)?;
+        self.free = BUCKET;
+        Some(probe.bytes as usize)
+    }
+
+    /// Nothing more is sent for now. True if a check with this number is to go behind it.
+    pub fn close_burst(&mut self, now: Instant, check: u32) -> bool {
+        let path = self.congestion.as_deref_mut();
+        let opening = path.and_then(|path| path.opening.as_mut());
+        opening.is_some_and(|opening| opening.close(now, check))
+    }
+
+    /// The viewer answered our check with this number. True if more may be sent for it.
+    pub fn answered(&mut self, now: Instant, check: u32) -> bool {
+        let Some(path) = self.congestion.as_deref_mut() else {
+            return false;
+        };
+        let Some(opening) = &mut path.opening else {
+            return false;
+        };
+        match opening.answer(now, check) {
+            Said::Nothing => {}
+            Said::SoFar(shown) => {
+                path.estimator.opening(shown);
+                if path.estimator.estimate() >= WIDE {
+                    path.opening = None;
+                }
+            }
+            Said::Measured(shown) => {
+                path.estimator.opening(shown);
+                path.opening = None;
+            }
+        }
+        true
     }
 
     /// The viewer says which packets arrived, and when.
@@ -216,7 +348,6 @@ impl Pacer {
         if let Some(path) = &mut self.congestion {
             path.estimator.feedback(now, feedback);
             path.messages = path.messages.saturating_add(1);
-            path.measured |= path.estimator.is_measured();
         }
     }
 
@@ -228,21 +359,34 @@ impl Pacer {
         }
     }
 
-    /// The rate that would be used if the path carried it, in bits per second.
-    pub fn want(&mut self, rate: u64) {
-        if let Some(path) = &mut self.congestion {
-            path.estimator.want(rate);
-        }
+    /// What the path carries, in bits per second; `None` until it is measured, and for a viewer that sends
+    /// no transport-wide feedback.
+    pub fn estimate(&self) -> Option<u64> {
+        let path = self.congestion.as_ref().filter(|path| path.is_measured())?;
+        let told = path.estimator.has_feedback() || path.opening.is_some();
+        (told && path.expected).then(|| path.estimator.capacity())
     }
 
-    /// What the path carries, in bits per second; `None` until it is measured.
-    pub fn estimate(&self) -> Option<u64> {
-        let path = self.congestion.as_ref().filter(|path| path.measured)?;
-        Some(path.estimator.estimate())
+    fn opening(&self) -> Option<&Opening> {
+        self.congestion.as_ref()?.opening.as_ref()
     }
 }
 
 impl Congestion {
+    fn is_measured(&self) -> bool {
+        self.estimator.is_measured()
+    }
+
+    /// Whether transport-wide feedback has come, or is about to after an opening.
+    fn has_feedback(&self) -> bool {
+        self.is_measured() && (self.estimator.has_feedback() || (self.expected && self.opened))
+    }
+
+    /// Whether the path carries less than this in bytes per second.
+    fn is_thin(&self, rate: u64) -> bool {
+        self.estimator.estimate() / 8 < rate
+    }
+
     fn awaits_feedback(&self, now: Instant, round_trip: Option<Duration>) -> bool {
         self.expected && self.messages < MESSAGES && now < self.feedback_due(round_trip)
     }
@@ -271,7 +415,7 @@ mod tests {
         let mut now = start;
         for _ in 0..25 {
             now = pacer.ready_at(now);
-            pacer.sent(now, 12_500 - 10 * HEADERS, 1222, false);
+            pacer.sent(now, 12_500 - 10 * HEADERS, 1222, false, Kind::Media);
         }
         // 24 times 12.5 kB, headers included, at 1.25 MB/s.
         let off = (now - start).abs_diff(Duration::from_millis(240));
@@ -283,7 +427,7 @@ mod tests {
         let start = Instant::now();
         let mut pacer = Pacer::new(250);
         pacer.pace(start, FAR, 0, STREAM);
-        pacer.sent(start, 10_000, 1200, false);
+        pacer.sent(start, 10_000, 1200, false, Kind::Media);
         let later = start + Duration::from_millis(40);
         assert!(pacer.ready_at(later) <= later);
     }
@@ -292,14 +436,14 @@ mod tests {
     fn feedback_is_awaited_and_then_given_up() {
         let start = Instant::now();
         let mut pacer = Pacer::new(250);
-        pacer.measure(start, true);
+        pacer.measure(start, true, None);
         let pace = pacer.pace(start, FAR, 0, STREAM).unwrap();
         let until = start + FIRST_FEEDBACK + Duration::from_millis(80);
         assert_eq!(pace.basis, Basis::Awaited(until));
         assert_eq!(pace.burst, OPENING_PACKETS);
-        pacer.sent(start, 6 * 1200, 1200, true);
-        assert_eq!(pacer.next_number(), 6);
-        // 7.4 kB at 0.5 MB/s.
+        pacer.sent(start, 7 * 1200, 1200, true, Kind::Media);
+        assert_eq!(pacer.next_number(), 7);
+        // 8.6 kB at 0.5 MB/s.
         assert!(pacer.ready_at(start) > start + Duration::from_millis(12));
         let pace = pacer.pace(until, FAR, 0, STREAM).unwrap();
         assert_eq!(pace.basis, Basis::Stream);

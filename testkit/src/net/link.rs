@@ -31,6 +31,8 @@ pub struct Link {
     pub queue: Duration,
     /// With a bandwidth: capacity of the queue in bytes, headers included. Overrides `queue`.
     pub queue_bytes: Option<usize>,
+    /// With a bandwidth: bytes that pass at once after a pause, as with the token bucket of `tc tbf`.
+    pub burst: usize,
 }
 
 /// Burst loss by the Gilbert-Elliott model: the wire has a good and a bad state, and may change with each datagram.
@@ -152,6 +154,8 @@ pub struct Pipe {
     in_burst: bool,
     origin: Option<Instant>,
     wire_free: Option<Instant>,
+    /// What the token bucket held when the wire was free last.
+    tokens: Option<f64>,
     /// When each queued datagram leaves the queue, and its size.
     waiting: VecDeque<(Instant, usize)>,
     waiting_bytes: usize,
@@ -168,6 +172,7 @@ impl Pipe {
             in_burst: false,
             origin: None,
             wire_free: None,
+            tokens: None,
             waiting: VecDeque::new(),
             waiting_bytes: 0,
             last_arrival: None,
@@ -198,10 +203,17 @@ impl Pipe {
             if full {
                 return Fate::Overflowed;
             }
-            departure = turn
-                + link
-                    .bandwidth
-                    .time_to_send(turn - origin, size as f64 * 8.0);
+            let filled = self.wire_free.map_or(0.0, |free| {
+                let before = link.bandwidth.capacity(free - origin).unwrap_or(0.0);
+                link.bandwidth.capacity(turn - origin).unwrap_or(0.0) - before
+            });
+            let bucket = link.burst as f64;
+            let tokens = self
+                .tokens
+                .map_or(bucket, |t| (t + filled / 8.0).min(bucket));
+            let left = (size as f64 - tokens).max(0.0);
+            self.tokens = Some((tokens - size as f64).max(0.0));
+            departure = turn + link.bandwidth.time_to_send(turn - origin, left * 8.0);
             self.wire_free = Some(departure);
             if turn > now {
                 self.waiting.push_back((turn, size));
@@ -277,6 +289,26 @@ mod tests {
         let later = start + 8 * MS;
         assert_eq!(arrival(pipe.carry(later, 972, false), start), 32 * MS);
         assert_eq!(pipe.carry(later, 972, false), Fate::Overflowed);
+    }
+
+    #[test]
+    fn a_bucket_of_tokens_lets_a_burst_pass_after_a_pause() {
+        let start = Instant::now();
+        let mut pipe = pipe(Link {
+            bandwidth: 1_000_000.into(),
+            queue: SECOND,
+            burst: 2000,
+            ..Link::default()
+        });
+        for expected in [0, 0, 8, 16] {
+            let arrived = arrival(pipe.carry(start, 972, false), start);
+            assert_eq!(arrived, expected * MS);
+        }
+        // 24 ms refill it.
+        for expected in [40, 40, 48] {
+            let arrived = arrival(pipe.carry(start + 40 * MS, 972, false), start);
+            assert_eq!(arrived, expected * MS);
+        }
     }
 
     #[test]

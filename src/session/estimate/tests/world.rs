@@ -41,7 +41,6 @@ pub struct Flow {
     /// Packets that may leave at once at the start.
     pub burst: usize,
     pub padding: usize,
-    pub padding_rate: u64,
     pub feedback: Viewer,
     pub next_feedback: Instant,
     /// Packets expected and received by the last receiver report, if it sends those and no more.
@@ -102,7 +101,6 @@ impl World {
                 frames: 0,
                 burst: 10,
                 padding: 0,
-                padding_rate: 0,
                 feedback: Viewer::new(start),
                 next_feedback: start + 100 * MS + 31 * MS * n as u32,
                 reports: None,
@@ -215,25 +213,23 @@ impl Flow {
                 left = left.saturating_sub(PACKET);
             }
         }
-        if self.estimator.deadline().is_some_and(|at| at <= now) {
-            self.estimator.timeout(now);
-        }
+        self.estimator.timeout(now);
         if self.padding == 0
-            && let Some(probe) = self.estimator.probe(now)
+            && let Some(probe) = self.estimator.probe(now, true)
         {
-            (self.padding, self.padding_rate) = (probe.bytes as usize, probe.rate);
+            self.padding = probe.bytes as usize;
             self.next_send = self.next_send.min(now + MS);
         }
         while self.waits() && self.next_send <= now {
             let rate = match self.source {
                 Source::Camera(_) if self.burst > 0 => f64::INFINITY,
                 Source::Greedy => self.estimator.estimate() as f64,
-                Source::Camera(_) => self.estimator.pace(now) as f64,
+                Source::Camera(_) => self.estimator.pace(now, Duration::ZERO) as f64,
             };
             let (size, kind, rate) = match self.queue.pop_front() {
                 _ if self.padding > 0 => {
                     self.padding = self.padding.saturating_sub(PACKET);
-                    (PACKET, Kind::Padding, self.padding_rate as f64)
+                    (PACKET, Kind::Probe, f64::INFINITY)
                 }
                 Some(size) => (size, Kind::Media, rate),
                 None => (PACKET, Kind::Media, rate),

@@ -1,0 +1,131 @@
+//! The first seconds of a viewer, on near, far and thin paths: the first picture, when it is live, and that the
+//! link is not harmed.
+
+use std::time::Duration;
+
+use testkit::net::Link;
+
+use crate::thin::{MS, SECOND, STREAM, behind, times, watch};
+use crate::world::{Setup, World};
+
+/// 500 kbit/s with a keyframe of 25 kB every four seconds.
+fn long_gop() -> Setup {
+    Setup {
+        sizes: Some((25_000, 1_640)),
+        gop: 100,
+        congestion: true,
+        ..Setup::default()
+    }
+}
+
+/// 4 Mbit/s with keyframes of 300 kB.
+fn large() -> Setup {
+    Setup {
+        sizes: Some((300_000, 14_000)),
+        congestion: true,
+        ..Setup::default()
+    }
+}
+
+/// When the first picture came, and the first that was live.
+fn first_and_live(world: &World, since: std::time::Instant) -> (Duration, Duration) {
+    let units = world.viewer.video.access_units();
+    let live = units
+        .iter()
+        .find(|unit| unit.at - world.frame_time(unit.timestamp) < 100 * MS);
+    (units[0].at - since, live.unwrap().at - since)
+}
+
+#[test]
+fn on_a_wide_path_all_that_waits_comes_within_a_few_round_trips() {
+    for delay in [0, 1, 5, 40] {
+        let link = Link {
+            delay: delay * MS,
+            ..Link::default()
+        };
+        let mut world = behind(link, 5900 * MS, large());
+        let connected = world.now;
+        world.run(SECOND);
+        let (first, live) = first_and_live(&world, connected);
+        println!("{delay}: {first:?} {live:?}");
+        assert!(first <= 6 * delay * MS, "{delay}: {first:?}");
+        assert!(live <= 7 * delay * MS, "{delay}: {live:?}");
+        assert_eq!(world.session.figures().skips, 0);
+    }
+}
+
+#[test]
+fn a_middling_link_loses_nothing() {
+    for (delay, queue) in [(0, 100), (1, 100), (10, 50), (40, 100)] {
+        let link = Link {
+            delay: delay * MS,
+            bandwidth: 10_000_000.into(),
+            queue_bytes: Some(1250 * queue + 4096),
+            burst: 4096,
+            ..Link::default()
+        };
+        let mut world = behind(link, 5000 * MS, large());
+        let connected = world.now;
+        let seen = watch(&mut world, 20 * SECOND);
+        let (first, _) = first_and_live(&world, connected);
+        println!("{delay}: {first:?} {seen:?}");
+        assert_eq!(seen.lost, 0.0, "{delay}: {seen:?}");
+        // 300 kB take 250 ms.
+        assert!(first < (300 + 4 * delay) * MS, "{delay}: {first:?}");
+        assert!(seen.gap < 450 * MS, "{delay}: {seen:?}");
+    }
+}
+
+#[test]
+fn wherever_in_a_long_gop_a_viewer_comes_it_sees_a_picture_soon_and_then_live() {
+    for tenths in [3, 5, 8, 12, 16, 30, 200] {
+        for (queue, delay) in [(50, 0), (100, 1), (300, 1), (100, 20), (100, 80)] {
+            for after in [40, 700, 1900, 3000, 3700] {
+                let link = Link {
+                    delay: delay * MS,
+                    ..times(tenths, queue * MS)
+                };
+                let rate = STREAM * tenths / 10;
+                let mut world = behind(link, 8 * SECOND + after * MS, long_gop());
+                let connected = world.now;
+                let start = watch(&mut world, 6 * SECOND);
+                let seen = watch(&mut world, 20 * SECOND);
+                let case = format!(
+                    "{tenths} tenths, queue {queue} ms, delay {delay} ms, after {after} ms:\n\
+                     {start:?}\n{seen:?} {:?}",
+                    world.session.figures()
+                );
+                // Sound alone fills most of the thinnest. Within two seconds, what the bucket and the queue take comes on top.
+                let carried = rate as f64 * 1.1 + 4.0 * (4096 + rate * queue as u64 / 8000) as f64;
+                assert!(start.most_sent < carried.max(280_000.0), "{case}");
+                assert!(seen.most_sent < carried.max(280_000.0), "{case}");
+                if tenths == 3 {
+                    // A keyframe takes three and a half seconds.
+                    assert!(seen.frames >= 1, "{case}");
+                    continue;
+                }
+                // The sound takes 100 kbit/s; a keyframe may be overtaken by the next one.
+                let first = world.viewer.video.access_units()[0].at - connected;
+                let needed = Duration::from_millis(26_000 * 8 * 1000 / (rate - 100_000));
+                let overtaken = Duration::from_millis((4000 - after as u64) % 4000);
+                let more = if tenths > 5 { 150 } else { 400 } * MS;
+                let late = first.saturating_sub(needed + more + 4 * delay * MS);
+                assert!(
+                    late.is_zero() || overtaken < needed + 250 * MS,
+                    "{first:?} {case}"
+                );
+                if tenths >= 12 {
+                    assert!(seen.lost < 0.01, "{case}");
+                    assert!(seen.frames >= 495, "{case}");
+                    // A keyframe's time, and a frame.
+                    assert!(seen.gap < needed + 120 * MS, "{case}");
+                } else {
+                    assert!(seen.gap < 4 * SECOND + 3 * needed, "{case}");
+                }
+                if tenths == 8 {
+                    assert!(seen.age < 1500 * MS, "{case}");
+                }
+            }
+        }
+    }
+}
