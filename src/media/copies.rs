@@ -13,6 +13,7 @@ pub struct UnitCopy {
     timestamp: u32,
     arrival: Instant,
     keyframe: bool,
+    disposable: bool,
     marker: bool,
     /// Each packet: its length, then its payload.
     packets: Vec<u8>,
@@ -50,6 +51,7 @@ impl Ring {
             timestamp: first.timestamp,
             arrival: first.arrival,
             keyframe: first.keyframe,
+            disposable: self.is_disposable(number),
             marker: packets().any(|packet| packet.marker),
             packets: Vec::with_capacity(packets().map(|p| LENGTH + p.payload.len()).sum()),
         };
@@ -65,6 +67,9 @@ impl Ring {
     /// Takes in an access unit of another ring, packet by packet as it was there.
     pub fn add_copy(&mut self, copy: &UnitCopy) {
         self.begin(copy.timestamp, copy.arrival, copy.keyframe);
+        if copy.disposable {
+            self.disposable();
+        }
         for payload in copy.payloads() {
             self.push(&[payload]);
         }
@@ -133,14 +138,24 @@ mod tests {
         let mut mirror = Track::mirror(track.copy(), LIMITS);
         assert_eq!(mirror.ring().latest_keyframe(), Some(0));
         assert_eq!(packets(&mirror, 0), packets(&track, keyframe));
-        for length in [1, 1200, 9000] {
+        // The first is one that no other refers to.
+        for (header, length) in [(0x01, 1), (0x41, 1200), (0x41, 9000)] {
             let end = track.ring().end();
-            push(&mut track, 0x41, length);
+            push(&mut track, header, length);
             let copy = track.ring().copy_unit(end).unwrap();
             assert!(!copy.is_keyframe());
             mirror.follow(&copy, track.clock());
         }
         assert_eq!(packets(&mirror, 0), packets(&track, keyframe));
+        let disposable = |track: &Track, from| {
+            let ring = track.ring();
+            (from..ring.end())
+                .map(|n| ring.is_disposable(n))
+                .collect::<Vec<bool>>()
+        };
+        let copied = disposable(&mirror, 0);
+        assert!(copied.contains(&true));
+        assert_eq!(copied, disposable(&track, keyframe));
         let later = begun + Duration::from_secs(3);
         assert_eq!(mirror.clock().rtp_at(later), track.clock().rtp_at(later));
         assert!(track.ring().copy_unit(track.ring().end()).is_none());

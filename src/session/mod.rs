@@ -32,10 +32,11 @@
 //! 2. A stream has a new access unit: [`Session::send`], for each session with a leg of that
 //!    stream. It returns when [`Session::handle_timeout`] is due for what was held back.
 //! 3. [`Session::next_deadline`] has passed: [`Session::handle_timeout`].
+//! 4. A stream that the viewer may be shown has come, gone or changed: [`Session::reconsider`].
 //!
-//! After 1 and 3, and after [`Session::close`] or [`Session::fail`]: [`Session::poll_event`] until
+//! After 1, 3 and 4, and after [`Session::close`] or [`Session::fail`]: [`Session::poll_event`] until
 //! it returns `None`, then ask for `next_deadline` again, which is `None` once the session is over.
-//! After 1, 2 and 3, [`Session::poll_keyframe_request`] names the streams whose encoder should make
+//! After 1 to 4, [`Session::poll_keyframe_request`] names the streams whose encoder should make
 //! a keyframe. No call blocks, and a call without need does no harm.
 //!
 //! # Invariants
@@ -234,6 +235,12 @@ impl Session {
         }
     }
 
+    /// Decides again what the viewer is shown, now that the variants of its stream, or what they have,
+    /// have changed. Sooner or later that happens anyway.
+    pub fn reconsider<T: Transmit>(&mut self, io: &mut Io<'_, T>) {
+        self.decide(io);
+    }
+
     /// When [`Session::handle_timeout`] is due; `None` once the session is over.
     pub fn next_deadline(&self) -> Option<Instant> {
         let transport = self.transport.next_deadline()?;
@@ -372,7 +379,8 @@ impl Session {
     }
 
     /// The streams whose media the session sends or is about to send, its own first. Changes only in
-    /// [`Session::handle_datagram`], [`Session::handle_timeout`] and [`Session::set_limits`].
+    /// [`Session::handle_datagram`], [`Session::handle_timeout`], [`Session::reconsider`] and
+    /// [`Session::set_limits`].
     pub fn streams(&self) -> impl Iterator<Item = StreamId> + '_ {
         let others = self.showing.as_ref().map(|showing| showing.others());
         let others = others.into_iter().flatten().flatten();

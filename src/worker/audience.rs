@@ -105,22 +105,20 @@ impl Core {
             return;
         };
         match mirror.take(parcel.news, &self.context.tuning) {
-            Effect::Send => {
-                let audience = mirror.audience.len();
-                self.send_to_audience(parcel.stream, audience, None, now, false);
-            }
+            Effect::Send => {}
             Effect::Other => {
                 let audience = mirror.audience.clone();
                 self.reconsider(&audience, now);
             }
-            Effect::Nothing => {}
+            Effect::Nothing => return,
         }
+        self.send_to_audience(parcel.stream, None, now, false);
     }
 
     /// Lets sessions decide again which of their streams they show: one has changed.
     pub(super) fn reconsider(&mut self, slots: &[usize], now: Instant) {
         for &slot in slots {
-            self.with_session(slot, now, |session, io| session.handle_timeout(io));
+            self.with_session(slot, now, |session, io| session.reconsider(io));
         }
     }
 }

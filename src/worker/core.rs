@@ -13,6 +13,7 @@ use super::fan_out::{FanOut, PORTION, Pass};
 use super::log_lines;
 use super::session_io::{StreamTracks, session_io};
 use super::slots::{Slots, Viewer};
+use super::stream::Arrived;
 use super::streams::Streams;
 use crate::error::{Error, Result, Status, panicked, shutting_down};
 use crate::events::{Notice, StreamEvent};
@@ -293,7 +294,8 @@ impl Core {
         let Some(entry) = self.streams.get_mut(id) else {
             return;
         };
-        if !entry.stream.media_arrived(kind, unit, lost) {
+        let arrived = entry.stream.media_arrived(kind, unit, lost);
+        if arrived == Arrived::Nothing {
             return;
         }
         let packetized = Instant::now();
@@ -303,21 +305,25 @@ impl Core {
         let timed = entry.stream.costs.sample();
         let arrival = (kind == MediaKind::Video).then_some(unit.arrival);
         if kind == MediaKind::Video {
-            entry.feed_unit(id, &self.context.peers);
+            let begins = arrived == Arrived::Beginning;
+            entry.feed_unit(id, begins, &self.context.peers);
+            if begins {
+                let audience = entry.stream.audience.clone();
+                self.reconsider(&audience, packetized);
+            }
         }
-        let audience = entry.stream.audience.len();
-        self.send_to_audience(id, audience, arrival, packetized, timed);
+        self.send_to_audience(id, arrival, packetized, timed);
     }
 
-    /// Starts sending what is new of a stream to the `audience` sessions that want it.
+    /// Starts sending what is new of a stream to the sessions that want it.
     pub(super) fn send_to_audience(
         &mut self,
         id: StreamId,
-        audience: usize,
         arrival: Option<Instant>,
         now: Instant,
         timed: bool,
     ) {
+        let audience = self.streams.audience(id).len();
         if audience == 0 {
             return;
         }

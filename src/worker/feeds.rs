@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::command::Command;
 use super::thread::Peers;
-use crate::media::{Codec, MediaClock, StreamRate, Track, TrackCopy, TrackInfo, UnitCopy};
+use crate::media::{Codec, MediaClock, StreamRate, TrackCopy, TrackInfo, UnitCopy};
 use crate::session::Media;
 use crate::state::StreamId;
 
@@ -64,6 +64,8 @@ pub struct Beginning {
 pub struct MirroredUnit {
     /// Its packets.
     pub packets: UnitCopy,
+    /// It is the first that viewers can begin with since the camera was connected.
+    pub begins: bool,
     /// The timeline.
     pub clock: MediaClock,
     /// How fast the video comes in.
@@ -186,18 +188,20 @@ impl Feeds {
     }
 
     /// The stream has a new access unit of video.
-    pub fn unit(&mut self, stream: StreamId, video: &Track, rate: StreamRate, peers: &Peers) {
+    pub fn unit(&mut self, stream: StreamId, media: Media<'_>, begins: bool, peers: &Peers) {
         if self.feeds.is_empty() {
             return;
         }
-        let newest = video.ring().end().checked_sub(1);
-        let Some(packets) = newest.and_then(|number| video.ring().copy_unit(number)) else {
+        let ring = media.video.ring();
+        let newest = ring.end().checked_sub(1);
+        let Some(packets) = newest.and_then(|number| ring.copy_unit(number)) else {
             return;
         };
         let unit = Arc::new(MirroredUnit {
             packets,
-            clock: video.clock().clone(),
-            rate,
+            begins,
+            clock: media.video.clock().clone(),
+            rate: media.rate,
         });
         for feed in &mut self.feeds {
             if feed.codec.is_some() && feed.takes(&unit.packets) {

@@ -29,7 +29,7 @@ pub struct Mirror {
 pub enum Effect {
     /// There is something to send.
     Send,
-    /// Its video is another, or gone.
+    /// Its video begins, is another, or is gone: what they are shown may change.
     Other,
     /// Nothing.
     Nothing,
@@ -81,7 +81,11 @@ impl Mirror {
                 let unit = unit.unit();
                 video.follow(&unit.packets, &unit.clock);
                 self.rate = unit.rate;
-                Effect::Send
+                if unit.begins {
+                    Effect::Other
+                } else {
+                    Effect::Send
+                }
             }
             News::Ends => {
                 self.video = None;
@@ -124,7 +128,7 @@ mod tests {
     use crate::media::{AccessUnit, Codec, MediaKind, TrackInfo};
     use crate::state::{StreamId, StreamIdentity};
     use crate::worker::Command;
-    use crate::worker::stream::Stream;
+    use crate::worker::stream::{Arrived, Stream};
     use crate::worker::streams::StreamEntry;
     use crate::worker::thread::{CommandQueue, CommandSender, Peers, command_queue};
 
@@ -185,10 +189,12 @@ mod tests {
                 arrival: self.now,
                 captured: None,
             };
-            self.entry
+            let arrived = self
+                .entry
                 .stream
                 .media_arrived(MediaKind::Video, &picture, 0);
-            self.entry.feed_unit(STREAM, &self.peers);
+            let begins = arrived == Arrived::Beginning;
+            self.entry.feed_unit(STREAM, begins, &self.peers);
         }
 
         /// The mirror's worker takes what has come, and does this.
@@ -260,8 +266,10 @@ mod tests {
         assert_eq!(world.take(), []);
         world.live(TrackInfo::video(sets()));
         world.frame(true, 300);
-        assert_eq!(world.take(), [Effect::Other, Effect::Send]);
-        assert_eq!(world.mirrored(), [world.now]);
+        assert_eq!(world.take(), [Effect::Other; 2]);
+        world.frame(false, 300);
+        assert_eq!(world.take(), [Effect::Send]);
+        assert_eq!(world.mirrored().len(), 2);
     }
 
     #[test]

@@ -42,9 +42,22 @@ pub struct Stream {
     audio: Option<Track>,
     rate: RateMeter,
     dimensions: (u32, u32),
+    /// There was a keyframe since the camera was connected.
+    begun: bool,
     counters: Counters,
     /// The host that pushes can be asked for keyframes.
     pushed: bool,
+}
+
+/// What became of an access unit that arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrived {
+    /// There is nothing to send.
+    Nothing,
+    /// It can be sent.
+    Unit,
+    /// The same, and it is the first that viewers can begin with since the camera was connected.
+    Beginning,
 }
 
 /// What a change of state comes with.
@@ -84,6 +97,7 @@ impl Stream {
             audio: None,
             rate: RateMeter::default(),
             dimensions: (0, 0),
+            begun: false,
             counters: Counters::default(),
             pushed: false,
         }
@@ -228,6 +242,7 @@ impl Stream {
     pub fn live(&mut self, video: TrackInfo, audio: Option<TrackInfo>, tuning: &Tuning) -> bool {
         self.counters.reconnects += u32::from(self.video.is_some());
         self.remember_size(&video);
+        self.begun = false;
         let mut fits = true;
         match &mut self.video {
             Some(track) if track.info().codec == video.codec => track.reconnected(video),
@@ -273,8 +288,8 @@ impl Stream {
         }
     }
 
-    /// Takes an access unit into its ring. False if there is no such track.
-    pub fn media_arrived(&mut self, kind: MediaKind, unit: &AccessUnit<'_>, lost: u32) -> bool {
+    /// Takes an access unit into its ring, if there is such a track.
+    pub fn media_arrived(&mut self, kind: MediaKind, unit: &AccessUnit<'_>, lost: u32) -> Arrived {
         let counters = &mut self.counters;
         counters.bytes += unit.data.len() as u64;
         counters.lost += u64::from(lost);
@@ -282,7 +297,9 @@ impl Stream {
             MediaKind::Video => self.video.as_mut(),
             MediaKind::Audio => self.audio.as_mut(),
         };
-        let Some(track) = track else { return false };
+        let Some(track) = track else {
+            return Arrived::Nothing;
+        };
         #[cfg(any(test, feature = "test-panic"))]
         if counters.frames == 2 {
             crate::test_panic::injected(&self.identity.name, crate::test_panic::STREAM);
@@ -299,7 +316,13 @@ impl Stream {
             counters.keyframes += u64::from(accepted.keyframe);
             self.rate.arrived(unit.arrival, unit.data.len());
         }
-        accepted.packets > 0
+        let first = kind == MediaKind::Video && accepted.keyframe && !self.begun;
+        self.begun |= first;
+        match accepted.packets {
+            0 => Arrived::Nothing,
+            _ if first => Arrived::Beginning,
+            _ => Arrived::Unit,
+        }
     }
 
     /// The video frame that arrived at `arrival` has been sent to all viewers; `None` for audio.
@@ -511,7 +534,10 @@ mod tests {
             arrival: now,
             captured: None,
         };
-        assert!(stream.media_arrived(MediaKind::Video, &keyframe, 0));
+        let arrived = stream.media_arrived(MediaKind::Video, &keyframe, 0);
+        assert_eq!(arrived, Arrived::Beginning);
+        let arrived = stream.media_arrived(MediaKind::Video, &keyframe, 0);
+        assert_eq!(arrived, Arrived::Unit);
         let memory = |stream: &Stream| stream.snapshot(StreamId(1), now).memory;
         assert!(memory(&stream) > 0);
         stream.forget_media();
@@ -522,7 +548,7 @@ mod tests {
         assert!(stream.live(TrackInfo::video(h265_sets()), None, &tuning));
         let info = stream.info(now);
         assert_eq!((info.video_codec, info.reconnects), (Some(Codec::H265), 0));
-        assert_eq!(info.frames, 1);
+        assert_eq!(info.frames, 2);
         // To connected viewers, the same change is another camera.
         assert!(!stream.live(TrackInfo::video(sets()), None, &tuning));
         assert_eq!(stream.info(now).reconnects, 1);

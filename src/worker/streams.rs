@@ -203,10 +203,10 @@ impl StreamEntry {
         }
     }
 
-    /// Hands the newest access unit of video to the mirrors.
-    pub(super) fn feed_unit(&mut self, id: StreamId, peers: &Peers) {
+    /// Hands the newest access unit of video to the mirrors. `begins`: see [`Arrived::Beginning`](super::stream::Arrived::Beginning).
+    pub(super) fn feed_unit(&mut self, id: StreamId, begins: bool, peers: &Peers) {
         if let Some(media) = self.stream.media() {
-            self.feeds.unit(id, media.video, media.rate, peers);
+            self.feeds.unit(id, media, begins, peers);
         }
     }
 

@@ -80,7 +80,7 @@ pub fn attribute(sdp: &str, name: &str) -> String {
 }
 
 /// Waits for something that happens by itself.
-pub fn wait_for(what: &str, done: impl Fn() -> bool) {
+pub fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
     let end = Instant::now() + LONG;
     while !done() {
         assert!(Instant::now() < end, "{what} did not happen");

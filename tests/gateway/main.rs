@@ -19,3 +19,4 @@ mod push;
 mod quality;
 mod state_json;
 mod update;
+mod variants;

@@ -115,10 +115,11 @@ pub struct Allowed {
 ///
 /// `videos`: the stream's own video, then those of its variants, best first; `None` for one whose codec is
 /// not known yet. The video begins with the first of them that the browser takes, and may change to all
-/// that it takes. `allowed`: what is used where it is offered. H.264 uses the payload type with the camera's profile, else
-/// Main, else Constrained Baseline, else any, with packetization-mode 1 if offered. H.265 and AV1 use one
-/// with the camera's profile, else one whose decoders decode that as well. Audio is omitted if it cannot
-/// share the transport of the video. `random` returns random numbers.
+/// that it takes. If it takes none that is known, one that is not is expected to have H.264. `allowed`:
+/// what is used where it is offered. H.264 uses the payload type with the camera's profile, else Main,
+/// else Constrained Baseline, else any, with packetization-mode 1 if offered. H.265 and AV1 use one with
+/// the camera's profile, else one whose decoders decode that as well. Audio is omitted if it cannot share
+/// the transport of the video. `random` returns random numbers.
 ///
 /// Fails with `Status::Codec` if there is no common video codec; the message names what the camera sends
 /// and what the browser offers.
@@ -137,6 +138,12 @@ pub fn negotiate(
         .find_map(|video| {
             sections(offer, MediaKind::Video)
                 .find_map(|(i, section)| Some((i, choose_for(section, video)?)))
+        })
+        .or_else(|| {
+            // One that is not known yet most likely has the codec that every browser takes.
+            let unknown = videos.iter().any(Option::is_none);
+            let mut sections = sections(offer, MediaKind::Video).filter(|_| unknown);
+            sections.find_map(|(i, section)| Some((i, choose(section, Codec::H264, None)?)))
         })
         .ok_or_else(|| nothing_in_common(offer, known.copied().next()))?;
     let mut picture = track(offer, video_section, chosen, allowed, &mut ssrcs)?;

@@ -255,7 +255,9 @@ impl Ladder {
             variant: step.map_or(view.shown, |step| step.stream),
             detail: step.map_or(view.detail, |step| step.detail),
             better: step.is_some_and(|step| self.is_better(&step, view)),
-            patient: matches!((chosen, shown), (Some(chosen), Some(shown)) if chosen < shown),
+            // What the viewer asks for waits for nothing.
+            patient: !first
+                && matches!((chosen, shown), (Some(chosen), Some(shown)) if chosen < shown),
             want: self.want(place),
             fetch: self.fetch(budget, view, place),
         }

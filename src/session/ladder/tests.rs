@@ -367,6 +367,18 @@ fn a_variant_without_media_is_fetched_when_it_would_be_shown() {
 }
 
 #[test]
+fn what_is_asked_for_waits_for_no_new_keyframe() {
+    let mut viewer = Viewer::new();
+    viewer.run_with(20, |_| None);
+    for (variant, shown) in [(VariantChoice::Only(SUB), SUB), (VariantChoice::Auto, OWN)] {
+        viewer.set_limits(None, variant);
+        viewer.decide(None);
+        assert_eq!(viewer.shown, shown);
+        assert!(!viewer.choice.unwrap().patient);
+    }
+}
+
+#[test]
 fn without_measurement_only_lasting_loss_counts() {
     let mut viewer = Viewer::new();
     let mut random = Rng::with_seed(2);
