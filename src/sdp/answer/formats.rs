@@ -26,7 +26,7 @@ pub(super) fn choose_for<'a>(section: &'a OfferedSection, info: &TrackInfo) -> O
 }
 
 /// The best form of a codec in a section for a track with these parameter sets, if they are known.
-fn choose<'a>(
+pub(super) fn choose<'a>(
     section: &'a OfferedSection,
     codec: Codec,
     sets: Option<&ParameterSets>,

@@ -15,7 +15,7 @@ mod h265;
 mod restart;
 
 pub use formats::Format;
-use formats::{Chosen, Repair, add_formats, choose_for, repair, write_format};
+use formats::{Chosen, Repair, add_formats, choose, choose_for, repair, write_format};
 pub use restart::{restart_fragment, transport_section};
 
 const PLAYOUT_DELAY: &str = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay";
