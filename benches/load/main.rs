@@ -42,7 +42,7 @@ Without WHAT all of the first six run. Results go to benches/results/.
   scale     1 to 256 cameras, 1 to 1000 viewers
   workers   packets that one and two workers can send
   knobs     the effects of GSO, batching, pacing and workers
-  links     viewers behind thin and unsteady links: [--go2rtc FILE] [--only A,B]
+  links     viewers behind thin and unsteady links: [--go2rtc FILE] [--libwebrtc] [--only A,B]
   peer      another WHEP server: --url http://HOST:PORT/{}/whep --pid PID [--name NAME]
   cameras   cameras for it, until standard input ends: [--count N] [--listen ADDR:PORT] [--gop FRAMES]
 

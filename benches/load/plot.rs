@@ -9,9 +9,14 @@ const BOTTOM: f64 = 45.0;
 const TOP: f64 = 40.0;
 const COLORS: [&str; 4] = ["#1f6feb", "#8c959f", "#cf222e", "#9a6700"];
 
-/// Groups of bars on a logarithmic scale: for each group, one value per series.
+/// Groups of bars on a logarithmic scale: for each group, one value per series, or NaN.
 pub fn bars(title: &str, series: &[String], groups: &[(String, Vec<f64>)]) -> String {
-    let all = || groups.iter().flat_map(|(_, values)| values.iter().copied());
+    let all = || {
+        groups
+            .iter()
+            .flat_map(|(_, values)| values.iter().copied())
+            .filter(|value| value.is_finite())
+    };
     let low = all().fold(f64::MAX, f64::min).log10().floor();
     let high = all().fold(f64::MIN, f64::max).log10().ceil().max(low + 1.0);
     let (width, height) = (2.0 * WIDTH, HEIGHT + 60.0);
@@ -36,6 +41,10 @@ pub fn bars(title: &str, series: &[String], groups: &[(String, Vec<f64>)]) -> St
         text(&mut svg, left + step / 2.0, floor + 16.0, "middle", name);
         for (s, value) in values.iter().enumerate() {
             let x = left + bar * (s as f64 + 0.5);
+            if value.is_nan() {
+                text(&mut svg, x + bar * 0.45, floor - 4.0, "middle", "-");
+                continue;
+            }
             let _ = writeln!(
                 svg,
                 "<rect x='{x:.1}' y='{:.1}' width='{:.1}' height='{:.1}' fill='{}'/>",

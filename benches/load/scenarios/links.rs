@@ -1,10 +1,11 @@
 //! Viewers behind many kinds of links, each through its own emulated link: what they see, and how much
 //! is sent to them.
 
-use std::io::{self, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+mod servers;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use testkit::camera::sent_at;
@@ -14,10 +15,11 @@ use testkit::viewer::{AccessUnit, UdpViewer, Viewer, ViewerConfig};
 
 use crate::args::Args;
 use crate::plot;
-use crate::process::Process;
 use crate::report::{Table, number, write, write_plot};
 use crate::viewers::loopback_candidate;
 use crate::whep;
+
+use servers::{Server, Source, go2rtc, libwebrtc, ours};
 
 const FRAME: Duration = Duration::from_millis(40);
 /// A keyframe every 4 s.
@@ -52,8 +54,16 @@ static STEPS: [Step; 3] = [
     },
 ];
 
-/// The links, by name.
-fn links() -> Vec<(&'static str, Link)> {
+/// A link that some viewers share.
+#[derive(Clone, Copy)]
+struct Row {
+    name: &'static str,
+    link: Link,
+    viewers: usize,
+}
+
+/// The links.
+fn links() -> Vec<Row> {
     let delayed = |millis| Link {
         delay: Duration::from_millis(millis),
         ..Link::default()
@@ -71,28 +81,31 @@ fn links() -> Vec<(&'static str, Link)> {
             ..thin(rate.into(), latency)
         }
     };
+    let lte = Link {
+        delay: Duration::from_millis(25),
+        ..thin(Bandwidth::Steps(lte()), 300)
+    };
+    let lossy = Link {
+        loss: 0.02,
+        ..delayed(10)
+    };
+    let row = |name, viewers, link| Row {
+        name,
+        link,
+        viewers,
+    };
     vec![
-        ("near", delayed(0)),
-        ("10 ms far", delayed(5)),
-        ("1.6 x", times(16, 100)),
-        ("1.2 x", times(12, 100)),
-        ("0.8 x", times(8, 200)),
-        ("3-0.5-3 x", thin(Bandwidth::Steps(&STEPS), 200)),
-        (
-            "LTE",
-            Link {
-                delay: Duration::from_millis(25),
-                ..thin(Bandwidth::Steps(lte()), 300)
-            },
-        ),
-        ("Wi-Fi", thin(Bandwidth::Steps(wifi()), 150)),
-        (
-            "2 % loss",
-            Link {
-                loss: 0.02,
-                ..delayed(10)
-            },
-        ),
+        row("near", 1, delayed(0)),
+        row("10 ms far", 1, delayed(5)),
+        row("1.6 x", 1, times(16, 100)),
+        row("1.2 x", 1, times(12, 100)),
+        row("0.8 x", 1, times(8, 200)),
+        row("2 at 2.4 x", 2, times(24, 100)),
+        row("2 at 1.6 x", 2, times(16, 200)),
+        row("3-0.5-3 x", 1, thin(Bandwidth::Steps(&STEPS), 200)),
+        row("LTE", 1, lte),
+        row("Wi-Fi", 1, thin(Bandwidth::Steps(wifi()), 150)),
+        row("2 % loss", 1, lossy),
     ]
 }
 
@@ -115,18 +128,14 @@ struct Seen {
     lost: f64,
     /// Retransmissions, in percent of the received packets.
     repeated: f64,
+    /// Received packets.
+    packets: usize,
+    /// Of the viewers of one link, what the one with the fewest packets got, in percent of the one with the most.
+    share: f64,
 }
 
-/// A running system.
-struct Server {
-    name: &'static str,
-    url: String,
-    _cameras: Process,
-    _gateway: Option<Process>,
-    _other: Option<Other>,
-}
-
-/// One viewer behind each link, for `--seconds`; this library and, with `--go2rtc FILE`, go2rtc.
+/// One viewer behind each link, for `--seconds`; this library and, with `--go2rtc FILE`, go2rtc, and with
+/// `--libwebrtc` the sender of Chromium.
 pub fn measure(args: &Args) -> io::Result<()> {
     let quick = args.has("quick");
     let rounds: usize = args.number("rounds", if quick { 1 } else { 3 });
@@ -134,7 +143,7 @@ pub fn measure(args: &Args) -> io::Result<()> {
     let time = Duration::from_secs(args.number("seconds", time));
     let only: Vec<&str> = args.list("only", ',').collect();
     let mut links = links();
-    links.retain(|(name, _)| only.is_empty() || only.contains(name));
+    links.retain(|row| only.is_empty() || only.contains(&row.name));
     let mut table = Table::new(
         "Viewers",
         &[
@@ -149,14 +158,29 @@ pub fn measure(args: &Args) -> io::Result<()> {
             "sent over capacity, worst 2 s",
             "lost %",
             "sent again %",
+            "lesser share %",
         ],
     );
     let mut systems = vec![ours as fn(&Args) -> io::Result<Server>];
     if args.has("go2rtc") {
         systems.push(go2rtc);
     }
+    if args.has("libwebrtc") {
+        systems.push(libwebrtc);
+    }
     let mut names = Vec::new();
-    let mut frozen = vec![Vec::new(); links.len()];
+    let mut plots = [
+        ("links", "Seconds of freeze per minute, by link (0.1: none)"),
+        (
+            "links_age",
+            "Age in milliseconds that 95 % of the frames are below, by link",
+        ),
+        (
+            "links_first",
+            "Seconds from the offer to the first frame, by link",
+        ),
+    ]
+    .map(|(name, title)| (name, title, vec![Vec::new(); links.len()]));
     let mut rows: Vec<Vec<_>> = vec![Vec::new(); links.len()];
     for start in systems {
         let server = start(args)?;
@@ -167,17 +191,18 @@ pub fn measure(args: &Args) -> io::Result<()> {
             // All at the same time: each has its own link, and together they are a light load.
             let viewers: Vec<_> = links
                 .iter()
-                .map(|&(_, link)| {
+                .map(|&row| {
                     let url = server.url.clone();
-                    std::thread::spawn(move || watch(&url, link, round as u64, time))
+                    let source = server.source;
+                    std::thread::spawn(move || watch_all(&url, source, row, round as u64, time))
                 })
                 .collect();
             for (i, viewer) in viewers.into_iter().enumerate() {
                 let result = viewer
                     .join()
                     .map_err(|_| io::Error::other("a viewer panicked"))?;
-                let named = |error| io::Error::other(format!("{}: {error}", links[i].0));
-                seen[i].push(result.map_err(named)?);
+                let named = |error| io::Error::other(format!("{}: {error}", links[i].name));
+                seen[i].extend(result.map_err(named)?);
             }
             // The next round joins elsewhere in the group of pictures.
             std::thread::sleep(FRAME * (GOP / 3) as u32);
@@ -188,131 +213,102 @@ pub fn measure(args: &Args) -> io::Result<()> {
                 all.iter().sum::<f64>() / all.len() as f64
             };
             let over = seen.iter().filter_map(|seen| seen.over);
-            // The plot has a logarithmic scale.
-            frozen[i].push(mean(|seen| seen.frozen).max(0.1));
+            let first = mean(|seen| seen.first.unwrap_or(f64::NAN));
+            let age = mean(|seen| seen.age[1]);
+            let frozen = mean(|seen| seen.frozen);
+            // The scale of the plots is logarithmic.
+            for ((_, _, bars), (value, least)) in
+                plots
+                    .iter_mut()
+                    .zip([(frozen, 0.1), (age, 1.0), (first, 0.01)])
+            {
+                bars[i].push(if value.is_nan() {
+                    value
+                } else {
+                    value.max(least)
+                });
+            }
             rows[i].push(vec![
-                links[i].0.into(),
+                links[i].name.into(),
                 server.name.into(),
-                number(mean(|seen| seen.first.unwrap_or(f64::NAN)), 2),
+                number(first, 2),
                 number(mean(|seen| seen.live.unwrap_or(f64::NAN)), 2),
                 number(mean(|seen| seen.shown as f64) / time.as_secs_f64(), 1),
-                number(mean(|seen| seen.frozen), 1),
+                number(frozen, 1),
                 number(mean(|seen| seen.age[0]), 0),
-                number(mean(|seen| seen.age[1]), 0),
+                number(age, 0),
                 number(over.fold(f64::NAN, f64::max), 2),
                 number(mean(|seen| seen.lost), 1),
                 number(mean(|seen| seen.repeated), 1),
+                number(mean(|seen| seen.share), 0),
             ]);
         }
     }
     table.rows = rows.into_iter().flatten().collect();
     let about = format!(
-        "A camera of {} kbit/s with 25 frames per second and a keyframe of {} kB every 4 s. Behind \
-         each link one viewer at a time for {} s, {rounds} times, at various positions in the group of \
-         pictures; the mean, and the worst 2 s of all. \"x\" is the rate \
+        "A camera of {} kbit/s with 25 frames per second and a keyframe of {} kB every 4 s. libwebrtc \
+         encodes up to the same rate for each viewer instead, with keyframes only on request. Behind \
+         each link one viewer at a time, or 2 where it says so, for {} s, {rounds} times, at various \
+         positions in the group of pictures; the mean, and the worst 2 s of all. \"x\" is the rate \
          of the link relative to the stream. A frame is shown when it and all frames that it refers \
          to have arrived. A viewer is live from when all frames are less than 200 ms \
          old for 2 s. A freeze is a gap of more than 200 ms between two frames. Freezes and ages \
-         count from 3 s after the offer on. Queues: 4 kB and 100 ms at 1.6 x and 1.2 x, 4 kB and \
-         200 ms at 0.8 x, 200 ms with the steps (12 s each), 300 ms with LTE, 150 ms with Wi-Fi.",
+         count from 3 s after the offer on. Queues: 4 kB and 100 ms at 1.6 x, 1.2 x and 2.4 x, 4 kB and \
+         200 ms at 0.8 x and for 2 at 1.6 x, 200 ms with the steps (12 s each), 300 ms with LTE, 150 ms with Wi-Fi.",
         STREAM / 1000,
         KEYFRAME_PACKETS * 1188 / 1000,
         time.as_secs(),
     );
     write("links", &about, &[table])?;
-    let groups: Vec<(String, Vec<f64>)> = links
-        .iter()
-        .map(|(name, _)| (*name).to_owned())
-        .zip(frozen)
-        .collect();
-    let title = "Seconds of freeze per minute, by link (0.1: none)";
-    write_plot("links", &plot::bars(title, &names, &groups))
-}
-
-fn cameras() -> io::Result<(Process, String)> {
-    let numbers = [
-        ("--gop", GOP),
-        ("--packets", PACKETS),
-        ("--keyframe-packets", KEYFRAME_PACKETS),
-    ];
-    let args: Vec<String> = numbers
-        .iter()
-        .flat_map(|(name, value)| [(*name).to_owned(), value.to_string()])
-        .collect();
-    Process::start("cameras", &args)
-}
-
-fn ours(args: &Args) -> io::Result<Server> {
-    let (cameras, urls) = cameras()?;
-    let knobs = args.text("set").unwrap_or("").to_owned();
-    let gateway = ["--cameras".to_owned(), urls, "--set".to_owned(), knobs];
-    let (gateway, url) = Process::start("gateway", &gateway)?;
-    mid_group();
-    Ok(Server {
-        name: "gateway",
-        url: url.replace("{}", "cam0"),
-        _cameras: cameras,
-        _gateway: Some(gateway),
-        _other: None,
-    })
-}
-
-/// Waits until viewers join in the middle of a group of pictures.
-fn mid_group() {
-    std::thread::sleep(FRAME * (GOP / 2 + 5) as u32);
-}
-
-/// Another server's process and its configuration file.
-struct Other(Child, PathBuf);
-
-impl Drop for Other {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-        let _ = std::fs::remove_file(&self.1);
+    for (name, title, bars) in plots {
+        let groups = links.iter().map(|row| row.name.to_owned()).zip(bars);
+        let groups: Vec<(String, Vec<f64>)> = groups.collect();
+        write_plot(name, &plot::bars(title, &names, &groups))?;
     }
+    Ok(())
 }
 
-fn go2rtc(args: &Args) -> io::Result<Server> {
-    let (cameras, camera) = cameras()?;
-    let binary = args.text("go2rtc").unwrap_or("go2rtc");
-    // Free ports; a machine that runs benchmarks is idle enough to rely on them.
-    let http = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
-    let media = UdpSocket::bind("127.0.0.1:0")?.local_addr()?;
-    let file = std::env::temp_dir().join(format!("links-{}.yaml", std::process::id()));
-    let mut config = std::fs::File::create(&file)?;
-    write!(
-        config,
-        "api:\n  listen: \"{http}\"\nrtsp:\n  listen: \"\"\nwebrtc:\n  listen: \"{media}/udp\"\n  \
-         candidates: [\"{media}\"]\n  ice_servers: []\n  filters:\n    loopback: true\nstreams:\n  cam0: {camera}\npreload:\n  cam0:\nlog:\n  level: warn\n"
-    )?;
-    let child = Command::new(binary)
-        .arg("-config")
-        .arg(&file)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .spawn()?;
-    let other = Other(child, file);
-    let end = Instant::now() + Duration::from_secs(10);
-    while TcpStream::connect(http).is_err() {
-        if Instant::now() > end {
-            return Err(io::Error::other("go2rtc does not listen"));
+/// The viewers of one link.
+fn watch_all(
+    url: &str,
+    source: Source,
+    row: Row,
+    seed: u64,
+    time: Duration,
+) -> io::Result<Vec<Seen>> {
+    // Each encoder has a socket of its own, and the relay one target.
+    if row.viewers > 1 && source == Source::Encoder {
+        return Ok(Vec::new());
+    }
+    let shared = Mutex::new(None);
+    let seen: io::Result<Vec<Seen>> = std::thread::scope(|scope| {
+        let viewer = || scope.spawn(|| watch(url, source, row.link, &shared, seed, time));
+        let viewers: Vec<_> = (0..row.viewers).map(|_| viewer()).collect();
+        let seen = viewers.into_iter().map(|viewer| {
+            let result = viewer.join();
+            result.map_err(|_| io::Error::other("a viewer panicked"))?
+        });
+        seen.collect()
+    });
+    let mut seen = seen?;
+    let packets = seen.iter().map(|seen| seen.packets);
+    if let (2.., Some(least), Some(most)) = (row.viewers, packets.clone().min(), packets.max()) {
+        for seen in &mut seen {
+            seen.share = 100.0 * least as f64 / most.max(1) as f64;
         }
-        std::thread::sleep(Duration::from_millis(50));
     }
-    mid_group();
-    let url = format!("http://{http}/api/webrtc?src=cam0");
-    Ok(Server {
-        name: "go2rtc",
-        url,
-        _cameras: cameras,
-        _gateway: None,
-        _other: Some(other),
-    })
+    Ok(seen)
 }
 
-/// One viewer behind one link.
-fn watch(url: &str, link: Link, seed: u64, time: Duration) -> io::Result<Seen> {
+/// One viewer, behind the link of `shared`, which the first viewer makes.
+fn watch(
+    url: &str,
+    source: Source,
+    link: Link,
+    shared: &Mutex<Option<Arc<Relay>>>,
+    seed: u64,
+    time: Duration,
+) -> io::Result<Seen> {
     let config = ViewerConfig {
         audio: false,
         ..ViewerConfig::chromium()
@@ -332,13 +328,20 @@ fn watch(url: &str, link: Link, seed: u64, time: Duration) -> io::Result<Seen> {
         ..Link::default()
     };
     let listen = SocketAddr::from(([127, 0, 0, 1], 0));
-    let relay = Relay::start(listen, target, link, up, seed)?;
+    let relay = {
+        let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let relay = match shared.take() {
+            Some(relay) => relay,
+            None => Arc::new(Relay::start(listen, target, link, up, seed)?),
+        };
+        Arc::clone(shared.insert(relay))
+    };
     udp.viewer
         .accept(Instant::now(), &answer, Some(relay.address()));
     let mut asked = start;
     while start.elapsed() < time {
         udp.run_till(Duration::from_millis(250), |_| false);
-        let newest = last_shown(&udp.viewer).unwrap_or(start);
+        let newest = last_shown(&udp.viewer, source).unwrap_or(start);
         let now = Instant::now();
         if now - newest.max(asked) > PATIENCE {
             udp.viewer.send_pli();
@@ -346,27 +349,30 @@ fn watch(url: &str, link: Link, seed: u64, time: Duration) -> io::Result<Seen> {
         }
     }
     let counts = relay.counts();
-    let seen = seen(&udp.viewer, start, time, &link, &counts);
+    let seen = seen(&udp.viewer, source, start, time, &link, &counts);
     udp.viewer.close(Instant::now());
     udp.run_till(Duration::ZERO, |_| true);
     Ok(seen)
 }
 
-fn last_shown(viewer: &Viewer) -> Option<Instant> {
-    shown(&viewer.video.access_units())
+fn last_shown(viewer: &Viewer, source: Source) -> Option<Instant> {
+    shown(source, &viewer.video.access_units())
         .last()
         .map(|(at, _)| *at)
 }
 
 /// The frames that can be decoded, each with the time when it is shown: keyframes, and frames that
 /// follow a decoded frame.
-fn shown(units: &[AccessUnit]) -> Vec<(Instant, &AccessUnit)> {
+fn shown(source: Source, units: &[AccessUnit]) -> Vec<(Instant, &AccessUnit)> {
     let mut shown: Vec<(Instant, &AccessUnit)> = Vec::new();
     for unit in units {
         let follows = shown.last().is_some_and(|(_, last)| {
             let ticks = unit.timestamp.wrapping_sub(last.timestamp);
-            // At most one and a half frame intervals at 90 kHz.
-            (1..5400).contains(&ticks)
+            match source {
+                // At most one and a half frame intervals at 90 kHz.
+                Source::Camera => (1..5400).contains(&ticks),
+                Source::Encoder => unit.sequences.0 == last.sequences.1 + 1,
+            }
         });
         if follows || unit.is_keyframe() {
             let at = shown.last().map_or(unit.at, |(at, _)| unit.at.max(*at));
@@ -376,17 +382,31 @@ fn shown(units: &[AccessUnit]) -> Vec<(Instant, &AccessUnit)> {
     shown
 }
 
-fn seen(viewer: &Viewer, start: Instant, time: Duration, link: &Link, counts: &Counts) -> Seen {
+fn seen(
+    viewer: &Viewer,
+    source: Source,
+    start: Instant,
+    time: Duration,
+    link: &Link,
+    counts: &Counts,
+) -> Seen {
     let units = viewer.video.access_units();
-    let shown = shown(&units);
+    let shown = shown(source, &units);
     let (now, wall) = (Instant::now(), SystemTime::now());
     let (from, to) = (start + STARTED, start + time);
     let aged: Vec<(Instant, f64)> = shown
         .iter()
         .filter_map(|(at, unit)| {
-            let sent = sent_at(unit.nals.last()?)?;
-            let shown = (wall - (now - *at)).duration_since(UNIX_EPOCH).ok()?;
-            Some((*at, (shown.as_secs_f64() - sent.as_secs_f64()) * 1e3))
+            let sent = match source {
+                Source::Camera => UNIX_EPOCH + sent_at(unit.nals.last()?)?,
+                Source::Encoder => {
+                    viewer.wall_clock_at(viewer.video.ssrc(), unit.timestamp, 90_000)?
+                }
+            };
+            // Clocks are read at different times.
+            let shown = wall - (now - *at);
+            let age = shown.duration_since(sent).unwrap_or_default();
+            Some((*at, age.as_secs_f64() * 1e3))
         })
         .collect();
     let recent = aged.iter().filter(|(at, _)| *at > from);
@@ -422,6 +442,8 @@ fn seen(viewer: &Viewer, start: Instant, time: Duration, link: &Link, counts: &C
         over: over(link, &counts.offered),
         lost: share(counts.lost + counts.overflowed, counts.sent),
         repeated: share(again, came),
+        packets: viewer.video.count(),
+        share: f64::NAN,
     }
 }
 

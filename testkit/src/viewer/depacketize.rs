@@ -56,6 +56,8 @@ pub struct AccessUnit {
     pub timestamp: u32,
     /// When its last packet arrived.
     pub at: std::time::Instant,
+    /// Extended sequence numbers of its first and last packets.
+    pub sequences: (u64, u64),
     /// Its NAL units, without start codes; its OBUs, without sizes; or its one audio payload.
     pub nals: Vec<Vec<u8>>,
     keyframe: bool,
@@ -102,6 +104,7 @@ pub fn access_units<'a>(packets: impl Iterator<Item = &'a Packet>) -> Vec<Access
                 units.push(AccessUnit {
                     timestamp: packet.timestamp,
                     at: unit.iter().map(|p| p.at).max().unwrap_or(packet.at),
+                    sequences: (unit[0].sequence, packet.sequence),
                     keyframe: format.is_keyframe(&nals),
                     nals,
                 });

@@ -95,6 +95,13 @@ impl Receiver {
             extension = bytes[16..16 + 4 * usize::from(words)].to_vec();
             header = 16 + extension.len();
         }
+        let mut end = bytes.len();
+        if bytes[0] & 0x20 != 0 {
+            end -= usize::from(bytes[end - 1]);
+            if end == header {
+                return; // A probe of the bandwidth.
+            }
+        }
         let mut sequence = u16::from_be_bytes(number(bytes, 2));
         let mut payload_type = bytes[1] & 0x7f;
         if u32::from_be_bytes(number(bytes, 8)) != self.ssrc {
@@ -116,7 +123,7 @@ impl Receiver {
             timestamp: u32::from_be_bytes(number(bytes, 4)),
             marker: bytes[1] & 0x80 != 0,
             extension,
-            payload: bytes[header..].to_vec(),
+            payload: bytes[header..end].to_vec(),
         };
         if self.missing.remove(&sequence).is_some() {
             self.recovered += 1;
