@@ -28,7 +28,7 @@ mod world;
 #[cfg(target_os = "linux")]
 mod linux {
     use crate::args::Args;
-    use crate::scenarios::{fanout, knobs, links, loss, peer, scale, start, workers};
+    use crate::scenarios::{before, fanout, knobs, links, loss, peer, scale, start, workers};
     use crate::systems::{bare, cameras, gateway, naive};
     use crate::viewers;
 
@@ -44,13 +44,14 @@ Without WHAT all of the first six run. Results go to benches/results/.
   knobs     the effects of GSO, batching, pacing and workers
   links     viewers behind thin and unsteady links: [--go2rtc FILE] [--libwebrtc] [--only A,B]
   peer      another WHEP server: --url http://HOST:PORT/{}/whep --pid PID [--name NAME]
+  before    an older build: --file FILE, its benchmark program [--set-before KNOB=VALUE,]
   cameras   cameras for it, until standard input ends: [--count N] [--listen ADDR:PORT] [--gop FRAMES]
 
   --quick            shorter, and coarser
-  --rounds N         rounds of fanout, workers, links and peer
+  --rounds N         rounds of fanout, workers, links, peer and before
   --seconds N        seconds of each measurement
-  --loads A,B        fanout and peer: only these, such as 1x64,64x1
-  --set KNOB=VALUE,  fanout, scale, links and peer: knobs of this library
+  --loads A,B        fanout, peer and before: only these, such as 1x64,64x1
+  --set KNOB=VALUE,  fanout, scale, links, peer and before: knobs of this library
 ";
 
     pub fn main() -> std::io::Result<()> {
@@ -73,6 +74,7 @@ Without WHAT all of the first six run. Results go to benches/results/.
             Some("knobs") => knobs::measure(&args),
             Some("links") => links::measure(&args),
             Some("peer") => peer::measure(&args),
+            Some("before") => before::measure(&args),
             Some("cameras") => cameras::run(&args),
             // `cargo bench` says `--bench`; `cargo test --all-targets` does not.
             None if args.has("bench") && !args.has("help") => {

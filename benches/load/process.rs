@@ -2,6 +2,7 @@
 //! obeys the lines on its standard input, and exits at the end of input.
 
 use std::io::{self, BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc;
 
@@ -15,7 +16,12 @@ pub struct Process {
 impl Process {
     /// Starts this program in a role. Returns what it prints after READY.
     pub fn start(role: &str, args: &[String]) -> io::Result<(Process, String)> {
-        let mut child = Command::new(std::env::current_exe()?)
+        Process::start_build(&std::env::current_exe()?, role, args)
+    }
+
+    /// Starts another build of this program in a role.
+    pub fn start_build(file: &Path, role: &str, args: &[String]) -> io::Result<(Process, String)> {
+        let mut child = Command::new(file)
             .arg("--role")
             .arg(role)
             .args(args)

@@ -1,6 +1,7 @@
 //! One run: cameras, one system, viewers; then what it cost.
 
 use std::io;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -13,6 +14,11 @@ use crate::usage::{Memory, cpu_seconds, memory};
 pub enum System {
     /// This library, with knobs other than the defaults.
     Gateway(String),
+    /// The same of another build of this program, an older one.
+    Before {
+        file: PathBuf,
+        knobs: String,
+    },
     /// The naive gateway on the async `webrtc` crate.
     Naive,
     Bare,
@@ -33,6 +39,7 @@ impl System {
         match self {
             System::Gateway(knobs) if knobs.is_empty() => "gateway".to_owned(),
             System::Gateway(knobs) => format!("gateway {knobs}"),
+            System::Before { knobs, .. } => format!("before {knobs}").trim_end().to_owned(),
             System::Naive => "naive".to_owned(),
             System::Bare => "bare".to_owned(),
             System::External { name, .. } => name.clone(),
@@ -40,22 +47,26 @@ impl System {
     }
 }
 
-/// How many cameras, how many viewers of each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How many cameras, how many viewers of each, and how far away these are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Load {
     /// Cameras.
     pub streams: usize,
     /// Viewers of each.
     pub each: usize,
+    /// Round trip to the viewers in milliseconds, besides that of the loopback interface.
+    pub round_trip: u64,
 }
 
 impl Load {
-    /// From its name, such as `64x1`.
+    /// From its name, such as `64x1`, or `64x1@10` for a round trip of 10 ms.
     pub fn parse(name: &str) -> Option<Load> {
+        let (name, round_trip) = name.split_once('@').unwrap_or((name, "0"));
         let (streams, each) = name.split_once('x')?;
         Some(Load {
             streams: streams.parse().ok()?,
             each: each.parse().ok()?,
+            round_trip: round_trip.parse().ok()?,
         })
     }
 
@@ -66,7 +77,10 @@ impl Load {
 
     /// Its name in tables.
     pub fn name(self) -> String {
-        format!("{}x{}", self.streams, self.each)
+        match self.round_trip {
+            0 => format!("{}x{}", self.streams, self.each),
+            millis => format!("{}x{}@{millis}", self.streams, self.each),
+        }
     }
 }
 
@@ -128,18 +142,21 @@ pub fn run(system: &System, load: Load, time: Duration) -> io::Result<Figures> {
     match system {
         System::Bare => {}
         System::External { url: theirs, .. } => url = theirs.clone(),
-        System::Gateway(_) | System::Naive => {
+        System::Gateway(_) | System::Before { .. } | System::Naive => {
             let (started, urls) = Process::start("cameras", &arg("--count", &streams))?;
             cameras = Some(started);
             let mut args = arg("--cameras", &urls);
-            let role = match system {
+            let (started, ready) = match system {
                 System::Gateway(knobs) => {
                     args.extend(arg("--set", knobs));
-                    "gateway"
+                    Process::start("gateway", &args)?
                 }
-                _ => "naive",
+                System::Before { file, knobs } => {
+                    args.extend(arg("--set", knobs));
+                    Process::start_build(file, "gateway", &args)?
+                }
+                _ => Process::start("naive", &args)?,
             };
-            let (started, ready) = Process::start(role, &args)?;
             url = ready;
             process = Some(started);
             std::thread::sleep(SETTLE);
@@ -147,6 +164,7 @@ pub fn run(system: &System, load: Load, time: Duration) -> io::Result<Figures> {
     }
     let mut args = arg("--viewers", &load.viewers().to_string());
     args.extend(arg("--streams", &streams));
+    args.extend(arg("--round-trip", &load.round_trip.to_string()));
     if !url.is_empty() {
         args.extend(arg("--url", &url));
     }

@@ -1,5 +1,6 @@
 //! What is measured.
 
+pub mod before;
 pub mod fanout;
 pub mod knobs;
 pub mod links;

@@ -6,7 +6,7 @@
 //! viewers on the same machine then cost the sender as little as viewers elsewhere. The kernel
 //! timestamps packets on arrival, so the sleep does not count as latency.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::io::{self, IoSliceMut};
 use std::net::{SocketAddr, UdpSocket};
 use std::sync::mpsc::TryRecvError;
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use quinn_udp::{RecvMeta, UdpSocketState};
 use serde_json::json;
 use testkit::camera::sent_at;
-use testkit::viewer::{Viewer, ViewerConfig};
+use testkit::viewer::{Outgoing, Viewer, ViewerConfig};
 
 use crate::args::Args;
 use crate::process::{commands, say};
@@ -23,6 +23,8 @@ use crate::whep;
 
 /// Time between polls of the sockets.
 const NAP: Duration = Duration::from_millis(2);
+/// Time between two messages of transport-wide feedback, as Chromium sends them.
+pub const FEEDBACK: Duration = Duration::from_millis(62);
 /// Messages read in one poll of a socket.
 const MESSAGES: usize = 4;
 const MESSAGE: usize = 1 << 16;
@@ -32,6 +34,9 @@ const HANDSHAKES: usize = 16;
 
 struct Sink {
     socket: UdpSocket,
+    /// How long what it sends is under way.
+    delay: Duration,
+    under_way: VecDeque<(Instant, Outgoing)>,
     state: UdpSocketState,
     /// `None`: packets come from the bare loop.
     viewer: Option<Viewer>,
@@ -52,12 +57,14 @@ struct Counts {
 }
 
 /// `--viewers` viewers of `--streams` cameras at the WHEP URL `--url`, with `{}` for the camera's
-/// name; without a URL, sockets for the bare loop.
+/// name; without a URL, sockets for the bare loop. With `--round-trip` the viewers are that many milliseconds away, all
+/// of them on the way back, so that the way there does not count as latency.
 pub fn run(args: &Args) -> io::Result<()> {
     let viewers = args.number("viewers", 1);
     let streams = args.number("streams", 1);
+    let delay = Duration::from_millis(args.number("round-trip", 0));
     let mut sinks = (0..viewers)
-        .map(|_| Sink::open(args.has("url")))
+        .map(|_| Sink::open(args.has("url"), delay))
         .collect::<io::Result<Vec<_>>>()?;
     let ports: Vec<String> = sinks
         .iter()
@@ -164,7 +171,7 @@ fn report(sinks: &[Sink]) -> String {
 }
 
 impl Sink {
-    fn open(whep: bool) -> io::Result<Sink> {
+    fn open(whep: bool, delay: Duration) -> io::Result<Sink> {
         let socket = UdpSocket::bind("127.0.0.1:0")?;
         let state = UdpSocketState::new((&socket).into())?;
         // Small buffers would lose what arrives while the process sleeps.
@@ -172,6 +179,7 @@ impl Sink {
         let viewer = if whep {
             let config = ViewerConfig {
                 audio: false,
+                feedback_interval: FEEDBACK,
                 ..ViewerConfig::chromium()
             };
             Some(Viewer::new(socket.local_addr()?, config))
@@ -180,6 +188,8 @@ impl Sink {
         };
         Ok(Sink {
             connected: viewer.is_none(),
+            delay,
+            under_way: VecDeque::new(),
             socket,
             state,
             viewer,
@@ -235,6 +245,9 @@ impl Sink {
             viewer.timeout(now);
         }
         while let Some(out) = viewer.poll_transmit() {
+            self.under_way.push_back((now + self.delay, out));
+        }
+        while let Some((_, out)) = self.under_way.pop_front_if(|(at, _)| *at <= now) {
             // A refused datagram counts as lost.
             let _ = self.socket.send_to(&out.bytes, out.to);
         }

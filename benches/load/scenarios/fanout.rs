@@ -80,7 +80,11 @@ pub fn measure(args: &Args) -> io::Result<()> {
     );
     let mut groups = Vec::new();
     for (streams, each) in LOADS {
-        let load = Load { streams, each };
+        let load = Load {
+            streams,
+            each,
+            ..Load::default()
+        };
         if !chosen.is_empty() && !chosen.contains(&load.name().as_str()) {
             continue;
         }

@@ -24,7 +24,11 @@ pub fn measure(args: &Args) -> io::Result<()> {
     let rounds = args.number("rounds", 1);
     let mut table = Table::new("Figures", &COLUMNS);
     for (streams, each) in [(1, 64), (64, 1)] {
-        let load = Load { streams, each };
+        let load = Load {
+            streams,
+            each,
+            ..Load::default()
+        };
         for knob in KNOBS {
             let system = [System::Gateway(knob.to_owned())];
             let [figures] = in_turns("knobs", &system, load, rounds, time)?;

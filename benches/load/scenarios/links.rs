@@ -16,7 +16,7 @@ use testkit::viewer::{AccessUnit, UdpViewer, Viewer, ViewerConfig};
 use crate::args::Args;
 use crate::plot;
 use crate::report::{Table, number, write, write_plot};
-use crate::viewers::loopback_candidate;
+use crate::viewers::{FEEDBACK, loopback_candidate};
 use crate::whep;
 
 use servers::{Server, Source, go2rtc, libwebrtc, ours};
@@ -311,6 +311,7 @@ fn watch(
 ) -> io::Result<Seen> {
     let config = ViewerConfig {
         audio: false,
+        feedback_interval: FEEDBACK,
         ..ViewerConfig::chromium()
     };
     let mut udp = UdpViewer::new(config)?;

@@ -37,11 +37,13 @@ pub fn measure(args: &Args) -> io::Result<()> {
                 Load {
                     streams: count,
                     each: 1,
+                    ..Load::default()
                 }
             } else {
                 Load {
                     streams: 1,
                     each: count,
+                    ..Load::default()
                 }
             };
             eprintln!("scale {}", load.name());

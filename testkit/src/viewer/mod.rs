@@ -48,6 +48,8 @@ pub struct ViewerConfig {
     pub playout_delay: bool,
     /// Offer transport-wide feedback, and send it if the answer contains the extension.
     pub transport_cc: bool,
+    /// Time between two messages of transport-wide feedback. Chromium sends one every 62 ms.
+    pub feedback_interval: Duration,
     /// Offer Opus, G.722, PCMU and PCMA.
     pub audio: bool,
 }
@@ -67,6 +69,7 @@ impl ViewerConfig {
             audio_rtx: false,
             playout_delay: true,
             transport_cc: true,
+            feedback_interval: transport_cc::INTERVAL,
             audio: true,
         }
     }
@@ -355,7 +358,7 @@ impl Viewer {
                 {
                     self.srtp = Some(srtp);
                     self.next_report = Some(now + REPORT_INTERVAL);
-                    self.next_feedback = Some(now + transport_cc::INTERVAL);
+                    self.next_feedback = Some(now + self.config.feedback_interval);
                 }
             }
             Some(128..=191) => self.handle_srtp(now, bytes),
@@ -535,7 +538,7 @@ impl Viewer {
         if self.next_feedback.is_some_and(|at| at <= now)
             && let Some((_, feedback)) = &mut self.transport
         {
-            self.next_feedback = Some(now + transport_cc::INTERVAL);
+            self.next_feedback = Some(now + self.config.feedback_interval);
             if let Some(message) = feedback.message(self.video.ssrc()) {
                 self.send_rtcp(&message);
             }

@@ -1,0 +1,61 @@
+//! This build and an older one under the same load, alternating.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::fanout::{COLUMNS, row};
+use crate::args::Args;
+use crate::report::{Table, number, write};
+use crate::run::{Load, System, in_turns};
+
+/// `--file`: the benchmark program of the older build; `--set` and `--set-before` for the knobs of the two.
+pub fn measure(args: &Args) -> io::Result<()> {
+    let missing =
+        || io::Error::other("before needs --file, the benchmark program of another build");
+    let knobs = |name| args.text(name).unwrap_or("").to_owned();
+    let systems = [
+        System::Before {
+            file: PathBuf::from(args.text("file").ok_or_else(missing)?),
+            knobs: knobs("set-before"),
+        },
+        System::Gateway(knobs("set")),
+    ];
+    let rounds = args.number("rounds", 5);
+    let time = Duration::from_secs(args.number("seconds", 5));
+    let loads = args.text("loads").unwrap_or("1x64,1x256,64x1,64x4,64x1@10");
+    let mut figures = Table::new("Figures", &COLUMNS);
+    let mut ratios = Table::new(
+        "This build to the older one",
+        &[
+            "load",
+            "CPU per packet",
+            "RSS",
+            "latency p50",
+            "latency p95",
+            "latency p99",
+        ],
+    );
+    for load in loads.split(',').filter_map(Load::parse) {
+        let medians = in_turns("before", &systems, load, rounds, time)?;
+        for (system, median) in systems.iter().zip(&medians) {
+            figures.rows.push(row(load, system, median));
+        }
+        let [before, now] = medians;
+        let mut ratio = vec![
+            load.name().into(),
+            number(now.micros_per_packet / before.micros_per_packet, 3),
+            number(now.rss / before.rss, 3),
+        ];
+        for (now, before) in now.latency_ms.iter().zip(before.latency_ms) {
+            ratio.push(number(now / before, 2));
+        }
+        ratios.rows.push(ratio);
+    }
+    let about = format!(
+        "This library and an older build of it ({}) with the same cameras and viewers, {rounds} rounds, alternating; \
+         median. Columns as in fanout. \"@10\" is a round trip of 10 ms, all of it on the way back from the viewers.",
+        systems[0].name()
+    );
+    write("before", &about, &[ratios, figures])
+}
