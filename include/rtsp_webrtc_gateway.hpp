@@ -974,6 +974,9 @@ struct SessionInfo {
     std::uint64_t bandwidth_bps;
     /** What the best variant that it may be shown needs in bits per second; 0 if not known. */
     std::uint64_t needed_bps;
+    /** Padding, by which the gateway finds out whether its connection carries more. */
+    std::uint64_t padding_packets;
+    std::uint64_t padding_bytes;
     /** Times that frames were left out up to a keyframe for its connection. */
     std::uint64_t skips;
     /** Times that it was shown a better variant, or a worse one. */
@@ -1571,6 +1574,8 @@ public:
         out.reason = static_cast<QualityReason>(info.reason);
         out.bandwidth_bps = info.bandwidth_bps;
         out.needed_bps = info.needed_bps;
+        out.padding_packets = info.padding_packets;
+        out.padding_bytes = info.padding_bytes;
         out.skips = info.skips;
         out.switches_up = info.switches_up;
         out.switches_down = info.switches_down;

@@ -517,6 +517,8 @@ class _session_info(Structure):
         ("reason", c_int32),
         ("bandwidth_bps", c_uint64),
         ("needed_bps", c_uint64),
+        ("padding_packets", c_uint64),
+        ("padding_bytes", c_uint64),
         ("skips", c_uint64),
         ("switches_up", c_uint64),
         ("switches_down", c_uint64),
@@ -755,6 +757,9 @@ class SessionInfo:
     bandwidth_bps: int
     #: What the best variant that it may be shown needs; 0 if not known.
     needed_bps: int
+    #: Padding, by which the gateway finds out whether its connection carries more.
+    padding_packets: int
+    padding_bytes: int
     #: Times that frames were left out up to a keyframe for its connection.
     skips: int
     #: Times that it was shown a better variant, or a worse one.

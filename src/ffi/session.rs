@@ -83,6 +83,11 @@ pub struct rtsp_webrtc_gateway_session_info {
     /// What the best variant that it may be shown needs in bits per second, with sound and headers.
     /// 0: not known.
     pub needed_bps: u64,
+    /// Packets of padding, by which the gateway finds out whether its connection carries more. They
+    /// count in packets_sent.
+    pub padding_packets: u64,
+    /// Bytes of padding. They count in bytes_sent.
+    pub padding_bytes: u64,
     /// Times that frames were left out up to a keyframe because its connection could not carry them
     /// in time.
     pub skips: u64,
@@ -147,6 +152,8 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_get_session_info(
             reason: now.quality.reason as i32,
             bandwidth_bps: now.quality.estimate.unwrap_or(0),
             needed_bps: now.quality.needed,
+            padding_packets: now.padding_packets,
+            padding_bytes: now.padding_bytes,
             skips: now.skips,
             switches_up: now.switches.up,
             switches_down: now.switches.down,

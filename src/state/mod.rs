@@ -183,6 +183,11 @@ pub struct SessionInfo {
     pub nacks: u64,
     /// Packets retransmitted.
     pub retransmits: u64,
+    /// Packets and bytes of padding, by which the gateway finds out whether the connection carries
+    /// more; they count in `packets_sent` and `bytes_sent`.
+    pub padding_packets: u64,
+    /// See `padding_packets`.
+    pub padding_bytes: u64,
     /// Picture loss indications and full intra requests received.
     pub plis: u64,
     /// Datagrams rejected because they were not authentic or not valid.

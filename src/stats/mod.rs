@@ -82,6 +82,10 @@ pub struct Totals {
     /// SRTP bytes, retransmissions included.
     pub bytes: u64,
     pub retransmits: u64,
+    /// Packets of padding.
+    pub padding_packets: u64,
+    /// Bytes of them.
+    pub padding_bytes: u64,
     /// How often a viewer fell behind and resumed at a keyframe.
     pub overflows: u64,
     /// How often frames were left out up to a keyframe for a viewer's connection.
@@ -102,6 +106,8 @@ impl Totals {
         self.packets += session.packets_sent;
         self.bytes += session.bytes_sent;
         self.retransmits += session.retransmits;
+        self.padding_packets += session.padding_packets;
+        self.padding_bytes += session.padding_bytes;
         self.overflows += session.overflows;
         self.skips += session.skips;
         self.switches.add(session.switches);

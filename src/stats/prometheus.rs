@@ -95,7 +95,7 @@ fn streams(out: &mut Text, workers: &[WorkerSnapshot]) {
             |s| s.info.since_last_media.map_or(0, |t| t.as_millis() as u64),
         ),
     ];
-    let counters: [(&str, &str, Value); 15] = [
+    let counters: [(&str, &str, Value); 17] = [
         ("stream_received_bytes", "Bytes of media received.", |s| {
             s.info.bytes
         }),
@@ -137,6 +137,16 @@ fn streams(out: &mut Text, workers: &[WorkerSnapshot]) {
         ("stream_retransmits", "Packets retransmitted.", |s| {
             s.totals.retransmits
         }),
+        (
+            "stream_padding_packets",
+            "Packets of padding sent to find out what connections carry.",
+            |s| s.totals.padding_packets,
+        ),
+        (
+            "stream_padding_bytes",
+            "Bytes of padding sent to find out what connections carry.",
+            |s| s.totals.padding_bytes,
+        ),
         (
             "stream_keyframe_requests",
             "Keyframe requests from viewers (PLI, FIR).",

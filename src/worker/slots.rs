@@ -182,6 +182,8 @@ impl Viewer {
             packets_sent: figures.packets,
             nacks: figures.nacks,
             retransmits: figures.retransmits,
+            padding_packets: figures.padding_packets,
+            padding_bytes: figures.padding_bytes,
             plis: figures.plis,
             rejected: figures.rejected,
             overflows: figures.overflows,
