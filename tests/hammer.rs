@@ -9,7 +9,9 @@ use rtsp_webrtc_gateway::config::{Config, PullOptions, WhepOffer};
 use rtsp_webrtc_gateway::error::{Error, Status};
 use rtsp_webrtc_gateway::events::{Events, SessionEvent, StreamEvent};
 use rtsp_webrtc_gateway::gateway::Gateway;
-use rtsp_webrtc_gateway::state::{SessionState, StreamId, StreamState};
+use rtsp_webrtc_gateway::state::{
+    SessionState, StreamId, StreamState, VariantChoice, ViewerLimits,
+};
 use rtsp_webrtc_gateway::tuning::{KNOBS, Key};
 
 mod common;
@@ -102,7 +104,7 @@ fn sixteen_threads_call_everything_at_once() {
         added
     };
     let stays = add("a", cameras.url("a")).unwrap();
-    add("c", cameras.url("c")).unwrap();
+    let sub = add("c", cameras.url("c")).unwrap();
     let offer = |stream, sdp: &str| {
         let offer = WhepOffer {
             stream,
@@ -140,6 +142,16 @@ fn sixteen_threads_call_everything_at_once() {
                     if viewer.run_till(Duration::from_secs(2), has_frames(1)) {
                         watched.fetch_add(1, Ordering::Relaxed);
                     }
+                    // A variant that comes and goes.
+                    let limits = ViewerLimits {
+                        variant: VariantChoice::Only(sub),
+                        ..ViewerLimits::default()
+                    };
+                    expect(
+                        gateway.set_session_limits(response.session, limits),
+                        &[Status::NotFound, Status::InvalidArgument],
+                    );
+                    viewer.run_till(Duration::from_millis(200), |_| false);
                     expect(
                         gateway.handle_whep_delete(&response.session_key),
                         &[Status::NotFound],
@@ -173,6 +185,12 @@ fn sixteen_threads_call_everything_at_once() {
                     }),
                     2 => until_stopped(&|round| {
                         expect(gateway.stream_info(stays), &[]);
+                        let other = expect(gateway.find_stream("b"), &[Status::NotFound]);
+                        let variants: Vec<StreamId> = match round % 64 {
+                            0 => vec![],
+                            _ => other.into_iter().chain([sub]).collect(),
+                        };
+                        expect(gateway.set_variants(stays, &variants), &[Status::NotFound]);
                         expect(
                             gateway.stream_info(StreamId(round as u64)),
                             &[Status::NotFound],
