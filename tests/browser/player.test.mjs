@@ -245,6 +245,24 @@ test("what is shown is asked for while it plays, and what holds it back is told 
   assert.equal(questions().length, asked, "asked after stop()");
 });
 
+test("a thin connection is no stall between two keyframes, and sound alone says so", async (t) => {
+  let shown = { detail: "keyframes", held_back: "this connection carries 0.1 of 2.1 Mbit/s: showing only the keyframes" };
+  const answer = () => ({ status: 200, contentType: "application/json", body: JSON.stringify({ reason: "path", ...shown }) });
+  const { page, questions } = await play(t, answer, { stallAfter: 500 });
+  await waitUntil("the answer", LONG_MS, async () => (await told(page)).length > 0);
+  await page.evaluate(() => (window.still = true));
+  const since = questions().length;
+  await waitUntil("another question", LONG_MS, () => questions().length > since);
+  assert.equal((await states(page)).at(-1).state, "playing");
+  shown = { detail: "sound_only", held_back: "this connection carries 0.1 of 2.1 Mbit/s: sound only" };
+  const stalled = await waitUntil("the stall", LONG_MS, async () =>
+    (await states(page)).find(({ state }) => state === "stalled"),
+  );
+  assert.equal(stalled.reason, "This connection carries 0.1 of 2.1 Mbit/s: sound only.");
+  await page.evaluate(() => (window.still = false));
+  await waitUntil("pictures", LONG_MS, async () => (await states(page)).at(-1).state === "playing");
+});
+
 test("an endpoint that does not tell what is shown is not asked again", async (t) => {
   const { page, questions } = await play(t, () => problem(405, "What?"));
   await waitUntil("a question", LONG_MS, () => questions().length > 0);

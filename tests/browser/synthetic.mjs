@@ -176,12 +176,15 @@ export class SyntheticGateway {
 // For launchBrowser(): a connection within the browser needs addresses, since nobody resolves names for it.
 export const WITHIN_BROWSER = ["--disable-features=WebRtcHideLocalIpsWithMdns"];
 
-// An answer by a connection of the page itself, which sends a moving picture.
+// An answer by a connection of the page itself, which sends a moving picture, or none while window.still.
 export function answerFromPage(page, offer) {
   return page.evaluate(async (sdp) => {
     const canvas = document.createElement("canvas");
     const context = canvas.getContext("2d");
     setInterval(() => {
+      if (window.still) {
+        return;
+      }
       context.fillStyle = `rgb(${Math.random() * 255}, 0, 0)`;
       context.fillRect(0, 0, 300, 150);
     }, 40);

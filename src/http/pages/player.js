@@ -22,7 +22,8 @@
 //   requestTimeout  Milliseconds for one request. Default: 10000.
 //   retryMin, retryMax  Milliseconds between attempts: doubled from the first to the second, each
 //                   varied by a quarter. A longer Retry-After counts. Default: 500, 10000.
-//   stallAfter      Milliseconds without a picture until the state is "stalled". Default: 3000.
+//   stallAfter      Milliseconds without a picture until the state is "stalled"; at least 20000 while
+//                   the gateway leaves frames out because the connection does not carry them. Default: 3000.
 //
 // Methods
 //   start()         Connects, and again whenever the connection is lost. From "idle" only.
@@ -45,8 +46,8 @@
 //   quality         What the gateway shows, and why: {heldBack, reason, detail, variant, bandwidth,
 //                   needed}. heldBack is a sentence for a person, "this connection carries 0.6 of 2.1
 //                   Mbit/s: showing the substream ...", or null where this is the best that there is;
-//                   the others are those of the gateway's JSON. Asked every few seconds while it
-//                   plays; null before, and where an endpoint does not tell.
+//                   the others are those of the gateway's JSON. Asked every few seconds while
+//                   connected; null before, and where an endpoint does not tell.
 //   connection      The RTCPeerConnection of now, or null.
 //
 // Event "state": state, reason or status changed; detail holds the three.
@@ -67,6 +68,8 @@ const LOOK_MS = 500;
 // Between two questions about what is shown: short after a change, long while nothing changes.
 const ASK_MIN_MS = 2_000;
 const ASK_MAX_MS = 10_000;
+// Keyframes are seldom further apart.
+const SPARSE_MS = 20_000;
 
 const DEFAULTS = {
   token: null,
@@ -322,9 +325,19 @@ export class WhepPlayer extends EventTarget {
     if (pictures !== this.#pictures) {
       this.#pictures = pictures;
       this.#set("playing");
-    } else if (now - this.#lastPicture >= this.#options.stallAfter) {
-      this.#set("stalled", "No picture comes from the camera.");
+    } else if (now - this.#lastPicture >= this.#stallAfter()) {
+      const why = this.#quality?.heldBack;
+      this.#set("stalled", why ? `${why[0].toUpperCase()}${why.slice(1)}.` : "No picture comes from the camera.");
+    } else if (this.#state === "stalled") {
+      this.#set("playing"); // as far as it can
     }
+  }
+
+  // Between two keyframes of a thin connection the last picture is what there is.
+  #stallAfter() {
+    const { stallAfter } = this.#options;
+    const sparse = ["fewer_frames", "keyframes"].includes(this.#quality?.detail);
+    return sparse ? Math.max(stallAfter, SPARSE_MS) : stallAfter;
   }
 
   #connectionChanged(pc) {
@@ -360,7 +373,7 @@ export class WhepPlayer extends EventTarget {
       return;
     }
     let quality = this.#quality;
-    if (this.#state === "playing" && !document.hidden) {
+    if (["playing", "stalled"].includes(this.#state) && !document.hidden) {
       const response = await this.#request(url, "GET", undefined, { Accept: "application/json" }).catch(() => null);
       if (response && response.status < 500) {
         quality = await readQuality(response);
