@@ -42,14 +42,15 @@ impl Quality {
 
     fn path(&self) -> String {
         match self.estimate {
-            // One digit that is not 0 is enough; a link of 50 kbit/s still has one.
+            // Rounded, since an estimate moves all the time.
+            Some(carried) if carried < self.needed && self.needed < 1_000_000 => {
+                let tens = |bps: u64| 10 * ((bps + 5_000) / 10_000);
+                let (carried, needed) = (tens(carried), tens(self.needed));
+                format!("this connection carries {carried} of {needed} kbit/s")
+            }
             Some(carried) if carried < self.needed => {
-                let (unit, word) = match carried {
-                    0..100_000 => (1e3, "kbit/s"),
-                    _ => (1e6, "Mbit/s"),
-                };
-                let (carried, needed) = (carried as f64 / unit, self.needed as f64 / unit);
-                format!("this connection carries {carried:.1} of {needed:.1} {word}")
+                let (carried, needed) = (carried as f64 / 1e6, self.needed as f64 / 1e6);
+                format!("this connection carries {carried:.1} of {needed:.1} Mbit/s")
             }
             // It has recovered, or was never measured.
             _ => "this connection does not carry the best picture".to_owned(),
@@ -76,7 +77,7 @@ impl Quality {
 fn asked_for(shown: &Shown<'_>) -> String {
     let rate = shown.limits.max_bitrate.map(|bps| {
         let rate = match bps {
-            0..100_000 => format!("{:.1} kbit/s", bps as f64 / 1e3),
+            0..100_000 => format!("{} kbit/s", bps / 1000),
             _ => format!("{:.1} Mbit/s", bps as f64 / 1e6),
         };
         format!("at most {rate}")
@@ -223,16 +224,16 @@ mod tests {
             (
                 of(QualityReason::Viewer),
                 asks(Some(64_000), VariantChoice::AtMost(sub), Some("door-sub")),
-                "this viewer asked for at most \"door-sub\" and at most 64.0 kbit/s",
+                "this viewer asked for at most \"door-sub\" and at most 64 kbit/s",
             ),
             (
                 Quality {
-                    estimate: Some(48_000),
-                    needed: 500_000,
+                    estimate: Some(48_345),
+                    needed: 496_000,
                     ..QUALITY
                 },
                 SHOWN,
-                "this connection carries 48.0 of 500.0 kbit/s",
+                "this connection carries 50 of 500 kbit/s",
             ),
             (
                 Quality {
