@@ -413,8 +413,8 @@ typedef enum rtsp_webrtc_gateway_tuning_key {
     RTSP_WEBRTC_GATEWAY_TUNING_PACING = 14,
     /**
      * Send rate of paced video in percent of the stream's bit rate, where nothing is measured: for
-     * viewers without transport-wide feedback, and for the first moments of others. Default 250,
-     * range 110 to 10000, applies to new sessions.
+     * viewers that answer no ICE check and send no transport-wide feedback. Default 250, range
+     * 110 to 10000, applies to new sessions.
      */
     RTSP_WEBRTC_GATEWAY_TUNING_PACING_RATE_PERCENT = 15,
     /** Maximum number of sessions. 0: no limit. Default 0, range 0 to 1000000, applies immediately. */
@@ -446,12 +446,27 @@ typedef enum rtsp_webrtc_gateway_tuning_key {
      */
     RTSP_WEBRTC_GATEWAY_TUNING_NACK_HISTORY_MS = 20,
     /**
-     * 1: measure what the path to a viewer carries (transport-wide feedback), pace by it, and skip
-     * frames until the next keyframe when the path is slower than the stream. 0: pace by the bit
-     * rate of the stream. It has no effect without pacing. Default 0, range 0 to 1, applies to
-     * new sessions.
+     * 1: measure what the path to a viewer carries (ICE checks at the start, then transport-wide
+     * feedback), pace by it, and skip frames until the next keyframe when the path is slower than
+     * the stream. 0: pace by the bit rate of the stream. It has no effect without pacing. Default
+     * 1, range 0 to 1, applies to new sessions.
      */
     RTSP_WEBRTC_GATEWAY_TUNING_CONGESTION = 21,
+    /**
+     * What the path to a viewer is assumed to carry until anything is measured, in kbit/s. Default
+     * 1000, range 50 to 1000000, applies to new sessions.
+     */
+    RTSP_WEBRTC_GATEWAY_TUNING_CONGESTION_START_KBPS = 22,
+    /**
+     * Minimum of the estimate of what the path to a viewer carries, in kbit/s. Default 30, range
+     * 10 to 100000, applies to new sessions.
+     */
+    RTSP_WEBRTC_GATEWAY_TUNING_CONGESTION_FLOOR_KBPS = 23,
+    /**
+     * Maximum of the estimate of what the path to a viewer carries, in kbit/s: packets to a viewer
+     * leave no faster. 0: no limit. Default 0, range 0 to 1000000, applies to new sessions.
+     */
+    RTSP_WEBRTC_GATEWAY_TUNING_CONGESTION_CEILING_KBPS = 24,
 } rtsp_webrtc_gateway_tuning_key;
 
 /** Values of RTSP_WEBRTC_GATEWAY_TUNING_SRTP_POLICY. */

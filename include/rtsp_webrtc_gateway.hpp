@@ -132,6 +132,9 @@ enum class TuningKey : std::int32_t {
     AudioHoldMs = RTSP_WEBRTC_GATEWAY_TUNING_AUDIO_HOLD_MS,
     NackHistoryMs = RTSP_WEBRTC_GATEWAY_TUNING_NACK_HISTORY_MS,
     Congestion = RTSP_WEBRTC_GATEWAY_TUNING_CONGESTION,
+    CongestionStartKbps = RTSP_WEBRTC_GATEWAY_TUNING_CONGESTION_START_KBPS,
+    CongestionFloorKbps = RTSP_WEBRTC_GATEWAY_TUNING_CONGESTION_FLOOR_KBPS,
+    CongestionCeilingKbps = RTSP_WEBRTC_GATEWAY_TUNING_CONGESTION_CEILING_KBPS,
 };
 
 /** Values of TuningKey::SrtpPolicy: enum rtsp_webrtc_gateway_srtp_policy. */

@@ -69,6 +69,8 @@ fn allocations(viewer: &ViewerConfig, viewers: usize) -> (u64, usize) {
                 viewer: viewer.clone(),
                 // A report a second is not per packet.
                 rtcp_interval: Duration::from_secs(3600),
+                // Nobody answers here.
+                congestion: false,
                 ..Setup::default()
             });
             world.connect();
@@ -143,6 +145,52 @@ fn picture(keyframe: bool) -> Vec<u8> {
 fn none_per_packet_with_gcm() {
     let (allocations, packets) = allocations(&ViewerConfig::chromium(), 4);
     assert!(packets > 50_000, "{packets}");
+    assert_eq!(allocations, 0, "for {packets} packets");
+}
+
+#[test]
+fn none_per_packet_while_the_path_is_measured() {
+    let mut world = World::new(Setup {
+        rtcp_interval: Duration::from_secs(3600),
+        ..Setup::default()
+    });
+    world.connect();
+    world.run(Duration::from_secs(5));
+    assert!(world.session.figures().estimate.is_some());
+    let mut buffer: Box<SendBuffer> = Box::new([0; _]);
+    let (mut allocations, mut packets) = (0, 0);
+    // For less than a second: then feedback would be missed.
+    for frame in 1..20u32 {
+        let now = world.now + Duration::from_millis(40) * frame;
+        let data = picture(frame == 10);
+        world.video.push(&AccessUnit {
+            data: &data,
+            timestamp: 1_000_000 + i64::from(frame) * 3600,
+            arrival: now,
+            captured: None,
+        });
+        let tracks = Streams {
+            own: Media {
+                video: &world.video,
+                audio: Some(&world.audio),
+                rate: Default::default(),
+            },
+            variants: &[],
+            cameras: &[],
+        };
+        let mut io = Io {
+            now,
+            tracks: &tracks,
+            buffer: &mut buffer,
+            batch: 32,
+            transmit: Nowhere::default(),
+        };
+        let before = ALLOCATIONS.get();
+        world.session.send(STREAM, &mut io);
+        allocations += ALLOCATIONS.get() - before;
+        packets += io.transmit.packets;
+    }
+    assert!(packets > 150, "{packets}");
     assert_eq!(allocations, 0, "for {packets} packets");
 }
 

@@ -104,6 +104,9 @@ class TuningKey(enum.IntEnum):
     AUDIO_HOLD_MS = 19
     NACK_HISTORY_MS = 20
     CONGESTION = 21
+    CONGESTION_START_KBPS = 22
+    CONGESTION_FLOOR_KBPS = 23
+    CONGESTION_CEILING_KBPS = 24
 
 
 class SrtpPolicy(enum.IntEnum):

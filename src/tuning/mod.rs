@@ -4,12 +4,14 @@
 //! [`Config::tuning`](crate::config::Config::tuning) sets knobs at creation,
 //! [`Gateway::set_tuning`](crate::gateway::Gateway::set_tuning) later.
 
+mod limits;
 mod profile;
 mod table;
 
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
+pub use self::limits::EstimateLimits;
 pub use self::profile::Profile;
 pub use self::table::{Applies, KNOBS, Key, Knob};
 use crate::error::{Error, Result, Status};
@@ -179,6 +181,17 @@ impl Tuning {
     /// Whether the pace follows what is measured of the path.
     pub fn congestion(&self) -> bool {
         self.is_on(Key::Pacing) && self.is_on(Key::Congestion)
+    }
+
+    /// Bounds of the estimate of what a path carries.
+    pub fn congestion_limits(&self) -> EstimateLimits {
+        let bits = |key| self.get(key) as u64 * 1000;
+        let ceiling = Some(bits(Key::CongestionCeilingKbps)).filter(|&bits| bits > 0);
+        EstimateLimits {
+            start: bits(Key::CongestionStartKbps),
+            floor: bits(Key::CongestionFloorKbps),
+            ceiling: ceiling.unwrap_or(EstimateLimits::default().ceiling),
+        }
     }
 
     /// Maximum number of sessions.

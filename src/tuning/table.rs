@@ -173,7 +173,7 @@ knobs! {
     }
 
     /// Send rate of paced video in percent of the stream's bit rate, where nothing is measured: for
-    /// viewers without transport-wide feedback, and for the first moments of others.
+    /// viewers that answer no ICE check and send no transport-wide feedback.
     PacingRatePercent = 15, "pacing_rate_percent" {
         default: 250, range: 110..=10_000, applies: NewSessions,
         profiles: { lan: 250, wan: 150, max_density: 250 },
@@ -213,12 +213,28 @@ knobs! {
         profiles: { lan: 1000, wan: 4000, max_density: 1000 },
     }
 
-    /// 1: measure what the path to a viewer carries (transport-wide feedback), pace by it, and skip
-    /// frames until the next keyframe when the path is slower than the stream. 0: pace by the bit
-    /// rate of the stream. It has no effect without pacing.
+    /// 1: measure what the path to a viewer carries (ICE checks at the start, then transport-wide
+    /// feedback), pace by it, and skip frames until the next keyframe when the path is slower than
+    /// the stream. 0: pace by the bit rate of the stream. It has no effect without pacing.
     Congestion = 21, "congestion" {
-        default: 0, range: 0..=1, applies: NewSessions,
+        default: 1, range: 0..=1, applies: NewSessions,
         profiles: { lan: 0, wan: 1, max_density: 0 },
+    }
+
+    /// What the path to a viewer is assumed to carry until anything is measured, in kbit/s.
+    CongestionStartKbps = 22, "congestion_start_kbps" {
+        default: 1000, range: 50..=1_000_000, applies: NewSessions,
+    }
+
+    /// Minimum of the estimate of what the path to a viewer carries, in kbit/s.
+    CongestionFloorKbps = 23, "congestion_floor_kbps" {
+        default: 30, range: 10..=100_000, applies: NewSessions,
+    }
+
+    /// Maximum of the estimate of what the path to a viewer carries, in kbit/s: packets to a viewer
+    /// leave no faster. 0: no limit.
+    CongestionCeilingKbps = 24, "congestion_ceiling_kbps" {
+        default: 0, range: 0..=1_000_000, applies: NewSessions,
     }
 }
 

@@ -102,7 +102,7 @@ impl Core {
             cname: negotiated.cname(),
             rtcp_interval: tuning.rtcp_interval(),
             pacing_percent: tuning.pacing_percent(),
-            congestion: tuning.congestion(),
+            congestion: tuning.congestion().then(|| tuning.congestion_limits()),
             transport_cc: negotiated.transport_cc(),
             clock: context.clock,
         };

@@ -21,7 +21,7 @@ let browser;
 
 before(async () => {
   [cameras, browser] = await Promise.all([startCameras(1), launchBrowser()]);
-  server = await startServer({ cam1: cameras.urls[0] }, "--set", "congestion=1");
+  server = await startServer({ cam1: cameras.urls[0] });
   await waitUntilLive(server);
 });
 

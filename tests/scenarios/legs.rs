@@ -11,6 +11,7 @@ const OTHER: StreamId = StreamId(2);
 fn two_streams() -> World {
     let mut world = World::new(Setup {
         audio_stream: OTHER,
+        pacing: None,
         ..Setup::default()
     });
     world.connect();

@@ -19,7 +19,7 @@ use rtsp_webrtc_gateway::internals::session::{
     TransportConfig, WallClock, WouldBlock,
 };
 use rtsp_webrtc_gateway::state::{Quality, SessionState, StreamId};
-use rtsp_webrtc_gateway::tuning::SrtpPolicy;
+use rtsp_webrtc_gateway::tuning::{EstimateLimits, SrtpPolicy};
 use testkit::clip::Clip;
 use testkit::net::{Link, Network};
 use testkit::viewer::{Viewer, ViewerConfig};
@@ -81,7 +81,7 @@ impl Default for Setup {
             nack: true,
             rtcp_interval: Duration::from_secs(1),
             pacing: Some(250),
-            congestion: false,
+            congestion: true,
             audio_hold: Duration::ZERO,
             clip: Clip::Baseline360p,
             video: None,
@@ -284,7 +284,7 @@ impl World {
             cname: negotiated.cname(),
             rtcp_interval: setup.rtcp_interval,
             pacing_percent: setup.pacing,
-            congestion: setup.congestion,
+            congestion: setup.congestion.then(EstimateLimits::default),
             transport_cc: negotiated.transport_cc(),
             clock: WallClock::new(now, wall),
         };

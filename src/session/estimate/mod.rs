@@ -24,6 +24,7 @@ mod trend;
 
 use std::time::{Duration, Instant};
 
+pub use crate::tuning::EstimateLimits as Limits;
 pub use feedback::TransportFeedback;
 pub use train::Shown;
 pub use trend::Usage;
@@ -58,27 +59,6 @@ const PADDED: f64 = 0.7;
 const PADDED_PAUSE: u64 = 2_000_000;
 /// A gap in the viewer's arrival times, in microseconds, that is taken for a jump of its clock.
 const JUMP: u64 = 3_000_000;
-
-/// Bounds of the estimate, in bits per second.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Initial estimate.
-    pub start: u64,
-    /// Minimum.
-    pub floor: u64,
-    /// Maximum.
-    pub ceiling: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Limits {
-            start: 1_000_000,
-            floor: 30_000,
-            ceiling: 1_000_000_000,
-        }
-    }
-}
 
 /// The contents of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

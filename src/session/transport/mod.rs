@@ -18,7 +18,7 @@ use bytes::BytesMut;
 pub use egress::Egress;
 
 use super::dtls::{Certificate, DtlsEvent};
-use super::estimate::TransportFeedback;
+use super::estimate::{Limits, TransportFeedback};
 use super::ice::IceAgent;
 use super::io::{Io, Path, Transmit, send_datagram};
 use super::rtcp::{self, SenderReport};
@@ -52,8 +52,8 @@ pub struct TransportConfig {
     pub rtcp_interval: Duration,
     /// Pace in percent of the stream's rate; `None`: no pacing.
     pub pacing_percent: Option<u64>,
-    /// Whether the pace follows what is measured of the path.
-    pub congestion: bool,
+    /// Bounds of the estimate of what the path carries; `None`: it is not measured.
+    pub congestion: Option<Limits>,
     /// Whether transport-wide feedback was negotiated.
     pub transport_cc: bool,
     /// Translates time into wall clock.
@@ -65,7 +65,7 @@ pub struct Transport {
     /// Round trip: by the DTLS handshake at first, then by the last receiver report.
     round_trip: Option<Duration>,
     pacer: Option<Pacer>,
-    congestion: bool,
+    congestion: Option<Limits>,
     transport_cc: bool,
     ice: IceAgent,
     /// The number of our next check.
@@ -269,7 +269,7 @@ impl Transport {
 
     /// Asks the viewer for a sign, to see whether it answers checks of ours, and how soon.
     fn send_first_check<T: Transmit>(&mut self, path: Path, io: &mut Io<'_, T>) {
-        if self.congestion
+        if self.congestion.is_some()
             && self.pacer.is_some()
             && self.checks == 0
             && let Some(check) = self.ice.check(0)
@@ -317,12 +317,12 @@ impl Transport {
                             Ok(up) => {
                                 self.enter(Phase::Up(up));
                                 if let Some(pacer) = &mut self.pacer
-                                    && self.congestion
+                                    && let Some(limits) = self.congestion
                                 {
                                     let opening = self
                                         .answer_time
                                         .map(|time| Opening::new(io.now, time, None));
-                                    pacer.measure(io.now, self.transport_cc, opening);
+                                    pacer.measure(io.now, limits, self.transport_cc, opening);
                                 }
                                 received = Received::Up;
                             }

@@ -131,9 +131,15 @@ impl Pacer {
 
     /// Media flows from now on; measure the path. `expected`: transport-wide feedback was negotiated.
     /// `opening`: for a viewer that answers our checks.
-    pub fn measure(&mut self, now: Instant, expected: bool, opening: Option<Opening>) {
+    pub fn measure(
+        &mut self,
+        now: Instant,
+        limits: Limits,
+        expected: bool,
+        opening: Option<Opening>,
+    ) {
         self.congestion = Some(Box::new(Congestion {
-            estimator: Estimator::new(now, Limits::default()),
+            estimator: Estimator::new(now, limits),
             opened: opening.is_some(),
             opening,
             number: 0,
@@ -436,7 +442,7 @@ mod tests {
     fn feedback_is_awaited_and_then_given_up() {
         let start = Instant::now();
         let mut pacer = Pacer::new(250);
-        pacer.measure(start, true, None);
+        pacer.measure(start, Limits::default(), true, None);
         let pace = pacer.pace(start, FAR, 0, STREAM).unwrap();
         let until = start + FIRST_FEEDBACK + Duration::from_millis(80);
         assert_eq!(pace.basis, Basis::Awaited(until));
