@@ -286,3 +286,61 @@ fn a_browser_without_the_codec_of_the_main_stream_watches_the_substream() {
     let sessions = gateway.stream_info(main).unwrap().sessions;
     assert_eq!(sessions, 1);
 }
+
+#[test]
+fn the_encoder_of_a_substream_on_another_worker_is_asked_for_a_keyframe() {
+    // Without the cache a viewer needs a new keyframe to begin with.
+    let gateway = tuned(&[
+        (Key::WorkerThreads, 2),
+        (Key::Congestion, 0),
+        (Key::GopCache, 0),
+    ]);
+    let server = CameraServer::start(vec![CameraConfig::new("main").clip(Clip::Main720p)]);
+    let server = server.unwrap();
+    let main = gateway
+        .add_stream("main", pull(server.url("main")))
+        .unwrap();
+    let sub = gateway
+        .add_push_stream("sub", PushOptions::default())
+        .unwrap();
+    gateway.set_variants(main, &[sub]).unwrap();
+    let frames = Clip::Baseline360p.access_units().iter().map(|unit| {
+        let nals = unit.nals.iter();
+        nals.fold(Vec::new(), |data, nal| {
+            [&data[..], &[0, 0, 1], nal].concat()
+        })
+    });
+    let frames: Vec<Vec<u8>> = frames.collect();
+    let mut pts_us = 0;
+    let mut push = |number: usize| {
+        pts_us += 40_000;
+        let frame = Frame {
+            data: FrameData::Copied(&frames[number]),
+            pts_us,
+            capture_unix_us: None,
+            discontinuity: false,
+        };
+        // One that finds the queue full is lost.
+        let _ = gateway.push_video(sub, frame);
+    };
+    push(0);
+    push(1);
+    let (mut viewer, response) = watch(&gateway, "main");
+    let limits = ViewerLimits {
+        variant: VariantChoice::Only(sub),
+        ..ViewerLimits::default()
+    };
+    gateway
+        .set_session_limits(response.session, limits)
+        .unwrap();
+    wait_for("a request for a keyframe", || {
+        push(1);
+        viewer.run_till(Duration::from_millis(5), |_| false);
+        gateway.stream_info(sub).unwrap().keyframe_requests > 0
+    });
+    push(0);
+    wait_for("the substream", || {
+        push(1);
+        viewer.run_till(Duration::from_millis(5), shows(Clip::Baseline360p))
+    });
+}
