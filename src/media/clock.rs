@@ -59,11 +59,6 @@ impl MediaClock {
         }
     }
 
-    /// The RTP timestamp of the first access unit.
-    pub fn first(&self) -> u32 {
-        self.first as u32
-    }
-
     /// The source reconnected: its timestamps may restart anywhere. The timeline advances by the
     /// time that passes until the next access unit arrives.
     pub fn discontinuity(&mut self) {

@@ -136,6 +136,7 @@ mod tests {
         let keyframe = track.ring().latest_keyframe().unwrap();
 
         let mut mirror = Track::mirror(track.copy(), LIMITS);
+        assert_ne!(mirror.id(), track.id());
         assert_eq!(mirror.ring().latest_keyframe(), Some(0));
         assert_eq!(packets(&mirror, 0), packets(&track, keyframe));
         // The first is one that no other refers to.

@@ -1,5 +1,7 @@
 //! One track of a stream: its codec, its timeline, its packets.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use super::packetizer::{Av1Unit, H264, H265, MAX_PAYLOAD, NalUnit, VideoUnit};
 use super::{
     AccessUnit, Codec, MediaClock, MediaKind, Ring, RingLimits, TrackCopy, TrackInfo, UnitCopy,
@@ -16,9 +18,15 @@ pub struct Accepted {
     pub new_parameter_sets: bool,
 }
 
+fn next_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
 /// One track of a stream.
 #[derive(Debug)]
 pub struct Track {
+    id: u64,
     info: TrackInfo,
     ring: Ring,
     clock: MediaClock,
@@ -31,6 +39,7 @@ impl Track {
     /// A track whose viewers see timestamps that begin at `first_timestamp`.
     pub fn new(info: TrackInfo, limits: RingLimits, first_timestamp: u32) -> Self {
         Track {
+            id: next_id(),
             ring: Ring::new(limits),
             clock: MediaClock::new(info.codec.clock_rate(), first_timestamp),
             info,
@@ -53,9 +62,10 @@ impl Track {
         &mut self.ring
     }
 
-    /// Where its timeline began: tells it from a track that was there before it.
-    pub fn epoch(&self) -> u32 {
-        self.clock.first()
+    /// A number that no other track has, its mirrors included: packet numbers mean something in one track
+    /// only.
+    pub fn id(&self) -> u64 {
+        self.id
     }
 
     /// Its timeline.
@@ -101,6 +111,7 @@ impl Track {
             ring.add_copy(unit);
         }
         Track {
+            id: next_id(),
             info: copy.info,
             ring,
             clock: copy.clock,

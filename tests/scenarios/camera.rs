@@ -97,6 +97,11 @@ impl Camera {
         }
     }
 
+    /// The camera is connected anew, and its track begins anew.
+    pub fn replace_track(&mut self) {
+        self.track = None;
+    }
+
     /// Takes the frame that is due into the ring. True if there is one.
     pub fn play(&mut self, now: Instant) -> bool {
         let Some(next) = self.next.filter(|&next| next <= now) else {
@@ -110,7 +115,7 @@ impl Camera {
         let track = self.track.get_or_insert_with(|| {
             // A camera that was connected anew begins with a keyframe, and other timestamps.
             self.frame = 0;
-            Track::new(self.info.clone(), LIMITS, 0x1234_5678)
+            Track::new(self.info.clone(), LIMITS, 0x7000_0000)
         });
         let data = picture(&self.frames, self.frame, self.stream);
         self.rate.arrived(now, data.len());

@@ -357,3 +357,40 @@ fn a_session_without_variants_on_a_wide_path_has_nothing_to_decide() {
     let next = world.session.next_deadline().unwrap();
     assert!(next > world.now + SECOND, "{:?}", next - world.now);
 }
+
+#[test]
+fn a_track_that_is_replaced_while_it_is_shown_is_not_mistaken_for_the_one_before() {
+    for rtx in [true, false] {
+        let viewer = ViewerConfig {
+            rtx,
+            ..ViewerConfig::chromium()
+        };
+        let mut world = World::new(Setup {
+            viewer,
+            congestion: rtx,
+            ..setup(MAIN, QUARTER)
+        });
+        limited(&mut world, only(SUB));
+        world.camera_ran(2 * SECOND);
+        world.connect();
+        let lossy = Link {
+            delay: 40 * MS,
+            loss: 0.1,
+            ..Link::default()
+        };
+        set_link(&mut world, lossy);
+        for _ in 0..10 {
+            world.run(1300 * MS);
+            world.cameras[0].replace_track();
+        }
+        set_link(&mut world, Link::default());
+        world.run(2 * SECOND);
+        assert_eq!(world.session.quality().variant, SUB);
+        let units = world.viewer.video.access_units();
+        assert!(units.len() > 300, "{}", units.len());
+        let keyframes = units.iter().filter(|unit| unit.is_keyframe()).count();
+        assert!(keyframes >= 8, "{keyframes}");
+        assert!(world.session.figures().retransmits > 10);
+        assert_goes_on(&world);
+    }
+}

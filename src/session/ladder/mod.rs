@@ -124,8 +124,8 @@ pub struct Ladder {
     fails_until: Option<Instant>,
     wait: Duration,
     not_before: Option<Instant>,
-    /// What was chosen last was chosen because of the path.
-    by_path: bool,
+    /// What was chosen last is what the viewer asked for.
+    by_viewer: bool,
     /// The viewer's limit is lower than what its path carries.
     capped: bool,
 }
@@ -148,7 +148,7 @@ impl Ladder {
             fails_until: None,
             wait: Duration::ZERO,
             not_before: None,
-            by_path: false,
+            by_viewer: false,
             capped: false,
         }
     }
@@ -211,16 +211,11 @@ impl Ladder {
         let now = view.now;
         let began = *self.began.get_or_insert(now);
         let first = self.decided.replace(now).is_none() || began == now;
-        fill(
-            &mut self.steps,
-            &self.rungs,
-            self.limits.variant,
-            view.sound,
-        );
         let budget = self.budget(view.estimate);
+        self.list_steps(view.sound);
         let shown = self.shown_step(view);
         self.note_away(now, shown);
-        self.by_path = false;
+        self.by_viewer = first;
         let chosen = match shown {
             // Nothing may be shown, or nothing else.
             _ if !self.steps.iter().any(|step| step.live) => None,
@@ -236,10 +231,7 @@ impl Ladder {
             Some(_) if first && (budget.is_none() || self.limits != ViewerLimits::default()) => {
                 self.best_fit(budget)
             }
-            Some(place) => {
-                self.by_path = true;
-                self.compare(view, budget, place, now < began + START)
-            }
+            Some(place) => self.compare(view, budget, place, now < began + START),
         };
         let place = chosen.or(shown);
         let moving = chosen.is_some() && chosen != shown;
@@ -274,7 +266,7 @@ impl Ladder {
             };
             self.fails_until = Some(now + relapse);
         } else if let Some(until) = self.fails_until.take() {
-            self.wait = if self.by_path && now < until {
+            self.wait = if !self.by_viewer && now < until {
                 (self.wait * 2).clamp(SHORTEST_WAIT, LONGEST_WAIT)
             } else {
                 Duration::ZERO
@@ -293,13 +285,14 @@ impl Ladder {
         if detail != Detail::AllFrames {
             return held;
         }
-        let place = self.rungs.iter().position(|rung| rung.stream == shown);
-        let shown_access = place.map(|place| self.rungs[place].access);
-        let Some(above) = place.and_then(|place| place.checked_sub(1)) else {
-            return match shown_access {
-                Some(Access::Refused) => QualityReason::Codec,
-                _ => QualityReason::Nothing,
-            };
+        let Some(place) = self.rungs.iter().position(|rung| rung.stream == shown) else {
+            return QualityReason::Nothing;
+        };
+        if self.rungs[place].access == Access::Refused {
+            return QualityReason::Codec;
+        }
+        let Some(above) = place.checked_sub(1) else {
+            return QualityReason::Nothing;
         };
         match self.rungs[above].access {
             _ if !permits(self.limits.variant, &self.rungs, above) => QualityReason::Viewer,
@@ -313,6 +306,11 @@ impl Ladder {
     pub fn needed(&self) -> u64 {
         let best = self.steps.first();
         best.and_then(|step| step.need).unwrap_or(0)
+    }
+
+    fn list_steps(&mut self, sound: Option<u64>) {
+        let choice = self.limits.variant;
+        fill(&mut self.steps, &self.rungs, choice, sound, self.capped);
     }
 
     fn budget(&mut self, estimate: Option<u64>) -> Option<u64> {

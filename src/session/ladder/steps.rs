@@ -52,8 +52,15 @@ pub fn permits(choice: VariantChoice, rungs: &[Rung], place: usize) -> bool {
     }
 }
 
-/// Fills `steps` with what may be shown of `rungs`, best first.
-pub fn fill(steps: &mut Vec<Step>, rungs: &[Rung], choice: VariantChoice, sound: Option<u64>) {
+/// Fills `steps` with what may be shown of `rungs`, best first. `capped`: the viewer's limit counts, not the
+/// path, so that no frame is late.
+pub fn fill(
+    steps: &mut Vec<Step>,
+    rungs: &[Rung],
+    choice: VariantChoice,
+    sound: Option<u64>,
+    capped: bool,
+) {
     let beside = sound.unwrap_or(0);
     let need = |video: Option<u64>| video.map(|video| video + beside);
     let permitted = |&(place, rung): &(usize, &Rung)| {
@@ -72,6 +79,7 @@ pub fn fill(steps: &mut Vec<Step>, rungs: &[Rung], choice: VariantChoice, sound:
         return;
     };
     let some = lowest.video.map(|video| video * LATE_SHARE / 100);
+    let some = some.filter(|_| !capped);
     let fewer = match (lowest.fewer, some) {
         (Some(fewer), Some(some)) => Some(fewer.min(some)),
         (fewer, some) => fewer.or(some),
@@ -81,9 +89,10 @@ pub fn fill(steps: &mut Vec<Step>, rungs: &[Rung], choice: VariantChoice, sound:
         (Detail::Keyframes, need(lowest.keyframes)),
         (Detail::SoundOnly, sound),
     ];
-    let less = less.into_iter().filter(|&(detail, _)| {
+    let less = less.into_iter().filter(|&(detail, need)| match detail {
+        Detail::FewerFrames => !capped || need.is_some(),
         // Without sound, keyframes come as they can.
-        detail != Detail::SoundOnly || sound.is_some()
+        _ => detail != Detail::SoundOnly || sound.is_some(),
     });
     steps.extend(less.map(|(detail, need)| Step {
         stream: lowest.stream,

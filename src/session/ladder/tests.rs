@@ -413,3 +413,25 @@ fn nothing_is_due_where_nothing_can_change() {
     viewer.run(10, 50);
     assert!(viewer.moves.is_empty());
 }
+
+#[test]
+fn a_limit_that_no_variant_keeps_leaves_out_what_it_must() {
+    for (fewer, max_bitrate, detail) in [
+        (None, 600_000, Detail::Keyframes),
+        (Some(500_000), 600_000, Detail::FewerFrames),
+        (Some(500_000), 60_000, Detail::SoundOnly),
+    ] {
+        let own = Rung {
+            fewer,
+            ..live(OWN, 1_000_000)
+        };
+        let mut viewer = Viewer::of(vec![own]);
+        viewer.set_limits(Some(max_bitrate), VariantChoice::Auto);
+        viewer.run(1, 9000);
+        assert_eq!(viewer.detail, detail, "{fewer:?} {max_bitrate}");
+        assert_eq!(viewer.reason(), QualityReason::Viewer);
+        viewer.set_limits(None, VariantChoice::Auto);
+        viewer.run(6, 9000);
+        assert_eq!(viewer.detail, Detail::AllFrames);
+    }
+}

@@ -19,8 +19,8 @@ use crate::state::{Detail, StreamId};
 pub struct Shown {
     /// Its codec. The payload type is that of this one.
     codec: Codec,
-    /// [`Track::epoch`] of the track; `None` before the first.
-    epoch: Option<u32>,
+    /// [`Track::id`] of the track; `None` before the first.
+    track: Option<u64>,
     /// The latest timestamp that the viewer was sent.
     last: Option<u32>,
     /// What the viewer's timestamp for "now" was at some time.
@@ -42,7 +42,7 @@ impl Shown {
     pub fn new(track: &NegotiatedTrack) -> Shown {
         Shown {
             codec: track.codec,
-            epoch: None,
+            track: None,
             last: None,
             live: None,
             formats: track.formats().collect(),
@@ -51,7 +51,7 @@ impl Shown {
 
     /// Whether the leg's packets are those of this track.
     pub fn is(&self, track: &Track) -> bool {
-        self.codec == track.info().codec && self.epoch == Some(track.epoch())
+        self.codec == track.info().codec && self.track == Some(track.id())
     }
 
     /// A packet of a new access unit leaves with this timestamp.
@@ -165,7 +165,7 @@ impl Leg {
             nack.change(rtx);
         }
         self.shown.codec = codec;
-        self.shown.epoch = Some(track.epoch());
+        self.shown.track = Some(track.id());
         if let Content::Video {
             lag,
             so_far,
