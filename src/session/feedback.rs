@@ -58,7 +58,7 @@ impl Session {
                     && leg.keyframe_requested(io.now, track)
                     && let Some(mut egress) = self.transport.egress(io)
                 {
-                    leg.pump(media, &mut egress);
+                    leg.pump(Some(media), &mut egress);
                     egress.finish();
                 }
             }

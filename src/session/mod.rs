@@ -308,11 +308,10 @@ impl Session {
         let mut due = None;
         let mut pumped = false;
         for leg in self.legs.iter_mut().filter(|leg| which(leg)) {
-            if let Some(media) = tracks.media(leg.stream()) {
-                leg.pump(media, &mut egress);
-                due = earliest(due, leg.due());
-                pumped = true;
-            }
+            let media = tracks.media(leg.stream());
+            leg.pump(media, &mut egress);
+            due = earliest(due, leg.due());
+            pumped |= media.is_some();
         }
         if pumped && self.legs.iter().all(|leg| leg.due().is_none()) {
             pad(&mut self.legs, tracks, &mut egress);

@@ -133,8 +133,10 @@ impl Leg {
                 _ => u64::MAX,
             };
             let most = carried.saturating_mul(AGAIN_MS) / 1000;
-            let all = self.detail() != Detail::Keyframes;
-            if !all || !is_fresh(ring, parked, now) || ring.bytes_from(parked) > most {
+            if self.awaits_keyframe()
+                || !is_fresh(ring, parked, now)
+                || ring.bytes_from(parked) > most
+            {
                 return false;
             }
         }

@@ -202,8 +202,13 @@ impl Leg {
         }
     }
 
-    /// Sends what is new in the ring, and notes when to go on with what cannot leave yet.
-    pub fn pump<T: Transmit>(&mut self, media: Media<'_>, egress: &mut Egress<'_, T>) {
+    /// Sends what is new in the ring, and notes when to go on with what cannot leave yet: never, if the
+    /// stream has no media any more.
+    pub fn pump<T: Transmit>(&mut self, media: Option<Media<'_>>, egress: &mut Egress<'_, T>) {
+        let Some(media) = media else {
+            self.due = None;
+            return;
+        };
         self.due = media
             .track(self.kind())
             .filter(|track| self.is_ready(track, egress.now()))

@@ -223,6 +223,14 @@ impl Leg {
         }
     }
 
+    /// Whether what is left out stays so, up to a keyframe.
+    pub(super) fn awaits_keyframe(&self) -> bool {
+        match self.content {
+            Content::Video { so_far, .. } => so_far >= Detail::Keyframes,
+            Content::Audio { .. } => false,
+        }
+    }
+
     /// How long ago the next access unit that is to be sent arrived; `None` if nothing waits.
     pub fn waiting(&self, ring: &Ring, now: Instant) -> Option<Duration> {
         let since = self.waiting_since(ring)?;
