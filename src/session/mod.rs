@@ -304,7 +304,10 @@ impl Session {
         io: &mut Io<'_, T>,
     ) -> Option<Instant> {
         let tracks = io.tracks;
-        let mut egress = self.transport.egress(io)?;
+        let Some(mut egress) = self.transport.egress(io) else {
+            self.legs.iter_mut().for_each(Leg::rest);
+            return None;
+        };
         let mut due = None;
         let mut pumped = false;
         for leg in self.legs.iter_mut().filter(|leg| which(leg)) {

@@ -195,6 +195,11 @@ impl Leg {
         self.due
     }
 
+    /// Nothing can be sent: what waits is due when there is more.
+    pub fn rest(&mut self) {
+        self.due = None;
+    }
+
     /// Keys are there: what a viewer that has just connected may ask for is limited from now on.
     pub fn begin(&mut self, now: Instant) {
         if let Content::Video { restart, .. } = &mut self.content {

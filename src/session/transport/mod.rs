@@ -179,11 +179,15 @@ impl Transport {
         self.events.pop_front()
     }
 
-    /// The way out for the legs; `None` unless media may flow.
+    /// The way out for the legs; `None` unless media may flow. Where congestion is heeded, it does not flow
+    /// to a viewer that is not heard.
     pub fn egress<'a, T: Transmit>(&'a mut self, io: &'a mut Io<'_, T>) -> Option<Egress<'a, T>> {
         let Phase::Up(up) = &self.phase else {
             return None;
         };
+        if up.quiet && self.congestion.is_some() {
+            return None;
+        }
         Some(Egress {
             now: io.now,
             path: self.ice.selected()?,
