@@ -112,10 +112,14 @@ export async function startServerAt(place, cameras, ...options) {
 // serve, with cameras {name: url} on a free port: the library's own listener. "--variant" and what
 // follows it come after the cameras that they name.
 export async function startGateway(cameras, ...options) {
+  return startGatewayAt(here, cameras, ...options);
+}
+
+export async function startGatewayAt(place, cameras, ...options) {
   const names = Object.entries(cameras).map(([name, url]) => `${name}=${url}`);
   const variants = options.includes("--variant") ? options.splice(options.indexOf("--variant")) : [];
-  const args = ["127.0.0.1:0", ...options, ...names, ...variants];
-  const child = await Child.start(SERVE, args, /^listening on (\S+)$/);
+  const args = [`${place.address}:0`, ...options, ...names, ...variants];
+  const child = await Child.start(...place.onServer(SERVE, args), /^listening on (\S+)$/);
   const url = child.ready[1];
   const get = async (path) => (await fetch(url + path)).json();
   return {

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
-import { LONG_MS, launchBrowser, startCamerasAt, startServerAt, waitUntil } from "./helpers.mjs";
+import { LONG_MS, launchBrowser, startCamerasAt, startGatewayAt, startServerAt, waitUntil } from "./helpers.mjs";
 import { ThinLink, whyImpossible } from "./thin_link.mjs";
 import { cameraClock, figures, shareOfFrames, watch } from "./thin_viewer.mjs";
 
@@ -16,47 +16,55 @@ const STREAM = 360_000;
 const WATCH_MS = Number(process.env.THIN_SECONDS ?? 14) * 1000;
 const knobs = (process.env.THIN_SET ?? "congestion=1").split(",").flatMap((knob) => ["--set", knob]);
 
-let link, cameras, server, browser, clock;
+const clocks = new Map(); // of the camera, as each server's connection has it
+let link, cameras, server, gateway, browser;
 
 before(async () => {
   if (skip) return;
   link = new ThinLink();
-  cameras = await startCamerasAt(link, 1, "--clip", "high360p", "--no-audio");
-  server = await startServerAt(link, { cam1: cameras.urls[0] }, ...knobs);
+  cameras = await startCamerasAt(link, 2, "--clip", "high360p,low180p", "--no-audio");
+  const [cam1, sub] = cameras.urls;
+  server = await startServerAt(link, { cam1 }, ...knobs);
+  gateway = await startGatewayAt(link, { cam1, sub }, "--variant", "cam1=sub");
+  await waitUntil("the link is up", LONG_MS, () => link.isUp);
   browser = await launchBrowser([], link);
-  const page = await openOwnPage();
-  await waitUntil("the camera is live", LONG_MS, async () =>
-    (await page.evaluate(async () => (await fetch("/api/streams")).json())).every(({ state }) => state === "live"),
-  );
-  // In a new network Chromium takes some seconds until it sends anything.
-  clock = await waitUntil("video is seen", LONG_MS, async () => {
-    const seen = await watch(page, `${server.url}cam1/whep`, 4_000);
-    return seen.frames.length > 50 && cameraClock(seen);
-  });
-  await page.close();
+  for (const from of [server, gateway]) {
+    const clock = await waitUntil("video is seen", LONG_MS, async () => {
+      const page = await openOwnPage(from);
+      const seen = await watch(page, `${from.url}cam1/whep`, 4_000).finally(() => page.close());
+      return seen.frames.length > 50 && cameraClock(seen);
+    });
+    clocks.set(from, clock);
+  }
 });
 
 after(async () => {
   await browser?.close();
+  await gateway?.stop();
   await server?.stop();
   await cameras?.stop();
   link?.remove();
 });
 
-// A page of the server that plays nothing by itself.
-async function openOwnPage() {
+// A page that plays nothing by itself.
+async function openOwnPage(from = server) {
   const page = await browser.newPage();
-  await page.goto(`${server.url}player.js`);
+  await page.goto(`${from.url}player.js`);
   return page;
 }
 
 // `viewers` behind a link of `times` the stream's rate. Returns what each of them saw, and what became of the packets.
-async function behind(t, times, queueMs, { viewers = 1, during = async () => {}, ms = WATCH_MS } = {}) {
-  const pages = await Promise.all(Array.from({ length: viewers }, openOwnPage));
+async function behind(
+  t,
+  times,
+  queueMs,
+  { from = server, viewers = 1, during = async () => {}, ms = WATCH_MS, width = null } = {},
+) {
+  const pages = await Promise.all(Array.from({ length: viewers }, () => openOwnPage(from)));
   link.limit(times * STREAM, queueMs);
   const start = link.counters();
   const [seen] = await Promise.all([
-    Promise.all(pages.map((page) => watch(page, `${server.url}cam1/whep`, ms))),
+    Promise.all(pages.map((page) => watch(page, `${from.url}cam1/whep`, ms, width))),
     during(),
   ]);
   const end = link.counters();
@@ -65,7 +73,7 @@ async function behind(t, times, queueMs, { viewers = 1, during = async () => {},
   const carried = end.packets - start.packets;
   const dropped = end.drops - start.drops;
   for (const view of seen) {
-    t.diagnostic(`${times} x, queue ${queueMs} ms: ${JSON.stringify(figures(view, clock))}`);
+    t.diagnostic(`${times} x, queue ${queueMs} ms: ${JSON.stringify(figures(view, clocks.get(from)))}`);
   }
   t.diagnostic(`carried ${carried} packets, dropped ${dropped}; frames ${seen.map((view) => shareOfFrames(view).toFixed(2))}`);
   return { seen, dropped: dropped / (carried + dropped), frames: seen.map((view) => shareOfFrames(view)) };
@@ -107,4 +115,20 @@ test("two viewers share a link", { skip }, async (t) => {
   const { dropped, frames } = await behind(t, 2.4, 100, { viewers: 2 });
   assert.ok(dropped < 0.1, `${dropped} of the packets were dropped`);
   assert.ok(Math.min(...frames) > 0.8, `${frames} of the frames were seen`);
+});
+
+test("a link that does not carry the stream shows its substream, and the stream when it does", { skip }, async (t) => {
+  const part = WATCH_MS;
+  const during = async () => {
+    await sleep(part);
+    link.limit(3 * STREAM, 200);
+  };
+  const { dropped, seen } = await behind(t, 0.8, 200, { from: gateway, during, ms: 2 * part, width: 640 });
+  assert.ok(dropped < 0.1, `${dropped} of the packets were dropped`);
+  const frames = seen[0].frames;
+  const narrow = frames.filter(({ at }) => at > part / 2 && at < part);
+  assert.ok(narrow.length > 25, `${narrow.length} frames were seen`);
+  assert.ok(narrow.every(({ width }) => width === 320), "the substream");
+  assert.equal(frames.at(-1).width, 640, "the stream again");
+  t.diagnostic(`the stream again after ${Math.round(frames.find(({ at, width }) => at > part && width === 640)?.at - part)} ms`);
 });

@@ -63,6 +63,13 @@ export class ThinLink {
     }
   }
 
+  // Whether the addresses are usable: a Chromium that is started before finds no network, and does not look again.
+  get isUp() {
+    return [this.#server, this.#viewer].every(
+      (namespace) => !run("ip", "-n", namespace, "addr", "show", "dev", "veth0", "tentative"),
+    );
+  }
+
   // What runs a command on the server's side.
   onServer(command, args) {
     return ["ip", ["netns", "exec", this.#server, command, ...args]];

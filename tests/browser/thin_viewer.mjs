@@ -1,6 +1,6 @@
 // A viewer that tells what it saw: when each frame came, and how old it was.
 
-import { median } from "./helpers.mjs";
+import { LONG_MS, median } from "./helpers.mjs";
 
 const FRAME_MS = 40;
 const CLIP_FRAMES = 200; // high360p and low180p: 8 s
@@ -10,7 +10,7 @@ const FREEZE_MS = 200;
 const STARTED_MS = 3_000;
 
 // Runs in the page: watches a WHEP endpoint. Times are in milliseconds since the start.
-async function watchInPage({ url, ms }) {
+async function watchInPage({ url, ms, width, longMs }) {
   const video = document.createElement("video");
   video.muted = true;
   document.body.append(video);
@@ -47,19 +47,24 @@ async function watchInPage({ url, ms }) {
   });
   const session = new URL(response.headers.get("Location"), response.url);
   await connection.setRemoteDescription({ type: "answer", sdp: await response.text() });
-  await new Promise((resolve) => setTimeout(resolve, ms));
+  const sleep = (time) => new Promise((resolve) => setTimeout(resolve, time));
+  await sleep(ms);
+  while (width && frames.at(-1)?.width !== width && performance.now() - start < longMs) {
+    await sleep(100);
+  }
+  ms = performance.now() - start;
 
   const reports = [...(await connection.getStats()).values()];
   const stats = reports.find(({ type, kind }) => type === "inbound-rtp" && kind === "video") ?? {};
   connection.close();
   video.remove();
   await fetch(session, { method: "DELETE" });
-  return { frames, stats };
+  return { frames, stats, ms };
 }
 
-// Watches for `ms`, in a page of the server.
-export async function watch(page, url, ms) {
-  return { ...(await page.evaluate(watchInPage, { url, ms })), ms };
+// Watches for `ms`, in a page of the server; then, if a width is given, until the video has it.
+export async function watch(page, url, ms, width) {
+  return page.evaluate(watchInPage, { url, ms, width, longMs: LONG_MS });
 }
 
 // The time of day, modulo the clip, at which the camera sends frame 0, as a viewer on a good path sees it. Ages are
