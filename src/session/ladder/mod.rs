@@ -291,14 +291,21 @@ impl Ladder {
         if self.rungs[place].access == Access::Refused {
             return QualityReason::Codec;
         }
-        let Some(above) = place.checked_sub(1) else {
-            return QualityReason::Nothing;
-        };
-        match self.rungs[above].access {
-            _ if !permits(self.limits.variant, &self.rungs, above) => QualityReason::Viewer,
-            Access::Refused => QualityReason::Codec,
-            Access::Away => QualityReason::Camera,
-            Access::Live => held,
+        for above in (0..place).rev() {
+            match self.rungs[above].access {
+                _ if !permits(self.limits.variant, &self.rungs, above) => {
+                    return QualityReason::Viewer;
+                }
+                Access::Refused => return QualityReason::Codec,
+                Access::Live => return held,
+                Access::Away if self.rungs[above].stream == self.own => break,
+                // Perhaps only because nobody needs it.
+                Access::Away => {}
+            }
+        }
+        match place {
+            0 => QualityReason::Nothing,
+            _ => QualityReason::Camera,
         }
     }
 
@@ -404,7 +411,7 @@ impl Ladder {
         if room.is_some() && self.pressure.is_roomy(now) && stayed(ROOM_STAY) {
             return room;
         }
-        if view.detail >= Detail::Keyframes && stayed(LITTLE_TIME) {
+        if view.detail >= Detail::Keyframes && !self.capped && stayed(LITTLE_TIME) {
             return shown.checked_sub(1);
         }
         None
@@ -413,8 +420,10 @@ impl Ladder {
     fn is_too_much(&self, view: &View, starting: bool) -> bool {
         match view.detail {
             Detail::AllFrames => self.pressure.is_too_much(view.now, starting),
-            // So little is sent that the estimate may be too low.
-            Detail::Keyframes => view.late && self.pressure.is_too_much_for_long(view.now),
+            // So little is sent that the estimate may be too low; but a limit is a limit.
+            Detail::Keyframes => {
+                (view.late || self.capped) && self.pressure.is_too_much_for_long(view.now)
+            }
             _ => self.pressure.is_too_much_for_long(view.now),
         }
     }
@@ -435,8 +444,8 @@ impl Ladder {
         };
         let stayed = self.moved.is_none_or(|at| view.now >= at + stay);
         // One step at a time: what comes next shows whether less is needed.
-        let less = (last_variant + 1).max(self.shown_step(view)? + 1);
-        stayed.then_some(less.min(place))
+        let mut less = self.shown_step(view)? + 1..=place;
+        less.find(|&place| stayed && self.steps[place].live)
     }
 
     fn is_better(&self, step: &Step, view: &View) -> bool {
@@ -472,12 +481,14 @@ impl Ladder {
     /// or a better one if there is clear room.
     fn fetch(&self, budget: Option<u64>, view: &View, shown: Option<usize>) -> Option<StreamId> {
         let away = |step: &&Step| !step.live;
-        let mut steps = self.steps.iter();
+        let steps = self.steps.iter();
         let Some(shown) = shown
             .map(|place| self.steps[place])
             .filter(|step| step.live)
         else {
-            return steps.find(away).map(|step| step.stream);
+            // These two have been asked for anyway.
+            let mut others = steps.filter(|step| ![view.shown, self.own].contains(&step.stream));
+            return others.find(away).map(|step| step.stream);
         };
         let budget = budget?;
         let place_of = |stream| self.rungs.iter().position(|rung| rung.stream == stream);

@@ -364,6 +364,37 @@ fn a_variant_without_media_is_fetched_when_it_would_be_shown() {
     viewer.rungs[1].access = Access::Away;
     viewer.run(20, 3000);
     assert_eq!(viewer.shown, OWN);
+    assert_eq!(viewer.choice.unwrap().fetch, Some(SUB));
+}
+
+#[test]
+fn a_variant_that_never_comes_keeps_nobody_from_less_of_another() {
+    let away = Rung {
+        access: Access::Away,
+        ..live(SUB, 250_000)
+    };
+    let mut viewer = Viewer::of(vec![live(OWN, 1_000_000), away]);
+    viewer.run(20, 3000);
+    for (kbits, detail) in [(450, Detail::FewerFrames), (160, Detail::Keyframes)] {
+        viewer.run(19, kbits);
+        assert_eq!((viewer.shown, viewer.detail), (OWN, detail), "{kbits}");
+        assert_eq!(viewer.choice.unwrap().fetch, (kbits > 300).then_some(SUB));
+    }
+    viewer.rungs[1] = live(SUB, 250_000);
+    viewer.run(1, 450);
+    assert_eq!((viewer.shown, viewer.detail), (SUB, Detail::AllFrames));
+}
+
+#[test]
+fn a_variant_that_nobody_needs_is_no_fault_of_the_camera() {
+    let away = Rung {
+        access: Access::Away,
+        ..live(SUB, 250_000)
+    };
+    let mut viewer = Viewer::of(vec![live(OWN, 1_000_000), away, live(LOW, 50_000)]);
+    viewer.run(20, 200);
+    assert_eq!(viewer.choice.unwrap().fetch, None);
+    assert_eq!((viewer.shown, viewer.reason()), (LOW, QualityReason::Path));
 }
 
 #[test]
@@ -430,8 +461,25 @@ fn a_limit_that_no_variant_keeps_leaves_out_what_it_must() {
         viewer.run(1, 9000);
         assert_eq!(viewer.detail, detail, "{fewer:?} {max_bitrate}");
         assert_eq!(viewer.reason(), QualityReason::Viewer);
+        // Nothing is tried that does not keep the limit.
+        viewer.run(100, 9000);
+        assert_eq!(viewer.moves.len(), 1, "{:?}", viewer.moves);
         viewer.set_limits(None, VariantChoice::Auto);
         viewer.run(6, 9000);
         assert_eq!(viewer.detail, Detail::AllFrames);
     }
+}
+
+#[test]
+fn keyframes_that_turn_out_to_need_more_than_the_limit_are_left_out() {
+    let mut viewer = Viewer::of(vec![Rung {
+        keyframes: None,
+        ..live(OWN, 1_000_000)
+    }]);
+    viewer.set_limits(Some(60_000), VariantChoice::Auto);
+    viewer.run(1, 9000);
+    assert_eq!(viewer.detail, Detail::Keyframes);
+    viewer.rungs[0].keyframes = Some(100_000);
+    viewer.run(20, 9000);
+    assert_eq!(viewer.detail, Detail::SoundOnly);
 }
