@@ -130,20 +130,19 @@ impl Showing {
     fn change_detail(&mut self, leg: &mut Leg, detail: Detail, now: Instant) {
         let before = leg.detail();
         if detail != before {
-            self.set_detail(leg, detail);
+            leg.set_detail(detail);
+            self.count_detail(before, detail);
             self.ladder.moved(now, detail < before, detail);
         }
     }
 
-    fn set_detail(&mut self, leg: &mut Leg, detail: Detail) {
-        if detail != leg.detail() {
-            leg.set_detail(detail);
-            match detail {
-                Detail::AllFrames => {}
-                Detail::FewerFrames => self.counts.fewer_frames += 1,
-                Detail::Keyframes => self.counts.keyframes += 1,
-                Detail::SoundOnly => self.counts.sound_only += 1,
-            }
+    fn count_detail(&mut self, before: Detail, now: Detail) {
+        match now {
+            _ if now == before => {}
+            Detail::AllFrames => {}
+            Detail::FewerFrames => self.counts.fewer_frames += 1,
+            Detail::Keyframes => self.counts.keyframes += 1,
+            Detail::SoundOnly => self.counts.sound_only += 1,
         }
     }
 
@@ -161,10 +160,11 @@ impl Showing {
         }
         let shown = leg.stream();
         let before = tracks.media(shown).map(|media| media.video);
-        if !leg.show(now, choice.variant, media.video, before) {
+        let detail = leg.detail();
+        if !leg.show(now, choice.variant, media.video, choice.detail, before) {
             return false;
         }
-        self.set_detail(leg, choice.detail);
+        self.count_detail(detail, choice.detail);
         self.next = None;
         self.left = Some(shown);
         self.counts.up += u64::from(choice.better);

@@ -545,3 +545,30 @@ fn a_track_that_is_replaced_while_it_is_shown_is_not_mistaken_for_the_one_before
         assert_goes_on(&world);
     }
 }
+
+#[test]
+fn a_viewer_that_only_heard_sees_another_variant_from_its_cached_keyframe_on() {
+    let mut world = behind(times(60, 100 * MS), 700 * MS, setup(MAIN, QUARTER));
+    world.run(5 * SECOND);
+    limited(
+        &mut world,
+        ViewerLimits {
+            max_bitrate: Some(60_000),
+            ..ViewerLimits::default()
+        },
+    );
+    // The next keyframe of the stream is two seconds away.
+    world.run(22 * SECOND - world.elapsed());
+    assert_eq!(world.session.quality().detail, Detail::SoundOnly);
+    let asked = world.now;
+    limited(&mut world, only(STREAM));
+    world.run(SECOND);
+    let units = world.viewer.video.access_units();
+    let seen = units.iter().filter(|unit| unit.at > asked);
+    let seen: Vec<_> = seen.map(stream_of).collect();
+    assert!(seen.len() > 20, "{}", seen.len());
+    assert!(seen.iter().all(|&stream| stream == STREAM), "{seen:?}");
+    let counts = world.session.figures().switches;
+    assert_eq!((counts.down, counts.up, counts.sound_only), (1, 1, 1));
+    assert_goes_on(&world);
+}

@@ -112,6 +112,7 @@ mod tests {
         assert_eq!(position.sent_as(2), Some((50, 0x1_0002)));
         assert_eq!(position.sent_as(1), None);
     }
+
     #[test]
     fn gaps_do_not_hide_what_was_sent_before_them() {
         let mut position = Position::new(10);

@@ -108,13 +108,15 @@ impl Leg {
         }
     }
 
-    /// Goes on with the track of another stream, at its newest keyframe. False, and nothing changes, if
-    /// it has none or was not negotiated. `before` is the track that is sent so far, if it exists.
+    /// Goes on with this much of the track of another stream, at its newest keyframe. False, and nothing
+    /// changes, if it has none or was not negotiated. `before` is the track that is sent so far, if it
+    /// exists.
     pub fn show(
         &mut self,
         now: Instant,
         stream: StreamId,
         track: &Track,
+        detail: Detail,
         before: Option<&Track>,
     ) -> bool {
         if track.ring().latest_keyframe().is_none() {
@@ -123,7 +125,7 @@ impl Leg {
         if let Some(before) = before.filter(|before| self.shown.is(before)) {
             self.note_time(before, now);
         }
-        if !self.join(track, now) {
+        if !self.join(track, detail, now) {
             return false;
         }
         self.stream = stream;
@@ -133,10 +135,10 @@ impl Leg {
     /// Whether what the leg sends is this track. If the stream has another one than before, as after the
     /// camera was changed, goes on with that.
     pub(super) fn is_ready(&mut self, track: &Track, now: Instant) -> bool {
-        self.shown.is(track) || self.join(track, now)
+        self.shown.is(track) || self.join(track, self.detail(), now)
     }
 
-    fn join(&mut self, track: &Track, now: Instant) -> bool {
+    fn join(&mut self, track: &Track, new: Detail, now: Instant) -> bool {
         let codec = track.info().codec;
         let mut formats = self.shown.formats.iter();
         let Some(&(_, payload_type, rtx)) = formats.find(|&&(format, ..)| format == codec) else {
@@ -147,12 +149,15 @@ impl Leg {
             Content::Video { .. } => ring.latest_keyframe(),
             Content::Audio { .. } => Some(ring.end()),
         };
-        if let Some(last) = self.shown.last {
+        // What the position counts are packets of the track before, even if none of them has left.
+        if self.position.cursor().is_some() {
             // Without it there is nothing to begin with yet.
             let Some(start) = start else { return false };
-            let first = ring.packet(start).map(|packet| packet.timestamp);
-            let (at, live) = self.shown.live.unwrap_or((now, last));
-            if let Some(on_track) = track.clock().rtp_at(now) {
+            if let Some(last) = self.shown.last
+                && let Some(on_track) = track.clock().rtp_at(now)
+            {
+                let first = ring.packet(start).map(|packet| packet.timestamp);
+                let (at, live) = self.shown.live.unwrap_or((now, last));
                 let passed = ticks(now.saturating_duration_since(at), codec);
                 let live = live.wrapping_add(passed);
                 let first = first.unwrap_or(on_track);
@@ -173,10 +178,11 @@ impl Leg {
             ..
         } = &mut self.content
         {
-            *so_far = *detail;
-            if *detail != Detail::SoundOnly {
-                *lag = Lag::Joining;
-            }
+            (*detail, *so_far) = (new, new);
+            *lag = match new {
+                Detail::SoundOnly => Lag::Parked,
+                _ => Lag::Joining,
+            };
         }
         true
     }
