@@ -18,7 +18,7 @@ use super::streams::Streams;
 use crate::error::{Error, Result, Status, panicked, shutting_down};
 use crate::events::{Notice, StreamEvent};
 use crate::media::{AccessUnit, MediaKind, TrackInfo};
-use crate::session::SendBuffer;
+use crate::session::{SendBuffer, Tracks};
 use crate::state::{SessionInfo, StreamId, StreamIdentity, StreamInfo, StreamState};
 use crate::stats::{Costs, StreamSnapshot, WorkerSnapshot};
 use crate::worker::registry::{no_session, no_stream};
@@ -258,7 +258,7 @@ impl Core {
         };
         self.context.registry.note_video(id, &video);
         let fits = entry.stream.live(video, audio, &self.context.tuning);
-        entry.feed_change(id, &self.context.peers);
+        entry.feed_live(id, &self.context.peers);
         let (viewers, audience) = match fits {
             true => Default::default(),
             false => (entry.stream.viewers.clone(), entry.stream.audience.clone()),
@@ -356,11 +356,11 @@ impl Core {
             costs,
             ..
         } = self;
-        if streams.media(pass.stream).is_none() {
+        let tracks = StreamTracks::new(streams, pass.stream);
+        if tracks.media(pass.stream).is_none() {
             return;
         }
         let audience = streams.audience(pass.stream);
-        let tracks = StreamTracks::new(streams, pass.stream);
         let mut io = session_io(context, &tracks, buffer, now, timed);
         let due_before = viewers.next_due();
         let mut broken = Vec::new();

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::command::Command;
 use super::thread::Peers;
-use crate::media::{Codec, MediaClock, StreamRate, TrackCopy, TrackInfo, UnitCopy};
+use crate::media::{Codec, MediaClock, StreamRate, TrackCopy, UnitCopy};
 use crate::session::Media;
 use crate::state::StreamId;
 
@@ -42,8 +42,6 @@ pub struct Parcel {
 pub enum News {
     /// It has video, or that of another codec.
     Begins(Box<Beginning>),
-    /// It has other parameter sets from the next access unit on.
-    Changed(TrackInfo),
     /// It has a new access unit.
     Unit(InFlight),
     /// It has no video any more.
@@ -175,13 +173,12 @@ impl Feeds {
         self.feeds.retain(|feed| feed.to != to);
     }
 
-    /// The stream is live, or has other parameter sets.
-    pub fn changed(&mut self, stream: StreamId, media: Media<'_>, pushed: bool, peers: &Peers) {
-        let info = media.video.info();
+    /// The stream is live. Mirrors that have no video of this codec begin; the others go on: new
+    /// parameter sets come with the next keyframe.
+    pub fn live(&mut self, stream: StreamId, media: Media<'_>, pushed: bool, peers: &Peers) {
+        let codec = media.video.info().codec;
         for feed in &mut self.feeds {
-            if feed.codec == Some(info.codec) {
-                feed.send(stream, News::Changed(info.clone()), peers);
-            } else {
+            if feed.codec != Some(codec) {
                 feed.begin(stream, media, pushed, peers);
             }
         }

@@ -68,12 +68,6 @@ impl Mirror {
                 self.pushed = beginning.pushed;
                 Effect::Other
             }
-            News::Changed(info) => {
-                if let Some(video) = &mut self.video {
-                    video.changed(info);
-                }
-                Effect::Nothing
-            }
             News::Unit(unit) => {
                 let Some(video) = &mut self.video else {
                     return Effect::Nothing;
@@ -168,7 +162,7 @@ mod tests {
 
         fn live(&mut self, video: TrackInfo) {
             self.entry.stream.live(video, None, &self.tuning);
-            self.entry.feed_change(STREAM, &self.peers);
+            self.entry.feed_live(STREAM, &self.peers);
         }
 
         fn begin(&mut self) {
@@ -241,7 +235,7 @@ mod tests {
 
         // Another connection of the same camera goes on, another codec is another beginning.
         world.live(TrackInfo::video(sets()));
-        assert_eq!(world.take(), [Effect::Nothing]);
+        assert_eq!(world.take(), []);
         assert_eq!(world.mirrored().len(), 3);
         world.live(TrackInfo::video(h265_sets()));
         assert_eq!(world.take(), [Effect::Other]);

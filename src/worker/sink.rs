@@ -32,7 +32,6 @@ impl Sink for StreamSink {
         if let Some(entry) = core.streams.get_mut(self.stream) {
             core.context.registry.note_video(self.stream, &video);
             entry.stream.video_changed(video);
-            entry.feed_change(self.stream, &core.context.peers);
         }
     }
 

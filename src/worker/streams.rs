@@ -69,10 +69,12 @@ impl Streams {
 
     /// The sessions that the access units of a stream are passed to.
     pub(super) fn audience(&self, id: StreamId) -> &[usize] {
-        match (self.entries.get(&id), self.mirrors.get(&id)) {
-            (Some(entry), _) => &entry.stream.audience,
-            (None, Some(mirror)) => &mirror.audience,
-            (None, None) => &[],
+        match self.entries.get(&id) {
+            Some(entry) => &entry.stream.audience,
+            None => {
+                let mirror = self.mirrors.get(&id);
+                mirror.map_or(&[], |mirror| &mirror.audience)
+            }
         }
     }
 
@@ -195,11 +197,11 @@ impl StreamEntry {
         }
     }
 
-    /// Tells the mirrors that the stream is live, or has other parameter sets.
-    pub(super) fn feed_change(&mut self, id: StreamId, peers: &Peers) {
+    /// Tells the mirrors that the stream is live.
+    pub(super) fn feed_live(&mut self, id: StreamId, peers: &Peers) {
         if let Some(media) = self.stream.media() {
             let pushed = self.stream.is_pushed();
-            self.feeds.changed(id, media, pushed, peers);
+            self.feeds.live(id, media, pushed, peers);
         }
     }
 
