@@ -572,6 +572,7 @@ mod tests {
         assert_eq!((packet.timestamp, packet.marker), (5 + 1920, false));
         assert_eq!(packet.payload, [0x78; MAX_PAYLOAD]);
     }
+
     #[test]
     fn frames_that_no_other_needs_are_told_apart() {
         let now = Instant::now();

@@ -31,11 +31,11 @@ impl NalFormat for H264 {
         }
     }
 
-    /// With the highest `nal_ref_idc` of the NAL units.
     fn is_disposable(slice: &[u8]) -> bool {
         slice[0] & NRI == 0
     }
 
+    /// With the highest `nal_ref_idc` of the NAL units.
     fn aggregation_header(nals: &[&[u8]]) -> [u8; 2] {
         let nri = nals.iter().map(|nal| nal[0] & NRI).max().unwrap_or(0);
         [nri | STAP_A, 0]
