@@ -33,6 +33,8 @@ export function whyImpossible() {
   }
 }
 
+const endByExit = () => process.exit(1);
+
 export class ThinLink {
   address = SERVER;
   #server; // names of the namespaces
@@ -47,6 +49,7 @@ export class ThinLink {
     this.#directory = mkdtempSync(join(tmpdir(), `${name}-`));
     this.remove = this.remove.bind(this);
     process.once("exit", this.remove);
+    process.once("SIGTERM", endByExit); // how the test runner ends a test
     try {
       for (const namespace of [this.#server, this.#viewer]) {
         run("ip", "netns", "add", namespace);
@@ -106,6 +109,7 @@ export class ThinLink {
 
   remove() {
     process.off("exit", this.remove);
+    process.off("SIGTERM", endByExit);
     for (const namespace of [this.#server, this.#viewer]) {
       spawnSync("ip", ["netns", "delete", namespace]);
     }
