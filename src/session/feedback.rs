@@ -39,6 +39,7 @@ impl Session {
             }
             Feedback::Nack { ssrc, pid, blp } => {
                 self.nacks += 1 + u64::from(blp.count_ones());
+                self.transport.note_nack(io.now);
                 let tracks = io.tracks;
                 if let Some(leg) = find(&mut self.legs, ssrc)
                     && let Some(media) = tracks.media(leg.stream())

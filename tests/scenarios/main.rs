@@ -18,6 +18,7 @@ mod nack;
 mod overflow;
 mod pacing;
 mod reports;
+mod rest;
 mod roaming;
 mod srtp_policy;
 mod start;

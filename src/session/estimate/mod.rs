@@ -10,6 +10,8 @@
 //!
 //! Without that feedback, receiver reports decide, more carefully.
 //!
+//! Where the path carries far more than is wanted, only samples are measured (see `rest`).
+//!
 //! Sans-I/O. Allocates once, about 9 KiB with the first packet that has a transport-wide sequence
 //! number.
 
@@ -19,6 +21,7 @@ mod history;
 mod meter;
 mod probing;
 mod reports;
+mod rest;
 mod train;
 mod trend;
 
@@ -34,6 +37,7 @@ use history::History;
 use meter::Meter;
 use probing::{Probe, Probing};
 use reports::Reports;
+use rest::{Answer, Rest};
 use train::Train;
 use trend::Trend;
 
@@ -57,6 +61,8 @@ const DRAINS: u64 = 500_000;
 /// Padding is sent this much later, in microseconds, if more than this share of the estimate is used.
 const PADDED: f64 = 0.7;
 const PADDED_PAUSE: u64 = 2_000_000;
+/// The estimate after a queue was noticed on a path that was not measured, relative to the wanted rate.
+const DOUBTED: f64 = 2.0;
 /// A gap in the viewer's arrival times, in microseconds, that is taken for a jump of its clock.
 const JUMP: u64 = 3_000_000;
 
@@ -76,6 +82,7 @@ pub struct Estimator {
     control: Control,
     probing: Probing,
     reports: Reports,
+    rest: Rest,
     usage: Usage,
     /// The sent rate.
     sent: Meter,
@@ -118,6 +125,7 @@ impl Estimator {
             control: Control::new(limits),
             probing: Probing::new(),
             reports: Reports::default(),
+            rest: Rest::new(),
             usage: Usage::Normal,
             sent: Meter::new(SENT),
             uncovered: Meter::new(SENT),
@@ -157,6 +165,45 @@ impl Estimator {
         self.control.opening(shown);
     }
 
+    /// Whether packets that leave now are to have transport-wide sequence numbers.
+    pub fn numbers(&mut self, now: Instant) -> bool {
+        let now = self.micros(now);
+        let wide = self.wide();
+        if self.rest.is_over(now, wide) {
+            self.wake(now);
+        }
+        self.rest.numbers(now, wide)
+    }
+
+    /// Whether only samples are measured: other packets need not be recorded.
+    pub fn is_resting(&self) -> bool {
+        self.rest.is_resting()
+    }
+
+    /// Packets were lost: everything is measured again, if only samples were. The loss may be another's: the
+    /// estimate stays.
+    pub fn loss_seen(&mut self, now: Instant) {
+        if self.rest.is_resting() {
+            self.wake(self.micros(now));
+        }
+    }
+
+    /// How much more the path carries than is wanted, if that is known and there is no queue.
+    fn wide(&self) -> Option<f64> {
+        let wanted = self.probing.wanted();
+        let known = self.has_feedback() && self.is_measured() && self.usage != Usage::Over;
+        (known && wanted > 0.0).then(|| self.control.estimate() / wanted)
+    }
+
+    /// Everything is measured from now on; what was before is too old to go on with.
+    fn wake(&mut self, now: u64) {
+        self.rest.wake(now);
+        self.sent = Meter::new(SENT);
+        if let Some(measured) = &mut self.measured {
+            measured.begin_again(now);
+        }
+    }
+
     /// Records a sent packet with `size` bytes of UDP payload. `sequence` is its transport-wide
     /// sequence number, which increases by one with each packet; `None` if not negotiated.
     pub fn packet_sent(&mut self, now: Instant, sequence: Option<u16>, size: usize, kind: Kind) {
@@ -188,6 +235,15 @@ impl Estimator {
         let Some(measured) = &mut self.measured else {
             return;
         };
+        if self.rest.is_resting() {
+            let answer = measured.sample(now, feedback);
+            if answer.is_some_and(|answer| self.rest.answered(now, answer)) {
+                self.wake(now);
+                self.control.doubt(now, DOUBTED * self.probing.wanted());
+                self.probing.collapsed(now);
+            }
+            return;
+        }
         let (pace, first) = (self.control.estimate(), !self.control.is_known());
         let had_collapsed = self.control.has_collapsed();
         let mut samples = [None; 4];
@@ -318,12 +374,9 @@ impl Measured {
         first: bool,
         samples: &mut [Option<train::Sample>; 4],
     ) -> bool {
-        let number = feedback.number();
-        let ahead = self.number.map_or(1, |last| number.wrapping_sub(last));
-        if ahead == 0 || ahead >= 128 {
+        let Some(ahead) = self.take_number(feedback.number()) else {
             return false;
-        }
-        self.number = Some(number);
+        };
         if ahead > 1 {
             // The fate of the packets between is unknown.
             self.train = None;
@@ -386,6 +439,52 @@ impl Measured {
             self.sent_unheard = false;
         }
         true
+    }
+
+    /// Handles a message about a sample; `None` if it is a duplicate or says nothing of it.
+    fn sample(&mut self, now: u64, feedback: &TransportFeedback<'_>) -> Option<Answer> {
+        self.take_number(feedback.number())?;
+        let mut arrival = self.unwrap(feedback.reference()) * REFERENCE;
+        let mut answer = None;
+        for status in feedback.statuses() {
+            let Some(delta) = status.delta else {
+                if self.history.lost(now, status.sequence).is_some() {
+                    answer = answer.or(Some(Answer::Lost));
+                }
+                continue;
+            };
+            arrival += i64::from(delta) * TICK;
+            if let Some(sent) = self.history.received(now, status.sequence) {
+                let delay = arrival - sent.at as i64;
+                answer = Some(Answer::Arrived(match answer {
+                    Some(Answer::Arrived(least)) => delay.min(least),
+                    _ => delay,
+                }));
+                self.heard = now;
+                self.sent_unheard = false;
+            }
+        }
+        answer
+    }
+
+    /// How many messages this one is ahead of the last; `None` if it is a duplicate or overtaken.
+    fn take_number(&mut self, number: u8) -> Option<u8> {
+        let ahead = self.number.map_or(1, |last| number.wrapping_sub(last));
+        if ahead == 0 || ahead >= 128 {
+            return None;
+        }
+        self.number = Some(number);
+        Some(ahead)
+    }
+
+    /// What was measured so far is too old to go on with.
+    fn begin_again(&mut self, now: u64) {
+        self.trend = Trend::new();
+        self.train = None;
+        self.delivered = Meter::new(DELIVERED);
+        self.offered = Meter::new(DELIVERED);
+        (self.lost, self.reported, self.loss_since) = (0, 0, now);
+        (self.heard, self.sent_unheard) = (now, false);
     }
 
     /// Starts again after a pause, or if the viewer's clock jumped.

@@ -221,10 +221,10 @@ impl Leg {
         kind: Kind,
         egress: &mut Egress<'_, T>,
     ) -> Result<usize, WouldBlock> {
+        let numbers = self.rtp.transport_cc_id.is_some();
+        let number = if numbers { egress.next_number() } else { None };
         let mut header = [0; MAX_HEADER];
-        let header = self
-            .rtp
-            .write_header(packet, index, egress.next_number(), &mut header);
+        let header = self.rtp.write_header(packet, index, number, &mut header);
         let rtx = self.nack.as_mut().and_then(|nack| nack.rtx.as_mut());
         // RFC 4588 section 4: own SSRC, payload type and sequence number; the original sequence
         // number goes before the payload. Without RTX the same packet is sealed again, which gives
@@ -246,7 +246,7 @@ impl Leg {
         {
             return Ok(0);
         }
-        egress.transmit(size, size, self.rtp.transport_cc_id.is_some(), kind)?;
+        egress.transmit(size, size, number.is_some(), kind)?;
         if let Some(rtx) = rtx {
             rtx.index += 1;
         }

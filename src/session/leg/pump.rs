@@ -155,9 +155,10 @@ impl Leg {
         let mut used = 0;
         let mut packets = 0;
         let mut octets = 0;
-        let overhead = self.rtp.header_len() + egress.tag_len();
-        let numbered = self.rtp.transport_cc_id.is_some();
-        let first_number = egress.next_number();
+        let numbers = self.rtp.transport_cc_id.is_some();
+        let first_number = if numbers { egress.next_number() } else { None };
+        let numbered = first_number.is_some();
+        let overhead = self.rtp.header_len(numbered) + egress.tag_len();
         while packets < most {
             let Some(packet) = ring.packet(cursor + packets as u64) else {
                 break;
@@ -170,7 +171,7 @@ impl Leg {
                 break;
             }
             let index = self.position.index() + packets as u64;
-            let number = first_number.wrapping_add(packets as u16);
+            let number = first_number.map(|first| first.wrapping_add(packets as u16));
             let mut header = [0; MAX_HEADER];
             let header = self.rtp.write_header(&packet, index, number, &mut header);
             if egress

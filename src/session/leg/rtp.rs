@@ -32,24 +32,26 @@ impl RtpStream {
         self.timeline.at(of_track)
     }
 
-    pub fn header_len(&self) -> usize {
-        match self.words() {
+    /// Bytes of a header, with or without a transport-wide sequence number.
+    pub fn header_len(&self, numbered: bool) -> usize {
+        match self.words(numbered) {
             0 => FIXED,
             words => FIXED + BLOCK + words * WORD,
         }
     }
 
-    fn words(&self) -> usize {
-        usize::from(self.playout_delay_id.is_some()) + usize::from(self.transport_cc_id.is_some())
+    fn words(&self, numbered: bool) -> usize {
+        let number = self.transport_cc_id.filter(|_| numbered);
+        usize::from(self.playout_delay_id.is_some()) + usize::from(number.is_some())
     }
 
     /// Writes the header of a packet; returns the part of `header` that it fills. `number` is its
-    /// transport-wide sequence number, which counts only if it was negotiated.
+    /// transport-wide sequence number, if it is to have one; it counts only if that was negotiated.
     pub fn write_header<'h>(
         &self,
         packet: &Packet<'_>,
         index: u64,
-        number: u16,
+        number: Option<u16>,
         header: &'h mut [u8; MAX_HEADER],
     ) -> &'h mut [u8] {
         header[0] = 0x80;
@@ -57,7 +59,7 @@ impl RtpStream {
         header[2..4].copy_from_slice(&(index as u16).to_be_bytes());
         header[4..8].copy_from_slice(&self.timestamp(packet.timestamp).to_be_bytes());
         header[8..FIXED].copy_from_slice(&self.ssrc.to_be_bytes());
-        let words = self.words();
+        let words = self.words(number.is_some());
         if words > 0 {
             header[0] |= 0x10;
             header[FIXED..FIXED + BLOCK].copy_from_slice(&[0xbe, 0xde, 0, words as u8]);
@@ -68,11 +70,11 @@ impl RtpStream {
             header[at..at + WORD].copy_from_slice(&[id << 4 | 2, 0, 0, 0]);
             at += WORD;
         }
-        if let Some(id) = self.transport_cc_id {
+        if let (Some(id), Some(number)) = (self.transport_cc_id, number) {
             // Id, length 2, the number, a byte of padding.
             let [high, low] = number.to_be_bytes();
             header[at..at + WORD].copy_from_slice(&[id << 4 | 1, high, low, 0]);
         }
-        &mut header[..self.header_len()]
+        &mut header[..self.header_len(number.is_some())]
     }
 }

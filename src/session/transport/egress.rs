@@ -61,9 +61,14 @@ impl<T: Transmit> Egress<'_, T> {
         pacer.is_none_or(|pacer| pacer.may_repair(self.now))
     }
 
-    /// The transport-wide sequence number of the next packet that has one.
-    pub fn next_number(&self) -> u16 {
-        self.pacer.as_ref().map_or(0, |pacer| pacer.next_number())
+    /// The transport-wide sequence number of the next packet, and of those behind it in the same run, which
+    /// go on from there; `None` if they are to have none.
+    pub fn next_number(&mut self) -> Option<u16> {
+        let now = self.now;
+        match &mut self.pacer {
+            Some(pacer) => pacer.next_number(now),
+            None => Some(0),
+        }
     }
 
     /// When the next burst may leave.

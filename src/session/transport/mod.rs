@@ -371,6 +371,13 @@ impl Transport {
         }
     }
 
+    /// The viewer asks for lost packets.
+    pub fn note_nack(&mut self, now: Instant) {
+        if let Some(pacer) = &mut self.pacer {
+            pacer.loss_seen(now);
+        }
+    }
+
     /// Transport-wide feedback has come.
     pub fn note_arrivals(&mut self, now: Instant, feedback: &TransportFeedback<'_>) {
         if let Some(pacer) = &mut self.pacer {

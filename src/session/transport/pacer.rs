@@ -43,6 +43,9 @@ const MESSAGES: u32 = 2;
 /// Retransmissions go before new packets as long as the pacer is no further behind than this.
 const REPAIR_DEBT: Duration = Duration::from_millis(60);
 
+/// Loss that may be a queue that overflows, in 1/256.
+const SOME_LOSS: u8 = 4;
+
 /// A probe with fewer packets measures nothing.
 const PROBE_PACKETS: usize = 7;
 
@@ -250,9 +253,14 @@ impl Pacer {
         !self.bounded || self.ready_at(now) <= now + REPAIR_DEBT
     }
 
-    /// The transport-wide sequence number of the next packet.
-    pub fn next_number(&self) -> u16 {
-        self.congestion.as_ref().map_or(0, |path| path.number)
+    /// The transport-wide sequence number of the next packet; `None` if it is to have none, because the path
+    /// is so wide that only samples are measured.
+    pub fn next_number(&mut self, now: Instant) -> Option<u16> {
+        let Some(path) = &mut self.congestion else {
+            return Some(0);
+        };
+        let numbers = path.opening.is_some() || path.estimator.numbers(now);
+        numbers.then_some(path.number)
     }
 
     /// Accounts for a run of packets that left: `bytes`, cut into packets of `segment` bytes.
@@ -262,7 +270,9 @@ impl Pacer {
         let free = self.free.min(on_the_wire);
         self.free -= free;
         // The estimate is what the path carries besides what no feedback covers.
-        let covered = |path: &Congestion| numbered || !path.estimator.has_feedback();
+        let covered = |path: &Congestion| {
+            numbered || !path.estimator.has_feedback() || path.estimator.is_resting()
+        };
         if self.congestion.as_deref().is_none_or(covered)
             && let Some(time) = ((on_the_wire - free) * 1_000_000).checked_div(self.rate)
         {
@@ -277,6 +287,9 @@ impl Pacer {
         };
         if let Some(opening) = &mut path.opening {
             opening.sent(on_the_wire);
+        }
+        if !numbered && path.estimator.is_resting() {
+            return;
         }
         path.estimator.timeout(now);
         let mut left = bytes;
@@ -362,6 +375,16 @@ impl Pacer {
         if let Some(path) = &mut self.congestion {
             let loss = f64::from(fraction_lost) / 256.0;
             path.estimator.report(now, loss, round_trip);
+            if fraction_lost > SOME_LOSS {
+                path.estimator.loss_seen(now);
+            }
+        }
+    }
+
+    /// The viewer asks for lost packets.
+    pub fn loss_seen(&mut self, now: Instant) {
+        if let Some(path) = &mut self.congestion {
+            path.estimator.loss_seen(now);
         }
     }
 
@@ -448,7 +471,7 @@ mod tests {
         assert_eq!(pace.basis, Basis::Awaited(until));
         assert_eq!(pace.burst, OPENING_PACKETS);
         pacer.sent(start, 7 * 1200, 1200, true, Kind::Media);
-        assert_eq!(pacer.next_number(), 7);
+        assert_eq!(pacer.next_number(start), Some(7));
         // 8.6 kB at 0.5 MB/s.
         assert!(pacer.ready_at(start) > start + Duration::from_millis(12));
         let pace = pacer.pace(until, FAR, 0, STREAM).unwrap();

@@ -1,0 +1,207 @@
+//! A path that carries far more than is wanted is not measured all the time: each message of feedback costs
+//! as much as sending several packets. Most packets then leave without a transport-wide sequence number,
+//! for which no feedback comes. Once a second, one run of packets is numbered, a sample, and its delay says
+//! whether there is a queue on the path. If there is, everything is measured again.
+
+/// Multiple of the wanted rate that lets the measurement rest, and below which it goes on.
+const ENOUGH: f64 = 8.0;
+const TOO_LITTLE: f64 = 4.0;
+/// For how long everything is measured at the start and after an alarm, in microseconds.
+const SETTLES: u64 = 2_000_000;
+const AFTER_ALARM: u64 = 10_000_000;
+
+/// Time between samples, and if one was late, in microseconds.
+const INTERVAL: u64 = 1_000_000;
+const RECHECK: u64 = 50_000;
+/// A sample is late if its delay exceeds the least by this, in microseconds: more than a busy viewer causes.
+const LATE: i64 = 40_000;
+/// Late samples in a row that are a queue: a viewer that was busy for a moment is none.
+const ALARM: u32 = 3;
+/// A sample is lost if nothing is said of it for this time, in microseconds.
+const UNANSWERED: u64 = 1_000_000;
+/// The least delay is that of one to two such windows, in microseconds: clocks drift.
+const WINDOW: u64 = 30_000_000;
+
+/// When the measurement rests.
+#[derive(Debug)]
+pub struct Rest {
+    /// Everything is measured until then at least.
+    awake_until: u64,
+    resting: Option<Resting>,
+}
+
+/// What is observed meanwhile.
+#[derive(Debug)]
+struct Resting {
+    next: u64,
+    /// When the sample left of which nothing was said yet.
+    asked: Option<u64>,
+    late: u32,
+    /// The least delay of this window and of the one before, and when the window began.
+    least: (i64, i64),
+    window: u64,
+}
+
+/// What the viewer says of a sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Its packets took at least this long, in microseconds, by clocks that have different zeros.
+    Arrived(i64),
+    /// None of it arrived.
+    Lost,
+}
+
+impl Rest {
+    pub fn new() -> Self {
+        Rest {
+            awake_until: SETTLES,
+            resting: None,
+        }
+    }
+
+    pub fn is_resting(&self) -> bool {
+        self.resting.is_some()
+    }
+
+    /// Whether what leaves now is numbered. `wide`: how much more the path carries than is wanted, if it is
+    /// known and without a queue.
+    pub fn numbers(&mut self, now: u64, wide: Option<f64>) -> bool {
+        let Some(resting) = &mut self.resting else {
+            if now >= self.awake_until && wide.is_some_and(|wide| wide >= ENOUGH) {
+                self.resting = Some(Resting {
+                    next: now + INTERVAL,
+                    asked: None,
+                    late: 0,
+                    least: (i64::MAX, i64::MAX),
+                    window: now,
+                });
+                return false;
+            }
+            return true;
+        };
+        if now < resting.next {
+            return false;
+        }
+        resting.next = now + INTERVAL;
+        resting.asked.get_or_insert(now);
+        true
+    }
+
+    /// Whether everything is to be measured again although no answer says so: less is left than there was,
+    /// or the viewer says nothing any more.
+    pub fn is_over(&self, now: u64, wide: Option<f64>) -> bool {
+        self.resting.as_ref().is_some_and(|resting| {
+            let silent = resting.asked.is_some_and(|at| now >= at + UNANSWERED);
+            silent || wide.is_none_or(|wide| wide < TOO_LITTLE)
+        })
+    }
+
+    /// Takes an answer. True if everything is to be measured again.
+    pub fn answered(&mut self, now: u64, answer: Answer) -> bool {
+        let Some(resting) = &mut self.resting else {
+            return false;
+        };
+        resting.asked = None;
+        let late = match answer {
+            Answer::Lost => true,
+            Answer::Arrived(delay) => {
+                if now >= resting.window + WINDOW {
+                    resting.least = (i64::MAX, resting.least.0);
+                    resting.window = now;
+                }
+                resting.least.0 = resting.least.0.min(delay);
+                delay.saturating_sub(resting.least.0.min(resting.least.1)) > LATE
+            }
+        };
+        if late {
+            resting.late += 1;
+            resting.next = now + RECHECK;
+        } else {
+            resting.late = 0;
+        }
+        resting.late >= ALARM
+    }
+
+    /// Everything is measured from now on, for a while at least.
+    pub fn wake(&mut self, now: u64) {
+        self.resting = None;
+        self.awake_until = now + AFTER_ALARM;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000;
+    const WIDE: Option<f64> = Some(20.0);
+
+    fn resting() -> Rest {
+        let mut rest = Rest::new();
+        assert!(rest.numbers(SECOND, WIDE), "not at the start");
+        assert!(rest.numbers(3 * SECOND, Some(5.0)), "not wide");
+        assert!(rest.numbers(3 * SECOND, None), "not measured");
+        assert!(!rest.numbers(3 * SECOND, WIDE));
+        rest
+    }
+
+    #[test]
+    fn one_run_a_second_is_numbered() {
+        let mut rest = resting();
+        let mut numbered = 0;
+        for frame in 1..=250 {
+            let now = 3 * SECOND + frame * SECOND / 25;
+            if rest.numbers(now, WIDE) {
+                numbered += 1;
+                assert!(!rest.answered(now, Answer::Arrived(-7_000 + frame as i64 % 30_000)));
+            }
+            assert!(!rest.is_over(now, WIDE));
+        }
+        assert_eq!(numbered, 10);
+    }
+
+    #[test]
+    fn a_queue_ends_it_and_a_busy_moment_does_not() {
+        let mut rest = resting();
+        let mut now = 3 * SECOND;
+        let mut sample = |rest: &mut Rest, answer| {
+            while !rest.numbers(now, WIDE) {
+                now += 10_000;
+            }
+            (rest.answered(now, answer), now)
+        };
+        let steady = Answer::Arrived(5_000);
+        let late = Answer::Arrived(60_000);
+        for answer in [steady, late, late, steady, late, Answer::Lost] {
+            assert!(!sample(&mut rest, answer).0);
+        }
+        let (alarm, at) = sample(&mut rest, late);
+        assert!(alarm);
+        rest.wake(at);
+        assert!(rest.numbers(at + 9 * SECOND, WIDE));
+        assert!(!rest.numbers(at + 10 * SECOND, WIDE));
+    }
+
+    #[test]
+    fn silence_and_a_higher_want_end_it() {
+        let mut rest = resting();
+        assert!(rest.is_over(4 * SECOND, Some(3.0)));
+        assert!(!rest.is_over(4 * SECOND, WIDE));
+        assert!(rest.numbers(4 * SECOND, WIDE));
+        assert!(!rest.is_over(4 * SECOND + UNANSWERED - 1, WIDE));
+        assert!(rest.is_over(4 * SECOND + UNANSWERED, WIDE));
+    }
+
+    #[test]
+    fn the_least_delay_follows_a_drifting_clock() {
+        let mut rest = resting();
+        let mut now = 3 * SECOND;
+        // 200 ppm for an hour: 720 ms.
+        for second in 0..3600i64 {
+            while !rest.numbers(now, WIDE) {
+                now += 40_000;
+            }
+            assert!(!rest.answered(now, Answer::Arrived(second * 200)));
+        }
+    }
+}
