@@ -50,8 +50,8 @@ pub mod sdp {
 /// One viewer.
 pub mod session {
     pub use crate::session::{
-        Io, LegConfig, Media, Path, SendBuffer, Session, SessionEvent, TrackId, Tracks, Transmit,
-        TransportConfig, WallClock, WouldBlock,
+        Io, LegConfig, Media, Path, PathMemory, SendBuffer, Session, SessionEvent, TrackId, Tracks,
+        Transmit, TransportConfig, WallClock, WouldBlock,
     };
 
     /// The gateway's certificate.

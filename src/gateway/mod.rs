@@ -28,8 +28,8 @@ use crate::config::Config;
 use crate::error::{Error, Result, Status, shutting_down};
 use crate::events::{Notifier, role};
 use crate::net::{Interfaces, Socket};
-use crate::session::WallClock;
 use crate::session::dtls::Certificate;
+use crate::session::{PathMemory, WallClock};
 use crate::tuning::Tuning;
 use crate::whep::ice_server;
 use crate::worker::registry::Registry;
@@ -83,6 +83,7 @@ impl Gateway {
         let authority = Authority::new(&config.bearer_tokens, host)?;
         let registry = Arc::new(Registry::default());
         let routes = Arc::new(Routes::default());
+        let paths = Arc::new(PathMemory::default());
         let interfaces = Arc::new(Interfaces::default());
         let public_addresses: Arc<[_]> = config.public_addresses.into();
         let started = Instant::now();
@@ -109,6 +110,7 @@ impl Gateway {
                     peers: peers.clone(),
                     socket: Arc::clone(&socket),
                     routes: Arc::clone(&routes),
+                    paths: Arc::clone(&paths),
                     tuning: Arc::clone(&tuning),
                     interfaces: Arc::clone(&interfaces),
                     public_addresses: Arc::clone(&public_addresses),

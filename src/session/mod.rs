@@ -81,7 +81,7 @@ use std::time::{Duration, Instant};
 
 pub use io::{Io, Media, Path, SendBuffer, TrackId, Tracks, Transmit, WouldBlock};
 pub use leg::LegConfig;
-pub use transport::TransportConfig;
+pub use transport::{PathMemory, TransportConfig};
 pub use wall_clock::WallClock;
 
 use crate::error::Error;

@@ -13,8 +13,8 @@ use crate::events::Notices;
 use crate::net::{Interfaces, Socket};
 use crate::sdp::fragment::Fragment;
 use crate::sdp::offer::Offer;
-use crate::session::WallClock;
 use crate::session::dtls::Certificate;
+use crate::session::{PathMemory, WallClock};
 use crate::source::{CameraConfig, push};
 use crate::state::{
     SessionId, SessionInfo, StreamId, StreamIdentity, StreamInfo, ViewerIdentity, ViewerLimits,
@@ -49,6 +49,8 @@ pub struct WorkerContext {
     pub notices: Notices,
     /// Streams and sessions, and their owners.
     pub registry: Arc<Registry>,
+    /// What is known of the paths to viewers.
+    pub paths: Arc<PathMemory>,
     /// Converts to wall clock time.
     pub clock: WallClock,
 }

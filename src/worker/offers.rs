@@ -104,6 +104,7 @@ impl Core {
             pacing_percent: tuning.pacing_percent(),
             congestion: tuning.congestion().then(|| tuning.congestion_limits()),
             transport_cc: negotiated.transport_cc(),
+            paths: Arc::clone(&context.paths),
             clock: context.clock,
         };
         let legs = LegConfig::of_stream(request.stream, negotiated, tuning.audio_hold(), random);

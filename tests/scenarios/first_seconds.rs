@@ -1,12 +1,13 @@
 //! The first seconds of a viewer, on near, far and thin paths: the first picture, when it is live, and that the
 //! link is not harmed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use testkit::net::Link;
 
-use crate::thin::{MS, SECOND, STREAM, behind, times, watch};
-use crate::world::{Setup, World};
+use crate::thin::{MS, SECOND, STREAM, behind, setup, times, watch};
+use crate::world::{GATEWAY, Setup, VIEWER, World, address};
 
 /// 500 kbit/s with a keyframe of 25 kB every four seconds.
 fn long_gop() -> Setup {
@@ -128,4 +129,16 @@ fn wherever_in_a_long_gop_a_viewer_comes_it_sees_a_picture_soon_and_then_live() 
             }
         }
     }
+}
+
+#[test]
+fn what_a_path_carries_is_remembered_for_the_next_connection() {
+    let setup = setup();
+    let paths = Arc::clone(&setup.paths);
+    let mut world = behind(times(5, 200 * MS), 700 * MS, setup);
+    world.run(10 * SECOND);
+    let viewer = address(VIEWER).ip();
+    let rate = paths.recall(world.now, viewer).unwrap();
+    assert!((180_000..280_000).contains(&rate), "{rate}");
+    assert_eq!(paths.recall(world.now, address(GATEWAY).ip()), None);
 }

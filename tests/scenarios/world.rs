@@ -15,7 +15,7 @@ use rtsp_webrtc_gateway::internals::sdp::answer::{self, Allowed, LocalTransport}
 use rtsp_webrtc_gateway::internals::sdp::offer::Offer;
 use rtsp_webrtc_gateway::internals::session::dtls::Certificate;
 use rtsp_webrtc_gateway::internals::session::{
-    Io, LegConfig, Media, Path, SendBuffer, Session, SessionEvent, Tracks, Transmit,
+    Io, LegConfig, Media, Path, PathMemory, SendBuffer, Session, SessionEvent, Tracks, Transmit,
     TransportConfig, WallClock, WouldBlock,
 };
 use rtsp_webrtc_gateway::state::{Quality, SessionState, StreamId};
@@ -50,6 +50,7 @@ pub struct Setup {
     pub rtcp_interval: Duration,
     pub pacing: Option<u64>,
     pub congestion: bool,
+    pub paths: Arc<PathMemory>,
     pub audio_hold: Duration,
     pub clip: Clip,
     /// Access units of another codec, instead of the clip's pictures: 25 a second, over and over.
@@ -82,6 +83,7 @@ impl Default for Setup {
             rtcp_interval: Duration::from_secs(1),
             pacing: Some(250),
             congestion: true,
+            paths: Arc::default(),
             audio_hold: Duration::ZERO,
             clip: Clip::Baseline360p,
             video: None,
@@ -286,6 +288,7 @@ impl World {
             pacing_percent: setup.pacing,
             congestion: setup.congestion.then(EstimateLimits::default),
             transport_cc: negotiated.transport_cc(),
+            paths: Arc::clone(&setup.paths),
             clock: WallClock::new(now, wall),
         };
         let mut legs: Vec<_> =

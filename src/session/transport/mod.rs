@@ -3,6 +3,7 @@
 
 mod egress;
 mod liveness;
+mod memory;
 mod opening;
 pub mod pacer;
 mod phase;
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 
 pub use egress::Egress;
+pub use memory::PathMemory;
 
 use super::dtls::{Certificate, DtlsEvent};
 use super::estimate::{Limits, TransportFeedback};
@@ -56,6 +58,8 @@ pub struct TransportConfig {
     pub congestion: Option<Limits>,
     /// Whether transport-wide feedback was negotiated.
     pub transport_cc: bool,
+    /// What is known of the paths to viewers.
+    pub paths: Arc<PathMemory>,
     /// Translates time into wall clock.
     pub clock: WallClock,
 }
@@ -67,6 +71,7 @@ pub struct Transport {
     pacer: Option<Pacer>,
     congestion: Option<Limits>,
     transport_cc: bool,
+    paths: Arc<PathMemory>,
     ice: IceAgent,
     /// The number of our next check.
     checks: u32,
@@ -105,6 +110,7 @@ impl Transport {
             pacer: config.pacing_percent.map(Pacer::new),
             congestion: config.congestion,
             transport_cc: config.transport_cc,
+            paths: config.paths,
             ice: IceAgent::new(config.local_ice, config.remote_ice),
             checks: 0,
             first_check: None,
@@ -323,9 +329,10 @@ impl Transport {
                                 if let Some(pacer) = &mut self.pacer
                                     && let Some(limits) = self.congestion
                                 {
+                                    let remembered = self.paths.recall(io.now, path.remote.ip());
                                     let opening = self
                                         .answer_time
-                                        .map(|time| Opening::new(io.now, time, None));
+                                        .map(|time| Opening::new(io.now, time, remembered));
                                     pacer.measure(io.now, limits, self.transport_cc, opening);
                                 }
                                 received = Received::Up;
@@ -362,6 +369,10 @@ impl Transport {
     pub fn note_report(&mut self, now: Instant, last_sr: u32, delay: u32) {
         let round_trip = self.reports.round_trip(now, last_sr, delay);
         self.round_trip = round_trip.or(self.round_trip);
+        let measured = self.estimate().filter(|_| self.has_feedback());
+        if let (Some(rate), Some(path)) = (measured, self.ice.selected()) {
+            self.paths.note(now, path.remote.ip(), rate);
+        }
     }
 
     /// The viewer lost this much video since its last report, in 1/256.

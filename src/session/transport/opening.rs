@@ -13,8 +13,6 @@ use crate::session::estimate::Shown;
 
 /// The first burst: as much as a measurement needs, and little enough for the queue of a thin link.
 const FIRST_BURST: u64 = 6 * PACKET_BYTES;
-/// The first one to a viewer whose path is remembered.
-const REMEMBERED_BURST: u64 = 32 * PACKET_BYTES;
 const SMALLEST_BURST: u64 = 3 * PACKET_BYTES;
 const GROWTH: u64 = 4;
 /// A burst takes no longer on its way where earlier ones took time.
@@ -72,11 +70,11 @@ pub enum Said {
 }
 
 impl Opening {
-    /// `round_trip`: the time to an answer so far. `remembered`: the rate in bytes per second of an earlier
-    /// connection.
+    /// `round_trip`: the time to an answer so far. `remembered`: what an earlier connection carried, in bits
+    /// per second.
     pub fn new(now: Instant, round_trip: Duration, remembered: Option<u64>) -> Self {
         let window = remembered.map_or(FIRST_BURST, |rate| {
-            in_time(rate, ON_ITS_WAY).clamp(SMALLEST_BURST, REMEMBERED_BURST)
+            in_time(rate / 8, ON_ITS_WAY).clamp(SMALLEST_BURST, FIRST_BURST)
         });
         Opening {
             began: now,
@@ -192,6 +190,19 @@ mod tests {
     use super::*;
 
     const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn a_viewer_whose_path_is_known_to_be_thin_gets_a_smaller_first_burst() {
+        let first = |remembered| Opening::new(Instant::now(), MS, remembered).room();
+        assert_eq!(first(None), FIRST_BURST);
+        assert_eq!(first(Some(400_000)), SMALLEST_BURST);
+        assert_eq!(first(Some(800_000)), 6_000);
+        assert_eq!(
+            first(Some(50_000_000)),
+            FIRST_BURST,
+            "it may be another path"
+        );
+    }
 
     /// Bursts as large as may be over a link of this rate in bits per second with a token bucket, until
     /// the opening ends: what it says, and the largest burst.
