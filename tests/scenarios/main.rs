@@ -21,6 +21,7 @@ mod reports;
 mod rest;
 mod roaming;
 mod srtp_policy;
+mod stalls;
 mod start;
 mod thin;
 mod world;

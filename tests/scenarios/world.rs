@@ -63,6 +63,8 @@ pub struct Setup {
     pub sizes: Option<(usize, usize)>,
     /// With `sizes`: pictures from keyframe to keyframe.
     pub gop: usize,
+    /// With `sizes`: whether other pictures are smaller or larger by up to a fifth.
+    pub uneven: bool,
     /// How long ago the picture and the sound were captured when they arrive, if the source says.
     pub capture_ages: Option<(Duration, Duration)>,
     /// The frames of the stream's own camera, instead of the clip's.
@@ -91,6 +93,7 @@ impl Default for Setup {
             audio_stream: STREAM,
             sizes: None,
             gop: 50,
+            uneven: false,
             capture_ages: None,
             frames: None,
             variants: Vec::new(),
@@ -137,6 +140,7 @@ pub struct World {
     sounds: Vec<Vec<u8>>,
     sizes: Option<(usize, usize)>,
     gop: usize,
+    uneven: bool,
     capture_ages: Option<(Duration, Duration)>,
     frame: usize,
     sound: usize,
@@ -327,6 +331,7 @@ impl World {
             sounds: setup.audio.1,
             sizes: setup.sizes,
             gop: setup.gop,
+            uneven: setup.uneven,
             capture_ages: setup.capture_ages,
             frame: 0,
             sound: 0,
@@ -435,6 +440,11 @@ impl World {
         match self.sizes {
             Some((keyframe, _)) if self.frame.is_multiple_of(self.gop) => {
                 add(&vec![0x65; keyframe])
+            }
+            // From four fifths to six fifths.
+            Some((_, other)) if self.uneven => {
+                let fifths = self.frame * 7919 % 401 + 800;
+                add(&vec![0x41; other * fifths / 1000]);
             }
             Some((_, other)) => add(&vec![0x41; other]),
             None => {

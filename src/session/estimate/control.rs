@@ -20,6 +20,13 @@ const LEAVING_ROOM: f64 = 0.95;
 const FILLS: f64 = 0.95;
 /// The path is full if less than this share of the offered rate is delivered.
 const FULL: f64 = 0.9;
+/// A queue that stands is longer than this, in microseconds.
+const STANDS: i64 = 10_000;
+/// A path that carries so many times what is wanted is wide: only a queue that stands is taken for overuse
+/// of it, and one train alone does not lower its estimate. The next one is at least this much later, in
+/// microseconds, and at most that.
+const WIDE: f64 = 4.0;
+const ANOTHER: (u64, u64) = (500_000, 10_000_000);
 /// Share of a measured rate that is used.
 const RELY: f64 = 0.95;
 /// Largest increase by one train, except by the first.
@@ -54,6 +61,10 @@ pub struct Flow {
     pub offered: Option<f64>,
     /// Sent over the last two seconds.
     pub sent: Option<f64>,
+    /// What would be sent if the path carried it.
+    pub wanted: f64,
+    /// The delay of a queue that does not drain, in microseconds.
+    pub queue: Option<i64>,
     /// Time from sending a packet to feedback on it, in microseconds.
     pub response: u64,
 }
@@ -75,6 +86,10 @@ pub struct Control {
     filling: bool,
     updated: u64,
     lowered: Option<u64>,
+    /// The same, unless the path is still wide.
+    narrowed: Option<u64>,
+    /// What one train showed of a wide path, and when.
+    doubted: Option<(f64, u64)>,
 }
 
 impl Control {
@@ -91,6 +106,8 @@ impl Control {
             filling: false,
             updated: 0,
             lowered: None,
+            narrowed: None,
+            doubted: None,
         }
     }
 
@@ -114,7 +131,7 @@ impl Control {
         // A sender that fills a path of known capacity must not outdo those that it shares it with.
         let contends = self.filling && self.edge.is_some();
         let tried = busy as f64 > TRY_TIME.max(TRY_BITS * 1e6 / self.estimate);
-        if contends || tried || self.lowered.is_some_and(|at| now < at + TRY_PAUSE) {
+        if contends || tried || self.narrowed.is_some_and(|at| now < at + TRY_PAUSE) {
             self.estimate
         } else {
             TRY * self.estimate
@@ -173,6 +190,11 @@ impl Control {
     }
 
     fn overused(&mut self, now: u64, flow: Flow) {
+        let wide = self.is_wide(flow);
+        if wide && flow.queue.is_some_and(|queue| queue < STANDS) {
+            // A keyframe, or a machine that stalls: it has drained since, or will.
+            return;
+        }
         let pause = flow.response.clamp(50_000, 300_000) + 100_000;
         if self.lowered.is_some_and(|at| now < at + pause) {
             return;
@@ -197,24 +219,36 @@ impl Control {
             .is_some_and(|offered| delivered < FULL * offered);
         let target = if full {
             share * carried
+        } else if !wide {
+            (share * carried).max(FILLING * self.estimate)
         } else {
             // The queue grew although the path kept up: a burst, cross traffic, or jitter. The rate
             // of a stream that does not fill the path is not the capacity.
-            (share * carried).max(FILLING * self.estimate)
+            (UNPROVEN * carried).max(FILLING * self.estimate)
         };
         self.edge = Some(match self.edge {
             Some(edge) if (0.7..1.3).contains(&(carried / edge)) => 0.7 * edge + 0.3 * carried,
             _ => carried,
         });
+        let narrowed = self.narrowed;
         self.lower(now, target);
+        if wide && !full {
+            self.narrowed = narrowed;
+        }
     }
 
     fn fills(&self, flow: Flow) -> bool {
         flow.sent.is_none_or(|sent| sent > FILLS * self.estimate)
     }
 
+    /// Whether the estimate is many times what is sent, or would be if the path carried it.
+    fn is_wide(&self, flow: Flow) -> bool {
+        let much = flow.sent.map(|sent| WIDE * sent.max(flow.wanted));
+        much.is_some_and(|much| self.estimate > much)
+    }
+
     /// Applies the measurement of a train.
-    pub fn train(&mut self, now: u64, sample: Sample, usage: Usage) {
+    pub fn train(&mut self, now: u64, sample: Sample, usage: Usage, flow: Flow) {
         match sample.shown {
             Shown::AtLeast(_) if !sample.proves => return,
             Shown::AtLeast(rate) => {
@@ -228,13 +262,34 @@ impl Control {
                     if sample.proves || !self.known {
                         self.leap(RELY * rate);
                     }
-                } else if !self.known || measured >= LOWERS {
+                } else if !self.known {
+                    self.edge = Some(rate);
+                    self.lower(now, RELY * rate);
+                } else if measured >= LOWERS
+                    && let Some(rate) = self.believed(now, rate, flow)
+                {
                     self.edge = Some(rate);
                     self.lower(now, RELY * rate);
                 }
             }
         }
         self.known = true;
+    }
+
+    /// What is to be believed of a train that was slower than the estimate: a machine that stalls has the same
+    /// effect.
+    fn believed(&mut self, now: u64, rate: f64, flow: Flow) -> Option<f64> {
+        if !self.is_wide(flow) || flow.queue.is_none_or(|queue| queue >= STANDS) {
+            return Some(rate);
+        }
+        let (least, most) = ANOTHER;
+        match self.doubted {
+            Some((before, at)) if now < at + most => (now > at + least).then(|| rate.max(before)),
+            _ => {
+                self.doubted = Some((rate, now));
+                None
+            }
+        }
     }
 
     /// Applies what the first bursts show.
@@ -305,6 +360,7 @@ impl Control {
             self.set(rate);
         }
         self.lowered = Some(now);
+        self.narrowed = Some(now);
         self.known = true;
     }
 
@@ -332,6 +388,8 @@ mod tests {
             delivered: Some(delivered),
             offered: Some(sent),
             sent: Some(sent),
+            wanted: sent,
+            queue: None,
             response: 100_000,
         }
     }
@@ -385,15 +443,25 @@ mod tests {
         };
         let mut control = control(300_000);
         let usage = Usage::Normal;
-        control.train(0, sample(Shown::AtLeast(10e6)), usage);
+        control.train(0, sample(Shown::AtLeast(10e6)), usage, Flow::default());
         assert_eq!(control.estimate(), 9.5e6, "the first");
-        control.train(1, sample(Shown::AtLeast(100e6)), usage);
+        control.train(1, sample(Shown::AtLeast(100e6)), usage, Flow::default());
         assert_eq!(control.estimate(), 28.5e6);
-        control.train(2, sample(Shown::AtLeast(1e6)), usage);
+        control.train(2, sample(Shown::AtLeast(1e6)), usage, Flow::default());
         assert_eq!(control.estimate(), 28.5e6);
-        control.train(3, sample(Shown::Capacity(2e6, 30_000)), usage);
+        control.train(
+            3,
+            sample(Shown::Capacity(2e6, 30_000)),
+            usage,
+            Flow::default(),
+        );
         assert_eq!(control.estimate(), 28.5e6, "too short");
-        control.train(4, sample(Shown::Capacity(2e6, 100_000)), usage);
+        control.train(
+            4,
+            sample(Shown::Capacity(2e6, 100_000)),
+            usage,
+            Flow::default(),
+        );
         assert_eq!(control.estimate(), 1.9e6);
     }
 
@@ -406,5 +474,35 @@ mod tests {
         assert_eq!(control.estimate(), 0.9e6);
         control.loss(0, 0.5, flow(0.9e6, 0.9e6));
         assert_eq!(control.estimate(), 0.95 * 0.9e6);
+    }
+
+    #[test]
+    fn a_wide_path_is_not_narrowed_by_a_machine_that_stalls() {
+        let drained = Flow {
+            queue: Some(1_000),
+            ..flow(4e6, 4e6)
+        };
+        let mut control = control(100_000_000);
+        control.opening(Shown::AtLeast(100e6));
+        control.delay(0, Usage::Over, drained);
+        assert_eq!(control.estimate(), 100e6, "it drains");
+        let train = |capacity| Sample {
+            shown: Shown::Capacity(capacity, 70_000),
+            probe: false,
+            proves: true,
+        };
+        for n in 0..3 {
+            control.train(n * 100_000, train(8e6), Usage::Over, drained);
+            assert_eq!(control.estimate(), 100e6, "one keyframe");
+        }
+        control.train(2 * SECOND, train(20e6), Usage::Over, drained);
+        assert_eq!(control.estimate(), 19e6, "two, and the better one counts");
+        // A queue that stands is believed at once.
+        let stands = Flow {
+            queue: Some(100_000),
+            ..flow(4e6, 2e6)
+        };
+        control.delay(3 * SECOND, Usage::Over, stands);
+        assert_eq!(control.estimate(), 0.95 * 2e6);
     }
 }

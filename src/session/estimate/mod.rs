@@ -22,6 +22,7 @@ mod meter;
 mod probing;
 mod reports;
 mod rest;
+mod standing;
 mod train;
 mod trend;
 
@@ -38,6 +39,7 @@ use meter::Meter;
 use probing::{Probe, Probing};
 use reports::Reports;
 use rest::{Answer, Rest};
+use standing::Standing;
 use train::Train;
 use trend::Trend;
 
@@ -97,6 +99,7 @@ pub struct Estimator {
 struct Measured {
     history: History,
     trend: Trend,
+    standing: Standing,
     train: Option<Train>,
     /// The delivered rate by the viewer's clock, and the rate at which the same packets and those
     /// lost between them were sent.
@@ -256,14 +259,14 @@ impl Estimator {
             self.probing.restart();
         }
         self.usage = measured.trend.usage();
-        let flow = measured.flow(self.sent.rate(now as i64));
+        let flow = measured.flow(self.sent.rate(now as i64), self.probing.wanted());
         for sample in samples.into_iter().flatten() {
             if sample.probe {
                 let (Shown::AtLeast(rate) | Shown::Capacity(rate, _)) = sample.shown;
                 let shown = if sample.proves { rate } else { 0.0 };
                 self.probing.result(now, shown);
             }
-            self.control.train(now, sample, self.usage);
+            self.control.train(now, sample, self.usage, flow);
         }
         self.control.delay(now, self.usage, flow);
         if measured.reported >= LOSS_PACKETS && now >= measured.loss_since + LOSS_TIME {
@@ -348,6 +351,7 @@ impl Measured {
         Measured {
             history: History::new(),
             trend: Trend::new(),
+            standing: Standing::new(),
             train: None,
             delivered: Meter::new(DELIVERED),
             offered: Meter::new(DELIVERED),
@@ -411,6 +415,7 @@ impl Measured {
             self.newest_arrival = self.newest_arrival.max(arrival);
             self.newest_sent = self.newest_sent.max(at);
             self.trend.packet(at, arrival);
+            self.standing.packet(at, arrival);
             match &mut self.train {
                 Some(train) if train.reaches(at, pace, sent.padding) => {
                     train.add(at, arrival, size);
@@ -492,6 +497,7 @@ impl Measured {
         if arrival.abs_diff(self.newest_arrival) > JUMP {
             self.delivered = Meter::new(DELIVERED);
             self.offered = Meter::new(DELIVERED);
+            self.standing = Standing::new();
             self.train = None;
             self.newest_arrival = arrival;
         }
@@ -510,11 +516,13 @@ impl Measured {
         unwrapped
     }
 
-    fn flow(&mut self, sent: Option<f64>) -> Flow {
+    fn flow(&mut self, sent: Option<f64>, wanted: f64) -> Flow {
         Flow {
             delivered: self.delivered.rate(self.newest_arrival),
             offered: self.offered.rate(self.newest_sent),
             sent,
+            wanted,
+            queue: self.standing.delay(),
             response: self.response,
         }
     }
