@@ -36,7 +36,10 @@ impl Meter {
         }
         self.advance(bucket);
         if self.newest - bucket < BUCKETS as i64 {
-            self.bytes[slot(bucket)] += bytes as u32;
+            let counted = &mut self.bytes[slot(bucket)];
+            // By the viewer's clock, time may stand still.
+            let bytes = bytes.min(u64::from(u32::MAX - *counted));
+            *counted += bytes as u32;
             self.total += bytes;
         }
     }
@@ -94,5 +97,14 @@ mod tests {
         assert_eq!(meter.rate(9_000_000), Some(0.0));
         meter.add(1000, 5000);
         assert_eq!(meter.rate(9_000_000), Some(0.0), "long ago");
+    }
+
+    #[test]
+    fn a_clock_that_stands_still_does_no_harm() {
+        let mut meter = Meter::new(15);
+        meter.add(0, u64::from(u32::MAX) - 1);
+        meter.add(0, 1250);
+        assert_eq!(meter.total, u64::from(u32::MAX));
+        assert_eq!(meter.rate(9_000_000), Some(0.0));
     }
 }

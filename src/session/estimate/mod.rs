@@ -508,8 +508,12 @@ impl Measured {
             None => i64::from(reference),
             Some((last, unwrapped)) => {
                 // The difference of 24 bits, with its sign.
-                let ahead = (reference.wrapping_sub(last) << 8) as i32 >> 8;
-                unwrapped + i64::from(ahead)
+                let ahead = i64::from((reference.wrapping_sub(last) << 8) as i32 >> 8);
+                match ahead.abs() * REFERENCE > JUMP as i64 {
+                    // Where a clock that jumps goes on does not matter, but it must not run away.
+                    true => i64::from(reference),
+                    false => unwrapped + ahead,
+                }
             }
         };
         self.reference = Some((reference, unwrapped));

@@ -1,6 +1,7 @@
 //! Closed loop in virtual time: a paced sender with the estimator, an emulated link, and a viewer that
 //! sends feedback.
 
+mod hostile;
 mod world;
 
 use std::time::{Duration, Instant};

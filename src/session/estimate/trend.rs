@@ -55,9 +55,8 @@ pub struct Trend {
     deltas: u32,
     accumulated: f64,
     smoothed: f64,
-    origin: i64,
-    /// Arrival and smoothed delay in ms, of the last groups.
-    points: [(f32, f32); WINDOW],
+    /// Arrival in microseconds, which wraps, and smoothed delay in ms, of the last groups.
+    points: [(u32, f32); WINDOW],
     count: usize,
     slope: f64,
     threshold: f64,
@@ -75,8 +74,7 @@ impl Trend {
             deltas: 0,
             accumulated: 0.0,
             smoothed: 0.0,
-            origin: 0,
-            points: [(0.0, 0.0); WINDOW],
+            points: [(0, 0.0); WINDOW],
             count: 0,
             slope: 0.0,
             threshold: THRESHOLD,
@@ -125,14 +123,10 @@ impl Trend {
 
     /// Adds the change of delay from one group to the next, in ms.
     fn update(&mut self, later: f64, sent_apart: f64, arrival: i64) {
-        if self.deltas == 0 {
-            self.origin = arrival;
-        }
         self.deltas = (self.deltas + 1).min(1000);
         self.accumulated += later;
         self.smoothed = SMOOTHING * self.smoothed + (1.0 - SMOOTHING) * self.accumulated;
-        let at = (arrival - self.origin) as f64 / 1e3;
-        self.points[self.count % WINDOW] = (at as f32, self.smoothed as f32);
+        self.points[self.count % WINDOW] = (arrival as u32, self.smoothed as f32);
         self.count += 1;
         let before = self.slope;
         if self.count >= WINDOW {
@@ -199,14 +193,14 @@ impl Group {
 }
 
 /// The slope of the line of least squares; `None` if all points have one time.
-fn slope(points: &[(f32, f32)]) -> Option<f64> {
-    let n = points.len() as f64;
-    let sum =
-        |value: fn(&(f32, f32)) -> f32| points.iter().map(|p| f64::from(value(p))).sum::<f64>();
-    let (x, y) = (sum(|p| p.0) / n, sum(|p| p.1) / n);
+fn slope(points: &[(u32, f32); WINDOW]) -> Option<f64> {
+    let ms = |at: u32| f64::from(at.wrapping_sub(points[0].0) as i32) / 1e3;
+    let n = WINDOW as f64;
+    let x = points.iter().map(|p| ms(p.0)).sum::<f64>() / n;
+    let y = points.iter().map(|p| f64::from(p.1)).sum::<f64>() / n;
     let (mut above, mut below) = (0.0, 0.0);
     for &(px, py) in points {
-        let dx = f64::from(px) - x;
+        let dx = ms(px) - x;
         above += dx * (f64::from(py) - y);
         below += dx * dx;
     }
@@ -271,5 +265,18 @@ mod tests {
         assert!(trend.before.is_some());
         trend.packet(9_000_000, 9_000_000);
         assert!(trend.before.is_none());
+    }
+
+    #[test]
+    fn a_viewer_that_has_watched_for_weeks_is_measured_as_exactly_as_a_new_one() {
+        let slope_after = |days: i64| {
+            let mut trend = Trend::new();
+            let (every, groups) = (2_900_000, days * 24 * 3600 * 10 / 29);
+            (0..groups).for_each(|n| trend.packet(n * every, n * every));
+            let since = groups * every;
+            (0..60).for_each(|n| trend.packet(since + n * 20_000, since + n * 22_000));
+            trend.slope
+        };
+        assert!((slope_after(60) - slope_after(0)).abs() < 1e-2);
     }
 }
