@@ -22,6 +22,9 @@ use super::estimate::TransportFeedback;
 
 /// Items taken from one compound packet at most. A full NACK of 1200 bytes has 297.
 const MAX_FEEDBACK: usize = 512;
+/// Transport-wide feedback of one compound packet is read until it has spoken of so many packets: a few
+/// bytes can claim thousands.
+const MAX_STATUSES: u32 = 4096;
 
 /// Seconds from the NTP epoch (1900) to the Unix epoch (1970).
 const NTP_OFFSET: u64 = 2_208_988_800;
@@ -61,10 +64,16 @@ pub enum Feedback<'a> {
 /// Calls `each` for every item of feedback in a decrypted compound packet, at most 512 times.
 /// Unknown and malformed packets are skipped.
 pub fn parse_feedback<'a>(compound: &'a [u8], each: impl FnMut(Feedback<'a>)) {
+    let mut statuses = 0;
     packets(compound)
         .flat_map(|(kind, format, packet)| {
             // This kind comes several times a second: no vector is made for it.
-            let arrivals = TransportFeedback::parse(packet).map(Feedback::Arrivals);
+            let arrivals = match statuses {
+                MAX_STATUSES.. => None,
+                _ => TransportFeedback::parse(packet),
+            };
+            statuses += arrivals.map_or(0, |feedback| u32::from(feedback.count()));
+            let arrivals = arrivals.map(Feedback::Arrivals);
             let others = match arrivals {
                 Some(_) => Vec::new(),
                 None => feedback(kind, format, packet),
@@ -373,6 +382,21 @@ mod tests {
             bytes.extend_from_slice(&compound(&[Box::new(nack(250))]));
         }
         assert_eq!(parse(&bytes).len(), MAX_FEEDBACK);
+    }
+
+    #[test]
+    fn a_datagram_of_arrivals_is_bounded() {
+        // 24 bytes that say that 4096 packets are lost, many times.
+        let mut bytes = Vec::new();
+        for number in 0..58 {
+            bytes.extend([0x8f, 205, 0, 5, 0, 0, 0, 1, 0, 0, 0, 2]);
+            bytes.extend([0, 0, 0x10, 0, 0, 0, 1, number, 0x1f, 0xff, 0, 0]);
+        }
+        let arrivals = parse(&bytes).len();
+        assert_eq!(arrivals, 1);
+        // What follows is read.
+        bytes.extend_from_slice(&everything());
+        assert_eq!(parse(&bytes)[1..], all_of_everything());
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod keyframe_request;
 mod knobs;
 mod ladder;
 mod legs;
+mod liar;
 mod links;
 mod nack;
 mod overflow;

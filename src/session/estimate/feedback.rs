@@ -80,6 +80,11 @@ impl<'a> TransportFeedback<'a> {
         self.number
     }
 
+    /// How many packets are reported on.
+    pub fn count(&self) -> u16 {
+        self.count
+    }
+
     /// The packets reported on, in order of sequence number.
     pub fn statuses(&self) -> impl Iterator<Item = Status> + 'a {
         let (count, base, mut deltas) = (self.count, self.base, self.deltas);

@@ -64,6 +64,9 @@ const LONGEST_WAIT: Duration = Duration::from_secs(300);
 const LITTLE_TIME: Duration = Duration::from_secs(30);
 /// What was taken to see is kept for so long.
 const TRIAL: Duration = Duration::from_secs(6);
+/// What the viewer asks for may change this often, and a few times at once.
+const CHANGE: Duration = Duration::from_secs(2);
+const CHANGES_AT_ONCE: u32 = 4;
 /// If what is shown has no media for so long, another variant takes its place.
 const AWAY_TIME: Duration = Duration::from_secs(3);
 
@@ -108,6 +111,11 @@ pub struct Choice {
 pub struct Ladder {
     own: StreamId,
     limits: ViewerLimits,
+    /// What the viewer asked for last. It counts at once unless it changes all the time: what follows from
+    /// it may begin with everything since a keyframe.
+    asked: ViewerLimits,
+    /// When as many changes are made up for as were heeded.
+    changes: Option<Instant>,
     /// The variants, best first, and those of the last decision.
     rungs: Vec<Rung>,
     last_rungs: Vec<Rung>,
@@ -136,6 +144,8 @@ impl Ladder {
         Ladder {
             own,
             limits: ViewerLimits::default(),
+            asked: ViewerLimits::default(),
+            changes: None,
             rungs: Vec::new(),
             last_rungs: Vec::new(),
             steps: Vec::new(),
@@ -158,15 +168,28 @@ impl Ladder {
         self.own
     }
 
-    /// The viewer asks for something else: what follows from that waits for nothing.
+    /// The viewer asks for something else. What follows from that waits for nothing, unless it has just
+    /// asked for something else again.
     pub fn set_limits(&mut self, limits: ViewerLimits) {
-        if self.limits != limits {
-            self.limits = limits;
-            self.began = None;
-            self.moved = None;
-            (self.wait, self.not_before) = (Duration::ZERO, None);
+        if self.asked != limits {
+            self.asked = limits;
             self.due = self.decided.or(self.due);
         }
+    }
+
+    fn heed_asked(&mut self, now: Instant) {
+        if self.asked == self.limits {
+            return;
+        }
+        let clear = self.changes.map_or(now, |at| at.max(now));
+        if clear > now + CHANGE * CHANGES_AT_ONCE {
+            return;
+        }
+        self.changes = Some(clear + CHANGE);
+        self.limits = self.asked;
+        self.began = None;
+        self.moved = None;
+        (self.wait, self.not_before) = (Duration::ZERO, None);
     }
 
     /// When a decision is due although nothing is heard of the viewer.
@@ -209,6 +232,7 @@ impl Ladder {
     /// What the viewer is to be shown, by the last survey.
     pub fn decide(&mut self, view: &View) -> Choice {
         let now = view.now;
+        self.heed_asked(now);
         let began = *self.began.get_or_insert(now);
         let first = self.decided.replace(now).is_none() || began == now;
         let budget = self.budget(view.estimate);
@@ -235,7 +259,7 @@ impl Ladder {
         };
         let place = chosen.or(shown);
         let moving = chosen.is_some() && chosen != shown;
-        self.due = if moving || self.pressure.is_any() {
+        self.due = if moving || self.pressure.is_any() || self.asked != self.limits {
             Some(now + INTERVAL)
         } else if self.rungs.len() > 1 || view.detail != Detail::AllFrames {
             Some(now + IDLE)
