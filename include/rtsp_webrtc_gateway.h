@@ -745,7 +745,10 @@ typedef enum rtsp_webrtc_gateway_quality_reason {
 
 /** Flags of rtsp_webrtc_gateway_viewer_limits.flags. */
 typedef enum rtsp_webrtc_gateway_limits_flags {
-    /** With variant: that one alone. Where the connection does not carry it, frames are left out. */
+    /**
+     * With variant, which must not be 0: that one alone. Where the connection does not carry it,
+     * frames are left out.
+     */
     RTSP_WEBRTC_GATEWAY_LIMITS_ONLY = 1,
 } rtsp_webrtc_gateway_limits_flags;
 
@@ -754,13 +757,14 @@ typedef struct rtsp_webrtc_gateway_viewer_limits {
     /** Size of this struct in bytes; RTSP_WEBRTC_GATEWAY_INIT() sets it. */
     size_t struct_size;
     /**
-     * Bits per second that it may be sent, all media and headers included: a variant that needs more
-     * is not shown, and frames are left out if even the least one does. 0: no limit.
+     * Bits per second that it may be sent on average, all media and headers included: a variant that
+     * needs more is not shown, and frames are left out if even the least one does, in the end all of
+     * them. Sound is never left out. 0: no limit.
      */
     uint64_t max_bitrate_bps;
     /**
      * The best variant that it may be shown: this one, or those after it in the list of
-     * set_variants(). 0: any.
+     * set_variants(). While it is not in that list, it limits nothing. 0: any.
      */
     rtsp_webrtc_gateway_stream_id variant;
     /** Bitwise OR of enum rtsp_webrtc_gateway_limits_flags. */
@@ -812,9 +816,9 @@ typedef struct rtsp_webrtc_gateway_callbacks {
     void (*on_authorize)(void *user_data, const rtsp_webrtc_gateway_authorize_request *request);
     /**
      * A viewer is shown something else than before: another variant of the stream, more or fewer of
-     * its frames, or the same for another reason. Called when that changes and at no other time, never
-     * before the session's state NEW or after CLOSED. A viewer that gets the best variant with all
-     * frames from the start causes no call.
+     * its frames, or the same for another reason. Called when that changes and at no other time, not
+     * before the session is CONNECTED and never after CLOSED. A viewer that gets the best variant with
+     * all frames from the start causes no call.
      */
     void (*on_session_quality)(void *user_data, const rtsp_webrtc_gateway_quality_event *event);
 } rtsp_webrtc_gateway_callbacks;
@@ -1540,8 +1544,8 @@ typedef void (*rtsp_webrtc_gateway_whep_fn)(void *user_data,
  * Blocking.
  *
  * Errors: ERR_NOT_FOUND for the stream name; ERR_SDP, ERR_TOO_LARGE, ERR_FINGERPRINT,
- * ERR_ICE_CREDENTIALS and ERR_CODEC for the SDP; ERR_INVALID_ARGUMENT for the limits; ERR_NOT_READY (409) while the camera is not live;
- * ERR_LIMIT (503) if a limit of sessions is reached; ERR_SHUTTING_DOWN, also if shutdown() begins
+ * ERR_ICE_CREDENTIALS and ERR_CODEC for the SDP; ERR_INVALID_ARGUMENT for offer->limits, as in
+ * set_session_limits(); ERR_NOT_READY (409) while the camera is not live; ERR_LIMIT (503) if a limit of sessions is reached; ERR_SHUTTING_DOWN, also if shutdown() begins
  * while this function waits; ERR_TIMEOUT after 5 s on an overloaded machine.
  */
 RTSP_WEBRTC_GATEWAY_API
@@ -1566,7 +1570,8 @@ int rtsp_webrtc_gateway_handle_whep_offer(rtsp_webrtc_gateway *gateway,
  *
  * Errors: ERR_NOT_FOUND for the stream name; ERR_SDP, ERR_TOO_LARGE, ERR_FINGERPRINT and
  * ERR_ICE_CREDENTIALS for the SDP; ERR_LIMIT while 1024 offers are pending. Errors that depend
- * on the camera or on the limits of sessions go to callback.
+ * on the camera, on its variants (offer->limits) or on the maximum number of sessions go to
+ * callback.
  */
 RTSP_WEBRTC_GATEWAY_API
 RTSP_WEBRTC_GATEWAY_MUST_USE
@@ -1836,10 +1841,10 @@ typedef struct rtsp_webrtc_gateway_listen_options {
  * - `DELETE` of a session: 200.
  * - `GET`, `HEAD`: 200 without a body, if the stream or the session exists. For `GET` of a session
  *   with the header `Accept: application/json`, a JSON object with what its viewer is shown and why:
- *   "state", "variant_name", "detail", "reason", "held_back", "bandwidth_bps" and "needed_bps", as in the
- *   "sessions" of state_json(). The library's player asks for it every few seconds.
- * - Failures: 400, also for a limit in the query that is not valid; 401 and 403 (see on_authorize); 404; 405 with Allow; 406 without a common
- *   codec; 409 with Retry-After while the camera is not live; 412; 413; 415; 422; 428; 503 with
+ *   "state", "variant_name", "detail", "reason", "held_back", "bandwidth_bps" and "needed_bps", as
+ *   in the "sessions" of state_json(). The library's player asks for it every few seconds.
+ * - Failures: 400, also for a limit in the query that is not valid; 401 and 403 (see
+ *   on_authorize); 404; 405 with Allow; 406 without a common codec; 409 with Retry-After while the camera is not live; 412; 413; 415; 422; 428; 503 with
  *   Retry-After at a limit; 504. Each has problem details (RFC 9457) as body, whose "detail" is
  *   the error message. It is meant for operators and may name the camera's address or a knob:
  *   replace the body if viewers must not see that.
@@ -1982,7 +1987,10 @@ typedef struct rtsp_webrtc_gateway_session_info {
     char label[136];
     /** peer of the session's offer. "": not known. */
     char peer[136];
-    /** The stream whose video it is shown: stream, or one of its variants. */
+    /**
+     * The stream whose video it is shown: stream, or one of its variants. Until the viewer is
+     * CONNECTED nothing has been decided: this is stream, with all frames and no reason.
+     */
     rtsp_webrtc_gateway_stream_id variant;
     /** How much of that video it gets, enum rtsp_webrtc_gateway_detail. */
     int32_t detail;
@@ -2043,14 +2051,16 @@ int rtsp_webrtc_gateway_get_session_info(const rtsp_webrtc_gateway *gateway,
 
 /**
  * Changes what a viewer asks for, all of it: what its offer asked for counts no more. What it is
- * shown follows at once, or with the next keyframe; on_session_quality tells.
+ * shown follows at once, or with the next keyframe; on_session_quality tells. The first few changes
+ * count at once, and where they go on, the last of them every 2 s.
  *
  * Parameters: limits may be NULL for none. It is copied.
  *
  * Asks a worker thread.
  *
- * Errors: ERR_INVALID_ARGUMENT if limits->variant is neither the session's stream nor one of its
- * variants, or a flag is unknown; ERR_NOT_FOUND if the session does not exist, or is gone.
+ * Errors, after which the limits are as before: ERR_INVALID_ARGUMENT if limits->variant is neither
+ * the session's stream nor one of its variants (also if it is no stream at all), a flag is unknown,
+ * or LIMITS_ONLY is set without a variant; ERR_NOT_FOUND if the session does not exist, or is gone.
  */
 RTSP_WEBRTC_GATEWAY_API
 int rtsp_webrtc_gateway_set_session_limits(rtsp_webrtc_gateway *gateway,

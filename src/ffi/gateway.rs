@@ -72,9 +72,9 @@ pub struct rtsp_webrtc_gateway_callbacks {
         ),
     >,
     /// A viewer is shown something else than before: another variant of the stream, more or fewer of
-    /// its frames, or the same for another reason. Called when that changes and at no other time, never
-    /// before the session's state NEW or after CLOSED. A viewer that gets the best variant with all
-    /// frames from the start causes no call.
+    /// its frames, or the same for another reason. Called when that changes and at no other time, not
+    /// before the session is CONNECTED and never after CLOSED. A viewer that gets the best variant with
+    /// all frames from the start causes no call.
     pub on_session_quality: Option<
         unsafe extern "C" fn(
             user_data: *mut c_void,

@@ -111,10 +111,10 @@ sized_struct!(
 /// - `DELETE` of a session: 200.
 /// - `GET`, `HEAD`: 200 without a body, if the stream or the session exists. For `GET` of a session
 ///   with the header `Accept: application/json`, a JSON object with what its viewer is shown and why:
-///   "state", "variant_name", "detail", "reason", "held_back", "bandwidth_bps" and "needed_bps", as in the
-///   "sessions" of state_json(). The library's player asks for it every few seconds.
-/// - Failures: 400, also for a limit in the query that is not valid; 401 and 403 (see on_authorize); 404; 405 with Allow; 406 without a common
-///   codec; 409 with Retry-After while the camera is not live; 412; 413; 415; 422; 428; 503 with
+///   "state", "variant_name", "detail", "reason", "held_back", "bandwidth_bps" and "needed_bps", as
+///   in the "sessions" of state_json(). The library's player asks for it every few seconds.
+/// - Failures: 400, also for a limit in the query that is not valid; 401 and 403 (see
+///   on_authorize); 404; 405 with Allow; 406 without a common codec; 409 with Retry-After while the camera is not live; 412; 413; 415; 422; 428; 503 with
 ///   Retry-After at a limit; 504. Each has problem details (RFC 9457) as body, whose "detail" is
 ///   the error message. It is meant for operators and may name the camera's address or a knob:
 ///   replace the body if viewers must not see that.

@@ -40,7 +40,8 @@ pub enum rtsp_webrtc_gateway_quality_reason {
 #[repr(C)]
 #[allow(dead_code, reason = "the header's names of flags")]
 pub enum rtsp_webrtc_gateway_limits_flags {
-    /// With variant: that one alone. Where the connection does not carry it, frames are left out.
+    /// With variant, which must not be 0: that one alone. Where the connection does not carry it,
+    /// frames are left out.
     RTSP_WEBRTC_GATEWAY_LIMITS_ONLY = 1,
 }
 
@@ -49,11 +50,12 @@ pub enum rtsp_webrtc_gateway_limits_flags {
 pub struct rtsp_webrtc_gateway_viewer_limits {
     /// Size of this struct in bytes; RTSP_WEBRTC_GATEWAY_INIT() sets it.
     pub struct_size: usize,
-    /// Bits per second that it may be sent, all media and headers included: a variant that needs more
-    /// is not shown, and frames are left out if even the least one does. 0: no limit.
+    /// Bits per second that it may be sent on average, all media and headers included: a variant that
+    /// needs more is not shown, and frames are left out if even the least one does, in the end all of
+    /// them. Sound is never left out. 0: no limit.
     pub max_bitrate_bps: u64,
     /// The best variant that it may be shown: this one, or those after it in the list of
-    /// set_variants(). 0: any.
+    /// set_variants(). While it is not in that list, it limits nothing. 0: any.
     pub variant: rtsp_webrtc_gateway_stream_id,
     /// Bitwise OR of enum rtsp_webrtc_gateway_limits_flags.
     pub flags: u32,

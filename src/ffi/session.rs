@@ -71,7 +71,8 @@ pub struct rtsp_webrtc_gateway_session_info {
     pub label: [c_char; 136],
     /// peer of the session's offer. "": not known.
     pub peer: [c_char; 136],
-    /// The stream whose video it is shown: stream, or one of its variants.
+    /// The stream whose video it is shown: stream, or one of its variants. Until the viewer is
+    /// CONNECTED nothing has been decided: this is stream, with all frames and no reason.
     pub variant: rtsp_webrtc_gateway_stream_id,
     /// How much of that video it gets, enum rtsp_webrtc_gateway_detail.
     pub detail: i32,
@@ -183,14 +184,16 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_get_session_info(
 }
 
 /// Changes what a viewer asks for, all of it: what its offer asked for counts no more. What it is
-/// shown follows at once, or with the next keyframe; on_session_quality tells.
+/// shown follows at once, or with the next keyframe; on_session_quality tells. The first few changes
+/// count at once, and where they go on, the last of them every 2 s.
 ///
 /// Parameters: limits may be NULL for none. It is copied.
 ///
 /// Asks a worker thread.
 ///
-/// Errors: ERR_INVALID_ARGUMENT if limits->variant is neither the session's stream nor one of its
-/// variants, or a flag is unknown; ERR_NOT_FOUND if the session does not exist, or is gone.
+/// Errors, after which the limits are as before: ERR_INVALID_ARGUMENT if limits->variant is neither
+/// the session's stream nor one of its variants (also if it is no stream at all), a flag is unknown,
+/// or LIMITS_ONLY is set without a variant; ERR_NOT_FOUND if the session does not exist, or is gone.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_set_session_limits(
     gateway: *mut rtsp_webrtc_gateway,

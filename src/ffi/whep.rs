@@ -119,8 +119,8 @@ sized_struct!(rtsp_webrtc_gateway_offer, "rtsp_webrtc_gateway_offer");
 /// Blocking.
 ///
 /// Errors: ERR_NOT_FOUND for the stream name; ERR_SDP, ERR_TOO_LARGE, ERR_FINGERPRINT,
-/// ERR_ICE_CREDENTIALS and ERR_CODEC for the SDP; ERR_INVALID_ARGUMENT for the limits; ERR_NOT_READY (409) while the camera is not live;
-/// ERR_LIMIT (503) if a limit of sessions is reached; ERR_SHUTTING_DOWN, also if shutdown() begins
+/// ERR_ICE_CREDENTIALS and ERR_CODEC for the SDP; ERR_INVALID_ARGUMENT for offer->limits, as in
+/// set_session_limits(); ERR_NOT_READY (409) while the camera is not live; ERR_LIMIT (503) if a limit of sessions is reached; ERR_SHUTTING_DOWN, also if shutdown() begins
 /// while this function waits; ERR_TIMEOUT after 5 s on an overloaded machine.
 #[must_use]
 #[unsafe(no_mangle)]
@@ -173,7 +173,8 @@ pub type rtsp_webrtc_gateway_whep_fn = Option<
 ///
 /// Errors: ERR_NOT_FOUND for the stream name; ERR_SDP, ERR_TOO_LARGE, ERR_FINGERPRINT and
 /// ERR_ICE_CREDENTIALS for the SDP; ERR_LIMIT while 1024 offers are pending. Errors that depend
-/// on the camera or on the limits of sessions go to callback.
+/// on the camera, on its variants (offer->limits) or on the maximum number of sessions go to
+/// callback.
 #[must_use]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_handle_whep_offer_async(

@@ -77,8 +77,19 @@ impl Core {
         if variant == stream || tracks.variants(stream).contains(&variant) {
             return Ok(());
         }
-        let name = self.variant_name(variant);
-        Err(no_variant(&name, self.streams.name(stream)))
+        let name = self.context.registry.stream_name(variant);
+        let stream = self.streams.name(stream);
+        Err(match name {
+            Ok(name) => no_variant(&name, stream),
+            Err(_) => Error::new(
+                Status::InvalidArgument,
+                format!(
+                    "no stream has the id {}, so it is no variant of \"{stream}\": \
+                     name one of its variants, or none",
+                    variant.0
+                ),
+            ),
+        })
     }
 
     /// A variant may belong to another worker.

@@ -171,8 +171,10 @@ fn an_offer_may_ask_and_only_for_what_there_is() {
         })
     };
     let yard = site.gateway.find_stream("yard").unwrap();
-    for variant in [yard, StreamId(u64::MAX)] {
+    let nothing = format!("no stream has the id {}", u64::MAX);
+    for (variant, said) in [(yard, "\"yard\" is"), (StreamId(u64::MAX), &nothing)] {
         let error = ask(at_most(variant)).unwrap_err();
+        assert!(error.message().starts_with(said), "{error}");
         assert_eq!(error.status(), Status::InvalidArgument);
         assert!(
             error.message().contains("no variant of \"door\""),

@@ -37,10 +37,11 @@ impl Liar {
     }
 
     fn send(&mut self, packets: usize, kind: Kind) {
+        let numbered = kind == Kind::Probe || self.estimator.numbers(self.now);
         for _ in 0..packets {
-            self.estimator
-                .packet_sent(self.now, Some(self.next), PACKET, kind);
-            self.next = self.next.wrapping_add(1);
+            let sequence = numbered.then_some(self.next);
+            self.estimator.packet_sent(self.now, sequence, PACKET, kind);
+            self.next = self.next.wrapping_add(u16::from(numbered));
         }
         match kind {
             Kind::Media => self.media += packets * PACKET,
