@@ -177,19 +177,21 @@ impl Ladder {
         }
     }
 
-    fn heed_asked(&mut self, now: Instant) {
+    /// Takes over what the viewer asked for, if that is something else and its turn.
+    fn heed_asked(&mut self, now: Instant) -> bool {
         if self.asked == self.limits {
-            return;
+            return false;
         }
         let clear = self.changes.map_or(now, |at| at.max(now));
         if clear > now + CHANGE * CHANGES_AT_ONCE {
-            return;
+            return false;
         }
         self.changes = Some(clear + CHANGE);
         self.limits = self.asked;
         self.began = None;
         self.moved = None;
         (self.wait, self.not_before) = (Duration::ZERO, None);
+        true
     }
 
     /// When a decision is due although nothing is heard of the viewer.
@@ -232,7 +234,7 @@ impl Ladder {
     /// What the viewer is to be shown, by the last survey.
     pub fn decide(&mut self, view: &View) -> Choice {
         let now = view.now;
-        self.heed_asked(now);
+        let changed = self.heed_asked(now);
         let began = *self.began.get_or_insert(now);
         let first = self.decided.replace(now).is_none() || began == now;
         let budget = self.budget(view.estimate);
@@ -252,9 +254,7 @@ impl Ladder {
                     None
                 }
             }
-            Some(_) if first && (budget.is_none() || self.limits != ViewerLimits::default()) => {
-                self.best_fit(budget)
-            }
+            Some(_) if changed || (first && budget.is_none()) => self.best_fit(budget),
             Some(place) => self.compare(view, budget, place, now < began + START),
         };
         let place = chosen.or(shown);

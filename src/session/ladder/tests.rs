@@ -410,6 +410,21 @@ fn what_is_asked_for_waits_for_no_new_keyframe() {
 }
 
 #[test]
+fn a_limit_that_is_lifted_holds_nothing_back() {
+    let mut viewer = Viewer::new();
+    viewer.run(20, 5000);
+    for (variant, shown) in [
+        (VariantChoice::AtMost(SUB), SUB),
+        (VariantChoice::Auto, OWN),
+    ] {
+        viewer.set_limits(None, variant);
+        viewer.decide(Some(5_000_000));
+        assert_eq!(viewer.shown, shown);
+    }
+    assert_eq!(viewer.reason(), QualityReason::Nothing);
+}
+
+#[test]
 fn without_measurement_only_lasting_loss_counts() {
     let mut viewer = Viewer::new();
     let mut random = Rng::with_seed(2);
