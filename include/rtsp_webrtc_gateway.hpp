@@ -1388,7 +1388,8 @@ public:
         for (const StreamId variant : variants) {
             ids.push_back(variant.value());
         }
-        return done(rtsp_webrtc_gateway_set_variants(handle_, stream.value(), ids.data(), ids.size()));
+        return done(
+            rtsp_webrtc_gateway_set_variants(handle_, stream.value(), ids.data(), ids.size()));
     }
 
     /** Adds a stream whose media the host pushes. */
