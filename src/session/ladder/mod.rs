@@ -237,6 +237,7 @@ impl Ladder {
         let changed = self.heed_asked(now);
         let began = *self.began.get_or_insert(now);
         let first = self.decided.replace(now).is_none() || began == now;
+        let starting = now < began + START;
         let budget = self.budget(view.estimate);
         self.list_steps(view.sound);
         let shown = self.shown_step(view);
@@ -254,8 +255,9 @@ impl Ladder {
                     None
                 }
             }
-            Some(_) if changed || (first && budget.is_none()) => self.best_fit(budget),
-            Some(place) => self.compare(view, budget, place, now < began + START),
+            // Without a measurement also what has to be connected before it can be shown.
+            Some(_) if changed || (starting && budget.is_none()) => self.best_fit(budget),
+            Some(place) => self.compare(view, budget, place, starting),
         };
         let place = chosen.or(shown);
         let moving = chosen.is_some() && chosen != shown;

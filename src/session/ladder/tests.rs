@@ -425,6 +425,21 @@ fn a_limit_that_is_lifted_holds_nothing_back() {
 }
 
 #[test]
+fn without_measurement_what_is_asked_for_is_shown_as_soon_as_it_is_there() {
+    let mut viewer = Viewer::new();
+    viewer.set_limits(None, VariantChoice::Only(SUB));
+    viewer.run_with(20, |_| None);
+    // Nobody needed it.
+    viewer.rungs[0].access = Access::Away;
+    viewer.set_limits(None, VariantChoice::Auto);
+    viewer.run_with(2, |_| None);
+    assert_eq!(viewer.shown, SUB);
+    viewer.rungs[0].access = Access::Live;
+    viewer.run_with(2, |_| None);
+    assert_eq!(viewer.shown, OWN);
+}
+
+#[test]
 fn without_measurement_only_lasting_loss_counts() {
     let mut viewer = Viewer::new();
     let mut random = Rng::with_seed(2);
