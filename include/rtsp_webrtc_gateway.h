@@ -426,9 +426,10 @@ typedef enum rtsp_webrtc_gateway_tuning_key {
     RTSP_WEBRTC_GATEWAY_TUNING_MAX_SESSIONS_PER_STREAM = 17,
     /**
      * Sets several knobs at once. A knob that is set afterwards overrides the profile. 0
-     * (balanced): the defaults. 1 (lan): no pacing, short history. 2 (wan): gentle pacing, long
-     * history, frequent sender reports, congestion control. 3 (max_density): least memory and CPU
-     * time per viewer. Default 0, range 0 to 3, applies to new sessions.
+     * (balanced): the defaults. 1 (lan): no pacing, no congestion control, short history. 2
+     * (wan): gentle pacing, long history, frequent sender reports. 3 (max_density): least memory
+     * and CPU time per viewer, no congestion control. Default 0, range 0 to 3, applies to new
+     * sessions.
      */
     RTSP_WEBRTC_GATEWAY_TUNING_PROFILE = 18,
     /**

@@ -72,9 +72,10 @@ pub enum rtsp_webrtc_gateway_tuning_key {
     /// immediately.
     RTSP_WEBRTC_GATEWAY_TUNING_MAX_SESSIONS_PER_STREAM = 17,
     /// Sets several knobs at once. A knob that is set afterwards overrides the profile. 0
-    /// (balanced): the defaults. 1 (lan): no pacing, short history. 2 (wan): gentle pacing, long
-    /// history, frequent sender reports, congestion control. 3 (max_density): least memory and CPU
-    /// time per viewer. Default 0, range 0 to 3, applies to new sessions.
+    /// (balanced): the defaults. 1 (lan): no pacing, no congestion control, short history. 2
+    /// (wan): gentle pacing, long history, frequent sender reports. 3 (max_density): least memory
+    /// and CPU time per viewer, no congestion control. Default 0, range 0 to 3, applies to new
+    /// sessions.
     RTSP_WEBRTC_GATEWAY_TUNING_PROFILE = 18,
     /// Maximum time in milliseconds that an audio packet waits so that several packets leave in one
     /// GSO batch. 0: send each at once. An audio packet that is sent alone costs nearly as much

@@ -8,12 +8,12 @@
 pub enum Profile {
     /// The defaults.
     Balanced = 0,
-    /// For viewers on the camera's network: no pacing, short history.
+    /// For viewers on the camera's network: no pacing, no congestion control, short history.
     Lan = 1,
-    /// For viewers behind long or lossy paths: gentle pacing, long history, frequent sender reports,
-    /// congestion control.
+    /// For viewers behind long or lossy paths: gentle pacing, long history, frequent sender reports.
     Wan = 2,
-    /// For many viewers on one machine: the least memory and CPU per viewer.
+    /// For many viewers on one machine: the least memory and CPU per viewer, no congestion
+    /// control.
     MaxDensity = 3,
 }
 

@@ -190,9 +190,9 @@ knobs! {
     }
 
     /// Sets several knobs at once. A knob that is set afterwards overrides the profile. 0
-    /// (balanced): the defaults. 1 (lan): no pacing, short history. 2 (wan): gentle pacing, long
-    /// history, frequent sender reports, congestion control. 3 (max_density): least memory and CPU
-    /// time per viewer.
+    /// (balanced): the defaults. 1 (lan): no pacing, no congestion control, short history. 2 (wan):
+    /// gentle pacing, long history, frequent sender reports. 3 (max_density): least memory and CPU
+    /// time per viewer, no congestion control.
     Profile = 18, "profile" {
         default: 0, range: 0..=3, applies: NewSessions,
     }
