@@ -831,7 +831,7 @@ struct PullOptions {
     std::chrono::milliseconds retry_max{0};
     /** Connect only while needed: RTSP_WEBRTC_GATEWAY_PULL_ON_DEMAND. */
     bool on_demand = false;
-    /** With on_demand: time connected after the last session, 100 ms to 1 h. 0: 10 s. */
+    /** With on_demand: time connected after the last need, 100 ms to 1 h. 0: 10 s. */
     std::chrono::milliseconds linger{0};
     /** Label for people, at most 128 bytes. Returned in StreamEvent and StreamInfo. */
     std::optional<std::string> label{};

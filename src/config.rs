@@ -93,7 +93,7 @@ pub struct PullOptions {
     /// Connect only while the camera is needed: an offer starts the connection and waits for it.
     /// `false`: connect at once and stay connected.
     pub on_demand: bool,
-    /// With `on_demand`: how long the camera stays connected after its last session has closed, 100
+    /// With `on_demand`: how long the camera stays connected after no session needs it any more, 100
     /// ms to 1 h. `None`: 10 s.
     pub linger: Option<Duration>,
     /// Label of the stream, for people: at most 128 bytes without control characters. It is

@@ -32,7 +32,7 @@ pub enum rtsp_webrtc_gateway_stream_state {
     RTSP_WEBRTC_GATEWAY_STREAM_FAILED = 4,
     /// Removed. The last callback for a stream.
     RTSP_WEBRTC_GATEWAY_STREAM_REMOVED = 5,
-    /// An on-demand camera (PULL_ON_DEMAND) that is not connected because nobody watches it, as it
+    /// An on-demand camera (PULL_ON_DEMAND) that is not connected because no viewer needs it, as it
     /// is after add_stream(). An offer connects it. No media is kept.
     RTSP_WEBRTC_GATEWAY_STREAM_IDLE = 6,
 }
@@ -80,9 +80,9 @@ pub enum rtsp_webrtc_gateway_pull_flags {
     /// Do not use the camera's audio.
     RTSP_WEBRTC_GATEWAY_PULL_NO_AUDIO = 1,
     /// Connect to the camera only while it is needed. An offer starts the connection and waits for
-    /// it, for at most its own timeout. The connection ends with a TEARDOWN linger_ms after the
-    /// last session has closed or the last waiting offer has timed out, and the stream becomes
-    /// IDLE. If the connection fails, waiting offers get 409 (ERR_NOT_READY) with the reason in the
+    /// it, for at most its own timeout. The connection ends with a TEARDOWN linger_ms after no
+    /// session needs it and no offer waits for it any more, and the stream becomes IDLE. A session
+    /// needs its stream unless its viewer asked for a lesser variant and gets no sound. If the connection fails, waiting offers get 409 (ERR_NOT_READY) with the reason in the
     /// message, which stream_info has as a status; without sessions, the next attempt is made when
     /// the next offer arrives.
     RTSP_WEBRTC_GATEWAY_PULL_ON_DEMAND = 2,
@@ -120,7 +120,7 @@ pub struct rtsp_webrtc_gateway_pull_options {
     /// Longest delay between attempts in milliseconds: retry_min_ms to 3600000. 0: 30000, or
     /// retry_min_ms if that is larger.
     pub retry_max_ms: u32,
-    /// With PULL_ON_DEMAND: how long the camera stays connected after its last session has closed,
+    /// With PULL_ON_DEMAND: how long the camera stays connected after no session needs it any more,
     /// so that a returning viewer sees video immediately, in milliseconds: 100 to 3600000. 0:
     /// 10000.
     pub linger_ms: u32,

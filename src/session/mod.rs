@@ -380,9 +380,9 @@ impl Session {
         (ice.local(), ice.remote())
     }
 
-    /// The streams whose media the session sends or is about to send, its own first. Changes only in
-    /// [`Session::handle_datagram`], [`Session::handle_timeout`], [`Session::reconsider`] and
-    /// [`Session::set_limits`].
+    /// The streams whose media the session sends or may soon send. Its own is missing only if the viewer
+    /// does not hear it, and asked not to see it. Changes only in
+    /// [`Session::handle_datagram`], [`Session::handle_timeout`] and [`Session::reconsider`].
     pub fn streams(&self) -> impl Iterator<Item = StreamId> + '_ {
         let others = self.showing.as_ref().map(|showing| showing.others());
         let others = others.into_iter().flatten().flatten();

@@ -32,6 +32,8 @@ pub struct Showing {
     /// Place of the video leg.
     leg: usize,
     ladder: Ladder,
+    /// The viewer asked for other variants than the stream itself.
+    without_own: bool,
     /// A variant that is shown as soon as it has a keyframe.
     next: Option<Next>,
     /// A variant without media that might be shown if it had any.
@@ -60,6 +62,7 @@ impl Showing {
         Some(Box::new(Showing {
             leg,
             ladder: Ladder::new(own),
+            without_own: false,
             next: None,
             fetched: None,
             left: None,
@@ -83,8 +86,10 @@ impl Showing {
 
     /// The streams besides those of the legs.
     pub fn others(&self) -> [Option<StreamId>; 4] {
+        // Also while it is not shown: how much it needs, and whether it is there, decides when it is.
+        let own = Some(self.ladder.own()).filter(|_| !self.without_own);
         let next = self.next.map(|next| next.choice.variant);
-        [Some(self.ladder.own()), next, self.fetched, self.left]
+        [own, next, self.fetched, self.left]
     }
 
     pub fn take_streams_changed(&mut self) -> bool {
@@ -113,6 +118,7 @@ impl Showing {
     /// Notes what is to be shown next, and what is to be fetched for later.
     fn expect(&mut self, choice: &Choice, shown: StreamId, now: Instant) {
         let before = self.others();
+        self.without_own = !self.ladder.permits_own();
         self.left = None;
         self.fetched = choice.fetch;
         let next = self

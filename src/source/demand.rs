@@ -1,4 +1,4 @@
-//! Whether a camera that is connected on demand has viewers.
+//! Whether a camera that is connected on demand is needed.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-/// Whether a camera is wanted: it has viewers, or offers wait for it. Set by its stream, obeyed by
+/// Whether a camera is wanted: viewers need its media, or offers wait for it. Set by its stream, obeyed by
 /// its source, both on one thread.
 pub struct Demand {
     linger: Duration,

@@ -38,10 +38,10 @@ pub trait Sink {
     fn media(&mut self, kind: MediaKind, unit: &AccessUnit<'_>, lost: u32);
 
     /// The attempt or the connection failed. The next attempt starts after `retry_in`, unless the
-    /// camera is on demand and has no viewers by then.
+    /// camera is on demand and not wanted by then.
     fn failed(&mut self, error: &Error, retry_in: Duration);
 
-    /// The camera is on demand and has no viewers left: it is disconnected until one arrives.
+    /// The camera is on demand and no longer wanted: it is disconnected until it is.
     fn idle(&mut self);
 }
 

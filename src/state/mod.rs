@@ -42,7 +42,7 @@ pub enum StreamState {
     Failed = 4,
     /// Removed; the last event of a stream.
     Removed = 5,
-    /// A camera on demand that is not connected because it has no viewers. An offer connects it.
+    /// A camera on demand that is not connected because no viewer needs it. An offer connects it.
     Idle = 6,
 }
 

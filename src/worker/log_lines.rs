@@ -28,7 +28,7 @@ pub(super) fn stream_live(id: StreamId, stream: &Stream, outage: Option<Duration
 pub(super) fn stream_idle(id: StreamId, name: &str) {
     log::info!(
         stream = id.0, stream_name = name;
-        "stream \"{name}\" is idle: disconnected, because nobody watches"
+        "stream \"{name}\" is idle: disconnected, because nobody needs it"
     );
 }
 

@@ -128,7 +128,6 @@ impl Core {
             section,
         ));
         entry.stream.viewers.push(slot);
-        entry.note_demand();
         self.note_streams(slot);
         self.settle(slot);
         while let Some(slot) = self.viewers.overtaken() {

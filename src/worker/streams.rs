@@ -222,8 +222,7 @@ impl StreamEntry {
     pub(super) fn note_demand(&self) {
         if let Some(demand) = &self.demand {
             demand.set(
-                !self.stream.viewers.is_empty()
-                    || !self.stream.audience.is_empty()
+                !self.stream.audience.is_empty()
                     || !self.feeds.is_empty()
                     || !self.waiting.is_empty()
                     || self.woken_until.is_some(),

@@ -144,7 +144,6 @@ impl Core {
             if let Some(entry) = self.streams.get_mut(stream) {
                 entry.stream.gone.add(&viewer.info(Instant::now(), None));
                 entry.stream.viewers.retain(|&other| other != slot);
-                entry.note_demand();
             }
             return;
         }

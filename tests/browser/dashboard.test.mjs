@@ -123,6 +123,14 @@ test("who is held back, by what, and why", async (t) => {
   const cellOf = page.locator("#viewer-table tr:not([hidden])", { hasText: session.remote }).locator("[data-column=shown]");
   assert.equal(await cellOf.locator(".below").textContent(), "held back by the camera");
   assert.match(await below.textContent(), /\d by camera/);
+
+  // Unless they are shown another stream.
+  const other = gateway.sessions.find(({ reason }) => reason === "viewer");
+  Object.assign(gateway.streams.find(({ id }) => id === other.stream), { state: "idle" });
+  await page.fill("#search", other.remote);
+  await pass(2);
+  const cellOfOther = page.locator("#viewer-table tr:not([hidden])", { hasText: other.remote }).locator("[data-column=shown]");
+  assert.equal(await cellOfOther.locator(".below").textContent(), "held back by itself");
 });
 
 test("256 cameras cost few elements, which are updated in place", async (t) => {

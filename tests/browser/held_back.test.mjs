@@ -67,7 +67,7 @@ test("the page of a camera passes on what its address asks for", async (t) => {
 const withVariant = ({ streams: [door, yard] }) => (door.variants = [door.id, yard.id]);
 
 test("a substream has no tile, and small tiles ask for it", async (t) => {
-  const { page, told, offers } = await open(t, "", { change: withVariant, density: "small" });
+  const { page, told, offers, gateway } = await open(t, "", { change: withVariant, density: "small" });
   await waitUntil("offers of both cameras", LONG_MS, () => offers.length >= 2);
   assert.deepEqual(await page.locator(".tile .name").allTextContents(), ["door-01", "hall-01"]);
   const asked = Object.fromEntries(offers.map((url) => [url.pathname, url.searchParams.get("variant")]));
@@ -78,6 +78,12 @@ test("a substream has no tile, and small tiles ask for it", async (t) => {
   // What the grid asked for itself is no news.
   Object.assign(told, { held_back: "this viewer asked for at most \"yard-01\"", reason: "viewer" });
   await sign.waitFor({ state: "hidden", timeout: LONG_MS });
+
+  // A main stream that nobody needs is idle, and the substream plays on.
+  Object.assign(gateway.streams[0], { state: "idle" });
+  const tile = page.locator(".tile", { hasText: "door-01" });
+  await tile.locator(".mark[data-level=idle]").waitFor({ timeout: LONG_MS });
+  assert.equal(await tile.locator(".message").isVisible(), false);
 });
 
 test("larger tiles ask for nothing", async (t) => {

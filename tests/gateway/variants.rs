@@ -197,6 +197,56 @@ fn viewers_that_ask_for_the_substream_get_it_from_another_worker() {
     viewers_that_ask_for_the_substream_get_it(2);
 }
 
+fn a_main_stream_on_demand_is_disconnected_while_only_the_substream_may_be_shown(workers: i64) {
+    let camera = Camera::new(workers, false, false);
+    let gateway = &camera.gateway;
+    let options = PullOptions {
+        on_demand: true,
+        linger: Some(Duration::from_millis(100)),
+        ..pull(camera.server.url("main"))
+    };
+    let main = gateway.add_stream("main-on-demand", options).unwrap();
+    gateway.set_variants(main, &[camera.sub]).unwrap();
+    let mut watching = [watch(gateway, "main-on-demand")];
+    let state = |expected| gateway.stream_info(main).unwrap().state == expected;
+    let limit = |variant| {
+        let limits = ViewerLimits {
+            variant,
+            ..ViewerLimits::default()
+        };
+        let session = gateway.sessions().unwrap()[0];
+        gateway.set_session_limits(session, limits).unwrap();
+    };
+    for _ in 0..2 {
+        limit(VariantChoice::AtMost(camera.sub));
+        together(&mut watching, shows(Clip::Baseline360p));
+        together(&mut watching, |_| state(StreamState::Idle));
+        assert_eq!(gateway.stream_info(main).unwrap().sessions, 1);
+        limit(VariantChoice::Auto);
+        together(&mut watching, shows(Clip::Main720p));
+        assert!(state(StreamState::Live));
+    }
+    // It is needed again when there is nothing else.
+    limit(VariantChoice::Only(camera.sub));
+    together(&mut watching, |_| state(StreamState::Idle));
+    gateway.remove_stream(camera.sub).unwrap();
+    together(&mut watching, shows(Clip::Main720p));
+    // Or when somebody else comes, whose viewer then leaves.
+    let (_, response) = &watching[0];
+    gateway.handle_whep_delete(&response.session_key).unwrap();
+    wait_for("the end of the demand", || state(StreamState::Idle));
+}
+
+#[test]
+fn a_main_stream_on_demand_is_disconnected_while_only_the_substream_of_its_worker_may_be_shown() {
+    a_main_stream_on_demand_is_disconnected_while_only_the_substream_may_be_shown(1);
+}
+
+#[test]
+fn a_main_stream_on_demand_is_disconnected_while_only_that_of_another_worker_may_be_shown() {
+    a_main_stream_on_demand_is_disconnected_while_only_the_substream_may_be_shown(2);
+}
+
 #[test]
 fn a_viewer_goes_on_when_its_variant_goes() {
     let camera = Camera::new(2, true, false);

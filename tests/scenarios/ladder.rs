@@ -572,3 +572,36 @@ fn a_viewer_that_only_heard_sees_another_variant_from_its_cached_keyframe_on() {
     assert_eq!((counts.down, counts.up, counts.sound_only), (1, 1, 1));
     assert_goes_on(&world);
 }
+
+#[test]
+fn the_stream_itself_is_not_needed_by_a_viewer_that_asked_not_to_see_it_and_does_not_hear_it() {
+    const SOUND: StreamId = StreamId(3);
+    for (heard, needed) in [(SOUND, vec![SUB, SOUND]), (STREAM, vec![SUB, STREAM])] {
+        let setup = Setup {
+            audio_stream: heard,
+            ..setup(MAIN, QUARTER)
+        };
+        let mut world = behind(times(60, 100 * MS), 700 * MS, setup);
+        let at_most = ViewerLimits {
+            variant: VariantChoice::AtMost(SUB),
+            ..ViewerLimits::default()
+        };
+        limited(&mut world, at_most);
+        world.run(5 * SECOND);
+        assert_eq!(world.session.quality().variant, SUB);
+        assert_eq!(world.wanted, needed);
+        limited(&mut world, ViewerLimits::default());
+        world.run(5 * SECOND);
+        assert_eq!(world.session.quality().variant, STREAM);
+        assert_eq!(world.wanted[0], STREAM);
+        // There is no other variant any more.
+        limited(&mut world, at_most);
+        world.run(5 * SECOND);
+        assert_eq!(world.session.quality().variant, SUB);
+        world.variants.clear();
+        world.run(5 * SECOND);
+        assert_eq!(world.session.quality().variant, STREAM);
+        assert_eq!(world.wanted[0], STREAM);
+        assert_goes_on(&world);
+    }
+}

@@ -417,7 +417,6 @@ impl World {
         }
         if self.session.poll_streams_changed() {
             self.wanted = self.session.streams().collect();
-            assert_eq!(self.wanted[0], STREAM);
             for camera in &mut self.cameras {
                 camera.demand(self.now, self.wanted.contains(&camera.stream));
             }

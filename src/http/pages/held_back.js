@@ -6,9 +6,9 @@ import { level, sentence, silence, whyBlack } from "./why.js";
 const REASONS = { path: "line", camera: "camera", viewer: "viewer", codec: "browser" };
 
 // {by: "line", "camera", "viewer" or "browser", text}, or null. A camera that sends nothing counts more
-// than what the line carries of it.
+// than what the line carries of it, unless a variant is shown in its place.
 export function heldBack({ now, stream }) {
-  const black = stream && (whyBlack(stream.now) ?? silence(stream.now));
+  const black = now.variant === now.stream && stream && (whyBlack(stream.now) ?? silence(stream.now));
   if (black) {
     return { by: "camera", text: black };
   }

@@ -146,7 +146,8 @@ export class Tile {
       return this.playing ? null : "The gateway cannot be reached.";
     }
     const black = this.#stream ? whyBlack(this.#stream) : "";
-    if (black !== null) {
+    // An idle camera may have a substream, which is what plays then.
+    if (black !== null && !(this.playing && this.#stream?.state === "idle")) {
       return black;
     }
     switch (this.#player.state) {

@@ -2,7 +2,7 @@
 
 import { duration } from "./format.js";
 
-// How much it matters: "good", "wait" (it may well come by itself), "idle" (nobody watches), "bad".
+// How much it matters: "good", "wait" (it may well come by itself), "idle" (nobody needs it), "bad".
 // Between two attempts a camera is connecting again: that is no better than before.
 export function level(stream) {
   if (stream.state === "live") {

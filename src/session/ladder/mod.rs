@@ -194,6 +194,12 @@ impl Ladder {
         true
     }
 
+    /// Whether the viewer may be shown the stream itself, by the last survey.
+    pub fn permits_own(&self) -> bool {
+        let own = self.rungs.iter().position(|rung| rung.stream == self.own);
+        own.is_none_or(|place| permits(self.limits.variant, &self.rungs, place))
+    }
+
     /// When a decision is due although nothing is heard of the viewer.
     pub fn due(&self) -> Option<Instant> {
         self.due
