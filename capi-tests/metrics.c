@@ -19,7 +19,8 @@ int main(void) {
 
     CHECK_OK(rtsp_webrtc_gateway_state_json(gateway, &text, &size));
     CHECK(size == strlen(text) && text[0] == '{' && text[size - 1] == '}');
-    CHECK(strstr(text, "\"name\":\"cam-1\",\"label\":null,\"source\":\"pull\"") != NULL);
+    CHECK(strstr(text, "\"name\":\"cam-1\",\"label\":null,\"variants\":[],\"source\":\"pull\"") !=
+          NULL);
     CHECK(strstr(text, "\"sessions\":[]") != NULL);
     CHECK(strstr(text, SECRET) == NULL);
     rtsp_webrtc_gateway_string_free(text);

@@ -136,7 +136,7 @@ fn what_a_path_carries_is_remembered_for_the_next_connection() {
     let setup = setup();
     let paths = Arc::clone(&setup.paths);
     let mut world = behind(times(5, 200 * MS), 700 * MS, setup);
-    world.run(10 * SECOND);
+    world.run(15 * SECOND);
     let viewer = address(VIEWER).ip();
     let rate = paths.recall(world.now, viewer).unwrap();
     assert!((180_000..280_000).contains(&rate), "{rate}");

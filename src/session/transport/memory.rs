@@ -16,7 +16,7 @@ const REMEMBERED: Duration = Duration::from_secs(60);
 const ADDRESSES: usize = 1024;
 
 /// The paths to viewers that were measured of late, by the viewer's address. All workers of a gateway share
-/// it. It is asked when a viewer connects, and told with each receiver report.
+/// it. It is asked when a viewer connects, and told every five seconds.
 #[derive(Debug, Default)]
 pub struct PathMemory {
     paths: Mutex<HashMap<IpAddr, Known>>,

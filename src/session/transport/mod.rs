@@ -64,6 +64,9 @@ pub struct TransportConfig {
     pub clock: WallClock,
 }
 
+/// The memory of paths, which all workers share, is told of a path this often.
+const NOTE_INTERVAL: Duration = Duration::from_secs(5);
+
 pub struct Transport {
     phase: Phase,
     /// Round trip: by the DTLS handshake at first, then by the last receiver report.
@@ -72,6 +75,8 @@ pub struct Transport {
     congestion: Option<Limits>,
     transport_cc: bool,
     paths: Arc<PathMemory>,
+    /// When they were told of this one last.
+    noted: Option<Instant>,
     ice: IceAgent,
     /// The number of our next check.
     checks: u32,
@@ -111,6 +116,7 @@ impl Transport {
             congestion: config.congestion,
             transport_cc: config.transport_cc,
             paths: config.paths,
+            noted: None,
             ice: IceAgent::new(config.local_ice, config.remote_ice),
             checks: 0,
             first_check: None,
@@ -369,9 +375,12 @@ impl Transport {
     pub fn note_report(&mut self, now: Instant, last_sr: u32, delay: u32) {
         let round_trip = self.reports.round_trip(now, last_sr, delay);
         self.round_trip = round_trip.or(self.round_trip);
-        let measured = self.estimate().filter(|_| self.has_feedback());
-        if let (Some(rate), Some(path)) = (measured, self.ice.selected()) {
-            self.paths.note(now, path.remote.ip(), rate);
+        if self.noted.is_none_or(|at| now >= at + NOTE_INTERVAL) {
+            let measured = self.estimate().filter(|_| self.has_feedback());
+            if let (Some(rate), Some(path)) = (measured, self.ice.selected()) {
+                self.paths.note(now, path.remote.ip(), rate);
+                self.noted = Some(now);
+            }
         }
     }
 
