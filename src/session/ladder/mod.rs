@@ -13,6 +13,7 @@
 //!
 //! Sans-I/O: knows no leg and no transport.
 
+mod compare;
 mod pressure;
 mod steps;
 #[cfg(test)]
@@ -24,7 +25,7 @@ pub use steps::{Access, Rung};
 
 use crate::state::{Detail, QualityReason, StreamId, ViewerLimits};
 use pressure::Pressure;
-use steps::{Step, fill, permits};
+use steps::{Step, fill, permits, place_of};
 
 /// Time between two decisions.
 const INTERVAL: Duration = Duration::from_millis(200);
@@ -43,27 +44,12 @@ const WANTED: u64 = 140;
 /// In this time after the start, and after the viewer changed its limits, a step that does not fit is left
 /// at once.
 const START: Duration = Duration::from_secs(5);
-/// How soon after the last move a better step is taken if there is clear room, or some.
-const CLEAR_STAY: Duration = Duration::from_secs(4);
-const ROOM_STAY: Duration = Duration::from_secs(30);
-/// More of the same variant is shown only this long after the last move: what that needs is hard to say.
-const MORE_STAY: Duration = Duration::from_secs(30);
-/// How soon after the last move fewer frames are shown: the estimate of a path that has become thin is too
-/// low at first.
-const FEWER_STAY: Duration = Duration::from_secs(2);
-/// And how soon even less: frames that are late are left out anyway.
-const LESS_STAY: Duration = Duration::from_secs(10);
 /// A move up has failed if it is taken back within this time, for a variant, or for more of one. The next
 /// attempt waits, and twice as long after each further failure.
 const RELAPSE: Duration = Duration::from_secs(30);
 const MORE_RELAPSE: Duration = Duration::from_secs(60);
 const SHORTEST_WAIT: Duration = Duration::from_secs(60);
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
-/// Little can be measured where little is sent. So keyframes or sound alone are left after this time, to
-/// see.
-const LITTLE_TIME: Duration = Duration::from_secs(30);
-/// What was taken to see is kept for so long.
-const TRIAL: Duration = Duration::from_secs(6);
 /// What the viewer asks for may change this often, and a few times at once.
 const CHANGE: Duration = Duration::from_secs(2);
 const CHANGES_AT_ONCE: u32 = 4;
@@ -196,7 +182,7 @@ impl Ladder {
 
     /// Whether the viewer may be shown the stream itself, by the last survey.
     pub fn permits_own(&self) -> bool {
-        let own = self.rungs.iter().position(|rung| rung.stream == self.own);
+        let own = self.place_of(self.own);
         own.is_none_or(|place| permits(self.limits.variant, &self.rungs, place))
     }
 
@@ -317,7 +303,7 @@ impl Ladder {
         if detail != Detail::AllFrames {
             return held;
         }
-        let Some(place) = self.rungs.iter().position(|rung| rung.stream == shown) else {
+        let Some(place) = self.place_of(shown) else {
             return QualityReason::Nothing;
         };
         if self.rungs[place].access == Access::Refused {
@@ -345,6 +331,10 @@ impl Ladder {
     pub fn needed(&self) -> u64 {
         let best = self.steps.first();
         best.and_then(|step| step.need).unwrap_or(0)
+    }
+
+    fn place_of(&self, stream: StreamId) -> Option<usize> {
+        place_of(&self.rungs, stream)
     }
 
     fn list_steps(&mut self, sound: Option<u64>) {
@@ -375,140 +365,6 @@ impl Ladder {
         }
     }
 
-    /// The best live step that fits, or the last one. Without a budget the stream itself, or what is
-    /// next to it.
-    fn best_fit(&self, budget: Option<u64>) -> Option<usize> {
-        let live = |place: &usize| self.steps[*place].live;
-        let place_of = |stream| self.rungs.iter().position(|rung| rung.stream == stream);
-        let own = place_of(self.own);
-        let mut places = (0..self.steps.len()).filter(live);
-        let fitting = match budget {
-            Some(budget) => places.clone().find(|&place| {
-                let step = &self.steps[place];
-                step.need.is_none_or(|need| need <= budget)
-            }),
-            None => places
-                .clone()
-                .find(|&place| place_of(self.steps[place].stream) >= own),
-        };
-        let all_frames = |place: &usize| self.steps[*place].detail == Detail::AllFrames;
-        match budget {
-            Some(_) => fitting.or(places.next_back()),
-            None => fitting.or(places.rfind(all_frames)),
-        }
-    }
-
-    /// Compares what is shown with the other steps; `None` if it stays.
-    fn compare(
-        &mut self,
-        view: &View,
-        budget: Option<u64>,
-        shown: usize,
-        starting: bool,
-    ) -> Option<usize> {
-        let now = view.now;
-        let Some(budget) = budget else {
-            return self.compare_by_loss(view, shown);
-        };
-        let on_trial = self.fails_until.is_some()
-            && view.detail != Detail::AllFrames
-            && self.moved.is_some_and(|at| now < at + TRIAL);
-        let need = self.steps[shown].need.unwrap_or(0);
-        self.pressure.note(now, budget, need, view.late);
-        if !on_trial && self.is_too_much(view, starting) {
-            let mut worse = (shown + 1..self.steps.len()).filter(|&place| self.steps[place].live);
-            let fitting = worse.clone().find(|&place| self.fits(place, budget, FITS));
-            if let Some(place) = fitting.or(worse.next_back()) {
-                return self.one_at_a_time(place, view);
-            }
-        }
-        let mut better = (0..shown).filter(|&place| self.steps[place].live);
-        let room = better
-            .clone()
-            .rfind(|&place| self.fits(place, budget, ROOM));
-        let clear = better.find(|&place| self.fits(place, budget, CLEAR));
-        self.pressure
-            .note_room(now, clear.is_some(), room.is_some());
-        if self.not_before.is_some_and(|at| now < at) {
-            return None;
-        }
-        let stayed = |time| self.moved.is_none_or(|at| now >= at + time);
-        let clear_stay = match clear.map(|place| self.steps[place].detail) {
-            Some(Detail::AllFrames) => CLEAR_STAY,
-            _ => MORE_STAY,
-        };
-        if clear.is_some() && self.pressure.is_clear(now) && stayed(clear_stay) {
-            return clear;
-        }
-        if room.is_some() && self.pressure.is_roomy(now) && stayed(ROOM_STAY) {
-            return room;
-        }
-        if view.detail >= Detail::Keyframes && !self.capped && stayed(LITTLE_TIME) {
-            return shown.checked_sub(1);
-        }
-        None
-    }
-
-    fn is_too_much(&self, view: &View, starting: bool) -> bool {
-        match view.detail {
-            Detail::AllFrames => self.pressure.is_too_much(view.now, starting),
-            // So little is sent that the estimate may be too low; but a limit is a limit.
-            Detail::Keyframes => {
-                (view.late || self.capped) && self.pressure.is_too_much_for_long(view.now)
-            }
-            _ => self.pressure.is_too_much_for_long(view.now),
-        }
-    }
-
-    /// Less of a variant is shown only where the last variant was too much for a while.
-    fn one_at_a_time(&self, place: usize, view: &View) -> Option<usize> {
-        let all_frames = |step: &Step| step.live && step.detail == Detail::AllFrames;
-        let last_variant = self.steps.iter().rposition(all_frames)?;
-        if place <= last_variant {
-            return Some(place);
-        }
-        if view.shown != self.steps[last_variant].stream {
-            return Some(last_variant);
-        }
-        let stay = match view.detail {
-            Detail::AllFrames => FEWER_STAY,
-            _ => LESS_STAY,
-        };
-        let stayed = self.moved.is_none_or(|at| view.now >= at + stay);
-        // One step at a time: what comes next shows whether less is needed.
-        let mut less = self.shown_step(view)? + 1..=place;
-        less.find(|&place| stayed && self.steps[place].live)
-    }
-
-    fn is_better(&self, step: &Step, view: &View) -> bool {
-        let place = |stream| self.rungs.iter().position(|rung| rung.stream == stream);
-        (place(step.stream), step.detail) < (place(view.shown), view.detail)
-    }
-
-    fn fits(&self, place: usize, budget: u64, percent: u64) -> bool {
-        let need = self.steps[place].need;
-        need.is_none_or(|need| need * percent / 100 <= budget)
-    }
-
-    /// For a viewer whose path is not measured.
-    fn compare_by_loss(&mut self, view: &View, shown: usize) -> Option<usize> {
-        let now = view.now;
-        self.pressure.note_loss(now, view.loss_ppm, view.late);
-        let step = |place: &usize| {
-            let step = &self.steps[*place];
-            step.live && step.detail == Detail::AllFrames
-        };
-        if self.pressure.is_lossy(now) {
-            return (shown + 1..self.steps.len()).find(step);
-        }
-        let waits = self.not_before.is_some_and(|at| now < at);
-        let stayed = self.moved.is_none_or(|at| now >= at + ROOM_STAY);
-        if self.pressure.is_clean(now) && !waits && stayed {
-            return (0..shown).rev().find(step);
-        }
-        None
-    }
-
     /// A variant without media that would be shown if it had any: a worse one if what is shown is too much,
     /// or a better one if there is clear room.
     fn fetch(&self, budget: Option<u64>, view: &View, shown: Option<usize>) -> Option<StreamId> {
@@ -523,12 +379,10 @@ impl Ladder {
             return others.find(away).map(|step| step.stream);
         };
         let budget = budget?;
-        let place_of = |stream| self.rungs.iter().position(|rung| rung.stream == stream);
         let too_much = self.pressure.is_tight() || view.detail != Detail::AllFrames;
         let wanted = |step: &&Step| {
-            if place_of(step.stream) > place_of(shown.stream) {
-                let fits = |need| need * FITS / 100 <= budget;
-                too_much && step.need.is_none_or(fits)
+            if self.place_of(step.stream) > self.place_of(shown.stream) {
+                too_much && step.fits(budget, FITS)
             } else {
                 // Of one that was never seen it is not known what it needs; more than this one.
                 let need = step.need.or(shown.need);

@@ -42,13 +42,24 @@ pub struct Step {
     pub live: bool,
 }
 
+impl Step {
+    /// Whether `budget` is so many percent of what it needs, as far as that is known.
+    pub fn fits(&self, budget: u64, percent: u64) -> bool {
+        self.need.is_none_or(|need| need * percent / 100 <= budget)
+    }
+}
+
+/// The place of a stream.
+pub fn place_of(rungs: &[Rung], stream: StreamId) -> Option<usize> {
+    rungs.iter().position(|rung| rung.stream == stream)
+}
+
 /// Whether a viewer that asked for `choice` may be shown the variant at this place of `rungs`.
 pub fn permits(choice: VariantChoice, rungs: &[Rung], place: usize) -> bool {
-    let place_of = |stream| rungs.iter().position(|rung| rung.stream == stream);
     match choice {
         VariantChoice::Auto => true,
-        VariantChoice::AtMost(stream) => place_of(stream).is_none_or(|best| place >= best),
-        VariantChoice::Only(stream) => place_of(stream).is_none_or(|only| place == only),
+        VariantChoice::AtMost(stream) => place_of(rungs, stream).is_none_or(|best| place >= best),
+        VariantChoice::Only(stream) => place_of(rungs, stream).is_none_or(|only| place == only),
     }
 }
 
