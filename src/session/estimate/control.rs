@@ -315,13 +315,6 @@ impl Control {
         }
     }
 
-    /// What was known of the path no longer holds: the estimate is `most` at most until it is measured.
-    pub fn doubt(&mut self, now: u64, most: f64) {
-        if self.estimate > most {
-            self.lower(now, most);
-        }
-    }
-
     /// Multiplies the estimate, up to `most`.
     pub fn creep(&mut self, factor: f64, most: f64) {
         if self.estimate < most {

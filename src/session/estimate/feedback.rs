@@ -5,6 +5,8 @@ const FIXED: usize = 20;
 /// Transport layer feedback (RFC 4585 section 6.1), and the format of this message.
 const PACKET_TYPE: u8 = 205;
 const FORMAT: u8 = 15;
+/// Microseconds in a tick of a delta.
+const TICK: i64 = 250;
 /// Maximum number of packets per message. 30 bytes could claim 65535.
 const MAX_STATUSES: u16 = 4096;
 
@@ -21,12 +23,12 @@ pub struct TransportFeedback<'a> {
 
 /// The status of one packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Status {
+struct Status {
     /// Its transport-wide sequence number.
-    pub sequence: u16,
+    sequence: u16,
     /// Ticks of 250 microseconds since the packet received before it, or since the reference time;
     /// `None` if it was not received.
-    pub delta: Option<i16>,
+    delta: Option<i16>,
 }
 
 impl<'a> TransportFeedback<'a> {
@@ -85,8 +87,20 @@ impl<'a> TransportFeedback<'a> {
         self.count
     }
 
-    /// The packets reported on, in order of sequence number.
-    pub fn statuses(&self) -> impl Iterator<Item = Status> + 'a {
+    /// The packets reported on, in order of sequence number, and when they arrived; `None`: not at all.
+    /// `reference`: the reference time, in microseconds of the viewer's clock.
+    pub fn arrivals(&self, reference: i64) -> impl Iterator<Item = (u16, Option<i64>)> + 'a {
+        let mut last = reference;
+        self.statuses().map(move |status| {
+            let arrival = status.delta.map(|delta| {
+                last += i64::from(delta) * TICK;
+                last
+            });
+            (status.sequence, arrival)
+        })
+    }
+
+    fn statuses(&self) -> impl Iterator<Item = Status> + 'a {
         let (count, base, mut deltas) = (self.count, self.base, self.deltas);
         let symbols = self.chunks.chunks_exact(2).flat_map(|bytes| {
             let chunk = Chunk([bytes[0], bytes[1]]);

@@ -3,7 +3,7 @@
 /// Capacity in packets: 200 ms at 50 Mbit/s, seconds at a typical camera's rate.
 const SLOTS: usize = 1024;
 
-const PADDING: u16 = 1 << 15;
+const PROBE: u16 = 1 << 15;
 const LOST: u16 = 1 << 14;
 const SIZE: u16 = LOST - 1;
 
@@ -29,8 +29,8 @@ pub struct Sent {
     pub at: u64,
     /// Bytes.
     pub size: u16,
-    /// Whether it is padding of a probe.
-    pub padding: bool,
+    /// Whether it is part of a probe.
+    pub probe: bool,
     /// Whether it was not reported before.
     pub first_report: bool,
 }
@@ -43,12 +43,12 @@ impl History {
     }
 
     /// Records a packet sent at `now` microseconds.
-    pub fn sent(&mut self, now: u64, sequence: u16, size: usize, padding: bool) {
+    pub fn sent(&mut self, now: u64, sequence: u16, size: usize, probe: bool) {
         let size = size.clamp(1, usize::from(SIZE)) as u16;
         self.slots[usize::from(sequence) % SLOTS] = Slot {
             at: now as u32,
             sequence,
-            size: size | if padding { PADDING } else { 0 },
+            size: size | if probe { PROBE } else { 0 },
         };
     }
 
@@ -72,7 +72,7 @@ impl History {
         (slot.size != 0 && slot.sequence == sequence).then(|| Sent {
             at: now.saturating_sub(u64::from(age)),
             size: slot.size & SIZE,
-            padding: slot.size & PADDING != 0,
+            probe: slot.size & PROBE != 0,
             first_report: slot.size & LOST == 0,
         })
     }
@@ -92,7 +92,7 @@ mod tests {
         let expected = Sent {
             at: start,
             size: 1200,
-            padding: true,
+            probe: true,
             first_report: true,
         };
         assert_eq!(sent, expected);

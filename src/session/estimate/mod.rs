@@ -18,6 +18,7 @@
 mod control;
 mod feedback;
 mod history;
+mod least;
 mod meter;
 mod probing;
 mod reports;
@@ -44,9 +45,8 @@ use train::Train;
 use trend::Trend;
 
 /// IPv4 and UDP headers.
-const HEADERS: usize = 28;
-/// Microseconds in a tick of a delta, and in a unit of the reference time.
-const TICK: i64 = 250;
+pub const HEADERS: usize = 28;
+/// Microseconds in a unit of the reference time.
 const REFERENCE: i64 = 64_000;
 /// Windows of the delivered rate, half a second, and of the sent rate, two seconds, which averages
 /// over a keyframe: logarithm of their buckets in microseconds.
@@ -223,8 +223,8 @@ impl Estimator {
             let measured = self
                 .measured
                 .get_or_insert_with(|| Box::new(Measured::new(now)));
-            let padding = kind == Kind::Probe;
-            measured.history.sent(now, sequence, size, padding);
+            let probe = kind == Kind::Probe;
+            measured.history.sent(now, sequence, size, probe);
             if !measured.sent_unheard {
                 measured.sent_unheard = true;
                 measured.heard = now;
@@ -242,7 +242,7 @@ impl Estimator {
             let answer = measured.sample(now, feedback);
             if answer.is_some_and(|answer| self.rest.answered(now, answer)) {
                 self.wake(now);
-                self.control.doubt(now, DOUBTED * self.probing.wanted());
+                self.control.lower(now, DOUBTED * self.probing.wanted());
                 self.probing.collapsed(now);
             }
             return;
@@ -385,12 +385,12 @@ impl Measured {
             // The fate of the packets between is unknown.
             self.train = None;
         }
-        let mut arrival = self.unwrap(feedback.reference()) * REFERENCE;
+        let reference = self.unwrap(feedback.reference()) * REFERENCE;
         let mut samples = samples.iter_mut();
         let mut answered = None;
-        for status in feedback.statuses() {
-            let Some(delta) = status.delta else {
-                if let Some(sent) = self.history.lost(now, status.sequence) {
+        for (sequence, arrival) in feedback.arrivals(reference) {
+            let Some(arrival) = arrival else {
+                if let Some(sent) = self.history.lost(now, sequence) {
                     self.lost += 1;
                     self.reported += 1;
                     self.offered.add(sent.at as i64, u64::from(sent.size));
@@ -400,9 +400,8 @@ impl Measured {
                 }
                 continue;
             };
-            arrival += i64::from(delta) * TICK;
             self.check_clock(arrival);
-            let Some(sent) = self.history.received(now, status.sequence) else {
+            let Some(sent) = self.history.received(now, sequence) else {
                 continue;
             };
             let (at, size) = (sent.at as i64, u64::from(sent.size));
@@ -417,11 +416,11 @@ impl Measured {
             self.trend.packet(at, arrival);
             self.standing.packet(at, arrival);
             match &mut self.train {
-                Some(train) if train.reaches(at, pace, sent.padding) => {
+                Some(train) if train.reaches(at, pace, sent.probe) => {
                     train.add(at, arrival, size);
                 }
                 train => {
-                    let next = Train::new(at, arrival, size, sent.padding);
+                    let next = Train::new(at, arrival, size, sent.probe);
                     if let Some(sample) = train.replace(next).and_then(|train| train.sample())
                         && let Some(slot) = samples.next()
                     {
@@ -449,17 +448,16 @@ impl Measured {
     /// Handles a message about a sample; `None` if it is a duplicate or says nothing of it.
     fn sample(&mut self, now: u64, feedback: &TransportFeedback<'_>) -> Option<Answer> {
         self.take_number(feedback.number())?;
-        let mut arrival = self.unwrap(feedback.reference()) * REFERENCE;
+        let reference = self.unwrap(feedback.reference()) * REFERENCE;
         let mut answer = None;
-        for status in feedback.statuses() {
-            let Some(delta) = status.delta else {
-                if self.history.lost(now, status.sequence).is_some() {
+        for (sequence, arrival) in feedback.arrivals(reference) {
+            let Some(arrival) = arrival else {
+                if self.history.lost(now, sequence).is_some() {
                     answer = answer.or(Some(Answer::Lost));
                 }
                 continue;
             };
-            arrival += i64::from(delta) * TICK;
-            if let Some(sent) = self.history.received(now, status.sequence) {
+            if let Some(sent) = self.history.received(now, sequence) {
                 let delay = arrival - sent.at as i64;
                 answer = Some(Answer::Arrived(match answer {
                     Some(Answer::Arrived(least)) => delay.min(least),
@@ -485,9 +483,7 @@ impl Measured {
     /// What was measured so far is too old to go on with.
     fn begin_again(&mut self, now: u64) {
         self.trend = Trend::new();
-        self.train = None;
-        self.delivered = Meter::new(DELIVERED);
-        self.offered = Meter::new(DELIVERED);
+        self.forget_rates();
         (self.lost, self.reported, self.loss_since) = (0, 0, now);
         (self.heard, self.sent_unheard) = (now, false);
     }
@@ -495,12 +491,16 @@ impl Measured {
     /// Starts again after a pause, or if the viewer's clock jumped.
     fn check_clock(&mut self, arrival: i64) {
         if arrival.abs_diff(self.newest_arrival) > JUMP {
-            self.delivered = Meter::new(DELIVERED);
-            self.offered = Meter::new(DELIVERED);
+            self.forget_rates();
             self.standing = Standing::new();
-            self.train = None;
             self.newest_arrival = arrival;
         }
+    }
+
+    fn forget_rates(&mut self) {
+        self.train = None;
+        self.delivered = Meter::new(DELIVERED);
+        self.offered = Meter::new(DELIVERED);
     }
 
     fn unwrap(&mut self, reference: u32) -> i64 {

@@ -3,6 +3,8 @@
 //! for which no feedback comes. Once a second, one run of packets is numbered, a sample, and its delay says
 //! whether there is a queue on the path. If there is, everything is measured again.
 
+use super::least::Least;
+
 /// Multiple of the wanted rate that lets the measurement rest, and below which it goes on.
 const ENOUGH: f64 = 8.0;
 const TOO_LITTLE: f64 = 4.0;
@@ -19,8 +21,8 @@ const LATE: i64 = 40_000;
 const ALARM: u32 = 3;
 /// A sample is lost if nothing is said of it for this time, in microseconds.
 const UNANSWERED: u64 = 1_000_000;
-/// The least delay is that of one to two such windows, in microseconds: clocks drift.
-const WINDOW: u64 = 30_000_000;
+/// Period of the least delay, in microseconds.
+const REMEMBERED: i64 = 30_000_000;
 
 /// When the measurement rests.
 #[derive(Debug)]
@@ -37,9 +39,7 @@ struct Resting {
     /// When the sample left of which nothing was said yet.
     asked: Option<u64>,
     late: u32,
-    /// The least delay of this window and of the one before, and when the window began.
-    least: (i64, i64),
-    window: u64,
+    least: Least,
 }
 
 /// What the viewer says of a sample.
@@ -72,8 +72,7 @@ impl Rest {
                     next: now + INTERVAL,
                     asked: None,
                     late: 0,
-                    least: (i64::MAX, i64::MAX),
-                    window: now,
+                    least: Least::new(REMEMBERED),
                 });
                 return false;
             }
@@ -105,12 +104,8 @@ impl Rest {
         let late = match answer {
             Answer::Lost => true,
             Answer::Arrived(delay) => {
-                if now >= resting.window + WINDOW {
-                    resting.least = (i64::MAX, resting.least.0);
-                    resting.window = now;
-                }
-                resting.least.0 = resting.least.0.min(delay);
-                delay.saturating_sub(resting.least.0.min(resting.least.1)) > LATE
+                resting.least.add(now as i64, delay);
+                resting.least.excess(delay) > LATE
             }
         };
         if late {

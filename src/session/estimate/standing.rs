@@ -3,10 +3,12 @@
 //! A keyframe, or a machine that stalls, delays packets for a moment, and then some arrive as soon as ever.
 //! Where more is sent than the path carries, none do.
 
+use super::least::Least;
+
 /// The least delay of late is that of so many buckets of 2^16 us, a third of a second.
 const BUCKETS: usize = 5;
 const SHIFT: u32 = 16;
-/// The least that was seen is that of two times this, in microseconds: routes change, and clocks drift.
+/// Period of the least that was seen, in microseconds.
 const REMEMBERED: i64 = 10_000_000;
 
 /// One-way delays, in microseconds; the clocks at both ends are any.
@@ -15,9 +17,7 @@ pub struct Standing {
     first: Option<i64>,
     newest: i64,
     recent: [i64; BUCKETS],
-    /// The least of this period and of the one before, and when this one began.
-    least: (i64, i64),
-    since: i64,
+    least: Least,
 }
 
 impl Standing {
@@ -26,8 +26,7 @@ impl Standing {
             first: None,
             newest: 0,
             recent: [i64::MAX; BUCKETS],
-            least: (i64::MAX, i64::MAX),
-            since: 0,
+            least: Least::new(REMEMBERED),
         }
     }
 
@@ -35,7 +34,7 @@ impl Standing {
     pub fn packet(&mut self, sent: i64, arrival: i64) {
         let (delay, bucket) = (arrival - sent, arrival >> SHIFT);
         if self.first.is_none() {
-            (self.first, self.newest, self.since) = (Some(bucket), bucket, arrival);
+            (self.first, self.newest) = (Some(bucket), bucket);
         }
         let passed = bucket.saturating_sub(self.newest).clamp(0, BUCKETS as i64);
         for n in 1..=passed {
@@ -46,17 +45,14 @@ impl Standing {
             let least = &mut self.recent[slot(bucket)];
             *least = delay.min(*least);
         }
-        if arrival - self.since > REMEMBERED {
-            (self.least, self.since) = ((i64::MAX, self.least.0), arrival);
-        }
-        self.least.0 = self.least.0.min(delay);
+        self.least.add(arrival, delay);
     }
 
     /// The delay of the queue; `None` until there is enough data.
     pub fn delay(&self) -> Option<i64> {
         let enough = self.newest - self.first? >= BUCKETS as i64;
         let recent = self.recent.iter().min().copied()?;
-        enough.then(|| recent.saturating_sub(self.least.0.min(self.least.1)))
+        enough.then(|| self.least.excess(recent))
     }
 }
 

@@ -8,9 +8,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::pacer::PACKET_BYTES;
 use crate::session::estimate::Shown;
 
+/// The size of a typical packet, with IPv4 and UDP headers.
+pub const PACKET_BYTES: u64 = 1250;
 /// The first burst: as much as a measurement needs, and little enough for the queue of a thin link.
 const FIRST_BURST: u64 = 6 * PACKET_BYTES;
 const SMALLEST_BURST: u64 = 3 * PACKET_BYTES;
@@ -170,7 +171,7 @@ impl Opening {
     }
 
     /// What follows if no answer has come in time: the burst took that long, or its answer was lost.
-    pub fn expire(&mut self, now: Instant) -> Option<Shown> {
+    pub fn expire(&self, now: Instant) -> Option<Shown> {
         let flying = self
             .flying
             .filter(|_| self.overdue().is_some_and(|at| at <= now))?;

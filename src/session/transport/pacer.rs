@@ -9,9 +9,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::opening::{BUCKET, Opening, Said};
+use super::opening::{BUCKET, Opening, PACKET_BYTES, Said};
 use crate::media::StreamRate;
-use crate::session::estimate::{Estimator, Kind, Limits, TransportFeedback};
+use crate::session::estimate::{Estimator, HEADERS, Kind, Limits, TransportFeedback};
 
 /// Packets that leave at once where nothing is measured: most access units are smaller and are never
 /// delayed.
@@ -23,10 +23,6 @@ const OPENING_PACKETS: usize = 7;
 const BURST_TIME: Duration = Duration::from_millis(10);
 /// Packets may leave this much before it is their turn: no timer for a moment.
 const SLACK: Duration = Duration::from_millis(2);
-/// The size of a typical packet, with IPv4 and UDP headers.
-pub const PACKET_BYTES: u64 = 1250;
-/// IPv4 and UDP headers.
-const HEADERS: usize = 28;
 
 /// Pace in bytes per second before the first feedback, for near viewers: a keyframe takes some
 /// milliseconds. For others the most.
@@ -167,26 +163,9 @@ impl Pacer {
         if let Some(path) = self.congestion.as_deref_mut() {
             path.needed = stream.bytes_per_second * 8 * NEEDED_PERCENT / 100;
             path.estimator.want(path.wanted.max(path.needed));
-        }
-        if let Some(path) = self.congestion.as_deref_mut()
-            && let Some(opening) = &mut path.opening
-        {
-            if let Some(shown) = opening.expire(now) {
-                path.estimator.opening(shown);
-                path.opening = None;
-            } else if opening.is_over(now) {
-                path.opening = None;
-            } else {
+            if let Some(pace) = path.opening_pace(now) {
                 (self.rate, self.bounded) = (0, true);
-                let basis = match opening.overdue() {
-                    _ if path.estimator.is_measured() => {
-                        Basis::Measured(path.estimator.estimate() / 8)
-                    }
-                    Some(until) if !opening.is_answered() => Basis::Awaited(until),
-                    _ => Basis::Opening,
-                };
-                let burst = opening.room().div_ceil(PACKET_BYTES) as usize;
-                return Some(Pace { burst, basis });
+                return Some(pace);
             }
         }
         let congestion = self.congestion.as_deref();
@@ -402,6 +381,26 @@ impl Pacer {
 }
 
 impl Congestion {
+    /// The pace while the opening lasts. Ends it if it has led to nothing.
+    fn opening_pace(&mut self, now: Instant) -> Option<Pace> {
+        let opening = self.opening.as_ref()?;
+        let expired = opening.expire(now);
+        if let Some(shown) = expired {
+            self.estimator.opening(shown);
+        }
+        if expired.is_some() || opening.is_over(now) {
+            self.opening = None;
+            return None;
+        }
+        let basis = match opening.overdue() {
+            _ if self.estimator.is_measured() => Basis::Measured(self.estimator.estimate() / 8),
+            Some(until) if !opening.is_answered() => Basis::Awaited(until),
+            _ => Basis::Opening,
+        };
+        let burst = opening.room().div_ceil(PACKET_BYTES) as usize;
+        Some(Pace { burst, basis })
+    }
+
     fn is_measured(&self) -> bool {
         self.estimator.is_measured()
     }
