@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::Session;
 use super::io::{Io, Media, Tracks, Transmit};
 use super::ladder::{Access, Choice, Ladder, Rung, View};
-use super::leg::Leg;
+use super::leg::{Leg, is_silent};
 use crate::media::{MediaKind, Ring};
 use crate::state::{
     Detail, Quality, QualityReason, SessionState, StreamId, Switches, ViewerLimits,
@@ -19,8 +19,6 @@ const OVERHEAD: u64 = 12 + 12 + 16 + 28;
 const LATE: Duration = Duration::from_millis(400);
 const LATE_KEYFRAME: Duration = Duration::from_secs(2);
 const LEFT_OUT: Duration = Duration::from_secs(5);
-/// A camera that has sent nothing for so long has no media.
-const SILENT: Duration = Duration::from_millis(2500);
 /// A better variant begins at a keyframe that has just come; after so long without one, at an older one.
 const FRESH: Duration = Duration::from_millis(150);
 const FRESH_WAIT: Duration = Duration::from_secs(6);
@@ -314,7 +312,7 @@ fn rung(stream: StreamId, media: Option<Media<'_>>, leg: &Leg, now: Instant) -> 
     let ring = media.video.ring();
     let access = if !leg.takes(media.video.info().codec) {
         Access::Refused
-    } else if newest(ring).is_none_or(|at| now > at + SILENT) {
+    } else if is_silent(ring, now) {
         Access::Away
     } else {
         Access::Live
@@ -342,11 +340,6 @@ fn rung(stream: StreamId, media: Option<Media<'_>>, leg: &Leg, now: Instant) -> 
         keyframes: keyframes.map(|bytes| 8 * on_the_wire(ring, bytes)),
         ..unknown
     }
-}
-
-fn newest(ring: &Ring) -> Option<Instant> {
-    let packet = ring.packet(ring.end().checked_sub(1)?)?;
-    Some(packet.arrival)
 }
 
 /// Whether the newest keyframe has just come.

@@ -40,7 +40,10 @@ impl Core {
         let tracks = StreamTracks::new(&self.streams, viewer.stream);
         let variants = tracks.variants(viewer.stream);
         let best = variants.first().copied().unwrap_or(viewer.stream);
-        let video = self.context.registry.video(best);
+        let video = match quality.reason {
+            QualityReason::Codec => self.context.registry.video(best),
+            _ => None,
+        };
         let asked = asked(viewer.limits.variant).map(|id| self.variant_name(id));
         quality.sentence(&Shown {
             variant: &self.variant_name(quality.variant),

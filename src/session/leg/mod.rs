@@ -233,6 +233,12 @@ impl Leg {
             });
     }
 
+    /// The transport-wide sequence number of the next packet; `None` if that was not negotiated, or the
+    /// transport wants none.
+    fn next_number<T: Transmit>(&self, egress: &mut Egress<'_, T>) -> Option<u16> {
+        self.rtp.transport_cc_id.and_then(|_| egress.next_number())
+    }
+
     /// When the oldest packet that waits to be sent arrived; `None` if none waits.
     fn waiting_since(&self, ring: &Ring) -> Option<Instant> {
         let cursor = self.position.cursor()?.max(ring.start());
@@ -298,7 +304,7 @@ impl Leg {
 
 /// Whether the camera has sent nothing for a while. Browsers then ask for a keyframe, and would
 /// show the last seconds over and over if they got one.
-fn is_silent(ring: &Ring, now: Instant) -> bool {
+pub fn is_silent(ring: &Ring, now: Instant) -> bool {
     let newest = ring.end().checked_sub(1).and_then(|n| ring.packet(n));
     newest.is_none_or(|packet| now.saturating_duration_since(packet.arrival) > SILENCE)
 }

@@ -221,8 +221,7 @@ impl Leg {
         kind: Kind,
         egress: &mut Egress<'_, T>,
     ) -> Result<usize, WouldBlock> {
-        let numbers = self.rtp.transport_cc_id.is_some();
-        let number = if numbers { egress.next_number() } else { None };
+        let number = self.next_number(egress);
         let mut header = [0; MAX_HEADER];
         let header = self.rtp.write_header(packet, index, number, &mut header);
         let rtx = self.nack.as_mut().and_then(|nack| nack.rtx.as_mut());

@@ -155,8 +155,7 @@ impl Leg {
         let mut used = 0;
         let mut packets = 0;
         let mut octets = 0;
-        let numbers = self.rtp.transport_cc_id.is_some();
-        let first_number = if numbers { egress.next_number() } else { None };
+        let first_number = self.next_number(egress);
         let numbered = first_number.is_some();
         let overhead = self.rtp.header_len(numbered) + egress.tag_len();
         while packets < most {
