@@ -1122,6 +1122,12 @@ typedef struct rtsp_webrtc_gateway_stream_info {
     char name[136];
     /** label of the stream's options. "": none. */
     char label[136];
+    /**
+     * What the camera gets wrong and is forgiven: names of docs/quirks.md, as in "cseq,
+     * no-transport"; empty if there is nothing, truncated if it is longer. The JSON document has
+     * the numbers.
+     */
+    char quirks[256];
 } rtsp_webrtc_gateway_stream_info;
 
 /**
@@ -2126,7 +2132,7 @@ int rtsp_webrtc_gateway_metrics(const rtsp_webrtc_gateway *gateway,
  *   rtsp_webrtc_gateway_stream_state in lower case), "status" (rtsp_webrtc_gateway_strerror()
  *   of the last failure, or "ok"), "message", "video_codec", "audio_codec", "width", "height",
  *   "bitrate_bps", "sessions", "reconnects", "bytes", "frames", "keyframes", "frames_dropped",
- *   "packets_lost", "keyframe_requests", "since_last_media_ms", "memory_bytes", "cost_us":
+ *   "packets_lost", "keyframe_requests", "quirks" (names as in stream_info, with numbers), "since_last_media_ms", "memory_bytes", "cost_us":
  *   {"packetize", "seal", "send"}, "latency_us": {"p50", "p95", "max"} (from the arrival of
  *   the last packet of a video frame until the frame has been handed to the system for all
  *   viewers, over the last 5 to 10 s), "sent": {"bytes", "packets", "nacks", "retransmits",

@@ -941,6 +941,8 @@ struct StreamInfo {
     std::string name;
     /** From the options of the stream; empty if there is none. */
     std::string label;
+    /** What the camera gets wrong and is forgiven: "cseq, no-transport". */
+    std::string quirks;
 };
 
 /** The current state of a session. */
@@ -1481,6 +1483,7 @@ public:
         out.user_data = info.user_data;
         out.name = info.name;
         out.label = info.label;
+        out.quirks = info.quirks;
         if (info.since_last_media_ms >= 0) {
             out.since_last_media = std::chrono::milliseconds(info.since_last_media_ms);
         }

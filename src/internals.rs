@@ -70,5 +70,5 @@ pub mod session {
 
 /// Cameras.
 pub mod source {
-    pub use crate::source::{CameraConfig, Sink, run};
+    pub use crate::source::{CameraConfig, Quirk, Sink, run};
 }

@@ -437,6 +437,7 @@ class _stream_info(Structure):
         ("user_data", c_void_p),
         ("name", c_char * 136),
         ("label", c_char * 136),
+        ("quirks", c_char * 256),
     ]
 
 
@@ -728,6 +729,8 @@ class StreamInfo:
     name: str
     #: From the options of the stream; empty if there is none.
     label: str
+    #: What the camera gets wrong and is forgiven: "cseq, no-transport".
+    quirks: str
 
 
 @dataclass(frozen=True)

@@ -186,6 +186,10 @@ pub struct rtsp_webrtc_gateway_stream_info {
     pub name: [c_char; 136],
     /// label of the stream's options. "": none.
     pub label: [c_char; 136],
+    /// What the camera gets wrong and is forgiven: names of docs/quirks.md, as in "cseq,
+    /// no-transport"; empty if there is nothing, truncated if it is longer. The JSON document has
+    /// the numbers.
+    pub quirks: [c_char; 256],
 }
 sized_struct!(
     rtsp_webrtc_gateway_stream_info,
@@ -429,11 +433,14 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_get_stream_info(
             user_data: ptr::with_exposed_provenance_mut(now.identity.user_data),
             name: [0; 136],
             label: [0; 136],
+            quirks: [0; 256],
         };
         fill(&mut info.message, &now.message);
         fill(&mut info.name, &now.identity.name);
         let label = now.identity.label.as_deref();
         fill(&mut info.label, label.unwrap_or_default());
+        let quirks: Vec<&str> = now.quirks.iter().map(|(name, _)| *name).collect();
+        fill(&mut info.quirks, &quirks.join(", "));
         // SAFETY: out_info is NULL or a struct of the header, by the conventions.
         unsafe { write_struct(out_info, info) }
     })

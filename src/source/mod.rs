@@ -4,6 +4,7 @@ mod camera;
 mod demand;
 mod failure;
 pub mod push;
+mod quirks;
 mod retry;
 mod rtsp;
 #[cfg(test)]
@@ -13,6 +14,7 @@ mod url;
 
 pub use camera::CameraConfig;
 pub use demand::Demand;
+pub use quirks::{Quirk, Quirks};
 pub use rtsp::run;
 pub use timeouts::Timeouts;
 pub use url::CameraUrl;
@@ -36,6 +38,9 @@ pub trait Sink {
 
     /// An access unit. `lost` is the number of RTP packets missing before it.
     fn media(&mut self, kind: MediaKind, unit: &AccessUnit<'_>, lost: u32);
+
+    /// Something that the camera got wrong was forgiven so many times.
+    fn forgave(&mut self, quirk: Quirk, times: u32);
 
     /// The attempt or the connection failed. The next attempt starts after `retry_in`, unless the
     /// camera is on demand and not wanted by then.

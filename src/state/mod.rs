@@ -145,6 +145,8 @@ pub struct StreamInfo {
     /// Number of keyframe requests; see
     /// [`Events::keyframe_request`](crate::events::Events::keyframe_request). 0 for a camera.
     pub keyframe_requests: u64,
+    /// What the camera gets wrong and is forgiven, with how often it was: names as in docs/quirks.md.
+    pub quirks: Vec<(&'static str, u32)>,
     /// Video bit rate in bits per second, averaged over a few seconds; 0 while no video arrives.
     pub bitrate_bps: u64,
     /// Time since the last video frame; `None` before the first.

@@ -3,7 +3,7 @@
 //! Made from the same worker snapshots as the metrics, plus each session. The members and their units
 //! are part of the API (documented in the header): members are only ever added.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -219,6 +219,7 @@ struct Stream<'a> {
     frames_dropped: u64,
     packets_lost: u64,
     keyframe_requests: u64,
+    quirks: BTreeMap<&'static str, u32>,
     since_last_media_ms: Option<u64>,
     memory_bytes: usize,
     cost_us: MediaCost,
@@ -274,6 +275,7 @@ impl<'a> From<&'a StreamSnapshot> for Stream<'a> {
             frames_dropped: info.frames_dropped,
             packets_lost: info.packets_lost,
             keyframe_requests: info.keyframe_requests,
+            quirks: info.quirks.iter().copied().collect(),
             since_last_media_ms: info.since_last_media.map(millis),
             memory_bytes: stream.memory,
             cost_us: MediaCost::from(&stream.costs),

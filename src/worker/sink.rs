@@ -8,7 +8,7 @@ use super::core::Core;
 use super::log_lines;
 use crate::error::Error;
 use crate::media::{AccessUnit, MediaKind, TrackInfo};
-use crate::source::{PushSink, Sink};
+use crate::source::{PushSink, Quirk, Sink};
 use crate::state::{StreamId, StreamState};
 
 /// Delivers from a source's task to its worker by plain calls.
@@ -37,6 +37,12 @@ impl Sink for StreamSink {
 
     fn media(&mut self, kind: MediaKind, unit: &AccessUnit<'_>, lost: u32) {
         self.core.borrow_mut().media(self.stream, kind, unit, lost);
+    }
+
+    fn forgave(&mut self, quirk: Quirk, times: u32) {
+        if let Some(entry) = self.core.borrow_mut().streams.get_mut(self.stream) {
+            entry.stream.quirks.note(quirk, times);
+        }
     }
 
     fn failed(&mut self, error: &Error, retry_in: Duration) {

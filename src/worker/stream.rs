@@ -7,6 +7,7 @@ use crate::error::{Error, Status};
 use crate::media::{AccessUnit, MediaKind, RateMeter, RingLimits, Track, TrackInfo};
 use crate::random;
 use crate::session::Media;
+use crate::source::Quirks;
 use crate::state::{StreamId, StreamIdentity, StreamInfo, StreamState};
 use crate::stats::{Latency, MediaCosts, Shown, StreamSnapshot, Totals};
 use crate::tuning::Tuning;
@@ -33,6 +34,8 @@ pub struct Stream {
     pub gone: Totals,
     /// What its media cost its worker.
     pub costs: MediaCosts,
+    /// What its camera was forgiven.
+    pub quirks: Quirks,
     latency: Latency,
     state: StreamState,
     error: Option<Error>,
@@ -89,6 +92,7 @@ impl Stream {
             variants: Vec::new(),
             gone: Totals::default(),
             costs: MediaCosts::default(),
+            quirks: Quirks::default(),
             latency: Latency::default(),
             state: StreamState::Connecting,
             error: None,
@@ -382,6 +386,11 @@ impl Stream {
             keyframes: counters.keyframes,
             frames_dropped: counters.dropped,
             keyframe_requests: counters.keyframe_requests,
+            quirks: self
+                .quirks
+                .iter()
+                .map(|(quirk, times)| (quirk.name(), times))
+                .collect(),
             bitrate_bps: match counters.last_media {
                 Some(at) if now.saturating_duration_since(at) < SILENT => self.rate.bitrate(),
                 _ => 0,

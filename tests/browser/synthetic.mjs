@@ -85,7 +85,7 @@ export class SyntheticGateway {
       state, status, message,
       video_codec: fault === "auth" || fault === "dead" ? null : i % 6 === 5 ? "H265" : "H264", audio_codec: i % 3 ? null : "PCMU",
       width: fault === "auth" || fault === "dead" ? 0 : width, height: fault === "auth" || fault === "dead" ? 0 : height, bitrate_bps: 0, sessions: 0, reconnects: fault ? 3 : 0,
-      bytes: 0, frames: 0, keyframes: 0, frames_dropped: 0, packets_lost: 0, keyframe_requests: 0,
+      bytes: 0, frames: 0, keyframes: 0, frames_dropped: 0, packets_lost: 0, keyframe_requests: 0, quirks: {},
       since_last_media_ms: fault ? (fault === "stalled" ? 14_000 : null) : 20,
       memory_bytes: fault ? 0 : Math.round(bps / 2), cost_us: { packetize: 0, seal: 0, send: 0 },
       latency_us: fault ? null : { p50: 300 + 40 * (i % 9), p95: 900 + 110 * (i % 13), max: 4000 + 900 * (i % 5) },

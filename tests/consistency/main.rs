@@ -4,6 +4,7 @@
 mod header;
 mod licenses;
 mod module_table;
+mod quirk_docs;
 mod rust_version;
 mod status_docs;
 mod tuning_docs;

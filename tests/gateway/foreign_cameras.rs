@@ -10,7 +10,7 @@ use rtsp_webrtc_gateway::internals::media::nal::nals;
 use rtsp_webrtc_gateway::internals::media::{
     AccessUnit, Codec, MediaKind, ParameterSets, TrackInfo,
 };
-use rtsp_webrtc_gateway::internals::source::{self, CameraConfig, Sink};
+use rtsp_webrtc_gateway::internals::source::{self, CameraConfig, Quirk, Sink};
 use rtsp_webrtc_gateway::state::StreamId;
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
@@ -85,6 +85,8 @@ impl Recorder {
 }
 
 impl Sink for Recorder {
+    fn forgave(&mut self, _quirk: Quirk, _times: u32) {}
+
     fn connecting(&mut self) {
         self.send(Event::Connecting);
     }

@@ -10,7 +10,7 @@ use super::{Feed, feed};
 use crate::config::{Frame, FrameData, PushOptions};
 use crate::error::{Error, Status};
 use crate::media::{AccessUnit, Codec, MediaKind, TrackInfo};
-use crate::source::{PushSink, Sink};
+use crate::source::{PushSink, Quirk, Sink};
 
 #[derive(Debug)]
 enum Event {
@@ -33,6 +33,8 @@ impl Recorder {
 }
 
 impl Sink for Recorder {
+    fn forgave(&mut self, _quirk: Quirk, _times: u32) {}
+
     fn connecting(&mut self) {
         unreachable!("nothing is connected");
     }

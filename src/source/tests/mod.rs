@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::rtsp::Camera;
-use super::{CameraConfig, Sink, Timeouts};
+use super::{CameraConfig, Quirk, Sink, Timeouts};
 use crate::config::PullOptions;
 use crate::error::Error;
 use crate::media::{AccessUnit, MediaKind, ParameterSets, TrackInfo};
@@ -52,6 +52,8 @@ impl Recorder {
 }
 
 impl Sink for Recorder {
+    fn forgave(&mut self, _quirk: Quirk, _times: u32) {}
+
     fn connecting(&mut self) {
         self.send(Event::Connecting);
     }
