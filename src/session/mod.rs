@@ -354,6 +354,15 @@ impl Session {
         self.legs.iter().any(|leg| leg.kind() == MediaKind::Audio)
     }
 
+    /// Whether the viewer is connected and sent sound.
+    pub fn hears(&self) -> bool {
+        let connected = matches!(
+            self.state(),
+            SessionState::Connected | SessionState::Disconnected
+        );
+        connected && self.has_sound()
+    }
+
     /// When it was created.
     pub fn created(&self) -> Instant {
         self.transport.created()

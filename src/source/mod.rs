@@ -1,5 +1,6 @@
 //! Where media comes from.
 
+pub mod audio;
 mod camera;
 mod demand;
 mod failure;
@@ -30,8 +31,11 @@ pub trait Sink {
     fn connecting(&mut self);
 
     /// Connected, and everything needed to answer offers is known. Called once per connection,
-    /// before its first access unit. Timestamps may restart.
-    fn live(&mut self, video: TrackInfo, audio: Option<TrackInfo>);
+    /// before its first access unit. Timestamps may restart. One of the two is there.
+    fn live(&mut self, video: Option<TrackInfo>, audio: Option<TrackInfo>);
+
+    /// Whether a viewer is sent the audio: if none is, there is no need to make any.
+    fn is_heard(&self) -> bool;
 
     /// The camera changed its parameter sets within a connection.
     fn video_changed(&mut self, video: TrackInfo);

@@ -20,6 +20,7 @@ use tokio::runtime::Handle;
 use tokio::task::coop;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
+use super::audio::Encoding;
 use super::retry::Backoff;
 use super::{CameraConfig, Demand, Sink, failure};
 use crate::config::Transport;
@@ -295,7 +296,7 @@ impl Camera {
                             let info = TrackInfo::video(sets);
                             if first {
                                 *live_since = Some(Instant::now());
-                                sink.live(info, audio.take());
+                                sink.live(Some(info), audio.take());
                             } else {
                                 sink.video_changed(info);
                             }
@@ -419,16 +420,15 @@ fn play_options() -> PlayOptions {
 }
 
 fn audio_codec(stream: &Stream) -> Option<Codec> {
-    let codec = match stream.encoding_name() {
-        "pcmu" => Codec::Pcmu,
-        "pcma" => Codec::Pcma,
-        "g722" => Codec::G722,
-        _ => return None,
-    };
-    let usable = stream.media() == "audio"
-        && stream.clock_rate_hz() == codec.clock_rate()
-        && stream.channels().is_none_or(|channels| channels.get() == 1);
-    usable.then_some(codec)
+    if stream.media() != "audio" {
+        return None;
+    }
+    let channels = stream.channels().map_or(1, |channels| channels.get());
+    let channels = u8::try_from(channels).ok()?;
+    let (name, rate) = (stream.encoding_name(), stream.clock_rate_hz());
+    let codec = Encoding::of(name, rate, channels, "").ok()?.codec()?;
+    // `retina` has no depacketizer for the others.
+    matches!(codec, Codec::Pcmu | Codec::Pcma | Codec::G722).then_some(codec)
 }
 
 fn parameter_sets(stream: &Stream) -> Option<ParameterSets> {

@@ -252,11 +252,18 @@ impl Core {
         }
     }
 
-    pub(super) fn live(&mut self, id: StreamId, video: TrackInfo, audio: Option<TrackInfo>) {
+    pub(super) fn live(
+        &mut self,
+        id: StreamId,
+        video: Option<TrackInfo>,
+        audio: Option<TrackInfo>,
+    ) {
         let Some(entry) = self.streams.get_mut(id) else {
             return;
         };
-        self.context.registry.note_video(id, &video);
+        if let Some(video) = &video {
+            self.context.registry.note_video(id, video);
+        }
         let fits = entry.stream.live(video, audio, &self.context.tuning);
         entry.feed_live(id, &self.context.peers);
         let (viewers, audience) = match fits {
@@ -280,6 +287,16 @@ impl Core {
         if let Some(entry) = self.streams.get(id) {
             entry.note_demand();
         }
+    }
+
+    /// Whether a viewer is sent the audio of a stream.
+    pub(super) fn is_heard(&self, id: StreamId) -> bool {
+        let viewers = self.streams.get(id).map(|entry| &entry.stream.viewers);
+        let mut viewers = viewers.into_iter().flatten();
+        viewers.any(|&slot| {
+            let viewer = self.viewers.get(slot);
+            viewer.is_some_and(|viewer| viewer.session.hears())
+        })
     }
 
     /// Packetizes an access unit, once, and starts sending it to the viewers.

@@ -161,7 +161,7 @@ mod tests {
         }
 
         fn live(&mut self, video: TrackInfo) {
-            self.entry.stream.live(video, None, &self.tuning);
+            self.entry.stream.live(Some(video), None, &self.tuning);
             self.entry.feed_live(STREAM, &self.peers);
         }
 

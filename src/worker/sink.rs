@@ -23,8 +23,12 @@ impl Sink for StreamSink {
         core.enter(self.stream, StreamState::Connecting, None, Instant::now());
     }
 
-    fn live(&mut self, video: TrackInfo, audio: Option<TrackInfo>) {
+    fn live(&mut self, video: Option<TrackInfo>, audio: Option<TrackInfo>) {
         self.core.borrow_mut().live(self.stream, video, audio);
+    }
+
+    fn is_heard(&self) -> bool {
+        self.core.borrow().is_heard(self.stream)
     }
 
     fn video_changed(&mut self, video: TrackInfo) {

@@ -243,16 +243,23 @@ impl Stream {
     }
 
     /// The camera is connected. True if viewers can go on; false if their SDP no longer fits.
-    pub fn live(&mut self, video: TrackInfo, audio: Option<TrackInfo>, tuning: &Tuning) -> bool {
+    pub fn live(
+        &mut self,
+        video: Option<TrackInfo>,
+        audio: Option<TrackInfo>,
+        tuning: &Tuning,
+    ) -> bool {
         self.counters.reconnects += u32::from(self.video.is_some());
-        self.remember_size(&video);
         self.begun = false;
         let mut fits = true;
-        match &mut self.video {
-            Some(track) if track.info().codec == video.codec => track.reconnected(video),
-            previous => {
-                fits &= previous.is_none();
-                self.video = Some(new_track(video, tuning));
+        if let Some(video) = video {
+            self.remember_size(&video);
+            match &mut self.video {
+                Some(track) if track.info().codec == video.codec => track.reconnected(video),
+                previous => {
+                    fits &= previous.is_none();
+                    self.video = Some(new_track(video, tuning));
+                }
             }
         }
         match (&mut self.audio, audio) {
@@ -488,7 +495,7 @@ mod tests {
         let tuning = Tuning::default();
         let mut stream = Stream::new(named("door"));
         let video = TrackInfo::video(sets());
-        stream.live(video, None, &tuning);
+        stream.live(Some(video), None, &tuning);
         let keyframe = unit(&[[0x65, 1, 2, 3]]);
         let mut now = Instant::now();
         let mut kept = |packets, milliseconds| {
@@ -536,7 +543,7 @@ mod tests {
         let now = Instant::now();
         let tuning = Tuning::default();
         let mut stream = Stream::idle(named("cam"));
-        assert!(stream.live(TrackInfo::video(sets()), None, &tuning));
+        assert!(stream.live(Some(TrackInfo::video(sets())), None, &tuning));
         let keyframe = AccessUnit {
             data: &unit(&[[0x65, 1, 2, 3]]),
             timestamp: 0,
@@ -554,12 +561,12 @@ mod tests {
         assert_eq!(memory(&stream), 0);
         assert_eq!(stream.info(now).video_codec, None);
 
-        assert!(stream.live(TrackInfo::video(h265_sets()), None, &tuning));
+        assert!(stream.live(Some(TrackInfo::video(h265_sets())), None, &tuning));
         let info = stream.info(now);
         assert_eq!((info.video_codec, info.reconnects), (Some(Codec::H265), 0));
         assert_eq!(info.frames, 2);
         // To connected viewers, the same change is another camera.
-        assert!(!stream.live(TrackInfo::video(sets()), None, &tuning));
+        assert!(!stream.live(Some(TrackInfo::video(sets())), None, &tuning));
         assert_eq!(stream.info(now).reconnects, 1);
     }
 }

@@ -158,7 +158,8 @@ impl Pushed {
                 skip(sink);
                 return false;
             };
-            sink.live(TrackInfo::video(sets), self.audio.map(TrackInfo::audio));
+            let video = TrackInfo::video(sets);
+            sink.live(Some(video), self.audio.map(TrackInfo::audio));
             self.phase = Phase::Live;
         } else if unit.restarts {
             self.awaits_keyframe = true;

@@ -39,8 +39,12 @@ impl Sink for Recorder {
         unreachable!("nothing is connected");
     }
 
-    fn live(&mut self, video: TrackInfo, audio: Option<TrackInfo>) {
-        self.send(Event::Live(video, audio));
+    fn live(&mut self, video: Option<TrackInfo>, audio: Option<TrackInfo>) {
+        self.send(Event::Live(video.expect("a picture"), audio));
+    }
+
+    fn is_heard(&self) -> bool {
+        true
     }
 
     fn video_changed(&mut self, _: TrackInfo) {
