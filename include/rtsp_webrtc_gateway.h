@@ -612,7 +612,10 @@ int rtsp_webrtc_gateway_authorize(rtsp_webrtc_gateway *gateway,
 
 /* ------------------------------------------------------------------ events */
 
-/** A change of a stream's state. The strings are valid until the callback returns. */
+/**
+ * A change of a stream's state, or of the warning of a stream that is LIVE. The strings are valid
+ * until the callback returns.
+ */
 typedef struct rtsp_webrtc_gateway_stream_event {
     /** Size of this struct in bytes; the library sets it. */
     size_t struct_size;
@@ -630,6 +633,12 @@ typedef struct rtsp_webrtc_gateway_stream_event {
     const char *name;
     /** label of the stream's options. NULL: none. */
     const char *label;
+    /** What is wrong with the media of a stream that is LIVE, enum rtsp_webrtc_gateway_warning. */
+    int32_t warning;
+    /** 0. */
+    uint32_t reserved;
+    /** The warning in a sentence for people, with what to do. NULL: none. */
+    const char *warning_message;
 } rtsp_webrtc_gateway_stream_event;
 
 /** A session changed its state. Its strings are valid until the callback returns. */
@@ -791,8 +800,9 @@ typedef struct rtsp_webrtc_gateway_callbacks {
      */
     rtsp_webrtc_gateway_free_fn free_user_data;
     /**
-     * A stream changed its state. The state in which a stream is added, CONNECTING or IDLE, is not
-     * reported; the last call for a stream has the state REMOVED.
+     * A stream changed its state, or it is LIVE and its warning changed. The state in which a stream
+     * is added, CONNECTING or IDLE, is not reported; the last call for a stream has the state
+     * REMOVED.
      */
     void (*on_stream_state)(void *user_data, const rtsp_webrtc_gateway_stream_event *event);
     /**
@@ -957,6 +967,22 @@ typedef enum rtsp_webrtc_gateway_stream_state {
     RTSP_WEBRTC_GATEWAY_STREAM_IDLE = 6,
 } rtsp_webrtc_gateway_stream_state;
 
+/** What is wrong with the media of a stream that is LIVE. */
+typedef enum rtsp_webrtc_gateway_warning {
+    /** Nothing. */
+    RTSP_WEBRTC_GATEWAY_WARNING_NONE = 0,
+    /** The camera sends B-frames, which browsers cannot show over WebRTC. They are left out. */
+    RTSP_WEBRTC_GATEWAY_WARNING_B_FRAMES = 1,
+    /** The camera sends no keyframe (IDR picture) that a decoder can start with. */
+    RTSP_WEBRTC_GATEWAY_WARNING_NO_KEYFRAME = 2,
+    /** The camera's parameter sets are missing: its frames cannot be decoded. */
+    RTSP_WEBRTC_GATEWAY_WARNING_NO_PARAMETER_SETS = 3,
+    /** Parts of frames are missing; such frames, and those that depend on them, are left out. */
+    RTSP_WEBRTC_GATEWAY_WARNING_DAMAGED = 4,
+    /** The camera's audio cannot be played. */
+    RTSP_WEBRTC_GATEWAY_WARNING_AUDIO = 5,
+} rtsp_webrtc_gateway_warning;
+
 /** Codecs. */
 typedef enum rtsp_webrtc_gateway_codec {
     /** No such track, or not yet known. */
@@ -1108,8 +1134,8 @@ typedef struct rtsp_webrtc_gateway_stream_info {
     /** Error message for status; empty if there is none, truncated if it is longer. */
     char message[256];
     /**
-     * Pushed video frames that were not sent to any viewer, because the queue was full or a frame
-     * that they depend on was missing. 0 for a camera.
+     * Video frames that were not sent to any viewer: those that browsers cannot show (B-frames), those
+     * with missing parts and what depends on them, and pushed ones for which the queue was full.
      */
     uint64_t frames_dropped;
     /** Number of keyframe requests (on_keyframe_request). 0 for a camera. */
@@ -1128,6 +1154,13 @@ typedef struct rtsp_webrtc_gateway_stream_info {
      * the numbers.
      */
     char quirks[256];
+    /** What is wrong with the media that arrives, enum rtsp_webrtc_gateway_warning. */
+    int32_t warning;
+    /**
+     * The warning in a sentence for people, with what to do; empty if there is none, truncated if it
+     * is longer.
+     */
+    char warning_message[252];
 } rtsp_webrtc_gateway_stream_info;
 
 /**
@@ -2130,9 +2163,11 @@ int rtsp_webrtc_gateway_metrics(const rtsp_webrtc_gateway *gateway,
  * - "streams": an array, ordered by id, of {"id", "name", "label", "variants" (ids, best
  *   first, its own included; empty if it has none), "source" ("pull" or "push"), "state" (enum
  *   rtsp_webrtc_gateway_stream_state in lower case), "status" (rtsp_webrtc_gateway_strerror()
- *   of the last failure, or "ok"), "message", "video_codec", "audio_codec", "width", "height",
- *   "bitrate_bps", "sessions", "reconnects", "bytes", "frames", "keyframes", "frames_dropped",
- *   "packets_lost", "keyframe_requests", "quirks" (names as in stream_info, with numbers), "since_last_media_ms", "memory_bytes", "cost_us":
+ *   of the last failure, or "ok"), "message", "warning" ({"name" (enum
+ *   rtsp_webrtc_gateway_warning in lower case), "message"}, or null), "video_codec",
+ *   "audio_codec", "width", "height", "bitrate_bps", "sessions", "reconnects", "bytes", "frames",
+ *   "keyframes", "frames_dropped", "packets_lost", "keyframe_requests", "quirks" (names as in
+ *   stream_info, with numbers), "since_last_media_ms", "memory_bytes", "cost_us":
  *   {"packetize", "seal", "send"}, "latency_us": {"p50", "p95", "max"} (from the arrival of
  *   the last packet of a video frame until the frame has been handed to the system for all
  *   viewers, over the last 5 to 10 s), "sent": {"bytes", "packets", "nacks", "retransmits",

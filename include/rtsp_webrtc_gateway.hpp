@@ -188,6 +188,16 @@ enum class QualityReason : std::int32_t {
     Camera = RTSP_WEBRTC_GATEWAY_QUALITY_REASON_CAMERA,
 };
 
+/** What is wrong with the media of a stream that is Live: enum rtsp_webrtc_gateway_warning. */
+enum class Warning : std::int32_t {
+    None = RTSP_WEBRTC_GATEWAY_WARNING_NONE,
+    BFrames = RTSP_WEBRTC_GATEWAY_WARNING_B_FRAMES,
+    NoKeyframe = RTSP_WEBRTC_GATEWAY_WARNING_NO_KEYFRAME,
+    NoParameterSets = RTSP_WEBRTC_GATEWAY_WARNING_NO_PARAMETER_SETS,
+    Damaged = RTSP_WEBRTC_GATEWAY_WARNING_DAMAGED,
+    Audio = RTSP_WEBRTC_GATEWAY_WARNING_AUDIO,
+};
+
 /** enum rtsp_webrtc_gateway_codec. */
 enum class Codec : std::int32_t {
     None = RTSP_WEBRTC_GATEWAY_CODEC_NONE,
@@ -716,7 +726,10 @@ private:
 
 } // namespace detail
 
-/** A change of a stream's state. The views are valid until the callback returns. */
+/**
+ * A change of a stream's state, or of the warning of a stream that is Live. The views are valid until
+ * the callback returns.
+ */
 struct StreamEvent {
     StreamId stream;
     /** The new state. */
@@ -731,6 +744,10 @@ struct StreamEvent {
     std::string_view name;
     /** From the options of the stream; empty if there is none. */
     std::string_view label;
+    /** What is wrong with the media of a stream that is Live. */
+    Warning warning;
+    /** The warning in a sentence for people, with what to do; empty if there is none. */
+    std::string_view warning_message;
 };
 
 /** A session changed its state. The views are valid until the callback returns. */
@@ -790,7 +807,7 @@ struct Config {
     /** STUN and TURN servers for viewers. */
     std::vector<IceServer> ice_servers;
 
-    /** A stream changed its state. */
+    /** A stream changed its state, or it is Live and its warning changed. */
     std::function<void(const StreamEvent &)> on_stream_state;
     /** A session changed its state. */
     std::function<void(const SessionEvent &)> on_session_state;
@@ -928,7 +945,7 @@ struct StreamInfo {
     std::uint64_t packets_lost;
     std::uint64_t frames;
     std::uint64_t keyframes;
-    /** Pushed video frames that were not sent to any viewer. */
+    /** Video frames that were not sent to any viewer. */
     std::uint64_t frames_dropped;
     /** Number of keyframe requests. */
     std::uint64_t keyframe_requests;
@@ -943,6 +960,10 @@ struct StreamInfo {
     std::string label;
     /** What the camera gets wrong and is forgiven: "cseq, no-transport". */
     std::string quirks;
+    /** What is wrong with the media that arrives. */
+    Warning warning;
+    /** The warning in a sentence for people, with what to do; empty if there is none. */
+    std::string warning_message;
 };
 
 /** The current state of a session. */
@@ -1213,7 +1234,9 @@ inline rtsp_webrtc_gateway_callbacks c_callbacks(HandlersPtr *user_data) noexcep
                                 view(from->message),
                                 from->stream_user_data,
                                 view(from->name),
-                                view(from->label)};
+                                view(from->label),
+                                static_cast<Warning>(from->warning),
+                                view(from->warning_message)};
         to.run("on_stream_state", to.stream_state, std::cref(event));
     };
     callbacks.on_session_state = [](void *pointer,
@@ -1484,6 +1507,8 @@ public:
         out.name = info.name;
         out.label = info.label;
         out.quirks = info.quirks;
+        out.warning = static_cast<Warning>(info.warning);
+        out.warning_message = info.warning_message;
         if (info.since_last_media_ms >= 0) {
             out.since_last_media = std::chrono::milliseconds(info.since_last_media_ms);
         }

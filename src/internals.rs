@@ -70,5 +70,6 @@ pub mod session {
 
 /// Cameras.
 pub mod source {
+    pub use crate::source::video::{Gate, Passed, Received};
     pub use crate::source::{CameraConfig, Quirk, Sink, run};
 }

@@ -158,6 +158,17 @@ class QualityReason(enum.IntEnum):
     CAMERA = 4
 
 
+class MediaWarning(enum.IntEnum):
+    """What is wrong with the media of a stream that is LIVE."""
+
+    NONE = 0
+    B_FRAMES = 1
+    NO_KEYFRAME = 2
+    NO_PARAMETER_SETS = 3
+    DAMAGED = 4
+    AUDIO = 5
+
+
 class LimitsFlags(enum.IntFlag):
     ONLY = 1
 
@@ -281,6 +292,9 @@ class _stream_event(Structure):
         ("stream_user_data", c_void_p),
         ("name", c_char_p),
         ("label", c_char_p),
+        ("warning", c_int32),
+        ("reserved", c_uint32),
+        ("warning_message", c_char_p),
     ]
 
 
@@ -438,6 +452,8 @@ class _stream_info(Structure):
         ("name", c_char * 136),
         ("label", c_char * 136),
         ("quirks", c_char * 256),
+        ("warning", c_int32),
+        ("warning_message", c_char * 252),
     ]
 
 
@@ -731,6 +747,10 @@ class StreamInfo:
     label: str
     #: What the camera gets wrong and is forgiven: "cseq, no-transport".
     quirks: str
+    #: What is wrong with the media that arrives.
+    warning: MediaWarning | int
+    #: The warning in a sentence for people, with what to do; empty if there is none.
+    warning_message: str
 
 
 @dataclass(frozen=True)
@@ -797,6 +817,7 @@ _ENUM_FIELDS: dict[str, type[enum.IntEnum]] = {
     "audio_codec": Codec,
     "detail": Detail,
     "reason": QualityReason,
+    "warning": MediaWarning,
     "key": TuningKey,
     "applies": Applies,
 }
@@ -819,7 +840,7 @@ def _fields(value: Structure, **enums: type[enum.IntEnum]) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class StreamEvent:
-    """A change of a stream's state."""
+    """A change of a stream's state, or of the warning of a stream that is LIVE."""
 
     stream: int
     state: StreamState | int
@@ -831,6 +852,10 @@ class StreamEvent:
     name: str
     #: From the options of the stream; empty if there is none.
     label: str
+    #: What is wrong with the media of a stream that is LIVE.
+    warning: MediaWarning | int
+    #: The warning in a sentence for people, with what to do; empty if there is none.
+    warning_message: str
 
 
 @dataclass(frozen=True)
@@ -1572,8 +1597,8 @@ class Gateway:
     def _stream_state(self, _: int | None, pointer: Any) -> None:
         if self._on_stream_state is not None:
             event = pointer.contents
-            texts = (event.message, event.name, event.label)
-            message, name, label = ((text or b"").decode() for text in texts)
+            texts = (event.message, event.name, event.label, event.warning_message)
+            message, name, label, warning = ((text or b"").decode() for text in texts)
             self._on_stream_state(
                 StreamEvent(
                     event.stream,
@@ -1583,6 +1608,8 @@ class Gateway:
                     event.stream_user_data,
                     name,
                     label,
+                    _enum(MediaWarning, event.warning),
+                    warning,
                 )
             )
 

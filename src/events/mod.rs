@@ -10,12 +10,14 @@ pub(crate) use self::notifier::{Notice, Notices, Notifier};
 use crate::error::Status;
 use crate::state::{
     Quality, SessionId, SessionState, StreamId, StreamIdentity, StreamState, ViewerIdentity,
+    Warning,
 };
 
 /// Events for the host. All calls come from one thread of the gateway, one at a
 /// time; they may call every function of the gateway that does not block.
 pub trait Events: Send + 'static {
-    /// A stream changed its state. `Removed` is the last call for an id.
+    /// A stream changed its state, or it is live and its warning changed. `Removed` is the last call for
+    /// an id.
     fn stream_state(&self, event: &StreamEvent) {
         let _ = event;
     }
@@ -52,7 +54,7 @@ pub trait Events: Send + 'static {
     }
 }
 
-/// A change of a stream's state.
+/// A change of a stream's state, or of the warning of a stream that is live.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamEvent {
     /// The stream.
@@ -63,6 +65,8 @@ pub struct StreamEvent {
     pub status: Status,
     /// Error message for `status`; empty if there is none.
     pub message: String,
+    /// What is wrong with the media of a stream that is live, if anything.
+    pub warning: Option<Warning>,
     /// Name, label and user data of the stream.
     pub identity: StreamIdentity,
 }

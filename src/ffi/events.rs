@@ -7,7 +7,8 @@ use super::convert::{c_text, sized_struct};
 use super::handle::{rtsp_webrtc_gateway_session_id, rtsp_webrtc_gateway_stream_id};
 use crate::events::{QualityEvent, SessionEvent, StreamEvent};
 
-/// A change of a stream's state. The strings are valid until the callback returns.
+/// A change of a stream's state, or of the warning of a stream that is LIVE. The strings are valid
+/// until the callback returns.
 #[repr(C)]
 pub struct rtsp_webrtc_gateway_stream_event {
     /// Size of this struct in bytes; the library sets it.
@@ -26,6 +27,12 @@ pub struct rtsp_webrtc_gateway_stream_event {
     pub name: *const c_char,
     /// label of the stream's options. NULL: none.
     pub label: *const c_char,
+    /// What is wrong with the media of a stream that is LIVE, enum rtsp_webrtc_gateway_warning.
+    pub warning: i32,
+    /// 0.
+    pub reserved: u32,
+    /// The warning in a sentence for people, with what to do. NULL: none.
+    pub warning_message: *const c_char,
 }
 sized_struct!(
     rtsp_webrtc_gateway_stream_event,
@@ -44,6 +51,8 @@ pub(super) fn report_stream(callback: StreamStateFn, user_data: *mut c_void, eve
         optional_text(Some(&event.message)),
         optional_text(identity.label.as_deref()),
     );
+    let warning = event.warning.as_ref();
+    let warning_message = optional_text(warning.map(|warning| &*warning.message));
     let event = rtsp_webrtc_gateway_stream_event {
         struct_size: size_of::<rtsp_webrtc_gateway_stream_event>(),
         stream: event.stream.0,
@@ -53,6 +62,9 @@ pub(super) fn report_stream(callback: StreamStateFn, user_data: *mut c_void, eve
         stream_user_data: ptr::with_exposed_provenance_mut(identity.user_data),
         name: name.as_ptr(),
         label: pointer(&label),
+        warning: warning.map_or(0, |warning| warning.kind as i32),
+        reserved: 0,
+        warning_message: pointer(&warning_message),
     };
     // SAFETY: the host passed this function to be called with this user_data; the strings outlive
     // the call.

@@ -38,8 +38,9 @@ pub struct rtsp_webrtc_gateway_callbacks {
     /// Frees user_data after the last callback. Runs exactly once, also if create() fails. May be
     /// NULL.
     pub free_user_data: rtsp_webrtc_gateway_free_fn,
-    /// A stream changed its state. The state in which a stream is added, CONNECTING or IDLE, is not
-    /// reported; the last call for a stream has the state REMOVED.
+    /// A stream changed its state, or it is LIVE and its warning changed. The state in which a stream
+    /// is added, CONNECTING or IDLE, is not reported; the last call for a stream has the state
+    /// REMOVED.
     pub on_stream_state: Option<
         unsafe extern "C" fn(
             user_data: *mut c_void,

@@ -48,9 +48,11 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_metrics(
 /// - "streams": an array, ordered by id, of {"id", "name", "label", "variants" (ids, best
 ///   first, its own included; empty if it has none), "source" ("pull" or "push"), "state" (enum
 ///   rtsp_webrtc_gateway_stream_state in lower case), "status" (rtsp_webrtc_gateway_strerror()
-///   of the last failure, or "ok"), "message", "video_codec", "audio_codec", "width", "height",
-///   "bitrate_bps", "sessions", "reconnects", "bytes", "frames", "keyframes", "frames_dropped",
-///   "packets_lost", "keyframe_requests", "quirks" (names as in stream_info, with numbers), "since_last_media_ms", "memory_bytes", "cost_us":
+///   of the last failure, or "ok"), "message", "warning" ({"name" (enum
+///   rtsp_webrtc_gateway_warning in lower case), "message"}, or null), "video_codec",
+///   "audio_codec", "width", "height", "bitrate_bps", "sessions", "reconnects", "bytes", "frames",
+///   "keyframes", "frames_dropped", "packets_lost", "keyframe_requests", "quirks" (names as in
+///   stream_info, with numbers), "since_last_media_ms", "memory_bytes", "cost_us":
 ///   {"packetize", "seal", "send"}, "latency_us": {"p50", "p95", "max"} (from the arrival of
 ///   the last packet of a video frame until the frame has been handed to the system for all
 ///   viewers, over the last 5 to 10 s), "sent": {"bytes", "packets", "nacks", "retransmits",

@@ -37,6 +37,24 @@ pub enum rtsp_webrtc_gateway_stream_state {
     RTSP_WEBRTC_GATEWAY_STREAM_IDLE = 6,
 }
 
+/// What is wrong with the media of a stream that is LIVE.
+#[repr(C)]
+#[allow(dead_code, reason = "the header's names of WarningKind")]
+pub enum rtsp_webrtc_gateway_warning {
+    /// Nothing.
+    RTSP_WEBRTC_GATEWAY_WARNING_NONE = 0,
+    /// The camera sends B-frames, which browsers cannot show over WebRTC. They are left out.
+    RTSP_WEBRTC_GATEWAY_WARNING_B_FRAMES = 1,
+    /// The camera sends no keyframe (IDR picture) that a decoder can start with.
+    RTSP_WEBRTC_GATEWAY_WARNING_NO_KEYFRAME = 2,
+    /// The camera's parameter sets are missing: its frames cannot be decoded.
+    RTSP_WEBRTC_GATEWAY_WARNING_NO_PARAMETER_SETS = 3,
+    /// Parts of frames are missing; such frames, and those that depend on them, are left out.
+    RTSP_WEBRTC_GATEWAY_WARNING_DAMAGED = 4,
+    /// The camera's audio cannot be played.
+    RTSP_WEBRTC_GATEWAY_WARNING_AUDIO = 5,
+}
+
 /// Codecs.
 #[repr(C)]
 #[allow(dead_code, reason = "the header's names of Codec")]
@@ -173,8 +191,8 @@ pub struct rtsp_webrtc_gateway_stream_info {
     pub since_last_media_ms: i64,
     /// Error message for status; empty if there is none, truncated if it is longer.
     pub message: [c_char; 256],
-    /// Pushed video frames that were not sent to any viewer, because the queue was full or a frame
-    /// that they depend on was missing. 0 for a camera.
+    /// Video frames that were not sent to any viewer: those that browsers cannot show (B-frames), those
+    /// with missing parts and what depends on them, and pushed ones for which the queue was full.
     pub frames_dropped: u64,
     /// Number of keyframe requests (on_keyframe_request). 0 for a camera.
     pub keyframe_requests: u64,
@@ -190,6 +208,11 @@ pub struct rtsp_webrtc_gateway_stream_info {
     /// no-transport"; empty if there is nothing, truncated if it is longer. The JSON document has
     /// the numbers.
     pub quirks: [c_char; 256],
+    /// What is wrong with the media that arrives, enum rtsp_webrtc_gateway_warning.
+    pub warning: i32,
+    /// The warning in a sentence for people, with what to do; empty if there is none, truncated if it
+    /// is longer.
+    pub warning_message: [c_char; 252],
 }
 sized_struct!(
     rtsp_webrtc_gateway_stream_info,
@@ -434,6 +457,11 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_get_stream_info(
             name: [0; 136],
             label: [0; 136],
             quirks: [0; 256],
+            warning: now
+                .warning
+                .as_ref()
+                .map_or(0, |warning| warning.kind as i32),
+            warning_message: [0; 252],
         };
         fill(&mut info.message, &now.message);
         fill(&mut info.name, &now.identity.name);
@@ -441,6 +469,9 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_get_stream_info(
         fill(&mut info.label, label.unwrap_or_default());
         let quirks: Vec<&str> = now.quirks.iter().map(|(name, _)| *name).collect();
         fill(&mut info.quirks, &quirks.join(", "));
+        if let Some(warning) = &now.warning {
+            fill(&mut info.warning_message, &warning.message);
+        }
         // SAFETY: out_info is NULL or a struct of the header, by the conventions.
         unsafe { write_struct(out_info, info) }
     })

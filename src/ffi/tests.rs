@@ -19,6 +19,7 @@ use crate::events::{Operation, QualityEvent};
 use crate::media::Codec;
 use crate::state::{
     Detail, Quality, QualityReason, SessionId, SessionState, StreamId, StreamState, ViewerIdentity,
+    WarningKind,
 };
 use crate::tuning::{Applies, KNOBS, SrtpPolicy};
 
@@ -150,6 +151,14 @@ fn the_other_enums_are_those_of_the_safe_api() {
         "SRTP",
         variants!(SrtpPolicy: PreferGcm GcmOnly Any),
     );
+
+    let mut header = numbers(
+        "rtsp_webrtc_gateway_warning",
+        "RTSP_WEBRTC_GATEWAY_WARNING_",
+    );
+    assert_eq!(header.remove("NONE"), Some(0));
+    let kinds = WarningKind::ALL.map(|kind| (kind.name().to_uppercase(), kind as i32));
+    assert_eq!(header, kinds.into());
 
     let mut header = numbers("rtsp_webrtc_gateway_codec", "RTSP_WEBRTC_GATEWAY_CODEC_");
     assert_eq!(header.remove("NONE"), Some(0));

@@ -12,6 +12,7 @@ mod rtsp;
 mod tests;
 mod timeouts;
 mod url;
+pub mod video;
 
 pub use camera::CameraConfig;
 pub use demand::Demand;
@@ -24,6 +25,7 @@ use std::time::Duration;
 
 use crate::error::Error;
 use crate::media::{AccessUnit, MediaKind, TrackInfo};
+use crate::state::Warning;
 
 /// What a source reports to its stream. Called on the stream's own worker thread.
 pub trait Sink {
@@ -45,6 +47,12 @@ pub trait Sink {
 
     /// Something that the camera got wrong was forgiven so many times.
     fn forgave(&mut self, quirk: Quirk, times: u32);
+    /// Video frames arrived that are not sent to any viewer.
+    fn dropped(&mut self, frames: u64);
+
+    /// What is wrong with a track of the stream, which stays live; `None`: nothing any more. It ends
+    /// with the connection.
+    fn warn(&mut self, kind: MediaKind, warning: Option<Warning>);
 
     /// The attempt or the connection failed. The next attempt starts after `retry_in`, unless the
     /// camera is on demand and not wanted by then.
@@ -58,9 +66,6 @@ pub trait Sink {
 pub trait PushSink: Sink {
     /// The timeline of a track restarts with its next access unit.
     fn restarted(&mut self, kind: MediaKind);
-
-    /// Video frames arrived that are not sent to any viewer.
-    fn dropped(&mut self, frames: u64);
 
     /// Viewers cannot decode anything until the host's encoder makes a keyframe.
     fn keyframe_needed(&mut self);

@@ -2,6 +2,7 @@
 
 mod quality;
 mod sentence;
+mod warning;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use crate::media::Codec;
 
 pub use quality::{Detail, Quality, QualityReason, Switches, VariantChoice, ViewerLimits};
 pub use sentence::Shown;
+pub use warning::{Warning, WarningKind};
 
 /// Id of a stream. Never 0, never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -118,6 +120,9 @@ pub struct StreamInfo {
     pub status: Status,
     /// Error message for `status`; empty if there is none.
     pub message: String,
+    /// What is wrong with the media that arrives; `None` if nothing is, and while the stream is not
+    /// live.
+    pub warning: Option<Warning>,
     /// Video codec, once known.
     pub video_codec: Option<Codec>,
     /// Audio codec, if there is audio.
@@ -139,8 +144,8 @@ pub struct StreamInfo {
     pub frames: u64,
     /// Keyframes received.
     pub keyframes: u64,
-    /// Pushed video frames that were not sent to any viewer, because the queue was full or a frame
-    /// that they depend on was missing. 0 for a camera.
+    /// Video frames that were not sent to any viewer: those that browsers cannot show (B-frames), those
+    /// with missing parts and what depends on them, and pushed ones for which the queue was full.
     pub frames_dropped: u64,
     /// Number of keyframe requests; see
     /// [`Events::keyframe_request`](crate::events::Events::keyframe_request). 0 for a camera.

@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::error::{Error, Result, Status};
 use crate::media::Codec;
 use crate::state::SrtpProfile;
-use crate::state::{SessionId, SessionInfo, StreamId, Switches};
+use crate::state::{SessionId, SessionInfo, StreamId, Switches, Warning};
 use crate::stats::{GatewaySnapshot, MediaCosts, StreamSnapshot, WorkerSnapshot};
 use crate::tuning::{Applies, KNOBS, Knob, Tuning};
 
@@ -206,6 +206,7 @@ struct Stream<'a> {
     state: &'static str,
     status: &'static str,
     message: &'a str,
+    warning: Option<StreamWarning<'a>>,
     video_codec: Option<&'static str>,
     audio_codec: Option<&'static str>,
     width: Option<u32>,
@@ -225,6 +226,21 @@ struct Stream<'a> {
     cost_us: MediaCost,
     latency_us: Option<Latency>,
     sent: Sent,
+}
+
+#[derive(Serialize)]
+struct StreamWarning<'a> {
+    name: &'static str,
+    message: &'a str,
+}
+
+impl<'a> From<&'a Warning> for StreamWarning<'a> {
+    fn from(warning: &'a Warning) -> StreamWarning<'a> {
+        StreamWarning {
+            name: warning.kind.name(),
+            message: &warning.message,
+        }
+    }
 }
 
 /// Latency over the last seconds. See the metrics for its definition.
@@ -262,6 +278,7 @@ impl<'a> From<&'a StreamSnapshot> for Stream<'a> {
             state: info.state.name(),
             status: info.status.text(),
             message: &info.message,
+            warning: info.warning.as_ref().map(StreamWarning::from),
             video_codec: info.video_codec.map(Codec::encoding_name),
             audio_codec: info.audio_codec.map(Codec::encoding_name),
             width: size(info.width),

@@ -110,7 +110,7 @@ fn streams(out: &mut Text, workers: &[WorkerSnapshot]) {
         ),
         (
             "stream_frames_dropped",
-            "Pushed video frames that were dropped.",
+            "Video frames that were not sent to any viewer.",
             |s| s.info.frames_dropped,
         ),
         (
@@ -197,6 +197,16 @@ fn streams(out: &mut Text, workers: &[WorkerSnapshot]) {
         for (part, time) in stream.costs.parts() {
             let labels = format!("stream=\"{}\",part=\"{part}\"", stream.info.identity.name);
             out.sample("stream_cpu_seconds", &labels, time.as_secs_f64());
+        }
+    }
+    out.gauge(
+        "stream_warning",
+        "1 for a live stream of whose media something is wrong, by what it is.",
+    );
+    for stream in all() {
+        if let Some(warning) = &stream.info.warning {
+            let labels = label(stream, "warning", warning.kind.name());
+            out.sample("stream_warning", &labels, 1);
         }
     }
     out.gauge(

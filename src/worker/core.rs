@@ -19,7 +19,7 @@ use crate::error::{Error, Result, Status, panicked, shutting_down};
 use crate::events::{Notice, StreamEvent};
 use crate::media::{AccessUnit, MediaKind, TrackInfo};
 use crate::session::{SendBuffer, Tracks};
-use crate::state::{SessionInfo, StreamId, StreamIdentity, StreamInfo, StreamState};
+use crate::state::{SessionInfo, StreamId, StreamIdentity, StreamInfo, StreamState, Warning};
 use crate::stats::{Costs, StreamSnapshot, WorkerSnapshot};
 use crate::worker::registry::{no_session, no_stream};
 
@@ -165,7 +165,7 @@ impl Core {
         if let Some(mut entry) = self.streams.remove(id, why) {
             entry.feeds.ended(id, &self.context.peers);
             let identity = entry.stream.identity().clone();
-            self.notify_stream(id, StreamState::Removed, None, identity);
+            self.notify_stream(id, StreamState::Removed, None, None, identity);
             self.reconsider(&entry.stream.audience, now);
         }
     }
@@ -194,7 +194,31 @@ impl Core {
             log_lines::stream_live(id, &entry.stream, change.outage);
         }
         let identity = entry.stream.identity().clone();
-        self.notify_stream(id, state, error, identity);
+        let warning = entry.stream.warning().cloned();
+        self.notify_stream(id, state, error, warning, identity);
+    }
+
+    /// Takes over what is wrong with a track of a stream that is live. The host is told of another
+    /// kind of warning, not of other figures in the same.
+    pub(super) fn warn(&mut self, id: StreamId, kind: MediaKind, warning: Option<Warning>) {
+        let Some(entry) = self.streams.get_mut(id) else {
+            return;
+        };
+        if !entry.stream.warn(kind, warning) {
+            return;
+        }
+        let stream = &entry.stream;
+        let (name, warning) = (stream.name(), stream.warning().cloned());
+        match &warning {
+            Some(warning) => {
+                log::warn!(stream = id.0, stream_name = name; "{}", warning.message);
+            }
+            None => log::info!(
+                stream = id.0, stream_name = name; "stream \"{name}\": nothing is wrong any more"
+            ),
+        }
+        let (state, identity) = (stream.state(), stream.identity().clone());
+        self.notify_stream(id, state, None, warning, identity);
     }
 
     fn notify_stream(
@@ -202,6 +226,7 @@ impl Core {
         stream: StreamId,
         state: StreamState,
         error: Option<Error>,
+        warning: Option<Warning>,
         identity: StreamIdentity,
     ) {
         let error = error.as_ref();
@@ -212,6 +237,7 @@ impl Core {
                 state,
                 status: error.map_or(Status::Ok, Error::status),
                 message: error.map_or_else(String::new, |error| error.message().to_owned()),
+                warning,
                 identity,
             })));
     }

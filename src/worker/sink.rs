@@ -9,7 +9,7 @@ use super::log_lines;
 use crate::error::Error;
 use crate::media::{AccessUnit, MediaKind, TrackInfo};
 use crate::source::{PushSink, Quirk, Sink};
-use crate::state::{StreamId, StreamState};
+use crate::state::{StreamId, StreamState, Warning};
 
 /// Delivers from a source's task to its worker by plain calls.
 pub(super) struct StreamSink {
@@ -49,6 +49,16 @@ impl Sink for StreamSink {
         }
     }
 
+    fn dropped(&mut self, frames: u64) {
+        if let Some(entry) = self.core.borrow_mut().streams.get_mut(self.stream) {
+            entry.stream.dropped(frames);
+        }
+    }
+
+    fn warn(&mut self, kind: MediaKind, warning: Option<Warning>) {
+        self.core.borrow_mut().warn(self.stream, kind, warning);
+    }
+
     fn failed(&mut self, error: &Error, retry_in: Duration) {
         let mut core = self.core.borrow_mut();
         log::warn!(
@@ -76,12 +86,6 @@ impl PushSink for StreamSink {
     fn restarted(&mut self, kind: MediaKind) {
         if let Some(entry) = self.core.borrow_mut().streams.get_mut(self.stream) {
             entry.stream.restarted(kind);
-        }
-    }
-
-    fn dropped(&mut self, pictures: u64) {
-        if let Some(entry) = self.core.borrow_mut().streams.get_mut(self.stream) {
-            entry.stream.dropped(pictures);
         }
     }
 

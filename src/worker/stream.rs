@@ -8,7 +8,7 @@ use crate::media::{AccessUnit, MediaKind, RateMeter, RingLimits, Track, TrackInf
 use crate::random;
 use crate::session::Media;
 use crate::source::Quirks;
-use crate::state::{StreamId, StreamIdentity, StreamInfo, StreamState};
+use crate::state::{StreamId, StreamIdentity, StreamInfo, StreamState, Warning};
 use crate::stats::{Latency, MediaCosts, Shown, StreamSnapshot, Totals};
 use crate::tuning::Tuning;
 
@@ -39,6 +39,8 @@ pub struct Stream {
     latency: Latency,
     state: StreamState,
     error: Option<Error>,
+    /// What is wrong with its video and with its audio.
+    warnings: [Option<Warning>; 2],
     /// When it was live for the last time, if it is to be live again.
     lost_at: Option<Instant>,
     video: Option<Track>,
@@ -96,6 +98,7 @@ impl Stream {
             latency: Latency::default(),
             state: StreamState::Connecting,
             error: None,
+            warnings: [None, None],
             lost_at: None,
             video: None,
             audio: None,
@@ -148,9 +151,27 @@ impl Stream {
         true
     }
 
-    /// The source dropped video frames before they were access units.
-    pub fn dropped(&mut self, pictures: u64) {
-        self.counters.dropped += pictures;
+    /// Video frames arrived that are not sent to any viewer.
+    pub fn dropped(&mut self, frames: u64) {
+        self.counters.dropped += frames;
+    }
+
+    /// What is wrong with it, while it is live. Of several, that of the video.
+    pub fn warning(&self) -> Option<&Warning> {
+        let mut known = self.warnings.iter().flatten();
+        known.next().filter(|_| self.state == StreamState::Live)
+    }
+
+    /// Takes over what is wrong with a track. True if [`Stream::warning`] is of another kind now.
+    pub fn warn(&mut self, kind: MediaKind, warning: Option<Warning>) -> bool {
+        let of = |stream: &Stream| stream.warning().map(|warning| warning.kind);
+        let before = of(self);
+        let track = match kind {
+            MediaKind::Video => 0,
+            MediaKind::Audio => 1,
+        };
+        self.warnings[track] = warning;
+        of(self) != before
     }
 
     /// The source's time line of a track restarts.
@@ -188,6 +209,9 @@ impl Stream {
     ) -> Option<Change> {
         let changed = self.state != state || error.is_some();
         let previous = std::mem::replace(&mut self.state, state);
+        if !matches!(state, StreamState::Live) {
+            self.warnings = [None, None];
+        }
         let mut outage = None;
         match state {
             StreamState::Live => {
@@ -381,6 +405,7 @@ impl Stream {
                 .error
                 .as_ref()
                 .map_or(String::new(), |e| e.message().to_owned()),
+            warning: self.warning().cloned(),
             video_codec: self.video.as_ref().map(|track| track.info().codec),
             audio_codec: self.audio.as_ref().map(|track| track.info().codec),
             width: self.dimensions.0,
@@ -454,6 +479,7 @@ mod tests {
     use super::*;
     use crate::media::Codec;
     use crate::media::testing::{h265_sets, sets, unit};
+    use crate::state::WarningKind;
     use crate::tuning::Key;
 
     fn named(name: &str) -> StreamIdentity {
@@ -462,6 +488,29 @@ mod tests {
             label: None,
             user_data: 0,
         }
+    }
+
+    #[test]
+    fn a_warning_lasts_while_the_stream_is_live() {
+        let warning = |kind, message: &str| {
+            let message = message.to_owned();
+            Some(Warning { kind, message })
+        };
+        let b_frames = |rate| warning(WarningKind::BFrames, rate);
+        let (video, audio) = (MediaKind::Video, MediaKind::Audio);
+        let now = Instant::now();
+        let mut stream = Stream::new(named("door"));
+        stream.enter(StreamState::Live, None, now);
+        assert!(stream.warn(audio, warning(WarningKind::Audio, "MP2")));
+        assert!(stream.warn(video, b_frames("8.3")));
+        assert!(!stream.warn(video, b_frames("8.4")), "figures are no news");
+        assert_eq!(stream.info(now).warning, b_frames("8.4"));
+        assert!(stream.warn(video, None));
+        assert_eq!(stream.info(now).warning, warning(WarningKind::Audio, "MP2"));
+        stream.enter(StreamState::Retrying, None, now);
+        assert_eq!(stream.info(now).warning, None);
+        stream.enter(StreamState::Live, None, now);
+        assert_eq!(stream.info(now).warning, None, "it may be gone");
     }
 
     #[test]

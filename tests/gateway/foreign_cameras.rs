@@ -11,7 +11,7 @@ use rtsp_webrtc_gateway::internals::media::{
     AccessUnit, Codec, MediaKind, ParameterSets, TrackInfo,
 };
 use rtsp_webrtc_gateway::internals::source::{self, CameraConfig, Quirk, Sink};
-use rtsp_webrtc_gateway::state::StreamId;
+use rtsp_webrtc_gateway::state::{StreamId, Warning};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 use tokio::time::timeout;
@@ -106,6 +106,10 @@ impl Sink for Recorder {
     fn media(&mut self, kind: MediaKind, unit: &AccessUnit<'_>, _: u32) {
         self.send(Event::Media(kind, unit.data.to_vec(), unit.timestamp));
     }
+
+    fn dropped(&mut self, _: u64) {}
+
+    fn warn(&mut self, _: MediaKind, _: Option<Warning>) {}
 
     fn failed(&mut self, error: &Error, _: Duration) {
         self.send(Event::Failed(error.clone()));

@@ -12,6 +12,14 @@ export const LIMITS = {
   round_trip_us: 500_000,
 };
 
+const WARNINGS = {
+  b_frames: "B-frames, which browsers do not show",
+  no_keyframe: "No keyframes",
+  no_parameter_sets: "No parameter sets: not decodable",
+  damaged: "Damaged pictures",
+  audio: "Audio that cannot be played",
+};
+
 // The troubles of one camera: [{level, kind, text}].
 export function streamTroubles({ now, recent }) {
   const troubles = [];
@@ -20,6 +28,9 @@ export function streamTroubles({ now, recent }) {
     add("bad", sentence(now.status), sentence(now.message || stateWord(now)));
   } else if (now.state === "live" && silence(now)) {
     add("warn", "Live, but no media comes", silence(now));
+  }
+  if (now.warning) {
+    add("warn", WARNINGS[now.warning.name] ?? "Something is wrong with the media", sentence(now.warning.message));
   }
   if (recent.lost > 0) {
     add("warn", "Packets lost on the way from the camera", `${count(recent.lost)} in the last minute`);

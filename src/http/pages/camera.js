@@ -3,7 +3,7 @@
 import { getJson, token } from "./api.js";
 import { bitrate, codec, digits, micros, percent, size } from "./format.js";
 import { WhepPlayer } from "../player.js";
-import { level, showHeldBack, stateWord, whyBlack } from "./why.js";
+import { level, showHeldBack, stateWord, warning, whyBlack } from "./why.js";
 
 const POLL_MS = 1_000;
 // The controls go away when the mouse rests for this long on the playing picture.
@@ -52,7 +52,7 @@ function show() {
   if (box.textContent !== (text ?? "")) {
     box.textContent = text ?? "";
   }
-  showHeldBack(byId("held-back"), text === null ? player.quality?.heldBack : null);
+  showHeldBack(byId("held-back"), (text === null && player.quality?.heldBack) || warning(stream));
   const live = player.state === "playing" && text === null;
   byId("mark").dataset.level = live ? "good" : stream ? (level(stream) === "good" ? "wait" : level(stream)) : "wait";
   const word = live ? "Live" : stream && stream.state !== "live" ? stateWord(stream) : "Connecting";

@@ -4,7 +4,7 @@ import { token } from "./api.js";
 import { size } from "./format.js";
 import { WhepPlayer } from "../player.js";
 import { Turns } from "./turns.js";
-import { level, showHeldBack, whyBlack } from "./why.js";
+import { level, showHeldBack, warning, whyBlack } from "./why.js";
 
 // Who scrolls past does not end sessions and begin them again.
 const OUT_OF_VIEW_MS = 3_000;
@@ -130,7 +130,7 @@ export class Tile {
     const { quality } = this.#player;
     // What this page asked for itself is no news.
     const held = why === null && quality?.reason !== "viewer";
-    showHeldBack(heldBack, held ? quality?.heldBack : null);
+    showHeldBack(heldBack, (held && quality?.heldBack) || warning(this.#stream));
     this.root.dataset.level = mark.dataset.level = this.#stream ? level(this.#stream) : "wait";
     facts.textContent =
       this.#stream?.state === "live" && this.#stream.width ? size(this.#stream.width, this.#stream.height) : "";

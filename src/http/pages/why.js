@@ -31,6 +31,11 @@ export function whyBlack(stream) {
   }
 }
 
+// What is wrong with what a camera that is live sends; null if nothing is.
+export function warning(stream) {
+  return stream?.warning?.message ?? null;
+}
+
 // The gateway's texts begin in lower case.
 export function sentence(text) {
   return text && text[0].toUpperCase() + text.slice(1);

@@ -11,6 +11,7 @@ use crate::config::{Frame, FrameData, PushOptions};
 use crate::error::{Error, Status};
 use crate::media::{AccessUnit, Codec, MediaKind, TrackInfo};
 use crate::source::{PushSink, Quirk, Sink};
+use crate::state::Warning;
 
 #[derive(Debug)]
 enum Event {
@@ -55,6 +56,12 @@ impl Sink for Recorder {
         self.send(Event::Media(kind, unit.data.to_vec(), unit.timestamp));
     }
 
+    fn dropped(&mut self, pictures: u64) {
+        self.send(Event::Dropped(pictures));
+    }
+
+    fn warn(&mut self, _: MediaKind, _: Option<Warning>) {}
+
     fn failed(&mut self, error: &Error, _: Duration) {
         panic!("{error}");
     }
@@ -67,10 +74,6 @@ impl Sink for Recorder {
 impl PushSink for Recorder {
     fn restarted(&mut self, kind: MediaKind) {
         self.send(Event::Restarted(kind));
-    }
-
-    fn dropped(&mut self, pictures: u64) {
-        self.send(Event::Dropped(pictures));
     }
 
     fn keyframe_needed(&mut self) {

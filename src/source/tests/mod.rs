@@ -14,7 +14,7 @@ use super::{CameraConfig, Quirk, Sink, Timeouts};
 use crate::config::PullOptions;
 use crate::error::Error;
 use crate::media::{AccessUnit, MediaKind, ParameterSets, TrackInfo};
-use crate::state::StreamId;
+use crate::state::{StreamId, Warning};
 
 const PATIENCE: Timeouts = Timeouts {
     connect: Duration::from_secs(2),
@@ -73,6 +73,10 @@ impl Sink for Recorder {
     fn media(&mut self, kind: MediaKind, unit: &AccessUnit<'_>, lost: u32) {
         self.send(Event::Media(kind, unit.data.to_vec(), lost));
     }
+
+    fn dropped(&mut self, _: u64) {}
+
+    fn warn(&mut self, _: MediaKind, _: Option<Warning>) {}
 
     fn failed(&mut self, error: &Error, retry_in: Duration) {
         self.send(Event::Failed(error.clone(), retry_in));

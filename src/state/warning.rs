@@ -1,0 +1,49 @@
+//! What is wrong with a stream that is live.
+
+/// A stream is live, but its viewers do not get all of it, or not well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// What it is about.
+    pub kind: WarningKind,
+    /// What is wrong and what to do, in a sentence for people. Figures in it may change while the
+    /// warning stays.
+    pub message: String,
+}
+
+/// What a [`Warning`] is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i32)]
+pub enum WarningKind {
+    /// The camera sends B-frames, which browsers cannot show over WebRTC. They are left out.
+    BFrames = 1,
+    /// The camera sends no keyframe (IDR picture) that a decoder can start with.
+    NoKeyframe = 2,
+    /// The camera's parameter sets are missing: its frames cannot be decoded.
+    NoParameterSets = 3,
+    /// Parts of frames are missing; such frames, and those that depend on them, are left out.
+    Damaged = 4,
+    /// The camera's audio cannot be played.
+    Audio = 5,
+}
+
+impl WarningKind {
+    /// All of them.
+    pub const ALL: [WarningKind; 5] = [
+        WarningKind::BFrames,
+        WarningKind::NoKeyframe,
+        WarningKind::NoParameterSets,
+        WarningKind::Damaged,
+        WarningKind::Audio,
+    ];
+
+    /// In lower case, as in the JSON document.
+    pub const fn name(self) -> &'static str {
+        match self {
+            WarningKind::BFrames => "b_frames",
+            WarningKind::NoKeyframe => "no_keyframe",
+            WarningKind::NoParameterSets => "no_parameter_sets",
+            WarningKind::Damaged => "damaged",
+            WarningKind::Audio => "audio",
+        }
+    }
+}
