@@ -45,6 +45,13 @@ impl<'a> Iterator for Nals<'a> {
     }
 }
 
+/// Appends a NAL unit with its length prefix.
+pub fn append_nal(unit: &mut Vec<u8>, nal: &[u8]) {
+    // Access units are limited to sizes that fit.
+    unit.extend_from_slice(&(nal.len() as u32).to_be_bytes());
+    unit.extend_from_slice(nal);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,6 +7,8 @@ mod failure;
 pub mod push;
 mod quirks;
 mod retry;
+#[allow(dead_code, unused_imports)] // Until cameras are received with it.
+pub mod rtp;
 mod rtsp;
 #[cfg(test)]
 mod tests;

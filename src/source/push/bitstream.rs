@@ -4,7 +4,7 @@ use memchr::memmem;
 
 use crate::error::{Error, Result, Status};
 use crate::media::av1::{obu_type, obus};
-use crate::media::nal::nals;
+use crate::media::nal::{append_nal, nals};
 use crate::media::{Codec, MAX_PAYLOAD, h264, h265};
 
 /// What a frame contains.
@@ -101,13 +101,6 @@ pub(super) fn convert(annex_b: &[u8], unit: &mut Vec<u8>) {
     for nal in AnnexB::new(annex_b) {
         append_nal(unit, nal);
     }
-}
-
-/// Appends a NAL unit with its length prefix.
-pub(super) fn append_nal(unit: &mut Vec<u8>, nal: &[u8]) {
-    // Frames are limited to sizes that fit.
-    unit.extend_from_slice(&(nal.len() as u32).to_be_bytes());
-    unit.extend_from_slice(nal);
 }
 
 /// Whether there is nothing but zeros before the first start code.

@@ -6,12 +6,11 @@ use std::time::{Duration, Instant, SystemTime};
 use parking_lot::Mutex;
 
 use super::bitstream::{self, Content};
-use super::depacketizer::Assembled;
 use super::queue::{self, Data, Queue, Receiver, Refused, Unit};
-use super::rtp::RtpTrack;
 use crate::config::{Frame, FrameData, PushOptions};
 use crate::error::{Error, Result, Status};
 use crate::media::{Codec, MediaKind};
+use crate::source::rtp::{self, Format, Order, Packet, Reception};
 
 /// The largest frame, far above a keyframe of 8K.
 const MAX_FRAME: usize = 16 << 20;
@@ -27,8 +26,8 @@ pub struct Feed {
     audio: Option<Codec>,
     queue: Arc<Queue>,
     /// RTP packets that are assembled into access units. Only pushing threads lock it.
-    video_rtp: Mutex<RtpTrack>,
-    audio_rtp: Option<Mutex<RtpTrack>>,
+    video_rtp: Mutex<Reception>,
+    audio_rtp: Option<Mutex<Reception>>,
 }
 
 /// Both ends of a new push stream.
@@ -45,8 +44,8 @@ pub fn feed(options: &PushOptions) -> Result<(Feed, Receiver)> {
         video,
         audio,
         queue,
-        video_rtp: Mutex::new(RtpTrack::new(video)),
-        audio_rtp: audio.map(|codec| Mutex::new(RtpTrack::new(codec))),
+        video_rtp: Mutex::new(reception(video)),
+        audio_rtp: audio.map(|codec| Mutex::new(reception(codec))),
     };
     Ok((feed, receiver))
 }
@@ -106,25 +105,21 @@ impl Feed {
                 "the stream was added without {name}: push a codec that it was added with"
             ))
         })?;
+        check_rtp(packet)?;
         let mut refused = Ok(());
-        track.lock().push(packet, now, &mut |unit| {
-            let (buffer, result) = self.put_assembled(codec, unit, now);
+        track.lock().rtp(packet, now, &mut |unit| {
+            let (buffer, result) = self.put_assembled(codec, unit);
             if result.is_err() {
                 refused = result;
             }
             buffer
-        })?;
+        });
         refused
     }
 
     /// Queues what was assembled from RTP packets. Returns a buffer for the next access unit in either
     /// case.
-    fn put_assembled(
-        &self,
-        codec: Codec,
-        unit: Assembled,
-        arrival: Instant,
-    ) -> (Vec<u8>, Result<()>) {
+    fn put_assembled(&self, codec: Codec, unit: rtp::Unit) -> (Vec<u8>, Result<()>) {
         let content = bitstream::content(codec, &unit.data);
         let bytes = unit.data.len();
         if let Err(error) = self.admit(codec.kind(), content, bytes) {
@@ -137,7 +132,7 @@ impl Feed {
             content,
             data: Data::Ready(unit.data),
             timestamp: unit.timestamp,
-            arrival,
+            arrival: unit.arrival,
             captured: None,
             restarts: unit.restarts,
             lost: unit.lost,
@@ -160,6 +155,27 @@ impl Feed {
 
     fn admit(&self, kind: MediaKind, content: Content, bytes: usize) -> Result<()> {
         self.queue.admit(kind, content, bytes).map_err(refused)
+    }
+}
+
+/// Hosts get their packets from a network.
+fn reception(codec: Codec) -> Reception {
+    const ORDER: Order = Order::Reorder {
+        packets: 16,
+        wait: Duration::from_millis(100),
+    };
+    Reception::new(&Format::pushed(codec), ORDER)
+}
+
+fn check_rtp(packet: &[u8]) -> Result<()> {
+    if rtp::is_rtcp(packet) {
+        return Err(invalid("this is an RTCP packet: push RTP packets only"));
+    }
+    match Packet::parse(packet) {
+        Some(_) => Ok(()),
+        None => Err(invalid(
+            "this is not an RTP packet: push it with its header, decrypted",
+        )),
     }
 }
 
@@ -275,6 +291,26 @@ mod tests {
         assert_eq!(at(10_000_001), None);
         assert_eq!(captured(i64::MIN, now, wall), None);
         assert_eq!(captured(i64::MAX, now, wall), None);
+    }
+
+    #[test]
+    fn what_is_no_rtp_is_refused() {
+        let (feed, _receiver) = feed(&PushOptions::default()).unwrap();
+        let packet = [&[0x80, 96][..], &[0; 20]].concat();
+        feed.push_rtp(Codec::H264, &packet).unwrap();
+        let refused = |packet: &[u8]| {
+            let error = feed.push_rtp(Codec::H264, packet).unwrap_err();
+            assert_eq!(error.status(), Status::InvalidArgument);
+            error.message().contains("RTCP")
+        };
+        for (at, byte, is_rtcp) in [(0, 0x40, false), (1, 200, true), (0, 0x9f, false)] {
+            let mut bad = packet.clone();
+            bad[at] = byte;
+            assert_eq!(refused(&bad), is_rtcp, "{byte:#x}");
+        }
+        for len in 0..12 {
+            assert!(!refused(&packet[..len]));
+        }
     }
 
     #[test]

@@ -9,10 +9,8 @@
 //! and worker, so nothing is allocated in steady state.
 
 mod bitstream;
-mod depacketizer;
 mod feed;
 mod queue;
-mod rtp;
 mod run;
 #[cfg(test)]
 mod tests;

@@ -1,29 +1,21 @@
-//! Pushed RTP packets: reordered, then assembled into access units.
+//! Packets in their order.
 //!
 //! Reordering is bounded: a missing packet is given up as soon as too many others wait for it, or one
 //! of them has waited too long.
 
 use std::time::{Duration, Instant};
 
-use retina::rtp::PacketHeader;
+use super::depacketizer::Depacketizer;
+use super::{Order, Packet, Unit};
 
-use super::depacketizer::{Assembled, Depacketizer};
-use crate::error::{Error, Result, Status};
-use crate::media::Codec;
-
-/// Maximum number of packets that wait for an earlier one.
-const MAX_HELD: usize = 16;
-/// How long they wait: networks reorder packets by less.
-const MAX_WAIT: Duration = Duration::from_millis(100);
 /// A packet whose sequence number is further from the expected one starts a new sequence.
 const MAX_GAP: u16 = 1000;
-/// RTCP packet types 192 to 223 in the place of an RTP payload type (RFC 5761 section 4).
-const RTCP: std::ops::RangeInclusive<u8> = 64..=95;
 
-/// A track that is pushed in RTP packets.
+/// See the module documentation.
 #[derive(Debug)]
-pub(super) struct RtpTrack {
-    depacketizer: Depacketizer,
+pub struct Sequencer {
+    max_held: usize,
+    max_wait: Duration,
     sequence: Option<Sequence>,
     /// Packets ahead of the expected one, unordered.
     held: Vec<Held>,
@@ -44,54 +36,48 @@ struct Held {
     packet: Vec<u8>,
 }
 
-impl RtpTrack {
-    pub fn new(codec: Codec) -> Self {
-        RtpTrack {
-            depacketizer: Depacketizer::new(codec),
+impl Sequencer {
+    pub fn new(order: Order) -> Self {
+        let (max_held, max_wait) = match order {
+            Order::InOrder => (0, Duration::ZERO),
+            Order::Reorder { packets, wait } => (packets, wait),
+        };
+        Sequencer {
+            max_held,
+            max_wait,
             sequence: None,
             held: Vec::new(),
         }
     }
 
-    /// Takes a packet with its header. `out` receives each complete access unit and returns an empty
-    /// buffer for the next.
     pub fn push(
         &mut self,
         packet: &[u8],
         now: Instant,
-        out: &mut impl FnMut(Assembled) -> Vec<u8>,
-    ) -> Result<()> {
-        let (header, _) = PacketHeader::validate(packet).map_err(|why| {
-            Error::new(
-                Status::InvalidArgument,
-                format!("this is not an RTP packet ({why}): push it with its header, decrypted"),
-            )
-        })?;
-        if RTCP.contains(&header.payload_type()) {
-            return Err(Error::new(
-                Status::InvalidArgument,
-                "this is an RTCP packet: push RTP packets only",
-            ));
-        }
-        let number = header.sequence_number();
+        depacketizer: &mut Depacketizer,
+        out: &mut impl FnMut(Unit) -> Vec<u8>,
+    ) {
+        let Some(header) = Packet::parse(packet) else {
+            return;
+        };
+        let number = header.sequence;
         let expected = self
             .sequence
             .as_ref()
-            .filter(|sequence| sequence.ssrc == header.ssrc())
+            .filter(|sequence| sequence.ssrc == header.ssrc)
             .map(|sequence| sequence.next);
         let ahead = expected.map_or(0, |next| number.wrapping_sub(next));
         match ahead {
-            0 if expected.is_some() => self.deliver(packet, out),
+            0 if expected.is_some() => self.deliver(&header, now, depacketizer, out),
             1..=MAX_GAP => self.hold(number, packet, now),
             // Late or duplicate.
             _ if ahead >= MAX_GAP.wrapping_neg() => {}
             _ => {
-                self.restart(&header);
-                self.deliver(packet, out);
+                self.restart(&header, depacketizer);
+                self.deliver(&header, now, depacketizer, out);
             }
         }
-        self.release(now, out);
-        Ok(())
+        self.release(now, depacketizer, out);
     }
 
     fn hold(&mut self, number: u16, packet: &[u8], now: Instant) {
@@ -105,56 +91,72 @@ impl RtpTrack {
     }
 
     /// Delivers held packets that are next, or that have waited long enough for missing ones.
-    fn release(&mut self, now: Instant, out: &mut impl FnMut(Assembled) -> Vec<u8>) {
+    pub fn release(
+        &mut self,
+        now: Instant,
+        depacketizer: &mut Depacketizer,
+        out: &mut impl FnMut(Unit) -> Vec<u8>,
+    ) {
         while let Some(sequence) = &mut self.sequence {
             let ahead = |held: &Held| held.number.wrapping_sub(sequence.next);
             let first = (0..self.held.len()).min_by_key(|&i| ahead(&self.held[i]));
             let Some(first) = first else { break };
             let missing = ahead(&self.held[first]);
-            let waited = |held: &Held| now.saturating_duration_since(held.since) >= MAX_WAIT;
-            if missing > 0 && self.held.len() <= MAX_HELD && !self.held.iter().any(waited) {
+            let waited = |held: &Held| now.saturating_duration_since(held.since) >= self.max_wait;
+            if missing > 0 && self.held.len() <= self.max_held && !self.held.iter().any(waited) {
                 break;
             }
             let held = self.held.swap_remove(first);
             sequence.next = held.number;
-            self.depacketizer.lost(missing.into());
-            self.deliver(&held.packet, out);
+            depacketizer.lost(missing.into());
+            if let Some(header) = Packet::parse(&held.packet) {
+                self.deliver(&header, now, depacketizer, out);
+            }
         }
     }
 
     /// The sender restarted, or another sender took over.
-    fn restart(&mut self, header: &PacketHeader) {
+    fn restart(&mut self, header: &Packet<'_>, depacketizer: &mut Depacketizer) {
         self.held.clear();
-        self.depacketizer.restart(self.sequence.is_some());
+        depacketizer.restart(self.sequence.is_some());
         self.sequence = Some(Sequence {
-            ssrc: header.ssrc(),
-            next: header.sequence_number(),
-            timestamp: header.timestamp().into(),
+            ssrc: header.ssrc,
+            next: header.sequence,
+            timestamp: header.timestamp.into(),
         });
     }
 
     /// Passes on the expected packet.
-    fn deliver(&mut self, packet: &[u8], out: &mut impl FnMut(Assembled) -> Vec<u8>) {
-        let (Ok((header, payload)), Some(sequence)) =
-            (PacketHeader::validate(packet), &mut self.sequence)
-        else {
+    fn deliver(
+        &mut self,
+        packet: &Packet<'_>,
+        now: Instant,
+        depacketizer: &mut Depacketizer,
+        out: &mut impl FnMut(Unit) -> Vec<u8>,
+    ) {
+        let Some(sequence) = &mut self.sequence else {
             return;
         };
         sequence.next = sequence.next.wrapping_add(1);
-        let step = header.timestamp().wrapping_sub(sequence.timestamp as u32) as i32;
+        let step = packet.timestamp.wrapping_sub(sequence.timestamp as u32) as i32;
         sequence.timestamp = sequence.timestamp.wrapping_add(step.into());
-        let payload = packet
-            .get(payload.start.into()..payload.end.into())
-            .unwrap_or_default();
-        self.depacketizer
-            .push(payload, sequence.timestamp, header.mark(), out);
+        depacketizer.push(packet.payload, sequence.timestamp, packet.marker, now, out);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media::Codec;
+    use crate::source::rtp::{Format, Reception};
     use fastrand::Rng;
+
+    const MAX_HELD: usize = 16;
+    const MAX_WAIT: Duration = Duration::from_millis(100);
+    const ORDER: Order = Order::Reorder {
+        packets: MAX_HELD,
+        wait: MAX_WAIT,
+    };
 
     fn packet(number: u16, timestamp: u32, ssrc: u32, payload: &[u8]) -> Vec<u8> {
         let mut packet = vec![0x80, 0];
@@ -167,25 +169,25 @@ mod tests {
 
     /// An audio track and its output.
     struct Audio {
-        track: RtpTrack,
+        track: Reception,
         now: Instant,
-        units: Vec<Assembled>,
+        units: Vec<Unit>,
     }
 
     impl Audio {
         fn new() -> Self {
             Audio {
-                track: RtpTrack::new(Codec::Pcmu),
+                track: Reception::new(&Format::pushed(Codec::Pcmu), ORDER),
                 now: Instant::now(),
                 units: Vec::new(),
             }
         }
 
-        fn push(&mut self, packet: &[u8]) -> Result<()> {
-            self.track.push(packet, self.now, &mut |unit| {
+        fn push(&mut self, packet: &[u8]) {
+            self.track.rtp(packet, self.now, &mut |unit| {
                 self.units.push(unit);
                 Vec::new()
-            })
+            });
         }
 
         /// Pushes the packet with this sequence number, which is also its payload.
@@ -193,11 +195,11 @@ mod tests {
             let since = u32::from(number.wrapping_sub(65_400));
             let timestamp = since.wrapping_mul(160).wrapping_sub(1000);
             let packet = packet(number, timestamp, 7, &number.to_be_bytes());
-            self.push(&packet).unwrap();
+            self.push(&packet);
         }
 
         fn numbers(&self) -> Vec<u16> {
-            let number = |unit: &Assembled| u16::from_be_bytes(unit.data[..2].try_into().unwrap());
+            let number = |unit: &Unit| u16::from_be_bytes(unit.data[..2].try_into().unwrap());
             self.units.iter().map(number).collect()
         }
 
@@ -259,28 +261,12 @@ mod tests {
     fn another_sender_or_a_leap_begins_anew() {
         let mut audio = Audio::new();
         audio.number(10);
-        audio.push(&packet(50_000, 5, 8, &[1, 2])).unwrap();
-        audio.push(&packet(50_001, 165, 8, &[1, 2])).unwrap();
-        audio.push(&packet(20_000, 9, 8, &[1, 2])).unwrap();
+        audio.push(&packet(50_000, 5, 8, &[1, 2]));
+        audio.push(&packet(50_001, 165, 8, &[1, 2]));
+        audio.push(&packet(20_000, 9, 8, &[1, 2]));
         let restarts: Vec<bool> = audio.units.iter().map(|unit| unit.restarts).collect();
         assert_eq!(restarts, [false, true, false, true]);
         assert_eq!(audio.lost(), 0);
         assert_eq!(audio.units[3].timestamp, 9);
-    }
-
-    #[test]
-    fn what_is_no_rtp_is_refused() {
-        let mut audio = Audio::new();
-        let rtcp = packet(1, 2, 3, &[0; 20]);
-        for (at, byte) in [(0, 0x40), (1, 200), (0, 0xa0), (0, 0x9f)] {
-            let mut bad = rtcp.clone();
-            bad[at] = byte;
-            let error = audio.push(&bad).unwrap_err();
-            assert_eq!(error.status(), Status::InvalidArgument, "{byte:#x}");
-        }
-        for len in 0..12 {
-            assert!(audio.push(&rtcp[..len]).is_err());
-        }
-        assert!(audio.units.is_empty());
     }
 }

@@ -3,9 +3,12 @@
 //!
 //! After a loss, the intact NAL units or OBUs of an access unit are passed on.
 
-use super::bitstream::append_nal;
+use std::time::Instant;
+
+use super::{Encoding, Format, Unit};
+use crate::media::Codec;
 use crate::media::av1::read_leb128;
-use crate::media::{Codec, MediaKind};
+use crate::media::nal::append_nal;
 
 /// An access unit that grows beyond this is dropped: its last packet never arrives.
 const MAX_UNIT: usize = 16 << 20;
@@ -14,35 +17,31 @@ const MAX_UNIT: usize = 16 << 20;
 const FU_START: u8 = 0x80;
 const FU_END: u8 = 0x40;
 
-/// An assembled access unit.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Assembled {
-    /// In the form of `media`.
-    pub data: Vec<u8>,
-    /// On a timeline that does not wrap around, in units of the clock rate.
-    pub timestamp: i64,
-    /// Packets missing in it or before it. The rest of it is intact.
-    pub lost: u32,
-    /// A new RTP sequence starts with it.
-    pub restarts: bool,
-}
-
 /// See the module documentation.
 #[derive(Debug)]
-pub(super) struct Depacketizer {
-    codec: Codec,
-    unit: Assembled,
+pub struct Depacketizer {
+    encoding: Encoding,
+    unit: Unfinished,
     /// Where a fragmented NAL unit starts within the access unit.
     nal: Option<usize>,
     /// A fragmented OBU.
     obu: Option<Vec<u8>>,
 }
 
+#[derive(Debug, Default)]
+struct Unfinished {
+    data: Vec<u8>,
+    timestamp: i64,
+    lost: u32,
+    damaged: bool,
+    restarts: bool,
+}
+
 impl Depacketizer {
-    pub fn new(codec: Codec) -> Self {
+    pub fn new(format: &Format) -> Self {
         Depacketizer {
-            codec,
-            unit: Assembled::default(),
+            encoding: format.encoding.clone(),
+            unit: Unfinished::default(),
             nal: None,
             obu: None,
         }
@@ -52,6 +51,7 @@ impl Depacketizer {
     pub fn lost(&mut self, packets: u32) {
         if packets > 0 {
             self.unit.lost = self.unit.lost.saturating_add(packets);
+            self.unit.damaged = true;
             self.drop_fragments();
         }
     }
@@ -61,6 +61,7 @@ impl Depacketizer {
         self.drop_fragments();
         self.unit.data.clear();
         self.unit.lost = 0;
+        self.unit.damaged = false;
         self.unit.restarts = again;
     }
 
@@ -70,19 +71,20 @@ impl Depacketizer {
         payload: &[u8],
         timestamp: i64,
         marker: bool,
-        out: &mut impl FnMut(Assembled) -> Vec<u8>,
+        arrival: Instant,
+        out: &mut impl FnMut(Unit) -> Vec<u8>,
     ) {
         if timestamp != self.unit.timestamp {
             // The packet with the marker bit is missing, or the sender does not set it.
             self.drop_fragments();
-            self.complete(out);
+            self.complete(arrival, out);
             self.unit.timestamp = timestamp;
         }
-        match self.codec {
-            Codec::H264 => self.push_h264(payload),
-            Codec::H265 => self.push_h265(payload),
-            Codec::Av1 => self.push_av1(payload),
-            Codec::Opus | Codec::Pcmu | Codec::Pcma | Codec::G722 => {
+        match self.encoding {
+            Encoding::Video(Codec::H265) => self.push_h265(payload),
+            Encoding::Video(Codec::Av1) => self.push_av1(payload),
+            Encoding::Video(_) => self.push_h264(payload),
+            Encoding::Audio(_) | Encoding::Metadata => {
                 self.unit.data.extend_from_slice(payload);
             }
         }
@@ -91,18 +93,27 @@ impl Depacketizer {
             self.unit.data.clear();
             self.lost(1);
         }
-        if marker || self.codec.kind() == MediaKind::Audio {
+        if marker || matches!(self.encoding, Encoding::Audio(_)) {
             self.drop_fragments();
-            self.complete(out);
+            self.complete(arrival, out);
         }
     }
 
-    fn complete(&mut self, out: &mut impl FnMut(Assembled) -> Vec<u8>) {
+    fn complete(&mut self, arrival: Instant, out: &mut impl FnMut(Unit) -> Vec<u8>) {
         if self.unit.data.is_empty() {
             return;
         }
         let timestamp = self.unit.timestamp;
-        self.unit.data = out(std::mem::take(&mut self.unit));
+        let unit = std::mem::take(&mut self.unit);
+        self.unit.data = out(Unit {
+            data: unit.data,
+            timestamp,
+            arrival,
+            sampled: None,
+            lost: unit.lost,
+            damaged: unit.damaged,
+            restarts: unit.restarts,
+        });
         self.unit.timestamp = timestamp;
     }
 
@@ -267,9 +278,10 @@ mod tests {
     use fastrand::Rng;
 
     /// Assembles the payloads of one access unit, without those whose index is in `missing`.
-    fn assemble(codec: Codec, payloads: &[Vec<u8>], missing: &[usize]) -> Vec<Assembled> {
-        let mut depacketizer = Depacketizer::new(codec);
+    fn assemble(codec: Codec, payloads: &[Vec<u8>], missing: &[usize]) -> Vec<Unit> {
+        let mut depacketizer = Depacketizer::new(&Format::pushed(codec));
         let mut units = Vec::new();
+        let now = Instant::now();
         let mut out = |unit| {
             units.push(unit);
             Vec::new()
@@ -279,10 +291,10 @@ mod tests {
                 depacketizer.lost(1);
             } else {
                 let marker = i + 1 == payloads.len();
-                depacketizer.push(payload, 7, marker, &mut out);
+                depacketizer.push(payload, 7, marker, now, &mut out);
             }
         }
-        depacketizer.push(&[], 8, false, &mut out);
+        depacketizer.push(&[], 8, false, now, &mut out);
         units
     }
 
