@@ -29,6 +29,21 @@ use crate::error::Error;
 use crate::media::{AccessUnit, MediaKind, TrackInfo};
 use crate::state::Warning;
 
+/// A unit of a track as it was received, before anything of it is left out or converted for viewers.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival<'a> {
+    /// What the track carries.
+    pub format: &'a rtp::Format,
+    /// Its data, with a timestamp in units of the format's clock rate.
+    pub unit: AccessUnit<'a>,
+    /// RTP packets missing before it or in it.
+    pub lost: u32,
+    /// Parts of it are missing.
+    pub damaged: bool,
+    /// The timeline of the track restarts with it.
+    pub restarts: bool,
+}
+
 /// What a source reports to its stream. Called on the stream's own worker thread.
 pub trait Sink {
     /// An attempt to connect starts.
@@ -46,6 +61,12 @@ pub trait Sink {
 
     /// An access unit. `lost` is the number of RTP packets missing before it.
     fn media(&mut self, kind: MediaKind, unit: &AccessUnit<'_>, lost: u32);
+
+    /// Everything that was received of any track, for the host's recorders. Called once for each unit,
+    /// right after what the unit gave rise to.
+    fn received(&mut self, arrival: &Arrival<'_>) {
+        let _ = arrival;
+    }
 
     /// Something that the camera got wrong was forgiven so many times.
     fn forgave(&mut self, quirk: Quirk, times: u32);
