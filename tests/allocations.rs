@@ -106,7 +106,7 @@ fn allocations(viewer: &ViewerConfig, viewers: usize) -> (u64, usize) {
         for world in &mut worlds {
             let tracks = Streams {
                 own: Media {
-                    video: &first.video,
+                    video: Some(&first.video),
                     audio: Some(&first.audio),
                     rate: Default::default(),
                 },
@@ -171,7 +171,7 @@ fn none_per_packet_while_the_path_is_measured() {
         });
         let tracks = Streams {
             own: Media {
-                video: &world.video,
+                video: Some(&world.video),
                 audio: Some(&world.audio),
                 rate: Default::default(),
             },

@@ -51,8 +51,8 @@ pub trait Tracks {
 /// The tracks of one stream.
 #[derive(Clone, Copy)]
 pub struct Media<'a> {
-    /// Video.
-    pub video: &'a Track,
+    /// Video, if the stream has any.
+    pub video: Option<&'a Track>,
     /// Audio, if the stream has any.
     pub audio: Option<&'a Track>,
     /// How fast the video comes in.
@@ -63,7 +63,7 @@ impl<'a> Media<'a> {
     /// The track of this kind.
     pub fn track(&self, kind: MediaKind) -> Option<&'a Track> {
         match kind {
-            MediaKind::Video => Some(self.video),
+            MediaKind::Video => self.video,
             MediaKind::Audio => self.audio,
         }
     }

@@ -85,7 +85,7 @@ pub use transport::{PathMemory, TransportConfig};
 pub use wall_clock::WallClock;
 
 use crate::error::Error;
-use crate::media::MediaKind;
+use crate::media::{Codec, MediaKind};
 use crate::sdp::IceCredentials;
 use crate::state::{SessionState, SrtpProfile, StreamId, Switches, ViewerLimits};
 use leg::Leg;
@@ -352,6 +352,12 @@ impl Session {
     /// Whether the viewer is sent sound.
     pub fn has_sound(&self) -> bool {
         self.legs.iter().any(|leg| leg.kind() == MediaKind::Audio)
+    }
+
+    /// Whether the session can go on with a track of this codec.
+    pub fn takes(&self, codec: Codec) -> bool {
+        let mut legs = self.legs.iter().filter(|leg| leg.kind() == codec.kind());
+        legs.all(|leg| leg.takes(codec))
     }
 
     /// Whether the viewer is connected and sent sound.

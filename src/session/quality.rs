@@ -7,7 +7,7 @@ use super::Session;
 use super::io::{Io, Media, Tracks, Transmit};
 use super::ladder::{Access, Choice, Ladder, Rung, View};
 use super::leg::{Leg, is_silent};
-use crate::media::{MediaKind, Ring};
+use crate::media::{MediaKind, Ring, Track};
 use crate::state::{
     Detail, Quality, QualityReason, SessionState, StreamId, Switches, ViewerLimits,
 };
@@ -155,17 +155,17 @@ impl Showing {
         let Some(Next { choice, since, .. }) = self.next else {
             return false;
         };
-        let Some(media) = tracks.media(choice.variant) else {
+        let Some(track) = video(tracks, choice.variant) else {
             return false;
         };
         let patient = choice.patient && now < since + FRESH_WAIT;
-        if patient && !is_fresh(media.video.ring(), now) {
+        if patient && !is_fresh(track.ring(), now) {
             return false;
         }
         let shown = leg.stream();
-        let before = tracks.media(shown).map(|media| media.video);
+        let before = video(tracks, shown);
         let detail = leg.detail();
-        if !leg.show(now, choice.variant, media.video, choice.detail, before) {
+        if !leg.show(now, choice.variant, track, choice.detail, before) {
             return false;
         }
         self.count_detail(detail, choice.detail);
@@ -234,8 +234,8 @@ impl Session {
         let own = showing.ladder.own();
         let look = |stream| rung(stream, tracks.media(stream), leg, now);
         showing.ladder.survey(tracks.variants(own), look);
-        let media = tracks.media(leg.stream());
-        let waits = media.and_then(|media| leg.waiting(media.video.ring(), now));
+        let shown = video(tracks, leg.stream());
+        let waits = shown.and_then(|track| leg.waiting(track.ring(), now));
         let left_out = leg.sent().skipped_at.is_some_and(|at| now < at + LEFT_OUT);
         let late = match leg.detail() {
             Detail::Keyframes => LATE_KEYFRAME,
@@ -297,6 +297,11 @@ impl Session {
     }
 }
 
+/// The video of a stream.
+fn video(tracks: &dyn Tracks, stream: StreamId) -> Option<&Track> {
+    tracks.media(stream)?.video
+}
+
 /// What there is to know of a variant.
 fn rung(stream: StreamId, media: Option<Media<'_>>, leg: &Leg, now: Instant) -> Rung {
     let unknown = Rung {
@@ -306,21 +311,18 @@ fn rung(stream: StreamId, media: Option<Media<'_>>, leg: &Leg, now: Instant) -> 
         fewer: None,
         keyframes: None,
     };
-    let Some(media) = media else {
+    let Some((rate, track)) = media.and_then(|media| Some((media.rate, media.video?))) else {
         return unknown;
     };
-    let ring = media.video.ring();
-    let access = if !leg.takes(media.video.info().codec) {
+    let ring = track.ring();
+    let access = if !leg.takes(track.info().codec) {
         Access::Refused
     } else if is_silent(ring, now) {
         Access::Away
     } else {
         Access::Live
     };
-    let measured = media
-        .rate
-        .is_measured()
-        .then_some(media.rate.bytes_per_second);
+    let measured = rate.is_measured().then_some(rate.bytes_per_second);
     let last_gop = ring.last_gop();
     let per_second = |bytes: u64| {
         let interval = last_gop?.interval.as_millis().max(1) as u64;

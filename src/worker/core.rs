@@ -290,14 +290,19 @@ impl Core {
         if let Some(video) = &video {
             self.context.registry.note_video(id, video);
         }
-        let fits = entry.stream.live(video, audio, &self.context.tuning);
+        let others = entry.stream.live(video, audio, &self.context.tuning);
         entry.feed_live(id, &self.context.peers);
-        let (viewers, audience) = match fits {
+        let (viewers, audience) = match others.is_empty() {
             true => Default::default(),
             false => (entry.stream.viewers.clone(), entry.stream.audience.clone()),
         };
         let waiting = self.streams.take_waiting(id);
         for slot in viewers {
+            let viewer = self.viewers.get(slot);
+            if viewer.is_some_and(|viewer| others.iter().all(|&codec| viewer.session.takes(codec)))
+            {
+                continue;
+            }
             let error = Error::new(
                 Status::Camera,
                 "the camera came back with another codec: a new offer is needed",
@@ -346,8 +351,8 @@ impl Core {
         entry.stream.costs.packetized(time);
         self.costs.media.packetized(time);
         let timed = entry.stream.costs.sample();
-        let arrival = (kind == MediaKind::Video).then_some(unit.arrival);
-        if kind == MediaKind::Video {
+        let arrival = entry.stream.leads(kind).then_some(unit.arrival);
+        if entry.stream.leads(kind) {
             let begins = arrived == Arrived::Beginning;
             entry.feed_unit(id, begins, &self.context.peers);
             if begins {

@@ -116,10 +116,13 @@ impl Feed {
     }
 
     fn begin(&mut self, stream: StreamId, media: Media<'_>, pushed: bool, peers: &Peers) {
-        self.codec = Some(media.video.info().codec);
+        let Some(video) = media.video else {
+            return;
+        };
+        self.codec = Some(video.info().codec);
         self.awaits_keyframe = false;
         let beginning = Beginning {
-            video: media.video.copy(),
+            video: video.copy(),
             rate: media.rate,
             pushed,
         };
@@ -176,9 +179,9 @@ impl Feeds {
     /// The stream is live. Mirrors that have no video of this codec begin; the others go on: new
     /// parameter sets come with the next keyframe.
     pub fn live(&mut self, stream: StreamId, media: Media<'_>, pushed: bool, peers: &Peers) {
-        let codec = media.video.info().codec;
+        let codec = media.video.map(|video| video.info().codec);
         for feed in &mut self.feeds {
-            if feed.codec != Some(codec) {
+            if feed.codec != codec {
                 feed.begin(stream, media, pushed, peers);
             }
         }
@@ -186,10 +189,10 @@ impl Feeds {
 
     /// The stream has a new access unit of video.
     pub fn unit(&mut self, stream: StreamId, media: Media<'_>, begins: bool, peers: &Peers) {
-        if self.feeds.is_empty() {
+        let Some(video) = media.video.filter(|_| !self.feeds.is_empty()) else {
             return;
-        }
-        let ring = media.video.ring();
+        };
+        let ring = video.ring();
         let newest = ring.end().checked_sub(1);
         let Some(packets) = newest.and_then(|number| ring.copy_unit(number)) else {
             return;
@@ -197,7 +200,7 @@ impl Feeds {
         let unit = Arc::new(MirroredUnit {
             packets,
             begins,
-            clock: media.video.clock().clone(),
+            clock: video.clock().clone(),
             rate: media.rate,
         });
         for feed in &mut self.feeds {

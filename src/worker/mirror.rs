@@ -52,7 +52,7 @@ impl Mirror {
     /// What viewers may be sent; `None` while there is nothing.
     pub fn media(&self) -> Option<Media<'_>> {
         Some(Media {
-            video: self.video.as_ref()?,
+            video: Some(self.video.as_ref()?),
             audio: None,
             rate: self.rate,
         })
@@ -206,7 +206,7 @@ mod tests {
             let Some(media) = self.mirror.media() else {
                 return Vec::new();
             };
-            let ring = media.video.ring();
+            let ring = media.video.unwrap().ring();
             let packets = (ring.start()..ring.end()).filter_map(|n| ring.packet(n));
             packets.filter(|p| p.first).map(|p| p.arrival).collect()
         }
@@ -239,7 +239,7 @@ mod tests {
         assert_eq!(world.mirrored().len(), 3);
         world.live(TrackInfo::video(h265_sets()));
         assert_eq!(world.take(), [Effect::Other]);
-        let codec = world.mirror.media().unwrap().video.info().codec;
+        let codec = world.mirror.media().unwrap().video.unwrap().info().codec;
         assert_eq!((codec, world.mirrored().len()), (Codec::H265, 0));
 
         world.entry.forget_media(STREAM, &world.peers);

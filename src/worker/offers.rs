@@ -64,8 +64,11 @@ impl Core {
             .filter(|&&variant| variant != request.stream)
             .map(|&variant| context.registry.video(variant))
             .collect();
-        let own = std::iter::once(Some(media.video.info()));
-        let videos: Vec<_> = own.chain(others.iter().map(Option::as_ref)).collect();
+        let own = media.video.map(|track| Some(track.info()));
+        let videos: Vec<_> = own
+            .into_iter()
+            .chain(others.iter().map(Option::as_ref))
+            .collect();
         let negotiated = answer::negotiate(
             &request.offer,
             &videos,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Status};
-use crate::media::{AccessUnit, MediaKind, RateMeter, RingLimits, Track, TrackInfo};
+use crate::media::{AccessUnit, Codec, MediaKind, RateMeter, RingLimits, Track, TrackInfo};
 use crate::random;
 use crate::session::Media;
 use crate::source::Quirks;
@@ -188,8 +188,11 @@ impl Stream {
     /// What viewers may be sent; `None` before the camera is live for the first time, or for the
     /// first time since it was idle.
     pub fn media(&self) -> Option<Media<'_>> {
+        if self.video.is_none() && self.audio.is_none() {
+            return None;
+        }
         Some(Media {
-            video: self.video.as_ref()?,
+            video: self.video.as_ref(),
             audio: self.audio.as_ref(),
             rate: self.rate.rate(),
         })
@@ -266,38 +269,35 @@ impl Stream {
         self.error.as_ref()
     }
 
-    /// The camera is connected. True if viewers can go on; false if their SDP no longer fits.
+    /// The camera is connected. Returns the codecs of tracks that are others than before: viewers whose
+    /// SDP does not have them cannot go on.
     pub fn live(
         &mut self,
         video: Option<TrackInfo>,
         audio: Option<TrackInfo>,
         tuning: &Tuning,
-    ) -> bool {
-        self.counters.reconnects += u32::from(self.video.is_some());
+    ) -> Vec<Codec> {
+        self.counters.reconnects += u32::from(self.media().is_some());
         self.begun = false;
-        let mut fits = true;
-        if let Some(video) = video {
-            self.remember_size(&video);
-            match &mut self.video {
-                Some(track) if track.info().codec == video.codec => track.reconnected(video),
-                previous => {
-                    fits &= previous.is_none();
-                    self.video = Some(new_track(video, tuning));
+        if let Some(video) = &video {
+            self.remember_size(video);
+        }
+        let mut others = Vec::new();
+        // A track may return with the next connection.
+        let tracks = [(&mut self.video, video), (&mut self.audio, audio)];
+        for (track, info) in tracks {
+            match (track, info) {
+                (_, None) => {}
+                (Some(track), Some(info)) if track.info().codec == info.codec => {
+                    track.reconnected(info);
+                }
+                (previous, Some(info)) => {
+                    others.extend(previous.as_ref().map(|_| info.codec));
+                    *previous = Some(new_track(info, tuning));
                 }
             }
         }
-        match (&mut self.audio, audio) {
-            (Some(track), Some(info)) if track.info().codec == info.codec => {
-                track.reconnected(info);
-            }
-            (previous, Some(info)) => {
-                fits &= previous.is_none();
-                self.audio = Some(new_track(info, tuning));
-            }
-            // Audio may return with the next connection.
-            (_, None) => {}
-        }
-        fits
+        others
     }
 
     /// The camera is disconnected, and may be another when it is live again: forgets its tracks
@@ -346,12 +346,15 @@ impl Stream {
             self.dimensions = size;
         }
         if kind == MediaKind::Video {
-            counters.last_media = Some(unit.arrival);
             counters.frames += 1;
             counters.keyframes += u64::from(accepted.keyframe);
+        }
+        let leads = self.leads(kind);
+        if leads {
+            self.counters.last_media = Some(unit.arrival);
             self.rate.arrived(unit.arrival, unit.data.len());
         }
-        let first = kind == MediaKind::Video && accepted.keyframe && !self.begun;
+        let first = leads && accepted.keyframe && !self.begun;
         self.begun |= first;
         match accepted.packets {
             0 => Arrived::Nothing,
@@ -360,7 +363,12 @@ impl Stream {
         }
     }
 
-    /// The video frame that arrived at `arrival` has been sent to all viewers; `None` for audio.
+    /// Whether figures are of the track of this kind: the video, or the audio where there is none.
+    pub fn leads(&self, kind: MediaKind) -> bool {
+        kind == MediaKind::Video || self.video.is_none()
+    }
+
+    /// The access unit that arrived at `arrival` has been sent to all viewers; `None` for audio beside video.
     pub fn delivered(&mut self, arrival: Option<Instant>, now: Instant) {
         if let Some(arrival) = arrival
             && !self.audience.is_empty()
@@ -477,7 +485,6 @@ pub fn video_limits(tuning: &Tuning) -> RingLimits {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::media::Codec;
     use crate::media::testing::{h265_sets, sets, unit};
     use crate::state::WarningKind;
     use crate::tuning::Key;
@@ -588,11 +595,44 @@ mod tests {
     }
 
     #[test]
+    fn a_stream_of_sound_only_is_live_and_counted_by_its_sound() {
+        let (now, tuning) = (Instant::now(), Tuning::default());
+        let mut stream = Stream::new(named("intercom"));
+        let others = stream.live(None, Some(TrackInfo::audio(Codec::Pcmu)), &tuning);
+        assert!(others.is_empty());
+        let samples = AccessUnit {
+            data: &[0xff; 160],
+            timestamp: 0,
+            arrival: now,
+            captured: None,
+        };
+        let arrived = stream.media_arrived(MediaKind::Audio, &samples, 0);
+        assert_eq!(arrived, Arrived::Beginning);
+        let media = stream.media().unwrap();
+        assert!(media.video.is_none() && media.audio.is_some());
+        let info = stream.info(now);
+        assert_eq!(
+            (info.video_codec, info.audio_codec),
+            (None, Some(Codec::Pcmu))
+        );
+        assert_eq!((info.width, info.frames), (0, 0));
+        assert_eq!(info.since_last_media, Some(Duration::ZERO));
+        // Another codec is news for viewers, the first video is none.
+        let video = Some(TrackInfo::video(sets()));
+        let others = stream.live(video, Some(TrackInfo::audio(Codec::Opus)), &tuning);
+        assert_eq!(others, [Codec::Opus]);
+    }
+
+    #[test]
     fn what_was_forgotten_does_not_bind_what_comes() {
         let now = Instant::now();
         let tuning = Tuning::default();
         let mut stream = Stream::idle(named("cam"));
-        assert!(stream.live(Some(TrackInfo::video(sets())), None, &tuning));
+        assert!(
+            stream
+                .live(Some(TrackInfo::video(sets())), None, &tuning)
+                .is_empty()
+        );
         let keyframe = AccessUnit {
             data: &unit(&[[0x65, 1, 2, 3]]),
             timestamp: 0,
@@ -610,12 +650,17 @@ mod tests {
         assert_eq!(memory(&stream), 0);
         assert_eq!(stream.info(now).video_codec, None);
 
-        assert!(stream.live(Some(TrackInfo::video(h265_sets())), None, &tuning));
+        assert!(
+            stream
+                .live(Some(TrackInfo::video(h265_sets())), None, &tuning)
+                .is_empty()
+        );
         let info = stream.info(now);
         assert_eq!((info.video_codec, info.reconnects), (Some(Codec::H265), 0));
         assert_eq!(info.frames, 2);
         // To connected viewers, the same change is another camera.
-        assert!(!stream.live(Some(TrackInfo::video(sets())), None, &tuning));
+        let others = stream.live(Some(TrackInfo::video(sets())), None, &tuning);
+        assert_eq!(others, [Codec::H264]);
         assert_eq!(stream.info(now).reconnects, 1);
     }
 }

@@ -75,7 +75,7 @@ impl Camera {
 
     pub fn media(&self) -> Option<Media<'_>> {
         Some(Media {
-            video: self.track.as_ref()?,
+            video: Some(self.track.as_ref()?),
             audio: None,
             rate: self.rate.rate(),
         })

@@ -388,7 +388,7 @@ impl World {
     pub fn with_session(&mut self, work: impl FnOnce(&mut Session, &mut Io<'_, Wire<'_>>)) {
         let tracks = Streams {
             own: Media {
-                video: &self.video,
+                video: Some(&self.video),
                 audio: Some(&self.audio),
                 rate: self.rate.rate(),
             },

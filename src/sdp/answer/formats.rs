@@ -67,22 +67,22 @@ pub(super) enum Repair {
     Rtx(u8),
 }
 
-/// Adds what the video may change to: the codecs of `videos`, each once, and those of which nothing is
+/// Adds what a track may change to: the codecs of `tracks`, each once, and those of which nothing is
 /// known may have any codec. The feedback on them must be that of the track.
-pub(super) fn add_formats(
+pub(super) fn add_formats<'a>(
     track: &mut NegotiatedTrack,
     section: &OfferedSection,
-    videos: &[Option<&TrackInfo>],
+    tracks: impl Iterator<Item = Option<&'a TrackInfo>> + Clone,
     allowed: Allowed,
 ) {
     let any = Codec::ALL
         .into_iter()
         .filter(|codec| codec.kind() == MediaKind::Video);
-    let known = videos
-        .iter()
+    let known = tracks
+        .clone()
         .flatten()
         .map(|info| (info.codec, info.parameter_sets.as_ref()));
-    let unknown = videos.iter().any(Option::is_none);
+    let unknown = { tracks }.any(|info| info.is_none());
     let unknown = any.filter(|_| unknown).map(|codec| (codec, None));
     for (codec, sets) in known.chain(unknown) {
         if track.format(codec).is_some() {
@@ -155,13 +155,7 @@ pub(super) fn write_format(
         codecs.find(|offered| offered.payload_type == wanted)
     };
     let (name, clock_rate) = (codec.encoding_name(), codec.clock_rate());
-    let channels = match codec.channels() {
-        1 => String::new(),
-        more => format!("/{more}"),
-    };
-    sdp.line(format_args!(
-        "a=rtpmap:{payload_type} {name}/{clock_rate}{channels}"
-    ));
+    write_rtpmap(sdp, payload_type, name, clock_rate, codec.channels());
     let fmtp = track.fmtp_of(payload_type);
     if !fmtp.is_empty() {
         sdp.line(format_args!("a=fmtp:{payload_type} {fmtp}"));
@@ -179,7 +173,23 @@ pub(super) fn write_format(
     if let Some(rtx) = rtx
         && let Some(offered) = find(rtx)
     {
-        sdp.line(format_args!("a=rtpmap:{rtx} rtx/{clock_rate}{channels}"));
+        write_rtpmap(sdp, rtx, "rtx", clock_rate, codec.channels());
         sdp.line(format_args!("a=fmtp:{rtx} {}", offered.fmtp));
     }
+}
+
+pub(super) fn write_rtpmap(
+    sdp: &mut Lines,
+    payload_type: u8,
+    name: &str,
+    clock_rate: u32,
+    channels: u8,
+) {
+    let channels = match channels {
+        1 => String::new(),
+        more => format!("/{more}"),
+    };
+    sdp.line(format_args!(
+        "a=rtpmap:{payload_type} {name}/{clock_rate}{channels}"
+    ));
 }

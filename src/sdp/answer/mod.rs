@@ -15,7 +15,9 @@ mod h265;
 mod restart;
 
 pub use formats::Format;
-use formats::{Chosen, Repair, add_formats, choose, choose_for, repair, write_format};
+use formats::{
+    Chosen, Repair, add_formats, choose, choose_for, repair, write_format, write_rtpmap,
+};
 pub use restart::{restart_fragment, transport_section};
 
 const PLAYOUT_DELAY: &str = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay";
@@ -27,6 +29,9 @@ const ONE_BYTE_IDS: std::ops::RangeInclusive<u8> = 1..=14;
 
 /// Maximum number of codec names in an error message.
 const NAMES_IN_ERROR: usize = 12;
+
+/// The port of sections whose candidates say where to send (RFC 8840 section 4.1.1).
+const DISCARD: u16 = 9;
 
 /// The MediaStream of all tracks, as the viewer's JavaScript sees it.
 const MEDIA_STREAM: &str = "camera";
@@ -77,10 +82,12 @@ pub enum Retransmission {
 pub struct Negotiated {
     /// Random number below 2^63 that names this session in SDP and RTCP.
     pub id: u64,
-    /// The video track.
-    pub video: NegotiatedTrack,
+    /// The video track, if the camera has one.
+    pub video: Option<NegotiatedTrack>,
     /// The audio track, if the camera has one and the browser accepts it.
     pub audio: Option<NegotiatedTrack>,
+    /// Sections in which nothing is sent: index in the offer, and the payload type that is answered.
+    pub silent: Vec<(usize, u8)>,
 }
 
 impl Negotiated {
@@ -91,15 +98,30 @@ impl Negotiated {
 
     /// Whether the viewer sends transport-wide feedback on any track.
     pub fn transport_cc(&self) -> bool {
-        let mut tracks = std::iter::once(&self.video).chain(&self.audio);
+        let mut tracks = self.video.iter().chain(&self.audio);
         tracks.any(|track| track.transport_cc_id.is_some())
     }
 
-    /// The track of the offer's section `i`.
-    fn in_section(&self, i: usize) -> Option<&NegotiatedTrack> {
-        let mut tracks = std::iter::once(&self.video).chain(&self.audio);
-        tracks.find(|track| track.section == i)
+    /// What is in the offer's section `i`.
+    fn in_section(&self, i: usize) -> Content<'_> {
+        let mut tracks = self.video.iter().chain(&self.audio);
+        let mut silent = self.silent.iter();
+        if let Some(track) = tracks.find(|track| track.section == i) {
+            Content::Track(track)
+        } else if let Some(&(_, payload_type)) = silent.find(|silent| silent.0 == i) {
+            Content::Silent(payload_type)
+        } else {
+            Content::Refused
+        }
     }
+}
+
+/// What a section of the answer carries.
+enum Content<'a> {
+    Track(&'a NegotiatedTrack),
+    /// Nothing, but it is part of the transport.
+    Silent(u8),
+    Refused,
 }
 
 /// What a session may use if it is offered.
@@ -114,15 +136,21 @@ pub struct Allowed {
 /// Chooses sections, payload types and SSRCs.
 ///
 /// `videos`: the stream's own video, then those of its variants, best first; `None` for one whose codec is
-/// not known yet. The video begins with the first of them that the browser takes, and may change to all
-/// that it takes. If it takes none that is known, one that is not is expected to have H.264. `allowed`:
-/// what is used where it is offered. H.264 uses the payload type with the camera's profile, else Main,
-/// else Constrained Baseline, else any, with packetization-mode 1 if offered. H.265 and AV1 use one with
-/// the camera's profile, else one whose decoders decode that as well. Audio is omitted if it cannot share
-/// the transport of the video. `random` returns random numbers.
+/// not known yet; empty if the stream has audio only. The video begins with the first of them that the
+/// browser takes, and may change to all that it takes. If it takes none that is known, one that is not is
+/// expected to have H.264. H.264 uses the payload type with the camera's profile, else Main, else
+/// Constrained Baseline, else any, with packetization-mode 1 if offered. H.265 and AV1 use one with the
+/// camera's profile, else one whose decoders decode that as well.
 ///
-/// Fails with `Status::Codec` if there is no common video codec; the message names what the camera sends
-/// and what the browser offers.
+/// `audio`: the stream's audio. It may change to any codec that the browser offers. It is omitted if it
+/// cannot share the transport of the video. An offer without video gets the audio alone. `allowed`: what
+/// is used where it is offered. `random` returns random numbers.
+///
+/// The other sections that could share the transport are answered all the same, without media: some
+/// viewers do not understand an answer that refuses a section.
+///
+/// Fails with `Status::Codec` if there is no common codec; the message names what the camera sends and
+/// what the browser offers.
 pub fn negotiate(
     offer: &Offer,
     videos: &[Option<&TrackInfo>],
@@ -132,45 +160,94 @@ pub fn negotiate(
 ) -> Result<Negotiated> {
     let id = random()? >> 1;
     let mut ssrcs = Ssrcs::new(random);
-    let known = videos.iter().flatten();
-    let (video_section, chosen) = known
-        .clone()
-        .find_map(|video| {
-            sections(offer, MediaKind::Video)
-                .find_map(|(i, section)| Some((i, choose_for(section, video)?)))
-        })
-        .or_else(|| {
-            // One that is not known yet most likely has the codec that every browser takes.
-            let unknown = videos.iter().any(Option::is_none);
-            let mut sections = sections(offer, MediaKind::Video).filter(|_| unknown);
-            sections.find_map(|(i, section)| Some((i, choose(section, Codec::H264, None)?)))
-        })
-        .ok_or_else(|| nothing_in_common(offer, known.copied().next()))?;
-    let mut picture = track(offer, video_section, chosen, allowed, &mut ssrcs)?;
-    add_formats(
-        &mut picture,
-        &offer.sections[video_section],
-        videos,
-        allowed,
-    );
-    picture.playout_delay_id = extension(&offer.sections[video_section], PLAYOUT_DELAY);
-
-    let bundled = |i: usize| {
-        let in_bundle = |i: usize| offer.bundle.contains(&offer.sections[i].mid);
-        in_bundle(i) && in_bundle(video_section)
-    };
+    let video = choose_video(offer, videos);
+    let alone = videos.is_empty() || sections(offer, MediaKind::Video).next().is_none();
+    if video.is_none() && !(alone && audio.is_some()) {
+        return Err(nothing_in_common(
+            offer,
+            videos.iter().flatten().next().copied(),
+        ));
+    }
+    let transport = video.as_ref().map(|(section, _)| *section);
     let sound = audio.and_then(|audio| {
         sections(offer, MediaKind::Audio)
-            .filter(|&(i, _)| bundled(i))
+            .filter(|&(i, _)| transport.is_none_or(|first| bundled(offer, i, first)))
             .find_map(|(i, section)| Some((i, choose_for(section, audio)?)))
     });
+    let Some(transport) = transport.or(sound.as_ref().map(|(section, _)| *section)) else {
+        return Err(nothing_in_common(offer, audio));
+    };
+
+    let mut picture = None;
+    if let Some((i, chosen)) = video {
+        let section = &offer.sections[i];
+        let mut track = track(offer, i, chosen, allowed, &mut ssrcs)?;
+        add_formats(&mut track, section, videos.iter().copied(), allowed);
+        track.playout_delay_id = extension(section, PLAYOUT_DELAY);
+        picture = Some(track);
+    }
+    let mut voice = None;
+    if let Some((i, chosen)) = sound {
+        let others = Codec::ALL.map(TrackInfo::audio);
+        let others = others
+            .iter()
+            .filter(|info| info.codec.kind() == MediaKind::Audio);
+        let mut track = track(offer, i, chosen, allowed, &mut ssrcs)?;
+        add_formats(&mut track, &offer.sections[i], others.map(Some), allowed);
+        voice = Some(track);
+    }
+    let taken = [&picture, &voice].map(|track| track.as_ref().map(|track| track.section));
+    let silent = offer
+        .sections
+        .iter()
+        .enumerate()
+        .filter_map(|(i, section)| {
+            section
+                .wanted
+                .filter(|_| bundled(offer, i, transport) && !taken.contains(&Some(i)))?;
+            Some((i, acceptable(section)?))
+        });
     Ok(Negotiated {
         id,
+        silent: silent.collect(),
         video: picture,
-        audio: sound
-            .map(|(i, chosen)| track(offer, i, chosen, allowed, &mut ssrcs))
-            .transpose()?,
+        audio: voice,
     })
+}
+
+/// The section and the form of the video to begin with.
+fn choose_video<'a>(
+    offer: &'a Offer,
+    videos: &[Option<&TrackInfo>],
+) -> Option<(usize, Chosen<'a>)> {
+    let mut known = videos.iter().flatten();
+    let chosen = known.find_map(|video| {
+        sections(offer, MediaKind::Video)
+            .find_map(|(i, section)| Some((i, choose_for(section, video)?)))
+    });
+    chosen.or_else(|| {
+        // One that is not known yet most likely has the codec that every browser takes.
+        let unknown = videos.iter().any(Option::is_none);
+        let mut sections = sections(offer, MediaKind::Video).filter(|_| unknown);
+        sections.find_map(|(i, section)| Some((i, choose(section, Codec::H264, None)?)))
+    })
+}
+
+/// Whether two sections share a transport.
+fn bundled(offer: &Offer, i: usize, other: usize) -> bool {
+    [i, other]
+        .iter()
+        .all(|&i| offer.bundle.contains(&offer.sections[i].mid))
+}
+
+/// The payload type to answer in a section that carries nothing: of a codec of ours if there is one.
+fn acceptable(section: &OfferedSection) -> Option<u8> {
+    let ours = Codec::ALL
+        .into_iter()
+        .filter(|codec| Some(codec.kind()) == section.wanted);
+    let mut ours = ours.filter_map(|codec| Some(choose(section, codec, None)?.1.payload_type));
+    ours.next()
+        .or_else(|| section.codecs.first().map(|codec| codec.payload_type))
 }
 
 /// The sections that want this kind, with their index in the offer.
@@ -233,30 +310,41 @@ fn extension(section: &OfferedSection, uri: &str) -> Option<u8> {
         .map(|extension| extension.id)
 }
 
-fn nothing_in_common(offer: &Offer, video: Option<&TrackInfo>) -> Error {
+fn nothing_in_common(offer: &Offer, camera: Option<&TrackInfo>) -> Error {
+    let codec = camera.map_or(Codec::H264, |camera| camera.codec);
+    let (kind, what) = match codec.kind() {
+        MediaKind::Video => (MediaKind::Video, "video"),
+        MediaKind::Audio => (MediaKind::Audio, "audio"),
+    };
+    let camera = match kind {
+        MediaKind::Video => codec.encoding_name().to_owned(),
+        MediaKind::Audio => format!("audio only, {},", codec.encoding_name()),
+    };
     let mut offered: Vec<&str> = Vec::new();
-    for (_, section) in sections(offer, MediaKind::Video) {
+    for (_, section) in sections(offer, kind) {
         for codec in &section.codecs {
             let helper = matches!(
                 codec.name.as_str(),
-                "RTX" | "RED" | "ULPFEC" | "FLEXFEC" | "FLEXFEC-03"
+                "RTX" | "RED" | "ULPFEC" | "FLEXFEC" | "FLEXFEC-03" | "CN" | "TELEPHONE-EVENT"
             );
             if !helper && !offered.contains(&codec.name.as_str()) {
                 offered.push(&codec.name);
             }
         }
     }
-    let codec = video.map_or(Codec::H264, |video| video.codec);
-    let camera = codec.encoding_name();
-    let sentence = if sections(offer, MediaKind::Video).next().is_none() {
+    let sentence = if sections(offer, kind).next().is_none() {
+        let sends = match kind {
+            MediaKind::Video => format!("{camera} video,"),
+            MediaKind::Audio => camera,
+        };
         format!(
-            "the camera sends {camera} video, but the offer has no video section that is recvonly \
-             or sendrecv: add a recvonly video transceiver"
+            "the camera sends {sends} but the offer has no {what} section that is recvonly or \
+             sendrecv: add a recvonly {what} transceiver"
         )
     } else {
         offered.truncate(NAMES_IN_ERROR);
         let offered = match offered.as_slice() {
-            [] => "no video codec".to_owned(),
+            [] => format!("no {what} codec"),
             names => names.join(", "),
         };
         let advice = match codec {
@@ -268,8 +356,12 @@ fn nothing_in_common(offer: &Offer, video: Option<&TrackInfo>) -> Error {
                 "send H.264, which every browser plays, or use a browser that plays this profile of \
                  AV1"
             }
-            _ => "use a browser with H.264, or set the camera to a codec that the browser offers",
+            Codec::H264 => {
+                "use a browser with H.264, or set the camera to a codec that the browser offers"
+            }
+            _ => "offer it, or set the camera to a codec that is offered",
         };
+        let camera = camera.trim_end_matches(',');
         format!(
             "the camera sends {camera}, which the browser does not offer in a usable form; it offers \
              {offered}: {advice}"
@@ -314,13 +406,13 @@ pub struct LocalTransport<'a> {
 }
 
 /// Writes the answer (RFC 8829 section 5.3): an ICE-lite, DTLS-passive sender, all tracks on one
-/// transport, every other section of the offer refused.
+/// transport. Every section has the lines of the transport, even a refused one: some viewers insist.
 pub fn answer(offer: &Offer, negotiated: &Negotiated, transport: &LocalTransport<'_>) -> String {
     let mids: Vec<&str> = offer
         .sections
         .iter()
         .enumerate()
-        .filter(|&(i, _)| negotiated.in_section(i).is_some())
+        .filter(|&(i, _)| !matches!(negotiated.in_section(i), Content::Refused))
         .map(|(_, section)| section.mid.as_str())
         .filter(|mid| offer.bundle.iter().any(|bundled| bundled == mid))
         .collect();
@@ -338,16 +430,18 @@ pub fn answer(offer: &Offer, negotiated: &Negotiated, transport: &LocalTransport
 
     let mut candidates = Some(transport.candidates);
     for (i, section) in offer.sections.iter().enumerate() {
-        match negotiated.in_section(i) {
-            None => refuse(&mut sdp, section),
-            Some(track) => {
-                media(&mut sdp, section, track, &negotiated.cname());
-                security(&mut sdp, transport);
-                // The others share the first one's transport.
-                if let Some(candidates) = candidates.take() {
-                    write_candidates(&mut sdp, candidates);
-                }
-            }
+        let content = negotiated.in_section(i);
+        match content {
+            Content::Track(track) => media(&mut sdp, section, track, &negotiated.cname()),
+            Content::Silent(payload_type) => silence(&mut sdp, section, payload_type),
+            Content::Refused => refuse(&mut sdp, section),
+        }
+        security(&mut sdp, transport);
+        // The others share the first one's transport.
+        if !matches!(content, Content::Refused)
+            && let Some(candidates) = candidates.take()
+        {
+            write_candidates(&mut sdp, candidates);
         }
     }
     sdp.0
@@ -366,14 +460,37 @@ impl Lines {
 
 /// A section that carries nothing: port 0, out of the bundle (RFC 8829 section 5.3.1).
 fn refuse(sdp: &mut Lines, section: &OfferedSection) {
+    head(sdp, section, 0, &section.formats.join(" "), "inactive");
+}
+
+/// A section that carries nothing at the moment.
+fn silence(sdp: &mut Lines, section: &OfferedSection, payload_type: u8) {
+    head(sdp, section, DISCARD, &payload_type.to_string(), "inactive");
+    let mut codecs = section.codecs.iter();
+    if let Some(codec) = codecs.find(|codec| codec.payload_type == payload_type) {
+        // As it is registered: not everybody ignores case.
+        let mut ours = Codec::ALL.iter().map(|ours| ours.encoding_name());
+        let name = ours.find(|ours| ours.eq_ignore_ascii_case(&codec.name));
+        let name = name.unwrap_or(&codec.name);
+        write_rtpmap(sdp, payload_type, name, codec.clock_rate, codec.channels);
+        if !codec.fmtp.is_empty() {
+            sdp.line(format_args!("a=fmtp:{payload_type} {}", codec.fmtp));
+        }
+    }
+}
+
+/// The lines that every section begins with.
+fn head(sdp: &mut Lines, section: &OfferedSection, port: u16, formats: &str, direction: &str) {
     let OfferedSection {
         media, protocol, ..
     } = section;
-    let formats = section.formats.join(" ");
-    sdp.line(format_args!("m={media} 0 {protocol} {formats}"));
+    sdp.line(format_args!("m={media} {port} {protocol} {formats}"));
     sdp.line(format_args!("c=IN IP4 0.0.0.0"));
     write_mid(sdp, section);
-    sdp.line(format_args!("a=inactive"));
+    sdp.line(format_args!("a={direction}"));
+    if protocol.contains("RTP/") {
+        sdp.line(format_args!("a=rtcp-mux"));
+    }
 }
 
 fn write_mid(sdp: &mut Lines, section: &OfferedSection) {
@@ -383,20 +500,13 @@ fn write_mid(sdp: &mut Lines, section: &OfferedSection) {
 }
 
 fn media(sdp: &mut Lines, section: &OfferedSection, track: &NegotiatedTrack, cname: &str) {
-    let OfferedSection {
-        media, protocol, ..
-    } = section;
-    let payload_types: String = track
+    let payload_types: Vec<String> = track
         .formats()
         .flat_map(|(_, payload_type, rtx)| [Some(payload_type), rtx])
         .flatten()
-        .map(|payload_type| format!(" {payload_type}"))
+        .map(|payload_type| payload_type.to_string())
         .collect();
-    sdp.line(format_args!("m={media} 9 {protocol}{payload_types}"));
-    sdp.line(format_args!("c=IN IP4 0.0.0.0"));
-    write_mid(sdp, section);
-    sdp.line(format_args!("a=sendonly"));
-    sdp.line(format_args!("a=rtcp-mux"));
+    head(sdp, section, DISCARD, &payload_types.join(" "), "sendonly");
     if section.reduced_size_rtcp {
         sdp.line(format_args!("a=rtcp-rsize"));
     }
@@ -421,7 +531,7 @@ fn media(sdp: &mut Lines, section: &OfferedSection, track: &NegotiatedTrack, cna
         write_format(sdp, section, track, codec, payload_type, rtx);
     }
 
-    sdp.line(format_args!("a=msid:{MEDIA_STREAM} {media}"));
+    sdp.line(format_args!("a=msid:{MEDIA_STREAM} {}", section.media));
     let ssrc = track.ssrc;
     let rtx = match track.retransmission {
         Retransmission::Rtx { ssrc, .. } => Some(ssrc),

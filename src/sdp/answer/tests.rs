@@ -67,6 +67,10 @@ fn negotiated(sdp: &str, audio: Option<Codec>, nack: bool) -> Negotiated {
     .unwrap()
 }
 
+fn picture(negotiated: &Negotiated) -> &NegotiatedTrack {
+    negotiated.video.as_ref().unwrap()
+}
+
 const FINGERPRINT: &str = "0A:1B:2C:3D:4E:5F:60:71:82:93:A4:B5:C6:D7:E8:F9:\
                            0A:1B:2C:3D:4E:5F:60:71:82:93:A4:B5:C6:D7:E8:F9";
 
@@ -96,6 +100,15 @@ fn values<'a>(media: &'a MediaDescription, key: &str) -> Vec<&'a str> {
     with_key
         .map(|a| a.value.as_deref().unwrap_or_default())
         .collect()
+}
+
+fn further(codec: Codec, payload_type: u8, fmtp: &str) -> Format {
+    Format {
+        codec,
+        payload_type,
+        fmtp: fmtp.into(),
+        rtx: None,
+    }
 }
 
 fn rtx(payload_type: u8, ssrc: u32) -> Retransmission {
@@ -145,15 +158,16 @@ fn audio_is_sent_again_if_that_is_offered() {
 fn chromium_gets_main_on_its_payload_type_with_rtx_and_sound() {
     let mut negotiated = negotiated(CHROMIUM, Some(Codec::Pcma), true);
     negotiated.id = 12_345;
-    negotiated.video.ssrc = 1001;
-    negotiated.video.retransmission = rtx(117, 1002);
+    let video = negotiated.video.as_mut().unwrap();
+    video.ssrc = 1001;
+    video.retransmission = rtx(117, 1002);
     let audio = negotiated.audio.as_mut().unwrap();
     audio.ssrc = 1003;
     assert_eq!(
         negotiated,
         Negotiated {
             id: 12_345,
-            video: NegotiatedTrack {
+            video: Some(NegotiatedTrack {
                 codec: Codec::H264,
                 further: Vec::new(),
                 section: 0,
@@ -164,10 +178,15 @@ fn chromium_gets_main_on_its_payload_type_with_rtx_and_sound() {
                 playout_delay_id: Some(5),
                 transport_cc_id: Some(4),
                 ssrc: 1001,
-            },
+            }),
+            silent: Vec::new(),
             audio: Some(NegotiatedTrack {
                 codec: Codec::Pcma,
-                further: Vec::new(),
+                further: vec![
+                    further(Codec::Opus, 111, "minptime=10;useinbandfec=1"),
+                    further(Codec::Pcmu, 0, ""),
+                    further(Codec::G722, 9, ""),
+                ],
                 section: 1,
                 payload_type: 8,
                 fmtp: String::new(),
@@ -214,13 +233,17 @@ fn chromium_gets_main_on_its_payload_type_with_rtx_and_sound() {
          a=candidate:2 1 udp 2130706175 2001:db8::7 8189 typ host\r\n\
          a=candidate:1 1 udp 2130705919 192.0.2.7 8190 typ host\r\n\
          a=end-of-candidates\r\n\
-         m=audio 9 UDP/TLS/RTP/SAVPF 8\r\n\
+         m=audio 9 UDP/TLS/RTP/SAVPF 8 111 0 9\r\n\
          c=IN IP4 0.0.0.0\r\n\
          a=mid:1\r\n\
          a=sendonly\r\n\
          a=rtcp-mux\r\n\
          a=rtcp-rsize\r\n\
          a=rtpmap:8 PCMA/8000\r\n\
+         a=rtpmap:111 opus/48000/2\r\n\
+         a=fmtp:111 minptime=10;useinbandfec=1\r\n\
+         a=rtpmap:0 PCMU/8000\r\n\
+         a=rtpmap:9 G722/8000\r\n\
          a=msid:camera audio\r\n\
          a=ssrc:1003 cname:0000000000003039\r\n\
          a=ice-ufrag:w0s1abcd\r\n\
@@ -234,9 +257,9 @@ fn chromium_gets_main_on_its_payload_type_with_rtx_and_sound() {
 #[test]
 fn firefox_gets_constrained_baseline_and_is_told_who_sends_the_extension() {
     let negotiated = negotiated(FIREFOX, Some(Codec::Pcmu), true);
-    assert_eq!(negotiated.video.payload_type, 126);
-    assert_eq!(rtx_payload_type(&negotiated.video), Some(127));
-    assert_eq!(negotiated.video.playout_delay_id, Some(6));
+    assert_eq!(picture(&negotiated).payload_type, 126);
+    assert_eq!(rtx_payload_type(picture(&negotiated)), Some(127));
+    assert_eq!(picture(&negotiated).playout_delay_id, Some(6));
     assert_eq!(negotiated.audio.as_ref().unwrap().payload_type, 0);
     let answer = parsed(&written(FIREFOX, &negotiated));
     let [video, audio] = answer.media_descriptions.as_slice() else {
@@ -264,7 +287,7 @@ fn firefox_gets_constrained_baseline_and_is_told_who_sends_the_extension() {
 #[test]
 fn without_nack_there_is_no_rtx_but_keyframes_can_be_asked_for() {
     let negotiated = negotiated(CHROMIUM, None, false);
-    assert_eq!(negotiated.video.retransmission, Retransmission::Off);
+    assert_eq!(picture(&negotiated).retransmission, Retransmission::Off);
     let answer = parsed(&written(CHROMIUM, &negotiated));
     let video = &answer.media_descriptions[0];
     assert_eq!(video.media_name.formats, ["116"]);
@@ -283,13 +306,13 @@ fn feedback_that_was_not_offered_is_not_answered() {
         .collect::<Vec<_>>()
         .join("\n");
     let negotiated = negotiated(&sdp, None, true);
-    assert_eq!(negotiated.video.retransmission, Retransmission::Off);
+    assert_eq!(picture(&negotiated).retransmission, Retransmission::Off);
     let answer = parsed(&written(&sdp, &negotiated));
     assert!(values(&answer.media_descriptions[0], "rtcp-fb").is_empty());
 }
 
 #[test]
-fn sections_not_chosen_are_refused_in_their_place() {
+fn sections_not_chosen_are_silent_or_refused_in_their_place() {
     let mut sdp = CHROMIUM.replace("BUNDLE 0 1", "BUNDLE 0 1 data more");
     sdp.push_str(
         "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\n\
@@ -305,11 +328,11 @@ fn sections_not_chosen_are_refused_in_their_place() {
         .collect();
     sdp.push_str(&video.replace("a=mid:0", "a=mid:more"));
     let negotiated = negotiated(&sdp, None, true);
-    assert_eq!(negotiated.video.section, 0);
+    assert_eq!(picture(&negotiated).section, 0);
     let answer = parsed(&written(&sdp, &negotiated));
     assert_eq!(
         answer.attribute("group").map(String::as_str),
-        Some("BUNDLE 0")
+        Some("BUNDLE 0 1 more")
     );
     let ports: Vec<_> = answer
         .media_descriptions
@@ -326,9 +349,9 @@ fn sections_not_chosen_are_refused_in_their_place() {
         ports,
         [
             ("video", 9, "0"),
-            ("audio", 0, "1"),
+            ("audio", 9, "1"),
             ("application", 0, "data"),
-            ("video", 0, "more")
+            ("video", 9, "more")
         ]
     );
     assert!(!answer.media_descriptions[2].media_name.formats.is_empty());
@@ -346,7 +369,7 @@ fn the_first_video_section_that_fits_is_used() {
     let sdp = sdp + &video.replace("a=mid:0", "a=mid:2");
     let sdp = sdp.replace("BUNDLE 0 1", "BUNDLE 0 1 2");
     let negotiated = negotiated(&sdp, Some(Codec::Pcmu), true);
-    assert_eq!(negotiated.video.section, 2);
+    assert_eq!(picture(&negotiated).section, 2);
     let text = written(&sdp, &negotiated);
     assert!(text.contains("a=group:BUNDLE 1 2\r\n"));
     let answer = parsed(&text);
@@ -376,6 +399,119 @@ fn sound_that_the_browser_does_not_take_is_left_out() {
     assert!(negotiated(&sdp, Some(Codec::Pcma), true).audio.is_some());
 }
 
+/// What a section of an answer says of itself: port, direction, and its only codec.
+fn silent(media: &MediaDescription) -> (isize, bool, Vec<&str>) {
+    let inactive = media.attributes.iter().any(|a| a.key == "inactive");
+    (
+        media.media_name.port.value,
+        inactive,
+        values(media, "rtpmap"),
+    )
+}
+
+#[test]
+fn without_sound_its_section_is_silent_but_part_of_the_transport() {
+    let without = negotiated(CHROMIUM, None, true);
+    assert_eq!((&without.audio, &*without.silent), (&None, &[(1, 111)][..]));
+    let text = written(CHROMIUM, &without);
+    assert!(text.contains("a=group:BUNDLE 0 1\r\n"));
+    let answer = parsed(&text);
+    let audio = &answer.media_descriptions[1];
+    assert_eq!(silent(audio), (9, true, vec!["111 opus/48000/2"]));
+    assert_eq!(values(audio, "fmtp").len(), 1);
+    assert_eq!(values(audio, "ssrc"), [""; 0]);
+
+    // With sound that the browser does not take, it is the same.
+    let sdp = CHROMIUM
+        .replace("111 63 9 0 8 13 110 126", "9 13")
+        .replace("a=rtpmap:0 PCMU/8000\n", "");
+    let without = negotiated(&sdp, Some(Codec::Pcmu), true);
+    assert_eq!((&without.audio, &*without.silent), (&None, &[(1, 9)][..]));
+}
+
+/// aiortc and werift read no answer otherwise.
+#[test]
+fn every_section_has_the_lines_of_the_transport() {
+    let mut sdp = CHROMIUM.replace("BUNDLE 0 1", "BUNDLE 0 1 data");
+    sdp.push_str(
+        "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\n\
+         c=IN IP4 0.0.0.0\n\
+         a=mid:data\n\
+         a=sctp-port:5000\n\
+         m=audio 9 UDP/TLS/RTP/SAVPF 0\n\
+         c=IN IP4 0.0.0.0\n\
+         a=mid:talk\n\
+         a=sendonly\n",
+    );
+    let text = written(&sdp, &negotiated(&sdp, None, true));
+    let answer = parsed(&text);
+    assert_eq!(answer.media_descriptions.len(), 4);
+    for media in &answer.media_descriptions {
+        for key in ["ice-ufrag", "ice-pwd", "fingerprint", "setup"] {
+            assert_eq!(values(media, key).len(), 1, "{key}");
+        }
+        let media_kind = media.media_name.media.as_str();
+        let muxed = values(media, "rtcp-mux").len() == 1;
+        assert_eq!(muxed, media_kind != "application");
+    }
+}
+
+#[test]
+fn a_camera_with_sound_only_gets_a_silent_video_section() {
+    let sound = TrackInfo::audio(Codec::Pcmu);
+    let sound_only = |sdp: &str| {
+        negotiate(
+            &offer(sdp),
+            &[],
+            Some(&sound),
+            allowed(true),
+            &mut random(7),
+        )
+    };
+    let negotiated = sound_only(CHROMIUM).unwrap();
+    assert_eq!(negotiated.video, None);
+    assert_eq!(negotiated.audio.as_ref().unwrap().codec, Codec::Pcmu);
+    let answer = parsed(&written(CHROMIUM, &negotiated));
+    let [video, audio] = answer.media_descriptions.as_slice() else {
+        panic!()
+    };
+    assert!(silent(video).1 && !silent(audio).1);
+    assert_eq!(values(video, "candidate").len(), 3);
+
+    let without_audio = &CHROMIUM[..CHROMIUM.find("m=audio").unwrap()];
+    let error = sound_only(without_audio).unwrap_err();
+    assert_eq!(
+        error.message(),
+        "the camera sends audio only, PCMU, but the offer has no audio section that is recvonly or \
+         sendrecv: add a recvonly audio transceiver"
+    );
+    let without_pcmu = CHROMIUM
+        .replace("111 63 9 0 8 13", "111 63 9 8 13")
+        .replace("a=rtpmap:0 PCMU/8000\n", "");
+    let error = sound_only(&without_pcmu).unwrap_err();
+    assert!(
+        error.message().contains("it offers OPUS, G722, PCMA"),
+        "{error}"
+    );
+}
+
+#[test]
+fn an_offer_without_video_gets_the_sound_alone() {
+    let start = CHROMIUM.find("m=video").unwrap();
+    let audio = CHROMIUM.find("m=audio").unwrap();
+    let sdp = [&CHROMIUM[..start], &CHROMIUM[audio..]].concat();
+    let sdp = sdp.replace("BUNDLE 0 1", "BUNDLE 1");
+    let sound = negotiated(&sdp, Some(Codec::Pcmu), true);
+    assert_eq!((sound.video, sound.audio.unwrap().section), (None, 0));
+}
+
+#[test]
+fn audio_may_change_to_whatever_is_offered() {
+    let track = negotiated(CHROMIUM, Some(Codec::Pcmu), true).audio.unwrap();
+    let codecs: Vec<_> = track.formats().map(|(codec, ..)| codec).collect();
+    assert_eq!(codecs, [Codec::Pcmu, Codec::Opus, Codec::Pcma, Codec::G722]);
+}
+
 #[test]
 fn a_lone_video_section_needs_neither_bundle_nor_mid() {
     let end = CHROMIUM.find("m=audio").unwrap();
@@ -392,22 +528,25 @@ fn a_lone_video_section_needs_neither_bundle_nor_mid() {
 #[test]
 fn an_extension_id_of_two_bytes_is_not_used() {
     let sdp = CHROMIUM.replace("extmap:5 ", "extmap:15 ");
-    assert_eq!(negotiated(&sdp, None, true).video.playout_delay_id, None);
+    assert_eq!(
+        negotiated(&sdp, None, true).video.unwrap().playout_delay_id,
+        None
+    );
 }
 
 #[test]
 fn a_track_repeated_on_its_own_stream_has_no_transport_wide_number() {
     let track = negotiated(CHROMIUM, Some(Codec::Opus), true);
-    assert_eq!(track.video.transport_cc_id, Some(4));
+    assert_eq!(picture(&track).transport_cc_id, Some(4));
     let audio = track.audio.unwrap();
     assert_eq!(audio.retransmission, Retransmission::Off);
     assert_eq!(audio.transport_cc_id, Some(4));
 
     let without_rtx = CHROMIUM.replace(" rtx/90000", " other/90000");
-    let video = negotiated(&without_rtx, None, true).video;
+    let video = negotiated(&without_rtx, None, true).video.unwrap();
     assert_eq!(video.retransmission, Retransmission::SameStream);
     assert_eq!(video.transport_cc_id, None);
-    let video = negotiated(&without_rtx, None, false).video;
+    let video = negotiated(&without_rtx, None, false).video.unwrap();
     assert_eq!(video.retransmission, Retransmission::Off);
     assert_eq!(video.transport_cc_id, Some(4));
 
@@ -430,8 +569,8 @@ fn ssrcs_are_never_0_nor_used_twice() {
     .unwrap();
     assert_eq!(negotiated.id, u64::MAX >> 1);
     assert_eq!(negotiated.cname(), "7fffffffffffffff");
-    assert_eq!(negotiated.video.ssrc, 5);
-    assert_eq!(negotiated.video.retransmission, rtx(117, 6));
+    assert_eq!(picture(&negotiated).ssrc, 5);
+    assert_eq!(picture(&negotiated).retransmission, rtx(117, 6));
     assert_eq!(negotiated.audio.unwrap().ssrc, 7);
 }
 
@@ -506,8 +645,8 @@ fn a_camera_with_h265_gets_its_payload_type_or_a_sentence_that_helps() {
         &mut random(7),
     )
     .unwrap();
-    assert_eq!(negotiated.video.payload_type, 116);
-    assert_eq!(rtx_payload_type(&negotiated.video), Some(117));
+    assert_eq!(picture(&negotiated).payload_type, 116);
+    assert_eq!(rtx_payload_type(picture(&negotiated)), Some(117));
     let answer = parsed(&written(&with_h265, &negotiated));
     let video = &answer.media_descriptions[0];
     assert_eq!(values(video, "rtpmap"), ["116 H265/90000", "117 rtx/90000"]);
@@ -554,7 +693,7 @@ fn av1_and_opus_are_answered_as_offered() {
         };
         assert_eq!(values(video, "rtpmap"), rtpmap);
         assert_eq!(values(video, "fmtp"), fmtp);
-        assert_eq!(values(audio, "rtpmap"), [opus]);
+        assert_eq!(values(audio, "rtpmap")[0], opus);
         assert_eq!(values(audio, "fmtp"), [opus_fmtp]);
     }
 }
@@ -565,14 +704,14 @@ fn g722_goes_by_its_rtp_clock() {
         let negotiated = negotiated(sdp, Some(Codec::G722), true);
         let answer = parsed(&written(sdp, &negotiated));
         let audio = &answer.media_descriptions[1];
-        assert_eq!(values(audio, "rtpmap"), ["9 G722/8000"]);
+        assert_eq!(values(audio, "rtpmap")[0], "9 G722/8000");
     }
 }
 
 #[test]
 fn an_answer_for_another_offer_refuses_all_and_does_not_panic() {
     let mut negotiated = negotiated(CHROMIUM, Some(Codec::Pcmu), true);
-    negotiated.video.section = 7;
+    negotiated.video.as_mut().unwrap().section = 7;
     negotiated.audio = None;
     let answer = parsed(&written(CHROMIUM, &negotiated));
     let mut media = answer.media_descriptions.iter();
@@ -584,7 +723,7 @@ fn answered_for(sdp: &str, videos: &[Option<&TrackInfo>]) -> Result<(NegotiatedT
     let negotiated = negotiate(&offer(sdp), videos, None, allowed(true), &mut random(7))?;
     let answer = written(sdp, &negotiated);
     parsed(&answer);
-    Ok((negotiated.video, answer))
+    Ok((negotiated.video.unwrap(), answer))
 }
 
 fn with_h265() -> String {

@@ -52,7 +52,7 @@ impl LegConfig {
         audio_hold: Duration,
         random: [u64; 2],
     ) -> impl Iterator<Item = LegConfig> {
-        let video = (MediaKind::Video, Some(negotiated.video));
+        let video = (MediaKind::Video, negotiated.video);
         let audio = (MediaKind::Audio, negotiated.audio);
         let tracks = [video, audio].into_iter().zip(random);
         tracks.filter_map(move |((kind, track), random)| {
