@@ -98,7 +98,7 @@ impl Core {
         let tuning = &context.tuning;
         let transport = TransportConfig {
             local_ice,
-            remote_ice: request.offer.ice.clone(),
+            remote_ice: negotiated.remote_ice(&request.offer).clone(),
             certificate: Arc::clone(&context.certificate),
             fingerprints: request.offer.fingerprints.clone(),
             srtp_policy: tuning.srtp_policy(),

@@ -96,6 +96,14 @@ impl Negotiated {
         format!("{:016x}", self.id)
     }
 
+    /// The viewer's credentials: of the first section of its bundle that is not refused (RFC 9143
+    /// section 7.2).
+    pub fn remote_ice<'a>(&self, offer: &'a Offer) -> &'a IceCredentials {
+        let taken = bundle(offer, self).into_iter();
+        let mut ice = taken.filter_map(|i| offer.section_ice.get(i)?.as_ref());
+        ice.next().unwrap_or(&offer.ice)
+    }
+
     /// Whether the viewer sends transport-wide feedback on any track.
     pub fn transport_cc(&self) -> bool {
         let mut tracks = self.video.iter().chain(&self.audio);
@@ -231,6 +239,16 @@ fn choose_video<'a>(
         let mut sections = sections(offer, MediaKind::Video).filter(|_| unknown);
         sections.find_map(|(i, section)| Some((i, choose(section, Codec::H264, None)?)))
     })
+}
+
+/// The sections of the offer's bundle that are not refused, in its order.
+fn bundle(offer: &Offer, negotiated: &Negotiated) -> Vec<usize> {
+    let sections = offer.bundle.iter().filter_map(|mid| {
+        let mut sections = offer.sections.iter();
+        sections.position(|section| section.mid == *mid)
+    });
+    let taken = |&i: &usize| !matches!(negotiated.in_section(i), Content::Refused);
+    sections.filter(taken).collect()
 }
 
 /// Whether two sections share a transport.
@@ -408,13 +426,9 @@ pub struct LocalTransport<'a> {
 /// Writes the answer (RFC 8829 section 5.3): an ICE-lite, DTLS-passive sender, all tracks on one
 /// transport. Every section has the lines of the transport, even a refused one: some viewers insist.
 pub fn answer(offer: &Offer, negotiated: &Negotiated, transport: &LocalTransport<'_>) -> String {
-    let mids: Vec<&str> = offer
-        .sections
-        .iter()
-        .enumerate()
-        .filter(|&(i, _)| !matches!(negotiated.in_section(i), Content::Refused))
-        .map(|(_, section)| section.mid.as_str())
-        .filter(|mid| offer.bundle.iter().any(|bundled| bundled == mid))
+    let mids: Vec<&str> = bundle(offer, negotiated)
+        .into_iter()
+        .map(|i| offer.sections[i].mid.as_str())
         .collect();
 
     let mut sdp = Lines::default();

@@ -457,6 +457,31 @@ fn every_section_has_the_lines_of_the_transport() {
 }
 
 #[test]
+fn the_first_section_of_a_bundle_that_is_taken_says_where_it_goes() {
+    let own = |sdp: &str, kind: &str, ufrag: &str| {
+        let (before, section) = sdp.split_at(sdp.find(kind).unwrap());
+        let section = section.replacen("a=ice-ufrag:X259", &format!("a=ice-ufrag:{ufrag}"), 1);
+        format!("{before}{section}")
+    };
+    let sdp = own(&own(CHROMIUM, "m=video", "ofVideo"), "m=audio", "ofAudio");
+    let negotiated = negotiated(&sdp, Some(Codec::Opus), true);
+    let ufrag = |sdp: &str| negotiated.remote_ice(&offer(sdp)).ufrag.clone();
+    assert_eq!(ufrag(&sdp), "ofVideo");
+    let swapped = sdp.replace("BUNDLE 0 1", "BUNDLE 1 0");
+    assert_eq!(ufrag(&swapped), "ofAudio");
+    assert!(written(&swapped, &negotiated).contains("BUNDLE 1 0"));
+    // A refused section says nothing.
+    let mut without_audio = negotiated.clone();
+    without_audio.audio = None;
+    let ice = without_audio.remote_ice(&offer(&swapped)).ufrag.clone();
+    assert_eq!(ice, "ofVideo");
+    // Without a bundle they would need two ports.
+    let apart = sdp.replace("a=group:BUNDLE 0 1", "a=group:LS 0 1");
+    let error = Offer::parse(apart.as_bytes()).err().unwrap();
+    assert!(error.message().contains("max-bundle"));
+}
+
+#[test]
 fn a_camera_with_sound_only_gets_a_silent_video_section() {
     let sound = TrackInfo::audio(Codec::Pcmu);
     let sound_only = |sdp: &str| {

@@ -77,8 +77,11 @@ pub struct OfferedSection {
 pub struct Offer {
     /// Media sections in order.
     pub sections: Vec<OfferedSection>,
-    /// The browser's ICE credentials.
+    /// The browser's ICE credentials: those of all sections outside a bundle, or else of the first one
+    /// of the bundle.
     pub ice: IceCredentials,
+    /// Those of each section, if it says any.
+    pub section_ice: Vec<Option<IceCredentials>>,
     /// Fingerprints of its certificate, by SHA-256, SHA-384 or SHA-512.
     pub fingerprints: Vec<Fingerprint>,
     /// mids in `a=group:BUNDLE`.
@@ -112,6 +115,13 @@ impl Offer {
                 ),
             ));
         }
+        let bundle: Vec<&str> = session
+            .all("group")
+            .find_map(|group| group.strip_prefix("BUNDLE "))
+            .into_iter()
+            .flat_map(str::split_ascii_whitespace)
+            .take(MAX_SECTIONS)
+            .collect();
         // Active sections, which must describe the browser's transport.
         let live: Vec<Attributes<'_>> = media
             .iter()
@@ -129,7 +139,7 @@ impl Offer {
             ));
         }
         let fingerprints = fingerprints(session, &live)?;
-        let ice = credentials(session, &live)?;
+        let ice = credentials(session, &live, &bundle)?;
         check_setup(session, &live)?;
 
         let sections = media
@@ -143,18 +153,19 @@ impl Offer {
                 ));
             }
         }
-        let bundle = session
-            .all("group")
-            .find_map(|group| group.strip_prefix("BUNDLE "))
+        let bundle = bundle
             .into_iter()
-            .flat_map(str::split_ascii_whitespace)
             .filter(|mid| sections.iter().any(|section| section.mid == *mid))
-            .take(MAX_SECTIONS)
             .map(str::to_owned)
             .collect();
+        let section_ice = media
+            .iter()
+            .map(|media| own_credentials(session, Attributes(&media.attributes)))
+            .collect::<Result<_>>()?;
         Ok(Offer {
             sections,
             ice,
+            section_ice,
             fingerprints,
             bundle,
         })
@@ -297,25 +308,52 @@ fn fingerprint(value: &str) -> Option<Fingerprint> {
     (hash.len() == len).then_some(Fingerprint { algorithm, hash })
 }
 
-/// The credentials that all live sections share.
-fn credentials(session: Attributes<'_>, live: &[Attributes<'_>]) -> Result<IceCredentials> {
+/// The credentials of the transport: of the first section of the bundle that has any (RFC 9143 section
+/// 7.2), and of every section outside it.
+fn credentials(
+    session: Attributes<'_>,
+    live: &[Attributes<'_>],
+    bundle: &[&str],
+) -> Result<IceCredentials> {
+    let bundled = bundle.iter().filter_map(|&tag| {
+        let mut live = live.iter().copied();
+        live.find(|section| section.first("mid") == Some(tag))
+    });
+    let is_alone = |section: &Attributes<'_>| match section.first("mid") {
+        Some(mid) => !bundle.contains(&mid),
+        None => true,
+    };
+    let alone = live.iter().copied().filter(is_alone);
     let mut shared: Option<IceCredentials> = None;
-    for section in live {
-        let get = |key| section.first(key).or_else(|| session.first(key));
-        let own = IceCredentials::read("offer", get("ice-ufrag"), get("ice-pwd"))?;
-        // A bundle-only section has those of its bundle (RFC 9143 section 7.1.3).
-        let Some(own) = own else { continue };
+    for (section, in_bundle) in bundled
+        .map(|section| (section, true))
+        .chain(alone.map(|section| (section, false)))
+    {
+        let Some(own) = own_credentials(session, section)? else {
+            continue;
+        };
         match &shared {
-            Some(shared) if *shared != own => {
+            Some(shared) if *shared != own && !in_bundle => {
                 return Err(bad_sdp(
                     "the sections of the offer have different ICE credentials, so they cannot \
                      share a port: create the RTCPeerConnection with bundlePolicy \"max-bundle\"",
                 ));
             }
-            _ => shared = Some(own),
+            Some(_) => {}
+            None => shared = Some(own),
         }
     }
     shared.ok_or_else(|| bad_credentials("offer", "has neither a=ice-ufrag nor a=ice-pwd"))
+}
+
+/// Those of a section, or else of the session. A bundle-only section has those of its bundle (RFC 9143
+/// section 7.1.3).
+fn own_credentials(
+    session: Attributes<'_>,
+    section: Attributes<'_>,
+) -> Result<Option<IceCredentials>> {
+    let get = |key| section.first(key).or_else(|| session.first(key));
+    IceCredentials::read("offer", get("ice-ufrag"), get("ice-pwd"))
 }
 
 /// The gateway waits for the ClientHello, so the browser must be able to send it (RFC 5763

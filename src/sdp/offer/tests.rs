@@ -268,7 +268,10 @@ fn bad_offers_have_their_status_and_sentence() {
         ),
         (replace("/aPpRE", ":aPpRE"), Status::IceCredentials, "pwd"),
         (
-            CHROMIUM.replacen("X259", "Y259", 1).into(),
+            CHROMIUM
+                .replacen("X259", "Y259", 1)
+                .replace("BUNDLE", "LS")
+                .into(),
             Status::Sdp,
             "max-bundle",
         ),

@@ -16,7 +16,7 @@ pub(crate) use limits::AskedLimits;
 pub(crate) use path::check_location_prefix;
 pub(crate) use token::{bearer, is_token};
 
-use path::Target;
+use path::{FORWARDED_PREFIX, Target, behind};
 
 use super::Response;
 use crate::config::{DEFAULT_OFFER_TIMEOUT, IceServer};
@@ -332,7 +332,8 @@ fn understand(request: &HttpRequest<'_>) -> std::result::Result<Step, HttpRespon
             let host_prefix = request.location_prefix.map(str::to_owned);
             Action::Offer(Box::new(PostedOffer {
                 sdp: request.body.to_vec(),
-                location_prefix: host_prefix.unwrap_or(target.prefix),
+                location_prefix: host_prefix
+                    .unwrap_or_else(|| behind(request.header(FORWARDED_PREFIX), target.prefix)),
                 timeout: request.wait(),
                 ice_servers: request.ice_servers.map(<[_]>::to_vec),
                 label: request.label.map(str::to_owned),

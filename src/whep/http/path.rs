@@ -85,6 +85,19 @@ fn prefix(path: &str) -> String {
     prefix
 }
 
+/// The header by which a reverse proxy tells what it cut off the front of the path.
+pub const FORWARDED_PREFIX: &str = "X-Forwarded-Prefix";
+
+/// A prefix as the viewer sees it, behind a reverse proxy that has cut off `cut`. That is whatever the
+/// viewer says if there is no proxy, and then decides only where the viewer finds its own session.
+pub fn behind(cut: Option<&str>, own: String) -> String {
+    let cut = cut.unwrap_or_default().trim_matches('/');
+    match cut {
+        "" => own,
+        cut => format!("{}{}", prefix(cut), own.trim_start_matches('/')),
+    }
+}
+
 /// Refuses what a host must not put in front of a session key in `Location`. A host may have made it
 /// from the path of the request.
 pub fn check_location_prefix(prefix: &str) -> Result<()> {

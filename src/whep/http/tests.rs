@@ -283,6 +283,40 @@ fn a_host_names_the_stream_and_the_session_itself() {
     };
     assert_eq!(offer.location_prefix, "live/");
 
+    // A reverse proxy has cut off the front of the path.
+    for (cut, prefix) in [
+        ("/gateway", "/gateway/api/v1/cameras/7/live/"),
+        ("a/b/", "/a/b/api/v1/cameras/7/live/"),
+        (
+            "//elsewhere.example",
+            "/elsewhere.example/api/v1/cameras/7/live/",
+        ),
+        (
+            "/x\r\nSet-Cookie: a",
+            "/x%0D%0ASet-Cookie:%20a/api/v1/cameras/7/live/",
+        ),
+        ("/", "/api/v1/cameras/7/live/"),
+    ] {
+        let headers = [SDP_TYPE, ("X-Forwarded-Prefix", cut)];
+        let posted = HttpRequest {
+            headers: &headers,
+            location_prefix: None,
+            ..request("POST", "/api/v1/cameras/7/live", &[], b"v=0")
+        };
+        let Action::Offer(offer) = call(HttpRequest {
+            target: Some(HttpTarget {
+                stream: "cam7",
+                session_key: None,
+            }),
+            ..posted
+        })
+        .action
+        else {
+            panic!("not an offer");
+        };
+        assert_eq!(offer.location_prefix, prefix);
+    }
+
     let deleted = call(mounted("DELETE", Some("k1"), &[], b""));
     assert_eq!(deleted.stream, "cam7");
     assert!(matches!(deleted.action, Action::Delete { key } if key == "k1"));
