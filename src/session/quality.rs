@@ -253,9 +253,7 @@ impl Session {
         showing.expect(&choice, leg.stream(), now);
         self.awaited = showing.next.map(|next| next.choice.variant);
         self.news = true;
-        if let Some(rate) = choice.want {
-            self.transport.want(rate);
-        }
+        self.transport.want(choice.want);
         if choice.variant == leg.stream() {
             showing.change_detail(leg, choice.detail, now);
         } else {

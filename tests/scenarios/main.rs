@@ -25,4 +25,5 @@ mod srtp_policy;
 mod stalls;
 mod start;
 mod thin;
+mod wide_again;
 mod world;

@@ -60,9 +60,11 @@ const SILENCE: u64 = 1_000_000;
 
 /// After this time in microseconds without feedback an overuse says nothing any more.
 const DRAINS: u64 = 500_000;
-/// Padding is sent this much later, in microseconds, if more than this share of the estimate is used.
+/// Padding is sent this much later, in microseconds, if more than this share of the estimate is used. For a
+/// better variant it is not as late.
 const PADDED: f64 = 0.7;
 const PADDED_PAUSE: u64 = 2_000_000;
+const PADDED_PAUSE_FOR_BETTER: u64 = 1_000_000;
 /// The estimate after a queue was noticed on a path that was not measured, relative to the wanted rate.
 const DOUBTED: f64 = 2.0;
 /// A gap in the viewer's arrival times, in microseconds, that is taken for a jump of its clock.
@@ -75,6 +77,17 @@ pub enum Kind {
     Media,
     /// Part of a [`Probe`].
     Probe,
+}
+
+/// What a probe is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProbeOf {
+    /// Media that waits.
+    Media,
+    /// Padding, as something is left out of what is shown.
+    Padding,
+    /// Padding, as there is a better variant than the one that is shown whole.
+    PaddingForBetter,
 }
 
 /// The estimator of one viewer.
@@ -260,8 +273,9 @@ impl Estimator {
         }
         self.usage = measured.trend.usage();
         let flow = measured.flow(self.sent.rate(now as i64), self.probing.wanted());
-        for sample in samples.into_iter().flatten() {
+        for mut sample in samples.into_iter().flatten() {
             if sample.probe {
+                sample.shown = sample.shown.besides(self.uncovered.last_rate());
                 let (Shown::AtLeast(rate) | Shown::Capacity(rate, _)) = sample.shown;
                 let shown = if sample.proves { rate } else { 0.0 };
                 self.probing.result(now, shown);
@@ -326,8 +340,8 @@ impl Estimator {
         self.probing.want(rate as f64);
     }
 
-    /// The probe to send now, if one is due: media that waits, or padding. It counts as sent.
-    pub fn probe(&mut self, now: Instant, padding: bool) -> Option<Probe> {
+    /// The probe to send now, if one is due. It counts as sent.
+    pub fn probe(&mut self, now: Instant, of: ProbeOf) -> Option<Probe> {
         let now = self.micros(now);
         // What was overused drains if nothing follows.
         let heard = self
@@ -339,10 +353,17 @@ impl Estimator {
         }
         let estimate = self.control.estimate();
         let since = now.checked_sub(self.probing.due(estimate)?)?;
-        if padding && since < PADDED_PAUSE && self.sent.rate(now as i64)? > PADDED * estimate {
+        let later = match of {
+            ProbeOf::Media => 0,
+            ProbeOf::Padding => PADDED_PAUSE,
+            ProbeOf::PaddingForBetter => PADDED_PAUSE_FOR_BETTER,
+        };
+        if since < later && self.sent.rate(now as i64)? > PADDED * estimate {
             return None;
         }
-        self.probing.start(now, estimate)
+        let better = of == ProbeOf::PaddingForBetter;
+        self.probing
+            .start(now, estimate, self.capacity() as f64, better)
     }
 }
 

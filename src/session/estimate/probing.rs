@@ -4,13 +4,16 @@ use super::train::HEAD;
 
 /// Time to the first probe, in microseconds: the start measures by itself.
 const FIRST: u64 = 1_000_000;
-/// Time between probes in microseconds: doubled after each failure, up to the maximum.
+/// Time between probes in microseconds: doubled after each failure, up to the maximum. Where all of what is
+/// shown leaves, and the probe is for a better variant, that is shorter: it harms little, and the viewer is to be
+/// back on it within ten seconds, of which four may pass until its next keyframe.
 const FIRST_PAUSE: u64 = 1_000_000;
 const LONGEST_PAUSE: u64 = 4_000_000;
+const LONGEST_FOR_BETTER: u64 = 3_000_000;
 /// After a collapse, so many probes are sent sooner: most fades are over soon.
 const SOON: u64 = 600_000;
 const SOON_PROBES: u32 = 3;
-/// A probe without a result after this time has failed.
+/// A result is awaited for this time.
 const RESULT: u64 = 2_000_000;
 /// Rate of a probe relative to the wanted rate, and at most relative to the estimate.
 const ROOM: f64 = 1.25;
@@ -18,7 +21,7 @@ const STEP: f64 = 3.0;
 /// Duration of a probe, after the head of a train that measures nothing, and its minimum size.
 const SECONDS: f64 = 0.025;
 const LEAST: u32 = 2_400;
-/// Probes that fail take at most this share of the estimate.
+/// Probes that fail take at most this share of what the path carries.
 const SHARE: f64 = 0.1;
 /// A probe succeeds if this share of its rate is measured.
 const FOUND: f64 = 0.85;
@@ -42,6 +45,8 @@ pub struct Probing {
     running: Option<(f64, u64)>,
     /// Probes that are sent soon.
     soon: u32,
+    /// The last one was for a better variant.
+    better: bool,
 }
 
 impl Probing {
@@ -53,6 +58,7 @@ impl Probing {
             rest: 0,
             running: None,
             soon: 0,
+            better: false,
         }
     }
 
@@ -71,18 +77,19 @@ impl Probing {
         (self.wanted > estimate).then_some(self.next)
     }
 
-    /// Starts a probe if one is due.
-    pub fn start(&mut self, now: u64, estimate: f64) -> Option<Probe> {
-        if self.running.is_some_and(|(_, at)| now > at + RESULT) {
-            self.failed(now);
-        }
+    /// Starts a probe if one is due. `capacity`: the estimate, and what no feedback covers. `better`: it is for
+    /// a better variant, and nothing is left out of this one.
+    pub fn start(&mut self, now: u64, estimate: f64, capacity: f64, better: bool) -> Option<Probe> {
+        // Nothing was heard of the last one: its train, or what told of it, was lost.
+        self.running = self.running.filter(|(_, at)| now <= at + RESULT);
         if self.running.is_some() || self.due(estimate)? > now {
             return None;
         }
         let rate = (ROOM * self.wanted).min(STEP * estimate);
         let bytes = HEAD as u32 + ((rate * SECONDS / 8.0) as u32).max(LEAST);
         self.running = Some((rate, now));
-        self.rest = (f64::from(bytes) * 8e6 / (SHARE * estimate)) as u64;
+        self.better = better;
+        self.rest = (f64::from(bytes) * 8e6 / (SHARE * capacity)) as u64;
         self.next = now + self.pause();
         Some(Probe { bytes })
     }
@@ -124,6 +131,7 @@ impl Probing {
 
     fn pause(&self) -> u64 {
         match self.soon {
+            0 if self.better => self.pause.min(LONGEST_FOR_BETTER).max(self.rest),
             0 => self.pause.max(self.rest),
             _ => SOON,
         }
@@ -139,19 +147,23 @@ mod tests {
     #[test]
     fn probes_approach_the_wanted_rate_in_steps() {
         let mut probing = Probing::new();
-        assert_eq!(probing.start(FIRST, 300e3), None);
+        assert_eq!(probing.start(FIRST, 300e3, 300e3, false), None);
         probing.want(2e6);
-        assert_eq!(probing.start(FIRST - 1, 300e3), None);
-        let probe = probing.start(FIRST, 300e3).unwrap();
+        assert_eq!(probing.start(FIRST - 1, 300e3, 300e3, false), None);
+        let probe = probing.start(FIRST, 300e3, 300e3, false).unwrap();
         assert_eq!(probe.bytes, 7812);
         let later = FIRST + SECOND / 2;
-        assert_eq!(probing.start(later, 300e3), None, "one at a time");
+        assert_eq!(
+            probing.start(later, 300e3, 300e3, false),
+            None,
+            "one at a time"
+        );
         probing.result(later, 900e3);
-        let probe = probing.start(later, 855e3).unwrap();
+        let probe = probing.start(later, 855e3, 855e3, false).unwrap();
         assert_eq!(probe.bytes, 12_812);
         probing.result(later, 2.4e6);
         assert_eq!(probing.due(2.4e6), None);
-        assert_eq!(probing.start(10 * SECOND, 2.4e6), None);
+        assert_eq!(probing.start(10 * SECOND, 2.4e6, 2.4e6, false), None);
     }
 
     #[test]
@@ -161,7 +173,7 @@ mod tests {
         let mut now = 0;
         let mut sent = Vec::new();
         while now < 120 * SECOND {
-            if probing.start(now, 1e6).is_some() {
+            if probing.start(now, 1e6, 1e6, false).is_some() {
                 sent.push(now / SECOND);
                 probing.result(now + SECOND / 10, 1e6);
             }
@@ -177,7 +189,7 @@ mod tests {
         let rest = |estimate| {
             let mut probing = Probing::new();
             probing.want(2e6);
-            probing.start(FIRST, estimate).unwrap();
+            probing.start(FIRST, estimate, estimate, false).unwrap();
             (probing.next - FIRST) / SECOND
         };
         assert_eq!((rest(1e6), rest(100e3)), (1, 5));

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use testkit::net::{Bandwidth, Bursts, Link, Step, lte, wifi};
 
-use super::{Estimator, Kind, Limits, TransportFeedback};
+use super::{Estimator, Kind, Limits, ProbeOf, TransportFeedback};
 use world::{MS, SECOND, Source, World, bottleneck, cross_traffic};
 
 #[test]
@@ -344,7 +344,7 @@ fn arbitrary_feedback_keeps_the_estimate_within_its_limits() {
         }
         estimator.report(now, random.f64() * 3.0 - 1.0, None);
         estimator.timeout(now);
-        let _ = estimator.probe(now, random.bool());
+        let _ = estimator.probe(now, ProbeOf::Padding);
         let estimate = estimator.estimate();
         assert!((limits.floor..=limits.ceiling).contains(&estimate));
         assert!(estimator.pace(now, Duration::ZERO) >= limits.floor);

@@ -23,6 +23,9 @@ const TAIL_PACKETS: u32 = 2;
 /// A train with more loss per received packet does not prove its rate.
 const MAX_LOSS: f64 = 0.1;
 
+/// At least this share of a measured rate is left besides anything.
+const LEFT: f64 = 0.25;
+
 /// A measured rate in bits per second.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Shown {
@@ -30,6 +33,18 @@ pub enum Shown {
     AtLeast(f64),
     /// The capacity, and the time in microseconds over which it was measured.
     Capacity(f64, i64),
+}
+
+impl Shown {
+    /// What is left of it besides what else is sent all the time, of which none was between the packets of a
+    /// train that left at once.
+    pub fn besides(self, rate: f64) -> Shown {
+        let left = |shown: f64| (shown - rate).max(LEFT * shown);
+        match self {
+            Shown::AtLeast(shown) => Shown::AtLeast(left(shown)),
+            Shown::Capacity(shown, time) => Shown::Capacity(left(shown), time),
+        }
+    }
 }
 
 /// The measurement of a train.

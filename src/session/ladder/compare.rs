@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::steps::Step;
-use super::{CLEAR, FITS, Ladder, ROOM, View};
+use super::{AMPLE, CLEAR, FITS, Ladder, ROOM, SHORTEST_WAIT, View};
 use crate::state::Detail;
 
 /// How soon after the last move a better step is taken if there is clear room, or some.
@@ -75,9 +75,12 @@ impl Ladder {
             .clone()
             .rfind(|&place| self.steps[place].fits(budget, ROOM));
         let clear = better.find(|&place| self.steps[place].fits(budget, CLEAR));
+        let ample = clear.is_some_and(|place| self.steps[place].fits(budget, AMPLE));
         self.pressure
-            .note_room(now, clear.is_some(), room.is_some());
-        if self.not_before.is_some_and(|at| now < at) {
+            .note_room(now, clear.is_some(), room.is_some(), ample);
+        // A second failure in a row is no change of the path: what measures it is wrong.
+        let changed = self.wait <= SHORTEST_WAIT && self.pressure.is_ample(now);
+        if self.waits(now) && !changed {
             return None;
         }
         let stayed = |time| self.moved.is_none_or(|at| now >= at + time);
@@ -144,9 +147,8 @@ impl Ladder {
         if self.pressure.is_lossy(now) {
             return (shown + 1..self.steps.len()).find(step);
         }
-        let waits = self.not_before.is_some_and(|at| now < at);
         let stayed = self.moved.is_none_or(|at| now >= at + ROOM_STAY);
-        if self.pressure.is_clean(now) && !waits && stayed {
+        if self.pressure.is_clean(now) && !self.waits(now) && stayed {
             return (0..shown).rev().find(step);
         }
         None

@@ -38,16 +38,20 @@ const FITS: u64 = 105;
 const ROOM: u64 = 115;
 /// and with so much has clear room.
 const CLEAR: u64 = 130;
-/// So much is wanted of the path, to see whether there is clear room.
+/// Even after a move up that failed, so much is reason enough for another one: the path has changed.
+const AMPLE: u64 = 160;
+/// So much is wanted of the path, to see whether there is clear room, or ample room.
 const WANTED: u64 = 140;
+const WANTED_AMPLE: u64 = 170;
 
 /// In this time after the start, and after the viewer changed its limits, a step that does not fit is left
 /// at once.
 const START: Duration = Duration::from_secs(5);
 /// A move up has failed if it is taken back within this time, for a variant, or for more of one. The next
-/// attempt waits, and twice as long after each further failure.
+/// attempt waits, and twice as long after each further failure, unless what failed had held for a while.
 const RELAPSE: Duration = Duration::from_secs(30);
 const MORE_RELAPSE: Duration = Duration::from_secs(60);
+const HELD: Duration = Duration::from_secs(10);
 const SHORTEST_WAIT: Duration = Duration::from_secs(60);
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
 /// What the viewer asks for may change this often, and a few times at once.
@@ -86,8 +90,8 @@ pub struct Choice {
     pub better: bool,
     /// Whether it may wait for a moment that suits: what is shown can be shown until then.
     pub patient: bool,
-    /// The rate that is wanted of the path, in bits per second; `None` if it is unknown.
-    pub want: Option<u64>,
+    /// The rate in bits per second that is wanted of the path beyond what it is sent; 0 if nothing is.
+    pub want: u64,
     /// A variant without media that would be shown if it had any.
     pub fetch: Option<StreamId>,
 }
@@ -114,8 +118,9 @@ pub struct Ladder {
     /// Since when what is shown has had no media.
     away: Option<Instant>,
     moved: Option<Instant>,
-    /// If it is taken back until then, the last move up has failed, and how long the next one waits then.
-    fails_until: Option<Instant>,
+    /// If it is taken back until then, the last move up, to all frames of a variant or to less, has failed;
+    /// and how long the next one waits then.
+    fails_until: Option<(Instant, bool)>,
     wait: Duration,
     not_before: Option<Instant>,
     /// What was chosen last is what the viewer asked for.
@@ -268,26 +273,25 @@ impl Ladder {
             // What the viewer asks for waits for nothing.
             patient: !first
                 && matches!((chosen, shown), (Some(chosen), Some(shown)) if chosen < shown),
-            want: self.want(place),
+            want: self.want(now, budget, place),
             fetch: self.fetch(budget, view, place),
         }
     }
 
     /// The viewer has got what was chosen: `detail` of a variant, which is better than what it had.
     pub fn moved(&mut self, now: Instant, better: bool, detail: Detail) {
-        self.moved = Some(now);
+        let last = self.moved.replace(now);
         self.pressure = Pressure::default();
         if better {
-            let relapse = match detail {
-                Detail::AllFrames => RELAPSE,
-                _ => MORE_RELAPSE,
-            };
-            self.fails_until = Some(now + relapse);
-        } else if let Some(until) = self.fails_until.take() {
-            self.wait = if !self.by_viewer && now < until {
-                (self.wait * 2).clamp(SHORTEST_WAIT, LONGEST_WAIT)
-            } else {
-                Duration::ZERO
+            let all_frames = detail == Detail::AllFrames;
+            let relapse = if all_frames { RELAPSE } else { MORE_RELAPSE };
+            self.fails_until = Some((now + relapse, all_frames));
+        } else if let Some((until, all_frames)) = self.fails_until.take() {
+            let held = all_frames && last.is_some_and(|at| now >= at + HELD);
+            self.wait = match !self.by_viewer && now < until {
+                true if held => SHORTEST_WAIT,
+                true => (self.wait * 2).clamp(SHORTEST_WAIT, LONGEST_WAIT),
+                false => Duration::ZERO,
             };
             self.not_before = Some(now + self.wait);
         }
@@ -392,14 +396,28 @@ impl Ladder {
         steps.filter(away).find(wanted).map(|step| step.stream)
     }
 
-    /// What is wanted of the path: what the step needs that is shown, or room for the next better variant.
-    fn want(&self, shown: Option<usize>) -> Option<u64> {
-        let shown = shown?;
-        let better = self.steps[..shown].iter().rev();
-        let mut better = better.filter(|step| step.live && step.detail == Detail::AllFrames);
-        match better.next() {
-            Some(step) => Some(step.need? * WANTED / 100),
-            None => self.steps[shown].need,
+    /// What is wanted of the path: room for a better step with all frames, the next one for which there is
+    /// none yet.
+    fn want(&self, now: Instant, budget: Option<u64>, shown: Option<usize>) -> u64 {
+        let percent = match self.waits(now) {
+            true => WANTED_AMPLE,
+            false => WANTED,
+        };
+        let better = self.steps[..shown.unwrap_or(0)].iter().rev();
+        let better = better.filter(|step| step.live && step.detail == Detail::AllFrames);
+        let mut wanted = 0;
+        // Of one that was never seen it is not known what it needs.
+        for need in better.map_while(|step| step.need) {
+            wanted = need * percent / 100;
+            if budget.is_none_or(|budget| wanted > budget) {
+                break;
+            }
         }
+        wanted
+    }
+
+    /// Whether a move up has just failed.
+    fn waits(&self, now: Instant) -> bool {
+        self.not_before.is_some_and(|at| now < at)
     }
 }

@@ -10,7 +10,7 @@ const TIGHT_TIME: Duration = Duration::from_secs(3);
 /// Where fewer frames are shown already, so long.
 const LONG_TIME: Duration = Duration::from_secs(8);
 /// ...and have clear room, or some.
-const CLEAR_TIME: Duration = Duration::from_millis(1500);
+const CLEAR_TIME: Duration = Duration::from_millis(1000);
 const ROOM_TIME: Duration = Duration::from_secs(8);
 
 /// Loss without measurement, in parts per million: more than this for so long is a reason to go down,
@@ -28,6 +28,7 @@ pub struct Pressure {
     late: bool,
     clear: Option<Instant>,
     room: Option<Instant>,
+    ample: Option<Instant>,
     lossy: Option<Instant>,
     clean: Option<Instant>,
 }
@@ -52,10 +53,11 @@ impl Pressure {
         self.late = late;
     }
 
-    /// Whether a better step fits, and clearly so.
-    pub fn note_room(&mut self, now: Instant, clear: bool, room: bool) {
+    /// Whether a better step fits, and how clearly so.
+    pub fn note_room(&mut self, now: Instant, clear: bool, room: bool, ample: bool) {
         note(&mut self.clear, now, clear);
         note(&mut self.room, now, room);
+        note(&mut self.ample, now, ample);
     }
 
     /// The viewer lost so much, or frames are late.
@@ -84,6 +86,10 @@ impl Pressure {
 
     pub fn is_clear(&self, now: Instant) -> bool {
         lasts(self.clear, now, CLEAR_TIME)
+    }
+
+    pub fn is_ample(&self, now: Instant) -> bool {
+        lasts(self.ample, now, CLEAR_TIME)
     }
 
     pub fn is_roomy(&self, now: Instant) -> bool {

@@ -462,7 +462,7 @@ fn nothing_is_due_where_nothing_can_change() {
     let mut viewer = Viewer::of(vec![live(OWN, 1_000_000)]);
     viewer.run(10, 3000);
     assert_eq!(viewer.ladder.due(), None);
-    assert_eq!(viewer.choice.unwrap().want, Some(1_050_000));
+    assert_eq!(viewer.choice.unwrap().want, 0);
     viewer.run(10, 500);
     assert!(viewer.ladder.due().is_some());
     // Nothing is known of a stream that has just begun.

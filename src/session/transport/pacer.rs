@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::opening::{BUCKET, Opening, PACKET_BYTES, Said};
 use crate::media::StreamRate;
-use crate::session::estimate::{Estimator, HEADERS, Kind, Limits, TransportFeedback};
+use crate::session::estimate::{Estimator, HEADERS, Kind, Limits, ProbeOf, TransportFeedback};
 
 /// Packets that leave at once where nothing is measured: most access units are smaller and are never
 /// delayed.
@@ -294,7 +294,7 @@ impl Pacer {
         if waiting < PROBE_PACKETS || path.opening.is_some() {
             return None;
         }
-        let probe = path.estimator.probe(now, false)?;
+        let probe = path.estimator.probe(now, ProbeOf::Media)?;
         Some((u64::from(probe.bytes).div_ceil(PACKET_BYTES) as usize) + 2)
     }
 
@@ -302,10 +302,16 @@ impl Pacer {
     /// `less`: not all of it is.
     pub fn probe_with_padding(&mut self, now: Instant, less: bool) -> Option<usize> {
         let path = self.congestion.as_deref_mut()?;
-        if (path.wanted <= path.needed && !less) || path.opening.is_some() {
+        if path.opening.is_some() {
             return None;
         }
-        let probe = path.estimator.probe(now, true)?;
+        let of = match path.wanted > path.needed {
+            _ if less => ProbeOf::Padding,
+            true => ProbeOf::PaddingForBetter,
+            // The media itself shows whether the path carries it.
+            false => return None,
+        };
+        let probe = path.estimator.probe(now, of)?;
         self.free = BUCKET;
         Some(probe.bytes as usize)
     }

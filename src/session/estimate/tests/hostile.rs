@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::super::{Estimator, Kind, Limits, TransportFeedback};
+use super::super::{Estimator, Kind, Limits, ProbeOf, TransportFeedback};
 
 const MS: Duration = Duration::from_millis(1);
 /// UDP payload of a packet.
@@ -85,7 +85,7 @@ impl Liar {
     }
 
     fn probe(&mut self) -> bool {
-        let probe = self.estimator.probe(self.now, true);
+        let probe = self.estimator.probe(self.now, ProbeOf::Padding);
         if let Some(probe) = probe {
             self.send((probe.bytes as usize).div_ceil(PACKET), Kind::Probe);
         }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use testkit::net::{Bandwidth, Link, Network};
 use testkit::viewer::TransportFeedback as Viewer;
 
-use super::super::{Estimator, HEADERS, Kind, Limits, TransportFeedback};
+use super::super::{Estimator, HEADERS, Kind, Limits, ProbeOf, TransportFeedback};
 
 pub const MS: Duration = Duration::from_millis(1);
 pub const SECOND: Duration = Duration::from_secs(1);
@@ -215,7 +215,7 @@ impl Flow {
         }
         self.estimator.timeout(now);
         if self.padding == 0
-            && let Some(probe) = self.estimator.probe(now, true)
+            && let Some(probe) = self.estimator.probe(now, ProbeOf::Padding)
         {
             self.padding = probe.bytes as usize;
             self.next_send = self.next_send.min(now + MS);
