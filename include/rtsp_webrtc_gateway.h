@@ -1032,6 +1032,11 @@ typedef enum rtsp_webrtc_gateway_pull_flags {
      * the next offer arrives.
      */
     RTSP_WEBRTC_GATEWAY_PULL_ON_DEMAND = 2,
+    /**
+     * Receive the camera's track of ONVIF metadata, for sinks (SINK_METADATA). A camera without one
+     * plays all the same.
+     */
+    RTSP_WEBRTC_GATEWAY_PULL_METADATA = 4,
 } rtsp_webrtc_gateway_pull_flags;
 
 /** Options of a camera that the gateway connects to. */

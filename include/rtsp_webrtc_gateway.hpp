@@ -846,6 +846,8 @@ struct PullOptions {
     std::chrono::milliseconds retry_min{0};
     /** Longest delay between attempts: retry_min to 1 h. 0: 30 s, or retry_min if that is longer. */
     std::chrono::milliseconds retry_max{0};
+    /** Receive the camera's ONVIF metadata, for sinks: RTSP_WEBRTC_GATEWAY_PULL_METADATA. */
+    bool metadata = false;
     /** Connect only while needed: RTSP_WEBRTC_GATEWAY_PULL_ON_DEMAND. */
     bool on_demand = false;
     /** With on_demand: time connected after the last need, 100 ms to 1 h. 0: 10 s. */
@@ -1801,6 +1803,9 @@ private:
         pull.transport = static_cast<std::int32_t>(options.transport);
         if (options.no_audio) {
             pull.flags |= RTSP_WEBRTC_GATEWAY_PULL_NO_AUDIO;
+        }
+        if (options.metadata) {
+            pull.flags |= RTSP_WEBRTC_GATEWAY_PULL_METADATA;
         }
         if (options.on_demand) {
             pull.flags |= RTSP_WEBRTC_GATEWAY_PULL_ON_DEMAND;

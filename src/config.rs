@@ -90,6 +90,8 @@ pub struct PullOptions {
     /// Longest delay between attempts: `retry_min` to 1 h. `None`: 30 s, or `retry_min` if that is
     /// longer.
     pub retry_max: Option<Duration>,
+    /// Receive the camera's track of ONVIF metadata, for sinks. A camera without one plays all the same.
+    pub metadata: bool,
     /// Connect only while the camera is needed: an offer starts the connection and waits for it.
     /// `false`: connect at once and stay connected.
     pub on_demand: bool,
@@ -109,6 +111,7 @@ impl fmt::Debug for PullOptions {
         f.debug_struct("PullOptions")
             .field("transport", &self.transport)
             .field("no_audio", &self.no_audio)
+            .field("metadata", &self.metadata)
             .field("connect_timeout", &self.connect_timeout)
             .field("idle_timeout", &self.idle_timeout)
             .field("retry_min", &self.retry_min)
@@ -190,6 +193,65 @@ impl FrameData<'_> {
             FrameData::Copied(data) => data,
             FrameData::Shared(data) => data,
         }
+    }
+}
+
+/// Options of a sink: what the host gets of the media of a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SinkOptions {
+    /// Get the video.
+    pub video: bool,
+    /// Get the audio, as the camera encodes it.
+    pub audio: bool,
+    /// Get the metadata, if the camera was added with [`PullOptions::metadata`].
+    pub metadata: bool,
+    /// Begin with the last keyframe and all that followed, as it is kept for viewers. `false`: video
+    /// begins with the next keyframe.
+    pub from_cache: bool,
+    /// H.264 and H.265 with lengths of 4 bytes in front of the NAL units, as in MP4. `false`: an Annex B
+    /// byte stream.
+    pub length_prefixed: bool,
+    /// Frames that are queued until the host reads them: 16 to 65,536.
+    pub queue_frames: u32,
+    /// Bytes that are queued until the host reads them, in addition to one frame of any size: 64 KiB to
+    /// 1 GiB.
+    pub queue_bytes: u64,
+}
+
+impl Default for SinkOptions {
+    /// Video and audio, from the next keyframe, in a queue of 2,048 frames and 16 MiB.
+    fn default() -> Self {
+        SinkOptions {
+            video: true,
+            audio: true,
+            metadata: false,
+            from_cache: false,
+            length_prefixed: false,
+            queue_frames: 2048,
+            queue_bytes: 16 << 20,
+        }
+    }
+}
+
+impl SinkOptions {
+    pub(crate) fn check(&self) -> Result<()> {
+        let invalid = |message| Err(Error::new(Status::InvalidArgument, message));
+        if !(self.video || self.audio || self.metadata) {
+            return invalid("a sink without any track: set at least one".to_owned());
+        }
+        if !(16..=65_536).contains(&self.queue_frames) {
+            return invalid(format!(
+                "queue_frames must be 16 to 65536, not {}",
+                self.queue_frames
+            ));
+        }
+        if !(64 << 10..=1 << 30).contains(&self.queue_bytes) {
+            return invalid(format!(
+                "queue_bytes must be 65536 to 1073741824, not {}",
+                self.queue_bytes
+            ));
+        }
+        Ok(())
     }
 }
 

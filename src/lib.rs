@@ -62,11 +62,12 @@
 //! |---|---|---|
 //! | `ffi` | the C ABI: converts and calls [`gateway`], no logic | config error events gateway media state tuning whep |
 //! | `http` | the HTTP listener and its pages | config error events gateway sdp whep |
-//! | [`gateway`] | the API: [`Gateway`] owns the threads, [`Handle`] has the calls | config error events ids limit media net sdp session source state stats tuning whep worker |
-//! | `worker` | the engine: threads that own streams and sessions and move media between them | config error events ids limit media net random sdp session source state stats tuning whep |
+//! | [`gateway`] | the API: [`Gateway`] owns the threads, [`Handle`] has the calls | config error events ids limit media net sdp session sinks source state stats tuning whep worker |
+//! | `worker` | the engine: threads that own streams and sessions and move media between them | config error events ids limit media net random sdp session sinks source state stats tuning whep |
 //! | [`whep`] | the WHEP protocol: requests in, responses out; knows no web server | config error events sdp state |
 //! | `session` | one viewer: ICE, DTLS, SRTP, RTCP, pacing; knows no socket and no clock | error media sdp state tuning |
 //! | `sdp` | offers, answers and fragments | error media |
+//! | [`sinks`] | media for the host: frames of a stream, queued until they are read | config error media source state |
 //! | `source` | where media comes from: a camera and its retries, or the host; knows no viewers | config error media random state |
 //! | `stats` | figures: costs, latency, totals; written as JSON and Prometheus text | error media state tuning |
 //! | `net` | the socket and the interface addresses; knows no protocols | error tuning |
@@ -112,6 +113,7 @@ mod net;
 mod random;
 mod sdp;
 mod session;
+pub mod sinks;
 mod source;
 pub mod state;
 mod stats;
@@ -121,13 +123,13 @@ pub mod tuning;
 pub mod whep;
 mod worker;
 
-pub use config::{Config, PullOptions, PushOptions, WhepOffer};
+pub use config::{Config, PullOptions, PushOptions, SinkOptions, WhepOffer};
 pub use error::{Error, Result, Status};
 pub use events::Events;
 pub use gateway::{Gateway, Handle};
 pub use media::Codec;
 pub use state::{
-    SessionId, SessionInfo, SessionState, SrtpProfile, StreamId, StreamInfo, StreamState,
-    ViewerLimits,
+    SessionId, SessionInfo, SessionState, SinkId, SinkInfo, SrtpProfile, StreamId, StreamInfo,
+    StreamState, ViewerLimits,
 };
 pub use tuning::Key;

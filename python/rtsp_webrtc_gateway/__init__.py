@@ -193,6 +193,7 @@ class Transport(enum.IntEnum):
 class PullFlags(enum.IntFlag):
     NO_AUDIO = 1
     ON_DEMAND = 2
+    METADATA = 4
 
 
 class OfferFlags(enum.IntFlag):

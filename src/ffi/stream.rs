@@ -104,6 +104,9 @@ pub enum rtsp_webrtc_gateway_pull_flags {
     /// message, which stream_info has as a status; without sessions, the next attempt is made when
     /// the next offer arrives.
     RTSP_WEBRTC_GATEWAY_PULL_ON_DEMAND = 2,
+    /// Receive the camera's track of ONVIF metadata, for sinks (SINK_METADATA). A camera without one
+    /// plays all the same.
+    RTSP_WEBRTC_GATEWAY_PULL_METADATA = 4,
 }
 
 /// Options of a camera that the gateway connects to.
@@ -482,8 +485,9 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_get_stream_info(
 unsafe fn pull_options(options: &rtsp_webrtc_gateway_pull_options) -> Result<PullOptions> {
     let no_audio = rtsp_webrtc_gateway_pull_flags::RTSP_WEBRTC_GATEWAY_PULL_NO_AUDIO as u32;
     let on_demand = rtsp_webrtc_gateway_pull_flags::RTSP_WEBRTC_GATEWAY_PULL_ON_DEMAND as u32;
+    let metadata = rtsp_webrtc_gateway_pull_flags::RTSP_WEBRTC_GATEWAY_PULL_METADATA as u32;
     unset(options.reserved)?;
-    if options.flags & !(no_audio | on_demand) != 0 {
+    if options.flags & !(no_audio | on_demand | metadata) != 0 {
         return Err(invalid(format!(
             "flags {:#x} has bits that are not pull flags",
             options.flags
@@ -513,6 +517,7 @@ unsafe fn pull_options(options: &rtsp_webrtc_gateway_pull_options) -> Result<Pul
         idle_timeout: millis(options.idle_timeout_ms),
         retry_min: millis(options.retry_min_ms),
         retry_max: millis(options.retry_max_ms),
+        metadata: options.flags & metadata != 0,
         on_demand: options.flags & on_demand != 0,
         linger: millis(options.linger_ms),
         label: label.map(str::to_owned),

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::authority::Authority;
 use super::http_runtime::HttpRuntime;
 use super::push::Feeds;
+use super::sinks::Sinks;
 use crate::error::{Error, Result, Status, shutting_down};
 use crate::events::{Notices, role};
 use crate::net::{Interfaces, Socket};
@@ -35,6 +36,7 @@ pub(super) struct Shared {
     pub(super) tuning: Arc<Tuning>,
     pub(super) registry: Arc<Registry>,
     pub(super) feeds: Feeds,
+    pub(super) sinks: Sinks,
     pub(super) socket: Arc<Socket>,
     pub(super) interfaces: Arc<Interfaces>,
     pub(super) received: Arc<ReceiverStats>,

@@ -7,6 +7,7 @@ mod http_runtime;
 mod offers;
 mod push;
 mod sessions;
+mod sinks;
 mod streams;
 mod whep;
 
@@ -135,6 +136,7 @@ impl Gateway {
             notices: notifier.notices(),
             authority,
             feeds: Default::default(),
+            sinks: Default::default(),
             http: Default::default(),
             offers: Arc::default(),
             workers,
@@ -164,6 +166,7 @@ impl Gateway {
     pub fn shutdown(&self, timeout: Duration) -> Result<()> {
         role::check_may_block("shutdown")?;
         self.handle.shared.closing.store(true, Ordering::SeqCst);
+        self.handle.shared.sinks.close();
         let deadline = after(timeout);
         // Another thread may be shutting down, with a longer timeout.
         let Some(mut threads) = self.threads.try_lock_until(deadline) else {

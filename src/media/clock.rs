@@ -71,6 +71,11 @@ impl MediaClock {
     /// times say and less than 1 s below the highest before it. Otherwise the timeline advances by
     /// the time since the last arrival, by one tick at least.
     pub fn map(&mut self, timestamp: i64, arrival: Instant) -> u32 {
+        self.map_long(timestamp, arrival) as u32
+    }
+
+    /// The same, before it is truncated to what RTP carries.
+    pub fn map_long(&mut self, timestamp: i64, arrival: Instant) -> i64 {
         let rate = self.rate;
         let restarted = std::mem::take(&mut self.discontinuity) && self.anchor.is_some();
         let anchor = self.anchor.get_or_insert_with(|| Anchor {
@@ -92,7 +97,7 @@ impl MediaClock {
         anchor.last = out;
         anchor.last_arrival = arrival;
         anchor.note_delay(ticks(anchor.origin, arrival, rate), rate);
-        out as u32
+        out
     }
 
     /// The RTP timestamp that an access unit captured at `now` would have, for sender reports.

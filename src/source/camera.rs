@@ -15,6 +15,8 @@ pub struct CameraConfig {
     pub(super) url: CameraUrl,
     pub(super) transport: Transport,
     pub(super) audio: bool,
+    #[allow(dead_code)] // Until cameras are received with the client of our own.
+    pub(super) metadata: bool,
     pub(super) timeouts: Timeouts,
     pub(super) on_demand: bool,
     /// Counts the sessions whose TEARDOWN is not answered yet.
@@ -28,6 +30,7 @@ impl CameraConfig {
             url: CameraUrl::parse(options)?,
             transport: options.transport,
             audio: !options.no_audio,
+            metadata: options.metadata,
             timeouts: Timeouts::of(options)?,
             on_demand: options.on_demand,
             teardowns: Arc::default(),

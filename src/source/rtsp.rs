@@ -22,7 +22,8 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::audio::Encoding;
 use super::retry::Backoff;
-use super::{CameraConfig, Demand, Sink, failure};
+use super::rtp::Format;
+use super::{Arrival, CameraConfig, Demand, Sink, failure};
 use crate::config::Transport;
 use crate::error::{Error, Result};
 use crate::media::{AccessUnit, Codec, MediaKind, ParameterSets, TrackInfo, h264, h265};
@@ -252,6 +253,7 @@ impl Camera {
             video,
             mut audio,
         } = playing;
+        let heard = audio.as_ref().map(|audio| audio.codec);
         let begun = Instant::now();
         let mut last_video = begun;
         let mut known: Option<ParameterSets> = None;
@@ -304,7 +306,11 @@ impl Camera {
                     }
                     if known.is_some() {
                         let lost = u32::from(frame.loss()).saturating_add(errors_since_video);
-                        sink.media(MediaKind::Video, &video_unit(&frame, arrival), lost);
+                        let unit = video_unit(&frame, arrival);
+                        sink.media(MediaKind::Video, &unit, lost);
+                        if let Some(sets) = &known {
+                            record(sink, sets.codec(), unit, lost);
+                        }
                         errors_since_video = 0;
                     }
                 }
@@ -317,7 +323,11 @@ impl Camera {
                             arrival: frame.ctx().received(),
                             captured: None,
                         };
-                        sink.media(MediaKind::Audio, &unit, u32::from(frame.loss()));
+                        let lost = u32::from(frame.loss());
+                        sink.media(MediaKind::Audio, &unit, lost);
+                        if let Some(codec) = heard {
+                            record(sink, codec, unit, lost);
+                        }
                     }
                 }
                 Ok(Some(Ok(_))) => {}
@@ -451,6 +461,17 @@ fn parameter_sets(stream: &Stream) -> Option<ParameterSets> {
         },
         _ => None,
     }
+}
+
+/// Passes on what was received.
+fn record(sink: &mut impl Sink, codec: Codec, unit: AccessUnit<'_>, lost: u32) {
+    sink.received(&Arrival {
+        format: &Format::pushed(codec),
+        unit,
+        lost,
+        damaged: false,
+        restarts: false,
+    });
 }
 
 fn video_unit(frame: &VideoFrame, arrival: std::time::Instant) -> AccessUnit<'_> {

@@ -23,6 +23,10 @@ pub struct StreamId(pub u64);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId(pub u64);
 
+/// Id of a sink. Never 0, never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SinkId(pub u64);
+
 /// Identifies an unanswered offer. Never 0, never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct OpId(pub u64);
@@ -243,4 +247,23 @@ impl SrtpProfile {
             SrtpProfile::AeadAes128Gcm => "AEAD_AES_128_GCM",
         }
     }
+}
+
+/// A sink at this moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SinkInfo {
+    /// Its stream.
+    pub stream: StreamId,
+    /// Frames that were put into its queue so far.
+    pub frames: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Frames that were dropped because its queue was full.
+    pub frames_dropped: u64,
+    /// How often its queue was full.
+    pub overflows: u64,
+    /// Frames in its queue.
+    pub queued_frames: u32,
+    /// Bytes in its queue.
+    pub queued_bytes: u64,
 }

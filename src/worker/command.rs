@@ -15,9 +15,11 @@ use crate::sdp::fragment::Fragment;
 use crate::sdp::offer::Offer;
 use crate::session::dtls::Certificate;
 use crate::session::{PathMemory, WallClock};
+use crate::sinks::{Queue, SinkFrame};
 use crate::source::{CameraConfig, push};
 use crate::state::{
-    SessionId, SessionInfo, StreamId, StreamIdentity, StreamInfo, ViewerIdentity, ViewerLimits,
+    SessionId, SessionInfo, SinkId, StreamId, StreamIdentity, StreamInfo, ViewerIdentity,
+    ViewerLimits,
 };
 use crate::stats::WorkerSnapshot;
 use crate::tuning::Tuning;
@@ -126,6 +128,12 @@ pub enum Command {
     ReconnectStream(StreamId),
     /// Remove a stream and close its sessions.
     RemoveStream(StreamId),
+    /// Pass what a stream receives to this sink.
+    AddSink(Arc<Queue>),
+    /// No longer do so.
+    RemoveSink(StreamId, SinkId),
+    /// Return the last keyframe of a stream.
+    Keyframe(StreamId, SyncSender<Result<SinkFrame>>),
     /// The variants of a stream have changed: the registry has them.
     VariantsChanged(StreamId),
     /// Another worker begins to mirror a stream.

@@ -80,6 +80,11 @@ impl Core {
                 let removed = Error::new(Status::NotFound, "the stream was removed");
                 core.borrow_mut().remove_stream(id, now, &removed);
             }
+            Command::AddSink(queue) => core.borrow_mut().add_sink(queue, now),
+            Command::RemoveSink(id, sink) => core.borrow_mut().remove_sink(id, sink),
+            Command::Keyframe(id, reply) => {
+                let _ = reply.send(core.borrow().keyframe(id));
+            }
             Command::VariantsChanged(id) => core.borrow_mut().variants_changed(id, now),
             Command::BeginMirror(id, to) => core.borrow_mut().begin_mirror(id, to),
             Command::EndMirror(id, to) => core.borrow_mut().end_mirror(id, to),

@@ -23,6 +23,7 @@ pub(crate) mod registry;
 mod routes;
 mod session_io;
 mod sink;
+mod sinks;
 mod slots;
 mod stream;
 mod streams;

@@ -8,7 +8,7 @@ use super::core::Core;
 use super::log_lines;
 use crate::error::Error;
 use crate::media::{AccessUnit, MediaKind, TrackInfo};
-use crate::source::{PushSink, Quirk, Sink};
+use crate::source::{Arrival, PushSink, Quirk, Sink};
 use crate::state::{StreamId, StreamState, Warning};
 
 /// Delivers from a source's task to its worker by plain calls.
@@ -20,6 +20,9 @@ pub(super) struct StreamSink {
 impl Sink for StreamSink {
     fn connecting(&mut self) {
         let mut core = self.core.borrow_mut();
+        if let Some(entry) = core.streams.get_mut(self.stream) {
+            entry.sinks.interrupted();
+        }
         core.enter(self.stream, StreamState::Connecting, None, Instant::now());
     }
 
@@ -41,6 +44,10 @@ impl Sink for StreamSink {
 
     fn media(&mut self, kind: MediaKind, unit: &AccessUnit<'_>, lost: u32) {
         self.core.borrow_mut().media(self.stream, kind, unit, lost);
+    }
+
+    fn received(&mut self, arrival: &Arrival<'_>) {
+        self.core.borrow_mut().received(self.stream, arrival);
     }
 
     fn forgave(&mut self, quirk: Quirk, times: u32) {

@@ -7,6 +7,7 @@ use crate::error::{Error, Status};
 use crate::media::{AccessUnit, Codec, MediaKind, RateMeter, RingLimits, Track, TrackInfo};
 use crate::random;
 use crate::session::Media;
+use crate::sinks::Newest;
 use crate::source::Quirks;
 use crate::state::{StreamId, StreamIdentity, StreamInfo, StreamState, Warning};
 use crate::stats::{Latency, MediaCosts, Shown, StreamSnapshot, Totals};
@@ -45,6 +46,8 @@ pub struct Stream {
     lost_at: Option<Instant>,
     video: Option<Track>,
     audio: Option<Track>,
+    /// What the ring of the video took in last.
+    newest: Option<Newest>,
     rate: RateMeter,
     dimensions: (u32, u32),
     /// There was a keyframe since the camera was connected.
@@ -102,6 +105,7 @@ impl Stream {
             lost_at: None,
             video: None,
             audio: None,
+            newest: None,
             rate: RateMeter::default(),
             dimensions: (0, 0),
             begun: false,
@@ -196,6 +200,19 @@ impl Stream {
             audio: self.audio.as_ref(),
             rate: self.rate.rate(),
         })
+    }
+
+    /// The video that is kept, and what of it came last; `None` if there is none.
+    pub fn stored_video(&self) -> Option<(&Track, Newest)> {
+        Some((self.video.as_ref()?, self.newest?))
+    }
+
+    /// One of its tracks.
+    pub fn track(&self, kind: MediaKind) -> Option<&Track> {
+        match kind {
+            MediaKind::Video => self.video.as_ref(),
+            MediaKind::Audio => self.audio.as_ref(),
+        }
     }
 
     /// State now.
@@ -305,6 +322,7 @@ impl Stream {
     pub fn forget_media(&mut self) {
         self.video = None;
         self.audio = None;
+        self.newest = None;
         self.rate = RateMeter::default();
         self.dimensions = (0, 0);
     }
@@ -348,6 +366,13 @@ impl Stream {
         if kind == MediaKind::Video {
             counters.frames += 1;
             counters.keyframes += u64::from(accepted.keyframe);
+            if accepted.packets > 0 {
+                self.newest = Some(Newest {
+                    timestamp: unit.timestamp,
+                    arrival: unit.arrival,
+                    captured: unit.captured,
+                });
+            }
         }
         let leads = self.leads(kind);
         if leads {

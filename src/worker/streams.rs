@@ -14,6 +14,7 @@ use super::thread::Peers;
 use crate::config::DEFAULT_OFFER_TIMEOUT;
 use crate::error::{Error, Status};
 use crate::session::Media;
+use crate::sinks::StreamSinks;
 use crate::source::{CameraConfig, Demand};
 use crate::state::{StreamId, StreamState};
 
@@ -31,6 +32,8 @@ pub(super) struct StreamEntry {
     pub(super) stream: Stream,
     /// Its mirrors on other workers.
     pub(super) feeds: Feeds,
+    /// What the host gets of it.
+    pub(super) sinks: StreamSinks,
     pub(super) source: Option<AbortHandle>,
     /// How to connect to it; `None` if the host pushes it.
     pub(super) camera: Option<CameraConfig>,
@@ -189,6 +192,7 @@ impl StreamEntry {
         StreamEntry {
             stream,
             feeds: Feeds::default(),
+            sinks: StreamSinks::new(Instant::now()),
             source: None,
             camera,
             demand: None,
@@ -224,6 +228,7 @@ impl StreamEntry {
             demand.set(
                 !self.stream.audience.is_empty()
                     || !self.feeds.is_empty()
+                    || !self.sinks.is_empty()
                     || !self.waiting.is_empty()
                     || self.woken_until.is_some(),
             );

@@ -17,6 +17,7 @@ mod on_demand;
 mod patch;
 mod push;
 mod quality;
+mod sinks;
 mod state_json;
 mod update;
 mod variants;

@@ -14,7 +14,7 @@ pub(super) use h265::H265;
 pub(super) use nal::NalUnit;
 
 use super::parameter_sets::MAX_KINDS;
-use super::{ParameterSets, Ring};
+use super::{Codec, ParameterSets, Ring};
 
 /// The largest RTP payload in bytes: with header, two extensions and the SRTP tag the datagram still
 /// fits the smallest IPv6 MTU of 1280 bytes (RFC 8200 section 5), also as a retransmission (RFC 4588).
@@ -33,6 +33,16 @@ pub(super) struct Contents<'a> {
     pub sets: [Option<&'a [u8]>; MAX_KINDS],
     /// Malformed data. What precedes it is intact.
     pub broken: bool,
+}
+
+/// Whether decoding can start at an access unit.
+pub fn is_keyframe(codec: Codec, unit: &[u8]) -> bool {
+    match codec {
+        Codec::H264 => NalUnit::<H264>::new(unit).contents().keyframe,
+        Codec::H265 => NalUnit::<H265>::new(unit).contents().keyframe,
+        Codec::Av1 => Av1Unit::new(unit).contents().keyframe,
+        Codec::Opus | Codec::Pcmu | Codec::Pcma | Codec::G722 => true,
+    }
 }
 
 /// An access unit of video, scanned once.

@@ -3,4 +3,4 @@
 #[allow(dead_code)] // What the parts of an encoding are is read by what decodes it.
 mod encoding;
 
-pub use encoding::Encoding;
+pub use encoding::{Aac, Encoding, G726Packing};

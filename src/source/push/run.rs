@@ -10,7 +10,8 @@ use super::bitstream::{self, Content};
 use super::queue::{Data, Receiver, Report, Unit};
 use crate::error::{Error, Status};
 use crate::media::{AccessUnit, Codec, MediaKind, ParameterSets, TrackInfo};
-use crate::source::PushSink;
+use crate::source::rtp::Format;
+use crate::source::{Arrival, PushSink};
 
 /// Without a video frame for this long the stream is stalled; the same as for cameras.
 const STALL: Duration = Duration::from_secs(8);
@@ -60,15 +61,24 @@ enum Phase {
     Stalled,
 }
 
+/// What the tracks carry.
+struct Formats {
+    video: Format,
+    audio: Option<Format>,
+}
+
 struct Pushed {
     video: Codec,
     audio: Option<Codec>,
+    formats: Formats,
     phase: Phase,
     /// The timeline restarted: frames before the next keyframe cannot be decoded.
     awaits_keyframe: bool,
     last_video: Instant,
     /// RTP packets lost since the last video frame.
     lost: u32,
+    /// Video frames refused since the last one.
+    refused: u32,
     /// Data without a coded frame, usually parameter sets, which is sent with the next frame. Also the
     /// buffer in which a frame in the host's memory is converted.
     gathered: Vec<u8>,
@@ -79,10 +89,15 @@ impl Pushed {
         Pushed {
             video: receiver.video,
             audio: receiver.audio,
+            formats: Formats {
+                video: Format::pushed(receiver.video),
+                audio: receiver.audio.map(Format::pushed),
+            },
             phase: Phase::Connecting,
             awaits_keyframe: false,
             last_video: Instant::now(),
             lost: 0,
+            refused: 0,
             gathered: Vec::new(),
         }
     }
@@ -106,6 +121,8 @@ impl Pushed {
     fn take_report(&mut self, report: Report, sink: &mut impl PushSink) {
         if report.dropped > 0 {
             sink.dropped(report.dropped);
+            let refused = u32::try_from(report.dropped).unwrap_or(u32::MAX);
+            self.refused = self.refused.saturating_add(refused);
         }
         if report.keyframe_needed {
             sink.keyframe_needed();
@@ -140,10 +157,14 @@ impl Pushed {
             if gathered.len() > MAX_GATHERED {
                 gathered.clear();
             }
-        } else if self.pass_on(data, &unit, sink) {
-            gathered.clear();
         } else {
-            gathered.truncate(before);
+            let passed = self.pass_on(data, &unit, sink);
+            let missing = unit.lost.saturating_add(mem::take(&mut self.refused));
+            sink.received(&arrival(&self.formats.video, data, &unit, missing));
+            match passed {
+                true => gathered.clear(),
+                false => gathered.truncate(before),
+            }
         }
         self.gathered = gathered;
         buffer(unit)
@@ -191,6 +212,10 @@ impl Pushed {
             let data = unit.data.as_slice();
             sink.media(MediaKind::Audio, &access_unit(data, &unit), unit.lost);
         }
+        if let Some(format) = &self.formats.audio {
+            let data = unit.data.as_slice();
+            sink.received(&arrival(format, data, &unit, unit.lost));
+        }
         buffer(unit)
     }
 }
@@ -206,6 +231,16 @@ fn buffer(unit: Unit) -> Option<Vec<u8>> {
     match unit.data {
         Data::Ready(buffer) => Some(buffer),
         Data::Pushed(_) => None,
+    }
+}
+
+fn arrival<'a>(format: &'a Format, data: &'a [u8], unit: &Unit, lost: u32) -> Arrival<'a> {
+    Arrival {
+        format,
+        unit: access_unit(data, unit),
+        lost,
+        damaged: false,
+        restarts: unit.restarts,
     }
 }
 

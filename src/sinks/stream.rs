@@ -1,0 +1,305 @@
+//! The sinks of a stream, on its worker.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::convert::{Form, converted};
+use super::format::track_of;
+use super::frame::{Clocks, micros};
+use super::queue::{Outcome, Queue};
+use super::replay::{self, Newest};
+use super::{SinkFormat, SinkFrame, SinkTrack};
+use crate::error::{Error, Status};
+use crate::media::{Codec, MediaClock, ParameterSets, Track as MediaTrack, is_keyframe};
+use crate::source::Arrival;
+use crate::source::rtp::{Encoding, Format};
+use crate::state::SinkId;
+
+/// How often a line is logged about sinks that do not keep up.
+const COMPLAINT_INTERVAL: Duration = Duration::from_secs(60);
+
+/// All sinks of a stream. When it is dropped, they end.
+pub struct StreamSinks {
+    sinks: Vec<Arc<Queue>>,
+    /// The beginning of the timeline.
+    origin: Instant,
+    tracks: [Option<Track>; SinkTrack::COUNT],
+    complained: Option<Instant>,
+}
+
+/// A track as it is received.
+struct Track {
+    format: Format,
+    clock: MediaClock,
+    /// The first timestamp of `clock`, in microseconds from the origin.
+    base_us: i64,
+    /// The parameter sets of the frames to come.
+    sets: Option<ParameterSets>,
+    /// What frames of each [`Form`] carry.
+    shared: [Option<Arc<SinkFormat>>; Form::COUNT],
+    /// Something is missing before the next frame.
+    interrupted: bool,
+}
+
+/// What is to be done because of sinks that do not keep up.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Behind {
+    /// A keyframe would let them go on.
+    pub keyframe_needed: bool,
+    /// It is time to log it.
+    pub complain: bool,
+}
+
+impl Track {
+    fn new(format: &Format, moment: Instant, origin: Instant) -> Track {
+        Track {
+            format: format.clone(),
+            clock: MediaClock::new(format.clock_rate, 0),
+            base_us: micros(moment.saturating_duration_since(origin)),
+            sets: None,
+            shared: Default::default(),
+            interrupted: false,
+        }
+    }
+
+    fn pts_us(&mut self, timestamp: i64, moment: Instant) -> i64 {
+        let ticks = self.clock.map_long(timestamp, moment);
+        self.base_us + self.to_us(ticks)
+    }
+
+    fn to_us(&self, ticks: i64) -> i64 {
+        let rate = i128::from(self.format.clock_rate.max(1));
+        (i128::from(ticks) * 1_000_000).div_euclid(rate) as i64
+    }
+
+    fn changed(&mut self, sets: ParameterSets) {
+        if self.sets.as_ref() != Some(&sets) {
+            self.sets = Some(sets);
+            self.shared = Default::default();
+        }
+    }
+
+    fn shared(&mut self, form: Form) -> Arc<SinkFormat> {
+        let (format, sets) = (&self.format, self.sets.as_ref());
+        let shared = self.shared[form as usize].get_or_insert_with(|| {
+            Arc::new(match format.encoding {
+                Encoding::Video(codec) => SinkFormat::video(codec, sets, form),
+                _ => SinkFormat::other(format),
+            })
+        });
+        Arc::clone(shared)
+    }
+}
+
+impl StreamSinks {
+    /// Of a stream that exists since `origin`.
+    pub fn new(origin: Instant) -> StreamSinks {
+        StreamSinks {
+            sinks: Vec::new(),
+            origin,
+            tracks: Default::default(),
+            complained: None,
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.sinks.is_empty()
+    }
+
+    /// Adds a sink, which begins with what `video` keeps if it wants that. True if it has to wait for a
+    /// keyframe.
+    pub fn add(&mut self, queue: Arc<Queue>, video: Option<(&MediaTrack, Newest)>) -> bool {
+        if self.sinks.is_empty() {
+            // Nothing was noted meanwhile.
+            for track in self.tracks.iter_mut().flatten() {
+                track.sets = None;
+                track.shared = Default::default();
+                track.interrupted = false;
+            }
+        }
+        let wants = queue.options();
+        let mut waits = wants.video;
+        if wants.video
+            && wants.from_cache
+            && let Some((video, newest)) = video
+        {
+            waits = !self.replay(&queue, video, newest);
+        }
+        self.sinks.push(queue);
+        waits
+    }
+
+    pub fn remove(&mut self, id: SinkId) {
+        self.sinks.retain(|sink| sink.id() != id);
+    }
+
+    /// The connection to the camera ended.
+    pub fn interrupted(&mut self) {
+        for track in self.tracks.iter_mut().flatten() {
+            track.clock.discontinuity();
+            track.interrupted = true;
+        }
+    }
+
+    /// Passes on what was received. `sets`: the parameter sets of the stream's video, for keyframes
+    /// without.
+    pub fn received(&mut self, arrival: &Arrival<'_>, sets: Option<&ParameterSets>) -> Behind {
+        let kind = track_of(arrival.format);
+        if !self.sinks.iter().any(|sink| sink.takes(kind)) {
+            return Behind::default();
+        }
+        let unit = &arrival.unit;
+        let moment = unit.moment();
+        let track = self.track(arrival.format, moment);
+        if arrival.restarts {
+            track.clock.discontinuity();
+            track.interrupted = true;
+        }
+        let pts_us = track.pts_us(unit.timestamp, moment);
+        let interrupted = std::mem::take(&mut track.interrupted);
+        let (codec, keyframe) = match arrival.format.encoding {
+            Encoding::Video(codec) => (Some(codec), is_keyframe(codec, unit.data)),
+            _ => (None, true),
+        };
+        let mut missing = None;
+        if let Some(codec) = codec.filter(|_| keyframe) {
+            match ParameterSets::find(codec, unit.data) {
+                Some(found) => track.changed(found),
+                None => {
+                    if let Some(sets) = sets.filter(|sets| sets.codec() == codec) {
+                        track.changed(sets.clone());
+                    }
+                    missing = track.sets.clone();
+                }
+            }
+        }
+        let clocks = Clocks::read();
+        let mut frame = SinkFrame {
+            format: track.shared(Form::AnnexB),
+            data: Default::default(),
+            pts_us,
+            capture_unix_us: unit.captured.map(|moment| clocks.unix_us(moment)),
+            arrival_unix_us: clocks.unix_us(unit.arrival),
+            arrival: unit.arrival,
+            keyframe,
+            damaged: arrival.damaged,
+            cached: false,
+            discontinuity: interrupted || arrival.lost > 0,
+            format_changed: false,
+            packets_lost: arrival.lost,
+            frames_dropped: 0,
+        };
+        let mut overflow = false;
+        for form in [Form::AnnexB, Form::Lengths] {
+            let mut takers = self.sinks.iter().filter(|sink| sink.takes(kind));
+            let Some(first) = takers.find(|sink| form_of(sink, codec) == form) else {
+                continue;
+            };
+            // Once for all.
+            let data = match codec {
+                Some(codec) => converted(codec, unit.data, missing.as_ref(), form),
+                None => bytes::Bytes::copy_from_slice(unit.data),
+            };
+            frame = SinkFrame {
+                format: match &mut self.tracks[kind.index()] {
+                    Some(track) => track.shared(form),
+                    None => frame.format,
+                },
+                data,
+                ..frame
+            };
+            let others = self.sinks.iter().filter(|sink| !Arc::ptr_eq(sink, first));
+            let others = others.filter(|sink| sink.takes(kind) && form_of(sink, codec) == form);
+            for sink in std::iter::once(first).chain(others) {
+                overflow |= sink.put(frame.clone()) == Outcome::Overflow;
+            }
+        }
+        Behind {
+            keyframe_needed: overflow && kind == SinkTrack::Video,
+            complain: overflow && self.may_complain(unit.arrival),
+        }
+    }
+
+    fn track(&mut self, format: &Format, moment: Instant) -> &mut Track {
+        let track = &mut self.tracks[track_of(format).index()];
+        let changed = track.as_ref().is_some_and(|track| track.format != *format);
+        let before = track.take_if(|_| changed);
+        let track = track.get_or_insert_with(|| Track::new(format, moment, self.origin));
+        if before.is_some() {
+            track.interrupted = true;
+        }
+        track
+    }
+
+    /// Puts into a queue what a track keeps. False if there is no keyframe.
+    fn replay(&mut self, queue: &Queue, video: &MediaTrack, newest: Newest) -> bool {
+        let (codec, ring) = (video.info().codec, video.ring());
+        let Some(keyframe) = ring.latest_keyframe() else {
+            return false;
+        };
+        let units = replay::units(ring, codec, keyframe..ring.end());
+        let format = Format::pushed(codec);
+        let moment = newest.captured.unwrap_or(newest.arrival);
+        let form = form_of(queue, Some(codec));
+        let clocks = Clocks::read();
+        let track = self.track(&format, moment);
+        let newest_us = track.pts_us(newest.timestamp, moment);
+        for unit in units {
+            let found = ParameterSets::find(codec, &unit.data);
+            let missing = found.is_none() && unit.keyframe;
+            match found.or_else(|| video.info().parameter_sets.clone()) {
+                Some(sets) if unit.keyframe => track.changed(sets),
+                _ => {}
+            }
+            let sets = track.sets.as_ref().filter(|_| missing);
+            let data = converted(codec, &unit.data, sets, form);
+            let ago = i64::from(unit.ago);
+            let captured = replay::before(newest.captured, ago, format.clock_rate);
+            queue.put(SinkFrame {
+                format: track.shared(form),
+                data,
+                pts_us: newest_us - track.to_us(ago),
+                capture_unix_us: captured.map(|moment| clocks.unix_us(moment)),
+                arrival_unix_us: clocks.unix_us(unit.arrival),
+                arrival: unit.arrival,
+                keyframe: unit.keyframe,
+                damaged: false,
+                cached: true,
+                discontinuity: false,
+                format_changed: false,
+                packets_lost: 0,
+                frames_dropped: 0,
+            });
+        }
+        true
+    }
+
+    fn may_complain(&mut self, now: Instant) -> bool {
+        let due = self
+            .complained
+            .is_none_or(|at| now.saturating_duration_since(at) >= COMPLAINT_INTERVAL);
+        if due {
+            self.complained = Some(now);
+        }
+        due
+    }
+}
+
+impl Drop for StreamSinks {
+    fn drop(&mut self) {
+        for sink in &self.sinks {
+            sink.end(Error::new(
+                Status::NotFound,
+                "the sink has ended: its stream was removed",
+            ));
+        }
+    }
+}
+
+/// The form in which a sink gets a codec: only that of video differs.
+fn form_of(sink: &Queue, codec: Option<Codec>) -> Form {
+    match codec {
+        Some(Codec::H264 | Codec::H265) if sink.options().length_prefixed => Form::Lengths,
+        _ => Form::AnnexB,
+    }
+}

@@ -1,0 +1,230 @@
+//! A stream's sinks, fed with what a camera may send.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{Queue, SinkFrame, SinkTrack, StreamSinks};
+use crate::config::SinkOptions;
+use crate::media::testing::{nal, sets, unit};
+use crate::media::{AccessUnit, Codec, ParameterSets};
+use crate::source::Arrival;
+use crate::source::rtp::{Format, Section};
+use crate::state::{SinkId, StreamId};
+use fastrand::Rng;
+
+struct World {
+    sinks: StreamSinks,
+    start: Instant,
+    queue: Arc<Queue>,
+    sets: ParameterSets,
+}
+
+impl World {
+    fn new(options: SinkOptions) -> World {
+        let start = Instant::now();
+        let mut sinks = StreamSinks::new(start);
+        let queue = Arc::new(Queue::new(SinkId(1), StreamId(1), options));
+        assert_eq!(sinks.add(Arc::clone(&queue), None), queue.options().video);
+        World {
+            sinks,
+            start,
+            queue,
+            sets: sets().into(),
+        }
+    }
+
+    fn at(&self, ms: u64) -> Instant {
+        self.start + Duration::from_millis(ms)
+    }
+
+    /// Something arrives. Returns whether that is the time to complain.
+    fn arrives(
+        &mut self,
+        format: &Format,
+        data: &[u8],
+        timestamp: i64,
+        ms: u64,
+        lost: u32,
+    ) -> bool {
+        let arrival = Arrival {
+            format,
+            unit: AccessUnit {
+                data,
+                timestamp,
+                arrival: self.at(ms),
+                captured: None,
+            },
+            lost,
+            damaged: lost > 0,
+            restarts: false,
+        };
+        self.sinks.received(&arrival, Some(&self.sets)).complain
+    }
+
+    /// A video frame of one slice with this header.
+    fn video(&mut self, header: u8, timestamp: i64, ms: u64, lost: u32) {
+        let data = unit(&[nal(header, 50, &mut Rng::with_seed(1))]);
+        self.arrives(&Format::pushed(Codec::H264), &data, timestamp, ms, lost);
+    }
+
+    fn read(&self) -> SinkFrame {
+        self.queue.take(Some(self.start)).unwrap()
+    }
+}
+
+const IDR: u8 = 0x65;
+const REFERENCE: u8 = 0x41;
+/// No other frame refers to it.
+const B_FRAME: u8 = 0x01;
+
+fn section(media: &str, encoding_name: &str, clock_rate: u32) -> Format {
+    let section = Section {
+        media: media.to_owned(),
+        encoding_name: encoding_name.to_owned(),
+        clock_rate,
+        ..Section::default()
+    };
+    Format::of(&section).unwrap()
+}
+
+#[test]
+fn b_frames_and_damaged_frames_are_recorded_and_keyframes_have_their_sets() {
+    let mut world = World::new(SinkOptions::default());
+    world.video(REFERENCE, 0, 0, 0);
+    world.video(IDR, 3600, 40, 7);
+    world.video(REFERENCE, 14_400, 80, 0);
+    world.video(B_FRAME, 7200, 120, 0);
+    world.video(B_FRAME, 10_800, 160, 2);
+    let keyframe = world.read();
+    assert!(keyframe.keyframe && keyframe.format_changed);
+    assert!(
+        !keyframe.discontinuity,
+        "nothing is missing of the recording"
+    );
+    let ParameterSets::H264(sets) = &world.sets else {
+        unreachable!();
+    };
+    let head = [&[0, 0, 0, 1][..], &sets.sps, &[0, 0, 0, 1], &sets.pps].concat();
+    assert!(keyframe.data.starts_with(&head));
+    assert_eq!(keyframe.format.parameters, head);
+    let first = keyframe.pts_us;
+    for (pts, lost) in [(120_000, 0), (40_000, 0), (80_000, 2)] {
+        let frame = world.read();
+        assert_eq!((frame.pts_us - first, frame.packets_lost), (pts, lost));
+        assert_eq!((frame.damaged, frame.discontinuity), (lost > 0, lost > 0));
+        assert!(!frame.keyframe && !frame.format_changed);
+    }
+}
+
+#[test]
+fn all_tracks_share_a_timeline_that_no_reconnection_sets_back() {
+    let mut world = World::new(SinkOptions {
+        metadata: true,
+        ..SinkOptions::default()
+    });
+    let aac = section("audio", "mpeg4-generic", 16_000);
+    let metadata = section("application", "vnd.onvif.metadata", 90_000);
+    world.video(IDR, 1_000_000, 1000, 0);
+    world.arrives(&aac, b"sound", -5, 1020, 0);
+    world.arrives(&metadata, b"<tt:MetadataStream/>", i64::MAX - 10, 1030, 0);
+    world.sinks.interrupted();
+    world.video(IDR, 7, 3000, 0);
+    world.arrives(&aac, b"sound", 99_999, 3020, 0);
+    let frames: Vec<_> = (0..5).map(|_| world.read()).collect();
+    let told: Vec<_> = frames
+        .iter()
+        .map(|frame| (frame.format.track, frame.pts_us, frame.discontinuity))
+        .collect();
+    let expected = [
+        (SinkTrack::Video, 1_000_000, false),
+        (SinkTrack::Audio, 1_020_000, false),
+        (SinkTrack::Metadata, 1_030_000, false),
+        (SinkTrack::Video, 3_000_000, true),
+        (SinkTrack::Audio, 3_020_000, true),
+    ];
+    assert_eq!(told, expected);
+    assert_eq!(
+        (frames[1].format.encoding, frames[1].format.codec),
+        ("AAC", None)
+    );
+    assert!(!frames[1].format.parameters.is_empty());
+    assert_eq!(frames[2].data, b"<tt:MetadataStream/>"[..]);
+    let arrivals = frames[3].arrival_unix_us - frames[0].arrival_unix_us;
+    assert!((1_999_000..2_001_000).contains(&arrivals), "{arrivals}");
+}
+
+#[test]
+fn a_change_of_codec_is_told() {
+    let mut world = World::new(SinkOptions::default());
+    let (ulaw, aac) = (
+        Format::pushed(Codec::Pcmu),
+        section("audio", "mpeg4-generic", 16_000),
+    );
+    for (format, ms) in [(&ulaw, 0), (&ulaw, 20), (&aac, 40), (&aac, 104)] {
+        world.arrives(format, b"sound", ms as i64 * 8, ms, 0);
+    }
+    let told: Vec<_> = (0..4)
+        .map(|_| world.read())
+        .map(|frame| {
+            (
+                frame.format.encoding,
+                frame.format_changed,
+                frame.discontinuity,
+            )
+        })
+        .collect();
+    let expected = [
+        ("PCMU", true, false),
+        ("PCMU", false, false),
+        ("AAC", true, true),
+        ("AAC", false, false),
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn a_full_queue_is_said_once_a_minute_and_bounded_in_bytes() {
+    let mut world = World::new(SinkOptions {
+        queue_bytes: 1 << 16,
+        ..SinkOptions::default()
+    });
+    let format = Format::pushed(Codec::H264);
+    let large = unit(&[nal(IDR, 40_000, &mut Rng::with_seed(2))]);
+    let mut complaints = Vec::new();
+    for ms in (0..130_000).step_by(100) {
+        if world.arrives(&format, &large, ms as i64 * 90, ms, 0) {
+            complaints.push(ms);
+        }
+        // The host takes a frame out now and then.
+        if ms % 1000 == 0 {
+            world.read();
+        }
+        assert!(world.queue.info().queued_bytes < 1 << 16);
+    }
+    assert_eq!(complaints.len(), 3, "{complaints:?}");
+    let info = world.queue.info();
+    assert!(
+        info.overflows > 100 && info.frames_dropped > 1000,
+        "{info:?}"
+    );
+}
+
+#[test]
+fn a_track_that_nobody_takes_costs_nothing_and_leaves_no_trace() {
+    let mut world = World::new(SinkOptions {
+        video: false,
+        ..SinkOptions::default()
+    });
+    world.video(IDR, 0, 0, 0);
+    world.arrives(
+        &section("application", "vnd.onvif.metadata", 0),
+        b"<a/>",
+        0,
+        0,
+        0,
+    );
+    assert_eq!(world.queue.info().frames, 0);
+    world.sinks.remove(SinkId(1));
+    world.arrives(&Format::pushed(Codec::Pcmu), b"sound", 0, 0, 0);
+    assert_eq!(world.queue.info().frames, 0);
+}
