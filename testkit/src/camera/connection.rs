@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::faults::{Camera, Fault};
+use super::script::Exchange;
 use super::session::{Session, public, respond};
 
 /// A longer request is rejected.
@@ -17,6 +18,8 @@ const MAX_REQUEST: usize = 64 * 1024;
 struct Connection {
     socket: TcpStream,
     received: Vec<u8>,
+    /// The latest request up to its empty line, as it came.
+    request: String,
 }
 
 /// Serves a connection to its end. Its camera is the one that the first request names.
@@ -25,6 +28,7 @@ pub(super) async fn serve(socket: TcpStream, cameras: Arc<[Arc<Camera>]>) -> io:
     let mut connection = Connection {
         socket,
         received: Vec::new(),
+        request: String::new(),
     };
     let (first, camera) = loop {
         let Some(request) = connection.next_request().await? else {
@@ -39,7 +43,7 @@ pub(super) async fn serve(socket: TcpStream, cameras: Arc<[Arc<Camera>]>) -> io:
         };
         connection.send(response.build(Vec::new())).await?;
     };
-    camera.counters.connections.fetch_add(1, Ordering::Relaxed);
+    let before = camera.counters.connections.fetch_add(1, Ordering::Relaxed);
 
     let mut health = camera.health.subscribe();
     let now = *health.borrow();
@@ -48,7 +52,7 @@ pub(super) async fn serve(socket: TcpStream, cameras: Arc<[Arc<Camera>]>) -> io:
         return connection.send(refusal.build(Vec::new())).await;
     }
     tokio::select! {
-        result = connection.play(first, camera.clone()) => result,
+        result = connection.play(first, camera.clone(), before + 1) => result,
         _ = health.wait_for(|health| health.cuts != now.cuts) => Ok(()),
     }
 }
@@ -61,15 +65,26 @@ fn find(cameras: &[Arc<Camera>], request: &Request<Vec<u8>>) -> Option<Arc<Camer
 }
 
 impl Connection {
-    async fn play(&mut self, first: Request<Vec<u8>>, camera: Arc<Camera>) -> io::Result<()> {
+    async fn play(
+        &mut self,
+        first: Request<Vec<u8>>,
+        camera: Arc<Camera>,
+        number: u64,
+    ) -> io::Result<()> {
         let local = self.socket.local_addr()?.ip();
         let peer = self.socket.peer_addr()?.ip();
-        let mut session = Session::new(camera, local, peer);
+        let mut session = Session::new(camera.clone(), number, local, peer);
         let mut request = Some(first);
         loop {
             if let Some(request) = request.take() {
                 let response = session.answer(&request).await;
-                self.send(response).await?;
+                let mut exchange = self.exchange(&request, &response, number)?;
+                camera.config.script.answer(&mut exchange);
+                self.socket.write_all(exchange.head.as_bytes()).await?;
+                self.socket.write_all(&exchange.body).await?;
+                if exchange.hang_up {
+                    return Ok(());
+                }
             }
             tokio::select! {
                 next = self.next_request() => match next? {
@@ -89,8 +104,10 @@ impl Connection {
         loop {
             match Message::<Vec<u8>>::parse(&self.received) {
                 Ok((message, len)) => {
-                    self.received.drain(..len);
+                    let bytes: Vec<u8> = self.received.drain(..len).collect();
                     if let Message::Request(request) = message {
+                        let head = &bytes[..len - request.body().len()];
+                        self.request = String::from_utf8_lossy(head).into_owned();
                         return Ok(Some(request));
                     }
                 }
@@ -103,6 +120,26 @@ impl Connection {
                 Err(_) => return Err(io::ErrorKind::InvalidData.into()),
             }
         }
+    }
+
+    /// A request and the response to it, as text.
+    fn exchange(
+        &self,
+        request: &Request<Vec<u8>>,
+        response: &Response<Vec<u8>>,
+        connection: u64,
+    ) -> io::Result<Exchange> {
+        let mut head = Vec::new();
+        response.write(&mut head).map_err(io::Error::other)?;
+        let body = head.split_off(head.len() - response.body().len());
+        Ok(Exchange {
+            connection,
+            method: <&str>::from(request.method()).to_owned(),
+            request: self.request.clone(),
+            head: String::from_utf8_lossy(&head).into_owned(),
+            body,
+            hang_up: false,
+        })
     }
 
     async fn send(&mut self, response: Response<Vec<u8>>) -> io::Result<()> {

@@ -31,7 +31,9 @@ mod faults;
 mod load;
 mod payload;
 mod playback;
+mod recording;
 mod rtp;
+mod script;
 mod sdp;
 mod server;
 mod session;
@@ -40,6 +42,8 @@ mod transport;
 pub use faults::{Fault, Statistics};
 pub use load::{Load, sent_at};
 pub use payload::packetize;
+pub use recording::{Payloads, Recording};
+pub use script::{Exchange, Script, Slot};
 pub use server::CameraServer;
 
 use crate::clip::Clip;
@@ -51,6 +55,8 @@ pub struct CameraConfig {
     clip: Clip,
     load: Option<Load>,
     audio: Option<Audio>,
+    recordings: Vec<Recording>,
+    script: Script,
     auth: Auth,
     parameter_sets: ParameterSets,
     udp: bool,
@@ -65,6 +71,8 @@ impl CameraConfig {
             clip: Clip::Main720p,
             load: None,
             audio: None,
+            recordings: Vec::new(),
+            script: Script::new(),
             auth: Auth::None,
             parameter_sets: ParameterSets::Both,
             udp: true,
@@ -90,6 +98,17 @@ impl CameraConfig {
         CameraConfig { audio, ..self }
     }
 
+    /// Adds a track. A camera with any has these alone: neither the clip nor the audio.
+    pub fn recording(mut self, recording: Recording) -> CameraConfig {
+        self.recordings.push(recording);
+        self
+    }
+
+    /// What it does otherwise than a camera that works.
+    pub fn script(self, script: Script) -> CameraConfig {
+        CameraConfig { script, ..self }
+    }
+
     /// The authentication that it requires.
     pub fn auth(self, auth: Auth) -> CameraConfig {
         CameraConfig { auth, ..self }
@@ -106,6 +125,11 @@ impl CameraConfig {
     /// Whether it accepts UDP; otherwise it answers 461. Interleaved TCP always works.
     pub fn udp(self, udp: bool) -> CameraConfig {
         CameraConfig { udp, ..self }
+    }
+
+    /// How many tracks it may have.
+    fn tracks(&self) -> usize {
+        self.recordings.len().max(2)
     }
 
     /// Decides which packets [`Fault::Lose`] drops: the same ones on every connection.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 
@@ -14,12 +15,13 @@ use super::payload::packetize;
 use super::rtp::{Packets, RtpStream};
 use super::sdp::VIDEO_PAYLOAD_TYPE;
 use super::transport::Path;
-use super::{Audio, audio, load};
+use super::{Audio, Recording, Slot, audio, load};
 use crate::clip::{AccessUnit, nal_type};
 
 /// Fits a 1500-byte Ethernet frame with room for tunnels, as cameras do it.
 const MAX_PAYLOAD: usize = 1400;
-const REPORT_SECONDS: u64 = 5;
+const VIDEO_CLOCK_RATE: u32 = 90_000;
+const REPORT_INTERVAL: Duration = Duration::from_secs(5);
 /// Slots that are later than this, because the client does not read, pass without being sent.
 const TOO_LATE: Duration = Duration::from_secs(1);
 
@@ -28,6 +30,8 @@ pub(super) struct Playback {
     camera: Arc<Camera>,
     tracks: Vec<Track>,
     started: Option<(Instant, SystemTime)>,
+    /// Connections to the camera so far, this one included.
+    connection: u64,
     /// Draws the packets that [`Fault::Lose`] drops.
     random: fastrand::Rng,
     packets: Packets,
@@ -56,11 +60,16 @@ pub(super) enum Media {
     },
     Load(Pictures),
     Audio(Audio),
+    Recording(Recording),
 }
 
 impl Media {
     /// What the camera plays on this track, if it has it.
     pub fn of_track(camera: &Camera, index: usize) -> Option<Media> {
+        if !camera.config.recordings.is_empty() {
+            let recording = camera.config.recordings.get(index)?;
+            return Some(Media::Recording(recording.clone()));
+        }
         match (index, camera.config.load) {
             (0, Some(load)) => Some(Media::Load(Pictures::new(load, camera.config.clip))),
             (0, None) => Some(Media::Video {
@@ -78,21 +87,25 @@ impl Media {
         match self {
             Media::Video { .. } | Media::Load(_) => VIDEO_PAYLOAD_TYPE,
             Media::Audio(codec) => codec.payload_type(),
+            Media::Recording(recording) => recording.payload_type,
         }
     }
 
-    fn slots_per_second(&self) -> u32 {
+    /// The length of a slot in ticks of the clock.
+    fn ticks(&self) -> u32 {
         match self {
-            Media::Video { frame_rate, .. } => *frame_rate,
-            Media::Load(pictures) => pictures.frame_rate(),
-            Media::Audio(_) => audio::PACKET_RATE,
+            Media::Video { frame_rate, .. } => self.clock_rate() / frame_rate,
+            Media::Load(pictures) => self.clock_rate() / pictures.frame_rate(),
+            Media::Audio(_) => audio::CLOCK_RATE / audio::PACKET_RATE,
+            Media::Recording(recording) => recording.ticks,
         }
     }
 
     fn clock_rate(&self) -> u32 {
         match self {
-            Media::Video { .. } | Media::Load(_) => 90_000,
+            Media::Video { .. } | Media::Load(_) => VIDEO_CLOCK_RATE,
             Media::Audio(_) => audio::CLOCK_RATE,
+            Media::Recording(recording) => recording.clock_rate,
         }
     }
 }
@@ -112,23 +125,28 @@ impl Track {
 
     /// When the next slot is due, counted from the start.
     fn due(&self) -> Duration {
-        let rate = u64::from(self.media.slots_per_second());
-        Duration::from_nanos(self.slot * 1_000_000_000 / rate)
+        let ticks = u128::from(self.slot) * u128::from(self.media.ticks());
+        let nanos = ticks * 1_000_000_000 / u128::from(self.media.clock_rate());
+        Duration::from_nanos(nanos as u64)
     }
 
     /// The RTP timestamp of the next slot. It wraps around.
     fn timestamp_of_slot(&self) -> u32 {
-        let ticks = self.media.clock_rate() / self.media.slots_per_second();
-        self.timestamp
-            .wrapping_add((self.slot as u32).wrapping_mul(ticks))
+        let ticks = (self.slot as u32).wrapping_mul(self.media.ticks());
+        self.timestamp.wrapping_add(ticks)
     }
 
     /// Skips the slots that are `TOO_LATE` at `elapsed` since the start.
     fn catch_up(&mut self, elapsed: Duration) {
         if elapsed.saturating_sub(self.due()) > TOO_LATE {
-            let rate = u128::from(self.media.slots_per_second());
-            self.slot = (elapsed.as_nanos() * rate / 1_000_000_000) as u64;
+            self.slot = self.slots_in(elapsed);
         }
+    }
+
+    /// How many slots this is.
+    fn slots_in(&self, time: Duration) -> u64 {
+        let ticks = time.as_nanos() * u128::from(self.media.clock_rate()) / 1_000_000_000;
+        (ticks / u128::from(self.media.ticks())) as u64
     }
 
     /// Makes the packets of the next slot, without those that `lose` chooses.
@@ -136,10 +154,11 @@ impl Track {
         let timestamp = self.timestamp_of_slot();
         let (channel, _) = self.path.channels();
         let stream = &mut self.stream;
-        let mut packet = |head: &[u8], body: &[u8], marker| {
+        let mut packet = |later: u32, head: &[u8], body: &[u8], marker| {
             if lose() {
                 stream.lose();
             } else {
+                let timestamp = timestamp.wrapping_add(later);
                 stream.packet(packets, channel, timestamp, marker, [head, body]);
             }
         };
@@ -155,17 +174,35 @@ impl Track {
                     nals.retain(|nal| !matches!(nal_type(nal), 7 | 8));
                 }
                 *next += 1;
-                packetize(&nals, MAX_PAYLOAD, packet);
+                packetize(&nals, MAX_PAYLOAD, |head, body, last| {
+                    packet(0, head, body, last)
+                });
             }
-            Media::Load(pictures) => packetize(&pictures.next(), load::MAX_PAYLOAD, packet),
-            Media::Audio(codec) => packet(&[], codec.packet(self.slot), false),
+            Media::Load(pictures) => {
+                packetize(&pictures.next(), load::MAX_PAYLOAD, |head, body, last| {
+                    packet(0, head, body, last);
+                });
+            }
+            Media::Audio(codec) => packet(0, &[], codec.packet(self.slot), false),
+            Media::Recording(recording) => {
+                let slots = &recording.slots;
+                let Some(slot) = slots.get(self.slot as usize % slots.len().max(1)) else {
+                    return;
+                };
+                let last = slot.payloads.len().saturating_sub(1);
+                for (i, payload) in slot.payloads.iter().enumerate() {
+                    let marker = recording.media == "video" && i == last;
+                    packet(slot.later, &[], payload, marker);
+                }
+            }
         }
     }
 }
 
 impl Playback {
-    pub fn new(camera: Arc<Camera>) -> Playback {
+    pub fn new(camera: Arc<Camera>, connection: u64) -> Playback {
         Playback {
+            connection,
             random: fastrand::Rng::with_seed(camera.config.seed),
             camera,
             tracks: Vec::new(),
@@ -241,8 +278,7 @@ impl Playback {
                     wall + track.due(),
                 );
                 track.path.send_rtcp(connection, packets).await?;
-                track.next_report =
-                    track.slot + REPORT_SECONDS * u64::from(track.media.slots_per_second());
+                track.next_report = track.slot + track.slots_in(REPORT_INTERVAL).max(1);
             }
             packets.clear();
             track.fill(packets, || self.random.u8(0..100) < percent);
@@ -252,10 +288,33 @@ impl Playback {
             counters
                 .packets_sent
                 .fetch_add(packets.len() as u64, Ordering::Relaxed);
-            if matches!(track.media, Media::Video { .. } | Media::Load(_)) && packets.len() > 0 {
+            if track.media.clock_rate() == VIDEO_CLOCK_RATE && packets.len() > 0 {
                 counters.frames_sent.fetch_add(1, Ordering::Relaxed);
             }
+            let script = &self.camera.config.script;
+            let Some(rewrite) = script.packets() else {
+                track.path.send_rtp(connection, packets).await?;
+                continue;
+            };
+            let mut slot = Slot {
+                connection: self.connection,
+                track: track.index,
+                number: track.slot - 1,
+                packets: packets.datagrams().map(<[u8]>::to_vec).collect(),
+                after: Vec::new(),
+                hang_up: false,
+            };
+            rewrite(&mut slot);
+            packets.clear();
+            let (channel, _) = track.path.channels();
+            for packet in &slot.packets {
+                packets.push(channel, &[packet]);
+            }
             track.path.send_rtp(connection, packets).await?;
+            connection.write_all(&slot.after).await?;
+            if slot.hang_up {
+                return Err(io::ErrorKind::ConnectionAborted.into());
+            }
         }
         Ok(())
     }

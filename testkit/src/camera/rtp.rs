@@ -35,7 +35,7 @@ impl Packets {
             .map(|(start, end)| &self.bytes[start + INTERLEAVED_HEADER..*end])
     }
 
-    fn push(&mut self, channel: u8, parts: &[&[u8]]) {
+    pub fn push(&mut self, channel: u8, parts: &[&[u8]]) {
         let len: usize = parts.iter().map(|part| part.len()).sum();
         self.bytes.extend([b'$', channel]);
         self.bytes.extend((len as u16).to_be_bytes());

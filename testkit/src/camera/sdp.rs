@@ -5,26 +5,46 @@ use std::fmt::Write;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{CameraConfig, audio};
+use super::{CameraConfig, Recording, audio};
 
 /// The payload type of the video.
 pub(super) const VIDEO_PAYLOAD_TYPE: u8 = 96;
 
 impl CameraConfig {
-    /// The description. Track 0 is the video, track 1 the audio.
+    /// The description. Without recordings, track 0 is the video, track 1 the audio.
     pub(super) fn sdp(&self) -> String {
-        let [sps, pps] = self.clip.parameter_sets();
         let mut sdp = format!(
             "v=0\r\n\
              o=- 1 1 IN IP4 0.0.0.0\r\n\
              s={}\r\n\
              c=IN IP4 0.0.0.0\r\n\
              t=0 0\r\n\
-             a=control:*\r\n\
-             m=video 0 RTP/AVP {VIDEO_PAYLOAD_TYPE}\r\n\
+             a=control:*\r\n",
+            self.name
+        );
+        if !self.recordings.is_empty() {
+            for (track, recording) in self.recordings.iter().enumerate() {
+                let Recording {
+                    media,
+                    payload_type,
+                    attributes,
+                    ..
+                } = recording;
+                let _ = write!(
+                    sdp,
+                    "m={media} 0 RTP/AVP {payload_type}\r\n{attributes}a=control:{}\r\n",
+                    control(track)
+                );
+            }
+            return sdp;
+        }
+        let [sps, pps] = self.clip.parameter_sets();
+        let _ = write!(
+            sdp,
+            "m=video 0 RTP/AVP {VIDEO_PAYLOAD_TYPE}\r\n\
              a=rtpmap:{VIDEO_PAYLOAD_TYPE} H264/90000\r\n\
              a=fmtp:{VIDEO_PAYLOAD_TYPE} packetization-mode=1;profile-level-id={:02x}{:02x}{:02x}",
-            self.name, sps[1], sps[2], sps[3],
+            sps[1], sps[2], sps[3],
         );
         if self.parameter_sets.in_sdp() {
             let [sps, pps] = [sps, pps].map(|nal| STANDARD.encode(nal));

@@ -22,6 +22,8 @@ const TIMEOUT_SECONDS: u64 = 60;
 
 pub(super) struct Session {
     camera: Arc<Camera>,
+    /// Connections to the camera so far, this one included.
+    connection: u64,
     local: IpAddr,
     peer: IpAddr,
     id: String,
@@ -30,10 +32,11 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// The session of a client at `peer`, which reached the camera at `local`.
-    pub fn new(camera: Arc<Camera>, local: IpAddr, peer: IpAddr) -> Session {
+    /// The session of the `connection`th client, at `peer`, which reached the camera at `local`.
+    pub fn new(camera: Arc<Camera>, connection: u64, local: IpAddr, peer: IpAddr) -> Session {
         Session {
-            playback: Playback::new(camera.clone()),
+            playback: Playback::new(camera.clone(), connection),
+            connection,
             camera,
             local,
             peer,
@@ -44,7 +47,7 @@ impl Session {
 
     pub async fn answer(&mut self, request: &Request<Vec<u8>>) -> Response<Vec<u8>> {
         match self.dispatch(request).await {
-            Ok((response, body)) => response.build(body.into_bytes()),
+            Ok((response, body)) => response.build(body),
             Err(status) => respond(request, status).build(Vec::new()),
         }
     }
@@ -52,15 +55,15 @@ impl Session {
     async fn dispatch(
         &mut self,
         request: &Request<Vec<u8>>,
-    ) -> Result<(ResponseBuilder, String), StatusCode> {
+    ) -> Result<(ResponseBuilder, Vec<u8>), StatusCode> {
         let ok = respond(request, StatusCode::Ok);
         if request.method() == Method::Options {
-            return Ok((ok.typed_header(&public()), String::new()));
+            return Ok((ok.typed_header(&public()), Vec::new()));
         }
         if let Some(challenge) = self.challenge(request) {
             let response = respond(request, StatusCode::Unauthorized);
             let response = response.header(WWW_AUTHENTICATE, challenge);
-            return Ok((response, String::new()));
+            return Ok((response, Vec::new()));
         }
         let claimed = request
             .header(&SESSION)
@@ -75,26 +78,27 @@ impl Session {
                 let response = ok
                     .header(CONTENT_TYPE, "application/sdp")
                     .header(CONTENT_BASE, self.base(uri).as_str());
-                Ok((response, self.camera.config.sdp()))
+                let config = &self.camera.config;
+                Ok((response, config.script.describe(config.sdp())))
             }
             Method::Setup => {
                 let transports = self.set_up(request, uri).await?;
                 let response = ok.typed_header(&session).typed_header(&transports);
-                Ok((response, String::new()))
+                Ok((response, Vec::new()))
             }
             Method::Play => {
                 let infos = self.play(uri)?;
                 let response = ok.typed_header(&session).typed_header(&infos);
-                Ok((response, String::new()))
+                Ok((response, Vec::new()))
             }
             Method::GetParameter | Method::SetParameter => {
-                Ok((ok.typed_header(&session), String::new()))
+                Ok((ok.typed_header(&session), Vec::new()))
             }
             Method::Teardown => {
-                self.playback = Playback::new(self.camera.clone());
+                self.playback = Playback::new(self.camera.clone(), self.connection);
                 let teardowns = &self.camera.counters.teardowns;
                 teardowns.fetch_add(1, Ordering::Relaxed);
-                Ok((ok, String::new()))
+                Ok((ok, Vec::new()))
             }
             _ => Err(StatusCode::NotImplemented),
         }
@@ -124,7 +128,7 @@ impl Session {
         if self.playback.is_playing() {
             return Err(StatusCode::MethodNotValidInThisState);
         }
-        let index = (0..2)
+        let index = (0..self.camera.config.tracks())
             .find(|index| uri.path().ends_with(&control(*index)))
             .ok_or(StatusCode::NotFound)?;
         let media = Media::of_track(&self.camera, index).ok_or(StatusCode::NotFound)?;

@@ -267,3 +267,41 @@ fn bad_names_are_refused() {
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{names:?}");
     }
 }
+
+#[tokio::test]
+async fn follows_its_script_and_plays_recordings() {
+    let sound = Recording::audio(97, "L16/16000/1", "", 320, (0..50).map(|n| vec![n; 640]));
+    let script = Script::new()
+        .description(|sdp| sdp.replace("L16/16000/1", "L16/8000"))
+        .exchange(|exchange| {
+            if exchange.method == "DESCRIBE" && exchange.connection == 1 {
+                exchange.refuse("503 Service Unavailable");
+                exchange.hang_up = true;
+            }
+        })
+        .slot(|slot| {
+            if slot.number == 1 {
+                slot.packets.clear();
+                slot.after = b"$\x09\0\x01x".to_vec();
+            }
+            slot.hang_up = slot.number == 3;
+        });
+    let camera = CameraConfig::new("cam1").recording(sound).script(script);
+    let server = CameraServer::start(vec![camera]).unwrap();
+    let error = describe(&server.url("cam1"), None).await.err().unwrap();
+    assert_eq!(error.status_code(), Some(503), "{error}");
+    let session = describe(&server.url("cam1"), None).await.unwrap();
+    assert_eq!(session.streams()[0].clock_rate_hz(), 8000);
+    let mut session = play(session, Transport::default()).await;
+    let mut frames = Vec::new();
+    while let Some(item) = soon(session.next()).await {
+        match item {
+            Ok(CodecItem::AudioFrame(frame)) => {
+                frames.push((frame.data()[0], frame.timestamp().elapsed()));
+            }
+            Ok(_) => {}
+            Err(_) => break,
+        }
+    }
+    assert_eq!(frames, [(0, 0), (2, 640), (3, 960)]);
+}
