@@ -60,6 +60,26 @@ encode test360p "testsrc2=s=640x360:r=25" 25 50 \
 encode test360p "testsrc2=s=640x360:r=25" 25 50 \
     -c:v libaom-av1 -usage realtime -cpu-used 6 -lag-in-frames 0 -g 25 -keyint_min 25 -threads 1 -b:v 150k -f obu test360p.obu
 
+# What browsers do not show as it is, 320x180, 3 s.
+# reordered NAL-TYPES-TO-REMOVE X264-PARAMETERS FILE
+reordered() {
+    encode "${3%.*}" "testsrc2=s=640x360:r=25" 25 75 -s 320x180 \
+        -c:v libx264 -profile:v high -preset slower -threads 1 -b:v 80k \
+        -x264-params "scenecut=0:b-adapt=0:aud=0:$2" \
+        -bsf:v "filter_units=remove_types=$1" -f h264 "$3"
+}
+# Two B frames between two others; three, the middle one of which is a reference.
+reordered 6 "keyint=25:bframes=2:b-pyramid=none" bframes180p.h264
+reordered 6 "keyint=25:bframes=3:b-pyramid=normal" pyramid180p.h264
+# An IDR picture at the start alone, then recovery points: I pictures with leading B, and pictures refreshed column by column.
+reordered 12 "keyint=24:open-gop=1:bframes=2:b-pyramid=none" opengop180p.h264
+reordered 12 "keyint=25:bframes=0:intra-refresh=1" refresh180p.h264
+# A CRA picture every 24, with leading pictures that refer to what is before it (RASL).
+encode cra180p "testsrc2=s=640x360:r=25" 25 75 -s 320x180 \
+    -c:v libx265 -preset slow -b:v 80k \
+    -x265-params "keyint=24:min-keyint=24:scenecut=0:open-gop=1:bframes=2:b-adapt=0:b-pyramid=0:info=0:repeat-headers=1:pools=none:frame-threads=1:log-level=none" \
+    -f hevc cra180p.h265
+
 # beep FILE OPTIONS: 440 Hz for 200 ms at every full second.
 beep() {
     file=$1
@@ -68,3 +88,6 @@ beep() {
 }
 beep beep.opus -t 2 -c:a libopus -b:a 24k -frame_duration 20 -f opus
 beep beep.g722 -t 1 -ar 16000 -c:a g722 -f g722
+beep beep16k.aac -t 2 -ac 1 -ar 16000 -c:a aac -b:a 24k -f adts
+beep beep48k.aac -t 1 -ac 2 -ar 48000 -c:a aac -b:a 64k -f adts
+beep beep.g726 -t 1 -ac 1 -ar 8000 -c:a g726le -b:a 32k -f g726le

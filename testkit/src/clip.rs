@@ -152,7 +152,7 @@ pub(crate) fn nal_type(nal: &[u8]) -> u8 {
 }
 
 /// Groups the NAL units of an Annex B byte stream into frames.
-fn access_units(stream: &'static [u8]) -> Vec<AccessUnit> {
+pub(crate) fn access_units(stream: &'static [u8]) -> Vec<AccessUnit> {
     let mut units: Vec<AccessUnit> = Vec::new();
     let mut complete = true;
     for nal in nals(stream) {

@@ -85,4 +85,14 @@ impl Recording {
             slots: slots.into(),
         }
     }
+
+    /// How many slots it has.
+    pub fn frames(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// What it sends in one of them.
+    pub fn payloads(&self, slot: usize) -> &[Vec<u8>] {
+        &self.slots[slot].payloads
+    }
 }
