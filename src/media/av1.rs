@@ -10,6 +10,8 @@ use h264_reader::rbsp::{BitRead, BitReader, BitReaderError};
 pub mod obu_type {
     /// Sequence header.
     pub const SEQUENCE_HEADER: u8 = 1;
+    /// Temporal delimiter.
+    pub const TEMPORAL_DELIMITER: u8 = 2;
     /// Frame header.
     pub const FRAME_HEADER: u8 = 3;
     /// Frame header and tile group in one.

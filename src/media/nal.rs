@@ -1,5 +1,7 @@
 //! NAL units of H.264 and H.265.
 
+use memchr::memmem;
+
 /// The NAL units of an access unit, each preceded by its length in 4 bytes, big endian. Empty ones
 /// are skipped. A length that reaches beyond the end ends the iteration: see [`Nals::broken`].
 #[derive(Clone, Debug)]
@@ -50,6 +52,42 @@ pub fn append_nal(unit: &mut Vec<u8>, nal: &[u8]) {
     // Access units are limited to sizes that fit.
     unit.extend_from_slice(&(nal.len() as u32).to_be_bytes());
     unit.extend_from_slice(nal);
+}
+
+/// The NAL units of a byte stream (ITU-T H.264 and H.265, Annex B), without trailing zeros.
+#[derive(Clone, Debug)]
+pub struct AnnexB<'a> {
+    /// The data after a start code; `None` at the end.
+    rest: Option<&'a [u8]>,
+}
+
+/// The shorter of the two start codes; the other has one more zero in front.
+pub const START_CODE: &[u8] = &[0, 0, 1];
+
+impl<'a> AnnexB<'a> {
+    /// Begins with the first start code.
+    pub fn new(data: &'a [u8]) -> Self {
+        let rest = memmem::find(data, START_CODE).map(|at| &data[at + START_CODE.len()..]);
+        AnnexB { rest }
+    }
+}
+
+impl<'a> Iterator for AnnexB<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        loop {
+            let rest = self.rest?;
+            let end = memmem::find(rest, START_CODE);
+            self.rest = end.map(|at| &rest[at + START_CODE.len()..]);
+            let nal = &rest[..end.unwrap_or(rest.len())];
+            // A NAL unit does not end in zeros: these belong to a longer start code.
+            let len = nal.iter().rposition(|&byte| byte != 0);
+            if let Some(last) = len {
+                return Some(&nal[..=last]);
+            }
+        }
+    }
 }
 
 #[cfg(test)]

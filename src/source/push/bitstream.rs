@@ -1,10 +1,8 @@
 //! Parsing of pushed frames: whether a decoder can start with them, and where NAL units begin.
 
-use memchr::memmem;
-
 use crate::error::{Error, Result, Status};
 use crate::media::av1::{obu_type, obus};
-use crate::media::nal::{append_nal, nals};
+use crate::media::nal::{AnnexB, append_nal, nals};
 use crate::media::{Codec, MAX_PAYLOAD, h264, h265};
 
 /// What a frame contains.
@@ -107,39 +105,6 @@ pub(super) fn convert(annex_b: &[u8], unit: &mut Vec<u8>) {
 fn begins_with_start_code(data: &[u8]) -> bool {
     let zeros = data.iter().take_while(|&&byte| byte == 0).count();
     zeros >= 2 && data.get(zeros) == Some(&1)
-}
-
-/// The NAL units of a byte stream (ITU-T H.264 and H.265, Annex B), without trailing zeros.
-struct AnnexB<'a> {
-    /// The data after a start code; `None` at the end.
-    rest: Option<&'a [u8]>,
-}
-
-const START_CODE: &[u8] = &[0, 0, 1];
-
-impl<'a> AnnexB<'a> {
-    fn new(data: &'a [u8]) -> Self {
-        let rest = memmem::find(data, START_CODE).map(|at| &data[at + START_CODE.len()..]);
-        AnnexB { rest }
-    }
-}
-
-impl<'a> Iterator for AnnexB<'a> {
-    type Item = &'a [u8];
-
-    fn next(&mut self) -> Option<&'a [u8]> {
-        loop {
-            let rest = self.rest?;
-            let end = memmem::find(rest, START_CODE);
-            self.rest = end.map(|at| &rest[at + START_CODE.len()..]);
-            let nal = &rest[..end.unwrap_or(rest.len())];
-            // A NAL unit does not end in zeros: these belong to a longer start code.
-            let len = nal.iter().rposition(|&byte| byte != 0);
-            if let Some(last) = len {
-                return Some(&nal[..=last]);
-            }
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! What a media section of a session description says about its packets.
 
-use crate::media::{Codec, ParameterSets};
+use super::nal_kind::may_have_fields;
+use crate::media::nal::append_nal;
+use crate::media::{Codec, MediaKind, ParameterSets};
 use crate::source::audio;
 
 /// A media section of a camera's session description, as it was read. Nothing is judged yet.
@@ -45,6 +47,10 @@ pub struct Format {
     pub payload_type: Option<u8>,
     /// NAL units of H.265 come with a decoding order number (RFC 7798 section 4.4).
     pub(super) has_order_numbers: bool,
+    /// Pictures of H.264 may be fields.
+    pub(super) may_have_fields: bool,
+    /// The marker bit is known to be that of the last packet of a picture.
+    pub(super) trusts_markers: bool,
 }
 
 /// What the packets of a track carry.
@@ -82,6 +88,10 @@ impl Format {
             has_order_numbers: section
                 .number("sprop-max-don-diff")
                 .is_some_and(|most| most > 0),
+            may_have_fields: sets(section, Codec::H264)
+                .filter_map(|set| may_have_fields(without_start_code(&set)))
+                .any(|may| may),
+            trusts_markers: false,
             encoding,
         })
     }
@@ -90,12 +100,15 @@ impl Format {
     pub fn pushed(codec: Codec) -> Format {
         Format {
             encoding: match codec.kind() {
-                crate::media::MediaKind::Video => Encoding::Video(codec),
-                crate::media::MediaKind::Audio => Encoding::Audio(audio::Encoding::Pass(codec)),
+                MediaKind::Video => Encoding::Video(codec),
+                MediaKind::Audio => Encoding::Audio(audio::Encoding::Pass(codec)),
             },
             clock_rate: codec.clock_rate(),
             payload_type: None,
             has_order_numbers: false,
+            may_have_fields: false,
+            // A first picture would wait for a packet that the host pushes later, or never.
+            trusts_markers: true,
         }
     }
 }
@@ -135,19 +148,21 @@ impl Encoding {
 
 /// Parameter sets in a section's parameters, if all are there.
 pub fn parameter_sets(section: &Section, codec: Codec) -> Option<ParameterSets> {
+    let mut unit = Vec::new();
+    for set in sets(section, codec) {
+        append_nal(&mut unit, without_start_code(&set));
+    }
+    ParameterSets::find(codec, &unit)
+}
+
+fn sets(section: &Section, codec: Codec) -> impl Iterator<Item = Vec<u8>> {
     let names: &[&str] = match codec {
         Codec::H264 => &["sprop-parameter-sets"],
         Codec::H265 => &["sprop-vps", "sprop-sps", "sprop-pps"],
-        _ => return None,
+        _ => &[],
     };
-    let mut unit = Vec::new();
     let values = names.iter().filter_map(|name| section.parameter(name));
-    for set in values.flat_map(|value| value.split(',')).filter_map(base64) {
-        let set = without_start_code(&set);
-        unit.extend_from_slice(&(set.len() as u32).to_be_bytes());
-        unit.extend_from_slice(set);
-    }
-    ParameterSets::find(codec, &unit)
+    values.flat_map(|value| value.split(',')).filter_map(base64)
 }
 
 /// Some cameras encode the start code as well.

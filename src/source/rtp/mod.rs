@@ -1,10 +1,26 @@
 //! RTP of one track, pulled or pushed: from packets to access units of video and frames of audio.
+//!
+//! ```text
+//!  packet --> order --> timeline --> pictures, av1, audio --> unit
+//!       \--> report (receiver reports)     sender reports --> capture
+//! ```
+//!
+//! In order, a packet is copied once, into the unit, and nothing is allocated.
 
+mod audio;
+mod av1;
 mod capture;
-mod depacketizer;
 mod format;
+mod nal_kind;
+mod nal_payload;
 mod order;
 mod packet;
+mod pictures;
+mod report;
+#[cfg(test)]
+mod tests;
+mod timeline;
+mod unit;
 
 pub use capture::{CaptureClock, SenderTime};
 pub use format::{Encoding, Format, Section, Unusable, parameter_sets};
@@ -12,8 +28,17 @@ pub use packet::{Packet, is_rtcp};
 
 use std::time::{Duration, Instant};
 
-use depacketizer::Depacketizer;
-use order::Sequencer;
+use self::audio::{Aac, Frames, Joined};
+use self::av1::TemporalUnits;
+use self::capture::TrackClock;
+use self::nal_kind::NalCodec;
+use self::order::{Before, Sequencer};
+use self::pictures::Pictures;
+use self::report::{Reports, Said};
+use self::timeline::Timeline;
+use self::unit::Piece;
+use super::audio as sound;
+use crate::media::Codec;
 
 /// How packets arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,52 +83,148 @@ pub struct Counters {
 #[derive(Debug)]
 pub struct Reception {
     format: Format,
+    /// The payload type that is read, once a packet came.
+    payload_type: Option<u8>,
     sequencer: Sequencer,
-    depacketizer: Depacketizer,
+    assembly: Assembly,
     counters: Counters,
+    reports: Reports,
+    /// The sender said that it sends no more.
+    ended: bool,
+}
+
+/// What packets in their order become.
+#[derive(Debug)]
+struct Assembly {
+    assembler: Assembler,
+    lost: u64,
+    /// Of the last packet: SSRC, and timestamp on a timeline that does not wrap around.
+    last: Option<(u32, i64)>,
+    clock: TrackClock,
+    /// What was missing in front of a packet of mere padding.
+    before: Before,
+    /// A sender report that came before the first packet.
+    early: Option<(u32, SenderTime, u32)>,
+    timeline: Timeline,
+}
+
+#[derive(Debug)]
+enum Assembler {
+    Pictures(Pictures),
+    TemporalUnits(TemporalUnits),
+    Frames(Frames),
+    Joined(Joined),
+    Aac(Aac),
 }
 
 impl Reception {
+    /// Reception of a track in this format.
     pub fn new(format: &Format, order: Order) -> Self {
         Reception {
-            format: format.clone(),
+            payload_type: None,
             sequencer: Sequencer::new(order),
-            depacketizer: Depacketizer::new(format),
+            assembly: Assembly {
+                assembler: Assembler::new(format),
+                lost: 0,
+                last: None,
+                clock: TrackClock::new(format.clock_rate),
+                before: Before::default(),
+                early: None,
+                timeline: Timeline::new(format.clock_rate),
+            },
             counters: Counters::default(),
+            reports: Reports::new(format.clock_rate),
+            ended: false,
+            format: format.clone(),
         }
     }
 
     /// Takes one RTP packet. `out` receives each complete unit and returns an empty buffer for the
     /// next: nothing is allocated in steady state.
-    pub fn rtp(&mut self, packet: &[u8], now: Instant, out: &mut impl FnMut(Unit) -> Vec<u8>) {
-        if is_rtcp(packet) {
-            return self.rtcp(packet, now);
+    pub fn rtp(&mut self, data: &[u8], now: Instant, out: &mut impl FnMut(Unit) -> Vec<u8>) {
+        if is_rtcp(data) {
+            return self.rtcp(data, now);
         }
-        if Packet::parse(packet).is_none() {
+        let packet = Packet::parse(data).filter(|packet| self.fits(packet.payload_type));
+        let Some(packet) = packet else {
             self.counters.ignored += 1;
             return;
-        }
+        };
         self.counters.packets += 1;
-        self.sequencer
-            .push(packet, now, &mut self.depacketizer, out);
+        self.ended = false;
+        self.reports.received(&packet, now);
+        let Reception {
+            sequencer,
+            assembly,
+            format,
+            ..
+        } = self;
+        sequencer.push(&packet, data, now, &mut |packet, before, arrival| {
+            assembly.push(format, packet, before, arrival, out);
+        });
+    }
+
+    /// A payload type other than the format's will do until the format's comes.
+    fn fits(&mut self, payload_type: u8) -> bool {
+        let own = self.format.payload_type;
+        if self.payload_type != Some(payload_type) {
+            if self.payload_type.is_some() && own != Some(payload_type) && own.is_some() {
+                return false;
+            }
+            self.payload_type = Some(payload_type);
+        }
+        true
     }
 
     /// Takes one compound RTCP packet.
-    pub fn rtcp(&mut self, _packet: &[u8], _now: Instant) {}
+    pub fn rtcp(&mut self, data: &[u8], now: Instant) {
+        let Reception {
+            assembly,
+            reports,
+            ended,
+            ..
+        } = self;
+        report::read(data, |said| match said {
+            Said::Time {
+                ssrc,
+                time,
+                timestamp,
+            } => {
+                reports.sender_report(ssrc, time, now);
+                assembly.sender_report(ssrc, time, timestamp);
+            }
+            Said::Bye { ssrc } => *ended |= assembly.last.is_some_and(|(own, _)| own == ssrc),
+        });
+    }
 
     /// When [`Reception::handle_timeout`] is to be called, unless a packet comes first.
     pub fn next_deadline(&self) -> Option<Instant> {
-        None
+        let deadlines = [self.sequencer.deadline(), self.assembly.deadline()];
+        deadlines.into_iter().flatten().min()
     }
 
     /// Gives up what was waited for.
     pub fn handle_timeout(&mut self, now: Instant, out: &mut impl FnMut(Unit) -> Vec<u8>) {
-        self.sequencer.release(now, &mut self.depacketizer, out);
+        let Reception {
+            sequencer,
+            assembly,
+            format,
+            ..
+        } = self;
+        sequencer.release(now, &mut |packet, before, arrival| {
+            assembly.push(format, packet, before, arrival, out);
+        });
+        assembly.handle_timeout(now, out);
     }
 
-    /// A compound RTCP packet that is due: a receiver report.
-    pub fn poll_report(&mut self, _now: Instant) -> Option<&[u8]> {
-        None
+    /// When a receiver report is due.
+    pub fn report_due(&self) -> Option<Instant> {
+        self.reports.due()
+    }
+
+    /// The receiver report that is due: a compound RTCP packet.
+    pub fn poll_report(&mut self, now: Instant) -> Option<&[u8]> {
+        self.reports.poll(now)
     }
 
     /// How the packets are read.
@@ -111,8 +232,139 @@ impl Reception {
         &self.format
     }
 
+    /// Whether the sender has said goodbye (RTCP BYE), and nothing came since.
+    pub fn ended(&self) -> bool {
+        self.ended
+    }
+
     /// What was received so far.
     pub fn counters(&self) -> Counters {
-        self.counters
+        Counters {
+            lost: self.assembly.lost,
+            ..self.counters
+        }
+    }
+}
+
+impl Assembly {
+    /// Takes the next packet.
+    fn push(
+        &mut self,
+        format: &Format,
+        packet: &Packet<'_>,
+        before: Before,
+        arrival: Instant,
+        out: &mut impl FnMut(Unit) -> Vec<u8>,
+    ) {
+        self.lost += u64::from(before.lost);
+        let before = Before {
+            lost: before.lost.saturating_add(self.before.lost),
+            restarts: before.restarts || self.before.restarts,
+        };
+        self.before = Before::default();
+        if packet.payload.is_empty() {
+            // Padding: neither its timestamp nor its marker means anything.
+            self.before = before;
+            return;
+        }
+        let timestamp = match self.last {
+            Some((_, last)) if !before.restarts => {
+                let step = packet.timestamp.wrapping_sub(last as u32) as i32;
+                last.wrapping_add(step.into())
+            }
+            _ => {
+                self.clock.restart();
+                packet.timestamp.into()
+            }
+        };
+        self.last = Some((packet.ssrc, timestamp));
+        if let Some((ssrc, time, timestamp)) = self.early.take() {
+            self.sender_report(ssrc, time, timestamp);
+        }
+        let piece = Piece {
+            payload: packet.payload,
+            timestamp,
+            marker: packet.marker,
+            arrival,
+            before,
+        };
+        let Assembly {
+            assembler,
+            clock,
+            timeline,
+            ..
+        } = self;
+        let mut out = |unit| out(dated(unit, clock, timeline));
+        match assembler {
+            Assembler::Pictures(pictures) => {
+                nal_payload::push(pictures, format, &piece, &mut out);
+            }
+            Assembler::TemporalUnits(units) => units.push(&piece, &mut out),
+            Assembler::Frames(frames) => frames.push(&piece, &mut out),
+            Assembler::Joined(joined) => joined.push(&piece, &mut out),
+            Assembler::Aac(aac) => aac.push(&piece, &mut out),
+        }
+    }
+
+    fn sender_report(&mut self, ssrc: u32, time: SenderTime, timestamp: u32) {
+        match self.last {
+            Some((own, present)) if own == ssrc => self.clock.report(time, timestamp, present),
+            Some(_) => {}
+            None => self.early = Some((ssrc, time, timestamp)),
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        match &self.assembler {
+            Assembler::Pictures(pictures) => pictures.deadline(),
+            _ => None,
+        }
+    }
+
+    fn handle_timeout(&mut self, now: Instant, out: &mut impl FnMut(Unit) -> Vec<u8>) {
+        let Assembly {
+            assembler,
+            clock,
+            timeline,
+            ..
+        } = self;
+        if let Assembler::Pictures(pictures) = assembler {
+            pictures.handle_timeout(now, &mut |unit| out(dated(unit, clock, timeline)));
+        }
+    }
+}
+
+/// Makes the timestamp plausible, and adds when it was sampled if the camera's can be believed.
+fn dated(unit: Unit, clock: &TrackClock, timeline: &mut Timeline) -> Unit {
+    let placed = timeline.place(unit.timestamp, unit.arrival);
+    let sampled = placed
+        .believed
+        .then(|| clock.sampled(unit.timestamp))
+        .flatten();
+    Unit {
+        timestamp: placed.timestamp,
+        sampled,
+        ..unit
+    }
+}
+
+impl Assembler {
+    fn new(format: &Format) -> Self {
+        match &format.encoding {
+            Encoding::Video(Codec::H265) => {
+                Assembler::Pictures(Pictures::new(format, NalCodec::H265))
+            }
+            Encoding::Video(Codec::Av1) => Assembler::TemporalUnits(TemporalUnits::default()),
+            Encoding::Video(_) => Assembler::Pictures(Pictures::new(format, NalCodec::H264)),
+            Encoding::Audio(sound::Encoding::Aac(sound::Aac::Generic {
+                size_length,
+                index_length,
+                ..
+            })) => Assembler::Aac(Aac::new(*size_length, *index_length, 1024)),
+            Encoding::Audio(sound::Encoding::Aac(sound::Aac::Latm { .. })) | Encoding::Metadata => {
+                Assembler::Joined(Joined::default())
+            }
+            Encoding::Audio(_) => Assembler::Frames(Frames::default()),
+        }
     }
 }

@@ -1,272 +1,341 @@
 //! Packets in their order.
 //!
-//! Reordering is bounded: a missing packet is given up as soon as too many others wait for it, or one
-//! of them has waited too long.
+//! In order, a packet passes through at the price of a comparison. Over UDP packets wait for a missing
+//! one, in a buffer that is bounded in packets and in time. What cameras do to their sequence numbers
+//! is taken as it comes: they restart, get a new SSRC with each keyframe, or stand still.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::depacketizer::Depacketizer;
-use super::{Order, Packet, Unit};
+use super::{Order, Packet};
 
-/// A packet whose sequence number is further from the expected one starts a new sequence.
-const MAX_GAP: u16 = 1000;
+/// Packets ahead of the expected one, at most, that are of the same sequence (RFC 3550 appendix A.1).
+const MAX_DROPOUT: u16 = 3000;
+/// Packets behind the expected one, at most, that are late (RFC 3550 appendix A.1).
+const MAX_LATE: u16 = 100;
+/// A new SSRC is the same sender if its timestamp is within this of the last, in ticks: 10 s of video.
+const SAME_SENDER: u32 = 900_000;
+/// Consecutive packets with unexpected numbers after which the numbers are taken to mean nothing.
+const MAX_ODD: u8 = 8;
+/// Buffers kept for packets that wait.
+const MAX_SPARE: usize = 32;
+
+/// What was missing in front of a packet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Before {
+    /// Packets that never came.
+    pub lost: u32,
+    /// The packet begins a new sequence, other than the first.
+    pub restarts: bool,
+}
 
 /// See the module documentation.
 #[derive(Debug)]
 pub struct Sequencer {
-    max_held: usize,
-    max_wait: Duration,
-    sequence: Option<Sequence>,
-    /// Packets ahead of the expected one, unordered.
-    held: Vec<Held>,
+    order: Order,
+    current: Option<Current>,
+    /// Packets behind the expected one; that one is at index 0 and always missing. Empty while packets
+    /// come in order.
+    held: VecDeque<Option<Held>>,
+    /// How many of them are there, and since when they wait.
+    waiting: usize,
+    since: Option<Instant>,
+    /// A packet that fits nowhere: a new sequence begins with it if the next one follows it.
+    suspect: Option<Held>,
+    spare: Vec<Vec<u8>>,
 }
 
 #[derive(Debug)]
-struct Sequence {
+struct Current {
     ssrc: u32,
     /// Sequence number of the next packet.
     next: u16,
-    timestamp: i64,
+    /// Of the last packet.
+    timestamp: u32,
+    /// What tells the last packet from one that repeats its number.
+    print: Print,
+    /// Consecutive packets with unexpected numbers.
+    odd: u8,
+    /// The numbers mean nothing.
+    unnumbered: bool,
+}
+
+/// Two packets that agree in this are one that came twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Print {
+    timestamp: u32,
+    len: usize,
+    head: u64,
+    tail: u64,
+}
+
+impl Print {
+    fn of(packet: &Packet<'_>) -> Self {
+        let payload = packet.payload;
+        let head = payload.first_chunk().copied().unwrap_or_default();
+        let tail = payload.last_chunk().copied().unwrap_or_default();
+        Print {
+            timestamp: packet.timestamp,
+            len: payload.len(),
+            head: u64::from_ne_bytes(head),
+            tail: u64::from_ne_bytes(tail),
+        }
+    }
 }
 
 #[derive(Debug)]
 struct Held {
-    number: u16,
-    since: Instant,
     packet: Vec<u8>,
+    arrival: Instant,
+}
+
+/// Where a packet belongs.
+enum Place {
+    Next,
+    /// This many packets are missing before it.
+    Ahead(u16),
+    /// The sender counts anew, or not at all, and goes on all the same.
+    Renumbered,
+    /// It was given up, or is there already.
+    Late,
+    Elsewhere,
+}
+
+impl Current {
+    fn place(&self, packet: &Packet<'_>, order: Order) -> Place {
+        let ahead = packet.sequence.wrapping_sub(self.next);
+        let step = packet.timestamp.wrapping_sub(self.timestamp) as i32;
+        let near = step.unsigned_abs() <= SAME_SENDER;
+        match ahead {
+            _ if packet.ssrc != self.ssrc && (!near || ahead > MAX_LATE) => Place::Elsewhere,
+            0 => Place::Next,
+            1..=MAX_DROPOUT => Place::Ahead(ahead),
+            // The number of the last one.
+            u16::MAX if self.print != Print::of(packet) => Place::Renumbered,
+            _ if order == Order::InOrder && near && step > 0 => Place::Renumbered,
+            _ if ahead >= MAX_LATE.wrapping_neg() && near => Place::Late,
+            _ => Place::Elsewhere,
+        }
+    }
 }
 
 impl Sequencer {
     pub fn new(order: Order) -> Self {
-        let (max_held, max_wait) = match order {
-            Order::InOrder => (0, Duration::ZERO),
-            Order::Reorder { packets, wait } => (packets, wait),
-        };
         Sequencer {
-            max_held,
-            max_wait,
-            sequence: None,
-            held: Vec::new(),
+            order,
+            current: None,
+            held: VecDeque::new(),
+            waiting: 0,
+            since: None,
+            suspect: None,
+            spare: Vec::new(),
         }
     }
 
+    /// Takes a packet, `data` in its entirety. `deliver` gets what is next, with its arrival.
     pub fn push(
         &mut self,
-        packet: &[u8],
+        packet: &Packet<'_>,
+        data: &[u8],
         now: Instant,
-        depacketizer: &mut Depacketizer,
-        out: &mut impl FnMut(Unit) -> Vec<u8>,
+        deliver: &mut impl FnMut(&Packet<'_>, Before, Instant),
     ) {
-        let Some(header) = Packet::parse(packet) else {
-            return;
+        let Some(current) = &mut self.current else {
+            return self.begin(packet, now, deliver);
         };
-        let number = header.sequence;
-        let expected = self
-            .sequence
-            .as_ref()
-            .filter(|sequence| sequence.ssrc == header.ssrc)
-            .map(|sequence| sequence.next);
-        let ahead = expected.map_or(0, |next| number.wrapping_sub(next));
-        match ahead {
-            0 if expected.is_some() => self.deliver(&header, now, depacketizer, out),
-            1..=MAX_GAP => self.hold(number, packet, now),
-            // Late or duplicate.
-            _ if ahead >= MAX_GAP.wrapping_neg() => {}
-            _ => {
-                self.restart(&header, depacketizer);
-                self.deliver(&header, now, depacketizer, out);
+        let place = match current.place(packet, self.order) {
+            _ if current.unnumbered => Place::Next,
+            place => place,
+        };
+        if let Place::Next = place {
+            current.odd = 0;
+            self.next(packet, 0, now, deliver);
+            return self.drain(deliver);
+        }
+        if self.order == Order::InOrder {
+            current.odd += 1;
+            current.unnumbered = current.odd >= MAX_ODD;
+        }
+        match place {
+            Place::Ahead(missing) if self.order == Order::InOrder => {
+                self.next(packet, missing, now, deliver);
             }
+            Place::Ahead(missing) => {
+                self.hold(missing, data, now);
+                self.release(now, deliver);
+            }
+            Place::Renumbered => self.next(packet, 0, now, deliver),
+            Place::Elsewhere if self.order == Order::InOrder => {
+                self.begin(packet, now, deliver);
+            }
+            Place::Elsewhere => self.suspect(packet, data, now, deliver),
+            Place::Next | Place::Late => {}
         }
-        self.release(now, depacketizer, out);
     }
 
-    fn hold(&mut self, number: u16, packet: &[u8], now: Instant) {
-        if self.held.iter().all(|held| held.number != number) {
-            self.held.push(Held {
-                number,
-                since: now,
-                packet: packet.to_vec(),
-            });
+    /// When packets that wait are given up.
+    pub fn deadline(&self) -> Option<Instant> {
+        match self.order {
+            Order::Reorder { wait, .. } if self.waiting > 0 => Some(self.since? + wait),
+            _ => None,
         }
     }
 
-    /// Delivers held packets that are next, or that have waited long enough for missing ones.
+    /// Packets that wait, or are suspect.
+    #[cfg(test)]
+    pub fn held(&self) -> usize {
+        self.held.iter().flatten().count() + usize::from(self.suspect.is_some())
+    }
+
+    /// Gives up what was waited for too long.
     pub fn release(
         &mut self,
         now: Instant,
-        depacketizer: &mut Depacketizer,
-        out: &mut impl FnMut(Unit) -> Vec<u8>,
+        deliver: &mut impl FnMut(&Packet<'_>, Before, Instant),
     ) {
-        while let Some(sequence) = &mut self.sequence {
-            let ahead = |held: &Held| held.number.wrapping_sub(sequence.next);
-            let first = (0..self.held.len()).min_by_key(|&i| ahead(&self.held[i]));
-            let Some(first) = first else { break };
-            let missing = ahead(&self.held[first]);
-            let waited = |held: &Held| now.saturating_duration_since(held.since) >= self.max_wait;
-            if missing > 0 && self.held.len() <= self.max_held && !self.held.iter().any(waited) {
-                break;
-            }
-            let held = self.held.swap_remove(first);
-            sequence.next = held.number;
-            depacketizer.lost(missing.into());
-            if let Some(header) = Packet::parse(&held.packet) {
-                self.deliver(&header, now, depacketizer, out);
-            }
+        let Order::Reorder { packets, .. } = self.order else {
+            return;
+        };
+        while self.waiting > packets || self.deadline().is_some_and(|at| at <= now) {
+            self.skip(deliver);
         }
     }
 
-    /// The sender restarted, or another sender took over.
-    fn restart(&mut self, header: &Packet<'_>, depacketizer: &mut Depacketizer) {
-        self.held.clear();
-        depacketizer.restart(self.sequence.is_some());
-        self.sequence = Some(Sequence {
-            ssrc: header.ssrc,
-            next: header.sequence,
-            timestamp: header.timestamp.into(),
-        });
-    }
-
-    /// Passes on the expected packet.
-    fn deliver(
+    /// Delivers the expected packet, or one that `missing` others are given up for.
+    fn next(
         &mut self,
         packet: &Packet<'_>,
-        now: Instant,
-        depacketizer: &mut Depacketizer,
-        out: &mut impl FnMut(Unit) -> Vec<u8>,
+        missing: u16,
+        arrival: Instant,
+        deliver: &mut impl FnMut(&Packet<'_>, Before, Instant),
     ) {
-        let Some(sequence) = &mut self.sequence else {
+        let Some(current) = &mut self.current else {
             return;
         };
-        sequence.next = sequence.next.wrapping_add(1);
-        let step = packet.timestamp.wrapping_sub(sequence.timestamp as u32) as i32;
-        sequence.timestamp = sequence.timestamp.wrapping_add(step.into());
-        depacketizer.push(packet.payload, sequence.timestamp, packet.marker, now, out);
+        current.ssrc = packet.ssrc;
+        current.next = packet.sequence.wrapping_add(1);
+        current.timestamp = packet.timestamp;
+        current.print = Print::of(packet);
+        let lost = u32::from(missing);
+        let restarts = false;
+        deliver(packet, Before { lost, restarts }, arrival);
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::media::Codec;
-    use crate::source::rtp::{Format, Reception};
-    use fastrand::Rng;
+    /// Begins a sequence.
+    fn begin(
+        &mut self,
+        packet: &Packet<'_>,
+        arrival: Instant,
+        deliver: &mut impl FnMut(&Packet<'_>, Before, Instant),
+    ) {
+        // Sequences of one packet each are none.
+        let odd = self.current.as_ref().map_or(0, |current| current.odd);
+        let previous = self.current.replace(Current {
+            ssrc: packet.ssrc,
+            next: packet.sequence.wrapping_add(1),
+            timestamp: packet.timestamp,
+            print: Print::of(packet),
+            odd,
+            unnumbered: odd >= MAX_ODD,
+        });
+        self.held.clear();
+        self.waiting = 0;
+        self.suspect = None;
+        let before = Before {
+            lost: 0,
+            restarts: previous.is_some(),
+        };
+        deliver(packet, before, arrival);
+    }
 
-    const MAX_HELD: usize = 16;
-    const MAX_WAIT: Duration = Duration::from_millis(100);
-    const ORDER: Order = Order::Reorder {
-        packets: MAX_HELD,
-        wait: MAX_WAIT,
-    };
+    /// Two packets in a row that fit nowhere but together begin a new sequence.
+    fn suspect(
+        &mut self,
+        packet: &Packet<'_>,
+        data: &[u8],
+        now: Instant,
+        deliver: &mut impl FnMut(&Packet<'_>, Before, Instant),
+    ) {
+        if let Some(held) = self.suspect.take()
+            && let Some(first) = Packet::parse(&held.packet)
+            && first.ssrc == packet.ssrc
+            && first.sequence.wrapping_add(1) == packet.sequence
+        {
+            self.begin(&first, held.arrival, deliver);
+            self.next(packet, 0, now, deliver);
+        } else {
+            let packet = self.copy(data);
+            let arrival = now;
+            self.suspect = Some(Held { packet, arrival });
+        }
+    }
 
-    fn packet(number: u16, timestamp: u32, ssrc: u32, payload: &[u8]) -> Vec<u8> {
-        let mut packet = vec![0x80, 0];
-        packet.extend(number.to_be_bytes());
-        packet.extend(timestamp.to_be_bytes());
-        packet.extend(ssrc.to_be_bytes());
-        packet.extend(payload);
+    fn copy(&mut self, data: &[u8]) -> Vec<u8> {
+        let mut packet = self.spare.pop().unwrap_or_default();
+        packet.extend_from_slice(data);
         packet
     }
 
-    /// An audio track and its output.
-    struct Audio {
-        track: Reception,
-        now: Instant,
-        units: Vec<Unit>,
-    }
-
-    impl Audio {
-        fn new() -> Self {
-            Audio {
-                track: Reception::new(&Format::pushed(Codec::Pcmu), ORDER),
-                now: Instant::now(),
-                units: Vec::new(),
+    fn hold(&mut self, ahead: u16, data: &[u8], arrival: Instant) {
+        let at = usize::from(ahead);
+        if self.held.len() <= at {
+            self.held.resize_with(at + 1, || None);
+        }
+        if self.held.get(at).is_some_and(Option::is_some) {
+            return;
+        }
+        let packet = self.copy(data);
+        if let Some(slot) = self.held.get_mut(at) {
+            *slot = Some(Held { packet, arrival });
+            if self.waiting == 0 {
+                self.since = Some(arrival);
             }
-        }
-
-        fn push(&mut self, packet: &[u8]) {
-            self.track.rtp(packet, self.now, &mut |unit| {
-                self.units.push(unit);
-                Vec::new()
-            });
-        }
-
-        /// Pushes the packet with this sequence number, which is also its payload.
-        fn number(&mut self, number: u16) {
-            let since = u32::from(number.wrapping_sub(65_400));
-            let timestamp = since.wrapping_mul(160).wrapping_sub(1000);
-            let packet = packet(number, timestamp, 7, &number.to_be_bytes());
-            self.push(&packet);
-        }
-
-        fn numbers(&self) -> Vec<u16> {
-            let number = |unit: &Unit| u16::from_be_bytes(unit.data[..2].try_into().unwrap());
-            self.units.iter().map(number).collect()
-        }
-
-        fn lost(&self) -> u32 {
-            self.units.iter().map(|unit| unit.lost).sum()
+            self.waiting += 1;
         }
     }
 
-    #[test]
-    fn shuffled_neighbors_come_out_in_order() {
-        for seed in 0..50 {
-            let mut random = Rng::with_seed(seed);
-            let mut order: Vec<u16> = (0..400).map(|i| 65_400_u16.wrapping_add(i)).collect();
-            for block in order[1..].chunks_mut(8) {
-                for i in 0..block.len() {
-                    block.swap(i, random.usize(..block.len()));
-                }
-            }
-            let mut audio = Audio::new();
-            for &number in &order {
-                audio.number(number);
-                if random.usize(..5) == 0 {
-                    audio.number(number); // twice
-                }
-            }
-            order.sort_by_key(|number| number.wrapping_sub(65_400));
-            assert_eq!(audio.numbers(), order);
-            assert_eq!(audio.lost(), 0);
-            let steps = audio.units.windows(2);
-            assert!(
-                steps
-                    .into_iter()
-                    .all(|p| p[1].timestamp - p[0].timestamp == 160)
-            );
+    /// After the expected packet: those that waited for it.
+    fn drain(&mut self, deliver: &mut impl FnMut(&Packet<'_>, Before, Instant)) {
+        self.held.pop_front();
+        while let Some(Some(_)) = self.held.front() {
+            self.front(0, deliver);
+        }
+        self.wait_on();
+    }
+
+    /// Gives up the expected packet and those behind it up to one that is there.
+    fn skip(&mut self, deliver: &mut impl FnMut(&Packet<'_>, Before, Instant)) {
+        let mut missing = 0;
+        while let Some(None) = self.held.front() {
+            self.held.pop_front();
+            missing += 1;
+        }
+        self.front(missing, deliver);
+        while let Some(Some(_)) = self.held.front() {
+            self.front(0, deliver);
+        }
+        self.wait_on();
+    }
+
+    fn front(&mut self, missing: u16, deliver: &mut impl FnMut(&Packet<'_>, Before, Instant)) {
+        let Some(mut held) = self.held.pop_front().flatten() else {
+            self.waiting = 0;
+            return;
+        };
+        self.waiting = self.waiting.saturating_sub(1);
+        if let Some(packet) = Packet::parse(&held.packet) {
+            self.next(&packet, missing, held.arrival, deliver);
+        }
+        if self.spare.len() < MAX_SPARE {
+            held.packet.clear();
+            self.spare.push(held.packet);
         }
     }
 
-    #[test]
-    fn a_missing_packet_is_given_up_by_number_and_by_time() {
-        let mut audio = Audio::new();
-        audio.number(10);
-        for number in 13..13 + MAX_HELD as u16 {
-            audio.number(number);
+    /// What still waits, waits for another packet from now on.
+    fn wait_on(&mut self) {
+        if let Some(first) = self.held.iter().flatten().next() {
+            self.since = Some(first.arrival);
         }
-        assert_eq!(audio.numbers(), [10]);
-        audio.number(100);
-        assert_eq!(audio.units.len(), 1 + MAX_HELD);
-        assert_eq!(audio.units[1].lost, 2);
-        audio.number(12); // too late
-        assert_eq!(audio.units.len(), 1 + MAX_HELD);
-        audio.now += MAX_WAIT;
-        audio.number(29);
-        let newest = audio.units.len();
-        assert_eq!(audio.numbers()[newest - 2..], [29, 100]);
-        assert_eq!(audio.lost(), 2 + 70);
-    }
-
-    #[test]
-    fn another_sender_or_a_leap_begins_anew() {
-        let mut audio = Audio::new();
-        audio.number(10);
-        audio.push(&packet(50_000, 5, 8, &[1, 2]));
-        audio.push(&packet(50_001, 165, 8, &[1, 2]));
-        audio.push(&packet(20_000, 9, 8, &[1, 2]));
-        let restarts: Vec<bool> = audio.units.iter().map(|unit| unit.restarts).collect();
-        assert_eq!(restarts, [false, true, false, true]);
-        assert_eq!(audio.lost(), 0);
-        assert_eq!(audio.units[3].timestamp, 9);
     }
 }

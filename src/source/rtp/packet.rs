@@ -19,8 +19,7 @@ pub struct Packet<'a> {
 }
 
 impl<'a> Packet<'a> {
-    /// `None` if it cannot be RTP. Padding that is longer than the payload is taken for a payload that
-    /// ends in a wrong bit: some cameras set the bit without padding anything.
+    /// `None` if it cannot be RTP.
     pub fn parse(data: &'a [u8]) -> Option<Packet<'a>> {
         let (header, rest) = data.split_first_chunk::<HEADER>()?;
         if header[0] >> 6 != 2 || is_rtcp(data) {
@@ -33,12 +32,7 @@ impl<'a> Packet<'a> {
             payload = payload.get(4 + usize::from(words) * 4..)?;
         }
         if header[0] & 0x20 != 0 {
-            let padding = payload.last().map_or(0, |&count| count.into());
-            payload = payload
-                .len()
-                .checked_sub(padding)
-                .and_then(|len| payload.get(..len))
-                .unwrap_or(payload);
+            payload = without_padding(payload);
         }
         let field = |at: usize| [header[at], header[at + 1], header[at + 2], header[at + 3]];
         Some(Packet {
@@ -49,6 +43,25 @@ impl<'a> Packet<'a> {
             ssrc: u32::from_be_bytes(field(8)),
             payload,
         })
+    }
+}
+
+/// Padding is zeros, and last their number with itself. Some cameras set the bit without padding
+/// anything: then the last byte is one of the payload.
+fn without_padding(payload: &[u8]) -> &[u8] {
+    let count = payload.last().map_or(0, |&count| count.into());
+    let Some((rest, padding)) = payload
+        .len()
+        .checked_sub(count)
+        .and_then(|len| payload.split_at_checked(len))
+    else {
+        return payload;
+    };
+    match padding.split_last() {
+        Some((_, zeros)) if rest.is_empty() || count > 1 && zeros.iter().all(|&byte| byte == 0) => {
+            rest
+        }
+        _ => payload,
     }
 }
 
@@ -96,6 +109,8 @@ mod tests {
     fn padding_that_cannot_be_is_payload() {
         assert_eq!(payload(0xa0, &[1, 2, 9]), Some(vec![1, 2, 9]));
         assert_eq!(payload(0xa0, &[1, 2, 0]), Some(vec![1, 2, 0]));
+        assert_eq!(payload(0xa0, &[1, 7, 2]), Some(vec![1, 7, 2]));
+        assert_eq!(payload(0xa0, &[7, 7, 1]), Some(vec![7, 7, 1]));
     }
 
     #[test]

@@ -1,0 +1,391 @@
+//! H.264 as cameras send it.
+
+use super::*;
+use crate::media::nal::nals;
+use crate::media::testing::{OTHER_PPS, OTHER_SPS, SPS, nal, unit};
+use fastrand::Rng;
+
+const IDR: &[u8] = &[0x65, 0x88, 1, 2, 3];
+const SLICE: &[u8] = &[0x41, 0x9a, 1, 2, 3];
+/// The second slice of a picture.
+const SECOND: &[u8] = &[0x41, 0x45, 1, 2, 3];
+const SEI: &[u8] = &[0x06, 5, 1, 9, 0x80];
+const AUD: &[u8] = &[0x09, 0xf0];
+/// With `frame_mbs_only_flag` 0.
+const INTERLACED: &[u8] = &[0x67, 0x4d, 0x40, 0x1e, 0xda, 0x05, 0x0e, 0x48];
+
+/// A camera whose markers are believed.
+fn trusted() -> Rig {
+    let mut rig = Rig::video("h264");
+    rig.send(0, false, OTHER_SPS);
+    rig.send(0, false, OTHER_PPS);
+    rig.send(0, true, IDR);
+    rig.send(3600, true, SLICE);
+    assert_eq!(rig.take().len(), 2, "the marker is believed");
+    rig
+}
+
+#[test]
+fn pictures_come_back_as_they_were() {
+    let mut random = Rng::with_seed(1);
+    let mut rig = trusted();
+    for i in 0..200 {
+        let sent: Vec<_> = (0..1 + random.usize(..6))
+            .map(|n| {
+                let most = [50, 1300, 20_000][random.usize(..3)];
+                let mut nal = nal(0x41, 2 + random.usize(..most), &mut random);
+                nal[1] = if n == 0 { 0x9b } else { 0x41 };
+                nal
+            })
+            .collect();
+        let references: Vec<&[u8]> = sent.iter().map(Vec::as_slice).collect();
+        testkit::camera::packetize(&references, 1200, |head, body, last| {
+            rig.send(7200 + 3600 * i, last, &[head, body].concat());
+        });
+        let [whole] = &rig.take()[..] else {
+            panic!("one picture");
+        };
+        assert_eq!(whole.data, unit(&sent));
+        assert_eq!((whole.lost, whole.damaged), (0, false));
+        assert_eq!(whole.timestamp, i64::from(7200 + 3600 * i));
+    }
+}
+
+#[test]
+fn a_picture_leaves_with_its_marker_once_that_was_right() {
+    let mut rig = Rig::video("h264");
+    rig.send(0, true, IDR);
+    assert!(rig.units.is_empty(), "nobody knows yet");
+    rig.pass(ms(39));
+    assert!(rig.units.is_empty());
+    rig.pass(ms(1));
+    assert_eq!(rig.take().len(), 1, "nothing followed");
+    rig.send(3600, true, SLICE);
+    assert_eq!(rig.take().len(), 1, "the first marker was right");
+    rig.pass(ms(1000));
+    assert!(rig.units.is_empty() && rig.reception.next_deadline().is_none());
+}
+
+#[test]
+fn slices_with_a_marker_each_are_one_picture() {
+    for slices in 2..6 {
+        let mut rig = Rig::video("h264");
+        for i in 0..10 {
+            rig.send(i * 3600, true, SLICE);
+            for _ in 1..slices {
+                rig.pass(ms(5));
+                rig.send(i * 3600, true, SECOND);
+            }
+            rig.pass(ms(10));
+        }
+        rig.pass(ms(40));
+        let units = rig.take();
+        assert_eq!(units.len(), 10);
+        for unit in units {
+            assert_eq!(nals(&unit.data).count(), slices);
+            assert!(!unit.damaged);
+        }
+    }
+}
+
+#[test]
+fn markers_that_prove_wrong_later_are_believed_no_more() {
+    let mut rig = trusted();
+    for i in 2..6 {
+        rig.send(i * 3600, true, SLICE);
+        rig.send(i * 3600, true, SECOND);
+    }
+    rig.send(6 * 3600, true, SLICE);
+    let units = rig.take();
+    let damaged: Vec<bool> = units.iter().map(|unit| unit.damaged).collect();
+    assert_eq!(damaged, [false, true, false, false, false]);
+    assert_eq!(units[2].data, unit(&[SLICE, SECOND]));
+}
+
+#[test]
+fn pictures_without_markers_leave_with_the_next_or_after_a_while() {
+    let mut rig = Rig::video("h264");
+    for i in 0..3 {
+        rig.send(i * 3600, false, SLICE);
+        rig.send(i * 3600, false, SECOND);
+        rig.pass(ms(40));
+        assert_eq!(rig.units.len(), i as usize);
+    }
+    rig.pass(ms(60));
+    assert_eq!(rig.data(), [(); 3].map(|()| unit(&[SLICE, SECOND])));
+}
+
+#[test]
+fn pictures_whose_timestamps_stand_still_are_told_apart() {
+    for marker in [true, false] {
+        let mut rig = Rig::video("h264");
+        for i in 0..10 {
+            if i % 5 == 0 {
+                rig.send(0, false, OTHER_SPS);
+                rig.send(0, false, OTHER_PPS);
+            }
+            rig.send(0, false, SLICE);
+            rig.send(0, marker, SECOND);
+            rig.pass(ms(35));
+        }
+        rig.pass(ms(100));
+        let units = rig.take();
+        assert_eq!(units.len(), 10);
+        let picture = unit(&[SLICE, SECOND]);
+        let key = unit(&[OTHER_SPS, OTHER_PPS, SLICE, SECOND]);
+        for (i, unit) in units.iter().enumerate() {
+            let expected = if i % 5 == 0 { &key } else { &picture };
+            assert_eq!(&unit.data, expected, "{i}");
+            assert!(!unit.damaged);
+        }
+        let rises = units.windows(2);
+        assert!(
+            rises
+                .into_iter()
+                .all(|pair| pair[0].timestamp < pair[1].timestamp)
+        );
+    }
+}
+
+#[test]
+fn fields_with_one_timestamp_stay_together() {
+    let mut rig = Rig::video("h264");
+    rig.send(0, false, INTERLACED);
+    for i in 0..5 {
+        rig.send(i * 3600, true, SLICE);
+        rig.send(i * 3600, true, SLICE);
+    }
+    rig.send(90_000, true, SLICE);
+    let units = rig.data();
+    assert_eq!(units.len(), 5);
+    assert_eq!(units[1], unit(&[SLICE, SLICE]));
+}
+
+#[test]
+fn parameter_sets_with_a_marker_and_a_timestamp_of_their_own_belong_to_the_next_picture() {
+    for timestamp in [3600, 5000, 7200] {
+        let mut rig = trusted();
+        for set in [OTHER_SPS, OTHER_PPS, SEI] {
+            rig.send(timestamp, true, set);
+        }
+        rig.send(7200, true, IDR);
+        let [key] = &rig.take()[..] else {
+            panic!("one picture");
+        };
+        assert_eq!(key.data, unit(&[OTHER_SPS, OTHER_PPS, SEI, IDR]));
+        assert_eq!((key.timestamp, key.damaged), (7200, false));
+    }
+}
+
+#[test]
+fn timestamps_that_differ_within_a_picture_are_no_border() {
+    let mut rig = trusted();
+    for i in 2..5 {
+        let start = i * 3600;
+        rig.send(start, false, &[0x5c, 0x81, 0x9a, 1]);
+        rig.send(start + 1, false, &[0x5c, 0x01, 2]);
+        rig.send(start + 2, false, &[0x5c, 0x41, 3]);
+        rig.send(start + 3, true, SECOND);
+    }
+    let units = rig.data();
+    assert_eq!(
+        units,
+        [(); 3].map(|()| unit(&[&[0x41, 0x9a, 1, 2, 3], SECOND]))
+    );
+}
+
+#[test]
+fn all_aggregates_are_read() {
+    let sizes = [&[0, 9][..], OTHER_SPS, &[0, 4], OTHER_PPS, &[0, 5], IDR].concat();
+    let offsets = |bytes: &[u8]| {
+        [
+            &[0, 9][..],
+            bytes,
+            OTHER_SPS,
+            &[0, 4],
+            bytes,
+            OTHER_PPS,
+            &[0, 5],
+            bytes,
+            IDR,
+        ]
+        .concat()
+    };
+    for payload in [
+        [&[0x78][..], &sizes].concat(),
+        [&[0x79, 0, 1][..], &sizes].concat(),
+        [&[0x7a, 0, 1][..], &offsets(&[0, 0, 0])].concat(),
+        [&[0x7b, 0, 1][..], &offsets(&[0, 0, 0, 0])].concat(),
+        // Empty ones, padding, and a length that does not fit.
+        [&[0x78, 0, 0][..], &sizes, &[0, 0, 0, 0]].concat(),
+        [&[0x78][..], &sizes, &[0, 9, 1]].concat(),
+    ] {
+        let mut rig = trusted();
+        rig.send(7200, true, &payload);
+        assert_eq!(
+            rig.data(),
+            [unit(&[OTHER_SPS, OTHER_PPS, IDR])],
+            "{payload:02x?}"
+        );
+    }
+}
+
+#[test]
+fn fragments_of_all_kinds_are_read() {
+    let whole = unit(&[IDR]);
+    let cases: [&[&[u8]]; 7] = [
+        &[&[0x7c, 0x85, 0x88], &[0x7c, 0x05, 1], &[0x7c, 0x45, 2, 3]],
+        // FU-B.
+        &[
+            &[0x7d, 0x85, 0, 1, 0x88],
+            &[0x7c, 0x05, 1],
+            &[0x7c, 0x45, 2, 3],
+        ],
+        // One fragment that is all.
+        &[&[0x7c, 0xc5, 0x88, 1, 2, 3]],
+        // Never an end, or only a start; never a start; a start in each.
+        &[&[0x7c, 0x85, 0x88], &[0x7c, 0x05, 1], &[0x7c, 0x05, 2, 3]],
+        &[&[0x7c, 0x05, 0x88], &[0x7c, 0x05, 1], &[0x7c, 0x45, 2, 3]],
+        &[&[0x7c, 0x85, 0x88], &[0x7c, 0x85, 1], &[0x7c, 0xc5, 2, 3]],
+        // Of inconsistent type.
+        &[&[0x7c, 0x85, 0x88], &[0x7c, 0x01, 1], &[0x7c, 0x41, 2, 3]],
+    ];
+    for (i, fragments) in cases.iter().enumerate() {
+        let mut rig = trusted();
+        for round in 2..5 {
+            for (n, fragment) in fragments.iter().enumerate() {
+                rig.send(round * 3600, n + 1 == fragments.len(), fragment);
+            }
+        }
+        assert_eq!(rig.data(), [&whole[..]; 3], "{i}");
+    }
+}
+
+#[test]
+fn a_marker_on_each_fragment_is_no_end() {
+    let mut rig = Rig::video("h264");
+    for i in 0..4 {
+        for fragment in [
+            &[0x7c, 0x85, 0x88, 1][..],
+            &[0x7c, 0x05, 2],
+            &[0x7c, 0x45, 3],
+        ] {
+            rig.send(i * 3600, true, fragment);
+        }
+    }
+    rig.pass(ms(40));
+    // Before the first end bit, a marker seems to stand for it.
+    assert_eq!(rig.data()[1..], [(); 3].map(|()| unit(&[IDR])));
+}
+
+#[test]
+fn start_codes_are_no_part_of_nal_units() {
+    const CODE: &[u8] = &[0, 0, 0, 1];
+    const SHORT: &[u8] = &[0, 0, 1];
+    let all = unit(&[OTHER_SPS, OTHER_PPS, IDR]);
+    let stream = [CODE, OTHER_SPS, SHORT, OTHER_PPS, CODE, IDR].concat();
+    let joined = [OTHER_SPS, CODE, OTHER_PPS, SHORT, IDR].concat();
+    let fragments: Vec<Vec<u8>> = vec![
+        [&[0x7c, 0x87][..], &joined[1..10]].concat(),
+        [&[0x7c, 0x07][..], &joined[10..15]].concat(),
+        [&[0x7c, 0x47][..], &joined[15..]].concat(),
+    ];
+    for payloads in [
+        vec![stream.clone()],
+        vec![joined.clone()],
+        fragments,
+        // A fragment whose body is a byte stream.
+        vec![[&[0x7c, 0xc5][..], &stream].concat()],
+        // In an aggregate.
+        vec![[&[0x78, 0, joined.len() as u8][..], &joined].concat()],
+        // With zeros at the ends.
+        vec![
+            [OTHER_SPS, &[0]].concat(),
+            [OTHER_PPS, &[0, 0, 0]].concat(),
+            [IDR, &[0]].concat(),
+        ],
+    ] {
+        let mut rig = trusted();
+        for (i, payload) in payloads.iter().enumerate() {
+            rig.send(7200, i + 1 == payloads.len(), payload);
+        }
+        assert_eq!(rig.data(), [&all[..]], "{payloads:02x?}");
+    }
+    // Slices, too.
+    let mut rig = trusted();
+    rig.send(7200, true, &[SLICE, CODE, SECOND].concat());
+    assert_eq!(rig.data(), [unit(&[SLICE, SECOND])]);
+}
+
+#[test]
+fn what_was_lost_is_told_and_what_is_whole_is_not_damaged() {
+    let fragments: [&[u8]; 3] = [&[0x5c, 0x81, 0x9a, 1], &[0x5c, 0x01, 2], &[0x5c, 0x41, 3]];
+    let whole = unit(&[&[0x41, 0x9a, 1, 2, 3][..]]);
+    // Three pictures of three packets and a slice; packets `from..to` are lost.
+    for from in 0..12_u16 {
+        for to in from + 1..=12 {
+            let mut rig = trusted();
+            for n in 0..12_u16 {
+                let payload = match n % 4 {
+                    3 => SECOND,
+                    i => fragments[usize::from(i)],
+                };
+                if (from..to).contains(&n) {
+                    rig.lose(1);
+                } else {
+                    rig.send(7200 + 3600 * u32::from(n / 4), n % 4 == 3, payload);
+                }
+            }
+            rig.send(90_000, true, SLICE);
+            let units = rig.take();
+            let lost: u32 = units.iter().map(|unit| unit.lost).sum();
+            assert_eq!(lost, u32::from(to - from), "{from}..{to}");
+            let picture = unit(&[&whole[4..], SECOND]);
+            for unit in &units[..units.len() - 1] {
+                let complete = unit.data == picture;
+                assert_eq!(unit.damaged, !complete, "{from}..{to}: {unit:?}");
+                assert!(!nals(&unit.data).any(|nal| nal != &whole[4..] && nal != SECOND));
+            }
+            assert!(!units.last().unwrap().damaged, "{from}..{to}");
+        }
+    }
+}
+
+#[test]
+fn a_loss_in_front_of_a_delimiter_or_parameter_sets_damages_nothing() {
+    for opening in [AUD, OTHER_SPS, SEI] {
+        let mut rig = trusted();
+        rig.lose(3);
+        rig.send(10_800, false, opening);
+        rig.send(10_800, true, IDR);
+        let [key] = &rig.take()[..] else {
+            panic!("one picture");
+        };
+        assert_eq!((key.lost, key.damaged), (3, false));
+    }
+    // Lost behind it.
+    let mut rig = trusted();
+    rig.send(10_800, false, OTHER_SPS);
+    rig.lose(1);
+    rig.send(10_800, true, SECOND);
+    assert!(rig.take()[0].damaged);
+}
+
+#[test]
+fn joining_within_a_picture_begins_with_the_next_nal_unit() {
+    let mut rig = Rig::video("h264");
+    rig.send(0, false, &[0x7c, 0x05, 1]);
+    rig.send(0, true, &[0x7c, 0x45, 2, 3]);
+    rig.send(3600, true, SLICE);
+    rig.pass(ms(40));
+    assert_eq!(rig.data(), [unit(&[SLICE])]);
+}
+
+#[test]
+fn an_sps_without_fields_does_not_join_pictures() {
+    let mut rig = trusted();
+    rig.send(7200, false, SPS);
+    rig.send(7200, true, SLICE);
+    rig.send(7200, true, SLICE);
+    assert_eq!(rig.take().len(), 2);
+}
