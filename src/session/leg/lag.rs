@@ -8,13 +8,19 @@ use crate::media::{Ring, StreamRate};
 use crate::session::transport::pacer::Basis;
 use crate::state::Detail;
 
-/// Frames are left out if what waits takes longer than this many milliseconds on the path.
+/// Frames are left out if what waits takes longer than this many milliseconds on the path. They are a little
+/// younger: the path is slower than the stream.
 const LATEST_MS: u64 = 800;
 /// Where frames were left out, it goes on with less, and nothing older than this, unless there is a keyframe.
 const AGAIN_MS: u64 = 400;
 const AGAIN_AGE: Duration = Duration::from_millis(1000);
-/// A viewer that has just come must have caught up within this time.
-const CATCH_UP_MS: u64 = 1200;
+/// A viewer that has just come catches up if it is live sooner than with the next keyframe, or not this much
+/// later, as that would be a still until then. If nobody knows when there will be one, it has so much time.
+const CATCH_UP_MS: u64 = 500;
+const CATCH_UP_UNKNOWN_MS: u64 = 1200;
+const CATCH_UP_MORE_MS: u64 = 1000;
+/// It does not take longer than this: until then, the path is full and the picture old.
+const CATCH_UP_LONGEST_MS: u64 = 5000;
 /// Over a shorter time than this the rate of the frames that wait says nothing.
 const FRAME_MS: u64 = 100;
 /// If a newer keyframe waits behind, a shorter time suffices: the viewer goes on there.
@@ -25,6 +31,8 @@ const TO_KEYFRAME_MS: u64 = 300;
 pub enum Lag {
     /// It has begun at a keyframe, and has not caught up yet.
     Joining,
+    /// The same, and it has gone on after the keyframe.
+    CatchingUp,
     /// It keeps up.
     Live,
     /// It waits for the next keyframe. The last frame stays on screen, and can be retransmitted.
@@ -80,15 +88,23 @@ impl Leg {
         }
         let fits = match lag {
             // To catch up, only what the stream leaves of the path can be used.
-            Lag::Joining => {
+            Lag::Joining | Lag::CatchingUp => {
                 let since = ring.packet(cursor).map(|packet| packet.arrival);
                 let age = since.map_or(0, |at| now.saturating_duration_since(at).as_millis());
                 let comes = waiting * 1000 / (age as u64).max(FRAME_MS);
                 let usable = carried.saturating_sub(comes.min(stream.bytes_per_second));
-                waiting <= usable * CATCH_UP_MS / 1000
+                // What has begun goes on, unless that would take much longer than it seemed.
+                let more = match lag {
+                    Lag::CatchingUp => CATCH_UP_MORE_MS,
+                    _ => 0,
+                };
+                waiting <= usable * (catch_up_ms(ring, carried, now) + more) / 1000
             }
             Lag::Live | Lag::Parked => waiting <= carried * LATEST_MS / 1000,
         };
+        if fits && !keyframe && *lag == Lag::Joining {
+            *lag = Lag::CatchingUp;
+        }
         if keyframe || fits {
             return Fit::Goes;
         }
@@ -144,6 +160,24 @@ impl Leg {
             *lag = Lag::Live;
         }
         true
+    }
+}
+
+/// How many milliseconds catching up may take, on a path that carries so many bytes per second.
+fn catch_up_ms(ring: &Ring, carried: u64, now: Instant) -> u64 {
+    let newest = ring.latest_keyframe().and_then(|at| ring.packet(at));
+    let next = ring
+        .last_gop()
+        .zip(newest)
+        .map(|(gop, newest)| (newest.arrival + gop.interval, gop.keyframe));
+    match next {
+        // One that is overdue may come at any time, or be far away.
+        Some((at, bytes)) if at > now => {
+            let sent_in = bytes * 1000 / carried.max(1);
+            let waits = (at - now).as_millis() as u64 + sent_in;
+            (waits + CATCH_UP_MS).min(CATCH_UP_LONGEST_MS)
+        }
+        _ => CATCH_UP_UNKNOWN_MS,
     }
 }
 
