@@ -120,6 +120,7 @@ struct Measured {
     offered: Meter,
     newest_arrival: i64,
     newest_sent: i64,
+    newest_number: Option<u16>,
     /// The last reference time, as received and unwrapped.
     reference: Option<(u32, i64)>,
     number: Option<u8>,
@@ -328,6 +329,16 @@ impl Estimator {
         measured.is_some_and(|measured| measured.number.is_some())
     }
 
+    /// Whether feedback has told for this time that the packet with this number, or a later one, has arrived.
+    pub fn had_arrived(&self, number: u16, now: Instant, time: Duration) -> bool {
+        let now = self.micros(now);
+        self.measured.as_ref().is_some_and(|measured| {
+            let newest = measured.newest_number;
+            newest.is_some_and(|newest| newest.wrapping_sub(number) < 1 << 15)
+                && now >= measured.heard + time.as_micros() as u64
+        })
+    }
+
     fn micros(&self, now: Instant) -> u64 {
         now.saturating_duration_since(self.epoch).as_micros() as u64
     }
@@ -378,6 +389,7 @@ impl Measured {
             offered: Meter::new(DELIVERED),
             newest_arrival: 0,
             newest_sent: 0,
+            newest_number: None,
             reference: None,
             number: None,
             response: 100_000,
@@ -433,7 +445,9 @@ impl Measured {
             }
             self.delivered.add(arrival, size);
             self.newest_arrival = self.newest_arrival.max(arrival);
-            self.newest_sent = self.newest_sent.max(at);
+            if at >= self.newest_sent {
+                (self.newest_sent, self.newest_number) = (at, Some(sequence));
+            }
             self.trend.packet(at, arrival);
             self.standing.packet(at, arrival);
             match &mut self.train {

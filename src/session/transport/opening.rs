@@ -57,6 +57,8 @@ struct Flying {
     number: u32,
     at: Instant,
     bytes: u64,
+    /// The transport-wide sequence number of its last packet.
+    last: u16,
 }
 
 /// What the answer to a burst says.
@@ -112,8 +114,9 @@ impl Opening {
         self.sent += bytes;
     }
 
-    /// The burst is complete, or there is no more for it. True if a check is to go behind it.
-    pub fn close(&mut self, now: Instant, number: u32) -> bool {
+    /// The burst is complete, or there is no more for it. True if a check is to go behind it. `last`: the
+    /// transport-wide sequence number of its last packet.
+    pub fn close(&mut self, now: Instant, number: u32, last: u16) -> bool {
         if self.flying.is_some() || self.sent == 0 {
             return false;
         }
@@ -121,6 +124,7 @@ impl Opening {
             number,
             at: now,
             bytes: std::mem::take(&mut self.sent),
+            last,
         });
         true
     }
@@ -129,6 +133,17 @@ impl Opening {
     pub fn overdue(&self) -> Option<Instant> {
         let flying = self.flying?;
         Some(flying.at + ANSWER + 2 * self.round_trip)
+    }
+
+    /// The transport-wide sequence number of the last packet of the burst whose answer is awaited.
+    pub fn awaited(&self) -> Option<u16> {
+        self.flying.map(|flying| flying.last)
+    }
+
+    /// The burst has arrived: its check, or the answer, was lost. Go on with the next one.
+    pub fn lost(&mut self) {
+        self.flying = None;
+        self.answered += 1;
     }
 
     /// A check of ours was answered.
@@ -216,7 +231,7 @@ mod tests {
             let burst = opening.room();
             largest = largest.max(burst);
             opening.sent(burst);
-            assert!(opening.close(now, number));
+            assert!(opening.close(now, number, 0));
             assert_eq!(opening.room(), 0, "one at a time");
             let took = (burst as f64 - tokens).max(0.0) / per_second;
             now += round_trip + Duration::from_secs_f64(took);
@@ -258,7 +273,7 @@ mod tests {
             let mut said = Said::Nothing;
             for number in 0..2 {
                 opening.sent(opening.room());
-                opening.close(start, number);
+                opening.close(start, number, 0);
                 said = opening.answer(start + round_trip, number);
             }
             let Said::SoFar(Shown::AtLeast(rate)) = said else {
@@ -274,7 +289,7 @@ mod tests {
         let start = Instant::now();
         let mut opening = Opening::new(start, 10 * MS, None);
         opening.sent(7500);
-        opening.close(start, 1);
+        opening.close(start, 1, 0);
         assert_eq!(opening.answer(start + 20 * MS, 7), Said::Nothing);
         assert_eq!(opening.overdue(), Some(start + 320 * MS));
         assert_eq!(opening.expire(start + 319 * MS), None);
@@ -289,9 +304,9 @@ mod tests {
         let start = Instant::now();
         let mut opening = Opening::new(start, MS, None);
         opening.sent(3000);
-        assert!(opening.close(start, 1));
+        assert!(opening.close(start, 1, 0));
         assert_eq!(opening.answer(start + MS, 1), Said::Nothing);
         assert!(opening.room() > 3000);
-        assert!(!opening.close(start, 2), "nothing was sent");
+        assert!(!opening.close(start, 2, 0), "nothing was sent");
     }
 }

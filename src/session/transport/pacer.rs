@@ -36,6 +36,8 @@ const NEEDED_PERCENT: u64 = 115;
 const FIRST_FEEDBACK: Duration = Duration::from_millis(250);
 /// Messages of feedback that are waited for if they measure nothing.
 const MESSAGES: u32 = 2;
+/// An answer to a check comes no later than this after feedback on what left before it.
+const ANSWERED: Duration = Duration::from_millis(20);
 /// Retransmissions go before new packets as long as the pacer is no further behind than this.
 const REPAIR_DEBT: Duration = Duration::from_millis(60);
 
@@ -318,9 +320,12 @@ impl Pacer {
 
     /// Nothing more is sent for now. True if a check with this number is to go behind it.
     pub fn close_burst(&mut self, now: Instant, check: u32) -> bool {
-        let path = self.congestion.as_deref_mut();
-        let opening = path.and_then(|path| path.opening.as_mut());
-        opening.is_some_and(|opening| opening.close(now, check))
+        let Some(path) = self.congestion.as_deref_mut() else {
+            return false;
+        };
+        let last = path.number.wrapping_sub(1);
+        let opening = path.opening.as_mut();
+        opening.is_some_and(|opening| opening.close(now, check, last))
     }
 
     /// The viewer answered our check with this number. True if more may be sent for it.
@@ -389,7 +394,11 @@ impl Pacer {
 impl Congestion {
     /// The pace while the opening lasts. Ends it if it has led to nothing.
     fn opening_pace(&mut self, now: Instant) -> Option<Pace> {
-        let opening = self.opening.as_ref()?;
+        let opening = self.opening.as_mut()?;
+        let arrived = |last| self.estimator.had_arrived(last, now, ANSWERED);
+        if opening.awaited().is_some_and(arrived) {
+            opening.lost();
+        }
         let expired = opening.expire(now);
         if let Some(shown) = expired {
             self.estimator.opening(shown);
