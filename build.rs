@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// Sections of the header, in order: files of src/ffi.
-const SECTIONS: [&str; 17] = [
+const SECTIONS: [&str; 18] = [
     "version",
     "status",
     "user_data",
@@ -18,6 +18,7 @@ const SECTIONS: [&str; 17] = [
     "gateway",
     "stream",
     "push",
+    "sink",
     "whep",
     "http",
     "session",

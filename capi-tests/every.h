@@ -82,6 +82,7 @@ static inline int every_response(struct world *w) {
     rtsp_webrtc_gateway_response_session_id(NULL);
     rtsp_webrtc_gateway_response_free(NULL);
     rtsp_webrtc_gateway_string_free(NULL);
+    rtsp_webrtc_gateway_sink_frame_free(NULL);
     return 0;
 }
 static inline int every_set_log_callback(struct world *w) {
@@ -168,6 +169,40 @@ static inline int every_push_rtp(struct world *w) {
     static const uint8_t packet[] = {0x80, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0xff, 0xff};
     return rtsp_webrtc_gateway_push_rtp(w->gateway, w->stream, RTSP_WEBRTC_GATEWAY_CODEC_PCMU,
                                         packet, sizeof packet);
+}
+static inline int every_add_sink(struct world *w) {
+    rtsp_webrtc_gateway_sink_options options;
+    rtsp_webrtc_gateway_sink_id sink;
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&options));
+    const int status = rtsp_webrtc_gateway_add_sink(w->gateway, w->stream, &options, &sink);
+    if (status == RTSP_WEBRTC_GATEWAY_OK) {
+        const rtsp_webrtc_gateway_sink_frame *frame = NULL;
+        CHECK_STATUS(rtsp_webrtc_gateway_read_sink(w->gateway, sink, 0, &frame),
+                     RTSP_WEBRTC_GATEWAY_ERR_TIMEOUT);
+        CHECK_OK(rtsp_webrtc_gateway_remove_sink(w->gateway, sink));
+    }
+    return status;
+}
+static inline int every_remove_sink(struct world *w) {
+    const int status = rtsp_webrtc_gateway_remove_sink(w->gateway, UINT64_MAX);
+    return status == RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND ? 0 : status;
+}
+static inline int every_read_sink(struct world *w) {
+    const rtsp_webrtc_gateway_sink_frame *frame = NULL;
+    const int status = rtsp_webrtc_gateway_read_sink(w->gateway, UINT64_MAX, 1, &frame);
+    return status == RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND ? 0 : status;
+}
+static inline int every_get_sink_info(struct world *w) {
+    rtsp_webrtc_gateway_sink_info info;
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&info));
+    const int status = rtsp_webrtc_gateway_get_sink_info(w->gateway, UINT64_MAX, &info);
+    return status == RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND ? 0 : status;
+}
+static inline int every_get_keyframe(struct world *w) {
+    const rtsp_webrtc_gateway_sink_frame *frame = NULL;
+    const int status = rtsp_webrtc_gateway_get_keyframe(w->gateway, w->stream, &frame);
+    rtsp_webrtc_gateway_sink_frame_free(frame);
+    return status == RTSP_WEBRTC_GATEWAY_ERR_NOT_READY ? 0 : status;
 }
 static inline int every_handle_whep_offer(struct world *w) {
     rtsp_webrtc_gateway_offer offer;
@@ -325,6 +360,11 @@ static const struct call EVERY[] = {
     {"push_video", QUICK, every_push_video},
     {"push_audio", QUICK, every_push_audio},
     {"push_rtp", QUICK, every_push_rtp},
+    {"add_sink", QUICK, every_add_sink},
+    {"remove_sink", QUICK, every_remove_sink},
+    {"read_sink", BLOCKING, every_read_sink},
+    {"get_sink_info", QUICK, every_get_sink_info},
+    {"get_keyframe", ASKING, every_get_keyframe},
     {"handle_whep_offer", BLOCKING, every_handle_whep_offer},
     {"handle_whep_offer_async", QUICK, every_handle_whep_offer_async},
     {"cancel", QUICK, every_cancel},

@@ -52,6 +52,7 @@ static void without_gateway(void) {
     CHECK(rtsp_webrtc_gateway_response_session_key(NULL) == NULL);
     CHECK(rtsp_webrtc_gateway_response_session_id(NULL) == 0);
     rtsp_webrtc_gateway_response_free(NULL);
+    rtsp_webrtc_gateway_sink_frame_free(NULL);
 }
 
 /* Nothing is ever answered here. */
@@ -93,6 +94,12 @@ static void with_gateway(rtsp_webrtc_gateway *gateway) {
     offer.stream_name = "cam";
     rtsp_webrtc_gateway_http_request request;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&request));
+    rtsp_webrtc_gateway_sink_options sink_options;
+    rtsp_webrtc_gateway_sink_info sink_info;
+    rtsp_webrtc_gateway_sink_id sink = 7;
+    const rtsp_webrtc_gateway_sink_frame *sink_frame = NULL;
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&sink_options));
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&sink_info));
 
     if (gateway == NULL) {
         CHECK_FAILS(rtsp_webrtc_gateway_shutdown(NULL, 1), INVALID_ARGUMENT);
@@ -139,6 +146,12 @@ static void with_gateway(rtsp_webrtc_gateway *gateway) {
         CHECK_FAILS(rtsp_webrtc_gateway_listen_http(NULL, NULL, NULL), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_authorize(NULL, 1, true), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_get_session_info(NULL, 1, &session_info), INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_add_sink(NULL, 1, &sink_options, &sink), INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_remove_sink(NULL, 1), INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_read_sink(NULL, 1, 0, &sink_frame), INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_get_sink_info(NULL, 1, &sink_info), INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_get_keyframe(NULL, 1, &sink_frame), INVALID_ARGUMENT);
+        CHECK(sink == 7 && sink_frame == NULL);
         CHECK_FAILS(rtsp_webrtc_gateway_metrics(NULL, &text, NULL), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_state_json(NULL, &text, NULL), INVALID_ARGUMENT);
         CHECK(text == NULL);
@@ -193,6 +206,13 @@ static void with_gateway(rtsp_webrtc_gateway *gateway) {
     CHECK_FAILS(
         rtsp_webrtc_gateway_push_rtp(gateway, stream, RTSP_WEBRTC_GATEWAY_CODEC_H264, NULL, 12),
         INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_add_sink(gateway, stream, NULL, &sink), INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_add_sink(gateway, stream, &sink_options, NULL),
+                INVALID_ARGUMENT);
+    CHECK_OK(rtsp_webrtc_gateway_add_sink(gateway, stream, &sink_options, &sink));
+    CHECK_FAILS(rtsp_webrtc_gateway_read_sink(gateway, sink, 0, NULL), INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_get_sink_info(gateway, sink, NULL), INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_get_keyframe(gateway, stream, NULL), INVALID_ARGUMENT);
     frame.data = NULL;
     CHECK_FAILS(rtsp_webrtc_gateway_push_video(gateway, stream, &frame), INVALID_ARGUMENT);
     CHECK_FAILS(rtsp_webrtc_gateway_push_audio(gateway, stream, &frame), INVALID_ARGUMENT);

@@ -7,8 +7,9 @@
 static rtsp_webrtc_gateway *gateway;
 static rtsp_webrtc_gateway_stream_id stream;
 static rtsp_webrtc_gateway_session_id session;
+static rtsp_webrtc_gateway_sink_id sink;
 
-enum { TAIL = 16, ROOM = 1024 };
+enum { TAIL = 16, ROOM = 2048 };
 typedef union object {
     size_t struct_size;
     unsigned char bytes[ROOM];
@@ -70,6 +71,18 @@ static void fill_frame(object *in) {
     frame->data = one.data;
     frame->size = one.size;
     frame->pts_us = one.pts_us;
+}
+static int use_sink_options(object *in) {
+    rtsp_webrtc_gateway_sink_id added = 0;
+    const int status = rtsp_webrtc_gateway_add_sink(gateway, stream,
+                                                    (rtsp_webrtc_gateway_sink_options *)in, &added);
+    if (status == RTSP_WEBRTC_GATEWAY_OK) {
+        CHECK_OK(rtsp_webrtc_gateway_remove_sink(gateway, added));
+    }
+    return status;
+}
+static void fill_sink_options(object *in) {
+    ((rtsp_webrtc_gateway_sink_options *)in)->flags = RTSP_WEBRTC_GATEWAY_SINK_NO_AUDIO;
 }
 static int use_offer(object *in) {
     rtsp_webrtc_gateway_response *response = NULL;
@@ -151,6 +164,7 @@ static const struct input {
     INPUT(pull_options, username),           /* rtsp_webrtc_gateway_pull_options */
     INPUT(push_options, audio_sample_rate),  /* rtsp_webrtc_gateway_push_options */
     INPUT(frame, capture_unix_us),           /* rtsp_webrtc_gateway_frame */
+    INPUT(sink_options, queue_bytes),        /* rtsp_webrtc_gateway_sink_options */
     INPUT(offer, location_prefix),           /* rtsp_webrtc_gateway_offer */
     INPUT(viewer_limits, variant),           /* rtsp_webrtc_gateway_viewer_limits */
     INPUT(ice_server, username),             /* rtsp_webrtc_gateway_ice_server */
@@ -231,6 +245,9 @@ static int fill_session_info(object *out) {
     return rtsp_webrtc_gateway_get_session_info(gateway, session,
                                                 (rtsp_webrtc_gateway_session_info *)out);
 }
+static int fill_sink_info(object *out) {
+    return rtsp_webrtc_gateway_get_sink_info(gateway, sink, (rtsp_webrtc_gateway_sink_info *)out);
+}
 static int fill_tuning_info(object *out) {
     return rtsp_webrtc_gateway_describe_tuning(0, (rtsp_webrtc_gateway_tuning_info *)out);
 }
@@ -242,6 +259,7 @@ static const struct output {
 } OUTPUTS[] = {
     OUTPUT(stream_info),  /* rtsp_webrtc_gateway_stream_info */
     OUTPUT(session_info), /* rtsp_webrtc_gateway_session_info */
+    OUTPUT(sink_info),    /* rtsp_webrtc_gateway_sink_info */
     OUTPUT(tuning_info),  /* rtsp_webrtc_gateway_tuning_info */
 };
 
@@ -310,7 +328,15 @@ static void initializers(void) {
 int main(void) {
     gateway = gateway_loopback(NULL);
     stream = add_push_stream(gateway, "pushed");
+    /* The library fills this one: rtsp_webrtc_gateway_sink_frame. */
+    rtsp_webrtc_gateway_sink_options options;
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&options));
+    CHECK_OK(rtsp_webrtc_gateway_add_sink(gateway, stream, &options, &sink));
     push_picture(gateway, stream, 0, true);
+    const rtsp_webrtc_gateway_sink_frame *frame = NULL;
+    CHECK_OK(rtsp_webrtc_gateway_read_sink(gateway, sink, UINT32_MAX, &frame));
+    CHECK(frame->struct_size == sizeof *frame);
+    rtsp_webrtc_gateway_sink_frame_free(frame);
     rtsp_webrtc_gateway_response *response = offer_h264(gateway, "pushed");
     session = rtsp_webrtc_gateway_response_session_id(response);
     rtsp_webrtc_gateway_response_free(response);

@@ -20,9 +20,9 @@
  *            during the call. Bodies (SDP) are passed as pointer and length, and need no
  *            terminating NUL. A returned `const char *` ends with NUL, and either belongs to the
  *            object it came from or is static.
- * Ids        A gateway is a pointer. Streams, sessions, operations and requests are 64-bit ids. An
- *            id is never 0 and never reused in a process. Using one after its object is gone, or
- *            with another gateway, is safe and returns ERR_NOT_FOUND.
+ * Ids        A gateway is a pointer. Streams, sessions, sinks, operations and requests are 64-bit
+ *            ids. An id is never 0 and never reused in a process. Using one after its object is
+ *            gone, or with another gateway, is safe and returns ERR_NOT_FOUND.
  * Structs    Start with struct_size. Initialize every struct with
  *            RTSP_WEBRTC_GATEWAY_INIT(pointer), then set the fields that should differ from the
  *            defaults; 0 and NULL are always the default. New versions only append fields. The
@@ -33,10 +33,10 @@
  * user_data  A pointer of the host that the library passes back and never dereferences. Where a
  *            free function can be given with it, the library calls that exactly once.
  * Threads    Any function may be called from any thread, and concurrently with any other. Only
- *            rtsp_webrtc_gateway_destroy(), rtsp_webrtc_gateway_response_free() and
- *            rtsp_webrtc_gateway_string_free() must not run concurrently with another call on the
- *            same object. A function whose description says neither of the following never waits,
- *            and may be called everywhere:
+ *            rtsp_webrtc_gateway_destroy(), rtsp_webrtc_gateway_response_free(),
+ *            rtsp_webrtc_gateway_sink_frame_free() and rtsp_webrtc_gateway_string_free() must not
+ *            run concurrently with another call on the same object. A function whose description
+ *            says neither of the following never waits, and may be called everywhere:
  *            - "Asks a worker thread": waits for the answer of a worker thread, usually for less
  *              than a millisecond. Returns ERR_TIMEOUT after 5 s (an overloaded machine), and
  *              ERR_WOULD_DEADLOCK inside the log callback.
@@ -327,6 +327,9 @@ typedef uint64_t rtsp_webrtc_gateway_stream_id;
 
 /** Identifies a session (a viewer). Never 0, never reused. */
 typedef uint64_t rtsp_webrtc_gateway_session_id;
+
+/** Identifies a sink (a recorder of a stream, for example). Never 0, never reused. */
+typedef uint64_t rtsp_webrtc_gateway_sink_id;
 
 /** Identifies an asynchronous offer until it is answered. Never 0, never reused. */
 typedef uint64_t rtsp_webrtc_gateway_op_id;
@@ -1462,6 +1465,258 @@ int rtsp_webrtc_gateway_push_rtp(rtsp_webrtc_gateway *gateway,
                                  int32_t codec,
                                  const uint8_t *packet,
                                  size_t size);
+
+/* -------------------------------------------------------------------- sink */
+
+/** Tracks of a stream, as a sink gets them. */
+typedef enum rtsp_webrtc_gateway_sink_track {
+    /** Video. */
+    RTSP_WEBRTC_GATEWAY_SINK_TRACK_VIDEO = 1,
+    /** Audio. */
+    RTSP_WEBRTC_GATEWAY_SINK_TRACK_AUDIO = 2,
+    /** ONVIF metadata. */
+    RTSP_WEBRTC_GATEWAY_SINK_TRACK_METADATA = 3,
+} rtsp_webrtc_gateway_sink_track;
+
+/** Flags of rtsp_webrtc_gateway_sink_options. */
+typedef enum rtsp_webrtc_gateway_sink_flags {
+    /** No video. */
+    RTSP_WEBRTC_GATEWAY_SINK_NO_VIDEO = 1,
+    /** No audio. */
+    RTSP_WEBRTC_GATEWAY_SINK_NO_AUDIO = 2,
+    /** Get the ONVIF metadata, too. The camera must have been added with PULL_METADATA. */
+    RTSP_WEBRTC_GATEWAY_SINK_METADATA = 4,
+    /**
+     * Begin in the past: with the last keyframe and all that followed it, as it is kept for viewers
+     * (gop_cache_ms, gop_cache_bytes). These frames are marked SINK_FRAME_CACHED; they are video only,
+     * without B-frames and damaged frames, which viewers do not get. Without this flag, and if no
+     * keyframe is kept, video begins with the next keyframe.
+     */
+    RTSP_WEBRTC_GATEWAY_SINK_FROM_CACHE = 8,
+    /**
+     * H264 and H265 as in MP4: each NAL unit is preceded by its length in 4 bytes, big endian. Without
+     * this flag: Annex B byte streams with start codes.
+     */
+    RTSP_WEBRTC_GATEWAY_SINK_LENGTH_PREFIXED = 16,
+} rtsp_webrtc_gateway_sink_flags;
+
+/** Flags of rtsp_webrtc_gateway_sink_frame. */
+typedef enum rtsp_webrtc_gateway_sink_frame_flags {
+    /**
+     * Decoding can start with the frame: an IDR picture (H265: any IRAP picture; AV1: a key frame), with
+     * its parameter sets in front. Set on each frame of audio and each document.
+     */
+    RTSP_WEBRTC_GATEWAY_SINK_FRAME_KEY = 1,
+    /**
+     * Something is missing between the frame before it of the same track and this one: packets were
+     * lost, the camera was connected again, or the queue was full.
+     */
+    RTSP_WEBRTC_GATEWAY_SINK_FRAME_DISCONTINUITY = 2,
+    /** Parts of the frame itself are missing. */
+    RTSP_WEBRTC_GATEWAY_SINK_FRAME_DAMAGED = 4,
+    /** It comes from what is kept for viewers: see SINK_FROM_CACHE. */
+    RTSP_WEBRTC_GATEWAY_SINK_FRAME_CACHED = 8,
+    /**
+     * Codec, size or parameters are not those of the frame before it of the same track. Set on the first
+     * frame of each track.
+     */
+    RTSP_WEBRTC_GATEWAY_SINK_FRAME_FORMAT_CHANGED = 16,
+} rtsp_webrtc_gateway_sink_frame_flags;
+
+/** Options of a sink. */
+typedef struct rtsp_webrtc_gateway_sink_options {
+    /** Size of this struct in bytes; RTSP_WEBRTC_GATEWAY_INIT() sets it. */
+    size_t struct_size;
+    /** Bitwise OR of enum rtsp_webrtc_gateway_sink_flags. 0: video and audio from the next keyframe on. */
+    uint32_t flags;
+    /** Frames that are queued until they are read: 16 to 65536. 0: 2048. */
+    uint32_t queue_frames;
+    /**
+     * Bytes that are queued until they are read, in addition to one frame of any size: 65536 to
+     * 1073741824. 0: 16777216 (16 MiB).
+     */
+    uint64_t queue_bytes;
+} rtsp_webrtc_gateway_sink_options;
+
+/**
+ * A frame that a stream received: an access unit of video, a frame of audio, or a metadata document. The
+ * library owns it; free it with rtsp_webrtc_gateway_sink_frame_free().
+ */
+typedef struct rtsp_webrtc_gateway_sink_frame {
+    /** Size of this struct in bytes; the library sets it. */
+    size_t struct_size;
+    /** enum rtsp_webrtc_gateway_sink_track. */
+    int32_t track;
+    /** enum rtsp_webrtc_gateway_codec. RTSP_WEBRTC_GATEWAY_CODEC_NONE (0): none of those, see encoding. */
+    int32_t codec;
+    /**
+     * The data: video as sink_options.flags say; AV1 as temporal units in the low-overhead format; audio
+     * as the camera encodes it, a frame at a time (AAC without ADTS header; AAC-LATM: an
+     * AudioMuxElement); an XML document. B-frames are among it, in decoding order.
+     */
+    const uint8_t *data;
+    /** Size of data in bytes; never 0. */
+    size_t size;
+    /**
+     * What a decoder needs in advance: parameter sets in the form of data (AV1: the sequence header as an
+     * OBU), or the AudioSpecificConfig of AAC. NULL if there is nothing.
+     */
+    const uint8_t *parameters;
+    /** Size of parameters in bytes. */
+    size_t parameters_size;
+    /**
+     * Presentation time in microseconds, on a timeline that all tracks of the stream and all its sinks
+     * share. It begins when the stream is added and goes on through reconnections. Between frames of a
+     * track it has the steps of the camera's clock.
+     */
+    int64_t pts_us;
+    /**
+     * Capture time in microseconds since 1970-01-01 UTC: what the camera's sender reports (RFC 3550) make
+     * of it, by the clock of this machine; for a push stream, capture_unix_us of the frame. 0: not known.
+     */
+    int64_t capture_unix_us;
+    /** When the last packet of the frame arrived, in microseconds since 1970-01-01 UTC. */
+    int64_t arrival_unix_us;
+    /** How long ago that was when the function returned, in microseconds. */
+    int64_t age_us;
+    /** Bitwise OR of enum rtsp_webrtc_gateway_sink_frame_flags. */
+    uint32_t flags;
+    /** Width of video in pixels. 0: not known. */
+    uint32_t width;
+    /** Height of video in pixels. 0: not known. */
+    uint32_t height;
+    /** Sampling rate of audio in Hz. */
+    uint32_t sample_rate;
+    /** Channels of audio. 0: not known. */
+    uint32_t channels;
+    /**
+     * RTP packets that are missing before the frame or in it; for a push stream, frames that were refused
+     * with ERR_QUEUE_FULL as well.
+     */
+    uint32_t packets_lost;
+    /** Frames of this track that were dropped before this one, because the queue was full. */
+    uint32_t frames_dropped;
+    /** 0. */
+    uint32_t reserved;
+    /**
+     * The encoding by name: "H264", "H265", "AV1", "OPUS", "PCMU", "PCMA", "G722", "AAC", "AAC-LATM",
+     * "G726-16" to "G726-40", "AAL2-G726-16" to "AAL2-G726-40", "L16", "VND.ONVIF.METADATA".
+     */
+    char encoding[24];
+} rtsp_webrtc_gateway_sink_frame;
+
+/** The current state of a sink. */
+typedef struct rtsp_webrtc_gateway_sink_info {
+    /** Size of this struct in bytes; RTSP_WEBRTC_GATEWAY_INIT() sets it. */
+    size_t struct_size;
+    /** Its stream. */
+    rtsp_webrtc_gateway_stream_id stream;
+    /** Frames that were put into its queue so far. */
+    uint64_t frames;
+    /** Their bytes. */
+    uint64_t bytes;
+    /** Frames that were dropped because its queue was full. */
+    uint64_t frames_dropped;
+    /** How often its queue was full. */
+    uint64_t overflows;
+    /** Bytes in its queue. */
+    uint64_t queued_bytes;
+    /** Frames in its queue. */
+    uint32_t queued_frames;
+    /** 0. */
+    uint32_t reserved;
+} rtsp_webrtc_gateway_sink_info;
+
+/**
+ * Adds a sink to a stream: the frames that the stream receives, of a camera or pushed, are queued for the
+ * host from now on, and rtsp_webrtc_gateway_read_sink() takes them out. A recorder thus needs no
+ * connection of its own to the camera. It gets all that the camera sends: viewers are not shown B-frames
+ * and damaged frames, and hear AAC as Opus; a sink gets them as they came. The data is copied once,
+ * however many sinks the stream has.
+ *
+ * A sink needs its stream: a camera that is on demand is connected for it, and stays so. It may be added
+ * while the camera is not connected, and lives through reconnections.
+ *
+ * If frames are not read in time, the queue is full, and frames are dropped: of video, all up to the next
+ * keyframe. The next frame has their number and FRAME_DISCONTINUITY, sink_info counts them, and a line is
+ * logged, at most once a minute and stream. Viewers and other sinks do not notice, and the library never
+ * waits for the host.
+ *
+ * The sink ends when rtsp_webrtc_gateway_read_sink() has returned ERR_NOT_FOUND because the stream was
+ * removed, with rtsp_webrtc_gateway_remove_sink(), or with the gateway.
+ *
+ * Errors: ERR_INVALID_ARGUMENT if an option is not valid; ERR_LIMIT if the stream has 16 sinks;
+ * ERR_NOT_FOUND.
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_add_sink(rtsp_webrtc_gateway *gateway,
+                                 rtsp_webrtc_gateway_stream_id stream,
+                                 const struct rtsp_webrtc_gateway_sink_options *options,
+                                 rtsp_webrtc_gateway_sink_id *out_sink);
+
+/**
+ * Removes a sink. Frames in its queue are dropped; those that were read remain valid. A call of
+ * rtsp_webrtc_gateway_read_sink() that waits returns ERR_NOT_FOUND.
+ *
+ * Errors: ERR_NOT_FOUND.
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_remove_sink(rtsp_webrtc_gateway *gateway,
+                                    rtsp_webrtc_gateway_sink_id sink);
+
+/**
+ * Takes the next frame out of the queue of a sink. One thread may read many sinks, without waiting, for
+ * example all of them every 50 ms, until each returns ERR_TIMEOUT; or each sink has a thread that waits.
+ * Threads that read the same sink share its frames between them.
+ *
+ * Parameters: timeout_ms is how long to wait for a frame, in milliseconds. 0: not at all. UINT32_MAX: as
+ * long as it takes.
+ *
+ * Ownership: the caller frees *out_frame with rtsp_webrtc_gateway_sink_frame_free(). It stays valid until
+ * then, also when the sink is removed and the gateway destroyed.
+ *
+ * Blocking, unless timeout_ms is 0: then it never waits, and may be called everywhere.
+ *
+ * Errors: ERR_TIMEOUT if no frame came in this time; ERR_NOT_FOUND if the stream was removed and the queue
+ * is empty, or if the sink was removed; ERR_SHUTTING_DOWN as soon as shutdown() begins.
+ */
+RTSP_WEBRTC_GATEWAY_API
+RTSP_WEBRTC_GATEWAY_MUST_USE
+int rtsp_webrtc_gateway_read_sink(rtsp_webrtc_gateway *gateway,
+                                  rtsp_webrtc_gateway_sink_id sink,
+                                  uint32_t timeout_ms,
+                                  const struct rtsp_webrtc_gateway_sink_frame **out_frame);
+
+/**
+ * Returns the current state of a sink.
+ *
+ * Errors: ERR_NOT_FOUND.
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_get_sink_info(rtsp_webrtc_gateway *gateway,
+                                      rtsp_webrtc_gateway_sink_id sink,
+                                      struct rtsp_webrtc_gateway_sink_info *out_info);
+
+/**
+ * Returns the last keyframe of a stream, for example to make a snapshot of: codec, size, capture time
+ * where it is known, age, and the data as a sink gets it, in Annex B with the parameter sets in front. It
+ * is the one that is kept for viewers, so the camera is not asked for anything. Its pts_us is 0.
+ *
+ * Ownership: the caller frees *out_frame with rtsp_webrtc_gateway_sink_frame_free().
+ *
+ * Asks a worker thread. Errors: ERR_NOT_READY if there is none: no video has arrived yet, the camera is on
+ * demand and IDLE, or the last keyframe is older than gop_cache_ms or larger than gop_cache_bytes;
+ * ERR_NOT_FOUND.
+ */
+RTSP_WEBRTC_GATEWAY_API
+RTSP_WEBRTC_GATEWAY_MUST_USE
+int rtsp_webrtc_gateway_get_keyframe(rtsp_webrtc_gateway *gateway,
+                                     rtsp_webrtc_gateway_stream_id stream,
+                                     const struct rtsp_webrtc_gateway_sink_frame **out_frame);
+
+/** Frees a frame of rtsp_webrtc_gateway_read_sink() or rtsp_webrtc_gateway_get_keyframe(). NULL is ignored. */
+RTSP_WEBRTC_GATEWAY_API
+void rtsp_webrtc_gateway_sink_frame_free(const struct rtsp_webrtc_gateway_sink_frame *frame);
 
 /* -------------------------------------------------------------------- whep */
 

@@ -217,6 +217,14 @@ enum class Transport : std::int32_t {
     Udp = RTSP_WEBRTC_GATEWAY_TRANSPORT_UDP,
 };
 
+/** Tracks of a stream, as a sink gets them. */
+enum class SinkTrack : std::int32_t {
+    Video = RTSP_WEBRTC_GATEWAY_SINK_TRACK_VIDEO,
+    Audio = RTSP_WEBRTC_GATEWAY_SINK_TRACK_AUDIO,
+    /** XML documents of ONVIF. */
+    Metadata = RTSP_WEBRTC_GATEWAY_SINK_TRACK_METADATA,
+};
+
 /** What a request over HTTP asks for: enum rtsp_webrtc_gateway_operation. */
 enum class Operation : std::int32_t {
     Watch = RTSP_WEBRTC_GATEWAY_OPERATION_WATCH,
@@ -322,6 +330,8 @@ private:
 using StreamId = Id<struct StreamTag>;
 /** Identifies a session (a viewer). Never reused. */
 using SessionId = Id<struct SessionTag>;
+/** Identifies a sink. Never reused. */
+using SinkId = Id<struct SinkTag>;
 /** Identifies a pending offer. Never reused. */
 using OperationId = Id<struct OperationTag>;
 /** Identifies a request of on_authorize. Never reused. */
@@ -927,6 +937,116 @@ struct Frame {
     }
 };
 
+/** Options of a sink. */
+struct SinkOptions {
+    /** RTSP_WEBRTC_GATEWAY_SINK_NO_VIDEO. */
+    bool no_video = false;
+    /** RTSP_WEBRTC_GATEWAY_SINK_NO_AUDIO. */
+    bool no_audio = false;
+    /** RTSP_WEBRTC_GATEWAY_SINK_METADATA; needs PullOptions::metadata. */
+    bool metadata = false;
+    /** Begin with what is kept for viewers: RTSP_WEBRTC_GATEWAY_SINK_FROM_CACHE. */
+    bool from_cache = false;
+    /** Lengths instead of start codes: RTSP_WEBRTC_GATEWAY_SINK_LENGTH_PREFIXED. */
+    bool length_prefixed = false;
+    /** Frames that are queued until they are read, 16 to 65536. 0: 2048. */
+    std::uint32_t queue_frames = 0;
+    /** Bytes that are queued until they are read, 64 KiB to 1 GiB. 0: 16 MiB. */
+    std::uint64_t queue_bytes = 0;
+};
+
+/** A frame that a stream received. Owns its data. */
+class SinkFrame {
+public:
+    /** Takes ownership of a frame of the C API. */
+    explicit SinkFrame(const rtsp_webrtc_gateway_sink_frame *frame) noexcept : handle_(frame) {}
+
+    SinkTrack track() const noexcept { return static_cast<SinkTrack>(handle_->track); }
+    /** None: a codec that viewers are not sent, see encoding(). */
+    Codec codec() const noexcept { return static_cast<Codec>(handle_->codec); }
+    /** The encoding by name: "H264", "AAC". */
+    std::string_view encoding() const noexcept { return handle_->encoding; }
+    /** The data, in the format that struct rtsp_webrtc_gateway_sink_frame describes. */
+    Bytes data() const noexcept { return {handle_->data, handle_->size}; }
+    /** What a decoder needs in advance; empty if there is nothing. */
+    Bytes parameters() const noexcept { return {handle_->parameters, handle_->parameters_size}; }
+    /** Presentation time, on a timeline that all tracks of the stream share. */
+    std::chrono::microseconds pts() const noexcept {
+        return std::chrono::microseconds(handle_->pts_us);
+    }
+    /** Capture time, if known. */
+    std::optional<std::chrono::system_clock::time_point> captured() const noexcept {
+        return handle_->capture_unix_us == 0 ? std::nullopt
+                                             : std::optional(at(handle_->capture_unix_us));
+    }
+    /** When its last packet arrived. */
+    std::chrono::system_clock::time_point arrival() const noexcept {
+        return at(handle_->arrival_unix_us);
+    }
+    /** How long ago that was when it was read. */
+    std::chrono::microseconds age() const noexcept {
+        return std::chrono::microseconds(handle_->age_us);
+    }
+    /** Decoding can start with it. */
+    bool key() const noexcept { return has(RTSP_WEBRTC_GATEWAY_SINK_FRAME_KEY); }
+    /** Something is missing before it. */
+    bool discontinuity() const noexcept {
+        return has(RTSP_WEBRTC_GATEWAY_SINK_FRAME_DISCONTINUITY);
+    }
+    /** Parts of it are missing. */
+    bool damaged() const noexcept { return has(RTSP_WEBRTC_GATEWAY_SINK_FRAME_DAMAGED); }
+    /** It comes from what is kept for viewers. */
+    bool cached() const noexcept { return has(RTSP_WEBRTC_GATEWAY_SINK_FRAME_CACHED); }
+    /** Codec, size or parameters are not those of the frame before it. */
+    bool format_changed() const noexcept {
+        return has(RTSP_WEBRTC_GATEWAY_SINK_FRAME_FORMAT_CHANGED);
+    }
+    /** Of video, in pixels; 0 if it is not known. */
+    std::uint32_t width() const noexcept { return handle_->width; }
+    std::uint32_t height() const noexcept { return handle_->height; }
+    /** Of audio, in Hz. */
+    std::uint32_t sample_rate() const noexcept { return handle_->sample_rate; }
+    /** Of audio; 0 if it is not known. */
+    std::uint32_t channels() const noexcept { return handle_->channels; }
+    /** RTP packets that are missing before it or in it. */
+    std::uint32_t packets_lost() const noexcept { return handle_->packets_lost; }
+    /** Frames of its track before it that were dropped because the queue was full. */
+    std::uint32_t frames_dropped() const noexcept { return handle_->frames_dropped; }
+
+    /** The C object, which remains owned by this object. Null after a move. */
+    const rtsp_webrtc_gateway_sink_frame *handle() const noexcept { return handle_.get(); }
+
+private:
+    static std::chrono::system_clock::time_point at(std::int64_t unix_us) noexcept {
+        using Clock = std::chrono::system_clock;
+        const std::chrono::microseconds since(unix_us);
+        return Clock::time_point(std::chrono::duration_cast<Clock::duration>(since));
+    }
+    bool has(std::uint32_t flag) const noexcept { return (handle_->flags & flag) != 0; }
+
+    struct Free {
+        void operator()(const rtsp_webrtc_gateway_sink_frame *frame) const noexcept {
+            rtsp_webrtc_gateway_sink_frame_free(frame);
+        }
+    };
+    std::unique_ptr<const rtsp_webrtc_gateway_sink_frame, Free> handle_;
+};
+
+/** The current state of a sink. */
+struct SinkInfo {
+    StreamId stream;
+    /** Frames that were put into its queue so far, and their bytes. */
+    std::uint64_t frames;
+    std::uint64_t bytes;
+    /** Frames that were dropped because its queue was full. */
+    std::uint64_t frames_dropped;
+    /** How often its queue was full. */
+    std::uint64_t overflows;
+    /** What is in its queue. */
+    std::uint64_t queued_bytes;
+    std::uint32_t queued_frames;
+};
+
 /** The current state of a stream. Counters start at add_stream(). */
 struct StreamInfo {
     StreamState state;
@@ -1517,6 +1637,72 @@ public:
         return out;
     }
 
+    /* Sinks. */
+
+    /** Adds a sink: the frames that a stream receives are queued, to be read. */
+    Result<SinkId> try_add_sink(StreamId stream, const SinkOptions &options = {}) {
+        auto sink = detail::c_struct<rtsp_webrtc_gateway_sink_options>();
+        const std::pair<bool, std::uint32_t> flags[] = {
+            {options.no_video, RTSP_WEBRTC_GATEWAY_SINK_NO_VIDEO},
+            {options.no_audio, RTSP_WEBRTC_GATEWAY_SINK_NO_AUDIO},
+            {options.metadata, RTSP_WEBRTC_GATEWAY_SINK_METADATA},
+            {options.from_cache, RTSP_WEBRTC_GATEWAY_SINK_FROM_CACHE},
+            {options.length_prefixed, RTSP_WEBRTC_GATEWAY_SINK_LENGTH_PREFIXED},
+        };
+        for (const auto &[set, flag] : flags) {
+            sink.flags |= set ? flag : 0;
+        }
+        sink.queue_frames = options.queue_frames;
+        sink.queue_bytes = options.queue_bytes;
+        rtsp_webrtc_gateway_sink_id id = 0;
+        const int status = rtsp_webrtc_gateway_add_sink(handle_, stream.value(), &sink, &id);
+        return done(status, SinkId(id));
+    }
+
+    /** Removes a sink. Frames that were read stay valid. */
+    Result<void> try_remove_sink(SinkId sink) {
+        return done(rtsp_webrtc_gateway_remove_sink(handle_, sink.value()));
+    }
+
+    /**
+     * The next frame of a sink; none if none comes within timeout. 0: does not wait; otherwise blocking.
+     * Status::NotFound once the stream is removed and all its frames are read.
+     */
+    Result<std::optional<SinkFrame>> try_read_sink(SinkId sink, std::chrono::milliseconds timeout) {
+        const rtsp_webrtc_gateway_sink_frame *frame = nullptr;
+        const int status = rtsp_webrtc_gateway_read_sink(handle_, sink.value(),
+                                                         detail::c_milliseconds(timeout), &frame);
+        if (status == RTSP_WEBRTC_GATEWAY_ERR_TIMEOUT) {
+            return std::optional<SinkFrame>();
+        }
+        if (status < 0) {
+            return Error::last(status);
+        }
+        return std::optional<SinkFrame>(SinkFrame(frame));
+    }
+
+    /** The current state of a sink. */
+    Result<SinkInfo> try_get_sink_info(SinkId sink) const {
+        auto info = detail::c_struct<rtsp_webrtc_gateway_sink_info>();
+        const int status = rtsp_webrtc_gateway_get_sink_info(handle_, sink.value(), &info);
+        if (status < 0) {
+            return Error::last(status);
+        }
+        return SinkInfo{StreamId(info.stream), info.frames,    info.bytes,
+                        info.frames_dropped,   info.overflows, info.queued_bytes,
+                        info.queued_frames};
+    }
+
+    /** The last keyframe of a stream, with its parameter sets. Asks a worker thread. */
+    Result<SinkFrame> try_get_keyframe(StreamId stream) const {
+        const rtsp_webrtc_gateway_sink_frame *frame = nullptr;
+        const int status = rtsp_webrtc_gateway_get_keyframe(handle_, stream.value(), &frame);
+        if (status < 0) {
+            return Error::last(status);
+        }
+        return SinkFrame(frame);
+    }
+
     /*
      * WHEP. The Error of these functions has the response to send: Error::response().
      */
@@ -1736,6 +1922,15 @@ public:
     StreamInfo get_stream_info(StreamId stream) const {
         return try_get_stream_info(stream).value();
     }
+    SinkId add_sink(StreamId stream, const SinkOptions &options = {}) {
+        return try_add_sink(stream, options).value();
+    }
+    void remove_sink(SinkId sink) { try_remove_sink(sink).value(); }
+    std::optional<SinkFrame> read_sink(SinkId sink, std::chrono::milliseconds timeout) {
+        return try_read_sink(sink, timeout).value();
+    }
+    SinkInfo get_sink_info(SinkId sink) const { return try_get_sink_info(sink).value(); }
+    SinkFrame get_keyframe(StreamId stream) const { return try_get_keyframe(stream).value(); }
     Response handle_whep_offer(const Offer &offer) { return try_handle_whep_offer(offer).value(); }
     OperationId handle_whep_offer_async(const Offer &offer, OfferFunction function) {
         return try_handle_whep_offer_async(offer, std::move(function)).value();

@@ -60,7 +60,7 @@
 //!
 //! | module | contents | uses |
 //! |---|---|---|
-//! | `ffi` | the C ABI: converts and calls [`gateway`], no logic | config error events gateway media state tuning whep |
+//! | `ffi` | the C ABI: converts and calls [`gateway`], no logic | config error events gateway media sinks state tuning whep |
 //! | `http` | the HTTP listener and its pages | config error events gateway sdp whep |
 //! | [`gateway`] | the API: [`Gateway`] owns the threads, [`Handle`] has the calls | config error events ids limit media net sdp session sinks source state stats tuning whep worker |
 //! | `worker` | the engine: threads that own streams and sessions and move media between them | config error events ids limit media net random sdp session sinks source state stats tuning whep |

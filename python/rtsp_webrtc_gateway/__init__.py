@@ -21,11 +21,11 @@ import itertools
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from ctypes import POINTER, Structure, byref, c_bool, c_char, c_char_p, c_int, c_int32, c_int64
 from ctypes import c_size_t, c_uint8, c_uint16, c_uint32, c_uint64, c_void_p, sizeof
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -194,6 +194,28 @@ class PullFlags(enum.IntFlag):
     NO_AUDIO = 1
     ON_DEMAND = 2
     METADATA = 4
+
+
+class SinkTrack(enum.IntEnum):
+    VIDEO = 1
+    AUDIO = 2
+    METADATA = 3
+
+
+class SinkFlags(enum.IntFlag):
+    NO_VIDEO = 1
+    NO_AUDIO = 2
+    METADATA = 4
+    FROM_CACHE = 8
+    LENGTH_PREFIXED = 16
+
+
+class SinkFrameFlags(enum.IntFlag):
+    KEY = 1
+    DISCONTINUITY = 2
+    DAMAGED = 4
+    CACHED = 8
+    FORMAT_CHANGED = 16
 
 
 class OfferFlags(enum.IntFlag):
@@ -486,6 +508,54 @@ class _frame(Structure):
     ]
 
 
+class _sink_options(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("flags", c_uint32),
+        ("queue_frames", c_uint32),
+        ("queue_bytes", c_uint64),
+    ]
+
+
+class _sink_frame(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("track", c_int32),
+        ("codec", c_int32),
+        ("data", POINTER(c_uint8)),
+        ("size", c_size_t),
+        ("parameters", POINTER(c_uint8)),
+        ("parameters_size", c_size_t),
+        ("pts_us", c_int64),
+        ("capture_unix_us", c_int64),
+        ("arrival_unix_us", c_int64),
+        ("age_us", c_int64),
+        ("flags", c_uint32),
+        ("width", c_uint32),
+        ("height", c_uint32),
+        ("sample_rate", c_uint32),
+        ("channels", c_uint32),
+        ("packets_lost", c_uint32),
+        ("frames_dropped", c_uint32),
+        ("reserved", c_uint32),
+        ("encoding", c_char * 24),
+    ]
+
+
+class _sink_info(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("stream", c_uint64),
+        ("frames", c_uint64),
+        ("bytes", c_uint64),
+        ("frames_dropped", c_uint64),
+        ("overflows", c_uint64),
+        ("queued_bytes", c_uint64),
+        ("queued_frames", c_uint32),
+        ("reserved", c_uint32),
+    ]
+
+
 class _viewer_limits(Structure):
     _fields_ = [
         ("struct_size", c_size_t),
@@ -583,6 +653,12 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "add_push_stream": (c_int, [c_void_p, c_char_p, POINTER(_push_options), POINTER(c_uint64)]),
     "push_video": (c_int, [c_void_p, c_uint64, POINTER(_frame)]),
     "push_audio": (c_int, [c_void_p, c_uint64, POINTER(_frame)]),
+    "add_sink": (c_int, [c_void_p, c_uint64, POINTER(_sink_options), POINTER(c_uint64)]),
+    "remove_sink": (c_int, [c_void_p, c_uint64]),
+    "read_sink": (c_int, [c_void_p, c_uint64, c_uint32, POINTER(POINTER(_sink_frame))]),
+    "get_sink_info": (c_int, [c_void_p, c_uint64, POINTER(_sink_info)]),
+    "get_keyframe": (c_int, [c_void_p, c_uint64, POINTER(POINTER(_sink_frame))]),
+    "sink_frame_free": (None, [POINTER(_sink_frame)]),
     "handle_whep_offer": (c_int, [c_void_p, POINTER(_offer), POINTER(c_void_p)]),
     "handle_whep_offer_async": (
         c_int,
@@ -752,6 +828,67 @@ class StreamInfo:
     warning: MediaWarning | int
     #: The warning in a sentence for people, with what to do; empty if there is none.
     warning_message: str
+
+
+@dataclass(frozen=True)
+class SinkFrame:
+    """A frame that a stream received: an access unit, a frame of audio, or a metadata document."""
+
+    track: SinkTrack | int
+    #: NONE: a codec that viewers are not sent, see encoding.
+    codec: Codec | int
+    #: The encoding by name: "H264", "AAC".
+    encoding: str
+    #: In the format that struct rtsp_webrtc_gateway_sink_frame describes.
+    data: bytes = field(repr=False)
+    #: What a decoder needs in advance; empty if there is nothing.
+    parameters: bytes = field(repr=False)
+    #: On a timeline that all tracks of the stream share.
+    pts_us: int
+    #: 0 if it is not known.
+    capture_unix_us: int
+    arrival_unix_us: int
+    age_us: int
+    flags: SinkFrameFlags
+    #: Of video, in pixels; 0 if it is not known.
+    width: int
+    height: int
+    #: Of audio.
+    sample_rate: int
+    channels: int
+    #: RTP packets that are missing before it or in it.
+    packets_lost: int
+    #: Frames of its track before it that were dropped because the queue was full.
+    frames_dropped: int
+
+
+def _sink_frame_of(pointer: Any) -> SinkFrame:
+    """Copies a frame of the C library, and frees it."""
+    try:
+        value = pointer.contents
+        fields = _fields(value, track=SinkTrack, codec=Codec)
+        fields["data"] = ctypes.string_at(value.data, fields.pop("size"))
+        size = fields.pop("parameters_size")
+        fields["parameters"] = ctypes.string_at(value.parameters, size) if size else b""
+        fields["flags"] = SinkFrameFlags(fields["flags"])
+        return SinkFrame(**fields)
+    finally:
+        call("sink_frame_free", pointer)
+
+
+@dataclass(frozen=True)
+class SinkInfo:
+    """The current state of a sink."""
+
+    stream: int
+    frames: int
+    bytes: int
+    #: Frames that were dropped because its queue was full.
+    frames_dropped: int
+    #: How often its queue was full.
+    overflows: int
+    queued_bytes: int
+    queued_frames: int
 
 
 @dataclass(frozen=True)
@@ -1339,6 +1476,59 @@ class Gateway:
             flags=flags,
         )
         check(name, self._handle, stream, byref(frame))
+
+    def add_sink(
+        self,
+        stream: int,
+        *,
+        flags: SinkFlags = SinkFlags(0),
+        queue_frames: int = 0,
+        queue_bytes: int = 0,
+    ) -> int:
+        """Adds a sink: the frames that a stream receives are queued, to be read."""
+        options = _struct(
+            _sink_options, flags=flags, queue_frames=queue_frames, queue_bytes=queue_bytes
+        )
+        sink = c_uint64()
+        check("add_sink", self._handle, stream, byref(options), byref(sink))
+        return sink.value
+
+    def remove_sink(self, sink: int) -> None:
+        check("remove_sink", self._handle, sink)
+
+    def read_sink(self, sink: int, timeout_ms: int = 0) -> SinkFrame | None:
+        """The next frame of a sink, or None if none comes in time. Blocking, unless timeout_ms is 0."""
+        frame = POINTER(_sink_frame)()
+        status = call("read_sink", self._handle, sink, timeout_ms, byref(frame))
+        if status == Status.ERR_TIMEOUT:
+            return None
+        if status < 0:
+            raise Error(status)
+        return _sink_frame_of(frame)
+
+    def sink_frames(self, sink: int) -> Iterator[SinkFrame]:
+        """The frames of a sink as they come, until its stream or the sink is removed. Blocking."""
+        while True:
+            try:
+                # Returns now and then, so that signals (Ctrl-C) are seen.
+                frame = self.read_sink(sink, 500)
+            except Error as error:
+                if error.status in (Status.ERR_NOT_FOUND, Status.ERR_SHUTTING_DOWN):
+                    return
+                raise
+            if frame is not None:
+                yield frame
+
+    def get_sink_info(self, sink: int) -> SinkInfo:
+        info = _struct(_sink_info)
+        check("get_sink_info", self._handle, sink, byref(info))
+        return SinkInfo(**_fields(info))
+
+    def get_keyframe(self, stream: int) -> SinkFrame:
+        """The last keyframe of a stream, with its parameter sets."""
+        frame = POINTER(_sink_frame)()
+        check("get_keyframe", self._handle, stream, byref(frame))
+        return _sink_frame_of(frame)
 
     def stream_name(self, stream: int) -> str:
         """The name of a stream."""

@@ -19,6 +19,9 @@ pub type rtsp_webrtc_gateway_stream_id = u64;
 /// Identifies a session (a viewer). Never 0, never reused.
 pub type rtsp_webrtc_gateway_session_id = u64;
 
+/// Identifies a sink (a recorder of a stream, for example). Never 0, never reused.
+pub type rtsp_webrtc_gateway_sink_id = u64;
+
 /// Identifies an asynchronous offer until it is answered. Never 0, never reused.
 pub type rtsp_webrtc_gateway_op_id = u64;
 

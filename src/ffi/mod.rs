@@ -21,6 +21,7 @@ mod push;
 mod quality;
 mod session;
 mod signals;
+mod sink;
 mod status;
 mod stream;
 mod tuning;

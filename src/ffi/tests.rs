@@ -17,6 +17,7 @@ use super::user_data::UserData;
 use crate::error::{Error, Status};
 use crate::events::{Operation, QualityEvent};
 use crate::media::Codec;
+use crate::sinks::SinkTrack;
 use crate::state::{
     Detail, Quality, QualityReason, SessionId, SessionState, StreamId, StreamState, ViewerIdentity,
     WarningKind,
@@ -150,6 +151,12 @@ fn the_other_enums_are_those_of_the_safe_api() {
         "srtp_policy",
         "SRTP",
         variants!(SrtpPolicy: PreferGcm GcmOnly Any),
+    );
+
+    check(
+        "sink_track",
+        "SINK_TRACK",
+        variants!(SinkTrack: Video Audio Metadata),
     );
 
     let mut header = numbers(

@@ -64,7 +64,6 @@ impl Handle {
     /// `timeout` is zero.
     pub fn read_sink(&self, sink: SinkId, timeout: Option<Duration>) -> Result<SinkFrame> {
         self.check_open()?;
-        let queue = self.shared.sinks.find(sink)?;
         let deadline = match timeout {
             // In the past.
             Some(Duration::ZERO) => Some(Instant::now()),
@@ -73,6 +72,7 @@ impl Handle {
                 timeout.map(after)
             }
         };
+        let queue = self.shared.sinks.find(sink)?;
         let taken = queue.take(deadline);
         if taken
             .as_ref()
