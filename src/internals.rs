@@ -72,4 +72,9 @@ pub mod session {
 pub mod source {
     pub use crate::source::video::{Gate, Passed, Received};
     pub use crate::source::{CameraConfig, Quirk, Sink, run};
+
+    /// From packets to access units.
+    pub mod rtp {
+        pub use crate::source::rtp::{Format, Order, Reception};
+    }
 }

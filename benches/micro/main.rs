@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use rtsp_webrtc_gateway::SrtpProfile;
 use rtsp_webrtc_gateway::internals::media::h264::ParameterSets;
-use rtsp_webrtc_gateway::internals::media::{AccessUnit, RingLimits, Track, TrackInfo};
+use rtsp_webrtc_gateway::internals::media::{AccessUnit, Codec, RingLimits, Track, TrackInfo};
 use rtsp_webrtc_gateway::internals::sdp::IceCredentials;
 use rtsp_webrtc_gateway::internals::sdp::answer::{self, Allowed, LocalTransport};
 use rtsp_webrtc_gateway::internals::sdp::offer::Offer;
 use rtsp_webrtc_gateway::internals::session::dtls::Certificate;
 use rtsp_webrtc_gateway::internals::session::rtcp::parse_feedback;
 use rtsp_webrtc_gateway::internals::session::srtp::{KeyingMaterial, MasterKey, RtpSealer};
+use rtsp_webrtc_gateway::internals::source::rtp::{Format, Order, Reception};
 use testkit::clip::Clip;
 use testkit::viewer::{Viewer, ViewerConfig, nack};
 
@@ -57,6 +58,51 @@ fn push(track: &mut Track, pictures: &[Vec<u8>; 2], start: Instant, n: u64) {
         arrival: start + Duration::from_millis(40) * n as u32,
         captured: None,
     });
+}
+
+/// A frame in packets, as cameras send it; numbers and timestamps are left open.
+fn packets() -> Vec<Vec<u8>> {
+    let nal = picture(0x41);
+    let mut packets = Vec::new();
+    testkit::camera::packetize(&[&nal[4..]], PAYLOAD, |head, body, last| {
+        let mut packet = vec![0x80, 96 | u8::from(last) << 7];
+        packet.extend([0; 10]);
+        packet.extend([head, body].concat());
+        packets.push(packet);
+    });
+    packets
+}
+
+fn receive(c: &mut Criterion) {
+    let udp = Order::Reorder {
+        packets: 64,
+        wait: Duration::from_millis(100),
+    };
+    let mut group = c.benchmark_group("receive");
+    for (name, order) in [("TCP", Order::InOrder), ("UDP", udp)] {
+        let mut packets = packets();
+        group.throughput(Throughput::Elements(packets.len() as u64));
+        group.bench_function(format!("frame of {} packets, {name}", packets.len()), |b| {
+            let mut reception = Reception::new(&Format::pushed(Codec::H264), order);
+            let (now, mut number, mut timestamp) = (Instant::now(), 0_u16, 0_u32);
+            b.iter(|| {
+                let mut bytes = 0;
+                for packet in &mut packets {
+                    packet[2..4].copy_from_slice(&number.to_be_bytes());
+                    packet[4..8].copy_from_slice(&timestamp.to_be_bytes());
+                    number = number.wrapping_add(1);
+                    reception.rtp(packet, now, &mut |mut unit| {
+                        bytes += unit.data.len();
+                        unit.data.clear();
+                        unit.data
+                    });
+                }
+                timestamp = timestamp.wrapping_add(3600);
+                assert_eq!(bytes, 4 + PICTURE);
+            });
+        });
+    }
+    group.finish();
 }
 
 fn packetize(c: &mut Criterion) {
@@ -173,5 +219,5 @@ fn sdp(c: &mut Criterion) {
     });
 }
 
-criterion_group!(micro, packetize, ring, seal, rtcp, sdp);
+criterion_group!(micro, receive, packetize, ring, seal, rtcp, sdp);
 criterion_main!(micro);

@@ -329,6 +329,29 @@ mod tests {
         }
     }
 
+    /// A whole day, at 5 frames per second.
+    #[test]
+    fn sender_reports_follow_a_drifting_clock_for_a_day() {
+        const FRAMES: u64 = 24 * 3600 * 5;
+        for ppm in [-200, 200] {
+            let mut random = Rng::with_seed(5);
+            let start = Instant::now();
+            let mut clock = MediaClock::new(90_000, u32::MAX - 1000);
+            for i in 0..FRAMES {
+                // What the camera counts, and when that really is.
+                let counted = i as i64 * 18_000;
+                let real = i * 200 * (1_000_000 - ppm) as u64;
+                let captured = start + Duration::from_nanos(real);
+                let out = clock.map(counted, captured + ms(random.u64(..30)));
+                assert_eq!(out, (u32::MAX - 1000).wrapping_add(counted as u32));
+                if i % 100 == 99 {
+                    let error = clock.rtp_at(captured).unwrap().wrapping_sub(out) as i32;
+                    assert!(error.abs() < 90 * 8, "{ppm} ppm, frame {i}: {error} ticks");
+                }
+            }
+        }
+    }
+
     #[test]
     fn sender_reports_follow_a_reconnect() {
         let start = Instant::now();

@@ -1,11 +1,13 @@
 //! Cuts frames of audio out of packets.
 
 use super::order::Before;
-use super::unit::{Building, MAX_UNIT, Piece};
+use super::unit::{Building, Piece};
 use super::{Format, Unit};
 
-/// The largest frame of audio, and the largest AudioMuxElement; some 1 kB are usual.
-const MAX_FRAME: usize = 64 << 10;
+/// The largest frame of audio; some 1 kB are usual.
+pub const MAX_FRAME: usize = 64 << 10;
+/// The largest document; some 10 kB are usual.
+pub const MAX_DOCUMENT: usize = 1 << 20;
 
 /// Each packet is one frame.
 #[derive(Debug, Default)]
@@ -27,14 +29,24 @@ impl Frames {
 
 /// A frame goes on until a marker, or until the timestamp changes: AAC by LATM (RFC 6416 section 6),
 /// documents of ONVIF. Without all of its packets it is nothing.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Joined {
     unit: Building,
+    /// In bytes.
+    limit: usize,
     /// The beginning is missing.
     partial: bool,
 }
 
 impl Joined {
+    pub fn new(limit: usize) -> Self {
+        Joined {
+            unit: Building::default(),
+            limit,
+            partial: false,
+        }
+    }
+
     /// Takes the next packet.
     pub fn push(&mut self, piece: &Piece<'_>, out: &mut impl FnMut(Unit) -> Vec<u8>) {
         if piece.timestamp != self.unit.timestamp {
@@ -49,10 +61,11 @@ impl Joined {
         }
         begin(&mut self.unit, piece);
         self.unit.timestamp = piece.timestamp;
-        self.unit.data.extend_from_slice(piece.payload);
-        if self.unit.data.len() > MAX_UNIT {
+        if self.unit.data.len() + piece.payload.len() > self.limit {
             self.unit.data.clear();
             self.partial = true;
+        } else {
+            self.unit.data.extend_from_slice(piece.payload);
         }
         if piece.marker {
             self.complete(out);

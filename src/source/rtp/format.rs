@@ -40,6 +40,7 @@ impl Section {
 /// How the packets of a track are read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Format {
+    /// What they carry.
     pub encoding: Encoding,
     /// Ticks per second of the RTP timestamps.
     pub clock_rate: u32,

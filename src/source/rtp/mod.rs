@@ -28,7 +28,7 @@ pub use packet::{Packet, is_rtcp};
 
 use std::time::{Duration, Instant};
 
-use self::audio::{Aac, Frames, Joined};
+use self::audio::{Aac, Frames, Joined, MAX_DOCUMENT, MAX_FRAME};
 use self::av1::TemporalUnits;
 use self::capture::TrackClock;
 use self::nal_kind::NalCodec;
@@ -46,7 +46,12 @@ pub enum Order {
     /// As they were sent, without gaps other than the sender's own: over TCP.
     InOrder,
     /// In any order, over UDP. Packets wait for a missing one, at most this many for so long.
-    Reorder { packets: usize, wait: Duration },
+    Reorder {
+        /// So many.
+        packets: usize,
+        /// So long.
+        wait: Duration,
+    },
 }
 
 /// An access unit of video or a frame of audio, assembled.
@@ -361,9 +366,10 @@ impl Assembler {
                 index_length,
                 ..
             })) => Assembler::Aac(Aac::new(*size_length, *index_length, 1024)),
-            Encoding::Audio(sound::Encoding::Aac(sound::Aac::Latm { .. })) | Encoding::Metadata => {
-                Assembler::Joined(Joined::default())
+            Encoding::Audio(sound::Encoding::Aac(sound::Aac::Latm { .. })) => {
+                Assembler::Joined(Joined::new(MAX_FRAME))
             }
+            Encoding::Metadata => Assembler::Joined(Joined::new(MAX_DOCUMENT)),
             Encoding::Audio(_) => Assembler::Frames(Frames::default()),
         }
     }

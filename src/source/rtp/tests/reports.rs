@@ -61,6 +61,55 @@ fn sound_and_video_of_a_camera_share_its_clock() {
     }
 }
 
+/// A camera whose clock is 200 ppm off, and set by an hour at noon; its packets come late by up to 50 ms.
+#[test]
+fn capture_times_hold_for_a_day() {
+    for ppm in [-200, 200_i64] {
+        let mut random = fastrand::Rng::with_seed(1);
+        let mut video = Rig::new(&format("video", "h264", 90_000, ""), Order::InOrder);
+        let mut audio = Rig::new(&format("audio", "pcmu", 8_000, ""), Order::InOrder);
+        let mut capture = CaptureClock::default();
+        let start = video.now;
+        let mut unknown = 0;
+        for second in 0..86_400_u64 {
+            let real = Duration::from_nanos(second * (1_000_000 - ppm) as u64 * 1000);
+            let set = if second < 43_200 { 0 } else { 3600 * SECOND };
+            let time = second * SECOND + set + SECOND;
+            let mut moments = Vec::new();
+            for (rig, rate) in [(&mut audio, 8_000), (&mut video, 90_000)] {
+                let timestamp = (second * rate) as u32;
+                if second % 5 == 0 {
+                    let report = sender_report(SSRC, time, timestamp);
+                    rig.reception.rtcp(&report, start + real);
+                }
+                rig.now = start + real + ms(random.u64(..50));
+                rig.send(timestamp, true, &[0x41, 0x9a, 1]);
+                rig.pass(ms(100));
+                for unit in rig.take() {
+                    assert_eq!(unit.timestamp as u64, second * rate);
+                    let captured = unit.sampled.and_then(|s| capture.captured(s, unit.arrival));
+                    assert!(captured.is_none_or(|captured| captured <= unit.arrival));
+                    moments.extend(captured);
+                }
+            }
+            match moments[..] {
+                [sound, picture] => {
+                    let apart = sound.max(picture) - sound.min(picture);
+                    // With two packets per second, the least delay is not always the same.
+                    assert!(
+                        apart < ms(20) || second < 10,
+                        "{ppm} ppm, {second} s: {apart:?}"
+                    );
+                    let late = picture.saturating_duration_since(start + real);
+                    assert!(late < ms(51), "{ppm} ppm, {second} s: {late:?}");
+                }
+                _ => unknown += 1,
+            }
+        }
+        assert!(unknown <= 40, "{unknown} s");
+    }
+}
+
 #[test]
 fn reports_before_the_first_packet_count_and_those_of_others_do_not() {
     let mut rig = Rig::new(&format("audio", "pcmu", 8_000, ""), Order::InOrder);
