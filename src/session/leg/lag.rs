@@ -10,7 +10,7 @@ use crate::state::Detail;
 
 /// Frames are left out if what waits takes longer than this many milliseconds on the path. They are a little
 /// younger: the path is slower than the stream.
-const LATEST_MS: u64 = 800;
+const LATEST_MS: u64 = 1300;
 /// Where frames were left out, it goes on with less, and nothing older than this, unless there is a keyframe.
 const AGAIN_MS: u64 = 400;
 const AGAIN_AGE: Duration = Duration::from_millis(1000);
