@@ -471,6 +471,12 @@ typedef enum rtsp_webrtc_gateway_tuning_key {
      * leave no faster. 0: no limit. Default 0, range 0 to 1000000, applies to new sessions.
      */
     RTSP_WEBRTC_GATEWAY_TUNING_CONGESTION_CEILING_KBPS = 24,
+    /**
+     * Show video frames with missing parts, and those that depend on them (0 or 1). 0: they are
+     * left out, and the picture stands still until the next keyframe. Default 0, range 0 to 1,
+     * applies immediately.
+     */
+    RTSP_WEBRTC_GATEWAY_TUNING_DAMAGED_FRAMES = 25,
 } rtsp_webrtc_gateway_tuning_key;
 
 /** Values of RTSP_WEBRTC_GATEWAY_TUNING_SRTP_POLICY. */

@@ -135,6 +135,7 @@ enum class TuningKey : std::int32_t {
     CongestionStartKbps = RTSP_WEBRTC_GATEWAY_TUNING_CONGESTION_START_KBPS,
     CongestionFloorKbps = RTSP_WEBRTC_GATEWAY_TUNING_CONGESTION_FLOOR_KBPS,
     CongestionCeilingKbps = RTSP_WEBRTC_GATEWAY_TUNING_CONGESTION_CEILING_KBPS,
+    DamagedFrames = RTSP_WEBRTC_GATEWAY_TUNING_DAMAGED_FRAMES,
 };
 
 /** Values of TuningKey::SrtpPolicy: enum rtsp_webrtc_gateway_srtp_policy. */

@@ -107,6 +107,7 @@ class TuningKey(enum.IntEnum):
     CONGESTION_START_KBPS = 22
     CONGESTION_FLOOR_KBPS = 23
     CONGESTION_CEILING_KBPS = 24
+    DAMAGED_FRAMES = 25
 
 
 class SrtpPolicy(enum.IntEnum):

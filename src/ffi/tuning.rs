@@ -101,6 +101,10 @@ pub enum rtsp_webrtc_gateway_tuning_key {
     /// Maximum of the estimate of what the path to a viewer carries, in kbit/s: packets to a viewer
     /// leave no faster. 0: no limit. Default 0, range 0 to 1000000, applies to new sessions.
     RTSP_WEBRTC_GATEWAY_TUNING_CONGESTION_CEILING_KBPS = 24,
+    /// Show video frames with missing parts, and those that depend on them (0 or 1). 0: they are
+    /// left out, and the picture stands still until the next keyframe. Default 0, range 0 to 1,
+    /// applies immediately.
+    RTSP_WEBRTC_GATEWAY_TUNING_DAMAGED_FRAMES = 25,
     // generated from src/tuning/table.rs: end
 }
 

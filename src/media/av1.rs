@@ -144,6 +144,23 @@ pub struct ProfileTierLevel {
     pub tier: u8,
 }
 
+/// Whether a frame is a shown key frame (AV1 section 5.9.2): `show_existing_frame` 0,
+/// `frame_type` KEY_FRAME, `show_frame` 1. A still picture has none of these fields.
+pub fn is_keyframe(frame: &[u8], sequence_header: Option<&[u8]>) -> bool {
+    /// `reduced_still_picture_header`.
+    const REDUCED: u8 = 0x08;
+    let first = |bytes: Option<&[u8]>| bytes.and_then(|bytes| bytes.first().copied());
+    first(sequence_header).is_some_and(|byte| byte & REDUCED != 0)
+        || first(Some(frame)).is_some_and(|byte| byte >> 4 == 0b0001)
+}
+
+/// Whether the frame of a temporal unit is a keyframe; `None` if there is no frame.
+pub fn frame_is_key(unit: &[u8]) -> Option<bool> {
+    let is_frame = |kind| matches!(kind, obu_type::FRAME | obu_type::FRAME_HEADER);
+    let frame = obus(unit).find(|obu| is_frame(obu.kind()))?;
+    Some(is_keyframe(frame.payload, SequenceHeader::find(unit)))
+}
+
 /// A sequence header OBU (section 5.5).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SequenceHeader {
@@ -160,6 +177,12 @@ impl SequenceHeader {
     /// Maximum frame width and height in pixels; `None` if it does not parse.
     pub fn dimensions(&self) -> Option<(u32, u32)> {
         Some(self.read()?.dimensions)
+    }
+
+    /// The payload of the first one in a temporal unit.
+    pub fn find(unit: &[u8]) -> Option<&[u8]> {
+        let header = obus(unit).find(|obu| obu.kind() == obu_type::SEQUENCE_HEADER);
+        header.map(|obu| obu.payload)
     }
 
     fn read(&self) -> Option<Fields> {

@@ -14,6 +14,7 @@ pub struct UnitCopy {
     arrival: Instant,
     keyframe: bool,
     disposable: bool,
+    opening: bool,
     marker: bool,
     /// Each packet: its length, then its payload.
     packets: Vec<u8>,
@@ -52,6 +53,7 @@ impl Ring {
             arrival: first.arrival,
             keyframe: first.keyframe,
             disposable: self.is_disposable(number),
+            opening: first.opening,
             marker: packets().any(|packet| packet.marker),
             packets: Vec::with_capacity(packets().map(|p| LENGTH + p.payload.len()).sum()),
         };
@@ -69,6 +71,9 @@ impl Ring {
         self.begin(copy.timestamp, copy.arrival, copy.keyframe);
         if copy.disposable {
             self.disposable();
+        }
+        if copy.opening {
+            self.opening();
         }
         for payload in copy.payloads() {
             self.push(&[payload]);

@@ -4,6 +4,7 @@
 
 mod access_unit;
 pub mod av1;
+pub(crate) mod bits;
 mod chunks;
 mod clock;
 mod codec;
@@ -25,7 +26,7 @@ pub use clock::MediaClock;
 pub use codec::{Codec, MediaKind, TrackInfo};
 pub use copies::{TrackCopy, UnitCopy};
 pub use packetizer::{MAX_PAYLOAD, is_keyframe};
-pub use parameter_sets::ParameterSets;
+pub use parameter_sets::{Found, ParameterSets};
 pub use rate::{RateMeter, StreamRate};
 pub use ring::{Packet, Ring, RingLimits};
 pub use track::Track;

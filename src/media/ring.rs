@@ -39,6 +39,8 @@ pub struct Packet<'a> {
     pub first: bool,
     /// Its access unit is a keyframe.
     pub keyframe: bool,
+    /// Its access unit is for viewers alone that begin with it: see [`Ring::opening`].
+    pub opening: bool,
     /// When its access unit arrived.
     pub arrival: Instant,
 }
@@ -65,6 +67,7 @@ struct Unit {
     arrival: Instant,
     keyframe: bool,
     disposable: bool,
+    opening: bool,
     marker: bool,
 }
 
@@ -155,6 +158,7 @@ impl Ring {
             arrival,
             keyframe,
             disposable: false,
+            opening: false,
             marker: false,
         };
         self.open = Some((unit, self.chunks.position()));
@@ -164,6 +168,14 @@ impl Ring {
     pub fn disposable(&mut self) {
         if let Some((unit, _)) = &mut self.open {
             unit.disposable = true;
+        }
+    }
+
+    /// The open access unit is a keyframe that only those viewers get who begin with it; for the others
+    /// the stream goes on behind it.
+    pub fn opening(&mut self) {
+        if let Some((unit, _)) = &mut self.open {
+            unit.opening = true;
         }
     }
 
@@ -264,6 +276,7 @@ impl Ring {
             marker: unit.marker && number + 1 == unit.end,
             first: number == unit.first,
             keyframe: unit.keyframe,
+            opening: unit.opening,
             arrival: unit.arrival,
         })
     }
@@ -294,11 +307,14 @@ impl Ring {
     }
 
     /// Where a viewer starts: the first packet of the newest stored keyframe. Without `keep_gop` only
-    /// while that is the newest access unit, even though the history may still hold it.
+    /// while that is the newest access unit (or the one before, if it is an opening), even though the
+    /// history may still hold it.
     pub fn latest_keyframe(&self) -> Option<u64> {
         let keyframe = *self.keyframes.back()?;
-        let newest = self.units.back().map(|unit| unit.first);
-        (self.limits.keep_gop || newest == Some(keyframe)).then_some(keyframe)
+        let mut newest = self.units.iter().rev();
+        let is_new = newest.next().is_some_and(|unit| unit.first == keyframe)
+            || newest.next().is_some_and(|unit| unit.opening);
+        (self.limits.keep_gop || is_new).then_some(keyframe)
     }
 
     /// Bytes of memory held for payloads, free space in chunks included.
@@ -390,6 +406,7 @@ mod tests {
             marker: false,
             first: true,
             keyframe: true,
+            opening: false,
             arrival: now,
         };
         assert_eq!(ring.packet(0), Some(packet));
@@ -561,6 +578,7 @@ mod tests {
                         marker: i + 1 == packets.len(),
                         first: i == 0,
                         keyframe: *keyframe,
+                        opening: false,
                         arrival: *arrival,
                     };
                     assert_eq!(ring.packet(number), Some(packet));

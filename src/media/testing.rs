@@ -52,8 +52,8 @@ pub const OTHER_PPS: &[u8] = &[0x68, 0xce, 0x3c, 0x80];
 
 pub fn sets() -> ParameterSets {
     ParameterSets {
-        sps: Bytes::from_static(SPS),
-        pps: Bytes::from_static(PPS),
+        sps: Bytes::from_static(SPS).into(),
+        pps: Bytes::from_static(PPS).into(),
     }
 }
 
@@ -87,17 +87,17 @@ pub const OTHER_H265_PPS: &[u8] = &[0x44, 0x01, 0xc1, 0x72, 0xb4, 0x62, 0x40];
 
 pub fn h265_sets() -> h265::ParameterSets {
     h265::ParameterSets {
-        vps: Bytes::from_static(H265_VPS),
-        sps: Bytes::from_static(H265_SPS),
-        pps: Bytes::from_static(H265_PPS),
+        vps: Bytes::from_static(H265_VPS).into(),
+        sps: Bytes::from_static(H265_SPS).into(),
+        pps: Bytes::from_static(H265_PPS).into(),
     }
 }
 
 pub fn other_h265_sets() -> h265::ParameterSets {
     h265::ParameterSets {
-        vps: Bytes::from_static(OTHER_H265_VPS),
-        sps: Bytes::from_static(OTHER_H265_SPS),
-        pps: Bytes::from_static(OTHER_H265_PPS),
+        vps: Bytes::from_static(OTHER_H265_VPS).into(),
+        sps: Bytes::from_static(OTHER_H265_SPS).into(),
+        pps: Bytes::from_static(OTHER_H265_PPS).into(),
     }
 }
 

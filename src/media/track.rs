@@ -125,13 +125,23 @@ impl Track {
         self.clock.clone_from(clock);
     }
 
+    /// Packetizes a keyframe that is no frame of the source's: viewers begin with it, and go on with the
+    /// next access unit. Those who are further get it not.
+    pub fn push_opening(&mut self, unit: &AccessUnit<'_>) {
+        match self.info.codec {
+            Codec::H264 => self.push_video::<NalUnit<'_, H264>>(unit, true),
+            // The others have none.
+            _ => (false, false),
+        };
+    }
+
     /// Packetizes an access unit into the ring, with the parameter sets in front of a keyframe.
     pub fn push(&mut self, unit: &AccessUnit<'_>) -> Accepted {
         let before = self.ring.end();
         let (keyframe, new_parameter_sets) = match self.info.codec {
-            Codec::H264 => self.push_video::<NalUnit<'_, H264>>(unit),
-            Codec::H265 => self.push_video::<NalUnit<'_, H265>>(unit),
-            Codec::Av1 => self.push_video::<Av1Unit<'_>>(unit),
+            Codec::H264 => self.push_video::<NalUnit<'_, H264>>(unit, false),
+            Codec::H265 => self.push_video::<NalUnit<'_, H265>>(unit, false),
+            Codec::Av1 => self.push_video::<Av1Unit<'_>>(unit, false),
             Codec::Opus => (self.push_opus(unit), false),
             Codec::Pcmu | Codec::Pcma | Codec::G722 => (self.push_samples(unit), false),
         };
@@ -142,16 +152,20 @@ impl Track {
         }
     }
 
-    fn push_video<'a, U: VideoUnit<'a>>(&mut self, unit: &AccessUnit<'a>) -> (bool, bool) {
+    fn push_video<'a, U: VideoUnit<'a>>(
+        &mut self,
+        unit: &AccessUnit<'a>,
+        opening: bool,
+    ) -> (bool, bool) {
         let picture = U::new(unit.data);
         let contents = picture.contents();
         if contents.broken {
             log::debug!("an access unit ends in something malformed: that part is dropped");
         }
-        let sets = &mut self.info.parameter_sets;
+        let sets = self.info.parameter_sets.as_mut();
         let new = sets
-            .as_mut()
-            .is_some_and(|sets| sets.remember(&contents.sets));
+            .filter(|_| contents.sets)
+            .is_some_and(|sets| sets.remember(unit.data));
         self.awaits_keyframe &= !contents.keyframe;
         if !contents.picture || self.awaits_keyframe {
             return (false, new);
@@ -160,6 +174,9 @@ impl Track {
         self.ring.begin(timestamp, unit.arrival, contents.keyframe);
         if contents.disposable {
             self.ring.disposable();
+        }
+        if opening {
+            self.ring.opening();
         }
         picture.packetize(self.info.parameter_sets.as_ref(), &mut self.ring);
         self.ring.commit(true);
@@ -243,8 +260,8 @@ mod tests {
 
     fn other_sets() -> ParameterSets {
         let sets = h264::ParameterSets {
-            sps: Bytes::from_static(OTHER_SPS),
-            pps: Bytes::from_static(OTHER_PPS),
+            sps: Bytes::from_static(OTHER_SPS).into(),
+            pps: Bytes::from_static(OTHER_PPS).into(),
         };
         sets.into()
     }
@@ -315,15 +332,15 @@ mod tests {
                 Some(ParametersRef::Video(video)) => match video.codec_params() {
                     VideoParametersCodec::H264 { sps, pps } => {
                         ParameterSets::H264(h264::ParameterSets {
-                            sps: sps.clone(),
-                            pps: pps.clone(),
+                            sps: sps.clone().into(),
+                            pps: pps.clone().into(),
                         })
                     }
                     VideoParametersCodec::H265 { vps, sps, pps } => {
                         ParameterSets::H265(h265::ParameterSets {
-                            vps: vps.clone(),
-                            sps: sps.clone(),
-                            pps: pps.clone(),
+                            vps: vps.clone().into(),
+                            sps: sps.clone().into(),
+                            pps: pps.clone().into(),
                         })
                     }
                     other => panic!("{other:?}"),

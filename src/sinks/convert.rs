@@ -39,13 +39,8 @@ pub(super) fn joined(sets: &ParameterSets, form: Form) -> Bytes {
 
 fn append_sets(out: &mut Vec<u8>, sets: &ParameterSets, form: Form) {
     match sets {
-        ParameterSets::H264(sets) => {
-            for set in [&sets.sps, &sets.pps] {
-                form.append(out, set);
-            }
-        }
-        ParameterSets::H265(sets) => {
-            for set in [&sets.vps, &sets.sps, &sets.pps] {
+        ParameterSets::H264(_) | ParameterSets::H265(_) => {
+            for set in sets.in_order() {
                 form.append(out, set);
             }
         }

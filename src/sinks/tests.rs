@@ -104,7 +104,13 @@ fn b_frames_and_damaged_frames_are_recorded_and_keyframes_have_their_sets() {
     let ParameterSets::H264(sets) = &world.sets else {
         unreachable!();
     };
-    let head = [&[0, 0, 0, 1][..], &sets.sps, &[0, 0, 0, 1], &sets.pps].concat();
+    let head = [
+        &[0, 0, 0, 1][..],
+        sets.sps.first(),
+        &[0, 0, 0, 1],
+        sets.pps.first(),
+    ]
+    .concat();
     assert!(keyframe.data.starts_with(&head));
     assert_eq!(keyframe.format.parameters, head);
     let first = keyframe.pts_us;

@@ -70,6 +70,13 @@ pub trait Sink {
 
     /// Something that the camera got wrong was forgiven so many times.
     fn forgave(&mut self, quirk: Quirk, times: u32);
+    /// A keyframe that the source made itself, because the camera sends none. It is for viewers who begin
+    /// with the access unit of video that follows at once.
+    fn opening(&mut self, unit: &AccessUnit<'_>);
+
+    /// Whether viewers are shown frames with missing parts.
+    fn shows_damaged(&self) -> bool;
+
     /// Video frames arrived that are not sent to any viewer.
     fn dropped(&mut self, frames: u64);
 
@@ -89,6 +96,9 @@ pub trait Sink {
 pub trait PushSink: Sink {
     /// The timeline of a track restarts with its next access unit.
     fn restarted(&mut self, kind: MediaKind);
+
+    /// What is pushed cannot be decoded from its beginning on.
+    fn undecodable(&mut self, error: &Error);
 
     /// Viewers cannot decode anything until the host's encoder makes a keyframe.
     fn keyframe_needed(&mut self);

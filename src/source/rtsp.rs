@@ -446,15 +446,15 @@ fn parameter_sets(stream: &Stream) -> Option<ParameterSets> {
         ParametersRef::Video(video) => match video.codec_params() {
             VideoParametersCodec::H264 { sps, pps } => {
                 Some(ParameterSets::H264(h264::ParameterSets {
-                    sps: sps.clone(),
-                    pps: pps.clone(),
+                    sps: sps.clone().into(),
+                    pps: pps.clone().into(),
                 }))
             }
             VideoParametersCodec::H265 { vps, sps, pps } => {
                 Some(ParameterSets::H265(h265::ParameterSets {
-                    vps: vps.clone(),
-                    sps: sps.clone(),
-                    pps: pps.clone(),
+                    vps: vps.clone().into(),
+                    sps: sps.clone().into(),
+                    pps: pps.clone().into(),
                 }))
             }
             _ => None,

@@ -183,6 +183,11 @@ impl Tuning {
         self.is_on(Key::Pacing) && self.is_on(Key::Congestion)
     }
 
+    /// Whether frames with missing parts are shown.
+    pub fn shows_damaged(&self) -> bool {
+        self.is_on(Key::DamagedFrames)
+    }
+
     /// Bounds of the estimate of what a path carries.
     pub fn congestion_limits(&self) -> EstimateLimits {
         let bits = |key| self.get(key) as u64 * 1000;

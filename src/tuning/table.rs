@@ -236,6 +236,12 @@ knobs! {
     CongestionCeilingKbps = 24, "congestion_ceiling_kbps" {
         default: 0, range: 0..=1_000_000, applies: NewSessions,
     }
+
+    /// Show video frames with missing parts, and those that depend on them (0 or 1). 0: they are left
+    /// out, and the picture stands still until the next keyframe.
+    DamagedFrames = 25, "damaged_frames" {
+        default: 0, range: 0..=1, applies: Now,
+    }
 }
 
 impl Key {

@@ -368,6 +368,23 @@ impl Core {
         self.send_to_audience(id, arrival, packetized, timed);
     }
 
+    /// Takes a keyframe that no camera sent into the ring. It is sent with the access unit that follows.
+    pub(super) fn opening(&mut self, id: StreamId, unit: &AccessUnit<'_>) {
+        let Some(entry) = self.streams.get_mut(id) else {
+            return;
+        };
+        let arrived = entry.stream.opening(unit);
+        if arrived == Arrived::Nothing {
+            return;
+        }
+        let begins = arrived == Arrived::Beginning;
+        entry.feed_unit(id, begins, &self.context.peers);
+        if begins {
+            let audience = entry.stream.audience.clone();
+            self.reconsider(&audience, Instant::now());
+        }
+    }
+
     /// Starts sending what is new of a stream to the sessions that want it.
     pub(super) fn send_to_audience(
         &mut self,

@@ -56,6 +56,14 @@ impl Sink for StreamSink {
         }
     }
 
+    fn opening(&mut self, unit: &AccessUnit<'_>) {
+        self.core.borrow_mut().opening(self.stream, unit);
+    }
+
+    fn shows_damaged(&self) -> bool {
+        self.core.borrow().context.tuning.shows_damaged()
+    }
+
     fn dropped(&mut self, frames: u64) {
         if let Some(entry) = self.core.borrow_mut().streams.get_mut(self.stream) {
             entry.stream.dropped(frames);
@@ -99,6 +107,17 @@ impl PushSink for StreamSink {
     fn keyframe_needed(&mut self) {
         let mut core = self.core.borrow_mut();
         core.request_keyframe(self.stream, Instant::now());
+    }
+
+    fn undecodable(&mut self, error: &Error) {
+        let mut core = self.core.borrow_mut();
+        log::warn!(
+            stream = self.stream.0, stream_name = core.streams.name(self.stream);
+            "{error}"
+        );
+        let now = Instant::now();
+        let state = StreamState::Connecting;
+        core.enter(self.stream, state, Some(error.clone()), now);
     }
 
     fn stalled(&mut self, error: &Error) {

@@ -388,6 +388,18 @@ impl Stream {
         }
     }
 
+    /// Takes a keyframe that no camera sent; the access unit that it is for follows.
+    pub fn opening(&mut self, unit: &AccessUnit<'_>) -> Arrived {
+        let Some(track) = &mut self.video else {
+            return Arrived::Nothing;
+        };
+        track.push_opening(unit);
+        match std::mem::replace(&mut self.begun, true) {
+            false => Arrived::Beginning,
+            true => Arrived::Unit,
+        }
+    }
+
     /// Whether figures are of the track of this kind: the video, or the audio where there is none.
     pub fn leads(&self, kind: MediaKind) -> bool {
         kind == MediaKind::Video || self.video.is_none()

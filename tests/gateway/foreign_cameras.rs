@@ -107,6 +107,12 @@ impl Sink for Recorder {
         self.send(Event::Media(kind, unit.data.to_vec(), unit.timestamp));
     }
 
+    fn opening(&mut self, _: &AccessUnit<'_>) {}
+
+    fn shows_damaged(&self) -> bool {
+        false
+    }
+
     fn dropped(&mut self, _: u64) {}
 
     fn warn(&mut self, _: MediaKind, _: Option<Warning>) {}
@@ -171,12 +177,13 @@ fn plays_codec(options: &PullOptions, video: Codec, audio: Option<Codec>) {
                 assert_eq!(video.codec, codec);
                 match video.parameter_sets.unwrap() {
                     ParameterSets::H264(sets) => {
-                        assert_eq!(sets.sps[0] & 0x1f, 7);
-                        assert_eq!(sets.pps[0] & 0x1f, 8);
-                        assert_eq!(sets.sps[1], 77, "Main profile");
+                        assert_eq!(sets.sps.first()[0] & 0x1f, 7);
+                        assert_eq!(sets.pps.first()[0] & 0x1f, 8);
+                        assert_eq!(sets.sps.first()[1], 77, "Main profile");
                     }
                     ParameterSets::H265(sets) => {
-                        let types = [&sets.vps, &sets.sps, &sets.pps].map(|set| set[0] >> 1);
+                        let types =
+                            [&sets.vps, &sets.sps, &sets.pps].map(|set| set.first()[0] >> 1);
                         assert_eq!(types, [32, 33, 34]);
                         assert_eq!(sets.dimensions(), Some((640, 360)));
                         let profile = sets.profile_tier_level().unwrap();

@@ -5,7 +5,7 @@
 //! take a packet that ends with a complete OBU for the end of a frame; this way few packets do.
 
 use super::{Contents, MAX_PAYLOAD, VideoUnit};
-use crate::media::av1::{Obu, obu_type, obus};
+use crate::media::av1::{Obu, is_keyframe, obu_type, obus};
 use crate::media::{ParameterSets, Ring};
 
 /// The bits of an aggregation header (section 4.4): the first OBU continues from the previous packet,
@@ -30,22 +30,25 @@ const TRIES: usize = 8;
 #[derive(Debug)]
 pub(in crate::media) struct Av1Unit<'a> {
     data: &'a [u8],
-    contents: Contents<'a>,
+    contents: Contents,
+    sequence_header: Option<&'a [u8]>,
 }
 
 impl<'a> VideoUnit<'a> for Av1Unit<'a> {
     fn new(data: &'a [u8]) -> Self {
         let mut contents = Contents::default();
+        let mut sequence_header = None;
         let mut needed = false;
         let mut all = obus(data);
         for obu in all.by_ref().filter(is_sendable) {
             match obu.kind() {
                 obu_type::SEQUENCE_HEADER => {
-                    contents.sets[0].get_or_insert(obu.payload);
+                    contents.sets = true;
+                    sequence_header.get_or_insert(obu.payload);
                 }
                 obu_type::FRAME | obu_type::FRAME_HEADER if !contents.picture => {
                     contents.picture = true;
-                    contents.keyframe = is_keyframe(obu.payload, contents.sets[0]);
+                    contents.keyframe = is_keyframe(obu.payload, sequence_header);
                 }
                 _ => {}
             }
@@ -53,18 +56,21 @@ impl<'a> VideoUnit<'a> for Av1Unit<'a> {
         }
         contents.disposable = contents.picture && !contents.keyframe && !needed;
         contents.broken = all.broken();
-        Av1Unit { data, contents }
+        Av1Unit {
+            data,
+            contents,
+            sequence_header,
+        }
     }
 
-    fn contents(&self) -> &Contents<'a> {
+    fn contents(&self) -> &Contents {
         &self.contents
     }
 
     fn packetize(&self, sets: Option<&ParameterSets>, ring: &mut Ring) {
         let of_track = match sets {
             Some(sets @ ParameterSets::Av1(_)) if self.needs_sequence_header() => {
-                let [payload, ..] = sets.in_order();
-                Some(Obu::sequence_header(payload))
+                sets.in_order().next().map(Obu::sequence_header)
             }
             _ => None,
         };
@@ -89,7 +95,7 @@ impl<'a> VideoUnit<'a> for Av1Unit<'a> {
 
 impl Av1Unit<'_> {
     fn needs_sequence_header(&self) -> bool {
-        self.contents.keyframe && self.contents.sets[0].is_none()
+        self.contents.keyframe && self.sequence_header.is_none()
     }
 }
 
@@ -101,16 +107,6 @@ fn is_sendable(obu: &Obu<'_>) -> bool {
             obu.kind(),
             obu_type::SEQUENCE_HEADER | obu_type::FRAME_HEADER..=obu_type::REDUNDANT_FRAME_HEADER
         )
-}
-
-/// Whether a frame is a shown key frame (AV1 section 5.9.2): `show_existing_frame` 0,
-/// `frame_type` KEY_FRAME, `show_frame` 1. A still picture has none of these fields.
-fn is_keyframe(frame: &[u8], sequence_header: Option<&[u8]>) -> bool {
-    /// `reduced_still_picture_header`.
-    const REDUCED: u8 = 0x08;
-    let first = |bytes: Option<&[u8]>| bytes.and_then(|bytes| bytes.first().copied());
-    first(sequence_header).is_some_and(|byte| byte & REDUCED != 0)
-        || first(Some(frame)).is_some_and(|byte| byte >> 4 == 0b0001)
 }
 
 /// The size that spreads the OBUs evenly over the fewest packets.

@@ -17,14 +17,13 @@ pub(in crate::media) struct H264;
 
 impl NalFormat for H264 {
     const HEADER: usize = 1;
-    const SETS: usize = 2;
 
     fn class(nal: &[u8]) -> Option<Class> {
         match crate::media::h264::nal_type(nal).filter(|_| nal.len() > Self::HEADER)? {
             SLICE..IDR => Some(Class::Slice),
             IDR => Some(Class::KeySlice),
-            SPS => Some(Class::ParameterSet(0)),
-            PPS => Some(Class::ParameterSet(1)),
+            SPS => Some(Class::ParameterSet),
+            PPS => Some(Class::ParameterSet),
             0 | AUD..=FILLER => None,
             nal_type::SEI | ..=LAST => Some(Class::Other),
             _ => None,
@@ -51,6 +50,7 @@ pub(super) mod tests {
     use super::super::MAX_PAYLOAD;
     use super::super::nal::tests::{packetize, sizes};
     use super::*;
+    use crate::media::ParameterSets;
     use crate::media::testing::{OTHER_PPS, OTHER_SPS, PPS, SPS, nal, sets, unit};
     use fastrand::Rng;
 
@@ -127,11 +127,29 @@ pub(super) mod tests {
             PPS,
             &idr,
         ]);
-        let found = depacketize(&packetize::<H264>(&data, Some(&sets().into())));
-        assert_eq!(found, [OTHER_SPS, OTHER_PPS, PPS, &idr, &idr]);
+        // By their ids, which are 0: the last one counts.
+        let mut of_track = ParameterSets::from(sets());
+        assert!(of_track.remember(&data) && !of_track.remember(&unit(&[OTHER_SPS, PPS])));
+        let found = depacketize(&packetize::<H264>(&data, Some(&of_track)));
+        assert_eq!(found, [OTHER_SPS, PPS, &idr, &idr]);
+
+        // PPS with other ids, one of which comes without the picture that needs it; malformed ones.
+        let pps: [&[u8]; 4] = [
+            &[0x68, 0x5e, 0x3c, 0x80],
+            &[0x68, 0x6e, 0x3c, 0x80],
+            &[0x68],
+            &[0x68, 0],
+        ];
+        of_track.remember(&unit(&pps));
+        let data = unit(&[OTHER_SPS, OTHER_PPS, &idr]);
+        of_track.remember(&data);
+        let found = depacketize(&packetize::<H264>(&data, Some(&of_track)));
+        assert_eq!(found, [OTHER_SPS, OTHER_PPS, pps[0], pps[1], &idr]);
 
         let data = unit(&[OTHER_PPS, &idr]);
-        let found = depacketize(&packetize::<H264>(&data, Some(&sets().into())));
+        let mut of_track = ParameterSets::from(sets());
+        of_track.remember(&data);
+        let found = depacketize(&packetize::<H264>(&data, Some(&of_track)));
         assert_eq!(found, [SPS, OTHER_PPS, &idr]);
         assert_eq!(
             depacketize(&packetize::<H264>(&data, None)),

@@ -17,15 +17,14 @@ pub(in crate::media) struct H265;
 
 impl NalFormat for H265 {
     const HEADER: usize = NAL_HEADER;
-    const SETS: usize = 3;
 
     fn class(nal: &[u8]) -> Option<Class> {
         match h265::nal_type(nal).filter(|_| nal.len() > Self::HEADER)? {
             FIRST_IRAP..=LAST_IRAP => Some(Class::KeySlice),
             ..=LAST_SLICE => Some(Class::Slice),
-            VPS => Some(Class::ParameterSet(0)),
-            SPS => Some(Class::ParameterSet(1)),
-            PPS => Some(Class::ParameterSet(2)),
+            VPS => Some(Class::ParameterSet),
+            SPS => Some(Class::ParameterSet),
+            PPS => Some(Class::ParameterSet),
             AUD..=FILLER => None,
             nal_type::PREFIX_SEI | ..=LAST => Some(Class::Other),
             _ => None,
@@ -61,7 +60,8 @@ pub(super) mod tests {
     use super::super::MAX_PAYLOAD;
     use super::super::nal::tests::packetize;
     use super::*;
-    use crate::media::testing::{h265_nal, h265_sets, unit};
+    use crate::media::ParameterSets;
+    use crate::media::testing::{h265_nal, h265_sets, noise, unit};
     use fastrand::Rng;
 
     /// Reads RFC 7798 as a strict receiver would.
@@ -124,7 +124,10 @@ pub(super) mod tests {
             let data = unit(&[&[0x46, 0x01, 0x50][..], &sei, &picture, &[0x4c, 0x01, 0xff]]);
             let packets = packetize::<H265>(&data, Some(&sets.clone().into()));
             let first = depacketize(&packets[..1]);
-            assert_eq!(first, [&sets.vps[..], &sets.sps, &sets.pps, &sei]);
+            assert_eq!(
+                first,
+                [sets.vps.first(), sets.sps.first(), sets.pps.first(), &sei]
+            );
             assert_eq!(packets[0][..2], [48 << 1, 1]);
             assert_eq!(depacketize(&packets[1..]), [picture]);
         }
@@ -138,10 +141,12 @@ pub(super) mod tests {
         let sets = h265_sets();
         let mut random = Rng::with_seed(2);
         let picture = h265_nal(19, 100, &mut random);
-        let pps = h265_nal(34, 9, &mut random);
+        let pps = [&[0x44, 0x01, 0xe1], &noise(9, &mut random)[..]].concat();
         let data = unit(&[&picture, &pps, &picture]);
-        let found = depacketize(&packetize::<H265>(&data, Some(&sets.clone().into())));
-        let expected = [&sets.vps[..], &sets.sps, &pps, &picture, &picture];
+        let mut of_track = ParameterSets::from(sets.clone());
+        assert!(of_track.remember(&data));
+        let found = depacketize(&packetize::<H265>(&data, Some(&of_track)));
+        let expected = [sets.vps.first(), sets.sps.first(), &pps, &picture, &picture];
         assert_eq!(found, expected);
     }
 

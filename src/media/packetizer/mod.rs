@@ -13,7 +13,6 @@ pub(super) use h264::H264;
 pub(super) use h265::H265;
 pub(super) use nal::NalUnit;
 
-use super::parameter_sets::MAX_KINDS;
 use super::{Codec, ParameterSets, Ring};
 
 /// The largest RTP payload in bytes: with header, two extensions and the SRTP tag the datagram still
@@ -22,15 +21,15 @@ pub const MAX_PAYLOAD: usize = 1190;
 
 /// What an access unit of video contains.
 #[derive(Debug, Default)]
-pub(super) struct Contents<'a> {
+pub(super) struct Contents {
     /// A slice or frame. Without one there is nothing for a decoder to show.
     pub picture: bool,
     /// A frame at which decoding can start.
     pub keyframe: bool,
     /// No other frame needs it, except for those of which the same is said.
     pub disposable: bool,
-    /// The first of each kind of parameter sets, in the order of [`ParameterSets::in_order`].
-    pub sets: [Option<&'a [u8]>; MAX_KINDS],
+    /// Parameter sets.
+    pub sets: bool,
     /// Malformed data. What precedes it is intact.
     pub broken: bool,
 }
@@ -49,9 +48,8 @@ pub fn is_keyframe(codec: Codec, unit: &[u8]) -> bool {
 pub(super) trait VideoUnit<'a> {
     fn new(data: &'a [u8]) -> Self;
 
-    fn contents(&self) -> &Contents<'a>;
+    fn contents(&self) -> &Contents;
 
-    /// Pushes its packets to the ring. A keyframe is preceded by its own parameter sets, or by those
-    /// in `sets` where it has none.
+    /// Pushes its packets to the ring. A keyframe is preceded by all of `sets`, which hold its own.
     fn packetize(&self, sets: Option<&ParameterSets>, ring: &mut Ring);
 }

@@ -26,8 +26,8 @@ pub(in crate::media) enum Class {
     Slice,
     /// A slice of a picture at which decoding can start.
     KeySlice,
-    /// A parameter set, by its index in [`ParameterSets::in_order`].
-    ParameterSet(usize),
+    /// A parameter set.
+    ParameterSet,
     /// Passes as it is.
     Other,
 }
@@ -37,9 +37,6 @@ pub(in crate::media) trait NalFormat {
     /// Bytes of a NAL unit header, and of the header of an aggregation packet. The header of a
     /// fragment, which replaces the NAL unit's, is one byte longer.
     const HEADER: usize;
-    /// Number of kinds of parameter sets.
-    const SETS: usize;
-
     /// The class of a NAL unit; `None` for those that viewers have no use for (delimiters, filler) and
     /// for malformed ones. NAL units with a class are longer than their header.
     fn class(nal: &[u8]) -> Option<Class>;
@@ -59,7 +56,7 @@ pub(in crate::media) trait NalFormat {
 #[derive(Debug)]
 pub(in crate::media) struct NalUnit<'a, F> {
     data: &'a [u8],
-    contents: Contents<'a>,
+    contents: Contents,
     /// Size of its fragments in bytes, without their headers.
     fragment: usize,
     format: PhantomData<F>,
@@ -81,11 +78,7 @@ impl<'a, F: NalFormat> VideoUnit<'a> for NalUnit<'a, F> {
                     contents.picture = true;
                     contents.keyframe = true;
                 }
-                Class::ParameterSet(kind) => {
-                    if let Some(first) = contents.sets.get_mut(kind) {
-                        first.get_or_insert(nal);
-                    }
-                }
+                Class::ParameterSet => contents.sets = true,
                 Class::Other => {}
             }
             if nal.len() > MAX_PAYLOAD {
@@ -102,7 +95,7 @@ impl<'a, F: NalFormat> VideoUnit<'a> for NalUnit<'a, F> {
         }
     }
 
-    fn contents(&self) -> &Contents<'a> {
+    fn contents(&self) -> &Contents {
         &self.contents
     }
 
@@ -115,25 +108,14 @@ impl<'a, F: NalFormat> VideoUnit<'a> for NalUnit<'a, F> {
             size: F::HEADER,
             format: PhantomData,
         };
-        let keyframe = self.contents.keyframe;
-        if keyframe {
-            let of_track = sets.map(ParameterSets::in_order).unwrap_or_default();
-            for (kind, of_track) in of_track.into_iter().enumerate().take(F::SETS) {
-                let wanted = Some(Class::ParameterSet(kind));
-                let mut last = None;
-                for nal in nals(self.data).filter(|nal| F::class(nal) == wanted) {
-                    // Some cameras repeat them.
-                    if last.replace(nal) != Some(nal) {
-                        packets.add(nal);
-                    }
-                }
-                if last.is_none() && F::class(of_track) == wanted {
-                    packets.add(of_track);
-                }
-            }
+        // All that pictures up to the next keyframe may refer to, once each: cameras repeat them, or
+        // send them once and never again.
+        let of_track = sets.filter(|_| self.contents.keyframe);
+        for set in of_track.into_iter().flat_map(ParameterSets::in_order) {
+            packets.add(set);
         }
         for (class, nal) in sendable::<F>(&mut nals(self.data)) {
-            if !(keyframe && matches!(class, Class::ParameterSet(_))) {
+            if of_track.is_none() || class != Class::ParameterSet {
                 packets.add(nal);
             }
         }
@@ -351,16 +333,6 @@ pub(super) mod tests {
             let data = unit(&nals);
             nals.retain(|nal| F::class(nal).is_some());
             let found = F::depacketize(&packetize::<F>(&data, None));
-            if nals
-                .iter()
-                .any(|nal| F::class(nal) == Some(Class::KeySlice))
-            {
-                // Parameter sets move to the front.
-                nals.sort_by_key(|nal| match F::class(nal) {
-                    Some(Class::ParameterSet(kind)) => kind,
-                    _ => F::SETS,
-                });
-            }
             assert_eq!(found, nals);
         }
     }

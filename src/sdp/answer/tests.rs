@@ -22,8 +22,8 @@ fn offer(sdp: &str) -> Offer {
 fn camera(profile_level_id: [u8; 3]) -> TrackInfo {
     let [idc, constraints, level] = profile_level_id;
     TrackInfo::video(ParameterSets {
-        sps: Bytes::copy_from_slice(&[0x67, idc, constraints, level, 0xac]),
-        pps: Bytes::from_static(&[0x68, 0xee, 0x3c, 0x80]),
+        sps: Bytes::copy_from_slice(&[0x67, idc, constraints, level, 0xac]).into(),
+        pps: Bytes::from_static(&[0x68, 0xee, 0x3c, 0x80]).into(),
     })
 }
 

@@ -421,8 +421,8 @@ fn truncated_offers_do_no_harm() {
 
 fn check_answer(offer: &Offer) {
     let video = TrackInfo::video(ParameterSets {
-        sps: bytes::Bytes::from_static(&[0x67, 0x64, 0x00, 0x33, 0xac]),
-        pps: bytes::Bytes::from_static(&[0x68, 0xee]),
+        sps: bytes::Bytes::from_static(&[0x67, 0x64, 0x00, 0x33, 0xac]).into(),
+        pps: bytes::Bytes::from_static(&[0x68, 0xee]).into(),
     });
     let audio = TrackInfo::audio(Codec::Pcmu);
     let mut numbers = 1..;

@@ -42,6 +42,11 @@ impl Position {
         self.index
     }
 
+    /// Whether nothing was sent since the viewer began, or began again.
+    pub fn begins(&self) -> bool {
+        self.index == self.mapped_from
+    }
+
     /// The next packet to send is another than the one that follows the last.
     pub fn seek(&mut self, number: u64) {
         self.cursor = Some(number);

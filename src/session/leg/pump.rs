@@ -162,6 +162,10 @@ impl Leg {
             let Some(packet) = ring.packet(cursor + packets as u64) else {
                 break;
             };
+            if packet.opening && packet.first && packets > 0 {
+                // Not everybody gets it.
+                break;
+            }
             let size = overhead + packet.payload.len();
             if packets == 0 {
                 segment = size;

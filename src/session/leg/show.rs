@@ -198,6 +198,10 @@ impl Leg {
 
     /// Whether the viewer gets the access unit `unit`, which is next.
     pub(super) fn share(&mut self, ring: &Ring, unit: &Range<u64>) -> Share {
+        let opening = ring.packet(unit.start).is_some_and(|packet| packet.opening);
+        if opening && !self.position.begins() && !self.awaits_keyframe() {
+            return Share::Skipped;
+        }
         if !self.gets_less() {
             return Share::Sent;
         }

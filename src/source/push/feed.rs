@@ -86,6 +86,7 @@ impl Feed {
                 .and_then(|time| captured(time, arrival, SystemTime::now())),
             restarts: frame.discontinuity,
             lost: 0,
+            damaged: false,
         };
         self.queue.put(unit, bytes);
         Ok(())
@@ -136,6 +137,7 @@ impl Feed {
             captured: None,
             restarts: unit.restarts,
             lost: unit.lost,
+            damaged: unit.damaged,
         };
         self.queue.put(unit, bytes);
         (self.queue.buffer(), Ok(()))

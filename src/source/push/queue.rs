@@ -30,8 +30,10 @@ pub(super) struct Unit {
     pub captured: Option<Instant>,
     /// The timeline restarts here.
     pub restarts: bool,
-    /// RTP packets missing before it.
+    /// RTP packets missing before it or in it.
     pub lost: u32,
+    /// Parts of it are missing.
+    pub damaged: bool,
 }
 
 /// The data of a frame.

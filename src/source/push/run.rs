@@ -9,8 +9,9 @@ use tokio::time::timeout_at;
 use super::bitstream::{self, Content};
 use super::queue::{Data, Receiver, Report, Unit};
 use crate::error::{Error, Status};
-use crate::media::{AccessUnit, Codec, MediaKind, ParameterSets, TrackInfo};
+use crate::media::{AccessUnit, Codec, MediaKind, TrackInfo};
 use crate::source::rtp::Format;
+use crate::source::video::{Gate, Passed, Received};
 use crate::source::{Arrival, PushSink};
 
 /// Without a video frame for this long the stream is stalled; the same as for cameras.
@@ -72,8 +73,11 @@ struct Pushed {
     audio: Option<Codec>,
     formats: Formats,
     phase: Phase,
-    /// The timeline restarted: frames before the next keyframe cannot be decoded.
-    awaits_keyframe: bool,
+    gate: Gate,
+    /// What to tell when viewers can begin.
+    video_info: Option<TrackInfo>,
+    /// The host knows that parameter sets are missing.
+    complained: bool,
     last_video: Instant,
     /// RTP packets lost since the last video frame.
     lost: u32,
@@ -94,7 +98,9 @@ impl Pushed {
                 audio: receiver.audio.map(Format::pushed),
             },
             phase: Phase::Connecting,
-            awaits_keyframe: false,
+            gate: Gate::new(receiver.video, None),
+            video_info: None,
+            complained: false,
             last_video: Instant::now(),
             lost: 0,
             refused: 0,
@@ -140,8 +146,7 @@ impl Pushed {
     fn take_video(&mut self, unit: Unit, sink: &mut impl PushSink) -> Option<Vec<u8>> {
         self.lost = self.lost.saturating_add(unit.lost);
         let mut gathered = mem::take(&mut self.gathered);
-        let before = gathered.len();
-        let alone = unit.content != Content::Other && before == 0;
+        let alone = unit.content != Content::Other && gathered.is_empty();
         let data = match &unit.data {
             Data::Pushed(data) if bitstream::is_annex_b(self.video) => {
                 bitstream::convert(data, &mut gathered);
@@ -158,50 +163,88 @@ impl Pushed {
                 gathered.clear();
             }
         } else {
-            let passed = self.pass_on(data, &unit, sink);
+            self.pass_on(data, &unit, sink);
             let missing = unit.lost.saturating_add(mem::take(&mut self.refused));
             sink.received(&arrival(&self.formats.video, data, &unit, missing));
-            match passed {
-                true => gathered.clear(),
-                false => gathered.truncate(before),
-            }
+            gathered.clear();
         }
         self.gathered = gathered;
         buffer(unit)
     }
 
-    /// Passes a coded frame on. Returns false if the frame cannot be decoded.
-    fn pass_on(&mut self, data: &[u8], unit: &Unit, sink: &mut impl PushSink) -> bool {
-        let keyframe = unit.content == Content::Keyframe;
-        if self.phase == Phase::Connecting {
-            let sets = ParameterSets::find(self.video, data).filter(|_| keyframe);
-            let Some(sets) = sets else {
-                skip(sink);
-                return false;
-            };
-            let video = TrackInfo::video(sets);
-            sink.live(Some(video), self.audio.map(TrackInfo::audio));
-            self.phase = Phase::Live;
-        } else if unit.restarts {
-            self.awaits_keyframe = true;
+    /// Passes a coded frame on, as far as viewers can be shown it.
+    fn pass_on(&mut self, data: &[u8], unit: &Unit, sink: &mut impl PushSink) {
+        if unit.restarts && self.phase != Phase::Connecting {
+            self.gate.restart();
             sink.restarted(MediaKind::Video);
-        }
-        self.awaits_keyframe &= !keyframe;
-        if self.awaits_keyframe {
-            skip(sink);
-            return false;
         }
         self.last_video = unit.arrival;
         if self.phase == Phase::Stalled {
             self.phase = Phase::Live;
             sink.resumed();
         }
-        if self.lost > 0 {
+        let received = Received {
+            unit: access_unit(data, unit),
+            lost: mem::take(&mut self.lost),
+            damaged: unit.damaged,
+        };
+        let show_damaged = sink.shows_damaged();
+        let mut needed = received.lost > 0;
+        let Pushed {
+            gate,
+            phase,
+            video_info,
+            ..
+        } = self;
+        let audio = self.audio;
+        gate.push(received, show_damaged, &mut |passed| {
+            let begins = match &passed {
+                Passed::Opening(_) => true,
+                Passed::Unit(..) => unit.content == Content::Keyframe,
+                _ => false,
+            };
+            if begins && let Some(info) = video_info.take() {
+                sink.live(Some(info), audio.map(TrackInfo::audio));
+                *phase = Phase::Live;
+            }
+            let live = *phase != Phase::Connecting;
+            match passed {
+                Passed::Info(info) if live => sink.video_changed(info),
+                Passed::Info(info) => *video_info = Some(info),
+                Passed::Opening(unit) => sink.opening(&unit),
+                Passed::Unit(unit, lost) if live => sink.media(MediaKind::Video, &unit, lost),
+                Passed::Unit(..) => {
+                    sink.dropped(1);
+                    needed = true;
+                }
+                Passed::Dropped(frames) => sink.dropped(frames),
+                Passed::Warning(warning) => sink.warn(MediaKind::Video, warning),
+            }
+        });
+        if needed || self.gate.awaits_keyframe() {
             sink.keyframe_needed();
         }
-        let lost = mem::take(&mut self.lost);
-        sink.media(MediaKind::Video, &access_unit(data, unit), lost);
-        true
+        if unit.content == Content::Keyframe && self.gate.lacks_parameter_sets() {
+            self.complain(sink);
+        }
+    }
+
+    /// Says once why a stream does not become live.
+    fn complain(&mut self, sink: &mut impl PushSink) {
+        if !mem::replace(&mut self.complained, true) {
+            let sets = match self.video {
+                Codec::H264 => "SPS and PPS",
+                Codec::H265 => "VPS, SPS and PPS",
+                _ => "its sequence header",
+            };
+            sink.undecodable(&Error::new(
+                Status::NotReady,
+                format!(
+                    "keyframes are pushed without parameter sets and cannot be decoded: push {sets} \
+                     in front of them, or pass them as codec_config"
+                ),
+            ));
+        }
     }
 
     fn take_audio(&mut self, unit: Unit, sink: &mut impl PushSink) -> Option<Vec<u8>> {
@@ -220,12 +263,6 @@ impl Pushed {
     }
 }
 
-/// Drops a frame that no decoder could start with.
-fn skip(sink: &mut impl PushSink) {
-    sink.dropped(1);
-    sink.keyframe_needed();
-}
-
 /// The frame's buffer, for reuse. Frees the host's memory otherwise.
 fn buffer(unit: Unit) -> Option<Vec<u8>> {
     match unit.data {
@@ -239,7 +276,7 @@ fn arrival<'a>(format: &'a Format, data: &'a [u8], unit: &Unit, lost: u32) -> Ar
         format,
         unit: access_unit(data, unit),
         lost,
-        damaged: false,
+        damaged: unit.damaged,
         restarts: unit.restarts,
     }
 }

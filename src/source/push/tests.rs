@@ -21,6 +21,7 @@ enum Event {
     Restarted(MediaKind),
     Dropped(u64),
     KeyframeNeeded,
+    Undecodable(Error),
     Stalled(Error),
     Resumed,
 }
@@ -56,6 +57,12 @@ impl Sink for Recorder {
         self.send(Event::Media(kind, unit.data.to_vec(), unit.timestamp));
     }
 
+    fn opening(&mut self, _: &AccessUnit<'_>) {}
+
+    fn shows_damaged(&self) -> bool {
+        false
+    }
+
     fn dropped(&mut self, pictures: u64) {
         self.send(Event::Dropped(pictures));
     }
@@ -78,6 +85,10 @@ impl PushSink for Recorder {
 
     fn keyframe_needed(&mut self) {
         self.send(Event::KeyframeNeeded);
+    }
+
+    fn undecodable(&mut self, error: &Error) {
+        self.send(Event::Undecodable(error.clone()));
     }
 
     fn stalled(&mut self, error: &Error) {
@@ -153,9 +164,15 @@ fn live_with_the_first_keyframe_whose_parameter_sets_are_known() {
         push(feed, &[SLICE], 80_000);
         push(feed, &[IDR, IDR], 120_000);
         push(feed, &[SLICE], 160_000);
-        for _ in 0..3 {
+        for i in 0..3 {
             assert!(matches!(events.recv().await, Some(Event::Dropped(1))));
             assert!(matches!(events.recv().await, Some(Event::KeyframeNeeded)));
+            if i == 1 {
+                let Some(Event::Undecodable(error)) = events.recv().await else {
+                    panic!("a keyframe without parameter sets");
+                };
+                assert!(error.message().contains("SPS and PPS"));
+            }
         }
         let Some(Event::Live(video, None)) = events.recv().await else {
             panic!("the keyframe is the first to show");
@@ -163,7 +180,7 @@ fn live_with_the_first_keyframe_whose_parameter_sets_are_known() {
         assert_eq!(video.codec, Codec::H264);
         assert!(video.parameter_sets.is_some());
         let expected = [
-            (with_lengths(&[SPS, PPS, IDR, IDR]), 10_800),
+            (with_lengths(&[IDR, IDR]), 10_800),
             (with_lengths(&[SLICE]), 14_400),
         ];
         for (data, timestamp) in expected {

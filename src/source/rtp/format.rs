@@ -270,14 +270,14 @@ mod tests {
             let Some(ParameterSets::H264(found)) = found else {
                 panic!("{sets}");
             };
-            assert_eq!(found.sps[..4], [0x67, 0x42, 0, 0x1e], "{sets}");
+            assert_eq!(found.sps.first()[..4], [0x67, 0x42, 0, 0x1e], "{sets}");
         }
         for sets in ["Z0IAHvQFAeyA", "", "!!,??", ",", "AAAA,AAAA"] {
             let fmtp = format!("sprop-parameter-sets={sets}");
             let found = parameter_sets(&section("video", "h264", &fmtp), Codec::H264);
             assert_eq!(found, None, "{sets}");
         }
-        let fmtp = "sprop-vps=QAEMAQ==;sprop-sps=QgEBAQ==;sprop-pps=RAHBcg==";
+        let fmtp = "sprop-vps=QAEMAf//AWAAAAMAkAAAAwAAAwB4lZgJ;sprop-sps=QgEBAWAAAAMAkAAAAwAAAwB4oAPAgBDlllZpJMrwFoCAAAADAIAAAAyE;sprop-pps=RAHBcrRiQA==";
         assert!(parameter_sets(&section("video", "h265", fmtp), Codec::H265).is_some());
         assert!(parameter_sets(&section("video", "av1", fmtp), Codec::Av1).is_none());
     }

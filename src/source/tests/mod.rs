@@ -74,6 +74,12 @@ impl Sink for Recorder {
         self.send(Event::Media(kind, unit.data.to_vec(), lost));
     }
 
+    fn opening(&mut self, _: &AccessUnit<'_>) {}
+
+    fn shows_damaged(&self) -> bool {
+        false
+    }
+
     fn dropped(&mut self, _: u64) {}
 
     fn warn(&mut self, _: MediaKind, _: Option<Warning>) {}
@@ -134,7 +140,7 @@ fn with_length(nal: &[u8]) -> Vec<u8> {
 /// SPS and PPS of a track.
 fn sets(track: &TrackInfo) -> (&[u8], &[u8]) {
     match track.parameter_sets.as_ref().unwrap() {
-        ParameterSets::H264(sets) => (&sets.sps, &sets.pps),
+        ParameterSets::H264(sets) => (sets.sps.first(), sets.pps.first()),
         other => panic!("{other:?}"),
     }
 }

@@ -1,7 +1,31 @@
 //! The gate between reception and sink: what of a camera's or host's video browsers are shown.
+//!
+//! Browsers show pictures as they come over RTP, begin with an IDR picture, and freeze on what they
+//! cannot decode. So the gate leaves out
+//!
+//! - pictures that are shown before one that was passed on (B-frames): a browser drops them, and with
+//!   them whatever comes next;
+//! - pictures with missing parts, and those that refer to them, up to the next keyframe;
+//!
+//! and where a stream has no IDR pictures, it puts one of its own in front of those that the encoder says
+//! decoding can begin with. What is left out is counted, and said.
 
-use crate::media::{AccessUnit, Codec, ParameterSets, TrackInfo};
+mod order;
+mod picture;
+mod report;
+#[cfg(test)]
+mod tests;
+
+use std::time::Instant;
+
+use crate::media::{AccessUnit, Codec, Found, ParameterSets, TrackInfo, h264};
 use crate::state::Warning;
+use order::Order;
+use picture::{Entry, Picture, Reader};
+use report::{Beginnings, Fate, PATIENCE, Report};
+
+/// How much earlier than the picture that it is for the opening is shown, in ticks of 90 kHz.
+const OPENING_BEFORE: i64 = 90;
 
 /// An access unit of video, as it was received.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +43,9 @@ pub struct Received<'a> {
 pub enum Passed<'a> {
     /// The parameter sets are known, or others than before. Comes before the first access unit.
     Info(TrackInfo),
+    /// A keyframe of our own, for viewers that begin with the access unit that follows. The others must
+    /// not get it: it is gray.
+    Opening(AccessUnit<'a>),
     /// An access unit that viewers are shown, and the number of packets missing before it.
     Unit(AccessUnit<'a>, u32),
     /// Frames that viewers are not shown.
@@ -32,18 +59,57 @@ pub enum Passed<'a> {
 pub struct Gate {
     codec: Codec,
     sets: Option<ParameterSets>,
+    found: Found,
     /// They have been told.
     told: bool,
+    reader: Reader,
+    report: Report,
+    /// What others refer to is missing: nothing passes up to the next keyframe.
+    broken: bool,
+    /// The same, but because the source began anew.
+    restarted: bool,
+    first: Option<Instant>,
+    last_keyframe: Option<Instant>,
+    /// Number of openings.
+    openings: u32,
 }
 
 impl Gate {
     /// `sets` are those of the SDP, if there are any. Those in the stream take their place.
     pub fn new(codec: Codec, sets: Option<ParameterSets>) -> Gate {
+        let mut reader = Reader::default();
+        if let Some(sets) = &sets {
+            reader.learn(sets);
+        }
         Gate {
             codec,
             sets,
+            found: Found::default(),
             told: false,
+            reader,
+            report: Report::default(),
+            broken: false,
+            restarted: false,
+            first: None,
+            last_keyframe: None,
+            openings: 0,
         }
+    }
+
+    /// The source begins anew: what comes up to the next keyframe refers to what nobody has.
+    pub fn restart(&mut self) {
+        self.restarted = true;
+        self.reader.order = Order::default();
+    }
+
+    /// Whether nothing passes up to the next keyframe.
+    pub fn awaits_keyframe(&self) -> bool {
+        self.broken || self.restarted || self.sets.is_none()
+    }
+
+    /// Whether nothing can be decoded, because no parameter sets came.
+    pub fn lacks_parameter_sets(&self) -> bool {
+        self.sets.is_none()
     }
 
     /// Takes an access unit. `show_damaged`: pass on frames with missing parts, and what depends on them.
@@ -54,18 +120,137 @@ impl Gate {
         out: &mut impl FnMut(Passed<'_>),
     ) {
         let Received { unit, lost, .. } = received;
-        let _ = show_damaged;
-        let found = ParameterSets::find(self.codec, unit.data);
-        if found.is_some() && found != self.sets {
-            self.sets = found;
-            self.told = false;
+        let now = unit.arrival;
+        self.first.get_or_insert(now);
+        self.learn(unit.data);
+        let picture = self.reader.read(self.codec, unit.data);
+        if let Some(id) = picture
+            .filter(|picture| picture.keyframe)
+            .and_then(|p| p.sps)
+            && let Some(sets) = &mut self.sets
+        {
+            self.told &= !sets.prefer_sps(id);
         }
-        let Some(sets) = &self.sets else {
-            return out(Passed::Dropped(1));
-        };
-        if !std::mem::replace(&mut self.told, true) {
+        if let Some(sets) = &self.sets
+            && !std::mem::replace(&mut self.told, true)
+        {
             out(Passed::Info(TrackInfo::video(sets.clone())));
         }
-        out(Passed::Unit(unit, lost));
+        let Some(picture) = picture else {
+            return;
+        };
+        let entry = picture.entry.filter(|entry| self.begins_at(entry, now));
+        let fate = match &self.sets {
+            None => Fate::Undecodable,
+            Some(_) => self.judge(&picture, entry.is_some(), &received, show_damaged),
+        };
+        match fate {
+            Fate::Passed | Fate::DamagedPassed => {
+                if let Some(opening) = entry.and_then(|entry| self.opening(&entry)) {
+                    let data = &opening;
+                    let timestamp = unit.timestamp - OPENING_BEFORE;
+                    out(Passed::Opening(AccessUnit {
+                        data,
+                        timestamp,
+                        ..unit
+                    }));
+                }
+                if picture.keyframe {
+                    self.last_keyframe = Some(now);
+                }
+                out(Passed::Unit(unit, lost));
+            }
+            Fate::Late | Fate::Damaged | Fate::Waiting | Fate::Undecodable => {
+                out(Passed::Dropped(1))
+            }
+        }
+        let beginnings = match (self.last_keyframe, self.openings) {
+            (Some(at), _) if now.saturating_duration_since(at) < 10 * PATIENCE => {
+                Beginnings::Keyframes
+            }
+            (Some(_), 0) => Beginnings::Keyframes,
+            (None, 0) => Beginnings::None,
+            _ => Beginnings::Synthetic,
+        };
+        if let Some(warning) = self.report.note(fate, unit.timestamp, now, beginnings) {
+            out(Passed::Warning(warning));
+        }
+    }
+
+    /// Takes over the parameter sets in an access unit.
+    fn learn(&mut self, unit: &[u8]) {
+        let changed = match &mut self.sets {
+            Some(sets) => sets.remember(unit),
+            None => {
+                self.sets = self.found.add(self.codec, unit);
+                self.sets.is_some()
+            }
+        };
+        if changed && let Some(sets) = &self.sets {
+            self.reader.learn(sets);
+            self.told = false;
+        }
+    }
+
+    fn judge(
+        &mut self,
+        picture: &Picture,
+        begins: bool,
+        received: &Received<'_>,
+        show_damaged: bool,
+    ) -> Fate {
+        let &Received {
+            unit,
+            lost,
+            damaged,
+        } = received;
+        let order = &mut self.reader.order;
+        let late = match picture.keyframe || picture.in_order {
+            true => {
+                order.pass(picture.place, unit.timestamp);
+                false
+            }
+            false => picture.leading || order.is_late(picture.place, unit.timestamp),
+        };
+        if picture.keyframe || begins {
+            self.broken = false;
+            self.restarted = false;
+        } else if lost > 0 && !damaged {
+            // What is missing may have been nothing that matters.
+            self.broken |= picture.continues != Some(true);
+        }
+        if late {
+            return Fate::Late;
+        }
+        if damaged {
+            self.broken |= picture.reference;
+        }
+        if self.restarted {
+            return Fate::Waiting;
+        }
+        match damaged || self.broken {
+            false => Fate::Passed,
+            true if show_damaged => Fate::DamagedPassed,
+            true => Fate::Damaged,
+        }
+    }
+
+    /// Whether viewers may begin at a picture that is no keyframe, because there are none.
+    fn begins_at(&self, entry: &Entry, now: Instant) -> bool {
+        let since = |at: Option<Instant>| at.map(|at| now.saturating_duration_since(at));
+        match since(self.last_keyframe) {
+            Some(time) => time > PATIENCE,
+            None => entry.announced || since(self.first) > Some(PATIENCE),
+        }
+    }
+
+    /// A keyframe of our own, in front of this picture.
+    fn opening(&mut self, entry: &Entry) -> Option<Vec<u8>> {
+        let (pps, sps) = self.reader.sets(entry.pps)?;
+        let nal = h264::opening(sps, pps, &entry.slice, self.openings)?;
+        self.openings = self.openings.wrapping_add(1).max(1);
+        let mut unit = Vec::with_capacity(4 + nal.len());
+        crate::media::nal::append_nal(&mut unit, &nal);
+        Some(unit)
     }
 }

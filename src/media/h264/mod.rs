@@ -1,8 +1,13 @@
-//! H.264 in the parts that a gateway needs: NAL unit types and parameter sets.
+//! H.264 in the parts that a gateway needs: NAL unit types, parameter sets, slice headers.
 
-use bytes::Bytes;
-use h264_reader::nal::sps::SeqParameterSet;
-use h264_reader::nal::{Nal, RefNal};
+mod cabac;
+mod opening;
+mod syntax;
+
+use super::bits::Bits;
+use super::parameter_sets::Sets;
+pub use opening::opening;
+pub use syntax::{Order, Pps, Slice, Sps, pps_of, recovery_point};
 
 /// `nal_unit_type` values (ITU-T H.264 table 7-1) that the gateway handles specially.
 pub mod nal_type {
@@ -25,40 +30,49 @@ pub mod nal_type {
     pub const LAST: u8 = 23;
 }
 
+/// The bits of a NAL unit header that say whether others refer to it (`nal_ref_idc`).
+pub const REF_IDC: u8 = 0x60;
+
 /// `nal_unit_type` of a NAL unit; `None` if it is empty or its `forbidden_zero_bit` is set.
 pub fn nal_type(nal: &[u8]) -> Option<u8> {
     let header = *nal.first()?;
     (header & 0x80 == 0).then_some(header & 0x1f)
 }
 
-/// One SPS and one PPS, without start codes or lengths.
+/// The id of an SPS or a PPS; `None` if it is malformed.
+pub fn set_id(set: &[u8]) -> Option<u32> {
+    match nal_type(set)? {
+        nal_type::SPS => {
+            let mut bits = Bits::new(set.get(4..)?);
+            bits.ue().filter(|&id| id < 32)
+        }
+        nal_type::PPS => {
+            let mut bits = Bits::new(set.get(1..)?);
+            bits.ue().filter(|&id| id < 256)
+        }
+        _ => None,
+    }
+}
+
+/// Parameter sets, without start codes or lengths: one of each kind at least.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParameterSets {
-    /// Sequence parameter set.
-    pub sps: Bytes,
-    /// Picture parameter set.
-    pub pps: Bytes,
+    /// Sequence parameter sets; the first one says what viewers are told.
+    pub sps: Sets,
+    /// Picture parameter sets.
+    pub pps: Sets,
 }
 
 impl ParameterSets {
     /// `profile_idc`, `constraint_set` flags and `level_idc` as in `profile-level-id` (RFC 6184
     /// section 8.1); `None` if the SPS is too short to tell.
     pub fn profile_level_id(&self) -> Option<[u8; 3]> {
-        self.sps.get(1..4)?.try_into().ok()
+        self.sps.first().get(1..4)?.try_into().ok()
     }
 
     /// Width and height in pixels, after cropping; `None` if the SPS does not parse.
     pub fn dimensions(&self) -> Option<(u32, u32)> {
-        if self.sps.len() < 4 || nal_type(&self.sps)? != nal_type::SPS {
-            return None;
-        }
-        let parse = |sps: &[u8]| {
-            SeqParameterSet::from_bits(RefNal::new(sps, &[], true).rbsp_bits())
-                .and_then(|sps| sps.pixel_dimensions())
-                .ok()
-        };
-        // Some cameras append a stray byte.
-        parse(&self.sps).or_else(|| parse(self.sps.split_last()?.1))
+        Some(Sps::read(self.sps.first())?.dimensions)
     }
 }
 
@@ -66,6 +80,7 @@ impl ParameterSets {
 mod tests {
     use super::*;
     use crate::media::testing::{self, OTHER_PPS, OTHER_SPS, noise, sets};
+    use bytes::Bytes;
     use fastrand::Rng;
 
     #[test]
@@ -73,13 +88,13 @@ mod tests {
         assert_eq!(sets().profile_level_id(), Some([0x64, 0x00, 0x28]));
         assert_eq!(sets().dimensions(), Some((1920, 1080)));
         let other = ParameterSets {
-            sps: Bytes::from_static(OTHER_SPS),
-            pps: Bytes::from_static(OTHER_PPS),
+            sps: Bytes::from_static(OTHER_SPS).into(),
+            pps: Bytes::from_static(OTHER_PPS).into(),
         };
         assert_eq!(other.profile_level_id(), Some([0x42, 0x00, 0x1e]));
         assert_eq!(other.dimensions(), Some((640, 480)));
         let stray = ParameterSets {
-            sps: [testing::SPS, &[0x58]].concat().into(),
+            sps: Bytes::from([testing::SPS, &[0x58]].concat()).into(),
             ..other
         };
         assert_eq!(stray.dimensions(), Some((1920, 1080)));
@@ -106,8 +121,8 @@ mod tests {
             }
             let known = sps.len() >= 4;
             let sets = ParameterSets {
-                sps: sps.into(),
-                pps: Bytes::new(),
+                sps: Bytes::from(sps).into(),
+                pps: Bytes::new().into(),
             };
             assert_eq!(sets.profile_level_id().is_some(), known);
             sets.dimensions();

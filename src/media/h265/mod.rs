@@ -1,12 +1,23 @@
-//! H.265 in the parts that a gateway needs: NAL unit types and parameter sets.
+//! H.265 in the parts that a gateway needs: NAL unit types, parameter sets, slice headers.
 
-use bytes::Bytes;
-use h264_reader::rbsp::{BitRead, BitReader, BitReaderError, ByteReader};
+mod syntax;
+
+use super::bits::Bits;
+use super::parameter_sets::Sets;
+pub use syntax::{Pps, ProfileTierLevel, Slice, Sps, pps_of};
 
 /// `nal_unit_type` values (ITU-T H.265 table 7-1) that the gateway handles specially.
 pub mod nal_type {
+    /// The first type of a leading picture, which is shown before the IRAP picture that it follows.
+    pub const FIRST_LEADING: u8 = 6;
+    /// The last type of a leading picture.
+    pub const LAST_LEADING: u8 = 9;
     /// The first type of an IRAP picture (BLA, IDR, CRA), where decoding can start.
     pub const FIRST_IRAP: u8 = 16;
+    /// IDR pictures have this type or the next one.
+    pub const IDR: u8 = 19;
+    /// A CRA picture, the only type of an IRAP picture with others before it that count.
+    pub const CRA: u8 = 21;
     /// The last type of an IRAP picture.
     pub const LAST_IRAP: u8 = 23;
     /// The last type of a slice. Types 0 to 31 hold slices.
@@ -40,124 +51,45 @@ pub fn nal_type(nal: &[u8]) -> Option<u8> {
     (first & 0x80 == 0 && second & 0x07 != 0).then_some(first >> 1)
 }
 
-/// One VPS, one SPS and one PPS, without start codes or lengths.
+/// The id of a VPS, SPS or PPS; `None` if it is malformed.
+pub fn set_id(set: &[u8]) -> Option<u32> {
+    let mut bits = Bits::new(set.get(NAL_HEADER..)?);
+    match nal_type(set)? {
+        nal_type::VPS => bits.read(4),
+        nal_type::SPS => Some(syntax::sps_begin(&mut bits)?.1),
+        nal_type::PPS => bits.ue().filter(|&id| id < 64),
+        _ => None,
+    }
+}
+
+/// Parameter sets, without start codes or lengths: one of each kind at least.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ParameterSets {
-    /// Video parameter set.
-    pub vps: Bytes,
-    /// Sequence parameter set.
-    pub sps: Bytes,
-    /// Picture parameter set.
-    pub pps: Bytes,
-}
-
-/// What a decoder must support (ITU-T H.265 section 7.4.4), as RFC 7798 section 7.1 names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ProfileTierLevel {
-    /// `general_profile_space`, 0 in everything that is standardized.
-    pub profile_space: u8,
-    /// `general_profile_idc`: 1 is Main, 2 Main 10, 4 the range extensions.
-    pub profile_id: u8,
-    /// `general_tier_flag`: 0 is Main, 1 High.
-    pub tier_flag: u8,
-    /// `general_level_idc`: 30 times the level.
-    pub level_id: u8,
-}
-
-/// The fields of an SPS that the gateway reads.
-struct Sps {
-    profile: ProfileTierLevel,
-    dimensions: (u32, u32),
+    /// Video parameter sets.
+    pub vps: Sets,
+    /// Sequence parameter sets; the first one says what viewers are told.
+    pub sps: Sets,
+    /// Picture parameter sets.
+    pub pps: Sets,
 }
 
 impl ParameterSets {
     /// Profile, tier and level; `None` if the SPS does not parse.
     pub fn profile_tier_level(&self) -> Option<ProfileTierLevel> {
-        Some(self.sps()?.profile)
+        Some(Sps::read(self.sps.first())?.profile)
     }
 
     /// Width and height in pixels, after cropping; `None` if the SPS does not parse.
     pub fn dimensions(&self) -> Option<(u32, u32)> {
-        Some(self.sps()?.dimensions)
+        Some(Sps::read(self.sps.first())?.dimensions)
     }
-
-    fn sps(&self) -> Option<Sps> {
-        let body = self.sps.get(NAL_HEADER..)?;
-        (nal_type(&self.sps)? == nal_type::SPS)
-            .then(|| read_sps(BitReader::new(ByteReader::without_skip(body))).ok())?
-    }
-}
-
-/// ITU-T H.265 section 7.3.2.2.1, up to the conformance window.
-fn read_sps(mut bits: impl BitRead) -> Result<Sps, BitReaderError> {
-    bits.skip(4, "sps_video_parameter_set_id")?;
-    let sub_layers: u32 = bits.read(3, "sps_max_sub_layers_minus1")?;
-    bits.skip(1, "sps_temporal_id_nesting_flag")?;
-    let profile = read_profile_tier_level(&mut bits, sub_layers)?;
-    bits.read_ue("sps_seq_parameter_set_id")?;
-    let chroma_format = bits.read_ue("chroma_format_idc")?;
-    if chroma_format == 3 {
-        bits.skip(1, "separate_colour_plane_flag")?;
-    }
-    let mut width = bits.read_ue("pic_width_in_luma_samples")?;
-    let mut height = bits.read_ue("pic_height_in_luma_samples")?;
-    if bits.read_bool("conformance_window_flag")? {
-        let (unit_x, unit_y) = match chroma_format {
-            1 => (2, 2),
-            2 => (2, 1),
-            _ => (1, 1),
-        };
-        for (size, unit) in [(&mut width, unit_x), (&mut height, unit_y)] {
-            for name in [
-                "conf_win_offset_left_or_top",
-                "conf_win_offset_right_or_bottom",
-            ] {
-                *size = size.saturating_sub(bits.read_ue(name)?.saturating_mul(unit));
-            }
-        }
-    }
-    Ok(Sps {
-        profile,
-        dimensions: (width, height),
-    })
-}
-
-/// ITU-T H.265 section 7.3.3 with a profile present.
-fn read_profile_tier_level(
-    bits: &mut impl BitRead,
-    sub_layers: u32,
-) -> Result<ProfileTierLevel, BitReaderError> {
-    let profile_space = bits.read(2, "general_profile_space")?;
-    let tier_flag = bits.read(1, "general_tier_flag")?;
-    let profile_id = bits.read(5, "general_profile_idc")?;
-    bits.skip(32, "general_profile_compatibility_flags")?;
-    bits.skip(48, "general_constraint_flags")?;
-    let level_id = bits.read(8, "general_level_idc")?;
-    let mut to_skip = 0;
-    for _ in 0..sub_layers {
-        if bits.read_bool("sub_layer_profile_present_flag")? {
-            to_skip += 88;
-        }
-        if bits.read_bool("sub_layer_level_present_flag")? {
-            to_skip += 8;
-        }
-    }
-    if sub_layers > 0 {
-        to_skip += 2 * 8_u32.saturating_sub(sub_layers);
-    }
-    bits.skip(to_skip, "sub_layers")?;
-    Ok(ProfileTierLevel {
-        profile_space,
-        profile_id,
-        tier_flag,
-        level_id,
-    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::media::testing::{H265_SPS, h265_sets, noise, other_h265_sets};
+    use bytes::Bytes;
     use fastrand::Rng;
 
     #[test]
@@ -206,7 +138,7 @@ mod tests {
             sps.push(byte);
         }
         let sets = ParameterSets {
-            sps: sps.into(),
+            sps: Bytes::from(sps).into(),
             ..h265_sets()
         };
         let profile = ProfileTierLevel {
@@ -239,7 +171,7 @@ mod tests {
                 sps[..2].copy_from_slice(&[0x42, 0x01]);
             }
             let sets = ParameterSets {
-                sps: sps.into(),
+                sps: Bytes::from(sps).into(),
                 ..h265_sets()
             };
             sets.profile_tier_level();
