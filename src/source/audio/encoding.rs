@@ -1,5 +1,7 @@
 //! What a camera's audio track is encoded with, by its SDP.
 
+use super::bits::Bits;
+use super::config::Config;
 use crate::media::Codec;
 
 /// Rates at which L16, µ-law and A-law are taken.
@@ -101,7 +103,33 @@ impl Encoding {
     pub fn codec(&self) -> Option<Codec> {
         match self {
             Encoding::Pass(codec) => Some(*codec),
-            _ => None,
+            _ => cfg!(feature = "transcode-audio").then_some(Codec::Opus),
+        }
+    }
+
+    /// What people call it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Encoding::Pass(codec) => codec.encoding_name(),
+            Encoding::Aac(_) => "AAC",
+            Encoding::G726(_) => "G.726",
+            Encoding::L16(_) => "L16",
+            Encoding::Mulaw(_) => "PCMU",
+            Encoding::Alaw(_) => "PCMA",
+        }
+    }
+
+    /// Sampling rate in Hz, as far as it is known.
+    pub fn rate(&self) -> u32 {
+        match self {
+            Encoding::Pass(Codec::Opus) => 48_000,
+            Encoding::Pass(Codec::G722) => 16_000,
+            Encoding::Pass(_) | Encoding::G726(_) => 8_000,
+            Encoding::L16(pcm) | Encoding::Mulaw(pcm) | Encoding::Alaw(pcm) => pcm.rate,
+            Encoding::Aac(Aac::Generic { config, .. }) => {
+                Config::read(&mut Bits::new(config)).map_or(8_000, |config| config.rate)
+            }
+            Encoding::Aac(Aac::Latm { .. }) => 16_000,
         }
     }
 }
@@ -137,6 +165,18 @@ impl G726 {
 }
 
 impl Aac {
+    /// How far the timestamps of two access units in one packet are apart, on a clock of this rate.
+    pub fn unit_ticks(&self, clock_rate: u32) -> u32 {
+        /// Samples of the core in an access unit.
+        const SAMPLES: u64 = 1024;
+        let core_rate = match self {
+            Aac::Generic { config, .. } => Config::read(&mut Bits::new(config)),
+            Aac::Latm { .. } => None,
+        };
+        let core_rate = core_rate.map_or(clock_rate, |config| config.core_rate);
+        (SAMPLES * u64::from(clock_rate) / u64::from(core_rate.max(1))) as u32
+    }
+
     /// What is missing is what nearly all cameras send: AAC-LC in mode AAC-hbr.
     fn generic(pcm: Pcm, fmtp: &str) -> Result<Aac, String> {
         let number = |name, default| match parameter(fmtp, name).map(str::parse) {
@@ -148,7 +188,7 @@ impl Aac {
         let (size, index) = if slow { (6, 2) } else { (13, 3) };
         let config = match parameter(fmtp, "config").and_then(hex) {
             Some(config) if config.len() >= 2 => config,
-            _ => low_complexity(pcm).ok_or_else(|| {
+            _ => Config::low_complexity(pcm.rate, pcm.channels).ok_or_else(|| {
                 let Pcm { rate, .. } = pcm;
                 format!("has no usable config, and {rate} Hz is no sampling rate of AAC")
             })?,
@@ -171,18 +211,6 @@ impl Aac {
             None => Err("has no usable config, though cpresent is 0".to_owned()),
         }
     }
-}
-
-/// The AudioSpecificConfig of AAC-LC (ISO/IEC 14496-3 section 1.6.2.1).
-fn low_complexity(pcm: Pcm) -> Option<Vec<u8>> {
-    const LOW_COMPLEXITY: u16 = 2;
-    const RATES: [u32; 13] = [
-        96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025,
-        8_000, 7_350,
-    ];
-    let rate = RATES.iter().position(|&rate| rate == pcm.rate)? as u16;
-    let bits = (LOW_COMPLEXITY << 11) | (rate << 7) | (u16::from(pcm.channels.min(7)) << 3);
-    Some(bits.to_be_bytes().to_vec())
 }
 
 /// The value of a parameter of an `a=fmtp` line; `name` in lower case.
@@ -280,6 +308,14 @@ mod tests {
         assert_eq!(generic("mode=AAC-lbr;config=1408", 16_000, 1).0, 6);
         assert!(of("mpeg4-generic", 12_345, 1, "").is_err());
         assert!(of("mpeg4-generic", 16_000, 1, "sizelength=99").is_err());
+
+        let ticks = |config: &str, clock| match of("mpeg4-generic", clock, 1, config) {
+            Ok(Encoding::Aac(aac)) => aac.unit_ticks(clock),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(ticks("config=1408", 16_000), 1024);
+        // HE-AAC counts the samples that are heard.
+        assert_eq!(ticks("config=2b098800", 48_000), 2048);
 
         let latm = |fmtp| of("mp4a-latm", 16_000, 1, fmtp);
         let config = Some(vec![0x40, 0, 0x28, 0x10, 0x3f, 0xc0]);

@@ -10,6 +10,7 @@ use super::bitstream::{self, Content};
 use super::queue::{Data, Receiver, Report, Unit};
 use crate::error::{Error, Status};
 use crate::media::{AccessUnit, Codec, MediaKind, TrackInfo};
+use crate::source::audio::{self, Audio};
 use crate::source::rtp::Format;
 use crate::source::video::{Gate, Passed, Received};
 use crate::source::{Arrival, PushSink};
@@ -70,7 +71,7 @@ struct Formats {
 
 struct Pushed {
     video: Codec,
-    audio: Option<Codec>,
+    audio: Option<Audio>,
     formats: Formats,
     phase: Phase,
     gate: Gate,
@@ -92,7 +93,9 @@ impl Pushed {
     fn new(receiver: &Receiver) -> Self {
         Pushed {
             video: receiver.video,
-            audio: receiver.audio,
+            audio: receiver
+                .audio
+                .and_then(|codec| Audio::new(&audio::Encoding::Pass(codec), codec.clock_rate())),
             formats: Formats {
                 video: Format::pushed(receiver.video),
                 audio: receiver.audio.map(Format::pushed),
@@ -196,7 +199,7 @@ impl Pushed {
             video_info,
             ..
         } = self;
-        let audio = self.audio;
+        let audio = self.audio.as_ref().map(Audio::info);
         gate.push(received, show_damaged, &mut |passed| {
             let begins = match &passed {
                 Passed::Opening(_) => true,
@@ -204,7 +207,7 @@ impl Pushed {
                 _ => false,
             };
             if begins && let Some(info) = video_info.take() {
-                sink.live(Some(info), audio.map(TrackInfo::audio));
+                sink.live(Some(info), audio.clone());
                 *phase = Phase::Live;
             }
             let live = *phase != Phase::Connecting;
@@ -248,12 +251,14 @@ impl Pushed {
     }
 
     fn take_audio(&mut self, unit: Unit, sink: &mut impl PushSink) -> Option<Vec<u8>> {
-        if self.phase != Phase::Connecting {
+        if let Some(audio) = &mut self.audio
+            && self.phase != Phase::Connecting
+        {
             if unit.restarts {
                 sink.restarted(MediaKind::Audio);
             }
             let data = unit.data.as_slice();
-            sink.media(MediaKind::Audio, &access_unit(data, &unit), unit.lost);
+            audio.push(&access_unit(data, &unit), unit.lost, sink);
         }
         if let Some(format) = &self.formats.audio {
             let data = unit.data.as_slice();

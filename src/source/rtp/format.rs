@@ -82,7 +82,7 @@ impl Format {
                 (Encoding::Video(codec), _) => codec.clock_rate(),
                 (Encoding::Audio(audio::Encoding::Pass(codec)), _) => codec.clock_rate(),
                 (Encoding::Metadata, 0) => 90_000,
-                (Encoding::Audio(_), 0) => 8_000,
+                (Encoding::Audio(encoding), 0) => encoding.rate(),
                 (_, rate) => rate,
             },
             payload_type: Some(section.payload_type),

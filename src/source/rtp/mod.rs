@@ -361,11 +361,16 @@ impl Assembler {
             }
             Encoding::Video(Codec::Av1) => Assembler::TemporalUnits(TemporalUnits::default()),
             Encoding::Video(_) => Assembler::Pictures(Pictures::new(format, NalCodec::H264)),
-            Encoding::Audio(sound::Encoding::Aac(sound::Aac::Generic {
-                size_length,
-                index_length,
-                ..
-            })) => Assembler::Aac(Aac::new(*size_length, *index_length, 1024)),
+            Encoding::Audio(sound::Encoding::Aac(
+                aac @ sound::Aac::Generic {
+                    size_length,
+                    index_length,
+                    ..
+                },
+            )) => {
+                let ticks = aac.unit_ticks(format.clock_rate);
+                Assembler::Aac(Aac::new(*size_length, *index_length, ticks))
+            }
             Encoding::Audio(sound::Encoding::Aac(sound::Aac::Latm { .. })) => {
                 Assembler::Joined(Joined::new(MAX_FRAME))
             }
