@@ -642,7 +642,7 @@ typedef struct rtsp_webrtc_gateway_stream_event {
     const char *name;
     /** label of the stream's options. NULL: none. */
     const char *label;
-    /** What is wrong with the media of a stream that is LIVE, enum rtsp_webrtc_gateway_warning. */
+    /** What is wrong with the media of a stream that is LIVE, enum rtsp_webrtc_gateway_media_warning. */
     int32_t warning;
     /** 0. */
     uint32_t reserved;
@@ -977,20 +977,20 @@ typedef enum rtsp_webrtc_gateway_stream_state {
 } rtsp_webrtc_gateway_stream_state;
 
 /** What is wrong with the media of a stream that is LIVE. */
-typedef enum rtsp_webrtc_gateway_warning {
+typedef enum rtsp_webrtc_gateway_media_warning {
     /** Nothing. */
-    RTSP_WEBRTC_GATEWAY_WARNING_NONE = 0,
+    RTSP_WEBRTC_GATEWAY_MEDIA_WARNING_NONE = 0,
     /** The camera sends B-frames, which browsers cannot show over WebRTC. They are left out. */
-    RTSP_WEBRTC_GATEWAY_WARNING_B_FRAMES = 1,
+    RTSP_WEBRTC_GATEWAY_MEDIA_WARNING_B_FRAMES = 1,
     /** The camera sends no keyframe (IDR picture) that a decoder can start with. */
-    RTSP_WEBRTC_GATEWAY_WARNING_NO_KEYFRAME = 2,
+    RTSP_WEBRTC_GATEWAY_MEDIA_WARNING_NO_KEYFRAME = 2,
     /** The camera's parameter sets are missing: its frames cannot be decoded. */
-    RTSP_WEBRTC_GATEWAY_WARNING_NO_PARAMETER_SETS = 3,
+    RTSP_WEBRTC_GATEWAY_MEDIA_WARNING_NO_PARAMETER_SETS = 3,
     /** Parts of frames are missing; such frames, and those that depend on them, are left out. */
-    RTSP_WEBRTC_GATEWAY_WARNING_DAMAGED = 4,
+    RTSP_WEBRTC_GATEWAY_MEDIA_WARNING_DAMAGED = 4,
     /** The camera's audio cannot be played. */
-    RTSP_WEBRTC_GATEWAY_WARNING_AUDIO = 5,
-} rtsp_webrtc_gateway_warning;
+    RTSP_WEBRTC_GATEWAY_MEDIA_WARNING_AUDIO = 5,
+} rtsp_webrtc_gateway_media_warning;
 
 /** Codecs. */
 typedef enum rtsp_webrtc_gateway_codec {
@@ -1168,7 +1168,7 @@ typedef struct rtsp_webrtc_gateway_stream_info {
      * the numbers.
      */
     char quirks[256];
-    /** What is wrong with the media that arrives, enum rtsp_webrtc_gateway_warning. */
+    /** What is wrong with the media that arrives, enum rtsp_webrtc_gateway_media_warning. */
     int32_t warning;
     /**
      * The warning in a sentence for people, with what to do; empty if there is none, truncated if it
@@ -2430,7 +2430,7 @@ int rtsp_webrtc_gateway_metrics(const rtsp_webrtc_gateway *gateway,
  *   first, its own included; empty if it has none), "source" ("pull" or "push"), "state" (enum
  *   rtsp_webrtc_gateway_stream_state in lower case), "status" (rtsp_webrtc_gateway_strerror()
  *   of the last failure, or "ok"), "message", "warning" ({"name" (enum
- *   rtsp_webrtc_gateway_warning in lower case), "message"}, or null), "video_codec",
+ *   rtsp_webrtc_gateway_media_warning in lower case), "message"}, or null), "video_codec",
  *   "audio_codec", "width", "height", "bitrate_bps", "sessions", "reconnects", "bytes", "frames",
  *   "keyframes", "frames_dropped", "packets_lost", "keyframe_requests", "quirks" (names as in
  *   stream_info, with numbers), "since_last_media_ms", "memory_bytes", "cost_us":

@@ -189,14 +189,14 @@ enum class QualityReason : std::int32_t {
     Camera = RTSP_WEBRTC_GATEWAY_QUALITY_REASON_CAMERA,
 };
 
-/** What is wrong with the media of a stream that is Live: enum rtsp_webrtc_gateway_warning. */
-enum class Warning : std::int32_t {
-    None = RTSP_WEBRTC_GATEWAY_WARNING_NONE,
-    BFrames = RTSP_WEBRTC_GATEWAY_WARNING_B_FRAMES,
-    NoKeyframe = RTSP_WEBRTC_GATEWAY_WARNING_NO_KEYFRAME,
-    NoParameterSets = RTSP_WEBRTC_GATEWAY_WARNING_NO_PARAMETER_SETS,
-    Damaged = RTSP_WEBRTC_GATEWAY_WARNING_DAMAGED,
-    Audio = RTSP_WEBRTC_GATEWAY_WARNING_AUDIO,
+/** What is wrong with the media of a stream that is Live: enum rtsp_webrtc_gateway_media_warning. */
+enum class MediaWarning : std::int32_t {
+    None = RTSP_WEBRTC_GATEWAY_MEDIA_WARNING_NONE,
+    BFrames = RTSP_WEBRTC_GATEWAY_MEDIA_WARNING_B_FRAMES,
+    NoKeyframe = RTSP_WEBRTC_GATEWAY_MEDIA_WARNING_NO_KEYFRAME,
+    NoParameterSets = RTSP_WEBRTC_GATEWAY_MEDIA_WARNING_NO_PARAMETER_SETS,
+    Damaged = RTSP_WEBRTC_GATEWAY_MEDIA_WARNING_DAMAGED,
+    Audio = RTSP_WEBRTC_GATEWAY_MEDIA_WARNING_AUDIO,
 };
 
 /** enum rtsp_webrtc_gateway_codec. */
@@ -756,7 +756,7 @@ struct StreamEvent {
     /** From the options of the stream; empty if there is none. */
     std::string_view label;
     /** What is wrong with the media of a stream that is Live. */
-    Warning warning;
+    MediaWarning warning;
     /** The warning in a sentence for people, with what to do; empty if there is none. */
     std::string_view warning_message;
 };
@@ -1084,7 +1084,7 @@ struct StreamInfo {
     /** What the camera gets wrong and is forgiven: "cseq, no-transport". */
     std::string quirks;
     /** What is wrong with the media that arrives. */
-    Warning warning;
+    MediaWarning warning;
     /** The warning in a sentence for people, with what to do; empty if there is none. */
     std::string warning_message;
 };
@@ -1358,7 +1358,7 @@ inline rtsp_webrtc_gateway_callbacks c_callbacks(HandlersPtr *user_data) noexcep
                                 from->stream_user_data,
                                 view(from->name),
                                 view(from->label),
-                                static_cast<Warning>(from->warning),
+                                static_cast<MediaWarning>(from->warning),
                                 view(from->warning_message)};
         to.run("on_stream_state", to.stream_state, std::cref(event));
     };
@@ -1630,7 +1630,7 @@ public:
         out.name = info.name;
         out.label = info.label;
         out.quirks = info.quirks;
-        out.warning = static_cast<Warning>(info.warning);
+        out.warning = static_cast<MediaWarning>(info.warning);
         out.warning_message = info.warning_message;
         if (info.since_last_media_ms >= 0) {
             out.since_last_media = std::chrono::milliseconds(info.since_last_media_ms);

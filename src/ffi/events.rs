@@ -27,7 +27,7 @@ pub struct rtsp_webrtc_gateway_stream_event {
     pub name: *const c_char,
     /// label of the stream's options. NULL: none.
     pub label: *const c_char,
-    /// What is wrong with the media of a stream that is LIVE, enum rtsp_webrtc_gateway_warning.
+    /// What is wrong with the media of a stream that is LIVE, enum rtsp_webrtc_gateway_media_warning.
     pub warning: i32,
     /// 0.
     pub reserved: u32,

@@ -49,7 +49,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_metrics(
 ///   first, its own included; empty if it has none), "source" ("pull" or "push"), "state" (enum
 ///   rtsp_webrtc_gateway_stream_state in lower case), "status" (rtsp_webrtc_gateway_strerror()
 ///   of the last failure, or "ok"), "message", "warning" ({"name" (enum
-///   rtsp_webrtc_gateway_warning in lower case), "message"}, or null), "video_codec",
+///   rtsp_webrtc_gateway_media_warning in lower case), "message"}, or null), "video_codec",
 ///   "audio_codec", "width", "height", "bitrate_bps", "sessions", "reconnects", "bytes", "frames",
 ///   "keyframes", "frames_dropped", "packets_lost", "keyframe_requests", "quirks" (names as in
 ///   stream_info, with numbers), "since_last_media_ms", "memory_bytes", "cost_us":

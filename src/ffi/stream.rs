@@ -40,19 +40,19 @@ pub enum rtsp_webrtc_gateway_stream_state {
 /// What is wrong with the media of a stream that is LIVE.
 #[repr(C)]
 #[allow(dead_code, reason = "the header's names of WarningKind")]
-pub enum rtsp_webrtc_gateway_warning {
+pub enum rtsp_webrtc_gateway_media_warning {
     /// Nothing.
-    RTSP_WEBRTC_GATEWAY_WARNING_NONE = 0,
+    RTSP_WEBRTC_GATEWAY_MEDIA_WARNING_NONE = 0,
     /// The camera sends B-frames, which browsers cannot show over WebRTC. They are left out.
-    RTSP_WEBRTC_GATEWAY_WARNING_B_FRAMES = 1,
+    RTSP_WEBRTC_GATEWAY_MEDIA_WARNING_B_FRAMES = 1,
     /// The camera sends no keyframe (IDR picture) that a decoder can start with.
-    RTSP_WEBRTC_GATEWAY_WARNING_NO_KEYFRAME = 2,
+    RTSP_WEBRTC_GATEWAY_MEDIA_WARNING_NO_KEYFRAME = 2,
     /// The camera's parameter sets are missing: its frames cannot be decoded.
-    RTSP_WEBRTC_GATEWAY_WARNING_NO_PARAMETER_SETS = 3,
+    RTSP_WEBRTC_GATEWAY_MEDIA_WARNING_NO_PARAMETER_SETS = 3,
     /// Parts of frames are missing; such frames, and those that depend on them, are left out.
-    RTSP_WEBRTC_GATEWAY_WARNING_DAMAGED = 4,
+    RTSP_WEBRTC_GATEWAY_MEDIA_WARNING_DAMAGED = 4,
     /// The camera's audio cannot be played.
-    RTSP_WEBRTC_GATEWAY_WARNING_AUDIO = 5,
+    RTSP_WEBRTC_GATEWAY_MEDIA_WARNING_AUDIO = 5,
 }
 
 /// Codecs.
@@ -211,7 +211,7 @@ pub struct rtsp_webrtc_gateway_stream_info {
     /// no-transport"; empty if there is nothing, truncated if it is longer. The JSON document has
     /// the numbers.
     pub quirks: [c_char; 256],
-    /// What is wrong with the media that arrives, enum rtsp_webrtc_gateway_warning.
+    /// What is wrong with the media that arrives, enum rtsp_webrtc_gateway_media_warning.
     pub warning: i32,
     /// The warning in a sentence for people, with what to do; empty if there is none, truncated if it
     /// is longer.

@@ -160,8 +160,8 @@ fn the_other_enums_are_those_of_the_safe_api() {
     );
 
     let mut header = numbers(
-        "rtsp_webrtc_gateway_warning",
-        "RTSP_WEBRTC_GATEWAY_WARNING_",
+        "rtsp_webrtc_gateway_media_warning",
+        "RTSP_WEBRTC_GATEWAY_MEDIA_WARNING_",
     );
     assert_eq!(header.remove("NONE"), Some(0));
     let kinds = WarningKind::ALL.map(|kind| (kind.name().to_uppercase(), kind as i32));
