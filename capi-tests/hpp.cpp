@@ -523,10 +523,44 @@ void http() {
     CHECK(!gateway->try_listen_http(listen));
 }
 
+void sinks() {
+    Gateway gateway(loopback());
+    PushOptions options;
+    options.video_codec = Codec::H264;
+    const StreamId stream = gateway.add_push_stream("pushed", options);
+    CHECK(gateway.try_get_keyframe(stream).status() == Status::NotReady);
+    SinkOptions lengths;
+    lengths.length_prefixed = true;
+    const SinkId sink = gateway.add_sink(stream, lengths);
+    CHECK(!gateway.read_sink(sink, std::chrono::milliseconds(0)));
+    Frame pushed{keyframe, std::chrono::milliseconds(40)};
+    pushed.captured = std::chrono::system_clock::now() - std::chrono::seconds(1);
+    gateway.push_video(stream, pushed);
+    std::optional<SinkFrame> frame = gateway.read_sink(sink, std::chrono::minutes(1));
+    CHECK(frame && frame->key() && frame->format_changed() && !frame->discontinuity());
+    CHECK(!frame->damaged() && !frame->cached() && frame->packets_lost() == 0);
+    CHECK(frame->track() == SinkTrack::Video && frame->codec() == Codec::H264);
+    CHECK(frame->encoding() == "H264" && frame->width() > 0 && frame->height() > 0);
+    CHECK(frame->data().data()[3] == 9 && frame->parameters().size() > 8);
+    CHECK(frame->age().count() >= 0 && frame->frames_dropped() == 0);
+    const auto off = *frame->captured() - *pushed.captured;
+    CHECK(std::chrono::abs(off) < std::chrono::milliseconds(100));
+    CHECK(frame->arrival() > *frame->captured() && frame->channels() == 0);
+    const SinkInfo info = gateway.get_sink_info(sink);
+    CHECK(info.stream == stream && info.frames == 1 && info.queued_frames == 0);
+    const SinkFrame kept = gateway.get_keyframe(stream);
+    CHECK(kept.key() && kept.cached() && kept.data().size() == frame->data().size());
+    gateway.remove_sink(sink);
+    CHECK(gateway.try_read_sink(sink, std::chrono::minutes(1)).status() == Status::NotFound);
+    gateway.shutdown();
+    CHECK(frame->data().data()[4] == 0x67); // it outlives the gateway
+}
+
 } // namespace
 
 int main() {
     errors();
+    sinks();
     knobs_and_figures();
     moves();
     callbacks_live_as_long_as_the_gateway();

@@ -7,11 +7,13 @@ import os
 import subprocess
 import tempfile
 import unittest
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from offer import offer_sdp
 
-PROGRAMS = ("pull_camera", "push_h264", "ffmpeg_bridge", "metrics")
+PROGRAMS = ("pull_camera", "push_h264", "record", "ffmpeg_bridge", "metrics")
 
 
 def path(program: str) -> Path:
@@ -66,7 +68,9 @@ class Examples(unittest.TestCase):
         self.check(done, b"live", b"320x240, (49|50) pictures, 2 of them keyframes, 0 dropped")
         self.check_answer(done)
 
-    def test_pull_camera(self) -> None:
+    @contextmanager
+    def camera(self) -> Iterator[str]:
+        """The URL of a simulated camera."""
         if "CAMSIM" not in os.environ:
             self.skipTest("CAMSIM is not set: NO CAMERA, NOT TESTED")
         camera = subprocess.Popen(
@@ -74,11 +78,29 @@ class Examples(unittest.TestCase):
         )
         with camera:
             assert camera.stdout is not None
-            url = camera.stdout.readline().split()[1]
-            done = run("pull_camera", url, "-", 1, stdin=offer_sdp())
+            yield camera.stdout.readline().split()[1]
             camera.terminate()
+
+    def test_pull_camera(self) -> None:
+        with self.camera() as url:
+            done = run("pull_camera", url, "-", 1, stdin=offer_sdp())
         self.check(done, b"live", b" pictures")
         self.check_answer(done)
+
+    def test_record(self) -> None:
+        with self.camera() as url:
+            done = run("record", url, self.folder / "film", 4)
+        self.check(done, b"live", b" frames, [0-9]+ bytes, 0 dropped")
+        rows = [row.split("\t") for row in (self.folder / "film.tsv").read_text().splitlines()]
+        video = [row for row in rows if row[0] == "H264"]
+        self.assertGreater(len(video), 10)
+        self.assertEqual(video[0][5], "K")
+        film = self.folder / "film.h264"
+        self.assertEqual(sum(int(row[2]) for row in video), film.stat().st_size)
+        # Another reader finds as many pictures in it.
+        probe = ["ffprobe", "-v", "error", "-count_frames", "-show_entries", "stream=nb_read_frames"]
+        found = subprocess.run([*probe, "-of", "csv=p=0", film], capture_output=True, timeout=120)
+        self.assertEqual((found.stdout.strip(), found.stderr), (str(len(video)).encode(), b""))
 
     def test_pull_camera_of_nobody(self) -> None:
         done = run("pull_camera", "rtsp://user:hunter2@127.0.0.1:9/", "-", stdin=offer_sdp())

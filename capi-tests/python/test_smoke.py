@@ -125,6 +125,31 @@ class WithoutCamera(unittest.TestCase):
         self.assertTrue(lines)
         self.assertFalse([line for line in lines if "hunter2" in line[1]])
 
+    def test_sink(self) -> None:
+        with rwg.Gateway(udp_bind="127.0.0.1:0") as gateway:
+            stream = gateway.add_push_stream("pushed", rwg.Codec.H264, rwg.Codec.PCMU)
+            sink = gateway.add_sink(stream)
+            self.assertIsNone(gateway.read_sink(sink))
+            for index, picture in enumerate((KEYFRAME, PICTURE)):
+                gateway.push_video(stream, picture, index * 40_000)
+            gateway.push_audio(stream, b"\xff" * 160, 0)
+            frames = [gateway.read_sink(sink, 60_000) for _ in range(3)]
+            first, second, sound = (frame for frame in frames if frame is not None)
+            self.assertEqual((first.data, second.data), (KEYFRAME, PICTURE))
+            key = rwg.SinkFrameFlags.KEY | rwg.SinkFrameFlags.FORMAT_CHANGED
+            self.assertEqual((first.flags, second.flags), (key, rwg.SinkFrameFlags(0)))
+            self.assertEqual(second.pts_us - first.pts_us, 40_000)
+            self.assertEqual((first.track, first.codec), (rwg.SinkTrack.VIDEO, rwg.Codec.H264))
+            self.assertTrue(first.parameters)
+            self.assertEqual((sound.encoding, sound.sample_rate, sound.channels), ("PCMU", 8000, 1))
+            self.assertEqual(gateway.get_keyframe(stream).data, KEYFRAME)
+            self.assertEqual(gateway.get_sink_info(sink).frames, 3)
+            past = gateway.add_sink(stream, flags=rwg.SinkFlags.FROM_CACHE)
+            gateway.stream_name(stream)
+            gateway.get_stream_info(stream)
+            gateway.remove_stream(stream)
+            self.assertEqual([frame.data for frame in gateway.sink_frames(past)], [KEYFRAME, PICTURE])
+
     def test_push(self) -> None:
         requests: list[int] = []
         notes = Notes(on_keyframe_request=requests.append)
