@@ -540,7 +540,7 @@ void sinks() {
     CHECK(frame && frame->key() && frame->format_changed() && !frame->discontinuity());
     CHECK(!frame->damaged() && !frame->cached() && frame->packets_lost() == 0);
     CHECK(frame->track() == SinkTrack::Video && frame->codec() == Codec::H264);
-    CHECK(frame->encoding() == "H264" && frame->width() > 0 && frame->height() > 0);
+    CHECK(frame->encoding() == "H264" && frame->width() == gateway.get_stream_info(stream).width);
     CHECK(frame->data().data()[3] == 9 && frame->parameters().size() > 8);
     CHECK(frame->age().count() >= 0 && frame->frames_dropped() == 0);
     const auto off = *frame->captured() - *pushed.captured;

@@ -1510,7 +1510,8 @@ typedef enum rtsp_webrtc_gateway_sink_flags {
 typedef enum rtsp_webrtc_gateway_sink_frame_flags {
     /**
      * Decoding can start with the frame: an IDR picture (H265: any IRAP picture; AV1: a key frame), with
-     * its parameter sets in front. Set on each frame of audio and each document.
+     * its parameter sets in front; in a stream without IDR pictures, a recovery point or a picture that is
+     * all intra coded. Set on each frame of audio and each document.
      */
     RTSP_WEBRTC_GATEWAY_SINK_FRAME_KEY = 1,
     /**

@@ -70,7 +70,8 @@ sized_struct!(
 #[allow(dead_code, reason = "the header's names of flags")]
 pub enum rtsp_webrtc_gateway_sink_frame_flags {
     /// Decoding can start with the frame: an IDR picture (H265: any IRAP picture; AV1: a key frame), with
-    /// its parameter sets in front. Set on each frame of audio and each document.
+    /// its parameter sets in front; in a stream without IDR pictures, a recovery point or a picture that is
+    /// all intra coded. Set on each frame of audio and each document.
     RTSP_WEBRTC_GATEWAY_SINK_FRAME_KEY = 1,
     /// Something is missing between the frame before it of the same track and this one: packets were
     /// lost, the camera was connected again, or the queue was full.

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::convert::{Form, converted};
 use super::frame::Clocks;
 use super::{SinkFormat, SinkFrame};
-use crate::media::{Codec, ParameterSets, Ring, Track, is_keyframe};
+use crate::media::{Codec, ParameterSets, Ring, Track};
 use crate::source::rtp::{Format, Order, Reception, Unit};
 
 /// The access unit that a ring took in last.
@@ -37,11 +37,17 @@ pub(super) fn units(ring: &Ring, codec: Codec, packets: Range<u64>) -> Vec<Repla
     let mut units = Vec::new();
     let mut packet = Vec::new();
     let mut next = packets.start;
+    // What viewers begin with in a stream without keyframes is gray, and only for them.
+    let mut opening = false;
     while next < packets.end {
         let Some(unit) = ring.unit(next) else {
             break;
         };
         next = unit.end;
+        if ring.packet(unit.start).is_some_and(|packet| packet.opening) {
+            opening = true;
+            continue;
+        }
         // One of its own for each access unit: none waits for the packet after it.
         let mut reception = Reception::new(&Format::pushed(codec), Order::InOrder);
         let mut data = Vec::new();
@@ -63,13 +69,13 @@ pub(super) fn units(ring: &Ring, codec: Codec, packets: Range<u64>) -> Vec<Repla
         let Some(stored) = meta else {
             continue;
         };
-        while let Some(due) = reception.next_deadline() {
+        if let Some(due) = reception.next_deadline() {
             reception.handle_timeout(due, &mut out);
         }
         units.push(Replayed {
             data,
             arrival: stored.arrival,
-            keyframe: stored.keyframe,
+            keyframe: stored.keyframe || std::mem::take(&mut opening),
             ago: newest.timestamp.wrapping_sub(stored.timestamp) as i32,
         });
     }
@@ -90,7 +96,10 @@ fn write_header(packet: &mut Vec<u8>, sequence: u16, timestamp: u32, marker: boo
 pub fn keyframe(track: &Track, newest: &Newest) -> Option<SinkFrame> {
     let ring = track.ring();
     let info = track.info();
-    let packets = ring.unit(ring.latest_keyframe()?)?;
+    let mut packets = ring.unit(ring.latest_keyframe()?)?;
+    if ring.packet(packets.start)?.opening {
+        packets = ring.unit(packets.end)?;
+    }
     let unit = units(ring, info.codec, packets).pop()?;
     let found = ParameterSets::find(info.codec, &unit.data);
     let sets = found.as_ref().or(info.parameter_sets.as_ref());
@@ -109,7 +118,7 @@ pub fn keyframe(track: &Track, newest: &Newest) -> Option<SinkFrame> {
         capture_unix_us: captured.map(|moment| clocks.unix_us(moment)),
         arrival_unix_us: clocks.unix_us(unit.arrival),
         arrival: unit.arrival,
-        keyframe: is_keyframe(info.codec, &unit.data),
+        keyframe: true,
         damaged: false,
         cached: true,
         discontinuity: false,

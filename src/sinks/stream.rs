@@ -24,6 +24,8 @@ pub struct StreamSinks {
     /// The beginning of the timeline.
     origin: Instant,
     tracks: [Option<Track>; SinkTrack::COUNT],
+    /// See [`StreamSinks::opening`].
+    opening: bool,
     complained: Option<Instant>,
 }
 
@@ -98,6 +100,7 @@ impl StreamSinks {
             sinks: Vec::new(),
             origin,
             tracks: Default::default(),
+            opening: false,
             complained: None,
         }
     }
@@ -141,10 +144,16 @@ impl StreamSinks {
         }
     }
 
+    /// Decoding can begin with the access unit of video that is received next, though it is no keyframe.
+    pub fn opening(&mut self) {
+        self.opening = true;
+    }
+
     /// Passes on what was received. `sets`: the parameter sets of the stream's video, for keyframes
     /// without.
     pub fn received(&mut self, arrival: &Arrival<'_>, sets: Option<&ParameterSets>) -> Behind {
         let kind = track_of(arrival.format);
+        let opening = kind == SinkTrack::Video && std::mem::take(&mut self.opening);
         if !self.sinks.iter().any(|sink| sink.takes(kind)) {
             return Behind::default();
         }
@@ -158,7 +167,7 @@ impl StreamSinks {
         let pts_us = track.pts_us(unit.timestamp, moment);
         let interrupted = std::mem::take(&mut track.interrupted);
         let (codec, keyframe) = match arrival.format.encoding {
-            Encoding::Video(codec) => (Some(codec), is_keyframe(codec, unit.data)),
+            Encoding::Video(codec) => (Some(codec), opening || is_keyframe(codec, unit.data)),
             _ => (None, true),
         };
         let mut missing = None;

@@ -123,6 +123,18 @@ fn b_frames_and_damaged_frames_are_recorded_and_keyframes_have_their_sets() {
 }
 
 #[test]
+fn without_keyframes_it_begins_where_viewers_do() {
+    let mut world = World::new(SinkOptions::default());
+    world.video(REFERENCE, 0, 0, 0);
+    world.sinks.opening();
+    world.video(REFERENCE, 3600, 40, 0);
+    world.video(REFERENCE, 7200, 80, 0);
+    let entry = world.read();
+    assert!(entry.keyframe && entry.data.starts_with(&entry.format.parameters));
+    assert!(!world.read().keyframe);
+}
+
+#[test]
 fn all_tracks_share_a_timeline_that_no_reconnection_sets_back() {
     let mut world = World::new(SinkOptions {
         metadata: true,

@@ -373,6 +373,7 @@ impl Core {
         let Some(entry) = self.streams.get_mut(id) else {
             return;
         };
+        entry.sinks.opening();
         let arrived = entry.stream.opening(unit);
         if arrived == Arrived::Nothing {
             return;
