@@ -90,6 +90,7 @@ pub struct Reception {
     format: Format,
     /// The payload type that is read, once a packet came.
     payload_type: Option<u8>,
+    order: Order,
     sequencer: Sequencer,
     assembly: Assembly,
     counters: Counters,
@@ -127,16 +128,9 @@ impl Reception {
     pub fn new(format: &Format, order: Order) -> Self {
         Reception {
             payload_type: None,
-            sequencer: Sequencer::new(order),
-            assembly: Assembly {
-                assembler: Assembler::new(format),
-                lost: 0,
-                last: None,
-                clock: TrackClock::new(format.clock_rate),
-                before: Before::default(),
-                early: None,
-                timeline: Timeline::new(format.clock_rate),
-            },
+            sequencer: Sequencer::new(order, !format.trusts_markers),
+            assembly: Assembly::new(format),
+            order,
             counters: Counters::default(),
             reports: Reports::new(format.clock_rate),
             ended: false,
@@ -173,8 +167,12 @@ impl Reception {
     fn fits(&mut self, payload_type: u8) -> bool {
         let own = self.format.payload_type;
         if self.payload_type != Some(payload_type) {
-            if self.payload_type.is_some() && own != Some(payload_type) && own.is_some() {
-                return false;
+            if let (Some(_), Some(own)) = (self.payload_type, own) {
+                if own != payload_type {
+                    return false;
+                }
+                // What came before was of something else.
+                *self = Reception::new(&self.format, self.order);
             }
             self.payload_type = Some(payload_type);
         }
@@ -252,6 +250,18 @@ impl Reception {
 }
 
 impl Assembly {
+    fn new(format: &Format) -> Self {
+        Assembly {
+            assembler: Assembler::new(format),
+            lost: 0,
+            last: None,
+            before: Before::default(),
+            early: None,
+            clock: TrackClock::new(format.clock_rate),
+            timeline: Timeline::new(format.clock_rate),
+        }
+    }
+
     /// Takes the next packet.
     fn push(
         &mut self,

@@ -17,6 +17,8 @@ const MAX_LATE: u16 = 100;
 const SAME_SENDER: u32 = 900_000;
 /// Consecutive packets with unexpected numbers after which the numbers are taken to mean nothing.
 const MAX_ODD: u8 = 8;
+/// Packets that may arrive behind one that was sent after them, at the start.
+const MAX_OPENING: u16 = 16;
 /// Buffers kept for packets that wait.
 const MAX_SPARE: usize = 32;
 
@@ -33,6 +35,8 @@ pub struct Before {
 #[derive(Debug)]
 pub struct Sequencer {
     order: Order,
+    /// The first packet waits for those that it may have overtaken.
+    patient: bool,
     current: Option<Current>,
     /// Packets behind the expected one; that one is at index 0 and always missing. Empty while packets
     /// come in order.
@@ -58,6 +62,8 @@ struct Current {
     odd: u8,
     /// The numbers mean nothing.
     unnumbered: bool,
+    /// The first packets wait for those that they may have overtaken. None of these counts as lost.
+    opening: bool,
 }
 
 /// Two packets that agree in this are one that came twice.
@@ -102,6 +108,19 @@ enum Place {
 }
 
 impl Current {
+    /// A sequence that begins with a packet.
+    fn from(packet: &Packet<'_>, odd: u8) -> Self {
+        Current {
+            ssrc: packet.ssrc,
+            next: packet.sequence.wrapping_add(1),
+            timestamp: packet.timestamp,
+            print: Print::of(packet),
+            odd,
+            unnumbered: odd >= MAX_ODD,
+            opening: false,
+        }
+    }
+
     fn place(&self, packet: &Packet<'_>, order: Order) -> Place {
         let ahead = packet.sequence.wrapping_sub(self.next);
         let step = packet.timestamp.wrapping_sub(self.timestamp) as i32;
@@ -120,9 +139,10 @@ impl Current {
 }
 
 impl Sequencer {
-    pub fn new(order: Order) -> Self {
+    pub fn new(order: Order, patient: bool) -> Self {
         Sequencer {
             order,
+            patient: patient && order != Order::InOrder,
             current: None,
             held: VecDeque::new(),
             waiting: 0,
@@ -141,7 +161,12 @@ impl Sequencer {
         deliver: &mut impl FnMut(&Packet<'_>, Before, Instant),
     ) {
         let Some(current) = &mut self.current else {
-            return self.begin(packet, now, deliver);
+            if self.patient {
+                self.open(packet, data, now);
+            } else {
+                self.begin(packet, now, deliver);
+            }
+            return;
         };
         let place = match current.place(packet, self.order) {
             _ if current.unnumbered => Place::Next,
@@ -216,9 +241,20 @@ impl Sequencer {
         current.next = packet.sequence.wrapping_add(1);
         current.timestamp = packet.timestamp;
         current.print = Print::of(packet);
+        current.opening = false;
         let lost = u32::from(missing);
         let restarts = false;
         deliver(packet, Before { lost, restarts }, arrival);
+    }
+
+    /// Begins the first sequence with packets that may be on their way.
+    fn open(&mut self, packet: &Packet<'_>, data: &[u8], now: Instant) {
+        self.current = Some(Current {
+            next: packet.sequence.wrapping_sub(MAX_OPENING),
+            opening: true,
+            ..Current::from(packet, 0)
+        });
+        self.hold(MAX_OPENING, data, now);
     }
 
     /// Begins a sequence.
@@ -230,14 +266,7 @@ impl Sequencer {
     ) {
         // Sequences of one packet each are none.
         let odd = self.current.as_ref().map_or(0, |current| current.odd);
-        let previous = self.current.replace(Current {
-            ssrc: packet.ssrc,
-            next: packet.sequence.wrapping_add(1),
-            timestamp: packet.timestamp,
-            print: Print::of(packet),
-            odd,
-            unnumbered: odd >= MAX_ODD,
-        });
+        let previous = self.current.replace(Current::from(packet, odd));
         self.held.clear();
         self.waiting = 0;
         self.suspect = None;
@@ -309,6 +338,9 @@ impl Sequencer {
         while let Some(None) = self.held.front() {
             self.held.pop_front();
             missing += 1;
+        }
+        if self.current.as_ref().is_some_and(|current| current.opening) {
+            missing = 0;
         }
         self.front(missing, deliver);
         while let Some(Some(_)) = self.held.front() {

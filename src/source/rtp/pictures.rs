@@ -24,6 +24,8 @@ const LENGTH: usize = 4;
 const AFTER_MARKER: Duration = Duration::from_millis(40);
 /// How long a picture waits for more if its camera has never set a marker.
 const WITHOUT_MARKER: Duration = Duration::from_millis(100);
+/// The longer start code.
+const LONG_START_CODE: &[u8] = &[0, 0, 0, 1];
 /// The first slices that are searched for start codes; after that, only if one had any.
 const SEARCHED: u32 = 64;
 
@@ -158,6 +160,7 @@ impl Pictures {
                 self.confirmed();
             }
             self.complete(out);
+            self.after_gap = false;
         } else {
             // Nobody knows how many were of the one picture and how many of the next; unless it was the
             // one packet with the marker.
@@ -364,14 +367,16 @@ impl Pictures {
         let nal = self.unit.data.get(at + LENGTH..).unwrap_or_default();
         let kind = self.codec.kind(nal);
         let is_slice = matches!(kind, NalKind::Slice { .. });
-        let searched = match &mut self.search {
+        let joined = match &mut self.search {
+            Search::Found => memmem::find(nal, START_CODE).is_some(),
             Search::Slices(left) if is_slice => {
                 *left = left.saturating_sub(1);
-                *left > 0
+                *left > 0 && memmem::find(nal, START_CODE).is_some()
             }
-            _ => true,
+            // Some put bytes into SEI that look like the shorter one.
+            Search::Slices(_) => memmem::find(nal, LONG_START_CODE).is_some(),
         };
-        if searched && memmem::find(nal, START_CODE).is_some() {
+        if joined {
             self.search = Search::Found;
             return self.split(at);
         }

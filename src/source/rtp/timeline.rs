@@ -42,6 +42,9 @@ struct State {
     highest_out: i64,
     /// In ticks since the origin.
     last_arrival: i64,
+    /// How far the timeline is ahead of the arrivals: of the last seconds, that of the unit with the
+    /// least delay.
+    lead: i64,
     /// Consecutive steps back.
     steps_back: u32,
     speed: Speed,
@@ -94,6 +97,7 @@ impl Timeline {
             highest: timestamp.wrapping_sub(1),
             highest_out: timestamp.wrapping_sub(1),
             last_arrival: 0,
+            lead: timestamp,
             steps_back: 0,
             speed: Speed {
                 begun: (timestamp, 0),
@@ -122,8 +126,8 @@ impl State {
         let was_believed = self.by_arrival.is_none();
         self.judge(timestamp, arrived, rate);
         let candidate = timestamp.wrapping_add(self.offset);
-        let error = candidate.wrapping_sub(self.highest_out.wrapping_add(elapsed));
-        let jumps = error > AHEAD_SECONDS * rate || error < -BEHIND_SECONDS * rate;
+        let ahead = candidate.wrapping_sub(arrived).wrapping_sub(self.lead);
+        let jumps = ahead > AHEAD_SECONDS * rate || ahead < -BEHIND_SECONDS * rate;
         let (out, believed) = if let Some(by_arrival) = &mut self.by_arrival {
             let out = by_arrival.next(self.highest_out, arrived, elapsed, rate);
             (out, false)
@@ -144,8 +148,15 @@ impl State {
             let out = self.highest_out.wrapping_add(elapsed.max(1));
             self.offset = out.wrapping_sub(timestamp);
             self.highest = timestamp;
+            self.lead = out.wrapping_sub(arrived);
             (out, false)
         };
+        // A clock that is somewhat slow is followed.
+        self.lead = self.lead.wrapping_sub(elapsed / 8);
+        let lead = out.wrapping_sub(arrived);
+        if lead.wrapping_sub(self.lead) > 0 {
+            self.lead = lead;
+        }
         if above > 0 {
             self.highest = timestamp;
         }
@@ -345,6 +356,24 @@ mod tests {
             let at = if (300..375).contains(&i) { 375 } else { i };
             let placed = timeline.place(i as i64 * STEP, start + Duration::from_millis(40 * at));
             assert_eq!(placed.timestamp, i as i64 * STEP, "{i}");
+        }
+    }
+
+    /// The camera drops what it could not send.
+    #[test]
+    fn after_a_stall_the_timeline_is_where_it_was() {
+        let start = Instant::now();
+        let mut timeline = Timeline::new(90_000);
+        for i in 0..1000_u64 {
+            let (stamp, at) = match i {
+                // The last one before the stall is what is sent first.
+                300 => (300, 375),
+                ..300 => (i, i),
+                _ => (i + 75, i + 75),
+            };
+            let arrival = start + Duration::from_millis(40 * at);
+            let placed = timeline.place(stamp as i64 * STEP, arrival);
+            assert_eq!(placed.timestamp, stamp as i64 * STEP, "{i}");
         }
     }
 

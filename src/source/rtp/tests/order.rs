@@ -1,13 +1,19 @@
 //! Packets out of order, twice, late, never, and renumbered.
 
 use super::*;
+use crate::media::Codec;
 use fastrand::Rng;
 
 /// Frames of audio whose data is their sequence number.
 struct Audio(Rig);
 
 impl Audio {
+    /// Nothing waits at the start, as of a host that pushes.
     fn new(order: Order) -> Self {
+        Audio(Rig::new(&Format::pushed(Codec::Pcmu), order))
+    }
+
+    fn of_camera(order: Order) -> Self {
         Audio(Rig::new(&format("audio", "pcmu", 8000, ""), order))
     }
 
@@ -100,6 +106,23 @@ fn each_arrives_when_it_arrived() {
 }
 
 #[test]
+fn the_first_packets_wait_for_those_that_they_have_overtaken() {
+    let mut audio = Audio::of_camera(UDP);
+    for number in [13, 12, 10, 14] {
+        audio.number(number);
+        audio.0.pass(ms(10));
+    }
+    assert!(audio.0.units.is_empty());
+    audio.0.pass(ms(60));
+    assert_eq!(audio.numbers(), [10]);
+    audio.number(11);
+    assert_eq!(audio.numbers(), [10, 11, 12, 13, 14]);
+    assert_eq!(audio.lost(), 0);
+    audio.number(15);
+    assert_eq!(audio.0.units.len(), 6);
+}
+
+#[test]
 fn another_sender_begins_anew_once_it_sends_twice() {
     let mut audio = Audio::new(UDP);
     audio.number(10);
@@ -167,7 +190,7 @@ fn over_tcp_what_comes_twice_counts_once_and_gaps_are_the_senders() {
 
 #[test]
 fn packets_of_another_payload_type_are_left_out() {
-    let mut audio = Audio::new(Order::InOrder);
+    let mut audio = Audio::of_camera(Order::InOrder);
     let other = |number: u16, kind: u8| {
         let mut packet = rtp(false, number, 5, SSRC, &number.to_be_bytes());
         packet[1] = kind;
@@ -210,8 +233,7 @@ fn reordering_damages_nothing() {
                 };
                 let packet = rtp(n == 8, 9 * i + n, 3600 * u32::from(i), SSRC, payload);
                 let at = 40_000 * u64::from(i) + 300 * u64::from(n) + random.u64(5_000..40_000);
-                // The first is on time: nobody could know what it is that came before it.
-                packets.push((if i + n == 0 { 0 } else { at }, packet));
+                packets.push((at, packet));
             }
         }
         packets.sort_by_key(|&(at, _)| at);
