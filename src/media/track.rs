@@ -126,10 +126,11 @@ impl Track {
     }
 
     /// Packetizes a keyframe that is no frame of the source's: viewers begin with it, and go on with the
-    /// next access unit. Those who are further get it not.
+    /// next access unit. Those who are further do not get it, unless the source began anew.
     pub fn push_opening(&mut self, unit: &AccessUnit<'_>) {
+        let opening = !self.awaits_keyframe;
         match self.info.codec {
-            Codec::H264 => self.push_video::<NalUnit<'_, H264>>(unit, true),
+            Codec::H264 => self.push_video::<NalUnit<'_, H264>>(unit, opening),
             // The others have none.
             _ => (false, false),
         };

@@ -16,6 +16,7 @@ mod legs;
 mod liar;
 mod links;
 mod nack;
+mod opening;
 mod overflow;
 mod pacing;
 mod reports;
