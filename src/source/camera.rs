@@ -1,9 +1,6 @@
 //! A camera, and how to connect to it.
 
 use std::rc::Rc;
-use std::sync::Arc;
-
-use retina::client::SessionGroup;
 
 use super::{CameraUrl, Demand, Timeouts};
 use crate::config::{PullOptions, Transport};
@@ -15,12 +12,9 @@ pub struct CameraConfig {
     pub(super) url: CameraUrl,
     pub(super) transport: Transport,
     pub(super) audio: bool,
-    #[allow(dead_code)] // Until cameras are received with the client of our own.
     pub(super) metadata: bool,
     pub(super) timeouts: Timeouts,
     pub(super) on_demand: bool,
-    /// Counts the sessions whose TEARDOWN is not answered yet.
-    pub(super) teardowns: Arc<SessionGroup>,
 }
 
 impl CameraConfig {
@@ -33,7 +27,6 @@ impl CameraConfig {
             metadata: options.metadata,
             timeouts: Timeouts::of(options)?,
             on_demand: options.on_demand,
-            teardowns: Arc::default(),
         })
     }
 
@@ -41,10 +34,5 @@ impl CameraConfig {
     pub fn demand(&self) -> Option<Rc<Demand>> {
         self.on_demand
             .then(|| Rc::new(Demand::new(self.timeouts.linger)))
-    }
-
-    /// The limit on unanswered TEARDOWNs goes on counting those of the camera that this one replaces.
-    pub fn replaces(&mut self, previous: &CameraConfig) {
-        self.teardowns = Arc::clone(&previous.teardowns);
     }
 }

@@ -1,105 +1,138 @@
-//! Failures of a camera, as a status and a sentence.
-//!
-//! `retina` reveals the kind of an error only in its text, which is written for developers: several
-//! lines, sometimes with the URL. Only its first line is used, without URLs.
+//! Failures of a camera, as a status and a sentence: which camera, what happened, what to do.
 
+use std::io;
 use std::time::Duration;
 
 use super::CameraUrl;
+use super::rtp::Unusable;
+use super::rtsp::Failure;
 use crate::error::{Error, Status};
 
 /// Maximum length of foreign text in a sentence.
 const MAX_DETAIL_CHARS: usize = 160;
 
-/// How `retina`'s text starts if the TCP connection could not be made.
-const CONNECT_PREFIX: &str = "Unable to connect to RTSP server: ";
-/// How it starts if the connection broke while reading or writing.
-const BROKEN_PREFIXES: [&str; 2] = [
-    "Error reading from RTSP peer: ",
-    "Error writing to RTSP peer: ",
-];
-
-/// An error of `retina`.
-pub(super) fn from_retina(url: &CameraUrl, error: &retina::Error) -> Error {
-    classify(url, error.status_code(), &error.to_string())
-}
-
-fn classify(url: &CameraUrl, status_code: Option<u16>, text: &str) -> Error {
+/// What the RTSP client ended with.
+pub(super) fn of_client(url: &CameraUrl, failure: Failure) -> Error {
     let camera = url.authority();
-    let (status, message) = match status_code {
-        Some(401) if url.credentials().is_none() => (
+    let (status, message) = match failure {
+        Failure::NoCredentials => (
             Status::Auth,
             format!(
                 "camera {camera} requires a user and a password, and none were given: set them"
             ),
         ),
-        Some(401) if text.contains("WWW-Authenticate") => (
+        Failure::UnsupportedAuth => (
             Status::Auth,
             format!(
                 "camera {camera} requires an authentication scheme other than Basic and Digest, which is not supported: enable Digest in the camera"
             ),
         ),
-        Some(401 | 403) => (
+        Failure::Unauthorized | Failure::Forbidden => (
             Status::Auth,
             format!(
                 "camera {camera} refused the user or the password: check both, and that this \
                  user may view over RTSP"
             ),
         ),
-        Some(404) => (
+        Failure::NotFound => (
             Status::Camera,
             format!("camera {camera} has no stream at this path: check the path of its URL"),
         ),
-        Some(453 | 503) => (
+        Failure::Busy(said) => (
             Status::Camera,
             format!(
                 "camera {camera} is busy ({}): it may have reached its limit of RTSP clients",
-                detail(text)
+                detail(&said)
             ),
         ),
-        Some(461) => (
+        Failure::TransportRefused => (
             Status::Camera,
             format!(
                 "camera {camera} refused the transport: use UDP instead of TCP, or TCP instead of UDP"
             ),
         ),
-        Some(_) => (
+        Failure::SessionLost => (
             Status::Camera,
+            format!("camera {camera} no longer knows the session: it may have restarted"),
+        ),
+        Failure::TornDown => (
+            Status::Connect,
             format!(
-                "camera {camera} sent an unusable response: {}",
-                detail(text)
+                "camera {camera} ended the session: it may have restarted or have been reconfigured"
             ),
         ),
-        None => {
-            if let Some(cause) = text.strip_prefix(CONNECT_PREFIX) {
-                (
-                    Status::Connect,
-                    format!(
-                        "camera {camera} cannot be reached ({}): check that it is on the network, \
-                         and the host and port of its URL",
-                        detail(cause)
-                    ),
-                )
-            } else if let Some(cause) = BROKEN_PREFIXES
-                .iter()
-                .find_map(|prefix| text.strip_prefix(prefix))
-            {
-                (
-                    Status::Connect,
-                    format!("the connection to camera {camera} broke: {}", detail(cause)),
-                )
-            } else {
-                (
-                    Status::Camera,
-                    format!(
-                        "camera {camera} violated the RTSP protocol: {}",
-                        detail(text)
-                    ),
-                )
-            }
-        }
+        Failure::Refused(method, said) => (
+            Status::Camera,
+            format!(
+                "camera {camera} refused {method} ({}): check the path of its URL, and restart the \
+                 camera if it is right",
+                detail(&said)
+            ),
+        ),
+        Failure::TooLong(what) => (
+            Status::Camera,
+            format!(
+                "camera {camera} sends {what} that does not end: check the host and port of its URL"
+            ),
+        ),
+        Failure::NotRtsp => (
+            Status::Camera,
+            format!(
+                "camera {camera} violated the RTSP protocol: what it sends is no RTSP; check the \
+                 host and port of its URL"
+            ),
+        ),
+        Failure::Redirects => (
+            Status::Camera,
+            format!(
+                "camera {camera} redirects again and again: use the URL of the camera that it \
+                 redirects to"
+            ),
+        ),
+        Failure::BadRedirect => (
+            Status::Camera,
+            format!("camera {camera} redirects to what is no RTSP URL: check its configuration"),
+        ),
+        Failure::Closed => return closed(url),
     };
     Error::new(status, message)
+}
+
+/// There is no connection to the camera.
+pub(super) fn unreachable(url: &CameraUrl, error: &io::Error) -> Error {
+    Error::new(
+        Status::Connect,
+        format!(
+            "camera {} cannot be reached ({}): check that it is on the network, and the host and \
+             port of its URL",
+            url.authority(),
+            detail(&error.to_string())
+        ),
+    )
+}
+
+/// The connection broke.
+pub(super) fn broken(url: &CameraUrl, error: &io::Error) -> Error {
+    Error::new(
+        Status::Connect,
+        format!(
+            "the connection to camera {} broke: {}",
+            url.authority(),
+            detail(&error.to_string())
+        ),
+    )
+}
+
+/// There are no UDP ports to receive on.
+pub(super) fn no_ports(url: &CameraUrl, error: &io::Error) -> Error {
+    Error::new(
+        Status::Io,
+        format!(
+            "no UDP ports could be opened for camera {} ({}): use TCP, or allow more open files",
+            url.authority(),
+            detail(&error.to_string())
+        ),
+    )
 }
 
 /// The camera did not respond before the deadline of an attempt.
@@ -115,105 +148,70 @@ pub(super) fn connect_timeout(url: &CameraUrl, after: Duration) -> Error {
     )
 }
 
-/// The camera sends a message or a frame without an end.
-pub(super) fn endless(url: &CameraUrl) -> Error {
-    Error::new(
-        Status::Camera,
-        format!(
-            "camera {} sends a message or a video frame that does not end: check the host and port \
-             of its URL",
-            url.authority()
-        ),
-    )
-}
-
-/// The camera closed the connection while it played.
-pub(super) fn closed(url: &CameraUrl) -> Error {
+/// The camera closed the connection.
+fn closed(url: &CameraUrl) -> Error {
     Error::new(
         Status::Connect,
         format!("camera {} closed the connection", url.authority()),
     )
 }
 
-/// The camera stopped sending video.
-pub(super) fn stalled(url: &CameraUrl, after: Duration) -> Error {
+/// The camera stopped sending, or never began to.
+pub(super) fn stalled(url: &CameraUrl, after: Duration, has_video: bool) -> Error {
     Error::new(
         Status::Stalled,
         format!(
-            "camera {} sent no video for {}: check the camera and the network to it; with UDP, \
+            "camera {} sent no {} for {}: check the camera and the network to it; with UDP, \
              check that no firewall blocks it",
             url.authority(),
+            if has_video { "video" } else { "audio" },
             seconds(after)
         ),
     )
 }
 
 /// Video arrived, but never the parameter sets that a decoder needs first.
-pub(super) fn no_parameter_sets(
-    url: &CameraUrl,
-    after: Duration,
-    last: Option<&retina::Error>,
-) -> Error {
-    let cause = last.map_or(String::new(), |error| {
-        format!(" ({})", detail(&error.to_string()))
-    });
+pub(super) fn no_parameter_sets(url: &CameraUrl, after: Duration) -> Error {
     Error::new(
         Status::Camera,
         format!(
             "camera {} sent video for {} without usable parameter sets (SPS and PPS; for H.265 also \
-             VPS){cause}: set a shorter keyframe interval",
+             VPS): set a shorter keyframe interval",
             url.authority(),
             seconds(after)
         ),
     )
 }
 
-/// The camera has no usable video. `encodings` are those of its video streams.
-pub(super) fn no_usable_video<'a>(
-    url: &CameraUrl,
-    encodings: impl Iterator<Item = &'a str>,
-) -> Error {
+/// The camera has no track that can be used. `why`: of the first that cannot.
+pub(super) fn nothing_usable(url: &CameraUrl, why: Option<&Unusable>) -> Error {
     let camera = url.authority();
-    let encodings: Vec<String> = encodings.map(|name| detail(name).to_uppercase()).collect();
-    if encodings.is_empty() {
-        return Error::new(
+    match why {
+        None => Error::new(
             Status::Camera,
-            format!("camera {camera} has no video at this path: check the path of its URL"),
-        );
-    }
-    Error::new(
-        Status::Unsupported,
-        format!(
-            "camera {camera} sends {}, and only H.264 and H.265 are supported: set the camera to \
-             H.264",
-            detail(&encodings.join(", "))
+            format!(
+                "camera {camera} has neither video nor audio at this path: check the path of its URL"
+            ),
         ),
-    )
+        Some(Unusable { encoding, reason }) => Error::new(
+            Status::Unsupported,
+            format!(
+                "camera {camera} sends {}, which {}",
+                detail(encoding),
+                reason
+            ),
+        ),
+    }
 }
 
 /// The camera's audio is left out; its video is not affected.
-pub(super) fn no_usable_audio(url: &CameraUrl, encoding: &str) -> String {
-    let (name, reason) = match encoding {
-        "mpeg4-generic" | "mp4a-latm" => ("AAC".to_owned(), "which browsers cannot play"),
-        "opus" => ("Opus".to_owned(), "which is not supported from cameras"),
-        other => (detail(other).to_uppercase(), "which is not supported"),
-    };
+pub(super) fn no_usable_audio(url: &CameraUrl, why: &Unusable) -> String {
     format!(
-        "camera {} sends its audio as {name}, {reason}: the stream has no audio; set the camera's \
-         audio to G.711 (PCMU or PCMA), or to G.722 with a clock rate of 8000",
-        url.authority()
-    )
-}
-
-/// `retina` panicked, as it does on some malformed responses.
-pub(super) fn panicked(url: &CameraUrl) -> Error {
-    Error::new(
-        Status::Camera,
-        format!(
-            "camera {} sent an RTSP response so malformed that the RTSP client gave up: update the \
-             camera's firmware",
-            url.authority()
-        ),
+        "camera {} sends its audio as {}, which {}: the stream has no audio; set the camera's \
+         audio to G.711 (PCMU or PCMA)",
+        url.authority(),
+        detail(&why.encoding),
+        why.reason
     )
 }
 
@@ -251,81 +249,41 @@ mod tests {
     }
 
     #[test]
-    fn retina_errors_get_their_status() {
-        let rest = "\n\nconn: 127.0.0.1:1(me)->127.0.0.1:554@t\nmsg: 1@t";
-        let table: &[(Option<u16>, &str, Status)] = &[
+    fn each_failure_has_its_status_and_a_sentence() {
+        let said = "500 Internal Server Error at rtsp://cam/?password=s3cret".to_owned();
+        let table = [
+            (Failure::Unauthorized, Status::Auth, "check both"),
+            (Failure::NoCredentials, Status::Auth, "none were given"),
+            (Failure::UnsupportedAuth, Status::Auth, "other than Basic"),
+            (Failure::Forbidden, Status::Auth, "check both"),
+            (Failure::NotFound, Status::Camera, "the path"),
+            (Failure::Busy(said.clone()), Status::Camera, "busy (500"),
+            (Failure::TransportRefused, Status::Camera, "UDP instead"),
+            (Failure::SessionLost, Status::Camera, "restarted"),
+            (Failure::TornDown, Status::Connect, "restarted"),
             (
-                Some(401),
-                "401 Unauthorized response to DESCRIBE CSeq=2: Received",
-                Status::Auth,
-            ),
-            (
-                Some(403),
-                "403 Forbidden response to DESCRIBE CSeq=2: Unexpected",
-                Status::Auth,
-            ),
-            (
-                Some(404),
-                "404 Not Found response to DESCRIBE CSeq=1: Unexpected",
+                Failure::Refused("PLAY", said),
                 Status::Camera,
+                "refused PLAY (500",
             ),
             (
-                Some(453),
-                "453 Not Enough Bandwidth response to SETUP",
+                Failure::TooLong("a header"),
                 Status::Camera,
+                "sends a header",
             ),
-            (
-                Some(461),
-                "461 Unsupported Transport response to SETUP",
-                Status::Camera,
-            ),
-            (
-                Some(500),
-                "500 Internal Server Error response to PLAY",
-                Status::Camera,
-            ),
-            (
-                Some(200),
-                "200 OK response to DESCRIBE CSeq=1: Unable to parse SDP",
-                Status::Camera,
-            ),
-            (
-                None,
-                "Unable to connect to RTSP server: Connection refused",
-                Status::Connect,
-            ),
-            (
-                None,
-                "Error reading from RTSP peer: Connection reset by peer",
-                Status::Connect,
-            ),
-            (
-                None,
-                "RTSP framing error: Invalid RTSP message: x",
-                Status::Camera,
-            ),
+            (Failure::NotRtsp, Status::Camera, "port of its URL"),
+            (Failure::Redirects, Status::Camera, "again and again"),
+            (Failure::BadRedirect, Status::Camera, "no RTSP URL"),
+            (Failure::Closed, Status::Connect, "closed the connection"),
         ];
         let url = url("rtsp://u:s3cret@cam/a?password=s3cret");
-        for &(code, text, status) in table {
-            let error = classify(&url, code, &format!("{text}{rest}"));
-            assert_eq!(error.status(), status, "{text}");
+        for (failure, status, part) in table {
+            let error = of_client(&url, failure);
+            assert_eq!(error.status(), status, "{error}");
             assert!(error.message().contains("cam:554"), "{error}");
-            assert!(!error.message().contains('\n'), "{error}");
-            assert!(!error.message().contains("conn:"), "{error}");
+            assert!(error.message().contains(part), "{error}");
+            assert!(!error.message().contains("s3cret"), "{error}");
         }
-    }
-
-    #[test]
-    fn missing_credentials_are_told_from_wrong_ones() {
-        let text = "401 Unauthorized response to DESCRIBE CSeq=1: x";
-        let missing = classify(&url("rtsp://cam/"), Some(401), text);
-        assert!(missing.message().contains("none were given"), "{missing}");
-        let wrong = classify(&url("rtsp://u:p@cam/"), Some(401), text);
-        assert!(wrong.message().contains("refused"), "{wrong}");
-        let scheme = "401 Unauthorized response to DESCRIBE CSeq=1: Can't understand \
-                      WWW-Authenticate header: x";
-        let scheme = classify(&url("rtsp://u:p@cam/"), Some(401), scheme);
-        assert!(scheme.message().contains("other than Basic"), "{scheme}");
     }
 
     #[test]
@@ -340,19 +298,21 @@ mod tests {
     }
 
     #[test]
-    fn other_codecs_are_named() {
+    fn what_cannot_be_used_is_named() {
         let url = url("rtsp://cam/");
-        let none = no_usable_video(&url, std::iter::empty());
+        let none = nothing_usable(&url, None);
         assert_eq!(none.status(), Status::Camera);
-        let jpeg = no_usable_video(&url, ["jpeg"].into_iter());
-        assert_eq!(jpeg.status(), Status::Unsupported);
-        assert!(jpeg.message().contains("sends JPEG"), "{jpeg}");
-        let aac = no_usable_audio(&url, "mpeg4-generic");
+        let jpeg = Unusable {
+            encoding: "MJPEG".to_owned(),
+            reason: "cannot be shown: set H.264".to_owned(),
+        };
+        let error = nothing_usable(&url, Some(&jpeg));
+        assert_eq!(error.status(), Status::Unsupported);
         assert!(
-            aac.contains("its audio as AAC, which browsers cannot play"),
-            "{aac}"
+            error.message().contains("sends MJPEG, which cannot"),
+            "{error}"
         );
-        let l16 = no_usable_audio(&url, "l16");
-        assert!(l16.contains("its audio as L16"), "{l16}");
+        let audio = no_usable_audio(&url, &jpeg);
+        assert!(audio.contains("as MJPEG, which cannot be shown"), "{audio}");
     }
 }

@@ -2,24 +2,27 @@
 
 pub mod audio;
 mod camera;
+mod choice;
 mod demand;
 mod failure;
+mod pull;
 pub mod push;
 mod quirks;
 mod retry;
-#[allow(dead_code, unused_imports)] // Until cameras are received with it.
 pub mod rtp;
 mod rtsp;
 #[cfg(test)]
 mod tests;
 mod timeouts;
+mod tracks;
 mod url;
 pub mod video;
+mod wire;
 
 pub use camera::CameraConfig;
 pub use demand::Demand;
+pub use pull::run;
 pub use quirks::{Quirk, Quirks};
-pub use rtsp::run;
 pub use timeouts::Timeouts;
 pub use url::CameraUrl;
 
@@ -70,6 +73,7 @@ pub trait Sink {
 
     /// Something that the camera got wrong was forgiven so many times.
     fn forgave(&mut self, quirk: Quirk, times: u32);
+
     /// A keyframe that the source made itself, because the camera sends none. It is for viewers who begin
     /// with the access unit of video that follows at once.
     fn opening(&mut self, unit: &AccessUnit<'_>);

@@ -2,10 +2,34 @@
 
 use std::time::Duration;
 
+use crate::error::{Error, Status};
+
 /// A connection that lasted longer than this resets the delay to the shortest.
 const STABLE: Duration = Duration::from_secs(10);
 /// Spreads the attempts of many cameras whose switch comes back: plus or minus 20 %.
 const JITTER_PERCENT: u64 = 20;
+
+/// The first attempt after a session that had been live: its camera restarted its encoder, or the
+/// network hiccuped. At most.
+const AT_ONCE_MS: u64 = 200;
+/// The first attempt after the password was refused; doubling up to the longest. Cameras lock an account
+/// after a few.
+const REFUSED: Duration = Duration::from_secs(60);
+const REFUSED_LONGEST: Duration = Duration::from_secs(15 * 60);
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// The camera refused user or password.
+    Refused,
+    /// Anything else; how long it had been live, if it was.
+    Broken { live: Option<Duration> },
+}
+
+/// Whether the camera refused user or password, or asked for some.
+pub(super) fn is_refusal(error: &Error) -> bool {
+    error.status() == Status::Auth
+}
 
 /// Delays between attempts: doubling, with jitter.
 #[derive(Debug)]
@@ -13,6 +37,9 @@ pub(super) struct Backoff {
     shortest: Duration,
     longest: Duration,
     next: Duration,
+    refused: Duration,
+    /// There was an attempt at once, and no stable connection since.
+    tried_at_once: bool,
 }
 
 impl Backoff {
@@ -22,17 +49,33 @@ impl Backoff {
             shortest,
             longest,
             next: shortest,
+            refused: REFUSED,
+            tried_at_once: false,
         }
     }
 
-    /// The delay after an attempt that was live for `live` (zero if it never was). `random` is a
-    /// uniformly distributed number.
-    pub(super) fn delay(&mut self, live: Duration, random: u64) -> Duration {
-        if live > STABLE {
-            self.next = self.shortest;
-        }
-        let base = self.next;
-        self.next = (base * 2).min(self.longest);
+    /// The delay after an attempt. `random` is a uniformly distributed number.
+    pub(super) fn delay(&mut self, ended: Ended, random: u64) -> Duration {
+        let base = match ended {
+            Ended::Refused => {
+                let base = self.refused.max(self.shortest);
+                self.refused = (self.refused * 2).min(REFUSED_LONGEST);
+                base
+            }
+            Ended::Broken { live } => {
+                self.refused = REFUSED;
+                if live.is_some_and(|live| live > STABLE) {
+                    self.next = self.shortest;
+                    self.tried_at_once = false;
+                }
+                if live.is_some() && !std::mem::replace(&mut self.tried_at_once, true) {
+                    return Duration::from_millis(AT_ONCE_MS / 2 + random % (AT_ONCE_MS / 2));
+                }
+                let base = self.next;
+                self.next = (base * 2).min(self.longest);
+                base
+            }
+        };
         let millis = base.as_millis() as u64;
         let spread = millis * JITTER_PERCENT / 100;
         Duration::from_millis(millis - spread + random % (2 * spread + 1))
@@ -43,13 +86,19 @@ impl Backoff {
 mod tests {
     use super::*;
 
+    const NEVER_LIVE: Ended = Ended::Broken { live: None };
+
+    fn live(live: Duration) -> Ended {
+        Ended::Broken { live: Some(live) }
+    }
+
     fn backoff() -> Backoff {
         Backoff::new(Duration::from_secs(1), Duration::from_secs(30))
     }
 
     fn delays(backoff: &mut Backoff, random: u64) -> Vec<u64> {
         (0..7)
-            .map(|_| backoff.delay(Duration::ZERO, random).as_millis() as u64)
+            .map(|_| backoff.delay(NEVER_LIVE, random).as_millis() as u64)
             .collect()
     }
 
@@ -73,25 +122,40 @@ mod tests {
         let mut random = 0x9e37_79b9_7f4a_7c15_u64;
         for _ in 0..1000 {
             random = random.wrapping_mul(0x5851_f42d_4c95_7f2d).wrapping_add(1);
-            seen.insert(backoff().delay(Duration::ZERO, random >> 32));
+            seen.insert(backoff().delay(NEVER_LIVE, random >> 32));
         }
         assert!(*seen.first().unwrap() >= Duration::from_millis(800));
         assert!(*seen.last().unwrap() <= Duration::from_millis(1200));
         assert!(seen.len() > 200, "{}", seen.len());
-        backoff().delay(Duration::ZERO, u64::MAX);
+        backoff().delay(NEVER_LIVE, u64::MAX);
     }
 
     #[test]
     fn only_a_stable_connection_resets() {
         let mut backoff = backoff();
         delays(&mut backoff, 0);
-        let brief = backoff.delay(STABLE, 0);
-        assert_eq!(brief, Duration::from_millis(24_000));
-        let stable = backoff.delay(STABLE + Duration::from_millis(1), 0);
-        assert_eq!(stable, Duration::from_millis(800));
-        assert_eq!(
-            backoff.delay(Duration::ZERO, 0),
-            Duration::from_millis(1600)
-        );
+        // At once, but not again and again.
+        assert_eq!(backoff.delay(live(STABLE), 0), Duration::from_millis(100));
+        assert!(backoff.delay(live(STABLE), 99) >= Duration::from_millis(24_000));
+        let stable = STABLE + Duration::from_millis(1);
+        for random in [0, 99, u64::MAX] {
+            let delay = backoff.delay(live(stable), random).as_millis();
+            assert!((100..=200).contains(&delay), "{delay}");
+        }
+        assert_eq!(backoff.delay(NEVER_LIVE, 0), Duration::from_millis(800));
+        assert_eq!(backoff.delay(NEVER_LIVE, 0), Duration::from_millis(1600));
+    }
+
+    #[test]
+    fn a_refused_password_is_not_repeated_for_minutes() {
+        let mut backoff = backoff();
+        let mut seconds = || backoff.delay(Ended::Refused, 0).as_secs();
+        let delays: Vec<u64> = (0..6).map(|_| seconds()).collect();
+        assert_eq!(delays, [48, 96, 192, 384, 720, 720]);
+        backoff.delay(NEVER_LIVE, 0);
+        assert_eq!(backoff.delay(Ended::Refused, 0).as_secs(), 48);
+        let patient = Duration::from_secs(3600);
+        let delay = Backoff::new(patient, patient).delay(Ended::Refused, 0);
+        assert_eq!(delay.as_secs(), 2880);
     }
 }

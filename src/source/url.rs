@@ -3,7 +3,6 @@
 use std::fmt;
 
 use percent_encoding::percent_decode_str;
-use retina::client::Credentials;
 use url::{ParseError, Url};
 
 use crate::config::PullOptions;
@@ -21,6 +20,29 @@ const ENCODE_HINT: &str =
     "if the user or the password contains / ? # @ or %, percent-encode it or pass it as an option";
 
 const NO_SCHEME: &str = "the URL must start with rtsp://, for example rtsp://192.0.2.7:554/stream1";
+
+/// User and password. Prints neither.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// As it is, not percent-encoded.
+    pub username: String,
+    /// The same.
+    pub password: String,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Credentials(...)")
+    }
+}
+
+/// Host and port to connect to.
+pub(super) fn endpoint(url: &str) -> (String, u16) {
+    let url = Url::parse(url).ok();
+    let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
+    let port = url.as_ref().and_then(Url::port).unwrap_or(DEFAULT_PORT);
+    (host.to_owned(), port)
+}
 
 /// A camera's URL without credentials, and the credentials.
 #[derive(Clone)]
@@ -160,9 +182,8 @@ fn decoded(part: &str, what: &str) -> Result<String> {
     }
 }
 
-/// `retina` and `http-auth` accept any user and password: Basic encodes them in base64, Digest
-/// hashes the password and quotes or percent-encodes the user. Only RFC 7617 and the camera set
-/// limits.
+/// Basic encodes both in base64, Digest hashes the password and quotes the user. Only RFC 7617 and the
+/// camera set limits.
 fn check_credential(text: &str, what: &str) -> Result<()> {
     if text.contains(char::is_control) {
         return Err(control_character(what));

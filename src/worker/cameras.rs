@@ -49,12 +49,11 @@ impl Core {
         id: StreamId,
         label: Option<Arc<str>>,
         user_data: usize,
-        mut camera: CameraConfig,
+        camera: CameraConfig,
     ) {
         if let Some(entry) = core.borrow_mut().streams.get_mut(id)
-            && let Some(previous) = &entry.camera
+            && entry.camera.is_some()
         {
-            camera.replaces(previous);
             entry.camera = Some(camera);
             entry.stream.relabel(label, user_data);
         }

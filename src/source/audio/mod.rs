@@ -131,7 +131,6 @@ fn undecodable(name: &str) -> Warning {
 
 /// Which of a camera's audio tracks to take: the one with the widest band, and of those the one that
 /// passes as it is. `None` if this build can use none.
-#[allow(dead_code)] // Until the choice of a camera's tracks asks it.
 pub fn best<'a>(tracks: impl IntoIterator<Item = &'a Encoding>) -> Option<usize> {
     let tracks = tracks.into_iter().enumerate();
     let usable = tracks.filter(|(_, encoding)| encoding.codec().is_some());

@@ -1,8 +1,8 @@
 //! Cuts frames of audio out of packets.
 
+use super::Unit;
 use super::order::Before;
 use super::unit::{Building, Piece};
-use super::{Format, Unit};
 
 /// The largest frame of audio; some 1 kB are usual.
 pub const MAX_FRAME: usize = 64 << 10;

@@ -5,7 +5,7 @@
 //! is taken as it comes: they restart, get a new SSRC with each keyframe, or stand still.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::{Order, Packet};
 

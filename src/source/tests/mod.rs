@@ -2,14 +2,13 @@
 
 mod scripted;
 mod simulator;
-mod turns;
 
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::rtsp::Camera;
+use super::pull::Camera;
 use super::{CameraConfig, Quirk, Sink, Timeouts};
 use crate::config::PullOptions;
 use crate::error::Error;
@@ -77,7 +76,7 @@ impl Sink for Recorder {
     fn opening(&mut self, _: &AccessUnit<'_>) {}
 
     fn shows_damaged(&self) -> bool {
-        false
+        true
     }
 
     fn dropped(&mut self, _: u64) {}

@@ -126,23 +126,14 @@ fn every_refusal_has_its_status() {
     let sdp = "Content-Type: application/sdp\r\n";
     let jpeg = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n\
         m=video 0 RTP/AVP 26\r\n";
-    let sound = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\nm=audio 0 RTP/AVP 0\r\n";
     let table = [
         ("401 Unauthorized", "", "", Status::Auth, "none were given"),
         ("403 Forbidden", "", "", Status::Auth, "refused the user"),
         ("404 Not Found", "", "", Status::Camera, "check the path"),
         ("453 Not Enough Bandwidth", "", "", Status::Camera, "busy"),
         ("500 Internal Server Error", "", "", Status::Camera, "500"),
-        ("200 OK", sdp, "no SDP", Status::Camera, "SDP"),
-        (
-            "200 OK",
-            "Content-Type: text/html\r\n",
-            SDP,
-            Status::Camera,
-            "text/html",
-        ),
+        ("200 OK", sdp, "no SDP", Status::Camera, "neither video"),
         ("200 OK", sdp, jpeg, Status::Unsupported, "JPEG"),
-        ("200 OK", sdp, sound, Status::Camera, "no video"),
     ];
     for (status_line, headers, body, status, words) in table {
         run(
@@ -155,7 +146,11 @@ fn every_refusal_has_its_status() {
                 assert_eq!(error.status(), status, "{status_line}: {error}");
                 assert!(error.message().contains(words), "{status_line}: {error}");
                 assert!(!error.message().contains("s3cret"), "{error}");
-                assert!(retry_in <= Duration::from_millis(1200));
+                match status {
+                    // Cameras lock accounts.
+                    Status::Auth => assert!(retry_in >= Duration::from_secs(40)),
+                    _ => assert!(retry_in <= Duration::from_millis(1200)),
+                }
             },
         );
     }
@@ -193,27 +188,6 @@ fn nobody_there() {
                 .unwrap();
             let (error, _) = failed(events).await;
             assert_eq!(error.status(), Status::Camera, "{error}");
-        },
-    );
-}
-
-/// `retina` 0.4.21 unwraps the session id of the camera: an empty one panics.
-#[test]
-fn a_panic_in_the_client_fails_the_attempt_alone() {
-    run(
-        |_| {},
-        async |listener, events| {
-            let mut peer = Peer::accept(&listener).await;
-            peer.session = ";timeout=60";
-            peer.play(SDP).await;
-            let (error, _) = failed(events).await;
-            assert_eq!(error.status(), Status::Camera, "{error}");
-            assert!(error.message().contains("malformed"), "{error}");
-
-            let mut peer = Peer::accept(&listener).await;
-            peer.play(SDP).await;
-            peer.rtp(0, 1, 0, true, IDR).await;
-            live(events).await;
         },
     );
 }
@@ -277,7 +251,7 @@ fn sets_in_band_and_their_change() {
             for _ in 0..4 {
                 told.push(match events.recv().await.unwrap() {
                     Event::Media(MediaKind::Video, data, 0) => {
-                        assert_eq!(data, with_length(IDR));
+                        assert!(data.ends_with(&with_length(IDR)));
                         "picture"
                     }
                     Event::Changed(video) => {
@@ -293,7 +267,7 @@ fn sets_in_band_and_their_change() {
 }
 
 #[test]
-fn damaged_packets_count_as_lost_and_end_nothing() {
+fn damaged_packets_end_nothing() {
     run(
         |_| {},
         async |listener, events| {
@@ -307,22 +281,19 @@ fn damaged_packets_count_as_lost_and_end_nothing() {
             peer.rtp(0, 3, 3600, true, &[0x7f, 1, 2, 3]).await;
             peer.stream.write_all(b"$\0\0\x04junk").await.unwrap();
             peer.rtp(0, 4, 7200, true, SLICE).await;
-            match events.recv().await.unwrap() {
-                Event::Media(MediaKind::Video, data, 3) => assert_eq!(data, with_length(SLICE)),
-                other => panic!("{other:?}"),
+            loop {
+                match events.recv().await.unwrap() {
+                    Event::Media(_, data, _) if data == with_length(SLICE) => return,
+                    Event::Media(..) => {}
+                    other => panic!("{other:?}"),
+                }
             }
-            // But nothing else than damage ends the session at once.
-            for seq in 5..1100 {
-                peer.rtp(0, seq, 10_800, true, &[0x7f, 1, 2, 3]).await;
-            }
-            let (error, _) = failed(events).await;
-            assert_eq!(error.status(), Status::Camera, "{error}");
         },
     );
 }
 
 #[test]
-fn a_broken_interleaved_stream_ends_the_session() {
+fn what_is_no_longer_rtsp_ends_the_session() {
     run(
         |_| {},
         async |listener, events| {
@@ -330,7 +301,7 @@ fn a_broken_interleaved_stream_ends_the_session() {
             peer.play(SDP).await;
             peer.rtp(0, 1, 0, true, IDR).await;
             live(events).await;
-            peer.stream.write_all(&[0xff; 4096]).await.unwrap();
+            peer.stream.write_all(&[0xff; 300_000]).await.unwrap();
             let (error, _) = failed(events).await;
             assert_eq!(error.status(), Status::Camera, "{error}");
         },

@@ -40,7 +40,8 @@ async fn plays(events: &mut Events, pictures: usize) {
     while number < pictures {
         match events.recv().await.unwrap() {
             Event::Media(MediaKind::Video, data, 0) => {
-                assert!(data == picture(number), "picture {number} differs");
+                // Parameter sets may be in front.
+                assert!(data.ends_with(&picture(number)), "picture {number} differs");
                 number += 1;
             }
             Event::Media(MediaKind::Audio, data, 0) => assert_eq!(data.len(), 160),

@@ -1,0 +1,454 @@
+//! Keeps a camera connected: connects, delivers its media, and tries again when that ends.
+
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout_at};
+
+use super::choice::Choice;
+use super::retry::{Backoff, Ended};
+use super::rtp::Order;
+use super::rtsp::{Client, Event, Failure, Lower, Wanted};
+use super::tracks::{REORDER, Tracks};
+use super::url::endpoint;
+use super::wire::{Connection, PortPair, Read};
+use super::{CameraConfig, Demand, Sink, failure};
+use crate::config::Transport;
+use crate::error::{Error, Result};
+use crate::random;
+use crate::state::StreamId;
+
+/// The largest datagram there is.
+const MAX_DATAGRAM: usize = 64 << 10;
+/// Datagrams of one camera that are read before other tasks have their turn.
+const DATAGRAMS_PER_TURN: usize = 128;
+
+/// Connects, delivers media to `sink`, and reconnects whenever the connection ends; with `demand`,
+/// only while the camera is wanted. Runs until dropped, on a tokio current-thread runtime inside a
+/// `LocalSet`. When it is dropped, the camera gets a TEARDOWN.
+///
+/// `name` is the stream's, for the log.
+pub async fn run(
+    stream: StreamId,
+    name: Arc<str>,
+    config: CameraConfig,
+    demand: Option<Rc<Demand>>,
+    sink: impl Sink,
+) {
+    Camera::new(stream, name, config).run(demand, sink).await;
+}
+
+/// What stays the same from one attempt to the next.
+pub(super) struct Camera {
+    /// For the log.
+    stream: StreamId,
+    name: Arc<str>,
+    config: CameraConfig,
+    /// The camera refused the password, and is left alone until then: it may lock the account.
+    refused: RefCell<Option<(Error, Instant)>>,
+}
+
+impl Camera {
+    pub(super) fn new(stream: StreamId, name: Arc<str>, config: CameraConfig) -> Self {
+        Camera {
+            stream,
+            name,
+            config,
+            refused: RefCell::default(),
+        }
+    }
+
+    pub(super) async fn run(self, demand: Option<Rc<Demand>>, mut sink: impl Sink) {
+        let Some(demand) = demand else {
+            return self.serve(&mut sink, || true).await;
+        };
+        loop {
+            demand.begins().await;
+            tokio::select! {
+                biased;
+                () = demand.ends() => {}
+                () = self.serve(&mut sink, || demand.is_wanted()) => {}
+            }
+            sink.idle();
+        }
+    }
+
+    /// Keeps the camera connected; returns if it is not `wanted` when a retry is due.
+    async fn serve(&self, sink: &mut impl Sink, wanted: impl Fn() -> bool) {
+        let timeouts = &self.config.timeouts;
+        let mut backoff = Backoff::new(timeouts.retry_min, timeouts.retry_max);
+        loop {
+            sink.connecting();
+            let random = random::number().unwrap_or_default();
+            let refused = self.refused.borrow().clone();
+            let still = refused.filter(|(_, until)| *until > Instant::now());
+            let (error, retry_in) = match still {
+                Some((error, until)) => (error, until - Instant::now()),
+                None => {
+                    let (error, live) = Attempt::new(self).run(sink).await;
+                    let ended = match (super::retry::is_refusal(&error), live) {
+                        (true, _) => Ended::Refused,
+                        (false, live) => Ended::Broken { live },
+                    };
+                    let retry_in = backoff.delay(ended, random);
+                    if ended == Ended::Refused {
+                        let until = Instant::now() + retry_in;
+                        *self.refused.borrow_mut() = Some((error.clone(), until));
+                    }
+                    (error, retry_in)
+                }
+            };
+            sink.failed(&error, retry_in);
+            sleep(retry_in).await;
+            if !wanted() {
+                return;
+            }
+        }
+    }
+}
+
+/// One attempt, from connecting to the end of the session.
+struct Attempt<'a> {
+    camera: &'a Camera,
+    client: Client,
+    connection: Option<Connection>,
+    /// The ports of each track that is set up, with UDP, and the camera's port for RTCP.
+    ports: Vec<(usize, PortPair, Option<u16>)>,
+    tracks: Option<Tracks>,
+    /// When it began, and when the camera said that it plays.
+    begun: Instant,
+    playing: Option<Instant>,
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        self.client.tear_down();
+        if let Some(connection) = &mut self.connection {
+            connection.write_last(self.client.unwritten());
+        }
+    }
+}
+
+/// What a turn of an attempt waited for.
+enum Turn {
+    Read(io::Result<Read>),
+    Wrote(io::Result<()>),
+    Datagrams,
+    Time,
+}
+
+impl<'a> Attempt<'a> {
+    fn new(camera: &'a Camera) -> Self {
+        let url = &camera.config.url;
+        let random = || random::number().unwrap_or_default();
+        Attempt {
+            client: Client::new(url.url().as_str(), url.credentials().cloned(), random),
+            camera,
+            connection: None,
+            ports: Vec::new(),
+            tracks: None,
+            begun: Instant::now(),
+            playing: None,
+        }
+    }
+
+    /// Returns why it ended, and for how long the stream had been live.
+    async fn run(mut self, sink: &mut impl Sink) -> (Error, Option<Duration>) {
+        let error = self.serve(sink).await;
+        for (quirk, times) in self.client.take_quirks().iter() {
+            sink.forgave(quirk, times);
+        }
+        let live = self.tracks.as_ref().and_then(Tracks::live_since);
+        (error, live.map(|since| Instant::from_std(since).elapsed()))
+    }
+
+    async fn serve(&mut self, sink: &mut impl Sink) -> Error {
+        let mut timer = pin!(sleep_until(
+            self.begun + self.camera.config.timeouts.connect
+        ));
+        if let Err(error) = self.connect().await {
+            return error;
+        }
+        loop {
+            match self.events().await {
+                Ok(()) => {}
+                Err(error) => return error,
+            }
+            if let Some(error) = self.overdue() {
+                return error;
+            }
+            let turn = self.turn(timer.as_mut(), sink).await;
+            let now = Instant::now();
+            match turn {
+                Turn::Read(Ok(Read::All)) | Turn::Wrote(Ok(())) => {}
+                // Other tasks have their turn.
+                Turn::Read(Ok(Read::More)) | Turn::Datagrams => tokio::task::yield_now().await,
+                Turn::Read(Ok(Read::Closed)) => self.closed(now, sink),
+                Turn::Read(Err(error)) | Turn::Wrote(Err(error)) => {
+                    self.closed(now, sink);
+                    if self.playing.is_some() {
+                        return failure::broken(&self.camera.config.url, &error);
+                    }
+                }
+                Turn::Time => self.time_passed(now, sink),
+            }
+            if let Some(tracks) = &mut self.tracks {
+                let (client, ports) = (&mut self.client, &self.ports);
+                tracks.reports(now.into_std(), |index, report| {
+                    match ports.iter().find(|(track, ..)| *track == index) {
+                        Some((_, pair, Some(port))) => pair.send_rtcp(*port, report),
+                        Some(_) => {}
+                        None => client.send_interleaved(index, report),
+                    }
+                });
+            }
+        }
+    }
+
+    /// Connects to where the client wants to.
+    async fn connect(&mut self) -> Result<()> {
+        let Camera { config, .. } = self.camera;
+        self.connection = None;
+        self.ports.clear();
+        let deadline = self.begun + config.timeouts.connect;
+        let (host, port) = endpoint(self.client.url());
+        match timeout_at(deadline, Connection::open(&host, port)).await {
+            Ok(Ok(connection)) => self.connection = Some(connection),
+            Ok(Err(error)) => return Err(failure::unreachable(&config.url, &error)),
+            Err(_) => {
+                return Err(failure::connect_timeout(
+                    &config.url,
+                    config.timeouts.connect,
+                ));
+            }
+        }
+        self.client.connected();
+        Ok(())
+    }
+
+    /// Does what the client asks for.
+    async fn events(&mut self) -> Result<()> {
+        while let Some(event) = self.client.poll_event() {
+            match event {
+                Event::Described(description) => {
+                    let choice = Choice::of(&description, &self.camera.config)?;
+                    if let Some(sentence) = &choice.no_audio {
+                        let Camera { stream, name, .. } = self.camera;
+                        log::warn!(stream = stream.0, stream_name = &**name; "{sentence}");
+                    }
+                    let wanted = self.wanted(&choice)?;
+                    let order = match self.camera.config.transport {
+                        Transport::Tcp => Order::InOrder,
+                        Transport::Udp => REORDER,
+                    };
+                    self.tracks = Some(Tracks::new(&description, &choice, order));
+                    self.client.set_up(wanted);
+                }
+                Event::SetUp(track, answer) => {
+                    if let Some((.., port)) = self.ports.iter_mut().find(|ports| ports.0 == track) {
+                        *port = answer.server_port.map(|(_, rtcp)| rtcp);
+                    }
+                }
+                Event::Playing => self.playing = Some(Instant::now()),
+                Event::Reconnect => {
+                    if self.playing.take().is_some() {
+                        self.begun = Instant::now();
+                    }
+                    self.connect().await?;
+                }
+                Event::Failed(failure) => return Err(self.failed(failure)),
+            }
+        }
+        Ok(())
+    }
+
+    fn failed(&self, failure: Failure) -> Error {
+        failure::of_client(&self.camera.config.url, failure)
+    }
+
+    /// What to set up, with its ports.
+    fn wanted(&mut self, choice: &Choice) -> Result<Vec<Wanted>> {
+        self.ports.clear();
+        let url = &self.camera.config.url;
+        let mut wanted = Vec::new();
+        for &track in &choice.set_up {
+            let lower = match (self.camera.config.transport, &self.connection) {
+                (Transport::Udp, Some(connection)) => {
+                    let (local, peer) = connection.addresses();
+                    let pair = PortPair::bind(local, peer);
+                    let pair = pair.map_err(|error| failure::no_ports(url, &error))?;
+                    let port = pair.port();
+                    self.ports.push((track, pair, None));
+                    Lower::Udp { port }
+                }
+                _ => Lower::Interleaved,
+            };
+            wanted.push(Wanted {
+                track,
+                lower,
+                needed: choice.needs(track),
+            });
+        }
+        Ok(wanted)
+    }
+
+    /// Waits for something to do, and reads what there is.
+    async fn turn(&mut self, mut timer: Pin<&mut Sleep>, sink: &mut impl Sink) -> Turn {
+        let deadline = self.next_deadline();
+        if deadline < timer.deadline() || timer.is_elapsed() {
+            timer.as_mut().reset(deadline);
+        }
+        poll_fn(|context| {
+            if timer.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Turn::Time);
+            }
+            let Some(connection) = &mut self.connection else {
+                return Poll::Pending;
+            };
+            let (client, tracks) = (&mut self.client, &mut self.tracks);
+            if !client.unwritten().is_empty()
+                && let Poll::Ready(written) = connection.poll_write(context, client.unwritten())
+                && written.is_err()
+            {
+                return Poll::Ready(Turn::Wrote(written));
+            }
+            let read = connection.poll_read(context, |data| {
+                let now = std::time::Instant::now();
+                client.receive(data, now, &mut |index, packet| {
+                    if let Some(tracks) = tracks {
+                        tracks.packet(index, packet, now, sink);
+                    }
+                })
+            });
+            if let Poll::Ready(read) = read {
+                return Poll::Ready(Turn::Read(read));
+            }
+            self.poll_datagrams(context, sink)
+        })
+        .await
+    }
+
+    fn poll_datagrams(&mut self, context: &mut Context<'_>, sink: &mut impl Sink) -> Poll<Turn> {
+        let Some(tracks) = &mut self.tracks else {
+            return Poll::Pending;
+        };
+        if self.ports.is_empty() {
+            return Poll::Pending;
+        }
+        let mut buffer = vec![0; MAX_DATAGRAM];
+        let mut count = 0;
+        for (index, pair, _) in &self.ports {
+            while count < DATAGRAMS_PER_TURN
+                && let Poll::Ready(packet) = pair.poll_receive(context, &mut buffer)
+            {
+                count += 1;
+                tracks.packet(*index, packet, std::time::Instant::now(), sink);
+            }
+        }
+        match count {
+            0 => Poll::Pending,
+            _ => Poll::Ready(Turn::Datagrams),
+        }
+    }
+
+    fn closed(&mut self, now: Instant, sink: &mut impl Sink) {
+        let rest = self
+            .connection
+            .take()
+            .map(|connection| connection.rest().to_vec());
+        let tracks = &mut self.tracks;
+        let now = now.into_std();
+        self.client
+            .closed(&rest.unwrap_or_default(), now, &mut |index, packet| {
+                if let Some(tracks) = tracks {
+                    tracks.packet(index, packet, now, sink);
+                }
+            });
+    }
+
+    fn time_passed(&mut self, now: Instant, sink: &mut impl Sink) {
+        let now = now.into_std();
+        self.client.handle_timeout(now);
+        if let Some(tracks) = &mut self.tracks {
+            tracks.handle_timeout(now, sink);
+        }
+        let (client, tracks) = (&mut self.client, &mut self.tracks);
+        if let Some(connection) = &mut self.connection
+            && !connection.rest().is_empty()
+        {
+            connection.take_rest(|data| {
+                client.receive(data, now, &mut |index, packet| {
+                    if let Some(tracks) = tracks {
+                        tracks.packet(index, packet, now, sink);
+                    }
+                })
+            });
+        }
+        for (quirk, times) in self.client.take_quirks().iter() {
+            sink.forgave(quirk, times);
+        }
+    }
+
+    fn next_deadline(&self) -> Instant {
+        let client = self.client.next_deadline().map(Instant::from_std);
+        let tracks = self.tracks.as_ref().and_then(Tracks::next_deadline);
+        let tracks = tracks.map(Instant::from_std);
+        let patience = self.patience();
+        [client, tracks]
+            .into_iter()
+            .flatten()
+            .fold(patience, Instant::min)
+    }
+
+    /// Until when the camera is waited for.
+    fn patience(&self) -> Instant {
+        let timeouts = &self.camera.config.timeouts;
+        let Some(playing) = self.playing else {
+            return self.begun + timeouts.connect;
+        };
+        match self.tracks.as_ref().and_then(Tracks::frames) {
+            Some((first, last)) => {
+                let idle = Instant::from_std(last) + timeouts.idle;
+                let sets = Instant::from_std(first) + timeouts.parameter_sets;
+                let live = self.tracks.as_ref().and_then(Tracks::live_since);
+                live.map_or(idle.min(sets), |_| idle)
+            }
+            None => playing + timeouts.idle,
+        }
+    }
+
+    /// Why the camera is no longer waited for.
+    fn overdue(&self) -> Option<Error> {
+        let Camera { config, .. } = self.camera;
+        let timeouts = &config.timeouts;
+        let now = Instant::now();
+        if self.patience() > now {
+            return None;
+        }
+        if self.playing.is_none() {
+            return Some(match self.client.misbehaved() {
+                Some(failure) => self.failed(failure),
+                None => failure::connect_timeout(&config.url, timeouts.connect),
+            });
+        }
+        let tracks = self.tracks.as_ref();
+        let last = tracks
+            .and_then(Tracks::frames)
+            .map(|(_, last)| Instant::from_std(last));
+        Some(match last {
+            Some(last) if last + timeouts.idle > now => {
+                failure::no_parameter_sets(&config.url, timeouts.parameter_sets)
+            }
+            _ => {
+                let has_video = tracks.is_none_or(Tracks::has_video);
+                failure::stalled(&config.url, timeouts.idle, has_video)
+            }
+        })
+    }
+}

@@ -1,0 +1,847 @@
+//! The state of a connection to a camera: from DESCRIBE to PLAY, and as long as it plays.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::channels::Channels;
+use super::control::{Bases, is_absolute};
+use super::keep_alive::KeepAlive;
+use super::message::{self, Head, MAX_BODY, MAX_HEAD, Message, Start};
+use super::requests::{Challenged, MAX_UNWRITTEN, Request, Requests, Step};
+use super::sdp::Description;
+use super::transport::{Answer, Lower};
+use crate::source::url::Credentials;
+use crate::source::{Quirk, Quirks};
+
+/// Redirects that are followed in a row.
+const MAX_REDIRECTS: u8 = 5;
+/// Bytes of neither messages nor frames, until something comes that is one: more than a frame that
+/// lost its beginning can have.
+const MAX_JUNK: usize = 256 << 10;
+/// The same before the first message, where another protocol's server may speak.
+const MAX_JUNK_AT_FIRST: usize = 4 << 10;
+/// When a body without a length, or with a wrong one, is as long as it is.
+const BODY_ENDS: Duration = Duration::from_millis(500);
+/// A session that the camera says it does not know is lost if nothing comes for this long.
+const DOUBT: Duration = Duration::from_secs(2);
+/// No RTCP packet is shorter.
+const SHORTEST_PACKET: usize = 8;
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The camera's offer is known. It waits for [`Client::set_up`].
+    Described(Description),
+    /// A track is set up: by its index, and how it is sent.
+    SetUp(usize, Answer),
+    /// Media comes from now on, or came already.
+    Playing,
+    /// The connection is of no more use. [`Client::url`] says where to connect to, then
+    /// [`Client::connected`] is to be called.
+    Reconnect,
+    Failed(Failure),
+}
+
+/// Why it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// User or password are wrong.
+    Unauthorized,
+    NoCredentials,
+    /// Only schemes other than Basic and Digest.
+    UnsupportedAuth,
+    Forbidden,
+    NotFound,
+    Busy(String),
+    /// The transport of the SETUP; another one may do.
+    TransportRefused,
+    SessionLost,
+    /// The camera ended the session.
+    TornDown,
+    /// Method, and what the response was.
+    Refused(&'static str, String),
+    /// What was too long.
+    TooLong(&'static str),
+    /// Nothing of what it sends is RTSP.
+    NotRtsp,
+    Redirects,
+    /// To a URL that is none.
+    BadRedirect,
+    Closed,
+}
+
+/// A track to be set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Its index in the description.
+    pub track: usize,
+    pub lower: Lower,
+    /// Without it there is no use in the session.
+    pub needed: bool,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum State {
+    /// Before the description is known, or before it is known what of it to set up.
+    Describing,
+    /// Until the response to the last SETUP or PLAY.
+    SettingUp,
+    Playing,
+    Over,
+}
+
+/// See the module documentation.
+#[derive(Debug)]
+pub struct Client {
+    /// What is asked for, without credentials.
+    url: String,
+    state: State,
+    requests: Requests,
+    keep_alive: KeepAlive,
+    quirks: Quirks,
+    events: VecDeque<Event>,
+    redirects: u8,
+    description: Description,
+    bases: Bases,
+    wanted: Vec<Wanted>,
+    /// URLs still to be tried for the current request, last one first.
+    forms: Vec<String>,
+    /// Tracks that are set up, and the URLs that did it.
+    set_up: Vec<(usize, String)>,
+    /// URLs to play, where each track needs a PLAY of its own.
+    to_play: Vec<String>,
+    session_url: String,
+    channels: Channels,
+    /// Since the last message or frame.
+    junk: usize,
+    /// A message's body is waited for: so many bytes are there, since when.
+    body: Option<(usize, Instant)>,
+    /// The connection has ended: what is there is all.
+    ended: bool,
+    /// There was a response on this connection.
+    responded: bool,
+    /// Requests begin with OPTIONS: the camera did not understand otherwise.
+    options_first: bool,
+    /// Connected again for the request that is owed.
+    reconnected: bool,
+    last_packet: Option<Instant>,
+    doubted: Option<Instant>,
+    random: fn() -> u64,
+}
+
+impl Client {
+    /// A client for this URL. Call [`Client::connected`] when there is a connection.
+    pub fn new(url: &str, credentials: Option<Credentials>, random: fn() -> u64) -> Client {
+        Client {
+            url: url.to_owned(),
+            state: State::Describing,
+            requests: Requests::new(credentials),
+            keep_alive: KeepAlive::default(),
+            quirks: Quirks::default(),
+            events: VecDeque::new(),
+            redirects: 0,
+            description: Description::default(),
+            bases: Bases::default(),
+            wanted: Vec::new(),
+            forms: Vec::new(),
+            set_up: Vec::new(),
+            to_play: Vec::new(),
+            session_url: String::new(),
+            channels: Channels::new(),
+            junk: 0,
+            body: None,
+            ended: false,
+            responded: false,
+            options_first: false,
+            reconnected: false,
+            last_packet: None,
+            doubted: None,
+            random,
+        }
+    }
+
+    /// Where to connect to.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// There is a connection, the first or another.
+    pub fn connected(&mut self) {
+        self.junk = 0;
+        self.body = None;
+        self.ended = false;
+        self.responded = false;
+        match self.requests.reconnected() {
+            Some(request) => self.requests.send(request, (self.random)()),
+            None if self.options_first => {
+                let request = Request::new(Step::Options, "OPTIONS", &self.url);
+                self.send(request);
+            }
+            None => self.describe(),
+        }
+    }
+
+    /// What happened since the last call.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// What was forgiven since the last call.
+    pub fn take_quirks(&mut self) -> Quirks {
+        std::mem::take(&mut self.quirks)
+    }
+
+    /// What is to be written. Whoever writes it takes it out.
+    pub fn unwritten(&mut self) -> &mut Vec<u8> {
+        &mut self.requests.out
+    }
+
+    /// Sets up these tracks of the description, then plays.
+    pub fn set_up(&mut self, wanted: Vec<Wanted>) {
+        self.wanted = wanted;
+        self.state = State::SettingUp;
+        self.set_up_from(0);
+    }
+
+    /// Sends RTCP to the camera, in the connection.
+    pub fn send_interleaved(&mut self, track: usize, packet: &[u8]) {
+        let place = self.wanted.iter().position(|wanted| wanted.track == track);
+        if let (Some(place), Ok(len)) = (place, u16::try_from(packet.len()))
+            && self.requests.out.len() < MAX_UNWRITTEN
+        {
+            self.requests
+                .out
+                .extend_from_slice(&[b'$', 2 * place as u8 + 1]);
+            self.requests.out.extend_from_slice(&len.to_be_bytes());
+            self.requests.out.extend_from_slice(packet);
+        }
+    }
+
+    /// Ends the session. What is unwritten then is the last that the camera gets.
+    pub fn tear_down(&mut self) {
+        if !self.set_up.is_empty() && self.state != State::Over {
+            self.requests.out.clear();
+            let url = self.session_url.clone();
+            self.send(Request::new(Step::Teardown, "TEARDOWN", &url));
+        }
+        self.state = State::Over;
+    }
+
+    /// When to call [`Client::handle_timeout`], or [`Client::receive`] with the bytes that are left.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        let body = self.body.map(|(_, since)| since + BODY_ENDS);
+        let doubt = self.doubted.map(|at| at + DOUBT);
+        [body, doubt, self.keep_alive.next_deadline()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    /// Time has passed.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.state != State::Playing {
+            return;
+        }
+        if let Some(method) = self.keep_alive.poll(now) {
+            let url = self.session_url.clone();
+            self.send(Request::new(Step::KeepAlive, method, &url));
+        }
+        if let Some(since) = self.doubted.filter(|&since| since + DOUBT <= now) {
+            self.doubted = None;
+            if self.last_packet.is_none_or(|last| last <= since) {
+                self.fail(Failure::SessionLost);
+            }
+        }
+    }
+
+    /// The camera closed the connection, or it broke. `rest`: bytes that [`Client::receive`] left.
+    pub fn closed(&mut self, rest: &[u8], now: Instant, out: &mut impl FnMut(usize, &[u8])) {
+        self.ended = true;
+        self.receive(rest, now, out);
+        if self.state == State::Over || self.events.contains(&Event::Reconnect) {
+            return;
+        }
+        let owed = self.requests.oldest();
+        let after_challenge = owed.is_some_and(|request| request.challenged > 0);
+        let silent = !self.responded && owed.is_some_and(|request| request.step == Step::Describe);
+        if self.state != State::Playing && after_challenge && !self.reconnected {
+            self.reconnected = true;
+            self.quirks.note(Quirk::ClosedAfterChallenge, 1);
+            self.events.push_back(Event::Reconnect);
+        } else if silent && self.redirects == 0 && !self.options_first {
+            self.options_first = true;
+            self.requests.redirected(true);
+            self.events.push_back(Event::Reconnect);
+        } else {
+            self.fail(Failure::Closed);
+        }
+    }
+
+    /// What the camera did if it did not answer in time, unless it did nothing.
+    pub fn misbehaved(&self) -> Option<Failure> {
+        (!self.responded && self.junk > 0).then_some(Failure::NotRtsp)
+    }
+
+    /// Takes what was received, and returns how much of it was used; the rest is to be given again,
+    /// in front of what comes next. `out` gets each packet, RTP or RTCP: the
+    /// track's index, and its bytes.
+    pub fn receive(
+        &mut self,
+        data: &[u8],
+        now: Instant,
+        out: &mut impl FnMut(usize, &[u8]),
+    ) -> usize {
+        let mut at = 0;
+        let mut packets = false;
+        while let Some(rest) = data.get(at..)
+            && self.state != State::Over
+        {
+            let used = match rest {
+                &[b'$', channel, high, low, ref body @ ..] => {
+                    let len = usize::from(u16::from_be_bytes([high, low]));
+                    match (self.is_frame(channel, len, body), body.get(..len)) {
+                        (Some(true), Some(packet)) => {
+                            self.junk = 0;
+                            let found = self.channels.find(channel, packet, &mut self.quirks);
+                            if let Some(track) = found {
+                                packets = true;
+                                out(track, packet);
+                            }
+                            Some(4 + len)
+                        }
+                        (Some(false), _) => self.skip(rest),
+                        _ => None,
+                    }
+                }
+                [] | [b'$', ..] => None,
+                [b'\r' | b'\n' | b' ' | 0, ..] if self.junk == 0 => Some(1),
+                _ => match message::begins(rest) {
+                    Some(true) => self.message(rest, now),
+                    Some(false) => self.skip(rest),
+                    None => None,
+                },
+            };
+            match used {
+                Some(used) => at += used,
+                None => break,
+            }
+        }
+        if packets {
+            self.last_packet = Some(now);
+            // Some cameras never answer PLAY.
+            let asked = self
+                .requests
+                .oldest()
+                .filter(|request| request.step == Step::Play);
+            if let (State::SettingUp, Some(request)) = (&self.state, asked) {
+                let url = request.url.clone();
+                self.playing(url, now);
+            }
+        }
+        if self.state == State::Over {
+            data.len()
+        } else {
+            at
+        }
+    }
+
+    /// Whether a frame begins where a `$` is; `None`: too few bytes to know.
+    fn is_frame(&self, channel: u8, len: usize, body: &[u8]) -> Option<bool> {
+        let known = self.channels.is_assigned(channel);
+        match (self.junk > 0, known) {
+            (false, true) => Some(true),
+            // Its length may be nonsense.
+            (false, false) => Some(match body.get(len..)? {
+                [] | [b'$' | b'\r' | b'\n', ..] => true,
+                next => message::begins(next) != Some(false),
+            }),
+            (true, false) => Some(false),
+            (true, true) if len < SHORTEST_PACKET || body.first()? >> 6 != 2 => Some(false),
+            (true, true) => match body.get(len..) {
+                Some(next) => Some(self.goes_on(next)),
+                // Unless there is a whole frame further on.
+                None if self.has_frame(body) => Some(false),
+                None => None,
+            },
+        }
+    }
+
+    /// Whether this may be what follows a frame.
+    fn goes_on(&self, next: &[u8]) -> bool {
+        match next {
+            [] | [b'$'] | [b'\r' | b'\n', ..] => true,
+            [b'$', channel, ..] => self.channels.is_assigned(*channel),
+            _ => message::begins(next) != Some(false),
+        }
+    }
+
+    /// Whether there is a whole frame of a known channel in it, with the beginning of another behind
+    /// it.
+    fn has_frame(&self, data: &[u8]) -> bool {
+        memchr::memchr_iter(b'$', data).any(|at| match &data[at..] {
+            &[_, channel, high, low, ref body @ ..] => {
+                let len = usize::from(u16::from_be_bytes([high, low]));
+                let next = body.get(len..).filter(|next| !next.is_empty());
+                self.channels.is_assigned(channel)
+                    && len >= SHORTEST_PACKET
+                    && body.first().is_some_and(|first| first >> 6 == 2)
+                    && next.is_some_and(|next| self.goes_on(next))
+            }
+            _ => false,
+        })
+    }
+
+    /// Skips what is neither a message nor a frame, up to where one may begin.
+    fn skip(&mut self, rest: &[u8]) -> Option<usize> {
+        if self.junk == 0 {
+            self.quirks.note(Quirk::Junk, 1);
+        }
+        let may_begin = |&at: &usize| match rest.get(at..) {
+            Some([b'$', ..]) => true,
+            Some(from) => message::begins(from) != Some(false),
+            None => true,
+        };
+        let skipped = (1..rest.len()).find(may_begin).unwrap_or(rest.len());
+        self.junk += skipped;
+        let most = if self.responded {
+            MAX_JUNK
+        } else {
+            MAX_JUNK_AT_FIRST
+        };
+        if self.junk > most {
+            self.fail(Failure::NotRtsp);
+        }
+        Some(skipped)
+    }
+
+    /// Reads the message that `rest` begins with. `None`: not all of it is there.
+    fn message(&mut self, rest: &[u8], now: Instant) -> Option<usize> {
+        let head_len = message::head_len(rest);
+        if head_len.unwrap_or(rest.len()) > MAX_HEAD {
+            self.fail(Failure::TooLong("a message header"));
+            return None;
+        }
+        let head_len = match head_len {
+            Some(len) => len,
+            None if self.ended => rest.len(),
+            None => return None,
+        };
+        let (text, body) = rest.split_at(head_len);
+        let mut quirks = Quirks::default();
+        let Some(head) = Head::parse(text, &mut quirks) else {
+            self.quirks.note(Quirk::StatusLine, 1);
+            return Some(head_len);
+        };
+        let len = match head.number("Content-Length") {
+            Some(len) if len > MAX_BODY as u64 => {
+                self.fail(Failure::TooLong("a message body"));
+                return None;
+            }
+            len => len.map(|len| len as usize),
+        };
+        let described = matches!(head.start, Start::Response { code: 200..300, .. })
+            && self
+                .requests
+                .oldest()
+                .is_some_and(|request| request.step == Step::Describe);
+        let whole = match len {
+            Some(len) => body.len() >= len,
+            None => !described,
+        };
+        if !whole {
+            if body.len() > MAX_BODY {
+                self.fail(Failure::TooLong("a message body"));
+                return None;
+            }
+            let since = match self.body {
+                Some((there, since)) if there == body.len() => since,
+                _ => now,
+            };
+            self.body = Some((body.len(), since));
+            if now < since + BODY_ENDS && !self.ended {
+                return None;
+            }
+            quirks.note(Quirk::ContentLength, 1);
+        }
+        self.body = None;
+        let used = match (len, whole) {
+            (Some(len), true) if described => len + self.behind(&body[len..]),
+            (len, true) => len.unwrap_or(0),
+            (_, false) if described => body.len().min(MAX_BODY),
+            (_, false) => 0,
+        };
+        for (quirk, times) in quirks.iter() {
+            self.quirks.note(quirk, times);
+        }
+        self.junk = 0;
+        self.responded = true;
+        let body = body[..used].to_vec();
+        self.take(Message { head, body }, now);
+        Some(head_len + used)
+    }
+
+    /// The length of lines of a description behind the length that was said.
+    fn behind(&mut self, rest: &[u8]) -> usize {
+        let mut len = 0;
+        for line in rest.split_inclusive(|&byte| byte == b'\n') {
+            // The first may be half of a line.
+            let belongs = match line {
+                [b'$', ..] => false,
+                [b'a'..=b'z', b'=', ..] => true,
+                _ => len == 0 && message::begins(line) == Some(false),
+            };
+            if !belongs || len + line.len() > MAX_BODY {
+                break;
+            }
+            len += line.len();
+        }
+        if rest[..len].iter().all(u8::is_ascii_whitespace) {
+            return 0;
+        }
+        if len > 0 {
+            self.quirks.note(Quirk::ContentLength, 1);
+        }
+        len
+    }
+
+    fn take(&mut self, message: Message, now: Instant) {
+        let code = match &message.head.start {
+            Start::Request { method } => {
+                let method = method.clone();
+                return self.requested(&method, &message.head);
+            }
+            // Provisional.
+            Start::Response { code: 100..200, .. } => return,
+            Start::Response { code, .. } => *code,
+        };
+        let Some(request) = self.requests.matching(&message.head, &mut self.quirks) else {
+            return;
+        };
+        match (code, request.step) {
+            (_, Step::Teardown) => {}
+            (200..300, step) => self.succeeded(step, &request, &message, now),
+            (401 | 407, _) => self.challenged(request, &message.head),
+            (_, Step::KeepAlive) => {
+                self.quirks.note(Quirk::KeepAliveRefused, 1);
+                self.keep_alive.refused(request.method);
+                if code == 454 {
+                    self.doubted = Some(now);
+                }
+            }
+            (300..=399, _) if message.head.get("Location").is_some() => {
+                self.redirected(message.head.get("Location").unwrap_or_default());
+            }
+            // Media came before.
+            (_, Step::Play) if self.state == State::Playing => {}
+            _ => self.refused(request, code, &message.head),
+        }
+    }
+
+    /// Each request of the camera is answered.
+    fn requested(&mut self, method: &str, head: &Head) {
+        self.quirks.note(Quirk::RequestsWhilePlaying, 1);
+        if self.requests.out.len() > MAX_UNWRITTEN {
+            return self.fail(Failure::TooLong("a sequence of requests"));
+        }
+        match method {
+            "OPTIONS" => {
+                let methods = "Public: OPTIONS, ANNOUNCE, SET_PARAMETER, GET_PARAMETER, REDIRECT, TEARDOWN\r\n";
+                self.requests.respond(head, "200 OK", methods);
+            }
+            "ANNOUNCE" | "SET_PARAMETER" | "GET_PARAMETER" | "PLAY_NOTIFY" => {
+                self.requests.respond(head, "200 OK", "");
+            }
+            "TEARDOWN" => {
+                self.requests.respond(head, "200 OK", "");
+                self.fail(Failure::TornDown);
+            }
+            "REDIRECT" => {
+                self.requests.respond(head, "200 OK", "");
+                match head.get("Location") {
+                    Some(location) => self.redirected(location),
+                    None => self.fail(Failure::TornDown),
+                }
+            }
+            _ => self.requests.respond(head, "501 Not Implemented", ""),
+        }
+    }
+
+    fn succeeded(&mut self, step: Step, request: &Request, message: &Message, now: Instant) {
+        let head = &message.head;
+        match step {
+            Step::Options => {
+                self.keep_alive.announced(head);
+                self.describe();
+            }
+            Step::Describe => self.described(request, message),
+            Step::Setup(place) => self.track_is_set_up(place, request, head),
+            Step::Play => {
+                if let Some(url) = self.to_play.pop() {
+                    return self.play(&url);
+                }
+                if let Some(session) = self.keep_alive.session(head) {
+                    self.requests.session = Some(session);
+                }
+                if self.state == State::SettingUp {
+                    self.playing(request.url.clone(), now);
+                }
+            }
+            Step::KeepAlive => {
+                self.doubted = None;
+                self.keep_alive.announced(head);
+            }
+            Step::Teardown => {}
+        }
+    }
+
+    fn playing(&mut self, url: String, now: Instant) {
+        self.state = State::Playing;
+        self.session_url = url;
+        self.keep_alive.start(now);
+        self.events.push_back(Event::Playing);
+    }
+
+    fn described(&mut self, request: &Request, message: &Message) {
+        let head = &message.head;
+        let kind = head.get("Content-Type").unwrap_or_default();
+        if !kind.eq_ignore_ascii_case("application/sdp") {
+            self.quirks.note(Quirk::ContentType, 1);
+        }
+        self.description = Description::parse(&message.body, &mut self.quirks);
+        self.bases = Bases::new(&request.url, head, self.description.control.as_deref());
+        if self.bases.odd {
+            self.quirks.note(Quirk::BaseUrl, 1);
+        }
+        self.session_url = self
+            .bases
+            .of_session()
+            .into_iter()
+            .next()
+            .unwrap_or_default();
+        self.events
+            .push_back(Event::Described(self.description.clone()));
+    }
+
+    fn track_is_set_up(&mut self, place: usize, request: &Request, head: &Head) {
+        match self.keep_alive.session(head) {
+            Some(session) => {
+                self.requests.session.get_or_insert(session);
+            }
+            None if self.requests.session.is_none() => self.quirks.note(Quirk::NoSession, 1),
+            None => {}
+        }
+        let Some(&Wanted {
+            track,
+            lower,
+            needed,
+        }) = self.wanted.get(place)
+        else {
+            return;
+        };
+        let mut answer = match head.get("Transport") {
+            Some(text) => Answer::parse(text, &mut self.quirks),
+            None => {
+                self.quirks.note(Quirk::NoTransport, 1);
+                Answer::default()
+            }
+        };
+        if lower == Lower::Interleaved {
+            // Asked for TCP, and gets UDP.
+            if answer.interleaved.is_none() && (answer.server_port.is_some() || answer.multicast) {
+                return match needed {
+                    true => self.fail(Failure::TransportRefused),
+                    false => self.set_up_from(place + 1),
+                };
+            }
+            let asked = (2 * place as u8, 2 * place as u8 + 1);
+            let channels = *answer.interleaved.get_or_insert(asked);
+            if let Some(described) = self.description.tracks.get(track) {
+                self.channels
+                    .assign(track, described, channels, &mut self.quirks);
+            }
+        }
+        if self.bases.of_track(self.control(track)).first() != Some(&request.url) {
+            self.quirks.note(Quirk::BaseUrl, 1);
+        }
+        self.set_up.push((track, request.url.clone()));
+        self.events.push_back(Event::SetUp(track, answer));
+        self.set_up_from(place + 1);
+    }
+
+    fn control(&self, track: usize) -> Option<&str> {
+        self.description.tracks.get(track)?.control.as_deref()
+    }
+
+    /// Sets up the track at this place, or plays behind the last.
+    fn set_up_from(&mut self, place: usize) {
+        match self.wanted.get(place) {
+            Some(wanted) => {
+                self.forms = self.bases.of_track(self.control(wanted.track));
+                self.forms.reverse();
+                self.next_form(Step::Setup(place));
+            }
+            None => {
+                self.forms = self.bases.of_session();
+                self.forms.reverse();
+                self.next_form(Step::Play);
+            }
+        }
+    }
+
+    /// Sends the request with the next form of its URL. False if there is none.
+    fn next_form(&mut self, step: Step) -> bool {
+        let Some(url) = self.forms.pop() else {
+            return false;
+        };
+        match step {
+            Step::Setup(place) => {
+                if let Some(wanted) = self.wanted.get(place) {
+                    let header = wanted.lower.header(2 * place as u8);
+                    let request = Request::new(step, "SETUP", &url).header("Transport", &header);
+                    self.send(request);
+                }
+            }
+            _ => self.play(&url),
+        }
+        true
+    }
+
+    fn play(&mut self, url: &str) {
+        self.send(Request::new(Step::Play, "PLAY", url).header("Range", "npt=0.000-"));
+    }
+
+    fn describe(&mut self) {
+        let request = Request::new(Step::Describe, "DESCRIBE", &self.url);
+        self.send(request.header("Accept", "application/sdp"));
+    }
+
+    fn send(&mut self, request: Request) {
+        self.requests.send(request, (self.random)());
+    }
+
+    fn challenged(&mut self, mut request: Request, head: &Head) {
+        match self
+            .requests
+            .challenged(&mut request, head, &mut self.quirks)
+        {
+            Challenged::Again => {
+                let close = head
+                    .get("Connection")
+                    .is_some_and(|text| text.eq_ignore_ascii_case("close"));
+                self.requests.send(request, (self.random)());
+                if close && self.state != State::Playing {
+                    self.quirks.note(Quirk::ClosedAfterChallenge, 1);
+                    self.events.push_back(Event::Reconnect);
+                }
+            }
+            _ if request.step == Step::KeepAlive => {
+                self.quirks.note(Quirk::KeepAliveRefused, 1);
+                self.keep_alive.refused(request.method);
+            }
+            Challenged::Refused => self.fail(Failure::Unauthorized),
+            Challenged::Missing => self.fail(Failure::NoCredentials),
+            Challenged::Unsupported => self.fail(Failure::UnsupportedAuth),
+        }
+    }
+
+    fn redirected(&mut self, location: &str) {
+        self.redirects += 1;
+        if self.redirects > MAX_REDIRECTS {
+            return self.fail(Failure::Redirects);
+        }
+        let previous = url::Url::parse(&self.url).ok();
+        let next = match (is_absolute(location), &previous) {
+            (false, Some(previous)) => previous.join(location).ok(),
+            _ => url::Url::parse(location).ok(),
+        };
+        let Some(mut next) = next.filter(|url| {
+            matches!(url.scheme(), "rtsp" | "rtsps")
+                && url.host_str().is_some_and(|host| !host.is_empty())
+        }) else {
+            return self.fail(Failure::BadRedirect);
+        };
+        let _ = next.set_username("");
+        let _ = next.set_password(None);
+        // A password is not told to another host as it is.
+        let same =
+            |url: &url::Url| (url.host_str(), url.scheme()) == (next.host_str(), next.scheme());
+        self.requests
+            .redirected(previous.as_ref().is_some_and(same));
+        self.url = next.into();
+        self.state = State::Describing;
+        self.keep_alive = KeepAlive::default();
+        self.channels = Channels::new();
+        self.set_up.clear();
+        self.wanted.clear();
+        self.to_play.clear();
+        self.reconnected = false;
+        self.doubted = None;
+        self.events.push_back(Event::Reconnect);
+    }
+
+    fn refused(&mut self, request: Request, code: u16, head: &Head) {
+        let reason = match &head.start {
+            Start::Response { reason, .. } => reason.as_str(),
+            Start::Request { .. } => "",
+        };
+        let said = format!("{code} {reason}");
+        let failure = match code {
+            403 => Failure::Forbidden,
+            404 => Failure::NotFound,
+            453 | 503 => Failure::Busy(said),
+            461 => Failure::TransportRefused,
+            _ => Failure::Refused(request.method, said),
+        };
+        match request.step {
+            // Not understood; perhaps another request is.
+            Step::Options => self.describe(),
+            Step::Describe
+                if !self.options_first && matches!(code, 400 | 405 | 454 | 455 | 501) =>
+            {
+                self.options_first = true;
+                self.send(Request::new(Step::Options, "OPTIONS", &request.url));
+            }
+            Step::Setup(place) => {
+                let needed = self.wanted.get(place).is_some_and(|wanted| wanted.needed);
+                let other_url = !matches!(code, 403 | 453 | 461 | 503);
+                if other_url && self.next_form(request.step) {
+                    return;
+                }
+                match needed {
+                    true => self.fail(failure),
+                    false => self.set_up_from(place + 1),
+                }
+            }
+            Step::Play => {
+                let without_range = matches!(code, 457 | 400 | 501) && !request.headers.is_empty();
+                if without_range {
+                    return self.send(Request::new(Step::Play, "PLAY", &request.url));
+                }
+                // Each track by itself.
+                if matches!(code, 459 | 460) && self.to_play.is_empty() {
+                    self.to_play = self
+                        .set_up
+                        .iter()
+                        .rev()
+                        .map(|(_, url)| url.clone())
+                        .collect();
+                    if let Some(url) = self.to_play.pop() {
+                        self.forms.clear();
+                        return self.play(&url);
+                    }
+                }
+                if matches!(code, 403 | 453 | 503) || !self.next_form(Step::Play) {
+                    self.fail(failure);
+                }
+            }
+            _ => self.fail(failure),
+        }
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        if self.state != State::Over {
+            self.state = State::Over;
+            self.events.push_back(Event::Failed(failure));
+        }
+    }
+}

@@ -1,0 +1,847 @@
+//! The client against a camera that is a script: bytes in, bytes out, in virtual time.
+
+use std::time::{Duration, Instant};
+
+use super::*;
+use crate::source::url::Credentials;
+
+const URL: &str = "rtsp://h/cam";
+const SDP: &str = "v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=x\r\nt=0 0\r\n\
+                   m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\na=control:track1\r\n\
+                   m=audio 0 RTP/AVP 0\r\na=control:track2\r\n";
+const BASE: &str = "Content-Base: rtsp://h/cam/\r\n";
+
+struct World {
+    client: Client,
+    now: Instant,
+    /// Bytes that the client left.
+    rest: Vec<u8>,
+    packets: Vec<(usize, Vec<u8>)>,
+    /// All requests so far.
+    requests: Vec<String>,
+    lower: Lower,
+}
+
+impl World {
+    fn new(credentials: Option<(&str, &str)>) -> World {
+        let credentials = credentials.map(|(username, password)| Credentials {
+            username: username.to_owned(),
+            password: password.to_owned(),
+        });
+        let mut client = Client::new(URL, credentials, || 7);
+        client.connected();
+        World {
+            client,
+            now: Instant::now(),
+            rest: Vec::new(),
+            packets: Vec::new(),
+            requests: Vec::new(),
+            lower: Lower::Interleaved,
+        }
+    }
+
+    /// The request that the client wrote.
+    fn request(&mut self) -> String {
+        let text = String::from_utf8(std::mem::take(self.client.unwritten())).unwrap();
+        assert!(text.ends_with("\r\n\r\n"), "{text:?}");
+        self.requests.push(text.clone());
+        text
+    }
+
+    fn method(&mut self) -> String {
+        let request = self.request();
+        request.split(" RTSP/1.0").next().unwrap().to_owned()
+    }
+
+    fn number(&self) -> &str {
+        let (_, rest) = self.requests.last().unwrap().rsplit_once("CSeq: ").unwrap();
+        rest.lines().next().unwrap()
+    }
+
+    fn receive(&mut self, bytes: impl AsRef<[u8]>) {
+        self.rest.extend_from_slice(bytes.as_ref());
+        let packets = &mut self.packets;
+        let used = self
+            .client
+            .receive(&self.rest, self.now, &mut |track, packet| {
+                packets.push((track, packet.to_vec()));
+            });
+        self.rest.drain(..used);
+    }
+
+    /// Answers the last request.
+    fn answer(&mut self, status: &str, headers: &str, body: &str) {
+        let number = self.number().to_owned();
+        let length = match body {
+            "" => String::new(),
+            _ => format!("Content-Length: {}\r\n", body.len()),
+        };
+        self.receive(format!(
+            "RTSP/1.0 {status}\r\nCSeq: {number}\r\n{headers}{length}\r\n{body}"
+        ));
+    }
+
+    fn describe(&mut self, headers: &str, sdp: &str) {
+        let request = self.request();
+        assert!(request.starts_with("DESCRIBE "), "{request}");
+        self.answer(
+            "200 OK",
+            &format!("Content-Type: application/sdp\r\n{headers}"),
+            sdp,
+        );
+    }
+
+    /// Everything that the description has is set up; the first track is needed.
+    fn set_up(&mut self) -> Description {
+        let Some(Event::Described(description)) = self.client.poll_event() else {
+            panic!("described");
+        };
+        let wanted = |track| Wanted {
+            track,
+            lower: self.lower,
+            needed: track == 0,
+        };
+        let all = (0..description.tracks.len()).map(wanted).collect();
+        self.client.set_up(all);
+        description
+    }
+
+    fn channels(&mut self) {
+        let request = self.request();
+        let (_, rest) = request.split_once("interleaved=").unwrap();
+        let channels = rest.lines().next().unwrap();
+        let transport = format!("Transport: RTP/AVP/TCP;unicast;interleaved={channels}\r\n");
+        self.answer(
+            "200 OK",
+            &format!("{transport}Session: 12;timeout=60\r\n"),
+            "",
+        );
+    }
+
+    /// Up to the response to PLAY.
+    fn play(&mut self) {
+        self.describe(BASE, SDP);
+        self.set_up();
+        self.channels();
+        self.channels();
+        let play = self.method();
+        assert_eq!(play, "PLAY rtsp://h/cam/");
+        self.answer("200 OK", "Session: 12\r\n", "");
+        self.events_to(&Event::Playing);
+    }
+
+    fn events_to(&mut self, last: &Event) {
+        while let Some(event) = self.client.poll_event() {
+            if event == *last {
+                return;
+            }
+            assert!(matches!(event, Event::SetUp(..)), "{event:?}");
+        }
+        panic!("no {last:?}");
+    }
+
+    fn failure(&mut self) -> Failure {
+        while let Some(event) = self.client.poll_event() {
+            if let Event::Failed(failure) = event {
+                return failure;
+            }
+        }
+        panic!("it goes on");
+    }
+
+    fn quirks(&mut self) -> Vec<&'static str> {
+        let quirks = self.client.take_quirks();
+        quirks.iter().map(|(quirk, _)| quirk.name()).collect()
+    }
+
+    fn pass(&mut self, seconds: u64) {
+        self.now += Duration::from_secs(seconds);
+        self.client.handle_timeout(self.now);
+        self.receive([]);
+    }
+
+    fn media(&mut self, channel: u8, payload_type: u8) {
+        self.receive(frame(channel, payload_type, 20));
+    }
+}
+
+fn frame(channel: u8, payload_type: u8, len: usize) -> Vec<u8> {
+    let mut frame = vec![b'$', channel, (len >> 8) as u8, len as u8];
+    let mut packet = vec![0; len];
+    packet[..2].copy_from_slice(&[0x80, payload_type]);
+    frame.extend(packet);
+    frame
+}
+
+#[test]
+fn from_describe_to_media() {
+    let mut world = World::new(None);
+    world.play();
+    let requests = world.requests.join("");
+    for part in [
+        "DESCRIBE rtsp://h/cam RTSP/1.0\r\nUser-Agent: rtsp_webrtc_gateway/",
+        "\r\nCSeq: 1\r\nAccept: application/sdp\r\n\r\n",
+        "SETUP rtsp://h/cam/track1 RTSP/1.0\r\n",
+        "CSeq: 2\r\nTransport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n\r\n",
+        "SETUP rtsp://h/cam/track2 RTSP/1.0\r\n",
+        "interleaved=2-3\r\nSession: 12\r\n\r\n",
+        "PLAY rtsp://h/cam/ RTSP/1.0\r\n",
+        "Range: npt=0.000-\r\nSession: 12\r\n\r\n",
+    ] {
+        assert!(requests.contains(part), "{part:?} in {requests}");
+    }
+    world.media(0, 96);
+    world.media(2, 0);
+    world.media(3, 200);
+    let got: Vec<_> = world
+        .packets
+        .iter()
+        .map(|(track, packet)| (*track, packet.len()))
+        .collect();
+    assert_eq!(got, [(0, 20), (1, 20), (1, 20)]);
+    assert!(world.quirks().is_empty());
+    world.client.tear_down();
+    let last = world.request();
+    assert!(
+        last.starts_with("TEARDOWN rtsp://h/cam/ RTSP/1.0"),
+        "{last}"
+    );
+    assert!(last.contains("Session: 12\r\n"), "{last}");
+}
+
+#[test]
+fn however_the_bytes_are_cut() {
+    let sdp = format!("{SDP}a=x:y\r\n");
+    for cut in 1..40 {
+        let mut world = World::new(None);
+        world.request();
+        let response = format!(
+            "RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Type: application/sdp\r\n{BASE}Content-Length: {}\r\n\r\n{sdp}",
+            sdp.len()
+        );
+        for bytes in response.as_bytes().chunks(cut) {
+            world.receive(bytes);
+        }
+        world.set_up();
+        world.channels();
+        world.channels();
+        world.request();
+        let mut bytes = b"RTSP/1.0 200 OK\r\nCSeq: 4\r\n\r\n".to_vec();
+        for len in [20, 1400, 12, 70, 65_000] {
+            bytes.extend(frame(0, 96, len));
+        }
+        for bytes in bytes.chunks(cut) {
+            world.receive(bytes);
+        }
+        let lens: Vec<usize> = world.packets.iter().map(|packet| packet.1.len()).collect();
+        assert_eq!(lens, [20, 1400, 12, 70, 65_000], "{cut}");
+        assert!(world.quirks().is_empty(), "{cut}");
+    }
+}
+
+#[test]
+fn responses_without_a_usable_number() {
+    for number in [
+        "",
+        "CSeq: 0\r\n",
+        "CSeq: 999\r\n",
+        "CSeq:\r\n",
+        "CSeq: x\r\n",
+    ] {
+        let mut world = World::new(None);
+        world.request();
+        world.receive(format!(
+            "RTSP/1.0 200 OK\r\n{number}Content-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{SDP}",
+            SDP.len()
+        ));
+        world.set_up();
+        assert_eq!(world.quirks(), ["cseq"], "{number:?}");
+    }
+    // A camera that counts, and says something twice.
+    let mut world = World::new(None);
+    world.describe(BASE, SDP);
+    world.set_up();
+    world.request();
+    world.receive("RTSP/1.0 404 Not Found\r\nCSeq: 1\r\n\r\n");
+    assert_eq!(world.client.poll_event(), None);
+    world.answer("200 OK", "Session: 1\r\n", "");
+    assert!(world.method().ends_with("track2"));
+}
+
+#[test]
+fn lengths_of_descriptions() {
+    let head = "RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Type: application/sdp\r\n";
+    for (length, waits) in [
+        (String::new(), true),
+        (format!("Content-Length: {}\r\n", SDP.len() + 2), true),
+        (format!("Content-Length: {}\r\n", SDP.len() - 20), false),
+        ("Content-Length: -1\r\n".to_owned(), true),
+        ("Content-Length: 0\r\n".to_owned(), false),
+    ] {
+        let mut world = World::new(None);
+        world.request();
+        world.receive(format!("{head}{length}\r\n{SDP}"));
+        if waits {
+            assert_eq!(world.client.poll_event(), None, "{length}");
+            assert!(world.client.next_deadline().is_some());
+            world.pass(1);
+        }
+        let description = world.set_up();
+        assert_eq!(description.tracks.len(), 2, "{length}");
+        assert_eq!(description.tracks[1].control.as_deref(), Some("track2"));
+        assert_eq!(world.quirks(), ["content-length"], "{length}");
+        assert!(world.rest.is_empty());
+    }
+    // The end of the connection is the end of the body.
+    let mut world = World::new(None);
+    world.request();
+    world.receive(format!("{head}\r\n{SDP}"));
+    let rest = std::mem::take(&mut world.rest);
+    world.client.closed(&rest, world.now, &mut |_, _| {});
+    assert!(matches!(
+        world.client.poll_event(),
+        Some(Event::Described(_))
+    ));
+}
+
+#[test]
+fn content_types() {
+    for (kind, quirks) in [
+        ("application/sdp", &[][..]),
+        ("Application/SDP", &[]),
+        ("application/sdp; charset=utf-8", &["content-type"]),
+        ("text/plain", &["content-type"]),
+    ] {
+        let mut world = World::new(None);
+        world.request();
+        world.answer("200 OK", &format!("Content-Type: {kind}\r\n"), SDP);
+        world.set_up();
+        assert_eq!(world.quirks(), quirks, "{kind}");
+    }
+}
+
+#[test]
+fn a_set_up_without_what_it_should_say() {
+    for (headers, quirks) in [
+        ("", &["no-session", "no-transport"][..]),
+        (
+            "Session: ;timeout=60\r\nTransport:\r\n",
+            &["no-session", "transport-syntax"],
+        ),
+        (
+            "Session: 1\r\nTransport: RTP/AVP/TCP; unicast; interleaved=0-1\r\n",
+            &["transport-syntax"],
+        ),
+    ] {
+        let mut world = World::new(None);
+        world.describe(BASE, SDP);
+        world.set_up();
+        world.request();
+        world.answer("200 OK", headers, "");
+        world.channels();
+        assert_eq!(world.method(), "PLAY rtsp://h/cam/");
+        assert_eq!(world.quirks(), quirks, "{headers:?}");
+        world.media(0, 96);
+        world.media(2, 0);
+        let tracks: Vec<usize> = world.packets.iter().map(|packet| packet.0).collect();
+        assert_eq!(tracks, [0, 1]);
+    }
+}
+
+#[test]
+fn other_channels_than_were_asked_for() {
+    let mut world = World::new(None);
+    world.describe(BASE, SDP);
+    world.set_up();
+    for channels in ["4-5", "8"] {
+        world.request();
+        let transport = format!("Transport: RTP/AVP/TCP;interleaved={channels}\r\nSession: 1\r\n");
+        world.answer("200 OK", &transport, "");
+    }
+    world.request();
+    world.answer("200 OK", "", "");
+    world.media(4, 96);
+    world.media(8, 0);
+    world.media(9, 201);
+    assert!(world.quirks().is_empty());
+    // Said otherwise than done.
+    world.media(0, 0);
+    let tracks: Vec<_> = world.packets.iter().map(|packet| packet.0).collect();
+    assert_eq!(tracks, [0, 1, 1, 1]);
+    assert_eq!(world.quirks(), ["channels"]);
+}
+
+#[test]
+fn urls_are_tried_until_one_is_accepted() {
+    let mut world = World::new(None);
+    world.describe("Content-Base: rtsp://h/wrong/\r\n", SDP);
+    world.set_up();
+    assert_eq!(world.method(), "SETUP rtsp://h/wrong/track1");
+    world.answer("404 Not Found", "", "");
+    assert_eq!(world.method(), "SETUP rtsp://h/cam/track1");
+    world.answer(
+        "200 OK",
+        "Session: 1\r\nTransport: RTP/AVP/TCP;interleaved=0-1\r\n",
+        "",
+    );
+    world.request();
+    world.answer("200 OK", "Transport: RTP/AVP/TCP;interleaved=2-3\r\n", "");
+    assert_eq!(world.method(), "PLAY rtsp://h/wrong/");
+    world.answer("454 Session Not Found", "", "");
+    assert_eq!(world.method(), "PLAY rtsp://h/cam");
+    world.answer("200 OK", "", "");
+    world.events_to(&Event::Playing);
+    assert_eq!(world.quirks(), ["base-url"]);
+}
+
+#[test]
+fn a_track_that_is_not_needed_may_be_refused() {
+    let mut world = World::new(None);
+    world.describe(BASE, SDP);
+    world.set_up();
+    world.channels();
+    while world.method().starts_with("SETUP") {
+        world.answer("500 Internal Server Error", "", "");
+    }
+    assert!(world.requests.last().unwrap().starts_with("PLAY"));
+    // The one that is needed is not.
+    let mut world = World::new(None);
+    world.describe(BASE, SDP);
+    world.set_up();
+    world.request();
+    world.answer("461 Unsupported Transport", "", "");
+    assert_eq!(world.failure(), Failure::TransportRefused);
+}
+
+#[test]
+fn tcp_that_is_answered_with_udp() {
+    let mut world = World::new(None);
+    world.describe(BASE, SDP);
+    world.set_up();
+    world.request();
+    world.answer(
+        "200 OK",
+        "Transport: RTP/AVP;unicast;client_port=1-2;server_port=3-4\r\n",
+        "",
+    );
+    assert_eq!(world.failure(), Failure::TransportRefused);
+}
+
+#[test]
+fn each_track_is_played_by_itself_if_need_be() {
+    let mut world = World::new(None);
+    world.describe(BASE, SDP);
+    world.set_up();
+    world.channels();
+    world.channels();
+    world.request();
+    world.answer("457 Invalid Range", "", "");
+    assert!(!world.request().contains("Range"));
+    world.answer("459 Aggregate Operation Not Allowed", "", "");
+    assert_eq!(world.method(), "PLAY rtsp://h/cam/track1");
+    world.answer("200 OK", "", "");
+    assert_eq!(world.method(), "PLAY rtsp://h/cam/track2");
+    world.answer("200 OK", "", "");
+    world.events_to(&Event::Playing);
+}
+
+#[test]
+fn media_without_a_response_to_play() {
+    let mut world = World::new(None);
+    world.describe(BASE, SDP);
+    world.set_up();
+    world.channels();
+    world.channels();
+    world.request();
+    world.media(0, 96);
+    world.events_to(&Event::Playing);
+    world.answer("200 OK", "", "");
+    assert_eq!(world.client.poll_event(), None);
+    assert_eq!(world.packets.len(), 1);
+}
+
+const DIGEST: &str = "WWW-Authenticate: Digest realm=\"r\", nonce=\"1\"\r\n";
+
+fn nonce(request: &str) -> &str {
+    let (_, rest) = request.split_once("nonce=\"").unwrap();
+    rest.split('"').next().unwrap()
+}
+
+#[test]
+fn a_challenge_is_answered_and_later_requests_with_it() {
+    let mut world = World::new(Some(("u", "p")));
+    assert!(!world.request().contains("Authorization"));
+    world.answer("401 Unauthorized", DIGEST, "");
+    assert_eq!(nonce(&world.request()), "1");
+    world.answer(
+        "200 OK",
+        &format!("Content-Type: application/sdp\r\n{BASE}"),
+        SDP,
+    );
+    world.set_up();
+    assert_eq!(nonce(&world.request()), "1");
+    // A nonce for each request.
+    world.answer("401 Unauthorized", &DIGEST.replace('1', "2"), "");
+    assert_eq!(nonce(&world.request()), "2");
+    world.answer(
+        "200 OK",
+        "Session: 1\r\nTransport: RTP/AVP/TCP;interleaved=0-1\r\n",
+        "",
+    );
+    assert_eq!(nonce(&world.request()), "2");
+}
+
+#[test]
+fn a_wrong_password_is_sent_once() {
+    for (headers, tries) in [
+        (DIGEST, 2),
+        ("WWW-Authenticate: Basic realm=\"r\"\r\n", 2),
+        (
+            "WWW-Authenticate: Digest realm=\"r\", nonce=\"1\", stale=true\r\n",
+            3,
+        ),
+    ] {
+        let mut world = World::new(Some(("u", "p")));
+        for _ in 0..tries {
+            world.request();
+            world.answer("401 Unauthorized", headers, "");
+        }
+        assert_eq!(world.failure(), Failure::Unauthorized, "{headers}");
+        assert!(world.client.unwritten().is_empty());
+    }
+    let mut world = World::new(None);
+    world.request();
+    world.answer("401 Unauthorized", DIGEST, "");
+    assert_eq!(world.failure(), Failure::NoCredentials);
+    let mut world = World::new(Some(("u", "p")));
+    world.request();
+    world.answer("401 Unauthorized", "WWW-Authenticate: NTLM\r\n", "");
+    assert_eq!(world.failure(), Failure::UnsupportedAuth);
+}
+
+#[test]
+fn a_connection_that_is_closed_behind_a_challenge() {
+    for (header, quirk) in [("Connection: close\r\n", true), ("", false)] {
+        let mut world = World::new(Some(("u", "p")));
+        world.request();
+        world.answer("401 Unauthorized", &format!("{DIGEST}{header}"), "");
+        if !quirk {
+            world.request();
+            world.client.closed(&[], world.now, &mut |_, _| {});
+        }
+        assert_eq!(world.client.poll_event(), Some(Event::Reconnect));
+        world.client.connected();
+        let request = world.request();
+        assert!(
+            request.starts_with("DESCRIBE") && request.contains("Authorization"),
+            "{request}"
+        );
+        assert_eq!(world.quirks(), ["closed-after-challenge"]);
+        // But not for ever.
+        world.client.closed(&[], world.now, &mut |_, _| {});
+        assert!(world.client.poll_event().is_some());
+    }
+}
+
+#[test]
+fn a_camera_that_wants_options_first() {
+    let mut world = World::new(None);
+    world.request();
+    world.client.closed(&[], world.now, &mut |_, _| {});
+    assert_eq!(world.client.poll_event(), Some(Event::Reconnect));
+    world.client.connected();
+    assert_eq!(world.method(), "OPTIONS rtsp://h/cam");
+    world.answer("404 Not Found", "", "");
+    assert_eq!(world.method(), "DESCRIBE rtsp://h/cam");
+    world.client.closed(&[], world.now, &mut |_, _| {});
+    assert_eq!(world.failure(), Failure::Closed);
+    let mut world = World::new(None);
+    world.request();
+    world.answer("400 Bad Request", "", "");
+    assert_eq!(world.method(), "OPTIONS rtsp://h/cam");
+    world.answer("200 OK", "Public: DESCRIBE\r\n", "");
+    assert_eq!(world.method(), "DESCRIBE rtsp://h/cam");
+    world.answer("400 Bad Request", "", "");
+    assert!(matches!(world.failure(), Failure::Refused("DESCRIBE", _)));
+}
+
+#[test]
+fn redirects_are_followed_a_few_times() {
+    for code in [301, 302, 303, 305, 307] {
+        let mut world = World::new(None);
+        world.request();
+        world.answer(
+            &format!("{code} Moved"),
+            "Location: rtsp://u:p@other:8554/x\r\n",
+            "",
+        );
+        assert_eq!(world.client.poll_event(), Some(Event::Reconnect));
+        assert_eq!(world.client.url(), "rtsp://other:8554/x");
+        world.client.connected();
+        assert_eq!(world.method(), "DESCRIBE rtsp://other:8554/x");
+    }
+    let mut world = World::new(None);
+    for _ in 0..5 {
+        world.request();
+        world.answer("302 Found", "Location: /again\r\n", "");
+        assert_eq!(world.client.poll_event(), Some(Event::Reconnect));
+        world.client.connected();
+    }
+    world.request();
+    world.answer("302 Found", "Location: /again\r\n", "");
+    assert_eq!(world.failure(), Failure::Redirects);
+    for location in ["http://h/", "rtsp://", "rtsp:///x"] {
+        let mut world = World::new(None);
+        world.request();
+        world.answer("302 Found", &format!("Location: {location}\r\n"), "");
+        assert_eq!(world.failure(), Failure::BadRedirect, "{location}");
+    }
+}
+
+#[test]
+fn another_host_is_not_told_the_password() {
+    let basic = "WWW-Authenticate: Basic realm=\"r\"\r\n";
+    for (location, told) in [("rtsp://h:99/x", true), ("rtsp://other/x", false)] {
+        let mut world = World::new(Some(("u", "p")));
+        world.request();
+        world.answer("302 Found", &format!("Location: {location}\r\n"), "");
+        world.client.poll_event();
+        world.client.connected();
+        world.request();
+        world.answer("401 Unauthorized", basic, "");
+        assert_eq!(world.client.unwritten().is_empty(), !told, "{location}");
+    }
+}
+
+#[test]
+fn requests_of_the_camera_are_answered() {
+    let mut world = World::new(None);
+    world.play();
+    for (method, status) in [
+        ("ANNOUNCE", "200 OK"),
+        ("OPTIONS", "200 OK"),
+        ("SET_PARAMETER", "200 OK"),
+        ("GET_PARAMETER", "200 OK"),
+        ("PAUSE", "501 Not Implemented"),
+    ] {
+        world.receive(format!(
+            "{method} rtsp://h/ RTSP/1.0\r\nCSeq: 5\r\nSession: 12\r\nContent-Length: 3\r\n\r\nabc"
+        ));
+        world.media(0, 96);
+        let response = world.request();
+        assert!(
+            response.starts_with(&format!("RTSP/1.0 {status}\r\nCSeq: 5\r\nSession: 12\r\n")),
+            "{response}"
+        );
+    }
+    assert_eq!(world.packets.len(), 5);
+    assert_eq!(world.quirks(), ["server-requests"]);
+    world.receive("REDIRECT rtsp://h/ RTSP/1.0\r\nCSeq: 6\r\nLocation: rtsp://other/\r\n\r\n");
+    assert_eq!(world.client.poll_event(), Some(Event::Reconnect));
+    assert_eq!(world.client.url(), "rtsp://other/");
+    let mut world = World::new(None);
+    world.play();
+    world.receive("TEARDOWN rtsp://h/ RTSP/1.0\r\nCSeq: 6\r\n\r\n");
+    assert_eq!(world.failure(), Failure::TornDown);
+    // A flood that reads no responses.
+    let mut world = World::new(None);
+    world.play();
+    for _ in 0..10_000 {
+        world.receive("OPTIONS * RTSP/1.0\r\n\r\n");
+    }
+    assert!(matches!(world.failure(), Failure::TooLong(_)));
+    assert!(world.client.unwritten().len() < 70_000);
+}
+
+#[test]
+fn junk_between_frames_is_skipped() {
+    let mut random = fastrand::Rng::with_seed(4);
+    for round in 0..200 {
+        let mut world = World::new(None);
+        world.play();
+        world.media(0, 96);
+        for _ in 0..3 {
+            let junk: Vec<u8> = (0..1 + random.usize(..300))
+                .map(|_| random.u8(..))
+                .collect();
+            let mut bytes = junk;
+            // What junk begins with is not taken for a frame of a known channel.
+            bytes[0] = 0x55;
+            for _ in 0..3 {
+                bytes.extend(frame(0, 96, 100));
+            }
+            bytes.extend(frame(2, 0, 160));
+            for bytes in bytes.chunks(1 + random.usize(..700)) {
+                world.receive(bytes);
+            }
+        }
+        world.receive(b"RTSP/1.0 200 OK\r\nCSeq: 900\r\n\r\n");
+        let whole = world
+            .packets
+            .iter()
+            .filter(|packet| packet.1.len() == 100)
+            .count();
+        assert!(whole >= 7, "{round}: {whole} of 9");
+        assert!(world.quirks().contains(&"junk-between-frames"));
+    }
+}
+
+#[test]
+fn blank_lines_are_no_junk() {
+    let mut world = World::new(None);
+    world.request();
+    world.receive("\r\n\r\n  ");
+    world.receive(format!(
+        "RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{SDP}",
+        SDP.len()
+    ));
+    world.set_up();
+    assert!(world.quirks().is_empty());
+}
+
+#[test]
+fn a_session_is_kept_alive() {
+    let mut world = World::new(Some(("u", "p")));
+    world.play();
+    assert!(world.client.next_deadline().unwrap() <= world.now + Duration::from_secs(20));
+    world.pass(20);
+    assert_eq!(world.method(), "OPTIONS rtsp://h/cam/");
+    world.answer("200 OK", "Public: GET_PARAMETER\r\n", "");
+    world.pass(20);
+    assert_eq!(world.method(), "GET_PARAMETER rtsp://h/cam/");
+    // The nonce grew old: the same request again.
+    world.answer("401 Unauthorized", DIGEST, "");
+    let again = world.request();
+    assert!(
+        again.starts_with("GET_PARAMETER") && again.contains("Authorization"),
+        "{again}"
+    );
+    world.answer("501 Not Implemented", "", "");
+    world.pass(20);
+    assert_eq!(world.method(), "OPTIONS rtsp://h/cam/");
+    // Never answered, and nothing ends.
+    for _ in 0..50 {
+        world.pass(20);
+        world.media(0, 96);
+        world.request();
+    }
+    assert_eq!(world.client.poll_event(), None);
+    assert_eq!(world.quirks(), ["keep-alive-refused"]);
+}
+
+#[test]
+fn a_session_that_the_camera_does_not_know() {
+    let mut world = World::new(None);
+    world.play();
+    for goes_on in [true, false] {
+        world.pass(20);
+        world.request();
+        world.answer("454 Session Not Found", "", "");
+        world.now += Duration::from_secs(1);
+        if goes_on {
+            world.media(0, 96);
+        }
+        world.pass(1);
+        assert_eq!(world.client.poll_event().is_none(), goes_on);
+    }
+}
+
+#[test]
+fn nothing_is_endless() {
+    let endless: [(&[u8], &[u8]); 5] = [
+        (
+            b"RTSP/1.0 200 OK\r\n",
+            b"X: yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy\r\n",
+        ),
+        (
+            b"RTSP/1.0 200 OK\r\nX: ",
+            b"yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy",
+        ),
+        (
+            b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Length: 60000000\r\n\r\n",
+            b"a=x\r\n",
+        ),
+        (b"HELLO\r\n", b"220 mail.example ESMTP\r\n"),
+        (
+            b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Length: 99999999999999999999999\r\n\r\n",
+            b"a=x:yyyyyyyyyyyyyyyy\r\n",
+        ),
+    ];
+    for (first, again) in endless {
+        let mut world = World::new(None);
+        world.request();
+        world.receive(first);
+        let mut most = 0;
+        for _ in 0..1_000_000 {
+            world.receive(again);
+            most = most.max(world.rest.len());
+            if let Some(event) = world.client.poll_event() {
+                assert!(
+                    matches!(event, Event::Failed(_) | Event::Described(_)),
+                    "{event:?}"
+                );
+                break;
+            }
+        }
+        assert!(most < 100_000, "{most}");
+        assert!(world.client.poll_event().is_none());
+        assert!(world.rest.is_empty());
+    }
+    // Frames that never end are waited for, and are no larger than they can be.
+    let mut world = World::new(None);
+    world.play();
+    world.receive([b'$', 0, 0xff, 0xff]);
+    for _ in 0..65_534 {
+        world.receive([0]);
+    }
+    assert_eq!(world.rest.len(), 4 + 65_534);
+    world.receive([0]);
+    assert_eq!(world.packets.len(), 1);
+}
+
+#[test]
+fn any_bytes_will_do() {
+    let mut random = fastrand::Rng::with_seed(8);
+    for _ in 0..300 {
+        let mut world = World::new(Some(("u", "p")));
+        let mut script = format!(
+            "RTSP/1.0 200 OK\r\nCSeq: 1\r\nContent-Type: application/sdp\r\nContent-Length: {}\r\n\r\n{SDP}",
+            SDP.len()
+        )
+        .into_bytes();
+        script.extend(b"RTSP/1.0 200 OK\r\nCSeq: 2\r\nSession: 1\r\nTransport: RTP/AVP/TCP;interleaved=0-1\r\n\r\n");
+        script.extend(b"RTSP/1.0 401 No\r\nCSeq: 3\r\nWWW-Authenticate: Digest realm=\"\", nonce=\"\"\r\n\r\n");
+        for _ in 0..20 {
+            script.extend(frame(random.u8(..4), 96, 12 + random.usize(..50)));
+        }
+        for _ in 0..random.usize(..20) {
+            let at = random.usize(..script.len());
+            script[at] = random.u8(..);
+        }
+        for bytes in script.chunks(1 + random.usize(..200)) {
+            world.receive(bytes);
+            while let Some(event) = world.client.poll_event() {
+                if let Event::Described(description) = event {
+                    let all = 0..description.tracks.len();
+                    let wanted = all.map(|track| Wanted {
+                        track,
+                        lower: Lower::Interleaved,
+                        needed: true,
+                    });
+                    world.client.set_up(wanted.collect());
+                }
+            }
+            world.now += Duration::from_millis(random.u64(..400));
+            world.client.handle_timeout(world.now);
+            world.client.unwritten().clear();
+        }
+    }
+}
+
+#[test]
+fn reports_go_to_their_channel() {
+    let mut world = World::new(None);
+    world.play();
+    world.client.send_interleaved(1, &[1, 2, 3]);
+    assert_eq!(world.client.unwritten(), &[b'$', 3, 0, 3, 1, 2, 3]);
+}

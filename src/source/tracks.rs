@@ -1,0 +1,224 @@
+//! The tracks of a connection to a camera: the way of their packets to the sink.
+
+use std::time::{Duration, Instant};
+
+use super::audio::Audio;
+use super::choice::Choice;
+use super::rtp::{self, CaptureClock, Encoding, Format, Order, Reception, Unit};
+use super::rtsp::Description;
+use super::video::{Gate, Passed, Received};
+use super::{Arrival, Sink};
+use crate::media::{AccessUnit, MediaKind, TrackInfo};
+
+enum Way {
+    Video(Box<Gate>),
+    Audio(Audio),
+    Metadata,
+}
+
+struct Receiving {
+    /// Index in the description.
+    index: usize,
+    format: Format,
+    reception: Reception,
+    way: Way,
+}
+
+/// The tracks that are used.
+pub struct Tracks {
+    all: Vec<Receiving>,
+    shared: Shared,
+}
+
+/// What the tracks share.
+struct Shared {
+    clock: CaptureClock,
+    /// Told with the first video frame, or the first frame of audio if there is no video.
+    audio: Option<TrackInfo>,
+    has_video: bool,
+    live_since: Option<Instant>,
+    /// Of the track by which a camera is judged.
+    first: Option<Instant>,
+    last: Option<Instant>,
+}
+
+impl Tracks {
+    pub fn new(description: &Description, choice: &Choice, order: Order) -> Tracks {
+        let mut all = Vec::new();
+        for (index, format) in &choice.used {
+            let way = match &format.encoding {
+                Encoding::Video(codec) => {
+                    let track = description.tracks.get(*index);
+                    let mut sections = track.into_iter().flat_map(|track| &track.formats);
+                    let section =
+                        sections.find(|section| Some(section.payload_type) == format.payload_type);
+                    let sets = section.and_then(|section| rtp::parameter_sets(section, *codec));
+                    Way::Video(Box::new(Gate::new(*codec, sets)))
+                }
+                Encoding::Audio(encoding) => match Audio::new(encoding, format.clock_rate) {
+                    Some(audio) => Way::Audio(audio),
+                    None => continue,
+                },
+                Encoding::Metadata => Way::Metadata,
+            };
+            all.push(Receiving {
+                index: *index,
+                format: format.clone(),
+                reception: Reception::new(format, order),
+                way,
+            });
+        }
+        Tracks {
+            shared: Shared {
+                clock: CaptureClock::default(),
+                audio: choice.audio().map(TrackInfo::audio),
+                has_video: choice.has_video(),
+                live_since: None,
+                first: None,
+                last: None,
+            },
+            all,
+        }
+    }
+
+    /// Since when the stream is live in this connection.
+    pub fn live_since(&self) -> Option<Instant> {
+        self.shared.live_since
+    }
+
+    /// When the first and the last frame arrived, of video unless there is none.
+    pub fn frames(&self) -> Option<(Instant, Instant)> {
+        self.shared.first.zip(self.shared.last)
+    }
+
+    /// Whether the stream will have video.
+    pub fn has_video(&self) -> bool {
+        self.shared.has_video
+    }
+
+    /// Takes a packet of the track with this index in the description.
+    pub fn packet(&mut self, index: usize, packet: &[u8], now: Instant, sink: &mut impl Sink) {
+        let Some(track) = self.all.iter_mut().find(|track| track.index == index) else {
+            return;
+        };
+        let Receiving {
+            format,
+            reception,
+            way,
+            ..
+        } = track;
+        let shared = &mut self.shared;
+        reception.rtp(packet, now, &mut |unit| {
+            shared.pass(unit, format, way, sink)
+        });
+    }
+
+    /// When [`Tracks::handle_timeout`] is to be called, unless packets come before.
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.all
+            .iter()
+            .filter_map(|track| track.reception.next_deadline())
+            .min()
+    }
+
+    pub fn handle_timeout(&mut self, now: Instant, sink: &mut impl Sink) {
+        let shared = &mut self.shared;
+        for Receiving {
+            format,
+            reception,
+            way,
+            ..
+        } in &mut self.all
+        {
+            if reception.next_deadline().is_some_and(|at| at <= now) {
+                reception.handle_timeout(now, &mut |unit| shared.pass(unit, format, way, sink));
+            }
+        }
+    }
+
+    /// Receiver reports that are due, with the track's index.
+    pub fn reports(&mut self, now: Instant, mut send: impl FnMut(usize, &[u8])) {
+        for track in &mut self.all {
+            if let Some(report) = track.reception.poll_report(now) {
+                send(track.index, report);
+            }
+        }
+    }
+}
+
+impl Shared {
+    /// Passes a unit on, and returns its buffer.
+    fn pass(
+        &mut self,
+        unit: Unit,
+        format: &Format,
+        way: &mut Way,
+        sink: &mut impl Sink,
+    ) -> Vec<u8> {
+        let captured = unit
+            .sampled
+            .and_then(|at| self.clock.captured(at, unit.arrival));
+        let access_unit = AccessUnit {
+            data: &unit.data,
+            timestamp: unit.timestamp,
+            arrival: unit.arrival,
+            captured,
+        };
+        let judged = match way {
+            Way::Video(_) => true,
+            Way::Audio(_) => !self.has_video,
+            Way::Metadata => false,
+        };
+        if judged {
+            self.first.get_or_insert(unit.arrival);
+            self.last = Some(unit.arrival);
+        }
+        match way {
+            Way::Video(gate) => {
+                let received = Received {
+                    unit: access_unit,
+                    lost: unit.lost,
+                    damaged: unit.damaged,
+                };
+                let show_damaged = sink.shows_damaged();
+                gate.push(received, show_damaged, &mut |passed| match passed {
+                    Passed::Info(info) if self.live_since.is_none() => {
+                        self.live_since = Some(unit.arrival);
+                        sink.live(Some(info), self.audio.take());
+                    }
+                    Passed::Info(info) => sink.video_changed(info),
+                    Passed::Opening(unit) => sink.opening(&unit),
+                    Passed::Unit(unit, lost) => sink.media(MediaKind::Video, &unit, lost),
+                    Passed::Dropped(frames) => sink.dropped(frames),
+                    Passed::Warning(warning) => sink.warn(MediaKind::Video, warning),
+                });
+            }
+            Way::Audio(audio) => {
+                if !self.has_video && self.live_since.is_none() {
+                    self.live_since = Some(unit.arrival);
+                    sink.live(None, self.audio.take());
+                }
+                if self.live_since.is_some() {
+                    audio.push(&access_unit, unit.lost, sink);
+                }
+            }
+            Way::Metadata => {}
+        }
+        sink.received(&Arrival {
+            format,
+            unit: access_unit,
+            lost: unit.lost,
+            damaged: unit.damaged,
+            restarts: unit.restarts,
+        });
+        let mut data = unit.data;
+        data.clear();
+        data
+    }
+}
+
+/// How UDP packets wait for late ones: as long as networks and cameras delay one behind another.
+pub const REORDER: Order = Order::Reorder {
+    packets: 64,
+    wait: Duration::from_millis(100),
+};
