@@ -39,6 +39,9 @@ const REMEMBERED: u64 = 1_000_000;
 /// not if the estimate was lowered within this time in microseconds.
 const TRY: f64 = 1.25;
 const TRY_PAUSE: u64 = 6_000_000;
+/// Where packets wait because of the estimate, and no queue stands on the path for so long after it was lowered.
+const TRY_LIMITED: f64 = 1.1;
+const LIMITED_PAUSE: u64 = 1_000_000;
 /// The first packets: for this time in microseconds, and at least as many as a measurement needs.
 const TRY_TIME: f64 = 60_000.0;
 const TRY_BITS: f64 = 10.0 * PACKET_BITS;
@@ -63,6 +66,8 @@ pub struct Flow {
     pub sent: Option<f64>,
     /// What would be sent if the path carried it.
     pub wanted: f64,
+    /// Packets wait because the estimate is no higher.
+    pub waits: bool,
     /// The delay of a queue that does not drain, in microseconds.
     pub queue: Option<i64>,
     /// Time from sending a packet to feedback on it, in microseconds.
@@ -84,6 +89,8 @@ pub struct Control {
     high: (f64, u64),
     loss: f64,
     filling: bool,
+    /// Packets wait because of the estimate, and there is no queue on the path.
+    limited: bool,
     updated: u64,
     lowered: Option<u64>,
     /// The same, unless the path is still wide.
@@ -104,6 +111,7 @@ impl Control {
             high: (0.0, 0),
             loss: 0.0,
             filling: false,
+            limited: false,
             updated: 0,
             lowered: None,
             narrowed: None,
@@ -128,6 +136,9 @@ impl Control {
 
     /// The pacing rate in bits per second of packets that have waited for others for `busy` microseconds.
     pub fn pace(&self, now: u64, busy: u64) -> f64 {
+        if self.limited {
+            return TRY_LIMITED * self.estimate;
+        }
         // A sender that fills a path of known capacity must not outdo those that it shares it with.
         let contends = self.filling && self.edge.is_some();
         let tried = busy as f64 > TRY_TIME.max(TRY_BITS * 1e6 / self.estimate);
@@ -143,6 +154,10 @@ impl Control {
         let since = now.saturating_sub(self.updated).min(1_000_000);
         self.updated = now;
         self.filling = self.fills(flow);
+        self.limited = flow.waits
+            && usage == Usage::Normal
+            && flow.queue.is_some_and(|queue| queue < STANDS)
+            && self.lowered.is_none_or(|at| now > at + LIMITED_PAUSE);
         if let Some(delivered) = flow.delivered
             && (delivered >= self.peak.0 || now - self.peak.1 > PEAK)
         {
@@ -172,7 +187,8 @@ impl Control {
         if self.edge.is_some_and(|edge| self.estimate > 1.3 * edge) {
             self.edge = None;
         }
-        if self.edge.is_some_and(|edge| self.estimate > RELY * edge) && !self.fills(flow) {
+        let limited = flow.waits || self.fills(flow);
+        if self.edge.is_some_and(|edge| self.estimate > RELY * edge) && !limited {
             // Only a train can tell whether the path carries more.
             return;
         }
@@ -382,6 +398,7 @@ mod tests {
             offered: Some(sent),
             sent: Some(sent),
             wanted: sent,
+            waits: false,
             queue: None,
             response: 100_000,
         }

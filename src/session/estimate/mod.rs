@@ -246,8 +246,8 @@ impl Estimator {
         }
     }
 
-    /// Handles transport-wide feedback.
-    pub fn feedback(&mut self, now: Instant, feedback: &TransportFeedback<'_>) {
+    /// Handles transport-wide feedback. `waits`: packets wait because the estimate is no higher.
+    pub fn feedback(&mut self, now: Instant, feedback: &TransportFeedback<'_>, waits: bool) {
         let now = self.micros(now);
         let Some(measured) = &mut self.measured else {
             return;
@@ -273,7 +273,7 @@ impl Estimator {
             self.probing.restart();
         }
         self.usage = measured.trend.usage();
-        let flow = measured.flow(self.sent.rate(now as i64), self.probing.wanted());
+        let flow = measured.flow(self.sent.rate(now as i64), self.probing.wanted(), waits);
         for mut sample in samples.into_iter().flatten() {
             if sample.probe {
                 sample.shown = sample.shown.besides(self.uncovered.last_rate());
@@ -555,12 +555,13 @@ impl Measured {
         unwrapped
     }
 
-    fn flow(&mut self, sent: Option<f64>, wanted: f64) -> Flow {
+    fn flow(&mut self, sent: Option<f64>, wanted: f64, waits: bool) -> Flow {
         Flow {
             delivered: self.delivered.rate(self.newest_arrival),
             offered: self.offered.rate(self.newest_sent),
             sent,
             wanted,
+            waits,
             queue: self.standing.delay(),
             response: self.response,
         }

@@ -340,7 +340,7 @@ fn arbitrary_feedback_keeps_the_estimate_within_its_limits() {
         bytes.extend(random.u32(..).to_be_bytes());
         bytes.extend((0..80).map(|_| random.u8(..)));
         if let Some(feedback) = TransportFeedback::parse(&bytes) {
-            estimator.feedback(now, &feedback);
+            estimator.feedback(now, &feedback, false);
         }
         estimator.report(now, random.f64() * 3.0 - 1.0, None);
         estimator.timeout(now);

@@ -36,6 +36,8 @@ const NEEDED_PERCENT: u64 = 115;
 const FIRST_FEEDBACK: Duration = Duration::from_millis(250);
 /// Messages of feedback that are waited for if they measure nothing.
 const MESSAGES: u32 = 2;
+/// Packets that have had to wait for so long wait because of the estimate, not for the end of a keyframe.
+const LIMITED: Duration = Duration::from_millis(300);
 /// An answer to a check comes no later than this after feedback on what left before it.
 const ANSWERED: Duration = Duration::from_millis(20);
 /// Retransmissions go before new packets as long as the pacer is no further behind than this.
@@ -354,8 +356,10 @@ impl Pacer {
 
     /// The viewer says which packets arrived, and when.
     pub fn arrivals(&mut self, now: Instant, feedback: &TransportFeedback<'_>) {
+        let waits = self.clear.is_some_and(|clear| clear > now)
+            && self.busy.is_some_and(|since| now >= since + LIMITED);
         if let Some(path) = &mut self.congestion {
-            path.estimator.feedback(now, feedback);
+            path.estimator.feedback(now, feedback, waits);
             path.messages = path.messages.saturating_add(1);
         }
     }

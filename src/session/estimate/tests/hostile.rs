@@ -76,7 +76,7 @@ impl Liar {
 
     fn hand(&mut self, bytes: &[u8]) {
         if let Some(feedback) = TransportFeedback::parse(bytes) {
-            self.estimator.feedback(self.now, &feedback);
+            self.estimator.feedback(self.now, &feedback, false);
         }
         let limits = Limits::default();
         let estimate = self.estimator.estimate();

@@ -173,7 +173,7 @@ impl Flow {
             self.delivered.push((now, bytes.len(), age));
         } else if to == self.sender {
             let feedback = TransportFeedback::parse(bytes).expect("feedback");
-            self.estimator.feedback(now, &feedback);
+            self.estimator.feedback(now, &feedback, false);
         }
     }
 
