@@ -28,8 +28,10 @@ fn a_greedy_sender_uses_the_link_and_keeps_its_queue_short() {
             delivered / rate as f64
         );
         assert!(delivered > 0.85 * rate as f64);
+        // Half of the longest queue: a probe leaves at once, and fills some of it.
         assert!(delay < 20 * MS + 150 * MS, "{delay:?}");
         assert!(flow.loss() < 0.01);
+        // A probe triples the estimate at most, and they are up to 4 s apart.
         assert!(flow.lowest(15.0, 60.0) > 0.5 * rate as f64);
         assert!(
             flow.mean(14.0, 15.0) > 0.7 * rate as f64,
@@ -131,6 +133,7 @@ fn keyframes_detect_a_wide_path() {
     let flow = &world.flows[0];
     flow.show("wide", &[0.3, 1.0, 4.5, 8.5, 12.5, 20.0, 29.0]);
     assert!(flow.lowest(0.5, 30.0) > 10e6);
+    // Ten times what is sent: from there on it rests.
     assert!(flow.lowest(8.5, 30.0) > 20e6);
     assert_eq!(flow.loss(), 0.0);
 }
@@ -203,6 +206,8 @@ fn two_flows_share_a_link() {
             let [first, second] = [0, 1].map(|n| world.flows[n].delivery(60.0, 120.0).0);
             let ratio = first / second;
             println!("{later} s later, queue {queue} ms: {first:.0} and {second:.0}: {ratio:.2}");
+            // The lesser has three quarters of the other: a camera does not send less when it is asked to, so
+            // nothing but its own keyframes brings it up to the other.
             assert!((0.75..1.33).contains(&ratio));
             if source != fits {
                 assert!(first + second > 0.9 * 2e6);
@@ -234,6 +239,7 @@ fn cross_traffic_takes_its_share_and_gives_it_back() {
     println!("  overflowed {overflowed}");
     assert!(flow.lowest(2.0, 20.0) > 1_200_000.0);
     assert!(flow.lowest(20.0, 40.0) > 550_000.0);
+    // Clearly less than without it. Keyframes are measured between its packets, and show more than is left.
     assert!(flow.mean(25.0, 40.0) < 1_700_000.0);
     assert!(flow.lowest(50.0, 60.0) > 1_200_000.0);
     assert!(overflowed < 10);
@@ -254,7 +260,7 @@ fn traces_are_followed() {
             "  utilization {:.3}, delay p95 {delay:?}",
             delivered / capacity
         );
-        assert!(delivered > 0.35 * capacity);
+        assert!(delivered > 0.4 * capacity);
         assert!(flow.loss() < 0.1, "{}", flow.loss());
     }
 }
@@ -308,6 +314,7 @@ fn receiver_reports_tell_whether_the_stream_fits() {
         );
         if fits {
             assert!(flow.lowest(6.0, 60.0) > 500_000.0);
+            // 2.6 times what was sent in the second of a keyframe, which is a fifth more.
             assert!(flow.highest(6.0, 60.0) < 3.2 * 500_000.0);
         } else {
             assert!(flow.highest(4.0, 60.0) < 480_000.0);
