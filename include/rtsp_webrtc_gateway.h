@@ -1309,6 +1309,15 @@ int rtsp_webrtc_gateway_get_stream_info(const rtsp_webrtc_gateway *gateway,
 
 /* -------------------------------------------------------------------- push */
 
+/** Flags of rtsp_webrtc_gateway_push_options. */
+typedef enum rtsp_webrtc_gateway_push_flags {
+    /**
+     * H264, H265: the NAL units of a frame have their length in front of them in place of a start code,
+     * in 4 bytes, big endian, unless codec_config says that there are fewer.
+     */
+    RTSP_WEBRTC_GATEWAY_PUSH_LENGTH_PREFIXED = 1,
+} rtsp_webrtc_gateway_push_flags;
+
 /** Flags of rtsp_webrtc_gateway_frame. */
 typedef enum rtsp_webrtc_gateway_frame_flags {
     /** The frame is a keyframe. Optional: the library detects keyframes itself. */
@@ -1346,20 +1355,36 @@ typedef struct rtsp_webrtc_gateway_push_options {
      * stream are queued.
      */
     uint32_t queue_frames;
-    /** Must be 0. */
-    uint32_t reserved;
+    /** Bitwise OR of enum rtsp_webrtc_gateway_push_flags. */
+    uint32_t flags;
     /** As in rtsp_webrtc_gateway_pull_options. NULL: none. */
     const char *label;
     /** As in rtsp_webrtc_gateway_pull_options. */
     void *user_data;
+    /**
+     * Parameter sets of the video, for frames that come without them: an avcC, hvcC or av1C record,
+     * as containers and system encoders have it (ISO/IEC 14496-15), or the parameter sets with start
+     * codes. Those in the frames take their place. The library copies it. NULL: none.
+     */
+    const uint8_t *codec_config;
+    /** Size of codec_config in bytes. */
+    size_t codec_config_size;
+    /**
+     * Without a video frame for this long, the stream is RETRYING with ERR_STALLED until the next one:
+     * 500 to 86400000 milliseconds. 0: 8000. UINT32_MAX: never, for hosts that pause.
+     */
+    uint32_t idle_timeout_ms;
+    /** Must be 0. */
+    uint32_t reserved;
 } rtsp_webrtc_gateway_push_options;
 
 /**
  * One access unit of video, or one frame of audio.
  *
- * - H264, H265: an Annex B byte stream with start codes 00 00 01 or 00 00 00 01. A keyframe is an
- *   IDR picture (H265: any IRAP picture). Parameter sets are sent with the keyframe or immediately
- *   before it, possibly in a push of their own.
+ * - H264, H265: an Annex B byte stream with start codes 00 00 01 or 00 00 00 01, or lengths in their
+ *   place with PUSH_LENGTH_PREFIXED. A keyframe is an IDR picture (H265: any IRAP picture). Parameter
+ *   sets are sent with the keyframe or before it, possibly in a push of their own, or are in
+ *   push_options.codec_config. B-frames are left out: browsers do not show them over WebRTC.
  * - AV1: a temporal unit in the low-overhead bitstream format (AV1 specification section 5.2), in
  *   which every OBU has a size field. A keyframe starts with its sequence header.
  * - OPUS: one Opus packet of at most 1192 bytes, usually 20 ms.
@@ -1407,7 +1432,7 @@ typedef struct rtsp_webrtc_gateway_frame {
 /**
  * Adds a stream whose media the host pushes. The stream is CONNECTING until the first keyframe
  * with its parameter sets has been pushed, and LIVE from then on; offers wait for it as they do
- * for a camera. If no video is pushed for 8 s, it becomes RETRYING with ERR_STALLED until the next
+ * for a camera. If no video is pushed for 8 s (idle_timeout_ms), it becomes RETRYING with ERR_STALLED until the next
  * frame. Remove the stream with remove_stream().
  *
  * Parameters: name is as for rtsp_webrtc_gateway_add_stream().

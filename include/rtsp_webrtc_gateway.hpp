@@ -885,6 +885,12 @@ struct PushOptions {
     std::optional<std::string> label{};
     /** As in PullOptions. */
     void *user_data = nullptr;
+    /** Parameter sets of the video: an avcC, hvcC or av1C record, or with start codes. Empty: none. */
+    std::vector<std::uint8_t> codec_config{};
+    /** H264, H265: NAL units of a frame have lengths in place of start codes. */
+    bool length_prefixed = false;
+    /** Without video for this long the stream is stalled. 0: 8 s; milliseconds::max(): never. */
+    std::chrono::milliseconds idle_timeout{};
 };
 
 /** A view of bytes: of a vector, an array, a string, a span, or pointer and size. */
@@ -1548,6 +1554,12 @@ public:
         push.audio_sample_rate = options.audio_sample_rate;
         push.audio_channels = options.audio_channels;
         push.queue_frames = options.queue_frames;
+        push.flags = options.length_prefixed ? RTSP_WEBRTC_GATEWAY_PUSH_LENGTH_PREFIXED : 0U;
+        push.codec_config = options.codec_config.data();
+        push.codec_config_size = options.codec_config.size();
+        push.idle_timeout_ms = options.idle_timeout == std::chrono::milliseconds::max()
+                                   ? UINT32_MAX
+                                   : static_cast<std::uint32_t>(options.idle_timeout.count());
         push.label = detail::c_text(options.label);
         push.user_data = options.user_data;
         rtsp_webrtc_gateway_stream_id id = 0;

@@ -138,6 +138,15 @@ pub struct PushOptions {
     /// Number of frames of each track that may be queued for the worker: 1 to 1024. When the queue
     /// is full, pushes fail with `QueueFull`.
     pub queue_frames: u32,
+    /// Parameter sets of the video, for frames that come without them: an `avcC`, `hvcC` or `av1C`
+    /// record, as containers and system encoders have it, or the parameter sets with start codes.
+    pub codec_config: Option<Vec<u8>>,
+    /// H.264 and H.265: NAL units of a frame have lengths in front of them in place of start codes, of
+    /// 4 bytes unless `codec_config` says otherwise.
+    pub length_prefixed: bool,
+    /// Without a video frame for this long the stream counts as stalled: at least 500 ms.
+    /// `Duration::MAX`: never. `None`: 8 s.
+    pub idle_timeout: Option<Duration>,
     /// As [`PullOptions::label`].
     pub label: Option<String>,
     /// As [`PullOptions::user_data`].
@@ -152,6 +161,9 @@ impl Default for PushOptions {
             audio_sample_rate: None,
             audio_channels: None,
             queue_frames: 64,
+            codec_config: None,
+            length_prefixed: false,
+            idle_timeout: None,
             label: None,
             user_data: 0,
         }
@@ -161,7 +173,8 @@ impl Default for PushOptions {
 /// One access unit of video or one frame of audio that the host pushes.
 #[derive(Clone, Debug)]
 pub struct Frame<'a> {
-    /// The data. H.264 and H.265: an Annex B byte stream with start codes of 3 or 4 bytes. AV1: a
+    /// The data. H.264 and H.265: an Annex B byte stream with start codes of 3 or 4 bytes, or with
+    /// lengths in their place ([`PushOptions::length_prefixed`]). AV1: a
     /// temporal unit in the low-overhead bitstream format. Audio: one Opus packet, or G.711 or
     /// G.722 samples.
     pub data: FrameData<'a>,

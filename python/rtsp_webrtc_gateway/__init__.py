@@ -235,6 +235,10 @@ class Operation(enum.IntEnum):
     MONITOR = 4
 
 
+class PushFlags(enum.IntFlag):
+    LENGTH_PREFIXED = 1
+
+
 class FrameFlags(enum.IntFlag):
     KEY = 1
     DISCONTINUITY = 2
@@ -489,9 +493,13 @@ class _push_options(Structure):
         ("audio_sample_rate", c_uint32),
         ("audio_channels", c_uint32),
         ("queue_frames", c_uint32),
-        ("reserved", c_uint32),
+        ("flags", c_uint32),
         ("label", c_char_p),
         ("user_data", c_void_p),
+        ("codec_config", POINTER(c_uint8)),
+        ("codec_config_size", c_size_t),
+        ("idle_timeout_ms", c_uint32),
+        ("reserved", c_uint32),
     ]
 
 
@@ -1420,8 +1428,16 @@ class Gateway:
         queue_frames: int = 0,
         label: str | None = None,
         user_data: int | None = None,
+        codec_config: bytes = b"",
+        flags: PushFlags = PushFlags(0),
+        idle_timeout_ms: int = 0,
     ) -> int:
-        """Adds a stream whose media the host pushes."""
+        """Adds a stream whose media the host pushes.
+
+        codec_config: parameter sets in an avcC, hvcC or av1C record, or with start codes.
+        idle_timeout_ms: 0 is 8 s, and 0xFFFFFFFF is never.
+        """
+        config = (c_uint8 * len(codec_config)).from_buffer_copy(codec_config) if codec_config else None
         options = _struct(
             _push_options,
             video_codec=video_codec,
@@ -1429,8 +1445,12 @@ class Gateway:
             audio_sample_rate=audio_sample_rate,
             audio_channels=audio_channels,
             queue_frames=queue_frames,
+            flags=flags,
             label=_text(label),
             user_data=user_data,
+            codec_config=config,
+            codec_config_size=len(codec_config),
+            idle_timeout_ms=idle_timeout_ms,
         )
         stream = c_uint64()
         check("add_push_stream", self._handle, _text(name), byref(options), byref(stream))

@@ -2,6 +2,7 @@
 
 use std::ffi::{c_char, c_int, c_void};
 use std::slice;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -37,17 +38,37 @@ pub struct rtsp_webrtc_gateway_push_options {
     /// When the queue is full, pushes return ERR_QUEUE_FULL. In addition, at most 32 MiB of a
     /// stream are queued.
     pub queue_frames: u32,
-    /// Must be 0.
-    pub reserved: u32,
+    /// Bitwise OR of enum rtsp_webrtc_gateway_push_flags.
+    pub flags: u32,
     /// As in rtsp_webrtc_gateway_pull_options. NULL: none.
     pub label: *const c_char,
     /// As in rtsp_webrtc_gateway_pull_options.
     pub user_data: *mut c_void,
+    /// Parameter sets of the video, for frames that come without them: an avcC, hvcC or av1C record,
+    /// as containers and system encoders have it (ISO/IEC 14496-15), or the parameter sets with start
+    /// codes. Those in the frames take their place. The library copies it. NULL: none.
+    pub codec_config: *const u8,
+    /// Size of codec_config in bytes.
+    pub codec_config_size: usize,
+    /// Without a video frame for this long, the stream is RETRYING with ERR_STALLED until the next one:
+    /// 500 to 86400000 milliseconds. 0: 8000. UINT32_MAX: never, for hosts that pause.
+    pub idle_timeout_ms: u32,
+    /// Must be 0.
+    pub reserved: u32,
 }
 sized_struct!(
     rtsp_webrtc_gateway_push_options,
     "rtsp_webrtc_gateway_push_options"
 );
+
+/// Flags of rtsp_webrtc_gateway_push_options.
+#[repr(C)]
+#[allow(dead_code, reason = "the header's names of flags")]
+pub enum rtsp_webrtc_gateway_push_flags {
+    /// H264, H265: the NAL units of a frame have their length in front of them in place of a start code,
+    /// in 4 bytes, big endian, unless codec_config says that there are fewer.
+    RTSP_WEBRTC_GATEWAY_PUSH_LENGTH_PREFIXED = 1,
+}
 
 /// Flags of rtsp_webrtc_gateway_frame.
 #[repr(C)]
@@ -63,9 +84,10 @@ pub enum rtsp_webrtc_gateway_frame_flags {
 
 /// One access unit of video, or one frame of audio.
 ///
-/// - H264, H265: an Annex B byte stream with start codes 00 00 01 or 00 00 00 01. A keyframe is an
-///   IDR picture (H265: any IRAP picture). Parameter sets are sent with the keyframe or immediately
-///   before it, possibly in a push of their own.
+/// - H264, H265: an Annex B byte stream with start codes 00 00 01 or 00 00 00 01, or lengths in their
+///   place with PUSH_LENGTH_PREFIXED. A keyframe is an IDR picture (H265: any IRAP picture). Parameter
+///   sets are sent with the keyframe or before it, possibly in a push of their own, or are in
+///   push_options.codec_config. B-frames are left out: browsers do not show them over WebRTC.
 /// - AV1: a temporal unit in the low-overhead bitstream format (AV1 specification section 5.2), in
 ///   which every OBU has a size field. A keyframe starts with its sequence header.
 /// - OPUS: one Opus packet of at most 1192 bytes, usually 20 ms.
@@ -107,7 +129,7 @@ sized_struct!(rtsp_webrtc_gateway_frame, "rtsp_webrtc_gateway_frame");
 
 /// Adds a stream whose media the host pushes. The stream is CONNECTING until the first keyframe
 /// with its parameter sets has been pushed, and LIVE from then on; offers wait for it as they do
-/// for a camera. If no video is pushed for 8 s, it becomes RETRYING with ERR_STALLED until the next
+/// for a camera. If no video is pushed for 8 s (idle_timeout_ms), it becomes RETRYING with ERR_STALLED until the next
 /// frame. Remove the stream with remove_stream().
 ///
 /// Parameters: name is as for rtsp_webrtc_gateway_add_stream().
@@ -280,9 +302,19 @@ const DISCONTINUITY: u32 =
 /// # Safety
 /// The strings of `options` are NULL or NUL-terminated.
 unsafe fn push_options(options: &rtsp_webrtc_gateway_push_options) -> Result<PushOptions> {
+    let lengths = rtsp_webrtc_gateway_push_flags::RTSP_WEBRTC_GATEWAY_PUSH_LENGTH_PREFIXED as u32;
     unset(options.reserved)?;
+    if options.flags & !lengths != 0 {
+        return Err(invalid(format!(
+            "flags {:#x} has bits that are not push flags",
+            options.flags
+        )));
+    }
     // SAFETY: this function's contract.
     let label = unsafe { optional_str(options.label, "label") }?;
+    let (data, size) = (options.codec_config, options.codec_config_size);
+    // SAFETY: this function's contract.
+    let codec_config = unsafe { bytes(data.cast(), size, "codec_config") }?;
     let video = codec_of(options.video_codec)?.ok_or_else(|| invalid("video_codec is not set"))?;
     let defaults = PushOptions::default();
     let given = |value: u32| Some(value).filter(|&value| value != 0);
@@ -292,6 +324,13 @@ unsafe fn push_options(options: &rtsp_webrtc_gateway_push_options) -> Result<Pus
         audio_sample_rate: given(options.audio_sample_rate),
         audio_channels: given(options.audio_channels),
         queue_frames: given(options.queue_frames).unwrap_or(defaults.queue_frames),
+        codec_config: (!codec_config.is_empty()).then(|| codec_config.to_vec()),
+        length_prefixed: options.flags & lengths != 0,
+        idle_timeout: match options.idle_timeout_ms {
+            0 => None,
+            u32::MAX => Some(Duration::MAX),
+            time => Some(Duration::from_millis(time.into())),
+        },
         label: label.map(str::to_owned),
         user_data: options.user_data.expose_provenance(),
     })

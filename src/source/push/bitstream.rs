@@ -16,8 +16,9 @@ pub(super) enum Content {
     Other,
 }
 
-/// Classifies a frame as the host pushes it; reads no more of it than necessary.
-pub(super) fn look(codec: Codec, data: &[u8]) -> Result<Content> {
+/// Classifies a frame as the host pushes it; reads no more of it than necessary. `lengths`: its NAL units
+/// have lengths of so many bytes in front of them.
+pub(super) fn look(codec: Codec, data: &[u8], lengths: Option<usize>) -> Result<Content> {
     let invalid = |message| Err(Error::new(Status::InvalidArgument, message));
     let name = codec.encoding_name();
     if data.is_empty() {
@@ -26,10 +27,19 @@ pub(super) fn look(codec: Codec, data: &[u8]) -> Result<Content> {
         );
     }
     if is_annex_b(codec) {
+        if let Some(size) = lengths {
+            if !has_lengths(data, size) {
+                return invalid(format!(
+                    "the lengths in front of the NAL units do not add up to the access unit: push \
+                     {name} with lengths of {size} bytes, or without the flag for lengths"
+                ));
+            }
+            return Ok(of_nals(codec, Lengths { rest: data, size }));
+        }
         if !begins_with_start_code(data) {
             return invalid(format!(
                 "the access unit does not start with a start code (00 00 01): push {name} as an \
-                 Annex B byte stream, without length prefixes"
+                 Annex B byte stream, or set the flag for length prefixes"
             ));
         }
         return Ok(of_nals(codec, AnnexB::new(data)));
@@ -67,7 +77,9 @@ fn of_nals<'a>(codec: Codec, mut nals: impl Iterator<Item = &'a [u8]>) -> Conten
             0..=h265::nal_type::LAST_SLICE => Some(Content::Delta),
             _ => None,
         }),
+        // Where a recovery point is announced, viewers may begin, too.
         _ => nals.find_map(|nal| match h264::nal_type(nal)? {
+            h264::nal_type::SEI if h264::recovery_point(nal).is_some() => Some(Content::Keyframe),
             h264::nal_type::IDR => Some(Content::Keyframe),
             h264::nal_type::SLICE..h264::nal_type::IDR => Some(Content::Delta),
             _ => None,
@@ -92,6 +104,40 @@ pub(super) fn is_annex_b(codec: Codec) -> bool {
     matches!(codec, Codec::H264 | Codec::H265)
 }
 
+/// NAL units with lengths of some bytes in front of them.
+struct Lengths<'a> {
+    rest: &'a [u8],
+    size: usize,
+}
+
+impl<'a> Iterator for Lengths<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let (length, rest) = self.rest.split_at_checked(self.size)?;
+        let length = length
+            .iter()
+            .fold(0, |sum, &byte| sum << 8 | usize::from(byte));
+        let (nal, rest) = rest.split_at_checked(length)?;
+        self.rest = rest;
+        Some(nal)
+    }
+}
+
+fn has_lengths(data: &[u8], size: usize) -> bool {
+    let mut nals = Lengths { rest: data, size };
+    while nals.next().is_some() {}
+    nals.rest.is_empty()
+}
+
+/// Appends NAL units with other lengths as an access unit in the form of `media`.
+pub(super) fn convert_lengths(data: &[u8], size: usize, unit: &mut Vec<u8>) {
+    unit.reserve(data.len() + 64);
+    for nal in (Lengths { rest: data, size }) {
+        append_nal(unit, nal);
+    }
+}
+
 /// Appends an Annex B byte stream as an access unit in the form of `media`: NAL units with length
 /// prefixes.
 pub(super) fn convert(annex_b: &[u8], unit: &mut Vec<u8>) {
@@ -102,7 +148,7 @@ pub(super) fn convert(annex_b: &[u8], unit: &mut Vec<u8>) {
 }
 
 /// Whether there is nothing but zeros before the first start code.
-fn begins_with_start_code(data: &[u8]) -> bool {
+pub(super) fn begins_with_start_code(data: &[u8]) -> bool {
     let zeros = data.iter().take_while(|&&byte| byte == 0).count();
     zeros >= 2 && data.get(zeros) == Some(&1)
 }
@@ -138,11 +184,11 @@ mod tests {
             &[0, 0, 0],
             &[0, 1, 0x65],
         ] {
-            let error = look(Codec::H264, data).unwrap_err();
+            let error = look(Codec::H264, data, None).unwrap_err();
             assert_eq!(error.status(), Status::InvalidArgument, "{data:?}");
         }
-        assert_eq!(look(Codec::Pcmu, &[7]).unwrap(), Content::Keyframe);
-        assert!(look(Codec::Pcmu, &[]).is_err());
+        assert_eq!(look(Codec::Pcmu, &[7], None).unwrap(), Content::Keyframe);
+        assert!(look(Codec::Pcmu, &[], None).is_err());
     }
 
     #[test]
@@ -158,7 +204,7 @@ mod tests {
             for &header in nals {
                 data.extend([0, 0, 0, 1, header, 0x80]);
             }
-            assert_eq!(look(Codec::H264, &data).unwrap(), expected);
+            assert_eq!(look(Codec::H264, &data, None).unwrap(), expected);
             let mut unit = Vec::new();
             convert(&data, &mut unit);
             assert_eq!(content(Codec::H264, &unit), expected);

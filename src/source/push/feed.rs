@@ -6,12 +6,21 @@ use std::time::{Duration, Instant, SystemTime};
 use parking_lot::Mutex;
 
 use super::bitstream::{self, Content};
+use super::codec_config::CodecConfig;
 use super::queue::{self, Data, Queue, Receiver, Refused, Unit};
 use crate::config::{Frame, FrameData, PushOptions};
 use crate::error::{Error, Result, Status};
 use crate::media::{Codec, MediaKind};
 use crate::source::rtp::{self, Format, Order, Packet, Reception};
 
+/// Without a video frame for this long a stream is stalled, unless the host says otherwise; the same as
+/// for cameras.
+const STALL: Duration = Duration::from_secs(8);
+/// Bounds of what the host may say.
+const SHORTEST_STALL: Duration = Duration::from_millis(500);
+const LONGEST_STALL: Duration = Duration::from_secs(86_400);
+/// Bytes of the lengths in the form of `media`.
+const LENGTH: usize = 4;
 /// The largest frame, far above a keyframe of 8K.
 const MAX_FRAME: usize = 16 << 20;
 /// A capture time further in the past than this is wrong.
@@ -24,6 +33,8 @@ const MAX_QUEUE_FRAMES: u32 = 1024;
 pub struct Feed {
     video: Codec,
     audio: Option<Codec>,
+    /// Bytes of the lengths in front of NAL units of the video; `None`: start codes.
+    lengths: Option<usize>,
     queue: Arc<Queue>,
     /// RTP packets that are assembled into access units. Only pushing threads lock it.
     video_rtp: Mutex<Reception>,
@@ -34,15 +45,22 @@ pub struct Feed {
 pub fn feed(options: &PushOptions) -> Result<(Feed, Receiver)> {
     check(options)?;
     let &PushOptions { video, audio, .. } = options;
+    let config = codec_config(options)?;
+    let told = config.as_ref().and_then(|config| config.length_size);
+    let lengths = options.length_prefixed.then(|| told.unwrap_or(LENGTH));
     let queue = queue::queue(options.queue_frames as usize);
     let receiver = Receiver {
         queue: Arc::clone(&queue),
         video,
         audio,
+        sets: config.map(|config| config.sets),
+        annex_b: bitstream::is_annex_b(video) && lengths.is_none(),
+        stall: stall(options.idle_timeout)?,
     };
     let feed = Feed {
         video,
         audio,
+        lengths,
         queue,
         video_rtp: Mutex::new(reception(video)),
         audio_rtp: audio.map(|codec| Mutex::new(reception(codec))),
@@ -61,19 +79,28 @@ impl Feed {
                 "the frame has {bytes} bytes; the maximum is {MAX_FRAME}"
             )));
         }
-        let content = bitstream::look(codec, frame.data.as_slice())?;
+        let lengths = self.lengths.filter(|_| kind == MediaKind::Video);
+        let content = bitstream::look(codec, frame.data.as_slice(), lengths)?;
         self.admit(kind, content, bytes)?;
         let data = match frame.data {
             FrameData::Copied(data) => {
                 let mut buffer = self.queue.buffer();
-                if bitstream::is_annex_b(codec) {
-                    bitstream::convert(data, &mut buffer);
-                } else {
-                    buffer.extend_from_slice(data);
+                match lengths {
+                    Some(LENGTH) => buffer.extend_from_slice(data),
+                    Some(size) => bitstream::convert_lengths(data, size, &mut buffer),
+                    None if bitstream::is_annex_b(codec) => bitstream::convert(data, &mut buffer),
+                    None => buffer.extend_from_slice(data),
                 }
                 Data::Ready(buffer)
             }
-            FrameData::Shared(data) => Data::Pushed(data),
+            FrameData::Shared(data) => match lengths {
+                Some(size) if size != LENGTH => {
+                    let mut buffer = self.queue.buffer();
+                    bitstream::convert_lengths(&data, size, &mut buffer);
+                    Data::Ready(buffer)
+                }
+                _ => Data::Pushed(data),
+            },
         };
         let unit = Unit {
             kind,
@@ -157,6 +184,40 @@ impl Feed {
 
     fn admit(&self, kind: MediaKind, content: Content, bytes: usize) -> Result<()> {
         self.queue.admit(kind, content, bytes).map_err(refused)
+    }
+}
+
+fn codec_config(options: &PushOptions) -> Result<Option<CodecConfig>> {
+    let Some(record) = &options.codec_config else {
+        return Ok(None);
+    };
+    let name = match options.video {
+        Codec::H264 => "avcC",
+        Codec::H265 => "hvcC",
+        _ => "av1C",
+    };
+    let config = CodecConfig::read(options.video, record).ok_or_else(|| {
+        invalid(format!(
+            "codec_config has {} bytes and is no {name} record with parameter sets: pass the \
+             record of the container or encoder, or the parameter sets with start codes",
+            record.len()
+        ))
+    })?;
+    Ok(Some(config))
+}
+
+/// When a stream counts as stalled; `None`: never.
+fn stall(given: Option<Duration>) -> Result<Option<Duration>> {
+    match given {
+        None => Ok(Some(STALL)),
+        Some(Duration::MAX) => Ok(None),
+        Some(time) if (SHORTEST_STALL..=LONGEST_STALL).contains(&time) => Ok(Some(time)),
+        Some(time) => Err(invalid(format!(
+            "idle_timeout must be {} ms to {} ms, or never, not {} ms",
+            SHORTEST_STALL.as_millis(),
+            LONGEST_STALL.as_millis(),
+            time.as_millis()
+        ))),
     }
 }
 

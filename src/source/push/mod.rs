@@ -9,6 +9,7 @@
 //! and worker, so nothing is allocated in steady state.
 
 mod bitstream;
+mod codec_config;
 mod feed;
 mod queue;
 mod run;

@@ -4,14 +4,14 @@
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::bitstream::Content;
-use crate::media::{Codec, MediaKind};
+use crate::media::{Codec, MediaKind, ParameterSets};
 
 /// Bytes that may be queued, in addition to one frame of any size: a large keyframe and its GOP.
 const MAX_BYTES: usize = 32 << 20;
@@ -205,6 +205,12 @@ pub struct Receiver {
     pub(super) queue: Arc<Queue>,
     pub(super) video: Codec,
     pub(super) audio: Option<Codec>,
+    /// Parameter sets that the host passed in front of all frames.
+    pub(super) sets: Option<ParameterSets>,
+    /// Frames in the host's memory have start codes.
+    pub(super) annex_b: bool,
+    /// Without a video frame for this long the stream is stalled; `None`: never.
+    pub(super) stall: Option<Duration>,
 }
 
 impl Receiver {

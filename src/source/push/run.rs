@@ -15,26 +15,20 @@ use crate::source::rtp::Format;
 use crate::source::video::{Gate, Passed, Received};
 use crate::source::{Arrival, PushSink};
 
-/// Without a video frame for this long the stream is stalled; the same as for cameras.
-const STALL: Duration = Duration::from_secs(8);
 /// Maximum number of bytes that are kept for the next coded frame: parameter sets and SEI are small.
 const MAX_GATHERED: usize = 64 << 10;
 
 /// Hands what the host pushes to `sink`. Runs until dropped.
-pub async fn run(receiver: Receiver, sink: impl PushSink) {
-    run_with(receiver, sink, STALL).await;
-}
-
-pub(super) async fn run_with(mut receiver: Receiver, mut sink: impl PushSink, stall: Duration) {
+pub async fn run(mut receiver: Receiver, mut sink: impl PushSink) {
     let mut pushed = Pushed::new(&receiver);
     let mut batch = VecDeque::new();
     loop {
         let next = receiver.next(&mut batch);
-        let report = match pushed.stalls_at(stall) {
+        let report = match pushed.stalls_at() {
             Some(at) => match timeout_at(at.into(), next).await {
                 Ok(report) => report,
                 Err(_) => {
-                    pushed.stall(stall, &mut sink);
+                    pushed.stall(&mut sink);
                     continue;
                 }
             },
@@ -75,6 +69,9 @@ struct Pushed {
     formats: Formats,
     phase: Phase,
     gate: Gate,
+    /// See [`Receiver`].
+    annex_b: bool,
+    stall: Option<Duration>,
     /// What to tell when viewers can begin.
     video_info: Option<TrackInfo>,
     /// The host knows that parameter sets are missing.
@@ -101,7 +98,9 @@ impl Pushed {
                 audio: receiver.audio.map(Format::pushed),
             },
             phase: Phase::Connecting,
-            gate: Gate::new(receiver.video, None),
+            gate: Gate::new(receiver.video, receiver.sets.clone()),
+            annex_b: receiver.annex_b,
+            stall: receiver.stall,
             video_info: None,
             complained: false,
             last_video: Instant::now(),
@@ -112,17 +111,19 @@ impl Pushed {
     }
 
     /// When the stream counts as stalled unless a video frame arrives.
-    fn stalls_at(&self, stall: Duration) -> Option<Instant> {
-        (self.phase == Phase::Live).then(|| self.last_video + stall)
+    fn stalls_at(&self) -> Option<Instant> {
+        let stall = self.stall.filter(|_| self.phase == Phase::Live)?;
+        Some(self.last_video + stall)
     }
 
-    fn stall(&mut self, stall: Duration, sink: &mut impl PushSink) {
+    fn stall(&mut self, sink: &mut impl PushSink) {
         self.phase = Phase::Stalled;
-        let seconds = stall.as_secs();
+        let seconds = self.stall.unwrap_or_default().as_secs_f32();
         sink.stalled(&Error::new(
             Status::Stalled,
             format!(
-                "no video was pushed for {seconds} s: push the next frame to make the stream live again"
+                "no video was pushed for {seconds} s: push the next frame to make the stream live \
+                 again, or raise idle_timeout"
             ),
         ));
     }
@@ -151,7 +152,7 @@ impl Pushed {
         let mut gathered = mem::take(&mut self.gathered);
         let alone = unit.content != Content::Other && gathered.is_empty();
         let data = match &unit.data {
-            Data::Pushed(data) if bitstream::is_annex_b(self.video) => {
+            Data::Pushed(data) if self.annex_b => {
                 bitstream::convert(data, &mut gathered);
                 &gathered
             }

@@ -5,8 +5,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::run::run_with;
-use super::{Feed, feed};
+use super::{Feed, feed, run};
 use crate::config::{Frame, FrameData, PushOptions};
 use crate::error::{Error, Status};
 use crate::media::{AccessUnit, Codec, MediaKind, TrackInfo};
@@ -109,10 +108,11 @@ fn observe(options: &PushOptions, stall: Duration, check: impl AsyncFnOnce(&Feed
         .build()
         .unwrap();
     runtime.block_on(async {
-        let (feed, receiver) = feed(options).unwrap();
+        let (feed, mut receiver) = feed(options).unwrap();
+        receiver.stall = Some(stall);
         let (sender, mut events) = mpsc::unbounded_channel();
         let checked = tokio::select! {
-            () = run_with(receiver, Recorder(sender), stall) => unreachable!("it runs until dropped"),
+            () = run(receiver, Recorder(sender)) => unreachable!("it runs until dropped"),
             checked = timeout(Duration::from_secs(60), check(&feed, &mut events)) => checked,
         };
         checked.expect("what the test waits for happens");
@@ -190,6 +190,74 @@ fn live_with_the_first_keyframe_whose_parameter_sets_are_known() {
             }
         }
     });
+}
+
+#[test]
+fn parameter_sets_may_come_in_front_of_all_frames_and_lengths_in_place_of_start_codes() {
+    let record = |lengths: u8| {
+        let mut record = vec![1, SPS[1], SPS[2], SPS[3], 0xfc | (lengths - 1), 0xe1];
+        for (count, set) in [(None, SPS), (Some(1), PPS)] {
+            record.extend(count);
+            record.extend((set.len() as u16).to_be_bytes());
+            record.extend(set);
+        }
+        record
+    };
+    for lengths in [4, 2] {
+        let options = PushOptions {
+            codec_config: Some(record(lengths)),
+            length_prefixed: true,
+            ..PushOptions::default()
+        };
+        observe(&options, LONG, async |feed, events| {
+            let length = &(IDR.len() as u32).to_be_bytes()[4 - usize::from(lengths)..];
+            let frame = |data| Frame {
+                data,
+                pts_us: 0,
+                capture_unix_us: None,
+                discontinuity: false,
+            };
+            let data = [length, IDR, length, IDR].concat();
+            let lent = FrameData::Shared(data.clone().into());
+            for data in [FrameData::Copied(&data), lent] {
+                feed.push(MediaKind::Video, frame(data)).unwrap();
+            }
+            let Some(Event::Live(video, None)) = events.recv().await else {
+                panic!("the parameter sets are known");
+            };
+            assert!(video.parameter_sets.is_some());
+            for _ in 0..2 {
+                match events.recv().await {
+                    Some(Event::Media(MediaKind::Video, sent, _)) => {
+                        assert_eq!(sent, with_lengths(&[IDR, IDR]));
+                    }
+                    other => panic!("{other:?}"),
+                }
+            }
+            let short = &data[..data.len() - 1];
+            for wrong in [short, &annex_b(&[IDR])] {
+                let refused = feed.push(MediaKind::Video, frame(FrameData::Copied(wrong)));
+                assert_eq!(refused.unwrap_err().status(), Status::InvalidArgument);
+            }
+        });
+    }
+    for wrong in [
+        PushOptions {
+            codec_config: Some(vec![1, 2, 3]),
+            ..PushOptions::default()
+        },
+        PushOptions {
+            idle_timeout: Some(Duration::from_millis(1)),
+            ..PushOptions::default()
+        },
+    ] {
+        assert_eq!(feed(&wrong).unwrap_err().status(), Status::InvalidArgument);
+    }
+    let patient = PushOptions {
+        idle_timeout: Some(Duration::MAX),
+        ..PushOptions::default()
+    };
+    assert_eq!(feed(&patient).unwrap().1.stall, None);
 }
 
 #[test]
