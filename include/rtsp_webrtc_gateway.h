@@ -1022,10 +1022,12 @@ typedef enum rtsp_webrtc_gateway_transport {
     /** Interleaved in the RTSP connection (RFC 2326 section 10.12): no packet loss, passes NAT. */
     RTSP_WEBRTC_GATEWAY_TRANSPORT_TCP = 1,
     /**
-     * UDP, for cameras on the same network that do not support TCP. Packets that arrive late count
-     * as lost.
+     * UDP, for cameras on the same network that do not support TCP. Packets wait for up to 100 ms for
+     * one that is missing.
      */
     RTSP_WEBRTC_GATEWAY_TRANSPORT_UDP = 2,
+    /** UDP to a multicast group, which many may receive. The network has to pass it on. */
+    RTSP_WEBRTC_GATEWAY_TRANSPORT_MULTICAST = 3,
 } rtsp_webrtc_gateway_transport;
 
 /** Flags of rtsp_webrtc_gateway_pull_options. */

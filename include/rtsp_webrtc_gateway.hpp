@@ -216,6 +216,7 @@ enum class Transport : std::int32_t {
     Auto = RTSP_WEBRTC_GATEWAY_TRANSPORT_AUTO,
     Tcp = RTSP_WEBRTC_GATEWAY_TRANSPORT_TCP,
     Udp = RTSP_WEBRTC_GATEWAY_TRANSPORT_UDP,
+    Multicast = RTSP_WEBRTC_GATEWAY_TRANSPORT_MULTICAST,
 };
 
 /** Tracks of a stream, as a sink gets them. */

@@ -60,9 +60,11 @@ pub enum Transport {
     /// Interleaved in the RTSP connection (RFC 2326 section 10.12): no packet loss, passes NAT.
     #[default]
     Tcp,
-    /// UDP, for cameras on the same network that do not support TCP. Packets that arrive late count
-    /// as lost.
+    /// UDP, for cameras on the same network that do not support TCP. Packets wait for up to 100 ms for
+    /// one that is missing.
     Udp,
+    /// UDP to a multicast group, which many may receive. The network has to pass it on.
+    Multicast,
 }
 
 /// Options of a camera that the gateway connects to.

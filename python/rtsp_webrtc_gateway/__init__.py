@@ -189,6 +189,7 @@ class Transport(enum.IntEnum):
     AUTO = 0
     TCP = 1
     UDP = 2
+    MULTICAST = 3
 
 
 class PullFlags(enum.IntFlag):

@@ -86,9 +86,11 @@ pub enum rtsp_webrtc_gateway_transport {
     RTSP_WEBRTC_GATEWAY_TRANSPORT_AUTO = 0,
     /// Interleaved in the RTSP connection (RFC 2326 section 10.12): no packet loss, passes NAT.
     RTSP_WEBRTC_GATEWAY_TRANSPORT_TCP = 1,
-    /// UDP, for cameras on the same network that do not support TCP. Packets that arrive late count
-    /// as lost.
+    /// UDP, for cameras on the same network that do not support TCP. Packets wait for up to 100 ms for
+    /// one that is missing.
     RTSP_WEBRTC_GATEWAY_TRANSPORT_UDP = 2,
+    /// UDP to a multicast group, which many may receive. The network has to pass it on.
+    RTSP_WEBRTC_GATEWAY_TRANSPORT_MULTICAST = 3,
 }
 
 /// Flags of rtsp_webrtc_gateway_pull_options.
@@ -496,6 +498,7 @@ unsafe fn pull_options(options: &rtsp_webrtc_gateway_pull_options) -> Result<Pul
     let transport = match options.transport {
         0 | 1 => Transport::Tcp,
         2 => Transport::Udp,
+        3 => Transport::Multicast,
         other => return Err(invalid(format!("{other} is not a transport"))),
     };
     // SAFETY: this function's contract.

@@ -135,6 +135,27 @@ pub(super) fn no_ports(url: &CameraUrl, error: &io::Error) -> Error {
     )
 }
 
+/// A multicast group could not be joined; without a cause, the camera named none.
+pub(super) fn no_group(url: &CameraUrl, error: Option<&io::Error>) -> Error {
+    let camera = url.authority();
+    match error {
+        Some(error) => Error::new(
+            Status::Io,
+            format!(
+                "the multicast group of camera {camera} could not be joined ({}): use TCP or UDP",
+                detail(&error.to_string())
+            ),
+        ),
+        None => Error::new(
+            Status::Camera,
+            format!(
+                "camera {camera} names no multicast group: switch multicast on in the camera, or use \
+                 TCP or UDP"
+            ),
+        ),
+    }
+}
+
 /// The camera did not respond before the deadline of an attempt.
 pub(super) fn connect_timeout(url: &CameraUrl, after: Duration) -> Error {
     Error::new(

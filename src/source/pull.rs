@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::io;
+use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,20 +15,15 @@ use tokio::time::{Instant, Sleep, sleep, sleep_until, timeout_at};
 use super::choice::Choice;
 use super::retry::{Backoff, Ended};
 use super::rtp::Order;
-use super::rtsp::{Client, Event, Failure, Lower, Wanted};
+use super::rtsp::{Answer, Client, Event, Failure, Lower, Wanted};
 use super::tracks::{REORDER, Tracks};
 use super::url::endpoint;
-use super::wire::{Connection, PortPair, Read};
+use super::wire::{Connection, Group, Ports, Read};
 use super::{CameraConfig, Demand, Sink, failure};
 use crate::config::Transport;
 use crate::error::{Error, Result};
 use crate::random;
 use crate::state::StreamId;
-
-/// The largest datagram there is.
-const MAX_DATAGRAM: usize = 64 << 10;
-/// Datagrams of one camera that are read before other tasks have their turn.
-const DATAGRAMS_PER_TURN: usize = 128;
 
 /// Connects, delivers media to `sink`, and reconnects whenever the connection ends; with `demand`,
 /// only while the camera is wanted. Runs until dropped, on a tokio current-thread runtime inside a
@@ -118,8 +114,10 @@ struct Attempt<'a> {
     camera: &'a Camera,
     client: Client,
     connection: Option<Connection>,
-    /// The ports of each track that is set up, with UDP, and the camera's port for RTCP.
-    ports: Vec<(usize, PortPair, Option<u16>)>,
+    /// The ports of each track that is set up, without TCP.
+    ports: Vec<(usize, Ports)>,
+    /// What the session description says of each track's multicast group: address and port of RTP.
+    groups: Vec<(usize, Option<IpAddr>, u16)>,
     tracks: Option<Tracks>,
     /// When it began, and when the camera said that it plays.
     begun: Instant,
@@ -152,6 +150,7 @@ impl<'a> Attempt<'a> {
             camera,
             connection: None,
             ports: Vec::new(),
+            groups: Vec::new(),
             tracks: None,
             begun: Instant::now(),
             playing: None,
@@ -201,9 +200,8 @@ impl<'a> Attempt<'a> {
             if let Some(tracks) = &mut self.tracks {
                 let (client, ports) = (&mut self.client, &self.ports);
                 tracks.reports(now.into_std(), |index, report| {
-                    match ports.iter().find(|(track, ..)| *track == index) {
-                        Some((_, pair, Some(port))) => pair.send_rtcp(*port, report),
-                        Some(_) => {}
+                    match ports.iter().find(|(track, _)| *track == index) {
+                        Some((_, ports)) => ports.send_report(report),
                         None => client.send_interleaved(index, report),
                     }
                 });
@@ -245,16 +243,25 @@ impl<'a> Attempt<'a> {
                     let wanted = self.wanted(&choice)?;
                     let order = match self.camera.config.transport {
                         Transport::Tcp => Order::InOrder,
-                        Transport::Udp => REORDER,
+                        Transport::Udp | Transport::Multicast => REORDER,
                     };
+                    let group = |&index: &usize| {
+                        let track = description.tracks.get(index)?;
+                        let address = track.address.or(description.address);
+                        Some((index, address, track.port))
+                    };
+                    self.groups = choice.set_up.iter().filter_map(group).collect();
                     self.tracks = Some(Tracks::new(&description, &choice, order));
                     self.client.set_up(wanted);
                 }
-                Event::SetUp(track, answer) => {
-                    if let Some((.., port)) = self.ports.iter_mut().find(|ports| ports.0 == track) {
-                        *port = answer.server_port.map(|(_, rtcp)| rtcp);
+                Event::SetUp(track, answer) => match self.camera.config.transport {
+                    Transport::Multicast => self.join(track, &answer)?,
+                    _ => {
+                        if let Some((_, ports)) = self.ports.iter_mut().find(|(i, _)| *i == track) {
+                            ports.answered(answer.source, answer.server_port);
+                        }
                     }
-                }
+                },
                 Event::Playing => self.playing = Some(Instant::now()),
                 Event::Reconnect => {
                     if self.playing.take().is_some() {
@@ -281,12 +288,13 @@ impl<'a> Attempt<'a> {
             let lower = match (self.camera.config.transport, &self.connection) {
                 (Transport::Udp, Some(connection)) => {
                     let (local, peer) = connection.addresses();
-                    let pair = PortPair::bind(local, peer);
-                    let pair = pair.map_err(|error| failure::no_ports(url, &error))?;
-                    let port = pair.port();
-                    self.ports.push((track, pair, None));
+                    let ports = Ports::bind(local, peer);
+                    let ports = ports.map_err(|error| failure::no_ports(url, &error))?;
+                    let port = ports.number();
+                    self.ports.push((track, ports));
                     Lower::Udp { port }
                 }
+                (Transport::Multicast, _) => Lower::Multicast,
                 _ => Lower::Interleaved,
             };
             wanted.push(Wanted {
@@ -296,6 +304,34 @@ impl<'a> Attempt<'a> {
             });
         }
         Ok(wanted)
+    }
+
+    /// Joins the group that the camera sends a track to, by its answer or by its description.
+    fn join(&mut self, track: usize, answer: &Answer) -> Result<()> {
+        let url = &self.camera.config.url;
+        let Some(connection) = &self.connection else {
+            return Ok(());
+        };
+        let described = self.groups.iter().find(|(index, ..)| *index == track);
+        let (address, port) = described.map_or((None, 0), |&(_, address, port)| (address, port));
+        let mut addresses = [answer.destination, address].into_iter().flatten();
+        let address = addresses.find(IpAddr::is_multicast);
+        let described = Some((port, port.saturating_add(1))).filter(|_| port > 0);
+        let ports = answer.port.or(described);
+        let (Some(address), Some(ports)) = (address, ports) else {
+            return Err(failure::no_group(url, None));
+        };
+        let group = Group {
+            address,
+            ports,
+            source: answer.source,
+        };
+        let (local, peer) = connection.addresses();
+        let mut ports = Ports::join(&group, local, peer)
+            .map_err(|error| failure::no_group(url, Some(&error)))?;
+        ports.answered(answer.source, None);
+        self.ports.push((track, ports));
+        Ok(())
     }
 
     /// Waits for something to do, and reads what there is.
@@ -338,22 +374,15 @@ impl<'a> Attempt<'a> {
         let Some(tracks) = &mut self.tracks else {
             return Poll::Pending;
         };
-        if self.ports.is_empty() {
-            return Poll::Pending;
+        let mut any = false;
+        for (index, ports) in &mut self.ports {
+            let now = std::time::Instant::now();
+            let mut take = |datagram: &[u8]| tracks.packet(*index, datagram, now, sink);
+            any |= ports.poll_receive(context, &mut take).is_ready();
         }
-        let mut buffer = vec![0; MAX_DATAGRAM];
-        let mut count = 0;
-        for (index, pair, _) in &self.ports {
-            while count < DATAGRAMS_PER_TURN
-                && let Poll::Ready(packet) = pair.poll_receive(context, &mut buffer)
-            {
-                count += 1;
-                tracks.packet(*index, packet, std::time::Instant::now(), sink);
-            }
-        }
-        match count {
-            0 => Poll::Pending,
-            _ => Poll::Ready(Turn::Datagrams),
+        match any {
+            true => Poll::Ready(Turn::Datagrams),
+            false => Poll::Pending,
         }
     }
 

@@ -23,4 +23,4 @@ mod transport;
 
 pub use client::{Client, Event, Failure, Wanted};
 pub use sdp::{Description, Track};
-pub use transport::Lower;
+pub use transport::{Answer, Lower};

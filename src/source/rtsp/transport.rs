@@ -12,7 +12,7 @@ pub enum Lower {
     Interleaved,
     /// To this port of ours, and RTCP to the next one.
     Udp { port: u16 },
-    #[allow(dead_code)] // Until there are multicast sockets.
+    /// To a group of the camera's choice.
     Multicast,
 }
 

@@ -1,8 +1,10 @@
 //! Connections to cameras: sockets only, which know nothing of RTSP.
 
+mod multicast;
 mod udp;
 
-pub use udp::PortPair;
+pub use multicast::Group;
+pub use udp::Ports;
 
 use std::cell::RefCell;
 use std::io;
