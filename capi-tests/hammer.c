@@ -152,6 +152,39 @@ static int tune_and_measure(int round) {
     return status;
 }
 
+static int record(int round) {
+    rtsp_webrtc_gateway_sink_options options;
+    rtsp_webrtc_gateway_sink_info info;
+    rtsp_webrtc_gateway_sink_id sink;
+    const rtsp_webrtc_gateway_sink_frame *frame = NULL;
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&options));
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&info));
+    options.flags = round % 2 ? RTSP_WEBRTC_GATEWAY_SINK_FROM_CACHE : 0;
+    options.queue_frames = 16;
+    /* One that others add and remove, or the one that stays. */
+    const rtsp_webrtc_gateway_stream_id stream = round % 3 ? pushed : 1 + (uint64_t)round;
+    int status = rtsp_webrtc_gateway_add_sink(gateway, stream, &options, &sink);
+    CHECK(is_one_of(status, OK, NOT_FOUND, RTSP_WEBRTC_GATEWAY_ERR_LIMIT));
+    if (status != OK) {
+        return status;
+    }
+    for (int i = 0; i < 4; i++) {
+        status = rtsp_webrtc_gateway_read_sink(gateway, sink, (uint32_t)i, &frame);
+        CHECK(is_one_of(status, OK, NOT_FOUND, RTSP_WEBRTC_GATEWAY_ERR_TIMEOUT));
+        rtsp_webrtc_gateway_sink_frame_free(status == OK ? frame : NULL);
+    }
+    status = rtsp_webrtc_gateway_get_sink_info(gateway, sink, &info);
+    CHECK(is_one_of(status, OK, NOT_FOUND, OK));
+    status = rtsp_webrtc_gateway_get_keyframe(gateway, stream, &frame);
+    CHECK(is_one_of(status, OK, NOT_FOUND, RTSP_WEBRTC_GATEWAY_ERR_NOT_READY));
+    rtsp_webrtc_gateway_sink_frame_free(status == OK ? frame : NULL);
+    if (round % 5) { /* some are left to their stream, or to shutdown() */
+        status = rtsp_webrtc_gateway_remove_sink(gateway, sink);
+        CHECK(is_one_of(status, OK, NOT_FOUND, OK));
+    }
+    return status;
+}
+
 static void release(void *data) {
     released++;
     free(data);
@@ -234,7 +267,7 @@ static void *call(void *argument) {
     const int number = *(int *)argument;
     int status = OK;
     for (int round = 0; status != RTSP_WEBRTC_GATEWAY_ERR_SHUTTING_DOWN; round++) {
-        switch (number % 8) {
+        switch (number % 9) {
         case 0: status = add_and_remove(round); break;
         case 1: status = offer_and_delete(round); break;
         case 2: status = offer_and_cancel(round); break;
@@ -242,6 +275,7 @@ static void *call(void *argument) {
         case 4: status = tune_and_measure(round); break;
         case 5: status = push_lent(pushed, round); break;
         case 6: status = ask_by_http(round); break;
+        case 7: status = record(round); break;
         default: status = push_and_remove(round); break;
         }
         nanosleep(&(struct timespec){.tv_nsec = 500000}, NULL); /* gives each thread a turn */

@@ -1601,7 +1601,8 @@ typedef struct rtsp_webrtc_gateway_sink_frame {
     /**
      * Presentation time in microseconds, on a timeline that all tracks of the stream and all its sinks
      * share. It begins when the stream is added and goes on through reconnections. Between frames of a
-     * track it has the steps of the camera's clock.
+     * track it has the steps of the camera's clock. Audio that turns out not to match the video, because the
+     * first frames arrived late, is moved with SINK_FRAME_DISCONTINUITY.
      */
     int64_t pts_us;
     /**
@@ -1672,7 +1673,7 @@ typedef struct rtsp_webrtc_gateway_sink_info {
  * while the camera is not connected, and lives through reconnections.
  *
  * If frames are not read in time, the queue is full, and frames are dropped: of video, all up to the next
- * keyframe. The next frame has their number and FRAME_DISCONTINUITY, sink_info counts them, and a line is
+ * keyframe. The next frame has their number and SINK_FRAME_DISCONTINUITY, sink_info counts them, and a line is
  * logged, at most once a minute and stream. Viewers and other sinks do not notice, and the library never
  * waits for the host.
  *

@@ -108,7 +108,8 @@ pub struct rtsp_webrtc_gateway_sink_frame {
     pub parameters_size: usize,
     /// Presentation time in microseconds, on a timeline that all tracks of the stream and all its sinks
     /// share. It begins when the stream is added and goes on through reconnections. Between frames of a
-    /// track it has the steps of the camera's clock.
+    /// track it has the steps of the camera's clock. Audio that turns out not to match the video, because the
+    /// first frames arrived late, is moved with SINK_FRAME_DISCONTINUITY.
     pub pts_us: i64,
     /// Capture time in microseconds since 1970-01-01 UTC: what the camera's sender reports (RFC 3550) make
     /// of it, by the clock of this machine; for a push stream, capture_unix_us of the frame. 0: not known.
@@ -180,7 +181,7 @@ sized_struct!(
 /// while the camera is not connected, and lives through reconnections.
 ///
 /// If frames are not read in time, the queue is full, and frames are dropped: of video, all up to the next
-/// keyframe. The next frame has their number and FRAME_DISCONTINUITY, sink_info counts them, and a line is
+/// keyframe. The next frame has their number and SINK_FRAME_DISCONTINUITY, sink_info counts them, and a line is
 /// logged, at most once a minute and stream. Viewers and other sinks do not notice, and the library never
 /// waits for the host.
 ///

@@ -103,10 +103,15 @@ impl MediaClock {
     /// The RTP timestamp that an access unit captured at `now` would have, for sender reports.
     /// `None` before the first access unit.
     pub fn rtp_at(&self, now: Instant) -> Option<u32> {
+        self.long_at(now).map(|ticks| ticks as u32)
+    }
+
+    /// The same, before it is truncated to what RTP carries.
+    pub fn long_at(&self, now: Instant) -> Option<i64> {
         let anchor = self.anchor.as_ref()?;
         let delay = anchor.delays.iter().flatten().map(|&(_, delay)| delay);
         let now = ticks(anchor.origin, now, self.rate);
-        Some(now.wrapping_sub(delay.min()?) as u32)
+        Some(now.wrapping_sub(delay.min()?))
     }
 }
 

@@ -13,8 +13,13 @@ use crate::error::{Error, Status};
 use crate::media::{Codec, MediaClock, ParameterSets, Track as MediaTrack, is_keyframe};
 use crate::source::Arrival;
 use crate::source::rtp::{Encoding, Format};
-use crate::state::SinkId;
+use crate::state::{SinkId, SinkInfo};
 
+/// Tracks that are further apart are put together again; sound that is early by so much is noticed
+/// (ITU-R BT.1359).
+const MAX_SKEW_US: i64 = 45_000;
+/// If they have been for so long.
+const SKEW_PATIENCE: Duration = Duration::from_secs(2);
 /// How often a line is logged about sinks that do not keep up.
 const COMPLAINT_INTERVAL: Duration = Duration::from_secs(60);
 
@@ -27,6 +32,8 @@ pub struct StreamSinks {
     /// See [`StreamSinks::opening`].
     opening: bool,
     complained: Option<Instant>,
+    /// Frames that were dropped for sinks that are gone.
+    dropped_before: u64,
 }
 
 /// A track as it is received.
@@ -41,6 +48,8 @@ struct Track {
     shared: [Option<Arc<SinkFormat>>; Form::COUNT],
     /// Something is missing before the next frame.
     interrupted: bool,
+    /// It does not match the video.
+    skewed_since: Option<Instant>,
 }
 
 /// What is to be done because of sinks that do not keep up.
@@ -61,12 +70,35 @@ impl Track {
             sets: None,
             shared: Default::default(),
             interrupted: false,
+            skewed_since: None,
         }
     }
 
     fn pts_us(&mut self, timestamp: i64, moment: Instant) -> i64 {
         let ticks = self.clock.map_long(timestamp, moment);
         self.base_us + self.to_us(ticks)
+    }
+
+    /// What the time would be of something captured at `now`: as for the sender reports that viewers
+    /// get, by the capture times of the last seconds, or by the least delay with which something arrived.
+    fn pts_at(&self, now: Instant) -> Option<i64> {
+        Some(self.base_us + self.to_us(self.clock.long_at(now)?))
+    }
+
+    /// Moves the timeline if it has been apart from that of the video for a while. What arrived first of
+    /// each track put them together, and that may have been late.
+    fn follow(&mut self, video_us: Option<i64>, now: Instant) {
+        let skew = video_us.and_then(|video| Some(self.pts_at(now)? - video));
+        let Some(skew) = skew.filter(|skew| skew.abs() > MAX_SKEW_US) else {
+            self.skewed_since = None;
+            return;
+        };
+        let since = *self.skewed_since.get_or_insert(now);
+        if now.saturating_duration_since(since) >= SKEW_PATIENCE {
+            self.base_us -= skew;
+            self.skewed_since = None;
+            self.interrupted = true;
+        }
     }
 
     fn to_us(&self, ticks: i64) -> i64 {
@@ -102,6 +134,7 @@ impl StreamSinks {
             tracks: Default::default(),
             opening: false,
             complained: None,
+            dropped_before: 0,
         }
     }
 
@@ -133,7 +166,24 @@ impl StreamSinks {
     }
 
     pub fn remove(&mut self, id: SinkId) {
-        self.sinks.retain(|sink| sink.id() != id);
+        self.sinks.retain(|sink| {
+            let stays = sink.id() != id;
+            if !stays {
+                self.dropped_before += sink.info().frames_dropped;
+            }
+            stays
+        });
+    }
+
+    /// All sinks at this moment.
+    pub fn info(&self) -> impl Iterator<Item = (SinkId, SinkInfo)> {
+        self.sinks.iter().map(|sink| (sink.id(), sink.info()))
+    }
+
+    /// Frames that were dropped because a queue was full, since the beginning.
+    pub fn frames_dropped(&self) -> u64 {
+        let now = self.sinks.iter().map(|sink| sink.info().frames_dropped);
+        self.dropped_before + now.sum::<u64>()
     }
 
     /// The connection to the camera ended.
@@ -159,7 +209,12 @@ impl StreamSinks {
         }
         let unit = &arrival.unit;
         let moment = unit.moment();
+        let video = self.tracks[SinkTrack::Video.index()].as_ref();
+        let video_us = video.and_then(|video| video.pts_at(moment));
         let track = self.track(arrival.format, moment);
+        if kind != SinkTrack::Video {
+            track.follow(video_us, moment);
+        }
         if arrival.restarts {
             track.clock.discontinuity();
             track.interrupted = true;

@@ -172,6 +172,50 @@ fn all_tracks_share_a_timeline_that_no_reconnection_sets_back() {
 }
 
 #[test]
+fn sound_is_put_where_the_video_is_once_that_is_known() {
+    let mut world = World::new(SinkOptions::default());
+    let pcmu = Format::pushed(Codec::Pcmu);
+    let mut shown = Vec::new();
+    let mut moved = Vec::new();
+    // The first keyframe takes 300 ms to arrive, all else 10 ms.
+    for i in 0..500 {
+        let captured = 20 * i;
+        if i % 2 == 0 {
+            let header = if i == 0 { IDR } else { REFERENCE };
+            let delay = if i == 0 {
+                300
+            } else {
+                300_u64.saturating_sub(captured).max(10)
+            };
+            world.video(header, captured as i64 * 90, captured + delay, 0);
+        }
+        world.arrives(&pcmu, b"sound", captured as i64 * 8, captured + 10, 0);
+        while let Ok(frame) = world.queue.take(Some(world.start)) {
+            if frame.format.track == SinkTrack::Video {
+                shown.push((captured as i64, frame.pts_us));
+            } else {
+                moved.push((captured as i64, frame.pts_us, frame.discontinuity));
+            }
+        }
+    }
+    let offset = |(captured, pts_us): (i64, i64)| pts_us - captured * 1000;
+    let video = offset(shown[0]);
+    assert!(
+        shown.iter().all(|&frame| offset(frame) == video),
+        "as the camera says"
+    );
+    let late: Vec<_> = moved.iter().filter(|frame| frame.2).collect();
+    let [&(at, ..)] = late[..] else {
+        panic!("moved once: {late:?}");
+    };
+    assert!((2000..4000).contains(&at), "{at}");
+    for &(captured, pts_us, _) in &moved {
+        let apart = (offset((captured, pts_us)) - video).abs();
+        assert_eq!(apart < 45_000, captured >= at, "{captured} {apart}");
+    }
+}
+
+#[test]
 fn a_change_of_codec_is_told() {
     let mut world = World::new(SinkOptions::default());
     let (ulaw, aac) = (

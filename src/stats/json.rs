@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::error::{Error, Result, Status};
 use crate::media::Codec;
 use crate::state::SrtpProfile;
-use crate::state::{SessionId, SessionInfo, StreamId, Switches, Warning};
+use crate::state::{SessionId, SessionInfo, SinkId, SinkInfo, StreamId, Switches, Warning};
 use crate::stats::{GatewaySnapshot, MediaCosts, StreamSnapshot, WorkerSnapshot};
 use crate::tuning::{Applies, KNOBS, Knob, Tuning};
 
@@ -222,10 +222,36 @@ struct Stream<'a> {
     keyframe_requests: u64,
     quirks: BTreeMap<&'static str, u32>,
     since_last_media_ms: Option<u64>,
+    sinks: Vec<Sink>,
     memory_bytes: usize,
     cost_us: MediaCost,
     latency_us: Option<Latency>,
     sent: Sent,
+}
+
+#[derive(Serialize)]
+struct Sink {
+    id: u64,
+    frames: u64,
+    bytes: u64,
+    frames_dropped: u64,
+    overflows: u64,
+    queued_frames: u32,
+    queued_bytes: u64,
+}
+
+impl From<&(SinkId, SinkInfo)> for Sink {
+    fn from((id, info): &(SinkId, SinkInfo)) -> Sink {
+        Sink {
+            id: id.0,
+            frames: info.frames,
+            bytes: info.bytes,
+            frames_dropped: info.frames_dropped,
+            overflows: info.overflows,
+            queued_frames: info.queued_frames,
+            queued_bytes: info.queued_bytes,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -294,6 +320,7 @@ impl<'a> From<&'a StreamSnapshot> for Stream<'a> {
             keyframe_requests: info.keyframe_requests,
             quirks: info.quirks.iter().copied().collect(),
             since_last_media_ms: info.since_last_media.map(millis),
+            sinks: stream.sinks.iter().map(Sink::from).collect(),
             memory_bytes: stream.memory,
             cost_us: MediaCost::from(&stream.costs),
             latency_us: stream.latency.map(|latency| Latency {

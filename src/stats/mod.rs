@@ -10,7 +10,8 @@ use std::time::Duration;
 pub use self::costs::{Costs, MediaCosts};
 pub use self::latency::{Latency, LatencyFigures};
 use crate::state::{
-    Detail, Quality, QualityReason, SessionId, SessionInfo, StreamId, StreamInfo, Switches,
+    Detail, Quality, QualityReason, SessionId, SessionInfo, SinkId, SinkInfo, StreamId, StreamInfo,
+    Switches,
 };
 use crate::tuning::Tuning;
 
@@ -64,6 +65,10 @@ pub struct StreamSnapshot {
     pub totals: Totals,
     /// What its viewers are shown now.
     pub shown: Shown,
+    /// Its sinks.
+    pub sinks: Vec<(SinkId, SinkInfo)>,
+    /// Frames that they lost, those that are gone included.
+    pub sink_frames_dropped: u64,
     /// Bytes of memory that its rings hold.
     pub memory: usize,
     /// What its media cost its worker: packetizing, sealing, sending.

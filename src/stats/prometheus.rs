@@ -74,12 +74,15 @@ fn workers(out: &mut Text, workers: &[WorkerSnapshot]) {
 
 fn streams(out: &mut Text, workers: &[WorkerSnapshot]) {
     type Value = fn(&StreamSnapshot) -> u64;
-    let gauges: [(&str, &str, Value); 5] = [
+    let gauges: [(&str, &str, Value); 6] = [
         ("stream_live", "1 while the stream is live.", |s| {
             u64::from(s.info.state == StreamState::Live)
         }),
         ("stream_sessions", "Sessions that watch the stream.", |s| {
             s.info.sessions.into()
+        }),
+        ("stream_sinks", "Sinks of the stream.", |s| {
+            s.sinks.len() as u64
         }),
         ("stream_bits_per_second", "Bit rate of the video.", |s| {
             s.info.bitrate_bps
@@ -95,7 +98,7 @@ fn streams(out: &mut Text, workers: &[WorkerSnapshot]) {
             |s| s.info.since_last_media.map_or(0, |t| t.as_millis() as u64),
         ),
     ];
-    let counters: [(&str, &str, Value); 17] = [
+    let counters: [(&str, &str, Value); 18] = [
         ("stream_received_bytes", "Bytes of media received.", |s| {
             s.info.bytes
         }),
@@ -112,6 +115,11 @@ fn streams(out: &mut Text, workers: &[WorkerSnapshot]) {
             "stream_frames_dropped",
             "Video frames that were not sent to any viewer.",
             |s| s.info.frames_dropped,
+        ),
+        (
+            "stream_sink_frames_dropped",
+            "Frames that sinks lost because they were not read in time.",
+            |s| s.sink_frames_dropped,
         ),
         (
             "stream_host_keyframe_requests",

@@ -260,7 +260,12 @@ impl Core {
         let mut streams: HashMap<StreamId, StreamSnapshot> = self
             .streams
             .iter()
-            .map(|(id, entry)| (id, entry.stream.snapshot(id, now)))
+            .map(|(id, entry)| {
+                let mut snapshot = entry.stream.snapshot(id, now);
+                snapshot.sinks = entry.sinks.info().collect();
+                snapshot.sink_frames_dropped = entry.sinks.frames_dropped();
+                (id, snapshot)
+            })
             .collect();
         let viewers = self.viewers.iter();
         let sessions: Vec<_> = viewers

@@ -432,6 +432,8 @@ impl Stream {
             info: self.info(now),
             totals: self.gone,
             shown: Shown::default(),
+            sinks: Vec::new(),
+            sink_frames_dropped: 0,
             memory: tracks.map(|track| track.ring().memory()).sum(),
             costs: self.costs,
             latency: self.latency.figures(now),

@@ -193,6 +193,31 @@ fn a_slow_sink_loses_whole_gops_and_is_told_and_nobody_else_notices() {
         gop - 16
     );
     assert_eq!(gateway.sink_info(other).unwrap().frames_dropped, 0);
+
+    let state: serde_json::Value = serde_json::from_str(&gateway.state_json().unwrap()).unwrap();
+    let told = &state["streams"][0]["sinks"];
+    assert_eq!(told[0]["id"], slow.0);
+    assert_eq!(
+        (&told[0]["frames_dropped"], &told[1]["frames_dropped"]),
+        (&(gop - 16).into(), &0.into())
+    );
+    // What was lost is still counted when the sink is gone.
+    gateway.remove_sink(slow).unwrap();
+    let metrics = gateway.metrics().unwrap();
+    let value = |name: &str| {
+        let line = metrics.lines().find(|line| line.starts_with(name));
+        line.unwrap()
+            .rsplit(' ')
+            .next()
+            .unwrap()
+            .parse::<usize>()
+            .unwrap()
+    };
+    assert_eq!(value("rtsp_webrtc_gateway_stream_sinks{"), 1);
+    assert_eq!(
+        value("rtsp_webrtc_gateway_stream_sink_frames_dropped_total{"),
+        gop - 16
+    );
 }
 
 #[test]
