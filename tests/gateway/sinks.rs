@@ -9,8 +9,9 @@ use rtsp_webrtc_gateway::gateway::Gateway;
 use rtsp_webrtc_gateway::sinks::{SinkFrame, SinkTrack};
 use rtsp_webrtc_gateway::state::{SinkId, StreamId, StreamState};
 use rtsp_webrtc_gateway::{Codec, Handle};
-use testkit::camera::{Audio, CameraConfig, CameraServer};
+use testkit::camera::{Audio, CameraConfig, CameraServer, Recording, Script};
 use testkit::clip::{AccessUnit, Clip};
+use testkit::recordings;
 
 use crate::common::{LONG, cameras, pull, tuned, wait_for, watch};
 
@@ -269,6 +270,69 @@ fn a_camera_is_recorded_as_it_encodes_and_watched_at_the_same_time() {
             SinkTrack::Metadata => unreachable!("it is not asked for"),
         }
     }
+}
+
+/// B-frames, AAC and metadata: of these, viewers get none as they are.
+#[test]
+fn a_recorder_gets_what_viewers_are_not_shown() {
+    const DOCUMENT: &[u8] = b"<tt:MetadataStream/>";
+    let documents = [DOCUMENT.to_vec()];
+    let metadata = Recording::audio(107, "vnd.onvif.metadata/90000", "", 45_000, documents);
+    let script = Script::new()
+        .description(|sdp| sdp.replace("m=audio 0 RTP/AVP 107", "m=application 0 RTP/AVP 107"))
+        .slot(|slot| {
+            if slot.track == 2 {
+                // The marker ends a document.
+                slot.packets.iter_mut().for_each(|packet| packet[1] |= 0x80);
+            }
+        });
+    let camera = CameraConfig::new("cam")
+        .recording(recordings::b_frames())
+        .recording(recordings::aac())
+        .recording(metadata)
+        .script(script);
+    let cameras = CameraServer::start(vec![camera]).unwrap();
+    let gateway = tuned(&[]);
+    let options = PullOptions {
+        metadata: true,
+        ..pull(cameras.url("cam"))
+    };
+    let stream = gateway.add_stream("cam", options).unwrap();
+    let sink = SinkOptions {
+        metadata: true,
+        ..SinkOptions::default()
+    };
+    let sink = gateway.add_sink(stream, sink).unwrap();
+    let (mut times, mut sound, mut documents) = (Vec::new(), 0, 0);
+    while times.len() < 50 || sound < 20 || documents < 2 {
+        let frame = read(&gateway, sink);
+        assert!(frame.packets_lost == 0 && !frame.damaged, "{frame:?}");
+        let format = &frame.format;
+        match format.track {
+            SinkTrack::Video => times.push(frame.pts_us),
+            SinkTrack::Audio => {
+                assert_eq!((format.encoding, format.codec), ("AAC", None));
+                assert!(format.parameters.len() >= 2 && frame.data[0] != 0xff);
+                sound += 1;
+            }
+            SinkTrack::Metadata => {
+                assert_eq!(frame.data, DOCUMENT);
+                documents += 1;
+            }
+        }
+    }
+    assert!(
+        !times.is_sorted(),
+        "B-frames are shown before what they come after"
+    );
+    times.sort_unstable();
+    // None is missing.
+    assert!(
+        times
+            .windows(2)
+            .take(40)
+            .all(|pair| (1..=80_000).contains(&(pair[1] - pair[0])))
+    );
 }
 
 #[test]
