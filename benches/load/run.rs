@@ -56,17 +56,24 @@ pub struct Load {
     pub each: usize,
     /// Round trip to the viewers in milliseconds, besides that of the loopback interface.
     pub round_trip: u64,
+    /// The cameras have sound, and the viewers hear it: G.711 in packets of 20 ms.
+    pub sound: bool,
 }
 
 impl Load {
-    /// From its name, such as `64x1`, or `64x1@10` for a round trip of 10 ms.
+    /// From its name, such as `64x1`, `64x1@10` for a round trip of 10 ms, or `64x1+sound`.
     pub fn parse(name: &str) -> Option<Load> {
+        let (name, sound) = match name.strip_suffix("+sound") {
+            Some(name) => (name, true),
+            None => (name, false),
+        };
         let (name, round_trip) = name.split_once('@').unwrap_or((name, "0"));
         let (streams, each) = name.split_once('x')?;
         Some(Load {
             streams: streams.parse().ok()?,
             each: each.parse().ok()?,
             round_trip: round_trip.parse().ok()?,
+            sound,
         })
     }
 
@@ -77,9 +84,10 @@ impl Load {
 
     /// Its name in tables.
     pub fn name(self) -> String {
+        let sound = if self.sound { "+sound" } else { "" };
         match self.round_trip {
-            0 => format!("{}x{}", self.streams, self.each),
-            millis => format!("{}x{}@{millis}", self.streams, self.each),
+            0 => format!("{}x{}{sound}", self.streams, self.each),
+            millis => format!("{}x{}@{millis}{sound}", self.streams, self.each),
         }
     }
 }
@@ -143,7 +151,9 @@ pub fn run(system: &System, load: Load, time: Duration) -> io::Result<Figures> {
         System::Bare => {}
         System::External { url: theirs, .. } => url = theirs.clone(),
         System::Gateway(_) | System::Before { .. } | System::Naive => {
-            let (started, urls) = Process::start("cameras", &arg("--count", &streams))?;
+            let mut args = arg("--count", &streams);
+            args.extend(load.sound.then(|| "--sound".to_owned()));
+            let (started, urls) = Process::start("cameras", &args)?;
             cameras = Some(started);
             let mut args = arg("--cameras", &urls);
             let (started, ready) = match system {
@@ -165,6 +175,7 @@ pub fn run(system: &System, load: Load, time: Duration) -> io::Result<Figures> {
     let mut args = arg("--viewers", &load.viewers().to_string());
     args.extend(arg("--streams", &streams));
     args.extend(arg("--round-trip", &load.round_trip.to_string()));
+    args.extend(load.sound.then(|| "--sound".to_owned()));
     if !url.is_empty() {
         args.extend(arg("--url", &url));
     }

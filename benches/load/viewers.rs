@@ -64,7 +64,7 @@ pub fn run(args: &Args) -> io::Result<()> {
     let streams = args.number("streams", 1);
     let delay = Duration::from_millis(args.number("round-trip", 0));
     let mut sinks = (0..viewers)
-        .map(|_| Sink::open(args.has("url"), delay))
+        .map(|_| Sink::open(args.has("url"), args.has("sound"), delay))
         .collect::<io::Result<Vec<_>>>()?;
     let ports: Vec<String> = sinks
         .iter()
@@ -171,14 +171,14 @@ fn report(sinks: &[Sink]) -> String {
 }
 
 impl Sink {
-    fn open(whep: bool, delay: Duration) -> io::Result<Sink> {
+    fn open(whep: bool, audio: bool, delay: Duration) -> io::Result<Sink> {
         let socket = UdpSocket::bind("127.0.0.1:0")?;
         let state = UdpSocketState::new((&socket).into())?;
         // Small buffers would lose what arrives while the process sleeps.
         state.set_recv_buffer_size((&socket).into(), 4 << 20)?;
         let viewer = if whep {
             let config = ViewerConfig {
-                audio: false,
+                audio,
                 feedback_interval: FEEDBACK,
                 ..ViewerConfig::chromium()
             };

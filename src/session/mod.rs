@@ -210,8 +210,8 @@ impl Session {
     }
 
     /// Sends what is new of a stream, and along with it the reports that are due. Returns when
-    /// [`Session::handle_timeout`] is due for what was held back by the pacer, the socket or the
-    /// audio hold. No other deadline moves closer.
+    /// [`Session::handle_timeout`] is due for what was held back by the pacer or the socket.
+    /// No other deadline moves closer.
     pub fn send<T: Transmit>(&mut self, stream: StreamId, io: &mut Io<'_, T>) -> Option<Instant> {
         let shown = self.show_if_awaited(stream, io);
         let due = self.pump(|leg| leg.stream() == stream, io);

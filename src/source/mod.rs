@@ -65,6 +65,11 @@ pub trait Sink {
     /// An access unit. `lost` is the number of RTP packets missing before it.
     fn media(&mut self, kind: MediaKind, unit: &AccessUnit<'_>, lost: u32);
 
+    /// The same, and another follows at once: they may leave together.
+    fn media_and_more(&mut self, kind: MediaKind, unit: &AccessUnit<'_>, lost: u32) {
+        self.media(kind, unit, lost);
+    }
+
     /// Everything that was received of any track, for the host's recorders. Called once for each unit,
     /// right after what the unit gave rise to.
     fn received(&mut self, arrival: &Arrival<'_>) {

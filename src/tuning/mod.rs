@@ -209,7 +209,7 @@ impl Tuning {
         self.unless_zero(Key::MaxSessionsPerStream)
     }
 
-    /// Maximum time that an audio packet waits for others.
+    /// Maximum time that an audio packet waits for more.
     pub fn audio_hold(&self) -> Duration {
         self.milliseconds(Key::AudioHoldMs)
     }

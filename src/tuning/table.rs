@@ -197,13 +197,13 @@ knobs! {
         default: 0, range: 0..=3, applies: NewSessions,
     }
 
-    /// Maximum time in milliseconds that an audio packet waits so that several packets leave in one
-    /// GSO batch. 0: send each at once. An audio packet that is sent alone costs nearly as much CPU
-    /// time as a video frame. Waiting adds this delay to the audio, and to the video as well,
-    /// because browsers synchronize the two (lip sync).
+    /// Maximum time in milliseconds that an audio packet waits for another one or for a video frame,
+    /// to leave along with it; 5 ms more if that is late. 0: send each at once. An audio packet that
+    /// is sent alone costs nearly as much CPU time as a video frame. Waiting adds this delay to the
+    /// audio, and perhaps to the video as well, because browsers synchronize the two (lip sync).
     AudioHoldMs = 19, "audio_hold_ms" {
-        default: 0, range: 0..=200, applies: NewSessions,
-        profiles: { lan: 0, wan: 0, max_density: 60 },
+        default: 20, range: 0..=200, applies: Now,
+        profiles: { lan: 0, wan: 20, max_density: 60 },
     }
 
     /// Maximum age of the packets that a video track keeps for retransmission, in milliseconds, in

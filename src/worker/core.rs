@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use super::command::{Command, WorkerContext};
 use super::fan_out::{FanOut, PORTION, Pass};
+use super::held_sound::HeldSound;
 use super::log_lines;
 use super::session_io::{StreamTracks, session_io};
 use super::slots::{Slots, Viewer};
@@ -29,6 +30,7 @@ pub struct Core {
     pub(super) streams: Streams,
     pub(super) viewers: Slots,
     fan_out: FanOut,
+    pub(super) held_sound: HeldSound,
     /// Wakes the worker's loop because a deadline has moved closer.
     rearmed: Rc<Notify>,
     pub(super) buffer: Box<SendBuffer>,
@@ -43,6 +45,7 @@ impl Core {
             streams: Streams::default(),
             viewers: Slots::default(),
             fan_out: FanOut::default(),
+            held_sound: HeldSound::default(),
             rearmed,
             buffer: Box::new([0; _]),
             costs: Costs::default(),
@@ -52,7 +55,12 @@ impl Core {
     /// When [`Core::handle_timeouts`] is due.
     pub fn next_deadline(&self) -> Option<Instant> {
         let viewers = self.viewers.next_due();
-        viewers.into_iter().chain(self.streams.offers_due()).min()
+        let due = [
+            viewers,
+            self.streams.offers_due(),
+            self.held_sound.next_due(),
+        ];
+        due.into_iter().flatten().min()
     }
 
     /// Executes a command from a host thread.
@@ -340,13 +348,15 @@ impl Core {
         })
     }
 
-    /// Packetizes an access unit, once, and starts sending it to the viewers.
+    /// Packetizes an access unit, once, and starts sending it to the viewers, unless `more` follows at
+    /// once.
     pub(super) fn media(
         &mut self,
         id: StreamId,
         kind: MediaKind,
         unit: &AccessUnit<'_>,
         lost: u32,
+        more: bool,
     ) {
         let begun = Instant::now();
         let Some(entry) = self.streams.get_mut(id) else {
@@ -369,6 +379,17 @@ impl Core {
                 let audience = entry.stream.audience.clone();
                 self.reconsider(&audience, packetized);
             }
+        } else if !more && !entry.stream.audience.is_empty() {
+            let most = self.context.tuning.audio_hold();
+            if let Some(until) = entry.stream.hold.arrived(unit.arrival, most) {
+                if self.held_sound.wait(until, id) {
+                    self.rearmed.notify_one();
+                }
+                return;
+            }
+        }
+        if more {
+            return;
         }
         self.send_to_audience(id, arrival, packetized, timed);
     }
@@ -403,9 +424,26 @@ impl Core {
         if audience == 0 {
             return;
         }
+        if let Some(entry) = self.streams.get_mut(id) {
+            entry.stream.hold.sent();
+        }
         match self.fan_out.begin(id, audience, arrival) {
             Some(pass) => self.send_portion(pass, now, timed),
             None => self.rearmed.notify_one(),
+        }
+    }
+
+    /// Sends the sound that has waited long enough.
+    pub(super) fn send_held_sound(&mut self, now: Instant) {
+        let Core {
+            held_sound,
+            streams,
+            ..
+        } = self;
+        let hold = |id| Some(&streams.get(id)?.stream.hold);
+        let due: Vec<StreamId> = std::iter::from_fn(|| held_sound.pop_due(now, hold)).collect();
+        for id in due {
+            self.send_to_audience(id, None, now, false);
         }
     }
 

@@ -11,6 +11,7 @@ mod deadlines;
 mod demux;
 mod fan_out;
 mod feeds;
+mod held_sound;
 mod local_ice;
 mod log_lines;
 mod mirror;

@@ -110,7 +110,7 @@ impl Core {
             paths: Arc::clone(&context.paths),
             clock: context.clock,
         };
-        let legs = LegConfig::of_stream(request.stream, negotiated, tuning.audio_hold(), random);
+        let legs = LegConfig::of_stream(request.stream, negotiated, random);
         let mut session = Session::new(now, transport, legs);
         session.set_limits(request.limits);
         let id = context

@@ -43,7 +43,13 @@ impl Sink for StreamSink {
     }
 
     fn media(&mut self, kind: MediaKind, unit: &AccessUnit<'_>, lost: u32) {
-        self.core.borrow_mut().media(self.stream, kind, unit, lost);
+        let mut core = self.core.borrow_mut();
+        core.media(self.stream, kind, unit, lost, false);
+    }
+
+    fn media_and_more(&mut self, kind: MediaKind, unit: &AccessUnit<'_>, lost: u32) {
+        let mut core = self.core.borrow_mut();
+        core.media(self.stream, kind, unit, lost, true);
     }
 
     fn received(&mut self, arrival: &Arrival<'_>) {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::held_sound::Hold;
 use crate::error::{Error, Status};
 use crate::media::{AccessUnit, Codec, MediaKind, RateMeter, RingLimits, Track, TrackInfo};
 use crate::random;
@@ -37,6 +38,8 @@ pub struct Stream {
     pub costs: MediaCosts,
     /// What its camera was forgiven.
     pub quirks: Quirks,
+    /// The sound that waits for more.
+    pub hold: Hold,
     latency: Latency,
     state: StreamState,
     error: Option<Error>,
@@ -98,6 +101,7 @@ impl Stream {
             gone: Totals::default(),
             costs: MediaCosts::default(),
             quirks: Quirks::default(),
+            hold: Hold::default(),
             latency: Latency::default(),
             state: StreamState::Connecting,
             error: None,

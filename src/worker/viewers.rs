@@ -53,6 +53,7 @@ impl Core {
             }
             begun = ended;
         }
+        self.send_held_sound(now);
         self.streams.time_out_waiting(now);
         self.viewers.next_due().is_some_and(|at| at <= now)
     }

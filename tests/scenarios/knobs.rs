@@ -49,29 +49,3 @@ fn send_batch_packets_bounds_a_run() {
     assert_eq!(longest_run(5), 5);
     assert!(longest_run(64) > 16);
 }
-
-/// Packets of sound in ten seconds, and the moments at which they came.
-fn sound(hold: u64) -> (usize, usize) {
-    let mut world = World::new(Setup {
-        audio_hold: Duration::from_millis(hold),
-        ..Setup::default()
-    });
-    world.connect();
-    world.run(Duration::from_secs(10));
-    let mut moments: Vec<_> = world.viewer.audio.packets().map(|p| p.at).collect();
-    let packets = moments.len();
-    moments.dedup();
-    assert_eq!(world.viewer.audio.lost(), 0);
-    (packets, moments.len())
-}
-
-#[test]
-fn audio_hold_lets_sound_leave_together() {
-    let (packets, moments) = sound(0);
-    assert!(packets >= 498 && moments == packets, "{packets} {moments}");
-    let (packets, moments) = sound(60);
-    assert!(
-        packets >= 494 && moments * 3 <= packets,
-        "{packets} {moments}"
-    );
-}

@@ -51,7 +51,6 @@ pub struct Setup {
     pub pacing: Option<u64>,
     pub congestion: bool,
     pub paths: Arc<PathMemory>,
-    pub audio_hold: Duration,
     pub clip: Clip,
     /// Access units of another codec, instead of the clip's pictures: 25 a second, over and over.
     pub video: Option<(Codec, Vec<Vec<u8>>)>,
@@ -86,7 +85,6 @@ impl Default for Setup {
             pacing: Some(250),
             congestion: true,
             paths: Arc::default(),
-            audio_hold: Duration::ZERO,
             clip: Clip::Baseline360p,
             video: None,
             audio: (Codec::Pcmu, vec![vec![0xff; 160]]),
@@ -295,8 +293,7 @@ impl World {
             paths: Arc::clone(&setup.paths),
             clock: WallClock::new(now, wall),
         };
-        let mut legs: Vec<_> =
-            LegConfig::of_stream(STREAM, negotiated, setup.audio_hold, RANDOM).collect();
+        let mut legs: Vec<_> = LegConfig::of_stream(STREAM, negotiated, RANDOM).collect();
         for leg in &mut legs {
             if leg.source.kind == MediaKind::Audio {
                 leg.source.stream = setup.audio_stream;

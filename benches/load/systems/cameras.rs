@@ -1,12 +1,12 @@
 //! The cameras.
 
-use testkit::camera::{CameraConfig, CameraServer, Load};
+use testkit::camera::{Audio, CameraConfig, CameraServer, Load};
 
 use crate::args::Args;
 use crate::process::{say, wait};
 
 /// Plays `--count` cameras with `--gop` frames from keyframe to keyframe, at `--fps`, of `--packets`
-/// and `--keyframe-packets`.
+/// and `--keyframe-packets`, with `--sound` or without.
 pub fn run(args: &Args) -> std::io::Result<()> {
     let count = args.number("count", 1);
     let cameras = (0..count)
@@ -18,7 +18,10 @@ pub fn run(args: &Args) -> std::io::Result<()> {
                 keyframe_packets: args.number("keyframe-packets", load.keyframe_packets),
                 ..load
             };
-            CameraConfig::new(&format!("cam{i}")).load(load)
+            let sound = args.has("sound").then_some(Audio::Pcmu);
+            CameraConfig::new(&format!("cam{i}"))
+                .load(load)
+                .audio(sound)
         })
         .collect();
     let address = args.text("listen").unwrap_or("127.0.0.1:0");

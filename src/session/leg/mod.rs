@@ -38,8 +38,6 @@ pub struct LegConfig {
     pub source: TrackId,
     /// What offer and answer agreed on for its media section.
     pub track: NegotiatedTrack,
-    /// How long audio may wait for more audio, so that it leaves in one run. Video does not wait.
-    pub hold: Duration,
     /// Unpredictable bits, for the first sequence numbers and the timestamps.
     pub random: u64,
 }
@@ -49,7 +47,6 @@ impl LegConfig {
     pub fn of_stream(
         stream: StreamId,
         negotiated: Negotiated,
-        audio_hold: Duration,
         random: [u64; 2],
     ) -> impl Iterator<Item = LegConfig> {
         let video = (MediaKind::Video, negotiated.video);
@@ -59,7 +56,6 @@ impl LegConfig {
             Some(LegConfig {
                 source: TrackId { stream, kind },
                 track: track?,
-                hold: audio_hold,
                 random,
             })
         })
@@ -95,7 +91,7 @@ pub struct Leg {
     content: Content,
     position: Position,
     rtp: RtpStream,
-    /// When packets that the pacer, the hold or the socket kept back are due.
+    /// When packets that the pacer or the socket kept back are due.
     due: Option<Instant>,
     sent: Sent,
     /// Loss by the viewer's last report, in parts per million.
@@ -119,7 +115,7 @@ enum Content {
         so_far: Detail,
     },
     /// Begins anywhere, and is never paced.
-    Audio { hold: Duration },
+    Audio,
 }
 
 impl Leg {
@@ -127,7 +123,6 @@ impl Leg {
         let LegConfig {
             source,
             track,
-            hold,
             random,
         } = config;
         // The first sequence numbers have 15 bits, so that the rollover counter begins at 0 for
@@ -145,7 +140,7 @@ impl Leg {
                     detail: Detail::AllFrames,
                     so_far: Detail::AllFrames,
                 },
-                MediaKind::Audio => Content::Audio { hold },
+                MediaKind::Audio => Content::Audio,
             },
             position: Position::new(first_index),
             rtp: RtpStream {
@@ -169,7 +164,7 @@ impl Leg {
     pub fn kind(&self) -> MediaKind {
         match self.content {
             Content::Video { .. } => MediaKind::Video,
-            Content::Audio { .. } => MediaKind::Audio,
+            Content::Audio => MediaKind::Audio,
         }
     }
 
@@ -222,14 +217,7 @@ impl Leg {
                     let pace = egress.pace(self.loss_ppm, media.rate);
                     self.send_new(track.ring(), pace.map(|pace| (pace, media.rate)), egress)
                 }
-                Content::Audio { hold } => {
-                    // Several that were held back leave in one run.
-                    let ready = self.waiting_since(track.ring()).map(|at| at + hold);
-                    match ready {
-                        Some(ready) if ready > egress.now() => Some(ready),
-                        _ => self.send_new(track.ring(), None, egress),
-                    }
-                }
+                Content::Audio => self.send_new(track.ring(), None, egress),
             });
     }
 
@@ -283,7 +271,7 @@ impl Leg {
             Content::Video {
                 keyframe_wanted, ..
             } => std::mem::take(keyframe_wanted),
-            Content::Audio { .. } => false,
+            Content::Audio => false,
         }
     }
 

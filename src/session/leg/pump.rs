@@ -134,7 +134,7 @@ impl Leg {
                 *keyframe_wanted |= keyframe.is_none();
                 keyframe?
             }
-            Content::Audio { .. } => ring.end(),
+            Content::Audio => ring.end(),
         };
         // The ring dropped what the viewer has not seen, unless this is its start.
         self.sent.overflows += u64::from(cursor.is_some());

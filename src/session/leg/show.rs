@@ -73,7 +73,7 @@ impl Leg {
     pub fn detail(&self) -> Detail {
         match self.content {
             Content::Video { detail, .. } => detail,
-            Content::Audio { .. } => Detail::AllFrames,
+            Content::Audio => Detail::AllFrames,
         }
     }
 
@@ -86,7 +86,7 @@ impl Leg {
     pub fn gets_less(&self) -> bool {
         match self.content {
             Content::Video { so_far, .. } => so_far != Detail::AllFrames,
-            Content::Audio { .. } => false,
+            Content::Audio => false,
         }
     }
 
@@ -147,7 +147,7 @@ impl Leg {
         let ring = track.ring();
         let start = match self.content {
             Content::Video { .. } => ring.latest_keyframe(),
-            Content::Audio { .. } => Some(ring.end()),
+            Content::Audio => Some(ring.end()),
         };
         // What the position counts are packets of the track before, even if none of them has left.
         if self.position.cursor().is_some() {
@@ -237,7 +237,7 @@ impl Leg {
     pub(super) fn awaits_keyframe(&self) -> bool {
         match self.content {
             Content::Video { so_far, .. } => so_far >= Detail::Keyframes,
-            Content::Audio { .. } => false,
+            Content::Audio => false,
         }
     }
 

@@ -98,8 +98,12 @@ impl Audio {
                 }
                 *heard = true;
                 let mut lost = lost;
-                let done = transcoder.push(unit, &mut |packet| {
-                    sink.media(MediaKind::Audio, packet, std::mem::take(&mut lost));
+                let done = transcoder.push(unit, &mut |packet, more| {
+                    let lost = std::mem::take(&mut lost);
+                    match more {
+                        true => sink.media_and_more(MediaKind::Audio, packet, lost),
+                        false => sink.media(MediaKind::Audio, packet, lost),
+                    }
                 });
                 match done {
                     Ok(()) if *bad >= BAD_UNITS => {

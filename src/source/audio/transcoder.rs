@@ -152,11 +152,11 @@ impl Transcoder {
         self.last = None;
     }
 
-    /// Takes a unit. `out` gets each packet of Opus that is complete.
+    /// Takes a unit. `out` gets each packet of Opus that is complete, and whether another follows.
     pub fn push(
         &mut self,
         unit: &AccessUnit<'_>,
-        out: &mut impl FnMut(&AccessUnit<'_>),
+        out: &mut impl FnMut(&AccessUnit<'_>, bool),
     ) -> Result<(), Bad> {
         if !self.budget.has_room(unit.arrival) {
             return Ok(());
@@ -242,7 +242,7 @@ impl Transcoder {
         }
     }
 
-    fn encode(&mut self, unit: &AccessUnit<'_>, out: &mut impl FnMut(&AccessUnit<'_>)) {
+    fn encode(&mut self, unit: &AccessUnit<'_>, out: &mut impl FnMut(&AccessUnit<'_>, bool)) {
         let Some(output) = &mut self.output else {
             return;
         };
@@ -251,15 +251,16 @@ impl Transcoder {
         let captured = unit
             .captured
             .or_else(|| unit.arrival.checked_sub(self.sound.duration()));
-        output.push(&self.sound.samples, |timestamp, packet| {
+        output.push(&self.sound.samples, |timestamp, packet, more| {
             let captured =
                 captured.and_then(|captured| moved(captured, timestamp.wrapping_sub(at)));
-            out(&AccessUnit {
+            let packet = AccessUnit {
                 data: packet,
                 timestamp,
                 arrival: unit.arrival,
                 captured: captured.filter(|&captured| captured <= unit.arrival),
-            });
+            };
+            out(&packet, more);
         });
     }
 }
@@ -344,8 +345,8 @@ impl Output {
         (self.rate, self.channels) == (rate, channels)
     }
 
-    /// `out` gets each packet that is complete, with its timestamp.
-    fn push(&mut self, samples: &[f32], mut out: impl FnMut(i64, &[u8])) {
+    /// `out` gets each packet that is complete, with its timestamp, and whether another follows.
+    fn push(&mut self, samples: &[f32], mut out: impl FnMut(i64, &[u8], bool)) {
         if let Some(at) = self.starts_at.take() {
             // What waits leaves before the gap.
             if !self.waiting.is_empty() && at.wrapping_sub(self.at) >= FRAME {
@@ -366,12 +367,17 @@ impl Output {
     }
 
     /// Encodes all frames that are complete.
-    fn send(&mut self, out: &mut impl FnMut(i64, &[u8])) {
+    fn send(&mut self, out: &mut impl FnMut(i64, &[u8], bool)) {
         let mut done = 0;
         for frame in self.waiting.chunks_exact(self.frame) {
             // Sizes are right: it does not fail. If it did, a frame would be missing.
             if let Ok(length) = self.encoder.encode_float(frame, &mut self.packet) {
-                out(self.at.wrapping_sub(self.delay), &self.packet[..length]);
+                let more = self.waiting.len() - done >= 2 * self.frame;
+                out(
+                    self.at.wrapping_sub(self.delay),
+                    &self.packet[..length],
+                    more,
+                );
             }
             self.at = self.at.wrapping_add(FRAME);
             done += self.frame;

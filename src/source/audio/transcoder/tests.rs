@@ -97,7 +97,7 @@ fn hear(encoding: &Encoding, clock_rate: u32, units: &[&[u8]], ticks: i64) -> Vi
             arrival: begun + Duration::from_micros(passed),
             captured: None,
         };
-        let done = transcoder.push(&unit, &mut |packet| viewer.take(packet));
+        let done = transcoder.push(&unit, &mut |packet, _| viewer.take(packet));
         assert_eq!(done, Ok(()), "unit {i}");
     }
     viewer
@@ -305,7 +305,7 @@ fn gaps_overlaps_and_restarts_leave_no_trace_elsewhere() {
         };
         let mut out = Vec::new();
         transcoder
-            .push(&unit, &mut |packet| out.push(packet.timestamp))
+            .push(&unit, &mut |packet, _| out.push(packet.timestamp))
             .unwrap();
         begins.extend_from_slice(&out);
         out
@@ -341,7 +341,7 @@ fn a_clock_rate_that_lies_is_found_out() {
             arrival: now,
             captured: None,
         };
-        let _ = transcoder.push(&unit, &mut |packet| packets.push(packet.timestamp));
+        let _ = transcoder.push(&unit, &mut |packet, _| packets.push(packet.timestamp));
     }
     let steps: Vec<i64> = packets.windows(2).map(|pair| pair[1] - pair[0]).collect();
     assert!(
@@ -387,7 +387,7 @@ fn what_is_no_sound_does_no_harm() {
                 captured: None,
             };
             let mut last = None;
-            let _ = transcoder.push(&unit, &mut |packet| {
+            let _ = transcoder.push(&unit, &mut |packet, _| {
                 assert!(!packet.data.is_empty() && packet.data.len() <= MAX_PACKET);
                 assert!(packet.moment() <= packet.arrival);
                 last = Some(packet.timestamp);
@@ -405,7 +405,7 @@ fn what_is_no_sound_does_no_harm() {
                     captured: None,
                 };
                 let mut packets = 0;
-                let mut hear = |packet: &AccessUnit<'_>| {
+                let mut hear = |packet: &AccessUnit<'_>, _| {
                     packets += 1;
                     // What waited for more leaves before the gap.
                     if i > 0 || packets > 1 {
@@ -436,7 +436,7 @@ fn a_camera_cannot_make_its_worker_decode_more_than_time_passes() {
             arrival: now,
             captured: None,
         };
-        transcoder.push(&unit, &mut |_| packets += 1).unwrap();
+        transcoder.push(&unit, &mut |_, _| packets += 1).unwrap();
     }
     // A second of each of five units.
     assert_eq!(packets, 250);
