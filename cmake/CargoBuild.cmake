@@ -8,8 +8,18 @@ set(RTSP_WEBRTC_GATEWAY_TARGET_DIR "${PROJECT_BINARY_DIR}/cargo" CACHE PATH
 
 # One switch per feature of cargo that a build may leave out.
 set(cargo_features "")
-if(NOT RTSP_WEBRTC_GATEWAY_HTTP)
-  list(APPEND cargo_features --no-default-features)
+set(kept "")
+foreach(feature http transcode-audio)
+  string(TOUPPER "RTSP_WEBRTC_GATEWAY_${feature}" option)
+  string(REPLACE "-" "_" option "${option}")
+  if(${option})
+    list(APPEND kept --features ${feature})
+  else()
+    set(cargo_features --no-default-features)
+  endif()
+endforeach()
+if(cargo_features)
+  list(APPEND cargo_features ${kept})
 endif()
 
 # Debug is cargo's dev profile; every other configuration, also none, is an optimized build.

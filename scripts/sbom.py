@@ -93,7 +93,7 @@ def main():
     rustc = subprocess.run(["rustc", "--version"], check=True, stdout=subprocess.PIPE, text=True)
     add(library, component("github", "rust-lang/rust", rustc.stdout.split()[1], "MIT OR Apache-2.0",
                            "https://github.com/rust-lang/rust"))
-    if HTTP_OFF not in options:
+    if HTTP_OFF not in options or "http" in options:
         for path in sorted((ROOT / "src/http/pages/vendor").glob("*.js")):
             url, version = re.match(r"/\*! (\S+) \(v(.+)\) \*/", path.read_text("utf-8")).groups()
             add(library, component("npm", url.split("/")[-1].lower(), version, "MIT", url))
