@@ -13,6 +13,25 @@ const FRAME_RATE: u32 = 25;
 const FRAME_TICKS: u32 = 90_000 / FRAME_RATE;
 const MAX_PAYLOAD: usize = 1400;
 
+/// Makes a recording.
+pub type Make = fn() -> Recording;
+
+/// Names of the recordings, for the command line.
+pub const ALL: [(&str, Make); 12] = [
+    ("b-frames", b_frames),
+    ("b-pyramid", b_pyramid),
+    ("open-gops", open_gops),
+    ("intra-refresh", intra_refresh),
+    ("h265", h265),
+    ("h265-open-gops", h265_open_gops),
+    ("av1", av1),
+    ("opus", opus),
+    ("aac", aac),
+    ("latm", latm),
+    ("g726", g726),
+    ("l16", l16),
+];
+
 /// H.264 of 320x180 with two B frames between two others. A keyframe every 25 of 75 frames.
 pub fn b_frames() -> Recording {
     let units = access_units(include_bytes!("../clips/bframes180p.h264"));

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use testkit::camera::{Audio, Auth, CameraConfig, CameraServer, Fault};
 use testkit::clip::Clip;
+use testkit::recordings;
 use tokio::sync::mpsc;
 
 const HELP: &str = "\
@@ -19,6 +20,8 @@ Options:
   --cameras N                    how many cameras, 1 to 1000 [1]
   --clip NAME,...                what the cameras play, each the next one in turn
                                  [main720p,baseline360p,high360p,main480p]; low180p is a substream of high360p
+  --recordings NAME[+NAME],...   more cameras with these tracks, each named by them: b-frames, b-pyramid, open-gops,
+                                 intra-refresh, h265, h265-open-gops, av1, opus, aac, latm, g726, l16
   --auth basic|digest:USER:PASS  what every camera asks for [nothing]
   --no-audio                     no PCMU audio track
   --udp-ok                       accept UDP besides interleaved TCP
@@ -37,6 +40,7 @@ struct Options {
     listen: SocketAddr,
     cameras: usize,
     clips: Vec<Clip>,
+    recordings: Vec<CameraConfig>,
     auth: Auth,
     audio: Option<Audio>,
     udp: bool,
@@ -75,6 +79,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, Stri
             Clip::High360p,
             Clip::Main480p,
         ],
+        recordings: Vec::new(),
         auth: Auth::None,
         audio: Some(Audio::Pcmu),
         udp: false,
@@ -98,6 +103,10 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, Stri
                 let names = value()?;
                 options.clips = names.split(',').map(str::parse).collect::<Result<_, _>>()?;
             }
+            "--recordings" => {
+                let names = value()?;
+                options.recordings = names.split(',').map(recorded).collect::<Result<_, _>>()?;
+            }
             "--auth" => options.auth = parse_auth(&value()?)?,
             "--no-audio" => options.audio = None,
             "--udp-ok" => options.udp = true,
@@ -107,6 +116,17 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Option<Options>, Stri
         }
     }
     Ok(Some(options))
+}
+
+/// A camera with these tracks.
+fn recorded(names: &str) -> Result<CameraConfig, String> {
+    let mut camera = CameraConfig::new(&names.replace('+', "-"));
+    for name in names.split('+') {
+        let known = recordings::ALL.iter().find(|(known, _)| *known == name);
+        let (_, recording) = known.ok_or(format!("there is no recording named {name:?}"))?;
+        camera = camera.recording(recording());
+    }
+    Ok(camera)
 }
 
 fn parse_auth(text: &str) -> Result<Auth, String> {
@@ -127,6 +147,7 @@ async fn run(options: &Options) -> std::io::Result<()> {
             .audio(options.audio)
             .udp(options.udp)
     });
+    let cameras = cameras.chain(options.recordings.iter().cloned());
     let server = CameraServer::start_at(options.listen, cameras.collect())?;
     // The signal handlers are in place before the line that makes others send signals.
     let terminated = terminated()?;
