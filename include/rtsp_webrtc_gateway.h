@@ -1017,7 +1017,7 @@ typedef enum rtsp_webrtc_gateway_codec {
 
 /** How the camera sends RTP. */
 typedef enum rtsp_webrtc_gateway_transport {
-    /** Chosen by the library: currently TCP. */
+    /** TCP; UDP if the camera refuses that or sends nothing; and back. What works is remembered. */
     RTSP_WEBRTC_GATEWAY_TRANSPORT_AUTO = 0,
     /** Interleaved in the RTSP connection (RFC 2326 section 10.12): no packet loss, passes NAT. */
     RTSP_WEBRTC_GATEWAY_TRANSPORT_TCP = 1,
@@ -1028,6 +1028,8 @@ typedef enum rtsp_webrtc_gateway_transport {
     RTSP_WEBRTC_GATEWAY_TRANSPORT_UDP = 2,
     /** UDP to a multicast group, which many may receive. The network has to pass it on. */
     RTSP_WEBRTC_GATEWAY_TRANSPORT_MULTICAST = 3,
+    /** TCP, in two HTTP connections, for firewalls that let nothing else pass. The default port is 80. */
+    RTSP_WEBRTC_GATEWAY_TRANSPORT_HTTP = 4,
 } rtsp_webrtc_gateway_transport;
 
 /** Flags of rtsp_webrtc_gateway_pull_options. */
@@ -1048,13 +1050,21 @@ typedef enum rtsp_webrtc_gateway_pull_flags {
      * plays all the same.
      */
     RTSP_WEBRTC_GATEWAY_PULL_METADATA = 4,
+    /**
+     * rtsps: trust any certificate. The connection is encrypted, but anybody may be the camera. Not
+     * together with tls_ca or tls_fingerprint.
+     */
+    RTSP_WEBRTC_GATEWAY_PULL_TLS_UNVERIFIED = 8,
 } rtsp_webrtc_gateway_pull_flags;
 
 /** Options of a camera that the gateway connects to. */
 typedef struct rtsp_webrtc_gateway_pull_options {
     /** Size of this struct in bytes; RTSP_WEBRTC_GATEWAY_INIT() sets it. */
     size_t struct_size;
-    /** rtsp://[user:password@]host[:port]/path. The default port is 554. Required. */
+    /**
+     * rtsp://[user:password@]host[:port]/path, or rtsps:// for TLS. The default ports are 554 and
+     * 322. Required.
+     */
     const char *url;
     /**
      * User name for Basic or Digest authentication. It overrides the user name in url; "" counts
@@ -1109,6 +1119,16 @@ typedef struct rtsp_webrtc_gateway_pull_options {
     const char *label;
     /** Returned in events and stream_info. */
     void *user_data;
+    /**
+     * rtsps: trust certificates of these authorities only, in PEM. NULL: those that the system
+     * trusts.
+     */
+    const char *tls_ca;
+    /**
+     * rtsps: trust this certificate only, whatever else it says: its SHA-256, 64 hexadecimal digits,
+     * with or without colons. NULL: see tls_ca.
+     */
+    const char *tls_fingerprint;
 } rtsp_webrtc_gateway_pull_options;
 
 /** The current state of a stream. Counters start at add_stream(). */

@@ -217,6 +217,7 @@ enum class Transport : std::int32_t {
     Tcp = RTSP_WEBRTC_GATEWAY_TRANSPORT_TCP,
     Udp = RTSP_WEBRTC_GATEWAY_TRANSPORT_UDP,
     Multicast = RTSP_WEBRTC_GATEWAY_TRANSPORT_MULTICAST,
+    Http = RTSP_WEBRTC_GATEWAY_TRANSPORT_HTTP,
 };
 
 /** Tracks of a stream, as a sink gets them. */
@@ -868,6 +869,12 @@ struct PullOptions {
     std::optional<std::string> label{};
     /** Returned in StreamEvent and StreamInfo. */
     void *user_data = nullptr;
+    /** rtsps: trust certificates of these authorities only, in PEM. None: as the system does. */
+    std::optional<std::string> tls_ca{};
+    /** rtsps: trust this certificate only: its SHA-256 in hexadecimal. */
+    std::optional<std::string> tls_fingerprint{};
+    /** rtsps: trust any certificate: RTSP_WEBRTC_GATEWAY_PULL_TLS_UNVERIFIED. */
+    bool tls_unverified = false;
 };
 
 /** Options of a stream whose media the host pushes. */
@@ -2024,6 +2031,11 @@ private:
         pull.retry_min_ms = detail::c_milliseconds(options.retry_min);
         pull.retry_max_ms = detail::c_milliseconds(options.retry_max);
         pull.linger_ms = detail::c_milliseconds(options.linger);
+        if (options.tls_unverified) {
+            pull.flags |= RTSP_WEBRTC_GATEWAY_PULL_TLS_UNVERIFIED;
+        }
+        pull.tls_ca = detail::c_text(options.tls_ca);
+        pull.tls_fingerprint = detail::c_text(options.tls_fingerprint);
         pull.label = detail::c_text(options.label);
         pull.user_data = options.user_data;
         return pull;

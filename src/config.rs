@@ -57,20 +57,24 @@ impl fmt::Debug for IceServer {
 /// How the camera sends RTP.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Transport {
-    /// Interleaved in the RTSP connection (RFC 2326 section 10.12): no packet loss, passes NAT.
+    /// TCP; UDP if the camera refuses that or sends nothing; and back. What works is remembered.
     #[default]
+    Auto,
+    /// Interleaved in the RTSP connection (RFC 2326 section 10.12): no packet loss, passes NAT.
     Tcp,
     /// UDP, for cameras on the same network that do not support TCP. Packets wait for up to 100 ms for
     /// one that is missing.
     Udp,
     /// UDP to a multicast group, which many may receive. The network has to pass it on.
     Multicast,
+    /// TCP, in two HTTP connections, for firewalls that let nothing else pass. The default port is 80.
+    Http,
 }
 
 /// Options of a camera that the gateway connects to.
 #[derive(Clone, Default)]
 pub struct PullOptions {
-    /// `rtsp://[user:password@]host[:port]/path`. The default port is 554.
+    /// `rtsp://[user:password@]host[:port]/path`, or `rtsps://`. The default ports are 554 and 322.
     pub url: String,
     /// User name for Basic or Digest authentication. `None`: from `url`.
     pub username: Option<String>,
@@ -100,6 +104,13 @@ pub struct PullOptions {
     /// With `on_demand`: how long the camera stays connected after no session needs it any more, 100
     /// ms to 1 h. `None`: 10 s.
     pub linger: Option<Duration>,
+    /// For `rtsps`: trust certificates of these authorities only, in PEM. `None`: those that the
+    /// system trusts.
+    pub tls_ca: Option<String>,
+    /// For `rtsps`: trust this certificate only, whatever else it says: its SHA-256 in hexadecimal.
+    pub tls_fingerprint: Option<String>,
+    /// For `rtsps`: trust any certificate. Encrypted, but anybody may be the camera.
+    pub tls_unverified: bool,
     /// Label of the stream, for people: at most 128 bytes without control characters. It is
     /// returned in events, in [`StreamInfo`](crate::state::StreamInfo) and in the JSON document.
     pub label: Option<String>,

@@ -190,12 +190,14 @@ class Transport(enum.IntEnum):
     TCP = 1
     UDP = 2
     MULTICAST = 3
+    HTTP = 4
 
 
 class PullFlags(enum.IntFlag):
     NO_AUDIO = 1
     ON_DEMAND = 2
     METADATA = 4
+    TLS_UNVERIFIED = 8
 
 
 class SinkTrack(enum.IntEnum):
@@ -454,6 +456,8 @@ class _pull_options(Structure):
         ("reserved", c_uint32),
         ("label", c_char_p),
         ("user_data", c_void_p),
+        ("tls_ca", c_char_p),
+        ("tls_fingerprint", c_char_p),
     ]
 
 
@@ -1218,6 +1222,8 @@ def _pull(
     linger_ms: int,
     label: str | None,
     user_data: int | None,
+    tls_ca: str | None,
+    tls_fingerprint: str | None,
 ) -> _pull_options:
     return _struct(
         _pull_options,
@@ -1233,6 +1239,8 @@ def _pull(
         linger_ms=linger_ms,
         label=_text(label),
         user_data=user_data,
+        tls_ca=_text(tls_ca),
+        tls_fingerprint=_text(tls_fingerprint),
     )
 
 
@@ -1354,6 +1362,8 @@ class Gateway:
         linger_ms: int = 0,
         label: str | None = None,
         user_data: int | None = None,
+        tls_ca: str | None = None,
+        tls_fingerprint: str | None = None,
     ) -> int:
         """Adds a camera and returns its id at once; on_stream_state reports its progress."""
         options = _pull(
@@ -1369,6 +1379,8 @@ class Gateway:
             linger_ms=linger_ms,
             label=label,
             user_data=user_data,
+            tls_ca=tls_ca,
+            tls_fingerprint=tls_fingerprint,
         )
         stream = c_uint64()
         check("add_stream", self._handle, _text(name), byref(options), byref(stream))
@@ -1390,6 +1402,8 @@ class Gateway:
         linger_ms: int = 0,
         label: str | None = None,
         user_data: int | None = None,
+        tls_ca: str | None = None,
+        tls_fingerprint: str | None = None,
     ) -> None:
         """Replaces all options of a camera, and connects with the new ones. Its viewers stay."""
         options = _pull(
@@ -1405,6 +1419,8 @@ class Gateway:
             linger_ms=linger_ms,
             label=label,
             user_data=user_data,
+            tls_ca=tls_ca,
+            tls_fingerprint=tls_fingerprint,
         )
         check("update_stream", self._handle, stream, byref(options))
 

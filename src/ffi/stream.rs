@@ -82,7 +82,7 @@ pub enum rtsp_webrtc_gateway_codec {
 #[repr(C)]
 #[allow(dead_code, reason = "the header's names of Transport")]
 pub enum rtsp_webrtc_gateway_transport {
-    /// Chosen by the library: currently TCP.
+    /// TCP; UDP if the camera refuses that or sends nothing; and back. What works is remembered.
     RTSP_WEBRTC_GATEWAY_TRANSPORT_AUTO = 0,
     /// Interleaved in the RTSP connection (RFC 2326 section 10.12): no packet loss, passes NAT.
     RTSP_WEBRTC_GATEWAY_TRANSPORT_TCP = 1,
@@ -91,6 +91,8 @@ pub enum rtsp_webrtc_gateway_transport {
     RTSP_WEBRTC_GATEWAY_TRANSPORT_UDP = 2,
     /// UDP to a multicast group, which many may receive. The network has to pass it on.
     RTSP_WEBRTC_GATEWAY_TRANSPORT_MULTICAST = 3,
+    /// TCP, in two HTTP connections, for firewalls that let nothing else pass. The default port is 80.
+    RTSP_WEBRTC_GATEWAY_TRANSPORT_HTTP = 4,
 }
 
 /// Flags of rtsp_webrtc_gateway_pull_options.
@@ -109,6 +111,9 @@ pub enum rtsp_webrtc_gateway_pull_flags {
     /// Receive the camera's track of ONVIF metadata, for sinks (SINK_METADATA). A camera without one
     /// plays all the same.
     RTSP_WEBRTC_GATEWAY_PULL_METADATA = 4,
+    /// rtsps: trust any certificate. The connection is encrypted, but anybody may be the camera. Not
+    /// together with tls_ca or tls_fingerprint.
+    RTSP_WEBRTC_GATEWAY_PULL_TLS_UNVERIFIED = 8,
 }
 
 /// Options of a camera that the gateway connects to.
@@ -116,7 +121,8 @@ pub enum rtsp_webrtc_gateway_pull_flags {
 pub struct rtsp_webrtc_gateway_pull_options {
     /// Size of this struct in bytes; RTSP_WEBRTC_GATEWAY_INIT() sets it.
     pub struct_size: usize,
-    /// rtsp://[user:password@]host[:port]/path. The default port is 554. Required.
+    /// rtsp://[user:password@]host[:port]/path, or rtsps:// for TLS. The default ports are 554 and
+    /// 322. Required.
     pub url: *const c_char,
     /// User name for Basic or Digest authentication. It overrides the user name in url; "" counts
     /// as given. NULL: from url.
@@ -155,6 +161,12 @@ pub struct rtsp_webrtc_gateway_pull_options {
     pub label: *const c_char,
     /// Returned in events and stream_info.
     pub user_data: *mut c_void,
+    /// rtsps: trust certificates of these authorities only, in PEM. NULL: those that the system
+    /// trusts.
+    pub tls_ca: *const c_char,
+    /// rtsps: trust this certificate only, whatever else it says: its SHA-256, 64 hexadecimal digits,
+    /// with or without colons. NULL: see tls_ca.
+    pub tls_fingerprint: *const c_char,
 }
 sized_struct!(
     rtsp_webrtc_gateway_pull_options,
@@ -488,29 +500,37 @@ unsafe fn pull_options(options: &rtsp_webrtc_gateway_pull_options) -> Result<Pul
     let no_audio = rtsp_webrtc_gateway_pull_flags::RTSP_WEBRTC_GATEWAY_PULL_NO_AUDIO as u32;
     let on_demand = rtsp_webrtc_gateway_pull_flags::RTSP_WEBRTC_GATEWAY_PULL_ON_DEMAND as u32;
     let metadata = rtsp_webrtc_gateway_pull_flags::RTSP_WEBRTC_GATEWAY_PULL_METADATA as u32;
+    let unverified = rtsp_webrtc_gateway_pull_flags::RTSP_WEBRTC_GATEWAY_PULL_TLS_UNVERIFIED as u32;
     unset(options.reserved)?;
-    if options.flags & !(no_audio | on_demand | metadata) != 0 {
+    if options.flags & !(no_audio | on_demand | metadata | unverified) != 0 {
         return Err(invalid(format!(
             "flags {:#x} has bits that are not pull flags",
             options.flags
         )));
     }
     let transport = match options.transport {
-        0 | 1 => Transport::Tcp,
+        0 => Transport::Auto,
+        1 => Transport::Tcp,
         2 => Transport::Udp,
         3 => Transport::Multicast,
+        4 => Transport::Http,
         other => return Err(invalid(format!("{other} is not a transport"))),
     };
     // SAFETY: this function's contract.
-    let (url, username, password, label) = unsafe {
+    let (url, username, password, label, tls_ca, tls_fingerprint) = unsafe {
         (
             required_str(options.url, "url")?,
             optional_str(options.username, "username")?,
             optional_str(options.password, "password")?,
             optional_str(options.label, "label")?,
+            optional_str(options.tls_ca, "tls_ca")?,
+            optional_str(options.tls_fingerprint, "tls_fingerprint")?,
         )
     };
     Ok(PullOptions {
+        tls_ca: tls_ca.map(str::to_owned),
+        tls_fingerprint: tls_fingerprint.map(str::to_owned),
+        tls_unverified: options.flags & unverified != 0,
         url: url.to_owned(),
         username: username.map(str::to_owned),
         password: password.map(str::to_owned),

@@ -350,6 +350,8 @@ fn outputs_are_written_as_far_as_the_caller_has_room() {
         reserved: 0,
         label: std::ptr::null(),
         user_data: std::ptr::null_mut(),
+        tls_ca: std::ptr::null(),
+        tls_fingerprint: std::ptr::null(),
     };
     let mut words = [usize::MAX; 16];
     words[0] = 16;

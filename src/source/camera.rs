@@ -1,16 +1,22 @@
 //! A camera, and how to connect to it.
 
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
+use super::wire::Trust;
 use super::{CameraUrl, Demand, Timeouts};
 use crate::config::{PullOptions, Transport};
-use crate::error::Result;
+use crate::error::{Error, Result, Status};
 
 /// A camera, and how to connect to it: checked options of the host.
 #[derive(Clone)]
 pub struct CameraConfig {
     pub(super) url: CameraUrl,
     pub(super) transport: Transport,
+    /// With [`Transport::Auto`]: UDP, because TCP did not do. It is remembered.
+    pub(super) by_udp: Arc<AtomicBool>,
+    pub(super) trust: Trust,
     pub(super) audio: bool,
     pub(super) metadata: bool,
     pub(super) timeouts: Timeouts,
@@ -23,6 +29,8 @@ impl CameraConfig {
         Ok(CameraConfig {
             url: CameraUrl::parse(options)?,
             transport: options.transport,
+            by_udp: Arc::default(),
+            trust: trust(options)?,
             audio: !options.no_audio,
             metadata: options.metadata,
             timeouts: Timeouts::of(options)?,
@@ -34,5 +42,33 @@ impl CameraConfig {
     pub fn demand(&self) -> Option<Rc<Demand>> {
         self.on_demand
             .then(|| Rc::new(Demand::new(self.timeouts.linger)))
+    }
+
+    /// What was found out about the camera that this one replaces is remembered.
+    pub fn replaces(&mut self, previous: &CameraConfig) {
+        if self.url.authority() == previous.url.authority() {
+            self.by_udp = Arc::clone(&previous.by_udp);
+        }
+    }
+}
+
+fn trust(options: &PullOptions) -> Result<Trust> {
+    let bad = |message: &str| Err(Error::new(Status::InvalidArgument, message.to_owned()));
+    match (
+        &options.tls_ca,
+        &options.tls_fingerprint,
+        options.tls_unverified,
+    ) {
+        (None, None, false) => Ok(Trust::System),
+        (Some(pem), None, false) => Trust::authorities(pem).map_or_else(
+            || bad("tls_ca has no certificate: give one or more in PEM"),
+            Ok,
+        ),
+        (None, Some(text), false) => Trust::pinned(text).map_or_else(
+            || bad("tls_fingerprint is no SHA-256: give 64 hexadecimal digits"),
+            Ok,
+        ),
+        (None, None, true) => Ok(Trust::Anybody),
+        _ => bad("tls_ca, tls_fingerprint and unverified TLS exclude each other: give one of them"),
     }
 }

@@ -111,6 +111,19 @@ pub(super) fn unreachable(url: &CameraUrl, error: &io::Error) -> Error {
     )
 }
 
+/// Its certificate is not one that is trusted.
+pub(super) fn not_trusted(url: &CameraUrl, error: &io::Error) -> Error {
+    Error::new(
+        Status::Connect,
+        format!(
+            "the certificate of camera {} is not trusted ({}): pass its authority (tls_ca) or its \
+             SHA-256 (tls_fingerprint), if that is right",
+            url.authority(),
+            detail(&error.to_string())
+        ),
+    )
+}
+
 /// The connection broke.
 pub(super) fn broken(url: &CameraUrl, error: &io::Error) -> Error {
     Error::new(

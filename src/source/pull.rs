@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -24,6 +25,10 @@ use crate::config::Transport;
 use crate::error::{Error, Result};
 use crate::random;
 use crate::state::StreamId;
+
+/// With [`Transport::Auto`]: a camera that plays and sends nothing for this long is asked to send in
+/// another way.
+const SILENT: Duration = Duration::from_secs(4);
 
 /// Connects, delivers media to `sink`, and reconnects whenever the connection ends; with `demand`,
 /// only while the camera is wanted. Runs until dropped, on a tokio current-thread runtime inside a
@@ -79,6 +84,8 @@ impl Camera {
     async fn serve(&self, sink: &mut impl Sink, wanted: impl Fn() -> bool) {
         let timeouts = &self.config.timeouts;
         let mut backoff = Backoff::new(timeouts.retry_min, timeouts.retry_max);
+        // The other transport was tried at once.
+        let mut changed = false;
         loop {
             sink.connecting();
             let random = random::number().unwrap_or_default();
@@ -87,7 +94,13 @@ impl Camera {
             let (error, retry_in) = match still {
                 Some((error, until)) => (error, until - Instant::now()),
                 None => {
-                    let (error, live) = Attempt::new(self).run(sink).await;
+                    let (error, live, other_transport) = Attempt::new(self).run(sink).await;
+                    if other_transport && self.config.transport == Transport::Auto {
+                        self.config.by_udp.fetch_xor(true, Ordering::Relaxed);
+                        if !std::mem::replace(&mut changed, true) {
+                            continue;
+                        }
+                    }
                     let ended = match (super::retry::is_refusal(&error), live) {
                         (true, _) => Ended::Refused,
                         (false, live) => Ended::Broken { live },
@@ -100,6 +113,7 @@ impl Camera {
                     (error, retry_in)
                 }
             };
+            changed = false;
             sink.failed(&error, retry_in);
             sleep(retry_in).await;
             if !wanted() {
@@ -119,6 +133,9 @@ struct Attempt<'a> {
     /// What the session description says of each track's multicast group: address and port of RTP.
     groups: Vec<(usize, Option<IpAddr>, u16)>,
     tracks: Option<Tracks>,
+    by_udp: bool,
+    /// Another transport may do what this one does not.
+    other_transport: bool,
     /// When it began, and when the camera said that it plays.
     begun: Instant,
     playing: Option<Instant>,
@@ -152,19 +169,26 @@ impl<'a> Attempt<'a> {
             ports: Vec::new(),
             groups: Vec::new(),
             tracks: None,
+            by_udp: match camera.config.transport {
+                Transport::Auto => camera.config.by_udp.load(Ordering::Relaxed),
+                transport => transport == Transport::Udp,
+            },
+            other_transport: false,
             begun: Instant::now(),
             playing: None,
         }
     }
 
-    /// Returns why it ended, and for how long the stream had been live.
-    async fn run(mut self, sink: &mut impl Sink) -> (Error, Option<Duration>) {
+    /// Returns why it ended, for how long the stream had been live, and whether another transport may do
+    /// better.
+    async fn run(mut self, sink: &mut impl Sink) -> (Error, Option<Duration>, bool) {
         let error = self.serve(sink).await;
         for (quirk, times) in self.client.take_quirks().iter() {
             sink.forgave(quirk, times);
         }
         let live = self.tracks.as_ref().and_then(Tracks::live_since);
-        (error, live.map(|since| Instant::from_std(since).elapsed()))
+        let live = live.map(|since| Instant::from_std(since).elapsed());
+        (error, live, self.other_transport)
     }
 
     async fn serve(&mut self, sink: &mut impl Sink) -> Error {
@@ -185,9 +209,9 @@ impl<'a> Attempt<'a> {
             let turn = self.turn(timer.as_mut(), sink).await;
             let now = Instant::now();
             match turn {
-                Turn::Read(Ok(Read::All)) | Turn::Wrote(Ok(())) => {}
+                Turn::Read(Ok(Read::Some)) | Turn::Wrote(Ok(())) => {}
                 // Other tasks have their turn.
-                Turn::Read(Ok(Read::More)) | Turn::Datagrams => tokio::task::yield_now().await,
+                Turn::Read(Ok(Read::Much)) | Turn::Datagrams => tokio::task::yield_now().await,
                 Turn::Read(Ok(Read::Closed)) => self.closed(now, sink),
                 Turn::Read(Err(error)) | Turn::Wrote(Err(error)) => {
                     self.closed(now, sink);
@@ -215,9 +239,12 @@ impl<'a> Attempt<'a> {
         self.connection = None;
         self.ports.clear();
         let deadline = self.begun + config.timeouts.connect;
-        let (host, port) = endpoint(self.client.url());
-        match timeout_at(deadline, Connection::open(&host, port)).await {
+        let endpoint = endpoint(self.client.url(), config.transport == Transport::Http);
+        match timeout_at(deadline, Connection::open(&endpoint, &config.trust)).await {
             Ok(Ok(connection)) => self.connection = Some(connection),
+            Ok(Err(error)) if error.kind() == io::ErrorKind::PermissionDenied => {
+                return Err(failure::not_trusted(&config.url, &error));
+            }
             Ok(Err(error)) => return Err(failure::unreachable(&config.url, &error)),
             Err(_) => {
                 return Err(failure::connect_timeout(
@@ -241,9 +268,11 @@ impl<'a> Attempt<'a> {
                         log::warn!(stream = stream.0, stream_name = &**name; "{sentence}");
                     }
                     let wanted = self.wanted(&choice)?;
-                    let order = match self.camera.config.transport {
-                        Transport::Tcp => Order::InOrder,
-                        Transport::Udp | Transport::Multicast => REORDER,
+                    let by_udp =
+                        self.by_udp || self.camera.config.transport == Transport::Multicast;
+                    let order = match by_udp {
+                        true => REORDER,
+                        false => Order::InOrder,
                     };
                     let group = |&index: &usize| {
                         let track = description.tracks.get(index)?;
@@ -269,7 +298,10 @@ impl<'a> Attempt<'a> {
                     }
                     self.connect().await?;
                 }
-                Event::Failed(failure) => return Err(self.failed(failure)),
+                Event::Failed(failure) => {
+                    self.other_transport = failure == Failure::TransportRefused;
+                    return Err(self.failed(failure));
+                }
             }
         }
         Ok(())
@@ -282,11 +314,12 @@ impl<'a> Attempt<'a> {
     /// What to set up, with its ports.
     fn wanted(&mut self, choice: &Choice) -> Result<Vec<Wanted>> {
         self.ports.clear();
-        let url = &self.camera.config.url;
+        let (url, transport) = (&self.camera.config.url, self.camera.config.transport);
         let mut wanted = Vec::new();
         for &track in &choice.set_up {
-            let lower = match (self.camera.config.transport, &self.connection) {
-                (Transport::Udp, Some(connection)) => {
+            let lower = match (transport, &self.connection) {
+                (Transport::Multicast, _) => Lower::Multicast,
+                (_, Some(connection)) if self.by_udp => {
                     let (local, peer) = connection.addresses();
                     let ports = Ports::bind(local, peer);
                     let ports = ports.map_err(|error| failure::no_ports(url, &error))?;
@@ -294,7 +327,6 @@ impl<'a> Attempt<'a> {
                     self.ports.push((track, ports));
                     Lower::Udp { port }
                 }
-                (Transport::Multicast, _) => Lower::Multicast,
                 _ => Lower::Interleaved,
             };
             wanted.push(Wanted {
@@ -448,12 +480,15 @@ impl<'a> Attempt<'a> {
                 let live = self.tracks.as_ref().and_then(Tracks::live_since);
                 live.map_or(idle.min(sets), |_| idle)
             }
+            None if self.camera.config.transport == Transport::Auto => {
+                playing + timeouts.idle.min(SILENT)
+            }
             None => playing + timeouts.idle,
         }
     }
 
     /// Why the camera is no longer waited for.
-    fn overdue(&self) -> Option<Error> {
+    fn overdue(&mut self) -> Option<Error> {
         let Camera { config, .. } = self.camera;
         let timeouts = &config.timeouts;
         let now = Instant::now();
@@ -475,6 +510,7 @@ impl<'a> Attempt<'a> {
                 failure::no_parameter_sets(&config.url, timeouts.parameter_sets)
             }
             _ => {
+                self.other_transport = last.is_none();
                 let has_video = tracks.is_none_or(Tracks::has_video);
                 failure::stalled(&config.url, timeouts.idle, has_video)
             }

@@ -5,11 +5,14 @@ use std::fmt;
 use percent_encoding::percent_decode_str;
 use url::{ParseError, Url};
 
+use super::wire::Endpoint;
 use crate::config::PullOptions;
 use crate::error::{Error, Result, Status};
 
 /// The port of RTSP if the URL has none (RFC 2326 section 3.2).
 const DEFAULT_PORT: u16 = 554;
+/// The same over TLS (RFC 7826 section 4.2).
+const DEFAULT_TLS_PORT: u16 = 322;
 /// No camera has a longer URL. It is part of every request.
 const MAX_URL_BYTES: usize = 4096;
 /// User and password share one header line, and cameras have small line buffers.
@@ -36,12 +39,26 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// Host and port to connect to.
-pub(super) fn endpoint(url: &str) -> (String, u16) {
+/// Where a URL says to connect to; through HTTP or not.
+pub(super) fn endpoint(url: &str, through_http: bool) -> Endpoint {
     let url = Url::parse(url).ok();
+    let tls = url.as_ref().is_some_and(|url| url.scheme() == "rtsps");
     let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
-    let port = url.as_ref().and_then(Url::port).unwrap_or(DEFAULT_PORT);
-    (host.to_owned(), port)
+    let usual = match (through_http, tls) {
+        (false, false) => DEFAULT_PORT,
+        (false, true) => DEFAULT_TLS_PORT,
+        (true, false) => 80,
+        (true, true) => 443,
+    };
+    let path = url
+        .as_ref()
+        .map_or("/", |url| &url[url::Position::BeforePath..]);
+    Endpoint {
+        host: host.to_owned(),
+        port: url.as_ref().and_then(Url::port).unwrap_or(usual),
+        tls,
+        tunnel: through_http.then(|| format!("/{}", path.trim_start_matches('/'))),
+    }
 }
 
 /// A camera's URL without credentials, and the credentials.
@@ -55,8 +72,7 @@ impl CameraUrl {
     /// Checks URL, user and password.
     ///
     /// # Errors
-    /// `Url` if it is not an `rtsp` URL with a host and a port of 1 to 65535, `Unsupported` for
-    /// `rtsps`, `Credentials` for a user or password with control characters (RFC 7617 section
+    /// `Url` if it is not an `rtsp` or `rtsps` URL with a host and a port of 1 to 65535, `Credentials` for a user or password with control characters (RFC 7617 section
     /// 2), longer than 256 bytes, or not UTF-8. No error contains any part of the URL.
     pub fn parse(options: &PullOptions) -> Result<CameraUrl> {
         let text = options.url.as_str();
@@ -78,13 +94,7 @@ impl CameraUrl {
             error => bad_url(format!("{error}; {ENCODE_HINT}")),
         })?;
         match url.scheme() {
-            "rtsp" => {}
-            "rtsps" => {
-                return Err(Error::new(
-                    Status::Unsupported,
-                    "RTSP over TLS (rtsps) is not supported: use an rtsp URL",
-                ));
-            }
+            "rtsp" | "rtsps" => {}
             _ => return Err(bad_url(NO_SCHEME)),
         }
         if url.host_str().is_none_or(str::is_empty) {
@@ -136,7 +146,11 @@ impl CameraUrl {
     /// Host and port, as in `10.0.0.5:554`.
     pub(super) fn authority(&self) -> String {
         let host = self.url.host_str().unwrap_or_default();
-        format!("{host}:{}", self.url.port().unwrap_or(DEFAULT_PORT))
+        let usual = match self.url.scheme() {
+            "rtsps" => DEFAULT_TLS_PORT,
+            _ => DEFAULT_PORT,
+        };
+        format!("{host}:{}", self.url.port().unwrap_or(usual))
     }
 }
 
@@ -144,7 +158,7 @@ impl CameraUrl {
 /// the query and every path segment that looks as if it held values are replaced by `...`.
 impl fmt::Display for CameraUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "rtsp://{}", self.authority())?;
+        write!(f, "{}://{}", self.url.scheme(), self.authority())?;
         for segment in self.url.path().split('/').skip(1) {
             let secret = segment.contains(['=', '@', '&', ';', '%']);
             write!(f, "/{}", if secret { "..." } else { segment })?;
@@ -236,6 +250,7 @@ mod tests {
             ("rtsp://10.0.0.5/a", "rtsp://10.0.0.5/a", "10.0.0.5:554", ""),
             ("rtsp://cam", "rtsp://cam", "cam:554", ""),
             ("RTSP://cam:8554/", "rtsp://cam:8554/", "cam:8554", ""),
+            ("rtsps://cam/x", "rtsps://cam/x", "cam:322", ""),
             (
                 "rtsp://[::1]:65535/",
                 "rtsp://[::1]:65535/",
@@ -307,7 +322,6 @@ mod tests {
             (&long, Status::Url),
             ("s3cret", Status::Url),
             ("http://u:s3cret@cam/", Status::Url),
-            ("rtsps://u:s3cret@cam/", Status::Unsupported),
             ("rtsp:///s3cret", Status::Url),
             ("rtsp:cam/s3cret", Status::Url),
             ("rtsp://u:s3cret@/", Status::Url),

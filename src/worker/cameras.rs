@@ -49,11 +49,12 @@ impl Core {
         id: StreamId,
         label: Option<Arc<str>>,
         user_data: usize,
-        camera: CameraConfig,
+        mut camera: CameraConfig,
     ) {
         if let Some(entry) = core.borrow_mut().streams.get_mut(id)
-            && entry.camera.is_some()
+            && let Some(previous) = &entry.camera
         {
+            camera.replaces(previous);
             entry.camera = Some(camera);
             entry.stream.relabel(label, user_data);
         }

@@ -21,6 +21,7 @@ mod sdp;
 mod tests;
 mod transport;
 
+pub use auth::base64;
 pub use client::{Client, Event, Failure, Wanted};
 pub use sdp::{Description, Track};
 pub use transport::{Answer, Lower};

@@ -1,19 +1,28 @@
 //! Connections to cameras: sockets only, which know nothing of RTSP.
 
 mod multicast;
+mod stream;
+mod tls;
+mod tunnel;
 mod udp;
 
 pub use multicast::Group;
+pub use tls::Trust;
 pub use udp::Ports;
 
 use std::cell::RefCell;
 use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, ReadBuf};
 use tokio::net::TcpStream;
+
+use stream::Stream;
+
+use super::rtsp::base64;
+use crate::random;
 
 /// What one read takes at most: 20 ms of a 50 Mbit/s camera. Then other tasks have their turn.
 const MOST_READ: usize = 128 << 10;
@@ -28,40 +37,62 @@ thread_local! {
 /// What a read brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Read {
-    /// Something; there may be more.
-    More,
-    /// All that was there.
-    All,
+    /// Something, probably all that was there.
+    Some,
+    /// As much as one read takes.
+    Much,
     /// The camera closed the connection.
     Closed,
+}
+
+/// Where to connect to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// As it stands in a URL.
+    pub host: String,
+    pub port: u16,
+    pub tls: bool,
+    /// Path and query, if it is a tunnel through HTTP.
+    pub tunnel: Option<String>,
 }
 
 /// A connection to a camera.
 #[derive(Debug)]
 pub struct Connection {
-    stream: TcpStream,
+    stream: Stream,
+    /// Where we write, if it is a tunnel through HTTP, and what is written next.
+    post: Option<(Stream, Vec<u8>)>,
     /// What the last read left.
     rest: Vec<u8>,
 }
 
 impl Connection {
-    /// Connects to a host as it stands in a URL.
-    pub async fn open(host: &str, port: u16) -> io::Result<Connection> {
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        let stream = TcpStream::connect((host, port)).await?;
-        // Requests are small, and one waits for the response to the other.
-        let _ = stream.set_nodelay(true);
+    /// Connects. If that is encrypted, to whom it may be.
+    pub async fn open(endpoint: &Endpoint, trust: &Trust) -> io::Result<Connection> {
+        let mut stream = open(endpoint, trust).await?;
+        let Some(path) = &endpoint.tunnel else {
+            return Ok(Connection {
+                stream,
+                post: None,
+                rest: Vec::new(),
+            });
+        };
+        let cookie = random::hex::<11>().unwrap_or_default();
+        let rest = tunnel::get(&mut stream, &endpoint.host, path, &cookie).await?;
+        let mut post = open(endpoint, trust).await?;
+        tunnel::post(&mut post, &endpoint.host, path, &cookie).await?;
         Ok(Connection {
             stream,
-            rest: Vec::new(),
+            post: Some((post, Vec::new())),
+            rest,
         })
     }
 
     /// Our address and the camera's.
     pub fn addresses(&self) -> (IpAddr, IpAddr) {
         let nowhere = IpAddr::V6(Ipv6Addr::UNSPECIFIED);
-        let local = self.stream.local_addr();
-        let peer = self.stream.peer_addr();
+        let local = self.stream.tcp().local_addr();
+        let peer = self.stream.tcp().peer_addr();
         (
             local.map_or(nowhere, |address| address.ip()),
             peer.map_or(nowhere, |address| address.ip()),
@@ -101,8 +132,8 @@ impl Connection {
             self.rest
                 .extend_from_slice(data.get(used..).unwrap_or_default());
             Poll::Ready(Ok(match read < MOST_READ {
-                true => Read::All,
-                false => Read::More,
+                true => Read::Some,
+                false => Read::Much,
             }))
         })
     }
@@ -119,18 +150,30 @@ impl Connection {
         context: &mut Context<'_>,
         data: &mut Vec<u8>,
     ) -> Poll<io::Result<()>> {
-        while !data.is_empty() {
-            let written = ready!(Pin::new(&mut self.stream).poll_write(context, data))?;
-            if written == 0 {
-                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        match &mut self.post {
+            None => self.stream.poll_write_out(context, data),
+            Some((post, encoded)) => {
+                encoded.extend_from_slice(base64(data).as_bytes());
+                data.clear();
+                post.poll_write_out(context, encoded)
             }
-            data.drain(..written);
         }
-        Poll::Ready(Ok(()))
     }
 
     /// Writes what the socket takes now: the connection is about to end.
-    pub fn write_last(&mut self, data: &[u8]) {
-        let _ = self.stream.try_write(data);
+    pub fn write_last(&mut self, data: &mut Vec<u8>) {
+        let _ = self.poll_write(&mut Context::from_waker(Waker::noop()), data);
     }
+}
+
+async fn open(endpoint: &Endpoint, trust: &Trust) -> io::Result<Stream> {
+    let host = endpoint.host.trim_start_matches('[').trim_end_matches(']');
+    let stream = TcpStream::connect((host, endpoint.port)).await?;
+    // Requests are small, and one waits for the response to the other.
+    let _ = stream.set_nodelay(true);
+    if !endpoint.tls {
+        return Ok(Stream::Plain(stream));
+    }
+    let stream = tls::connect(host, stream, trust).await?;
+    Ok(Stream::Tls(Box::new(stream)))
 }

@@ -1,0 +1,237 @@
+//! TLS to a camera, and which certificates are trusted.
+
+use std::fmt::Write;
+use std::io;
+use std::sync::{Arc, OnceLock};
+
+use ::aws_lc_rs::digest::{SHA256, digest};
+use parking_lot::Mutex;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::client::WebPkiServerVerifier;
+use tokio_rustls::rustls::client::danger::{
+    HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
+};
+use tokio_rustls::rustls::crypto::{
+    CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature,
+};
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio_rustls::rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+};
+
+/// SHA-256 of a certificate.
+pub type Fingerprint = [u8; 32];
+
+/// Which certificates of a camera are trusted.
+#[derive(Clone, Debug, Default)]
+pub enum Trust {
+    /// Those that the system trusts.
+    #[default]
+    System,
+    /// Those of these authorities.
+    Authorities(Arc<RootCertStore>),
+    /// This one.
+    Pinned(Fingerprint),
+    /// All: the connection is encrypted, but may be to anybody.
+    Anybody,
+}
+
+impl Trust {
+    /// Trusts the certificates in PEM. `None`: there are none.
+    pub fn authorities(pem: &str) -> Option<Trust> {
+        let mut roots = RootCertStore::empty();
+        let certificates = CertificateDer::pem_slice_iter(pem.as_bytes()).filter_map(Result::ok);
+        let (added, _) = roots.add_parsable_certificates(certificates);
+        (added > 0).then(|| Trust::Authorities(Arc::new(roots)))
+    }
+
+    /// Trusts one certificate; its SHA-256 in hexadecimal, with or without colons. `None`: it is no such.
+    pub fn pinned(text: &str) -> Option<Trust> {
+        let digits: String = text.chars().filter(|c| !matches!(c, ':' | ' ')).collect();
+        let mut fingerprint = Fingerprint::default();
+        if digits.len() != 2 * fingerprint.len() || !digits.is_ascii() {
+            return None;
+        }
+        for (i, byte) in fingerprint.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(digits.get(2 * i..2 * i + 2)?, 16).ok()?;
+        }
+        Some(Trust::Pinned(fingerprint))
+    }
+}
+
+/// The certificates that the system trusts, read once.
+fn system_roots() -> Arc<RootCertStore> {
+    static ROOTS: OnceLock<Arc<RootCertStore>> = OnceLock::new();
+    let roots = ROOTS.get_or_init(|| {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        Arc::new(roots)
+    });
+    Arc::clone(roots)
+}
+
+/// Encrypts a connection to a host as it stands in a URL.
+pub async fn connect(
+    host: &str,
+    stream: TcpStream,
+    trust: &Trust,
+) -> io::Result<TlsStream<TcpStream>> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+    let verifier = Arc::new(Verifier::new(trust, Arc::clone(&provider)).map_err(io::Error::other)?);
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::clone(&verifier) as Arc<dyn ServerCertVerifier>)
+        .with_no_client_auth();
+    let connected = TlsConnector::from(Arc::new(config))
+        .connect(name, stream)
+        .await;
+    connected.map_err(|error| match *verifier.refused.lock() {
+        Some(fingerprint) => io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            format!("{error}; its SHA-256 is {}", hex(&fingerprint)),
+        ),
+        None => error,
+    })
+}
+
+fn hex(fingerprint: &Fingerprint) -> String {
+    fingerprint.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[derive(Debug)]
+struct Verifier {
+    trust: Trust,
+    /// For certificates that authorities vouch for.
+    chains: Option<Arc<WebPkiServerVerifier>>,
+    provider: Arc<CryptoProvider>,
+    /// The certificate that was not trusted.
+    refused: Mutex<Option<Fingerprint>>,
+}
+
+impl Verifier {
+    fn new(trust: &Trust, provider: Arc<CryptoProvider>) -> Result<Verifier, String> {
+        let roots = match trust {
+            Trust::System => Some(system_roots()),
+            Trust::Authorities(roots) => Some(Arc::clone(roots)),
+            Trust::Pinned(_) | Trust::Anybody => None,
+        };
+        let chains = roots.map(|roots| {
+            WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider)).build()
+        });
+        Ok(Verifier {
+            trust: trust.clone(),
+            chains: chains.transpose().map_err(|error| error.to_string())?,
+            provider,
+            refused: Mutex::default(),
+        })
+    }
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        let mut fingerprint = Fingerprint::default();
+        fingerprint.copy_from_slice(digest(&SHA256, end_entity).as_ref());
+        let verified = match (&self.trust, &self.chains) {
+            (Trust::Anybody, _) => Ok(ServerCertVerified::assertion()),
+            (Trust::Pinned(pinned), _) if *pinned == fingerprint => {
+                Ok(ServerCertVerified::assertion())
+            }
+            (_, Some(chains)) => chains.verify_server_cert(
+                end_entity,
+                intermediates,
+                server_name,
+                ocsp_response,
+                now,
+            ),
+            _ => Err(CertificateError::ApplicationVerificationFailure.into()),
+        };
+        if verified.is_err() {
+            *self.refused.lock() = Some(fingerprint);
+        }
+        verified
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fingerprints_are_read_as_people_write_them() {
+        let plain = "00ff".repeat(16);
+        let colons: Vec<String> = (0..32)
+            .map(|i| if i % 2 == 0 { "00" } else { "FF" }.to_owned())
+            .collect();
+        for text in [plain.clone(), colons.join(":")] {
+            let Some(Trust::Pinned(fingerprint)) = Trust::pinned(&text) else {
+                panic!("{text}");
+            };
+            assert_eq!(fingerprint[..2], [0, 255]);
+            assert_eq!(hex(&fingerprint), plain);
+        }
+        for text in [
+            "",
+            "00",
+            &plain[1..],
+            &plain.replace('f', "g"),
+            &"é".repeat(32),
+        ] {
+            assert!(Trust::pinned(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn authorities_are_certificates() {
+        let key = rcgen::generate_simple_self_signed(vec!["camera".to_owned()]).unwrap();
+        assert!(Trust::authorities(&key.cert.pem()).is_some());
+        for text in [
+            "",
+            "x",
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        ] {
+            assert!(Trust::authorities(text).is_none(), "{text}");
+        }
+    }
+}

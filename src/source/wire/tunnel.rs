@@ -1,0 +1,44 @@
+//! RTSP through HTTP: the camera's bytes come as the response to a GET, ours go in base64 as the body of
+//! a POST on a second connection.
+
+use std::io;
+
+use super::stream::Stream;
+
+/// Of the response to GET.
+const MAX_HEAD: usize = 8 << 10;
+const KIND: &str = "application/x-rtsp-tunnelled";
+
+/// Opens one direction: sends GET, and reads the head of the response. Returns what came behind it.
+pub async fn get(stream: &mut Stream, host: &str, path: &str, cookie: &str) -> io::Result<Vec<u8>> {
+    let request = format!(
+        "GET {path} HTTP/1.0\r\nHost: {host}\r\nx-sessioncookie: {cookie}\r\nAccept: {KIND}\r\n\
+         Pragma: no-cache\r\nCache-Control: no-cache\r\n\r\n"
+    );
+    stream.write_all(request.into_bytes()).await?;
+    let mut head = Vec::new();
+    loop {
+        if let Some(end) = memchr::memmem::find(&head, b"\r\n\r\n") {
+            let rest = head.split_off(end + 4);
+            let line = String::from_utf8_lossy(&head);
+            let line = line.lines().next().unwrap_or_default().to_owned();
+            return match line.split_whitespace().nth(1) {
+                Some("200") => Ok(rest),
+                _ => Err(io::Error::other(format!("it answered GET with {line}"))),
+            };
+        }
+        if head.len() > MAX_HEAD || !stream.read_more(&mut head).await? {
+            return Err(io::Error::other("it did not answer GET as HTTP servers do"));
+        }
+    }
+}
+
+/// Opens the other direction.
+pub async fn post(stream: &mut Stream, host: &str, path: &str, cookie: &str) -> io::Result<()> {
+    let request = format!(
+        "POST {path} HTTP/1.0\r\nHost: {host}\r\nx-sessioncookie: {cookie}\r\nContent-Type: {KIND}\r\n\
+         Pragma: no-cache\r\nCache-Control: no-cache\r\nContent-Length: 32767\r\n\
+         Expires: Sun, 9 Jan 1972 00:00:00 GMT\r\n\r\n"
+    );
+    stream.write_all(request.into_bytes()).await
+}
