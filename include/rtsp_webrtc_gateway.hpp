@@ -1562,7 +1562,9 @@ public:
         push.audio_sample_rate = options.audio_sample_rate;
         push.audio_channels = options.audio_channels;
         push.queue_frames = options.queue_frames;
-        push.flags = options.length_prefixed ? RTSP_WEBRTC_GATEWAY_PUSH_LENGTH_PREFIXED : 0U;
+        if (options.length_prefixed) {
+            push.flags |= RTSP_WEBRTC_GATEWAY_PUSH_LENGTH_PREFIXED;
+        }
         push.codec_config = options.codec_config.data();
         push.codec_config_size = options.codec_config.size();
         push.idle_timeout_ms = options.idle_timeout == std::chrono::milliseconds::max()
