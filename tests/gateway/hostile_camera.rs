@@ -351,3 +351,33 @@ fn noise_in_well_formed_packets() {
         Ok(())
     });
 }
+
+/// Each packet is in order, and a thousand times as much work as its size.
+#[test]
+fn aggregates_of_tiny_units() {
+    survives(|peer| {
+        peer.play(SDP)?;
+        peer.rtp(0, true, IDR)?;
+        let mut aggregate = vec![0x78];
+        for _ in 0..10_000 {
+            aggregate.extend([0, 2, 0x41, 0x9a]);
+        }
+        for picture in 1..FLOOD as u32 / aggregate.len() as u32 {
+            peer.rtp(picture * 3600, true, &aggregate)?;
+        }
+        Ok(())
+    });
+}
+
+/// Nothing to forgive in any of them.
+#[test]
+fn tiny_pictures_as_fast_as_possible_in_order() {
+    survives(|peer| {
+        peer.play(SDP)?;
+        peer.rtp(0, true, IDR)?;
+        for picture in 1..FLOOD as u32 / 20 {
+            peer.rtp(picture * 3600, true, &[0x41, 0x9a, 0x10])?;
+        }
+        Ok(())
+    });
+}

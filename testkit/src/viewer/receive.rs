@@ -44,11 +44,11 @@ fn number<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
 }
 
 impl Receiver {
-    /// Reads SSRC and payload types of the first section of this kind.
+    /// Reads SSRC and payload types of the first section of this kind that is sent.
     pub(super) fn read_answer(&mut self, answer: &str, kind: &str) {
-        let Some(section) = answer.split("m=").find(|section| {
-            section.starts_with(kind) && !section.starts_with(&format!("{kind} 0 "))
-        }) else {
+        let mut sections = answer.split("m=");
+        let sent = |section: &&str| section.starts_with(kind) && section.contains("a=sendonly");
+        let Some(section) = sections.find(sent) else {
             return;
         };
         let line = |prefix: &str| section.lines().find_map(|l| l.strip_prefix(prefix));
