@@ -45,7 +45,10 @@ impl NalCodec {
                 h264::nal_type::SEI..=h264::nal_type::AUD => NalKind::Opening,
                 _ => NalKind::Other,
             },
-            NalCodec::H265 => match h265::nal_type(nal) {
+            NalCodec::H265 => match nal
+                .first_chunk()
+                .and_then(|&[a, b]| h265::nal_type(&[a & 0x7f, b]))
+            {
                 Some(0..=h265::nal_type::LAST_SLICE) => NalKind::Slice {
                     first: first && !is_other_layer(nal),
                 },

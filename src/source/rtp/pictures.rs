@@ -364,6 +364,10 @@ impl Pictures {
     /// Looks at a NAL unit that was appended; its length is at `at`.
     fn appended(&mut self, at: usize) {
         self.trim(at);
+        // `forbidden_zero_bit`: some set it on everything. Whether it is damaged, decoders find out.
+        if let Some(header) = self.unit.data.get_mut(at + LENGTH) {
+            *header &= 0x7f;
+        }
         let nal = self.unit.data.get(at + LENGTH..).unwrap_or_default();
         let kind = self.codec.kind(nal);
         let is_slice = matches!(kind, NalKind::Slice { .. });

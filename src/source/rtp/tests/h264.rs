@@ -389,3 +389,19 @@ fn an_sps_without_fields_does_not_join_pictures() {
     rig.send(7200, true, SLICE);
     assert_eq!(rig.take().len(), 2);
 }
+
+#[test]
+fn a_forbidden_bit_that_is_always_set_means_nothing() {
+    let set = |nal: &[u8]| {
+        let mut nal = nal.to_vec();
+        nal[0] |= 0x80;
+        nal
+    };
+    let mut rig = trusted();
+    rig.send(7200, true, &set(IDR));
+    // A FU-A in two packets.
+    rig.send(10_800, false, &[0xfc, 0x81, 0x9a, 1]);
+    rig.send(10_800, true, &[0xfc, 0x41, 2, 3]);
+    let data: Vec<_> = rig.take().into_iter().map(|unit| unit.data).collect();
+    assert_eq!(data, [unit(&[IDR]), unit(&[&[0x61, 0x9a, 1, 2, 3]])]);
+}
