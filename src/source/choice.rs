@@ -40,16 +40,22 @@ impl Choice {
         let is_video = |encoding: &Encoding| matches!(encoding, Encoding::Video(_));
         // A camera sends what it says that it receives, unless that is its loudspeaker.
         let video = first(is_video, false).or_else(|| first(is_video, true));
-        let audio = best_audio(tracks).filter(|_| config.audio);
+        let is_audio = |encoding: &Encoding| matches!(encoding, Encoding::Audio(_));
+        // What viewers cannot be sent, recorders can.
+        let audio = best_audio(tracks).or_else(|| first(is_audio, false));
+        let audio = audio.filter(|_| config.audio);
+        let heard = audio
+            .as_ref()
+            .and_then(|(_, format)| codec(&format.encoding));
         let is_metadata = |encoding: &Encoding| *encoding == Encoding::Metadata;
         let metadata = config.metadata.then(|| first(is_metadata, false)).flatten();
 
         let unusable = unusable(tracks, "video");
-        if video.is_none() && (audio.is_none() || unusable.is_some()) {
+        if video.is_none() && (heard.is_none() || unusable.is_some()) {
             let why = unusable.or_else(|| self::unusable(tracks, "audio"));
             return Err(failure::nothing_usable(&config.url, why.as_ref()));
         }
-        let no_audio = unusable_audio(tracks).filter(|_| config.audio && audio.is_none());
+        let no_audio = unusable_audio(tracks).filter(|_| config.audio && heard.is_none());
         let used: Vec<_> = [video, audio, metadata].into_iter().flatten().collect();
         let set_up = tracks.iter().enumerate().filter(|(index, track)| {
             let is_used = used.iter().any(|(used, _)| used == index);

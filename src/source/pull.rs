@@ -53,6 +53,8 @@ pub(super) struct Camera {
     config: CameraConfig,
     /// The camera refused the password, and is left alone until then: it may lock the account.
     refused: RefCell<Option<(Error, Instant)>>,
+    /// Requests on which the camera hung up while it played.
+    hung_up_on: RefCell<Vec<&'static str>>,
 }
 
 impl Camera {
@@ -62,6 +64,7 @@ impl Camera {
             name,
             config,
             refused: RefCell::default(),
+            hung_up_on: RefCell::default(),
         }
     }
 
@@ -133,6 +136,8 @@ struct Attempt<'a> {
     /// What the session description says of each track's multicast group: address and port of RTP.
     groups: Vec<(usize, Option<IpAddr>, u16)>,
     tracks: Option<Tracks>,
+    /// The tracks that the camera agreed to send.
+    set_up: Vec<usize>,
     by_udp: bool,
     /// Another transport may do what this one does not.
     other_transport: bool,
@@ -162,13 +167,18 @@ impl<'a> Attempt<'a> {
     fn new(camera: &'a Camera) -> Self {
         let url = &camera.config.url;
         let random = || random::number().unwrap_or_default();
+        let mut client = Client::new(url.requested(), url.credentials().cloned(), random);
+        for method in camera.hung_up_on.borrow().iter() {
+            client.avoid(method);
+        }
         Attempt {
-            client: Client::new(url.url().as_str(), url.credentials().cloned(), random),
+            client,
             camera,
             connection: None,
             ports: Vec::new(),
             groups: Vec::new(),
             tracks: None,
+            set_up: Vec::new(),
             by_udp: match camera.config.transport {
                 Transport::Auto => camera.config.by_udp.load(Ordering::Relaxed),
                 transport => transport == Transport::Udp,
@@ -185,6 +195,12 @@ impl<'a> Attempt<'a> {
         let error = self.serve(sink).await;
         for (quirk, times) in self.client.take_quirks().iter() {
             sink.forgave(quirk, times);
+        }
+        if let Some(method) = self.client.hung_up_on() {
+            let mut methods = self.camera.hung_up_on.borrow_mut();
+            if !methods.contains(&method) {
+                methods.push(method);
+            }
         }
         let live = self.tracks.as_ref().and_then(Tracks::live_since);
         let live = live.map(|since| Instant::from_std(since).elapsed());
@@ -281,17 +297,25 @@ impl<'a> Attempt<'a> {
                     };
                     self.groups = choice.set_up.iter().filter_map(group).collect();
                     self.tracks = Some(Tracks::new(&description, &choice, order));
+                    self.set_up.clear();
                     self.client.set_up(wanted);
                 }
-                Event::SetUp(track, answer) => match self.camera.config.transport {
-                    Transport::Multicast => self.join(track, &answer)?,
-                    _ => {
-                        if let Some((_, ports)) = self.ports.iter_mut().find(|(i, _)| *i == track) {
-                            ports.answered(answer.source, answer.server_port);
-                        }
+                Event::SetUp(track, answer) => {
+                    self.set_up.push(track);
+                    if self.camera.config.transport == Transport::Multicast {
+                        self.join(track, &answer)?;
+                    } else if let Some((_, ports)) =
+                        self.ports.iter_mut().find(|(i, _)| *i == track)
+                    {
+                        ports.answered(answer.source, answer.server_port);
                     }
-                },
-                Event::Playing => self.playing = Some(Instant::now()),
+                }
+                Event::Playing => {
+                    self.playing = Some(Instant::now());
+                    if let Some(tracks) = &mut self.tracks {
+                        tracks.retain(&self.set_up);
+                    }
+                }
                 Event::Reconnect => {
                     if self.playing.take().is_some() {
                         self.begun = Instant::now();

@@ -13,7 +13,8 @@ use crate::media::{AccessUnit, MediaKind, TrackInfo};
 enum Way {
     Video(Box<Gate>),
     Audio(Audio),
-    Metadata,
+    /// For recorders only.
+    Recorded,
 }
 
 struct Receiving {
@@ -57,9 +58,9 @@ impl Tracks {
                 }
                 Encoding::Audio(encoding) => match Audio::new(encoding, format.clock_rate) {
                     Some(audio) => Way::Audio(audio),
-                    None => continue,
+                    None => Way::Recorded,
                 },
-                Encoding::Metadata => Way::Metadata,
+                Encoding::Metadata => Way::Recorded,
             };
             all.push(Receiving {
                 index: *index,
@@ -79,6 +80,16 @@ impl Tracks {
             },
             all,
         }
+    }
+
+    /// Only these tracks are sent, by their indexes: the camera refused the others.
+    pub fn retain(&mut self, set_up: &[usize]) {
+        self.all.retain(|track| set_up.contains(&track.index));
+        let has_audio = self
+            .all
+            .iter()
+            .any(|track| matches!(track.way, Way::Audio(_)));
+        self.shared.audio = self.shared.audio.take().filter(|_| has_audio);
     }
 
     /// Since when the stream is live in this connection.
@@ -167,7 +178,7 @@ impl Shared {
         let judged = match way {
             Way::Video(_) => true,
             Way::Audio(_) => !self.has_video,
-            Way::Metadata => false,
+            Way::Recorded => false,
         };
         if judged {
             self.first.get_or_insert(unit.arrival);
@@ -202,7 +213,7 @@ impl Shared {
                     audio.push(&access_unit, unit.lost, sink);
                 }
             }
-            Way::Metadata => {}
+            Way::Recorded => {}
         }
         sink.received(&Arrival {
             format,

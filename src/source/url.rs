@@ -65,6 +65,8 @@ pub(super) fn endpoint(url: &str, through_http: bool) -> Endpoint {
 #[derive(Clone)]
 pub struct CameraUrl {
     url: Url,
+    /// As the host wrote it, without credentials: some cameras compare bytes.
+    requested: String,
     credentials: Option<Credentials>,
 }
 
@@ -127,15 +129,27 @@ impl CameraUrl {
         let credentials = (!username.is_empty() || !password.is_empty())
             .then_some(Credentials { username, password });
 
+        let requested = match (userinfo(text), text.split_once("//")) {
+            (Some(userinfo), Some((_, rest))) => rest.get(userinfo.len() + 1..),
+            (_, rest) => rest.map(|(_, rest)| rest),
+        };
+        let requested = requested.filter(|rest| rest.bytes().all(|byte| byte.is_ascii_graphic()));
         // Neither can fail for a URL that has a host.
         let _ = url.set_username("");
         let _ = url.set_password(None);
-        Ok(CameraUrl { url, credentials })
+        Ok(CameraUrl {
+            requested: requested.map_or_else(
+                || url.as_str().to_owned(),
+                |rest| format!("{}://{rest}", url.scheme()),
+            ),
+            url,
+            credentials,
+        })
     }
 
     /// The URL to request: with its query, without credentials.
-    pub(super) fn url(&self) -> &Url {
-        &self.url
+    pub(super) fn requested(&self) -> &str {
+        &self.requested
     }
 
     /// User and password, if any.
@@ -252,6 +266,13 @@ mod tests {
             ("RTSP://cam:8554/", "rtsp://cam:8554/", "cam:8554", ""),
             ("rtsps://cam/x", "rtsps://cam/x", "cam:322", ""),
             (
+                "rtsp://u:p@cam//a//1%20a?x=%2F+|{}",
+                "rtsp://cam//a//1%20a?x=%2F+|{}",
+                "cam:554",
+                "u:p",
+            ),
+            ("rtsp://cam/a b", "rtsp://cam/a%20b", "cam:554", ""),
+            (
                 "rtsp://[::1]:65535/",
                 "rtsp://[::1]:65535/",
                 "[::1]:65535",
@@ -288,7 +309,7 @@ mod tests {
         ];
         for (text, requested, authority, credentials) in table {
             let url = CameraUrl::parse(&options(text)).unwrap_or_else(|e| panic!("{text}: {e}"));
-            assert_eq!(url.url().as_str(), requested, "{text}");
+            assert_eq!(url.requested(), requested, "{text}");
             assert_eq!(url.authority(), authority, "{text}");
             let got = url
                 .credentials()

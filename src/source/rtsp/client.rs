@@ -126,6 +126,7 @@ pub struct Client {
     reconnected: bool,
     last_packet: Option<Instant>,
     doubted: Option<Instant>,
+    hung_up_on: Option<&'static str>,
     random: fn() -> u64,
 }
 
@@ -156,6 +157,7 @@ impl Client {
             reconnected: false,
             last_packet: None,
             doubted: None,
+            hung_up_on: None,
             random,
         }
     }
@@ -184,6 +186,16 @@ impl Client {
     /// What happened since the last call.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
+    }
+
+    /// Does not keep the session alive by this method.
+    pub fn avoid(&mut self, method: &str) {
+        self.keep_alive.refused(method);
+    }
+
+    /// The camera closed the connection when it should have answered this keep-alive.
+    pub fn hung_up_on(&self) -> Option<&'static str> {
+        self.hung_up_on
     }
 
     /// What was forgiven since the last call.
@@ -263,6 +275,10 @@ impl Client {
         }
         let owed = self.requests.oldest();
         let after_challenge = owed.is_some_and(|request| request.challenged > 0);
+        if self.state == State::Playing {
+            let request = owed.filter(|request| request.step == Step::KeepAlive);
+            self.hung_up_on = request.map(|request| request.method);
+        }
         let silent = !self.responded && owed.is_some_and(|request| request.step == Step::Describe);
         if self.state != State::Playing && after_challenge && !self.reconnected {
             self.reconnected = true;

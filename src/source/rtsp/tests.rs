@@ -730,6 +730,28 @@ fn a_session_is_kept_alive() {
 }
 
 #[test]
+fn a_camera_that_hangs_up_on_a_keep_alive() {
+    let mut world = World::new(None);
+    world.play();
+    world.pass(20);
+    world.request();
+    world.answer("200 OK", "", "");
+    world.pass(20);
+    assert_eq!(world.method(), "GET_PARAMETER rtsp://h/cam/");
+    world.client.closed(&[], world.now, &mut |_, _| {});
+    assert_eq!(world.client.hung_up_on(), Some("GET_PARAMETER"));
+    let mut world = World::new(None);
+    world.client.avoid("GET_PARAMETER");
+    world.play();
+    for _ in 0..4 {
+        world.pass(20);
+        assert_eq!(world.method(), "OPTIONS rtsp://h/cam/");
+        world.answer("200 OK", "", "");
+    }
+    assert_eq!(world.client.hung_up_on(), None);
+}
+
+#[test]
 fn a_session_that_the_camera_does_not_know() {
     let mut world = World::new(None);
     world.play();
