@@ -193,9 +193,7 @@ impl<'a> Attempt<'a> {
     /// better.
     async fn run(mut self, sink: &mut impl Sink) -> (Error, Option<Duration>, bool) {
         let error = self.serve(sink).await;
-        for (quirk, times) in self.client.take_quirks().iter() {
-            sink.forgave(quirk, times);
-        }
+        self.tell_quirks(sink);
         if let Some(method) = self.client.hung_up_on() {
             let mut methods = self.camera.hung_up_on.borrow_mut();
             if !methods.contains(&method) {
@@ -246,6 +244,15 @@ impl<'a> Attempt<'a> {
                     }
                 });
             }
+        }
+    }
+
+    fn tell_quirks(&mut self, sink: &mut impl Sink) {
+        for (quirk, times) in self.client.take_quirks().iter() {
+            sink.forgave(quirk, times);
+        }
+        if let Some(tracks) = &mut self.tracks {
+            tracks.quirks(|quirk, times| sink.forgave(quirk, times));
         }
     }
 
@@ -475,9 +482,7 @@ impl<'a> Attempt<'a> {
                 })
             });
         }
-        for (quirk, times) in self.client.take_quirks().iter() {
-            sink.forgave(quirk, times);
-        }
+        self.tell_quirks(sink);
     }
 
     fn next_deadline(&self) -> Instant {

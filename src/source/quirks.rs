@@ -53,6 +53,11 @@ quirks! {
     SdpText "sdp-text" "The session description has lines that end with CR alone, NUL or other control characters, or text that is not UTF-8."
     SdpRtpmap "sdp-rtpmap" "A payload type has no `a=rtpmap`, or one without encoding or clock rate."
     SdpControl "sdp-control" "A track has no URL of its own (`a=control`), although there are several."
+    Markers "markers" "Marker bits are set where no video frame ends."
+    StartCodes "start-codes" "There are start codes in NAL units, or between several that are sent as one."
+    Timestamps "timestamps" "Timestamps stand still, jump, run backwards or at a wrong speed. Counted in frames that are spaced by their arrival."
+    SequenceNumbers "sequence-numbers" "Sequence numbers stand still, are reset or mean nothing."
+    PayloadType "payload-type" "Packets have another payload type than the session description says."
 }
 
 /// How often each of them was forgiven.

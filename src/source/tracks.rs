@@ -7,7 +7,7 @@ use super::choice::Choice;
 use super::rtp::{self, CaptureClock, Encoding, Format, Order, Reception, Unit};
 use super::rtsp::Description;
 use super::video::{Gate, Passed, Received};
-use super::{Arrival, Sink};
+use super::{Arrival, Quirk, Sink};
 use crate::media::{AccessUnit, MediaKind, TrackInfo};
 
 enum Way {
@@ -143,6 +143,15 @@ impl Tracks {
         {
             if reception.next_deadline().is_some_and(|at| at <= now) {
                 reception.handle_timeout(now, &mut |unit| shared.pass(unit, format, way, sink));
+            }
+        }
+    }
+
+    /// What was forgiven the camera since the last call.
+    pub fn quirks(&mut self, mut told: impl FnMut(Quirk, u32)) {
+        for track in &mut self.all {
+            for (quirk, times) in track.reception.take_quirks().iter() {
+                told(quirk, times);
             }
         }
     }

@@ -37,7 +37,7 @@ use self::pictures::Pictures;
 use self::report::{Reports, Said};
 use self::timeline::Timeline;
 use self::unit::Piece;
-use super::audio as sound;
+use super::{Quirk, Quirks, audio as sound};
 use crate::media::Codec;
 
 /// How packets arrive.
@@ -94,6 +94,8 @@ pub struct Reception {
     sequencer: Sequencer,
     assembly: Assembly,
     counters: Counters,
+    /// Packets of a payload type that is not the format's.
+    other_types: u32,
     reports: Reports,
     /// The sender said that it sends no more.
     ended: bool,
@@ -111,6 +113,8 @@ struct Assembly {
     before: Before,
     /// A sender report that came before the first packet.
     early: Option<(u32, SenderTime, u32)>,
+    /// Units whose timestamps were not believed.
+    implausible: u32,
     timeline: Timeline,
 }
 
@@ -132,6 +136,7 @@ impl Reception {
             assembly: Assembly::new(format),
             order,
             counters: Counters::default(),
+            other_types: 0,
             reports: Reports::new(format.clock_rate),
             ended: false,
             format: format.clone(),
@@ -150,6 +155,13 @@ impl Reception {
             return;
         };
         self.counters.packets += 1;
+        if self
+            .format
+            .payload_type
+            .is_some_and(|own| own != packet.payload_type)
+        {
+            self.other_types = self.other_types.saturating_add(1);
+        }
         self.ended = false;
         self.reports.received(&packet, now);
         let Reception {
@@ -235,6 +247,20 @@ impl Reception {
         &self.format
     }
 
+    /// What was forgiven since the last call.
+    pub fn take_quirks(&mut self) -> Quirks {
+        let mut quirks = Quirks::default();
+        let mut note = |quirk, count: &mut u32| quirks.note(quirk, std::mem::take(count));
+        note(Quirk::SequenceNumbers, &mut self.sequencer.renumbered);
+        note(Quirk::PayloadType, &mut self.other_types);
+        note(Quirk::Timestamps, &mut self.assembly.implausible);
+        if let Assembler::Pictures(pictures) = &mut self.assembly.assembler {
+            note(Quirk::Markers, &mut pictures.wrong_markers);
+            note(Quirk::StartCodes, &mut pictures.start_codes);
+        }
+        quirks
+    }
+
     /// Whether the sender has said goodbye (RTCP BYE), and nothing came since.
     pub fn ended(&self) -> bool {
         self.ended
@@ -257,6 +283,7 @@ impl Assembly {
             last: None,
             before: Before::default(),
             early: None,
+            implausible: 0,
             clock: TrackClock::new(format.clock_rate),
             timeline: Timeline::new(format.clock_rate),
         }
@@ -307,9 +334,10 @@ impl Assembly {
             assembler,
             clock,
             timeline,
+            implausible,
             ..
         } = self;
-        let mut out = |unit| out(dated(unit, clock, timeline));
+        let mut out = |unit| out(dated(unit, clock, timeline, implausible));
         match assembler {
             Assembler::Pictures(pictures) => {
                 nal_payload::push(pictures, format, &piece, &mut out);
@@ -341,17 +369,21 @@ impl Assembly {
             assembler,
             clock,
             timeline,
+            implausible,
             ..
         } = self;
         if let Assembler::Pictures(pictures) = assembler {
-            pictures.handle_timeout(now, &mut |unit| out(dated(unit, clock, timeline)));
+            pictures.handle_timeout(now, &mut |unit| {
+                out(dated(unit, clock, timeline, implausible))
+            });
         }
     }
 }
 
 /// Makes the timestamp plausible, and adds when it was sampled if the camera's can be believed.
-fn dated(unit: Unit, clock: &TrackClock, timeline: &mut Timeline) -> Unit {
+fn dated(unit: Unit, clock: &TrackClock, timeline: &mut Timeline, implausible: &mut u32) -> Unit {
     let placed = timeline.place(unit.timestamp, unit.arrival);
+    *implausible = implausible.saturating_add(u32::from(!placed.believed));
     let sampled = placed
         .believed
         .then(|| clock.sampled(unit.timestamp))

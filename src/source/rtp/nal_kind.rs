@@ -45,14 +45,11 @@ impl NalCodec {
                 h264::nal_type::SEI..=h264::nal_type::AUD => NalKind::Opening,
                 _ => NalKind::Other,
             },
-            NalCodec::H265 => match nal
-                .first_chunk()
-                .and_then(|&[a, b]| h265::nal_type(&[a & 0x7f, b]))
-            {
-                Some(0..=h265::nal_type::LAST_SLICE) => NalKind::Slice {
+            NalCodec::H265 => match nal.first().map_or(u8::MAX, |header| header >> 1 & 0x3f) {
+                0..=h265::nal_type::LAST_SLICE => NalKind::Slice {
                     first: first && !is_other_layer(nal),
                 },
-                Some(h265::nal_type::VPS..=h265::nal_type::AUD | h265::nal_type::PREFIX_SEI) => {
+                h265::nal_type::VPS..=h265::nal_type::AUD | h265::nal_type::PREFIX_SEI => {
                     NalKind::Opening
                 }
                 _ => NalKind::Other,
@@ -104,7 +101,8 @@ mod tests {
             (&[0x40, 1, 0x0c], NalKind::Opening),
             (&[0x4e, 1, 5], NalKind::Opening),
             (&[0x50, 1, 5], NalKind::Other),
-            (&[0x26], NalKind::Other),
+            (&[0xa6, 1, 0xaf], first),
+            (&[], NalKind::Other),
         ] {
             assert_eq!(NalCodec::H265.kind(nal), kind, "{nal:02x?}");
         }

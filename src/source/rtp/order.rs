@@ -47,6 +47,8 @@ pub struct Sequencer {
     /// A packet that fits nowhere: a new sequence begins with it if the next one follows it.
     suspect: Option<Held>,
     spare: Vec<Vec<u8>>,
+    /// Packets whose numbers were not those that were due.
+    pub renumbered: u32,
 }
 
 #[derive(Debug)]
@@ -149,6 +151,7 @@ impl Sequencer {
             since: None,
             suspect: None,
             spare: Vec::new(),
+            renumbered: 0,
         }
     }
 
@@ -169,7 +172,10 @@ impl Sequencer {
             return;
         };
         let place = match current.place(packet, self.order) {
-            _ if current.unnumbered => Place::Next,
+            _ if current.unnumbered => {
+                self.renumbered = self.renumbered.saturating_add(1);
+                Place::Next
+            }
             place => place,
         };
         if let Place::Next = place {
@@ -189,7 +195,10 @@ impl Sequencer {
                 self.hold(missing, data, now);
                 self.release(now, deliver);
             }
-            Place::Renumbered => self.next(packet, 0, now, deliver),
+            Place::Renumbered => {
+                self.renumbered = self.renumbered.saturating_add(1);
+                self.next(packet, 0, now, deliver);
+            }
             Place::Elsewhere if self.order == Order::InOrder => {
                 self.begin(packet, now, deliver);
             }

@@ -56,6 +56,9 @@ pub struct Pictures {
     /// Two fields of a frame may be two pictures with the same timestamp.
     interlaced: bool,
     search: Search,
+    /// Markers that proved wrong, and NAL units with start codes in them.
+    pub wrong_markers: u32,
+    pub start_codes: u32,
 }
 
 /// What a packet begins with.
@@ -103,6 +106,8 @@ impl Pictures {
             ends: None,
             interlaced: format.may_have_fields,
             search: Search::Slices(SEARCHED),
+            wrong_markers: 0,
+            start_codes: 0,
         }
     }
 
@@ -250,13 +255,13 @@ impl Pictures {
             *seen = true;
         }
         if self.open.is_some() {
-            if self.ends == Some(true) {
+            match self.ends {
                 // It cannot be the end of the picture.
-                self.markers = Markers::Wrong;
-                return;
+                Some(true) => return self.contradicted(),
+                // The end bit is never set.
+                Some(false) => self.close(),
+                None => return,
             }
-            // The end bit is never set.
-            self.close();
         }
         match self.markers {
             // Parameter sets and the like are no picture.
@@ -327,6 +332,7 @@ impl Pictures {
     fn contradicted(&mut self) {
         self.marked = false;
         self.markers = Markers::Wrong;
+        self.wrong_markers = self.wrong_markers.saturating_add(1);
     }
 
     /// Whether so much more fits. What does not fit is dropped with all that is there: whatever would
@@ -382,6 +388,7 @@ impl Pictures {
         };
         if joined {
             self.search = Search::Found;
+            self.start_codes = self.start_codes.saturating_add(1);
             return self.split(at);
         }
         self.nals += 1;

@@ -45,7 +45,8 @@ struct State {
     /// How far the timeline is ahead of the arrivals: of the last seconds, that of the unit with the
     /// least delay.
     lead: i64,
-    /// Consecutive steps back.
+    /// The last step, and how many in a row went back.
+    last_step: i64,
     steps_back: u32,
     speed: Speed,
     /// While the timestamps are not believed.
@@ -98,6 +99,7 @@ impl Timeline {
             highest_out: timestamp.wrapping_sub(1),
             last_arrival: 0,
             lead: timestamp,
+            last_step: 0,
             steps_back: 0,
             speed: Speed {
                 begun: (timestamp, 0),
@@ -119,10 +121,13 @@ impl State {
         let step = timestamp.wrapping_sub(self.last);
         let above = timestamp.wrapping_sub(self.highest);
         self.steps_back = match step {
+            // Steps of the same size are none to B-frames.
+            ..0 if step == self.last_step => STEPS_BACK,
             ..0 => self.steps_back + 1,
             0 => self.steps_back,
             1.. => 0,
         };
+        self.last_step = step;
         let was_believed = self.by_arrival.is_none();
         self.judge(timestamp, arrived, rate);
         let candidate = timestamp.wrapping_add(self.offset);
@@ -329,7 +334,7 @@ mod tests {
             let placed = play(n.clone().map(stamp));
             // Until it is noticed.
             let from = match what {
-                "backwards" => 10,
+                "backwards" => 2,
                 "in milliseconds" | "at 8 kHz" => 100,
                 _ => 0,
             };

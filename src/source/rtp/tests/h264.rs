@@ -3,6 +3,7 @@
 use super::*;
 use crate::media::nal::nals;
 use crate::media::testing::{OTHER_PPS, OTHER_SPS, SPS, nal, unit};
+use crate::source::Quirk;
 use fastrand::Rng;
 
 const IDR: &[u8] = &[0x65, 0x88, 1, 2, 3];
@@ -263,19 +264,20 @@ fn fragments_of_all_kinds_are_read() {
 
 #[test]
 fn a_marker_on_each_fragment_is_no_end() {
-    let mut rig = Rig::video("h264");
-    for i in 0..4 {
-        for fragment in [
-            &[0x7c, 0x85, 0x88, 1][..],
-            &[0x7c, 0x05, 2],
-            &[0x7c, 0x45, 3],
-        ] {
-            rig.send(i * 3600, true, fragment);
+    // With a marker on the last one as well, and without.
+    for last in [true, false] {
+        let mut rig = Rig::video("h264");
+        for i in 0..4 {
+            rig.send(i * 3600, true, &[0x7c, 0x85, 0x88, 1]);
+            rig.send(i * 3600, true, &[0x7c, 0x05, 2]);
+            rig.send(i * 3600, last, &[0x7c, 0x45, 3]);
         }
+        rig.send(90_000, false, SLICE);
+        assert_eq!(rig.data(), [(); 4].map(|()| unit(&[IDR])));
+        let quirks = rig.reception.take_quirks();
+        let markers = quirks.iter().find(|(quirk, _)| *quirk == Quirk::Markers);
+        assert!(markers.is_some_and(|(_, times)| times > 0));
     }
-    rig.pass(ms(40));
-    // Before the first end bit, a marker seems to stand for it.
-    assert_eq!(rig.data()[1..], [(); 3].map(|()| unit(&[IDR])));
 }
 
 #[test]
