@@ -26,9 +26,22 @@ pub struct CameraConfig {
 impl CameraConfig {
     /// Fails with `Url`, `Credentials` or `InvalidArgument`.
     pub fn new(options: &PullOptions) -> Result<CameraConfig> {
+        let url = CameraUrl::parse(options)?;
+        let transport = match (url.is_encrypted(), options.transport) {
+            // Nothing but TCP is encrypted.
+            (true, Transport::Auto) => Transport::Tcp,
+            (true, Transport::Udp | Transport::Multicast) => {
+                return Err(Error::new(
+                    Status::InvalidArgument,
+                    "media of an rtsps URL cannot be received by UDP, which is not encrypted: use \
+                     TCP, or an rtsp URL",
+                ));
+            }
+            (_, transport) => transport,
+        };
         Ok(CameraConfig {
-            url: CameraUrl::parse(options)?,
-            transport: options.transport,
+            url,
+            transport,
             by_udp: Arc::default(),
             trust: trust(options)?,
             audio: !options.no_audio,

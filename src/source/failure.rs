@@ -69,6 +69,17 @@ pub(super) fn of_client(url: &CameraUrl, failure: Failure) -> Error {
                 detail(&said)
             ),
         ),
+        Failure::Deaf => (
+            Status::Camera,
+            format!("camera {camera} does not read what it is sent: restart the camera"),
+        ),
+        Failure::ElsewhereUnauthorized => (
+            Status::Auth,
+            format!(
+                "camera {camera} redirects to another host, which asks for a password, and the \
+                 password is not sent there: use the URL of that host"
+            ),
+        ),
         Failure::TooLong(what) => (
             Status::Camera,
             format!(
@@ -91,7 +102,10 @@ pub(super) fn of_client(url: &CameraUrl, failure: Failure) -> Error {
         ),
         Failure::BadRedirect => (
             Status::Camera,
-            format!("camera {camera} redirects to what is no RTSP URL: check its configuration"),
+            format!(
+                "camera {camera} redirects to what is no RTSP URL, or to one without TLS: check its \
+                 configuration"
+            ),
         ),
         Failure::Closed => return closed(url),
     };
@@ -304,6 +318,12 @@ mod tests {
                 Failure::TooLong("a header"),
                 Status::Camera,
                 "sends a header",
+            ),
+            (Failure::Deaf, Status::Camera, "does not read"),
+            (
+                Failure::ElsewhereUnauthorized,
+                Status::Auth,
+                "URL of that host",
             ),
             (Failure::NotRtsp, Status::Camera, "port of its URL"),
             (Failure::Redirects, Status::Camera, "again and again"),

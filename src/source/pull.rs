@@ -29,6 +29,8 @@ use crate::state::StreamId;
 /// With [`Transport::Auto`]: a camera that plays and sends nothing for this long is asked to send in
 /// another way.
 const SILENT: Duration = Duration::from_secs(4);
+/// Small reads of one camera before other tasks have their turn.
+const READS_PER_TURN: u32 = 8;
 
 /// Connects, delivers media to `sink`, and reconnects whenever the connection ends; with `demand`,
 /// only while the camera is wanted. Runs until dropped, on a tokio current-thread runtime inside a
@@ -212,6 +214,7 @@ impl<'a> Attempt<'a> {
         if let Err(error) = self.connect().await {
             return error;
         }
+        let mut reads = 0;
         loop {
             match self.events().await {
                 Ok(()) => {}
@@ -223,9 +226,13 @@ impl<'a> Attempt<'a> {
             let turn = self.turn(timer.as_mut(), sink).await;
             let now = Instant::now();
             match turn {
-                Turn::Read(Ok(Read::Some)) | Turn::Wrote(Ok(())) => {}
+                Turn::Read(Ok(Read::Some)) if reads < READS_PER_TURN => reads += 1,
+                Turn::Wrote(Ok(())) => {}
                 // Other tasks have their turn.
-                Turn::Read(Ok(Read::Much)) | Turn::Datagrams => tokio::task::yield_now().await,
+                Turn::Read(Ok(Read::Some | Read::Much)) | Turn::Datagrams => {
+                    reads = 0;
+                    tokio::task::yield_now().await;
+                }
                 Turn::Read(Ok(Read::Closed)) => self.closed(now, sink),
                 Turn::Read(Err(error)) | Turn::Wrote(Err(error)) => {
                     self.closed(now, sink);
@@ -260,7 +267,6 @@ impl<'a> Attempt<'a> {
     async fn connect(&mut self) -> Result<()> {
         let Camera { config, .. } = self.camera;
         self.connection = None;
-        self.ports.clear();
         let deadline = self.begun + config.timeouts.connect;
         let endpoint = endpoint(self.client.url(), config.transport == Transport::Http);
         match timeout_at(deadline, Connection::open(&endpoint, &config.trust)).await {
@@ -346,11 +352,12 @@ impl<'a> Attempt<'a> {
     fn wanted(&mut self, choice: &Choice) -> Result<Vec<Wanted>> {
         self.ports.clear();
         let (url, transport) = (&self.camera.config.url, self.camera.config.transport);
+        let encrypted = self.client.url().starts_with("rtsps");
         let mut wanted = Vec::new();
         for &track in &choice.set_up {
             let lower = match (transport, &self.connection) {
-                (Transport::Multicast, _) => Lower::Multicast,
-                (_, Some(connection)) if self.by_udp => {
+                (Transport::Multicast, _) if !encrypted => Lower::Multicast,
+                (_, Some(connection)) if self.by_udp && !encrypted => {
                     let (local, peer) = connection.addresses();
                     let ports = Ports::bind(local, peer);
                     let ports = ports.map_err(|error| failure::no_ports(url, &error))?;
@@ -411,11 +418,22 @@ impl<'a> Attempt<'a> {
                 return Poll::Pending;
             };
             let (client, tracks) = (&mut self.client, &mut self.tracks);
-            if !client.unwritten().is_empty()
+            if (!client.unwritten().is_empty() || connection.has_unwritten())
                 && let Poll::Ready(written) = connection.poll_write(context, client.unwritten())
                 && written.is_err()
             {
                 return Poll::Ready(Turn::Wrote(written));
+            }
+            if client.is_paused() {
+                connection.take_rest(|data| {
+                    let now = std::time::Instant::now();
+                    client.receive(data, now, &mut |index, packet| {
+                        if let Some(tracks) = tracks {
+                            tracks.packet(index, packet, now, sink);
+                        }
+                    })
+                });
+                return Poll::Ready(Turn::Read(Ok(Read::Much)));
             }
             let read = connection.poll_read(context, |data| {
                 let now = std::time::Instant::now();

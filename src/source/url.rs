@@ -133,7 +133,10 @@ impl CameraUrl {
             (Some(userinfo), Some((_, rest))) => rest.get(userinfo.len() + 1..),
             (_, rest) => rest.map(|(_, rest)| rest),
         };
-        let requested = requested.filter(|rest| rest.bytes().all(|byte| byte.is_ascii_graphic()));
+        let requested = requested.filter(|rest| {
+            rest.bytes()
+                .all(|byte| byte.is_ascii_graphic() && byte != b'"')
+        });
         // Neither can fail for a URL that has a host.
         let _ = url.set_username("");
         let _ = url.set_password(None);
@@ -150,6 +153,11 @@ impl CameraUrl {
     /// The URL to request: with its query, without credentials.
     pub(super) fn requested(&self) -> &str {
         &self.requested
+    }
+
+    /// Whether the connection is encrypted.
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.url.scheme() == "rtsps"
     }
 
     /// User and password, if any.

@@ -24,6 +24,12 @@ const MAX_JUNK_AT_FIRST: usize = 4 << 10;
 const BODY_ENDS: Duration = Duration::from_millis(500);
 /// A session that the camera says it does not know is lost if nothing comes for this long.
 const DOUBT: Duration = Duration::from_secs(2);
+/// Packets that are passed on before other tasks have their turn; a message counts as several. A burst of
+/// 128 KiB has about a hundred.
+const ITEMS_PER_TURN: usize = 256;
+const MESSAGE_ITEMS: usize = 16;
+/// A frame is looked for behind junk whenever so much more has come.
+const SEARCH_STEP: usize = 1 << 10;
 /// No RTCP packet is shorter.
 const SHORTEST_PACKET: usize = 8;
 
@@ -60,6 +66,10 @@ pub enum Failure {
     TornDown,
     /// Method, and what the response was.
     Refused(&'static str, String),
+    /// It does not read what it is sent.
+    Deaf,
+    /// It redirects to another host, which asks for a password.
+    ElsewhereUnauthorized,
     /// What was too long.
     TooLong(&'static str),
     /// Nothing of what it sends is RTSP.
@@ -78,6 +88,15 @@ pub struct Wanted {
     pub lower: Lower,
     /// Without it there is no use in the session.
     pub needed: bool,
+}
+
+/// A body that is waited for.
+#[derive(Clone, Copy, Debug)]
+struct Awaited {
+    /// Bytes of the message that are there, since when, and how many it has if it says so.
+    there: usize,
+    since: Instant,
+    whole: Option<usize>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -110,12 +129,16 @@ pub struct Client {
     set_up: Vec<(usize, String)>,
     /// URLs to play, where each track needs a PLAY of its own.
     to_play: Vec<String>,
+    /// Each track has a PLAY of its own: the camera wanted that.
+    each_by_itself: bool,
     session_url: String,
     channels: Channels,
     /// Since the last message or frame.
     junk: usize,
-    /// A message's body is waited for: so many bytes are there, since when.
-    body: Option<(usize, Instant)>,
+    /// A message's body is waited for.
+    body: Option<Awaited>,
+    /// So many bytes behind junk have no whole frame in them.
+    searched: usize,
     /// The connection has ended: what is there is all.
     ended: bool,
     /// There was a response on this connection.
@@ -126,6 +149,10 @@ pub struct Client {
     reconnected: bool,
     last_packet: Option<Instant>,
     doubted: Option<Instant>,
+    /// There will be another connection: nothing more is read of this one.
+    leaving: bool,
+    /// The last call of [`Client::receive`] stopped before the end: others have their turn.
+    paused: bool,
     hung_up_on: Option<&'static str>,
     random: fn() -> u64,
 }
@@ -147,16 +174,20 @@ impl Client {
             forms: Vec::new(),
             set_up: Vec::new(),
             to_play: Vec::new(),
+            each_by_itself: false,
             session_url: String::new(),
             channels: Channels::new(),
             junk: 0,
             body: None,
+            searched: 0,
             ended: false,
             responded: false,
             options_first: false,
             reconnected: false,
             last_packet: None,
             doubted: None,
+            leaving: false,
+            paused: false,
             hung_up_on: None,
             random,
         }
@@ -169,12 +200,15 @@ impl Client {
 
     /// There is a connection, the first or another.
     pub fn connected(&mut self) {
+        self.leaving = false;
+        self.paused = false;
+        self.searched = 0;
         self.junk = 0;
         self.body = None;
         self.ended = false;
         self.responded = false;
         match self.requests.reconnected() {
-            Some(request) => self.requests.send(request, (self.random)()),
+            Some(request) => self.send(request),
             None if self.options_first => {
                 let request = Request::new(Step::Options, "OPTIONS", &self.url);
                 self.send(request);
@@ -196,6 +230,11 @@ impl Client {
     /// The camera closed the connection when it should have answered this keep-alive.
     pub fn hung_up_on(&self) -> Option<&'static str> {
         self.hung_up_on
+    }
+
+    /// Whether there is something to read in what [`Client::receive`] left.
+    pub fn is_paused(&self) -> bool {
+        self.paused
     }
 
     /// What was forgiven since the last call.
@@ -241,12 +280,14 @@ impl Client {
 
     /// When to call [`Client::handle_timeout`], or [`Client::receive`] with the bytes that are left.
     pub fn next_deadline(&self) -> Option<Instant> {
-        let body = self.body.map(|(_, since)| since + BODY_ENDS);
+        let body = self.body.map(|body| body.since + BODY_ENDS);
         let doubt = self.doubted.map(|at| at + DOUBT);
-        [body, doubt, self.keep_alive.next_deadline()]
+        let playing = [doubt, self.keep_alive.next_deadline()];
+        let playing = playing
             .into_iter()
             .flatten()
-            .min()
+            .filter(|_| self.state == State::Playing);
+        playing.chain(body).min()
     }
 
     /// Time has passed.
@@ -270,7 +311,7 @@ impl Client {
     pub fn closed(&mut self, rest: &[u8], now: Instant, out: &mut impl FnMut(usize, &[u8])) {
         self.ended = true;
         self.receive(rest, now, out);
-        if self.state == State::Over || self.events.contains(&Event::Reconnect) {
+        if self.state == State::Over || self.leaving {
             return;
         }
         let owed = self.requests.oldest();
@@ -283,11 +324,11 @@ impl Client {
         if self.state != State::Playing && after_challenge && !self.reconnected {
             self.reconnected = true;
             self.quirks.note(Quirk::ClosedAfterChallenge, 1);
-            self.events.push_back(Event::Reconnect);
+            self.leave();
         } else if silent && self.redirects == 0 && !self.options_first {
             self.options_first = true;
             self.requests.redirected(true);
-            self.events.push_back(Event::Reconnect);
+            self.leave();
         } else {
             self.fail(Failure::Closed);
         }
@@ -309,14 +350,22 @@ impl Client {
     ) -> usize {
         let mut at = 0;
         let mut packets = false;
+        let mut budget = ITEMS_PER_TURN;
+        self.paused = false;
         while let Some(rest) = data.get(at..)
             && self.state != State::Over
+            && !self.leaving
         {
+            if budget == 0 {
+                self.paused = true;
+                break;
+            }
             let used = match rest {
                 &[b'$', channel, high, low, ref body @ ..] => {
                     let len = usize::from(u16::from_be_bytes([high, low]));
                     match (self.is_frame(channel, len, body), body.get(..len)) {
                         (Some(true), Some(packet)) => {
+                            budget -= 1;
                             self.junk = 0;
                             let found = self.channels.find(channel, packet, &mut self.quirks);
                             if let Some(track) = found {
@@ -326,19 +375,26 @@ impl Client {
                             Some(4 + len)
                         }
                         (Some(false), _) => self.skip(rest),
+                        _ if self.junk > 0 => self.skip_to_frame(body),
                         _ => None,
                     }
                 }
                 [] | [b'$', ..] => None,
                 [b'\r' | b'\n' | b' ' | 0, ..] if self.junk == 0 => Some(1),
                 _ => match message::begins(rest) {
-                    Some(true) => self.message(rest, now),
+                    Some(true) => {
+                        budget = budget.saturating_sub(MESSAGE_ITEMS);
+                        self.message(rest, now)
+                    }
                     Some(false) => self.skip(rest),
                     None => None,
                 },
             };
             match used {
-                Some(used) => at += used,
+                Some(used) => {
+                    at += used;
+                    self.searched = 0;
+                }
                 None => break,
             }
         }
@@ -354,7 +410,7 @@ impl Client {
                 self.playing(url, now);
             }
         }
-        if self.state == State::Over {
+        if self.state == State::Over || self.leaving {
             data.len()
         } else {
             at
@@ -373,12 +429,7 @@ impl Client {
             }),
             (true, false) => Some(false),
             (true, true) if len < SHORTEST_PACKET || body.first()? >> 6 != 2 => Some(false),
-            (true, true) => match body.get(len..) {
-                Some(next) => Some(self.goes_on(next)),
-                // Unless there is a whole frame further on.
-                None if self.has_frame(body) => Some(false),
-                None => None,
-            },
+            (true, true) => body.get(len..).map(|next| self.goes_on(next)),
         }
     }
 
@@ -391,10 +442,14 @@ impl Client {
         }
     }
 
-    /// Whether there is a whole frame of a known channel in it, with the beginning of another behind
-    /// it.
-    fn has_frame(&self, data: &[u8]) -> bool {
-        memchr::memchr_iter(b'$', data).any(|at| match &data[at..] {
+    /// What looks like a frame is not all there, and comes behind junk: goes on with a whole frame further
+    /// on, if there is one. `body` begins behind the head of the frame.
+    fn skip_to_frame(&mut self, body: &[u8]) -> Option<usize> {
+        if body.len() < self.searched + SEARCH_STEP && !self.ended {
+            return None;
+        }
+        self.searched = body.len();
+        let found = memchr::memchr_iter(b'$', body).find(|&at| match &body[at..] {
             &[_, channel, high, low, ref body @ ..] => {
                 let len = usize::from(u16::from_be_bytes([high, low]));
                 let next = body.get(len..).filter(|next| !next.is_empty());
@@ -404,21 +459,16 @@ impl Client {
                     && next.is_some_and(|next| self.goes_on(next))
             }
             _ => false,
-        })
+        })?;
+        self.count_junk(4 + found);
+        Some(4 + found)
     }
 
-    /// Skips what is neither a message nor a frame, up to where one may begin.
-    fn skip(&mut self, rest: &[u8]) -> Option<usize> {
+    fn count_junk(&mut self, bytes: usize) {
         if self.junk == 0 {
             self.quirks.note(Quirk::Junk, 1);
         }
-        let may_begin = |&at: &usize| match rest.get(at..) {
-            Some([b'$', ..]) => true,
-            Some(from) => message::begins(from) != Some(false),
-            None => true,
-        };
-        let skipped = (1..rest.len()).find(may_begin).unwrap_or(rest.len());
-        self.junk += skipped;
+        self.junk += bytes;
         let most = if self.responded {
             MAX_JUNK
         } else {
@@ -427,11 +477,32 @@ impl Client {
         if self.junk > most {
             self.fail(Failure::NotRtsp);
         }
+    }
+
+    /// Skips what is neither a message nor a frame, up to where one may begin.
+    fn skip(&mut self, rest: &[u8]) -> Option<usize> {
+        let may_begin = |&at: &usize| match rest.get(at..) {
+            Some([b'$', ..]) => true,
+            Some(from) => message::begins(from) != Some(false),
+            None => true,
+        };
+        let skipped = (1..rest.len()).find(may_begin).unwrap_or(rest.len());
+        self.count_junk(skipped);
         Some(skipped)
     }
 
     /// Reads the message that `rest` begins with. `None`: not all of it is there.
     fn message(&mut self, rest: &[u8], now: Instant) -> Option<usize> {
+        if let Some(body) = &mut self.body {
+            if body.there != rest.len() {
+                (body.there, body.since) = (rest.len(), now);
+            }
+            let incomplete = body.whole.is_none_or(|whole| rest.len() < whole);
+            let goes_on = now < body.since + BODY_ENDS && !self.ended;
+            if incomplete && goes_on && rest.len() <= MAX_BODY {
+                return None;
+            }
+        }
         let head_len = message::head_len(rest);
         if head_len.unwrap_or(rest.len()) > MAX_HEAD {
             self.fail(Failure::TooLong("a message header"));
@@ -469,12 +540,12 @@ impl Client {
                 self.fail(Failure::TooLong("a message body"));
                 return None;
             }
-            let since = match self.body {
-                Some((there, since)) if there == body.len() => since,
-                _ => now,
-            };
-            self.body = Some((body.len(), since));
-            if now < since + BODY_ENDS && !self.ended {
+            let body = *self.body.get_or_insert(Awaited {
+                there: rest.len(),
+                since: now,
+                whole: len.map(|len| head_len + len),
+            });
+            if now < body.since + BODY_ENDS && !self.ended {
                 return None;
             }
             quirks.note(Quirk::ContentLength, 1);
@@ -543,6 +614,10 @@ impl Client {
                 if code == 454 {
                     self.doubted = Some(now);
                 }
+                // The session may have little time left.
+                if request.method != "OPTIONS" {
+                    self.send(Request::new(Step::KeepAlive, "OPTIONS", &request.url));
+                }
             }
             (300..=399, _) if message.head.get("Location").is_some() => {
                 self.redirected(message.head.get("Location").unwrap_or_default());
@@ -557,7 +632,7 @@ impl Client {
     fn requested(&mut self, method: &str, head: &Head) {
         self.quirks.note(Quirk::RequestsWhilePlaying, 1);
         if self.requests.out.len() > MAX_UNWRITTEN {
-            return self.fail(Failure::TooLong("a sequence of requests"));
+            return self.fail(Failure::Deaf);
         }
         match method {
             "OPTIONS" => {
@@ -731,7 +806,11 @@ impl Client {
         self.send(request.header("Accept", "application/sdp"));
     }
 
+    /// Sends a request, unless the camera does not read those that it was sent.
     fn send(&mut self, request: Request) {
+        if self.requests.out.len() > MAX_UNWRITTEN {
+            return self.fail(Failure::Deaf);
+        }
         self.requests.send(request, (self.random)());
     }
 
@@ -744,10 +823,10 @@ impl Client {
                 let close = head
                     .get("Connection")
                     .is_some_and(|text| text.eq_ignore_ascii_case("close"));
-                self.requests.send(request, (self.random)());
+                self.send(request);
                 if close && self.state != State::Playing {
                     self.quirks.note(Quirk::ClosedAfterChallenge, 1);
-                    self.events.push_back(Event::Reconnect);
+                    self.leave();
                 }
             }
             _ if request.step == Step::KeepAlive => {
@@ -757,6 +836,7 @@ impl Client {
             Challenged::Refused => self.fail(Failure::Unauthorized),
             Challenged::Missing => self.fail(Failure::NoCredentials),
             Challenged::Unsupported => self.fail(Failure::UnsupportedAuth),
+            Challenged::Elsewhere => self.fail(Failure::ElsewhereUnauthorized),
         }
     }
 
@@ -778,11 +858,14 @@ impl Client {
         };
         let _ = next.set_username("");
         let _ = next.set_password(None);
-        // A password is not told to another host as it is.
-        let same =
-            |url: &url::Url| (url.host_str(), url.scheme()) == (next.host_str(), next.scheme());
-        self.requests
-            .redirected(previous.as_ref().is_some_and(same));
+        let before = previous.as_ref().map(|url| (url.host_str(), url.scheme()));
+        let (same_host, was_tls) = before.map_or((false, false), |(host, scheme)| {
+            (host == next.host_str(), scheme == "rtsps")
+        });
+        if was_tls && next.scheme() != "rtsps" {
+            return self.fail(Failure::BadRedirect);
+        }
+        self.requests.redirected(same_host);
         self.url = next.into();
         self.state = State::Describing;
         self.keep_alive = KeepAlive::default();
@@ -790,9 +873,10 @@ impl Client {
         self.set_up.clear();
         self.wanted.clear();
         self.to_play.clear();
+        self.each_by_itself = false;
         self.reconnected = false;
         self.doubted = None;
-        self.events.push_back(Event::Reconnect);
+        self.leave();
     }
 
     fn refused(&mut self, request: Request, code: u16, head: &Head) {
@@ -834,7 +918,8 @@ impl Client {
                     return self.send(Request::new(Step::Play, "PLAY", &request.url));
                 }
                 // Each track by itself.
-                if matches!(code, 459 | 460) && self.to_play.is_empty() {
+                if matches!(code, 459 | 460) && !self.each_by_itself {
+                    self.each_by_itself = true;
                     self.to_play = self
                         .set_up
                         .iter()
@@ -852,6 +937,11 @@ impl Client {
             }
             _ => self.fail(failure),
         }
+    }
+
+    fn leave(&mut self) {
+        self.leaving = true;
+        self.events.push_back(Event::Reconnect);
     }
 
     fn fail(&mut self, failure: Failure) {

@@ -28,7 +28,6 @@ impl Bases {
             match (is_absolute(&url), parts(&url), i) {
                 (true, Some(_), _) => {
                     bases.add(at_host_of(asked, &url));
-                    bases.add(without_user(&url));
                 }
                 // Behind the base that follows.
                 (false, _, 0) => {
@@ -68,7 +67,6 @@ impl Bases {
         };
         if is_absolute(&control) {
             add(at_host_of(asked, &control));
-            add(without_user(&control));
             return forms;
         }
         for base in &self.bases {
@@ -122,7 +120,8 @@ fn append(base: &str, control: &str) -> String {
     }
 }
 
-/// The same at the host that was asked: a camera behind a router gives its own address.
+/// The same at the host that was asked: a camera behind a router gives its own address, and nothing is
+/// signed for another host.
 fn at_host_of(asked: &str, url: &str) -> String {
     match (parts(asked), parts(url)) {
         (Some((start, _)), Some((_, path))) => format!("{start}{path}"),
@@ -185,7 +184,7 @@ mod tests {
             "rtsp://h:8554/cam?a=1/trackID=1"
         );
         let absolute = none.of_track(Some("rtsp://u:p@10.0.0.1/x/1"));
-        assert_eq!(absolute, ["rtsp://h:8554/x/1", "rtsp://10.0.0.1/x/1"]);
+        assert_eq!(absolute, ["rtsp://h:8554/x/1"]);
     }
 
     #[test]

@@ -71,6 +71,8 @@ pub enum Challenged {
     Missing,
     /// Neither Basic nor Digest.
     Unsupported,
+    /// They are for another host.
+    Elsewhere,
 }
 
 /// The requests of one client.
@@ -86,7 +88,8 @@ pub struct Requests {
     pending: VecDeque<(u32, Request)>,
     /// The last response had the number of its request.
     numbered: bool,
-    digest_only: bool,
+    /// There were credentials, which are not for this host.
+    elsewhere: bool,
 }
 
 impl Requests {
@@ -99,7 +102,7 @@ impl Requests {
             last: 0,
             pending: VecDeque::new(),
             numbered: true,
-            digest_only: false,
+            elsewhere: false,
         }
     }
 
@@ -111,12 +114,15 @@ impl Requests {
         owed.map(|(_, request)| request)
     }
 
-    /// The server is another, at the same host or not. No other host is told a password as it is.
+    /// The server is another, at the same host or not. No other host is told anything of the password, not
+    /// even a hash.
     pub fn redirected(&mut self, same_host: bool) {
         self.authenticator = Authenticator::default();
         self.pending.clear();
         self.session = None;
-        self.digest_only |= !same_host;
+        if !same_host {
+            self.elsewhere |= self.credentials.take().is_some();
+        }
     }
 
     /// The oldest request without a response.
@@ -210,8 +216,10 @@ impl Requests {
         quirks: &mut Quirks,
     ) -> Challenged {
         let challenge = Challenge::best(head.all("WWW-Authenticate"), quirks);
-        let allowed = |challenge: &Challenge| !self.digest_only || *challenge != Challenge::Basic;
-        let Some(challenge) = challenge.filter(allowed) else {
+        if self.elsewhere {
+            return Challenged::Elsewhere;
+        }
+        let Some(challenge) = challenge else {
             return match self.credentials {
                 Some(_) => Challenged::Unsupported,
                 None => Challenged::Missing,

@@ -64,6 +64,8 @@ pub struct Connection {
     post: Option<(Stream, Vec<u8>)>,
     /// What the last read left.
     rest: Vec<u8>,
+    /// Something that was written may not have left.
+    unflushed: bool,
 }
 
 impl Connection {
@@ -75,6 +77,7 @@ impl Connection {
                 stream,
                 post: None,
                 rest: Vec::new(),
+                unflushed: false,
             });
         };
         let cookie = random::hex::<11>().unwrap_or_default();
@@ -85,6 +88,7 @@ impl Connection {
             stream,
             post: Some((post, Vec::new())),
             rest,
+            unflushed: false,
         })
     }
 
@@ -150,14 +154,23 @@ impl Connection {
         context: &mut Context<'_>,
         data: &mut Vec<u8>,
     ) -> Poll<io::Result<()>> {
+        self.unflushed = true;
         match &mut self.post {
-            None => self.stream.poll_write_out(context, data),
+            None => ready!(self.stream.poll_write_out(context, data))?,
             Some((post, encoded)) => {
+                ready!(post.poll_write_out(context, encoded))?;
                 encoded.extend_from_slice(base64(data).as_bytes());
                 data.clear();
-                post.poll_write_out(context, encoded)
+                ready!(post.poll_write_out(context, encoded))?;
             }
         }
+        self.unflushed = false;
+        Poll::Ready(Ok(()))
+    }
+
+    /// Whether [`Connection::poll_write`] is to be called even without anything new.
+    pub fn has_unwritten(&self) -> bool {
+        self.unflushed
     }
 
     /// Writes what the socket takes now: the connection is about to end.
