@@ -41,7 +41,7 @@ impl Decoder {
                 decoder.is_latm = true;
                 decoder.in_band = config.is_none();
                 if let Some(config) = config {
-                    let mux = Mux::read(&mut Bits::new(config)).ok_or(Bad)?;
+                    let mux = Mux::of_description(config).ok_or(Bad)?;
                     decoder.configure(&mux.config)?;
                     decoder.mux = Some(mux);
                 }

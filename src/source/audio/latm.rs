@@ -15,11 +15,32 @@ pub struct Mux {
     fixed: Option<usize>,
     /// Bits behind the access units.
     other: u32,
+    /// AudioMuxVersion 1.
+    version: bool,
 }
 
 impl Mux {
     /// Reads a StreamMuxConfig.
     pub fn read(bits: &mut Bits<'_>) -> Option<Mux> {
+        let mut mux = Mux::start(bits)?;
+        mux.rest(bits)?;
+        Some(mux)
+    }
+
+    /// Reads a StreamMuxConfig of a session description. GStreamer's end behind the AudioSpecificConfig, to
+    /// which it may have added an extension: what is missing or makes no sense is what all cameras send.
+    pub fn of_description(config: &[u8]) -> Option<Mux> {
+        let mut bits = Bits::new(config);
+        let mux = Mux::start(&mut bits)?;
+        let mut whole = mux.clone();
+        Some(match whole.rest(&mut bits) {
+            Some(()) => whole,
+            None => mux,
+        })
+    }
+
+    /// Reads up to the end of the AudioSpecificConfig.
+    fn start(bits: &mut Bits<'_>) -> Option<Mux> {
         let version = bits.flag()?;
         if version {
             if bits.flag()? {
@@ -45,7 +66,18 @@ impl Mux {
             }
             bits.copy(ahead.position() - bits.position(), &mut config)?;
         }
-        let fixed = match bits.take(3)? {
+        Some(Mux {
+            config,
+            units,
+            fixed: None,
+            other: 0,
+            version,
+        })
+    }
+
+    /// Reads what is behind the AudioSpecificConfig.
+    fn rest(&mut self, bits: &mut Bits<'_>) -> Option<()> {
+        self.fixed = match bits.take(3)? {
             0 => {
                 // How full the decoder's buffer is.
                 bits.take(8)?;
@@ -54,14 +86,13 @@ impl Mux {
             1 => Some(bits.take(9)? as usize + 20),
             _ => return None,
         };
-        let mut other = 0;
         if bits.flag()? {
-            if version {
-                other = value(bits)?;
+            if self.version {
+                self.other = value(bits)?;
             } else {
                 while {
                     let more = bits.flag()?;
-                    other = u32::checked_add(other.checked_mul(256)?, bits.take(8)?)?;
+                    self.other = u32::checked_add(self.other.checked_mul(256)?, bits.take(8)?)?;
                     more
                 } {}
             }
@@ -70,12 +101,7 @@ impl Mux {
             // A checksum of the configuration.
             bits.take(8)?;
         }
-        Some(Mux {
-            config,
-            units,
-            fixed,
-            other,
-        })
+        Some(())
     }
 
     /// Reads the access units of an element whose configuration has been read. `unit` gets each, in a
@@ -134,6 +160,22 @@ mod tests {
         // Two layers; cut off.
         assert_eq!(mux(&[0x40, 0x02, 0x28, 0x10, 0x3f, 0xc0]), None);
         assert_eq!(mux(&[0x40, 0x00, 0x28, 0x10]), None);
+    }
+
+    #[test]
+    fn the_configuration_of_gstreamer_ends_early() {
+        let usual = mux(&[0x40, 0x00, 0x28, 0x10, 0x3f, 0xc0]);
+        assert_eq!(Mux::of_description(&[0x40, 0x00, 0x28, 0x10]), usual);
+        assert_eq!(
+            Mux::of_description(&[0x40, 0x00, 0x28, 0x10, 0x3f, 0xc0]),
+            usual
+        );
+        // AAC-LC, 48 kHz, two channels, and that there is no spectral band replication.
+        let extended = [0x40, 0x00, 0x23, 0x20, 0xad, 0xca, 0x00];
+        let stereo = Mux::of_description(&extended).unwrap();
+        assert_eq!(stereo.config, [0x11, 0x90]);
+        assert_eq!((stereo.units, stereo.fixed, stereo.other), (1, None, 0));
+        assert_eq!(Mux::of_description(&[0x40, 0x00]), None);
     }
 
     #[test]
