@@ -207,9 +207,15 @@ fn coded(codec: Codec, keyframe: bool) -> Vec<u8> {
     let sizes = if keyframe { 60_000 } else { 9_000 };
     let body = vec![0x5a; sizes];
     let nals: &[&[u8]] = match (codec, keyframe) {
-        (Codec::H264, true) => &[b"\x67sps", b"\x68pps", b"\x65"],
+        (Codec::H264, true) => &[b"\x67sps\x80", b"\x68pps", b"\x65"],
         (Codec::H264, false) => &[b"\x41"],
-        (Codec::H265, true) => &[b"\x40\x01vps", b"\x42\x01sps", b"\x44\x01pps", b"\x26\x01"],
+        (Codec::H265, true) => &[
+            b"\x40\x01vps",
+            // Its id stands behind 13 bytes.
+            b"\x42\x01\x01profile,tier\x80",
+            b"\x44\x01pps",
+            b"\x26\x01",
+        ],
         (Codec::H265, false) => &[b"\x02\x01"],
         (Codec::Av1, _) => {
             let sequence: &[u8] = if keyframe { b"\x0a\x08sequence" } else { b"" };

@@ -11,6 +11,9 @@ const MAX_KINDS: usize = 3;
 /// The most sets of one kind that are kept. Cameras have one or two; the standards allow for 256.
 const MAX_SETS: usize = 16;
 
+/// The most sets of an access unit that are looked at.
+const LOOKED_AT: usize = 3 * MAX_SETS;
+
 /// The largest set that is kept. Usual are some tens of bytes, with scaling lists some hundreds.
 const MAX_SET: usize = 4096;
 
@@ -54,8 +57,13 @@ impl Sets {
         let set = Bytes::copy_from_slice(set);
         match self.0.iter().position(|known| id(known) == Some(own)) {
             Some(at) => self.0[at] = set,
-            None if self.0.len() < MAX_SETS => self.0.push(set),
-            None => return false,
+            None => {
+                if self.0.len() == MAX_SETS {
+                    // The oldest but for the one that says what viewers are told.
+                    self.0.remove(1);
+                }
+                self.0.push(set);
+            }
         }
         true
     }
@@ -70,6 +78,11 @@ impl Sets {
             }
         }
     }
+}
+
+/// The parameter sets of an access unit, as far as they are looked at.
+fn sets_in(unit: &[u8], is_set: fn(&[u8]) -> bool) -> impl Iterator<Item = &[u8]> {
+    nals(unit).filter(move |nal| is_set(nal)).take(LOOKED_AT)
 }
 
 /// Adds a set to those that were found before.
@@ -141,7 +154,7 @@ impl ParameterSets {
         let mut changed = false;
         match self {
             Self::H264(sets) => {
-                for nal in nals(unit) {
+                for nal in sets_in(unit, h264::is_set) {
                     changed |= match h264::nal_type(nal) {
                         Some(h264::nal_type::SPS) => sets.sps.put(nal, h264::set_id),
                         Some(h264::nal_type::PPS) => sets.pps.put(nal, h264::set_id),
@@ -150,7 +163,7 @@ impl ParameterSets {
                 }
             }
             Self::H265(sets) => {
-                for nal in nals(unit) {
+                for nal in sets_in(unit, h265::is_set) {
                     changed |= match h265::nal_type(nal) {
                         Some(h265::nal_type::VPS) => sets.vps.put(nal, h265::set_id),
                         Some(h265::nal_type::SPS) => sets.sps.put(nal, h265::set_id),
@@ -191,7 +204,7 @@ impl Found {
         let [first, second, third] = &mut self.0;
         match codec {
             Codec::H264 => {
-                for nal in nals(unit) {
+                for nal in sets_in(unit, h264::is_set) {
                     match h264::nal_type(nal) {
                         Some(h264::nal_type::SPS) => add(first, nal, h264::set_id),
                         Some(h264::nal_type::PPS) => add(second, nal, h264::set_id),
@@ -204,7 +217,7 @@ impl Found {
                 }))
             }
             Codec::H265 => {
-                for nal in nals(unit) {
+                for nal in sets_in(unit, h265::is_set) {
                     match h265::nal_type(nal) {
                         Some(h265::nal_type::VPS) => add(first, nal, h265::set_id),
                         Some(h265::nal_type::SPS) => add(second, nal, h265::set_id),

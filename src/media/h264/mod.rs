@@ -39,6 +39,11 @@ pub fn nal_type(nal: &[u8]) -> Option<u8> {
     (header & 0x80 == 0).then_some(header & 0x1f)
 }
 
+/// Whether it is an SPS or a PPS.
+pub fn is_set(nal: &[u8]) -> bool {
+    matches!(nal_type(nal), Some(nal_type::SPS | nal_type::PPS))
+}
+
 /// The id of an SPS or a PPS; `None` if it is malformed.
 pub fn set_id(set: &[u8]) -> Option<u32> {
     match nal_type(set)? {

@@ -240,7 +240,9 @@ pub fn recovery_point(sei: &[u8]) -> Option<u32> {
     if nal_type(sei)? != nal_type::SEI {
         return None;
     }
-    let mut bits = Bits::new(sei.get(1..)?);
+    /// Bytes that are looked at: some cameras put all that they see into an SEI.
+    const BYTES: usize = 512;
+    let mut bits = Bits::new(sei.get(1..sei.len().min(BYTES))?);
     for _ in 0..MOST {
         let mut number = || {
             let mut number = 0;
@@ -256,7 +258,7 @@ pub fn recovery_point(sei: &[u8]) -> Option<u32> {
         if kind == RECOVERY_POINT {
             return bits.ue();
         }
-        bits.skip(8 * size.min(1 << 16))?;
+        bits.skip(8 * size.min(BYTES as u32))?;
     }
     None
 }

@@ -51,6 +51,11 @@ pub fn nal_type(nal: &[u8]) -> Option<u8> {
     (first & 0x80 == 0 && second & 0x07 != 0).then_some(first >> 1)
 }
 
+/// Whether it is a VPS, an SPS or a PPS.
+pub fn is_set(nal: &[u8]) -> bool {
+    matches!(nal_type(nal), Some(nal_type::VPS..=nal_type::PPS))
+}
+
 /// The id of a VPS, SPS or PPS; `None` if it is malformed.
 pub fn set_id(set: &[u8]) -> Option<u32> {
     let mut bits = Bits::new(set.get(NAL_HEADER..)?);

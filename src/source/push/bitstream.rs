@@ -70,6 +70,9 @@ pub(super) fn content(codec: Codec, unit: &[u8]) -> Content {
     }
 }
 
+/// NAL units of a frame in which a recovery point is looked for.
+const FIRST: usize = 8;
+
 fn of_nals<'a>(codec: Codec, mut nals: impl Iterator<Item = &'a [u8]>) -> Content {
     let found = match codec {
         Codec::H265 => nals.find_map(|nal| match h265::nal_type(nal)? {
@@ -78,12 +81,16 @@ fn of_nals<'a>(codec: Codec, mut nals: impl Iterator<Item = &'a [u8]>) -> Conten
             _ => None,
         }),
         // Where a recovery point is announced, viewers may begin, too.
-        _ => nals.find_map(|nal| match h264::nal_type(nal)? {
-            h264::nal_type::SEI if h264::recovery_point(nal).is_some() => Some(Content::Keyframe),
-            h264::nal_type::IDR => Some(Content::Keyframe),
-            h264::nal_type::SLICE..h264::nal_type::IDR => Some(Content::Delta),
-            _ => None,
-        }),
+        _ => nals
+            .enumerate()
+            .find_map(|(i, nal)| match h264::nal_type(nal)? {
+                h264::nal_type::SEI if i < FIRST && h264::recovery_point(nal).is_some() => {
+                    Some(Content::Keyframe)
+                }
+                h264::nal_type::IDR => Some(Content::Keyframe),
+                h264::nal_type::SLICE..h264::nal_type::IDR => Some(Content::Delta),
+                _ => None,
+            }),
     };
     found.unwrap_or(Content::Other)
 }

@@ -16,7 +16,7 @@ mod report;
 #[cfg(test)]
 mod tests;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::media::{AccessUnit, Codec, Found, ParameterSets, TrackInfo, h264};
 use crate::state::Warning;
@@ -26,6 +26,14 @@ use report::{Beginnings, Fate, PATIENCE, Report};
 
 /// How much earlier than the picture that it is for the opening is shown, in ticks of 90 kHz.
 const OPENING_BEFORE: i64 = 90;
+
+/// Openings are not made more often: one of 8K takes some milliseconds, and some cameras could have one
+/// with each picture.
+const OPENING_INTERVAL: Duration = Duration::from_secs(1);
+
+/// After standing still for this long, a damaged keyframe is better than none: a large one may never come
+/// whole.
+const STILL: Duration = Duration::from_secs(10);
 
 /// An access unit of video, as it was received.
 #[derive(Clone, Copy, Debug)]
@@ -70,8 +78,11 @@ pub struct Gate {
     restarted: bool,
     first: Option<Instant>,
     last_keyframe: Option<Instant>,
-    /// Number of openings.
+    /// When a frame passed for the last time.
+    last_passed: Option<Instant>,
+    /// Number of openings, and when the last one was made.
     openings: u32,
+    last_opening: Option<Instant>,
 }
 
 impl Gate {
@@ -92,13 +103,16 @@ impl Gate {
             restarted: false,
             first: None,
             last_keyframe: None,
+            last_passed: None,
             openings: 0,
+            last_opening: None,
         }
     }
 
     /// The source begins anew: what comes up to the next keyframe refers to what nobody has.
     pub fn restart(&mut self) {
         self.restarted = true;
+        self.last_opening = None;
         self.reader.order = Order::default();
     }
 
@@ -146,7 +160,8 @@ impl Gate {
         };
         match fate {
             Fate::Passed | Fate::DamagedPassed => {
-                if let Some(opening) = entry.and_then(|entry| self.opening(&entry)) {
+                self.last_passed = Some(now);
+                if let Some(opening) = entry.and_then(|entry| self.opening(&entry, now)) {
                     let data = &opening;
                     let timestamp = unit.timestamp - OPENING_BEFORE;
                     out(Passed::Opening(AccessUnit {
@@ -160,9 +175,11 @@ impl Gate {
                 }
                 out(Passed::Unit(unit, lost));
             }
-            Fate::Late | Fate::Damaged | Fate::Waiting | Fate::Undecodable => {
-                out(Passed::Dropped(1))
-            }
+            Fate::Late
+            | Fate::LateReference
+            | Fate::Damaged
+            | Fate::Waiting
+            | Fate::Undecodable => out(Passed::Dropped(1)),
         }
         let beginnings = match (self.last_keyframe, self.openings) {
             (Some(at), _) if now.saturating_duration_since(at) < 10 * PATIENCE => {
@@ -220,13 +237,21 @@ impl Gate {
             self.broken |= picture.continues != Some(true);
         }
         if late {
-            return Fate::Late;
+            return match picture.reference {
+                true => Fate::LateReference,
+                false => Fate::Late,
+            };
         }
         if damaged {
             self.broken |= picture.reference;
         }
         if self.restarted {
             return Fate::Waiting;
+        }
+        let still = |at: Instant| unit.arrival.saturating_duration_since(at) > STILL;
+        if damaged && picture.keyframe && self.last_passed.or(self.first).is_some_and(still) {
+            self.broken = false;
+            return Fate::DamagedPassed;
         }
         match damaged || self.broken {
             false => Fate::Passed,
@@ -238,6 +263,9 @@ impl Gate {
     /// Whether viewers may begin at a picture that is no keyframe, because there are none.
     fn begins_at(&self, entry: &Entry, now: Instant) -> bool {
         let since = |at: Option<Instant>| at.map(|at| now.saturating_duration_since(at));
+        if since(self.last_opening).is_some_and(|time| time < OPENING_INTERVAL) {
+            return false;
+        }
         match since(self.last_keyframe) {
             Some(time) => time > PATIENCE,
             None => entry.announced || since(self.first) > Some(PATIENCE),
@@ -245,7 +273,8 @@ impl Gate {
     }
 
     /// A keyframe of our own, in front of this picture.
-    fn opening(&mut self, entry: &Entry) -> Option<Vec<u8>> {
+    fn opening(&mut self, entry: &Entry, now: Instant) -> Option<Vec<u8>> {
+        self.last_opening = Some(now);
         let (pps, sps) = self.reader.sets(entry.pps)?;
         let nal = h264::opening(sps, pps, &entry.slice, self.openings)?;
         self.openings = self.openings.wrapping_add(1).max(1);

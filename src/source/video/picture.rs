@@ -37,6 +37,9 @@ pub struct Entry {
     pub pps: u32,
 }
 
+/// SEIs in front of a picture that are looked at.
+const MOST_SEIS: u32 = 8;
+
 /// Reads pictures. Knows the parameter sets.
 #[derive(Debug, Default)]
 pub struct Reader {
@@ -90,9 +93,11 @@ impl Reader {
     fn read_h264(&mut self, unit: &[u8]) -> Option<Picture> {
         let mut all = nals(unit);
         let mut announced = false;
+        let mut seis = MOST_SEIS;
         let first = all.by_ref().find(|nal| match h264::nal_type(nal) {
             Some(h264::nal_type::SLICE..=h264::nal_type::IDR) => nal.len() > 1,
-            Some(h264::nal_type::SEI) => {
+            Some(h264::nal_type::SEI) if seis > 0 => {
+                seis -= 1;
                 announced |= h264::recovery_point(nal).is_some();
                 false
             }

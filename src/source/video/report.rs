@@ -20,6 +20,8 @@ pub enum Fate {
     Passed,
     /// A B-frame.
     Late,
+    /// A B-frame that others may refer to.
+    LateReference,
     /// Parts of it, or of what it depends on, are missing.
     Damaged,
     /// The same, but it is shown all the same.
@@ -47,6 +49,7 @@ struct Counts {
     arrived: u32,
     passed: u32,
     late: u32,
+    late_references: u32,
     damaged: u32,
     damaged_passed: u32,
     undecodable: u32,
@@ -81,6 +84,10 @@ impl Report {
         match fate {
             Fate::Passed => counts.passed += 1,
             Fate::Late => counts.late += 1,
+            Fate::LateReference => {
+                counts.late += 1;
+                counts.late_references += 1;
+            }
             Fate::Damaged => counts.damaged += 1,
             Fate::DamagedPassed => counts.damaged_passed += 1,
             Fate::Waiting => {}
@@ -168,9 +175,13 @@ fn b_frames(counts: &Counts) -> String {
         let rounded = format!("{rate:.1}");
         rounded.strip_suffix(".0").unwrap_or(&rounded).to_owned()
     };
+    let smeared = match counts.late_references {
+        0 => "",
+        _ => " (and may look smeared, as they refer to others)",
+    };
     format!(
-        "{} pictures/s come, {} can be shown in a browser, because the others are B-frames: switch \
-         B-frames off in the camera's encoder settings (H.264 profile Baseline, or no B-frames)",
+        "{} pictures/s come, {} can be shown in a browser{smeared}, because the others are B-frames: \
+         switch B-frames off in the camera's encoder settings",
         per_second(counts.arrived),
         per_second(counts.passed),
     )

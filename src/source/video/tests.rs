@@ -315,6 +315,41 @@ fn a_damaged_picture_and_what_depends_on_it_are_left_out() {
 }
 
 #[test]
+fn openings_are_few_however_many_there_could_be() {
+    let mut run = Run::new(Codec::H264);
+    run.push(&[sps(0, 4), pps(0, 0, true)]);
+    for i in 0..250 {
+        run.push(&[RECOVERY_POINT, &slice(I, 0, true, i % 16, 2 * i % 64)]);
+    }
+    assert_eq!(run.openings.len(), 10, "one a second");
+}
+
+#[test]
+fn a_keyframe_that_never_comes_whole_is_shown_in_the_end() {
+    let mut run = Run::new(Codec::H264);
+    run.begin();
+    for i in 1..400 {
+        match i % 50 {
+            0 => run.push_with(&[idr(0)], 1, true),
+            1 => run.push_with(&[slice(P, 0, true, 1, 2)], 1, true),
+            _ => run.push(&[slice(P, 0, true, i % 50 % 16, 2 * (i % 50) % 64)]),
+        };
+    }
+    let seen = run.seen();
+    assert_eq!(seen.find('K'), Some(299), "after 10 s without a picture");
+}
+
+#[test]
+fn a_camera_may_take_another_id_for_each_keyframe() {
+    let mut run = Run::new(Codec::H264);
+    for id in 0..100 {
+        run.push(&[sps(0, 4), pps(id, 0, true), idr(id)]);
+        let sets = run.info.clone().unwrap().parameter_sets.unwrap();
+        assert!(sets.in_order().any(|set| set == pps(id, 0, true)), "{id}");
+    }
+}
+
+#[test]
 fn parameter_sets_come_in_any_way() {
     let mut run = Run::new(Codec::H264);
     // One by one, in access units of their own, behind garbage.
