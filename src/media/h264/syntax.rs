@@ -237,11 +237,11 @@ pub fn recovery_point(sei: &[u8]) -> Option<u32> {
     const RECOVERY_POINT: u32 = 6;
     /// Payloads of an SEI that are looked at.
     const MOST: usize = 16;
+    /// Bytes that are looked at: some cameras put all that they see into an SEI.
+    const BYTES: usize = 512;
     if nal_type(sei)? != nal_type::SEI {
         return None;
     }
-    /// Bytes that are looked at: some cameras put all that they see into an SEI.
-    const BYTES: usize = 512;
     let mut bits = Bits::new(sei.get(1..sei.len().min(BYTES))?);
     for _ in 0..MOST {
         let mut number = || {
