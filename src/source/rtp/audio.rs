@@ -54,7 +54,8 @@ impl Joined {
                 self.complete(out);
             }
             self.unit.data.clear();
-            self.partial = false;
+            // A single one was the last of the frame before, or a frame of its own.
+            self.partial = piece.before.lost > 1;
         } else if piece.before.lost > 0 && !self.unit.data.is_empty() {
             self.unit.data.clear();
             self.partial = true;
@@ -73,12 +74,18 @@ impl Joined {
     }
 
     fn complete(&mut self, out: &mut impl FnMut(Unit) -> Vec<u8>) {
-        if std::mem::take(&mut self.partial) {
+        let headless = self.limit == MAX_DOCUMENT && !begins_like_a_document(&self.unit.data);
+        if std::mem::take(&mut self.partial) || headless {
             self.unit.data.clear();
         } else if !self.unit.data.is_empty() {
             self.unit.complete(out);
         }
     }
+}
+
+fn begins_like_a_document(data: &[u8]) -> bool {
+    let text = data.strip_prefix(b"\xef\xbb\xbf").unwrap_or(data);
+    text.trim_ascii_start().starts_with(b"<")
 }
 
 /// AAC by RFC 3640: AU headers, then access units or a fragment of one.
@@ -88,23 +95,28 @@ impl Joined {
 pub struct Aac {
     unit: Building,
     size_length: u8,
-    /// Bits of an AU header.
-    header_length: usize,
+    /// Bits of the first AU header, and of each that follows.
+    first_header: usize,
+    next_header: usize,
     /// The size of the access unit that is fragmented, and all of it so far.
     fragmented: Option<usize>,
     fragment: Vec<u8>,
+    /// After a loss: fragments whose beginning may be missing are dropped.
+    partial: bool,
     /// Ticks from one access unit to the next.
     frame_ticks: i64,
 }
 
 impl Aac {
-    pub fn new(size_length: u8, index_length: u8, frame_ticks: u32) -> Self {
+    pub fn new(size_length: u8, [index, delta]: [u8; 2], frame_ticks: u32) -> Self {
         Aac {
             unit: Building::default(),
             size_length,
-            header_length: usize::from(size_length) + usize::from(index_length),
+            first_header: usize::from(size_length) + usize::from(index),
+            next_header: usize::from(size_length) + usize::from(delta),
             fragmented: None,
             fragment: Vec::new(),
+            partial: false,
             frame_ticks: frame_ticks.into(),
         }
     }
@@ -114,9 +126,10 @@ impl Aac {
         begin(&mut self.unit, piece);
         if piece.before != Before::default() {
             self.fragmented = None;
+            self.partial = true;
         }
         self.unit.timestamp = piece.timestamp;
-        if self.header_length == 0 {
+        if self.first_header == 0 {
             return self.frame(piece.payload, out);
         }
         let Some((&bits, rest)) = piece.payload.split_first_chunk() else {
@@ -126,14 +139,19 @@ impl Aac {
         let Some((headers, mut data)) = rest.split_at_checked(bits.div_ceil(8)) else {
             return;
         };
-        let count = bits / self.header_length;
+        let more = bits.checked_sub(self.first_header);
+        let count = more.map_or(0, |more| 1 + more / self.next_header.max(1));
         if count == 1 {
             let size = read_bits(headers, 0, self.size_length);
             return self.one(size, data, piece.marker, out);
         }
         self.fragmented = None;
         for i in 0..count {
-            let size = read_bits(headers, i * self.header_length, self.size_length);
+            let at = match i {
+                0 => 0,
+                _ => self.first_header + (i - 1) * self.next_header,
+            };
+            let size = read_bits(headers, at, self.size_length);
             let Some((frame, rest)) = data.split_at_checked(size) else {
                 return;
             };
@@ -151,7 +169,9 @@ impl Aac {
         marker: bool,
         out: &mut impl FnMut(Unit) -> Vec<u8>,
     ) {
-        if self.fragmented == Some(size) {
+        if std::mem::take(&mut self.partial) && size > data.len() {
+            self.partial = !marker;
+        } else if self.fragmented == Some(size) {
             self.fragment.extend_from_slice(data);
             if self.fragment.len() >= size.min(MAX_FRAME) || marker {
                 self.fragmented = None;

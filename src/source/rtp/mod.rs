@@ -407,11 +407,16 @@ impl Assembler {
                 aac @ sound::Aac::Generic {
                     size_length,
                     index_length,
+                    index_delta_length,
                     ..
                 },
             )) => {
                 let ticks = aac.unit_ticks(format.clock_rate);
-                Assembler::Aac(Aac::new(*size_length, *index_length, ticks))
+                Assembler::Aac(Aac::new(
+                    *size_length,
+                    [*index_length, *index_delta_length],
+                    ticks,
+                ))
             }
             Encoding::Audio(sound::Encoding::Aac(sound::Aac::Latm { .. })) => {
                 Assembler::Joined(Joined::new(MAX_FRAME))

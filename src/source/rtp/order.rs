@@ -15,8 +15,12 @@ const MAX_DROPOUT: u16 = 3000;
 const MAX_LATE: u16 = 100;
 /// A new SSRC is the same sender if its timestamp is within this of the last, in ticks: 10 s of video.
 const SAME_SENDER: u32 = 900_000;
-/// Consecutive packets with unexpected numbers after which the numbers are taken to mean nothing.
-const MAX_ODD: u8 = 8;
+/// Numbers are taken to mean nothing after so many gaps with no packet between two, which no loss
+/// makes, and after an eighth as many numbers that cannot be.
+const MAX_ODD: u8 = 64;
+const IMPOSSIBLE: u8 = 8;
+/// Consecutive numbers after which they are believed again.
+const BELIEVED: u8 = 64;
 /// Packets that may arrive behind one that was sent after them, at the start.
 const MAX_OPENING: u16 = 16;
 /// Buffers kept for packets that wait.
@@ -60,8 +64,10 @@ struct Current {
     timestamp: u32,
     /// What tells the last packet from one that repeats its number.
     print: Print,
-    /// Consecutive packets with unexpected numbers.
+    /// Of consecutive packets: how odd their numbers are.
     odd: u8,
+    /// Consecutive numbers in order, while they mean nothing.
+    in_order: u8,
     /// The numbers mean nothing.
     unnumbered: bool,
     /// The first packets wait for those that they may have overtaken. None of these counts as lost.
@@ -118,6 +124,7 @@ impl Current {
             timestamp: packet.timestamp,
             print: Print::of(packet),
             odd,
+            in_order: 0,
             unnumbered: odd >= MAX_ODD,
             opening: false,
         }
@@ -174,6 +181,11 @@ impl Sequencer {
         let place = match current.place(packet, self.order) {
             _ if current.unnumbered => {
                 self.renumbered = self.renumbered.saturating_add(1);
+                current.in_order = match packet.sequence.wrapping_sub(current.next) {
+                    0 => current.in_order + 1,
+                    _ => 0,
+                };
+                current.unnumbered = current.in_order < BELIEVED;
                 Place::Next
             }
             place => place,
@@ -184,7 +196,11 @@ impl Sequencer {
             return self.drain(deliver);
         }
         if self.order == Order::InOrder {
-            current.odd += 1;
+            let oddity = match place {
+                Place::Ahead(_) => 1,
+                _ => IMPOSSIBLE,
+            };
+            current.odd = current.odd.saturating_add(oddity);
             current.unnumbered = current.odd >= MAX_ODD;
         }
         match place {

@@ -26,6 +26,8 @@ const AFTER_MARKER: Duration = Duration::from_millis(40);
 const WITHOUT_MARKER: Duration = Duration::from_millis(100);
 /// The longer start code.
 const LONG_START_CODE: &[u8] = &[0, 0, 0, 1];
+/// See [`Pictures::patience`].
+const MAX_PATIENCE: u32 = 16;
 /// The first slices that are searched for start codes; after that, only if one had any.
 const SEARCHED: u32 = 64;
 
@@ -56,6 +58,8 @@ pub struct Pictures {
     /// Two fields of a frame may be two pictures with the same timestamp.
     interlaced: bool,
     search: Search,
+    /// Times the usual wait: it was too short for this camera.
+    patience: u32,
     /// Markers that proved wrong, and NAL units with start codes in them.
     pub wrong_markers: u32,
     pub start_codes: u32,
@@ -106,6 +110,7 @@ impl Pictures {
             ends: None,
             interlaced: format.may_have_fields,
             search: Search::Slices(SEARCHED),
+            patience: 1,
             wrong_markers: 0,
             start_codes: 0,
         }
@@ -278,10 +283,10 @@ impl Pictures {
         }
         let wait = match self.markers {
             _ if self.marked => AFTER_MARKER,
-            Markers::Unknown { seen: false } => WITHOUT_MARKER,
+            Markers::Unknown { seen: false } | Markers::Wrong => WITHOUT_MARKER,
             _ => return None,
         };
-        Some(self.unit.arrival? + wait)
+        Some(self.unit.arrival? + wait * self.patience)
     }
 
     /// Completes a picture that has waited long enough.
@@ -316,6 +321,7 @@ impl Pictures {
             self.contradicted();
         } else if continues && self.nals == 0 && self.last == Some(self.unit.timestamp) {
             // The rest of a picture that was taken for complete.
+            self.patience = (self.patience * 2).min(MAX_PATIENCE);
             self.contradicted();
             self.unit.damaged = true;
         }

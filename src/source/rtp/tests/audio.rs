@@ -54,8 +54,7 @@ fn an_access_unit_in_several_packets() {
     rig.lose(1);
     rig.send(6024, true, &[&header[..], &whole[200..]].concat());
     rig.send(7048, true, &with_headers(&[&[1; 10]]));
-    let last = rig.take().pop().unwrap();
-    assert_eq!(last.data, [1; 10]);
+    assert_eq!(rig.data(), [[1; 10]]);
 }
 
 #[test]
@@ -70,6 +69,10 @@ fn odd_headers() {
         true,
         &[0, 20, 0, 0b1100_0000, 0b0010_0000, 1, 1, 1, 2, 2],
     );
+    assert_eq!(rig.data(), [vec![1; 3], vec![2; 2]]);
+    // Lengths of index and difference that differ.
+    let mut rig = aac("sizelength=6;indexlength=2;indexdeltalength=10;config=1408");
+    rig.send(0, true, &[0, 24, 3 << 2, 2 << 2, 0, 1, 1, 1, 2, 2]);
     assert_eq!(rig.data(), [vec![1; 3], vec![2; 2]]);
     let mut rig = aac("sizelength=0;indexlength=0;indexdeltalength=0;config=1408");
     rig.send(0, true, &[9; 30]);
@@ -126,4 +129,9 @@ fn a_document_is_one_unit() {
     rig.send(0, false, b"<tt:Metadata");
     rig.send(0, true, b"Stream/>");
     assert_eq!(rig.data(), [b"<tt:MetadataStream/>"]);
+    // Without its head there is none.
+    rig.lose(1);
+    rig.send(3600, true, b"Stream/>");
+    rig.send(7200, true, b" <a/>");
+    assert_eq!(rig.data(), [b" <a/>"]);
 }
