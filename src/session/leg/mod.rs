@@ -32,12 +32,18 @@ use timeline::Timeline;
 /// A camera that has sent nothing for this long is silent. Some send one frame a second.
 const SILENCE: Duration = Duration::from_millis(2500);
 
+/// How late a picture may be shown, in units of 10 ms, to be shown with its sound: browsers keep sound for
+/// as long as its packets come unevenly. Without sound, pictures are shown at once.
+const MOST_DELAY: u8 = 20;
+
 /// What one leg of a new session sends, and how.
 pub struct LegConfig {
     /// Where its media comes from.
     pub source: TrackId,
     /// What offer and answer agreed on for its media section.
     pub track: NegotiatedTrack,
+    /// The viewer is sent sound, with which the picture has to keep step.
+    pub with_sound: bool,
     /// Unpredictable bits, for the first sequence numbers and the timestamps.
     pub random: u64,
 }
@@ -49,6 +55,7 @@ impl LegConfig {
         negotiated: Negotiated,
         random: [u64; 2],
     ) -> impl Iterator<Item = LegConfig> {
+        let with_sound = negotiated.audio.is_some();
         let video = (MediaKind::Video, negotiated.video);
         let audio = (MediaKind::Audio, negotiated.audio);
         let tracks = [video, audio].into_iter().zip(random);
@@ -56,6 +63,7 @@ impl LegConfig {
             Some(LegConfig {
                 source: TrackId { stream, kind },
                 track: track?,
+                with_sound,
                 random,
             })
         })
@@ -123,8 +131,10 @@ impl Leg {
         let LegConfig {
             source,
             track,
+            with_sound,
             random,
         } = config;
+        let most_delay = if with_sound { MOST_DELAY } else { 0 };
         // The first sequence numbers have 15 bits, so that the rollover counter begins at 0 for
         // any receiver (RFC 3711 section 3.3.1).
         let first_index = random & 0x7fff;
@@ -146,7 +156,7 @@ impl Leg {
             rtp: RtpStream {
                 ssrc: track.ssrc,
                 payload_type: track.payload_type,
-                playout_delay_id: track.playout_delay_id,
+                playout_delay: track.playout_delay_id.map(|id| (id, most_delay)),
                 transport_cc_id: track.transport_cc_id,
                 timeline: Timeline::new((random >> 32) as u32),
             },

@@ -18,8 +18,9 @@ pub const MAX_HEADER: usize = FIXED + BLOCK + 2 * WORD;
 pub struct RtpStream {
     pub ssrc: u32,
     pub payload_type: u8,
-    /// Id of the playout-delay header extension, if it was negotiated.
-    pub playout_delay_id: Option<u8>,
+    /// Id of the playout-delay header extension, if it was negotiated, and the maximum to say, in units
+    /// of 10 ms.
+    pub playout_delay: Option<(u8, u8)>,
     /// Id of the transport-wide sequence number, if it was negotiated.
     pub transport_cc_id: Option<u8>,
     /// The viewer's timestamps.
@@ -42,7 +43,7 @@ impl RtpStream {
 
     fn words(&self, numbered: bool) -> usize {
         let number = self.transport_cc_id.filter(|_| numbered);
-        usize::from(self.playout_delay_id.is_some()) + usize::from(number.is_some())
+        usize::from(self.playout_delay.is_some()) + usize::from(number.is_some())
     }
 
     /// Writes the header of a packet; returns the part of `header` that it fills. `number` is its
@@ -65,9 +66,9 @@ impl RtpStream {
             header[FIXED..FIXED + BLOCK].copy_from_slice(&[0xbe, 0xde, 0, words as u8]);
         }
         let mut at = FIXED + BLOCK;
-        if let Some(id) = self.playout_delay_id {
-            // Id, length 3, minimum and maximum delay of 0: show at once.
-            header[at..at + WORD].copy_from_slice(&[id << 4 | 2, 0, 0, 0]);
+        if let Some((id, most)) = self.playout_delay {
+            // Id, length 3, a minimum of 0 and a maximum, in 12 bits each.
+            header[at..at + WORD].copy_from_slice(&[id << 4 | 2, 0, 0, most]);
             at += WORD;
         }
         if let (Some(id), Some(number)) = (self.transport_cc_id, number) {
