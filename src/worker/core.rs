@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 
 use super::command::{Command, WorkerContext};
 use super::fan_out::{FanOut, PORTION, Pass};
-use super::held_sound::HeldSound;
+use super::held_sound::{HeldSound, Wait};
 use super::log_lines;
 use super::session_io::{StreamTracks, session_io};
 use super::slots::{Slots, Viewer};
@@ -381,11 +381,15 @@ impl Core {
             }
         } else if !more && !entry.stream.audience.is_empty() {
             let most = self.context.tuning.audio_hold();
-            if let Some(until) = entry.stream.hold.arrived(unit.arrival, most) {
-                if self.held_sound.wait(until, id) {
-                    self.rearmed.notify_one();
+            match entry.stream.hold.arrived(unit.arrival, most) {
+                Wait::Over => {}
+                Wait::GoesOn => return,
+                Wait::Begins(until) => {
+                    if self.held_sound.wait(until, id) {
+                        self.rearmed.notify_one();
+                    }
+                    return;
                 }
-                return;
             }
         }
         if more {
@@ -426,6 +430,7 @@ impl Core {
         }
         if let Some(entry) = self.streams.get_mut(id) {
             entry.stream.hold.sent();
+            self.held_sound.sent(id);
         }
         match self.fan_out.begin(id, audience, arrival) {
             Some(pass) => self.send_portion(pass, now, timed),

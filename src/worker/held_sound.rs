@@ -12,31 +12,53 @@ const SLACK: Duration = Duration::from_millis(5);
 /// The sound of one stream.
 #[derive(Debug, Default)]
 pub struct Hold {
-    /// When the last unit arrived.
-    last: Option<Instant>,
+    /// When the last unit arrived, and how long after the one before.
+    last: Option<(Instant, Duration)>,
     /// Until when sound waits, if some does.
     until: Option<Instant>,
 }
 
+/// What to do with sound that has arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// Send it, and all that waits: nothing would come in time.
+    Over,
+    /// It waits along with what waits already.
+    GoesOn,
+    /// It waits, at most until then.
+    Begins(Instant),
+}
+
 impl Hold {
-    /// A unit of sound has arrived. Returns until when it waits for more, at most `most`; `None` if all
-    /// that waits is to be sent now, because nothing would come in time.
-    pub fn arrived(&mut self, at: Instant, most: Duration) -> Option<Instant> {
-        let interval = self
-            .last
-            .replace(at)
-            .map(|last| at.saturating_duration_since(last));
+    /// A unit of sound has arrived. It waits for `most` at most.
+    pub fn arrived(&mut self, at: Instant, most: Duration) -> Wait {
+        let (last, before) = self.last.unwrap_or((at, Duration::MAX));
+        let interval = match before {
+            Duration::MAX if self.last.is_none() => Duration::MAX,
+            _ => at.saturating_duration_since(last),
+        };
+        self.last = Some((at, interval));
+        // Some come in pairs: the next one is not sooner than the longer of two intervals.
+        let expected = match before {
+            Duration::MAX => interval,
+            before => interval.max(before),
+        };
         let end = match self.until {
             Some(until) => until - SLACK,
             None => at + most,
         };
-        let next = interval.and_then(|interval| at.checked_add(interval));
+        let next = at.checked_add(expected);
         if next.is_none_or(|next| next > end + SLACK / 2) {
             self.until = None;
-            return None;
+            return Wait::Over;
         }
-        self.until = Some(end + SLACK);
-        self.until
+        match self.until {
+            Some(_) => Wait::GoesOn,
+            None => {
+                self.until = Some(end + SLACK);
+                Wait::Begins(end + SLACK)
+            }
+        }
     }
 
     /// All that waited is sent.
@@ -61,6 +83,17 @@ impl HeldSound {
     pub fn wait(&mut self, until: Instant, stream: StreamId) -> bool {
         self.waiting.push_back((until, stream));
         self.waiting.len() == 1
+    }
+
+    /// The sound of a stream is sent: nobody has to wake up for it.
+    pub fn sent(&mut self, stream: StreamId) {
+        while self
+            .waiting
+            .front()
+            .is_some_and(|&(_, first)| first == stream)
+        {
+            self.waiting.pop_front();
+        }
     }
 
     /// When [`HeldSound::pop_due`] is due.
@@ -100,7 +133,7 @@ mod tests {
     fn wait(arrivals: &[u64], most: u64) -> Vec<bool> {
         let start = Instant::now();
         let mut hold = Hold::default();
-        let waits = |&at: &u64| hold.arrived(start + ms(at), ms(most)).is_some();
+        let waits = |&at: &u64| hold.arrived(start + ms(at), ms(most)) != Wait::Over;
         arrivals.iter().map(waits).collect()
     }
 
@@ -116,6 +149,8 @@ mod tests {
         // What comes alone is not delayed, and neither is anything if nothing may be.
         assert_eq!(wait(&[0, 40, 80, 120], 20), [false; 4]);
         assert_eq!(wait(&every_20, 0), [false; 7]);
+        // What comes in pairs has nothing to wait for behind the second.
+        assert_eq!(wait(&[0, 0, 40, 40, 80, 80], 20)[2..], [false; 4]);
     }
 
     #[test]
@@ -126,8 +161,9 @@ mod tests {
         let mut held = HeldSound::default();
         for (hold, stream) in holds.iter_mut().zip([door, yard]) {
             hold.arrived(start, ms(20));
-            let until = hold.arrived(start + ms(20), ms(20)).unwrap();
-            assert_eq!(until, start + ms(45));
+            let until = start + ms(45);
+            let begins = hold.arrived(start + ms(20), ms(20));
+            assert_eq!(begins, Wait::Begins(until));
             assert_eq!(held.wait(until, stream), stream == door);
         }
         // A video frame took that of the door along.
@@ -137,6 +173,9 @@ mod tests {
         assert_eq!(due(44), None);
         assert_eq!(due(45), Some(yard));
         assert_eq!(due(45), None);
+        assert_eq!(held.next_due(), None);
+        held.wait(start, door);
+        held.sent(door);
         assert_eq!(held.next_due(), None);
     }
 }

@@ -111,7 +111,8 @@ impl Decoder {
 pub struct Transcoder {
     encoding: Encoding,
     decoder: Decoder,
-    /// Ticks per second of the units' timestamps.
+    /// Ticks per second of the units' timestamps, as it was said and as it is.
+    said_rate: u32,
     clock_rate: u32,
     /// What a unit was decoded to.
     sound: Sound,
@@ -119,7 +120,7 @@ pub struct Transcoder {
     /// Where the next unit should begin.
     expected: Option<i64>,
     /// The timestamp of the last unit, and what it was decoded to.
-    last: Option<(i64, u32)>,
+    last: Option<(i64, i64)>,
     /// Units that contradict the clock rate.
     contradictions: u32,
     budget: Budget,
@@ -131,6 +132,7 @@ impl Transcoder {
         Ok(Transcoder {
             decoder: Decoder::new(encoding)?,
             encoding: encoding.clone(),
+            said_rate: clock_rate.max(1),
             clock_rate: clock_rate.max(1),
             sound: Sound::default(),
             output: None,
@@ -222,23 +224,33 @@ impl Transcoder {
         self.expected = self.expected.map(|expected| expected.wrapping_add(passed));
     }
 
-    /// Some cameras say a clock rate that is not that of their timestamps, which then count samples.
+    /// Some cameras say a clock rate that is not that of their timestamps, which then count samples. Once
+    /// their reception spaces units by arrival, what was said is right again.
     fn check_clock(&mut self, timestamp: i64) {
-        let samples = self.sound.len() as u32;
+        let samples = self.sound.len() as i64;
         let last = self.last.replace((timestamp, samples));
-        let Some((before, samples)) = last.filter(|_| self.sound.rate != self.clock_rate) else {
+        let Some((before, samples)) = last.filter(|_| self.sound.rate != self.said_rate) else {
             return;
         };
         let ticks = timestamp.wrapping_sub(before);
-        let expected = scale(samples.into(), self.sound.rate, self.clock_rate);
-        if ticks == i64::from(samples) && ticks != expected {
-            self.contradictions += 1;
+        let said = scale(samples, self.sound.rate, self.said_rate);
+        let is_near = |expected: i64| (ticks - expected).abs() <= expected / 4;
+        let contradicts = match self.clock_rate == self.said_rate {
+            true => ticks == samples && ticks != said,
+            false => is_near(said) && !is_near(samples),
+        };
+        self.contradictions = if contradicts {
+            self.contradictions + 1
         } else {
-            self.contradictions = 0;
-        }
+            0
+        };
         if self.contradictions >= CLOCK_PROOFS {
-            self.clock_rate = self.sound.rate;
+            self.contradictions = 0;
             self.expected = None;
+            self.clock_rate = match self.clock_rate == self.said_rate {
+                true => self.sound.rate,
+                false => self.said_rate,
+            };
         }
     }
 

@@ -332,22 +332,27 @@ fn a_clock_rate_that_lies_is_found_out() {
     let units = units(AAC_16K, 0);
     let mut transcoder = Transcoder::new(&generic(&[0x14, 0x08]), 90_000).unwrap();
     let mut packets = Vec::new();
-    let mut now = Instant::now();
-    for (i, unit) in units.iter().enumerate() {
+    let (mut now, mut timestamp) = (Instant::now(), 0);
+    // Timestamps count samples; then they are spaced by arrival, in ticks of the rate that was said.
+    for (i, unit) in units.iter().cycle().take(80).enumerate() {
         now += Duration::from_millis(64);
+        timestamp += if i < 40 {
+            1024
+        } else {
+            5760 + i as i64 % 3 * 100 - 100
+        };
         let unit = AccessUnit {
             data: unit,
-            timestamp: i as i64 * 1024,
+            timestamp,
             arrival: now,
             captured: None,
         };
         let _ = transcoder.push(&unit, &mut |packet, _| packets.push(packet.timestamp));
     }
     let steps: Vec<i64> = packets.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    assert!(
-        steps[steps.len() - 20..].iter().all(|&step| step == 960),
-        "{steps:?}"
-    );
+    for steps in [&steps[60..120], &steps[steps.len() - 60..]] {
+        assert!(steps.iter().all(|&step| step == 960), "{steps:?}");
+    }
 }
 
 #[test]
