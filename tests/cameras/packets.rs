@@ -120,6 +120,8 @@ fn markers() {
     };
     play(vec![
         mark("none", |_, _| false),
+        mark("all", |_, _| true),
+        mark("all-but-the-last", |i, count| i + 1 < count),
         mark("the-first", |i, _| i == 0),
     ]);
 }
