@@ -133,6 +133,8 @@ pub struct Client {
     each_by_itself: bool,
     session_url: String,
     channels: Channels,
+    /// Where the camera expects RTCP of each track.
+    report_channels: Vec<(usize, u8)>,
     /// Since the last message or frame.
     junk: usize,
     /// A message's body is waited for.
@@ -177,6 +179,7 @@ impl Client {
             each_by_itself: false,
             session_url: String::new(),
             channels: Channels::new(),
+            report_channels: Vec::new(),
             junk: 0,
             body: None,
             searched: 0,
@@ -256,13 +259,11 @@ impl Client {
 
     /// Sends RTCP to the camera, in the connection.
     pub fn send_interleaved(&mut self, track: usize, packet: &[u8]) {
-        let place = self.wanted.iter().position(|wanted| wanted.track == track);
-        if let (Some(place), Ok(len)) = (place, u16::try_from(packet.len()))
+        let channel = self.report_channels.iter().find(|(of, _)| *of == track);
+        if let (Some((_, channel)), Ok(len)) = (channel, u16::try_from(packet.len()))
             && self.requests.out.len() < MAX_UNWRITTEN
         {
-            self.requests
-                .out
-                .extend_from_slice(&[b'$', 2 * place as u8 + 1]);
+            self.requests.out.extend_from_slice(&[b'$', *channel]);
             self.requests.out.extend_from_slice(&len.to_be_bytes());
             self.requests.out.extend_from_slice(packet);
         }
@@ -325,6 +326,9 @@ impl Client {
             self.reconnected = true;
             self.quirks.note(Quirk::ClosedAfterChallenge, 1);
             self.leave();
+        } else if self.state != State::Playing && after_challenge {
+            // Twice: this is how it refuses a password.
+            self.fail(Failure::Unauthorized);
         } else if silent && self.redirects == 0 && !self.options_first {
             self.options_first = true;
             self.requests.redirected(true);
@@ -746,6 +750,7 @@ impl Client {
             }
             let asked = (2 * place as u8, 2 * place as u8 + 1);
             let channels = *answer.interleaved.get_or_insert(asked);
+            self.report_channels.push((track, channels.1));
             if let Some(described) = self.description.tracks.get(track) {
                 self.channels
                     .assign(track, described, channels, &mut self.quirks);
@@ -826,6 +831,7 @@ impl Client {
                 self.send(request);
                 if close && self.state != State::Playing {
                     self.quirks.note(Quirk::ClosedAfterChallenge, 1);
+                    self.reconnected = true;
                     self.leave();
                 }
             }
@@ -870,6 +876,7 @@ impl Client {
         self.state = State::Describing;
         self.keep_alive = KeepAlive::default();
         self.channels = Channels::new();
+        self.report_channels.clear();
         self.set_up.clear();
         self.wanted.clear();
         self.to_play.clear();

@@ -539,7 +539,7 @@ fn a_connection_that_is_closed_behind_a_challenge() {
         assert_eq!(world.quirks(), ["closed-after-challenge"]);
         // But not for ever.
         world.client.closed(&[], world.now, &mut |_, _| {});
-        assert!(world.client.poll_event().is_some());
+        assert_eq!(world.failure(), Failure::Unauthorized);
     }
 }
 
