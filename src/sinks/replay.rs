@@ -56,12 +56,17 @@ pub(super) fn units(ring: &Ring, codec: Codec, packets: Range<u64>) -> Vec<Repla
             data.append(&mut unit.data);
             unit.data
         };
-        for (sequence, number) in (0_u16..).zip(unit) {
+        for (sequence, number) in (0_u64..).zip(unit) {
             let Some(stored) = ring.packet(number) else {
                 break;
             };
             packet.clear();
-            write_header(&mut packet, sequence, stored.timestamp, stored.marker);
+            write_header(
+                &mut packet,
+                sequence as u16,
+                stored.timestamp,
+                stored.marker,
+            );
             packet.extend_from_slice(stored.payload);
             reception.rtp(&packet, stored.arrival, &mut out);
             meta = Some(stored);

@@ -3,6 +3,8 @@
 use std::io;
 use std::time::Duration;
 
+use percent_encoding::percent_decode_str;
+
 use super::CameraUrl;
 use super::rtp::Unusable;
 use super::rtsp::Failure;
@@ -42,7 +44,7 @@ pub(super) fn of_client(url: &CameraUrl, failure: Failure) -> Error {
             Status::Camera,
             format!(
                 "camera {camera} is busy ({}): it may have reached its limit of RTSP clients",
-                detail(&said)
+                detail(url, &said)
             ),
         ),
         Failure::TransportRefused => (
@@ -66,7 +68,7 @@ pub(super) fn of_client(url: &CameraUrl, failure: Failure) -> Error {
             format!(
                 "camera {camera} refused {method} ({}): check the path of its URL, and restart the \
                  camera if it is right",
-                detail(&said)
+                detail(url, &said)
             ),
         ),
         Failure::Deaf => (
@@ -120,7 +122,7 @@ pub(super) fn unreachable(url: &CameraUrl, error: &io::Error) -> Error {
             "camera {} cannot be reached ({}): check that it is on the network, and the host and \
              port of its URL",
             url.authority(),
-            detail(&error.to_string())
+            detail(url, &error.to_string())
         ),
     )
 }
@@ -133,7 +135,7 @@ pub(super) fn not_trusted(url: &CameraUrl, error: &io::Error) -> Error {
             "the certificate of camera {} is not trusted ({}): pass its authority (tls_ca) or its \
              SHA-256 (tls_fingerprint), if that is right",
             url.authority(),
-            detail(&error.to_string())
+            detail(url, &error.to_string())
         ),
     )
 }
@@ -145,7 +147,7 @@ pub(super) fn broken(url: &CameraUrl, error: &io::Error) -> Error {
         format!(
             "the connection to camera {} broke: {}",
             url.authority(),
-            detail(&error.to_string())
+            detail(url, &error.to_string())
         ),
     )
 }
@@ -157,7 +159,7 @@ pub(super) fn no_ports(url: &CameraUrl, error: &io::Error) -> Error {
         format!(
             "no UDP ports could be opened for camera {} ({}): use TCP, or allow more open files",
             url.authority(),
-            detail(&error.to_string())
+            detail(url, &error.to_string())
         ),
     )
 }
@@ -170,7 +172,7 @@ pub(super) fn no_group(url: &CameraUrl, error: Option<&io::Error>) -> Error {
             Status::Io,
             format!(
                 "the multicast group of camera {camera} could not be joined ({}): use TCP or UDP",
-                detail(&error.to_string())
+                detail(url, &error.to_string())
             ),
         ),
         None => Error::new(
@@ -245,7 +247,7 @@ pub(super) fn nothing_usable(url: &CameraUrl, why: Option<&Unusable>) -> Error {
             Status::Unsupported,
             format!(
                 "camera {camera} sends {}, which {}",
-                detail(encoding),
+                detail(url, encoding),
                 reason
             ),
         ),
@@ -258,7 +260,7 @@ pub(super) fn no_usable_audio(url: &CameraUrl, why: &Unusable) -> String {
         "camera {} sends its audio as {}, which {}: the stream has no audio; set the camera's \
          audio to G.711 (PCMU or PCMA)",
         url.authority(),
-        detail(&why.encoding),
+        detail(url, &why.encoding),
         why.reason
     )
 }
@@ -267,18 +269,33 @@ fn seconds(duration: Duration) -> String {
     format!("{} s", duration.as_secs_f32())
 }
 
-/// The useful part of a foreign text: one short, printable line without URLs.
-fn detail(text: &str) -> String {
+/// The useful part of a foreign text: one short, printable line without URLs, and without what looks
+/// like part of one. Nothing is left of a text that repeats a secret of this camera's: what else it says
+/// may be the rest of it.
+fn detail(url: &CameraUrl, text: &str) -> String {
     let line = text.trim().lines().next().unwrap_or_default();
-    let mut words = Vec::new();
-    for word in line.split_whitespace() {
-        words.push(if word.contains("://") { "(URL)" } else { word });
-    }
-    words
-        .join(" ")
-        .trim_end_matches([':', '.'])
+    let line: String = line
         .chars()
-        .filter(|c| !c.is_control())
+        .filter(|c| !c.is_control() || c.is_whitespace())
+        .collect();
+    let words = line.split_whitespace().map(|word| match word {
+        _ if word.contains("://") => "(URL)",
+        // `user=admin&password=...`, `user:password@host`
+        _ if word.contains(['=', '&', '@']) => "(left out)",
+        word => word,
+    });
+    let line = words.collect::<Vec<_>>().join(" ");
+    let decoded = percent_decode_str(&line).decode_utf8_lossy();
+    let said = [line.to_lowercase(), decoded.to_lowercase()];
+    let repeats = |secret: String| {
+        let secret = secret.to_lowercase();
+        said.iter().any(|said| said.contains(&secret))
+    };
+    if url.secrets().any(repeats) {
+        return "its words repeat a secret and are left out".to_owned();
+    }
+    line.trim_end_matches([':', '.'])
+        .chars()
         .take(MAX_DETAIL_CHARS)
         .collect()
 }
@@ -342,13 +359,47 @@ mod tests {
 
     #[test]
     fn foreign_text_is_tamed() {
+        let url = url("rtsp://cam/");
+        let detail = |text: &str| detail(&url, text);
         assert_eq!(detail("a\u{1b}[31m \t b:\nsecond"), "a[31m b");
         assert_eq!(
             detail("DESCRIBE response at rtsp://cam/?password=x has no type"),
             "DESCRIBE response at (URL) has no type"
         );
+        assert_eq!(
+            detail("500 cannot open /user=admin&password=x for admin:x@cam"),
+            "500 cannot open (left out) for (left out)"
+        );
         assert_eq!(detail(&"é".repeat(1000)).chars().count(), MAX_DETAIL_CHARS);
         assert_eq!(detail(""), "");
+    }
+
+    #[test]
+    fn no_foreign_text_repeats_a_secret() {
+        let url =
+            url("rtsp://me:pass%2FW0rd@cam/user=me&pwd=inPath7/a?channel=1&key=inQuery7&bare7777");
+        for said in [
+            "no access for me, pass/W0rd",
+            "no access with pass%2fw0rd",
+            "no access: PASS/\u{1}W0RD",
+            "Basic bWU6cGFzcy9XMHJk is wrong", // base64 of "me:pass/W0rd"
+            "pwd inPath7 is wrong",
+            "key inQuery7 is wrong",
+            "what is bare7777",
+        ] {
+            for failure in [
+                Failure::Busy(said.to_owned()),
+                Failure::Refused("PLAY", said.to_owned()),
+            ] {
+                let error = of_client(&url, failure);
+                assert!(error.message().contains("left out"), "{said}: {error}");
+            }
+            let error = unreachable(&url, &io::Error::other(format!("it answered {said}")));
+            assert!(error.message().contains("left out"), "{said}: {error}");
+        }
+        let channel = Failure::Busy("channel 1 is in use".to_owned());
+        let error = of_client(&url, channel);
+        assert!(error.message().contains("channel 1 is in use"), "{error}");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::fmt;
 use percent_encoding::percent_decode_str;
 use url::{ParseError, Url};
 
+use super::rtsp::base64;
 use super::wire::Endpoint;
 use crate::config::PullOptions;
 use crate::error::{Error, Result, Status};
@@ -163,6 +164,29 @@ impl CameraUrl {
     /// User and password, if any.
     pub(super) fn credentials(&self) -> Option<&Credentials> {
         self.credentials.as_ref()
+    }
+
+    /// What no sentence may contain: the password, as it is and as Basic sends it, and the values in path
+    /// and query, where some cameras take it. Values of fewer than 4 bytes are channels and the like.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = String> {
+        let credentials = self.credentials.iter();
+        let password = credentials
+            .filter(|known| !known.password.is_empty())
+            .flat_map(|Credentials { username, password }| {
+                let pair = format!("{username}:{password}");
+                [password.clone(), base64(pair.as_bytes())]
+            });
+        let value = |part| str::split_once(part, '=').map(|(_, value)| value);
+        let path = self.url.path().split(['/', '&', ';']).filter_map(value);
+        let query = self.url.query().unwrap_or_default().split(['&', ';']);
+        let values = path
+            .chain(query.map(move |part| value(part).unwrap_or(part)))
+            .filter(|value| value.len() >= 4)
+            .flat_map(|value| {
+                let decoded = percent_decode_str(value).decode_utf8_lossy();
+                [value.to_owned(), decoded.into_owned()]
+            });
+        password.chain(values)
     }
 
     /// Host and port, as in `10.0.0.5:554`.

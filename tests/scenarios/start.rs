@@ -23,8 +23,8 @@ fn the_backlog_comes_at_once_with_its_own_timestamps() {
     for pair in units.windows(2) {
         assert_eq!(pair[1].timestamp.wrapping_sub(pair[0].timestamp), 3600);
     }
-    // Every packet asks to be shown at once.
+    // Every packet asks to be shown at once, or when its sound is heard: at most 200 ms later.
     for packet in world.viewer.video.packets() {
-        assert_eq!(packet.extension[..4], [5 << 4 | 2, 0, 0, 0]);
+        assert_eq!(packet.extension[..4], [5 << 4 | 2, 0, 0, 20]);
     }
 }

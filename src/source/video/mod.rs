@@ -76,6 +76,8 @@ pub struct Gate {
     broken: bool,
     /// The same, but because the source began anew.
     restarted: bool,
+    /// RTP packets missing since the last unit that passed.
+    missing: u32,
     first: Option<Instant>,
     last_keyframe: Option<Instant>,
     /// When a frame passed for the last time.
@@ -101,6 +103,7 @@ impl Gate {
             report: Report::default(),
             broken: false,
             restarted: false,
+            missing: 0,
             first: None,
             last_keyframe: None,
             last_passed: None,
@@ -134,6 +137,7 @@ impl Gate {
         out: &mut impl FnMut(Passed<'_>),
     ) {
         let Received { unit, lost, .. } = received;
+        self.missing = self.missing.saturating_add(lost);
         let now = unit.arrival;
         self.first.get_or_insert(now);
         self.learn(unit.data);
@@ -173,7 +177,7 @@ impl Gate {
                 if picture.keyframe {
                     self.last_keyframe = Some(now);
                 }
-                out(Passed::Unit(unit, lost));
+                out(Passed::Unit(unit, std::mem::take(&mut self.missing)));
             }
             Fate::Late
             | Fate::LateReference
