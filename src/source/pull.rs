@@ -26,8 +26,8 @@ use crate::error::{Error, Result};
 use crate::random;
 use crate::state::StreamId;
 
-/// With [`Transport::Auto`]: a camera that plays and sends nothing for this long is asked to send in
-/// another way.
+/// With [`Transport::Auto`]: a camera that plays and sends nothing by UDP for this long is asked to send
+/// by TCP. By TCP nothing is lost on the way: what begins late begins late in any way.
 const SILENT: Duration = Duration::from_secs(4);
 /// Small reads of one camera before other tasks have their turn.
 const READS_PER_TURN: u32 = 8;
@@ -527,7 +527,7 @@ impl<'a> Attempt<'a> {
                 let live = self.tracks.as_ref().and_then(Tracks::live_since);
                 live.map_or(idle.min(sets), |_| idle)
             }
-            None if self.camera.config.transport == Transport::Auto => {
+            None if self.by_udp && self.camera.config.transport == Transport::Auto => {
                 playing + timeouts.idle.min(SILENT)
             }
             None => playing + timeouts.idle,

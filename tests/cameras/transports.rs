@@ -2,8 +2,9 @@
 
 use rtsp_webrtc_gateway::config::{PullOptions, Transport};
 use testkit::camera::{Audio, CameraConfig, Exchange, Script};
+use testkit::clip::Clip;
 
-use crate::seen::{Seen, camera, play, play_with};
+use crate::seen::{Seen, camera, play, play_with, pull_all};
 
 /// A camera whose Transport header is rewritten.
 fn says(
@@ -131,4 +132,23 @@ fn what_is_not_used_is_set_up_all_the_same() {
             }
         });
     play(vec![camera("camera", script).audio(Some(Audio::Pcmu))]);
+}
+
+/// Those that start an encoder or another connection first take some seconds from PLAY to the first packet.
+#[test]
+fn media_may_begin_late() {
+    let script = Script::new().slot(|slot| {
+        if slot.number < 110 {
+            slot.packets.clear();
+        }
+    });
+    let late = CameraConfig::new("late")
+        .clip(Clip::Baseline360p)
+        .script(script);
+    let all = pull_all(
+        vec![late],
+        |options| options,
+        |seen| seen.plays() || seen.failed(),
+    );
+    assert!(!all["late"].failed(), "{:?}", all["late"].failures);
 }
