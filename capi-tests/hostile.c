@@ -199,8 +199,11 @@ static void numbers_that_are_none(rtsp_webrtc_gateway *gateway,
         push.audio_codec = numbers[i];
         CHECK_FAILS(rtsp_webrtc_gateway_add_push_stream(gateway, "a", &push, &added),
                     INVALID_ARGUMENT);
-        pull.transport = numbers[i];
-        CHECK_FAILS(rtsp_webrtc_gateway_add_stream(gateway, "a", &pull, &added), INVALID_ARGUMENT);
+        if (numbers[i] < 0 || numbers[i] > RTSP_WEBRTC_GATEWAY_TRANSPORT_HTTP) {
+            pull.transport = numbers[i];
+            CHECK_FAILS(rtsp_webrtc_gateway_add_stream(gateway, "a", &pull, &added),
+                        INVALID_ARGUMENT);
+        }
         CHECK_FAILS(
             rtsp_webrtc_gateway_push_rtp(gateway, stream, numbers[i], packet, sizeof packet),
             INVALID_ARGUMENT);

@@ -55,7 +55,7 @@ int main(void) {
     pull.flags = 1u << 31;
     CHECK_FAILS(rtsp_webrtc_gateway_add_stream(gateway, "cam", &pull, &stream), INVALID_ARGUMENT);
     pull.flags = RTSP_WEBRTC_GATEWAY_PULL_NO_AUDIO;
-    pull.transport = 3;
+    pull.transport = RTSP_WEBRTC_GATEWAY_TRANSPORT_HTTP + 1;
     CHECK_FAILS(rtsp_webrtc_gateway_add_stream(gateway, "cam", &pull, &stream), INVALID_ARGUMENT);
     pull.transport = -1;
     CHECK_FAILS(rtsp_webrtc_gateway_add_stream(gateway, "cam", &pull, &stream), INVALID_ARGUMENT);

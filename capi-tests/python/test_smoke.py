@@ -362,11 +362,12 @@ class WithCamera(unittest.TestCase):
     def test_no_codec_in_common(self) -> None:
         whole = offer_sdp()
         video, audio = whole.index(b"m=video"), whole.index(b"m=audio")
-        for sdp in (offer_sdp("96 VP8/90000"), whole[:video] + whole[audio:]):
-            with self.assertRaises(rwg.Error) as failed:
-                self.gateway.handle_whep_offer("cam", sdp, timeout_ms=60_000)
-            self.assertEqual(failed.exception.status, Status.ERR_CODEC)
+        with self.assertRaises(rwg.Error) as failed:
+            self.gateway.handle_whep_offer("cam", offer_sdp("96 VP8/90000"), timeout_ms=60_000)
+        self.assertEqual(failed.exception.status, Status.ERR_CODEC)
         self.assertEqual(self.gateway.handle_whep_offer("cam", whole).status, 201)
+        sound = whole[:video] + whole[audio:]
+        self.assertEqual(self.gateway.handle_whep_offer("cam", sound).status, 201)
 
     def test_close_closes_sessions(self) -> None:
         response = self.gateway.handle_whep_offer("cam", offer_sdp(), timeout_ms=60_000)
