@@ -291,9 +291,10 @@ impl<'a> Attempt<'a> {
         while let Some(event) = self.client.poll_event() {
             match event {
                 Event::Described(description) => {
+                    let Camera { stream, name, .. } = self.camera;
+                    log::debug!(stream = stream.0, stream_name = &**name; "described: {description}");
                     let choice = Choice::of(&description, &self.camera.config)?;
                     if let Some(sentence) = &choice.no_audio {
-                        let Camera { stream, name, .. } = self.camera;
                         log::warn!(stream = stream.0, stream_name = &**name; "{sentence}");
                     }
                     let wanted = self.wanted(&choice)?;

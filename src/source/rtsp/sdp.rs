@@ -1,6 +1,7 @@
 //! The session description of a camera (RFC 4566), of which little is needed: tracks, encodings,
 //! control URLs. Everything else may be missing, broken, or in any order.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use super::message::{leading_number, lines};
@@ -22,6 +23,21 @@ pub struct Description {
     pub tracks: Vec<Track>,
     /// Where it is sent to, for multicast.
     pub address: Option<IpAddr>,
+}
+
+/// What is offered, in a line: `video "h264", audio "pcma" or "pcmu"`.
+impl fmt::Display for Description {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, track) in self.tracks.iter().enumerate() {
+            let separator = if i == 0 { "" } else { ", " };
+            write!(f, "{separator}{}", track.media.escape_debug())?;
+            for (i, section) in track.formats.iter().enumerate() {
+                let separator = if i == 0 { "" } else { " or" };
+                write!(f, "{separator} {:?}", section.encoding_name)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// A media section.
