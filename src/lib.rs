@@ -68,7 +68,7 @@
 //! | `session` | one viewer: ICE, DTLS, SRTP, RTCP, pacing; knows no socket and no clock | error media sdp state tuning |
 //! | `sdp` | offers, answers and fragments | error media |
 //! | [`sinks`] | media for the host: frames of a stream, queued until they are read | config error media source state |
-//! | `source` | where media comes from: a camera and its retries, or the host; knows no viewers | config error media random state |
+//! | `source` | where media comes from: a camera and its retries, or the host; knows no viewers | budget config error media random state |
 //! | `stats` | figures: costs, latency, totals; written as JSON and Prometheus text | error media state tuning |
 //! | `net` | the socket and the interface addresses; knows no protocols | error tuning |
 //! | [`config`] | what the host passes in | error events media state tuning |
@@ -77,6 +77,7 @@
 //! | `media` | codecs, packetizer, ring, clock; knows no sessions | |
 //! | [`tuning`] | the knobs | error |
 //! | `random`, `limit` | random numbers; limits on operations in progress | error |
+//! | `budget` | what an owner of work may do before the others have their turn | |
 //! | [`error`], `ids` | status and message of a failure; unique numbers | |
 //!
 //! `media`, `sdp`, `session` and [`whep`] are sans-I/O: time, bytes and events are arguments, and
@@ -97,6 +98,7 @@
 // Docs of items that only tests reach (`internals`) may link to items that tests do not reach.
 #![allow(rustdoc::private_intra_doc_links)]
 
+mod budget;
 pub mod config;
 pub mod error;
 pub mod events;

@@ -28,9 +28,18 @@ pub use url::CameraUrl;
 
 use std::time::Duration;
 
+use crate::budget::Allowance;
 use crate::error::Error;
 use crate::media::{AccessUnit, MediaKind, TrackInfo};
 use crate::state::Warning;
+
+/// What a source does before others have their turn: 20 ms of a camera of 50 Mbit/s, or the smallest
+/// packets that there are for a millisecond.
+pub const TURN: Allowance = Allowance {
+    time: Duration::from_millis(1),
+    items: 1024,
+    bytes: 128 << 10,
+};
 
 /// A unit of a track as it was received, before anything of it is left out or converted for viewers.
 #[derive(Clone, Copy, Debug)]

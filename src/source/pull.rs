@@ -20,7 +20,8 @@ use super::rtsp::{Answer, Client, Event, Failure, Lower, Wanted};
 use super::tracks::{REORDER, Tracks};
 use super::url::endpoint;
 use super::wire::{Connection, Group, Ports, Read};
-use super::{CameraConfig, Demand, Sink, failure};
+use super::{CameraConfig, Demand, Sink, TURN, failure};
+use crate::budget::Budget;
 use crate::config::Transport;
 use crate::error::{Error, Result};
 use crate::random;
@@ -29,8 +30,6 @@ use crate::state::StreamId;
 /// With [`Transport::Auto`]: a camera that plays and sends nothing by UDP for this long is asked to send
 /// by TCP. By TCP nothing is lost on the way: what begins late begins late in any way.
 const SILENT: Duration = Duration::from_secs(4);
-/// Small reads of one camera before other tasks have their turn.
-const READS_PER_TURN: u32 = 8;
 
 /// Connects, delivers media to `sink`, and reconnects whenever the connection ends; with `demand`,
 /// only while the camera is wanted. Runs until dropped, on a tokio current-thread runtime inside a
@@ -146,6 +145,10 @@ struct Attempt<'a> {
     /// When it began, and when the camera said that it plays.
     begun: Instant,
     playing: Option<Instant>,
+    /// What is left of this turn.
+    budget: Budget,
+    /// Which of the ports is read next.
+    next_ports: usize,
 }
 
 impl Drop for Attempt<'_> {
@@ -157,8 +160,8 @@ impl Drop for Attempt<'_> {
     }
 }
 
-/// What a turn of an attempt waited for.
-enum Turn {
+/// What an attempt waited for.
+enum Happened {
     Read(io::Result<Read>),
     Wrote(io::Result<()>),
     Datagrams,
@@ -188,6 +191,8 @@ impl<'a> Attempt<'a> {
             other_transport: false,
             begun: Instant::now(),
             playing: None,
+            budget: Budget::new(TURN, std::time::Instant::now()),
+            next_ports: 0,
         }
     }
 
@@ -214,7 +219,6 @@ impl<'a> Attempt<'a> {
         if let Err(error) = self.connect().await {
             return error;
         }
-        let mut reads = 0;
         loop {
             match self.events().await {
                 Ok(()) => {}
@@ -223,24 +227,19 @@ impl<'a> Attempt<'a> {
             if let Some(error) = self.overdue() {
                 return error;
             }
-            let turn = self.turn(timer.as_mut(), sink).await;
+            let happened = self.wait(timer.as_mut(), sink).await;
             let now = Instant::now();
-            match turn {
-                Turn::Read(Ok(Read::Some)) if reads < READS_PER_TURN => reads += 1,
-                Turn::Wrote(Ok(())) => {}
-                // Other tasks have their turn.
-                Turn::Read(Ok(Read::Some | Read::Much)) | Turn::Datagrams => {
-                    reads = 0;
-                    tokio::task::yield_now().await;
-                }
-                Turn::Read(Ok(Read::Closed)) => self.closed(now, sink),
-                Turn::Read(Err(error)) | Turn::Wrote(Err(error)) => {
+            match happened {
+                Happened::Read(Ok(Read::Some)) | Happened::Datagrams => {}
+                Happened::Read(Ok(Read::Closed)) => self.closed(now, sink),
+                Happened::Read(Err(error)) | Happened::Wrote(Err(error)) => {
                     self.closed(now, sink);
                     if self.playing.is_some() {
                         return failure::broken(&self.camera.config.url, &error);
                     }
                 }
-                Turn::Time => self.time_passed(now, sink),
+                Happened::Wrote(Ok(())) => {}
+                Happened::Time => self.time_passed(now, sink),
             }
             if let Some(tracks) = &mut self.tracks {
                 let (client, ports) = (&mut self.client, &self.ports);
@@ -250,6 +249,10 @@ impl<'a> Attempt<'a> {
                         None => client.send_interleaved(index, report),
                     }
                 });
+            }
+            if !self.budget.goes_on(now.into_std()) {
+                tokio::task::yield_now().await;
+                self.budget = Budget::new(TURN, std::time::Instant::now());
             }
         }
     }
@@ -405,65 +408,89 @@ impl<'a> Attempt<'a> {
         Ok(())
     }
 
-    /// Waits for something to do, and reads what there is.
-    async fn turn(&mut self, mut timer: Pin<&mut Sleep>, sink: &mut impl Sink) -> Turn {
+    /// Waits for something to do, and does it as far as the budget goes.
+    async fn wait(&mut self, mut timer: Pin<&mut Sleep>, sink: &mut impl Sink) -> Happened {
         let deadline = self.next_deadline();
         if deadline < timer.deadline() || timer.is_elapsed() {
             timer.as_mut().reset(deadline);
         }
+        let mut waited = false;
         poll_fn(|context| {
-            if timer.as_mut().poll(context).is_ready() {
-                return Poll::Ready(Turn::Time);
+            if waited {
+                self.budget = Budget::new(TURN, std::time::Instant::now());
             }
-            let Some(connection) = &mut self.connection else {
-                return Poll::Pending;
-            };
-            let (client, tracks) = (&mut self.client, &mut self.tracks);
-            if (!client.unwritten().is_empty() || connection.has_unwritten())
-                && let Poll::Ready(written) = connection.poll_write(context, client.unwritten())
-                && written.is_err()
-            {
-                return Poll::Ready(Turn::Wrote(written));
-            }
-            if client.is_paused() {
-                connection.take_rest(|data| {
-                    let now = std::time::Instant::now();
-                    client.receive(data, now, &mut |index, packet| {
-                        if let Some(tracks) = tracks {
-                            tracks.packet(index, packet, now, sink);
-                        }
-                    })
-                });
-                return Poll::Ready(Turn::Read(Ok(Read::Much)));
-            }
-            let read = connection.poll_read(context, |data| {
-                let now = std::time::Instant::now();
-                client.receive(data, now, &mut |index, packet| {
-                    if let Some(tracks) = tracks {
-                        tracks.packet(index, packet, now, sink);
-                    }
-                })
-            });
-            if let Poll::Ready(read) = read {
-                return Poll::Ready(Turn::Read(read));
-            }
-            self.poll_datagrams(context, sink)
+            let happened = self.poll(context, timer.as_mut(), sink);
+            waited = happened.is_pending();
+            happened
         })
         .await
     }
 
-    fn poll_datagrams(&mut self, context: &mut Context<'_>, sink: &mut impl Sink) -> Poll<Turn> {
+    fn poll(
+        &mut self,
+        context: &mut Context<'_>,
+        timer: Pin<&mut Sleep>,
+        sink: &mut impl Sink,
+    ) -> Poll<Happened> {
+        if timer.poll(context).is_ready() {
+            return Poll::Ready(Happened::Time);
+        }
+        let Some(connection) = &mut self.connection else {
+            return Poll::Pending;
+        };
+        let client = &mut self.client;
+        if (!client.unwritten().is_empty() || connection.has_unwritten())
+            && let Poll::Ready(written) = connection.poll_write(context, client.unwritten())
+            && written.is_err()
+        {
+            return Poll::Ready(Happened::Wrote(written));
+        }
+        if client.is_paused() {
+            self.receive_rest(sink);
+            return Poll::Ready(Happened::Read(Ok(Read::Some)));
+        }
+        let (tracks, budget) = (&mut self.tracks, &mut self.budget);
+        let read =
+            connection.poll_read(context, |data| receive(data, client, tracks, budget, sink));
+        if let Poll::Ready(read) = read {
+            return Poll::Ready(Happened::Read(read));
+        }
+        self.poll_datagrams(context, sink)
+    }
+
+    /// Goes on with what was read and not taken.
+    fn receive_rest(&mut self, sink: &mut impl Sink) {
+        let (client, tracks, budget) = (&mut self.client, &mut self.tracks, &mut self.budget);
+        if let Some(connection) = &mut self.connection {
+            connection.take_rest(|data| receive(data, client, tracks, budget, sink));
+        }
+    }
+
+    /// Reads the ports one after the other, as far as the budget goes; next time from there on.
+    fn poll_datagrams(
+        &mut self,
+        context: &mut Context<'_>,
+        sink: &mut impl Sink,
+    ) -> Poll<Happened> {
         let Some(tracks) = &mut self.tracks else {
             return Poll::Pending;
         };
         let mut any = false;
-        for (index, ports) in &mut self.ports {
+        for _ in 0..self.ports.len() {
+            self.next_ports %= self.ports.len();
+            let (index, ports) = &mut self.ports[self.next_ports];
+            self.next_ports += 1;
             let now = std::time::Instant::now();
             let mut take = |datagram: &[u8]| tracks.packet(*index, datagram, now, sink);
-            any |= ports.poll_receive(context, &mut take).is_ready();
+            any |= ports
+                .poll_receive(context, &mut self.budget, &mut take)
+                .is_ready();
+            if self.budget.is_spent() {
+                break;
+            }
         }
         match any {
-            true => Poll::Ready(Turn::Datagrams),
+            true => Poll::Ready(Happened::Datagrams),
             false => Poll::Pending,
         }
     }
@@ -489,18 +516,8 @@ impl<'a> Attempt<'a> {
         if let Some(tracks) = &mut self.tracks {
             tracks.handle_timeout(now, sink);
         }
-        let (client, tracks) = (&mut self.client, &mut self.tracks);
-        if let Some(connection) = &mut self.connection
-            && !connection.rest().is_empty()
-        {
-            connection.take_rest(|data| {
-                client.receive(data, now, &mut |index, packet| {
-                    if let Some(tracks) = tracks {
-                        tracks.packet(index, packet, now, sink);
-                    }
-                })
-            });
-        }
+        // A body without an end is whole by now.
+        self.receive_rest(sink);
         self.tell_quirks(sink);
     }
 
@@ -563,5 +580,32 @@ impl<'a> Attempt<'a> {
                 failure::stalled(&config.url, timeouts.idle, has_video)
             }
         })
+    }
+}
+
+/// Passes on what was received, step by step. Returns how much of it is used.
+fn receive(
+    data: &[u8],
+    client: &mut Client,
+    tracks: &mut Option<Tracks>,
+    budget: &mut Budget,
+    sink: &mut impl Sink,
+) -> usize {
+    let mut used = 0;
+    let mut now = std::time::Instant::now();
+    loop {
+        let rest = data.get(used..).unwrap_or_default();
+        used += client.receive(rest, now, budget, &mut |index, packet| {
+            if let Some(tracks) = tracks {
+                tracks.packet(index, packet, now, sink);
+            }
+        });
+        if !client.is_paused() {
+            return used;
+        }
+        now = std::time::Instant::now();
+        if !budget.goes_on(now) {
+            return used;
+        }
     }
 }

@@ -12,8 +12,9 @@ use super::message::{Head, Message, Start};
 use super::requests::{Challenged, MAX_UNWRITTEN, Request, Requests, Step};
 use super::sdp::Description;
 use super::transport::{Answer, Lower};
+use crate::budget::Budget;
 use crate::source::url::Credentials;
-use crate::source::{Quirk, Quirks};
+use crate::source::{Quirk, Quirks, TURN};
 
 /// Redirects that are followed in a row.
 const MAX_REDIRECTS: u8 = 5;
@@ -224,7 +225,7 @@ impl Client {
         self.hung_up_on
     }
 
-    /// Whether there is something to read in what [`Client::receive`] left.
+    /// Whether there may be something to read in what [`Client::receive`] left.
     pub fn is_paused(&self) -> bool {
         self.paused
     }
@@ -300,7 +301,12 @@ impl Client {
     /// The camera closed the connection, or it broke. `rest`: bytes that [`Client::receive`] left.
     pub fn closed(&mut self, rest: &[u8], now: Instant, out: &mut impl FnMut(usize, &[u8])) {
         self.ended = true;
-        self.receive(rest, now, out);
+        let mut budget = Budget::new(TURN, now);
+        let mut used = self.receive(rest, now, &mut budget, out);
+        while self.paused && budget.goes_on(now) {
+            let rest = rest.get(used..).unwrap_or_default();
+            used += self.receive(rest, now, &mut budget, out);
+        }
         if self.state == State::Over || self.leaving {
             return;
         }

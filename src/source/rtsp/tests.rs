@@ -3,6 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::budget::Budget;
+use crate::source::TURN;
 use crate::source::url::Credentials;
 
 const URL: &str = "rtsp://h/cam";
@@ -60,12 +62,25 @@ impl World {
 
     fn receive(&mut self, bytes: impl AsRef<[u8]>) {
         self.rest.extend_from_slice(bytes.as_ref());
+        self.turn();
+        while self.client.is_paused() {
+            self.turn();
+        }
+    }
+
+    /// Takes what is left, as far as the budget of a turn goes, on a clock that stands still.
+    fn turn(&mut self) {
         let packets = &mut self.packets;
-        let used = self
-            .client
-            .receive(&self.rest, self.now, &mut |track, packet| {
-                packets.push((track, packet.to_vec()));
-            });
+        let mut budget = Budget::new(TURN, self.now);
+        let mut used = 0;
+        loop {
+            let (rest, now) = (&self.rest[used..], self.now);
+            let receive = &mut |track, packet: &[u8]| packets.push((track, packet.to_vec()));
+            used += self.client.receive(rest, now, &mut budget, receive);
+            if !self.client.is_paused() || !budget.goes_on(self.now) {
+                break;
+            }
+        }
         self.rest.drain(..used);
     }
 
@@ -622,7 +637,8 @@ fn tls_is_not_redirected_away() {
     let mut client = Client::new("rtsps://h/cam", None, || 7);
     client.connected();
     let answer = b"RTSP/1.0 302 Found\r\nCSeq: 1\r\nLocation: rtsp://h/cam\r\n\r\n";
-    client.receive(answer, Instant::now(), &mut |_, _| {});
+    let now = Instant::now();
+    client.receive(answer, now, &mut Budget::new(TURN, now), &mut |_, _| {});
     assert_eq!(
         client.poll_event(),
         Some(Event::Failed(Failure::BadRedirect))
@@ -673,15 +689,33 @@ fn nothing_is_read_of_a_connection_that_is_left() {
 fn a_turn_ends_before_the_bytes_do() {
     let mut world = World::new(None);
     world.play();
-    let many = frame(0, 96, 13).repeat(5000);
-    world.receive(&many);
+    world.rest = frame(0, 96, 13).repeat(5000);
+    world.turn();
     assert!(world.client.is_paused());
-    assert_eq!(world.packets.len(), 256);
-    while world.client.is_paused() {
-        world.receive([]);
-    }
+    assert_eq!(world.packets.len(), TURN.items);
+    world.receive([]);
     assert_eq!(world.packets.len(), 5000);
     assert!(world.rest.is_empty());
+    // A message costs as much as several packets.
+    world.rest = b"RTSP/1.0 200 OK\r\n\r\n".repeat(1000);
+    world.turn();
+    assert!(world.client.is_paused());
+    assert!(world.rest.len() > 19 * 900, "{}", world.rest.len());
+}
+
+#[test]
+fn time_ends_a_turn_within_a_step() {
+    let mut world = World::new(None);
+    world.play();
+    world.rest = frame(0, 96, 13).repeat(5000);
+    let mut budget = Budget::new(TURN, world.now);
+    let rest = &world.rest;
+    let used = world
+        .client
+        .receive(rest, world.now, &mut budget, &mut |_, _| {});
+    assert!(world.client.is_paused());
+    assert!(used <= 32 * 17, "{used}");
+    assert!(!budget.goes_on(world.now + TURN.time));
 }
 
 /// Candidates for frames, of which none is one. Each was once compared with all others.

@@ -11,6 +11,7 @@ use super::{Event, Events, Recorder, config, failed, live, observe, sets, with_l
 use crate::config::PullOptions;
 use crate::error::Status;
 use crate::media::{Codec, MediaKind};
+use crate::source::TURN;
 use crate::state::StreamId;
 
 /// H.264 with parameter sets (x264, 640x360, Main profile), and PCMU.
@@ -94,16 +95,22 @@ impl Peer {
 
     /// Sends an RTP packet (RFC 3550) on an interleaved channel.
     async fn rtp(&mut self, channel: u8, seq: u16, time: u32, mark: bool, payload: &[u8]) {
-        let mut packet = vec![b'$', channel];
-        packet.extend((12 + payload.len() as u16).to_be_bytes());
-        let payload_type = if channel == 0 { 96 } else { 0 };
-        packet.extend([0x80, payload_type | u8::from(mark) << 7]);
-        packet.extend(seq.to_be_bytes());
-        packet.extend(time.to_be_bytes());
-        packet.extend([0, 0, 0, 1 + channel]);
-        packet.extend(payload);
-        self.stream.write_all(&packet).await.unwrap();
+        let frame = frame(channel, seq, time, mark, payload);
+        self.stream.write_all(&frame).await.unwrap();
     }
+}
+
+/// An RTP packet (RFC 3550) in an interleaved frame.
+fn frame(channel: u8, seq: u16, time: u32, mark: bool, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![b'$', channel];
+    frame.extend((12 + payload.len() as u16).to_be_bytes());
+    let payload_type = if channel == 0 { 96 } else { 0 };
+    frame.extend([0x80, payload_type | u8::from(mark) << 7]);
+    frame.extend(seq.to_be_bytes());
+    frame.extend(time.to_be_bytes());
+    frame.extend([0, 0, 0, 1 + channel]);
+    frame.extend(payload);
+    frame
 }
 
 /// Runs a source with `options` against `check`, which plays the peer and sees what the source
@@ -352,6 +359,49 @@ fn pictures_without_sets_are_told_from_silence() {
             };
             assert_eq!(error.status(), Status::Camera, "{error}");
             assert!(error.message().contains("SPS"), "{error}");
+        },
+    );
+}
+
+/// However much waits, other tasks run before a turn's worth of packets is through and again.
+#[test]
+fn a_flood_of_tiny_pictures_is_taken_in_turns() {
+    run(
+        |_| {},
+        async |listener, events| {
+            let mut peer = Peer::accept(&listener).await;
+            peer.play(SDP).await;
+            peer.rtp(0, 1, 0, true, IDR).await;
+            live(events).await;
+            let mut flood = Vec::new();
+            for seq in 2..10_000u16 {
+                flood.extend(frame(
+                    0,
+                    seq,
+                    3600 * u32::from(seq),
+                    true,
+                    &[0x41, 0x9a, 0x10],
+                ));
+            }
+            let (mut turns, mut most, mut all) = (0, 0, 0);
+            let (_, mut write) = peer.stream.split();
+            let mut writing = std::pin::pin!(write.write_all(&flood));
+            let mut written = false;
+            while all < 9_998 {
+                // Others run.
+                tokio::task::yield_now().await;
+                if !written {
+                    written = futures_util::poll!(&mut writing).is_ready();
+                }
+                let before = all;
+                while let Ok(event) = events.try_recv() {
+                    all += u32::from(matches!(event, Event::Media(..)));
+                }
+                turns += u32::from(all > before);
+                most = most.max(all - before);
+            }
+            assert!(most <= 2 * TURN.items as u32, "{most}");
+            assert!(turns >= 5, "{turns}");
         },
     );
 }

@@ -21,11 +21,12 @@ use tokio::net::TcpStream;
 
 use stream::Stream;
 
+use super::TURN;
 use super::rtsp::base64;
 use crate::random;
 
-/// What one read takes at most: 20 ms of a 50 Mbit/s camera. Then other tasks have their turn.
-const MOST_READ: usize = 128 << 10;
+/// What one read takes at most.
+const MOST_READ: usize = TURN.bytes;
 /// What may be left of the read before, an incomplete frame or message.
 const MOST_LEFT: usize = 96 << 10;
 
@@ -37,10 +38,8 @@ thread_local! {
 /// What a read brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Read {
-    /// Something, probably all that was there.
+    /// Something. There may be more.
     Some,
-    /// As much as one read takes.
-    Much,
     /// The camera closed the connection.
     Closed,
 }
@@ -135,10 +134,7 @@ impl Connection {
             self.rest.clear();
             self.rest
                 .extend_from_slice(data.get(used..).unwrap_or_default());
-            Poll::Ready(Ok(match read < MOST_READ {
-                true => Read::Some,
-                false => Read::Much,
-            }))
+            Poll::Ready(Ok(Read::Some))
         })
     }
 

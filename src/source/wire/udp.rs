@@ -4,11 +4,14 @@ use std::cell::RefCell;
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
 use std::task::{Context, Poll};
+use std::time::Instant;
 
-use quinn_udp::{BATCH_SIZE, RecvMeta, UdpSocketState};
+use quinn_udp::{RecvMeta, UdpSocketState};
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
+
+use crate::budget::Budget;
 
 /// Two ports in a row are looked for this often.
 const ATTEMPTS: u32 = 50;
@@ -16,8 +19,8 @@ const ATTEMPTS: u32 = 50;
 const KERNEL_BUFFER: usize = 1 << 20;
 /// The largest datagram there is.
 const MAX_DATAGRAM: usize = 64 << 10;
-/// Receive calls per turn, each for a batch of datagrams.
-const CALLS: usize = 4;
+/// Messages that a call receives. With GRO each may be 64 datagrams, and they are all taken.
+const BATCH_SIZE: usize = 16;
 
 /// An RTP packet and a receiver report without content: what they say is of no interest, but firewalls on
 /// the way let through what answers them.
@@ -100,10 +103,12 @@ impl Ports {
         }
     }
 
-    /// Passes on what is there, up to a limit. Ready if anything was, and then there may be more.
+    /// Passes on what is there, as far as the budget goes. Ready if anything was, and then there may be
+    /// more.
     pub fn poll_receive(
         &mut self,
         context: &mut Context<'_>,
+        budget: &mut Budget,
         take: &mut impl FnMut(&[u8]),
     ) -> Poll<()> {
         let Ports {
@@ -118,15 +123,18 @@ impl Ports {
             let from = from.ip().to_canonical();
             from == peer || Some(from) == source
         };
-        // RTCP first: it says when what follows was sampled.
-        any |= rtcp.turn(context, &mut |from, datagram| {
-            if is_camera(from) {
-                // Where it comes from is where it is expected, whatever was said.
-                *reports = Some(from);
-                take(datagram);
-            }
-        });
-        any |= rtp.turn(context, &mut |from, datagram| {
+        // RTCP first: it says when what follows was sampled. But little of it.
+        if rtcp.io.poll_recv_ready(context).is_ready() {
+            any = true;
+            rtcp.receive(budget, &mut |from, datagram| {
+                if is_camera(from) {
+                    // Where it comes from is where it is expected, whatever was said.
+                    *reports = Some(from);
+                    take(datagram);
+                }
+            });
+        }
+        any |= rtp.turn(context, budget, &mut |from, datagram| {
             if is_camera(from) {
                 take(datagram);
             }
@@ -168,20 +176,27 @@ impl Port {
         let _ = SockRef::from(&self.io).send_to(datagram, &to.into());
     }
 
-    /// True if there was anything. A datagram that is there when this returns wakes the task.
-    fn turn(&self, context: &mut Context<'_>, take: &mut impl FnMut(SocketAddr, &[u8])) -> bool {
+    /// False if there was nothing: a datagram that is there when this returns wakes the task.
+    fn turn(
+        &self,
+        context: &mut Context<'_>,
+        budget: &mut Budget,
+        take: &mut impl FnMut(SocketAddr, &[u8]),
+    ) -> bool {
         let mut any = false;
-        for _ in 0..CALLS {
+        while !budget.is_spent() {
             if self.io.poll_recv_ready(context).is_pending() {
                 return any;
             }
-            any |= self.receive(take);
+            any |= self.receive(budget, take);
+            budget.goes_on(Instant::now());
         }
         true
     }
 
     /// Reads a batch. True if there was one.
-    fn receive(&self, take: &mut impl FnMut(SocketAddr, &[u8])) -> bool {
+    fn receive(&self, budget: &mut Budget, take: &mut impl FnMut(SocketAddr, &[u8])) -> bool {
+        budget.spend(1, 0);
         STORAGE.with_borrow_mut(|storage| {
             let mut meta = [RecvMeta::default(); BATCH_SIZE];
             let received = {
@@ -201,6 +216,7 @@ impl Port {
             {
                 let data = buffer.get(..meta.len).unwrap_or_default();
                 for datagram in data.chunks(meta.stride.max(1)) {
+                    budget.spend(1, datagram.len());
                     take(meta.addr, datagram);
                 }
             }
@@ -224,6 +240,8 @@ mod tests {
 
     use super::super::Group;
     use super::*;
+    use crate::budget::Allowance;
+    use crate::source::TURN;
 
     const LOCAL: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
@@ -241,7 +259,8 @@ mod tests {
         let mut all = Vec::new();
         while all.len() < count {
             let mut take = |datagram: &[u8]| all.push(datagram.to_vec());
-            poll_fn(|context| ports.poll_receive(context, &mut take)).await;
+            let mut budget = Budget::new(TURN, Instant::now());
+            poll_fn(|context| ports.poll_receive(context, &mut budget, &mut take)).await;
         }
         all
     }
@@ -294,17 +313,19 @@ mod tests {
         run(async {
             let mut ports = Ports::bind(LOCAL, LOCAL).unwrap();
             let camera = UdpSocket::bind((LOCAL, 0)).await.unwrap();
-            let most = CALLS * BATCH_SIZE;
-            for _ in 0..=most {
+            let sent = 8 * BATCH_SIZE;
+            for _ in 0..sent {
                 camera
                     .send_to(&[1; 50], (LOCAL, ports.number()))
                     .await
                     .unwrap();
             }
+            let few = Allowance { items: 10, ..TURN };
+            let mut budget = Budget::new(few, Instant::now());
             let mut count = 0;
-            poll_fn(|context| ports.poll_receive(context, &mut |_| count += 1)).await;
-            assert!((1..=most).contains(&count), "{count}");
-            receive(&mut ports, most + 1 - count).await;
+            poll_fn(|context| ports.poll_receive(context, &mut budget, &mut |_| count += 1)).await;
+            assert!((1..=2 * BATCH_SIZE).contains(&count), "{count}");
+            receive(&mut ports, sent - count).await;
         });
     }
 

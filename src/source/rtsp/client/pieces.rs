@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::{Awaited, BODY_ENDS, Client, Failure, State};
+use crate::budget::Budget;
 use crate::source::rtsp::message::{self, Head, MAX_BODY, MAX_HEAD, Message, Start};
 use crate::source::rtsp::requests::Step;
 use crate::source::{Quirk, Quirks};
@@ -12,10 +13,10 @@ use crate::source::{Quirk, Quirks};
 const MAX_JUNK: usize = 256 << 10;
 /// The same before the first message, where another protocol's server may speak.
 const MAX_JUNK_AT_FIRST: usize = 4 << 10;
-/// Packets that are passed on before other tasks have their turn; a message counts as several. A burst of
-/// 128 KiB has about a hundred.
-const ITEMS_PER_TURN: usize = 256;
+/// What a message costs, in packets.
 const MESSAGE_ITEMS: usize = 16;
+/// Junk is skipped in pieces of so much.
+const JUNK_STEP: usize = 8 << 10;
 /// A frame is looked for behind junk whenever so much more has come.
 const SEARCH_STEP: usize = 1 << 10;
 /// No RTCP packet is shorter.
@@ -24,31 +25,32 @@ const SHORTEST_PACKET: usize = 8;
 impl Client {
     /// Takes what was received, and returns how much of it was used; the rest is to be given again,
     /// in front of what comes next. `out` gets each packet, RTP or RTCP: the
-    /// track's index, and its bytes.
+    /// track's index, and its bytes. At the end of a step of the `budget` it stops, and
+    /// [`Client::is_paused`].
     pub fn receive(
         &mut self,
         data: &[u8],
         now: Instant,
+        budget: &mut Budget,
         out: &mut impl FnMut(usize, &[u8]),
     ) -> usize {
         let mut at = 0;
         let mut packets = false;
-        let mut budget = ITEMS_PER_TURN;
         self.paused = false;
         while let Some(rest) = data.get(at..)
             && self.state != State::Over
             && !self.leaving
         {
-            if budget == 0 {
+            if budget.is_step_over() && !rest.is_empty() {
                 self.paused = true;
                 break;
             }
+            let mut items = 1;
             let used = match rest {
                 &[b'$', channel, high, low, ref body @ ..] => {
                     let len = usize::from(u16::from_be_bytes([high, low]));
                     match (self.is_frame(channel, len, body), body.get(..len)) {
                         (Some(true), Some(packet)) => {
-                            budget -= 1;
                             self.junk = 0;
                             let found = self.channels.find(channel, packet, &mut self.quirks);
                             if let Some(track) = found {
@@ -66,7 +68,7 @@ impl Client {
                 [b'\r' | b'\n' | b' ' | 0, ..] if self.junk == 0 => Some(1),
                 _ => match message::begins(rest) {
                     Some(true) => {
-                        budget = budget.saturating_sub(MESSAGE_ITEMS);
+                        items = MESSAGE_ITEMS;
                         self.message(rest, now)
                     }
                     Some(false) => self.skip(rest),
@@ -75,6 +77,7 @@ impl Client {
             };
             match used {
                 Some(used) => {
+                    budget.spend(items, used);
                     at += used;
                     self.searched = 0;
                 }
@@ -169,7 +172,8 @@ impl Client {
             Some(from) => message::begins(from) != Some(false),
             None => true,
         };
-        let skipped = (1..rest.len()).find(may_begin).unwrap_or(rest.len());
+        let most = rest.len().min(JUNK_STEP);
+        let skipped = (1..most).find(may_begin).unwrap_or(most);
         self.count_junk(skipped);
         Some(skipped)
     }
