@@ -2174,11 +2174,16 @@ typedef struct rtsp_webrtc_gateway_listen_options {
     size_t tls_private_key_size;
     /**
      * Maximum number of connections. At the limit, a new connection replaces the one that has been
-     * idle longest; if none is idle, it gets 503. A browser opens up to 6. 0: 512.
+     * idle for longest, or whose request has been incomplete for longest; if all are being answered,
+     * it gets 503. A browser opens up to 6. 0: 512.
      */
     uint32_t max_connections;
-    /** Must be 0. */
-    uint32_t reserved;
+    /**
+     * How many of them one address (of IPv6: one /64 network) may have; beyond that, a new one
+     * replaces one of its own. Behind a reverse proxy, which has a single address, set it to
+     * max_connections. 0: half of max_connections.
+     */
+    uint32_t max_connections_per_peer;
 } rtsp_webrtc_gateway_listen_options;
 
 /**

@@ -1252,6 +1252,8 @@ struct ListenOptions {
     std::optional<std::string> tls_private_key{};
     /** Maximum number of connections. 0: 512. */
     std::uint32_t max_connections = 0;
+    /** How many of them one address may have; behind a reverse proxy: all. 0: half. */
+    std::uint32_t max_connections_per_peer = 0;
 };
 
 /* --------------------------------------------------------------- response */
@@ -1894,6 +1896,7 @@ public:
             listen.tls_private_key_size = options.tls_private_key->size();
         }
         listen.max_connections = options.max_connections;
+        listen.max_connections_per_peer = options.max_connections_per_peer;
         std::uint16_t port = 0;
         const int status = rtsp_webrtc_gateway_listen_http(handle_, &listen, &port);
         return done(status, port);

@@ -340,17 +340,22 @@ pub struct HttpOptions {
     /// HTTPS with this certificate. `None`: HTTP.
     pub tls: Option<TlsIdentity>,
     /// Maximum number of connections. At the limit, the connection that has been idle for longest is
-    /// closed; if none is idle, further ones get 503. A browser opens up to 6.
+    /// closed, or that whose request has been incomplete for longest; if all are being answered,
+    /// further ones get 503. A browser opens up to 6.
     pub max_connections: usize,
+    /// How many of them one address (of IPv6: one /64 network) may have; beyond that, it loses its own.
+    /// `None`: half. Behind a reverse proxy, which has a single address: all.
+    pub max_connections_per_peer: Option<usize>,
 }
 
 impl Default for HttpOptions {
-    /// `127.0.0.1:8889` without TLS, 512 connections.
+    /// `127.0.0.1:8889` without TLS, 512 connections, of which an address may have half.
     fn default() -> Self {
         HttpOptions {
             address: SocketAddr::from(([127, 0, 0, 1], 8889)),
             tls: None,
             max_connections: 512,
+            max_connections_per_peer: None,
         }
     }
 }

@@ -407,7 +407,7 @@ class _listen_options(Structure):
         ("tls_private_key", c_char_p),
         ("tls_private_key_size", c_size_t),
         ("max_connections", c_uint32),
-        ("reserved", c_uint32),
+        ("max_connections_per_peer", c_uint32),
     ]
 
 
@@ -1750,6 +1750,7 @@ class Gateway:
         tls_certificates: bytes | None = None,
         tls_private_key: bytes | None = None,
         max_connections: int = 0,
+        max_connections_per_peer: int = 0,
     ) -> int:
         """Starts an HTTP listener for WHEP, pages and figures; returns its port."""
         options = _struct(
@@ -1760,6 +1761,7 @@ class Gateway:
             tls_private_key=tls_private_key,
             tls_private_key_size=len(tls_private_key or b""),
             max_connections=max_connections,
+            max_connections_per_peer=max_connections_per_peer,
         )
         port = c_uint16()
         check("listen_http", self._handle, byref(options), byref(port))

@@ -4,8 +4,7 @@ use std::borrow::Cow;
 use std::ffi::{c_char, c_int, c_void};
 
 use super::convert::{
-    array, bytes, invalid, optional_str, read_struct, required_str, sized_struct, unset,
-    viewers_str,
+    array, bytes, invalid, optional_str, read_struct, required_str, sized_struct, viewers_str,
 };
 use super::gateway::parse;
 use super::guard::guard_status;
@@ -234,10 +233,13 @@ pub struct rtsp_webrtc_gateway_listen_options {
     /// Size of tls_private_key in bytes.
     pub tls_private_key_size: usize,
     /// Maximum number of connections. At the limit, a new connection replaces the one that has been
-    /// idle longest; if none is idle, it gets 503. A browser opens up to 6. 0: 512.
+    /// idle for longest, or whose request has been incomplete for longest; if all are being answered,
+    /// it gets 503. A browser opens up to 6. 0: 512.
     pub max_connections: u32,
-    /// Must be 0.
-    pub reserved: u32,
+    /// How many of them one address (of IPv6: one /64 network) may have; beyond that, a new one
+    /// replaces one of its own. Behind a reverse proxy, which has a single address, set it to
+    /// max_connections. 0: half of max_connections.
+    pub max_connections_per_peer: u32,
 }
 sized_struct!(
     rtsp_webrtc_gateway_listen_options,
@@ -378,7 +380,6 @@ unsafe fn target<'a>(request: &rtsp_webrtc_gateway_http_request) -> Result<Optio
 /// # Safety
 /// The pointers of `options` are NULL, or live and as long as their lengths say.
 unsafe fn http_options(options: &rtsp_webrtc_gateway_listen_options) -> Result<HttpOptions> {
-    unset(options.reserved)?;
     let mut http = HttpOptions::default();
     // SAFETY: this function's contract.
     unsafe {
@@ -407,6 +408,9 @@ unsafe fn http_options(options: &rtsp_webrtc_gateway_listen_options) -> Result<H
     }
     if options.max_connections > 0 {
         http.max_connections = options.max_connections as usize;
+    }
+    if options.max_connections_per_peer > 0 {
+        http.max_connections_per_peer = Some(options.max_connections_per_peer as usize);
     }
     Ok(http)
 }

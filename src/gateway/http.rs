@@ -44,7 +44,7 @@ impl Handle {
         let handle = self.clone();
         self.shared.http.enter(|runtime| {
             runtime.spawn(async move {
-                let _ = reply.send(handle.carry_out(call).await);
+                let _ = reply.send(handle.answer(call).await);
             });
         })?;
         // No reply: the HTTP thread has stopped.
@@ -72,7 +72,7 @@ impl Handle {
                 Step::Call(call) => {
                     let handle = self.clone();
                     runtime.spawn(async move {
-                        let answer = handle.carry_out(call).await;
+                        let answer = handle.answer(call).await;
                         done.tell(answer);
                     });
                 }
@@ -99,8 +99,15 @@ impl Handle {
         &self.shared.http
     }
 
-    /// Authorizes a call and carries it out.
-    pub(crate) async fn carry_out(&self, call: Call) -> HttpResponse {
+    async fn answer(&self, call: Call) -> HttpResponse {
+        match self.admit(&call).await {
+            Ok(()) => self.carry_out(call).await,
+            Err(refusal) => refusal,
+        }
+    }
+
+    /// Whether a call is allowed, and there is what it addresses. Does not look at a body.
+    pub(crate) async fn admit(&self, call: &Call) -> std::result::Result<(), HttpResponse> {
         if !call.authorized {
             let claim = Claim {
                 operation: call.operation(),
@@ -110,10 +117,20 @@ impl Handle {
             };
             match self.shared.authority.allows(claim).await {
                 Ok(true) => {}
-                Ok(false) => return call.refused(),
-                Err(error) => return call.response(Err(error)),
+                Ok(false) => return Err(call.refused()),
+                Err(error) => return Err(call.response(Err(error))),
             }
         }
+        let registry = &self.shared.registry;
+        let found = match call.session_key() {
+            None => registry.find_stream(&call.stream).map(drop),
+            Some(key) => registry.check_session(&call.stream, key),
+        };
+        found.map_err(|error| call.response(Err(error)))
+    }
+
+    /// Does what was admitted.
+    pub(crate) async fn carry_out(&self, call: Call) -> HttpResponse {
         let result = self.act(&call).await;
         call.response(result)
     }
@@ -139,12 +156,11 @@ impl Handle {
                 if_match,
                 fragment,
             } => {
-                let (handle, stream) = (self.clone(), call.stream.clone());
+                let handle = self.clone();
                 let (key, if_match) = (key.clone(), if_match.clone());
                 let fragment = fragment.clone();
                 // It asks the worker and waits.
                 let work = tokio::task::spawn_blocking(move || {
-                    handle.shared.registry.check_session(&stream, &key)?;
                     handle.handle_whep_patch(&key, if_match.as_deref(), &fragment)
                 });
                 work.await
@@ -152,22 +168,14 @@ impl Handle {
                     .map(Outcome::Response)
             }
             Action::Delete { key } => {
-                self.shared.registry.check_session(&call.stream, key)?;
                 self.handle_whep_delete(key)?;
                 Ok(Outcome::Deleted)
             }
-            Action::FindStream => {
-                self.find_stream(&call.stream)?;
-                Ok(Outcome::Found)
-            }
-            Action::FindSession { key } => {
-                self.shared.registry.check_session(&call.stream, key)?;
-                Ok(Outcome::Found)
-            }
+            Action::FindStream | Action::FindSession { .. } => Ok(Outcome::Found),
             Action::DescribeSession { key } => {
-                let (handle, stream, key) = (self.clone(), call.stream.clone(), key.clone());
+                let (handle, key) = (self.clone(), key.clone());
                 // It asks the worker and waits.
-                let work = tokio::task::spawn_blocking(move || handle.describe(&stream, &key));
+                let work = tokio::task::spawn_blocking(move || handle.describe(&key));
                 work.await
                     .unwrap_or_else(|_| Err(panicked("this request")))
                     .map(Outcome::Described)
@@ -176,9 +184,8 @@ impl Handle {
     }
 
     /// What the viewer of a session is shown, as JSON.
-    fn describe(&self, stream: &str, key: &str) -> Result<String> {
+    fn describe(&self, key: &str) -> Result<String> {
         let registry = &self.shared.registry;
-        registry.check_session(stream, key)?;
         let (session, _) = registry.find_session(key)?;
         let info = self.session_info(session)?;
         let variant = registry.stream_name(info.quality.variant).ok();
@@ -191,7 +198,6 @@ impl Handle {
             None => VariantChoice::Auto,
             Some(name) => {
                 let registry = &self.shared.registry;
-                registry.find_stream(stream)?; // it counts more than its variant
                 let found = registry.find_stream(name);
                 let (variant, _) = found.map_err(|_| no_variant(name, stream))?;
                 match asked.only {

@@ -1,6 +1,11 @@
-//! The limit on connections, and which one is closed for a new one.
+//! The limits on connections, and which one is closed for a new one.
+//!
+//! A connection is needed while its request is answered, and dispensable otherwise: idle, or with a
+//! head or a body still outstanding. A client that sends slowly thus keeps nobody out. An address
+//! that has its share of all connections replaces its own.
 
 use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,6 +23,7 @@ pub const NO_ROOM: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\
 /// The connections of a listener.
 pub struct Connections {
     limit: usize,
+    per_peer: usize,
     open: Mutex<Open>,
 }
 
@@ -28,30 +34,33 @@ struct Open {
 }
 
 struct Entry {
-    /// When it became idle, or began its current request.
+    peer: IpAddr,
+    /// Since when it is dispensable, or busy.
     since: Instant,
     busy: bool,
     close: Arc<Notify>,
 }
 
 impl Connections {
-    /// No connections, and at most `limit` from now on.
-    pub fn new(limit: usize) -> Self {
+    /// No connections, and at most `limit` from now on, of which an address may have `per_peer`.
+    pub fn new(limit: usize, per_peer: usize) -> Self {
         Connections {
             limit,
+            per_peer,
             open: Mutex::default(),
         }
     }
 
-    /// Admits a new connection, which replaces an idle one at the limit. `None`: all are busy.
-    pub fn admit(self: &Arc<Self>) -> Option<Connection> {
+    /// Admits a new connection, which replaces a dispensable one at a limit. `None`: all are busy.
+    pub fn admit(self: &Arc<Self>, peer: IpAddr) -> Option<Connection> {
         let now = Instant::now();
+        let peer = owner(peer);
         let mut open = self.open.lock();
-        if open.entries.len() >= self.limit {
-            let id = open.least_needed(now)?;
-            if let Some(entry) = open.entries.remove(&id) {
-                entry.close.notify_one();
-            }
+        let own = open.entries.values().filter(|entry| entry.peer == peer);
+        if own.count() >= self.per_peer {
+            open.displace(now, |entry| entry.peer == peer)?;
+        } else if open.entries.len() >= self.limit {
+            open.displace(now, |_| true)?;
         }
         open.last_id += 1;
         let id = open.last_id;
@@ -59,6 +68,7 @@ impl Connections {
         open.entries.insert(
             id,
             Entry {
+                peer,
                 since: now,
                 busy: false,
                 close: Arc::clone(&close),
@@ -70,15 +80,31 @@ impl Connections {
             close,
         })
     }
+
+    /// Closes a dispensable connection, because the system has no room for a new one.
+    pub fn make_room(&self) {
+        self.open.lock().displace(Instant::now(), |_| true);
+    }
+}
+
+/// Whose connection it is: an IPv6 client has a network of 2^64 addresses.
+fn owner(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+        v4 => v4,
+    }
 }
 
 impl Open {
-    fn least_needed(&self, now: Instant) -> Option<u64> {
+    /// Closes the connection that is dispensable for longest, of those in question.
+    fn displace(&mut self, now: Instant, in_question: impl Fn(&Entry) -> bool) -> Option<()> {
         let dispensable = |entry: &Entry| !entry.busy || now - entry.since >= LONGEST_REQUEST;
-        let entries = self.entries.iter().filter(|(_, entry)| dispensable(entry));
-        entries
-            .min_by_key(|(_, entry)| (entry.busy, entry.since))
-            .map(|(&id, _)| id)
+        let entries = self.entries.iter();
+        let (&id, _) = entries
+            .filter(|(_, entry)| in_question(entry) && dispensable(entry))
+            .min_by_key(|(_, entry)| (entry.busy, entry.since))?;
+        self.entries.remove(&id)?.close.notify_one();
+        Some(())
     }
 }
 
@@ -134,32 +160,67 @@ mod tests {
         connection.closed().now_or_never().is_some()
     }
 
+    fn peer(last: u8) -> IpAddr {
+        IpAddr::from([192, 0, 2, last])
+    }
+
+    fn connections(limit: usize, per_peer: usize) -> Arc<Connections> {
+        Arc::new(Connections::new(limit, per_peer))
+    }
+
     #[test]
     fn the_one_idle_for_longest_makes_room() {
-        let connections = Arc::new(Connections::new(2));
-        let first = connections.admit().unwrap();
-        let second = connections.admit().unwrap();
+        let connections = connections(2, 2);
+        let first = connections.admit(peer(1)).unwrap();
+        let second = connections.admit(peer(2)).unwrap();
         drop(first.busy()); // now the second is idle for longer
-        let third = connections.admit().unwrap();
+        let third = connections.admit(peer(3)).unwrap();
         assert!(is_closed(&second));
         assert!(!is_closed(&first) && !is_closed(&third));
     }
 
     #[test]
     fn busy_ones_stay_and_new_ones_are_refused() {
-        let connections = Arc::new(Connections::new(2));
-        let places = [connections.admit().unwrap(), connections.admit().unwrap()];
+        let connections = connections(2, 2);
+        let places = [1, 2].map(|last| connections.admit(peer(last)).unwrap());
         let busy = places.each_ref().map(Connection::busy);
-        assert!(connections.admit().is_none());
+        assert!(connections.admit(peer(3)).is_none());
         drop(busy);
-        assert!(connections.admit().is_some());
+        assert!(connections.admit(peer(3)).is_some());
+    }
+
+    #[test]
+    fn an_address_that_has_its_share_replaces_its_own() {
+        let connections = connections(4, 2);
+        let other = connections.admit(peer(1)).unwrap();
+        let [oldest, newer] = [2, 2].map(|last| connections.admit(peer(last)).unwrap());
+        let newest = connections.admit(peer(2)).unwrap();
+        assert!(is_closed(&oldest));
+        assert!(!is_closed(&other) && !is_closed(&newer));
+        let busy = [newer.busy(), newest.busy()];
+        assert!(connections.admit(peer(2)).is_none());
+        assert!(connections.admit(peer(3)).is_some());
+        drop(busy);
+    }
+
+    #[test]
+    fn an_address_is_a_client() {
+        for (one, other, same) in [
+            ("192.0.2.1", "::ffff:192.0.2.1", true),
+            ("192.0.2.1", "192.0.2.2", false),
+            ("2001:db8:0:1::1", "2001:db8:0:1:ffff::2", true),
+            ("2001:db8:0:1::1", "2001:db8:0:2::1", false),
+        ] {
+            let owners = [one, other].map(|address| owner(address.parse().unwrap()));
+            assert_eq!(owners[0] == owners[1], same, "{one} {other}");
+        }
     }
 
     #[test]
     fn a_place_is_free_when_its_connection_ends() {
-        let connections = Arc::new(Connections::new(1));
+        let connections = connections(1, 1);
         for _ in 0..3 {
-            let connection = connections.admit().unwrap();
+            let connection = connections.admit(peer(1)).unwrap();
             assert!(!is_closed(&connection));
         }
         assert!(connections.open.lock().entries.is_empty());

@@ -45,7 +45,10 @@ pub fn listen(gateway: Handle, options: HttpOptions, runtime: &Runtime) -> Resul
         TcpListener::from_std(socket).map_err(cannot)?
     };
     let site = Arc::new(Site::new(gateway));
-    let connections = Arc::new(Connections::new(options.max_connections));
+    let limit = options.max_connections;
+    let per_peer = options.max_connections_per_peer;
+    let per_peer = per_peer.unwrap_or(limit.div_ceil(2)).max(1);
+    let connections = Arc::new(Connections::new(limit, per_peer));
     runtime.spawn(accept(listener, tls, site, connections));
     Ok(address)
 }
@@ -68,11 +71,12 @@ async fn accept(
                     log::warn!("HTTP: cannot accept connections: {error}");
                 }
                 failing = true;
+                connections.make_room();
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
-        match connections.admit() {
+        match connections.admit(peer.ip()) {
             Some(connection) => {
                 tokio::spawn(serve(
                     stream,
@@ -124,8 +128,7 @@ async fn speak(
     connection: &Connection,
 ) {
     let service = service_fn(async |request| {
-        let _busy = connection.busy();
-        Ok::<_, std::convert::Infallible>(site.answer(request, peer).await)
+        Ok::<_, std::convert::Infallible>(site.answer(request, peer, connection).await)
     });
     let result = http1::Builder::new()
         .timer(TokioTimer::new())

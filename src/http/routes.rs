@@ -10,6 +10,7 @@ use hyper::header::{HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Request, Response, StatusCode};
 
+use super::connections::Connection;
 use super::monitor::{Cached, Snapshot};
 use super::pages::{self, Page};
 use crate::error::Result;
@@ -17,11 +18,13 @@ use crate::events::Operation;
 use crate::gateway::authority::Claim;
 use crate::gateway::{Handle, is_name};
 use crate::sdp::offer::MAX_OFFER;
-use crate::whep::http::{Step, bearer, is_target, problem, read, too_large};
+use crate::whep::http::{Call, Step, bearer, is_target, problem, read, too_large};
 use crate::whep::{HttpRequest, HttpResponse};
 
 /// Time for the body of a request.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Time for the body of a request that is refused.
+const DISCARD_TIME: Duration = Duration::from_secs(2);
 
 const PAGE_METHODS: &str = "OPTIONS, GET, HEAD";
 
@@ -52,11 +55,15 @@ impl Site {
         &self,
         request: Request<Incoming>,
         peer: SocketAddr,
+        connection: &Connection,
     ) -> Response<Full<Bytes>> {
         let (head, body) = request.into_parts();
         let mut response = match is_target(head.uri.path()) {
-            true => self.whep(&head, body, peer).await,
-            false => self.resource(&head, peer).await,
+            true => respond(self.whep(&head, body, peer, connection).await),
+            false => {
+                let _busy = connection.busy();
+                self.resource(&head, peer).await
+            }
         };
         response.headers_mut().insert(
             "X-Content-Type-Options",
@@ -65,15 +72,43 @@ impl Site {
         response
     }
 
-    async fn whep(&self, head: &Parts, body: Incoming, peer: SocketAddr) -> Response<Full<Bytes>> {
-        let body = match head.method.as_str() {
-            "POST" | "PATCH" => match read_body(body).await {
-                Ok(body) => body,
-                // The rest of the body may still be in transit.
-                Err(answer) => return respond(answer.shared().with("Connection", "close")),
-            },
-            _ => Bytes::new(),
+    /// What can be refused is refused before the body: whoever may not have what the head asks for
+    /// holds nothing by sending it slowly.
+    async fn whep(
+        &self,
+        head: &Parts,
+        body: Incoming,
+        peer: SocketAddr,
+        connection: &Connection,
+    ) -> HttpResponse {
+        let judged = {
+            let _busy = connection.busy();
+            self.judge(head, peer).await
         };
+        let mut call = match judged {
+            Ok(call) => call,
+            Err(refusal) => {
+                discard(body);
+                return refusal;
+            }
+        };
+        if call.has_body() {
+            match read_body(body).await {
+                Ok(body) => call.set_body(body.into()),
+                // The rest of the body may still be in transit.
+                Err(refusal) => return call.finish(refusal).with("Connection", "close"),
+            }
+        }
+        let _busy = connection.busy();
+        self.gateway.carry_out(call).await
+    }
+
+    /// The call that a request is, if its head allows that; its body follows.
+    async fn judge(
+        &self,
+        head: &Parts,
+        peer: SocketAddr,
+    ) -> std::result::Result<Call, HttpResponse> {
         let peer = peer.to_string();
         let headers: Vec<(&str, &str)> = texts(&head.headers).collect();
         let path_and_query = head.uri.path_and_query();
@@ -81,14 +116,15 @@ impl Site {
             method: head.method.as_str(),
             path: path_and_query.map_or(head.uri.path(), |all| all.as_str()),
             headers: &headers,
-            body: &body,
             peer: Some(&peer),
             ..HttpRequest::default()
         });
-        respond(match step {
-            Step::Respond(response) => response,
-            Step::Call(call) => self.gateway.carry_out(call).await,
-        })
+        let call = match step {
+            Step::Respond(response) => return Err(response),
+            Step::Call(call) => call,
+        };
+        self.gateway.admit(&call).await?;
+        Ok(call)
     }
 
     async fn resource(&self, head: &Parts, peer: SocketAddr) -> Response<Full<Bytes>> {
@@ -207,6 +243,17 @@ fn page(page: &'static Page, head: &Parts) -> Response<Full<Bytes>> {
         .with("Content-Security-Policy", PAGE_POLICY)
         .with("Referrer-Policy", "no-referrer");
     with_body(answer, body)
+}
+
+/// Takes a body that nobody wants for a while: to close with bytes unread would reset the connection
+/// before its sender has read the response.
+fn discard(body: Incoming) {
+    if !body.is_end_stream() {
+        tokio::spawn(tokio::time::timeout(
+            DISCARD_TIME,
+            Limited::new(body, MAX_OFFER).collect(),
+        ));
+    }
 }
 
 async fn read_body(body: Incoming) -> std::result::Result<Bytes, HttpResponse> {

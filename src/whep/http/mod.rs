@@ -263,6 +263,33 @@ impl Call {
         }
     }
 
+    /// The session that it addresses, if it is not to the endpoint.
+    pub fn session_key(&self) -> Option<&str> {
+        match &self.action {
+            Action::Offer(_) | Action::FindStream => None,
+            Action::Patch { key, .. }
+            | Action::Delete { key }
+            | Action::FindSession { key }
+            | Action::DescribeSession { key } => Some(key),
+        }
+    }
+
+    /// Whether the request has a body that is used.
+    #[cfg(feature = "http")]
+    pub fn has_body(&self) -> bool {
+        matches!(self.action, Action::Offer(_) | Action::Patch { .. })
+    }
+
+    /// Adds the body to a request whose head was read before.
+    #[cfg(feature = "http")]
+    pub fn set_body(&mut self, body: Vec<u8>) {
+        match &mut self.action {
+            Action::Offer(posted) => posted.sdp = body,
+            Action::Patch { fragment, .. } => *fragment = body,
+            _ => {}
+        }
+    }
+
     /// The response, once the call is done.
     pub fn response(&self, result: Result<Outcome>) -> HttpResponse {
         let response = match result {
@@ -286,7 +313,8 @@ impl Call {
         self.finish(problem::refused(self.token.is_some()))
     }
 
-    fn finish(&self, mut response: HttpResponse) -> HttpResponse {
+    /// What every response to this call has in common.
+    pub fn finish(&self, mut response: HttpResponse) -> HttpResponse {
         if self.head {
             response.body.clear();
         }

@@ -6,14 +6,33 @@ use rtsp_webrtc_gateway::config::{Config, HttpOptions};
 
 use super::client::{Client, get};
 use super::site::{Site, any_port};
-use crate::common::LONG;
+use crate::common::{LONG, pull};
 
+/// With the camera "door", which never comes.
 fn crowded(max_connections: usize) -> Site {
+    crowded_with(Config::default(), max_connections)
+}
+
+fn crowded_with(config: Config, max_connections: usize) -> Site {
     let options = HttpOptions {
         max_connections,
         ..any_port()
     };
-    Site::bare(Config::default(), options)
+    let site = Site::bare(config, options);
+    let nowhere = pull("rtsp://127.0.0.1:1/");
+    site.gateway.add_stream("door", nowhere).unwrap();
+    site
+}
+
+/// A request whose body never comes.
+fn begun(site: &Site, method: &str, path: &str, header: &str) -> Client<TcpStream> {
+    let mut client = Client::connect(site.address);
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/sdp\r\n\
+         Content-Length: 1000\r\n{header}\r\n"
+    );
+    client.send(head.as_bytes());
+    client
 }
 
 /// Whether the other side closes without an answer.
@@ -103,4 +122,67 @@ fn a_crowd_that_does_nothing_keeps_nobody_out() {
     let first = &mut crowd[0];
     first.stream.set_read_timeout(Some(LONG)).unwrap();
     assert!(is_closed(first));
+}
+
+#[test]
+fn what_the_head_rules_out_is_refused_before_the_body() {
+    let site = crowded(64);
+    for (method, path, status) in [
+        ("POST", "/nobody/whep", 404),
+        ("PUT", "/door/whep", 405),
+        ("PATCH", "/door/whep", 405),
+        ("PATCH", "/door/whep/key", 415),
+        ("POST", "/door/whep?max_bitrate=much", 400),
+    ] {
+        let mut client = begun(&site, method, path, "");
+        let answer = client.answer(false).unwrap();
+        assert_eq!(answer.status, status, "{method} {path}");
+    }
+    let config = Config {
+        bearer_tokens: vec!["right".to_owned()],
+        ..Config::default()
+    };
+    let site = crowded_with(config, 64);
+    for (header, status) in [("", 401), ("Authorization: Bearer wrong\r\n", 403)] {
+        let mut client = begun(&site, "POST", "/door/whep", header);
+        assert_eq!(client.answer(false).unwrap().status, status);
+        // The connection goes on once the body has come all the same.
+        assert!(client.send(&[b'a'; 1000]));
+        assert_eq!(client.ask("GET", "/", &[], b"").status, 200);
+    }
+}
+
+/// As many at once as the listener would otherwise hold until their time is over.
+#[test]
+fn bodies_that_never_come_keep_nobody_out() {
+    let config = Config {
+        bearer_tokens: vec!["right".to_owned()],
+        ..Config::default()
+    };
+    for (site, token) in [(crowded(32), ""), (crowded_with(config, 32), "wrong")] {
+        for path in ["/nobody/whep", "/door/whep"] {
+            let header = match token {
+                "" => String::new(),
+                token => format!("Authorization: Bearer {token}\r\n"),
+            };
+            let mut crowd = Vec::new();
+            let mut served = 0;
+            for _ in 0..20 {
+                crowd.extend((0..10).map(|_| begun(&site, "POST", path, &header)));
+                served += usize::from(get(site.address, "/").status == 200);
+            }
+            assert_eq!(served, 20, "{path} {token}");
+        }
+    }
+}
+
+#[test]
+fn one_address_does_not_take_the_places_of_others() {
+    let site = crowded(8);
+    let mut other = Client::connect_from([127, 0, 0, 2], site.address);
+    assert_eq!(other.ask("GET", "/", &[], b"").status, 200);
+    let crowd: Vec<_> = (0..100).map(|_| Client::connect(site.address)).collect();
+    assert_eq!(get(site.address, "/").status, 200);
+    assert_eq!(other.ask("GET", "/", &[], b"").status, 200);
+    drop(crowd);
 }
