@@ -760,6 +760,11 @@ typedef enum rtsp_webrtc_gateway_quality_reason {
     RTSP_WEBRTC_GATEWAY_QUALITY_REASON_CODEC = 3,
     /** A better variant has no media. */
     RTSP_WEBRTC_GATEWAY_QUALITY_REASON_CAMERA = 4,
+    /**
+     * The camera's keyframes are so far apart that the last one is not kept any more with what
+     * followed: the viewer is shown it as a still picture, or nothing, until the next.
+     */
+    RTSP_WEBRTC_GATEWAY_QUALITY_REASON_RARE_KEYFRAMES = 5,
 } rtsp_webrtc_gateway_quality_reason;
 
 /** Flags of rtsp_webrtc_gateway_viewer_limits.flags. */
@@ -990,6 +995,11 @@ typedef enum rtsp_webrtc_gateway_media_warning {
     RTSP_WEBRTC_GATEWAY_MEDIA_WARNING_DAMAGED = 4,
     /** The camera's audio cannot be played. */
     RTSP_WEBRTC_GATEWAY_MEDIA_WARNING_AUDIO = 5,
+    /**
+     * Keyframes are so far apart that viewers who come late have to wait for the next; until then
+     * they are shown the last one as a still picture.
+     */
+    RTSP_WEBRTC_GATEWAY_MEDIA_WARNING_RARE_KEYFRAMES = 6,
 } rtsp_webrtc_gateway_media_warning;
 
 /** Codecs. */
@@ -1760,7 +1770,7 @@ int rtsp_webrtc_gateway_get_sink_info(rtsp_webrtc_gateway *gateway,
  * Ownership: the caller frees *out_frame with rtsp_webrtc_gateway_sink_frame_free().
  *
  * Asks a worker thread. Errors: ERR_NOT_READY if there is none: no video has arrived yet, the camera is on
- * demand and IDLE, or the last keyframe is older than gop_cache_ms or larger than gop_cache_bytes;
+ * demand and IDLE, or the last keyframe is larger than half of gop_cache_bytes, or gop_cache is 0;
  * ERR_NOT_FOUND.
  */
 RTSP_WEBRTC_GATEWAY_API
@@ -2491,12 +2501,13 @@ int rtsp_webrtc_gateway_metrics(const rtsp_webrtc_gateway *gateway,
  *   {"packetize", "seal", "send"}, "latency_us": {"p50", "p95", "max"} (from the arrival of
  *   the last packet of a video frame until the frame has been handed to the system for all
  *   viewers, over the last 5 to 10 s), "sent": {"bytes", "packets", "nacks", "retransmits",
- *   "padding_packets", "padding_bytes", "plis", "overflows", "skips", "switches"}}
+ *   "padding_packets", "padding_bytes", "plis", "overflows", "stills", "skips",
+ *   "switches"}}
  * - "sessions": an array, ordered by id, of {"id", "stream", "stream_name", "state" (enum
  *   rtsp_webrtc_gateway_session_state in lower case), "srtp_profile" ("AEAD_AES_128_GCM" or
  *   "AES128_CM_HMAC_SHA1_80"), "remote", "peer", "label", "bytes_sent", "packets_sent",
- *   "nacks", "retransmits", "padding_packets", "padding_bytes", "plis", "overflows", "skips",
- *   "variant" (the stream whose video is shown), "variant_name", "detail" (enum
+ *   "nacks", "retransmits", "padding_packets", "padding_bytes", "plis", "overflows", "stills",
+ *   "skips", "variant" (the stream whose video is shown), "variant_name", "detail" (enum
  *   rtsp_webrtc_gateway_detail in lower case), "reason" (enum
  *   rtsp_webrtc_gateway_quality_reason in lower case), "held_back", "bandwidth_bps",
  *   "needed_bps", "switches", "round_trip_us", "loss_ppm", "age_ms"}
@@ -2506,6 +2517,8 @@ int rtsp_webrtc_gateway_metrics(const rtsp_webrtc_gateway *gateway,
  * - "cost_us": CPU time in microseconds, by activity. "seal" is encryption, "send" the system
  *   calls that send; "rtsp" is the cameras' connections, "control" is ICE, DTLS and RTCP. The
  *   division between "seal" and "send" is sampled.
+ * - "stills": how many times a viewer was shown the last keyframe as a still picture, because the
+ *   camera's keyframes are so far apart that what followed it is not kept any more.
  * - "skips": how many times frames were skipped until a keyframe because the path to the viewer
  *   could not carry them in time (knob congestion).
  * - "padding_packets", "padding_bytes": sent to find out whether the path carries more; they count in

@@ -187,6 +187,7 @@ enum class QualityReason : std::int32_t {
     Viewer = RTSP_WEBRTC_GATEWAY_QUALITY_REASON_VIEWER,
     Codec = RTSP_WEBRTC_GATEWAY_QUALITY_REASON_CODEC,
     Camera = RTSP_WEBRTC_GATEWAY_QUALITY_REASON_CAMERA,
+    RareKeyframes = RTSP_WEBRTC_GATEWAY_QUALITY_REASON_RARE_KEYFRAMES,
 };
 
 /** What is wrong with the media of a stream that is Live: enum rtsp_webrtc_gateway_media_warning. */
@@ -197,6 +198,7 @@ enum class MediaWarning : std::int32_t {
     NoParameterSets = RTSP_WEBRTC_GATEWAY_MEDIA_WARNING_NO_PARAMETER_SETS,
     Damaged = RTSP_WEBRTC_GATEWAY_MEDIA_WARNING_DAMAGED,
     Audio = RTSP_WEBRTC_GATEWAY_MEDIA_WARNING_AUDIO,
+    RareKeyframes = RTSP_WEBRTC_GATEWAY_MEDIA_WARNING_RARE_KEYFRAMES,
 };
 
 /** enum rtsp_webrtc_gateway_codec. */
@@ -286,6 +288,7 @@ inline const char *to_string(QualityReason reason) noexcept {
     case QualityReason::Viewer: return "viewer";
     case QualityReason::Codec: return "codec";
     case QualityReason::Camera: return "camera";
+    case QualityReason::RareKeyframes: return "rare_keyframes";
     }
     return "unknown";
 }

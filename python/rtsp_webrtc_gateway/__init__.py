@@ -157,6 +157,7 @@ class QualityReason(enum.IntEnum):
     VIEWER = 2
     CODEC = 3
     CAMERA = 4
+    RARE_KEYFRAMES = 5
 
 
 class MediaWarning(enum.IntEnum):
@@ -168,6 +169,7 @@ class MediaWarning(enum.IntEnum):
     NO_PARAMETER_SETS = 3
     DAMAGED = 4
     AUDIO = 5
+    RARE_KEYFRAMES = 6
 
 
 class LimitsFlags(enum.IntFlag):

@@ -56,12 +56,13 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_metrics(
 ///   {"packetize", "seal", "send"}, "latency_us": {"p50", "p95", "max"} (from the arrival of
 ///   the last packet of a video frame until the frame has been handed to the system for all
 ///   viewers, over the last 5 to 10 s), "sent": {"bytes", "packets", "nacks", "retransmits",
-///   "padding_packets", "padding_bytes", "plis", "overflows", "skips", "switches"}}
+///   "padding_packets", "padding_bytes", "plis", "overflows", "stills", "skips",
+///   "switches"}}
 /// - "sessions": an array, ordered by id, of {"id", "stream", "stream_name", "state" (enum
 ///   rtsp_webrtc_gateway_session_state in lower case), "srtp_profile" ("AEAD_AES_128_GCM" or
 ///   "AES128_CM_HMAC_SHA1_80"), "remote", "peer", "label", "bytes_sent", "packets_sent",
-///   "nacks", "retransmits", "padding_packets", "padding_bytes", "plis", "overflows", "skips",
-///   "variant" (the stream whose video is shown), "variant_name", "detail" (enum
+///   "nacks", "retransmits", "padding_packets", "padding_bytes", "plis", "overflows", "stills",
+///   "skips", "variant" (the stream whose video is shown), "variant_name", "detail" (enum
 ///   rtsp_webrtc_gateway_detail in lower case), "reason" (enum
 ///   rtsp_webrtc_gateway_quality_reason in lower case), "held_back", "bandwidth_bps",
 ///   "needed_bps", "switches", "round_trip_us", "loss_ppm", "age_ms"}
@@ -71,6 +72,8 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_metrics(
 /// - "cost_us": CPU time in microseconds, by activity. "seal" is encryption, "send" the system
 ///   calls that send; "rtsp" is the cameras' connections, "control" is ICE, DTLS and RTCP. The
 ///   division between "seal" and "send" is sampled.
+/// - "stills": how many times a viewer was shown the last keyframe as a still picture, because the
+///   camera's keyframes are so far apart that what followed it is not kept any more.
 /// - "skips": how many times frames were skipped until a keyframe because the path to the viewer
 ///   could not carry them in time (knob congestion).
 /// - "padding_packets", "padding_bytes": sent to find out whether the path carries more; they count in

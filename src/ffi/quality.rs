@@ -34,6 +34,9 @@ pub enum rtsp_webrtc_gateway_quality_reason {
     RTSP_WEBRTC_GATEWAY_QUALITY_REASON_CODEC = 3,
     /// A better variant has no media.
     RTSP_WEBRTC_GATEWAY_QUALITY_REASON_CAMERA = 4,
+    /// The camera's keyframes are so far apart that the last one is not kept any more with what
+    /// followed: the viewer is shown it as a still picture, or nothing, until the next.
+    RTSP_WEBRTC_GATEWAY_QUALITY_REASON_RARE_KEYFRAMES = 5,
 }
 
 /// Flags of rtsp_webrtc_gateway_viewer_limits.flags.

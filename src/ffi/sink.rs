@@ -301,7 +301,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_get_sink_info(
 /// Ownership: the caller frees *out_frame with rtsp_webrtc_gateway_sink_frame_free().
 ///
 /// Asks a worker thread. Errors: ERR_NOT_READY if there is none: no video has arrived yet, the camera is on
-/// demand and IDLE, or the last keyframe is older than gop_cache_ms or larger than gop_cache_bytes;
+/// demand and IDLE, or the last keyframe is larger than half of gop_cache_bytes, or gop_cache is 0;
 /// ERR_NOT_FOUND.
 #[must_use]
 #[unsafe(no_mangle)]

@@ -53,6 +53,9 @@ pub enum rtsp_webrtc_gateway_media_warning {
     RTSP_WEBRTC_GATEWAY_MEDIA_WARNING_DAMAGED = 4,
     /// The camera's audio cannot be played.
     RTSP_WEBRTC_GATEWAY_MEDIA_WARNING_AUDIO = 5,
+    /// Keyframes are so far apart that viewers who come late have to wait for the next; until then
+    /// they are shown the last one as a still picture.
+    RTSP_WEBRTC_GATEWAY_MEDIA_WARNING_RARE_KEYFRAMES = 6,
 }
 
 /// Codecs.

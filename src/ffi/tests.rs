@@ -130,7 +130,7 @@ fn the_other_enums_are_those_of_the_safe_api() {
     check(
         "quality_reason",
         "QUALITY_REASON",
-        variants!(QualityReason: Nothing Path Viewer Codec Camera),
+        variants!(QualityReason: Nothing Path Viewer Codec Camera RareKeyframes),
     );
     check(
         "operation",

@@ -93,7 +93,7 @@ impl Handle {
     /// `pts_us` is 0. Asks a worker thread.
     ///
     /// Fails with `NotReady` if there is none: the camera has not sent one yet, is on demand and not
-    /// connected, or sent it longer ago than `gop_cache_ms` and `gop_cache_bytes` allow to keep it.
+    /// connected, or it is larger than half of `gop_cache_bytes`, or `gop_cache` is 0.
     pub fn keyframe(&self, stream: StreamId) -> Result<SinkFrame> {
         self.check_open()?;
         let worker = self.shared.registry.stream(stream)?;

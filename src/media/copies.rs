@@ -26,12 +26,18 @@ impl UnitCopy {
         size_of::<Self>() + self.packets.len()
     }
 
+    /// Whether its last packet carries the marker bit.
+    pub fn marker(&self) -> bool {
+        self.marker
+    }
+
     /// Whether a viewer can start with it.
     pub fn is_keyframe(&self) -> bool {
         self.keyframe
     }
 
-    fn payloads(&self) -> impl Iterator<Item = &[u8]> {
+    /// Its packets.
+    pub fn payloads(&self) -> impl Iterator<Item = &[u8]> {
         let mut rest = self.packets.as_slice();
         std::iter::from_fn(move || {
             let (length, after) = rest.split_first_chunk::<LENGTH>()?;

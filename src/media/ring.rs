@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use super::UnitCopy;
 use super::chunks::{Chunks, Place, Position};
 use super::pool::{self, Peak, Periods};
 
@@ -41,6 +42,8 @@ pub struct Packet<'a> {
     pub keyframe: bool,
     /// Its access unit is for viewers alone that begin with it: see [`Ring::opening`].
     pub opening: bool,
+    /// The same, and what follows does not go on from it: see [`Ring::still`].
+    pub still: bool,
     /// When its access unit arrived.
     pub arrival: Instant,
 }
@@ -68,7 +71,19 @@ struct Unit {
     keyframe: bool,
     disposable: bool,
     opening: bool,
+    still: bool,
     marker: bool,
+}
+
+/// The last keyframe, moved to the end of the ring before it would have been dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Still {
+    /// Number of its first packet.
+    pub first: u64,
+    /// The timestamp that it came with.
+    pub timestamp: u32,
+    /// When it arrived.
+    pub arrival: Instant,
 }
 
 /// What the access units from one keyframe to the next were like.
@@ -101,6 +116,9 @@ pub struct Ring {
     keyframes: VecDeque<u64>,
     /// Number of the first packet of the newest keyframe, stored or not.
     newest_keyframe: Option<u64>,
+    still: Option<Still>,
+    /// What becomes the still before the next access unit.
+    moving: Option<UnitCopy>,
     /// The access units since the newest keyframe, and when that arrived.
     gop: Option<(Gop, Instant)>,
     /// Those before it.
@@ -128,6 +146,8 @@ impl Ring {
             open: None,
             keyframes: VecDeque::new(),
             newest_keyframe: None,
+            still: None,
+            moving: None,
             gop: None,
             last_gop: None,
             bytes: 0,
@@ -145,6 +165,13 @@ impl Ring {
     /// Starts an access unit. Its packets are invisible until [`Ring::commit`]. A previous access
     /// unit that was not committed is discarded.
     pub fn begin(&mut self, timestamp: u32, arrival: Instant, keyframe: bool) {
+        if let Some(copy) = self.moving.take().filter(|_| !keyframe) {
+            self.add_still(&copy, arrival);
+        }
+        self.open(timestamp, arrival, keyframe);
+    }
+
+    fn open(&mut self, timestamp: u32, arrival: Instant, keyframe: bool) {
         if let Some((_, position)) = self.open.take() {
             self.slots.truncate((self.end - self.start) as usize);
             self.chunks.rewind(position);
@@ -159,6 +186,7 @@ impl Ring {
             keyframe,
             disposable: false,
             opening: false,
+            still: false,
             marker: false,
         };
         self.open = Some((unit, self.chunks.position()));
@@ -202,15 +230,21 @@ impl Ring {
             return;
         }
         unit.marker = marker;
-        if unit.keyframe {
-            self.keyframes.push_back(unit.first);
-            self.newest_keyframe = Some(unit.first);
-        }
         let now = unit.arrival;
-        self.count_to_gop(&unit);
+        if unit.still {
+            if let Some(still) = &mut self.still {
+                still.first = unit.first;
+            }
+        } else {
+            if unit.keyframe {
+                self.keyframes.push_back(unit.first);
+                self.newest_keyframe = Some(unit.first);
+            }
+            self.count_to_gop(&unit);
+            self.total += unit.bytes as u64;
+        }
         self.end = unit.end;
         self.bytes += unit.bytes;
-        self.total += unit.bytes as u64;
         self.units.push_back(unit);
         self.peak.note(self.slots.len());
         while self.has_surplus(now) {
@@ -277,6 +311,7 @@ impl Ring {
             first: number == unit.first,
             keyframe: unit.keyframe,
             opening: unit.opening,
+            still: unit.still,
             arrival: unit.arrival,
         })
     }
@@ -292,7 +327,8 @@ impl Ring {
         self.find(number).is_some_and(|(_, unit)| unit.disposable)
     }
 
-    /// Payload bytes from the start of the access unit that this packet belongs to, to the end.
+    /// Payload bytes from the start of the access unit that this packet belongs to, to the end. A still
+    /// does not count: it is for nobody who is waiting.
     pub fn bytes_from(&self, number: u64) -> u64 {
         let unit = self.find(number).map(|(_, unit)| unit.before);
         self.total - unit.unwrap_or(self.total)
@@ -313,8 +349,24 @@ impl Ring {
         let keyframe = *self.keyframes.back()?;
         let mut newest = self.units.iter().rev();
         let is_new = newest.next().is_some_and(|unit| unit.first == keyframe)
-            || newest.next().is_some_and(|unit| unit.opening);
+            || newest
+                .next()
+                .is_some_and(|unit| unit.opening && !unit.still);
         (self.limits.keep_gop || is_new).then_some(keyframe)
+    }
+
+    /// What a viewer can be shown until the next keyframe, if [`Ring::latest_keyframe`] has nothing because
+    /// the GOP has outgrown the ring: the keyframe that it began with. None of the other access units goes
+    /// on from there.
+    pub fn still(&self) -> Option<Still> {
+        let wanted = self.limits.keep_gop && self.keyframes.is_empty();
+        self.still
+            .filter(|still| wanted && (self.start..self.end).contains(&still.first))
+    }
+
+    /// Whether the GOP has outgrown the ring.
+    pub fn lost_keyframe(&self) -> bool {
+        self.limits.keep_gop && self.newest_keyframe.is_some() && self.keyframes.is_empty()
     }
 
     /// Bytes of memory held for payloads, free space in chunks included.
@@ -336,7 +388,43 @@ impl Ring {
         exceeded || !(in_history || in_gop)
     }
 
+    /// Whether an access unit, which is about to be dropped, is all that viewers can begin with.
+    fn is_last_beginning(&self, unit: &Unit) -> bool {
+        let last = match unit.still {
+            true => self.keyframes.is_empty(),
+            false => unit.keyframe && !unit.opening && self.keyframes.len() == 1,
+        };
+        last && self.limits.keep_gop && unit.bytes <= self.limits.bytes / 2
+    }
+
+    fn add_still(&mut self, copy: &UnitCopy, now: Instant) {
+        let Some(newest) = self.units.back() else {
+            return;
+        };
+        self.open(newest.timestamp, now, true);
+        if let Some((unit, _)) = &mut self.open {
+            unit.opening = true;
+            unit.still = true;
+        }
+        for payload in copy.payloads() {
+            self.push(&[payload]);
+        }
+        self.commit(copy.marker());
+    }
+
     fn drop_oldest(&mut self) {
+        let oldest = self.units.front();
+        if let Some(unit) = oldest.filter(|unit| self.is_last_beginning(unit)) {
+            let still = Still {
+                first: u64::MAX,
+                timestamp: unit.timestamp,
+                arrival: unit.arrival,
+            };
+            self.moving = self.copy_unit(unit.first);
+            if !unit.still {
+                self.still = Some(still);
+            }
+        }
         let Some(unit) = self.units.pop_front() else {
             return;
         };
@@ -407,6 +495,7 @@ mod tests {
             first: true,
             keyframe: true,
             opening: false,
+            still: false,
             arrival: now,
         };
         assert_eq!(ring.packet(0), Some(packet));
@@ -419,6 +508,73 @@ mod tests {
         assert_eq!(ring.packet(1), Some(packet));
         assert_eq!(ring.packet(2), None);
         assert_eq!(ring.packet(u64::MAX), None);
+    }
+
+    #[test]
+    fn a_gop_that_outgrows_the_ring_leaves_its_keyframe_as_a_still() {
+        let begun = Instant::now();
+        let mut ring = Ring::new(RingLimits {
+            bytes: 10_000,
+            ..LIMITS
+        });
+        ring.begin(1, begun, true);
+        ring.push(&[b"key"]);
+        ring.push(&[b"frame"]);
+        ring.commit(true);
+        let mut time = 0;
+        let mut stills = 0;
+        let mut newest = None;
+        // By age at first, then by bytes.
+        for (pictures, bytes) in [(300, 10), (300, 999)] {
+            for _ in 0..pictures {
+                time += 100;
+                add(
+                    &mut ring,
+                    begun + Duration::from_millis(time),
+                    false,
+                    &[bytes],
+                );
+                assert!(ring.bytes <= 10_000);
+                let Some(still) = ring.still() else {
+                    // While it is kept as it is, and from the loss of one still to the next.
+                    continue;
+                };
+                assert!(ring.lost_keyframe() && ring.latest_keyframe().is_none());
+                assert_eq!((still.arrival, still.timestamp), (begun, 1));
+                stills += u32::from(newest.replace(still.first) != Some(still.first));
+                let packets = [still.first, still.first + 1].map(|n| ring.packet(n).unwrap());
+                assert_eq!(
+                    packets.map(|packet| packet.payload),
+                    [&b"key"[..], b"frame"]
+                );
+                assert_eq!(packets.map(|packet| packet.marker), [false, true]);
+                assert!(packets.iter().all(|p| p.still && p.opening && p.keyframe));
+                assert!(
+                    packets
+                        .iter()
+                        .all(|p| p.arrival > begun && p.timestamp == 7)
+                );
+            }
+        }
+        assert!((20..50).contains(&stills), "{stills}");
+        assert!(ring.bytes_from(newest.unwrap()) <= 10_000);
+        add(&mut ring, begun + Duration::from_millis(time), true, &[5]);
+        assert_eq!((ring.still(), ring.lost_keyframe()), (None, false));
+        assert!(ring.latest_keyframe().is_some());
+    }
+
+    #[test]
+    fn a_keyframe_that_fills_the_ring_is_no_still() {
+        let now = Instant::now();
+        let mut ring = Ring::new(RingLimits {
+            bytes: 10_000,
+            ..LIMITS
+        });
+        add(&mut ring, now, true, &[5001]);
+        for _ in 0..100 {
+            add(&mut ring, now, false, &[1000]);
+        }
+        assert_eq!((ring.still(), ring.lost_keyframe()), (None, true));
     }
 
     #[test]
@@ -510,25 +666,25 @@ mod tests {
             bytes: 10_000,
             ..LIMITS
         });
-        add(&mut ring, now, true, &[1000; 2]);
+        add(&mut ring, now, true, &[1000; 6]);
         for _ in 0..30 {
             add(&mut ring, now, false, &[1000; 2]);
             assert!(ring.end() - ring.start() <= 10);
         }
-        assert_eq!((ring.start(), ring.latest_keyframe()), (52, None));
+        assert_eq!((ring.start(), ring.latest_keyframe()), (56, None));
         add(&mut ring, now, false, &[1]);
-        assert_eq!(ring.start(), 54, "one byte too many");
+        assert_eq!(ring.start(), 58, "one byte too many");
         add(&mut ring, now, true, &[1000; 25]);
-        assert_eq!((ring.start(), ring.end()), (63, 88));
-        assert_eq!(ring.latest_keyframe(), Some(63));
+        assert_eq!((ring.start(), ring.end()), (67, 92));
+        assert_eq!(ring.latest_keyframe(), Some(67));
 
         let later = now + LIMITS.duration;
         add(&mut ring, later, true, &[1]);
         add(&mut ring, later + LIMITS.duration, false, &[1]);
-        assert_eq!(ring.latest_keyframe(), Some(88));
+        assert_eq!(ring.latest_keyframe(), Some(92));
         let much_later = later + LIMITS.duration + Duration::from_millis(1);
         add(&mut ring, much_later, false, &[1]);
-        assert_eq!((ring.start(), ring.latest_keyframe()), (89, None));
+        assert_eq!((ring.start(), ring.latest_keyframe()), (93, None));
     }
 
     /// What a ring must hold according to the documentation of [`RingLimits`].
@@ -536,6 +692,10 @@ mod tests {
         units: VecDeque<(u32, Instant, bool, Vec<Vec<u8>>)>,
         start: u64,
         newest_keyframe: Option<u64>,
+        /// What the newest keyframe is made of.
+        keyframe: Vec<Vec<u8>>,
+        /// Numbers of the first packets of keyframes that were moved to the end.
+        stills: Vec<u64>,
     }
 
     impl Model {
@@ -568,7 +728,8 @@ mod tests {
             assert_eq!((ring.start(), ring.end()), (self.start, self.end()));
             let (mut number, mut keyframes) = (self.start, Vec::new());
             for (timestamp, arrival, keyframe, packets) in &self.units {
-                if *keyframe {
+                let still = self.stills.contains(&number);
+                if *keyframe && !still {
                     keyframes.push(number);
                 }
                 for (i, payload) in packets.iter().enumerate() {
@@ -578,7 +739,8 @@ mod tests {
                         marker: i + 1 == packets.len(),
                         first: i == 0,
                         keyframe: *keyframe,
-                        opening: false,
+                        opening: still,
+                        still,
                         arrival: *arrival,
                     };
                     assert_eq!(ring.packet(number), Some(packet));
@@ -593,6 +755,11 @@ mod tests {
                 .units
                 .back()
                 .is_some_and(|(_, _, keyframe, _)| *keyframe);
+            assert_eq!(
+                ring.still().map(|still| still.first),
+                (self.stills.last().copied())
+                    .filter(|&still| keep_gop && still >= self.start && keyframes.is_empty())
+            );
             let start = keyframes.last().copied();
             assert_eq!(ring.latest_keyframe(), start.filter(|_| keep_gop || newest));
         }
@@ -608,6 +775,8 @@ mod tests {
                 units: VecDeque::new(),
                 start: 0,
                 newest_keyframe: None,
+                keyframe: Vec::new(),
+                stills: Vec::new(),
             };
             let mut now = Instant::now();
             for round in 0..300 {
@@ -630,6 +799,13 @@ mod tests {
                     })
                     .collect();
                 ring.begin(round, now, keyframe);
+                if ring.end() > model.end() {
+                    model.stills.push(model.end());
+                    let timestamp = model.units.back().unwrap().0;
+                    let still = model.keyframe.clone();
+                    model.units.push_back((timestamp, now, true, still));
+                    model.trim(&limits);
+                }
                 for payload in &packets {
                     let (a, b) = payload.split_at(random.usize(..payload.len() + 1));
                     ring.push(&[a, b]);
@@ -641,6 +817,7 @@ mod tests {
                 if !packets.is_empty() {
                     if keyframe {
                         model.newest_keyframe = Some(model.end());
+                        model.keyframe.clone_from(&packets);
                     }
                     model.units.push_back((round, now, keyframe, packets));
                     model.trim(&limits);

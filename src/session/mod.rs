@@ -116,6 +116,8 @@ pub struct Figures {
     pub padding_bytes: u64,
     /// Times that a leg fell behind the ring of its track.
     pub overflows: u64,
+    /// Times that the viewer was shown a keyframe that its stream had gone on from.
+    pub stills: u64,
     /// Times that frames were left out up to a keyframe because the path does not carry them.
     pub skips: u64,
     /// When that happened last.
@@ -430,6 +432,7 @@ impl Session {
             figures.padding_bytes += sent.padding_bytes;
             figures.retransmits += sent.retransmits;
             figures.overflows += sent.overflows;
+            figures.stills += sent.stills;
             figures.skips += sent.skips;
             figures.skipped_at = figures.skipped_at.max(sent.skipped_at);
             if leg.kind() == MediaKind::Video {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::Session;
 use super::io::{Io, Media, Tracks, Transmit};
 use super::ladder::{Access, Choice, Ladder, Rung, View};
-use super::leg::{Leg, is_silent};
+use super::leg::{Leg, StandIn, is_silent};
 use crate::media::{MediaKind, Ring, Track};
 use crate::state::{
     Detail, Quality, QualityReason, SessionState, StreamId, Switches, ViewerLimits,
@@ -32,6 +32,8 @@ pub struct Showing {
     ladder: Ladder,
     /// The viewer asked for other variants than the stream itself.
     without_own: bool,
+    /// What is shown instead, for want of a keyframe.
+    stand_in: Option<StandIn>,
     /// A variant that is shown as soon as it has a keyframe.
     next: Option<Next>,
     /// A variant without media that might be shown if it had any.
@@ -61,6 +63,7 @@ impl Showing {
             leg,
             ladder: Ladder::new(own),
             without_own: false,
+            stand_in: None,
             next: None,
             fetched: None,
             left: None,
@@ -104,10 +107,15 @@ impl Showing {
     fn quality(&self, legs: &[Leg], estimate: Option<u64>) -> Quality {
         let leg = &legs[self.leg];
         let (variant, detail) = (leg.stream(), leg.detail());
+        let (detail, reason) = match self.stand_in {
+            Some(StandIn::Still) => (Detail::Keyframes.max(detail), QualityReason::RareKeyframes),
+            Some(StandIn::Nothing) => (Detail::SoundOnly, QualityReason::RareKeyframes),
+            None => (detail, self.ladder.reason(variant, detail)),
+        };
         Quality {
             variant,
             detail,
-            reason: self.ladder.reason(variant, detail),
+            reason,
             estimate,
             needed: self.ladder.needed(),
         }
@@ -235,6 +243,7 @@ impl Session {
         let look = |stream| rung(stream, tracks.media(stream), leg, now);
         showing.ladder.survey(tracks.variants(own), look);
         let shown = video(tracks, leg.stream());
+        showing.stand_in = shown.and_then(|track| leg.stand_in(track.ring()));
         let waits = shown.and_then(|track| leg.waiting(track.ring(), now));
         let left_out = leg.sent().skipped_at.is_some_and(|at| now < at + LEFT_OUT);
         let late = match leg.detail() {

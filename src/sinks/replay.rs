@@ -30,8 +30,7 @@ pub(super) struct Replayed {
 
 /// The access units of these packets.
 pub(super) fn units(ring: &Ring, codec: Codec, packets: Range<u64>) -> Vec<Replayed> {
-    let newest = ring.end().checked_sub(1).and_then(|last| ring.packet(last));
-    let Some(newest) = newest else {
+    let Some(newest) = newest_timestamp(ring) else {
         return Vec::new();
     };
     let mut units = Vec::new();
@@ -44,7 +43,8 @@ pub(super) fn units(ring: &Ring, codec: Codec, packets: Range<u64>) -> Vec<Repla
             break;
         };
         next = unit.end;
-        if ring.packet(unit.start).is_some_and(|packet| packet.opening) {
+        let first = ring.packet(unit.start);
+        if first.is_some_and(|packet| packet.opening && !packet.still) {
             opening = true;
             continue;
         }
@@ -81,10 +81,15 @@ pub(super) fn units(ring: &Ring, codec: Codec, packets: Range<u64>) -> Vec<Repla
             data,
             arrival: stored.arrival,
             keyframe: stored.keyframe || std::mem::take(&mut opening),
-            ago: newest.timestamp.wrapping_sub(stored.timestamp) as i32,
+            ago: newest.wrapping_sub(stored.timestamp) as i32,
         });
     }
     units
+}
+
+fn newest_timestamp(ring: &Ring) -> Option<u32> {
+    let newest = ring.packet(ring.end().checked_sub(1)?)?;
+    Some(newest.timestamp)
 }
 
 /// An RTP header (RFC 3550 section 5.1).
@@ -101,11 +106,18 @@ fn write_header(packet: &mut Vec<u8>, sequence: u16, timestamp: u32, marker: boo
 pub fn keyframe(track: &Track, newest: &Newest) -> Option<SinkFrame> {
     let ring = track.ring();
     let info = track.info();
-    let mut packets = ring.unit(ring.latest_keyframe()?)?;
-    if ring.packet(packets.start)?.opening {
+    let still = ring.still();
+    let first = ring.latest_keyframe();
+    let mut packets = ring.unit(first.or(still.map(|still| still.first))?)?;
+    let packet = ring.packet(packets.start)?;
+    if packet.opening && !packet.still {
         packets = ring.unit(packets.end)?;
     }
-    let unit = units(ring, info.codec, packets).pop()?;
+    let mut unit = units(ring, info.codec, packets).pop()?;
+    if let Some(still) = still {
+        unit.arrival = still.arrival;
+        unit.ago = newest_timestamp(ring)?.wrapping_sub(still.timestamp) as i32;
+    }
     let found = ParameterSets::find(info.codec, &unit.data);
     let sets = found.as_ref().or(info.parameter_sets.as_ref());
     let clocks = Clocks::read();

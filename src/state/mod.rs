@@ -205,6 +205,8 @@ pub struct SessionInfo {
     pub rejected: u64,
     /// Number of times the viewer fell behind and continued at a keyframe.
     pub overflows: u64,
+    /// Times the viewer was shown the last keyframe as a still picture, until the next came.
+    pub stills: u64,
     /// Times frames were left out up to a keyframe because the viewer's connection does not carry
     /// them in time.
     pub skips: u64,

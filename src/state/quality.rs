@@ -51,16 +51,20 @@ pub enum QualityReason {
     Codec = 3,
     /// A better variant has no media.
     Camera = 4,
+    /// The camera's keyframes are so far apart that the last one is not kept any more with what followed:
+    /// the viewer is shown it as a still picture, or nothing, until the next.
+    RareKeyframes = 5,
 }
 
 impl QualityReason {
     /// All of them.
-    pub const ALL: [QualityReason; 5] = [
+    pub const ALL: [QualityReason; 6] = [
         QualityReason::Nothing,
         QualityReason::Path,
         QualityReason::Viewer,
         QualityReason::Codec,
         QualityReason::Camera,
+        QualityReason::RareKeyframes,
     ];
 
     /// In lower case, as in the JSON document.
@@ -71,6 +75,7 @@ impl QualityReason {
             QualityReason::Viewer => "viewer",
             QualityReason::Codec => "codec",
             QualityReason::Camera => "camera",
+            QualityReason::RareKeyframes => "rare_keyframes",
         }
     }
 }

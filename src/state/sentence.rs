@@ -33,6 +33,7 @@ impl Quality {
                 None => format!("the browser does not play the codec of \"{}\"", shown.best),
             },
             QualityReason::Camera => format!("\"{}\" has no media", shown.best),
+            QualityReason::RareKeyframes => return Some(self.rare_keyframes(shown)),
         };
         Some(match self.what(shown) {
             Some(what) => format!("{why}: {what}"),
@@ -55,6 +56,15 @@ impl Quality {
             // It has recovered, or was never measured.
             _ => "this connection does not carry the best picture".to_owned(),
         }
+    }
+
+    fn rare_keyframes(&self, shown: &Shown<'_>) -> String {
+        let what = match self.detail {
+            Detail::SoundOnly if shown.sound => "sound only",
+            Detail::SoundOnly => "no picture",
+            _ => "a still picture",
+        };
+        format!("the camera's keyframes are far apart: {what} until the next")
     }
 
     fn what(&self, shown: &Shown<'_>) -> Option<String> {
@@ -254,6 +264,14 @@ mod tests {
         ] {
             let expected = format!("{why}: showing the substream \"door-sub\"");
             assert_eq!(sentence(quality, shown), expected);
+        }
+        let rare = of(QualityReason::RareKeyframes);
+        for (detail, what) in [
+            (Detail::Keyframes, "a still picture"),
+            (Detail::SoundOnly, "sound only"),
+        ] {
+            let expected = format!("the camera's keyframes are far apart: {what} until the next");
+            assert_eq!(sentence(Quality { detail, ..rare }, SINGLE), expected);
         }
         assert_eq!(
             sentence(of(QualityReason::Camera), SINGLE),

@@ -24,16 +24,20 @@ pub enum WarningKind {
     Damaged = 4,
     /// The camera's audio cannot be played.
     Audio = 5,
+    /// Keyframes are so far apart that viewers who come late have to wait for the next; until then they
+    /// are shown the last one as a still picture.
+    RareKeyframes = 6,
 }
 
 impl WarningKind {
     /// All of them.
-    pub const ALL: [WarningKind; 5] = [
+    pub const ALL: [WarningKind; 6] = [
         WarningKind::BFrames,
         WarningKind::NoKeyframe,
         WarningKind::NoParameterSets,
         WarningKind::Damaged,
         WarningKind::Audio,
+        WarningKind::RareKeyframes,
     ];
 
     /// In lower case, as in the JSON document.
@@ -44,6 +48,7 @@ impl WarningKind {
             WarningKind::NoParameterSets => "no_parameter_sets",
             WarningKind::Damaged => "damaged",
             WarningKind::Audio => "audio",
+            WarningKind::RareKeyframes => "rare_keyframes",
         }
     }
 }

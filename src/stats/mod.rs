@@ -93,6 +93,8 @@ pub struct Totals {
     pub padding_bytes: u64,
     /// How often a viewer fell behind and resumed at a keyframe.
     pub overflows: u64,
+    /// How often a viewer was shown the last keyframe as a still picture, until the next came.
+    pub stills: u64,
     /// How often frames were left out up to a keyframe for a viewer's connection.
     pub skips: u64,
     /// How often a viewer was shown something else.
@@ -114,6 +116,7 @@ impl Totals {
         self.padding_packets += session.padding_packets;
         self.padding_bytes += session.padding_bytes;
         self.overflows += session.overflows;
+        self.stills += session.stills;
         self.skips += session.skips;
         self.switches.add(session.switches);
         self.nacks += session.nacks;

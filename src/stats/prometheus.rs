@@ -98,7 +98,7 @@ fn streams(out: &mut Text, workers: &[WorkerSnapshot]) {
             |s| s.info.since_last_media.map_or(0, |t| t.as_millis() as u64),
         ),
     ];
-    let counters: [(&str, &str, Value); 18] = [
+    let counters: [(&str, &str, Value); 19] = [
         ("stream_received_bytes", "Bytes of media received.", |s| {
             s.info.bytes
         }),
@@ -164,6 +164,11 @@ fn streams(out: &mut Text, workers: &[WorkerSnapshot]) {
             "stream_overflows",
             "Times that a viewer fell behind and resumed at a keyframe.",
             |s| s.totals.overflows,
+        ),
+        (
+            "stream_stills",
+            "Times that a viewer was shown the last keyframe as a still picture until the next.",
+            |s| s.totals.stills,
         ),
         (
             "stream_skips",

@@ -217,9 +217,15 @@ impl Core {
         let Some(entry) = self.streams.get_mut(id) else {
             return;
         };
-        if !entry.stream.warn(kind, warning) {
-            return;
+        if entry.stream.warn(kind, warning) {
+            self.tell_warning(id);
         }
+    }
+
+    fn tell_warning(&self, id: StreamId) {
+        let Some(entry) = self.streams.get(id) else {
+            return;
+        };
         let stream = &entry.stream;
         let (name, warning) = (stream.name(), stream.warning().cloned());
         match &warning {
@@ -362,10 +368,18 @@ impl Core {
         let Some(entry) = self.streams.get_mut(id) else {
             return;
         };
+        let warning = entry.stream.warning_kind();
         let arrived = entry.stream.media_arrived(kind, unit, lost);
-        if arrived == Arrived::Nothing {
-            return;
+        if entry.stream.warning_kind() != warning {
+            self.tell_warning(id);
         }
+        let Some(entry) = self
+            .streams
+            .get_mut(id)
+            .filter(|_| arrived != Arrived::Nothing)
+        else {
+            return;
+        };
         let packetized = Instant::now();
         let time = packetized.saturating_duration_since(begun);
         entry.stream.costs.packetized(time);

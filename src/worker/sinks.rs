@@ -69,8 +69,7 @@ impl Core {
                     "the camera is on demand and not connected: add a sink, or keep it connected"
                 }
                 (StreamState::Live, _) => {
-                    "none has arrived, or it is older than gop_cache_ms or larger than \
-                     gop_cache_bytes allows to keep it"
+                    "none has arrived, or it is larger than half of gop_cache_bytes, or gop_cache is 0"
                 }
                 (_, Some(error)) => error.message(),
                 (_, None) => "no video has arrived yet",

@@ -187,6 +187,7 @@ impl Viewer {
             plis: figures.plis,
             rejected: figures.rejected,
             overflows: figures.overflows,
+            stills: figures.stills,
             skips: figures.skips,
             quality: session.quality(),
             held_back,

@@ -10,7 +10,7 @@ use crate::random;
 use crate::session::Media;
 use crate::sinks::Newest;
 use crate::source::Quirks;
-use crate::state::{StreamId, StreamIdentity, StreamInfo, StreamState, Warning};
+use crate::state::{StreamId, StreamIdentity, StreamInfo, StreamState, Warning, WarningKind};
 use crate::stats::{Latency, MediaCosts, Shown, StreamSnapshot, Totals};
 use crate::tuning::Tuning;
 
@@ -43,8 +43,8 @@ pub struct Stream {
     latency: Latency,
     state: StreamState,
     error: Option<Error>,
-    /// What is wrong with its video and with its audio.
-    warnings: [Option<Warning>; 2],
+    /// What is wrong with its video, with the distance of its keyframes, and with its audio.
+    warnings: [Option<Warning>; 3],
     /// When it was live for the last time, if it is to be live again.
     lost_at: Option<Instant>,
     video: Option<Track>,
@@ -105,7 +105,7 @@ impl Stream {
             latency: Latency::default(),
             state: StreamState::Connecting,
             error: None,
-            warnings: [None, None],
+            warnings: [const { None }; 3],
             lost_at: None,
             video: None,
             audio: None,
@@ -164,7 +164,7 @@ impl Stream {
         self.counters.dropped += frames;
     }
 
-    /// What is wrong with it, while it is live. Of several, that of the video.
+    /// What is wrong with it, while it is live. Of several, the worst.
     pub fn warning(&self) -> Option<&Warning> {
         let mut known = self.warnings.iter().flatten();
         known.next().filter(|_| self.state == StreamState::Live)
@@ -172,14 +172,18 @@ impl Stream {
 
     /// Takes over what is wrong with a track. True if [`Stream::warning`] is of another kind now.
     pub fn warn(&mut self, kind: MediaKind, warning: Option<Warning>) -> bool {
-        let of = |stream: &Stream| stream.warning().map(|warning| warning.kind);
-        let before = of(self);
+        let before = self.warning_kind();
         let track = match kind {
             MediaKind::Video => 0,
-            MediaKind::Audio => 1,
+            MediaKind::Audio => 2,
         };
         self.warnings[track] = warning;
-        of(self) != before
+        self.warning_kind() != before
+    }
+
+    /// What [`Stream::warning`] is about.
+    pub fn warning_kind(&self) -> Option<WarningKind> {
+        self.warning().map(|warning| warning.kind)
     }
 
     /// The source's time line of a track restarts.
@@ -234,7 +238,7 @@ impl Stream {
         let changed = self.state != state || error.is_some();
         let previous = std::mem::replace(&mut self.state, state);
         if !matches!(state, StreamState::Live) {
-            self.warnings = [None, None];
+            self.warnings = [const { None }; 3];
         }
         let mut outage = None;
         match state {
@@ -361,7 +365,13 @@ impl Stream {
         if counters.frames == 2 {
             crate::test_panic::injected(&self.identity.name, crate::test_panic::STREAM);
         }
+        let lost_keyframe = track.ring().lost_keyframe();
         let accepted = track.push(unit);
+        if track.ring().lost_keyframe() {
+            self.warnings[1].get_or_insert_with(rare_keyframes);
+        } else if accepted.keyframe && !lost_keyframe {
+            self.warnings[1] = None;
+        }
         if accepted.new_parameter_sets
             && let Some(size) = dimensions(track.info())
         {
@@ -482,6 +492,17 @@ impl Stream {
                 .last_media
                 .map(|at| now.saturating_duration_since(at)),
         }
+    }
+}
+
+fn rare_keyframes() -> Warning {
+    Warning {
+        kind: WarningKind::RareKeyframes,
+        message:
+            "keyframes are so far apart that the last one and all that followed are not kept: \
+                  viewers who come later see a still picture until the next one. Set the camera's \
+                  keyframe interval (GOP) to between 1 and 4 seconds"
+                .to_owned(),
     }
 }
 
@@ -620,6 +641,55 @@ mod tests {
         assert_eq!(kept(512, 400).1, Duration::from_millis(400));
         assert!(kept(10, 1000).0 < packets / 2);
         assert_eq!(kept(0, 1000).1, Duration::ZERO);
+    }
+
+    #[test]
+    fn keyframes_that_are_far_apart_are_said_and_the_last_is_there_all_the_same() {
+        let tuning = Tuning::default();
+        tuning.set(Key::GopCacheMs, 1000).unwrap();
+        let mut stream = Stream::new(named("door"));
+        let mut now = Instant::now();
+        stream.live(Some(TrackInfo::video(sets())), None, &tuning);
+        stream.enter(StreamState::Live, None, now);
+        let mut frames = 0;
+        let mut push = |stream: &mut Stream, header: u8, count: u32| {
+            for _ in 0..count {
+                frames += 1;
+                now += Duration::from_millis(40);
+                let data = unit(&[[header, 1, 2, 3]]);
+                let picture = AccessUnit {
+                    data: &data,
+                    timestamp: 3600 * frames,
+                    arrival: now,
+                    captured: Some(now - Duration::from_millis(100)),
+                };
+                stream.media_arrived(MediaKind::Video, &picture, 0);
+            }
+        };
+        let keyframe_age = |stream: &Stream| {
+            let (track, newest) = stream.stored_video()?;
+            let frame = crate::sinks::keyframe(track, &newest)?;
+            assert!(frame.keyframe && frame.data.ends_with(&[0, 0, 0, 1, 0x65, 1, 2, 3]));
+            let captured = frame.arrival_unix_us - frame.capture_unix_us?;
+            assert!((99_000..101_000).contains(&captured), "{captured}");
+            Some(newest.arrival - frame.arrival)
+        };
+        push(&mut stream, 0x65, 1);
+        push(&mut stream, 0x41, 24);
+        assert_eq!(stream.warning_kind(), None);
+        assert_eq!(keyframe_age(&stream), Some(Duration::from_millis(24 * 40)));
+        push(&mut stream, 0x41, 400);
+        assert_eq!(stream.warning_kind(), Some(WarningKind::RareKeyframes));
+        assert_eq!(keyframe_age(&stream), Some(Duration::from_millis(424 * 40)));
+        push(&mut stream, 0x65, 1);
+        push(&mut stream, 0x41, 10);
+        assert_eq!(
+            stream.warning_kind(),
+            Some(WarningKind::RareKeyframes),
+            "it is not known yet when the next one will come"
+        );
+        push(&mut stream, 0x65, 1);
+        assert_eq!(stream.warning_kind(), None);
     }
 
     #[test]

@@ -50,6 +50,7 @@ fn only_who_begins_with_an_opening_gets_it() {
     let limits = crate::world::LIMITS;
     world.video.ring_mut().set_limits(RingLimits {
         duration: Duration::from_millis(100),
+        keep_gop: false,
         ..limits
     });
     world.camera_ran(Duration::from_secs(1));

@@ -18,6 +18,7 @@ const WARNINGS = {
   no_parameter_sets: "No parameter sets: not decodable",
   damaged: "Damaged pictures",
   audio: "Audio that cannot be played",
+  rare_keyframes: "Keyframes far apart",
 };
 
 // The troubles of one camera: [{level, kind, text}].

@@ -3,7 +3,7 @@
 import { count } from "./format.js";
 import { level, sentence, silence, whyBlack } from "./why.js";
 
-const REASONS = { path: "line", camera: "camera", viewer: "viewer", codec: "browser" };
+const REASONS = { path: "line", camera: "camera", rare_keyframes: "camera", viewer: "viewer", codec: "browser" };
 
 // {by: "line", "camera", "viewer" or "browser", text}, or null. A camera that sends nothing counts more
 // than what the line carries of it, unless a variant is shown in its place.

@@ -27,6 +27,7 @@ use position::Position;
 use restart::RestartLimit;
 use rtp::RtpStream;
 use show::Shown;
+pub use show::StandIn;
 use timeline::Timeline;
 
 /// A camera that has sent nothing for this long is silent. Some send one frame a second.
@@ -86,6 +87,8 @@ pub struct Sent {
     pub padding_bytes: u64,
     /// Times the viewer fell behind the ring.
     pub overflows: u64,
+    /// Times that the viewer was shown a keyframe that the stream had gone on from.
+    pub stills: u64,
     /// Times that frames were left out up to a keyframe because the path does not carry them.
     pub skips: u64,
     /// When that happened last.
@@ -121,6 +124,8 @@ enum Content {
         detail: Detail,
         /// How much of it up to the next keyframe: what follows may need what was left out.
         so_far: Detail,
+        /// What it was sent last is a still.
+        still: bool,
     },
     /// Begins anywhere, and is never paced.
     Audio,
@@ -149,6 +154,7 @@ impl Leg {
                     lag: Lag::Joining,
                     detail: Detail::AllFrames,
                     so_far: Detail::AllFrames,
+                    still: false,
                 },
                 MediaKind::Audio => Content::Audio,
             },
@@ -251,6 +257,7 @@ impl Leg {
             keyframe_wanted,
             lag,
             detail,
+            still,
             ..
         } = &mut self.content
         else {
@@ -265,7 +272,9 @@ impl Leg {
             return false;
         }
         if restart.allow(now)
-            && let Some(keyframe) = ring.latest_keyframe()
+            && let Some(keyframe) = ring
+                .latest_keyframe()
+                .or_else(|| ring.still().filter(|_| *still).map(|still| still.first))
         {
             self.position.seek(keyframe);
             *lag = Lag::Joining;

@@ -132,7 +132,9 @@ impl Leg {
             } => {
                 let keyframe = ring.latest_keyframe();
                 *keyframe_wanted |= keyframe.is_none();
-                keyframe?
+                // Whoever has seen something is not taken back.
+                let still = || ring.still().filter(|_| cursor.is_none());
+                keyframe.or_else(|| Some(still()?.first))?
             }
             Content::Audio => ring.end(),
         };

@@ -38,6 +38,14 @@ pub enum Share {
     Ended,
 }
 
+/// What a viewer is shown until the next keyframe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StandIn {
+    /// The last one, which the stream has gone on from.
+    Still,
+    Nothing,
+}
+
 impl Shown {
     pub fn new(track: &NegotiatedTrack) -> Shown {
         Shown {
@@ -175,10 +183,12 @@ impl Leg {
             lag,
             so_far,
             detail,
+            still,
             ..
         } = &mut self.content
         {
             (*detail, *so_far) = (new, new);
+            *still = false;
             *lag = match new {
                 Detail::SoundOnly => Lag::Parked,
                 _ => Lag::Joining,
@@ -198,26 +208,40 @@ impl Leg {
 
     /// Whether the viewer gets the access unit `unit`, which is next.
     pub(super) fn share(&mut self, ring: &Ring, unit: &Range<u64>) -> Share {
-        let opening = ring.packet(unit.start).is_some_and(|packet| packet.opening);
-        if opening && !self.position.begins() && !self.awaits_keyframe() {
+        let first = ring.packet(unit.start);
+        let opening = first.is_some_and(|packet| packet.opening);
+        let is_still = first.is_some_and(|packet| packet.still);
+        let begins = self.position.begins();
+        if opening && !begins && (is_still || !self.awaits_keyframe()) {
             return Share::Skipped;
         }
-        if !self.gets_less() {
+        if !self.gets_less() && !is_still {
             return Share::Sent;
         }
         let Content::Video {
             detail,
             so_far,
             lag,
+            still,
             ..
         } = &mut self.content
         else {
             return Share::Sent;
         };
         let is_keyframe = |number| ring.packet(number).is_some_and(|packet| packet.keyframe);
+        if is_still {
+            *so_far = Detail::Keyframes.max(*detail);
+            self.sent.stills += u64::from(!std::mem::replace(still, true));
+            return Share::Sent;
+        }
         if is_keyframe(unit.start) {
             *so_far = *detail;
+            *still = false;
             return Share::Sent;
+        }
+        if *still {
+            *lag = Lag::Parked;
+            return Share::Ended;
         }
         match so_far {
             Detail::AllFrames => Share::Sent,
@@ -241,8 +265,22 @@ impl Leg {
         }
     }
 
+    /// What the viewer is shown for want of a keyframe; `None` if it is shown the video.
+    pub fn stand_in(&self, ring: &Ring) -> Option<StandIn> {
+        match self.content {
+            Content::Video { still: true, .. } => Some(StandIn::Still),
+            Content::Video { .. } if self.position.cursor().is_none() && ring.lost_keyframe() => {
+                Some(StandIn::Nothing)
+            }
+            _ => None,
+        }
+    }
+
     /// How long ago the next access unit that is to be sent arrived; `None` if nothing waits.
     pub fn waiting(&self, ring: &Ring, now: Instant) -> Option<Duration> {
+        if self.stand_in(ring).is_some() {
+            return None;
+        }
         let since = self.waiting_since(ring)?;
         Some(now.saturating_duration_since(since))
     }
