@@ -115,7 +115,7 @@ static int get_status(uint16_t port, const char *path) {
     const int connection = socket(AF_INET, SOCK_STREAM, 0);
     CHECK(connect(connection, (struct sockaddr *)&address, sizeof address) == 0);
     char text[256];
-    const int size = snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", path);
+    const int size = snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path);
     CHECK(write(connection, text, (size_t)size) == size);
     CHECK(read(connection, text, 12) == 12 && memcmp(text, "HTTP/1.1 ", 9) == 0);
     close(connection);
@@ -141,6 +141,11 @@ static void listener(void) {
     CHECK(port == 0);
     options.tls_certificates = NULL;
     options.tls_certificates_size = 0;
+    const char *names[] = {"nvr.example", "no name"};
+    options.host_names = names;
+    options.host_names_len = 2;
+    CHECK_FAILS(rtsp_webrtc_gateway_listen_http(gateway, &options, &port), INVALID_ARGUMENT);
+    options.host_names_len = 1;
     CHECK_OK(rtsp_webrtc_gateway_listen_http(gateway, &options, &port));
     CHECK(port != 0);
     CHECK(get_status(port, "/") == 200);

@@ -86,6 +86,7 @@ static void create_refuses(rtsp_webrtc_gateway_callbacks *callbacks, atomic_int 
             config.object.list_len = SIZE_MAX / 2, INVALID_ARGUMENT, 1)
     REFUSED_LIST(public_addresses, public_addresses_len);
     REFUSED_LIST(bearer_tokens, bearer_tokens_len);
+    REFUSED_LIST(allowed_origins, allowed_origins_len);
     const char *many[65];
     for (int i = 0; i < 65; i++) {
         many[i] = "token";

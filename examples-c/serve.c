@@ -1,9 +1,11 @@
 /* serve: the smallest host. It adds cameras and opens the library's own listener, which has pages for
  * watching, a dashboard, and WHEP.
  *
- *   serve ADDR:PORT [--on-demand] NAME=RTSP_URL... [--variant NAME=NAME]...
+ *   serve [ADDR:PORT] [--on-demand] NAME=RTSP_URL... [--variant NAME=NAME]...
  *
- * For instance: serve 127.0.0.1:8889 door=rtsp://192.0.2.7/1
+ * For instance: serve door=rtsp://192.0.2.7/1
+ * It has no users: anyone who reaches ADDR:PORT can watch. Without it: programs of this machine, at
+ * 127.0.0.1:8889. Web pages of other sites cannot.
  * Cameras after --on-demand are connected only while somebody watches.
  * --variant door=small: viewers of door whose connection does not carry it are shown small.
  * Port 0 selects a free port; the program prints the address. SIGINT or SIGTERM ends it. */
@@ -70,7 +72,9 @@ static int set_variant(rtsp_webrtc_gateway *gateway, char *argument) {
 /* Returns when a signal asks the program to end, or -1 if there is nothing to serve. */
 static int serve(rtsp_webrtc_gateway *gateway, int argc, char **argv, const sigset_t *ends) {
     uint32_t flags = 0;
-    for (int i = 2; i < argc; ++i) {
+    const bool has_address = strchr(argv[1], '=') == NULL && argv[1][0] != '-';
+    const char *address = has_address ? argv[1] : "127.0.0.1:8889";
+    for (int i = has_address ? 2 : 1; i < argc; ++i) {
         if (strcmp(argv[i], "--on-demand") == 0) {
             flags = RTSP_WEBRTC_GATEWAY_PULL_ON_DEMAND;
         } else if (strcmp(argv[i], "--variant") == 0 && i + 1 < argc) {
@@ -83,22 +87,22 @@ static int serve(rtsp_webrtc_gateway *gateway, int argc, char **argv, const sigs
     }
     rtsp_webrtc_gateway_listen_options listen;
     RTSP_WEBRTC_GATEWAY_INIT(&listen);
-    listen.address = argv[1];
+    listen.address = address;
     uint16_t port;
     if (rtsp_webrtc_gateway_listen_http(gateway, &listen, &port) < 0) {
         say_error();
         return -1;
     }
-    const int host_size = (int)(strrchr(argv[1], ':') - argv[1]);
-    printf("listening on http://%.*s:%u/\n", host_size, argv[1], (unsigned)port);
+    const int host_size = (int)(strrchr(address, ':') - address);
+    printf("listening on http://%.*s:%u/\n", host_size, address, (unsigned)port);
     fflush(stdout);
     int signal_number;
     return sigwait(ends, &signal_number);
 }
 
 int main(int argc, char **argv) {
-    if (argc < 3) {
-        fprintf(stderr, "usage: serve ADDR:PORT [--on-demand] NAME=RTSP_URL... "
+    if (argc < 2) {
+        fprintf(stderr, "usage: serve [ADDR:PORT] [--on-demand] NAME=RTSP_URL... "
                         "[--variant NAME=NAME]...\n");
         return 2;
     }

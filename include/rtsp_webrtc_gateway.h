@@ -887,6 +887,15 @@ typedef struct rtsp_webrtc_gateway_config {
     const rtsp_webrtc_gateway_ice_server *ice_servers;
     /** Number of elements in ice_servers, at most 16. */
     size_t ice_servers_len;
+    /**
+     * Origins whose web pages may use WHEP (CORS), besides pages of the host name and port that a
+     * request is to: "https://nvr.example:8443", without a path. "*": all pages, wherever a viewer's
+     * browser shows them. For listen_http() and handle_http(). May be NULL if allowed_origins_len is
+     * 0.
+     */
+    const char *const *allowed_origins;
+    /** Number of elements in allowed_origins, at most 64. */
+    size_t allowed_origins_len;
 } rtsp_webrtc_gateway_config;
 
 /**
@@ -2100,8 +2109,8 @@ typedef struct rtsp_webrtc_gateway_http_request {
      */
     const char *path;
     /**
-     * Header fields. Only Accept, Authorization, Content-Type, If-Match and Prefer are used. May be
-     * NULL if headers_len is 0.
+     * Header fields. Only Accept, Authorization, Content-Type, Host, If-Match, Origin, Prefer,
+     * Sec-Fetch-Site and X-Forwarded-Prefix are used. May be NULL if headers_len is 0.
      */
     const struct rtsp_webrtc_gateway_http_header *headers;
     /** Number of elements in headers, at most 4096. */
@@ -2194,6 +2203,14 @@ typedef struct rtsp_webrtc_gateway_listen_options {
      * max_connections. 0: half of max_connections.
      */
     uint32_t max_connections_per_peer;
+    /**
+     * Names by which viewers reach the listener, besides localhost and IP addresses: "nvr.example",
+     * without a port. On a loopback address, where a reverse proxy passes Host on, they are required;
+     * elsewhere, requests to other names get 421 if there are any. May be NULL if host_names_len is 0.
+     */
+    const char *const *host_names;
+    /** Number of elements in host_names, at most 64. */
+    size_t host_names_len;
 } rtsp_webrtc_gateway_listen_options;
 
 /**
@@ -2214,7 +2231,8 @@ typedef struct rtsp_webrtc_gateway_listen_options {
  *   "state", "variant_name", "detail", "reason", "held_back", "bandwidth_bps" and "needed_bps", as
  *   in the "sessions" of state_json(). The library's player asks for it every few seconds.
  * - Failures: 400, also for a limit in the query that is not valid; 401 and 403 (see
- *   on_authorize); 404; 405 with Allow; 406 without a common codec; 409 with Retry-After while the camera is not live; 412; 413; 415; 422; 428; 503 with
+ *   on_authorize); 403 to web pages of other origins than that of the request's Host, unless they are
+ *   among config.allowed_origins; 404; 405 with Allow; 406 without a common codec; 409 with Retry-After while the camera is not live; 412; 413; 415; 422; 428; 503 with
  *   Retry-After at a limit; 504. Each has problem details (RFC 9457) as body, whose "detail" is
  *   the error message. It is meant for operators and may name the camera's address or a knob:
  *   replace the body if viewers must not see that.
@@ -2224,7 +2242,7 @@ typedef struct rtsp_webrtc_gateway_listen_options {
  *
  * Ownership: the caller frees *out_response with rtsp_webrtc_gateway_response_free(), on
  * success and on failure. If this function fails, *out_response is the response to send, too:
- * problem details, as above.
+ * problem details, as above, without headers of CORS.
  *
  * Blocking: waits for the answer to on_authorize, for at most 30 s, and for the camera as
  * handle_whep_offer() does.
@@ -2275,9 +2293,14 @@ int rtsp_webrtc_gateway_handle_http_async(rtsp_webrtc_gateway *gateway,
  * - `/metrics`: metrics().
  *
  * WHEP, `/api` and `/metrics` require a token of config.bearer_tokens, or are decided by
- * on_authorize. Without both, anyone who can reach the port can watch every stream, also from web
- * pages of any site, and read all figures: then listen on a loopback address only, or behind a
- * proxy that authenticates. Pages themselves need no token; they ask for it.
+ * on_authorize. Without both, anyone who can reach the port can watch every stream and read all
+ * figures: then listen on a loopback address only, where every program of this machine is let in, or
+ * behind a proxy that authenticates. Pages themselves need no token; they ask for it.
+ *
+ * Web pages of other sites are refused (403) even where a browser of this machine shows them, except
+ * those of config.allowed_origins, which may use WHEP. A listener on a loopback address answers only
+ * requests to an IP address, to localhost, or to a name of host_names, and others with 421: another
+ * site cannot pass for this one by letting its own name resolve to this machine.
  *
  * Parameters: options may be NULL for the defaults. *out_port receives the port; out_port may
  * be NULL.

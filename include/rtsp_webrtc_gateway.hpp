@@ -822,6 +822,8 @@ struct Config {
     std::vector<std::string> bearer_tokens;
     /** STUN and TURN servers for viewers. */
     std::vector<IceServer> ice_servers;
+    /** Origins whose web pages may use WHEP: "https://nvr.example"; "*": all. Empty: its own alone. */
+    std::vector<std::string> allowed_origins;
 
     /** A stream changed its state, or it is Live and its warning changed. */
     std::function<void(const StreamEvent &)> on_stream_state;
@@ -1216,7 +1218,10 @@ struct HttpRequest {
      * have the viewer's limits: max_bitrate=500000, variant=NAME or variant=only:NAME.
      */
     std::string_view path;
-    /** Only Accept, Authorization, Content-Type, If-Match and Prefer are used. */
+    /**
+     * Only Accept, Authorization, Content-Type, Host, If-Match, Origin, Prefer, Sec-Fetch-Site and
+     * X-Forwarded-Prefix are used.
+     */
     std::vector<Header> headers{};
     std::string_view body{};
     /**
@@ -1257,6 +1262,8 @@ struct ListenOptions {
     std::uint32_t max_connections = 0;
     /** How many of them one address may have; behind a reverse proxy: all. 0: half. */
     std::uint32_t max_connections_per_peer = 0;
+    /** Names by which viewers reach it, besides localhost and IP addresses; others get 421. */
+    std::vector<std::string> host_names{};
 };
 
 /* --------------------------------------------------------------- response */
@@ -1455,6 +1462,10 @@ public:
         for (const std::string &token : config.bearer_tokens) {
             tokens.push_back(detail::c_text(token));
         }
+        std::vector<const char *> origins;
+        for (const std::string &origin : config.allowed_origins) {
+            origins.push_back(detail::c_text(origin));
+        }
         const detail::CIceServers servers(config.ice_servers);
         std::vector<rtsp_webrtc_gateway_tuning> tuning;
         for (const Tuning &knob : config.tuning) {
@@ -1470,6 +1481,8 @@ public:
         options.bearer_tokens_len = tokens.size();
         options.ice_servers = servers.data();
         options.ice_servers_len = servers.size();
+        options.allowed_origins = origins.data();
+        options.allowed_origins_len = origins.size();
         options.tuning = tuning.data();
         options.tuning_len = tuning.size();
         options.callbacks = &callbacks;
@@ -1900,6 +1913,12 @@ public:
         }
         listen.max_connections = options.max_connections;
         listen.max_connections_per_peer = options.max_connections_per_peer;
+        std::vector<const char *> names;
+        for (const std::string &name : options.host_names) {
+            names.push_back(detail::c_text(name));
+        }
+        listen.host_names = names.data();
+        listen.host_names_len = names.size();
         std::uint16_t port = 0;
         const int status = rtsp_webrtc_gateway_listen_http(handle_, &listen, &port);
         return done(status, port);

@@ -30,6 +30,9 @@ pub struct Config {
     /// most 64, each of the characters `A-Z a-z 0-9 - . _ ~ + /` with `=` at the end. Without
     /// tokens and [`Events::authorizes`], anyone who reaches the port may do everything.
     pub bearer_tokens: Vec<String>,
+    /// Origins whose web pages may use WHEP, besides pages of the host name and port that a request is
+    /// to: `https://nvr.example:8443`, without a path; at most 64. `*`: all.
+    pub allowed_origins: Vec<String>,
     /// Receives events, on a thread of the gateway. `None`: events are discarded.
     pub events: Option<Box<dyn Events>>,
 }
@@ -346,6 +349,11 @@ pub struct HttpOptions {
     /// How many of them one address (of IPv6: one /64 network) may have; beyond that, it loses its own.
     /// `None`: half. Behind a reverse proxy, which has a single address: all.
     pub max_connections_per_peer: Option<usize>,
+    /// Names by which viewers reach the listener, without a port; at most 64. A listener on a loopback
+    /// address, or with such names, answers requests to them, to `localhost` and to IP addresses, and
+    /// others with 421: a page of another site could otherwise let its own name resolve to this machine
+    /// (DNS rebinding).
+    pub host_names: Vec<String>,
 }
 
 impl Default for HttpOptions {
@@ -356,6 +364,7 @@ impl Default for HttpOptions {
             tls: None,
             max_connections: 512,
             max_connections_per_peer: None,
+            host_names: Vec::new(),
         }
     }
 }

@@ -410,6 +410,8 @@ class _listen_options(Structure):
         ("tls_private_key_size", c_size_t),
         ("max_connections", c_uint32),
         ("max_connections_per_peer", c_uint32),
+        ("host_names", POINTER(c_char_p)),
+        ("host_names_len", c_size_t),
     ]
 
 
@@ -439,6 +441,8 @@ class _config(Structure):
         ("bearer_tokens_len", c_size_t),
         ("ice_servers", POINTER(_ice_server)),
         ("ice_servers_len", c_size_t),
+        ("allowed_origins", POINTER(c_char_p)),
+        ("allowed_origins_len", c_size_t),
     ]
 
 
@@ -1277,6 +1281,7 @@ class Gateway:
         on_authorize: OnAuthorize | None = None,
         bearer_tokens: Iterable[str] = (),
         ice_servers: Iterable[IceServer] = (),
+        allowed_origins: Iterable[str] = (),
     ) -> None:
         self._handle: c_void_p | None = None
         #: Futures of offers by what the library gets as user_data.
@@ -1301,6 +1306,7 @@ class Gateway:
         addresses = [_text(address) for address in public_addresses]
         tokens = [_text(token) for token in bearer_tokens]
         servers = _ice_servers(ice_servers)
+        origins = [_text(origin) for origin in allowed_origins]
         knobs = [_tuning(key, 0, value) for key, value in (tuning or {}).items()]
         config = _config()
         check("struct_init", byref(config), sizeof(config), ABI_VERSION)
@@ -1311,6 +1317,8 @@ class Gateway:
         config.bearer_tokens_len = len(tokens)
         config.ice_servers = servers
         config.ice_servers_len = len(servers)
+        config.allowed_origins = (c_char_p * len(origins))(*origins)
+        config.allowed_origins_len = len(origins)
         config.tuning = (_tuning * len(knobs))(*knobs)
         config.tuning_len = len(knobs)
         config.callbacks = ctypes.pointer(self._callbacks)
@@ -1753,8 +1761,10 @@ class Gateway:
         tls_private_key: bytes | None = None,
         max_connections: int = 0,
         max_connections_per_peer: int = 0,
+        host_names: Iterable[str] = (),
     ) -> int:
         """Starts an HTTP listener for WHEP, pages and figures; returns its port."""
+        names = [_text(name) for name in host_names]
         options = _struct(
             _listen_options,
             address=_text(address),
@@ -1764,6 +1774,8 @@ class Gateway:
             tls_private_key_size=len(tls_private_key or b""),
             max_connections=max_connections,
             max_connections_per_peer=max_connections_per_peer,
+            host_names=(c_char_p * len(names))(*names),
+            host_names_len=len(names),
         )
         port = c_uint16()
         check("listen_http", self._handle, byref(options), byref(port))

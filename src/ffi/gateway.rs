@@ -120,6 +120,13 @@ pub struct rtsp_webrtc_gateway_config {
     pub ice_servers: *const rtsp_webrtc_gateway_ice_server,
     /// Number of elements in ice_servers, at most 16.
     pub ice_servers_len: usize,
+    /// Origins whose web pages may use WHEP (CORS), besides pages of the host name and port that a
+    /// request is to: "https://nvr.example:8443", without a path. "*": all pages, wherever a viewer's
+    /// browser shows them. For listen_http() and handle_http(). May be NULL if allowed_origins_len is
+    /// 0.
+    pub allowed_origins: *const *const c_char,
+    /// Number of elements in allowed_origins, at most 64.
+    pub allowed_origins_len: usize,
 }
 sized_struct!(rtsp_webrtc_gateway_config, "rtsp_webrtc_gateway_config");
 
@@ -289,6 +296,14 @@ unsafe fn options(config: &rtsp_webrtc_gateway_config) -> Result<Config> {
         )? {
             let token = required_str(token, "an element of bearer_tokens")?;
             options.bearer_tokens.push(token.to_owned());
+        }
+        for &origin in array(
+            config.allowed_origins,
+            config.allowed_origins_len,
+            "allowed_origins",
+        )? {
+            let origin = required_str(origin, "an element of allowed_origins")?;
+            options.allowed_origins.push(origin.to_owned());
         }
     }
     for knob in knobs {

@@ -17,7 +17,7 @@ use super::whep::{
     timeout,
 };
 use crate::config::{HttpOptions, TlsIdentity};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::whep::{HttpRequest, HttpResponse, HttpTarget};
 
 /// A header field of a request.
@@ -54,8 +54,8 @@ pub struct rtsp_webrtc_gateway_http_request {
     /// `variant=only:NAME`, as in rtsp_webrtc_gateway_viewer_limits. Other parameters are ignored.
     /// Required.
     pub path: *const c_char,
-    /// Header fields. Only Accept, Authorization, Content-Type, If-Match and Prefer are used. May be
-    /// NULL if headers_len is 0.
+    /// Header fields. Only Accept, Authorization, Content-Type, Host, If-Match, Origin, Prefer,
+    /// Sec-Fetch-Site and X-Forwarded-Prefix are used. May be NULL if headers_len is 0.
     pub headers: *const rtsp_webrtc_gateway_http_header,
     /// Number of elements in headers, at most 4096.
     pub headers_len: usize,
@@ -113,7 +113,8 @@ sized_struct!(
 ///   "state", "variant_name", "detail", "reason", "held_back", "bandwidth_bps" and "needed_bps", as
 ///   in the "sessions" of state_json(). The library's player asks for it every few seconds.
 /// - Failures: 400, also for a limit in the query that is not valid; 401 and 403 (see
-///   on_authorize); 404; 405 with Allow; 406 without a common codec; 409 with Retry-After while the camera is not live; 412; 413; 415; 422; 428; 503 with
+///   on_authorize); 403 to web pages of other origins than that of the request's Host, unless they are
+///   among config.allowed_origins; 404; 405 with Allow; 406 without a common codec; 409 with Retry-After while the camera is not live; 412; 413; 415; 422; 428; 503 with
 ///   Retry-After at a limit; 504. Each has problem details (RFC 9457) as body, whose "detail" is
 ///   the error message. It is meant for operators and may name the camera's address or a knob:
 ///   replace the body if viewers must not see that.
@@ -123,7 +124,7 @@ sized_struct!(
 ///
 /// Ownership: the caller frees *out_response with rtsp_webrtc_gateway_response_free(), on
 /// success and on failure. If this function fails, *out_response is the response to send, too:
-/// problem details, as above.
+/// problem details, as above, without headers of CORS.
 ///
 /// Blocking: waits for the answer to on_authorize, for at most 30 s, and for the camera as
 /// handle_whep_offer() does.
@@ -153,7 +154,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_handle_http(
         }
     };
     // SAFETY: out_response is NULL or writable, by the conventions.
-    unsafe { guard_response(out_response, failure, body) }
+    unsafe { guard_response(out_response, body) }
 }
 
 /// Receives the response to a request of handle_http_async(): once, on the gateway's callback
@@ -211,7 +212,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_handle_http_async(
         }
     };
     // SAFETY: out_response is NULL or writable, by the conventions.
-    unsafe { guard_response_later(out_response, failure, body) }
+    unsafe { guard_response_later(out_response, body) }
 }
 
 /// Options of a listener. Everything is copied.
@@ -240,6 +241,12 @@ pub struct rtsp_webrtc_gateway_listen_options {
     /// replaces one of its own. Behind a reverse proxy, which has a single address, set it to
     /// max_connections. 0: half of max_connections.
     pub max_connections_per_peer: u32,
+    /// Names by which viewers reach the listener, besides localhost and IP addresses: "nvr.example",
+    /// without a port. On a loopback address, where a reverse proxy passes Host on, they are required;
+    /// elsewhere, requests to other names get 421 if there are any. May be NULL if host_names_len is 0.
+    pub host_names: *const *const c_char,
+    /// Number of elements in host_names, at most 64.
+    pub host_names_len: usize,
 }
 sized_struct!(
     rtsp_webrtc_gateway_listen_options,
@@ -256,9 +263,14 @@ sized_struct!(
 /// - `/metrics`: metrics().
 ///
 /// WHEP, `/api` and `/metrics` require a token of config.bearer_tokens, or are decided by
-/// on_authorize. Without both, anyone who can reach the port can watch every stream, also from web
-/// pages of any site, and read all figures: then listen on a loopback address only, or behind a
-/// proxy that authenticates. Pages themselves need no token; they ask for it.
+/// on_authorize. Without both, anyone who can reach the port can watch every stream and read all
+/// figures: then listen on a loopback address only, where every program of this machine is let in, or
+/// behind a proxy that authenticates. Pages themselves need no token; they ask for it.
+///
+/// Web pages of other sites are refused (403) even where a browser of this machine shows them, except
+/// those of config.allowed_origins, which may use WHEP. A listener on a loopback address answers only
+/// requests to an IP address, to localhost, or to a name of host_names, and others with 421: another
+/// site cannot pass for this one by letting its own name resolve to this machine.
 ///
 /// Parameters: options may be NULL for the defaults. *out_port receives the port; out_port may
 /// be NULL.
@@ -290,12 +302,6 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_listen_http(
         }
         Ok(())
     })
-}
-
-/// The response to a failure of these functions, readable by pages of any origin as all of
-/// theirs are.
-fn failure(error: &Error) -> HttpResponse {
-    HttpResponse::from(error).shared()
 }
 
 /// # Safety
@@ -385,6 +391,10 @@ unsafe fn http_options(options: &rtsp_webrtc_gateway_listen_options) -> Result<H
     unsafe {
         if let Some(address) = optional_str(options.address, "address")? {
             http.address = parse(address, "address", "192.0.2.1:8889 or [::]:8889")?;
+        }
+        for &name in array(options.host_names, options.host_names_len, "host_names")? {
+            let name = required_str(name, "an element of host_names")?;
+            http.host_names.push(name.to_owned());
         }
         // A size without a pointer is a file that was not read; that must not turn TLS off.
         let given = |start: *const c_char, size| !start.is_null() || size > 0;

@@ -15,7 +15,7 @@ use super::ice_server::{ice_servers, rtsp_webrtc_gateway_ice_server};
 use super::quality::{rtsp_webrtc_gateway_viewer_limits, viewer_limits};
 use super::user_data::UserData;
 use crate::config::{IceServer, WhepOffer};
-use crate::error::{Error, Result, Status};
+use crate::error::{Result, Status};
 use crate::state::OpId;
 use crate::whep::{HttpResponse, Response};
 
@@ -138,7 +138,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_handle_whep_offer(
         unsafe { with_offer(&offer, |offer| gateway.handle_whep_offer(offer)) }
     };
     // SAFETY: out_response is NULL or writable, by the conventions.
-    unsafe { guard_response(out_response, failure, body) }
+    unsafe { guard_response(out_response, body) }
 }
 
 /// Receives the outcome of handle_whep_offer_async(): once, on the gateway's callback thread, under
@@ -199,7 +199,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_handle_whep_offer_async(
                 Ok(response) => (Status::Ok, response.into()),
                 Err(error) => {
                     remember(&error);
-                    (error.status(), failure(&error))
+                    (error.status(), HttpResponse::from(&error))
                 }
             };
             // SAFETY: the host passed this function to be called with this user_data, once.
@@ -215,7 +215,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_handle_whep_offer_async(
         Ok(())
     };
     // SAFETY: out_response is NULL or writable, by the conventions.
-    unsafe { guard_response_later(out_response, failure, body) }
+    unsafe { guard_response_later(out_response, body) }
 }
 
 /// Cancels a pending offer of handle_whep_offer_async(). Its callback runs with ERR_CANCELLED.
@@ -284,7 +284,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_handle_whep_patch(
         }
     };
     // SAFETY: out_response is NULL or writable, by the conventions.
-    unsafe { guard_response(out_response, failure, body) }
+    unsafe { guard_response(out_response, body) }
 }
 
 /// Ends a session (DELETE). The session's last callback, with the state CLOSED, follows.
@@ -314,7 +314,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_handle_whep_delete(
         return guard_status(|| body().map(drop));
     }
     // SAFETY: out_response is writable, by the conventions.
-    unsafe { guard_response(out_response, failure, body) }
+    unsafe { guard_response(out_response, body) }
 }
 
 /// Returns the HTTP status, for example 201; 0 if response is NULL.
@@ -450,19 +450,13 @@ pub(super) fn into_raw(response: HttpResponse) -> *mut rtsp_webrtc_gateway_respo
     Box::into_raw(Box::new(response.into()))
 }
 
-/// The response to a failure, for the functions that leave CORS to the host.
-fn failure(error: &Error) -> HttpResponse {
-    HttpResponse::from(error)
-}
-
-/// Runs the body of a function whose result is a response, and writes the response of `failure`
+/// Runs the body of a function whose result is a response, and writes the response to its failure
 /// if it fails.
 ///
 /// # Safety
 /// `out_response` is NULL or writable.
 pub(super) unsafe fn guard_response<T: Into<HttpResponse>>(
     out_response: *mut *mut rtsp_webrtc_gateway_response,
-    failure: fn(&Error) -> HttpResponse,
     body: impl FnOnce() -> Result<T>,
 ) -> c_int {
     guard_status(|| {
@@ -470,28 +464,27 @@ pub(super) unsafe fn guard_response<T: Into<HttpResponse>>(
         let out_response = unsafe { output(out_response, "out_response") }?;
         let (response, outcome) = match contain(body) {
             Ok(response) => (response.into(), Ok(())),
-            Err(error) => (failure(&error), Err(error)),
+            Err(error) => (HttpResponse::from(&error), Err(error)),
         };
         out_response.write(into_raw(response));
         outcome
     })
 }
 
-/// Runs the body of a function whose response comes later, and writes the response of `failure`
+/// Runs the body of a function whose response comes later, and writes the response to its failure
 /// if it fails at once.
 ///
 /// # Safety
 /// `out_response` is NULL or writable.
 pub(super) unsafe fn guard_response_later(
     out_response: *mut *mut rtsp_webrtc_gateway_response,
-    failure: fn(&Error) -> HttpResponse,
     body: impl FnOnce() -> Result<()>,
 ) -> c_int {
     guard_status(|| {
         let outcome = contain(body);
         // SAFETY: this function's contract.
         if let Ok(out_response) = unsafe { output(out_response, "") } {
-            let response = outcome.as_ref().err().map(failure);
+            let response = outcome.as_ref().err().map(HttpResponse::from);
             out_response.write(response.map_or(ptr::null_mut(), into_raw));
         }
         outcome

@@ -14,6 +14,7 @@ use crate::events::{Notices, role};
 use crate::net::{Interfaces, Socket};
 use crate::stats::{GatewaySnapshot, WorkerSnapshot, json, prometheus};
 use crate::tuning::{Key, Tuning};
+use crate::whep::http::Origins;
 use crate::worker::pending_offers::PendingOffers;
 use crate::worker::registry::Registry;
 use crate::worker::{Command, ReceiverStats, Worker};
@@ -42,6 +43,7 @@ pub(super) struct Shared {
     pub(super) received: Arc<ReceiverStats>,
     pub(super) notices: Notices,
     pub(super) authority: Authority,
+    pub(super) origins: Origins,
     pub(super) http: HttpRuntime,
     pub(super) offers: Arc<PendingOffers>,
     pub(super) workers: Vec<Worker>,

@@ -15,6 +15,8 @@ use crate::gateway::authority::Claim;
 use crate::limit::Permit;
 use crate::state::{VariantChoice, ViewerLimits};
 use crate::stats::json;
+#[cfg(feature = "http")]
+use crate::whep::http::Origins;
 use crate::whep::http::{Action, AskedLimits, Call, Outcome, Step, read};
 use crate::whep::{HttpRequest, HttpResponse};
 use crate::worker::quality::no_variant;
@@ -36,7 +38,7 @@ impl Handle {
     pub fn handle_http(&self, request: &HttpRequest<'_>) -> Result<HttpResponse> {
         role::check_may_block("handle_http")?;
         self.check_open()?;
-        let call = match read(request) {
+        let call = match read(request, &self.shared.origins) {
             Step::Respond(answer) => return Ok(answer),
             Step::Call(call) => call,
         };
@@ -61,7 +63,7 @@ impl Handle {
     pub fn handle_http_async(&self, request: &HttpRequest<'_>, done: HttpDone) -> Result<()> {
         self.check_open()?;
         let permit = self.shared.http.permit()?;
-        let step = read(request);
+        let step = read(request, &self.shared.origins);
         self.shared.http.enter(|runtime| {
             let mut done = Done {
                 done: Some((done, permit)),
@@ -91,6 +93,12 @@ impl Handle {
     #[cfg(feature = "http")]
     pub(crate) fn authority(&self) -> &Authority {
         &self.shared.authority
+    }
+
+    /// Whose web pages may ask.
+    #[cfg(feature = "http")]
+    pub(crate) fn origins(&self) -> &Origins {
+        &self.shared.origins
     }
 
     /// The HTTP thread.

@@ -32,6 +32,7 @@ use crate::net::{Interfaces, Socket};
 use crate::session::dtls::Certificate;
 use crate::session::{PathMemory, WallClock};
 use crate::tuning::Tuning;
+use crate::whep::http::Origins;
 use crate::whep::ice_server;
 use crate::worker::registry::Registry;
 use crate::worker::{
@@ -82,6 +83,7 @@ impl Gateway {
         let notifier = Notifier::start(config.events)?;
         let host = host_authorizes.then(|| notifier.notices());
         let authority = Authority::new(&config.bearer_tokens, host)?;
+        let origins = Origins::new(&config.allowed_origins)?;
         let registry = Arc::new(Registry::default());
         let routes = Arc::new(Routes::default());
         let paths = Arc::new(PathMemory::default());
@@ -135,6 +137,7 @@ impl Gateway {
             received,
             notices: notifier.notices(),
             authority,
+            origins,
             feeds: Default::default(),
             sinks: Default::default(),
             http: Default::default(),

@@ -13,6 +13,7 @@ use tokio::runtime::Handle as Runtime;
 use tokio_rustls::TlsAcceptor;
 
 use super::connections::{self, Connection, Connections};
+use super::names::Names;
 use super::routes::Site;
 use super::tls;
 use crate::config::HttpOptions;
@@ -31,6 +32,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// Binds a listener and serves it on `runtime` until that ends. Returns its address.
 pub fn listen(gateway: Handle, options: HttpOptions, runtime: &Runtime) -> Result<SocketAddr> {
     let tls = options.tls.as_ref().map(tls::acceptor).transpose()?;
+    let names = Names::new(&options)?;
     let cannot = |error| {
         Error::new(
             Status::Io,
@@ -44,7 +46,7 @@ pub fn listen(gateway: Handle, options: HttpOptions, runtime: &Runtime) -> Resul
         let _context = runtime.enter();
         TcpListener::from_std(socket).map_err(cannot)?
     };
-    let site = Arc::new(Site::new(gateway));
+    let site = Arc::new(Site::new(gateway, names));
     let limit = options.max_connections;
     let per_peer = options.max_connections_per_peer;
     let per_peer = per_peer.unwrap_or(limit.div_ceil(2)).max(1);

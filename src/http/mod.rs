@@ -18,6 +18,8 @@ mod listener;
 #[cfg(feature = "http")]
 mod monitor;
 #[cfg(feature = "http")]
+mod names;
+#[cfg(feature = "http")]
 mod pages;
 #[cfg(feature = "http")]
 mod routes;
@@ -36,7 +38,8 @@ impl Handle {
     ///
     /// Without [`bearer_tokens`](crate::config::Config::bearer_tokens) and
     /// [`Events::authorizes`](crate::events::Events::authorizes), anyone who reaches the port may
-    /// watch every stream and read all figures.
+    /// watch every stream and read all figures. Web pages of other sites may not, except those of
+    /// [`allowed_origins`](crate::config::Config::allowed_origins).
     ///
     /// Fails with `Io` if the address cannot be bound, with `InvalidArgument` if the certificate or the
     /// private key is not usable, and with `Unsupported` in a build without the feature `http`.

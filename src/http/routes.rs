@@ -12,6 +12,7 @@ use hyper::{HeaderMap, Request, Response, StatusCode};
 
 use super::connections::Connection;
 use super::monitor::{Cached, Snapshot};
+use super::names::Names;
 use super::pages::{self, Page};
 use crate::error::Result;
 use crate::events::Operation;
@@ -36,15 +37,17 @@ const PAGE_POLICY: &str = "default-src 'self'; img-src 'self' data:; frame-ances
 /// The resources of a listener.
 pub struct Site {
     gateway: Handle,
+    names: Names,
     snapshot: Cached<Snapshot>,
     metrics: Cached<String>,
 }
 
 impl Site {
-    /// The resources of a listener for this gateway.
-    pub fn new(gateway: Handle) -> Self {
+    /// The resources of a listener for this gateway, which answers to these names.
+    pub fn new(gateway: Handle, names: Names) -> Self {
         Site {
             gateway,
+            names,
             snapshot: Cached::new(),
             metrics: Cached::new(),
         }
@@ -58,12 +61,17 @@ impl Site {
         connection: &Connection,
     ) -> Response<Full<Bytes>> {
         let (head, body) = request.into_parts();
-        let mut response = match is_target(head.uri.path()) {
-            true => respond(self.whep(&head, body, peer, connection).await),
-            false => {
-                let _busy = connection.busy();
-                self.resource(&head, peer).await
-            }
+        let mut response = if !self.names.include(&head) {
+            discard(body);
+            respond(problem::response(
+                421,
+                "this server does not answer to this name: its operator adds it to host_names",
+            ))
+        } else if is_target(head.uri.path()) {
+            respond(self.whep(&head, body, peer, connection).await)
+        } else {
+            let _busy = connection.busy();
+            self.resource(&head, peer).await
         };
         response.headers_mut().insert(
             "X-Content-Type-Options",
@@ -110,15 +118,16 @@ impl Site {
         peer: SocketAddr,
     ) -> std::result::Result<Call, HttpResponse> {
         let peer = peer.to_string();
-        let headers: Vec<(&str, &str)> = texts(&head.headers).collect();
+        let headers = texts(&head.headers);
         let path_and_query = head.uri.path_and_query();
-        let step = read(&HttpRequest {
+        let request = HttpRequest {
             method: head.method.as_str(),
             path: path_and_query.map_or(head.uri.path(), |all| all.as_str()),
             headers: &headers,
             peer: Some(&peer),
             ..HttpRequest::default()
-        });
+        };
+        let step = read(&request, self.gateway.origins());
         let call = match step {
             Step::Respond(response) => return Err(response),
             Step::Call(call) => call,
@@ -131,6 +140,14 @@ impl Site {
         let Some(resource) = Resource::find(head.uri.path()) else {
             return respond(problem::response(404, "there is no resource here"));
         };
+        // What is here is for pages from here: the headers of CORS are WHEP's.
+        let request = HttpRequest {
+            headers: &texts(&head.headers),
+            ..HttpRequest::default()
+        };
+        if let Err(refusal) = self.gateway.origins().judge(&request) {
+            return respond(refusal);
+        }
         match head.method.as_str() {
             "GET" | "HEAD" => {}
             "OPTIONS" => return respond(HttpResponse::new(200).with("Allow", PAGE_METHODS)),
@@ -270,10 +287,11 @@ async fn read_body(body: Incoming) -> std::result::Result<Bytes, HttpResponse> {
 }
 
 /// The header fields with ASCII values; the others are not used.
-fn texts(headers: &HeaderMap) -> impl Iterator<Item = (&str, &str)> {
-    headers
-        .iter()
+fn texts(headers: &HeaderMap) -> Vec<(&str, &str)> {
+    let fields = headers.iter();
+    fields
         .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)))
+        .collect()
 }
 
 fn respond(mut answer: HttpResponse) -> Response<Full<Bytes>> {

@@ -111,12 +111,14 @@ describe("HTTP", () => {
     }
   });
 
-  test("other sites may use the endpoint (CORS)", async () => {
-    const response = await fetch(`${server.url}cam1/whep`, { method: "OPTIONS" });
-    assert.ok(response.ok);
-    assert.equal(response.headers.get("Access-Control-Allow-Origin"), "*");
-    assert.match(response.headers.get("Access-Control-Allow-Methods"), /POST/);
-    assert.match(response.headers.get("Access-Control-Allow-Headers"), /Content-Type/);
+  test("other sites may not use the endpoint (CORS)", async () => {
+    const preflight = { method: "OPTIONS", headers: { Origin: "https://evil.example" } };
+    const refusal = await fetch(`${server.url}cam1/whep`, preflight);
+    assert.equal(refusal.status, 403);
+    assert.equal(refusal.headers.get("Access-Control-Allow-Origin"), null);
+    const own = await fetch(`${server.url}cam1/whep`, { method: "OPTIONS" });
+    assert.ok(own.ok);
+    assert.match(own.headers.get("Access-Control-Allow-Methods"), /POST/);
   });
 
   test("/api/metrics is for Prometheus", async () => {

@@ -5,6 +5,7 @@
 //! Nothing here waits; the gateway does, between [`read`] and [`Call::response`].
 
 mod limits;
+mod origins;
 mod path;
 mod prefer;
 pub(crate) mod problem;
@@ -13,6 +14,7 @@ mod token;
 use std::time::Duration;
 
 pub(crate) use limits::AskedLimits;
+pub(crate) use origins::{Origins, Sharing};
 pub(crate) use path::check_location_prefix;
 pub(crate) use token::{bearer, is_token};
 
@@ -160,15 +162,6 @@ impl HttpResponse {
         self.headers.push((name, value.into()));
         self
     }
-
-    /// Readable by pages of any origin, since players are embedded anywhere (CORS, the Fetch
-    /// standard).
-    pub(crate) fn shared(self) -> Self {
-        self.with("Access-Control-Allow-Origin", "*").with(
-            "Access-Control-Expose-Headers",
-            "Accept-Patch, Accept-Post, Allow, ETag, Link, Location, Retry-After, WWW-Authenticate",
-        )
-    }
 }
 
 impl From<Response> for HttpResponse {
@@ -206,6 +199,8 @@ pub(crate) struct Call {
     pub action: Action,
     /// Whether the response goes without its body.
     head: bool,
+    /// Who may read the response.
+    sharing: Sharing,
 }
 
 /// What to do.
@@ -314,12 +309,16 @@ impl Call {
     }
 
     /// What every response to this call has in common.
-    pub fn finish(&self, mut response: HttpResponse) -> HttpResponse {
-        if self.head {
-            response.body.clear();
-        }
-        response.shared()
+    pub fn finish(&self, response: HttpResponse) -> HttpResponse {
+        finish(self.head, &self.sharing, response)
     }
+}
+
+fn finish(head: bool, sharing: &Sharing, mut response: HttpResponse) -> HttpResponse {
+    if head {
+        response.body.clear();
+    }
+    sharing.share(response)
 }
 
 /// Whether a path names an endpoint or a session.
@@ -328,20 +327,37 @@ pub(crate) fn is_target(path: &str) -> bool {
     Target::parse(path).is_some()
 }
 
-/// Reads a request.
-pub(crate) fn read(request: &HttpRequest<'_>) -> Step {
+/// Reads a request, which may come from a page of one of these origins.
+pub(crate) fn read(request: &HttpRequest<'_>, origins: &Origins) -> Step {
+    let head = request.method == "HEAD";
+    let sharing = match origins.judge(request) {
+        Ok(sharing) => sharing,
+        Err(refusal) => return Step::Respond(finish(head, &Sharing::Own, refusal)),
+    };
     match understand(request) {
-        Ok(step) => step,
-        Err(mut response) => {
-            if request.method == "HEAD" {
-                response.body.clear();
-            }
-            Step::Respond(response.shared())
-        }
+        Ok(Understood::Options(methods)) => Step::Respond(sharing.share(options(methods))),
+        Ok(Understood::Call(stream, action)) => Step::Call(Call {
+            stream,
+            token: bearer(request.header("Authorization")),
+            peer: request.peer.map(str::to_owned),
+            authorized: request.authorized,
+            action,
+            head,
+            sharing,
+        }),
+        Err(response) => Step::Respond(finish(head, &sharing, response)),
     }
 }
 
-fn understand(request: &HttpRequest<'_>) -> std::result::Result<Step, HttpResponse> {
+/// What a request is.
+enum Understood {
+    /// The methods of a resource are asked for.
+    Options(&'static str),
+    /// This is to be done for a viewer of this stream.
+    Call(String, Action),
+}
+
+fn understand(request: &HttpRequest<'_>) -> std::result::Result<Understood, HttpResponse> {
     let Some(target) = Target::of(request) else {
         return Err(problem::response(
             404,
@@ -353,7 +369,7 @@ fn understand(request: &HttpRequest<'_>) -> std::result::Result<Step, HttpRespon
         Some(_) => SESSION_METHODS,
     };
     let action = match (request.method, target.key) {
-        ("OPTIONS", _) => return Ok(Step::Respond(options(methods))),
+        ("OPTIONS", _) => return Ok(Understood::Options(methods)),
         ("POST", None) => {
             check_body(request, SDP, "Accept-Post")?;
             let limits = AskedLimits::read(request.path);
@@ -386,14 +402,7 @@ fn understand(request: &HttpRequest<'_>) -> std::result::Result<Step, HttpRespon
             return Err(problem::response(405, &detail).with("Allow", methods));
         }
     };
-    Ok(Step::Call(Call {
-        stream: target.stream,
-        token: bearer(request.header("Authorization")),
-        peer: request.peer.map(str::to_owned),
-        authorized: request.authorized,
-        action,
-        head: request.method == "HEAD",
-    }))
+    Ok(Understood::Call(target.stream, action))
 }
 
 /// The response to OPTIONS: to the preflight of a browser, whose page is of another origin, and to
@@ -409,7 +418,6 @@ fn options(methods: &str) -> HttpResponse {
             "Authorization, Content-Type, If-Match, Prefer",
         )
         .with("Access-Control-Max-Age", "86400")
-        .shared()
 }
 
 fn check_body(

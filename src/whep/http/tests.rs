@@ -22,6 +22,11 @@ fn request<'a>(
     }
 }
 
+/// As a gateway whose viewers may come from pages of any origin.
+fn read(request: &HttpRequest<'_>) -> Step {
+    super::read(request, &Origins::new(&["*".to_owned()]).unwrap())
+}
+
 fn at_once(request: HttpRequest<'_>) -> HttpResponse {
     match read(&request) {
         Step::Respond(answer) => answer,
@@ -467,4 +472,34 @@ fn head_has_no_body_whatever_comes() {
     let error = Error::new(Status::NotFound, "no stream");
     assert_eq!(call.response(Err(error)).body, "");
     assert_eq!(call.refused().body, "");
+}
+
+#[test]
+fn a_page_of_another_origin_is_refused_unless_it_is_named() {
+    let origins = Origins::new(&["https://wall.example".to_owned()]).unwrap();
+    for (origin, named) in [
+        ("https://wall.example", true),
+        ("https://evil.example", false),
+    ] {
+        for (method, path, allowed) in [
+            ("OPTIONS", "/door/whep", 200),
+            ("POST", "/door/whep", 415),
+            ("PUT", "/door/whep", 405),
+            ("GET", "/elsewhere", 404),
+        ] {
+            let headers = [("Host", "gateway"), ("Origin", origin)];
+            let Step::Respond(answer) =
+                super::read(&request(method, path, &headers, b""), &origins)
+            else {
+                panic!("{method} was taken");
+            };
+            assert_eq!(answer.status, if named { allowed } else { 403 });
+            let shared = header(&answer, "Access-Control-Allow-Origin");
+            assert_eq!(shared, named.then_some(origin), "{method}");
+            assert_eq!(header(&answer, "Vary"), Some("Origin"));
+        }
+        let headers = [("Origin", origin)];
+        let step = super::read(&request("GET", "/door/whep", &headers, b""), &origins);
+        assert_eq!(matches!(step, Step::Call(_)), named);
+    }
 }

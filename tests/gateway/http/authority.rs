@@ -120,7 +120,7 @@ fn a_question_that_is_open_does_not_hold_up_shutdown() {
     let address = site.address;
     let waiting = std::thread::spawn(move || {
         let mut client = super::client::Client::connect(address);
-        client.send(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n");
+        client.send(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n");
         client.answer(false)
     });
     let question = asked.recv_timeout(LONG).unwrap();

@@ -60,9 +60,15 @@ impl<S: Read + Write> Client<S> {
         self.stream.write_all(bytes).is_ok()
     }
 
-    /// Sends a request. `Content-Length` is added.
+    /// Sends a request to localhost. `Content-Length` is added.
     pub fn ask(&mut self, method: &str, path: &str, headers: &[&str], body: &[u8]) -> Answer {
-        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n");
+        let headers = [&["Host: localhost"], headers].concat();
+        self.ask_as(method, path, &headers, body)
+    }
+
+    /// The same, with a `Host` among the headers.
+    pub fn ask_as(&mut self, method: &str, path: &str, headers: &[&str], body: &[u8]) -> Answer {
+        let mut head = format!("{method} {path} HTTP/1.1\r\n");
         for header in headers {
             head += &format!("{header}\r\n");
         }

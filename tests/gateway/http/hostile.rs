@@ -73,14 +73,14 @@ fn bodies_that_are_too_large_are_refused_unread() {
     // By what is announced: nothing of it needs to be sent.
     let mut client = Client::connect(site.address);
     client.send(
-        b"POST /door/whep HTTP/1.1\r\nHost: x\r\nContent-Type: application/sdp\r\n\
+        b"POST /door/whep HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/sdp\r\n\
           Content-Length: 99999999999\r\n\r\n",
     );
     assert_eq!(client.answer(false).unwrap().status, 413);
     // By what comes.
     let mut client = Client::connect(site.address);
     client.send(
-        b"POST /door/whep HTTP/1.1\r\nHost: x\r\nContent-Type: application/sdp\r\n\
+        b"POST /door/whep HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/sdp\r\n\
           Transfer-Encoding: chunked\r\n\r\n",
     );
     let chunk = format!("8000\r\n{}\r\n", "a".repeat(0x8000));
@@ -90,7 +90,7 @@ fn bodies_that_are_too_large_are_refused_unread() {
     assert_eq!(client.answer(false).unwrap().status, 413);
     // A page needs no body, and none is waited for.
     let mut client = Client::connect(site.address);
-    client.send(b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n");
+    client.send(b"GET / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n");
     assert_eq!(client.answer(false).unwrap().status, 200);
 }
 
@@ -101,7 +101,7 @@ fn who_does_not_finish_a_request_is_cut_off() {
     slow_head.send(b"GET / HTTP/1.1\r\nHost");
     let mut slow_body = Client::connect(site.address);
     slow_body.send(
-        b"POST /door/whep HTTP/1.1\r\nHost: x\r\nContent-Type: application/sdp\r\n\
+        b"POST /door/whep HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/sdp\r\n\
           Content-Length: 10\r\n\r\nabc",
     );
     // Others are served meanwhile.

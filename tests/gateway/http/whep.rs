@@ -6,7 +6,7 @@ use rtsp_webrtc_gateway::tuning::Key;
 use rtsp_webrtc_gateway::whep::{HttpRequest, HttpTarget};
 
 use super::client::{Answer, Client, ask};
-use super::site::{Site, any_port};
+use super::site::Site;
 use crate::common::{LONG, chromium, has_frames, pull};
 
 const SDP: &str = "Content-Type: application/sdp";
@@ -26,7 +26,7 @@ fn restart() -> &'static [u8] {
 fn check_problem(answer: &Answer, status: u16) {
     assert_eq!(answer.status, status, "{answer:?}");
     assert_eq!(answer.header("Content-Type"), "application/problem+json");
-    assert_eq!(answer.header("Access-Control-Allow-Origin"), "*");
+    assert_eq!(answer.header("Access-Control-Allow-Origin"), "");
     assert_eq!(answer.json()["status"], status);
 }
 
@@ -37,9 +37,6 @@ fn a_session_from_offer_to_delete() {
     let created = post(&site, "/door/whep", &viewer.viewer.offer());
     assert_eq!(created.status, 201, "{created:?}");
     assert_eq!(created.header("Content-Type"), "application/sdp");
-    assert_eq!(created.header("Access-Control-Allow-Origin"), "*");
-    let exposed = created.header("Access-Control-Expose-Headers");
-    assert!(exposed.contains("Location") && exposed.contains("ETag"));
     let session = created.header("Location").to_owned();
     let key = session.strip_prefix("/door/whep/").unwrap();
     assert_eq!(key.len(), 32, "128 bits of randomness in hexadecimal");
@@ -319,28 +316,98 @@ fn a_camera_that_is_not_live_and_a_limit_say_when_to_come_again() {
     assert!(full.header("Retry-After").parse::<u32>().unwrap() > 0);
 }
 
-#[test]
-fn a_browser_of_another_site_may_ask() {
-    let site = Site::bare(Config::default(), any_port());
-    let preflight = [
-        "Origin: https://viewer.example",
+/// What a browser asks before it lets a page of `origin` post an offer.
+fn preflight(site: &Site, origin: &str) -> Answer {
+    let headers = [
+        &*format!("Origin: {origin}"),
         "Access-Control-Request-Method: POST",
         "Access-Control-Request-Headers: authorization, content-type",
     ];
-    let answer = ask(site.address, "OPTIONS", "/door/whep", &preflight, b"");
-    assert_eq!((answer.status, answer.body.as_str()), (200, ""));
-    assert_eq!(answer.header("Access-Control-Allow-Origin"), "*");
-    assert_eq!(answer.header("Accept-Post"), "application/sdp");
-    assert!(
-        answer
-            .header("Access-Control-Allow-Methods")
-            .contains("POST")
-    );
-    assert!(
-        answer
-            .header("Access-Control-Allow-Headers")
-            .contains("Authorization")
-    );
+    ask(site.address, "OPTIONS", "/door/whep", &headers, b"")
+}
+
+#[test]
+fn pages_of_named_origins_may_watch() {
+    const WALL: &str = "https://wall.example";
+    for (named, shared) in [(WALL, WALL), ("*", "*")] {
+        let site = Site::with_camera(Config {
+            allowed_origins: vec![named.to_owned()],
+            ..Config::default()
+        });
+        let answer = preflight(&site, WALL);
+        assert_eq!((answer.status, answer.body.as_str()), (200, ""));
+        assert_eq!(answer.header("Access-Control-Allow-Origin"), shared);
+        assert_eq!(answer.header("Accept-Post"), "application/sdp");
+        for (header, value) in [("Methods", "POST"), ("Headers", "Authorization")] {
+            let allowed = answer.header(&format!("Access-Control-Allow-{header}"));
+            assert!(allowed.contains(value), "{allowed}");
+        }
+        let headers = [SDP, &format!("Origin: {WALL}")];
+        let offer = chromium().viewer.offer();
+        let created = ask(
+            site.address,
+            "POST",
+            "/door/whep",
+            &headers,
+            offer.as_bytes(),
+        );
+        assert_eq!(created.status, 201, "{created:?}");
+        assert_eq!(created.header("Access-Control-Allow-Origin"), shared);
+        let exposed = created.header("Access-Control-Expose-Headers");
+        assert!(exposed.contains("Location") && exposed.contains("ETag"));
+    }
+}
+
+#[test]
+fn pages_of_other_sites_get_nothing() {
+    let site = Site::with_camera(Config::default());
+    let offer = chromium().viewer.offer();
+    for origin in ["https://evil.example", "http://localhost:1", "null"] {
+        let refused = preflight(&site, origin);
+        check_problem(&refused, 403);
+        let foreign = &format!("Origin: {origin}");
+        let refused = ask(
+            site.address,
+            "POST",
+            "/door/whep",
+            &[SDP, foreign],
+            offer.as_bytes(),
+        );
+        check_problem(&refused, 403);
+        for path in ["/api/streams", "/metrics", "/"] {
+            check_problem(&ask(site.address, "GET", path, &[foreign], b""), 403);
+        }
+    }
+    assert!(site.gateway.sessions().unwrap().is_empty());
+    // The pages of the listener itself may.
+    let own = format!("http://{}", site.address);
+    let headers = [
+        &*format!("Host: {}", site.address),
+        SDP,
+        &format!("Origin: {own}"),
+    ];
+    let mut client = Client::connect(site.address);
+    let created = client.ask_as("POST", "/door/whep", &headers, offer.as_bytes());
+    assert_eq!(created.status, 201, "{created:?}");
+}
+
+#[test]
+fn a_name_that_resolves_to_loopback_is_not_its_name() {
+    let site = Site::with_camera(Config::default());
+    let port = site.address.port();
+    for (host, status) in [
+        (format!("127.0.0.1:{port}"), 200),
+        (format!("[::1]:{port}"), 200),
+        (format!("localhost:{port}"), 200),
+        (format!("evil.example:{port}"), 421),
+    ] {
+        for path in ["/", "/door/whep", "/api/streams", "/metrics"] {
+            // The page believes to be of the same origin as the gateway.
+            let headers = [&*format!("Host: {host}"), &format!("Origin: http://{host}")];
+            let answer = Client::connect(site.address).ask_as("GET", path, &headers, b"");
+            assert_eq!(answer.status, status, "{host} {path}");
+        }
+    }
 }
 
 #[test]
