@@ -42,6 +42,8 @@
  *              ERR_WOULD_DEADLOCK inside the log callback.
  *            - "Blocking": waits for cameras, callbacks or threads. Returns ERR_WOULD_DEADLOCK
  *              inside every callback.
+ *            Changes of streams and sinks that are made faster than a worker thread can follow wait
+ *            for it, after 1024 of them.
  * Callbacks  A gateway runs its callbacks one at a time, in order, on a thread of its own. No lock
  *            of the library is held, and no media waits for them. They should return quickly and
  *            must return normally: a C++ exception or a longjmp out of a callback terminates the
@@ -1224,7 +1226,8 @@ typedef struct rtsp_webrtc_gateway_stream_info {
  * on_stream_state reports the progress, and may run before this function returns.
  *
  * Parameters: name identifies the stream in WHEP offers and URLs. It must be unique, and consists
- * of 1 to 128 of the characters A-Z a-z 0-9 . _ ~ -
+ * of 1 to 128 of the characters A-Z a-z 0-9 . _ ~ - "." and ".." are refused, and so are the first
+ * words of the listener's own paths: api, assets, dashboard, metrics, player.js.
  *
  * Errors: ERR_INVALID_ARGUMENT if the name or an option is not valid; ERR_ALREADY_EXISTS if the
  * name is in use; ERR_URL if the URL is not valid; ERR_CREDENTIALS if the user name or password

@@ -111,6 +111,15 @@ impl Handle {
         }
     }
 
+    /// Waits now and then for a worker that is behind with commands, so that they do not pile up and
+    /// shutdown is not late. Not where that could be the same thread.
+    pub(super) fn keep_pace(&self, worker: usize) {
+        if self.shared.workers[worker].is_pause_due() && role::check_may_ask().is_ok() {
+            // One that does not answer is told by the calls that need an answer.
+            let _ = self.ask(worker, Command::CaughtUp);
+        }
+    }
+
     pub(super) fn ask<T>(
         &self,
         worker: usize,

@@ -23,6 +23,8 @@ use self::authority::Authority;
 pub use self::handle::Handle;
 use self::handle::{Shared, after};
 pub use self::http::HttpDone;
+#[cfg(all(test, feature = "http"))]
+pub(crate) use self::streams::RESERVED_NAMES;
 #[cfg(feature = "http")]
 pub(crate) use self::streams::is_name;
 use crate::config::Config;

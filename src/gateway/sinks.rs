@@ -37,6 +37,7 @@ impl Handle {
         if sent.is_err() {
             self.shared.sinks.remove(id);
         }
+        self.keep_pace(worker);
         sent.map(|()| id)
     }
 

@@ -17,7 +17,8 @@ impl Handle {
     /// whenever the connection is lost.
     ///
     /// `name` identifies the stream in offers and URLs. It is unique, and consists of 1 to 128 of
-    /// `A-Z a-z 0-9 . _ ~ -`.
+    /// `A-Z a-z 0-9 . _ ~ -`. `.`, `..` and the first words of the listener's own paths (`api`,
+    /// `assets`, `dashboard`, `metrics`, `player.js`) are no names.
     pub fn add_stream(&self, name: &str, options: PullOptions) -> Result<StreamId> {
         self.check_open()?;
         let camera = Box::new(CameraConfig::new(&options)?);
@@ -40,14 +41,18 @@ impl Handle {
         command: impl FnOnce(StreamId, StreamIdentity) -> Command,
     ) -> Result<StreamId> {
         check_name(name)?;
-        let workers = self.shared.workers.len();
-        let (id, name, worker) = self.shared.registry.add_stream(name, workers)?;
-        let identity = StreamIdentity {
-            name,
-            label,
-            user_data,
+        let registry = &self.shared.registry;
+        let announce = |id, name, worker| {
+            let identity = StreamIdentity {
+                name,
+                label,
+                user_data,
+            };
+            self.command(worker, command(id, identity))
         };
-        self.command(worker, command(id, identity))?;
+        let (id, worker, sent) = registry.add_stream(name, self.shared.workers.len(), announce)?;
+        sent?;
+        self.keep_pace(worker);
         Ok(id)
     }
 
@@ -67,7 +72,9 @@ impl Handle {
             user_data: options.user_data,
             camera,
         };
-        self.command(worker, command)
+        self.command(worker, command)?;
+        self.keep_pace(worker);
+        Ok(())
     }
 
     /// Connects to a camera now: skips the delay before the next attempt, or replaces a connection
@@ -77,7 +84,9 @@ impl Handle {
     pub fn reconnect_stream(&self, stream: StreamId) -> Result<()> {
         self.check_open()?;
         let worker = self.camera(stream)?;
-        self.command(worker, Command::ReconnectStream(stream))
+        self.command(worker, Command::ReconnectStream(stream))?;
+        self.keep_pace(worker);
+        Ok(())
     }
 
     /// The worker of a camera.
@@ -107,7 +116,9 @@ impl Handle {
     pub fn set_variants(&self, stream: StreamId, variants: &[StreamId]) -> Result<()> {
         self.check_open()?;
         let worker = self.shared.registry.set_variants(stream, variants)?;
-        self.command(worker, Command::VariantsChanged(stream))
+        self.command(worker, Command::VariantsChanged(stream))?;
+        self.keep_pace(worker);
+        Ok(())
     }
 
     /// Removes a stream and closes its sessions. The name can be reused immediately.
@@ -147,18 +158,123 @@ impl Handle {
     }
 }
 
+/// What a URL, or the listener, understands otherwise.
+pub(crate) const RESERVED_NAMES: [&str; 7] = [
+    ".",
+    "..",
+    "api",
+    "assets",
+    "dashboard",
+    "metrics",
+    "player.js",
+];
+
 fn check_name(name: &str) -> Result<()> {
-    if !is_name(name) {
-        return Err(Error::new(
-            Status::InvalidArgument,
-            "a stream name must have 1 to 128 characters of A-Z a-z 0-9 . _ ~ -",
-        ));
-    }
-    Ok(())
+    let why = if RESERVED_NAMES.contains(&name) {
+        format!("{name:?} cannot be the name of a stream: URLs have another meaning for it")
+    } else if !is_name(name) {
+        "a stream name must have 1 to 128 characters of A-Z a-z 0-9 . _ ~ -".to_owned()
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(Status::InvalidArgument, why))
 }
 
-/// Whether this is a valid stream name.
+/// Whether a stream can have this name.
 pub(crate) fn is_name(name: &str) -> bool {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "._~-".contains(c);
-    (1..=MAX_NAME).contains(&name.len()) && name.chars().all(allowed)
+    (1..=MAX_NAME).contains(&name.len())
+        && name.chars().all(allowed)
+        && !RESERVED_NAMES.contains(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::mpsc::{self, RecvTimeoutError};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::config::Config;
+    use crate::gateway::Gateway;
+    use crate::tuning::Key;
+
+    fn gateway() -> Gateway {
+        Gateway::new(Config {
+            tuning: vec![(Key::WorkerThreads, 1)],
+            ..Config::default()
+        })
+        .unwrap()
+    }
+
+    fn nowhere() -> PullOptions {
+        PullOptions {
+            url: "rtsp://127.0.0.1:1/".to_owned(),
+            on_demand: true,
+            ..PullOptions::default()
+        }
+    }
+
+    #[test]
+    fn names_that_mean_something_else_in_a_url_are_refused() {
+        let gateway = gateway();
+        for name in RESERVED_NAMES {
+            let error = gateway.add_stream(name, nowhere()).unwrap_err();
+            assert_eq!(error.status(), Status::InvalidArgument, "{name}");
+            assert!(error.message().contains(name), "{error}");
+        }
+        for name in ["...", ".a", "api2", "Dashboard", "whep"] {
+            gateway.add_stream(name, nowhere()).unwrap();
+        }
+    }
+
+    #[test]
+    fn commands_do_not_pile_up_before_a_worker_that_is_behind() {
+        const MANY: usize = 5000;
+        let gateway = gateway();
+        // The worker answers when the test takes the answer, and does nothing else until then.
+        let (reply, caught_up) = mpsc::sync_channel(0);
+        gateway.command(0, Command::CaughtUp(reply)).unwrap();
+        let done = AtomicUsize::new(0);
+        let (finish, finished) = mpsc::channel();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for _ in 0..MANY {
+                    let stream = gateway.add_stream("door", nowhere()).unwrap();
+                    gateway.remove_stream(stream).unwrap();
+                    done.fetch_add(1, Ordering::Relaxed);
+                }
+                finish.send(()).unwrap();
+            });
+            let early = finished.recv_timeout(Duration::from_millis(300));
+            assert_eq!(early, Err(RecvTimeoutError::Timeout));
+            assert!(done.load(Ordering::Relaxed) <= 1024);
+            caught_up.recv().unwrap();
+            finished.recv().unwrap();
+        });
+        assert_eq!(done.into_inner(), MANY);
+    }
+
+    #[test]
+    fn a_stream_that_is_removed_while_it_is_added_is_gone() {
+        let gateway = gateway();
+        std::thread::scope(|scope| {
+            let adding = scope.spawn(|| {
+                for _ in 0..2000 {
+                    while gateway.add_stream("door", nowhere()).is_err() {}
+                }
+            });
+            while !adding.is_finished() {
+                for stream in gateway.streams().unwrap() {
+                    let _ = gateway.remove_stream(stream);
+                }
+            }
+        });
+        for stream in gateway.streams().unwrap() {
+            gateway.remove_stream(stream).unwrap();
+        }
+        let state: serde_json::Value =
+            serde_json::from_str(&gateway.state_json().unwrap()).unwrap();
+        assert_eq!(state["streams"], serde_json::json!([]));
+    }
 }

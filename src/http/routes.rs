@@ -221,7 +221,7 @@ enum Figures {
 
 impl Resource {
     /// Every stream name has a page, whether there is such a stream or not: without a token, the names
-    /// must not leak. A stream that has the name of another page has only WHEP.
+    /// must not leak.
     fn find(path: &str) -> Option<Resource> {
         Some(match path {
             "/" => Resource::Page(&pages::GRID),
@@ -310,4 +310,32 @@ fn with_body(answer: HttpResponse, body: Bytes) -> Response<Full<Bytes>> {
         }
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gateway::RESERVED_NAMES;
+
+    #[test]
+    fn no_stream_can_have_the_name_of_another_resource() {
+        for name in RESERVED_NAMES {
+            let resource = Resource::find(&format!("/{name}"));
+            let is_player = matches!(resource, Some(Resource::Page(page)) if std::ptr::eq(page, &pages::PLAYER));
+            assert!(!is_player, "{name}");
+        }
+        for path in [
+            "/dashboard",
+            "/metrics",
+            "/api/gateway",
+            "/api/streams",
+            "/api/sessions",
+            "/player.js",
+            "/assets/grid.js",
+        ] {
+            assert!(Resource::find(path).is_some(), "{path}");
+            let first = path.split('/').nth(1).unwrap();
+            assert!(RESERVED_NAMES.contains(&first), "{path}");
+        }
+    }
 }

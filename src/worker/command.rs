@@ -156,6 +156,8 @@ pub enum Command {
     SessionInfo(SessionId, usize, SyncSender<Result<SessionInfo>>),
     /// Change what the viewer in a slot asks for.
     SetLimits(SessionId, usize, ViewerLimits, SyncSender<Result<()>>),
+    /// Reply: what was sent before is done.
+    CaughtUp(SyncSender<()>),
     /// Report everything, for metrics.
     Snapshot(SyncSender<WorkerSnapshot>),
     /// A knob has changed.

@@ -120,6 +120,9 @@ impl Core {
             Command::SetLimits(id, slot, limits, reply) => {
                 let _ = reply.send(core.borrow_mut().set_limits(id, slot, limits));
             }
+            Command::CaughtUp(reply) => {
+                let _ = reply.send(());
+            }
             Command::Snapshot(reply) => {
                 let _ = reply.send(core.borrow().snapshot(now));
             }

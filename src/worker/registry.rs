@@ -85,7 +85,12 @@ impl Tables {
 
 impl Registry {
     /// Registers a stream with the least loaded of `workers` workers.
-    pub fn add_stream(&self, name: &str, workers: usize) -> Result<(StreamId, Arc<str>, usize)> {
+    pub fn add_stream<T>(
+        &self,
+        name: &str,
+        workers: usize,
+        announce: impl FnOnce(StreamId, Arc<str>, usize) -> T,
+    ) -> Result<(StreamId, usize, T)> {
         let mut tables = self.tables.lock();
         if tables.names.contains_key(name) {
             return Err(Error::new(
@@ -111,7 +116,7 @@ impl Registry {
             video: None,
         };
         tables.streams.insert(id, record);
-        Ok((id, name, worker))
+        Ok((id, worker, announce(id, name, worker)))
     }
 
     /// Forgets a stream. Returns its worker, and the streams that had it as a variant with theirs. The
@@ -313,6 +318,11 @@ pub fn no_session(id: SessionId) -> Error {
 mod tests {
     use super::*;
 
+    fn add(registry: &Registry, name: &str, workers: usize) -> Result<(StreamId, usize)> {
+        let added = registry.add_stream(name, workers, |_, _, _| ());
+        added.map(|(id, worker, ())| (id, worker))
+    }
+
     #[test]
     fn a_ufrag_names_its_place() {
         let place = SessionLocation {
@@ -331,13 +341,13 @@ mod tests {
     #[test]
     fn streams_spread_and_names_are_unique() {
         let registry = Registry::default();
-        let (a, _, first) = registry.add_stream("a", 2).unwrap();
-        let (_, _, second) = registry.add_stream("b", 2).unwrap();
+        let (a, first) = add(&registry, "a", 2).unwrap();
+        let (_, second) = add(&registry, "b", 2).unwrap();
         assert_ne!(first, second);
-        let error = registry.add_stream("a", 2).unwrap_err();
+        let error = add(&registry, "a", 2).unwrap_err();
         assert_eq!(error.status(), Status::AlreadyExists);
         assert_eq!(registry.remove_stream(a).unwrap(), (first, vec![]));
-        let (again, _, worker) = registry.add_stream("a", 2).unwrap();
+        let (again, worker) = add(&registry, "a", 2).unwrap();
         assert_ne!(again, a);
         assert_eq!(worker, first);
         assert_eq!(registry.stream(a).unwrap_err().status(), Status::NotFound);
@@ -346,7 +356,7 @@ mod tests {
     #[test]
     fn variants_are_other_streams_once_each() {
         let registry = Registry::default();
-        let add = |name: &str| registry.add_stream(name, 1).unwrap().0;
+        let add = |name: &str| add(&registry, name, 1).unwrap().0;
         let (main, sub, thumb) = (add("main"), add("sub"), add("thumb"));
         let unknown = StreamId(u64::MAX);
         let status = |stream, variants: &[StreamId]| {
@@ -385,18 +395,18 @@ mod tests {
     #[test]
     fn new_streams_keep_away_from_a_hot_one() {
         let registry = Registry::default();
-        let (stream, _, hot) = registry.add_stream("hot", 2).unwrap();
+        let (stream, hot) = add(&registry, "hot", 2).unwrap();
         let place = |slot| SessionLocation { worker: hot, slot };
         let viewers: Vec<_> = (0..1000)
             .map(|i| registry.add_session(place(i), stream, i.to_string()))
             .collect();
         for i in 0..50 {
-            let (_, _, worker) = registry.add_stream(&format!("cold-{i}"), 2).unwrap();
+            let (_, worker) = add(&registry, &format!("cold-{i}"), 2).unwrap();
             assert_ne!(worker, hot);
         }
         for viewer in viewers {
             registry.remove_session(viewer);
         }
-        assert_eq!(registry.add_stream("late", 2).unwrap().2, hot);
+        assert_eq!(add(&registry, "late", 2).unwrap().1, hot);
     }
 }

@@ -5,7 +5,7 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
@@ -27,9 +27,14 @@ const TEARDOWN_GRACE: Duration = Duration::from_millis(100);
 /// server answers. A lookup that is left behind uses nothing of the gateway.
 const LOOKUP_GRACE: Duration = Duration::from_millis(500);
 
+/// Commands of the host after which it waits until the worker has done them.
+const COMMANDS_AHEAD: usize = 1024;
+
 /// A worker's thread and its command queue.
 pub struct Worker {
     commands: CommandSender,
+    /// Commands of the host that are counted for [`Worker::is_pause_due`].
+    counted: AtomicUsize,
     /// A `TuningChanged` command is queued.
     retuning: Arc<AtomicBool>,
     thread: Mutex<Option<JoinHandle<()>>>,
@@ -113,6 +118,7 @@ impl Worker {
         })?;
         Ok(Worker {
             commands,
+            counted: AtomicUsize::new(0),
             retuning,
             thread: Mutex::new(Some(thread)),
         })
@@ -121,6 +127,11 @@ impl Worker {
     /// Sends a command. False if the worker has exited.
     pub fn command(&self, command: Command) -> bool {
         self.commands.send(command).is_ok()
+    }
+
+    /// Whether the host should wait for the worker after a command that it may repeat without end.
+    pub fn is_pause_due(&self) -> bool {
+        self.counted.fetch_add(1, Ordering::Relaxed) % COMMANDS_AHEAD == COMMANDS_AHEAD - 1
     }
 
     /// Announces a changed knob; several changes may be announced by one command.

@@ -17,6 +17,12 @@ mod section;
 /// Maximum size of an offer in bytes.
 pub const MAX_OFFER: usize = 128 * 1024;
 
+/// Maximum number of lines; browsers write about 100 per media section.
+const MAX_LINES: usize = 2048;
+
+/// Maximum length of a line in bytes; browsers write at most 300.
+const MAX_LINE: usize = 4096;
+
 /// Maximum number of media sections; browsers offer one per track.
 const MAX_SECTIONS: usize = 16;
 
@@ -91,7 +97,8 @@ pub struct Offer {
 impl Offer {
     /// Parses and checks an offer.
     ///
-    /// - `Status::TooLarge`: more bytes than [`MAX_OFFER`], or more than 16 media sections.
+    /// - `Status::TooLarge`: more bytes than [`MAX_OFFER`], or more lines, media sections or formats, or
+    ///   longer lines than any browser writes.
     /// - `Status::Sdp`: not SDP, no media, or nothing that an ICE-lite DTLS server with
     ///   multiplexed RTCP can answer.
     /// - `Status::Fingerprint`: no certificate fingerprint by SHA-256, SHA-384 or SHA-512.
@@ -197,6 +204,16 @@ fn text(sdp: &[u8]) -> Result<&str> {
         ));
     }
     for (i, line) in text.lines().enumerate() {
+        if i >= MAX_LINES || line.len() > MAX_LINE {
+            return Err(Error::new(
+                Status::TooLarge,
+                format!(
+                    "line {} of the offer is too long, or one too many: it may have {MAX_LINES} lines \
+                     of {MAX_LINE} bytes",
+                    i + 1
+                ),
+            ));
+        }
         let shape = matches!(line.as_bytes(), [b'a'..=b'z', b'=', ..]) || line.is_empty();
         // Control characters would be copied into the answer, where a lone CR may count as a line end.
         if !shape || line.chars().any(|c| c.is_control() && c != '\t') {

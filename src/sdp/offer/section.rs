@@ -1,9 +1,9 @@
 //! One media section of an offer: whether we may send, codecs, header extensions.
 
-use rtc::sdp::description::media::MediaDescription;
+use rtc::sdp::description::media::{MediaDescription, MediaName};
 
 use super::{Attributes, OfferedCodec, OfferedExtension, OfferedSection, bad_sdp, is_live};
-use crate::error::Result;
+use crate::error::{Error, Result, Status};
 use crate::media::MediaKind;
 
 /// Maximum number of header extensions per section; browsers offer about a dozen.
@@ -12,7 +12,13 @@ pub(super) const MAX_EXTENSIONS: usize = 32;
 /// Maximum number of `a=rtcp-fb` values per codec; browsers offer five.
 pub(super) const MAX_FEEDBACK: usize = 16;
 
-/// Maximum length of a `mid` or an encoding name in bytes.
+/// Maximum number of formats per section: there are 128 payload types.
+const MAX_FORMATS: usize = 128;
+
+/// Maximum length of an `a=fmtp` in bytes; parameter sets in it have some 100.
+const MAX_FMTP: usize = 1024;
+
+/// Maximum length of a `mid`, a format, a protocol or an encoding name in bytes.
 const MAX_TOKEN: usize = 64;
 
 pub(super) fn section(session: Attributes<'_>, media: &MediaDescription) -> Result<OfferedSection> {
@@ -28,6 +34,7 @@ pub(super) fn section(session: Attributes<'_>, media: &MediaDescription) -> Resu
             name.media
         )));
     }
+    check_sizes(name, attributes)?;
     let mid = attributes.first("mid").unwrap_or_default();
     if !mid.is_empty() && !is_token(mid) {
         return Err(bad_sdp(format!(
@@ -48,6 +55,24 @@ pub(super) fn section(session: Attributes<'_>, media: &MediaDescription) -> Resu
             .collect(),
         reduced_size_rtcp: attributes.has("rtcp-rsize"),
     })
+}
+
+/// What is kept while the offer waits for its camera.
+fn check_sizes(name: &MediaName, attributes: Attributes<'_>) -> Result<()> {
+    let long = |text: &String| text.len() > MAX_TOKEN;
+    let what = if name.formats.len() > MAX_FORMATS {
+        "more than 128 formats"
+    } else if long(&name.media) || name.protos.iter().chain(&name.formats).any(long) {
+        "a word of more than 64 characters in its m= line"
+    } else if attributes.all("fmtp").any(|fmtp| fmtp.len() > MAX_FMTP) {
+        "an a=fmtp of more than 1024 bytes"
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(
+        Status::TooLarge,
+        format!("a media section of the offer has {what}, which no browser writes"),
+    ))
 }
 
 fn wanted(session: Attributes<'_>, media: &MediaDescription, protocol: &str) -> Option<MediaKind> {

@@ -303,6 +303,39 @@ fn bad_offers_have_their_status_and_sentence() {
             Status::TooLarge,
             "16 media sections",
         ),
+        (
+            format!("{CHROMIUM}{}", "a=x\n".repeat(2000)).into(),
+            Status::TooLarge,
+            "line 2049",
+        ),
+        (
+            format!("{CHROMIUM}a=x:{}", "x".repeat(4096)).into(),
+            Status::TooLarge,
+            "line 202",
+        ),
+        (
+            format!(
+                "{CHROMIUM}m=audio 9 UDP/TLS/RTP/SAVPF{}\na=rtcp-mux\n",
+                " 0".repeat(129)
+            )
+            .into(),
+            Status::TooLarge,
+            "more than 128 formats",
+        ),
+        (
+            format!(
+                "{CHROMIUM}m=audio 9 UDP/TLS/RTP/SAVPF {}\na=rtcp-mux\n",
+                "0".repeat(65)
+            )
+            .into(),
+            Status::TooLarge,
+            "more than 64 characters",
+        ),
+        (
+            format!("{CHROMIUM}a=fmtp:96 {}\n", "a=;".repeat(400)).into(),
+            Status::TooLarge,
+            "more than 1024 bytes",
+        ),
     ];
     for (sdp, status, words) in cases {
         let error = refused(&sdp);
@@ -317,11 +350,11 @@ fn bad_offers_have_their_status_and_sentence() {
 fn what_is_offered_too_often_is_bounded() {
     let mut sdp = CHROMIUM.to_owned();
     sdp.push_str("m=audio 9 UDP/TLS/RTP/SAVPF 0");
-    for i in 0..5000 {
+    for i in 0..127 {
         sdp.push_str(&format!(" {i}"));
     }
     sdp.push_str("\na=rtcp-mux\n");
-    for i in 0..2000 {
+    for i in 0..700 {
         sdp.push_str(&format!("a=rtcp-fb:* {i}\na=extmap:9 u{i}\n"));
     }
     let hash = |i: usize| {
