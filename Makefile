@@ -7,7 +7,7 @@ BUILD_DIR := target/cmake
 override CAMERA := $(value CAMERA)
 export CAMERA LISTEN
 
-.PHONY: help build demo check test tsan bench install package docs clean
+.PHONY: help build demo check test fuzz tsan bench install package docs clean
 
 help:
 	@echo 'make demo                         built-in test cameras in a browser'
@@ -17,6 +17,8 @@ help:
 	@echo 'make test                         all tests; these suites:'
 	@scripts/test.py --list
 	@echo 'make test SUITE=c                 one suite, or several: SUITE="c python"'
+	@echo 'make fuzz TIME=3600               libFuzzer, so many seconds for each target'
+	@echo '          TARGET=offer            one target'
 	@echo 'make tsan                         the tests of threads under ThreadSanitizer'
 	@echo 'make bench                        all benchmarks; the results go to benches/results'
 	@echo '          BENCH=--quick           coarser, in two minutes'
@@ -43,6 +45,10 @@ check:
 test:
 	@scripts/setup.sh test
 	@scripts/test.py $(SUITE)
+
+fuzz:
+	@scripts/setup.sh build
+	@scripts/fuzz.sh $(or $(TIME),60) $(TARGET)
 
 tsan:
 	@scripts/tsan.sh

@@ -206,13 +206,18 @@ def oldest_rust():
 
 def rust():
     """All that `check` does not run."""
-    names = {target["name"] for package in metadata()["packages"] for target in package["targets"]
-             if target["kind"] == ["test"]} - {"scenarios"}
+    names = {target["name"] for package in metadata()["packages"] if package["name"] != "fuzz"
+             for target in package["targets"] if target["kind"] == ["test"]} - {"scenarios"}
     cargo_test("rust", "gateways over real sockets",
-               ["--bins", *(word for name in sorted(names) for word in ("--test", name))])
+               ["--exclude", "fuzz", "--bins", *(word for name in sorted(names) for word in ("--test", name))])
     test("rust", "examples in the documentation", cargo_results,
          ["cargo", "test", "--locked", "--workspace", "--doc"], may_be_quiet=True)
     oldest_rust()
+
+
+def fuzz():
+    """The fuzz targets, as a seeded loop."""
+    cargo_test("fuzz", "fuzz targets over seeded inputs", ["--test", "seeded"])
 
 
 BUILT = {}
@@ -223,7 +228,7 @@ def library_built():
     if "library" not in BUILT:
         BUILT["library"] = (
             build("build", "camera simulator, example",
-                  ["cargo", "build", "--locked", "--workspace", "--bins", "--examples"])
+                  ["cargo", "build", "--locked", "--workspace", "--exclude", "fuzz", "--bins", "--examples"])
             and build("build", "configure", [
                 "cmake", "-S", ".", "-B", str(BUILD), "-DCMAKE_BUILD_TYPE=Release",
                 "-DRTSP_WEBRTC_GATEWAY_BUILD_EXAMPLES=ON", "-DRTSP_WEBRTC_GATEWAY_BUILD_TESTS=ON",
@@ -253,6 +258,7 @@ def browser():
 SUITES = {
     "check": (check, "format, lints, unit tests, scenarios in virtual time"),
     "rust": (rust, "the other Rust tests: gateways over real sockets"),
+    "fuzz": (fuzz, "the fuzz targets, a fixed number of executions"),
     "c": (lambda: ctest("c"), "the C and C++ API, also under valgrind and sanitizers"),
     "python": (lambda: ctest("python"), "the Python module"),
     # These build, too.

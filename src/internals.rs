@@ -39,11 +39,11 @@ pub mod sdp {
     }
     /// Bodies of PATCH requests.
     pub mod fragment {
-        pub use crate::sdp::fragment::Fragment;
+        pub use crate::sdp::fragment::{Fragment, MAX_FRAGMENT};
     }
     /// Reading offers.
     pub mod offer {
-        pub use crate::sdp::offer::Offer;
+        pub use crate::sdp::offer::{MAX_OFFER, Offer};
     }
 }
 
@@ -68,13 +68,65 @@ pub mod session {
     }
 }
 
+/// Media for the host.
+pub mod sinks {
+    pub use crate::sinks::queue::Queue;
+    pub use crate::sinks::stream::StreamSinks;
+}
+
+/// WHEP as HTTP.
+pub mod whep {
+    use crate::error::{Error, Status};
+    use crate::whep::http::{Action, Origins, Step, read};
+    use crate::whep::{HttpRequest, HttpResponse};
+
+    /// The response to a request, which finds nothing if it asks for anything; and what is in front of
+    /// the key in the URL of the session that it asks for. Pages of this origin may ask, too.
+    pub fn respond(request: &HttpRequest<'_>, origin: &str) -> (HttpResponse, Option<String>) {
+        let origins = Origins::new(&[origin.to_owned()]).unwrap_or_default();
+        match read(request, &origins) {
+            Step::Respond(response) => (response, None),
+            Step::Call(call) => {
+                let response = call.response(Err(Error::new(Status::NotFound, "there is none")));
+                let prefix = match call.action {
+                    Action::Offer(offer) => Some(offer.location_prefix),
+                    _ => None,
+                };
+                (response, prefix)
+            }
+        }
+    }
+}
+
 /// Cameras.
 pub mod source {
     pub use crate::source::video::{Gate, Passed, Received};
-    pub use crate::source::{CameraConfig, Quirk, Sink, run};
+    pub use crate::source::{
+        Arrival, CameraConfig, CameraUrl, Choice, PushSink, Quirk, Quirks, REORDER, Sink, Tracks,
+        run,
+    };
 
+    /// The connection to a camera.
+    pub mod rtsp {
+        pub use crate::source::rtsp::{
+            Answer, Client, Description, Event, Failure, Lower, Track, Wanted,
+        };
+    }
+
+    /// What a source does in a turn.
+    pub mod budget {
+        pub use crate::budget::{Allowance, Budget};
+    }
+    /// Audio.
+    pub mod audio {
+        pub use crate::source::audio::Audio;
+    }
+    /// Media that the host pushes.
+    pub mod push {
+        pub use crate::source::push::{Feed, Receiver, feed, run};
+    }
     /// From packets to access units.
     pub mod rtp {
-        pub use crate::source::rtp::{Format, Order, Reception};
+        pub use crate::source::rtp::{Encoding, Format, Order, Reception, Section, Unusable};
     }
 }

@@ -211,6 +211,17 @@ impl Session {
         self.handle_received(received, io);
     }
 
+    /// Goes on as if the handshake, which has begun, had led to these keys: for tests of what is behind it.
+    pub fn skip_handshake<T: Transmit>(
+        &mut self,
+        path: Path,
+        keys: &srtp::KeyingMaterial,
+        io: &mut Io<'_, T>,
+    ) {
+        let received = self.transport.keyed(keys, path, io.now);
+        self.handle_received(received, io);
+    }
+
     /// Sends what is new of a stream, and along with it the reports that are due. Returns when
     /// [`Session::handle_timeout`] is due for what was held back by the pacer or the socket.
     /// No other deadline moves closer.

@@ -12,9 +12,11 @@
 mod convert;
 mod format;
 mod frame;
-mod queue;
+#[allow(missing_docs)] // nobody but tests reaches it from outside
+pub(crate) mod queue;
 mod replay;
-mod stream;
+#[allow(missing_docs)] // as above
+pub(crate) mod stream;
 #[cfg(test)]
 mod tests;
 

@@ -12,7 +12,7 @@ const MAX_SET_UP: usize = 16;
 
 /// The tracks of a description that are used, by their indexes.
 #[derive(Clone, Debug)]
-pub(super) struct Choice {
+pub struct Choice {
     /// Video first, if there is any; then audio, then metadata; at most one of each.
     pub used: Vec<(usize, Format)>,
     /// Why there is no audio although the camera sends some.

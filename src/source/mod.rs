@@ -2,28 +2,36 @@
 
 pub mod audio;
 mod camera;
+#[allow(missing_docs)] // nobody but tests reaches it from outside
 mod choice;
 mod demand;
 mod failure;
 mod pull;
 pub mod push;
+#[allow(missing_docs)] // as above
 mod quirks;
 mod retry;
+#[allow(missing_docs)] // as above
 pub mod rtp;
-mod rtsp;
+#[allow(missing_docs)] // as above
+pub mod rtsp;
 #[cfg(test)]
 mod tests;
 mod timeouts;
+#[allow(missing_docs)] // as above
 mod tracks;
+#[allow(missing_docs)] // as above
 mod url;
 pub mod video;
 mod wire;
 
 pub use camera::CameraConfig;
+pub use choice::Choice;
 pub use demand::Demand;
 pub use pull::run;
 pub use quirks::{Quirk, Quirks};
 pub use timeouts::Timeouts;
+pub use tracks::{REORDER, Tracks};
 pub use url::CameraUrl;
 
 use std::time::Duration;

@@ -152,7 +152,7 @@ impl CameraUrl {
     }
 
     /// The URL to request: with its query, without credentials.
-    pub(super) fn requested(&self) -> &str {
+    pub fn requested(&self) -> &str {
         &self.requested
     }
 
@@ -162,7 +162,7 @@ impl CameraUrl {
     }
 
     /// User and password, if any.
-    pub(super) fn credentials(&self) -> Option<&Credentials> {
+    pub fn credentials(&self) -> Option<&Credentials> {
         self.credentials.as_ref()
     }
 

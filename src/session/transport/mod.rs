@@ -24,6 +24,7 @@ use super::estimate::{Limits, TransportFeedback};
 use super::ice::IceAgent;
 use super::io::{Io, Path, Transmit, send_datagram};
 use super::rtcp::{self, SenderReport};
+use super::srtp::KeyingMaterial;
 use super::wall_clock::WallClock;
 use super::{SessionEvent, earliest};
 use crate::error::Error;
@@ -327,32 +328,36 @@ impl Transport {
         }
         while let Some(event) = self.phase.dtls().and_then(|dtls| dtls.poll_event()) {
             match event {
-                DtlsEvent::Connected(keys) => {
-                    match std::mem::replace(&mut self.phase, Phase::Over) {
-                        Phase::Handshaking(handshaking) => match handshaking.done(io.now, &keys) {
-                            Ok(up) => {
-                                self.enter(Phase::Up(up));
-                                if let Some(pacer) = &mut self.pacer
-                                    && let Some(limits) = self.congestion
-                                {
-                                    let remembered = self.paths.recall(io.now, path.remote.ip());
-                                    let opening = self
-                                        .answer_time
-                                        .map(|time| Opening::new(io.now, time, remembered));
-                                    pacer.measure(io.now, limits, self.transport_cc, opening);
-                                }
-                                received = Received::Up;
-                            }
-                            Err(error) => self.fail(error),
-                        },
-                        other => self.phase = other,
-                    }
-                }
+                DtlsEvent::Connected(keys) => received = self.keyed(&keys, path, io.now),
                 DtlsEvent::Closed => self.enter(Phase::Over),
                 DtlsEvent::Failed(error) => self.fail(error),
             }
         }
         received
+    }
+
+    /// DTLS has led to these keys.
+    pub fn keyed(&mut self, keys: &KeyingMaterial, path: Path, now: Instant) -> Received {
+        match std::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Handshaking(handshaking) => match handshaking.done(now, keys) {
+                Ok(up) => {
+                    self.enter(Phase::Up(up));
+                    if let Some(pacer) = &mut self.pacer
+                        && let Some(limits) = self.congestion
+                    {
+                        let remembered = self.paths.recall(now, path.remote.ip());
+                        let opening = self
+                            .answer_time
+                            .map(|time| Opening::new(now, time, remembered));
+                        pacer.measure(now, limits, self.transport_cc, opening);
+                    }
+                    return Received::Up;
+                }
+                Err(error) => self.fail(error),
+            },
+            other => self.phase = other,
+        }
+        Received::Nothing
     }
 
     fn handle_srtcp(&mut self, datagram: &[u8], now: Instant) -> Received {

@@ -6,6 +6,8 @@ use super::unit::{Building, Piece};
 
 /// The largest frame of audio; some 1 kB are usual.
 pub const MAX_FRAME: usize = 64 << 10;
+/// Access units that are taken of a packet: a second of AAC has some 50.
+const MAX_UNITS: usize = 64;
 /// The largest document; some 10 kB are usual.
 pub const MAX_DOCUMENT: usize = 1 << 20;
 
@@ -141,6 +143,7 @@ impl Aac {
         };
         let more = bits.checked_sub(self.first_header);
         let count = more.map_or(0, |more| 1 + more / self.next_header.max(1));
+        let count = count.min(MAX_UNITS);
         if count == 1 {
             let size = read_bits(headers, 0, self.size_length);
             return self.one(size, data, piece.marker, out);

@@ -70,7 +70,7 @@ impl TemporalUnits {
         };
         let continues = aggregation & CONTINUES != 0;
         let goes_on = aggregation & GOES_ON != 0;
-        let count = aggregation >> 4 & 3;
+        let count = usize::from(aggregation >> 4 & 3);
         if !continues {
             self.drop_open();
         }

@@ -81,6 +81,30 @@ fn endless_pictures_are_bounded() {
     }
 }
 
+/// As many elements as a packet has bytes: more than a byte counts.
+#[test]
+fn a_packet_may_have_hundreds_of_empty_obus() {
+    let mut rig = Rig::new(&format("video", "av1", 90_000, ""), Order::InOrder);
+    rig.send(0, true, &[&[0x08][..], &[0; 600]].concat());
+    rig.send(3600, true, &[0x10, 0x30, 1, 2]);
+    let data = rig.data();
+    assert_eq!(data.last().unwrap(), &[0x32, 2, 1, 2]);
+}
+
+/// Each is decoded, and a packet is not interrupted.
+#[test]
+fn access_units_of_a_packet_are_bounded() {
+    let fmtp = "mode=AAC-lbr;config=1210;sizelength=6;indexlength=2;indexdeltalength=2";
+    let format = format("audio", "mpeg4-generic", 44_100, fmtp);
+    let mut rig = Rig::new(&format, Order::InOrder);
+    let headers = 7000_u16;
+    let mut payload = (8 * headers).to_be_bytes().to_vec();
+    payload.extend([2 << 2].repeat(headers.into()));
+    payload.resize(payload.len() + 2 * usize::from(headers), 7);
+    rig.send(0, true, &payload);
+    assert_eq!(rig.data(), [[7, 7]; 64]);
+}
+
 #[test]
 fn packets_that_wait_are_bounded() {
     let mut random = Rng::with_seed(5);

@@ -1,0 +1,143 @@
+//! Fuzz targets: whatever parses bytes from outside, each with what must hold whatever the bytes are.
+//!
+//! A target is a function of bytes, see [`TARGETS`]. It is used twice:
+//!
+//! - by libFuzzer, which looks for bytes that reach new code: `make fuzz TIME=3600`;
+//! - by `tests/seeded.rs`, on a stable compiler: a fixed number of executions over the bytes in
+//!   `seeds`, mutated by a seeded generator.
+//!
+//! Where random bytes get nowhere, a target reads them as a script ([`arbitrary`]): which messages a
+//! peer sends, what is wrong with them, and how much time passes in between. Checksums and keys are then
+//! right, unless the script says otherwise.
+//!
+//! What must hold of every target, beside what it says itself: no panic, and memory and the number of
+//! allocations stay within bounds that grow with the length of the input alone ([`meter`]). Both count;
+//! nothing here measures time.
+
+pub mod meter;
+pub mod seeded;
+
+mod camera;
+mod description;
+mod dtls;
+mod keys;
+mod offer;
+mod push;
+mod rtcp;
+mod rtp;
+mod session;
+mod sound;
+mod stage;
+mod stun;
+mod video;
+mod whep;
+
+use std::time::Instant;
+
+/// A target.
+#[derive(Clone, Copy)]
+pub struct Target {
+    pub name: &'static str,
+    body: fn(&[u8]),
+    /// What an execution may use.
+    bounds: meter::Bounds,
+    /// Executions in `tests/seeded.rs`: some seconds.
+    pub executions: u32,
+}
+
+/// Of what only reads and writes text.
+const TEXT: meter::Bounds = meter::Bounds {
+    bytes: 512 << 10,
+    bytes_per_byte: 256,
+    allocations: 2_000,
+    allocations_per_byte: 32,
+};
+
+/// Of media: a camera's frame may have some megabytes, whose buffer grows by doubling, and be in the
+/// ring and in the queues of sinks as well.
+const MEDIA: meter::Bounds = meter::Bounds {
+    bytes: 24 << 20,
+    allocations: 200_000,
+    ..TEXT
+};
+
+/// Of sessions, which make keys.
+const SESSION: meter::Bounds = meter::Bounds {
+    bytes: 8 << 20,
+    allocations: 20_000,
+    allocations_per_byte: 200,
+    ..TEXT
+};
+
+const fn target(
+    name: &'static str,
+    body: fn(&[u8]),
+    bounds: meter::Bounds,
+    executions: u32,
+) -> Target {
+    Target {
+        name,
+        body,
+        bounds,
+        executions,
+    }
+}
+
+/// All of them.
+pub const TARGETS: &[Target] = &[
+    target("offer", offer::offer, TEXT, 50_000),
+    target("fragment", offer::fragment, TEXT, 200_000),
+    target("whep", whep::whep, TEXT, 200_000),
+    target("description", description::description, TEXT, 50_000),
+    target("camera", camera::camera, MEDIA, 20_000),
+    target("rtp", rtp::rtp, MEDIA, 20_000),
+    target("video", video::video, MEDIA, 50_000),
+    target("sound", sound::sound, MEDIA, 5_000),
+    target("push", push::push, MEDIA, 20_000),
+    target("stun", stun::stun, SESSION, 20_000),
+    target("dtls", dtls::dtls, SESSION, 500),
+    target("rtcp", rtcp::rtcp, SESSION, 10_000),
+];
+
+impl Target {
+    /// The target of this name.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn named(name: &str) -> Target {
+        let found = TARGETS.iter().find(|target| target.name == name);
+        *found.unwrap_or_else(|| panic!("there is no target {name}"))
+    }
+
+    /// Runs it once.
+    ///
+    /// # Panics
+    /// If something does not hold.
+    pub fn run(&self, data: &[u8]) {
+        beginning();
+        meter::bounded(&self.bounds, data.len(), || (self.body)(data));
+    }
+}
+
+/// When the time of all executions begins: they are the same whenever they run.
+fn beginning() -> Instant {
+    static BEGINNING: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+    *BEGINNING.get_or_init(|| Instant::now() + std::time::Duration::from_secs(1000))
+}
+
+/// The program of a target: under cargo-fuzz, libFuzzer; else it replays the files that it is given.
+#[macro_export]
+macro_rules! program {
+    ($name:literal) => {
+        #[cfg(fuzzing)]
+        libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::Target::named($name).run(data));
+
+        #[cfg(not(fuzzing))]
+        fn main() {
+            for file in std::env::args().skip(1) {
+                let data = std::fs::read(&file).unwrap_or_else(|error| panic!("{file}: {error}"));
+                fuzz::Target::named($name).run(&data);
+            }
+        }
+    };
+}

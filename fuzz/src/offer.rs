@@ -1,0 +1,132 @@
+//! Offers, and the bodies of PATCH requests.
+
+use rtsp_webrtc_gateway::internals::media::{Codec, TrackInfo};
+use rtsp_webrtc_gateway::internals::sdp::IceCredentials;
+use rtsp_webrtc_gateway::internals::sdp::answer::{
+    Allowed, LocalTransport, answer, negotiate, restart_fragment,
+};
+use rtsp_webrtc_gateway::internals::sdp::fragment::{Fragment, MAX_FRAGMENT};
+use rtsp_webrtc_gateway::internals::sdp::offer::{MAX_OFFER, Offer};
+
+use crate::stage;
+
+const FINGERPRINT: &str = "00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:AA:BB:CC:DD:EE:FF";
+
+fn ours() -> IceCredentials {
+    IceCredentials {
+        ufrag: "oursours".to_owned(),
+        pwd: "passwordOfTheGateway00000".to_owned(),
+    }
+}
+
+/// Videos of streams: of each codec, one that is not known yet, and none.
+fn videos() -> Vec<Vec<Option<TrackInfo>>> {
+    let [h264, h265, av1] = stage::videos();
+    vec![
+        vec![Some(h264.clone())],
+        vec![Some(h265.clone()), Some(h264), None],
+        vec![Some(av1), Some(h265)],
+        vec![None],
+        vec![],
+    ]
+}
+
+pub fn offer(data: &[u8]) {
+    let Ok(offer) = Offer::parse(data) else {
+        return;
+    };
+    assert!(data.len() <= MAX_OFFER);
+    check_credentials(&offer.ice);
+    for (videos, sound) in videos().iter().zip([
+        Some(Codec::Pcmu),
+        Some(Codec::Opus),
+        None,
+        Some(Codec::G722),
+        Some(Codec::Opus),
+    ]) {
+        let videos: Vec<Option<&TrackInfo>> = videos.iter().map(Option::as_ref).collect();
+        let sound = sound.map(TrackInfo::audio);
+        let mut numbers = 1..;
+        let mut random = || Ok(numbers.next().unwrap_or_default());
+        let allowed = Allowed {
+            nack: true,
+            transport_cc: true,
+        };
+        let Ok(negotiated) = negotiate(&offer, &videos, sound.as_ref(), allowed, &mut random)
+        else {
+            continue;
+        };
+        let candidates = ["192.0.2.1:5000", "[2001:db8::1]:5000"]
+            .map(|text| text.parse().unwrap_or_else(|_| unreachable!("an address")));
+        let transport = LocalTransport {
+            ice: &ours(),
+            fingerprint: FINGERPRINT,
+            candidates: &candidates,
+        };
+        let answer = answer(&offer, &negotiated, &transport);
+        let sections = answer.matches("\r\nm=").count();
+        assert_eq!(sections, offer.sections.len(), "{answer}");
+        assert!(
+            answer.len() <= 2048 + 1024 * sections + 2 * data.len(),
+            "{answer}"
+        );
+        check_lines(&answer);
+        let (head, _) = answer.split_once("\r\nm=").unwrap_or_default();
+        assert!(
+            head.starts_with("v=0\r\no=") && head.contains("\r\na=ice-lite"),
+            "{answer}"
+        );
+        for line in answer.lines() {
+            if let Some(own) = line.strip_prefix("a=ice-pwd:") {
+                assert_eq!(own, ours().pwd, "{answer}");
+            }
+            if let Some(own) = line.strip_prefix("a=fingerprint:") {
+                assert_eq!(own, format!("sha-256 {FINGERPRINT}"), "{answer}");
+            }
+        }
+    }
+}
+
+pub fn fragment(data: &[u8]) {
+    let Ok(fragment) = Fragment::parse(data) else {
+        return;
+    };
+    assert!(data.len() <= MAX_FRAGMENT);
+    let Ok(Some(wanted)) = fragment.restart(&ours()) else {
+        return;
+    };
+    check_credentials(wanted);
+    assert_ne!(wanted.ufrag, ours().ufrag);
+    assert_ne!(wanted.pwd, ours().pwd);
+    check_lines(&restart_fragment(
+        "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\n",
+        &ours(),
+        &[],
+    ));
+}
+
+/// RFC 8839 section 5.4.
+fn check_credentials(ice: &IceCredentials) {
+    let allowed = |text: &str| {
+        text.bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"+/".contains(&b))
+    };
+    assert!(
+        allowed(&ice.ufrag) && (4..=256).contains(&ice.ufrag.len()),
+        "{:?}",
+        ice.ufrag
+    );
+    assert!(allowed(&ice.pwd) && (22..=256).contains(&ice.pwd.len()));
+}
+
+/// Nothing of an offer makes a line of its own in an answer.
+fn check_lines(sdp: &str) {
+    assert!(sdp.ends_with("\r\n"), "{sdp}");
+    for line in sdp.split_terminator("\r\n") {
+        assert!(matches!(line.as_bytes(), [b'a'..=b'z', b'=', ..]), "{sdp}");
+        assert!(
+            !line.chars().any(|c| c.is_control() && c != '\t'),
+            "{line:?}"
+        );
+    }
+}
