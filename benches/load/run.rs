@@ -97,6 +97,8 @@ impl Load {
 pub struct Figures {
     /// CPU of the system, in microseconds per packet delivered.
     pub micros_per_packet: f64,
+    /// Of that, for the cameras' connections, as the gateway itself accounts for it (part `rtsp`).
+    pub rtsp_micros: f64,
     /// CPU of the system in percent of one core.
     pub cpu_percent: f64,
     /// CPU of cameras and of viewers, the same.
@@ -206,10 +208,17 @@ pub fn run(system: &System, load: Load, time: Duration) -> io::Result<Figures> {
         Some(viewers.pid()),
     ];
     let cpu = || pids.map(|pid| pid.map_or(Ok(0.0), cpu_seconds));
+    let gateway = matches!(system, System::Gateway(_) | System::Before { .. });
+    let mut rtsp = || match process.as_mut().filter(|_| gateway) {
+        Some(process) => process.ask("rtsp").map(|reply| rtsp_seconds(&reply)),
+        None => Ok(f64::NAN),
+    };
     viewers.ask("start")?;
+    let rtsp_before = rtsp()?;
     let (begin, before) = (Instant::now(), cpu());
     std::thread::sleep(time);
     let (seconds, after) = (begin.elapsed().as_secs_f64(), cpu());
+    let rtsp_spent = rtsp()? - rtsp_before;
     let report: Value = serde_json::from_str(&viewers.ask("report")?)?;
     let mut spent = [0.0; 3];
     for ((spent, before), after) in spent.iter_mut().zip(before).zip(after) {
@@ -219,6 +228,7 @@ pub fn run(system: &System, load: Load, time: Duration) -> io::Result<Figures> {
     let packets = number("packets").max(1.0);
     let memory = memory(pid)?;
     figures.micros_per_packet = spent[0] * 1e6 / packets;
+    figures.rtsp_micros = rtsp_spent * 1e6 / packets;
     [
         figures.cpu_percent,
         figures.cameras_percent,
@@ -237,6 +247,12 @@ pub fn run(system: &System, load: Load, time: Duration) -> io::Result<Figures> {
     Ok(figures)
 }
 
+/// The reply to `rtsp`; builds that do not know the question say something else.
+fn rtsp_seconds(reply: &str) -> f64 {
+    let seconds = reply.strip_prefix("rtsp ").and_then(|n| n.parse().ok());
+    seconds.unwrap_or(f64::NAN)
+}
+
 impl Figures {
     /// The median of each figure over several runs.
     pub fn median(runs: &[Figures]) -> Figures {
@@ -251,6 +267,7 @@ impl Figures {
         };
         Figures {
             micros_per_packet: median(&|f| f.micros_per_packet),
+            rtsp_micros: median(&|f| f.rtsp_micros),
             cpu_percent: median(&|f| f.cpu_percent),
             cameras_percent: median(&|f| f.cameras_percent),
             viewers_percent: median(&|f| f.viewers_percent),

@@ -1,13 +1,16 @@
 //! Where a ring keeps payloads: chunks of memory that are filled one after the other and returned
 //! in the same order to a [pool] that the rings of a worker share.
 //!
-//! A chunk is a quarter of what the ring holds, within limits: a few audio packets do not take as
-//! much memory as a GOP of video.
+//! A chunk is a quarter of what the ring holds, or a few packets, within limits: a few audio packets do not
+//! take as much memory as a GOP of video.
 
 use std::collections::VecDeque;
 use std::fmt;
 
 use super::pool::{self, LARGEST, SMALLEST};
+
+/// A chunk has room for at least this many payloads like its first one, unless they are very large.
+const PAYLOADS: usize = 12;
 
 /// Where a payload is. Chunks are numbered, and the numbers wrap. Each packet in a ring has one of
 /// these, so it is kept small.
@@ -41,7 +44,7 @@ impl Chunks {
         let len = parts.iter().map(|part| part.len()).sum();
         let room = self.used.back().map(|last| last.capacity() - last.len());
         if room.is_none_or(|room| room < len) {
-            let wanted = (self.bytes / 4).next_power_of_two();
+            let wanted = (self.bytes / 4).max(PAYLOADS * len).next_power_of_two();
             let chunk = pool::take(wanted.clamp(SMALLEST, LARGEST), len);
             self.bytes += chunk.capacity();
             self.used.push_back(chunk);

@@ -167,7 +167,7 @@ impl Tracks {
 }
 
 impl Shared {
-    /// Passes a unit on, and returns its buffer.
+    /// Passes a unit on. The next one gets its buffer where it needs one.
     fn pass(
         &mut self,
         unit: Unit,
@@ -232,9 +232,8 @@ impl Shared {
             damaged: unit.damaged,
             restarts: unit.restarts,
         });
-        let mut data = unit.data;
-        data.clear();
-        data
+        rtp::recycle(unit.data);
+        Vec::new()
     }
 }
 

@@ -30,6 +30,7 @@ pub fn measure(args: &Args) -> io::Result<()> {
         &[
             "load",
             "CPU per packet",
+            "rtsp per packet",
             "RSS",
             "latency p50",
             "latency p95",
@@ -45,6 +46,7 @@ pub fn measure(args: &Args) -> io::Result<()> {
         let mut ratio = vec![
             load.name().into(),
             number(now.micros_per_packet / before.micros_per_packet, 3),
+            number(now.rtsp_micros / before.rtsp_micros, 3),
             number(now.rss / before.rss, 3),
         ];
         for (now, before) in now.latency_ms.iter().zip(before.latency_ms) {

@@ -11,10 +11,11 @@ use crate::run::{Figures, Load, System, in_turns};
 const LOADS: [(usize, usize); 6] = [(1, 1), (1, 16), (1, 64), (1, 256), (64, 1), (64, 4)];
 
 /// Columns of [`row`].
-pub const COLUMNS: [&str; 16] = [
+pub const COLUMNS: [&str; 17] = [
     "load",
     "system",
     "CPU µs per packet",
+    "of that rtsp",
     "CPU %",
     "CPU % per stream",
     "CPU % per viewer",
@@ -40,6 +41,7 @@ pub fn row(load: Load, system: &System, figures: &Figures) -> Vec<Cell> {
         load.name().into(),
         system.name().into(),
         number(figures.micros_per_packet, 2),
+        number(figures.rtsp_micros, 2),
         number(figures.cpu_percent, 1),
         number(figures.cpu_percent / load.streams as f64, 2),
         number(figures.cpu_percent / load.viewers() as f64, 3),

@@ -15,7 +15,8 @@ use crate::process::{commands, say};
 use crate::whep;
 
 /// A gateway for the cameras in `--cameras`, with knobs `--set name=value,...`. In addition, `--push`
-/// streams get a frame every 40 ms, and after the line `flood` as many as the gateway accepts.
+/// streams get a frame every 40 ms, and after the line `flood` as many as the gateway accepts. The line
+/// `rtsp` asks for the seconds of CPU that the cameras' connections took.
 pub fn run(args: &Args) -> std::io::Result<()> {
     let tuning = args
         .list("set", ',')
@@ -58,18 +59,29 @@ pub fn run(args: &Args) -> std::io::Result<()> {
         response.map(|r| r.body).map_err(|error| error.to_string())
     })?;
     say(&format!("READY {url}"));
-    // Every line asks for the packets sent so far.
     for line in commands() {
         if line == "flood" {
             flood.store(true, Ordering::Relaxed);
         }
         let metrics = gateway.metrics().map_err(std::io::Error::other)?;
-        let sent: f64 = metrics
-            .lines()
-            .filter(|line| line.starts_with("rtsp_webrtc_gateway_stream_sent_packets_total{"))
-            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
-            .sum();
-        say(&sent.to_string());
+        let total = |name: &str, label: &str| -> f64 {
+            metrics
+                .lines()
+                .filter(|line| line.starts_with(name) && line.contains(label))
+                .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+                .sum()
+        };
+        say(&match line.as_str() {
+            "rtsp" => {
+                let part = "part=\"rtsp\"";
+                format!(
+                    "rtsp {}",
+                    total("rtsp_webrtc_gateway_cpu_seconds_total{", part)
+                )
+            }
+            // Every other line asks for the packets sent so far.
+            _ => total("rtsp_webrtc_gateway_stream_sent_packets_total{", "").to_string(),
+        });
     }
     Ok(())
 }

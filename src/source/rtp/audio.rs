@@ -230,5 +230,5 @@ fn begin(unit: &mut Building, piece: &Piece<'_>) {
         unit.restart();
     }
     unit.lost = unit.lost.saturating_add(piece.before.lost);
-    unit.arrival = Some(piece.arrival);
+    unit.arrived(piece.arrival);
 }

@@ -55,7 +55,7 @@ impl TemporalUnits {
             self.unit.timestamp = piece.timestamp;
         }
         self.unit.lost = self.unit.lost.saturating_add(lost);
-        self.unit.arrival = Some(piece.arrival);
+        self.unit.arrived(piece.arrival);
         self.read(piece.payload);
         if piece.marker && !piece.payload.is_empty() {
             self.drop_open();

@@ -17,6 +17,7 @@ mod order;
 mod packet;
 mod pictures;
 mod report;
+mod spare;
 #[cfg(test)]
 mod tests;
 mod timeline;
@@ -25,6 +26,7 @@ mod unit;
 pub use capture::{CaptureClock, SenderTime};
 pub use format::{Encoding, Format, Section, Unusable, parameter_sets};
 pub use packet::{Packet, is_rtcp};
+pub use spare::give as recycle;
 
 use std::time::{Duration, Instant};
 
@@ -144,7 +146,7 @@ impl Reception {
     }
 
     /// Takes one RTP packet. `out` receives each complete unit and returns an empty buffer for the
-    /// next: nothing is allocated in steady state.
+    /// next, or has passed that of the unit to [`recycle`]: nothing is allocated in steady state.
     pub fn rtp(&mut self, data: &[u8], now: Instant, out: &mut impl FnMut(Unit) -> Vec<u8>) {
         if is_rtcp(data) {
             return self.rtcp(data, now);

@@ -152,7 +152,7 @@ impl Pictures {
             self.begin_timestamp(lost, out);
             self.unit.timestamp = piece.timestamp;
         }
-        self.unit.arrival = Some(piece.arrival);
+        self.unit.arrived(piece.arrival);
     }
 
     /// The timestamp changes, after `lost` packets.

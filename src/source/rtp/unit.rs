@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use super::Unit;
 use super::order::Before;
+use super::{Unit, spare};
 
 /// The largest unit: above a keyframe of 8K. Beyond it, whatever would complete the unit never comes.
 pub const MAX_UNIT: usize = 8 << 20;
@@ -38,6 +38,14 @@ impl Building {
         self.lost = 0;
         self.damaged = false;
         self.restarts = true;
+    }
+
+    /// A packet has arrived that may be of this unit.
+    pub fn arrived(&mut self, at: Instant) {
+        self.arrival = Some(at);
+        if self.data.capacity() == 0 {
+            self.data = spare::take();
+        }
     }
 
     /// Hands the unit on and begins the next, with the same timestamp.

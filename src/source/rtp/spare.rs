@@ -1,0 +1,57 @@
+//! Buffers in which units are assembled, shared by the tracks of a thread. Most units arrive in one burst,
+//! so few are under way at a time, and only those take the memory of a keyframe.
+
+use std::cell::RefCell;
+
+/// Buffers that wait to be used: more units than this are seldom under way at the same time.
+const MOST: usize = 16;
+/// A larger buffer is freed: a unit like that is rare, or its camera is one of few.
+const LARGEST: usize = 512 << 10;
+
+thread_local! {
+    static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// An empty buffer: the one that was used last, if one is there.
+pub fn take() -> Vec<u8> {
+    let taken = SPARE.try_with(|spare| spare.borrow_mut().pop());
+    taken.ok().flatten().unwrap_or_default()
+}
+
+/// Takes a buffer back.
+pub fn give(mut buffer: Vec<u8>) {
+    if buffer.capacity() > LARGEST {
+        return;
+    }
+    buffer.clear();
+    // There are none any more when the thread ends: then the buffer is simply freed.
+    let _ = SPARE.try_with(|spare| {
+        let mut spare = spare.borrow_mut();
+        if spare.len() < MOST {
+            spare.push(buffer);
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_buffer_is_used_again_and_few_are_kept() {
+        let mut buffer = take();
+        buffer.extend([7; 1000]);
+        let memory = buffer.as_ptr();
+        give(buffer);
+        let again = take();
+        assert_eq!((again.as_ptr(), again.len()), (memory, 0));
+        give(again);
+        give(Vec::with_capacity(LARGEST + 1));
+        assert_eq!(take().as_ptr(), memory);
+        for _ in 0..2 * MOST {
+            give(vec![0; 10]);
+        }
+        let kept = std::iter::from_fn(|| Some(take()).filter(|buffer| buffer.capacity() > 0));
+        assert_eq!(kept.count(), MOST);
+    }
+}
