@@ -45,7 +45,7 @@ struct Shared {
 
 impl Tracks {
     pub fn new(description: &Description, choice: &Choice, order: Order) -> Tracks {
-        let mut all = Vec::new();
+        let mut all = Vec::with_capacity(choice.used.len());
         for (index, format) in &choice.used {
             let way = match &format.encoding {
                 Encoding::Video(codec) => {

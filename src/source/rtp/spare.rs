@@ -47,7 +47,8 @@ mod tests {
         assert_eq!((again.as_ptr(), again.len()), (memory, 0));
         give(again);
         give(Vec::with_capacity(LARGEST + 1));
-        assert_eq!(take().as_ptr(), memory);
+        let again = take();
+        assert_eq!(again.as_ptr(), memory);
         for _ in 0..2 * MOST {
             give(vec![0; 10]);
         }
