@@ -25,6 +25,7 @@ pub struct Allowance {
 /// What is left of a turn.
 #[derive(Clone, Copy, Debug)]
 pub struct Budget {
+    began: Instant,
     ends: Instant,
     items: usize,
     bytes: usize,
@@ -36,11 +37,17 @@ impl Budget {
     /// A turn begins.
     pub fn new(allowance: Allowance, now: Instant) -> Budget {
         Budget {
+            began: now,
             ends: now + allowance.time,
             items: allowance.items,
             bytes: allowance.bytes,
             step: 0,
         }
+    }
+
+    /// When the turn began.
+    pub fn began(&self) -> Instant {
+        self.began
     }
 
     /// Counts what was done, whether or not anything came of it.
@@ -104,7 +111,7 @@ mod tests {
     fn items_bytes_and_time_end_a_turn() {
         let quick = Duration::ZERO;
         assert_eq!(turn(0, quick), (100, 7));
-        assert_eq!(turn(ALLOWANCE.bytes / 10, quick), (10, 10));
+        assert_eq!(turn(ALLOWANCE.bytes / 8, quick), (8, 8));
         // An item more than a step at most.
         let (items, looks) = turn(0, ALLOWANCE.time / 10);
         assert_eq!((items, looks), (16, 1));

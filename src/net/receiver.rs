@@ -1,14 +1,16 @@
-//! Reads the socket: batches of datagrams, in turns of bounded length.
+//! Reads the socket: batches of datagrams, in turns that end with their budget.
 
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use quinn_udp::{BATCH_SIZE, RecvMeta};
 use tokio::io::Interest;
 
 use super::socket::{Socket, canonical};
+use crate::budget::Budget;
 
 /// Waits for the socket to become readable, and for nothing else: waiting for writable as well means a
 /// spurious wake-up after every send, when its buffer is freed.
@@ -33,8 +35,6 @@ fn readiness(io: std::net::UdpSocket) -> io::Result<Readiness> {
 
 /// Largest datagram accepted, in bytes: DTLS with certificates fits, and media never arrives.
 const MAX_DATAGRAM: usize = 2048;
-/// Receive calls per turn, each for a batch of datagrams, before other work gets its turn.
-const CALLS: usize = 4;
 
 /// Reads the socket.
 pub struct Receiver {
@@ -43,6 +43,37 @@ pub struct Receiver {
     storage: Vec<u8>,
     /// Bytes of `storage` for each message of a batch.
     size: usize,
+    /// What is in it.
+    batch: Batch,
+}
+
+/// A batch of messages, each of them one datagram or several of equal size.
+#[derive(Debug, Default)]
+struct Batch {
+    meta: [RecvMeta; BATCH_SIZE],
+    count: usize,
+    /// Which message is next, and where in it the next datagram is.
+    message: usize,
+    at: usize,
+}
+
+impl Batch {
+    /// The next datagram that is not passed on yet; `size`: of a message's room.
+    fn next<'a>(&mut self, storage: &'a [u8], size: usize) -> Option<(RecvMeta, &'a [u8])> {
+        loop {
+            let meta = *self.meta[..self.count].get(self.message)?;
+            let room = storage.chunks_exact(size).nth(self.message)?;
+            let sane = (1..=MAX_DATAGRAM).contains(&meta.stride);
+            match room.get(self.at..meta.len.min(size)) {
+                Some(rest) if sane && !rest.is_empty() => {
+                    let len = meta.stride.min(rest.len());
+                    self.at += len;
+                    return Some((meta, &rest[..len]));
+                }
+                _ => (self.message, self.at) = (self.message + 1, 0),
+            }
+        }
+    }
 }
 
 impl Receiver {
@@ -55,11 +86,15 @@ impl Receiver {
             socket,
             storage: vec![0; size * BATCH_SIZE],
             size,
+            batch: Batch::default(),
         })
     }
 
     /// Ready when [`Receiver::turn`] may find something.
     pub fn poll_ready(&self, context: &mut Context<'_>) -> Poll<()> {
+        if self.batch.message < self.batch.count {
+            return Poll::Ready(());
+        }
         #[cfg(unix)]
         let ready = self.readiness.poll_read_ready(context).map(|_| ());
         #[cfg(not(unix))]
@@ -67,63 +102,115 @@ impl Receiver {
         ready
     }
 
-    /// Reads what is available, up to a limit, and passes each datagram to `deliver`, with the address
-    /// it came from and, if the system reports it, our address that it was sent to. True if there may be
-    /// more.
-    pub fn turn(&mut self, mut deliver: impl FnMut(SocketAddr, Option<IpAddr>, &[u8])) -> bool {
-        for _ in 0..CALLS {
-            match self.receive(&mut deliver) {
-                Ok(count) if count < BATCH_SIZE => {
-                    // Nothing is left. Later datagrams make the socket ready again.
-                    let drained = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
-                    let _ = self.try_io(drained);
-                    return false;
+    /// Reads what is available, as far as the budget goes, and passes each datagram to `deliver`, with the
+    /// address it came from and, if the system reports it, our address that it was sent to. True if there
+    /// may be more.
+    pub fn turn(
+        &mut self,
+        budget: &mut Budget,
+        mut deliver: impl FnMut(SocketAddr, Option<IpAddr>, &[u8]),
+    ) -> bool {
+        loop {
+            while let Some((meta, contents)) = self.batch.next(&self.storage, self.size) {
+                budget.spend(1, contents.len());
+                deliver(canonical(meta.addr), meta.dst_ip, contents);
+                if budget.is_step_over() && !budget.goes_on(Instant::now()) {
+                    return true;
                 }
-                Ok(_) => {}
+            }
+            let last = self.batch.count;
+            self.batch.count = 0;
+            if (1..BATCH_SIZE).contains(&last) {
+                return false;
+            }
+            budget.spend(1, 0);
+            match self.receive() {
+                Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
                 // A late ICMP error, for example. The next read shows whether it persists.
+                Err(_) if budget.is_step_over() && !budget.goes_on(Instant::now()) => return true,
                 Err(_) => {}
             }
         }
-        true
     }
 
-    /// Reads a batch of datagrams. Returns the number of messages.
-    fn receive(
-        &mut self,
-        deliver: &mut impl FnMut(SocketAddr, Option<IpAddr>, &[u8]),
-    ) -> io::Result<usize> {
-        let mut meta = [RecvMeta::default(); BATCH_SIZE];
-        let mut storage = std::mem::take(&mut self.storage);
-        let received = {
-            let mut chunks = storage.chunks_exact_mut(self.size);
-            let mut buffers: [IoSliceMut<'_>; BATCH_SIZE] =
-                std::array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
-            let socket = &self.socket;
-            self.try_io(|| {
-                socket
-                    .state()
-                    .recv(socket.io().into(), &mut buffers, &mut meta)
-            })
-        };
-        let count = *received.as_ref().unwrap_or(&0);
-        for (meta, buffer) in meta.iter().zip(storage.chunks_exact(self.size)).take(count) {
-            if meta.stride == 0 || meta.stride > MAX_DATAGRAM {
-                continue;
-            }
-            for contents in buffer[..meta.len.min(self.size)].chunks(meta.stride) {
-                deliver(canonical(meta.addr), meta.dst_ip, contents);
-            }
+    /// Reads a batch of datagrams. If it is not a whole one, nothing was left, and later datagrams make
+    /// the socket ready again.
+    fn receive(&mut self) -> io::Result<()> {
+        let Batch {
+            meta,
+            count,
+            message,
+            at,
+        } = &mut self.batch;
+        let mut chunks = self.storage.chunks_exact_mut(self.size);
+        let mut buffers: [IoSliceMut<'_>; BATCH_SIZE] =
+            std::array::from_fn(|_| IoSliceMut::new(chunks.next().unwrap_or_default()));
+        let socket = &self.socket;
+        (*message, *at) = (0, 0);
+        *count = try_io(&self.readiness, || {
+            socket.state().recv(socket.io().into(), &mut buffers, meta)
+        })?;
+        if *count < BATCH_SIZE {
+            let drained = || Err::<(), _>(io::ErrorKind::WouldBlock.into());
+            let _ = try_io(&self.readiness, drained);
         }
-        self.storage = storage;
-        received
+        Ok(())
     }
+}
 
-    fn try_io<R>(&self, read: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
-        #[cfg(unix)]
-        let done = self.readiness.try_io(Interest::READABLE, |_| read());
-        #[cfg(not(unix))]
-        let done = self.readiness.try_io(Interest::READABLE, read);
-        done
+fn try_io<R>(readiness: &Readiness, read: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
+    #[cfg(unix)]
+    let done = readiness.try_io(Interest::READABLE, |_| read());
+    #[cfg(not(unix))]
+    let done = readiness.try_io(Interest::READABLE, read);
+    done
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::budget::Allowance;
+    use crate::tuning::Tuning;
+
+    #[test]
+    fn a_turn_ends_within_a_batch_and_goes_on_there() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let address = "127.0.0.1:0".parse().unwrap();
+            let socket = Arc::new(Socket::bind(Some(address), &Tuning::default()).unwrap());
+            let to = socket.io().local_addr().unwrap();
+            let mut receiver = Receiver::new(socket).unwrap();
+            let viewer = std::net::UdpSocket::bind(address).unwrap();
+            for round in 0..2 {
+                let sent: Vec<u8> = (0..20).map(|i| 20 * round + i).collect();
+                for &number in &sent {
+                    viewer.send_to(&[number; 5], to).unwrap();
+                }
+                let mut got = Vec::new();
+                while got.len() < sent.len() {
+                    let ready = poll_fn(|context| receiver.poll_ready(context));
+                    tokio::time::timeout(Duration::from_secs(60), ready)
+                        .await
+                        .expect("what is left is ready");
+                    let allowance = Allowance {
+                        time: Duration::from_secs(60),
+                        items: 7,
+                        bytes: 1 << 20,
+                    };
+                    let mut budget = Budget::new(allowance, Instant::now());
+                    let before = got.len();
+                    receiver.turn(&mut budget, |_, _, contents| got.push(contents[0]));
+                    assert!(got.len() <= before + 7);
+                }
+                assert_eq!(got, sent);
+            }
+        });
     }
 }

@@ -233,6 +233,18 @@ pub(super) fn no_parameter_sets(url: &CameraUrl, after: Duration) -> Error {
     )
 }
 
+/// Reading what the camera sends takes more time than it may.
+pub(super) fn exceeds_share(url: &CameraUrl) -> Error {
+    Error::new(
+        Status::Camera,
+        format!(
+            "camera {} sends more small packets than can be taken beside the other streams: check that \
+             its URL leads to a camera, and restart the camera",
+            url.authority()
+        ),
+    )
+}
+
 /// The camera has no track that can be used. `why`: of the first that cannot.
 pub(super) fn nothing_usable(url: &CameraUrl, why: Option<&Unusable>) -> Error {
     let camera = url.authority();

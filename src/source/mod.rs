@@ -34,7 +34,7 @@ pub use timeouts::Timeouts;
 pub use tracks::{REORDER, Tracks};
 pub use url::CameraUrl;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::budget::Allowance;
 use crate::error::Error;
@@ -116,6 +116,19 @@ pub trait Sink {
 
     /// The camera is on demand and no longer wanted: it is disconnected until it is.
     fn idle(&mut self);
+
+    /// A turn of the source took all of its budget, and there is more to do. Returns what the next turn
+    /// may take.
+    fn overran(&mut self, began: Instant) -> Allowance {
+        let _ = began;
+        TURN
+    }
+
+    /// Whether the source has taken more than its share of the worker for so long that it is to be given
+    /// up.
+    fn exceeds_share(&mut self) -> bool {
+        false
+    }
 }
 
 /// What a pushed source reports in addition.

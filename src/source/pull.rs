@@ -251,8 +251,12 @@ impl<'a> Attempt<'a> {
                 });
             }
             if !self.budget.goes_on(now.into_std()) {
+                let allowance = sink.overran(self.budget.began());
+                if sink.exceeds_share() {
+                    return failure::exceeds_share(&self.camera.config.url);
+                }
                 tokio::task::yield_now().await;
-                self.budget = Budget::new(TURN, std::time::Instant::now());
+                self.budget = Budget::new(allowance, std::time::Instant::now());
             }
         }
     }

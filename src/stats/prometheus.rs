@@ -98,7 +98,7 @@ fn streams(out: &mut Text, workers: &[WorkerSnapshot]) {
             |s| s.info.since_last_media.map_or(0, |t| t.as_millis() as u64),
         ),
     ];
-    let counters: [(&str, &str, Value); 19] = [
+    let counters: [(&str, &str, Value); 20] = [
         ("stream_received_bytes", "Bytes of media received.", |s| {
             s.info.bytes
         }),
@@ -129,6 +129,11 @@ fn streams(out: &mut Text, workers: &[WorkerSnapshot]) {
         ("stream_reconnects", "Reconnections of the camera.", |s| {
             s.info.reconnects.into()
         }),
+        (
+            "stream_given_up",
+            "Times that the camera was given up: it took more than its share of a worker.",
+            |s| s.given_up,
+        ),
         (
             "stream_sent_packets",
             "SRTP packets sent to viewers.",

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
@@ -13,9 +13,11 @@ use super::fan_out::{FanOut, PORTION, Pass};
 use super::held_sound::{HeldSound, Wait};
 use super::log_lines;
 use super::session_io::{StreamTracks, session_io};
+use super::shares::{self, Behind};
 use super::slots::{Slots, Viewer};
 use super::stream::Arrived;
 use super::streams::Streams;
+use crate::budget::Allowance;
 use crate::error::{Error, Result, Status, panicked, shutting_down};
 use crate::events::{Notice, StreamEvent};
 use crate::media::{AccessUnit, MediaKind, TrackInfo};
@@ -30,6 +32,8 @@ pub struct Core {
     pub(super) streams: Streams,
     pub(super) viewers: Slots,
     fan_out: FanOut,
+    /// Streams whose sources do not get through.
+    behind: Behind,
     pub(super) held_sound: HeldSound,
     /// Wakes the worker's loop because a deadline has moved closer.
     rearmed: Rc<Notify>,
@@ -45,6 +49,7 @@ impl Core {
             streams: Streams::default(),
             viewers: Slots::default(),
             fan_out: FanOut::default(),
+            behind: Behind::default(),
             held_sound: HeldSound::default(),
             rearmed,
             buffer: Box::new([0; _]),
@@ -415,6 +420,17 @@ impl Core {
         self.send_to_audience(id, arrival, packetized, timed);
     }
 
+    /// The turn of a stream's source ended before it was through. Returns what its next turn may take.
+    pub(super) fn overran(&mut self, id: StreamId, began: Instant, now: Instant) -> Allowance {
+        let shares = self.streams.iter().map(|(_, entry)| &entry.stream.share);
+        let behind = self.behind.count(now, shares);
+        let others = behind.saturating_sub(1);
+        if let Some(entry) = self.streams.get_mut(id) {
+            entry.stream.share.overran(began, now, others);
+        }
+        shares::turn(others)
+    }
+
     /// Takes a keyframe that no camera sent into the ring. It is sent with the access unit that follows.
     pub(super) fn opening(&mut self, id: StreamId, unit: &AccessUnit<'_>) {
         let Some(entry) = self.streams.get_mut(id) else {
@@ -450,7 +466,12 @@ impl Core {
             self.held_sound.sent(id);
         }
         match self.fan_out.begin(id, audience, arrival) {
-            Some(pass) => self.send_portion(pass, now, timed),
+            Some(pass) => {
+                let time = self.send_portion(pass, now, timed);
+                if let Some(entry) = self.streams.get_mut(id) {
+                    entry.stream.share.delivered(time);
+                }
+            }
             None => self.rearmed.notify_one(),
         }
     }
@@ -482,8 +503,9 @@ impl Core {
         self.fan_out.is_pending()
     }
 
-    /// Sends new packets to some of a stream's viewers. `timed`: measure the time spent in system calls.
-    fn send_portion(&mut self, mut pass: Pass, now: Instant, timed: bool) {
+    /// Sends new packets to some of a stream's viewers; returns the time that it took. `timed`: measure the
+    /// time spent in system calls.
+    fn send_portion(&mut self, mut pass: Pass, now: Instant, timed: bool) -> Duration {
         let Core {
             context,
             streams,
@@ -494,7 +516,7 @@ impl Core {
         } = self;
         let tracks = StreamTracks::new(streams, pass.stream);
         if tracks.media(pass.stream).is_none() {
-            return;
+            return Duration::ZERO;
         }
         let audience = streams.audience(pass.stream);
         let mut io = session_io(context, &tracks, buffer, now, timed);
@@ -557,5 +579,6 @@ impl Core {
         for stream in keyframes_wanted {
             self.request_keyframe(stream, now);
         }
+        time
     }
 }

@@ -23,6 +23,7 @@ pub(crate) mod quality;
 pub(crate) mod registry;
 mod routes;
 mod session_io;
+mod shares;
 mod sink;
 mod sinks;
 mod slots;

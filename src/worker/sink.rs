@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::core::Core;
 use super::log_lines;
+use crate::budget::Allowance;
 use crate::error::Error;
 use crate::media::{AccessUnit, MediaKind, TrackInfo};
 use crate::source::{Arrival, PushSink, Quirk, Sink};
@@ -100,6 +101,17 @@ impl Sink for StreamSink {
         }
         let now = Instant::now();
         core.enter(self.stream, StreamState::Idle, None, now);
+    }
+
+    fn overran(&mut self, began: Instant) -> Allowance {
+        let mut core = self.core.borrow_mut();
+        core.overran(self.stream, began, Instant::now())
+    }
+
+    fn exceeds_share(&mut self) -> bool {
+        let mut core = self.core.borrow_mut();
+        let entry = core.streams.get_mut(self.stream);
+        entry.is_some_and(|entry| entry.stream.exceeds_share())
     }
 }
 

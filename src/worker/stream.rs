@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::held_sound::Hold;
+use super::shares::Share;
 use crate::error::{Error, Status};
 use crate::media::{AccessUnit, Codec, MediaKind, RateMeter, RingLimits, Track, TrackInfo};
 use crate::random;
@@ -40,6 +41,8 @@ pub struct Stream {
     pub quirks: Quirks,
     /// The sound that waits for more.
     pub hold: Hold,
+    /// What its source takes of the worker.
+    pub share: Share,
     latency: Latency,
     state: StreamState,
     error: Option<Error>,
@@ -86,6 +89,7 @@ struct Counters {
     keyframes: u64,
     dropped: u64,
     keyframe_requests: u64,
+    given_up: u64,
     last_keyframe_request: Option<Instant>,
     last_media: Option<Instant>,
 }
@@ -102,6 +106,7 @@ impl Stream {
             costs: MediaCosts::default(),
             quirks: Quirks::default(),
             hold: Hold::default(),
+            share: Share::default(),
             latency: Latency::default(),
             state: StreamState::Connecting,
             error: None,
@@ -162,6 +167,17 @@ impl Stream {
     /// Video frames arrived that are not sent to any viewer.
     pub fn dropped(&mut self, frames: u64) {
         self.counters.dropped += frames;
+    }
+
+    /// Whether its source has taken more than its share of the worker for so long that it is given up,
+    /// which is counted.
+    pub fn exceeds_share(&mut self) -> bool {
+        let exceeded = self.share.is_exceeded();
+        if exceeded {
+            self.share = Share::default();
+            self.counters.given_up += 1;
+        }
+        exceeded
     }
 
     /// What is wrong with it, while it is live. Of several, the worst.
@@ -448,6 +464,7 @@ impl Stream {
             shown: Shown::default(),
             sinks: Vec::new(),
             sink_frames_dropped: 0,
+            given_up: self.counters.given_up,
             memory: tracks.map(|track| track.ring().memory()).sum(),
             costs: self.costs,
             latency: self.latency.figures(now),

@@ -18,6 +18,7 @@ use tokio::task::LocalSet;
 use super::command::{Command, WorkerContext};
 use super::core::Core;
 use super::demux::{Demux, Inbox, QUEUE_BATCH, Queued, Queues, ReceiverStats};
+use crate::budget::{Allowance, Budget};
 use crate::events::role::{Role, mark_thread};
 use crate::net::Receiver;
 
@@ -29,6 +30,13 @@ const LOOKUP_GRACE: Duration = Duration::from_millis(500);
 
 /// Commands of the host after which it waits until the worker has done them.
 const COMMANDS_AHEAD: usize = 1024;
+
+/// Datagrams of viewers, before others have their turn.
+const DATAGRAMS: Allowance = Allowance {
+    time: Duration::from_millis(1),
+    items: 4096,
+    bytes: 8 << 20,
+};
 
 /// A worker's thread and its command queue.
 pub struct Worker {
@@ -159,21 +167,35 @@ struct Input {
 impl Input {
     /// Ready when there may be a datagram.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let queued = self.queues.poll(context, &mut self.batch);
+        let queued = match self.batch.is_empty() {
+            true => self.queues.poll(context, &mut self.batch),
+            false => Poll::Ready(()),
+        };
         match &self.reader {
             Some((receiver, _)) if queued.is_pending() => receiver.poll_ready(context),
             _ => queued,
         }
     }
 
-    /// Handles what is there, up to a limit. True if there may be more.
-    fn turn(&mut self, core: &mut Core) -> bool {
+    /// Handles what is there, as far as the budget of a turn goes. True if there may be more.
+    fn turn(&mut self, core: &mut Core, now: Instant) -> bool {
+        let mut budget = Budget::new(DATAGRAMS, now);
         let mut more = self.batch.len() >= QUEUE_BATCH;
-        for datagram in self.batch.drain(..) {
-            core.datagram(&datagram);
+        let mut done = 0;
+        for datagram in &self.batch {
+            budget.spend(1, datagram.contents.len());
+            core.datagram(datagram);
+            done += 1;
+            if budget.is_step_over() && !budget.goes_on(Instant::now()) {
+                break;
+            }
+        }
+        self.batch.drain(..done);
+        if budget.is_spent() {
+            return true;
         }
         if let Some((receiver, demux)) = &mut self.reader {
-            more |= receiver.turn(|remote, local, contents| {
+            more |= receiver.turn(&mut budget, |remote, local, contents| {
                 demux.deliver(remote, local, contents, |datagram| core.datagram(&datagram));
             });
         }
@@ -209,7 +231,7 @@ async fn run(
         let more = {
             let core = &mut *core.borrow_mut();
             let begun = Instant::now();
-            let mut more = input.turn(core);
+            let mut more = input.turn(core, begun);
             let now = Instant::now();
             core.datagrams_took(now - begun);
             more |= core.handle_timeouts(now);

@@ -17,6 +17,8 @@ use crate::worker::registry::SessionLocation;
 /// Due sessions that are handled in one turn. Each may send a burst; after that, viewers' datagrams are
 /// read.
 const SESSIONS: usize = 256;
+/// How long that may take: the last that begins in it ends it.
+const SESSIONS_TIME: Duration = Duration::from_millis(1);
 
 impl Core {
     /// Handles a datagram for a session. It need not come from the viewer: a ufrag can be known to others.
@@ -52,6 +54,9 @@ impl Core {
                 entry.stream.costs.delivered(time, None);
             }
             begun = ended;
+            if ended.saturating_duration_since(now) >= SESSIONS_TIME {
+                break;
+            }
         }
         self.send_held_sound(now);
         self.streams.time_out_waiting(now);

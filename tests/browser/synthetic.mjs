@@ -84,7 +84,7 @@ export class SyntheticGateway {
       id: i + 1, variants: [], name: `${place}-${String(Math.floor(i / PLACES.length) + 1).padStart(2, "0")}`, source: i % 9 === 8 ? "push" : "pull",
       state, status, message,
       video_codec: fault === "auth" || fault === "dead" ? null : i % 6 === 5 ? "H265" : "H264", audio_codec: i % 3 ? null : "PCMU",
-      width: fault === "auth" || fault === "dead" ? 0 : width, height: fault === "auth" || fault === "dead" ? 0 : height, bitrate_bps: 0, sessions: 0, reconnects: fault ? 3 : 0, warning: null,
+      width: fault === "auth" || fault === "dead" ? 0 : width, height: fault === "auth" || fault === "dead" ? 0 : height, bitrate_bps: 0, sessions: 0, reconnects: fault ? 3 : 0, given_up: 0, warning: null,
       bytes: 0, frames: 0, keyframes: 0, frames_dropped: 0, packets_lost: 0, keyframe_requests: 0, quirks: {},
       since_last_media_ms: fault ? (fault === "stalled" ? 14_000 : null) : 20,
       memory_bytes: fault ? 0 : Math.round(bps / 2), cost_us: { packetize: 0, seal: 0, send: 0 },

@@ -8,7 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rtsp_webrtc_gateway::config::PullOptions;
+use rtsp_webrtc_gateway::gateway::Gateway;
+use rtsp_webrtc_gateway::state::{StreamId, StreamState};
 use rtsp_webrtc_gateway::tuning::Key;
+use testkit::viewer::UdpViewer;
 
 use crate::common::{LONG, cameras, frames, has_frames, pull, tuned, watch};
 
@@ -73,15 +76,8 @@ impl Peer {
     }
 
     fn rtp(&mut self, time: u32, mark: bool, payload: &[u8]) -> io::Result<()> {
-        let mut packet = vec![b'$', 0];
-        packet.extend((12 + payload.len() as u16).to_be_bytes());
-        packet.extend([0x80, 96 | u8::from(mark) << 7]);
-        packet.extend(self.sequence.to_be_bytes());
-        packet.extend(time.to_be_bytes());
-        packet.extend([0, 0, 0, 1]);
-        packet.extend(payload);
-        self.sequence = self.sequence.wrapping_add(1);
-        self.stream.write_all(&packet)
+        let frame = frame(&mut self.sequence, time, mark, payload);
+        self.stream.write_all(&frame)
     }
 
     /// Says the same over and over.
@@ -98,9 +94,32 @@ impl Peer {
     }
 }
 
+/// The next RTP packet in an interleaved frame.
+fn frame(sequence: &mut u16, time: u32, mark: bool, payload: &[u8]) -> Vec<u8> {
+    let mut frame = vec![b'$', 0];
+    frame.extend((12 + payload.len() as u16).to_be_bytes());
+    frame.extend([0x80, 96 | u8::from(mark) << 7]);
+    frame.extend(sequence.to_be_bytes());
+    frame.extend(time.to_be_bytes());
+    frame.extend([0, 0, 0, 1]);
+    frame.extend(payload);
+    *sequence = sequence.wrapping_add(1);
+    frame
+}
+
 /// Runs a gateway whose one worker has a good camera and one that does `evil` with each
-/// connection.
+/// connection, for a while.
 fn survives(evil: impl Fn(&mut Peer) -> io::Result<()> + Send + Sync + 'static) {
+    attack(evil, |_, viewer, _| {
+        viewer.run_till(ATTACK, |_| false);
+    });
+}
+
+/// The same, for as long as `watch` looks on.
+fn attack(
+    evil: impl Fn(&mut Peer) -> io::Result<()> + Send + Sync + 'static,
+    watch_on: impl FnOnce(&Gateway, &mut UdpViewer, StreamId),
+) {
     let camera = cameras(&["good"]);
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -139,7 +158,7 @@ fn survives(evil: impl Fn(&mut Peer) -> io::Result<()> + Send + Sync + 'static) 
     let bad = gateway.add_stream("bad", options).unwrap();
     let before = frames(&viewer.viewer);
     // Time for the attack to do its worst, then more video.
-    viewer.run_till(ATTACK, |_| false);
+    watch_on(&gateway, &mut viewer, bad);
     let enough = has_frames(before + 25);
     assert!(viewer.run_till(LONG, enough), "the good camera starves");
     assert_eq!(viewer.viewer.video.lost(), 0);
@@ -379,5 +398,37 @@ fn tiny_pictures_as_fast_as_possible_in_order() {
             peer.rtp(picture * 3600, true, &[0x41, 0x9a, 0x10])?;
         }
         Ok(())
+    });
+}
+
+#[test]
+fn a_camera_that_takes_more_than_its_share_is_given_up() {
+    let evil = |peer: &mut Peer| {
+        peer.play(SDP)?;
+        peer.rtp(0, true, IDR)?;
+        let mut time = 0u32;
+        loop {
+            let mut many = Vec::new();
+            for _ in 0..4000 {
+                time = time.wrapping_add(3600);
+                many.extend(frame(&mut peer.sequence, time, true, &[0x41, 0x9a, 0x10]));
+            }
+            peer.stream.write_all(&many)?;
+        }
+    };
+    attack(evil, |gateway, viewer, bad| {
+        let given_up = || {
+            let info = gateway.stream_info(bad).unwrap();
+            info.state == StreamState::Retrying && info.message.contains("more small packets")
+        };
+        let end = std::time::Instant::now() + LONG;
+        while !given_up() {
+            assert!(std::time::Instant::now() < end, "it is still connected");
+            viewer.run_till(Duration::from_millis(20), |_| false);
+        }
+        let metrics = gateway.metrics().unwrap();
+        let name = "rtsp_webrtc_gateway_stream_given_up_total{stream=\"bad\"} ";
+        let count = metrics.lines().find_map(|line| line.strip_prefix(name));
+        assert!(count.unwrap().parse::<u32>().unwrap() >= 1);
     });
 }

@@ -8,12 +8,13 @@ use tokio::time::timeout_at;
 
 use super::bitstream::{self, Content};
 use super::queue::{Data, Receiver, Report, Unit};
+use crate::budget::Budget;
 use crate::error::{Error, Status};
 use crate::media::{AccessUnit, Codec, MediaKind, TrackInfo};
 use crate::source::audio::{self, Audio};
 use crate::source::rtp::Format;
 use crate::source::video::{Gate, Passed, Received};
-use crate::source::{Arrival, PushSink};
+use crate::source::{Arrival, PushSink, TURN};
 
 /// Maximum number of bytes that are kept for the next coded frame: parameter sets and SEI are small.
 const MAX_GATHERED: usize = 64 << 10;
@@ -35,9 +36,16 @@ pub async fn run(mut receiver: Receiver, mut sink: impl PushSink) {
             None => next.await,
         };
         pushed.take_report(report, &mut sink);
+        let mut budget = Budget::new(TURN, Instant::now());
         for unit in batch.drain(..) {
+            budget.spend(1, unit.data.as_slice().len());
             if let Some(buffer) = pushed.take(unit, &mut sink) {
                 receiver.queue.recycle(buffer);
+            }
+            if budget.is_step_over() && !budget.goes_on(Instant::now()) {
+                let allowance = sink.overran(budget.began());
+                tokio::task::yield_now().await;
+                budget = Budget::new(allowance, Instant::now());
             }
         }
         if receiver.is_ready() {
