@@ -21,8 +21,10 @@
 mod link;
 mod trace;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::SocketAddr;
+use std::rc::Rc;
 use std::time::Instant;
 
 pub use link::{Bandwidth, Bursts, Fate, Link, Pipe, Step};
@@ -56,7 +58,8 @@ pub struct Network {
     random: fastrand::Rng,
     default_link: Link,
     directions: HashMap<(SocketAddr, SocketAddr), Direction>,
-    pipes: Vec<Pipe>,
+    /// Another network may share them.
+    pipes: Vec<Rc<RefCell<Pipe>>>,
     /// Pipes that use the default link.
     followers: Vec<usize>,
     /// By arrival; the serial number keeps datagrams that arrive together in sending order.
@@ -88,7 +91,7 @@ impl Network {
     pub fn set_default_link(&mut self, link: Link) {
         self.default_link = link;
         for &pipe in &self.followers {
-            self.pipes[pipe].link = link;
+            self.pipes[pipe].borrow_mut().link = link;
         }
     }
 
@@ -96,17 +99,33 @@ impl Network {
     pub fn set_link(&mut self, from: SocketAddr, to: SocketAddr, link: Link) {
         let pipe = self.direction(from, to).pipe;
         self.followers.retain(|follower| *follower != pipe);
-        self.pipes[pipe].link = link;
+        self.pipes[pipe].borrow_mut().link = link;
     }
 
     /// Sets one link for several directions, which share its queue and its wire.
     pub fn set_shared_link(&mut self, directions: &[(SocketAddr, SocketAddr)], link: Link) {
         let pipe = self.pipes.len();
         let random = self.random.fork();
-        self.pipes.push(Pipe::new(link, random));
+        self.pipes
+            .push(Rc::new(RefCell::new(Pipe::new(link, random))));
         for &(from, to) in directions {
             self.direction(from, to).pipe = pipe;
         }
+    }
+
+    /// Lets one direction of another network, `theirs`, share the link of `ours`. Sends of both are expected in
+    /// order of time.
+    pub fn share_link(
+        &mut self,
+        ours: (SocketAddr, SocketAddr),
+        other: &mut Network,
+        theirs: (SocketAddr, SocketAddr),
+    ) {
+        let mine = self.direction(ours.0, ours.1).pipe;
+        let shared = Rc::clone(&self.pipes[mine]);
+        let pipe = other.pipes.len();
+        other.pipes.push(shared);
+        other.direction(theirs.0, theirs.1).pipe = pipe;
     }
 
     /// Drops the `n`-th datagram ever sent in this direction; the first is number 0.
@@ -135,7 +154,7 @@ impl Network {
         direction.counts.sent += 1;
         let lose = direction.drops.remove(&n);
         let pipe = direction.pipe;
-        let fate = self.pipes[pipe].carry(now, bytes.len(), lose);
+        let fate = self.pipes[pipe].borrow_mut().carry(now, bytes.len(), lose);
         let counts = &mut self.direction(from, to).counts;
         match fate {
             Fate::Lost => counts.lost += 1,
@@ -176,8 +195,8 @@ impl Network {
         self.directions.entry((from, to)).or_insert_with(|| {
             // Each direction draws from its own generator, so that traffic one way does not change the luck of the other.
             let pipe = self.pipes.len();
-            self.pipes
-                .push(Pipe::new(self.default_link, self.random.fork()));
+            let link = Pipe::new(self.default_link, self.random.fork());
+            self.pipes.push(Rc::new(RefCell::new(link)));
             self.followers.push(pipe);
             Direction {
                 pipe,

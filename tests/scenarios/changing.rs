@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use testkit::net::{Bandwidth, Bursts, Link, Step, lte, wifi};
 
-use crate::thin::{MS, SECOND, behind, setup, times, watch};
+use crate::thin::{MS, SECOND, behind, setup, times, watch, without_sound};
 
 #[test]
 fn after_a_drop_the_stream_is_back_within_seconds() {
@@ -102,4 +102,26 @@ fn loss_and_jitter_leave_no_frames_out() {
         assert!(seen.gap < 500 * MS, "{link:?} {seen:?}");
         assert!(seen.frames >= 740, "{link:?} {seen:?}");
     }
+}
+
+#[test]
+fn after_a_dip_of_wifi_the_picture_is_soon_live_again() {
+    let link = Link {
+        delay: MS,
+        bandwidth: Bandwidth::Steps(wifi()),
+        queue: 150 * MS,
+        ..Link::default()
+    };
+    let mut all = Duration::ZERO;
+    for after in [100, 900, 1700, 2500, 3300, 3900] {
+        let mut world = behind(link, after * MS, without_sound());
+        world.run(3 * SECOND);
+        let seen = watch(&mut world, 37 * SECOND);
+        println!("{after}: {seen:?} {:?}", world.session.figures());
+        assert!(seen.age < 150 * MS, "{after} ms: {seen:?}");
+        assert_eq!(world.session.figures().skips, 0, "{after} ms: {seen:?}");
+        all += seen.age;
+    }
+    // Without any pacing it is 95 ms.
+    assert!(all < 6 * 125 * MS, "{all:?}");
 }

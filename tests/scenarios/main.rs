@@ -23,6 +23,7 @@ mod rare_keyframes;
 mod reports;
 mod rest;
 mod roaming;
+mod shared;
 mod srtp_policy;
 mod stalls;
 mod start;

@@ -42,6 +42,22 @@ pub fn setup() -> Setup {
     }
 }
 
+/// 500 kbit/s, a keyframe of 9.5 kB every four seconds.
+pub fn without_sound() -> Setup {
+    let viewer = ViewerConfig {
+        audio: false,
+        feedback_interval: 62 * MS,
+        ..ViewerConfig::chromium()
+    };
+    Setup {
+        sizes: Some((9_500, 2_376)),
+        gop: 100,
+        congestion: true,
+        viewer,
+        ..Setup::default()
+    }
+}
+
 /// A link of this many tenths of the stream's rate that queues as long, as with `tc tbf` and a burst
 /// of 4 kB.
 pub fn times(tenths: u64, queue: Duration) -> Link {
@@ -58,6 +74,14 @@ pub fn times(tenths: u64, queue: Duration) -> Link {
 /// A viewer behind `link` that comes `after` the camera was switched on.
 pub fn behind(link: Link, after: Duration, setup: Setup) -> World {
     let mut world = World::new(setup);
+    put_behind(&mut world, link);
+    world.camera_ran(after);
+    world.connect();
+    world
+}
+
+/// From now on the viewer is behind `link`.
+pub fn put_behind(world: &mut World, link: Link) {
     world
         .network
         .set_link(address(GATEWAY), address(VIEWER), link);
@@ -68,9 +92,6 @@ pub fn behind(link: Link, after: Duration, setup: Setup) -> World {
     world
         .network
         .set_link(address(VIEWER), address(GATEWAY), back);
-    world.camera_ran(after);
-    world.connect();
-    world
 }
 
 /// Runs for `time` and says what was seen meanwhile.

@@ -240,7 +240,12 @@ pub const LIMITS: RingLimits = RingLimits {
 impl World {
     /// A world in which the offer has been answered.
     pub fn new(setup: Setup) -> World {
-        let (now, wall) = (Instant::now(), SystemTime::now());
+        World::at(Instant::now(), setup)
+    }
+
+    /// The same; `now` is its beginning.
+    pub fn at(now: Instant, setup: Setup) -> World {
+        let wall = SystemTime::now();
         let [sps, pps] = setup.clip.parameter_sets();
         let video_info = match (&setup.frames, &setup.video) {
             (Some(frames), _) => info(frames.codec),

@@ -2,8 +2,10 @@
 //! (draft-ietf-rmcat-gcc-02 sections 5.5 and 6), and follows the measurements of packet trains.
 
 use super::Limits;
+use super::drain::Drain;
 use super::train::{Sample, Shown};
 use super::trend::Usage;
+use super::trial::{Evidence, Outcome, Trial};
 
 /// Multiplicative increase per second; near the known capacity, one packet of this size per response
 /// time instead.
@@ -70,6 +72,8 @@ pub struct Flow {
     pub waits: bool,
     /// The delay of a queue that does not drain, in microseconds.
     pub queue: Option<i64>,
+    /// Whether it is longer than what is on its way needs it to be.
+    pub stands: bool,
     /// Time from sending a packet to feedback on it, in microseconds.
     pub response: u64,
 }
@@ -95,8 +99,11 @@ pub struct Control {
     lowered: Option<u64>,
     /// The same, unless the path is still wide.
     narrowed: Option<u64>,
+    drain: Drain,
     /// What one train showed of a wide path, and when.
     doubted: Option<(f64, u64)>,
+    /// The last leap, while it is on trial.
+    trial: Option<Trial>,
 }
 
 impl Control {
@@ -115,7 +122,9 @@ impl Control {
             updated: 0,
             lowered: None,
             narrowed: None,
+            drain: Drain::default(),
             doubted: None,
+            trial: None,
         }
     }
 
@@ -169,10 +178,15 @@ impl Control {
         if let Some(delivered) = flow.delivered
             && usage != Usage::Over
             && RELY * delivered > self.estimate
+            && !self.drain.explains(now, RELY * delivered)
         {
             self.set((RELY * delivered).min(self.high.0));
         }
+        if !flow.stands {
+            self.drain.done();
+        }
         match usage {
+            Usage::Normal if flow.stands => self.drain(now, flow),
             Usage::Normal => self.rise(since, flow),
             Usage::Under => {}
             Usage::Over => self.overused(now, flow),
@@ -205,6 +219,32 @@ impl Control {
         }
     }
 
+    /// A queue stands.
+    fn drain(&mut self, now: u64, flow: Flow) {
+        let (Some(queue), Some(delivered)) = (flow.queue, flow.delivered) else {
+            return;
+        };
+        let drain = &mut self.drain;
+        let Some(share) = drain.share(now, queue, flow.response, delivered) else {
+            return;
+        };
+        let carried = delivered.max(self.measured_of_late(now));
+        if self.fills(flow) {
+            self.edge = Some(carried);
+            self.lower(now, share * carried);
+        } else {
+            self.lower(now, (share * carried).max(FILLING * self.estimate));
+        }
+    }
+
+    /// The capacity that a train showed of late, or 0.
+    fn measured_of_late(&self, now: u64) -> f64 {
+        match self.capacity {
+            Some((rate, at)) if now < at + REMEMBERED => rate,
+            _ => 0.0,
+        }
+    }
+
     fn overused(&mut self, now: u64, flow: Flow) {
         let wide = self.is_wide(flow);
         if wide && flow.queue.is_some_and(|queue| queue < STANDS) {
@@ -220,11 +260,7 @@ impl Control {
             self.lower(now, self.estimate * FILLING);
             return;
         };
-        let capacity = self
-            .capacity
-            .filter(|(_, at)| now < at + REMEMBERED)
-            .map_or(0.0, |(rate, _)| rate);
-        let carried = delivered.max(capacity);
+        let carried = delivered.max(self.measured_of_late(now));
         let share = if self.fills(flow) {
             FILLING
         } else {
@@ -269,14 +305,14 @@ impl Control {
             Shown::AtLeast(_) if !sample.proves => return,
             Shown::AtLeast(rate) => {
                 if usage != Usage::Over && RELY * rate > self.estimate * 1.05 {
-                    self.leap(RELY * rate);
+                    self.leap(now, RELY * rate);
                 }
             }
             Shown::Capacity(rate, measured) => {
                 self.capacity = Some((rate, now));
                 if RELY * rate > self.estimate {
                     if sample.proves || !self.known {
-                        self.leap(RELY * rate);
+                        self.leap(now, RELY * rate);
                     }
                 } else if !self.known {
                     self.edge = Some(rate);
@@ -351,8 +387,9 @@ impl Control {
     }
 
     /// Raises the estimate to `rate`, within the limit of one step.
-    fn leap(&mut self, rate: f64) {
+    fn leap(&mut self, now: u64, rate: f64) {
         let most = if self.known {
+            self.trial = Some(Trial::new(now, self.estimate));
             LEAP * self.estimate
         } else {
             f64::MAX
@@ -361,6 +398,25 @@ impl Control {
         if self.edge.is_some_and(|edge| self.estimate > edge) {
             self.edge = None;
         }
+    }
+
+    /// Packets that left from this time on show whether the last leap was too far.
+    pub fn on_trial(&self) -> Option<i64> {
+        self.trial.as_ref().map(Trial::since)
+    }
+
+    /// Applies what is told of them. True if it was too far.
+    pub fn tried(&mut self, now: u64, evidence: Evidence) -> bool {
+        let outcome = self.trial.as_mut().map(|trial| trial.hear(evidence));
+        if outcome != Some(Outcome::Open) {
+            self.trial = None;
+        }
+        let Some(Outcome::Failed(before)) = outcome else {
+            return false;
+        };
+        self.edge = Some(before);
+        self.lower(now, before);
+        true
     }
 
     /// Lowers the estimate to `rate` if it is higher.
@@ -400,6 +456,7 @@ mod tests {
             wanted: sent,
             waits: false,
             queue: None,
+            stands: false,
             response: 100_000,
         }
     }

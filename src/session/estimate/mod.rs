@@ -16,9 +16,11 @@
 //! number.
 
 mod control;
+mod drain;
 mod feedback;
 mod history;
 mod least;
+mod measured;
 mod meter;
 mod probing;
 mod reports;
@@ -26,6 +28,7 @@ mod rest;
 mod standing;
 mod train;
 mod trend;
+mod trial;
 
 use std::time::{Duration, Instant};
 
@@ -35,22 +38,15 @@ pub use train::Shown;
 pub use trend::Usage;
 
 use control::{Control, Flow};
-use history::History;
+use measured::{Measured, packets_time};
 use meter::Meter;
 use probing::{Probe, Probing};
 use reports::Reports;
-use rest::{Answer, Rest};
-use standing::Standing;
-use train::Train;
-use trend::Trend;
+use rest::Rest;
 
 /// IPv4 and UDP headers.
 pub const HEADERS: usize = 28;
-/// Microseconds in a unit of the reference time.
-const REFERENCE: i64 = 64_000;
-/// Windows of the delivered rate, half a second, and of the sent rate, two seconds, which averages
-/// over a keyframe: logarithm of their buckets in microseconds.
-const DELIVERED: u32 = 15;
+/// Window of the sent rate, two seconds, which averages over a keyframe: logarithm of its buckets in microseconds.
 const SENT: u32 = 17;
 /// Minimum number of packets and time in microseconds for a loss measurement.
 const LOSS_PACKETS: u32 = 25;
@@ -58,7 +54,11 @@ const LOSS_TIME: u64 = 250_000;
 /// The estimate is halved after this time in microseconds without feedback on what was sent.
 const SILENCE: u64 = 1_000_000;
 
-/// After this time in microseconds without feedback an overuse says nothing any more.
+/// A queue that stands for longer than this, in microseconds, besides what is usual, is drained, and one that stands
+/// for longer than that is not made longer by a probe.
+const STANDS: i64 = 30_000;
+const STANDS_A_LITTLE: i64 = 10_000;
+/// After this time in microseconds without feedback an overuse says nothing any more, or a queue.
 const DRAINS: u64 = 500_000;
 /// Padding is sent this much later, in microseconds, if more than this share of the estimate is used. For a
 /// better variant it is not as late.
@@ -67,8 +67,6 @@ const PADDED_PAUSE: u64 = 2_000_000;
 const PADDED_PAUSE_FOR_BETTER: u64 = 1_000_000;
 /// The estimate after a queue was noticed on a path that was not measured, relative to the wanted rate.
 const DOUBTED: f64 = 2.0;
-/// A gap in the viewer's arrival times, in microseconds, that is taken for a jump of its clock.
-const JUMP: u64 = 3_000_000;
 
 /// The contents of a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,33 +103,6 @@ pub struct Estimator {
     uncovered: Meter,
     /// Allocated with the first transport-wide sequence number.
     measured: Option<Box<Measured>>,
-}
-
-/// The state for transport-wide feedback.
-#[derive(Debug)]
-struct Measured {
-    history: History,
-    trend: Trend,
-    standing: Standing,
-    train: Option<Train>,
-    /// The delivered rate by the viewer's clock, and the rate at which the same packets and those
-    /// lost between them were sent.
-    delivered: Meter,
-    offered: Meter,
-    newest_arrival: i64,
-    newest_sent: i64,
-    newest_number: Option<u16>,
-    /// The last reference time, as received and unwrapped.
-    reference: Option<(u32, i64)>,
-    number: Option<u8>,
-    /// Smoothed time from sending a packet to feedback on it.
-    response: u64,
-    lost: u32,
-    reported: u32,
-    loss_since: u64,
-    heard: u64,
-    sent_unheard: bool,
-    silent: bool,
 }
 
 impl Estimator {
@@ -238,11 +209,7 @@ impl Estimator {
                 .measured
                 .get_or_insert_with(|| Box::new(Measured::new(now)));
             let probe = kind == Kind::Probe;
-            measured.history.sent(now, sequence, size, probe);
-            if !measured.sent_unheard {
-                measured.sent_unheard = true;
-                measured.heard = now;
-            }
+            measured.packet_sent(now, sequence, size, probe);
         }
     }
 
@@ -262,9 +229,11 @@ impl Estimator {
             return;
         }
         let (pace, first) = (self.control.estimate(), !self.control.is_known());
+        let capacity = pace + self.uncovered.last_rate();
         let had_collapsed = self.control.has_collapsed();
         let mut samples = [None; 4];
-        if !measured.take(now, feedback, pace, first, &mut samples) {
+        let on_trial = self.control.on_trial();
+        if !measured.take(now, feedback, pace, first, on_trial, &mut samples) {
             return;
         }
         if measured.silent {
@@ -272,8 +241,19 @@ impl Estimator {
             self.control.feedback_resumed();
             self.probing.restart();
         }
-        self.usage = measured.trend.usage();
-        let flow = measured.flow(self.sent.rate(now as i64), self.probing.wanted(), waits);
+        self.usage = measured.usage();
+        let mut evidence = measured.evidence;
+        evidence.queued -= packets_time(capacity);
+        if self.control.tried(now, evidence) {
+            self.probing.failed(now);
+        }
+        let flow = Flow {
+            sent: self.sent.rate(now as i64),
+            wanted: self.probing.wanted(),
+            waits,
+            stands: measured.has_queue(STANDS, capacity),
+            ..measured.flow()
+        };
         for mut sample in samples.into_iter().flatten() {
             if sample.probe {
                 sample.shown = sample.shown.besides(self.uncovered.last_rate());
@@ -354,15 +334,13 @@ impl Estimator {
     /// The probe to send now, if one is due. It counts as sent.
     pub fn probe(&mut self, now: Instant, of: ProbeOf) -> Option<Probe> {
         let now = self.micros(now);
-        // What was overused drains if nothing follows.
-        let heard = self
-            .measured
-            .as_ref()
-            .map_or(now, |measured| measured.heard);
-        if !self.has_feedback() || (self.usage == Usage::Over && now < heard + DRAINS) {
+        let (estimate, capacity) = (self.control.estimate(), self.capacity() as f64);
+        let measured = self.measured.as_ref().filter(|_| self.has_feedback())?;
+        let queued = self.usage == Usage::Over || measured.has_queue(STANDS_A_LITTLE, capacity);
+        // It drains if nothing follows.
+        if queued && now < measured.heard + DRAINS {
             return None;
         }
-        let estimate = self.control.estimate();
         let since = now.checked_sub(self.probing.due(estimate)?)?;
         let later = match of {
             ProbeOf::Media => 0,
@@ -373,198 +351,7 @@ impl Estimator {
             return None;
         }
         let better = of == ProbeOf::PaddingForBetter;
-        self.probing
-            .start(now, estimate, self.capacity() as f64, better)
-    }
-}
-
-impl Measured {
-    fn new(now: u64) -> Self {
-        Measured {
-            history: History::new(),
-            trend: Trend::new(),
-            standing: Standing::new(),
-            train: None,
-            delivered: Meter::new(DELIVERED),
-            offered: Meter::new(DELIVERED),
-            newest_arrival: 0,
-            newest_sent: 0,
-            newest_number: None,
-            reference: None,
-            number: None,
-            response: 100_000,
-            lost: 0,
-            reported: 0,
-            loss_since: now,
-            heard: now,
-            sent_unheard: false,
-            silent: false,
-        }
-    }
-
-    /// Handles a message; false if it is a duplicate or overtaken.
-    fn take(
-        &mut self,
-        now: u64,
-        feedback: &TransportFeedback<'_>,
-        pace: f64,
-        first: bool,
-        samples: &mut [Option<train::Sample>; 4],
-    ) -> bool {
-        let Some(ahead) = self.take_number(feedback.number()) else {
-            return false;
-        };
-        if ahead > 1 {
-            // The fate of the packets between is unknown.
-            self.train = None;
-        }
-        let reference = self.unwrap(feedback.reference()) * REFERENCE;
-        let mut samples = samples.iter_mut();
-        let mut answered = None;
-        for (sequence, arrival) in feedback.arrivals(reference) {
-            let Some(arrival) = arrival else {
-                if let Some(sent) = self.history.lost(now, sequence) {
-                    self.lost += 1;
-                    self.reported += 1;
-                    self.offered.add(sent.at as i64, u64::from(sent.size));
-                    if let Some(train) = &mut self.train {
-                        train.lose();
-                    }
-                }
-                continue;
-            };
-            self.check_clock(arrival);
-            let Some(sent) = self.history.received(now, sequence) else {
-                continue;
-            };
-            let (at, size) = (sent.at as i64, u64::from(sent.size));
-            answered = Some(sent.at);
-            if sent.first_report {
-                self.reported += 1;
-                self.offered.add(at, size);
-            }
-            self.delivered.add(arrival, size);
-            self.newest_arrival = self.newest_arrival.max(arrival);
-            if at >= self.newest_sent {
-                (self.newest_sent, self.newest_number) = (at, Some(sequence));
-            }
-            self.trend.packet(at, arrival);
-            self.standing.packet(at, arrival);
-            match &mut self.train {
-                Some(train) if train.reaches(at, pace, sent.probe) => {
-                    train.add(at, arrival, size);
-                }
-                train => {
-                    let next = Train::new(at, arrival, size, sent.probe);
-                    if let Some(sample) = train.replace(next).and_then(|train| train.sample())
-                        && let Some(slot) = samples.next()
-                    {
-                        *slot = Some(sample);
-                    }
-                }
-            }
-        }
-        // Do not wait for the end of a keyframe that is too fast, or is all that was sent so far.
-        let early = self.train.and_then(|train| train.sample());
-        if let Some(sample) = early
-            && (first || matches!(sample.shown, Shown::Capacity(..)))
-            && let Some(slot) = samples.next()
-        {
-            *slot = Some(sample);
-        }
-        if let Some(at) = answered {
-            self.response = (7 * self.response + now.saturating_sub(at)) / 8;
-            self.heard = now;
-            self.sent_unheard = false;
-        }
-        true
-    }
-
-    /// Handles a message about a sample; `None` if it is a duplicate or says nothing of it.
-    fn sample(&mut self, now: u64, feedback: &TransportFeedback<'_>) -> Option<Answer> {
-        self.take_number(feedback.number())?;
-        let reference = self.unwrap(feedback.reference()) * REFERENCE;
-        let mut answer = None;
-        for (sequence, arrival) in feedback.arrivals(reference) {
-            let Some(arrival) = arrival else {
-                if self.history.lost(now, sequence).is_some() {
-                    answer = answer.or(Some(Answer::Lost));
-                }
-                continue;
-            };
-            if let Some(sent) = self.history.received(now, sequence) {
-                let delay = arrival - sent.at as i64;
-                answer = Some(Answer::Arrived(match answer {
-                    Some(Answer::Arrived(least)) => delay.min(least),
-                    _ => delay,
-                }));
-                self.heard = now;
-                self.sent_unheard = false;
-            }
-        }
-        answer
-    }
-
-    /// How many messages this one is ahead of the last; `None` if it is a duplicate or overtaken.
-    fn take_number(&mut self, number: u8) -> Option<u8> {
-        let ahead = self.number.map_or(1, |last| number.wrapping_sub(last));
-        if ahead == 0 || ahead >= 128 {
-            return None;
-        }
-        self.number = Some(number);
-        Some(ahead)
-    }
-
-    /// What was measured so far is too old to go on with.
-    fn begin_again(&mut self, now: u64) {
-        self.trend = Trend::new();
-        self.forget_rates();
-        (self.lost, self.reported, self.loss_since) = (0, 0, now);
-        (self.heard, self.sent_unheard) = (now, false);
-    }
-
-    /// Starts again after a pause, or if the viewer's clock jumped.
-    fn check_clock(&mut self, arrival: i64) {
-        if arrival.abs_diff(self.newest_arrival) > JUMP {
-            self.forget_rates();
-            self.standing = Standing::new();
-            self.newest_arrival = arrival;
-        }
-    }
-
-    fn forget_rates(&mut self) {
-        self.train = None;
-        self.delivered = Meter::new(DELIVERED);
-        self.offered = Meter::new(DELIVERED);
-    }
-
-    fn unwrap(&mut self, reference: u32) -> i64 {
-        let unwrapped = match self.reference {
-            None => i64::from(reference),
-            Some((last, unwrapped)) => {
-                // The difference of 24 bits, with its sign.
-                let ahead = i64::from((reference.wrapping_sub(last) << 8) as i32 >> 8);
-                match ahead.abs() * REFERENCE > JUMP as i64 {
-                    // Where a clock that jumps goes on does not matter, but it must not run away.
-                    true => i64::from(reference),
-                    false => unwrapped + ahead,
-                }
-            }
-        };
-        self.reference = Some((reference, unwrapped));
-        unwrapped
-    }
-
-    fn flow(&mut self, sent: Option<f64>, wanted: f64, waits: bool) -> Flow {
-        Flow {
-            delivered: self.delivered.rate(self.newest_arrival),
-            offered: self.offered.rate(self.newest_sent),
-            sent,
-            wanted,
-            waits,
-            queue: self.standing.delay(),
-            response: self.response,
-        }
+        self.probing.start(now, estimate, capacity, better)
     }
 }
 

@@ -122,7 +122,8 @@ impl Probing {
         }
     }
 
-    fn failed(&mut self, now: u64) {
+    /// The path does not carry more.
+    pub fn failed(&mut self, now: u64) {
         self.running = None;
         self.pause = (2 * self.pause).min(LONGEST_PAUSE);
         self.next = now + self.pause();
@@ -133,7 +134,7 @@ impl Probing {
         match self.soon {
             0 if self.better => self.pause.min(LONGEST_FOR_BETTER).max(self.rest),
             0 => self.pause.max(self.rest),
-            _ => SOON,
+            _ => SOON.max(self.rest / 3),
         }
     }
 }

@@ -48,6 +48,11 @@ impl Standing {
         self.least.add(arrival, delay);
     }
 
+    /// For how long a packet queued.
+    pub fn queued(&self, sent: i64, arrival: i64) -> i64 {
+        self.least.excess(arrival - sent)
+    }
+
     /// The delay of the queue; `None` until there is enough data.
     pub fn delay(&self) -> Option<i64> {
         let enough = self.newest - self.first? >= BUCKETS as i64;

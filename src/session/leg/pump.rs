@@ -85,6 +85,11 @@ impl Leg {
                     if ready > egress.now() {
                         return Some(ready);
                     }
+                    // All that waits goes sooner or later, unless some of it may be left out.
+                    let waiting = match self.gets_less() {
+                        true => waiting,
+                        false => (ring.end() - cursor) as usize,
+                    };
                     (burst, kind) = match egress.probe_with_media(waiting) {
                         Some(packets) => (packets, Kind::Probe),
                         None => (pace.burst, Kind::Media),

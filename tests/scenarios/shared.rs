@@ -1,0 +1,126 @@
+//! Two viewers behind one link.
+
+use std::time::{Duration, Instant};
+
+use testkit::net::Link;
+
+use crate::thin::{MS, STREAM, put_behind, times, without_sound};
+use crate::world::{GATEWAY, VIEWER, World, address};
+
+/// Two viewers, each in a world of its own but for the link.
+struct Pair([World; 2]);
+
+impl Pair {
+    /// The second viewer comes `later` than the first, which comes `after` the camera was switched on.
+    fn new(link: Link, after: Duration, later: Duration) -> Pair {
+        let start = Instant::now();
+        let mut worlds = [after, after + later].map(|after| {
+            let mut world = World::at(start, without_sound());
+            world.camera_ran(after);
+            put_behind(&mut world, link);
+            world
+        });
+        let way = (address(GATEWAY), address(VIEWER));
+        let [one, other] = &mut worlds;
+        one.network.share_link(way, &mut other.network, way);
+        Pair(worlds)
+    }
+
+    /// Both go on in steps of a millisecond.
+    fn run(&mut self, time: Duration) {
+        let now = self.0[0].now.min(self.0[1].now);
+        for ms in 1..=time.as_millis() as u32 {
+            for world in &mut self.0 {
+                let step = (now + ms * MS).saturating_duration_since(world.now);
+                world.run(step);
+            }
+        }
+    }
+
+    /// Bytes on the wire so far.
+    fn sent(&self) -> [u64; 2] {
+        self.0.each_ref().map(|world| {
+            let figures = world.session.figures();
+            figures.bytes + 28 * figures.packets
+        })
+    }
+
+    fn overflowed(&self) -> u64 {
+        let counts = |world: &World| world.network.counts(address(GATEWAY), address(VIEWER));
+        self.0.iter().map(|world| counts(world).overflowed).sum()
+    }
+}
+
+/// What two viewers got of a link.
+#[derive(Debug)]
+struct Shares {
+    /// Of the lesser one, relative to half of both.
+    lesser: f64,
+    /// The most that was sent to both in two seconds, relative to what the link carries.
+    most: f64,
+    /// Datagrams that the link dropped, relative to those that were sent.
+    lost: f64,
+    /// What was sent in all, relative to what the link carries.
+    used: f64,
+}
+
+fn share(tenths: u64, after: Duration, later: Duration) -> Shares {
+    let mut pair = Pair::new(times(tenths, 200 * MS), after, later);
+    pair.run(later + 3000 * MS);
+    let mut sent = vec![pair.sent()];
+    for _ in 0..370 {
+        pair.run(100 * MS);
+        sent.push(pair.sent());
+    }
+    let carried = (STREAM * tenths / 10) as f64 / 8.0;
+    let both = |at: usize| (sent[at][0] + sent[at][1]) as f64;
+    let windows = (20..sent.len()).map(|at| (both(at) - both(at - 20)) / 2.0 / carried);
+    let got = [0, 1].map(|viewer| (sent[370][viewer] - sent[0][viewer]) as f64);
+    let packets: u64 = pair.0.iter().map(|w| w.session.figures().packets).sum();
+    let shares = Shares {
+        lesser: 2.0 * got[0].min(got[1]) / (got[0] + got[1]),
+        most: windows.fold(0.0, f64::max),
+        lost: pair.overflowed() as f64 / packets as f64,
+        used: (got[0] + got[1]) / 37.0 / carried,
+    };
+    println!("{tenths}, {after:?} + {later:?}: {shares:?}");
+    shares
+}
+
+const CASES: [(u32, u32); 12] = [
+    (40, 0),
+    (330, 120),
+    (620, 1020),
+    (910, 5070),
+    (1200, 0),
+    (1490, 340),
+    (1780, 1000),
+    (2070, 5100),
+    (2360, 0),
+    (2940, 310),
+    (3230, 1100),
+    (3810, 5000),
+];
+
+#[test]
+fn a_link_that_carries_neither_stream_is_shared() {
+    let cases = CASES.map(|(after, later)| share(16, after * MS, later * MS));
+    let mean = |figure: fn(&Shares) -> f64| cases.iter().map(figure).sum::<f64>() / 12.0;
+    assert!(mean(|shares| shares.lesser) > 0.85);
+    // A queue that is full is as full for both: none drains it alone.
+    assert!(mean(|shares| shares.lost) < 0.01);
+    for shares in &cases {
+        assert!(shares.lesser > 0.65, "{shares:?}");
+        assert!(shares.lost < 0.03, "{shares:?}");
+        assert!(shares.used > 0.85, "{shares:?}");
+    }
+}
+
+#[test]
+fn a_link_that_carries_both_streams_carries_both() {
+    for (after, later) in CASES {
+        let shares = share(24, after * MS, later * MS);
+        assert!(shares.lesser > 0.95, "{shares:?}");
+        assert!(shares.lost < 0.01, "{shares:?}");
+    }
+}
