@@ -197,8 +197,8 @@ impl Shared {
             Way::Video(gate) => {
                 let received = Received {
                     unit: access_unit,
-                    // What was sent before a new beginning may be missing.
-                    lost: unit.lost.max(u32::from(unit.restarts)),
+                    lost: unit.lost,
+                    gap: unit.restarts,
                     damaged: unit.damaged,
                 };
                 let show_damaged = sink.shows_damaged();

@@ -113,6 +113,7 @@ impl Feed {
                 .and_then(|time| captured(time, arrival, SystemTime::now())),
             restarts: frame.discontinuity,
             lost: 0,
+            refused: 0,
             damaged: false,
         };
         self.queue.put(unit, bytes);
@@ -164,6 +165,7 @@ impl Feed {
             captured: None,
             restarts: unit.restarts,
             lost: unit.lost,
+            refused: 0,
             damaged: unit.damaged,
         };
         self.queue.put(unit, bytes);

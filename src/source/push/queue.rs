@@ -32,6 +32,8 @@ pub(super) struct Unit {
     pub restarts: bool,
     /// RTP packets missing before it or in it.
     pub lost: u32,
+    /// Video frames that were refused before it.
+    pub refused: u32,
     /// Parts of it are missing.
     pub damaged: bool,
 }
@@ -92,6 +94,8 @@ struct State {
     bytes: usize,
     buffers: Vec<Vec<u8>>,
     awaits_keyframe: bool,
+    /// Video frames refused since one was queued.
+    refused: u32,
     report: Report,
     closed: bool,
 }
@@ -120,7 +124,9 @@ impl Queue {
             if full || gap {
                 state.awaits_keyframe = true;
                 let news = !mem::replace(&mut state.report.keyframe_needed, true);
-                state.report.dropped += u64::from(content != Content::Other);
+                let is_frame = content != Content::Other;
+                state.report.dropped += u64::from(is_frame);
+                state.refused = state.refused.saturating_add(is_frame.into());
                 let idle = state.units.is_empty();
                 drop(state);
                 if news && idle {
@@ -156,8 +162,11 @@ impl Queue {
     }
 
     /// Queues a frame that was admitted with `bytes`.
-    pub fn put(&self, unit: Unit, bytes: usize) {
+    pub fn put(&self, mut unit: Unit, bytes: usize) {
         let mut state = self.state.lock();
+        if unit.kind == MediaKind::Video {
+            unit.refused = mem::take(&mut state.refused);
+        }
         // From here on, the converted size counts.
         state.bytes = state.bytes.saturating_sub(bytes) + unit.data.as_slice().len();
         if state.closed {

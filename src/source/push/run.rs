@@ -87,7 +87,7 @@ struct Pushed {
     last_video: Instant,
     /// RTP packets lost since the last video frame.
     lost: u32,
-    /// Video frames refused since the last one.
+    /// Video frames that were refused since then.
     refused: u32,
     /// Data without a coded frame, usually parameter sets, which is sent with the next frame. Also the
     /// buffer in which a frame in the host's memory is converted.
@@ -139,8 +139,6 @@ impl Pushed {
     fn take_report(&mut self, report: Report, sink: &mut impl PushSink) {
         if report.dropped > 0 {
             sink.dropped(report.dropped);
-            let refused = u32::try_from(report.dropped).unwrap_or(u32::MAX);
-            self.refused = self.refused.saturating_add(refused);
         }
         if report.keyframe_needed {
             sink.keyframe_needed();
@@ -157,6 +155,7 @@ impl Pushed {
 
     fn take_video(&mut self, unit: Unit, sink: &mut impl PushSink) -> Option<Vec<u8>> {
         self.lost = self.lost.saturating_add(unit.lost);
+        self.refused = self.refused.saturating_add(unit.refused);
         let mut gathered = mem::take(&mut self.gathered);
         let alone = unit.content != Content::Other && gathered.is_empty();
         let data = match &unit.data {
@@ -175,8 +174,8 @@ impl Pushed {
                 gathered.clear();
             }
         } else {
+            let missing = unit.lost.saturating_add(self.refused);
             self.pass_on(data, &unit, sink);
-            let missing = unit.lost.saturating_add(mem::take(&mut self.refused));
             sink.received(&arrival(&self.formats.video, data, &unit, missing));
             gathered.clear();
         }
@@ -198,10 +197,11 @@ impl Pushed {
         let received = Received {
             unit: access_unit(data, unit),
             lost: mem::take(&mut self.lost),
+            gap: mem::take(&mut self.refused) > 0,
             damaged: unit.damaged,
         };
         let show_damaged = sink.shows_damaged();
-        let mut needed = received.lost > 0;
+        let mut needed = received.lost > 0 || received.gap;
         let Pushed {
             gate,
             phase,

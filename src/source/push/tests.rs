@@ -193,6 +193,62 @@ fn live_with_the_first_keyframe_whose_parameter_sets_are_known() {
 }
 
 #[test]
+fn what_refers_to_a_refused_frame_is_not_shown_though_a_recovery_point_is_let_in() {
+    const RECOVERY_POINT: &[u8] = &[0x06, 0x06, 0x01, 0xc4, 0x80];
+    // `frame_num` 1 and 4.
+    const BEFORE: &[u8] = &[0x41, 0x9a, 0x20, 2, 3];
+    const BEHIND: &[u8] = &[0x41, 0x9a, 0x80, 2, 3];
+    let options = PushOptions {
+        queue_frames: 2,
+        ..PushOptions::default()
+    };
+    observe(&options, LONG, async |feed, events| {
+        push(feed, &[SPS, PPS, IDR], 0);
+        push(feed, &[BEFORE], 40_000);
+        for i in 2..4 {
+            let data = annex_b(&[SLICE]);
+            let refused = feed.push(
+                MediaKind::Video,
+                Frame {
+                    data: FrameData::Copied(&data),
+                    pts_us: i * 40_000,
+                    capture_unix_us: None,
+                    discontinuity: false,
+                },
+            );
+            assert_eq!(refused.unwrap_err().status(), Status::QueueFull);
+        }
+        let mut seen = Vec::new();
+        let mut next = async |count| {
+            for _ in 0..count {
+                seen.push(match events.recv().await.unwrap() {
+                    Event::Live(..) => "live",
+                    Event::Media(..) => "shown",
+                    Event::Dropped(2) => "refused",
+                    Event::Dropped(_) => "left out",
+                    Event::KeyframeNeeded => "needed",
+                    other => panic!("{other:?}"),
+                });
+            }
+        };
+        // What was let in before the refusal, and the report of that.
+        next(5).await;
+        push(feed, &[RECOVERY_POINT, BEHIND], 200_000);
+        push(feed, &[BEHIND], 240_000);
+        next(4).await;
+        push(feed, &[IDR], 280_000);
+        next(1).await;
+        assert_eq!(
+            seen,
+            [
+                "refused", "needed", "live", "shown", "shown", "left out", "needed", "left out",
+                "needed", "shown"
+            ]
+        );
+    });
+}
+
+#[test]
 fn parameter_sets_may_come_in_front_of_all_frames_and_lengths_in_place_of_start_codes() {
     let record = |lengths: u8| {
         let mut record = vec![1, SPS[1], SPS[2], SPS[3], 0xfc | (lengths - 1), 0xe1];

@@ -1,8 +1,5 @@
 //! What the header of a NAL unit and the bit behind it tell about where pictures begin.
 
-use h264_reader::nal::sps::{FrameMbsFlags, SeqParameterSet};
-use h264_reader::nal::{Nal, RefNal};
-
 use crate::media::{h264, h265};
 
 /// The two codecs of NAL units.
@@ -60,11 +57,7 @@ impl NalCodec {
 
 /// For an SPS of H.264: whether pictures may be fields, two of which have the same timestamp.
 pub fn may_have_fields(nal: &[u8]) -> Option<bool> {
-    if h264::nal_type(nal) != Some(h264::nal_type::SPS) {
-        return None;
-    }
-    let sps = SeqParameterSet::from_bits(RefNal::new(nal, &[], true).rbsp_bits()).ok()?;
-    Some(sps.frame_mbs_flags != FrameMbsFlags::Frames)
+    h264::Sps::read(nal).map(|sps| !sps.frames_only)
 }
 
 /// `nuh_layer_id` is not 0.

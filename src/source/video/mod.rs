@@ -42,6 +42,9 @@ pub struct Received<'a> {
     pub unit: AccessUnit<'a>,
     /// Packets missing before it or in it.
     pub lost: u32,
+    /// Something else may be missing before it: what was sent before a new beginning, or frames that a
+    /// full queue refused.
+    pub gap: bool,
     /// Parts of it are missing.
     pub damaged: bool,
 }
@@ -223,6 +226,7 @@ impl Gate {
         let &Received {
             unit,
             lost,
+            gap,
             damaged,
         } = received;
         let order = &mut self.reader.order;
@@ -236,7 +240,7 @@ impl Gate {
         if picture.keyframe || begins {
             self.broken = false;
             self.restarted = false;
-        } else if lost > 0 && !damaged {
+        } else if (lost > 0 || gap) && !damaged {
             // What is missing may have been nothing that matters.
             self.broken |= picture.continues != Some(true);
         }

@@ -127,6 +127,7 @@ impl Run {
         let received = Received {
             unit,
             lost,
+            gap: false,
             damaged,
         };
         let codec = self.codec;
