@@ -1,8 +1,7 @@
 //! What a media section of a session description says about its packets.
 
-use super::nal_kind::may_have_fields;
 use crate::media::nal::append_nal;
-use crate::media::{Codec, MediaKind, ParameterSets};
+use crate::media::{Codec, MediaKind, ParameterSets, h264};
 use crate::source::audio;
 
 /// A media section of a camera's session description, as it was read. Nothing is judged yet.
@@ -48,10 +47,10 @@ pub struct Format {
     pub payload_type: Option<u8>,
     /// NAL units of H.265 come with a decoding order number (RFC 7798 section 4.4).
     pub(super) has_order_numbers: bool,
-    /// Pictures of H.264 may be fields.
-    pub(super) may_have_fields: bool,
-    /// The marker bit is known to be that of the last packet of a picture.
-    pub(super) trusts_markers: bool,
+    /// The SPS of H.264 whose pictures may be fields.
+    pub(super) interlaced: Option<h264::Sps>,
+    /// A host pushes the packets: markers are right, and numbers mean something.
+    pub(super) pushed: bool,
 }
 
 /// What the packets of a track carry.
@@ -89,10 +88,10 @@ impl Format {
             has_order_numbers: section
                 .number("sprop-max-don-diff")
                 .is_some_and(|most| most > 0),
-            may_have_fields: sets(section, Codec::H264)
-                .filter_map(|set| may_have_fields(without_start_code(&set)))
-                .any(|may| may),
-            trusts_markers: false,
+            interlaced: sets(section, Codec::H264)
+                .filter_map(|set| h264::Sps::read(without_start_code(&set)))
+                .find(|sps| !sps.frames_only),
+            pushed: false,
             encoding,
         })
     }
@@ -107,9 +106,8 @@ impl Format {
             clock_rate: codec.clock_rate(),
             payload_type: None,
             has_order_numbers: false,
-            may_have_fields: false,
-            // A first picture would wait for a packet that the host pushes later, or never.
-            trusts_markers: true,
+            interlaced: None,
+            pushed: true,
         }
     }
 }

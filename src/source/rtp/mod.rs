@@ -134,7 +134,7 @@ impl Reception {
     pub fn new(format: &Format, order: Order) -> Self {
         Reception {
             payload_type: None,
-            sequencer: Sequencer::new(order, !format.trusts_markers),
+            sequencer: Sequencer::new(order, !format.pushed),
             assembly: Assembly::new(format),
             order,
             counters: Counters::default(),

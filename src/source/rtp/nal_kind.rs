@@ -55,11 +55,6 @@ impl NalCodec {
     }
 }
 
-/// For an SPS of H.264: whether pictures may be fields, two of which have the same timestamp.
-pub fn may_have_fields(nal: &[u8]) -> Option<bool> {
-    h264::Sps::read(nal).map(|sps| !sps.frames_only)
-}
-
 /// `nuh_layer_id` is not 0.
 fn is_other_layer(nal: &[u8]) -> bool {
     matches!(nal, [first, second, ..] if first & 1 != 0 || second & 0xf8 != 0)

@@ -3,17 +3,19 @@
 //! The timestamp says which NAL units belong together. The marker bit says so earlier: with the last
 //! packet of a picture instead of the first of the next. But there are cameras that set it on each
 //! slice, and others that never do. So markers are believed once one has proven right, and no more
-//! once one has proven wrong; until then, and after that, a picture that seems to be complete waits a
-//! little for the next packet. Where the timestamp stands still, the first slice of the next picture
-//! tells the pictures apart.
+//! once one has proven wrong, up to a long row of right ones; meanwhile, a picture that seems to be
+//! complete waits a little for the next packet. Where the timestamp stands still, the first slice of the
+//! next picture tells the pictures apart. Two fields of H.264, each with a marker (RFC 6184 section 5.1),
+//! are one picture.
 
 use std::time::{Duration, Instant};
 
 use memchr::memmem;
 
-use super::nal_kind::{NalCodec, NalKind, may_have_fields};
+use super::nal_kind::{NalCodec, NalKind};
 use super::unit::{Building, MAX_UNIT, Piece};
 use super::{Format, Unit};
+use crate::media::h264;
 use crate::media::nal::{AnnexB, START_CODE, append_nal};
 
 /// NAL units in a picture, at most: slices that fit a packet each are some 1,700 in a keyframe of 2 MB.
@@ -40,23 +42,28 @@ pub struct Pictures {
     nals: usize,
     /// There is a slice among them, and where the last one ends.
     slices_end: Option<usize>,
+    slices: u32,
     /// Where the length of a fragmented NAL unit is whose end is still to come.
     open: Option<usize>,
     /// Fragments are dropped: their first is missing.
     skips_fragments: bool,
     /// The timestamp of the last picture that was completed.
     last: Option<i64>,
-    /// It was completed because nothing followed its marker for a while.
-    timed_out: bool,
+    /// Its slices, if it was completed because nothing followed its marker for a while.
+    timed_out: u32,
     /// Packets are missing, and whether they were of this picture is not known yet.
     after_gap: bool,
     markers: Markers,
+    /// See [`RIGHT_AGAIN`].
+    right_again: u32,
     /// The last packet had a marker, and the picture waits for more.
     marked: bool,
     /// Whether fragments have the end bit; `None` before a fragmented NAL unit has ended.
     ends: Option<bool>,
-    /// Two fields of a frame may be two pictures with the same timestamp.
-    interlaced: bool,
+    /// Pictures may be fields: the SPS.
+    interlaced: Option<h264::Sps>,
+    /// Fields that have begun in the picture.
+    fields: u32,
     search: Search,
     /// Times the usual wait: it was too short for this camera.
     patience: u32,
@@ -76,10 +83,21 @@ pub enum Opening {
 /// What is known about the marker bits of a camera.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Markers {
-    Unknown { seen: bool },
+    Unknown {
+        seen: bool,
+    },
     Right,
-    Wrong,
+    /// `slices`: a slice had one that was not the last. So many pictures in a row were right since, and so
+    /// many are `needed`.
+    Wrong {
+        slices: bool,
+        right: u32,
+        needed: u32,
+    },
 }
+
+/// Pictures with right markers after which they are believed again; twice as many each time.
+const RIGHT_AGAIN: u32 = 32;
 
 /// Whether NAL units contain start codes, which RTP has no use for.
 #[derive(Clone, Copy, Debug)]
@@ -96,19 +114,22 @@ impl Pictures {
             unit: Building::default(),
             nals: 0,
             slices_end: None,
+            slices: 0,
             open: None,
             skips_fragments: true,
             last: None,
-            timed_out: false,
+            timed_out: 0,
             after_gap: false,
-            markers: if format.trusts_markers {
-                Markers::Right
-            } else {
-                Markers::Unknown { seen: false }
+            markers: match format.pushed {
+                // A first picture would wait for a packet that the host pushes later, or never.
+                true => Markers::Right,
+                false => Markers::Unknown { seen: false },
             },
+            right_again: RIGHT_AGAIN,
             marked: false,
             ends: None,
-            interlaced: format.may_have_fields,
+            interlaced: format.interlaced,
+            fields: 0,
             search: Search::Slices(SEARCHED),
             patience: 1,
             wrong_markers: 0,
@@ -142,9 +163,11 @@ impl Pictures {
             && !self.marked
             && match opening {
                 Opening::Fragment => self.open.is_some(),
-                Opening::Nal(kind) => {
-                    self.slices_end.is_some() && kind == NalKind::Slice { first: false }
-                }
+                Opening::Nal(kind) => match kind {
+                    NalKind::Slice { first: false } => self.slices_end.is_some(),
+                    NalKind::Slice { first: true } | NalKind::Opening => self.is_half(),
+                    NalKind::Other => false,
+                },
             };
         if piece.timestamp == self.unit.timestamp || continues {
             self.note_lost(lost);
@@ -167,7 +190,7 @@ impl Pictures {
             self.note_lost(lost);
         } else if lost == 0 {
             if self.marked {
-                self.confirmed();
+                self.confirmed(self.slices);
             }
             self.complete(out);
             self.after_gap = false;
@@ -179,10 +202,10 @@ impl Pictures {
             self.complete(out);
             self.after_gap = lost > 1 || self.markers != Markers::Right;
         }
-        if lost == 0 && self.timed_out {
-            self.confirmed();
+        let timed_out = std::mem::take(&mut self.timed_out);
+        if lost == 0 && timed_out > 0 {
+            self.confirmed(timed_out);
         }
-        self.timed_out = false;
     }
 
     fn note_lost(&mut self, lost: u32) {
@@ -269,8 +292,8 @@ impl Pictures {
             }
         }
         match self.markers {
-            // Parameter sets and the like are no picture.
-            _ if self.slices_end.is_none() => {}
+            // Parameter sets and the like are no picture, and one field is half of one.
+            _ if self.slices_end.is_none() || self.is_half() => {}
             Markers::Right => self.complete(out),
             _ => self.marked = true,
         }
@@ -283,7 +306,7 @@ impl Pictures {
         }
         let wait = match self.markers {
             _ if self.marked => AFTER_MARKER,
-            Markers::Unknown { seen: false } | Markers::Wrong => WITHOUT_MARKER,
+            Markers::Unknown { seen: false } | Markers::Wrong { .. } => WITHOUT_MARKER,
             _ => return None,
         };
         Some(self.unit.arrival? + wait * self.patience)
@@ -292,15 +315,15 @@ impl Pictures {
     /// Completes a picture that has waited long enough.
     pub fn handle_timeout(&mut self, now: Instant, out: &mut impl FnMut(Unit) -> Vec<u8>) {
         if self.deadline().is_some_and(|at| at <= now) {
-            let marked = self.marked;
+            let slices = if self.marked { self.slices } else { 0 };
             self.complete(out);
-            self.timed_out = marked;
+            self.timed_out = slices;
         }
     }
 
     /// A NAL unit of this kind follows.
     fn starts(&mut self, kind: NalKind, out: &mut impl FnMut(Unit) -> Vec<u8>) {
-        let another = kind == NalKind::Slice { first: true } && !self.interlaced;
+        let another = kind == NalKind::Slice { first: true } && !self.is_half();
         if std::mem::take(&mut self.after_gap) {
             let in_front = self.slices_end.is_none();
             let clean = match kind {
@@ -314,7 +337,7 @@ impl Pictures {
         let continues = matches!(kind, NalKind::Slice { .. }) && !another;
         if self.slices_end.is_some() && another {
             if self.marked {
-                self.confirmed();
+                self.confirmed(self.slices);
             }
             self.complete_before_opening(out);
         } else if self.marked && continues {
@@ -327,9 +350,22 @@ impl Pictures {
         }
     }
 
-    /// The last marker was right.
-    fn confirmed(&mut self) {
-        if let Markers::Unknown { .. } = self.markers {
+    /// The picture is the first of two fields.
+    fn is_half(&self) -> bool {
+        self.fields == 1
+    }
+
+    /// The last marker was right, in a picture of so many slices.
+    fn confirmed(&mut self, slices_there: u32) {
+        match &mut self.markers {
+            Markers::Unknown { .. } => self.markers = Markers::Right,
+            // One of a single slice says nothing about a camera that marks each slice.
+            Markers::Wrong { slices, right, .. } if slices_there > 1 || !*slices => *right += 1,
+            _ => {}
+        }
+        if let Markers::Wrong { right, needed, .. } = self.markers
+            && right >= needed
+        {
             self.markers = Markers::Right;
         }
     }
@@ -337,7 +373,15 @@ impl Pictures {
     /// The last marker was wrong.
     fn contradicted(&mut self) {
         self.marked = false;
-        self.markers = Markers::Wrong;
+        let before = self.markers;
+        self.markers = Markers::Wrong {
+            slices: self.open.is_none() || matches!(before, Markers::Wrong { slices: true, .. }),
+            right: 0,
+            needed: self.right_again,
+        };
+        if before == Markers::Right {
+            self.right_again = self.right_again.saturating_mul(2);
+        }
         self.wrong_markers = self.wrong_markers.saturating_add(1);
     }
 
@@ -418,10 +462,16 @@ impl Pictures {
     fn look(&mut self, kind: NalKind, at: usize) {
         let data = &self.unit.data;
         let nal = data.get(at + LENGTH..).unwrap_or_default();
-        if let NalKind::Slice { .. } = kind {
+        if let NalKind::Slice { first } = kind {
+            let slice = self.interlaced.filter(|_| first);
+            let slice = slice.and_then(|sps| h264::Slice::read(nal, &sps));
+            self.fields += u32::from(slice.is_some_and(|slice| slice.field));
             self.slices_end = Some(data.len());
-        } else if kind == NalKind::Opening && self.codec == NalCodec::H264 {
-            self.interlaced = may_have_fields(nal).unwrap_or(self.interlaced);
+            self.slices += 1;
+        } else if self.codec == NalCodec::H264
+            && let Some(sps) = h264::Sps::read(nal)
+        {
+            self.interlaced = Some(sps).filter(|sps| !sps.frames_only);
         }
     }
 
@@ -448,7 +498,7 @@ impl Pictures {
     fn complete(&mut self, out: &mut impl FnMut(Unit) -> Vec<u8>) {
         if self.slices_end.is_some() {
             self.last = Some(self.unit.timestamp);
-            self.timed_out = false;
+            self.timed_out = 0;
             self.unit.complete(out);
             self.forget();
         }
@@ -467,6 +517,8 @@ impl Pictures {
     fn forget(&mut self) {
         self.nals = 0;
         self.slices_end = None;
+        self.slices = 0;
+        self.fields = 0;
         self.open = None;
         self.marked = false;
     }

@@ -1,6 +1,7 @@
 //! H.264 as cameras send it.
 
 use super::*;
+use crate::media::Codec;
 use crate::media::nal::nals;
 use crate::media::testing::{OTHER_PPS, OTHER_SPS, SPS, nal, unit};
 use crate::source::Quirk;
@@ -12,6 +13,9 @@ const SLICE: &[u8] = &[0x41, 0x9a, 1, 2, 3];
 const SECOND: &[u8] = &[0x41, 0x45, 1, 2, 3];
 const SEI: &[u8] = &[0x06, 5, 1, 9, 0x80];
 const AUD: &[u8] = &[0x09, 0xf0];
+/// Fields, with the parameter sets of `INTERLACED`.
+const TOP: &[u8] = &[0x41, 0x9a, 0x10, 2, 3];
+const BOTTOM: &[u8] = &[0x41, 0x9a, 0x18, 2, 3];
 /// With `frame_mbs_only_flag` 0.
 const INTERLACED: &[u8] = &[0x67, 0x4d, 0x40, 0x1e, 0xda, 0x05, 0x0e, 0x48];
 
@@ -153,13 +157,102 @@ fn fields_with_one_timestamp_stay_together() {
     let mut rig = Rig::video("h264");
     rig.send(0, false, INTERLACED);
     for i in 0..5 {
-        rig.send(i * 3600, true, SLICE);
-        rig.send(i * 3600, true, SLICE);
+        rig.send(i * 3600, true, TOP);
+        rig.send(i * 3600, true, BOTTOM);
     }
     rig.send(90_000, true, SLICE);
     let units = rig.data();
-    assert_eq!(units.len(), 5);
-    assert_eq!(units[1], unit(&[SLICE, SLICE]));
+    assert_eq!(units.len(), 6);
+    assert_eq!(units[1], unit(&[TOP, BOTTOM]));
+}
+
+#[test]
+fn the_marker_of_the_second_field_is_that_of_the_picture() {
+    // The second may have a timestamp of its own, or a delimiter in front.
+    for (later, delimiter) in [(0, false), (1800, false), (0, true), (1800, true)] {
+        let mut rig = Rig::video("h264");
+        rig.send(0, false, INTERLACED);
+        rig.send(0, false, OTHER_PPS);
+        let send = |rig: &mut Rig, i: u32| {
+            for (field, at) in [(TOP, 3600 * i), (BOTTOM, 3600 * i + later)] {
+                if delimiter {
+                    rig.send(at, false, AUD);
+                }
+                rig.send(at, true, field);
+                rig.pass(ms(20));
+            }
+        };
+        send(&mut rig, 0);
+        send(&mut rig, 1);
+        rig.take();
+        for i in 2..50 {
+            send(&mut rig, i);
+            let [picture] = &rig.take()[..] else {
+                panic!("its marker is believed");
+            };
+            assert_eq!(
+                (picture.timestamp, picture.damaged),
+                (i64::from(3600 * i), false)
+            );
+            let slices = nals(&picture.data).filter(|nal| *nal != AUD);
+            assert_eq!(slices.collect::<Vec<_>>(), [TOP, BOTTOM]);
+        }
+        // A frame is whole.
+        rig.send(3600 * 50, true, SLICE);
+        assert_eq!(rig.data(), [unit(&[SLICE])]);
+        assert_eq!(rig.reception.take_quirks().iter().count(), 0);
+    }
+}
+
+#[test]
+fn fields_that_a_host_pushes_leave_with_the_second() {
+    let mut rig = Rig::new(&Format::pushed(Codec::H264), Order::InOrder);
+    rig.send(0, false, INTERLACED);
+    for i in 0..5 {
+        rig.send(i * 3600, true, TOP);
+        rig.send(i * 3600, true, BOTTOM);
+        assert_eq!(
+            rig.take()
+                .iter()
+                .map(|unit| unit.damaged)
+                .collect::<Vec<_>>(),
+            [false]
+        );
+    }
+}
+
+#[test]
+fn wrong_markers_are_forgiven_after_a_row_of_right_ones() {
+    let mut rig = trusted();
+    rig.send(2 * 3600, true, SLICE);
+    rig.send(2 * 3600, true, SECOND);
+    let until_believed = |rig: &mut Rig, from: u32| {
+        rig.take();
+        let mut next = from;
+        loop {
+            next += 1;
+            rig.send(next * 3600, false, SLICE);
+            rig.send(next * 3600, true, SECOND);
+            // The one before it waited, and so does this one.
+            if rig.take().len() == 2 || next > 10_000 {
+                return next - from;
+            }
+        }
+    };
+    let first = until_believed(&mut rig, 3);
+    assert!((32..36).contains(&first), "{first}");
+    rig.send(200 * 3600, true, SLICE);
+    rig.send(200 * 3600, true, SECOND);
+    // A camera that marks each slice may send pictures of one slice for long.
+    for i in 201..700 {
+        rig.send(i * 3600, true, SLICE);
+        let most = if i == 201 { 2 } else { 1 };
+        assert!(rig.take().len() <= most, "{i}");
+    }
+    rig.send(700 * 3600, true, SLICE);
+    rig.send(700 * 3600, true, SECOND);
+    let second = until_believed(&mut rig, 700);
+    assert!((64..140).contains(&second), "{second}");
 }
 
 #[test]
