@@ -85,3 +85,37 @@ fn trust(options: &PullOptions) -> Result<Trust> {
         _ => bad("tls_ca, tls_fingerprint and unverified TLS exclude each other: give one of them"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn media_of_an_encrypted_connection_stays_in_it() {
+        let transport = |url: &str, transport| {
+            let options = PullOptions {
+                url: url.to_owned(),
+                transport,
+                ..PullOptions::default()
+            };
+            let config = CameraConfig::new(&options);
+            config
+                .map(|config| config.transport)
+                .map_err(|e| e.status())
+        };
+        use Transport::{Auto, Http, Multicast, Tcp, Udp};
+        for asked in [Auto, Tcp, Udp, Multicast, Http] {
+            assert_eq!(transport("rtsp://cam/", asked), Ok(asked));
+        }
+        let refused = Err(Status::InvalidArgument);
+        for (asked, got) in [
+            (Auto, Ok(Tcp)),
+            (Tcp, Ok(Tcp)),
+            (Http, Ok(Http)),
+            (Udp, refused),
+            (Multicast, refused),
+        ] {
+            assert_eq!(transport("rtsps://cam/", asked), got, "{asked:?}");
+        }
+    }
+}

@@ -82,6 +82,13 @@ pub(super) fn of_client(url: &CameraUrl, failure: Failure) -> Error {
                  password is not sent there: use the URL of that host"
             ),
         ),
+        Failure::WeakerAuth => (
+            Status::Auth,
+            format!(
+                "camera {camera} asks for the password in clear (Basic), although it took it with Digest \
+                 before: it is not sent; check that nobody is between the camera and this machine"
+            ),
+        ),
         Failure::TooLong(what) => (
             Status::Camera,
             format!(
@@ -105,8 +112,8 @@ pub(super) fn of_client(url: &CameraUrl, failure: Failure) -> Error {
         Failure::BadRedirect => (
             Status::Camera,
             format!(
-                "camera {camera} redirects to what is no RTSP URL, or to one without TLS: check its \
-                 configuration"
+                "camera {camera} redirects to what is no RTSP URL, to one that is too long, or to one \
+                 without TLS: check its configuration"
             ),
         ),
         Failure::Closed => return closed(url),
@@ -136,6 +143,18 @@ pub(super) fn not_trusted(url: &CameraUrl, error: &io::Error) -> Error {
              SHA-256 (tls_fingerprint), if that is right",
             url.authority(),
             detail(url, &error.to_string())
+        ),
+    )
+}
+
+/// The camera redirects to where it must not.
+pub(super) fn redirected_here(url: &CameraUrl) -> Error {
+    Error::new(
+        Status::Camera,
+        format!(
+            "camera {} redirects to an address of this machine or of its link, which is not followed: \
+             use the URL that it redirects to, if that is right",
+            url.authority()
         ),
     )
 }

@@ -19,7 +19,7 @@ use super::rtp::Order;
 use super::rtsp::{Answer, Client, Event, Failure, Lower, Wanted};
 use super::tracks::{REORDER, Tracks};
 use super::url::endpoint;
-use super::wire::{Connection, Group, Ports, Read};
+use super::wire::{Connection, Group, NotTrusted, Ports, Reach, Read, TooNear};
 use super::{CameraConfig, Demand, Sink, TURN, failure};
 use crate::budget::Budget;
 use crate::config::Transport;
@@ -145,6 +145,8 @@ struct Attempt<'a> {
     /// When it began, and when the camera said that it plays.
     begun: Instant,
     playing: Option<Instant>,
+    /// How near the camera is: it may redirect to what is no nearer.
+    nearest: Option<Reach>,
     /// What is left of this turn.
     budget: Budget,
     /// Which of the ports is read next.
@@ -191,6 +193,7 @@ impl<'a> Attempt<'a> {
             other_transport: false,
             begun: Instant::now(),
             playing: None,
+            nearest: None,
             budget: Budget::new(TURN, std::time::Instant::now()),
             next_ports: 0,
         }
@@ -220,7 +223,7 @@ impl<'a> Attempt<'a> {
             return error;
         }
         loop {
-            match self.events().await {
+            match self.events(sink).await {
                 Ok(()) => {}
                 Err(error) => return error,
             }
@@ -276,12 +279,24 @@ impl<'a> Attempt<'a> {
         self.connection = None;
         let deadline = self.begun + config.timeouts.connect;
         let endpoint = endpoint(self.client.url(), config.transport == Transport::Http);
-        match timeout_at(deadline, Connection::open(&endpoint, &config.trust)).await {
-            Ok(Ok(connection)) => self.connection = Some(connection),
-            Ok(Err(error)) if error.kind() == io::ErrorKind::PermissionDenied => {
-                return Err(failure::not_trusted(&config.url, &error));
+        let nearest = self.nearest.unwrap_or(Reach::Machine);
+        let open = Connection::open(&endpoint, &config.trust, nearest);
+        match timeout_at(deadline, open).await {
+            Ok(Ok(connection)) => {
+                let (_, peer) = connection.addresses();
+                self.nearest.get_or_insert(Reach::of(peer));
+                self.connection = Some(connection);
             }
-            Ok(Err(error)) => return Err(failure::unreachable(&config.url, &error)),
+            Ok(Err(error)) => {
+                let cause = error.get_ref();
+                return Err(match cause {
+                    Some(cause) if cause.is::<NotTrusted>() => {
+                        failure::not_trusted(&config.url, &error)
+                    }
+                    Some(cause) if cause.is::<TooNear>() => failure::redirected_here(&config.url),
+                    _ => failure::unreachable(&config.url, &error),
+                });
+            }
             Err(_) => {
                 return Err(failure::connect_timeout(
                     &config.url,
@@ -294,7 +309,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// Does what the client asks for.
-    async fn events(&mut self) -> Result<()> {
+    async fn events(&mut self, sink: &mut impl Sink) -> Result<()> {
         while let Some(event) = self.client.poll_event() {
             match event {
                 Event::Described(description) => {
@@ -340,6 +355,8 @@ impl<'a> Attempt<'a> {
                 Event::Reconnect => {
                     if self.playing.take().is_some() {
                         self.begun = Instant::now();
+                        // Another session, perhaps of another camera.
+                        sink.connecting();
                     }
                     self.connect().await?;
                 }
@@ -549,10 +566,16 @@ impl<'a> Attempt<'a> {
                 let live = self.tracks.as_ref().and_then(Tracks::live_since);
                 live.map_or(idle.min(sets), |_| idle)
             }
-            None if self.by_udp && self.camera.config.transport == Transport::Auto => {
-                playing + timeouts.idle.min(SILENT)
-            }
-            None => playing + timeouts.idle,
+            None => playing + self.first_wait(),
+        }
+    }
+
+    /// How long the first frame is waited for.
+    fn first_wait(&self) -> Duration {
+        let idle = self.camera.config.timeouts.idle;
+        match self.by_udp && self.camera.config.transport == Transport::Auto {
+            true => idle.min(SILENT),
+            false => idle,
         }
     }
 
@@ -581,7 +604,8 @@ impl<'a> Attempt<'a> {
             _ => {
                 self.other_transport = last.is_none();
                 let has_video = tracks.is_none_or(Tracks::has_video);
-                failure::stalled(&config.url, timeouts.idle, has_video)
+                let waited = last.map_or(self.first_wait(), |_| timeouts.idle);
+                failure::stalled(&config.url, waited, has_video)
             }
         })
     }

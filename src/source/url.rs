@@ -304,6 +304,8 @@ mod tests {
                 "u:p",
             ),
             ("rtsp://cam/a b", "rtsp://cam/a%20b", "cam:554", ""),
+            // It would end the uri of Digest.
+            ("rtsp://cam/a\"b", "rtsp://cam/a%22b", "cam:554", ""),
             (
                 "rtsp://[::1]:65535/",
                 "rtsp://[::1]:65535/",

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::channels::Channels;
-use super::control::{Bases, is_absolute};
+use super::control::{Bases, MAX_URL, is_absolute};
 use super::keep_alive::KeepAlive;
 use super::message::{Head, Message, Start};
 use super::requests::{Challenged, MAX_UNWRITTEN, Request, Requests, Step};
@@ -60,12 +60,14 @@ pub enum Failure {
     Deaf,
     /// It redirects to another host, which asks for a password.
     ElsewhereUnauthorized,
+    /// It asks for the password in clear after it took it otherwise.
+    WeakerAuth,
     /// What was too long.
     TooLong(&'static str),
     /// Nothing of what it sends is RTSP.
     NotRtsp,
     Redirects,
-    /// To a URL that is none.
+    /// To a URL that is none, or that must not be followed.
     BadRedirect,
     Closed,
 }
@@ -261,10 +263,10 @@ impl Client {
 
     /// Ends the session. What is unwritten then is the last that the camera gets.
     pub fn tear_down(&mut self) {
-        if !self.set_up.is_empty() && self.state != State::Over {
-            self.requests.out.clear();
+        if !std::mem::take(&mut self.set_up).is_empty() {
             let url = self.session_url.clone();
-            self.send(Request::new(Step::Teardown, "TEARDOWN", &url));
+            let request = Request::new(Step::Teardown, "TEARDOWN", &url);
+            self.requests.send(request, (self.random)());
         }
         self.state = State::Over;
     }
@@ -293,6 +295,7 @@ impl Client {
         if let Some(since) = self.doubted.filter(|&since| since + DOUBT <= now) {
             self.doubted = None;
             if self.last_packet.is_none_or(|last| last <= since) {
+                self.set_up.clear();
                 self.fail(Failure::SessionLost);
             }
         }
@@ -391,6 +394,7 @@ impl Client {
             }
             "TEARDOWN" => {
                 self.requests.respond(head, "200 OK", "");
+                self.set_up.clear();
                 self.fail(Failure::TornDown);
             }
             "REDIRECT" => {
@@ -586,6 +590,7 @@ impl Client {
             Challenged::Missing => self.fail(Failure::NoCredentials),
             Challenged::Unsupported => self.fail(Failure::UnsupportedAuth),
             Challenged::Elsewhere => self.fail(Failure::ElsewhereUnauthorized),
+            Challenged::Weaker => self.fail(Failure::WeakerAuth),
         }
     }
 
@@ -601,6 +606,7 @@ impl Client {
         };
         let Some(mut next) = next.filter(|url| {
             matches!(url.scheme(), "rtsp" | "rtsps")
+                && location.len().max(url.as_str().len()) <= MAX_URL
                 && url.host_str().is_some_and(|host| !host.is_empty())
         }) else {
             return self.fail(Failure::BadRedirect);

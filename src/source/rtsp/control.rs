@@ -6,7 +6,7 @@ use super::message::Head;
 /// Forms of one URL that are tried.
 const MAX_FORMS: usize = 6;
 /// Of a URL that a camera gives.
-const MAX_URL: usize = 4096;
+pub const MAX_URL: usize = 4096;
 
 /// Bases that relative URLs may be meant for, best first. The last one is what was asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -130,9 +130,17 @@ pub fn lines(text: &[u8]) -> impl Iterator<Item = String> + '_ {
     })
 }
 
+#[cfg(test)]
+thread_local! {
+    /// Heads that this thread has read.
+    pub static PARSED: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
+}
+
 impl Head {
     /// Reads a head; `None` if its first line says nothing.
     pub fn parse(text: &[u8], quirks: &mut Quirks) -> Option<Head> {
+        #[cfg(test)]
+        PARSED.set(PARSED.get() + 1);
         let crlfs = text.windows(2).filter(|pair| pair == b"\r\n").count();
         let ends = text.iter().filter(|byte| matches!(byte, b'\r' | b'\n'));
         if ends.count() != 2 * crlfs {

@@ -73,6 +73,8 @@ pub enum Challenged {
     Unsupported,
     /// They are for another host.
     Elsewhere,
+    /// Basic, after Digest.
+    Weaker,
 }
 
 /// The requests of one client.
@@ -90,6 +92,8 @@ pub struct Requests {
     numbered: bool,
     /// There were credentials, which are not for this host.
     elsewhere: bool,
+    /// The camera asked for Digest before.
+    digest: bool,
 }
 
 impl Requests {
@@ -103,6 +107,7 @@ impl Requests {
             pending: VecDeque::new(),
             numbered: true,
             elsewhere: false,
+            digest: false,
         }
     }
 
@@ -228,6 +233,10 @@ impl Requests {
         if self.credentials.is_none() {
             return Challenged::Missing;
         }
+        if challenge == Challenge::Basic && self.digest {
+            return Challenged::Weaker;
+        }
+        self.digest |= challenge != Challenge::Basic;
         let may_be_old = challenge != Challenge::Basic;
         let again = match request.challenged {
             0 => may_be_old || !request.early,

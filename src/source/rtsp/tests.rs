@@ -985,3 +985,102 @@ fn reports_go_to_their_channel() {
     world.client.send_interleaved(1, &[1, 2, 3]);
     assert_eq!(world.client.unwritten(), &[b'$', 3, 0, 3, 1, 2, 3]);
 }
+
+#[test]
+fn a_head_is_read_once_however_its_body_comes() {
+    let mut world = World::new(None);
+    world.request();
+    let lines = "a\n".repeat(7_000);
+    world.receive(format!(
+        "RTSP/1.0 200 OK\r\nCSeq: 1\r\n{lines}Content-Length: 60000\r\n\r\n"
+    ));
+    let before = message::PARSED.get();
+    for _ in 0..3000 {
+        world.receive("a");
+    }
+    assert!(message::PARSED.get() <= before + 1);
+    assert!(world.client.poll_event().is_none());
+}
+
+#[test]
+fn heads_that_say_nothing_are_no_rtsp() {
+    let mut world = World::new(None);
+    world.request();
+    for _ in 0..1000 {
+        world.receive("RTSP/x\r\r");
+    }
+    assert_eq!(world.failure(), Failure::NotRtsp);
+}
+
+#[test]
+fn the_password_is_not_sent_in_clear_after_digest() {
+    let mut world = World::new(Some(("u", "p")));
+    world.request();
+    world.answer("401 Unauthorized", DIGEST, "");
+    world.describe(BASE, SDP);
+    world.set_up();
+    world.request();
+    world.answer(
+        "401 Unauthorized",
+        "WWW-Authenticate: Basic realm=\"r\"\r\n",
+        "",
+    );
+    assert_eq!(world.failure(), Failure::WeakerAuth);
+    assert!(world.client.unwritten().is_empty());
+}
+
+#[test]
+fn a_redirect_is_no_longer_than_a_url() {
+    for (len, followed) in [(4000, true), (4100, false)] {
+        let mut world = World::new(None);
+        world.request();
+        let path = "p".repeat(len);
+        let location = format!("Location: rtsp://other/{path}\r\n");
+        world.answer("302 Found", &location, "");
+        let event = world.client.poll_event();
+        let expected = match followed {
+            true => Event::Reconnect,
+            false => Event::Failed(Failure::BadRedirect),
+        };
+        assert_eq!(event, Some(expected), "{len}");
+    }
+    // Percent-encoded it would be.
+    let mut world = World::new(None);
+    world.request();
+    let path = "|\"".repeat(1500);
+    world.answer(
+        "302 Found",
+        &format!("Location: rtsp://other/{path}\r\n"),
+        "",
+    );
+    assert_eq!(world.failure(), Failure::BadRedirect);
+}
+
+#[test]
+fn teardown_follows_what_is_half_written() {
+    let mut world = World::new(None);
+    world.play();
+    world.pass(20);
+    let written = world.client.unwritten().drain(..10).count();
+    let rest = String::from_utf8(world.client.unwritten().clone()).unwrap();
+    world.client.tear_down();
+    let last = String::from_utf8(world.client.unwritten().clone()).unwrap();
+    assert!(written == 10 && last.starts_with(&rest), "{last}");
+    assert!(last[rest.len()..].starts_with("TEARDOWN rtsp://h/cam/ "));
+}
+
+#[test]
+fn a_camera_that_refuses_to_play_gets_a_teardown() {
+    let mut world = World::new(None);
+    world.describe(BASE, SDP);
+    world.set_up();
+    world.channels();
+    world.channels();
+    world.request();
+    world.answer("453 Not Enough Bandwidth", "", "");
+    world.failure();
+    world.client.tear_down();
+    assert!(world.method().starts_with("TEARDOWN "));
+    world.client.tear_down();
+    assert!(world.client.unwritten().is_empty());
+}

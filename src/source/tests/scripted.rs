@@ -8,7 +8,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::{Event, Events, Recorder, config, failed, live, observe, sets, with_length};
-use crate::config::PullOptions;
+use crate::config::{PullOptions, Transport};
 use crate::error::Status;
 use crate::media::{Codec, MediaKind};
 use crate::source::TURN;
@@ -37,6 +37,8 @@ const SLICE: &[u8] = &[0x41, 0x9a, 0x21, 0x6c];
 struct Peer {
     stream: TcpStream,
     session: &'static str,
+    /// The last request.
+    text: String,
 }
 
 impl Peer {
@@ -44,6 +46,7 @@ impl Peer {
         Peer {
             stream: listener.accept().await.unwrap().0,
             session: "1234;timeout=60",
+            text: String::new(),
         }
     }
 
@@ -55,7 +58,9 @@ impl Peer {
         }
         let method = request.split(' ').next()?.to_owned();
         let (_, rest) = request.split_once("CSeq: ")?;
-        Some((method, rest.split("\r\n").next()?.to_owned()))
+        let cseq = rest.split("\r\n").next()?.to_owned();
+        self.text = request;
+        Some((method, cseq))
     }
 
     async fn answer(&mut self, cseq: &str, status: &str, headers: &str, body: &str) {
@@ -359,6 +364,81 @@ fn pictures_without_sets_are_told_from_silence() {
             };
             assert_eq!(error.status(), Status::Camera, "{error}");
             assert!(error.message().contains("SPS"), "{error}");
+        },
+    );
+}
+
+#[test]
+fn udp_ports_outlive_a_connection_that_ends_behind_a_challenge() {
+    run(
+        |options| {
+            options.transport = Transport::Udp;
+            options.username = Some("u".to_owned());
+            options.password = Some("p".to_owned());
+        },
+        async |listener, events| {
+            let mut peer = Peer::accept(&listener).await;
+            let (_, cseq) = peer.request().await.unwrap();
+            let headers = "Content-Type: application/sdp\r\n";
+            peer.answer(&cseq, "200 OK", headers, SDP_WITHOUT_SETS)
+                .await;
+            let (_, cseq) = peer.request().await.unwrap();
+            let headers =
+                "WWW-Authenticate: Digest realm=\"r\", nonce=\"1\"\r\nConnection: close\r\n";
+            peer.answer(&cseq, "401 Unauthorized", headers, "").await;
+            drop(peer);
+            let mut peer = Peer::accept(&listener).await;
+            let (method, cseq) = peer.request().await.unwrap();
+            assert_eq!(method, "SETUP");
+            let (_, rest) = peer.text.split_once("client_port=").unwrap();
+            let port: u16 = rest.split('-').next().unwrap().parse().unwrap();
+            let headers = format!(
+                "Session: 1\r\nTransport: RTP/AVP;unicast;client_port={port}-{}\r\n",
+                port + 1
+            );
+            peer.answer(&cseq, "200 OK", &headers, "").await;
+            let (method, cseq) = peer.request().await.unwrap();
+            assert_eq!(method, "PLAY");
+            peer.answer(&cseq, "200 OK", "", "").await;
+            let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+            for (seq, nal) in (0..).zip([SPS, PPS, IDR]) {
+                let frame = frame(0, seq, 0, nal == IDR, nal);
+                socket
+                    .send_to(&frame[4..], ("127.0.0.1", port))
+                    .await
+                    .unwrap();
+            }
+            live(events).await;
+        },
+    );
+}
+
+/// What recorders get says where one session ended and another began.
+#[test]
+fn a_redirect_while_it_plays_is_another_connection() {
+    run(
+        |_| {},
+        async |listener, events| {
+            let mut peer = Peer::accept(&listener).await;
+            peer.play(SDP).await;
+            peer.rtp(0, 1, 0, true, IDR).await;
+            live(events).await;
+            let to = listener.local_addr().unwrap();
+            let redirect = format!(
+                "REDIRECT rtsp://{to}/cam RTSP/1.0\r\nCSeq: 1\r\nLocation: rtsp://{to}/other\r\n\r\n"
+            );
+            peer.stream.write_all(redirect.as_bytes()).await.unwrap();
+            let mut other = Peer::accept(&listener).await;
+            other.play(SDP).await;
+            other.rtp(0, 1, 0, true, IDR).await;
+            loop {
+                match events.recv().await.unwrap() {
+                    Event::Media(..) => {}
+                    Event::Connecting => break,
+                    event => panic!("{event:?}"),
+                }
+            }
+            live(events).await;
         },
     );
 }

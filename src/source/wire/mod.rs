@@ -1,23 +1,25 @@
 //! Connections to cameras: sockets only, which know nothing of RTSP.
 
 mod multicast;
+mod reach;
 mod stream;
 mod tls;
 mod tunnel;
 mod udp;
 
 pub use multicast::Group;
-pub use tls::Trust;
+pub use reach::{Reach, TooNear};
+pub use tls::{NotTrusted, Trust};
 pub use udp::Ports;
 
 use std::cell::RefCell;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{IpAddr, Ipv6Addr};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 
 use tokio::io::{AsyncRead, ReadBuf};
-use tokio::net::TcpStream;
 
 use stream::Stream;
 
@@ -68,9 +70,13 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Connects. If that is encrypted, to whom it may be.
-    pub async fn open(endpoint: &Endpoint, trust: &Trust) -> io::Result<Connection> {
-        let mut stream = open(endpoint, trust).await?;
+    /// Connects. If that is encrypted, to whom it may be; and to no address that is nearer than this.
+    pub async fn open(
+        endpoint: &Endpoint,
+        trust: &Trust,
+        nearest: Reach,
+    ) -> io::Result<Connection> {
+        let mut stream = open(endpoint, trust, nearest).await?;
         let Some(path) = &endpoint.tunnel else {
             return Ok(Connection {
                 stream,
@@ -81,7 +87,7 @@ impl Connection {
         };
         let cookie = random::hex::<11>().unwrap_or_default();
         let rest = tunnel::get(&mut stream, &endpoint.host, path, &cookie).await?;
-        let mut post = open(endpoint, trust).await?;
+        let mut post = open(endpoint, trust, nearest).await?;
         tunnel::post(&mut post, &endpoint.host, path, &cookie).await?;
         Ok(Connection {
             stream,
@@ -154,6 +160,7 @@ impl Connection {
         match &mut self.post {
             None => ready!(self.stream.poll_write_out(context, data))?,
             Some((post, encoded)) => {
+                // As long as the camera does not read, `data` grows, and whoever fills it sees that.
                 ready!(post.poll_write_out(context, encoded))?;
                 encoded.extend_from_slice(base64(data).as_bytes());
                 data.clear();
@@ -171,13 +178,16 @@ impl Connection {
 
     /// Writes what the socket takes now: the connection is about to end.
     pub fn write_last(&mut self, data: &mut Vec<u8>) {
-        let _ = self.poll_write(&mut Context::from_waker(Waker::noop()), data);
+        let write = poll_fn(|context| self.poll_write(context, data));
+        // What the task may do is used up, perhaps.
+        let write = pin!(tokio::task::unconstrained(write));
+        let _ = write.poll(&mut Context::from_waker(Waker::noop()));
     }
 }
 
-async fn open(endpoint: &Endpoint, trust: &Trust) -> io::Result<Stream> {
+async fn open(endpoint: &Endpoint, trust: &Trust, nearest: Reach) -> io::Result<Stream> {
     let host = endpoint.host.trim_start_matches('[').trim_end_matches(']');
-    let stream = TcpStream::connect((host, endpoint.port)).await?;
+    let stream = reach::connect(host, endpoint.port, nearest).await?;
     // Requests are small, and one waits for the response to the other.
     let _ = stream.set_nodelay(true);
     if !endpoint.tls {
@@ -185,4 +195,46 @@ async fn open(endpoint: &Endpoint, trust: &Trust) -> io::Result<Stream> {
     }
     let stream = tls::connect(host, stream, trust).await?;
     Ok(Stream::Tls(Box::new(stream)))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    /// Through HTTP, to a camera that reads nothing.
+    #[test]
+    fn what_waits_to_be_written_stays_where_it_is_counted() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let to = listener.local_addr().unwrap();
+            let stream = || async { Stream::Plain(TcpStream::connect(to).await.unwrap()) };
+            let mut connection = Connection {
+                stream: stream().await,
+                post: Some((stream().await, Vec::new())),
+                rest: Vec::new(),
+                unflushed: false,
+            };
+            let _camera = (listener.accept().await, listener.accept().await);
+            let mut context = Context::from_waker(Waker::noop());
+            let mut data = Vec::new();
+            // More than the kernel takes.
+            for _ in 0..1000 {
+                if data.len() < 64 << 10 {
+                    data.extend([1; 16 << 10]);
+                }
+                let _ = connection.poll_write(&mut context, &mut data);
+                tokio::task::yield_now().await;
+                let (_, encoded) = connection.post.as_ref().unwrap();
+                assert!(encoded.len() <= 120 << 10, "{}", encoded.len());
+            }
+            assert!(data.len() >= 64 << 10);
+            assert!(connection.has_unwritten());
+        });
+    }
 }

@@ -6,6 +6,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::Ports;
+use super::udp::is_near;
+
+/// Ports below are those of services.
+const LEAST_PORT: u16 = 1024;
 
 /// A group, as a camera or its session description names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,11 +24,24 @@ pub struct Group {
 impl Ports {
     /// Joins a group at the interface with our address, for datagrams of `peer`.
     pub fn join(group: &Group, local: IpAddr, peer: IpAddr) -> io::Result<Ports> {
-        if !group.address.is_multicast() {
-            return Err(io::ErrorKind::InvalidInput.into());
+        let Group { address, ports, .. } = *group;
+        if !is_for_media(address) || ports.0.min(ports.1) < LEAST_PORT {
+            let why = format!("{address} with port {} is not for media", ports.0);
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
         }
-        let socket = |port| join(group, port, local);
+        let source = group.source.filter(|source| is_near(peer, *source));
+        let group = Group { source, ..*group };
+        let socket = |port| join(&group, port, local);
         Ports::of(socket(group.ports.0)?, socket(group.ports.1)?, peer)
+    }
+}
+
+/// Whether a camera may send us to this group: not where the protocols of the network itself speak, among
+/// them mDNS (RFC 5771 section 4, RFC 4291 section 2.7: scopes of the interface and of the link).
+fn is_for_media(group: IpAddr) -> bool {
+    match group {
+        IpAddr::V4(group) => group.is_multicast() && group.octets()[..3] != [224, 0, 0],
+        IpAddr::V6(group) => group.is_multicast() && group.octets()[1] & 0x0f > 2,
     }
 }
 

@@ -1,8 +1,8 @@
 //! TLS to a camera, and which certificates are trusted.
 
-use std::fmt::Write;
-use std::io;
+use std::fmt::{self, Write};
 use std::sync::{Arc, OnceLock};
+use std::{error, io};
 
 use ::aws_lc_rs::digest::{SHA256, digest};
 use parking_lot::Mutex;
@@ -24,6 +24,23 @@ use tokio_rustls::rustls::{
 
 /// SHA-256 of a certificate.
 pub type Fingerprint = [u8; 32];
+
+/// A certificate that is not trusted, and why.
+#[derive(Debug)]
+pub struct NotTrusted {
+    fingerprint: Fingerprint,
+    error: io::Error,
+}
+
+impl fmt::Display for NotTrusted {
+    /// What the host needs is in front: names in certificates may be long.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { fingerprint, error } = self;
+        write!(f, "its SHA-256 is {}; {error}", hex(fingerprint))
+    }
+}
+
+impl error::Error for NotTrusted {}
 
 /// Which certificates of a camera are trusted.
 #[derive(Clone, Debug, Default)]
@@ -79,6 +96,10 @@ pub async fn connect(
     stream: TcpStream,
     trust: &Trust,
 ) -> io::Result<TlsStream<TcpStream>> {
+    if matches!(trust, Trust::System) {
+        // The first time it reads files.
+        let _ = tokio::task::spawn_blocking(system_roots).await;
+    }
     let provider = Arc::new(aws_lc_rs::default_provider());
     let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
     let verifier = Arc::new(Verifier::new(trust, Arc::clone(&provider)).map_err(io::Error::other)?);
@@ -92,10 +113,7 @@ pub async fn connect(
         .connect(name, stream)
         .await;
     connected.map_err(|error| match *verifier.refused.lock() {
-        Some(fingerprint) => io::Error::new(
-            io::ErrorKind::PermissionDenied,
-            format!("{error}; its SHA-256 is {}", hex(&fingerprint)),
-        ),
+        Some(fingerprint) => io::Error::other(NotTrusted { fingerprint, error }),
         None => error,
     })
 }

@@ -89,7 +89,9 @@ impl Ports {
 
     /// The camera said where it sends from. Opens the way from there.
     pub fn answered(&mut self, source: Option<IpAddr>, ports: Option<(u16, u16)>) {
-        self.source = source.map(|source| source.to_canonical());
+        self.source = source
+            .filter(|source| is_near(self.peer, *source))
+            .map(|source| source.to_canonical());
         let Some((rtp, rtcp)) = ports else { return };
         self.reports = Some(SocketAddr::new(self.peer, rtcp));
         self.rtp.send(&OPENING_RTP, SocketAddr::new(self.peer, rtp));
@@ -143,6 +145,18 @@ impl Ports {
             true => Poll::Ready(()),
             false => Poll::Pending,
         }
+    }
+}
+
+/// Whether a camera may have its media sent by `source`. Devices with two addresses, and recorders that
+/// hand out the streams of cameras beside them, do that, in one subnet: we do not know its mask, so the
+/// usual one is taken. Farther away, one camera could have another's media shown as its own, across
+/// networks that are kept apart for this reason.
+pub(super) fn is_near(camera: IpAddr, source: IpAddr) -> bool {
+    match (camera.to_canonical(), source.to_canonical()) {
+        (IpAddr::V4(camera), IpAddr::V4(source)) => camera.octets()[..3] == source.octets()[..3],
+        (IpAddr::V6(camera), IpAddr::V6(source)) => camera.octets()[..8] == source.octets()[..8],
+        _ => false,
     }
 }
 
@@ -282,6 +296,12 @@ mod tests {
             ports.answered(Some("127.0.0.2".parse().unwrap()), None);
             stranger.send_to(b"known", to).await.unwrap();
             assert_eq!(receive(&mut ports, 1).await, [b"known"]);
+            // Not from another network, where it may be another camera.
+            ports.answered(Some("127.0.1.2".parse().unwrap()), None);
+            let far = UdpSocket::bind(("127.0.1.2", 0)).await.unwrap();
+            far.send_to(b"far", to).await.unwrap();
+            camera.send_to(b"near", to).await.unwrap();
+            assert_eq!(receive(&mut ports, 1).await, [b"near"]);
         });
     }
 
@@ -357,12 +377,22 @@ mod tests {
                 assert_eq!(all, [&b"rtcp"[..], b"rtp"]);
                 assert_eq!(receive(&mut again, 2).await.len(), 2);
             }
-            let none = Group {
-                address: LOCAL,
-                ports: (5000, 5001),
-                source: None,
-            };
-            assert!(Ports::join(&none, LOCAL, LOCAL).is_err());
+            for (address, port) in [
+                ("127.0.0.1", 5000),
+                ("224.0.0.251", 5353),
+                ("ff02::fb", 5353),
+                ("ff01::1", 5000),
+                ("239.1.2.3", 1022),
+                ("239.1.2.3", 0),
+            ] {
+                let group = Group {
+                    address: address.parse().unwrap(),
+                    ports: (port, port + 1),
+                    source: None,
+                };
+                let error = Ports::join(&group, LOCAL, LOCAL).unwrap_err();
+                assert_eq!(error.kind(), io::ErrorKind::InvalidInput, "{address}");
+            }
         });
     }
 }

@@ -204,6 +204,7 @@ impl Client {
         let mut quirks = Quirks::default();
         let Some(head) = Head::parse(text, &mut quirks) else {
             self.quirks.note(Quirk::StatusLine, 1);
+            self.count_junk(head_len);
             return Some(head_len);
         };
         let len = match head.number("Content-Length") {
