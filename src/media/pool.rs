@@ -44,6 +44,15 @@ pub(super) fn tidy(now: Instant, longest: Duration) {
     let _ = POOL.try_with(|pool| pool.borrow_mut().tidy(now, longest));
 }
 
+/// Whether chunks are held that no ring uses.
+pub(super) fn has_reserve() -> bool {
+    let held = POOL.try_with(|pool| {
+        let pool = pool.borrow();
+        pool.shelves.iter().any(|shelf| !shelf.free.is_empty())
+    });
+    held.unwrap_or(false)
+}
+
 /// The largest value in this period and in the previous one.
 #[derive(Debug, Default)]
 pub(super) struct Peak {
@@ -68,15 +77,18 @@ impl Peak {
 #[derive(Debug, Default)]
 pub(super) struct Periods {
     since: Option<Instant>,
+    /// The longest that was asked for since.
+    longest: Duration,
 }
 
 impl Periods {
-    /// Whether a period is over. If so, the next one starts.
+    /// Whether a period is over, for all who asked since it began. If so, the next one starts.
     pub fn is_over(&mut self, now: Instant, longest: Duration) -> bool {
         let since = *self.since.get_or_insert(now);
-        let over = now.saturating_duration_since(since) >= longest.max(SHORTEST_PERIOD);
+        self.longest = self.longest.max(longest);
+        let over = now.saturating_duration_since(since) >= self.longest.max(SHORTEST_PERIOD);
         if over {
-            self.since = Some(now);
+            (self.since, self.longest) = (Some(now), Duration::ZERO);
         }
         over
     }

@@ -21,7 +21,8 @@ pub struct RingLimits {
     pub history: Duration,
     /// Keep everything since the last keyframe, for late joiners.
     pub keep_gop: bool,
-    /// Maximum number of payload bytes.
+    /// Maximum number of bytes: payload, and what is kept to find it again, which is more than the payload
+    /// of very small packets.
     pub bytes: usize,
     /// Maximum age, counted from the arrival of the newest access unit.
     pub duration: Duration,
@@ -86,6 +87,19 @@ pub struct Still {
     pub arrival: Instant,
 }
 
+/// Room for so many packets is not worth returning.
+const FEW_PACKETS: usize = 64;
+/// What a packet and an access unit cost besides payload. Queues may have twice the room that they need.
+const PACKET_COST: usize = 2 * size_of::<Slot>();
+const UNIT_COST: usize = 2 * (size_of::<Unit>() + size_of::<u64>());
+
+impl Unit {
+    /// The memory that it takes.
+    fn cost(&self) -> usize {
+        self.bytes + (self.end - self.first) as usize * PACKET_COST + UNIT_COST
+    }
+}
+
 /// What the access units from one keyframe to the next were like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Gop {
@@ -123,8 +137,8 @@ pub struct Ring {
     gop: Option<(Gop, Instant)>,
     /// Those before it.
     last_gop: Option<Gop>,
-    /// Payload bytes of the stored access units.
-    bytes: usize,
+    /// What the stored access units cost.
+    cost: usize,
     /// Payload bytes of all access units, stored or not.
     total: u64,
     /// Peak number of slots in use.
@@ -150,7 +164,7 @@ impl Ring {
             moving: None,
             gop: None,
             last_gop: None,
-            bytes: 0,
+            cost: 0,
             total: 0,
             peak: Peak::default(),
             periods: Periods::default(),
@@ -244,16 +258,33 @@ impl Ring {
             self.total += unit.bytes as u64;
         }
         self.end = unit.end;
-        self.bytes += unit.bytes;
+        self.cost += unit.cost();
         self.units.push_back(unit);
         self.peak.note(self.slots.len());
+        self.drop_surplus(now);
+        self.give_back(now, self.gop_interval(now));
+    }
+
+    fn drop_surplus(&mut self, now: Instant) {
         while self.has_surplus(now) {
             self.drop_oldest();
         }
         if let Some(slot) = self.slots.front() {
             self.chunks.release_before(&slot.place);
         }
-        self.give_back(now);
+    }
+
+    /// Nothing has come for a while: drops what is too old by now, and returns memory. True if there will
+    /// be more to return.
+    pub fn tidy(&mut self, now: Instant) -> bool {
+        let Some(newest) = self.units.back() else {
+            return false;
+        };
+        if now.saturating_duration_since(newest.arrival) > self.limits.duration {
+            self.drop_surplus(now);
+        }
+        self.give_back(now, Duration::ZERO);
+        self.units.len() > 1 || self.slots.capacity() > 4 * FEW_PACKETS || pool::has_reserve()
     }
 
     fn count_to_gop(&mut self, unit: &Unit) {
@@ -369,9 +400,12 @@ impl Ring {
         self.limits.keep_gop && self.newest_keyframe.is_some() && self.keyframes.is_empty()
     }
 
-    /// Bytes of memory held for payloads, free space in chunks included.
+    /// Bytes of memory held, free space included.
     pub fn memory(&self) -> usize {
         self.chunks.memory()
+            + self.slots.capacity() * size_of::<Slot>()
+            + self.units.capacity() * size_of::<Unit>()
+            + self.keyframes.capacity() * size_of::<u64>()
     }
 
     /// Whether the limits require the oldest access unit to be dropped.
@@ -380,7 +414,7 @@ impl Ring {
             return false;
         };
         let age = now.saturating_duration_since(oldest.arrival);
-        let exceeded = self.bytes > self.limits.bytes || age > self.limits.duration;
+        let exceeded = self.cost > self.limits.bytes || age > self.limits.duration;
         let in_history =
             self.end - second.first < self.limits.packets as u64 && age <= self.limits.history;
         let in_gop =
@@ -431,21 +465,32 @@ impl Ring {
         self.first_unit = self.first_unit.wrapping_add(1);
         self.slots.drain(..(unit.end - self.start) as usize);
         self.start = unit.end;
-        self.bytes -= unit.bytes;
+        self.cost -= unit.cost();
         if self.keyframes.front() == Some(&unit.first) {
             self.keyframes.pop_front();
         }
     }
 
-    /// Periodically returns memory that a burst needed and that has been idle since. A GOP may last
-    /// as long as the limits allow: what one needed is held in reserve for the next.
-    fn give_back(&mut self, now: Instant) {
-        pool::tidy(now, self.limits.duration);
-        if !self.periods.is_over(now, self.limits.duration) {
+    /// How long a GOP lasts.
+    fn gop_interval(&self, now: Instant) -> Duration {
+        let known = self.gop.as_ref().zip(self.last_gop);
+        let interval = known.map(|((_, since), last)| {
+            let this = now.saturating_duration_since(*since);
+            this.max(last.interval)
+        });
+        interval.map_or(self.limits.duration, |i| i.min(self.limits.duration))
+    }
+
+    /// Periodically returns memory that a burst needed and that has been idle since. What was needed within
+    /// `longest` is held in reserve.
+    fn give_back(&mut self, now: Instant, longest: Duration) {
+        pool::tidy(now, longest);
+        if !self.periods.is_over(now, longest) {
             return;
         }
         self.chunks.shrink();
-        let peak = self.peak.end_period().max(64);
+        let peak = self.peak.end_period().max(FEW_PACKETS);
+        self.peak.note(self.slots.len());
         if self.slots.capacity() > 4 * peak {
             self.slots.shrink_to(2 * peak);
             self.units.shrink_to(2 * peak);
@@ -514,7 +559,7 @@ mod tests {
     fn a_gop_that_outgrows_the_ring_leaves_its_keyframe_as_a_still() {
         let begun = Instant::now();
         let mut ring = Ring::new(RingLimits {
-            bytes: 10_000,
+            bytes: 20_000,
             ..LIMITS
         });
         ring.begin(1, begun, true);
@@ -534,7 +579,7 @@ mod tests {
                     false,
                     &[bytes],
                 );
-                assert!(ring.bytes <= 10_000);
+                assert!(ring.cost <= 20_000);
                 let Some(still) = ring.still() else {
                     // While it is kept as it is, and from the loss of one still to the next.
                     continue;
@@ -556,8 +601,8 @@ mod tests {
                 );
             }
         }
-        assert!((20..50).contains(&stills), "{stills}");
-        assert!(ring.bytes_from(newest.unwrap()) <= 10_000);
+        assert!((15..50).contains(&stills), "{stills}");
+        assert!(ring.bytes_from(newest.unwrap()) <= 20_000);
         add(&mut ring, begun + Duration::from_millis(time), true, &[5]);
         assert_eq!((ring.still(), ring.lost_keyframe()), (None, false));
         assert!(ring.latest_keyframe().is_some());
@@ -636,6 +681,46 @@ mod tests {
     }
 
     #[test]
+    fn tiny_pictures_cost_what_is_kept_of_them() {
+        for keyframes in [false, true] {
+            let now = Instant::now();
+            let mut ring = Ring::new(LIMITS);
+            let mut most = 0;
+            for i in 0..100_000 {
+                add(&mut ring, now, i == 0 || keyframes, &[3]);
+                most = most.max(ring.memory());
+            }
+            assert!(most <= LIMITS.bytes, "{most}");
+            // None of them comes any more.
+            let second = |count| now + Duration::from_secs(count);
+            let returned = (1..60).find(|&count| !ring.tidy(second(count)));
+            assert!(returned.is_some_and(|count| count <= 14), "{returned:?}");
+            assert!(ring.memory() < 40 << 10, "{}", ring.memory());
+            assert_eq!(ring.packet(ring.end() - 1).unwrap().payload, [1; 3]);
+        }
+    }
+
+    #[test]
+    fn memory_of_a_long_gop_is_given_back_soon_after_it_became_short() {
+        let start = Instant::now();
+        let mut ring = Ring::new(LIMITS);
+        let mut at = 0;
+        let mut seconds = |ring: &mut Ring, count: u64, gop: u64| {
+            for _ in 0..10 * count {
+                at += 1;
+                let arrival = start + Duration::from_millis(100 * at);
+                add(ring, arrival, at.is_multiple_of(gop), &[1000; 10]);
+            }
+        };
+        seconds(&mut ring, 23, 80);
+        let large = ring.memory();
+        seconds(&mut ring, 24, 10);
+        assert!(ring.memory() < large / 3, "{} {large}", ring.memory());
+        seconds(&mut ring, 6, 10);
+        assert!(pool::held() < large / 3, "{} {large}", pool::held());
+    }
+
+    #[test]
     fn the_gop_and_the_history_before_it_are_kept() {
         let now = Instant::now();
         let mut ring = Ring::new(LIMITS);
@@ -663,7 +748,7 @@ mod tests {
     fn bytes_and_age_are_never_exceeded_but_by_the_newest() {
         let now = Instant::now();
         let mut ring = Ring::new(RingLimits {
-            bytes: 10_000,
+            bytes: 10_000 + 10 * PACKET_COST + 5 * UNIT_COST,
             ..LIMITS
         });
         add(&mut ring, now, true, &[1000; 6]);
@@ -710,6 +795,7 @@ mod tests {
                 let behind = (self.end() - first) as usize;
                 first -= packets.len() as u64;
                 bytes += packets.iter().map(Vec::len).sum::<usize>();
+                bytes += packets.len() * PACKET_COST + UNIT_COST;
                 let age = newest - *arrival;
                 let history = behind < limits.packets && age <= limits.history;
                 let gop = limits.keep_gop && self.newest_keyframe.is_some_and(|k| first >= k);
@@ -860,11 +946,11 @@ mod tests {
             let keyframe = picture % 50 == 0;
             let packets = vec![1100 + random.usize(..92); if keyframe { 90 } else { 9 }];
             add(&mut ring, now, keyframe, &packets);
-            let payload = ring.bytes;
+            let payload = ring.units.iter().map(|unit| unit.bytes).sum::<usize>();
             assert!(
-                ring.memory() < payload * 11 / 10 + 2 * LARGEST,
+                ring.chunks.memory() < payload * 11 / 10 + 2 * LARGEST,
                 "{} for {payload} in picture {picture}",
-                ring.memory()
+                ring.chunks.memory()
             );
         }
     }

@@ -1,6 +1,7 @@
 //! One track of a stream: its codec, its timeline, its packets.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use super::packetizer::{Av1Unit, H264, H265, MAX_PAYLOAD, NalUnit, VideoUnit};
 use super::{
@@ -60,6 +61,11 @@ impl Track {
     /// Its packets, to change the ring's limits.
     pub fn ring_mut(&mut self) -> &mut Ring {
         &mut self.ring
+    }
+
+    /// Nothing has come for a while: see [`Ring::tidy`].
+    pub fn tidy(&mut self, now: Instant) -> bool {
+        self.ring.tidy(now)
     }
 
     /// A number that no other track has, its mirrors included: packet numbers mean something in one track
@@ -223,7 +229,7 @@ impl Track {
 #[cfg(test)]
 mod tests {
     use std::num::NonZeroU32;
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     use bytes::Bytes;
     use retina::codec::{CodecItem, Depacketizer, FrameFormat, ParametersRef};

@@ -28,63 +28,66 @@ pub(super) struct Replayed {
     pub ago: i32,
 }
 
-/// The access units of these packets.
-pub(super) fn units(ring: &Ring, codec: Codec, packets: Range<u64>) -> Vec<Replayed> {
-    let Some(newest) = newest_timestamp(ring) else {
-        return Vec::new();
-    };
-    let mut units = Vec::new();
+/// The access units of these packets, each made when it is asked for: a ring may hold very many tiny ones,
+/// and a queue takes few.
+pub(super) fn units(
+    ring: &Ring,
+    codec: Codec,
+    packets: Range<u64>,
+) -> impl Iterator<Item = Replayed> {
+    let newest = newest_timestamp(ring);
+    let format = Format::pushed(codec);
     let mut packet = Vec::new();
     let mut next = packets.start;
     // What viewers begin with in a stream without keyframes is gray, and only for them.
     let mut opening = false;
-    while next < packets.end {
-        let Some(unit) = ring.unit(next) else {
-            break;
-        };
-        next = unit.end;
-        let first = ring.packet(unit.start);
-        if first.is_some_and(|packet| packet.opening && !packet.still) {
-            opening = true;
-            continue;
-        }
-        // One of its own for each access unit: none waits for the packet after it.
-        let mut reception = Reception::new(&Format::pushed(codec), Order::InOrder);
-        let mut data = Vec::new();
-        let mut meta = None;
-        let mut out = |mut unit: Unit| {
-            data.append(&mut unit.data);
-            unit.data
-        };
-        for (sequence, number) in (0_u64..).zip(unit) {
-            let Some(stored) = ring.packet(number) else {
-                break;
+    std::iter::from_fn(move || {
+        while next < packets.end {
+            let unit = ring.unit(next)?;
+            next = unit.end;
+            let first = ring.packet(unit.start);
+            if first.is_some_and(|packet| packet.opening && !packet.still) {
+                opening = true;
+                continue;
+            }
+            // One of its own for each access unit: none waits for the packet after it.
+            let mut reception = Reception::new(&format, Order::InOrder);
+            let mut data = Vec::new();
+            let mut meta = None;
+            let mut out = |mut unit: Unit| {
+                data.append(&mut unit.data);
+                unit.data
             };
-            packet.clear();
-            write_header(
-                &mut packet,
-                sequence as u16,
-                stored.timestamp,
-                stored.marker,
-            );
-            packet.extend_from_slice(stored.payload);
-            reception.rtp(&packet, stored.arrival, &mut out);
-            meta = Some(stored);
+            for (sequence, number) in (0_u64..).zip(unit) {
+                let Some(stored) = ring.packet(number) else {
+                    break;
+                };
+                packet.clear();
+                write_header(
+                    &mut packet,
+                    sequence as u16,
+                    stored.timestamp,
+                    stored.marker,
+                );
+                packet.extend_from_slice(stored.payload);
+                reception.rtp(&packet, stored.arrival, &mut out);
+                meta = Some(stored);
+            }
+            let Some(stored) = meta else {
+                continue;
+            };
+            if let Some(due) = reception.next_deadline() {
+                reception.handle_timeout(due, &mut out);
+            }
+            return Some(Replayed {
+                data,
+                arrival: stored.arrival,
+                keyframe: stored.keyframe || std::mem::take(&mut opening),
+                ago: newest?.wrapping_sub(stored.timestamp) as i32,
+            });
         }
-        let Some(stored) = meta else {
-            continue;
-        };
-        if let Some(due) = reception.next_deadline() {
-            reception.handle_timeout(due, &mut out);
-        }
-        units.push(Replayed {
-            data,
-            arrival: stored.arrival,
-            keyframe: stored.keyframe || std::mem::take(&mut opening),
-            ago: newest.wrapping_sub(stored.timestamp) as i32,
-        });
-    }
-    units
+        None
+    })
 }
 
 fn newest_timestamp(ring: &Ring) -> Option<u32> {
@@ -113,7 +116,7 @@ pub fn keyframe(track: &Track, newest: &Newest) -> Option<SinkFrame> {
     if packet.opening && !packet.still {
         packets = ring.unit(packets.end)?;
     }
-    let mut unit = units(ring, info.codec, packets).pop()?;
+    let mut unit = units(ring, info.codec, packets).next()?;
     if let Some(still) = still {
         unit.arrival = still.arrival;
         unit.ago = newest_timestamp(ring)?.wrapping_sub(still.timestamp) as i32;

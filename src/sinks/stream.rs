@@ -295,7 +295,8 @@ impl StreamSinks {
         track
     }
 
-    /// Puts into a queue what a track keeps. False if there is no keyframe.
+    /// Puts into a queue what a track keeps. False if it has to wait for a keyframe: there is none, or not
+    /// all behind it has room.
     fn replay(&mut self, queue: &Queue, video: &MediaTrack, newest: Newest) -> bool {
         let (codec, ring) = (video.info().codec, video.ring());
         let Some(keyframe) = ring.latest_keyframe() else {
@@ -319,7 +320,7 @@ impl StreamSinks {
             let data = converted(codec, &unit.data, sets, form);
             let ago = i64::from(unit.ago);
             let captured = replay::before(newest.captured, ago, format.clock_rate);
-            queue.put(SinkFrame {
+            let outcome = queue.put(SinkFrame {
                 format: track.shared(form),
                 data,
                 pts_us: newest_us - track.to_us(ago),
@@ -334,6 +335,9 @@ impl StreamSinks {
                 packets_lost: 0,
                 frames_dropped: 0,
             });
+            if outcome != Outcome::Queued {
+                return false;
+            }
         }
         true
     }

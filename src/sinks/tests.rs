@@ -3,10 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{Queue, SinkFrame, SinkTrack, StreamSinks};
+use super::{Newest, Queue, SinkFrame, SinkTrack, StreamSinks};
 use crate::config::SinkOptions;
 use crate::media::testing::{nal, sets, unit};
-use crate::media::{AccessUnit, Codec, ParameterSets};
+use crate::media::{AccessUnit, Codec, ParameterSets, RingLimits, Track, TrackInfo};
 use crate::source::Arrival;
 use crate::source::rtp::{Format, Section};
 use crate::state::{SinkId, StreamId};
@@ -289,4 +289,60 @@ fn a_track_that_nobody_takes_costs_nothing_and_leaves_no_trace() {
     world.sinks.remove(SinkId(1));
     world.arrives(&Format::pushed(Codec::Pcmu), b"sound", 0, 0, 0);
     assert_eq!(world.queue.info().frames, 0);
+}
+
+#[test]
+fn what_is_kept_is_replayed_up_to_where_a_queue_is_full() {
+    const KEPT: usize = 500;
+    const ROOM: u32 = 16;
+    let start = Instant::now();
+    let info = TrackInfo {
+        codec: Codec::H264,
+        parameter_sets: Some(sets().into()),
+    };
+    let limits = RingLimits {
+        packets: 512,
+        history: Duration::from_secs(1),
+        keep_gop: true,
+        bytes: 8 << 20,
+        duration: Duration::from_secs(3600),
+    };
+    let mut video = Track::new(info, limits, 0);
+    for i in 0..KEPT {
+        let header = if i == 0 { IDR } else { REFERENCE };
+        let data = unit(&[nal(header, 3, &mut Rng::with_seed(1))]);
+        video.push(&AccessUnit {
+            data: &data,
+            timestamp: 3600 * i as i64,
+            arrival: start + Duration::from_millis(40 * i as u64),
+            captured: None,
+        });
+    }
+    let newest = Newest {
+        timestamp: 3600 * (KEPT as i64 - 1),
+        arrival: start + Duration::from_millis(40 * (KEPT as u64 - 1)),
+        captured: None,
+    };
+    for (queue_frames, queued, waits) in [(2048, KEPT as u32, false), (ROOM, ROOM, true)] {
+        let mut sinks = StreamSinks::new(start);
+        let queue = Arc::new(Queue::new(
+            SinkId(1),
+            StreamId(1),
+            SinkOptions {
+                queue_frames,
+                from_cache: true,
+                ..SinkOptions::default()
+            },
+        ));
+        // A keyframe is asked for if live frames cannot go on where the replayed ones end.
+        assert_eq!(
+            sinks.add(Arc::clone(&queue), Some((&video, newest))),
+            waits,
+            "{queue_frames}"
+        );
+        let info = queue.info();
+        assert_eq!(info.queued_frames, queued);
+        // Nothing is made of the frames behind the first one without room.
+        assert_eq!(info.frames_dropped, u64::from(waits));
+    }
 }

@@ -7,6 +7,7 @@ use super::lag::{Fit, is_fresh};
 use super::rtp::MAX_HEADER;
 use super::show::Share;
 use super::{Content, Leg};
+use crate::budget::{Allowance, Budget};
 use crate::media::{Ring, StreamRate};
 use crate::session::estimate::Kind;
 use crate::session::io::{Transmit, WouldBlock};
@@ -16,9 +17,20 @@ use crate::session::transport::pacer::{Basis, Pace};
 /// Time to the next attempt after the socket took no more.
 const BLOCKED_RETRY: Duration = Duration::from_millis(1);
 
+/// What a leg sends before other sessions have their turn: about a millisecond of work, most of a GOP for
+/// a viewer who begins. Time is not looked at here.
+const TURN: Allowance = Allowance {
+    time: Duration::from_millis(1),
+    items: 1024,
+    bytes: 2 << 20,
+};
+/// What a run costs, in packets: a system call.
+const RUN_ITEMS: usize = 4;
+
 /// A run of packets that left together.
 struct Run {
     packets: usize,
+    bytes: usize,
 }
 
 impl Leg {
@@ -33,6 +45,7 @@ impl Leg {
         // Packets that may still leave in this burst; none before the pacer has been asked.
         let mut burst = 0;
         let mut kind = Kind::Media;
+        let mut budget = Budget::new(TURN, egress.now());
         let basis = pace.map(|(pace, _)| pace.basis);
         if self.is_parked() && !self.unpark(ring, basis, egress.now()) {
             if !self.gets_less() {
@@ -41,6 +54,9 @@ impl Leg {
             return None;
         }
         loop {
+            if budget.is_spent() {
+                return Some(egress.now());
+            }
             let cursor = self.locate(ring)?;
             let Some(unit) = ring.unit(cursor) else {
                 self.caught_up();
@@ -58,11 +74,14 @@ impl Leg {
             }
             let waiting = (unit.end - cursor) as usize;
             let behind = unit.end < ring.end();
-            if behind
-                && cursor == unit.start
-                && let Some((pace, rate)) = pace
-            {
-                match self.fit(ring, cursor, pace.basis, rate, egress.now()) {
+            if behind && cursor == unit.start {
+                let now = egress.now();
+                let fits = match (self.shed(ring, cursor, now), pace) {
+                    (Some(shed), _) => shed,
+                    (None, Some((pace, rate))) => self.fit(ring, cursor, pace.basis, rate, now),
+                    (None, None) => Fit::Goes,
+                };
+                match fits {
                     Fit::Goes => {}
                     Fit::Waits(until) => return Some(until),
                     Fit::Moved => continue,
@@ -98,7 +117,10 @@ impl Leg {
                 most = most.min(burst);
             }
             match self.send_run(ring, cursor, most, kind, egress) {
-                Ok(run) => burst = burst.saturating_sub(run.packets),
+                Ok(run) => {
+                    burst = burst.saturating_sub(run.packets);
+                    budget.spend(run.packets + RUN_ITEMS, run.bytes);
+                }
                 Err(WouldBlock) => return Some(egress.now() + BLOCKED_RETRY),
             }
         }
@@ -211,6 +233,9 @@ impl Leg {
         self.sent.packets += packets as u64;
         self.sent.payload_octets += octets;
         self.sent.bytes += used as u64;
-        Ok(Run { packets })
+        Ok(Run {
+            packets,
+            bytes: used,
+        })
     }
 }
