@@ -400,8 +400,9 @@ typedef enum rtsp_webrtc_gateway_tuning_key {
      */
     RTSP_WEBRTC_GATEWAY_TUNING_GOP_CACHE = 11,
     /**
-     * Maximum amount of media that a track keeps, in bytes of RTP payload, for the GOP cache and
-     * for retransmission. Default 8388608, range 65536 to 1073741824, applies immediately.
+     * Maximum memory that the stored media of a track may take, in bytes, for the GOP cache and
+     * for retransmission: RTP payload, and what is kept to find it again. Default 8388608, range
+     * 65536 to 1073741824, applies immediately.
      */
     RTSP_WEBRTC_GATEWAY_TUNING_GOP_CACHE_BYTES = 12,
     /**
@@ -479,6 +480,13 @@ typedef enum rtsp_webrtc_gateway_tuning_key {
      * applies immediately.
      */
     RTSP_WEBRTC_GATEWAY_TUNING_DAMAGED_FRAMES = 25,
+    /**
+     * How busy a worker may be and still take new viewers, in percent of its time: measured, and
+     * with what those who have just come will take. Above it offers fail with ERR_LIMIT (503), so
+     * that those who watch lose nothing. 0: no limit. Default 85, range 0 to 100, applies
+     * immediately.
+     */
+    RTSP_WEBRTC_GATEWAY_TUNING_MAX_WORKER_LOAD_PERCENT = 26,
 } rtsp_webrtc_gateway_tuning_key;
 
 /** Values of RTSP_WEBRTC_GATEWAY_TUNING_SRTP_POLICY. */
@@ -2510,8 +2518,9 @@ int rtsp_webrtc_gateway_metrics(const rtsp_webrtc_gateway *gateway,
  * - "version"; "unix_ms", the current time; "uptime_ms" of the gateway
  * - "process": "resident_bytes" and "cpu_us" of the whole process, null if the system does not
  *   provide them
- * - "workers": an array of {"index", "busy_us", "streams", "sessions", "cost_us": {"rtsp",
- *   "packetize", "seal", "send", "control"}}
+ * - "workers": an array of {"index", "busy_us", "load_percent", "refused" (offers, because the worker
+ *   was too busy), "streams", "sessions", "cost_us": {"rtsp", "packetize", "seal", "send",
+ *   "control"}}
  * - "counters": {"datagrams_unknown", "datagrams_overrun", "send_errors", "events_dropped",
  *   "interface_enumerations"}
  * - "tuning": an array of {"name", "value", "default", "min", "max", "applies"}; "applies" is
@@ -2529,12 +2538,12 @@ int rtsp_webrtc_gateway_metrics(const rtsp_webrtc_gateway *gateway,
  *   the last packet of a video frame until the frame has been handed to the system for all
  *   viewers, over the last 5 to 10 s), "sent": {"bytes", "packets", "nacks", "retransmits",
  *   "padding_packets", "padding_bytes", "plis", "overflows", "stills", "skips",
- *   "switches"}}
+ *   "sheds", "switches"}}
  * - "sessions": an array, ordered by id, of {"id", "stream", "stream_name", "state" (enum
  *   rtsp_webrtc_gateway_session_state in lower case), "srtp_profile" ("AEAD_AES_128_GCM" or
  *   "AES128_CM_HMAC_SHA1_80"), "remote", "peer", "label", "bytes_sent", "packets_sent",
  *   "nacks", "retransmits", "padding_packets", "padding_bytes", "plis", "overflows", "stills",
- *   "skips", "variant" (the stream whose video is shown), "variant_name", "detail" (enum
+ *   "skips", "sheds", "variant" (the stream whose video is shown), "variant_name", "detail" (enum
  *   rtsp_webrtc_gateway_detail in lower case), "reason" (enum
  *   rtsp_webrtc_gateway_quality_reason in lower case), "held_back", "bandwidth_bps",
  *   "needed_bps", "switches", "round_trip_us", "loss_ppm", "age_ms"}
@@ -2548,6 +2557,8 @@ int rtsp_webrtc_gateway_metrics(const rtsp_webrtc_gateway *gateway,
  *   camera's keyframes are so far apart that what followed it is not kept any more.
  * - "skips": how many times frames were skipped until a keyframe because the path to the viewer
  *   could not carry them in time (knob congestion).
+ * - "sheds": how many times frames were skipped until a keyframe because the worker was seconds late
+ *   with them: it has more to do than time.
  * - "padding_packets", "padding_bytes": sent to find out whether the path carries more; they count in
  *   "packets_sent" and "bytes_sent", or "packets" and "bytes".
  * - "bandwidth_bps": what that path carries, IP and UDP headers included; null until it is

@@ -136,6 +136,7 @@ enum class TuningKey : std::int32_t {
     CongestionFloorKbps = RTSP_WEBRTC_GATEWAY_TUNING_CONGESTION_FLOOR_KBPS,
     CongestionCeilingKbps = RTSP_WEBRTC_GATEWAY_TUNING_CONGESTION_CEILING_KBPS,
     DamagedFrames = RTSP_WEBRTC_GATEWAY_TUNING_DAMAGED_FRAMES,
+    MaxWorkerLoadPercent = RTSP_WEBRTC_GATEWAY_TUNING_MAX_WORKER_LOAD_PERCENT,
 };
 
 /** Values of TuningKey::SrtpPolicy: enum rtsp_webrtc_gateway_srtp_policy. */

@@ -5,6 +5,8 @@
 pub const STREAM: &str = "test-panic-stream";
 /// Name of a stream whose video frames cause a panic when they are sent to a viewer.
 pub const SESSION: &str = "test-panic-session";
+/// Name of a stream about which a question of the host causes a panic.
+pub const COMMAND: &str = "test-panic-command";
 
 /// Panics if the stream has the name that asks for it.
 pub fn injected(stream: &str, name: &str) {
@@ -127,6 +129,20 @@ mod tests {
         wait_for(&changes, &removed);
         let again = add(&gateway, STREAM);
         push(&gateway, again, 0);
+        gateway.shutdown(Duration::from_secs(60)).unwrap();
+    }
+
+    #[test]
+    fn a_panic_in_a_command_costs_its_answer_alone() {
+        let (gateway, _changes) = gateway();
+        let other = add(&gateway, "other");
+        push(&gateway, other, 0);
+        let stream = add(&gateway, COMMAND);
+        for _ in 0..3 {
+            assert!(gateway.stream_info(stream).is_err());
+        }
+        works(&gateway, other, "other");
+        gateway.remove_stream(stream).unwrap();
         gateway.shutdown(Duration::from_secs(60)).unwrap();
     }
 

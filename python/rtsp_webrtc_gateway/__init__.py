@@ -108,6 +108,7 @@ class TuningKey(enum.IntEnum):
     CONGESTION_FLOOR_KBPS = 23
     CONGESTION_CEILING_KBPS = 24
     DAMAGED_FRAMES = 25
+    MAX_WORKER_LOAD_PERCENT = 26
 
 
 class SrtpPolicy(enum.IntEnum):

@@ -39,8 +39,9 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_metrics(
 /// - "version"; "unix_ms", the current time; "uptime_ms" of the gateway
 /// - "process": "resident_bytes" and "cpu_us" of the whole process, null if the system does not
 ///   provide them
-/// - "workers": an array of {"index", "busy_us", "streams", "sessions", "cost_us": {"rtsp",
-///   "packetize", "seal", "send", "control"}}
+/// - "workers": an array of {"index", "busy_us", "load_percent", "refused" (offers, because the worker
+///   was too busy), "streams", "sessions", "cost_us": {"rtsp", "packetize", "seal", "send",
+///   "control"}}
 /// - "counters": {"datagrams_unknown", "datagrams_overrun", "send_errors", "events_dropped",
 ///   "interface_enumerations"}
 /// - "tuning": an array of {"name", "value", "default", "min", "max", "applies"}; "applies" is
@@ -58,12 +59,12 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_metrics(
 ///   the last packet of a video frame until the frame has been handed to the system for all
 ///   viewers, over the last 5 to 10 s), "sent": {"bytes", "packets", "nacks", "retransmits",
 ///   "padding_packets", "padding_bytes", "plis", "overflows", "stills", "skips",
-///   "switches"}}
+///   "sheds", "switches"}}
 /// - "sessions": an array, ordered by id, of {"id", "stream", "stream_name", "state" (enum
 ///   rtsp_webrtc_gateway_session_state in lower case), "srtp_profile" ("AEAD_AES_128_GCM" or
 ///   "AES128_CM_HMAC_SHA1_80"), "remote", "peer", "label", "bytes_sent", "packets_sent",
 ///   "nacks", "retransmits", "padding_packets", "padding_bytes", "plis", "overflows", "stills",
-///   "skips", "variant" (the stream whose video is shown), "variant_name", "detail" (enum
+///   "skips", "sheds", "variant" (the stream whose video is shown), "variant_name", "detail" (enum
 ///   rtsp_webrtc_gateway_detail in lower case), "reason" (enum
 ///   rtsp_webrtc_gateway_quality_reason in lower case), "held_back", "bandwidth_bps",
 ///   "needed_bps", "switches", "round_trip_us", "loss_ppm", "age_ms"}
@@ -77,6 +78,8 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_metrics(
 ///   camera's keyframes are so far apart that what followed it is not kept any more.
 /// - "skips": how many times frames were skipped until a keyframe because the path to the viewer
 ///   could not carry them in time (knob congestion).
+/// - "sheds": how many times frames were skipped until a keyframe because the worker was seconds late
+///   with them: it has more to do than time.
 /// - "padding_packets", "padding_bytes": sent to find out whether the path carries more; they count in
 ///   "packets_sent" and "bytes_sent", or "packets" and "bytes".
 /// - "bandwidth_bps": what that path carries, IP and UDP headers included; null until it is

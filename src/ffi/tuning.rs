@@ -51,8 +51,9 @@ pub enum rtsp_webrtc_gateway_tuning_key {
     /// 1: keep all video packets since the last keyframe, so that a new viewer starts immediately.
     /// 0: a new viewer waits for the next keyframe. Default 1, range 0 to 1, applies immediately.
     RTSP_WEBRTC_GATEWAY_TUNING_GOP_CACHE = 11,
-    /// Maximum amount of media that a track keeps, in bytes of RTP payload, for the GOP cache and
-    /// for retransmission. Default 8388608, range 65536 to 1073741824, applies immediately.
+    /// Maximum memory that the stored media of a track may take, in bytes, for the GOP cache and
+    /// for retransmission: RTP payload, and what is kept to find it again. Default 8388608, range
+    /// 65536 to 1073741824, applies immediately.
     RTSP_WEBRTC_GATEWAY_TUNING_GOP_CACHE_BYTES = 12,
     /// Maximum age of the media that a track keeps, in milliseconds, for the GOP cache and for
     /// retransmission. Default 15000, range 100 to 120000, applies immediately.
@@ -105,6 +106,11 @@ pub enum rtsp_webrtc_gateway_tuning_key {
     /// left out, and the picture stands still until the next keyframe. Default 0, range 0 to 1,
     /// applies immediately.
     RTSP_WEBRTC_GATEWAY_TUNING_DAMAGED_FRAMES = 25,
+    /// How busy a worker may be and still take new viewers, in percent of its time: measured, and
+    /// with what those who have just come will take. Above it offers fail with ERR_LIMIT (503), so
+    /// that those who watch lose nothing. 0: no limit. Default 85, range 0 to 100, applies
+    /// immediately.
+    RTSP_WEBRTC_GATEWAY_TUNING_MAX_WORKER_LOAD_PERCENT = 26,
     // generated from src/tuning/table.rs: end
 }
 

@@ -4,7 +4,7 @@ use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use quinn_udp::{BATCH_SIZE, RecvMeta};
 use tokio::io::Interest;
@@ -36,6 +36,10 @@ fn readiness(io: std::net::UdpSocket) -> io::Result<Readiness> {
 /// Largest datagram accepted, in bytes: DTLS with certificates fits, and media never arrives.
 const MAX_DATAGRAM: usize = 2048;
 
+/// So many errors in a row are no accident: nothing is read for a while.
+const MANY_ERRORS: u32 = 16;
+const REST: Duration = Duration::from_millis(10);
+
 /// Reads the socket.
 pub struct Receiver {
     readiness: Readiness,
@@ -45,6 +49,10 @@ pub struct Receiver {
     size: usize,
     /// What is in it.
     batch: Batch,
+    /// In a row; until when nothing is read because of them; whether that was said.
+    errors: u32,
+    rests_until: Option<Instant>,
+    complained: bool,
 }
 
 /// A batch of messages, each of them one datagram or several of equal size.
@@ -87,6 +95,9 @@ impl Receiver {
             storage: vec![0; size * BATCH_SIZE],
             size,
             batch: Batch::default(),
+            errors: 0,
+            rests_until: None,
+            complained: false,
         })
     }
 
@@ -94,6 +105,9 @@ impl Receiver {
     pub fn poll_ready(&self, context: &mut Context<'_>) -> Poll<()> {
         if self.batch.message < self.batch.count {
             return Poll::Ready(());
+        }
+        if self.rests_until.is_some() {
+            return Poll::Pending;
         }
         #[cfg(unix)]
         let ready = self.readiness.poll_read_ready(context).map(|_| ());
@@ -110,6 +124,12 @@ impl Receiver {
         budget: &mut Budget,
         mut deliver: impl FnMut(SocketAddr, Option<IpAddr>, &[u8]),
     ) -> bool {
+        if let Some(until) = self.rests_until {
+            if Instant::now() < until {
+                return false;
+            }
+            self.rests_until = None;
+        }
         loop {
             while let Some((meta, contents)) = self.batch.next(&self.storage, self.size) {
                 budget.spend(1, contents.len());
@@ -123,15 +143,37 @@ impl Receiver {
             if (1..BATCH_SIZE).contains(&last) {
                 return false;
             }
+            if budget.is_spent() {
+                return true;
+            }
             budget.spend(1, 0);
             match self.receive() {
-                Ok(()) => {}
+                Ok(()) => self.errors = 0,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
                 // A late ICMP error, for example. The next read shows whether it persists.
-                Err(_) if budget.is_step_over() && !budget.goes_on(Instant::now()) => return true,
-                Err(_) => {}
+                Err(error) => {
+                    self.errors += 1;
+                    if self.errors >= MANY_ERRORS {
+                        self.rest(&error);
+                        return false;
+                    }
+                }
             }
         }
+    }
+
+    /// The system gives nothing but errors: pauses, so that they do not take all time.
+    fn rest(&mut self, error: &io::Error) {
+        self.errors = 0;
+        self.rests_until = Some(Instant::now() + REST);
+        if !std::mem::replace(&mut self.complained, true) {
+            log::error!("reading the UDP socket fails again and again: {error}");
+        }
+    }
+
+    /// When it goes on reading after a pause.
+    pub fn rests_until(&self) -> Option<Instant> {
+        self.rests_until
     }
 
     /// Reads a batch of datagrams. If it is not a whole one, nothing was left, and later datagrams make
@@ -170,7 +212,6 @@ fn try_io<R>(readiness: &Readiness, read: impl FnOnce() -> io::Result<R>) -> io:
 #[cfg(test)]
 mod tests {
     use std::future::poll_fn;
-    use std::time::Duration;
 
     use super::*;
     use crate::budget::Allowance;

@@ -120,6 +120,8 @@ pub struct Figures {
     pub stills: u64,
     /// Times that frames were left out up to a keyframe because the path does not carry them.
     pub skips: u64,
+    /// How often frames were left out because they were late here.
+    pub sheds: u64,
     /// When that happened last.
     pub skipped_at: Option<Instant>,
     /// What the path carries, in bits per second; `None` until it is measured.
@@ -445,6 +447,7 @@ impl Session {
             figures.overflows += sent.overflows;
             figures.stills += sent.stills;
             figures.skips += sent.skips;
+            figures.sheds += sent.sheds;
             figures.skipped_at = figures.skipped_at.max(sent.skipped_at);
             if leg.kind() == MediaKind::Video {
                 figures.loss_ppm = figures.loss_ppm.max(leg.loss_ppm());

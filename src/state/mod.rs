@@ -210,6 +210,8 @@ pub struct SessionInfo {
     /// Times frames were left out up to a keyframe because the viewer's connection does not carry
     /// them in time.
     pub skips: u64,
+    /// How often frames were left out up to a keyframe because the worker was late with them.
+    pub sheds: u64,
     /// What the viewer is shown, and what its connection carries.
     pub quality: Quality,
     /// Why that is less than the best variant with all frames, in a sentence; `None` if it is not.

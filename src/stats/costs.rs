@@ -50,6 +50,11 @@ impl MediaCosts {
         }
     }
 
+    /// Sealing packets and passing them to the system.
+    pub fn deliver(&self) -> Duration {
+        self.deliver
+    }
+
     /// All parts, by name.
     pub fn parts(&self) -> [(&'static str, Duration); 3] {
         [

@@ -114,6 +114,8 @@ fn cpu_us() -> Option<u64> {
 struct Worker {
     index: usize,
     busy_us: u64,
+    load_percent: u32,
+    refused: u64,
     streams: usize,
     sessions: usize,
     cost_us: WorkerCost,
@@ -132,6 +134,8 @@ impl From<&WorkerSnapshot> for Worker {
         Worker {
             index: worker.index,
             busy_us: micros(worker.busy),
+            load_percent: worker.load_percent,
+            refused: worker.refused,
             streams: worker.streams.len(),
             sessions: worker.sessions.len(),
             cost_us: WorkerCost {
@@ -290,6 +294,7 @@ struct Sent {
     overflows: u64,
     stills: u64,
     skips: u64,
+    sheds: u64,
     switches: SwitchCounts,
 }
 
@@ -342,6 +347,7 @@ impl<'a> From<&'a StreamSnapshot> for Stream<'a> {
                 overflows: totals.overflows,
                 stills: totals.stills,
                 skips: totals.skips,
+                sheds: totals.sheds,
                 switches: totals.switches.into(),
             },
         }
@@ -390,6 +396,7 @@ struct Session<'a> {
     overflows: u64,
     stills: u64,
     skips: u64,
+    sheds: u64,
     variant: u64,
     variant_name: Option<&'a str>,
     detail: &'static str,
@@ -425,6 +432,7 @@ impl<'a> Session<'a> {
             overflows: info.overflows,
             stills: info.stills,
             skips: info.skips,
+            sheds: info.sheds,
             variant: quality.variant.0,
             variant_name: names.get(&quality.variant).copied(),
             detail: quality.detail.name(),

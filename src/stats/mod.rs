@@ -38,6 +38,10 @@ pub struct WorkerSnapshot {
     pub index: usize,
     /// Time that its thread was busy.
     pub busy: Duration,
+    /// How busy it was during the last second or so, in percent of its time.
+    pub load_percent: u32,
+    /// Offers that were refused because it was too busy.
+    pub refused: u64,
     /// What the time was spent on; the rest is reading RTSP.
     pub costs: Costs,
     pub streams: Vec<StreamSnapshot>,
@@ -99,6 +103,8 @@ pub struct Totals {
     pub stills: u64,
     /// How often frames were left out up to a keyframe for a viewer's connection.
     pub skips: u64,
+    /// How often frames were left out up to a keyframe because the worker was late with them.
+    pub sheds: u64,
     /// How often a viewer was shown something else.
     pub switches: Switches,
     /// Packets that NACKs asked for.
@@ -120,6 +126,7 @@ impl Totals {
         self.overflows += session.overflows;
         self.stills += session.stills;
         self.skips += session.skips;
+        self.sheds += session.sheds;
         self.switches.add(session.switches);
         self.nacks += session.nacks;
         self.plis += session.plis;

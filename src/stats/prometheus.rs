@@ -59,6 +59,19 @@ fn workers(out: &mut Text, workers: &[WorkerSnapshot]) {
             out.sample("cpu_seconds", &labels, time.as_secs_f64());
         }
     }
+    out.gauge("worker_load_percent", "How busy a worker is.");
+    for worker in workers {
+        let label = format!("worker=\"{}\"", worker.index);
+        out.sample("worker_load_percent", &label, worker.load_percent);
+    }
+    out.counter(
+        "offers_refused_busy",
+        "Offers refused because a worker was too busy.",
+    );
+    for worker in workers {
+        let label = format!("worker=\"{}\"", worker.index);
+        out.sample("offers_refused_busy", &label, worker.refused);
+    }
     out.gauge("sessions", "Sessions, by negotiated SRTP profile.");
     for (name, profile) in [
         ("none", None),
@@ -98,7 +111,7 @@ fn streams(out: &mut Text, workers: &[WorkerSnapshot]) {
             |s| s.info.since_last_media.map_or(0, |t| t.as_millis() as u64),
         ),
     ];
-    let counters: [(&str, &str, Value); 20] = [
+    let counters: [(&str, &str, Value); 21] = [
         ("stream_received_bytes", "Bytes of media received.", |s| {
             s.info.bytes
         }),
@@ -179,6 +192,11 @@ fn streams(out: &mut Text, workers: &[WorkerSnapshot]) {
             "stream_skips",
             "Times that frames were left out up to a keyframe for a viewer's connection.",
             |s| s.totals.skips,
+        ),
+        (
+            "stream_sheds",
+            "Times that frames were left out up to a keyframe because a worker was late with them.",
+            |s| s.totals.sheds,
         ),
         (
             "stream_rejected_datagrams",

@@ -183,6 +183,12 @@ impl Tuning {
         self.is_on(Key::Pacing) && self.is_on(Key::Congestion)
     }
 
+    /// How busy a worker may be that takes new viewers, in percent; `None`: it takes any.
+    pub fn max_worker_load(&self) -> Option<u32> {
+        let percent = self.size(Key::MaxWorkerLoadPercent) as u32;
+        Some(percent).filter(|&percent| percent > 0)
+    }
+
     /// Whether frames with missing parts are shown.
     pub fn shows_damaged(&self) -> bool {
         self.is_on(Key::DamagedFrames)

@@ -149,8 +149,8 @@ knobs! {
         profiles: { lan: 1, wan: 1, max_density: 1 },
     }
 
-    /// Maximum amount of media that a track keeps, in bytes of RTP payload, for the GOP cache and
-    /// for retransmission.
+    /// Maximum memory that the stored media of a track may take, in bytes, for the GOP cache and for
+    /// retransmission: RTP payload, and what is kept to find it again.
     GopCacheBytes = 12, "gop_cache_bytes" {
         default: 8_388_608, range: 65_536..=1_073_741_824, applies: Now,
         profiles: { lan: 8_388_608, wan: 8_388_608, max_density: 2_097_152 },
@@ -241,6 +241,13 @@ knobs! {
     /// out, and the picture stands still until the next keyframe.
     DamagedFrames = 25, "damaged_frames" {
         default: 0, range: 0..=1, applies: Now,
+    }
+
+    /// How busy a worker may be and still take new viewers, in percent of its time: measured, and with
+    /// what those who have just come will take. Above it offers fail with ERR_LIMIT (503), so that those
+    /// who watch lose nothing. 0: no limit.
+    MaxWorkerLoadPercent = 26, "max_worker_load_percent" {
+        default: 85, range: 0..=100, applies: Now,
     }
 }
 

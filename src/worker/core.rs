@@ -1,7 +1,7 @@
 //! The state of a worker and its central operations: commands, stream states, and the media path.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -11,6 +11,7 @@ use tokio::sync::Notify;
 use super::command::{Command, WorkerContext};
 use super::fan_out::{FanOut, PORTION, Pass};
 use super::held_sound::{HeldSound, Wait};
+use super::load::{Load, Spent};
 use super::log_lines;
 use super::session_io::{StreamTracks, session_io};
 use super::shares::{self, Behind};
@@ -26,6 +27,11 @@ use crate::state::{SessionInfo, StreamId, StreamIdentity, StreamInfo, StreamStat
 use crate::stats::{Costs, StreamSnapshot, WorkerSnapshot};
 use crate::worker::registry::{no_session, no_stream};
 
+/// How long offers that waited for media are answered in one turn; the last that begins in it ends it.
+const ANSWERS_TIME: Duration = Duration::from_millis(1);
+/// How often streams that get no media return memory.
+const TIDY_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Everything that a worker owns.
 pub struct Core {
     pub(super) context: WorkerContext,
@@ -34,6 +40,14 @@ pub struct Core {
     fan_out: FanOut,
     /// Streams whose sources do not get through.
     behind: Behind,
+    /// How busy the worker is.
+    pub(super) load: Load,
+    /// Time that sources took which do not get through.
+    greedy: Duration,
+    /// When streams that get no media return memory.
+    tidy_due: Option<Instant>,
+    /// Streams that have media for the offers that wait for it.
+    pub(super) answering: VecDeque<StreamId>,
     pub(super) held_sound: HeldSound,
     /// Wakes the worker's loop because a deadline has moved closer.
     rearmed: Rc<Notify>,
@@ -50,6 +64,10 @@ impl Core {
             viewers: Slots::default(),
             fan_out: FanOut::default(),
             behind: Behind::default(),
+            load: Load::default(),
+            greedy: Duration::ZERO,
+            tidy_due: None,
+            answering: VecDeque::new(),
             held_sound: HeldSound::default(),
             rearmed,
             buffer: Box::new([0; _]),
@@ -60,10 +78,13 @@ impl Core {
     /// When [`Core::handle_timeouts`] is due.
     pub fn next_deadline(&self) -> Option<Instant> {
         let viewers = self.viewers.next_due();
+        let answering = self.answering.front().map(|_| Instant::now());
         let due = [
             viewers,
             self.streams.offers_due(),
             self.held_sound.next_due(),
+            self.tidy_due,
+            answering,
         ];
         due.into_iter().flatten().min()
     }
@@ -213,6 +234,9 @@ impl Core {
         };
         if state == StreamState::Live {
             log_lines::stream_live(id, &entry.stream, change.outage);
+        } else if self.tidy_due.is_none() {
+            self.tidy_due = Some(now + TIDY_INTERVAL);
+            self.rearmed.notify_one();
         }
         let identity = entry.stream.identity().clone();
         let warning = entry.stream.warning().cloned();
@@ -271,6 +295,8 @@ impl Core {
 
     fn stream_info(&self, id: StreamId, now: Instant) -> Result<StreamInfo> {
         let entry = self.streams.get(id).ok_or_else(|| no_stream(id))?;
+        #[cfg(any(test, feature = "test-panic"))]
+        crate::test_panic::injected(entry.stream.name(), crate::test_panic::COMMAND);
         Ok(entry.stream.info(now))
     }
 
@@ -301,9 +327,9 @@ impl Core {
         }
         WorkerSnapshot {
             index: self.context.index,
-            busy: tokio::runtime::Handle::current()
-                .metrics()
-                .worker_total_busy_duration(0),
+            busy: busy(),
+            load_percent: self.load.percent(),
+            refused: self.load.refusals(),
             costs: self.costs,
             streams: streams.into_values().collect(),
             sessions,
@@ -328,7 +354,6 @@ impl Core {
             true => Default::default(),
             false => (entry.stream.viewers.clone(), entry.stream.audience.clone()),
         };
-        let waiting = self.streams.take_waiting(id);
         for slot in viewers {
             let viewer = self.viewers.get(slot);
             if viewer.is_some_and(|viewer| others.iter().all(|&codec| viewer.session.takes(codec)))
@@ -344,12 +369,45 @@ impl Core {
         let now = Instant::now();
         self.reconsider(&audience, now);
         self.enter(id, StreamState::Live, None, now);
-        for request in waiting {
-            self.offer(request, now);
+        if !self.answering.contains(&id) {
+            self.answering.push_back(id);
         }
-        if let Some(entry) = self.streams.get(id) {
-            entry.note_demand();
+        self.answer_waiting(now);
+        self.rearmed.notify_one();
+    }
+
+    /// Answers offers that waited for media, one at least, as far as the time of a turn goes.
+    pub(super) fn answer_waiting(&mut self, now: Instant) {
+        while let Some(&id) = self.answering.front() {
+            let live = self.streams.media(id).is_some();
+            let request = live.then(|| self.streams.take_waiting(id)).flatten();
+            match request {
+                Some(request) => self.offer(request, Instant::now()),
+                None => {
+                    self.answering.pop_front();
+                    if let Some(entry) = self.streams.get(id) {
+                        entry.note_demand();
+                    }
+                }
+            }
+            if now.elapsed() >= ANSWERS_TIME {
+                break;
+            }
         }
+    }
+
+    /// Lets streams that get no media return memory, now and then.
+    pub(super) fn tidy(&mut self, now: Instant) {
+        if self.tidy_due.is_none_or(|due| now < due) {
+            return;
+        }
+        let mut more = false;
+        for entry in self.streams.iter_mut() {
+            if entry.stream.state() != StreamState::Live {
+                more |= entry.stream.tidy(now);
+            }
+        }
+        self.tidy_due = more.then(|| now + TIDY_INTERVAL);
     }
 
     /// Whether a viewer is sent the audio of a stream.
@@ -426,9 +484,46 @@ impl Core {
         let behind = self.behind.count(now, shares);
         let others = behind.saturating_sub(1);
         if let Some(entry) = self.streams.get_mut(id) {
-            entry.stream.share.overran(began, now, others);
+            let share = &mut entry.stream.share;
+            let taken = share.overran(began, now, others);
+            if share.exceeds() {
+                self.greedy += taken;
+            }
         }
         shares::turn(others)
+    }
+
+    /// Measures how busy the worker is. Called while media comes: without any, it is not.
+    pub(super) fn sample_load(&mut self, now: Instant) {
+        let spent = Spent {
+            busy: busy(),
+            greedy: self.greedy,
+            delivered: self.costs.media.deliver(),
+        };
+        self.load.sample(now, spent, self.viewers.iter().count());
+    }
+
+    /// Fails with `Limit` if the worker has no time for a newcomer.
+    pub(super) fn check_load(&mut self, now: Instant) -> Result<()> {
+        let Some(most) = self.context.tuning.max_worker_load() else {
+            return Ok(());
+        };
+        if self.load.is_due(now) {
+            self.sample_load(now);
+        }
+        let percent = self.load.percent();
+        if percent < most {
+            return Ok(());
+        }
+        self.load.refused();
+        Err(Error::new(
+            Status::Limit,
+            format!(
+                "the worker of this stream is busy for {percent} % of its time, and takes no newcomers \
+                 from {most} % on (max_worker_load_percent), so that those who watch lose nothing: try \
+                 again later, or use more worker_threads"
+            ),
+        ))
     }
 
     /// Takes a keyframe that no camera sent into the ring. It is sent with the access unit that follows.
@@ -581,4 +676,12 @@ impl Core {
         }
         time
     }
+}
+
+/// Time that this worker was busy.
+fn busy() -> Duration {
+    let runtime = tokio::runtime::Handle::try_current();
+    runtime.map_or(Duration::ZERO, |runtime| {
+        runtime.metrics().worker_total_busy_duration(0)
+    })
 }

@@ -10,7 +10,7 @@ use crate::state::StreamId;
 pub const PORTION: usize = 1024;
 /// About how many packets are sent before the worker reads its viewers' datagrams. Access units that
 /// arrive after that wait.
-const TURN: usize = 8 * PORTION;
+const TURN: usize = 2 * PORTION;
 
 /// The pending passes, in order.
 #[derive(Debug, Default)]
@@ -188,7 +188,7 @@ mod tests {
             passes += 1;
         }
         // Viewers that still waited for the first frame got the second in the same pass.
-        assert_eq!(passes, 60 + 19);
+        assert_eq!(passes, 60 + 7);
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod demux;
 mod fan_out;
 mod feeds;
 mod held_sound;
+mod load;
 mod local_ice;
 mod log_lines;
 mod mirror;

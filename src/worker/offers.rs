@@ -19,6 +19,11 @@ use crate::worker::registry::{SessionLocation, no_stream};
 
 impl Core {
     pub(super) fn offer(&mut self, request: OfferRequest, now: Instant) {
+        // Before an on-demand camera is connected for it.
+        if let Err(error) = self.check_load(now) {
+            request.ticket.fail(error);
+            return;
+        }
         let Some(request) = self.streams.wait(request, now) else {
             return;
         };
@@ -131,6 +136,7 @@ impl Core {
             section,
         ));
         entry.stream.viewers.push(slot);
+        self.load.admitted();
         self.note_streams(slot);
         self.settle(slot);
         while let Some(slot) = self.viewers.overtaken() {

@@ -39,8 +39,9 @@ impl Share {
         self.delivered += time;
     }
 
-    /// Its turn ended before it was through, as those of `others` did lately.
-    pub fn overran(&mut self, began: Instant, now: Instant, others: usize) {
+    /// Its turn ended before it was through, as those of `others` did lately. Returns how long it was,
+    /// without what its viewers cost.
+    pub fn overran(&mut self, began: Instant, now: Instant, others: usize) -> Duration {
         let turn = now.saturating_duration_since(began);
         let taken = turn.saturating_sub(std::mem::take(&mut self.delivered));
         if !self.is_behind(now) {
@@ -61,12 +62,18 @@ impl Share {
             };
             (self.window, self.taken) = (Some(now), Duration::ZERO);
         }
+        taken
     }
 
     /// Whether it did not get through lately.
     fn is_behind(&self, now: Instant) -> bool {
         self.window
             .is_some_and(|since| now.saturating_duration_since(since) < 2 * WINDOW)
+    }
+
+    /// Whether it took more than its share the last time that was measured.
+    pub fn exceeds(&self) -> bool {
+        self.exceeded > 0
     }
 
     /// Whether it has taken more than its share for seconds.

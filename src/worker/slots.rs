@@ -189,6 +189,7 @@ impl Viewer {
             overflows: figures.overflows,
             stills: figures.stills,
             skips: figures.skips,
+            sheds: figures.sheds,
             quality: session.quality(),
             held_back,
             switches: figures.switches,

@@ -445,6 +445,12 @@ impl Stream {
         }
     }
 
+    /// Returns memory while no media comes. True if there will be more to return.
+    pub fn tidy(&mut self, now: Instant) -> bool {
+        let tracks = [&mut self.video, &mut self.audio].into_iter().flatten();
+        tracks.fold(false, |more, track| track.tidy(now) | more)
+    }
+
     /// Applies changed knobs.
     pub fn tuning_changed(&mut self, tuning: &Tuning) {
         for track in [&mut self.video, &mut self.audio].into_iter().flatten() {

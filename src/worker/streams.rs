@@ -1,6 +1,6 @@
 //! The streams of a worker, each with its source's task and the offers that wait for its media.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -39,7 +39,7 @@ pub(super) struct StreamEntry {
     pub(super) camera: Option<CameraConfig>,
     /// Whether a viewer wants it; `None` if it is always connected.
     pub(super) demand: Option<Rc<Demand>>,
-    waiting: Vec<OfferRequest>,
+    waiting: VecDeque<OfferRequest>,
     /// Until when an offer that did not wait keeps an on-demand camera connected.
     woken_until: Option<Instant>,
 }
@@ -127,7 +127,7 @@ impl Streams {
         } else if now < request.deadline {
             entry.waiting.retain(|waiting| waiting.ticket.is_pending());
             let due = request.deadline;
-            entry.waiting.push(request);
+            entry.waiting.push_back(request);
             (due, None)
         } else {
             return Some(request);
@@ -138,10 +138,10 @@ impl Streams {
         refused
     }
 
-    /// Takes the offers that wait for a stream. The caller answers them, then notes the demand.
-    pub(super) fn take_waiting(&mut self, id: StreamId) -> Vec<OfferRequest> {
-        let entry = self.entries.get_mut(&id);
-        entry.map_or(Vec::new(), |entry| std::mem::take(&mut entry.waiting))
+    /// Takes the first of the offers that wait for a stream. The caller answers them, then notes the
+    /// demand.
+    pub(super) fn take_waiting(&mut self, id: StreamId) -> Option<OfferRequest> {
+        self.entries.get_mut(&id)?.waiting.pop_front()
     }
 
     /// Fails the offers that wait for a stream: its connection attempt failed with `error`.
@@ -196,7 +196,7 @@ impl StreamEntry {
             source: None,
             camera,
             demand: None,
-            waiting: Vec::new(),
+            waiting: VecDeque::new(),
             woken_until: None,
         }
     }

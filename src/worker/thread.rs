@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -19,6 +20,7 @@ use super::command::{Command, WorkerContext};
 use super::core::Core;
 use super::demux::{Demux, Inbox, QUEUE_BATCH, Queued, Queues, ReceiverStats};
 use crate::budget::{Allowance, Budget};
+use crate::error::panicked;
 use crate::events::role::{Role, mark_thread};
 use crate::net::Receiver;
 
@@ -177,12 +179,18 @@ impl Input {
         }
     }
 
+    /// When to go on after a pause.
+    fn deadline(&self) -> Option<Instant> {
+        self.reader.as_ref()?.0.rests_until()
+    }
+
     /// Handles what is there, as far as the budget of a turn goes. True if there may be more.
     fn turn(&mut self, core: &mut Core, now: Instant) -> bool {
         let mut budget = Budget::new(DATAGRAMS, now);
         let mut more = self.batch.len() >= QUEUE_BATCH;
         let mut done = 0;
-        for datagram in &self.batch {
+        let mut batch = std::mem::take(&mut self.batch);
+        for datagram in &batch {
             budget.spend(1, datagram.contents.len());
             core.datagram(datagram);
             done += 1;
@@ -190,7 +198,8 @@ impl Input {
                 break;
             }
         }
-        self.batch.drain(..done);
+        batch.drain(..done);
+        self.batch = batch;
         if budget.is_spent() {
             return true;
         }
@@ -213,6 +222,7 @@ async fn run(
     let core = Rc::new(RefCell::new(Core::new(context, Rc::clone(&rearmed))));
     loop {
         let deadline = core.borrow().next_deadline();
+        let deadline = deadline.into_iter().chain(input.deadline()).min();
         tokio::select! {
             command = commands.recv() => match command {
                 Some(Command::Shutdown) | None => break,
@@ -220,7 +230,7 @@ async fn run(
                     if matches!(command, Command::TuningChanged) {
                         retuning.store(false, Ordering::SeqCst);
                     }
-                    Core::command(&core, command);
+                    guarded("a command", || Core::command(&core, command));
                 }
             },
             () = poll_fn(|context| input.poll(context)) => {}
@@ -228,7 +238,7 @@ async fn run(
             // A source's task moved a deadline closer, or left a pass pending.
             () = rearmed.notified() => {}
         }
-        let more = {
+        let more = guarded("a turn", || {
             let core = &mut *core.borrow_mut();
             let begun = Instant::now();
             let mut more = input.turn(core, begun);
@@ -237,8 +247,8 @@ async fn run(
             more |= core.handle_timeouts(now);
             core.fan_out();
             more || core.is_fanning_out()
-        };
-        if more {
+        });
+        if more.unwrap_or(true) {
             // Let the cameras' tasks run, whatever else is waiting.
             tokio::task::yield_now().await;
         }
@@ -246,13 +256,23 @@ async fn run(
     // Execute earlier commands first, so that each added stream also gets its `Removed` event.
     commands.close();
     while let Some(command) = commands.recv().await {
-        Core::command(&core, command);
+        guarded("a command", || Core::command(&core, command));
     }
     let any_connected = core.borrow_mut().shutdown();
     if any_connected {
         // Dropping the aborted tasks sends TEARDOWN from separate tasks.
         tokio::time::sleep(TEARDOWN_GRACE).await;
     }
+}
+
+/// Does what must not end the worker: it has the streams of others, and one of them the socket of all.
+/// What can be told apart (a session, a source, an offer) is caught closer to it, and ends alone.
+fn guarded<T>(what: &str, work: impl FnOnce() -> T) -> Option<T> {
+    let done = catch_unwind(AssertUnwindSafe(work));
+    if done.is_err() {
+        log::error!("{}", panicked(what));
+    }
+    done.ok()
 }
 
 fn sleep_until(deadline: Option<Instant>) -> impl Future<Output = ()> {

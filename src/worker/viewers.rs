@@ -60,6 +60,10 @@ impl Core {
         }
         self.send_held_sound(now);
         self.streams.time_out_waiting(now);
+        if !self.answering.is_empty() {
+            self.answer_waiting(now);
+        }
+        self.tidy(now);
         self.viewers.next_due().is_some_and(|at| at <= now)
     }
 

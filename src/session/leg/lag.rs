@@ -26,6 +26,9 @@ const FRAME_MS: u64 = 100;
 /// If a newer keyframe waits behind, a shorter time suffices: the viewer goes on there.
 const TO_KEYFRAME_MS: u64 = 300;
 
+/// No path delays frames by so much: those that are older wait for this machine.
+const LATE: Duration = Duration::from_millis(2000);
+
 /// How a leg keeps up with its stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lag {
@@ -116,6 +119,30 @@ impl Leg {
         *lag = Lag::Parked;
         self.sent.skipped(now);
         Fit::Parked
+    }
+
+    /// Leaves out frames up to a keyframe if the one at `cursor` waited too long here: the worker has more
+    /// to do than time, and those who are furthest behind make room for the others.
+    pub(super) fn shed(&mut self, ring: &Ring, cursor: u64, now: Instant) -> Option<Fit> {
+        let Content::Video { lag, .. } = &mut self.content else {
+            return None;
+        };
+        let arrival = ring.packet(cursor)?.arrival;
+        if *lag != Lag::Live || now.saturating_duration_since(arrival) < LATE {
+            return None;
+        }
+        self.sent.sheds += 1;
+        match ring.latest_keyframe().filter(|&newest| newest > cursor) {
+            Some(newer) => {
+                self.position.seek(newer);
+                *lag = Lag::Joining;
+                Some(Fit::Moved)
+            }
+            None => {
+                *lag = Lag::Parked;
+                Some(Fit::Parked)
+            }
+        }
     }
 
     /// Nothing waits any more.

@@ -91,6 +91,8 @@ pub struct Sent {
     pub stills: u64,
     /// Times that frames were left out up to a keyframe because the path does not carry them.
     pub skips: u64,
+    /// How often frames were left out up to a keyframe because they were late here.
+    pub sheds: u64,
     /// When that happened last.
     pub skipped_at: Option<Instant>,
 }
