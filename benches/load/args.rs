@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::str::FromStr;
 
 /// Names of arguments without a value.
-const FLAGS: &[&str] = &["quick", "bench", "help", "libwebrtc", "sound"];
+const FLAGS: &[&str] = &["quick", "bench", "help", "libwebrtc", "sound", "some"];
 
 /// The arguments of a process.
 #[derive(Clone, Debug, Default)]

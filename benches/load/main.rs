@@ -28,8 +28,10 @@ mod world;
 #[cfg(target_os = "linux")]
 mod linux {
     use crate::args::Args;
-    use crate::scenarios::{before, fanout, knobs, links, loss, peer, scale, start, workers};
-    use crate::systems::{bare, cameras, gateway, naive};
+    use crate::scenarios::{
+        before, fanout, hostile, knobs, links, loss, overload, peer, scale, start, workers,
+    };
+    use crate::systems::{self, bare, cameras, gateway, naive};
     use crate::viewers;
 
     const HELP: &str = "\
@@ -43,6 +45,8 @@ Without WHAT all of the first six run. Results go to benches/results/.
   workers   packets that one and two workers can send
   knobs     the effects of GSO, batching, pacing and workers
   links     viewers behind thin and unsteady links: [--go2rtc FILE] [--libwebrtc] [--only A,B]
+  hostile   viewers of good cameras beside a hostile one: [--rate MB/s] [--only A,B] [--file FILE]
+  overload  more viewers than a worker may carry: [--limit PERCENT] [--each N]
   peer      another WHEP server: --url http://HOST:PORT/{}/whep --pid PID [--name NAME]
   before    an older build: --file FILE, its benchmark program [--set-before KNOB=VALUE,]
   cameras   cameras for it, until standard input ends: [--count N] [--listen ADDR:PORT] [--gop FRAMES]
@@ -62,6 +66,7 @@ Without WHAT all of the first six run. Results go to benches/results/.
                 "gateway" => gateway::run(&args),
                 "naive" => naive::run(&args),
                 "bare" => bare::run(&args),
+                "hostile" => systems::hostile::run(&args),
                 _ => viewers::run(&args),
             };
         }
@@ -74,6 +79,8 @@ Without WHAT all of the first six run. Results go to benches/results/.
             Some("knobs") => knobs::measure(&args),
             Some("links") => links::measure(&args),
             Some("peer") => peer::measure(&args),
+            Some("hostile") => hostile::measure(&args),
+            Some("overload") => overload::measure(&args),
             Some("before") => before::measure(&args),
             Some("cameras") => cameras::run(&args),
             // `cargo bench` says `--bench`; `cargo test --all-targets` does not.

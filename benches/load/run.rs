@@ -58,6 +58,8 @@ pub struct Load {
     pub round_trip: u64,
     /// The cameras have sound, and the viewers hear it: G.711 in packets of 20 ms.
     pub sound: bool,
+    /// Viewers may be refused.
+    pub some: bool,
 }
 
 impl Load {
@@ -74,6 +76,7 @@ impl Load {
             each: each.parse().ok()?,
             round_trip: round_trip.parse().ok()?,
             sound,
+            some: false,
         })
     }
 
@@ -119,6 +122,8 @@ pub struct Figures {
     pub kib_per_viewer: f64,
     /// Milliseconds from the first offer to the last viewer connected.
     pub connect_ms: f64,
+    /// Viewers that were not taken in.
+    pub refused: f64,
 }
 
 /// Lets a process settle before it is measured.
@@ -144,6 +149,16 @@ pub fn in_turns<const N: usize>(
 
 /// Runs `system` under `load` and measures for `time`.
 pub fn run(system: &System, load: Load, time: Duration) -> io::Result<Figures> {
+    run_beside(system, load, time, "")
+}
+
+/// The same, with another camera at this URL, unless it is empty, which nobody watches.
+pub fn run_beside(
+    system: &System,
+    load: Load,
+    time: Duration,
+    beside: &str,
+) -> io::Result<Figures> {
     let streams = load.streams.to_string();
     let arg = |name: &str, value: &str| vec![name.to_owned(), value.to_owned()];
     let mut cameras = None;
@@ -157,7 +172,7 @@ pub fn run(system: &System, load: Load, time: Duration) -> io::Result<Figures> {
             args.extend(load.sound.then(|| "--sound".to_owned()));
             let (started, urls) = Process::start("cameras", &args)?;
             cameras = Some(started);
-            let mut args = arg("--cameras", &urls);
+            let mut args = arg("--cameras", &format!("{urls} {beside}"));
             let (started, ready) = match system {
                 System::Gateway(knobs) => {
                     args.extend(arg("--set", knobs));
@@ -178,6 +193,7 @@ pub fn run(system: &System, load: Load, time: Duration) -> io::Result<Figures> {
     args.extend(arg("--streams", &streams));
     args.extend(arg("--round-trip", &load.round_trip.to_string()));
     args.extend(load.sound.then(|| "--sound".to_owned()));
+    args.extend(load.some.then(|| "--some".to_owned()));
     if !url.is_empty() {
         args.extend(arg("--url", &url));
     }
@@ -237,6 +253,7 @@ pub fn run(system: &System, load: Load, time: Duration) -> io::Result<Figures> {
     figures.packets_per_second = packets / seconds;
     figures.loss_percent = 100.0 * (1.0 - packets / number("expected").max(packets));
     figures.silent = number("silent");
+    figures.refused = number("refused");
     figures.latency_ms =
         ["p50", "p95", "p99"].map(|name| report["latency_ms"][name].as_f64().unwrap_or(0.0));
     figures.rss = memory.rss as f64 / 1024.0;
@@ -279,6 +296,7 @@ impl Figures {
             pss: median(&|f| f.pss),
             kib_per_viewer: median(&|f| f.kib_per_viewer),
             connect_ms: median(&|f| f.connect_ms),
+            refused: median(&|f| f.refused),
         }
     }
 }

@@ -2,9 +2,11 @@
 
 pub mod before;
 pub mod fanout;
+pub mod hostile;
 pub mod knobs;
 pub mod links;
 pub mod loss;
+pub mod overload;
 pub mod peer;
 pub mod scale;
 pub mod start;

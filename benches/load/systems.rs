@@ -3,4 +3,5 @@
 pub mod bare;
 pub mod cameras;
 pub mod gateway;
+pub mod hostile;
 pub mod naive;

@@ -41,6 +41,8 @@ struct Sink {
     /// `None`: packets come from the bare loop.
     viewer: Option<Viewer>,
     connected: bool,
+    /// It was not taken in.
+    refused: bool,
     counts: Counts,
 }
 
@@ -78,7 +80,8 @@ pub fn run(args: &Args) -> io::Result<()> {
             Ok(line) => match line.as_str() {
                 "connect" => {
                     let url = args.text("url").unwrap_or("");
-                    let taken = connect(&mut sinks, url, streams, &mut storage)?;
+                    let must = !args.has("some");
+                    let taken = connect(&mut sinks, url, streams, must, &mut storage)?;
                     say(&taken.as_secs_f64().to_string());
                 }
                 "start" => {
@@ -113,11 +116,13 @@ pub fn run(args: &Args) -> io::Result<()> {
     }
 }
 
-/// Connects all, a few at a time. Returns how long it took.
+/// Connects all, a few at a time; unless they `must` be taken in, some may be refused. Returns how long it
+/// took.
 fn connect(
     sinks: &mut [Sink],
     url: &str,
     streams: usize,
+    must: bool,
     storage: &mut [u8],
 ) -> io::Result<Duration> {
     let start = Instant::now();
@@ -133,7 +138,14 @@ fn connect(
         }
         if next < sinks.len() && next - done < HANDSHAKES {
             let name = format!("cam{}", next % streams);
-            sinks[next].offer(&url.replace("{}", &name))?;
+            match sinks[next].offer(&url.replace("{}", &name)) {
+                Err(_) if !must => {
+                    sinks[next].refused = true;
+                    sinks[next].connected = true;
+                    sinks[next].viewer = None;
+                }
+                offered => offered?,
+            }
             next += 1;
         } else {
             std::thread::sleep(Duration::from_millis(1));
@@ -163,7 +175,8 @@ fn report(sinks: &[Sink]) -> String {
         "packets": all(|c| c.packets),
         "pictures": all(|c| c.pictures),
         "expected": all(|c| c.first.map_or(0, |first| c.highest - first + 1)),
-        "silent": sinks.iter().filter(|sink| sink.counts.packets == 0).count(),
+        "refused": sinks.iter().filter(|sink| sink.refused).count(),
+        "silent": sinks.iter().filter(|sink| sink.counts.packets == 0 && !sink.refused).count(),
         "latency_ms": { "p50": percentile(50), "p95": percentile(95), "p99": percentile(99) },
         "profiles": profiles,
     })
@@ -188,6 +201,7 @@ impl Sink {
         };
         Ok(Sink {
             connected: viewer.is_none(),
+            refused: false,
             delay,
             under_way: VecDeque::new(),
             socket,
