@@ -7,7 +7,7 @@ BUILD_DIR := target/cmake
 override CAMERA := $(value CAMERA)
 export CAMERA LISTEN
 
-.PHONY: help build demo check test fuzz tsan bench install package docs clean
+.PHONY: help build demo check test fuzz soak tsan bench install package docs clean
 
 help:
 	@echo 'make demo                         built-in test cameras in a browser'
@@ -19,6 +19,7 @@ help:
 	@echo 'make test SUITE=c                 one suite, or several: SUITE="c python"'
 	@echo 'make fuzz TIME=3600               libFuzzer, so many seconds for each target'
 	@echo '          TARGET=offer            one target'
+	@echo 'make soak MINUTES=60              cameras, viewers and a host that misbehave; table and plot in target/soak'
 	@echo 'make tsan                         the tests of threads under ThreadSanitizer'
 	@echo 'make bench                        all benchmarks; the results go to benches/results'
 	@echo '          BENCH=--quick           coarser, in two minutes'
@@ -49,6 +50,10 @@ test:
 fuzz:
 	@scripts/setup.sh build
 	@scripts/fuzz.sh $(or $(TIME),60) $(TARGET)
+
+soak:
+	@scripts/setup.sh build
+	SOAK_MINUTES=$(or $(MINUTES),60) cargo test --locked --release --test soak
 
 tsan:
 	@scripts/tsan.sh

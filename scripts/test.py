@@ -207,7 +207,7 @@ def oldest_rust():
 def rust():
     """All that `check` does not run."""
     names = {target["name"] for package in metadata()["packages"] if package["name"] != "fuzz"
-             for target in package["targets"] if target["kind"] == ["test"]} - {"scenarios"}
+             for target in package["targets"] if target["kind"] == ["test"]} - {"scenarios", "soak"}
     cargo_test("rust", "gateways over real sockets",
                ["--exclude", "fuzz", "--bins", *(word for name in sorted(names) for word in ("--test", name))])
     test("rust", "examples in the documentation", cargo_results,
@@ -218,6 +218,10 @@ def rust():
 def fuzz():
     """The fuzz targets, as a seeded loop."""
     cargo_test("fuzz", "fuzz targets over seeded inputs", ["--test", "seeded"])
+
+
+def soak():
+    cargo_test("soak", "two minutes of cameras, viewers and a host", ["--test", "soak"])
 
 
 BUILT = {}
@@ -259,6 +263,7 @@ SUITES = {
     "check": (check, "format, lints, unit tests, scenarios in virtual time"),
     "rust": (rust, "the other Rust tests: gateways over real sockets"),
     "fuzz": (fuzz, "the fuzz targets, a fixed number of executions"),
+    "soak": (soak, "whole gateways, cameras and viewers that misbehave: nothing grows"),
     "c": (lambda: ctest("c"), "the C and C++ API, also under valgrind and sanitizers"),
     "python": (lambda: ctest("python"), "the Python module"),
     # These build, too.

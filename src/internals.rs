@@ -74,6 +74,12 @@ pub mod sinks {
     pub use crate::sinks::stream::StreamSinks;
 }
 
+/// The HTTP listener.
+#[cfg(feature = "http")]
+pub mod http {
+    pub use crate::http::listener::Unbound;
+}
+
 /// WHEP as HTTP.
 pub mod whep {
     use crate::error::{Error, Status};
@@ -108,11 +114,16 @@ pub mod source {
 
     /// The connection to a camera.
     pub mod rtsp {
+        pub use crate::source::rtsp::auth::{Authenticator, Challenge};
         pub use crate::source::rtsp::{
             Answer, Client, Description, Event, Failure, Lower, Track, Wanted,
         };
     }
 
+    /// RTSP through HTTP.
+    pub mod tunnel {
+        pub use crate::source::wire::tunnel::behind_head;
+    }
     /// What a source does in a turn.
     pub mod budget {
         pub use crate::budget::{Allowance, Budget};

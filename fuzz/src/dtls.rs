@@ -72,7 +72,7 @@ pub fn dtls(data: &[u8]) {
             let mut fate = Fate::Arrives;
             while is_dtls && !script.is_empty() {
                 fate = Fate::arbitrary(&mut script).unwrap_or(Fate::Arrives);
-                disturbed |= !matches!(fate, Fate::Arrives | Fate::Twice | Fate::After(_));
+                disturbed |= !matches!(fate, Fate::Arrives | Fate::Twice);
                 let extra = match &fate {
                     Fate::Record {
                         kind,

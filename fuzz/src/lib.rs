@@ -20,6 +20,8 @@ pub mod seeded;
 mod camera;
 mod description;
 mod dtls;
+mod headers;
+mod http;
 mod keys;
 mod offer;
 mod push;
@@ -51,6 +53,13 @@ const TEXT: meter::Bounds = meter::Bounds {
     bytes_per_byte: 256,
     allocations: 2_000,
     allocations_per_byte: 32,
+};
+
+/// Of the listener: a connection has buffers, and a page may be asked for again and again.
+const HTTP: meter::Bounds = meter::Bounds {
+    bytes: 16 << 20,
+    allocations: 20_000,
+    ..TEXT
 };
 
 /// Of media: a camera's frame may have some megabytes, whose buffer grows by doubling, and be in the
@@ -88,6 +97,10 @@ pub const TARGETS: &[Target] = &[
     target("offer", offer::offer, TEXT, 50_000),
     target("fragment", offer::fragment, TEXT, 200_000),
     target("whep", whep::whep, TEXT, 200_000),
+    target("http", http::http, HTTP, 5_000),
+    target("headers", headers::headers, TEXT, 100_000),
+    target("tunnel", headers::tunnel, TEXT, 200_000),
+    target("url", headers::url, TEXT, 100_000),
     target("description", description::description, TEXT, 50_000),
     target("camera", camera::camera, MEDIA, 20_000),
     target("rtp", rtp::rtp, MEDIA, 20_000),

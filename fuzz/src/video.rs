@@ -87,6 +87,7 @@ pub fn video(data: &[u8]) {
     let mut gate = Gate::new(codec, known);
     let mut now = crate::beginning();
     let mut stage = Stage::new(now);
+    stage.may_be_broken = true;
     let (mut timestamp, mut live) = (0_i64, false);
     while let Ok(next) = Unit::arbitrary(&mut script) {
         now += Duration::from_millis(next.ms.into());
@@ -105,6 +106,7 @@ pub fn video(data: &[u8]) {
             unit: access_unit,
             lost: next.lost.into(),
             damaged: next.damaged,
+            gap: next.lost > 100,
         };
         let mut passed_units = 0;
         gate.push(received, false, &mut |passed| match passed {

@@ -55,6 +55,29 @@ pub fn listen(gateway: Handle, options: HttpOptions, runtime: &Runtime) -> Resul
     Ok(address)
 }
 
+/// A listener without a socket, for tests of what comes over its connections.
+pub struct Unbound {
+    site: Site,
+    connections: Arc<Connections>,
+}
+
+impl Unbound {
+    pub fn new(gateway: Handle) -> Result<Unbound> {
+        let names = Names::new(&HttpOptions::default())?;
+        Ok(Unbound {
+            site: Site::new(gateway, names),
+            connections: Arc::new(Connections::new(1, 1)),
+        })
+    }
+
+    /// Serves a connection until it ends.
+    pub async fn speak(&self, stream: impl AsyncRead + AsyncWrite + Unpin, peer: SocketAddr) {
+        if let Some(connection) = self.connections.admit(peer.ip()) {
+            speak(stream, peer, &self.site, &connection).await;
+        }
+    }
+}
+
 async fn accept(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,

@@ -14,7 +14,8 @@
 #[cfg(feature = "http")]
 mod connections;
 #[cfg(feature = "http")]
-mod listener;
+#[allow(missing_docs)] // nobody but tests reaches it from outside
+pub(crate) mod listener;
 #[cfg(feature = "http")]
 mod monitor;
 #[cfg(feature = "http")]

@@ -23,7 +23,8 @@ mod tracks;
 #[allow(missing_docs)] // as above
 mod url;
 pub mod video;
-mod wire;
+#[allow(missing_docs)] // as above
+pub mod wire;
 
 pub use camera::CameraConfig;
 pub use choice::Choice;

@@ -9,7 +9,7 @@
 //! Lenient in grammar, strict in sizes: each buffer and each list has a limit, and what is beyond it
 //! ends the attempt. What was forgiven is counted as a [`Quirk`](crate::source::Quirk).
 
-mod auth;
+pub mod auth;
 mod channels;
 mod client;
 mod control;

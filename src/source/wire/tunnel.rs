@@ -16,21 +16,33 @@ pub async fn get(stream: &mut Stream, host: &str, path: &str, cookie: &str) -> i
          Pragma: no-cache\r\nCache-Control: no-cache\r\n\r\n"
     );
     stream.write_all(request.into_bytes()).await?;
-    let mut head = Vec::new();
+    let mut received = Vec::new();
     loop {
-        if let Some(end) = memchr::memmem::find(&head, b"\r\n\r\n") {
-            let rest = head.split_off(end + 4);
-            let line = String::from_utf8_lossy(&head);
-            let line = line.lines().next().unwrap_or_default().to_owned();
-            return match line.split_whitespace().nth(1) {
-                Some("200") => Ok(rest),
-                _ => Err(io::Error::other(format!("it answered GET with {line}"))),
-            };
+        if let Some(rest) = behind_head(&mut received) {
+            return rest;
         }
-        if head.len() > MAX_HEAD || !stream.read_more(&mut head).await? {
-            return Err(io::Error::other("it did not answer GET as HTTP servers do"));
+        if !stream.read_more(&mut received).await? {
+            return Err(no_http());
         }
     }
+}
+
+/// What is behind the head of the response to GET; `None`: not all of the head is there.
+pub fn behind_head(received: &mut Vec<u8>) -> Option<io::Result<Vec<u8>>> {
+    let Some(end) = memchr::memmem::find(received, b"\r\n\r\n") else {
+        return (received.len() > MAX_HEAD).then(|| Err(no_http()));
+    };
+    let rest = received.split_off(end + 4);
+    let line = String::from_utf8_lossy(received);
+    let line = line.lines().next().unwrap_or_default().to_owned();
+    Some(match line.split_whitespace().nth(1) {
+        Some("200") => Ok(rest),
+        _ => Err(io::Error::other(format!("it answered GET with {line}"))),
+    })
+}
+
+fn no_http() -> io::Error {
+    io::Error::other("it did not answer GET as HTTP servers do")
 }
 
 /// Opens the other direction.

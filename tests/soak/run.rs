@@ -1,0 +1,554 @@
+//! The cameras, the course of the soak, and the verdict.
+//!
+//! `SOAK_MINUTES` is how long it lasts: 2 unless set. From [`LONG`] on, everything has a limit; before, a
+//! busy machine says more about itself than about the gateway, so that only what does not depend on its
+//! speed is judged.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use serde_json::Value;
+use testkit::camera::{Audio, CameraConfig, CameraServer, Fault, Load, Script};
+use testkit::clip::Clip;
+use testkit::recordings;
+
+use crate::figures::{Sample, percentile, plot, rows, table};
+use crate::host::ROLE;
+use crate::usage;
+use crate::viewers::{Socket, Storage, Watcher};
+
+const CAMERAS: usize = 64;
+/// Of these, so many have faults, restart and change.
+const WILD: usize = 16;
+/// Viewers that stay: one for each of the other cameras.
+const STEADY: usize = CAMERAS - WILD;
+/// Viewers that come and go, at most.
+const VISITORS: usize = 24;
+/// Minutes from which on everything has a limit.
+const LONG: f64 = 10.0;
+/// Time between polls of the sockets.
+const NAP: Duration = Duration::from_millis(2);
+/// Time between two datagrams of the control.
+const CONTROL: Duration = Duration::from_millis(20);
+/// Time between what visitors and cameras do.
+const ACTS: Duration = Duration::from_millis(150);
+/// No step takes this long unless something is broken, however busy the machine is.
+const STEP: Duration = Duration::from_secs(180);
+
+/// The process with the gateway.
+struct Host {
+    child: Child,
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+    url: String,
+    /// Sends back what it gets.
+    echo: SocketAddr,
+}
+
+impl Host {
+    fn start(cameras: &[String]) -> Host {
+        let program = std::env::current_exe().expect("this program");
+        let mut child = Command::new(program)
+            .arg(ROLE)
+            .args(cameras)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("this program starts again");
+        let input = child.stdin.take();
+        let mut output = BufReader::new(child.stdout.take().expect("its output"));
+        let mut line = String::new();
+        output.read_line(&mut line).expect("its first line");
+        let (url, echo) = line.trim_end().split_once(' ').expect("two addresses");
+        Host {
+            child,
+            input,
+            output,
+            url: url.to_owned(),
+            echo: echo.parse().expect("an address"),
+        }
+    }
+
+    fn say(&mut self, line: &str) {
+        let input = self.input.as_mut().expect("it is not ended");
+        writeln!(input, "{line}").expect("it reads");
+    }
+
+    fn state(&mut self) -> Value {
+        self.say("state");
+        let mut line = String::new();
+        self.output.read_line(&mut line).expect("it answers");
+        serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
+    }
+
+    fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    fn threads(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/task", self.pid())).map_or(0, Iterator::count)
+    }
+
+    fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.pid())).map_or(0, Iterator::count)
+    }
+
+    fn resident_mib(&self) -> f64 {
+        let memory = usage::memory(self.pid()).expect("it runs");
+        memory.rss as f64 / 1024.0
+    }
+
+    /// Ends it; whether it did so by itself, without a panic.
+    fn end(mut self) -> bool {
+        self.input.take();
+        let end = Instant::now() + STEP;
+        while Instant::now() < end {
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                return status.success();
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let _ = self.child.kill();
+        false
+    }
+}
+
+fn cameras(minutes: f64) -> CameraServer {
+    // Two cores carry the whole of it in an optimized build, less of it in another and beside other tests.
+    let packets = if minutes < LONG { 2 } else { 9 };
+    let load = |index| Load {
+        packets,
+        keyframe_packets: 6 * packets,
+        frame_rate: if minutes < LONG { 10 } else { 25 },
+        ..Load::camera(index, CAMERAS)
+    };
+    let steady = (0..STEADY).map(|i| {
+        let sound = i.is_multiple_of(2).then_some(Audio::Pcmu);
+        CameraConfig::new(&format!("good{i}"))
+            .load(load(i))
+            .audio(sound)
+    });
+    let wild = (0..WILD).map(|i| {
+        let camera = CameraConfig::new(&format!("wild{i}"));
+        match i % 8 {
+            // Sizes change with each connection, and as guests are sent from one camera to another.
+            0 => camera.clip(Clip::Low180p).audio(Some(Audio::Pcma)),
+            1 => camera.clip(Clip::Baseline360p),
+            2 => camera.recording(recordings::h265()),
+            3 => camera
+                .recording(recordings::b_frames())
+                .recording(recordings::aac()),
+            4 => camera.recording(recordings::intra_refresh()),
+            // Hangs up again and again.
+            5 => camera
+                .clip(Clip::Low180p)
+                .script(Script::new().slot(|slot| {
+                    slot.hang_up = slot.number % 200 == 199;
+                })),
+            // Sends what is no RTP between its packets.
+            6 => camera
+                .clip(Clip::Low180p)
+                .script(Script::new().slot(|slot| {
+                    if slot.number.is_multiple_of(50) {
+                        slot.after = b"\r\n$\x07\0\x04junk RTSP/1.0 nonsense\r\n\r\n".to_vec();
+                    }
+                })),
+            // Sends everything twice, and damaged now and then.
+            _ => camera
+                .clip(Clip::Low180p)
+                .script(Script::new().slot(|slot| {
+                    let again = slot.packets.clone();
+                    slot.packets.extend(again);
+                    if slot.number % 30 == 7
+                        && let Some(byte) = slot
+                            .packets
+                            .first_mut()
+                            .and_then(|packet| packet.get_mut(13))
+                    {
+                        *byte ^= 0xff;
+                    }
+                })),
+        }
+    });
+    CameraServer::start(steady.chain(wild).collect()).expect("cameras")
+}
+
+struct Soak {
+    cameras: CameraServer,
+    host: Host,
+    steady: Vec<Watcher>,
+    visitors: Vec<Watcher>,
+    control: Socket,
+    controls: Vec<f64>,
+    next_control: Instant,
+    storage: Storage,
+    random: Rng,
+    came: u64,
+    refused: u64,
+}
+
+pub fn run() -> ExitCode {
+    let minutes = std::env::var("SOAK_MINUTES").map_or(2.0, |text| text.parse().expect("a number"));
+    let mut soak = Soak::begin(minutes);
+    // All that is made on first use has been made, and each visitor came once.
+    soak.live(Duration::from_secs_f64(minutes * 60.0 / 4.0), |_| {});
+    let interval = Duration::from_secs_f64((minutes / 40.0 * 60.0).clamp(2.0, 60.0));
+    let mut watch = Watch::new(&mut soak);
+    let calm = soak.calm();
+    soak.live(Duration::from_secs_f64(minutes * 60.0 * 0.75), |soak| {
+        if watch.last.elapsed() >= interval {
+            watch.look(soak);
+        }
+    });
+    let end = soak.calm();
+    let samples = watch.samples;
+    let (faults, report) = soak.verdict(minutes, &samples, &calm, &end);
+    println!("{report}");
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/soak");
+    fs::create_dir_all(&folder).expect("a folder");
+    fs::write(folder.join("soak.md"), &report).expect("a file");
+    fs::write(folder.join("soak.svg"), plot(&samples)).expect("a file");
+    let ended = soak.host.end();
+    if !ended {
+        println!("FAILED: the host did not end as it should");
+    }
+    for fault in &faults {
+        println!("FAILED: {fault}");
+    }
+    let failed = usize::from(!faults.is_empty() || !ended);
+    println!(
+        "test soak ... {}\n\ntest result: {}. {} passed; {failed} failed; 0 ignored; 0 measured; 0 filtered out",
+        ["ok", "FAILED"][failed],
+        ["ok", "FAILED"][failed],
+        1 - failed
+    );
+    ExitCode::from(failed as u8)
+}
+
+/// What is used while nobody visits.
+struct Calm {
+    resident_mib: f64,
+    threads: usize,
+    descriptors: usize,
+    sessions: usize,
+    streams: usize,
+}
+
+impl Soak {
+    fn begin(minutes: f64) -> Soak {
+        let cameras = cameras(minutes);
+        let urls: Vec<String> = cameras
+            .names()
+            .map(|name| format!("{name}={}", cameras.url(name)))
+            .collect();
+        let control = Socket::bind().expect("a socket");
+        let host = Host::start(&urls);
+        let mut soak = Soak {
+            cameras,
+            host,
+            steady: Vec::new(),
+            visitors: Vec::new(),
+            control,
+            controls: Vec::new(),
+            next_control: Instant::now(),
+            storage: Storage::new(),
+            random: Rng::with_seed(1),
+            came: 0,
+            refused: 0,
+        };
+        let end = Instant::now() + STEP;
+        while soak.steady.len() < STEADY {
+            assert!(
+                Instant::now() < end,
+                "{} viewers are admitted",
+                soak.steady.len()
+            );
+            let stream = format!("good{}", soak.steady.len());
+            soak.steady
+                .extend(Watcher::offer(&soak.host.url, &stream, None));
+            soak.serve();
+        }
+        while !soak.steady.iter().all(Watcher::is_connected) {
+            assert!(Instant::now() < end, "not all viewers connect");
+            soak.serve();
+        }
+        soak
+    }
+
+    /// Reads and answers, for all.
+    fn serve(&mut self) {
+        for watcher in self.steady.iter_mut().chain(&mut self.visitors) {
+            watcher.serve(&mut self.storage, &mut self.random);
+        }
+        if Instant::now() >= self.next_control {
+            self.next_control = Instant::now() + CONTROL;
+            let now = std::time::SystemTime::UNIX_EPOCH
+                .elapsed()
+                .unwrap_or_default();
+            self.control
+                .send(&now.as_nanos().to_be_bytes(), self.host.echo);
+        }
+        let controls = &mut self.controls;
+        self.control.read(&mut self.storage, |datagram, came| {
+            if let Ok(nanos) = datagram.try_into().map(u128::from_be_bytes) {
+                controls.push((came.as_nanos() as f64 - nanos as f64) / 1e6);
+            }
+        });
+        std::thread::sleep(NAP);
+    }
+
+    fn live(&mut self, time: Duration, mut look: impl FnMut(&mut Soak)) {
+        let end = Instant::now() + time;
+        let mut next_act = Instant::now();
+        while Instant::now() < end {
+            self.serve();
+            if Instant::now() >= next_act {
+                next_act = Instant::now() + ACTS;
+                self.act();
+            }
+            look(self);
+        }
+    }
+
+    /// What visitors and cameras do.
+    fn act(&mut self) {
+        let random = &mut self.random;
+        let wild = format!("wild{}", random.usize(..WILD));
+        let any = random.usize(..self.visitors.len().max(1));
+        match random.u32(..14) {
+            0..=3 => {
+                let stream = match random.u32(..8) {
+                    0 => format!("good{}", random.usize(..STEADY)),
+                    1 => "pushed".to_owned(),
+                    2 => format!("guest{}", random.usize(..6)),
+                    3 => "nothing".to_owned(),
+                    _ => wild,
+                };
+                let loses = random.u8(..6);
+                match Watcher::offer(&self.host.url, &stream, Some(loses)) {
+                    Ok(watcher) => {
+                        self.came += 1;
+                        self.visitors.push(watcher);
+                    }
+                    Err(_) => self.refused += 1,
+                }
+            }
+            4 | 5 if any < self.visitors.len() => self.visitors.swap_remove(any).close(),
+            // Without a word.
+            6 if any < self.visitors.len() => drop(self.visitors.swap_remove(any)),
+            7 if any < self.visitors.len() => self.visitors[any].roam().expect("a socket"),
+            8 if any < self.visitors.len() => {
+                let gateway = self.host.url.trim_start_matches("http://");
+                let port = gateway
+                    .split('/')
+                    .next()
+                    .and_then(|address| address.parse().ok());
+                if let Some(address) = port {
+                    (0..20).for_each(|_| self.visitors[any].noise(random, address));
+                }
+            }
+            9 => self.cameras.fault(&wild, Fault::Drop),
+            10 => self.cameras.fault(&wild, Fault::Stall),
+            11 => self.cameras.fault(&wild, Fault::Refuse),
+            12 => self.cameras.fault(
+                &wild,
+                Fault::Lose {
+                    percent: random.u8(1..10),
+                },
+            ),
+            _ => self.cameras.fault(&wild, Fault::None),
+        }
+        self.visitors.retain(|visitor| !visitor.is_closed());
+        while self.visitors.len() > VISITORS {
+            let oldest = (0..self.visitors.len()).max_by_key(|&i| self.visitors[i].age());
+            self.visitors
+                .swap_remove(oldest.unwrap_or_default())
+                .close();
+        }
+    }
+
+    /// Waits until nobody is there but those who stay, and looks.
+    fn calm(&mut self) -> Calm {
+        for visitor in self.visitors.drain(..) {
+            visitor.close();
+        }
+        for i in 0..WILD {
+            self.cameras.fault(&format!("wild{i}"), Fault::None);
+        }
+        let end = Instant::now() + STEP;
+        loop {
+            for _ in 0..250 {
+                self.serve();
+            }
+            let state = self.host.state();
+            let sessions = count(&state, "sessions");
+            // Those that vanished are noticed after half a minute.
+            if sessions == STEADY || Instant::now() > end {
+                return Calm {
+                    resident_mib: self.host.resident_mib(),
+                    threads: self.host.threads(),
+                    descriptors: self.host.descriptors(),
+                    sessions,
+                    streams: count(&state, "streams"),
+                };
+            }
+        }
+    }
+}
+
+/// Looks at regular intervals.
+struct Watch {
+    began: Instant,
+    last: Instant,
+    cpu: f64,
+    samples: Vec<Sample>,
+}
+
+impl Watch {
+    fn new(soak: &mut Soak) -> Watch {
+        soak.take_counts();
+        Watch {
+            began: Instant::now(),
+            last: Instant::now(),
+            cpu: usage::cpu_seconds(soak.host.pid()).unwrap_or_default(),
+            samples: Vec::new(),
+        }
+    }
+
+    fn look(&mut self, soak: &mut Soak) {
+        let (packets, missing, latencies) = soak.take_counts();
+        let state = soak.host.state();
+        let cpu = usage::cpu_seconds(soak.host.pid()).unwrap_or_default();
+        let spent = cpu - self.cpu;
+        (self.cpu, self.last) = (cpu, Instant::now());
+        self.samples.push(Sample {
+            at: self.began.elapsed().as_secs_f64(),
+            resident_mib: soak.host.resident_mib(),
+            threads: soak.host.threads() as f64,
+            descriptors: soak.host.descriptors() as f64,
+            cpu_per_packet: spent * 1e6 / packets.max(1) as f64,
+            sessions: count(&state, "sessions") as f64,
+            queued: queued(&state),
+            loss: missing as f64 * 100.0 / (packets as f64 + missing as f64).max(1.0),
+            latency_p95_ms: percentile(&latencies, 95),
+            control_p95_ms: percentile(&std::mem::take(&mut soak.controls), 95),
+        });
+    }
+}
+
+impl Soak {
+    /// Of those who stay: packets that came, packets that did not, latencies.
+    fn take_counts(&mut self) -> (u64, i64, Vec<f64>) {
+        let (mut packets, mut missing, mut all) = (0, 0, Vec::new());
+        for watcher in &mut self.steady {
+            let (counts, latencies) = watcher.take_counts();
+            packets += counts.packets;
+            missing += counts.missing;
+            all.extend(latencies);
+        }
+        (packets, missing.max(0), all)
+    }
+
+    /// What is wrong, and the report.
+    fn verdict(
+        &self,
+        minutes: f64,
+        samples: &[Sample],
+        calm: &Calm,
+        end: &Calm,
+    ) -> (Vec<String>, String) {
+        let rows = rows(samples);
+        let row = |name: &str| {
+            let found = rows.iter().find(|row| row.name.starts_with(name));
+            found.unwrap_or_else(|| panic!("no row {name}"))
+        };
+        let total = |of: fn(&Sample) -> f64| samples.iter().map(of).sum::<f64>();
+        let loss = total(|s| s.loss) / samples.len().max(1) as f64;
+        let worst = |of: fn(&Sample) -> f64| {
+            let values: Vec<f64> = samples.iter().map(of).collect();
+            percentile(&values, 95)
+        };
+        let (latency, control) = (worst(|s| s.latency_p95_ms), worst(|s| s.control_p95_ms));
+        let report = format!(
+            "{minutes} minutes, {CAMERAS} cameras, {STEADY} viewers that stay; {} visitors came, {} were \
+             refused. Loss on good paths {loss:.3} %, latency p95 {latency:.1} ms where a datagram that \
+             is only sent back takes {control:.1} ms. With nobody but those who stay: {:.1} MiB, {} threads, \
+             {} descriptors at first; {:.1} MiB, {}, {} at the end.\n\n{}",
+            self.came,
+            self.refused,
+            calm.resident_mib,
+            calm.threads,
+            calm.descriptors,
+            end.resident_mib,
+            end.threads,
+            end.descriptors,
+            table(&rows)
+        );
+
+        let mut faults = Vec::new();
+        let mut limit = |what: &str, value: f64, most: f64| {
+            if value > most {
+                faults.push(format!("{what}: {value:.3}, at most {most:.3}"));
+            }
+        };
+        let lost = self
+            .steady
+            .iter()
+            .filter(|watcher| watcher.is_closed())
+            .count();
+        limit("viewers that were to stay and did not", lost as f64, 0.0);
+        limit(
+            "threads at the end",
+            end.threads as f64,
+            calm.threads as f64,
+        );
+        // A camera that is being connected again has one more for a moment.
+        limit(
+            "descriptors at the end",
+            end.descriptors as f64,
+            calm.descriptors as f64 + 4.0,
+        );
+        limit("sessions at the end", end.sessions as f64, STEADY as f64);
+        // Streams of the host come and go meanwhile.
+        limit(
+            "streams at the end",
+            end.streams as f64,
+            (CAMERAS + 8) as f64,
+        );
+        let is_long = minutes >= LONG;
+        let (part, slack) = if is_long { (1.1, 1.0) } else { (1.25, 8.0) };
+        limit(
+            "MiB at the end",
+            end.resident_mib,
+            calm.resident_mib * part + slack,
+        );
+        if is_long {
+            limit("loss in percent", loss, 0.1);
+            limit("latency p95 in ms", latency, f64::max(100.0, 3.0 * control));
+            let cpu = row("CPU");
+            limit("CPU per packet", cpu.last, cpu.first * 1.1);
+            let memory = row("resident");
+            limit("MiB beside visitors", memory.last, memory.first * 1.1 + 1.0);
+        }
+        (faults, report)
+    }
+}
+
+/// How many there are in a list of the state.
+fn count(state: &Value, list: &str) -> usize {
+    state[list].as_array().map_or(0, Vec::len)
+}
+
+/// Frames that wait for sinks.
+fn queued(state: &Value) -> f64 {
+    let streams = state["streams"].as_array().into_iter().flatten();
+    let sinks = streams.flat_map(|stream| stream["sinks"].as_array().into_iter().flatten());
+    sinks
+        .filter_map(|sink| sink["queued_frames"].as_f64())
+        .sum()
+}
