@@ -51,7 +51,7 @@ pub mod sdp {
 pub mod session {
     pub use crate::session::{
         Io, LegConfig, Media, Path, PathMemory, SendBuffer, Session, SessionEvent, TrackId, Tracks,
-        Transmit, TransportConfig, WallClock, WouldBlock,
+        TransactionKey, Transmit, TransportConfig, WallClock, WouldBlock,
     };
 
     /// The gateway's certificate.

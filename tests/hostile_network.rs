@@ -11,11 +11,13 @@ use rtsp_webrtc_gateway::state::{SessionState, StreamId};
 use rtsp_webrtc_gateway::tuning::Key;
 use rtsp_webrtc_gateway::whep::Response;
 use testkit::camera::CameraServer;
-use testkit::viewer::{UdpViewer, check};
+use testkit::viewer::{UdpViewer, ViewerConfig, check};
 
 mod common;
 
-use common::{LONG, attribute, cameras, chromium, frames, has_frames, post, pull, tuned, watch};
+use common::{
+    LONG, attribute, cameras, chromium, frames, has_frames, post, pull, tuned, wait_for, watch,
+};
 
 /// How long an attack lasts at least...
 const ATTACK: Duration = Duration::from_millis(1500);
@@ -207,6 +209,42 @@ fn a_viewer_that_comes_from_ever_new_addresses_harms_itself_alone() {
         let _ = other.send_to(&authentic, gateway);
     });
     println!("{count} addresses");
+}
+
+#[test]
+fn a_check_from_anothers_address_takes_nothing_away_from_it() {
+    let site = Site::new();
+    let mut victim = site.watch();
+    let offer = chromium().viewer.offer();
+    let response = post(&site.gateway, "cam", &offer).unwrap();
+    let user = attribute(&offer, "ice-ufrag");
+    let username = format!("{}:{user}", attribute(&response.body, "ice-ufrag"));
+    let authentic = check(&username, &attribute(&response.body, "ice-pwd"), 1);
+    // The victim does not know the password, so it answers no check of that session.
+    victim.viewer.send_to(&authentic, victim.gateway).unwrap();
+    wait_for("the check", || {
+        let info = site.gateway.session_info(response.session).unwrap();
+        info.state == SessionState::Connecting
+    });
+    assert!(victim.is_served(&site), "its reports go astray");
+    victim.assert_undisturbed(&site);
+}
+
+#[test]
+fn a_port_that_vanished_viewers_had_works_for_the_next() {
+    let site = Site::new();
+    let vanished = site.watch();
+    let address = vanished.viewer.viewer.address();
+    drop(vanished);
+    let mut next = UdpViewer::at(address, ViewerConfig::chromium()).unwrap();
+    let response = post(&site.gateway, "cam", &next.viewer.offer()).unwrap();
+    next.accept(&response.body);
+    assert!(next.run_till(LONG, has_frames(25)));
+    next.viewer.send_pli();
+    wait_for("its report", || {
+        next.run_till(Duration::from_millis(20), |_| false);
+        site.gateway.session_info(response.session).unwrap().plis > 0
+    });
 }
 
 /// One byte of a handshake message that never ends.

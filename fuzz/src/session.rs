@@ -15,8 +15,8 @@ use rtsp_webrtc_gateway::internals::sdp::answer::{Allowed, LocalTransport, answe
 use rtsp_webrtc_gateway::internals::sdp::offer::Offer;
 use rtsp_webrtc_gateway::internals::session::dtls::Certificate;
 use rtsp_webrtc_gateway::internals::session::{
-    Io, LegConfig, Media, Path, PathMemory, SendBuffer, Session, Tracks, Transmit, TransportConfig,
-    WallClock, WouldBlock,
+    Io, LegConfig, Media, Path, PathMemory, SendBuffer, Session, Tracks, TransactionKey, Transmit,
+    TransportConfig, WallClock, WouldBlock,
 };
 use rtsp_webrtc_gateway::state::{SessionState, StreamId};
 use rtsp_webrtc_gateway::tuning::{EstimateLimits, SrtpPolicy};
@@ -165,6 +165,10 @@ impl World {
             },
         );
         let transport = TransportConfig {
+            transactions: TransactionKey {
+                place: [0; 4],
+                secret: [5; 16],
+            },
             local_ice,
             remote_ice: offer.ice.clone(),
             certificate: certificate(),

@@ -94,11 +94,7 @@ pub fn stun(data: &[u8]) {
                     );
                 }
                 if !world.states.contains(&SessionState::Connected) {
-                    assert!(
-                        sent <= 3 * bytes.len() + 128,
-                        "{sent} bytes for {}",
-                        bytes.len()
-                    );
+                    assert!(sent <= 3 * bytes.len(), "{sent} bytes for {}", bytes.len());
                 }
             }
             Move::Raw(from, bytes) => {

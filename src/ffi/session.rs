@@ -22,8 +22,8 @@ pub enum rtsp_webrtc_gateway_session_state {
     RTSP_WEBRTC_GATEWAY_SESSION_CONNECTING = 2,
     /// Media is sent.
     RTSP_WEBRTC_GATEWAY_SESSION_CONNECTED = 3,
-    /// Nothing was received from the viewer for 8 s; media is still sent. After 30 s the session
-    /// fails (RFC 7675).
+    /// Nothing was received from the viewer for 8 s. 30 s after its last answer to an ICE check of the
+    /// gateway the session fails (RFC 7675).
     RTSP_WEBRTC_GATEWAY_SESSION_DISCONNECTED = 4,
     /// The session failed; the status says why. CLOSED follows.
     RTSP_WEBRTC_GATEWAY_SESSION_FAILED = 5,

@@ -79,6 +79,7 @@ mod wall_clock;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+pub use ice::TransactionKey;
 pub use io::{Io, Media, Path, SendBuffer, TrackId, Tracks, Transmit, WouldBlock};
 pub use leg::LegConfig;
 pub use transport::{PathMemory, TransportConfig};
@@ -304,6 +305,9 @@ impl Session {
                 self.decide(io);
                 self.pump(|_| true, io);
             }
+            Received::Proven => {
+                self.pump(|_| true, io);
+            }
             Received::Room => {
                 self.pump(|leg| leg.due().is_some(), io);
             }
@@ -399,8 +403,9 @@ impl Session {
         self.transport.remote()
     }
 
-    /// The viewer's addresses: where its datagrams may come from.
-    pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+    /// The viewer's addresses, where its datagrams may come from, and when a check of ours was last answered
+    /// from there: those of which that is true are the viewer's for certain.
+    pub fn addresses(&self) -> impl Iterator<Item = (SocketAddr, Option<Instant>)> + '_ {
         self.transport.ice().addresses()
     }
 

@@ -39,8 +39,8 @@ pub type Queued = Datagram<Box<[u8]>>;
 pub struct Inbox {
     /// Datagrams from addresses with an authentic check.
     viewers: mpsc::Sender<Queued>,
-    /// Checks from other addresses. Anyone can send those, and a flood of them must not displace
-    /// datagrams from viewers.
+    /// Checks, and answers to ours, from other addresses. Anyone can send those, and a flood of them must not
+    /// displace datagrams from viewers.
     strangers: mpsc::Sender<Queued>,
 }
 
@@ -107,7 +107,7 @@ impl Demux {
     ) {
         let known = self.routes.find(remote);
         let place = match contents.first() {
-            // Responses to checks of ours name no session.
+            Some(1) => ice::place(contents).map(SessionLocation::from_transaction),
             Some(0 | 2 | 3) => ice::local_ufrag(contents).and_then(SessionLocation::from_ufrag),
             _ => known,
         };

@@ -12,7 +12,7 @@ use crate::error::{Error, Result, Status, panicked};
 use crate::media::TrackInfo;
 use crate::random;
 use crate::sdp::answer::{self, Allowed, LocalTransport};
-use crate::session::{LegConfig, Session, TransportConfig};
+use crate::session::{LegConfig, Session, TransactionKey, TransportConfig};
 use crate::whep::Response;
 use crate::worker::command::OfferRequest;
 use crate::worker::registry::{SessionLocation, no_stream};
@@ -102,6 +102,10 @@ impl Core {
         );
         let tuning = &context.tuning;
         let transport = TransportConfig {
+            transactions: TransactionKey {
+                place: location.transaction_prefix(),
+                secret: random::bytes()?,
+            },
             local_ice,
             remote_ice: negotiated.remote_ice(&request.offer).clone(),
             certificate: Arc::clone(&context.certificate),

@@ -32,6 +32,20 @@ impl SessionLocation {
         let slot = usize::from_str_radix(ufrag.get(2..8)?, 16).ok()?;
         Some(SessionLocation { worker, slot })
     }
+
+    /// The first bytes of the transaction IDs of its ICE checks: the answers name no session.
+    pub fn transaction_prefix(self) -> [u8; 4] {
+        let [.., a, b, c] = self.slot.to_be_bytes();
+        [self.worker as u8, a, b, c]
+    }
+
+    /// Reads what [`SessionLocation::transaction_prefix`] wrote.
+    pub fn from_transaction([worker, a, b, c]: [u8; 4]) -> SessionLocation {
+        SessionLocation {
+            worker: worker.into(),
+            slot: u32::from_be_bytes([0, a, b, c]) as usize,
+        }
+    }
 }
 
 /// Where a session lives.
@@ -324,11 +338,13 @@ mod tests {
     }
 
     #[test]
-    fn a_ufrag_names_its_place() {
+    fn ufrags_and_transactions_name_their_place() {
         let place = SessionLocation {
             worker: 7,
-            slot: 1234,
+            slot: 0x12_3456,
         };
+        let prefix = place.transaction_prefix();
+        assert_eq!(SessionLocation::from_transaction(prefix), place);
         let ufrag = place.ufrag_prefix() + "Random+/";
         assert_eq!(SessionLocation::from_ufrag(&ufrag), Some(place));
         assert_eq!(SessionLocation::from_ufrag("zz"), None);

@@ -40,8 +40,8 @@ pub(super) struct Viewer {
     pub(super) limits: ViewerLimits,
     /// The lines of the answer that the response to an ICE restart repeats.
     pub(super) section: Box<str>,
-    /// The viewer's addresses that are routed to this slot.
-    bound: Vec<SocketAddr>,
+    /// The viewer's addresses as the routes know them: see [`Session::addresses`].
+    bound: Vec<(SocketAddr, Option<Instant>)>,
 }
 
 /// What the log lines of a viewer depend on.
@@ -150,20 +150,25 @@ impl Viewer {
         if self.session.addresses().eq(self.bound.iter().copied()) {
             return;
         }
-        let known: Vec<SocketAddr> = self.session.addresses().collect();
-        for &gone in self.bound.iter().filter(|a| !known.contains(a)) {
-            routes.unbind(gone, location);
+        let known: Vec<_> = self.session.addresses().collect();
+        for (gone, _) in &self.bound {
+            if known.iter().all(|(address, _)| address != gone) {
+                routes.release(*gone, location);
+            }
         }
-        for &new in known.iter().filter(|a| !self.bound.contains(a)) {
-            routes.bind(new, location);
+        for new in known.iter().filter(|known| !self.bound.contains(known)) {
+            match *new {
+                (address, Some(_)) => routes.own(address, location),
+                (address, None) => routes.claim(address, location),
+            }
         }
         self.bound = known;
     }
 
     /// Removes all routes to the viewer.
     pub(super) fn unbind(&mut self, routes: &Routes, location: SessionLocation) {
-        for address in self.bound.drain(..) {
-            routes.unbind(address, location);
+        for (address, _) in self.bound.drain(..) {
+            routes.release(address, location);
         }
     }
 

@@ -41,8 +41,9 @@ pub struct Datagram {
 /// What happened in one direction so far, in datagrams.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Handed to [`Network::send`].
+    /// Handed to [`Network::send`], and their bytes.
     pub sent: u64,
+    pub bytes: u64,
     /// Lost at random or on request.
     pub lost: u64,
     /// Dropped because the queue was full.
@@ -152,6 +153,7 @@ impl Network {
         let direction = self.direction(from, to);
         let n = direction.counts.sent;
         direction.counts.sent += 1;
+        direction.counts.bytes += bytes.len() as u64;
         let lose = direction.drops.remove(&n);
         let pipe = direction.pipe;
         let fate = self.pipes[pipe].borrow_mut().carry(now, bytes.len(), lose);
@@ -253,6 +255,7 @@ mod tests {
             counts,
             Counts {
                 sent: 100,
+                bytes: 400,
                 ..Counts::default()
             }
         );

@@ -19,6 +19,7 @@ mod nack;
 mod opening;
 mod overflow;
 mod pacing;
+mod proof;
 mod rare_keyframes;
 mod reports;
 mod rest;

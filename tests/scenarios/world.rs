@@ -15,8 +15,8 @@ use rtsp_webrtc_gateway::internals::sdp::answer::{self, Allowed, LocalTransport}
 use rtsp_webrtc_gateway::internals::sdp::offer::Offer;
 use rtsp_webrtc_gateway::internals::session::dtls::Certificate;
 use rtsp_webrtc_gateway::internals::session::{
-    Io, LegConfig, Media, Path, PathMemory, SendBuffer, Session, SessionEvent, Tracks, Transmit,
-    TransportConfig, WallClock, WouldBlock,
+    Io, LegConfig, Media, Path, PathMemory, SendBuffer, Session, SessionEvent, Tracks,
+    TransactionKey, Transmit, TransportConfig, WallClock, WouldBlock,
 };
 use rtsp_webrtc_gateway::state::{Quality, SessionState, StreamId};
 use rtsp_webrtc_gateway::tuning::{EstimateLimits, SrtpPolicy};
@@ -285,6 +285,10 @@ impl World {
             },
         );
         let transport = TransportConfig {
+            transactions: TransactionKey {
+                place: [0; 4],
+                secret: [setup.seed as u8; 16],
+            },
             local_ice,
             remote_ice: offer.ice.clone(),
             certificate,
@@ -485,6 +489,34 @@ impl World {
             self.sound += 1;
             self.sample += i64::from(self.audio.info().codec.clock_rate() / 50);
             self.next_sound += Duration::from_millis(20);
+        }
+    }
+
+    /// Lets `time` pass in which nothing of the gateway runs: what the viewer sends meanwhile waits until
+    /// the gateway has done what is due.
+    pub fn stop(&mut self, time: Duration) {
+        let until = self.now + time;
+        let mut waiting = Vec::new();
+        while self.now < until {
+            self.viewer.timeout(self.now);
+            while let Some(out) = self.viewer.poll_transmit() {
+                self.network.send(self.now, out.from, out.to, out.bytes);
+            }
+            while let Some(datagram) = self.network.receive(self.now) {
+                if datagram.to == address(GATEWAY) {
+                    waiting.push(datagram);
+                } else if datagram.to == self.viewer.address() {
+                    self.viewer.handle(self.now, &datagram.bytes);
+                }
+            }
+            let next = [self.network.next_arrival(), self.viewer.next_deadline()];
+            let next = next.into_iter().flatten().min().unwrap_or(until);
+            self.now = next.clamp(self.now, until);
+        }
+        self.switch_camera(self.camera_on);
+        self.with_session(|session, io| session.handle_timeout(io));
+        for datagram in waiting {
+            self.inject(datagram.from, &datagram.bytes);
         }
     }
 

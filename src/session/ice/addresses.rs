@@ -1,92 +1,313 @@
-//! Where authentic checks came from, and where media goes.
+//! The viewer's addresses: what was proven of each, and which of them media goes to.
+//!
+//! A check says where it seems to come from, and which address the viewer wants media to go to. Both may
+//! be lies: whoever has the credentials can send it with a forged source. So an address is *proven* by a
+//! check of ours that is answered from there, and has *consent* for as long as others are (RFC 7675).
+//! Until then it gets no media, and at most a few times the bytes that came from it.
 
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::session::io::Path;
 
 /// Addresses remembered at most. A browser checks from a handful of them (interfaces, IPv4 and
 /// IPv6, NAT rebinding). The least recently checked one is forgotten first.
 const MAX_ADDRESSES: usize = 8;
+/// What an address may get before it is proven, in multiples of what came from it: as QUIC has it (RFC
+/// 9000 section 8.1).
+const UNPROVEN_SHARE: usize = 3;
+/// What all unproven addresses of a session together may get at once, and per second after that: a flood
+/// of forged checks is not passed on. A handshake takes a few kB.
+const UNPROVEN_BURST: usize = 64 << 10;
+const UNPROVEN_RATE: usize = 1 << 10;
+/// How long an answer counts (RFC 7675 section 5.1).
+pub const CONSENT: Duration = Duration::from_secs(30);
+/// An unproven address is checked again after this time, then after twice as long, and so on: as soon as
+/// browsers repeat their checks.
+const FIRST_REPEAT: Duration = Duration::from_millis(50);
+const DOUBLINGS: u32 = 5;
+/// The shortest time between two checks that keep consent, and how much longer it may be (RFC 7675 section
+/// 5.1: 5 s, give or take a fifth).
+const LEAST_INTERVAL: Duration = Duration::from_secs(4);
+const MORE_INTERVAL: Duration = Duration::from_secs(2);
 
-struct Checked {
-    address: SocketAddr,
-    last: Instant,
+/// An address of the viewer.
+struct Remote {
+    path: Path,
+    /// When an authentic check came from there last.
+    checked: Instant,
+    /// Bytes from there and to there, until it is proven.
+    received: usize,
+    sent: usize,
+    /// When a check of ours was answered from there last.
+    answered: Option<Instant>,
+    /// When to check it again, and how often that was in vain.
+    due: Option<Instant>,
+    tries: u32,
 }
 
 /// The addresses that authentic checks came from, and the path of the media.
 pub struct Addresses {
-    checked: Vec<Checked>,
+    remotes: Vec<Remote>,
+    /// Where to send, and since when.
     selected: Option<Path>,
+    selected_at: Option<Instant>,
+    /// What the viewer nominated last, or the path of the first check. It is selected once it is proven.
+    wanted: Option<Path>,
+    /// Bytes that went to unproven addresses, less what was allowed until then.
+    unproven: usize,
+    until: Option<Instant>,
+}
+
+impl Remote {
+    fn is_proven(&self, now: Instant) -> bool {
+        self.answered.is_some_and(|at| now < at + CONSENT)
+    }
 }
 
 impl Addresses {
     pub fn new() -> Self {
         Addresses {
-            checked: Vec::with_capacity(MAX_ADDRESSES),
+            remotes: Vec::new(),
             selected: None,
+            selected_at: None,
+            wanted: None,
+            unproven: 0,
+            until: None,
         }
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = SocketAddr> + '_ {
-        self.checked.iter().map(|checked| checked.address)
+    /// All of them, and when a check of ours was last answered from there.
+    pub fn iter(&self) -> impl Iterator<Item = (SocketAddr, Option<Instant>)> + '_ {
+        let remotes = self.remotes.iter();
+        remotes.map(|remote| (remote.path.remote, remote.answered))
     }
 
-    /// The path that was nominated last, or the first one before any nomination.
+    /// Where to send: the path that was nominated last and is proven. Before one is, that of the last
+    /// nomination, or of the first check.
     pub fn selected(&self) -> Option<Path> {
         self.selected
     }
 
-    /// Takes note of an authentic check.
-    pub fn remember(&mut self, now: Instant, path: Path, nominate: bool) {
-        let known = self.selected.map(|selected| selected.remote);
-        // An ordinary check from an address nominated earlier must not undo a later nomination.
-        // One from the selected address follows it to the local address that it now arrives at.
-        if nominate || known.is_none_or(|remote| remote == path.remote) {
-            self.selected = Some(path);
-        }
+    /// The selected path, if media may flow there.
+    pub fn proven(&self, now: Instant) -> Option<Path> {
+        let path = self.selected?;
+        self.is_proven(now, path.remote).then_some(path)
+    }
+
+    /// When consent for the selected path ends, unless a check of ours is answered before. One that has just
+    /// been selected has all the time to give it.
+    pub fn consent_ends(&self) -> Option<Instant> {
+        let remote = self.find(self.selected?.remote)?;
+        Some(remote.answered.max(self.selected_at)? + CONSENT)
+    }
+
+    pub fn is_proven(&self, now: Instant, address: SocketAddr) -> bool {
+        self.find(address)
+            .is_some_and(|remote| remote.is_proven(now))
+    }
+
+    /// Takes note of an authentic check of `size` bytes. True if it is time for a check of ours in return.
+    pub fn checked(&mut self, now: Instant, path: Path, size: usize, nominates: bool) -> bool {
         let address = path.remote;
-        if let Some(known) = self.checked.iter_mut().find(|c| c.address == address) {
-            known.last = now;
-            return;
-        }
-        if self.checked.len() == MAX_ADDRESSES {
-            let selected = self.selected.map(|selected| selected.remote);
-            let oldest = self
-                .checked
-                .iter()
-                .enumerate()
-                .filter(|(_, known)| Some(known.address) != selected)
-                .min_by_key(|(_, known)| known.last);
-            if let Some((oldest, _)) = oldest {
-                self.checked.swap_remove(oldest);
+        match self.find_mut(address) {
+            Some(remote) => {
+                remote.checked = now;
+                remote.path = path;
+                remote.received += size;
+            }
+            None => {
+                self.make_room();
+                self.remotes.push(Remote {
+                    path,
+                    checked: now,
+                    received: size,
+                    sent: 0,
+                    answered: None,
+                    due: None,
+                    tries: 0,
+                });
             }
         }
-        self.checked.push(Checked { address, last: now });
+        // An ordinary check from an address nominated earlier must not undo a later nomination.
+        // One from the selected address follows it to the local address that it now arrives at.
+        for at in [&mut self.wanted, &mut self.selected] {
+            if at.is_none_or(|at| at.remote == address) {
+                *at = Some(path);
+            }
+        }
+        self.selected_at.get_or_insert(now);
+        let moves = nominates && self.wanted.is_some_and(|wanted| wanted.remote != address);
+        if moves {
+            self.wanted = Some(path);
+            self.select(now);
+        }
+        // One that is wanted again may have been proven long ago.
+        let awaited = self
+            .find(address)
+            .is_some_and(|remote| remote.due > Some(now));
+        moves || !awaited && !self.is_proven(now, address)
+    }
+
+    /// Media goes to where it is wanted once that is proven, or as long as nothing is.
+    fn select(&mut self, now: Instant) {
+        if let Some(wanted) = self.wanted
+            && self.selected != Some(wanted)
+            && (self.is_proven(now, wanted.remote) || self.proven(now).is_none())
+        {
+            (self.selected, self.selected_at) = (Some(wanted), Some(now));
+        }
+    }
+
+    /// A check of ours was sent there. `random` is for the time of the next one.
+    pub fn check_sent(&mut self, now: Instant, address: SocketAddr, random: u8) {
+        let in_use = [self.wanted, self.selected]
+            .into_iter()
+            .flatten()
+            .any(|path| path.remote == address);
+        let Some(remote) = self.find_mut(address) else {
+            return;
+        };
+        let wait = if remote.is_proven(now) {
+            LEAST_INTERVAL + MORE_INTERVAL * u32::from(random) / 255
+        } else {
+            FIRST_REPEAT * (1 << remote.tries.min(DOUBLINGS))
+        };
+        remote.tries += 1;
+        remote.due = in_use.then(|| now + wait);
+    }
+
+    /// A check of ours was answered from there.
+    pub fn answered(&mut self, now: Instant, address: SocketAddr, random: u8) {
+        let Some(remote) = self.find_mut(address) else {
+            return;
+        };
+        remote.answered = Some(now);
+        remote.tries = 0;
+        if remote.due.is_some() {
+            remote.due = Some(now + LEAST_INTERVAL + MORE_INTERVAL * u32::from(random) / 255);
+        }
+        self.select(now);
+    }
+
+    /// When the next check is due.
+    pub fn next_due(&self) -> Option<Instant> {
+        self.remotes.iter().filter_map(|remote| remote.due).min()
+    }
+
+    /// A path that is to be checked now.
+    pub fn take_due(&mut self, now: Instant) -> Option<Path> {
+        let in_use = [self.wanted, self.selected].map(|path| path.map(|path| path.remote));
+        for remote in &mut self.remotes {
+            if remote.due.is_some_and(|at| at <= now) {
+                remote.due = None;
+                if in_use.contains(&Some(remote.path.remote)) {
+                    return Some(remote.path);
+                }
+            }
+        }
+        None
+    }
+
+    /// Whether a datagram of `size` bytes comes from an address that is known. It is counted.
+    pub fn received(&mut self, address: SocketAddr, size: usize) -> bool {
+        let remote = self.find_mut(address);
+        remote.map(|remote| remote.received += size).is_some()
+    }
+
+    /// Whether a datagram of `size` bytes may go there. It is counted.
+    pub fn may_send(&mut self, now: Instant, address: SocketAddr, size: usize) -> bool {
+        let Some(remote) = self.find(address) else {
+            return false;
+        };
+        if remote.is_proven(now) {
+            return true;
+        }
+        let sent = remote.sent + size;
+        if sent > UNPROVEN_SHARE * remote.received {
+            return false;
+        }
+        let since = self.until.replace(now).unwrap_or(now);
+        let passed = now.saturating_duration_since(since).as_millis() as usize;
+        self.unproven = self.unproven.saturating_sub(passed * UNPROVEN_RATE / 1000);
+        let all = self.unproven + size;
+        if all > UNPROVEN_BURST {
+            return false;
+        }
+        self.unproven = all;
+        if let Some(remote) = self.find_mut(address) {
+            remote.sent = sent;
+        }
+        true
+    }
+
+    fn find(&self, address: SocketAddr) -> Option<&Remote> {
+        self.remotes
+            .iter()
+            .find(|remote| remote.path.remote == address)
+    }
+
+    fn find_mut(&mut self, address: SocketAddr) -> Option<&mut Remote> {
+        self.remotes
+            .iter_mut()
+            .find(|remote| remote.path.remote == address)
+    }
+
+    fn make_room(&mut self) {
+        if self.remotes.len() < MAX_ADDRESSES {
+            return;
+        }
+        let in_use = [self.wanted, self.selected].map(|path| path.map(|path| path.remote));
+        let oldest = self
+            .remotes
+            .iter()
+            .enumerate()
+            .filter(|(_, remote)| !in_use.contains(&Some(remote.path.remote)))
+            .min_by_key(|(_, remote)| remote.checked);
+        if let Some((oldest, _)) = oldest {
+            self.remotes.swap_remove(oldest);
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use std::net::{IpAddr, Ipv4Addr};
 
     use super::super::testing::{address, path};
     use super::*;
 
+    const MS: Duration = Duration::from_millis(1);
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// The address of [`path`] `from` answers a check.
+    fn prove(addresses: &mut Addresses, now: Instant, from: u8) {
+        addresses.check_sent(now, address(from), 0);
+        addresses.answered(now, address(from), 0);
+    }
+
     #[test]
-    fn the_latest_nomination_wins_and_keepalives_do_not() {
+    fn media_follows_the_latest_nomination_once_that_is_proven() {
         let mut addresses = Addresses::new();
         let now = Instant::now();
-        for (from, nominates, selected, why) in [
-            (1, false, 1, "the first, before any nomination"),
-            (2, false, 1, "another"),
-            (2, true, 2, "nominated"),
-            (1, false, 2, "a keepalive of the old address"),
-            (3, true, 3, "the phone left the Wi-Fi"),
+        for (from, nominates, proves, selected, why) in [
+            (1, false, false, 1, "the first, before any nomination"),
+            (2, false, false, 1, "another"),
+            (2, true, false, 2, "nominated, and nothing is proven"),
+            (2, false, true, 2, "proven"),
+            (1, false, true, 2, "a keepalive of the old address"),
+            (3, true, false, 2, "the phone left the Wi-Fi, or so it says"),
+            (3, false, true, 3, "so it did"),
+            (1, true, false, 1, "back where it was a moment ago"),
+            (4, true, false, 1, "it moves"),
+            (5, true, false, 1, "and moves again"),
+            (4, false, true, 1, "which was long ago"),
+            (5, false, true, 5, "this is where it is"),
         ] {
-            addresses.remember(now, path(from), nominates);
+            addresses.checked(now, path(from), 100, nominates);
+            if proves {
+                prove(&mut addresses, now, from);
+            }
             assert_eq!(addresses.selected(), Some(path(selected)), "{why}");
         }
     }
@@ -99,26 +320,131 @@ mod tests {
             local: Some(IpAddr::V4(Ipv4Addr::new(203, 0, 113, local))),
             ..path(from)
         };
-        addresses.remember(now, at(1, 1), true);
-        addresses.remember(now, at(2, 2), false);
+        addresses.checked(now, at(1, 1), 100, true);
+        addresses.checked(now, at(2, 2), 100, false);
         assert_eq!(addresses.selected(), Some(at(1, 1)));
-        addresses.remember(now, at(1, 3), false);
+        addresses.checked(now, at(1, 3), 100, false);
         assert_eq!(addresses.selected(), Some(at(1, 3)));
     }
 
     #[test]
-    fn addresses_are_bounded_and_the_selected_one_is_kept() {
+    fn an_unproven_address_gets_three_times_what_came_from_it() {
+        let mut addresses = Addresses::new();
+        let now = Instant::now();
+        assert!(!addresses.may_send(now, address(1), 1), "unknown");
+        assert!(!addresses.received(address(1), 1000));
+        addresses.checked(now, path(1), 100, true);
+        assert!(addresses.may_send(now, address(1), 299));
+        assert!(!addresses.may_send(now, address(1), 2));
+        assert!(addresses.may_send(now, address(1), 1));
+        assert!(addresses.received(address(1), 10));
+        assert!(addresses.may_send(now, address(1), 30));
+        assert!(!addresses.may_send(now, address(1), 1));
+        prove(&mut addresses, now, 1);
+        assert!(addresses.may_send(now, address(1), 10_000));
+        let later = now + CONSENT;
+        assert!(!addresses.may_send(later, address(1), 1), "no consent");
+        assert_eq!(addresses.proven(later), None);
+    }
+
+    #[test]
+    fn forged_checks_without_end_are_not_passed_on() {
         let mut addresses = Addresses::new();
         let start = Instant::now();
-        addresses.remember(start, path(1), true);
-        for i in 2..=20 {
-            let now = start + Duration::from_secs(u64::from(i));
-            addresses.remember(now, path(i), false);
+        let mut sent = 0;
+        for i in 0..100_000 {
+            let now = start + i * MS;
+            // Ever new ports.
+            let from = (i % 200) as u8;
+            addresses.checked(now, path(from), 100, true);
+            if addresses.may_send(now, address(from), 160) {
+                sent += 160;
+            }
         }
-        assert_eq!(addresses.checked.capacity(), MAX_ADDRESSES);
-        let known: Vec<_> = addresses.iter().collect();
+        let most = UNPROVEN_BURST + 100 * UNPROVEN_RATE;
+        assert!((most / 2..=most).contains(&sent), "{sent}");
+    }
+
+    #[test]
+    fn a_path_that_was_just_selected_has_time_to_prove_itself() {
+        let mut addresses = Addresses::new();
+        let start = Instant::now();
+        addresses.checked(start, path(1), 100, true);
+        prove(&mut addresses, start, 1);
+        addresses.checked(start, path(2), 100, false);
+        assert_eq!(addresses.consent_ends(), Some(start + CONSENT));
+        let later = start + CONSENT + SECOND;
+        addresses.checked(later, path(2), 100, true);
+        assert_eq!(addresses.selected(), Some(path(2)));
+        assert_eq!(addresses.consent_ends(), Some(later + CONSENT));
+        assert_eq!(addresses.proven(later), None);
+    }
+
+    #[test]
+    fn proof_is_asked_for_ever_more_slowly_and_consent_every_five_seconds() {
+        let mut addresses = Addresses::new();
+        let start = Instant::now();
+        assert!(addresses.checked(start, path(1), 100, true));
+        let mut waits = Vec::new();
+        let mut now = start;
+        for i in 0..8 {
+            assert!(i == 0 || addresses.take_due(now) == Some(path(1)));
+            addresses.check_sent(now, address(1), 0);
+            let due = addresses.next_due().unwrap();
+            waits.push((due - now).as_millis());
+            now = due;
+        }
+        assert_eq!(waits, [50, 100, 200, 400, 800, 1600, 1600, 1600]);
+        for random in [0, 255] {
+            addresses.answered(now, address(1), random);
+            let due = addresses.next_due().unwrap();
+            assert_eq!(due - now, 4 * SECOND + 2 * SECOND * u32::from(random) / 255);
+            assert_eq!(addresses.take_due(due - MS), None);
+            assert_eq!(addresses.take_due(due), Some(path(1)));
+            // Again and again, as long as consent lasts.
+            addresses.check_sent(due, address(1), random);
+            assert!(addresses.next_due().unwrap() >= due + 4 * SECOND);
+            now = due;
+        }
+        assert_eq!(addresses.consent_ends(), Some(now - 6 * SECOND + CONSENT));
+    }
+
+    #[test]
+    fn only_paths_in_use_are_checked_again() {
+        let mut addresses = Addresses::new();
+        let now = Instant::now();
+        addresses.checked(now, path(1), 100, true);
+        prove(&mut addresses, now, 1);
+        addresses.checked(now, path(2), 100, false);
+        prove(&mut addresses, now, 2);
+        assert!(!addresses.checked(now, path(2), 100, false), "proven");
+        assert!(addresses.checked(now, path(3), 100, true));
+        addresses.check_sent(now, address(3), 0);
+        let due = |addresses: &mut Addresses, at| {
+            let mut paths = Vec::new();
+            while let Some(path) = addresses.take_due(at) {
+                paths.push(path);
+            }
+            paths
+        };
+        assert_eq!(due(&mut addresses, now + 10 * SECOND), [path(1), path(3)]);
+    }
+
+    #[test]
+    fn addresses_are_bounded_and_those_in_use_are_kept() {
+        let mut addresses = Addresses::new();
+        let start = Instant::now();
+        addresses.checked(start, path(1), 100, true);
+        prove(&mut addresses, start, 1);
+        addresses.checked(start, path(2), 100, true);
+        for i in 3..=20 {
+            let now = start + Duration::from_secs(u64::from(i));
+            addresses.checked(now, path(i), 100, false);
+        }
+        let known: Vec<_> = addresses.iter().map(|(address, _)| address).collect();
         assert_eq!(known.len(), MAX_ADDRESSES);
         assert!(known.contains(&address(1)), "selected");
-        assert!((14..=20).all(|i| known.contains(&address(i))), "the latest");
+        assert!(known.contains(&address(2)), "nominated");
+        assert!((15..=20).all(|i| known.contains(&address(i))), "the latest");
     }
 }

@@ -135,12 +135,12 @@ impl Pair {
     }
 
     /// A check of ours (RFC 8445 section 7.2.2), as the controlled agent: every full agent answers it at
-    /// once. What authenticates the answer is MESSAGE-INTEGRITY, not the transaction ID.
-    pub fn request(&self, number: u32) -> Option<Message> {
+    /// once.
+    pub fn request(&self, id: TransactionId) -> Option<Message> {
         let (local, remote) = (&self.local, &self.remote);
         let mut request = Message::new();
         request.typ = BINDING_REQUEST;
-        request.transaction_id.0[8..].copy_from_slice(&number.to_be_bytes());
+        request.transaction_id = id;
         request.write_header();
         let username = format!("{}:{}", remote.ufrag, local.ufrag);
         request.add(ATTR_USERNAME, username.as_bytes());
@@ -153,21 +153,15 @@ impl Pair {
         Some(request)
     }
 
-    /// The number of the check of ours that this is the authentic answer to.
-    pub fn answered(&self, datagram: &[u8]) -> Option<u32> {
-        if datagram.len() > MAX_CHECK {
-            return None;
-        }
+    /// Whether this is the authentic answer to a check of ours.
+    pub fn is_answer(&self, datagram: &[u8]) -> bool {
         let mut response = Message::new();
-        response.unmarshal_binary(datagram).ok()?;
-        if response.typ != BINDING_SUCCESS
-            || response.length as usize + MESSAGE_HEADER_SIZE != datagram.len()
-        {
-            return None;
-        }
-        MessageIntegrity::check(&mut response, self.remote.pwd.as_bytes(), CRYPTO.crypto()).ok()?;
-        let TransactionId([zeros @ .., a, b, c, d]) = response.transaction_id;
-        (zeros == [0; 8]).then(|| u32::from_be_bytes([a, b, c, d]))
+        datagram.len() <= MAX_CHECK
+            && response.unmarshal_binary(datagram).is_ok()
+            && response.typ == BINDING_SUCCESS
+            && response.length as usize + MESSAGE_HEADER_SIZE == datagram.len()
+            && MessageIntegrity::check(&mut response, self.remote.pwd.as_bytes(), CRYPTO.crypto())
+                .is_ok()
     }
 
     fn respond(

@@ -4,11 +4,16 @@
 //! Nothing changes and nothing is answered before MESSAGE-INTEGRITY is verified, so a forged check
 //! has no effect and cannot be used to reflect traffic. Every authentic check is answered
 //! at once: DTLS may flow from the first one, before any nomination.
+//!
+//! That a check is authentic does not say that it comes from where it seems to. So a check of ours goes back
+//! with the answer, which every full agent answers: see [`addresses`]. It goes along with the handshake, and
+//! is answered long before that is done.
 
 mod addresses;
 mod check;
 #[cfg(test)]
 mod testing;
+mod transactions;
 mod ufrag;
 
 use std::net::SocketAddr;
@@ -18,7 +23,11 @@ use crate::sdp::IceCredentials;
 
 use addresses::Addresses;
 use check::{Answer, Pair};
+use transactions::Transactions;
+pub use transactions::{Check, TransactionKey, place};
 pub use ufrag::local_ufrag;
+
+pub use addresses::CONSENT;
 
 use super::io::Path;
 
@@ -28,14 +37,24 @@ pub struct IceAgent {
     /// The credentials of a restart, until the viewer nominates a path with them.
     next: Option<Pair>,
     addresses: Addresses,
+    transactions: Transactions,
+}
+
+/// What an authentic check causes. Both go back to where it came from.
+pub struct Handled {
+    /// A check of ours, which goes first: its answer comes before whatever the viewer sends once it has the
+    /// response.
+    pub check: Option<Vec<u8>>,
+    pub response: Vec<u8>,
 }
 
 impl IceAgent {
-    pub fn new(local: IceCredentials, remote: IceCredentials) -> Self {
+    pub fn new(local: IceCredentials, remote: IceCredentials, key: TransactionKey) -> Self {
         IceAgent {
             current: Pair::new(local, remote),
             next: None,
             addresses: Addresses::new(),
+            transactions: Transactions::new(key),
         }
     }
 
@@ -59,59 +78,121 @@ impl IceAgent {
         &self.latest().remote
     }
 
-    /// Handles a STUN datagram. Returns the response to an authentic check for this agent, which
-    /// goes back along `path`. Anything else changes nothing and is not answered.
-    pub fn handle(&mut self, now: Instant, path: Path, datagram: &[u8]) -> Option<Vec<u8>> {
+    /// Handles a STUN datagram. Returns what an authentic check for this agent causes. Anything else
+    /// changes nothing and is not answered.
+    pub fn handle(&mut self, now: Instant, path: Path, datagram: &[u8]) -> Option<Handled> {
         let ufrag = local_ufrag(datagram)?;
-        let pair = [Some(&self.current), self.next.as_ref()]
-            .into_iter()
-            .flatten()
-            .find(|pair| pair.local.ufrag == ufrag)?;
-        let restarts = !std::ptr::eq(pair, &self.current);
-        match pair.answer(path.remote, datagram)? {
-            Answer::Refused(response) => Some(response.raw),
+        let next = self.next.as_ref().filter(|next| next.local.ufrag == ufrag);
+        let restarts = next.is_some();
+        let current = Some(&self.current).filter(|current| current.local.ufrag == ufrag);
+        let pair = next.or(current)?;
+        let (response, nominates) = match pair.answer(path.remote, datagram)? {
+            Answer::Refused(response) => {
+                let (check, response) = (None, response.raw);
+                return Some(Handled { check, response });
+            }
             Answer::Accepted {
                 response,
                 nominates,
-            } => {
-                if restarts
-                    && nominates
-                    && let Some(next) = self.next.take()
-                {
-                    self.current = next;
-                }
-                self.addresses.remember(now, path, nominates);
-                Some(response.raw)
-            }
+            } => (response.raw, nominates),
+        };
+        if restarts
+            && nominates
+            && let Some(next) = self.next.take()
+        {
+            self.current = next;
         }
+        let pair = match &self.next {
+            Some(next) if restarts => next,
+            _ => &self.current,
+        };
+        let asks = self.addresses.checked(now, path, datagram.len(), nominates);
+        let check = asks.then(|| {
+            let check = self.transactions.begin(now, path.remote);
+            self.addresses.check_sent(now, check.to, check.random);
+            Some(pair.request(check.id)?.raw)
+        });
+        Some(Handled {
+            check: check.flatten(),
+            response,
+        })
+    }
+
+    /// A check of ours along this path.
+    fn check(&mut self, now: Instant, path: Path) -> Option<Vec<u8>> {
+        let check = self.transactions.begin(now, path.remote);
+        self.addresses.check_sent(now, check.to, check.random);
+        Some(self.current.request(check.id)?.raw)
+    }
+
+    /// The number of our next check.
+    pub fn next_number(&self) -> u32 {
+        self.transactions.next_number()
     }
 
     /// A check of ours, whose answer says when the viewer had everything that was sent before.
-    pub fn check(&self, number: u32) -> Option<Vec<u8>> {
-        Some(self.current.request(number)?.raw)
+    pub fn check_selected(&mut self, now: Instant) -> Option<Vec<u8>> {
+        let path = self.addresses.selected()?;
+        self.check(now, path)
     }
 
-    /// The number of the check of ours that this datagram answers.
-    pub fn answered(&self, datagram: &[u8]) -> Option<u32> {
-        // A success response to a Binding request (RFC 8489 section 5).
-        let is_response = datagram.starts_with(&[1, 1]);
-        is_response.then(|| self.current.answered(datagram))?
+    /// The check of ours that this datagram is the authentic answer to: it was received where it went.
+    pub fn answered(&mut self, now: Instant, path: Path, datagram: &[u8]) -> Option<Check> {
+        place(datagram)?;
+        let check = self.transactions.find(now, path.remote, datagram)?;
+        let mut pairs = [Some(&self.current), self.next.as_ref()]
+            .into_iter()
+            .flatten();
+        if !pairs.any(|pair| pair.is_answer(datagram)) {
+            return None;
+        }
+        self.transactions.end(&check);
+        self.addresses.answered(now, path.remote, check.random);
+        Some(check)
     }
 
-    /// Whether an authentic check came from this address, so that its other datagrams are accepted.
-    pub fn knows(&self, address: SocketAddr) -> bool {
-        self.addresses().any(|known| known == address)
+    /// When [`IceAgent::take_due`] has something.
+    pub fn next_due(&self) -> Option<Instant> {
+        self.addresses.next_due()
     }
 
-    /// Addresses that authentic checks came from, at most a few.
-    pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+    /// The next check that is due now: for proof of an address, or to keep consent.
+    pub fn take_due(&mut self, now: Instant) -> Option<(Path, Vec<u8>)> {
+        let path = self.addresses.take_due(now)?;
+        Some((path, self.check(now, path)?))
+    }
+
+    /// Whether an authentic check came from this address, so that a datagram of `size` bytes from there is
+    /// accepted. It is counted.
+    pub fn received(&mut self, address: SocketAddr, size: usize) -> bool {
+        self.addresses.received(address, size)
+    }
+
+    /// Whether a datagram of `size` bytes may go to this address. It is counted.
+    pub fn may_send(&mut self, now: Instant, address: SocketAddr, size: usize) -> bool {
+        self.addresses.may_send(now, address, size)
+    }
+
+    /// Addresses that authentic checks came from, at most a few, and when a check of ours was last answered
+    /// from there.
+    pub fn addresses(&self) -> impl Iterator<Item = (SocketAddr, Option<Instant>)> + '_ {
         self.addresses.iter()
     }
 
-    /// Where to send: the path that was nominated last, or before any nomination the one of the
+    /// Where to send: the proven path that was nominated last, or before any nomination the one of the
     /// first authentic check.
     pub fn selected(&self) -> Option<Path> {
         self.addresses.selected()
+    }
+
+    /// The selected path, if it is proven: media may flow.
+    pub fn proven(&self, now: Instant) -> Option<Path> {
+        self.addresses.proven(now)
+    }
+
+    /// When consent for the selected path ends, unless a check of ours is answered before.
+    pub fn consent_ends(&self) -> Option<Instant> {
+        self.addresses.consent_ends()
     }
 }
 

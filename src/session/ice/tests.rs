@@ -22,13 +22,17 @@ fn agent() -> IceAgent {
     IceAgent::new(
         credentials("ours", PWD),
         credentials("peer", "remote-password"),
+        TransactionKey {
+            place: [0; 4],
+            secret: [1; 16],
+        },
     )
 }
 
 fn handle(agent: &mut IceAgent, now: Instant, path: Path, bytes: &[u8]) -> Option<Message> {
-    let response = agent.handle(now, path, bytes)?;
+    let handled = agent.handle(now, path, bytes)?;
     let mut message = Message::new();
-    message.unmarshal_binary(&response).unwrap();
+    message.unmarshal_binary(&handled.response).unwrap();
     FINGERPRINT.check(&message).unwrap();
     MessageIntegrity::check(&mut message, PWD.as_bytes(), CRYPTO.crypto()).unwrap();
     assert_eq!(message.transaction_id, TransactionId([9; 12]));
@@ -52,7 +56,7 @@ fn first_check_is_answered_and_selects_its_address() {
     mapped.get_from(&response).unwrap();
     assert_eq!(SocketAddr::new(mapped.ip, mapped.port), address(1));
     assert_eq!(agent.selected(), Some(path(1)));
-    assert!(agent.knows(address(1)) && !agent.knows(address(2)));
+    assert!(agent.received(address(1), 1) && !agent.received(address(2), 1));
 }
 
 #[test]
@@ -67,7 +71,7 @@ fn mapped_ipv6_addresses_are_reported_as_ipv4() {
         let response = handle(&mut agent, Instant::now(), path, &check).unwrap();
         let mut mapped = XorMappedAddress::default();
         mapped.get_from(&response).unwrap();
-        assert!(agent.knows(remote));
+        assert!(agent.received(remote, 1));
         mapped.ip.to_string()
     };
     assert_eq!(

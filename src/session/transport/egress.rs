@@ -15,8 +15,7 @@ use crate::session::srtp::RtpSealer;
 pub struct Egress<'a, T: Transmit> {
     pub(super) now: Instant,
     pub(super) path: Path,
-    pub(super) ice: &'a IceAgent,
-    pub(super) checks: &'a mut u32,
+    pub(super) ice: &'a mut IceAgent,
     pub(super) sealer: &'a RtpSealer,
     pub(super) pacer: Option<&'a mut Pacer>,
     pub(super) round_trip: Option<Duration>,
@@ -124,10 +123,9 @@ impl<T: Transmit> Egress<'_, T> {
     /// Nothing more is sent for now.
     pub fn finish(&mut self) {
         if let Some(pacer) = &mut self.pacer
-            && pacer.close_burst(self.now, *self.checks)
-            && let Some(check) = self.ice.check(*self.checks)
+            && pacer.close_burst(self.now, self.ice.next_number())
+            && let Some(check) = self.ice.check_selected(self.now)
         {
-            *self.checks = self.checks.wrapping_add(1);
             send_datagram(&mut *self.transmit, self.path, &check);
         }
     }

@@ -1,19 +1,21 @@
 //! Whether the viewer is still there: by its ICE checks and its RTCP, of which one or the other
-//! comes every few seconds.
+//! comes every few seconds, and by its answers to checks of ours, without which nothing may be sent.
 
 use std::time::{Duration, Instant};
 
 use super::phase::Phase;
 use crate::error::{Error, Status};
+use crate::session::earliest;
+use crate::session::ice::CONSENT;
 
 /// How long a viewer may take from the answer to its first ICE check.
 const FIRST_CHECK: Duration = Duration::from_secs(20);
 /// Without a sign of life for this long a session counts as disconnected. Browsers check their
 /// path every 2.5 s at least.
 const QUIET: Duration = Duration::from_secs(8);
-/// Without a sign of life for this long consent is gone, and nothing may be sent any more (RFC 7675
-/// section 5.1).
-const CONSENT: Duration = Duration::from_secs(30);
+/// A deadline that is noticed this late is not judged yet, but so much later: this process was stopped, and
+/// what has come from the viewer meanwhile waits in the socket.
+pub const LATE: Duration = Duration::from_secs(1);
 
 /// What a silence means.
 pub enum Silence {
@@ -29,39 +31,42 @@ impl Phase {
     /// A sign of life came. True if the viewer had been quiet.
     pub fn heard(&mut self, now: Instant) -> bool {
         match self {
-            Phase::Handshaking(handshaking) => {
-                handshaking.heard = now;
-                false
-            }
             Phase::Up(up) => {
                 up.heard = now;
                 std::mem::take(&mut up.quiet)
             }
-            Phase::Waiting(_) | Phase::Over => false,
+            Phase::Waiting(_) | Phase::Handshaking(_) | Phase::Over => false,
         }
     }
 
     /// How long the viewer has been silent, and what follows from that.
-    pub fn silence(&self, created: Instant, now: Instant) -> Silence {
+    pub fn silence(
+        &self,
+        created: Instant,
+        consent_ends: Option<Instant>,
+        now: Instant,
+    ) -> Silence {
         let over = |since: Instant, limit| now.saturating_duration_since(since) >= limit;
         match self {
             Phase::Waiting(_) if over(created, FIRST_CHECK) => Silence::Lost(never_came()),
-            Phase::Handshaking(handshaking) if over(handshaking.heard, CONSENT) => {
+            Phase::Handshaking(_) | Phase::Up(_) if consent_ends.is_some_and(|at| at <= now) => {
                 Silence::Lost(gone())
             }
-            Phase::Up(up) if over(up.heard, CONSENT) => Silence::Lost(gone()),
             Phase::Up(up) if over(up.heard, QUIET) => Silence::Quiet,
             _ => Silence::Short,
         }
     }
 
     /// When [`Phase::silence`] is due; `None` once it is over.
-    pub fn silence_deadline(&self, created: Instant) -> Option<Instant> {
+    pub fn silence_deadline(
+        &self,
+        created: Instant,
+        consent_ends: Option<Instant>,
+    ) -> Option<Instant> {
         match self {
             Phase::Waiting(_) => Some(created + FIRST_CHECK),
-            Phase::Handshaking(handshaking) => Some(handshaking.heard + CONSENT),
-            Phase::Up(up) if up.quiet => Some(up.heard + CONSENT),
-            Phase::Up(up) => Some(up.heard + QUIET),
+            Phase::Up(up) if !up.quiet => earliest(consent_ends, Some(up.heard + QUIET)),
+            Phase::Handshaking(_) | Phase::Up(_) => consent_ends,
             Phase::Over => None,
         }
     }
@@ -82,7 +87,7 @@ fn gone() -> Error {
     Error::new(
         Status::Ice,
         format!(
-            "nothing was heard from the viewer for {} s",
+            "the viewer answered no ICE check for {} s: it is gone, or its answers do not arrive",
             CONSENT.as_secs()
         ),
     )

@@ -21,7 +21,7 @@ pub use memory::PathMemory;
 
 use super::dtls::{Certificate, DtlsEvent};
 use super::estimate::{Limits, TransportFeedback};
-use super::ice::IceAgent;
+use super::ice::{CONSENT, Check, IceAgent, TransactionKey};
 use super::io::{Io, Path, Transmit, send_datagram};
 use super::rtcp::{self, SenderReport};
 use super::srtp::KeyingMaterial;
@@ -31,7 +31,7 @@ use crate::error::Error;
 use crate::sdp::{Fingerprint, IceCredentials};
 use crate::state::{SessionState, SrtpProfile};
 use crate::tuning::SrtpPolicy;
-use liveness::Silence;
+use liveness::{LATE, Silence};
 use opening::Opening;
 use pacer::Pacer;
 use phase::{Phase, Waiting};
@@ -39,6 +39,8 @@ use reports::Reports;
 
 /// What the transport of a new session is made of.
 pub struct TransportConfig {
+    /// What the transaction IDs of our checks are made of.
+    pub transactions: TransactionKey,
     /// Our ICE credentials.
     pub local_ice: IceCredentials,
     /// The viewer's ICE credentials.
@@ -79,11 +81,10 @@ pub struct Transport {
     /// When they were told of this one last.
     noted: Option<Instant>,
     ice: IceAgent,
-    /// The number of our next check.
-    checks: u32,
-    /// When the first one left, and the time to its answer.
-    first_check: Option<Instant>,
+    /// The time to the first answer to a check of ours.
     answer_time: Option<Duration>,
+    /// Until then no silence counts: see [`liveness::LATE`]. A worker that is always late has no such excuse.
+    patient: Option<Instant>,
     reports: Reports,
     events: VecDeque<SessionEvent>,
     created: Instant,
@@ -97,6 +98,8 @@ pub enum Received {
     Nothing,
     /// The transport has just come up.
     Up,
+    /// The path is proven, now that it is up: media may flow.
+    Proven,
     /// More may be sent.
     Room,
     /// A decrypted RTCP compound packet.
@@ -118,10 +121,9 @@ impl Transport {
             transport_cc: config.transport_cc,
             paths: config.paths,
             noted: None,
-            ice: IceAgent::new(config.local_ice, config.remote_ice),
-            checks: 0,
-            first_check: None,
+            ice: IceAgent::new(config.local_ice, config.remote_ice, config.transactions),
             answer_time: None,
+            patient: None,
             reports: Reports {
                 clock: config.clock,
                 cname: config.cname,
@@ -192,8 +194,8 @@ impl Transport {
         self.events.pop_front()
     }
 
-    /// The way out for the legs; `None` unless media may flow. Where congestion is heeded, it does not flow
-    /// to a viewer that is not heard.
+    /// The way out for the legs; `None` unless media may flow: there are keys, and the path is proven. Where
+    /// congestion is heeded, it does not flow to a viewer that is not heard.
     pub fn egress<'a, T: Transmit>(&'a mut self, io: &'a mut Io<'_, T>) -> Option<Egress<'a, T>> {
         let Phase::Up(up) = &self.phase else {
             return None;
@@ -203,9 +205,8 @@ impl Transport {
         }
         Some(Egress {
             now: io.now,
-            path: self.ice.selected()?,
-            ice: &self.ice,
-            checks: &mut self.checks,
+            path: self.ice.proven(io.now)?,
+            ice: &mut self.ice,
             sealer: &up.sealer,
             pacer: self.pacer.as_mut(),
             round_trip: self.round_trip,
@@ -228,12 +229,12 @@ impl Transport {
         // RFC 7983 section 7: the first byte tells the protocol.
         match datagram.first() {
             Some(0..=3) => return self.handle_stun(path, datagram, io),
-            Some(20..=63) if self.ice.knows(path.remote) => {
+            Some(20..=63) if self.ice.received(path.remote, datagram.len()) => {
                 return self.handle_dtls(path, datagram, io);
             }
             // Nothing but RTCP is expected: all media flows the other way.
-            Some(128..=191) if self.ice.knows(path.remote) => {
-                return self.handle_srtcp(datagram, io.now);
+            Some(128..=191) if self.ice.received(path.remote, datagram.len()) => {
+                return self.handle_srtcp(path, datagram, io.now);
             }
             _ => self.rejected += 1,
         }
@@ -246,15 +247,32 @@ impl Transport {
         datagram: &[u8],
         io: &mut Io<'_, T>,
     ) -> Received {
-        if let Some(number) = self.ice.answered(datagram) {
-            return self.handle_answer(io.now, number);
+        let was_proven = self.ice.proven(io.now).is_some();
+        let received = match self.ice.answered(io.now, path, datagram) {
+            Some(check) => self.handle_answer(path, &check, io.now),
+            None => self.handle_check(path, datagram, io),
+        };
+        match self.ice.proven(io.now) {
+            Some(_) if !was_proven => Received::Proven,
+            _ => received,
         }
-        let Some(response) = self.ice.handle(io.now, path, datagram) else {
+    }
+
+    fn handle_check<T: Transmit>(
+        &mut self,
+        path: Path,
+        datagram: &[u8],
+        io: &mut Io<'_, T>,
+    ) -> Received {
+        let Some(handled) = self.ice.handle(io.now, path, datagram) else {
             self.rejected += 1;
             return Received::Nothing;
         };
-        send_datagram(&mut io.transmit, path, &response);
-        self.heard(io.now);
+        if let Some(check) = &handled.check {
+            self.send(path, check, io);
+        }
+        self.send(path, &handled.response, io);
+        self.heard(path, io.now);
         match std::mem::replace(&mut self.phase, Phase::Over) {
             Phase::Waiting(waiting) => {
                 let handshaking = waiting.checked(io.now);
@@ -266,17 +284,12 @@ impl Transport {
     }
 
     /// A check of ours was answered.
-    fn handle_answer(&mut self, now: Instant, number: u32) -> Received {
-        self.heard(now);
-        if number == 0
-            && let Some(sent) = self.first_check.take()
-        {
-            self.answer_time = Some(now.saturating_duration_since(sent));
-        }
-        let more = self
-            .pacer
-            .as_mut()
-            .is_some_and(|pacer| pacer.answered(now, number));
+    fn handle_answer(&mut self, path: Path, check: &Check, now: Instant) -> Received {
+        self.heard(path, now);
+        let took = now.saturating_duration_since(check.at);
+        self.answer_time.get_or_insert(took);
+        let pacer = self.pacer.as_mut();
+        let more = pacer.is_some_and(|pacer| pacer.answered(now, check.number));
         if more {
             Received::Room
         } else {
@@ -284,16 +297,14 @@ impl Transport {
         }
     }
 
-    /// Asks the viewer for a sign, to see whether it answers checks of ours, and how soon.
-    fn send_first_check<T: Transmit>(&mut self, path: Path, io: &mut Io<'_, T>) {
-        if self.congestion.is_some()
-            && self.pacer.is_some()
-            && self.checks == 0
-            && let Some(check) = self.ice.check(0)
-        {
-            (self.checks, self.first_check) = (1, Some(io.now));
-            send_datagram(&mut io.transmit, path, &check);
+    /// Sends one datagram that is not worth a second attempt: the peer asks again, or the next report says
+    /// the same. Little goes to an address that is not proven: false if it did not leave for that reason.
+    fn send<T: Transmit>(&mut self, path: Path, datagram: &[u8], io: &mut Io<'_, T>) -> bool {
+        let may = self.ice.may_send(io.now, path.remote, datagram.len());
+        if may {
+            send_datagram(&mut io.transmit, path, datagram);
         }
+        may
     }
 
     fn handle_dtls<T: Transmit>(
@@ -318,9 +329,9 @@ impl Transport {
     fn drive_dtls<T: Transmit>(&mut self, path: Path, io: &mut Io<'_, T>) -> Received {
         let mut received = Received::Nothing;
         while let Some(datagram) = self.phase.dtls().and_then(|dtls| dtls.poll_transmit()) {
-            self.send_first_check(path, io);
-            send_datagram(&mut io.transmit, path, &datagram);
+            let left = self.send(path, &datagram, io);
             if let Phase::Handshaking(handshaking) = &mut self.phase
+                && left
                 && self.round_trip.is_none()
             {
                 handshaking.first_flight = Some(io.now);
@@ -360,13 +371,13 @@ impl Transport {
         Received::Nothing
     }
 
-    fn handle_srtcp(&mut self, datagram: &[u8], now: Instant) -> Received {
+    fn handle_srtcp(&mut self, path: Path, datagram: &[u8], now: Instant) -> Received {
         let Phase::Up(up) = &mut self.phase else {
             return Received::Nothing;
         };
         match up.control.srtcp.unprotect(datagram) {
             Ok(compound) => {
-                self.heard(now);
+                self.heard(path, now);
                 Received::Rtcp(compound)
             }
             Err(_) => {
@@ -413,6 +424,17 @@ impl Transport {
     /// Does what is due.
     pub fn handle_timeout<T: Transmit>(&mut self, io: &mut Io<'_, T>) -> Received {
         let now = io.now;
+        if self.next_deadline().is_some_and(|at| now > at + LATE)
+            && self.patient.is_none_or(|last| now > last + CONSENT)
+        {
+            self.patient = Some(now + LATE);
+        }
+        while let Some((path, check)) = self.take_due_check(now) {
+            self.send(path, &check, io);
+        }
+        if self.patient.is_some_and(|until| now < until) {
+            return Received::Nothing;
+        }
         if let Some(dtls) = self.phase.dtls()
             && dtls.next_deadline().is_some_and(|at| at <= now)
         {
@@ -422,7 +444,10 @@ impl Transport {
             Some(path) => self.drive_dtls(path, io),
             None => Received::Nothing,
         };
-        match self.phase.silence(self.created, now) {
+        let silence = self
+            .phase
+            .silence(self.created, self.ice.consent_ends(), now);
+        match silence {
             Silence::Short => {}
             Silence::Quiet => self.quiet(),
             Silence::Lost(error) => self.fail(error),
@@ -430,14 +455,31 @@ impl Transport {
         received
     }
 
+    fn take_due_check(&mut self, now: Instant) -> Option<(Path, Vec<u8>)> {
+        match self.phase {
+            Phase::Handshaking(_) | Phase::Up(_) => self.ice.take_due(now),
+            Phase::Waiting(_) | Phase::Over => None,
+        }
+    }
+
     /// When [`Transport::handle_timeout`] is due, or reports are overdue; `None` once it is over.
     pub fn next_deadline(&self) -> Option<Instant> {
-        let own = match &self.phase {
-            Phase::Handshaking(handshaking) => handshaking.dtls.next_deadline(),
-            Phase::Up(up) => Some(self.reports.overdue(up)),
-            Phase::Waiting(_) | Phase::Over => None,
+        let consent_ends = self.ice.consent_ends();
+        let silence = self.phase.silence_deadline(self.created, consent_ends);
+        let (own, judged) = match &self.phase {
+            Phase::Handshaking(handshaking) => {
+                (self.ice.next_due(), handshaking.dtls.next_deadline())
+            }
+            Phase::Up(up) => (
+                earliest(Some(self.reports.overdue(up)), self.ice.next_due()),
+                None,
+            ),
+            Phase::Waiting(_) => (None, None),
+            Phase::Over => return None,
         };
-        earliest(own, self.phase.silence_deadline(self.created))
+        let judged = earliest(judged, silence);
+        let judged = judged.map(|at| self.patient.map_or(at, |until| at.max(until)));
+        earliest(own, judged)
     }
 
     /// Whether reports are to go along with the media that is being sent.
@@ -467,7 +509,7 @@ impl Transport {
 
     fn send_rtcp<T: Transmit>(&mut self, compound: &[u8], io: &mut Io<'_, T>) {
         if let Phase::Up(up) = &mut self.phase
-            && let Some(path) = self.ice.selected()
+            && let Some(path) = self.ice.proven(io.now)
             && let Ok(sealed) = up.control.srtcp.protect(compound)
         {
             send_datagram(&mut io.transmit, path, &sealed);
@@ -486,8 +528,8 @@ impl Transport {
             && let Some(dtls) = self.phase.dtls()
         {
             dtls.close(io.now);
-            while let Some(datagram) = dtls.poll_transmit() {
-                send_datagram(&mut io.transmit, path, &datagram);
+            while let Some(datagram) = self.phase.dtls().and_then(|dtls| dtls.poll_transmit()) {
+                self.send(path, &datagram, io);
             }
         }
         self.enter(Phase::Over);
@@ -504,8 +546,11 @@ impl Transport {
         }
     }
 
-    fn heard(&mut self, now: Instant) {
-        if self.phase.heard(now) {
+    /// The viewer was heard; only where media goes does that count.
+    fn heard(&mut self, path: Path, now: Instant) {
+        let selected = self.ice.selected();
+        if selected.is_some_and(|selected| selected.remote == path.remote) && self.phase.heard(now)
+        {
             self.note_state();
         }
     }

@@ -30,8 +30,6 @@ pub struct Waiting {
 
 pub struct Handshaking {
     pub dtls: DtlsServer,
-    /// When the viewer was last heard.
-    pub heard: Instant,
     /// When our first flight left, until the viewer answers it.
     pub first_flight: Option<Instant>,
 }
@@ -82,7 +80,6 @@ impl Waiting {
     pub fn checked(self, now: Instant) -> Handshaking {
         Handshaking {
             dtls: DtlsServer::new(now, self.certificate, self.fingerprints, self.policy),
-            heard: now,
             first_flight: None,
         }
     }
@@ -94,7 +91,7 @@ impl Handshaking {
         Ok(Up {
             sealer: RtpSealer::new(keys)?,
             report_at: now,
-            heard: self.heard,
+            heard: now,
             quiet: false,
             control: Box::new(Control {
                 profile: keys.profile,

@@ -18,7 +18,7 @@ pub use depacketize::{AccessUnit, Format};
 pub use packet::Packet;
 pub use receive::{Receiver, nack};
 pub use rtc::dtls::extension::extension_use_srtp::SrtpProtectionProfile;
-pub use stun::check;
+pub use stun::{answer, check};
 pub use transport_cc::TransportFeedback;
 pub use udp::UdpViewer;
 
@@ -109,6 +109,10 @@ pub struct Viewer {
     transport: Option<(u8, TransportFeedback)>,
     next_feedback: Option<Instant>,
     answered_checks: u64,
+    /// While false, the gateway's checks are not answered.
+    pub answers_checks: bool,
+    /// Checks of the gateway.
+    pub checks_received: u64,
     restarts: u32,
     restarting: Option<(String, String)>,
     transaction: u64,
@@ -146,6 +150,8 @@ impl Viewer {
             transport: None,
             next_feedback: None,
             answered_checks: 0,
+            answers_checks: true,
+            checks_received: 0,
             restarts: 0,
             restarting: None,
             transaction: 0,
@@ -340,7 +346,10 @@ impl Viewer {
             Some(0..=3) => {
                 let Some(remote) = &self.remote else { return };
                 if let Some(answer) = stun::answer(bytes, &self.pwd, remote.address) {
-                    self.send(answer);
+                    self.checks_received += 1;
+                    if self.answers_checks {
+                        self.send(answer);
+                    }
                 } else if stun::is_success(bytes, &remote.pwd) {
                     self.answered_checks += 1;
                     if self.answered_checks == 1 {

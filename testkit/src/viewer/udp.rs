@@ -1,6 +1,7 @@
 //! A viewer on a real socket, driven by the thread that calls it.
 
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{SocketAddr, ToSocketAddrs, UdpSocket};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use socket2::SockRef;
@@ -16,10 +17,18 @@ pub struct UdpViewer {
 impl UdpViewer {
     /// Binds a socket; `offer` of the viewer is ready.
     pub fn new(config: ViewerConfig) -> std::io::Result<UdpViewer> {
-        let socket = UdpSocket::bind("127.0.0.1:0")?;
+        UdpViewer::at("127.0.0.1:0", config)
+    }
+
+    /// A viewer whose socket has this address.
+    pub fn at(address: impl ToSocketAddrs, config: ViewerConfig) -> std::io::Result<UdpViewer> {
+        let socket = UdpSocket::bind(address)?;
         // The default overflows when a backlog arrives at once while this process does not run.
         SockRef::from(&socket).set_recv_buffer_size(4 << 20)?;
-        let viewer = Viewer::new(socket.local_addr()?, config);
+        let mut viewer = Viewer::new(socket.local_addr()?, config);
+        // Another viewer may have had the port.
+        static VIEWERS: AtomicU64 = AtomicU64::new(0);
+        viewer.pwd += &VIEWERS.fetch_add(1, Ordering::Relaxed).to_string();
         Ok(UdpViewer { socket, viewer })
     }
 
@@ -59,6 +68,11 @@ impl UdpViewer {
         }
         self.flush();
         true
+    }
+
+    /// Sends a datagram that is not the viewer's own.
+    pub fn send_to(&self, datagram: &[u8], to: SocketAddr) -> std::io::Result<usize> {
+        self.socket.send_to(datagram, to)
     }
 
     fn flush(&mut self) {
