@@ -12,10 +12,15 @@
  *            returns the error message. Output parameters come last, and are written on success
  *            only, except for out_response, which is also written on failure. In addition to the
  *            errors in its description, a function may return ERR_INVALID_ARGUMENT,
- *            ERR_STRUCT_SIZE, ERR_INVALID_STATE (in a forked child), ERR_SHUTTING_DOWN and
- *            ERR_PANIC.
+ *            ERR_STRUCT_SIZE, ERR_INVALID_STATE (in a forked child, or for a gateway that has been
+ *            destroyed), ERR_SHUTTING_DOWN and ERR_PANIC.
  * Pointers   NULL for a required pointer returns ERR_INVALID_ARGUMENT. Functions that free
- *            something accept NULL.
+ *            something accept NULL. What the library hands out is looked up before it is used: a
+ *            pointer to something that has been freed, or that is not of this library, is safe to
+ *            pass back. A function that returns a status returns ERR_INVALID_STATE, one that returns
+ *            something else returns NULL, 0 or false, one that frees does nothing; last_error() tells,
+ *            and the log does for all but gateways. Pointers into an object (to the body of a
+ *            response, the data of a frame) end with it, as everywhere.
  * Strings    All strings are UTF-8. The library copies its inputs; they need to be valid only
  *            during the call. Bodies (SDP) are passed as pointer and length, and need no
  *            terminating NUL. A returned `const char *` ends with NUL, and either belongs to the
@@ -32,11 +37,10 @@
  *            (rtsp_webrtc_gateway_tuning, rtsp_webrtc_gateway_http_header) never grow.
  * user_data  A pointer of the host that the library passes back and never dereferences. Where a
  *            free function can be given with it, the library calls that exactly once.
- * Threads    Any function may be called from any thread, and concurrently with any other. Only
- *            rtsp_webrtc_gateway_destroy(), rtsp_webrtc_gateway_response_free(),
- *            rtsp_webrtc_gateway_sink_frame_free() and rtsp_webrtc_gateway_string_free() must not
- *            run concurrently with another call on the same object. A function whose description
- *            says neither of the following never waits, and may be called everywhere:
+ * Threads    Any function may be called from any thread, and concurrently with any other. An object
+ *            that is freed or destroyed meanwhile lives until the calls that use it return. A function
+ *            whose description says neither of the following never waits, and may be called
+ *            everywhere but in signal handlers:
  *            - "Asks a worker thread": waits for the answer of a worker thread, usually for less
  *              than a millisecond. Returns ERR_TIMEOUT after 5 s (an overloaded machine), and
  *              ERR_WOULD_DEADLOCK inside the log callback.
@@ -57,7 +61,10 @@
  *            does not survive fork(): in the child, its functions return ERR_INVALID_STATE and
  *            destroy() frees nothing. Create gateways after fork(). The threads of the library
  *            block all signals except those for faults, so signal handlers of the host run on
- *            threads of the host. The library cannot be unloaded with dlclose().
+ *            threads of the host. Those may call rtsp_webrtc_gateway_version(),
+ *            rtsp_webrtc_gateway_version_number(), rtsp_webrtc_gateway_abi_version() and
+ *            rtsp_webrtc_gateway_http_status(), and nothing else: every other function may take a
+ *            lock that the interrupted thread holds. The library cannot be unloaded with dlclose().
  */
 #ifndef RTSP_WEBRTC_GATEWAY_H
 #define RTSP_WEBRTC_GATEWAY_H
@@ -965,11 +972,12 @@ int rtsp_webrtc_gateway_shutdown(rtsp_webrtc_gateway *gateway,
  * functions of this gateway that they call fail with ERR_SHUTTING_DOWN.
  *
  * Blocking: waits for at most 10 s. Errors: ERR_TIMEOUT if a thread has not ended in time; the
- * gateway is then not freed and must not be used again, and the thread may still run a callback.
- * ERR_INVALID_STATE in a forked child, and ERR_WOULD_DEADLOCK inside a callback; the gateway is
- * then not freed, and remains valid.
+ * gateway is then not freed, the thread may still run a callback, and destroy() may be called again.
+ * ERR_WOULD_DEADLOCK inside a callback; the gateway is then not freed, and remains valid.
+ * ERR_INVALID_STATE in a forked child, and if the gateway has been destroyed already.
  */
-RTSP_WEBRTC_GATEWAY_API int rtsp_webrtc_gateway_destroy(rtsp_webrtc_gateway *gateway);
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_destroy(rtsp_webrtc_gateway *gateway);
 
 /* ------------------------------------------------------------------ stream */
 
@@ -1799,7 +1807,11 @@ int rtsp_webrtc_gateway_get_keyframe(rtsp_webrtc_gateway *gateway,
                                      rtsp_webrtc_gateway_stream_id stream,
                                      const struct rtsp_webrtc_gateway_sink_frame **out_frame);
 
-/** Frees a frame of rtsp_webrtc_gateway_read_sink() or rtsp_webrtc_gateway_get_keyframe(). NULL is ignored. */
+/**
+ * Frees a frame of rtsp_webrtc_gateway_read_sink() or rtsp_webrtc_gateway_get_keyframe(). NULL is ignored.
+ * The struct of a frame that was freed stays readable for a while, with all its fields 0, so that a program
+ * that goes on using it, or frees it twice, meets NULL and an error of the log instead of another frame.
+ */
 RTSP_WEBRTC_GATEWAY_API
 void rtsp_webrtc_gateway_sink_frame_free(const struct rtsp_webrtc_gateway_sink_frame *frame);
 

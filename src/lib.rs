@@ -60,7 +60,7 @@
 //!
 //! | module | contents | uses |
 //! |---|---|---|
-//! | `ffi` | the C ABI: converts and calls [`gateway`], no logic | config error events gateway media sinks state tuning whep |
+//! | `ffi` | the C ABI: converts and calls [`gateway`], no logic | config error events gateway ids media sinks state tuning whep |
 //! | `http` | the HTTP listener and its pages | config error events gateway sdp whep |
 //! | [`gateway`] | the API: [`Gateway`] owns the threads, [`Handle`] has the calls | config error events ids limit media net sdp session sinks source state stats tuning whep worker |
 //! | `worker` | the engine: threads that own streams and sessions and move media between them | budget config error events ids limit media net random sdp session sinks source state stats tuning whep |
@@ -72,7 +72,7 @@
 //! | `stats` | figures: costs, latency, totals; written as JSON and Prometheus text | error media state tuning |
 //! | `net` | the socket and the interface addresses; knows no protocols | budget error tuning |
 //! | [`config`] | what the host passes in | error events media state tuning |
-//! | [`events`] | what the host is notified of, and the thread that does it | error state |
+//! | [`events`] | what the host is notified of, and the thread that does it | error limit state |
 //! | [`state`] | ids, states, and the info structs of streams and sessions | error media |
 //! | `media` | codecs, packetizer, ring, clock; knows no sessions | |
 //! | [`tuning`] | the knobs | error |

@@ -88,8 +88,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_authorize(
     allow: bool,
 ) -> c_int {
     guard_status(|| {
-        // SAFETY: gateway is NULL or alive, by the conventions.
-        let gateway = unsafe { gateway_ref(gateway) }?;
+        let gateway = gateway_ref(gateway)?;
         gateway.authorize(RequestId(request_id), allow)
     })
 }

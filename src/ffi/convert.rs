@@ -16,7 +16,7 @@ pub(super) fn invalid(message: impl Into<String>) -> Error {
     Error::new(Status::InvalidArgument, message)
 }
 
-fn null(name: &str) -> Error {
+pub(super) fn null(name: &str) -> Error {
     invalid(format!("{name} is NULL"))
 }
 
@@ -28,15 +28,6 @@ pub(super) fn unset(reserved: u32) -> Result<()> {
             "a reserved field is not 0: initialize the struct with RTSP_WEBRTC_GATEWAY_INIT()",
         )),
     }
-}
-
-/// A required pointer to something that this library made.
-///
-/// # Safety
-/// `pointer` is NULL or points to a live `T`.
-pub(super) unsafe fn required<'a, T>(pointer: *const T, name: &str) -> Result<&'a T> {
-    // SAFETY: NULL or live, by this function's contract.
-    unsafe { pointer.as_ref() }.ok_or_else(|| null(name))
 }
 
 /// A required pointer to an output, which may be uninitialized.

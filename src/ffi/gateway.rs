@@ -212,8 +212,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_shutdown(
     timeout_ms: u32,
 ) -> c_int {
     guard_status(|| {
-        // SAFETY: gateway is NULL or alive, by the conventions.
-        let gateway = unsafe { gateway_ref(gateway) }?;
+        let gateway = gateway_ref(gateway)?;
         gateway.shutdown(match timeout_ms {
             0 => DEFAULT_SHUTDOWN,
             ms => Duration::from_millis(ms.into()),
@@ -228,9 +227,9 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_shutdown(
 /// functions of this gateway that they call fail with ERR_SHUTTING_DOWN.
 ///
 /// Blocking: waits for at most 10 s. Errors: ERR_TIMEOUT if a thread has not ended in time; the
-/// gateway is then not freed and must not be used again, and the thread may still run a callback.
-/// ERR_INVALID_STATE in a forked child, and ERR_WOULD_DEADLOCK inside a callback; the gateway is
-/// then not freed, and remains valid.
+/// gateway is then not freed, the thread may still run a callback, and destroy() may be called again.
+/// ERR_WOULD_DEADLOCK inside a callback; the gateway is then not freed, and remains valid.
+/// ERR_INVALID_STATE in a forked child, and if the gateway has been destroyed already.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_destroy(gateway: *mut rtsp_webrtc_gateway) -> c_int {
     guard_status(|| {
@@ -238,12 +237,9 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_destroy(gateway: *mut rtsp_webrtc_g
             return Ok(());
         }
         role::check_may_block("destroy")?;
-        // SAFETY: not NULL, so alive, by the conventions.
-        unsafe { gateway_ref(gateway) }?.shutdown(DEFAULT_SHUTDOWN)?;
+        gateway_ref(gateway)?.shutdown(DEFAULT_SHUTDOWN)?;
         // Only now: the last callbacks have used it. After a timeout one may still do so.
-        // SAFETY: no callback runs any more, and this is the last call with it, by the conventions.
-        unsafe { rtsp_webrtc_gateway::free(gateway) };
-        Ok(())
+        rtsp_webrtc_gateway::free(gateway)
     })
 }
 

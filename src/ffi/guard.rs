@@ -42,6 +42,16 @@ pub(super) fn remember(error: &Error) {
     let _ = LAST_ERROR.try_with(|last| error.message().clone_into(&mut last.borrow_mut()));
 }
 
+/// Reports a pointer that no live object has to a function that returns no status. Nothing was done.
+pub(super) fn freed_before(what: &str) {
+    let error = Error::new(
+        Status::InvalidState,
+        format!("this {what} has been freed already, or is none of this library: free each once"),
+    );
+    log::error!("{error}");
+    remember(&error);
+}
+
 /// Reads the sentence of the last error on this thread.
 pub(super) fn with_last_error<T>(read: impl FnOnce(&str) -> T) -> T {
     let text = LAST_ERROR.try_with(|last| last.borrow().clone());

@@ -141,8 +141,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_handle_http(
     out_response: *mut *mut rtsp_webrtc_gateway_response,
 ) -> c_int {
     let body = || {
-        // SAFETY: gateway is NULL or alive, by the conventions.
-        let gateway = unsafe { gateway_ref(gateway) }?;
+        let gateway = gateway_ref(gateway)?;
         // SAFETY: request is NULL or a struct of the header, by the conventions.
         let request = unsafe { read_struct(request) }?;
         // SAFETY: its pointers are NULL or live, by the conventions.
@@ -191,8 +190,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_handle_http_async(
     out_response: *mut *mut rtsp_webrtc_gateway_response,
 ) -> c_int {
     let body = || {
-        // SAFETY: gateway is NULL or alive, by the conventions.
-        let gateway = unsafe { gateway_ref(gateway) }?;
+        let gateway = gateway_ref(gateway)?;
         // SAFETY: request is NULL or a struct of the header, by the conventions.
         let request = unsafe { read_struct(request) }?;
         let Some(callback) = callback else {
@@ -285,8 +283,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_listen_http(
     out_port: *mut u16,
 ) -> c_int {
     guard_status(|| {
-        // SAFETY: gateway is NULL or alive, by the conventions.
-        let gateway = unsafe { gateway_ref(gateway) }?;
+        let gateway = gateway_ref(gateway)?;
         let options = match options.is_null() {
             true => HttpOptions::default(),
             // SAFETY: not NULL, so a struct of the header with live pointers, by the conventions.

@@ -2,10 +2,12 @@
 
 use std::ffi::{CString, c_char, c_int};
 use std::mem::MaybeUninit;
+use std::sync::Arc;
 
 use super::convert::output;
-use super::guard::{guard, guard_status};
+use super::guard::{freed_before, guard, guard_status};
 use super::handle::{gateway_ref, rtsp_webrtc_gateway};
+use super::table::Table;
 
 /// Returns all counters and gauges in the Prometheus text format, version 0.0.4: media received and
 /// sent per stream, CPU time per worker and activity, sessions by SRTP profile, losses by cause,
@@ -24,8 +26,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_metrics(
     out_size: *mut usize,
 ) -> c_int {
     guard_status(|| {
-        // SAFETY: gateway is NULL or alive, by the conventions.
-        let gateway = unsafe { gateway_ref(gateway) }?;
+        let gateway = gateway_ref(gateway)?;
         // SAFETY: out_text is NULL or writable, by the conventions.
         let out_text = unsafe { output(out_text, "out_text") }?;
         // SAFETY: out_size is NULL or writable, by the conventions.
@@ -107,8 +108,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_state_json(
     out_size: *mut usize,
 ) -> c_int {
     guard_status(|| {
-        // SAFETY: gateway is NULL or alive, by the conventions.
-        let gateway = unsafe { gateway_ref(gateway) }?;
+        let gateway = gateway_ref(gateway)?;
         // SAFETY: out_json is NULL or writable, by the conventions.
         let out_json = unsafe { output(out_json, "out_json") }?;
         // SAFETY: out_size is NULL or writable, by the conventions.
@@ -121,12 +121,13 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_state_json(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_string_free(text: *mut c_char) {
     guard((), || {
-        if !text.is_null() {
-            // SAFETY: made by CString::into_raw(), and freed once, by the conventions.
-            drop(unsafe { CString::from_raw(text) });
+        if !text.is_null() && TEXTS.remove(text.addr()).is_none() {
+            freed_before("text");
         }
     })
 }
+
+static TEXTS: Table<CString> = Table::new();
 
 /// Hands a text over to C.
 ///
@@ -139,5 +140,7 @@ unsafe fn write_text(text: String, out_text: &mut MaybeUninit<*mut c_char>, out_
         // SAFETY: not NULL, so writable by this function's contract.
         unsafe { out_size.write(text.as_bytes().len()) };
     }
-    out_text.write(text.into_raw());
+    let start = text.as_ptr();
+    TEXTS.insert(start.addr(), Arc::new(text));
+    out_text.write(start.cast_mut());
 }

@@ -24,6 +24,7 @@ mod signals;
 mod sink;
 mod status;
 mod stream;
+mod table;
 mod tuning;
 mod user_data;
 mod version;

@@ -144,8 +144,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_add_push_stream(
     out_stream: *mut rtsp_webrtc_gateway_stream_id,
 ) -> c_int {
     guard_status(|| {
-        // SAFETY: gateway is NULL or alive, by the conventions.
-        let gateway = unsafe { gateway_ref(gateway) }?;
+        let gateway = gateway_ref(gateway)?;
         // SAFETY: name is NULL or NUL-terminated, by the conventions.
         let name = unsafe { required_str(name, "name") }?;
         // SAFETY: options is NULL or a struct of the header, by the conventions.
@@ -224,8 +223,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_push_rtp(
     size: usize,
 ) -> c_int {
     guard_status(|| {
-        // SAFETY: gateway is NULL or alive, by the conventions.
-        let gateway = unsafe { gateway_ref(gateway) }?;
+        let gateway = gateway_ref(gateway)?;
         // SAFETY: packet is NULL or readable for size bytes, by the conventions.
         let packet = unsafe { bytes(packet.cast(), size, "packet") }?;
         let codec = codec_of(codec)?.ok_or_else(|| invalid("0 is not a codec"))?;
@@ -267,8 +265,7 @@ unsafe fn push(
     let release = frame
         .release
         .map(|release| UserData::new(frame.release_data, Some(release)));
-    // SAFETY: gateway is NULL or alive, by this function's contract.
-    let gateway = unsafe { gateway_ref(gateway) }?;
+    let gateway = gateway_ref(gateway)?;
     unset(frame.reserved)?;
     if frame.flags & !(KEY | DISCONTINUITY) != 0 {
         let flags = frame.flags;
@@ -292,7 +289,7 @@ unsafe fn push(
         capture_unix_us: Some(frame.capture_unix_us).filter(|&time| time != 0),
         discontinuity: frame.flags & DISCONTINUITY != 0,
     };
-    push(gateway, frame)
+    push(&gateway, frame)
 }
 
 const KEY: u32 = rtsp_webrtc_gateway_frame_flags::RTSP_WEBRTC_GATEWAY_FRAME_KEY as u32;

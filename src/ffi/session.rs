@@ -125,8 +125,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_get_session_info(
     out_info: *mut rtsp_webrtc_gateway_session_info,
 ) -> c_int {
     guard_status(|| {
-        // SAFETY: gateway is NULL or alive, by the conventions.
-        let gateway = unsafe { gateway_ref(gateway) }?;
+        let gateway = gateway_ref(gateway)?;
         // SAFETY: out_info is NULL or a struct of the header, by the conventions.
         unsafe { writable_struct(out_info) }?;
         let now = gateway.session_info(SessionId(session))?;
@@ -201,8 +200,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_set_session_limits(
     limits: *const rtsp_webrtc_gateway_viewer_limits,
 ) -> c_int {
     guard_status(|| {
-        // SAFETY: gateway is NULL or alive, by the conventions.
-        let gateway = unsafe { gateway_ref(gateway) }?;
+        let gateway = gateway_ref(gateway)?;
         // SAFETY: limits is NULL or a struct of the header, by the conventions.
         let limits = unsafe { viewer_limits(limits) }?;
         gateway.set_session_limits(SessionId(session), limits)
@@ -221,8 +219,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_list_sessions(
     out_count: *mut usize,
 ) -> c_int {
     guard_status(|| {
-        // SAFETY: gateway is NULL or alive, by the conventions.
-        let gateway = unsafe { gateway_ref(gateway) }?;
+        let gateway = gateway_ref(gateway)?;
         let ids = gateway.sessions()?.into_iter().map(|id| id.0);
         // SAFETY: sessions has room for capacity ids, and out_count is NULL or writable, by the
         // conventions.
@@ -240,8 +237,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_close_session(
     session: rtsp_webrtc_gateway_session_id,
 ) -> c_int {
     guard_status(|| {
-        // SAFETY: gateway is NULL or alive, by the conventions.
-        let gateway = unsafe { gateway_ref(gateway) }?;
+        let gateway = gateway_ref(gateway)?;
         gateway.close_session(SessionId(session))
     })
 }

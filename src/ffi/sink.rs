@@ -1,15 +1,20 @@
 //! Sinks: the host gets the media of a stream.
 
+use std::collections::VecDeque;
 use std::ffi::{c_char, c_int};
+use std::sync::Arc;
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use super::convert::{
     fill, invalid, output, read_struct, sized_struct, writable_struct, write_struct,
 };
-use super::guard::{guard, guard_status};
+use super::guard::{freed_before, guard, guard_status};
 use super::handle::{
     gateway_ref, rtsp_webrtc_gateway, rtsp_webrtc_gateway_sink_id, rtsp_webrtc_gateway_stream_id,
 };
+use super::table::Table;
 use crate::config::SinkOptions;
 use crate::error::Result;
 use crate::sinks::SinkFrame;
@@ -198,8 +203,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_add_sink(
     out_sink: *mut rtsp_webrtc_gateway_sink_id,
 ) -> c_int {
     guard_status(|| {
-        // SAFETY: gateway is NULL or alive, by the conventions.
-        let gateway = unsafe { gateway_ref(gateway) }?;
+        let gateway = gateway_ref(gateway)?;
         // SAFETY: options is NULL or a struct of the header, by the conventions.
         let options = unsafe { read_struct(options) }?;
         // SAFETY: out_sink is NULL or writable, by the conventions.
@@ -220,8 +224,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_remove_sink(
     sink: rtsp_webrtc_gateway_sink_id,
 ) -> c_int {
     guard_status(|| {
-        // SAFETY: gateway is NULL or alive, by the conventions.
-        let gateway = unsafe { gateway_ref(gateway) }?;
+        let gateway = gateway_ref(gateway)?;
         gateway.remove_sink(SinkId(sink))
     })
 }
@@ -249,8 +252,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_read_sink(
     out_frame: *mut *const rtsp_webrtc_gateway_sink_frame,
 ) -> c_int {
     guard_status(|| {
-        // SAFETY: gateway is NULL or alive, by the conventions.
-        let gateway = unsafe { gateway_ref(gateway) }?;
+        let gateway = gateway_ref(gateway)?;
         // SAFETY: out_frame is NULL or writable, by the conventions.
         let out_frame = unsafe { output(out_frame, "out_frame") }?;
         let timeout = match timeout_ms {
@@ -273,8 +275,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_get_sink_info(
     out_info: *mut rtsp_webrtc_gateway_sink_info,
 ) -> c_int {
     guard_status(|| {
-        // SAFETY: gateway is NULL or alive, by the conventions.
-        let gateway = unsafe { gateway_ref(gateway) }?;
+        let gateway = gateway_ref(gateway)?;
         // SAFETY: out_info is NULL or a struct of the header, by the conventions.
         unsafe { writable_struct(out_info) }?;
         let now = gateway.sink_info(SinkId(sink))?;
@@ -311,8 +312,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_get_keyframe(
     out_frame: *mut *const rtsp_webrtc_gateway_sink_frame,
 ) -> c_int {
     guard_status(|| {
-        // SAFETY: gateway is NULL or alive, by the conventions.
-        let gateway = unsafe { gateway_ref(gateway) }?;
+        let gateway = gateway_ref(gateway)?;
         // SAFETY: out_frame is NULL or writable, by the conventions.
         let out_frame = unsafe { output(out_frame, "out_frame") }?;
         let frame = gateway.keyframe(StreamId(stream))?;
@@ -322,24 +322,53 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_get_keyframe(
 }
 
 /// Frees a frame of rtsp_webrtc_gateway_read_sink() or rtsp_webrtc_gateway_get_keyframe(). NULL is ignored.
+/// The struct of a frame that was freed stays readable for a while, with all its fields 0, so that a program
+/// that goes on using it, or frees it twice, meets NULL and an error of the log instead of another frame.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_sink_frame_free(
     frame: *const rtsp_webrtc_gateway_sink_frame,
 ) {
     guard((), || {
-        if !frame.is_null() {
-            // SAFETY: the header says that it came from this library and is not freed twice.
-            drop(unsafe { Box::from_raw(frame.cast_mut().cast::<OwnedFrame>()) });
+        if frame.is_null() {
+            return;
+        }
+        match FRAMES.remove(frame.addr()) {
+            Some(frame) => retire(frame),
+            None => freed_before("frame"),
         }
     });
 }
 
 /// What the host gets, and what its pointers point into.
-#[repr(C)]
 struct OwnedFrame {
-    /// The first field: a pointer to it is one to the whole.
     seen: rtsp_webrtc_gateway_sink_frame,
-    _owner: SinkFrame,
+    owner: Option<SinkFrame>,
+}
+
+// SAFETY: its pointers are into what `owner` keeps, which threads may share, and nobody writes to it.
+unsafe impl Send for OwnedFrame {}
+// SAFETY: as above.
+unsafe impl Sync for OwnedFrame {}
+
+static FRAMES: Table<OwnedFrame> = Table::new();
+
+/// Structs of freed frames whose addresses are not used again yet.
+const RETIRED_FRAMES: usize = 256;
+
+/// Drops what a frame holds, and keeps its struct for a while.
+fn retire(mut frame: Arc<OwnedFrame>) {
+    static RETIRED: Mutex<VecDeque<Arc<OwnedFrame>>> = Mutex::new(VecDeque::new());
+    let Some(held) = Arc::get_mut(&mut frame) else {
+        return;
+    };
+    held.owner = None;
+    // SAFETY: a C struct of numbers and pointers, all of which may be 0.
+    held.seen = unsafe { std::mem::zeroed() };
+    let mut retired = RETIRED.lock();
+    retired.push_back(frame);
+    let oldest = (retired.len() > RETIRED_FRAMES).then(|| retired.pop_front());
+    drop(retired);
+    drop(oldest);
 }
 
 impl OwnedFrame {
@@ -384,11 +413,13 @@ impl OwnedFrame {
             encoding: [0; 24],
         };
         fill(&mut seen.encoding, format.encoding);
-        let owned = Box::new(OwnedFrame {
+        let owned = Arc::new(OwnedFrame {
             seen,
-            _owner: frame,
+            owner: Some(frame),
         });
-        Box::into_raw(owned).cast()
+        let seen = &raw const owned.seen;
+        FRAMES.insert(seen.addr(), owned);
+        seen
     }
 }
 

@@ -258,8 +258,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_add_stream(
     out_stream: *mut rtsp_webrtc_gateway_stream_id,
 ) -> c_int {
     guard_status(|| {
-        // SAFETY: gateway is NULL or alive, by the conventions.
-        let gateway = unsafe { gateway_ref(gateway) }?;
+        let gateway = gateway_ref(gateway)?;
         // SAFETY: name is NULL or NUL-terminated, by the conventions.
         let name = unsafe { required_str(name, "name") }?;
         // SAFETY: options is NULL or a struct of the header, by the conventions.
@@ -288,8 +287,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_update_stream(
     options: *const rtsp_webrtc_gateway_pull_options,
 ) -> c_int {
     guard_status(|| {
-        // SAFETY: gateway is NULL or alive, by the conventions.
-        let gateway = unsafe { gateway_ref(gateway) }?;
+        let gateway = gateway_ref(gateway)?;
         // SAFETY: options is NULL or a struct of the header, by the conventions.
         let options = unsafe { read_struct(options) }?;
         // SAFETY: its strings are NULL or NUL-terminated, by the conventions.
@@ -308,8 +306,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_reconnect_stream(
     stream: rtsp_webrtc_gateway_stream_id,
 ) -> c_int {
     guard_status(|| {
-        // SAFETY: gateway is NULL or alive, by the conventions.
-        let gateway = unsafe { gateway_ref(gateway) }?;
+        let gateway = gateway_ref(gateway)?;
         gateway.reconnect_stream(StreamId(stream))
     })
 }
@@ -343,8 +340,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_set_variants(
     count: usize,
 ) -> c_int {
     guard_status(|| {
-        // SAFETY: gateway is NULL or alive, by the conventions.
-        let gateway = unsafe { gateway_ref(gateway) }?;
+        let gateway = gateway_ref(gateway)?;
         // SAFETY: variants is NULL or has count elements, by the conventions.
         let variants = unsafe { array(variants, count, "variants") }?;
         let variants: Vec<StreamId> = variants.iter().copied().map(StreamId).collect();
@@ -363,8 +359,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_remove_stream(
     stream: rtsp_webrtc_gateway_stream_id,
 ) -> c_int {
     guard_status(|| {
-        // SAFETY: gateway is NULL or alive, by the conventions.
-        let gateway = unsafe { gateway_ref(gateway) }?;
+        let gateway = gateway_ref(gateway)?;
         gateway.remove_stream(StreamId(stream))
     })
 }
@@ -379,8 +374,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_find_stream(
     out_stream: *mut rtsp_webrtc_gateway_stream_id,
 ) -> c_int {
     guard_status(|| {
-        // SAFETY: gateway is NULL or alive, by the conventions.
-        let gateway = unsafe { gateway_ref(gateway) }?;
+        let gateway = gateway_ref(gateway)?;
         // SAFETY: name is NULL or NUL-terminated, by the conventions.
         let name = unsafe { required_str(name, "name") }?;
         // SAFETY: out_stream is NULL or writable, by the conventions.
@@ -404,8 +398,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_stream_name(
     capacity: usize,
 ) -> usize {
     guard(0, || {
-        // SAFETY: gateway is NULL or alive, by the conventions.
-        let gateway = unsafe { gateway_ref(gateway) };
+        let gateway = gateway_ref(gateway);
         let name = gateway.and_then(|gateway| gateway.stream_name(StreamId(stream)));
         let name = name.unwrap_or_else(|error| {
             remember(&error);
@@ -428,8 +421,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_list_streams(
     out_count: *mut usize,
 ) -> c_int {
     guard_status(|| {
-        // SAFETY: gateway is NULL or alive, by the conventions.
-        let gateway = unsafe { gateway_ref(gateway) }?;
+        let gateway = gateway_ref(gateway)?;
         let ids = gateway.streams()?.into_iter().map(|id| id.0);
         // SAFETY: streams has room for capacity ids, and out_count is NULL or writable, by the
         // conventions.
@@ -448,8 +440,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_get_stream_info(
     out_info: *mut rtsp_webrtc_gateway_stream_info,
 ) -> c_int {
     guard_status(|| {
-        // SAFETY: gateway is NULL or alive, by the conventions.
-        let gateway = unsafe { gateway_ref(gateway) }?;
+        let gateway = gateway_ref(gateway)?;
         // SAFETY: out_info is NULL or a struct of the header, by the conventions.
         unsafe { writable_struct(out_info) }?;
         let now = gateway.stream_info(StreamId(stream))?;

@@ -238,8 +238,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_set_tuning(
     value: i64,
 ) -> c_int {
     guard_status(|| {
-        // SAFETY: gateway is NULL or alive, by the conventions.
-        let gateway = unsafe { gateway_ref(gateway) }?;
+        let gateway = gateway_ref(gateway)?;
         gateway.set_tuning(key_of(key)?, value)
     })
 }
@@ -252,8 +251,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_get_tuning(
     out_value: *mut i64,
 ) -> c_int {
     guard_status(|| {
-        // SAFETY: gateway is NULL or alive, by the conventions.
-        let gateway = unsafe { gateway_ref(gateway) }?;
+        let gateway = gateway_ref(gateway)?;
         // SAFETY: out_value is NULL or writable, by the conventions.
         let out_value = unsafe { output(out_value, "out_value") }?;
         out_value.write(gateway.tuning(key_of(key)?));

@@ -2,17 +2,20 @@
 
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::ptr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::convert::{
     bytes, c_text, invalid, optional_str, output, read_struct, required_str, sized_struct,
 };
-use super::guard::{contain, guard, guard_status, remember};
+use super::guard::{contain, freed_before, guard, guard_status, remember};
 use super::handle::{
-    gateway_ref, rtsp_webrtc_gateway, rtsp_webrtc_gateway_op_id, rtsp_webrtc_gateway_session_id,
+    gateway_ref, next_handle, rtsp_webrtc_gateway, rtsp_webrtc_gateway_op_id,
+    rtsp_webrtc_gateway_session_id,
 };
 use super::ice_server::{ice_servers, rtsp_webrtc_gateway_ice_server};
 use super::quality::{rtsp_webrtc_gateway_viewer_limits, viewer_limits};
+use super::table::Table;
 use super::user_data::UserData;
 use crate::config::{IceServer, WhepOffer};
 use crate::error::{Result, Status};
@@ -130,8 +133,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_handle_whep_offer(
     out_response: *mut *mut rtsp_webrtc_gateway_response,
 ) -> c_int {
     let body = || {
-        // SAFETY: gateway is NULL or alive, by the conventions.
-        let gateway = unsafe { gateway_ref(gateway) }?;
+        let gateway = gateway_ref(gateway)?;
         // SAFETY: offer is NULL or a struct of the header, by the conventions.
         let offer = unsafe { read_struct(offer) }?;
         // SAFETY: its pointers are NULL or live, by the conventions.
@@ -186,8 +188,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_handle_whep_offer_async(
     out_response: *mut *mut rtsp_webrtc_gateway_response,
 ) -> c_int {
     let body = || {
-        // SAFETY: gateway is NULL or alive, by the conventions.
-        let gateway = unsafe { gateway_ref(gateway) }?;
+        let gateway = gateway_ref(gateway)?;
         // SAFETY: offer is NULL or a struct of the header, by the conventions.
         let offer = unsafe { read_struct(offer) }?;
         let Some(callback) = callback else {
@@ -228,8 +229,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_cancel(
     op: rtsp_webrtc_gateway_op_id,
 ) -> c_int {
     guard_status(|| {
-        // SAFETY: gateway is NULL or alive, by the conventions.
-        let gateway = unsafe { gateway_ref(gateway) }?;
+        let gateway = gateway_ref(gateway)?;
         gateway.cancel(OpId(op))
     })
 }
@@ -271,8 +271,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_handle_whep_patch(
     out_response: *mut *mut rtsp_webrtc_gateway_response,
 ) -> c_int {
     let body = || {
-        // SAFETY: gateway is NULL or alive, by the conventions.
-        let gateway = unsafe { gateway_ref(gateway) }?;
+        let gateway = gateway_ref(gateway)?;
         // SAFETY: strings are NULL or NUL-terminated, and fragment has fragment_size bytes, by the
         // conventions.
         unsafe {
@@ -304,8 +303,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_handle_whep_delete(
     out_response: *mut *mut rtsp_webrtc_gateway_response,
 ) -> c_int {
     let body = || {
-        // SAFETY: gateway is NULL or alive, by the conventions.
-        let gateway = unsafe { gateway_ref(gateway) }?;
+        let gateway = gateway_ref(gateway)?;
         // SAFETY: session_key is NULL or NUL-terminated, by the conventions.
         gateway.handle_whep_delete(unsafe { required_str(session_key, "session_key") }?)?;
         Ok(HttpResponse::deleted())
@@ -323,8 +321,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_response_http_status(
     response: *const rtsp_webrtc_gateway_response,
 ) -> c_int {
     guard(0, || {
-        // SAFETY: response is NULL or alive, by the conventions.
-        unsafe { response.as_ref() }.map_or(0, |response| response.status.into())
+        find(response).map_or(0, |response| response.status.into())
     })
 }
 
@@ -336,8 +333,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_response_body(
     out_size: *mut usize,
 ) -> *const c_char {
     guard(ptr::null(), || {
-        // SAFETY: response is NULL or alive, by the conventions.
-        let Some(response) = (unsafe { response.as_ref() }) else {
+        let Some(response) = find(response) else {
             return ptr::null();
         };
         // SAFETY: out_size is NULL or writable, by the conventions.
@@ -360,9 +356,9 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_response_header(
     out_value: *mut *const c_char,
 ) -> bool {
     guard(false, || {
-        // SAFETY: response is NULL or alive, by the conventions.
-        let response = unsafe { response.as_ref() };
-        let Some((name, value)) = response.and_then(|response| response.headers.get(index)) else {
+        let response = find(response);
+        let fields = response.as_ref().map(|response| &response.headers);
+        let Some((name, value)) = fields.and_then(|fields| fields.get(index)) else {
             return false;
         };
         // SAFETY: both are NULL or writable, by the conventions.
@@ -383,9 +379,10 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_response_etag(
     response: *const rtsp_webrtc_gateway_response,
 ) -> *const c_char {
     guard(ptr::null(), || {
-        // SAFETY: response is NULL or alive, by the conventions.
-        let response = unsafe { response.as_ref() };
-        let etag = response.and_then(|response| response.etag.as_ref());
+        let response = find(response);
+        let etag = response
+            .as_ref()
+            .and_then(|response| response.etag.as_ref());
         etag.map_or(ptr::null(), |etag| etag.as_ptr())
     })
 }
@@ -398,9 +395,10 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_response_session_key(
     response: *const rtsp_webrtc_gateway_response,
 ) -> *const c_char {
     guard(ptr::null(), || {
-        // SAFETY: response is NULL or alive, by the conventions.
-        let response = unsafe { response.as_ref() };
-        let key = response.and_then(|response| response.session_key.as_ref());
+        let response = find(response);
+        let key = response
+            .as_ref()
+            .and_then(|response| response.session_key.as_ref());
         key.map_or(ptr::null(), |key| key.as_ptr())
     })
 }
@@ -411,10 +409,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_response_session_key(
 pub unsafe extern "C" fn rtsp_webrtc_gateway_response_session_id(
     response: *const rtsp_webrtc_gateway_response,
 ) -> rtsp_webrtc_gateway_session_id {
-    guard(0, || {
-        // SAFETY: response is NULL or alive, by the conventions.
-        unsafe { response.as_ref() }.map_or(0, |response| response.session)
-    })
+    guard(0, || find(response).map_or(0, |response| response.session))
 }
 
 /// Frees a response. The session is not affected. NULL does nothing.
@@ -423,9 +418,8 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_response_free(
     response: *mut rtsp_webrtc_gateway_response,
 ) {
     guard((), || {
-        if !response.is_null() {
-            // SAFETY: made by Box, and freed once, by the conventions.
-            drop(unsafe { Box::from_raw(response) });
+        if !response.is_null() && RESPONSES.remove(response.addr()).is_none() {
+            freed_before("response");
         }
     })
 }
@@ -446,8 +440,23 @@ impl From<HttpResponse> for rtsp_webrtc_gateway_response {
     }
 }
 
+static RESPONSES: Table<rtsp_webrtc_gateway_response> = Table::new();
+
 pub(super) fn into_raw(response: HttpResponse) -> *mut rtsp_webrtc_gateway_response {
-    Box::into_raw(Box::new(response.into()))
+    let handle: *mut rtsp_webrtc_gateway_response = next_handle();
+    RESPONSES.insert(handle.addr(), Arc::new(response.into()));
+    handle
+}
+
+/// The response of a handle; `None` for NULL, and for one that was freed.
+fn find(
+    response: *const rtsp_webrtc_gateway_response,
+) -> Option<Arc<rtsp_webrtc_gateway_response>> {
+    let found = RESPONSES.find(response.addr());
+    if found.is_none() && !response.is_null() {
+        freed_before("response");
+    }
+    found
 }
 
 /// Runs the body of a function whose result is a response, and writes the response to its failure
