@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::role::{Role, mark_thread};
 use super::{AuthorizeRequest, Events, QualityEvent, SessionEvent, StreamEvent};
 use crate::error::{Error, Result, Status};
+use crate::limit::Permit;
 use crate::state::{SessionState, StreamId, StreamState};
 
 /// An event for the host.
@@ -24,8 +25,6 @@ pub enum Notice {
     Quality(Box<QualityEvent>),
     /// A push stream needs a keyframe.
     Keyframe(StreamId),
-    /// An HTTP request to be authorized.
-    Authorize(Box<AuthorizeRequest>),
 }
 
 impl Notice {
@@ -34,7 +33,7 @@ impl Notice {
         match self {
             Notice::Stream(event) => event.state == StreamState::Removed,
             Notice::Session(event) => event.state == SessionState::Closed,
-            Notice::Quality(_) | Notice::Keyframe(_) | Notice::Authorize(_) => false,
+            Notice::Quality(_) | Notice::Keyframe(_) => false,
         }
     }
 }
@@ -42,6 +41,8 @@ impl Notice {
 /// An entry of the queue.
 enum Entry {
     Notice(Notice),
+    /// A request to be authorized, while somebody waits for that.
+    Question(Box<AuthorizeRequest>, Arc<Permit>),
     /// The completion of an operation of the host, whose number is limited.
     Call(Box<dyn FnOnce() + Send>),
 }
@@ -110,6 +111,15 @@ impl Notices {
         pending.entries.push_back(Entry::Notice(notice));
         drop(pending);
         queue.arrived.notify_one();
+    }
+
+    /// Queues a question to the host, which is left out if the caller has dropped its permit by then.
+    /// Never blocks. The permit bounds the questions in the queue, too, so that strangers who ask and
+    /// leave take no memory and no places of events.
+    pub fn ask(&self, request: AuthorizeRequest, permit: Arc<Permit>) {
+        let question = Entry::Question(Box::new(request), permit);
+        self.0.lock().entries.push_back(question);
+        self.0.arrived.notify_one();
     }
 
     /// Queues a call behind the queued events. Never blocks; never dropped.
@@ -215,6 +225,12 @@ fn run(queue: &Queue, events: &dyn Events) {
         // A panic in one callback does not prevent later ones.
         let told = catch_unwind(AssertUnwindSafe(|| match entry {
             Entry::Notice(notice) => tell(events, notice),
+            Entry::Question(request, permit) if Arc::strong_count(&permit) > 1 => {
+                // From now on the host has it.
+                drop(permit);
+                events.authorize(*request);
+            }
+            Entry::Question(..) => {}
             Entry::Call(call) => call(),
         }));
         if told.is_err() {
@@ -229,6 +245,5 @@ fn tell(events: &dyn Events, notice: Notice) {
         Notice::Session(event) => events.session_state(&event),
         Notice::Quality(event) => events.session_quality(&event),
         Notice::Keyframe(stream) => events.keyframe_request(stream),
-        Notice::Authorize(request) => events.authorize(*request),
     }
 }

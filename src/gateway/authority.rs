@@ -1,6 +1,7 @@
 //! Authorization of HTTP requests: by the configured tokens, or by the host.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -8,8 +9,8 @@ use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
 use crate::error::{Error, Result, Status, shutting_down};
+use crate::events::Notices;
 use crate::events::{AuthorizeRequest, Operation, RequestId};
-use crate::events::{Notice, Notices};
 use crate::ids;
 use crate::limit::{Limit, Permit};
 use crate::whep::http::is_token;
@@ -98,13 +99,14 @@ impl Authority {
 
     async fn ask(&self, host: &Notices, claim: Claim<'_>) -> Result<bool> {
         let (question, answer) = Question::open(self)?;
-        host.push(Notice::Authorize(Box::new(AuthorizeRequest {
+        let request = AuthorizeRequest {
             id: question.id,
             operation: claim.operation,
             stream: claim.stream.map(str::to_owned),
             token: claim.token.map(str::to_owned),
             peer: claim.peer.map(str::to_owned),
-        })));
+        };
+        host.ask(request, Arc::clone(&question.permit));
         match tokio::time::timeout(ANSWER_TIMEOUT, answer).await {
             Ok(Ok(allow)) => Ok(allow),
             Ok(Err(_)) => Err(shutting_down()),
@@ -123,7 +125,7 @@ impl Authority {
 struct Question<'a> {
     authority: &'a Authority,
     id: RequestId,
-    _permit: Permit,
+    permit: Arc<Permit>,
 }
 
 impl Question<'_> {
@@ -135,7 +137,7 @@ impl Question<'_> {
         let question = Question {
             authority,
             id,
-            _permit: permit,
+            permit: Arc::new(permit),
         };
         Ok((question, answer))
     }
@@ -256,5 +258,8 @@ mod tests {
         assert!(authority.allows(claim(Some("good"))).await.unwrap());
         drop(asking);
         assert!(authority.open.lock().is_empty());
+        // The questions are still in the host's queue, so there are no more than that.
+        let error = authority.allows(claim(None)).await.unwrap_err();
+        assert_eq!(error.status(), Status::Limit);
     }
 }

@@ -1,8 +1,10 @@
 //! The thread that handles HTTP requests and serves the listeners.
 
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 use tokio::runtime::Handle;
@@ -12,8 +14,11 @@ use crate::error::{Error, Result, Status, shutting_down};
 use crate::events::role::{Role, mark_thread};
 use crate::limit::{Limit, Permit};
 
-/// Threads for blocking calls: those that wait for a worker.
+/// Threads for blocking calls: those that wait for a worker. One of them is there from the start and stays,
+/// as a call that finds none, and no room for one, would be a panic.
 const BLOCKING_THREADS: usize = 4;
+/// For ever.
+const KEEP_ALIVE: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Maximum number of the host's asynchronous requests.
 const MAX_ASYNC: usize = 1024;
@@ -107,10 +112,13 @@ impl Running {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .max_blocking_threads(BLOCKING_THREADS)
+            .thread_keep_alive(KEEP_ALIVE)
             .thread_name("rwg-http-ask")
             .build()
             .map_err(cannot)?;
         let handle = runtime.handle().clone();
+        let first = AssertUnwindSafe(|| handle.spawn_blocking(|| {}));
+        catch_unwind(first).map_err(|_| cannot(io::ErrorKind::WouldBlock.into()))?;
         let stop = Arc::new(Notify::new());
         let stopped = Arc::clone(&stop);
         let (ending, ended) = mpsc::channel::<()>();

@@ -1,8 +1,9 @@
 //! The limits on connections, and which one is closed for a new one.
 //!
 //! A connection is needed while its request is answered, and dispensable otherwise: idle, or with a
-//! head or a body still outstanding. A client that sends slowly thus keeps nobody out. An address
-//! that has its share of all connections replaces its own.
+//! head or a body still outstanding. A client that sends slowly thus keeps nobody out. If all are being
+//! answered, those that wait longer than others make room: nobody can occupy all places by requests
+//! for a camera that is away. An address that has its share of all connections replaces its own.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -12,9 +13,9 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-/// A connection whose request takes longer than this may be closed for a new one, e.g. that of a viewer
-/// that does not read its response.
-const LONGEST_REQUEST: Duration = Duration::from_secs(60);
+/// A connection whose request takes longer than this waits for something, such as a camera or the
+/// host's decision. It may be closed for a new one if no other can.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The response to a connection above the limit.
 pub const NO_ROOM: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n\
@@ -53,7 +54,10 @@ impl Connections {
 
     /// Admits a new connection, which replaces a dispensable one at a limit. `None`: all are busy.
     pub fn admit(self: &Arc<Self>, peer: IpAddr) -> Option<Connection> {
-        let now = Instant::now();
+        self.admit_at(peer, Instant::now())
+    }
+
+    fn admit_at(self: &Arc<Self>, peer: IpAddr, now: Instant) -> Option<Connection> {
         let peer = owner(peer);
         let mut open = self.open.lock();
         let own = open.entries.values().filter(|entry| entry.peer == peer);
@@ -98,7 +102,7 @@ fn owner(address: IpAddr) -> IpAddr {
 impl Open {
     /// Closes the connection that is dispensable for longest, of those in question.
     fn displace(&mut self, now: Instant, in_question: impl Fn(&Entry) -> bool) -> Option<()> {
-        let dispensable = |entry: &Entry| !entry.busy || now - entry.since >= LONGEST_REQUEST;
+        let dispensable = |entry: &Entry| !entry.busy || now - entry.since >= PATIENCE;
         let entries = self.entries.iter();
         let (&id, _) = entries
             .filter(|(_, entry)| in_question(entry) && dispensable(entry))
@@ -184,7 +188,11 @@ mod tests {
         let connections = connections(2, 2);
         let places = [1, 2].map(|last| connections.admit(peer(last)).unwrap());
         let busy = places.each_ref().map(Connection::busy);
-        assert!(connections.admit(peer(3)).is_none());
+        let now = Instant::now();
+        assert!(connections.admit_at(peer(3), now).is_none());
+        // Those that wait for a camera do not keep all others out.
+        assert!(connections.admit_at(peer(3), now + PATIENCE).is_some());
+        assert!(is_closed(&places[0]) && !is_closed(&places[1]));
         drop(busy);
         assert!(connections.admit(peer(3)).is_some());
     }

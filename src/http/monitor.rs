@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use hyper::body::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::Mutex;
@@ -49,9 +50,9 @@ impl<T: Send + 'static> Cached<T> {
 
 /// A snapshot and its two long parts.
 pub struct Snapshot {
-    pub all: String,
-    pub streams: String,
-    pub sessions: String,
+    pub all: Bytes,
+    pub streams: Bytes,
+    pub sessions: Bytes,
 }
 
 impl Snapshot {
@@ -65,10 +66,12 @@ impl Snapshot {
             sessions: &'a RawValue,
         }
         let parts: Parts<'_> = serde_json::from_str(&all).map_err(|_| panicked("this request"))?;
+        let [streams, sessions] = [parts.streams, parts.sessions]
+            .map(|part| Bytes::copy_from_slice(part.get().as_bytes()));
         Ok(Snapshot {
-            streams: parts.streams.get().to_owned(),
-            sessions: parts.sessions.get().to_owned(),
-            all,
+            streams,
+            sessions,
+            all: all.into(),
         })
     }
 }

@@ -26,9 +26,6 @@ use crate::net::Receiver;
 
 /// How long an exiting worker waits for TEARDOWN requests to leave.
 const TEARDOWN_GRACE: Duration = Duration::from_millis(100);
-/// How long it waits for a DNS lookup, which cannot be cancelled and takes half a minute where no name
-/// server answers. A lookup that is left behind uses nothing of the gateway.
-const LOOKUP_GRACE: Duration = Duration::from_millis(500);
 
 /// Commands of the host after which it waits until the worker has done them.
 const COMMANDS_AHEAD: usize = 1024;
@@ -123,7 +120,7 @@ impl Worker {
             let work = run(context, command_queue, retuned, input);
             local.block_on(&runtime, work);
             drop(local);
-            runtime.shutdown_timeout(LOOKUP_GRACE);
+            drop(runtime);
             drop(ended);
         })?;
         Ok(Worker {

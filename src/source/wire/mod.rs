@@ -1,5 +1,6 @@
 //! Connections to cameras: sockets only, which know nothing of RTSP.
 
+mod lookup;
 mod multicast;
 mod reach;
 mod stream;

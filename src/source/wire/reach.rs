@@ -4,7 +4,9 @@
 use std::net::{IpAddr, SocketAddr};
 use std::{error, fmt, io};
 
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::TcpStream;
+
+use super::lookup::lookup;
 
 /// From the nearest to the farthest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,7 +49,7 @@ impl error::Error for TooNear {}
 /// Connects to the first of a host's addresses that is no nearer than this and answers.
 pub async fn connect(host: &str, port: u16, nearest: Reach) -> io::Result<TcpStream> {
     let mut last = io::Error::from(io::ErrorKind::NotFound);
-    for address in lookup_host((host, port)).await? {
+    for address in lookup(host, port).await? {
         let connected = match Reach::of(SocketAddr::ip(&address)) < nearest {
             true => Err(io::Error::other(TooNear)),
             false => TcpStream::connect(address).await,
