@@ -5,6 +5,7 @@ mod changing;
 mod codecs;
 mod connect;
 mod consent;
+mod dead;
 mod first_seconds;
 mod flood;
 mod handshake_loss;

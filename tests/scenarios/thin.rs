@@ -210,6 +210,24 @@ fn on_a_link_thinner_than_the_stream_frames_are_left_out_up_to_keyframes() {
     }
 }
 
+#[test]
+fn a_link_that_carries_little_more_than_the_sound_is_not_overfed() {
+    let carried = 150_000.0;
+    let mut start = 0.0;
+    let cases = [100, 700, 1200, 1900].map(|after| [100, 200, 1000].map(|queue| (after, queue)));
+    for (after, queue) in cases.into_iter().flatten() {
+        let mut world = behind(times(3, queue * MS), after * MS, setup());
+        start += watch(&mut world, 3 * SECOND).most_sent / carried / 12.0;
+        let seen = watch(&mut world, 40 * SECOND);
+        println!("{after} {queue}: {seen:?} {:?}", world.session.figures());
+        // Of a keyframe every two seconds and the sound, with what bucket and queue take.
+        assert!(seen.most_sent < 1.25 * carried, "{after} {queue}: {seen:?}");
+        assert!(seen.lost < 0.015, "{after} {queue}: {seen:?}");
+    }
+    // Nothing is known of the path at first, and the sound is not paced.
+    assert!(start < 1.2, "{start}");
+}
+
 /// A camera of 4 Mbit/s with keyframes of 100 kB.
 fn large() -> Setup {
     Setup {

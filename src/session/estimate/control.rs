@@ -3,7 +3,7 @@
 
 use super::Limits;
 use super::drain::Drain;
-use super::train::{Sample, Shown};
+use super::train::{LEFT, Sample, Shown};
 use super::trend::Usage;
 use super::trial::{Evidence, Outcome, Trial};
 
@@ -355,6 +355,14 @@ impl Control {
             }
         }
         self.known = true;
+    }
+
+    /// So much of what the opening showed is used by what no feedback covers. `delivered`: what is carried besides.
+    pub fn besides(&mut self, now: u64, rate: f64, delivered: Option<f64>) {
+        let left = |all: f64| (all - rate).max(LEFT * all);
+        self.edge = self.edge.map(left);
+        let least = FILLING * delivered.unwrap_or(0.0);
+        self.lower(now, left(self.estimate).max(least));
     }
 
     /// Applies the fraction of packets lost.

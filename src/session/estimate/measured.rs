@@ -44,7 +44,9 @@ pub struct Measured {
     pub reported: u32,
     pub loss_since: u64,
     pub heard: u64,
+    /// Whether something was sent that no feedback was on yet, and since when.
     pub sent_unheard: bool,
+    pub unheard_since: u64,
     pub silent: bool,
 }
 
@@ -69,6 +71,7 @@ impl Measured {
             loss_since: now,
             heard: now,
             sent_unheard: false,
+            unheard_since: now,
             silent: false,
         }
     }
@@ -78,7 +81,7 @@ impl Measured {
         self.history.sent(now, sequence, size, probe);
         if !self.sent_unheard {
             self.sent_unheard = true;
-            self.heard = now;
+            (self.heard, self.unheard_since) = (now, now);
         }
     }
 
@@ -204,6 +207,11 @@ impl Measured {
         }
         self.number = Some(number);
         Some(ahead)
+    }
+
+    /// Only samples are measured from now on.
+    pub fn rest(&mut self) {
+        self.history.rest();
     }
 
     /// What was measured so far is too old to go on with.

@@ -12,8 +12,8 @@
 //!
 //! Where the path carries far more than is wanted, only samples are measured (see `rest`).
 //!
-//! Sans-I/O. Allocates once, about 9 KiB with the first packet that has a transport-wide sequence
-//! number.
+//! Sans-I/O. Allocates about 1 KiB with the first packet that has a transport-wide sequence number, and
+//! up to 8 KiB more while much is on its way.
 
 mod control;
 mod drain;
@@ -46,13 +46,18 @@ use rest::Rest;
 
 /// IPv4 and UDP headers.
 pub const HEADERS: usize = 28;
-/// Window of the sent rate, two seconds, which averages over a keyframe: logarithm of its buckets in microseconds.
+/// Windows of the sent rate, two seconds, which averages over a keyframe, and of the part that no feedback covers, a
+/// second: logarithm of their buckets in microseconds.
 const SENT: u32 = 17;
-/// Minimum number of packets and time in microseconds for a loss measurement.
+const UNCOVERED: u32 = 16;
+/// Minimum number of packets, or of lost ones, and time in microseconds for a loss measurement.
 const LOSS_PACKETS: u32 = 25;
+const LOST_PACKETS: u32 = 4;
 const LOSS_TIME: u64 = 250_000;
 /// The estimate is halved after this time in microseconds without feedback on what was sent.
 const SILENCE: u64 = 1_000_000;
+/// After this time nothing gets to the viewer any more.
+const DEAF: u64 = 1_500_000;
 
 /// A queue that stands for longer than this, in microseconds, besides what is usual, is drained, and one that stands
 /// for longer than that is not made longer by a probe.
@@ -99,8 +104,10 @@ pub struct Estimator {
     usage: Usage,
     /// The sent rate.
     sent: Meter,
-    /// The part of it that no feedback covers, if there is any feedback.
+    /// What no feedback covers.
     uncovered: Meter,
+    /// The estimate is by the opening, which did not know what no feedback covers.
+    opened: bool,
     /// Allocated with the first transport-wide sequence number.
     measured: Option<Box<Measured>>,
 }
@@ -116,7 +123,8 @@ impl Estimator {
             rest: Rest::new(),
             usage: Usage::Normal,
             sent: Meter::new(SENT),
-            uncovered: Meter::new(SENT),
+            uncovered: Meter::new(UNCOVERED),
+            opened: false,
             measured: None,
         }
     }
@@ -148,9 +156,10 @@ impl Estimator {
         self.control.is_known()
     }
 
-    /// Takes what the first bursts show of the path.
+    /// Takes what the first bursts show of the path, with all that is sent.
     pub fn opening(&mut self, shown: Shown) {
         self.control.opening(shown);
+        self.opened = true;
     }
 
     /// Whether packets that leave now are to have transport-wide sequence numbers.
@@ -160,7 +169,15 @@ impl Estimator {
         if self.rest.is_over(now, wide) {
             self.wake(now);
         }
-        self.rest.numbers(now, wide)
+        let rested = self.rest.is_resting();
+        let numbers = self.rest.numbers(now, wide);
+        if self.rest.is_resting()
+            && !rested
+            && let Some(measured) = &mut self.measured
+        {
+            measured.rest();
+        }
+        numbers
     }
 
     /// Whether only samples are measured: other packets need not be recorded.
@@ -201,7 +218,8 @@ impl Estimator {
         // What no feedback covers is no part of what is measured either.
         if sequence.is_some() || !self.has_feedback() {
             self.sent.add(now as i64, size as u64);
-        } else {
+        }
+        if sequence.is_none() {
             self.uncovered.add(now as i64, size as u64);
         }
         if let Some(sequence) = sequence {
@@ -228,8 +246,14 @@ impl Estimator {
             }
             return;
         }
+        let besides = self.uncovered.last_rate();
+        if self.opened && besides > 0.0 {
+            self.opened = false;
+            let delivered = measured.flow().delivered;
+            self.control.besides(now, besides, delivered);
+        }
         let (pace, first) = (self.control.estimate(), !self.control.is_known());
-        let capacity = pace + self.uncovered.last_rate();
+        let capacity = pace + besides;
         let had_collapsed = self.control.has_collapsed();
         let mut samples = [None; 4];
         let on_trial = self.control.on_trial();
@@ -256,7 +280,7 @@ impl Estimator {
         };
         for mut sample in samples.into_iter().flatten() {
             if sample.probe {
-                sample.shown = sample.shown.besides(self.uncovered.last_rate());
+                sample.shown = sample.shown.besides(besides);
                 let (Shown::AtLeast(rate) | Shown::Capacity(rate, _)) = sample.shown;
                 let shown = if sample.proves { rate } else { 0.0 };
                 self.probing.result(now, shown);
@@ -264,7 +288,8 @@ impl Estimator {
             self.control.train(now, sample, self.usage, flow);
         }
         self.control.delay(now, self.usage, flow);
-        if measured.reported >= LOSS_PACKETS && now >= measured.loss_since + LOSS_TIME {
+        let enough = measured.reported >= LOSS_PACKETS || measured.lost >= LOST_PACKETS;
+        if enough && now >= measured.loss_since + LOSS_TIME {
             let loss = f64::from(measured.lost) / f64::from(measured.reported);
             (measured.lost, measured.reported, measured.loss_since) = (0, 0, now);
             self.control.loss(now, loss, flow);
@@ -303,6 +328,23 @@ impl Estimator {
         }
     }
 
+    /// Whether what is sent does not arrive any more: there was feedback, and for long there has been none on it.
+    pub fn is_unheard(&self, now: Instant) -> bool {
+        let now = self.micros(now);
+        self.measured.as_ref().is_some_and(|measured| {
+            measured.number.is_some()
+                && measured.sent_unheard
+                && now >= measured.unheard_since + DEAF
+        })
+    }
+
+    /// Something arrives again, or seems to: feedback may follow.
+    pub fn heard(&mut self) {
+        if let Some(measured) = &mut self.measured {
+            measured.sent_unheard = false;
+        }
+    }
+
     /// Whether transport-wide feedback has arrived.
     pub fn has_feedback(&self) -> bool {
         let measured = self.measured.as_ref();
@@ -333,6 +375,9 @@ impl Estimator {
 
     /// The probe to send now, if one is due. It counts as sent.
     pub fn probe(&mut self, now: Instant, of: ProbeOf) -> Option<Probe> {
+        if self.is_unheard(now) {
+            return None;
+        }
         let now = self.micros(now);
         let (estimate, capacity) = (self.control.estimate(), self.capacity() as f64);
         let measured = self.measured.as_ref().filter(|_| self.has_feedback())?;

@@ -24,7 +24,7 @@ const TAIL_PACKETS: u32 = 2;
 const MAX_LOSS: f64 = 0.1;
 
 /// At least this share of a measured rate is left besides anything.
-const LEFT: f64 = 0.25;
+pub const LEFT: f64 = 0.25;
 
 /// A measured rate in bits per second.
 #[derive(Clone, Copy, Debug, PartialEq)]

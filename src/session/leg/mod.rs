@@ -227,6 +227,17 @@ impl Leg {
             self.due = None;
             return;
         };
+        if egress.is_unheard() {
+            self.due = None;
+            // Sound that was not heard is not made up for.
+            if let Content::Audio = self.content
+                && let Some(track) = media.audio
+                && self.position.cursor().is_some()
+            {
+                self.position.seek(track.ring().end());
+            }
+            return;
+        }
         self.due = media
             .track(self.kind())
             .filter(|track| self.is_ready(track, egress.now()))

@@ -54,6 +54,12 @@ impl<T: Transmit> Egress<'_, T> {
         self.pacer.as_mut()?.pace(now, round_trip, loss_ppm, rate)
     }
 
+    /// See [`Pacer::is_unheard`].
+    pub fn is_unheard(&self) -> bool {
+        let pacer = self.pacer.as_ref();
+        pacer.is_some_and(|pacer| pacer.is_unheard(self.now))
+    }
+
     /// Whether a retransmission may leave now.
     pub fn may_repair(&self) -> bool {
         let pacer = self.pacer.as_ref();

@@ -43,6 +43,9 @@ const ANSWERED: Duration = Duration::from_millis(20);
 /// Retransmissions go before new packets as long as the pacer is no further behind than this.
 const REPAIR_DEBT: Duration = Duration::from_millis(60);
 
+/// Where nothing arrives any more, a check goes this often, to see whether something does again.
+const CHECKED: Duration = Duration::from_millis(500);
+
 /// Loss that may be a queue that overflows, in 1/256.
 const SOME_LOSS: u8 = 4;
 
@@ -112,6 +115,8 @@ struct Congestion {
     /// Whether it was measured by an opening.
     opened: bool,
     messages: u32,
+    /// When the last check was sent to a viewer to whom nothing arrives.
+    checked: Option<Instant>,
     /// Rates in bits per second: what the stream that is sent needs, and what would be used if the path
     /// carried it.
     needed: u64,
@@ -149,6 +154,7 @@ impl Pacer {
             began: now,
             expected,
             messages: 0,
+            checked: None,
             needed: 0,
             wanted: 0,
         }));
@@ -231,9 +237,15 @@ impl Pacer {
         ready.map_or(now, |ready| ready.max(now))
     }
 
+    /// Whether nothing arrives at the viewer any more, so that nothing but checks is worth sending.
+    pub fn is_unheard(&self, now: Instant) -> bool {
+        let path = self.congestion.as_ref();
+        path.is_some_and(|path| path.opened && path.estimator.is_unheard(now))
+    }
+
     /// Whether a retransmission may leave now.
     pub fn may_repair(&self, now: Instant) -> bool {
-        !self.bounded || self.ready_at(now) <= now + REPAIR_DEBT
+        !self.is_unheard(now) && (!self.bounded || self.ready_at(now) <= now + REPAIR_DEBT)
     }
 
     /// The transport-wide sequence number of the next packet; `None` if it is to have none, because the path
@@ -325,6 +337,13 @@ impl Pacer {
         let Some(path) = self.congestion.as_deref_mut() else {
             return false;
         };
+        if path.opened && path.estimator.is_unheard(now) {
+            let due = path.checked.is_none_or(|at| now >= at + CHECKED);
+            if due {
+                path.checked = Some(now);
+            }
+            return due;
+        }
         let last = path.number.wrapping_sub(1);
         let opening = path.opening.as_mut();
         opening.is_some_and(|opening| opening.close(now, check, last))
@@ -336,7 +355,11 @@ impl Pacer {
             return false;
         };
         let Some(opening) = &mut path.opening else {
-            return false;
+            let unheard = path.estimator.is_unheard(now);
+            if unheard {
+                path.estimator.heard();
+            }
+            return unheard;
         };
         match opening.answer(now, check) {
             Said::Nothing => {}
