@@ -7,7 +7,8 @@ use rtsp_webrtc_gateway::internals::source::{CameraConfig, CameraUrl, Quirks};
 
 /// The input is lines: values of a header each.
 pub fn headers(data: &[u8]) {
-    let text = String::from_utf8_lossy(data);
+    // As they are read: each of these ends a line.
+    let text = String::from_utf8_lossy(data).replace(['\r', '\0'], "\n");
     let answer = Answer::parse(
         text.lines().next().unwrap_or_default(),
         &mut Quirks::default(),
