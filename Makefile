@@ -7,7 +7,7 @@ BUILD_DIR := target/cmake
 override CAMERA := $(value CAMERA)
 export CAMERA LISTEN
 
-.PHONY: help build demo check test fuzz soak tsan bench install package docs clean
+.PHONY: help build demo check test fuzz soak tsan miri deep bench install package docs clean
 
 help:
 	@echo 'make demo                         built-in test cameras in a browser'
@@ -21,6 +21,8 @@ help:
 	@echo '          TARGET=offer            one target'
 	@echo 'make soak MINUTES=60              cameras, viewers and a host that misbehave; table and plot in target/soak'
 	@echo 'make tsan                         the tests of threads under ThreadSanitizer'
+	@echo 'make miri                         what does no I/O, under Miri'
+	@echo 'make deep                         fuzz, soak, tsan and miri: some hours, once a week'
 	@echo 'make bench                        all benchmarks; the results go to benches/results'
 	@echo '          BENCH=--quick           coarser, in two minutes'
 	@echo 'make build                        the library and the examples, in $(BUILD_DIR)'
@@ -57,6 +59,13 @@ soak:
 
 tsan:
 	@scripts/tsan.sh
+
+miri:
+	@scripts/miri.sh
+
+deep:
+	@scripts/setup.sh build
+	@scripts/deep.sh $(TIME) $(MINUTES)
 
 bench:
 	cargo bench --locked --bench load -- $(BENCH)

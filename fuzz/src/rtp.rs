@@ -131,9 +131,9 @@ pub fn rtp(data: &[u8]) {
                 packets,
             } => {
                 let payload = vec![byte; len.into()];
-                for _ in 0..packets {
+                for _ in 0..packets % 64 {
                     sent += payload.len();
-                    if sent > 4 << 20 {
+                    if sent > 1 << 20 {
                         return;
                     }
                     number = number.wrapping_add(1);

@@ -57,14 +57,19 @@ impl Choice {
         }
         let no_audio = unusable_audio(tracks).filter(|_| config.audio && heard.is_none());
         let used: Vec<_> = [video, audio, metadata].into_iter().flatten().collect();
+        let mut room = MAX_SET_UP - used.len();
         let set_up = tracks.iter().enumerate().filter(|(index, track)| {
-            let is_used = used.iter().any(|(used, _)| used == index);
             let unwanted = track.sendonly || (!config.audio && track.media == "audio");
-            is_used || (is_media(track) && !unwanted)
+            if used.iter().any(|(used, _)| used == index) {
+                return true;
+            }
+            let fits = room > 0 && is_media(track) && !unwanted;
+            room -= usize::from(fits);
+            fits
         });
         Ok(Choice {
             no_audio: no_audio.map(|why| failure::no_usable_audio(&config.url, &why)),
-            set_up: set_up.map(|(index, _)| index).take(MAX_SET_UP).collect(),
+            set_up: set_up.map(|(index, _)| index).collect(),
             used,
         })
     }
@@ -146,4 +151,27 @@ fn unusable_audio(tracks: &[Track]) -> Option<Unusable> {
             reason: "this build does not transcode".to_owned(),
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::PullOptions;
+    use crate::source::Quirks;
+
+    /// What is used is set up, however many others come before.
+    #[test]
+    fn what_is_used_has_room() {
+        let sound = "m=audio 0 RTP/AVP 97\r\na=rtpmap:97 X-ODD/8000\r\n".repeat(20);
+        let text = format!("{sound}m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n");
+        let description = Description::parse(text.as_bytes(), &mut Quirks::default());
+        let options = PullOptions {
+            url: "rtsp://192.0.2.7/cam".to_owned(),
+            ..PullOptions::default()
+        };
+        let config = CameraConfig::new(&options).unwrap();
+        let choice = Choice::of(&description, &config).unwrap();
+        assert_eq!(choice.set_up.len(), MAX_SET_UP);
+        assert!(choice.set_up.contains(&20) && choice.needs(20));
+    }
 }

@@ -25,19 +25,20 @@ pub struct Sample {
     pub control_p95_ms: f64,
 }
 
-/// A quantity, where it is in a sample, and its unit.
-type Quantity = (&'static str, fn(&Sample) -> f64);
+/// A quantity, where it is in a sample, and how much more of it there may be after [`DAYS`], by what is
+/// certain of its slope.
+type Quantity = (&'static str, fn(&Sample) -> f64, f64);
 
 const QUANTITIES: [Quantity; 9] = [
-    ("resident memory, MiB", |s| s.resident_mib),
-    ("threads", |s| s.threads),
-    ("descriptors", |s| s.descriptors),
-    ("CPU per packet, us", |s| s.cpu_per_packet),
-    ("sessions", |s| s.sessions),
-    ("frames queued for sinks", |s| s.queued),
-    ("loss on good paths, %", |s| s.loss),
-    ("latency p95, ms", |s| s.latency_p95_ms),
-    ("control p95, ms", |s| s.control_p95_ms),
+    ("resident memory, MiB", |s| s.resident_mib, 64.0),
+    ("threads", |s| s.threads, 1.0),
+    ("descriptors", |s| s.descriptors, 64.0),
+    ("CPU per packet, us", |s| s.cpu_per_packet, 10.0),
+    ("sessions", |s| s.sessions, 100.0),
+    ("frames queued for sinks", |s| s.queued, 1000.0),
+    ("loss on good paths, %", |s| s.loss, 0.1),
+    ("latency p95, ms", |s| s.latency_p95_ms, 100.0),
+    ("control p95, ms", |s| s.control_p95_ms, f64::INFINITY),
 ];
 
 pub struct Row {
@@ -45,14 +46,17 @@ pub struct Row {
     pub first: f64,
     pub last: f64,
     pub most: f64,
-    /// How much more it is in a month, by the slope.
-    pub in_30_days: f64,
+    /// How much more it is in [`DAYS`]: by the slope, and by what is certain of it.
+    pub by_slope: f64,
+    pub certain: f64,
+    /// How much that may be.
+    pub limit: f64,
 }
 
 /// The course of each quantity. The beginning is compared with the end by the medians of a quarter.
 pub fn rows(samples: &[Sample]) -> Vec<Row> {
     let quarter = samples.len().div_ceil(4).max(1);
-    let row = |&(name, of): &Quantity| {
+    let row = |&(name, of, limit): &Quantity| {
         let points: Vec<(f64, f64)> = samples.iter().map(|s| (s.at, of(s))).collect();
         let values: Vec<f64> = points.iter().map(|(_, value)| *value).collect();
         Row {
@@ -60,19 +64,43 @@ pub fn rows(samples: &[Sample]) -> Vec<Row> {
             first: median(&values[..quarter.min(values.len())]),
             last: median(&values[values.len().saturating_sub(quarter)..]),
             most: values.iter().copied().fold(0.0, f64::max),
-            in_30_days: least_squares(&points).0 * DAYS * 86_400.0,
+            by_slope: least_squares(&points).0 * DAYS * 86_400.0,
+            certain: (least_squares(&points).0 - 3.0 * uncertainty(&points)) * DAYS * 86_400.0,
+            limit,
         }
     };
     QUANTITIES.iter().map(row).collect()
 }
 
+/// The standard error of the slope.
+fn uncertainty(points: &[(f64, f64)]) -> f64 {
+    let (slope, start) = least_squares(points);
+    let n = points.len() as f64;
+    let mean = points.iter().map(|(x, _)| x).sum::<f64>() / n;
+    let rest: f64 = points
+        .iter()
+        .map(|(x, y)| (y - start - slope * x).powi(2))
+        .sum();
+    let spread: f64 = points.iter().map(|(x, _)| (x - mean).powi(2)).sum();
+    (rest / (n - 2.0).max(1.0) / spread.max(1e-9)).sqrt()
+}
+
 pub fn table(rows: &[Row]) -> String {
-    let mut text = "| | first quarter | last quarter | most | by its slope in 30 days |\n|---|---|---|---|---|\n".to_owned();
+    let mut text =
+        "| | first quarter | last quarter | most | slope in 30 days | certain of it | limit |\n\
+         |---|---|---|---|---|---|---|\n"
+            .to_owned();
     for row in rows {
         let _ = writeln!(
             text,
-            "| {} | {:.2} | {:.2} | {:.2} | {:+.1} |",
-            row.name, row.first, row.last, row.most, row.in_30_days
+            "| {} | {:.2} | {:.2} | {:.2} | {:+.1} | {:+.1} | {} |",
+            row.name,
+            row.first,
+            row.last,
+            row.most,
+            row.by_slope,
+            row.certain.max(0.0),
+            row.limit
         );
     }
     text
@@ -81,7 +109,7 @@ pub fn table(rows: &[Row]) -> String {
 pub fn plot(samples: &[Sample]) -> String {
     let panels: Vec<Panel> = QUANTITIES
         .iter()
-        .map(|(title, of)| Panel {
+        .map(|(title, of, _)| Panel {
             title: (*title).to_owned(),
             x: "minutes",
             points: samples.iter().map(|s| (s.at / 60.0, of(s))).collect(),

@@ -40,7 +40,8 @@ const KNOBS: [(Key, [i64; 2]); 8] = [
 /// ends with standard input. Cameras are NAME=URL; those that begin with "wild" also feed the guests.
 pub fn run(cameras: &[&str]) {
     let gateway = Gateway::new(Config {
-        tuning: vec![(Key::WorkerThreads, 2)],
+        // How much one machine carries is not what is tested here.
+        tuning: vec![(Key::WorkerThreads, 2), (Key::MaxWorkerLoadPercent, 0)],
         ..Config::default()
     });
     let gateway = Arc::new(gateway.expect("a gateway"));
@@ -64,20 +65,25 @@ pub fn run(cameras: &[&str]) {
         echo.local_addr().expect("an address")
     );
     thread::spawn(move || send_back(&echo));
-    let rests = Arc::new(AtomicBool::new(false));
+    let (rests, ends) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(AtomicBool::new(false)),
+    );
     let host = {
-        let (gateway, rests) = (Arc::clone(&gateway), Arc::clone(&rests));
-        thread::spawn(move || Host::new(&gateway, wild).run(&rests))
+        let (gateway, rests, ends) = (Arc::clone(&gateway), Arc::clone(&rests), Arc::clone(&ends));
+        thread::spawn(move || Host::new(&gateway, wild).run(&rests, &ends))
     };
     for line in std::io::stdin().lock().lines().map_while(Result::ok) {
         match line.as_str() {
-            // From here on it leaves everything as it is.
+            // It removes what it added, and does nothing but push until it is told to go on.
             "rest" => rests.store(true, Ordering::Relaxed),
+            "go on" => rests.store(false, Ordering::Relaxed),
             _ => println!("{}", state(&gateway).unwrap_or_default()),
         }
     }
-    rests.store(true, Ordering::Relaxed);
-    let _ = host.join();
+    ends.store(true, Ordering::Relaxed);
+    host.join()
+        .expect("the host meets nothing that it does not expect");
     gateway.shutdown(Duration::from_secs(20)).expect("it ends");
 }
 
@@ -148,11 +154,13 @@ impl<'a> Host<'a> {
         }
     }
 
-    fn run(mut self, rests: &AtomicBool) {
+    fn run(mut self, rests: &AtomicBool, ends: &AtomicBool) {
         let mut next_act = Instant::now();
-        while !rests.load(Ordering::Relaxed) {
+        while !ends.load(Ordering::Relaxed) {
             self.push();
-            if Instant::now() >= next_act {
+            if rests.load(Ordering::Relaxed) {
+                self.clear();
+            } else if Instant::now() >= next_act {
                 next_act = Instant::now() + ACTS;
                 self.act();
             }
@@ -162,10 +170,13 @@ impl<'a> Host<'a> {
             }
             thread::sleep(Duration::from_millis(40));
         }
-        for stream in self.guests {
+    }
+
+    fn clear(&mut self) {
+        for stream in self.guests.drain(..) {
             expect(self.gateway.remove_stream(stream));
         }
-        for sink in self.sinks {
+        for sink in self.sinks.drain(..) {
             expect(self.gateway.remove_sink(sink));
         }
         for (key, [usual, _]) in KNOBS {

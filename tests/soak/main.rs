@@ -5,6 +5,8 @@
 //! cameras, the viewers ([`viewers`]) and the watch ([`figures`]).
 
 #[cfg(target_os = "linux")]
+mod cameras;
+#[cfg(target_os = "linux")]
 mod figures;
 #[cfg(target_os = "linux")]
 mod host;
@@ -12,6 +14,8 @@ mod host;
 #[allow(dead_code)] // it draws bars, too
 #[path = "../../benches/load/plot.rs"]
 mod plot;
+#[cfg(target_os = "linux")]
+mod process;
 #[cfg(target_os = "linux")]
 mod run;
 #[cfg(target_os = "linux")]

@@ -2,7 +2,7 @@
 //! and lose packets.
 
 use std::io::{self, IoSliceMut};
-use std::net::UdpSocket;
+use std::net::{SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
@@ -40,11 +40,11 @@ impl Socket {
         Ok(Socket { socket, state })
     }
 
-    pub fn address(&self) -> io::Result<std::net::SocketAddr> {
+    pub fn address(&self) -> io::Result<SocketAddr> {
         self.socket.local_addr()
     }
 
-    pub fn send(&self, datagram: &[u8], to: std::net::SocketAddr) {
+    pub fn send(&self, datagram: &[u8], to: SocketAddr) {
         // A refused datagram counts as lost.
         let _ = self.socket.send_to(datagram, to);
     }
@@ -95,6 +95,7 @@ pub struct Counts {
 pub struct Watcher {
     socket: Socket,
     viewer: Viewer,
+    gateway: Option<SocketAddr>,
     /// Share of what arrives that is lost, in percent; these viewers read their packets and ask again.
     loses: Option<u8>,
     counts: Counts,
@@ -127,6 +128,7 @@ impl Watcher {
         Ok(Watcher {
             socket,
             viewer,
+            gateway,
             loses,
             counts: Counts::default(),
             newest: None,
@@ -215,10 +217,15 @@ impl Watcher {
         }
     }
 
-    /// Sends something that is not of its session.
-    pub fn noise(&self, random: &mut Rng, to: std::net::SocketAddr) {
-        let noise: Vec<u8> = (0..random.usize(1..200)).map(|_| random.u8(..)).collect();
-        self.socket.send(&noise, to);
+    /// Sends something that is no part of its session, to where that is: some of it looks like STUN, DTLS
+    /// or SRTP.
+    pub fn noise(&self, random: &mut Rng) {
+        let Some(gateway) = self.gateway else { return };
+        let mut noise: Vec<u8> = (0..random.usize(1..200)).map(|_| random.u8(..)).collect();
+        noise[0] = random
+            .choice([0, 1, 20, 22, 63, 128, 200, 255])
+            .unwrap_or_default();
+        self.socket.send(&noise, gateway);
     }
 
     pub fn is_connected(&self) -> bool {
