@@ -21,10 +21,14 @@ use rtsp_webrtc_gateway::internals::session::{
 use rtsp_webrtc_gateway::state::{SessionState, StreamId};
 use rtsp_webrtc_gateway::tuning::{EstimateLimits, SrtpPolicy};
 
+use testkit::viewer::answer as answer_check;
+
 use crate::stage::videos;
 
 pub const STREAM: StreamId = StreamId(1);
 pub const PWD: &str = "passwordOfTheGateway00000";
+/// That of testkit's viewer at port 6000.
+const VIEWER_PWD: &str = "passwordOfTheViewer006000";
 const UFRAG: &str = "gateway0";
 pub const LIMITS: RingLimits = RingLimits {
     packets: 256,
@@ -54,6 +58,10 @@ pub struct Sent {
     pub bytes: usize,
     /// Addresses that an authentic check came from.
     pub known: HashSet<SocketAddr>,
+    /// Addresses that a check of the session was answered from.
+    pub proven: HashSet<SocketAddr>,
+    /// Bytes from and to those that were not, or not yet.
+    exchanged: HashMap<SocketAddr, (usize, usize)>,
     /// What SRTP packets of each index were.
     sealed: HashMap<(u32, u16), u64>,
 }
@@ -73,6 +81,16 @@ impl Transmit for &mut Sent {
                 datagram.len()
             );
             self.bytes += datagram.len();
+            if !self.proven.contains(&path.remote) {
+                let (received, sent) = self.exchanged.entry(path.remote).or_default();
+                *sent += datagram.len();
+                // A check of ours, which it takes to prove anything, may come in addition.
+                assert!(
+                    *sent <= 3 * *received + 1500,
+                    "{} got {sent} bytes for {received}, and has proven nothing",
+                    path.remote
+                );
+            }
             self.seal(datagram);
             self.datagrams.push((path.remote, datagram.to_vec()));
         }
@@ -233,7 +251,32 @@ impl World {
 
     /// A datagram arrives from the address with this last byte.
     pub fn arrives(&mut self, from: u8, datagram: &[u8]) -> usize {
+        let (received, _) = self.sent.exchanged.entry(path(from).remote).or_default();
+        *received += datagram.len();
         self.with(|session, io| session.handle_datagram(path(from), datagram, io))
+    }
+
+    /// The viewer answers the checks of the session that it got last, at all its addresses.
+    pub fn prove(&mut self) {
+        let checks: Vec<(SocketAddr, Vec<u8>)> = self
+            .sent
+            .datagrams
+            .iter()
+            .rev()
+            .take(16)
+            .filter(|(_, datagram)| datagram.starts_with(&[0, 1]))
+            .cloned()
+            .collect();
+        for (address, check) in checks {
+            let Some(answer) = answer_check(&check, VIEWER_PWD, path(0).remote) else {
+                continue;
+            };
+            self.sent.proven.insert(address);
+            let IpAddr::V4(ip) = address.ip() else {
+                continue;
+            };
+            self.arrives(ip.octets()[3], &answer);
+        }
     }
 
     /// The stream has a frame of so many bytes.

@@ -61,6 +61,8 @@ enum Move<'a> {
     Raw(u8, &'a [u8]),
     /// Sends back what the session sent last, changed.
     Answer(u8),
+    /// Answers what the session sent last as a viewer does.
+    Prove,
     Restart(u8),
     Frame(bool, u16),
     Wait(u16),
@@ -108,6 +110,7 @@ pub fn stun(data: &[u8]) {
                     world.arrives(1, &datagram);
                 }
             }
+            Move::Prove => world.prove(),
             Move::Restart(number) => {
                 credentials.next = Some(number);
                 let (local, remote) = (
