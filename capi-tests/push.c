@@ -94,6 +94,18 @@ static void options_that_cannot_be(rtsp_webrtc_gateway *gateway) {
     REFUSED(audio_channels, 2);
     REFUSED(queue_frames, 1025);
     REFUSED(reserved, 1);
+    REFUSED(audio_codec, RTSP_WEBRTC_GATEWAY_CODEC_AAC); /* without its configuration */
+    static const uint8_t config[] = {0x14, 0x08}, main_profile[] = {0x0c, 0x08};
+    options.audio_config = config;
+    options.audio_config_size = sizeof config;
+    REFUSED(audio_codec, RTSP_WEBRTC_GATEWAY_CODEC_PCMA);
+    options.audio_codec = RTSP_WEBRTC_GATEWAY_CODEC_AAC;
+    REFUSED(audio_config, main_profile);
+    REFUSED(audio_config_size, 1);
+    REFUSED(audio_sample_rate, 48000);
+    options.audio_codec = RTSP_WEBRTC_GATEWAY_CODEC_PCMA;
+    options.audio_config = NULL;
+    options.audio_config_size = 0;
     CHECK(stream == 7);
     options.audio_sample_rate = 8000;
     options.audio_channels = 1;

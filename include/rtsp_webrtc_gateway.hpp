@@ -212,6 +212,7 @@ enum class Codec : std::int32_t {
     Pcmu = RTSP_WEBRTC_GATEWAY_CODEC_PCMU,
     Pcma = RTSP_WEBRTC_GATEWAY_CODEC_PCMA,
     G722 = RTSP_WEBRTC_GATEWAY_CODEC_G722,
+    Aac = RTSP_WEBRTC_GATEWAY_CODEC_AAC,
 };
 
 /** enum rtsp_webrtc_gateway_transport. */
@@ -305,6 +306,7 @@ inline const char *to_string(Codec codec) noexcept {
     case Codec::Pcmu: return "PCMU";
     case Codec::Pcma: return "PCMA";
     case Codec::G722: return "G722";
+    case Codec::Aac: return "AAC";
     }
     return "unknown";
 }
@@ -905,6 +907,8 @@ struct PushOptions {
     bool length_prefixed = false;
     /** Without video for this long the stream is stalled. 0: 8 s; milliseconds::max(): never. */
     std::chrono::milliseconds idle_timeout{};
+    /** With Codec::Aac: its AudioSpecificConfig. */
+    std::vector<std::uint8_t> audio_config{};
 };
 
 /** A view of bytes: of a vector, an array, a string, a span, or pointer and size. */
@@ -1589,6 +1593,8 @@ public:
         push.idle_timeout_ms = options.idle_timeout == std::chrono::milliseconds::max()
                                    ? UINT32_MAX
                                    : static_cast<std::uint32_t>(options.idle_timeout.count());
+        push.audio_config = options.audio_config.data();
+        push.audio_config_size = options.audio_config.size();
         push.label = detail::c_text(options.label);
         push.user_data = options.user_data;
         rtsp_webrtc_gateway_stream_id id = 0;

@@ -144,10 +144,13 @@ impl fmt::Debug for PullOptions {
 pub struct PushOptions {
     /// Video codec.
     pub video: Codec,
-    /// Audio codec. `None`: no audio.
+    /// Audio codec. `None`: no audio, or AAC.
     pub audio: Option<Codec>,
-    /// Audio sample rate in Hz. `None`: the rate of the codec in WebRTC. No other rate is accepted,
-    /// because audio is not transcoded.
+    /// Audio is AAC-LC or HE-AAC, and viewers get it as Opus: its AudioSpecificConfig (ISO/IEC 14496-3
+    /// section 1.6.2.1). Needs the cargo feature `transcode-audio`.
+    pub aac: Option<Vec<u8>>,
+    /// Audio sample rate in Hz. `None`: the rate of the codec in WebRTC, or of AAC the one that `aac` says.
+    /// No other rate is accepted.
     pub audio_sample_rate: Option<u32>,
     /// Number of audio channels: 1, or 2 with Opus. `None`: the default of the codec.
     pub audio_channels: Option<u32>,
@@ -174,6 +177,7 @@ impl Default for PushOptions {
         PushOptions {
             video: Codec::H264,
             audio: None,
+            aac: None,
             audio_sample_rate: None,
             audio_channels: None,
             queue_frames: 64,
@@ -191,8 +195,8 @@ impl Default for PushOptions {
 pub struct Frame<'a> {
     /// The data. H.264 and H.265: an Annex B byte stream with start codes of 3 or 4 bytes, or with
     /// lengths in their place ([`PushOptions::length_prefixed`]). AV1: a
-    /// temporal unit in the low-overhead bitstream format. Audio: one Opus packet, or G.711 or
-    /// G.722 samples.
+    /// temporal unit in the low-overhead bitstream format. Audio: one Opus packet, one access unit of
+    /// AAC without ADTS header, or G.711 or G.722 samples.
     pub data: FrameData<'a>,
     /// Presentation time in microseconds, on a timeline of the host's choice. Frames of a track are
     /// pushed in decoding order.

@@ -186,6 +186,7 @@ class Codec(enum.IntEnum):
     PCMU = 65
     PCMA = 66
     G722 = 67
+    AAC = 68
 
 
 class Transport(enum.IntEnum):
@@ -512,6 +513,8 @@ class _push_options(Structure):
         ("codec_config_size", c_size_t),
         ("idle_timeout_ms", c_uint32),
         ("reserved", c_uint32),
+        ("audio_config", POINTER(c_uint8)),
+        ("audio_config_size", c_size_t),
     ]
 
 
@@ -1459,13 +1462,17 @@ class Gateway:
         codec_config: bytes = b"",
         flags: PushFlags = PushFlags(0),
         idle_timeout_ms: int = 0,
+        audio_config: bytes = b"",
     ) -> int:
         """Adds a stream whose media the host pushes.
 
         codec_config: parameter sets in an avcC, hvcC or av1C record, or with start codes.
+        audio_config: with Codec.AAC, its AudioSpecificConfig.
         idle_timeout_ms: 0 is 8 s, and 0xFFFFFFFF is never.
         """
-        config = (c_uint8 * len(codec_config)).from_buffer_copy(codec_config) if codec_config else None
+        def record(data: bytes) -> ctypes.Array[c_uint8] | None:
+            return (c_uint8 * len(data)).from_buffer_copy(data) if data else None
+
         options = _struct(
             _push_options,
             video_codec=video_codec,
@@ -1476,9 +1483,11 @@ class Gateway:
             flags=flags,
             label=_text(label),
             user_data=user_data,
-            codec_config=config,
+            codec_config=record(codec_config),
             codec_config_size=len(codec_config),
             idle_timeout_ms=idle_timeout_ms,
+            audio_config=record(audio_config),
+            audio_config_size=len(audio_config),
         )
         stream = c_uint64()
         check("add_push_stream", self._handle, _text(name), byref(options), byref(stream))

@@ -11,6 +11,7 @@ use super::convert::{
 };
 use super::guard::guard_status;
 use super::handle::{gateway_ref, rtsp_webrtc_gateway, rtsp_webrtc_gateway_stream_id};
+use super::stream::rtsp_webrtc_gateway_codec;
 use super::user_data::{UserData, rtsp_webrtc_gateway_free_fn};
 use crate::config::{Frame, FrameData, PushOptions};
 use crate::error::Result;
@@ -28,11 +29,10 @@ pub struct rtsp_webrtc_gateway_push_options {
     /// Audio codec, enum rtsp_webrtc_gateway_codec. RTSP_WEBRTC_GATEWAY_CODEC_NONE (0): no audio.
     pub audio_codec: i32,
     /// Audio sample rate in Hz. 0: the rate of the codec in WebRTC (PCMU and PCMA 8000, G722 16000,
-    /// OPUS 48000). No other rate is accepted, because audio is not transcoded. Must be 0 without
-    /// audio.
+    /// OPUS 48000), or of AAC that of audio_config. No other rate is accepted. Must be 0 without audio.
     pub audio_sample_rate: u32,
-    /// Number of audio channels: 1, or 2 with OPUS. 0: the default of the codec. Must be 0 without
-    /// audio.
+    /// Number of audio channels: 1, or 2 with OPUS. 0: the default of the codec, or what audio_config
+    /// says. Must be 0 without audio.
     pub audio_channels: u32,
     /// Number of frames of each track that may be queued for the worker thread: 1 to 1024. 0: 64.
     /// When the queue is full, pushes return ERR_QUEUE_FULL. In addition, at most 32 MiB of a
@@ -55,6 +55,12 @@ pub struct rtsp_webrtc_gateway_push_options {
     pub idle_timeout_ms: u32,
     /// Must be 0.
     pub reserved: u32,
+    /// With audio_codec AAC, the AudioSpecificConfig (ISO/IEC 14496-3 section 1.6.2.1) as the encoder or
+    /// container has it, for example 14 08 for AAC-LC at 16 kHz with one channel. Required then, and NULL
+    /// otherwise. The library copies it.
+    pub audio_config: *const u8,
+    /// Size of audio_config in bytes.
+    pub audio_config_size: usize,
 }
 sized_struct!(
     rtsp_webrtc_gateway_push_options,
@@ -90,6 +96,8 @@ pub enum rtsp_webrtc_gateway_frame_flags {
 ///   push_options.codec_config. B-frames are left out: browsers do not show them over WebRTC.
 /// - AV1: a temporal unit in the low-overhead bitstream format (AV1 specification section 5.2), in
 ///   which every OBU has a size field. A keyframe starts with its sequence header.
+/// - AAC: one access unit without ADTS header. Viewers get it as Opus (cargo feature transcode-audio),
+///   encoded once for all and only while somebody hears it; sinks get it as it is.
 /// - OPUS: one Opus packet of at most 1192 bytes, usually 20 ms.
 /// - PCMU, PCMA: samples of one byte each, usually 20 ms (160 bytes).
 /// - G722: 64 kbit/s octets, usually 20 ms (160 bytes).
@@ -292,6 +300,7 @@ unsafe fn push(
     push(&gateway, frame)
 }
 
+const AAC: i32 = rtsp_webrtc_gateway_codec::RTSP_WEBRTC_GATEWAY_CODEC_AAC as i32;
 const KEY: u32 = rtsp_webrtc_gateway_frame_flags::RTSP_WEBRTC_GATEWAY_FRAME_KEY as u32;
 const DISCONTINUITY: u32 =
     rtsp_webrtc_gateway_frame_flags::RTSP_WEBRTC_GATEWAY_FRAME_DISCONTINUITY as u32;
@@ -312,12 +321,25 @@ unsafe fn push_options(options: &rtsp_webrtc_gateway_push_options) -> Result<Pus
     let (data, size) = (options.codec_config, options.codec_config_size);
     // SAFETY: this function's contract.
     let codec_config = unsafe { bytes(data.cast(), size, "codec_config") }?;
+    let (data, size) = (options.audio_config, options.audio_config_size);
+    // SAFETY: this function's contract.
+    let audio_config = unsafe { bytes(data.cast(), size, "audio_config") }?;
+    let is_aac = options.audio_codec == AAC;
+    if audio_config.is_empty() == is_aac {
+        return Err(invalid(
+            "audio_config is the AudioSpecificConfig of AAC: it belongs to audio_codec AAC, and to no other",
+        ));
+    }
     let video = codec_of(options.video_codec)?.ok_or_else(|| invalid("video_codec is not set"))?;
     let defaults = PushOptions::default();
     let given = |value: u32| Some(value).filter(|&value| value != 0);
     Ok(PushOptions {
         video,
-        audio: codec_of(options.audio_codec)?,
+        audio: match is_aac {
+            true => None,
+            false => codec_of(options.audio_codec)?,
+        },
+        aac: is_aac.then(|| audio_config.to_vec()),
         audio_sample_rate: given(options.audio_sample_rate),
         audio_channels: given(options.audio_channels),
         queue_frames: given(options.queue_frames).unwrap_or(defaults.queue_frames),

@@ -79,6 +79,8 @@ pub enum rtsp_webrtc_gateway_codec {
     /// G.722 at 64 kbit/s, sampled at 16 kHz. Its RTP clock rate is 8000 Hz (RFC 3551 section
     /// 4.5.2).
     RTSP_WEBRTC_GATEWAY_CODEC_G722 = 67,
+    /// AAC-LC or HE-AAC, for push_options.audio_codec: viewers get it as Opus.
+    RTSP_WEBRTC_GATEWAY_CODEC_AAC = 68,
 }
 
 /// How the camera sends RTP.

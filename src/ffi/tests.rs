@@ -169,6 +169,8 @@ fn the_other_enums_are_those_of_the_safe_api() {
 
     let mut header = numbers("rtsp_webrtc_gateway_codec", "RTSP_WEBRTC_GATEWAY_CODEC_");
     assert_eq!(header.remove("NONE"), Some(0));
+    // It becomes Opus before it is a track.
+    assert_eq!(header.remove("AAC"), Some(68));
     let codecs = variants!(Codec: H264 H265 Av1 Opus Pcmu Pcma G722);
     let codecs = codecs.map(|(codec, number)| (codec.encoding_name().to_uppercase(), number));
     assert_eq!(header, codecs.into());

@@ -1,7 +1,7 @@
 //! What a camera's audio track is encoded with, by its SDP.
 
 use super::bits::Bits;
-use super::config::Config;
+use super::config::{Config, LOW_COMPLEXITY};
 use crate::media::Codec;
 
 /// Rates at which L16, µ-law and A-law are taken.
@@ -175,6 +175,17 @@ impl Aac {
         };
         let core_rate = core_rate.map_or(clock_rate, |config| config.core_rate);
         (SAMPLES * u64::from(clock_rate) / u64::from(core_rate.max(1))) as u32
+    }
+
+    /// AAC with this AudioSpecificConfig; `None` if it is of another kind than is decoded.
+    pub fn with_config(config: &[u8]) -> Option<Aac> {
+        let said = Config::read(&mut Bits::new(config))?;
+        (said.object_type == LOW_COMPLEXITY).then(|| Aac::Generic {
+            size_length: 13,
+            index_length: 3,
+            index_delta_length: 3,
+            config: config.to_vec(),
+        })
     }
 
     /// What is missing is what nearly all cameras send: AAC-LC in mode AAC-hbr.

@@ -19,6 +19,8 @@ mod transcoder;
 
 use std::time::Duration;
 
+pub use bits::Bits;
+pub use config::Config;
 pub use encoding::{Aac, Encoding, G726Packing};
 
 use super::Sink;

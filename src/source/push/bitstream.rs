@@ -16,16 +16,24 @@ pub(super) enum Content {
     Other,
 }
 
-/// Classifies a frame as the host pushes it; reads no more of it than necessary. `lengths`: its NAL units
+/// Classifies a frame as the host pushes it; reads no more of it than necessary. `codec`: `None` for audio
+/// that is decoded here. `lengths`: its NAL units
 /// have lengths of so many bytes in front of them.
-pub(super) fn look(codec: Codec, data: &[u8], lengths: Option<usize>) -> Result<Content> {
+pub(super) fn look(
+    codec: impl Into<Option<Codec>>,
+    data: &[u8],
+    lengths: Option<usize>,
+) -> Result<Content> {
     let invalid = |message| Err(Error::new(Status::InvalidArgument, message));
-    let name = codec.encoding_name();
     if data.is_empty() {
         return invalid(
             "the frame is empty: push one access unit of video or one frame of audio".to_owned(),
         );
     }
+    let Some(codec) = codec.into() else {
+        return Ok(Content::Keyframe);
+    };
+    let name = codec.encoding_name();
     if is_annex_b(codec) {
         if let Some(size) = lengths {
             if !has_lengths(data, size) {

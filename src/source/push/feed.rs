@@ -11,7 +11,8 @@ use super::queue::{self, Data, Queue, Receiver, Refused, Unit};
 use crate::config::{Frame, FrameData, PushOptions};
 use crate::error::{Error, Result, Status};
 use crate::media::{Codec, MediaKind};
-use crate::source::rtp::{self, Format, Order, Packet, Reception};
+use crate::source::audio::{self, Aac, Bits, Config};
+use crate::source::rtp::{self, Encoding, Format, Order, Packet, Reception};
 
 /// Without a video frame for this long a stream is stalled, unless the host says otherwise; the same as
 /// for cameras.
@@ -32,7 +33,7 @@ const MAX_QUEUE_FRAMES: u32 = 1024;
 #[derive(Debug)]
 pub struct Feed {
     video: Codec,
-    audio: Option<Codec>,
+    audio: Option<Format>,
     /// Bytes of the lengths in front of NAL units of the video; `None`: start codes.
     lengths: Option<usize>,
     queue: Arc<Queue>,
@@ -44,7 +45,8 @@ pub struct Feed {
 /// Both ends of a new push stream.
 pub fn feed(options: &PushOptions) -> Result<(Feed, Receiver)> {
     check(options)?;
-    let &PushOptions { video, audio, .. } = options;
+    let video = options.video;
+    let audio = audio_format(options)?;
     let config = codec_config(options)?;
     let told = config.as_ref().and_then(|config| config.length_size);
     let lengths = options.length_prefixed.then(|| told.unwrap_or(LENGTH));
@@ -52,7 +54,7 @@ pub fn feed(options: &PushOptions) -> Result<(Feed, Receiver)> {
     let receiver = Receiver {
         queue: Arc::clone(&queue),
         video,
-        audio,
+        audio: audio.clone(),
         sets: config.map(|config| config.sets),
         annex_b: bitstream::is_annex_b(video) && lengths.is_none(),
         stall: stall(options.idle_timeout)?,
@@ -63,7 +65,7 @@ pub fn feed(options: &PushOptions) -> Result<(Feed, Receiver)> {
         lengths,
         queue,
         video_rtp: Mutex::new(reception(video)),
-        audio_rtp: audio.map(|codec| Mutex::new(reception(codec))),
+        audio_rtp: options.audio.map(|codec| Mutex::new(reception(codec))),
     };
     Ok((feed, receiver))
 }
@@ -73,6 +75,10 @@ impl Feed {
     pub fn push(&self, kind: MediaKind, frame: Frame<'_>) -> Result<()> {
         let arrival = Instant::now();
         let codec = self.codec(kind)?;
+        let clock_rate = match (kind, &self.audio) {
+            (MediaKind::Audio, Some(format)) => format.clock_rate,
+            _ => self.video.clock_rate(),
+        };
         let bytes = frame.data.as_slice().len();
         if bytes > MAX_FRAME {
             return Err(invalid(format!(
@@ -88,7 +94,9 @@ impl Feed {
                 match lengths {
                     Some(LENGTH) => buffer.extend_from_slice(data),
                     Some(size) => bitstream::convert_lengths(data, size, &mut buffer),
-                    None if bitstream::is_annex_b(codec) => bitstream::convert(data, &mut buffer),
+                    None if codec.is_some_and(bitstream::is_annex_b) => {
+                        bitstream::convert(data, &mut buffer)
+                    }
                     None => buffer.extend_from_slice(data),
                 }
                 Data::Ready(buffer)
@@ -106,7 +114,7 @@ impl Feed {
             kind,
             content,
             data,
-            timestamp: ticks(frame.pts_us, codec.clock_rate()),
+            timestamp: ticks(frame.pts_us, clock_rate),
             arrival,
             captured: frame
                 .capture_unix_us
@@ -125,7 +133,7 @@ impl Feed {
         let now = Instant::now();
         let track = match codec {
             codec if codec == self.video => Some(&self.video_rtp),
-            codec if Some(codec) == self.audio => self.audio_rtp.as_ref(),
+            codec if Ok(Some(codec)) == self.codec(MediaKind::Audio) => self.audio_rtp.as_ref(),
             _ => None,
         };
         let track = track.ok_or_else(|| {
@@ -172,21 +180,47 @@ impl Feed {
         (self.queue.buffer(), Ok(()))
     }
 
-    fn codec(&self, kind: MediaKind) -> Result<Codec> {
-        match kind {
-            MediaKind::Video => Ok(self.video),
-            MediaKind::Audio => self.audio.ok_or_else(|| {
-                Error::new(
-                    Status::InvalidState,
-                    "the stream was added without an audio codec: add it again with one",
-                )
+    /// The codec of a track; `None` for one that viewers get as another.
+    fn codec(&self, kind: MediaKind) -> Result<Option<Codec>> {
+        match (kind, &self.audio) {
+            (MediaKind::Video, _) => Ok(Some(self.video)),
+            (MediaKind::Audio, Some(format)) => Ok(match format.encoding {
+                Encoding::Audio(audio::Encoding::Pass(codec)) => Some(codec),
+                _ => None,
             }),
+            (MediaKind::Audio, None) => Err(Error::new(
+                Status::InvalidState,
+                "the stream was added without an audio codec: add it again with one",
+            )),
         }
     }
 
     fn admit(&self, kind: MediaKind, content: Content, bytes: usize) -> Result<()> {
         self.queue.admit(kind, content, bytes).map_err(refused)
     }
+}
+
+/// How the audio of a stream is pushed.
+fn audio_format(options: &PushOptions) -> Result<Option<Format>> {
+    let Some(config) = &options.aac else {
+        return Ok(options.audio.map(Format::pushed));
+    };
+    let encoding = Aac::with_config(config).map(audio::Encoding::Aac);
+    let encoding = encoding.ok_or_else(|| {
+        invalid(
+            "the audio configuration is no AudioSpecificConfig of AAC-LC or HE-AAC: pass that of the \
+             encoder or container",
+        )
+    })?;
+    let rate = encoding.rate();
+    let format = Format::pushed_as(Encoding::Audio(encoding), rate);
+    if super::run::audio(&format).is_none() {
+        return Err(Error::new(
+            Status::Unsupported,
+            "this build cannot make Opus of AAC: build with the feature transcode-audio",
+        ));
+    }
+    Ok(Some(format))
 }
 
 fn codec_config(options: &PushOptions) -> Result<Option<CodecConfig>> {
@@ -290,6 +324,24 @@ fn check(options: &PushOptions) -> Result<()> {
             options.queue_frames
         )));
     }
+    if let Some(config) = &options.aac {
+        if options.audio.is_some() {
+            return Err(invalid("audio is either AAC or of another codec"));
+        }
+        let said = Config::read(&mut Bits::new(config));
+        let differs = |given: Option<u32>, said: Option<u32>| given.is_some() && given != said;
+        if differs(options.audio_sample_rate, said.map(|said| said.rate))
+            || differs(
+                options.audio_channels,
+                said.map(|said| said.channels.into()),
+            )
+        {
+            return Err(invalid(
+                "sample rate or channels of AAC are not those of its configuration: leave them out",
+            ));
+        }
+        return Ok(());
+    }
     let Some(audio) = options.audio else {
         if options.audio_sample_rate.is_some() || options.audio_channels.is_some() {
             return Err(invalid(
@@ -379,6 +431,16 @@ mod tests {
     }
 
     #[test]
+    #[cfg(not(feature = "transcode-audio"))]
+    fn without_a_decoder_aac_is_refused() {
+        let options = PushOptions {
+            aac: Some(vec![0x14, 0x08]),
+            ..PushOptions::default()
+        };
+        assert_eq!(feed(&options).unwrap_err().status(), Status::Unsupported);
+    }
+
+    #[test]
     fn options_that_fit_no_stream_are_refused() {
         let fine = PushOptions {
             audio: Some(Codec::Pcmu),
@@ -405,6 +467,21 @@ mod tests {
             PushOptions {
                 audio: None,
                 audio_channels: Some(1),
+                ..fine.clone()
+            },
+            PushOptions {
+                aac: Some(vec![0x14, 0x08]),
+                ..fine.clone()
+            },
+            PushOptions {
+                audio: None,
+                aac: Some(vec![0x0c, 0x08]),
+                ..fine.clone()
+            },
+            PushOptions {
+                audio: None,
+                aac: Some(vec![0x14, 0x08]),
+                audio_sample_rate: Some(48_000),
                 ..fine.clone()
             },
             PushOptions {

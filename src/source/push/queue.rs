@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 
 use super::bitstream::Content;
 use crate::media::{Codec, MediaKind, ParameterSets};
+use crate::source::rtp::Format;
 
 /// Bytes that may be queued, in addition to one frame of any size: a large keyframe and its GOP.
 const MAX_BYTES: usize = 32 << 20;
@@ -213,7 +214,7 @@ impl Queue {
 pub struct Receiver {
     pub(super) queue: Arc<Queue>,
     pub(super) video: Codec,
-    pub(super) audio: Option<Codec>,
+    pub(super) audio: Option<Format>,
     /// Parameter sets that the host passed in front of all frames.
     pub(super) sets: Option<ParameterSets>,
     /// Frames in the host's memory have start codes.

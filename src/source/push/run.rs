@@ -11,8 +11,8 @@ use super::queue::{Data, Receiver, Report, Unit};
 use crate::budget::Budget;
 use crate::error::{Error, Status};
 use crate::media::{AccessUnit, Codec, MediaKind, TrackInfo};
-use crate::source::audio::{self, Audio};
-use crate::source::rtp::Format;
+use crate::source::audio::Audio;
+use crate::source::rtp::{Encoding, Format};
 use crate::source::video::{Gate, Passed, Received};
 use crate::source::{Arrival, PushSink, TURN};
 
@@ -98,12 +98,10 @@ impl Pushed {
     fn new(receiver: &Receiver) -> Self {
         Pushed {
             video: receiver.video,
-            audio: receiver
-                .audio
-                .and_then(|codec| Audio::new(&audio::Encoding::Pass(codec), codec.clock_rate())),
+            audio: receiver.audio.as_ref().and_then(audio),
             formats: Formats {
                 video: Format::pushed(receiver.video),
-                audio: receiver.audio.map(Format::pushed),
+                audio: receiver.audio.clone(),
             },
             phase: Phase::Connecting,
             gate: Gate::new(receiver.video, receiver.sets.clone()),
@@ -274,6 +272,14 @@ impl Pushed {
             sink.received(&arrival(format, data, &unit, unit.lost));
         }
         buffer(unit)
+    }
+}
+
+/// What becomes of audio in this format.
+pub(super) fn audio(format: &Format) -> Option<Audio> {
+    match &format.encoding {
+        Encoding::Audio(encoding) => Audio::new(encoding, format.clock_rate),
+        _ => None,
     }
 }
 

@@ -193,6 +193,65 @@ fn live_with_the_first_keyframe_whose_parameter_sets_are_known() {
 }
 
 #[test]
+#[cfg(feature = "transcode-audio")]
+fn aac_is_heard_as_opus_at_the_times_that_it_was_pushed_with() {
+    const ADTS: &[u8] = include_bytes!("../../../tests/fixtures/audio/aac_lc_16k.adts");
+    let mut rest = ADTS;
+    let units = std::iter::from_fn(|| {
+        let length = usize::from(*rest.get(3)? & 3) << 11
+            | usize::from(rest[4]) << 3
+            | usize::from(rest[5] >> 5);
+        let (unit, behind) = rest.split_at(length);
+        rest = behind;
+        Some(unit[7..].to_vec())
+    });
+    let units: Vec<_> = units.collect();
+    let options = PushOptions {
+        aac: Some(vec![0x14, 0x08]),
+        audio_sample_rate: Some(16_000),
+        audio_channels: Some(1),
+        queue_frames: 1024,
+        ..PushOptions::default()
+    };
+    observe(&options, LONG, async |feed, events| {
+        push(feed, &[SPS, PPS, IDR], 0);
+        for (i, unit) in (0..).zip(&units) {
+            let frame = Frame {
+                data: FrameData::Copied(unit),
+                pts_us: 1_000_000 + 64_000 * i,
+                capture_unix_us: None,
+                discontinuity: false,
+            };
+            feed.push(MediaKind::Audio, frame).unwrap();
+        }
+        let Some(Event::Live(_, Some(audio))) = events.recv().await else {
+            panic!("there is sound");
+        };
+        assert_eq!(audio.codec, Codec::Opus);
+        assert!(matches!(
+            events.recv().await,
+            Some(Event::Media(MediaKind::Video, ..))
+        ));
+        let mut times = Vec::new();
+        // 64 ms each, in packets of 20 ms.
+        for _ in 0..units.len() * 3 {
+            match events.recv().await {
+                Some(Event::Media(MediaKind::Audio, packet, timestamp)) => {
+                    assert!(!packet.is_empty());
+                    times.push(timestamp);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(times.windows(2).all(|pair| pair[1] - pair[0] == 960));
+        assert!((47_000..=48_000).contains(&times[0]), "{}", times[0]);
+        // An AAC stream has no RTP of its own here.
+        let error = feed.push_rtp(Codec::Opus, &[0x80; 20]).unwrap_err();
+        assert_eq!(error.status(), Status::InvalidArgument);
+    });
+}
+
+#[test]
 fn what_refers_to_a_refused_frame_is_not_shown_though_a_recovery_point_is_let_in() {
     const RECOVERY_POINT: &[u8] = &[0x06, 0x06, 0x01, 0xc4, 0x80];
     // `frame_num` 1 and 4.

@@ -98,12 +98,18 @@ impl Format {
 
     /// The format of packets that a host pushes.
     pub fn pushed(codec: Codec) -> Format {
+        let encoding = match codec.kind() {
+            MediaKind::Video => Encoding::Video(codec),
+            MediaKind::Audio => Encoding::Audio(audio::Encoding::Pass(codec)),
+        };
+        Format::pushed_as(encoding, codec.clock_rate())
+    }
+
+    /// The format of what a host pushes.
+    pub fn pushed_as(encoding: Encoding, clock_rate: u32) -> Format {
         Format {
-            encoding: match codec.kind() {
-                MediaKind::Video => Encoding::Video(codec),
-                MediaKind::Audio => Encoding::Audio(audio::Encoding::Pass(codec)),
-            },
-            clock_rate: codec.clock_rate(),
+            encoding,
+            clock_rate,
             payload_type: None,
             has_order_numbers: false,
             interlaced: None,
