@@ -22,7 +22,8 @@ pub struct AccessUnit<'a> {
     pub timestamp: i64,
     /// When its last packet arrived.
     pub arrival: Instant,
-    /// When it was captured, if the source knows; never later than `arrival`.
+    /// When it was captured, if the source knows; not later than `arrival`, unless it is the end of a
+    /// longer piece of sound.
     pub captured: Option<Instant>,
 }
 

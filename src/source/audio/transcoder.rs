@@ -264,13 +264,15 @@ impl Transcoder {
             .captured
             .or_else(|| unit.arrival.checked_sub(self.sound.duration()));
         output.push(&self.sound.samples, |timestamp, packet, more| {
+            // May be later than the arrival: servers send a unit when its first sample is due. Without the
+            // time of its last packet, the sound would seem to be earlier than it is.
             let captured =
                 captured.and_then(|captured| moved(captured, timestamp.wrapping_sub(at)));
             let packet = AccessUnit {
                 data: packet,
                 timestamp,
                 arrival: unit.arrival,
-                captured: captured.filter(|&captured| captured <= unit.arrival),
+                captured,
             };
             out(&packet, more);
         });

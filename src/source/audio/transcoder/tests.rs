@@ -2,6 +2,7 @@ use std::f32::consts::PI;
 
 use super::super::encoding::{Aac, G726, G726Packing};
 use super::*;
+use crate::media::MediaClock;
 
 const AAC_16K: &[u8] = include_bytes!("../../../../tests/fixtures/audio/aac_lc_16k.adts");
 const AAC_STEREO: &[u8] = include_bytes!("../../../../tests/fixtures/audio/aac_lc_44k_stereo.adts");
@@ -101,6 +102,47 @@ fn hear(encoding: &Encoding, clock_rate: u32, units: &[&[u8]], ticks: i64) -> Vi
         assert_eq!(done, Ok(()), "unit {i}");
     }
     viewer
+}
+
+#[test]
+fn sound_keeps_its_place_beside_the_video_whenever_units_arrive() {
+    const UNIT: Duration = Duration::from_millis(64);
+    // A camera sends a unit when it has its last sample, a server when the first is due; both may be late,
+    // and say or do not say when it was captured.
+    for (delay, says) in [
+        (UNIT, false),
+        (UNIT, true),
+        (Duration::ZERO, true),
+        (3 * UNIT, true),
+    ] {
+        let mut transcoder = Transcoder::new(&generic(&[0x14, 0x08]), 16_000).unwrap();
+        let mut clock = MediaClock::new(48_000, 0);
+        let begun = Instant::now();
+        let mut first = None;
+        for (i, unit) in (0..).zip(units(AAC_16K, 0).iter().cycle().take(300)) {
+            let captured = begun + UNIT * i;
+            let unit = AccessUnit {
+                data: unit,
+                timestamp: 1024 * i64::from(i),
+                arrival: captured + delay,
+                captured: says.then_some(captured),
+            };
+            let done = transcoder.push(&unit, &mut |packet, _| {
+                let timestamp = clock.map_long(packet.timestamp, packet.moment());
+                first.get_or_insert(packet.timestamp - timestamp);
+            });
+            assert_eq!(done, Ok(()));
+            // What the sender reports say, beside what was captured.
+            let now = unit.arrival;
+            let said = clock.long_at(now).unwrap() + first.unwrap();
+            let right = (now - begun).as_micros() as i64 * 48 / 1000;
+            assert!(
+                (said - right).abs() <= 48,
+                "{delay:?}: {} ms",
+                (said - right) / 48
+            );
+        }
+    }
 }
 
 fn assert_tone(viewer: &Viewer, what: &str) {
@@ -394,7 +436,7 @@ fn what_is_no_sound_does_no_harm() {
             let mut last = None;
             let _ = transcoder.push(&unit, &mut |packet, _| {
                 assert!(!packet.data.is_empty() && packet.data.len() <= MAX_PACKET);
-                assert!(packet.moment() <= packet.arrival);
+                assert!(packet.moment() <= packet.arrival + MAX_UNIT);
                 last = Some(packet.timestamp);
             });
         }
