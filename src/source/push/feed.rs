@@ -133,7 +133,7 @@ impl Feed {
         let now = Instant::now();
         let track = match codec {
             codec if codec == self.video => Some(&self.video_rtp),
-            codec if Ok(Some(codec)) == self.codec(MediaKind::Audio) => self.audio_rtp.as_ref(),
+            codec if self.audio_passes(codec) => self.audio_rtp.as_ref(),
             _ => None,
         };
         let track = track.ok_or_else(|| {
@@ -178,6 +178,12 @@ impl Feed {
         };
         self.queue.put(unit, bytes);
         (self.queue.buffer(), Ok(()))
+    }
+
+    /// Whether the audio is of this codec, and viewers get it as it is.
+    fn audio_passes(&self, codec: Codec) -> bool {
+        let audio = self.audio.as_ref().map(|format| &format.encoding);
+        audio == Some(&Encoding::Audio(audio::Encoding::Pass(codec)))
     }
 
     /// The codec of a track; `None` for one that viewers get as another.

@@ -36,7 +36,7 @@ use self::capture::TrackClock;
 use self::nal_kind::NalCodec;
 use self::order::{Before, Sequencer};
 use self::pictures::Pictures;
-use self::report::{Reports, Said};
+use self::report::Reports;
 use self::timeline::Timeline;
 use self::unit::Piece;
 use super::{Quirk, Quirks, audio as sound};
@@ -99,8 +99,6 @@ pub struct Reception {
     /// Packets of a payload type that is not the format's.
     other_types: u32,
     reports: Reports,
-    /// The sender said that it sends no more.
-    ended: bool,
 }
 
 /// What packets in their order become.
@@ -140,7 +138,6 @@ impl Reception {
             counters: Counters::default(),
             other_types: 0,
             reports: Reports::new(format.clock_rate),
-            ended: false,
             format: format.clone(),
         }
     }
@@ -164,7 +161,6 @@ impl Reception {
         {
             self.other_types = self.other_types.saturating_add(1);
         }
-        self.ended = false;
         self.reports.received(&packet, now);
         let Reception {
             sequencer,
@@ -196,21 +192,11 @@ impl Reception {
     /// Takes one compound RTCP packet.
     pub fn rtcp(&mut self, data: &[u8], now: Instant) {
         let Reception {
-            assembly,
-            reports,
-            ended,
-            ..
+            assembly, reports, ..
         } = self;
-        report::read(data, |said| match said {
-            Said::Time {
-                ssrc,
-                time,
-                timestamp,
-            } => {
-                reports.sender_report(ssrc, time, now);
-                assembly.sender_report(ssrc, time, timestamp);
-            }
-            Said::Bye { ssrc } => *ended |= assembly.last.is_some_and(|(own, _)| own == ssrc),
+        report::read(data, |said| {
+            reports.sender_report(said.ssrc, said.time, now);
+            assembly.sender_report(said.ssrc, said.time, said.timestamp);
         });
     }
 
@@ -234,19 +220,9 @@ impl Reception {
         assembly.handle_timeout(now, out);
     }
 
-    /// When a receiver report is due.
-    pub fn report_due(&self) -> Option<Instant> {
-        self.reports.due()
-    }
-
     /// The receiver report that is due: a compound RTCP packet.
     pub fn poll_report(&mut self, now: Instant) -> Option<&[u8]> {
         self.reports.poll(now)
-    }
-
-    /// How the packets are read.
-    pub fn format(&self) -> &Format {
-        &self.format
     }
 
     /// What was forgiven since the last call.
@@ -261,11 +237,6 @@ impl Reception {
             note(Quirk::StartCodes, &mut pictures.start_codes);
         }
         quirks
-    }
-
-    /// Whether the sender has said goodbye (RTCP BYE), and nothing came since.
-    pub fn ended(&self) -> bool {
-        self.ended
     }
 
     /// What was received so far.

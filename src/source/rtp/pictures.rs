@@ -5,8 +5,8 @@
 //! slice, and others that never do. So markers are believed once one has proven right, and no more
 //! once one has proven wrong, up to a long row of right ones; meanwhile, a picture that seems to be
 //! complete waits a little for the next packet. Where the timestamp stands still, the first slice of the
-//! next picture tells the pictures apart. Two fields of H.264, each with a marker (RFC 6184 section 5.1),
-//! are one picture.
+//! next picture tells the pictures apart. Two fields of H.264 with one timestamp, each with a marker
+//! (RFC 6184 section 5.1), are one picture.
 
 use std::time::{Duration, Instant};
 
@@ -163,11 +163,9 @@ impl Pictures {
             && !self.marked
             && match opening {
                 Opening::Fragment => self.open.is_some(),
-                Opening::Nal(kind) => match kind {
-                    NalKind::Slice { first: false } => self.slices_end.is_some(),
-                    NalKind::Slice { first: true } | NalKind::Opening => self.is_half(),
-                    NalKind::Other => false,
-                },
+                Opening::Nal(kind) => {
+                    self.slices_end.is_some() && kind == NalKind::Slice { first: false }
+                }
             };
         if piece.timestamp == self.unit.timestamp || continues {
             self.note_lost(lost);

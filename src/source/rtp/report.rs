@@ -8,7 +8,6 @@ use super::{Packet, SenderTime};
 const SENDER_REPORT: u8 = 200;
 const RECEIVER_REPORT: u8 = 201;
 const SOURCE_DESCRIPTION: u8 = 202;
-const BYE: u8 = 203;
 /// The SDES item of a canonical name.
 const CNAME: u8 = 1;
 
@@ -20,21 +19,15 @@ const FIRST: Duration = Duration::from_millis(2500);
 /// A receiver report with one block (32 bytes), and a source description whose name has 16 characters.
 const REPORT: usize = 32 + 28;
 
-/// What an RTCP packet says that matters here.
+/// What a sender report says: a moment by the sender's clock, and as an RTP timestamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Said {
-    /// A moment by the sender's clock, and as an RTP timestamp.
-    Time {
-        ssrc: u32,
-        time: SenderTime,
-        timestamp: u32,
-    },
-    Bye {
-        ssrc: u32,
-    },
+pub struct Said {
+    pub ssrc: u32,
+    pub time: SenderTime,
+    pub timestamp: u32,
 }
 
-/// Reads a compound packet as far as it makes sense.
+/// Reads the sender reports in a compound packet, as far as it makes sense.
 pub fn read(mut compound: &[u8], mut said: impl FnMut(Said)) {
     while let Some((&[first, kind, length @ ..], _)) = compound.split_first_chunk::<4>() {
         let bytes = 4 + 4 * usize::from(u16::from_be_bytes(length));
@@ -45,25 +38,17 @@ pub fn read(mut compound: &[u8], mut said: impl FnMut(Said)) {
         if first >> 6 != 2 {
             return;
         }
-        match kind {
-            SENDER_REPORT => {
-                let time = word(8).zip(word(12)).map(|(seconds, fraction)| {
-                    SenderTime(u64::from(seconds) << 32 | u64::from(fraction))
-                });
-                if let (Some(ssrc), Some(time), Some(timestamp)) = (word(4), time, word(16)) {
-                    said(Said::Time {
-                        ssrc,
-                        time,
-                        timestamp,
-                    });
-                }
-            }
-            BYE if first & 0x1f > 0 => {
-                if let Some(ssrc) = word(4) {
-                    said(Said::Bye { ssrc });
-                }
-            }
-            _ => {}
+        let time = word(8)
+            .zip(word(12))
+            .map(|(seconds, fraction)| SenderTime(u64::from(seconds) << 32 | u64::from(fraction)));
+        if kind == SENDER_REPORT
+            && let (Some(ssrc), Some(time), Some(timestamp)) = (word(4), time, word(16))
+        {
+            said(Said {
+                ssrc,
+                time,
+                timestamp,
+            });
         }
     }
 }
@@ -146,11 +131,6 @@ impl Reports {
         if let Some(source) = self.source.as_mut().filter(|source| source.ssrc == ssrc) {
             source.report = Some(((time.0 >> 16) as u32, now));
         }
-    }
-
-    /// When the next report is due.
-    pub fn due(&self) -> Option<Instant> {
-        self.due
     }
 
     /// The report that is due.
@@ -239,19 +219,18 @@ mod tests {
     }
 
     #[test]
-    fn sender_reports_and_goodbyes_are_read() {
+    fn sender_reports_are_read() {
         let mut report = vec![0x80, 200, 0, 6];
         report.extend((1..=24).collect::<Vec<u8>>());
         let bye = [0x81, 203, 0, 1, 9, 9, 9, 9];
         let mut said = Vec::new();
         read(&[&report[..], &bye].concat(), |s| said.push(s));
-        let time = Said::Time {
+        let time = Said {
             ssrc: 0x0102_0304,
             time: SenderTime(0x0506_0708_090a_0b0c),
             timestamp: 0x0d0e_0f10,
         };
-        let bye = Said::Bye { ssrc: 0x0909_0909 };
-        assert_eq!(said, [time, bye]);
+        assert_eq!(said, [time]);
         // A length that is too large, as of some cameras.
         report[3] = 30;
         said.clear();
@@ -268,7 +247,7 @@ mod tests {
     fn reports_say_what_was_lost() {
         let start = Instant::now();
         let mut reports = Reports::new(90_000);
-        assert_eq!(reports.due(), None);
+        assert_eq!(reports.due, None);
         let mut now = start;
         for i in 0..100_u16 {
             now = start + Duration::from_millis(40 * u64::from(i));
@@ -281,7 +260,7 @@ mod tests {
                 reports.sender_report(8, SenderTime(0), now);
             }
         }
-        assert_eq!(reports.due(), Some(start + FIRST));
+        assert_eq!(reports.due, Some(start + FIRST));
         let report = words(reports.poll(now).unwrap());
         assert_eq!(report[0], 0x81c9_0007);
         assert_eq!(report[1..3], [8, 7]);
