@@ -1050,6 +1050,8 @@ typedef enum rtsp_webrtc_gateway_codec {
      * 4.5.2).
      */
     RTSP_WEBRTC_GATEWAY_CODEC_G722 = 67,
+    /** AAC-LC or HE-AAC, for push_options.audio_codec: viewers get it as Opus. */
+    RTSP_WEBRTC_GATEWAY_CODEC_AAC = 68,
 } rtsp_webrtc_gateway_codec;
 
 /** How the camera sends RTP. */
@@ -1400,13 +1402,12 @@ typedef struct rtsp_webrtc_gateway_push_options {
     int32_t audio_codec;
     /**
      * Audio sample rate in Hz. 0: the rate of the codec in WebRTC (PCMU and PCMA 8000, G722 16000,
-     * OPUS 48000). No other rate is accepted, because audio is not transcoded. Must be 0 without
-     * audio.
+     * OPUS 48000), or of AAC that of audio_config. No other rate is accepted. Must be 0 without audio.
      */
     uint32_t audio_sample_rate;
     /**
-     * Number of audio channels: 1, or 2 with OPUS. 0: the default of the codec. Must be 0 without
-     * audio.
+     * Number of audio channels: 1, or 2 with OPUS. 0: the default of the codec, or what audio_config
+     * says. Must be 0 without audio.
      */
     uint32_t audio_channels;
     /**
@@ -1436,6 +1437,14 @@ typedef struct rtsp_webrtc_gateway_push_options {
     uint32_t idle_timeout_ms;
     /** Must be 0. */
     uint32_t reserved;
+    /**
+     * With audio_codec AAC, the AudioSpecificConfig (ISO/IEC 14496-3 section 1.6.2.1) as the encoder or
+     * container has it, for example 14 08 for AAC-LC at 16 kHz with one channel. Required then, and NULL
+     * otherwise. The library copies it.
+     */
+    const uint8_t *audio_config;
+    /** Size of audio_config in bytes. */
+    size_t audio_config_size;
 } rtsp_webrtc_gateway_push_options;
 
 /**
@@ -1447,6 +1456,8 @@ typedef struct rtsp_webrtc_gateway_push_options {
  *   push_options.codec_config. B-frames are left out: browsers do not show them over WebRTC.
  * - AV1: a temporal unit in the low-overhead bitstream format (AV1 specification section 5.2), in
  *   which every OBU has a size field. A keyframe starts with its sequence header.
+ * - AAC: one access unit without ADTS header. Viewers get it as Opus (cargo feature transcode-audio),
+ *   encoded once for all and only while somebody hears it; sinks get it as it is.
  * - OPUS: one Opus packet of at most 1192 bytes, usually 20 ms.
  * - PCMU, PCMA: samples of one byte each, usually 20 ms (160 bytes).
  * - G722: 64 kbit/s octets, usually 20 ms (160 bytes).
