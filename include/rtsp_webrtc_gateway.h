@@ -19,8 +19,9 @@
  *            pointer to something that has been freed, or that is not of this library, is safe to
  *            pass back. A function that returns a status returns ERR_INVALID_STATE, one that returns
  *            something else returns NULL, 0 or false, one that frees does nothing; last_error() tells,
- *            and the log does for all but gateways. Pointers into an object (to the body of a
- *            response, the data of a frame) end with it, as everywhere.
+ *            and the log does for all but gateways. (Of texts, as long as no other one has got the same
+ *            address.) Pointers into an object (to the body of a response, the data of a frame) end
+ *            with it, as everywhere.
  * Strings    All strings are UTF-8. The library copies its inputs; they need to be valid only
  *            during the call. Bodies (SDP) are passed as pointer and length, and need no
  *            terminating NUL. A returned `const char *` ends with NUL, and either belongs to the
@@ -2545,7 +2546,7 @@ int rtsp_webrtc_gateway_metrics(const rtsp_webrtc_gateway *gateway,
  *   was too busy), "streams", "sessions", "cost_us": {"rtsp", "packetize", "seal", "send",
  *   "control"}}
  * - "counters": {"datagrams_unknown", "datagrams_overrun", "send_errors", "events_dropped",
- *   "interface_enumerations"}
+ *   "interface_enumerations", "refused_for_memory" (offers, near the memory limit of the cgroup)}
  * - "tuning": an array of {"name", "value", "default", "min", "max", "applies"}; "applies" is
  *   "create", "new_sessions" or "now"
  * - "streams": an array, ordered by id, of {"id", "name", "label", "variants" (ids, best

@@ -44,7 +44,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_metrics(
 ///   was too busy), "streams", "sessions", "cost_us": {"rtsp", "packetize", "seal", "send",
 ///   "control"}}
 /// - "counters": {"datagrams_unknown", "datagrams_overrun", "send_errors", "events_dropped",
-///   "interface_enumerations"}
+///   "interface_enumerations", "refused_for_memory" (offers, near the memory limit of the cgroup)}
 /// - "tuning": an array of {"name", "value", "default", "min", "max", "applies"}; "applies" is
 ///   "create", "new_sessions" or "now"
 /// - "streams": an array, ordered by id, of {"id", "name", "label", "variants" (ids, best

@@ -5,6 +5,7 @@
 //! behavior. An object that is in use lives until that call returns, whoever frees it meanwhile.
 
 use std::collections::HashMap;
+use std::marker::PhantomData;
 use std::process;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -20,7 +21,34 @@ struct Objects<T> {
     by_address: RwLock<ByAddress<T>>,
 }
 
-type ByAddress<T> = HashMap<usize, Arc<T>>;
+type ByAddress<T> = HashMap<usize, Hidden<T>>;
+
+/// An object whose address leak checkers do not recognize: to them, what the host forgets to free must be
+/// lost, although it is in a table.
+struct Hidden<T>(usize, PhantomData<Arc<T>>);
+
+impl<T> Hidden<T> {
+    fn new(object: Arc<T>) -> Self {
+        Hidden(!Arc::into_raw(object).expose_provenance(), PhantomData)
+    }
+
+    fn pointer(&self) -> *const T {
+        ptr::with_exposed_provenance(!self.0)
+    }
+
+    fn get(&self) -> Arc<T> {
+        // SAFETY: the pointer is of `into_raw`, and what it counts for is taken back with `self`.
+        unsafe {
+            Arc::increment_strong_count(self.pointer());
+            Arc::from_raw(self.pointer())
+        }
+    }
+
+    fn into_inner(self) -> Arc<T> {
+        // SAFETY: the pointer is of `into_raw`, and `self` ends here.
+        unsafe { Arc::from_raw(self.pointer()) }
+    }
+}
 
 impl<T> Objects<T> {
     // Nothing panics while it is held.
@@ -46,18 +74,19 @@ impl<T: Send + Sync> Table<T> {
     /// Hands out an object under this address, which no other one has.
     pub(super) fn insert(&self, address: usize, object: Arc<T>) {
         let objects = self.of_this_process().unwrap_or_else(|| self.begin());
-        objects.write().insert(address, object);
+        objects.write().insert(address, Hidden::new(object));
     }
 
     /// The object, if the host has it.
     pub(super) fn find(&self, address: usize) -> Option<Arc<T>> {
         let objects = self.of_this_process()?.read();
-        objects.get(&address).map(Arc::clone)
+        objects.get(&address).map(Hidden::get)
     }
 
     /// Takes the object back.
     pub(super) fn remove(&self, address: usize) -> Option<Arc<T>> {
-        self.of_this_process()?.write().remove(&address)
+        let removed = self.of_this_process()?.write().remove(&address);
+        removed.map(Hidden::into_inner)
     }
 
     /// Whether this is a forked child, and the objects are its parent's.

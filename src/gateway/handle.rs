@@ -1,7 +1,7 @@
 //! The handle of a gateway, which every thread may use.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
@@ -46,6 +46,8 @@ pub(super) struct Shared {
     pub(super) origins: Origins,
     pub(super) http: HttpRuntime,
     pub(super) offers: Arc<PendingOffers>,
+    /// Offers.
+    pub(super) refused_for_memory: AtomicU64,
     pub(super) workers: Vec<Worker>,
     pub(super) closing: AtomicBool,
 }
@@ -92,6 +94,7 @@ impl Handle {
             send_errors: self.shared.socket.errors(),
             events_dropped: self.shared.notices.dropped(),
             interface_enumerations: self.shared.interfaces.enumerations(),
+            refused_for_memory: self.shared.refused_for_memory.load(Ordering::Relaxed),
             tuning: &self.shared.tuning,
         })
     }

@@ -4,6 +4,7 @@ pub(crate) mod authority;
 mod handle;
 mod http;
 mod http_runtime;
+mod memory;
 mod offers;
 mod push;
 mod sessions;
@@ -13,7 +14,7 @@ mod whep;
 
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -68,6 +69,7 @@ struct Threads {
     notifier: Notifier,
     /// Disconnected once all workers have ended.
     workers_ended: mpsc::Receiver<()>,
+    _memory: Option<memory::Watch>,
 }
 
 impl Gateway {
@@ -144,17 +146,20 @@ impl Gateway {
             sinks: Default::default(),
             http: Default::default(),
             offers: Arc::default(),
+            refused_for_memory: AtomicU64::new(0),
             workers,
             closing: AtomicBool::new(false),
         };
+        let handle = Handle {
+            shared: Arc::new(shared),
+        };
         Ok(Gateway {
-            handle: Handle {
-                shared: Arc::new(shared),
-            },
             threads: Mutex::new(Some(Threads {
                 notifier,
                 workers_ended,
+                _memory: memory::Watch::start(handle.clone()),
             })),
+            handle,
         })
     }
 

@@ -1,5 +1,6 @@
 //! Offers: answered while the caller waits, or later on the callback thread.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use tokio::sync::oneshot;
 use super::Handle;
 use super::handle::{REPLY_TIMEOUT, after, overloaded};
 use crate::config::{DEFAULT_OFFER_TIMEOUT, MAX_LABEL, WhepOffer, checked_label};
-use crate::error::{Result, shutting_down};
+use crate::error::{Error, Result, Status, shutting_down};
 use crate::events::role;
 use crate::sdp::offer::Offer;
 use crate::state::{OpId, StreamId, ViewerIdentity, ViewerLimits};
@@ -108,6 +109,15 @@ impl Handle {
     /// Checks all that does not depend on the camera.
     fn check_offer(&self, offer: &WhepOffer<'_>) -> Result<Checked> {
         self.check_open()?;
+        if self.shared.tuning.is_memory_short() {
+            let refused = &self.shared.refused_for_memory;
+            refused.fetch_add(1, Ordering::Relaxed);
+            return Err(Error::new(
+                Status::Limit,
+                "the process has used most of the memory that its cgroup allows: raise that limit, or \
+                 have fewer streams and viewers",
+            ));
+        }
         if let Some(prefix) = offer.location_prefix {
             check_location_prefix(prefix)?;
         }

@@ -46,6 +46,9 @@ pub async fn run(
     Camera::new(stream, name, config).run(demand, sink).await;
 }
 
+/// A deadline that is noticed so much later says nothing of the camera.
+const LATE: Duration = Duration::from_secs(1);
+
 /// What stays the same from one attempt to the next.
 pub(super) struct Camera {
     /// For the log.
@@ -145,6 +148,8 @@ struct Attempt<'a> {
     /// When it began, and when the camera said that it plays.
     begun: Instant,
     playing: Option<Instant>,
+    /// When it was noticed too late that patience had ended.
+    pardoned: Option<Instant>,
     /// How near the camera is: it may redirect to what is no nearer.
     nearest: Option<Reach>,
     /// What is left of this turn.
@@ -193,6 +198,7 @@ impl<'a> Attempt<'a> {
             other_transport: false,
             begun: Instant::now(),
             playing: None,
+            pardoned: None,
             nearest: None,
             budget: Budget::new(TURN, std::time::Instant::now()),
             next_ports: 0,
@@ -553,8 +559,14 @@ impl<'a> Attempt<'a> {
             .fold(patience, Instant::min)
     }
 
-    /// Until when the camera is waited for.
+    /// Until when the camera is waited for; a moment longer if it went by unnoticed.
     fn patience(&self) -> Instant {
+        let pardoned = self.pardoned.map(|at| at + LATE);
+        let patience = self.unpardoned();
+        pardoned.map_or(patience, |pardoned| pardoned.max(patience))
+    }
+
+    fn unpardoned(&self) -> Instant {
         let timeouts = &self.camera.config.timeouts;
         let Some(playing) = self.playing else {
             return self.begun + timeouts.connect;
@@ -584,7 +596,13 @@ impl<'a> Attempt<'a> {
         let Camera { config, .. } = self.camera;
         let timeouts = &config.timeouts;
         let now = Instant::now();
-        if self.patience() > now {
+        let patience = self.patience();
+        if patience > now {
+            return None;
+        }
+        if now - patience > LATE {
+            // The process was stopped, or the machine asleep: what waits is read first.
+            self.pardoned = Some(now);
             return None;
         }
         if self.playing.is_none() {

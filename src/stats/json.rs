@@ -44,6 +44,7 @@ pub fn document(gateway: &GatewaySnapshot<'_>) -> Result<String> {
             send_errors: gateway.send_errors,
             events_dropped: gateway.events_dropped,
             interface_enumerations: gateway.interface_enumerations,
+            refused_for_memory: gateway.refused_for_memory,
         },
         tuning: KNOBS
             .iter()
@@ -171,6 +172,7 @@ struct Counters {
     send_errors: u64,
     events_dropped: u64,
     interface_enumerations: u64,
+    refused_for_memory: u64,
 }
 
 #[derive(Serialize)]

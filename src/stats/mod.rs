@@ -30,6 +30,8 @@ pub struct GatewaySnapshot<'a> {
     pub events_dropped: u64,
     /// How often the system was queried for its interface addresses.
     pub interface_enumerations: u64,
+    /// Offers refused because the process came near its memory limit.
+    pub refused_for_memory: u64,
     pub tuning: &'a Tuning,
 }
 

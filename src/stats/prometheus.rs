@@ -38,6 +38,11 @@ pub fn text(gateway: &GatewaySnapshot<'_>) -> String {
             "Queries of the system for its interface addresses.",
             gateway.interface_enumerations,
         ),
+        (
+            "refused_for_memory",
+            "Offers refused because the process came near the memory that its cgroup allows.",
+            gateway.refused_for_memory,
+        ),
     ] {
         out.counter(name, help);
         out.sample(name, "", value);

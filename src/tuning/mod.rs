@@ -8,7 +8,7 @@ mod limits;
 mod profile;
 mod table;
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
 
 pub use self::limits::EstimateLimits;
@@ -33,12 +33,15 @@ pub enum SrtpPolicy {
 #[derive(Debug)]
 pub struct Tuning {
     values: [AtomicI64; KNOBS.len()],
+    /// Whether the process comes near the memory that it may have.
+    memory_short: AtomicBool,
 }
 
 impl Default for Tuning {
     fn default() -> Self {
         Tuning {
             values: std::array::from_fn(|i| AtomicI64::new(KNOBS[i].default)),
+            memory_short: AtomicBool::new(false),
         }
     }
 }
@@ -162,9 +165,19 @@ impl Tuning {
         self.is_on(Key::GopCache)
     }
 
-    /// Maximum number of payload bytes that a track keeps.
+    /// Maximum number of payload bytes that a track keeps: a quarter while memory is short.
     pub fn gop_cache_bytes(&self) -> usize {
-        self.size(Key::GopCacheBytes)
+        self.size(Key::GopCacheBytes) >> if self.is_memory_short() { 2 } else { 0 }
+    }
+
+    /// Whether the process comes near the memory that it may have.
+    pub fn is_memory_short(&self) -> bool {
+        self.memory_short.load(Ordering::Relaxed)
+    }
+
+    /// Notes that it does, or no longer does.
+    pub fn set_memory_short(&self, short: bool) {
+        self.memory_short.store(short, Ordering::Relaxed);
     }
 
     /// Maximum age of what a track keeps.

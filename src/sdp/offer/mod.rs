@@ -17,8 +17,8 @@ mod section;
 /// Maximum size of an offer in bytes.
 pub const MAX_OFFER: usize = 128 * 1024;
 
-/// Maximum number of lines; browsers write about 100 per media section.
-const MAX_LINES: usize = 2048;
+/// Maximum number of lines; browsers write up to 150 per media section.
+const MAX_LINES: usize = 4096;
 
 /// Maximum length of a line in bytes; browsers write at most 300.
 const MAX_LINE: usize = 4096;

@@ -304,9 +304,9 @@ fn bad_offers_have_their_status_and_sentence() {
             "16 media sections",
         ),
         (
-            format!("{CHROMIUM}{}", "a=x\n".repeat(2000)).into(),
+            format!("{CHROMIUM}{}", "a=x\n".repeat(4096)).into(),
             Status::TooLarge,
-            "line 2049",
+            "line 4097",
         ),
         (
             format!("{CHROMIUM}a=x:{}", "x".repeat(4096)).into(),

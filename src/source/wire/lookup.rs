@@ -7,7 +7,9 @@ use std::thread;
 use tokio::sync::{Semaphore, oneshot};
 
 /// Lookups at a time. Each has a thread, for half a minute where no name server answers.
-static LOOKUPS: Semaphore = Semaphore::const_new(64);
+static LOOKUPS: Semaphore = Semaphore::const_new(256);
+/// What the system's resolver needs, with room to spare.
+const STACK: usize = 512 * 1024;
 
 /// The addresses of a host. The system's resolver cannot be canceled: a thread that nobody waits for any
 /// more ends by itself, and uses nothing of the gateway.
@@ -15,10 +17,14 @@ pub async fn lookup(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     if let Ok(address) = host.parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(address, port)]);
     }
-    let permit = LOOKUPS.acquire().await.map_err(io::Error::other)?;
+    let permit = LOOKUPS.try_acquire().map_err(|_| {
+        io::Error::other("too many DNS lookups are waiting: the name server does not answer")
+    })?;
     let name = (host.to_owned(), port);
     let (found, answer) = oneshot::channel();
-    let thread = thread::Builder::new().name("rwg-lookup".to_owned());
+    let thread = thread::Builder::new()
+        .name("rwg-lookup".to_owned())
+        .stack_size(STACK);
     let started = thread.spawn(move || {
         let _ = found.send(name.to_socket_addrs().map(Iterator::collect));
         drop(permit);
@@ -44,6 +50,6 @@ mod tests {
                 assert!(address.ip().is_loopback() && address.port() == 554);
             }
         }
-        assert!(lookup("name.invalid", 554).await.is_err());
+        assert!(lookup("no name", 554).await.is_err());
     }
 }
