@@ -379,7 +379,7 @@ impl Soak {
         if is_long {
             limit("loss in percent", loss, 0.1);
             limit("latency p95 in ms", latency, f64::max(100.0, 3.0 * control));
-            // The allocator takes a while to settle.
+            // A few minutes cannot tell growth from an allocator that settles.
             for row in rows.iter().filter(|_| minutes >= SETTLED) {
                 let what = format!("growth in 30 days of {}", row.name);
                 limit(&what, row.certain, row.limit);
