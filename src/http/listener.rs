@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -28,6 +28,8 @@ const MAX_HEAD: usize = 16 * 1024;
 const MAX_FIELDS: usize = 64;
 /// Pause when the system has no more sockets.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+/// It is told no more often than this: each descriptor that comes free may end it for a moment.
+const TELL_PAUSE: Duration = Duration::from_secs(60);
 
 /// Binds a listener and serves it on `runtime` until that ends. Returns its address.
 pub fn listen(gateway: Handle, options: HttpOptions, runtime: &Runtime) -> Result<SocketAddr> {
@@ -84,18 +86,15 @@ async fn accept(
     site: Arc<Site>,
     connections: Arc<Connections>,
 ) {
-    let mut failing = false;
+    let mut told: Option<Instant> = None;
     loop {
         let (stream, peer) = match listener.accept().await {
-            Ok(accepted) => {
-                failing = false;
-                accepted
-            }
+            Ok(accepted) => accepted,
             Err(error) => {
-                if !failing {
+                if told.is_none_or(|at| at.elapsed() >= TELL_PAUSE) {
                     log::warn!("HTTP: cannot accept connections: {error}");
+                    told = Some(Instant::now());
                 }
-                failing = true;
                 connections.make_room();
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
