@@ -112,6 +112,7 @@ fn allocations(viewer: &ViewerConfig, viewers: usize) -> (u64, usize) {
                 },
                 variants: &[],
                 cameras: &[],
+                late: false,
             };
             // Twice, so that what the pacer held back goes out.
             for later in [Duration::ZERO, Duration::from_millis(39)] {
@@ -177,6 +178,7 @@ fn none_per_packet_while_the_path_is_measured() {
             },
             variants: &[],
             cameras: &[],
+            late: false,
         };
         let mut io = Io {
             now,

@@ -81,7 +81,11 @@ fn nothing_is_left_of_what_came_and_went() {
     let cameras = cameras(&["cam"]);
     let gateway = Gateway::new(Config {
         // What the stream itself keeps is soon at its limit.
-        tuning: vec![(Key::GopCacheMs, 100), (Key::WorkerThreads, 2)],
+        tuning: vec![
+            (Key::GopCacheMs, 100),
+            (Key::WorkerThreads, 2),
+            (Key::MaxWorkerLoadPercent, 0),
+        ],
         ..Config::default()
     })
     .unwrap();

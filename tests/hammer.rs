@@ -85,7 +85,7 @@ fn sixteen_threads_call_everything_at_once() {
                 gateway: Arc::clone(&known),
                 counts: Arc::clone(&counts),
             })),
-            tuning: vec![(Key::WorkerThreads, 2)],
+            tuning: vec![(Key::WorkerThreads, 2), (Key::MaxWorkerLoadPercent, 0)],
             ..Config::default()
         })
         .unwrap(),

@@ -143,10 +143,10 @@ impl Receiver {
             if (1..BATCH_SIZE).contains(&last) {
                 return false;
             }
-            if budget.is_spent() {
+            budget.spend(1, 0);
+            if budget.is_step_over() && !budget.goes_on(Instant::now()) {
                 return true;
             }
-            budget.spend(1, 0);
             match self.receive() {
                 Ok(()) => self.errors = 0,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,

@@ -39,6 +39,11 @@ pub trait Tracks {
     /// Called once per leg that has something to do, never per packet.
     fn media(&self, stream: StreamId) -> Option<Media<'_>>;
 
+    /// Whether the worker has more to do than time, so that what waits for long is left out.
+    fn is_late(&self) -> bool {
+        false
+    }
+
     /// The variants of a stream, best first, itself included; empty if it has none.
     ///
     /// Called when a viewer's variant is decided on, never per packet.

@@ -327,10 +327,14 @@ impl Session {
             self.legs.iter_mut().for_each(Leg::rest);
             return None;
         };
+        let late = tracks.is_late();
         let mut due = None;
         let mut pumped = false;
         for leg in self.legs.iter_mut().filter(|leg| which(leg)) {
             let media = tracks.media(leg.stream());
+            if late && let Some(track) = media.and_then(|media| media.track(leg.kind())) {
+                leg.shed(track.ring(), egress.now());
+            }
             leg.pump(media, &mut egress);
             due = earliest(due, leg.due());
             pumped |= media.is_some();

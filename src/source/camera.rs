@@ -88,6 +88,7 @@ fn trust(options: &PullOptions) -> Result<Trust> {
 
 #[cfg(test)]
 mod tests {
+    use super::Transport::{Auto, Http, Multicast, Tcp, Udp};
     use super::*;
 
     #[test]
@@ -103,7 +104,6 @@ mod tests {
                 .map(|config| config.transport)
                 .map_err(|e| e.status())
         };
-        use Transport::{Auto, Http, Multicast, Tcp, Udp};
         for asked in [Auto, Tcp, Udp, Multicast, Http] {
             assert_eq!(transport("rtsp://cam/", asked), Ok(asked));
         }

@@ -257,8 +257,8 @@ pub(super) fn exceeds_share(url: &CameraUrl) -> Error {
     Error::new(
         Status::Camera,
         format!(
-            "camera {} sends more small packets than can be taken beside the other streams: check that \
-             its URL leads to a camera, and restart the camera",
+            "reading camera {} takes more time than it may beside the other streams: it sends very many \
+             small packets, or this machine is too slow for it; check that its URL leads to a camera",
             url.authority()
         ),
     )

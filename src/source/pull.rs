@@ -19,7 +19,7 @@ use super::rtp::Order;
 use super::rtsp::{Answer, Client, Event, Failure, Lower, Wanted};
 use super::tracks::{REORDER, Tracks};
 use super::url::endpoint;
-use super::wire::{Connection, Group, NotTrusted, Ports, Reach, Read, TooNear};
+use super::wire::{Connection, Group, NotTrusted, Ports, Reach, Read, TooNear, is_near};
 use super::{CameraConfig, Demand, Sink, TURN, failure};
 use crate::budget::Budget;
 use crate::config::Transport;
@@ -101,17 +101,13 @@ impl Camera {
             let (error, retry_in) = match still {
                 Some((error, until)) => (error, until - Instant::now()),
                 None => {
-                    let (error, live, other_transport) = Attempt::new(self).run(sink).await;
+                    let (error, ended, other_transport) = Attempt::new(self).run(sink).await;
                     if other_transport && self.config.transport == Transport::Auto {
                         self.config.by_udp.fetch_xor(true, Ordering::Relaxed);
                         if !std::mem::replace(&mut changed, true) {
                             continue;
                         }
                     }
-                    let ended = match (super::retry::is_refusal(&error), live) {
-                        (true, _) => Ended::Refused,
-                        (false, live) => Ended::Broken { live },
-                    };
                     let retry_in = backoff.delay(ended, random);
                     if ended == Ended::Refused {
                         let until = Instant::now() + retry_in;
@@ -150,6 +146,8 @@ struct Attempt<'a> {
     playing: Option<Instant>,
     /// When it was noticed too late that patience had ended.
     pardoned: Option<Instant>,
+    /// It was given up because it took too much.
+    exceeded: bool,
     /// How near the camera is: it may redirect to what is no nearer.
     nearest: Option<Reach>,
     /// What is left of this turn.
@@ -199,15 +197,15 @@ impl<'a> Attempt<'a> {
             begun: Instant::now(),
             playing: None,
             pardoned: None,
+            exceeded: false,
             nearest: None,
             budget: Budget::new(TURN, std::time::Instant::now()),
             next_ports: 0,
         }
     }
 
-    /// Returns why it ended, for how long the stream had been live, and whether another transport may do
-    /// better.
-    async fn run(mut self, sink: &mut impl Sink) -> (Error, Option<Duration>, bool) {
+    /// Returns why and how it ended, and whether another transport may do better.
+    async fn run(mut self, sink: &mut impl Sink) -> (Error, Ended, bool) {
         let error = self.serve(sink).await;
         self.tell_quirks(sink);
         if let Some(method) = self.client.hung_up_on() {
@@ -218,7 +216,12 @@ impl<'a> Attempt<'a> {
         }
         let live = self.tracks.as_ref().and_then(Tracks::live_since);
         let live = live.map(|since| Instant::from_std(since).elapsed());
-        (error, live, self.other_transport)
+        let ended = match super::retry::is_refusal(&error) {
+            true => Ended::Refused,
+            false if self.exceeded => Ended::Exceeded,
+            false => Ended::Broken { live },
+        };
+        (error, ended, self.other_transport)
     }
 
     async fn serve(&mut self, sink: &mut impl Sink) -> Error {
@@ -262,6 +265,7 @@ impl<'a> Attempt<'a> {
             if !self.budget.goes_on(now.into_std()) {
                 let allowance = sink.overran(self.budget.began());
                 if sink.exceeds_share() {
+                    self.exceeded = true;
                     return failure::exceeds_share(&self.camera.config.url);
                 }
                 tokio::task::yield_now().await;
@@ -344,6 +348,7 @@ impl<'a> Attempt<'a> {
                 }
                 Event::SetUp(track, answer) => {
                     self.set_up.push(track);
+                    self.note_source(answer.source);
                     if self.camera.config.transport == Transport::Multicast {
                         self.join(track, &answer)?;
                     } else if let Some((_, ports)) =
@@ -373,6 +378,25 @@ impl<'a> Attempt<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Says so if the camera announces media from where none is taken.
+    fn note_source(&self, source: Option<IpAddr>) {
+        let peer = self
+            .connection
+            .as_ref()
+            .map(|connection| connection.addresses().1);
+        if let (Some(source), Some(peer)) = (source, peer)
+            && !self.ports.is_empty() | (self.camera.config.transport == Transport::Multicast)
+            && !is_near(peer, source)
+        {
+            let Camera { stream, name, .. } = self.camera;
+            log::warn!(
+                stream = stream.0, stream_name = &**name;
+                "stream \"{name}\": the camera says that it sends from {source}, which is in another \
+                 network: nothing is taken from there; use TCP"
+            );
+        }
     }
 
     fn failed(&self, failure: Failure) -> Error {

@@ -22,6 +22,8 @@ const REFUSED_LONGEST: Duration = Duration::from_secs(15 * 60);
 pub(super) enum Ended {
     /// The camera refused user or password.
     Refused,
+    /// It took more than its share of the worker, and was given up.
+    Exceeded,
     /// Anything else; how long it had been live, if it was.
     Broken { live: Option<Duration> },
 }
@@ -38,6 +40,7 @@ pub(super) struct Backoff {
     longest: Duration,
     next: Duration,
     refused: Duration,
+    exceeded: Duration,
     /// There was an attempt at once, and no stable connection since.
     tried_at_once: bool,
 }
@@ -50,6 +53,7 @@ impl Backoff {
             longest,
             next: shortest,
             refused: REFUSED,
+            exceeded: shortest,
             tried_at_once: false,
         }
     }
@@ -61,6 +65,11 @@ impl Backoff {
                 let base = self.refused.max(self.shortest);
                 self.refused = (self.refused * 2).min(REFUSED_LONGEST);
                 base
+            }
+            // However well it behaved between: it may know when it is forgiven.
+            Ended::Exceeded => {
+                self.exceeded = (self.exceeded * 2).min(self.longest);
+                self.exceeded
             }
             Ended::Broken { live } => {
                 self.refused = REFUSED;
@@ -128,6 +137,16 @@ mod tests {
         assert!(*seen.last().unwrap() <= Duration::from_millis(1200));
         assert!(seen.len() > 200, "{}", seen.len());
         backoff().delay(NEVER_LIVE, u64::MAX);
+    }
+
+    #[test]
+    fn what_took_too_much_waits_longer_each_time_however_long_it_was_live() {
+        let mut backoff = backoff();
+        for seconds in [2, 4, 8, 16, 30, 30] {
+            backoff.delay(live(2 * STABLE), 0);
+            let delay = backoff.delay(Ended::Exceeded, 0);
+            assert_eq!(delay, Duration::from_secs(seconds) * 4 / 5);
+        }
     }
 
     #[test]

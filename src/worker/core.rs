@@ -1,34 +1,36 @@
 //! The state of a worker and its central operations: commands, stream states, and the media path.
 
 use std::cell::RefCell;
-use std::collections::{HashMap, VecDeque};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
 use super::command::{Command, WorkerContext};
-use super::fan_out::{FanOut, PORTION, Pass};
+use super::fan_out::FanOut;
 use super::held_sound::{HeldSound, Wait};
-use super::load::{Load, Spent};
+use super::load::Load;
 use super::log_lines;
-use super::session_io::{StreamTracks, session_io};
-use super::shares::{self, Behind};
-use super::slots::{Slots, Viewer};
+use super::shares::Behind;
+use super::slots::Slots;
 use super::stream::Arrived;
 use super::streams::Streams;
-use crate::budget::Allowance;
-use crate::error::{Error, Result, Status, panicked, shutting_down};
+use crate::budget::{Allowance, Budget};
+use crate::error::{Error, Status, panicked, shutting_down};
 use crate::events::{Notice, StreamEvent};
 use crate::media::{AccessUnit, MediaKind, TrackInfo};
-use crate::session::{SendBuffer, Tracks};
-use crate::state::{SessionInfo, StreamId, StreamIdentity, StreamInfo, StreamState, Warning};
-use crate::stats::{Costs, StreamSnapshot, WorkerSnapshot};
-use crate::worker::registry::{no_session, no_stream};
+use crate::session::SendBuffer;
+use crate::state::{StreamId, StreamIdentity, StreamState, Warning};
+use crate::stats::Costs;
+use crate::worker::registry::no_session;
 
-/// How long offers that waited for media are answered in one turn; the last that begins in it ends it.
-const ANSWERS_TIME: Duration = Duration::from_millis(1);
+/// What offers that waited for media take in one turn.
+const ANSWERS: Allowance = Allowance {
+    time: Duration::from_millis(1),
+    items: 64,
+    bytes: usize::MAX,
+};
 /// How often streams that get no media return memory.
 const TIDY_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -37,20 +39,20 @@ pub struct Core {
     pub(super) context: WorkerContext,
     pub(super) streams: Streams,
     pub(super) viewers: Slots,
-    fan_out: FanOut,
+    pub(super) fan_out: FanOut,
     /// Streams whose sources do not get through.
-    behind: Behind,
+    pub(super) behind: Behind,
     /// How busy the worker is.
     pub(super) load: Load,
     /// Time that sources took which do not get through.
-    greedy: Duration,
+    pub(super) greedy: Duration,
     /// When streams that get no media return memory.
     tidy_due: Option<Instant>,
     /// Streams that have media for the offers that wait for it.
     pub(super) answering: VecDeque<StreamId>,
     pub(super) held_sound: HeldSound,
     /// Wakes the worker's loop because a deadline has moved closer.
-    rearmed: Rc<Notify>,
+    pub(super) rearmed: Rc<Notify>,
     pub(super) buffer: Box<SendBuffer>,
     pub(super) costs: Costs,
 }
@@ -150,7 +152,7 @@ impl Core {
                 let _ = reply.send(());
             }
             Command::Snapshot(reply) => {
-                let _ = reply.send(core.borrow().snapshot(now));
+                let _ = reply.send(core.borrow_mut().snapshot(now));
             }
             Command::TuningChanged => {
                 let core = &mut *core.borrow_mut();
@@ -293,49 +295,6 @@ impl Core {
             })));
     }
 
-    fn stream_info(&self, id: StreamId, now: Instant) -> Result<StreamInfo> {
-        let entry = self.streams.get(id).ok_or_else(|| no_stream(id))?;
-        #[cfg(any(test, feature = "test-panic"))]
-        crate::test_panic::injected(entry.stream.name(), crate::test_panic::COMMAND);
-        Ok(entry.stream.info(now))
-    }
-
-    fn session_info(&self, viewer: &Viewer, now: Instant) -> SessionInfo {
-        viewer.info(now, self.held_back(viewer, &viewer.session.quality()))
-    }
-
-    fn snapshot(&self, now: Instant) -> WorkerSnapshot {
-        let mut streams: HashMap<StreamId, StreamSnapshot> = self
-            .streams
-            .iter()
-            .map(|(id, entry)| {
-                let mut snapshot = entry.stream.snapshot(id, now);
-                snapshot.sinks = entry.sinks.info().collect();
-                snapshot.sink_frames_dropped = entry.sinks.frames_dropped();
-                (id, snapshot)
-            })
-            .collect();
-        let viewers = self.viewers.iter();
-        let sessions: Vec<_> = viewers
-            .map(|viewer| (viewer.id, self.session_info(viewer, now)))
-            .collect();
-        for (_, session) in &sessions {
-            if let Some(stream) = streams.get_mut(&session.stream) {
-                stream.totals.add(session);
-                stream.shown.add(&session.quality);
-            }
-        }
-        WorkerSnapshot {
-            index: self.context.index,
-            busy: busy(),
-            load_percent: self.load.percent(),
-            refused: self.load.refusals(),
-            costs: self.costs,
-            streams: streams.into_values().collect(),
-            sessions,
-        }
-    }
-
     pub(super) fn live(
         &mut self,
         id: StreamId,
@@ -378,6 +337,7 @@ impl Core {
 
     /// Answers offers that waited for media, one at least, as far as the time of a turn goes.
     pub(super) fn answer_waiting(&mut self, now: Instant) {
+        let mut budget = Budget::new(ANSWERS, now);
         while let Some(&id) = self.answering.front() {
             let live = self.streams.media(id).is_some();
             let request = live.then(|| self.streams.take_waiting(id)).flatten();
@@ -390,7 +350,8 @@ impl Core {
                     }
                 }
             }
-            if now.elapsed() >= ANSWERS_TIME {
+            budget.spend(1, 0);
+            if !budget.goes_on(Instant::now()) {
                 break;
             }
         }
@@ -431,6 +392,9 @@ impl Core {
         more: bool,
     ) {
         let begun = Instant::now();
+        if self.load.is_due(begun) {
+            self.sample_load(begun);
+        }
         let Some(entry) = self.streams.get_mut(id) else {
             return;
         };
@@ -478,54 +442,6 @@ impl Core {
         self.send_to_audience(id, arrival, packetized, timed);
     }
 
-    /// The turn of a stream's source ended before it was through. Returns what its next turn may take.
-    pub(super) fn overran(&mut self, id: StreamId, began: Instant, now: Instant) -> Allowance {
-        let shares = self.streams.iter().map(|(_, entry)| &entry.stream.share);
-        let behind = self.behind.count(now, shares);
-        let others = behind.saturating_sub(1);
-        if let Some(entry) = self.streams.get_mut(id) {
-            let share = &mut entry.stream.share;
-            let taken = share.overran(began, now, others);
-            if share.exceeds() {
-                self.greedy += taken;
-            }
-        }
-        shares::turn(others)
-    }
-
-    /// Measures how busy the worker is. Called while media comes: without any, it is not.
-    pub(super) fn sample_load(&mut self, now: Instant) {
-        let spent = Spent {
-            busy: busy(),
-            greedy: self.greedy,
-            delivered: self.costs.media.deliver(),
-        };
-        self.load.sample(now, spent, self.viewers.iter().count());
-    }
-
-    /// Fails with `Limit` if the worker has no time for a newcomer.
-    pub(super) fn check_load(&mut self, now: Instant) -> Result<()> {
-        let Some(most) = self.context.tuning.max_worker_load() else {
-            return Ok(());
-        };
-        if self.load.is_due(now) {
-            self.sample_load(now);
-        }
-        let percent = self.load.percent();
-        if percent < most {
-            return Ok(());
-        }
-        self.load.refused();
-        Err(Error::new(
-            Status::Limit,
-            format!(
-                "the worker of this stream is busy for {percent} % of its time, and takes no newcomers \
-                 from {most} % on (max_worker_load_percent), so that those who watch lose nothing: try \
-                 again later, or use more worker_threads"
-            ),
-        ))
-    }
-
     /// Takes a keyframe that no camera sent into the ring. It is sent with the access unit that follows.
     pub(super) fn opening(&mut self, id: StreamId, unit: &AccessUnit<'_>) {
         let Some(entry) = self.streams.get_mut(id) else {
@@ -543,145 +459,4 @@ impl Core {
             self.reconsider(&audience, Instant::now());
         }
     }
-
-    /// Starts sending what is new of a stream to the sessions that want it.
-    pub(super) fn send_to_audience(
-        &mut self,
-        id: StreamId,
-        arrival: Option<Instant>,
-        now: Instant,
-        timed: bool,
-    ) {
-        let audience = self.streams.audience(id).len();
-        if audience == 0 {
-            return;
-        }
-        if let Some(entry) = self.streams.get_mut(id) {
-            entry.stream.hold.sent();
-            self.held_sound.sent(id);
-        }
-        match self.fan_out.begin(id, audience, arrival) {
-            Some(pass) => {
-                let time = self.send_portion(pass, now, timed);
-                if let Some(entry) = self.streams.get_mut(id) {
-                    entry.stream.share.delivered(time);
-                }
-            }
-            None => self.rearmed.notify_one(),
-        }
-    }
-
-    /// Sends the sound that has waited long enough.
-    pub(super) fn send_held_sound(&mut self, now: Instant) {
-        let Core {
-            held_sound,
-            streams,
-            ..
-        } = self;
-        let hold = |id| Some(&streams.get(id)?.stream.hold);
-        let due: Vec<StreamId> = std::iter::from_fn(|| held_sound.pop_due(now, hold)).collect();
-        for id in due {
-            self.send_to_audience(id, None, now, false);
-        }
-    }
-
-    /// Continues the next pending pass, if any. Call after the viewers' datagrams have been read.
-    pub fn fan_out(&mut self) {
-        self.fan_out.turn_begins();
-        if let Some(pass) = self.fan_out.next() {
-            self.send_portion(pass, Instant::now(), false);
-        }
-    }
-
-    /// Whether a pass is pending.
-    pub fn is_fanning_out(&self) -> bool {
-        self.fan_out.is_pending()
-    }
-
-    /// Sends new packets to some of a stream's viewers; returns the time that it took. `timed`: measure the
-    /// time spent in system calls.
-    fn send_portion(&mut self, mut pass: Pass, now: Instant, timed: bool) -> Duration {
-        let Core {
-            context,
-            streams,
-            viewers,
-            buffer,
-            costs,
-            ..
-        } = self;
-        let tracks = StreamTracks::new(streams, pass.stream);
-        if tracks.media(pass.stream).is_none() {
-            return Duration::ZERO;
-        }
-        let audience = streams.audience(pass.stream);
-        let mut io = session_io(context, &tracks, buffer, now, timed);
-        let due_before = viewers.next_due();
-        let mut broken = Vec::new();
-        let pushed = streams.is_pushed(pass.stream);
-        let mut keyframes_wanted = Vec::new();
-        let mut changed = Vec::new();
-        while pass.left > 0 && io.transmit.packets < PORTION {
-            pass.left -= 1;
-            let Some(&slot) = audience.get(pass.left) else {
-                continue;
-            };
-            let Some(viewer) = viewers.get_mut(slot) else {
-                continue;
-            };
-            let send = AssertUnwindSafe(|| {
-                #[cfg(any(test, feature = "test-panic"))]
-                crate::test_panic::injected(streams.name(pass.stream), crate::test_panic::SESSION);
-                viewer.session.send(pass.stream, &mut io)
-            });
-            let sent = catch_unwind(send);
-            let quality = viewer.session.poll_quality();
-            if pushed {
-                while let Some(stream) = viewer.session.poll_keyframe_request() {
-                    if !keyframes_wanted.contains(&stream) {
-                        keyframes_wanted.push(stream);
-                    }
-                }
-            }
-            match sent {
-                Ok(due) => {
-                    viewers.arm(slot, due);
-                    changed.extend(quality.map(|quality| (slot, quality)));
-                }
-                Err(_) => broken.push(slot),
-            }
-        }
-        let outbox = io.transmit;
-        let (count, packets) = (audience.len(), outbox.packets);
-        let sent = Instant::now();
-        let time = sent.saturating_duration_since(now);
-        costs.media.delivered(time, outbox.timed);
-        if let Some(entry) = streams.get_mut(pass.stream) {
-            entry.stream.costs.delivered(time, outbox.timed);
-            if pass.left == 0 {
-                entry.stream.delivered(pass.arrival, sent);
-            }
-        }
-        self.fan_out.portion_sent(pass, count, packets);
-        if self.fan_out.is_pending() || self.viewers.next_due() != due_before {
-            self.rearmed.notify_one();
-        }
-        for (slot, quality) in changed {
-            self.tell_quality(slot, quality);
-        }
-        for slot in broken {
-            self.fail_viewer(slot, panicked("this session"));
-        }
-        for stream in keyframes_wanted {
-            self.request_keyframe(stream, now);
-        }
-        time
-    }
-}
-
-/// Time that this worker was busy.
-fn busy() -> Duration {
-    let runtime = tokio::runtime::Handle::try_current();
-    runtime.map_or(Duration::ZERO, |runtime| {
-        runtime.metrics().worker_total_busy_duration(0)
-    })
 }

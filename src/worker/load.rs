@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 const SAMPLE: Duration = Duration::from_millis(250);
 /// What an earlier sample still counts beside a new one: most of it after a moment, little after seconds.
 const MEMORY: f32 = 0.75;
+/// How often it is said that there is no time.
+const COMPLAINT_INTERVAL: Duration = Duration::from_secs(60);
 
 /// What a worker has spent since it began.
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,6 +37,7 @@ pub struct Load {
     newcomers: usize,
     /// Newcomers that were refused.
     refused: u64,
+    complained: Option<Instant>,
 }
 
 impl Load {
@@ -75,6 +78,17 @@ impl Load {
         let viewers = (self.viewers + self.newcomers) as f32;
         let expected = self.rest + self.each.unwrap_or_default() * viewers;
         (self.busy.max(expected) * 100.0) as u32
+    }
+
+    /// Whether it is time to say again that there is no time.
+    pub fn may_complain(&mut self, now: Instant) -> bool {
+        let due = self
+            .complained
+            .is_none_or(|at| now.saturating_duration_since(at) >= COMPLAINT_INTERVAL);
+        if due {
+            self.complained = Some(now);
+        }
+        due
     }
 
     /// A viewer is taken in.

@@ -35,6 +35,10 @@ impl Tracks for StreamTracks<'_> {
         }
     }
 
+    fn is_late(&self) -> bool {
+        self.streams.late
+    }
+
     fn variants(&self, stream: StreamId) -> &[StreamId] {
         let entry = self.streams.get(stream);
         entry.map_or(&[], |entry| &entry.stream.variants)

@@ -31,6 +31,8 @@ pub struct Share {
     delivered: Duration,
     /// It had more than its share so many times in a row.
     exceeded: u32,
+    /// What it took of the last window.
+    last: f32,
 }
 
 impl Share {
@@ -56,6 +58,7 @@ impl Share {
         if window >= WINDOW {
             let share = self.taken.as_secs_f32() / window.as_secs_f32();
             let most = (MOST / (1 + others) as f32).max(LEAST);
+            self.last = share;
             self.exceeded = match share > most {
                 true => self.exceeded + 1,
                 false => 0,
@@ -71,13 +74,18 @@ impl Share {
             .is_some_and(|since| now.saturating_duration_since(since) < 2 * WINDOW)
     }
 
-    /// Whether it took more than its share the last time that was measured.
-    pub fn exceeds(&self) -> bool {
-        self.exceeded > 0
+    /// Whether it takes more than an equal part, where there are so many streams.
+    pub fn is_greedy(&self, now: Instant, streams: usize) -> bool {
+        let window = self
+            .window
+            .map(|since| now.saturating_duration_since(since));
+        let this = window.filter(|&window| window >= COUNTED);
+        let this = this.map(|window| self.taken.as_secs_f32() / window.as_secs_f32());
+        this.unwrap_or_default().max(self.last) > 1.0 / streams.max(1) as f32
     }
 
     /// Whether it has taken more than its share for seconds.
-    pub fn is_exceeded(&self) -> bool {
+    pub fn is_given_up(&self) -> bool {
         self.exceeded >= PATIENCE
     }
 }
@@ -128,7 +136,7 @@ mod tests {
             now += TURN_TIME;
             share.delivered(delivered);
             share.overran(began, now, others);
-            if share.is_exceeded() {
+            if share.is_given_up() {
                 return Some(now - start);
             }
         }
@@ -156,6 +164,20 @@ mod tests {
     }
 
     #[test]
+    fn what_is_taken_beyond_an_equal_part_is_greedy() {
+        let mut share = Share::default();
+        let mut now = Instant::now();
+        for turn in 0..2000 {
+            share.overran(now, now + TURN_TIME, 0);
+            now += 3 * TURN_TIME;
+            let greedy = [2, 4, 5].map(|streams| share.is_greedy(now, streams));
+            if turn > 60 {
+                assert_eq!(greedy, [false, true, true], "{turn}");
+            }
+        }
+    }
+
+    #[test]
     fn a_burst_is_forgiven() {
         let mut share = Share::default();
         let mut now = Instant::now();
@@ -169,7 +191,7 @@ mod tests {
             }
             now += Duration::from_secs(3);
         }
-        assert!(!share.is_exceeded());
+        assert!(!share.is_given_up());
     }
 
     #[test]

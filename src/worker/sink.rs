@@ -110,8 +110,10 @@ impl Sink for StreamSink {
 
     fn exceeds_share(&mut self) -> bool {
         let mut core = self.core.borrow_mut();
+        // Alone on its worker it harms nobody.
+        let alone = core.streams.iter().count() <= 1;
         let entry = core.streams.get_mut(self.stream);
-        entry.is_some_and(|entry| entry.stream.exceeds_share())
+        !alone && entry.is_some_and(|entry| entry.stream.exceeds_share())
     }
 }
 

@@ -1,25 +1,27 @@
 //! One camera: its state, its tracks, its viewers, and the offers that wait for it.
 
+mod info;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::held_sound::Hold;
 use super::shares::Share;
-use crate::error::{Error, Status};
+use crate::error::Error;
 use crate::media::{AccessUnit, Codec, MediaKind, RateMeter, RingLimits, Track, TrackInfo};
 use crate::random;
 use crate::session::Media;
 use crate::sinks::Newest;
 use crate::source::Quirks;
-use crate::state::{StreamId, StreamIdentity, StreamInfo, StreamState, Warning, WarningKind};
-use crate::stats::{Latency, MediaCosts, Shown, StreamSnapshot, Totals};
+use crate::state::{StreamId, StreamIdentity, StreamState, Warning, WarningKind};
+use crate::stats::{Latency, MediaCosts, Totals};
 use crate::tuning::Tuning;
 
 /// The host is not asked for a keyframe more often: an encoder that makes them all the time helps
 /// nobody.
 pub const KEYFRAME_REQUEST_INTERVAL: Duration = Duration::from_secs(1);
-/// A stream without a video frame for this long has no bit rate.
-const SILENT: Duration = Duration::from_secs(4);
 /// Audio packets that are kept, for viewers whose send was delayed: more than a second.
 const AUDIO_PACKETS: usize = 64;
 
@@ -172,7 +174,7 @@ impl Stream {
     /// Whether its source has taken more than its share of the worker for so long that it is given up,
     /// which is counted.
     pub fn exceeds_share(&mut self) -> bool {
-        let exceeded = self.share.is_exceeded();
+        let exceeded = self.share.is_given_up();
         if exceeded {
             self.share = Share::default();
             self.counters.given_up += 1;
@@ -292,17 +294,6 @@ impl Stream {
     /// What failed before says nothing about the next attempt.
     pub fn forget_error(&mut self) {
         self.error = None;
-    }
-
-    /// Codecs and size, for the log.
-    pub fn describe_media(&self) -> String {
-        let tracks = [&self.video, &self.audio].into_iter().flatten();
-        let codecs: Vec<&str> = tracks.map(|t| t.info().codec.encoding_name()).collect();
-        let codecs = codecs.join(", ");
-        match self.dimensions {
-            (0, 0) => codecs,
-            (width, height) => format!("{width}x{height}, {codecs}"),
-        }
     }
 
     /// Why the last attempt failed.
@@ -458,64 +449,6 @@ impl Stream {
             track.ring_mut().set_limits(limits);
         }
     }
-
-    /// The current state for metrics; `totals` without the stream's current viewers.
-    pub fn snapshot(&self, id: StreamId, now: Instant) -> StreamSnapshot {
-        let tracks = [&self.video, &self.audio].into_iter().flatten();
-        StreamSnapshot {
-            id,
-            pushed: self.pushed,
-            info: self.info(now),
-            totals: self.gone,
-            shown: Shown::default(),
-            sinks: Vec::new(),
-            sink_frames_dropped: 0,
-            given_up: self.counters.given_up,
-            memory: tracks.map(|track| track.ring().memory()).sum(),
-            costs: self.costs,
-            latency: self.latency.figures(now),
-        }
-    }
-
-    /// The stream at this moment.
-    pub fn info(&self, now: Instant) -> StreamInfo {
-        let counters = &self.counters;
-        StreamInfo {
-            identity: self.identity.clone(),
-            variants: self.variants.clone(),
-            state: self.state,
-            status: self.error.as_ref().map_or(Status::Ok, Error::status),
-            message: self
-                .error
-                .as_ref()
-                .map_or(String::new(), |e| e.message().to_owned()),
-            warning: self.warning().cloned(),
-            video_codec: self.video.as_ref().map(|track| track.info().codec),
-            audio_codec: self.audio.as_ref().map(|track| track.info().codec),
-            width: self.dimensions.0,
-            height: self.dimensions.1,
-            sessions: self.viewers.len() as u32,
-            reconnects: counters.reconnects,
-            bytes: counters.bytes,
-            packets_lost: counters.lost,
-            frames: counters.frames,
-            keyframes: counters.keyframes,
-            frames_dropped: counters.dropped,
-            keyframe_requests: counters.keyframe_requests,
-            quirks: self
-                .quirks
-                .iter()
-                .map(|(quirk, times)| (quirk.name(), times))
-                .collect(),
-            bitrate_bps: match counters.last_media {
-                Some(at) if now.saturating_duration_since(at) < SILENT => self.rate.bitrate(),
-                _ => 0,
-            },
-            since_last_media: counters
-                .last_media
-                .map(|at| now.saturating_duration_since(at)),
-        }
-    }
 }
 
 fn rare_keyframes() -> Warning {
@@ -566,237 +499,5 @@ pub fn video_limits(tuning: &Tuning) -> RingLimits {
         keep_gop: tuning.gop_cache(),
         bytes: tuning.gop_cache_bytes(),
         duration,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::media::testing::{h265_sets, sets, unit};
-    use crate::state::WarningKind;
-    use crate::tuning::Key;
-
-    fn named(name: &str) -> StreamIdentity {
-        StreamIdentity {
-            name: name.into(),
-            label: None,
-            user_data: 0,
-        }
-    }
-
-    #[test]
-    fn a_warning_lasts_while_the_stream_is_live() {
-        let warning = |kind, message: &str| {
-            let message = message.to_owned();
-            Some(Warning { kind, message })
-        };
-        let b_frames = |rate| warning(WarningKind::BFrames, rate);
-        let (video, audio) = (MediaKind::Video, MediaKind::Audio);
-        let now = Instant::now();
-        let mut stream = Stream::new(named("door"));
-        stream.enter(StreamState::Live, None, now);
-        assert!(stream.warn(audio, warning(WarningKind::Audio, "MP2")));
-        assert!(stream.warn(video, b_frames("8.3")));
-        assert!(!stream.warn(video, b_frames("8.4")), "figures are no news");
-        assert_eq!(stream.info(now).warning, b_frames("8.4"));
-        assert!(stream.warn(video, None));
-        assert_eq!(stream.info(now).warning, warning(WarningKind::Audio, "MP2"));
-        stream.enter(StreamState::Retrying, None, now);
-        assert_eq!(stream.info(now).warning, None);
-        stream.enter(StreamState::Live, None, now);
-        assert_eq!(stream.info(now).warning, None, "it may be gone");
-    }
-
-    #[test]
-    fn an_outage_lasts_from_live_to_live() {
-        use StreamState::{Connecting, Idle, Live, Retrying};
-        let mut stream = Stream::new(named("door"));
-        let begun = Instant::now();
-        let mut enter = |state, seconds| {
-            let change = stream.enter(state, None, begun + Duration::from_secs(seconds));
-            change.and_then(|change| change.outage)
-        };
-        let outages = [
-            enter(Live, 1),
-            enter(Retrying, 11),
-            enter(Connecting, 12),
-            enter(Retrying, 13),
-            enter(Connecting, 15),
-            enter(Live, 21),
-            // Disconnected because nobody watched: no outage.
-            enter(Idle, 30),
-            enter(Connecting, 40),
-            enter(Live, 41),
-        ];
-        let mut expected = [None; 9];
-        expected[5] = Some(Duration::from_secs(10));
-        assert_eq!(outages, expected);
-    }
-
-    #[test]
-    fn nack_history_is_as_long_as_the_knobs_say() {
-        let tuning = Tuning::default();
-        let mut stream = Stream::new(named("door"));
-        let video = TrackInfo::video(sets());
-        stream.live(Some(video), None, &tuning);
-        let keyframe = unit(&[[0x65, 1, 2, 3]]);
-        let mut now = Instant::now();
-        let mut kept = |packets, milliseconds| {
-            tuning.set(Key::NackHistoryPackets, packets).unwrap();
-            tuning.set(Key::NackHistoryMs, milliseconds).unwrap();
-            stream.tuning_changed(&tuning);
-            for _ in 0..100 {
-                now += Duration::from_millis(40);
-                let picture = AccessUnit {
-                    data: &keyframe,
-                    timestamp: 0,
-                    arrival: now,
-                    captured: None,
-                };
-                stream.media_arrived(MediaKind::Video, &picture, 0);
-            }
-            let ring = stream.video.as_ref().unwrap().ring();
-            let times = (ring.start()..ring.end()).filter_map(|n| Some(ring.packet(n)?.arrival));
-            (times.clone().count(), now - times.min().unwrap())
-        };
-        let (packets, age) = kept(512, 1000);
-        assert_eq!(age, Duration::from_secs(1));
-        assert_eq!(kept(512, 400).1, Duration::from_millis(400));
-        assert!(kept(10, 1000).0 < packets / 2);
-        assert_eq!(kept(0, 1000).1, Duration::ZERO);
-    }
-
-    #[test]
-    fn keyframes_that_are_far_apart_are_said_and_the_last_is_there_all_the_same() {
-        let tuning = Tuning::default();
-        tuning.set(Key::GopCacheMs, 1000).unwrap();
-        let mut stream = Stream::new(named("door"));
-        let mut now = Instant::now();
-        stream.live(Some(TrackInfo::video(sets())), None, &tuning);
-        stream.enter(StreamState::Live, None, now);
-        let mut frames = 0;
-        let mut push = |stream: &mut Stream, header: u8, count: u32| {
-            for _ in 0..count {
-                frames += 1;
-                now += Duration::from_millis(40);
-                let data = unit(&[[header, 1, 2, 3]]);
-                let picture = AccessUnit {
-                    data: &data,
-                    timestamp: 3600 * frames,
-                    arrival: now,
-                    captured: Some(now - Duration::from_millis(100)),
-                };
-                stream.media_arrived(MediaKind::Video, &picture, 0);
-            }
-        };
-        let keyframe_age = |stream: &Stream| {
-            let (track, newest) = stream.stored_video()?;
-            let frame = crate::sinks::keyframe(track, &newest)?;
-            assert!(frame.keyframe && frame.data.ends_with(&[0, 0, 0, 1, 0x65, 1, 2, 3]));
-            let captured = frame.arrival_unix_us - frame.capture_unix_us?;
-            assert!((99_000..101_000).contains(&captured), "{captured}");
-            Some(newest.arrival - frame.arrival)
-        };
-        push(&mut stream, 0x65, 1);
-        push(&mut stream, 0x41, 24);
-        assert_eq!(stream.warning_kind(), None);
-        assert_eq!(keyframe_age(&stream), Some(Duration::from_millis(24 * 40)));
-        push(&mut stream, 0x41, 400);
-        assert_eq!(stream.warning_kind(), Some(WarningKind::RareKeyframes));
-        assert_eq!(keyframe_age(&stream), Some(Duration::from_millis(424 * 40)));
-        push(&mut stream, 0x65, 1);
-        push(&mut stream, 0x41, 10);
-        assert_eq!(
-            stream.warning_kind(),
-            Some(WarningKind::RareKeyframes),
-            "it is not known yet when the next one will come"
-        );
-        push(&mut stream, 0x65, 1);
-        assert_eq!(stream.warning_kind(), None);
-    }
-
-    #[test]
-    fn only_a_camera_that_is_not_given_up_may_be_connected() {
-        let now = Instant::now();
-        let mut camera = Stream::new(named("door"));
-        assert!(camera.may_be_connected());
-        camera.enter(StreamState::Retrying, None, now);
-        assert!(!camera.may_be_connected());
-        camera.enter(StreamState::Live, None, now);
-        assert!(camera.may_be_connected());
-        assert!(!Stream::idle(named("yard")).may_be_connected());
-        let mut pushed = Stream::pushed(named("gate"));
-        pushed.enter(StreamState::Live, None, now);
-        assert!(!pushed.may_be_connected());
-    }
-
-    #[test]
-    fn a_stream_of_sound_only_is_live_and_counted_by_its_sound() {
-        let (now, tuning) = (Instant::now(), Tuning::default());
-        let mut stream = Stream::new(named("intercom"));
-        let others = stream.live(None, Some(TrackInfo::audio(Codec::Pcmu)), &tuning);
-        assert!(others.is_empty());
-        let samples = AccessUnit {
-            data: &[0xff; 160],
-            timestamp: 0,
-            arrival: now,
-            captured: None,
-        };
-        let arrived = stream.media_arrived(MediaKind::Audio, &samples, 0);
-        assert_eq!(arrived, Arrived::Beginning);
-        let media = stream.media().unwrap();
-        assert!(media.video.is_none() && media.audio.is_some());
-        let info = stream.info(now);
-        assert_eq!(
-            (info.video_codec, info.audio_codec),
-            (None, Some(Codec::Pcmu))
-        );
-        assert_eq!((info.width, info.frames), (0, 0));
-        assert_eq!(info.since_last_media, Some(Duration::ZERO));
-        // Another codec is news for viewers, the first video is none.
-        let video = Some(TrackInfo::video(sets()));
-        let others = stream.live(video, Some(TrackInfo::audio(Codec::Opus)), &tuning);
-        assert_eq!(others, [Codec::Opus]);
-    }
-
-    #[test]
-    fn what_was_forgotten_does_not_bind_what_comes() {
-        let now = Instant::now();
-        let tuning = Tuning::default();
-        let mut stream = Stream::idle(named("cam"));
-        assert!(
-            stream
-                .live(Some(TrackInfo::video(sets())), None, &tuning)
-                .is_empty()
-        );
-        let keyframe = AccessUnit {
-            data: &unit(&[[0x65, 1, 2, 3]]),
-            timestamp: 0,
-            arrival: now,
-            captured: None,
-        };
-        let arrived = stream.media_arrived(MediaKind::Video, &keyframe, 0);
-        assert_eq!(arrived, Arrived::Beginning);
-        let arrived = stream.media_arrived(MediaKind::Video, &keyframe, 0);
-        assert_eq!(arrived, Arrived::Unit);
-        let memory = |stream: &Stream| stream.snapshot(StreamId(1), now).memory;
-        assert!(memory(&stream) > 0);
-        stream.forget_media();
-        assert!(stream.media().is_none());
-        assert_eq!(memory(&stream), 0);
-        assert_eq!(stream.info(now).video_codec, None);
-
-        assert!(
-            stream
-                .live(Some(TrackInfo::video(h265_sets())), None, &tuning)
-                .is_empty()
-        );
-        let info = stream.info(now);
-        assert_eq!((info.video_codec, info.reconnects), (Some(Codec::H265), 0));
-        assert_eq!(info.frames, 2);
-        // To connected viewers, the same change is another camera.
-        let others = stream.live(Some(TrackInfo::video(sets())), None, &tuning);
-        assert_eq!(others, [Codec::H264]);
-        assert_eq!(stream.info(now).reconnects, 1);
     }
 }

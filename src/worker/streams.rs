@@ -23,6 +23,8 @@ use crate::state::{StreamId, StreamState};
 pub(super) struct Streams {
     entries: HashMap<StreamId, StreamEntry>,
     pub(super) mirrors: HashMap<StreamId, Mirror>,
+    /// The worker has more to do than time.
+    pub(super) late: bool,
     /// When the first of the waiting offers times out, or earlier.
     offers_due: Option<Instant>,
 }

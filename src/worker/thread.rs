@@ -30,6 +30,9 @@ const TEARDOWN_GRACE: Duration = Duration::from_millis(100);
 /// Commands of the host after which it waits until the worker has done them.
 const COMMANDS_AHEAD: usize = 1024;
 
+/// How long a worker rests after a turn that panicked.
+const AFTER_PANIC: Duration = Duration::from_millis(10);
+
 /// Datagrams of viewers, before others have their turn.
 const DATAGRAMS: Allowance = Allowance {
     time: Duration::from_millis(1),
@@ -245,6 +248,10 @@ async fn run(
             core.fan_out();
             more || core.is_fanning_out()
         });
+        if more.is_none() {
+            // It may come again with each turn: the others get some of the time.
+            tokio::time::sleep(AFTER_PANIC).await;
+        }
         if more.unwrap_or(true) {
             // Let the cameras' tasks run, whatever else is waiting.
             tokio::task::yield_now().await;

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::core::Core;
 use super::log_lines;
 use super::session_io::{StreamTracks, session_io};
+use crate::budget::{Allowance, Budget};
 use crate::error::{Error, Status, panicked};
 use crate::events::{Notice, SessionEvent};
 use crate::session::{Io, Path, Session};
@@ -16,9 +17,11 @@ use crate::worker::registry::SessionLocation;
 
 /// Due sessions that are handled in one turn. Each may send a burst; after that, viewers' datagrams are
 /// read.
-const SESSIONS: usize = 256;
-/// How long that may take: the last that begins in it ends it.
-const SESSIONS_TIME: Duration = Duration::from_millis(1);
+const SESSIONS: Allowance = Allowance {
+    time: Duration::from_millis(1),
+    items: 256,
+    bytes: usize::MAX,
+};
 
 impl Core {
     /// Handles a datagram for a session. It need not come from the viewer: a ufrag can be known to others.
@@ -40,10 +43,8 @@ impl Core {
     /// Handles due deadlines, up to a limit. True if there are more.
     pub fn handle_timeouts(&mut self, now: Instant) -> bool {
         let mut begun = now;
-        for _ in 0..SESSIONS {
-            let Some(slot) = self.viewers.pop_due(now) else {
-                break;
-            };
+        let mut budget = Budget::new(SESSIONS, now);
+        while let Some(slot) = self.viewers.pop_due(now) {
             let stream = self.viewers.get(slot).map(|viewer| viewer.stream);
             self.with_session(slot, now, |session, io| session.handle_timeout(io));
             let ended = Instant::now();
@@ -54,7 +55,8 @@ impl Core {
                 entry.stream.costs.delivered(time, None);
             }
             begun = ended;
-            if ended.saturating_duration_since(now) >= SESSIONS_TIME {
+            budget.spend(1, 0);
+            if !budget.goes_on(ended) {
                 break;
             }
         }

@@ -33,8 +33,11 @@ pub fn pull(url: impl Into<String>) -> PullOptions {
 
 /// A gateway with these knobs.
 pub fn tuned(tuning: &[(Key, i64)]) -> Gateway {
+    // How busy the machine is decides nothing here.
+    let mut all = vec![(Key::MaxWorkerLoadPercent, 0)];
+    all.extend_from_slice(tuning);
     Gateway::new(Config {
-        tuning: tuning.to_vec(),
+        tuning: all,
         ..Config::default()
     })
     .unwrap()

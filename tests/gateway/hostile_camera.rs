@@ -419,7 +419,8 @@ fn a_camera_that_takes_more_than_its_share_is_given_up() {
     attack(evil, |gateway, viewer, bad| {
         let given_up = || {
             let info = gateway.stream_info(bad).unwrap();
-            info.state == StreamState::Retrying && info.message.contains("more small packets")
+            info.state == StreamState::Retrying
+                && info.message.contains("takes more time than it may")
         };
         let end = std::time::Instant::now() + LONG;
         while !given_up() {

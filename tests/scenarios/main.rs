@@ -30,5 +30,6 @@ mod srtp_policy;
 mod stalls;
 mod start;
 mod thin;
+mod turns;
 mod wide_again;
 mod world;

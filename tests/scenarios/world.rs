@@ -125,6 +125,8 @@ pub struct World {
     pub camera_on: bool,
     /// While true the gateway's socket takes nothing.
     pub socket_full: bool,
+    /// The worker has more to do than time.
+    pub late: bool,
     /// Packets per run at most.
     pub batch: usize,
     /// The longest run that went to the socket, in packets.
@@ -153,6 +155,7 @@ pub struct Streams<'a> {
     pub own: Media<'a>,
     pub variants: &'a [StreamId],
     pub cameras: &'a [Camera],
+    pub late: bool,
 }
 
 impl Tracks for Streams<'_> {
@@ -161,6 +164,10 @@ impl Tracks for Streams<'_> {
             Some(camera) => camera.media(),
             None => Some(self.own),
         }
+    }
+
+    fn is_late(&self) -> bool {
+        self.late
     }
 
     fn variants(&self, _: StreamId) -> &[StreamId] {
@@ -327,6 +334,7 @@ impl World {
             frames: setup.frames,
             camera_on: true,
             socket_full: false,
+            late: false,
             batch: 32,
             longest_run: 0,
             sealed: Sealed::default(),
@@ -400,6 +408,7 @@ impl World {
             },
             variants: &self.variants,
             cameras: &self.cameras,
+            late: self.late,
         };
         let mut io = Io {
             now: self.now,

@@ -26,7 +26,7 @@ const FRAME_MS: u64 = 100;
 /// If a newer keyframe waits behind, a shorter time suffices: the viewer goes on there.
 const TO_KEYFRAME_MS: u64 = 300;
 
-/// No path delays frames by so much: those that are older wait for this machine.
+/// Frames that wait for longer are left out where the worker has no time.
 const LATE: Duration = Duration::from_millis(2000);
 
 /// How a leg keeps up with its stream.
@@ -121,27 +121,29 @@ impl Leg {
         Fit::Parked
     }
 
-    /// Leaves out frames up to a keyframe if the one at `cursor` waited too long here: the worker has more
-    /// to do than time, and those who are furthest behind make room for the others.
-    pub(super) fn shed(&mut self, ring: &Ring, cursor: u64, now: Instant) -> Option<Fit> {
+    /// The worker has more to do than time: leaves out frames up to a keyframe if the next one has waited for
+    /// long, so that those who are furthest behind make room for the others.
+    pub fn shed(&mut self, ring: &Ring, now: Instant) {
         let Content::Video { lag, .. } = &mut self.content else {
-            return None;
+            return;
         };
-        let arrival = ring.packet(cursor)?.arrival;
-        if *lag != Lag::Live || now.saturating_duration_since(arrival) < LATE {
-            return None;
+        let cursor = self.position.cursor();
+        let next = cursor.and_then(|cursor| ring.packet(cursor));
+        let late = next
+            .is_some_and(|next| next.first && now.saturating_duration_since(next.arrival) >= LATE);
+        if *lag != Lag::Live || !late {
+            return;
         }
         self.sent.sheds += 1;
-        match ring.latest_keyframe().filter(|&newest| newest > cursor) {
+        match ring
+            .latest_keyframe()
+            .filter(|&newest| Some(newest) > cursor)
+        {
             Some(newer) => {
                 self.position.seek(newer);
                 *lag = Lag::Joining;
-                Some(Fit::Moved)
             }
-            None => {
-                *lag = Lag::Parked;
-                Some(Fit::Parked)
-            }
+            None => *lag = Lag::Parked,
         }
     }
 

@@ -74,14 +74,11 @@ impl Leg {
             }
             let waiting = (unit.end - cursor) as usize;
             let behind = unit.end < ring.end();
-            if behind && cursor == unit.start {
-                let now = egress.now();
-                let fits = match (self.shed(ring, cursor, now), pace) {
-                    (Some(shed), _) => shed,
-                    (None, Some((pace, rate))) => self.fit(ring, cursor, pace.basis, rate, now),
-                    (None, None) => Fit::Goes,
-                };
-                match fits {
+            if behind
+                && cursor == unit.start
+                && let Some((pace, rate)) = pace
+            {
+                match self.fit(ring, cursor, pace.basis, rate, egress.now()) {
                     Fit::Goes => {}
                     Fit::Waits(until) => return Some(until),
                     Fit::Moved => continue,

@@ -12,7 +12,7 @@ mod udp;
 pub use multicast::Group;
 pub use reach::{Reach, TooNear};
 pub use tls::{NotTrusted, Trust};
-pub use udp::Ports;
+pub use udp::{Ports, is_near};
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};

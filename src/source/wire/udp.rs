@@ -152,7 +152,7 @@ impl Ports {
 /// hand out the streams of cameras beside them, do that, in one subnet: we do not know its mask, so the
 /// usual one is taken. Farther away, one camera could have another's media shown as its own, across
 /// networks that are kept apart for this reason.
-pub(super) fn is_near(camera: IpAddr, source: IpAddr) -> bool {
+pub fn is_near(camera: IpAddr, source: IpAddr) -> bool {
     match (camera.to_canonical(), source.to_canonical()) {
         (IpAddr::V4(camera), IpAddr::V4(source)) => camera.octets()[..3] == source.octets()[..3],
         (IpAddr::V6(camera), IpAddr::V6(source)) => camera.octets()[..8] == source.octets()[..8],

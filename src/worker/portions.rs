@@ -1,0 +1,146 @@
+//! Sends what is new of streams to the sessions that want it, in portions.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::{Duration, Instant};
+
+use super::core::Core;
+use super::fan_out::{PORTION, Pass};
+use super::session_io::{StreamTracks, session_io};
+use crate::error::panicked;
+use crate::session::Tracks;
+use crate::state::StreamId;
+
+impl Core {
+    /// Starts sending what is new of a stream to the sessions that want it.
+    pub(super) fn send_to_audience(
+        &mut self,
+        id: StreamId,
+        arrival: Option<Instant>,
+        now: Instant,
+        timed: bool,
+    ) {
+        let audience = self.streams.audience(id).len();
+        if audience == 0 {
+            return;
+        }
+        if let Some(entry) = self.streams.get_mut(id) {
+            entry.stream.hold.sent();
+            self.held_sound.sent(id);
+        }
+        match self.fan_out.begin(id, audience, arrival) {
+            Some(pass) => {
+                let time = self.send_portion(pass, now, timed);
+                if let Some(entry) = self.streams.get_mut(id) {
+                    entry.stream.share.delivered(time);
+                }
+            }
+            None => self.rearmed.notify_one(),
+        }
+    }
+
+    /// Sends the sound that has waited long enough.
+    pub(super) fn send_held_sound(&mut self, now: Instant) {
+        let Core {
+            held_sound,
+            streams,
+            ..
+        } = self;
+        let hold = |id| Some(&streams.get(id)?.stream.hold);
+        let due: Vec<StreamId> = std::iter::from_fn(|| held_sound.pop_due(now, hold)).collect();
+        for id in due {
+            self.send_to_audience(id, None, now, false);
+        }
+    }
+
+    /// Continues the next pending pass, if any. Call after the viewers' datagrams have been read.
+    pub fn fan_out(&mut self) {
+        self.fan_out.turn_begins();
+        if let Some(pass) = self.fan_out.next() {
+            self.send_portion(pass, Instant::now(), false);
+        }
+    }
+
+    /// Whether a pass is pending.
+    pub fn is_fanning_out(&self) -> bool {
+        self.fan_out.is_pending()
+    }
+
+    /// Sends new packets to some of a stream's viewers; returns the time that it took. `timed`: measure the
+    /// time spent in system calls.
+    pub(super) fn send_portion(&mut self, mut pass: Pass, now: Instant, timed: bool) -> Duration {
+        let Core {
+            context,
+            streams,
+            viewers,
+            buffer,
+            costs,
+            ..
+        } = self;
+        let tracks = StreamTracks::new(streams, pass.stream);
+        if tracks.media(pass.stream).is_none() {
+            return Duration::ZERO;
+        }
+        let audience = streams.audience(pass.stream);
+        let mut io = session_io(context, &tracks, buffer, now, timed);
+        let due_before = viewers.next_due();
+        let mut broken = Vec::new();
+        let pushed = streams.is_pushed(pass.stream);
+        let mut keyframes_wanted = Vec::new();
+        let mut changed = Vec::new();
+        while pass.left > 0 && io.transmit.packets < PORTION {
+            pass.left -= 1;
+            let Some(&slot) = audience.get(pass.left) else {
+                continue;
+            };
+            let Some(viewer) = viewers.get_mut(slot) else {
+                continue;
+            };
+            let send = AssertUnwindSafe(|| {
+                #[cfg(any(test, feature = "test-panic"))]
+                crate::test_panic::injected(streams.name(pass.stream), crate::test_panic::SESSION);
+                viewer.session.send(pass.stream, &mut io)
+            });
+            let sent = catch_unwind(send);
+            let quality = viewer.session.poll_quality();
+            if pushed {
+                while let Some(stream) = viewer.session.poll_keyframe_request() {
+                    if !keyframes_wanted.contains(&stream) {
+                        keyframes_wanted.push(stream);
+                    }
+                }
+            }
+            match sent {
+                Ok(due) => {
+                    viewers.arm(slot, due);
+                    changed.extend(quality.map(|quality| (slot, quality)));
+                }
+                Err(_) => broken.push(slot),
+            }
+        }
+        let outbox = io.transmit;
+        let (count, packets) = (audience.len(), outbox.packets);
+        let sent = Instant::now();
+        let time = sent.saturating_duration_since(now);
+        costs.media.delivered(time, outbox.timed);
+        if let Some(entry) = streams.get_mut(pass.stream) {
+            entry.stream.costs.delivered(time, outbox.timed);
+            if pass.left == 0 {
+                entry.stream.delivered(pass.arrival, sent);
+            }
+        }
+        self.fan_out.portion_sent(pass, count, packets);
+        if self.fan_out.is_pending() || self.viewers.next_due() != due_before {
+            self.rearmed.notify_one();
+        }
+        for (slot, quality) in changed {
+            self.tell_quality(slot, quality);
+        }
+        for slot in broken {
+            self.fail_viewer(slot, panicked("this session"));
+        }
+        for stream in keyframes_wanted {
+            self.request_keyframe(stream, now);
+        }
+        time
+    }
+}
