@@ -60,11 +60,43 @@ pub struct Load {
     pub sound: bool,
     /// Viewers may be refused.
     pub some: bool,
+    /// The way to each viewer.
+    pub way: Way,
+}
+
+/// The way to a viewer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Way {
+    /// The loopback interface.
+    #[default]
+    Direct,
+    /// An emulated link that carries 1.2 times what a camera sends.
+    Thin,
+    /// An emulated link that loses 1 %.
+    Lossy,
+}
+
+impl Way {
+    /// From its name.
+    pub fn parse(name: &str) -> Option<Way> {
+        let all = [Way::Direct, Way::Thin, Way::Lossy];
+        all.into_iter().find(|way| way.name() == name)
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Way::Direct => "direct",
+            Way::Thin => "thin",
+            Way::Lossy => "lossy",
+        }
+    }
 }
 
 impl Load {
-    /// From its name, such as `64x1`, `64x1@10` for a round trip of 10 ms, or `64x1+sound`.
+    /// From its name, such as `64x1`, `64x1@10` for a round trip of 10 ms, `64x1+sound`, or `8x1~thin`.
     pub fn parse(name: &str) -> Option<Load> {
+        let (name, way) = name.split_once('~').unwrap_or((name, "direct"));
         let (name, sound) = match name.strip_suffix("+sound") {
             Some(name) => (name, true),
             None => (name, false),
@@ -77,6 +109,7 @@ impl Load {
             round_trip: round_trip.parse().ok()?,
             sound,
             some: false,
+            way: Way::parse(way)?,
         })
     }
 
@@ -87,11 +120,17 @@ impl Load {
 
     /// Its name in tables.
     pub fn name(self) -> String {
-        let sound = if self.sound { "+sound" } else { "" };
-        match self.round_trip {
-            0 => format!("{}x{}{sound}", self.streams, self.each),
-            millis => format!("{}x{}@{millis}{sound}", self.streams, self.each),
+        let mut name = format!("{}x{}", self.streams, self.each);
+        if self.round_trip > 0 {
+            name += &format!("@{}", self.round_trip);
         }
+        if self.sound {
+            name += "+sound";
+        }
+        if self.way != Way::Direct {
+            name += &format!("~{}", self.way.name());
+        }
+        name
     }
 }
 
@@ -192,6 +231,7 @@ pub fn run_beside(
     let mut args = arg("--viewers", &load.viewers().to_string());
     args.extend(arg("--streams", &streams));
     args.extend(arg("--round-trip", &load.round_trip.to_string()));
+    args.extend(arg("--way", load.way.name()));
     args.extend(load.sound.then(|| "--sound".to_owned()));
     args.extend(load.some.then(|| "--some".to_owned()));
     if !url.is_empty() {

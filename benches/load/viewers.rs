@@ -15,16 +15,21 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use quinn_udp::{RecvMeta, UdpSocketState};
 use serde_json::json;
 use testkit::camera::sent_at;
+use testkit::net::Link;
+use testkit::relay::Relay;
 use testkit::viewer::{Outgoing, Viewer, ViewerConfig};
 
 use crate::args::Args;
 use crate::process::{commands, say};
+use crate::run::Way;
 use crate::whep;
 
 /// Time between polls of the sockets.
 const NAP: Duration = Duration::from_millis(2);
 /// Time between two messages of transport-wide feedback, as Chromium sends them.
 pub const FEEDBACK: Duration = Duration::from_millis(62);
+/// What a camera sends, on the wire: 25 frames a second of 9 packets of 1.25 kB, and 45 more in a keyframe every 2 s.
+const STREAM: u64 = (25 * 9 + 45 / 2) * 1250 * 8;
 /// Messages read in one poll of a socket.
 const MESSAGES: usize = 4;
 const MESSAGE: usize = 1 << 16;
@@ -37,6 +42,9 @@ struct Sink {
     /// How long what it sends is under way.
     delay: Duration,
     under_way: VecDeque<(Instant, Outgoing)>,
+    way: Way,
+    /// The emulated link, once it is connected.
+    relay: Option<Relay>,
     state: UdpSocketState,
     /// `None`: packets come from the bare loop.
     viewer: Option<Viewer>,
@@ -60,13 +68,14 @@ struct Counts {
 
 /// `--viewers` viewers of `--streams` cameras at the WHEP URL `--url`, with `{}` for the camera's
 /// name; without a URL, sockets for the bare loop. With `--round-trip` the viewers are that many milliseconds away, all
-/// of them on the way back, so that the way there does not count as latency.
+/// of them on the way back, so that the way there does not count as latency. `--way`: see [`Way`].
 pub fn run(args: &Args) -> io::Result<()> {
     let viewers = args.number("viewers", 1);
     let streams = args.number("streams", 1);
     let delay = Duration::from_millis(args.number("round-trip", 0));
+    let way = args.text("way").and_then(Way::parse).unwrap_or_default();
     let mut sinks = (0..viewers)
-        .map(|_| Sink::open(args.has("url"), args.has("sound"), delay))
+        .map(|_| Sink::open(args.has("url"), args.has("sound"), delay, way))
         .collect::<io::Result<Vec<_>>>()?;
     let ports: Vec<String> = sinks
         .iter()
@@ -184,7 +193,7 @@ fn report(sinks: &[Sink]) -> String {
 }
 
 impl Sink {
-    fn open(whep: bool, audio: bool, delay: Duration) -> io::Result<Sink> {
+    fn open(whep: bool, audio: bool, delay: Duration, way: Way) -> io::Result<Sink> {
         let socket = UdpSocket::bind("127.0.0.1:0")?;
         let state = UdpSocketState::new((&socket).into())?;
         // Small buffers would lose what arrives while the process sleeps.
@@ -204,6 +213,8 @@ impl Sink {
             refused: false,
             delay,
             under_way: VecDeque::new(),
+            way,
+            relay: None,
             socket,
             state,
             viewer,
@@ -218,7 +229,13 @@ impl Sink {
         // As the DTLS client, so that every server can be measured with the same viewer.
         let offer = viewer.offer().replace("a=setup:actpass", "a=setup:active");
         let answer = whep::post(url, &offer)?;
-        let gateway = loopback_candidate(&answer);
+        let mut gateway = loopback_candidate(&answer);
+        if let (Some(link), Some(target)) = (link(self.way), gateway) {
+            let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+            let relay = Relay::start(listen, target, link, Link::default(), 1)?;
+            gateway = Some(relay.address());
+            self.relay = Some(relay);
+        }
         viewer.accept(Instant::now(), &answer, gateway);
         Ok(())
     }
@@ -312,6 +329,26 @@ impl Sink {
                 counts.latencies.push((latency * 1e3) as f32);
             }
         }
+    }
+}
+
+/// What the viewer is behind.
+fn link(way: Way) -> Option<Link> {
+    match way {
+        Way::Direct => None,
+        // As `tc tbf` with a latency of 100 ms and a burst of 4 kB.
+        Way::Thin => Some(Link {
+            delay: Duration::from_millis(1),
+            bandwidth: (STREAM * 12 / 10).into(),
+            queue_bytes: Some((STREAM / 10 / 8) as usize + 4096),
+            burst: 4096,
+            ..Link::default()
+        }),
+        Way::Lossy => Some(Link {
+            delay: Duration::from_millis(5),
+            loss: 0.01,
+            ..Link::default()
+        }),
     }
 }
 

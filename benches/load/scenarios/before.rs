@@ -9,7 +9,12 @@ use crate::args::Args;
 use crate::report::{Table, number, write};
 use crate::run::{Load, System, in_turns};
 
-/// `--file`: the benchmark program of the older build; `--set` and `--set-before` for the knobs of the two.
+/// Near, with sound, 10 ms away, behind a thin link, behind one that loses packets; the quick ones take 3 minutes.
+const QUICK: &str = "1x64,64x1,1x64+sound,64x1+sound,64x1@10,8x1~thin,16x1~lossy";
+const LOADS: &str =
+    "1x64,1x256,64x1,64x4,1x64+sound,64x1+sound,64x1@10,8x1~thin,8x1+sound~thin,16x1~lossy";
+
+/// `--file`: the benchmark program of the older build; `--quick`, `--loads`; `--set` and `--set-before` for the knobs of the two.
 pub fn measure(args: &Args) -> io::Result<()> {
     let missing =
         || io::Error::other("before needs --file, the benchmark program of another build");
@@ -21,9 +26,13 @@ pub fn measure(args: &Args) -> io::Result<()> {
         },
         System::Gateway(knobs("set")),
     ];
-    let rounds = args.number("rounds", 5);
-    let time = Duration::from_secs(args.number("seconds", 5));
-    let loads = args.text("loads").unwrap_or("1x64,1x256,64x1,64x4,64x1@10");
+    let quick = args.has("quick");
+    let rounds = args.number("rounds", if quick { 1 } else { 5 });
+    let time = Duration::from_secs(args.number("seconds", if quick { 4 } else { 5 }));
+    let loads = args.text("loads").unwrap_or(match quick {
+        true => QUICK,
+        false => LOADS,
+    });
     let mut figures = Table::new("Figures", &COLUMNS);
     let mut ratios = Table::new(
         "This build to the older one",
@@ -56,7 +65,9 @@ pub fn measure(args: &Args) -> io::Result<()> {
     }
     let about = format!(
         "This library and an older build of it ({}) with the same cameras and viewers, {rounds} rounds, alternating; \
-         median. Columns as in fanout. \"@10\" is a round trip of 10 ms, all of it on the way back from the viewers.",
+         median. Columns as in fanout. \"@10\" is a round trip of 10 ms, all of it on the way back from the viewers; \
+         \"~thin\" a link to each viewer of 1.2 times the stream's rate with a queue of 100 ms and 4 kB; \"~lossy\" one \
+         of 10 ms that loses 1 %.",
         systems[0].name()
     );
     write("before", &about, &[ratios, figures])

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::args::Args;
 use crate::process::Process;
 use crate::report::{Cell, Table, number, write};
-use crate::run::{Load, System, run_beside};
+use crate::run::{Load, System, Way, run_beside};
 use crate::systems::hostile::KINDS;
 
 /// By so much the latency of the good cameras' viewers may move.
@@ -17,6 +17,7 @@ const LOAD: Load = Load {
     round_trip: 0,
     sound: false,
     some: false,
+    way: Way::Direct,
 };
 
 /// One hostile camera of each kind, beside good ones on one worker: `--rate` (MB/s), `--only`, `--seconds`,
