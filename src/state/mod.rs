@@ -12,7 +12,7 @@ use crate::error::Status;
 use crate::media::Codec;
 
 pub use quality::{Detail, Quality, QualityReason, Switches, VariantChoice, ViewerLimits};
-pub use sentence::Shown;
+pub use sentence::Names;
 pub use warning::{Warning, WarningKind};
 
 /// Id of a stream. Never 0, never reused.

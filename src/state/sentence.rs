@@ -5,7 +5,7 @@ use crate::media::Codec;
 
 /// What the sentence about a [`Quality`] names.
 #[derive(Clone, Copy, Debug)]
-pub struct Shown<'a> {
+pub struct Names<'a> {
     /// Name of the variant that is shown.
     pub variant: &'a str,
     /// Name of the best one.
@@ -23,7 +23,7 @@ pub struct Shown<'a> {
 impl Quality {
     /// Why the viewer gets less than the best variant with all frames, and what it gets, for people.
     /// `None` if it gets that.
-    pub fn sentence(&self, shown: &Shown<'_>) -> Option<String> {
+    pub fn sentence(&self, shown: &Names<'_>) -> Option<String> {
         let why = match self.reason {
             QualityReason::Nothing => return None,
             QualityReason::Path => self.path(),
@@ -58,7 +58,7 @@ impl Quality {
         }
     }
 
-    fn rare_keyframes(&self, shown: &Shown<'_>) -> String {
+    fn rare_keyframes(&self, shown: &Names<'_>) -> String {
         let what = match self.detail {
             Detail::SoundOnly if shown.sound => "sound only",
             Detail::SoundOnly => "no picture",
@@ -67,7 +67,7 @@ impl Quality {
         format!("the camera's keyframes are far apart: {what} until the next")
     }
 
-    fn what(&self, shown: &Shown<'_>) -> Option<String> {
+    fn what(&self, shown: &Names<'_>) -> Option<String> {
         let lesser = shown.variant != shown.best;
         let of = match lesser {
             true => format!(" of the substream \"{}\"", shown.variant),
@@ -84,7 +84,7 @@ impl Quality {
     }
 }
 
-fn asked_for(shown: &Shown<'_>) -> String {
+fn asked_for(shown: &Names<'_>) -> String {
     let rate = shown.limits.max_bitrate.map(|bps| {
         let rate = match bps {
             0..100_000 => format!("{} kbit/s", bps / 1000),
@@ -124,7 +124,7 @@ mod tests {
         estimate: Some(612_345),
         needed: 2_134_567,
     };
-    const SHOWN: Shown<'_> = Shown {
+    const SHOWN: Names<'_> = Names {
         variant: "door-sub",
         best: "door-main",
         codec: Some(Codec::H265),
@@ -135,12 +135,12 @@ mod tests {
         asked: None,
         sound: true,
     };
-    const SINGLE: Shown<'_> = Shown {
+    const SINGLE: Names<'_> = Names {
         variant: "door-main",
         ..SHOWN
     };
 
-    fn sentence(quality: Quality, shown: Shown<'_>) -> String {
+    fn sentence(quality: Quality, shown: Names<'_>) -> String {
         quality.sentence(&shown).unwrap()
     }
 
@@ -176,7 +176,7 @@ mod tests {
             (Detail::SoundOnly, SHOWN, "sound only"),
             (
                 Detail::SoundOnly,
-                Shown {
+                Names {
                     sound: false,
                     ..SINGLE
                 },
@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn why_it_does() {
         let of = |reason| Quality { reason, ..QUALITY };
-        let asks = |max_bitrate, variant, asked| Shown {
+        let asks = |max_bitrate, variant, asked| Names {
             limits: ViewerLimits {
                 max_bitrate,
                 variant,
@@ -210,7 +210,7 @@ mod tests {
             ),
             (
                 of(QualityReason::Codec),
-                Shown {
+                Names {
                     codec: None,
                     ..SHOWN
                 },

@@ -70,7 +70,7 @@ pub struct StreamSnapshot {
     /// What was sent to its viewers.
     pub totals: Totals,
     /// What its viewers are shown now.
-    pub shown: Shown,
+    pub shown: QualityCounts,
     /// Its sinks.
     pub sinks: Vec<(SinkId, SinkInfo)>,
     /// Frames that they lost, those that are gone included.
@@ -138,12 +138,12 @@ impl Totals {
 
 /// Numbers of viewers by what they are shown and why.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Shown {
+pub struct QualityCounts {
     details: [u64; Detail::ALL.len()],
     reasons: [u64; QualityReason::ALL.len()],
 }
 
-impl Shown {
+impl QualityCounts {
     /// Counts a viewer.
     pub fn add(&mut self, quality: &Quality) {
         for (count, detail) in self.details.iter_mut().zip(Detail::ALL) {

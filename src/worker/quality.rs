@@ -10,7 +10,7 @@ use crate::error::{Error, Result, Status};
 use crate::events::{Notice, QualityEvent};
 use crate::session::Tracks;
 use crate::state::{
-    Quality, QualityReason, SessionId, Shown, StreamId, VariantChoice, ViewerLimits,
+    Names, Quality, QualityReason, SessionId, StreamId, VariantChoice, ViewerLimits,
 };
 
 impl Core {
@@ -45,7 +45,7 @@ impl Core {
             _ => None,
         };
         let asked = asked(viewer.limits.variant).map(|id| self.variant_name(id));
-        quality.sentence(&Shown {
+        quality.sentence(&Names {
             variant: &self.variant_name(quality.variant),
             best: &self.variant_name(best),
             codec: video.map(|info| info.codec),

@@ -3,7 +3,7 @@
 
 use super::Limits;
 use super::drain::Drain;
-use super::train::{LEFT, Sample, Shown};
+use super::train::{Finding, LEFT, Sample};
 use super::trend::Usage;
 use super::trial::{Evidence, Outcome, Trial};
 
@@ -24,10 +24,10 @@ const FILLS: f64 = 0.95;
 const FULL: f64 = 0.9;
 /// A queue that stands is longer than this, in microseconds.
 const STANDS: i64 = 10_000;
-/// A path that carries so many times what is wanted is wide: only a queue that stands is taken for overuse
+/// A path that carries so many times what is wanted has headroom: only a queue that stands is taken for overuse
 /// of it, and one train alone does not lower its estimate. The next one is at least this much later, in
 /// microseconds, and at most that.
-const WIDE: f64 = 4.0;
+const HEADROOM: f64 = 4.0;
 const ANOTHER: (u64, u64) = (500_000, 10_000_000);
 /// Share of a measured rate that is used.
 const RELY: f64 = 0.95;
@@ -97,10 +97,10 @@ pub struct Control {
     limited: bool,
     updated: u64,
     lowered: Option<u64>,
-    /// The same, unless the path is still wide.
+    /// The same, unless there is headroom.
     narrowed: Option<u64>,
     drain: Drain,
-    /// What one train showed of a wide path, and when.
+    /// What one train showed of a path with headroom, and when.
     doubted: Option<(f64, u64)>,
     /// The last leap, while it is on trial.
     trial: Option<Trial>,
@@ -246,8 +246,8 @@ impl Control {
     }
 
     fn overused(&mut self, now: u64, flow: Flow) {
-        let wide = self.is_wide(flow);
-        if wide && flow.queue.is_some_and(|queue| queue < STANDS) {
+        let roomy = self.has_headroom(flow);
+        if roomy && flow.queue.is_some_and(|queue| queue < STANDS) {
             // A keyframe, or a machine that stalls: it has drained since, or will.
             return;
         }
@@ -271,7 +271,7 @@ impl Control {
             .is_some_and(|offered| delivered < FULL * offered);
         let target = if full {
             share * carried
-        } else if !wide {
+        } else if !roomy {
             (share * carried).max(FILLING * self.estimate)
         } else {
             // The queue grew although the path kept up: a burst, cross traffic, or jitter. The rate
@@ -284,7 +284,7 @@ impl Control {
         });
         let narrowed = self.narrowed;
         self.lower(now, target);
-        if wide && !full {
+        if roomy && !full {
             self.narrowed = narrowed;
         }
     }
@@ -294,21 +294,21 @@ impl Control {
     }
 
     /// Whether the estimate is many times what is sent, or would be if the path carried it.
-    fn is_wide(&self, flow: Flow) -> bool {
-        let much = flow.sent.map(|sent| WIDE * sent.max(flow.wanted));
+    fn has_headroom(&self, flow: Flow) -> bool {
+        let much = flow.sent.map(|sent| HEADROOM * sent.max(flow.wanted));
         much.is_some_and(|much| self.estimate > much)
     }
 
     /// Applies the measurement of a train.
     pub fn train(&mut self, now: u64, sample: Sample, usage: Usage, flow: Flow) {
         match sample.shown {
-            Shown::AtLeast(_) if !sample.proves => return,
-            Shown::AtLeast(rate) => {
+            Finding::AtLeast(_) if !sample.proves => return,
+            Finding::AtLeast(rate) => {
                 if usage != Usage::Over && RELY * rate > self.estimate * 1.05 {
                     self.leap(now, RELY * rate);
                 }
             }
-            Shown::Capacity(rate, measured) => {
+            Finding::Capacity(rate, measured) => {
                 self.capacity = Some((rate, now));
                 if RELY * rate > self.estimate {
                     if sample.proves || !self.known {
@@ -331,7 +331,7 @@ impl Control {
     /// What is to be believed of a train that was slower than the estimate: a machine that stalls has the same
     /// effect.
     fn believed(&mut self, now: u64, rate: f64, flow: Flow) -> Option<f64> {
-        if !self.is_wide(flow) || flow.queue.is_none_or(|queue| queue >= STANDS) {
+        if !self.has_headroom(flow) || flow.queue.is_none_or(|queue| queue >= STANDS) {
             return Some(rate);
         }
         let (least, most) = ANOTHER;
@@ -345,10 +345,10 @@ impl Control {
     }
 
     /// Applies what the first bursts show.
-    pub fn opening(&mut self, shown: Shown) {
+    pub fn opening(&mut self, shown: Finding) {
         match shown {
-            Shown::AtLeast(rate) => self.set(self.estimate.max(RELY * rate)),
-            Shown::Capacity(rate, _) => {
+            Finding::AtLeast(rate) => self.set(self.estimate.max(RELY * rate)),
+            Finding::Capacity(rate, _) => {
                 self.edge = Some(rate);
                 self.set(RELY * rate);
                 self.high = (self.estimate, 0);
@@ -518,22 +518,22 @@ mod tests {
         };
         let mut control = control(300_000);
         let usage = Usage::Normal;
-        control.train(0, sample(Shown::AtLeast(10e6)), usage, Flow::default());
+        control.train(0, sample(Finding::AtLeast(10e6)), usage, Flow::default());
         assert_eq!(control.estimate(), 9.5e6, "the first");
-        control.train(1, sample(Shown::AtLeast(100e6)), usage, Flow::default());
+        control.train(1, sample(Finding::AtLeast(100e6)), usage, Flow::default());
         assert_eq!(control.estimate(), 28.5e6);
-        control.train(2, sample(Shown::AtLeast(1e6)), usage, Flow::default());
+        control.train(2, sample(Finding::AtLeast(1e6)), usage, Flow::default());
         assert_eq!(control.estimate(), 28.5e6);
         control.train(
             3,
-            sample(Shown::Capacity(2e6, 30_000)),
+            sample(Finding::Capacity(2e6, 30_000)),
             usage,
             Flow::default(),
         );
         assert_eq!(control.estimate(), 28.5e6, "too short");
         control.train(
             4,
-            sample(Shown::Capacity(2e6, 100_000)),
+            sample(Finding::Capacity(2e6, 100_000)),
             usage,
             Flow::default(),
         );
@@ -558,11 +558,11 @@ mod tests {
             ..flow(4e6, 4e6)
         };
         let mut control = control(100_000_000);
-        control.opening(Shown::AtLeast(100e6));
+        control.opening(Finding::AtLeast(100e6));
         control.delay(0, Usage::Over, drained);
         assert_eq!(control.estimate(), 100e6, "it drains");
         let train = |capacity| Sample {
-            shown: Shown::Capacity(capacity, 70_000),
+            shown: Finding::Capacity(capacity, 70_000),
             probe: false,
             proves: true,
         };

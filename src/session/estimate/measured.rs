@@ -6,7 +6,7 @@ use super::history::History;
 use super::meter::Meter;
 use super::rest::Answer;
 use super::standing::Standing;
-use super::train::{self, Shown, Train};
+use super::train::{self, Finding, Train};
 use super::trend::{Trend, Usage};
 use super::trial::Evidence;
 
@@ -161,7 +161,7 @@ impl Measured {
         // Do not wait for the end of a keyframe that is too fast, or is all that was sent so far.
         let early = self.train.and_then(|train| train.sample());
         if let Some(sample) = early
-            && (first || matches!(sample.shown, Shown::Capacity(..)))
+            && (first || matches!(sample.shown, Finding::Capacity(..)))
             && let Some(slot) = samples.next()
         {
             *slot = Some(sample);

@@ -34,7 +34,7 @@ use std::time::{Duration, Instant};
 
 pub use crate::tuning::EstimateLimits as Limits;
 pub use feedback::TransportFeedback;
-pub use train::Shown;
+pub use train::Finding;
 pub use trend::Usage;
 
 use control::{Control, Flow};
@@ -157,7 +157,7 @@ impl Estimator {
     }
 
     /// Takes what the first bursts show of the path, with all that is sent.
-    pub fn opening(&mut self, shown: Shown) {
+    pub fn opening(&mut self, shown: Finding) {
         self.control.opening(shown);
         self.opened = true;
     }
@@ -165,12 +165,12 @@ impl Estimator {
     /// Whether packets that leave now are to have transport-wide sequence numbers.
     pub fn numbers(&mut self, now: Instant) -> bool {
         let now = self.micros(now);
-        let wide = self.wide();
-        if self.rest.is_over(now, wide) {
+        let headroom = self.headroom();
+        if self.rest.is_over(now, headroom) {
             self.wake(now);
         }
         let rested = self.rest.is_resting();
-        let numbers = self.rest.numbers(now, wide);
+        let numbers = self.rest.numbers(now, headroom);
         if self.rest.is_resting()
             && !rested
             && let Some(measured) = &mut self.measured
@@ -194,7 +194,7 @@ impl Estimator {
     }
 
     /// How much more the path carries than is wanted, if that is known and there is no queue.
-    fn wide(&self) -> Option<f64> {
+    fn headroom(&self) -> Option<f64> {
         let wanted = self.probing.wanted();
         let known = self.has_feedback() && self.is_measured() && self.usage != Usage::Over;
         (known && wanted > 0.0).then(|| self.control.estimate() / wanted)
@@ -281,7 +281,7 @@ impl Estimator {
         for mut sample in samples.into_iter().flatten() {
             if sample.probe {
                 sample.shown = sample.shown.besides(besides);
-                let (Shown::AtLeast(rate) | Shown::Capacity(rate, _)) = sample.shown;
+                let (Finding::AtLeast(rate) | Finding::Capacity(rate, _)) = sample.shown;
                 let shown = if sample.proves { rate } else { 0.0 };
                 self.probing.result(now, shown);
             }

@@ -63,11 +63,11 @@ impl Rest {
         self.resting.is_some()
     }
 
-    /// Whether what leaves now is numbered. `wide`: how much more the path carries than is wanted, if it is
+    /// Whether what leaves now is numbered. `headroom`: how much more the path carries than is wanted, if it is
     /// known and without a queue.
-    pub fn numbers(&mut self, now: u64, wide: Option<f64>) -> bool {
+    pub fn numbers(&mut self, now: u64, headroom: Option<f64>) -> bool {
         let Some(resting) = &mut self.resting else {
-            if now >= self.awake_until && wide.is_some_and(|wide| wide >= ENOUGH) {
+            if now >= self.awake_until && headroom.is_some_and(|headroom| headroom >= ENOUGH) {
                 self.resting = Some(Resting {
                     next: now + INTERVAL,
                     asked: None,
@@ -88,10 +88,10 @@ impl Rest {
 
     /// Whether everything is to be measured again although no answer says so: less is left than there was,
     /// or the viewer says nothing any more.
-    pub fn is_over(&self, now: u64, wide: Option<f64>) -> bool {
+    pub fn is_over(&self, now: u64, headroom: Option<f64>) -> bool {
         self.resting.as_ref().is_some_and(|resting| {
             let silent = resting.asked.is_some_and(|at| now >= at + UNANSWERED);
-            silent || wide.is_none_or(|wide| wide < TOO_LITTLE)
+            silent || headroom.is_none_or(|headroom| headroom < TOO_LITTLE)
         })
     }
 
@@ -129,14 +129,14 @@ mod tests {
     use super::*;
 
     const SECOND: u64 = 1_000_000;
-    const WIDE: Option<f64> = Some(20.0);
+    const MUCH: Option<f64> = Some(20.0);
 
     fn resting() -> Rest {
         let mut rest = Rest::new();
-        assert!(rest.numbers(SECOND, WIDE), "not at the start");
-        assert!(rest.numbers(3 * SECOND, Some(5.0)), "not wide");
+        assert!(rest.numbers(SECOND, MUCH), "not at the start");
+        assert!(rest.numbers(3 * SECOND, Some(5.0)), "not enough");
         assert!(rest.numbers(3 * SECOND, None), "not measured");
-        assert!(!rest.numbers(3 * SECOND, WIDE));
+        assert!(!rest.numbers(3 * SECOND, MUCH));
         rest
     }
 
@@ -146,11 +146,11 @@ mod tests {
         let mut numbered = 0;
         for frame in 1..=250 {
             let now = 3 * SECOND + frame * SECOND / 25;
-            if rest.numbers(now, WIDE) {
+            if rest.numbers(now, MUCH) {
                 numbered += 1;
                 assert!(!rest.answered(now, Answer::Arrived(-7_000 + frame as i64 % 30_000)));
             }
-            assert!(!rest.is_over(now, WIDE));
+            assert!(!rest.is_over(now, MUCH));
         }
         assert_eq!(numbered, 10);
     }
@@ -160,7 +160,7 @@ mod tests {
         let mut rest = resting();
         let mut now = 3 * SECOND;
         let mut sample = |rest: &mut Rest, answer| {
-            while !rest.numbers(now, WIDE) {
+            while !rest.numbers(now, MUCH) {
                 now += 10_000;
             }
             (rest.answered(now, answer), now)
@@ -173,18 +173,18 @@ mod tests {
         let (alarm, at) = sample(&mut rest, late);
         assert!(alarm);
         rest.wake(at);
-        assert!(rest.numbers(at + 9 * SECOND, WIDE));
-        assert!(!rest.numbers(at + 10 * SECOND, WIDE));
+        assert!(rest.numbers(at + 9 * SECOND, MUCH));
+        assert!(!rest.numbers(at + 10 * SECOND, MUCH));
     }
 
     #[test]
     fn silence_and_a_higher_want_end_it() {
         let mut rest = resting();
         assert!(rest.is_over(4 * SECOND, Some(3.0)));
-        assert!(!rest.is_over(4 * SECOND, WIDE));
-        assert!(rest.numbers(4 * SECOND, WIDE));
-        assert!(!rest.is_over(4 * SECOND + UNANSWERED - 1, WIDE));
-        assert!(rest.is_over(4 * SECOND + UNANSWERED, WIDE));
+        assert!(!rest.is_over(4 * SECOND, MUCH));
+        assert!(rest.numbers(4 * SECOND, MUCH));
+        assert!(!rest.is_over(4 * SECOND + UNANSWERED - 1, MUCH));
+        assert!(rest.is_over(4 * SECOND + UNANSWERED, MUCH));
     }
 
     #[test]
@@ -193,7 +193,7 @@ mod tests {
         let mut now = 3 * SECOND;
         // 200 ppm for an hour: 720 ms.
         for second in 0..3600i64 {
-            while !rest.numbers(now, WIDE) {
+            while !rest.numbers(now, MUCH) {
                 now += 40_000;
             }
             assert!(!rest.answered(now, Answer::Arrived(second * 200)));

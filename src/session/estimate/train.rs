@@ -28,21 +28,21 @@ pub const LEFT: f64 = 0.25;
 
 /// A measured rate in bits per second.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Shown {
+pub enum Finding {
     /// A lower bound of the capacity.
     AtLeast(f64),
     /// The capacity, and the time in microseconds over which it was measured.
     Capacity(f64, i64),
 }
 
-impl Shown {
+impl Finding {
     /// What is left of it besides what else is sent all the time, of which none was between the packets of a
     /// train that left at once.
-    pub fn besides(self, rate: f64) -> Shown {
+    pub fn besides(self, rate: f64) -> Finding {
         let left = |shown: f64| (shown - rate).max(LEFT * shown);
         match self {
-            Shown::AtLeast(shown) => Shown::AtLeast(left(shown)),
-            Shown::Capacity(shown, time) => Shown::Capacity(left(shown), time),
+            Finding::AtLeast(shown) => Finding::AtLeast(left(shown)),
+            Finding::Capacity(shown, time) => Finding::Capacity(left(shown), time),
         }
     }
 }
@@ -50,7 +50,7 @@ impl Shown {
 /// The measurement of a train.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sample {
-    pub shown: Shown,
+    pub shown: Finding,
     /// Whether the train is a probe.
     pub probe: bool,
     /// Whether it is long enough to show that the path carries so much. A short one can only show that
@@ -164,9 +164,9 @@ impl Train {
         let sent = sent as f64 * 8e6 / (sent_in as f64).max(1.0);
         let arrived = rate(bytes, arrived_in);
         let shown = if arrived < STRETCHED * sent && arrived_in >= MEASURES {
-            Shown::Capacity(arrived, arrived_in)
+            Finding::Capacity(arrived, arrived_in)
         } else if f64::from(self.lost) <= MAX_LOSS * f64::from(self.packets) {
-            Shown::AtLeast(arrived.min(sent))
+            Finding::AtLeast(arrived.min(sent))
         } else {
             return None;
         };
@@ -195,12 +195,12 @@ mod tests {
     #[test]
     fn a_train_shows_the_narrowest_link_or_its_own_rate() {
         let shown = |sent, arrival| train(sent, arrival).sample().unwrap().shown;
-        assert_eq!(shown(10_000, 10_000), Shown::AtLeast(1e6));
-        assert_eq!(shown(10_000, 9_500), Shown::AtLeast(1e6), "caught up");
-        assert_eq!(shown(5_000, 10_000), Shown::Capacity(1e6, 160_000));
-        assert_eq!(shown(0, 10_000), Shown::Capacity(1e6, 160_000));
+        assert_eq!(shown(10_000, 10_000), Finding::AtLeast(1e6));
+        assert_eq!(shown(10_000, 9_500), Finding::AtLeast(1e6), "caught up");
+        assert_eq!(shown(5_000, 10_000), Finding::Capacity(1e6, 160_000));
+        assert_eq!(shown(0, 10_000), Finding::Capacity(1e6, 160_000));
         // All at once: as if it had taken 5 ms.
-        assert_eq!(shown(0, 0), Shown::AtLeast(32e6));
+        assert_eq!(shown(0, 0), Finding::AtLeast(32e6));
     }
 
     #[test]
@@ -211,7 +211,7 @@ mod tests {
             train.add(0, n * 10_000, 1250);
         }
         let sample = train.sample().unwrap();
-        assert_eq!(sample.shown, Shown::Capacity(1e6, 100_000));
+        assert_eq!(sample.shown, Finding::Capacity(1e6, 100_000));
         assert!(sample.proves);
     }
 

@@ -26,7 +26,7 @@ use nack::Nack;
 use position::Position;
 use restart::RestartLimit;
 use rtp::RtpStream;
-use show::Shown;
+use show::SentTrack;
 pub use show::StandIn;
 use timeline::Timeline;
 
@@ -100,7 +100,7 @@ pub struct Sent {
 pub struct Leg {
     stream: StreamId,
     /// What there is to know of the track that it sends.
-    shown: Shown,
+    sent_track: SentTrack,
     content: Content,
     position: Position,
     rtp: RtpStream,
@@ -148,7 +148,7 @@ impl Leg {
         let first_rtx_index = (random >> 16) & 0x7fff;
         Leg {
             stream: source.stream,
-            shown: Shown::new(&track),
+            sent_track: SentTrack::new(&track),
             content: match source.kind {
                 MediaKind::Video => Content::Video {
                     restart: RestartLimit::default(),
@@ -309,7 +309,7 @@ impl Leg {
 
     /// What a sender report at `now` says of the leg; `None` before it has sent anything.
     pub fn report(&mut self, track: &Track, now: Instant) -> Option<SenderReport> {
-        if self.sent.packets == 0 || !self.shown.is(track) {
+        if self.sent.packets == 0 || !self.sent_track.is(track) {
             return None;
         }
         let timestamp = self.note_time(track, now)?;

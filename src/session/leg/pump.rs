@@ -211,7 +211,7 @@ impl Leg {
                 break;
             }
             if packet.first {
-                self.shown.sent(self.rtp.timestamp(packet.timestamp));
+                self.sent_track.sent(self.rtp.timestamp(packet.timestamp));
             }
             used += size;
             packets += 1;

@@ -16,7 +16,7 @@ use crate::state::{Detail, StreamId};
 
 /// The track that a leg sends, and what it may change to.
 #[derive(Debug)]
-pub struct Shown {
+pub struct SentTrack {
     /// Its codec. The payload type is that of this one.
     codec: Codec,
     /// [`Track::id`] of the track; `None` before the first.
@@ -46,9 +46,9 @@ pub enum StandIn {
     Nothing,
 }
 
-impl Shown {
-    pub fn new(track: &NegotiatedTrack) -> Shown {
-        Shown {
+impl SentTrack {
+    pub fn new(track: &NegotiatedTrack) -> SentTrack {
+        SentTrack {
             codec: track.codec,
             track: None,
             last: None,
@@ -73,7 +73,7 @@ impl Shown {
 impl Leg {
     /// Whether the leg can send this codec.
     pub fn takes(&self, codec: Codec) -> bool {
-        let mut formats = self.shown.formats.iter();
+        let mut formats = self.sent_track.formats.iter();
         formats.any(|&(format, ..)| format == codec)
     }
 
@@ -87,7 +87,7 @@ impl Leg {
 
     /// Whether the leg's packets are those of this track: only then can they be sent again.
     pub fn sends(&self, track: &Track) -> bool {
-        self.shown.is(track)
+        self.sent_track.is(track)
     }
 
     /// Whether access units may be left out.
@@ -130,7 +130,7 @@ impl Leg {
         if track.ring().latest_keyframe().is_none() {
             return false;
         }
-        if let Some(before) = before.filter(|before| self.shown.is(before)) {
+        if let Some(before) = before.filter(|before| self.sent_track.is(before)) {
             self.note_time(before, now);
         }
         if !self.join(track, detail, now) {
@@ -143,12 +143,12 @@ impl Leg {
     /// Whether what the leg sends is this track. If the stream has another one than before, as after the
     /// camera was changed, goes on with that.
     pub(super) fn is_ready(&mut self, track: &Track, now: Instant) -> bool {
-        self.shown.is(track) || self.join(track, self.detail(), now)
+        self.sent_track.is(track) || self.join(track, self.detail(), now)
     }
 
     fn join(&mut self, track: &Track, new: Detail, now: Instant) -> bool {
         let codec = track.info().codec;
-        let mut formats = self.shown.formats.iter();
+        let mut formats = self.sent_track.formats.iter();
         let Some(&(_, payload_type, rtx)) = formats.find(|&&(format, ..)| format == codec) else {
             return false;
         };
@@ -161,11 +161,11 @@ impl Leg {
         if self.position.cursor().is_some() {
             // Without it there is nothing to begin with yet.
             let Some(start) = start else { return false };
-            if let Some(last) = self.shown.last
+            if let Some(last) = self.sent_track.last
                 && let Some(on_track) = track.clock().rtp_at(now)
             {
                 let first = ring.packet(start).map(|packet| packet.timestamp);
-                let (at, live) = self.shown.live.unwrap_or((now, last));
+                let (at, live) = self.sent_track.live.unwrap_or((now, last));
                 let passed = ticks(now.saturating_duration_since(at), codec);
                 let live = live.wrapping_add(passed);
                 let first = first.unwrap_or(on_track);
@@ -177,8 +177,8 @@ impl Leg {
         if let Some(nack) = &mut self.nack {
             nack.change(rtx);
         }
-        self.shown.codec = codec;
-        self.shown.track = Some(track.id());
+        self.sent_track.codec = codec;
+        self.sent_track.track = Some(track.id());
         if let Content::Video {
             lag,
             so_far,
@@ -202,7 +202,7 @@ impl Leg {
         let on_track = track.clock().rtp_at(now)?;
         self.rtp.timeline.passed(on_track);
         let live = self.rtp.timestamp(on_track);
-        self.shown.live = Some((now, live));
+        self.sent_track.live = Some((now, live));
         Some(live)
     }
 

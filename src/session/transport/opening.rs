@@ -8,7 +8,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::session::estimate::Shown;
+use crate::session::estimate::Finding;
 
 /// The size of a typical packet, with IPv4 and UDP headers.
 pub const PACKET_BYTES: u64 = 1250;
@@ -67,9 +67,9 @@ pub enum Said {
     /// Go on with the next burst.
     Nothing,
     /// The same, and this is known of the path so far.
-    SoFar(Shown),
+    SoFar(Finding),
     /// The path is measured: the opening is over.
-    Measured(Shown),
+    Measured(Finding),
 }
 
 impl Opening {
@@ -177,22 +177,22 @@ impl Opening {
         };
         let bits = rate as f64 * 8.0;
         if delay < MEASURES {
-            Said::SoFar(Shown::AtLeast(bits))
+            Said::SoFar(Finding::AtLeast(bits))
         } else if before.is_none() {
-            Said::SoFar(Shown::Capacity(bits, delay.as_micros() as i64))
+            Said::SoFar(Finding::Capacity(bits, delay.as_micros() as i64))
         } else {
-            Said::Measured(Shown::Capacity(bits, delay.as_micros() as i64))
+            Said::Measured(Finding::Capacity(bits, delay.as_micros() as i64))
         }
     }
 
     /// What follows if no answer has come in time: the burst took that long, or its answer was lost.
-    pub fn expire(&self, now: Instant) -> Option<Shown> {
+    pub fn expire(&self, now: Instant) -> Option<Finding> {
         let flying = self
             .flying
             .filter(|_| self.overdue().is_some_and(|at| at <= now))?;
         let took = now.saturating_duration_since(flying.at).as_micros() as i64;
         let rate = flying.bytes as f64 * 8e6 / took.max(1) as f64;
-        Some(Shown::Capacity(rate, took))
+        Some(Finding::Capacity(rate, took))
     }
 }
 
@@ -239,7 +239,7 @@ mod tests {
             let said = opening.answer(now, number);
             match said {
                 Said::Measured(_) => return (said, largest),
-                Said::SoFar(Shown::AtLeast(rate)) if rate > 50e6 => return (said, largest),
+                Said::SoFar(Finding::AtLeast(rate)) if rate > 50e6 => return (said, largest),
                 _ => {}
             }
         }
@@ -252,7 +252,7 @@ mod tests {
             for round_trip in [MS / 4, 10 * MS, 80 * MS] {
                 for bucket in [0.0, 4000.0] {
                     let (said, largest) = open(rate, round_trip, bucket);
-                    let Said::Measured(Shown::Capacity(shown, _)) = said else {
+                    let Said::Measured(Finding::Capacity(shown, _)) = said else {
                         panic!("{rate} {round_trip:?} {bucket}: {said:?}");
                     };
                     let share = shown / rate as f64;
@@ -276,7 +276,7 @@ mod tests {
                 opening.close(start, number, 0);
                 said = opening.answer(start + round_trip, number);
             }
-            let Said::SoFar(Shown::AtLeast(rate)) = said else {
+            let Said::SoFar(Finding::AtLeast(rate)) = said else {
                 panic!("{said:?}");
             };
             let enough = if round_trip > 10 * MS { 20e6 } else { 50e6 };
@@ -293,7 +293,7 @@ mod tests {
         assert_eq!(opening.answer(start + 20 * MS, 7), Said::Nothing);
         assert_eq!(opening.overdue(), Some(start + 320 * MS));
         assert_eq!(opening.expire(start + 319 * MS), None);
-        let Some(Shown::Capacity(rate, _)) = opening.expire(start + 320 * MS) else {
+        let Some(Finding::Capacity(rate, _)) = opening.expire(start + 320 * MS) else {
             panic!("not given up");
         };
         assert_eq!(rate as u64, 187_500);

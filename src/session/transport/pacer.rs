@@ -29,7 +29,7 @@ const SLACK: Duration = Duration::from_millis(2);
 const NEAR_START: u64 = 3_000_000;
 const FAR_START: u64 = 500_000;
 /// In bits per second: measurements go little further, and no stream needs more. Not paced.
-const WIDE: u64 = 50_000_000;
+const UNPACED: u64 = 50_000_000;
 /// What a stream needs in percent of its payload: headers, sound.
 const NEEDED_PERCENT: u64 = 115;
 /// The first feedback is awaited this long, and two round trips.
@@ -184,7 +184,7 @@ impl Pacer {
             Some(_) => 1,
         };
         let (rate, least, basis) = match congestion {
-            Some(path) if path.has_feedback() && path.estimator.estimate() >= WIDE => {
+            Some(path) if path.has_feedback() && path.estimator.estimate() >= UNPACED => {
                 (self.rate, self.bounded) = (0, false);
                 return None;
             }
@@ -365,7 +365,7 @@ impl Pacer {
             Said::Nothing => {}
             Said::SoFar(shown) => {
                 path.estimator.opening(shown);
-                if path.estimator.estimate() >= WIDE {
+                if path.estimator.estimate() >= UNPACED {
                     path.opening = None;
                 }
             }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::Stream;
 use crate::error::{Error, Status};
 use crate::state::{StreamId, StreamInfo};
-use crate::stats::{Shown, StreamSnapshot};
+use crate::stats::{QualityCounts, StreamSnapshot};
 
 /// A stream without a video frame for this long has no bit rate.
 const SILENT: Duration = Duration::from_secs(4);
@@ -30,7 +30,7 @@ impl Stream {
             pushed: self.pushed,
             info: self.info(now),
             totals: self.gone,
-            shown: Shown::default(),
+            shown: QualityCounts::default(),
             sinks: Vec::new(),
             sink_frames_dropped: 0,
             given_up: self.counters.given_up,
