@@ -220,8 +220,9 @@ fn a_link_that_carries_little_more_than_the_sound_is_not_overfed() {
         start += watch(&mut world, 3 * SECOND).most_sent / carried / 12.0;
         let seen = watch(&mut world, 40 * SECOND);
         println!("{after} {queue}: {seen:?} {:?}", world.session.figures());
-        // Of a keyframe every two seconds and the sound, with what bucket and queue take.
-        assert!(seen.most_sent < 1.25 * carried, "{after} {queue}: {seen:?}");
+        // Within two seconds, what bucket and queue take comes on top.
+        let most = 1.1 * carried + 4.0 * (4096.0 + carried / 40.0);
+        assert!(seen.most_sent < most, "{after} {queue}: {seen:?}");
         assert!(seen.lost < 0.015, "{after} {queue}: {seen:?}");
     }
     // Nothing is known of the path at first, and the sound is not paced.
