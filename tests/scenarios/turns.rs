@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use rtsp_webrtc_gateway::internals::media::AccessUnit;
+use rtsp_webrtc_gateway::internals::media::{AccessUnit, RingLimits};
 
-use crate::world::{STREAM, Setup, World};
+use crate::world::{LIMITS, STREAM, Setup, World};
 
 #[test]
 fn a_backlog_of_tiny_frames_leaves_in_turns() {
@@ -51,6 +51,11 @@ fn waited(late: bool, time: Duration) -> (u64, u64) {
         pacing: None,
         congestion: false,
         ..Setup::default()
+    });
+    // What has waited is still there.
+    world.video.ring_mut().set_limits(RingLimits {
+        history: LIMITS.duration,
+        ..LIMITS
     });
     world.connect();
     world.run(Duration::from_millis(500));
