@@ -43,7 +43,8 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_metrics(
 /// - "workers": an array of {"index", "busy_us", "load_percent", "refused" (offers, because the worker
 ///   was too busy), "streams", "sessions", "cost_us": {"rtsp", "packetize", "seal", "send",
 ///   "control"}}
-/// - "counters": {"datagrams_unknown", "datagrams_overrun", "send_errors", "events_dropped",
+/// - "counters": {"datagrams_unknown", "datagrams_overrun", "sessions_displaced" (they made
+///   room for later offers before their viewers had connected), "send_errors", "events_dropped",
 ///   "interface_enumerations", "refused_for_memory" (offers, near the memory limit of the cgroup)}
 /// - "tuning": an array of {"name", "value", "default", "min", "max", "applies"}; "applies" is
 ///   "create", "new_sessions" or "now"

@@ -64,13 +64,16 @@ pub enum rtsp_webrtc_gateway_tuning_key {
     /// in one burst. Default 1, range 0 to 1, applies to new sessions.
     RTSP_WEBRTC_GATEWAY_TUNING_PACING = 14,
     /// Send rate of paced video in percent of the stream's bit rate, where nothing is measured: for
-    /// viewers that answer no ICE check and send no transport-wide feedback. Default 250, range
-    /// 110 to 10000, applies to new sessions.
+    /// viewers that send no transport-wide feedback, and with congestion=0. Default 250, range 110
+    /// to 10000, applies to new sessions.
     RTSP_WEBRTC_GATEWAY_TUNING_PACING_RATE_PERCENT = 15,
-    /// Maximum number of sessions. 0: no limit. Default 0, range 0 to 1000000, applies immediately.
+    /// Maximum number of viewers that are connected; further offers are refused. Sessions whose
+    /// viewers have not connected do not count. At most as many as this, but 64 to 1024, wait for
+    /// their viewers (4096 without a limit); beyond, the oldest ends, of the peer that has most. 0:
+    /// no limit. Default 0, range 0 to 1000000, applies immediately.
     RTSP_WEBRTC_GATEWAY_TUNING_MAX_SESSIONS = 16,
-    /// Maximum number of sessions per stream. 0: no limit. Default 0, range 0 to 1000000, applies
-    /// immediately.
+    /// Maximum number of viewers of a stream that are connected. 0: no limit. Default 0, range 0 to
+    /// 1000000, applies immediately.
     RTSP_WEBRTC_GATEWAY_TUNING_MAX_SESSIONS_PER_STREAM = 17,
     /// Sets several knobs at once. A knob that is set afterwards overrides the profile. 0
     /// (balanced): the defaults. 1 (lan): no pacing, no congestion control, short history. 2

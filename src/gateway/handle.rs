@@ -91,6 +91,7 @@ impl Handle {
             workers,
             datagrams_unknown: self.shared.received.unknown.load(Ordering::Relaxed),
             datagrams_overrun: self.shared.received.overrun.load(Ordering::Relaxed),
+            sessions_displaced: self.shared.registry.displaced(),
             send_errors: self.shared.socket.errors(),
             events_dropped: self.shared.notices.dropped(),
             interface_enumerations: self.shared.interfaces.enumerations(),

@@ -1,18 +1,63 @@
 //! Takes what the viewer says in RTCP from the transport to the legs.
 
+use std::time::Instant;
+
 use super::Session;
 use super::io::{Io, Transmit};
 use super::leg::Leg;
 use super::rtcp::{self, Feedback};
 use crate::media::MediaKind;
 
+/// What a viewer may say at once, and per second, counted in packets that its feedback speaks of: several
+/// times what it can be sent. More takes the worker's time from others, and is not read.
+const MOST: u32 = 16_384;
+const PER_SECOND: u64 = 50_000;
+/// What else an item of feedback costs, as a number of those, and each packet that is asked for again.
+const ITEM: u32 = 16;
+const REPEAT: u32 = 8;
+
+/// What a viewer may still say.
+#[derive(Debug, Default)]
+pub(super) struct Allowance {
+    spent: u32,
+    at: Option<Instant>,
+}
+
+impl Allowance {
+    /// Whether there is any left.
+    fn is_left(&mut self, now: Instant) -> bool {
+        let since = self.at.replace(now).unwrap_or(now);
+        let passed = now.saturating_duration_since(since).as_micros() as u64;
+        let back = (passed.saturating_mul(PER_SECOND) / 1_000_000).min(self.spent.into());
+        if back == 0 && self.spent > 0 {
+            self.at = Some(since);
+        }
+        self.spent -= back as u32;
+        self.spent < MOST
+    }
+
+    fn spend(&mut self, cost: u32) {
+        self.spent = self.spent.saturating_add(cost);
+    }
+}
+
 impl Session {
     pub(super) fn handle_rtcp<T: Transmit>(&mut self, compound: &[u8], io: &mut Io<'_, T>) {
+        if !self.allowance.is_left(io.now) {
+            self.transport.reject();
+            return;
+        }
         let mut measured = false;
-        rtcp::parse_feedback(compound, |item| {
+        let mut cost = 0;
+        let spoken_of = rtcp::parse_feedback(compound, |item| {
             measured |= matches!(item, Feedback::Arrivals(_));
+            cost += match item {
+                Feedback::Nack { blp, .. } => REPEAT * (1 + blp.count_ones()),
+                _ => ITEM,
+            };
             self.handle_feedback(item, io);
         });
+        self.allowance.spend(cost + spoken_of);
         if measured {
             // The pace may have risen. Few legs wait.
             self.pump(|leg| leg.due().is_some(), io);
@@ -69,4 +114,40 @@ impl Session {
 
 fn find(legs: &mut [Leg], ssrc: u32) -> Option<&mut Leg> {
     legs.iter_mut().find(|leg| leg.ssrc() == ssrc)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn a_flood_of_feedback_is_read_at_a_rate_that_others_do_not_notice() {
+        let mut allowance = Allowance::default();
+        let start = Instant::now();
+        let mut read = 0;
+        // 44 bytes each.
+        for i in 0..125_000 {
+            let now = start + i * Duration::from_micros(80);
+            if allowance.is_left(now) {
+                allowance.spend(4096 + ITEM);
+                read += 4096;
+            }
+        }
+        let most = u64::from(MOST) + 10 * PER_SECOND + 2 * 4096;
+        assert!((most / 2..=most).contains(&read), "{read}");
+    }
+
+    #[test]
+    fn an_ordinary_viewer_is_always_read() {
+        let mut allowance = Allowance::default();
+        let start = Instant::now();
+        // 20 Mbit/s with a twentieth lost, and the backlog of a join.
+        allowance.spend(8000);
+        for i in 0..1000 {
+            assert!(allowance.is_left(start + i * Duration::from_millis(62)));
+            allowance.spend(150 + 8 * REPEAT + 3 * ITEM);
+        }
+    }
 }

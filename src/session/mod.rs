@@ -89,6 +89,7 @@ use crate::error::Error;
 use crate::media::{Codec, MediaKind};
 use crate::sdp::IceCredentials;
 use crate::state::{SessionState, SrtpProfile, StreamId, Switches, ViewerLimits};
+use feedback::Allowance;
 use leg::Leg;
 use quality::Showing;
 use transport::{Egress, Received, Transport};
@@ -148,6 +149,8 @@ pub struct Session {
     legs: Box<[Leg]>,
     nacks: u64,
     plis: u64,
+    /// What it may still say.
+    allowance: Allowance,
     /// What the viewer is shown; `None` without video. Not touched for each access unit.
     showing: Option<Box<Showing>>,
     /// The variant that is shown as soon as it has a keyframe.
@@ -173,6 +176,7 @@ impl Session {
             news: false,
             nacks: 0,
             plis: 0,
+            allowance: Allowance::default(),
         }
     }
 

@@ -62,8 +62,9 @@ pub enum Feedback<'a> {
 }
 
 /// Calls `each` for every item of feedback in a decrypted compound packet, at most 512 times.
-/// Unknown and malformed packets are skipped.
-pub fn parse_feedback<'a>(compound: &'a [u8], each: impl FnMut(Feedback<'a>)) {
+/// Unknown and malformed packets are skipped. Returns how many packets transport-wide feedback claims to
+/// speak of.
+pub fn parse_feedback<'a>(compound: &'a [u8], each: impl FnMut(Feedback<'a>)) -> u32 {
     let mut statuses = 0;
     packets(compound)
         .flat_map(|(kind, format, packet)| {
@@ -72,7 +73,8 @@ pub fn parse_feedback<'a>(compound: &'a [u8], each: impl FnMut(Feedback<'a>)) {
                 MAX_STATUSES.. => None,
                 _ => TransportFeedback::parse(packet),
             };
-            statuses += arrivals.map_or(0, |feedback| u32::from(feedback.count()));
+            // Also of one that turns out to be malformed: it was read.
+            statuses += TransportFeedback::claims(packet);
             let arrivals = arrivals.map(Feedback::Arrivals);
             let others = match arrivals {
                 Some(_) => Vec::new(),
@@ -82,6 +84,7 @@ pub fn parse_feedback<'a>(compound: &'a [u8], each: impl FnMut(Feedback<'a>)) {
         })
         .take(MAX_FEEDBACK)
         .for_each(each);
+    statuses
 }
 
 /// The packets of a compound packet with their type and count field, up to the first that does not

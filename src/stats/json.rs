@@ -41,6 +41,7 @@ pub fn document(gateway: &GatewaySnapshot<'_>) -> Result<String> {
         counters: Counters {
             datagrams_unknown: gateway.datagrams_unknown,
             datagrams_overrun: gateway.datagrams_overrun,
+            sessions_displaced: gateway.sessions_displaced,
             send_errors: gateway.send_errors,
             events_dropped: gateway.events_dropped,
             interface_enumerations: gateway.interface_enumerations,
@@ -169,6 +170,7 @@ impl From<&MediaCosts> for MediaCost {
 struct Counters {
     datagrams_unknown: u64,
     datagrams_overrun: u64,
+    sessions_displaced: u64,
     send_errors: u64,
     events_dropped: u64,
     interface_enumerations: u64,

@@ -24,6 +24,8 @@ pub struct GatewaySnapshot<'a> {
     pub datagrams_unknown: u64,
     /// Datagrams dropped because a worker was too busy.
     pub datagrams_overrun: u64,
+    /// Sessions that ended before their viewers had connected, to make room for later offers.
+    pub sessions_displaced: u64,
     /// Sends that the system refused.
     pub send_errors: u64,
     /// Events dropped because the host's callback was too slow.

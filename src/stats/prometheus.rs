@@ -24,6 +24,11 @@ pub fn text(gateway: &GatewaySnapshot<'_>) -> String {
             gateway.datagrams_overrun,
         ),
         (
+            "sessions_displaced",
+            "Sessions that made room for later offers before their viewers had connected.",
+            gateway.sessions_displaced,
+        ),
+        (
             "send_errors",
             "Datagrams that the system refused to send.",
             gateway.send_errors,

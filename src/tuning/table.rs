@@ -173,18 +173,20 @@ knobs! {
     }
 
     /// Send rate of paced video in percent of the stream's bit rate, where nothing is measured: for
-    /// viewers that answer no ICE check and send no transport-wide feedback.
+    /// viewers that send no transport-wide feedback, and with congestion=0.
     PacingRatePercent = 15, "pacing_rate_percent" {
         default: 250, range: 110..=10_000, applies: NewSessions,
         profiles: { lan: 250, wan: 150, max_density: 250 },
     }
 
-    /// Maximum number of sessions. 0: no limit.
+    /// Maximum number of viewers that are connected; further offers are refused. Sessions whose viewers
+    /// have not connected do not count. At most as many as this, but 64 to 1024, wait for their viewers
+    /// (4096 without a limit); beyond, the oldest ends, of the peer that has most. 0: no limit.
     MaxSessions = 16, "max_sessions" {
         default: 0, range: 0..=1_000_000, applies: Now,
     }
 
-    /// Maximum number of sessions per stream. 0: no limit.
+    /// Maximum number of viewers of a stream that are connected. 0: no limit.
     MaxSessionsPerStream = 17, "max_sessions_per_stream" {
         default: 0, range: 0..=1_000_000, applies: Now,
     }

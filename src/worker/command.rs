@@ -150,6 +150,8 @@ pub enum Command {
     Patch(Box<PatchRequest>, SyncSender<Result<Response>>),
     /// Close the session in a slot.
     CloseSession(SessionId, usize),
+    /// End the session in a slot, whose viewer has not connected: it makes room for another.
+    DisplaceSession(SessionId, usize),
     /// Report a stream.
     StreamInfo(StreamId, SyncSender<Result<StreamInfo>>),
     /// Report the session in a slot.

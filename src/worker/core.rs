@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
+use super::admission;
 use super::command::{Command, WorkerContext};
 use super::fan_out::FanOut;
 use super::held_sound::{HeldSound, Wait};
 use super::load::Load;
-use super::log_lines;
+use super::log_lines::{self, Repeats};
 use super::shares::Behind;
 use super::slots::Slots;
 use super::stream::Arrived;
@@ -51,6 +52,8 @@ pub struct Core {
     /// Streams that have media for the offers that wait for it.
     pub(super) answering: VecDeque<StreamId>,
     pub(super) held_sound: HeldSound,
+    /// Log lines that came too often.
+    pub(super) repeats: Repeats,
     /// Wakes the worker's loop because a deadline has moved closer.
     pub(super) rearmed: Rc<Notify>,
     pub(super) buffer: Box<SendBuffer>,
@@ -71,6 +74,7 @@ impl Core {
             tidy_due: None,
             answering: VecDeque::new(),
             held_sound: HeldSound::default(),
+            repeats: Repeats::default(),
             rearmed,
             buffer: Box::new([0; _]),
             costs: Costs::default(),
@@ -134,6 +138,12 @@ impl Core {
                 let mut core = core.borrow_mut();
                 if core.viewers.find(slot, id).is_ok() {
                     core.close_viewer(slot, now, "the session was closed");
+                }
+            }
+            Command::DisplaceSession(id, slot) => {
+                let mut core = core.borrow_mut();
+                if core.viewers.find(slot, id).is_ok() {
+                    core.fail_viewer(slot, admission::displaced());
                 }
             }
             Command::StreamInfo(id, reply) => {

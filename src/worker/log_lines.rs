@@ -11,6 +11,51 @@ use crate::events::QualityEvent;
 use crate::session::SessionEvent;
 use crate::state::{SessionState, StreamId};
 
+/// Viewers of one worker that fail for one reason are told of this often in [`WINDOW`], then counted: a flood
+/// of offers must not be a flood of lines.
+const LINES: u32 = 5;
+const WINDOW: Duration = Duration::from_secs(10);
+
+/// Lines that came too often, by the status that they are about.
+#[derive(Debug, Default)]
+pub(super) struct Repeats(Vec<(Status, Repeated)>);
+
+#[derive(Debug)]
+struct Repeated {
+    since: Instant,
+    lines: u32,
+    left_out: u64,
+}
+
+impl Repeats {
+    /// Whether there is to be a line about this status, and how many like it were left out since the last.
+    fn admit(&mut self, status: Status, now: Instant) -> Option<u64> {
+        let position = self.0.iter().position(|(known, _)| *known == status);
+        let position = position.unwrap_or_else(|| {
+            let (since, lines, left_out) = (now, 0, 0);
+            self.0.push((
+                status,
+                Repeated {
+                    since,
+                    lines,
+                    left_out,
+                },
+            ));
+            self.0.len() - 1
+        });
+        let (_, repeated) = self.0.get_mut(position)?;
+        if now.saturating_duration_since(repeated.since) >= WINDOW {
+            (repeated.since, repeated.lines) = (now, 0);
+        }
+        if repeated.lines == LINES {
+            repeated.left_out += 1;
+            return None;
+        }
+        repeated.lines += 1;
+        Some(std::mem::take(&mut repeated.left_out))
+    }
+}
+
 /// A stream is live: for the first time, or after an `outage`.
 pub(super) fn stream_live(id: StreamId, stream: &Stream, outage: Option<Duration>) {
     let name = stream.name();
@@ -33,7 +78,13 @@ pub(super) fn stream_idle(id: StreamId, name: &str) {
 }
 
 /// A session changed its state.
-pub(super) fn viewer(viewer: &mut Viewer, stream_name: &str, event: &SessionEvent, now: Instant) {
+pub(super) fn viewer(
+    viewer: &mut Viewer,
+    stream_name: &str,
+    event: &SessionEvent,
+    now: Instant,
+    repeats: &mut Repeats,
+) {
     let (session, stream) = (viewer.id.0, viewer.stream.0);
     let age = now.saturating_duration_since(viewer.session.created());
     let who = who(viewer);
@@ -49,6 +100,13 @@ pub(super) fn viewer(viewer: &mut Viewer, stream_name: &str, event: &SessionEven
         }
         (SessionState::Failed, Some(error)) => {
             visit.failed = true;
+            let Some(left_out) = repeats.admit(error.status(), now) else {
+                return;
+            };
+            let more = match left_out {
+                0 => String::new(),
+                more => format!(" (and {more} more like it)"),
+            };
             let level = match error.status() {
                 Status::Panic => log::Level::Error,
                 _ if visit.connected => log::Level::Info,
@@ -61,7 +119,7 @@ pub(super) fn viewer(viewer: &mut Viewer, stream_name: &str, event: &SessionEven
             };
             log::log!(
                 level, session = session, stream = stream, stream_name = stream_name;
-                "viewer{who} of \"{stream_name}\" {event} after {}: {error}", seconds(age)
+                "viewer{who} of \"{stream_name}\" {event} after {}: {error}{more}", seconds(age)
             );
         }
         (SessionState::Closed, _) if !visit.failed => {
@@ -105,4 +163,26 @@ fn who(viewer: &Viewer) -> String {
 
 fn seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f32())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_too_often_is_counted() {
+        let mut repeats = Repeats::default();
+        let start = Instant::now();
+        let mut said = Vec::new();
+        for i in 0..1000 {
+            let now = start + Duration::from_millis(20 * i);
+            said.extend(repeats.admit(Status::Ice, now));
+        }
+        assert_eq!(said, [0, 0, 0, 0, 0, 495, 0, 0, 0, 0]);
+        assert_eq!(
+            repeats.admit(Status::Dtls, start),
+            Some(0),
+            "another reason"
+        );
+    }
 }

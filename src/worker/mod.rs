@@ -3,6 +3,7 @@
 //! Between "access unit complete" and "datagrams handed to the kernel" there is no lock, no channel
 //! and no wake-up.
 
+mod admission;
 mod audience;
 mod cameras;
 mod command;

@@ -4,11 +4,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::admission;
+use super::command::Command;
 use super::core::Core;
 use super::local_ice::{candidates, credentials, etag};
-use super::slots::{MAX_UNCLAIMED, Viewer};
+use super::slots::Viewer;
 use super::streams::{not_ready, still_connecting};
-use crate::error::{Error, Result, Status, panicked};
+use crate::error::{Result, panicked};
 use crate::media::TrackInfo;
 use crate::random;
 use crate::sdp::answer::{self, Allowed, LocalTransport};
@@ -51,15 +53,11 @@ impl Core {
             return Err(no_stream(request.stream));
         };
         let context = &self.context;
-        check_limit(
-            context.tuning.max_sessions(),
-            context.registry.session_count(),
-            "max_sessions",
-        )?;
-        check_limit(
+        let max_sessions = context.tuning.max_sessions();
+        context.registry.check_room(max_sessions)?;
+        self.viewers.check_room(
             context.tuning.max_sessions_per_stream(),
-            entry.stream.viewers.len(),
-            "max_sessions_per_stream",
+            &entry.stream.viewers,
         )?;
         let Some(media) = entry.stream.media() else {
             return Err(not_ready(entry.stream.name(), entry.stream.error()));
@@ -122,9 +120,13 @@ impl Core {
         let legs = LegConfig::of_stream(request.stream, negotiated, random);
         let mut session = Session::new(now, transport, legs);
         session.set_limits(request.limits);
-        let id = context
-            .registry
-            .add_session(location, request.stream, key.clone());
+        let (id, displaced) = context.registry.add_session(
+            location,
+            request.stream,
+            key.clone(),
+            admission::peer(request.viewer.peer.as_deref()),
+            admission::most_waiting(max_sessions),
+        );
         log::debug!(
             session = id.0, stream = request.stream.0, stream_name = entry.stream.name();
             "offer answered; peer {:?}", request.viewer.peer.as_deref().unwrap_or_default()
@@ -143,8 +145,9 @@ impl Core {
         self.load.admitted();
         self.note_streams(slot);
         self.settle(slot);
-        while let Some(slot) = self.viewers.overtaken() {
-            self.fail_viewer(slot, overtaken());
+        if let Some((displaced, place)) = displaced {
+            let command = Command::DisplaceSession(displaced, place.slot);
+            self.context.peers.command(place.worker, command);
         }
         let url = request
             .location_prefix
@@ -159,26 +162,4 @@ impl Core {
         response.headers.extend(links.map(|link| ("Link", link)));
         Ok(response)
     }
-}
-
-fn overtaken() -> Error {
-    Error::new(
-        Status::Limit,
-        format!(
-            "{MAX_UNCLAIMED} later offers were answered before an ICE check of this viewer came: \
-             limit how many offers the web server lets through"
-        ),
-    )
-}
-
-fn check_limit(limit: Option<usize>, count: usize, knob: &str) -> Result<()> {
-    if let Some(limit) = limit
-        && count >= limit
-    {
-        return Err(Error::new(
-            Status::Limit,
-            format!("{knob} = {limit} sessions are connected: try again later, or raise the knob"),
-        ));
-    }
-    Ok(())
 }

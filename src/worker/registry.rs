@@ -9,6 +9,7 @@ use crate::error::{Error, Result, Status};
 use crate::ids;
 use crate::media::TrackInfo;
 use crate::state::{SessionId, StreamId};
+use crate::worker::admission::{self, Waiting};
 
 /// Where a session lives: its worker, and its slot there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,6 +58,10 @@ pub struct SessionEntry {
     pub stream: StreamId,
     /// Its key in URLs.
     pub key: String,
+    /// Whose it is: see [`admission::peer`].
+    peer: Box<str>,
+    /// Its viewer has connected.
+    connected: bool,
 }
 
 /// What all workers may know of a stream.
@@ -89,9 +94,23 @@ struct Tables {
     streams: HashMap<StreamId, StreamRecord>,
     sessions: HashMap<SessionId, SessionEntry>,
     keys: HashMap<String, SessionId>,
+    /// Those whose viewers have not connected; how many have; and how many had to make room.
+    waiting: Waiting,
+    connected: usize,
+    displaced: u64,
 }
 
 impl Tables {
+    fn remove_session(&mut self, id: SessionId) -> Option<SessionEntry> {
+        let entry = self.sessions.remove(&id)?;
+        self.keys.remove(&entry.key);
+        match entry.connected {
+            true => self.connected -= 1,
+            false => self.waiting.remove(&entry.peer, id),
+        }
+        Some(entry)
+    }
+
     fn stream(&self, id: StreamId) -> Result<&StreamRecord> {
         self.streams.get(&id).ok_or_else(|| no_stream(id))
     }
@@ -232,22 +251,65 @@ impl Registry {
         })
     }
 
-    /// Registers a session.
-    pub fn add_session(&self, place: SessionLocation, stream: StreamId, key: String) -> SessionId {
+    /// Registers a session whose offer is being answered. Returns one that has to make room if more than
+    /// `most_waiting` wait for their viewers; it is forgotten, and the caller tells its worker.
+    pub fn add_session(
+        &self,
+        place: SessionLocation,
+        stream: StreamId,
+        key: String,
+        peer: Box<str>,
+        most_waiting: usize,
+    ) -> (SessionId, Option<(SessionId, SessionLocation)>) {
         let mut tables = self.tables.lock();
         let id = SessionId(ids::next());
         tables.keys.insert(key.clone(), id);
-        let entry = SessionEntry { place, stream, key };
+        tables.waiting.add(&peer, id);
+        let entry = SessionEntry {
+            place,
+            stream,
+            key,
+            peer,
+            connected: false,
+        };
         tables.sessions.insert(id, entry);
-        id
+        let displaced = match tables.waiting.len() > most_waiting {
+            true => tables.waiting.dispensable(),
+            false => None,
+        };
+        let displaced = displaced.and_then(|id| Some((id, tables.remove_session(id)?.place)));
+        tables.displaced += u64::from(displaced.is_some());
+        (id, displaced)
+    }
+
+    /// Fails if a newcomer would find no place.
+    pub fn check_room(&self, limit: Option<usize>) -> Result<()> {
+        admission::check(limit, self.tables.lock().connected, "max_sessions")
+    }
+
+    /// A session takes a place: its viewer has connected.
+    pub fn connect_session(&self, id: SessionId, limit: Option<usize>) -> Result<()> {
+        let tables = &mut *self.tables.lock();
+        // Another may have made it leave at this moment.
+        let entry = tables.sessions.get_mut(&id);
+        let entry = entry.ok_or_else(admission::displaced)?;
+        if !entry.connected {
+            admission::check(limit, tables.connected, "max_sessions")?;
+            entry.connected = true;
+            tables.connected += 1;
+            tables.waiting.remove(&entry.peer, id);
+        }
+        Ok(())
     }
 
     /// Forgets a session.
     pub fn remove_session(&self, id: SessionId) {
-        let mut tables = self.tables.lock();
-        if let Some(entry) = tables.sessions.remove(&id) {
-            tables.keys.remove(&entry.key);
-        }
+        self.tables.lock().remove_session(id);
+    }
+
+    /// Sessions that had to make room before their viewers connected.
+    pub fn displaced(&self) -> u64 {
+        self.tables.lock().displaced
     }
 
     /// Where a session lives.
@@ -291,11 +353,6 @@ impl Registry {
         let mut ids: Vec<SessionId> = self.tables.lock().sessions.keys().copied().collect();
         ids.sort_unstable();
         ids
-    }
-
-    /// The number of sessions.
-    pub fn session_count(&self) -> usize {
-        self.tables.lock().sessions.len()
     }
 }
 
@@ -409,12 +466,51 @@ mod tests {
     }
 
     #[test]
+    fn only_viewers_that_connected_take_places() {
+        let registry = Registry::default();
+        let (stream, ..) = registry.add_stream("a", 1, |_, _, _| ()).unwrap();
+        let add = |slot: usize, peer: &str| {
+            let place = SessionLocation { worker: 0, slot };
+            registry.add_session(place, stream, slot.to_string(), peer.into(), 64)
+        };
+        let viewers: Vec<_> = (0..3).map(|i| add(i, "viewer").0).collect();
+        // Thirteen a second, and nobody follows.
+        let mut displaced = 0;
+        for i in 3..500 {
+            assert!(registry.check_room(Some(2)).is_ok());
+            let gone = add(i, "flood").1;
+            displaced += u64::from(gone.is_some());
+            assert!(gone.is_none_or(|(id, _)| !viewers.contains(&id)));
+        }
+        assert_eq!(displaced, 500 - 64);
+        assert_eq!(registry.displaced(), displaced);
+        assert!(registry.connect_session(viewers[0], Some(2)).is_ok());
+        assert!(registry.connect_session(viewers[1], Some(2)).is_ok());
+        assert!(
+            registry.connect_session(viewers[1], Some(2)).is_ok(),
+            "again"
+        );
+        let full = registry.connect_session(viewers[2], Some(2)).unwrap_err();
+        assert_eq!(full.status(), Status::Limit);
+        assert!(registry.check_room(Some(2)).is_err());
+        registry.remove_session(viewers[0]);
+        registry.remove_session(viewers[0]);
+        assert!(registry.check_room(Some(2)).is_ok());
+        assert!(registry.connect_session(viewers[2], Some(2)).is_ok());
+        let gone = registry.connect_session(SessionId(u64::MAX), None);
+        assert_eq!(gone.unwrap_err().status(), Status::Limit);
+    }
+
+    #[test]
     fn new_streams_keep_away_from_a_hot_one() {
         let registry = Registry::default();
         let (stream, hot) = add(&registry, "hot", 2).unwrap();
         let place = |slot| SessionLocation { worker: hot, slot };
         let viewers: Vec<_> = (0..1000)
-            .map(|i| registry.add_session(place(i), stream, i.to_string()))
+            .map(|i| {
+                let (key, peer) = (i.to_string(), Box::default());
+                registry.add_session(place(i), stream, key, peer, 1000).0
+            })
             .collect();
         for i in 0..50 {
             let (_, worker) = add(&registry, &format!("cold-{i}"), 2).unwrap();

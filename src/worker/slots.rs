@@ -1,29 +1,23 @@
 //! The viewers of a worker by slot, with their deadlines.
 
-use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
 
 use slab::Slab;
 
+use super::admission;
 use super::deadlines::Deadlines;
 use super::registry::{SessionLocation, no_session};
 use super::routes::Routes;
 use crate::error::Result;
 use crate::session::Session;
-use crate::state::{SessionId, SessionInfo, SessionState, StreamId, ViewerIdentity, ViewerLimits};
-
-/// Answered offers that may wait for their viewers; a further one evicts the oldest. So abandoned
-/// offers cost a worker about 25 MB at most, however many there are, and viewers that connect
-/// promptly still get in.
-pub(super) const MAX_UNCLAIMED: usize = 4096;
+use crate::state::{SessionId, SessionInfo, StreamId, ViewerIdentity, ViewerLimits};
 
 /// All viewers of a worker.
 #[derive(Default)]
 pub(super) struct Slots {
-    viewers: Slab<Viewer>,
-    /// Sessions that wait for their viewers, oldest first; some of them may be over.
-    unclaimed: VecDeque<(usize, SessionId)>,
+    /// Boxed, so that a viewer's memory is given back when it is gone.
+    viewers: Slab<Box<Viewer>>,
     deadlines: Deadlines,
 }
 
@@ -61,50 +55,41 @@ impl Slots {
 
     /// Adds a viewer.
     pub(super) fn insert(&mut self, viewer: Viewer) -> usize {
-        let id = viewer.id;
-        let slot = self.viewers.insert(viewer);
-        self.unclaimed.push_back((slot, id));
-        slot
+        self.viewers.insert(Box::new(viewer))
     }
 
     pub(super) fn remove(&mut self, slot: usize) -> Viewer {
-        self.viewers.remove(slot)
+        *self.viewers.remove(slot)
     }
 
     pub(super) fn get(&self, slot: usize) -> Option<&Viewer> {
-        self.viewers.get(slot)
+        self.viewers.get(slot).map(Box::as_ref)
     }
 
     pub(super) fn get_mut(&mut self, slot: usize) -> Option<&mut Viewer> {
-        self.viewers.get_mut(slot)
+        self.viewers.get_mut(slot).map(Box::as_mut)
     }
 
     /// The viewer in a slot, if its session is still this one.
     pub(super) fn find(&mut self, slot: usize, id: SessionId) -> Result<&mut Viewer> {
-        let viewer = self.viewers.get_mut(slot);
+        let viewer = self.get_mut(slot);
         viewer
             .filter(|viewer| viewer.id == id)
             .ok_or_else(|| no_session(id))
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Viewer> {
-        self.viewers.iter().map(|(_, viewer)| viewer)
+        self.viewers.iter().map(|(_, viewer)| &**viewer)
     }
 
-    /// The oldest session that waits for its viewer, if too many do.
-    pub(super) fn overtaken(&mut self) -> Option<usize> {
-        while let Some(&(slot, id)) = self.unclaimed.front() {
-            let viewer = self.viewers.get(slot).filter(|viewer| viewer.id == id);
-            let waits = viewer.is_some_and(|v| v.session.state() == SessionState::New);
-            if waits && self.unclaimed.len() <= MAX_UNCLAIMED {
-                break;
-            }
-            self.unclaimed.pop_front();
-            if waits {
-                return Some(slot);
-            }
+    /// Fails if as many of these viewers are connected as a stream may have.
+    pub(super) fn check_room(&self, limit: Option<usize>, slots: &[usize]) -> Result<()> {
+        if limit.is_none() {
+            return Ok(());
         }
-        None
+        let viewers = slots.iter().filter_map(|&slot| self.get(slot));
+        let connected = viewers.filter(|viewer| viewer.visit.connected).count();
+        admission::check(limit, connected, "max_sessions_per_stream")
     }
 
     /// Makes sure that a slot is woken at `due` at the latest.

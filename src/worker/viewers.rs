@@ -7,9 +7,9 @@ use super::core::Core;
 use super::log_lines;
 use super::session_io::{StreamTracks, session_io};
 use crate::budget::{Allowance, Budget};
-use crate::error::{Error, Status, panicked};
+use crate::error::{Error, Result, Status, panicked};
 use crate::events::{Notice, SessionEvent};
-use crate::session::{Io, Path, Session};
+use crate::session::{self, Io, Path, Session};
 use crate::state::SessionState;
 use crate::worker::demux::Datagram;
 use crate::worker::outbox::Outbox;
@@ -127,26 +127,24 @@ impl Core {
         };
         let routes = &self.context.routes;
         viewer.bind(routes, location);
-        let (id, stream) = (viewer.id, viewer.stream);
-        let stream_name = self.streams.name(stream);
-        while let Some(event) = viewer.session.poll_event() {
-            log_lines::viewer(viewer, stream_name, &event, Instant::now());
-            if event.state == SessionState::Closed {
-                self.context.registry.remove_session(id);
+        let stream = viewer.stream;
+        while let Some(viewer) = self.viewers.get_mut(slot)
+            && let Some(event) = viewer.session.poll_event()
+        {
+            if event.state == SessionState::Connected
+                && let Err(error) = self.take_place(slot)
+            {
+                if let Some(viewer) = self.viewers.get_mut(slot) {
+                    viewer.session.fail(error);
+                }
+                continue;
             }
-            let error = event.error.as_ref();
-            self.context
-                .notices
-                .push(Notice::Session(Box::new(SessionEvent {
-                    session: id,
-                    stream,
-                    stream_name: stream_name.into(),
-                    state: event.state,
-                    status: error.map_or(Status::Ok, Error::status),
-                    message: error.map_or_else(String::new, |error| error.message().to_owned()),
-                    viewer: viewer.identity.clone(),
-                })));
+            self.tell_state(slot, event);
         }
+        let Some(viewer) = self.viewers.get_mut(slot) else {
+            return;
+        };
+        let routes = &self.context.routes;
         if viewer.session.is_closed() {
             viewer.unbind(routes, location);
             let viewer = self.viewers.remove(slot);
@@ -168,5 +166,52 @@ impl Core {
         if let Some(quality) = quality {
             self.tell_quality(slot, quality);
         }
+    }
+
+    /// A viewer that connects for the first time takes one of the places that there are.
+    fn take_place(&self, slot: usize) -> Result<()> {
+        let Some(viewer) = self
+            .viewers
+            .get(slot)
+            .filter(|viewer| !viewer.visit.connected)
+        else {
+            return Ok(());
+        };
+        let tuning = &self.context.tuning;
+        if let Some(entry) = self.streams.get(viewer.stream) {
+            self.viewers
+                .check_room(tuning.max_sessions_per_stream(), &entry.stream.viewers)?;
+        }
+        let registry = &self.context.registry;
+        registry.connect_session(viewer.id, tuning.max_sessions())
+    }
+
+    fn tell_state(&mut self, slot: usize, event: session::SessionEvent) {
+        let Some(viewer) = self.viewers.get_mut(slot) else {
+            return;
+        };
+        let stream_name = self.streams.name(viewer.stream);
+        log_lines::viewer(
+            viewer,
+            stream_name,
+            &event,
+            Instant::now(),
+            &mut self.repeats,
+        );
+        if event.state == SessionState::Closed {
+            self.context.registry.remove_session(viewer.id);
+        }
+        let error = event.error.as_ref();
+        self.context
+            .notices
+            .push(Notice::Session(Box::new(SessionEvent {
+                session: viewer.id,
+                stream: viewer.stream,
+                stream_name: stream_name.into(),
+                state: event.state,
+                status: error.map_or(Status::Ok, Error::status),
+                message: error.map_or_else(String::new, |error| error.message().to_owned()),
+                viewer: viewer.identity.clone(),
+            })));
     }
 }

@@ -247,6 +247,28 @@ fn limits_are_kept() {
 }
 
 #[test]
+fn offers_that_nobody_follows_up_keep_no_viewer_out() {
+    let server = cameras(&["cam"]);
+    let gateway = tuned(&[(Key::MaxSessions, 2), (Key::MaxSessionsPerStream, 2)]);
+    let stream = gateway.add_stream("cam", pull(server.url("cam"))).unwrap();
+    let offer = chromium().viewer.offer();
+    let flood = || (0..100).for_each(|_| drop(post(&gateway, "cam", &offer).unwrap()));
+    let mut viewers = Vec::new();
+    for _ in 0..2 {
+        flood();
+        viewers.push(watch(&gateway, "cam"));
+    }
+    let full = post(&gateway, "cam", &offer).unwrap_err();
+    assert_eq!(full.status(), Status::Limit);
+    assert!(gateway.stream_info(stream).unwrap().sessions <= 2 + 64);
+    let displaced = metric(
+        &gateway.metrics().unwrap(),
+        "rtsp_webrtc_gateway_sessions_displaced_total",
+    );
+    assert!(displaced >= 200.0 - 64.0, "{displaced}");
+}
+
+#[test]
 fn an_offer_waits_for_a_camera_that_connects_and_hears_of_one_that_fails() {
     let server = cameras(&["cam", "broken"]);
     let gateway = Gateway::new(Config::default()).unwrap();

@@ -32,6 +32,32 @@ struct Status {
 }
 
 impl<'a> TransportFeedback<'a> {
+    /// How many packets an RTCP packet says that it speaks of; 0 if it is of another type.
+    pub fn claims(packet: &[u8]) -> u32 {
+        match *packet {
+            [
+                kind,
+                PACKET_TYPE,
+                _,
+                _,
+                _,
+                _,
+                _,
+                _,
+                _,
+                _,
+                _,
+                _,
+                _,
+                _,
+                high,
+                low,
+                ..,
+            ] if kind & 0x1f == FORMAT => u16::from_be_bytes([high, low]).min(MAX_STATUSES).into(),
+            _ => 0,
+        }
+    }
+
     /// Parses one RTCP packet, header included. `None` if it is of another type or malformed.
     pub fn parse(packet: &'a [u8]) -> Option<Self> {
         let (fixed, rest) = packet.split_at_checked(FIXED)?;

@@ -186,6 +186,11 @@ impl Transport {
         }
     }
 
+    /// Something that the viewer said was not taken.
+    pub fn reject(&mut self) {
+        self.rejected += 1;
+    }
+
     pub fn rejected(&self) -> u64 {
         self.rejected
     }

@@ -7,7 +7,7 @@ use rtsp_webrtc_gateway::whep::{HttpRequest, HttpTarget};
 
 use super::client::{Answer, Client, ask};
 use super::site::Site;
-use crate::common::{LONG, chromium, has_frames, pull};
+use crate::common::{LONG, chromium, has_frames, pull, watch};
 
 const SDP: &str = "Content-Type: application/sdp";
 const FRAGMENT: &str = "Content-Type: application/trickle-ice-sdpfrag";
@@ -309,8 +309,10 @@ fn a_camera_that_is_not_live_and_a_limit_say_when_to_come_again() {
     assert!(not_live.header("Retry-After").parse::<u32>().unwrap() > 0);
     assert_eq!(
         post(&site, "/door/whep", &chromium().viewer.offer()).status,
-        201
+        201,
     );
+    // That one takes no place, because nobody follows it up.
+    let _viewer = watch(&site.gateway, "door");
     let full = post(&site, "/door/whep", &chromium().viewer.offer());
     check_problem(&full, 503);
     assert!(full.header("Retry-After").parse::<u32>().unwrap() > 0);
