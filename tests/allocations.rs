@@ -60,8 +60,8 @@ impl Transmit for Nowhere {
     }
 }
 
-/// Allocations per packet sent, to `viewers`, of a minute of pictures and sound after another
-/// minute of the same.
+/// Allocations per packet sent, to `viewers`, of ten seconds of pictures and sound after 18 s of the same. All of it
+/// within the time for which the viewers' answers to checks count: nobody gives more here.
 fn allocations(viewer: &ViewerConfig, viewers: usize) -> (u64, usize) {
     let mut worlds: Vec<World> = (0..viewers)
         .map(|_| {
@@ -84,8 +84,8 @@ fn allocations(viewer: &ViewerConfig, viewers: usize) -> (u64, usize) {
     let mut sent = 0;
     let mut before = (0, 0);
     let start = Instant::now();
-    for frame in 0..3000 {
-        if frame == 1500 {
+    for frame in 0..700 {
+        if frame == 450 {
             before = (ALLOCATIONS.get(), sent);
         }
         let now = start + Duration::from_millis(40) * frame;
@@ -145,7 +145,7 @@ fn picture(keyframe: bool) -> Vec<u8> {
 #[test]
 fn none_per_packet_with_gcm() {
     let (allocations, packets) = allocations(&ViewerConfig::chromium(), 4);
-    assert!(packets > 50_000, "{packets}");
+    assert!(packets > 10_000, "{packets}");
     assert_eq!(allocations, 0, "for {packets} packets");
 }
 
@@ -199,7 +199,7 @@ fn none_per_packet_while_the_path_is_measured() {
 #[test]
 fn none_per_packet_with_sha1() {
     let (allocations, packets) = allocations(&ViewerConfig::without_gcm(), 1);
-    assert!(packets > 12_000, "{packets}");
+    assert!(packets > 2_500, "{packets}");
     assert_eq!(allocations, 0, "for {packets} packets");
 }
 

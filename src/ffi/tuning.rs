@@ -69,8 +69,8 @@ pub enum rtsp_webrtc_gateway_tuning_key {
     RTSP_WEBRTC_GATEWAY_TUNING_PACING_RATE_PERCENT = 15,
     /// Maximum number of viewers that are connected; further offers are refused. Sessions whose
     /// viewers have not connected do not count. At most as many as this, but 64 to 1024, wait for
-    /// their viewers (4096 without a limit); beyond, the oldest ends, of the peer that has most. 0:
-    /// no limit. Default 0, range 0 to 1000000, applies immediately.
+    /// their viewers (4096 without a limit); beyond, the oldest ends, of the peer that has most.
+    /// 0: no limit. Default 0, range 0 to 1000000, applies immediately.
     RTSP_WEBRTC_GATEWAY_TUNING_MAX_SESSIONS = 16,
     /// Maximum number of viewers of a stream that are connected. 0: no limit. Default 0, range 0 to
     /// 1000000, applies immediately.

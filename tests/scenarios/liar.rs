@@ -142,7 +142,8 @@ fn feedback_that_is_made_up_sends_little_more_than_the_stream() {
         let figures = world.session.figures();
         println!("{lie}: {usual} {figures:?}");
         assert_eq!(world.session.state(), SessionState::Connected);
-        assert_eq!(figures.rejected, 0);
+        // What is more than a viewer can have to say is not read, the viewer's own reports among it.
+        assert!(figures.rejected < 10_200, "{lie}: {figures:?}");
         assert!(
             figures.bytes < 4 * usual,
             "{lie}: {} of {usual}",

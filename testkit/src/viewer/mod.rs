@@ -345,10 +345,10 @@ impl Viewer {
         match bytes.first() {
             Some(0..=3) => {
                 let Some(remote) = &self.remote else { return };
-                if let Some(answer) = stun::answer(bytes, &self.pwd, remote.address) {
+                if let Some(response) = answer(bytes, &self.pwd, remote.address) {
                     self.checks_received += 1;
                     if self.answers_checks {
-                        self.send(answer);
+                        self.send(response);
                     }
                 } else if stun::is_success(bytes, &remote.pwd) {
                     self.answered_checks += 1;

@@ -22,12 +22,12 @@ impl UdpViewer {
 
     /// A viewer whose socket has this address.
     pub fn at(address: impl ToSocketAddrs, config: ViewerConfig) -> std::io::Result<UdpViewer> {
+        // Another viewer may have had the port.
+        static VIEWERS: AtomicU64 = AtomicU64::new(0);
         let socket = UdpSocket::bind(address)?;
         // The default overflows when a backlog arrives at once while this process does not run.
         SockRef::from(&socket).set_recv_buffer_size(4 << 20)?;
         let mut viewer = Viewer::new(socket.local_addr()?, config);
-        // Another viewer may have had the port.
-        static VIEWERS: AtomicU64 = AtomicU64::new(0);
         viewer.pwd += &VIEWERS.fetch_add(1, Ordering::Relaxed).to_string();
         Ok(UdpViewer { socket, viewer })
     }
