@@ -228,19 +228,20 @@ impl<'a> Attempt<'a> {
         let mut timer = pin!(sleep_until(
             self.begun + self.camera.config.timeouts.connect
         ));
-        if let Err(error) = self.connect().await {
+        if let Err(error) = Box::pin(self.connect()).await {
             return error;
         }
+        let mut now = Instant::now();
         loop {
             match self.events(sink).await {
                 Ok(()) => {}
                 Err(error) => return error,
             }
-            if let Some(error) = self.overdue() {
+            if let Some(error) = self.overdue(now) {
                 return error;
             }
-            let happened = self.wait(timer.as_mut(), sink).await;
-            let now = Instant::now();
+            let happened = self.wait(timer.as_mut(), now, sink).await;
+            now = Instant::now();
             match happened {
                 Happened::Read(Ok(Read::Some)) | Happened::Datagrams => {}
                 Happened::Read(Ok(Read::Closed)) => self.closed(now, sink),
@@ -369,7 +370,7 @@ impl<'a> Attempt<'a> {
                         // Another session, perhaps of another camera.
                         sink.connecting();
                     }
-                    self.connect().await?;
+                    Box::pin(self.connect()).await?;
                 }
                 Event::Failed(failure) => {
                     self.other_transport = failure == Failure::TransportRefused;
@@ -460,8 +461,16 @@ impl<'a> Attempt<'a> {
     }
 
     /// Waits for something to do, and does it as far as the budget goes.
-    async fn wait(&mut self, mut timer: Pin<&mut Sleep>, sink: &mut impl Sink) -> Happened {
+    async fn wait(
+        &mut self,
+        mut timer: Pin<&mut Sleep>,
+        now: Instant,
+        sink: &mut impl Sink,
+    ) -> Happened {
         let deadline = self.next_deadline();
+        if deadline <= now {
+            return Happened::Time;
+        }
         if deadline < timer.deadline() || timer.is_elapsed() {
             timer.as_mut().reset(deadline);
         }
@@ -483,11 +492,8 @@ impl<'a> Attempt<'a> {
         timer: Pin<&mut Sleep>,
         sink: &mut impl Sink,
     ) -> Poll<Happened> {
-        if timer.poll(context).is_ready() {
-            return Poll::Ready(Happened::Time);
-        }
         let Some(connection) = &mut self.connection else {
-            return Poll::Pending;
+            return timer.poll(context).map(|()| Happened::Time);
         };
         let client = &mut self.client;
         if (!client.unwritten().is_empty() || connection.has_unwritten())
@@ -506,7 +512,11 @@ impl<'a> Attempt<'a> {
         if let Poll::Ready(read) = read {
             return Poll::Ready(Happened::Read(read));
         }
-        self.poll_datagrams(context, sink)
+        if self.poll_datagrams(context, sink).is_ready() {
+            return Poll::Ready(Happened::Datagrams);
+        }
+        // Last, as most turns end before: a deadline that has passed is seen with the next one.
+        timer.poll(context).map(|()| Happened::Time)
     }
 
     /// Goes on with what was read and not taken.
@@ -616,10 +626,9 @@ impl<'a> Attempt<'a> {
     }
 
     /// Why the camera is no longer waited for.
-    fn overdue(&mut self) -> Option<Error> {
+    fn overdue(&mut self, now: Instant) -> Option<Error> {
         let Camera { config, .. } = self.camera;
         let timeouts = &config.timeouts;
-        let now = Instant::now();
         let patience = self.patience();
         if patience > now {
             return None;

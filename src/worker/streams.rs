@@ -1,6 +1,6 @@
 //! The streams of a worker, each with its source's task and the offers that wait for its media.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ use super::stream::Stream;
 use super::thread::Peers;
 use crate::config::DEFAULT_OFFER_TIMEOUT;
 use crate::error::{Error, Status};
+use crate::ids::ById;
 use crate::session::Media;
 use crate::sinks::StreamSinks;
 use crate::source::{CameraConfig, Demand};
@@ -21,8 +22,8 @@ use crate::state::{StreamId, StreamState};
 /// All streams of a worker, and its mirrors of others.
 #[derive(Default)]
 pub(super) struct Streams {
-    entries: HashMap<StreamId, StreamEntry>,
-    pub(super) mirrors: HashMap<StreamId, Mirror>,
+    entries: ById<StreamId, Box<StreamEntry>>,
+    pub(super) mirrors: ById<StreamId, Mirror>,
     /// The worker has more to do than time.
     pub(super) late: bool,
     /// When the first of the waiting offers times out, or earlier.
@@ -53,15 +54,16 @@ const KEPT_AWAKE: Duration = DEFAULT_OFFER_TIMEOUT;
 impl Streams {
     /// Adds a stream. `camera`: how to connect to it, unless the host pushes it.
     pub(super) fn insert(&mut self, id: StreamId, stream: Stream, camera: Option<CameraConfig>) {
-        self.entries.insert(id, StreamEntry::new(stream, camera));
+        let entry = StreamEntry::new(stream, camera);
+        self.entries.insert(id, Box::new(entry));
     }
 
     pub(super) fn get(&self, id: StreamId) -> Option<&StreamEntry> {
-        self.entries.get(&id)
+        self.entries.get(&id).map(|entry| &**entry)
     }
 
     pub(super) fn get_mut(&mut self, id: StreamId) -> Option<&mut StreamEntry> {
-        self.entries.get_mut(&id)
+        self.entries.get_mut(&id).map(|entry| &mut **entry)
     }
 
     /// The media of a stream, of this worker or mirrored.
@@ -92,11 +94,11 @@ impl Streams {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (StreamId, &StreamEntry)> {
-        self.entries.iter().map(|(&id, entry)| (id, entry))
+        self.entries.iter().map(|(&id, entry)| (id, &**entry))
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut StreamEntry> {
-        self.entries.values_mut()
+        self.entries.values_mut().map(|entry| &mut **entry)
     }
 
     /// The name of a stream, for the log; empty if there is no such stream.
@@ -105,7 +107,7 @@ impl Streams {
     }
 
     /// Forgets a stream. Offers that wait for it fail with `why`.
-    pub(super) fn remove(&mut self, id: StreamId, why: &Error) -> Option<StreamEntry> {
+    pub(super) fn remove(&mut self, id: StreamId, why: &Error) -> Option<Box<StreamEntry>> {
         let mut entry = self.entries.remove(&id)?;
         for request in entry.waiting.drain(..) {
             request.ticket.fail(why.clone());

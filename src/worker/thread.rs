@@ -12,6 +12,8 @@ use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::LocalSet;
@@ -120,8 +122,11 @@ impl Worker {
         let thread = std::thread::Builder::new().name(name).spawn(move || {
             mark_thread(Role::Library);
             let local = LocalSet::new();
-            let work = run(context, command_queue, retuned, input);
-            local.block_on(&runtime, work);
+            // A `LocalSet` polls its main future whenever a camera's task is woken; this one polls the
+            // worker's loop only when that is.
+            let mut work = FuturesUnordered::new();
+            work.push(run(context, command_queue, retuned, input));
+            local.block_on(&runtime, work.next());
             drop(local);
             drop(runtime);
             drop(ended);

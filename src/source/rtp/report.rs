@@ -75,6 +75,8 @@ struct Source {
     /// Interarrival jitter in ticks, times 16 (RFC 3550 appendix A.8).
     jitter: u32,
     transit: u32,
+    /// When the last packet arrived, also in ticks: packets often arrive together.
+    arrival: (Instant, u32),
     /// The middle 32 bits of the last sender report's time, and its arrival.
     report: Option<(u32, Instant)>,
     begun: Instant,
@@ -106,6 +108,7 @@ impl Reports {
                 received_before: 0,
                 jitter: 0,
                 transit: 0_u32.wrapping_sub(packet.timestamp),
+                arrival: (now, 0),
                 report: None,
                 begun: now,
             });
@@ -117,9 +120,12 @@ impl Reports {
         if ahead > 0 {
             source.highest = source.highest.wrapping_add(ahead as u32);
         }
-        let elapsed = now.saturating_duration_since(source.begun).as_micros() as u64;
-        let arrival = elapsed.wrapping_mul(self.clock_rate.into()) / 1_000_000;
-        let transit = (arrival as u32).wrapping_sub(packet.timestamp);
+        if source.arrival.0 != now {
+            let elapsed = now.saturating_duration_since(source.begun).as_micros() as u64;
+            let ticks = elapsed.wrapping_mul(self.clock_rate.into()) / 1_000_000;
+            source.arrival = (now, ticks as u32);
+        }
+        let transit = source.arrival.1.wrapping_sub(packet.timestamp);
         let change = (transit.wrapping_sub(source.transit) as i32).unsigned_abs();
         source.transit = transit;
         let decay = source.jitter.wrapping_add(8) >> 4;
