@@ -123,7 +123,7 @@ fn allocations(viewer: &ViewerConfig, viewers: usize) -> (u64, usize) {
                     batch: 32,
                     transmit: Nowhere::default(),
                 };
-                world.session.send(STREAM, &mut io);
+                world.session.send(STREAM, None, &mut io);
                 sent += io.transmit.packets;
             }
         }
@@ -188,7 +188,7 @@ fn none_per_packet_while_the_path_is_measured() {
             transmit: Nowhere::default(),
         };
         let before = ALLOCATIONS.get();
-        world.session.send(STREAM, &mut io);
+        world.session.send(STREAM, None, &mut io);
         allocations += ALLOCATIONS.get() - before;
         packets += io.transmit.packets;
     }

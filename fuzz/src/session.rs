@@ -293,7 +293,7 @@ impl World {
             captured: None,
         });
         self.with(|session, io| {
-            let _ = session.send(STREAM, io);
+            let _ = session.send(STREAM, None, io);
         })
     }
 

@@ -229,12 +229,18 @@ impl Session {
         self.handle_received(received, io);
     }
 
-    /// Sends what is new of a stream, and along with it the reports that are due. Returns when
+    /// Sends what is new of a stream, or of its tracks of one `kind`, and along with it the reports that are due. Returns when
     /// [`Session::handle_timeout`] is due for what was held back by the pacer or the socket.
     /// No other deadline moves closer.
-    pub fn send<T: Transmit>(&mut self, stream: StreamId, io: &mut Io<'_, T>) -> Option<Instant> {
+    pub fn send<T: Transmit>(
+        &mut self,
+        stream: StreamId,
+        kind: Option<MediaKind>,
+        io: &mut Io<'_, T>,
+    ) -> Option<Instant> {
         let shown = self.show_if_awaited(stream, io);
-        let due = self.pump(|leg| leg.stream() == stream, io);
+        let is_meant = |leg: &Leg| kind.is_none_or(|kind| leg.kind() == kind);
+        let due = self.pump(|leg| leg.stream() == stream && is_meant(leg), io);
         match shown {
             true => earliest(due, self.decision_due()),
             false => due,

@@ -199,10 +199,10 @@ knobs! {
         default: 0, range: 0..=3, applies: NewSessions,
     }
 
-    /// Maximum time in milliseconds that an audio packet waits for another one or for a video frame,
-    /// to leave along with it; 5 ms more if that is late. 0: send each at once. An audio packet that
-    /// is sent alone costs nearly as much CPU time as a video frame. Waiting adds this delay to the
-    /// audio, and perhaps to the video as well, because browsers synchronize the two (lip sync).
+    /// Maximum time in milliseconds that an audio packet waits for another one, to leave along with it;
+    /// 5 ms more if that is late. 0: send each at once. An audio packet that is sent alone costs nearly
+    /// as much CPU time as a video frame. Waiting adds this delay to the audio, and perhaps to the video
+    /// as well, because browsers synchronize the two (lip sync).
     AudioHoldMs = 19, "audio_hold_ms" {
         default: 20, range: 0..=200, applies: Now,
         profiles: { lan: 0, wan: 20, max_density: 60 },

@@ -112,7 +112,7 @@ impl Core {
             }
             Effect::Nothing => return,
         }
-        self.send_to_audience(parcel.stream, None, now, false);
+        self.send_to_audience(parcel.stream, None, None, now, false);
     }
 
     /// Lets sessions decide again which of their streams they show: one has changed.

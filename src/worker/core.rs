@@ -449,7 +449,7 @@ impl Core {
         if more {
             return;
         }
-        self.send_to_audience(id, arrival, packetized, timed);
+        self.send_to_audience(id, Some(kind), arrival, packetized, timed);
     }
 
     /// Takes a keyframe that no camera sent into the ring. It is sent with the access unit that follows.

@@ -4,6 +4,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
+use crate::media::MediaKind;
 use crate::state::StreamId;
 
 /// About how many packets are sent in one portion: a millisecond of work.
@@ -28,10 +29,13 @@ pub struct Pass {
     pub stream: StreamId,
     /// Viewers below this index are still to be served.
     pub left: usize,
+    /// Which of its tracks; `None`: all.
+    pub kind: Option<MediaKind>,
     /// When the video frame arrived; `None` for audio.
     pub arrival: Option<Instant>,
     /// Another access unit arrived during the pass: a second pass serves those already done.
     again: bool,
+    again_kind: Option<MediaKind>,
     /// When the first video frame for the second pass arrived.
     again_arrival: Option<Instant>,
 }
@@ -49,10 +53,15 @@ impl FanOut {
         &mut self,
         stream: StreamId,
         viewers: usize,
+        kind: Option<MediaKind>,
         arrival: Option<Instant>,
     ) -> Option<Pass> {
         if let Some(running) = self.passes.iter_mut().find(|pass| pass.stream == stream) {
-            if running.left < viewers {
+            if running.left >= viewers {
+                running.kind = running.kind.filter(|_| running.kind == kind);
+            } else {
+                let same = !running.again || running.again_kind == kind;
+                running.again_kind = kind.filter(|_| same);
                 running.again = true;
                 running.again_arrival = running.again_arrival.or(arrival);
             }
@@ -61,8 +70,10 @@ impl FanOut {
         let pass = Pass {
             stream,
             left: viewers,
+            kind,
             arrival,
             again: false,
+            again_kind: None,
             again_arrival: None,
         };
         if self.sent >= TURN {
@@ -83,6 +94,7 @@ impl FanOut {
         self.sent += packets;
         if pass.left == 0 && pass.again {
             (pass.left, pass.again) = (viewers, false);
+            pass.kind = pass.again_kind;
             pass.arrival = pass.again_arrival.take();
         }
         if pass.left > 0 {
@@ -114,12 +126,12 @@ mod tests {
     #[test]
     fn a_neighbor_waits_for_one_portion_at_most() {
         let mut fan_out = FanOut::default();
-        let hot = fan_out.begin(HOT, 1000, None).unwrap();
+        let hot = fan_out.begin(HOT, 1000, None, None).unwrap();
         send(&mut fan_out, hot, 1000, 100);
-        let other = fan_out.begin(OTHER, 1, None).unwrap();
+        let other = fan_out.begin(OTHER, 1, None, None).unwrap();
         assert_eq!(send(&mut fan_out, other, 1, 100), 1, "at once, if it fits");
 
-        let other = fan_out.begin(OTHER, 250, None).unwrap();
+        let other = fan_out.begin(OTHER, 250, None, None).unwrap();
         send(&mut fan_out, other, 250, 100);
         let mut order = Vec::new();
         while let Some(pass) = fan_out.next() {
@@ -143,11 +155,11 @@ mod tests {
     #[test]
     fn a_unit_that_comes_during_a_pass_goes_to_all_in_another() {
         let mut fan_out = FanOut::default();
-        let first = fan_out.begin(HOT, 300, None).unwrap();
+        let first = fan_out.begin(HOT, 300, None, None).unwrap();
         send(&mut fan_out, first, 300, 200);
-        assert_eq!(fan_out.begin(HOT, 300, None), None);
+        assert_eq!(fan_out.begin(HOT, 300, None, None), None);
         assert_eq!(
-            fan_out.begin(HOT, 300, None),
+            fan_out.begin(HOT, 300, None, None),
             None,
             "one more pass is enough"
         );
@@ -156,7 +168,29 @@ mod tests {
             sent += send(&mut fan_out, pass, 300, 200);
         }
         assert_eq!(sent, 100 + 300);
-        assert!(fan_out.begin(HOT, 300, None).is_some());
+        assert!(fan_out.begin(HOT, 300, None, None).is_some());
+    }
+
+    #[test]
+    fn what_comes_during_a_pass_decides_which_tracks_the_next_one_is_of() {
+        let (video, audio) = (Some(MediaKind::Video), Some(MediaKind::Audio));
+        for (during, expected) in [
+            (&[video][..], video),
+            (&[audio, audio], audio),
+            (&[audio, video], None),
+            (&[video, audio, video], None),
+        ] {
+            let mut fan_out = FanOut::default();
+            let first = fan_out.begin(HOT, 300, video, None).unwrap();
+            send(&mut fan_out, first, 300, 200);
+            for &kind in during {
+                assert_eq!(fan_out.begin(HOT, 300, kind, None), None);
+            }
+            let rest = fan_out.next().unwrap();
+            assert_eq!(rest.kind, video);
+            send(&mut fan_out, rest, 300, 100);
+            assert_eq!(fan_out.next().map(|pass| pass.kind), Some(expected));
+        }
     }
 
     #[test]
@@ -171,7 +205,7 @@ mod tests {
                 if turn == 1 {
                     break;
                 }
-                if let Some(pass) = fan_out.begin(StreamId(camera), 500, None) {
+                if let Some(pass) = fan_out.begin(StreamId(camera), 500, None, None) {
                     *sent += send(&mut fan_out, pass, 500, PORTION);
                     passes += 1;
                 }
@@ -196,7 +230,7 @@ mod tests {
         let mut fan_out = FanOut::default();
         let mut viewers: Vec<u32> = (0..100).collect();
         let mut got = Vec::new();
-        let mut pass = fan_out.begin(HOT, viewers.len(), None);
+        let mut pass = fan_out.begin(HOT, viewers.len(), None, None);
         while let Some(mut now) = pass {
             let first = now.left.min(viewers.len()).saturating_sub(10);
             got.extend(&viewers[first..now.left.min(viewers.len())]);

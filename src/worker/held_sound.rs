@@ -1,5 +1,6 @@
-//! Lets sound wait a little, so that several packets leave in one system call, or along with a video
-//! frame: for a viewer, a packet alone costs nearly as much as a frame.
+//! Lets sound wait a little, so that several packets leave in one system call: for a viewer, a packet alone
+//! costs nearly as much as a frame. Video does not take waiting sound along, as that would leave by itself
+//! all the same.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -9,11 +10,16 @@ use crate::state::StreamId;
 /// How much later than expected the next packet may come and still find the one before.
 const SLACK: Duration = Duration::from_millis(5);
 
+/// Sound that comes after a longer pause begins anew.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// The sound of one stream.
 #[derive(Debug, Default)]
 pub struct Hold {
-    /// When the last unit arrived, and how long after the one before.
-    last: Option<(Instant, Duration)>,
+    /// When the last unit arrived.
+    last: Option<Instant>,
+    /// The average time between two.
+    usual: Option<Duration>,
     /// Until when sound waits, if some does.
     until: Option<Instant>,
 }
@@ -32,23 +38,25 @@ pub enum Wait {
 impl Hold {
     /// A unit of sound has arrived. It waits for `most` at most.
     pub fn arrived(&mut self, at: Instant, most: Duration) -> Wait {
-        let (last, before) = self.last.unwrap_or((at, Duration::MAX));
-        let interval = match before {
-            Duration::MAX if self.last.is_none() => Duration::MAX,
-            _ => at.saturating_duration_since(last),
-        };
-        self.last = Some((at, interval));
-        // Some come in pairs: the next one is not sooner than the longer of two intervals.
-        let expected = match before {
-            Duration::MAX => interval,
-            before => interval.max(before),
+        let interval = self
+            .last
+            .replace(at)
+            .map(|last| at.saturating_duration_since(last));
+        let interval = interval.filter(|&interval| interval < PAUSE);
+        self.usual = match (self.usual, interval) {
+            (Some(usual), Some(interval)) => Some((usual * 7 + interval) / 8),
+            (_, interval) => interval,
         };
         let end = match self.until {
             Some(until) => until - SLACK,
             None => at + most,
         };
-        let next = at.checked_add(expected);
-        if next.is_none_or(|next| next > end + SLACK / 2) {
+        // Some come in bursts: behind one that follows at once nothing comes soon.
+        let soon = |usual: &Duration| {
+            let follows = interval.is_some_and(|interval| interval < *usual / 4);
+            !follows && at + *usual <= end + SLACK / 2
+        };
+        if self.usual.filter(soon).is_none() {
             self.until = None;
             return Wait::Over;
         }
@@ -144,13 +152,33 @@ mod tests {
         assert_eq!(wait(&every_20, 20), pairs);
         // Not exactly when they should.
         assert_eq!(wait(&[0, 21, 40, 61, 79, 101, 120], 20), pairs);
+        let late = [0, 20, 40, 60, 84, 100, 123, 140, 160, 183, 200];
+        assert_eq!(wait(&late, 20)[1..], [true, false].repeat(5));
         let fours = [false, true, true, true, false, true, true];
         assert_eq!(wait(&every_20, 60), fours);
         // What comes alone is not delayed, and neither is anything if nothing may be.
         assert_eq!(wait(&[0, 40, 80, 120], 20), [false; 4]);
         assert_eq!(wait(&every_20, 0), [false; 7]);
-        // What comes in pairs has nothing to wait for behind the second.
-        assert_eq!(wait(&[0, 0, 40, 40, 80, 80], 20)[2..], [false; 4]);
+    }
+
+    #[test]
+    fn what_comes_in_pairs_leaves_in_pairs_at_once() {
+        let arrivals: Vec<u64> = (0..20).map(|i| i / 2 * 40).collect();
+        assert_eq!(wait(&arrivals, 20)[10..], [true, false].repeat(5));
+    }
+
+    #[test]
+    fn after_one_that_was_very_late_pairs_go_on() {
+        let start = Instant::now();
+        let mut hold = Hold::default();
+        let mut waits = Vec::new();
+        for at in [0, 20, 40, 60, 86, 100, 120, 140] {
+            if hold.until.is_some_and(|until| until < start + ms(at)) {
+                hold.sent();
+            }
+            waits.push(hold.arrived(start + ms(at), ms(20)) != Wait::Over);
+        }
+        assert_eq!(waits[3..], [true, true, false, true, false]);
     }
 
     #[test]

@@ -7,14 +7,16 @@ use super::core::Core;
 use super::fan_out::{PORTION, Pass};
 use super::session_io::{StreamTracks, session_io};
 use crate::error::panicked;
+use crate::media::MediaKind;
 use crate::session::Tracks;
 use crate::state::StreamId;
 
 impl Core {
-    /// Starts sending what is new of a stream to the sessions that want it.
+    /// Starts sending what is new of a stream, or of one of its tracks, to the sessions that want it.
     pub(super) fn send_to_audience(
         &mut self,
         id: StreamId,
+        kind: Option<MediaKind>,
         arrival: Option<Instant>,
         now: Instant,
         timed: bool,
@@ -23,11 +25,13 @@ impl Core {
         if audience == 0 {
             return;
         }
-        if let Some(entry) = self.streams.get_mut(id) {
+        if kind != Some(MediaKind::Video)
+            && let Some(entry) = self.streams.get_mut(id)
+        {
             entry.stream.hold.sent();
             self.held_sound.sent(id);
         }
-        match self.fan_out.begin(id, audience, arrival) {
+        match self.fan_out.begin(id, audience, kind, arrival) {
             Some(pass) => {
                 let time = self.send_portion(pass, now, timed);
                 if let Some(entry) = self.streams.get_mut(id) {
@@ -48,7 +52,7 @@ impl Core {
         let hold = |id| Some(&streams.get(id)?.stream.hold);
         let due: Vec<StreamId> = std::iter::from_fn(|| held_sound.pop_due(now, hold)).collect();
         for id in due {
-            self.send_to_audience(id, None, now, false);
+            self.send_to_audience(id, Some(MediaKind::Audio), None, now, false);
         }
     }
 
@@ -98,7 +102,7 @@ impl Core {
             let send = AssertUnwindSafe(|| {
                 #[cfg(any(test, feature = "test-panic"))]
                 crate::test_panic::injected(streams.name(pass.stream), crate::test_panic::SESSION);
-                viewer.session.send(pass.stream, &mut io)
+                viewer.session.send(pass.stream, pass.kind, &mut io)
             });
             let sent = catch_unwind(send);
             let quality = viewer.session.poll_quality();

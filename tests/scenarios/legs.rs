@@ -41,7 +41,7 @@ fn an_access_unit_goes_to_the_legs_of_its_stream_alone() {
     let sent = |world: &mut World, stream| {
         let before = world.session.figures().packets;
         world.with_session(|session, io| {
-            session.send(stream, io);
+            session.send(stream, None, io);
         });
         world.session.figures().packets - before
     };

@@ -31,7 +31,7 @@ fn a_backlog_of_tiny_frames_leaves_in_turns() {
     loop {
         let sent = world.session.figures().packets;
         let mut due = None;
-        world.with_session(|session, io| due = session.send(STREAM, io));
+        world.with_session(|session, io| due = session.send(STREAM, None, io));
         most = most.max(world.session.figures().packets - sent);
         turns += 1;
         // Others have their turn, and it goes on at once.
@@ -73,7 +73,7 @@ fn waited(late: bool, time: Duration) -> (u64, u64) {
     }
     world.late = late;
     world.with_session(|session, io| {
-        session.send(STREAM, io);
+        session.send(STREAM, None, io);
     });
     let figures = world.session.figures();
     (figures.packets - before, figures.sheds)

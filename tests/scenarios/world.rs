@@ -570,7 +570,7 @@ impl World {
                 self.play_camera();
                 for stream in [Some(STREAM), self.other_stream].into_iter().flatten() {
                     self.with_session(|session, io| {
-                        session.send(stream, io);
+                        session.send(stream, None, io);
                     });
                 }
             }
@@ -583,7 +583,7 @@ impl World {
             }
             for stream in played {
                 self.with_session(|session, io| {
-                    session.send(stream, io);
+                    session.send(stream, None, io);
                 });
             }
             if self
