@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn a_queue_that_others_fill_is_left_to_them() {
         let mut drain = Drain::default();
-        let mut attempts = |drain: &mut Drain| {
+        let attempts = |drain: &mut Drain| {
             let asked = (0..100).map(|n| drain.share(n * 100 * MS, 500_000, 0, 1e6));
             asked.flatten().count() as u32
         };
