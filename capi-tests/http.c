@@ -115,7 +115,8 @@ static int get_status(uint16_t port, const char *path) {
     const int connection = socket(AF_INET, SOCK_STREAM, 0);
     CHECK(connect(connection, (struct sockaddr *)&address, sizeof address) == 0);
     char text[256];
-    const int size = snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path);
+    const int size =
+        snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", path);
     CHECK(write(connection, text, (size_t)size) == size);
     CHECK(read(connection, text, 12) == 12 && memcmp(text, "HTTP/1.1 ", 9) == 0);
     close(connection);

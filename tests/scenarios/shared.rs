@@ -113,7 +113,7 @@ fn a_link_that_carries_neither_stream_is_shared() {
         assert!(shares.lesser > 0.65, "{shares:?}");
         assert!(shares.lost < 0.03, "{shares:?}");
         // A probe shows the whole link; the trial needs a round trip to see the other viewer.
-        assert!(shares.most < 1.25, "{shares:?}");
+        assert!(shares.most < 1.3, "{shares:?}");
         assert!(shares.used > 0.85, "{shares:?}");
     }
 }
