@@ -1,6 +1,8 @@
-//! A limit on operations that are in progress at the same time without a thread waiting for each.
+//! Limits: on operations that are in progress at the same time without a thread waiting for each, and on how
+//! often the same is logged.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -43,9 +45,37 @@ impl Limit {
     }
 }
 
+/// What may go wrong again at once is logged once in this time.
+const COMPLAINT_INTERVAL: Duration = Duration::from_secs(60);
+
+/// When something was last complained of.
+#[derive(Debug, Default)]
+pub struct Complaint(Option<Instant>);
+
+impl Complaint {
+    /// Whether to log it now.
+    pub fn is_due(&mut self, now: Instant) -> bool {
+        let is_due = self
+            .0
+            .is_none_or(|at| now.saturating_duration_since(at) >= COMPLAINT_INTERVAL);
+        if is_due {
+            self.0 = Some(now);
+        }
+        is_due
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_complaint_is_repeated_after_a_minute() {
+        let mut complaint = Complaint::default();
+        let now = Instant::now();
+        let due = [0, 59, 60, 61, 120].map(|s| complaint.is_due(now + Duration::from_secs(s)));
+        assert_eq!(due, [true, false, true, false, true]);
+    }
 
     #[test]
     fn operations_are_counted_until_dropped() {

@@ -19,6 +19,7 @@ use super::tls;
 use crate::config::HttpOptions;
 use crate::error::{Error, Result, Status};
 use crate::gateway::Handle;
+use crate::limit::Complaint;
 
 /// Time for the head of a request, including the TLS handshake. It also ends idle connections.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(20);
@@ -28,8 +29,6 @@ const MAX_HEAD: usize = 16 * 1024;
 const MAX_FIELDS: usize = 64;
 /// Pause when the system has no more sockets.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
-/// It is told no more often than this: each descriptor that comes free may end it for a moment.
-const TELL_PAUSE: Duration = Duration::from_secs(60);
 
 /// Binds a listener and serves it on `runtime` until that ends. Returns its address.
 pub fn listen(gateway: Handle, options: HttpOptions, runtime: &Runtime) -> Result<SocketAddr> {
@@ -86,14 +85,14 @@ async fn accept(
     site: Arc<Site>,
     connections: Arc<Connections>,
 ) {
-    let mut told: Option<Instant> = None;
+    // Each descriptor that comes free may end it for a moment.
+    let mut complaint = Complaint::default();
     loop {
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
-                if told.is_none_or(|at| at.elapsed() >= TELL_PAUSE) {
+                if complaint.is_due(Instant::now()) {
                     log::warn!("HTTP: cannot accept connections: {error}");
-                    told = Some(Instant::now());
                 }
                 connections.make_room();
                 tokio::time::sleep(ACCEPT_PAUSE).await;

@@ -10,6 +10,7 @@ use super::queue::{Outcome, Queue};
 use super::replay::{self, Newest};
 use super::{SinkFormat, SinkFrame, SinkTrack};
 use crate::error::{Error, Status};
+use crate::limit::Complaint;
 use crate::media::{Codec, MediaClock, ParameterSets, Track as MediaTrack, is_keyframe};
 use crate::source::Arrival;
 use crate::source::rtp::{Encoding, Format};
@@ -20,8 +21,6 @@ use crate::state::{SinkId, SinkInfo};
 const MAX_SKEW_US: i64 = 45_000;
 /// If they have been for so long.
 const SKEW_PATIENCE: Duration = Duration::from_secs(2);
-/// How often a line is logged about sinks that do not keep up.
-const COMPLAINT_INTERVAL: Duration = Duration::from_secs(60);
 
 /// All sinks of a stream. When it is dropped, they end.
 pub struct StreamSinks {
@@ -31,7 +30,7 @@ pub struct StreamSinks {
     tracks: [Option<Track>; SinkTrack::COUNT],
     /// See [`StreamSinks::opening`].
     opening: bool,
-    complained: Option<Instant>,
+    complaint: Complaint,
     /// Frames that were dropped for sinks that are gone.
     dropped_before: u64,
 }
@@ -133,7 +132,7 @@ impl StreamSinks {
             origin,
             tracks: Default::default(),
             opening: false,
-            complained: None,
+            complaint: Complaint::default(),
             dropped_before: 0,
         }
     }
@@ -280,7 +279,7 @@ impl StreamSinks {
         }
         Behind {
             keyframe_needed: overflow && kind == SinkTrack::Video,
-            complain: overflow && self.may_complain(unit.arrival),
+            complain: overflow && self.complaint.is_due(unit.arrival),
         }
     }
 
@@ -340,16 +339,6 @@ impl StreamSinks {
             }
         }
         true
-    }
-
-    fn may_complain(&mut self, now: Instant) -> bool {
-        let due = self
-            .complained
-            .is_none_or(|at| now.saturating_duration_since(at) >= COMPLAINT_INTERVAL);
-        if due {
-            self.complained = Some(now);
-        }
-        due
     }
 }
 

@@ -5,12 +5,12 @@
 
 use std::time::{Duration, Instant};
 
+use crate::limit::Complaint;
+
 /// Samples are at least so far apart.
 const SAMPLE: Duration = Duration::from_millis(250);
 /// What an earlier sample still counts beside a new one: most of it after a moment, little after seconds.
 const MEMORY: f32 = 0.75;
-/// How often it is said that there is no time.
-const COMPLAINT_INTERVAL: Duration = Duration::from_secs(60);
 
 /// What a worker has spent since it began.
 #[derive(Clone, Copy, Debug, Default)]
@@ -37,7 +37,7 @@ pub struct Load {
     newcomers: usize,
     /// Newcomers that were refused.
     refused: u64,
-    complained: Option<Instant>,
+    complaint: Complaint,
 }
 
 impl Load {
@@ -82,13 +82,7 @@ impl Load {
 
     /// Whether it is time to say again that there is no time.
     pub fn may_complain(&mut self, now: Instant) -> bool {
-        let due = self
-            .complained
-            .is_none_or(|at| now.saturating_duration_since(at) >= COMPLAINT_INTERVAL);
-        if due {
-            self.complained = Some(now);
-        }
-        due
+        self.complaint.is_due(now)
     }
 
     /// A viewer is taken in.

@@ -133,12 +133,17 @@ impl World {
         );
     }
 
-    /// Up to the response to PLAY.
-    fn play(&mut self) {
+    /// Up to the responses to SETUP of both tracks.
+    fn set_up_all(&mut self) {
         self.describe(BASE, SDP);
         self.set_up();
         self.channels();
         self.channels();
+    }
+
+    /// Up to the response to PLAY.
+    fn play(&mut self) {
+        self.set_up_all();
         let play = self.method();
         assert_eq!(play, "PLAY rtsp://h/cam/");
         self.answer("200 OK", "Session: 12\r\n", "");
@@ -445,10 +450,7 @@ fn tcp_that_is_answered_with_udp() {
 #[test]
 fn each_track_is_played_by_itself_if_need_be() {
     let mut world = World::new(None);
-    world.describe(BASE, SDP);
-    world.set_up();
-    world.channels();
-    world.channels();
+    world.set_up_all();
     world.request();
     world.answer("457 Invalid Range", "", "");
     assert!(!world.request().contains("Range"));
@@ -463,10 +465,7 @@ fn each_track_is_played_by_itself_if_need_be() {
 #[test]
 fn media_without_a_response_to_play() {
     let mut world = World::new(None);
-    world.describe(BASE, SDP);
-    world.set_up();
-    world.channels();
-    world.channels();
+    world.set_up_all();
     world.request();
     world.media(0, 96);
     world.events_to(&Event::Playing);
@@ -648,10 +647,7 @@ fn tls_is_not_redirected_away() {
 #[test]
 fn one_refusal_does_not_lead_to_endless_requests() {
     let mut world = World::new(None);
-    world.describe(BASE, SDP);
-    world.set_up();
-    world.channels();
-    world.channels();
+    world.set_up_all();
     world.request();
     for _ in 0..12_000 {
         world.receive("RTSP/ 459\r\r");
@@ -1072,10 +1068,7 @@ fn teardown_follows_what_is_half_written() {
 #[test]
 fn a_camera_that_refuses_to_play_gets_a_teardown() {
     let mut world = World::new(None);
-    world.describe(BASE, SDP);
-    world.set_up();
-    world.channels();
-    world.channels();
+    world.set_up_all();
     world.request();
     world.answer("453 Not Enough Bandwidth", "", "");
     world.failure();

@@ -50,6 +50,15 @@ impl Peer {
         }
     }
 
+    /// A camera whose stream is live, by its first picture.
+    async fn live(listener: &TcpListener, events: &mut Events) -> Peer {
+        let mut peer = Peer::accept(listener).await;
+        peer.play(SDP).await;
+        peer.rtp(0, 1, 0, true, IDR).await;
+        live(events).await;
+        peer
+    }
+
     /// Reads a request; returns its method and CSeq.
     async fn request(&mut self) -> Option<(String, String)> {
         let mut request = String::new();
@@ -235,10 +244,7 @@ fn media_with_the_sets_of_the_sdp() {
             assert_eq!(error.status(), Status::Connect, "{error}");
 
             // And again, without audio.
-            let mut peer = Peer::accept(&listener).await;
-            peer.play(SDP).await;
-            peer.rtp(0, 1, 0, true, IDR).await;
-            live(events).await;
+            let _peer = Peer::live(&listener, events).await;
         },
     );
 }
@@ -283,10 +289,7 @@ fn damaged_packets_end_nothing() {
     run(
         |_| {},
         async |listener, events| {
-            let mut peer = Peer::accept(&listener).await;
-            peer.play(SDP).await;
-            peer.rtp(0, 1, 0, true, IDR).await;
-            live(events).await;
+            let mut peer = Peer::live(&listener, events).await;
             events.recv().await.unwrap();
             // A fragment without a beginning, a forbidden NAL type, no RTP at all.
             peer.rtp(0, 2, 3600, false, &[0x7c, 0x05, 1, 2]).await;
@@ -309,10 +312,7 @@ fn what_is_no_longer_rtsp_ends_the_session() {
     run(
         |_| {},
         async |listener, events| {
-            let mut peer = Peer::accept(&listener).await;
-            peer.play(SDP).await;
-            peer.rtp(0, 1, 0, true, IDR).await;
-            live(events).await;
+            let mut peer = Peer::live(&listener, events).await;
             peer.stream.write_all(&[0xff; 300_000]).await.unwrap();
             let (error, _) = failed(events).await;
             assert_eq!(error.status(), Status::Camera, "{error}");
@@ -325,10 +325,7 @@ fn a_camera_that_goes_silent_has_stalled() {
     run(
         |_| {},
         async |listener, events| {
-            let mut peer = Peer::accept(&listener).await;
-            peer.play(SDP).await;
-            peer.rtp(0, 1, 0, true, IDR).await;
-            live(events).await;
+            let mut peer = Peer::live(&listener, events).await;
             // Audio alone does not count as media.
             let mut seq = 0;
             let (error, _) = loop {
@@ -419,10 +416,7 @@ fn a_redirect_while_it_plays_is_another_connection() {
     run(
         |_| {},
         async |listener, events| {
-            let mut peer = Peer::accept(&listener).await;
-            peer.play(SDP).await;
-            peer.rtp(0, 1, 0, true, IDR).await;
-            live(events).await;
+            let mut peer = Peer::live(&listener, events).await;
             let to = listener.local_addr().unwrap();
             let redirect = format!(
                 "REDIRECT rtsp://{to}/cam RTSP/1.0\r\nCSeq: 1\r\nLocation: rtsp://{to}/other\r\n\r\n"
@@ -449,10 +443,7 @@ fn a_flood_of_tiny_pictures_is_taken_in_turns() {
     run(
         |_| {},
         async |listener, events| {
-            let mut peer = Peer::accept(&listener).await;
-            peer.play(SDP).await;
-            peer.rtp(0, 1, 0, true, IDR).await;
-            live(events).await;
+            let mut peer = Peer::live(&listener, events).await;
             let mut flood = Vec::new();
             for seq in 2..10_000u16 {
                 flood.extend(frame(
