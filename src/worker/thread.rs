@@ -12,8 +12,6 @@ use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::LocalSet;
@@ -122,11 +120,9 @@ impl Worker {
         let thread = std::thread::Builder::new().name(name).spawn(move || {
             mark_thread(Role::Library);
             let local = LocalSet::new();
-            // A `LocalSet` polls its main future whenever a camera's task is woken; this one polls the
-            // worker's loop only when that is.
-            let mut work = FuturesUnordered::new();
-            work.push(run(context, command_queue, retuned, input));
-            local.block_on(&runtime, work.next());
+            // A task like those of the cameras: a `LocalSet` polls its main future whenever any is woken.
+            let work = local.spawn_local(run(context, command_queue, retuned, input));
+            let _ = local.block_on(&runtime, work);
             drop(local);
             drop(runtime);
             drop(ended);

@@ -185,6 +185,18 @@ impl Estimator {
         self.rest.is_resting()
     }
 
+    /// Until when what is sent changes nothing here and is not looked at, unless something is heard of the
+    /// viewer; `None` unless the measurement rests.
+    pub fn quiet_until(&self) -> Option<Instant> {
+        let rest = self.rest.quiet_until()?;
+        let deaf = self
+            .measured
+            .as_ref()
+            .filter(|measured| measured.sent_unheard);
+        let deaf = deaf.map_or(u64::MAX, |measured| measured.unheard_since + DEAF);
+        Some(self.epoch + Duration::from_micros(rest.min(deaf)))
+    }
+
     /// Packets were lost: everything is measured again, if only samples were. The loss may be another's: the
     /// estimate stays.
     pub fn loss_seen(&mut self, now: Instant) {

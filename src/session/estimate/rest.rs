@@ -63,6 +63,13 @@ impl Rest {
         self.resting.is_some()
     }
 
+    /// Until when nothing that leaves is numbered, and no silence is noticed, if it rests.
+    pub fn quiet_until(&self) -> Option<u64> {
+        let resting = self.resting.as_ref()?;
+        let silent = resting.asked.map_or(u64::MAX, |at| at + UNANSWERED);
+        Some(resting.next.min(silent))
+    }
+
     /// Whether what leaves now is numbered. `headroom`: how much more the path carries than is wanted, if it is
     /// known and without a queue.
     pub fn numbers(&mut self, now: u64, headroom: Option<f64>) -> bool {

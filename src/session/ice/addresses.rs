@@ -54,6 +54,8 @@ pub struct Addresses {
     /// Where to send, and since when.
     selected: Option<Path>,
     selected_at: Option<Instant>,
+    /// When the last answer from there ends to count: asked for with each access unit.
+    proven_until: Option<Instant>,
     /// What the viewer nominated last, or the path of the first check. It is selected once it is proven.
     wanted: Option<Path>,
     /// Bytes that went to unproven addresses, less what was allowed until then.
@@ -78,6 +80,7 @@ impl Addresses {
             remotes: Vec::new(),
             selected: None,
             selected_at: None,
+            proven_until: None,
             wanted: None,
             unproven: 0,
             until: None,
@@ -98,8 +101,8 @@ impl Addresses {
 
     /// The selected path, if media may flow there.
     pub fn proven(&self, now: Instant) -> Option<Path> {
-        let path = self.selected?;
-        self.is_proven(now, path.remote).then_some(path)
+        let until = self.proven_until?;
+        self.selected.filter(|_| now < until)
     }
 
     /// When consent for the selected path ends, unless a check of ours is answered before. One that has just
@@ -158,12 +161,19 @@ impl Addresses {
 
     /// Media goes to where it is wanted once that is proven, or as long as nothing is.
     fn select(&mut self, now: Instant) {
+        self.note_proof();
         if let Some(wanted) = self.wanted
             && self.selected != Some(wanted)
             && (self.is_proven(now, wanted.remote) || self.proven(now).is_none())
         {
             (self.selected, self.selected_at) = (Some(wanted), Some(now));
+            self.note_proof();
         }
+    }
+
+    fn note_proof(&mut self) {
+        let selected = self.selected.and_then(|path| self.find(path.remote));
+        self.proven_until = selected.and_then(|remote| Some(remote.answered? + CONSENT));
     }
 
     /// A check of ours was sent there. `random` is for the time of the next one.

@@ -98,6 +98,9 @@ pub struct Pacer {
     free: u64,
     /// Since when packets have had to wait.
     busy: Option<Instant>,
+    /// Until then nothing of the path is looked at, unless something is heard of the viewer: it carries so
+    /// much that nothing is paced, and only samples are measured.
+    calm_until: Option<Instant>,
     congestion: Option<Box<Congestion>>,
 }
 
@@ -133,8 +136,19 @@ impl Pacer {
             clear: None,
             free: 0,
             busy: None,
+            calm_until: None,
             congestion: None,
         }
+    }
+
+    fn is_calm(&self, now: Instant) -> bool {
+        self.calm_until.is_some_and(|until| now < until)
+    }
+
+    /// What is known of the path, as something is heard of the viewer.
+    fn hear(&mut self) -> Option<&mut Congestion> {
+        self.calm_until = None;
+        self.congestion.as_deref_mut()
     }
 
     /// Media flows from now on; measure the path. `expected`: transport-wide feedback was negotiated.
@@ -168,6 +182,9 @@ impl Pacer {
         loss_ppm: u32,
         stream: StreamRate,
     ) -> Option<Pace> {
+        if self.is_calm(now) {
+            return None;
+        }
         let near = is_near(round_trip, loss_ppm);
         let by_stream = stream.bytes_per_second * self.percent / 100;
         if let Some(path) = self.congestion.as_deref_mut() {
@@ -186,6 +203,7 @@ impl Pacer {
         let (rate, least, basis) = match congestion {
             Some(path) if path.has_feedback() && path.estimator.estimate() >= UNPACED => {
                 (self.rate, self.bounded) = (0, false);
+                self.calm_until = path.estimator.quiet_until();
                 return None;
             }
             Some(path) if path.has_feedback() => {
@@ -239,7 +257,7 @@ impl Pacer {
 
     /// Whether nothing arrives at the viewer any more, so that nothing but checks is worth sending.
     pub fn is_unheard(&self, now: Instant) -> bool {
-        let path = self.congestion.as_ref();
+        let path = self.congestion.as_ref().filter(|_| !self.is_calm(now));
         path.is_some_and(|path| path.opened && path.estimator.is_unheard(now))
     }
 
@@ -251,6 +269,9 @@ impl Pacer {
     /// The transport-wide sequence number of the next packet; `None` if it is to have none, because the path
     /// is so wide that only samples are measured.
     pub fn next_number(&mut self, now: Instant) -> Option<u16> {
+        if self.is_calm(now) {
+            return None;
+        }
         let Some(path) = &mut self.congestion else {
             return Some(0);
         };
@@ -261,6 +282,9 @@ impl Pacer {
     /// Accounts for a run of packets that left: `bytes`, cut into packets of `segment` bytes.
     /// `numbered`: they had transport-wide sequence numbers, from [`Pacer::next_number`] on.
     pub fn sent(&mut self, now: Instant, bytes: usize, segment: usize, numbered: bool, kind: Kind) {
+        if self.is_calm(now) && !numbered {
+            return;
+        }
         let on_the_wire = (bytes + bytes.div_ceil(segment) * HEADERS) as u64;
         let free = self.free.min(on_the_wire);
         self.free -= free;
@@ -299,7 +323,7 @@ impl Pacer {
 
     /// Sets the rate in bits per second that would be used if the path carried it, beyond the stream's.
     pub fn want(&mut self, rate: u64) {
-        if let Some(path) = &mut self.congestion {
+        if let Some(path) = self.hear() {
             path.wanted = rate;
         }
     }
@@ -317,6 +341,9 @@ impl Pacer {
     /// Bytes of padding to send now for the same purpose, if more is wanted than the media that is sent.
     /// `less`: not all of it is.
     pub fn probe_with_padding(&mut self, now: Instant, less: bool) -> Option<usize> {
+        if self.is_calm(now) {
+            return None;
+        }
         let path = self.congestion.as_deref_mut()?;
         if path.opening.is_some() {
             return None;
@@ -334,6 +361,9 @@ impl Pacer {
 
     /// Nothing more is sent for now. True if a check with this number is to go behind it.
     pub fn close_burst(&mut self, now: Instant, check: u32) -> bool {
+        if self.is_calm(now) {
+            return false;
+        }
         let Some(path) = self.congestion.as_deref_mut() else {
             return false;
         };
@@ -351,7 +381,7 @@ impl Pacer {
 
     /// The viewer answered our check with this number. True if more may be sent for it.
     pub fn answered(&mut self, now: Instant, check: u32) -> bool {
-        let Some(path) = self.congestion.as_deref_mut() else {
+        let Some(path) = self.hear() else {
             return false;
         };
         let Some(opening) = &mut path.opening else {
@@ -381,7 +411,7 @@ impl Pacer {
     pub fn arrivals(&mut self, now: Instant, feedback: &TransportFeedback<'_>) {
         let waits = self.clear.is_some_and(|clear| clear > now)
             && self.busy.is_some_and(|since| now >= since + LIMITED);
-        if let Some(path) = &mut self.congestion {
+        if let Some(path) = self.hear() {
             path.estimator.feedback(now, feedback, waits);
             path.messages = path.messages.saturating_add(1);
         }
@@ -389,7 +419,7 @@ impl Pacer {
 
     /// The viewer says how much it lost, in 1/256.
     pub fn report(&mut self, now: Instant, fraction_lost: u8, round_trip: Option<Duration>) {
-        if let Some(path) = &mut self.congestion {
+        if let Some(path) = self.hear() {
             let loss = f64::from(fraction_lost) / 256.0;
             path.estimator.report(now, loss, round_trip);
             if fraction_lost > SOME_LOSS {
@@ -400,7 +430,7 @@ impl Pacer {
 
     /// The viewer asks for lost packets.
     pub fn loss_seen(&mut self, now: Instant) {
-        if let Some(path) = &mut self.congestion {
+        if let Some(path) = self.hear() {
             path.estimator.loss_seen(now);
         }
     }
