@@ -36,6 +36,11 @@ impl UnitCopy {
         self.keyframe
     }
 
+    /// Whether it is for viewers alone that begin with it: see [`Ring::opening`].
+    pub fn is_opening(&self) -> bool {
+        self.opening
+    }
+
     /// Its packets.
     pub fn payloads(&self) -> impl Iterator<Item = &[u8]> {
         let mut rest = self.packets.as_slice();

@@ -237,14 +237,20 @@ impl Ring {
     /// Ends the access unit; its last packet carries the marker bit if `marker` is set. Then drops
     /// what the limits no longer allow. An access unit without packets leaves no trace.
     pub fn commit(&mut self, marker: bool) {
-        let Some((mut unit, _)) = self.open.take() else {
-            return;
-        };
+        if let Some(now) = self.close(marker) {
+            self.drop_surplus(now);
+            self.give_back(now, self.gop_interval(now));
+        }
+    }
+
+    /// Ends the access unit; returns when it arrived, unless it is empty.
+    fn close(&mut self, marker: bool) -> Option<Instant> {
+        let (mut unit, _) = self.open.take()?;
         if unit.first == unit.end {
-            return;
+            return None;
         }
         unit.marker = marker;
-        let now = unit.arrival;
+        let arrival = unit.arrival;
         if unit.still {
             if let Some(still) = &mut self.still {
                 still.first = unit.first;
@@ -261,8 +267,7 @@ impl Ring {
         self.cost += unit.cost();
         self.units.push_back(unit);
         self.peak.note(self.slots.len());
-        self.drop_surplus(now);
-        self.give_back(now, self.gop_interval(now));
+        Some(arrival)
     }
 
     fn drop_surplus(&mut self, now: Instant) {
@@ -280,11 +285,34 @@ impl Ring {
         let Some(newest) = self.units.back() else {
             return false;
         };
-        if now.saturating_duration_since(newest.arrival) > self.limits.duration {
+        let arrival = newest.arrival;
+        if now.saturating_duration_since(arrival) > self.limits.duration {
             self.drop_surplus(now);
+            // No access unit follows that would bring it back.
+            if let Some(copy) = self.moving.take() {
+                self.add_still(&copy, arrival);
+            }
         }
         self.give_back(now, Duration::ZERO);
         self.units.len() > 1 || self.slots.capacity() > 4 * FEW_PACKETS || pool::has_reserve()
+    }
+
+    /// Drops everything. The numbers go on.
+    pub fn clear(&mut self) {
+        let Ring {
+            limits,
+            end,
+            first_unit,
+            total,
+            ..
+        } = *self;
+        *self = Ring {
+            start: end,
+            end,
+            first_unit,
+            total,
+            ..Ring::new(limits)
+        };
     }
 
     fn count_to_gop(&mut self, unit: &Unit) {
@@ -443,7 +471,8 @@ impl Ring {
         for payload in copy.payloads() {
             self.push(&[payload]);
         }
-        self.commit(copy.marker());
+        self.close(copy.marker());
+        self.drop_surplus(now);
     }
 
     fn drop_oldest(&mut self) {

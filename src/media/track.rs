@@ -68,6 +68,12 @@ impl Track {
         self.ring.tidy(now)
     }
 
+    /// Drops what is stored, which is not to be shown any more. Viewers who are behind go on with the next
+    /// keyframe.
+    pub fn forget(&mut self) {
+        self.ring.clear();
+    }
+
     /// A number that no other track has, its mirrors included: packet numbers mean something in one track
     /// only.
     pub fn id(&self) -> u64 {

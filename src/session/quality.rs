@@ -133,7 +133,8 @@ impl Showing {
         self.next = (choice.variant != shown).then(|| Next {
             choice: *choice,
             since: next.map_or(now, |next| next.since),
-            asked: next.is_some_and(|next| next.asked),
+            // Again if it still has none: the one that was asked for may not have come.
+            asked: false,
         });
         self.streams_changed |= self.others() != before;
     }

@@ -49,6 +49,8 @@ pub(super) enum Outcome {
     Queued,
     /// It is not decodable, or it was dropped like those before it.
     LeftOut,
+    /// It is not decodable, and there is room for what follows a keyframe.
+    AwaitsKeyframe,
     /// The queue is full, and was not before.
     Overflow,
 }
@@ -113,11 +115,15 @@ impl Queue {
         let track = &mut state.tracks[frame.format.track.index()];
         let begins = track.format.is_none();
         let gap = is_video && state.awaits_keyframe && !frame.keyframe;
-        if gap && begins {
-            return Outcome::LeftOut;
-        }
         let full = state.frames.len() >= self.options.queue_frames as usize
             || !state.frames.is_empty() && state.bytes + size > self.options.queue_bytes;
+        let left_out = match gap && !full {
+            true => Outcome::AwaitsKeyframe,
+            false => Outcome::LeftOut,
+        };
+        if gap && begins {
+            return left_out;
+        }
         if gap || full {
             let overflow = !gap && track.frames_dropped == 0;
             state.awaits_keyframe |= is_video;
@@ -127,7 +133,7 @@ impl Queue {
             state.info.overflows += u64::from(overflow);
             return match overflow {
                 true => Outcome::Overflow,
-                false => Outcome::LeftOut,
+                false => left_out,
             };
         }
         if is_video {

@@ -78,6 +78,12 @@ impl Track {
         self.base_us + self.to_us(ticks)
     }
 
+    /// The same of a timestamp that has been on the timeline, or has been left out since. Changes nothing.
+    fn pts_us_again(&self, timestamp: i64, moment: Instant) -> i64 {
+        let ticks = self.clock.clone().map_long(timestamp, moment);
+        self.base_us + self.to_us(ticks)
+    }
+
     /// What the time would be of something captured at `now`: as for the sender reports that viewers
     /// get, by the capture times of the last seconds, or by the least delay with which something arrived.
     fn pts_at(&self, now: Instant) -> Option<i64> {
@@ -252,7 +258,7 @@ impl StreamSinks {
             packets_lost: arrival.lost,
             frames_dropped: 0,
         };
-        let mut overflow = false;
+        let (mut overflow, mut awaits_keyframe) = (false, false);
         for form in [Form::AnnexB, Form::Lengths] {
             let mut takers = self.sinks.iter().filter(|sink| sink.takes(kind));
             let Some(first) = takers.find(|sink| form_of(sink, codec) == form) else {
@@ -274,11 +280,13 @@ impl StreamSinks {
             let others = self.sinks.iter().filter(|sink| !Arc::ptr_eq(sink, first));
             let others = others.filter(|sink| sink.takes(kind) && form_of(sink, codec) == form);
             for sink in std::iter::once(first).chain(others) {
-                overflow |= sink.put(frame.clone()) == Outcome::Overflow;
+                let outcome = sink.put(frame.clone());
+                overflow |= outcome == Outcome::Overflow;
+                awaits_keyframe |= outcome == Outcome::AwaitsKeyframe;
             }
         }
         Behind {
-            keyframe_needed: overflow && kind == SinkTrack::Video,
+            keyframe_needed: awaits_keyframe || overflow && kind == SinkTrack::Video,
             complain: overflow && self.complaint.is_due(unit.arrival),
         }
     }
@@ -302,12 +310,25 @@ impl StreamSinks {
             return false;
         };
         let units = replay::units(ring, codec, keyframe..ring.end());
-        let format = Format::pushed(codec);
         let moment = newest.captured.unwrap_or(newest.arrival);
         let form = form_of(queue, Some(codec));
         let clocks = Clocks::read();
-        let track = self.track(&format, moment);
-        let newest_us = track.pts_us(newest.timestamp, moment);
+        let track = &mut self.tracks[SinkTrack::Video.index()];
+        let is_same =
+            |track: &Track| matches!(track.format.encoding, Encoding::Video(c) if c == codec);
+        // The timeline of the others is not touched by what has been on it before.
+        let (track, newest_us) = match track {
+            Some(track) if is_same(track) => {
+                let newest_us = track.pts_us_again(newest.timestamp, moment);
+                (track, newest_us)
+            }
+            _ => {
+                let track = self.track(&Format::pushed(codec), moment);
+                let newest_us = track.pts_us(newest.timestamp, moment);
+                (track, newest_us)
+            }
+        };
+        let clock_rate = codec.clock_rate();
         for unit in units {
             let found = ParameterSets::find(codec, &unit.data);
             let missing = found.is_none() && unit.keyframe;
@@ -318,7 +339,7 @@ impl StreamSinks {
             let sets = track.sets.as_ref().filter(|_| missing);
             let data = converted(codec, &unit.data, sets, form);
             let ago = i64::from(unit.ago);
-            let captured = replay::before(newest.captured, ago, format.clock_rate);
+            let captured = replay::before(newest.captured, ago, clock_rate);
             let outcome = queue.put(SinkFrame {
                 format: track.shared(form),
                 data,

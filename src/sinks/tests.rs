@@ -292,6 +292,118 @@ fn a_track_that_nobody_takes_costs_nothing_and_leaves_no_trace() {
 }
 
 #[test]
+fn who_waits_for_a_keyframe_asks_for_it_as_long_as_there_is_room() {
+    let mut world = World::new(SinkOptions {
+        queue_frames: 4,
+        ..SinkOptions::default()
+    });
+    let format = Format::pushed(Codec::H264);
+    let mut asks = |world: &mut World, header, ms: u64| {
+        let data = unit(&[nal(header, 50, &mut Rng::with_seed(1))]);
+        let arrival = Arrival {
+            format: &format,
+            unit: AccessUnit {
+                data: &data,
+                timestamp: ms as i64 * 90,
+                arrival: world.at(ms),
+                captured: None,
+            },
+            lost: 0,
+            damaged: false,
+            restarts: false,
+        };
+        world
+            .sinks
+            .received(&arrival, Some(&world.sets))
+            .keyframe_needed
+    };
+    assert!(asks(&mut world, REFERENCE, 0), "it begins");
+    assert!(asks(&mut world, REFERENCE, 40), "the first was not heard");
+    for ms in [80, 120, 160, 200] {
+        let header = if ms == 80 { IDR } else { REFERENCE };
+        assert!(!asks(&mut world, header, ms));
+    }
+    assert!(asks(&mut world, REFERENCE, 240), "full");
+    assert!(!asks(&mut world, IDR, 280), "it comes too early");
+    assert!(!asks(&mut world, REFERENCE, 320), "no room for it");
+    world.read();
+    assert!(asks(&mut world, REFERENCE, 360));
+    assert!(!asks(&mut world, IDR, 400));
+    assert!(!asks(&mut world, REFERENCE, 440) || world.queue.info().overflows == 2);
+}
+
+#[test]
+fn what_is_kept_of_a_camera_does_not_touch_the_timeline_of_the_others() {
+    let mut world = World::new(SinkOptions::default());
+    let camera = section("video", "h264", 90_000);
+    let info = TrackInfo {
+        codec: Codec::H264,
+        parameter_sets: Some(sets().into()),
+    };
+    let limits = RingLimits {
+        packets: 512,
+        history: Duration::from_secs(1),
+        keep_gop: true,
+        bytes: 8 << 20,
+        duration: Duration::from_secs(3600),
+    };
+    let mut video = Track::new(info, limits, 0);
+    let mut frame = |world: &mut World, header, i: u64| {
+        let data = unit(&[nal(header, 50, &mut Rng::with_seed(1))]);
+        // The camera's clock is fast.
+        let timestamp = 3700 * i as i64;
+        world.arrives(&camera, &data, timestamp, 40 * i, 0);
+        let arrival = world.at(40 * i);
+        video.push(&AccessUnit {
+            data: &data,
+            timestamp,
+            arrival,
+            captured: None,
+        });
+        Newest {
+            timestamp,
+            arrival,
+            captured: None,
+        }
+    };
+    let mut newest = frame(&mut world, IDR, 0);
+    for i in 1..50 {
+        newest = frame(&mut world, REFERENCE, i);
+    }
+    let late = Arc::new(Queue::new(
+        SinkId(2),
+        StreamId(1),
+        SinkOptions {
+            from_cache: true,
+            ..SinkOptions::default()
+        },
+    ));
+    assert!(!world.sinks.add(Arc::clone(&late), Some((&video, newest))));
+    frame_after(&mut world, &camera);
+    let mut last = None;
+    for queue in [Arc::clone(&world.queue), late] {
+        let mut before: Option<SinkFrame> = None;
+        for _ in 0..51 {
+            let frame = queue.take(Some(world.start)).unwrap();
+            if let Some(before) = &before {
+                let step = frame.pts_us - before.pts_us;
+                assert!((41_100..41_120).contains(&step), "{step}");
+                assert!(!frame.discontinuity && !frame.format_changed);
+            }
+            before = Some(frame);
+        }
+        let pts = before.unwrap().pts_us;
+        assert_eq!(*last.get_or_insert(pts), pts);
+    }
+}
+
+/// The fifty-first frame.
+fn frame_after(world: &mut World, camera: &Format) {
+    let data = unit(&[nal(REFERENCE, 50, &mut Rng::with_seed(1))]);
+    world.arrives(camera, &data, 3700 * 50, 40 * 50, 0);
+}
+
+#[test]
 fn what_is_kept_is_replayed_up_to_where_a_queue_is_full() {
     const KEPT: usize = 500;
     const ROOM: u32 = 16;

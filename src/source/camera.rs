@@ -57,11 +57,13 @@ impl CameraConfig {
             .then(|| Rc::new(Demand::new(self.timeouts.linger)))
     }
 
-    /// What was found out about the camera that this one replaces is remembered.
-    pub fn replaces(&mut self, previous: &CameraConfig) {
+    /// What was found out about the camera that this one replaces is remembered. True if other media is
+    /// asked for than of that one.
+    pub fn replaces(&mut self, previous: &CameraConfig) -> bool {
         if self.url.authority() == previous.url.authority() {
             self.by_udp = Arc::clone(&previous.by_udp);
         }
+        self.url.requested() != previous.url.requested()
     }
 }
 

@@ -51,12 +51,16 @@ impl Core {
         user_data: usize,
         mut camera: CameraConfig,
     ) {
+        let peers = core.borrow().context.peers.clone();
         if let Some(entry) = core.borrow_mut().streams.get_mut(id)
             && let Some(previous) = &entry.camera
         {
-            camera.replaces(previous);
+            let is_other = camera.replaces(previous);
             entry.camera = Some(camera);
             entry.stream.relabel(label, user_data);
+            if is_other {
+                entry.replaced(id, &peers);
+            }
         }
         Core::connect(core, id);
     }

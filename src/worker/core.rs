@@ -317,8 +317,12 @@ impl Core {
         if let Some(video) = &video {
             self.context.registry.note_video(id, video);
         }
+        let has_video = video.is_some();
         let others = entry.stream.live(video, audio, &self.context.tuning);
-        entry.feed_live(id, &self.context.peers);
+        match has_video {
+            true => entry.feed_live(id, &self.context.peers),
+            false => entry.feeds.ended(id, &self.context.peers),
+        }
         let (viewers, audience) = match others.is_empty() {
             true => Default::default(),
             false => (entry.stream.viewers.clone(), entry.stream.audience.clone()),

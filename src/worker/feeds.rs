@@ -135,7 +135,8 @@ impl Feed {
         let before = self.in_flight.load(Ordering::Relaxed);
         let full = before > 0 && before + bytes > MAX_IN_FLIGHT;
         self.awaits_keyframe |= full;
-        self.awaits_keyframe &= full || !unit.is_keyframe();
+        // Behind an opening those who are further go on: it is for those who begin.
+        self.awaits_keyframe &= full || !unit.is_keyframe() || unit.is_opening();
         if self.awaits_keyframe {
             return false;
         }

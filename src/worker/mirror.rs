@@ -254,6 +254,35 @@ mod tests {
     }
 
     #[test]
+    fn one_that_does_not_keep_up_does_not_go_on_behind_an_opening() {
+        let mut world = World::new();
+        world.live(TrackInfo::video(sets()));
+        world.begin();
+        world.frame(true, 1000);
+        for _ in 0..10 {
+            world.frame(false, 1 << 20);
+        }
+        world.take();
+        world.now += Duration::from_millis(40);
+        let opening = AccessUnit {
+            data: &unit(&[[0x65, 1, 2]]),
+            timestamp: 0,
+            arrival: world.now,
+            captured: None,
+        };
+        world.entry.stream.opening(&opening);
+        world.entry.feed_unit(STREAM, false, &world.peers);
+        world.frame(false, 1000);
+        assert_eq!(
+            world.take(),
+            [],
+            "its viewers would go on with what is missing"
+        );
+        world.frame(true, 1000);
+        assert_eq!(world.take(), [Effect::Send]);
+    }
+
+    #[test]
     fn one_that_begins_before_the_stream_has_media_waits_for_it() {
         let mut world = World::new();
         world.begin();

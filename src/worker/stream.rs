@@ -255,9 +255,6 @@ impl Stream {
     ) -> Option<Change> {
         let changed = self.state != state || error.is_some();
         let previous = std::mem::replace(&mut self.state, state);
-        if !matches!(state, StreamState::Live) {
-            self.warnings = [const { None }; 3];
-        }
         let mut outage = None;
         match state {
             StreamState::Live => {
@@ -311,15 +308,19 @@ impl Stream {
     ) -> Vec<Codec> {
         self.counters.reconnects += u32::from(self.media().is_some());
         self.begun = false;
-        if let Some(video) = &video {
-            self.remember_size(video);
+        self.warnings = [const { None }; 3];
+        match &video {
+            Some(video) => self.remember_size(video),
+            None => self.newest = None,
         }
         let mut others = Vec::new();
         // A track may return with the next connection.
         let tracks = [(&mut self.video, video), (&mut self.audio, audio)];
         for (track, info) in tracks {
             match (track, info) {
-                (_, None) => {}
+                (None, None) => {}
+                // What is left of it is not to be shown as if it went on.
+                (Some(track), None) => track.forget(),
                 (Some(track), Some(info)) if track.info().codec == info.codec => {
                     track.reconnected(info);
                 }
@@ -330,6 +331,15 @@ impl Stream {
             }
         }
         others
+    }
+
+    /// The camera is another from now on: forgets the media of the one before. Those who watch go on with the
+    /// next keyframe.
+    pub fn replaced(&mut self) {
+        for track in [&mut self.video, &mut self.audio].into_iter().flatten() {
+            track.forget();
+        }
+        self.newest = None;
     }
 
     /// The camera is disconnected, and may be another when it is live again: forgets its tracks
@@ -374,7 +384,9 @@ impl Stream {
         }
         let lost_keyframe = track.ring().lost_keyframe();
         let accepted = track.push(unit);
-        if track.ring().lost_keyframe() {
+        if kind == MediaKind::Audio {
+            // It has no keyframes.
+        } else if track.ring().lost_keyframe() {
             self.warnings[1].get_or_insert_with(rare_keyframes);
         } else if accepted.keyframe && !lost_keyframe {
             self.warnings[1] = None;

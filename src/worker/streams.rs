@@ -226,6 +226,12 @@ impl StreamEntry {
         self.feeds.ended(id, peers);
     }
 
+    /// The camera is another from now on: nobody is shown what the one before sent.
+    pub(super) fn replaced(&mut self, id: StreamId, peers: &Peers) {
+        self.stream.replaced();
+        self.feeds.ended(id, peers);
+    }
+
     /// Tells the source of an on-demand camera whether it is wanted, after offers or viewers changed.
     pub(super) fn note_demand(&self) {
         if let Some(demand) = &self.demand {

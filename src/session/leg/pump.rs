@@ -132,9 +132,10 @@ impl Leg {
         let Some(mut left) = egress.probe_with_media((ring.end() - cursor) as usize) else {
             return;
         };
+        let most = egress.run_limit();
         while let Some(cursor) = self.position.cursor()
             && left > 0
-            && let Ok(run) = self.send_run(ring, cursor, left, Kind::Probe, egress)
+            && let Ok(run) = self.send_run(ring, cursor, left.min(most), Kind::Probe, egress)
             && run.packets > 0
         {
             left = left.saturating_sub(run.packets);
@@ -152,12 +153,15 @@ impl Leg {
         }
         let start = match &mut self.content {
             Content::Video {
-                keyframe_wanted, ..
+                keyframe_wanted,
+                still,
+                ..
             } => {
                 let keyframe = ring.latest_keyframe();
                 *keyframe_wanted |= keyframe.is_none();
-                // Whoever has seen something is not taken back.
-                let still = || ring.still().filter(|_| cursor.is_none());
+                // Whoever has seen something else is not taken back.
+                let may = cursor.is_none() || *still || self.position.begins();
+                let still = || ring.still().filter(|_| may);
                 keyframe.or_else(|| Some(still()?.first))?
             }
             Content::Audio => ring.end(),

@@ -8,11 +8,14 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use super::lag::Lag;
-use super::timeline::{Timeline, is_later};
+use super::timeline::Timeline;
 use super::{Content, Leg};
 use crate::media::{Codec, Ring, Track};
 use crate::sdp::answer::NegotiatedTrack;
 use crate::state::{Detail, StreamId};
+
+/// The most that a timestamp goes back: from the end to the beginning of the longest ring, 120 s, at 90 kHz.
+const STEP_BACK: u32 = 120 * 90_000;
 
 /// The track that a leg sends, and what it may change to.
 #[derive(Debug)]
@@ -64,7 +67,10 @@ impl SentTrack {
 
     /// A packet of a new access unit leaves with this timestamp.
     pub fn sent(&mut self, timestamp: u32) {
-        if self.last.is_none_or(|last| is_later(timestamp, last)) {
+        // What is earlier by little was sent before, or is shown before; all else comes after a pause, which
+        // may be longer than half of what timestamps can tell.
+        let earlier = |last: u32| last.wrapping_sub(timestamp) <= STEP_BACK;
+        if !self.last.is_some_and(earlier) {
             self.last = Some(timestamp);
         }
     }

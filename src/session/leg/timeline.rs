@@ -94,7 +94,7 @@ impl Timeline {
 }
 
 /// Whether `a` comes after `b` on a time line that wraps.
-pub fn is_later(a: u32, b: u32) -> bool {
+fn is_later(a: u32, b: u32) -> bool {
     a.wrapping_sub(b) as i32 > 0
 }
 

@@ -185,11 +185,12 @@ impl Opening {
         }
     }
 
-    /// What follows if no answer has come in time: the burst took that long, or its answer was lost.
+    /// What follows if no answer has come in time: the burst took that long, or its answer was lost. Of a few
+    /// packets of sound nothing follows.
     pub fn expire(&self, now: Instant) -> Option<Finding> {
-        let flying = self
-            .flying
-            .filter(|_| self.overdue().is_some_and(|at| at <= now))?;
+        let flying = self.flying.filter(|flying| {
+            flying.bytes >= ENOUGH && self.overdue().is_some_and(|at| at <= now)
+        })?;
         let took = now.saturating_duration_since(flying.at).as_micros() as i64;
         let rate = flying.bytes as f64 * 8e6 / took.max(1) as f64;
         Some(Finding::Capacity(rate, took))

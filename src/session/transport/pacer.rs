@@ -375,6 +375,8 @@ impl Pacer {
             return due;
         }
         let last = path.number.wrapping_sub(1);
+        // Video asks for its pace, which ends it. Sound does not.
+        path.end_opening(now);
         let opening = path.opening.as_mut();
         opening.is_some_and(|opening| opening.close(now, check, last))
     }
@@ -456,14 +458,8 @@ impl Congestion {
         if opening.awaited().is_some_and(arrived) {
             opening.lost();
         }
-        let expired = opening.expire(now);
-        if let Some(shown) = expired {
-            self.estimator.opening(shown);
-        }
-        if expired.is_some() || opening.is_over(now) {
-            self.opening = None;
-            return None;
-        }
+        self.end_opening(now);
+        let opening = self.opening.as_ref()?;
         let basis = match opening.overdue() {
             _ if self.estimator.is_measured() => Basis::Measured(self.estimator.estimate() / 8),
             Some(until) if !opening.is_answered() => Basis::Awaited(until),
@@ -471,6 +467,20 @@ impl Congestion {
         };
         let burst = opening.room().div_ceil(PACKET_BYTES) as usize;
         Some(Pace { burst, basis })
+    }
+
+    /// Ends the opening if it has led to nothing, or its answer is overdue, which says something, too.
+    fn end_opening(&mut self, now: Instant) {
+        let Some(opening) = &self.opening else {
+            return;
+        };
+        let overdue = opening.overdue().is_some_and(|at| at <= now);
+        if let Some(shown) = opening.expire(now) {
+            self.estimator.opening(shown);
+        }
+        if overdue || opening.is_over(now) {
+            self.opening = None;
+        }
     }
 
     fn is_measured(&self) -> bool {
@@ -520,6 +530,27 @@ mod tests {
         // 24 times 12.5 kB, headers included, at 1.25 MB/s.
         let off = (now - start).abs_diff(Duration::from_millis(240));
         assert!(off <= SLACK + Duration::from_millis(1), "{off:?}");
+    }
+
+    #[test]
+    fn sound_alone_is_not_followed_by_checks_without_end() {
+        let start = Instant::now();
+        let mut pacer = Pacer::new(250);
+        let opening = Opening::new(start, Duration::from_millis(1), None);
+        pacer.measure(start, Limits::default(), true, Some(opening));
+        let mut checks = 0;
+        for i in 0..500 {
+            let now = start + Duration::from_millis(20) * i;
+            pacer.sent(now, 200, 200, true, Kind::Media);
+            if pacer.close_burst(now, i) {
+                checks += 1;
+                // One answer is lost.
+                if i != 3 {
+                    pacer.answered(now, i);
+                }
+            }
+        }
+        assert!((1..=8).contains(&checks), "{checks}");
     }
 
     #[test]

@@ -89,6 +89,8 @@ struct Pushed {
     lost: u32,
     /// Video frames that were refused since then.
     refused: u32,
+    /// The host said of something since then that it does not go on from what was before.
+    restarts: bool,
     /// Data without a coded frame, usually parameter sets, which is sent with the next frame. Also the
     /// buffer in which a frame in the host's memory is converted.
     gathered: Vec<u8>,
@@ -112,6 +114,7 @@ impl Pushed {
             last_video: Instant::now(),
             lost: 0,
             refused: 0,
+            restarts: false,
             gathered: Vec::new(),
         }
     }
@@ -154,6 +157,7 @@ impl Pushed {
     fn take_video(&mut self, unit: Unit, sink: &mut impl PushSink) -> Option<Vec<u8>> {
         self.lost = self.lost.saturating_add(unit.lost);
         self.refused = self.refused.saturating_add(unit.refused);
+        self.restarts |= unit.restarts;
         let mut gathered = mem::take(&mut self.gathered);
         let alone = unit.content != Content::Other && gathered.is_empty();
         let data = match &unit.data {
@@ -173,8 +177,12 @@ impl Pushed {
             }
         } else {
             let missing = unit.lost.saturating_add(self.refused);
-            self.pass_on(data, &unit, sink);
-            sink.received(&arrival(&self.formats.video, data, &unit, missing));
+            let restarts = mem::take(&mut self.restarts);
+            self.pass_on(data, &unit, restarts, sink);
+            sink.received(&Arrival {
+                restarts,
+                ..arrival(&self.formats.video, data, &unit, missing)
+            });
             gathered.clear();
         }
         self.gathered = gathered;
@@ -182,8 +190,8 @@ impl Pushed {
     }
 
     /// Passes a coded frame on, as far as viewers can be shown it.
-    fn pass_on(&mut self, data: &[u8], unit: &Unit, sink: &mut impl PushSink) {
-        if unit.restarts && self.phase != Phase::Connecting {
+    fn pass_on(&mut self, data: &[u8], unit: &Unit, restarts: bool, sink: &mut impl PushSink) {
+        if restarts && self.phase != Phase::Connecting {
             self.gate.restart();
             sink.restarted(MediaKind::Video);
         }

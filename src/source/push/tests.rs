@@ -403,7 +403,9 @@ fn a_discontinuity_waits_for_a_keyframe() {
         push_flagged(feed, &[SLICE], 7, true);
         push(feed, &[SLICE], 40_007);
         push(feed, &[IDR], 80_007);
-        push_flagged(feed, &[IDR], 3, true);
+        // Said of the parameter sets, as by an encoder that was set up anew.
+        push_flagged(feed, &[SPS, PPS], 3, true);
+        push(feed, &[IDR], 3);
         assert!(matches!(events.recv().await, Some(Event::Live(..))));
         assert!(matches!(events.recv().await, Some(Event::Media(..))));
         let restarted = async |events: &mut Events| {

@@ -33,6 +33,9 @@ fn a_warning_lasts_while_the_stream_is_live() {
     stream.enter(StreamState::Retrying, None, now);
     assert_eq!(stream.info(now).warning, None);
     stream.enter(StreamState::Live, None, now);
+    let stands = warning(WarningKind::Audio, "MP2");
+    assert_eq!(stream.info(now).warning, stands, "the source goes on");
+    stream.live(Some(TrackInfo::video(sets())), None, &Tuning::default());
     assert_eq!(stream.info(now).warning, None, "it may be gone");
 }
 
@@ -101,9 +104,11 @@ fn keyframes_that_are_far_apart_are_said_and_the_last_is_there_all_the_same() {
     tuning.set(Key::GopCacheMs, 1000).unwrap();
     let mut stream = Stream::new(named("door"));
     let mut now = Instant::now();
-    stream.live(Some(TrackInfo::video(sets())), None, &tuning);
+    let sound = TrackInfo::audio(Codec::Pcmu);
+    stream.live(Some(TrackInfo::video(sets())), Some(sound), &tuning);
     stream.enter(StreamState::Live, None, now);
     let mut frames = 0;
+    let mut told = Vec::new();
     let mut push = |stream: &mut Stream, header: u8, count: u32| {
         for _ in 0..count {
             frames += 1;
@@ -116,6 +121,14 @@ fn keyframes_that_are_far_apart_are_said_and_the_last_is_there_all_the_same() {
                 captured: Some(now - Duration::from_millis(100)),
             };
             stream.media_arrived(MediaKind::Video, &picture, 0);
+            told.push(stream.warning_kind());
+            let samples = AccessUnit {
+                data: &[0xff; 160],
+                timestamp: 320 * frames,
+                ..picture
+            };
+            stream.media_arrived(MediaKind::Audio, &samples, 0);
+            told.push(stream.warning_kind());
         }
     };
     let keyframe_age = |stream: &Stream| {
@@ -142,6 +155,70 @@ fn keyframes_that_are_far_apart_are_said_and_the_last_is_there_all_the_same() {
     );
     push(&mut stream, 0x65, 1);
     assert_eq!(stream.warning_kind(), None);
+    told.dedup();
+    assert_eq!(told, [None, Some(WarningKind::RareKeyframes), None]);
+}
+
+/// A stream that has shown two frames, of which the first is a keyframe.
+fn showing(now: Instant) -> Stream {
+    let mut stream = Stream::new(named("door"));
+    stream.live(Some(TrackInfo::video(sets())), None, &Tuning::default());
+    stream.enter(StreamState::Live, None, now);
+    for (i, header) in [0x65, 0x41].into_iter().enumerate() {
+        let picture = AccessUnit {
+            data: &unit(&[[header, 1, 2, 3]]),
+            timestamp: 3600 * i as i64,
+            arrival: now,
+            captured: None,
+        };
+        stream.media_arrived(MediaKind::Video, &picture, 0);
+    }
+    stream
+}
+
+#[test]
+fn whoever_comes_while_the_camera_is_away_for_long_sees_its_last_keyframe() {
+    let now = Instant::now();
+    let mut stream = showing(now);
+    stream.enter(StreamState::Retrying, None, now);
+    for seconds in 1..100 {
+        stream.tidy(now + Duration::from_secs(seconds));
+    }
+    let (track, newest) = stream.stored_video().unwrap();
+    let still = track.ring().still().expect("a picture");
+    assert!(track.ring().packet(still.first).is_some_and(|p| p.still));
+    assert!(crate::sinks::keyframe(track, &newest).is_some());
+}
+
+#[test]
+fn what_another_camera_sent_is_not_shown() {
+    let now = Instant::now();
+    for replaced in [true, false] {
+        let mut stream = showing(now);
+        let end = stream.video.as_ref().unwrap().ring().end();
+        if replaced {
+            stream.replaced();
+        } else {
+            // It comes back with sound only.
+            let sound = Some(TrackInfo::audio(Codec::Pcmu));
+            assert!(stream.live(None, sound, &Tuning::default()).is_empty());
+        }
+        assert!(stream.stored_video().is_none());
+        let ring = stream.video.as_ref().unwrap().ring();
+        assert_eq!((ring.latest_keyframe(), ring.still()), (None, None));
+        assert!(!ring.lost_keyframe());
+        assert_eq!((ring.start(), ring.end()), (end, end), "numbers go on");
+        let _ = stream.live(Some(TrackInfo::video(sets())), None, &Tuning::default());
+        let picture = AccessUnit {
+            data: &unit(&[[0x65, 4, 5, 6]]),
+            timestamp: 0,
+            arrival: now,
+            captured: None,
+        };
+        stream.media_arrived(MediaKind::Video, &picture, 0);
+        let ring = stream.video.as_ref().unwrap().ring();
+        assert_eq!(ring.latest_keyframe(), Some(end));
+    }
 }
 
 #[test]
