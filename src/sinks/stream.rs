@@ -73,8 +73,8 @@ impl Track {
         }
     }
 
-    fn pts_us(&mut self, timestamp: i64, moment: Instant) -> i64 {
-        let ticks = self.clock.map_long(timestamp, moment);
+    fn pts_us(&mut self, timestamp: i64, arrival: Instant, moment: Instant) -> i64 {
+        let ticks = self.clock.map_long(timestamp, arrival, moment);
         self.base_us + self.to_us(ticks)
     }
 
@@ -218,7 +218,7 @@ impl StreamSinks {
             track.clock.discontinuity();
             track.interrupted = true;
         }
-        let pts_us = track.pts_us(unit.timestamp, moment);
+        let pts_us = track.pts_us(unit.timestamp, unit.arrival, moment);
         let interrupted = std::mem::take(&mut track.interrupted);
         let (codec, keyframe) = match arrival.format.encoding {
             Encoding::Video(codec) => (Some(codec), opening || is_keyframe(codec, unit.data)),
@@ -307,7 +307,7 @@ impl StreamSinks {
         let form = form_of(queue, Some(codec));
         let clocks = Clocks::read();
         let track = self.track(&format, moment);
-        let newest_us = track.pts_us(newest.timestamp, moment);
+        let newest_us = track.pts_us(newest.timestamp, newest.arrival, moment);
         for unit in units {
             let found = ParameterSets::find(codec, &unit.data);
             let missing = found.is_none() && unit.keyframe;
