@@ -1,17 +1,17 @@
 //! Which tracks of a camera's description are used.
 
 use super::audio;
-use super::rtp::{Encoding, Format, Unusable};
+use super::rtp::{Encoding, Format, Section, Unusable};
 use super::rtsp::{Description, Track};
 use super::{CameraConfig, failure};
-use crate::error::Result;
+use crate::error;
 use crate::media::Codec;
 
 /// Tracks that may be set up: each needs two channels, or two ports.
 const MAX_SET_UP: usize = 16;
 
 /// The tracks of a description that are used, by their indexes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Choice {
     /// Video first, if there is any; then audio, then metadata; at most one of each.
     pub used: Vec<(usize, Format)>,
@@ -20,35 +20,48 @@ pub struct Choice {
     /// Those that are set up, in order; all that may be, because some cameras send nothing
     /// otherwise.
     pub set_up: Vec<usize>,
+    /// Sound is among what is not set up, because nobody wants it.
+    pub left_out_sound: bool,
 }
 
 impl Choice {
     /// Fails if the camera sends nothing that can be used.
-    pub fn of(description: &Description, config: &CameraConfig) -> Result<Choice> {
+    pub fn of(description: &Description, config: &CameraConfig) -> error::Result<Choice> {
         let tracks = &description.tracks;
-        let first = |wanted: fn(&Encoding) -> bool, sendonly: bool| {
-            let mut all = tracks.iter().enumerate();
+        let known = config.learned.get();
+        let is_video = |encoding: &Encoding| matches!(encoding, Encoding::Video(_));
+        // Some say of everything that they "send" it, and mean themselves. Otherwise it is a loudspeaker.
+        let sends = tracks
+            .iter()
+            .all(|track| track.sendonly || !is_media(track));
+        let sent = |track: &Track| sends || !track.sendonly;
+        let first = |wanted: fn(&Encoding) -> bool, among: &dyn Fn(usize, &Track) -> bool| {
+            let all = tracks.iter().enumerate();
+            let mut all = all.filter(|(index, track)| among(*index, track));
             all.find_map(|(index, track)| {
                 let mut formats = track
                     .formats
                     .iter()
-                    .filter_map(|section| Format::of(section).ok());
-                let format = formats.find(|format| wanted(&format.encoding))?;
-                (track.sendonly == sendonly).then_some((index, format))
+                    .filter_map(|section| format(track, section).ok());
+                Some((index, formats.find(|format| wanted(&format.encoding))?))
             })
         };
-        let is_video = |encoding: &Encoding| matches!(encoding, Encoding::Video(_));
-        // A camera sends what it says that it receives, unless that is its loudspeaker.
-        let video = first(is_video, false).or_else(|| first(is_video, true));
+        let video = first(is_video, &|_, track| sent(track));
+        let video = video.or_else(|| first(is_video, &|_, _| true));
         let is_audio = |encoding: &Encoding| matches!(encoding, Encoding::Audio(_));
+        let answered =
+            |index: usize, track: &Track| sent(track) && !known.unanswered.contains(&index);
         // What viewers cannot be sent, recorders can.
-        let audio = best_audio(tracks).or_else(|| first(is_audio, false));
+        let audio = best_audio(tracks, &answered).or_else(|| first(is_audio, &answered));
         let audio = audio.filter(|_| config.audio);
         let heard = audio
             .as_ref()
             .and_then(|(_, format)| codec(&format.encoding));
         let is_metadata = |encoding: &Encoding| *encoding == Encoding::Metadata;
-        let metadata = config.metadata.then(|| first(is_metadata, false)).flatten();
+        let metadata = config
+            .metadata
+            .then(|| first(is_metadata, &answered))
+            .flatten();
 
         let unusable = unusable(tracks, "video");
         if video.is_none() && (heard.is_none() || unusable.is_some()) {
@@ -57,19 +70,25 @@ impl Choice {
         }
         let no_audio = unusable_audio(tracks).filter(|_| config.audio && heard.is_none());
         let used: Vec<_> = [video, audio, metadata].into_iter().flatten().collect();
+        let with_sound = config.audio || known.needs_sound;
+        let mut left_out_sound = false;
         let mut room = MAX_SET_UP - used.len();
         let set_up = tracks.iter().enumerate().filter(|(index, track)| {
-            let unwanted = track.sendonly || (!config.audio && track.media == "audio");
             if used.iter().any(|(used, _)| used == index) {
                 return true;
             }
-            let fits = room > 0 && is_media(track) && !unwanted;
+            let may_be = is_media(track) && answered(*index, track);
+            let unwanted = !with_sound && track.media == "audio";
+            left_out_sound |= may_be && unwanted;
+            let fits = room > 0 && may_be && !unwanted;
             room -= usize::from(fits);
             fits
         });
+        let set_up = set_up.map(|(index, _)| index).collect();
         Ok(Choice {
             no_audio: no_audio.map(|why| failure::no_usable_audio(&config.url, &why)),
-            set_up: set_up.map(|(index, _)| index).collect(),
+            set_up,
+            left_out_sound,
             used,
         })
     }
@@ -96,14 +115,17 @@ impl Choice {
 }
 
 /// The audio track that viewers hear best.
-fn best_audio(tracks: &[Track]) -> Option<(usize, Format)> {
-    let tracks = tracks
-        .iter()
-        .enumerate()
-        .filter(|(_, track)| !track.sendonly);
+fn best_audio(tracks: &[Track], among: &dyn Fn(usize, &Track) -> bool) -> Option<(usize, Format)> {
+    let tracks = tracks.iter().enumerate();
     let mut all: Vec<_> = tracks
-        .flat_map(|(index, track)| track.formats.iter().map(move |section| (index, section)))
-        .filter_map(|(index, section)| Some((index, Format::of(section).ok()?)))
+        .filter(|(index, track)| among(*index, track))
+        .flat_map(|(index, track)| {
+            track
+                .formats
+                .iter()
+                .map(move |section| (index, track, section))
+        })
+        .filter_map(|(index, track, section)| Some((index, format(track, section).ok()?)))
         .filter(|(_, format)| codec(&format.encoding).is_some())
         .collect();
     let best = audio::best(all.iter().filter_map(|(_, format)| match &format.encoding {
@@ -120,6 +142,21 @@ fn codec(encoding: &Encoding) -> Option<Codec> {
     }
 }
 
+/// The format of a section of a track.
+fn format(track: &Track, section: &Section) -> Result<Format, Unusable> {
+    match track.has_keys {
+        // SRTP, by whatever it may be encrypted.
+        true => Err(Unusable {
+            encoding: "encrypted media (SRTP)".to_owned(),
+            reason:
+                "is not supported: switch SRTP off in the camera, or leave out what asks for it in \
+                     the URL, and use rtsps for encryption"
+                    .to_owned(),
+        }),
+        false => Format::of(section),
+    }
+}
+
 /// Whether it may be media over RTP; some sections are of the manufacturer's own kind.
 fn is_media(track: &Track) -> bool {
     let kinds = ["video", "audio", "application", "text"];
@@ -132,8 +169,8 @@ fn unusable(tracks: &[Track], media: &str) -> Option<Unusable> {
     let mut sections = tracks
         .iter()
         .filter(|track| track.media == media && !track.sendonly)
-        .flat_map(|track| &track.formats);
-    sections.find_map(|section| Format::of(section).err())
+        .flat_map(|track| track.formats.iter().map(move |section| (track, section)));
+    sections.find_map(|(track, section)| format(track, section).err())
 }
 
 fn unusable_audio(tracks: &[Track]) -> Option<Unusable> {
@@ -141,7 +178,7 @@ fn unusable_audio(tracks: &[Track]) -> Option<Unusable> {
         .iter()
         .find(|track| track.media == "audio" && !track.sendonly)?;
     let section = track.formats.first()?;
-    Some(match Format::of(section) {
+    Some(match format(track, section) {
         Err(unusable) => unusable,
         Ok(format) => Unusable {
             encoding: match &format.encoding {

@@ -12,7 +12,7 @@ use crate::config::{Frame, FrameData, PushOptions};
 use crate::error::{Error, Result, Status};
 use crate::media::{Codec, MediaKind};
 use crate::source::audio::{self, Aac, Bits, Config};
-use crate::source::rtp::{self, Encoding, Format, Order, Packet, Reception};
+use crate::source::rtp::{self, Delivery, Encoding, Format, Packet, Reception};
 
 /// Without a video frame for this long a stream is stalled, unless the host says otherwise; the same as
 /// for cameras.
@@ -265,11 +265,11 @@ fn stall(given: Option<Duration>) -> Result<Option<Duration>> {
 
 /// Hosts get their packets from a network.
 fn reception(codec: Codec) -> Reception {
-    const ORDER: Order = Order::Reorder {
+    const DELIVERY: Delivery = Delivery::Reorder {
         packets: 16,
         wait: Duration::from_millis(100),
     };
-    Reception::new(&Format::pushed(codec), ORDER)
+    Reception::new(&Format::pushed(codec), DELIVERY)
 }
 
 fn check_rtp(packet: &[u8]) -> Result<()> {

@@ -118,6 +118,11 @@ pub async fn connect(
     })
 }
 
+/// Whether there is no TLS to be had: the other side speaks something else, or another version of it.
+pub fn is_tls_error(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|cause| cause.is::<Error>())
+}
+
 fn hex(fingerprint: &Fingerprint) -> String {
     fingerprint.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
