@@ -60,7 +60,8 @@ impl fmt::Debug for IceServer {
 /// How the camera sends RTP.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Transport {
-    /// TCP; UDP if the camera refuses that or sends nothing; and back. What works is remembered.
+    /// TCP; UDP if the camera refuses that or sends nothing; multicast if it refuses both; and back. What
+    /// works is remembered.
     #[default]
     Auto,
     /// Interleaved in the RTSP connection (RFC 2326 section 10.12): no packet loss, passes NAT.

@@ -99,11 +99,12 @@ impl MediaClock {
         anchor.highest = anchor.highest.max(out);
         anchor.last = out;
         anchor.last_arrival = arrival;
-        anchor.note_delay(
-            ticks(anchor.origin, arrival, rate),
-            ticks(anchor.origin, moment, rate),
-            rate,
-        );
+        let arrived = ticks(anchor.origin, arrival, rate);
+        let captured = match moment == arrival {
+            true => arrived,
+            false => ticks(anchor.origin, moment, rate),
+        };
+        anchor.note_delay(arrived, captured, rate);
         out
     }
 
@@ -132,9 +133,9 @@ impl Anchor {
     }
 
     /// Adds the last access unit, which arrived at `arrival`, to the window.
-    fn note_delay(&mut self, arrival: i64, moment: i64, rate: u32) {
+    fn note_delay(&mut self, arrival: i64, captured: i64, rate: u32) {
         let second = arrival.div_euclid(rate.into());
-        let delay = moment.wrapping_sub(self.last);
+        let delay = captured.wrapping_sub(self.last);
         let oldest = second.saturating_sub(WINDOW as i64 - 1);
         for entry in &mut self.delays {
             if entry.is_some_and(|(then, _)| then < oldest) {

@@ -30,10 +30,12 @@ impl Choice {
         let tracks = &description.tracks;
         let known = config.learned.get();
         let is_video = |encoding: &Encoding| matches!(encoding, Encoding::Video(_));
-        // Some say of everything that they "send" it, and mean themselves. Otherwise it is a loudspeaker.
-        let sends = tracks
-            .iter()
-            .all(|track| track.sendonly || !is_media(track));
+        // Some say of everything that they "send" it, the video, too, and mean themselves. Otherwise it is a
+        // loudspeaker.
+        let sends = tracks.iter().any(|track| track.media == "video")
+            && tracks
+                .iter()
+                .all(|track| track.sendonly || !is_media(track));
         let sent = |track: &Track| sends || !track.sendonly;
         let first = |wanted: fn(&Encoding) -> bool, among: &dyn Fn(usize, &Track) -> bool| {
             let all = tracks.iter().enumerate();
@@ -49,8 +51,7 @@ impl Choice {
         let video = first(is_video, &|_, track| sent(track));
         let video = video.or_else(|| first(is_video, &|_, _| true));
         let is_audio = |encoding: &Encoding| matches!(encoding, Encoding::Audio(_));
-        let answered =
-            |index: usize, track: &Track| sent(track) && !known.unanswered.contains(&index);
+        let answered = |index: usize, track: &Track| sent(track) && !known.leaves_out(index);
         // What viewers cannot be sent, recorders can.
         let audio = best_audio(tracks, &answered).or_else(|| first(is_audio, &answered));
         let audio = audio.filter(|_| config.audio);
@@ -68,7 +69,18 @@ impl Choice {
             let why = unusable.or_else(|| self::unusable(tracks, "audio"));
             return Err(failure::nothing_usable(&config.url, why.as_ref()));
         }
-        let no_audio = unusable_audio(tracks).filter(|_| config.audio && heard.is_none());
+        let mut sound = tracks
+            .iter()
+            .enumerate()
+            .filter(|(_, track)| track.media == "audio");
+        let url = &config.url;
+        let no_audio = match heard.is_some() || !config.audio {
+            true => None,
+            false if sound.any(|(index, _)| known.leaves_out(index)) => {
+                Some(failure::sound_not_set_up(url))
+            }
+            false => unusable_audio(tracks).map(|why| failure::no_usable_audio(url, &why)),
+        };
         let used: Vec<_> = [video, audio, metadata].into_iter().flatten().collect();
         let with_sound = config.audio || known.needs_sound;
         let mut left_out_sound = false;
@@ -86,7 +98,7 @@ impl Choice {
         });
         let set_up = set_up.map(|(index, _)| index).collect();
         Ok(Choice {
-            no_audio: no_audio.map(|why| failure::no_usable_audio(&config.url, &why)),
+            no_audio,
             set_up,
             left_out_sound,
             used,
@@ -196,19 +208,44 @@ mod tests {
     use crate::config::PullOptions;
     use crate::source::Quirks;
 
+    fn choose(text: &str, edit: impl FnOnce(&mut PullOptions)) -> Choice {
+        let description = Description::parse(text.as_bytes(), &mut Quirks::default());
+        let mut options = PullOptions {
+            url: "rtsp://192.0.2.7/cam".to_owned(),
+            ..PullOptions::default()
+        };
+        edit(&mut options);
+        let config = CameraConfig::new(&options).unwrap();
+        Choice::of(&description, &config).unwrap()
+    }
+
+    const VIDEO: &str = "m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n";
+    const AAC: &str =
+        "m=audio 0 RTP/AVP 97\r\na=rtpmap:97 MPEG4-GENERIC/16000/1\r\na=fmtp:97 config=1408\r\n";
+
     /// What is used is set up, however many others come before.
     #[test]
     fn what_is_used_has_room() {
         let sound = "m=audio 0 RTP/AVP 97\r\na=rtpmap:97 X-ODD/8000\r\n".repeat(20);
-        let text = format!("{sound}m=video 0 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n");
-        let description = Description::parse(text.as_bytes(), &mut Quirks::default());
-        let options = PullOptions {
-            url: "rtsp://192.0.2.7/cam".to_owned(),
-            ..PullOptions::default()
-        };
-        let config = CameraConfig::new(&options).unwrap();
-        let choice = Choice::of(&description, &config).unwrap();
+        let choice = choose(&(sound + VIDEO), |_| {});
         assert_eq!(choice.set_up.len(), MAX_SET_UP);
         assert!(choice.set_up.contains(&20) && choice.needs(20));
+    }
+
+    /// Recorders need no decoder.
+    #[test]
+    fn sound_that_viewers_cannot_be_sent_is_received_all_the_same() {
+        let choice = choose(&format!("{VIDEO}{AAC}"), |_| {});
+        assert_eq!(choice.used.len(), 2);
+        let decodes = cfg!(feature = "transcode-audio");
+        assert_eq!(choice.audio().is_some(), decodes);
+        assert_eq!(choice.no_audio.is_none(), decodes);
+    }
+
+    #[test]
+    fn sound_that_nobody_wants_is_left_out_until_the_camera_needs_it() {
+        let choice = choose(&format!("{VIDEO}{AAC}"), |options| options.no_audio = true);
+        assert_eq!((choice.used.len(), choice.set_up.len()), (1, 1));
+        assert!(choice.left_out_sound);
     }
 }

@@ -321,6 +321,15 @@ pub(super) fn no_usable_audio(url: &CameraUrl, why: &Unusable) -> String {
     )
 }
 
+/// The same, because the camera leaves the request for it unanswered.
+pub(super) fn sound_not_set_up(url: &CameraUrl) -> String {
+    format!(
+        "camera {} does not answer the request for its audio (SETUP): the stream has no audio; switch the \
+         audio of the camera off and on, or update the camera",
+        url.authority()
+    )
+}
+
 fn seconds(duration: Duration) -> String {
     format!("{} s", duration.as_secs_f32())
 }

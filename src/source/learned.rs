@@ -22,7 +22,7 @@ pub struct Known {
     pub options_first: bool,
     /// It sends nothing unless its sound is set up, too.
     pub needs_sound: bool,
-    /// Tracks that it does not answer the SETUP of, by their indexes in the description.
+    /// SETUP requests that it did not answer: of which tracks, by their indexes in the description.
     pub unanswered: Vec<usize>,
 }
 
@@ -35,6 +35,14 @@ impl Default for Known {
             needs_sound: false,
             unanswered: Vec::new(),
         }
+    }
+}
+
+impl Known {
+    /// Whether a track is not to be set up: the first time it may have been the network.
+    pub fn leaves_out(&self, track: usize) -> bool {
+        let times = self.unanswered.iter().filter(|&&of| of == track);
+        times.count() >= 2
     }
 }
 
@@ -83,7 +91,9 @@ mod tests {
         assert!(learned.clone().update(|known| known.needs_sound = true));
         let other = learned.of_other_stream().get();
         assert!(other.needs_sound && other.unanswered.is_empty());
-        assert_eq!(learned.get().unanswered, [2]);
+        assert!(!learned.get().leaves_out(2));
+        learned.update(|known| known.unanswered.push(2));
+        assert!(learned.get().leaves_out(2) && !learned.get().leaves_out(1));
     }
 
     #[test]

@@ -119,6 +119,63 @@ fn wait(
     }
 }
 
+/// The video section is inactive, and the sound comes.
+#[test]
+fn sound_alone() {
+    let gateway = tuned(&[]);
+    let options = PushOptions {
+        video: None,
+        audio: Some(Codec::Pcmu),
+        ..PushOptions::default()
+    };
+    let stream = gateway.add_push_stream("cam", options).unwrap();
+    let mut pts = 0;
+    let mut push = || {
+        gateway
+            .push_audio(stream, frame(&[0xff; 160], pts))
+            .unwrap();
+        pts += 20_000;
+    };
+    push();
+    let mut viewer = chromium();
+    let response = post(&gateway, "cam", &viewer.viewer.offer()).unwrap();
+    let sections: Vec<&str> = response.body.split("\r\nm=").skip(1).collect();
+    let section = |kind: &str| {
+        sections
+            .iter()
+            .find(|section| section.starts_with(kind))
+            .unwrap()
+    };
+    assert!(
+        section("video").contains("\r\na=inactive\r\n"),
+        "{}",
+        response.body
+    );
+    assert!(
+        section("audio").contains("\r\na=sendonly\r\n"),
+        "{}",
+        response.body
+    );
+    viewer.accept(&response.body);
+    let end = Instant::now() + LONG;
+    while !viewer.run_till(Duration::from_millis(5), |viewer| {
+        viewer.audio.packets().count() > 10
+    }) {
+        assert!(Instant::now() < end, "it is not heard");
+        push();
+    }
+    let info = gateway.stream_info(stream).unwrap();
+    assert_eq!(
+        (info.video_codec, info.audio_codec),
+        (None, Some(Codec::Pcmu))
+    );
+    let refused = gateway.push_video(
+        stream,
+        frame(&annex_b(&Clip::Baseline360p.access_units()[0]), 0),
+    );
+    assert_eq!(refused.unwrap_err().status(), Status::InvalidState);
+}
+
 /// A viewer whose offer is answered.
 fn offer(gateway: &Gateway, stream: &str) -> UdpViewer {
     let mut viewer = chromium();

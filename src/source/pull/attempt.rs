@@ -17,9 +17,9 @@ use crate::source::rtsp::{Client, Event, Failure};
 use crate::source::tracks::Tracks;
 use crate::source::url::endpoint;
 use crate::source::wire::{
-    Connection, NotTrusted, Ports, Reach, Read, TooNear, Unauthorized, is_tls_error,
+    Connection, NoTls, NotTrusted, Ports, Reach, Read, TooNear, Unauthorized,
 };
-use crate::source::{Sink, TURN, failure};
+use crate::source::{Quirk, Sink, TURN, failure};
 
 /// See the module documentation.
 pub(super) struct Attempt<'a> {
@@ -119,11 +119,15 @@ impl<'a> Attempt<'a> {
         if self.transport == Transport::Multicast && self.tracks.is_some() && !heard {
             self.unheard = Some(true);
         }
+        let learned = ended != Ended::Refused && self.learn(heard);
+        if self.client.is_ignored() || self.client.setting_up().is_some() {
+            sink.forgave(Quirk::Unanswered, 1);
+        }
         Outcome {
             error,
             ended,
             transport: self.transport,
-            learned: ended != Ended::Refused && self.learn(heard),
+            learned,
             unheard: self.unheard,
         }
     }
@@ -148,7 +152,7 @@ impl<'a> Attempt<'a> {
         let asked = self.playing.is_some() || !self.set_up.is_empty();
         learned.update(|known| {
             match unanswered {
-                Some(track) if !known.unanswered.contains(&track) => known.unanswered.push(track),
+                Some(track) if !known.leaves_out(track) => known.unanswered.push(track),
                 Some(_) => {}
                 None => known.needs_sound |= asked && !heard && self.choice.left_out_sound,
             };
@@ -237,7 +241,7 @@ impl<'a> Attempt<'a> {
                     Some(cause) if cause.is::<NotTrusted>() => {
                         failure::not_trusted(&config.url, &error)
                     }
-                    _ if is_tls_error(&error) => failure::no_tls(&config.url, &error),
+                    Some(cause) if cause.is::<NoTls>() => failure::no_tls(&config.url, &error),
                     Some(cause) if cause.is::<Unauthorized>() => {
                         self.failed(match has_credentials {
                             true => Failure::Unauthorized,

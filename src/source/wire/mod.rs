@@ -11,7 +11,7 @@ mod udp;
 
 pub use multicast::Group;
 pub use reach::{Reach, TooNear};
-pub use tls::{NotTrusted, Trust, is_tls_error};
+pub use tls::{NoTls, NotTrusted, Trust};
 pub use tunnel::Unauthorized;
 pub use udp::{Ports, is_near};
 
