@@ -8,7 +8,6 @@ gstreamer1.0-x glib-networking
 """
 
 import argparse
-import os
 import signal
 import sys
 
@@ -32,7 +31,6 @@ def arguments():
         choices=["pcmu", "pcma", "g722", "g726", "l16", "opus", "aac", "latm", "none"],
         default="pcmu",
     )
-    parser.add_argument("--multicast", action="store_true", help="send to a group and not otherwise")
     parser.add_argument("--tls", metavar="FILE", help="certificate and key in PEM; needs --user")
     parser.add_argument("--gop", type=int, default=50, help="frames to a keyframe (default: 50)")
     parser.add_argument("--size", default="640x360", help="picture size (default: 640x360)")
@@ -100,15 +98,6 @@ def main():
     factory = GstRtspServer.RTSPMediaFactory()
     factory.set_launch(pipeline(options))
     factory.set_shared(True)
-
-    if options.multicast:
-        pool = GstRtspServer.RTSPAddressPool()
-        # A port that is most likely free: groups are of this machine alone.
-        first = 20000 + 10 * (os.getpid() % 2000)
-        pool.add_range("239.77.1.1", "239.77.1.9", first, first + 9, 1)
-        factory.set_address_pool(pool)
-        factory.set_protocols(GstRtsp.RTSPLowerTrans.UDP_MCAST)
-        factory.set_multicast_iface("lo")
 
     server = GstRtspServer.RTSPServer()
     server.set_address("127.0.0.1")

@@ -348,15 +348,6 @@ fn gstreamer_with_tls() {
 }
 
 #[test]
-fn gstreamer_by_multicast_alone() {
-    let arguments = ["--multicast", "--audio", "none"];
-    let camera = ForeignCamera::start("gst_camera.py", &arguments);
-    // It refuses TCP and UDP.
-    plays(&options(&camera), None);
-    camera.stop();
-}
-
-#[test]
 fn gstreamer_with_mjpeg_is_told_apart() {
     let camera = ForeignCamera::start("gst_camera.py", &["--codec", "mjpeg"]);
     fails(&options(&camera), Status::Unsupported);

@@ -15,7 +15,7 @@ use super::learned::other;
 use super::retry::{Backoff, Ended};
 use super::{CameraConfig, Demand, Sink, failure};
 use crate::config::Transport;
-use crate::error::Error;
+use crate::error::{Error, Status};
 use crate::random;
 use crate::state::StreamId;
 use attempt::Attempt;
@@ -144,11 +144,14 @@ impl Camera {
     /// What to say of the last attempt before a pause.
     fn error(&self, outcome: &Outcome) -> Error {
         // It was tried because the camera refused everything else.
-        match (self.config.transport, outcome.transport, outcome.unheard) {
-            (Transport::Auto, Transport::Multicast, Some(_)) => {
-                failure::refuses_all_transports(&self.config.url)
-            }
-            _ => outcome.error.clone(),
+        let last_resort = self.config.transport == Transport::Auto
+            && outcome.transport == Transport::Multicast
+            && outcome.unheard.is_some()
+            // A group that could not be joined is no fault of the camera.
+            && outcome.error.status() != Status::Io;
+        match last_resort {
+            true => failure::refuses_all_transports(&self.config.url),
+            false => outcome.error.clone(),
         }
     }
 }
