@@ -82,7 +82,7 @@ static void options_that_cannot_be(rtsp_webrtc_gateway *gateway) {
         CHECK_FAILS(rtsp_webrtc_gateway_add_push_stream(gateway, "refused", &other_, &stream), \
                     INVALID_ARGUMENT);                                                         \
     } while (0)
-    REFUSED(reserved, 0); /* no video codec */
+    REFUSED(reserved, 0); /* no codec at all */
     options.video_codec = RTSP_WEBRTC_GATEWAY_CODEC_H264;
     REFUSED(video_codec, RTSP_WEBRTC_GATEWAY_CODEC_PCMU);
     REFUSED(video_codec, 1000);
@@ -113,6 +113,25 @@ static void options_that_cannot_be(rtsp_webrtc_gateway *gateway) {
     CHECK_OK(rtsp_webrtc_gateway_add_push_stream(gateway, "fine", &options, &stream));
     CHECK_FAILS(rtsp_webrtc_gateway_add_push_stream(gateway, "fine", &options, &stream),
                 ALREADY_EXISTS);
+    CHECK_OK(rtsp_webrtc_gateway_remove_stream(gateway, stream));
+}
+
+/* Live with the first frame of it; there is no video to be pushed. */
+static void sound_alone(rtsp_webrtc_gateway *gateway) {
+    static const uint8_t samples[160];
+    rtsp_webrtc_gateway_stream_id stream = 0;
+    rtsp_webrtc_gateway_push_options options;
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&options));
+    options.audio_codec = RTSP_WEBRTC_GATEWAY_CODEC_PCMU;
+    CHECK_OK(rtsp_webrtc_gateway_add_push_stream(gateway, "sound", &options, &stream));
+    const rtsp_webrtc_gateway_frame sound = frame_of(samples, sizeof samples, 0);
+    const rtsp_webrtc_gateway_frame picture = FRAME(IDR, 0);
+    CHECK_OK(rtsp_webrtc_gateway_push_audio(gateway, stream, &sound));
+    WAIT_FOR(info(gateway, stream).state == RTSP_WEBRTC_GATEWAY_STREAM_LIVE);
+    const rtsp_webrtc_gateway_stream_info now = info(gateway, stream);
+    CHECK(now.video_codec == RTSP_WEBRTC_GATEWAY_CODEC_NONE);
+    CHECK(now.audio_codec == RTSP_WEBRTC_GATEWAY_CODEC_PCMU);
+    CHECK_FAILS(rtsp_webrtc_gateway_push_video(gateway, stream, &picture), INVALID_STATE);
     CHECK_OK(rtsp_webrtc_gateway_remove_stream(gateway, stream));
 }
 
@@ -303,6 +322,7 @@ int main(void) {
     rtsp_webrtc_gateway *gateway = NULL;
     CHECK_OK(rtsp_webrtc_gateway_create(&config, &gateway));
     options_that_cannot_be(gateway);
+    sound_alone(gateway);
     failures_give_back(gateway);
     success_gives_back(gateway);
     rtp(gateway);

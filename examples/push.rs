@@ -40,7 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let gateway = Gateway::new(Config::default())?;
     let options = PushOptions {
-        video: codec,
+        video: Some(codec),
         audio: (!packets.is_empty()).then_some(Codec::Opus),
         ..PushOptions::default()
     };

@@ -1062,7 +1062,10 @@ typedef enum rtsp_webrtc_gateway_codec {
 
 /** How the camera sends RTP. */
 typedef enum rtsp_webrtc_gateway_transport {
-    /** TCP; UDP if the camera refuses that or sends nothing; and back. What works is remembered. */
+    /**
+     * TCP; UDP if the camera refuses that or sends nothing; multicast if it refuses both; and back. What
+     * works is remembered.
+     */
     RTSP_WEBRTC_GATEWAY_TRANSPORT_AUTO = 0,
     /** Interleaved in the RTSP connection (RFC 2326 section 10.12): no packet loss, passes NAT. */
     RTSP_WEBRTC_GATEWAY_TRANSPORT_TCP = 1,
@@ -1402,7 +1405,10 @@ typedef enum rtsp_webrtc_gateway_frame_flags {
 typedef struct rtsp_webrtc_gateway_push_options {
     /** Size of this struct in bytes; RTSP_WEBRTC_GATEWAY_INIT() sets it. */
     size_t struct_size;
-    /** Video codec, enum rtsp_webrtc_gateway_codec. Required. */
+    /**
+     * Video codec, enum rtsp_webrtc_gateway_codec. RTSP_WEBRTC_GATEWAY_CODEC_NONE (0): sound alone, if
+     * audio_codec is set. Viewers then get an inactive video section, and the sound.
+     */
     int32_t video_codec;
     /** Audio codec, enum rtsp_webrtc_gateway_codec. RTSP_WEBRTC_GATEWAY_CODEC_NONE (0): no audio. */
     int32_t audio_codec;
@@ -1437,7 +1443,7 @@ typedef struct rtsp_webrtc_gateway_push_options {
     /** Size of codec_config in bytes. */
     size_t codec_config_size;
     /**
-     * Without a video frame for this long, the stream is RETRYING with ERR_STALLED until the next one:
+     * Without a frame of video, or of audio where there is no video, for this long the stream is RETRYING with ERR_STALLED until the next one:
      * 500 to 86400000 milliseconds. 0: 8000. UINT32_MAX: never, for hosts that pause.
      */
     uint32_t idle_timeout_ms;
@@ -1462,8 +1468,8 @@ typedef struct rtsp_webrtc_gateway_push_options {
  *   push_options.codec_config. B-frames are left out: browsers do not show them over WebRTC.
  * - AV1: a temporal unit in the low-overhead bitstream format (AV1 specification section 5.2), in
  *   which every OBU has a size field. A keyframe starts with its sequence header.
- * - AAC: one access unit without ADTS header. Viewers get it as Opus (cargo feature transcode-audio),
- *   encoded once for all and only while somebody hears it; sinks get it as it is.
+ * - AAC: one access unit without ADTS header. Sinks get it as it is. Viewers get it as Opus (cargo feature
+ *   transcode-audio), encoded once for all and only while somebody hears it.
  * - OPUS: one Opus packet of at most 1192 bytes, usually 20 ms.
  * - PCMU, PCMA: samples of one byte each, usually 20 ms (160 bytes).
  * - G722: 64 kbit/s octets, usually 20 ms (160 bytes).
@@ -1486,7 +1492,7 @@ typedef struct rtsp_webrtc_gateway_frame {
      * Capture time in microseconds since 1970-01-01 UTC by the clock of this machine. 0: unknown.
      * RTCP sender reports (RFC 3550 section 6.4.1) pass it on, and viewers use it to synchronize
      * audio and video: set it on both tracks or on neither. If it is 0, in the future, or more
-     * than 10 s old, the time of the push is used.
+     * than an hour old, the time of the push is used.
      */
     int64_t capture_unix_us;
     /** Bitwise OR of enum rtsp_webrtc_gateway_frame_flags. */
@@ -1508,8 +1514,8 @@ typedef struct rtsp_webrtc_gateway_frame {
 
 /**
  * Adds a stream whose media the host pushes. The stream is CONNECTING until the first keyframe
- * with its parameter sets has been pushed, and LIVE from then on; offers wait for it as they do
- * for a camera. If no video is pushed for 8 s (idle_timeout_ms), it becomes RETRYING with ERR_STALLED until the next
+ * with its parameter sets has been pushed, or the first frame of audio where there is no video, and LIVE
+ * from then on; offers wait for it as they do for a camera. If no video is pushed for 8 s (idle_timeout_ms), it becomes RETRYING with ERR_STALLED until the next
  * frame. Remove the stream with remove_stream().
  *
  * Parameters: name is as for rtsp_webrtc_gateway_add_stream().
@@ -1531,7 +1537,7 @@ int rtsp_webrtc_gateway_add_push_stream(rtsp_webrtc_gateway *gateway,
  * Errors: ERR_QUEUE_FULL if the frame was dropped; further frames are then dropped up to the next
  * keyframe, because they could not be decoded, and on_keyframe_request asks for one.
  * ERR_INVALID_ARGUMENT if data is not an access unit of the codec (no start code, too large);
- * ERR_INVALID_STATE if the stream is a camera; ERR_NOT_FOUND.
+ * ERR_INVALID_STATE if the stream is a camera or has no video; ERR_NOT_FOUND.
  */
 RTSP_WEBRTC_GATEWAY_API
 int rtsp_webrtc_gateway_push_video(rtsp_webrtc_gateway *gateway,
@@ -1540,7 +1546,7 @@ int rtsp_webrtc_gateway_push_video(rtsp_webrtc_gateway *gateway,
 
 /**
  * Pushes one frame of audio. The frames must be contiguous: each pts_us is the previous one plus
- * the duration of the previous frame. Audio before the first video keyframe is dropped.
+ * the duration of the previous frame. Beside video, audio before its first keyframe is dropped.
  *
  * Errors: as for rtsp_webrtc_gateway_push_video(), but after ERR_QUEUE_FULL only this frame is
  * lost. ERR_INVALID_STATE also if the stream has no audio.

@@ -887,7 +887,7 @@ struct PullOptions {
 
 /** Options of a stream whose media the host pushes. */
 struct PushOptions {
-    /** Required. */
+    /** None: sound alone, if audio_codec is set. */
     Codec video_codec = Codec::None;
     /** None: no audio. */
     Codec audio_codec = Codec::None;

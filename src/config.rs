@@ -60,7 +60,8 @@ impl fmt::Debug for IceServer {
 /// How the camera sends RTP.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Transport {
-    /// TCP; UDP if the camera refuses that or sends nothing; and back. What works is remembered.
+    /// TCP; UDP if the camera refuses that or sends nothing; multicast if it refuses both; and back. What
+    /// works is remembered.
     #[default]
     Auto,
     /// Interleaved in the RTSP connection (RFC 2326 section 10.12): no packet loss, passes NAT.
@@ -142,12 +143,12 @@ impl fmt::Debug for PullOptions {
 /// Options of a stream whose media the host pushes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PushOptions {
-    /// Video codec.
-    pub video: Codec,
+    /// Video codec. `None`: sound alone, which there must be then.
+    pub video: Option<Codec>,
     /// Audio codec. `None`: no audio, or AAC.
     pub audio: Option<Codec>,
-    /// Audio is AAC-LC or HE-AAC, and viewers get it as Opus: its AudioSpecificConfig (ISO/IEC 14496-3
-    /// section 1.6.2.1). Needs the cargo feature `transcode-audio`.
+    /// Audio is AAC-LC or HE-AAC: its AudioSpecificConfig (ISO/IEC 14496-3 section 1.6.2.1). Viewers get it
+    /// as Opus, with the cargo feature `transcode-audio`; without it, sinks alone get it.
     pub aac: Option<Vec<u8>>,
     /// Audio sample rate in Hz. `None`: the rate of the codec in WebRTC, or of AAC the one that `aac` says.
     /// No other rate is accepted.
@@ -163,8 +164,8 @@ pub struct PushOptions {
     /// H.264 and H.265: NAL units of a frame have lengths in front of them in place of start codes, of
     /// 4 bytes unless `codec_config` says otherwise.
     pub length_prefixed: bool,
-    /// Without a video frame for this long the stream counts as stalled: at least 500 ms.
-    /// `Duration::MAX`: never. `None`: 8 s.
+    /// Without a frame of video, or of audio where there is no video, for this long the stream counts as
+    /// stalled: at least 500 ms. `Duration::MAX`: never. `None`: 8 s.
     pub idle_timeout: Option<Duration>,
     /// As [`PullOptions::label`].
     pub label: Option<String>,
@@ -175,7 +176,7 @@ pub struct PushOptions {
 impl Default for PushOptions {
     fn default() -> Self {
         PushOptions {
-            video: Codec::H264,
+            video: Some(Codec::H264),
             audio: None,
             aac: None,
             audio_sample_rate: None,

@@ -114,15 +114,15 @@ pub mod source {
 
     /// The connection to a camera.
     pub mod rtsp {
-        pub use crate::source::rtsp::auth::{Authenticator, Challenge};
         pub use crate::source::rtsp::{
-            Answer, Client, Description, Event, Failure, Lower, Track, Wanted,
+            Answer, Authenticator, Challenge, Client, Description, Event, Failure, Lower, Track,
+            Wanted,
         };
     }
 
     /// RTSP through HTTP.
     pub mod tunnel {
-        pub use crate::source::wire::tunnel::behind_head;
+        pub use crate::source::wire::tunnel::head;
     }
     /// What a source does in a turn.
     pub mod budget {
@@ -138,6 +138,6 @@ pub mod source {
     }
     /// From packets to access units.
     pub mod rtp {
-        pub use crate::source::rtp::{Encoding, Format, Order, Reception, Section, Unusable};
+        pub use crate::source::rtp::{Delivery, Encoding, Format, Reception, Section, Unusable};
     }
 }

@@ -69,7 +69,7 @@ mod tests {
 
     fn add(gateway: &Gateway, name: &str) -> StreamId {
         let options = PushOptions {
-            video: Codec::H264,
+            video: Some(Codec::H264),
             ..PushOptions::default()
         };
         gateway.add_push_stream(name, options).unwrap()

@@ -14,7 +14,7 @@ use rtsp_webrtc_gateway::internals::sdp::offer::Offer;
 use rtsp_webrtc_gateway::internals::session::dtls::Certificate;
 use rtsp_webrtc_gateway::internals::session::rtcp::parse_feedback;
 use rtsp_webrtc_gateway::internals::session::srtp::{KeyingMaterial, MasterKey, RtpSealer};
-use rtsp_webrtc_gateway::internals::source::rtp::{Format, Order, Reception};
+use rtsp_webrtc_gateway::internals::source::rtp::{Delivery, Format, Reception};
 use testkit::clip::Clip;
 use testkit::viewer::{Viewer, ViewerConfig, nack};
 
@@ -74,12 +74,12 @@ fn packets() -> Vec<Vec<u8>> {
 }
 
 fn receive(c: &mut Criterion) {
-    let udp = Order::Reorder {
+    let udp = Delivery::Reorder {
         packets: 64,
         wait: Duration::from_millis(100),
     };
     let mut group = c.benchmark_group("receive");
-    for (name, order) in [("TCP", Order::InOrder), ("UDP", udp)] {
+    for (name, order) in [("TCP", Delivery::InOrder), ("UDP", udp)] {
         let mut packets = packets();
         group.throughput(Throughput::Elements(packets.len() as u64));
         group.bench_function(format!("frame of {} packets, {name}", packets.len()), |b| {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use arbitrary::{Arbitrary, Unstructured};
 use rtsp_webrtc_gateway::PullOptions;
 use rtsp_webrtc_gateway::internals::source::budget::{Allowance, Budget};
-use rtsp_webrtc_gateway::internals::source::rtp::Order;
+use rtsp_webrtc_gateway::internals::source::rtp::Delivery;
 use rtsp_webrtc_gateway::internals::source::rtsp::{Client, Event, Lower, Wanted};
 use rtsp_webrtc_gateway::internals::source::{
     CameraConfig, CameraUrl, Choice, Quirks, REORDER, Tracks,
@@ -336,11 +336,11 @@ impl Connection {
                         self.failed = true;
                         return;
                     };
-                    let order = match self.by_udp {
+                    let delivery = match self.by_udp {
                         true => REORDER,
-                        false => Order::InOrder,
+                        false => Delivery::InOrder,
                     };
-                    self.tracks = Some(Tracks::new(&description, &choice, order));
+                    self.tracks = Some(Tracks::new(&description, &choice, delivery));
                     self.stage.reconnected();
                     self.set_up.clear();
                     let wanted = choice.set_up.iter().map(|&track| Wanted {

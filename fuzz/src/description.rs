@@ -1,7 +1,7 @@
 //! Session descriptions of cameras.
 
 use rtsp_webrtc_gateway::PullOptions;
-use rtsp_webrtc_gateway::internals::source::rtp::{Order, Reception};
+use rtsp_webrtc_gateway::internals::source::rtp::{Delivery, Reception};
 use rtsp_webrtc_gateway::internals::source::rtsp::Description;
 use rtsp_webrtc_gateway::internals::source::{CameraConfig, Choice, Quirks, Tracks};
 
@@ -22,9 +22,9 @@ pub fn description(data: &[u8]) {
     for (index, format) in &choice.used {
         assert!(*index < tracks && choice.set_up.contains(index));
         assert!(format.clock_rate > 0);
-        drop(Reception::new(format, Order::InOrder));
+        drop(Reception::new(format, Delivery::InOrder));
     }
-    drop(Tracks::new(&description, &choice, Order::InOrder));
+    drop(Tracks::new(&description, &choice, Delivery::InOrder));
 }
 
 /// A camera of which all is wanted.

@@ -2,7 +2,7 @@
 
 use rtsp_webrtc_gateway::PullOptions;
 use rtsp_webrtc_gateway::internals::source::rtsp::{Answer, Authenticator, Challenge};
-use rtsp_webrtc_gateway::internals::source::tunnel::behind_head;
+use rtsp_webrtc_gateway::internals::source::tunnel::head;
 use rtsp_webrtc_gateway::internals::source::{CameraConfig, CameraUrl, Quirks};
 
 /// The input is lines: values of a header each.
@@ -42,13 +42,13 @@ pub fn tunnel(data: &[u8]) {
     for part in data.chunks(1 + usize::from(size)) {
         received.extend_from_slice(part);
         assert!(received.len() <= (8 << 10) + 512);
-        match behind_head(&mut received) {
-            None => {}
-            Some(Ok(rest)) => {
+        match head(&mut received) {
+            Ok(None) => {}
+            Ok(Some((_, rest))) => {
                 assert!(rest.len() <= part.len());
                 return;
             }
-            Some(Err(error)) => {
+            Err(error) => {
                 // Whoever passes it on makes it short and printable.
                 let sentence = error.to_string();
                 assert!(sentence.len() <= 256 + data.len(), "{sentence}");

@@ -66,7 +66,7 @@ pub fn push(data: &[u8]) {
         .audio
         .map(|audio| AUDIOS[usize::from(audio) % AUDIOS.len()]);
     let result = feed(&PushOptions {
-        video,
+        video: Some(video),
         audio,
         queue_frames: 1 + u32::from(options.queue % 32),
         codec_config: options.config.map(<[u8]>::to_vec),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
-use rtsp_webrtc_gateway::internals::source::rtp::Order;
+use rtsp_webrtc_gateway::internals::source::rtp::Delivery;
 use rtsp_webrtc_gateway::internals::source::rtsp::Description;
 use rtsp_webrtc_gateway::internals::source::{Choice, Quirks, REORDER, Tracks};
 
@@ -93,7 +93,7 @@ pub fn rtp(data: &[u8]) {
     let Ok(choice) = Choice::of(&description, &config()) else {
         unreachable!("{text}");
     };
-    let order = if by_udp { REORDER } else { Order::InOrder };
+    let order = if by_udp { REORDER } else { Delivery::InOrder };
     let mut tracks = Tracks::new(&description, &choice, order);
     let mut now = crate::beginning();
     let mut stage = Stage::new(now);

@@ -1466,6 +1466,7 @@ class Gateway:
     ) -> int:
         """Adds a stream whose media the host pushes.
 
+        video_codec: Codec.NONE with an audio codec for sound alone.
         codec_config: parameter sets in an avcC, hvcC or av1C record, or with start codes.
         audio_config: with Codec.AAC, its AudioSpecificConfig.
         idle_timeout_ms: 0 is 8 s, and 0xFFFFFFFF is never.

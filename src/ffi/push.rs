@@ -24,7 +24,8 @@ use crate::state::StreamId;
 pub struct rtsp_webrtc_gateway_push_options {
     /// Size of this struct in bytes; RTSP_WEBRTC_GATEWAY_INIT() sets it.
     pub struct_size: usize,
-    /// Video codec, enum rtsp_webrtc_gateway_codec. Required.
+    /// Video codec, enum rtsp_webrtc_gateway_codec. RTSP_WEBRTC_GATEWAY_CODEC_NONE (0): sound alone, if
+    /// audio_codec is set. Viewers then get an inactive video section, and the sound.
     pub video_codec: i32,
     /// Audio codec, enum rtsp_webrtc_gateway_codec. RTSP_WEBRTC_GATEWAY_CODEC_NONE (0): no audio.
     pub audio_codec: i32,
@@ -50,7 +51,7 @@ pub struct rtsp_webrtc_gateway_push_options {
     pub codec_config: *const u8,
     /// Size of codec_config in bytes.
     pub codec_config_size: usize,
-    /// Without a video frame for this long, the stream is RETRYING with ERR_STALLED until the next one:
+    /// Without a frame of video, or of audio where there is no video, for this long the stream is RETRYING with ERR_STALLED until the next one:
     /// 500 to 86400000 milliseconds. 0: 8000. UINT32_MAX: never, for hosts that pause.
     pub idle_timeout_ms: u32,
     /// Must be 0.
@@ -96,8 +97,8 @@ pub enum rtsp_webrtc_gateway_frame_flags {
 ///   push_options.codec_config. B-frames are left out: browsers do not show them over WebRTC.
 /// - AV1: a temporal unit in the low-overhead bitstream format (AV1 specification section 5.2), in
 ///   which every OBU has a size field. A keyframe starts with its sequence header.
-/// - AAC: one access unit without ADTS header. Viewers get it as Opus (cargo feature transcode-audio),
-///   encoded once for all and only while somebody hears it; sinks get it as it is.
+/// - AAC: one access unit without ADTS header. Sinks get it as it is. Viewers get it as Opus (cargo feature
+///   transcode-audio), encoded once for all and only while somebody hears it.
 /// - OPUS: one Opus packet of at most 1192 bytes, usually 20 ms.
 /// - PCMU, PCMA: samples of one byte each, usually 20 ms (160 bytes).
 /// - G722: 64 kbit/s octets, usually 20 ms (160 bytes).
@@ -117,7 +118,7 @@ pub struct rtsp_webrtc_gateway_frame {
     /// Capture time in microseconds since 1970-01-01 UTC by the clock of this machine. 0: unknown.
     /// RTCP sender reports (RFC 3550 section 6.4.1) pass it on, and viewers use it to synchronize
     /// audio and video: set it on both tracks or on neither. If it is 0, in the future, or more
-    /// than 10 s old, the time of the push is used.
+    /// than an hour old, the time of the push is used.
     pub capture_unix_us: i64,
     /// Bitwise OR of enum rtsp_webrtc_gateway_frame_flags.
     pub flags: u32,
@@ -136,8 +137,8 @@ pub struct rtsp_webrtc_gateway_frame {
 sized_struct!(rtsp_webrtc_gateway_frame, "rtsp_webrtc_gateway_frame");
 
 /// Adds a stream whose media the host pushes. The stream is CONNECTING until the first keyframe
-/// with its parameter sets has been pushed, and LIVE from then on; offers wait for it as they do
-/// for a camera. If no video is pushed for 8 s (idle_timeout_ms), it becomes RETRYING with ERR_STALLED until the next
+/// with its parameter sets has been pushed, or the first frame of audio where there is no video, and LIVE
+/// from then on; offers wait for it as they do for a camera. If no video is pushed for 8 s (idle_timeout_ms), it becomes RETRYING with ERR_STALLED until the next
 /// frame. Remove the stream with remove_stream().
 ///
 /// Parameters: name is as for rtsp_webrtc_gateway_add_stream().
@@ -173,7 +174,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_add_push_stream(
 /// Errors: ERR_QUEUE_FULL if the frame was dropped; further frames are then dropped up to the next
 /// keyframe, because they could not be decoded, and on_keyframe_request asks for one.
 /// ERR_INVALID_ARGUMENT if data is not an access unit of the codec (no start code, too large);
-/// ERR_INVALID_STATE if the stream is a camera; ERR_NOT_FOUND.
+/// ERR_INVALID_STATE if the stream is a camera or has no video; ERR_NOT_FOUND.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_push_video(
     gateway: *mut rtsp_webrtc_gateway,
@@ -189,7 +190,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_push_video(
 }
 
 /// Pushes one frame of audio. The frames must be contiguous: each pts_us is the previous one plus
-/// the duration of the previous frame. Audio before the first video keyframe is dropped.
+/// the duration of the previous frame. Beside video, audio before its first keyframe is dropped.
 ///
 /// Errors: as for rtsp_webrtc_gateway_push_video(), but after ERR_QUEUE_FULL only this frame is
 /// lost. ERR_INVALID_STATE also if the stream has no audio.
@@ -330,11 +331,10 @@ unsafe fn push_options(options: &rtsp_webrtc_gateway_push_options) -> Result<Pus
             "audio_config is the AudioSpecificConfig of AAC: it belongs to audio_codec AAC, and to no other",
         ));
     }
-    let video = codec_of(options.video_codec)?.ok_or_else(|| invalid("video_codec is not set"))?;
     let defaults = PushOptions::default();
     let given = |value: u32| Some(value).filter(|&value| value != 0);
     Ok(PushOptions {
-        video,
+        video: codec_of(options.video_codec)?,
         audio: match is_aac {
             true => None,
             false => codec_of(options.audio_codec)?,

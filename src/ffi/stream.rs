@@ -87,7 +87,8 @@ pub enum rtsp_webrtc_gateway_codec {
 #[repr(C)]
 #[allow(dead_code, reason = "the header's names of Transport")]
 pub enum rtsp_webrtc_gateway_transport {
-    /// TCP; UDP if the camera refuses that or sends nothing; and back. What works is remembered.
+    /// TCP; UDP if the camera refuses that or sends nothing; multicast if it refuses both; and back. What
+    /// works is remembered.
     RTSP_WEBRTC_GATEWAY_TRANSPORT_AUTO = 0,
     /// Interleaved in the RTSP connection (RFC 2326 section 10.12): no packet loss, passes NAT.
     RTSP_WEBRTC_GATEWAY_TRANSPORT_TCP = 1,

@@ -44,7 +44,7 @@ struct Anchor {
     highest: i64,
     last_arrival: Instant,
     /// For each of the last `WINDOW` seconds in which something arrived: the second, and the
-    /// smallest difference between arrival and timestamp.
+    /// smallest difference between capture, or arrival, and timestamp.
     delays: [Option<(i64, i64)>; WINDOW],
 }
 
@@ -70,12 +70,15 @@ impl MediaClock {
     /// A timestamp passes unchanged (apart from a constant) if it is within 10 s of what the arrival
     /// times say and less than 1 s below the highest before it. Otherwise the timeline advances by
     /// the time since the last arrival, by one tick at least.
-    pub fn map(&mut self, timestamp: i64, arrival: Instant) -> u32 {
-        self.map_long(timestamp, arrival) as u32
+    ///
+    /// `moment`: when it was captured, as far as that is known. Sender reports are about that; it may be long
+    /// before the arrival, and jump where a host plays what it has recorded.
+    pub fn map(&mut self, timestamp: i64, arrival: Instant, moment: Instant) -> u32 {
+        self.map_long(timestamp, arrival, moment) as u32
     }
 
     /// The same, before it is truncated to what RTP carries.
-    pub fn map_long(&mut self, timestamp: i64, arrival: Instant) -> i64 {
+    pub fn map_long(&mut self, timestamp: i64, arrival: Instant, moment: Instant) -> i64 {
         let rate = self.rate;
         let restarted = std::mem::take(&mut self.discontinuity) && self.anchor.is_some();
         let anchor = self.anchor.get_or_insert_with(|| Anchor {
@@ -96,7 +99,12 @@ impl MediaClock {
         anchor.highest = anchor.highest.max(out);
         anchor.last = out;
         anchor.last_arrival = arrival;
-        anchor.note_delay(ticks(anchor.origin, arrival, rate), rate);
+        let arrived = ticks(anchor.origin, arrival, rate);
+        let captured = match moment == arrival {
+            true => arrived,
+            false => ticks(anchor.origin, moment, rate),
+        };
+        anchor.note_delay(arrived, captured, rate);
         out
     }
 
@@ -125,9 +133,9 @@ impl Anchor {
     }
 
     /// Adds the last access unit, which arrived at `arrival`, to the window.
-    fn note_delay(&mut self, arrival: i64, rate: u32) {
+    fn note_delay(&mut self, arrival: i64, captured: i64, rate: u32) {
         let second = arrival.div_euclid(rate.into());
-        let delay = arrival.wrapping_sub(self.last);
+        let delay = captured.wrapping_sub(self.last);
         let oldest = second.saturating_sub(WINDOW as i64 - 1);
         for entry in &mut self.delays {
             if entry.is_some_and(|(then, _)| then < oldest) {
@@ -175,7 +183,10 @@ mod tests {
             // The network delays by up to 300 ms, which must not be visible.
             let arrival = start + ms(40 * i + random.usize(..300) as u64);
             let expected = first.wrapping_add(sum as u32);
-            assert_eq!(clock.map(i64::MAX - (1 << 40) + sum, arrival), expected);
+            assert_eq!(
+                clock.map(i64::MAX - (1 << 40) + sum, arrival, arrival),
+                expected
+            );
             sum = i64::try_from(i + 1).unwrap() * 3600;
             if i == 0 {
                 sum += 1; // not a multiple of anything
@@ -189,7 +200,7 @@ mod tests {
         let mut clock = MediaClock::new(90_000, 10);
         let mut timestamp = i64::MAX - 3600;
         for i in 0..4 {
-            let out = clock.map(timestamp, start + ms(40 * i));
+            let out = clock.map(timestamp, start + ms(40 * i), start + ms(40 * i));
             assert_eq!(out, 10 + 3600 * i as u32);
             timestamp = timestamp.wrapping_add(3600);
         }
@@ -203,7 +214,11 @@ mod tests {
             .into_iter()
             .enumerate()
         {
-            let out = clock.map(777 + timestamp, start + ms(40 * i as u64));
+            let out = clock.map(
+                777 + timestamp,
+                start + ms(40 * i as u64),
+                start + ms(40 * i as u64),
+            );
             assert_eq!(i64::from(out), 50_000 + timestamp);
         }
     }
@@ -213,15 +228,29 @@ mod tests {
         let start = Instant::now();
         let mut clock = MediaClock::new(8000, 100);
         clock.discontinuity();
-        assert_eq!(clock.map(5_000_000, start), 100, "nothing before it");
-        assert_eq!(clock.map(5_000_160, start + ms(20)), 260);
+        assert_eq!(clock.map(5_000_000, start, start), 100, "nothing before it");
+        assert_eq!(clock.map(5_000_160, start + ms(20), start + ms(20)), 260);
         clock.discontinuity();
-        assert_eq!(clock.map(-77, start + ms(3020)), 260 + 24_000);
-        assert_eq!(clock.map(83, start + ms(3040)), 260 + 24_160);
+        assert_eq!(
+            clock.map(-77, start + ms(3020), start + ms(3020)),
+            260 + 24_000
+        );
+        assert_eq!(
+            clock.map(83, start + ms(3040), start + ms(3040)),
+            260 + 24_160
+        );
         clock.discontinuity();
-        assert_eq!(clock.map(0, start + ms(3040)), 260 + 24_161, "one tick");
+        assert_eq!(
+            clock.map(0, start + ms(3040), start + ms(3040)),
+            260 + 24_161,
+            "one tick"
+        );
         clock.discontinuity();
-        assert_eq!(clock.map(0, start), 260 + 24_162, "arrivals never go back");
+        assert_eq!(
+            clock.map(0, start, start),
+            260 + 24_162,
+            "arrivals never go back"
+        );
     }
 
     #[test]
@@ -237,12 +266,23 @@ mod tests {
             let start = Instant::now();
             let mut clock = MediaClock::new(90_000, 0);
             let timestamp = 1_000_000;
-            assert_eq!(clock.map(timestamp, start), 0);
-            assert_eq!(clock.map(timestamp + 3600, start + ms(40)), 3600);
+            assert_eq!(clock.map(timestamp, start, start), 0);
+            assert_eq!(
+                clock.map(timestamp + 3600, start + ms(40), start + ms(40)),
+                3600
+            );
             let timestamp = timestamp.wrapping_add(3600).wrapping_add(jump);
-            assert_eq!(clock.map(timestamp, start + ms(80)), 7200, "{jump}");
+            assert_eq!(
+                clock.map(timestamp, start + ms(80), start + ms(80)),
+                7200,
+                "{jump}"
+            );
             let timestamp = timestamp.wrapping_add(3601);
-            assert_eq!(clock.map(timestamp, start + ms(120)), 10_801, "{jump}");
+            assert_eq!(
+                clock.map(timestamp, start + ms(120), start + ms(120)),
+                10_801,
+                "{jump}"
+            );
         }
     }
 
@@ -250,12 +290,36 @@ mod tests {
     fn a_pause_of_the_camera_is_no_jump() {
         let start = Instant::now();
         let mut clock = MediaClock::new(90_000, 0);
-        clock.map(0, start);
+        clock.map(0, start, start);
         // Motion-triggered: nothing for a minute, and the timestamps say so.
-        assert_eq!(clock.map(60 * 90_000, start + ms(60_000)), 60 * 90_000);
+        assert_eq!(
+            clock.map(60 * 90_000, start + ms(60_000), start + ms(60_000)),
+            60 * 90_000
+        );
         // Deviations of up to ten seconds are trusted.
         let off = 69 * 90_000 + 1;
-        assert_eq!(clock.map(off, start + ms(60_040)), off as u32);
+        assert_eq!(
+            clock.map(off, start + ms(60_040), start + ms(60_040)),
+            off as u32
+        );
+    }
+
+    /// A host that plays what it has recorded: from an hour ago, then from an hour before that, then live.
+    #[test]
+    fn capture_times_may_be_anywhere() {
+        let start = Instant::now() + ms(10_000_000);
+        let mut clock = MediaClock::new(90_000, 0);
+        for i in 0..300_u64 {
+            let arrival = start + ms(40 * i);
+            let ago = [3_600_000, 7_200_000, 0][i as usize / 100];
+            if i % 100 == 0 {
+                clock.discontinuity();
+            }
+            let out = clock.map(i as i64 * 3600 + ago as i64, arrival, arrival - ms(ago));
+            assert_eq!(out, 3600 * i as u32, "time goes on as it passes");
+            let told = clock.rtp_at(arrival - ms(ago)).unwrap();
+            assert!(told.abs_diff(out) < 90, "{i}");
+        }
     }
 
     #[test]
@@ -265,7 +329,7 @@ mod tests {
             let mut arrival = Instant::now();
             let mut clock = MediaClock::new(90_000, random.u64(..) as u32);
             let mut timestamp = random.u64(..) as i64;
-            let mut highest = clock.map(timestamp, arrival);
+            let mut highest = clock.map(timestamp, arrival, arrival);
             for _ in 0..2000 {
                 match random.usize(..20) {
                     0 => timestamp = random.u64(..) as i64,
@@ -278,7 +342,7 @@ mod tests {
                     1 => arrival -= ms(random.usize(..1000) as u64),
                     _ => arrival += ms(40),
                 }
-                let out = clock.map(timestamp, arrival);
+                let out = clock.map(timestamp, arrival, arrival);
                 let ahead = out.wrapping_sub(highest) as i32;
                 assert!(ahead > -90_000, "{ahead}");
                 if ahead > 0 {
@@ -299,7 +363,7 @@ mod tests {
             .map(|i| {
                 let captured = (i * 3600) as f64 * (1.0 + ppm / 1e6);
                 arrived = arrived.max(start + ms(40 * i + delay(i)));
-                clock.map(captured as i64, arrived);
+                clock.map(captured as i64, arrived, arrived);
                 let now = ms(40 * i + 100);
                 let truth = now.as_secs_f64() * 90_000.0 * (1.0 + ppm / 1e6);
                 let out = clock.rtp_at(start + now).unwrap();
@@ -347,7 +411,8 @@ mod tests {
                 let counted = i as i64 * 18_000;
                 let real = i * 200 * (1_000_000 - ppm) as u64;
                 let captured = start + Duration::from_nanos(real);
-                let out = clock.map(counted, captured + ms(random.u64(..30)));
+                let arrived = captured + ms(random.u64(..30));
+                let out = clock.map(counted, arrived, arrived);
                 assert_eq!(out, (u32::MAX - 1000).wrapping_add(counted as u32));
                 if i % 100 == 99 {
                     let error = clock.rtp_at(captured).unwrap().wrapping_sub(out) as i32;
@@ -361,12 +426,12 @@ mod tests {
     fn sender_reports_follow_a_reconnect() {
         let start = Instant::now();
         let mut clock = MediaClock::new(90_000, 0);
-        clock.map(0, start);
+        clock.map(0, start, start);
         // Half a second late, and the next connection continues from there.
-        clock.map(3600, start + ms(540));
+        clock.map(3600, start + ms(540), start + ms(540));
         assert_eq!(clock.rtp_at(start + ms(540)), Some(48_600));
         clock.discontinuity();
-        let out = clock.map(500, start + ms(1000));
+        let out = clock.map(500, start + ms(1000), start + ms(1000));
         assert_eq!(out, 45_000);
         assert_eq!(clock.rtp_at(start + ms(1000)), Some(out));
         assert_eq!(clock.rtp_at(start + ms(1100)), Some(out + 9000));
@@ -379,9 +444,9 @@ mod tests {
         let start = Instant::now();
         let mut clock = MediaClock::new(90_000, 0);
         for timestamp in [0, 10_800, 3600] {
-            clock.map(timestamp, start);
+            clock.map(timestamp, start, start);
         }
         clock.discontinuity();
-        assert_eq!(clock.map(0, start), 10_801);
+        assert_eq!(clock.map(0, start, start), 10_801);
     }
 }

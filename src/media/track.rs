@@ -183,7 +183,7 @@ impl Track {
         if !contents.picture || self.awaits_keyframe {
             return (false, new);
         }
-        let timestamp = self.clock.map(unit.timestamp, unit.moment());
+        let timestamp = self.clock.map(unit.timestamp, unit.arrival, unit.moment());
         self.ring.begin(timestamp, unit.arrival, contents.keyframe);
         if contents.disposable {
             self.ring.disposable();
@@ -208,7 +208,7 @@ impl Track {
             );
             return false;
         }
-        let timestamp = self.clock.map(unit.timestamp, unit.moment());
+        let timestamp = self.clock.map(unit.timestamp, unit.arrival, unit.moment());
         self.ring.begin(timestamp, unit.arrival, true);
         self.ring.push(&[unit.data]);
         self.ring.commit(false);
@@ -221,7 +221,7 @@ impl Track {
         if unit.data.is_empty() {
             return false;
         }
-        let mut timestamp = self.clock.map(unit.timestamp, unit.moment());
+        let mut timestamp = self.clock.map(unit.timestamp, unit.arrival, unit.moment());
         for samples in unit.data.chunks(MAX_PAYLOAD) {
             self.ring.begin(timestamp, unit.arrival, true);
             self.ring.push(&[samples]);

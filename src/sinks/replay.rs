@@ -7,7 +7,7 @@ use super::convert::{Form, converted};
 use super::frame::Clocks;
 use super::{SinkFormat, SinkFrame};
 use crate::media::{Codec, ParameterSets, Ring, Track};
-use crate::source::rtp::{Format, Order, Reception, Unit};
+use crate::source::rtp::{Delivery, Format, Reception, Unit};
 
 /// The access unit that a ring took in last.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +51,7 @@ pub(super) fn units(
                 continue;
             }
             // One of its own for each access unit: none waits for the packet after it.
-            let mut reception = Reception::new(&format, Order::InOrder);
+            let mut reception = Reception::new(&format, Delivery::InOrder);
             let mut data = Vec::new();
             let mut meta = None;
             let mut out = |mut unit: Unit| {

@@ -73,14 +73,14 @@ impl Track {
         }
     }
 
-    fn pts_us(&mut self, timestamp: i64, moment: Instant) -> i64 {
-        let ticks = self.clock.map_long(timestamp, moment);
+    fn pts_us(&mut self, timestamp: i64, arrival: Instant, moment: Instant) -> i64 {
+        let ticks = self.clock.map_long(timestamp, arrival, moment);
         self.base_us + self.to_us(ticks)
     }
 
     /// The same of a timestamp that has been on the timeline, or has been left out since. Changes nothing.
-    fn pts_us_again(&self, timestamp: i64, moment: Instant) -> i64 {
-        let ticks = self.clock.clone().map_long(timestamp, moment);
+    fn pts_us_again(&self, timestamp: i64, arrival: Instant, moment: Instant) -> i64 {
+        let ticks = self.clock.clone().map_long(timestamp, arrival, moment);
         self.base_us + self.to_us(ticks)
     }
 
@@ -224,7 +224,7 @@ impl StreamSinks {
             track.clock.discontinuity();
             track.interrupted = true;
         }
-        let pts_us = track.pts_us(unit.timestamp, moment);
+        let pts_us = track.pts_us(unit.timestamp, unit.arrival, moment);
         let interrupted = std::mem::take(&mut track.interrupted);
         let (codec, keyframe) = match arrival.format.encoding {
             Encoding::Video(codec) => (Some(codec), opening || is_keyframe(codec, unit.data)),
@@ -319,12 +319,12 @@ impl StreamSinks {
         // The timeline of the others is not touched by what has been on it before.
         let (track, newest_us) = match track {
             Some(track) if is_same(track) => {
-                let newest_us = track.pts_us_again(newest.timestamp, moment);
+                let newest_us = track.pts_us_again(newest.timestamp, newest.arrival, moment);
                 (track, newest_us)
             }
             _ => {
                 let track = self.track(&Format::pushed(codec), moment);
-                let newest_us = track.pts_us(newest.timestamp, moment);
+                let newest_us = track.pts_us(newest.timestamp, newest.arrival, moment);
                 (track, newest_us)
             }
         };

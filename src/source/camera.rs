@@ -1,9 +1,8 @@
 //! A camera, and how to connect to it.
 
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
+use super::learned::Learned;
 use super::wire::Trust;
 use super::{CameraUrl, Demand, Timeouts};
 use crate::config::{PullOptions, Transport};
@@ -14,8 +13,7 @@ use crate::error::{Error, Result, Status};
 pub struct CameraConfig {
     pub(super) url: CameraUrl,
     pub(super) transport: Transport,
-    /// With [`Transport::Auto`]: UDP, because TCP did not do. It is remembered.
-    pub(super) by_udp: Arc<AtomicBool>,
+    pub(super) learned: Learned,
     pub(super) trust: Trust,
     pub(super) audio: bool,
     pub(super) metadata: bool,
@@ -42,7 +40,7 @@ impl CameraConfig {
         Ok(CameraConfig {
             url,
             transport,
-            by_udp: Arc::default(),
+            learned: Learned::default(),
             trust: trust(options)?,
             audio: !options.no_audio,
             metadata: options.metadata,
@@ -60,10 +58,13 @@ impl CameraConfig {
     /// What was found out about the camera that this one replaces is remembered. True if other media is
     /// asked for than of that one.
     pub fn replaces(&mut self, previous: &CameraConfig) -> bool {
-        if self.url.authority() == previous.url.authority() {
-            self.by_udp = Arc::clone(&previous.by_udp);
+        let is_same = self.url.requested() == previous.url.requested();
+        if is_same {
+            self.learned = previous.learned.clone();
+        } else if self.url.authority() == previous.url.authority() {
+            self.learned = previous.learned.of_other_stream();
         }
-        self.url.requested() != previous.url.requested()
+        !is_same
     }
 }
 

@@ -50,7 +50,7 @@ pub(super) fn of_client(url: &CameraUrl, failure: Failure) -> Error {
         Failure::TransportRefused => (
             Status::Camera,
             format!(
-                "camera {camera} refused the transport: use UDP instead of TCP, or TCP instead of UDP"
+                "camera {camera} refused the transport: use another one (TCP, UDP or multicast), or auto"
             ),
         ),
         Failure::SessionLost => (
@@ -143,6 +143,31 @@ pub(super) fn not_trusted(url: &CameraUrl, error: &io::Error) -> Error {
              SHA-256 (tls_fingerprint), if that is right",
             url.authority(),
             detail(url, &error.to_string())
+        ),
+    )
+}
+
+/// TLS failed before there was a certificate to be trusted.
+pub(super) fn no_tls(url: &CameraUrl, error: &io::Error) -> Error {
+    Error::new(
+        Status::Connect,
+        format!(
+            "there is no encrypted connection to camera {} ({}): check that this port of it is for \
+             rtsps, and update a camera that knows only versions of TLS before 1.2",
+            url.authority(),
+            detail(url, &error.to_string())
+        ),
+    )
+}
+
+/// The camera refused all transports that were tried.
+pub(super) fn refuses_all_transports(url: &CameraUrl) -> Error {
+    Error::new(
+        Status::Camera,
+        format!(
+            "camera {} refused TCP and UDP, and did not send by multicast: allow one of them in the \
+             camera",
+            url.authority()
         ),
     )
 }
@@ -296,6 +321,15 @@ pub(super) fn no_usable_audio(url: &CameraUrl, why: &Unusable) -> String {
     )
 }
 
+/// The same, because the camera leaves the request for it unanswered.
+pub(super) fn sound_not_set_up(url: &CameraUrl) -> String {
+    format!(
+        "camera {} does not answer the request for its audio (SETUP): the stream has no audio; switch the \
+         audio of the camera off and on, or update the camera",
+        url.authority()
+    )
+}
+
 fn seconds(duration: Duration) -> String {
     format!("{} s", duration.as_secs_f32())
 }
@@ -354,7 +388,7 @@ mod tests {
             (Failure::Forbidden, Status::Auth, "check both"),
             (Failure::NotFound, Status::Camera, "the path"),
             (Failure::Busy(said.clone()), Status::Camera, "busy (500"),
-            (Failure::TransportRefused, Status::Camera, "UDP instead"),
+            (Failure::TransportRefused, Status::Camera, "or auto"),
             (Failure::SessionLost, Status::Camera, "restarted"),
             (Failure::TornDown, Status::Connect, "restarted"),
             (

@@ -6,6 +6,7 @@ mod camera;
 mod choice;
 mod demand;
 mod failure;
+mod learned;
 mod pull;
 pub mod push;
 #[allow(missing_docs)] // as above

@@ -40,6 +40,7 @@ quirks! {
     ContentLength "content-length" "The length of a body is missing or wrong."
     ContentType "content-type" "The session description is not announced as `application/sdp`."
     Junk "junk-between-frames" "There are bytes between messages and interleaved frames that are neither. Counted in runs."
+    Unanswered "unanswered" "The camera leaves a request unanswered. It is asked in another way the next time: behind OPTIONS, or without the track that the request was for."
     RequestsWhilePlaying "server-requests" "The camera sends requests of its own."
     NoSession "no-session" "A response to SETUP has no session id."
     NoTransport "no-transport" "A response to SETUP does not say how media will be sent. It is expected as it was asked for."

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::audio::Audio;
 use super::choice::Choice;
-use super::rtp::{self, CaptureClock, Encoding, Format, Order, Reception, Unit};
+use super::rtp::{self, CaptureClock, Delivery, Encoding, Format, Reception, Unit};
 use super::rtsp::Description;
 use super::video::{Gate, Passed, Received};
 use super::{Arrival, Quirk, Sink};
@@ -44,7 +44,7 @@ struct Shared {
 }
 
 impl Tracks {
-    pub fn new(description: &Description, choice: &Choice, order: Order) -> Tracks {
+    pub fn new(description: &Description, choice: &Choice, delivery: Delivery) -> Tracks {
         let mut all = Vec::with_capacity(choice.used.len());
         for (index, format) in &choice.used {
             let way = match &format.encoding {
@@ -65,7 +65,7 @@ impl Tracks {
             all.push(Receiving {
                 index: *index,
                 format: format.clone(),
-                reception: Reception::new(format, order),
+                reception: Reception::new(format, delivery),
                 way,
             });
         }
@@ -238,7 +238,7 @@ impl Shared {
 }
 
 /// How UDP packets wait for late ones: as long as networks and cameras delay one behind another.
-pub const REORDER: Order = Order::Reorder {
+pub const REORDER: Delivery = Delivery::Reorder {
     packets: 64,
     wait: Duration::from_millis(100),
 };

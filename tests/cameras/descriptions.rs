@@ -1,8 +1,9 @@
 //! Session descriptions that break RFC 4566 or RFC 6184. The numbers are those of public reports.
 
-use testkit::camera::{CameraConfig, Script};
+use rtsp_webrtc_gateway::error::Status;
+use testkit::camera::{Audio, CameraConfig, Script};
 
-use crate::seen::{camera, play};
+use crate::seen::{Seen, camera, play, play_with, pull_all};
 
 const ORIGIN: &str = "o=- 1 1 IN IP4 0.0.0.0\r\n";
 const CONNECTION: &str = "c=IN IP4 0.0.0.0\r\n";
@@ -197,4 +198,33 @@ fn parameter_sets_of_the_description_may_be_useless() {
         }),
         with("of-another-payload-type", "a=fmtp:96", "a=fmtp:97"),
     ]);
+}
+
+/// The direction is meant as the camera sees it.
+#[test]
+fn all_tracks_may_be_sent() {
+    let script = Script::new().description(|sdp| {
+        let video = sdp.replace("m=audio", "a=sendonly\r\nm=audio");
+        video + "a=sendonly\r\n"
+    });
+    let heard = play_with(
+        vec![camera("camera", script).audio(Some(Audio::Pcmu))],
+        |options| options,
+        |seen| seen.plays() && seen.sounds(),
+    );
+    assert!(heard["camera"].audio.is_some());
+}
+
+/// Without SRTP what comes would be noise.
+#[test]
+fn media_that_is_encrypted_is_refused_with_a_sentence() {
+    let key =
+        "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:d0RmdmcmVCspeEc3QGZiNWpVLFJhQX1cfHAwJSoj\r\n";
+    let encrypted = describes("camera", move |sdp| {
+        sdp.replace("RTP/AVP", "RTP/SAVP") + key
+    });
+    let all = pull_all(vec![encrypted], |options| options, Seen::failed);
+    let error = &all["camera"].failures[0];
+    assert_eq!(error.status(), Status::Unsupported);
+    assert!(error.message().contains("switch SRTP off"), "{error}");
 }

@@ -4,7 +4,7 @@
 Prints `READY rtsp://127.0.0.1:PORT/PATH` once it listens. SIGTERM and SIGINT end it.
 Debian packages: python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base
 gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly gstreamer1.0-libav
-gstreamer1.0-x
+gstreamer1.0-x glib-networking
 """
 
 import argparse
@@ -16,20 +16,23 @@ import gi
 gi.require_version("Gst", "1.0")
 gi.require_version("GstRtsp", "1.0")
 gi.require_version("GstRtspServer", "1.0")
-from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
+from gi.repository import Gio, GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
 
 FRAMES_PER_SECOND = 25
-KEYFRAME_INTERVAL = 50
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--path", default="cam", help="path of the stream (default: cam)")
     parser.add_argument("--port", type=int, default=0, help="0 (default): any free port")
-    parser.add_argument("--codec", choices=["h264", "h265", "mjpeg"], default="h264")
+    parser.add_argument("--codec", choices=["h264", "h265", "mjpeg", "none"], default="h264")
     parser.add_argument(
-        "--audio", choices=["pcmu", "pcma", "g722", "opus", "aac", "none"], default="pcmu"
+        "--audio",
+        choices=["pcmu", "pcma", "g722", "g726", "l16", "opus", "aac", "latm", "none"],
+        default="pcmu",
     )
+    parser.add_argument("--tls", metavar="FILE", help="certificate and key in PEM; needs --user")
+    parser.add_argument("--gop", type=int, default=50, help="frames to a keyframe (default: 50)")
     parser.add_argument("--size", default="640x360", help="picture size (default: 640x360)")
     parser.add_argument(
         "--parameter-sets",
@@ -56,7 +59,7 @@ def pipeline(options):
     if options.codec == "h264":
         video = (
             f"! x264enc tune=zerolatency speed-preset=superfast bitrate=1000 "
-            f"key-int-max={KEYFRAME_INTERVAL} bframes=0 ! video/x-h264,profile=main "
+            f"key-int-max={options.gop} bframes=0 ! video/x-h264,profile=main "
             f"! h264parse ! video/x-h264,stream-format=avc "
             f"! rtph264pay name=pay0 pt=96 config-interval={interval}"
         )
@@ -65,19 +68,26 @@ def pipeline(options):
     else:
         video = (
             f"! x265enc tune=zerolatency speed-preset=ultrafast bitrate=1000 "
-            f"key-int-max={KEYFRAME_INTERVAL} ! h265parse "
+            f"key-int-max={options.gop} ! h265parse "
             f"! rtph265pay name=pay0 pt=96 config-interval={interval}"
         )
+    if options.codec == "none":
+        picture = video = ""
     if options.audio == "none":
         return f"( {picture} {video} )"
     rate, audio = {
         "pcmu": (8000, "mulawenc ! rtppcmupay name=pay1"),
         "pcma": (8000, "alawenc ! rtppcmapay name=pay1"),
         "g722": (16000, "avenc_g722 ! rtpg722pay name=pay1"),
+        "g726": (8000, "avenc_g726 ! rtpg726pay name=pay1 pt=97"),
+        "l16": (16000, "audioconvert ! rtpL16pay name=pay1 pt=97"),
+        "latm": (48000, "avenc_aac ! aacparse ! rtpmp4apay name=pay1 pt=97"),
         "opus": (48000, "opusenc ! rtpopuspay name=pay1 pt=97"),
         "aac": (48000, "avenc_aac ! aacparse ! rtpmp4gpay name=pay1 pt=97"),
     }[options.audio]
     tone = f"audiotestsrc is-live=true freq=440 volume=0.2 ! audio/x-raw,rate={rate},channels=1"
+    if options.codec == "none":
+        audio = audio.replace("pay1", "pay0")
     return f"( {picture} {video} {tone} ! {audio} )"
 
 
@@ -103,6 +113,8 @@ def main():
             auth.add_basic(secret, token)
         else:
             auth.add_digest(options.user, options.password, token)
+        if options.tls is not None:
+            auth.set_tls_certificate(Gio.TlsCertificate.new_from_file(options.tls))
         server.set_auth(auth)
         permissions = GstRtspServer.RTSPPermissions()
         permissions.add_permission_for_role("viewer", "media.factory.access", True)
@@ -115,7 +127,8 @@ def main():
     loop = GLib.MainLoop()
     for number in (signal.SIGTERM, signal.SIGINT):
         GLib.unix_signal_add(GLib.PRIORITY_HIGH, number, loop.quit)
-    print(f"READY rtsp://127.0.0.1:{server.get_bound_port()}/{options.path}", flush=True)
+    scheme = "rtsp" if options.tls is None else "rtsps"
+    print(f"READY {scheme}://127.0.0.1:{server.get_bound_port()}/{options.path}", flush=True)
     loop.run()
 
 

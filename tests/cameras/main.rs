@@ -8,6 +8,7 @@ mod seen;
 mod addresses;
 mod descriptions;
 mod differential;
+mod encrypted;
 mod frames;
 mod packets;
 mod passwords;

@@ -146,6 +146,13 @@ fn timestamps() {
                 time
             }
         }),
+        stamp("backwards", |time, n| time.wrapping_sub(7200 * n as u32)),
+        stamp("backwards-unevenly", |time, n| {
+            time.wrapping_sub(7200 * n as u32 + n as u32 % 5 * 30)
+        }),
+        stamp("half-a-second-back-at-times", |time, n| {
+            time.wrapping_sub(45_000 * (n as u32 / 6))
+        }),
         // mediamtx 6255.
         stamp("hours-off-once-in-a-while", |time, n| {
             if n % 6 == 5 {

@@ -1,10 +1,15 @@
 //! What cameras answer to SETUP. The numbers are those of public reports.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
 use rtsp_webrtc_gateway::config::{PullOptions, Transport};
-use testkit::camera::{Audio, CameraConfig, Exchange, Script};
+use testkit::camera::{Audio, CameraConfig, CameraServer, Exchange, Fault, Script};
 use testkit::clip::Clip;
 
-use crate::seen::{Seen, camera, play, play_with, pull_all};
+use crate::common::pull;
+use crate::seen::{Seen, camera, play, play_with, pull_all, run, watch};
 
 /// A camera whose Transport header is rewritten.
 fn says(
@@ -121,7 +126,7 @@ fn what_is_not_used_is_set_up_all_the_same() {
     let script = Script::new()
         .description(|sdp| sdp.replace("PCMU/8000", "G729/8000"))
         .exchange({
-            let set_up = std::sync::Mutex::new(0);
+            let set_up = Mutex::new(0);
             move |exchange: &mut Exchange| {
                 let mut set_up = set_up.lock().unwrap();
                 *set_up += u32::from(exchange.method == "SETUP");
@@ -151,4 +156,145 @@ fn media_may_begin_late() {
         |seen| seen.plays() || seen.failed(),
     );
     assert!(!all["late"].failed(), "{:?}", all["late"].failures);
+}
+
+/// With `auto`: what a camera refuses is not asked for again, unless it no longer sends in the way that it did.
+#[test]
+fn what_worked_is_remembered() {
+    let asked = Arc::<Mutex<Vec<String>>>::default();
+    let allowed = Arc::new(Mutex::new("client_port"));
+    let script = Script::new().exchange({
+        let (asked, allowed) = (Arc::clone(&asked), Arc::clone(&allowed));
+        move |exchange: &mut Exchange| {
+            if let Some(transport) = exchange.asked("Transport").map(str::to_owned) {
+                if !transport.contains(*allowed.lock().unwrap()) {
+                    exchange.refuse("461 Unsupported Transport");
+                }
+                let kind = transport.split([';', '=']).nth(2).unwrap_or("multicast");
+                asked.lock().unwrap().push(kind.to_owned());
+            }
+        }
+    });
+    let server = CameraServer::start(vec![camera("camera", script)]).unwrap();
+    let take = || std::mem::take(&mut *asked.lock().unwrap());
+    let (tcp, udp) = ("interleaved", "client_port");
+    run(async {
+        let step = std::cell::Cell::new(0);
+        watch("camera", &pull(server.url("camera")), |seen| {
+            let enough = (1 + step.get()) * 15;
+            if seen.frames.len() < enough {
+                return false;
+            }
+            step.set(step.get() + 1);
+            match step.get() {
+                1 => {
+                    assert_eq!(take(), [tcp, udp]);
+                    server.fault("camera", Fault::Drop);
+                }
+                2 => {
+                    assert_eq!(take(), [udp], "it is remembered");
+                    *allowed.lock().unwrap() = tcp;
+                    server.fault("camera", Fault::Drop);
+                }
+                _ => {
+                    assert_eq!(take(), [udp, "multicast", tcp], "and back");
+                    return true;
+                }
+            }
+            false
+        })
+        .await;
+    });
+}
+
+/// Cameras of which a part of the requests gets no answer.
+fn play_all_the_same(cameras: Vec<CameraConfig>) -> BTreeMap<String, Seen> {
+    let hasty = |options: PullOptions| PullOptions {
+        connect_timeout: Some(Duration::from_secs(2)),
+        idle_timeout: Some(Duration::from_secs(2)),
+        retry_min: Some(Duration::from_millis(100)),
+        no_audio: options.url.ends_with("no-sound"),
+        ..options
+    };
+    let all = pull_all(cameras, hasty, Seen::plays);
+    for (name, seen) in &all {
+        assert_eq!(seen.is_whole(), Ok(()), "{name}");
+    }
+    all
+}
+
+#[test]
+fn what_is_not_answered_is_asked_in_another_way() {
+    /// A camera that ignores some requests: by the connection, those before on it, and itself.
+    fn ignores(
+        name: &str,
+        hang_up: bool,
+        what: impl Fn(&[String], &Exchange) -> bool + Send + Sync + 'static,
+    ) -> CameraConfig {
+        let before = Mutex::new(BTreeMap::<u64, Vec<String>>::new());
+        let script = Script::new().exchange(move |exchange: &mut Exchange| {
+            let mut before = before.lock().unwrap();
+            let before = before.entry(exchange.connection).or_default();
+            if what(before, exchange) {
+                exchange.head.clear();
+                exchange.body.clear();
+                exchange.hang_up = hang_up;
+            }
+            before.push(exchange.method.clone());
+        });
+        camera(name, script).audio(Some(Audio::Pcmu))
+    }
+    let is_sound =
+        |exchange: &Exchange| exchange.method == "SETUP" && exchange.url().ends_with("trackID=1");
+    let all = play_all_the_same(vec![
+        ignores("hangs-up-on-the-sound", true, move |_, exchange| {
+            is_sound(exchange)
+        }),
+        ignores("is-silent-about-the-sound", false, move |_, exchange| {
+            is_sound(exchange)
+        }),
+        ignores("wants-options-first", false, |before, exchange| {
+            before.is_empty() && exchange.method != "OPTIONS"
+        }),
+        // Nothing unless all tracks are set up, though nobody wants the sound.
+        ignores("wants-all-no-sound", true, |before, exchange| {
+            let set_up = before.iter().filter(|method| *method == "SETUP");
+            exchange.method == "PLAY" && set_up.count() < 2
+        }),
+    ]);
+    assert!(all["wants-options-first"].audio.is_some());
+    for (name, seen) in &all {
+        assert_eq!(
+            seen.audio.is_some(),
+            name == "wants-options-first",
+            "{name}"
+        );
+    }
+}
+
+/// The same, but it says nothing of it.
+#[test]
+fn nothing_comes_unless_the_sound_is_set_up() {
+    let set_up = Arc::new(Mutex::new(BTreeMap::<u64, u32>::new()));
+    let script = Script::new()
+        .exchange({
+            let set_up = Arc::clone(&set_up);
+            move |exchange: &mut Exchange| {
+                let mut set_up = set_up.lock().unwrap();
+                *set_up.entry(exchange.connection).or_default() +=
+                    u32::from(exchange.method == "SETUP");
+            }
+        })
+        .slot(move |slot| {
+            if set_up.lock().unwrap()[&slot.connection] < 2 {
+                slot.packets.clear();
+            }
+        });
+    let camera = camera("no-sound", script).audio(Some(Audio::Pcmu));
+    let all = play_all_the_same(vec![camera]);
+    let seen = &all["no-sound"];
+    assert!(
+        seen.failures.is_empty() && seen.sound.is_empty(),
+        "{seen:?}"
+    );
 }

@@ -305,10 +305,46 @@ fn gstreamer_with_h265_and_g722() {
 
 #[test]
 fn gstreamer_with_sound_that_is_or_becomes_opus() {
-    for sound in ["aac", "opus"] {
+    for sound in ["aac", "latm", "g726", "l16", "opus"] {
         let camera = ForeignCamera::start("gst_camera.py", &["--audio", sound]);
         plays(&options(&camera), Some(Codec::Opus));
     }
+}
+
+#[test]
+fn gstreamer_through_http() {
+    let arguments = ["--user", "viewer", "--password", "s3cret"];
+    let camera = ForeignCamera::start("gst_camera.py", &arguments);
+    let http = PullOptions {
+        transport: Transport::Http,
+        username: Some("viewer".to_owned()),
+        password: Some("s3cret".to_owned()),
+        ..options(&camera)
+    };
+    plays(&http, Some(Codec::Pcmu));
+    camera.stop();
+}
+
+#[test]
+fn gstreamer_with_tls() {
+    let key = rcgen::generate_simple_self_signed(vec!["127.0.0.1".to_owned()]).unwrap();
+    let name = format!("gst-camera-{}.pem", std::process::id());
+    let file = std::env::temp_dir().join(name);
+    let (certificate, secret) = (key.cert.pem(), key.signing_key.serialize_pem());
+    std::fs::write(&file, certificate.clone() + &secret).unwrap();
+    let path = file.to_str().unwrap();
+    let arguments = ["--user", "viewer", "--password", "s3cret", "--tls", path];
+    let camera = ForeignCamera::start("gst_camera.py", &arguments);
+    let _ = std::fs::remove_file(&file);
+    let mut rtsps = PullOptions {
+        username: Some("viewer".to_owned()),
+        password: Some("s3cret".to_owned()),
+        ..options(&camera)
+    };
+    fails(&rtsps, Status::Connect);
+    rtsps.tls_ca = Some(certificate);
+    plays(&rtsps, Some(Codec::Pcmu));
+    camera.stop();
 }
 
 #[test]

@@ -313,7 +313,7 @@ fn a_browser_without_the_codec_of_the_main_stream_watches_the_substream() {
     let server = CameraServer::start(vec![config]).unwrap();
     let gateway = tuned(&[(Key::WorkerThreads, 2)]);
     let options = PushOptions {
-        video: Codec::H265,
+        video: Some(Codec::H265),
         ..PushOptions::default()
     };
     let main = gateway.add_push_stream("main", options).unwrap();

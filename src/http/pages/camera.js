@@ -46,14 +46,15 @@ function message() {
 }
 
 function show() {
-  const text = message() ?? (player.state === "playing" ? null : "Connecting");
+  const why = message() ?? (player.state === "playing" ? null : "Connecting");
+  const text = why ?? (player.hasVideo ? null : "Sound only");
   const box = byId("message");
   box.hidden = text === null;
   if (box.textContent !== (text ?? "")) {
     box.textContent = text ?? "";
   }
-  showHeldBack(byId("held-back"), (text === null && player.quality?.heldBack) || warning(stream));
-  const live = player.state === "playing" && text === null;
+  showHeldBack(byId("held-back"), (why === null && player.quality?.heldBack) || warning(stream));
+  const live = player.state === "playing" && why === null;
   byId("mark").dataset.level = live ? "good" : stream ? (level(stream) === "good" ? "wait" : level(stream)) : "wait";
   const word = live ? "Live" : stream && stream.state !== "live" ? stateWord(stream) : "Connecting";
   if (byId("state").textContent !== word) {

@@ -5,7 +5,7 @@ import { element, setText } from "./dom.js";
 import { bitrate, bytes, codec, count, digits, micros, percent, perSecond, size } from "./format.js";
 import { splitBar } from "./split_bar.js";
 import { Table } from "./table.js";
-import { level, sentence, stateWord } from "./why.js";
+import { level, sentence, soundOnly, stateWord } from "./why.js";
 
 const figure = (key, label, title, value, text, width, from) => ({
   key,
@@ -31,7 +31,7 @@ const COLUMNS = [
     key: "codec",
     label: "Codec",
     value: ({ now }) => now.video_codec,
-    text: ({ now }) => codec(now.video_codec),
+    text: ({ now }) => (soundOnly(now) ? "Sound only" : codec(now.video_codec)),
     width: 76,
     from: 1000,
   },

@@ -3,14 +3,14 @@
 import { Chart, FLOW, LATENCY, MEDIA_CPU } from "./charts.js";
 import { element, setText } from "./dom.js";
 import { bitrate, bytes, codec, count, digits, duration, micros, percent, perSecond, size } from "./format.js";
-import { level, sentence, stateWord } from "./why.js";
+import { level, sentence, soundOnly, stateWord } from "./why.js";
 import { profileName } from "./viewer_table.js";
 
 const VIEWERS = 50;
 
 const FACTS = [
   ["Source", ({ now }) => (now.source === "push" ? "pushed by the host" : "RTSP")],
-  ["Video", ({ now }) => `${codec(now.video_codec)}, ${size(now.width, now.height)}`],
+  ["Video", ({ now }) => (soundOnly(now) ? "None: sound only" : `${codec(now.video_codec)}, ${size(now.width, now.height)}`)],
   ["Audio", ({ now }) => codec(now.audio_codec)],
   ["Pictures", ({ rate }) => `${digits(rate.fps)}/s`],
   ["In", ({ rate }) => bitrate(rate.received)],

@@ -37,12 +37,14 @@
 //
 // Properties
 //   state           "idle": not started, or stopped; "connecting": the offer is under way, or the
-//                   connection not up yet; "playing": pictures come; "stalled": connected, but no
-//                   picture for stallAfter; "retrying": no connection, another attempt follows.
+//                   connection not up yet; "playing": pictures come, or sound where there is no picture;
+//                   "stalled": connected, but nothing for stallAfter; "retrying": no connection, another
+//                   attempt follows.
 //   reason          Why there is no picture, as a sentence for a person, or null. A refusal gives
 //                   the "detail" of its problem document (RFC 9457).
 //   status          HTTP status of a refusal, else 0.
 //   hasAudio        Whether the session has sound.
+//   hasVideo        Whether the session has a picture: false for a camera that sends sound alone.
 //   quality         What the gateway shows, and why: {heldBack, reason, detail, variant, bandwidth,
 //                   needed}. heldBack is a sentence for a person, "this connection carries 0.6 of 2.1
 //                   Mbit/s: showing the substream ...", or null where this is the best that there is;
@@ -93,12 +95,13 @@ export class WhepPlayer extends EventTarget {
   #reason = null;
   #status = 0;
   #hasAudio = false;
+  #hasVideo = false;
   #retryMs;
   #timer = 0; // the next step: a retry, or a limit on the connection
   #look = 0;
   #presented = 0;
-  #pictures = 0; // what #countPictures() told last
-  #lastPicture = 0;
+  #frames = 0; // pictures, or packets of sound, at the last look
+  #lastFrame = 0;
   #lastStats = null;
   #quality = null;
   #ask = 0; // the next question about what is shown
@@ -128,6 +131,10 @@ export class WhepPlayer extends EventTarget {
 
   get hasAudio() {
     return this.#hasAudio;
+  }
+
+  get hasVideo() {
+    return this.#hasVideo;
   }
 
   get quality() {
@@ -192,26 +199,27 @@ export class WhepPlayer extends EventTarget {
   async stats() {
     const pc = this.#pc;
     const reports = pc && (await pc.getStats());
-    const video = reports && [...reports.values()].find(isVideo);
-    if (!video) {
+    const kind = this.#hasVideo ? "video" : "audio";
+    const track = reports && [...reports.values()].find(isInbound(kind));
+    if (!track) {
       return null;
     }
-    const transport = reports.get(video.transportId);
+    const transport = reports.get(track.transportId);
     const pair = reports.get(transport?.selectedCandidatePairId);
-    const last = this.#lastStats?.pc === pc ? this.#lastStats.video : null;
-    this.#lastStats = { pc, video };
-    const seconds = last && (video.timestamp - last.timestamp) / 1000;
-    const rate = (key) => (seconds ? (video[key] - last[key]) / seconds : null);
-    const { jitterBufferDelay, jitterBufferEmittedCount: emitted } = video;
+    const last = this.#lastStats?.pc === pc ? this.#lastStats.track : null;
+    this.#lastStats = { pc, track };
+    const seconds = last && (track.timestamp - last.timestamp) / 1000;
+    const rate = (key) => (seconds && key in track ? (track[key] - last[key]) / seconds : null);
+    const { jitterBufferDelay, jitterBufferEmittedCount: emitted } = track;
     return {
-      width: video.frameWidth ?? null,
-      height: video.frameHeight ?? null,
+      width: track.frameWidth ?? null,
+      height: track.frameHeight ?? null,
       fps: rate("framesDecoded"),
-      codec: reports.get(video.codecId)?.mimeType?.replace(/^video\//, "") ?? null,
+      codec: reports.get(track.codecId)?.mimeType?.replace(/^(video|audio)\//, "") ?? null,
       bitrate: seconds ? 8 * rate("bytesReceived") : null,
-      packetsLost: video.packetsLost ?? null,
-      packetsReceived: video.packetsReceived ?? null,
-      framesDropped: video.framesDropped ?? null,
+      packetsLost: track.packetsLost ?? null,
+      packetsReceived: track.packetsReceived ?? null,
+      framesDropped: track.framesDropped ?? null,
       roundTripMs: pair?.currentRoundTripTime >= 0 ? 1000 * pair.currentRoundTripTime : null,
       bufferMs: emitted ? (1000 * jitterBufferDelay) / emitted : null,
       srtp: transport?.srtpCipher ?? null,
@@ -266,6 +274,7 @@ export class WhepPlayer extends EventTarget {
       const receives = (kind) => (transceiver) =>
         transceiver.receiver.track.kind === kind && transceiver.currentDirection === "recvonly";
       this.#hasAudio = pc.getTransceivers().some(receives("audio"));
+      this.#hasVideo = pc.getTransceivers().some(receives("video"));
       const reason = "The connection does not come up. Does a firewall block UDP?";
       this.#timer = setTimeout(() => this.#retry(pc, reason), CONNECT_MS);
       this.#show(media);
@@ -290,16 +299,16 @@ export class WhepPlayer extends EventTarget {
   #show(media) {
     const video = this.#video;
     video.srcObject = media;
-    this.#pictures = this.#countPictures();
-    video.play().catch(() => {}); // refused, or replaced by the next attempt: seen by #lookAtPicture
-    this.#lastPicture = performance.now();
-    this.#look = setInterval(() => this.#lookAtPicture(), LOOK_MS);
     const pc = this.#pc;
+    this.#frames = this.#hasVideo ? this.#countPictures() : 0;
+    video.play().catch(() => {}); // refused, or replaced by the next attempt: seen by #lookAtMedia
+    this.#lastFrame = performance.now();
+    this.#look = setInterval(() => this.#lookAtMedia(pc), LOOK_MS);
     const presented = () => {
       if (pc === this.#pc) {
         this.#presented += 1;
         if (this.#state !== "playing") {
-          this.#lookAtPicture(); // the first one at once
+          this.#lookAtMedia(pc); // the first one at once
         }
         video.requestVideoFrameCallback(presented);
       }
@@ -313,21 +322,22 @@ export class WhepPlayer extends EventTarget {
     return this.#presented + this.#video.getVideoPlaybackQuality().totalVideoFrames;
   }
 
-  #lookAtPicture() {
-    if (this.#pc?.connectionState !== "connected") {
+  async #lookAtMedia(pc) {
+    const frames = this.#hasVideo ? this.#countPictures() : await packetsReceived(pc);
+    if (pc !== this.#pc || pc.connectionState !== "connected") {
       return;
     }
-    const pictures = this.#countPictures();
     const now = performance.now();
-    if (pictures !== this.#pictures || document.hidden) {
-      this.#lastPicture = now; // nothing is drawn on a hidden page: it does not count as a stall
+    if (frames !== this.#frames || document.hidden) {
+      this.#lastFrame = now; // nothing is drawn on a hidden page: it does not count as a stall
     }
-    if (pictures !== this.#pictures) {
-      this.#pictures = pictures;
+    if (frames !== this.#frames) {
+      this.#frames = frames;
       this.#set("playing");
-    } else if (now - this.#lastPicture >= this.#stallAfter()) {
+    } else if (now - this.#lastFrame >= this.#stallAfter()) {
       const why = this.#quality?.heldBack;
-      this.#set("stalled", why ? `${why[0].toUpperCase()}${why.slice(1)}.` : "No picture comes from the camera.");
+      const what = this.#hasVideo ? "picture" : "sound";
+      this.#set("stalled", why ? `${why[0].toUpperCase()}${why.slice(1)}.` : `No ${what} comes from the camera.`);
     } else if (this.#state === "stalled") {
       this.#set("playing"); // as far as it can
     }
@@ -348,7 +358,7 @@ export class WhepPlayer extends EventTarget {
       case "connected":
         clearTimeout(this.#timer);
         this.#retryMs = this.#options.retryMin;
-        this.#lastPicture = performance.now();
+        this.#lastFrame = performance.now();
         this.#askLater(pc, ASK_MIN_MS);
         break;
       case "disconnected":
@@ -435,6 +445,7 @@ export class WhepPlayer extends EventTarget {
     this.#pc?.close();
     this.#pc = null;
     this.#hasAudio = false;
+    this.#hasVideo = false;
   }
 
   #watchPage() {
@@ -612,8 +623,8 @@ function linkedIceServers(header) {
   return servers;
 }
 
-function isVideo({ type, kind }) {
-  return type === "inbound-rtp" && kind === "video";
+function isInbound(kind) {
+  return (report) => report.type === "inbound-rtp" && report.kind === kind;
 }
 
 async function packetsReceived(pc) {

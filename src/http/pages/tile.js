@@ -123,10 +123,11 @@ export class Tile {
   #show() {
     const { mark, facts, message, heldBack, sound } = this.#parts;
     const why = this.#message();
-    if (message.textContent !== (why ?? "")) {
-      message.textContent = why ?? "";
+    const text = why ?? (this.playing && !this.#player.hasVideo ? "Sound only" : null);
+    if (message.textContent !== (text ?? "")) {
+      message.textContent = text ?? "";
     }
-    message.hidden = why === null;
+    message.hidden = text === null;
     const { quality } = this.#player;
     // What this page asked for itself is no news.
     const held = why === null && quality?.reason !== "viewer";

@@ -31,6 +31,11 @@ export function whyBlack(stream) {
   }
 }
 
+// Whether a camera sends sound and no picture.
+export function soundOnly(stream) {
+  return stream.state === "live" && !stream.video_codec && Boolean(stream.audio_codec);
+}
+
 // What is wrong with what a camera that is live sends; null if nothing is.
 export function warning(stream) {
   return stream?.warning?.message ?? null;

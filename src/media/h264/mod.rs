@@ -7,7 +7,7 @@ mod syntax;
 use super::bits::Bits;
 use super::parameter_sets::Sets;
 pub use opening::opening;
-pub use syntax::{Order, Pps, Slice, Sps, pps_of, recovery_point};
+pub use syntax::{PictureOrder, Pps, Slice, Sps, pps_of, recovery_point};
 
 /// `nal_unit_type` values (ITU-T H.264 table 7-1) that the gateway handles specially.
 pub mod nal_type {

@@ -5,7 +5,7 @@
 //! is decoded on top of it.
 
 use super::cabac::{Context, Encoder};
-use super::{Order, Pps, Slice, Sps};
+use super::{PictureOrder, Pps, Slice, Sps};
 use crate::media::bits::BitWriter;
 
 /// `nal_ref_idc` 3, `nal_unit_type` 5.
@@ -35,19 +35,19 @@ pub fn opening(sps: &Sps, pps: &Pps, next: &Slice, id: u32) -> Option<Vec<u8>> {
     }
     bits.ue(id & 1); // idr_pic_id
     match sps.order {
-        Order::Lsb(length) => {
+        PictureOrder::Lsb(length) => {
             bits.write(order_before(next.order?, length), length);
             if pps.bottom_order {
                 bits.se(0);
             }
         }
-        Order::Expected { always_zero: false } => {
+        PictureOrder::Expected { always_zero: false } => {
             bits.se(0);
             if pps.bottom_order {
                 bits.se(0);
             }
         }
-        Order::Expected { always_zero: true } | Order::AsSent => {}
+        PictureOrder::Expected { always_zero: true } | PictureOrder::AsSent => {}
     }
     if pps.redundant_pictures {
         bits.ue(0);

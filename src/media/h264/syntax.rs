@@ -8,7 +8,7 @@ const HEADER: usize = 48;
 
 /// How the order in which pictures are shown is coded (`pic_order_cnt_type`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
+pub enum PictureOrder {
     /// The lowest bits of each picture's place, so many of them.
     Lsb(u32),
     /// Differences from what is expected; `always_zero`: none.
@@ -26,7 +26,7 @@ pub struct Sps {
     pub separate_planes: bool,
     /// Bits of `frame_num`.
     pub frame_num_bits: u32,
-    pub order: Order,
+    pub order: PictureOrder,
     /// In macroblocks; the height is that of a frame.
     pub size_in_mbs: (u32, u32),
     pub frames_only: bool,
@@ -67,7 +67,7 @@ impl Sps {
         }
         let frame_num_bits = bits.ue().filter(|&bits| bits <= 12)? + 4;
         let order = match bits.ue()? {
-            0 => Order::Lsb(bits.ue().filter(|&bits| bits <= 12)? + 4),
+            0 => PictureOrder::Lsb(bits.ue().filter(|&bits| bits <= 12)? + 4),
             1 => {
                 let always_zero = bits.flag()?;
                 bits.se()?; // offset_for_non_ref_pic
@@ -75,9 +75,9 @@ impl Sps {
                 for _ in 0..bits.ue().filter(|&cycle| cycle < 256)? {
                     bits.se()?; // offset_for_ref_frame
                 }
-                Order::Expected { always_zero }
+                PictureOrder::Expected { always_zero }
             }
-            2 => Order::AsSent,
+            2 => PictureOrder::AsSent,
             _ => return None,
         };
         bits.ue()?; // max_num_ref_frames
@@ -217,7 +217,7 @@ impl Slice {
             bits.ue()?; // idr_pic_id
         }
         let order = match sps.order {
-            Order::Lsb(length) => Some(bits.read(length)?),
+            PictureOrder::Lsb(length) => Some(bits.read(length)?),
             _ => None,
         };
         Some(Slice {

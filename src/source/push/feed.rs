@@ -12,9 +12,9 @@ use crate::config::{Frame, FrameData, PushOptions};
 use crate::error::{Error, Result, Status};
 use crate::media::{Codec, MediaKind};
 use crate::source::audio::{self, Aac, Bits, Config};
-use crate::source::rtp::{self, Encoding, Format, Order, Packet, Reception};
+use crate::source::rtp::{self, Delivery, Encoding, Format, Packet, Reception};
 
-/// Without a video frame for this long a stream is stalled, unless the host says otherwise; the same as
+/// Without a frame for this long a stream is stalled, unless the host says otherwise; the same as
 /// for cameras.
 const STALL: Duration = Duration::from_secs(8);
 /// Bounds of what the host may say.
@@ -24,21 +24,22 @@ const LONGEST_STALL: Duration = Duration::from_secs(86_400);
 const LENGTH: usize = 4;
 /// The largest frame, far above a keyframe of 8K.
 const MAX_FRAME: usize = 16 << 20;
-/// A capture time further in the past than this is wrong.
-const OLDEST_CAPTURE: Duration = Duration::from_secs(10);
+/// What was captured longer ago is played back, and has no time that viewers could be told: RTP timestamps
+/// wrap around after some hours.
+const OLDEST_CAPTURE: Duration = Duration::from_secs(3600);
 /// Maximum of [`PushOptions::queue_frames`].
 const MAX_QUEUE_FRAMES: u32 = 1024;
 
 /// Where the host's media goes in. All methods may be called from any thread, concurrently.
 #[derive(Debug)]
 pub struct Feed {
-    video: Codec,
+    video: Option<Codec>,
     audio: Option<Format>,
     /// Bytes of the lengths in front of NAL units of the video; `None`: start codes.
     lengths: Option<usize>,
     queue: Arc<Queue>,
     /// RTP packets that are assembled into access units. Only pushing threads lock it.
-    video_rtp: Mutex<Reception>,
+    video_rtp: Option<Mutex<Reception>>,
     audio_rtp: Option<Mutex<Reception>>,
 }
 
@@ -56,7 +57,7 @@ pub fn feed(options: &PushOptions) -> Result<(Feed, Receiver)> {
         video,
         audio: audio.clone(),
         sets: config.map(|config| config.sets),
-        annex_b: bitstream::is_annex_b(video) && lengths.is_none(),
+        annex_b: video.is_some_and(bitstream::is_annex_b) && lengths.is_none(),
         stall: stall(options.idle_timeout)?,
     };
     let feed = Feed {
@@ -64,7 +65,7 @@ pub fn feed(options: &PushOptions) -> Result<(Feed, Receiver)> {
         audio,
         lengths,
         queue,
-        video_rtp: Mutex::new(reception(video)),
+        video_rtp: video.map(|codec| Mutex::new(reception(codec))),
         audio_rtp: options.audio.map(|codec| Mutex::new(reception(codec))),
     };
     Ok((feed, receiver))
@@ -75,9 +76,9 @@ impl Feed {
     pub fn push(&self, kind: MediaKind, frame: Frame<'_>) -> Result<()> {
         let arrival = Instant::now();
         let codec = self.codec(kind)?;
-        let clock_rate = match (kind, &self.audio) {
-            (MediaKind::Audio, Some(format)) => format.clock_rate,
-            _ => self.video.clock_rate(),
+        let clock_rate = match (codec, &self.audio) {
+            (None, Some(format)) => format.clock_rate,
+            (codec, _) => codec.map_or(1, Codec::clock_rate),
         };
         let bytes = frame.data.as_slice().len();
         if bytes > MAX_FRAME {
@@ -132,7 +133,7 @@ impl Feed {
     pub fn push_rtp(&self, codec: Codec, packet: &[u8]) -> Result<()> {
         let now = Instant::now();
         let track = match codec {
-            codec if codec == self.video => Some(&self.video_rtp),
+            codec if Some(codec) == self.video => self.video_rtp.as_ref(),
             codec if self.audio_passes(codec) => self.audio_rtp.as_ref(),
             _ => None,
         };
@@ -189,7 +190,11 @@ impl Feed {
     /// The codec of a track; `None` for one that viewers get as another.
     fn codec(&self, kind: MediaKind) -> Result<Option<Codec>> {
         match (kind, &self.audio) {
-            (MediaKind::Video, _) => Ok(Some(self.video)),
+            (MediaKind::Video, _) if self.video.is_none() => Err(Error::new(
+                Status::InvalidState,
+                "the stream was added without a video codec, for sound alone: add it again with one",
+            )),
+            (MediaKind::Video, _) => Ok(self.video),
             (MediaKind::Audio, Some(format)) => Ok(match format.encoding {
                 Encoding::Audio(audio::Encoding::Pass(codec)) => Some(codec),
                 _ => None,
@@ -220,7 +225,8 @@ fn audio_format(options: &PushOptions) -> Result<Option<Format>> {
     })?;
     let rate = encoding.rate();
     let format = Format::pushed_as(Encoding::Audio(encoding), rate);
-    if super::run::audio(&format).is_none() {
+    // Beside video, sinks get it all the same.
+    if options.video.is_none() && super::run::audio(&format).is_none() {
         return Err(Error::new(
             Status::Unsupported,
             "this build cannot make Opus of AAC: build with the feature transcode-audio",
@@ -233,12 +239,17 @@ fn codec_config(options: &PushOptions) -> Result<Option<CodecConfig>> {
     let Some(record) = &options.codec_config else {
         return Ok(None);
     };
-    let name = match options.video {
+    let Some(video) = options.video else {
+        return Err(invalid(
+            "codec_config is of the video, and the stream has none",
+        ));
+    };
+    let name = match video {
         Codec::H264 => "avcC",
         Codec::H265 => "hvcC",
         _ => "av1C",
     };
-    let config = CodecConfig::read(options.video, record).ok_or_else(|| {
+    let config = CodecConfig::read(video, record).ok_or_else(|| {
         invalid(format!(
             "codec_config has {} bytes and is no {name} record with parameter sets: pass the \
              record of the container or encoder, or the parameter sets with start codes",
@@ -265,11 +276,11 @@ fn stall(given: Option<Duration>) -> Result<Option<Duration>> {
 
 /// Hosts get their packets from a network.
 fn reception(codec: Codec) -> Reception {
-    const ORDER: Order = Order::Reorder {
+    const DELIVERY: Delivery = Delivery::Reorder {
         packets: 16,
         wait: Duration::from_millis(100),
     };
-    Reception::new(&Format::pushed(codec), ORDER)
+    Reception::new(&Format::pushed(codec), DELIVERY)
 }
 
 fn check_rtp(packet: &[u8]) -> Result<()> {
@@ -318,11 +329,17 @@ fn ticks(pts_us: i64, rate: u32) -> i64 {
 }
 
 fn check(options: &PushOptions) -> Result<()> {
-    if options.video.kind() != MediaKind::Video {
-        let name = options.video.encoding_name();
-        return Err(invalid(format!(
-            "{name} is not a video codec: every stream has video, and audio is optional"
-        )));
+    match options.video {
+        Some(codec) if codec.kind() != MediaKind::Video => {
+            let name = codec.encoding_name();
+            return Err(invalid(format!("{name} is not a video codec")));
+        }
+        None if options.audio.is_none() && options.aac.is_none() => {
+            return Err(invalid(
+                "neither a video nor an audio codec is set: set one of them, or both",
+            ));
+        }
+        _ => {}
     }
     if !(1..=MAX_QUEUE_FRAMES).contains(&options.queue_frames) {
         return Err(invalid(format!(
@@ -411,7 +428,8 @@ mod tests {
         assert_eq!(at(30_000), Some(now - Duration::from_millis(30)));
         assert_eq!(at(0), Some(now));
         assert_eq!(at(-1), None);
-        assert_eq!(at(10_000_001), None);
+        assert_eq!(at(30_000_000), Some(now - Duration::from_secs(30)));
+        assert_eq!(at(3_600_000_001), None);
         assert_eq!(captured(i64::MIN, now, wall), None);
         assert_eq!(captured(i64::MAX, now, wall), None);
     }
@@ -436,13 +454,16 @@ mod tests {
         }
     }
 
+    /// Recorders need no decoder.
     #[test]
     #[cfg(not(feature = "transcode-audio"))]
-    fn without_a_decoder_aac_is_refused() {
-        let options = PushOptions {
+    fn without_a_decoder_aac_is_for_sinks() {
+        let mut options = PushOptions {
             aac: Some(vec![0x14, 0x08]),
             ..PushOptions::default()
         };
+        assert!(feed(&options).is_ok());
+        options.video = None;
         assert_eq!(feed(&options).unwrap_err().status(), Status::Unsupported);
     }
 
@@ -455,7 +476,17 @@ mod tests {
         assert!(feed(&fine).is_ok());
         for options in [
             PushOptions {
-                video: Codec::Pcmu,
+                video: Some(Codec::Pcmu),
+                ..fine.clone()
+            },
+            PushOptions {
+                video: None,
+                audio: None,
+                ..fine.clone()
+            },
+            PushOptions {
+                video: None,
+                codec_config: Some(vec![1; 20]),
                 ..fine.clone()
             },
             PushOptions {

@@ -213,13 +213,14 @@ impl Queue {
 #[derive(Debug)]
 pub struct Receiver {
     pub(super) queue: Arc<Queue>,
-    pub(super) video: Codec,
+    pub(super) video: Option<Codec>,
     pub(super) audio: Option<Format>,
     /// Parameter sets that the host passed in front of all frames.
     pub(super) sets: Option<ParameterSets>,
     /// Frames in the host's memory have start codes.
     pub(super) annex_b: bool,
-    /// Without a video frame for this long the stream is stalled; `None`: never.
+    /// Without a frame of video, or of audio where there is no video, for this long the stream is stalled;
+    /// `None`: never.
     pub(super) stall: Option<Duration>,
 }
 

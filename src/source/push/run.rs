@@ -58,25 +58,25 @@ pub async fn run(mut receiver: Receiver, mut sink: impl PushSink) {
 /// The state of a push stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// Waits for a keyframe with parameter sets.
+    /// Waits for a keyframe with parameter sets, or for sound where there is no video.
     Connecting,
     Live,
-    /// Was live; no video arrived for a while.
+    /// Was live; nothing arrived for a while.
     Stalled,
 }
 
 /// What the tracks carry.
 struct Formats {
-    video: Format,
+    video: Option<Format>,
     audio: Option<Format>,
 }
 
 struct Pushed {
-    video: Codec,
     audio: Option<Audio>,
     formats: Formats,
     phase: Phase,
-    gate: Gate,
+    /// `None`: there is no video.
+    gate: Option<Gate>,
     /// See [`Receiver`].
     annex_b: bool,
     stall: Option<Duration>,
@@ -84,7 +84,8 @@ struct Pushed {
     video_info: Option<TrackInfo>,
     /// The host knows that parameter sets are missing.
     complained: bool,
-    last_video: Instant,
+    /// The last frame of video, or of audio where there is none.
+    last: Instant,
     /// RTP packets lost since the last video frame.
     lost: u32,
     /// Video frames that were refused since then.
@@ -99,19 +100,20 @@ struct Pushed {
 impl Pushed {
     fn new(receiver: &Receiver) -> Self {
         Pushed {
-            video: receiver.video,
             audio: receiver.audio.as_ref().and_then(audio),
             formats: Formats {
-                video: Format::pushed(receiver.video),
+                video: receiver.video.map(Format::pushed),
                 audio: receiver.audio.clone(),
             },
             phase: Phase::Connecting,
-            gate: Gate::new(receiver.video, receiver.sets.clone()),
+            gate: receiver
+                .video
+                .map(|codec| Gate::new(codec, receiver.sets.clone())),
             annex_b: receiver.annex_b,
             stall: receiver.stall,
             video_info: None,
             complained: false,
-            last_video: Instant::now(),
+            last: Instant::now(),
             lost: 0,
             refused: 0,
             restarts: false,
@@ -119,19 +121,24 @@ impl Pushed {
         }
     }
 
-    /// When the stream counts as stalled unless a video frame arrives.
+    /// When the stream counts as stalled unless a frame arrives.
     fn stalls_at(&self) -> Option<Instant> {
         let stall = self.stall.filter(|_| self.phase == Phase::Live)?;
-        Some(self.last_video + stall)
+        Some(self.last + stall)
     }
 
     fn stall(&mut self, sink: &mut impl PushSink) {
         self.phase = Phase::Stalled;
         let seconds = self.stall.unwrap_or_default().as_secs_f32();
+        let what = if self.gate.is_some() {
+            "video"
+        } else {
+            "audio"
+        };
         sink.stalled(&Error::new(
             Status::Stalled,
             format!(
-                "no video was pushed for {seconds} s: push the next frame to make the stream live \
+                "no {what} was pushed for {seconds} s: push the next frame to make the stream live \
                  again, or raise idle_timeout"
             ),
         ));
@@ -179,10 +186,12 @@ impl Pushed {
             let missing = unit.lost.saturating_add(self.refused);
             let restarts = mem::take(&mut self.restarts);
             self.pass_on(data, &unit, restarts, sink);
-            sink.received(&Arrival {
-                restarts,
-                ..arrival(&self.formats.video, data, &unit, missing)
-            });
+            if let Some(format) = &self.formats.video {
+                sink.received(&Arrival {
+                    restarts,
+                    ..arrival(format, data, &unit, missing)
+                });
+            }
             gathered.clear();
         }
         self.gathered = gathered;
@@ -191,14 +200,11 @@ impl Pushed {
 
     /// Passes a coded frame on, as far as viewers can be shown it.
     fn pass_on(&mut self, data: &[u8], unit: &Unit, restarts: bool, sink: &mut impl PushSink) {
+        self.came(unit, sink);
+        let Some(gate) = &mut self.gate else { return };
         if restarts && self.phase != Phase::Connecting {
-            self.gate.restart();
+            gate.restart();
             sink.restarted(MediaKind::Video);
-        }
-        self.last_video = unit.arrival;
-        if self.phase == Phase::Stalled {
-            self.phase = Phase::Live;
-            sink.resumed();
         }
         let received = Received {
             unit: access_unit(data, unit),
@@ -209,10 +215,7 @@ impl Pushed {
         let show_damaged = sink.shows_damaged();
         let mut needed = received.lost > 0 || received.gap;
         let Pushed {
-            gate,
-            phase,
-            video_info,
-            ..
+            phase, video_info, ..
         } = self;
         let audio = self.audio.as_ref().map(Audio::info);
         gate.push(received, show_damaged, &mut |passed| {
@@ -239,20 +242,29 @@ impl Pushed {
                 Passed::Warning(warning) => sink.warn(MediaKind::Video, warning),
             }
         });
-        if needed || self.gate.awaits_keyframe() {
+        if needed || gate.awaits_keyframe() {
             sink.keyframe_needed();
         }
-        if unit.content == Content::Keyframe && self.gate.lacks_parameter_sets() {
+        if unit.content == Content::Keyframe && gate.lacks_parameter_sets() {
             self.complain(sink);
+        }
+    }
+
+    /// Something came of the track by which the stream is judged.
+    fn came(&mut self, unit: &Unit, sink: &mut impl PushSink) {
+        self.last = unit.arrival;
+        if self.phase == Phase::Stalled {
+            self.phase = Phase::Live;
+            sink.resumed();
         }
     }
 
     /// Says once why a stream does not become live.
     fn complain(&mut self, sink: &mut impl PushSink) {
         if !mem::replace(&mut self.complained, true) {
-            let sets = match self.video {
-                Codec::H264 => "SPS and PPS",
-                Codec::H265 => "VPS, SPS and PPS",
+            let sets = match self.formats.video.as_ref().map(|format| &format.encoding) {
+                Some(Encoding::Video(Codec::H264)) => "SPS and PPS",
+                Some(Encoding::Video(Codec::H265)) => "VPS, SPS and PPS",
                 _ => "its sequence header",
             };
             sink.undecodable(&Error::new(
@@ -266,6 +278,13 @@ impl Pushed {
     }
 
     fn take_audio(&mut self, unit: Unit, sink: &mut impl PushSink) -> Option<Vec<u8>> {
+        if self.gate.is_none() {
+            if self.phase == Phase::Connecting {
+                self.phase = Phase::Live;
+                sink.live(None, self.audio.as_ref().map(Audio::info));
+            }
+            self.came(&unit, sink);
+        }
         if let Some(audio) = &mut self.audio
             && self.phase != Phase::Connecting
         {

@@ -14,7 +14,7 @@ use crate::state::Warning;
 
 #[derive(Debug)]
 enum Event {
-    Live(TrackInfo, Option<TrackInfo>),
+    Live(Option<TrackInfo>, Option<TrackInfo>),
     Changed,
     Media(MediaKind, Vec<u8>, i64),
     Restarted(MediaKind),
@@ -41,7 +41,7 @@ impl Sink for Recorder {
     }
 
     fn live(&mut self, video: Option<TrackInfo>, audio: Option<TrackInfo>) {
-        self.send(Event::Live(video.expect("a picture"), audio));
+        self.send(Event::Live(video, audio));
     }
 
     fn is_heard(&self) -> bool {
@@ -174,7 +174,7 @@ fn live_with_the_first_keyframe_whose_parameter_sets_are_known() {
                 assert!(error.message().contains("SPS and PPS"));
             }
         }
-        let Some(Event::Live(video, None)) = events.recv().await else {
+        let Some(Event::Live(Some(video), None)) = events.recv().await else {
             panic!("the keyframe is the first to show");
         };
         assert_eq!(video.codec, Codec::H264);
@@ -337,7 +337,7 @@ fn parameter_sets_may_come_in_front_of_all_frames_and_lengths_in_place_of_start_
             for data in [FrameData::Copied(&data), lent] {
                 feed.push(MediaKind::Video, frame(data)).unwrap();
             }
-            let Some(Event::Live(video, None)) = events.recv().await else {
+            let Some(Event::Live(Some(video), None)) = events.recv().await else {
                 panic!("the parameter sets are known");
             };
             assert!(video.parameter_sets.is_some());
@@ -394,6 +394,58 @@ fn silence_is_a_stall_and_the_next_picture_ends_it() {
             assert!(matches!(events.recv().await, Some(Event::Media(..))));
         },
     );
+}
+
+/// Live with the first frame of sound, and stalled without.
+#[test]
+fn sound_alone_is_a_stream() {
+    let options = PushOptions {
+        video: None,
+        audio: Some(Codec::Pcmu),
+        ..PushOptions::default()
+    };
+    let sound = |feed: &Feed, pts_us| {
+        let frame = Frame {
+            data: FrameData::Copied(&[0xff; 160]),
+            pts_us,
+            capture_unix_us: None,
+            discontinuity: false,
+        };
+        feed.push(MediaKind::Audio, frame).unwrap();
+    };
+    observe(&options, Duration::from_millis(50), async |feed, events| {
+        sound(feed, 0);
+        match events.recv().await {
+            Some(Event::Live(None, Some(audio))) => assert_eq!(audio.codec, Codec::Pcmu),
+            other => panic!("{other:?}"),
+        }
+        let heard = async |events: &mut Events| {
+            let event = events.recv().await;
+            assert!(
+                matches!(event, Some(Event::Media(MediaKind::Audio, ..))),
+                "{event:?}"
+            );
+        };
+        heard(events).await;
+        match events.recv().await {
+            Some(Event::Stalled(error)) => {
+                assert_eq!(error.status(), Status::Stalled);
+                assert!(error.message().contains("no audio was pushed"), "{error}");
+            }
+            other => panic!("{other:?}"),
+        }
+        sound(feed, 20_000);
+        assert!(matches!(events.recv().await, Some(Event::Resumed)));
+        heard(events).await;
+        let nothing = Frame {
+            data: FrameData::Copied(&annex_b(&[SPS, PPS, IDR])),
+            pts_us: 0,
+            capture_unix_us: None,
+            discontinuity: false,
+        };
+        let refused = feed.push(MediaKind::Video, nothing).unwrap_err();
+        assert_eq!(refused.status(), Status::InvalidState);
+    });
 }
 
 #[test]

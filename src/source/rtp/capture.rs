@@ -18,6 +18,9 @@ const REPORTS: usize = 4;
 const CLOCK_SET: u64 = 1 << 31;
 /// A report about a timestamp that is further from the present one is wrong.
 const FAR_SECONDS: i64 = 10;
+/// Some cameras put microseconds where the fraction of a second belongs, in units of 2^-32 s. One fraction in
+/// 4,000 is as small by chance, and two in a row never.
+const MICROSECONDS: u32 = 1_000_000;
 
 /// From the RTP timestamps of one track to the sender's clock.
 #[derive(Debug)]
@@ -26,6 +29,8 @@ pub struct TrackClock {
     /// For each report: the time at which the timestamp was 0.
     zeros: [Option<SenderTime>; REPORTS],
     newest: usize,
+    /// Reports in a row whose fractions may be microseconds.
+    small_fractions: u32,
 }
 
 impl TrackClock {
@@ -34,6 +39,7 @@ impl TrackClock {
             rate: i64::from(clock_rate.max(1)),
             zeros: [None; REPORTS],
             newest: 0,
+            small_fractions: 0,
         }
     }
 
@@ -48,6 +54,7 @@ impl TrackClock {
         if time.0 == 0 || ahead.abs() > FAR_SECONDS * self.rate {
             return;
         }
+        let time = self.corrected(time);
         let zero = time
             .0
             .wrapping_sub(self.since_zero(present.wrapping_add(ahead)));
@@ -61,6 +68,24 @@ impl TrackClock {
         if let Some(entry) = self.zeros.get_mut(self.newest) {
             *entry = Some(SenderTime(zero));
         }
+    }
+
+    /// The time of a report whose fraction may be microseconds.
+    fn corrected(&mut self, SenderTime(time): SenderTime) -> SenderTime {
+        let before = self.small_fractions;
+        match time as u32 {
+            0 => {}
+            1..MICROSECONDS => self.small_fractions = before.saturating_add(1),
+            _ => self.small_fractions = 0,
+        }
+        if self.small_fractions < 2 {
+            return SenderTime(time);
+        }
+        if before < 2 {
+            self.restart();
+        }
+        let fraction = ((time & u64::from(u32::MAX)) << 32) / u64::from(MICROSECONDS);
+        SenderTime(time & !u64::from(u32::MAX) | fraction)
     }
 
     /// When something with this timestamp was sampled, by the sender's clock.
@@ -163,6 +188,24 @@ mod tests {
         // The clock is set.
         clock.report(SenderTime(7 * SECOND), 25_000, 25_000);
         assert_eq!(clock.sampled(25_000), Some(SenderTime(7 * SECOND)));
+    }
+
+    #[test]
+    fn microseconds_are_told_from_fractions() {
+        let mut clock = TrackClock::new(90_000);
+        for i in 0..4_u64 {
+            let micros = 40_000 + 200_000 * i;
+            let present = i as i64 * 108_000;
+            clock.report(
+                SenderTime((100 + i) * SECOND | micros),
+                present as u32,
+                present,
+            );
+            let SenderTime(at) = clock.sampled(present).unwrap();
+            let expected = (100 + i) * SECOND + micros * SECOND / 1_000_000;
+            // With the second it is certain.
+            assert!(i == 0 || at.abs_diff(expected) < SECOND / 1000, "{i}");
+        }
     }
 
     #[test]

@@ -44,7 +44,7 @@ use crate::media::Codec;
 
 /// How packets arrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Order {
+pub enum Delivery {
     /// As they were sent, without gaps other than the sender's own: over TCP.
     InOrder,
     /// In any order, over UDP. Packets wait for a missing one, at most this many for so long.
@@ -76,26 +76,15 @@ pub struct Unit {
     pub restarts: bool,
 }
 
-/// What was received so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    pub packets: u64,
-    /// Packets that never came.
-    pub lost: u64,
-    /// Packets that cannot be RTP, or are of another payload type.
-    pub ignored: u64,
-}
-
 /// One track's RTP and RTCP.
 #[derive(Debug)]
 pub struct Reception {
     format: Format,
     /// The payload type that is read, once a packet came.
     payload_type: Option<u8>,
-    order: Order,
+    delivery: Delivery,
     sequencer: Sequencer,
     assembly: Assembly,
-    counters: Counters,
     /// Packets of a payload type that is not the format's.
     other_types: u32,
     reports: Reports,
@@ -105,7 +94,6 @@ pub struct Reception {
 #[derive(Debug)]
 struct Assembly {
     assembler: Assembler,
-    lost: u64,
     /// Of the last packet: SSRC, and timestamp on a timeline that does not wrap around.
     last: Option<(u32, i64)>,
     clock: TrackClock,
@@ -129,13 +117,12 @@ enum Assembler {
 
 impl Reception {
     /// Reception of a track in this format.
-    pub fn new(format: &Format, order: Order) -> Self {
+    pub fn new(format: &Format, delivery: Delivery) -> Self {
         Reception {
             payload_type: None,
-            sequencer: Sequencer::new(order, !format.pushed),
+            sequencer: Sequencer::new(delivery, !format.pushed),
             assembly: Assembly::new(format),
-            order,
-            counters: Counters::default(),
+            delivery,
             other_types: 0,
             reports: Reports::new(format.clock_rate),
             format: format.clone(),
@@ -150,10 +137,8 @@ impl Reception {
         }
         let packet = Packet::parse(data).filter(|packet| self.fits(packet.payload_type));
         let Some(packet) = packet else {
-            self.counters.ignored += 1;
             return;
         };
-        self.counters.packets += 1;
         if self
             .format
             .payload_type
@@ -182,7 +167,7 @@ impl Reception {
                     return false;
                 }
                 // What came before was of something else.
-                *self = Reception::new(&self.format, self.order);
+                *self = Reception::new(&self.format, self.delivery);
             }
             self.payload_type = Some(payload_type);
         }
@@ -238,21 +223,12 @@ impl Reception {
         }
         quirks
     }
-
-    /// What was received so far.
-    pub fn counters(&self) -> Counters {
-        Counters {
-            lost: self.assembly.lost,
-            ..self.counters
-        }
-    }
 }
 
 impl Assembly {
     fn new(format: &Format) -> Self {
         Assembly {
             assembler: Assembler::new(format),
-            lost: 0,
             last: None,
             before: Before::default(),
             early: None,
@@ -271,7 +247,6 @@ impl Assembly {
         arrival: Instant,
         out: &mut impl FnMut(Unit) -> Vec<u8>,
     ) {
-        self.lost += u64::from(before.lost);
         let before = Before {
             lost: before.lost.saturating_add(self.before.lost),
             restarts: before.restarts || self.before.restarts,

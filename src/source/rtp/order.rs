@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use super::{Order, Packet};
+use super::{Delivery, Packet};
 
 /// Packets ahead of the expected one, at most, that are of the same sequence (RFC 3550 appendix A.1).
 const MAX_DROPOUT: u16 = 3000;
@@ -38,7 +38,7 @@ pub struct Before {
 /// See the module documentation.
 #[derive(Debug)]
 pub struct Sequencer {
-    order: Order,
+    delivery: Delivery,
     /// The first packet waits for those that it may have overtaken.
     patient: bool,
     current: Option<Current>,
@@ -130,7 +130,7 @@ impl Current {
         }
     }
 
-    fn place(&self, packet: &Packet<'_>, order: Order) -> Place {
+    fn place(&self, packet: &Packet<'_>, delivery: Delivery) -> Place {
         let ahead = packet.sequence.wrapping_sub(self.next);
         let step = packet.timestamp.wrapping_sub(self.timestamp) as i32;
         let near = step.unsigned_abs() <= SAME_SENDER;
@@ -140,7 +140,7 @@ impl Current {
             1..=MAX_DROPOUT => Place::Ahead(ahead),
             // The number of the last one.
             u16::MAX if self.print != Print::of(packet) => Place::Renumbered,
-            _ if order == Order::InOrder && near && step > 0 => Place::Renumbered,
+            _ if delivery == Delivery::InOrder && near && step > 0 => Place::Renumbered,
             _ if ahead >= MAX_LATE.wrapping_neg() && near => Place::Late,
             _ => Place::Elsewhere,
         }
@@ -148,10 +148,10 @@ impl Current {
 }
 
 impl Sequencer {
-    pub fn new(order: Order, patient: bool) -> Self {
+    pub fn new(delivery: Delivery, patient: bool) -> Self {
         Sequencer {
-            order,
-            patient: patient && order != Order::InOrder,
+            delivery,
+            patient: patient && delivery != Delivery::InOrder,
             current: None,
             held: VecDeque::new(),
             waiting: 0,
@@ -178,7 +178,7 @@ impl Sequencer {
             }
             return;
         };
-        let place = match current.place(packet, self.order) {
+        let place = match current.place(packet, self.delivery) {
             _ if current.unnumbered => {
                 self.renumbered = self.renumbered.saturating_add(1);
                 current.in_order = match packet.sequence.wrapping_sub(current.next) {
@@ -195,7 +195,7 @@ impl Sequencer {
             self.next(packet, 0, now, deliver);
             return self.drain(deliver);
         }
-        if self.order == Order::InOrder {
+        if self.delivery == Delivery::InOrder {
             let oddity = match place {
                 Place::Ahead(_) => 1,
                 _ => IMPOSSIBLE,
@@ -204,7 +204,7 @@ impl Sequencer {
             current.unnumbered = current.odd >= MAX_ODD;
         }
         match place {
-            Place::Ahead(missing) if self.order == Order::InOrder => {
+            Place::Ahead(missing) if self.delivery == Delivery::InOrder => {
                 self.next(packet, missing, now, deliver);
             }
             Place::Ahead(missing) => {
@@ -215,7 +215,7 @@ impl Sequencer {
                 self.renumbered = self.renumbered.saturating_add(1);
                 self.next(packet, 0, now, deliver);
             }
-            Place::Elsewhere if self.order == Order::InOrder => {
+            Place::Elsewhere if self.delivery == Delivery::InOrder => {
                 self.begin(packet, now, deliver);
             }
             Place::Elsewhere => self.suspect(packet, data, now, deliver),
@@ -225,8 +225,8 @@ impl Sequencer {
 
     /// When packets that wait are given up.
     pub fn deadline(&self) -> Option<Instant> {
-        match self.order {
-            Order::Reorder { wait, .. } if self.waiting > 0 => Some(self.since? + wait),
+        match self.delivery {
+            Delivery::Reorder { wait, .. } if self.waiting > 0 => Some(self.since? + wait),
             _ => None,
         }
     }
@@ -243,7 +243,7 @@ impl Sequencer {
         now: Instant,
         deliver: &mut impl FnMut(&Packet<'_>, Before, Instant),
     ) {
-        let Order::Reorder { packets, .. } = self.order else {
+        let Delivery::Reorder { packets, .. } = self.delivery else {
             return;
         };
         while self.waiting > packets || self.deadline().is_some_and(|at| at <= now) {

@@ -15,10 +15,13 @@ const BEHIND_SECONDS: i64 = 10;
 const BACK_SECONDS: i64 = 1;
 /// Consecutive steps back that pyramids of B-frames do not have.
 const STEPS_BACK: u32 = 6;
-/// Consecutive seconds after which a clock that runs at less than half its speed is not believed, or one
-/// that runs at more than twice: after a stall, what was held back arrives at once.
+/// Consecutive seconds after which a clock that runs at less than two thirds of its speed is not believed,
+/// or one that runs at more than one and a half times: after a stall, what was held back arrives at once.
 const SLOW_SECONDS: u32 = 2;
 const FAST_SECONDS: u32 = 3;
+/// The same for one that is less wrong, but not right either. Many cameras that make fewer frames in the dark
+/// go on counting as if they made all; and for so long no network delays more and more.
+const OFF_SECONDS: u32 = 10;
 /// Consecutive seconds after which a clock that runs as it should is believed again.
 const RIGHT_SECONDS: u32 = 4;
 
@@ -69,6 +72,9 @@ struct Speed {
     begun: (i64, i64),
     slow: u32,
     fast: u32,
+    /// Below what is right, and above it.
+    low: u32,
+    high: u32,
     right: u32,
 }
 
@@ -182,22 +188,24 @@ impl State {
         let passed = arrived - arrival;
         if passed >= rate {
             let counted = timestamp.wrapping_sub(stamp);
-            let Speed {
-                slow, fast, right, ..
-            } = self.speed;
-            let is_slow = counted < passed / 2;
-            let is_fast = counted > passed.saturating_mul(2);
-            let is_right = counted > passed / 5 * 4 && counted < passed / 4 * 5;
+            let before = &self.speed;
+            let is_slow = counted < passed / 3 * 2;
+            let is_fast = counted > passed / 2 * 3;
+            let is_low = counted <= passed / 5 * 4;
+            let is_high = counted >= passed / 4 * 5;
             let count = |is: bool, before: u32| if is { before.saturating_add(1) } else { 0 };
             self.speed = Speed {
                 begun: (timestamp, arrived),
-                slow: count(is_slow, slow),
-                fast: count(is_fast, fast),
-                right: count(is_right, right),
+                slow: count(is_slow, before.slow),
+                fast: count(is_fast, before.fast),
+                low: count(is_low, before.low),
+                high: count(is_high, before.high),
+                right: count(!is_low && !is_high, before.right),
             };
         }
         let wrong = self.speed.slow >= SLOW_SECONDS
             || self.speed.fast >= FAST_SECONDS
+            || self.speed.low.max(self.speed.high) >= OFF_SECONDS
             || self.steps_back >= STEPS_BACK;
         match self.by_arrival {
             None if wrong => {
@@ -305,7 +313,7 @@ mod tests {
     fn what_is_wrong_is_spaced_by_arrival() {
         type Stamp = fn(i64) -> i64;
         let n = 0..1000_i64;
-        let cases: [(&str, Stamp); 10] = [
+        let cases: [(&str, Stamp); 15] = [
             ("all zero", |_| 0),
             ("stands still for 5 s, then jumps", |i| i / 125 * 125 * STEP),
             ("stands still for 5 s, then goes on", |i| match i {
@@ -329,13 +337,22 @@ mod tests {
             }),
             ("in milliseconds", |i| i * 40),
             ("at 8 kHz", |i| i * 320),
+            ("backwards, not evenly", |i| -i * STEP + i % 7 * 20),
+            ("at twice its rate", |i| i * 2 * STEP),
+            ("at half its rate", |i| i * STEP / 2),
+            // Of 15 frames as if they were 25.
+            ("in the dark", |i| i * STEP * 15 / 25),
+            ("somewhat slow", |i| i * STEP * 3 / 4),
         ];
         for (what, stamp) in cases {
             let placed = play(n.clone().map(stamp));
             // Until it is noticed.
             let from = match what {
                 "backwards" => 2,
-                "in milliseconds" | "at 8 kHz" => 100,
+                "backwards, not evenly" => 7,
+                "in milliseconds" | "at 8 kHz" | "at half its rate" | "in the dark" => 100,
+                "at twice its rate" => 125,
+                "somewhat slow" => 300,
                 _ => 0,
             };
             assert_spaced(&placed[from..], what);

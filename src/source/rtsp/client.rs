@@ -135,6 +135,11 @@ impl Client {
         &self.url
     }
 
+    /// User and password for where to connect to.
+    pub fn credentials(&self) -> Option<&Credentials> {
+        self.requests.credentials()
+    }
+
     /// There is a connection, the first or another.
     pub fn connected(&mut self) {
         self.leaving = false;
@@ -162,6 +167,25 @@ impl Client {
     /// Does not keep the session alive by this method.
     pub fn avoid(&mut self, method: &str) {
         self.keep_alive.refused(method);
+    }
+
+    /// Asks for what the camera understands before it asks for its description.
+    pub fn begin_with_options(&mut self, options_first: bool) {
+        self.options_first = options_first;
+    }
+
+    /// The camera has not answered anything, and may do so if it is asked for what it understands first.
+    pub fn is_ignored(&self) -> bool {
+        let asked = self.state == State::Describing && self.requests.oldest().is_some();
+        asked && !self.responded && !self.options_first
+    }
+
+    /// The track whose SETUP has no response yet.
+    pub fn setting_up(&self) -> Option<usize> {
+        match self.requests.oldest()?.step {
+            Step::Setup(place) => Some(self.wanted.get(place)?.track),
+            _ => None,
+        }
     }
 
     /// The camera closed the connection when it should have answered this keep-alive.

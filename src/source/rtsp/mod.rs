@@ -9,7 +9,7 @@
 //! Lenient in grammar, strict in sizes: each buffer and each list has a limit, and what is beyond it
 //! ends the attempt. What was forgiven is counted as a [`Quirk`](crate::source::Quirk).
 
-pub mod auth;
+mod auth;
 mod channels;
 mod client;
 mod control;
@@ -21,7 +21,8 @@ mod sdp;
 mod tests;
 mod transport;
 
-pub use auth::base64;
+pub use auth::{Authenticator, Challenge, base64};
 pub use client::{Client, Event, Failure, Wanted};
+pub use message::{Head, Start, head_len};
 pub use sdp::{Description, Track};
 pub use transport::{Answer, Lower};

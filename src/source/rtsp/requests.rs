@@ -130,6 +130,11 @@ impl Requests {
         }
     }
 
+    /// For the host that is asked now.
+    pub fn credentials(&self) -> Option<&Credentials> {
+        self.credentials.as_ref()
+    }
+
     /// The oldest request without a response.
     pub fn oldest(&self) -> Option<&Request> {
         self.pending.front().map(|(_, request)| request)
@@ -226,8 +231,10 @@ impl Requests {
         }
         let Some(challenge) = challenge else {
             return match self.credentials {
-                Some(_) => Challenged::Unsupported,
                 None => Challenged::Missing,
+                // It does not say what it wants: this is how it refuses a password.
+                Some(_) if head.get("WWW-Authenticate").is_none() => Challenged::Refused,
+                Some(_) => Challenged::Unsupported,
             };
         };
         if self.credentials.is_none() {

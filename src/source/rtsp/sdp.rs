@@ -55,6 +55,8 @@ pub struct Track {
     pub control: Option<String>,
     /// The client is to send: a loudspeaker, usually.
     pub sendonly: bool,
+    /// It is sent encrypted (SRTP), and there are keys for that.
+    pub has_keys: bool,
     pub address: Option<IpAddr>,
 }
 
@@ -135,10 +137,12 @@ impl Description {
 impl Track {
     fn parse(line: &str) -> Track {
         let words: Vec<&str> = line.split_whitespace().collect();
-        // The port may be missing.
+        // The port may be missing. "application/TP-LINK" comes first and is no protocol.
         let protocol = words
             .iter()
-            .position(|word| word.contains('/') && !word.contains("://"));
+            .skip(1)
+            .position(|word| word.contains('/') && !word.contains("://"))
+            .map(|at| at + 1);
         let protocol =
             protocol.filter(|&at| at <= 2 && words[at].starts_with(|c: char| c.is_alphabetic()));
         let formats = protocol.map_or(3, |at| at + 1).min(words.len());
@@ -177,6 +181,10 @@ impl Track {
             self.control = url(control);
         }
         self.sendonly |= text.eq_ignore_ascii_case("sendonly");
+        let is_key = ["crypto", "key-mgmt"]
+            .iter()
+            .any(|name| attribute(text, name).is_some());
+        self.has_keys |= is_key && self.protocol.to_ascii_uppercase().contains("SAVP");
     }
 }
 
@@ -279,6 +287,8 @@ fn name(format: &mut Section, map: Option<&str>) -> bool {
 fn static_type(payload_type: u8) -> Option<(&'static str, u32, u8)> {
     Some(match payload_type {
         0 => ("pcmu", 8000, 1),
+        // Reserved since, but some still use it.
+        2 => ("g726-32", 8000, 1),
         3 => ("gsm", 8000, 1),
         4 => ("g723", 8000, 1),
         5 => ("dvi4", 8000, 1),

@@ -12,6 +12,7 @@ use crate::config::{PullOptions, Transport};
 use crate::error::Status;
 use crate::media::{Codec, MediaKind};
 use crate::source::TURN;
+use crate::source::wire::Ports;
 use crate::state::StreamId;
 
 /// H.264 with parameter sets (x264, 640x360, Main profile), and PCMU.
@@ -78,6 +79,48 @@ impl Peer {
             body.len()
         );
         self.stream.write_all(answer.as_bytes()).await.unwrap();
+    }
+
+    /// Answers DESCRIBE.
+    async fn describe(&mut self) {
+        let (method, cseq) = self.request().await.unwrap();
+        assert_eq!(method, "DESCRIBE");
+        let headers = "Content-Type: application/sdp\r\n";
+        self.answer(&cseq, "200 OK", headers, SDP_WITHOUT_SETS)
+            .await;
+    }
+
+    /// The transport of the last SETUP, without its numbers.
+    fn asked_transport(&self) -> String {
+        let (_, rest) = self.text.split_once("Transport: ").unwrap();
+        let end = rest.find(['=', '\r']).unwrap();
+        rest[..end].to_owned()
+    }
+
+    /// Answers a SETUP with a group, plays, and sends a picture there.
+    async fn send_to_group(&mut self, cseq: &str) {
+        // A port that is free.
+        let local = std::net::Ipv4Addr::LOCALHOST;
+        let port = Ports::bind(local.into(), local.into()).unwrap().number();
+        let headers = format!(
+            "Session: 1\r\nTransport: RTP/AVP;multicast;destination=239.1.2.3;port={port}-{};ttl=1\r\n",
+            port + 1
+        );
+        self.answer(cseq, "200 OK", &headers, "").await;
+        let (method, cseq) = self.request().await.unwrap();
+        assert_eq!(method, "PLAY");
+        self.answer(&cseq, "200 OK", "", "").await;
+        let socket = tokio::net::UdpSocket::bind((local, 0)).await.unwrap();
+        let options = socket2::SockRef::from(&socket);
+        options.set_multicast_if_v4(&local).unwrap();
+        options.set_multicast_loop_v4(true).unwrap();
+        for (seq, nal) in (0..).zip([SPS, PPS, IDR]) {
+            let frame = frame(0, seq, 0, nal == IDR, nal);
+            socket
+                .send_to(&frame[4..], ("239.1.2.3", port))
+                .await
+                .unwrap();
+        }
     }
 
     /// Answers until PLAY is answered: DESCRIBE with this SDP, the rest as a camera does.
@@ -406,6 +449,72 @@ fn udp_ports_outlive_a_connection_that_ends_behind_a_challenge() {
                     .unwrap();
             }
             live(events).await;
+        },
+    );
+}
+
+/// With `auto`: by TCP, by UDP, and then from the group that the camera names in its answer.
+#[test]
+fn a_camera_that_sends_to_a_group_alone_is_heard_there() {
+    run(
+        |_| {},
+        async |listener, events| {
+            let mut asked = Vec::new();
+            for _ in 0..2 {
+                let mut peer = Peer::accept(&listener).await;
+                peer.describe().await;
+                let (_, cseq) = peer.request().await.unwrap();
+                asked.push(peer.asked_transport());
+                peer.answer(&cseq, "461 Unsupported Transport", "", "")
+                    .await;
+            }
+            let mut peer = Peer::accept(&listener).await;
+            peer.describe().await;
+            let (_, cseq) = peer.request().await.unwrap();
+            asked.push(peer.asked_transport());
+            assert_eq!(
+                asked,
+                [
+                    "RTP/AVP/TCP;unicast;interleaved",
+                    "RTP/AVP;unicast;client_port",
+                    "RTP/AVP;multicast"
+                ]
+            );
+            peer.send_to_group(&cseq).await;
+            live(events).await;
+        },
+    );
+}
+
+/// Some answer so whatever they are asked for.
+#[test]
+fn a_camera_that_names_a_group_in_place_of_its_ports_is_heard_there() {
+    run(
+        |options| options.transport = Transport::Udp,
+        async |listener, events| {
+            let mut peer = Peer::accept(&listener).await;
+            peer.describe().await;
+            let (_, cseq) = peer.request().await.unwrap();
+            peer.send_to_group(&cseq).await;
+            live(events).await;
+        },
+    );
+}
+
+#[test]
+fn a_camera_that_refuses_every_transport_says_so() {
+    run(
+        |_| {},
+        async |listener, events| {
+            for _ in 0..3 {
+                let mut peer = Peer::accept(&listener).await;
+                peer.describe().await;
+                let (_, cseq) = peer.request().await.unwrap();
+                peer.answer(&cseq, "461 Unsupported Transport", "", "")
+                    .await;
+            }
+            let (error, _) = failed(events).await;
+            assert!(error.message().contains("refused TCP and UDP"), "{error}");
         },
     );
 }

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use crate::media::{AccessUnit, Codec, Found, ParameterSets, TrackInfo, h264};
 use crate::state::Warning;
-use order::Order;
+use order::DisplayOrder;
 use picture::{Entry, Picture, Reader};
 use report::{Beginnings, Fate, PATIENCE, Report};
 
@@ -85,6 +85,9 @@ pub struct Gate {
     last_keyframe: Option<Instant>,
     /// When a frame passed for the last time.
     last_passed: Option<Instant>,
+    /// Its timestamp, and what is added to those that come.
+    last_timestamp: Option<i64>,
+    offset: i64,
     /// Number of openings, and when the last one was made.
     openings: u32,
     last_opening: Option<Instant>,
@@ -110,6 +113,8 @@ impl Gate {
             first: None,
             last_keyframe: None,
             last_passed: None,
+            last_timestamp: None,
+            offset: 0,
             openings: 0,
             last_opening: None,
         }
@@ -119,7 +124,8 @@ impl Gate {
     pub fn restart(&mut self) {
         self.restarted = true;
         self.last_opening = None;
-        self.reader.order = Order::default();
+        (self.last_timestamp, self.offset) = (None, 0);
+        self.reader.order = DisplayOrder::default();
     }
 
     /// Whether nothing passes up to the next keyframe.
@@ -167,6 +173,8 @@ impl Gate {
         };
         match fate {
             Fate::Passed | Fate::DamagedPassed => {
+                let timestamp = self.forward(unit.timestamp, now);
+                let unit = AccessUnit { timestamp, ..unit };
                 self.last_passed = Some(now);
                 if let Some(opening) = entry.and_then(|entry| self.opening(&entry, now)) {
                     let data = &opening;
@@ -199,6 +207,22 @@ impl Gate {
         if let Some(warning) = self.report.note(fate, unit.timestamp, now, beginnings) {
             out(Passed::Warning(warning));
         }
+    }
+
+    /// The timestamp of what passes now. It does not go back, as what passes is shown in the order in which it
+    /// comes; a camera whose timestamps do that all the same is spaced by its arrivals.
+    fn forward(&mut self, timestamp: i64, now: Instant) -> i64 {
+        let mut out = timestamp.wrapping_add(self.offset);
+        if let (Some(last), Some(before)) = (self.last_timestamp, self.last_passed)
+            && out.wrapping_sub(last) < 0
+        {
+            let elapsed = now.saturating_duration_since(before).as_micros();
+            let ticks = i64::try_from(elapsed * 9 / 100).unwrap_or(i64::MAX);
+            out = last.wrapping_add(ticks.max(1));
+            self.offset = out.wrapping_sub(timestamp);
+        }
+        self.last_timestamp = Some(out);
+        out
     }
 
     /// Takes over the parameter sets in an access unit.

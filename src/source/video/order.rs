@@ -6,7 +6,7 @@ const MOST_LATE: u32 = 16;
 
 /// Finds pictures that are shown before one that was passed on already (B-frames).
 #[derive(Debug, Default)]
-pub struct Order {
+pub struct DisplayOrder {
     /// The place of the last picture that others may refer to: its high part and its low bits
     /// (`prevPicOrderCntMsb` and `prevPicOrderCntLsb`, ITU-T H.264 section 8.2.1.1, H.265 section 8.3.1).
     reference: (i64, i64),
@@ -16,12 +16,12 @@ pub struct Order {
     late: u32,
 }
 
-impl Order {
+impl DisplayOrder {
     /// An IDR picture comes: numbers begin anew.
     pub fn begin(&mut self) {
-        *self = Order {
+        *self = DisplayOrder {
             passed_timestamp: self.passed_timestamp,
-            ..Order::default()
+            ..DisplayOrder::default()
         };
     }
 
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn places_go_on_where_their_low_bits_begin_anew() {
-        let mut order = Order::default();
+        let mut order = DisplayOrder::default();
         let lows = [0, 6, 2, 4, 12, 8, 10, 2, 14, 0, 8, 4, 6];
         let places: Vec<i64> = (0..)
             .zip(lows)
@@ -83,7 +83,7 @@ mod tests {
 
     #[test]
     fn what_is_shown_before_is_late() {
-        let mut order = Order::default();
+        let mut order = DisplayOrder::default();
         let late = [0, 3, 1, 2, 6, 4, 5].map(|place| order.is_late(Some(place), 0));
         assert_eq!(late, [false, false, true, true, false, true, true]);
         order.begin();
@@ -94,7 +94,7 @@ mod tests {
 
     #[test]
     fn numbers_that_begin_anew_are_believed_after_a_while() {
-        let mut order = Order::default();
+        let mut order = DisplayOrder::default();
         order.is_late(Some(1000), 0);
         let late = (0..100).filter(|&place| order.is_late(Some(place), 0));
         assert_eq!(late.count() as u32, MOST_LATE);

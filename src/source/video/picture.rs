@@ -3,7 +3,7 @@
 use crate::media::nal::nals;
 use crate::media::{Codec, ParameterSets, av1, h264, h265};
 
-use super::order::Order;
+use super::order::DisplayOrder;
 
 /// The picture in an access unit, as far as its headers tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,7 +45,7 @@ const MOST_SEIS: u32 = 8;
 pub struct Reader {
     h264: Vec<(h264::Pps, h264::Sps)>,
     h265: Vec<(h265::Pps, h265::Sps)>,
-    pub order: Order,
+    pub order: DisplayOrder,
     /// `frame_num` of the last picture that others refer to.
     frame_num: Option<u32>,
 }
@@ -119,8 +119,8 @@ impl Reader {
         if picture.keyframe {
             self.order.begin();
         }
-        picture.in_order = sps.order == h264::Order::AsSent;
-        if let (Some(low), h264::Order::Lsb(bits)) = (slice.order, sps.order) {
+        picture.in_order = sps.order == h264::PictureOrder::AsSent;
+        if let (Some(low), h264::PictureOrder::Lsb(bits)) = (slice.order, sps.order) {
             picture.place = Some(self.order.place(low, bits, picture.reference));
         }
         if !picture.keyframe {

@@ -93,6 +93,9 @@ struct Run {
     info: Option<TrackInfo>,
     openings: Vec<Vec<u8>>,
     show_damaged: bool,
+    /// Added to the timestamps that go in, and those that came out.
+    shift: i64,
+    timestamps: Vec<i64>,
 }
 
 impl Run {
@@ -107,6 +110,8 @@ impl Run {
             info: None,
             openings: Vec::new(),
             show_damaged: false,
+            shift: 0,
+            timestamps: Vec::new(),
         }
     }
 
@@ -119,7 +124,7 @@ impl Run {
         let data = unit(sent);
         let unit = AccessUnit {
             data: &data,
-            timestamp: 3600 * i64::from(self.at),
+            timestamp: 3600 * i64::from(self.at) + self.shift,
             arrival: self.start + self.at * Duration::from_millis(40),
             captured: None,
         };
@@ -133,6 +138,7 @@ impl Run {
         let codec = self.codec;
         let (seen, warnings) = (&mut self.seen, &mut self.warnings);
         let (info, openings) = (&mut self.info, &mut self.openings);
+        let timestamps = &mut self.timestamps;
         self.gate
             .push(received, self.show_damaged, &mut |passed| match passed {
                 Passed::Info(new) => {
@@ -144,6 +150,7 @@ impl Run {
                     openings.extend(nals(unit.data).map(<[u8]>::to_vec));
                 }
                 Passed::Unit(unit, _) => {
+                    timestamps.push(unit.timestamp);
                     let key = nals(unit.data).any(|nal| match codec {
                         Codec::H265 => matches!(nal[0] >> 1, 16..32),
                         _ => nal[0] & 31 == 5,
@@ -191,6 +198,26 @@ fn what_is_shown_before_what_came_is_left_out_and_said() {
         warning.message
     );
     assert!(warning.message.len() < 252);
+}
+
+/// The pictures say that they are shown as they come, and their timestamps go back all the same.
+#[test]
+fn timestamps_that_go_back_are_spaced_by_arrival() {
+    let mut run = Run::new(Codec::H264);
+    run.begin();
+    for i in 1..200 {
+        if i % 50 == 0 {
+            run.shift -= 45_000;
+        }
+        run.push(&[slice(P, 0, true, i % 16, 2 * i % 64)]);
+    }
+    assert_eq!(run.seen(), "D".repeat(199));
+    let steps = run.timestamps.windows(2).map(|pair| pair[1] - pair[0]);
+    assert!(
+        steps.clone().all(|step| step == 3600),
+        "{:?}",
+        steps.collect::<Vec<_>>()
+    );
 }
 
 #[test]

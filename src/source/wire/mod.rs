@@ -11,7 +11,8 @@ mod udp;
 
 pub use multicast::Group;
 pub use reach::{Reach, TooNear};
-pub use tls::{NotTrusted, Trust};
+pub use tls::{NoTls, NotTrusted, Trust};
+pub use tunnel::Unauthorized;
 pub use udp::{Ports, is_near};
 
 use std::cell::RefCell;
@@ -27,7 +28,8 @@ use stream::Stream;
 
 use super::TURN;
 use super::rtsp::base64;
-use crate::random;
+use super::url::Credentials;
+use tunnel::Tunnel;
 
 /// What one read takes at most.
 const MOST_READ: usize = TURN.bytes;
@@ -72,11 +74,13 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Connects. If that is encrypted, to whom it may be; and to no address that is nearer than this.
+    /// Connects. If that is encrypted, to whom it may be; and to no address that is nearer than this. The
+    /// credentials are for a tunnel through HTTP.
     pub async fn open(
         endpoint: &Endpoint,
         trust: &Trust,
         nearest: Reach,
+        credentials: Option<&Credentials>,
     ) -> io::Result<Connection> {
         let mut stream = open(endpoint, trust, nearest).await?;
         let Some(path) = &endpoint.tunnel else {
@@ -87,10 +91,20 @@ impl Connection {
                 unflushed: false,
             });
         };
-        let cookie = random::hex::<11>().unwrap_or_default();
-        let rest = tunnel::get(&mut stream, &endpoint.host, path, &cookie).await?;
+        let mut tunnel = Tunnel::new(&endpoint.host, path, credentials)?;
+        let rest = match tunnel.get(&mut stream).await? {
+            Some(rest) => rest,
+            None => {
+                // Those that ask for a password close the connection behind that.
+                stream = open(endpoint, trust, nearest).await?;
+                tunnel
+                    .get(&mut stream)
+                    .await?
+                    .ok_or_else(tunnel::unauthorized)?
+            }
+        };
         let mut post = open(endpoint, trust, nearest).await?;
-        tunnel::post(&mut post, &endpoint.host, path, &cookie).await?;
+        tunnel.post(&mut post).await?;
         Ok(Connection {
             stream,
             post: Some((post, Vec::new())),

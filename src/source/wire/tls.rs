@@ -42,6 +42,18 @@ impl fmt::Display for NotTrusted {
 
 impl error::Error for NotTrusted {}
 
+/// There is no TLS to be had: the other side speaks something else, or another version of it.
+#[derive(Debug)]
+pub struct NoTls(io::Error);
+
+impl fmt::Display for NoTls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl error::Error for NoTls {}
+
 /// Which certificates of a camera are trusted.
 #[derive(Clone, Debug, Default)]
 pub enum Trust {
@@ -114,7 +126,7 @@ pub async fn connect(
         .await;
     connected.map_err(|error| match *verifier.refused.lock() {
         Some(fingerprint) => io::Error::other(NotTrusted { fingerprint, error }),
-        None => error,
+        None => io::Error::other(NoTls(error)),
     })
 }
 

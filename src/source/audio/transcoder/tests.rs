@@ -128,7 +128,7 @@ fn sound_keeps_its_place_beside_the_video_whenever_units_arrive() {
                 captured: says.then_some(captured),
             };
             let done = transcoder.push(&unit, &mut |packet, _| {
-                let timestamp = clock.map_long(packet.timestamp, packet.moment());
+                let timestamp = clock.map_long(packet.timestamp, packet.arrival, packet.moment());
                 first.get_or_insert(packet.timestamp - timestamp);
             });
             assert_eq!(done, Ok(()));

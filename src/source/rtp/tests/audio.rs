@@ -12,7 +12,7 @@ const GENERIC: &str = "mode=AAC-hbr;sizelength=13;indexlength=3;indexdeltalength
 fn aac(fmtp: &str) -> Rig {
     Rig::new(
         &format("audio", "mpeg4-generic", 16_000, fmtp),
-        Order::InOrder,
+        Delivery::InOrder,
     )
 }
 
@@ -103,7 +103,7 @@ fn wrong_sizes_and_adts() {
 
 #[test]
 fn latm_is_joined_up_to_its_marker() {
-    let mut rig = Rig::new(&format("audio", "mp4a-latm", 16_000, ""), Order::InOrder);
+    let mut rig = Rig::new(&format("audio", "mp4a-latm", 16_000, ""), Delivery::InOrder);
     rig.send(0, true, &[1, 2]);
     rig.send(1024, false, &[3]);
     rig.send(1024, false, &[4]);
@@ -125,7 +125,7 @@ fn latm_is_joined_up_to_its_marker() {
 #[test]
 fn a_document_is_one_unit() {
     let format = format("application", "vnd.onvif.metadata", 90_000, "");
-    let mut rig = Rig::new(&format, Order::InOrder);
+    let mut rig = Rig::new(&format, Delivery::InOrder);
     rig.send(0, false, b"<tt:Metadata");
     rig.send(0, true, b"Stream/>");
     assert_eq!(rig.data(), [b"<tt:MetadataStream/>"]);

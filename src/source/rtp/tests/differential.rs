@@ -58,7 +58,7 @@ fn by_us(
     (media, encoding, rate, fmtp): (&str, &str, u32, &str),
     packets: &[Vec<u8>],
 ) -> Vec<(u32, Vec<u8>)> {
-    let mut rig = Rig::new(&format(media, encoding, rate, fmtp), Order::InOrder);
+    let mut rig = Rig::new(&format(media, encoding, rate, fmtp), Delivery::InOrder);
     for packet in packets {
         rig.receive(packet);
     }

@@ -242,7 +242,7 @@ fn fields_of_different_times_are_not_joined_whichever_is_missing() {
 
 #[test]
 fn fields_that_a_host_pushes_leave_with_the_second() {
-    let mut rig = Rig::new(&Format::pushed(Codec::H264), Order::InOrder);
+    let mut rig = Rig::new(&Format::pushed(Codec::H264), Delivery::InOrder);
     rig.send(0, false, INTERLACED);
     for i in 0..5 {
         rig.send(i * 3600, true, TOP);

@@ -8,7 +8,7 @@ const SLICE: &[u8] = &[0x02, 1, 0xd0, 1, 2];
 const SECOND: &[u8] = &[0x02, 1, 0x60, 1, 2];
 
 fn trusted(fmtp: &str) -> Rig {
-    let mut rig = Rig::new(&format("video", "h265", 90_000, fmtp), Order::InOrder);
+    let mut rig = Rig::new(&format("video", "h265", 90_000, fmtp), Delivery::InOrder);
     if fmtp.is_empty() {
         rig.send(0, true, SLICE);
         rig.send(3600, true, SLICE);

@@ -15,7 +15,7 @@ fn garbage_makes_no_broken_unit() {
         } else {
             "audio"
         };
-        for order in [UDP, Order::InOrder] {
+        for order in [UDP, Delivery::InOrder] {
             let rate = if media == "video" { 90_000 } else { 48_000 };
             let mut rig = Rig::new(&format(media, encoding, rate, ""), order);
             for _ in 0..20_000 {
@@ -84,7 +84,7 @@ fn endless_pictures_are_bounded() {
 /// As many elements as a packet has bytes: more than a byte counts.
 #[test]
 fn a_packet_may_have_hundreds_of_empty_obus() {
-    let mut rig = Rig::new(&format("video", "av1", 90_000, ""), Order::InOrder);
+    let mut rig = Rig::new(&format("video", "av1", 90_000, ""), Delivery::InOrder);
     rig.send(0, true, &[&[0x08][..], &[0; 600]].concat());
     rig.send(3600, true, &[0x10, 0x30, 1, 2]);
     let data = rig.data();
@@ -96,7 +96,7 @@ fn a_packet_may_have_hundreds_of_empty_obus() {
 fn access_units_of_a_packet_are_bounded() {
     let fmtp = "mode=AAC-lbr;config=1210;sizelength=6;indexlength=2;indexdeltalength=2";
     let format = format("audio", "mpeg4-generic", 44_100, fmtp);
-    let mut rig = Rig::new(&format, Order::InOrder);
+    let mut rig = Rig::new(&format, Delivery::InOrder);
     let headers = 7000_u16;
     let mut payload = (8 * headers).to_be_bytes().to_vec();
     payload.extend([2 << 2].repeat(headers.into()));

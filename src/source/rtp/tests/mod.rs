@@ -10,10 +10,10 @@ mod reports;
 
 use std::time::{Duration, Instant};
 
-use super::{Format, Order, Reception, Section, Unit};
+use super::{Delivery, Format, Reception, Section, Unit};
 
 const SSRC: u32 = 7;
-const UDP: Order = Order::Reorder {
+const UDP: Delivery = Delivery::Reorder {
     packets: 64,
     wait: Duration::from_millis(100),
 };
@@ -52,7 +52,7 @@ struct Rig {
 }
 
 impl Rig {
-    fn new(format: &Format, order: Order) -> Self {
+    fn new(format: &Format, order: Delivery) -> Self {
         let now = Instant::now();
         Rig {
             reception: Reception::new(format, order),
@@ -63,7 +63,7 @@ impl Rig {
     }
 
     fn video(encoding: &str) -> Self {
-        Rig::new(&format("video", encoding, 90_000, ""), Order::InOrder)
+        Rig::new(&format("video", encoding, 90_000, ""), Delivery::InOrder)
     }
 
     fn receive(&mut self, packet: &[u8]) {

@@ -9,11 +9,11 @@ struct Audio(Rig);
 
 impl Audio {
     /// Nothing waits at the start, as of a host that pushes.
-    fn new(order: Order) -> Self {
+    fn new(order: Delivery) -> Self {
         Audio(Rig::new(&Format::pushed(Codec::Pcmu), order))
     }
 
-    fn of_camera(order: Order) -> Self {
+    fn of_camera(order: Delivery) -> Self {
         Audio(Rig::new(&format("audio", "pcmu", 8000, ""), order))
     }
 
@@ -33,9 +33,7 @@ impl Audio {
     }
 
     fn lost(&self) -> u64 {
-        let lost = self.0.units.iter().map(|unit| u64::from(unit.lost)).sum();
-        assert_eq!(self.0.reception.counters().lost, lost);
-        lost
+        self.0.units.iter().map(|unit| u64::from(unit.lost)).sum()
     }
 
     fn restarts(&self) -> Vec<bool> {
@@ -135,7 +133,7 @@ fn another_sender_begins_anew_once_it_sends_twice() {
     assert_eq!(audio.restarts(), [false, false, true, false]);
     assert_eq!(audio.lost(), 0);
     // Over TCP nobody else sends.
-    let mut audio = Audio::new(Order::InOrder);
+    let mut audio = Audio::new(Delivery::InOrder);
     audio.number(10);
     audio.packet(50_000, 900_000_000, 8);
     assert_eq!(audio.restarts(), [false, true]);
@@ -143,7 +141,7 @@ fn another_sender_begins_anew_once_it_sends_twice() {
 
 #[test]
 fn a_new_ssrc_alone_is_no_new_sender() {
-    for order in [UDP, Order::InOrder] {
+    for order in [UDP, Delivery::InOrder] {
         let mut audio = Audio::new(order);
         for number in 10..200 {
             let ssrc = u32::from(number) * 77;
@@ -166,7 +164,7 @@ fn over_tcp_numbers_may_be_anything() {
         (|i| if i < 60 { i } else { i - 60 }, 0),
     ];
     for (n, (number, most_lost)) in cases.into_iter().enumerate() {
-        let mut audio = Audio::new(Order::InOrder);
+        let mut audio = Audio::new(Delivery::InOrder);
         for i in 0..500_u16 {
             let payload = [&i.to_be_bytes()[..], &[3; 20]].concat();
             let packet = rtp(false, number(i), u32::from(i) * 160, SSRC, &payload);
@@ -180,13 +178,13 @@ fn over_tcp_numbers_may_be_anything() {
 
 #[test]
 fn over_tcp_every_second_packet_may_be_lost_for_a_while() {
-    let mut audio = Audio::new(Order::InOrder);
+    let mut audio = Audio::new(Delivery::InOrder);
     for number in (0..100).step_by(2).chain(100..200).chain([210]) {
         audio.number(number);
     }
     assert_eq!(audio.lost(), 50 + 10);
     // Numbers that meant nothing and are right again are believed again.
-    let mut audio = Audio::new(Order::InOrder);
+    let mut audio = Audio::new(Delivery::InOrder);
     for i in 0..200_u16 {
         let number = if i < 100 { 7 } else { i };
         let payload = i.to_be_bytes();
@@ -201,7 +199,7 @@ fn over_tcp_every_second_packet_may_be_lost_for_a_while() {
 
 #[test]
 fn over_tcp_what_comes_twice_counts_once_and_gaps_are_the_senders() {
-    let mut audio = Audio::new(Order::InOrder);
+    let mut audio = Audio::new(Delivery::InOrder);
     for number in [1, 1, 2, 3, 3, 7, 7, 8] {
         audio.number(number);
     }
@@ -211,7 +209,7 @@ fn over_tcp_what_comes_twice_counts_once_and_gaps_are_the_senders() {
 
 #[test]
 fn packets_of_another_payload_type_are_left_out() {
-    let mut audio = Audio::of_camera(Order::InOrder);
+    let mut audio = Audio::of_camera(Delivery::InOrder);
     let other = |number: u16, kind: u8| {
         let mut packet = rtp(false, number, 5, SSRC, &number.to_be_bytes());
         packet[1] = kind;
@@ -225,12 +223,11 @@ fn packets_of_another_payload_type_are_left_out() {
     audio.0.receive(&other(4, 50));
     audio.number(4);
     assert_eq!(audio.numbers(), [1, 2, 3, 4]);
-    assert_eq!(audio.0.reception.counters().ignored, 1);
 }
 
 #[test]
 fn padding_takes_a_number_and_nothing_else() {
-    let mut audio = Audio::new(Order::InOrder);
+    let mut audio = Audio::new(Delivery::InOrder);
     audio.number(10);
     audio.0.receive(&rtp(true, 11, 0, SSRC, &[]));
     audio.number(13);

@@ -19,8 +19,8 @@ const SECOND: u64 = 1 << 32;
 #[test]
 fn sound_and_video_of_a_camera_share_its_clock() {
     for origin in [0x83aa_7e80 * SECOND, 5, u64::MAX - 3 * SECOND] {
-        let mut video = Rig::new(&format("video", "h264", 90_000, ""), Order::InOrder);
-        let mut audio = Rig::new(&format("audio", "pcmu", 8_000, ""), Order::InOrder);
+        let mut video = Rig::new(&format("video", "h264", 90_000, ""), Delivery::InOrder);
+        let mut audio = Rig::new(&format("audio", "pcmu", 8_000, ""), Delivery::InOrder);
         let mut capture = CaptureClock::default();
         let start = video.now;
         let mut worst = Duration::ZERO;
@@ -66,8 +66,8 @@ fn sound_and_video_of_a_camera_share_its_clock() {
 fn capture_times_hold_for_a_day() {
     for ppm in [-200, 200_i64] {
         let mut random = fastrand::Rng::with_seed(1);
-        let mut video = Rig::new(&format("video", "h264", 90_000, ""), Order::InOrder);
-        let mut audio = Rig::new(&format("audio", "pcmu", 8_000, ""), Order::InOrder);
+        let mut video = Rig::new(&format("video", "h264", 90_000, ""), Delivery::InOrder);
+        let mut audio = Rig::new(&format("audio", "pcmu", 8_000, ""), Delivery::InOrder);
         let mut capture = CaptureClock::default();
         let start = video.now;
         let mut unknown = 0;
@@ -112,7 +112,7 @@ fn capture_times_hold_for_a_day() {
 
 #[test]
 fn reports_before_the_first_packet_count_and_those_of_others_do_not() {
-    let mut rig = Rig::new(&format("audio", "pcmu", 8_000, ""), Order::InOrder);
+    let mut rig = Rig::new(&format("audio", "pcmu", 8_000, ""), Delivery::InOrder);
     rig.reception
         .rtcp(&sender_report(SSRC, 9 * SECOND, 1000), rig.now);
     rig.send(1000, true, &[1]);

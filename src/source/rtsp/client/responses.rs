@@ -289,7 +289,8 @@ impl Client {
                 }
             }
             Step::Play => {
-                let without_range = matches!(code, 457 | 400 | 501) && !request.headers.is_empty();
+                let final_word = matches!(code, 403 | 404 | 453 | 454 | 459 | 460 | 503);
+                let without_range = !final_word && !request.headers.is_empty();
                 if without_range {
                     return self.send(Request::new(Step::Play, "PLAY", &request.url));
                 }

@@ -1,0 +1,157 @@
+//! Keeps a camera connected: connects, delivers its media, and tries again when that ends.
+
+mod attempt;
+mod patience;
+mod read;
+mod set_up;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tokio::time::{Instant, sleep};
+
+use super::learned::other;
+use super::retry::{Backoff, Ended};
+use super::{CameraConfig, Demand, Sink, failure};
+use crate::config::Transport;
+use crate::error::{Error, Status};
+use crate::random;
+use crate::state::StreamId;
+use attempt::Attempt;
+
+/// Attempts that follow another without a pause, because something was learned in that. What is learned is bounded, too.
+const AT_ONCE: u32 = 4;
+
+/// Connects, delivers media to `sink`, and reconnects whenever the connection ends; with `demand`,
+/// only while the camera is wanted. Runs until dropped, on a tokio current-thread runtime inside a
+/// `LocalSet`. When it is dropped, the camera gets a TEARDOWN.
+///
+/// `name` is the stream's, for the log.
+pub async fn run(
+    stream: StreamId,
+    name: Arc<str>,
+    config: CameraConfig,
+    demand: Option<Rc<Demand>>,
+    sink: impl Sink,
+) {
+    Camera::new(stream, name, config).run(demand, sink).await;
+}
+
+/// What stays the same from one attempt to the next.
+pub(super) struct Camera {
+    /// For the log.
+    stream: StreamId,
+    name: Arc<str>,
+    config: CameraConfig,
+    /// The camera refused the password, and is left alone until then: it may lock the account.
+    refused: RefCell<Option<(Error, Instant)>>,
+}
+
+/// How an attempt ended.
+struct Outcome {
+    error: Error,
+    ended: Ended,
+    /// How media was to come.
+    transport: Transport,
+    /// Nothing came, and whether the camera refused to send it in this way.
+    unheard: Option<bool>,
+    /// Something was learned that makes the next attempt another.
+    learned: bool,
+}
+
+impl Camera {
+    pub(super) fn new(stream: StreamId, name: Arc<str>, config: CameraConfig) -> Self {
+        Camera {
+            stream,
+            name,
+            config,
+            refused: RefCell::default(),
+        }
+    }
+
+    pub(super) async fn run(self, demand: Option<Rc<Demand>>, mut sink: impl Sink) {
+        let Some(demand) = demand else {
+            return self.serve(&mut sink, || true).await;
+        };
+        loop {
+            demand.begins().await;
+            tokio::select! {
+                biased;
+                () = demand.ends() => {}
+                () = self.serve(&mut sink, || demand.is_wanted()) => {}
+            }
+            sink.idle();
+        }
+    }
+
+    /// Keeps the camera connected; returns if it is not `wanted` when a retry is due.
+    async fn serve(&self, sink: &mut impl Sink, wanted: impl Fn() -> bool) {
+        let timeouts = &self.config.timeouts;
+        let mut backoff = Backoff::new(timeouts.retry_min, timeouts.retry_max);
+        // Without a pause between them.
+        let (mut at_once, mut tried) = (0, Vec::new());
+        loop {
+            sink.connecting();
+            let random = random::number().unwrap_or_default();
+            let refused = self.refused.borrow().clone();
+            let still = refused.filter(|(_, until)| *until > Instant::now());
+            let (error, retry_in) = match still {
+                Some((error, until)) => (error, until - Instant::now()),
+                None => {
+                    let outcome = Attempt::new(self).run(sink).await;
+                    tried.push(outcome.transport);
+                    let again = match outcome.learned {
+                        true => at_once < AT_ONCE,
+                        false => {
+                            let next = self.next_transport(&outcome);
+                            next.is_some_and(|next| !tried.contains(&next))
+                        }
+                    };
+                    if again {
+                        at_once += 1;
+                        continue;
+                    }
+                    let retry_in = backoff.delay(outcome.ended, random);
+                    let error = self.error(&outcome);
+                    if outcome.ended == Ended::Refused {
+                        let until = Instant::now() + retry_in;
+                        *self.refused.borrow_mut() = Some((error.clone(), until));
+                    }
+                    (error, retry_in)
+                }
+            };
+            at_once = 0;
+            tried.clear();
+            sink.failed(&error, retry_in);
+            sleep(retry_in).await;
+            if !wanted() {
+                return;
+            }
+        }
+    }
+
+    /// With [`Transport::Auto`], how media is to come if it did not come in this way.
+    fn next_transport(&self, outcome: &Outcome) -> Option<Transport> {
+        if self.config.transport != Transport::Auto {
+            return None;
+        }
+        let next = other(outcome.transport, outcome.unheard?);
+        self.config.learned.update(|known| known.transport = next);
+        Some(next)
+    }
+
+    /// What to say of the last attempt before a pause.
+    fn error(&self, outcome: &Outcome) -> Error {
+        // It was tried because the camera refused everything else.
+        let last_resort = self.config.transport == Transport::Auto
+            && outcome.transport == Transport::Multicast
+            && outcome.unheard.is_some()
+            // A group that could not be joined is no fault of the camera.
+            && outcome.error.status() != Status::Io;
+        match last_resort {
+            true => failure::refuses_all_transports(&self.config.url),
+            false => outcome.error.clone(),
+        }
+    }
+}
