@@ -19,7 +19,7 @@ pub struct Pipe {
     /// Bytes of the first of them that have left.
     left: f64,
     arrived: VecDeque<Vec<u8>>,
-    /// The session waits for room.
+    /// It took nothing, and does so until half of it is free, as the kernel does.
     blocked: bool,
     /// Bytes that it took.
     pub taken: usize,
@@ -54,7 +54,7 @@ impl Pipe {
     ) -> Result<(), WouldBlock> {
         self.advance(now);
         let waiting: usize = self.waiting.iter().map(Vec::len).sum();
-        if waiting >= self.room {
+        if self.blocked || waiting >= self.room {
             self.blocked = true;
             return Err(WouldBlock);
         }
