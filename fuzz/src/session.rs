@@ -15,8 +15,8 @@ use rtsp_webrtc_gateway::internals::sdp::answer::{Allowed, LocalTransport, answe
 use rtsp_webrtc_gateway::internals::sdp::offer::Offer;
 use rtsp_webrtc_gateway::internals::session::dtls::Certificate;
 use rtsp_webrtc_gateway::internals::session::{
-    Io, LegConfig, Media, Path, PathMemory, Remote, SendBuffer, Session, Tracks, TransactionKey,
-    Transmit, TransportConfig, WallClock, WouldBlock,
+    ConnectionId, Io, LegConfig, Media, Path, PathMemory, Remote, SendBuffer, Session, Tracks,
+    TransactionKey, Transmit, TransportConfig, WallClock, WouldBlock,
 };
 use rtsp_webrtc_gateway::state::{SessionState, StreamId};
 use rtsp_webrtc_gateway::tuning::{EstimateLimits, SrtpPolicy};
@@ -81,7 +81,7 @@ impl Transmit for &mut Sent {
                 datagram.len()
             );
             self.bytes += datagram.len();
-            if !self.proven.contains(&path.remote) {
+            if !self.proven.contains(&path.remote) && matches!(path.remote, Remote::Udp(_)) {
                 let (received, sent) = self.exchanged.entry(path.remote).or_default();
                 *sent += datagram.len();
                 // A check of ours, which it takes to prove anything, may come in addition.
@@ -135,9 +135,15 @@ impl Tracks for Stream<'_> {
     }
 }
 
+/// The path from the address with this last byte; above 8 over TCP.
 pub fn path(last: u8) -> Path {
+    let address = SocketAddr::from(([198, 51, 100, last], 6000));
+    let remote = match last {
+        ..=8 => Remote::Udp(address),
+        _ => Remote::Tcp(address, ConnectionId(last.into())),
+    };
     Path {
-        remote: SocketAddr::from(([198, 51, 100, last], 6000)).into(),
+        remote,
         local: Some(IpAddr::from([192, 0, 2, 1])),
     }
 }

@@ -312,6 +312,7 @@ mod tests {
 
     use super::super::testing::{address, path};
     use super::*;
+    use crate::session::io::ConnectionId;
 
     const MS: Duration = Duration::from_millis(1);
     const SECOND: Duration = Duration::from_secs(1);
@@ -464,6 +465,66 @@ mod tests {
             paths
         };
         assert_eq!(due(&mut addresses, now + 10 * SECOND), [path(1), path(3)]);
+    }
+
+    /// A connection from there.
+    fn connection(from: u8, id: u64) -> Path {
+        Path {
+            remote: Remote::Tcp(address(from).address(), ConnectionId(id)),
+            local: None,
+        }
+    }
+
+    #[test]
+    fn a_connection_is_proven_and_gives_consent_all_the_same() {
+        let mut addresses = Addresses::new();
+        let start = Instant::now();
+        let path = connection(1, 1);
+        assert!(addresses.checked(start, path, 100, false), "for consent");
+        assert_eq!(addresses.proven(start), Some(path));
+        assert!(addresses.may_send(start, path.remote, 10_000));
+        addresses.check_sent(start, path.remote, 0);
+        assert_eq!(addresses.next_due(), Some(start + LEAST_INTERVAL));
+        assert!(!addresses.checked(start + SECOND, path, 100, false));
+        assert_eq!(addresses.consent_ends(), Some(start + CONSENT));
+        assert_eq!(addresses.proven(start + CONSENT), None);
+        addresses.answered(start + SECOND, path.remote, 0);
+        assert_eq!(addresses.consent_ends(), Some(start + SECOND + CONSENT));
+        // The same address over UDP is another one.
+        let udp = super::super::testing::path(1);
+        assert!(!addresses.received(udp.remote, 1));
+        addresses.checked(start, udp, 100, true);
+        assert_eq!(addresses.selected(), Some(path), "not proven");
+    }
+
+    #[test]
+    fn a_connection_that_ends_leaves_what_was_answered_last() {
+        let mut addresses = Addresses::new();
+        let start = Instant::now();
+        let (first, second) = (connection(1, 1), connection(1, 2));
+        addresses.checked(start, path(3), 100, true);
+        prove(&mut addresses, start, 3);
+        addresses.checked(start + SECOND, first, 100, true);
+        assert_eq!(addresses.selected(), Some(first), "nominated and proven");
+        let now = start + 2 * SECOND;
+        addresses.lost(now, second.remote);
+        assert_eq!(addresses.selected(), Some(first), "another one");
+        addresses.lost(now, first.remote);
+        assert_eq!(addresses.selected(), Some(path(3)));
+        assert_eq!(
+            addresses.take_due(now),
+            Some(path(3)),
+            "asked for consent at once"
+        );
+        // Where nothing else is proven, the next that comes is the one.
+        addresses.checked(now, first, 100, true);
+        let later = now + 2 * CONSENT;
+        addresses.answered(later, first.remote, 0);
+        addresses.lost(later, first.remote);
+        assert_eq!(addresses.selected(), None);
+        assert_eq!(addresses.consent_ends(), Some(later + CONSENT));
+        addresses.checked(later, second, 100, false);
+        assert_eq!(addresses.proven(later), Some(second));
     }
 
     #[test]
