@@ -68,6 +68,8 @@ test("without UDP Chromium plays over TCP, and nothing is lost", async (t) => {
   assert.equal(remote.candidateType, "host");
   assert.equal(video.packetsLost, 0);
   assert.equal(video.freezeCount, 0);
+  const path = page.locator("#figures div", { hasText: "Path" }).locator("dd");
+  assert.equal(await path.textContent(), "TCP");
   const [session] = await sessions();
   assert.equal(session.protocol, "tcp");
   assert.equal(session.state, "connected");

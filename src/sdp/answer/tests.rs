@@ -282,7 +282,7 @@ fn firefox_gets_constrained_baseline_and_is_told_who_sends_the_extension() {
             "127 apt=126"
         ]
     );
-    assert_eq!(values(video, "candidate").len(), 3);
+    assert_eq!(values(video, "candidate").len(), 5);
     assert!(values(audio, "candidate").is_empty());
     assert!(values(audio, "rtcp-rsize").is_empty());
 }
@@ -504,7 +504,7 @@ fn a_camera_with_sound_only_gets_a_silent_video_section() {
         panic!()
     };
     assert!(silent(video).1 && !silent(audio).1);
-    assert_eq!(values(video, "candidate").len(), 3);
+    assert_eq!(values(video, "candidate").len(), 5);
 
     let without_audio = &CHROMIUM[..CHROMIUM.find("m=audio").unwrap()];
     let error = sound_only(without_audio).unwrap_err();
