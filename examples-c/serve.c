@@ -116,8 +116,13 @@ int main(int argc, char **argv) {
     rtsp_webrtc_gateway_set_log_callback(RTSP_WEBRTC_GATEWAY_LOG_WARN, on_log, NULL, NULL);
     rtsp_webrtc_gateway_config config;
     rtsp_webrtc_gateway *gateway;
-    if (RTSP_WEBRTC_GATEWAY_INIT(&config) < 0 ||
-        rtsp_webrtc_gateway_create(&config, &gateway) < 0) {
+    if (RTSP_WEBRTC_GATEWAY_INIT(&config) < 0) {
+        say_error();
+        return 1;
+    }
+    /* For viewers whose network passes no UDP. */
+    config.flags = RTSP_WEBRTC_GATEWAY_CONFIG_ICE_TCP;
+    if (rtsp_webrtc_gateway_create(&config, &gateway) < 0) {
         say_error();
         return 1;
     }

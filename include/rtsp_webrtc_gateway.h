@@ -822,6 +822,16 @@ typedef struct rtsp_webrtc_gateway_viewer_limits {
 
 /* ----------------------------------------------------------------- gateway */
 
+/** Flags of rtsp_webrtc_gateway_config. */
+typedef enum rtsp_webrtc_gateway_config_flags {
+    /**
+     * Also listen on TCP, on the address and port of udp_bind, for viewers whose network passes no UDP
+     * (ICE-TCP, RFC 6544). The answers name that port, and browsers use it only where UDP does not
+     * work. create() fails with ERR_IO if the port is not free for TCP.
+     */
+    RTSP_WEBRTC_GATEWAY_CONFIG_ICE_TCP = 1,
+} rtsp_webrtc_gateway_config_flags;
+
 /**
  * Callbacks of a gateway. Each function may be NULL. The rules for callbacks are under "Callbacks"
  * at the top of this header.
@@ -919,6 +929,10 @@ typedef struct rtsp_webrtc_gateway_config {
     const char *const *allowed_origins;
     /** Number of elements in allowed_origins, at most 64. */
     size_t allowed_origins_len;
+    /** Bitwise OR of enum rtsp_webrtc_gateway_config_flags. */
+    uint32_t flags;
+    /** Must be 0. */
+    uint32_t reserved;
 } rtsp_webrtc_gateway_config;
 
 /**
@@ -936,7 +950,7 @@ int rtsp_webrtc_gateway_struct_init(void *object,
                                     uint32_t abi_version);
 
 /**
- * Creates a gateway: binds its UDP socket and starts its threads. No callback runs before the
+ * Creates a gateway: binds its UDP socket, and its TCP port if it has one, and starts its threads. No callback runs before the
  * function returns, so user_data may point to where *out_gateway is stored.
  *
  * Ownership: on success the caller owns *out_gateway, and frees it with
@@ -946,7 +960,7 @@ int rtsp_webrtc_gateway_struct_init(void *object,
  * does not run, and user_data remains owned by the caller.
  *
  * Blocking. Errors: ERR_INVALID_ARGUMENT if an option is not valid; ERR_NOT_FOUND if
- * config->tuning has an unknown key; ERR_IO if the socket cannot be bound or a thread cannot be
+ * config->tuning has an unknown key; ERR_IO if a socket cannot be bound or a thread cannot be
  * started.
  */
 RTSP_WEBRTC_GATEWAY_API
@@ -2437,7 +2451,7 @@ typedef struct rtsp_webrtc_gateway_session_info {
     int32_t reason;
     /**
      * What its connection carries in bits per second, IP and UDP headers included. 0: not measured,
-     * as without the knob congestion.
+     * as without the knob congestion, and over TCP as long as nothing has had to wait.
      */
     uint64_t bandwidth_bps;
     /**
@@ -2472,6 +2486,13 @@ typedef struct rtsp_webrtc_gateway_session_info {
      * that.
      */
     char held_back[384];
+    /**
+     * IANA number of the protocol by which media reaches remote_address: 17 (UDP) or 6 (TCP, see
+     * CONFIG_ICE_TCP). 0: ICE has not selected an address yet.
+     */
+    int32_t protocol;
+    /** 0. */
+    uint32_t reserved;
 } rtsp_webrtc_gateway_session_info;
 
 /**

@@ -817,6 +817,8 @@ struct QualityEvent {
 struct Config {
     /** Address of the UDP socket, for example "[::]:5000". None: all addresses, any free port. */
     std::optional<std::string> udp_bind;
+    /** Also listen on TCP, on the address and port of udp_bind, for viewers without UDP (ICE-TCP). */
+    bool ice_tcp = false;
     /** Addresses to advertise in addition to those of the network interfaces (1:1 NAT). */
     std::vector<std::string> public_addresses;
     /** Knobs to set to other values than their defaults. */
@@ -1161,6 +1163,8 @@ struct SessionInfo {
     std::uint64_t switches_sound_only;
     /** Why it gets less than the best, as a sentence for people; empty if it gets the best. */
     std::string held_back;
+    /** IANA number of what carries its media: 17 (UDP), 6 (TCP); 0 before ICE has selected an address. */
+    std::int32_t protocol;
 };
 
 /** What a viewer asks for: less than the best, for a small picture or a metered connection. */
@@ -1480,6 +1484,7 @@ public:
         auto user_data = std::make_unique<detail::HandlersPtr>(handlers);
         const rtsp_webrtc_gateway_callbacks callbacks = detail::c_callbacks(user_data.get());
         options.udp_bind = detail::c_text(config.udp_bind);
+        options.flags = config.ice_tcp ? RTSP_WEBRTC_GATEWAY_CONFIG_ICE_TCP : 0;
         options.public_addresses = addresses.data();
         options.public_addresses_len = addresses.size();
         options.bearer_tokens = tokens.data();
@@ -1851,6 +1856,7 @@ public:
         out.switches_keyframes = info.switches_keyframes;
         out.switches_sound_only = info.switches_sound_only;
         out.held_back = info.held_back;
+        out.protocol = info.protocol;
         return out;
     }
 

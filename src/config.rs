@@ -19,6 +19,9 @@ pub struct Config {
     /// Local address of the UDP socket that carries all sessions. Port 0 lets the operating system
     /// choose. `None`: all IPv6 and IPv4 addresses, any port.
     pub udp_bind: Option<SocketAddr>,
+    /// Also listen on TCP, on the address and port of `udp_bind`, for viewers whose network passes no UDP (ICE-TCP,
+    /// RFC 6544). They find the port in the answer, and use it only where UDP does not work.
+    pub ice_tcp: bool,
     /// Addresses to advertise in addition to those of the interfaces: the public ones of a 1:1 NAT.
     pub public_addresses: Vec<IpAddr>,
     /// STUN and TURN servers for viewers, sent in `Link` headers (RFC 9725 section 4.6). The gateway itself

@@ -50,9 +50,15 @@ pub mod sdp {
 /// One viewer.
 pub mod session {
     pub use crate::session::{
-        Io, LegConfig, Media, Path, PathMemory, SendBuffer, Session, SessionEvent, TrackId, Tracks,
-        TransactionKey, Transmit, TransportConfig, WallClock, WouldBlock,
+        ConnectionId, Io, LegConfig, Media, Path, PathMemory, Remote, SendBuffer, Session,
+        SessionEvent, TrackId, Tracks, TransactionKey, Transmit, TransportConfig, WallClock,
+        WouldBlock,
     };
+
+    /// Datagrams on a TCP connection.
+    pub mod framing {
+        pub use crate::session::framing::{Deframer, Frames, MAX_FRAME, MAX_RUN, first};
+    }
 
     /// The gateway's certificate.
     pub mod dtls {

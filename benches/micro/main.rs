@@ -211,6 +211,7 @@ fn sdp(c: &mut Criterion) {
                     ice: &ice,
                     fingerprint: certificate.fingerprint(),
                     candidates: &[address],
+                    tcp_port: None,
                 };
                 answer::answer(&offer, &negotiated, &transport)
             },

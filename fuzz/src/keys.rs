@@ -16,7 +16,7 @@ use crate::session::{PWD, World, path};
 
 /// The port of viewers is part of their credentials.
 pub fn viewer_address() -> SocketAddr {
-    path(1).remote
+    path(1).remote.address()
 }
 
 /// The offer of a viewer, made once for each kind.

@@ -20,6 +20,7 @@ pub mod seeded;
 mod camera;
 mod description;
 mod dtls;
+mod framing;
 mod headers;
 mod http;
 mod keys;
@@ -114,6 +115,7 @@ pub const TARGETS: &[Target] = &[
     target("sound", sound::sound, MEDIA, 1_500),
     target("push", push::push, MEDIA, 20_000),
     target("stun", stun::stun, SESSION, 10_000),
+    target("tcp_framing", framing::tcp_framing, TEXT, 200_000),
     target("dtls", dtls::dtls, HANDSHAKE, 500),
     target("rtcp", rtcp::rtcp, SESSION, 10_000),
 ];

@@ -15,8 +15,8 @@ use rtsp_webrtc_gateway::internals::sdp::answer::{Allowed, LocalTransport, answe
 use rtsp_webrtc_gateway::internals::sdp::offer::Offer;
 use rtsp_webrtc_gateway::internals::session::dtls::Certificate;
 use rtsp_webrtc_gateway::internals::session::{
-    Io, LegConfig, Media, Path, PathMemory, SendBuffer, Session, Tracks, TransactionKey, Transmit,
-    TransportConfig, WallClock, WouldBlock,
+    ConnectionId, Io, LegConfig, Media, Path, PathMemory, Remote, SendBuffer, Session, Tracks,
+    TransactionKey, Transmit, TransportConfig, WallClock, WouldBlock,
 };
 use rtsp_webrtc_gateway::state::{SessionState, StreamId};
 use rtsp_webrtc_gateway::tuning::{EstimateLimits, SrtpPolicy};
@@ -54,14 +54,14 @@ pub struct World {
 /// Datagrams that left, and where to.
 #[derive(Default)]
 pub struct Sent {
-    pub datagrams: Vec<(SocketAddr, Vec<u8>)>,
+    pub datagrams: Vec<(Remote, Vec<u8>)>,
     pub bytes: usize,
     /// Addresses that an authentic check came from.
-    pub known: HashSet<SocketAddr>,
+    pub known: HashSet<Remote>,
     /// Addresses that a check of the session was answered from.
-    pub proven: HashSet<SocketAddr>,
+    pub proven: HashSet<Remote>,
     /// Bytes from and to those that were not, or not yet.
-    exchanged: HashMap<SocketAddr, (usize, usize)>,
+    exchanged: HashMap<Remote, (usize, usize)>,
     /// What SRTP packets of each index were.
     sealed: HashMap<(u32, u16), u64>,
 }
@@ -81,7 +81,7 @@ impl Transmit for &mut Sent {
                 datagram.len()
             );
             self.bytes += datagram.len();
-            if !self.proven.contains(&path.remote) {
+            if !self.proven.contains(&path.remote) && matches!(path.remote, Remote::Udp(_)) {
                 let (received, sent) = self.exchanged.entry(path.remote).or_default();
                 *sent += datagram.len();
                 // A check of ours, which it takes to prove anything, may come in addition.
@@ -135,9 +135,15 @@ impl Tracks for Stream<'_> {
     }
 }
 
+/// The path from the address with this last byte; above 8 over TCP.
 pub fn path(last: u8) -> Path {
+    let address = SocketAddr::from(([198, 51, 100, last], 6000));
+    let remote = match last {
+        ..=8 => Remote::Udp(address),
+        _ => Remote::Tcp(address, ConnectionId(last.into())),
+    };
     Path {
-        remote: SocketAddr::from(([198, 51, 100, last], 6000)),
+        remote,
         local: Some(IpAddr::from([192, 0, 2, 1])),
     }
 }
@@ -180,6 +186,7 @@ impl World {
                 ice: &local_ice,
                 fingerprint: certificate().fingerprint(),
                 candidates: &[SocketAddr::from(([192, 0, 2, 1], 5000))],
+                tcp_port: None,
             },
         );
         let transport = TransportConfig {
@@ -258,7 +265,7 @@ impl World {
 
     /// The viewer answers the checks of the session that it got last, at all its addresses.
     pub fn prove(&mut self) {
-        let checks: Vec<(SocketAddr, Vec<u8>)> = self
+        let checks: Vec<(Remote, Vec<u8>)> = self
             .sent
             .datagrams
             .iter()
@@ -268,11 +275,11 @@ impl World {
             .cloned()
             .collect();
         for (address, check) in checks {
-            let Some(answer) = answer_check(&check, VIEWER_PWD, path(0).remote) else {
+            let Some(answer) = answer_check(&check, VIEWER_PWD, path(0).remote.address()) else {
                 continue;
             };
             self.sent.proven.insert(address);
-            let IpAddr::V4(ip) = address.ip() else {
+            let IpAddr::V4(ip) = address.address().ip() else {
                 continue;
             };
             self.arrives(ip.octets()[3], &answer);

@@ -64,6 +64,8 @@ enum Move<'a> {
     /// Answers what the session sent last as a viewer does.
     Prove,
     Restart(u8),
+    /// The connection from there ends.
+    Lost(u8),
     Frame(bool, u16),
     Wait(u16),
 }
@@ -118,6 +120,10 @@ pub fn stun(data: &[u8]) {
                     ice("viewer-password-after-restart"),
                 );
                 world.session.restart_ice(local, remote);
+            }
+            Move::Lost(from) => {
+                let remote = crate::session::path(1 + from % 12).remote;
+                world.with(|session, io| session.handle_lost(remote, io));
             }
             Move::Frame(keyframe, len) => {
                 world.frame(keyframe, usize::from(len) % 8000);

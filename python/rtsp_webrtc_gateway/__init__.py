@@ -197,6 +197,10 @@ class Transport(enum.IntEnum):
     HTTP = 4
 
 
+class ConfigFlags(enum.IntFlag):
+    ICE_TCP = 1
+
+
 class PullFlags(enum.IntFlag):
     NO_AUDIO = 1
     ON_DEMAND = 2
@@ -445,6 +449,8 @@ class _config(Structure):
         ("ice_servers_len", c_size_t),
         ("allowed_origins", POINTER(c_char_p)),
         ("allowed_origins_len", c_size_t),
+        ("flags", c_uint32),
+        ("reserved", c_uint32),
     ]
 
 
@@ -641,6 +647,8 @@ class _session_info(Structure):
         ("switches_keyframes", c_uint64),
         ("switches_sound_only", c_uint64),
         ("held_back", c_char * 384),
+        ("protocol", c_int32),
+        ("reserved", c_uint32),
     ]
 
 
@@ -959,6 +967,8 @@ class SessionInfo:
     switches_sound_only: int
     #: Why it gets less than the best, as a sentence; "" if it gets the best.
     held_back: str
+    #: IANA number of what carries its media: 17 (UDP), 6 (TCP); 0 before ICE has selected an address.
+    protocol: int
 
 
 @dataclass(frozen=True)
@@ -1276,6 +1286,7 @@ class Gateway:
         self,
         *,
         udp_bind: str | None = None,
+        flags: ConfigFlags = ConfigFlags(0),
         public_addresses: Iterable[str] = (),
         tuning: Mapping[TuningKey, int] | None = None,
         on_stream_state: OnStreamState | None = None,
@@ -1315,6 +1326,7 @@ class Gateway:
         config = _config()
         check("struct_init", byref(config), sizeof(config), ABI_VERSION)
         config.udp_bind = _text(udp_bind)
+        config.flags = flags
         config.public_addresses = (c_char_p * len(addresses))(*addresses)
         config.public_addresses_len = len(addresses)
         config.bearer_tokens = (c_char_p * len(tokens))(*tokens)

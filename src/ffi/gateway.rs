@@ -88,6 +88,16 @@ sized_struct!(
     "rtsp_webrtc_gateway_callbacks"
 );
 
+/// Flags of rtsp_webrtc_gateway_config.
+#[repr(C)]
+#[allow(dead_code, reason = "the header's names of flags")]
+pub enum rtsp_webrtc_gateway_config_flags {
+    /// Also listen on TCP, on the address and port of udp_bind, for viewers whose network passes no UDP
+    /// (ICE-TCP, RFC 6544). The answers name that port, and browsers use it only where UDP does not
+    /// work. create() fails with ERR_IO if the port is not free for TCP.
+    RTSP_WEBRTC_GATEWAY_CONFIG_ICE_TCP = 1,
+}
+
 /// Options of a gateway. rtsp_webrtc_gateway_create() copies them.
 #[repr(C)]
 pub struct rtsp_webrtc_gateway_config {
@@ -127,6 +137,10 @@ pub struct rtsp_webrtc_gateway_config {
     pub allowed_origins: *const *const c_char,
     /// Number of elements in allowed_origins, at most 64.
     pub allowed_origins_len: usize,
+    /// Bitwise OR of enum rtsp_webrtc_gateway_config_flags.
+    pub flags: u32,
+    /// Must be 0.
+    pub reserved: u32,
 }
 sized_struct!(rtsp_webrtc_gateway_config, "rtsp_webrtc_gateway_config");
 
@@ -155,7 +169,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_struct_init(
     })
 }
 
-/// Creates a gateway: binds its UDP socket and starts its threads. No callback runs before the
+/// Creates a gateway: binds its UDP socket, and its TCP port if it has one, and starts its threads. No callback runs before the
 /// function returns, so user_data may point to where *out_gateway is stored.
 ///
 /// Ownership: on success the caller owns *out_gateway, and frees it with
@@ -165,7 +179,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_struct_init(
 /// does not run, and user_data remains owned by the caller.
 ///
 /// Blocking. Errors: ERR_INVALID_ARGUMENT if an option is not valid; ERR_NOT_FOUND if
-/// config->tuning has an unknown key; ERR_IO if the socket cannot be bound or a thread cannot be
+/// config->tuning has an unknown key; ERR_IO if a socket cannot be bound or a thread cannot be
 /// started.
 #[must_use]
 #[unsafe(no_mangle)]
@@ -259,7 +273,18 @@ fn abi_mismatch(abi_version: u32) -> Error {
 /// # Safety
 /// The pointers of `config` are NULL, or live and as long as their lengths say.
 unsafe fn options(config: &rtsp_webrtc_gateway_config) -> Result<Config> {
-    let mut options = Config::default();
+    let ice_tcp = rtsp_webrtc_gateway_config_flags::RTSP_WEBRTC_GATEWAY_CONFIG_ICE_TCP as u32;
+    unset(config.reserved)?;
+    if config.flags & !ice_tcp != 0 {
+        return Err(invalid(format!(
+            "flags {:#x} has bits that are not flags of a gateway",
+            config.flags
+        )));
+    }
+    let mut options = Config {
+        ice_tcp: config.flags & ice_tcp != 0,
+        ..Config::default()
+    };
     // SAFETY: this function's contract.
     if let Some(address) = unsafe { optional_str(config.udp_bind, "udp_bind") }? {
         options.udp_bind = Some(parse(address, "udp_bind", "192.0.2.1:5000 or [::]:5000")?);

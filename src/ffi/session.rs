@@ -79,7 +79,7 @@ pub struct rtsp_webrtc_gateway_session_info {
     /// Why not more, enum rtsp_webrtc_gateway_quality_reason.
     pub reason: i32,
     /// What its connection carries in bits per second, IP and UDP headers included. 0: not measured,
-    /// as without the knob congestion.
+    /// as without the knob congestion, and over TCP as long as nothing has had to wait.
     pub bandwidth_bps: u64,
     /// What the best variant that it may be shown needs in bits per second, with sound and headers.
     /// 0: not known.
@@ -105,6 +105,11 @@ pub struct rtsp_webrtc_gateway_session_info {
     /// Why it gets less than the best variant with all frames, as a sentence for people. "": it gets
     /// that.
     pub held_back: [c_char; 384],
+    /// IANA number of the protocol by which media reaches remote_address: 17 (UDP) or 6 (TCP, see
+    /// CONFIG_ICE_TCP). 0: ICE has not selected an address yet.
+    pub protocol: i32,
+    /// 0.
+    pub reserved: u32,
 }
 sized_struct!(
     rtsp_webrtc_gateway_session_info,
@@ -161,6 +166,8 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_get_session_info(
             switches_keyframes: now.switches.keyframes,
             switches_sound_only: now.switches.sound_only,
             held_back: [0; 384],
+            protocol: now.protocol.map_or(0, |protocol| protocol.iana().into()),
+            reserved: 0,
         };
         if let Some(remote) = now.remote {
             fill(&mut info.remote_address, &remote.to_string());

@@ -17,7 +17,7 @@ use crate::tuning::{Key, Tuning};
 use crate::whep::http::Origins;
 use crate::worker::pending_offers::PendingOffers;
 use crate::worker::registry::Registry;
-use crate::worker::{Command, ReceiverStats, Worker};
+use crate::worker::{CallerStats, Command, ReceiverStats, Worker};
 
 /// How long a worker may take to reply. Only one that is stuck takes longer.
 pub(super) const REPLY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -41,6 +41,7 @@ pub(super) struct Shared {
     pub(super) socket: Arc<Socket>,
     pub(super) interfaces: Arc<Interfaces>,
     pub(super) received: Arc<ReceiverStats>,
+    pub(super) callers: Arc<CallerStats>,
     pub(super) notices: Notices,
     pub(super) authority: Authority,
     pub(super) origins: Origins,
@@ -91,6 +92,8 @@ impl Handle {
             workers,
             datagrams_unknown: self.shared.received.unknown.load(Ordering::Relaxed),
             datagrams_overrun: self.shared.received.overrun.load(Ordering::Relaxed),
+            connections_accepted: self.shared.callers.accepted.load(Ordering::Relaxed),
+            connections_strange: self.shared.callers.strangers.load(Ordering::Relaxed),
             sessions_displaced: self.shared.registry.displaced(),
             send_errors: self.shared.socket.errors(),
             events_dropped: self.shared.notices.dropped(),

@@ -12,6 +12,7 @@ mod sinks;
 mod streams;
 mod whep;
 
+use std::net::TcpListener;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -31,7 +32,7 @@ pub(crate) use self::streams::is_name;
 use crate::config::Config;
 use crate::error::{Error, Result, Status, shutting_down};
 use crate::events::{Notifier, role};
-use crate::net::{Interfaces, Socket};
+use crate::net::{Interfaces, Socket, tcp};
 use crate::session::dtls::Certificate;
 use crate::session::{PathMemory, WallClock};
 use crate::tuning::Tuning;
@@ -39,15 +40,18 @@ use crate::whep::http::Origins;
 use crate::whep::ice_server;
 use crate::worker::registry::Registry;
 use crate::worker::{
-    Command, Peers, Reading, ReceiverStats, Routes, Worker, WorkerContext, command_queue, inbox,
+    CallerStats, Command, Peers, Reading, ReceiverStats, Routes, Worker, WorkerContext,
+    command_queue, inbox,
 };
 
 /// Maximum number of worker threads with `worker_threads = 0`.
 const MAX_DEFAULT_WORKERS: usize = 8;
+/// Ports that are tried where any will do, until one is free for UDP and TCP.
+const PORT_ATTEMPTS: u32 = 16;
 /// How long dropping a gateway waits for its threads.
 const DROP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A gateway: owns the threads and the socket. Dropping it shuts it down.
+/// A gateway: owns the threads and the sockets. Dropping it shuts it down.
 ///
 /// It dereferences to its [`Handle`], which has all other functions.
 pub struct Gateway {
@@ -73,15 +77,16 @@ struct Threads {
 }
 
 impl Gateway {
-    /// Binds the socket and starts the threads.
+    /// Binds the sockets and starts the threads.
     ///
-    /// Fails with `Io` if the operating system refuses the socket or a thread, with `InvalidArgument` if
+    /// Fails with `Io` if the operating system refuses a socket or a thread, with `InvalidArgument` if
     /// an option or a knob is out of range, and with `WouldDeadlock` inside a callback.
     pub fn new(config: Config) -> Result<Gateway> {
         role::check_may_block("create")?;
         let tuning = Arc::new(Tuning::new(&config.tuning)?);
         let ice_links: Arc<[_]> = ice_server::links(&config.ice_servers)?.into();
-        let socket = Arc::new(Socket::bind(config.udp_bind, &tuning)?);
+        let (socket, listener) = bind(&config, &tuning)?;
+        let socket = Arc::new(socket);
         let certificate = Arc::new(Certificate::generate()?);
         let host_authorizes = config.events.as_ref().is_some_and(|e| e.authorizes());
         let notifier = Notifier::start(config.events)?;
@@ -103,6 +108,9 @@ impl Gateway {
         let peers = Peers::new(&senders);
         drop(senders);
         let received = Arc::new(ReceiverStats::default());
+        let callers = Arc::new(CallerStats::default());
+        let tcp_port = listener.as_ref().map(|_| socket.local().port());
+        let mut listener = listener;
         let workers = queues
             .into_iter()
             .zip(commands)
@@ -111,11 +119,14 @@ impl Gateway {
                 let reading = (index == 0).then(|| Reading {
                     inboxes: inboxes.clone(),
                     stats: Arc::clone(&received),
+                    listener: listener.take(),
                 });
                 let context = WorkerContext {
                     index,
                     peers: peers.clone(),
                     socket: Arc::clone(&socket),
+                    tcp_port,
+                    callers: Arc::clone(&callers),
                     routes: Arc::clone(&routes),
                     paths: Arc::clone(&paths),
                     tuning: Arc::clone(&tuning),
@@ -139,6 +150,7 @@ impl Gateway {
             socket,
             interfaces,
             received,
+            callers,
             notices: notifier.notices(),
             authority,
             origins,
@@ -220,6 +232,25 @@ impl Drop for Gateway {
         };
         if let Err(error) = self.shutdown(timeout) {
             log::error!("gateway not shut down cleanly: {error}");
+        }
+    }
+}
+
+/// Binds the UDP socket, and listens on the same port of TCP if that is asked for.
+fn bind(config: &Config, tuning: &Tuning) -> Result<(Socket, Option<TcpListener>)> {
+    let any_port = config.udp_bind.is_none_or(|address| address.port() == 0);
+    let mut attempts = if any_port { PORT_ATTEMPTS } else { 1 };
+    loop {
+        attempts -= 1;
+        let socket = Socket::bind(config.udp_bind, tuning)?;
+        if !config.ice_tcp {
+            return Ok((socket, None));
+        }
+        match tcp::listen(socket.local()) {
+            Ok(listener) => return Ok((socket, Some(listener))),
+            Err(error) if attempts == 0 => return Err(error),
+            // Somebody else has that port.
+            Err(_) => {}
         }
     }
 }

@@ -12,14 +12,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle as Runtime;
 use tokio_rustls::TlsAcceptor;
 
-use super::connections::{self, Connection, Connections};
 use super::names::Names;
 use super::routes::Site;
 use super::tls;
 use crate::config::HttpOptions;
 use crate::error::{Error, Result, Status};
 use crate::gateway::Handle;
-use crate::limit::Complaint;
+use crate::limit::{Complaint, Connection, Connections};
 
 /// Time for the head of a request, including the TLS handshake. It also ends idle connections.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(20);
@@ -29,6 +28,10 @@ const MAX_HEAD: usize = 16 * 1024;
 const MAX_FIELDS: usize = 64;
 /// Pause when the system has no more sockets.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+
+/// The response to a connection above the limit.
+const NO_ROOM: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n\
+    Content-Length: 0\r\nConnection: close\r\n\r\n";
 
 /// Binds a listener and serves it on `runtime` until that ends. Returns its address.
 pub fn listen(gateway: Handle, options: HttpOptions, runtime: &Runtime) -> Result<SocketAddr> {
@@ -111,7 +114,7 @@ async fn accept(
             }
             // Does not wait for a client that does not read.
             None if tls.is_none() => {
-                let _ = stream.try_write(connections::NO_ROOM);
+                let _ = stream.try_write(NO_ROOM);
             }
             None => {}
         }

@@ -8,11 +8,10 @@
 //! | `/api/gateway`, `/api/streams`, `/api/sessions` | figures in JSON |
 //! | `/metrics` | figures for Prometheus |
 //!
-//! All input is bounded: the number of connections ([`connections`]), the head of a request (16 KiB),
+//! All input is bounded: the number of connections ([`Connections`](crate::limit::Connections)), the head of a request (16 KiB),
 //! its body (128 KiB), and the time that each may take.
 
 #[cfg(feature = "http")]
-mod connections;
 #[cfg(feature = "http")]
 #[allow(missing_docs)] // nobody but tests reaches it from outside
 pub(crate) mod listener;

@@ -10,7 +10,6 @@ use hyper::header::{HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Request, Response, StatusCode};
 
-use super::connections::Connection;
 use super::monitor::{Cached, Snapshot};
 use super::names::Names;
 use super::pages::{self, Page};
@@ -18,6 +17,7 @@ use crate::error::Result;
 use crate::events::Operation;
 use crate::gateway::authority::Claim;
 use crate::gateway::{Handle, is_name};
+use crate::limit::Connection;
 use crate::sdp::offer::MAX_OFFER;
 use crate::whep::http::{Call, Step, bearer, is_target, problem, read, too_large};
 use crate::whep::{HttpRequest, HttpResponse};

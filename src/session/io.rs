@@ -1,10 +1,12 @@
 //! What a session asks of the worker that it lives on: time, media, scratch space, the network.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
+use super::framing;
 use crate::media::{MediaKind, StreamRate, Track};
-use crate::state::StreamId;
+use crate::state::{Protocol, StreamId};
 
 /// The buffer that packets are sealed into, one per worker: as much as one UDP GSO call takes.
 pub type SendBuffer = [u8; 65_000];
@@ -77,30 +79,78 @@ impl<'a> Media<'a> {
 /// The two ends of a path between a viewer and us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Path {
-    /// The viewer's address.
-    pub remote: SocketAddr,
+    /// The viewer's end.
+    pub remote: Remote,
     /// The address of ours that the viewer sends to, if the system reports it. On a host with
     /// several addresses, answers must come from that one.
     pub local: Option<IpAddr>,
+}
+
+/// The viewer's end of a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Remote {
+    /// Datagrams come from this address. It may be forged.
+    Udp(SocketAddr),
+    /// Datagrams come over this TCP connection (RFC 6544), from this address.
+    Tcp(SocketAddr, ConnectionId),
+}
+
+/// The number of a TCP connection. Never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ConnectionId(pub u64);
+
+impl Remote {
+    /// The viewer's address.
+    pub fn address(self) -> SocketAddr {
+        match self {
+            Remote::Udp(address) | Remote::Tcp(address, _) => address,
+        }
+    }
+
+    /// What carries the datagrams.
+    pub fn protocol(self) -> Protocol {
+        match self {
+            Remote::Udp(_) => Protocol::Udp,
+            Remote::Tcp(..) => Protocol::Tcp,
+        }
+    }
+}
+
+impl From<SocketAddr> for Remote {
+    fn from(address: SocketAddr) -> Remote {
+        Remote::Udp(address)
+    }
+}
+
+impl fmt::Display for Remote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Remote::Udp(address) => address.fmt(f),
+            Remote::Tcp(address, _) => write!(f, "{address} over TCP"),
+        }
+    }
 }
 
 /// The network takes no more at the moment. The media may be offered again later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WouldBlock;
 
-/// Where datagrams go: the worker's socket, or a simulated network in tests.
+/// Where datagrams go: the worker's socket, connections, or a simulated network in tests.
 pub trait Transmit {
     /// Sends `contents`, cut into datagrams of `segment` bytes. The last one may be shorter.
     ///
     /// Fails only if none of them left: what leaves later under the same packet indices may differ.
     fn transmit(&mut self, path: Path, contents: &[u8], segment: usize) -> Result<(), WouldBlock>;
 
-    /// Maximum number of datagrams that one call takes.
+    /// Maximum number of datagrams that one call takes over UDP; over TCP it takes [`TCP_RUN`].
     fn max_segments(&self) -> usize;
+
+    /// Sends one datagram that is no media, and not worth a second attempt: the peer asks again, or the next
+    /// report says the same. A connection that takes no more media keeps a few of these.
+    fn control(&mut self, path: Path, datagram: &[u8]) {
+        let _ = self.transmit(path, datagram, datagram.len());
+    }
 }
 
-/// Sends one datagram that is not worth a second attempt: the peer asks again, or the next report
-/// says the same.
-pub(super) fn send_datagram(transmit: &mut impl Transmit, path: Path, datagram: &[u8]) {
-    let _ = transmit.transmit(path, datagram, datagram.len());
-}
+/// Maximum number of datagrams that one call of [`Transmit::transmit`] takes over TCP.
+pub const TCP_RUN: usize = framing::MAX_RUN;

@@ -66,6 +66,7 @@
 pub mod dtls;
 pub mod estimate;
 mod feedback;
+pub mod framing;
 pub mod ice;
 mod io;
 mod ladder;
@@ -80,7 +81,9 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 pub use ice::TransactionKey;
-pub use io::{Io, Media, Path, SendBuffer, TrackId, Tracks, Transmit, WouldBlock};
+pub use io::{
+    ConnectionId, Io, Media, Path, Remote, SendBuffer, TrackId, Tracks, Transmit, WouldBlock,
+};
 pub use leg::LegConfig;
 pub use transport::{PathMemory, TransportConfig};
 pub use wall_clock::WallClock;
@@ -88,7 +91,7 @@ pub use wall_clock::WallClock;
 use crate::error::Error;
 use crate::media::{Codec, MediaKind};
 use crate::sdp::IceCredentials;
-use crate::state::{SessionState, SrtpProfile, StreamId, Switches, ViewerLimits};
+use crate::state::{Protocol, SessionState, SrtpProfile, StreamId, Switches, ViewerLimits};
 use feedback::Allowance;
 use leg::Leg;
 use quality::Showing;
@@ -215,6 +218,21 @@ impl Session {
         io: &mut Io<'_, T>,
     ) {
         let received = self.transport.handle_datagram(path, datagram, io);
+        self.handle_received(received, io);
+    }
+
+    /// The connection that media goes over takes more again.
+    pub fn handle_room<T: Transmit>(&mut self, io: &mut Io<'_, T>) {
+        // What comes first takes the room, and sound is little.
+        for kind in [MediaKind::Audio, MediaKind::Video] {
+            self.pump(|leg| leg.kind() == kind && leg.due().is_some(), io);
+        }
+    }
+
+    /// A TCP connection has ended. Media goes another way if the viewer has one, and waits for the viewer to connect
+    /// again if not.
+    pub fn handle_lost<T: Transmit>(&mut self, remote: Remote, io: &mut Io<'_, T>) {
+        let received = self.transport.lost(remote, io.now);
         self.handle_received(received, io);
     }
 
@@ -350,6 +368,7 @@ impl Session {
             pumped |= media.is_some();
         }
         if pumped && self.legs.iter().all(|leg| leg.due().is_none()) {
+            egress.caught_up();
             pad(&mut self.legs, tracks, &mut egress);
         }
         egress.finish();
@@ -414,12 +433,17 @@ impl Session {
 
     /// Where media goes; `None` before the first ICE check.
     pub fn remote(&self) -> Option<SocketAddr> {
-        self.transport.remote()
+        self.transport.remote().map(Remote::address)
+    }
+
+    /// What carries it there.
+    pub fn protocol(&self) -> Option<Protocol> {
+        self.transport.remote().map(Remote::protocol)
     }
 
     /// The viewer's addresses, where its datagrams may come from, and when a check of ours was last answered
     /// from there: those of which that is true are the viewer's for certain.
-    pub fn addresses(&self) -> impl Iterator<Item = (SocketAddr, Option<Instant>)> + '_ {
+    pub fn addresses(&self) -> impl Iterator<Item = (Remote, Option<Instant>)> + '_ {
         self.transport.ice().addresses()
     }
 

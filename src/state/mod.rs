@@ -186,6 +186,8 @@ pub struct SessionInfo {
     pub srtp_profile: Option<SrtpProfile>,
     /// Destination of the media; `None` before ICE has nominated.
     pub remote: Option<SocketAddr>,
+    /// What carries it there; `None` before.
+    pub protocol: Option<Protocol>,
     /// SRTP bytes sent on all tracks, including retransmissions.
     pub bytes_sent: u64,
     /// SRTP packets sent on all tracks, including retransmissions.
@@ -224,6 +226,33 @@ pub struct SessionInfo {
     pub loss_ppm: u32,
     /// Time since the session was created.
     pub age: Duration,
+}
+
+/// What carries a session's datagrams.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// UDP.
+    Udp,
+    /// TCP (RFC 6544): packets are late, not lost.
+    Tcp,
+}
+
+impl Protocol {
+    /// The IANA number.
+    pub const fn iana(self) -> u8 {
+        match self {
+            Protocol::Udp => 17,
+            Protocol::Tcp => 6,
+        }
+    }
+
+    /// In lower case, as in the JSON document.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Protocol::Udp => "udp",
+            Protocol::Tcp => "tcp",
+        }
+    }
 }
 
 /// A DTLS-SRTP protection profile.

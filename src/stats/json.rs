@@ -11,8 +11,9 @@ use serde::Serialize;
 
 use crate::error::{Error, Result, Status};
 use crate::media::Codec;
-use crate::state::SrtpProfile;
-use crate::state::{SessionId, SessionInfo, SinkId, SinkInfo, StreamId, Switches, Warning};
+use crate::state::{
+    Protocol, SessionId, SessionInfo, SinkId, SinkInfo, SrtpProfile, StreamId, Switches, Warning,
+};
 use crate::stats::{GatewaySnapshot, MediaCosts, StreamSnapshot, WorkerSnapshot};
 use crate::tuning::{Applies, KNOBS, Knob, Tuning};
 
@@ -41,6 +42,8 @@ pub fn document(gateway: &GatewaySnapshot<'_>) -> Result<String> {
         counters: Counters {
             datagrams_unknown: gateway.datagrams_unknown,
             datagrams_overrun: gateway.datagrams_overrun,
+            connections_accepted: gateway.connections_accepted,
+            connections_strange: gateway.connections_strange,
             sessions_displaced: gateway.sessions_displaced,
             send_errors: gateway.send_errors,
             events_dropped: gateway.events_dropped,
@@ -170,6 +173,8 @@ impl From<&MediaCosts> for MediaCost {
 struct Counters {
     datagrams_unknown: u64,
     datagrams_overrun: u64,
+    connections_accepted: u64,
+    connections_strange: u64,
     sessions_displaced: u64,
     send_errors: u64,
     events_dropped: u64,
@@ -388,6 +393,7 @@ struct Session<'a> {
     state: &'static str,
     srtp_profile: Option<&'static str>,
     remote: Option<SocketAddr>,
+    protocol: Option<&'static str>,
     peer: Option<&'a str>,
     label: Option<&'a str>,
     bytes_sent: u64,
@@ -424,6 +430,7 @@ impl<'a> Session<'a> {
             state: info.state.name(),
             srtp_profile: info.srtp_profile.map(SrtpProfile::name),
             remote: info.remote,
+            protocol: info.protocol.map(Protocol::name),
             peer: info.viewer.peer.as_deref(),
             label: info.viewer.label.as_deref(),
             bytes_sent: info.bytes_sent,

@@ -24,6 +24,10 @@ pub struct GatewaySnapshot<'a> {
     pub datagrams_unknown: u64,
     /// Datagrams dropped because a worker was too busy.
     pub datagrams_overrun: u64,
+    /// TCP connections to the port for media.
+    pub connections_accepted: u64,
+    /// Those that ended before an authentic check had come.
+    pub connections_strange: u64,
     /// Sessions that ended before their viewers had connected, to make room for later offers.
     pub sessions_displaced: u64,
     /// Sends that the system refused.

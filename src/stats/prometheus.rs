@@ -2,8 +2,7 @@
 
 use std::fmt::{Display, Write};
 
-use crate::state::SrtpProfile;
-use crate::state::StreamState;
+use crate::state::{Protocol, SrtpProfile, StreamState};
 use crate::stats::{GatewaySnapshot, StreamSnapshot, WorkerSnapshot};
 use crate::tuning::KNOBS;
 
@@ -11,6 +10,7 @@ use crate::tuning::KNOBS;
 pub fn text(gateway: &GatewaySnapshot<'_>) -> String {
     let mut out = Text::default();
     workers(&mut out, &gateway.workers);
+    paths(&mut out, &gateway.workers);
     streams(&mut out, &gateway.workers);
     for (name, help, value) in [
         (
@@ -22,6 +22,16 @@ pub fn text(gateway: &GatewaySnapshot<'_>) -> String {
             "datagrams_overrun",
             "Datagrams dropped because a worker was too busy.",
             gateway.datagrams_overrun,
+        ),
+        (
+            "connections_accepted",
+            "TCP connections to the port for media.",
+            gateway.connections_accepted,
+        ),
+        (
+            "connections_strange",
+            "TCP connections that ended before an authentic ICE check had come.",
+            gateway.connections_strange,
         ),
         (
             "sessions_displaced",
@@ -92,6 +102,20 @@ fn workers(out: &mut Text, workers: &[WorkerSnapshot]) {
         let count = sessions.filter(|(_, info)| info.srtp_profile == profile);
         let label = format!("srtp_profile=\"{name}\"");
         out.sample("sessions", &label, count.count());
+    }
+}
+
+fn paths(out: &mut Text, workers: &[WorkerSnapshot]) {
+    out.gauge("sessions_by_path", "Sessions, by what carries their media.");
+    for (name, protocol) in [
+        ("none", None),
+        ("udp", Some(Protocol::Udp)),
+        ("tcp", Some(Protocol::Tcp)),
+    ] {
+        let sessions = workers.iter().flat_map(|worker| &worker.sessions);
+        let count = sessions.filter(|(_, info)| info.protocol == protocol);
+        let label = format!("protocol=\"{name}\"");
+        out.sample("sessions_by_path", &label, count.count());
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
+use super::callers::{Caller, CallerStats};
 use super::feeds::{MirrorAddress, Parcel};
 use super::routes::Routes;
 use super::thread::Peers;
@@ -35,6 +36,10 @@ pub struct WorkerContext {
     pub peers: Peers,
     /// The gateway's socket.
     pub socket: Arc<Socket>,
+    /// The TCP port for viewers without UDP, if there is one.
+    pub tcp_port: Option<u16>,
+    /// Counts of connections to it.
+    pub callers: Arc<CallerStats>,
     /// Which session owns which address.
     pub routes: Arc<Routes>,
     /// The knobs.
@@ -146,6 +151,8 @@ pub enum Command {
     RequestKeyframe(StreamId),
     /// Answer an offer.
     Offer(Box<OfferRequest>),
+    /// A TCP connection asks for a session of this worker.
+    Connected(Box<Caller>),
     /// Apply a PATCH: candidates or an ICE restart.
     Patch(Box<PatchRequest>, SyncSender<Result<Response>>),
     /// Close the session in a slot.

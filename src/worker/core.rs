@@ -9,6 +9,7 @@ use tokio::sync::Notify;
 
 use super::admission;
 use super::command::{Command, WorkerContext};
+use super::connections::Connections;
 use super::fan_out::FanOut;
 use super::held_sound::{HeldSound, Wait};
 use super::load::Load;
@@ -40,6 +41,7 @@ pub struct Core {
     pub(super) context: WorkerContext,
     pub(super) streams: Streams,
     pub(super) viewers: Slots,
+    pub(super) connections: Connections,
     pub(super) fan_out: FanOut,
     /// Streams whose sources do not get through.
     pub(super) behind: Behind,
@@ -67,6 +69,7 @@ impl Core {
             context,
             streams: Streams::default(),
             viewers: Slots::default(),
+            connections: Connections::default(),
             fan_out: FanOut::default(),
             behind: Behind::default(),
             load: Load::default(),
@@ -131,6 +134,7 @@ impl Core {
             Command::Mirrored(parcel) => core.borrow_mut().mirrored(*parcel, now),
             Command::RequestKeyframe(id) => core.borrow_mut().request_keyframe(id, now),
             Command::Offer(request) => core.borrow_mut().offer(*request, now),
+            Command::Connected(caller) => Core::connected(core, *caller),
             Command::Patch(request, reply) => {
                 let _ = reply.send(core.borrow_mut().patch(&request, now));
             }

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 
 use super::registry::SessionLocation;
 use super::routes::Routes;
-use crate::session::ice;
+use crate::session::{Path, ice};
 
 /// Datagrams that may wait for a worker; more are dropped, as a full socket buffer would.
 const VIEWER_QUEUE: usize = 4096;
@@ -23,10 +23,8 @@ pub const QUEUE_BATCH: usize = 64;
 pub struct Datagram<B> {
     /// The session's slot in its worker.
     pub slot: usize,
-    /// Where it came from.
-    pub remote: SocketAddr,
-    /// Our address that it was sent to, if the system reports it.
-    pub local: Option<IpAddr>,
+    /// Where it came from, and which address of ours it was sent to.
+    pub path: Path,
     /// The payload.
     pub contents: B,
 }
@@ -117,12 +115,15 @@ impl Demux {
             return;
         };
         let slot = place.slot;
+        let path = Path {
+            remote: remote.into(),
+            local,
+        };
         let queue = match known == Some(place) {
             true if place.worker == self.worker => {
                 return own(Datagram {
                     slot,
-                    remote,
-                    local,
+                    path,
                     contents,
                 });
             }
@@ -136,8 +137,7 @@ impl Demux {
         };
         room.send(Datagram {
             slot,
-            remote,
-            local,
+            path,
             contents: contents.into(),
         });
     }

@@ -9,7 +9,7 @@ use super::stream::Stream;
 use crate::error::Status;
 use crate::events::QualityEvent;
 use crate::session::SessionEvent;
-use crate::state::{SessionState, StreamId};
+use crate::state::{Protocol, SessionState, StreamId};
 
 /// Viewers of one worker that fail for one reason are told of this often in [`WINDOW`], then counted: a flood
 /// of offers must not be a flood of lines.
@@ -157,6 +157,9 @@ fn who(viewer: &Viewer) -> String {
     }
     if let Some(remote) = viewer.session.remote() {
         let _ = write!(who, " at {remote}");
+        if viewer.session.protocol() == Some(Protocol::Tcp) {
+            who += " over TCP";
+        }
     }
     who
 }

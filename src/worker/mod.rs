@@ -5,8 +5,10 @@
 
 mod admission;
 mod audience;
+mod callers;
 mod cameras;
 mod command;
+mod connections;
 mod core;
 mod deadlines;
 mod demux;
@@ -37,6 +39,7 @@ mod streams;
 mod thread;
 mod viewers;
 
+pub(crate) use callers::CallerStats;
 pub(crate) use command::{Command, OfferRequest, PatchRequest, WorkerContext};
 pub(crate) use demux::{ReceiverStats, inbox};
 pub(crate) use routes::Routes;

@@ -96,6 +96,7 @@ impl Core {
                 ice: &local_ice,
                 fingerprint: context.certificate.fingerprint(),
                 candidates: &candidates(context, now),
+                tcp_port: context.tcp_port,
             },
         );
         let tuning = &context.tuning;

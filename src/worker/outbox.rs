@@ -1,13 +1,15 @@
-//! Sends datagrams of a worker's sessions.
+//! Sends datagrams of a worker's sessions: on the socket, or over connections.
 
 use std::time::{Duration, Instant};
 
+use super::connections::Connections;
 use crate::net::Socket;
-use crate::session::{Path, Transmit, WouldBlock};
+use crate::session::{Path, Remote, Transmit, WouldBlock};
 
-/// A worker's view of the socket.
-pub struct Outbox<'a> {
+/// A worker's view of the network.
+pub(super) struct Outbox<'a> {
     socket: &'a Socket,
+    connections: &'a Connections,
     /// Datagrams that one call may hand to the kernel.
     segments: usize,
     /// Time spent in system calls, if measured.
@@ -19,9 +21,15 @@ pub struct Outbox<'a> {
 impl<'a> Outbox<'a> {
     /// `gso`: send runs of packets in one call. `timed`: measure the time spent in system calls, starting
     /// from this value.
-    pub fn new(socket: &'a Socket, gso: bool, timed: Option<Duration>) -> Self {
+    pub(super) fn new(
+        socket: &'a Socket,
+        connections: &'a Connections,
+        gso: bool,
+        timed: Option<Duration>,
+    ) -> Self {
         Outbox {
             socket,
+            connections,
             segments: if gso { socket.max_segments() } else { 1 },
             timed,
             packets: 0,
@@ -33,11 +41,23 @@ impl Transmit for Outbox<'_> {
     fn transmit(&mut self, path: Path, contents: &[u8], segment: usize) -> Result<(), WouldBlock> {
         self.packets += contents.len().div_ceil(segment);
         let begun = self.timed.map(|_| Instant::now());
-        let sent = self.socket.send(path.remote, path.local, contents, segment);
+        let sent = match path.remote {
+            Remote::Udp(to) => self.socket.send(to, path.local, contents, segment).ok(),
+            Remote::Tcp(_, id) => self.connections.send(id, contents, segment).ok(),
+        };
         if let (Some(timed), Some(begun)) = (&mut self.timed, begun) {
             *timed += begun.elapsed();
         }
-        sent.map_err(|_| WouldBlock)
+        sent.ok_or(WouldBlock)
+    }
+
+    fn control(&mut self, path: Path, datagram: &[u8]) {
+        match path.remote {
+            Remote::Udp(_) => {
+                let _ = self.transmit(path, datagram, datagram.len());
+            }
+            Remote::Tcp(_, id) => self.connections.control(id, datagram),
+        }
     }
 
     fn max_segments(&self) -> usize {
@@ -61,9 +81,10 @@ mod tests {
             if !socket.serves(remote.ip()) {
                 continue;
             }
-            let mut outbox = Outbox::new(&socket, true, None);
+            let connections = Connections::default();
+            let mut outbox = Outbox::new(&socket, &connections, true, None);
             let path = Path {
-                remote,
+                remote: remote.into(),
                 local: None,
             };
             let segments = outbox.max_segments().min(3);

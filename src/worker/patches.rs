@@ -35,7 +35,12 @@ impl Core {
             slot: request.slot,
         };
         let local = credentials(location)?;
-        let body = answer::restart_fragment(&viewer.section, &local, &candidates(context, now));
+        let body = answer::restart_fragment(
+            &viewer.section,
+            &local,
+            &candidates(context, now),
+            context.tcp_port,
+        );
         viewer.session.restart_ice(local, remote.clone());
         Ok(Response::restarted(
             body,

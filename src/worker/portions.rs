@@ -76,6 +76,7 @@ impl Core {
             context,
             streams,
             viewers,
+            connections,
             buffer,
             costs,
             ..
@@ -85,7 +86,7 @@ impl Core {
             return Duration::ZERO;
         }
         let audience = streams.audience(pass.stream);
-        let mut io = session_io(context, &tracks, buffer, now, timed);
+        let mut io = session_io(context, connections, &tracks, buffer, now, timed);
         let due_before = viewers.next_due();
         let mut broken = Vec::new();
         let pushed = streams.is_pushed(pass.stream);

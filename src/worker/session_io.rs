@@ -1,8 +1,9 @@
-//! What a worker lends to its sessions: the time, media, scratch space, the socket.
+//! What a worker lends to its sessions: the time, media, scratch space, the socket and connections.
 
 use std::time::{Duration, Instant};
 
 use super::command::WorkerContext;
+use super::connections::Connections;
 use super::outbox::Outbox;
 use super::streams::Streams;
 use crate::session::{Io, Media, SendBuffer, Tracks};
@@ -49,6 +50,7 @@ impl Tracks for StreamTracks<'_> {
 /// calls.
 pub(super) fn session_io<'a, 's>(
     context: &'s WorkerContext,
+    connections: &'s Connections,
     tracks: &'a StreamTracks<'_>,
     buffer: &'a mut SendBuffer,
     now: Instant,
@@ -60,6 +62,6 @@ pub(super) fn session_io<'a, 's>(
         tracks,
         buffer,
         batch: context.tuning.send_batch_packets(),
-        transmit: Outbox::new(&context.socket, context.tuning.gso(), timed),
+        transmit: Outbox::new(&context.socket, connections, context.tuning.gso(), timed),
     }
 }

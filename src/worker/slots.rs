@@ -1,16 +1,16 @@
 //! The viewers of a worker by slot, with their deadlines.
 
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use slab::Slab;
 
 use super::admission;
+use super::connections::Connections;
 use super::deadlines::Deadlines;
 use super::registry::{SessionLocation, no_session};
 use super::routes::Routes;
 use crate::error::Result;
-use crate::session::Session;
+use crate::session::{Remote, Session};
 use crate::state::{SessionId, SessionInfo, StreamId, ViewerIdentity, ViewerLimits};
 
 /// All viewers of a worker.
@@ -34,8 +34,8 @@ pub(super) struct Viewer {
     pub(super) limits: ViewerLimits,
     /// The lines of the answer that the response to an ICE restart repeats.
     pub(super) section: Box<str>,
-    /// The viewer's addresses as the routes know them: see [`Session::addresses`].
-    bound: Vec<(SocketAddr, Option<Instant>)>,
+    /// The viewer's addresses as routes and connections know them: see [`Session::addresses`].
+    bound: Vec<(Remote, Option<Instant>)>,
 }
 
 /// What the log lines of a viewer depend on.
@@ -130,30 +130,41 @@ impl Viewer {
         }
     }
 
-    /// Routes the viewer's current addresses, and no others, to it.
-    pub(super) fn bind(&mut self, routes: &Routes, location: SessionLocation) {
+    /// Routes the viewer's current addresses, and no others, to it; of connections, it has those that it knows.
+    pub(super) fn bind(
+        &mut self,
+        routes: &Routes,
+        connections: &mut Connections,
+        location: SessionLocation,
+    ) {
         if self.session.addresses().eq(self.bound.iter().copied()) {
             return;
         }
         let known: Vec<_> = self.session.addresses().collect();
         for (gone, _) in &self.bound {
             if known.iter().all(|(address, _)| address != gone) {
-                routes.release(*gone, location);
+                release(*gone, routes, connections, location);
             }
         }
         for new in known.iter().filter(|known| !self.bound.contains(known)) {
             match *new {
-                (address, Some(_)) => routes.own(address, location),
-                (address, None) => routes.claim(address, location),
+                (Remote::Udp(address), Some(_)) => routes.own(address, location),
+                (Remote::Udp(address), None) => routes.claim(address, location),
+                (Remote::Tcp(_, id), _) => connections.proven(id),
             }
         }
         self.bound = known;
     }
 
-    /// Removes all routes to the viewer.
-    pub(super) fn unbind(&mut self, routes: &Routes, location: SessionLocation) {
-        for (address, _) in self.bound.drain(..) {
-            routes.release(address, location);
+    /// Removes all routes to the viewer, and closes its connections.
+    pub(super) fn unbind(
+        &mut self,
+        routes: &Routes,
+        connections: &mut Connections,
+        location: SessionLocation,
+    ) {
+        for (gone, _) in self.bound.drain(..) {
+            release(gone, routes, connections, location);
         }
     }
 
@@ -168,6 +179,7 @@ impl Viewer {
             state: session.state(),
             srtp_profile: session.srtp_profile(),
             remote: session.remote(),
+            protocol: session.protocol(),
             bytes_sent: figures.bytes,
             packets_sent: figures.packets,
             nacks: figures.nacks,
@@ -187,5 +199,18 @@ impl Viewer {
             loss_ppm: figures.loss_ppm,
             age: now.saturating_duration_since(session.created()),
         }
+    }
+}
+
+/// A viewer has this address no longer.
+fn release(
+    remote: Remote,
+    routes: &Routes,
+    connections: &mut Connections,
+    location: SessionLocation,
+) {
+    match remote {
+        Remote::Udp(address) => routes.release(address, location),
+        Remote::Tcp(_, id) => connections.close(id),
     }
 }

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::io;
+use std::net::TcpListener;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::LocalSet;
 
+use super::callers;
 use super::command::{Command, WorkerContext};
 use super::core::Core;
 use super::demux::{Demux, Inbox, QUEUE_BATCH, Queued, Queues, ReceiverStats};
@@ -71,20 +73,21 @@ impl Peers {
         Peers(commands.iter().map(CommandSender::downgrade).collect())
     }
 
-    /// Sends a command to a worker, unless that has exited.
-    pub fn command(&self, worker: usize, command: Command) {
-        if let Some(peer) = self.0.get(worker).and_then(|peer| peer.upgrade()) {
-            let _ = peer.send(command);
-        }
+    /// Sends a command to a worker. False if there is none, or it has exited.
+    pub fn command(&self, worker: usize, command: Command) -> bool {
+        let peer = self.0.get(worker).and_then(|peer| peer.upgrade());
+        peer.is_some_and(|peer| peer.send(command).is_ok())
     }
 }
 
-/// What the worker that reads the socket needs in addition.
+/// What the worker that reads the socket, and accepts connections, needs in addition.
 pub struct Reading {
     /// The queues of all workers.
     pub inboxes: Vec<Inbox>,
     /// Counters.
     pub stats: Arc<ReceiverStats>,
+    /// The TCP port for media.
+    pub listener: Option<TcpListener>,
 }
 
 impl Worker {
@@ -99,8 +102,11 @@ impl Worker {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
+        let mut port = None;
         let reader = reading.map(|reading| {
             let _inside = runtime.enter();
+            let listener = reading.listener.map(tokio::net::TcpListener::from_std);
+            port = listener.transpose()?;
             let demux = Demux {
                 worker: context.index,
                 routes: Arc::clone(&context.routes),
@@ -112,6 +118,7 @@ impl Worker {
         let input = Input {
             queues,
             reader: reader.transpose()?,
+            port,
             batch: Vec::new(),
         };
         let retuning = Arc::new(AtomicBool::new(false));
@@ -163,6 +170,8 @@ struct Input {
     queues: Queues,
     /// Only in the worker that reads the socket.
     reader: Option<(Receiver, Demux)>,
+    /// The same worker accepts connections.
+    port: Option<tokio::net::TcpListener>,
     /// Datagrams taken from the queues.
     batch: Vec<Queued>,
 }
@@ -221,6 +230,9 @@ async fn run(
 ) {
     let rearmed = Rc::new(Notify::new());
     let core = Rc::new(RefCell::new(Core::new(context, Rc::clone(&rearmed))));
+    if let Some(port) = input.port.take() {
+        tokio::task::spawn_local(callers::accept(port, Rc::clone(&core)));
+    }
     loop {
         let deadline = core.borrow().next_deadline();
         let deadline = deadline.into_iter().chain(input.deadline()).min();

@@ -9,7 +9,7 @@ use super::session_io::{StreamTracks, session_io};
 use crate::budget::{Allowance, Budget};
 use crate::error::{Error, Result, Status, panicked};
 use crate::events::{Notice, SessionEvent};
-use crate::session::{self, Io, Path, Session};
+use crate::session::{self, Io, Session};
 use crate::state::SessionState;
 use crate::worker::demux::Datagram;
 use crate::worker::outbox::Outbox;
@@ -26,12 +26,8 @@ const SESSIONS: Allowance = Allowance {
 impl Core {
     /// Handles a datagram for a session. It need not come from the viewer: a ufrag can be known to others.
     pub fn datagram(&mut self, datagram: &Datagram<impl AsRef<[u8]>>) {
-        let path = Path {
-            remote: datagram.remote,
-            local: datagram.local,
-        };
         self.with_session(datagram.slot, Instant::now(), |session, io| {
-            session.handle_datagram(path, datagram.contents.as_ref(), io);
+            session.handle_datagram(datagram.path, datagram.contents.as_ref(), io);
         });
     }
 
@@ -95,6 +91,7 @@ impl Core {
             context,
             streams,
             viewers,
+            connections,
             buffer,
             ..
         } = self;
@@ -102,7 +99,7 @@ impl Core {
             return;
         };
         let tracks = StreamTracks::new(streams, viewer.stream);
-        let mut io = session_io(context, &tracks, buffer, now, false);
+        let mut io = session_io(context, connections, &tracks, buffer, now, false);
         let session = &mut viewer.session;
         let worked = catch_unwind(AssertUnwindSafe(|| work(session, &mut io)));
         if worked.is_err() {
@@ -126,7 +123,7 @@ impl Core {
             slot,
         };
         let routes = &self.context.routes;
-        viewer.bind(routes, location);
+        viewer.bind(routes, &mut self.connections, location);
         let stream = viewer.stream;
         while let Some(viewer) = self.viewers.get_mut(slot)
             && let Some(event) = viewer.session.poll_event()
@@ -146,7 +143,7 @@ impl Core {
         };
         let routes = &self.context.routes;
         if viewer.session.is_closed() {
-            viewer.unbind(routes, location);
+            viewer.unbind(routes, &mut self.connections, location);
             let viewer = self.viewers.remove(slot);
             for &watched in &viewer.watching {
                 self.leave(watched, slot);

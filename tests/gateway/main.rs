@@ -19,5 +19,6 @@ mod push;
 mod quality;
 mod sinks;
 mod state_json;
+mod tcp;
 mod update;
 mod variants;

@@ -29,6 +29,7 @@ mod shared;
 mod srtp_policy;
 mod stalls;
 mod start;
+mod tcp;
 mod thin;
 mod turns;
 mod wide_again;

@@ -15,7 +15,7 @@ use rtsp_webrtc_gateway::internals::sdp::answer::{self, Allowed, LocalTransport}
 use rtsp_webrtc_gateway::internals::sdp::offer::Offer;
 use rtsp_webrtc_gateway::internals::session::dtls::Certificate;
 use rtsp_webrtc_gateway::internals::session::{
-    Io, LegConfig, Media, Path, PathMemory, SendBuffer, Session, SessionEvent, Tracks,
+    Io, LegConfig, Media, Path, PathMemory, Remote, SendBuffer, Session, SessionEvent, Tracks,
     TransactionKey, Transmit, TransportConfig, WallClock, WouldBlock,
 };
 use rtsp_webrtc_gateway::state::{Quality, SessionState, StreamId};
@@ -25,10 +25,13 @@ use testkit::net::{Link, Network};
 use testkit::viewer::{Viewer, ViewerConfig};
 
 use camera::{Camera, Frames, info, picture};
+use pipe::Pipe;
 
 // Also where a benchmark includes this file.
 #[path = "camera.rs"]
 pub mod camera;
+#[path = "pipe.rs"]
+pub mod pipe;
 
 /// Where the gateway is.
 pub const GATEWAY: &str = "192.0.2.1:5000";
@@ -125,6 +128,8 @@ pub struct World {
     pub camera_on: bool,
     /// While true the gateway's socket takes nothing.
     pub socket_full: bool,
+    /// The viewer is reached over this connection, and not over UDP.
+    pub pipe: Option<Pipe>,
     /// The worker has more to do than time.
     pub late: bool,
     /// Packets per run at most.
@@ -179,6 +184,7 @@ pub struct Wire<'a> {
     now: Instant,
     network: &'a mut Network,
     full: bool,
+    pipe: Option<&'a mut Pipe>,
     longest_run: &'a mut usize,
     sealed: &'a mut Sealed,
 }
@@ -217,18 +223,46 @@ impl Transmit for Wire<'_> {
         if self.full {
             return Err(WouldBlock);
         }
+        let now = self.now;
         let packets = contents.len().div_ceil(segment);
         *self.longest_run = packets.max(*self.longest_run);
+        if let Remote::Tcp(..) = path.remote
+            && let Some(pipe) = self.pipe_of(path)
+        {
+            pipe.send(now, contents, segment)?;
+        }
         for datagram in contents.chunks(segment) {
             self.sealed.check(datagram);
-            self.network
-                .send(self.now, address(GATEWAY), path.remote, datagram);
+            if let Remote::Udp(to) = path.remote {
+                self.network.send(self.now, address(GATEWAY), to, datagram);
+            }
         }
         Ok(())
     }
 
     fn max_segments(&self) -> usize {
         64
+    }
+
+    fn control(&mut self, path: Path, datagram: &[u8]) {
+        match path.remote {
+            Remote::Tcp(..) => {
+                if let Some(pipe) = self.pipe_of(path) {
+                    pipe.control(datagram, datagram.len());
+                }
+            }
+            Remote::Udp(_) => {
+                let _ = self.transmit(path, datagram, datagram.len());
+            }
+        }
+    }
+}
+
+impl Wire<'_> {
+    /// The connection that a path leads over, unless it has ended.
+    fn pipe_of(&mut self, path: Path) -> Option<&mut Pipe> {
+        let pipe = self.pipe.as_deref_mut();
+        pipe.filter(|pipe| pipe.remote == path.remote)
     }
 }
 
@@ -289,6 +323,7 @@ impl World {
                 ice: &local_ice,
                 fingerprint: certificate.fingerprint(),
                 candidates: &[address(GATEWAY)],
+                tcp_port: None,
             },
         );
         let transport = TransportConfig {
@@ -334,6 +369,7 @@ impl World {
             frames: setup.frames,
             camera_on: true,
             socket_full: false,
+            pipe: None,
             late: false,
             batch: 32,
             longest_run: 0,
@@ -392,8 +428,9 @@ impl World {
 
     /// Hands a datagram to the session as if it came from `from`.
     pub fn inject(&mut self, from: SocketAddr, datagram: &[u8]) {
+        let pipe = self.pipe.as_ref().map(|pipe| pipe.remote);
         let path = Path {
-            remote: from,
+            remote: pipe.unwrap_or(from.into()),
             local: None,
         };
         self.with_session(|session, io| session.handle_datagram(path, datagram, io));
@@ -419,6 +456,7 @@ impl World {
                 now: self.now,
                 network: &mut self.network,
                 full: self.socket_full,
+                pipe: self.pipe.as_mut(),
                 longest_run: &mut self.longest_run,
                 sealed: &mut self.sealed,
             },
@@ -554,6 +592,7 @@ impl World {
                 camera,
                 cameras,
                 self.network.next_arrival(),
+                self.pipe.as_ref().and_then(Pipe::next),
                 self.session.next_deadline(),
                 self.viewer.next_deadline(),
             ]
@@ -602,6 +641,16 @@ impl World {
         loop {
             while let Some(out) = self.viewer.poll_transmit() {
                 self.network.send(self.now, out.from, out.to, out.bytes);
+            }
+            if let Some(pipe) = &mut self.pipe {
+                if pipe.has_room(self.now) {
+                    self.with_session(|session, io| session.handle_room(io));
+                    continue;
+                }
+                if let Some(bytes) = pipe.receive(self.now) {
+                    self.viewer.handle(self.now, &bytes);
+                    continue;
+                }
             }
             let Some(datagram) = self.network.receive(self.now) else {
                 return;

@@ -91,6 +91,7 @@ async function showFigures() {
   setFigure("Bit rate", bitrate(stats.bitrate));
   setFigure("Loss", percent(packets > 0 ? stats.packetsLost / packets : undefined));
   setFigure("Round trip", micros(stats.roundTripMs == null ? undefined : 1000 * stats.roundTripMs));
+  setFigure("Path", stats.path?.toUpperCase() ?? "\u2013");
 }
 
 async function poll() {

@@ -4,7 +4,7 @@ import { Chart, FLOW, LATENCY, MEDIA_CPU } from "./charts.js";
 import { element, setText } from "./dom.js";
 import { bitrate, bytes, codec, count, digits, duration, micros, percent, perSecond, size } from "./format.js";
 import { level, sentence, soundOnly, stateWord } from "./why.js";
-import { profileName } from "./viewer_table.js";
+import { place, profileName } from "./viewer_table.js";
 
 const VIEWERS = 50;
 
@@ -128,7 +128,7 @@ export class Detail {
       setText(
         row,
         [
-          now.remote ?? now.state,
+          place(now) ?? now.state,
           profileName(now.srtp_profile),
           bitrate(rate.sent),
           `loss ${percent(now.loss_ppm / 1e6)}`,

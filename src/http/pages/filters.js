@@ -32,5 +32,5 @@ export function streamFilter(words, kind) {
 
 export function sessionFilter(words, kind) {
   return (row) =>
-    SESSIONS[kind](row) && contains(words, [row.now.stream_name, row.now.variant_name, row.now.remote, row.now.state, row.now.srtp_profile]);
+    SESSIONS[kind](row) && contains(words, [row.now.stream_name, row.now.variant_name, row.now.remote, row.now.protocol, row.now.state, row.now.srtp_profile]);
 }

@@ -32,8 +32,8 @@
 //                   The player does this itself when the connection breaks off. If the endpoint
 //                   cannot, a new session is made. Returns a promise of true where it succeeded.
 //   stats()         A promise of {width, height, fps, codec, bitrate, packetsLost, packetsReceived,
-//                   framesDropped, roundTripMs, bufferMs, srtp}; bitrate (bit/s) and fps since the
-//                   last call. Null without a connection; fields that the browser does not tell are null.
+//                   framesDropped, roundTripMs, bufferMs, srtp, path}; bitrate (bit/s) and fps since
+//                   the last call; path: "udp", "tcp", or "turn" for a relay. Null without a connection; fields that the browser does not tell are null.
 //
 // Properties
 //   state           "idle": not started, or stopped; "connecting": the offer is under way, or the
@@ -206,6 +206,7 @@ export class WhepPlayer extends EventTarget {
     }
     const transport = reports.get(track.transportId);
     const pair = reports.get(transport?.selectedCandidatePairId);
+    const local = reports.get(pair?.localCandidateId);
     const last = this.#lastStats?.pc === pc ? this.#lastStats.track : null;
     this.#lastStats = { pc, track };
     const seconds = last && (track.timestamp - last.timestamp) / 1000;
@@ -223,6 +224,7 @@ export class WhepPlayer extends EventTarget {
       roundTripMs: pair?.currentRoundTripTime >= 0 ? 1000 * pair.currentRoundTripTime : null,
       bufferMs: emitted ? (1000 * jitterBufferDelay) / emitted : null,
       srtp: transport?.srtpCipher ?? null,
+      path: local ? (local.candidateType === "relay" ? "turn" : local.protocol) : null,
     };
   }
 

@@ -7,12 +7,17 @@ use crate::sdp::IceCredentials;
 
 /// The body of the response to an ICE restart (RFC 8840 section 9): the changed lines of the answer, for
 /// the section whose transport all others share. `section` comes from [`transport_section`].
-pub fn restart_fragment(section: &str, ice: &IceCredentials, candidates: &[SocketAddr]) -> String {
+pub fn restart_fragment(
+    section: &str,
+    ice: &IceCredentials,
+    candidates: &[SocketAddr],
+    tcp_port: Option<u16>,
+) -> String {
     let mut sdp = Lines::default();
     sdp.line(format_args!("a=ice-lite"));
     sdp.0.push_str(section);
     write_ice(&mut sdp, ice);
-    write_candidates(&mut sdp, candidates);
+    write_candidates(&mut sdp, candidates, tcp_port);
     sdp.0
 }
 
@@ -49,12 +54,15 @@ mod tests {
             ufrag: "ours".to_owned(),
             pwd: "password".to_owned(),
         };
-        let fragment = restart_fragment(&section, &ice, &["192.0.2.1:5000".parse().unwrap()]);
+        let address = "192.0.2.1:5000".parse().unwrap();
+        let fragment = restart_fragment(&section, &ice, &[address], Some(5000));
         assert_eq!(
             fragment,
             "a=ice-lite\r\na=group:BUNDLE 1 2\r\nm=video 9 X 96\r\na=mid:1\r\n\
              a=ice-ufrag:ours\r\na=ice-pwd:password\r\n\
-             a=candidate:1 1 udp 2130706431 192.0.2.1 5000 typ host\r\na=end-of-candidates\r\n"
+             a=candidate:1 1 udp 2130706431 192.0.2.1 5000 typ host\r\n\
+             a=candidate:2 1 tcp 1520435199 192.0.2.1 5000 typ host tcptype passive\r\n\
+             a=end-of-candidates\r\n"
         );
     }
 

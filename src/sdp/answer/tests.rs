@@ -87,6 +87,7 @@ fn written(sdp: &str, negotiated: &Negotiated) -> String {
             "[2001:db8::7]:8189".parse().unwrap(),
             "192.0.2.7:8190".parse().unwrap(),
         ],
+        tcp_port: Some(8189),
     };
     answer(&offer(sdp), negotiated, &transport)
 }
@@ -232,6 +233,8 @@ fn chromium_gets_main_on_its_payload_type_with_rtx_and_sound() {
          a=candidate:1 1 udp 2130706431 192.0.2.7 8189 typ host\r\n\
          a=candidate:2 1 udp 2130706175 2001:db8::7 8189 typ host\r\n\
          a=candidate:1 1 udp 2130705919 192.0.2.7 8190 typ host\r\n\
+         a=candidate:4 1 tcp 1520435199 192.0.2.7 8189 typ host tcptype passive\r\n\
+         a=candidate:5 1 tcp 1520434943 2001:db8::7 8189 typ host tcptype passive\r\n\
          a=end-of-candidates\r\n\
          m=audio 9 UDP/TLS/RTP/SAVPF 8 111 0 9\r\n\
          c=IN IP4 0.0.0.0\r\n\
@@ -279,7 +282,7 @@ fn firefox_gets_constrained_baseline_and_is_told_who_sends_the_extension() {
             "127 apt=126"
         ]
     );
-    assert_eq!(values(video, "candidate").len(), 3);
+    assert_eq!(values(video, "candidate").len(), 5);
     assert!(values(audio, "candidate").is_empty());
     assert!(values(audio, "rtcp-rsize").is_empty());
 }
@@ -378,7 +381,7 @@ fn the_first_video_section_that_fits_is_used() {
         .iter()
         .map(|media| values(media, "candidate").len())
         .collect();
-    assert_eq!(candidates, [0, 3, 0]);
+    assert_eq!(candidates, [0, 5, 0]);
 }
 
 #[test]
@@ -501,7 +504,7 @@ fn a_camera_with_sound_only_gets_a_silent_video_section() {
         panic!()
     };
     assert!(silent(video).1 && !silent(audio).1);
-    assert_eq!(values(video, "candidate").len(), 3);
+    assert_eq!(values(video, "candidate").len(), 5);
 
     let without_audio = &CHROMIUM[..CHROMIUM.find("m=audio").unwrap()];
     let error = sound_only(without_audio).unwrap_err();

@@ -3,12 +3,12 @@
 //! A check says where it seems to come from, and which address the viewer wants media to go to. Both may
 //! be lies: whoever has the credentials can send it with a forged source. So an address is *proven* by a
 //! check of ours that is answered from there, and has *consent* for as long as others are (RFC 7675).
-//! Until then it gets no media, and at most a few times the bytes that came from it.
+//! Until then it gets no media, and at most a few times the bytes that came from it. Over TCP the handshake of the
+//! connection has proven where it comes from; consent it has to give all the same.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use crate::session::io::Path;
+use crate::session::io::{Path, Remote};
 
 /// Addresses remembered at most. A browser checks from a handful of them (interfaces, IPv4 and
 /// IPv6, NAT rebinding). The least recently checked one is forgotten first.
@@ -34,7 +34,7 @@ const LEAST_INTERVAL: Duration = Duration::from_secs(4);
 const MORE_INTERVAL: Duration = Duration::from_secs(2);
 
 /// An address of the viewer.
-struct Remote {
+struct Known {
     path: Path,
     /// When an authentic check came from there last.
     checked: Instant,
@@ -50,7 +50,7 @@ struct Remote {
 
 /// The addresses that authentic checks came from, and the path of the media.
 pub struct Addresses {
-    remotes: Vec<Remote>,
+    remotes: Vec<Known>,
     /// Where to send, and since when.
     selected: Option<Path>,
     selected_at: Option<Instant>,
@@ -63,7 +63,12 @@ pub struct Addresses {
     until: Option<Instant>,
 }
 
-impl Remote {
+/// Whether nobody else can have sent what came from there.
+fn is_connected(remote: Remote) -> bool {
+    matches!(remote, Remote::Tcp(..))
+}
+
+impl Known {
     fn is_proven(&self, now: Instant) -> bool {
         self.answered.is_some_and(|at| now < at + CONSENT)
     }
@@ -88,7 +93,7 @@ impl Addresses {
     }
 
     /// All of them, and when a check of ours was last answered from there.
-    pub fn iter(&self) -> impl Iterator<Item = (SocketAddr, Option<Instant>)> + '_ {
+    pub fn iter(&self) -> impl Iterator<Item = (Remote, Option<Instant>)> + '_ {
         let remotes = self.remotes.iter();
         remotes.map(|remote| (remote.path.remote, remote.answered))
     }
@@ -106,13 +111,17 @@ impl Addresses {
     }
 
     /// When consent for the selected path ends, unless a check of ours is answered before. One that has just
-    /// been selected has all the time to give it.
+    /// been selected has all the time to give it, and so has a viewer whose connection has ended to come back.
     pub fn consent_ends(&self) -> Option<Instant> {
-        let remote = self.find(self.selected?.remote)?;
-        Some(remote.answered.max(self.selected_at)? + CONSENT)
+        let answered = match self.selected {
+            Some(path) => self.find(path.remote)?.answered,
+            // Its connection has ended.
+            None => None,
+        };
+        Some(answered.max(self.selected_at)? + CONSENT)
     }
 
-    pub fn is_proven(&self, now: Instant, address: SocketAddr) -> bool {
+    pub fn is_proven(&self, now: Instant, address: Remote) -> bool {
         self.find(address)
             .is_some_and(|remote| remote.is_proven(now))
     }
@@ -120,6 +129,7 @@ impl Addresses {
     /// Takes note of an authentic check of `size` bytes. True if it is time for a check of ours in return.
     pub fn checked(&mut self, now: Instant, path: Path, size: usize, nominates: bool) -> bool {
         let address = path.remote;
+        let new = self.find(address).is_none();
         match self.find_mut(address) {
             Some(remote) => {
                 remote.checked = now;
@@ -128,12 +138,12 @@ impl Addresses {
             }
             None => {
                 self.make_room();
-                self.remotes.push(Remote {
+                self.remotes.push(Known {
                     path,
                     checked: now,
                     received: size,
                     sent: 0,
-                    answered: None,
+                    answered: is_connected(address).then_some(now),
                     due: None,
                     tries: 0,
                 });
@@ -156,7 +166,23 @@ impl Addresses {
         let awaited = self
             .find(address)
             .is_some_and(|remote| remote.due > Some(now));
-        moves || !awaited && !self.is_proven(now, address)
+        moves || !awaited && (new || !self.is_proven(now, address))
+    }
+
+    /// A connection has ended. Until the viewer nominates a path again, media goes to where it gave an answer last.
+    pub fn lost(&mut self, now: Instant, address: Remote) {
+        self.remotes.retain(|known| known.path.remote != address);
+        let other = |path: &Path| path.remote != address;
+        self.wanted = self.wanted.filter(other);
+        if self.selected.is_some_and(|path| !other(&path)) {
+            let proven = self.remotes.iter_mut().filter(|known| known.is_proven(now));
+            let next = proven.max_by_key(|known| known.answered);
+            self.selected = next.map(|known| {
+                known.due = Some(now);
+                known.path
+            });
+            self.selected_at = Some(now);
+        }
     }
 
     /// Media goes to where it is wanted once that is proven, or as long as nothing is.
@@ -177,7 +203,7 @@ impl Addresses {
     }
 
     /// A check of ours was sent there. `random` is for the time of the next one.
-    pub fn check_sent(&mut self, now: Instant, address: SocketAddr, random: u8) {
+    pub fn check_sent(&mut self, now: Instant, address: Remote, random: u8) {
         let in_use = [self.wanted, self.selected]
             .into_iter()
             .flatten()
@@ -195,7 +221,7 @@ impl Addresses {
     }
 
     /// A check of ours was answered from there.
-    pub fn answered(&mut self, now: Instant, address: SocketAddr, random: u8) {
+    pub fn answered(&mut self, now: Instant, address: Remote, random: u8) {
         let Some(remote) = self.find_mut(address) else {
             return;
         };
@@ -227,13 +253,13 @@ impl Addresses {
     }
 
     /// Whether a datagram of `size` bytes comes from an address that is known. It is counted.
-    pub fn received(&mut self, address: SocketAddr, size: usize) -> bool {
+    pub fn received(&mut self, address: Remote, size: usize) -> bool {
         let remote = self.find_mut(address);
         remote.map(|remote| remote.count(size)).is_some()
     }
 
     /// Whether a datagram of `size` bytes may go there. It is counted.
-    pub fn may_send(&mut self, now: Instant, address: SocketAddr, size: usize) -> bool {
+    pub fn may_send(&mut self, now: Instant, address: Remote, size: usize) -> bool {
         let Some(remote) = self.find(address) else {
             return false;
         };
@@ -261,13 +287,13 @@ impl Addresses {
         true
     }
 
-    fn find(&self, address: SocketAddr) -> Option<&Remote> {
+    fn find(&self, address: Remote) -> Option<&Known> {
         self.remotes
             .iter()
             .find(|remote| remote.path.remote == address)
     }
 
-    fn find_mut(&mut self, address: SocketAddr) -> Option<&mut Remote> {
+    fn find_mut(&mut self, address: Remote) -> Option<&mut Known> {
         self.remotes
             .iter_mut()
             .find(|remote| remote.path.remote == address)
@@ -296,6 +322,7 @@ mod tests {
 
     use super::super::testing::{address, path};
     use super::*;
+    use crate::session::io::ConnectionId;
 
     const MS: Duration = Duration::from_millis(1);
     const SECOND: Duration = Duration::from_secs(1);
@@ -448,6 +475,66 @@ mod tests {
             paths
         };
         assert_eq!(due(&mut addresses, now + 10 * SECOND), [path(1), path(3)]);
+    }
+
+    /// A connection from there.
+    fn connection(from: u8, id: u64) -> Path {
+        Path {
+            remote: Remote::Tcp(address(from).address(), ConnectionId(id)),
+            local: None,
+        }
+    }
+
+    #[test]
+    fn a_connection_is_proven_and_gives_consent_all_the_same() {
+        let mut addresses = Addresses::new();
+        let start = Instant::now();
+        let path = connection(1, 1);
+        assert!(addresses.checked(start, path, 100, false), "for consent");
+        assert_eq!(addresses.proven(start), Some(path));
+        assert!(addresses.may_send(start, path.remote, 10_000));
+        addresses.check_sent(start, path.remote, 0);
+        assert_eq!(addresses.next_due(), Some(start + LEAST_INTERVAL));
+        assert!(!addresses.checked(start + SECOND, path, 100, false));
+        assert_eq!(addresses.consent_ends(), Some(start + CONSENT));
+        assert_eq!(addresses.proven(start + CONSENT), None);
+        addresses.answered(start + SECOND, path.remote, 0);
+        assert_eq!(addresses.consent_ends(), Some(start + SECOND + CONSENT));
+        // The same address over UDP is another one.
+        let udp = super::super::testing::path(1);
+        assert!(!addresses.received(udp.remote, 1));
+        addresses.checked(start, udp, 100, true);
+        assert_eq!(addresses.selected(), Some(path), "not proven");
+    }
+
+    #[test]
+    fn a_connection_that_ends_leaves_what_was_answered_last() {
+        let mut addresses = Addresses::new();
+        let start = Instant::now();
+        let (first, second) = (connection(1, 1), connection(1, 2));
+        addresses.checked(start, path(3), 100, true);
+        prove(&mut addresses, start, 3);
+        addresses.checked(start + SECOND, first, 100, true);
+        assert_eq!(addresses.selected(), Some(first), "nominated and proven");
+        let now = start + 2 * SECOND;
+        addresses.lost(now, second.remote);
+        assert_eq!(addresses.selected(), Some(first), "another one");
+        addresses.lost(now, first.remote);
+        assert_eq!(addresses.selected(), Some(path(3)));
+        assert_eq!(
+            addresses.take_due(now),
+            Some(path(3)),
+            "asked for consent at once"
+        );
+        // Where nothing else is proven, the next that comes is the one.
+        addresses.checked(now, first, 100, true);
+        let later = now + 2 * CONSENT;
+        addresses.answered(later, first.remote, 0);
+        addresses.lost(later, first.remote);
+        assert_eq!(addresses.selected(), None);
+        assert_eq!(addresses.consent_ends(), Some(later + CONSENT));
+        addresses.checked(later, second, 100, false);
+        assert_eq!(addresses.proven(later), Some(second));
     }
 
     #[test]

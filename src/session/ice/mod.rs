@@ -16,7 +16,6 @@ mod testing;
 mod transactions;
 mod ufrag;
 
-use std::net::SocketAddr;
 use std::time::Instant;
 
 use crate::sdp::IceCredentials;
@@ -29,7 +28,7 @@ pub use ufrag::local_ufrag;
 
 pub use addresses::CONSENT;
 
-use super::io::Path;
+use super::io::{Path, Remote};
 
 /// The ICE agent of one session.
 pub struct IceAgent {
@@ -86,7 +85,7 @@ impl IceAgent {
         let restarts = next.is_some();
         let current = Some(&self.current).filter(|current| current.local.ufrag == ufrag);
         let pair = next.or(current)?;
-        let (response, nominates) = match pair.answer(path.remote, datagram)? {
+        let (response, nominates) = match pair.answer(path.remote.address(), datagram)? {
             Answer::Refused(response) => {
                 let (check, response) = (None, response.raw);
                 return Some(Handled { check, response });
@@ -151,6 +150,11 @@ impl IceAgent {
         Some(check)
     }
 
+    /// A connection has ended.
+    pub fn lost(&mut self, now: Instant, remote: Remote) {
+        self.addresses.lost(now, remote);
+    }
+
     /// When [`IceAgent::take_due`] has something.
     pub fn next_due(&self) -> Option<Instant> {
         self.addresses.next_due()
@@ -164,18 +168,18 @@ impl IceAgent {
 
     /// Whether an authentic check came from this address, so that a datagram of `size` bytes from there is
     /// accepted. It is counted.
-    pub fn received(&mut self, address: SocketAddr, size: usize) -> bool {
+    pub fn received(&mut self, address: Remote, size: usize) -> bool {
         self.addresses.received(address, size)
     }
 
     /// Whether a datagram of `size` bytes may go to this address. It is counted.
-    pub fn may_send(&mut self, now: Instant, address: SocketAddr, size: usize) -> bool {
+    pub fn may_send(&mut self, now: Instant, address: Remote, size: usize) -> bool {
         self.addresses.may_send(now, address, size)
     }
 
     /// Addresses that authentic checks came from, at most a few, and when a check of ours was last answered
     /// from there.
-    pub fn addresses(&self) -> impl Iterator<Item = (SocketAddr, Option<Instant>)> + '_ {
+    pub fn addresses(&self) -> impl Iterator<Item = (Remote, Option<Instant>)> + '_ {
         self.addresses.iter()
     }
 

@@ -12,7 +12,7 @@ use rtc::stun::message::{BINDING_REQUEST, Message, MessageType, Setter, Transact
 
 use super::check::CRYPTO;
 use crate::sdp::IceCredentials;
-use crate::session::io::Path;
+use crate::session::io::{Path, Remote};
 
 pub const PWD: &str = "local-password-of-22ch";
 
@@ -30,8 +30,8 @@ pub fn path(last: u8) -> Path {
     }
 }
 
-pub fn address(last: u8) -> SocketAddr {
-    SocketAddr::from(([192, 0, 2, last], 5000))
+pub fn address(last: u8) -> Remote {
+    SocketAddr::from(([192, 0, 2, last], 5000)).into()
 }
 
 /// A check as browsers send it: `middle` between USERNAME and MESSAGE-INTEGRITY.

@@ -54,7 +54,10 @@ fn first_check_is_answered_and_selects_its_address() {
     assert_eq!(response.typ, BINDING_SUCCESS);
     let mut mapped = XorMappedAddress::default();
     mapped.get_from(&response).unwrap();
-    assert_eq!(SocketAddr::new(mapped.ip, mapped.port), address(1));
+    assert_eq!(
+        SocketAddr::new(mapped.ip, mapped.port),
+        address(1).address()
+    );
     assert_eq!(agent.selected(), Some(path(1)));
     assert!(agent.received(address(1), 1) && !agent.received(address(2), 1));
 }
@@ -64,14 +67,14 @@ fn mapped_ipv6_addresses_are_reported_as_ipv4() {
     let mut agent = agent();
     let mut answer = |remote: SocketAddr| {
         let path = Path {
-            remote,
+            remote: remote.into(),
             local: None,
         };
         let check = Check::default().bytes();
         let response = handle(&mut agent, Instant::now(), path, &check).unwrap();
         let mut mapped = XorMappedAddress::default();
         mapped.get_from(&response).unwrap();
-        assert!(agent.received(remote, 1));
+        assert!(agent.received(remote.into(), 1));
         mapped.ip.to_string()
     };
     assert_eq!(

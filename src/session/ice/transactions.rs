@@ -3,11 +3,12 @@
 //! that is not its own.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::hmac;
 use rtc::stun::message::TransactionId;
+
+use crate::session::io::Remote;
 
 /// Checks whose answers are awaited at most. The oldest is given up first.
 const MAX_PENDING: usize = 16;
@@ -35,7 +36,7 @@ pub struct Transactions {
 pub struct Check {
     /// Counts the checks of a session.
     pub number: u32,
-    pub to: SocketAddr,
+    pub to: Remote,
     pub at: Instant,
     /// Cannot be guessed.
     pub random: u8,
@@ -57,7 +58,7 @@ impl Transactions {
     }
 
     /// A new check.
-    pub fn begin(&mut self, now: Instant, to: SocketAddr) -> Check {
+    pub fn begin(&mut self, now: Instant, to: Remote) -> Check {
         let number = self.next;
         self.next = number.wrapping_add(1);
         let key = hmac::Key::new(hmac::HMAC_SHA256, &self.key.secret);
@@ -83,7 +84,7 @@ impl Transactions {
     }
 
     /// The check that a datagram from `from` seems to answer. Nothing is authenticated.
-    pub fn find(&self, now: Instant, from: SocketAddr, datagram: &[u8]) -> Option<Check> {
+    pub fn find(&self, now: Instant, from: Remote, datagram: &[u8]) -> Option<Check> {
         let id = datagram.get(8..20)?;
         let mut pending = self.pending.iter();
         let found = pending.find(|check| check.id.0 == *id && check.to == from)?;

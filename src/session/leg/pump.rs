@@ -14,9 +14,6 @@ use crate::session::io::{Transmit, WouldBlock};
 use crate::session::transport::Egress;
 use crate::session::transport::pacer::{Basis, Pace};
 
-/// Time to the next attempt after the socket took no more.
-const BLOCKED_RETRY: Duration = Duration::from_millis(1);
-
 /// What a leg sends before other sessions have their turn: about a millisecond of work, most of a GOP for
 /// a viewer who begins. Time is not looked at here.
 const TURN: Allowance = Allowance {
@@ -118,7 +115,7 @@ impl Leg {
                     burst = burst.saturating_sub(run.packets);
                     budget.spend(run.packets + RUN_ITEMS, run.bytes);
                 }
-                Err(WouldBlock) => return Some(egress.now() + BLOCKED_RETRY),
+                Err(WouldBlock) => return Some(egress.retry_at()),
             }
         }
     }

@@ -3,13 +3,18 @@
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use super::backlog::Backlog;
 use super::pacer::{Pace, Pacer};
 use crate::error;
 use crate::media::StreamRate;
 use crate::session::estimate::Kind;
 use crate::session::ice::IceAgent;
-use crate::session::io::{Path, SendBuffer, Transmit, WouldBlock, send_datagram};
+use crate::session::io::{Path, SendBuffer, Transmit, WouldBlock};
 use crate::session::srtp::RtpSealer;
+
+/// Time to the next attempt after the network took no more. A connection says when it does.
+const BLOCKED_RETRY: Duration = Duration::from_millis(1);
+const BLOCKED_RETRY_TCP: Duration = Duration::from_millis(250);
 
 /// Keys, path, pacer and network. What every leg sends passes through here.
 pub struct Egress<'a, T: Transmit> {
@@ -17,7 +22,10 @@ pub struct Egress<'a, T: Transmit> {
     pub(super) path: Path,
     pub(super) ice: &'a mut IceAgent,
     pub(super) sealer: &'a RtpSealer,
+    /// `None` over TCP, which paces by itself.
     pub(super) pacer: Option<&'a mut Pacer>,
+    /// Over TCP only.
+    pub(super) backlog: Option<&'a mut Backlog>,
     pub(super) round_trip: Option<Duration>,
     pub(super) buffer: &'a mut SendBuffer,
     pub(super) batch: usize,
@@ -45,12 +53,19 @@ impl<T: Transmit> Egress<'_, T> {
 
     /// Packets that a run may have.
     pub fn run_limit(&self) -> usize {
-        self.batch.min(self.transmit.max_segments()).max(1)
+        let most = match &self.backlog {
+            Some(backlog) => backlog.run_limit(self.now),
+            None => self.transmit.max_segments(),
+        };
+        self.batch.min(most).max(1)
     }
 
     /// The pace of a leg that loses this much, of a stream of this rate; `None` if it is not paced.
     pub fn pace(&mut self, loss_ppm: u32, rate: StreamRate) -> Option<Pace> {
         let (now, round_trip) = (self.now, self.round_trip);
+        if let Some(backlog) = &self.backlog {
+            return backlog.pace(now);
+        }
         self.pacer.as_mut()?.pace(now, round_trip, loss_ppm, rate)
     }
 
@@ -72,7 +87,8 @@ impl<T: Transmit> Egress<'_, T> {
         let now = self.now;
         match &mut self.pacer {
             Some(pacer) => pacer.next_number(now),
-            None => Some(0),
+            // What arrives over TCP, and when, says nothing of the path.
+            None => self.backlog.is_none().then_some(0),
         }
     }
 
@@ -106,8 +122,16 @@ impl<T: Transmit> Egress<'_, T> {
         numbered: bool,
         kind: Kind,
     ) -> Result<(), WouldBlock> {
-        self.transmit
-            .transmit(self.path, &self.buffer[..used], segment)?;
+        let sent = self
+            .transmit
+            .transmit(self.path, &self.buffer[..used], segment);
+        if let Some(backlog) = &mut self.backlog {
+            match sent {
+                Ok(()) => backlog.sent(used),
+                Err(WouldBlock) => backlog.blocked(self.now),
+            }
+        }
+        sent?;
         if let Some(pacer) = &mut self.pacer {
             pacer.sent(self.now, used, segment, numbered, kind);
         }
@@ -126,13 +150,28 @@ impl<T: Transmit> Egress<'_, T> {
         self.pacer.as_mut()?.probe_with_padding(now, less)
     }
 
+    /// When to try again what [`Egress::transmit`] did not take.
+    pub fn retry_at(&self) -> Instant {
+        match self.backlog {
+            Some(_) => self.now + BLOCKED_RETRY_TCP,
+            None => self.now + BLOCKED_RETRY,
+        }
+    }
+
+    /// No leg has anything left to send.
+    pub fn caught_up(&mut self) {
+        if let Some(backlog) = &mut self.backlog {
+            backlog.caught_up(self.now);
+        }
+    }
+
     /// Nothing more is sent for now.
     pub fn finish(&mut self) {
         if let Some(pacer) = &mut self.pacer
             && pacer.close_burst(self.now, self.ice.next_number())
             && let Some(check) = self.ice.check_selected(self.now)
         {
-            send_datagram(&mut *self.transmit, self.path, &check);
+            self.transmit.control(self.path, &check);
         }
     }
 }

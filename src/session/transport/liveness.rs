@@ -77,7 +77,8 @@ fn never_came() -> Error {
         Status::Ice,
         format!(
             "no ICE check came from the viewer within {} s: \
-             check that its network can reach a candidate of the answer over UDP",
+             check that its network can reach a candidate of the answer over UDP, or set ice_tcp for \
+             networks that pass none",
             FIRST_CHECK.as_secs()
         ),
     )

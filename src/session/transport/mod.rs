@@ -1,6 +1,7 @@
 //! One connection to a viewer: ICE, DTLS, keys, RTCP in and out, liveness and the pacer. It knows
 //! nothing of media: [legs](super::leg) send through its [`Egress`].
 
+mod backlog;
 mod egress;
 mod liveness;
 mod memory;
@@ -10,7 +11,6 @@ mod phase;
 mod reports;
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,7 +22,7 @@ pub use memory::PathMemory;
 use super::dtls::{Certificate, DtlsEvent};
 use super::estimate::{Limits, TransportFeedback};
 use super::ice::{CONSENT, Check, IceAgent, TransactionKey};
-use super::io::{Io, Path, Transmit, send_datagram};
+use super::io::{Io, Path, Remote, Transmit};
 use super::rtcp::{self, SenderReport};
 use super::srtp::KeyingMaterial;
 use super::wall_clock::WallClock;
@@ -31,6 +31,7 @@ use crate::error::Error;
 use crate::sdp::{Fingerprint, IceCredentials};
 use crate::state::{SessionState, SrtpProfile};
 use crate::tuning::SrtpPolicy;
+use backlog::Backlog;
 use liveness::{LATE, Silence};
 use opening::Opening;
 use pacer::Pacer;
@@ -75,6 +76,8 @@ pub struct Transport {
     /// Round trip: by the DTLS handshake at first, then by the last receiver report.
     round_trip: Option<Duration>,
     pacer: Option<Pacer>,
+    /// Of the connection that media goes over, if it is one.
+    backlog: Option<Box<Backlog>>,
     congestion: Option<Limits>,
     transport_cc: bool,
     paths: Arc<PathMemory>,
@@ -117,6 +120,7 @@ impl Transport {
             phase: Phase::Over,
             round_trip: None,
             pacer: config.pacing_percent.map(Pacer::new),
+            backlog: None,
             congestion: config.congestion,
             transport_cc: config.transport_cc,
             paths: config.paths,
@@ -152,7 +156,7 @@ impl Transport {
         }
     }
 
-    pub fn remote(&self) -> Option<SocketAddr> {
+    pub fn remote(&self) -> Option<Remote> {
         self.ice.selected().map(|path| path.remote)
     }
 
@@ -170,12 +174,16 @@ impl Transport {
 
     /// What the path carries, in bits per second; `None` until it is measured.
     pub fn estimate(&self) -> Option<u64> {
-        self.pacer.as_ref()?.estimate()
+        match &self.backlog {
+            Some(backlog) => backlog.estimate(),
+            None => self.pacer.as_ref()?.estimate(),
+        }
     }
 
-    /// Whether the viewer sends transport-wide feedback.
+    /// Whether the estimate is measured: the viewer sends transport-wide feedback, or a connection says how much
+    /// it takes.
     pub fn has_feedback(&self) -> bool {
-        self.transport_cc
+        self.transport_cc || self.backlog.is_some()
     }
 
     /// Sets the rate in bits per second that would be used if the path carried it: the path is probed
@@ -213,7 +221,8 @@ impl Transport {
             path: self.ice.proven(io.now)?,
             ice: &mut self.ice,
             sealer: &up.sealer,
-            pacer: self.pacer.as_mut(),
+            pacer: self.pacer.as_mut().filter(|_| self.backlog.is_none()),
+            backlog: self.backlog.as_deref_mut(),
             round_trip: self.round_trip,
             buffer: io.buffer,
             batch: io.batch,
@@ -257,6 +266,7 @@ impl Transport {
             Some(check) => self.handle_answer(path, &check, io.now),
             None => self.handle_check(path, datagram, io),
         };
+        self.follow_path(io.now);
         match self.ice.proven(io.now) {
             Some(_) if !was_proven => Received::Proven,
             _ => received,
@@ -307,7 +317,7 @@ impl Transport {
     fn send<T: Transmit>(&mut self, path: Path, datagram: &[u8], io: &mut Io<'_, T>) -> bool {
         let may = self.ice.may_send(io.now, path.remote, datagram.len());
         if may {
-            send_datagram(&mut io.transmit, path, datagram);
+            io.transmit.control(path, datagram);
         }
         may
     }
@@ -358,15 +368,7 @@ impl Transport {
             Phase::Handshaking(handshaking) => match handshaking.done(now, keys) {
                 Ok(up) => {
                     self.enter(Phase::Up(up));
-                    if let Some(pacer) = &mut self.pacer
-                        && let Some(limits) = self.congestion
-                    {
-                        let remembered = self.paths.recall(now, path.remote.ip());
-                        let opening = self
-                            .answer_time
-                            .map(|time| Opening::new(now, time, remembered));
-                        pacer.measure(now, limits, self.transport_cc, opening);
-                    }
+                    self.measure(path, now);
                     return Received::Up;
                 }
                 Err(error) => self.fail(error),
@@ -374,6 +376,47 @@ impl Transport {
             other => self.phase = other,
         }
         Received::Nothing
+    }
+
+    /// Measures the path from now on.
+    fn measure(&mut self, path: Path, now: Instant) {
+        if let Some(pacer) = &mut self.pacer
+            && let Some(limits) = self.congestion
+        {
+            let remembered = self.paths.recall(now, path.remote.address().ip());
+            let opening = self
+                .answer_time
+                .map(|time| Opening::new(now, time, remembered));
+            pacer.measure(now, limits, self.transport_cc, opening);
+        }
+    }
+
+    /// Perhaps media goes over a connection from now on, or no longer: what was measured says nothing any more.
+    fn follow_path(&mut self, now: Instant) {
+        let Some(path) = self.ice.selected() else {
+            return;
+        };
+        match path.remote {
+            Remote::Udp(_) if self.backlog.is_some() => {
+                self.backlog = None;
+                if let Phase::Up(_) = self.phase {
+                    self.measure(path, now);
+                }
+            }
+            Remote::Tcp(..) if self.backlog.is_none() => self.backlog = Some(Box::default()),
+            _ => {}
+        }
+    }
+
+    /// A connection has ended. Media goes another way if there is one that is proven.
+    pub fn lost(&mut self, remote: Remote, now: Instant) -> Received {
+        let was = self.ice.selected();
+        self.ice.lost(now, remote);
+        self.follow_path(now);
+        match self.ice.proven(now) {
+            Some(path) if Some(path) != was => Received::Proven,
+            _ => Received::Nothing,
+        }
     }
 
     fn handle_srtcp(&mut self, path: Path, datagram: &[u8], now: Instant) -> Received {
@@ -397,9 +440,9 @@ impl Transport {
         let round_trip = self.reports.round_trip(now, last_sr, delay);
         self.round_trip = round_trip.or(self.round_trip);
         if self.noted.is_none_or(|at| now >= at + NOTE_INTERVAL) {
-            let measured = self.estimate().filter(|_| self.has_feedback());
-            if let (Some(rate), Some(path)) = (measured, self.ice.selected()) {
-                self.paths.note(now, path.remote.ip(), rate);
+            let measured = self.estimate().filter(|_| self.transport_cc);
+            if let (Some(rate), Some(Remote::Udp(address))) = (measured, self.remote()) {
+                self.paths.note(now, address.ip(), rate);
                 self.noted = Some(now);
             }
         }
@@ -517,7 +560,7 @@ impl Transport {
             && let Some(path) = self.ice.proven(io.now)
             && let Ok(sealed) = up.control.srtcp.protect(compound)
         {
-            send_datagram(&mut io.transmit, path, &sealed);
+            io.transmit.control(path, &sealed);
         }
     }
 

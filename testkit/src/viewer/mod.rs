@@ -7,6 +7,7 @@ mod depacketize;
 mod packet;
 mod receive;
 mod stun;
+mod tcp;
 mod transport_cc;
 mod udp;
 
@@ -19,6 +20,7 @@ pub use packet::Packet;
 pub use receive::{Receiver, nack};
 pub use rtc::dtls::extension::extension_use_srtp::SrtpProtectionProfile;
 pub use stun::{answer, check};
+pub use tcp::{TcpViewer, framed};
 pub use transport_cc::TransportFeedback;
 pub use udp::UdpViewer;
 
@@ -108,6 +110,8 @@ pub struct Viewer {
     /// ID of the transport-wide extension in the answer, and the feedback for it.
     transport: Option<(u8, TransportFeedback)>,
     next_feedback: Option<Instant>,
+    /// Messages of transport-wide feedback that were sent.
+    pub feedback_sent: u64,
     answered_checks: u64,
     /// While false, the gateway's checks are not answered.
     pub answers_checks: bool,
@@ -149,6 +153,7 @@ impl Viewer {
             next_report: None,
             transport: None,
             next_feedback: None,
+            feedback_sent: 0,
             answered_checks: 0,
             answers_checks: true,
             checks_received: 0,
@@ -549,6 +554,7 @@ impl Viewer {
         {
             self.next_feedback = Some(now + self.config.feedback_interval);
             if let Some(message) = feedback.message(self.video.ssrc()) {
+                self.feedback_sent += 1;
                 self.send_rtcp(&message);
             }
         }

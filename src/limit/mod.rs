@@ -1,5 +1,7 @@
-//! Limits: on operations that are in progress at the same time without a thread waiting for each, and on how
-//! often the same is logged.
+//! Limits: on operations that are in progress at the same time without a thread waiting for each, on connections of
+//! strangers, and on how often the same is logged.
+
+mod connections;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -7,6 +9,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::{Error, Result, Status};
+
+pub use connections::{Connection, Connections};
 
 /// Counts one operation until it is dropped.
 pub type Permit = OwnedSemaphorePermit;

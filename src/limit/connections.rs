@@ -17,11 +17,7 @@ use tokio::sync::Notify;
 /// host's decision. It may be closed for a new one if no other can.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The response to a connection above the limit.
-pub const NO_ROOM: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n\
-    Content-Length: 0\r\nConnection: close\r\n\r\n";
-
-/// The connections of a listener.
+/// The connections of a listener, or those over which nobody has shown yet that it may.
 pub struct Connections {
     limit: usize,
     per_peer: usize,
@@ -126,6 +122,7 @@ impl Connection {
     }
 
     /// Marks the connection as busy with a request until dropped.
+    #[cfg_attr(not(any(feature = "http", test)), expect(dead_code))]
     pub fn busy(&self) -> Busy<'_> {
         self.set_busy(true);
         Busy(self)
