@@ -9,9 +9,6 @@ pub(super) const HANDSHAKE: u8 = 22;
 const RECORD_HEADER: usize = 13;
 const FRAGMENT_HEADER: usize = 12;
 
-/// Longest handshake message in bytes. Browsers' longest is a ClientHello of 1.5 kB.
-const MAX_MESSAGE: usize = 8 << 10;
-
 /// Longest encrypted record in bytes that a handshake or an alert needs: a Finished takes 48
 /// (8 nonce, 12 header, 12 verify data, 16 tag).
 pub(super) const MAX_ENCRYPTED: usize = 64;
@@ -84,15 +81,14 @@ pub(super) struct Fragment<'a> {
 }
 
 impl Fragment<'_> {
-    /// The first fragment and what follows it; `None` if it is malformed, longer than any message
-    /// needs to be, or empty.
+    /// The first fragment and what follows it; `None` if it is malformed or empty.
     fn split(body: &[u8]) -> Option<(Fragment<'_>, &[u8])> {
         let (header, rest) = body.split_first_chunk::<FRAGMENT_HEADER>()?;
         let &[kind, l2, l1, l0, s1, s0, o2, o1, o0, f2, f1, f0] = header;
         let u24 = |high, middle, low| u32::from_be_bytes([0, high, middle, low]) as usize;
         let (length, offset) = (u24(l2, l1, l0), u24(o2, o1, o0));
         let (data, behind) = rest.split_at_checked(u24(f2, f1, f0))?;
-        let valid = length <= MAX_MESSAGE && offset + data.len() <= length && !data.is_empty();
+        let valid = offset + data.len() <= length && !data.is_empty();
         let fragment = Fragment {
             kind,
             length,

@@ -13,14 +13,15 @@ const CERTIFICATE: u8 = 11;
 const CERTIFICATE_VERIFY: u8 = 15;
 const CLIENT_KEY_EXCHANGE: u8 = 16;
 
-/// What a client sends before its Finished, by number (RFC 6347 section 4.2.4). `rtc::dtls` answers the first
-/// hello with a HelloVerifyRequest, and we ask for a certificate.
-const MESSAGES: [u8; 5] = [
-    CLIENT_HELLO,
-    CLIENT_HELLO,
-    CERTIFICATE,
-    CLIENT_KEY_EXCHANGE,
-    CERTIFICATE_VERIFY,
+/// What a client sends before its Finished, by number (RFC 6347 section 4.2.4), and how long it may be at most.
+/// `rtc::dtls` answers the first hello with a HelloVerifyRequest, and we ask for a certificate. Browsers' hellos
+/// have 1.5 kB, their certificates 0.3 kB.
+const MESSAGES: [(u8, usize); 5] = [
+    (CLIENT_HELLO, 8 << 10),
+    (CLIENT_HELLO, 8 << 10),
+    (CERTIFICATE, 8 << 10),
+    (CLIENT_KEY_EXCHANGE, 512),
+    (CERTIFICATE_VERIFY, 2 << 10),
 ];
 
 /// The viewer's messages, as far as they have come.
@@ -94,7 +95,10 @@ impl Inbound {
         }
         for fragment in record.fragments() {
             let number = usize::from(fragment.sequence);
-            if MESSAGES.get(number) != Some(&fragment.kind) {
+            let Some(&(kind, longest)) = MESSAGES.get(number) else {
+                continue;
+            };
+            if kind != fragment.kind || fragment.length > longest {
                 continue;
             }
             if fragment.sequence < self.taken {
@@ -110,7 +114,7 @@ impl Inbound {
     /// is not the viewer's, whose own comes sooner or later.
     fn next(&mut self) -> Option<Vec<u8>> {
         let number = usize::from(self.taken);
-        let (partial, &kind) = (self.partial.get_mut(number)?, MESSAGES.get(number)?);
+        let (partial, &(kind, _)) = (self.partial.get_mut(number)?, MESSAGES.get(number)?);
         partial.whole()?;
         let body = std::mem::take(partial).body;
         if kind == CERTIFICATE && !are_certificates(&body) {
