@@ -3,9 +3,9 @@
 
     scripts/faults.py [--library FILE] [--camsim FILE] [--long] [FAULT...]
 
-Faults: descriptors, threads, memory, stopped, camera_away, interface. Without any: all. Linux, as root: it sets
-limits, a cgroup and a network namespace of the gateway's process, and nothing of the machine's. --long: the
-process is stopped for ten minutes, and a camera is away for an hour.
+Faults: descriptors, threads, memory, stopped, clock, suspended, disk_full, camera_away, interface. Without any:
+all. Linux, as root: it sets limits, a cgroup, a network namespace and the clocks of the gateway's process, and
+nothing of the machine's. --long: the process is stopped for ten minutes, and a camera is away for an hour.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ import re
 import resource
 import signal
 import socket
+import struct
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -68,13 +70,60 @@ def host(cameras: list[str]) -> None:
                 resource.setrlimit(resource.RLIMIT_NPROC, (int(number), most))
             elif word == "ballast":
                 ballast = b"\1" * int(number)
+            elif word == "disk_full":
+                rwg.set_log(rwg.LogLevel.TRACE, write_to_full_disk)
             print("DONE", len(ballast), flush=True)
+
+
+def write_to_full_disk(record: Any) -> None:
+    with open("/dev/full", "w", buffering=1) as file:
+        print("log:", record.message, file=file)
+
+
+# Adds seconds from a file to the wall clock and to the monotonic clock of a process.
+CLOCKS = """
+#define _GNU_SOURCE
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+static const long *offsets;
+__attribute__((constructor)) static void begin(void) {
+    int file = open(getenv("FAULTS_CLOCKS"), O_RDONLY);
+    offsets = mmap(0, 2 * sizeof(long), PROT_READ, MAP_SHARED, file, 0);
+    close(file);
+}
+int clock_gettime(clockid_t clock, struct timespec *time) {
+    int result = syscall(SYS_clock_gettime, clock, time);
+    if (result == 0 && offsets && clock == CLOCK_REALTIME) time->tv_sec += offsets[0];
+    if (result == 0 && offsets && clock == CLOCK_MONOTONIC) time->tv_sec += offsets[1];
+    return result;
+}
+"""
+
+
+class Clocks:
+    """The clocks of a gateway's process, which are the machine's and so many seconds more."""
+
+    def __init__(self, folder: str) -> None:
+        self.file = Path(folder, "offsets")
+        self.set(0, 0)
+        source, library = Path(folder, "clocks.c"), Path(folder, "clocks.so")
+        source.write_text(CLOCKS)
+        subprocess.run(["cc", "-shared", "-fPIC", "-O2", "-o", library, source], check=True)
+        self.environment = {"LD_PRELOAD": str(library), "FAULTS_CLOCKS": str(self.file)}
+
+    def set(self, wall: int, monotonic: int) -> None:
+        with open(self.file, "r+b" if self.file.exists() else "wb") as file:
+            file.write(struct.pack("ll", wall, monotonic))
 
 
 class Host:
     """A gateway in a process of its own, with simulated cameras."""
 
-    def __init__(self, by_name: bool = False, netns: bool = False) -> None:
+    def __init__(self, by_name: bool = False, netns: bool = False, clocks: Clocks | None = None) -> None:
         enter = ["unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"] if netns else []
         self.cameras = self._start([*enter, options.camsim, "--clip", "baseline360p", "--stdin-exit"])
         urls = self._line(self.cameras, "READY").split()
@@ -82,6 +131,7 @@ class Host:
             urls = [url.replace("127.0.0.1", "localhost") for url in urls]
         self.enter = ["nsenter", "-n", "-t", str(self.cameras.pid)] if netns else []
         environment = {**os.environ, "RTSP_WEBRTC_GATEWAY_LIBRARY": options.library}
+        environment |= clocks.environment if clocks else {}
         script = [sys.executable, __file__, "--host", *urls]
         self.process = self._start([*self.enter, *script], env=environment)
         self.pid = self.process.pid
@@ -231,6 +281,50 @@ def stopped() -> None:
     gateway.close()
 
 
+def clock() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        clocks = Clocks(folder)
+        gateway = Host(clocks=clocks)
+        for wall in (86_400 * 365, -86_400 * 365, 0):
+            before = gateway.stream()
+            clocks.set(wall, 0)
+            gateway.wait(
+                f"the wall clock is set by {wall} s, frames go on",
+                lambda: gateway.stream().get("frames", 0) > before["frames"] + 50,
+            )
+            now = gateway.stream()
+            assert (now["state"], now["reconnects"]) == ("live", before["reconnects"]), now
+            assert gateway.offer()[0] == 201
+        gateway.close()
+
+
+def suspended() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        clocks = Clocks(folder)
+        gateway = Host(clocks=clocks)
+        before = gateway.stream()
+        clocks.set(3600, 3600)
+        gateway.wait(
+            "an hour is gone at once, frames go on",
+            lambda: gateway.stream().get("frames", 0) > before["frames"] + 50,
+        )
+        now = gateway.stream()
+        assert (now["state"], now["reconnects"]) == ("live", before["reconnects"]), now
+        assert gateway.offer()[0] == 201
+        gateway.close()
+
+
+def disk_full() -> None:
+    gateway = Host()
+    gateway.tell("disk_full", 0)
+    reconnects = gateway.stream()["reconnects"]
+    gateway.camera("drop")
+    gateway.wait("the camera is connected again", lambda: gateway.stream().get("reconnects", 0) > reconnects)
+    gateway.wait("and live", lambda: gateway.stream()["state"] == "live")
+    assert gateway.offer()[0] == 201
+    gateway.close()
+
+
 def camera_away() -> None:
     gateway = Host()
     gateway.camera("refuse")
@@ -261,7 +355,8 @@ def interface() -> None:
     gateway.close()
 
 
-FAULTS = {fault.__name__: fault for fault in (descriptors, threads, memory, stopped, camera_away, interface)}
+ALL = (descriptors, threads, memory, stopped, clock, suspended, disk_full, camera_away, interface)
+FAULTS = {fault.__name__: fault for fault in ALL}
 
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--host"]:

@@ -16,11 +16,14 @@ use rtsp_webrtc_gateway::internals::media::{
 };
 use rtsp_webrtc_gateway::internals::session::{Io, Media, Path, SendBuffer, Transmit, WouldBlock};
 use testkit::clip::Clip;
+use testkit::net::Link;
 use testkit::viewer::ViewerConfig;
-use world::{STREAM, Setup, Streams, World};
+use world::{STREAM, Setup, Streams, VIEWER, World, address};
 
 thread_local! {
     static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+    /// Bytes that this thread has allocated, less those that it has freed.
+    static LIVE: Cell<isize> = const { Cell::new(0) };
 }
 
 struct Counting;
@@ -30,11 +33,13 @@ unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // The counter is gone when the thread ends.
         let _ = ALLOCATIONS.try_with(|count| count.set(count.get() + 1));
+        let _ = LIVE.try_with(|live| live.set(live.get() + layout.size() as isize));
         // SAFETY: the caller's contract is ours.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        let _ = LIVE.try_with(|live| live.set(live.get() - layout.size() as isize));
         // SAFETY: the caller's contract is ours.
         unsafe { System.dealloc(pointer, layout) }
     }
@@ -194,6 +199,74 @@ fn none_per_packet_while_the_path_is_measured() {
     }
     assert!(packets > 150, "{packets}");
     assert_eq!(allocations, 0, "for {packets} packets");
+}
+
+/// Bytes of a session whose viewer has gone after this time, with a round trip of 20 ms, and after `last`.
+fn memory(time: Duration, last: impl FnOnce(&mut World)) -> isize {
+    let mut world = World::new(Setup::default());
+    world.network.set_default_link(Link {
+        delay: Duration::from_millis(10),
+        ..Link::default()
+    });
+    world.camera_on = false;
+    world.run(time);
+    last(&mut world);
+    let World { session, .. } = world;
+    let before = LIVE.get();
+    drop(session);
+    before - LIVE.get()
+}
+
+#[test]
+fn a_viewer_that_leaves_in_the_middle_of_the_handshake_costs_little() {
+    let ms = Duration::from_millis;
+    let most = |bytes: isize, most: isize, what: &str| {
+        println!("{what}: {bytes} bytes");
+        assert!(bytes <= most, "{what}: {bytes} bytes");
+    };
+    let nothing = |_: &mut World| {};
+    most(memory(ms(5), nothing), 8 << 10, "it never came");
+    most(memory(ms(15), nothing), 8 << 10, "it sent a check");
+    most(memory(ms(35), nothing), 24 << 10, "a ClientHello");
+    most(memory(ms(55), nothing), 32 << 10, "a second one");
+    most(memory(ms(75), nothing), 40 << 10, "it is connected");
+    // The most that it can make the session keep: the beginning of each message, as long as it may be.
+    let begun = |world: &mut World| {
+        for (number, (kind, length)) in [(1, 8192), (1, 8192), (11, 8192), (16, 512), (15, 2048)]
+            .into_iter()
+            .enumerate()
+        {
+            let mut record = vec![
+                22,
+                0xfe,
+                0xfd,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+                9,
+                number as u8,
+                0,
+                13,
+                kind,
+            ];
+            record.extend(&(length as u32).to_be_bytes()[1..]);
+            record.extend([0, number as u8, 0, 0, 0, 0, 0, 1, 7]);
+            world.inject(address(VIEWER), &record);
+        }
+    };
+    most(
+        memory(ms(15), begun),
+        64 << 10,
+        "it sent a check, and the beginning of each message",
+    );
+    most(
+        memory(ms(55), begun),
+        64 << 10,
+        "it sent hellos, and the beginning of each message",
+    );
 }
 
 #[test]

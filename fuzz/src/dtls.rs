@@ -1,12 +1,12 @@
 //! The DTLS handshake with a real client, and what a network, or somebody on it, does to its datagrams:
-//! before, during and after.
+//! before, during and after. And what a client that is not well-behaved seals with its own keys.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
 use rtsp_webrtc_gateway::state::SessionState;
-use testkit::viewer::{Viewer, ViewerConfig};
+use testkit::viewer::{Tap, Viewer, ViewerConfig};
 
 use crate::keys::{nominate, offer, viewer_address};
 use crate::session::World;
@@ -39,6 +39,19 @@ enum Fate<'a> {
         data: &'a [u8],
     },
     Raw(&'a [u8]),
+    /// The client seals another record first, as soon as it has keys.
+    Sealed {
+        kind: u8,
+        number: u16,
+        plaintext: &'a [u8],
+    },
+    /// What the client seals has other bytes, and others behind it.
+    Resealed {
+        at: u8,
+        mask: u8,
+        less: u8,
+        more: &'a [u8],
+    },
     /// Milliseconds pass.
     After(u16),
 }
@@ -74,30 +87,14 @@ pub fn dtls(data: &[u8]) {
                 fate = Fate::arbitrary(&mut script).unwrap_or(Fate::Arrives);
                 disturbed |= !matches!(fate, Fate::Arrives | Fate::Twice);
                 let extra = match &fate {
-                    Fate::Record {
-                        kind,
-                        epoch,
-                        number,
-                        body,
-                    } => record(*kind, *epoch, *number, body),
-                    Fate::Message {
-                        kind,
-                        length,
-                        sequence,
-                        offset,
-                        data,
-                    } => record(
-                        22,
-                        0,
-                        *sequence,
-                        &message(*kind, *length, (*sequence).into(), *offset, data),
-                    ),
-                    Fate::Raw(bytes) => bytes.to_vec(),
                     Fate::After(ms) => {
                         world.wait(Duration::from_millis((ms % 2048).into()));
                         continue;
                     }
-                    _ => break,
+                    fate => match extra(fate, &viewer) {
+                        Some(extra) => extra,
+                        None => break,
+                    },
                 };
                 received += extra.len();
                 world.arrives(1, &extra);
@@ -121,6 +118,18 @@ pub fn dtls(data: &[u8]) {
                     vec![datagram[..len].to_vec()]
                 }
                 Fate::Fragmented(size) => fragments(&datagram, 1 + usize::from(size)),
+                Fate::Resealed {
+                    at,
+                    mask,
+                    less,
+                    more,
+                } => vec![resealed(&datagram, viewer.tap(), |plaintext| {
+                    plaintext.truncate(plaintext.len().saturating_sub(less.into()));
+                    if let Some(byte) = plaintext.get_mut(usize::from(at)) {
+                        *byte ^= mask;
+                    }
+                    plaintext.extend(more);
+                })],
                 _ => vec![datagram],
             };
             for copy in copies {
@@ -142,6 +151,21 @@ pub fn dtls(data: &[u8]) {
             "{} bytes for {received}",
             world.sent.bytes
         );
+        // Behind the handshake, no datagram has a fate unless it is sent for that.
+        while viewer.is_connected() && is_up(&world) && !script.is_empty() {
+            disturbed = true;
+            match Fate::arbitrary(&mut script) {
+                Ok(Fate::After(ms)) => world.wait(Duration::from_millis((ms % 2048).into())),
+                Ok(Fate::Later) => viewer.close(world.now),
+                Ok(fate) => {
+                    if let Some(extra) = extra(&fate, &viewer) {
+                        received += extra.len();
+                        world.arrives(1, &extra);
+                    }
+                }
+                Err(_) => break,
+            }
+        }
         let over = world.states.last() == Some(&SessionState::Closed);
         if over || (script.is_empty() && viewer.is_connected() && is_up(&world)) {
             break;
@@ -158,6 +182,58 @@ pub fn dtls(data: &[u8]) {
     let ended = world.states.contains(&SessionState::Failed)
         || world.states.contains(&SessionState::Closed);
     assert!(ended || is_up(&world), "{:?}", world.states);
+}
+
+/// What somebody else, or the client itself, sends besides.
+fn extra(fate: &Fate<'_>, viewer: &Viewer) -> Option<Vec<u8>> {
+    match *fate {
+        Fate::Record {
+            kind,
+            epoch,
+            number,
+            body,
+        } => Some(record(kind, epoch, number, body)),
+        Fate::Message {
+            kind,
+            length,
+            sequence,
+            offset,
+            data,
+        } => {
+            let message = message(kind, length, sequence.into(), offset, data);
+            Some(record(22, 0, sequence, &message))
+        }
+        Fate::Raw(bytes) => Some(bytes.to_vec()),
+        Fate::Sealed {
+            kind,
+            number,
+            plaintext,
+        } => {
+            // Mostly what there is: ChangeCipherSpec, alert, handshake, application data.
+            let kind = if kind < 240 { 20 + kind % 4 } else { kind };
+            viewer.tap().seal(kind, number.into(), plaintext)
+        }
+        _ => None,
+    }
+}
+
+/// The datagram with other plaintexts in its sealed records.
+fn resealed(datagram: &[u8], tap: &Tap, change: impl Fn(&mut Vec<u8>)) -> Vec<u8> {
+    let (mut out, mut rest) = (Vec::new(), datagram);
+    while let Some((head, behind)) = rest.split_at_checked(13) {
+        let len = usize::from(u16::from_be_bytes([head[11], head[12]]));
+        let Some((body, behind)) = behind.split_at_checked(len) else {
+            break;
+        };
+        rest = behind;
+        let record = [head, body].concat();
+        let changed = tap.open(&record).and_then(|(kind, number, mut plaintext)| {
+            change(&mut plaintext);
+            tap.seal(kind, number, &plaintext)
+        });
+        out.extend(changed.unwrap_or(record));
+    }
+    out
 }
 
 fn is_up(world: &World) -> bool {

@@ -267,6 +267,8 @@ impl PushSink for Stage {
 
     fn keyframe_needed(&mut self) {}
 
+    fn over_share(&mut self) {}
+
     fn stalled(&mut self, _error: &Error) {}
 
     fn resumed(&mut self) {}

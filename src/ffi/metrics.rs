@@ -56,7 +56,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_metrics(
 ///   of the last failure, or "ok"), "message", "warning" ({"name" (enum
 ///   rtsp_webrtc_gateway_media_warning in lower case), "message"}, or null), "video_codec",
 ///   "audio_codec", "width", "height", "bitrate_bps", "sessions", "reconnects", "given_up" (times
-///   that the camera took more than its share of a worker), "bytes", "frames", "keyframes",
+///   that the source took more than its share of a worker), "bytes", "frames", "keyframes",
 ///   "frames_dropped", "packets_lost", "keyframe_requests", "quirks" (names as in
 ///   stream_info, with numbers), "since_last_media_ms", "memory_bytes", "cost_us":
 ///   {"packetize", "seal", "send"}, "latency_us": {"p50", "p95", "max"} (from the arrival of

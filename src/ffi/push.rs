@@ -172,7 +172,9 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_add_push_stream(
 /// access unit delimiters and filler data.
 ///
 /// Errors: ERR_QUEUE_FULL if the frame was dropped; further frames are then dropped up to the next
-/// keyframe, because they could not be decoded, and on_keyframe_request asks for one.
+/// keyframe, because they could not be decoded, and on_keyframe_request asks for one. The sentence says
+/// whether the worker is too busy, or the stream itself has more than its share of it pushed ("given_up" in
+/// the JSON of a stream counts that).
 /// ERR_INVALID_ARGUMENT if data is not an access unit of the codec (no start code, too large);
 /// ERR_INVALID_STATE if the stream is a camera or has no video; ERR_NOT_FOUND.
 #[unsafe(no_mangle)]

@@ -215,7 +215,7 @@ mod tests {
 
     use super::*;
     use crate::budget::Allowance;
-    use crate::tuning::Tuning;
+    use crate::tuning::{Key, Tuning};
 
     #[test]
     fn a_turn_ends_within_a_batch_and_goes_on_there() {
@@ -251,6 +251,46 @@ mod tests {
                     assert!(got.len() <= before + 7);
                 }
                 assert_eq!(got, sent);
+            }
+        });
+    }
+
+    #[test]
+    fn a_full_receive_buffer_loses_datagrams_and_nothing_else() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let address = "127.0.0.1:0".parse().unwrap();
+            let tuning = Tuning::new(&[(Key::UdpRecvBufferBytes, 65_536)]).unwrap();
+            let socket = Arc::new(Socket::bind(Some(address), &tuning).unwrap());
+            let to = socket.io().local_addr().unwrap();
+            let mut receiver = Receiver::new(socket).unwrap();
+            let viewer = std::net::UdpSocket::bind(address).unwrap();
+            let mut read = async || {
+                let ready = poll_fn(|context| receiver.poll_ready(context));
+                let ready = tokio::time::timeout(Duration::from_secs(60), ready);
+                ready.await.expect("there is something");
+                let allowance = Allowance {
+                    time: Duration::from_secs(60),
+                    items: 100_000,
+                    bytes: 100 << 20,
+                };
+                let mut budget = Budget::new(allowance, Instant::now());
+                let mut got = Vec::new();
+                receiver.turn(&mut budget, |_, _, contents| got.push(contents[0]));
+                got
+            };
+            for _ in 0..1000 {
+                viewer.send_to(&[1; 1000], to).unwrap();
+            }
+            let got = read().await;
+            assert!((10..1000).contains(&got.len()), "{}", got.len());
+            viewer.send_to(&[2; 1000], to).unwrap();
+            let mut got = read().await;
+            while got.last() != Some(&2) {
+                got = read().await;
             }
         });
     }

@@ -107,7 +107,7 @@ impl Socket {
         self.local
     }
 
-    /// How many sends the system refused, other than for lack of buffer space.
+    /// How many sends the system refused, other than for lack of space.
     pub fn errors(&self) -> u64 {
         self.errors.load(Ordering::Relaxed)
     }
@@ -138,7 +138,7 @@ impl Socket {
         };
         match self.state.try_send((&self.io).into(), &transmit) {
             Ok(()) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Err(WouldBlock),
+            Err(error) if is_full(&error) => Err(WouldBlock),
             Err(error) => {
                 // The path is broken (no route, for example); ICE finds out.
                 if self.errors.fetch_add(1, Ordering::Relaxed) == 0 {
@@ -161,6 +161,19 @@ impl Socket {
             IpAddr::V6(local) => local.is_unspecified() || ip == local,
         }
     }
+}
+
+/// Whether a send may succeed in a moment: the socket's buffer is full, or a queue of the system's.
+fn is_full(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    const FULL: [i32; 2] = [libc::ENOBUFS, libc::ENOMEM];
+    /// WSAENOBUFS.
+    #[cfg(not(unix))]
+    const FULL: [i32; 1] = [10055];
+    error.kind() == io::ErrorKind::WouldBlock
+        || error
+            .raw_os_error()
+            .is_some_and(|code| FULL.contains(&code))
 }
 
 fn open(address: SocketAddr) -> io::Result<(std::net::UdpSocket, UdpSocketState)> {
@@ -200,5 +213,17 @@ mod tests {
         assert!((65_536..=131_072).contains(&receive), "{receive}");
         let (large_send, large_receive) = size(0);
         assert!(large_send > send && large_receive > receive);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_system_without_room_is_no_broken_path() {
+        let is_full = |code| is_full(&io::Error::from_raw_os_error(code));
+        for code in [libc::EAGAIN, libc::ENOBUFS, libc::ENOMEM] {
+            assert!(is_full(code), "{code}");
+        }
+        for code in [libc::ENETUNREACH, libc::EPERM, libc::EMSGSIZE] {
+            assert!(!is_full(code), "{code}");
+        }
     }
 }

@@ -336,10 +336,28 @@ impl Session {
             Received::Proven => {
                 self.pump(|_| true, io);
             }
+            Received::Moved(since) => {
+                self.repeat_since(since, io);
+                self.pump(|_| true, io);
+            }
             Received::Room => {
                 self.pump(|leg| leg.due().is_some(), io);
             }
             Received::Rtcp(compound) => self.handle_rtcp(&compound, io),
+        }
+    }
+
+    /// Sends again what has been sent since then.
+    fn repeat_since<T: Transmit>(&mut self, since: Instant, io: &mut Io<'_, T>) {
+        let tracks = io.tracks;
+        for leg in &mut self.legs {
+            if let Some(media) = tracks.media(leg.stream())
+                && let Some(track) = media.track(leg.kind())
+                && leg.sends(track)
+                && let Some(mut egress) = self.transport.egress(io)
+            {
+                leg.repeat_since(track.ring(), since, &mut egress);
+            }
         }
     }
 

@@ -98,3 +98,26 @@ impl Clocks {
 pub(super) fn micros(time: Duration) -> i64 {
     i64::try_from(time.as_micros()).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_have_the_wall_clock_of_their_moment_however_it_is_set() {
+        let second = Duration::from_secs(1);
+        let start = Instant::now();
+        let wall = SystemTime::UNIX_EPOCH + 1000 * second;
+        let at = |now, wall| Clocks { now, wall };
+        let before = at(start + 10 * second, wall);
+        assert_eq!(before.unix_us(start + 9 * second), 999_000_000);
+        // It is set forward, then back, then before 1970.
+        let later = start + 20 * second;
+        let forward = at(later, wall + 86_400 * second);
+        assert_eq!(forward.unix_us(later - second), 87_399_000_000);
+        let back = at(later, wall - 900 * second);
+        assert_eq!(back.unix_us(later - second), 99_000_000);
+        let wrong = at(later, SystemTime::UNIX_EPOCH - second);
+        assert_eq!(wrong.unix_us(later - second), -1_000_000);
+    }
+}

@@ -144,6 +144,10 @@ pub trait PushSink: Sink {
     /// Viewers cannot decode anything until the host's encoder makes a keyframe.
     fn keyframe_needed(&mut self);
 
+    /// What the host pushes has taken more than the stream's share of the worker for seconds. It is taken no
+    /// faster than its share allows.
+    fn over_share(&mut self);
+
     /// No video frame arrived for a while.
     fn stalled(&mut self, error: &Error);
 

@@ -81,7 +81,7 @@ pub struct StreamSnapshot {
     pub sinks: Vec<(SinkId, SinkInfo)>,
     /// Frames that they lost, those that are gone included.
     pub sink_frames_dropped: u64,
-    /// How often its camera was given up because it took more than its share of the worker.
+    /// How often its source took more than its share of the worker: a camera is given up for that.
     pub given_up: u64,
     /// Bytes of memory that its rings hold.
     pub memory: usize,

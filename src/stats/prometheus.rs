@@ -178,7 +178,7 @@ fn streams(out: &mut Text, workers: &[WorkerSnapshot]) {
         }),
         (
             "stream_given_up",
-            "Times that the camera was given up: it took more than its share of a worker.",
+            "Times that the source took more than its share of a worker: a camera is given up for that.",
             |s| s.given_up,
         ),
         (

@@ -104,6 +104,9 @@ impl Demux {
         own: impl FnOnce(Datagram<&[u8]>),
     ) {
         let known = self.routes.find(remote);
+        if known.is_none() && is_rtcp(contents) {
+            return self.deliver_to_neighbors(remote, local, contents);
+        }
         let place = match contents.first() {
             Some(1) => ice::place(contents).map(SessionLocation::from_transaction),
             Some(0 | 2 | 3) => ice::local_ufrag(contents).and_then(SessionLocation::from_ufrag),
@@ -114,31 +117,63 @@ impl Demux {
             self.stats.unknown.fetch_add(1, Ordering::Relaxed);
             return;
         };
-        let slot = place.slot;
         let path = Path {
             remote: remote.into(),
             local,
         };
-        let queue = match known == Some(place) {
-            true if place.worker == self.worker => {
-                return own(Datagram {
-                    slot,
-                    path,
-                    contents,
-                });
-            }
-            true => &inbox.viewers,
-            false => &inbox.strangers,
+        let datagram = Datagram {
+            slot: place.slot,
+            path,
+            contents,
         };
+        match known == Some(place) {
+            true if place.worker == self.worker => own(datagram),
+            true => self.queue(&inbox.viewers, datagram),
+            false => self.queue(&inbox.strangers, datagram),
+        }
+    }
+
+    /// RTCP from an unknown port may be that of a viewer whom a NAT on the way has given another one. Those at
+    /// the same IP address find out.
+    fn deliver_to_neighbors(&self, remote: SocketAddr, local: Option<IpAddr>, contents: &[u8]) {
+        let mut places = self.routes.owners_at(remote.ip()).into_iter().peekable();
+        if places.peek().is_none() {
+            self.stats.unknown.fetch_add(1, Ordering::Relaxed);
+        }
+        for place in places {
+            if let Some(inbox) = self.inboxes.get(place.worker) {
+                let path = Path {
+                    remote: remote.into(),
+                    local,
+                };
+                let datagram = Datagram {
+                    slot: place.slot,
+                    path: Path {
+                        remote: remote.into(),
+                        local,
+                    },
+                    contents,
+                };
+                self.queue(&inbox.strangers, datagram);
+            }
+        }
+    }
+
+    fn queue(&self, queue: &mpsc::Sender<Queued>, datagram: Datagram<&[u8]>) {
         // Checked first, so that nothing is copied for a full queue.
         let Ok(room) = queue.try_reserve() else {
             self.stats.overrun.fetch_add(1, Ordering::Relaxed);
             return;
         };
         room.send(Datagram {
-            slot,
-            path,
-            contents: contents.into(),
+            slot: datagram.slot,
+            path: datagram.path,
+            contents: datagram.contents.into(),
         });
     }
+}
+
+/// RFC 5761 section 4.
+fn is_rtcp(datagram: &[u8]) -> bool {
+    matches!(datagram, [128..=191, 192..=223, ..])
 }

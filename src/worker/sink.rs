@@ -140,6 +140,20 @@ impl PushSink for StreamSink {
         core.enter(self.stream, state, Some(error.clone()), now);
     }
 
+    fn over_share(&mut self) {
+        let core = &mut *self.core.borrow_mut();
+        let name = core.streams.name(self.stream).to_owned();
+        if let Some(entry) = core.streams.get_mut(self.stream)
+            && entry.stream.over_share.is_due(Instant::now())
+        {
+            log::warn!(
+                stream = self.stream.0, stream_name = name.as_str();
+                "what is pushed takes more than the stream's share of its worker: it is taken no faster than \
+                 that, and pushes fail once the queue is full"
+            );
+        }
+    }
+
     fn stalled(&mut self, error: &Error) {
         let mut core = self.core.borrow_mut();
         log::warn!(

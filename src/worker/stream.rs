@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::held_sound::Hold;
 use super::shares::Share;
 use crate::error::Error;
+use crate::limit::Complaint;
 use crate::media::{AccessUnit, Codec, MediaKind, RateMeter, RingLimits, Track, TrackInfo};
 use crate::random;
 use crate::session::Media;
@@ -45,6 +46,8 @@ pub struct Stream {
     pub hold: Hold,
     /// What its source takes of the worker.
     pub share: Share,
+    /// When it was last said that its source takes more than that.
+    pub over_share: Complaint,
     latency: Latency,
     state: StreamState,
     error: Option<Error>,
@@ -109,6 +112,7 @@ impl Stream {
             quirks: Quirks::default(),
             hold: Hold::default(),
             share: Share::default(),
+            over_share: Complaint::default(),
             latency: Latency::default(),
             state: StreamState::Connecting,
             error: None,

@@ -108,6 +108,22 @@ fn the_picture_comes_back_with_the_camera_and_the_viewer_stays() {
 }
 
 #[test]
+fn media_follows_a_viewer_that_a_nat_gives_another_port() {
+    let server = cameras(&["cam"]);
+    let gateway = Gateway::new(Config::default()).unwrap();
+    gateway.add_stream("cam", pull(server.url("cam"))).unwrap();
+    let (mut viewer, response) = watch(&gateway, "cam");
+    // Its reports have to do.
+    viewer.viewer.sends_checks = false;
+    viewer.rebind().unwrap();
+    let seen = frames(&viewer.viewer);
+    assert!(viewer.run_till(LONG, has_frames(seen + 40)));
+    let info = gateway.session_info(response.session).unwrap();
+    assert_eq!(info.state, SessionState::Connected);
+    assert_eq!(info.remote, Some(viewer.viewer.address()));
+}
+
+#[test]
 fn a_camera_that_stalls_is_dropped_after_the_idle_timeout() {
     let server = cameras(&["cam"]);
     let (gateway, told) = with_events();

@@ -135,7 +135,7 @@ fn consent_is_asked_for_every_five_seconds() {
 
 #[test]
 fn a_process_that_was_stopped_reads_what_waits_before_it_judges() {
-    for seconds in [10, 25, 40] {
+    for seconds in [10, 25, 40, 600] {
         let mut world = World::new(Setup::default());
         world.connect();
         world.run(Duration::from_secs(3));

@@ -38,6 +38,9 @@ pub const GATEWAY: &str = "192.0.2.1:5000";
 /// Where the viewer is.
 pub const VIEWER: &str = "198.51.100.7:6000";
 
+/// The longest datagram that passes wherever IPv6 may be: 1,280 bytes with the headers of IPv6 and UDP.
+const LONGEST: usize = 1280 - 40 - 8;
+
 /// The stream that the session's video leg sends.
 pub const STREAM: StreamId = StreamId(1);
 
@@ -232,6 +235,11 @@ impl Transmit for Wire<'_> {
             pipe.send(now, contents, segment)?;
         }
         for datagram in contents.chunks(segment) {
+            assert!(
+                datagram.len() <= LONGEST,
+                "a datagram of {} bytes",
+                datagram.len()
+            );
             self.sealed.check(datagram);
             if let Remote::Udp(to) = path.remote {
                 self.network.send(self.now, address(GATEWAY), to, datagram);

@@ -1,68 +1,10 @@
-//! The ClientHello: assembled from its fragments before `rtc::dtls` sees it, because the SRTP profile
-//! depends on what it offers.
+//! What the ClientHello offers, which is read before `rtc::dtls` sees it: the SRTP profile depends on it.
 
-use bytes::{BufMut, BytesMut};
-
-use super::guard::{Fragment, HANDSHAKE};
+use super::inbound::Reader;
 use crate::state::SrtpProfile;
 use crate::tuning::SrtpPolicy;
 
-const CLIENT_HELLO: u8 = 1;
 const USE_SRTP: u16 = 14;
-
-/// Collects the fragments of the first ClientHello, in any order.
-#[derive(Default)]
-pub(super) struct HelloBuffer {
-    body: Vec<u8>,
-    present: Vec<bool>,
-    missing: usize,
-}
-
-impl HelloBuffer {
-    /// Takes a fragment. Ignores those of other messages than the first ClientHello.
-    pub(super) fn add(&mut self, fragment: &Fragment<'_>) {
-        if fragment.kind != CLIENT_HELLO || fragment.sequence != 0 {
-            return;
-        }
-        if fragment.length != self.body.len() {
-            // The first fragment, or one of a newer hello, which is the one to answer.
-            self.body = vec![0; fragment.length];
-            self.present = vec![false; fragment.length];
-            self.missing = fragment.length;
-        }
-        let range = fragment.offset..fragment.offset + fragment.data.len();
-        let (Some(body), Some(present)) = (
-            self.body.get_mut(range.clone()),
-            self.present.get_mut(range),
-        ) else {
-            return;
-        };
-        body.copy_from_slice(fragment.data);
-        self.missing -= present.iter().filter(|&&present| !present).count();
-        present.fill(true);
-    }
-
-    /// The body of the ClientHello, once it is complete.
-    pub(super) fn whole(&self) -> Option<&[u8]> {
-        (self.missing == 0 && !self.body.is_empty()).then_some(&self.body)
-    }
-}
-
-/// A record with number `number` that contains a complete first ClientHello.
-pub(super) fn record(number: [u8; 6], body: &[u8]) -> BytesMut {
-    let length = body.len() as u32;
-    let mut record = BytesMut::with_capacity(25 + body.len());
-    record.put_slice(&[HANDSHAKE, 0xFE, 0xFD, 0, 0]);
-    record.put_slice(&number);
-    record.put_u16(length as u16 + 12);
-    record.put_u8(CLIENT_HELLO);
-    record.put_uint(length.into(), 3);
-    record.put_u16(0);
-    record.put_uint(0, 3);
-    record.put_uint(length.into(), 3);
-    record.put_slice(body);
-    record
-}
 
 /// The SRTP profiles that a ClientHello offers, most preferred first (RFC 5764 section 4.1.1). Empty
 /// if it offers no SRTP; `None` if it is malformed.
@@ -83,25 +25,6 @@ pub(super) fn srtp_profiles(body: &[u8]) -> Option<Vec<u16>> {
         }
     }
     Some(Vec::new())
-}
-
-struct Reader<'a>(&'a [u8]);
-
-impl<'a> Reader<'a> {
-    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(taken)
-    }
-
-    /// A vector with a length of `N` bytes before it.
-    fn take_prefixed<const N: usize>(&mut self) -> Option<&'a [u8]> {
-        let length = self.take(N)?;
-        let length = length
-            .iter()
-            .fold(0, |length, &byte| length << 8 | usize::from(byte));
-        self.take(length)
-    }
 }
 
 /// The profile to use; `None` if the viewer offers none that the policy allows.

@@ -1,6 +1,5 @@
-//! What stands between the network and `rtc::dtls`, which buffers its input before it knows who sent
-//! it, and uses one stack frame per fragment of a message. So each handshake has a budget, and a
-//! record is checked before it is passed on.
+//! What stands between the network and the handshake: the records of a datagram, what they may be, and how
+//! much of them a handshake may cost.
 
 /// Content types (RFC 6347 section 4.1).
 pub(super) const CHANGE_CIPHER_SPEC: u8 = 20;
@@ -10,19 +9,14 @@ pub(super) const HANDSHAKE: u8 = 22;
 const RECORD_HEADER: usize = 13;
 const FRAGMENT_HEADER: usize = 12;
 
-/// Longest handshake message in bytes. Browsers' longest is a ClientHello of 1.5 kB.
-const MAX_MESSAGE: usize = 8 << 10;
-
 /// Longest encrypted record in bytes that a handshake or an alert needs: a Finished takes 48
 /// (8 nonce, 12 header, 12 verify data, 16 tag).
-const MAX_ENCRYPTED: usize = 64;
+pub(super) const MAX_ENCRYPTED: usize = 64;
 
 /// A record of a datagram.
 pub(super) struct Record<'a> {
     pub(super) kind: u8,
     pub(super) epoch: u16,
-    /// Its 48-bit number within the epoch.
-    pub(super) number: [u8; 6],
     pub(super) body: &'a [u8],
     /// Header and body.
     pub(super) bytes: &'a [u8],
@@ -33,7 +27,7 @@ pub(super) fn records(datagram: &[u8]) -> impl Iterator<Item = Record<'_>> {
     let mut rest = datagram;
     std::iter::from_fn(move || {
         let (header, _) = rest.split_first_chunk::<RECORD_HEADER>()?;
-        let &[kind, major, minor, e1, e0, n5, n4, n3, n2, n1, n0, l1, l0] = header;
+        let &[kind, major, minor, e1, e0, .., l1, l0] = header;
         let length = usize::from(u16::from_be_bytes([l1, l0]));
         if (major, minor) != (0xFE, 0xFD) && (major, minor) != (0xFE, 0xFF) || length == 0 {
             return None;
@@ -43,7 +37,6 @@ pub(super) fn records(datagram: &[u8]) -> impl Iterator<Item = Record<'_>> {
         Some(Record {
             kind,
             epoch: u16::from_be_bytes([e1, e0]),
-            number: [n5, n4, n3, n2, n1, n0],
             body: bytes.get(RECORD_HEADER..)?,
             bytes,
         })
@@ -51,16 +44,6 @@ pub(super) fn records(datagram: &[u8]) -> impl Iterator<Item = Record<'_>> {
 }
 
 impl Record<'_> {
-    /// Whether the record may reach `rtc::dtls` before the handshake is done.
-    pub(super) fn belongs_to_handshake(&self) -> bool {
-        match (self.kind, self.epoch) {
-            (HANDSHAKE, 0) => self.has_valid_fragments(),
-            (HANDSHAKE, 1) => self.body.len() <= MAX_ENCRYPTED,
-            (CHANGE_CIPHER_SPEC, 0) => self.body == [1],
-            _ => false,
-        }
-    }
-
     /// Whether it may be an alert of the peer after the handshake.
     pub(super) fn is_encrypted_alert(&self) -> bool {
         self.kind == ALERT && self.epoch == 1 && self.body.len() <= MAX_ENCRYPTED
@@ -83,22 +66,6 @@ impl Record<'_> {
             Some(fragment)
         })
     }
-
-    /// `rtc::dtls` takes the message's length for the fragment's, so only the last fragment of a
-    /// record may be a part of its message.
-    fn has_valid_fragments(&self) -> bool {
-        let mut rest = self.body;
-        while !rest.is_empty() {
-            let Some((fragment, behind)) = Fragment::split(rest) else {
-                return false;
-            };
-            if fragment.data.len() != fragment.length && !behind.is_empty() {
-                return false;
-            }
-            rest = behind;
-        }
-        true
-    }
 }
 
 /// A part of a handshake message, or all of it (RFC 6347 section 4.2.2).
@@ -114,17 +81,14 @@ pub(super) struct Fragment<'a> {
 }
 
 impl Fragment<'_> {
-    /// The first fragment and what follows it; `None` if it is malformed, longer than any message
-    /// needs to be, or needlessly empty.
+    /// The first fragment and what follows it; `None` if it is malformed or empty.
     fn split(body: &[u8]) -> Option<(Fragment<'_>, &[u8])> {
         let (header, rest) = body.split_first_chunk::<FRAGMENT_HEADER>()?;
         let &[kind, l2, l1, l0, s1, s0, o2, o1, o0, f2, f1, f0] = header;
         let u24 = |high, middle, low| u32::from_be_bytes([0, high, middle, low]) as usize;
         let (length, offset) = (u24(l2, l1, l0), u24(o2, o1, o0));
         let (data, behind) = rest.split_at_checked(u24(f2, f1, f0))?;
-        let valid = length <= MAX_MESSAGE
-            && offset + data.len() <= length
-            && (!data.is_empty() || length == 0);
+        let valid = offset + data.len() <= length && !data.is_empty();
         let fragment = Fragment {
             kind,
             length,
@@ -136,12 +100,11 @@ impl Fragment<'_> {
     }
 }
 
-/// What one handshake may cost. A browser needs about 6 datagrams, 4 kB and 10 fragments, and
-/// repeats them, ever more slowly, until [`super::HANDSHAKE_TIMEOUT`].
+/// What one handshake may cost. A browser needs about 6 datagrams and 4 kB, and repeats them, ever more
+/// slowly, until [`super::HANDSHAKE_TIMEOUT`].
 pub(super) struct Budget {
     datagrams: usize,
     bytes: usize,
-    fragments: usize,
 }
 
 impl Budget {
@@ -149,30 +112,16 @@ impl Budget {
         Budget {
             datagrams: 128,
             bytes: 64 << 10,
-            fragments: 512,
         }
     }
 
-    /// Deducts the cost of a datagram. False if that is more than what is left.
-    pub(super) fn spend(&mut self, datagram: &[u8]) -> bool {
-        let pieces = |record: Record<'_>| match record.kind {
-            HANDSHAKE => record.fragments().count().max(1),
-            _ => 1,
-        };
-        let fragments = records(datagram).map(pieces).sum();
-        let left = (
-            self.datagrams.checked_sub(1),
-            self.bytes.checked_sub(datagram.len()),
-            self.fragments.checked_sub(fragments),
-        );
-        let (Some(datagrams), Some(bytes), Some(fragments)) = left else {
+    /// Deducts the cost of a datagram of `size` bytes. False if that is more than what is left.
+    pub(super) fn spend(&mut self, size: usize) -> bool {
+        let left = (self.datagrams.checked_sub(1), self.bytes.checked_sub(size));
+        let (Some(datagrams), Some(bytes)) = left else {
             return false;
         };
-        *self = Budget {
-            datagrams,
-            bytes,
-            fragments,
-        };
+        *self = Budget { datagrams, bytes };
         true
     }
 }

@@ -5,14 +5,19 @@
 //! Around it, this module
 //! - reads the ClientHello first and configures the one SRTP profile that the policy picks, because
 //!   `rtc::dtls` would take the first of the browser's list;
-//! - bounds what a peer can make it buffer and compute (`guard`);
+//! - puts the viewer's messages together, and passes on each once, whole and in order (`inbound`), because
+//!   `rtc::dtls` recurses once per fragment and allocates what a length of 24 bits says;
+//! - bounds what a handshake may cost (`guard`);
+//! - does not believe an alert in plain text, which may be anybody's, while the handshake makes progress;
 //! - sends the last flight again when the peer repeats its own: `rtc::dtls` stops its timer at any
 //!   handshake record, so one lost datagram would stall the handshake forever;
 //! - sets a deadline.
 
 mod certificate;
 mod client_hello;
+mod flight;
 mod guard;
+mod inbound;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -33,8 +38,9 @@ use rtc::shared::error::Error as RtcError;
 use rtc::srtp::config::LABEL_EXTRACTOR_DTLS_SRTP;
 
 pub use certificate::Certificate;
-use client_hello::HelloBuffer;
+use flight::{Flight, drain};
 use guard::{Budget, CHANGE_CIPHER_SPEC, HANDSHAKE, records};
+use inbound::{Admitted, Inbound};
 
 use super::srtp::{KeyingMaterial, MasterKey};
 use crate::error::{Error, Result, Status};
@@ -45,12 +51,12 @@ use crate::tuning::SrtpPolicy;
 /// Time from [`DtlsServer::new`] within which the handshake must be done.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The last flight is not sent again before it is this old: the peer's own may have crossed it.
-/// This is half of the 50 ms after which browsers repeat theirs.
-const RESEND_AFTER: Duration = Duration::from_millis(25);
-
 /// Times the last flight is sent again after the handshake.
 const MAX_RESENDS: u32 = 10;
+
+/// A handshake with an alert in plain text fails if it has made no progress after this time: a viewer that has
+/// given up sends nothing more, others repeat their flight after 50 ms.
+const DOUBT: Duration = Duration::from_secs(2);
 
 /// Alerts that are decrypted after the handshake. No more than one is expected.
 const MAX_ALERTS: u32 = 8;
@@ -78,6 +84,8 @@ pub enum DtlsEvent {
 pub struct DtlsServer {
     phase: Phase,
     deadline: Instant,
+    /// Level and description of an alert in plain text since the last progress, and when it is believed.
+    alert: Option<(Instant, (u8, u8))>,
     budget: Budget,
     flight: Flight,
     transmits: VecDeque<BytesMut>,
@@ -102,10 +110,11 @@ struct Hello {
     certificate: Arc<Certificate>,
     fingerprints: Vec<Fingerprint>,
     policy: SrtpPolicy,
-    buffer: HelloBuffer,
+    inbound: Inbound,
 }
 
 struct Handshake {
+    inbound: Inbound,
     endpoint: Endpoint,
     fingerprints: Arc<[Fingerprint]>,
     profile: SrtpProfile,
@@ -127,9 +136,10 @@ impl DtlsServer {
                 certificate,
                 fingerprints,
                 policy,
-                buffer: HelloBuffer::default(),
+                inbound: Inbound::default(),
             })),
             deadline: now + HANDSHAKE_TIMEOUT,
+            alert: None,
             budget: Budget::new(),
             flight: Flight::default(),
             transmits: VecDeque::new(),
@@ -156,6 +166,12 @@ impl DtlsServer {
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
+        if matches!(self.phase, Phase::Hello(_) | Phase::Handshake(_))
+            && let Some((_, alert)) = self.alert.filter(|&(at, _)| now >= at)
+            && let Some(sentence) = refusal(alert)
+        {
+            return self.fail(Status::Dtls, sentence);
+        }
         let sentence = match &mut self.phase {
             Phase::Hello(_) if now >= self.deadline => {
                 "no complete DTLS ClientHello came from the viewer within 10 s: \
@@ -185,11 +201,13 @@ impl DtlsServer {
 
     /// When [`DtlsServer::handle_timeout`] is due.
     pub fn next_deadline(&self) -> Option<Instant> {
+        let believed = self.alert.map(|(at, _)| at);
+        let deadline = believed.map_or(self.deadline, |at| at.min(self.deadline));
         match &self.phase {
-            Phase::Hello(_) => Some(self.deadline),
+            Phase::Hello(_) => Some(deadline),
             Phase::Handshake(handshake) => {
                 let timer = handshake.endpoint.poll_timeout(&PEER);
-                Some(timer.map_or(self.deadline, |timer| timer.min(self.deadline)))
+                Some(timer.map_or(deadline, |timer| timer.min(deadline)))
             }
             Phase::Connected { .. } | Phase::Ended => None,
         }
@@ -217,52 +235,37 @@ impl DtlsServer {
     }
 
     fn handle_handshake(&mut self, now: Instant, datagram: &[u8]) {
-        if !self.budget.spend(datagram) {
+        if !self.budget.spend(datagram.len()) {
             return self.fail(
                 Status::Dtls,
                 "the viewer sent more datagrams than any DTLS handshake needs",
             );
         }
-        if let Some(sentence) = records(datagram).find_map(|record| refusal(record.plain_alert()?))
+        if let Some(alert) = records(datagram).find_map(|record| record.plain_alert())
+            && refusal(alert).is_some()
         {
-            return self.fail(Status::Dtls, sentence);
+            self.alert.get_or_insert((now + DOUBT, alert));
         }
         match &mut self.phase {
-            Phase::Hello(_) => self.collect_hello(now, datagram),
-            Phase::Handshake(_) => {
-                let mut admitted = BytesMut::with_capacity(datagram.len());
-                for record in records(datagram).filter(|record| record.belongs_to_handshake()) {
-                    admitted.extend_from_slice(record.bytes);
+            Phase::Hello(hello) => {
+                let body = records(datagram).find_map(|record| {
+                    let body = hello.inbound.hello(&record)?;
+                    Some(client_hello::srtp_profiles(body))
+                });
+                if let Some(offered) = body {
+                    self.begin(now, offered);
                 }
-                if !admitted.is_empty() {
-                    self.feed(now, admitted);
-                }
+            }
+            Phase::Handshake(handshake) => {
+                let admitted = handshake.inbound.admit(records(datagram));
+                self.feed(now, admitted);
             }
             Phase::Connected { .. } | Phase::Ended => {}
         }
     }
 
-    fn collect_hello(&mut self, now: Instant, datagram: &[u8]) {
-        let Phase::Hello(hello) = &mut self.phase else {
-            return;
-        };
-        let valid = records(datagram).filter(|record| {
-            record.kind == HANDSHAKE && record.epoch == 0 && record.belongs_to_handshake()
-        });
-        for record in valid {
-            for fragment in record.fragments() {
-                hello.buffer.add(&fragment);
-            }
-            if let Some(body) = hello.buffer.whole() {
-                let offered = client_hello::srtp_profiles(body);
-                let record = client_hello::record(record.number, body);
-                return self.begin(now, offered, record);
-            }
-        }
-    }
-
     /// Chooses the profile and starts the handshake.
-    fn begin(&mut self, now: Instant, offered: Option<Vec<u16>>, hello_record: BytesMut) {
+    fn begin(&mut self, now: Instant, offered: Option<Vec<u16>>) {
         let Phase::Hello(hello) = &mut self.phase else {
             return;
         };
@@ -276,12 +279,15 @@ impl DtlsServer {
         let fingerprints: Arc<[Fingerprint]> = std::mem::take(&mut hello.fingerprints).into();
         match config(&hello.certificate, fingerprints.clone(), profile) {
             Ok(config) => {
+                let mut inbound = std::mem::take(&mut hello.inbound);
+                let admitted = inbound.admit(std::iter::empty());
                 self.phase = Phase::Handshake(Box::new(Handshake {
+                    inbound,
                     endpoint: Endpoint::new(PEER, TransportProtocol::UDP, Some(Arc::new(config))),
                     fingerprints,
                     profile,
                 }));
-                self.feed(now, hello_record);
+                self.feed(now, admitted);
             }
             Err(error) => {
                 let sentence = format!("the DTLS handshake could not be set up: {error}");
@@ -290,12 +296,18 @@ impl DtlsServer {
         }
     }
 
-    /// Passes handshake and ChangeCipherSpec records of the peer to `rtc::dtls`.
-    fn feed(&mut self, now: Instant, records: BytesMut) {
+    /// Passes what was admitted to `rtc::dtls`.
+    fn feed(&mut self, now: Instant, admitted: Admitted) {
         let Phase::Handshake(handshake) = &mut self.phase else {
             return;
         };
-        let result = handshake.endpoint.read(now, PEER, None, records);
+        if admitted.progress {
+            self.alert = None;
+        }
+        let mut result = Ok(Vec::new());
+        if !admitted.records.is_empty() {
+            result = handshake.endpoint.read(now, PEER, None, admitted.records);
+        }
         let answered = self
             .flight
             .take(now, &mut handshake.endpoint, &mut self.transmits);
@@ -307,7 +319,7 @@ impl DtlsServer {
             {
                 self.complete();
             }
-            Ok(_) if !answered => self.flight.resend(now, &mut self.transmits),
+            Ok(_) if admitted.repeats && !answered => self.flight.resend(now, &mut self.transmits),
             Ok(_) => {}
             Err(error) => {
                 let sentence = handshake.explain(&error);
@@ -483,50 +495,4 @@ fn refusal((level, description): (u8, u8)) -> Option<String> {
     };
     (level == FATAL)
         .then(|| format!("the viewer ended the DTLS handshake with alert {description}{meaning}"))
-}
-
-/// The datagrams of the last flight sent.
-#[derive(Default)]
-struct Flight {
-    datagrams: Vec<BytesMut>,
-    sent: Option<Instant>,
-    /// How often it may be sent again. There is no limit before the handshake is done, because each
-    /// time costs the peer some of its budget.
-    resends: u32,
-}
-
-impl Flight {
-    /// Queues what the endpoint has to send, and keeps it as the last flight. False if there was
-    /// nothing.
-    fn take(
-        &mut self,
-        now: Instant,
-        endpoint: &mut Endpoint,
-        transmits: &mut VecDeque<BytesMut>,
-    ) -> bool {
-        let before = transmits.len();
-        drain(endpoint, transmits);
-        if transmits.len() == before {
-            return false;
-        }
-        self.datagrams = transmits.iter().skip(before).cloned().collect();
-        self.sent = Some(now);
-        self.resends = u32::MAX;
-        true
-    }
-
-    /// Queues the same datagrams again, unless it is too early. The peer drops those that it already
-    /// has as replayed.
-    fn resend(&mut self, now: Instant, transmits: &mut VecDeque<BytesMut>) {
-        let old_enough = self.sent.is_some_and(|sent| now >= sent + RESEND_AFTER);
-        if old_enough && self.resends > 0 {
-            self.resends -= 1;
-            self.sent = Some(now);
-            transmits.extend(self.datagrams.iter().cloned());
-        }
-    }
-}
-
-fn drain(endpoint: &mut Endpoint, transmits: &mut VecDeque<BytesMut>) {
-    transmits.extend(std::iter::from_fn(|| endpoint.poll_transmit()).map(|t| t.message));
 }

@@ -294,22 +294,6 @@ fn a_flood_of_fragments_ends_the_handshake_within_its_budget() {
     });
 }
 
-/// The deepest that a peer can get within the budget: fragments that continue one another.
-#[test]
-fn a_message_in_as_many_fragments_as_allowed_does_no_harm() {
-    on_a_small_stack(|| {
-        let mut pair = pair();
-        pair.exchange(|_, i| i > 0);
-        let fragments = 500;
-        let datagrams: Vec<_> = flood(fragments, 1, fragments, &[0]).collect();
-        // The first fragment last, so that all others wait.
-        for datagram in datagrams.iter().rev() {
-            pair.server.handle(pair.now, datagram);
-        }
-        assert!(matches!(pair.server.phase, Phase::Handshake(_)));
-    });
-}
-
 #[test]
 fn junk_from_the_start_fails_within_the_budget() {
     for junk in [vec![22; 1200], vec![0xFF; 40], vec![22, 0xFE, 0xFD], vec![]] {
@@ -399,20 +383,61 @@ fn the_last_flight_is_repeated_seldom_and_not_for_ever() {
     assert_eq!(times, expected);
 }
 
+/// An alert in plain text.
+fn plain_alert(level: u8, description: u8) -> [u8; 15] {
+    [
+        21,
+        0xFE,
+        0xFD,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        0,
+        9,
+        0,
+        2,
+        level,
+        description,
+    ]
+}
+
 #[test]
-fn an_alert_of_the_peer_ends_the_handshake() {
-    let alert = [21, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0, 9, 0, 2, 2, 42];
-    let warning = [21, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0, 8, 0, 2, 1, 90];
-    let mut pair = pair();
-    pair.server.handle(pair.now, &warning);
-    pair.exchange(|_, i| i > 0);
-    pair.server.handle(pair.now, &warning);
-    assert!(pair.server.poll_event().is_none());
-    pair.server.handle(pair.now, &alert);
-    pair.exchange(|_, _| false);
-    assert_eq!(pair.events.len(), 1);
-    let error = pair.failed().unwrap();
-    assert!(error.message().contains("alert 42"), "{error}");
+fn a_viewer_that_sends_an_alert_and_nothing_more_has_given_up() {
+    for lost_from in [0, 1, 2] {
+        let mut pair = pair();
+        pair.exchange(|by, i| by == BY_CLIENT && i >= lost_from);
+        pair.server.handle(pair.now, &plain_alert(1, 90));
+        assert!(pair.server.alert.is_none(), "a warning");
+        pair.server.handle(pair.now, &plain_alert(2, 42));
+        let due = pair.now + DOUBT;
+        while pair.now < due {
+            let timer = pair.server.next_deadline().unwrap();
+            assert!(timer <= due);
+            pair.now = timer;
+            pair.server.handle_timeout(timer);
+            pair.exchange(|_, _| true);
+        }
+        assert_eq!(pair.events.len(), 1);
+        let error = pair.failed().unwrap();
+        assert!(error.message().contains("alert 42"), "{error}");
+    }
+}
+
+#[test]
+fn a_forged_alert_does_not_end_a_handshake() {
+    for alert in [plain_alert(2, 40), plain_alert(1, 0)] {
+        for stage in 0..4 {
+            let mut pair = pair();
+            pair.exchange(|by, i| by == BY_CLIENT && i >= stage);
+            pair.server.handle(pair.now, &alert);
+            pair.run(Duration::from_secs(3), |_, _| false);
+            let what = format!("{alert:?} after {stage} datagrams");
+            assert_connected(&pair, SrtpProfile::AeadAes128Gcm, &what);
+        }
+    }
 }
 
 /// Mutated and cut datagrams, in place of the true ones and beside them, never panic and never

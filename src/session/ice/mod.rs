@@ -166,6 +166,21 @@ impl IceAgent {
         Some((path, self.check(now, path)?))
     }
 
+    /// Whether this may be where a NAT on the way has moved the viewer to: its own IP address, with a port from
+    /// which no check has come.
+    pub fn may_be_rebound(&self, address: SocketAddr) -> bool {
+        let selected = self.selected().map(|path| path.remote);
+        selected.is_some_and(|selected| selected.ip() == address.ip())
+            && self.addresses().all(|(known, _)| known != address)
+    }
+
+    /// An authentic datagram of `size` bytes came from there: media is wanted there, as nothing but checks
+    /// leaves a viewer along another path than the one it has selected. A check of ours for it.
+    pub fn rebound(&mut self, now: Instant, path: Path, size: usize) -> Option<Vec<u8>> {
+        let asks = self.addresses.checked(now, path, size, true);
+        asks.then(|| self.check(now, path)).flatten()
+    }
+
     /// Whether an authentic check came from this address, so that a datagram of `size` bytes from there is
     /// accepted. It is counted.
     pub fn received(&mut self, address: Remote, size: usize) -> bool {

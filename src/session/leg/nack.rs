@@ -1,6 +1,7 @@
 //! Sends lost packets again that the viewer asks for (RFC 4585 section 6.2.1), on the RTX stream if
 //! there is one (RFC 4588).
 
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use super::rtp::MAX_HEADER;
@@ -123,36 +124,71 @@ impl Leg {
         blp: u16,
         egress: &mut Egress<'_, T>,
     ) {
-        let round_trip = egress.round_trip().unwrap_or_default();
         for bit in 0..=16u16 {
-            if bit > 0 && blp & (1 << (bit - 1)) == 0 {
-                continue;
-            }
-            let Some((number, index)) = self.position.sent_as(pid.wrapping_add(bit)) else {
-                continue;
-            };
-            let Some(packet) = ring.packet(number) else {
-                continue;
-            };
-            if self.is_too_late(ring, number, &packet, egress.now(), round_trip) {
-                continue;
-            }
-            // Beyond its share of the path, a retransmission would only delay others. The viewer asks
-            // again.
-            if !egress.may_repair() {
+            if (bit == 0 || blp & (1 << (bit - 1)) != 0)
+                && self.repeat(ring, pid.wrapping_add(bit), egress).is_break()
+            {
                 break;
             }
-            let Some(nack) = &mut self.nack else { return };
-            if !nack.allow(egress.now(), index, round_trip) {
-                continue;
-            }
-            let Ok(size) = self.send_again(&packet, index, Kind::Media, egress) else {
-                break;
-            };
-            self.sent.packets += 1;
-            self.sent.bytes += size as u64;
-            self.sent.retransmits += 1;
         }
+    }
+
+    /// Sends again what has been sent since then: it went to where the viewer was before. The viewer would
+    /// ask for it, but only a round trip later. The same limits hold.
+    pub fn repeat_since<T: Transmit>(
+        &mut self,
+        ring: &Ring,
+        since: Instant,
+        egress: &mut Egress<'_, T>,
+    ) {
+        let last = self.position.index() as u16;
+        let sent_since = |&back: &u16| {
+            let sent = self.position.sent_as(last.wrapping_sub(back));
+            let packet = sent.and_then(|(number, _)| ring.packet(number));
+            packet.is_some_and(|packet| packet.arrival >= since)
+        };
+        let count = (1..=MAX_CREDIT as u16).take_while(sent_since).count() as u16;
+        for back in (1..=count).rev() {
+            if self
+                .repeat(ring, last.wrapping_sub(back), egress)
+                .is_break()
+            {
+                break;
+            }
+        }
+    }
+
+    /// Sends the packet with this sequence number again, if that may be. Breaks if no other may be, either.
+    fn repeat<T: Transmit>(
+        &mut self,
+        ring: &Ring,
+        sequence: u16,
+        egress: &mut Egress<'_, T>,
+    ) -> ControlFlow<()> {
+        let round_trip = egress.round_trip().unwrap_or_default();
+        let Some((number, index)) = self.position.sent_as(sequence) else {
+            return ControlFlow::Continue(());
+        };
+        let Some(packet) = ring.packet(number) else {
+            return ControlFlow::Continue(());
+        };
+        if self.is_too_late(ring, number, &packet, egress.now(), round_trip) {
+            return ControlFlow::Continue(());
+        }
+        // Beyond its share of the path, a retransmission would only delay others. The viewer asks again.
+        let Some(nack) = self.nack.as_mut().filter(|_| egress.may_repair()) else {
+            return ControlFlow::Break(());
+        };
+        if !nack.allow(egress.now(), index, round_trip) {
+            return ControlFlow::Continue(());
+        }
+        let Ok(size) = self.send_again(&packet, index, Kind::Media, egress) else {
+            return ControlFlow::Break(());
+        };
+        self.sent.packets += 1;
+        self.sent.bytes += size as u64;
+        self.sent.retransmits += 1;
+        ControlFlow::Continue(())
     }
 
     /// Whether the viewer would not show a packet any more.

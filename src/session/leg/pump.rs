@@ -7,28 +7,17 @@ use super::lag::{Fit, is_fresh};
 use super::rtp::MAX_HEADER;
 use super::show::Share;
 use super::{Content, Leg};
-use crate::budget::{Allowance, Budget};
 use crate::media::{Ring, StreamRate};
 use crate::session::estimate::Kind;
 use crate::session::io::{Transmit, WouldBlock};
 use crate::session::transport::Egress;
 use crate::session::transport::pacer::{Basis, Pace};
 
-/// What a leg sends before other sessions have their turn: about a millisecond of work, most of a GOP for
-/// a viewer who begins. Time is not looked at here.
-const TURN: Allowance = Allowance {
-    time: Duration::from_millis(1),
-    items: 1024,
-    bytes: 2 << 20,
-};
+/// Packets that a leg sends before other sessions have their turn: about a millisecond of work, most of a GOP
+/// for a viewer who begins.
+const TURN: usize = 1024;
 /// What a run costs, in packets: a system call.
-const RUN_ITEMS: usize = 4;
-
-/// A run of packets that left together.
-struct Run {
-    packets: usize,
-    bytes: usize,
-}
+const RUN_COST: usize = 4;
 
 impl Leg {
     /// Sends what is due, at the pace of a stream of this rate unless `pace` is `None`. Returns when to
@@ -42,7 +31,7 @@ impl Leg {
         // Packets that may still leave in this burst; none before the pacer has been asked.
         let mut burst = 0;
         let mut kind = Kind::Media;
-        let mut budget = Budget::new(TURN, egress.now());
+        let mut left = TURN;
         let basis = pace.map(|(pace, _)| pace.basis);
         if self.is_parked() && !self.unpark(ring, basis, egress.now()) {
             if !self.gets_less() {
@@ -51,7 +40,7 @@ impl Leg {
             return None;
         }
         loop {
-            if budget.is_spent() {
+            if left == 0 {
                 return Some(egress.now());
             }
             let cursor = self.locate(ring)?;
@@ -111,9 +100,9 @@ impl Leg {
                 most = most.min(burst);
             }
             match self.send_run(ring, cursor, most, kind, egress) {
-                Ok(run) => {
-                    burst = burst.saturating_sub(run.packets);
-                    budget.spend(run.packets + RUN_ITEMS, run.bytes);
+                Ok(packets) => {
+                    burst = burst.saturating_sub(packets);
+                    left = left.saturating_sub(packets + RUN_COST);
                 }
                 Err(WouldBlock) => return Some(egress.retry_at()),
             }
@@ -132,10 +121,10 @@ impl Leg {
         let most = egress.run_limit();
         while let Some(cursor) = self.position.cursor()
             && left > 0
-            && let Ok(run) = self.send_run(ring, cursor, left.min(most), Kind::Probe, egress)
-            && run.packets > 0
+            && let Ok(packets) = self.send_run(ring, cursor, left.min(most), Kind::Probe, egress)
+            && packets > 0
         {
-            left = left.saturating_sub(run.packets);
+            left = left.saturating_sub(packets);
         }
     }
 
@@ -169,7 +158,7 @@ impl Leg {
         Some(start)
     }
 
-    /// Seals and sends one run of packets of one size; the last may be shorter.
+    /// Seals and sends one run of packets of one size; the last may be shorter. Returns how many.
     fn send_run<T: Transmit>(
         &mut self,
         ring: &Ring,
@@ -177,7 +166,7 @@ impl Leg {
         most: usize,
         kind: Kind,
         egress: &mut Egress<'_, T>,
-    ) -> Result<Run, WouldBlock> {
+    ) -> Result<usize, WouldBlock> {
         let mut segment = 0;
         let mut used = 0;
         let mut packets = 0;
@@ -231,9 +220,6 @@ impl Leg {
         self.sent.packets += packets as u64;
         self.sent.payload_octets += octets;
         self.sent.bytes += used as u64;
-        Ok(Run {
-            packets,
-            bytes: used,
-        })
+        Ok(packets)
     }
 }

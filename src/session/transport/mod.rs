@@ -71,6 +71,9 @@ pub struct TransportConfig {
 /// The memory of paths, which all workers share, is told of a path this often.
 const NOTE_INTERVAL: Duration = Duration::from_secs(5);
 
+/// After a move, what was lost longer ago is not sent again: a keyframe is sooner there.
+const REPEATED: Duration = Duration::from_secs(1);
+
 pub struct Transport {
     phase: Phase,
     /// Round trip: by the DTLS handshake at first, then by the last receiver report.
@@ -103,6 +106,8 @@ pub enum Received {
     Up,
     /// The path is proven, now that it is up: media may flow.
     Proven,
+    /// The viewer is somewhere else, and that is proven: what left since then went to where it was.
+    Moved(Instant),
     /// More may be sent.
     Room,
     /// A decrypted RTCP compound packet.
@@ -250,6 +255,15 @@ impl Transport {
             Some(128..=191) if self.ice.received(path.remote, datagram.len()) => {
                 return self.handle_srtcp(path, datagram, io.now);
             }
+            Some(128..=191) if self.ice.may_be_rebound(path.remote) => {
+                let received = self.handle_srtcp(path, datagram, io.now);
+                if let Received::Rtcp(_) = received
+                    && let Some(check) = self.ice.rebound(io.now, path, datagram.len())
+                {
+                    self.send(path, &check, io);
+                }
+                return received;
+            }
             _ => self.rejected += 1,
         }
         Received::Nothing
@@ -261,16 +275,32 @@ impl Transport {
         datagram: &[u8],
         io: &mut Io<'_, T>,
     ) -> Received {
-        let was_proven = self.ice.proven(io.now).is_some();
+        let now = io.now;
+        let before = self.ice.proven(now);
+        let lost_since = self.lost_since(now);
         let received = match self.ice.answered(io.now, path, datagram) {
             Some(check) => self.handle_answer(path, &check, io.now),
             None => self.handle_check(path, datagram, io),
         };
-        self.follow_path(io.now);
-        match self.ice.proven(io.now) {
-            Some(_) if !was_proven => Received::Proven,
+        self.follow_path(now);
+        match (before, self.ice.proven(now)) {
+            (None, Some(_)) => Received::Proven,
+            (Some(before), Some(path)) if before.remote != path.remote => {
+                Received::Moved(lost_since)
+            }
             _ => received,
         }
+    }
+
+    /// What left since then is lost if the viewer is no longer where media goes: it may have gone right
+    /// after we heard it there last, which takes half a round trip, as does what is on its way there.
+    fn lost_since(&self, now: Instant) -> Instant {
+        let heard = match &self.phase {
+            Phase::Up(up) => up.heard,
+            _ => now,
+        };
+        let lost = heard.checked_sub(self.round_trip.unwrap_or_default());
+        lost.max(now.checked_sub(REPEATED)).unwrap_or(now)
     }
 
     fn handle_check<T: Transmit>(
@@ -301,8 +331,10 @@ impl Transport {
     /// A check of ours was answered.
     fn handle_answer(&mut self, path: Path, check: &Check, now: Instant) -> Received {
         self.heard(path, now);
-        let took = now.saturating_duration_since(check.at);
-        self.answer_time.get_or_insert(took);
+        if self.answer_time.is_none() {
+            self.answer_time = Some(now.saturating_duration_since(check.at));
+            self.measure(path, now);
+        }
         let pacer = self.pacer.as_mut();
         let more = pacer.is_some_and(|pacer| pacer.answered(now, check.number));
         if more {
@@ -378,15 +410,16 @@ impl Transport {
         Received::Nothing
     }
 
-    /// Measures the path from now on.
+    /// Media may flow as soon as there are keys and an answer to a check of ours: measures the path from then
+    /// on.
     fn measure(&mut self, path: Path, now: Instant) {
-        if let Some(pacer) = &mut self.pacer
+        if let Phase::Up(_) = self.phase
+            && let Some(time) = self.answer_time
+            && let Some(pacer) = &mut self.pacer
             && let Some(limits) = self.congestion
         {
             let remembered = self.paths.recall(now, path.remote.address().ip());
-            let opening = self
-                .answer_time
-                .map(|time| Opening::new(now, time, remembered));
+            let opening = Opening::new(now, time, remembered);
             pacer.measure(now, limits, self.transport_cc, opening);
         }
     }
@@ -399,9 +432,7 @@ impl Transport {
         match path.remote {
             Remote::Udp(_) if self.backlog.is_some() => {
                 self.backlog = None;
-                if let Phase::Up(_) = self.phase {
-                    self.measure(path, now);
-                }
+                self.measure(path, now);
             }
             Remote::Tcp(..) if self.backlog.is_none() => self.backlog = Some(Box::default()),
             _ => {}

@@ -16,26 +16,15 @@ use crate::session::estimate::{Estimator, HEADERS, Kind, Limits, ProbeOf, Transp
 /// Packets that leave at once where nothing is measured: most access units are smaller and are never
 /// delayed.
 const BURST_PACKETS: usize = 16;
-/// Packets that open a connection to a viewer that answers no check: as many as its first feedback needs
-/// to measure anything, and few enough for the queue of a thin link.
-const OPENING_PACKETS: usize = 7;
 /// Where the path is measured, so much of the pace leaves at once.
 const BURST_TIME: Duration = Duration::from_millis(10);
 /// Packets may leave this much before it is their turn: no timer for a moment.
 const SLACK: Duration = Duration::from_millis(2);
 
-/// Pace in bytes per second before the first feedback, for near viewers: a keyframe takes some
-/// milliseconds. For others the most.
-const NEAR_START: u64 = 3_000_000;
-const FAR_START: u64 = 500_000;
 /// In bits per second: measurements go little further, and no stream needs more. Not paced.
 const UNPACED: u64 = 50_000_000;
 /// What a stream needs in percent of its payload: headers, sound.
 const NEEDED_PERCENT: u64 = 115;
-/// The first feedback is awaited this long, and two round trips.
-const FIRST_FEEDBACK: Duration = Duration::from_millis(250);
-/// Messages of feedback that are waited for if they measure nothing.
-const MESSAGES: u32 = 2;
 /// Packets that have had to wait for so long wait because of the estimate, not for the end of a keyframe.
 const LIMITED: Duration = Duration::from_millis(300);
 /// An answer to a check comes no later than this after feedback on what left before it.
@@ -76,7 +65,7 @@ pub struct Pace {
 pub enum Basis {
     /// The path is measured: its capacity in bytes per second.
     Measured(u64),
-    /// Nothing is known yet; the first feedback is awaited until then.
+    /// Nothing is known yet; the first answer is awaited until then.
     Awaited(Instant),
     /// The first bursts are so small that they measure nothing.
     Opening,
@@ -108,16 +97,12 @@ pub struct Pacer {
 #[derive(Debug)]
 struct Congestion {
     estimator: Estimator,
-    /// Until the path is measured, if the viewer answers our checks.
+    /// Until the path is measured.
     opening: Option<Opening>,
     /// Transport-wide sequence number of the next packet that has one.
     number: u16,
-    began: Instant,
     /// Whether the viewer sends transport-wide feedback.
     expected: bool,
-    /// Whether it was measured by an opening.
-    opened: bool,
-    messages: u32,
     /// When the last check was sent to a viewer to whom nothing arrives.
     checked: Option<Instant>,
     /// Rates in bits per second: what the stream that is sent needs, and what would be used if the path
@@ -152,22 +137,12 @@ impl Pacer {
     }
 
     /// Media flows from now on; measure the path. `expected`: transport-wide feedback was negotiated.
-    /// `opening`: for a viewer that answers our checks.
-    pub fn measure(
-        &mut self,
-        now: Instant,
-        limits: Limits,
-        expected: bool,
-        opening: Option<Opening>,
-    ) {
+    pub fn measure(&mut self, now: Instant, limits: Limits, expected: bool, opening: Opening) {
         self.congestion = Some(Box::new(Congestion {
             estimator: Estimator::new(now, limits),
-            opened: opening.is_some(),
-            opening,
+            opening: Some(opening),
             number: 0,
-            began: now,
             expected,
-            messages: 0,
             checked: None,
             needed: 0,
             wanted: 0,
@@ -196,10 +171,6 @@ impl Pacer {
             }
         }
         let congestion = self.congestion.as_deref();
-        let opening = match self.clear {
-            None => OPENING_PACKETS,
-            Some(_) => 1,
-        };
         let (rate, least, basis) = match congestion {
             Some(path) if path.has_feedback() && path.estimator.estimate() >= UNPACED => {
                 (self.rate, self.bounded) = (0, false);
@@ -210,15 +181,6 @@ impl Pacer {
                 let estimate = Basis::Measured(path.estimator.estimate() / 8);
                 let busy = now.saturating_duration_since(self.busy.unwrap_or(now));
                 (path.estimator.pace(now, busy) / 8, 1, estimate)
-            }
-            Some(path) if path.awaits_feedback(now, round_trip) => {
-                let basis = Basis::Awaited(path.feedback_due(round_trip));
-                let rate = if near {
-                    NEAR_START
-                } else {
-                    by_stream.min(FAR_START)
-                };
-                (rate, opening, basis)
             }
             // Reports alone may be wrong: no frames are left out because of them.
             Some(path) if path.is_measured() && path.is_thin(by_stream) => {
@@ -258,7 +220,7 @@ impl Pacer {
     /// Whether nothing arrives at the viewer any more, so that nothing but checks is worth sending.
     pub fn is_unheard(&self, now: Instant) -> bool {
         let path = self.congestion.as_ref().filter(|_| !self.is_calm(now));
-        path.is_some_and(|path| path.opened && path.estimator.is_unheard(now))
+        path.is_some_and(|path| path.estimator.is_unheard(now))
     }
 
     /// Whether a retransmission may leave now.
@@ -367,7 +329,7 @@ impl Pacer {
         let Some(path) = self.congestion.as_deref_mut() else {
             return false;
         };
-        if path.opened && path.estimator.is_unheard(now) {
+        if path.estimator.is_unheard(now) {
             let due = path.checked.is_none_or(|at| now >= at + CHECKED);
             if due {
                 path.checked = Some(now);
@@ -415,7 +377,6 @@ impl Pacer {
             && self.busy.is_some_and(|since| now >= since + LIMITED);
         if let Some(path) = self.hear() {
             path.estimator.feedback(now, feedback, waits);
-            path.messages = path.messages.saturating_add(1);
         }
     }
 
@@ -489,21 +450,12 @@ impl Congestion {
 
     /// Whether transport-wide feedback has come, or is about to after an opening.
     fn has_feedback(&self) -> bool {
-        self.is_measured() && (self.estimator.has_feedback() || (self.expected && self.opened))
+        self.is_measured() && (self.estimator.has_feedback() || self.expected)
     }
 
     /// Whether the path carries less than this in bytes per second.
     fn is_thin(&self, rate: u64) -> bool {
         self.estimator.estimate() / 8 < rate
-    }
-
-    fn awaits_feedback(&self, now: Instant, round_trip: Option<Duration>) -> bool {
-        self.expected && self.messages < MESSAGES && now < self.feedback_due(round_trip)
-    }
-
-    /// Until when the first feedback is awaited.
-    fn feedback_due(&self, round_trip: Option<Duration>) -> Instant {
-        self.began + FIRST_FEEDBACK + 2 * round_trip.unwrap_or_default()
     }
 }
 
@@ -537,7 +489,7 @@ mod tests {
         let start = Instant::now();
         let mut pacer = Pacer::new(250);
         let opening = Opening::new(start, Duration::from_millis(1), None);
-        pacer.measure(start, Limits::default(), true, Some(opening));
+        pacer.measure(start, Limits::default(), true, opening);
         let mut checks = 0;
         for i in 0..500 {
             let now = start + Duration::from_millis(20) * i;
@@ -564,20 +516,17 @@ mod tests {
     }
 
     #[test]
-    fn feedback_is_awaited_and_then_given_up() {
+    fn an_opening_that_measures_nothing_is_followed_by_the_pace_of_the_stream() {
         let start = Instant::now();
         let mut pacer = Pacer::new(250);
-        pacer.measure(start, Limits::default(), true, None);
+        let opening = Opening::new(start, NEAR, None);
+        pacer.measure(start, Limits::default(), true, opening);
         let pace = pacer.pace(start, FAR, 0, STREAM).unwrap();
-        let until = start + FIRST_FEEDBACK + Duration::from_millis(80);
-        assert_eq!(pace.basis, Basis::Awaited(until));
-        assert_eq!(pace.burst, OPENING_PACKETS);
-        pacer.sent(start, 7 * 1200, 1200, true, Kind::Media);
-        assert_eq!(pacer.next_number(start), Some(7));
-        // 8.6 kB at 0.5 MB/s.
-        assert!(pacer.ready_at(start) > start + Duration::from_millis(12));
-        let pace = pacer.pace(until, FAR, 0, STREAM).unwrap();
-        assert_eq!(pace.basis, Basis::Stream);
-        assert_eq!(pacer.pace(until, Some(NEAR), 0, STREAM), None);
+        assert_eq!((pace.burst, pace.basis), (6, Basis::Opening));
+        assert_eq!(pacer.next_number(start), Some(0));
+        let later = start + Duration::from_secs(1);
+        let pace = pacer.pace(later, FAR, 0, STREAM).unwrap();
+        assert_eq!((pace.burst, pace.basis), (16, Basis::Stream));
+        assert_eq!(pacer.pace(later, Some(NEAR), 0, STREAM), None);
     }
 }

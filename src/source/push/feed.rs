@@ -302,6 +302,12 @@ fn refused(why: Refused) -> Error {
             "the frame was dropped because the stream's queue is full, as its worker thread is too \
              busy: push the next keyframe, with which video continues",
         ),
+        Refused::OverShare => Error::new(
+            Status::QueueFull,
+            "the frame was dropped because the stream's queue is full: for seconds, what is pushed has taken \
+             more than the stream's share of its worker thread; push no more than viewers need, and then \
+             the next keyframe, with which video continues",
+        ),
         Refused::AwaitsKeyframe => Error::new(
             Status::QueueFull,
             "the frame was dropped because one before it was: push the next keyframe, with which \

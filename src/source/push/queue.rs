@@ -62,6 +62,8 @@ impl Data {
 pub(super) enum Refused {
     /// The queue is full.
     Full,
+    /// The same, and it is the stream itself that takes more than its share of the worker.
+    OverShare,
     /// A frame that it depends on was refused.
     AwaitsKeyframe,
     /// The receiver was dropped.
@@ -98,6 +100,8 @@ struct State {
     /// Video frames refused since one was queued.
     refused: u32,
     report: Report,
+    /// What is pushed takes more than the stream's share of its worker.
+    over_share: bool,
     closed: bool,
 }
 
@@ -120,6 +124,10 @@ impl Queue {
         let waiting = *state.count(kind);
         let full =
             waiting >= self.frames || waiting > 0 && state.bytes.saturating_add(bytes) > MAX_BYTES;
+        let why_full = match state.over_share {
+            true => Refused::OverShare,
+            false => Refused::Full,
+        };
         if kind == MediaKind::Video {
             let gap = state.awaits_keyframe && content == Content::Delta;
             if full || gap {
@@ -133,15 +141,14 @@ impl Queue {
                 if news && idle {
                     self.arrived.notify_one();
                 }
-                return Err(if full {
-                    Refused::Full
-                } else {
-                    Refused::AwaitsKeyframe
+                return Err(match full {
+                    true => why_full,
+                    false => Refused::AwaitsKeyframe,
                 });
             }
             state.awaits_keyframe &= content != Content::Keyframe;
         } else if full {
-            return Err(Refused::Full);
+            return Err(why_full);
         }
         *state.count(kind) += 1;
         state.bytes += bytes;
@@ -233,6 +240,12 @@ impl Receiver {
             }
             self.queue.arrived.notified().await;
         }
+    }
+
+    /// Whether what is pushed takes more than the stream's share of its worker: the host is told so when the
+    /// queue is full.
+    pub(super) fn set_over_share(&self, over_share: bool) {
+        self.queue.state.lock().over_share = over_share;
     }
 
     /// Whether frames are queued.

@@ -23,6 +23,7 @@ const MAX_GATHERED: usize = 64 << 10;
 pub async fn run(mut receiver: Receiver, mut sink: impl PushSink) {
     let mut pushed = Pushed::new(&receiver);
     let mut batch = VecDeque::new();
+    let mut over_share = false;
     loop {
         let next = receiver.next(&mut batch);
         let report = match pushed.stalls_at() {
@@ -37,6 +38,7 @@ pub async fn run(mut receiver: Receiver, mut sink: impl PushSink) {
         };
         pushed.take_report(report, &mut sink);
         let mut budget = Budget::new(TURN, Instant::now());
+        let mut overran = false;
         for unit in batch.drain(..) {
             budget.spend(1, unit.data.as_slice().len());
             if let Some(buffer) = pushed.take(unit, &mut sink) {
@@ -44,9 +46,19 @@ pub async fn run(mut receiver: Receiver, mut sink: impl PushSink) {
             }
             if budget.is_step_over() && !budget.goes_on(Instant::now()) {
                 let allowance = sink.overran(budget.began());
+                overran = true;
+                if sink.exceeds_share() {
+                    over_share = true;
+                    receiver.set_over_share(true);
+                    sink.over_share();
+                }
                 tokio::task::yield_now().await;
                 budget = Budget::new(allowance, Instant::now());
             }
+        }
+        if over_share && !overran {
+            over_share = false;
+            receiver.set_over_share(false);
         }
         if receiver.is_ready() {
             // Lets the other streams of this worker run while a host pushes without pause.

@@ -22,6 +22,7 @@ enum Event {
     KeyframeNeeded,
     Undecodable(Error),
     Stalled(Error),
+    OverShare,
     Resumed,
 }
 
@@ -75,6 +76,11 @@ impl Sink for Recorder {
     fn idle(&mut self) {
         unreachable!("nothing is disconnected");
     }
+
+    // In each turn that does not end by itself.
+    fn exceeds_share(&mut self) -> bool {
+        true
+    }
 }
 
 impl PushSink for Recorder {
@@ -92,6 +98,10 @@ impl PushSink for Recorder {
 
     fn stalled(&mut self, error: &Error) {
         self.send(Event::Stalled(error.clone()));
+    }
+
+    fn over_share(&mut self) {
+        self.send(Event::OverShare);
     }
 
     fn resumed(&mut self) {
@@ -189,6 +199,45 @@ fn live_with_the_first_keyframe_whose_parameter_sets_are_known() {
                 other => panic!("{other:?}"),
             }
         }
+    });
+}
+
+#[test]
+fn a_host_that_pushes_too_much_is_told() {
+    observe(&PushOptions::default(), LONG, async |feed, events| {
+        let large = annex_b(&[SPS, PPS, &[0x65; 64 << 10]]);
+        let push_data = |data: &[u8]| {
+            let frame = Frame {
+                data: FrameData::Copied(data),
+                pts_us: 0,
+                capture_unix_us: None,
+                discontinuity: false,
+            };
+            feed.push(MediaKind::Video, frame)
+        };
+        let refused = || {
+            let pushed = (0..10_000).find_map(|_| push_data(&large).err());
+            let error = pushed.expect("no queue is endless");
+            assert_eq!(error.status(), Status::QueueFull);
+            error.message().to_owned()
+        };
+        let sentence = refused();
+        assert!(sentence.contains("too busy"), "{sentence}");
+        // Once the worker has begun with what waits, it is clear whose fault that is.
+        while !matches!(events.recv().await, Some(Event::OverShare)) {}
+        let sentence = refused();
+        assert!(
+            sentence.contains("more than the stream's share"),
+            "{sentence}"
+        );
+        // What comes after that is taken in one turn.
+        let small = annex_b(&[SPS, PPS, IDR]);
+        while push_data(&small).is_err() {
+            tokio::task::yield_now().await;
+        }
+        while !matches!(events.recv().await, Some(Event::Media(_, data, _)) if data.len() < 100) {}
+        let sentence = refused();
+        assert!(sentence.contains("too busy"), "{sentence}");
     });
 }
 

@@ -17,6 +17,8 @@ use rtc::srtp::context::Context;
 use rtc::srtp::option::srtp_replay_protection;
 use rtc::srtp::protection_profile::ProtectionProfile;
 
+use super::tap::Tap;
+
 /// Browsers repeat a flight after 50 ms, `rtc::dtls` after one second. This viewer behaves like a browser.
 const REPEAT: Duration = Duration::from_millis(50);
 
@@ -41,6 +43,7 @@ fn certificate() -> &'static (Certificate, String) {
 
 /// A DTLS client.
 pub struct Dtls {
+    tap: Arc<Tap>,
     config: Arc<HandshakeConfig>,
     endpoint: Endpoint,
     out: Vec<Vec<u8>>,
@@ -52,8 +55,9 @@ pub struct Dtls {
 
 impl Dtls {
     pub fn new(profiles: &[SrtpProtectionProfile]) -> Dtls {
+        let tap = Arc::new(Tap::new(provider()));
         let config = ConfigBuilder::default()
-            .with_crypto_provider(provider())
+            .with_crypto_provider(Arc::clone(&tap) as Arc<dyn RTCCryptoProvider>)
             .with_certificates(vec![certificate().0.clone()])
             .with_srtp_protection_profiles(profiles.to_vec())
             .with_client_auth(ClientAuthType::RequireAnyClientCert)
@@ -62,6 +66,7 @@ impl Dtls {
             .build(true, None)
             .expect("DTLS configuration");
         Dtls {
+            tap,
             config: Arc::new(config),
             endpoint: Endpoint::new(local(), TransportProtocol::UDP, None),
             out: Vec::new(),
@@ -69,6 +74,11 @@ impl Dtls {
             connected: false,
             closed: false,
         }
+    }
+
+    /// What it seals its records with.
+    pub fn tap(&self) -> &Tap {
+        &self.tap
     }
 
     pub fn fingerprint(&self) -> &'static str {

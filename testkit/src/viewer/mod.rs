@@ -7,6 +7,7 @@ mod depacketize;
 mod packet;
 mod receive;
 mod stun;
+mod tap;
 mod tcp;
 mod transport_cc;
 mod udp;
@@ -20,6 +21,7 @@ pub use packet::Packet;
 pub use receive::{Receiver, nack};
 pub use rtc::dtls::extension::extension_use_srtp::SrtpProtectionProfile;
 pub use stun::{answer, check};
+pub use tap::Tap;
 pub use tcp::{TcpViewer, framed};
 pub use transport_cc::TransportFeedback;
 pub use udp::UdpViewer;
@@ -113,6 +115,8 @@ pub struct Viewer {
     /// Messages of transport-wide feedback that were sent.
     pub feedback_sent: u64,
     answered_checks: u64,
+    /// While false, no checks are sent.
+    pub sends_checks: bool,
     /// While false, the gateway's checks are not answered.
     pub answers_checks: bool,
     /// Checks of the gateway.
@@ -155,6 +159,7 @@ impl Viewer {
             next_feedback: None,
             feedback_sent: 0,
             answered_checks: 0,
+            sends_checks: true,
             answers_checks: true,
             checks_received: 0,
             restarts: 0,
@@ -316,6 +321,11 @@ impl Viewer {
         self.timeout(now);
     }
 
+    /// A NAT on the way gives it another address, of which it knows nothing.
+    pub fn rebind(&mut self, address: SocketAddr) {
+        self.address = address;
+    }
+
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -333,6 +343,11 @@ impl Viewer {
     /// Whether the gateway closed the DTLS association.
     pub fn is_closed(&self) -> bool {
         self.dtls.is_closed()
+    }
+
+    /// What it seals its DTLS records with.
+    pub fn tap(&self) -> &Tap {
+        self.dtls.tap()
     }
 
     /// The SRTP profile in use.
@@ -513,7 +528,7 @@ impl Viewer {
     /// When [`Viewer::timeout`] is due.
     pub fn next_deadline(&self) -> Option<Instant> {
         [
-            self.next_check,
+            self.next_check.filter(|_| self.sends_checks),
             self.next_report,
             self.next_feedback.filter(|_| self.transport.is_some()),
             self.dtls.next_deadline(),
@@ -528,7 +543,9 @@ impl Viewer {
     /// Does what is due.
     pub fn timeout(&mut self, now: Instant) {
         if let Some(remote) = &self.remote
-            && self.next_check.is_some_and(|at| at <= now)
+            && self
+                .next_check
+                .is_some_and(|at| at <= now && self.sends_checks)
         {
             let wait = if self.answered_checks == 0 {
                 CHECK_INTERVAL

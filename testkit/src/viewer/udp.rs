@@ -24,12 +24,17 @@ impl UdpViewer {
     pub fn at(address: impl ToSocketAddrs, config: ViewerConfig) -> std::io::Result<UdpViewer> {
         // Another viewer may have had the port.
         static VIEWERS: AtomicU64 = AtomicU64::new(0);
-        let socket = UdpSocket::bind(address)?;
-        // The default overflows when a backlog arrives at once while this process does not run.
-        SockRef::from(&socket).set_recv_buffer_size(4 << 20)?;
+        let socket = socket(address)?;
         let mut viewer = Viewer::new(socket.local_addr()?, config);
         viewer.pwd += &VIEWERS.fetch_add(1, Ordering::Relaxed).to_string();
         Ok(UdpViewer { socket, viewer })
+    }
+
+    /// Goes on from another port, as behind a NAT that has forgotten the viewer.
+    pub fn rebind(&mut self) -> std::io::Result<()> {
+        self.socket = socket("127.0.0.1:0")?;
+        self.viewer.rebind(self.socket.local_addr()?);
+        Ok(())
     }
 
     /// Takes the answer. Uses its loopback candidate.
@@ -81,4 +86,11 @@ impl UdpViewer {
             let _ = self.socket.send_to(&out.bytes, out.to);
         }
     }
+}
+
+fn socket(address: impl ToSocketAddrs) -> std::io::Result<UdpSocket> {
+    let socket = UdpSocket::bind(address)?;
+    // The default overflows when a backlog arrives at once while this process does not run.
+    SockRef::from(&socket).set_recv_buffer_size(4 << 20)?;
+    Ok(socket)
 }

@@ -1,0 +1,283 @@
+//! What the viewer sends during the handshake, in the form in which `rtc::dtls` gets it.
+//!
+//! `rtc::dtls` recurses once per fragment of a message, keeps whatever it cannot use yet, and allocates what
+//! the length of a certificate says, which has 24 bits. So messages are put together here: it gets each one
+//! once, whole, in order, in a record of its own, and only if it can be that message.
+
+use bytes::{BufMut, BytesMut};
+
+use super::guard::{CHANGE_CIPHER_SPEC, Fragment, HANDSHAKE, MAX_ENCRYPTED, Record};
+
+const CLIENT_HELLO: u8 = 1;
+const CERTIFICATE: u8 = 11;
+const CERTIFICATE_VERIFY: u8 = 15;
+const CLIENT_KEY_EXCHANGE: u8 = 16;
+
+/// What a client sends before its Finished, by number (RFC 6347 section 4.2.4), and how long it may be at most.
+/// `rtc::dtls` answers the first hello with a HelloVerifyRequest, and we ask for a certificate. Browsers' hellos
+/// have 1.5 kB, their certificates 0.3 kB.
+const MESSAGES: [(u8, usize); 5] = [
+    (CLIENT_HELLO, 8 << 10),
+    (CLIENT_HELLO, 8 << 10),
+    (CERTIFICATE, 8 << 10),
+    (CLIENT_KEY_EXCHANGE, 512),
+    (CERTIFICATE_VERIFY, 2 << 10),
+];
+
+/// The viewer's messages, as far as they have come.
+#[derive(Default)]
+pub(super) struct Inbound {
+    partial: [Partial; MESSAGES.len()],
+    /// Messages that were taken.
+    taken: u16,
+    /// Records that were made.
+    records: u64,
+}
+
+/// What of a record is for `rtc::dtls`.
+pub(super) struct Admitted {
+    pub(super) records: BytesMut,
+    /// A message was completed.
+    pub(super) progress: bool,
+    /// The viewer repeats what it has sent before.
+    pub(super) repeats: bool,
+}
+
+impl Inbound {
+    /// The body of the first ClientHello, once that is complete. It stays to be admitted.
+    pub(super) fn hello(&mut self, record: &Record<'_>) -> Option<&[u8]> {
+        self.add(record);
+        let [hello, ..] = &self.partial;
+        hello.whole()
+    }
+
+    /// Takes the records of a datagram, behind what is left of the one before.
+    pub(super) fn admit<'a>(&mut self, records: impl Iterator<Item = Record<'a>>) -> Admitted {
+        let before = self.taken;
+        let mut repeats = false;
+        let mut out = BytesMut::new();
+        self.take_messages(&mut out);
+        for record in records {
+            match (record.kind, record.epoch) {
+                (HANDSHAKE, 0) => {
+                    repeats |= self.add(&record);
+                    self.take_messages(&mut out);
+                }
+                (CHANGE_CIPHER_SPEC, 0) if record.body == [1] => {
+                    self.put(CHANGE_CIPHER_SPEC, record.body, &mut out);
+                }
+                // Finished.
+                (HANDSHAKE, 1) if record.body.len() <= MAX_ENCRYPTED => {
+                    out.extend_from_slice(record.bytes);
+                }
+                _ => {}
+            }
+        }
+        Admitted {
+            records: out,
+            progress: self.taken > before,
+            repeats,
+        }
+    }
+
+    /// The messages that are complete, as records.
+    fn take_messages(&mut self, out: &mut BytesMut) {
+        while let Some(message) = self.next() {
+            self.put(HANDSHAKE, &message, out);
+        }
+    }
+
+    /// Takes the fragments of a record. True if one belongs to a message that was taken before.
+    fn add(&mut self, record: &Record<'_>) -> bool {
+        let mut repeats = false;
+        if (record.kind, record.epoch) != (HANDSHAKE, 0) {
+            return false;
+        }
+        for fragment in record.fragments() {
+            let number = usize::from(fragment.sequence);
+            let Some(&(kind, longest)) = MESSAGES.get(number) else {
+                continue;
+            };
+            if kind != fragment.kind || fragment.length > longest {
+                continue;
+            }
+            if fragment.sequence < self.taken {
+                repeats = true;
+            } else if let Some(partial) = self.partial.get_mut(number) {
+                partial.add(&fragment);
+            }
+        }
+        repeats
+    }
+
+    /// The next message with its header, if it is complete. One that cannot be what it says is forgotten: it
+    /// is not the viewer's, whose own comes sooner or later.
+    fn next(&mut self) -> Option<Vec<u8>> {
+        let number = usize::from(self.taken);
+        let (partial, &(kind, _)) = (self.partial.get_mut(number)?, MESSAGES.get(number)?);
+        partial.whole()?;
+        let body = std::mem::take(partial).body;
+        if kind == CERTIFICATE && !are_certificates(&body) {
+            return None;
+        }
+        let length = body.len() as u64;
+        let mut message = Vec::with_capacity(12 + body.len());
+        message.put_u8(kind);
+        message.put_uint(length, 3);
+        message.put_u16(self.taken);
+        message.put_uint(0, 3);
+        message.put_uint(length, 3);
+        message.extend(body);
+        self.taken += 1;
+        Some(message)
+    }
+
+    /// A record of epoch 0. They are numbered anew, as a message may have come in several.
+    fn put(&mut self, kind: u8, body: &[u8], out: &mut BytesMut) {
+        out.put_slice(&[kind, 0xFE, 0xFD, 0, 0]);
+        out.put_uint(self.records, 6);
+        self.records += 1;
+        out.put_u16(body.len() as u16);
+        out.put_slice(body);
+    }
+}
+
+/// A message whose fragments come in any order.
+#[derive(Default)]
+struct Partial {
+    body: Vec<u8>,
+    present: Vec<bool>,
+    missing: usize,
+}
+
+impl Partial {
+    fn add(&mut self, fragment: &Fragment<'_>) {
+        if fragment.length != self.body.len() {
+            // The first fragment, or one of a newer message, which is the one to take.
+            self.body = vec![0; fragment.length];
+            self.present = vec![false; fragment.length];
+            self.missing = fragment.length;
+        }
+        let range = fragment.offset..fragment.offset + fragment.data.len();
+        let (Some(body), Some(present)) = (
+            self.body.get_mut(range.clone()),
+            self.present.get_mut(range),
+        ) else {
+            return;
+        };
+        body.copy_from_slice(fragment.data);
+        self.missing -= present.iter().filter(|&&present| !present).count();
+        present.fill(true);
+    }
+
+    fn whole(&self) -> Option<&[u8]> {
+        (self.missing == 0 && !self.body.is_empty()).then_some(&self.body)
+    }
+}
+
+/// Whether a Certificate message is a list of certificates and nothing else (RFC 5246 section 7.4.2).
+fn are_certificates(body: &[u8]) -> bool {
+    let mut message = Reader(body);
+    let Some(list) = message.take_prefixed::<3>() else {
+        return false;
+    };
+    let mut list = Reader(list);
+    while !list.0.is_empty() {
+        if list.take_prefixed::<3>().is_none() {
+            return false;
+        }
+    }
+    message.0.is_empty()
+}
+
+/// Reads the vectors of TLS.
+pub(super) struct Reader<'a>(pub(super) &'a [u8]);
+
+impl<'a> Reader<'a> {
+    pub(super) fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+        let (taken, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        Some(taken)
+    }
+
+    /// A vector with a length of `N` bytes before it.
+    pub(super) fn take_prefixed<const N: usize>(&mut self) -> Option<&'a [u8]> {
+        let length = self.take(N)?;
+        let length = length
+            .iter()
+            .fold(0, |length, &byte| length << 8 | usize::from(byte));
+        self.take(length)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::guard::records;
+    use super::super::testing::fragment;
+    use super::*;
+
+    /// Takes a fragment; the bodies of the messages that it completes.
+    fn add(
+        inbound: &mut Inbound,
+        kind: u8,
+        length: usize,
+        sequence: u16,
+        offset: usize,
+        data: &[u8],
+    ) -> Vec<Vec<u8>> {
+        let datagram = fragment([0; 6], kind, length, sequence, offset, data);
+        let admitted = inbound.admit(records(&datagram)).records;
+        let bodies = records(&admitted).map(|record| record.body[12..].to_vec());
+        bodies.collect()
+    }
+
+    #[test]
+    fn messages_come_whole_once_and_in_order() {
+        let mut inbound = Inbound::default();
+        assert!(add(&mut inbound, 1, 4, 1, 0, b"four").is_empty(), "behind");
+        assert!(add(&mut inbound, 1, 6, 0, 3, b"lo1").is_empty());
+        assert!(add(&mut inbound, 1, 6, 0, 3, b"lo1").is_empty());
+        let both = [b"hello1".to_vec(), b"four".to_vec()];
+        assert_eq!(add(&mut inbound, 1, 6, 0, 0, b"hel"), both);
+        assert!(add(&mut inbound, 1, 6, 0, 0, b"hello1").is_empty(), "again");
+        // Of another kind than this number has; beyond all of them.
+        assert!(add(&mut inbound, 16, 3, 2, 0, b"key").is_empty());
+        assert!(add(&mut inbound, 1, 3, 5, 0, b"one").is_empty());
+    }
+
+    #[test]
+    fn what_cannot_be_certificates_is_forgotten() {
+        let mut inbound = Inbound::default();
+        for sequence in [0, 1] {
+            add(&mut inbound, 1, 1, sequence, 0, b"h");
+        }
+        for wrong in [
+            &[0, 0, 4, 0xFF, 0xFF, 0xFF, 1][..],
+            &[0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xF0, 1],
+            &[0, 0, 4, 0, 0, 1, 7, 8],
+            &[0, 0, 2, 0, 0],
+            &[0, 0],
+        ] {
+            assert!(add(&mut inbound, 11, wrong.len(), 2, 0, wrong).is_empty());
+        }
+        let right = [0, 0, 9, 0, 0, 1, 7, 0, 0, 2, 8, 9];
+        let len = right.len();
+        assert_eq!(add(&mut inbound, 11, len, 2, 0, &right), [right]);
+        let none = [0, 0, 0];
+        assert!(are_certificates(&none), "we ask, and it has none");
+    }
+
+    #[test]
+    fn records_are_numbered_anew() {
+        let mut inbound = Inbound::default();
+        let mut numbers = Vec::new();
+        for sequence in [0, 1] {
+            let datagram = fragment([9; 6], 1, 1, sequence, 0, b"h");
+            let admitted = inbound.admit(records(&datagram));
+            assert!(admitted.progress && !admitted.repeats);
+            numbers.extend(records(&admitted.records).map(|record| record.bytes[10]));
+            assert!(inbound.admit(records(&datagram)).repeats);
+        }
+        assert_eq!(numbers, [0, 1]);
+    }
+}
