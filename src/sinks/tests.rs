@@ -298,7 +298,7 @@ fn who_waits_for_a_keyframe_asks_for_it_as_long_as_there_is_room() {
         ..SinkOptions::default()
     });
     let format = Format::pushed(Codec::H264);
-    let mut asks = |world: &mut World, header, ms: u64| {
+    let asks = |world: &mut World, header, ms: u64| {
         let data = unit(&[nal(header, 50, &mut Rng::with_seed(1))]);
         let arrival = Arrival {
             format: &format,

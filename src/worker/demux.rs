@@ -142,10 +142,6 @@ impl Demux {
         }
         for place in places {
             if let Some(inbox) = self.inboxes.get(place.worker) {
-                let path = Path {
-                    remote: remote.into(),
-                    local,
-                };
                 let datagram = Datagram {
                     slot: place.slot,
                     path: Path {

@@ -157,6 +157,7 @@ impl Addresses {
             }
         }
         self.selected_at.get_or_insert(now);
+        self.note_proof();
         let moves = nominates && self.wanted.is_some_and(|wanted| wanted.remote != address);
         if moves {
             self.wanted = Some(path);
@@ -183,11 +184,11 @@ impl Addresses {
             });
             self.selected_at = Some(now);
         }
+        self.note_proof();
     }
 
     /// Media goes to where it is wanted once that is proven, or as long as nothing is.
     fn select(&mut self, now: Instant) {
-        self.note_proof();
         if let Some(wanted) = self.wanted
             && self.selected != Some(wanted)
             && (self.is_proven(now, wanted.remote) || self.proven(now).is_none())
@@ -230,6 +231,7 @@ impl Addresses {
         if remote.due.is_some() {
             remote.due = Some(now + LEAST_INTERVAL + MORE_INTERVAL * u32::from(random) / 255);
         }
+        self.note_proof();
         self.select(now);
     }
 

@@ -168,10 +168,12 @@ impl IceAgent {
 
     /// Whether this may be where a NAT on the way has moved the viewer to: its own IP address, with a port from
     /// which no check has come.
-    pub fn may_be_rebound(&self, address: SocketAddr) -> bool {
-        let selected = self.selected().map(|path| path.remote);
-        selected.is_some_and(|selected| selected.ip() == address.ip())
-            && self.addresses().all(|(known, _)| known != address)
+    pub fn may_be_rebound(&self, remote: Remote) -> bool {
+        let moved = match (self.selected().map(|path| path.remote), remote) {
+            (Some(Remote::Udp(from)), Remote::Udp(to)) => from.ip() == to.ip(),
+            _ => false,
+        };
+        moved && self.addresses().all(|(known, _)| known != remote)
     }
 
     /// An authentic datagram of `size` bytes came from there: media is wanted there, as nothing but checks

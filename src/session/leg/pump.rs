@@ -1,7 +1,7 @@
 //! Sends a leg's new packets: reads the shared ring, seals into the worker's buffer, and hands runs
 //! of packets of equal size to the network.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::lag::{Fit, is_fresh};
 use super::rtp::MAX_HEADER;

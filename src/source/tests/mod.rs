@@ -105,7 +105,7 @@ fn observe(options: &PullOptions, check: impl AsyncFnOnce(&mut Events)) {
         let (sender, mut events) = mpsc::unbounded_channel();
         let checked = tokio::select! {
             () = camera.run(None, Recorder(sender)) => unreachable!("a source runs until dropped"),
-            checked = timeout(Duration::from_secs(20), check(&mut events)) => checked,
+            checked = timeout(Duration::from_secs(120), check(&mut events)) => checked,
         };
         checked.expect("what the test waits for happens");
     });
