@@ -64,9 +64,20 @@ function prepare() {
   };
 }
 
-async function open(path) {
+// The same: answers lose their candidates over UDP, as if a firewall passed none.
+function blockUdp() {
+  const { setRemoteDescription } = RTCPeerConnection.prototype;
+  RTCPeerConnection.prototype.setRemoteDescription = function ({ type, sdp }) {
+    const kept = sdp.split("\r\n").filter((line) => !/^a=candidate:\S+ 1 udp /.test(line));
+    return setRemoteDescription.call(this, { type, sdp: kept.join("\r\n") });
+  };
+}
+
+async function open(path, ...scripts) {
   const page = await browser.newPage();
-  await page.evaluateOnNewDocument(prepare);
+  for (const script of [prepare, ...scripts]) {
+    await page.evaluateOnNewDocument(script);
+  }
   await page.goto(gateway.url + path);
   return page;
 }
@@ -83,6 +94,14 @@ test("the player plays", async () => {
   const [first] = await pictures(page);
   await waitUntil("more pictures", LONG_MS, async () => (await pictures(page))[0] > first + 25);
   assert.equal(await page.evaluate(() => document.getElementById("sound").hidden), false);
+  await page.close();
+});
+
+test("without UDP it plays over TCP", async () => {
+  const page = await open("door", blockUdp);
+  await waitUntil("pictures", LONG_MS, async () => (await pictures(page))[0] > 50);
+  const sessions = await gateway.get("api/sessions");
+  assert.ok(sessions.some(({ protocol, state }) => protocol === "tcp" && state === "connected"));
   await page.close();
 });
 
