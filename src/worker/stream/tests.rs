@@ -101,7 +101,8 @@ fn keyframes_that_are_far_apart_are_said_and_the_last_is_there_all_the_same() {
     tuning.set(Key::GopCacheMs, 1000).unwrap();
     let mut stream = Stream::new(named("door"));
     let mut now = Instant::now();
-    stream.live(Some(TrackInfo::video(sets())), None, &tuning);
+    let audio = Some(TrackInfo::audio(Codec::Pcmu));
+    stream.live(Some(TrackInfo::video(sets())), audio, &tuning);
     stream.enter(StreamState::Live, None, now);
     let mut frames = 0;
     let mut push = |stream: &mut Stream, header: u8, count: u32| {
@@ -116,6 +117,14 @@ fn keyframes_that_are_far_apart_are_said_and_the_last_is_there_all_the_same() {
                 captured: Some(now - Duration::from_millis(100)),
             };
             stream.media_arrived(MediaKind::Video, &picture, 0);
+            // Sound, which always begins anywhere, says nothing of keyframes.
+            let sound = AccessUnit {
+                data: &[0xff; 320],
+                timestamp: 320 * frames,
+                arrival: now,
+                captured: None,
+            };
+            stream.media_arrived(MediaKind::Audio, &sound, 0);
         }
     };
     let keyframe_age = |stream: &Stream| {
