@@ -1549,7 +1549,9 @@ int rtsp_webrtc_gateway_add_push_stream(rtsp_webrtc_gateway *gateway,
  * access unit delimiters and filler data.
  *
  * Errors: ERR_QUEUE_FULL if the frame was dropped; further frames are then dropped up to the next
- * keyframe, because they could not be decoded, and on_keyframe_request asks for one.
+ * keyframe, because they could not be decoded, and on_keyframe_request asks for one. The sentence says
+ * whether the worker is too busy, or the stream itself has more than its share of it pushed ("given_up" in
+ * the JSON of a stream counts that).
  * ERR_INVALID_ARGUMENT if data is not an access unit of the codec (no start code, too large);
  * ERR_INVALID_STATE if the stream is a camera or has no video; ERR_NOT_FOUND.
  */
@@ -2588,7 +2590,7 @@ int rtsp_webrtc_gateway_metrics(const rtsp_webrtc_gateway *gateway,
  *   of the last failure, or "ok"), "message", "warning" ({"name" (enum
  *   rtsp_webrtc_gateway_media_warning in lower case), "message"}, or null), "video_codec",
  *   "audio_codec", "width", "height", "bitrate_bps", "sessions", "reconnects", "given_up" (times
- *   that the camera took more than its share of a worker), "bytes", "frames", "keyframes",
+ *   that the source took more than its share of a worker), "bytes", "frames", "keyframes",
  *   "frames_dropped", "packets_lost", "keyframe_requests", "quirks" (names as in
  *   stream_info, with numbers), "since_last_media_ms", "memory_bytes", "cost_us":
  *   {"packetize", "seal", "send"}, "latency_us": {"p50", "p95", "max"} (from the arrival of

@@ -11,6 +11,7 @@ nothing of the machine's. --long: the process is stopped for ten minutes, and a 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import re
@@ -71,12 +72,12 @@ def host(cameras: list[str]) -> None:
             elif word == "ballast":
                 ballast = b"\1" * int(number)
             elif word == "disk_full":
-                rwg.set_log(rwg.LogLevel.TRACE, write_to_full_disk)
+                rwg.set_log(rwg.LogLevel.DEBUG, write_to_full_disk)
             print("DONE", len(ballast), flush=True)
 
 
 def write_to_full_disk(record: Any) -> None:
-    with open("/dev/full", "w", buffering=1) as file:
+    with contextlib.suppress(OSError), open("/dev/full", "w", buffering=1) as file:
         print("log:", record.message, file=file)
 
 
@@ -294,6 +295,8 @@ def clock() -> None:
             )
             now = gateway.stream()
             assert (now["state"], now["reconnects"]) == ("live", before["reconnects"]), now
+            off = gateway.request("/api/gateway")[1]["unix_ms"] / 1000 - time.time()
+            assert abs(off - wall) < 600, f"it is not set: {off}"
             assert gateway.offer()[0] == 201
         gateway.close()
 
@@ -310,6 +313,7 @@ def suspended() -> None:
         )
         now = gateway.stream()
         assert (now["state"], now["reconnects"]) == ("live", before["reconnects"]), now
+        assert gateway.request("/api/gateway")[1]["uptime_ms"] > 3600_000, "it is not gone"
         assert gateway.offer()[0] == 201
         gateway.close()
 

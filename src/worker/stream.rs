@@ -388,12 +388,12 @@ impl Stream {
         }
         let lost_keyframe = track.ring().lost_keyframe();
         let accepted = track.push(unit);
-        if kind == MediaKind::Audio {
-            // It has no keyframes.
-        } else if track.ring().lost_keyframe() {
-            self.warnings[1].get_or_insert_with(rare_keyframes);
-        } else if accepted.keyframe && !lost_keyframe {
-            self.warnings[1] = None;
+        if kind == MediaKind::Video {
+            if track.ring().lost_keyframe() {
+                self.warnings[1].get_or_insert_with(rare_keyframes);
+            } else if accepted.keyframe && !lost_keyframe {
+                self.warnings[1] = None;
+            }
         }
         if accepted.new_parameter_sets
             && let Some(size) = dimensions(track.info())

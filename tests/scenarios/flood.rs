@@ -67,3 +67,23 @@ fn forged_checks_and_reports_are_rejected() {
     world.run(Duration::from_secs(1));
     world.assert_undamaged(20);
 }
+
+#[test]
+fn only_what_the_viewer_itself_seals_ends_the_association() {
+    const ALERT: u8 = 21;
+    const CLOSE_NOTIFY: [u8; 2] = [1, 0];
+    let mut world = World::new(Setup::default());
+    world.connect();
+    let sealed = |world: &World, number| world.viewer.tap().seal(ALERT, number, &CLOSE_NOTIFY);
+    let mut forged = sealed(&world, 50).unwrap();
+    *forged.last_mut().unwrap() ^= 1;
+    world.inject(address(VIEWER), &forged);
+    let mut other = World::new(Setup::default());
+    other.connect();
+    let of_another = sealed(&other, 51).unwrap();
+    world.inject(address(VIEWER), &of_another);
+    assert_eq!(world.session.state(), SessionState::Connected);
+    let own = sealed(&world, 52).unwrap();
+    world.inject(address(VIEWER), &own);
+    assert_eq!(world.session.state(), SessionState::Closed);
+}
