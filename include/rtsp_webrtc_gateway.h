@@ -2579,7 +2579,9 @@ int rtsp_webrtc_gateway_metrics(const rtsp_webrtc_gateway *gateway,
  * - "workers": an array of {"index", "busy_us", "load_percent", "refused" (offers, because the worker
  *   was too busy), "streams", "sessions", "cost_us": {"rtsp", "packetize", "seal", "send",
  *   "control"}}
- * - "counters": {"datagrams_unknown", "datagrams_overrun", "sessions_displaced" (they made
+ * - "counters": {"datagrams_unknown", "datagrams_overrun", "connections_accepted" (over TCP, with
+ *   CONFIG_ICE_TCP), "connections_strange" (those of them that ended before an authentic ICE check
+ *   had come), "sessions_displaced" (they made
  *   room for later offers before their viewers had connected), "send_errors", "events_dropped",
  *   "interface_enumerations", "refused_for_memory" (offers, near the memory limit of the cgroup)}
  * - "tuning": an array of {"name", "value", "default", "min", "max", "applies"}; "applies" is
@@ -2600,7 +2602,7 @@ int rtsp_webrtc_gateway_metrics(const rtsp_webrtc_gateway *gateway,
  *   "sheds", "switches"}}
  * - "sessions": an array, ordered by id, of {"id", "stream", "stream_name", "state" (enum
  *   rtsp_webrtc_gateway_session_state in lower case), "srtp_profile" ("AEAD_AES_128_GCM" or
- *   "AES128_CM_HMAC_SHA1_80"), "remote", "peer", "label", "bytes_sent", "packets_sent",
+ *   "AES128_CM_HMAC_SHA1_80"), "remote", "protocol" ("udp" or "tcp"), "peer", "label", "bytes_sent", "packets_sent",
  *   "nacks", "retransmits", "padding_packets", "padding_bytes", "plis", "overflows", "stills",
  *   "skips", "sheds", "variant" (the stream whose video is shown), "variant_name", "detail" (enum
  *   rtsp_webrtc_gateway_detail in lower case), "reason" (enum

@@ -9,7 +9,7 @@ use rtsp_webrtc_gateway::state::SessionState;
 use testkit::viewer::{Tap, Viewer, ViewerConfig};
 
 use crate::keys::{nominate, offer, viewer_address};
-use crate::session::World;
+use crate::session::{World, path};
 
 /// What becomes of a datagram.
 #[derive(Arbitrary, Debug)]
@@ -138,7 +138,7 @@ pub fn dtls(data: &[u8]) {
                         received += copy.len();
                         // The viewer answers checks of the session.
                         if copy.starts_with(&[1, 1]) {
-                            world.sent.proven.insert(viewer_address());
+                            world.sent.proven.insert(path(1).remote);
                         }
                         world.arrives(1, &copy);
                     }

@@ -33,7 +33,7 @@ pub fn tcp_framing(data: &[u8]) {
     };
     let mut bytes = Vec::new();
     framed.append_rest(0, &mut bytes);
-    assert_eq!(bytes.len(), framed.len());
+    assert_eq!(bytes.len(), framed.size());
     let written: usize = framed.write(|pieces| pieces.iter().map(|piece| piece.len()).sum());
     assert_eq!(written, bytes.len());
     let (frames, understood) = taken(&bytes, bytes.len());

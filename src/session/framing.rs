@@ -69,7 +69,9 @@ fn length(bytes: &[u8]) -> Result<Option<usize>, TooLong> {
 }
 
 /// The first frame, and what follows it.
-fn split(bytes: &[u8]) -> Result<Option<(&[u8], &[u8])>, TooLong> {
+type Split<'a> = (&'a [u8], &'a [u8]);
+
+fn split(bytes: &[u8]) -> Result<Option<Split<'_>>, TooLong> {
     let length = length(bytes)?;
     Ok(length.and_then(|length| bytes.get(PREFIX..)?.split_at_checked(length)))
 }
@@ -100,7 +102,7 @@ impl<'a> Frames<'a> {
     }
 
     /// Bytes of all of them.
-    pub fn len(&self) -> usize {
+    pub fn size(&self) -> usize {
         self.contents.len() + PREFIX * self.contents.len().div_ceil(self.segment)
     }
 
@@ -151,7 +153,7 @@ mod tests {
         let frames = Frames::new(contents, segment).unwrap();
         let mut bytes = Vec::new();
         frames.append_rest(0, &mut bytes);
-        assert_eq!(bytes.len(), frames.len());
+        assert_eq!(bytes.len(), frames.size());
         bytes
     }
 

@@ -114,7 +114,7 @@ impl Connection {
         };
         match frames.write(|pieces| self.stream.try_write_vectored(pieces)) {
             Ok(written) => {
-                if written < frames.len() {
+                if written < frames.size() {
                     frames.append_rest(written, kept);
                     self.wait_for_room();
                 }
@@ -132,7 +132,7 @@ impl Connection {
     fn control(&self, datagram: &[u8]) {
         let kept = &mut *self.kept.borrow_mut();
         if let Some(frame) = Frames::new(datagram, datagram.len())
-            && kept.len() + frame.len() <= KEPT
+            && kept.len() + frame.size() <= KEPT
         {
             frame.append_rest(0, kept);
             self.flush(kept);
