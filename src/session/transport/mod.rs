@@ -4,6 +4,7 @@
 mod egress;
 mod liveness;
 mod memory;
+mod neighbors;
 mod opening;
 pub mod pacer;
 mod phase;
@@ -361,11 +362,13 @@ impl Transport {
                     if let Some(pacer) = &mut self.pacer
                         && let Some(limits) = self.congestion
                     {
-                        let remembered = self.paths.recall(now, path.remote.ip());
+                        let address = path.remote.ip();
+                        let remembered = self.paths.recall(now, address);
                         let opening = self
                             .answer_time
                             .map(|time| Opening::new(now, time, remembered));
-                        pacer.measure(now, limits, self.transport_cc, opening);
+                        let neighbor = self.paths.join(now, address);
+                        pacer.measure(now, limits, self.transport_cc, opening, neighbor);
                     }
                     return Received::Up;
                 }

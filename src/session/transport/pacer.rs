@@ -9,6 +9,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::neighbors::Neighbor;
 use super::opening::{BUCKET, Opening, PACKET_BYTES, Said};
 use crate::media::StreamRate;
 use crate::session::estimate::{Estimator, HEADERS, Kind, Limits, ProbeOf, TransportFeedback};
@@ -105,6 +106,8 @@ pub struct Pacer {
 #[derive(Debug)]
 struct Congestion {
     estimator: Estimator,
+    /// Its place among the viewers behind the same address.
+    neighbor: Neighbor,
     /// Until the path is measured, if the viewer answers our checks.
     opening: Option<Opening>,
     /// Transport-wide sequence number of the next packet that has one.
@@ -138,17 +141,19 @@ impl Pacer {
     }
 
     /// Media flows from now on; measure the path. `expected`: transport-wide feedback was negotiated.
-    /// `opening`: for a viewer that answers our checks.
+    /// `opening`: for a viewer that answers our checks. `neighbor`: its place behind its address.
     pub fn measure(
         &mut self,
         now: Instant,
         limits: Limits,
         expected: bool,
         opening: Option<Opening>,
+        neighbor: Neighbor,
     ) {
         self.congestion = Some(Box::new(Congestion {
             estimator: Estimator::new(now, limits),
             opened: opening.is_some(),
+            neighbor,
             opening,
             number: 0,
             began: now,
@@ -304,14 +309,18 @@ impl Pacer {
         }
     }
 
-    /// Packets of media that is about to leave that go at once, to find out whether the path carries more.
-    pub fn probe_with_media(&mut self, now: Instant, waiting: usize) -> Option<usize> {
+    /// Bytes of media that go at once because they measure the path, headers included: what is left of a burst of
+    /// the opening, or a probe. `waiting`: packets that may leave.
+    pub fn measuring_burst(&mut self, now: Instant, waiting: usize) -> Option<(u64, Kind)> {
         let path = self.congestion.as_deref_mut()?;
-        if waiting < PROBE_PACKETS || path.opening.is_some() {
+        if let Some(opening) = &path.opening {
+            return Some((opening.room(), Kind::Media));
+        }
+        if waiting < PROBE_PACKETS {
             return None;
         }
-        let probe = path.estimator.probe(now, ProbeOf::Media)?;
-        Some((u64::from(probe.bytes).div_ceil(PACKET_BYTES) as usize) + 2)
+        let bytes = path.probe(now, ProbeOf::Media)?;
+        Some((bytes.into(), Kind::Probe))
     }
 
     /// Bytes of padding to send now for the same purpose, if more is wanted than the media that is sent.
@@ -327,9 +336,9 @@ impl Pacer {
             // The media itself shows whether the path carries it.
             false => return None,
         };
-        let probe = path.estimator.probe(now, of)?;
+        let bytes = path.probe(now, of)?;
         self.free = BUCKET;
-        Some(probe.bytes as usize)
+        Some(bytes as usize)
     }
 
     /// Nothing more is sent for now. True if a check with this number is to go behind it.
@@ -364,16 +373,17 @@ impl Pacer {
         match opening.answer(now, check) {
             Said::Nothing => {}
             Said::SoFar(shown) => {
-                path.estimator.opening(shown);
+                path.estimator.opening(now, shown);
                 if path.estimator.estimate() >= UNPACED {
                     path.opening = None;
                 }
             }
             Said::Measured(shown) => {
-                path.estimator.opening(shown);
+                path.estimator.opening(now, shown);
                 path.opening = None;
             }
         }
+        path.share(now);
         true
     }
 
@@ -384,6 +394,7 @@ impl Pacer {
         if let Some(path) = &mut self.congestion {
             path.estimator.feedback(now, feedback, waits);
             path.messages = path.messages.saturating_add(1);
+            path.share(now);
         }
     }
 
@@ -428,7 +439,7 @@ impl Congestion {
         }
         let expired = opening.expire(now);
         if let Some(shown) = expired {
-            self.estimator.opening(shown);
+            self.estimator.opening(now, shown);
         }
         if expired.is_some() || opening.is_over(now) {
             self.opening = None;
@@ -439,12 +450,31 @@ impl Congestion {
             Some(until) if !opening.is_answered() => Basis::Awaited(until),
             _ => Basis::Opening,
         };
-        let burst = opening.room().div_ceil(PACKET_BYTES) as usize;
-        Some(Pace { burst, basis })
+        Some(Pace { burst: 1, basis })
     }
 
     fn is_measured(&self) -> bool {
         self.estimator.is_measured()
+    }
+
+    /// Tells the other viewers behind the address what is used, and heeds what they use.
+    fn share(&mut self, now: Instant) {
+        let used = self.estimator.capacity().min(self.needed);
+        let link = self.estimator.link(now);
+        let others = self.neighbor.exchange(link, used as f64);
+        self.estimator.share(now, others);
+    }
+
+    /// The bytes of a probe that is due, unless that of another viewer behind the address is on its way.
+    fn probe(&mut self, now: Instant, of: ProbeOf) -> Option<u32> {
+        if !self.neighbor.may_probe(now) {
+            return None;
+        }
+        let probe = self.estimator.probe(now, of)?;
+        let bits = u64::from(probe.bytes) * 8_000_000;
+        let takes = Duration::from_micros(bits / self.estimator.capacity().max(1));
+        self.neighbor.probes(now, takes);
+        Some(probe.bytes)
     }
 
     /// Whether transport-wide feedback has come, or is about to after an opening.
@@ -469,6 +499,9 @@ impl Congestion {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use super::super::neighbors::Neighborhood;
     use super::*;
 
     const STREAM: StreamRate = StreamRate {
@@ -506,7 +539,8 @@ mod tests {
     fn feedback_is_awaited_and_then_given_up() {
         let start = Instant::now();
         let mut pacer = Pacer::new(250);
-        pacer.measure(start, Limits::default(), true, None);
+        let neighbor = Neighbor::join(Arc::new(Neighborhood::new(start)));
+        pacer.measure(start, Limits::default(), true, None, neighbor);
         let pace = pacer.pace(start, FAR, 0, STREAM).unwrap();
         let until = start + FIRST_FEEDBACK + Duration::from_millis(80);
         assert_eq!(pace.basis, Basis::Awaited(until));
