@@ -4,7 +4,15 @@ use std::collections::HashMap;
 use std::str::FromStr;
 
 /// Names of arguments without a value.
-const FLAGS: &[&str] = &["quick", "bench", "help", "libwebrtc", "sound", "some"];
+const FLAGS: &[&str] = &[
+    "quick",
+    "bench",
+    "help",
+    "libwebrtc",
+    "sound",
+    "some",
+    "substream",
+];
 
 /// The arguments of a process.
 #[derive(Clone, Debug, Default)]

@@ -1,23 +1,10 @@
-// The pages in Firefox ESR, driven by WebDriver BiDi: playwright-core cannot drive Debian's Firefox.
+// The pages in Firefox ESR.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import puppeteer from "puppeteer-core";
-
+import { launchFirefox } from "./firefox.mjs";
 import { LONG_MS, startCameras, startGateway, waitUntil } from "./helpers.mjs";
-
-const FIREFOX = process.env.FIREFOX ?? "/usr/bin/firefox-esr";
-const PREFERENCES = {
-  // H.264 by the system's decoder: Debian's Firefox comes without OpenH264.
-  "media.webrtc.hw.h264.enabled": true,
-  "gfx.blacklist.webrtc.hw.acceleration.h264": 1,
-  // Checks of 127.0.0.1, as for a page that may use the camera.
-  "media.peerconnection.ice.loopback": true,
-  "media.navigator.streams.fake": true,
-  "permissions.default.camera": 1,
-  "permissions.default.microphone": 1,
-};
 
 let cameras;
 let gateway;
@@ -27,12 +14,7 @@ before(async () => {
   cameras = await startCameras(2, "--clip", "baseline360p");
   const [door, yard] = cameras.urls;
   gateway = await startGateway({ door, yard });
-  browser = await puppeteer.launch({
-    browser: "firefox",
-    executablePath: FIREFOX,
-    headless: true,
-    extraPrefsFirefox: PREFERENCES,
-  });
+  browser = await launchFirefox();
   await waitUntil("both cameras are live", LONG_MS, async () =>
     (await gateway.streams()).every(({ state }) => state === "live"),
   );

@@ -1,9 +1,11 @@
 """A WHEP player by aiortc, a WebRTC stack of its own: plays some pictures, then ends the session.
 
-Usage: aiortc_whep.py URL PICTURES. Prints the size of the pictures. Needs requirements.txt.
+Usage: aiortc_whep.py URL PICTURES [PORT]. With PORT, media comes through a relay at that port of 127.0.0.1. Prints the
+size of the pictures. Needs requirements.txt.
 """
 
 import asyncio
+import re
 import sys
 import urllib.parse
 import urllib.request
@@ -19,7 +21,7 @@ def http(method, url, body=None, **headers):
         return answer.status, answer.headers, answer.read().decode()
 
 
-async def play(url, pictures):
+async def play(url, pictures, relay=None):
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     video = connection.addTransceiver("video", direction="recvonly")
     codecs = RTCRtpReceiver.getCapabilities("video").codecs
@@ -30,6 +32,9 @@ async def play(url, pictures):
         http, "POST", url, offer, **{"Content-Type": "application/sdp"}
     )
     assert status == 201, status
+    if relay:
+        address = re.compile(r"(a=candidate:\S+ 1 udp \d+) \S+ \d+", re.IGNORECASE)
+        answer = address.sub(rf"\g<1> 127.0.0.1 {relay}", answer)
     await connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
     for _ in range(pictures):
         picture = await video.receiver.track.recv()
@@ -40,4 +45,5 @@ async def play(url, pictures):
     await connection.close()
 
 
-asyncio.run(asyncio.wait_for(play(sys.argv[1], int(sys.argv[2])), PATIENCE))
+url, pictures, *relay = sys.argv[1:]
+asyncio.run(asyncio.wait_for(play(url, int(pictures), *relay), PATIENCE))

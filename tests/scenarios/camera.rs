@@ -130,7 +130,7 @@ impl Camera {
     }
 }
 
-/// A frame whose bytes say which stream it is of.
+/// A frame whose last bytes say which it is, and of which stream.
 pub fn picture(frames: &Frames, frame: usize, stream: StreamId) -> Vec<u8> {
     let keyframe = frame.is_multiple_of(frames.gop);
     let size = if keyframe {
@@ -149,8 +149,22 @@ pub fn picture(frames: &Frames, frame: usize, stream: StreamId) -> Vec<u8> {
     };
     let mut data = (size as u32).to_be_bytes().to_vec();
     data.extend_from_slice(header);
-    data.resize(4 + size, stream.0 as u8);
+    data.resize(4 + size - 3, stream.0 as u8);
+    data.extend([
+        0x80 | (frame >> 7) as u8,
+        0x80 | frame as u8,
+        stream.0 as u8,
+    ]);
     data
+}
+
+/// The stream and the number of a frame, by its last NAL unit.
+pub fn frame_of(nal: &[u8]) -> (StreamId, usize) {
+    let [.., high, low, stream] = nal else {
+        panic!("no frame: {nal:?}")
+    };
+    let number = usize::from(high & 0x7f) << 7 | usize::from(low & 0x7f);
+    (StreamId((*stream).into()), number)
 }
 
 /// What is known of a camera with this codec.

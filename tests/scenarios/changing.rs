@@ -31,7 +31,9 @@ fn after_a_drop_the_stream_is_back_within_seconds() {
     assert!(wide.gap < 200 * MS, "{wide:?}");
     world.run(3 * SECOND);
     let thin = watch(&mut world, 16 * SECOND);
+    // A keyframe every two seconds, which takes half a second beside the sound, and may be that late.
     assert!(thin.gap < 3 * SECOND, "{thin:?}");
+    // The bucket of 4 kB passes at once.
     assert!(thin.most_sent < 1.1 * 250_000.0 + 16_384.0, "{thin:?}");
     world.run(6 * SECOND);
     let estimate = world.session.figures().estimate.unwrap();
@@ -64,8 +66,11 @@ fn traces_of_radio_links_are_survived() {
             "{name}: frozen {frozen:?} {seen:?} {:?}",
             world.session.figures()
         );
+        // LTE fades for half a second about six times, and then the next keyframe is a second away in the mean.
         assert!(frozen < 10 * SECOND, "{name}: {frozen:?} {seen:?}");
+        // Frames that wait while a fade is short come late, but come.
         assert!(seen.frames > 1300, "{name}: {seen:?}");
+        // Until a fade is noticed, a third of a second, some twenty packets meet a full queue each time.
         assert!(seen.lost < 0.04, "{name}: {seen:?}");
     }
 }

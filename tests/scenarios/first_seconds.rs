@@ -96,10 +96,10 @@ fn wherever_in_a_long_gop_a_viewer_comes_it_sees_a_picture_soon_and_then_live() 
                      {start:?}\n{seen:?} {:?}",
                     world.session.figures()
                 );
-                // Sound alone fills most of the thinnest. Within two seconds, what the bucket and the queue take comes on top.
+                // Within two seconds, what the bucket and the queue take comes on top.
                 let carried = rate as f64 * 1.1 + 4.0 * (4096 + rate * queue as u64 / 8000) as f64;
-                assert!(start.most_sent < carried.max(280_000.0), "{case}");
-                assert!(seen.most_sent < carried.max(280_000.0), "{case}");
+                assert!(start.most_sent < carried, "{case}");
+                assert!(seen.most_sent < carried, "{case}");
                 if tenths == 3 {
                     // A keyframe takes three and a half seconds.
                     assert!(seen.frames >= 1, "{case}");
@@ -110,7 +110,8 @@ fn wherever_in_a_long_gop_a_viewer_comes_it_sees_a_picture_soon_and_then_live() 
                 let needed = Duration::from_millis(26_000 * 8 * 1000 / (rate - 100_000));
                 let overtaken = Duration::from_millis((4000 - after as u64) % 4000);
                 let more = if tenths > 5 { 150 } else { 400 } * MS;
-                let late = first.saturating_sub(needed + more + 4 * delay * MS);
+                // The link idles for a round trip behind each of the first three bursts.
+                let late = first.saturating_sub(needed + more + 6 * delay * MS);
                 assert!(
                     late.is_zero() || overtaken < needed + 250 * MS,
                     "{first:?} {case}"
@@ -121,6 +122,7 @@ fn wherever_in_a_long_gop_a_viewer_comes_it_sees_a_picture_soon_and_then_live() 
                     // A keyframe's time, and a frame.
                     assert!(seen.gap < needed + 120 * MS, "{case}");
                 } else {
+                    // A keyframe every four seconds, at a third of what the link carries while the estimate is low.
                     assert!(seen.gap < 4 * SECOND + 3 * needed, "{case}");
                 }
                 if tenths == 8 {
@@ -148,8 +150,8 @@ fn loss_at_the_start_does_not_make_a_wide_path_look_thin() {
         let figures = world.session.figures();
         thin += u32::from(figures.estimate < Some(STREAM * 3 / 2) || figures.skips > 0);
     }
-    // Only where the first check or its answer was lost.
-    assert!(thin <= 2, "{thin}");
+    // Only where the first check or its answer was lost: one in ten.
+    assert!(thin <= 4, "{thin}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Scenarios: one session of the gateway and one viewer of another make, over a seeded in-memory
 //! network, in virtual time. One scenario per file.
 
+mod becomes_thin;
 mod changing;
 mod codecs;
 mod connect;

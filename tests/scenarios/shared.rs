@@ -1,11 +1,12 @@
 //! Two viewers behind one link.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use testkit::net::Link;
 
 use crate::thin::{MS, STREAM, put_behind, times, without_sound};
-use crate::world::{GATEWAY, VIEWER, World, address};
+use crate::world::{GATEWAY, Setup, VIEWER, World, address};
 
 /// Two viewers, each in a world of its own but for the link.
 struct Pair([World; 2]);
@@ -14,8 +15,13 @@ impl Pair {
     /// The second viewer comes `later` than the first, which comes `after` the camera was switched on.
     fn new(link: Link, after: Duration, later: Duration) -> Pair {
         let start = Instant::now();
+        let paths = Arc::default();
         let mut worlds = [after, after + later].map(|after| {
-            let mut world = World::at(start, without_sound());
+            let setup = Setup {
+                paths: Arc::clone(&paths),
+                ..without_sound()
+            };
+            let mut world = World::at(start, setup);
             world.camera_ran(after);
             put_behind(&mut world, link);
             world
@@ -51,12 +57,12 @@ impl Pair {
     }
 }
 
-/// What two viewers got of a link.
+/// What two viewers got of a link. The shares are those after three seconds.
 #[derive(Debug)]
 struct Shares {
     /// Of the lesser one, relative to half of both.
     lesser: f64,
-    /// The most that was sent to both in two seconds, relative to what the link carries.
+    /// The most that was sent to both in any two seconds, relative to what the link carries.
     most: f64,
     /// Datagrams that the link dropped, relative to those that were sent.
     lost: f64,
@@ -66,16 +72,16 @@ struct Shares {
 
 fn share(tenths: u64, after: Duration, later: Duration) -> Shares {
     let mut pair = Pair::new(times(tenths, 200 * MS), after, later);
-    pair.run(later + 3000 * MS);
+    pair.run(later);
     let mut sent = vec![pair.sent()];
-    for _ in 0..370 {
+    for _ in 0..400 {
         pair.run(100 * MS);
         sent.push(pair.sent());
     }
     let carried = (STREAM * tenths / 10) as f64 / 8.0;
     let both = |at: usize| (sent[at][0] + sent[at][1]) as f64;
     let windows = (20..sent.len()).map(|at| (both(at) - both(at - 20)) / 2.0 / carried);
-    let got = [0, 1].map(|viewer| (sent[370][viewer] - sent[0][viewer]) as f64);
+    let got = [0, 1].map(|viewer| (sent[400][viewer] - sent[30][viewer]) as f64);
     let packets: u64 = pair.0.iter().map(|w| w.session.figures().packets).sum();
     let shares = Shares {
         lesser: 2.0 * got[0].min(got[1]) / (got[0] + got[1]),
@@ -105,16 +111,13 @@ const CASES: [(u32, u32); 12] = [
 #[test]
 fn a_link_that_carries_neither_stream_is_shared() {
     let cases = CASES.map(|(after, later)| share(16, after * MS, later * MS));
-    let mean = |figure: fn(&Shares) -> f64| cases.iter().map(figure).sum::<f64>() / 12.0;
-    assert!(mean(|shares| shares.lesser) > 0.85);
-    // A queue that is full is as full for both: none drains it alone.
-    assert!(mean(|shares| shares.lost) < 0.01);
     for shares in &cases {
-        assert!(shares.lesser > 0.65, "{shares:?}");
-        assert!(shares.lost < 0.03, "{shares:?}");
-        // A probe shows the whole link; the trial needs a round trip to see the other viewer.
-        assert!(shares.most < 1.3, "{shares:?}");
-        assert!(shares.used > 0.85, "{shares:?}");
+        // Within a fifth of each other.
+        assert!(shares.lesser > 2.0 * 0.8 / 1.8, "{shares:?}");
+        assert!(shares.lost < 0.01, "{shares:?}");
+        assert!(shares.most < 1.1, "{shares:?}");
+        // Probes that fail take a tenth.
+        assert!(shares.used > 0.9, "{shares:?}");
     }
 }
 

@@ -24,9 +24,12 @@ use servers::{Server, Source, go2rtc, libwebrtc, ours};
 const FRAME: Duration = Duration::from_millis(40);
 /// A keyframe every 4 s.
 const GOP: usize = 100;
-/// 500 kbit/s: packets of 1188 bytes in a frame and in a keyframe.
+/// 500 kbit/s: packets in a frame and in a keyframe, and bytes of it in each.
 const PACKETS: usize = 2;
 const KEYFRAME_PACKETS: usize = 8;
+const PACKET_BYTES: usize = 1188;
+/// The stream's rate over that of its substream.
+const SUBSTREAM: usize = 4;
 /// The nominal rate of the stream.
 const STREAM: u64 = 500_000;
 
@@ -60,6 +63,8 @@ struct Row {
     name: &'static str,
     link: Link,
     viewers: usize,
+    /// Whether the stream has a substream.
+    substream: bool,
 }
 
 /// The links.
@@ -93,6 +98,11 @@ fn links() -> Vec<Row> {
         name,
         link,
         viewers,
+        substream: false,
+    };
+    let with_substream = |row| Row {
+        substream: true,
+        ..row
     };
     vec![
         row("near", 1, delayed(0)),
@@ -100,6 +110,8 @@ fn links() -> Vec<Row> {
         row("1.6 x", 1, times(16, 100)),
         row("1.2 x", 1, times(12, 100)),
         row("0.8 x", 1, times(8, 200)),
+        with_substream(row("0.8 x, substream", 1, times(8, 200))),
+        with_substream(row("0.5 x, substream", 1, times(5, 200))),
         row("2 at 2.4 x", 2, times(24, 100)),
         row("2 at 1.6 x", 2, times(16, 200)),
         row("3-0.5-3 x", 1, thin(Bandwidth::Steps(&STEPS), 200)),
@@ -192,9 +204,15 @@ pub fn measure(args: &Args) -> io::Result<()> {
             let viewers: Vec<_> = links
                 .iter()
                 .map(|&row| {
-                    let url = server.url.clone();
+                    let url = match row.substream {
+                        true => server.with_substream.clone(),
+                        false => Some(server.url.clone()),
+                    };
                     let source = server.source;
-                    std::thread::spawn(move || watch_all(&url, source, row, round as u64, time))
+                    std::thread::spawn(move || match url {
+                        Some(url) => watch_all(&url, source, row, round as u64, time),
+                        None => Ok(Vec::new()),
+                    })
                 })
                 .collect();
             for (i, viewer) in viewers.into_iter().enumerate() {
@@ -253,10 +271,12 @@ pub fn measure(args: &Args) -> io::Result<()> {
          of the link relative to the stream. A frame is shown when it and all frames that it refers \
          to have arrived. A viewer is live from when all frames are less than 200 ms \
          old for 2 s. A freeze is a gap of more than 200 ms between two frames. Freezes and ages \
-         count from 3 s after the offer on. Queues: 4 kB and 100 ms at 1.6 x, 1.2 x and 2.4 x, 4 kB and \
-         200 ms at 0.8 x and for 2 at 1.6 x, 200 ms with the steps (12 s each), 300 ms with LTE, 150 ms with Wi-Fi.",
+         count from 3 s after the offer on. \"Substream\": the stream has one of a quarter of its rate, \
+         which the gateway shows instead where the link carries no more; the other systems cannot. \
+         Queues: 4 kB and 100 ms at 1.6 x, 1.2 x and 2.4 x, 4 kB and \
+         200 ms at 0.8 x, at 0.5 x and for 2 at 1.6 x, 200 ms with the steps (12 s each), 300 ms with LTE, 150 ms with Wi-Fi.",
         STREAM / 1000,
-        KEYFRAME_PACKETS * 1188 / 1000,
+        KEYFRAME_PACKETS * PACKET_BYTES / 1000,
         time.as_secs(),
     );
     write("links", &about, &[table])?;

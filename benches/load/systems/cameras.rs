@@ -6,7 +6,7 @@ use crate::args::Args;
 use crate::process::{say, wait};
 
 /// Plays `--count` cameras with `--gop` frames from keyframe to keyframe, at `--fps`, of `--packets`
-/// and `--keyframe-packets`, with `--sound` or without.
+/// and `--keyframe-packets` with `--packet-bytes` each, with `--sound` or without.
 pub fn run(args: &Args) -> std::io::Result<()> {
     let count = args.number("count", 1);
     let cameras = (0..count)
@@ -16,6 +16,7 @@ pub fn run(args: &Args) -> std::io::Result<()> {
                 frame_rate: args.number("fps", 25),
                 packets: args.number("packets", load.packets),
                 keyframe_packets: args.number("keyframe-packets", load.keyframe_packets),
+                packet_bytes: args.number("packet-bytes", load.packet_bytes),
                 ..load
             };
             let sound = args.has("sound").then_some(Audio::Pcmu);

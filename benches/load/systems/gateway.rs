@@ -14,7 +14,8 @@ use crate::args::Args;
 use crate::process::{commands, say};
 use crate::whep;
 
-/// A gateway for the cameras in `--cameras`, with knobs `--set name=value,...`. In addition, `--push`
+/// A gateway for the cameras in `--cameras`, with knobs `--set name=value,...`; with `--substream`, the last
+/// of them is a variant of the one before it. In addition, `--push`
 /// streams get a frame every 40 ms, and after the line `flood` as many as the gateway accepts. The line
 /// `rtsp` asks for the seconds of CPU that the cameras' connections took.
 pub fn run(args: &Args) -> std::io::Result<()> {
@@ -32,13 +33,22 @@ pub fn run(args: &Args) -> std::io::Result<()> {
         ..Config::default()
     };
     let gateway = Arc::new(Gateway::new(config).map_err(std::io::Error::other)?);
-    for (i, url) in args.list("cameras", ' ').enumerate() {
+    let add = |(i, url): (usize, &str)| {
         let options = PullOptions {
             url: url.to_owned(),
             ..PullOptions::default()
         };
+        gateway.add_stream(&format!("cam{i}"), options)
+    };
+    let streams = args.list("cameras", ' ').enumerate().map(add);
+    let streams: Vec<_> = streams
+        .collect::<Result<_, _>>()
+        .map_err(std::io::Error::other)?;
+    if args.has("substream")
+        && let [.., main, sub] = streams[..]
+    {
         gateway
-            .add_stream(&format!("cam{i}"), options)
+            .set_variants(main, &[sub])
             .map_err(std::io::Error::other)?;
     }
     let flood = Arc::new(AtomicBool::new(false));

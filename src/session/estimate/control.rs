@@ -3,6 +3,7 @@
 
 use super::Limits;
 use super::drain::Drain;
+use super::link::{Link, Others};
 use super::train::{Finding, LEFT, Sample};
 use super::trend::Usage;
 use super::trial::{Evidence, Outcome, Trial};
@@ -88,6 +89,7 @@ pub struct Control {
     /// The capacity by the last overuse or train: near it, the increase is additive.
     edge: Option<f64>,
     capacity: Option<(f64, u64)>,
+    link: Link,
     peak: (f64, u64),
     /// The highest estimate of late.
     high: (f64, u64),
@@ -114,6 +116,7 @@ impl Control {
             known: false,
             edge: None,
             capacity: None,
+            link: Link::default(),
             peak: (0.0, 0),
             high: (0.0, 0),
             loss: 0.0,
@@ -149,7 +152,7 @@ impl Control {
             return TRY_LIMITED * self.estimate;
         }
         // A sender that fills a path of known capacity must not outdo those that it shares it with.
-        let contends = self.filling && self.edge.is_some();
+        let contends = self.filling && (self.edge.is_some() || self.link.is_shared());
         let tried = busy as f64 > TRY_TIME.max(TRY_BITS * 1e6 / self.estimate);
         if contends || tried || self.narrowed.is_some_and(|at| now < at + TRY_PAUSE) {
             self.estimate
@@ -310,6 +313,9 @@ impl Control {
             }
             Finding::Capacity(rate, measured) => {
                 self.capacity = Some((rate, now));
+                if sample.proves {
+                    self.link.note(now, rate);
+                }
                 if RELY * rate > self.estimate {
                     if sample.proves || !self.known {
                         self.leap(now, RELY * rate);
@@ -345,24 +351,39 @@ impl Control {
     }
 
     /// Applies what the first bursts show.
-    pub fn opening(&mut self, shown: Finding) {
+    pub fn opening(&mut self, now: u64, shown: Finding) {
         match shown {
             Finding::AtLeast(rate) => self.set(self.estimate.max(RELY * rate)),
             Finding::Capacity(rate, _) => {
                 self.edge = Some(rate);
                 self.set(RELY * rate);
                 self.high = (self.estimate, 0);
+                self.link.note(now, rate);
             }
         }
         self.known = true;
     }
 
-    /// So much of what the opening showed is used by what no feedback covers. `delivered`: what is carried besides.
-    pub fn besides(&mut self, now: u64, rate: f64, delivered: Option<f64>) {
+    /// So much of what the opening showed is used by what no feedback covers. What is delivered of its bursts does
+    /// not show that: the rest queues behind them.
+    pub fn besides(&mut self, now: u64, rate: f64) {
         let left = |all: f64| (all - rate).max(LEFT * all);
         self.edge = self.edge.map(left);
-        let least = FILLING * delivered.unwrap_or(0.0);
-        self.lower(now, left(self.estimate).max(least));
+        self.high.0 = left(self.high.0);
+        self.lower(now, left(self.estimate));
+    }
+
+    /// What the narrowest link carries, as far as it was measured of late.
+    pub fn link(&self, now: u64) -> Option<f64> {
+        self.link.rate(now)
+    }
+
+    /// Others use the same link, beside what is `wanted`.
+    pub fn share(&mut self, now: u64, others: Option<Others>, wanted: f64) {
+        self.link.set_others(others);
+        if let Some(part) = self.link.part(now, wanted, RELY) {
+            self.set(self.estimate.min(part));
+        }
     }
 
     /// Applies the fraction of packets lost.
@@ -558,7 +579,7 @@ mod tests {
             ..flow(4e6, 4e6)
         };
         let mut control = control(100_000_000);
-        control.opening(Finding::AtLeast(100e6));
+        control.opening(0, Finding::AtLeast(100e6));
         control.delay(0, Usage::Over, drained);
         assert_eq!(control.estimate(), 100e6, "it drains");
         let train = |capacity| Sample {

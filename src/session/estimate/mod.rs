@@ -12,6 +12,9 @@
 //!
 //! Where the path carries far more than is wanted, only samples are measured (see `rest`).
 //!
+//! A train shows all that a link carries. What others use of it who are known is left to them (see
+//! [`Estimator::share`]).
+//!
 //! Sans-I/O. Allocates about 1 KiB with the first packet that has a transport-wide sequence number, and
 //! up to 8 KiB more while much is on its way.
 
@@ -20,6 +23,7 @@ mod drain;
 mod feedback;
 mod history;
 mod least;
+mod link;
 mod measured;
 mod meter;
 mod probing;
@@ -34,6 +38,7 @@ use std::time::{Duration, Instant};
 
 pub use crate::tuning::EstimateLimits as Limits;
 pub use feedback::TransportFeedback;
+pub use link::Others;
 pub use train::Finding;
 pub use trend::Usage;
 
@@ -65,7 +70,7 @@ const STANDS: i64 = 30_000;
 const STANDS_A_LITTLE: i64 = 10_000;
 /// After this time in microseconds without feedback an overuse says nothing any more, or a queue.
 const DRAINS: u64 = 500_000;
-/// Padding is sent this much later, in microseconds, if more than this share of the estimate is used. For a
+/// Padding is sent this much later, in microseconds, if more than this share of what the path carries is used. For a
 /// better variant it is not as late.
 const PADDED: f64 = 0.7;
 const PADDED_PAUSE: u64 = 2_000_000;
@@ -139,6 +144,17 @@ impl Estimator {
         self.estimate() + self.uncovered.last_rate() as u64
     }
 
+    /// What the narrowest link carries, in bits per second, as far as it was measured of late.
+    pub fn link(&self, now: Instant) -> Option<f64> {
+        self.control.link(self.micros(now))
+    }
+
+    /// Others use the same link: what is left is a part of it.
+    pub fn share(&mut self, now: Instant, others: Option<Others>) {
+        let now = self.micros(now);
+        self.control.share(now, others, self.probing.wanted());
+    }
+
     /// The pacing rate in bits per second, for packets that wait, such as those of a keyframe. It is
     /// above the estimate until that builds a queue, so that keyframes detect a wider path.
     /// `busy`: for how long packets have had to wait.
@@ -157,8 +173,8 @@ impl Estimator {
     }
 
     /// Takes what the first bursts show of the path, with all that is sent.
-    pub fn opening(&mut self, shown: Finding) {
-        self.control.opening(shown);
+    pub fn opening(&mut self, now: Instant, shown: Finding) {
+        self.control.opening(self.micros(now), shown);
         self.opened = true;
     }
 
@@ -261,8 +277,7 @@ impl Estimator {
         let besides = self.uncovered.last_rate();
         if self.opened && besides > 0.0 {
             self.opened = false;
-            let delivered = measured.flow().delivered;
-            self.control.besides(now, besides, delivered);
+            self.control.besides(now, besides);
         }
         let (pace, first) = (self.control.estimate(), !self.control.is_known());
         let capacity = pace + besides;
@@ -394,8 +409,9 @@ impl Estimator {
         let (estimate, capacity) = (self.control.estimate(), self.capacity() as f64);
         let measured = self.measured.as_ref().filter(|_| self.has_feedback())?;
         let queued = self.usage == Usage::Over || measured.has_queue(STANDS_A_LITTLE, capacity);
-        // It drains if nothing follows.
-        if queued && now < measured.heard + DRAINS {
+        // It drains if nothing follows, as fast as what no feedback covers lets it.
+        let drains = DRAINS as f64 * (capacity / estimate);
+        if queued && now < measured.heard + drains as u64 {
             return None;
         }
         let since = now.checked_sub(self.probing.due(estimate)?)?;
@@ -404,7 +420,8 @@ impl Estimator {
             ProbeOf::Padding => PADDED_PAUSE,
             ProbeOf::PaddingForBetter => PADDED_PAUSE_FOR_BETTER,
         };
-        if since < later && self.sent.rate(now as i64)? > PADDED * estimate {
+        let used = self.sent.rate(now as i64)? + self.uncovered.last_rate();
+        if since < later && used > PADDED * capacity {
             return None;
         }
         let better = of == ProbeOf::PaddingForBetter;

@@ -11,6 +11,10 @@ use testkit::net::{Bandwidth, Bursts, Link, Step, lte, wifi};
 use super::{Estimator, Kind, Limits, ProbeOf, TransportFeedback};
 use world::{MS, SECOND, Source, World, bottleneck, cross_traffic};
 
+/// The lowest estimate for a stream of 525 kbit/s while a queue that stands is drained, as after the first keyframe:
+/// one of 100 ms is by a tenth of a second.
+const DRAINING: f64 = 0.9 * 525_000.0;
+
 #[test]
 fn a_greedy_sender_uses_the_link_and_keeps_its_queue_short() {
     for (rate, queue) in [(1_000_000, 300), (3_000_000, 150), (10_000_000, 300)] {
@@ -114,8 +118,7 @@ fn the_estimate_for_a_camera_on_a_link_slightly_wider_than_its_stream_is_stable(
             flow.lowest(3.0, 120.0) / 1e3,
             flow.highest(3.0, 120.0) / 1e3
         );
-        // A queue that stands after the first keyframe is drained.
-        assert!(flow.lowest(3.0, 10.0) > 470_000.0);
+        assert!(flow.lowest(3.0, 10.0) > DRAINING);
         assert!(flow.lowest(10.0, 120.0) > 500_000.0);
         assert!(flow.highest(3.0, 120.0) < 2.0 * rate as f64);
         let counts = world.network.counts(flow.sender, flow.viewer);
@@ -167,7 +170,7 @@ fn random_and_burst_loss_do_not_lower_the_estimate_much() {
         world.run(60 * SECOND);
         let flow = &world.flows[0];
         flow.show(&format!("{name}, camera"), &[1.0, 5.0, 10.0, 30.0, 50.0]);
-        assert!(flow.lowest(3.0, 10.0) > 470_000.0);
+        assert!(flow.lowest(3.0, 10.0) > DRAINING);
         assert!(flow.lowest(10.0, 60.0) > 525_000.0);
     }
 }
@@ -383,7 +386,7 @@ fn long_round_trips_and_rare_feedback_are_handled() {
             counts.overflowed,
             flow.lowest(3.0, 60.0) / 1e3
         );
-        assert!(flow.lowest(3.0, 10.0) > 470_000.0);
+        assert!(flow.lowest(3.0, 10.0) > DRAINING);
         assert!(flow.lowest(10.0, 60.0) > 525_000.0);
         assert!(flow.highest(3.0, 60.0) < 700_000.0);
         assert!(counts.overflowed < counts.sent / 100);

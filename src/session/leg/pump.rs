@@ -8,7 +8,7 @@ use super::rtp::MAX_HEADER;
 use super::show::Share;
 use super::{Content, Leg};
 use crate::media::{Ring, StreamRate};
-use crate::session::estimate::Kind;
+use crate::session::estimate::{HEADERS, Kind};
 use crate::session::io::{Transmit, WouldBlock};
 use crate::session::transport::Egress;
 use crate::session::transport::pacer::{Basis, Pace};
@@ -92,8 +92,8 @@ impl Leg {
                         true => waiting,
                         false => (ring.end() - cursor) as usize,
                     };
-                    (burst, kind) = match egress.probe_with_media(waiting) {
-                        Some(packets) => (packets, Kind::Probe),
+                    (burst, kind) = match egress.measuring_burst(waiting) {
+                        Some((bytes, kind)) => (self.packets_of(ring, cursor, bytes, egress), kind),
                         None => (pace.burst, Kind::Media),
                     };
                 }
@@ -115,10 +115,12 @@ impl Leg {
         let Some(cursor) = self.position.cursor().filter(fresh) else {
             return;
         };
-        let Some(mut left) = egress.probe_with_media((ring.end() - cursor) as usize) else {
+        let waiting = (ring.end() - cursor) as usize;
+        let Some((bytes, Kind::Probe)) = egress.measuring_burst(waiting) else {
             return;
         };
         let most = egress.run_limit();
+        let mut left = self.packets_of(ring, cursor, bytes, egress);
         while let Some(cursor) = self.position.cursor()
             && left > 0
             && let Ok(packets) = self.send_run(ring, cursor, left.min(most), Kind::Probe, egress)
@@ -126,6 +128,23 @@ impl Leg {
         {
             left = left.saturating_sub(packets);
         }
+    }
+
+    /// How many packets from this one on have so many bytes on the wire.
+    fn packets_of<T: Transmit>(
+        &self,
+        ring: &Ring,
+        cursor: u64,
+        bytes: u64,
+        egress: &Egress<'_, T>,
+    ) -> usize {
+        let overhead = self.rtp.header_len(true) + egress.tag_len() + HEADERS;
+        let sizes = (cursor..).map_while(|number| ring.packet(number));
+        let sums = sizes.scan(0, |sum, packet| {
+            *sum += (overhead + packet.payload.len()) as u64;
+            Some(*sum)
+        });
+        1 + sums.take_while(|&sum| sum < bytes).count()
     }
 
     /// The number of the next packet to send, after a move to where the viewer can start or resume

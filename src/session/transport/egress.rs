@@ -138,10 +138,10 @@ impl<T: Transmit> Egress<'_, T> {
         Ok(())
     }
 
-    /// See [`Pacer::probe_with_media`].
-    pub fn probe_with_media(&mut self, waiting: usize) -> Option<usize> {
+    /// See [`Pacer::measuring_burst`].
+    pub fn measuring_burst(&mut self, waiting: usize) -> Option<(u64, Kind)> {
         let now = self.now;
-        self.pacer.as_mut()?.probe_with_media(now, waiting)
+        self.pacer.as_mut()?.measuring_burst(now, waiting)
     }
 
     /// See [`Pacer::probe_with_padding`].

@@ -1,25 +1,30 @@
 //! What was learned of the paths to viewers, for a viewer that connects again: it reloads the page, or opens
-//! another camera.
+//! another camera. And who is behind the same address.
 //!
 //! It only makes a start more careful. A path that was wide is measured as if it were new: behind the same
 //! address, it may be another one by now.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+
+use super::neighbors::{Neighbor, Neighborhood};
 
 /// A path that was not measured for this long is forgotten.
 const REMEMBERED: Duration = Duration::from_secs(60);
 /// Addresses that are remembered; another one replaces the oldest.
 const ADDRESSES: usize = 1024;
 
-/// The paths to viewers that were measured of late, by the viewer's address. All workers of a gateway share
-/// it. It is asked when a viewer connects, and told every five seconds.
+/// The paths to viewers that were measured of late, by the viewer's address, and who is behind it. All workers of a
+/// gateway share it. It is asked when a viewer connects, and told every five seconds.
 #[derive(Debug, Default)]
 pub struct PathMemory {
     paths: Mutex<HashMap<IpAddr, Known>>,
+    /// Of viewers that are there; those that are empty go when there are many.
+    neighborhoods: Mutex<HashMap<IpAddr, Weak<Neighborhood>>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +47,21 @@ impl PathMemory {
             }
         }
         paths.insert(address, Known { at: now, rate });
+    }
+
+    /// A viewer has come from this address.
+    pub fn join(&self, now: Instant, address: IpAddr) -> Neighbor {
+        let mut neighborhoods = self.neighborhoods.lock();
+        if neighborhoods.len() >= ADDRESSES {
+            neighborhoods.retain(|_, all| all.strong_count() > 0);
+        }
+        let known = neighborhoods.get(&address).and_then(Weak::upgrade);
+        let all = known.unwrap_or_else(|| {
+            let all = Arc::new(Neighborhood::new(now));
+            neighborhoods.insert(address, Arc::downgrade(&all));
+            all
+        });
+        Neighbor::join(all)
     }
 
     /// What the path to this address carried of late, in bits per second.
@@ -69,6 +89,19 @@ mod tests {
         assert_eq!(memory.recall(later, address(1)), Some(600_000));
         assert_eq!(memory.recall(later, address(2)), None);
         assert_eq!(memory.recall(now + REMEMBERED, address(1)), None);
+    }
+
+    #[test]
+    fn empty_neighborhoods_do_not_pile_up() {
+        let now = Instant::now();
+        let memory = PathMemory::default();
+        let _stays = memory.join(now, address(0));
+        for n in 0..5000 {
+            drop(memory.join(now, address(n)));
+        }
+        let neighborhoods = memory.neighborhoods.lock();
+        assert!(neighborhoods.len() <= ADDRESSES);
+        assert_eq!(neighborhoods[&address(0)].strong_count(), 1);
     }
 
     #[test]

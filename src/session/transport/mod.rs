@@ -5,6 +5,7 @@ mod backlog;
 mod egress;
 mod liveness;
 mod memory;
+mod neighbors;
 mod opening;
 pub mod pacer;
 mod phase;
@@ -418,9 +419,11 @@ impl Transport {
             && let Some(pacer) = &mut self.pacer
             && let Some(limits) = self.congestion
         {
-            let remembered = self.paths.recall(now, path.remote.address().ip());
+            let address = path.remote.address().ip();
+            let remembered = self.paths.recall(now, address);
             let opening = Opening::new(now, time, remembered);
-            pacer.measure(now, limits, self.transport_cc, opening);
+            let neighbor = self.paths.join(now, address);
+            pacer.measure(now, limits, self.transport_cc, opening, neighbor);
         }
     }
 

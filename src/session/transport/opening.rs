@@ -13,7 +13,7 @@ use crate::session::estimate::Finding;
 /// The size of a typical packet, with IPv4 and UDP headers.
 pub const PACKET_BYTES: u64 = 1250;
 /// The first burst: as much as a measurement needs, and little enough for the queue of a thin link.
-const FIRST_BURST: u64 = 6 * PACKET_BYTES;
+const FIRST_BURST: u64 = BUCKET + ENOUGH;
 const SMALLEST_BURST: u64 = 3 * PACKET_BYTES;
 const GROWTH: u64 = 4;
 /// A burst takes no longer on its way where earlier ones took time.
@@ -280,7 +280,7 @@ mod tests {
             let Said::SoFar(Finding::AtLeast(rate)) = said else {
                 panic!("{said:?}");
             };
-            let enough = if round_trip > 10 * MS { 20e6 } else { 50e6 };
+            let enough = if round_trip > 10 * MS { 18e6 } else { 50e6 };
             assert!(rate > enough, "{round_trip:?}: {rate}");
         }
     }

@@ -9,6 +9,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::neighbors::Neighbor;
 use super::opening::{BUCKET, Opening, PACKET_BYTES, Said};
 use crate::media::StreamRate;
 use crate::session::estimate::{Estimator, HEADERS, Kind, Limits, ProbeOf, TransportFeedback};
@@ -97,6 +98,8 @@ pub struct Pacer {
 #[derive(Debug)]
 struct Congestion {
     estimator: Estimator,
+    /// Its place among the viewers behind the same address.
+    neighbor: Neighbor,
     /// Until the path is measured.
     opening: Option<Opening>,
     /// Transport-wide sequence number of the next packet that has one.
@@ -137,9 +140,18 @@ impl Pacer {
     }
 
     /// Media flows from now on; measure the path. `expected`: transport-wide feedback was negotiated.
-    pub fn measure(&mut self, now: Instant, limits: Limits, expected: bool, opening: Opening) {
+    /// `neighbor`: its place behind its address.
+    pub fn measure(
+        &mut self,
+        now: Instant,
+        limits: Limits,
+        expected: bool,
+        opening: Opening,
+        neighbor: Neighbor,
+    ) {
         self.congestion = Some(Box::new(Congestion {
             estimator: Estimator::new(now, limits),
+            neighbor,
             opening: Some(opening),
             number: 0,
             expected,
@@ -290,14 +302,18 @@ impl Pacer {
         }
     }
 
-    /// Packets of media that is about to leave that go at once, to find out whether the path carries more.
-    pub fn probe_with_media(&mut self, now: Instant, waiting: usize) -> Option<usize> {
+    /// Bytes of media that go at once because they measure the path, headers included: what is left of a burst of
+    /// the opening, or a probe. `waiting`: packets that may leave.
+    pub fn measuring_burst(&mut self, now: Instant, waiting: usize) -> Option<(u64, Kind)> {
         let path = self.congestion.as_deref_mut()?;
-        if waiting < PROBE_PACKETS || path.opening.is_some() {
+        if let Some(opening) = &path.opening {
+            return Some((opening.room(), Kind::Media));
+        }
+        if waiting < PROBE_PACKETS {
             return None;
         }
-        let probe = path.estimator.probe(now, ProbeOf::Media)?;
-        Some((u64::from(probe.bytes).div_ceil(PACKET_BYTES) as usize) + 2)
+        let bytes = path.probe(now, ProbeOf::Media)?;
+        Some((bytes.into(), Kind::Probe))
     }
 
     /// Bytes of padding to send now for the same purpose, if more is wanted than the media that is sent.
@@ -316,9 +332,9 @@ impl Pacer {
             // The media itself shows whether the path carries it.
             false => return None,
         };
-        let probe = path.estimator.probe(now, of)?;
+        let bytes = path.probe(now, of)?;
         self.free = BUCKET;
-        Some(probe.bytes as usize)
+        Some(bytes as usize)
     }
 
     /// Nothing more is sent for now. True if a check with this number is to go behind it.
@@ -358,16 +374,17 @@ impl Pacer {
         match opening.answer(now, check) {
             Said::Nothing => {}
             Said::SoFar(shown) => {
-                path.estimator.opening(shown);
+                path.estimator.opening(now, shown);
                 if path.estimator.estimate() >= UNPACED {
                     path.opening = None;
                 }
             }
             Said::Measured(shown) => {
-                path.estimator.opening(shown);
+                path.estimator.opening(now, shown);
                 path.opening = None;
             }
         }
+        path.share(now);
         true
     }
 
@@ -377,6 +394,7 @@ impl Pacer {
             && self.busy.is_some_and(|since| now >= since + LIMITED);
         if let Some(path) = self.hear() {
             path.estimator.feedback(now, feedback, waits);
+            path.share(now);
         }
     }
 
@@ -426,8 +444,7 @@ impl Congestion {
             Some(until) if !opening.is_answered() => Basis::Awaited(until),
             _ => Basis::Opening,
         };
-        let burst = opening.room().div_ceil(PACKET_BYTES) as usize;
-        Some(Pace { burst, basis })
+        Some(Pace { burst: 1, basis })
     }
 
     /// Ends the opening if it has led to nothing, or its answer is overdue, which says something, too.
@@ -437,7 +454,7 @@ impl Congestion {
         };
         let overdue = opening.overdue().is_some_and(|at| at <= now);
         if let Some(shown) = opening.expire(now) {
-            self.estimator.opening(shown);
+            self.estimator.opening(now, shown);
         }
         if overdue || opening.is_over(now) {
             self.opening = None;
@@ -446,6 +463,26 @@ impl Congestion {
 
     fn is_measured(&self) -> bool {
         self.estimator.is_measured()
+    }
+
+    /// Tells the other viewers behind the address what is used, and heeds what they use.
+    fn share(&mut self, now: Instant) {
+        let used = self.estimator.capacity().min(self.needed);
+        let link = self.estimator.link(now);
+        let others = self.neighbor.exchange(link, used as f64);
+        self.estimator.share(now, others);
+    }
+
+    /// The bytes of a probe that is due, unless that of another viewer behind the address is on its way.
+    fn probe(&mut self, now: Instant, of: ProbeOf) -> Option<u32> {
+        if !self.neighbor.may_probe(now) {
+            return None;
+        }
+        let probe = self.estimator.probe(now, of)?;
+        let bits = u64::from(probe.bytes) * 8_000_000;
+        let takes = Duration::from_micros(bits / self.estimator.capacity().max(1));
+        self.neighbor.probes(now, takes);
+        Some(probe.bytes)
     }
 
     /// Whether transport-wide feedback has come, or is about to after an opening.
@@ -461,6 +498,9 @@ impl Congestion {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use super::super::neighbors::Neighborhood;
     use super::*;
 
     const STREAM: StreamRate = StreamRate {
@@ -520,7 +560,8 @@ mod tests {
         let start = Instant::now();
         let mut pacer = Pacer::new(250);
         let opening = Opening::new(start, NEAR, None);
-        pacer.measure(start, Limits::default(), true, opening);
+        let neighbor = Neighbor::join(Arc::new(Neighborhood::new(start)));
+        pacer.measure(start, Limits::default(), true, opening, neighbor);
         let pace = pacer.pace(start, FAR, 0, STREAM).unwrap();
         assert_eq!((pace.burst, pace.basis), (6, Basis::Opening));
         assert_eq!(pacer.next_number(start), Some(0));

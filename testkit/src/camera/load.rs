@@ -5,11 +5,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::clip::Clip;
 
-/// Payload of the camera's packets: small enough that a gateway which forwards them as they are stays within an MTU.
-pub(super) const MAX_PAYLOAD: usize = FRAGMENT + 2;
-
-/// Bytes of a frame per packet.
+/// Bytes of a frame per packet: small enough that a gateway which forwards them as they are stays within an MTU.
 const FRAGMENT: usize = 1188;
+/// What a packet may have besides: the header of the NAL unit, or those of a fragment.
+const HEADERS: usize = 2;
 
 /// Precedes the time in the last bytes of a frame.
 const MARK: &[u8; 8] = b"sent_at:";
@@ -21,10 +20,12 @@ const TIME_BYTES: usize = 10;
 pub struct Load {
     /// Frames per second; divides 1000.
     pub frame_rate: u32,
-    /// Packets of about 1.2 kB in a frame.
+    /// Packets in a frame.
     pub packets: usize,
     /// The same, for a keyframe; one more packet carries the parameter sets.
     pub keyframe_packets: usize,
+    /// Bytes of a frame in each of them.
+    pub packet_bytes: usize,
     /// Frames from one keyframe to the next.
     pub gop: usize,
     /// Frames are sent when the time of day, modulo the time between frames, is this.
@@ -42,6 +43,7 @@ impl Load {
             frame_rate: 25,
             packets: 9,
             keyframe_packets: 54,
+            packet_bytes: FRAGMENT,
             gop,
             phase: Duration::from_millis(40) * index as u32 / count as u32,
             keyframe_phase: gop * index / count,
@@ -81,7 +83,7 @@ impl Pictures {
         let nal = |header: u8, packets: usize| {
             let mut nal = vec![header, 0x88];
             // Without zeros there is nothing to escape.
-            nal.resize_with(1 + packets * FRAGMENT, || fastrand::u8(1..));
+            nal.resize_with(1 + packets * load.packet_bytes, || fastrand::u8(1..));
             nal
         };
         Pictures {
@@ -95,6 +97,11 @@ impl Pictures {
 
     pub fn frame_rate(&self) -> u32 {
         self.load.frame_rate
+    }
+
+    /// The payload of a packet at most.
+    pub fn max_payload(&self) -> usize {
+        self.load.packet_bytes + HEADERS
     }
 
     /// The NAL units of the next frame, which is sent now.

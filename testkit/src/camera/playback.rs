@@ -15,7 +15,7 @@ use super::payload::packetize;
 use super::rtp::{Packets, RtpStream};
 use super::sdp::VIDEO_PAYLOAD_TYPE;
 use super::transport::Path;
-use super::{Audio, Recording, Slot, audio, load};
+use super::{Audio, Recording, Slot, audio};
 use crate::clip::{AccessUnit, nal_type};
 
 /// Fits a 1500-byte Ethernet frame with room for tunnels, as cameras do it.
@@ -179,7 +179,8 @@ impl Track {
                 });
             }
             Media::Load(pictures) => {
-                packetize(&pictures.next(), load::MAX_PAYLOAD, |head, body, last| {
+                let most = pictures.max_payload();
+                packetize(&pictures.next(), most, |head, body, last| {
                     packet(0, head, body, last);
                 });
             }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::{FRAME, GOP, KEYFRAME_PACKETS, PACKETS, STREAM};
+use super::{FRAME, GOP, KEYFRAME_PACKETS, PACKET_BYTES, PACKETS, STREAM, SUBSTREAM};
 use crate::args::Args;
 use crate::process::Process;
 
@@ -14,8 +14,10 @@ use crate::process::Process;
 pub struct Server {
     pub name: &'static str,
     pub url: String,
+    /// The same stream, with its substream; `None` if the system cannot show that instead.
+    pub with_substream: Option<String>,
     pub source: Source,
-    _cameras: Option<Process>,
+    _cameras: Vec<Process>,
     _gateway: Option<Process>,
     _other: Option<Other>,
 }
@@ -30,11 +32,14 @@ pub enum Source {
     Encoder,
 }
 
-fn cameras() -> io::Result<(Process, String)> {
+/// So many cameras, whose packets have so many bytes of a frame.
+fn cameras(count: usize, packet_bytes: usize) -> io::Result<(Process, String)> {
     let numbers = [
+        ("--count", count),
         ("--gop", GOP),
         ("--packets", PACKETS),
         ("--keyframe-packets", KEYFRAME_PACKETS),
+        ("--packet-bytes", packet_bytes),
     ];
     let args: Vec<String> = numbers
         .iter()
@@ -44,16 +49,20 @@ fn cameras() -> io::Result<(Process, String)> {
 }
 
 pub fn ours(args: &Args) -> io::Result<Server> {
-    let (cameras, urls) = cameras()?;
-    let knobs = args.text("set").unwrap_or("").to_owned();
-    let gateway = ["--cameras".to_owned(), urls, "--set".to_owned(), knobs];
+    // The second has a substream.
+    let (cameras, urls) = cameras(2, PACKET_BYTES)?;
+    let (substream, url) = self::cameras(1, PACKET_BYTES / SUBSTREAM)?;
+    let urls = format!("{urls} {url}");
+    let knobs = args.text("set").unwrap_or("");
+    let gateway = ["--substream", "--cameras", &urls, "--set", knobs].map(str::to_owned);
     let (gateway, url) = Process::start("gateway", &gateway)?;
     mid_group();
     Ok(Server {
         name: "gateway",
         url: url.replace("{}", "cam0"),
+        with_substream: Some(url.replace("{}", "cam1")),
         source: Source::Camera,
-        _cameras: Some(cameras),
+        _cameras: vec![cameras, substream],
         _gateway: Some(gateway),
         _other: None,
     })
@@ -81,7 +90,7 @@ impl Drop for Other {
 }
 
 pub fn go2rtc(args: &Args) -> io::Result<Server> {
-    let (cameras, camera) = cameras()?;
+    let (cameras, camera) = cameras(1, PACKET_BYTES)?;
     let binary = args.text("go2rtc").unwrap_or("go2rtc");
     // Free ports; a machine that runs benchmarks is idle enough to rely on them.
     let http = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
@@ -112,8 +121,9 @@ pub fn go2rtc(args: &Args) -> io::Result<Server> {
     Ok(Server {
         name: "go2rtc",
         url,
+        with_substream: None,
         source: Source::Camera,
-        _cameras: Some(cameras),
+        _cameras: vec![cameras],
         _gateway: None,
         _other: Some(other),
     })
@@ -139,8 +149,9 @@ pub fn libwebrtc(_: &Args) -> io::Result<Server> {
         url: url
             .ok_or_else(|| io::Error::other("Chromium does not send"))?
             .to_owned(),
+        with_substream: None,
         source: Source::Encoder,
-        _cameras: None,
+        _cameras: Vec::new(),
         _gateway: None,
         _other: Some(other),
     })

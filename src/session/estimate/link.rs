@@ -1,0 +1,93 @@
+//! What the narrowest link of a path carries in all, and who else uses it.
+
+/// For how long a measurement counts, in microseconds, since so much, or nearly so much, was measured last. Too much
+/// does no harm: then others are not heeded.
+const REMEMBERED: u64 = 60_000_000;
+const NEARLY: f64 = 0.9;
+
+/// Others that use the same link.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Others {
+    pub count: u32,
+    /// Bits per second of all of them.
+    pub used: f64,
+}
+
+/// The link.
+#[derive(Debug, Default)]
+pub struct Link {
+    /// The highest capacity by a train. Those at the pace of a shared link show less.
+    measured: Option<(f64, u64)>,
+    others: Option<Others>,
+}
+
+impl Link {
+    /// A train showed that it carries `rate` bits per second.
+    pub fn note(&mut self, now: u64, rate: f64) {
+        let before = self.rate(now).unwrap_or(0.0);
+        if rate >= NEARLY * before {
+            self.measured = Some((rate.max(before), now));
+        }
+    }
+
+    /// What it carries, as far as that was measured of late.
+    pub fn rate(&self, now: u64) -> Option<f64> {
+        let (rate, at) = self.measured?;
+        (now <= at + REMEMBERED).then_some(rate)
+    }
+
+    pub fn set_others(&mut self, others: Option<Others>) {
+        self.others = others;
+    }
+
+    pub fn is_shared(&self) -> bool {
+        self.others.is_some()
+    }
+
+    /// If it does not carry what others use and what is `wanted`: the part of it that is left, which is what they do
+    /// not use, or a fair one. `rely`: the share of what it carries that is used.
+    pub fn part(&self, now: u64, wanted: f64, rely: f64) -> Option<f64> {
+        let (others, rate) = self.others.zip(self.rate(now))?;
+        let fair = rely * rate / f64::from(others.count + 1);
+        let part = (rely * rate - others.used).max(fair);
+        (others.used + wanted > rate).then_some(part)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: u64 = 1_000_000;
+
+    #[test]
+    fn who_shares_a_link_that_does_not_carry_all_makes_do_with_a_part() {
+        let part = |count, used, wanted| {
+            let mut link = Link::default();
+            link.note(0, 1e6);
+            link.set_others(Some(Others { count, used }));
+            link.part(0, wanted, 0.9)
+        };
+        assert_eq!(part(1, 4e5, 6e5), None, "it carries both");
+        assert_eq!(part(1, 4e5, 7e5), Some(5e5), "what is left");
+        assert_eq!(part(1, 8e5, 7e5), Some(4.5e5), "a half");
+        assert_eq!(part(4, 2e6, 7e5), Some(1.8e5), "a fifth");
+        let mut link = Link::default();
+        link.set_others(Some(Others::default()));
+        assert_eq!(link.part(0, 7e5, 0.9), None, "nothing was measured");
+    }
+
+    #[test]
+    fn the_highest_measurement_counts_for_a_minute() {
+        let mut link = Link::default();
+        link.note(0, 1e6);
+        link.note(30 * SECOND, 0.5e6);
+        assert_eq!(link.rate(59 * SECOND), Some(1e6));
+        link.note(59 * SECOND, 0.95e6);
+        assert_eq!(link.rate(118 * SECOND), Some(1e6), "nearly as much");
+        assert_eq!(link.rate(120 * SECOND), None);
+        link.note(120 * SECOND, 0.5e6);
+        link.note(121 * SECOND, 2e6);
+        assert_eq!(link.rate(122 * SECOND), Some(2e6));
+    }
+}
