@@ -529,7 +529,8 @@ mod tests {
         let start = Instant::now();
         let mut pacer = Pacer::new(250);
         let opening = Opening::new(start, Duration::from_millis(1), None);
-        pacer.measure(start, Limits::default(), true, opening);
+        let neighbor = Neighbor::join(Arc::new(Neighborhood::new(start)));
+        pacer.measure(start, Limits::default(), true, opening, neighbor);
         let mut checks = 0;
         for i in 0..500 {
             let now = start + Duration::from_millis(20) * i;
@@ -563,7 +564,7 @@ mod tests {
         let neighbor = Neighbor::join(Arc::new(Neighborhood::new(start)));
         pacer.measure(start, Limits::default(), true, opening, neighbor);
         let pace = pacer.pace(start, FAR, 0, STREAM).unwrap();
-        assert_eq!((pace.burst, pace.basis), (6, Basis::Opening));
+        assert_eq!((pace.burst, pace.basis), (1, Basis::Opening));
         assert_eq!(pacer.next_number(start), Some(0));
         let later = start + Duration::from_secs(1);
         let pace = pacer.pace(later, FAR, 0, STREAM).unwrap();
