@@ -119,7 +119,7 @@ impl<'a> Attempt<'a> {
         if self.transport == Transport::Multicast && self.tracks.is_some() && !heard {
             self.unheard = Some(true);
         }
-        let learned = ended != Ended::Refused && self.learn(heard);
+        let learned = matches!(ended, Ended::Broken { .. }) && self.learn(heard);
         if self.client.is_ignored() || self.client.setting_up().is_some() {
             sink.forgave(Quirk::Unanswered, 1);
         }

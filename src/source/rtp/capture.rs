@@ -197,7 +197,7 @@ mod tests {
             let micros = 40_000 + 200_000 * i;
             let present = i as i64 * 108_000;
             clock.report(
-                SenderTime((100 + i) * SECOND | micros),
+                SenderTime(((100 + i) * SECOND) | micros),
                 present as u32,
                 present,
             );
