@@ -40,7 +40,6 @@ fn a_viewer_hears_a_camera_that_comes_back_with_sound() {
     let address = SocketAddr::from(([127, 0, 0, 1], server.port()));
     let gateway = tuned(&[]);
     let options = PullOptions {
-        retry_min: Some(Duration::from_millis(50)),
         retry_max: Some(Duration::from_millis(200)),
         ..pull(server.url("cam"))
     };
