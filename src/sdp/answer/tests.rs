@@ -184,8 +184,8 @@ fn chromium_gets_main_on_its_payload_type_with_rtx_and_sound() {
                 codec: Codec::Pcma,
                 further: vec![
                     further(Codec::Opus, 111, "minptime=10;useinbandfec=1"),
-                    further(Codec::Pcmu, 0, ""),
                     further(Codec::G722, 9, ""),
+                    further(Codec::Pcmu, 0, ""),
                 ],
                 section: 1,
                 payload_type: 8,
