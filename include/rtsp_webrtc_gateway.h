@@ -1206,7 +1206,10 @@ typedef struct rtsp_webrtc_gateway_stream_info {
     int32_t status;
     /** enum rtsp_webrtc_gateway_codec. */
     int32_t video_codec;
-    /** enum rtsp_webrtc_gateway_codec. */
+    /**
+     * enum rtsp_webrtc_gateway_codec. RTSP_WEBRTC_GATEWAY_CODEC_NONE (0) also after the camera has come
+     * back without audio.
+     */
     int32_t audio_codec;
     /** Width of the video in pixels; 0 while unknown. */
     uint32_t width;
@@ -1284,8 +1287,8 @@ int rtsp_webrtc_gateway_add_stream(rtsp_webrtc_gateway *gateway,
  * Replaces the options of a camera, and connects with the new ones in the background. All options
  * are replaced, including label and user_data. There is no function that returns the options of a
  * stream: the host keeps them. The viewers stay connected, and video resumes as after an outage;
- * if the codecs change, their sessions fail with ERR_CAMERA. The name of a stream cannot be
- * changed.
+ * sound may begin or end with it. If a codec changes to one that a viewer's offer did not have, its
+ * session fails with ERR_CAMERA. The name of a stream cannot be changed.
  *
  * Errors: as for rtsp_webrtc_gateway_add_stream(), in which case nothing changes; ERR_INVALID_STATE if
  * the stream is a push stream; ERR_NOT_FOUND.
@@ -1963,7 +1966,8 @@ typedef void (*rtsp_webrtc_gateway_whep_fn)(void *user_data,
  * If the camera is connecting for the first time, or is on demand and idle, this function waits
  * for its codec, for at most offer->timeout_ms; otherwise it returns within milliseconds. If the
  * camera was live but is currently disconnected, the session is created, and its video starts when
- * the camera returns.  The session is in the state NEW; callbacks with its states may run before
+ * the camera returns. An offer with audio gets an audio track also if the camera has no audio, so that
+ * sound may begin later. The session is in the state NEW; callbacks with its states may run before
  * this function returns. If its viewer does not connect, the session fails after 20 s.
  *
  * On success *out_response is 201 with the SDP answer, ETag, Accept-Patch, Location, and a Link

@@ -191,7 +191,8 @@ pub struct rtsp_webrtc_gateway_stream_info {
     pub status: i32,
     /// enum rtsp_webrtc_gateway_codec.
     pub video_codec: i32,
-    /// enum rtsp_webrtc_gateway_codec.
+    /// enum rtsp_webrtc_gateway_codec. RTSP_WEBRTC_GATEWAY_CODEC_NONE (0) also after the camera has come
+    /// back without audio.
     pub audio_codec: i32,
     /// Width of the video in pixels; 0 while unknown.
     pub width: u32,
@@ -278,8 +279,8 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_add_stream(
 /// Replaces the options of a camera, and connects with the new ones in the background. All options
 /// are replaced, including label and user_data. There is no function that returns the options of a
 /// stream: the host keeps them. The viewers stay connected, and video resumes as after an outage;
-/// if the codecs change, their sessions fail with ERR_CAMERA. The name of a stream cannot be
-/// changed.
+/// sound may begin or end with it. If a codec changes to one that a viewer's offer did not have, its
+/// session fails with ERR_CAMERA. The name of a stream cannot be changed.
 ///
 /// Errors: as for rtsp_webrtc_gateway_add_stream(), in which case nothing changes; ERR_INVALID_STATE if
 /// the stream is a push stream; ERR_NOT_FOUND.

@@ -105,7 +105,8 @@ sized_struct!(rtsp_webrtc_gateway_offer, "rtsp_webrtc_gateway_offer");
 /// If the camera is connecting for the first time, or is on demand and idle, this function waits
 /// for its codec, for at most offer->timeout_ms; otherwise it returns within milliseconds. If the
 /// camera was live but is currently disconnected, the session is created, and its video starts when
-/// the camera returns.  The session is in the state NEW; callbacks with its states may run before
+/// the camera returns. An offer with audio gets an audio track also if the camera has no audio, so that
+/// sound may begin later. The session is in the state NEW; callbacks with its states may run before
 /// this function returns. If its viewer does not connect, the session fails after 20 s.
 ///
 /// On success *out_response is 201 with the SDP answer, ETag, Accept-Patch, Location, and a Link

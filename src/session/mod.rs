@@ -21,6 +21,7 @@
 //!   It knows no key and no address. It sends through the transport's `Egress`, which exists only
 //!   while the transport is up, so that a leg cannot send too early, too late, or past the pacer.
 //! * The [`ladder`] decides which variant of its stream a viewer is shown, and how much of it.
+//! * `sound.rs` notes whether there is sound: it may begin, and end, while a viewer watches.
 //! * `feedback.rs` takes RTCP from the transport to the legs.
 //! * [`ice`], [`dtls`], [`srtp`] and [`rtcp`] are the protocols. They know neither half.
 //!
@@ -73,6 +74,7 @@ mod ladder;
 mod leg;
 mod quality;
 pub mod rtcp;
+mod sound;
 pub mod srtp;
 mod transport;
 mod wall_clock;
@@ -95,6 +97,7 @@ use crate::state::{Protocol, SessionState, SrtpProfile, StreamId, Switches, View
 use feedback::Allowance;
 use leg::Leg;
 use quality::Showing;
+use sound::is_audio;
 use transport::{Egress, Received, Transport};
 
 /// A change of state, and why.
@@ -154,6 +157,8 @@ pub struct Session {
     plis: u64,
     /// What it may still say.
     allowance: Allowance,
+    /// There is sound that it can be sent, as of the last decision on what it is shown; see `sound.rs`.
+    sound: bool,
     /// What the viewer is shown; `None` without video. Not touched for each access unit.
     showing: Option<Box<Showing>>,
     /// The variant that is shown as soon as it has a keyframe.
@@ -174,6 +179,7 @@ impl Session {
         Session {
             transport: Transport::new(now, transport),
             showing: Showing::of(&legs),
+            sound: legs.iter().any(is_audio),
             legs,
             awaited: None,
             news: false,
@@ -419,24 +425,10 @@ impl Session {
         self.state() == SessionState::Closed
     }
 
-    /// Whether the viewer is sent sound.
-    pub fn has_sound(&self) -> bool {
-        self.legs.iter().any(|leg| leg.kind() == MediaKind::Audio)
-    }
-
-    /// Whether the session can go on with a track of this codec.
+    /// Whether the session can go on with a track of this codec. Where there was no sound yet, none is lost.
     pub fn takes(&self, codec: Codec) -> bool {
         let mut legs = self.legs.iter().filter(|leg| leg.kind() == codec.kind());
-        legs.all(|leg| leg.takes(codec))
-    }
-
-    /// Whether the viewer is connected and sent sound.
-    pub fn hears(&self) -> bool {
-        let connected = matches!(
-            self.state(),
-            SessionState::Connected | SessionState::Disconnected
-        );
-        connected && self.has_sound()
+        legs.all(|leg| leg.takes(codec) || (is_audio(leg) && !leg.has_sent()))
     }
 
     /// When it was created.
@@ -472,12 +464,14 @@ impl Session {
     }
 
     /// The streams whose media the session sends or may soon send. Its own is missing only if the viewer
-    /// does not hear it, and asked not to see it. Changes only in
+    /// does not hear it, which may be because it has no sound, and asked not to see it. Changes only in
     /// [`Session::handle_datagram`], [`Session::handle_timeout`] and [`Session::reconsider`].
     pub fn streams(&self) -> impl Iterator<Item = StreamId> + '_ {
         let others = self.showing.as_ref().map(|showing| showing.others());
         let others = others.into_iter().flatten().flatten();
-        let all = others.chain(self.legs.iter().map(Leg::stream));
+        let legs = self.legs.iter();
+        let legs = legs.filter(|leg| self.sound || !is_audio(leg));
+        let all = others.chain(legs.map(Leg::stream));
         all.clone().enumerate().filter_map(move |(i, stream)| {
             let first = all.clone().take(i).all(|before| before != stream);
             first.then_some(stream)

@@ -40,7 +40,7 @@ pub struct Showing {
     fetched: Option<StreamId>,
     /// The variant that was shown before, until it is said that its media is no longer needed.
     left: Option<StreamId>,
-    streams_changed: bool,
+    pub(super) streams_changed: bool,
     /// What was told last.
     told: (StreamId, Detail, QualityReason),
     counts: Switches,
@@ -222,22 +222,16 @@ impl Session {
         // Without feedback it is a guess that nothing would raise.
         let estimate = self.transport.estimate();
         let estimate = estimate.filter(|_| self.transport.has_feedback());
-        let Some(showing) = &mut self.showing else {
-            return;
-        };
         if !matches!(
             self.transport.state(),
             SessionState::Connected | SessionState::Disconnected
         ) {
             return;
         }
-        let mut audio = self
-            .legs
-            .iter()
-            .filter(|leg| leg.kind() == MediaKind::Audio);
-        let sound = audio
-            .next()
-            .and_then(|leg| tracks.media(leg.stream())?.audio);
+        let sound = self.note_sound(tracks);
+        let Some(showing) = &mut self.showing else {
+            return;
+        };
         let sound = sound.map(|track| stored_rate(track.ring()).unwrap_or(0));
         let leg = &mut self.legs[showing.leg];
         let own = showing.ladder.own();

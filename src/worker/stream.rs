@@ -57,6 +57,8 @@ pub struct Stream {
     lost_at: Option<Instant>,
     video: Option<Track>,
     audio: Option<Track>,
+    /// As it is connected now, it has no audio, whatever it had before.
+    silent: bool,
     /// What the ring of the video took in last.
     newest: Option<Newest>,
     rate: RateMeter,
@@ -120,6 +122,7 @@ impl Stream {
             lost_at: None,
             video: None,
             audio: None,
+            silent: false,
             newest: None,
             rate: RateMeter::default(),
             dimensions: (0, 0),
@@ -227,9 +230,14 @@ impl Stream {
         }
         Some(Media {
             video: self.video.as_ref(),
-            audio: self.audio.as_ref(),
+            audio: self.sound(),
             rate: self.rate.rate(),
         })
+    }
+
+    /// The audio that is there or may come; `None` if the camera has come back without.
+    fn sound(&self) -> Option<&Track> {
+        self.audio.as_ref().filter(|_| !self.silent)
     }
 
     /// The video that is kept, and what of it came last; `None` if there is none.
@@ -312,6 +320,7 @@ impl Stream {
     ) -> Vec<Codec> {
         self.counters.reconnects += u32::from(self.media().is_some());
         self.begun = false;
+        self.silent = audio.is_none();
         self.warnings = [const { None }; 3];
         match &video {
             Some(video) => self.remember_size(video),

@@ -75,7 +75,27 @@ test("the player plays", async () => {
   );
   const [first] = await pictures(page);
   await waitUntil("more pictures", LONG_MS, async () => (await pictures(page))[0] > first + 25);
-  assert.equal(await page.evaluate(() => document.getElementById("sound").hidden), false);
+  // The picture may be there before the first sound.
+  await waitUntil("the button for sound", LONG_MS, () => page.evaluate(() => !document.getElementById("sound").hidden));
+  await page.close();
+});
+
+test("the button for sound comes with the sound", async (t) => {
+  const quiet = await startCameras(1, "--clip", "baseline360p", "--no-audio");
+  const later = await startGateway({ gate: quiet.urls[0] });
+  t.after(() => later.stop());
+  const page = await browser.newPage();
+  await page.evaluateOnNewDocument(prepare);
+  await waitUntil("the camera is live", LONG_MS, async () => (await later.streams())[0].state === "live");
+  await page.goto(`${later.url}gate`);
+  await waitUntil("pictures", LONG_MS, async () => (await pictures(page))[0] > 25);
+  const hidden = () => page.evaluate(() => document.getElementById("sound").hidden);
+  assert.equal(await hidden(), true);
+  const { host } = new URL(quiet.urls[0].replace("rtsp:", "http:"));
+  await quiet.stop();
+  const heard = await startCameras(1, "--clip", "baseline360p", "--listen", host);
+  t.after(() => heard.stop());
+  await waitUntil("the button", LONG_MS, async () => !(await hidden()));
   await page.close();
 });
 

@@ -10,6 +10,7 @@ mod hostile_camera;
 mod hostile_host;
 #[cfg(feature = "http")]
 mod http;
+mod later_sound;
 mod lifecycle;
 mod lists;
 mod offers;

@@ -14,6 +14,7 @@ mod ice_restart;
 mod keyframe_request;
 mod knobs;
 mod ladder;
+mod later_sound;
 mod legs;
 mod liar;
 mod links;

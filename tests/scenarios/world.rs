@@ -62,6 +62,8 @@ pub struct Setup {
     pub video: Option<(Codec, Vec<Vec<u8>>)>,
     /// Sound: 50 access units a second, over and over.
     pub audio: (Codec, Vec<Vec<u8>>),
+    /// The camera has no sound at first; see [`World::switch_sound`].
+    pub silent: bool,
     /// The stream that the session's audio leg sends.
     pub audio_stream: StreamId,
     /// Bytes of a keyframe and of another picture, instead of the clip's.
@@ -94,6 +96,7 @@ impl Default for Setup {
             clip: Clip::Baseline360p,
             video: None,
             audio: (Codec::Pcmu, vec![vec![0xff; 160]]),
+            silent: false,
             audio_stream: STREAM,
             sizes: None,
             gop: 50,
@@ -129,6 +132,8 @@ pub struct World {
     frames: Option<Frames>,
     /// While false the camera is silent.
     pub camera_on: bool,
+    /// While true the camera has no sound.
+    silent: bool,
     /// While true the gateway's socket takes nothing.
     pub socket_full: bool,
     /// The viewer is reached over this connection, and not over UDP.
@@ -313,7 +318,7 @@ impl World {
         videos.extend(setup.cameras.iter().map(Camera::info));
         let mut numbers = 1..;
         let mut random = || Ok(numbers.next().unwrap());
-        let audio = Some(&audio_info);
+        let audio = Some(&audio_info).filter(|_| !setup.silent);
         let allowed = Allowed {
             nack: setup.nack,
             transport_cc: setup.congestion && setup.pacing.is_some(),
@@ -376,6 +381,7 @@ impl World {
             variants: setup.variants,
             frames: setup.frames,
             camera_on: true,
+            silent: setup.silent,
             socket_full: false,
             pipe: None,
             late: false,
@@ -448,7 +454,7 @@ impl World {
         let tracks = Streams {
             own: Media {
                 video: Some(&self.video),
-                audio: Some(&self.audio),
+                audio: Some(&self.audio).filter(|_| !self.silent),
                 rate: self.rate.rate(),
             },
             variants: &self.variants,
@@ -540,7 +546,9 @@ impl World {
                 arrival: self.now,
                 captured: self.capture_ages.map(|(_, audio)| self.now - audio),
             };
-            self.audio.push(&unit);
+            if !self.silent {
+                self.audio.push(&unit);
+            }
             self.sound += 1;
             self.sample += i64::from(self.audio.info().codec.clock_rate() / 50);
             self.next_sound += Duration::from_millis(20);
@@ -684,6 +692,11 @@ impl World {
     pub fn mend(&mut self, from: &str, to: &str) {
         let link = Link::default();
         self.network.set_link(address(from), address(to), link);
+    }
+
+    /// Switches the camera's microphone on or off.
+    pub fn switch_sound(&mut self, on: bool) {
+        self.silent = !on;
     }
 
     /// Lets the camera be silent, or go on.

@@ -43,7 +43,7 @@
 //   reason          Why there is no picture, as a sentence for a person, or null. A refusal gives
 //                   the "detail" of its problem document (RFC 9457).
 //   status          HTTP status of a refusal, else 0.
-//   hasAudio        Whether the session has sound.
+//   hasAudio        Whether sound has come in this session: it may begin later than the picture.
 //   hasVideo        Whether the session has a picture: false for a camera that sends sound alone.
 //   quality         What the gateway shows, and why: {heldBack, reason, detail, variant, bandwidth,
 //                   needed}. heldBack is a sentence for a person, "this connection carries 0.6 of 2.1
@@ -52,7 +52,7 @@
 //                   connected; null before, and where an endpoint does not tell.
 //   connection      The RTCPeerConnection of now, or null.
 //
-// Event "state": state, reason or status changed; detail holds the three.
+// Event "state": state, reason or status changed, which detail holds, or hasAudio.
 // Event "quality": quality changed, but for bandwidth and needed; detail holds it.
 //
 // When the page goes away the session ends; when it returns from the back/forward cache a new one begins.
@@ -236,7 +236,11 @@ export class WhepPlayer extends EventTarget {
     const session = new Session((body) => this.#patch(session, body));
     this.#session = session;
     const media = new MediaStream();
-    pc.ontrack = ({ track }) => media.addTrack(track);
+    pc.ontrack = ({ track }) => {
+      media.addTrack(track);
+      // By its first packet; it stays so if no more come.
+      track.onunmute = () => track.kind === "audio" && this.#hear(pc);
+    };
     pc.onconnectionstatechange = () => this.#connectionChanged(pc);
     pc.onicecandidate = ({ candidate }) => this.#options.trickle && session.found(pc, candidate);
     try {
@@ -275,13 +279,19 @@ export class WhepPlayer extends EventTarget {
       session.release();
       const receives = (kind) => (transceiver) =>
         transceiver.receiver.track.kind === kind && transceiver.currentDirection === "recvonly";
-      this.#hasAudio = pc.getTransceivers().some(receives("audio"));
       this.#hasVideo = pc.getTransceivers().some(receives("video"));
       const reason = "The connection does not come up. Does a firewall block UDP?";
       this.#timer = setTimeout(() => this.#retry(pc, reason), CONNECT_MS);
       this.#show(media);
     } catch (error) {
       this.#retry(pc, describe(error), error);
+    }
+  }
+
+  #hear(pc) {
+    if (pc === this.#pc && !this.#hasAudio) {
+      this.#hasAudio = true;
+      this.#tell();
     }
   }
 
@@ -474,7 +484,12 @@ export class WhepPlayer extends EventTarget {
     this.#state = state;
     this.#reason = reason;
     this.#status = status;
-    this.dispatchEvent(new CustomEvent("state", { detail: { state, reason, status } }));
+    this.#tell();
+  }
+
+  #tell() {
+    const detail = { state: this.#state, reason: this.#reason, status: this.#status };
+    this.dispatchEvent(new CustomEvent("state", { detail }));
   }
 
   async #request(url, method, body, headers = {}) {

@@ -109,6 +109,23 @@ pub(super) fn add_formats<'a>(
     }
 }
 
+/// What may be used whichever of `tracks` is sent: the feedback that is offered on all of them. Chromium
+/// offers transport-wide feedback on Opus alone, and a track that begins with it would be Opus for good.
+pub(super) fn in_common(
+    section: &OfferedSection,
+    tracks: &[TrackInfo],
+    allowed: Allowed,
+) -> Allowed {
+    let all_offer = |feedback| {
+        let mut chosen = tracks.iter().filter_map(|info| choose_for(section, info));
+        chosen.all(|(_, offered, _)| offers(offered, feedback))
+    };
+    Allowed {
+        nack: allowed.nack && all_offer("nack"),
+        transport_cc: allowed.transport_cc && all_offer("transport-cc"),
+    }
+}
+
 impl NegotiatedTrack {
     /// Payload type of a codec and that of its RTX stream; `None` if the track cannot carry it.
     pub fn format(&self, codec: Codec) -> Option<(u8, Option<u8>)> {

@@ -16,7 +16,7 @@ mod restart;
 
 pub use formats::Format;
 use formats::{
-    Chosen, Repair, add_formats, choose, choose_for, repair, write_format, write_rtpmap,
+    Chosen, Repair, add_formats, choose, choose_for, in_common, repair, write_format, write_rtpmap,
 };
 pub use restart::{restart_fragment, transport_section};
 
@@ -32,6 +32,9 @@ const NAMES_IN_ERROR: usize = 12;
 
 /// The port of sections whose candidates say where to send (RFC 8840 section 4.1.1).
 const DISCARD: u16 = 9;
+
+/// What sound that begins later may be. The first that is offered stands first in the answer.
+const AUDIO_CODECS: [Codec; 4] = [Codec::Opus, Codec::G722, Codec::Pcmu, Codec::Pcma];
 
 /// The MediaStream of all tracks, as the viewer's JavaScript sees it.
 const MEDIA_STREAM: &str = "camera";
@@ -84,7 +87,8 @@ pub struct Negotiated {
     pub id: u64,
     /// The video track, if the camera has one.
     pub video: Option<NegotiatedTrack>,
-    /// The audio track, if the camera has one and the browser accepts it.
+    /// The audio track, if the browser accepts any that shares the transport. Beside video it is there
+    /// whether the camera has sound or not: sound may begin later.
     pub audio: Option<NegotiatedTrack>,
     /// Sections in which nothing is sent: index in the offer, and the payload type that is answered.
     pub silent: Vec<(usize, u8)>,
@@ -150,9 +154,10 @@ pub struct Allowed {
 /// Constrained Baseline, else any, with packetization-mode 1 if offered. H.265 and AV1 use one with the
 /// camera's profile, else one whose decoders decode that as well.
 ///
-/// `audio`: the stream's audio. It may change to any codec that the browser offers. It is omitted if it
-/// cannot share the transport of the video. An offer without video gets the audio alone. `allowed`: what
-/// is used where it is offered. `random` returns random numbers.
+/// `audio`: the stream's audio. It may change to any codec that the browser offers. If there is none yet,
+/// or none that the browser takes, the video has an audio track all the same, so that sound may begin
+/// later without a new offer. It is omitted if it cannot share the transport of the video. An offer without
+/// video gets the audio alone. `allowed`: what is used where it is offered. `random` returns random numbers.
 ///
 /// The other sections that could share the transport are answered all the same, without media: some
 /// viewers do not understand an answer that refuses a section.
@@ -177,11 +182,16 @@ pub fn negotiate(
         ));
     }
     let transport = video.as_ref().map(|(section, _)| *section);
-    let sound = audio.and_then(|audio| {
+    let sounds = || {
         sections(offer, MediaKind::Audio)
             .filter(|&(i, _)| transport.is_none_or(|first| bundled(offer, i, first)))
-            .find_map(|(i, section)| Some((i, choose_for(section, audio)?)))
-    });
+    };
+    let any = AUDIO_CODECS.map(TrackInfo::audio);
+    let later = any.iter().filter(|_| transport.is_some());
+    let sound = audio
+        .into_iter()
+        .chain(later)
+        .find_map(|audio| sounds().find_map(|(i, section)| Some((i, choose_for(section, audio)?))));
     let Some(transport) = transport.or(sound.as_ref().map(|(section, _)| *section)) else {
         return Err(nothing_in_common(offer, audio));
     };
@@ -196,12 +206,14 @@ pub fn negotiate(
     }
     let mut voice = None;
     if let Some((i, chosen)) = sound {
-        let others = Codec::ALL.map(TrackInfo::audio);
-        let others = others
-            .iter()
-            .filter(|info| info.codec.kind() == MediaKind::Audio);
+        let section = &offer.sections[i];
+        let known = audio.is_some_and(|audio| audio.codec == chosen.0);
+        let allowed = match known {
+            true => allowed,
+            false => in_common(section, &any, allowed),
+        };
         let mut track = track(offer, i, chosen, allowed, &mut ssrcs)?;
-        add_formats(&mut track, &offer.sections[i], others.map(Some), allowed);
+        add_formats(&mut track, section, any.iter().map(Some), allowed);
         voice = Some(track);
     }
     let taken = [&picture, &voice].map(|track| track.as_ref().map(|track| track.section));

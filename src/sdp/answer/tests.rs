@@ -185,8 +185,8 @@ fn chromium_gets_main_on_its_payload_type_with_rtx_and_sound() {
                 codec: Codec::Pcma,
                 further: vec![
                     further(Codec::Opus, 111, "minptime=10;useinbandfec=1"),
-                    further(Codec::Pcmu, 0, ""),
                     further(Codec::G722, 9, ""),
+                    further(Codec::Pcmu, 0, ""),
                 ],
                 section: 1,
                 payload_type: 8,
@@ -393,13 +393,19 @@ fn sound_that_cannot_share_the_transport_is_left_out() {
     }
 }
 
+fn codecs(track: &NegotiatedTrack) -> Vec<Codec> {
+    track.formats().map(|(codec, ..)| codec).collect()
+}
+
 #[test]
-fn sound_that_the_browser_does_not_take_is_left_out() {
+fn sound_that_the_browser_does_not_take_may_become_another() {
     let sdp = CHROMIUM
         .replace("111 63 9 0 8 13", "111 63 9 8 13")
         .replace("a=rtpmap:0 PCMU/8000\n", "");
-    assert_eq!(negotiated(&sdp, Some(Codec::Pcmu), true).audio, None);
-    assert!(negotiated(&sdp, Some(Codec::Pcma), true).audio.is_some());
+    let other = negotiated(&sdp, Some(Codec::Pcmu), true).audio.unwrap();
+    assert_eq!(codecs(&other), [Codec::Opus, Codec::G722, Codec::Pcma]);
+    let own = negotiated(&sdp, Some(Codec::Pcma), true).audio.unwrap();
+    assert_eq!(codecs(&own), [Codec::Pcma, Codec::Opus, Codec::G722]);
 }
 
 /// What a section of an answer says of itself: port, direction, and its only codec.
@@ -413,23 +419,72 @@ fn silent(media: &MediaDescription) -> (isize, bool, Vec<&str>) {
 }
 
 #[test]
-fn without_sound_its_section_is_silent_but_part_of_the_transport() {
-    let without = negotiated(CHROMIUM, None, true);
-    assert_eq!((&without.audio, &*without.silent), (&None, &[(1, 111)][..]));
-    let text = written(CHROMIUM, &without);
-    assert!(text.contains("a=group:BUNDLE 0 1\r\n"));
-    let answer = parsed(&text);
-    let audio = &answer.media_descriptions[1];
-    assert_eq!(silent(audio), (9, true, vec!["111 opus/48000/2"]));
-    assert_eq!(values(audio, "fmtp").len(), 1);
-    assert_eq!(values(audio, "ssrc"), [""; 0]);
+fn without_sound_its_section_waits_for_any() {
+    for (sdp, opus) in [(CHROMIUM, 111), (FIREFOX, 109)] {
+        let without = negotiated(sdp, None, true);
+        let track = without.audio.as_ref().unwrap();
+        let formats: Vec<_> = track.formats().collect();
+        let expected = [
+            (Codec::Opus, opus, None),
+            (Codec::G722, 9, None),
+            (Codec::Pcmu, 0, None),
+            (Codec::Pcma, 8, None),
+        ];
+        assert_eq!(formats, expected);
+        assert!(without.silent.is_empty());
+        let answer = parsed(&written(sdp, &without));
+        let audio = &answer.media_descriptions[1];
+        assert!(audio.attributes.iter().any(|a| a.key == "sendonly"));
+        assert_eq!(values(audio, "rtpmap").len(), 4);
+        assert_eq!(values(audio, "ssrc").len(), 1);
+    }
+}
 
-    // With sound that the browser does not take, it is the same.
+#[test]
+fn sound_that_begins_later_has_the_feedback_that_all_codecs_have() {
+    let feedback = |sdp: &str, of: &[u8], name: &str| {
+        let lines = of.iter().map(|of| format!("a=rtcp-fb:{of} {name}\n"));
+        sdp.replace(
+            "a=rtpmap:63 ",
+            &(lines.collect::<String>() + "a=rtpmap:63 "),
+        )
+    };
+    let later = |sdp: &str| negotiated(sdp, None, true).audio.unwrap();
+    // Opus alone has it: the others could not follow.
+    let track = later(CHROMIUM);
+    assert_eq!((track.transport_cc_id, track.further.len()), (None, 3));
+    let track = later(&feedback(CHROMIUM, &[111, 0], "nack"));
+    assert_eq!(track.retransmission, Retransmission::Off);
+    assert_eq!(track.further.len(), 3);
+    // All have it.
+    let track = later(&feedback(CHROMIUM, &[9, 0, 8], "transport-cc"));
+    assert_eq!((track.transport_cc_id, track.further.len()), (Some(4), 3));
+    let track = later(&feedback(CHROMIUM, &[111, 9, 0, 8], "nack"));
+    assert_eq!(track.retransmission, Retransmission::SameStream);
+    assert_eq!(track.further.len(), 3);
+    // What is sent now counts more than what may be.
+    let opus = negotiated(CHROMIUM, Some(Codec::Opus), true).audio.unwrap();
+    assert_eq!(opus.transport_cc_id, Some(4));
+}
+
+#[test]
+fn a_section_in_which_nothing_can_be_sent_is_silent_but_part_of_the_transport() {
     let sdp = CHROMIUM
-        .replace("111 63 9 0 8 13 110 126", "9 13")
-        .replace("a=rtpmap:0 PCMU/8000\n", "");
-    let without = negotiated(&sdp, Some(Codec::Pcmu), true);
-    assert_eq!((&without.audio, &*without.silent), (&None, &[(1, 9)][..]));
+        .replace("111 63 9 0 8 13 110 126", "13 110")
+        .replace("a=rtpmap:111 opus/48000/2\n", "")
+        .replace("a=rtpmap:9 G722/8000\n", "")
+        .replace("a=rtpmap:0 PCMU/8000\n", "")
+        .replace("a=rtpmap:8 PCMA/8000\n", "");
+    for audio in [None, Some(Codec::Pcmu)] {
+        let without = negotiated(&sdp, audio, true);
+        assert_eq!((&without.audio, &*without.silent), (&None, &[(1, 13)][..]));
+        let text = written(&sdp, &without);
+        assert!(text.contains("a=group:BUNDLE 0 1\r\n"));
+        let answer = parsed(&text);
+        let audio = &answer.media_descriptions[1];
+        assert_eq!(silent(audio), (9, true, vec!["13 CN/8000"]));
+        assert_eq!(values(audio, "ssrc"), [""; 0]);
+    }
 }
 
 /// aiortc and werift read no answer otherwise.
@@ -536,8 +591,8 @@ fn an_offer_without_video_gets_the_sound_alone() {
 #[test]
 fn audio_may_change_to_whatever_is_offered() {
     let track = negotiated(CHROMIUM, Some(Codec::Pcmu), true).audio.unwrap();
-    let codecs: Vec<_> = track.formats().map(|(codec, ..)| codec).collect();
-    assert_eq!(codecs, [Codec::Pcmu, Codec::Opus, Codec::Pcma, Codec::G722]);
+    let expected = [Codec::Pcmu, Codec::Opus, Codec::G722, Codec::Pcma];
+    assert_eq!(codecs(&track), expected);
 }
 
 #[test]

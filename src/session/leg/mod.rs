@@ -43,8 +43,6 @@ pub struct LegConfig {
     pub source: TrackId,
     /// What offer and answer agreed on for its media section.
     pub track: NegotiatedTrack,
-    /// The viewer is sent sound, with which the picture has to keep step.
-    pub with_sound: bool,
     /// Unpredictable bits, for the first sequence numbers and the timestamps.
     pub random: u64,
 }
@@ -56,7 +54,6 @@ impl LegConfig {
         negotiated: Negotiated,
         random: [u64; 2],
     ) -> impl Iterator<Item = LegConfig> {
-        let with_sound = negotiated.audio.is_some();
         let video = (MediaKind::Video, negotiated.video);
         let audio = (MediaKind::Audio, negotiated.audio);
         let tracks = [video, audio].into_iter().zip(random);
@@ -64,7 +61,6 @@ impl LegConfig {
             Some(LegConfig {
                 source: TrackId { stream, kind },
                 track: track?,
-                with_sound,
                 random,
             })
         })
@@ -138,10 +134,8 @@ impl Leg {
         let LegConfig {
             source,
             track,
-            with_sound,
             random,
         } = config;
-        let most_delay = if with_sound { MOST_DELAY } else { 0 };
         // The first sequence numbers have 15 bits, so that the rollover counter begins at 0 for
         // any receiver (RFC 3711 section 3.3.1).
         let first_index = random & 0x7fff;
@@ -164,7 +158,7 @@ impl Leg {
             rtp: RtpStream {
                 ssrc: track.ssrc,
                 payload_type: track.payload_type,
-                playout_delay: track.playout_delay_id.map(|id| (id, most_delay)),
+                playout_delay: track.playout_delay_id.map(|id| (id, 0)),
                 transport_cc_id: track.transport_cc_id,
                 timeline: Timeline::new((random >> 32) as u32),
             },
@@ -206,6 +200,22 @@ impl Leg {
     /// When the leg is to be pumped again although no new access unit has come.
     pub fn due(&self) -> Option<Instant> {
         self.due
+    }
+
+    /// From now on the viewer is sent sound, with which the picture has to keep step, or is not.
+    pub fn keep_step(&mut self, with_sound: bool) {
+        let Some((_, most)) = &mut self.rtp.playout_delay else {
+            return;
+        };
+        let before = std::mem::replace(most, if with_sound { MOST_DELAY } else { 0 });
+        if before != *most && self.nack.as_ref().is_some_and(Nack::repeats_in_place) {
+            self.position.forget_sent();
+        }
+    }
+
+    /// Whether it has sent anything.
+    pub fn has_sent(&self) -> bool {
+        self.sent.packets > 0
     }
 
     /// Nothing can be sent: what waits is due when there is more.

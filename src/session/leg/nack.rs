@@ -85,6 +85,11 @@ impl Nack {
         }
     }
 
+    /// Whether packets are sent again under their own index, and have to be the same then.
+    pub fn repeats_in_place(&self) -> bool {
+        self.rtx.is_none()
+    }
+
     /// Packets were sent for the first time.
     pub fn earn(&mut self, packets: usize) {
         self.credit = (self.credit + packets).min(MAX_CREDIT);

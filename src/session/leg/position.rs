@@ -19,6 +19,8 @@ pub struct Position {
     index: u64,
     /// Index at which the present mapping began.
     mapped_from: u64,
+    /// What was sent before this index cannot be found any more, whatever its mapping.
+    found_from: u64,
     /// Index of the first packet after a gap, and the packets left out there. Empty, without memory,
     /// unless frames are left out.
     gaps: VecDeque<(u64, u64)>,
@@ -30,6 +32,7 @@ impl Position {
             cursor: None,
             index: first_index,
             mapped_from: first_index,
+            found_from: first_index,
             gaps: VecDeque::new(),
         }
     }
@@ -82,8 +85,13 @@ impl Position {
         }
     }
 
+    /// What was sent so far cannot be sent again as it was.
+    pub fn forget_sent(&mut self) {
+        self.found_from = self.index;
+    }
+
     /// Number and index of the packet that was sent with this sequence number under the present
-    /// mapping. What was sent under an earlier one can no longer be found.
+    /// mapping. What was sent under an earlier one, or is forgotten, can no longer be found.
     pub fn sent_as(&self, sequence: u16) -> Option<(u64, u64)> {
         let last = self.index.checked_sub(1)?;
         let back = u64::from((last as u16).wrapping_sub(sequence));
@@ -91,7 +99,7 @@ impl Position {
         let later = self.gaps.iter().rev().take_while(|&&(at, _)| at > index);
         let left_out: u64 = later.map(|(_, packets)| packets).sum();
         let number = self.cursor?.checked_sub(back + 1 + left_out)?;
-        (index >= self.mapped_from).then_some((number, index))
+        (index >= self.mapped_from.max(self.found_from)).then_some((number, index))
     }
 }
 
@@ -116,6 +124,19 @@ mod tests {
         position.advance(1);
         assert_eq!(position.sent_as(2), Some((50, 0x1_0002)));
         assert_eq!(position.sent_as(1), None);
+    }
+
+    #[test]
+    fn what_is_forgotten_is_not_found_and_all_else_goes_on() {
+        let mut position = Position::new(10);
+        position.seek(100);
+        position.advance(4);
+        position.forget_sent();
+        assert!(!position.begins());
+        assert_eq!(position.sent_as(13), None);
+        position.advance(1);
+        assert_eq!(position.sent_as(14), Some((104, 14)));
+        assert_eq!(position.sent_as(13), None);
     }
 
     #[test]

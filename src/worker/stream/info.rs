@@ -13,7 +13,7 @@ const SILENT: Duration = Duration::from_secs(4);
 impl Stream {
     /// Codecs and size, for the log.
     pub fn describe_media(&self) -> String {
-        let tracks = [&self.video, &self.audio].into_iter().flatten();
+        let tracks = self.video.iter().chain(self.sound());
         let codecs: Vec<&str> = tracks.map(|t| t.info().codec.encoding_name()).collect();
         let codecs = codecs.join(", ");
         match self.dimensions {
@@ -54,7 +54,7 @@ impl Stream {
                 .map_or(String::new(), |e| e.message().to_owned()),
             warning: self.warning().cloned(),
             video_codec: self.video.as_ref().map(|track| track.info().codec),
-            audio_codec: self.audio.as_ref().map(|track| track.info().codec),
+            audio_codec: self.sound().map(|track| track.info().codec),
             width: self.dimensions.0,
             height: self.dimensions.1,
             sessions: self.viewers.len() as u32,

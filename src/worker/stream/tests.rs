@@ -305,3 +305,22 @@ fn what_was_forgotten_does_not_bind_what_comes() {
     assert_eq!(others, [Codec::H264]);
     assert_eq!(stream.info(now).reconnects, 1);
 }
+
+#[test]
+fn a_camera_that_comes_back_without_sound_has_none_until_it_has_some_again() {
+    let (now, tuning) = (Instant::now(), Tuning::default());
+    let mut stream = Stream::new(named("door"));
+    let mut live = |audio: Option<Codec>| {
+        let video = Some(TrackInfo::video(sets()));
+        stream.live(video, audio.map(TrackInfo::audio), &tuning);
+        let track = stream.media().unwrap().audio;
+        let track = track.map(|track| track.id());
+        assert_eq!(stream.info(now).audio_codec, audio);
+        track
+    };
+    assert_eq!(live(None), None);
+    let first = live(Some(Codec::Pcmu));
+    assert!(first.is_some());
+    assert_eq!(live(None), None);
+    assert_eq!(live(Some(Codec::Pcmu)), first, "it goes on");
+}

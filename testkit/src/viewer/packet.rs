@@ -14,7 +14,9 @@ pub struct Packet {
     /// RTP timestamp.
     pub timestamp: u32,
     pub marker: bool,
-    /// By its payload type, or that of the packet that it repeats.
+    /// Its payload type, or that of the packet that it repeats.
+    pub payload_type: u8,
+    /// What that stands for.
     pub format: Format,
     /// Header extension block, without its 4-byte head; empty if there is none.
     pub extension: Vec<u8>,

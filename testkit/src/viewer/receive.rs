@@ -118,6 +118,7 @@ impl Receiver {
         let format = format.expect("a payload type of the answer").1;
         let packet = Packet {
             at: now,
+            payload_type,
             format,
             sequence,
             timestamp: u32::from_be_bytes(number(bytes, 4)),
