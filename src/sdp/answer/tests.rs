@@ -236,7 +236,7 @@ fn chromium_gets_main_on_its_payload_type_with_rtx_and_sound() {
          a=candidate:4 1 tcp 1520435199 192.0.2.7 8189 typ host tcptype passive\r\n\
          a=candidate:5 1 tcp 1520434943 2001:db8::7 8189 typ host tcptype passive\r\n\
          a=end-of-candidates\r\n\
-         m=audio 9 UDP/TLS/RTP/SAVPF 8 111 0 9\r\n\
+         m=audio 9 UDP/TLS/RTP/SAVPF 8 111 9 0\r\n\
          c=IN IP4 0.0.0.0\r\n\
          a=mid:1\r\n\
          a=sendonly\r\n\
@@ -245,8 +245,8 @@ fn chromium_gets_main_on_its_payload_type_with_rtx_and_sound() {
          a=rtpmap:8 PCMA/8000\r\n\
          a=rtpmap:111 opus/48000/2\r\n\
          a=fmtp:111 minptime=10;useinbandfec=1\r\n\
-         a=rtpmap:0 PCMU/8000\r\n\
          a=rtpmap:9 G722/8000\r\n\
+         a=rtpmap:0 PCMU/8000\r\n\
          a=msid:camera audio\r\n\
          a=ssrc:1003 cname:0000000000003039\r\n\
          a=ice-ufrag:w0s1abcd\r\n\
