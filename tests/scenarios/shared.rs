@@ -1,4 +1,4 @@
-//! Two viewers behind one link.
+//! Two viewers behind one address: behind one link, or each behind one of its own.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,9 +14,18 @@ struct Pair([World; 2]);
 impl Pair {
     /// The second viewer comes `later` than the first, which comes `after` the camera was switched on.
     fn new(link: Link, after: Duration, later: Duration) -> Pair {
+        let mut pair = Pair::apart(link, after, later);
+        let way = (address(GATEWAY), address(VIEWER));
+        let [one, other] = &mut pair.0;
+        one.network.share_link(way, &mut other.network, way);
+        pair
+    }
+
+    /// The same, but each has such a link of its own.
+    fn apart(link: Link, after: Duration, later: Duration) -> Pair {
         let start = Instant::now();
         let paths = Arc::default();
-        let mut worlds = [after, after + later].map(|after| {
+        let worlds = [after, after + later].map(|after| {
             let setup = Setup {
                 paths: Arc::clone(&paths),
                 ..without_sound()
@@ -26,9 +35,6 @@ impl Pair {
             put_behind(&mut world, link);
             world
         });
-        let way = (address(GATEWAY), address(VIEWER));
-        let [one, other] = &mut worlds;
-        one.network.share_link(way, &mut other.network, way);
         Pair(worlds)
     }
 
@@ -71,7 +77,11 @@ struct Shares {
 }
 
 fn share(tenths: u64, after: Duration, later: Duration) -> Shares {
-    let mut pair = Pair::new(times(tenths, 200 * MS), after, later);
+    let pair = Pair::new(times(tenths, 200 * MS), after, later);
+    shares_of(pair, tenths, after, later)
+}
+
+fn shares_of(mut pair: Pair, tenths: u64, after: Duration, later: Duration) -> Shares {
     pair.run(later);
     let mut sent = vec![pair.sent()];
     for _ in 0..400 {
@@ -127,5 +137,19 @@ fn a_link_that_carries_both_streams_carries_both() {
         let shares = share(24, after * MS, later * MS);
         assert!(shares.lesser > 0.95, "{shares:?}");
         assert!(shares.lost < 0.01, "{shares:?}");
+    }
+}
+
+#[test]
+fn who_has_a_link_of_its_own_uses_all_of_it() {
+    for tenths in [12, 16] {
+        let stream = 10.0 / tenths as f64;
+        for (after, later) in CASES {
+            let (after, later) = (after * MS, later * MS);
+            let pair = Pair::apart(times(tenths, 200 * MS), after, later);
+            let shares = shares_of(pair, tenths, after, later);
+            assert!(shares.lesser > 0.95, "{shares:?}");
+            assert!(shares.used > 2.0 * 0.97 * stream, "{shares:?}");
+        }
     }
 }

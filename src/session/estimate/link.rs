@@ -5,6 +5,11 @@
 const REMEMBERED: u64 = 60_000_000;
 const NEARLY: f64 = 0.9;
 
+/// Others are heeded for this time, in microseconds, after there was a queue or loss. It doubles each time, up to the
+/// second.
+const HEEDED: u64 = 5_000_000;
+const MOST_HEEDED: u64 = 160_000_000;
+
 /// Others that use the same link.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Others {
@@ -54,6 +59,36 @@ impl Link {
     }
 }
 
+/// When others are heeded who may use the same link. They may not: so it is tried again and again without.
+#[derive(Debug)]
+pub struct Heeding {
+    until: u64,
+    time: u64,
+}
+
+impl Default for Heeding {
+    fn default() -> Self {
+        Heeding {
+            until: 0,
+            time: HEEDED,
+        }
+    }
+}
+
+impl Heeding {
+    /// There is a queue, or loss.
+    pub fn full(&mut self, now: u64) {
+        if !self.is_on(now) {
+            self.until = now + self.time;
+            self.time = (2 * self.time).min(MOST_HEEDED);
+        }
+    }
+
+    pub fn is_on(&self, now: u64) -> bool {
+        now < self.until
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,6 +110,21 @@ mod tests {
         let mut link = Link::default();
         link.set_others(Some(Others::default()));
         assert_eq!(link.part(0, 7e5, 0.9), None, "nothing was measured");
+    }
+
+    #[test]
+    fn others_are_heeded_ever_longer() {
+        let mut heeding = Heeding::default();
+        let mut on = Vec::new();
+        for second in 0..40 {
+            let now = second * SECOND;
+            let before = heeding.is_on(now);
+            heeding.full(now);
+            if !before {
+                on.push(second);
+            }
+        }
+        assert_eq!(on, [0, 5, 15, 35]);
     }
 
     #[test]

@@ -43,6 +43,7 @@ pub use train::Finding;
 pub use trend::Usage;
 
 use control::{Control, Flow};
+use link::Heeding;
 use measured::{Measured, packets_time};
 use meter::Meter;
 use probing::{Probe, Probing};
@@ -107,6 +108,7 @@ pub struct Estimator {
     reports: Reports,
     rest: Rest,
     usage: Usage,
+    heeding: Heeding,
     /// The sent rate.
     sent: Meter,
     /// What no feedback covers.
@@ -127,6 +129,7 @@ impl Estimator {
             reports: Reports::default(),
             rest: Rest::new(),
             usage: Usage::Normal,
+            heeding: Heeding::default(),
             sent: Meter::new(SENT),
             uncovered: Meter::new(UNCOVERED),
             opened: false,
@@ -149,9 +152,16 @@ impl Estimator {
         self.control.link(self.micros(now))
     }
 
-    /// Others use the same link: what is left is a part of it.
+    /// What was sent in the last two seconds, in bits per second.
+    pub fn sent_rate(&mut self, now: Instant) -> f64 {
+        self.sent.rate(self.micros(now) as i64).unwrap_or(0.0)
+    }
+
+    /// Others may use the same link: what is left is a part of it. They are heeded for a while after there was a
+    /// queue or loss, and ever longer if that comes back whenever they are not.
     pub fn share(&mut self, now: Instant, others: Option<Others>) {
         let now = self.micros(now);
+        let others = others.filter(|_| self.heeding.is_on(now));
         self.control.share(now, others, self.probing.wanted());
     }
 
@@ -313,6 +323,9 @@ impl Estimator {
                 self.probing.result(now, shown);
             }
             self.control.train(now, sample, self.usage, flow);
+        }
+        if self.usage == Usage::Over || flow.stands || measured.lost >= LOST_PACKETS {
+            self.heeding.full(now);
         }
         self.control.delay(now, self.usage, flow);
         let enough = measured.reported >= LOSS_PACKETS || measured.lost >= LOST_PACKETS;

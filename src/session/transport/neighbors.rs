@@ -1,6 +1,9 @@
 //! Viewers behind one address, who may share a link. Each measures all of it: what a train shows while the others
 //! send little is not theirs alone. So each says how much it uses, and whoever finds that more is used than the link
 //! carries makes do with its part.
+//!
+//! One address is not always one link: a VPN or a relay has viewers behind it whose links have nothing in common.
+//! What is sent to them together tells: more than the link carries, for seconds, is not sent through one link.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -14,6 +17,10 @@ use crate::session::estimate::Others;
 const MOST: usize = 8;
 /// Two viewers share a link if what they measured of theirs differs by no more than this factor.
 const ALIKE: f64 = 1.5;
+/// More than so many times what the link carries is not sent through it for two seconds, whatever its queue holds.
+const APART: f64 = 1.4;
+/// For how long it is remembered that they share none.
+const REMEMBERED: Duration = Duration::from_secs(60);
 
 /// The viewers behind one address.
 #[derive(Debug)]
@@ -22,6 +29,8 @@ pub struct Neighborhood {
     count: AtomicUsize,
     /// Until when a probe of one of them is on its way, in microseconds.
     probe: AtomicU64,
+    /// Until when they are known to share no link, in microseconds.
+    apart: AtomicU64,
     viewers: Mutex<Vec<Viewer>>,
 }
 
@@ -31,6 +40,8 @@ struct Viewer {
     /// In bits per second: what its link carries, and what it uses.
     link: Option<f64>,
     used: f64,
+    /// What was sent to it in the last two seconds, the same.
+    sent: f64,
 }
 
 /// One of them, for as long as it is there.
@@ -46,6 +57,7 @@ impl Neighborhood {
             began: now,
             count: AtomicUsize::new(0),
             probe: AtomicU64::new(0),
+            apart: AtomicU64::new(0),
             viewers: Mutex::default(),
         }
     }
@@ -65,22 +77,35 @@ impl Neighbor {
         Neighbor { number, all }
     }
 
-    /// Says what the link carries, by what this viewer measured, and what it uses of it, in bits per second. Returns
-    /// what the others use who seem to share it.
-    pub fn exchange(&self, link: Option<f64>, used: f64) -> Option<Others> {
+    /// Says what the link carries, by what this viewer measured, what it uses of it, and what it was sent of late,
+    /// in bits per second. Returns what the others use who seem to share it.
+    pub fn exchange(
+        &self,
+        now: Instant,
+        link: Option<f64>,
+        used: f64,
+        sent: f64,
+    ) -> Option<Others> {
         if !(2..=MOST).contains(&self.all.count.load(Ordering::Relaxed)) {
             return None;
         }
         let mut others = Others::default();
+        let mut all_sent = sent;
         for viewer in self.all.viewers.lock().iter_mut() {
             if viewer.number == self.number {
-                (viewer.link, viewer.used) = (link, used);
+                (viewer.link, viewer.used, viewer.sent) = (link, used, sent);
             } else if are_alike(viewer.link, link) {
                 others.count += 1;
                 others.used += viewer.used;
+                all_sent += viewer.sent;
             }
         }
-        (others.count > 0).then_some(others)
+        if link.is_some_and(|link| all_sent > APART * link) {
+            let until = self.micros(now + REMEMBERED);
+            self.all.apart.store(until, Ordering::Relaxed);
+        }
+        let apart = self.micros(now) < self.all.apart.load(Ordering::Relaxed);
+        (others.count > 0 && !apart).then_some(others)
     }
 
     /// Whether no probe of another one is on its way. Many would wait for each other for long.
@@ -123,29 +148,50 @@ mod tests {
 
     #[test]
     fn those_with_the_same_link_know_of_each_other() {
-        let all = Arc::new(Neighborhood::new(Instant::now()));
+        let now = Instant::now();
+        let all = Arc::new(Neighborhood::new(now));
         let join = || Neighbor::join(Arc::clone(&all));
+        let says = |one: &Neighbor, link, used| one.exchange(now, link, used, used);
         let one = join();
-        assert_eq!(one.exchange(Some(8e5), 5e5), None, "alone");
+        assert_eq!(says(&one, Some(8e5), 5e5), None, "alone");
         let other = join();
-        assert_eq!(other.exchange(Some(9e5), 4e5), None, "nothing was said yet");
-        assert_eq!(one.exchange(Some(8e5), 5e5), some(1, 4e5));
-        assert_eq!(other.exchange(None, 4e5), None, "nothing was measured");
-        assert_eq!(other.exchange(Some(5e6), 4e5), None, "another link");
+        assert_eq!(says(&other, Some(9e5), 4e5), None, "nothing was said yet");
+        assert_eq!(says(&one, Some(8e5), 5e5), some(1, 4e5));
+        assert_eq!(says(&other, None, 4e5), None, "nothing was measured");
+        assert_eq!(says(&other, Some(5e6), 4e5), None, "another link");
         let third = join();
-        other.exchange(Some(8e5), 1e5);
-        assert_eq!(third.exchange(Some(8e5), 2e5), some(2, 6e5));
+        says(&other, Some(8e5), 1e5);
+        assert_eq!(says(&third, Some(8e5), 2e5), some(2, 6e5));
         drop(one);
-        assert_eq!(third.exchange(Some(8e5), 2e5), some(1, 1e5));
+        assert_eq!(says(&third, Some(8e5), 2e5), some(1, 1e5));
+    }
+
+    #[test]
+    fn those_who_get_more_than_one_link_carries_share_none() {
+        let start = Instant::now();
+        let all = Arc::new(Neighborhood::new(start));
+        let viewers = [(); 4].map(|()| Neighbor::join(Arc::clone(&all)));
+        let say = |at, sent| {
+            let known = viewers
+                .each_ref()
+                .map(|v| v.exchange(at, Some(6e5), 5e5, sent));
+            known[3]
+        };
+        assert_eq!(say(start, 2e5), some(3, 15e5));
+        assert_eq!(say(start, 5e5), None);
+        let later = start + REMEMBERED / 2;
+        assert_eq!(say(later, 1e5), None, "one of them pauses");
+        assert_eq!(say(start + REMEMBERED, 1e5), some(3, 15e5));
     }
 
     #[test]
     fn many_behind_one_address_share_no_link() {
-        let all = Arc::new(Neighborhood::new(Instant::now()));
+        let now = Instant::now();
+        let all = Arc::new(Neighborhood::new(now));
         let viewers: Vec<_> = (0..=MOST)
             .map(|_| Neighbor::join(Arc::clone(&all)))
             .collect();
-        let known = |viewer: &Neighbor| viewer.exchange(Some(1e6), 1e5);
+        let known = |viewer: &Neighbor| viewer.exchange(now, Some(1e6), 1e5, 1e5);
         assert!(viewers.iter().all(|viewer| known(viewer).is_none()));
     }
 

@@ -469,7 +469,8 @@ impl Congestion {
     fn share(&mut self, now: Instant) {
         let used = self.estimator.capacity().min(self.needed);
         let link = self.estimator.link(now);
-        let others = self.neighbor.exchange(link, used as f64);
+        let sent = self.estimator.sent_rate(now);
+        let others = self.neighbor.exchange(now, link, used as f64, sent);
         self.estimator.share(now, others);
     }
 
