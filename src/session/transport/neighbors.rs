@@ -181,7 +181,7 @@ mod tests {
         assert_eq!(say(start, 5e5), None);
         let later = start + REMEMBERED / 2;
         assert_eq!(say(later, 1e5), None, "one of them pauses");
-        assert_eq!(say(start + REMEMBERED, 1e5), some(3, 15e5));
+        assert_eq!(say(later + REMEMBERED, 1e5), some(3, 15e5));
     }
 
     #[test]
