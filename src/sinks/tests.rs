@@ -332,10 +332,8 @@ fn who_waits_for_a_keyframe_asks_for_it_as_long_as_there_is_room() {
     assert!(!asks(&mut world, REFERENCE, 440) || world.queue.info().overflows == 2);
 }
 
-#[test]
-fn what_is_kept_of_a_camera_does_not_touch_the_timeline_of_the_others() {
-    let mut world = World::new(SinkOptions::default());
-    let camera = section("video", "h264", 90_000);
+/// A track that keeps all of a GOP.
+fn stored() -> Track {
     let info = TrackInfo {
         codec: Codec::H264,
         parameter_sets: Some(sets().into()),
@@ -347,7 +345,14 @@ fn what_is_kept_of_a_camera_does_not_touch_the_timeline_of_the_others() {
         bytes: 8 << 20,
         duration: Duration::from_secs(3600),
     };
-    let mut video = Track::new(info, limits, 0);
+    Track::new(info, limits, 0)
+}
+
+#[test]
+fn what_is_kept_of_a_camera_does_not_touch_the_timeline_of_the_others() {
+    let mut world = World::new(SinkOptions::default());
+    let camera = section("video", "h264", 90_000);
+    let mut video = stored();
     let mut frame = |world: &mut World, header, i: u64| {
         let data = unit(&[nal(header, 50, &mut Rng::with_seed(1))]);
         // The camera's clock is fast.
@@ -408,18 +413,7 @@ fn what_is_kept_is_replayed_up_to_where_a_queue_is_full() {
     const KEPT: usize = 500;
     const ROOM: u32 = 16;
     let start = Instant::now();
-    let info = TrackInfo {
-        codec: Codec::H264,
-        parameter_sets: Some(sets().into()),
-    };
-    let limits = RingLimits {
-        packets: 512,
-        history: Duration::from_secs(1),
-        keep_gop: true,
-        bytes: 8 << 20,
-        duration: Duration::from_secs(3600),
-    };
-    let mut video = Track::new(info, limits, 0);
+    let mut video = stored();
     for i in 0..KEPT {
         let header = if i == 0 { IDR } else { REFERENCE };
         let data = unit(&[nal(header, 3, &mut Rng::with_seed(1))]);

@@ -1,17 +1,15 @@
-// Real Chromium and Firefox behind a thin link: what is sent fits the link, and the video goes on.
+// Real Chromium behind a thin link: what is sent fits the link, and the video goes on.
 //
 // Assertions are about shares, not about times: no machine is too slow for them. The figures are printed.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 
-import { Child, LONG_MS, launchBrowser, startCamerasAt, startGatewayAt, startServerAt, waitUntil } from "./helpers.mjs";
+import { LONG_MS, launchBrowser, startCamerasAt, startGatewayAt, startServerAt, waitUntil } from "./helpers.mjs";
 import { ThinLink, whyImpossible } from "./thin_link.mjs";
 import { cameraClock, figures, shareOfFrames, watch } from "./thin_viewer.mjs";
 
-const FIREFOX = fileURLToPath(new URL("thin_firefox.mjs", import.meta.url));
 const skip = whyImpossible();
 // What high360p takes on the wire, in bits per second.
 const STREAM = 360_000;
@@ -19,7 +17,7 @@ const WATCH_MS = Number(process.env.THIN_SECONDS ?? 14) * 1000;
 const knobs = (process.env.THIN_SET ?? "congestion=1").split(",").flatMap((knob) => ["--set", knob]);
 
 const clocks = new Map(); // of the camera, as each server's connection has it
-let link, cameras, server, gateway, browser, firefox;
+let link, cameras, server, gateway, browser;
 
 before(async () => {
   if (skip) return;
@@ -41,8 +39,6 @@ before(async () => {
 });
 
 after(async () => {
-  firefox?.process.stdin.end();
-  await firefox?.exited;
   await browser?.close();
   await gateway?.stop();
   await server?.stop();
@@ -57,13 +53,23 @@ async function openOwnPage(from = server) {
   return page;
 }
 
-// What `viewing` returns: what each viewer saw behind a link of `times` the stream's rate. And what became of the packets.
-async function behind(t, times, queueMs, viewing, from = server) {
+// `viewers` behind a link of `times` the stream's rate. Returns what each of them saw, and what became of the packets.
+async function behind(
+  t,
+  times,
+  queueMs,
+  { from = server, viewers = 1, during = async () => {}, ms = WATCH_MS, width = null } = {},
+) {
+  const pages = await Promise.all(Array.from({ length: viewers }, () => openOwnPage(from)));
   link.limit(times * STREAM, queueMs);
   const start = link.counters();
-  const seen = await viewing();
+  const [seen] = await Promise.all([
+    Promise.all(pages.map((page) => watch(page, `${from.url}cam1/whep`, ms, width))),
+    during(),
+  ]);
   const end = link.counters();
   link.unlimit();
+  await Promise.all(pages.map((page) => page.close()));
   const carried = end.packets - start.packets;
   const dropped = end.drops - start.drops;
   for (const view of seen) {
@@ -73,64 +79,20 @@ async function behind(t, times, queueMs, viewing, from = server) {
   return { seen, dropped: dropped / (carried + dropped), frames: seen.map((view) => shareOfFrames(view)) };
 }
 
-// The same for `viewers` in Chromium.
-async function chromiumBehind(
-  t,
-  times,
-  queueMs,
-  { from = server, viewers = 1, during = async () => {}, ms = WATCH_MS, width = null } = {},
-) {
-  const pages = await Promise.all(Array.from({ length: viewers }, () => openOwnPage(from)));
-  const viewing = async () => {
-    const watching = pages.map((page) => watch(page, `${from.url}cam1/whep`, ms, width));
-    const [seen] = await Promise.all([Promise.all(watching), during()]);
-    return seen;
-  };
-  const result = await behind(t, times, queueMs, viewing, from);
-  await Promise.all(pages.map((page) => page.close()));
-  return result;
-}
-
-// The same for one in Firefox.
-async function firefoxBehind(t, times, queueMs) {
-  firefox ??= await Child.start(link.onViewer("node"), [FIREFOX, `${server.url}player.js`], /^READY$/);
-  const viewing = async () => {
-    const before = firefox.stdout.length;
-    firefox.process.stdin.write(`${JSON.stringify({ url: `${server.url}cam1/whep`, ms: WATCH_MS })}\n`);
-    const [, seen] = await waitUntil("Firefox has watched", LONG_MS, () =>
-      firefox.stdout.slice(before).match(/^SEEN (.+)$/m),
-    );
-    return [JSON.parse(seen)];
-  };
-  return behind(t, times, queueMs, viewing);
-}
-
 test("a link a fifth wider than the stream", { skip }, async (t) => {
-  const { dropped, frames } = await chromiumBehind(t, 1.2, 100);
+  const { dropped, frames } = await behind(t, 1.2, 100);
   assert.ok(dropped < 0.1, `${dropped} of the packets were dropped`);
   assert.ok(frames[0] > 0.8, `${frames[0]} of the frames were seen`);
 });
 
 test("a link that is a little wider", { skip }, async (t) => {
-  const { dropped, frames } = await chromiumBehind(t, 1.6, 100);
+  const { dropped, frames } = await behind(t, 1.6, 100);
   assert.ok(dropped < 0.1, `${dropped} of the packets were dropped`);
   assert.ok(frames[0] > 0.8, `${frames[0]} of the frames were seen`);
 });
 
 test("a link that is narrower than the stream still shows video", { skip }, async (t) => {
-  const { dropped, seen } = await chromiumBehind(t, 0.8, 200);
-  assert.ok(dropped < 0.1, `${dropped} of the packets were dropped`);
-  assert.ok(seen[0].frames.length > 25, `${seen[0].frames.length} frames were seen`);
-});
-
-test("Firefox behind a link a fifth wider than the stream", { skip }, async (t) => {
-  const { dropped, frames } = await firefoxBehind(t, 1.2, 100);
-  assert.ok(dropped < 0.1, `${dropped} of the packets were dropped`);
-  assert.ok(frames[0] > 0.8, `${frames[0]} of the frames were seen`);
-});
-
-test("Firefox behind a link that is narrower than the stream still shows video", { skip }, async (t) => {
-  const { dropped, seen } = await firefoxBehind(t, 0.8, 200);
+  const { dropped, seen } = await behind(t, 0.8, 200);
   assert.ok(dropped < 0.1, `${dropped} of the packets were dropped`);
   assert.ok(seen[0].frames.length > 25, `${seen[0].frames.length} frames were seen`);
 });
@@ -143,14 +105,14 @@ test("a link that becomes narrow for a while", { skip }, async (t) => {
     await sleep(part);
     link.limit(3 * STREAM, 200);
   };
-  const { dropped, seen } = await chromiumBehind(t, 3, 200, { during, ms: 4 * part });
+  const { dropped, seen } = await behind(t, 3, 200, { during, ms: 4 * part });
   assert.ok(dropped < 0.1, `${dropped} of the packets were dropped`);
   const last = shareOfFrames(seen[0], 3.5 * part);
   assert.ok(last > 0.8, `${last} of the frames were seen at the end`);
 });
 
 test("two viewers share a link", { skip }, async (t) => {
-  const { dropped, frames } = await chromiumBehind(t, 2.4, 100, { viewers: 2 });
+  const { dropped, frames } = await behind(t, 2.4, 100, { viewers: 2 });
   assert.ok(dropped < 0.1, `${dropped} of the packets were dropped`);
   assert.ok(Math.min(...frames) > 0.8, `${frames} of the frames were seen`);
 });
@@ -161,7 +123,7 @@ test("a link that does not carry the stream shows its substream, and the stream 
     await sleep(part);
     link.limit(3 * STREAM, 200);
   };
-  const { dropped, seen } = await chromiumBehind(t, 0.8, 200, { from: gateway, during, ms: 2 * part, width: 640 });
+  const { dropped, seen } = await behind(t, 0.8, 200, { from: gateway, during, ms: 2 * part, width: 640 });
   assert.ok(dropped < 0.1, `${dropped} of the packets were dropped`);
   const frames = seen[0].frames;
   const narrow = frames.filter(({ at }) => at > part / 2 && at < part);

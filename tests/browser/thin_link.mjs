@@ -4,7 +4,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 
 const SERVER = "10.199.0.1";
 const VIEWER = "10.199.0.2";
@@ -80,7 +80,7 @@ export class ThinLink {
 
   // A program that runs `command` on the viewer's side.
   onViewer(command) {
-    const file = join(this.#directory, basename(command));
+    const file = join(this.#directory, "command");
     writeFileSync(file, `#!/bin/sh\nexec ip netns exec ${this.#viewer} ${command} "$@"\n`);
     chmodSync(file, 0o755);
     return file;
