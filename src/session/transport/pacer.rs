@@ -149,6 +149,7 @@ impl Pacer {
         opening: Opening,
         neighbor: Neighbor,
     ) {
+        self.calm_until = None;
         self.congestion = Some(Box::new(Congestion {
             estimator: Estimator::new(now, limits),
             neighbor,
