@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -26,9 +26,6 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(20);
 const MAX_HEAD: usize = 16 * 1024;
 /// Maximum number of header fields.
 const MAX_FIELDS: usize = 64;
-/// Pause when the system has no more sockets.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
-
 /// The response to a connection above the limit.
 const NO_ROOM: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n\
     Content-Length: 0\r\nConnection: close\r\n\r\n";
@@ -88,20 +85,10 @@ async fn accept(
     site: Arc<Site>,
     connections: Arc<Connections>,
 ) {
-    // Each descriptor that comes free may end it for a moment.
     let mut complaint = Complaint::default();
     loop {
-        let (stream, peer) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                if complaint.is_due(Instant::now()) {
-                    log::warn!("HTTP: cannot accept connections: {error}");
-                }
-                connections.make_room();
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
-            }
-        };
+        let what = "HTTP: cannot accept connections";
+        let (stream, peer) = connections.accept(&listener, &mut complaint, what).await;
         match connections.admit(peer.ip()) {
             Some(connection) => {
                 tokio::spawn(serve(

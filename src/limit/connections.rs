@@ -6,16 +6,22 @@
 //! for a camera that is away. An address that has its share of all connections replaces its own.
 
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
+
+use super::Complaint;
 
 /// A connection whose request takes longer than this waits for something, such as a camera or the
 /// host's decision. It may be closed for a new one if no other can.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Pause when the system has no more sockets.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
 /// The connections of a listener, or those over which nobody has shown yet that it may.
 pub struct Connections {
@@ -45,6 +51,28 @@ impl Connections {
             limit,
             per_peer,
             open: Mutex::default(),
+        }
+    }
+
+    /// The next connection, which is still to be admitted. If the system gives none, makes room, and tries again;
+    /// `what` is said of it in the log now and then, as each descriptor that comes free may end it for a moment.
+    pub async fn accept(
+        &self,
+        listener: &TcpListener,
+        complaint: &mut Complaint,
+        what: &str,
+    ) -> (TcpStream, SocketAddr) {
+        loop {
+            match listener.accept().await {
+                Ok(accepted) => return accepted,
+                Err(error) => {
+                    if complaint.is_due(Instant::now()) {
+                        log::warn!("{what}: {error}");
+                    }
+                    self.make_room();
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            }
         }
     }
 
@@ -82,7 +110,7 @@ impl Connections {
     }
 
     /// Closes a dispensable connection, because the system has no room for a new one.
-    pub fn make_room(&self) {
+    fn make_room(&self) {
         self.open.lock().displace(Instant::now(), |_| true);
     }
 }

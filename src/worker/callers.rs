@@ -30,8 +30,6 @@ const SEATS_PER_PEER: usize = 128;
 /// Connections that are accepted in a row, and the pause after them: media goes on meanwhile.
 const IN_A_ROW: usize = 16;
 const PAUSE: Duration = Duration::from_millis(5);
-/// Pause when the system has no more sockets.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 /// Bytes in which the first frame has to be complete.
 const FIRST: usize = framing::PREFIX + framing::MAX_FRAME;
 
@@ -67,17 +65,8 @@ pub async fn accept(listener: TcpListener, core: Rc<RefCell<Core>>) {
     let mut complaint = Complaint::default();
     let mut row = 0;
     loop {
-        let (stream, address) = match listener.accept().await {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                if complaint.is_due(Instant::now()) {
-                    log::warn!("cannot accept TCP connections of viewers: {error}");
-                }
-                seats.make_room();
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-                continue;
-            }
-        };
+        let what = "cannot accept TCP connections of viewers";
+        let (stream, address) = seats.accept(&listener, &mut complaint, what).await;
         stats.accepted.fetch_add(1, Ordering::Relaxed);
         if let Some(seat) = seats.admit(address.ip()) {
             let greeted = greet(stream, address, seat, peers.clone(), Arc::clone(&stats));
