@@ -147,6 +147,9 @@ static void listener(void) {
     options.host_names_len = 2;
     CHECK_FAILS(rtsp_webrtc_gateway_listen_http(gateway, &options, &port), INVALID_ARGUMENT);
     options.host_names_len = 1;
+    options.flags = 2;
+    CHECK_FAILS(rtsp_webrtc_gateway_listen_http(gateway, &options, &port), INVALID_ARGUMENT);
+    options.flags = RTSP_WEBRTC_GATEWAY_LISTEN_MEDIA;
     CHECK_OK(rtsp_webrtc_gateway_listen_http(gateway, &options, &port));
     CHECK(port != 0);
     CHECK(get_status(port, "/") == 200);

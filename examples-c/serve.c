@@ -1,17 +1,20 @@
 /* serve: the smallest host. It adds cameras and opens the library's own listener, which has pages for
  * watching, a dashboard, and WHEP.
  *
- *   serve [ADDR:PORT] [--on-demand] NAME=RTSP_URL... [--variant NAME=NAME]...
+ *   serve [ADDR:PORT] [--tls CERTIFICATE KEY] [--on-demand] NAME=RTSP_URL... [--variant NAME=NAME]...
  *
  * For instance: serve door=rtsp://192.0.2.7/1
  * It has no users: anyone who reaches ADDR:PORT can watch. Without it: programs of this machine, at
  * 127.0.0.1:8889. Web pages of other sites cannot.
+ * --tls: HTTPS with the certificate and the private key in these PEM files. Viewers whose network lets nothing but
+ * HTTPS pass play as well, by the relay on the same port.
  * Cameras after --on-demand are connected only while somebody watches.
  * --variant door=small: viewers of door whose connection does not carry it are shown small.
  * Port 0 selects a free port; the program prints the address. SIGINT or SIGTERM ends it. */
 #include <rtsp_webrtc_gateway.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void on_log(void *user_data, const rtsp_webrtc_gateway_log_record *record) {
@@ -69,14 +72,65 @@ static int set_variant(rtsp_webrtc_gateway *gateway, char *argument) {
     return 0;
 }
 
+/* The contents of a PEM file, for free(); NULL if it cannot be read. */
+static char *read_pem(const char *path, size_t *size) {
+    enum { MOST = 1 << 20 };
+    char *text = malloc(MOST);
+    FILE *file = fopen(path, "rb");
+    *size = file != NULL && text != NULL ? fread(text, 1, MOST, file) : 0;
+    if (file != NULL) {
+        fclose(file);
+    }
+    if (*size == 0) {
+        fprintf(stderr, "cannot read %s\n", path);
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+/* paths: of a certificate and its key, or NULL for HTTP. */
+static int listen_on(rtsp_webrtc_gateway *gateway, const char *address, char **paths) {
+    rtsp_webrtc_gateway_listen_options listen;
+    RTSP_WEBRTC_GATEWAY_INIT(&listen);
+    listen.address = address;
+    char *certificate = NULL, *key = NULL;
+    if (paths != NULL) {
+        listen.tls_certificates = certificate = read_pem(paths[0], &listen.tls_certificates_size);
+        listen.tls_private_key = key = read_pem(paths[1], &listen.tls_private_key_size);
+        listen.flags = RTSP_WEBRTC_GATEWAY_LISTEN_MEDIA;
+    }
+    uint16_t port = 0;
+    const bool readable = paths == NULL || (certificate != NULL && key != NULL);
+    const bool listening =
+        readable && rtsp_webrtc_gateway_listen_http(gateway, &listen, &port) >= 0;
+    free(certificate);
+    free(key);
+    if (!listening) {
+        if (readable) {
+            say_error();
+        }
+        return -1;
+    }
+    const int host_size = (int)(strrchr(address, ':') - address);
+    const char *scheme = paths == NULL ? "http" : "https";
+    printf("listening on %s://%.*s:%u/\n", scheme, host_size, address, (unsigned)port);
+    fflush(stdout);
+    return 0;
+}
+
 /* Returns when a signal asks the program to end, or -1 if there is nothing to serve. */
 static int serve(rtsp_webrtc_gateway *gateway, int argc, char **argv, const sigset_t *ends) {
     uint32_t flags = 0;
     const bool has_address = strchr(argv[1], '=') == NULL && argv[1][0] != '-';
     const char *address = has_address ? argv[1] : "127.0.0.1:8889";
+    char **tls = NULL;
     for (int i = has_address ? 2 : 1; i < argc; ++i) {
         if (strcmp(argv[i], "--on-demand") == 0) {
             flags = RTSP_WEBRTC_GATEWAY_PULL_ON_DEMAND;
+        } else if (strcmp(argv[i], "--tls") == 0 && i + 2 < argc) {
+            tls = &argv[i + 1];
+            i += 2;
         } else if (strcmp(argv[i], "--variant") == 0 && i + 1 < argc) {
             if (set_variant(gateway, argv[++i]) < 0) {
                 return -1;
@@ -85,25 +139,17 @@ static int serve(rtsp_webrtc_gateway *gateway, int argc, char **argv, const sigs
             return -1;
         }
     }
-    rtsp_webrtc_gateway_listen_options listen;
-    RTSP_WEBRTC_GATEWAY_INIT(&listen);
-    listen.address = address;
-    uint16_t port;
-    if (rtsp_webrtc_gateway_listen_http(gateway, &listen, &port) < 0) {
-        say_error();
+    if (listen_on(gateway, address, tls) < 0) {
         return -1;
     }
-    const int host_size = (int)(strrchr(address, ':') - address);
-    printf("listening on http://%.*s:%u/\n", host_size, address, (unsigned)port);
-    fflush(stdout);
     int signal_number;
     return sigwait(ends, &signal_number);
 }
 
 int main(int argc, char **argv) {
     if (argc < 2) {
-        fprintf(stderr, "usage: serve [ADDR:PORT] [--on-demand] NAME=RTSP_URL... "
-                        "[--variant NAME=NAME]...\n");
+        fprintf(stderr, "usage: serve [ADDR:PORT] [--tls CERTIFICATE KEY] [--on-demand] "
+                        "NAME=RTSP_URL... [--variant NAME=NAME]...\n");
         return 2;
     }
     /* Waited for below; threads created from here on block them. */
@@ -122,6 +168,12 @@ int main(int argc, char **argv) {
     }
     /* For viewers whose network passes no UDP. */
     config.flags = RTSP_WEBRTC_GATEWAY_CONFIG_ICE_TCP;
+    for (int i = 1; i < argc; ++i) {
+        if (strcmp(argv[i], "--tls") == 0) {
+            /* For those whose network passes nothing but HTTPS. */
+            config.flags |= RTSP_WEBRTC_GATEWAY_CONFIG_TURN;
+        }
+    }
     if (rtsp_webrtc_gateway_create(&config, &gateway) < 0) {
         say_error();
         return 1;

@@ -819,6 +819,8 @@ struct Config {
     std::optional<std::string> udp_bind;
     /** Also listen on TCP, on the address and port of udp_bind, for viewers without UDP (ICE-TCP). */
     bool ice_tcp = false;
+    /** Be a TURN server for the gateway's own viewers, that relays to nothing else (CONFIG_TURN). */
+    bool turn = false;
     /** Addresses to advertise in addition to those of the network interfaces (1:1 NAT). */
     std::vector<std::string> public_addresses;
     /** Knobs to set to other values than their defaults. */
@@ -1165,6 +1167,8 @@ struct SessionInfo {
     std::string held_back;
     /** IANA number of what carries its media: 17 (UDP), 6 (TCP); 0 before ICE has selected an address. */
     std::int32_t protocol;
+    /** TURN carries it: 0: no; 1: over TCP; 2: over TLS. */
+    std::uint32_t relay;
 };
 
 /** What a viewer asks for: less than the best, for a small picture or a metered connection. */
@@ -1273,6 +1277,8 @@ struct ListenOptions {
     std::uint32_t max_connections_per_peer = 0;
     /** Names by which viewers reach it, besides localhost and IP addresses; others get 421. */
     std::vector<std::string> host_names{};
+    /** Take media on this port, too, for viewers whose network lets nothing else pass (LISTEN_MEDIA). */
+    bool media = false;
 };
 
 /* --------------------------------------------------------------- response */
@@ -1484,7 +1490,8 @@ public:
         auto user_data = std::make_unique<detail::HandlersPtr>(handlers);
         const rtsp_webrtc_gateway_callbacks callbacks = detail::c_callbacks(user_data.get());
         options.udp_bind = detail::c_text(config.udp_bind);
-        options.flags = config.ice_tcp ? RTSP_WEBRTC_GATEWAY_CONFIG_ICE_TCP : 0;
+        options.flags = (config.ice_tcp ? RTSP_WEBRTC_GATEWAY_CONFIG_ICE_TCP : 0) |
+                        (config.turn ? RTSP_WEBRTC_GATEWAY_CONFIG_TURN : 0);
         options.public_addresses = addresses.data();
         options.public_addresses_len = addresses.size();
         options.bearer_tokens = tokens.data();
@@ -1857,6 +1864,7 @@ public:
         out.switches_sound_only = info.switches_sound_only;
         out.held_back = info.held_back;
         out.protocol = info.protocol;
+        out.relay = info.relay;
         return out;
     }
 
@@ -1932,6 +1940,7 @@ public:
         }
         listen.host_names = names.data();
         listen.host_names_len = names.size();
+        listen.flags = options.media ? RTSP_WEBRTC_GATEWAY_LISTEN_MEDIA : 0;
         std::uint16_t port = 0;
         const int status = rtsp_webrtc_gateway_listen_http(handle_, &listen, &port);
         return done(status, port);

@@ -22,6 +22,10 @@ pub struct Config {
     /// Also listen on TCP, on the address and port of `udp_bind`, for viewers whose network passes no UDP (ICE-TCP,
     /// RFC 6544). They find the port in the answer, and use it only where UDP does not work.
     pub ice_tcp: bool,
+    /// Be a TURN server (RFC 8656) for the gateway's own viewers: on the TCP port of `ice_tcp`, and on HTTP listeners
+    /// with [`HttpOptions::media`], by TLS if they have that. It relays to this gateway and to nothing else. Answers
+    /// name it in a `Link` header, with credentials for one session and a day.
+    pub turn: bool,
     /// Addresses to advertise in addition to those of the interfaces: the public ones of a 1:1 NAT.
     pub public_addresses: Vec<IpAddr>,
     /// STUN and TURN servers for viewers, sent in `Link` headers (RFC 9725 section 4.6). The gateway itself
@@ -362,6 +366,10 @@ pub struct HttpOptions {
     /// others with 421: a page of another site could otherwise let its own name resolve to this machine
     /// (DNS rebinding).
     pub host_names: Vec<String>,
+    /// Take media on this port, too, for viewers whose network passes nothing else: over TCP as with
+    /// [`Config::ice_tcp`], and by TURN with [`Config::turn`]. Viewers have to reach the listener itself: a reverse
+    /// proxy passes HTTP alone.
+    pub media: bool,
 }
 
 impl Default for HttpOptions {
@@ -373,6 +381,7 @@ impl Default for HttpOptions {
             max_connections: 512,
             max_connections_per_peer: None,
             host_names: Vec::new(),
+            media: false,
         }
     }
 }

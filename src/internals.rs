@@ -50,16 +50,22 @@ pub mod sdp {
 /// One viewer.
 pub mod session {
     pub use crate::session::{
-        ConnectionId, Io, LegConfig, Media, Path, PathMemory, Remote, SendBuffer, Session,
+        ConnectionId, Io, LegConfig, Media, Path, PathMemory, Relayed, Remote, SendBuffer, Session,
         SessionEvent, TrackId, Tracks, TransactionKey, Transmit, TransportConfig, WallClock,
         WouldBlock,
     };
 
     /// Datagrams on a TCP connection.
     pub mod framing {
-        pub use crate::session::framing::{Deframer, Frames, MAX_FRAME, MAX_RUN, first};
+        pub use crate::session::framing::{Deframer, Frames, Framing, MAX_FRAME, MAX_RUN, Wrap};
     }
 
+    /// The relay.
+    pub mod turn {
+        pub use crate::session::turn::{
+            At, Authority, Credentials, Greeting, Heard, Refusal, Relay, greet,
+        };
+    }
     /// The gateway's certificate.
     pub mod dtls {
         pub use crate::session::dtls::Certificate;

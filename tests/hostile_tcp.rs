@@ -13,6 +13,7 @@ use rtsp_webrtc_gateway::state::SessionState;
 use rtsp_webrtc_gateway::tuning::Key;
 use rtsp_webrtc_gateway::whep::Response;
 use testkit::camera::CameraServer;
+use testkit::viewer::turn::{Said, TurnClient, split};
 use testkit::viewer::{TcpViewer, ViewerConfig, check, framed};
 
 mod common;
@@ -42,6 +43,7 @@ impl Site {
         let camera = cameras(&["cam"]);
         let gateway = Gateway::new(Config {
             ice_tcp: true,
+            turn: true,
             // How busy the machine is decides nothing here.
             tuning: vec![(Key::MaxWorkerLoadPercent, 0), (Key::WorkerThreads, 1)],
             ..Config::default()
@@ -177,6 +179,98 @@ fn a_flood_of_authentic_checks_from_ever_new_connections_harms_itself_alone() {
         if kept.len() > 20 {
             let oldest = kept.pop_front().unwrap();
             assert!(is_closed(&oldest));
+        }
+    });
+    println!("{count} connections");
+}
+
+/// The relay's client of a viewer, by its answer.
+fn turn_client(response: &Response) -> TurnClient {
+    let mut headers = response.headers.iter();
+    let link = headers.find(|(name, _)| *name == "Link").unwrap();
+    TurnClient::of_link(&link.1).unwrap().1
+}
+
+/// Sends a request, and reads its response.
+fn ask(stream: &mut TcpStream, client: &mut TurnClient, request: &[u8]) -> Said {
+    let mut read = Vec::new();
+    let mut buffer = [0; 4096];
+    if stream.write_all(request).is_err() {
+        return Said::Nothing;
+    }
+    loop {
+        if let Some((message, _)) = split(&read) {
+            return client.hear(message);
+        }
+        match stream.read(&mut buffer) {
+            Ok(size @ 1..) => read.extend_from_slice(&buffer[..size]),
+            _ => return Said::Nothing,
+        }
+    }
+}
+
+#[test]
+fn a_flood_of_allocations() {
+    let site = Site::new();
+    let bad = site.offer();
+    let mut kept = Vec::new();
+    let mut allocated = 0;
+    let count = site.survives(|gateway| {
+        let mut client = turn_client(&bad.response);
+        if let Ok(mut stream) = TcpStream::connect(gateway) {
+            for _ in 0..2 {
+                let request = client.allocate();
+                let said = ask(&mut stream, &mut client, &request);
+                allocated += u64::from(matches!(said, Said::Success(_)));
+            }
+            kept.push(stream);
+        }
+        // This process has only so many descriptors.
+        if kept.len() == 300 {
+            kept.clear();
+        }
+    });
+    println!("{count} connections, {allocated} allocations");
+    assert!(allocated > 0);
+}
+
+#[test]
+fn who_has_a_relay_and_sends_nonsense_by_it_harms_nobody() {
+    let site = Site::new();
+    let bad = site.offer();
+    let mut random = fastrand::Rng::with_seed(1);
+    let count = site.survives(|gateway| {
+        let mut client = turn_client(&bad.response);
+        let Ok(mut stream) = TcpStream::connect(gateway) else {
+            return;
+        };
+        for _ in 0..2 {
+            let request = client.allocate();
+            ask(&mut stream, &mut client, &request);
+        }
+        let own = bad.gateway;
+        let other = SocketAddr::from(([192, 0, 2, 1], 9));
+        for _ in 0..100 {
+            let peer = if random.bool() { own } else { other };
+            let mut message = match random.u8(..6) {
+                0 => client.permit(&[peer]),
+                1 => client.bind(random.u16(0x3ff0..0x5010), peer),
+                2 => client.refresh(random.u32(..)),
+                3 => client.send(peer, &[200; 1500]),
+                4 => [&[0x40, 0, 0, 100][..], &[random.u8(..); 100]].concat(),
+                _ => [
+                    &[0, random.u8(..), 0, 40, 0x21, 0x12, 0xa4, 0x42][..],
+                    &[7; 52],
+                ]
+                .concat(),
+            };
+            if random.u8(..20) == 0 {
+                // Behind this nothing can be understood.
+                message[0] = 0xff;
+            }
+            if stream.write_all(&message).is_err() {
+                break;
+            }
         }
     });
     println!("{count} connections");

@@ -211,7 +211,7 @@ fn sdp(c: &mut Criterion) {
                     ice: &ice,
                     fingerprint: certificate.fingerprint(),
                     candidates: &[address],
-                    tcp_port: None,
+                    tcp: &[],
                 };
                 answer::answer(&offer, &negotiated, &transport)
             },

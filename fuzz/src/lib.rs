@@ -32,6 +32,7 @@ mod session;
 mod sound;
 mod stage;
 mod stun;
+mod turn;
 mod video;
 mod whep;
 
@@ -117,6 +118,7 @@ pub const TARGETS: &[Target] = &[
     target("push", push::push, MEDIA, 20_000),
     target("stun", stun::stun, SESSION, 10_000),
     target("tcp_framing", framing::tcp_framing, TEXT, 200_000),
+    target("turn", turn::turn, SESSION, 50_000),
     target("dtls", dtls::dtls, HANDSHAKE, 500),
     target("rtcp", rtcp::rtcp, SESSION, 10_000),
 ];

@@ -62,7 +62,7 @@ pub fn offer(data: &[u8]) {
             ice: &ours(),
             fingerprint: FINGERPRINT,
             candidates: &candidates,
-            tcp_port: Some(5000),
+            tcp: &candidates,
         };
         let answer = answer(&offer, &negotiated, &transport);
         let sections = answer.matches("\r\nm=").count();
@@ -103,7 +103,7 @@ pub fn fragment(data: &[u8]) {
         "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\n",
         &ours(),
         &[],
-        None,
+        &[],
     ));
 }
 

@@ -186,7 +186,7 @@ impl World {
                 ice: &local_ice,
                 fingerprint: certificate().fingerprint(),
                 candidates: &[SocketAddr::from(([192, 0, 2, 1], 5000))],
-                tcp_port: None,
+                tcp: &[],
             },
         );
         let transport = TransportConfig {

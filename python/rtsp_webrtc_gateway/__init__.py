@@ -199,6 +199,11 @@ class Transport(enum.IntEnum):
 
 class ConfigFlags(enum.IntFlag):
     ICE_TCP = 1
+    TURN = 2
+
+
+class ListenFlags(enum.IntFlag):
+    MEDIA = 1
 
 
 class PullFlags(enum.IntFlag):
@@ -418,6 +423,8 @@ class _listen_options(Structure):
         ("max_connections_per_peer", c_uint32),
         ("host_names", POINTER(c_char_p)),
         ("host_names_len", c_size_t),
+        ("flags", c_uint32),
+        ("reserved", c_uint32),
     ]
 
 
@@ -648,7 +655,7 @@ class _session_info(Structure):
         ("switches_sound_only", c_uint64),
         ("held_back", c_char * 384),
         ("protocol", c_int32),
-        ("reserved", c_uint32),
+        ("relay", c_uint32),
     ]
 
 
@@ -969,6 +976,8 @@ class SessionInfo:
     held_back: str
     #: IANA number of what carries its media: 17 (UDP), 6 (TCP); 0 before ICE has selected an address.
     protocol: int
+    #: Whether TURN carries it: 0: no; 1: over TCP; 2: over TLS.
+    relay: int
 
 
 @dataclass(frozen=True)
@@ -1785,6 +1794,7 @@ class Gateway:
         max_connections: int = 0,
         max_connections_per_peer: int = 0,
         host_names: Iterable[str] = (),
+        flags: ListenFlags = ListenFlags(0),
     ) -> int:
         """Starts an HTTP listener for WHEP, pages and figures; returns its port."""
         names = [_text(name) for name in host_names]
@@ -1799,6 +1809,7 @@ class Gateway:
             max_connections_per_peer=max_connections_per_peer,
             host_names=(c_char_p * len(names))(*names),
             host_names_len=len(names),
+            flags=flags,
         )
         port = c_uint16()
         check("listen_http", self._handle, byref(options), byref(port))

@@ -96,6 +96,12 @@ pub enum rtsp_webrtc_gateway_config_flags {
     /// (ICE-TCP, RFC 6544). The answers name that port, and browsers use it only where UDP does not
     /// work. create() fails with ERR_IO if the port is not free for TCP.
     RTSP_WEBRTC_GATEWAY_CONFIG_ICE_TCP = 1,
+    /// Be a TURN server (RFC 8656) for the gateway's own viewers, which relays to this gateway and to
+    /// nothing else: over TLS and TCP on the ports of listen_http() with LISTEN_MEDIA, over TCP on that of
+    /// CONFIG_ICE_TCP. Each answer names it in a Link header, with credentials for this session that
+    /// begin nothing after a day: on a listener with LISTEN_MEDIA under the name of its own URL, otherwise
+    /// at the TCP port for media.
+    RTSP_WEBRTC_GATEWAY_CONFIG_TURN = 2,
 }
 
 /// Options of a gateway. rtsp_webrtc_gateway_create() copies them.
@@ -274,8 +280,9 @@ fn abi_mismatch(abi_version: u32) -> Error {
 /// The pointers of `config` are NULL, or live and as long as their lengths say.
 unsafe fn options(config: &rtsp_webrtc_gateway_config) -> Result<Config> {
     let ice_tcp = rtsp_webrtc_gateway_config_flags::RTSP_WEBRTC_GATEWAY_CONFIG_ICE_TCP as u32;
+    let turn = rtsp_webrtc_gateway_config_flags::RTSP_WEBRTC_GATEWAY_CONFIG_TURN as u32;
     unset(config.reserved)?;
-    if config.flags & !ice_tcp != 0 {
+    if config.flags & !(ice_tcp | turn) != 0 {
         return Err(invalid(format!(
             "flags {:#x} has bits that are not flags of a gateway",
             config.flags
@@ -283,6 +290,7 @@ unsafe fn options(config: &rtsp_webrtc_gateway_config) -> Result<Config> {
     }
     let mut options = Config {
         ice_tcp: config.flags & ice_tcp != 0,
+        turn: config.flags & turn != 0,
         ..Config::default()
     };
     // SAFETY: this function's contract.

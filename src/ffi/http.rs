@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::ffi::{c_char, c_int, c_void};
 
 use super::convert::{
-    array, bytes, invalid, optional_str, read_struct, required_str, sized_struct, viewers_str,
+    array, bytes, invalid, optional_str, read_struct, required_str, sized_struct, unset,
+    viewers_str,
 };
 use super::gateway::parse;
 use super::guard::guard_status;
@@ -213,6 +214,17 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_handle_http_async(
     unsafe { guard_response_later(out_response, body) }
 }
 
+/// Flags of rtsp_webrtc_gateway_listen_options.
+#[repr(C)]
+#[allow(dead_code, reason = "the header's names of flags")]
+pub enum rtsp_webrtc_gateway_listen_flags {
+    /// Take media on this port, too, for viewers whose network lets nothing else pass: ICE-TCP (RFC 6544), which
+    /// the answers then name, and with CONFIG_TURN TURN, over TLS where the listener has it. What a connection
+    /// begins with tells them from HTTP. Viewers have to reach the listener itself: a reverse proxy passes HTTP
+    /// alone.
+    RTSP_WEBRTC_GATEWAY_LISTEN_MEDIA = 1,
+}
+
 /// Options of a listener. Everything is copied.
 #[repr(C)]
 pub struct rtsp_webrtc_gateway_listen_options {
@@ -245,6 +257,10 @@ pub struct rtsp_webrtc_gateway_listen_options {
     pub host_names: *const *const c_char,
     /// Number of elements in host_names, at most 64.
     pub host_names_len: usize,
+    /// Bitwise OR of enum rtsp_webrtc_gateway_listen_flags.
+    pub flags: u32,
+    /// 0.
+    pub reserved: u32,
 }
 sized_struct!(
     rtsp_webrtc_gateway_listen_options,
@@ -383,7 +399,18 @@ unsafe fn target<'a>(request: &rtsp_webrtc_gateway_http_request) -> Result<Optio
 /// # Safety
 /// The pointers of `options` are NULL, or live and as long as their lengths say.
 unsafe fn http_options(options: &rtsp_webrtc_gateway_listen_options) -> Result<HttpOptions> {
-    let mut http = HttpOptions::default();
+    let media = rtsp_webrtc_gateway_listen_flags::RTSP_WEBRTC_GATEWAY_LISTEN_MEDIA as u32;
+    unset(options.reserved)?;
+    if options.flags & !media != 0 {
+        return Err(invalid(format!(
+            "flags {:#x} has bits that are not flags of a listener",
+            options.flags
+        )));
+    }
+    let mut http = HttpOptions {
+        media: options.flags & media != 0,
+        ..HttpOptions::default()
+    };
     // SAFETY: this function's contract.
     unsafe {
         if let Some(address) = optional_str(options.address, "address")? {

@@ -43,9 +43,10 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_metrics(
 /// - "workers": an array of {"index", "busy_us", "load_percent", "refused" (offers, because the worker
 ///   was too busy), "streams", "sessions", "cost_us": {"rtsp", "packetize", "seal", "send",
 ///   "control"}}
-/// - "counters": {"datagrams_unknown", "datagrams_overrun", "connections_accepted" (over TCP, with
-///   CONFIG_ICE_TCP), "connections_strange" (those of them that ended before an authentic ICE check
-///   had come), "sessions_displaced" (they made
+/// - "counters": {"datagrams_unknown", "datagrams_overrun", "connections_accepted" (for media over TCP, with
+///   CONFIG_ICE_TCP or LISTEN_MEDIA), "connections_strange" (those of them that ended before an authentic
+///   ICE check had come), "relays_allocated" (by TURN, with CONFIG_TURN), "relay_requests_refused" (by wrong
+///   credentials, or to relay to others), "sessions_displaced" (they made
 ///   room for later offers before their viewers had connected), "send_errors", "events_dropped",
 ///   "interface_enumerations", "refused_for_memory" (offers, near the memory limit of the cgroup)}
 /// - "tuning": an array of {"name", "value", "default", "min", "max", "applies"}; "applies" is
@@ -66,7 +67,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_metrics(
 ///   "sheds", "switches"}}
 /// - "sessions": an array, ordered by id, of {"id", "stream", "stream_name", "state" (enum
 ///   rtsp_webrtc_gateway_session_state in lower case), "srtp_profile" ("AEAD_AES_128_GCM" or
-///   "AES128_CM_HMAC_SHA1_80"), "remote", "protocol" ("udp" or "tcp"), "peer", "label", "bytes_sent", "packets_sent",
+///   "AES128_CM_HMAC_SHA1_80"), "remote", "protocol" ("udp", "tcp", "turn-tcp" or "turn-tls"), "peer", "label", "bytes_sent", "packets_sent",
 ///   "nacks", "retransmits", "padding_packets", "padding_bytes", "plis", "overflows", "stills",
 ///   "skips", "sheds", "variant" (the stream whose video is shown), "variant_name", "detail" (enum
 ///   rtsp_webrtc_gateway_detail in lower case), "reason" (enum

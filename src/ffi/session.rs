@@ -10,7 +10,7 @@ use super::handle::{
     gateway_ref, rtsp_webrtc_gateway, rtsp_webrtc_gateway_session_id, rtsp_webrtc_gateway_stream_id,
 };
 use super::quality::{rtsp_webrtc_gateway_viewer_limits, viewer_limits};
-use crate::state::SessionId;
+use crate::state::{Protocol, SessionId};
 
 /// State of a session.
 #[repr(C)]
@@ -108,8 +108,8 @@ pub struct rtsp_webrtc_gateway_session_info {
     /// IANA number of the protocol by which media reaches remote_address: 17 (UDP) or 6 (TCP, see
     /// CONFIG_ICE_TCP). 0: ICE has not selected an address yet.
     pub protocol: i32,
-    /// 0.
-    pub reserved: u32,
+    /// Whether the viewer relays by TURN (CONFIG_TURN): 0: it does not; 1: it does, over TCP; 2: over TLS.
+    pub relay: u32,
 }
 sized_struct!(
     rtsp_webrtc_gateway_session_info,
@@ -167,7 +167,11 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_get_session_info(
             switches_sound_only: now.switches.sound_only,
             held_back: [0; 384],
             protocol: now.protocol.map_or(0, |protocol| protocol.iana().into()),
-            reserved: 0,
+            relay: match now.protocol {
+                Some(Protocol::TurnTcp) => 1,
+                Some(Protocol::TurnTls) => 2,
+                Some(Protocol::Udp | Protocol::Tcp) | None => 0,
+            },
         };
         if let Some(remote) = now.remote {
             fill(&mut info.remote_address, &remote.to_string());

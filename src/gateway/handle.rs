@@ -11,13 +11,15 @@ use super::push::Feeds;
 use super::sinks::Sinks;
 use crate::error::{Error, Result, Status, shutting_down};
 use crate::events::{Notices, role};
+#[cfg(feature = "http")]
+use crate::limit::Limit;
 use crate::net::{Interfaces, Socket};
 use crate::stats::{GatewaySnapshot, WorkerSnapshot, json, prometheus};
 use crate::tuning::{Key, Tuning};
 use crate::whep::http::Origins;
 use crate::worker::pending_offers::PendingOffers;
 use crate::worker::registry::Registry;
-use crate::worker::{CallerStats, Command, ReceiverStats, Worker};
+use crate::worker::{CallerStats, Command, ReceiverStats, TcpPorts, Worker};
 
 /// How long a worker may take to reply. Only one that is stuck takes longer.
 pub(super) const REPLY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -42,6 +44,10 @@ pub(super) struct Shared {
     pub(super) interfaces: Arc<Interfaces>,
     pub(super) received: Arc<ReceiverStats>,
     pub(super) callers: Arc<CallerStats>,
+    pub(super) tcp_ports: Arc<TcpPorts>,
+    /// Connections for media that have come to HTTP listeners, and that no worker has taken yet.
+    #[cfg(feature = "http")]
+    pub(super) called: Limit,
     pub(super) notices: Notices,
     pub(super) authority: Authority,
     pub(super) origins: Origins,
@@ -94,6 +100,8 @@ impl Handle {
             datagrams_overrun: self.shared.received.overrun.load(Ordering::Relaxed),
             connections_accepted: self.shared.callers.accepted.load(Ordering::Relaxed),
             connections_strange: self.shared.callers.strangers.load(Ordering::Relaxed),
+            relays_allocated: self.shared.callers.relays.load(Ordering::Relaxed),
+            relay_requests_refused: self.shared.callers.refused.load(Ordering::Relaxed),
             sessions_displaced: self.shared.registry.displaced(),
             send_errors: self.shared.socket.errors(),
             events_dropped: self.shared.notices.dropped(),

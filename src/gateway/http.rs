@@ -1,6 +1,11 @@
 //! HTTP requests of viewers, from the host's web server or from a listener.
 
+#[cfg(feature = "http")]
+use std::net::SocketAddr;
 use std::sync::mpsc;
+
+#[cfg(feature = "http")]
+use tokio_rustls::rustls::ServerConnection;
 
 use super::Handle;
 #[cfg(feature = "http")]
@@ -13,6 +18,8 @@ use crate::events::Notices;
 use crate::events::{RequestId, role};
 use crate::gateway::authority::Claim;
 use crate::limit::Permit;
+#[cfg(feature = "http")]
+use crate::net::Parts;
 use crate::state::{VariantChoice, ViewerLimits};
 use crate::stats::json;
 #[cfg(feature = "http")]
@@ -20,6 +27,8 @@ use crate::whep::http::Origins;
 use crate::whep::http::{Action, AskedLimits, Call, Outcome, Step, read};
 use crate::whep::{HttpRequest, HttpResponse};
 use crate::worker::quality::no_variant;
+#[cfg(feature = "http")]
+use crate::worker::{Command, Stranger};
 
 /// Receives the response to a request.
 pub type HttpDone = Box<dyn FnOnce(HttpResponse) + Send>;
@@ -107,6 +116,38 @@ impl Handle {
         &self.shared.http
     }
 
+    /// Viewers may connect for media at this address of a listener, too.
+    #[cfg(feature = "http")]
+    pub(crate) fn takes_media_at(&self, address: SocketAddr) {
+        self.shared.tcp_ports.add(address);
+    }
+
+    /// A connection to a listener is none of HTTP.
+    #[cfg(feature = "http")]
+    pub(crate) fn called(
+        &self,
+        socket: std::net::TcpStream,
+        tls: Option<ServerConnection>,
+        address: SocketAddr,
+        read: Vec<u8>,
+    ) {
+        // A worker that is behind takes no more for now.
+        let Ok(permit) = self.shared.called.permit() else {
+            return;
+        };
+        let stranger = Stranger {
+            parts: Parts {
+                socket,
+                tls: tls.map(Box::new),
+            },
+            address,
+            read,
+            permit: Some(permit),
+        };
+        // A gateway that shuts down closes it.
+        let _ = self.command(0, Command::Called(Box::new(stranger)));
+    }
+
     async fn answer(&self, call: Call) -> HttpResponse {
         match self.admit(&call).await {
             Ok(()) => self.carry_out(call).await,
@@ -145,8 +186,8 @@ impl Handle {
 
     async fn act(&self, call: &Call) -> Result<Outcome> {
         match &call.action {
-            Action::Offer(posted) => self
-                .answer_offer(&WhepOffer {
+            Action::Offer(posted) => {
+                let offer = WhepOffer {
                     stream: &call.stream,
                     sdp: &posted.sdp,
                     location_prefix: Some(&posted.location_prefix),
@@ -156,9 +197,10 @@ impl Handle {
                     label: posted.label.as_deref(),
                     user_data: posted.user_data,
                     limits: self.named_limits(&call.stream, &posted.limits)?,
-                })
-                .await
-                .map(Outcome::Response),
+                };
+                let answered = self.answer_offer(&offer, posted.turn_url.as_deref());
+                answered.await.map(Outcome::Response)
+            }
             Action::Patch {
                 key,
                 if_match,

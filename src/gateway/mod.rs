@@ -32,15 +32,19 @@ pub(crate) use self::streams::is_name;
 use crate::config::Config;
 use crate::error::{Error, Result, Status, shutting_down};
 use crate::events::{Notifier, role};
+#[cfg(feature = "http")]
+use crate::limit::Limit;
 use crate::net::{Interfaces, Socket, tcp};
+use crate::random;
 use crate::session::dtls::Certificate;
+use crate::session::turn;
 use crate::session::{PathMemory, WallClock};
 use crate::tuning::Tuning;
 use crate::whep::http::Origins;
 use crate::whep::ice_server;
 use crate::worker::registry::Registry;
 use crate::worker::{
-    CallerStats, Command, Peers, Reading, ReceiverStats, Routes, Worker, WorkerContext,
+    CallerStats, Command, Peers, Reading, ReceiverStats, Routes, TcpPorts, Worker, WorkerContext,
     command_queue, inbox,
 };
 
@@ -48,6 +52,9 @@ use crate::worker::{
 const MAX_DEFAULT_WORKERS: usize = 8;
 /// Ports that are tried where any will do, until one is free for UDP and TCP.
 const PORT_ATTEMPTS: u32 = 16;
+/// Connections for media that have come to HTTP listeners, and that wait for a worker.
+#[cfg(feature = "http")]
+const MAX_CALLED: usize = 256;
 /// How long dropping a gateway waits for its threads.
 const DROP_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -109,7 +116,14 @@ impl Gateway {
         drop(senders);
         let received = Arc::new(ReceiverStats::default());
         let callers = Arc::new(CallerStats::default());
-        let tcp_port = listener.as_ref().map(|_| socket.local().port());
+        let tcp_ports = Arc::new(TcpPorts::default());
+        if listener.is_some() {
+            tcp_ports.add(socket.local());
+        }
+        let turn = match config.turn {
+            true => Some(Arc::new(turn::Authority::new(random::bytes()?))),
+            false => None,
+        };
         let mut listener = listener;
         let workers = queues
             .into_iter()
@@ -125,7 +139,8 @@ impl Gateway {
                     index,
                     peers: peers.clone(),
                     socket: Arc::clone(&socket),
-                    tcp_port,
+                    tcp_ports: Arc::clone(&tcp_ports),
+                    turn: turn.clone(),
                     callers: Arc::clone(&callers),
                     routes: Arc::clone(&routes),
                     paths: Arc::clone(&paths),
@@ -151,6 +166,9 @@ impl Gateway {
             interfaces,
             received,
             callers,
+            tcp_ports,
+            #[cfg(feature = "http")]
+            called: Limit::new(MAX_CALLED, "connections for media"),
             notices: notifier.notices(),
             authority,
             origins,

@@ -86,8 +86,14 @@ impl Handle {
 
     /// Answers a WHEP offer without blocking and without the callback thread. Dropping the future
     /// cancels the offer.
-    pub(super) async fn answer_offer(&self, offer: &WhepOffer<'_>) -> Result<Response> {
-        let checked = self.check_offer(offer)?;
+    /// `turn_url`: where this viewer reaches the relay.
+    pub(super) async fn answer_offer(
+        &self,
+        offer: &WhepOffer<'_>,
+        turn_url: Option<&str>,
+    ) -> Result<Response> {
+        let mut checked = self.check_offer(offer)?;
+        checked.turn_url = turn_url.map(str::to_owned);
         let worker = checked.worker;
         let (reply, answer) = oneshot::channel();
         let ticket = self.shared.offers.begin(move |result| {
@@ -131,6 +137,7 @@ impl Handle {
             location_prefix: offer.location_prefix.map(str::to_owned),
             timeout: offer.timeout.unwrap_or(DEFAULT_OFFER_TIMEOUT),
             ice_links,
+            turn_url: None,
             viewer: ViewerIdentity {
                 peer: offer.peer.and_then(clean),
                 label,
@@ -165,6 +172,7 @@ struct Checked {
     location_prefix: Option<String>,
     timeout: Duration,
     ice_links: Option<Vec<String>>,
+    turn_url: Option<String>,
     viewer: ViewerIdentity,
     limits: ViewerLimits,
 }
@@ -178,6 +186,7 @@ impl Checked {
             timeout: self.timeout,
             deadline: after(self.timeout),
             ice_links: self.ice_links,
+            turn_url: self.turn_url,
             viewer: self.viewer,
             limits: self.limits,
             ticket,

@@ -1,5 +1,7 @@
-//! Accepts connections and serves HTTP on them, by hyper.
+//! Accepts connections and serves HTTP on them, by hyper. Those of viewers who want media, and whose network lets
+//! nothing else pass, begin with another byte, and go on elsewhere.
 
+use std::io::Read;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,13 +9,14 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Handle as Runtime;
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 use super::names::Names;
-use super::routes::Site;
+use super::routes::{Relay, Site};
 use super::tls;
 use crate::config::HttpOptions;
 use crate::error::{Error, Result, Status};
@@ -26,13 +29,18 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(20);
 const MAX_HEAD: usize = 16 * 1024;
 /// Maximum number of header fields.
 const MAX_FIELDS: usize = 64;
+/// The first byte of a connection for media is at most this: a length, or a request of STUN. HTTP begins with a
+/// letter, TLS with 22.
+const MAX_MEDIA: u8 = 8;
 /// The response to a connection above the limit.
 const NO_ROOM: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n\
     Content-Length: 0\r\nConnection: close\r\n\r\n";
 
 /// Binds a listener and serves it on `runtime` until that ends. Returns its address.
 pub fn listen(gateway: Handle, options: HttpOptions, runtime: &Runtime) -> Result<SocketAddr> {
-    let tls = options.tls.as_ref().map(tls::acceptor).transpose()?;
+    let tls = options.tls.as_ref();
+    let acceptor = tls.map(|identity| tls::acceptor(identity, options.media));
+    let tls = acceptor.transpose()?;
     let names = Names::new(&options)?;
     let cannot = |error| {
         Error::new(
@@ -47,7 +55,14 @@ pub fn listen(gateway: Handle, options: HttpOptions, runtime: &Runtime) -> Resul
         let _context = runtime.enter();
         TcpListener::from_std(socket).map_err(cannot)?
     };
-    let site = Arc::new(Site::new(gateway, names));
+    let relay = options.media.then_some(match tls {
+        Some(_) => Relay::Tls,
+        None => Relay::Tcp,
+    });
+    if options.media {
+        gateway.takes_media_at(address);
+    }
+    let site = Arc::new(Site::new(gateway, names, relay));
     let limit = options.max_connections;
     let per_peer = options.max_connections_per_peer;
     let per_peer = per_peer.unwrap_or(limit.div_ceil(2)).max(1);
@@ -66,7 +81,7 @@ impl Unbound {
     pub fn new(gateway: Handle) -> Result<Unbound> {
         let names = Names::new(&HttpOptions::default())?;
         Ok(Unbound {
-            site: Site::new(gateway, names),
+            site: Site::new(gateway, names, None),
             connections: Arc::new(Connections::new(1, 1)),
         })
     }
@@ -119,18 +134,60 @@ async fn serve(
     let _ = stream.set_nodelay(true);
     let connection = &connection;
     let work = async {
+        if site.takes_media() && in_time(is_media(&stream)).await? {
+            site.gateway
+                .called(stream.into_std().ok()?, None, peer, Vec::new());
+            return None;
+        }
         match tls {
             None => speak(stream, peer, &site, connection).await,
             Some(tls) => match tokio::time::timeout(HEAD_TIMEOUT, tls.accept(stream)).await {
-                Ok(Ok(stream)) => speak(stream, peer, &site, connection).await,
+                Ok(Ok(mut stream)) => {
+                    if site.takes_media() && in_time(is_media_inside(&mut stream)).await? {
+                        pass_on(stream, peer, &site);
+                        return None;
+                    }
+                    speak(stream, peer, &site, connection).await;
+                }
                 Ok(Err(error)) => log::debug!("HTTPS: {peer}: {error}"),
                 Err(_) => log::debug!("HTTPS: {peer}: the TLS handshake timed out"),
             },
         }
+        Some(())
     };
     tokio::select! {
-        () = work => {}
+        _ = work => {}
         () = connection.closed() => {}
+    }
+}
+
+/// `None` if it takes longer than the head of a request may.
+async fn in_time<T>(work: impl Future<Output = std::io::Result<T>>) -> Option<T> {
+    let done = tokio::time::timeout(HEAD_TIMEOUT, work).await;
+    done.ok()?.ok()
+}
+
+/// Whether a connection is for media. Nothing is taken from it.
+async fn is_media(stream: &TcpStream) -> std::io::Result<bool> {
+    let mut first = [u8::MAX];
+    stream.peek(&mut first).await?;
+    Ok(first[0] <= MAX_MEDIA)
+}
+
+/// The same of one that is encrypted.
+async fn is_media_inside(stream: &mut TlsStream<TcpStream>) -> std::io::Result<bool> {
+    let read = stream.fill_buf().await?;
+    Ok(read.first().is_some_and(|&first| first <= MAX_MEDIA))
+}
+
+/// Hands over an encrypted connection with all that has been decrypted of it.
+fn pass_on(stream: TlsStream<TcpStream>, peer: SocketAddr, site: &Site) {
+    let (stream, mut tls) = stream.into_inner();
+    let mut read = Vec::new();
+    // It says at the end that no more is there.
+    let _ = tls.reader().read_to_end(&mut read);
+    if let Ok(socket) = stream.into_std() {
+        site.gateway.called(socket, Some(tls), peer, read);
     }
 }
 

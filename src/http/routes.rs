@@ -34,23 +34,54 @@ const PAGE_METHODS: &str = "OPTIONS, GET, HEAD";
 const PAGE_POLICY: &str = "default-src 'self'; img-src 'self' data:; frame-ancestors 'self'; \
                            base-uri 'none'; form-action 'none'";
 
+/// What TURN is carried by.
+#[derive(Clone, Copy)]
+pub enum Relay {
+    Tcp,
+    Tls,
+}
+
+impl Relay {
+    /// The URL (RFC 7065) for who has reached the listener under this name, with its port.
+    fn url(self, host: &str) -> String {
+        let (scheme, port) = match self {
+            Relay::Tcp => ("turn", 80),
+            Relay::Tls => ("turns", 443),
+        };
+        let named = host.rsplit_once(':');
+        let has_port = named.is_some_and(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
+        match has_port {
+            true => format!("{scheme}:{host}?transport=tcp"),
+            false => format!("{scheme}:{host}:{port}?transport=tcp"),
+        }
+    }
+}
+
 /// The resources of a listener.
 pub struct Site {
-    gateway: Handle,
+    pub(super) gateway: Handle,
     names: Names,
+    /// How viewers reach the relay of the gateway by this listener.
+    relay: Option<Relay>,
     snapshot: Cached<Snapshot>,
     metrics: Cached<Bytes>,
 }
 
 impl Site {
-    /// The resources of a listener for this gateway, which answers to these names.
-    pub fn new(gateway: Handle, names: Names) -> Self {
+    /// The resources of a listener for this gateway, which answers to these names. `relay`: it takes media, too.
+    pub fn new(gateway: Handle, names: Names, relay: Option<Relay>) -> Self {
         Site {
             gateway,
             names,
+            relay,
             snapshot: Cached::new(),
             metrics: Cached::new(),
         }
+    }
+
+    /// Whether connections may be for media.
+    pub fn takes_media(&self) -> bool {
+        self.relay.is_some()
     }
 
     /// Responds to a request.
@@ -128,10 +159,13 @@ impl Site {
             ..HttpRequest::default()
         };
         let step = read(&request, self.gateway.origins());
-        let call = match step {
+        let mut call = match step {
             Step::Respond(response) => return Err(response),
             Step::Call(call) => call,
         };
+        if let (Some(relay), Some(host)) = (self.relay, request.header("Host")) {
+            call.set_turn_url(relay.url(host));
+        }
         self.gateway.admit(&call).await?;
         Ok(call)
     }
@@ -323,6 +357,36 @@ fn with_body(answer: HttpResponse, body: Bytes) -> Response<Full<Bytes>> {
 mod tests {
     use super::*;
     use crate::gateway::RESERVED_NAMES;
+
+    #[test]
+    fn the_relay_is_where_the_viewer_has_found_the_listener() {
+        for (relay, host, url) in [
+            (
+                Relay::Tls,
+                "nvr.example",
+                "turns:nvr.example:443?transport=tcp",
+            ),
+            (
+                Relay::Tls,
+                "nvr.example:8443",
+                "turns:nvr.example:8443?transport=tcp",
+            ),
+            (
+                Relay::Tls,
+                "[2001:db8::1]",
+                "turns:[2001:db8::1]:443?transport=tcp",
+            ),
+            (Relay::Tls, "[::1]:8443", "turns:[::1]:8443?transport=tcp"),
+            (Relay::Tcp, "192.0.2.1", "turn:192.0.2.1:80?transport=tcp"),
+            (
+                Relay::Tcp,
+                "192.0.2.1:8889",
+                "turn:192.0.2.1:8889?transport=tcp",
+            ),
+        ] {
+            assert_eq!(relay.url(host), url);
+        }
+    }
 
     #[test]
     fn no_stream_can_have_the_name_of_another_resource() {

@@ -11,8 +11,8 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use crate::config::TlsIdentity;
 use crate::error::{Error, Result, Status};
 
-/// Creates the TLS acceptor. Fails with `InvalidArgument` if the certificate or the key is not usable.
-pub fn acceptor(identity: &TlsIdentity) -> Result<TlsAcceptor> {
+/// Creates the TLS acceptor. `media`: the listener also takes media by TURN. Fails with `InvalidArgument` if the certificate or the key is not usable.
+pub fn acceptor(identity: &TlsIdentity, media: bool) -> Result<TlsAcceptor> {
     let chain = CertificateDer::pem_slice_iter(&identity.certificates)
         .collect::<std::result::Result<Vec<_>, _>>()
         .map_err(|error| unusable("the TLS certificate", &not_pem(&error)))?;
@@ -37,6 +37,10 @@ pub fn acceptor(identity: &TlsIdentity) -> Result<TlsAcceptor> {
             )
         })?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    if media {
+        // RFC 7443; browsers say nothing.
+        config.alpn_protocols.push(b"stun.turn".to_vec());
+    }
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
@@ -88,7 +92,7 @@ mod tests {
             certificates: certificates.as_bytes().to_vec(),
             private_key: private_key.as_bytes().to_vec(),
         };
-        match acceptor(&identity) {
+        match acceptor(&identity, false) {
             Ok(_) => String::new(),
             Err(error) => error.message().to_owned(),
         }

@@ -93,6 +93,21 @@ pub enum Remote {
     Udp(SocketAddr),
     /// Datagrams come over this TCP connection (RFC 6544), from this address.
     Tcp(SocketAddr, ConnectionId),
+    /// Datagrams come over a TCP connection in messages of TURN: see [`turn`](super::turn).
+    Relay(Relayed),
+}
+
+/// A connection that speaks TURN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Relayed {
+    /// Where it comes from.
+    pub client: SocketAddr,
+    /// Its number.
+    pub connection: ConnectionId,
+    /// The address that the viewer believes to be its own beyond the relay.
+    pub address: SocketAddr,
+    /// Whether it is encrypted.
+    pub tls: bool,
 }
 
 /// The number of a TCP connection. Never reused.
@@ -104,6 +119,25 @@ impl Remote {
     pub fn address(self) -> SocketAddr {
         match self {
             Remote::Udp(address) | Remote::Tcp(address, _) => address,
+            Remote::Relay(relayed) => relayed.client,
+        }
+    }
+
+    /// The viewer's address as ICE has it.
+    pub fn mapped(self) -> SocketAddr {
+        match self {
+            Remote::Relay(relayed) => relayed.address,
+            _ => self.address(),
+        }
+    }
+
+    /// The connection that datagrams come over, if it is one.
+    pub fn connection(self) -> Option<ConnectionId> {
+        match self {
+            Remote::Udp(_) => None,
+            Remote::Tcp(_, connection) | Remote::Relay(Relayed { connection, .. }) => {
+                Some(connection)
+            }
         }
     }
 
@@ -112,6 +146,8 @@ impl Remote {
         match self {
             Remote::Udp(_) => Protocol::Udp,
             Remote::Tcp(..) => Protocol::Tcp,
+            Remote::Relay(relayed) if relayed.tls => Protocol::TurnTls,
+            Remote::Relay(_) => Protocol::TurnTcp,
         }
     }
 }
@@ -124,9 +160,10 @@ impl From<SocketAddr> for Remote {
 
 impl fmt::Display for Remote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Remote::Udp(address) => address.fmt(f),
-            Remote::Tcp(address, _) => write!(f, "{address} over TCP"),
+        let address = self.address();
+        match self.protocol() {
+            Protocol::Udp => address.fmt(f),
+            other => write!(f, "{address} {}", other.words()),
         }
     }
 }

@@ -23,7 +23,8 @@
 //! * The [`ladder`] decides which variant of its stream a viewer is shown, and how much of it.
 //! * `sound.rs` notes whether there is sound: it may begin, and end, while a viewer watches.
 //! * `feedback.rs` takes RTCP from the transport to the legs.
-//! * [`ice`], [`dtls`], [`srtp`] and [`rtcp`] are the protocols. They know neither half.
+//! * [`ice`], [`dtls`], [`srtp`] and [`rtcp`] are the protocols. They know neither half. [`framing`] and [`turn`]
+//!   are how datagrams come over a TCP connection, of which a session knows no more than that it is one.
 //!
 //! # The run loop
 //!
@@ -77,6 +78,7 @@ pub mod rtcp;
 mod sound;
 pub mod srtp;
 mod transport;
+pub mod turn;
 mod wall_clock;
 
 use std::net::SocketAddr;
@@ -84,7 +86,8 @@ use std::time::{Duration, Instant};
 
 pub use ice::TransactionKey;
 pub use io::{
-    ConnectionId, Io, Media, Path, Remote, SendBuffer, TrackId, Tracks, Transmit, WouldBlock,
+    ConnectionId, Io, Media, Path, Relayed, Remote, SendBuffer, TrackId, Tracks, Transmit,
+    WouldBlock,
 };
 pub use leg::LegConfig;
 pub use transport::{PathMemory, TransportConfig};

@@ -235,14 +235,26 @@ pub enum Protocol {
     Udp,
     /// TCP (RFC 6544): packets are late, not lost.
     Tcp,
+    /// TURN over TCP (RFC 8656), which the gateway answers itself.
+    TurnTcp,
+    /// TURN over TLS.
+    TurnTls,
 }
 
 impl Protocol {
+    /// All of them.
+    pub const ALL: [Protocol; 4] = [
+        Protocol::Udp,
+        Protocol::Tcp,
+        Protocol::TurnTcp,
+        Protocol::TurnTls,
+    ];
+
     /// The IANA number.
     pub const fn iana(self) -> u8 {
         match self {
             Protocol::Udp => 17,
-            Protocol::Tcp => 6,
+            Protocol::Tcp | Protocol::TurnTcp | Protocol::TurnTls => 6,
         }
     }
 
@@ -251,6 +263,18 @@ impl Protocol {
         match self {
             Protocol::Udp => "udp",
             Protocol::Tcp => "tcp",
+            Protocol::TurnTcp => "turn-tcp",
+            Protocol::TurnTls => "turn-tls",
+        }
+    }
+
+    /// In a sentence for people, behind an address.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Protocol::Udp => "over UDP",
+            Protocol::Tcp => "over TCP",
+            Protocol::TurnTcp => "by relay over TCP",
+            Protocol::TurnTls => "by relay over TLS",
         }
     }
 }

@@ -24,10 +24,14 @@ pub struct GatewaySnapshot<'a> {
     pub datagrams_unknown: u64,
     /// Datagrams dropped because a worker was too busy.
     pub datagrams_overrun: u64,
-    /// TCP connections to the port for media.
+    /// TCP connections for media.
     pub connections_accepted: u64,
     /// Those that ended before an authentic check had come.
     pub connections_strange: u64,
+    /// Relays that were allocated.
+    pub relays_allocated: u64,
+    /// Requests to the relay that were refused.
+    pub relay_requests_refused: u64,
     /// Sessions that ended before their viewers had connected, to make room for later offers.
     pub sessions_displaced: u64,
     /// Sends that the system refused.

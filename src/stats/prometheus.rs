@@ -25,13 +25,23 @@ pub fn text(gateway: &GatewaySnapshot<'_>) -> String {
         ),
         (
             "connections_accepted",
-            "TCP connections to the port for media.",
+            "TCP connections for media.",
             gateway.connections_accepted,
         ),
         (
             "connections_strange",
             "TCP connections that ended before an authentic ICE check had come.",
             gateway.connections_strange,
+        ),
+        (
+            "relays_allocated",
+            "Relays that viewers allocated by TURN.",
+            gateway.relays_allocated,
+        ),
+        (
+            "relay_requests_refused",
+            "Requests to the relay by wrong credentials, or to relay to others.",
+            gateway.relay_requests_refused,
         ),
         (
             "sessions_displaced",
@@ -107,11 +117,8 @@ fn workers(out: &mut Text, workers: &[WorkerSnapshot]) {
 
 fn paths(out: &mut Text, workers: &[WorkerSnapshot]) {
     out.gauge("sessions_by_path", "Sessions, by what carries their media.");
-    for (name, protocol) in [
-        ("none", None),
-        ("udp", Some(Protocol::Udp)),
-        ("tcp", Some(Protocol::Tcp)),
-    ] {
+    let protocols = Protocol::ALL.map(|protocol| (protocol.name(), Some(protocol)));
+    for (name, protocol) in [("none", None)].into_iter().chain(protocols) {
         let sessions = workers.iter().flat_map(|worker| &worker.sessions);
         let count = sessions.filter(|(_, info)| info.protocol == protocol);
         let label = format!("protocol=\"{name}\"");

@@ -5,9 +5,12 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "http")]
+use super::callers::Stranger;
 use super::callers::{Caller, CallerStats};
 use super::feeds::{MirrorAddress, Parcel};
 use super::routes::Routes;
+use super::tcp_ports::TcpPorts;
 use super::thread::Peers;
 use crate::error::Result;
 use crate::events::Notices;
@@ -15,6 +18,7 @@ use crate::net::{Interfaces, Socket};
 use crate::sdp::fragment::Fragment;
 use crate::sdp::offer::Offer;
 use crate::session::dtls::Certificate;
+use crate::session::turn::Authority;
 use crate::session::{PathMemory, WallClock};
 use crate::sinks::{Queue, SinkFrame};
 use crate::source::{CameraConfig, push};
@@ -36,10 +40,12 @@ pub struct WorkerContext {
     pub peers: Peers,
     /// The gateway's socket.
     pub socket: Arc<Socket>,
-    /// The TCP port for viewers without UDP, if there is one.
-    pub tcp_port: Option<u16>,
-    /// Counts of connections to it.
+    /// Where viewers without UDP may connect over TCP.
+    pub tcp_ports: Arc<TcpPorts>,
+    /// Counts of connections there.
     pub callers: Arc<CallerStats>,
+    /// Makes credentials for the relay, if there is one.
+    pub turn: Option<Arc<Authority>>,
     /// Which session owns which address.
     pub routes: Arc<Routes>,
     /// The knobs.
@@ -76,6 +82,8 @@ pub struct OfferRequest {
     pub deadline: Instant,
     /// `Link` headers for this viewer. `None`: those of the gateway.
     pub ice_links: Option<Vec<String>>,
+    /// The URL by which this viewer reaches the relay. `None`: that of the media port.
+    pub turn_url: Option<String>,
     /// Peer, label and user data of the session.
     pub viewer: ViewerIdentity,
     /// What the viewer asks for.
@@ -151,6 +159,9 @@ pub enum Command {
     RequestKeyframe(StreamId),
     /// Answer an offer.
     Offer(Box<OfferRequest>),
+    /// A TCP connection came to an HTTP listener, and is none of HTTP. For the first worker.
+    #[cfg(feature = "http")]
+    Called(Box<Stranger>),
     /// A TCP connection asks for a session of this worker.
     Connected(Box<Caller>),
     /// Apply a PATCH: candidates or an ICE restart.

@@ -4,25 +4,32 @@
 //! A connection is a path like an address: the session that an authentic check came for over it has it from then on,
 //! and closes it when it forgets it. What waits for a connection waits in the ring, where it can be left out; kept
 //! here is the rest of a run that has begun to leave, and a little of what is no media.
+//!
+//! Over some, viewers speak TURN. What they relay goes to their session at once, and nowhere else: a connection has
+//! no socket beside its own.
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use tokio::io::Interest;
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use super::callers::Caller;
+use super::command::WorkerContext;
 use super::core::Core;
 use super::demux::Datagram;
+use super::local_ice::candidates;
 use crate::ids;
-use crate::limit::Connection as Seat;
-use crate::session::framing::{Deframer, Frames};
-use crate::session::{ConnectionId, Path, Remote, WouldBlock};
+use crate::limit::{Complaint, Connection as Seat};
+use crate::net::Stream;
+use crate::session::framing::{Deframer, Frames, Framing, Wrap};
+use crate::session::turn::{self, Heard, Refusal, Relay};
+use crate::session::{ConnectionId, Path, Relayed, Remote, WouldBlock};
 
 /// Bytes that are read at once: then others have their turn.
 const READ: usize = 16 << 10;
@@ -34,6 +41,8 @@ pub(super) struct Connections {
     by_id: HashMap<ConnectionId, Rc<Connection>>,
     /// What was read last.
     buffer: Box<[u8]>,
+    /// Requests to relay to others.
+    complaint: Complaint,
 }
 
 impl Default for Connections {
@@ -41,15 +50,18 @@ impl Default for Connections {
         Connections {
             by_id: HashMap::new(),
             buffer: vec![0; READ].into(),
+            complaint: Complaint::default(),
         }
     }
 }
 
 /// One connection.
 struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     remote: Remote,
     id: ConnectionId,
+    /// What was allocated over it, if it speaks TURN.
+    relay: Option<RefCell<Relay>>,
     /// The slot of the session that it asks for.
     slot: usize,
     /// What has begun to leave, and what is no media.
@@ -65,24 +77,26 @@ struct Connection {
 }
 
 impl Connections {
-    /// Sends `contents` as datagrams of `segment` bytes. Fails if the connection takes nothing.
+    /// Sends `contents` as datagrams of `segment` bytes, from this address of ours. Fails if the connection takes
+    /// nothing.
     pub(super) fn send(
         &self,
         id: ConnectionId,
+        local: Option<IpAddr>,
         contents: &[u8],
         segment: usize,
     ) -> Result<(), WouldBlock> {
         match self.by_id.get(&id) {
-            Some(connection) => connection.send(contents, segment),
+            Some(connection) => connection.send(local, contents, segment),
             // Its session is about to hear that it has ended.
             None => Ok(()),
         }
     }
 
     /// Sends a datagram that is no media, as soon as the connection takes it.
-    pub(super) fn control(&self, id: ConnectionId, datagram: &[u8]) {
+    pub(super) fn control(&self, id: ConnectionId, local: Option<IpAddr>, datagram: &[u8]) {
         if let Some(connection) = self.by_id.get(&id) {
-            connection.control(datagram);
+            connection.control(local, datagram);
         }
     }
 
@@ -104,12 +118,18 @@ impl Connections {
 }
 
 impl Connection {
-    fn send(&self, contents: &[u8], segment: usize) -> Result<(), WouldBlock> {
+    fn send(
+        &self,
+        local: Option<IpAddr>,
+        contents: &[u8],
+        segment: usize,
+    ) -> Result<(), WouldBlock> {
         let kept = &mut *self.kept.borrow_mut();
         if !self.flush(kept) {
             return Err(WouldBlock);
         }
-        let Some(frames) = Frames::new(contents, segment) else {
+        let frames = self.wrap(local);
+        let Some(frames) = frames.and_then(|wrap| Frames::new(contents, segment, wrap)) else {
             return Ok(());
         };
         match frames.write(|pieces| self.stream.try_write_vectored(pieces)) {
@@ -117,6 +137,8 @@ impl Connection {
                 if written < frames.size() {
                     frames.append_rest(written, kept);
                     self.wait_for_room();
+                } else {
+                    self.flush(kept);
                 }
                 Ok(())
             }
@@ -129,12 +151,30 @@ impl Connection {
         }
     }
 
-    fn control(&self, datagram: &[u8]) {
+    /// How the viewer gets datagrams from this address of ours; `None` if it does not want them.
+    fn wrap(&self, local: Option<IpAddr>) -> Option<Wrap> {
+        match &self.relay {
+            None => Some(Wrap::Length),
+            Some(relay) => relay.borrow().way_from(Instant::now(), local),
+        }
+    }
+
+    fn control(&self, local: Option<IpAddr>, datagram: &[u8]) {
         let kept = &mut *self.kept.borrow_mut();
-        if let Some(frame) = Frames::new(datagram, datagram.len())
+        if let Some(wrap) = self.wrap(local)
+            && let Some(frame) = Frames::new(datagram, datagram.len(), wrap)
             && kept.len() + frame.size() <= KEPT
         {
             frame.append_rest(0, kept);
+            self.flush(kept);
+        }
+    }
+
+    /// Sends a message of TURN.
+    fn respond(&self, message: &[u8]) {
+        let kept = &mut *self.kept.borrow_mut();
+        if kept.len() + message.len() <= KEPT {
+            kept.extend_from_slice(message);
             self.flush(kept);
         }
     }
@@ -158,7 +198,11 @@ impl Connection {
         }
         // Few connections keep anything for long.
         *kept = Vec::new();
-        true
+        let left = matches!(self.stream.flush(), Ok(false));
+        if left {
+            self.wait_for_room();
+        }
+        !left
     }
 
     fn wait_for_room(&self) {
@@ -178,19 +222,53 @@ impl Connection {
             None => std::future::pending().await,
         }
     }
+
+    /// Ends when what was allocated over it does, unless that is given more time until then.
+    async fn expires(&self) {
+        let ends = self.relay.as_ref().and_then(|relay| relay.borrow().ends());
+        match ends {
+            Some(at) => tokio::time::sleep_until(at.into()).await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// What a viewer is told to have been given beyond a relay: an address of ours, as what it speaks to is, with a port
+/// that no other viewer of this process has had lately.
+fn relayed_address(context: &WorkerContext, id: ConnectionId) -> SocketAddr {
+    const FIRST_PORT: u16 = 49_152;
+    let ours = candidates(context, Instant::now());
+    let own = ours.iter().find(|own| own.is_ipv4()).or(ours.first());
+    let own = own.copied().unwrap_or(context.socket.local());
+    let port = FIRST_PORT + (id.0 % 8192) as u16 * 2;
+    SocketAddr::new(own.ip(), port + u16::from(port == own.port()))
 }
 
 impl Core {
     /// Takes in a connection for a session of this worker.
     pub(super) fn connected(core: &Rc<RefCell<Core>>, caller: Caller) {
-        let Ok(stream) = TcpStream::from_std(caller.stream) else {
+        let Ok(stream) = Stream::new(caller.parts) else {
             return;
         };
         let id = ConnectionId(ids::next());
+        let (remote, relay) = match caller.framing {
+            Framing::Lengths => (Remote::Tcp(caller.address, id), None),
+            Framing::Turn => {
+                let relayed = Relayed {
+                    client: caller.address,
+                    connection: id,
+                    address: relayed_address(&core.borrow().context, id),
+                    tls: stream.is_encrypted(),
+                };
+                let relay = Relay::new(relayed.address);
+                (Remote::Relay(relayed), Some(RefCell::new(relay)))
+            }
+        };
         let connection = Rc::new(Connection {
             stream,
-            remote: Remote::Tcp(caller.address, id),
+            remote,
             id,
+            relay,
             slot: caller.slot,
             kept: RefCell::default(),
             full: Cell::new(false),
@@ -209,7 +287,7 @@ impl Core {
         }
         let core = Rc::clone(core);
         tokio::task::spawn_local(async move {
-            let mut deframer = Deframer::default();
+            let mut deframer = Deframer::new(caller.framing);
             let begun = core
                 .borrow_mut()
                 .take_in(&connection, &mut deframer, &caller.read);
@@ -223,22 +301,75 @@ impl Core {
     /// Hands what came over a connection to its session. False if nothing that follows can be understood.
     fn take_in(&mut self, connection: &Connection, deframer: &mut Deframer, bytes: &[u8]) -> bool {
         let begun = Instant::now();
-        let path = Path {
-            remote: connection.remote,
-            local: None,
-        };
-        let taken = deframer.take(bytes, |contents| {
-            if !connection.closed.get() {
-                self.datagram(&Datagram {
-                    slot: connection.slot,
-                    path,
-                    contents,
-                });
+        let mut over = false;
+        let taken = deframer.take(bytes, |frame| {
+            if connection.closed.get() || over {
+                return;
+            }
+            match &connection.relay {
+                None => self.hand_over(connection, None, frame),
+                Some(relay) => over = !self.relay(connection, relay, frame),
             }
         });
         self.datagrams_took(begun.elapsed());
         self.rearmed.notify_one();
-        taken.is_ok()
+        taken.is_ok() && !over
+    }
+
+    /// A datagram has come over a connection, to this address of ours.
+    fn hand_over(&mut self, connection: &Connection, local: Option<IpAddr>, contents: &[u8]) {
+        let remote = connection.remote;
+        self.datagram(&Datagram {
+            slot: connection.slot,
+            path: Path { remote, local },
+            contents,
+        });
+    }
+
+    /// A message of TURN has come over a connection. False if that is over.
+    fn relay(&mut self, connection: &Connection, relay: &RefCell<Relay>, message: &[u8]) -> bool {
+        let now = Instant::now();
+        let context = &self.context;
+        let Some(authority) = context.turn.as_deref() else {
+            return false;
+        };
+        let at = turn::At {
+            now,
+            wall: context.clock.wall(now),
+            authority,
+            client: connection.remote.address(),
+            ours: &|| candidates(context, now),
+        };
+        let stats = &context.callers;
+        let heard = relay.borrow_mut().handle(&at, message);
+        match heard {
+            Heard::Nothing => {}
+            Heard::Response(response) => connection.respond(&response),
+            Heard::Allocated(response) => {
+                stats.relays.fetch_add(1, Ordering::Relaxed);
+                connection.respond(&response);
+            }
+            Heard::Refused(response, why) => {
+                stats.refused.fetch_add(1, Ordering::Relaxed);
+                connection.respond(&response);
+                if let Refusal::Stranger(to) = why
+                    && self.connections.complaint.is_due(now)
+                {
+                    log::warn!(
+                        "TURN: {} asked to relay to {to}, which is no address of this gateway: refused",
+                        connection.remote.address()
+                    );
+                }
+            }
+            Heard::Over(response) => {
+                connection.respond(&response);
+                return false;
+            }
+            Heard::Datagram(local, contents) => {
+                self.hand_over(connection, Some(local), &contents);
+            }
+        }
+        true
     }
 
     /// Reads what has come over a connection. `Ok`: whether there may be more.
@@ -249,7 +380,8 @@ impl Core {
             Ok(size) if !self.take_in(connection, deframer, &buffer[..size]) => {
                 Err(io::ErrorKind::InvalidData.into())
             }
-            Ok(size) => Ok(size == buffer.len()),
+            // What is decrypted already does not show at the socket.
+            Ok(size) => Ok(connection.stream.is_encrypted() || size == buffer.len()),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
             Err(error) => Err(error),
         };
@@ -310,6 +442,7 @@ async fn serve(
             Ok(ready) = connection.stream.ready(interest) => ready,
             () = connection.changed.notified() => continue,
             () = connection.overstays(until) => return,
+            () = connection.expires() => return,
             else => return,
         };
         if ready.is_writable() && connection.full.get() {

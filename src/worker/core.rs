@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use super::admission;
+use super::callers::Callers;
 use super::command::{Command, WorkerContext};
 use super::connections::Connections;
 use super::fan_out::FanOut;
@@ -42,6 +43,8 @@ pub struct Core {
     pub(super) streams: Streams,
     pub(super) viewers: Slots,
     pub(super) connections: Connections,
+    /// The connections of which nothing is known yet.
+    pub(super) callers: Rc<Callers>,
     pub(super) fan_out: FanOut,
     /// Streams whose sources do not get through.
     pub(super) behind: Behind,
@@ -66,6 +69,7 @@ impl Core {
     /// A worker without streams.
     pub fn new(context: WorkerContext, rearmed: Rc<Notify>) -> Core {
         Core {
+            callers: Rc::new(Callers::new(&context)),
             context,
             streams: Streams::default(),
             viewers: Slots::default(),
@@ -134,6 +138,8 @@ impl Core {
             Command::Mirrored(parcel) => core.borrow_mut().mirrored(*parcel, now),
             Command::RequestKeyframe(id) => core.borrow_mut().request_keyframe(id, now),
             Command::Offer(request) => core.borrow_mut().offer(*request, now),
+            #[cfg(feature = "http")]
+            Command::Called(stranger) => core.borrow().callers.called(*stranger),
             Command::Connected(caller) => Core::connected(core, *caller),
             Command::Patch(request, reply) => {
                 let _ = reply.send(core.borrow_mut().patch(&request, now));

@@ -3,10 +3,12 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use crate::config::IceServer;
 use crate::error::Result;
 use crate::random;
 use crate::sdp::IceCredentials;
 use crate::session::Session;
+use crate::whep::ice_server;
 use crate::worker::command::WorkerContext;
 use crate::worker::registry::SessionLocation;
 
@@ -34,6 +36,40 @@ pub(super) fn candidates(context: &WorkerContext, now: Instant) -> Vec<SocketAdd
         }
     }
     candidates
+}
+
+/// Those of them that viewers without UDP may connect to.
+pub(super) fn tcp_candidates(context: &WorkerContext, ours: &[SocketAddr]) -> Vec<SocketAddr> {
+    let public = &context.public_addresses;
+    context.tcp_ports.candidates(ours, public)
+}
+
+/// The `Link` header by which a viewer finds the relay, and may use it: at this URL, or at the media port.
+pub(super) fn relay_link(
+    context: &WorkerContext,
+    now: Instant,
+    url: Option<&str>,
+    place: SessionLocation,
+    ours: &[SocketAddr],
+) -> Option<String> {
+    let authority = context.turn.as_deref()?;
+    let url = match url {
+        Some(url) => url.to_owned(),
+        None => {
+            let tcp = tcp_candidates(context, ours);
+            let media = context.socket.local().port();
+            let at = tcp.iter().find(|at| at.port() == media)?;
+            format!("turn:{at}?transport=tcp")
+        }
+    };
+    let credentials = authority.issue(context.clock.wall(now), &place.ufrag_prefix());
+    let server = IceServer {
+        url,
+        username: Some(credentials.username),
+        credential: Some(credentials.password),
+    };
+    // A URL that would break the header is left out.
+    ice_server::links(&[server]).ok()?.pop()
 }
 
 /// The strong ETag of the ICE session; each restart changes it.

@@ -157,8 +157,9 @@ fn who(viewer: &Viewer) -> String {
     }
     if let Some(remote) = viewer.session.remote() {
         let _ = write!(who, " at {remote}");
-        if viewer.session.protocol() == Some(Protocol::Tcp) {
-            who += " over TCP";
+        let protocol = viewer.session.protocol();
+        if let Some(other) = protocol.filter(|&protocol| protocol != Protocol::Udp) {
+            let _ = write!(who, " {}", other.words());
         }
     }
     who

@@ -36,11 +36,15 @@ mod slots;
 mod snapshot;
 mod stream;
 mod streams;
+mod tcp_ports;
 mod thread;
 mod viewers;
 
 pub(crate) use callers::CallerStats;
+#[cfg(feature = "http")]
+pub(crate) use callers::Stranger;
 pub(crate) use command::{Command, OfferRequest, PatchRequest, WorkerContext};
 pub(crate) use demux::{ReceiverStats, inbox};
 pub(crate) use routes::Routes;
+pub(crate) use tcp_ports::TcpPorts;
 pub(crate) use thread::{Peers, Reading, Worker, command_queue};

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::admission;
 use super::command::Command;
 use super::core::Core;
-use super::local_ice::{candidates, credentials, etag};
+use super::local_ice::{candidates, credentials, etag, relay_link, tcp_candidates};
 use super::slots::Viewer;
 use super::streams::{not_ready, still_connecting};
 use crate::error::{Result, panicked};
@@ -89,14 +89,22 @@ impl Core {
         let local_ice = credentials(location)?;
         let key = random::hex::<16>()?;
         let random = [random::number()?, random::number()?];
+        let candidates = candidates(context, now);
+        let relay = relay_link(
+            context,
+            now,
+            request.turn_url.as_deref(),
+            location,
+            &candidates,
+        );
         let sdp = answer::answer(
             &request.offer,
             &negotiated,
             &LocalTransport {
                 ice: &local_ice,
                 fingerprint: context.certificate.fingerprint(),
-                candidates: &candidates(context, now),
-                tcp_port: context.tcp_port,
+                candidates: &candidates,
+                tcp: &tcp_candidates(context, &candidates),
             },
         );
         let tuning = &context.tuning;
@@ -159,7 +167,7 @@ impl Core {
             Some(own) => own.as_slice(),
             None => &self.context.ice_links,
         };
-        let links = links.iter().cloned();
+        let links = links.iter().cloned().chain(relay);
         response.headers.extend(links.map(|link| ("Link", link)));
         Ok(response)
     }

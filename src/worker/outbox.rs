@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::connections::Connections;
 use crate::net::Socket;
-use crate::session::{Path, Remote, Transmit, WouldBlock};
+use crate::session::{Path, Transmit, WouldBlock};
 
 /// A worker's view of the network.
 pub(super) struct Outbox<'a> {
@@ -41,9 +41,15 @@ impl Transmit for Outbox<'_> {
     fn transmit(&mut self, path: Path, contents: &[u8], segment: usize) -> Result<(), WouldBlock> {
         self.packets += contents.len().div_ceil(segment);
         let begun = self.timed.map(|_| Instant::now());
-        let sent = match path.remote {
-            Remote::Udp(to) => self.socket.send(to, path.local, contents, segment).ok(),
-            Remote::Tcp(_, id) => self.connections.send(id, contents, segment).ok(),
+        let sent = match path.remote.connection() {
+            None => {
+                let to = path.remote.address();
+                self.socket.send(to, path.local, contents, segment).ok()
+            }
+            Some(id) => {
+                let connections = self.connections;
+                connections.send(id, path.local, contents, segment).ok()
+            }
         };
         if let (Some(timed), Some(begun)) = (&mut self.timed, begun) {
             *timed += begun.elapsed();
@@ -52,11 +58,11 @@ impl Transmit for Outbox<'_> {
     }
 
     fn control(&mut self, path: Path, datagram: &[u8]) {
-        match path.remote {
-            Remote::Udp(_) => {
+        match path.remote.connection() {
+            None => {
                 let _ = self.transmit(path, datagram, datagram.len());
             }
-            Remote::Tcp(_, id) => self.connections.control(id, datagram),
+            Some(id) => self.connections.control(id, path.local, datagram),
         }
     }
 

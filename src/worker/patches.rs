@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::core::Core;
-use super::local_ice::{candidates, credentials, etag};
+use super::local_ice::{candidates, credentials, etag, tcp_candidates};
 use crate::error::{Error, Result, Status};
 use crate::sdp::answer;
 use crate::whep::Response;
@@ -35,12 +35,9 @@ impl Core {
             slot: request.slot,
         };
         let local = credentials(location)?;
-        let body = answer::restart_fragment(
-            &viewer.section,
-            &local,
-            &candidates(context, now),
-            context.tcp_port,
-        );
+        let candidates = candidates(context, now);
+        let tcp = tcp_candidates(context, &candidates);
+        let body = answer::restart_fragment(&viewer.section, &local, &candidates, &tcp);
         viewer.session.restart_ice(local, remote.clone());
         Ok(Response::restarted(
             body,

@@ -147,10 +147,11 @@ impl Viewer {
             }
         }
         for new in known.iter().filter(|known| !self.bound.contains(known)) {
-            match *new {
-                (Remote::Udp(address), Some(_)) => routes.own(address, location),
-                (Remote::Udp(address), None) => routes.claim(address, location),
-                (Remote::Tcp(_, id), _) => connections.proven(id),
+            let (remote, answered) = *new;
+            match (remote.connection(), answered) {
+                (Some(id), _) => connections.proven(id),
+                (None, Some(_)) => routes.own(remote.address(), location),
+                (None, None) => routes.claim(remote.address(), location),
             }
         }
         self.bound = known;
@@ -209,8 +210,8 @@ fn release(
     connections: &mut Connections,
     location: SessionLocation,
 ) {
-    match remote {
-        Remote::Udp(address) => routes.release(address, location),
-        Remote::Tcp(_, id) => connections.close(id),
+    match remote.connection() {
+        None => routes.release(remote.address(), location),
+        Some(id) => connections.close(id),
     }
 }

@@ -21,5 +21,7 @@ mod quality;
 mod sinks;
 mod state_json;
 mod tcp;
+#[cfg(feature = "http")]
+mod turn;
 mod update;
 mod variants;

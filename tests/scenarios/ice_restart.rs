@@ -25,7 +25,7 @@ fn patch(world: &mut World, generation: u32, body: &str) -> String {
     let (_, known) = world.session.ice_credentials();
     let remote = fragment.restart(known).unwrap().expect("a restart").clone();
     let local = ours(generation);
-    let answer = restart_fragment("m=video 9 X 96\r\n", &local, &[address(GATEWAY)], None);
+    let answer = restart_fragment("m=video 9 X 96\r\n", &local, &[address(GATEWAY)], &[]);
     world.session.restart_ice(local, remote);
     answer
 }

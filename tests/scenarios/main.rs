@@ -33,6 +33,7 @@ mod stalls;
 mod start;
 mod tcp;
 mod thin;
+mod turn;
 mod turns;
 mod wide_again;
 mod world;

@@ -2,13 +2,17 @@
 //! takes room.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use rtsp_webrtc_gateway::internals::session::{ConnectionId, Remote, WouldBlock};
 
+use super::relayed::TurnEnds;
+
 pub struct Pipe {
     pub remote: Remote,
+    /// It carries TURN.
+    pub turn: Option<TurnEnds>,
     /// Bits per second; 0 while the viewer does not read.
     rate: u64,
     /// Bytes that may wait.
@@ -29,6 +33,7 @@ impl Pipe {
     pub fn new(from: SocketAddr, id: u64, rate: u64, now: Instant) -> Pipe {
         Pipe {
             remote: Remote::Tcp(from, ConnectionId(id)),
+            turn: None,
             rate,
             room: 8 << 10,
             waiting: VecDeque::new(),
@@ -37,6 +42,15 @@ impl Pipe {
             arrived: VecDeque::new(),
             blocked: false,
             taken: 0,
+        }
+    }
+
+    /// One that carries what goes by a relay.
+    pub fn relayed(turn: TurnEnds, rate: u64, now: Instant) -> Pipe {
+        Pipe {
+            remote: turn.remote,
+            turn: Some(turn),
+            ..Pipe::new(SocketAddr::from(([0, 0, 0, 0], 0)), 0, rate, now)
         }
     }
 
@@ -49,6 +63,7 @@ impl Pipe {
     pub fn send(
         &mut self,
         now: Instant,
+        local: Option<IpAddr>,
         contents: &[u8],
         segment: usize,
     ) -> Result<(), WouldBlock> {
@@ -58,20 +73,37 @@ impl Pipe {
             self.blocked = true;
             return Err(WouldBlock);
         }
-        self.control(contents, segment);
+        self.control(now, local, contents, segment);
         Ok(())
     }
 
-    pub fn control(&mut self, contents: &[u8], segment: usize) {
+    pub fn control(
+        &mut self,
+        now: Instant,
+        local: Option<IpAddr>,
+        contents: &[u8],
+        segment: usize,
+    ) {
         self.taken += contents.len();
-        self.waiting
-            .extend(contents.chunks(segment).map(<[u8]>::to_vec));
+        match &mut self.turn {
+            None => self
+                .waiting
+                .extend(contents.chunks(segment).map(<[u8]>::to_vec)),
+            Some(ends) => {
+                let messages = ends.for_viewer(now, local, contents, segment);
+                self.waiting.extend(messages);
+            }
+        }
     }
 
     /// Something has arrived at the viewer.
     pub fn receive(&mut self, now: Instant) -> Option<Vec<u8>> {
         self.advance(now);
-        self.arrived.pop_front()
+        let arrived = self.arrived.pop_front()?;
+        Some(match &mut self.turn {
+            None => arrived,
+            Some(ends) => ends.arrived(&arrived),
+        })
     }
 
     /// Once after the session had to wait: it takes more again.

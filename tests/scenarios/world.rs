@@ -32,6 +32,8 @@ use pipe::Pipe;
 pub mod camera;
 #[path = "pipe.rs"]
 pub mod pipe;
+#[path = "relayed.rs"]
+pub mod relayed;
 
 /// Where the gateway is.
 pub const GATEWAY: &str = "192.0.2.1:5000";
@@ -234,10 +236,10 @@ impl Transmit for Wire<'_> {
         let now = self.now;
         let packets = contents.len().div_ceil(segment);
         *self.longest_run = packets.max(*self.longest_run);
-        if let Remote::Tcp(..) = path.remote
+        if path.remote.connection().is_some()
             && let Some(pipe) = self.pipe_of(path)
         {
-            pipe.send(now, contents, segment)?;
+            pipe.send(now, path.local, contents, segment)?;
         }
         for datagram in contents.chunks(segment) {
             assert!(
@@ -258,13 +260,14 @@ impl Transmit for Wire<'_> {
     }
 
     fn control(&mut self, path: Path, datagram: &[u8]) {
-        match path.remote {
-            Remote::Tcp(..) => {
+        let now = self.now;
+        match path.remote.connection() {
+            Some(_) => {
                 if let Some(pipe) = self.pipe_of(path) {
-                    pipe.control(datagram, datagram.len());
+                    pipe.control(now, path.local, datagram, datagram.len());
                 }
             }
-            Remote::Udp(_) => {
+            None => {
                 let _ = self.transmit(path, datagram, datagram.len());
             }
         }
@@ -336,7 +339,7 @@ impl World {
                 ice: &local_ice,
                 fingerprint: certificate.fingerprint(),
                 candidates: &[address(GATEWAY)],
-                tcp_port: None,
+                tcp: &[],
             },
         );
         let transport = TransportConfig {
@@ -443,11 +446,19 @@ impl World {
     /// Hands a datagram to the session as if it came from `from`.
     pub fn inject(&mut self, from: SocketAddr, datagram: &[u8]) {
         let pipe = self.pipe.as_ref().map(|pipe| pipe.remote);
+        let turn = self.pipe.as_mut().and_then(|pipe| pipe.turn.as_mut());
+        let (local, datagram) = match turn {
+            None => (None, datagram.to_vec()),
+            Some(ends) => match ends.for_session(self.now, datagram) {
+                Some((local, datagram)) => (Some(local), datagram),
+                None => return,
+            },
+        };
         let path = Path {
             remote: pipe.unwrap_or(from.into()),
-            local: None,
+            local,
         };
-        self.with_session(|session, io| session.handle_datagram(path, datagram, io));
+        self.with_session(|session, io| session.handle_datagram(path, &datagram, io));
     }
 
     pub fn with_session(&mut self, work: impl FnOnce(&mut Session, &mut Io<'_, Wire<'_>>)) {

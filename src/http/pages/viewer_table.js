@@ -30,12 +30,14 @@ export const profileName = (profile) => (profile ? (PROFILES[profile] ?? profile
 // States of a connection that is well, or on its way.
 const LEVELS = { connected: "good", new: "wait", connecting: "wait" };
 
-// Where a viewer's media goes; TCP is worth a word: its connection or its firewall passes no UDP.
-export const place = ({ remote, protocol }) => (remote && protocol === "tcp" ? `${remote} (TCP)` : remote);
+// Where a viewer's media goes; what is not UDP is worth a word: its connection or its firewall passes none.
+const PROTOCOLS = { tcp: "TCP", "turn-tcp": "relay over TCP", "turn-tls": "relay over TLS" };
+export const place = ({ remote, protocol }) =>
+  remote && protocol in PROTOCOLS ? `${remote} (${PROTOCOLS[protocol]})` : remote;
 
 const COLUMNS = [
   { key: "camera", label: "Camera", value: ({ now }) => now.stream_name, make: makeName },
-  { key: "remote", label: "Address", title: "Where its media goes, over UDP unless TCP is named", value: ({ now }) => now.remote, text: ({ now }) => place(now) ?? "\u2013", from: 620 },
+  { key: "remote", label: "Address", title: "Where its media goes, over UDP unless something else is named", value: ({ now }) => now.remote, text: ({ now }) => place(now) ?? "\u2013", from: 620 },
   { key: "profile", label: "SRTP", title: "What encrypts the media", value: ({ now }) => now.srtp_profile, make: makeProfile, width: 152 },
   { key: "shown", label: "Shown", title: "What of the camera, and what holds it back", value: shown, make: makeShown, width: 150, from: 900 },
   figure("carries", "Line carries", "What the connection carries, as far as it was measured", ({ now }) => now.bandwidth_bps, bitrate, 104, 1000),

@@ -433,8 +433,8 @@ pub struct LocalTransport<'a> {
     pub fingerprint: &'a str,
     /// All our host candidates, most preferred first.
     pub candidates: &'a [SocketAddr],
-    /// The port at the same addresses for viewers without UDP, if there is one.
-    pub tcp_port: Option<u16>,
+    /// Those for viewers without UDP.
+    pub tcp: &'a [SocketAddr],
 }
 
 /// Writes the answer (RFC 8829 section 5.3): an ICE-lite, DTLS-passive sender, all tracks on one
@@ -469,7 +469,7 @@ pub fn answer(offer: &Offer, negotiated: &Negotiated, transport: &LocalTransport
         if !matches!(content, Content::Refused)
             && let Some(candidates) = candidates.take()
         {
-            write_candidates(&mut sdp, candidates, transport.tcp_port);
+            write_candidates(&mut sdp, candidates, transport.tcp);
         }
     }
     sdp.0
@@ -589,7 +589,7 @@ fn write_ice(sdp: &mut Lines, ice: &IceCredentials) {
 
 /// Host candidates of component 1 (RFC 8839 section 5.1), in order of preference; those of TCP last (RFC 6544
 /// section 4.5).
-fn write_candidates(sdp: &mut Lines, candidates: &[SocketAddr], tcp_port: Option<u16>) {
+fn write_candidates(sdp: &mut Lines, candidates: &[SocketAddr], tcp: &[SocketAddr]) {
     /// Type preference of host candidates (RFC 8445 section 5.1.2.2); over TCP it is lower (RFC 6544 section 4.2).
     const HOST: u32 = 126;
     const HOST_TCP: u32 = 90;
@@ -610,13 +610,10 @@ fn write_candidates(sdp: &mut Lines, candidates: &[SocketAddr], tcp_port: Option
             foundation(i)
         ));
     }
-    for (i, candidate) in candidates.iter().enumerate() {
-        let Some(port) = tcp_port.filter(|_| foundation(i) == i + 1) else {
-            continue;
-        };
+    for (i, candidate) in tcp.iter().enumerate() {
         let local = PASSIVE | OTHER.saturating_sub(u32::try_from(i).unwrap_or(u32::MAX));
         let priority = (HOST_TCP << 24) | (local << 8) | 255;
-        let ip = candidate.ip();
+        let (ip, port) = (candidate.ip(), candidate.port());
         sdp.line(format_args!(
             "a=candidate:{} 1 tcp {priority} {ip} {port} typ host tcptype passive",
             candidates.len() + 1 + i

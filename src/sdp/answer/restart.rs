@@ -11,13 +11,13 @@ pub fn restart_fragment(
     section: &str,
     ice: &IceCredentials,
     candidates: &[SocketAddr],
-    tcp_port: Option<u16>,
+    tcp: &[SocketAddr],
 ) -> String {
     let mut sdp = Lines::default();
     sdp.line(format_args!("a=ice-lite"));
     sdp.0.push_str(section);
     write_ice(&mut sdp, ice);
-    write_candidates(&mut sdp, candidates, tcp_port);
+    write_candidates(&mut sdp, candidates, tcp);
     sdp.0
 }
 
@@ -55,7 +55,7 @@ mod tests {
             pwd: "password".to_owned(),
         };
         let address = "192.0.2.1:5000".parse().unwrap();
-        let fragment = restart_fragment(&section, &ice, &[address], Some(5000));
+        let fragment = restart_fragment(&section, &ice, &[address], &[address]);
         assert_eq!(
             fragment,
             "a=ice-lite\r\na=group:BUNDLE 1 2\r\nm=video 9 X 96\r\na=mid:1\r\n\

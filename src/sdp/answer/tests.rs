@@ -87,7 +87,10 @@ fn written(sdp: &str, negotiated: &Negotiated) -> String {
             "[2001:db8::7]:8189".parse().unwrap(),
             "192.0.2.7:8190".parse().unwrap(),
         ],
-        tcp_port: Some(8189),
+        tcp: &[
+            "192.0.2.7:8189".parse().unwrap(),
+            "[2001:db8::7]:8189".parse().unwrap(),
+        ],
     };
     answer(&offer(sdp), negotiated, &transport)
 }

@@ -476,7 +476,7 @@ fn check_answer(offer: &Offer) {
         ice: &offer.ice,
         fingerprint: "00",
         candidates: &[SocketAddr::from(([127, 0, 0, 1], 9))],
-        tcp_port: None,
+        tcp: &[],
     };
     let text = answer(offer, &negotiated, &transport);
     let parsed = SessionDescription::unmarshal(&mut Cursor::new(&text));

@@ -65,7 +65,7 @@ pub struct Addresses {
 
 /// Whether nobody else can have sent what came from there.
 fn is_connected(remote: Remote) -> bool {
-    matches!(remote, Remote::Tcp(..))
+    remote.connection().is_some()
 }
 
 impl Known {

@@ -37,7 +37,7 @@ const UNDERSTOOD: [AttrType; 4] = [
 const TIE_BREAKER: [u8; 8] = [0; 8];
 const PRIORITY: u32 = 0x6eff_ffff;
 
-pub(super) static CRYPTO: AwsLcRsProvider = AwsLcRsProvider::new();
+pub(in crate::session) static CRYPTO: AwsLcRsProvider = AwsLcRsProvider::new();
 
 /// The credentials of both sides, which identify an ICE session.
 pub struct Pair {

@@ -21,6 +21,7 @@ use std::time::Instant;
 use crate::sdp::IceCredentials;
 
 use addresses::Addresses;
+pub(super) use check::CRYPTO;
 use check::{Answer, Pair};
 use transactions::Transactions;
 pub use transactions::{Check, TransactionKey, place};
@@ -85,7 +86,7 @@ impl IceAgent {
         let restarts = next.is_some();
         let current = Some(&self.current).filter(|current| current.local.ufrag == ufrag);
         let pair = next.or(current)?;
-        let (response, nominates) = match pair.answer(path.remote.address(), datagram)? {
+        let (response, nominates) = match pair.answer(path.remote.mapped(), datagram)? {
             Answer::Refused(response) => {
                 let (check, response) = (None, response.raw);
                 return Some(Handled { check, response });

@@ -432,12 +432,12 @@ impl Transport {
         let Some(path) = self.ice.selected() else {
             return;
         };
-        match path.remote {
-            Remote::Udp(_) if self.backlog.is_some() => {
+        match (path.remote.connection(), &self.backlog) {
+            (None, Some(_)) => {
                 self.backlog = None;
                 self.measure(path, now);
             }
-            Remote::Tcp(..) if self.backlog.is_none() => self.backlog = Some(Box::default()),
+            (Some(_), None) => self.backlog = Some(Box::default()),
             _ => {}
         }
     }

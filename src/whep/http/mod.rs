@@ -229,6 +229,8 @@ pub(crate) struct PostedOffer {
     pub location_prefix: String,
     pub timeout: Option<Duration>,
     pub ice_servers: Option<Vec<IceServer>>,
+    /// Where the viewer reaches the gateway's relay, if that is known.
+    pub turn_url: Option<String>,
     pub label: Option<String>,
     pub user_data: usize,
     pub limits: AskedLimits,
@@ -282,6 +284,14 @@ impl Call {
             Action::Offer(posted) => posted.sdp = body,
             Action::Patch { fragment, .. } => *fragment = body,
             _ => {}
+        }
+    }
+
+    /// Says where this viewer reaches the gateway's relay.
+    #[cfg(feature = "http")]
+    pub fn set_turn_url(&mut self, url: String) {
+        if let Action::Offer(posted) = &mut self.action {
+            posted.turn_url = Some(url);
         }
     }
 
@@ -380,6 +390,7 @@ fn understand(request: &HttpRequest<'_>) -> std::result::Result<Understood, Http
                     .unwrap_or_else(|| behind(request.header(FORWARDED_PREFIX), target.prefix)),
                 timeout: request.wait(),
                 ice_servers: request.ice_servers.map(<[_]>::to_vec),
+                turn_url: None,
                 label: request.label.map(str::to_owned),
                 user_data: request.user_data,
                 limits: limits.map_err(|why| problem::response(400, &why))?,

@@ -10,6 +10,7 @@ mod stun;
 mod tap;
 mod tcp;
 mod transport_cc;
+pub mod turn;
 mod udp;
 
 use std::collections::VecDeque;

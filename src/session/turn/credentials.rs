@@ -1,0 +1,156 @@
+//! Credentials that say themselves until when they are valid and for which session, as those of the "TURN REST API"
+//! do: nothing is kept of them, and nobody else can make any.
+
+use std::fmt::Write;
+use std::net::SocketAddr;
+use std::time::{Duration, SystemTime};
+
+use aws_lc_rs::hmac;
+use md5::{Digest, Md5};
+
+/// What the passwords are for; browsers show it to nobody.
+pub const REALM: &str = "rtsp_webrtc_gateway";
+/// Credentials begin an allocation within this time. One that has begun goes on.
+const VALID: Duration = Duration::from_secs(24 * 3600);
+/// A nonce is replaced after this time (RFC 8656 section 5: at least once an hour).
+const FRESH: Duration = Duration::from_secs(3600);
+/// Hexadecimal digits of the time in a nonce.
+const TIME: usize = 8;
+
+/// A name and a password.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// What a request names.
+    pub username: String,
+    /// What it is authenticated by.
+    pub password: String,
+}
+
+/// Makes credentials, and knows its own.
+pub struct Authority {
+    key: hmac::Key,
+}
+
+impl Authority {
+    /// `secret`: random, and known to nobody.
+    pub fn new(secret: [u8; 32]) -> Authority {
+        Authority {
+            key: hmac::Key::new(hmac::HMAC_SHA256, &secret),
+        }
+    }
+
+    /// Credentials for the viewer of the session at this place.
+    pub fn issue(&self, now: SystemTime, place: &str) -> Credentials {
+        let username = format!("{}:{place}", seconds(now) + VALID.as_secs());
+        let password = self.password(&username);
+        Credentials { username, password }
+    }
+
+    fn password(&self, username: &str) -> String {
+        self.tag("password", username)
+    }
+
+    /// What the integrity of messages is keyed with (RFC 8489 section 9.2.2).
+    pub fn message_key(&self, username: &str) -> [u8; 16] {
+        let password = self.password(username);
+        Md5::digest(format!("{username}:{REALM}:{password}")).into()
+    }
+
+    /// What a client has to repeat, which only it has received.
+    pub fn nonce(&self, now: SystemTime, client: SocketAddr) -> String {
+        let time = format!("{:0TIME$x}", seconds(now) as u32);
+        let tag = self.tag("nonce", &format!("{time} {client}"));
+        time + &tag
+    }
+
+    /// Whether this nonce was made for this client, and not long ago.
+    pub fn is_fresh(&self, nonce: &str, now: SystemTime, client: SocketAddr) -> bool {
+        let made = nonce.get(..TIME);
+        let Some(made) = made.and_then(|time| u64::from_str_radix(time, 16).ok()) else {
+            return false;
+        };
+        let Some(made) = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(made)) else {
+            return false;
+        };
+        now.duration_since(made).is_ok_and(|age| age <= FRESH) && nonce == self.nonce(made, client)
+    }
+
+    fn tag(&self, purpose: &str, of: &str) -> String {
+        let tag = hmac::sign(&self.key, format!("{purpose} {of}").as_bytes());
+        let mut text = String::new();
+        for byte in tag.as_ref().iter().take(20) {
+            let _ = write!(text, "{byte:02x}");
+        }
+        text
+    }
+}
+
+/// The place of the session that a username is for.
+pub fn place(username: &str) -> Option<&str> {
+    username.split_once(':').map(|(_, place)| place)
+}
+
+/// Whether nothing can be begun by this username any more.
+pub fn is_expired(username: &str, now: SystemTime) -> bool {
+    let until = username
+        .split_once(':')
+        .map(|(until, _)| until.parse::<u64>());
+    !matches!(until, Some(Ok(until)) if seconds(now) < until)
+}
+
+fn seconds(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH);
+    since.unwrap_or_default().as_secs()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: Duration = Duration::from_secs(24 * 3600);
+
+    fn now() -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+    }
+
+    #[test]
+    fn credentials_are_for_a_place_and_a_day() {
+        let authority = Authority::new([7; 32]);
+        let made = authority.issue(now(), "0000002a");
+        assert_eq!(made.username, "1800086400:0000002a");
+        assert_eq!(place(&made.username), Some("0000002a"));
+        assert_eq!(made.password.len(), 40);
+        assert!(!is_expired(
+            &made.username,
+            now() + DAY - Duration::from_secs(1)
+        ));
+        assert!(is_expired(&made.username, now() + DAY));
+        for forged in ["", "x", ":0000002a", "-1:0000002a", "1e9:0000002a"] {
+            assert!(is_expired(forged, now()), "{forged}");
+        }
+        // Another time or place has another password, and so has another gateway.
+        let other = authority.issue(now(), "0000002b");
+        assert_ne!(made.password, other.password);
+        let other = Authority::new([8; 32]).issue(now(), "0000002a");
+        assert_ne!(made.password, other.password);
+        assert_ne!(
+            authority.message_key(&made.username),
+            authority.message_key(&(made.username + "0"))
+        );
+    }
+
+    #[test]
+    fn a_nonce_is_for_one_client_and_an_hour() {
+        let authority = Authority::new([7; 32]);
+        let [client, other] = ["192.0.2.1:5000", "192.0.2.1:5001"].map(|a| a.parse().unwrap());
+        let nonce = authority.nonce(now(), client);
+        assert!(authority.is_fresh(&nonce, now(), client));
+        assert!(authority.is_fresh(&nonce, now() + FRESH, client));
+        assert!(!authority.is_fresh(&nonce, now() + FRESH + Duration::from_secs(1), client));
+        assert!(!authority.is_fresh(&nonce, now() - Duration::from_secs(1), client));
+        assert!(!authority.is_fresh(&nonce, now(), other));
+        for forged in ["", "6b49d200", "zzzzzzzz", "6b49d20\u{e9}0", "ffffffff"] {
+            assert!(!authority.is_fresh(forged, now(), client), "{forged}");
+        }
+    }
+}

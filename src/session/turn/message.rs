@@ -1,0 +1,168 @@
+//! Messages of TURN: what is read of requests, and the responses.
+
+use std::net::SocketAddr;
+
+use rtc::crypto::RTCCryptoProvider;
+use rtc::stun::attributes::{
+    ATTR_ERROR_CODE, ATTR_LIFETIME, ATTR_MESSAGE_INTEGRITY, ATTR_NONCE, ATTR_REALM,
+    ATTR_UNKNOWN_ATTRIBUTES, ATTR_XORMAPPED_ADDRESS, AttrType, RawAttribute,
+};
+use rtc::stun::error_code::{CODE_UNAUTHORIZED, CODE_UNKNOWN_ATTRIBUTE};
+use rtc::stun::integrity::MessageIntegrity;
+use rtc::stun::message::{
+    CLASS_ERROR_RESPONSE, CLASS_SUCCESS_RESPONSE, MESSAGE_HEADER_SIZE, Message, MessageClass,
+    MessageType, Setter,
+};
+use rtc::stun::xoraddr::XorMappedAddress;
+
+use super::credentials::REALM;
+use super::relay::At;
+use crate::session::ice::CRYPTO;
+
+/// A message whose length is right.
+pub fn read(bytes: &[u8]) -> Option<Message> {
+    let mut message = Message::new();
+    message.unmarshal_binary(bytes).ok()?;
+    (message.length as usize + MESSAGE_HEADER_SIZE == bytes.len()).then_some(message)
+}
+
+/// The value of the first attribute of this type.
+pub fn value(message: &Message, kind: AttrType) -> Option<&[u8]> {
+    find(message, kind).map(|attribute| attribute.value.as_slice())
+}
+
+/// The same as text.
+pub fn text(message: &Message, kind: AttrType) -> Option<&str> {
+    std::str::from_utf8(value(message, kind)?).ok()
+}
+
+fn find(message: &Message, kind: AttrType) -> Option<&RawAttribute> {
+    let mut attributes = message.attributes.0.iter();
+    attributes.find(|attribute| attribute.typ == kind)
+}
+
+/// An address.
+pub fn address(message: &Message, kind: AttrType) -> Option<SocketAddr> {
+    let mut address = XorMappedAddress::default();
+    address.get_from_as(message, kind).ok()?;
+    Some(SocketAddr::new(address.ip.to_canonical(), address.port))
+}
+
+/// All addresses of this type; `None` if one is none.
+pub fn addresses(message: &Message, kind: AttrType) -> Option<Vec<SocketAddr>> {
+    let attributes = message.attributes.0.iter();
+    let of_kind = attributes.filter(|attribute| attribute.typ == kind);
+    of_kind
+        .map(|attribute| {
+            let mut one = Message::new();
+            one.transaction_id = message.transaction_id;
+            one.attributes.0.push(attribute.clone());
+            address(&one, kind)
+        })
+        .collect()
+}
+
+/// The lifetime that is asked for, in seconds.
+pub fn lifetime(message: &Message) -> Option<u32> {
+    let value = value(message, ATTR_LIFETIME)?;
+    Some(u32::from_be_bytes(value.try_into().ok()?))
+}
+
+/// Whether a request is authentic. Attributes that are not covered by its integrity are taken away.
+pub fn authenticate(request: &mut Message, key: &[u8]) -> bool {
+    let mut attributes = request.attributes.0.iter();
+    let Some(covered) = attributes.position(|attribute| attribute.typ == ATTR_MESSAGE_INTEGRITY)
+    else {
+        return false;
+    };
+    let authentic = MessageIntegrity::check(request, key, CRYPTO.crypto()).is_ok();
+    request.attributes.0.truncate(covered);
+    authentic
+}
+
+/// The response to a Binding request: where the client is.
+pub fn binding(request: &Message, client: SocketAddr) -> Option<Vec<u8>> {
+    success(request, None, |response| {
+        put_address(response, ATTR_XORMAPPED_ADDRESS, client);
+    })
+}
+
+/// Asks for credentials.
+pub fn challenge(request: &Message, at: &At<'_>) -> Option<Vec<u8>> {
+    refuse_with_nonce(request, CODE_UNAUTHORIZED.0, "Unauthorized", at)
+}
+
+/// Refuses a request, and says what it has to repeat.
+pub fn refuse_with_nonce(
+    request: &Message,
+    code: u16,
+    reason: &str,
+    at: &At<'_>,
+) -> Option<Vec<u8>> {
+    respond(request, CLASS_ERROR_RESPONSE, None, |response| {
+        put_error(response, code, reason);
+        let nonce = at.authority.nonce(at.wall, at.client);
+        response.add(ATTR_REALM, REALM.as_bytes());
+        response.add(ATTR_NONCE, nonce.as_bytes());
+    })
+}
+
+/// Refuses an authentic request.
+pub fn refuse(request: &Message, code: u16, reason: &str, key: &[u8]) -> Option<Vec<u8>> {
+    respond(request, CLASS_ERROR_RESPONSE, Some(key), |response| {
+        put_error(response, code, reason);
+    })
+}
+
+/// Refuses an authentic request with these attributes, which are not understood.
+pub fn refuse_unknown(request: &Message, unknown: &[AttrType], key: &[u8]) -> Option<Vec<u8>> {
+    respond(request, CLASS_ERROR_RESPONSE, Some(key), |response| {
+        put_error(response, CODE_UNKNOWN_ATTRIBUTE.0, "Unknown Attribute");
+        let types = unknown.iter().flat_map(|kind| kind.value().to_be_bytes());
+        response.add(ATTR_UNKNOWN_ATTRIBUTES, &types.collect::<Vec<_>>());
+    })
+}
+
+/// The response to a request that is granted.
+pub fn success(
+    request: &Message,
+    key: Option<&[u8]>,
+    attributes: impl FnOnce(&mut Message),
+) -> Option<Vec<u8>> {
+    respond(request, CLASS_SUCCESS_RESPONSE, key, attributes)
+}
+
+/// Adds an attribute that holds an address.
+pub fn put_address(message: &mut Message, kind: AttrType, address: SocketAddr) {
+    let address = XorMappedAddress {
+        ip: address.ip(),
+        port: address.port(),
+    };
+    // It fails for no address.
+    let _ = address.add_to_as(message, kind);
+}
+
+fn put_error(message: &mut Message, code: u16, reason: &str) {
+    let [hundreds, rest] = [(code / 100) as u8, (code % 100) as u8];
+    let value = [&[0, 0, hundreds, rest], reason.as_bytes()].concat();
+    message.add(ATTR_ERROR_CODE, &value);
+}
+
+fn respond(
+    request: &Message,
+    class: MessageClass,
+    key: Option<&[u8]>,
+    attributes: impl FnOnce(&mut Message),
+) -> Option<Vec<u8>> {
+    let mut response = Message::new();
+    response.typ = MessageType::new(request.typ.method, class);
+    response.transaction_id = request.transaction_id;
+    response.write_header();
+    attributes(&mut response);
+    if let Some(key) = key {
+        MessageIntegrity::new_raw_integrity_with_provider(key, CRYPTO.crypto())
+            .add_to(&mut response)
+            .ok()?;
+    }
+    Some(response.raw)
+}

@@ -1,0 +1,47 @@
+//! A TURN server (RFC 8656) that relays to this gateway and to nothing else, for viewers whose network lets them
+//! speak to one port alone.
+//!
+//! There is no relayed socket: what a viewer sends to one of the gateway's own addresses goes to its session, as if
+//! it had come over a connection of its own, and media goes back the same way. A request to relay to any other
+//! address is refused, and nothing here could send to it.
+//!
+//! A viewer finds its credentials in the answer to its offer. They name the session, so whoever has others gets no
+//! further than a challenge, which takes no memory.
+
+mod credentials;
+mod message;
+mod relay;
+#[cfg(test)]
+mod tests;
+
+pub use credentials::{Authority, Credentials};
+pub use relay::{At, Heard, Refusal, Relay};
+
+use rtc::stun::attributes::ATTR_USERNAME;
+use rtc::stun::message::{CLASS_REQUEST, METHOD_BINDING};
+
+/// What the first messages of a connection are answered with, before anything is known of it.
+pub enum Greeting {
+    /// It names the session that is at this place, by the beginning of a ufrag.
+    Names(String),
+    /// Send this, and go on.
+    Challenge(Vec<u8>),
+}
+
+/// Handles a message of a viewer that has named no session. `None`: it is none that begins anything.
+pub fn greet(at: &At<'_>, message: &[u8]) -> Option<Greeting> {
+    let request = message::read(message)?;
+    if request.typ.class != CLASS_REQUEST {
+        return None;
+    }
+    if request.typ.method == METHOD_BINDING {
+        return message::binding(&request, at.client).map(Greeting::Challenge);
+    }
+    match message::text(&request, ATTR_USERNAME) {
+        Some(username) => {
+            let place = credentials::place(username)?;
+            Some(Greeting::Names(place.to_owned()))
+        }
+        None => message::challenge(&request, at).map(Greeting::Challenge),
+    }
+}
