@@ -46,6 +46,7 @@ if [[ $purpose == test ]]; then
     need chromium command -v chromium
     need iproute2 command -v tc
     need firefox-esr command -v firefox-esr
+    need libnss3-tools command -v certutil
     need nodejs command -v node
     need npm command -v npm
     need python3-venv python3 -c 'import ensurepip, venv'

@@ -14,8 +14,9 @@ const PREFERENCES = {
   "permissions.default.microphone": 1,
 };
 
-export async function launchFirefox(preferences = {}) {
+export async function launchFirefox(preferences = {}, options = {}) {
   return puppeteer.launch({
+    ...options,
     browser: "firefox",
     executablePath: FIREFOX,
     headless: true,
