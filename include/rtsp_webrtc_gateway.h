@@ -683,7 +683,10 @@ typedef struct rtsp_webrtc_gateway_session_event {
     rtsp_webrtc_gateway_stream_id stream;
     /** The new state (enum rtsp_webrtc_gateway_session_state): NEW first, CLOSED last. */
     int32_t state;
-    /** Why it failed, if the state is FAILED; RTSP_WEBRTC_GATEWAY_OK otherwise. */
+    /**
+     * Why it failed, if the state is FAILED, or why it is DISCONNECTED, if that is known: this host has no longer
+     * the address at which the viewer reached it. RTSP_WEBRTC_GATEWAY_OK otherwise.
+     */
     int32_t status;
     /** The error message for status. NULL if status is RTSP_WEBRTC_GATEWAY_OK. */
     const char *message;
@@ -933,6 +936,34 @@ typedef struct rtsp_webrtc_gateway_config {
     uint32_t flags;
     /** Must be 0. */
     uint32_t reserved;
+    /**
+     * Rules for the network interfaces whose addresses viewers are told. "eth0", or "wl*" for any rest: only
+     * such interfaces, besides loopback. "!tun0": not this one. Without a rule that has no "!", all
+     * interfaces are used but bridges of containers and virtual machines (docker0, veth*, virbr* and the
+     * like), and those too where there is nothing else. If udp_bind has an address, that is told, whatever
+     * the rules say. May be NULL if interfaces_len is 0.
+     */
+    const char *const *interfaces;
+    /** Number of elements in interfaces, at most 64. */
+    size_t interfaces_len;
+    /**
+     * STUN servers that tell the gateway its public address, where a NAT gives it one: "stun.example.com",
+     * "stun.example.com:3478" or "[2001:db8::1]:3478". They are asked from the media socket every 15 s, which
+     * keeps the NAT's mapping and notices when it changes, and the answers to offers have what they say.
+     * What is wrong with one is told in the log and by state_json(). May be NULL if stun_servers_len is 0.
+     */
+    const char *const *stun_servers;
+    /** Number of elements in stun_servers, at most 8. */
+    size_t stun_servers_len;
+    /**
+     * Instead of udp_bind: the descriptor of a UDP socket that is bound and not connected, for restarts that
+     * keep the port, and for socket activation. create() duplicates it: the host keeps its own, and may close
+     * it at once or pass it on to the next process. Both stand for the same socket, which is set to
+     * non-blocking; only one gateway may read it at a time. 0: none. POSIX only.
+     */
+    int32_t udp_fd;
+    /** Instead of CONFIG_ICE_TCP: the descriptor of a TCP socket that listens, on any port. As udp_fd. 0: none. */
+    int32_t tcp_fd;
 } rtsp_webrtc_gateway_config;
 
 /**
@@ -2277,6 +2308,14 @@ typedef struct rtsp_webrtc_gateway_listen_options {
     const char *const *host_names;
     /** Number of elements in host_names, at most 64. */
     size_t host_names_len;
+    /**
+     * Instead of address: the descriptor of a TCP socket that listens, for restarts that keep the port, and
+     * for socket activation. listen_http() duplicates it: the host keeps its own, and may close it at once or
+     * pass it on. Both stand for the same socket, which is set to non-blocking. 0: none. POSIX only.
+     */
+    int32_t fd;
+    /** Must be 0. */
+    uint32_t reserved;
 } rtsp_webrtc_gateway_listen_options;
 
 /**
@@ -2587,7 +2626,12 @@ int rtsp_webrtc_gateway_metrics(const rtsp_webrtc_gateway *gateway,
  *   CONFIG_ICE_TCP), "connections_strange" (those of them that ended before an authentic ICE check
  *   had come), "sessions_displaced" (they made
  *   room for later offers before their viewers had connected), "send_errors", "events_dropped",
- *   "interface_enumerations", "refused_for_memory" (offers, near the memory limit of the cgroup)}
+ *   "interface_enumerations", "address_changes" (of the network interfaces), "public_address_changes"
+ *   (as STUN servers see this host), "narrow_paths" (viewers on whose paths large datagrams vanished, so
+ *   that the packets of what they are shown became smaller), "refused_for_memory" (offers, near the memory limit of the cgroup)}
+ * - "stun": an array of {"server", "public", "base", "message"}, one for each of config.stun_servers, or
+ *   for each of its addresses: where others see this host and its own address behind that ("ADDR:PORT";
+ *   null if not known), and what is wrong (empty: nothing that is known)
  * - "tuning": an array of {"name", "value", "default", "min", "max", "applies"}; "applies" is
  *   "create", "new_sessions" or "now"
  * - "streams": an array, ordered by id, of {"id", "name", "label", "variants" (ids, best

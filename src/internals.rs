@@ -34,7 +34,7 @@ pub mod sdp {
     /// Writing answers.
     pub mod answer {
         pub use crate::sdp::answer::{
-            Allowed, LocalTransport, answer, negotiate, restart_fragment,
+            Allowed, Candidates, LocalTransport, answer, negotiate, restart_fragment,
         };
     }
     /// Bodies of PATCH requests.
@@ -72,6 +72,11 @@ pub mod session {
     pub mod srtp {
         pub use crate::session::srtp::{KeyingMaterial, MasterKey, RtpSealer};
     }
+}
+
+/// The addresses that a NAT gives the gateway.
+pub mod stun {
+    pub use crate::stun::{Action, Client, Name};
 }
 
 /// Media for the host.

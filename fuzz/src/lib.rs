@@ -32,6 +32,7 @@ mod session;
 mod sound;
 mod stage;
 mod stun;
+mod stun_server;
 mod video;
 mod whep;
 
@@ -116,6 +117,7 @@ pub const TARGETS: &[Target] = &[
     target("sound", sound::sound, MEDIA, 1_500),
     target("push", push::push, MEDIA, 20_000),
     target("stun", stun::stun, SESSION, 10_000),
+    target("stun_server", stun_server::stun_server, TEXT, 100_000),
     target("tcp_framing", framing::tcp_framing, TEXT, 200_000),
     target("dtls", dtls::dtls, HANDSHAKE, 500),
     target("rtcp", rtcp::rtcp, SESSION, 10_000),

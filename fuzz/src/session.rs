@@ -11,7 +11,9 @@ use rtsp_webrtc_gateway::internals::media::{
     AccessUnit, Codec, RingLimits, StreamRate, Track, TrackInfo,
 };
 use rtsp_webrtc_gateway::internals::sdp::IceCredentials;
-use rtsp_webrtc_gateway::internals::sdp::answer::{Allowed, LocalTransport, answer, negotiate};
+use rtsp_webrtc_gateway::internals::sdp::answer::{
+    Allowed, Candidates, LocalTransport, answer, negotiate,
+};
 use rtsp_webrtc_gateway::internals::sdp::offer::Offer;
 use rtsp_webrtc_gateway::internals::session::dtls::Certificate;
 use rtsp_webrtc_gateway::internals::session::{
@@ -185,8 +187,10 @@ impl World {
             &LocalTransport {
                 ice: &local_ice,
                 fingerprint: certificate().fingerprint(),
-                candidates: &[SocketAddr::from(([192, 0, 2, 1], 5000))],
-                tcp_port: None,
+                candidates: Candidates {
+                    hosts: &[SocketAddr::from(([192, 0, 2, 1], 5000))],
+                    ..Candidates::default()
+                },
             },
         );
         let transport = TransportConfig {

@@ -2,10 +2,13 @@
 
 use std::borrow::Cow;
 use std::ffi::{c_char, c_int, c_void};
+use std::sync::Arc;
 
 use super::convert::{
-    array, bytes, invalid, optional_str, read_struct, required_str, sized_struct, viewers_str,
+    array, bytes, invalid, optional_str, read_struct, required_str, sized_struct, unset,
+    viewers_str,
 };
+use super::descriptor::duplicate;
 use super::gateway::parse;
 use super::guard::guard_status;
 use super::handle::{gateway_ref, rtsp_webrtc_gateway};
@@ -245,6 +248,12 @@ pub struct rtsp_webrtc_gateway_listen_options {
     pub host_names: *const *const c_char,
     /// Number of elements in host_names, at most 64.
     pub host_names_len: usize,
+    /// Instead of address: the descriptor of a TCP socket that listens, for restarts that keep the port, and
+    /// for socket activation. listen_http() duplicates it: the host keeps its own, and may close it at once or
+    /// pass it on. Both stand for the same socket, which is set to non-blocking. 0: none. POSIX only.
+    pub fd: i32,
+    /// Must be 0.
+    pub reserved: u32,
 }
 sized_struct!(
     rtsp_webrtc_gateway_listen_options,
@@ -384,6 +393,14 @@ unsafe fn target<'a>(request: &rtsp_webrtc_gateway_http_request) -> Result<Optio
 /// The pointers of `options` are NULL, or live and as long as their lengths say.
 unsafe fn http_options(options: &rtsp_webrtc_gateway_listen_options) -> Result<HttpOptions> {
     let mut http = HttpOptions::default();
+    unset(options.reserved)?;
+    if options.fd != 0 && !options.address.is_null() {
+        return Err(invalid(
+            "address and fd exclude each other: a socket that is passed listens already",
+        ));
+    }
+    // SAFETY: descriptors of options stay open during the call, by the conventions.
+    http.listener = unsafe { duplicate(options.fd, "fd") }?.map(Arc::new);
     // SAFETY: this function's contract.
     unsafe {
         if let Some(address) = optional_str(options.address, "address")? {

@@ -17,7 +17,7 @@ use crate::tuning::{Key, Tuning};
 use crate::whep::http::Origins;
 use crate::worker::pending_offers::PendingOffers;
 use crate::worker::registry::Registry;
-use crate::worker::{CallerStats, Command, ReceiverStats, Worker};
+use crate::worker::{CallerStats, Command, NarrowPaths, PublicAddresses, ReceiverStats, Worker};
 
 /// How long a worker may take to reply. Only one that is stuck takes longer.
 pub(super) const REPLY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -40,6 +40,8 @@ pub(super) struct Shared {
     pub(super) sinks: Sinks,
     pub(super) socket: Arc<Socket>,
     pub(super) interfaces: Arc<Interfaces>,
+    pub(super) reflexive: Arc<PublicAddresses>,
+    pub(super) narrow_paths: Arc<NarrowPaths>,
     pub(super) received: Arc<ReceiverStats>,
     pub(super) callers: Arc<CallerStats>,
     pub(super) notices: Notices,
@@ -98,6 +100,10 @@ impl Handle {
             send_errors: self.shared.socket.errors(),
             events_dropped: self.shared.notices.dropped(),
             interface_enumerations: self.shared.interfaces.enumerations(),
+            address_changes: self.shared.interfaces.changes(),
+            public_address_changes: self.shared.reflexive.changes(),
+            narrow_paths: self.shared.narrow_paths.count(),
+            stun: self.shared.reflexive.reports(),
             refused_for_memory: self.shared.refused_for_memory.load(Ordering::Relaxed),
             tuning: &self.shared.tuning,
         })

@@ -79,7 +79,7 @@ pub mod srtp;
 mod transport;
 mod wall_clock;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 pub use ice::TransactionKey;
@@ -239,6 +239,13 @@ impl Session {
     /// again if not.
     pub fn handle_lost<T: Transmit>(&mut self, remote: Remote, io: &mut Io<'_, T>) {
         let received = self.transport.lost(remote, io.now);
+        self.handle_received(received, io);
+    }
+
+    /// The host has these addresses now, and perhaps no longer the one that media left from. Ask for
+    /// [`Session::next_deadline`] again.
+    pub fn handle_addresses<T: Transmit>(&mut self, present: &[IpAddr], io: &mut Io<'_, T>) {
+        let received = self.transport.host_has(present, io.now);
         self.handle_received(received, io);
     }
 
@@ -415,6 +422,12 @@ impl Session {
 
 /// # What there is to know
 impl Session {
+    /// Whether large packets vanish on the way to the viewer: a link has a smaller MTU than it should. From the next
+    /// picture on, those of the streams that it is shown are to be smaller.
+    pub fn drops_large(&self) -> bool {
+        self.transport.drops_large()
+    }
+
     /// Current state.
     pub fn state(&self) -> SessionState {
         self.transport.state()

@@ -21,11 +21,18 @@ impl Core {
         };
         let wanted: Vec<StreamId> = viewer.session.streams().collect();
         let before = std::mem::replace(&mut viewer.watching, wanted.clone());
+        let narrow = viewer.narrow;
         for &stream in wanted.iter().filter(|stream| !before.contains(stream)) {
             self.join(stream, slot);
+            if narrow {
+                self.count_narrow(stream, true);
+            }
         }
         for &stream in before.iter().filter(|stream| !wanted.contains(stream)) {
             self.leave(stream, slot);
+            if narrow {
+                self.count_narrow(stream, false);
+            }
         }
     }
 

@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 
 use super::callers::{Caller, CallerStats};
 use super::feeds::{MirrorAddress, Parcel};
+use super::narrow::NarrowPaths;
+use super::public::PublicAddresses;
 use super::routes::Routes;
 use super::thread::Peers;
 use crate::error::Result;
 use crate::events::Notices;
-use crate::net::{Interfaces, Socket};
+use crate::net::{Addresses, Interfaces, Socket};
 use crate::sdp::fragment::Fragment;
 use crate::sdp::offer::Offer;
 use crate::session::dtls::Certificate;
@@ -48,6 +50,8 @@ pub struct WorkerContext {
     pub interfaces: Arc<Interfaces>,
     /// Additional addresses to advertise.
     pub public_addresses: Arc<[IpAddr]>,
+    /// Those that a NAT gives this host.
+    pub reflexive: Arc<PublicAddresses>,
     /// `Link` headers that announce STUN and TURN servers.
     pub ice_links: Arc<[String]>,
     /// The gateway's certificate.
@@ -58,6 +62,8 @@ pub struct WorkerContext {
     pub registry: Arc<Registry>,
     /// What is known of the paths to viewers.
     pub paths: Arc<PathMemory>,
+    /// How many of them drop large packets.
+    pub narrow_paths: Arc<NarrowPaths>,
     /// Converts to wall clock time.
     pub clock: WallClock,
 }
@@ -169,6 +175,8 @@ pub enum Command {
     CaughtUp(SyncSender<()>),
     /// Report everything, for metrics.
     Snapshot(SyncSender<WorkerSnapshot>),
+    /// The addresses of this host have changed.
+    AddressesChanged(Arc<Addresses>),
     /// A knob has changed.
     TuningChanged,
     /// Close everything and exit.

@@ -168,6 +168,9 @@ impl Core {
             Command::Snapshot(reply) => {
                 let _ = reply.send(core.borrow_mut().snapshot(now));
             }
+            Command::AddressesChanged(addresses) => {
+                core.borrow_mut().addresses_changed(&addresses, now);
+            }
             Command::TuningChanged => {
                 let core = &mut *core.borrow_mut();
                 for entry in core.streams.iter_mut() {

@@ -1,11 +1,12 @@
 //! The gateway's side of ICE in answers: credentials, candidates, and the ETag of the ICE session.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use crate::error::Result;
 use crate::random;
 use crate::sdp::IceCredentials;
+use crate::sdp::answer::{Candidates, Reflexive};
 use crate::session::Session;
 use crate::worker::command::WorkerContext;
 use crate::worker::registry::SessionLocation;
@@ -18,22 +19,50 @@ pub(super) fn credentials(place: SessionLocation) -> Result<IceCredentials> {
     })
 }
 
-/// The gateway's candidates, public addresses first.
-pub(super) fn candidates(context: &WorkerContext, now: Instant) -> Vec<SocketAddr> {
-    let ttl = context.tuning.interface_cache_ttl();
-    let port = context.socket.local().port();
-    let interfaces = context.interfaces.addresses(now, ttl);
-    let local = interfaces
-        .into_iter()
-        .filter(|&ip| context.socket.serves(ip));
-    let mut candidates = Vec::new();
-    for ip in context.public_addresses.iter().copied().chain(local) {
-        let candidate = SocketAddr::new(ip, port);
-        if !candidates.contains(&candidate) {
-            candidates.push(candidate);
+/// Where viewers may reach the gateway.
+pub(super) struct LocalCandidates {
+    hosts: Vec<SocketAddr>,
+    reflexive: Vec<Reflexive>,
+    tcp_port: Option<u16>,
+}
+
+impl LocalCandidates {
+    /// As of now, public addresses first.
+    pub(super) fn new(context: &WorkerContext, now: Instant) -> LocalCandidates {
+        let bound = context.socket.local();
+        let local = match bound.ip().is_unspecified() {
+            true => {
+                let ttl = context.tuning.interface_cache_ttl();
+                let addresses = context.interfaces.addresses(now, ttl);
+                let serves = |&&ip: &&IpAddr| context.socket.serves(ip);
+                addresses.offered.iter().filter(serves).copied().collect()
+            }
+            // The host has chosen it.
+            false => vec![bound.ip().to_canonical()],
+        };
+        let mut hosts = Vec::new();
+        for ip in context.public_addresses.iter().copied().chain(local) {
+            let candidate = SocketAddr::new(ip, bound.port());
+            if !hosts.contains(&candidate) {
+                hosts.push(candidate);
+            }
+        }
+        let mut reflexive = context.reflexive.reflexive();
+        reflexive.retain(|known| !hosts.contains(&known.public));
+        LocalCandidates {
+            hosts,
+            reflexive,
+            tcp_port: context.tcp_port,
         }
     }
-    candidates
+
+    pub(super) fn get(&self) -> Candidates<'_> {
+        Candidates {
+            hosts: &self.hosts,
+            reflexive: &self.reflexive,
+            tcp_port: self.tcp_port,
+        }
+    }
 }
 
 /// The strong ETag of the ICE session; each restart changes it.

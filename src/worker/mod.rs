@@ -3,6 +3,7 @@
 //! Between "access unit complete" and "datagrams handed to the kernel" there is no lock, no channel
 //! and no wake-up.
 
+mod addresses;
 mod admission;
 mod audience;
 mod callers;
@@ -19,12 +20,14 @@ mod load;
 mod local_ice;
 mod log_lines;
 mod mirror;
+mod narrow;
 mod offers;
 mod outbox;
 mod overload;
 mod patches;
 pub(crate) mod pending_offers;
 mod portions;
+mod public;
 pub(crate) mod quality;
 pub(crate) mod registry;
 mod routes;
@@ -42,5 +45,7 @@ mod viewers;
 pub(crate) use callers::CallerStats;
 pub(crate) use command::{Command, OfferRequest, PatchRequest, WorkerContext};
 pub(crate) use demux::{ReceiverStats, inbox};
+pub(crate) use narrow::NarrowPaths;
+pub(crate) use public::PublicAddresses;
 pub(crate) use routes::Routes;
 pub(crate) use thread::{Peers, Reading, Worker, command_queue};

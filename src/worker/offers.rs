@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::admission;
 use super::command::Command;
 use super::core::Core;
-use super::local_ice::{candidates, credentials, etag};
+use super::local_ice::{LocalCandidates, credentials, etag};
 use super::slots::Viewer;
 use super::streams::{not_ready, still_connecting};
 use crate::error::{Result, panicked};
@@ -95,8 +95,7 @@ impl Core {
             &LocalTransport {
                 ice: &local_ice,
                 fingerprint: context.certificate.fingerprint(),
-                candidates: &candidates(context, now),
-                tcp_port: context.tcp_port,
+                candidates: LocalCandidates::new(context, now).get(),
             },
         );
         let tuning = &context.tuning;

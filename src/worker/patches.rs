@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::core::Core;
-use super::local_ice::{candidates, credentials, etag};
+use super::local_ice::{LocalCandidates, credentials, etag};
 use crate::error::{Error, Result, Status};
 use crate::sdp::answer;
 use crate::whep::Response;
@@ -38,8 +38,7 @@ impl Core {
         let body = answer::restart_fragment(
             &viewer.section,
             &local,
-            &candidates(context, now),
-            context.tcp_port,
+            &LocalCandidates::new(context, now).get(),
         );
         viewer.session.restart_ice(local, remote.clone());
         Ok(Response::restarted(

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 
 use parking_lot::Mutex;
 
@@ -73,6 +74,8 @@ struct StreamRecord {
     variants: Vec<StreamId>,
     /// Its video when it was last live.
     video: Option<TrackInfo>,
+    /// Viewers that are shown it over paths that drop large packets.
+    narrow: Arc<AtomicUsize>,
 }
 
 /// Maximum number of variants of a stream, itself not counted: each may be asked for by every viewer.
@@ -147,9 +150,17 @@ impl Registry {
             worker,
             variants: Vec::new(),
             video: None,
+            narrow: Arc::default(),
         };
         tables.streams.insert(id, record);
         Ok((id, worker, announce(id, name, worker)))
+    }
+
+    /// Counts the viewers that are shown a stream over paths that drop large packets.
+    pub fn narrow(&self, id: StreamId) -> Option<Arc<AtomicUsize>> {
+        let tables = self.tables.lock();
+        let record = tables.streams.get(&id)?;
+        Some(Arc::clone(&record.narrow))
     }
 
     /// Forgets a stream. Returns its worker, and the streams that had it as a variant with theirs. The

@@ -30,6 +30,8 @@ pub(super) struct Viewer {
     pub(super) session: Session,
     /// The streams whose access units are passed to it.
     pub(super) watching: Vec<StreamId>,
+    /// Large packets vanish on the way to it.
+    pub(super) narrow: bool,
     /// What it asks for.
     pub(super) limits: ViewerLimits,
     /// The lines of the answer that the response to an ICE restart repeats.
@@ -78,6 +80,10 @@ impl Slots {
             .ok_or_else(|| no_session(id))
     }
 
+    pub(super) fn slots(&self) -> impl Iterator<Item = usize> {
+        self.viewers.iter().map(|(slot, _)| slot)
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &Viewer> {
         self.viewers.iter().map(|(_, viewer)| &**viewer)
     }
@@ -124,6 +130,7 @@ impl Viewer {
             visit: Visit::default(),
             session,
             watching: Vec::new(),
+            narrow: false,
             limits,
             section,
             bound: Vec::new(),

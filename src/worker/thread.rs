@@ -17,10 +17,10 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::LocalSet;
 
-use super::callers;
 use super::command::{Command, WorkerContext};
 use super::core::Core;
 use super::demux::{Demux, Inbox, QUEUE_BATCH, Queued, Queues, ReceiverStats};
+use super::{addresses, callers};
 use crate::budget::{Allowance, Budget};
 use crate::error::panicked;
 use crate::events::role::{Role, mark_thread};
@@ -110,6 +110,8 @@ impl Worker {
             let demux = Demux {
                 worker: context.index,
                 routes: Arc::clone(&context.routes),
+                public: Arc::clone(&context.reflexive),
+                bound: context.socket.local(),
                 inboxes: reading.inboxes,
                 stats: reading.stats,
             };
@@ -232,6 +234,12 @@ async fn run(
     let core = Rc::new(RefCell::new(Core::new(context, Rc::clone(&rearmed))));
     if let Some(port) = input.port.take() {
         tokio::task::spawn_local(callers::accept(port, Rc::clone(&core)));
+    }
+    if input.reader.is_some() {
+        tokio::task::spawn_local(addresses::watch(Rc::clone(&core)));
+        let context = &core.borrow().context;
+        let public = Arc::clone(&context.reflexive);
+        tokio::task::spawn_local(public.keep(Arc::clone(&context.socket)));
     }
     loop {
         let deadline = core.borrow().next_deadline();

@@ -1,7 +1,6 @@
 //! Negotiates the codecs that offer and camera have in common, and writes the SDP answer.
 
 use std::fmt::Write as _;
-use std::net::SocketAddr;
 
 use super::IceCredentials;
 use crate::error::{Error, Result, Status};
@@ -9,11 +8,13 @@ use crate::media::{Codec, MediaKind, TrackInfo};
 use crate::sdp::offer::{Offer, OfferedCodec, OfferedSection};
 
 mod av1;
+mod candidates;
 mod formats;
 mod h264;
 mod h265;
 mod restart;
 
+pub use candidates::{Candidates, Reflexive};
 pub use formats::Format;
 use formats::{
     Chosen, Repair, add_formats, choose, choose_for, in_common, repair, write_format, write_rtpmap,
@@ -431,10 +432,8 @@ pub struct LocalTransport<'a> {
     pub ice: &'a IceCredentials,
     /// SHA-256 fingerprint of our certificate.
     pub fingerprint: &'a str,
-    /// All our host candidates, most preferred first.
-    pub candidates: &'a [SocketAddr],
-    /// The port at the same addresses for viewers without UDP, if there is one.
-    pub tcp_port: Option<u16>,
+    /// Where to reach us.
+    pub candidates: Candidates<'a>,
 }
 
 /// Writes the answer (RFC 8829 section 5.3): an ICE-lite, DTLS-passive sender, all tracks on one
@@ -469,7 +468,7 @@ pub fn answer(offer: &Offer, negotiated: &Negotiated, transport: &LocalTransport
         if !matches!(content, Content::Refused)
             && let Some(candidates) = candidates.take()
         {
-            write_candidates(&mut sdp, candidates, transport.tcp_port);
+            candidates.write(&mut sdp);
         }
     }
     sdp.0
@@ -585,44 +584,6 @@ fn security(sdp: &mut Lines, transport: &LocalTransport<'_>) {
 fn write_ice(sdp: &mut Lines, ice: &IceCredentials) {
     sdp.line(format_args!("a=ice-ufrag:{}", ice.ufrag));
     sdp.line(format_args!("a=ice-pwd:{}", ice.pwd));
-}
-
-/// Host candidates of component 1 (RFC 8839 section 5.1), in order of preference; those of TCP last (RFC 6544
-/// section 4.5).
-fn write_candidates(sdp: &mut Lines, candidates: &[SocketAddr], tcp_port: Option<u16>) {
-    /// Type preference of host candidates (RFC 8445 section 5.1.2.2); over TCP it is lower (RFC 6544 section 4.2).
-    const HOST: u32 = 126;
-    const HOST_TCP: u32 = 90;
-    /// Direction preference of passive TCP (RFC 6544 section 4.2), and what is left for the address.
-    const PASSIVE: u32 = 4 << 13;
-    const OTHER: u32 = (1 << 13) - 1;
-    // Candidates of one address share a foundation (RFC 8445 section 5.1.1.3), but not with those of TCP.
-    let foundation = |i: usize| {
-        let same = |other: &SocketAddr| other.ip() == candidates[i].ip();
-        1 + candidates.iter().position(same).unwrap_or(i)
-    };
-    for (i, candidate) in candidates.iter().enumerate() {
-        let local = u32::from(u16::MAX).saturating_sub(u32::try_from(i).unwrap_or(u32::MAX));
-        let priority = (HOST << 24) | (local << 8) | 255;
-        let (ip, port) = (candidate.ip(), candidate.port());
-        sdp.line(format_args!(
-            "a=candidate:{} 1 udp {priority} {ip} {port} typ host",
-            foundation(i)
-        ));
-    }
-    for (i, candidate) in candidates.iter().enumerate() {
-        let Some(port) = tcp_port.filter(|_| foundation(i) == i + 1) else {
-            continue;
-        };
-        let local = PASSIVE | OTHER.saturating_sub(u32::try_from(i).unwrap_or(u32::MAX));
-        let priority = (HOST_TCP << 24) | (local << 8) | 255;
-        let ip = candidate.ip();
-        sdp.line(format_args!(
-            "a=candidate:{} 1 tcp {priority} {ip} {port} typ host tcptype passive",
-            candidates.len() + 1 + i
-        ));
-    }
-    sdp.line(format_args!("a=end-of-candidates"));
 }
 
 #[cfg(test)]

@@ -82,12 +82,15 @@ fn written(sdp: &str, negotiated: &Negotiated) -> String {
     let transport = LocalTransport {
         ice: &ice,
         fingerprint: FINGERPRINT,
-        candidates: &[
-            "192.0.2.7:8189".parse().unwrap(),
-            "[2001:db8::7]:8189".parse().unwrap(),
-            "192.0.2.7:8190".parse().unwrap(),
-        ],
-        tcp_port: Some(8189),
+        candidates: Candidates {
+            hosts: &[
+                "192.0.2.7:8189".parse().unwrap(),
+                "[2001:db8::7]:8189".parse().unwrap(),
+                "192.0.2.7:8190".parse().unwrap(),
+            ],
+            tcp_port: Some(8189),
+            ..Candidates::default()
+        },
     };
     answer(&offer(sdp), negotiated, &transport)
 }

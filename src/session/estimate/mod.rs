@@ -18,6 +18,7 @@
 //! Sans-I/O. Allocates about 1 KiB with the first packet that has a transport-wide sequence number, and
 //! up to 8 KiB more while much is on its way.
 
+mod black_hole;
 mod control;
 mod drain;
 mod feedback;
@@ -383,6 +384,12 @@ impl Estimator {
         if let Some(measured) = &mut self.measured {
             measured.sent_unheard = false;
         }
+    }
+
+    /// Whether large packets vanish on the way, whatever their number.
+    pub fn drops_large(&self) -> bool {
+        let measured = self.measured.as_ref();
+        measured.is_some_and(|measured| measured.black_hole.is_found())
     }
 
     /// Whether transport-wide feedback has arrived.

@@ -12,6 +12,7 @@ mod phase;
 mod reports;
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -190,6 +191,12 @@ impl Transport {
     /// it takes.
     pub fn has_feedback(&self) -> bool {
         self.transport_cc || self.backlog.is_some()
+    }
+
+    /// Whether large packets vanish on the way to the viewer.
+    pub fn drops_large(&self) -> bool {
+        let pacer = self.pacer.as_ref().filter(|_| self.backlog.is_none());
+        pacer.is_some_and(Pacer::drops_large)
     }
 
     /// Sets the rate in bits per second that would be used if the path carried it: the path is probed
@@ -453,6 +460,23 @@ impl Transport {
         }
     }
 
+    /// The host has these addresses now. Where the one that media left from is gone, it goes another way if one is
+    /// proven; until one is, the session counts as disconnected.
+    pub fn host_has(&mut self, present: &[IpAddr], now: Instant) -> Received {
+        let lost_since = self.lost_since(now);
+        if !self.ice.host_has(now, present) {
+            return Received::Nothing;
+        }
+        self.follow_path(now);
+        match self.ice.gone() {
+            None => Received::Moved(lost_since),
+            Some(gone) => {
+                self.quiet(Some(liveness::address_gone(gone)));
+                Received::Nothing
+            }
+        }
+    }
+
     fn handle_srtcp(&mut self, path: Path, datagram: &[u8], now: Instant) -> Received {
         let Phase::Up(up) = &mut self.phase else {
             return Received::Nothing;
@@ -531,8 +555,10 @@ impl Transport {
             .silence(self.created, self.ice.consent_ends(), now);
         match silence {
             Silence::Short => {}
-            Silence::Quiet => self.quiet(),
-            Silence::Lost(error) => self.fail(error),
+            Silence::Quiet => self.quiet(None),
+            Silence::Lost(error) => {
+                self.fail(self.ice.gone().map_or(error, liveness::not_reached_again))
+            }
         }
         received
     }
@@ -637,12 +663,14 @@ impl Transport {
         }
     }
 
-    fn quiet(&mut self) {
+    /// The session counts as disconnected, because of `error` if that is known.
+    fn quiet(&mut self, error: Option<Error>) {
         if let Phase::Up(up) = &mut self.phase
             && !up.quiet
         {
             up.quiet = true;
-            self.note_state();
+            let state = self.state();
+            self.events.push_back(SessionEvent { state, error });
         }
     }
 

@@ -236,6 +236,12 @@ impl Pacer {
         path.is_some_and(|path| path.estimator.is_unheard(now))
     }
 
+    /// Whether large packets vanish on the way.
+    pub fn drops_large(&self) -> bool {
+        let path = self.congestion.as_ref();
+        path.is_some_and(|path| path.estimator.drops_large())
+    }
+
     /// Whether a retransmission may leave now.
     pub fn may_repair(&self, now: Instant) -> bool {
         !self.is_unheard(now) && (!self.bounded || self.ready_at(now) <= now + REPAIR_DEBT)
