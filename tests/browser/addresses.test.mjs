@@ -20,16 +20,23 @@ import { IPV6, ThinLink, whyImpossible } from "./thin_link.mjs";
 const impossible = whyImpossible();
 const skip = impossible && `NOT TESTED: ${impossible}`;
 
+// Where there is no IPv4, Chromium's mDNS does not start, and it waits for ever for names to hide its addresses behind.
+const NO_MDNS = "--disable-features=WebRtcHideLocalIpsWithMdns";
+
 // A page that plays, in a browser on the other side of a link to the gateway.
-async function playing(t, addresses) {
+async function playing(t, addresses, ...args) {
   const link = new ThinLink(addresses);
   t.after(() => link.remove());
+  await waitUntil("the link is up", LONG_MS, () => link.isUp);
+  if (addresses) {
+    // Chromium asks for the address that it would use for the internet.
+    link.ipOfViewer("route", "add", "default", "via", addresses.server);
+  }
   const cameras = await startCamerasAt(link, 1, "--clip", "baseline360p");
   t.after(() => cameras.stop());
   const gateway = await startGatewayAt(link, { door: cameras.urls[0] });
   t.after(() => gateway.stop());
-  await waitUntil("the link is up", LONG_MS, () => link.isUp);
-  const browser = await launchBrowser([], link);
+  const browser = await launchBrowser(args, link);
   t.after(() => browser.close());
   const page = await openPage(browser, t);
   await page.goto(`${gateway.url}door`);
@@ -37,14 +44,15 @@ async function playing(t, addresses) {
   return { link, gateway, page };
 }
 
-// Where the media of the page's newest connection comes from.
+// Where the media of the page's newest connection comes from. Browsers do not tell the address of one that they learned
+// from the gateway's check alone.
 async function remote(page) {
   return page.evaluate(async () => {
     const reports = [...(await window.connections.at(-1).getStats()).values()];
     const find = (id) => reports.find((report) => report.id === id);
     const transport = reports.find((report) => report.type === "transport");
     const pair = find(transport.selectedCandidatePairId);
-    return find(pair.remoteCandidateId).address;
+    return find(pair.remoteCandidateId);
   });
 }
 
@@ -58,8 +66,8 @@ async function goesOn(page) {
 }
 
 test("with IPv6 alone", { skip }, async (t) => {
-  const { page } = await playing(t, IPV6);
-  assert.equal((await remote(page)).replace(/[[\]]/g, ""), IPV6.server);
+  const { page } = await playing(t, IPV6, NO_MDNS);
+  assert.equal((await remote(page)).address.replace(/[[\]]/g, ""), IPV6.server);
 });
 
 test("an interface that is down for some seconds", { skip }, async (t) => {
@@ -78,6 +86,8 @@ test("an address that becomes another", { skip }, async (t) => {
   link.ip("addr", "add", "10.199.0.3/24", "dev", "veth0");
   t.diagnostic(`goes on after ${await goesOn(page)} ms`);
   assert.equal(await connections(page), 1, "the same connection");
-  await waitUntil("the browser has moved", LONG_MS, async () => (await remote(page)) === "10.199.0.3");
+  await waitUntil("the browser has moved", LONG_MS, async () =>
+    (await remote(page)).candidateType === "prflx",
+  );
   await goesOn(page);
 });

@@ -79,6 +79,11 @@ export class ThinLink {
     return run("ip", "-n", this.#server, ...words);
   }
 
+  // The same on the viewer's side.
+  ipOfViewer(...words) {
+    return run("ip", "-n", this.#viewer, ...words);
+  }
+
   // What runs a command on the server's side.
   onServer(command, args) {
     return ["ip", ["netns", "exec", this.#server, command, ...args]];

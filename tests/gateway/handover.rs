@@ -54,7 +54,10 @@ fn the_next_gateway_goes_on_at_the_same_ports() {
         "{candidate}"
     );
     let metrics = second.metrics().unwrap();
-    let unknown = metrics.split("\nrtsp_webrtc_gateway_datagrams_unknown_total ").nth(1).unwrap();
+    let unknown = metrics
+        .split("\nrtsp_webrtc_gateway_datagrams_unknown_total ")
+        .nth(1)
+        .unwrap();
     let unknown: u64 = unknown.lines().next().unwrap().parse().unwrap();
     assert!(unknown >= 5, "those that waited: {unknown}");
 
