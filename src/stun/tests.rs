@@ -165,7 +165,7 @@ fn what_is_lost_is_asked_again_and_in_the_end_the_reason_is_told() {
     assert_eq!(world.client.reports()[0].message, "");
     // And is gone again.
     while !world.publics().is_empty() {
-        if world.poll().is_none() {
+        if world.poll().is_none() && !world.publics().is_empty() {
             world.now = world.client.next_due().unwrap();
         }
         assert!(world.now < asked + RETRY + KEEP_ALIVE + 20 * SECOND);
