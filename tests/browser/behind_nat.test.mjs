@@ -13,7 +13,7 @@ import {
   waitUntil,
   waitUntilPlaying,
 } from "./helpers.mjs";
-import { Nat, OUTSIDE, whyNoNat } from "./nat.mjs";
+import { Nat, OUTSIDE, whyNoNat } from "./behind_nat.mjs";
 
 const impossible = whyNoNat();
 const skip = impossible && `NOT TESTED: ${impossible}`;
