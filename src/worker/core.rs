@@ -5,8 +5,6 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::Notify;
-
 use super::admission;
 use super::command::{Command, WorkerContext};
 use super::connections::Connections;
@@ -18,6 +16,7 @@ use super::shares::Behind;
 use super::slots::Slots;
 use super::stream::Arrived;
 use super::streams::Streams;
+use super::wait::Bell;
 use crate::budget::{Allowance, Budget};
 use crate::error::{Error, Status, panicked, shutting_down};
 use crate::events::{Notice, StreamEvent};
@@ -57,14 +56,14 @@ pub struct Core {
     /// Log lines that came too often.
     pub(super) repeats: Repeats,
     /// Wakes the worker's loop because a deadline has moved closer.
-    pub(super) rearmed: Rc<Notify>,
+    pub(super) rearmed: Rc<Bell>,
     pub(super) buffer: Box<SendBuffer>,
     pub(super) costs: Costs,
 }
 
 impl Core {
     /// A worker without streams.
-    pub fn new(context: WorkerContext, rearmed: Rc<Notify>) -> Core {
+    pub fn new(context: WorkerContext, rearmed: Rc<Bell>) -> Core {
         Core {
             context,
             streams: Streams::default(),
@@ -252,7 +251,7 @@ impl Core {
             log_lines::stream_live(id, &entry.stream, change.outage);
         } else if self.tidy_due.is_none() {
             self.tidy_due = Some(now + TIDY_INTERVAL);
-            self.rearmed.notify_one();
+            self.rearmed.ring();
         }
         let identity = entry.stream.identity().clone();
         let warning = entry.stream.warning().cloned();
@@ -350,7 +349,7 @@ impl Core {
             self.answering.push_back(id);
         }
         self.answer_waiting(now);
-        self.rearmed.notify_one();
+        self.rearmed.ring();
     }
 
     /// Answers offers that waited for media, one at least, as far as the time of a turn goes.
@@ -448,7 +447,7 @@ impl Core {
                 Wait::GoesOn => return,
                 Wait::Begins(until) => {
                     if self.held_sound.wait(until, id) {
-                        self.rearmed.notify_one();
+                        self.rearmed.ring();
                     }
                     return;
                 }

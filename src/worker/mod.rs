@@ -38,6 +38,7 @@ mod stream;
 mod streams;
 mod thread;
 mod viewers;
+mod wait;
 
 pub(crate) use callers::CallerStats;
 pub(crate) use command::{Command, OfferRequest, PatchRequest, WorkerContext};
