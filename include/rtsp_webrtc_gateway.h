@@ -358,7 +358,9 @@ typedef enum rtsp_webrtc_gateway_tuning_key {
     RTSP_WEBRTC_GATEWAY_TUNING_WORKER_THREADS = 1,
     /**
      * 1: retransmit the packets that a viewer reports as lost (NACK). 0: do not offer
-     * retransmission. Default 1, range 0 to 1, applies to new sessions.
+     * retransmission; tracks keep no packets for it from then on, so that viewers who are there
+     * are sent again only what the GOP cache has. Default 1, range 0 to 1, applies to new
+     * sessions.
      */
     RTSP_WEBRTC_GATEWAY_TUNING_NACK = 2,
     /**

@@ -34,7 +34,7 @@ pub mod sdp {
     /// Writing answers.
     pub mod answer {
         pub use crate::sdp::answer::{
-            Allowed, LocalTransport, answer, negotiate, restart_fragment,
+            Allowed, LocalTransport, Negotiated, answer, negotiate, restart_fragment,
         };
     }
     /// Bodies of PATCH requests.

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::admission;
+use super::chores::Chores;
 use super::command::{Command, WorkerContext};
 use super::connections::Connections;
 use super::fan_out::FanOut;
@@ -14,6 +15,7 @@ use super::load::Load;
 use super::log_lines::{self, Repeats};
 use super::shares::Behind;
 use super::slots::Slots;
+use super::snapshot::Unfinished;
 use super::stream::Arrived;
 use super::streams::Streams;
 use super::wait::Bell;
@@ -42,6 +44,8 @@ pub struct Core {
     pub(super) viewers: Slots,
     pub(super) connections: Connections,
     pub(super) fan_out: FanOut,
+    /// What is done for many sessions.
+    pub(super) chores: Chores,
     /// Streams whose sources do not get through.
     pub(super) behind: Behind,
     /// How busy the worker is.
@@ -70,6 +74,7 @@ impl Core {
             viewers: Slots::default(),
             connections: Connections::default(),
             fan_out: FanOut::default(),
+            chores: Chores::default(),
             behind: Behind::default(),
             load: Load::default(),
             greedy: Duration::ZERO,
@@ -120,14 +125,14 @@ impl Core {
             Command::ReconnectStream(id) => Core::connect(core, id),
             Command::RemoveStream(id) => {
                 let removed = Error::new(Status::NotFound, "the stream was removed");
-                core.borrow_mut().remove_stream(id, now, &removed);
+                core.borrow_mut().remove_stream(id, &removed);
             }
             Command::AddSink(queue) => core.borrow_mut().add_sink(queue, now),
             Command::RemoveSink(id, sink) => core.borrow_mut().remove_sink(id, sink),
             Command::Keyframe(id, reply) => {
                 let _ = reply.send(core.borrow().keyframe(id));
             }
-            Command::VariantsChanged(id) => core.borrow_mut().variants_changed(id, now),
+            Command::VariantsChanged(id) => core.borrow_mut().variants_changed(id),
             Command::BeginMirror(id, to) => core.borrow_mut().begin_mirror(id, to),
             Command::EndMirror(id, to) => core.borrow_mut().end_mirror(id, to),
             Command::Mirrored(parcel) => core.borrow_mut().mirrored(*parcel, now),
@@ -165,7 +170,7 @@ impl Core {
                 let _ = reply.send(());
             }
             Command::Snapshot(reply) => {
-                let _ = reply.send(core.borrow_mut().snapshot(now));
+                core.borrow_mut().chores.snapshot(Unfinished::new(reply));
             }
             Command::TuningChanged => {
                 let core = &mut *core.borrow_mut();
@@ -203,28 +208,12 @@ impl Core {
             .collect();
         for &(id, _) in &streams {
             let _ = self.context.registry.remove_stream(id);
-            self.remove_stream(id, now, &shutting_down());
+            self.remove_stream(id, &shutting_down());
+        }
+        while !self.chores.is_empty() {
+            self.do_chores(now);
         }
         streams.iter().any(|(_, connected)| *connected)
-    }
-
-    /// Removes a stream. Offers that wait for it fail with `why`.
-    pub(super) fn remove_stream(&mut self, id: StreamId, now: Instant, why: &Error) {
-        let Some(entry) = self.streams.get_mut(id) else {
-            return;
-        };
-        if let Some(source) = entry.source.take() {
-            source.abort();
-        }
-        for slot in entry.stream.viewers.clone() {
-            self.close_viewer(slot, now, why.message());
-        }
-        if let Some(mut entry) = self.streams.remove(id, why) {
-            entry.feeds.ended(id, &self.context.peers);
-            let identity = entry.stream.identity().clone();
-            self.notify_stream(id, StreamState::Removed, None, None, identity);
-            self.reconsider(&entry.stream.audience, now);
-        }
     }
 
     pub(super) fn source_panicked(&mut self, id: StreamId) {
@@ -287,7 +276,7 @@ impl Core {
         self.notify_stream(id, state, None, warning, identity);
     }
 
-    fn notify_stream(
+    pub(super) fn notify_stream(
         &self,
         stream: StreamId,
         state: StreamState,
@@ -326,24 +315,21 @@ impl Core {
             true => entry.feed_live(id, &self.context.peers),
             false => entry.feeds.ended(id, &self.context.peers),
         }
-        let (viewers, audience) = match others.is_empty() {
+        let (mut viewers, audience) = match others.is_empty() {
             true => Default::default(),
             false => (entry.stream.viewers.clone(), entry.stream.audience.clone()),
         };
-        for slot in viewers {
+        viewers.retain(|&slot| {
             let viewer = self.viewers.get(slot);
-            if viewer.is_some_and(|viewer| others.iter().all(|&codec| viewer.session.takes(codec)))
-            {
-                continue;
-            }
-            let error = Error::new(
-                Status::Camera,
-                "the camera came back with another codec: a new offer is needed",
-            );
-            self.fail_viewer(slot, error);
-        }
+            viewer.is_some_and(|viewer| !others.iter().all(|&codec| viewer.session.takes(codec)))
+        });
         let now = Instant::now();
-        self.reconsider(&audience, now);
+        let error = Error::new(
+            Status::Camera,
+            "the camera came back with another codec: a new offer is needed",
+        );
+        self.fail_viewers(&viewers, &error);
+        self.reconsider(&audience);
         self.enter(id, StreamState::Live, None, now);
         if !self.answering.contains(&id) {
             self.answering.push_back(id);
@@ -438,7 +424,7 @@ impl Core {
             entry.feed_unit(id, begins, &self.context.peers);
             if begins {
                 let audience = entry.stream.audience.clone();
-                self.reconsider(&audience, packetized);
+                self.reconsider(&audience);
             }
         } else if !more && !entry.stream.audience.is_empty() {
             let most = self.context.tuning.audio_hold();
@@ -473,7 +459,7 @@ impl Core {
         entry.feed_unit(id, begins, &self.context.peers);
         if begins {
             let audience = entry.stream.audience.clone();
-            self.reconsider(&audience, Instant::now());
+            self.reconsider(&audience);
         }
     }
 }

@@ -7,6 +7,7 @@ mod admission;
 mod audience;
 mod callers;
 mod cameras;
+mod chores;
 mod command;
 mod connections;
 mod core;

@@ -32,6 +32,8 @@ pub(super) struct Viewer {
     pub(super) watching: Vec<StreamId>,
     /// What it asks for.
     pub(super) limits: ViewerLimits,
+    /// It is to decide again which of them it shows.
+    pub(super) reconsiders: bool,
     /// The lines of the answer that the response to an ICE restart repeats.
     pub(super) section: Box<str>,
     /// The viewer's addresses as routes and connections know them: see [`Session::addresses`].
@@ -78,8 +80,13 @@ impl Slots {
             .ok_or_else(|| no_session(id))
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Viewer> {
-        self.viewers.iter().map(|(_, viewer)| &**viewer)
+    /// The first viewer from a slot on.
+    pub(super) fn next(&self, from: usize) -> Option<(usize, &Viewer)> {
+        (from..self.viewers.capacity()).find_map(|slot| Some((slot, self.get(slot)?)))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.viewers.len()
     }
 
     /// Fails if as many of these viewers are connected as a stream may have.
@@ -125,6 +132,7 @@ impl Viewer {
             session,
             watching: Vec::new(),
             limits,
+            reconsiders: false,
             section,
             bound: Vec::new(),
         }

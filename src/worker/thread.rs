@@ -276,8 +276,11 @@ async fn run(
             let now = Instant::now();
             core.datagrams_took(now - begun);
             more |= core.handle_timeouts(now);
+            if !core.chores.is_empty() {
+                core.do_chores(Instant::now());
+            }
             core.fan_out();
-            more || core.is_fanning_out()
+            more || core.is_fanning_out() || !core.chores.is_empty()
         });
         if more.is_none() {
             // It may come again with each turn: the others get some of the time.
