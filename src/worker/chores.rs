@@ -81,7 +81,7 @@ impl Core {
             }
         }
         if !self.chores.is_empty() {
-            self.rearmed.notify_one();
+            self.rearmed.ring();
         }
     }
 
@@ -116,7 +116,7 @@ impl Core {
                 self.chores.waiting.push_back(Chore::Reconsider(slot));
             }
         }
-        self.rearmed.notify_one();
+        self.rearmed.ring();
     }
 
     /// Ends sessions.
@@ -127,7 +127,7 @@ impl Core {
                 self.chores.waiting.push_back(chore);
             }
         }
-        self.rearmed.notify_one();
+        self.rearmed.ring();
     }
 
     /// Removes a stream. Offers that wait for it fail with `why`.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel, sync_channel};
 use std::time::SystemTime;
 
-use tokio::sync::Notify;
+use crate::worker::wait::Bell;
 
 use super::*;
 use crate::error::Status;
@@ -83,7 +83,7 @@ impl World {
             clock: WallClock::new(Instant::now(), SystemTime::now()),
         };
         World {
-            core: Core::new(context, Rc::new(Notify::new())),
+            core: Core::new(context, Rc::new(Bell::default())),
             notifier,
             told,
         }
