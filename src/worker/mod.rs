@@ -40,7 +40,7 @@ mod thread;
 mod viewers;
 
 pub(crate) use callers::CallerStats;
-pub(crate) use command::{Command, OfferRequest, PatchRequest, WorkerContext};
+pub(crate) use command::{AnswerRequest, Command, OfferRequest, PatchRequest, WorkerContext};
 pub(crate) use demux::{ReceiverStats, inbox};
 pub(crate) use routes::Routes;
 pub(crate) use thread::{Peers, Reading, Worker, command_queue};
