@@ -10,6 +10,7 @@ use crate::common::{LONG, chromium};
 
 const SDP: &str = "Content-Type: application/sdp";
 const JSON: &str = "Content-Type: application/json";
+const RIGHT: &str = "Authorization: Bearer right";
 const ACTIVE: &str = "event: active\ndata: {}\n\n";
 const INACTIVE: &str = "event: inactive\ndata: {}\n\n";
 const RECONNECT: &str = "event: reconnect\ndata: {}\n\n";
@@ -123,7 +124,6 @@ fn events_need_the_permission_of_their_session() {
         bearer_tokens: vec!["right".to_owned()],
         ..Config::default()
     });
-    const RIGHT: &str = "Authorization: Bearer right";
     let events = events_of(&create(&site, &[RIGHT]));
     let stream = format!("{events}/stream");
     for (header, status) in [("X: y", 401), ("Authorization: Bearer wrong", 403)] {
