@@ -45,6 +45,7 @@ if [[ $purpose == test ]]; then
     need mypy command -v mypy
     need chromium command -v chromium
     need iproute2 command -v tc
+    need nftables command -v nft
     need firefox-esr command -v firefox-esr
     need nodejs command -v node
     need npm command -v npm

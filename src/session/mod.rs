@@ -87,7 +87,7 @@ pub use io::{
     ConnectionId, Io, Media, Path, Remote, SendBuffer, TrackId, Tracks, Transmit, WouldBlock,
 };
 pub use leg::LegConfig;
-pub use transport::{PathMemory, TransportConfig};
+pub use transport::{FIRST_CHECK, PathMemory, TransportConfig};
 pub use wall_clock::WallClock;
 
 use crate::error::Error;

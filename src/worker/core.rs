@@ -142,6 +142,9 @@ impl Core {
             Command::Patch(request, reply) => {
                 let _ = reply.send(core.borrow_mut().patch(&request, now));
             }
+            Command::Answer(request, reply) => {
+                let _ = reply.send(core.borrow_mut().answer(&request, now));
+            }
             Command::CloseSession(id, slot) => {
                 let mut core = core.borrow_mut();
                 if core.viewers.find(slot, id).is_ok() {
@@ -284,6 +287,8 @@ impl Core {
         warning: Option<Warning>,
         identity: StreamIdentity,
     ) {
+        let registry = &self.context.registry;
+        registry.note_active(stream, state == StreamState::Live);
         let error = error.as_ref();
         self.context
             .notices

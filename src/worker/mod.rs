@@ -42,7 +42,7 @@ mod viewers;
 mod wait;
 
 pub(crate) use callers::CallerStats;
-pub(crate) use command::{Command, OfferRequest, PatchRequest, WorkerContext};
+pub(crate) use command::{AnswerRequest, Command, OfferRequest, PatchRequest, WorkerContext};
 pub(crate) use demux::{ReceiverStats, inbox};
 pub(crate) use routes::Routes;
 pub(crate) use thread::{Peers, Reading, Worker, command_queue};

@@ -10,6 +10,7 @@ use super::deadlines::Deadlines;
 use super::registry::{SessionLocation, no_session};
 use super::routes::Routes;
 use crate::error::Result;
+use crate::sdp::answer::Countered;
 use crate::session::{Remote, Session};
 use crate::state::{SessionId, SessionInfo, StreamId, ViewerIdentity, ViewerLimits};
 
@@ -36,6 +37,8 @@ pub(super) struct Viewer {
     pub(super) reconsiders: bool,
     /// The lines of the answer that the response to an ICE restart repeats.
     pub(super) section: Box<str>,
+    /// Of a viewer that was sent an offer of ours, which it has not answered.
+    pub(super) countered: Option<Box<Countered>>,
     /// The viewer's addresses as routes and connections know them: see [`Session::addresses`].
     bound: Vec<(Remote, Option<Instant>)>,
 }
@@ -134,6 +137,7 @@ impl Viewer {
             limits,
             reconsiders: false,
             section,
+            countered: None,
             bound: Vec::new(),
         }
     }

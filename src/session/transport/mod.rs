@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 
 pub use egress::Egress;
+pub use liveness::FIRST_CHECK;
 pub use memory::PathMemory;
 
 use super::dtls::{Certificate, DtlsEvent};
