@@ -105,7 +105,8 @@ impl World {
             let (reply, answer) = channel();
             let request = OfferRequest {
                 stream: id,
-                offer: Offer::parse(OFFER).unwrap(),
+                offer: Some(Offer::parse(OFFER).unwrap()),
+                may_counter: false,
                 location_prefix: None,
                 timeout: Duration::ZERO,
                 deadline: Instant::now(),
