@@ -358,7 +358,9 @@ typedef enum rtsp_webrtc_gateway_tuning_key {
     RTSP_WEBRTC_GATEWAY_TUNING_WORKER_THREADS = 1,
     /**
      * 1: retransmit the packets that a viewer reports as lost (NACK). 0: do not offer
-     * retransmission. Default 1, range 0 to 1, applies to new sessions.
+     * retransmission; tracks keep no packets for it from then on, so that viewers who are there
+     * are sent again only what the GOP cache has. Default 1, range 0 to 1, applies to new
+     * sessions.
      */
     RTSP_WEBRTC_GATEWAY_TUNING_NACK = 2,
     /**
@@ -2206,8 +2208,9 @@ typedef struct rtsp_webrtc_gateway_http_request {
      */
     const char *path;
     /**
-     * Header fields. Only Accept, Authorization, Content-Type, Host, If-Match, Origin, Prefer,
-     * Sec-Fetch-Site and X-Forwarded-Prefix are used. May be NULL if headers_len is 0.
+     * Header fields. Only Accept, Access-Control-Request-Private-Network, Authorization,
+     * Content-Type, Host, If-Match, Origin, Prefer, Sec-Fetch-Site and X-Forwarded-Prefix are used.
+     * May be NULL if headers_len is 0.
      */
     const struct rtsp_webrtc_gateway_http_header *headers;
     /** Number of elements in headers, at most 4096. */
@@ -2328,8 +2331,13 @@ typedef struct rtsp_webrtc_gateway_listen_options {
  * request->stream_name and request->session_key.
  *
  * - `OPTIONS`: 200 with the headers of CORS and WHEP. Never requires a token.
- * - `POST` of an offer to the endpoint: 201 with Location, ETag and a Link for each ICE server.
- * - `PATCH` of a session: 204 after candidates; 200 with a new ETag after an ICE restart.
+ * - `POST` of an offer to the endpoint: 201 with Location, ETag and a Link for each ICE server. If the
+ *   offer has nothing that the camera sends, or is empty: 406 with an offer of the gateway's own as
+ *   application/sdp, and Location of a session that waits for the answer until "valid-until" of the
+ *   Content-Type (20 s). That session has label and peer of the request, but no user_data: as after
+ *   any response but 201, the host may free what that points to.
+ * - `PATCH` of a session: 204 after candidates; 200 with a new ETag after an ICE restart; 204 after
+ *   the answer to an offer of the gateway's, as application/sdp.
  * - `DELETE` of a session: 200.
  * - `GET`, `HEAD`: 200 without a body, if the stream or the session exists. For `GET` of a session
  *   with the header `Accept: application/json`, a JSON object with what its viewer is shown and why:
@@ -2337,7 +2345,8 @@ typedef struct rtsp_webrtc_gateway_listen_options {
  *   in the "sessions" of state_json(). The library's player asks for it every few seconds.
  * - Failures: 400, also for a limit in the query that is not valid; 401 and 403 (see
  *   on_authorize); 403 to web pages of other origins than that of the request's Host, unless they are
- *   among config.allowed_origins; 404; 405 with Allow; 406 without a common codec; 409 with Retry-After while the camera is not live; 412; 413; 415; 422; 428; 503 with
+ *   among config.allowed_origins; 404; 405 with Allow; 406 if an answer takes nothing that the camera
+ *   sends; 409 with Retry-After while the camera is not live; 412; 413; 415; 422; 428; 503 with
  *   Retry-After at a limit; 504. Each has problem details (RFC 9457) as body, whose "detail" is
  *   the error message. It is meant for operators and may name the camera's address or a knob:
  *   replace the body if viewers must not see that.
@@ -2392,6 +2401,7 @@ int rtsp_webrtc_gateway_handle_http_async(rtsp_webrtc_gateway *gateway,
  * shutdown(). May be called more than once, for several addresses. It serves:
  *
  * - `/{stream}/whep` and `/{stream}/whep/{key}`: WHEP, as handle_http() does;
+ * - `/{stream}/whep/{key}/events`: events for the viewer (server-sent events), see docs/embedding.md;
  * - `/`, `/{stream}`, `/dashboard`: pages with all cameras, one camera, and the figures of the
  *   gateway; `/player.js`: the player;
  * - `/api/gateway`, `/api/streams`, `/api/sessions`: state_json() and its parts, at most 250 ms old;

@@ -1240,8 +1240,8 @@ struct HttpRequest {
      */
     std::string_view path;
     /**
-     * Only Accept, Authorization, Content-Type, Host, If-Match, Origin, Prefer, Sec-Fetch-Site and
-     * X-Forwarded-Prefix are used.
+     * Only Accept, Access-Control-Request-Private-Network, Authorization, Content-Type, Host,
+     * If-Match, Origin, Prefer, Sec-Fetch-Site and X-Forwarded-Prefix are used.
      */
     std::vector<Header> headers{};
     std::string_view body{};

@@ -1,14 +1,13 @@
 //! What a STUN server says when the gateway asks it for its public address.
 
 use std::net::SocketAddr;
-use std::time::Instant;
 
 use rtsp_webrtc_gateway::internals::stun::{Action, Client, Name};
 
 /// The first two bytes are the type of the message, the others its attributes; the header is that of an answer. As they
 /// are, the bytes answer nothing after it.
 pub fn stun_server(data: &[u8]) {
-    let now = Instant::now();
+    let now = crate::beginning();
     let [server, local] = [3478, 5000].map(|port| SocketAddr::from(([192, 0, 2, 1], port)));
     let names = Name::parse_all(&["192.0.2.1:3478".to_owned()]);
     let mut client = Client::new(now, names.unwrap_or_default());

@@ -9,6 +9,8 @@ use super::authority::Authority;
 use super::http_runtime::HttpRuntime;
 use super::push::Feeds;
 use super::sinks::Sinks;
+#[cfg(feature = "http")]
+use super::viewer_events::ViewerEvents;
 use crate::error::{Error, Result, Status, shutting_down};
 use crate::events::{Notices, role};
 use crate::net::{Interfaces, Socket};
@@ -48,6 +50,8 @@ pub(super) struct Shared {
     pub(super) authority: Authority,
     pub(super) origins: Origins,
     pub(super) http: HttpRuntime,
+    #[cfg(feature = "http")]
+    pub(super) viewer_events: ViewerEvents,
     pub(super) offers: Arc<PendingOffers>,
     /// Offers.
     pub(super) refused_for_memory: AtomicU64,

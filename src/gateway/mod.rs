@@ -10,6 +10,8 @@ mod push;
 mod sessions;
 mod sinks;
 mod streams;
+#[cfg(feature = "http")]
+pub(crate) mod viewer_events;
 mod whep;
 
 use std::net::TcpListener;
@@ -167,6 +169,8 @@ impl Gateway {
             feeds: Default::default(),
             sinks: Default::default(),
             http: Default::default(),
+            #[cfg(feature = "http")]
+            viewer_events: Default::default(),
             offers: Arc::default(),
             refused_for_memory: AtomicU64::new(0),
             workers,
@@ -207,6 +211,8 @@ impl Gateway {
         let Some(running) = &mut *threads else {
             return Ok(());
         };
+        #[cfg(feature = "http")]
+        self.handle.shared.viewer_events.close();
         self.handle.shared.http.stop();
         for worker in &self.handle.shared.workers {
             worker.command(Command::Shutdown);

@@ -31,7 +31,7 @@ impl Handle {
     /// of sessions is reached; with `WouldDeadlock` inside a callback.
     pub fn handle_whep_offer(&self, offer: &WhepOffer<'_>) -> Result<Response> {
         role::check_may_block("handle_whep_offer")?;
-        let checked = self.check_offer(offer)?;
+        let checked = self.check_offer(offer, false)?;
         let (timeout, worker) = (checked.timeout, checked.worker);
         let (reply, answer) = mpsc::sync_channel(1);
         let ticket = self.shared.offers.begin(move |result| {
@@ -69,7 +69,7 @@ impl Handle {
         offer: &WhepOffer<'_>,
         done: Box<dyn FnOnce(OpId, Result<Response>) + Send>,
     ) -> Result<OpId> {
-        let checked = self.check_offer(offer)?;
+        let checked = self.check_offer(offer, false)?;
         let worker = checked.worker;
         let ticket = self
             .shared
@@ -84,10 +84,10 @@ impl Handle {
         }
     }
 
-    /// Answers a WHEP offer without blocking and without the callback thread. Dropping the future
-    /// cancels the offer.
+    /// Answers a WHEP offer without blocking and without the callback thread: with an offer of ours where
+    /// it cannot be answered, or there is none. Dropping the future cancels the offer.
     pub(super) async fn answer_offer(&self, offer: &WhepOffer<'_>) -> Result<Response> {
-        let checked = self.check_offer(offer)?;
+        let checked = self.check_offer(offer, true)?;
         let worker = checked.worker;
         let (reply, answer) = oneshot::channel();
         let ticket = self.shared.offers.begin(move |result| {
@@ -107,7 +107,7 @@ impl Handle {
     }
 
     /// Checks all that does not depend on the camera.
-    fn check_offer(&self, offer: &WhepOffer<'_>) -> Result<Checked> {
+    fn check_offer(&self, offer: &WhepOffer<'_>, may_counter: bool) -> Result<Checked> {
         self.check_open()?;
         if self.shared.tuning.is_memory_short() {
             let refused = &self.shared.refused_for_memory;
@@ -127,7 +127,11 @@ impl Handle {
         Ok(Checked {
             worker,
             stream,
-            offer: Offer::parse(offer.sdp)?,
+            offer: match may_counter && offer.sdp.trim_ascii().is_empty() {
+                true => None,
+                false => Some(Offer::parse(offer.sdp)?),
+            },
+            may_counter,
             location_prefix: offer.location_prefix.map(str::to_owned),
             timeout: offer.timeout.unwrap_or(DEFAULT_OFFER_TIMEOUT),
             ice_links,
@@ -161,7 +165,8 @@ impl Drop for GivenUp {
 struct Checked {
     worker: usize,
     stream: StreamId,
-    offer: Offer,
+    offer: Option<Offer>,
+    may_counter: bool,
     location_prefix: Option<String>,
     timeout: Duration,
     ice_links: Option<Vec<String>>,
@@ -174,6 +179,7 @@ impl Checked {
         OfferRequest {
             stream: self.stream,
             offer: self.offer,
+            may_counter: self.may_counter,
             location_prefix: self.location_prefix,
             timeout: self.timeout,
             deadline: after(self.timeout),

@@ -87,7 +87,7 @@ pub use io::{
     ConnectionId, Io, Media, Path, Remote, SendBuffer, TrackId, Tracks, Transmit, WouldBlock,
 };
 pub use leg::LegConfig;
-pub use transport::{PathMemory, TransportConfig};
+pub use transport::{FIRST_CHECK, PathMemory, TransportConfig};
 pub use wall_clock::WallClock;
 
 use crate::error::Error;
@@ -275,6 +275,14 @@ impl Session {
         match shown {
             true => earliest(due, self.decision_due()),
             false => due,
+        }
+    }
+
+    /// Reads what [`Session::send`] will, so that it is in the cache by then.
+    pub fn touch(&self) {
+        std::hint::black_box((self.awaited, self.news, self.transport.touch()));
+        for leg in &self.legs {
+            leg.touch();
         }
     }
 

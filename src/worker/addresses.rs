@@ -61,14 +61,4 @@ impl Core {
                 .command(worker, Command::AddressesChanged(Arc::clone(addresses)))
         {}
     }
-
-    /// The host has other addresses than before.
-    pub(super) fn addresses_changed(&mut self, addresses: &Addresses, now: Instant) {
-        let slots: Vec<usize> = self.viewers.slots().collect();
-        for slot in slots {
-            self.with_session(slot, now, |session, io| {
-                session.handle_addresses(&addresses.present, io);
-            });
-        }
-    }
 }

@@ -72,8 +72,10 @@ pub struct WorkerContext {
 pub struct OfferRequest {
     /// The stream to watch.
     pub stream: StreamId,
-    /// The browser's offer.
-    pub offer: Offer,
+    /// The browser's offer; `None` if it leaves that to us.
+    pub offer: Option<Offer>,
+    /// Whether we may make an offer of our own where it cannot be answered.
+    pub may_counter: bool,
     /// The part of `Location` before the session key.
     pub location_prefix: Option<String>,
     /// How long it may wait for the camera. Zero: not at all.
@@ -102,6 +104,18 @@ pub struct PatchRequest {
     pub if_match: String,
     /// The body.
     pub fragment: Fragment,
+}
+
+/// The answer of a viewer to an offer of ours.
+pub struct AnswerRequest {
+    /// The session.
+    pub session: SessionId,
+    /// Its slot.
+    pub slot: usize,
+    /// Its key.
+    pub key: String,
+    /// What the viewer takes, and how to reach it.
+    pub answer: Offer,
 }
 
 /// A request from a host thread to a worker.
@@ -161,6 +175,8 @@ pub enum Command {
     Connected(Box<Caller>),
     /// Apply a PATCH: candidates or an ICE restart.
     Patch(Box<PatchRequest>, SyncSender<Result<Response>>),
+    /// Take the answer to an offer of ours.
+    Answer(Box<AnswerRequest>, SyncSender<Result<Response>>),
     /// Close the session in a slot.
     CloseSession(SessionId, usize),
     /// End the session in a slot, whose viewer has not connected: it makes room for another.

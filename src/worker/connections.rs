@@ -237,7 +237,7 @@ impl Core {
             }
         });
         self.datagrams_took(begun.elapsed());
-        self.rearmed.notify_one();
+        self.rearmed.ring();
         taken.is_ok()
     }
 
@@ -276,7 +276,7 @@ impl Core {
         if let Some(entry) = stream.and_then(|id| self.streams.get_mut(id)) {
             entry.stream.costs.delivered(time, None);
         }
-        self.rearmed.notify_one();
+        self.rearmed.ring();
     }
 
     /// A connection has ended, here or there.
@@ -289,7 +289,7 @@ impl Core {
             self.with_session(connection.slot, Instant::now(), |session, io| {
                 session.handle_lost(connection.remote, io);
             });
-            self.rearmed.notify_one();
+            self.rearmed.ring();
         }
     }
 }

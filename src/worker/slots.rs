@@ -10,6 +10,7 @@ use super::deadlines::Deadlines;
 use super::registry::{SessionLocation, no_session};
 use super::routes::Routes;
 use crate::error::Result;
+use crate::sdp::answer::Countered;
 use crate::session::{Remote, Session};
 use crate::state::{SessionId, SessionInfo, StreamId, ViewerIdentity, ViewerLimits};
 
@@ -34,8 +35,12 @@ pub(super) struct Viewer {
     pub(super) narrow: bool,
     /// What it asks for.
     pub(super) limits: ViewerLimits,
+    /// It is to decide again which of them it shows.
+    pub(super) reconsiders: bool,
     /// The lines of the answer that the response to an ICE restart repeats.
     pub(super) section: Box<str>,
+    /// Of a viewer that was sent an offer of ours, which it has not answered.
+    pub(super) countered: Option<Box<Countered>>,
     /// The viewer's addresses as routes and connections know them: see [`Session::addresses`].
     bound: Vec<(Remote, Option<Instant>)>,
 }
@@ -80,12 +85,13 @@ impl Slots {
             .ok_or_else(|| no_session(id))
     }
 
-    pub(super) fn slots(&self) -> impl Iterator<Item = usize> {
-        self.viewers.iter().map(|(slot, _)| slot)
+    /// The first viewer from a slot on.
+    pub(super) fn next(&self, from: usize) -> Option<(usize, &Viewer)> {
+        (from..self.viewers.capacity()).find_map(|slot| Some((slot, self.get(slot)?)))
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Viewer> {
-        self.viewers.iter().map(|(_, viewer)| &**viewer)
+    pub(super) fn len(&self) -> usize {
+        self.viewers.len()
     }
 
     /// Fails if as many of these viewers are connected as a stream may have.
@@ -132,7 +138,9 @@ impl Viewer {
             watching: Vec::new(),
             narrow: false,
             limits,
+            reconsiders: false,
             section,
+            countered: None,
             bound: Vec::new(),
         }
     }

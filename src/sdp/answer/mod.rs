@@ -9,12 +9,14 @@ use crate::sdp::offer::{Offer, OfferedCodec, OfferedSection};
 
 mod av1;
 mod candidates;
+mod counter;
 mod formats;
 mod h264;
 mod h265;
 mod restart;
 
 pub use candidates::{Candidates, Reflexive};
+pub use counter::{Countered, counter_offer};
 pub use formats::Format;
 use formats::{
     Chosen, Repair, add_formats, choose, choose_for, in_common, repair, write_format, write_rtpmap,
@@ -445,16 +447,7 @@ pub fn answer(offer: &Offer, negotiated: &Negotiated, transport: &LocalTransport
         .collect();
 
     let mut sdp = Lines::default();
-    sdp.line(format_args!("v=0"));
-    sdp.line(format_args!("o=- {} 1 IN IP4 0.0.0.0", negotiated.id));
-    sdp.line(format_args!("s=-"));
-    sdp.line(format_args!("t=0 0"));
-    if !mids.is_empty() {
-        sdp.line(format_args!("a=group:BUNDLE {}", mids.join(" ")));
-    }
-    sdp.line(format_args!("a=ice-lite"));
-    sdp.line(format_args!("a=msid-semantic: WMS {MEDIA_STREAM}"));
-
+    write_start(&mut sdp, negotiated.id, None, &mids);
     let mut candidates = Some(transport.candidates);
     for (i, section) in offer.sections.iter().enumerate() {
         let content = negotiated.in_section(i);
@@ -463,7 +456,7 @@ pub fn answer(offer: &Offer, negotiated: &Negotiated, transport: &LocalTransport
             Content::Silent(payload_type) => silence(&mut sdp, section, payload_type),
             Content::Refused => refuse(&mut sdp, section),
         }
-        security(&mut sdp, transport);
+        security(&mut sdp, transport, "passive");
         // The others share the first one's transport.
         if !matches!(content, Content::Refused)
             && let Some(candidates) = candidates.take()
@@ -472,6 +465,22 @@ pub fn answer(offer: &Offer, negotiated: &Negotiated, transport: &LocalTransport
         }
     }
     sdp.0
+}
+
+/// The lines above the sections. `why` is for people.
+fn write_start(sdp: &mut Lines, id: u64, why: Option<&str>, mids: &[&str]) {
+    sdp.line(format_args!("v=0"));
+    sdp.line(format_args!("o=- {id} 1 IN IP4 0.0.0.0"));
+    sdp.line(format_args!("s=-"));
+    if let Some(why) = why {
+        sdp.line(format_args!("i={why}"));
+    }
+    sdp.line(format_args!("t=0 0"));
+    if !mids.is_empty() {
+        sdp.line(format_args!("a=group:BUNDLE {}", mids.join(" ")));
+    }
+    write_ice_agent(sdp);
+    sdp.line(format_args!("a=msid-semantic: WMS {MEDIA_STREAM}"));
 }
 
 #[derive(Default)]
@@ -558,6 +567,11 @@ fn media(sdp: &mut Lines, section: &OfferedSection, track: &NegotiatedTrack, cna
         write_format(sdp, section, track, codec, payload_type, rtx);
     }
 
+    write_streams(sdp, section, track, cname);
+}
+
+/// The RTP streams of a track.
+fn write_streams(sdp: &mut Lines, section: &OfferedSection, track: &NegotiatedTrack, cname: &str) {
     sdp.line(format_args!("a=msid:{MEDIA_STREAM} {}", section.media));
     let ssrc = track.ssrc;
     let rtx = match track.retransmission {
@@ -572,13 +586,21 @@ fn media(sdp: &mut Lines, section: &OfferedSection, track: &NegotiatedTrack, cna
     }
 }
 
-fn security(sdp: &mut Lines, transport: &LocalTransport<'_>) {
+fn security(sdp: &mut Lines, transport: &LocalTransport<'_>, setup: &str) {
     write_ice(sdp, transport.ice);
     sdp.line(format_args!(
         "a=fingerprint:sha-256 {}",
         transport.fingerprint
     ));
-    sdp.line(format_args!("a=setup:passive"));
+    sdp.line(format_args!("a=setup:{setup}"));
+}
+
+/// What our ICE agent is: lite, by RFC 8445 (`ice2`, its section 10), which takes further candidates at any
+/// time (`trickle`, RFC 8838 section 3). The answer and the response to a restart say the same (RFC 9725
+/// section 4.3.3).
+fn write_ice_agent(sdp: &mut Lines) {
+    sdp.line(format_args!("a=ice-lite"));
+    sdp.line(format_args!("a=ice-options:trickle ice2"));
 }
 
 fn write_ice(sdp: &mut Lines, ice: &IceCredentials) {

@@ -1,6 +1,6 @@
 //! The response to an ICE restart.
 
-use super::{Candidates, Lines, write_ice};
+use super::{Candidates, Lines, write_ice, write_ice_agent};
 use crate::sdp::IceCredentials;
 
 /// The body of the response to an ICE restart (RFC 8840 section 9): the changed lines of the answer, for
@@ -11,7 +11,7 @@ pub fn restart_fragment(
     candidates: &Candidates<'_>,
 ) -> String {
     let mut sdp = Lines::default();
-    sdp.line(format_args!("a=ice-lite"));
+    write_ice_agent(&mut sdp);
     sdp.0.push_str(section);
     write_ice(&mut sdp, ice);
     candidates.write(&mut sdp);
@@ -60,7 +60,7 @@ mod tests {
         let fragment = restart_fragment(&section, &ice, &candidates);
         assert_eq!(
             fragment,
-            "a=ice-lite\r\na=group:BUNDLE 1 2\r\nm=video 9 X 96\r\na=mid:1\r\n\
+            "a=ice-lite\r\na=ice-options:trickle ice2\r\na=group:BUNDLE 1 2\r\nm=video 9 X 96\r\na=mid:1\r\n\
              a=ice-ufrag:ours\r\na=ice-pwd:password\r\n\
              a=candidate:1 1 udp 2130706431 192.0.2.1 5000 typ host\r\n\
              a=candidate:2 1 tcp 1520435199 192.0.2.1 5000 typ host tcptype passive\r\n\

@@ -10,7 +10,7 @@ use crate::session::earliest;
 use crate::session::ice::CONSENT;
 
 /// How long a viewer may take from the answer to its first ICE check.
-const FIRST_CHECK: Duration = Duration::from_secs(20);
+pub const FIRST_CHECK: Duration = Duration::from_secs(20);
 /// Without a sign of life for this long a session counts as disconnected. Browsers check their
 /// path every 2.5 s at least.
 const QUIET: Duration = Duration::from_secs(8);

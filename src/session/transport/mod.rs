@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 use bytes::BytesMut;
 
 pub use egress::Egress;
+pub use liveness::FIRST_CHECK;
 pub use memory::PathMemory;
 
 use super::dtls::{Certificate, DtlsEvent};
@@ -229,18 +230,28 @@ impl Transport {
         if up.quiet && self.congestion.is_some() {
             return None;
         }
+        let over_udp = self.backlog.is_none();
+        let paces = |pacer: &&mut Pacer| over_udp && !pacer.is_calm(io.now);
         Some(Egress {
             now: io.now,
             path: self.ice.proven(io.now)?,
             ice: &mut self.ice,
             sealer: &up.sealer,
-            pacer: self.pacer.as_mut().filter(|_| self.backlog.is_none()),
+            pacer: self.pacer.as_mut().filter(paces),
             backlog: self.backlog.as_deref_mut(),
             round_trip: self.round_trip,
             buffer: io.buffer,
             batch: io.batch,
             transmit: &mut io.transmit,
         })
+    }
+
+    /// Reads what [`Transport::egress`] and sending will.
+    pub fn touch(&self) {
+        let calm = self.pacer.as_ref().map(|pacer| pacer.is_calm(self.created));
+        let (known, backlog) = (self.ice.proven(self.created), self.backlog.is_some());
+        let report = self.report_is_due(self.created);
+        std::hint::black_box((calm, known, backlog, report, self.round_trip));
     }
 
     /// Handles a datagram that arrived on `path`.
