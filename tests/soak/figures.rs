@@ -122,16 +122,19 @@ pub fn table(rows: &[Row]) -> String {
          |---|---|---|---|---|---|---|\n"
             .to_owned();
     for row in rows {
+        let limit = match row.limit.is_finite() {
+            true => row.limit.to_string(),
+            false => String::new(),
+        };
         let _ = writeln!(
             text,
-            "| {} | {:.2} | {:.2} | {:.2} | {:+.1} | {:+.1} | {} |",
+            "| {} | {:.2} | {:.2} | {:.2} | {:+.1} | {:+.1} | {limit} |",
             row.name,
             row.first,
             row.last,
             row.most,
             row.by_slope,
-            row.certain.max(0.0),
-            row.limit
+            row.certain.max(0.0)
         );
     }
     text
