@@ -85,6 +85,15 @@ void errors() {
     wrong.public_addresses = {"192.0.2.1", "no address"};
     CHECK(Gateway::try_create(wrong).status() == Status::InvalidArgument);
     wrong.public_addresses = {"192.0.2.1"};
+    wrong.interfaces = {"!"};
+    CHECK(Gateway::try_create(wrong).status() == Status::InvalidArgument);
+    wrong.interfaces = {"!docker0"};
+    wrong.stun_servers = {"stun:no"};
+    CHECK(Gateway::try_create(wrong).status() == Status::InvalidArgument);
+    wrong.stun_servers.clear();
+    wrong.udp_fd = 1; /* and udp_bind */
+    CHECK(Gateway::try_create(wrong).status() == Status::InvalidArgument);
+    wrong.udp_fd = 0;
     wrong.tuning = {{static_cast<TuningKey>(9999), 1}};
     CHECK(Gateway::try_create(wrong).status() == Status::NotFound);
 

@@ -89,6 +89,16 @@ static void create_refuses(rtsp_webrtc_gateway_callbacks *callbacks, atomic_int 
     REFUSED_LIST(public_addresses, public_addresses_len);
     REFUSED_LIST(bearer_tokens, bearer_tokens_len);
     REFUSED_LIST(allowed_origins, allowed_origins_len);
+    const char *const no_name[] = {"eth0", "!"};
+    REFUSED(config.object.interfaces_len = 1, INVALID_ARGUMENT, 1);
+    REFUSED(config.object.interfaces = no_text;
+            config.object.interfaces_len = 1, INVALID_ARGUMENT, 1);
+    REFUSED(config.object.interfaces = no_name;
+            config.object.interfaces_len = 2, INVALID_ARGUMENT, 1);
+    REFUSED_LIST(stun_servers, stun_servers_len);
+    REFUSED(config.object.udp_fd = -1, INVALID_ARGUMENT, 1);
+    REFUSED(config.object.udp_fd = 1000000, INVALID_ARGUMENT, 1); /* not open */
+    REFUSED(config.object.tcp_fd = 2, INVALID_ARGUMENT, 1);       /* no socket */
     const char *many[65];
     for (int i = 0; i < 65; i++) {
         many[i] = "token";

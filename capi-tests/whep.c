@@ -240,7 +240,8 @@ static void by_http(void) {
     ASK("PATCH", path, fragment, etag, CANDIDATE, 204);
     ASK("PATCH", path, fragment, NULL, CANDIDATE, 428);
     ASK("PATCH", path, fragment, "\"wrong\"", CANDIDATE, 412);
-    ASK("PATCH", path, sdp, etag, CANDIDATE, 415);
+    ASK("PATCH", path, "text/plain", etag, CANDIDATE, 415);
+    ASK("PATCH", path, sdp, NULL, SESSION VIDEO, 422); /* its offer has been answered */
     rtsp_webrtc_gateway_response *restarted = ask("PATCH", path, fragment, "*", RESTART, 200);
     check_response(restarted, 200, session);
     ASK("PATCH", path, fragment, etag, CANDIDATE, 412);
@@ -394,6 +395,37 @@ static void of_a_viewer(void) {
                   NOT_READY);
 }
 
+/* ------------------------------------------------------------- an offer of the gateway's own */
+
+static void by_an_offer_of_the_gateway(void) {
+    static const char *const sdp = "application/sdp";
+    static const rtsp_webrtc_gateway_http_header type = {"Content-Type", "application/sdp"};
+    rtsp_webrtc_gateway_http_request request;
+    rtsp_webrtc_gateway_session_info info;
+    rtsp_webrtc_gateway_response *offer = NULL;
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&request));
+    request.method = "POST";
+    request.path = "/pushed/whep";
+    request.headers = &type;
+    request.headers_len = 1;
+    request.user_data = &ann;
+    CHECK_OK(rtsp_webrtc_gateway_handle_http(gateway, &request, &offer));
+    CHECK(rtsp_webrtc_gateway_response_http_status(offer) == 406);
+    CHECK(strncmp(header_of(offer, "Content-Type"), "application/sdp; valid-until=\"", 30) == 0);
+    CHECK(body_has(offer, "a=setup:actpass\r\n") && body_has(offer, " H264/90000\r\n"));
+    const rtsp_webrtc_gateway_session_id session = rtsp_webrtc_gateway_response_session_id(offer);
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&info));
+    CHECK_OK(rtsp_webrtc_gateway_get_session_info(gateway, session, &info));
+    CHECK(info.state == RTSP_WEBRTC_GATEWAY_SESSION_NEW);
+    CHECK(info.user_data == NULL); /* it is the host's again */
+    const char *path = header_of(offer, "Location");
+    ASK("PATCH", path, sdp, NULL, CANDIDATE, 400);
+    ASK("PATCH", path, sdp, NULL, SESSION VIDEO, 204);
+    ASK("PATCH", path, sdp, NULL, SESSION VIDEO, 422);
+    ASK("DELETE", path, sdp, NULL, "", 200);
+    rtsp_webrtc_gateway_response_free(offer);
+}
+
 int main(void) {
     rtsp_webrtc_gateway_callbacks callbacks;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&callbacks));
@@ -403,6 +435,7 @@ int main(void) {
     by_the_functions();
     by_http();
     of_a_viewer();
+    by_an_offer_of_the_gateway();
     CHECK_OK(rtsp_webrtc_gateway_destroy(gateway));
     CHECK(her_states_count == 2 && her_states[0] == RTSP_WEBRTC_GATEWAY_SESSION_NEW);
     CHECK(her_states[1] == RTSP_WEBRTC_GATEWAY_SESSION_CLOSED);

@@ -358,7 +358,9 @@ typedef enum rtsp_webrtc_gateway_tuning_key {
     RTSP_WEBRTC_GATEWAY_TUNING_WORKER_THREADS = 1,
     /**
      * 1: retransmit the packets that a viewer reports as lost (NACK). 0: do not offer
-     * retransmission. Default 1, range 0 to 1, applies to new sessions.
+     * retransmission; tracks keep no packets for it from then on, so that viewers who are there
+     * are sent again only what the GOP cache has. Default 1, range 0 to 1, applies to new
+     * sessions.
      */
     RTSP_WEBRTC_GATEWAY_TUNING_NACK = 2,
     /**
@@ -683,7 +685,10 @@ typedef struct rtsp_webrtc_gateway_session_event {
     rtsp_webrtc_gateway_stream_id stream;
     /** The new state (enum rtsp_webrtc_gateway_session_state): NEW first, CLOSED last. */
     int32_t state;
-    /** Why it failed, if the state is FAILED; RTSP_WEBRTC_GATEWAY_OK otherwise. */
+    /**
+     * Why it failed, if the state is FAILED, or why it is DISCONNECTED, if that is known: this host has no longer
+     * the address at which the viewer reached it. RTSP_WEBRTC_GATEWAY_OK otherwise.
+     */
     int32_t status;
     /** The error message for status. NULL if status is RTSP_WEBRTC_GATEWAY_OK. */
     const char *message;
@@ -830,14 +835,6 @@ typedef enum rtsp_webrtc_gateway_config_flags {
      * work. create() fails with ERR_IO if the port is not free for TCP.
      */
     RTSP_WEBRTC_GATEWAY_CONFIG_ICE_TCP = 1,
-    /**
-     * Be a TURN server (RFC 8656) for the gateway's own viewers, which relays to this gateway and to
-     * nothing else: over TLS and TCP on the ports of listen_http() with LISTEN_MEDIA, over TCP on that of
-     * CONFIG_ICE_TCP. Each answer names it in a Link header, with credentials for this session that
-     * begin nothing after a day: on a listener with LISTEN_MEDIA under the name of its own URL, otherwise
-     * at the TCP port for media.
-     */
-    RTSP_WEBRTC_GATEWAY_CONFIG_TURN = 2,
 } rtsp_webrtc_gateway_config_flags;
 
 /**
@@ -941,6 +938,34 @@ typedef struct rtsp_webrtc_gateway_config {
     uint32_t flags;
     /** Must be 0. */
     uint32_t reserved;
+    /**
+     * Rules for the network interfaces whose addresses viewers are told. "eth0", or "wl*" for any rest: only
+     * such interfaces, besides loopback. "!tun0": not this one. Without a rule that has no "!", all
+     * interfaces are used but bridges of containers and virtual machines (docker0, veth*, virbr* and the
+     * like), and those too where there is nothing else. If udp_bind has an address, that is told, whatever
+     * the rules say. May be NULL if interfaces_len is 0.
+     */
+    const char *const *interfaces;
+    /** Number of elements in interfaces, at most 64. */
+    size_t interfaces_len;
+    /**
+     * STUN servers that tell the gateway its public address, where a NAT gives it one: "stun.example.com",
+     * "stun.example.com:3478" or "[2001:db8::1]:3478". They are asked from the media socket every 15 s, which
+     * keeps the NAT's mapping and notices when it changes, and the answers to offers have what they say.
+     * What is wrong with one is told in the log and by state_json(). May be NULL if stun_servers_len is 0.
+     */
+    const char *const *stun_servers;
+    /** Number of elements in stun_servers, at most 8. */
+    size_t stun_servers_len;
+    /**
+     * Instead of udp_bind: the descriptor of a UDP socket that is bound and not connected, for restarts that
+     * keep the port, and for socket activation. create() duplicates it: the host keeps its own, and may close
+     * it at once or pass it on to the next process. Both stand for the same socket, which is set to
+     * non-blocking; only one gateway may read it at a time. 0: none. POSIX only.
+     */
+    int32_t udp_fd;
+    /** Instead of CONFIG_ICE_TCP: the descriptor of a TCP socket that listens, on any port. As udp_fd. 0: none. */
+    int32_t tcp_fd;
 } rtsp_webrtc_gateway_config;
 
 /**
@@ -2157,17 +2182,6 @@ typedef enum rtsp_webrtc_gateway_http_flags {
     RTSP_WEBRTC_GATEWAY_HTTP_AUTHORIZED = 2,
 } rtsp_webrtc_gateway_http_flags;
 
-/** Flags of rtsp_webrtc_gateway_listen_options. */
-typedef enum rtsp_webrtc_gateway_listen_flags {
-    /**
-     * Take media on this port, too, for viewers whose network lets nothing else pass: ICE-TCP (RFC 6544), which
-     * the answers then name, and with CONFIG_TURN TURN, over TLS where the listener has it. What a connection
-     * begins with tells them from HTTP. Viewers have to reach the listener itself: a reverse proxy passes HTTP
-     * alone.
-     */
-    RTSP_WEBRTC_GATEWAY_LISTEN_MEDIA = 1,
-} rtsp_webrtc_gateway_listen_flags;
-
 /** A header field of a request. */
 typedef struct rtsp_webrtc_gateway_http_header {
     /** Name, in any case. Required. */
@@ -2194,8 +2208,9 @@ typedef struct rtsp_webrtc_gateway_http_request {
      */
     const char *path;
     /**
-     * Header fields. Only Accept, Authorization, Content-Type, Host, If-Match, Origin, Prefer,
-     * Sec-Fetch-Site and X-Forwarded-Prefix are used. May be NULL if headers_len is 0.
+     * Header fields. Only Accept, Access-Control-Request-Private-Network, Authorization,
+     * Content-Type, Host, If-Match, Origin, Prefer, Sec-Fetch-Site and X-Forwarded-Prefix are used.
+     * May be NULL if headers_len is 0.
      */
     const struct rtsp_webrtc_gateway_http_header *headers;
     /** Number of elements in headers, at most 4096. */
@@ -2296,9 +2311,13 @@ typedef struct rtsp_webrtc_gateway_listen_options {
     const char *const *host_names;
     /** Number of elements in host_names, at most 64. */
     size_t host_names_len;
-    /** Bitwise OR of enum rtsp_webrtc_gateway_listen_flags. */
-    uint32_t flags;
-    /** 0. */
+    /**
+     * Instead of address: the descriptor of a TCP socket that listens, for restarts that keep the port, and
+     * for socket activation. listen_http() duplicates it: the host keeps its own, and may close it at once or
+     * pass it on. Both stand for the same socket, which is set to non-blocking. 0: none. POSIX only.
+     */
+    int32_t fd;
+    /** Must be 0. */
     uint32_t reserved;
 } rtsp_webrtc_gateway_listen_options;
 
@@ -2312,8 +2331,13 @@ typedef struct rtsp_webrtc_gateway_listen_options {
  * request->stream_name and request->session_key.
  *
  * - `OPTIONS`: 200 with the headers of CORS and WHEP. Never requires a token.
- * - `POST` of an offer to the endpoint: 201 with Location, ETag and a Link for each ICE server.
- * - `PATCH` of a session: 204 after candidates; 200 with a new ETag after an ICE restart.
+ * - `POST` of an offer to the endpoint: 201 with Location, ETag and a Link for each ICE server. If the
+ *   offer has nothing that the camera sends, or is empty: 406 with an offer of the gateway's own as
+ *   application/sdp, and Location of a session that waits for the answer until "valid-until" of the
+ *   Content-Type (20 s). That session has label and peer of the request, but no user_data: as after
+ *   any response but 201, the host may free what that points to.
+ * - `PATCH` of a session: 204 after candidates; 200 with a new ETag after an ICE restart; 204 after
+ *   the answer to an offer of the gateway's, as application/sdp.
  * - `DELETE` of a session: 200.
  * - `GET`, `HEAD`: 200 without a body, if the stream or the session exists. For `GET` of a session
  *   with the header `Accept: application/json`, a JSON object with what its viewer is shown and why:
@@ -2321,7 +2345,8 @@ typedef struct rtsp_webrtc_gateway_listen_options {
  *   in the "sessions" of state_json(). The library's player asks for it every few seconds.
  * - Failures: 400, also for a limit in the query that is not valid; 401 and 403 (see
  *   on_authorize); 403 to web pages of other origins than that of the request's Host, unless they are
- *   among config.allowed_origins; 404; 405 with Allow; 406 without a common codec; 409 with Retry-After while the camera is not live; 412; 413; 415; 422; 428; 503 with
+ *   among config.allowed_origins; 404; 405 with Allow; 406 if an answer takes nothing that the camera
+ *   sends; 409 with Retry-After while the camera is not live; 412; 413; 415; 422; 428; 503 with
  *   Retry-After at a limit; 504. Each has problem details (RFC 9457) as body, whose "detail" is
  *   the error message. It is meant for operators and may name the camera's address or a knob:
  *   replace the body if viewers must not see that.
@@ -2376,6 +2401,7 @@ int rtsp_webrtc_gateway_handle_http_async(rtsp_webrtc_gateway *gateway,
  * shutdown(). May be called more than once, for several addresses. It serves:
  *
  * - `/{stream}/whep` and `/{stream}/whep/{key}`: WHEP, as handle_http() does;
+ * - `/{stream}/whep/{key}/events`: events for the viewer (server-sent events), see docs/embedding.md;
  * - `/`, `/{stream}`, `/dashboard`: pages with all cameras, one camera, and the figures of the
  *   gateway; `/player.js`: the player;
  * - `/api/gateway`, `/api/streams`, `/api/sessions`: state_json() and its parts, at most 250 ms old;
@@ -2520,8 +2546,8 @@ typedef struct rtsp_webrtc_gateway_session_info {
      * CONFIG_ICE_TCP). 0: ICE has not selected an address yet.
      */
     int32_t protocol;
-    /** Whether the viewer relays by TURN (CONFIG_TURN): 0: it does not; 1: it does, over TCP; 2: over TLS. */
-    uint32_t relay;
+    /** 0. */
+    uint32_t reserved;
 } rtsp_webrtc_gateway_session_info;
 
 /**
@@ -2606,12 +2632,16 @@ int rtsp_webrtc_gateway_metrics(const rtsp_webrtc_gateway *gateway,
  * - "workers": an array of {"index", "busy_us", "load_percent", "refused" (offers, because the worker
  *   was too busy), "streams", "sessions", "cost_us": {"rtsp", "packetize", "seal", "send",
  *   "control"}}
- * - "counters": {"datagrams_unknown", "datagrams_overrun", "connections_accepted" (for media over TCP, with
- *   CONFIG_ICE_TCP or LISTEN_MEDIA), "connections_strange" (those of them that ended before an authentic
- *   ICE check had come), "relays_allocated" (by TURN, with CONFIG_TURN), "relay_requests_refused" (by wrong
- *   credentials, or to relay to others), "sessions_displaced" (they made
+ * - "counters": {"datagrams_unknown", "datagrams_overrun", "connections_accepted" (over TCP, with
+ *   CONFIG_ICE_TCP), "connections_strange" (those of them that ended before an authentic ICE check
+ *   had come), "sessions_displaced" (they made
  *   room for later offers before their viewers had connected), "send_errors", "events_dropped",
- *   "interface_enumerations", "refused_for_memory" (offers, near the memory limit of the cgroup)}
+ *   "interface_enumerations", "address_changes" (of the network interfaces), "public_address_changes"
+ *   (as STUN servers see this host), "narrow_paths" (viewers on whose paths large datagrams vanished, so
+ *   that the packets of what they are shown became smaller), "refused_for_memory" (offers, near the memory limit of the cgroup)}
+ * - "stun": an array of {"server", "public", "base", "message"}, one for each of config.stun_servers, or
+ *   for each of its addresses: where others see this host and its own address behind that ("ADDR:PORT";
+ *   null if not known), and what is wrong (empty: nothing that is known)
  * - "tuning": an array of {"name", "value", "default", "min", "max", "applies"}; "applies" is
  *   "create", "new_sessions" or "now"
  * - "streams": an array, ordered by id, of {"id", "name", "label", "variants" (ids, best
@@ -2630,7 +2660,7 @@ int rtsp_webrtc_gateway_metrics(const rtsp_webrtc_gateway *gateway,
  *   "sheds", "switches"}}
  * - "sessions": an array, ordered by id, of {"id", "stream", "stream_name", "state" (enum
  *   rtsp_webrtc_gateway_session_state in lower case), "srtp_profile" ("AEAD_AES_128_GCM" or
- *   "AES128_CM_HMAC_SHA1_80"), "remote", "protocol" ("udp", "tcp", "turn-tcp" or "turn-tls"), "peer", "label", "bytes_sent", "packets_sent",
+ *   "AES128_CM_HMAC_SHA1_80"), "remote", "protocol" ("udp" or "tcp"), "peer", "label", "bytes_sent", "packets_sent",
  *   "nacks", "retransmits", "padding_packets", "padding_bytes", "plis", "overflows", "stills",
  *   "skips", "sheds", "variant" (the stream whose video is shown), "variant_name", "detail" (enum
  *   rtsp_webrtc_gateway_detail in lower case), "reason" (enum

@@ -832,6 +832,18 @@ struct Config {
     /** Origins whose web pages may use WHEP: "https://nvr.example"; "*": all. Empty: its own alone. */
     std::vector<std::string> allowed_origins;
 
+    /**
+     * Rules for the network interfaces whose addresses viewers are told: "eth0", "wl*", "!tun0". Without
+     * names: all but bridges of containers and virtual machines.
+     */
+    std::vector<std::string> interfaces;
+    /** STUN servers that tell the gateway its public address behind a NAT: "stun.example.com:3478". */
+    std::vector<std::string> stun_servers;
+    /** Instead of udp_bind: a UDP socket that is bound. It stays the host's. 0: none. POSIX only. */
+    int udp_fd = 0;
+    /** Instead of ice_tcp: a TCP socket that listens. It stays the host's. 0: none. POSIX only. */
+    int tcp_fd = 0;
+
     /** A stream changed its state, or it is Live and its warning changed. */
     std::function<void(const StreamEvent &)> on_stream_state;
     /** A session changed its state. */
@@ -1232,8 +1244,8 @@ struct HttpRequest {
      */
     std::string_view path;
     /**
-     * Only Accept, Authorization, Content-Type, Host, If-Match, Origin, Prefer, Sec-Fetch-Site and
-     * X-Forwarded-Prefix are used.
+     * Only Accept, Access-Control-Request-Private-Network, Authorization, Content-Type, Host,
+     * If-Match, Origin, Prefer, Sec-Fetch-Site and X-Forwarded-Prefix are used.
      */
     std::vector<Header> headers{};
     std::string_view body{};
@@ -1279,6 +1291,8 @@ struct ListenOptions {
     std::vector<std::string> host_names{};
     /** Take media on this port, too, for viewers whose network lets nothing else pass (LISTEN_MEDIA). */
     bool media = false;
+    /** Instead of address: a TCP socket that listens. It stays the host's. 0: none. POSIX only. */
+    int fd = 0;
 };
 
 /* --------------------------------------------------------------- response */
@@ -1481,6 +1495,14 @@ public:
         for (const std::string &origin : config.allowed_origins) {
             origins.push_back(detail::c_text(origin));
         }
+        std::vector<const char *> interfaces;
+        for (const std::string &rule : config.interfaces) {
+            interfaces.push_back(detail::c_text(rule));
+        }
+        std::vector<const char *> stun_servers;
+        for (const std::string &server : config.stun_servers) {
+            stun_servers.push_back(detail::c_text(server));
+        }
         const detail::CIceServers servers(config.ice_servers);
         std::vector<rtsp_webrtc_gateway_tuning> tuning;
         for (const Tuning &knob : config.tuning) {
@@ -1500,6 +1522,12 @@ public:
         options.ice_servers_len = servers.size();
         options.allowed_origins = origins.data();
         options.allowed_origins_len = origins.size();
+        options.interfaces = interfaces.data();
+        options.interfaces_len = interfaces.size();
+        options.stun_servers = stun_servers.data();
+        options.stun_servers_len = stun_servers.size();
+        options.udp_fd = config.udp_fd;
+        options.tcp_fd = config.tcp_fd;
         options.tuning = tuning.data();
         options.tuning_len = tuning.size();
         options.callbacks = &callbacks;
@@ -1941,6 +1969,7 @@ public:
         listen.host_names = names.data();
         listen.host_names_len = names.size();
         listen.flags = options.media ? RTSP_WEBRTC_GATEWAY_LISTEN_MEDIA : 0;
+        listen.fd = options.fd;
         std::uint16_t port = 0;
         const int status = rtsp_webrtc_gateway_listen_http(handle_, &listen, &port);
         return done(status, port);

@@ -29,7 +29,8 @@ for target in "${targets[@]}"; do
     if cargo +nightly fuzz run "${options[@]}" "$target" "fuzz/corpus/$target" "fuzz/seeds/$target" -- \
         -max_total_time="$seconds" -max_len=4096 -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 \
         "${dictionary[@]}" >"$log" 2>&1; then
-        echo "$target: $(sed -n 's/^stat::number_of_executed_units: *//p' "$log") executions"
+        stat() { sed -n "s/^stat::$1: *//p" "$log"; }
+        echo "$target: $(stat number_of_executed_units) executions, $(stat average_exec_per_sec) per second"
     else
         echo "$target: failed, see $log"
         failed=1

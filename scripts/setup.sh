@@ -45,6 +45,8 @@ if [[ $purpose == test ]]; then
     need mypy command -v mypy
     need chromium command -v chromium
     need iproute2 command -v tc
+    need nftables command -v nft
+    need coturn command -v turnserver
     need firefox-esr command -v firefox-esr
     need libnss3-tools command -v certutil
     need nodejs command -v node

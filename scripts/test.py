@@ -85,28 +85,35 @@ class Totals:
     def failed(self):
         return sum(row[3] for row in self.rows)
 
-    def print(self):
+    def print(self, seconds):
         print("\nThe slowest tests:")
-        for seconds, suite, name in sorted(self.times, reverse=True)[:10]:
-            print(f"{seconds:8.1f} s  {suite}: {name}")
+        for took, suite, name in sorted(self.times, reverse=True)[:10]:
+            print(f"{took:8.1f} s  {suite}: {name}")
         print("\nsuite      step                           passed  failed  seconds")
-        for suite, step, passed, failed, seconds in self.rows:
-            print(f"{suite:10} {step:30} {passed:6}  {failed:6}  {seconds:7.0f}")
+        for suite, step, passed, failed, took in self.rows:
+            print(f"{suite:10} {step:30} {passed:6}  {failed:6}  {took:7.0f}")
         passed = sum(row[2] for row in self.rows)
+        print(f"In {seconds:.0f} s; the library is built while others run")
         print(f"\n{passed} passed, {self.failed()} failed", flush=True)
 
 
 TOTALS = Totals()
+RUNNING = set()  # each with a session of its own
 
 
-def run(command, may_be_quiet, env=None):
+def show(text):
+    print(text, end="", flush=True)
+
+
+def run(command, may_be_quiet, env=None, show=show):
     """Runs a command and shows its output as it comes. Returns its exit code and output."""
-    print("\n$", *(word.removeprefix(f"{ROOT}/") for word in command), flush=True)
+    show(" ".join(["\n$", *(word.removeprefix(f"{ROOT}/") for word in command)]) + "\n")
     process = subprocess.Popen(
         command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True,
         env={**os.environ, **(env or {})},
     )
+    RUNNING.add(process)
     lines = queue.Queue()
 
     def read():
@@ -118,23 +125,21 @@ def run(command, may_be_quiet, env=None):
     output = []
     try:
         while (line := lines.get(timeout=None if may_be_quiet else QUIET_SECONDS)) is not None:
-            print(line, end="", flush=True)
+            show(line)
             output.append(line)
-        return process.wait(), "".join(output)
     except queue.Empty:
         last = output[-1].strip() if output else "nothing"
-        print(f"Ended: no output for {QUIET_SECONDS} s. The last was: {last}")
+        show(f"Ended: no output for {QUIET_SECONDS} s. The last was: {last}\n")
         os.killpg(process.pid, signal.SIGKILL)
-        return process.wait(), "".join(output)
-    except KeyboardInterrupt:
-        os.killpg(process.pid, signal.SIGKILL)
-        raise
+    code = process.wait()
+    RUNNING.discard(process)
+    return code, "".join(output)
 
 
-def build(suite, step, command):
+def build(suite, step, command, show=show):
     """Whether it succeeded. Is counted only if it failed."""
     start = time.monotonic()
-    code, _ = run(command, may_be_quiet=True)
+    code, _ = run(command, may_be_quiet=True, show=show)
     TOTALS.rows.append((suite, step, 0, int(code != 0), time.monotonic() - start))
     return code == 0
 
@@ -224,27 +229,48 @@ def soak():
     cargo_test("soak", "two minutes of cameras, viewers and a host", ["--test", "soak"])
 
 
-BUILT = {}
+class Library:
+    """The library, the examples, the C tests and the camera simulator: built once."""
 
+    def __init__(self):
+        self.ahead = None
+        self.output = []
+        self.built = None
 
-def library_built():
-    """Builds the library, the examples, the C tests and the camera simulator, once."""
-    if "library" not in BUILT:
-        BUILT["library"] = (
-            build("build", "camera simulator, example",
-                  ["cargo", "build", "--locked", "--workspace", "--exclude", "fuzz", "--bins", "--examples"])
-            and build("build", "configure", [
+    def build(self, *nice, show=show):
+        self.built = all(build("build", step, [*nice, *command], show) for step, command in (
+            ("configure", [
                 "cmake", "-S", ".", "-B", str(BUILD), "-DCMAKE_BUILD_TYPE=Release",
                 "-DRTSP_WEBRTC_GATEWAY_BUILD_EXAMPLES=ON", "-DRTSP_WEBRTC_GATEWAY_BUILD_TESTS=ON",
                 f"-DRTSP_WEBRTC_GATEWAY_TARGET_DIR={ROOT / 'target'}",
-            ])
-            and build("build", "library, examples, C tests", ["cmake", "--build", str(BUILD), "--parallel"])
-        )
-    return BUILT["library"]
+            ]),
+            ("library, examples, C tests", ["cmake", "--build", str(BUILD), "--parallel"]),
+            ("camera simulator, example",
+             ["cargo", "build", "--locked", "--workspace", "--exclude", "fuzz", "--bins", "--examples"]),
+        ))
+
+    def build_ahead(self):
+        """While other tests run, which mostly wait: with what they leave of the processors."""
+        if self.ahead is None and self.built is None:
+            arguments = {"args": ("nice",), "kwargs": {"show": self.output.append}}
+            self.ahead = threading.Thread(target=self.build, daemon=True, **arguments)
+            self.ahead.start()
+
+    def is_built(self):
+        if self.ahead is not None:
+            self.ahead.join()
+            show("".join(self.output))
+            self.output.clear()
+        if self.built is None:
+            self.build()
+        return self.built
+
+
+LIBRARY = Library()
 
 
 def ctest(label, may_be_quiet=False):
-    if library_built():
+    if LIBRARY.is_built():
         test(label, f"ctest {label}", ctest_results,
              ["ctest", "--test-dir", str(BUILD), "--output-on-failure", "--no-tests=error",
               "--parallel", "2", "--timeout", str(QUIET_SECONDS), "--label-regex", f"^{label}$"],
@@ -252,9 +278,9 @@ def ctest(label, may_be_quiet=False):
 
 
 def browser():
-    if library_built():
+    if LIBRARY.is_built():
         test("browser", "in Chromium and Firefox", node_results,
-             ["node", "--test", "--test-concurrency=1", "--test-reporter=spec",
+             ["node", "--test", "--test-concurrency=2", "--test-reporter=spec",
               *sorted(str(path) for path in (ROOT / "tests" / "browser").glob("*.test.mjs"))])
 
 
@@ -273,6 +299,8 @@ SUITES = {
     "browser": (browser, "players in Chromium and Firefox"),
 }
 
+NEED_LIBRARY = {"c", "python", "packages", "documents", "browser"}
+
 
 def main():
     names = sys.argv[1:] or list(SUITES)
@@ -284,9 +312,17 @@ def main():
     if unknown:
         sys.exit(f"There is no suite {unknown[0]}; there are: {' '.join(SUITES)}")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that children are ended, too
-    for name in names:
-        SUITES[name][0]()
-    TOTALS.print()
+    start = time.monotonic()
+    try:
+        for name in names:
+            if name not in NEED_LIBRARY | {"check"} and not NEED_LIBRARY.isdisjoint(names):
+                LIBRARY.build_ahead()
+            SUITES[name][0]()
+    except KeyboardInterrupt:
+        for process in list(RUNNING):
+            os.killpg(process.pid, signal.SIGKILL)
+        raise
+    TOTALS.print(time.monotonic() - start)
     return 1 if TOTALS.failed() else 0
 
 

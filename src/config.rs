@@ -1,7 +1,7 @@
 //! Options that the host passes in.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +19,9 @@ pub struct Config {
     /// Local address of the UDP socket that carries all sessions. Port 0 lets the operating system
     /// choose. `None`: all IPv6 and IPv4 addresses, any port.
     pub udp_bind: Option<SocketAddr>,
+    /// Instead of `udp_bind`: a UDP socket that is bound, of the process before this one or of a service manager. Whoever
+    /// keeps a duplicate of it keeps the port, and what waits in it; only one gateway may read it at a time.
+    pub udp_socket: Option<UdpSocket>,
     /// Also listen on TCP, on the address and port of `udp_bind`, for viewers whose network passes no UDP (ICE-TCP,
     /// RFC 6544). They find the port in the answer, and use it only where UDP does not work.
     pub ice_tcp: bool,
@@ -26,10 +29,21 @@ pub struct Config {
     /// with [`HttpOptions::media`], by TLS if they have that. It relays to this gateway and to nothing else. Answers
     /// name it in a `Link` header, with credentials for one session and a day.
     pub turn: bool,
+    /// Instead of `ice_tcp`: a TCP socket that listens.
+    pub tcp_listener: Option<TcpListener>,
     /// Addresses to advertise in addition to those of the interfaces: the public ones of a 1:1 NAT.
     pub public_addresses: Vec<IpAddr>,
+    /// Which network interfaces viewers are told the addresses of; at most 64 rules. A name (`eth0`), or the beginning of
+    /// one with a `*` (`wl*`): only such interfaces, besides loopback. With a `!` in front: not these (`!tun0`).
+    /// Without names: all interfaces but bridges of containers and virtual machines, and those too where there is
+    /// nothing else. Where `udp_bind` is an address, that one is told, whatever the rules say.
+    pub interfaces: Vec<String>,
+    /// STUN servers that tell the gateway its public address, where a NAT gives it one: `host`, `host:port` or
+    /// `[address]:port`; the default port is 3478; at most 8. They are asked from the media socket every 15 s, which
+    /// keeps the NAT's mapping and notices when it changes, and answers have what they say (RFC 8445 section 5.1.1.1).
+    pub stun_servers: Vec<String>,
     /// STUN and TURN servers for viewers, sent in `Link` headers (RFC 9725 section 4.6). The gateway itself
-    /// uses none.
+    /// uses none of these.
     pub ice_servers: Vec<IceServer>,
     /// Knobs that differ from their defaults.
     pub tuning: Vec<(Key, i64)>,
@@ -352,6 +366,8 @@ pub struct WhepOffer<'a> {
 pub struct HttpOptions {
     /// Address to listen on. Port 0 lets the operating system choose.
     pub address: SocketAddr,
+    /// Instead of `address`: a TCP socket that listens, of the process before this one or of a service manager.
+    pub listener: Option<Arc<TcpListener>>,
     /// HTTPS with this certificate. `None`: HTTP.
     pub tls: Option<TlsIdentity>,
     /// Maximum number of connections. At the limit, the connection that has been idle for longest is
@@ -377,6 +393,7 @@ impl Default for HttpOptions {
     fn default() -> Self {
         HttpOptions {
             address: SocketAddr::from(([127, 0, 0, 1], 8889)),
+            listener: None,
             tls: None,
             max_connections: 512,
             max_connections_per_peer: None,

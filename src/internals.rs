@@ -34,7 +34,7 @@ pub mod sdp {
     /// Writing answers.
     pub mod answer {
         pub use crate::sdp::answer::{
-            Allowed, LocalTransport, answer, negotiate, restart_fragment,
+            Allowed, Candidates, LocalTransport, Negotiated, answer, negotiate, restart_fragment,
         };
     }
     /// Bodies of PATCH requests.
@@ -80,6 +80,11 @@ pub mod session {
     }
 }
 
+/// The addresses that a NAT gives the gateway.
+pub mod stun {
+    pub use crate::stun::{Action, Client, Name};
+}
+
 /// Media for the host.
 pub mod sinks {
     pub use crate::sinks::queue::Queue;
@@ -95,14 +100,14 @@ pub mod http {
 /// WHEP as HTTP.
 pub mod whep {
     use crate::error::{Error, Status};
-    use crate::whep::http::{Action, Origins, Step, read};
+    use crate::whep::http::{Action, Origins, Server, Step, read};
     use crate::whep::{HttpRequest, HttpResponse};
 
     /// The response to a request, which finds nothing if it asks for anything; and what is in front of
     /// the key in the URL of the session that it asks for. Pages of this origin may ask, too.
     pub fn respond(request: &HttpRequest<'_>, origin: &str) -> (HttpResponse, Option<String>) {
         let origins = Origins::new(&[origin.to_owned()]).unwrap_or_default();
-        match read(request, &origins) {
+        match read(request, &origins, Server::Listener) {
             Step::Respond(response) => (response, None),
             Step::Call(call) => {
                 let response = call.response(Err(Error::new(Status::NotFound, "there is none")));

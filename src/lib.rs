@@ -61,15 +61,16 @@
 //! | module | contents | uses |
 //! |---|---|---|
 //! | `ffi` | the C ABI: converts and calls [`gateway`], no logic | config error events gateway ids media sinks state tuning whep |
-//! | `http` | the HTTP listener and its pages | config error events gateway limit sdp whep |
-//! | [`gateway`] | the API: [`Gateway`] owns the threads, [`Handle`] has the calls | config error events ids limit media net random sdp session sinks source state stats tuning whep worker |
-//! | `worker` | the engine: threads that own streams and sessions and move media between them | budget config error events ids limit media net random sdp session sinks source state stats tuning whep |
+//! | `http` | the HTTP listener and its pages | config error events gateway limit net sdp whep |
+//! | [`gateway`] | the API: [`Gateway`] owns the threads, [`Handle`] has the calls | config error events ids limit media net random sdp session sinks source state stats stun tuning whep worker |
+//! | `worker` | the engine: threads that own streams and sessions and move media between them | budget config error events ids limit media net random sdp session sinks source state stats stun tuning whep |
 //! | [`whep`] | the WHEP protocol: requests in, responses out; knows no web server | config error events sdp state |
 //! | `session` | one viewer: ICE, DTLS, SRTP, RTCP, pacing; knows no socket and no clock | error media sdp state tuning |
 //! | `sdp` | offers, answers and fragments | error media |
 //! | [`sinks`] | media for the host: frames of a stream, queued until they are read | config error limit media source state |
 //! | `source` | where media comes from: a camera and its retries, or the host; knows no viewers | budget config error media random state |
-//! | `stats` | figures: costs, latency, totals; written as JSON and Prometheus text | error media state tuning |
+//! | `stats` | figures: costs, latency, totals; written as JSON and Prometheus text | error media state stun tuning |
+//! | `stun` | the addresses that a NAT gives the gateway; knows no socket and no clock | error sdp |
 //! | `net` | the socket, connections and the interface addresses; knows no protocols but TLS | budget error tuning |
 //! | [`config`] | what the host passes in | error events media state tuning |
 //! | [`events`] | what the host is notified of, and the thread that does it | error limit state |
@@ -119,6 +120,7 @@ pub mod sinks;
 mod source;
 pub mod state;
 mod stats;
+mod stun;
 #[cfg(any(test, feature = "test-panic"))]
 mod test_panic;
 pub mod tuning;

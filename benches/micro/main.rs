@@ -9,7 +9,7 @@ use rtsp_webrtc_gateway::SrtpProfile;
 use rtsp_webrtc_gateway::internals::media::h264::ParameterSets;
 use rtsp_webrtc_gateway::internals::media::{AccessUnit, Codec, RingLimits, Track, TrackInfo};
 use rtsp_webrtc_gateway::internals::sdp::IceCredentials;
-use rtsp_webrtc_gateway::internals::sdp::answer::{self, Allowed, LocalTransport};
+use rtsp_webrtc_gateway::internals::sdp::answer::{self, Allowed, Candidates, LocalTransport};
 use rtsp_webrtc_gateway::internals::sdp::offer::Offer;
 use rtsp_webrtc_gateway::internals::session::dtls::Certificate;
 use rtsp_webrtc_gateway::internals::session::rtcp::parse_feedback;
@@ -210,8 +210,10 @@ fn sdp(c: &mut Criterion) {
                 let transport = LocalTransport {
                     ice: &ice,
                     fingerprint: certificate.fingerprint(),
-                    candidates: &[address],
-                    tcp: &[],
+                    candidates: Candidates {
+                        hosts: &[address],
+                        ..Candidates::default()
+                    },
                 };
                 answer::answer(&offer, &negotiated, &transport)
             },

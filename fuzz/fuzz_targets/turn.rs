@@ -1,3 +1,3 @@
 #![cfg_attr(fuzzing, no_main)]
 
-fuzz::program!("turn");
+fuzz::program!(TURN);

@@ -6,10 +6,16 @@ use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
 use rtsp_webrtc_gateway::state::SessionState;
-use testkit::viewer::{Tap, Viewer, ViewerConfig};
+use testkit::viewer::{Tap, Viewer};
 
-use crate::keys::{nominate, offer, viewer_address};
+use crate::keys::{config, nominate, offer, viewer_address};
 use crate::session::{World, path};
+
+/// How long the client waits before it repeats a flight: at first, and at most.
+const REPEAT: Duration = Duration::from_millis(50);
+const MOST: Duration = Duration::from_secs(2);
+/// Handshakes have ended by then, whatever was done to them.
+const LONG: Duration = Duration::from_secs(20);
 
 /// What becomes of a datagram.
 #[derive(Arbitrary, Debug)]
@@ -61,18 +67,16 @@ pub fn dtls(data: &[u8]) {
     let Ok(gcm) = bool::arbitrary(&mut script) else {
         return;
     };
-    let config = || match gcm {
-        true => ViewerConfig::chromium(),
-        false => ViewerConfig::without_gcm(),
-    };
-    let mut world = World::new(offer(config()));
-    let mut viewer = Viewer::new(viewer_address(), config());
+    let mut world = World::new(offer(gcm));
+    let mut viewer = Viewer::new(viewer_address(), config(gcm));
     viewer.accept(world.now, &world.answer.clone(), None);
     nominate(&mut world);
+    let start = world.now;
     let (mut received, mut disturbed) = (0, false);
     let mut held: VecDeque<(bool, Vec<u8>)> = VecDeque::new();
+    let mut pause = REPEAT;
     // Long enough for the handshake to end in any case.
-    for _ in 0..400 {
+    while world.now < start + LONG {
         let mut flying: VecDeque<(bool, Vec<u8>)> = std::mem::take(&mut held);
         while let Some(datagram) = viewer.poll_transmit() {
             flying.push_back((true, datagram.bytes));
@@ -170,8 +174,12 @@ pub fn dtls(data: &[u8]) {
         if over || (script.is_empty() && viewer.is_connected() && is_up(&world)) {
             break;
         }
-        world.wait(Duration::from_millis(50));
+        world.wait(pause);
         viewer.timeout(world.now);
+        // As clients do (RFC 6347 section 4.2.4.1). Before, the script is heeded.
+        if script.is_empty() {
+            pause = (2 * pause).min(MOST);
+        }
     }
     assert!(
         disturbed || (is_up(&world) && viewer.is_connected()),

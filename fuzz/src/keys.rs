@@ -1,8 +1,7 @@
 //! A viewer that has keys without a handshake.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Mutex, OnceLock};
+use std::sync::OnceLock;
 
 use rtc::crypto::RTCCryptoProvider;
 use rtc::crypto::providers::AwsLcRsProvider;
@@ -19,15 +18,18 @@ pub fn viewer_address() -> SocketAddr {
     path(1).remote.address()
 }
 
+/// Chromium, or a viewer without AES-GCM.
+pub fn config(gcm: bool) -> ViewerConfig {
+    match gcm {
+        true => ViewerConfig::chromium(),
+        false => ViewerConfig::without_gcm(),
+    }
+}
+
 /// The offer of a viewer, made once for each kind.
-pub fn offer(config: ViewerConfig) -> &'static str {
-    static OFFERS: OnceLock<Mutex<HashMap<String, &'static str>>> = OnceLock::new();
-    let offer = Viewer::new(viewer_address(), config).offer();
-    let offers = OFFERS.get_or_init(Mutex::default);
-    let mut offers = offers
-        .lock()
-        .unwrap_or_else(|_| unreachable!("no panic with the lock"));
-    offers.entry(offer.clone()).or_insert_with(|| offer.leak())
+pub fn offer(gcm: bool) -> &'static str {
+    static OFFERS: [OnceLock<String>; 2] = [const { OnceLock::new() }; 2];
+    OFFERS[usize::from(gcm)].get_or_init(|| Viewer::new(viewer_address(), config(gcm)).offer())
 }
 
 /// The first check, which nominates.

@@ -32,6 +32,7 @@ mod session;
 mod sound;
 mod stage;
 mod stun;
+mod stun_server;
 mod turn;
 mod video;
 mod whep;
@@ -58,7 +59,7 @@ const TEXT: meter::Bounds = meter::Bounds {
 };
 
 /// Of the listener: a connection has buffers, and a page may be asked for again and again.
-const HTTP: meter::Bounds = meter::Bounds {
+const CONNECTION: meter::Bounds = meter::Bounds {
     bytes: 16 << 20,
     allocations: 20_000,
     ..TEXT
@@ -101,27 +102,37 @@ const fn target(
     }
 }
 
-/// All of them.
-pub const TARGETS: &[Target] = &[
-    target("offer", offer::offer, TEXT, 50_000),
-    target("fragment", offer::fragment, TEXT, 200_000),
-    target("whep", whep::whep, TEXT, 200_000),
-    target("http", http::http, HTTP, 5_000),
-    target("headers", headers::headers, TEXT, 100_000),
-    target("tunnel", headers::tunnel, TEXT, 200_000),
-    target("url", headers::url, TEXT, 100_000),
-    target("description", description::description, TEXT, 50_000),
-    target("camera", camera::camera, MEDIA, 5_000),
-    target("rtp", rtp::rtp, MEDIA, 2_000),
-    target("video", video::video, MEDIA, 50_000),
-    target("sound", sound::sound, MEDIA, 1_500),
-    target("push", push::push, MEDIA, 20_000),
-    target("stun", stun::stun, SESSION, 10_000),
-    target("tcp_framing", framing::tcp_framing, TEXT, 200_000),
-    target("turn", turn::turn, SESSION, 50_000),
-    target("dtls", dtls::dtls, HANDSHAKE, 500),
-    target("rtcp", rtcp::rtcp, SESSION, 10_000),
-];
+macro_rules! targets {
+    ($($target:ident = $name:literal, $body:path, $bounds:ident, $executions:literal;)+) => {
+        $(#[doc = concat!("The target `", $name, "`.")]
+        pub const $target: Target = target($name, $body, $bounds, $executions);)+
+
+        /// All of them.
+        pub const TARGETS: &[Target] = &[$($target),+];
+    };
+}
+
+targets! {
+    OFFER = "offer", offer::offer, TEXT, 50_000;
+    FRAGMENT = "fragment", offer::fragment, TEXT, 200_000;
+    WHEP = "whep", whep::whep, TEXT, 200_000;
+    HTTP = "http", http::http, CONNECTION, 5_000;
+    HEADERS = "headers", headers::headers, TEXT, 100_000;
+    TUNNEL = "tunnel", headers::tunnel, TEXT, 200_000;
+    URL = "url", headers::url, TEXT, 100_000;
+    DESCRIPTION = "description", description::description, TEXT, 50_000;
+    CAMERA = "camera", camera::camera, MEDIA, 5_000;
+    RTP = "rtp", rtp::rtp, MEDIA, 2_000;
+    VIDEO = "video", video::video, MEDIA, 50_000;
+    SOUND = "sound", sound::sound, MEDIA, 1_500;
+    PUSH = "push", push::push, MEDIA, 20_000;
+    STUN = "stun", stun::stun, SESSION, 10_000;
+    STUN_SERVER = "stun_server", stun_server::stun_server, TEXT, 100_000;
+    TCP_FRAMING = "tcp_framing", framing::tcp_framing, TEXT, 200_000;
+    TURN = "turn", turn::turn, SESSION, 50_000;
+    DTLS = "dtls", dtls::dtls, HANDSHAKE, 500;
+    RTCP = "rtcp", rtcp::rtcp, SESSION, 10_000;
+}
 
 impl Target {
     /// The target of this name.
@@ -149,18 +160,19 @@ fn beginning() -> Instant {
     *BEGINNING.get_or_init(|| Instant::now() + std::time::Duration::from_secs(1000))
 }
 
-/// The program of a target: under cargo-fuzz, libFuzzer; else it replays the files that it is given.
+/// The program of a target: under cargo-fuzz, libFuzzer; else it replays the files that it is given. It has
+/// nothing of other targets, as libFuzzer looks at all counters of a program after each execution.
 #[macro_export]
 macro_rules! program {
-    ($name:literal) => {
+    ($target:ident) => {
         #[cfg(fuzzing)]
-        libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::Target::named($name).run(data));
+        libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::$target.run(data));
 
         #[cfg(not(fuzzing))]
         fn main() {
             for file in std::env::args().skip(1) {
                 let data = std::fs::read(&file).unwrap_or_else(|error| panic!("{file}: {error}"));
-                fuzz::Target::named($name).run(&data);
+                fuzz::$target.run(&data);
             }
         }
     };

@@ -3,7 +3,7 @@
 use rtsp_webrtc_gateway::internals::media::{Codec, TrackInfo};
 use rtsp_webrtc_gateway::internals::sdp::IceCredentials;
 use rtsp_webrtc_gateway::internals::sdp::answer::{
-    Allowed, LocalTransport, answer, negotiate, restart_fragment,
+    Allowed, Candidates, LocalTransport, answer, negotiate, restart_fragment,
 };
 use rtsp_webrtc_gateway::internals::sdp::fragment::{Fragment, MAX_FRAGMENT};
 use rtsp_webrtc_gateway::internals::sdp::offer::{MAX_OFFER, Offer};
@@ -61,8 +61,11 @@ pub fn offer(data: &[u8]) {
         let transport = LocalTransport {
             ice: &ours(),
             fingerprint: FINGERPRINT,
-            candidates: &candidates,
-            tcp: &candidates,
+            candidates: Candidates {
+                hosts: &candidates,
+                tcp: &candidates,
+                ..Candidates::default()
+            },
         };
         let answer = answer(&offer, &negotiated, &transport);
         let sections = answer.matches("\r\nm=").count();
@@ -102,8 +105,7 @@ pub fn fragment(data: &[u8]) {
     check_lines(&restart_fragment(
         "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\n",
         &ours(),
-        &[],
-        &[],
+        &Candidates::default(),
     ));
 }
 

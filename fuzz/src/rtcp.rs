@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use arbitrary::{Arbitrary, Unstructured};
 use rtsp_webrtc_gateway::state::SessionState;
-use testkit::viewer::ViewerConfig;
 
 use crate::keys::{connect, offer};
 use crate::session::{LIMITS, World};
@@ -51,7 +50,7 @@ const MOST_SENT: usize = 4 * LIMITS.bytes;
 
 pub fn rtcp(data: &[u8]) {
     let mut script = Unstructured::new(data);
-    let mut world = World::new(offer(ViewerConfig::chromium()));
+    let mut world = World::new(offer(true));
     let mut keys = connect(&mut world);
     let ssrcs = ssrcs(&world.answer);
     let mut last = Vec::new();
@@ -229,7 +228,7 @@ mod tests {
     /// Otherwise, all of this is about nothing.
     #[test]
     fn media_flows() {
-        let mut world = World::new(offer(ViewerConfig::chromium()));
+        let mut world = World::new(offer(true));
         connect(&mut world);
         assert!(world.frame(true, 5000) > 5000);
     }

@@ -4,14 +4,16 @@
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use rtsp_webrtc_gateway::internals::media::{
     AccessUnit, Codec, RingLimits, StreamRate, Track, TrackInfo,
 };
 use rtsp_webrtc_gateway::internals::sdp::IceCredentials;
-use rtsp_webrtc_gateway::internals::sdp::answer::{Allowed, LocalTransport, answer, negotiate};
+use rtsp_webrtc_gateway::internals::sdp::answer::{
+    Allowed, Candidates, LocalTransport, Negotiated, answer, negotiate,
+};
 use rtsp_webrtc_gateway::internals::sdp::offer::Offer;
 use rtsp_webrtc_gateway::internals::session::dtls::Certificate;
 use rtsp_webrtc_gateway::internals::session::{
@@ -156,15 +158,25 @@ fn certificate() -> Arc<Certificate> {
     }))
 }
 
-impl World {
-    /// A session that was answered to this offer.
-    pub fn new(offer: &str) -> World {
-        static INFO: OnceLock<TrackInfo> = OnceLock::new();
-        let now = crate::beginning();
-        let video = INFO.get_or_init(|| {
-            let [h264, ..] = videos();
-            h264
-        });
+fn ice() -> IceCredentials {
+    IceCredentials {
+        ufrag: UFRAG.to_owned(),
+        pwd: PWD.to_owned(),
+    }
+}
+
+/// An offer, and what became of it: the same in all executions.
+struct Agreement {
+    offer: Offer,
+    video: TrackInfo,
+    audio: TrackInfo,
+    negotiated: Negotiated,
+    answer: String,
+}
+
+impl Agreement {
+    fn new(offer: &str) -> Agreement {
+        let [video, ..] = videos();
         let audio = TrackInfo::audio(Codec::Pcmu);
         let offer = Offer::parse(offer.as_bytes()).unwrap_or_else(|error| unreachable!("{error}"));
         let mut numbers = 1..;
@@ -173,28 +185,50 @@ impl World {
             nack: true,
             transport_cc: true,
         };
-        let negotiated = negotiate(&offer, &[Some(video)], Some(&audio), allowed, &mut random);
+        let negotiated = negotiate(&offer, &[Some(&video)], Some(&audio), allowed, &mut random);
         let negotiated = negotiated.unwrap_or_else(|error| unreachable!("{error}"));
-        let local_ice = IceCredentials {
-            ufrag: UFRAG.to_owned(),
-            pwd: PWD.to_owned(),
-        };
         let answer = answer(
             &offer,
             &negotiated,
             &LocalTransport {
-                ice: &local_ice,
+                ice: &ice(),
                 fingerprint: certificate().fingerprint(),
-                candidates: &[SocketAddr::from(([192, 0, 2, 1], 5000))],
-                tcp: &[],
+                candidates: Candidates {
+                    hosts: &[SocketAddr::from(([192, 0, 2, 1], 5000))],
+                    ..Candidates::default()
+                },
             },
         );
+        Agreement {
+            offer,
+            video,
+            audio,
+            negotiated,
+            answer,
+        }
+    }
+
+    fn of(offer: &'static str) -> Arc<Agreement> {
+        static MADE: OnceLock<Mutex<HashMap<&str, Arc<Agreement>>>> = OnceLock::new();
+        let made = MADE.get_or_init(Mutex::default).lock();
+        let mut made = made.unwrap_or_else(PoisonError::into_inner);
+        let agreement = made.entry(offer);
+        Arc::clone(agreement.or_insert_with(|| Arc::new(Agreement::new(offer))))
+    }
+}
+
+impl World {
+    /// A session that was answered to this offer.
+    pub fn new(offer: &'static str) -> World {
+        let now = crate::beginning();
+        let agreement = Agreement::of(offer);
+        let (offer, negotiated) = (&agreement.offer, agreement.negotiated.clone());
         let transport = TransportConfig {
             transactions: TransactionKey {
                 place: [0; 4],
                 secret: [5; 16],
             },
-            local_ice,
+            local_ice: ice(),
             remote_ice: offer.ice.clone(),
             certificate: certificate(),
             fingerprints: offer.fingerprints.clone(),
@@ -214,9 +248,9 @@ impl World {
         World {
             now,
             session: Session::new(now, transport, legs),
-            answer,
-            video: Track::new(video.clone(), LIMITS, 0),
-            audio: Track::new(audio, LIMITS, 77),
+            answer: agreement.answer.clone(),
+            video: Track::new(agreement.video.clone(), LIMITS, 0),
+            audio: Track::new(agreement.audio.clone(), LIMITS, 77),
             sent: Sent::default(),
             states: Vec::new(),
             frames: 0,

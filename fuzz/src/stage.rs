@@ -53,6 +53,8 @@ pub struct Stage {
     pub audio: Option<Track>,
     /// Lengths in the units need not be right.
     pub may_be_broken: bool,
+    /// Somebody hears the sound, so that it is decoded.
+    pub heard: bool,
     /// Bytes of the largest keyframe: the ring may have it again, in front of the next frame.
     keyframe: usize,
     /// Units that viewers were sent, openings included.
@@ -84,6 +86,7 @@ impl Stage {
             video: None,
             audio: None,
             may_be_broken: false,
+            heard: true,
             keyframe: 0,
             units: 0,
             is_live: false,
@@ -177,7 +180,7 @@ impl Sink for Stage {
     }
 
     fn is_heard(&self) -> bool {
-        true
+        self.heard
     }
 
     fn video_changed(&mut self, video: TrackInfo) {

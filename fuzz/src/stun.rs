@@ -11,7 +11,6 @@ use rtc::stun::integrity::MessageIntegrity;
 use rtc::stun::message::{Message, MessageType, Setter, TransactionId};
 use rtsp_webrtc_gateway::internals::sdp::IceCredentials;
 use rtsp_webrtc_gateway::state::SessionState;
-use testkit::viewer::ViewerConfig;
 
 use crate::keys::{connect, offer};
 use crate::session::{PWD, World};
@@ -75,7 +74,7 @@ pub fn stun(data: &[u8]) {
     let Ok(begins) = u8::arbitrary(&mut script) else {
         return;
     };
-    let mut world = World::new(offer(ViewerConfig::chromium()));
+    let mut world = World::new(offer(true));
     if begins & 1 == 1 {
         connect(&mut world);
     }

@@ -423,8 +423,8 @@ class _listen_options(Structure):
         ("max_connections_per_peer", c_uint32),
         ("host_names", POINTER(c_char_p)),
         ("host_names_len", c_size_t),
+        ("fd", c_int32),
         ("flags", c_uint32),
-        ("reserved", c_uint32),
     ]
 
 
@@ -458,6 +458,12 @@ class _config(Structure):
         ("allowed_origins_len", c_size_t),
         ("flags", c_uint32),
         ("reserved", c_uint32),
+        ("interfaces", POINTER(c_char_p)),
+        ("interfaces_len", c_size_t),
+        ("stun_servers", POINTER(c_char_p)),
+        ("stun_servers_len", c_size_t),
+        ("udp_fd", c_int32),
+        ("tcp_fd", c_int32),
     ]
 
 
@@ -1306,6 +1312,10 @@ class Gateway:
         bearer_tokens: Iterable[str] = (),
         ice_servers: Iterable[IceServer] = (),
         allowed_origins: Iterable[str] = (),
+        interfaces: Iterable[str] = (),
+        stun_servers: Iterable[str] = (),
+        udp_fd: int = 0,
+        tcp_fd: int = 0,
     ) -> None:
         self._handle: c_void_p | None = None
         #: Futures of offers by what the library gets as user_data.
@@ -1331,6 +1341,8 @@ class Gateway:
         tokens = [_text(token) for token in bearer_tokens]
         servers = _ice_servers(ice_servers)
         origins = [_text(origin) for origin in allowed_origins]
+        rules = [_text(rule) for rule in interfaces]
+        stun = [_text(server) for server in stun_servers]
         knobs = [_tuning(key, 0, value) for key, value in (tuning or {}).items()]
         config = _config()
         check("struct_init", byref(config), sizeof(config), ABI_VERSION)
@@ -1344,6 +1356,12 @@ class Gateway:
         config.ice_servers_len = len(servers)
         config.allowed_origins = (c_char_p * len(origins))(*origins)
         config.allowed_origins_len = len(origins)
+        config.interfaces = (c_char_p * len(rules))(*rules)
+        config.interfaces_len = len(rules)
+        config.stun_servers = (c_char_p * len(stun))(*stun)
+        config.stun_servers_len = len(stun)
+        config.udp_fd = udp_fd
+        config.tcp_fd = tcp_fd
         config.tuning = (_tuning * len(knobs))(*knobs)
         config.tuning_len = len(knobs)
         config.callbacks = ctypes.pointer(self._callbacks)
@@ -1795,6 +1813,7 @@ class Gateway:
         max_connections_per_peer: int = 0,
         host_names: Iterable[str] = (),
         flags: ListenFlags = ListenFlags(0),
+        fd: int = 0,
     ) -> int:
         """Starts an HTTP listener for WHEP, pages and figures; returns its port."""
         names = [_text(name) for name in host_names]
@@ -1810,6 +1829,7 @@ class Gateway:
             host_names=(c_char_p * len(names))(*names),
             host_names_len=len(names),
             flags=flags,
+            fd=fd,
         )
         port = c_uint16()
         check("listen_http", self._handle, byref(options), byref(port))

@@ -82,7 +82,7 @@ pub struct SessionEvent {
     pub stream_name: Arc<str>,
     /// The new state.
     pub state: SessionState,
-    /// Why the session is `Failed`; `Ok` in the other states.
+    /// Why the session is `Failed`, or `Disconnected` if the reason is known; `Ok` in the other states.
     pub status: Status,
     /// Error message for `status`; empty if there is none.
     pub message: String,

@@ -91,7 +91,8 @@ pub struct rtsp_webrtc_gateway_session_event {
     pub stream: rtsp_webrtc_gateway_stream_id,
     /// The new state (enum rtsp_webrtc_gateway_session_state): NEW first, CLOSED last.
     pub state: i32,
-    /// Why it failed, if the state is FAILED; RTSP_WEBRTC_GATEWAY_OK otherwise.
+    /// Why it failed, if the state is FAILED, or why it is DISCONNECTED, if that is known: this host has no longer
+    /// the address at which the viewer reached it. RTSP_WEBRTC_GATEWAY_OK otherwise.
     pub status: i32,
     /// The error message for status. NULL if status is RTSP_WEBRTC_GATEWAY_OK.
     pub message: *const c_char,

@@ -10,6 +10,7 @@ use super::convert::{
     array, init_struct, invalid, optional_str, output, read_struct, required_str, sized_struct,
     unset,
 };
+use super::descriptor::duplicate;
 use super::events::{
     report_quality, report_session, report_stream, rtsp_webrtc_gateway_quality_event,
     rtsp_webrtc_gateway_session_event, rtsp_webrtc_gateway_stream_event,
@@ -147,6 +148,28 @@ pub struct rtsp_webrtc_gateway_config {
     pub flags: u32,
     /// Must be 0.
     pub reserved: u32,
+    /// Rules for the network interfaces whose addresses viewers are told. "eth0", or "wl*" for any rest: only
+    /// such interfaces, besides loopback. "!tun0": not this one. Without a rule that has no "!", all
+    /// interfaces are used but bridges of containers and virtual machines (docker0, veth*, virbr* and the
+    /// like), and those too where there is nothing else. If udp_bind has an address, that is told, whatever
+    /// the rules say. May be NULL if interfaces_len is 0.
+    pub interfaces: *const *const c_char,
+    /// Number of elements in interfaces, at most 64.
+    pub interfaces_len: usize,
+    /// STUN servers that tell the gateway its public address, where a NAT gives it one: "stun.example.com",
+    /// "stun.example.com:3478" or "[2001:db8::1]:3478". They are asked from the media socket every 15 s, which
+    /// keeps the NAT's mapping and notices when it changes, and the answers to offers have what they say.
+    /// What is wrong with one is told in the log and by state_json(). May be NULL if stun_servers_len is 0.
+    pub stun_servers: *const *const c_char,
+    /// Number of elements in stun_servers, at most 8.
+    pub stun_servers_len: usize,
+    /// Instead of udp_bind: the descriptor of a UDP socket that is bound and not connected, for restarts that
+    /// keep the port, and for socket activation. create() duplicates it: the host keeps its own, and may close
+    /// it at once or pass it on to the next process. Both stand for the same socket, which is set to
+    /// non-blocking; only one gateway may read it at a time. 0: none. POSIX only.
+    pub udp_fd: i32,
+    /// Instead of CONFIG_ICE_TCP: the descriptor of a TCP socket that listens, on any port. As udp_fd. 0: none.
+    pub tcp_fd: i32,
 }
 sized_struct!(rtsp_webrtc_gateway_config, "rtsp_webrtc_gateway_config");
 
@@ -334,6 +357,19 @@ unsafe fn options(config: &rtsp_webrtc_gateway_config) -> Result<Config> {
             let origin = required_str(origin, "an element of allowed_origins")?;
             options.allowed_origins.push(origin.to_owned());
         }
+        for &rule in array(config.interfaces, config.interfaces_len, "interfaces")? {
+            let rule = required_str(rule, "an element of interfaces")?;
+            options.interfaces.push(rule.to_owned());
+        }
+        for &server in array(config.stun_servers, config.stun_servers_len, "stun_servers")? {
+            let server = required_str(server, "an element of stun_servers")?;
+            options.stun_servers.push(server.to_owned());
+        }
+    }
+    // SAFETY: descriptors of a config stay open during the call, by the conventions.
+    unsafe {
+        options.udp_socket = duplicate(config.udp_fd, "udp_fd")?;
+        options.tcp_listener = duplicate(config.tcp_fd, "tcp_fd")?;
     }
     for knob in knobs {
         unset(knob.reserved)?;

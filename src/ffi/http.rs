@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 use std::ffi::{c_char, c_int, c_void};
+use std::sync::Arc;
 
 use super::convert::{
-    array, bytes, invalid, optional_str, read_struct, required_str, sized_struct, unset,
-    viewers_str,
+    array, bytes, invalid, optional_str, read_struct, required_str, sized_struct, viewers_str,
 };
+use super::descriptor::duplicate;
 use super::gateway::parse;
 use super::guard::guard_status;
 use super::handle::{gateway_ref, rtsp_webrtc_gateway};
@@ -55,8 +56,9 @@ pub struct rtsp_webrtc_gateway_http_request {
     /// `variant=only:NAME`, as in rtsp_webrtc_gateway_viewer_limits. Other parameters are ignored.
     /// Required.
     pub path: *const c_char,
-    /// Header fields. Only Accept, Authorization, Content-Type, Host, If-Match, Origin, Prefer,
-    /// Sec-Fetch-Site and X-Forwarded-Prefix are used. May be NULL if headers_len is 0.
+    /// Header fields. Only Accept, Access-Control-Request-Private-Network, Authorization,
+    /// Content-Type, Host, If-Match, Origin, Prefer, Sec-Fetch-Site and X-Forwarded-Prefix are used.
+    /// May be NULL if headers_len is 0.
     pub headers: *const rtsp_webrtc_gateway_http_header,
     /// Number of elements in headers, at most 4096.
     pub headers_len: usize,
@@ -106,8 +108,13 @@ sized_struct!(
 /// request->stream_name and request->session_key.
 ///
 /// - `OPTIONS`: 200 with the headers of CORS and WHEP. Never requires a token.
-/// - `POST` of an offer to the endpoint: 201 with Location, ETag and a Link for each ICE server.
-/// - `PATCH` of a session: 204 after candidates; 200 with a new ETag after an ICE restart.
+/// - `POST` of an offer to the endpoint: 201 with Location, ETag and a Link for each ICE server. If the
+///   offer has nothing that the camera sends, or is empty: 406 with an offer of the gateway's own as
+///   application/sdp, and Location of a session that waits for the answer until "valid-until" of the
+///   Content-Type (20 s). That session has label and peer of the request, but no user_data: as after
+///   any response but 201, the host may free what that points to.
+/// - `PATCH` of a session: 204 after candidates; 200 with a new ETag after an ICE restart; 204 after
+///   the answer to an offer of the gateway's, as application/sdp.
 /// - `DELETE` of a session: 200.
 /// - `GET`, `HEAD`: 200 without a body, if the stream or the session exists. For `GET` of a session
 ///   with the header `Accept: application/json`, a JSON object with what its viewer is shown and why:
@@ -115,7 +122,8 @@ sized_struct!(
 ///   in the "sessions" of state_json(). The library's player asks for it every few seconds.
 /// - Failures: 400, also for a limit in the query that is not valid; 401 and 403 (see
 ///   on_authorize); 403 to web pages of other origins than that of the request's Host, unless they are
-///   among config.allowed_origins; 404; 405 with Allow; 406 without a common codec; 409 with Retry-After while the camera is not live; 412; 413; 415; 422; 428; 503 with
+///   among config.allowed_origins; 404; 405 with Allow; 406 if an answer takes nothing that the camera
+///   sends; 409 with Retry-After while the camera is not live; 412; 413; 415; 422; 428; 503 with
 ///   Retry-After at a limit; 504. Each has problem details (RFC 9457) as body, whose "detail" is
 ///   the error message. It is meant for operators and may name the camera's address or a knob:
 ///   replace the body if viewers must not see that.
@@ -257,10 +265,12 @@ pub struct rtsp_webrtc_gateway_listen_options {
     pub host_names: *const *const c_char,
     /// Number of elements in host_names, at most 64.
     pub host_names_len: usize,
+    /// Instead of address: the descriptor of a TCP socket that listens, for restarts that keep the port, and
+    /// for socket activation. listen_http() duplicates it: the host keeps its own, and may close it at once or
+    /// pass it on. Both stand for the same socket, which is set to non-blocking. 0: none. POSIX only.
+    pub fd: i32,
     /// Bitwise OR of enum rtsp_webrtc_gateway_listen_flags.
     pub flags: u32,
-    /// 0.
-    pub reserved: u32,
 }
 sized_struct!(
     rtsp_webrtc_gateway_listen_options,
@@ -271,6 +281,7 @@ sized_struct!(
 /// shutdown(). May be called more than once, for several addresses. It serves:
 ///
 /// - `/{stream}/whep` and `/{stream}/whep/{key}`: WHEP, as handle_http() does;
+/// - `/{stream}/whep/{key}/events`: events for the viewer (server-sent events), see docs/embedding.md;
 /// - `/`, `/{stream}`, `/dashboard`: pages with all cameras, one camera, and the figures of the
 ///   gateway; `/player.js`: the player;
 /// - `/api/gateway`, `/api/streams`, `/api/sessions`: state_json() and its parts, at most 250 ms old;
@@ -400,7 +411,6 @@ unsafe fn target<'a>(request: &rtsp_webrtc_gateway_http_request) -> Result<Optio
 /// The pointers of `options` are NULL, or live and as long as their lengths say.
 unsafe fn http_options(options: &rtsp_webrtc_gateway_listen_options) -> Result<HttpOptions> {
     let media = rtsp_webrtc_gateway_listen_flags::RTSP_WEBRTC_GATEWAY_LISTEN_MEDIA as u32;
-    unset(options.reserved)?;
     if options.flags & !media != 0 {
         return Err(invalid(format!(
             "flags {:#x} has bits that are not flags of a listener",
@@ -411,6 +421,13 @@ unsafe fn http_options(options: &rtsp_webrtc_gateway_listen_options) -> Result<H
         media: options.flags & media != 0,
         ..HttpOptions::default()
     };
+    if options.fd != 0 && !options.address.is_null() {
+        return Err(invalid(
+            "address and fd exclude each other: a socket that is passed listens already",
+        ));
+    }
+    // SAFETY: descriptors of options stay open during the call, by the conventions.
+    http.listener = unsafe { duplicate(options.fd, "fd") }?.map(Arc::new);
     // SAFETY: this function's contract.
     unsafe {
         if let Some(address) = optional_str(options.address, "address")? {

@@ -48,7 +48,12 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_metrics(
 ///   ICE check had come), "relays_allocated" (by TURN, with CONFIG_TURN), "relay_requests_refused" (by wrong
 ///   credentials, or to relay to others), "sessions_displaced" (they made
 ///   room for later offers before their viewers had connected), "send_errors", "events_dropped",
-///   "interface_enumerations", "refused_for_memory" (offers, near the memory limit of the cgroup)}
+///   "interface_enumerations", "address_changes" (of the network interfaces), "public_address_changes"
+///   (as STUN servers see this host), "narrow_paths" (viewers on whose paths large datagrams vanished, so
+///   that the packets of what they are shown became smaller), "refused_for_memory" (offers, near the memory limit of the cgroup)}
+/// - "stun": an array of {"server", "public", "base", "message"}, one for each of config.stun_servers, or
+///   for each of its addresses: where others see this host and its own address behind that ("ADDR:PORT";
+///   null if not known), and what is wrong (empty: nothing that is known)
 /// - "tuning": an array of {"name", "value", "default", "min", "max", "applies"}; "applies" is
 ///   "create", "new_sessions" or "now"
 /// - "streams": an array, ordered by id, of {"id", "name", "label", "variants" (ids, best

@@ -9,6 +9,7 @@
 
 mod authorize;
 mod convert;
+mod descriptor;
 mod events;
 mod gateway;
 mod guard;

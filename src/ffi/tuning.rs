@@ -19,7 +19,9 @@ pub enum rtsp_webrtc_gateway_tuning_key {
     /// Default 0, range 0 to 64, fixed at creation.
     RTSP_WEBRTC_GATEWAY_TUNING_WORKER_THREADS = 1,
     /// 1: retransmit the packets that a viewer reports as lost (NACK). 0: do not offer
-    /// retransmission. Default 1, range 0 to 1, applies to new sessions.
+    /// retransmission; tracks keep no packets for it from then on, so that viewers who are there
+    /// are sent again only what the GOP cache has. Default 1, range 0 to 1, applies to new
+    /// sessions.
     RTSP_WEBRTC_GATEWAY_TUNING_NACK = 2,
     /// Maximum number of packets that a video track keeps for retransmission, in addition to the
     /// GOP cache. Packets older than nack_history_ms are not kept. Default 512, range 0 to 8192,

@@ -9,6 +9,8 @@ use super::authority::Authority;
 use super::http_runtime::HttpRuntime;
 use super::push::Feeds;
 use super::sinks::Sinks;
+#[cfg(feature = "http")]
+use super::viewer_events::ViewerEvents;
 use crate::error::{Error, Result, Status, shutting_down};
 use crate::events::{Notices, role};
 #[cfg(feature = "http")]
@@ -19,7 +21,9 @@ use crate::tuning::{Key, Tuning};
 use crate::whep::http::Origins;
 use crate::worker::pending_offers::PendingOffers;
 use crate::worker::registry::Registry;
-use crate::worker::{CallerStats, Command, ReceiverStats, TcpPorts, Worker};
+use crate::worker::{
+    CallerStats, Command, NarrowPaths, PublicAddresses, ReceiverStats, TcpPorts, Worker,
+};
 
 /// How long a worker may take to reply. Only one that is stuck takes longer.
 pub(super) const REPLY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -42,6 +46,8 @@ pub(super) struct Shared {
     pub(super) sinks: Sinks,
     pub(super) socket: Arc<Socket>,
     pub(super) interfaces: Arc<Interfaces>,
+    pub(super) reflexive: Arc<PublicAddresses>,
+    pub(super) narrow_paths: Arc<NarrowPaths>,
     pub(super) received: Arc<ReceiverStats>,
     pub(super) callers: Arc<CallerStats>,
     pub(super) tcp_ports: Arc<TcpPorts>,
@@ -52,6 +58,8 @@ pub(super) struct Shared {
     pub(super) authority: Authority,
     pub(super) origins: Origins,
     pub(super) http: HttpRuntime,
+    #[cfg(feature = "http")]
+    pub(super) viewer_events: ViewerEvents,
     pub(super) offers: Arc<PendingOffers>,
     /// Offers.
     pub(super) refused_for_memory: AtomicU64,
@@ -106,6 +114,10 @@ impl Handle {
             send_errors: self.shared.socket.errors(),
             events_dropped: self.shared.notices.dropped(),
             interface_enumerations: self.shared.interfaces.enumerations(),
+            address_changes: self.shared.interfaces.changes(),
+            public_address_changes: self.shared.reflexive.changes(),
+            narrow_paths: self.shared.narrow_paths.count(),
+            stun: self.shared.reflexive.reports(),
             refused_for_memory: self.shared.refused_for_memory.load(Ordering::Relaxed),
             tuning: &self.shared.tuning,
         })

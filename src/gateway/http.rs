@@ -13,7 +13,7 @@ use super::authority::Authority;
 #[cfg(feature = "http")]
 use super::http_runtime::HttpRuntime;
 use crate::config::WhepOffer;
-use crate::error::{Result, panicked, shutting_down};
+use crate::error::{Error, Result, Status, panicked, shutting_down};
 use crate::events::Notices;
 use crate::events::{RequestId, role};
 use crate::gateway::authority::Claim;
@@ -22,9 +22,10 @@ use crate::limit::Permit;
 use crate::net::Parts;
 use crate::state::{VariantChoice, ViewerLimits};
 use crate::stats::json;
+use crate::whep::events::Wanted;
 #[cfg(feature = "http")]
 use crate::whep::http::Origins;
-use crate::whep::http::{Action, AskedLimits, Call, Outcome, Step, read};
+use crate::whep::http::{Action, AskedLimits, Call, Outcome, Server, Step, read};
 use crate::whep::{HttpRequest, HttpResponse};
 use crate::worker::quality::no_variant;
 #[cfg(feature = "http")]
@@ -47,7 +48,7 @@ impl Handle {
     pub fn handle_http(&self, request: &HttpRequest<'_>) -> Result<HttpResponse> {
         role::check_may_block("handle_http")?;
         self.check_open()?;
-        let call = match read(request, &self.shared.origins) {
+        let call = match read(request, &self.shared.origins, Server::Host) {
             Step::Respond(answer) => return Ok(answer),
             Step::Call(call) => call,
         };
@@ -72,7 +73,7 @@ impl Handle {
     pub fn handle_http_async(&self, request: &HttpRequest<'_>, done: HttpDone) -> Result<()> {
         self.check_open()?;
         let permit = self.shared.http.permit()?;
-        let step = read(request, &self.shared.origins);
+        let step = read(request, &self.shared.origins, Server::Host);
         self.shared.http.enter(|runtime| {
             let mut done = Done {
                 done: Some((done, permit)),
@@ -217,11 +218,39 @@ impl Handle {
                     .unwrap_or_else(|_| Err(panicked("this request")))
                     .map(Outcome::Response)
             }
+            Action::Answer { key, sdp } => {
+                let (handle, key, sdp) = (self.clone(), key.clone(), sdp.clone());
+                // It asks the worker and waits.
+                let work = tokio::task::spawn_blocking(move || handle.take_answer(&key, &sdp));
+                work.await
+                    .unwrap_or_else(|_| Err(panicked("this request")))
+                    .map(Outcome::Response)
+            }
             Action::Delete { key } => {
                 self.handle_whep_delete(key)?;
                 Ok(Outcome::Deleted)
             }
             Action::FindStream | Action::FindSession { .. } => Ok(Outcome::Found),
+            Action::AskForEvents {
+                key,
+                location,
+                body,
+            } => {
+                let registry = &self.shared.registry;
+                registry.ask_for_events(key, Wanted::read(body)?)?;
+                Ok(Outcome::Created {
+                    location: location.clone(),
+                })
+            }
+            Action::EndEvents { key } => {
+                self.shared.registry.end_events(key)?;
+                Ok(Outcome::Deleted)
+            }
+            // The listener sends the stream itself: see [`Handle::listen`].
+            Action::HearEvents { .. } => Err(Error::new(
+                Status::Unsupported,
+                "only the library's own listener sends events",
+            )),
             Action::DescribeSession { key } => {
                 let (handle, key) = (self.clone(), key.clone());
                 // It asks the worker and waits.

@@ -10,6 +10,8 @@ mod push;
 mod sessions;
 mod sinks;
 mod streams;
+#[cfg(feature = "http")]
+pub(crate) mod viewer_events;
 mod whep;
 
 use std::net::TcpListener;
@@ -34,18 +36,19 @@ use crate::error::{Error, Result, Status, shutting_down};
 use crate::events::{Notifier, role};
 #[cfg(feature = "http")]
 use crate::limit::Limit;
-use crate::net::{Interfaces, Socket, tcp};
+use crate::net::{Interfaces, Rules, Socket, tcp};
 use crate::random;
 use crate::session::dtls::Certificate;
 use crate::session::turn;
 use crate::session::{PathMemory, WallClock};
+use crate::stun;
 use crate::tuning::Tuning;
 use crate::whep::http::Origins;
 use crate::whep::ice_server;
 use crate::worker::registry::Registry;
 use crate::worker::{
-    CallerStats, Command, Peers, Reading, ReceiverStats, Routes, TcpPorts, Worker, WorkerContext,
-    command_queue, inbox,
+    CallerStats, Command, NarrowPaths, Peers, PublicAddresses, Reading, ReceiverStats, Routes,
+    TcpPorts, Worker, WorkerContext, command_queue, inbox,
 };
 
 /// Maximum number of worker threads with `worker_threads = 0`.
@@ -88,11 +91,13 @@ impl Gateway {
     ///
     /// Fails with `Io` if the operating system refuses a socket or a thread, with `InvalidArgument` if
     /// an option or a knob is out of range, and with `WouldDeadlock` inside a callback.
-    pub fn new(config: Config) -> Result<Gateway> {
+    pub fn new(mut config: Config) -> Result<Gateway> {
         role::check_may_block("create")?;
         let tuning = Arc::new(Tuning::new(&config.tuning)?);
         let ice_links: Arc<[_]> = ice_server::links(&config.ice_servers)?.into();
-        let (socket, listener) = bind(&config, &tuning)?;
+        let stun_servers = stun::Name::parse_all(&config.stun_servers)?;
+        let interfaces = Arc::new(Interfaces::new(Rules::new(&config.interfaces)?));
+        let (socket, listener) = bind(&mut config, &tuning)?;
         let socket = Arc::new(socket);
         let certificate = Arc::new(Certificate::generate()?);
         let host_authorizes = config.events.as_ref().is_some_and(|e| e.authorizes());
@@ -103,9 +108,10 @@ impl Gateway {
         let registry = Arc::new(Registry::default());
         let routes = Arc::new(Routes::default());
         let paths = Arc::new(PathMemory::default());
-        let interfaces = Arc::new(Interfaces::default());
         let public_addresses: Arc<[_]> = config.public_addresses.into();
         let started = Instant::now();
+        let reflexive = Arc::new(PublicAddresses::new(started, stun_servers));
+        let narrow_paths = Arc::new(NarrowPaths::default());
         let clock = WallClock::new(started, SystemTime::now());
         let (ended, workers_ended) = mpsc::channel();
         let (inboxes, queues): (Vec<_>, Vec<_>) =
@@ -116,10 +122,8 @@ impl Gateway {
         drop(senders);
         let received = Arc::new(ReceiverStats::default());
         let callers = Arc::new(CallerStats::default());
-        let tcp_ports = Arc::new(TcpPorts::default());
-        if listener.is_some() {
-            tcp_ports.add(socket.local());
-        }
+        let media = listener.as_ref().and_then(|tcp| tcp.local_addr().ok());
+        let tcp_ports = Arc::new(TcpPorts::new(media));
         let turn = match config.turn {
             true => Some(Arc::new(turn::Authority::new(random::bytes()?))),
             false => None,
@@ -144,9 +148,11 @@ impl Gateway {
                     callers: Arc::clone(&callers),
                     routes: Arc::clone(&routes),
                     paths: Arc::clone(&paths),
+                    narrow_paths: Arc::clone(&narrow_paths),
                     tuning: Arc::clone(&tuning),
                     interfaces: Arc::clone(&interfaces),
                     public_addresses: Arc::clone(&public_addresses),
+                    reflexive: Arc::clone(&reflexive),
                     ice_links: Arc::clone(&ice_links),
                     certificate: Arc::clone(&certificate),
                     notices: notifier.notices(),
@@ -164,6 +170,8 @@ impl Gateway {
             registry,
             socket,
             interfaces,
+            reflexive,
+            narrow_paths,
             received,
             callers,
             tcp_ports,
@@ -175,6 +183,8 @@ impl Gateway {
             feeds: Default::default(),
             sinks: Default::default(),
             http: Default::default(),
+            #[cfg(feature = "http")]
+            viewer_events: Default::default(),
             offers: Arc::default(),
             refused_for_memory: AtomicU64::new(0),
             workers,
@@ -215,6 +225,8 @@ impl Gateway {
         let Some(running) = &mut *threads else {
             return Ok(());
         };
+        #[cfg(feature = "http")]
+        self.handle.shared.viewer_events.close();
         self.handle.shared.http.stop();
         for worker in &self.handle.shared.workers {
             worker.command(Command::Shutdown);
@@ -254,21 +266,36 @@ impl Drop for Gateway {
     }
 }
 
-/// Binds the UDP socket, and listens on the same port of TCP if that is asked for.
-fn bind(config: &Config, tuning: &Tuning) -> Result<(Socket, Option<TcpListener>)> {
-    let any_port = config.udp_bind.is_none_or(|address| address.port() == 0);
+/// Opens the UDP socket, and listens on TCP if that is asked for; or takes over what the host passes.
+fn bind(config: &mut Config, tuning: &Tuning) -> Result<(Socket, Option<TcpListener>)> {
+    if config.udp_socket.is_some() && config.udp_bind.is_some() {
+        return Err(Error::new(
+            Status::InvalidArgument,
+            "udp_bind and udp_fd exclude each other: a socket that is passed is bound already",
+        ));
+    }
+    let listener = config.tcp_listener.take();
+    let listener = listener
+        .map(|listener| tcp::adopt(listener, "tcp_fd"))
+        .transpose()?;
+    let adopted = config.udp_socket.take();
+    let listens = config.ice_tcp && listener.is_none();
+    let any_port = adopted.is_none() && config.udp_bind.is_none_or(|address| address.port() == 0);
+    let mut socket = match adopted {
+        Some(socket) => Socket::adopt(socket, tuning)?,
+        None => Socket::bind(config.udp_bind, tuning)?,
+    };
+    if !listens {
+        return Ok((socket, listener));
+    }
     let mut attempts = if any_port { PORT_ATTEMPTS } else { 1 };
     loop {
         attempts -= 1;
-        let socket = Socket::bind(config.udp_bind, tuning)?;
-        if !config.ice_tcp {
-            return Ok((socket, None));
-        }
         match tcp::listen(socket.local()) {
             Ok(listener) => return Ok((socket, Some(listener))),
             Err(error) if attempts == 0 => return Err(error),
             // Somebody else has that port.
-            Err(_) => {}
+            Err(_) => socket = Socket::bind(config.udp_bind, tuning)?,
         }
     }
 }

@@ -31,7 +31,7 @@ impl Handle {
     /// of sessions is reached; with `WouldDeadlock` inside a callback.
     pub fn handle_whep_offer(&self, offer: &WhepOffer<'_>) -> Result<Response> {
         role::check_may_block("handle_whep_offer")?;
-        let checked = self.check_offer(offer)?;
+        let checked = self.check_offer(offer, false)?;
         let (timeout, worker) = (checked.timeout, checked.worker);
         let (reply, answer) = mpsc::sync_channel(1);
         let ticket = self.shared.offers.begin(move |result| {
@@ -69,7 +69,7 @@ impl Handle {
         offer: &WhepOffer<'_>,
         done: Box<dyn FnOnce(OpId, Result<Response>) + Send>,
     ) -> Result<OpId> {
-        let checked = self.check_offer(offer)?;
+        let checked = self.check_offer(offer, false)?;
         let worker = checked.worker;
         let ticket = self
             .shared
@@ -84,15 +84,15 @@ impl Handle {
         }
     }
 
-    /// Answers a WHEP offer without blocking and without the callback thread. Dropping the future
-    /// cancels the offer.
+    /// Answers a WHEP offer without blocking and without the callback thread: with an offer of ours where
+    /// it cannot be answered, or there is none. Dropping the future cancels the offer.
     /// `turn_url`: where this viewer reaches the relay.
     pub(super) async fn answer_offer(
         &self,
         offer: &WhepOffer<'_>,
         turn_url: Option<&str>,
     ) -> Result<Response> {
-        let mut checked = self.check_offer(offer)?;
+        let mut checked = self.check_offer(offer, true)?;
         checked.turn_url = turn_url.map(str::to_owned);
         let worker = checked.worker;
         let (reply, answer) = oneshot::channel();
@@ -113,7 +113,7 @@ impl Handle {
     }
 
     /// Checks all that does not depend on the camera.
-    fn check_offer(&self, offer: &WhepOffer<'_>) -> Result<Checked> {
+    fn check_offer(&self, offer: &WhepOffer<'_>, may_counter: bool) -> Result<Checked> {
         self.check_open()?;
         if self.shared.tuning.is_memory_short() {
             let refused = &self.shared.refused_for_memory;
@@ -133,7 +133,11 @@ impl Handle {
         Ok(Checked {
             worker,
             stream,
-            offer: Offer::parse(offer.sdp)?,
+            offer: match may_counter && offer.sdp.trim_ascii().is_empty() {
+                true => None,
+                false => Some(Offer::parse(offer.sdp)?),
+            },
+            may_counter,
             location_prefix: offer.location_prefix.map(str::to_owned),
             timeout: offer.timeout.unwrap_or(DEFAULT_OFFER_TIMEOUT),
             ice_links,
@@ -168,7 +172,8 @@ impl Drop for GivenUp {
 struct Checked {
     worker: usize,
     stream: StreamId,
-    offer: Offer,
+    offer: Option<Offer>,
+    may_counter: bool,
     location_prefix: Option<String>,
     timeout: Duration,
     ice_links: Option<Vec<String>>,
@@ -182,6 +187,7 @@ impl Checked {
         OfferRequest {
             stream: self.stream,
             offer: self.offer,
+            may_counter: self.may_counter,
             location_prefix: self.location_prefix,
             timeout: self.timeout,
             deadline: after(self.timeout),

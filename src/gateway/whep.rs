@@ -3,8 +3,9 @@
 use super::Handle;
 use crate::error::{Error, Result, Status};
 use crate::sdp::fragment::Fragment;
+use crate::sdp::offer::Offer;
 use crate::whep::Response;
-use crate::worker::{Command, PatchRequest};
+use crate::worker::{AnswerRequest, Command, PatchRequest};
 
 impl Handle {
     /// Answers a PATCH with an `application/trickle-ice-sdpfrag` (RFC 9725 section 4.3): 204 after
@@ -41,6 +42,20 @@ impl Handle {
             fragment: Fragment::parse(fragment)?,
         });
         self.ask(place.worker, |reply| Command::Patch(request, reply))?
+    }
+
+    /// Takes the viewer's answer to an offer of ours (PATCH with `application/sdp`): 204. Fails as
+    /// [`Handle::handle_whep_offer`] does for an offer, and with `Unprocessable` if none is waited for.
+    pub(super) fn take_answer(&self, session_key: &str, sdp: &[u8]) -> Result<Response> {
+        self.check_open()?;
+        let (session, place) = self.shared.registry.find_session(session_key)?;
+        let request = Box::new(AnswerRequest {
+            session,
+            slot: place.slot,
+            key: session_key.to_owned(),
+            answer: Offer::parse(sdp)?,
+        });
+        self.ask(place.worker, |reply| Command::Answer(request, reply))?
     }
 
     /// Ends a session (DELETE) by its key. `Closed` is its last event. Fails with `NotFound`.

@@ -22,6 +22,7 @@ use crate::config::HttpOptions;
 use crate::error::{Error, Result, Status};
 use crate::gateway::Handle;
 use crate::limit::{Complaint, Connection, Connections};
+use crate::net::tcp;
 
 /// Time for the head of a request, including the TLS handshake. It also ends idle connections.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(20);
@@ -37,7 +38,11 @@ const NO_ROOM: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n\
     Content-Length: 0\r\nConnection: close\r\n\r\n";
 
 /// Binds a listener and serves it on `runtime` until that ends. Returns its address.
-pub fn listen(gateway: Handle, options: HttpOptions, runtime: &Runtime) -> Result<SocketAddr> {
+pub fn listen(gateway: Handle, mut options: HttpOptions, runtime: &Runtime) -> Result<SocketAddr> {
+    let passed = options.listener.take();
+    if let Some(address) = passed.as_ref().and_then(|socket| socket.local_addr().ok()) {
+        options.address = address;
+    }
     let tls = options.tls.as_ref();
     let acceptor = tls.map(|identity| tls::acceptor(identity, options.media));
     let tls = acceptor.transpose()?;
@@ -48,7 +53,10 @@ pub fn listen(gateway: Handle, options: HttpOptions, runtime: &Runtime) -> Resul
             format!("cannot listen on {}: {error}", options.address),
         )
     };
-    let socket = StdListener::bind(options.address).map_err(cannot)?;
+    let socket = match passed {
+        Some(passed) => tcp::adopt(passed.try_clone().map_err(cannot)?, "fd")?,
+        None => StdListener::bind(options.address).map_err(cannot)?,
+    };
     socket.set_nonblocking(true).map_err(cannot)?;
     let address = socket.local_addr().map_err(cannot)?;
     let listener = {

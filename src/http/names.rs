@@ -5,6 +5,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use hyper::Version;
 use hyper::http::request::Parts;
 
 use crate::config::HttpOptions;
@@ -64,6 +65,14 @@ impl Names {
             || name.parse::<IpAddr>().is_ok()
             || name.eq_ignore_ascii_case("localhost")
             || self.named.iter().any(|own| own.eq_ignore_ascii_case(name))
+    }
+}
+
+/// Whether a request says once whom it is to, as HTTP/1.1 requires (RFC 9112 section 3.2).
+pub fn is_addressed(head: &Parts) -> bool {
+    match head.headers.get_all("Host").iter().count() {
+        0 => head.version < Version::HTTP_11,
+        hosts => hosts == 1,
     }
 }
 
@@ -142,6 +151,23 @@ mod tests {
         let named = names("0.0.0.0:1", &["nvr.lan"]).unwrap();
         assert!(named.include(&head("/", &["nvr.lan"])));
         assert!(!named.include(&head("/", &["evil.example"])));
+    }
+
+    #[test]
+    fn from_http_1_1_on_there_is_one_host() {
+        for (version, hosts, addressed) in [
+            (Version::HTTP_11, &["a"][..], true),
+            (Version::HTTP_11, &[""], true),
+            (Version::HTTP_11, &[], false),
+            (Version::HTTP_11, &["a", "a"], false),
+            (Version::HTTP_10, &[], true),
+            (Version::HTTP_10, &["a"], true),
+            (Version::HTTP_10, &["a", "b"], false),
+        ] {
+            let mut head = head("/", hosts);
+            head.version = version;
+            assert_eq!(is_addressed(&head), addressed, "{version:?} {hosts:?}");
+        }
     }
 
     #[test]

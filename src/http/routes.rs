@@ -1,25 +1,30 @@
 //! What each path serves.
 
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::{Body, Bytes, Incoming};
+use futures_util::stream;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Either, Full, LengthLimitError, Limited, StreamBody};
+use hyper::body::{Body, Bytes, Frame, Incoming};
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Request, Response, StatusCode};
 
 use super::monitor::{Cached, Snapshot};
-use super::names::Names;
+use super::names::{Names, is_addressed};
 use super::pages::{self, Page};
 use crate::error::Result;
 use crate::events::Operation;
 use crate::gateway::authority::Claim;
+use crate::gateway::viewer_events::EventStream;
 use crate::gateway::{Handle, is_name};
 use crate::limit::Connection;
 use crate::sdp::offer::MAX_OFFER;
-use crate::whep::http::{Call, Step, bearer, is_target, problem, read, too_large};
+use crate::whep::events::EVENT_STREAM;
+use crate::whep::http::{Action, Call, Server, Step, bearer, is_target, problem, read, too_large};
 use crate::whep::{HttpRequest, HttpResponse};
 
 /// Time for the body of a request.
@@ -56,6 +61,8 @@ impl Relay {
         }
     }
 }
+/// The body of a response: whole, or what a viewer hears as long as it listens.
+type Content = Either<Full<Bytes>, UnsyncBoxBody<Bytes, Infallible>>;
 
 /// The resources of a listener.
 pub struct Site {
@@ -90,16 +97,22 @@ impl Site {
         request: Request<Incoming>,
         peer: SocketAddr,
         connection: &Connection,
-    ) -> Response<Full<Bytes>> {
+    ) -> Response<Content> {
         let (head, body) = request.into_parts();
-        let mut response = if !self.names.include(&head) {
+        let mut response = if !is_addressed(&head) {
+            discard(body);
+            respond(problem::response(
+                400,
+                "the request must have one header Host: HTTP/1.1 requires it",
+            ))
+        } else if !self.names.include(&head) {
             discard(body);
             respond(problem::response(
                 421,
                 "this server does not answer to this name: its operator adds it to host_names",
             ))
         } else if is_target(head.uri.path()) {
-            respond(self.whep(&head, body, peer, connection).await)
+            self.whep(&head, body, peer, connection).await
         } else {
             let _busy = connection.busy();
             self.resource(&head, peer).await
@@ -119,7 +132,7 @@ impl Site {
         body: Incoming,
         peer: SocketAddr,
         connection: &Connection,
-    ) -> HttpResponse {
+    ) -> Response<Content> {
         let judged = {
             let _busy = connection.busy();
             self.judge(head, peer).await
@@ -128,18 +141,26 @@ impl Site {
             Ok(call) => call,
             Err(refusal) => {
                 discard(body);
-                return refusal;
+                return respond(refusal);
             }
         };
         if call.has_body() {
             match read_body(body).await {
                 Ok(body) => call.set_body(body.into()),
                 // The rest of the body may still be in transit.
-                Err(refusal) => return call.finish(refusal).with("Connection", "close"),
+                Err(refusal) => {
+                    return respond(call.finish(refusal).with("Connection", "close"));
+                }
             }
         }
+        if let Action::HearEvents { key } = &call.action {
+            return match self.gateway.listen(key) {
+                Ok(events) => hear(&call, events),
+                Err(error) => respond(call.response(Err(error))),
+            };
+        }
         let _busy = connection.busy();
-        self.gateway.carry_out(call).await
+        respond(self.gateway.carry_out(call).await)
     }
 
     /// The call that a request is, if its head allows that; its body follows.
@@ -158,7 +179,7 @@ impl Site {
             peer: Some(&peer),
             ..HttpRequest::default()
         };
-        let step = read(&request, self.gateway.origins());
+        let step = read(&request, self.gateway.origins(), Server::Listener);
         let mut call = match step {
             Step::Respond(response) => return Err(response),
             Step::Call(call) => call,
@@ -170,7 +191,7 @@ impl Site {
         Ok(call)
     }
 
-    async fn resource(&self, head: &Parts, peer: SocketAddr) -> Response<Full<Bytes>> {
+    async fn resource(&self, head: &Parts, peer: SocketAddr) -> Response<Content> {
         let Some(resource) = Resource::find(head.uri.path()) else {
             return respond(problem::response(404, "there is no resource here"));
         };
@@ -196,12 +217,7 @@ impl Site {
         }
     }
 
-    async fn figures(
-        &self,
-        figures: Figures,
-        head: &Parts,
-        peer: SocketAddr,
-    ) -> Response<Full<Bytes>> {
+    async fn figures(&self, figures: Figures, head: &Parts, peer: SocketAddr) -> Response<Content> {
         let authorization = head.headers.get("Authorization");
         let token = bearer(authorization.and_then(|value| value.to_str().ok()));
         let peer = peer.to_string();
@@ -280,7 +296,7 @@ impl Resource {
     }
 }
 
-fn page(page: &'static Page, head: &Parts) -> Response<Full<Bytes>> {
+fn page(page: &'static Page, head: &Parts) -> Response<Content> {
     let hash = digest(&SHA256, page.body);
     let start = hash.as_ref().iter().take(8);
     let etag: String = start.map(|byte| format!("{byte:02x}")).collect();
@@ -301,6 +317,23 @@ fn page(page: &'static Page, head: &Parts) -> Response<Full<Bytes>> {
         .with("Content-Security-Policy", PAGE_POLICY)
         .with("Referrer-Policy", "no-referrer");
     with_body(answer, body)
+}
+
+/// The response that lasts as long as its viewer listens, over a connection that counts as idle: it makes
+/// room for others.
+fn hear(call: &Call, events: EventStream) -> Response<Content> {
+    let head = HttpResponse::new(200)
+        .with("Content-Type", EVENT_STREAM)
+        .with("Cache-Control", "no-store")
+        // Or nginx would hold the events back.
+        .with("X-Accel-Buffering", "no");
+    let mut response = respond(call.finish(head));
+    let frames = stream::unfold(events, |mut events: EventStream| async move {
+        let text = events.next().await?;
+        Some((Ok(Frame::data(Bytes::from_static(text.as_bytes()))), events))
+    });
+    *response.body_mut() = Either::Right(UnsyncBoxBody::new(StreamBody::new(frames)));
+    response
 }
 
 /// Takes a body that nobody wants for a while: to close with bytes unread would reset the connection
@@ -335,13 +368,13 @@ fn texts(headers: &HeaderMap) -> Vec<(&str, &str)> {
         .collect()
 }
 
-fn respond(mut answer: HttpResponse) -> Response<Full<Bytes>> {
+fn respond(mut answer: HttpResponse) -> Response<Content> {
     let body = std::mem::take(&mut answer.body);
     with_body(answer, Bytes::from(body))
 }
 
-fn with_body(answer: HttpResponse, body: Bytes) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body));
+fn with_body(answer: HttpResponse, body: Bytes) -> Response<Content> {
+    let mut response = Response::new(Either::Left(Full::new(body)));
     *response.status_mut() =
         StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     for (name, value) in answer.headers {

@@ -34,6 +34,12 @@ impl Limit {
         }
     }
 
+    /// Whether none is in progress.
+    #[cfg(any(feature = "http", test))]
+    pub fn is_idle(&self) -> bool {
+        self.permits.available_permits() == self.max
+    }
+
     /// Admits one more operation, or fails with `Limit`. Never waits.
     pub fn permit(&self) -> Result<Permit> {
         let permit = Arc::clone(&self.permits).try_acquire_owned();
@@ -85,11 +91,14 @@ mod tests {
     fn operations_are_counted_until_dropped() {
         let limit = Limit::new(2, "tests");
         let first = limit.permit().unwrap();
-        let _second = limit.permit().unwrap();
+        let second = limit.permit().unwrap();
         let error = limit.permit().unwrap_err();
         assert_eq!(error.status(), Status::Limit);
         assert!(error.message().starts_with("2 tests are in progress"));
         drop(first);
         assert!(limit.permit().is_ok());
+        assert!(!limit.is_idle());
+        drop(second);
+        assert!(limit.is_idle());
     }
 }

@@ -25,7 +25,7 @@ pub use access_unit::AccessUnit;
 pub use clock::MediaClock;
 pub use codec::{Codec, MediaKind, TrackInfo};
 pub use copies::{TrackCopy, UnitCopy};
-pub use packetizer::{MAX_PAYLOAD, is_keyframe};
+pub use packetizer::{MAX_PAYLOAD, SMALL_PAYLOAD, is_keyframe};
 pub use parameter_sets::{Found, ParameterSets};
 pub use rate::{RateMeter, StreamRate};
 pub use ring::{Packet, Ring, RingLimits};

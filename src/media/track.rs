@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use super::packetizer::{Av1Unit, H264, H265, MAX_PAYLOAD, NalUnit, VideoUnit};
+use super::packetizer::{Av1Unit, H264, H265, MAX_PAYLOAD, NalUnit, SMALL_PAYLOAD, VideoUnit};
 use super::{
     AccessUnit, Codec, MediaClock, MediaKind, Ring, RingLimits, TrackCopy, TrackInfo, UnitCopy,
 };
@@ -34,6 +34,8 @@ pub struct Track {
     /// After a reconnection: frames before the first keyframe refer to frames that viewers never
     /// got, and would show them a damaged picture.
     awaits_keyframe: bool,
+    /// Largest payload of video in bytes.
+    limit: usize,
 }
 
 impl Track {
@@ -45,6 +47,7 @@ impl Track {
             clock: MediaClock::new(info.codec.clock_rate(), first_timestamp),
             info,
             awaits_keyframe: false,
+            limit: MAX_PAYLOAD,
         }
     }
 
@@ -128,6 +131,7 @@ impl Track {
             ring,
             clock: copy.clock,
             awaits_keyframe: false,
+            limit: MAX_PAYLOAD,
         }
     }
 
@@ -135,6 +139,11 @@ impl Track {
     pub fn follow(&mut self, unit: &UnitCopy, clock: &MediaClock) {
         self.ring.add_copy(unit);
         self.clock.clone_from(clock);
+    }
+
+    /// From the next access unit on, payloads of video have at most [`SMALL_PAYLOAD`] bytes; or [`MAX_PAYLOAD`] again.
+    pub fn use_small_payloads(&mut self, small: bool) {
+        self.limit = if small { SMALL_PAYLOAD } else { MAX_PAYLOAD };
     }
 
     /// Packetizes a keyframe that is no frame of the source's: viewers begin with it, and go on with the
@@ -170,7 +179,7 @@ impl Track {
         unit: &AccessUnit<'a>,
         opening: bool,
     ) -> (bool, bool) {
-        let picture = U::new(unit.data);
+        let picture = U::new(unit.data, self.limit);
         let contents = picture.contents();
         if contents.broken {
             log::debug!("an access unit ends in something malformed: that part is dropped");

@@ -1,37 +1,63 @@
 //! The addresses of this host's network interfaces, cached.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
+use super::rules::{Found, Rules};
+
 /// A cache of the addresses. Querying the system takes longer than everything else in an answer.
 #[derive(Debug, Default)]
 pub struct Interfaces {
-    cached: Mutex<Option<(Instant, Vec<IpAddr>)>>,
+    rules: Rules,
+    cached: Mutex<Option<(Instant, Arc<Addresses>)>>,
     enumerations: AtomicU64,
+    changes: AtomicU64,
+}
+
+/// The addresses of this host at one moment.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Addresses {
+    /// Those that a viewer might reach, by the host's rules, most useful first: global before private before
+    /// loopback.
+    pub offered: Vec<IpAddr>,
+    /// All that the host has on interfaces that are up.
+    pub present: Vec<IpAddr>,
 }
 
 impl Interfaces {
-    /// Addresses that a viewer might reach, most useful first: global before private before
-    /// loopback. They may be as old as `ttl`.
-    pub fn addresses(&self, now: Instant, ttl: Duration) -> Vec<IpAddr> {
+    /// A cache; viewers are told the addresses that `rules` allow.
+    pub fn new(rules: Rules) -> Interfaces {
+        Interfaces {
+            rules,
+            ..Interfaces::default()
+        }
+    }
+
+    /// The addresses. They may be as old as `ttl`.
+    pub fn addresses(&self, now: Instant, ttl: Duration) -> Arc<Addresses> {
         let mut cached = self.cached.lock();
         if let Some((at, addresses)) = &*cached
             && now.saturating_duration_since(*at) < ttl
         {
-            return addresses.clone();
+            return Arc::clone(addresses);
         }
         self.enumerations.fetch_add(1, Ordering::Relaxed);
         match if_addrs::get_if_addrs() {
             Ok(interfaces) => {
-                let addresses = rank(interfaces.into_iter().map(|i| i.ip()).collect());
-                *cached = Some((now, addresses.clone()));
+                let found: Vec<Found> = interfaces.into_iter().map(Found::from).collect();
+                let addresses = Arc::new(Addresses::new(&found, &self.rules));
+                let before = cached.replace((now, Arc::clone(&addresses)));
+                if before.is_some_and(|(_, before)| before != addresses) {
+                    self.changes.fetch_add(1, Ordering::Relaxed);
+                }
                 addresses
             }
             Err(error) => {
-                let known = cached.as_ref().map(|(_, known)| known.clone());
+                let known = cached.as_ref().map(|(_, known)| Arc::clone(known));
                 // The host's log callback must not hold up other workers.
                 drop(cached);
                 log::warn!("cannot list the network interfaces: {error}");
@@ -44,57 +70,120 @@ impl Interfaces {
     pub fn enumerations(&self) -> u64 {
         self.enumerations.load(Ordering::Relaxed)
     }
+
+    /// How often the addresses were others than before.
+    pub fn changes(&self) -> u64 {
+        self.changes.load(Ordering::Relaxed)
+    }
 }
 
-fn rank(mut addresses: Vec<IpAddr>) -> Vec<IpAddr> {
-    addresses.retain(|ip| !ip.is_unspecified() && !ip.is_multicast() && !is_link_local(ip));
-    addresses.sort_by_key(|ip| (ip.is_loopback(), is_private(ip), ip.is_ipv6()));
-    addresses.dedup();
-    addresses
+impl Addresses {
+    fn new(found: &[Found], rules: &Rules) -> Addresses {
+        let up = |found: &Found| found.up && !found.ip.is_unspecified() && !found.ip.is_multicast();
+        let mut usable: Vec<Found> = found.iter().filter(|found| up(found)).cloned().collect();
+        let present = usable.iter().map(|found| found.ip).collect();
+        usable.retain(|found| !is_link_local(found.ip));
+        let mut offered = rules.select(&usable);
+        offered.sort_by_key(|&ip| {
+            (
+                ip.is_loopback(),
+                is_unique_local(ip),
+                is_private(ip),
+                ip.is_ipv6(),
+            )
+        });
+        offered.dedup();
+        Addresses { offered, present }
+    }
+}
+
+impl From<if_addrs::Interface> for Found {
+    fn from(interface: if_addrs::Interface) -> Found {
+        Found {
+            ip: interface.ip(),
+            up: interface.is_oper_up(),
+            name: interface.name,
+        }
+    }
 }
 
 /// A browser cannot name the zone that such an address needs.
-fn is_link_local(ip: &IpAddr) -> bool {
+fn is_link_local(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => ip.is_link_local(),
         IpAddr::V6(ip) => ip.is_unicast_link_local(),
     }
 }
 
-fn is_private(ip: &IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => ip.is_private(),
-        IpAddr::V6(ip) => ip.is_unique_local(),
-    }
+fn is_private(ip: IpAddr) -> bool {
+    matches!(ip, IpAddr::V4(ip) if ip.is_private())
+}
+
+fn is_unique_local(ip: IpAddr) -> bool {
+    matches!(ip, IpAddr::V6(ip) if ip.is_unique_local())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn addresses(list: &[&str]) -> Vec<IpAddr> {
+        list.iter().map(|ip| ip.parse().unwrap()).collect()
+    }
+
+    fn found(list: &[&str]) -> Vec<Found> {
+        let found = |ip| Found {
+            name: "eth0".to_owned(),
+            ip,
+            up: true,
+        };
+        addresses(list).into_iter().map(found).collect()
+    }
+
+    fn offered(list: &[&str]) -> Vec<IpAddr> {
+        Addresses::new(&found(list), &Rules::default()).offered
+    }
+
     #[test]
     fn global_comes_first_and_link_local_never() {
-        let parse =
-            |list: &[&str]| -> Vec<IpAddr> { list.iter().map(|ip| ip.parse().unwrap()).collect() };
-        let ranked = rank(parse(&[
+        let ranked = offered(&[
             "127.0.0.1",
+            "fd00::7",
             "fe80::1",
             "192.168.1.4",
             "2001:db8::1",
             "::1",
             "203.0.113.9",
             "169.254.0.3",
-        ]));
+        ]);
         assert_eq!(
             ranked,
-            parse(&[
+            addresses(&[
                 "203.0.113.9",
                 "2001:db8::1",
                 "192.168.1.4",
+                "fd00::7",
                 "127.0.0.1",
                 "::1"
             ])
         );
+    }
+
+    #[test]
+    fn where_there_is_only_ipv6_the_unique_local_address_is_the_last() {
+        assert_eq!(
+            offered(&["fd12::3", "fe80::1", "2001:db8::1", "2001:db8::2"]),
+            addresses(&["2001:db8::1", "2001:db8::2", "fd12::3"])
+        );
+    }
+
+    #[test]
+    fn what_is_down_is_neither_offered_nor_present() {
+        let mut found = found(&["192.0.2.1", "192.0.2.2", "fe80::1"]);
+        found[0].up = false;
+        let now = Addresses::new(&found, &Rules::default());
+        assert_eq!(now.offered, addresses(&["192.0.2.2"]));
+        assert_eq!(now.present, addresses(&["192.0.2.2", "fe80::1"]));
     }
 
     #[test]

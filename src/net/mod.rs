@@ -1,13 +1,17 @@
 //! The network: the socket, reading it, the TCP port beside it and its connections, the addresses of the interfaces.
 //! No protocols but TLS.
 
+mod changes;
 mod interfaces;
 mod receiver;
+mod rules;
 mod socket;
 mod stream;
 pub(crate) mod tcp;
 
-pub(crate) use interfaces::Interfaces;
+pub(crate) use changes::AddressChanges;
+pub(crate) use interfaces::{Addresses, Interfaces};
 pub(crate) use receiver::Receiver;
+pub(crate) use rules::Rules;
 pub(crate) use socket::{Socket, canonical};
 pub(crate) use stream::{Parts, Stream};

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use quinn_udp::UdpSocketState;
-use socket2::{Domain, Protocol, Type};
+use socket2::{Domain, Protocol, SockRef, Type};
 
 use crate::error::{Error, Result, Status};
 use crate::tuning::{Key, Tuning};
@@ -22,6 +22,8 @@ pub struct Socket {
     io: std::net::UdpSocket,
     state: UdpSocketState,
     local: SocketAddr,
+    /// It is one of IPv6 that takes no IPv4.
+    only_v6: bool,
     /// Sends that the system refused, other than for lack of buffer space.
     errors: AtomicU64,
 }
@@ -41,6 +43,31 @@ impl Socket {
                 format!("cannot bind the UDP socket to {wanted}: {error}"),
             )
         })?;
+        Socket::new(io, state, tuning)
+    }
+
+    /// Takes over a socket that somebody else has bound.
+    pub fn adopt(io: std::net::UdpSocket, tuning: &Tuning) -> Result<Socket> {
+        let is_bound = io.local_addr().is_ok_and(|address| address.port() != 0);
+        if SockRef::from(&io).r#type().ok() != Some(Type::DGRAM)
+            || !is_bound
+            || io.peer_addr().is_ok()
+        {
+            return Err(Error::new(
+                Status::InvalidArgument,
+                "udp_fd is no UDP socket that is bound to a port and not connected",
+            ));
+        }
+        let state = UdpSocketState::new((&io).into()).map_err(|error| {
+            Error::new(
+                Status::Io,
+                format!("cannot prepare the UDP socket of udp_fd: {error}"),
+            )
+        })?;
+        Socket::new(io, state, tuning)
+    }
+
+    fn new(io: std::net::UdpSocket, state: UdpSocketState, tuning: &Tuning) -> Result<Socket> {
         let local = io.local_addr().map_err(|error| {
             Error::new(
                 Status::Io,
@@ -48,6 +75,7 @@ impl Socket {
             )
         })?;
         let socket = Socket {
+            only_v6: local.is_ipv6() && SockRef::from(&io).only_v6().unwrap_or(false),
             io,
             state,
             local,
@@ -158,7 +186,8 @@ impl Socket {
     pub fn serves(&self, ip: IpAddr) -> bool {
         match self.local.ip() {
             IpAddr::V4(local) => ip.is_ipv4() && (local.is_unspecified() || ip == local),
-            IpAddr::V6(local) => local.is_unspecified() || ip == local,
+            IpAddr::V6(local) if local.is_unspecified() => ip.is_ipv6() || !self.only_v6,
+            IpAddr::V6(local) => ip == local,
         }
     }
 }
@@ -213,6 +242,39 @@ mod tests {
         assert!((65_536..=131_072).contains(&receive), "{receive}");
         let (large_send, large_receive) = size(0);
         assert!(large_send > send && large_receive > receive);
+    }
+
+    #[test]
+    fn only_a_udp_socket_that_is_bound_is_taken_over() {
+        let bound = || std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+        let socket = bound();
+        let local = socket.local_addr().unwrap();
+        let taken = Socket::adopt(socket, &Tuning::default()).unwrap();
+        assert_eq!(taken.local(), local);
+        let connected = bound();
+        connected.connect(local).unwrap();
+        let unbound = socket2::Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
+        let stream = socket2::Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        for wrong in [connected, unbound.into(), stream.into()] {
+            let error = Socket::adopt(wrong, &Tuning::default()).unwrap_err();
+            assert_eq!(error.status(), Status::InvalidArgument);
+        }
+    }
+
+    #[test]
+    fn a_socket_of_ipv6_alone_serves_no_ipv4() {
+        let socket = socket2::Socket::new(Domain::IPV6, Type::DGRAM, None);
+        let Ok(socket) = socket else {
+            return;
+        };
+        socket.set_only_v6(true).unwrap();
+        let any: SocketAddr = (Ipv6Addr::UNSPECIFIED, 0).into();
+        if socket.bind(&any.into()).is_err() {
+            return;
+        }
+        let socket = Socket::adopt(socket.into(), &Tuning::default()).unwrap();
+        assert!(!socket.serves(Ipv4Addr::LOCALHOST.into()));
+        assert!(socket.serves(Ipv6Addr::LOCALHOST.into()));
     }
 
     #[cfg(unix)]

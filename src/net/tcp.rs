@@ -25,6 +25,27 @@ pub fn listen(address: SocketAddr) -> Result<TcpListener> {
     })
 }
 
+/// Takes over a listener that somebody else has opened; `name` of the option that passes it.
+pub fn adopt(listener: TcpListener, name: &str) -> Result<TcpListener> {
+    let socket = SockRef::from(&listener);
+    let listens = socket.r#type().ok() == Some(Type::STREAM) && listener.local_addr().is_ok();
+    #[cfg(any(target_os = "linux", target_os = "android", target_os = "freebsd"))]
+    let listens = listens && socket.is_listener().unwrap_or(false);
+    if !listens {
+        return Err(Error::new(
+            Status::InvalidArgument,
+            format!("{name} is no TCP socket that listens"),
+        ));
+    }
+    listener.set_nonblocking(true).map_err(|error| {
+        Error::new(
+            Status::Io,
+            format!("cannot prepare the TCP socket of {name}: {error}"),
+        )
+    })?;
+    Ok(listener)
+}
+
 fn open(address: SocketAddr) -> io::Result<TcpListener> {
     let domain = Domain::for_address(address);
     let socket = socket2::Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
@@ -63,6 +84,24 @@ mod tests {
         let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
         tune(&stream);
         assert!(stream.nodelay().unwrap());
+    }
+
+    #[test]
+    fn only_a_tcp_socket_that_listens_is_taken_over() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let adopted = adopt(listener, "tcp_fd").unwrap();
+        assert_eq!(adopted.local_addr().unwrap(), address);
+        let bound = socket2::Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        bound
+            .bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())
+            .unwrap();
+        let udp = socket2::Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
+        for wrong in [bound, udp] {
+            let error = adopt(wrong.into(), "tcp_fd").unwrap_err();
+            assert_eq!(error.status(), Status::InvalidArgument);
+            assert!(error.message().contains("tcp_fd"), "{error}");
+        }
     }
 
     #[test]

@@ -81,7 +81,7 @@ mod transport;
 pub mod turn;
 mod wall_clock;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 pub use ice::TransactionKey;
@@ -90,7 +90,7 @@ pub use io::{
     WouldBlock,
 };
 pub use leg::LegConfig;
-pub use transport::{PathMemory, TransportConfig};
+pub use transport::{FIRST_CHECK, PathMemory, TransportConfig};
 pub use wall_clock::WallClock;
 
 use crate::error::Error;
@@ -245,6 +245,13 @@ impl Session {
         self.handle_received(received, io);
     }
 
+    /// The host has these addresses now, and perhaps no longer the one that media left from. Ask for
+    /// [`Session::next_deadline`] again.
+    pub fn handle_addresses<T: Transmit>(&mut self, present: &[IpAddr], io: &mut Io<'_, T>) {
+        let received = self.transport.host_has(present, io.now);
+        self.handle_received(received, io);
+    }
+
     /// Goes on as if the handshake, which has begun, had led to these keys: for tests of what is behind it.
     pub fn skip_handshake<T: Transmit>(
         &mut self,
@@ -271,6 +278,14 @@ impl Session {
         match shown {
             true => earliest(due, self.decision_due()),
             false => due,
+        }
+    }
+
+    /// Reads what [`Session::send`] will, so that it is in the cache by then.
+    pub fn touch(&self) {
+        std::hint::black_box((self.awaited, self.news, self.transport.touch()));
+        for leg in &self.legs {
+            leg.touch();
         }
     }
 
@@ -418,6 +433,12 @@ impl Session {
 
 /// # What there is to know
 impl Session {
+    /// Whether large packets vanish on the way to the viewer: a link has a smaller MTU than it should. From the next
+    /// picture on, those of the streams that it is shown are to be smaller.
+    pub fn drops_large(&self) -> bool {
+        self.transport.drops_large()
+    }
+
     /// Current state.
     pub fn state(&self) -> SessionState {
         self.transport.state()

@@ -188,6 +188,11 @@ impl Queue {
         }
     }
 
+    /// Video is missing that would have been put in next.
+    pub(super) fn interrupt(&self) {
+        self.state.lock().awaits_keyframe = true;
+    }
+
     /// Nothing more comes, and what is queued can still be read.
     pub fn end(&self, why: Error) {
         let mut state = self.state.lock();

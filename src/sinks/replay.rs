@@ -1,11 +1,12 @@
 //! Access units out of a ring: what is kept for viewers is what a recording can begin with.
 
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::convert::{Form, converted};
 use super::frame::Clocks;
-use super::{SinkFormat, SinkFrame};
+use super::{Queue, SinkFormat, SinkFrame};
 use crate::media::{Codec, ParameterSets, Ring, Track};
 use crate::source::rtp::{Delivery, Format, Reception, Unit};
 
@@ -26,6 +27,16 @@ pub(super) struct Replayed {
     pub keyframe: bool,
     /// How much earlier than the newest access unit, in ticks.
     pub ago: i32,
+    /// Behind its packets.
+    pub end: u64,
+}
+
+/// A sink that gets what a track keeps, before it gets what comes.
+pub(super) struct Replay {
+    pub queue: Arc<Queue>,
+    /// The track, and the packet that it goes on with.
+    pub track: u64,
+    pub next: u64,
 }
 
 /// The access units of these packets, each made when it is asked for: a ring may hold very many tiny ones,
@@ -84,6 +95,7 @@ pub(super) fn units(
                 arrival: stored.arrival,
                 keyframe: stored.keyframe || std::mem::take(&mut opening),
                 ago: newest?.wrapping_sub(stored.timestamp) as i32,
+                end: next,
             });
         }
         None

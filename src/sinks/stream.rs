@@ -1,5 +1,6 @@
 //! The sinks of a stream, on its worker.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,7 @@ use super::convert::{Form, converted};
 use super::format::track_of;
 use super::frame::{Clocks, micros};
 use super::queue::{Outcome, Queue};
-use super::replay::{self, Newest};
+use super::replay::{self, Newest, Replay, Replayed};
 use super::{SinkFormat, SinkFrame, SinkTrack};
 use crate::error::{Error, Status};
 use crate::limit::Complaint;
@@ -25,6 +26,7 @@ const SKEW_PATIENCE: Duration = Duration::from_secs(2);
 /// All sinks of a stream. When it is dropped, they end.
 pub struct StreamSinks {
     sinks: Vec<Arc<Queue>>,
+    replays: VecDeque<Replay>,
     /// The beginning of the timeline.
     origin: Instant,
     tracks: [Option<Track>; SinkTrack::COUNT],
@@ -135,6 +137,7 @@ impl StreamSinks {
     pub fn new(origin: Instant) -> StreamSinks {
         StreamSinks {
             sinks: Vec::new(),
+            replays: VecDeque::new(),
             origin,
             tracks: Default::default(),
             opening: false,
@@ -147,9 +150,9 @@ impl StreamSinks {
         self.sinks.is_empty()
     }
 
-    /// Adds a sink, which begins with what `video` keeps if it wants that. True if it has to wait for a
-    /// keyframe.
-    pub fn add(&mut self, queue: Arc<Queue>, video: Option<(&MediaTrack, Newest)>) -> bool {
+    /// Adds a sink, which begins with what `video` keeps if it wants that: see
+    /// [`StreamSinks::replay_next`]. True if it has to wait for a keyframe.
+    pub fn add(&mut self, queue: Arc<Queue>, video: Option<&MediaTrack>) -> bool {
         if self.sinks.is_empty() {
             // Nothing was noted meanwhile.
             for track in self.tracks.iter_mut().flatten() {
@@ -162,15 +165,22 @@ impl StreamSinks {
         let mut waits = wants.video;
         if wants.video
             && wants.from_cache
-            && let Some((video, newest)) = video
+            && let Some(video) = video
+            && let Some(next) = video.ring().latest_keyframe()
         {
-            waits = !self.replay(&queue, video, newest);
+            waits = false;
+            self.replays.push_back(Replay {
+                queue: Arc::clone(&queue),
+                track: video.id(),
+                next,
+            });
         }
         self.sinks.push(queue);
         waits
     }
 
     pub fn remove(&mut self, id: SinkId) {
+        self.replays.retain(|replay| replay.queue.id() != id);
         self.sinks.retain(|sink| {
             let stays = sink.id() != id;
             if !stays {
@@ -259,9 +269,17 @@ impl StreamSinks {
             frames_dropped: 0,
         };
         let (mut overflow, mut awaits_keyframe) = (false, false);
+        // Video is in the ring, too, where a sink that is not through that gets it from.
+        let is_replayed = |sink: &Arc<Queue>| {
+            let is_of = |replay: &Replay| Arc::ptr_eq(&replay.queue, sink);
+            kind == SinkTrack::Video && self.replays.iter().any(is_of)
+        };
+        let takes = |sink: &Arc<Queue>, form| {
+            sink.takes(kind) && form_of(sink, codec) == form && !is_replayed(sink)
+        };
         for form in [Form::AnnexB, Form::Lengths] {
-            let mut takers = self.sinks.iter().filter(|sink| sink.takes(kind));
-            let Some(first) = takers.find(|sink| form_of(sink, codec) == form) else {
+            let mut takers = self.sinks.iter().filter(|sink| takes(sink, form));
+            let Some(first) = takers.next() else {
                 continue;
             };
             // Once for all.
@@ -277,9 +295,7 @@ impl StreamSinks {
                 data,
                 ..frame
             };
-            let others = self.sinks.iter().filter(|sink| !Arc::ptr_eq(sink, first));
-            let others = others.filter(|sink| sink.takes(kind) && form_of(sink, codec) == form);
-            for sink in std::iter::once(first).chain(others) {
+            for sink in std::iter::once(first).chain(takers) {
                 let outcome = sink.put(frame.clone());
                 overflow |= outcome == Outcome::Overflow;
                 awaits_keyframe |= outcome == Outcome::AwaitsKeyframe;
@@ -302,14 +318,43 @@ impl StreamSinks {
         track
     }
 
-    /// Puts into a queue what a track keeps. False if it has to wait for a keyframe: there is none, or not
-    /// all behind it has room.
-    fn replay(&mut self, queue: &Queue, video: &MediaTrack, newest: Newest) -> bool {
-        let (codec, ring) = (video.info().codec, video.ring());
-        let Some(keyframe) = ring.latest_keyframe() else {
+    /// Whether [`StreamSinks::replay_next`] has something to do.
+    pub fn is_replaying(&self) -> bool {
+        !self.replays.is_empty()
+    }
+
+    /// Gives a sink the next access unit of what `video` keeps, until it has all. True if it then has to wait
+    /// for a keyframe: not all had room, or some was not kept until then.
+    pub fn replay_next(&mut self, video: Option<(&MediaTrack, Newest)>) -> bool {
+        let Some(mut replay) = self.replays.pop_front() else {
             return false;
         };
-        let units = replay::units(ring, codec, keyframe..ring.end());
+        let video = video
+            .filter(|(video, _)| video.id() == replay.track && video.ring().start() <= replay.next);
+        let Some((video, newest)) = video else {
+            replay.queue.interrupt();
+            return true;
+        };
+        let (codec, ring) = (video.info().codec, video.ring());
+        let Some(unit) = replay::units(ring, codec, replay.next..ring.end()).next() else {
+            return false;
+        };
+        replay.next = unit.end;
+        if self.put_replayed(&replay.queue, video, newest, &unit) != Outcome::Queued {
+            return true;
+        }
+        self.replays.push_front(replay);
+        false
+    }
+
+    fn put_replayed(
+        &mut self,
+        queue: &Queue,
+        video: &MediaTrack,
+        newest: Newest,
+        unit: &Replayed,
+    ) -> Outcome {
+        let codec = video.info().codec;
         let moment = newest.captured.unwrap_or(newest.arrival);
         let form = form_of(queue, Some(codec));
         let clocks = Clocks::read();
@@ -328,38 +373,31 @@ impl StreamSinks {
                 (track, newest_us)
             }
         };
-        let clock_rate = codec.clock_rate();
-        for unit in units {
-            let found = ParameterSets::find(codec, &unit.data);
-            let missing = found.is_none() && unit.keyframe;
-            match found.or_else(|| video.info().parameter_sets.clone()) {
-                Some(sets) if unit.keyframe => track.changed(sets),
-                _ => {}
-            }
-            let sets = track.sets.as_ref().filter(|_| missing);
-            let data = converted(codec, &unit.data, sets, form);
-            let ago = i64::from(unit.ago);
-            let captured = replay::before(newest.captured, ago, clock_rate);
-            let outcome = queue.put(SinkFrame {
-                format: track.shared(form),
-                data,
-                pts_us: newest_us - track.to_us(ago),
-                capture_unix_us: captured.map(|moment| clocks.unix_us(moment)),
-                arrival_unix_us: clocks.unix_us(unit.arrival),
-                arrival: unit.arrival,
-                keyframe: unit.keyframe,
-                damaged: false,
-                cached: true,
-                discontinuity: false,
-                format_changed: false,
-                packets_lost: 0,
-                frames_dropped: 0,
-            });
-            if outcome != Outcome::Queued {
-                return false;
-            }
+        let found = ParameterSets::find(codec, &unit.data);
+        let missing = found.is_none() && unit.keyframe;
+        match found.or_else(|| video.info().parameter_sets.clone()) {
+            Some(sets) if unit.keyframe => track.changed(sets),
+            _ => {}
         }
-        true
+        let sets = track.sets.as_ref().filter(|_| missing);
+        let data = converted(codec, &unit.data, sets, form);
+        let ago = i64::from(unit.ago);
+        let captured = replay::before(newest.captured, ago, codec.clock_rate());
+        queue.put(SinkFrame {
+            format: track.shared(form),
+            data,
+            pts_us: newest_us - track.to_us(ago),
+            capture_unix_us: captured.map(|moment| clocks.unix_us(moment)),
+            arrival_unix_us: clocks.unix_us(unit.arrival),
+            arrival: unit.arrival,
+            keyframe: unit.keyframe,
+            damaged: false,
+            cached: true,
+            discontinuity: false,
+            format_changed: false,
+            packets_lost: 0,
+            frames_dropped: 0,
+        })
     }
 }
 

@@ -332,6 +332,15 @@ fn who_waits_for_a_keyframe_asks_for_it_as_long_as_there_is_room() {
     assert!(!asks(&mut world, REFERENCE, 440) || world.queue.info().overflows == 2);
 }
 
+/// Replays all. Whether a keyframe is needed then.
+fn replay(sinks: &mut StreamSinks, video: &Track, newest: Newest) -> bool {
+    let mut waits = false;
+    while sinks.is_replaying() {
+        waits |= sinks.replay_next(Some((video, newest)));
+    }
+    waits
+}
+
 /// A track that keeps all of a GOP.
 fn stored() -> Track {
     let info = TrackInfo {
@@ -383,7 +392,8 @@ fn what_is_kept_of_a_camera_does_not_touch_the_timeline_of_the_others() {
             ..SinkOptions::default()
         },
     ));
-    assert!(!world.sinks.add(Arc::clone(&late), Some((&video, newest))));
+    assert!(!world.sinks.add(Arc::clone(&late), Some(&video)));
+    assert!(!replay(&mut world.sinks, &video, newest));
     frame_after(&mut world, &camera);
     let mut last = None;
     for queue in [Arc::clone(&world.queue), late] {
@@ -440,15 +450,132 @@ fn what_is_kept_is_replayed_up_to_where_a_queue_is_full() {
                 ..SinkOptions::default()
             },
         ));
+        assert!(!sinks.add(Arc::clone(&queue), Some(&video)));
         // A keyframe is asked for if live frames cannot go on where the replayed ones end.
-        assert_eq!(
-            sinks.add(Arc::clone(&queue), Some((&video, newest))),
-            waits,
-            "{queue_frames}"
-        );
+        let waited = replay(&mut sinks, &video, newest);
+        assert_eq!(waited, waits, "{queue_frames}");
         let info = queue.info();
         assert_eq!(info.queued_frames, queued);
         // Nothing is made of the frames behind the first one without room.
         assert_eq!(info.frames_dropped, u64::from(waits));
     }
+}
+
+/// A camera, and a sink that is added while it sends.
+struct Late {
+    world: World,
+    video: Track,
+    camera: Format,
+    newest: Option<Newest>,
+    sent: u64,
+}
+
+impl Late {
+    fn new() -> Late {
+        Late {
+            world: World::new(SinkOptions::default()),
+            video: stored(),
+            camera: section("video", "h264", 90_000),
+            newest: None,
+            sent: 0,
+        }
+    }
+
+    /// The next frame: first to the ring, then to the sinks, as a worker does.
+    fn frame(&mut self, header: u8) {
+        let i = self.sent;
+        self.sent += 1;
+        let data = unit(&[nal(header, 50, &mut Rng::with_seed(i))]);
+        let (timestamp, arrival) = (3600 * i as i64, self.world.at(40 * i));
+        self.video.push(&AccessUnit {
+            data: &data,
+            timestamp,
+            arrival,
+            captured: None,
+        });
+        self.newest = Some(Newest {
+            timestamp,
+            arrival,
+            captured: None,
+        });
+        self.world
+            .arrives(&self.camera, &data, timestamp, 40 * i, 0);
+    }
+
+    fn add(&mut self) -> Arc<Queue> {
+        let options = SinkOptions {
+            from_cache: true,
+            ..SinkOptions::default()
+        };
+        let queue = Arc::new(Queue::new(SinkId(2), StreamId(1), options));
+        assert!(!self.world.sinks.add(Arc::clone(&queue), Some(&self.video)));
+        queue
+    }
+
+    fn replay_next(&mut self) -> bool {
+        let stored = self.newest.map(|newest| (&self.video, newest));
+        self.world.sinks.replay_next(stored)
+    }
+}
+
+#[test]
+fn what_comes_during_a_replay_follows_it_once_and_in_order() {
+    let mut late = Late::new();
+    late.frame(IDR);
+    (0..20).for_each(|_| late.frame(REFERENCE));
+    let queue = late.add();
+    let mut turns = 0;
+    while late.world.sinks.is_replaying() {
+        // One access unit in a turn.
+        assert!(!late.replay_next());
+        turns += 1;
+        if turns % 4 == 0 {
+            late.frame(REFERENCE);
+        }
+    }
+    late.frame(REFERENCE);
+    assert!(late.sent > 21 + 5, "{}", late.sent);
+    for i in 0..late.sent {
+        let [live, replayed] = [&late.world.queue, &queue].map(|queue| {
+            let frame = queue.take(Some(late.world.start)).unwrap();
+            assert!(!frame.discontinuity && frame.frames_dropped == 0);
+            (frame.data, frame.pts_us)
+        });
+        assert_eq!(live, replayed, "{i}");
+    }
+    assert_eq!(queue.info().queued_frames, 0);
+}
+
+#[test]
+fn a_replay_that_the_ring_does_not_wait_for_goes_on_at_a_keyframe() {
+    let mut late = Late::new();
+    late.frame(IDR);
+    (0..20).for_each(|_| late.frame(REFERENCE));
+    let queue = late.add();
+    (0..5).for_each(|_| assert!(!late.replay_next()));
+    late.video.ring_mut().set_limits(RingLimits {
+        packets: 1,
+        keep_gop: false,
+        bytes: 1 << 20,
+        history: Duration::ZERO,
+        duration: Duration::ZERO,
+    });
+    late.frame(REFERENCE);
+    assert!(late.replay_next(), "a keyframe is needed");
+    assert!(!late.world.sinks.is_replaying());
+    late.frame(REFERENCE);
+    assert_eq!(queue.info().queued_frames, 5);
+    late.frame(IDR);
+    let frames: Vec<SinkFrame> = (0..6)
+        .map(|_| queue.take(Some(late.world.start)).unwrap())
+        .collect();
+    assert!(frames[5].keyframe && frames[5].discontinuity);
+    assert_eq!(frames[5].frames_dropped, 1);
+    // Removed in the middle, it is forgotten.
+    late.frame(REFERENCE);
+    late.video = stored();
+    late.frame(IDR);
+    late.add();
+    late.world.sinks.remove(SinkId(2));
+    assert!(!late.world.sinks.is_replaying());
 }

@@ -35,6 +35,7 @@ pub use quirks::{Quirk, Quirks};
 pub use timeouts::Timeouts;
 pub use tracks::{REORDER, Tracks};
 pub use url::CameraUrl;
+pub use wire::lookup;
 
 use std::time::{Duration, Instant};
 

@@ -15,6 +15,7 @@ use crate::state::{
     Protocol, SessionId, SessionInfo, SinkId, SinkInfo, SrtpProfile, StreamId, Switches, Warning,
 };
 use crate::stats::{GatewaySnapshot, MediaCosts, StreamSnapshot, WorkerSnapshot};
+use crate::stun::Report;
 use crate::tuning::{Applies, KNOBS, Knob, Tuning};
 
 /// Names of all streams.
@@ -50,8 +51,12 @@ pub fn document(gateway: &GatewaySnapshot<'_>) -> Result<String> {
             send_errors: gateway.send_errors,
             events_dropped: gateway.events_dropped,
             interface_enumerations: gateway.interface_enumerations,
+            address_changes: gateway.address_changes,
+            public_address_changes: gateway.public_address_changes,
+            narrow_paths: gateway.narrow_paths,
             refused_for_memory: gateway.refused_for_memory,
         },
+        stun: gateway.stun.iter().map(StunServer::from).collect(),
         tuning: KNOBS
             .iter()
             .map(|knob| Setting::new(knob, gateway.tuning))
@@ -73,6 +78,7 @@ struct Document<'a> {
     process: Process,
     workers: Vec<Worker>,
     counters: Counters,
+    stun: Vec<StunServer<'a>>,
     tuning: Vec<Setting>,
     streams: Vec<Stream<'a>>,
     sessions: Vec<Session<'a>>,
@@ -183,7 +189,29 @@ struct Counters {
     send_errors: u64,
     events_dropped: u64,
     interface_enumerations: u64,
+    address_changes: u64,
+    public_address_changes: u64,
+    narrow_paths: u64,
     refused_for_memory: u64,
+}
+
+#[derive(Serialize)]
+struct StunServer<'a> {
+    server: &'a str,
+    public: Option<SocketAddr>,
+    base: Option<SocketAddr>,
+    message: &'a str,
+}
+
+impl<'a> From<&'a Report> for StunServer<'a> {
+    fn from(report: &'a Report) -> StunServer<'a> {
+        StunServer {
+            server: &report.server,
+            public: report.mapping.map(|mapping| mapping.public),
+            base: report.mapping.map(|mapping| mapping.base),
+            message: &report.message,
+        }
+    }
 }
 
 #[derive(Serialize)]

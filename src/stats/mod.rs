@@ -13,6 +13,7 @@ use crate::state::{
     Detail, Quality, QualityReason, SessionId, SessionInfo, SinkId, SinkInfo, StreamId, StreamInfo,
     Switches,
 };
+use crate::stun::Report;
 use crate::tuning::Tuning;
 
 /// A gateway at one moment.
@@ -40,6 +41,14 @@ pub struct GatewaySnapshot<'a> {
     pub events_dropped: u64,
     /// How often the system was queried for its interface addresses.
     pub interface_enumerations: u64,
+    /// How often it had other ones than before.
+    pub address_changes: u64,
+    /// How often STUN servers saw other public addresses than before.
+    pub public_address_changes: u64,
+    /// Viewers on whose paths large datagrams vanished.
+    pub narrow_paths: u64,
+    /// What STUN servers say.
+    pub stun: Vec<Report>,
     /// Offers refused because the process came near its memory limit.
     pub refused_for_memory: u64,
     pub tuning: &'a Tuning,

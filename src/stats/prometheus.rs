@@ -64,6 +64,21 @@ pub fn text(gateway: &GatewaySnapshot<'_>) -> String {
             gateway.interface_enumerations,
         ),
         (
+            "address_changes",
+            "How often the network interfaces had other addresses than before.",
+            gateway.address_changes,
+        ),
+        (
+            "public_address_changes",
+            "How often STUN servers saw other public addresses than before.",
+            gateway.public_address_changes,
+        ),
+        (
+            "narrow_paths",
+            "Viewers on whose paths large datagrams vanished.",
+            gateway.narrow_paths,
+        ),
+        (
             "refused_for_memory",
             "Offers refused because the process came near the memory that its cgroup allows.",
             gateway.refused_for_memory,
@@ -71,6 +86,20 @@ pub fn text(gateway: &GatewaySnapshot<'_>) -> String {
     ] {
         out.counter(name, help);
         out.sample(name, "", value);
+    }
+    out.gauge(
+        "stun_answers",
+        "1 while the STUN server says where this host is.",
+    );
+    for (i, report) in gateway.stun.iter().enumerate() {
+        let address = report
+            .mapping
+            .map_or(String::new(), |mapping| mapping.public.to_string());
+        let labels = format!(
+            "number=\"{i}\",server=\"{}\",public=\"{address}\"",
+            report.server
+        );
+        out.sample("stun_answers", &labels, u64::from(report.mapping.is_some()));
     }
     out.gauge("tuning", "Value of a knob.");
     for knob in KNOBS {

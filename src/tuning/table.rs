@@ -86,7 +86,8 @@ knobs! {
     }
 
     /// 1: retransmit the packets that a viewer reports as lost (NACK). 0: do not offer
-    /// retransmission.
+    /// retransmission; tracks keep no packets for it from then on, so that viewers who are there are
+    /// sent again only what the GOP cache has.
     Nack = 2, "nack" {
         default: 1, range: 0..=1, applies: NewSessions,
         profiles: { lan: 1, wan: 1, max_density: 1 },

@@ -1,6 +1,8 @@
 //! The HTTP response to a WHEP request that succeeded.
 
-use super::http::FRAGMENT;
+use std::time::SystemTime;
+
+use super::http::{FRAGMENT, SDP};
 use crate::state::SessionId;
 
 /// An HTTP response, to be sent as it is by the host's web server.
@@ -32,7 +34,7 @@ impl Response {
         etag: String,
     ) -> Response {
         let mut headers = vec![
-            ("Content-Type", "application/sdp".to_owned()),
+            ("Content-Type", SDP.to_owned()),
             ("ETag", etag.clone()),
             ("Accept-Patch", FRAGMENT.to_owned()),
         ];
@@ -47,7 +49,30 @@ impl Response {
         }
     }
 
-    /// The response to candidates: 204.
+    /// The response to an offer that cannot be answered: 406 with an offer of ours, which the viewer answers
+    /// by a PATCH of the session until then (draft-ietf-wish-whep-04, "Server Sends Counter-offer").
+    pub fn countered(
+        sdp: String,
+        location: Option<String>,
+        session: SessionId,
+        session_key: String,
+        etag: String,
+        until: SystemTime,
+    ) -> Response {
+        let mut response = Response::created(sdp, location, session, session_key, etag);
+        response.status = 406;
+        let until = httpdate::fmt_http_date(until);
+        for (name, value) in &mut response.headers {
+            match *name {
+                "Content-Type" => *value = format!("{SDP}; valid-until=\"{until}\""),
+                "Accept-Patch" => *value = SDP.to_owned(),
+                _ => {}
+            }
+        }
+        response
+    }
+
+    /// The response to candidates, or to the viewer's answer: 204.
     pub fn no_content(session: SessionId, session_key: String, etag: String) -> Response {
         Response {
             status: 204,

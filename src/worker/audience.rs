@@ -21,11 +21,18 @@ impl Core {
         };
         let wanted: Vec<StreamId> = viewer.session.streams().collect();
         let before = std::mem::replace(&mut viewer.watching, wanted.clone());
+        let narrow = viewer.narrow;
         for &stream in wanted.iter().filter(|stream| !before.contains(stream)) {
             self.join(stream, slot);
+            if narrow {
+                self.count_narrow(stream, true);
+            }
         }
         for &stream in before.iter().filter(|stream| !wanted.contains(stream)) {
             self.leave(stream, slot);
+            if narrow {
+                self.count_narrow(stream, false);
+            }
         }
     }
 
@@ -69,13 +76,13 @@ impl Core {
     }
 
     /// Takes over the list of a stream's variants, and lets its viewers act on it.
-    pub(super) fn variants_changed(&mut self, stream: StreamId, now: Instant) {
+    pub(super) fn variants_changed(&mut self, stream: StreamId) {
         let Some(entry) = self.streams.get_mut(stream) else {
             return;
         };
         entry.stream.variants = self.context.registry.variants(stream);
         let viewers = entry.stream.viewers.clone();
-        self.reconsider(&viewers, now);
+        self.reconsider(&viewers);
     }
 
     /// Another worker begins to mirror a stream.
@@ -108,17 +115,10 @@ impl Core {
             Effect::Send => {}
             Effect::Other => {
                 let audience = mirror.audience.clone();
-                self.reconsider(&audience, now);
+                self.reconsider(&audience);
             }
             Effect::Nothing => return,
         }
         self.send_to_audience(parcel.stream, None, None, now, false);
-    }
-
-    /// Lets sessions decide again which of their streams they show: one has changed.
-    pub(super) fn reconsider(&mut self, slots: &[usize], now: Instant) {
-        for &slot in slots {
-            self.with_session(slot, now, |session, io| session.reconsider(io));
-        }
     }
 }

@@ -27,7 +27,7 @@ impl Core {
             Some(_) => Stream::idle(identity),
             None => Stream::new(identity),
         };
-        core.borrow_mut().streams.insert(id, stream, Some(camera));
+        Core::insert_stream(core, id, stream, Some(camera));
         Core::connect(core, id);
     }
 
@@ -39,8 +39,21 @@ impl Core {
         pushed: push::Receiver,
     ) {
         let stream = Stream::pushed(identity);
-        core.borrow_mut().streams.insert(id, stream, None);
+        Core::insert_stream(core, id, stream, None);
         Core::start(core, id, |sink| push::run(pushed, sink));
+    }
+
+    fn insert_stream(
+        core: &Rc<RefCell<Core>>,
+        id: StreamId,
+        mut stream: Stream,
+        camera: Option<CameraConfig>,
+    ) {
+        let core = &mut *core.borrow_mut();
+        if let Some(narrow) = core.context.registry.narrow(id) {
+            stream.narrow = narrow;
+        }
+        core.streams.insert(id, stream, camera);
     }
 
     /// Replaces the options of a camera, and connects with the new ones.

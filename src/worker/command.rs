@@ -9,12 +9,14 @@ use std::time::{Duration, Instant};
 use super::callers::Stranger;
 use super::callers::{Caller, CallerStats};
 use super::feeds::{MirrorAddress, Parcel};
+use super::narrow::NarrowPaths;
+use super::public::PublicAddresses;
 use super::routes::Routes;
 use super::tcp_ports::TcpPorts;
 use super::thread::Peers;
 use crate::error::Result;
 use crate::events::Notices;
-use crate::net::{Interfaces, Socket};
+use crate::net::{Addresses, Interfaces, Socket};
 use crate::sdp::fragment::Fragment;
 use crate::sdp::offer::Offer;
 use crate::session::dtls::Certificate;
@@ -54,6 +56,8 @@ pub struct WorkerContext {
     pub interfaces: Arc<Interfaces>,
     /// Additional addresses to advertise.
     pub public_addresses: Arc<[IpAddr]>,
+    /// Those that a NAT gives this host.
+    pub reflexive: Arc<PublicAddresses>,
     /// `Link` headers that announce STUN and TURN servers.
     pub ice_links: Arc<[String]>,
     /// The gateway's certificate.
@@ -64,6 +68,8 @@ pub struct WorkerContext {
     pub registry: Arc<Registry>,
     /// What is known of the paths to viewers.
     pub paths: Arc<PathMemory>,
+    /// How many of them drop large packets.
+    pub narrow_paths: Arc<NarrowPaths>,
     /// Converts to wall clock time.
     pub clock: WallClock,
 }
@@ -72,8 +78,10 @@ pub struct WorkerContext {
 pub struct OfferRequest {
     /// The stream to watch.
     pub stream: StreamId,
-    /// The browser's offer.
-    pub offer: Offer,
+    /// The browser's offer; `None` if it leaves that to us.
+    pub offer: Option<Offer>,
+    /// Whether we may make an offer of our own where it cannot be answered.
+    pub may_counter: bool,
     /// The part of `Location` before the session key.
     pub location_prefix: Option<String>,
     /// How long it may wait for the camera. Zero: not at all.
@@ -104,6 +112,18 @@ pub struct PatchRequest {
     pub if_match: String,
     /// The body.
     pub fragment: Fragment,
+}
+
+/// The answer of a viewer to an offer of ours.
+pub struct AnswerRequest {
+    /// The session.
+    pub session: SessionId,
+    /// Its slot.
+    pub slot: usize,
+    /// Its key.
+    pub key: String,
+    /// What the viewer takes, and how to reach it.
+    pub answer: Offer,
 }
 
 /// A request from a host thread to a worker.
@@ -166,6 +186,8 @@ pub enum Command {
     Connected(Box<Caller>),
     /// Apply a PATCH: candidates or an ICE restart.
     Patch(Box<PatchRequest>, SyncSender<Result<Response>>),
+    /// Take the answer to an offer of ours.
+    Answer(Box<AnswerRequest>, SyncSender<Result<Response>>),
     /// Close the session in a slot.
     CloseSession(SessionId, usize),
     /// End the session in a slot, whose viewer has not connected: it makes room for another.
@@ -180,6 +202,8 @@ pub enum Command {
     CaughtUp(SyncSender<()>),
     /// Report everything, for metrics.
     Snapshot(SyncSender<WorkerSnapshot>),
+    /// The addresses of this host have changed.
+    AddressesChanged(Arc<Addresses>),
     /// A knob has changed.
     TuningChanged,
     /// Close everything and exit.

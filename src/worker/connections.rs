@@ -23,7 +23,7 @@ use super::callers::Caller;
 use super::command::WorkerContext;
 use super::core::Core;
 use super::demux::Datagram;
-use super::local_ice::candidates;
+use super::local_ice::LocalCandidates;
 use crate::ids;
 use crate::limit::{Complaint, Connection as Seat};
 use crate::net::Stream;
@@ -237,7 +237,7 @@ impl Connection {
 /// that no other viewer of this process has had lately.
 fn relayed_address(context: &WorkerContext, id: ConnectionId) -> SocketAddr {
     const FIRST_PORT: u16 = 49_152;
-    let ours = candidates(context, Instant::now());
+    let ours = LocalCandidates::new(context, Instant::now()).all();
     let own = ours.iter().find(|own| own.is_ipv4()).or(ours.first());
     let own = own.copied().unwrap_or(context.socket.local());
     let port = FIRST_PORT + (id.0 % 8192) as u16 * 2;
@@ -312,7 +312,7 @@ impl Core {
             }
         });
         self.datagrams_took(begun.elapsed());
-        self.rearmed.notify_one();
+        self.rearmed.ring();
         taken.is_ok() && !over
     }
 
@@ -338,7 +338,7 @@ impl Core {
             wall: context.clock.wall(now),
             authority,
             client: connection.remote.address(),
-            ours: &|| candidates(context, now),
+            ours: &|| LocalCandidates::new(context, now).all(),
         };
         let stats = &context.callers;
         let heard = relay.borrow_mut().handle(&at, message);
@@ -408,7 +408,7 @@ impl Core {
         if let Some(entry) = stream.and_then(|id| self.streams.get_mut(id)) {
             entry.stream.costs.delivered(time, None);
         }
-        self.rearmed.notify_one();
+        self.rearmed.ring();
     }
 
     /// A connection has ended, here or there.
@@ -421,7 +421,7 @@ impl Core {
             self.with_session(connection.slot, Instant::now(), |session, io| {
                 session.handle_lost(connection.remote, io);
             });
-            self.rearmed.notify_one();
+            self.rearmed.ring();
         }
     }
 }

@@ -5,10 +5,9 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::Notify;
-
 use super::admission;
 use super::callers::Callers;
+use super::chores::Chores;
 use super::command::{Command, WorkerContext};
 use super::connections::Connections;
 use super::fan_out::FanOut;
@@ -17,8 +16,10 @@ use super::load::Load;
 use super::log_lines::{self, Repeats};
 use super::shares::Behind;
 use super::slots::Slots;
+use super::snapshot::Unfinished;
 use super::stream::Arrived;
 use super::streams::Streams;
+use super::wait::Bell;
 use crate::budget::{Allowance, Budget};
 use crate::error::{Error, Status, panicked, shutting_down};
 use crate::events::{Notice, StreamEvent};
@@ -46,6 +47,8 @@ pub struct Core {
     /// The connections of which nothing is known yet.
     pub(super) callers: Rc<Callers>,
     pub(super) fan_out: FanOut,
+    /// What is done for many sessions.
+    pub(super) chores: Chores,
     /// Streams whose sources do not get through.
     pub(super) behind: Behind,
     /// How busy the worker is.
@@ -60,14 +63,14 @@ pub struct Core {
     /// Log lines that came too often.
     pub(super) repeats: Repeats,
     /// Wakes the worker's loop because a deadline has moved closer.
-    pub(super) rearmed: Rc<Notify>,
+    pub(super) rearmed: Rc<Bell>,
     pub(super) buffer: Box<SendBuffer>,
     pub(super) costs: Costs,
 }
 
 impl Core {
     /// A worker without streams.
-    pub fn new(context: WorkerContext, rearmed: Rc<Notify>) -> Core {
+    pub fn new(context: WorkerContext, rearmed: Rc<Bell>) -> Core {
         Core {
             callers: Rc::new(Callers::new(&context)),
             context,
@@ -75,6 +78,7 @@ impl Core {
             viewers: Slots::default(),
             connections: Connections::default(),
             fan_out: FanOut::default(),
+            chores: Chores::default(),
             behind: Behind::default(),
             load: Load::default(),
             greedy: Duration::ZERO,
@@ -125,14 +129,14 @@ impl Core {
             Command::ReconnectStream(id) => Core::connect(core, id),
             Command::RemoveStream(id) => {
                 let removed = Error::new(Status::NotFound, "the stream was removed");
-                core.borrow_mut().remove_stream(id, now, &removed);
+                core.borrow_mut().remove_stream(id, &removed);
             }
             Command::AddSink(queue) => core.borrow_mut().add_sink(queue, now),
             Command::RemoveSink(id, sink) => core.borrow_mut().remove_sink(id, sink),
             Command::Keyframe(id, reply) => {
                 let _ = reply.send(core.borrow().keyframe(id));
             }
-            Command::VariantsChanged(id) => core.borrow_mut().variants_changed(id, now),
+            Command::VariantsChanged(id) => core.borrow_mut().variants_changed(id),
             Command::BeginMirror(id, to) => core.borrow_mut().begin_mirror(id, to),
             Command::EndMirror(id, to) => core.borrow_mut().end_mirror(id, to),
             Command::Mirrored(parcel) => core.borrow_mut().mirrored(*parcel, now),
@@ -143,6 +147,9 @@ impl Core {
             Command::Connected(caller) => Core::connected(core, *caller),
             Command::Patch(request, reply) => {
                 let _ = reply.send(core.borrow_mut().patch(&request, now));
+            }
+            Command::Answer(request, reply) => {
+                let _ = reply.send(core.borrow_mut().answer(&request, now));
             }
             Command::CloseSession(id, slot) => {
                 let mut core = core.borrow_mut();
@@ -172,7 +179,10 @@ impl Core {
                 let _ = reply.send(());
             }
             Command::Snapshot(reply) => {
-                let _ = reply.send(core.borrow_mut().snapshot(now));
+                core.borrow_mut().chores.snapshot(Unfinished::new(reply));
+            }
+            Command::AddressesChanged(addresses) => {
+                core.borrow_mut().addresses_changed(addresses);
             }
             Command::TuningChanged => {
                 let core = &mut *core.borrow_mut();
@@ -210,28 +220,12 @@ impl Core {
             .collect();
         for &(id, _) in &streams {
             let _ = self.context.registry.remove_stream(id);
-            self.remove_stream(id, now, &shutting_down());
+            self.remove_stream(id, &shutting_down());
+        }
+        while !self.chores.is_empty() {
+            self.do_chores(now);
         }
         streams.iter().any(|(_, connected)| *connected)
-    }
-
-    /// Removes a stream. Offers that wait for it fail with `why`.
-    pub(super) fn remove_stream(&mut self, id: StreamId, now: Instant, why: &Error) {
-        let Some(entry) = self.streams.get_mut(id) else {
-            return;
-        };
-        if let Some(source) = entry.source.take() {
-            source.abort();
-        }
-        for slot in entry.stream.viewers.clone() {
-            self.close_viewer(slot, now, why.message());
-        }
-        if let Some(mut entry) = self.streams.remove(id, why) {
-            entry.feeds.ended(id, &self.context.peers);
-            let identity = entry.stream.identity().clone();
-            self.notify_stream(id, StreamState::Removed, None, None, identity);
-            self.reconsider(&entry.stream.audience, now);
-        }
     }
 
     pub(super) fn source_panicked(&mut self, id: StreamId) {
@@ -258,7 +252,7 @@ impl Core {
             log_lines::stream_live(id, &entry.stream, change.outage);
         } else if self.tidy_due.is_none() {
             self.tidy_due = Some(now + TIDY_INTERVAL);
-            self.rearmed.notify_one();
+            self.rearmed.ring();
         }
         let identity = entry.stream.identity().clone();
         let warning = entry.stream.warning().cloned();
@@ -294,7 +288,7 @@ impl Core {
         self.notify_stream(id, state, None, warning, identity);
     }
 
-    fn notify_stream(
+    pub(super) fn notify_stream(
         &self,
         stream: StreamId,
         state: StreamState,
@@ -302,6 +296,8 @@ impl Core {
         warning: Option<Warning>,
         identity: StreamIdentity,
     ) {
+        let registry = &self.context.registry;
+        registry.note_active(stream, state == StreamState::Live);
         let error = error.as_ref();
         self.context
             .notices
@@ -333,30 +329,27 @@ impl Core {
             true => entry.feed_live(id, &self.context.peers),
             false => entry.feeds.ended(id, &self.context.peers),
         }
-        let (viewers, audience) = match others.is_empty() {
+        let (mut viewers, audience) = match others.is_empty() {
             true => Default::default(),
             false => (entry.stream.viewers.clone(), entry.stream.audience.clone()),
         };
-        for slot in viewers {
+        viewers.retain(|&slot| {
             let viewer = self.viewers.get(slot);
-            if viewer.is_some_and(|viewer| others.iter().all(|&codec| viewer.session.takes(codec)))
-            {
-                continue;
-            }
-            let error = Error::new(
-                Status::Camera,
-                "the camera came back with another codec: a new offer is needed",
-            );
-            self.fail_viewer(slot, error);
-        }
+            viewer.is_some_and(|viewer| !others.iter().all(|&codec| viewer.session.takes(codec)))
+        });
         let now = Instant::now();
-        self.reconsider(&audience, now);
+        let error = Error::new(
+            Status::Camera,
+            "the camera came back with another codec: a new offer is needed",
+        );
+        self.fail_viewers(&viewers, &error);
+        self.reconsider(&audience);
         self.enter(id, StreamState::Live, None, now);
         if !self.answering.contains(&id) {
             self.answering.push_back(id);
         }
         self.answer_waiting(now);
-        self.rearmed.notify_one();
+        self.rearmed.ring();
     }
 
     /// Answers offers that waited for media, one at least, as far as the time of a turn goes.
@@ -445,7 +438,7 @@ impl Core {
             entry.feed_unit(id, begins, &self.context.peers);
             if begins {
                 let audience = entry.stream.audience.clone();
-                self.reconsider(&audience, packetized);
+                self.reconsider(&audience);
             }
         } else if !more && !entry.stream.audience.is_empty() {
             let most = self.context.tuning.audio_hold();
@@ -454,7 +447,7 @@ impl Core {
                 Wait::GoesOn => return,
                 Wait::Begins(until) => {
                     if self.held_sound.wait(until, id) {
-                        self.rearmed.notify_one();
+                        self.rearmed.ring();
                     }
                     return;
                 }
@@ -480,7 +473,7 @@ impl Core {
         entry.feed_unit(id, begins, &self.context.peers);
         if begins {
             let audience = entry.stream.audience.clone();
-            self.reconsider(&audience, Instant::now());
+            self.reconsider(&audience);
         }
     }
 }

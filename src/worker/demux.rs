@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use tokio::sync::mpsc;
 
+use super::public::PublicAddresses;
 use super::registry::SessionLocation;
 use super::routes::Routes;
 use crate::session::{Path, ice};
@@ -88,6 +89,10 @@ pub struct Demux {
     pub worker: usize,
     /// Which session owns which address.
     pub routes: Arc<Routes>,
+    /// Gets what STUN servers say.
+    pub public: Arc<PublicAddresses>,
+    /// Where the socket is bound.
+    pub bound: SocketAddr,
     /// The queues of all workers.
     pub inboxes: Vec<Inbox>,
     /// Counters.
@@ -103,6 +108,9 @@ impl Demux {
         contents: &[u8],
         own: impl FnOnce(Datagram<&[u8]>),
     ) {
+        if self.public.take(remote, (local, self.bound), contents) {
+            return;
+        }
         let known = self.routes.find(remote);
         if known.is_none() && is_rtcp(contents) {
             return self.deliver_to_neighbors(remote, local, contents);

@@ -1,12 +1,13 @@
 //! The gateway's side of ICE in answers: credentials, candidates, and the ETag of the ICE session.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use crate::config::IceServer;
 use crate::error::Result;
 use crate::random;
 use crate::sdp::IceCredentials;
+use crate::sdp::answer::{Candidates, Reflexive};
 use crate::session::Session;
 use crate::whep::ice_server;
 use crate::worker::command::WorkerContext;
@@ -20,28 +21,59 @@ pub(super) fn credentials(place: SessionLocation) -> Result<IceCredentials> {
     })
 }
 
-/// The gateway's candidates, public addresses first.
-pub(super) fn candidates(context: &WorkerContext, now: Instant) -> Vec<SocketAddr> {
-    let ttl = context.tuning.interface_cache_ttl();
-    let port = context.socket.local().port();
-    let interfaces = context.interfaces.addresses(now, ttl);
-    let local = interfaces
-        .into_iter()
-        .filter(|&ip| context.socket.serves(ip));
-    let mut candidates = Vec::new();
-    for ip in context.public_addresses.iter().copied().chain(local) {
-        let candidate = SocketAddr::new(ip, port);
-        if !candidates.contains(&candidate) {
-            candidates.push(candidate);
-        }
-    }
-    candidates
+/// Where viewers may reach the gateway.
+pub(super) struct LocalCandidates {
+    hosts: Vec<SocketAddr>,
+    reflexive: Vec<Reflexive>,
+    tcp: Vec<SocketAddr>,
 }
 
-/// Those of them that viewers without UDP may connect to.
-pub(super) fn tcp_candidates(context: &WorkerContext, ours: &[SocketAddr]) -> Vec<SocketAddr> {
-    let public = &context.public_addresses;
-    context.tcp_ports.candidates(ours, public)
+impl LocalCandidates {
+    /// As of now, public addresses first.
+    pub(super) fn new(context: &WorkerContext, now: Instant) -> LocalCandidates {
+        let bound = context.socket.local();
+        let local = match bound.ip().is_unspecified() {
+            true => {
+                let ttl = context.tuning.interface_cache_ttl();
+                let addresses = context.interfaces.addresses(now, ttl);
+                let serves = |&&ip: &&IpAddr| context.socket.serves(ip);
+                addresses.offered.iter().filter(serves).copied().collect()
+            }
+            // The host has chosen it.
+            false => vec![bound.ip().to_canonical()],
+        };
+        let mut hosts = Vec::new();
+        for ip in context.public_addresses.iter().copied().chain(local) {
+            let candidate = SocketAddr::new(ip, bound.port());
+            if !hosts.contains(&candidate) {
+                hosts.push(candidate);
+            }
+        }
+        let mut reflexive = context.reflexive.reflexive();
+        reflexive.retain(|known| !hosts.contains(&known.public));
+        let tcp = context
+            .tcp_ports
+            .candidates(&hosts, &context.public_addresses);
+        LocalCandidates {
+            hosts,
+            reflexive,
+            tcp,
+        }
+    }
+
+    pub(super) fn get(&self) -> Candidates<'_> {
+        Candidates {
+            hosts: &self.hosts,
+            reflexive: &self.reflexive,
+            tcp: &self.tcp,
+        }
+    }
+
+    /// The addresses that viewers know the gateway by, over UDP.
+    pub(super) fn all(self) -> Vec<SocketAddr> {
+        let reflexive = self.reflexive.iter().map(|known| known.public);
+        self.hosts.into_iter().chain(reflexive).collect()
+    }
 }
 
 /// The `Link` header by which a viewer finds the relay, and may use it: at this URL, or at the media port.
@@ -50,15 +82,14 @@ pub(super) fn relay_link(
     now: Instant,
     url: Option<&str>,
     place: SessionLocation,
-    ours: &[SocketAddr],
 ) -> Option<String> {
     let authority = context.turn.as_deref()?;
     let url = match url {
         Some(url) => url.to_owned(),
         None => {
-            let tcp = tcp_candidates(context, ours);
-            let media = context.socket.local().port();
-            let at = tcp.iter().find(|at| at.port() == media)?;
+            let media = context.tcp_ports.media()?;
+            let ours = LocalCandidates::new(context, now);
+            let at = ours.tcp.iter().find(|at| at.port() == media)?;
             format!("turn:{at}?transport=tcp")
         }
     };

@@ -103,10 +103,7 @@ pub(super) fn viewer(
             let Some(left_out) = repeats.admit(error.status(), now) else {
                 return;
             };
-            let more = match left_out {
-                0 => String::new(),
-                more => format!(" (and {more} more like it)"),
-            };
+            let more = and_more(left_out);
             let level = match error.status() {
                 Status::Panic => log::Level::Error,
                 _ if visit.connected => log::Level::Info,
@@ -121,6 +118,15 @@ pub(super) fn viewer(
                 level, session = session, stream = stream, stream_name = stream_name;
                 "viewer{who} of \"{stream_name}\" {event} after {}: {error}{more}", seconds(age)
             );
+        }
+        (SessionState::Disconnected, Some(error)) => {
+            if let Some(left_out) = repeats.admit(error.status(), now) {
+                let more = and_more(left_out);
+                log::info!(
+                    session = session, stream = stream, stream_name = stream_name;
+                    "viewer{who} of \"{stream_name}\" is not reached: {error}{more}"
+                );
+            }
         }
         (SessionState::Closed, _) if !visit.failed => {
             let why = visit
@@ -163,6 +169,13 @@ fn who(viewer: &Viewer) -> String {
         }
     }
     who
+}
+
+fn and_more(left_out: u64) -> String {
+    match left_out {
+        0 => String::new(),
+        more => format!(" (and {more} more like it)"),
+    }
 }
 
 fn seconds(time: Duration) -> String {

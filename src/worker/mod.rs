@@ -3,10 +3,12 @@
 //! Between "access unit complete" and "datagrams handed to the kernel" there is no lock, no channel
 //! and no wake-up.
 
+mod addresses;
 mod admission;
 mod audience;
 mod callers;
 mod cameras;
+mod chores;
 mod command;
 mod connections;
 mod core;
@@ -19,12 +21,14 @@ mod load;
 mod local_ice;
 mod log_lines;
 mod mirror;
+mod narrow;
 mod offers;
 mod outbox;
 mod overload;
 mod patches;
 pub(crate) mod pending_offers;
 mod portions;
+mod public;
 pub(crate) mod quality;
 pub(crate) mod registry;
 mod routes;
@@ -39,12 +43,15 @@ mod streams;
 mod tcp_ports;
 mod thread;
 mod viewers;
+mod wait;
 
 pub(crate) use callers::CallerStats;
 #[cfg(feature = "http")]
 pub(crate) use callers::Stranger;
-pub(crate) use command::{Command, OfferRequest, PatchRequest, WorkerContext};
+pub(crate) use command::{AnswerRequest, Command, OfferRequest, PatchRequest, WorkerContext};
 pub(crate) use demux::{ReceiverStats, inbox};
+pub(crate) use narrow::NarrowPaths;
+pub(crate) use public::PublicAddresses;
 pub(crate) use routes::Routes;
 pub(crate) use tcp_ports::TcpPorts;
 pub(crate) use thread::{Peers, Reading, Worker, command_queue};

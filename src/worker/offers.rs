@@ -2,19 +2,22 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use super::admission;
-use super::command::Command;
+use super::command::{AnswerRequest, Command};
 use super::core::Core;
-use super::local_ice::{candidates, credentials, etag, relay_link, tcp_candidates};
+use super::local_ice::{LocalCandidates, credentials, etag, relay_link};
 use super::slots::Viewer;
 use super::streams::{not_ready, still_connecting};
-use crate::error::{Result, panicked};
+use crate::error::{Error, Result, Status, panicked};
 use crate::media::TrackInfo;
 use crate::random;
-use crate::sdp::answer::{self, Allowed, LocalTransport};
-use crate::session::{LegConfig, Session, TransactionKey, TransportConfig};
+use crate::sdp::IceCredentials;
+use crate::sdp::answer::{self, Allowed, Countered, LocalTransport, Negotiated};
+use crate::sdp::offer::Offer;
+use crate::session::{FIRST_CHECK, LegConfig, Session, TransactionKey, TransportConfig};
+use crate::state::StreamId;
 use crate::whep::Response;
 use crate::worker::command::OfferRequest;
 use crate::worker::registry::{SessionLocation, no_stream};
@@ -49,107 +52,96 @@ impl Core {
 
     fn create_session(&mut self, request: &OfferRequest, now: Instant) -> Result<Response> {
         self.check_limits(request.stream, &request.limits)?;
-        let Some(entry) = self.streams.get_mut(request.stream) else {
+        let Some(entry) = self.streams.get(request.stream) else {
             return Err(no_stream(request.stream));
         };
         let context = &self.context;
-        let max_sessions = context.tuning.max_sessions();
-        context.registry.check_room(max_sessions)?;
+        context.registry.check_room(context.tuning.max_sessions())?;
         self.viewers.check_room(
             context.tuning.max_sessions_per_stream(),
             &entry.stream.viewers,
-        )?;
-        let Some(media) = entry.stream.media() else {
-            return Err(not_ready(entry.stream.name(), entry.stream.error()));
-        };
-        let variants = entry.stream.variants.iter();
-        let others: Vec<Option<TrackInfo>> = variants
-            .filter(|&&variant| variant != request.stream)
-            .map(|&variant| context.registry.video(variant))
-            .collect();
-        let own = media.video.map(|track| Some(track.info()));
-        let videos: Vec<_> = own
-            .into_iter()
-            .chain(others.iter().map(Option::as_ref))
-            .collect();
-        let negotiated = answer::negotiate(
-            &request.offer,
-            &videos,
-            media.audio.map(|track| track.info()),
-            Allowed {
-                nack: context.tuning.nack(),
-                transport_cc: context.tuning.congestion(),
-            },
-            &mut random::number,
         )?;
         let location = SessionLocation {
             worker: context.index,
             slot: self.viewers.vacant(),
         };
         let local_ice = credentials(location)?;
-        let key = random::hex::<16>()?;
-        let random = [random::number()?, random::number()?];
-        let candidates = candidates(context, now);
-        let relay = relay_link(
-            context,
-            now,
-            request.turn_url.as_deref(),
-            location,
-            &candidates,
-        );
-        let sdp = answer::answer(
-            &request.offer,
-            &negotiated,
-            &LocalTransport {
-                ice: &local_ice,
-                fingerprint: context.certificate.fingerprint(),
-                candidates: &candidates,
-                tcp: &tcp_candidates(context, &candidates),
-            },
-        );
-        let tuning = &context.tuning;
-        let transport = TransportConfig {
-            transactions: TransactionKey {
-                place: location.transaction_prefix(),
-                secret: random::bytes()?,
-            },
-            local_ice,
-            remote_ice: negotiated.remote_ice(&request.offer).clone(),
-            certificate: Arc::clone(&context.certificate),
-            fingerprints: request.offer.fingerprints.clone(),
-            srtp_policy: tuning.srtp_policy(),
-            cname: negotiated.cname(),
-            rtcp_interval: tuning.rtcp_interval(),
-            pacing_percent: tuning.pacing_percent(),
-            congestion: tuning.congestion().then(|| tuning.congestion_limits()),
-            transport_cc: negotiated.transport_cc(),
-            paths: Arc::clone(&context.paths),
-            clock: context.clock,
+        let media = self.media_for(request.stream)?;
+        let candidates = LocalCandidates::new(context, now);
+        let local = LocalTransport {
+            ice: &local_ice,
+            fingerprint: context.certificate.fingerprint(),
+            candidates: candidates.get(),
         };
-        let legs = LegConfig::of_stream(request.stream, negotiated, random);
-        let mut session = Session::new(now, transport, legs);
+        let negotiated = match &request.offer {
+            Some(offer) => media.negotiate(offer).map(|negotiated| (offer, negotiated)),
+            None => Err(no_offer()),
+        };
+        let (sdp, session, countered) = match negotiated {
+            Ok((offer, negotiated)) => {
+                let sdp = answer::answer(offer, &negotiated, &local);
+                let session =
+                    self.session(request.stream, location, local_ice, offer, negotiated, now);
+                (sdp, session?, None)
+            }
+            Err(error) if request.may_counter && error.status() == Status::Codec => {
+                let (sdp, countered) = media.counter(&local, error.message())?;
+                let session = self.session_to_be(location, local_ice, now)?;
+                (sdp, session, Some(countered))
+            }
+            Err(error) => return Err(error),
+        };
+        self.enter_session(request, location, session, sdp, countered)
+    }
+
+    /// Registers a new session, and writes the response.
+    fn enter_session(
+        &mut self,
+        request: &OfferRequest,
+        location: SessionLocation,
+        mut session: Session,
+        sdp: String,
+        countered: Option<Countered>,
+    ) -> Result<Response> {
+        let Some(entry) = self.streams.get_mut(request.stream) else {
+            return Err(no_stream(request.stream));
+        };
+        let context = &self.context;
+        let key = random::hex::<16>()?;
         session.set_limits(request.limits);
         let (id, displaced) = context.registry.add_session(
             location,
             request.stream,
             key.clone(),
             admission::peer(request.viewer.peer.as_deref()),
-            admission::most_waiting(max_sessions),
+            admission::most_waiting(context.tuning.max_sessions()),
         );
+        let what = match countered {
+            None => "offer answered",
+            Some(_) => "offer answered by another",
+        };
         log::debug!(
             session = id.0, stream = request.stream.0, stream_name = entry.stream.name();
-            "offer answered; peer {:?}", request.viewer.peer.as_deref().unwrap_or_default()
+            "{what}; peer {:?}", request.viewer.peer.as_deref().unwrap_or_default()
         );
         let etag = etag(&session);
         let section = answer::transport_section(&sdp).into();
-        let slot = self.viewers.insert(Viewer::new(
+        let makes_offer = countered.is_some();
+        let mut identity = request.viewer.clone();
+        if makes_offer {
+            // The host knows of no session, and may give up what this points to.
+            identity.user_data = 0;
+        }
+        let mut viewer = Viewer::new(
             id,
             request.stream,
-            request.viewer.clone(),
+            identity,
             session,
             request.limits,
             section,
-        ));
+        );
+        viewer.countered = countered.map(Box::new);
+        let slot = self.viewers.insert(viewer);
         entry.stream.viewers.push(slot);
         self.load.admitted();
         self.note_streams(slot);
@@ -162,13 +154,193 @@ impl Core {
             .location_prefix
             .as_ref()
             .map(|prefix| format!("{prefix}{key}"));
-        let mut response = Response::created(sdp, url, id, key, etag);
+        let mut response = match makes_offer {
+            false => Response::created(sdp, url, id, key, etag),
+            true => Response::countered(sdp, url, id, key, etag, SystemTime::now() + FIRST_CHECK),
+        };
         let links = match &request.ice_links {
             Some(own) => own.as_slice(),
             None => &self.context.ice_links,
         };
+        let relay = relay_link(
+            &self.context,
+            Instant::now(),
+            request.turn_url.as_deref(),
+            location,
+        );
         let links = links.iter().cloned().chain(relay);
         response.headers.extend(links.map(|link| ("Link", link)));
         Ok(response)
     }
+
+    /// The viewer of a counter-offer has answered it.
+    pub(super) fn answer(&mut self, request: &AnswerRequest, now: Instant) -> Result<Response> {
+        // Untrusted input, as an offer is.
+        let take = AssertUnwindSafe(|| self.take_answer(request, now));
+        catch_unwind(take).unwrap_or_else(|_| Err(panicked("this answer")))
+    }
+
+    fn take_answer(&mut self, request: &AnswerRequest, now: Instant) -> Result<Response> {
+        let viewer = self.viewers.find(request.slot, request.session)?;
+        let Some(countered) = &viewer.countered else {
+            return Err(Error::new(
+                Status::Unprocessable,
+                "this session waits for no answer: its offer has been answered, or it has answered one",
+            ));
+        };
+        let (stream, limits) = (viewer.stream, viewer.limits);
+        let local_ice = viewer.session.ice_credentials().0.clone();
+        let countered = countered.clone();
+        let location = SessionLocation {
+            worker: self.context.index,
+            slot: request.slot,
+        };
+        let mut negotiated = self.media_for(stream)?.negotiate(&request.answer)?;
+        countered.rename(&mut negotiated);
+        let answer = &request.answer;
+        let mut session = self.session(stream, location, local_ice, answer, negotiated, now)?;
+        session.set_limits(limits);
+        let viewer = self.viewers.find(request.slot, request.session)?;
+        viewer.session = session;
+        viewer.countered = None;
+        let etag = etag(&viewer.session);
+        self.note_streams(request.slot);
+        self.settle(request.slot);
+        Ok(Response::no_content(
+            request.session,
+            request.key.clone(),
+            etag,
+        ))
+    }
+
+    /// What a stream has for a viewer.
+    fn media_for(&self, stream: StreamId) -> Result<Media<'_>> {
+        let Some(entry) = self.streams.get(stream) else {
+            return Err(no_stream(stream));
+        };
+        let Some(media) = entry.stream.media() else {
+            return Err(not_ready(entry.stream.name(), entry.stream.error()));
+        };
+        let context = &self.context;
+        let variants = entry.stream.variants.iter();
+        let others = variants
+            .filter(|&&variant| variant != stream)
+            .map(|&variant| context.registry.video(variant));
+        Ok(Media {
+            own: media.video.map(|track| track.info()),
+            others: others.collect(),
+            audio: media.audio.map(|track| track.info()),
+            allowed: Allowed {
+                nack: context.tuning.nack(),
+                transport_cc: context.tuning.congestion(),
+            },
+        })
+    }
+
+    /// A session whose viewer has said all of itself.
+    fn session(
+        &self,
+        stream: StreamId,
+        location: SessionLocation,
+        local_ice: IceCredentials,
+        offer: &Offer,
+        negotiated: Negotiated,
+        now: Instant,
+    ) -> Result<Session> {
+        let transport = TransportConfig {
+            remote_ice: negotiated.remote_ice(offer).clone(),
+            fingerprints: offer.fingerprints.clone(),
+            cname: negotiated.cname(),
+            transport_cc: negotiated.transport_cc(),
+            ..self.transport(location, local_ice)?
+        };
+        let random = [random::number()?, random::number()?];
+        let legs = LegConfig::of_stream(stream, negotiated, random);
+        Ok(Session::new(now, transport, legs))
+    }
+
+    /// The place of a session whose viewer has not said anything of itself yet. Nobody can connect to it,
+    /// and it ends like any other that nobody connects to.
+    fn session_to_be(
+        &self,
+        location: SessionLocation,
+        local_ice: IceCredentials,
+        now: Instant,
+    ) -> Result<Session> {
+        let transport = self.transport(location, local_ice)?;
+        Ok(Session::new(now, transport, []))
+    }
+
+    /// Our side of a transport; of the viewer's there is nothing that anybody could know.
+    fn transport(
+        &self,
+        location: SessionLocation,
+        local_ice: IceCredentials,
+    ) -> Result<TransportConfig> {
+        let context = &self.context;
+        let tuning = &context.tuning;
+        Ok(TransportConfig {
+            transactions: TransactionKey {
+                place: location.transaction_prefix(),
+                secret: random::bytes()?,
+            },
+            local_ice,
+            remote_ice: IceCredentials {
+                ufrag: random::hex::<16>()?,
+                pwd: random::hex::<16>()?,
+            },
+            certificate: Arc::clone(&context.certificate),
+            fingerprints: Vec::new(),
+            srtp_policy: tuning.srtp_policy(),
+            cname: String::new(),
+            rtcp_interval: tuning.rtcp_interval(),
+            pacing_percent: tuning.pacing_percent(),
+            congestion: tuning.congestion().then(|| tuning.congestion_limits()),
+            transport_cc: false,
+            paths: Arc::clone(&context.paths),
+            clock: context.clock,
+        })
+    }
+}
+
+/// What a stream has for a viewer.
+struct Media<'a> {
+    own: Option<&'a TrackInfo>,
+    /// The videos of its variants, where they are known.
+    others: Vec<Option<TrackInfo>>,
+    audio: Option<&'a TrackInfo>,
+    allowed: Allowed,
+}
+
+impl Media<'_> {
+    fn videos(&self) -> Vec<Option<&TrackInfo>> {
+        let own = self.own.into_iter().map(Some);
+        own.chain(self.others.iter().map(Option::as_ref)).collect()
+    }
+
+    fn negotiate(&self, offer: &Offer) -> Result<Negotiated> {
+        answer::negotiate(
+            offer,
+            &self.videos(),
+            self.audio,
+            self.allowed,
+            &mut random::number,
+        )
+    }
+
+    fn counter(&self, local: &LocalTransport<'_>, why: &str) -> Result<(String, Countered)> {
+        answer::counter_offer(
+            &self.videos(),
+            self.audio,
+            self.allowed,
+            &mut random::number,
+            local,
+            why,
+        )
+    }
+}
+
+/// What an empty offer asks for.
+fn no_offer() -> Error {
+    Error::new(Status::Codec, "the viewer left the offer to the gateway")
 }

@@ -36,7 +36,7 @@ impl Core {
             greedy: self.greedy,
             delivered: self.costs.media.deliver(),
         };
-        self.load.sample(now, spent, self.viewers.iter().count());
+        self.load.sample(now, spent, self.viewers.len());
         let percent = self.load.percent();
         let was_late = std::mem::replace(&mut self.streams.late, percent >= LATE_PERCENT);
         if self.streams.late && !was_late && self.load.may_complain(now) {

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::core::Core;
-use super::local_ice::{candidates, credentials, etag, tcp_candidates};
+use super::local_ice::{LocalCandidates, credentials, etag};
 use crate::error::{Error, Result, Status};
 use crate::sdp::answer;
 use crate::whep::Response;
@@ -35,9 +35,11 @@ impl Core {
             slot: request.slot,
         };
         let local = credentials(location)?;
-        let candidates = candidates(context, now);
-        let tcp = tcp_candidates(context, &candidates);
-        let body = answer::restart_fragment(&viewer.section, &local, &candidates, &tcp);
+        let body = answer::restart_fragment(
+            &viewer.section,
+            &local,
+            &LocalCandidates::new(context, now).get(),
+        );
         viewer.session.restart_ice(local, remote.clone());
         Ok(Response::restarted(
             body,

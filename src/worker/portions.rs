@@ -11,6 +11,10 @@ use crate::media::MediaKind;
 use crate::session::Tracks;
 use crate::state::StreamId;
 
+/// So many viewers' state is brought into the cache in one go: a pass comes upon it long after the one before, and
+/// memory answers many questions in the time of one.
+const AHEAD: usize = 16;
+
 impl Core {
     /// Starts sending what is new of a stream, or of one of its tracks, to the sessions that want it.
     pub(super) fn send_to_audience(
@@ -38,7 +42,7 @@ impl Core {
                     entry.stream.share.delivered(time);
                 }
             }
-            None => self.rearmed.notify_one(),
+            None => self.rearmed.ring(),
         }
     }
 
@@ -92,7 +96,14 @@ impl Core {
         let pushed = streams.is_pushed(pass.stream);
         let mut keyframes_wanted = Vec::new();
         let mut changed = Vec::new();
+        let mut warm = pass.left;
         while pass.left > 0 && io.transmit.packets < PORTION {
+            if warm == pass.left {
+                warm = pass.left.saturating_sub(AHEAD);
+                for &slot in audience.get(warm..pass.left).unwrap_or_default() {
+                    viewers.get(slot).map(|viewer| viewer.session.touch());
+                }
+            }
             pass.left -= 1;
             let Some(&slot) = audience.get(pass.left) else {
                 continue;
@@ -135,7 +146,7 @@ impl Core {
         }
         self.fan_out.portion_sent(pass, count, packets);
         if self.fan_out.is_pending() || self.viewers.next_due() != due_before {
-            self.rearmed.notify_one();
+            self.rearmed.ring();
         }
         for (slot, quality) in changed {
             self.tell_quality(slot, quality);

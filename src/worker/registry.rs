@@ -2,13 +2,16 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use parking_lot::Mutex;
+use tokio::sync::watch;
 
 use crate::error::{Error, Result, Status};
 use crate::ids;
 use crate::media::TrackInfo;
 use crate::state::{SessionId, StreamId};
+use crate::whep::events::Wanted;
 use crate::worker::admission::{self, Waiting};
 
 /// Where a session lives: its worker, and its slot there.
@@ -62,6 +65,33 @@ pub struct SessionEntry {
     peer: Box<str>,
     /// Its viewer has connected.
     connected: bool,
+    /// What its viewer wants to hear of, if it has asked.
+    events: Option<Subscription>,
+}
+
+/// What a viewer wants to hear of.
+#[derive(Clone, Debug)]
+#[cfg_attr(not(feature = "http"), expect(dead_code))]
+struct Subscription {
+    wanted: Wanted,
+    /// Whether it was last told that its camera sends media.
+    told: Arc<AtomicBool>,
+    /// Dropped when somebody else listens, nobody is to listen any more, or the session ends.
+    listener: watch::Sender<()>,
+}
+
+/// A viewer that listens.
+#[cfg(feature = "http")]
+#[derive(Debug)]
+pub struct Listening {
+    /// What it wants to hear of.
+    pub wanted: Wanted,
+    /// Whether it was last told that its camera sends media.
+    pub told: Arc<AtomicBool>,
+    /// Whether its camera does.
+    pub active: watch::Receiver<bool>,
+    /// Closed when it is to listen no more.
+    pub open: watch::Receiver<()>,
 }
 
 /// What all workers may know of a stream.
@@ -73,6 +103,10 @@ struct StreamRecord {
     variants: Vec<StreamId>,
     /// Its video when it was last live.
     video: Option<TrackInfo>,
+    /// Viewers that are shown it over paths that drop large packets.
+    narrow: Arc<AtomicUsize>,
+    /// Whether it is live.
+    active: watch::Sender<bool>,
 }
 
 /// Maximum number of variants of a stream, itself not counted: each may be asked for by every viewer.
@@ -111,6 +145,11 @@ impl Tables {
         Some(entry)
     }
 
+    fn session_of_key(&mut self, key: &str) -> Result<&mut SessionEntry> {
+        let id = self.keys.get(key).ok_or_else(no_key)?;
+        self.sessions.get_mut(id).ok_or_else(no_key)
+    }
+
     fn stream(&self, id: StreamId) -> Result<&StreamRecord> {
         self.streams.get(&id).ok_or_else(|| no_stream(id))
     }
@@ -147,9 +186,18 @@ impl Registry {
             worker,
             variants: Vec::new(),
             video: None,
+            narrow: Arc::default(),
+            active: watch::Sender::new(false),
         };
         tables.streams.insert(id, record);
         Ok((id, worker, announce(id, name, worker)))
+    }
+
+    /// Counts the viewers that are shown a stream over paths that drop large packets.
+    pub fn narrow(&self, id: StreamId) -> Option<Arc<AtomicUsize>> {
+        let tables = self.tables.lock();
+        let record = tables.streams.get(&id)?;
+        Some(Arc::clone(&record.narrow))
     }
 
     /// Forgets a stream. Returns its worker, and the streams that had it as a variant with theirs. The
@@ -233,6 +281,54 @@ impl Registry {
         }
     }
 
+    /// Notes whether a stream is live, for viewers that listen.
+    pub fn note_active(&self, id: StreamId, active: bool) {
+        if let Some(record) = self.tables.lock().streams.get(&id) {
+            record.active.send_if_modified(|known| {
+                let changed = *known != active;
+                *known = active;
+                changed
+            });
+        }
+    }
+
+    /// The viewer of a session wants to hear of these events, from now on.
+    pub fn ask_for_events(&self, key: &str, wanted: Wanted) -> Result<()> {
+        let mut tables = self.tables.lock();
+        let entry = tables.session_of_key(key)?;
+        entry.events = Some(Subscription {
+            wanted,
+            told: Arc::default(),
+            listener: watch::Sender::new(()),
+        });
+        Ok(())
+    }
+
+    /// It wants to hear of none.
+    pub fn end_events(&self, key: &str) -> Result<()> {
+        let mut tables = self.tables.lock();
+        let events = tables.session_of_key(key)?.events.take();
+        events.map(drop).ok_or_else(no_events)
+    }
+
+    /// It listens, in place of whoever did so before.
+    #[cfg(feature = "http")]
+    pub fn listen(&self, key: &str) -> Result<Listening> {
+        let mut tables = self.tables.lock();
+        let entry = tables.session_of_key(key)?;
+        let stream = entry.stream;
+        let events = entry.events.as_mut().ok_or_else(no_events)?;
+        events.listener = watch::Sender::new(());
+        let (wanted, told) = (events.wanted, Arc::clone(&events.told));
+        let open = events.listener.subscribe();
+        Ok(Listening {
+            wanted,
+            told,
+            active: tables.stream(stream)?.active.subscribe(),
+            open,
+        })
+    }
+
     /// The video of a stream when it was last live; `None` if it never was.
     pub fn video(&self, id: StreamId) -> Option<TrackInfo> {
         self.tables.lock().streams.get(&id)?.video.clone()
@@ -271,6 +367,7 @@ impl Registry {
             key,
             peer,
             connected: false,
+            events: None,
         };
         tables.sessions.insert(id, entry);
         let displaced = match tables.waiting.len() > most_waiting {
@@ -355,6 +452,13 @@ impl Registry {
         ids.sort_unstable();
         ids
     }
+}
+
+fn no_events() -> Error {
+    Error::new(
+        Status::NotFound,
+        "nobody has asked for the events of this session: POST to its events first",
+    )
 }
 
 fn no_key() -> Error {

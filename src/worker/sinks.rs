@@ -18,8 +18,9 @@ impl Core {
             queue.end(no_stream(id));
             return;
         };
-        let waits = entry.sinks.add(queue, entry.stream.stored_video());
+        let waits = entry.sinks.add(queue, entry.stream.track(MediaKind::Video));
         entry.note_demand();
+        self.chores.replay(id);
         if waits {
             self.request_keyframe(id, now);
         }

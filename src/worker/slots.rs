@@ -10,6 +10,7 @@ use super::deadlines::Deadlines;
 use super::registry::{SessionLocation, no_session};
 use super::routes::Routes;
 use crate::error::Result;
+use crate::sdp::answer::Countered;
 use crate::session::{Remote, Session};
 use crate::state::{SessionId, SessionInfo, StreamId, ViewerIdentity, ViewerLimits};
 
@@ -30,10 +31,16 @@ pub(super) struct Viewer {
     pub(super) session: Session,
     /// The streams whose access units are passed to it.
     pub(super) watching: Vec<StreamId>,
+    /// Large packets vanish on the way to it.
+    pub(super) narrow: bool,
     /// What it asks for.
     pub(super) limits: ViewerLimits,
+    /// It is to decide again which of them it shows.
+    pub(super) reconsiders: bool,
     /// The lines of the answer that the response to an ICE restart repeats.
     pub(super) section: Box<str>,
+    /// Of a viewer that was sent an offer of ours, which it has not answered.
+    pub(super) countered: Option<Box<Countered>>,
     /// The viewer's addresses as routes and connections know them: see [`Session::addresses`].
     bound: Vec<(Remote, Option<Instant>)>,
 }
@@ -78,8 +85,13 @@ impl Slots {
             .ok_or_else(|| no_session(id))
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Viewer> {
-        self.viewers.iter().map(|(_, viewer)| &**viewer)
+    /// The first viewer from a slot on.
+    pub(super) fn next(&self, from: usize) -> Option<(usize, &Viewer)> {
+        (from..self.viewers.capacity()).find_map(|slot| Some((slot, self.get(slot)?)))
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.viewers.len()
     }
 
     /// Fails if as many of these viewers are connected as a stream may have.
@@ -124,8 +136,11 @@ impl Viewer {
             visit: Visit::default(),
             session,
             watching: Vec::new(),
+            narrow: false,
             limits,
+            reconsiders: false,
             section,
+            countered: None,
             bound: Vec::new(),
         }
     }

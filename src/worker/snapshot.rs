@@ -1,12 +1,12 @@
 //! What the host and the metrics are told of a worker.
 
-use std::collections::HashMap;
+use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
 use super::core::Core;
 use super::slots::Viewer;
 use crate::error::Result;
-use crate::state::{SessionInfo, StreamId, StreamInfo};
+use crate::state::{SessionId, SessionInfo, StreamId, StreamInfo};
 use crate::stats::{StreamSnapshot, WorkerSnapshot};
 use crate::worker::registry::no_stream;
 
@@ -22,38 +22,83 @@ impl Core {
         viewer.info(now, self.held_back(viewer, &viewer.session.quality()))
     }
 
-    pub(super) fn snapshot(&mut self, now: Instant) -> WorkerSnapshot {
-        if self.load.is_due(now) {
-            self.sample_load(now);
+    /// Looks at one more session or stream. False if there is none.
+    pub(super) fn snapshot_next(&self, snapshot: &mut Unfinished, now: Instant) -> bool {
+        if let Some((slot, viewer)) = self.viewers.next(snapshot.slots) {
+            snapshot.slots = slot + 1;
+            let seen = (slot, viewer.id, self.session_info(viewer, now));
+            snapshot.sessions.push(seen);
+            return true;
         }
-        let mut streams: HashMap<StreamId, StreamSnapshot> = self
-            .streams
-            .iter()
-            .map(|(id, entry)| {
-                let mut snapshot = entry.stream.snapshot(id, now);
-                snapshot.sinks = entry.sinks.info().collect();
-                snapshot.sink_frames_dropped = entry.sinks.frames_dropped();
-                (id, snapshot)
-            })
-            .collect();
-        let viewers = self.viewers.iter();
-        let sessions: Vec<_> = viewers
-            .map(|viewer| (viewer.id, self.session_info(viewer, now)))
-            .collect();
-        for (_, session) in &sessions {
-            if let Some(stream) = streams.get_mut(&session.stream) {
+        let all = || self.streams.iter().map(|(id, _)| id).collect();
+        let Some(id) = snapshot.left.get_or_insert_with(all).pop() else {
+            return false;
+        };
+        if let Some(entry) = self.streams.get(id) {
+            let mut stream = entry.stream.snapshot(id, now);
+            stream.sinks = entry.sinks.info().collect();
+            stream.sink_frames_dropped = entry.sinks.frames_dropped();
+            for session in self.seen(snapshot, &entry.stream.viewers) {
                 stream.totals.add(session);
                 stream.shown.add(&session.quality);
             }
+            snapshot.streams.push(stream);
         }
-        WorkerSnapshot {
+        true
+    }
+
+    /// Those of these sessions that were looked at and are still there: what others sent is counted by their
+    /// streams, so that no total ever falls.
+    fn seen<'a>(
+        &'a self,
+        snapshot: &'a Unfinished,
+        slots: &'a [usize],
+    ) -> impl Iterator<Item = &'a SessionInfo> {
+        slots.iter().filter_map(|slot| {
+            let found = snapshot.sessions.binary_search_by_key(slot, |seen| seen.0);
+            let (_, id, info) = &snapshot.sessions[found.ok()?];
+            let viewer = self.viewers.get(*slot)?;
+            (viewer.id == *id).then_some(info)
+        })
+    }
+
+    /// Hands over what was looked at.
+    pub(super) fn snapshot_ends(&mut self, snapshot: Unfinished, now: Instant) {
+        if self.load.is_due(now) {
+            self.sample_load(now);
+        }
+        let sessions = snapshot.sessions.into_iter();
+        let _ = snapshot.reply.send(WorkerSnapshot {
             index: self.context.index,
             busy: busy(),
             load_percent: self.load.percent(),
             refused: self.load.refusals(),
             costs: self.costs,
-            streams: streams.into_values().collect(),
-            sessions,
+            streams: snapshot.streams,
+            sessions: sessions.map(|(_, id, info)| (id, info)).collect(),
+        });
+    }
+}
+
+/// A snapshot that is made in portions: of all sessions, then of all streams.
+pub(super) struct Unfinished {
+    reply: SyncSender<WorkerSnapshot>,
+    /// Slots that were looked at, in order, and the sessions there.
+    slots: usize,
+    sessions: Vec<(usize, SessionId, SessionInfo)>,
+    /// Streams that were not.
+    left: Option<Vec<StreamId>>,
+    streams: Vec<StreamSnapshot>,
+}
+
+impl Unfinished {
+    pub(super) fn new(reply: SyncSender<WorkerSnapshot>) -> Unfinished {
+        Unfinished {
+            reply,
+            slots: 0,
+            sessions: Vec::new(),
+            left: None,
+            streams: Vec::new(),
         }
     }
 }

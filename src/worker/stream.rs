@@ -5,6 +5,7 @@ mod info;
 mod tests;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::held_sound::Hold;
@@ -68,6 +69,8 @@ pub struct Stream {
     counters: Counters,
     /// The host that pushes can be asked for keyframes.
     pushed: bool,
+    /// How many viewers need small packets, of all workers.
+    pub narrow: Arc<AtomicUsize>,
 }
 
 /// What became of an access unit that arrived.
@@ -129,6 +132,7 @@ impl Stream {
             begun: false,
             counters: Counters::default(),
             pushed: false,
+            narrow: Arc::default(),
         }
     }
 
@@ -396,6 +400,7 @@ impl Stream {
             crate::test_panic::injected(&self.identity.name, crate::test_panic::STREAM);
         }
         let lost_keyframe = track.ring().lost_keyframe();
+        track.use_small_payloads(self.narrow.load(Ordering::Relaxed) > 0);
         let accepted = track.push(unit);
         if kind == MediaKind::Video {
             if track.ring().lost_keyframe() {

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::task::AbortHandle;
 
+use super::chores::Leaving;
 use super::command::OfferRequest;
 use super::feeds::Feeds;
 use super::mirror::Mirror;
@@ -24,6 +25,8 @@ use crate::state::{StreamId, StreamState};
 pub(super) struct Streams {
     entries: ById<StreamId, Box<StreamEntry>>,
     pub(super) mirrors: ById<StreamId, Mirror>,
+    /// Removed streams whose viewers have not all been told.
+    pub(super) leaving: ById<StreamId, Leaving>,
     /// The worker has more to do than time.
     pub(super) late: bool,
     /// When the first of the waiting offers times out, or earlier.
@@ -103,7 +106,9 @@ impl Streams {
 
     /// The name of a stream, for the log; empty if there is no such stream.
     pub(super) fn name(&self, id: StreamId) -> &str {
-        self.get(id).map_or("", |entry| entry.stream.name())
+        let stream = self.get(id).map(|entry| entry.stream.name());
+        let name = stream.or_else(|| self.leaving.get(&id).map(Leaving::name));
+        name.unwrap_or_default()
     }
 
     /// Forgets a stream. Offers that wait for it fail with `why`.

@@ -7,12 +7,27 @@ use parking_lot::RwLock;
 use crate::net::canonical;
 
 /// The addresses that are listened on. Read for each answer; written when one is added.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct TcpPorts {
+    media: Option<u16>,
     bound: RwLock<Vec<SocketAddr>>,
 }
 
 impl TcpPorts {
+    /// With where the media port is listened on, if it is.
+    pub fn new(media: Option<SocketAddr>) -> TcpPorts {
+        let bound = media.into_iter().map(canonical).collect();
+        TcpPorts {
+            media: media.map(|address| address.port()),
+            bound: RwLock::new(bound),
+        }
+    }
+
+    /// The media port over TCP, if there is one.
+    pub fn media(&self) -> Option<u16> {
+        self.media
+    }
+
     /// It is listened there from now on.
     pub fn add(&self, address: SocketAddr) {
         self.bound.write().push(canonical(address));
@@ -71,7 +86,7 @@ mod tests {
                 ],
             ),
         ] {
-            let ports = TcpPorts::default();
+            let ports = TcpPorts::new(None);
             for bound in bound {
                 ports.add(bound.parse().unwrap());
             }

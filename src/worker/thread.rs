@@ -1,7 +1,7 @@
 //! A worker's thread and its loop: datagrams, deadlines, fan-out, and the tasks of cameras take turns.
 
 use std::cell::RefCell;
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::io;
 use std::net::TcpListener;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -14,13 +14,14 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
-use super::callers;
 use super::command::{Command, WorkerContext};
 use super::core::Core;
 use super::demux::{Demux, Inbox, QUEUE_BATCH, Queued, Queues, ReceiverStats};
+use super::wait::{Alarm, Bell};
+use super::{addresses, callers};
 use crate::budget::{Allowance, Budget};
 use crate::error::panicked;
 use crate::events::role::{Role, mark_thread};
@@ -110,6 +111,8 @@ impl Worker {
             let demux = Demux {
                 worker: context.index,
                 routes: Arc::clone(&context.routes),
+                public: Arc::clone(&context.reflexive),
+                bound: context.socket.local(),
                 inboxes: reading.inboxes,
                 stats: reading.stats,
             };
@@ -222,34 +225,57 @@ impl Input {
     }
 }
 
+/// What the loop was woken by.
+enum Woken {
+    /// `None`: nobody can send another.
+    Command(Option<Command>),
+    /// Datagrams, a deadline, or a task that moved a deadline closer or left a pass pending.
+    Turn,
+}
+
 async fn run(
     context: WorkerContext,
     mut commands: CommandQueue,
     retuning: Arc<AtomicBool>,
     mut input: Input,
 ) {
-    let rearmed = Rc::new(Notify::new());
+    let rearmed = Rc::new(Bell::default());
     let core = Rc::new(RefCell::new(Core::new(context, Rc::clone(&rearmed))));
     if let Some(port) = input.port.take() {
         tokio::task::spawn_local(callers::accept(port, Rc::clone(&core)));
     }
+    if input.reader.is_some() {
+        tokio::task::spawn_local(addresses::watch(Rc::clone(&core)));
+        let context = &core.borrow().context;
+        let public = Arc::clone(&context.reflexive);
+        tokio::task::spawn_local(public.keep(Arc::clone(&context.socket)));
+    }
+    let mut alarm = Alarm::new();
     loop {
         let deadline = core.borrow().next_deadline();
         let deadline = deadline.into_iter().chain(input.deadline()).min();
-        tokio::select! {
-            command = commands.recv() => match command {
-                Some(Command::Shutdown) | None => break,
-                Some(command) => {
-                    if matches!(command, Command::TuningChanged) {
-                        retuning.store(false, Ordering::SeqCst);
-                    }
-                    guarded("a command", || Core::command(&core, command));
+        // A turn follows whatever came, so that none of these keeps another waiting.
+        let woken = poll_fn(|context| {
+            if let Poll::Ready(command) = commands.poll_recv(context) {
+                return Poll::Ready(Woken::Command(command));
+            }
+            let came = input.poll(context).is_ready()
+                || rearmed.poll(context).is_ready()
+                || alarm.poll(context, deadline).is_ready();
+            match came {
+                true => Poll::Ready(Woken::Turn),
+                false => Poll::Pending,
+            }
+        });
+        match woken.await {
+            Woken::Command(Some(Command::Shutdown) | None) => break,
+            Woken::Command(Some(command)) => {
+                if matches!(command, Command::TuningChanged) {
+                    retuning.store(false, Ordering::SeqCst);
                 }
-            },
-            () = poll_fn(|context| input.poll(context)) => {}
-            () = sleep_until(deadline) => {}
-            // A source's task moved a deadline closer, or left a pass pending.
-            () = rearmed.notified() => {}
+                guarded("a command", || Core::command(&core, command));
+            }
+            Woken::Turn => {}
         }
         let more = guarded("a turn", || {
             let core = &mut *core.borrow_mut();
@@ -258,8 +284,11 @@ async fn run(
             let now = Instant::now();
             core.datagrams_took(now - begun);
             more |= core.handle_timeouts(now);
+            if !core.chores.is_empty() {
+                core.do_chores(Instant::now());
+            }
             core.fan_out();
-            more || core.is_fanning_out()
+            more || core.is_fanning_out() || !core.chores.is_empty()
         });
         if more.is_none() {
             // It may come again with each turn: the others get some of the time.
@@ -290,10 +319,4 @@ fn guarded<T>(what: &str, work: impl FnOnce() -> T) -> Option<T> {
         log::error!("{}", panicked(what));
     }
     done.ok()
-}
-
-fn sleep_until(deadline: Option<Instant>) -> impl Future<Output = ()> {
-    // An hour stands for "nothing is due".
-    let deadline = deadline.unwrap_or_else(|| Instant::now() + Duration::from_secs(3600));
-    tokio::time::sleep_until(deadline.into())
 }

@@ -147,6 +147,9 @@ impl Core {
             let viewer = self.viewers.remove(slot);
             for &watched in &viewer.watching {
                 self.leave(watched, slot);
+                if viewer.narrow {
+                    self.count_narrow(watched, false);
+                }
             }
             if let Some(entry) = self.streams.get_mut(stream) {
                 entry.stream.gone.add(&viewer.info(Instant::now(), None));
@@ -156,8 +159,12 @@ impl Core {
         }
         let deadline = viewer.session.next_deadline();
         let quality = viewer.session.poll_quality();
+        let narrow = viewer.session.drops_large() && !viewer.narrow;
         if viewer.session.poll_streams_changed() {
             self.note_streams(slot);
+        }
+        if narrow {
+            self.note_narrow(slot);
         }
         self.viewers.arm(slot, deadline);
         if let Some(quality) = quality {

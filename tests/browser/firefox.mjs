@@ -14,6 +14,26 @@ const PREFERENCES = {
   "permissions.default.microphone": 1,
 };
 
+// Runs in a page before its scripts, so that it can play from this machine, and its pictures can be counted.
+export function prepareFirefoxPage() {
+  // Firefox checks addresses of this machine only for a page that uses the camera.
+  navigator.mediaDevices?.getUserMedia({ video: true }).catch(() => {});
+  // For live streams getVideoPlaybackQuality() stays 0 in Firefox.
+  window.shown = new WeakMap();
+  const { play } = HTMLMediaElement.prototype;
+  HTMLMediaElement.prototype.play = function () {
+    if (!window.shown.has(this)) {
+      window.shown.set(this, 0);
+      const presented = () => {
+        window.shown.set(this, window.shown.get(this) + 1);
+        this.requestVideoFrameCallback(presented);
+      };
+      this.requestVideoFrameCallback(presented);
+    }
+    return play.call(this);
+  };
+}
+
 export async function launchFirefox(preferences = {}, options = {}) {
   return puppeteer.launch({
     ...options,

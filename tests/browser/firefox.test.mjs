@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { launchFirefox } from "./firefox.mjs";
+import { launchFirefox, prepareFirefoxPage } from "./firefox.mjs";
 import { LONG_MS, startCameras, startGateway, waitUntil } from "./helpers.mjs";
 
 let cameras;
@@ -26,27 +26,7 @@ after(async () => {
   await cameras?.stop();
 });
 
-// Runs in the page before its scripts.
-function prepare() {
-  // Firefox checks addresses of this machine only for a page that uses the camera.
-  navigator.mediaDevices?.getUserMedia({ video: true }).catch(() => {});
-  // For live streams getVideoPlaybackQuality() stays 0 in Firefox.
-  window.shown = new WeakMap();
-  const { play } = HTMLMediaElement.prototype;
-  HTMLMediaElement.prototype.play = function () {
-    if (!window.shown.has(this)) {
-      window.shown.set(this, 0);
-      const presented = () => {
-        window.shown.set(this, window.shown.get(this) + 1);
-        this.requestVideoFrameCallback(presented);
-      };
-      this.requestVideoFrameCallback(presented);
-    }
-    return play.call(this);
-  };
-}
-
-// The same: answers lose their candidates over UDP, as if a firewall passed none.
+// Answers lose their candidates over UDP, as if a firewall passed none.
 function blockUdp() {
   const { setRemoteDescription } = RTCPeerConnection.prototype;
   RTCPeerConnection.prototype.setRemoteDescription = function ({ type, sdp }) {
@@ -57,7 +37,7 @@ function blockUdp() {
 
 async function open(path, ...scripts) {
   const page = await browser.newPage();
-  for (const script of [prepare, ...scripts]) {
+  for (const script of [prepareFirefoxPage, ...scripts]) {
     await page.evaluateOnNewDocument(script);
   }
   await page.goto(gateway.url + path);
@@ -85,7 +65,7 @@ test("the button for sound comes with the sound", async (t) => {
   const later = await startGateway({ gate: quiet.urls[0] });
   t.after(() => later.stop());
   const page = await browser.newPage();
-  await page.evaluateOnNewDocument(prepare);
+  await page.evaluateOnNewDocument(prepareFirefoxPage);
   await waitUntil("the camera is live", LONG_MS, async () => (await later.streams())[0].state === "live");
   await page.goto(`${later.url}gate`);
   await waitUntil("pictures", LONG_MS, async () => (await pictures(page))[0] > 25);

@@ -115,10 +115,15 @@ export async function startGateway(cameras, ...options) {
   return startGatewayAt(here, cameras, ...options);
 }
 
+// The same on the port of one that has ended.
+export async function restartGateway({ url }, cameras, ...options) {
+  return startGatewayAt({ ...here, port: new URL(url).port }, cameras, ...options);
+}
+
 export async function startGatewayAt(place, cameras, ...options) {
   const names = Object.entries(cameras).map(([name, url]) => `${name}=${url}`);
   const variants = options.includes("--variant") ? options.splice(options.indexOf("--variant")) : [];
-  const args = [`${place.address}:0`, ...options, ...names, ...variants];
+  const args = [`${place.address}:${place.port ?? 0}`, ...options, ...names, ...variants];
   const child = await Child.start(...place.onServer(SERVE, args), /^listening on (\S+)$/);
   const url = child.ready[1];
   const get = async (path) => (await fetch(url + path)).json();

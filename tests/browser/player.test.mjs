@@ -1,10 +1,11 @@
 // The WHEP client alone, against an endpoint that answers as the test wants.
 
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { after, before, test } from "node:test";
 
 import { LONG_MS, launchBrowser, waitUntil } from "./helpers.mjs";
-import { answerFromPage, serveSynthetic, SyntheticGateway, WITHIN_BROWSER } from "./synthetic.mjs";
+import { answerFromPage, offerFromPage, serveSynthetic, SyntheticGateway, WITHIN_BROWSER } from "./synthetic.mjs";
 
 let browser;
 let server;
@@ -21,8 +22,12 @@ after(async () => {
 
 // A page with the player as window.player; answer(request) gives what page.route() fulfils with.
 // Requests to the endpoint and states of the player are kept.
-async function open(t, answer, options = {}) {
+// script: runs in the page before its own.
+async function open(t, answer, options = {}, script = null) {
   const page = await browser.newPage();
+  if (script) {
+    await page.addInitScript(script);
+  }
   t.after(async () => {
     await page.unrouteAll({ behavior: "ignoreErrors" });
     await page.close();
@@ -75,10 +80,26 @@ test("the offer asks for picture and sound, to receive only", async (t) => {
 });
 
 test("a refusal is shown in the server's words, and the offer is repeated", async (t) => {
-  const { page, requests } = await open(t, () => problem(404, "There is no such camera."), { retryMin: 50 });
+  const { page, requests } = await open(t, () => problem(409, "The camera is away."), { retryMin: 50 });
   await waitUntil("a second offer", LONG_MS, () => requests.length > 1);
   const told = (await states(page)).find(({ state }) => state === "retrying");
-  assert.deepEqual(told, { state: "retrying", reason: "There is no such camera.", status: 404 });
+  assert.deepEqual(told, { state: "retrying", reason: "The camera is away.", status: 409 });
+});
+
+test("what would be refused again is not tried again, unless the server says so", async (t) => {
+  let status = 404;
+  let headers = {};
+  const { page, requests } = await open(t, () => problem(status, "No.", headers), { retryMin: 20 });
+  for (const refused of [404, 401, 403]) {
+    await waitUntil(`${refused} is final`, LONG_MS, async () => (await states(page)).at(-1).state === "failed");
+    assert.deepEqual((await states(page)).at(-1), { state: "failed", reason: "No.", status: refused });
+    status = { 404: 401, 401: 403 }[refused] ?? 403;
+    headers = refused === 403 ? { "Retry-After": "1" } : {};
+    await page.waitForTimeout(300);
+    await page.evaluate(() => window.player.start());
+  }
+  await waitUntil("a fifth offer", LONG_MS, () => requests.length > 4);
+  assert.equal((await states(page)).filter(({ state }) => state === "failed").length, 3);
 });
 
 test("Retry-After is kept to", async (t) => {
@@ -86,6 +107,31 @@ test("Retry-After is kept to", async (t) => {
   await waitUntil("a second offer", LONG_MS, () => requests.length > 1);
   const waited = requests[1].at - requests[0].at;
   assert.ok(waited >= 1_900, `after ${waited} ms`);
+});
+
+test("a server that is away is looked for every second, and one that fails less and less often", async (t) => {
+  for (const [answer, most] of [
+    [() => null, 1_250],
+    [() => problem(500, "Broken."), 2_500],
+  ]) {
+    const { page, requests } = await open(t, answer, { retryMin: 500, retryMax: 2_000 });
+    // As set, not as kept: a busy machine keeps them late.
+    await page.evaluate(() => {
+      window.waits = [];
+      const { setTimeout } = window;
+      window.setTimeout = (then, ms, ...more) => {
+        if (ms >= 300 && ms <= 3_000) {
+          window.waits.push(ms);
+        }
+        return setTimeout(then, ms, ...more);
+      };
+    });
+    await waitUntil("six offers", LONG_MS, () => requests.length >= 6);
+    const waits = await page.evaluate(() => window.waits);
+    assert.ok(waits.every((ms) => ms <= most), `${waits} of at most ${most} ms`);
+    assert.ok(Math.max(...waits) > 0.6 * most, `${waits} of at most ${most} ms`);
+    await page.evaluate(() => window.player.stop());
+  }
 });
 
 test("a server that is away is reported, and tried at growing intervals", async (t) => {
@@ -105,10 +151,9 @@ test("a page of a proxy is no reason", async (t) => {
 });
 
 test("the bearer token goes with every request", async (t) => {
-  const { page, requests } = await open(t, () => problem(401, "Who are you?"), { token: "s3cret", retryMin: 20 });
+  const { requests } = await open(t, () => problem(409, "Not now."), { token: "s3cret", retryMin: 20 });
   await waitUntil("a second offer", LONG_MS, () => requests.length > 1);
   assert.ok(requests.every(({ headers }) => headers.authorization === "Bearer s3cret"));
-  assert.equal((await states(page)).find(({ status }) => status === 401)?.reason, "Who are you?");
 });
 
 test("the answer's Link headers give ICE servers", async (t) => {
@@ -161,6 +206,118 @@ test("a session whose answer cannot be used is ended", async (t) => {
   );
   const end = await waitUntil("a DELETE", LONG_MS, () => requests.find(({ method }) => method === "DELETE"));
   assert.match(end.url, /\/cam\/whep\/key$/);
+});
+
+test("an offer of the server is answered, and plays", async (t) => {
+  let page;
+  const opened = await open(t, async ({ method, body }) => {
+    if (method === "POST") {
+      await waitUntil("the page", LONG_MS, () => page);
+      const sdp = await offerFromPage(page);
+      return { status: 406, headers: { "Content-Type": 'application/sdp; valid-until="x"', Location: "/cam/whep/key" }, body: sdp };
+    }
+    if (method === "PATCH" && /^v=0/.test(body)) {
+      await page.evaluate((sdp) => window.sender.setRemoteDescription({ type: "answer", sdp }), body);
+      return { status: 204 };
+    }
+    return { status: 200 };
+  });
+  ({ page } = opened);
+  await waitUntil("a picture", LONG_MS, async () => (await states(page)).some(({ state }) => state === "playing"));
+  const answer = opened.requests.find(({ method, body }) => method === "PATCH" && /^v=0/.test(body));
+  assert.equal(answer.headers["content-type"], "application/sdp");
+  assert.match(answer.url, /\/cam\/whep\/key$/);
+  assert.match(answer.body, /^a=recvonly/m);
+});
+
+test("an offer of the server that this browser cannot play is not answered, and says why", async (t) => {
+  const offer = await readFile(new URL("../fixtures/offers/chromium.sdp", import.meta.url), "utf8");
+  const sdp = offer
+    .replace(/^m=audio[^]*/m, "")
+    .replace(/^a=group:.*$/m, "a=group:BUNDLE 0\r")
+    .replace(/^s=-\r?$/m, "s=-\r\ni=the camera sends X-NEW\r")
+    .replace(/a=recvonly/g, "a=sendonly")
+    .replace(/ (VP8|VP9|H264|H265|AV1)\//g, " X-NEW/");
+  const { page, requests } = await open(t, ({ method }) =>
+    method === "POST"
+      ? { status: 406, headers: { "Content-Type": "application/sdp", Location: "/cam/whep/key" }, body: sdp }
+      : { status: 200 },
+  );
+  const told = await waitUntil("the reason", LONG_MS, async () =>
+    (await states(page)).find(({ state }) => state === "retrying"),
+  );
+  assert.deepEqual(told, { state: "retrying", reason: "the camera sends X-NEW", status: 406 });
+  await waitUntil("its end", LONG_MS, () => requests.some(({ method }) => method === "DELETE"));
+  assert.ok(requests.every(({ method }) => method !== "PATCH"));
+});
+
+test("what a connection may have hung on is left out of the next attempt", async (t) => {
+  let page;
+  const opened = await open(
+    t,
+    async ({ method, body }) => {
+      if (method !== "POST") {
+        return { status: 200 };
+      }
+      await waitUntil("the page", LONG_MS, () => page);
+      const sdp = (await answerFromPage(page, body)).replace(/^a=candidate:.*\r\n/gm, "");
+      const candidates = [
+        "a=candidate:1 1 udp 2130706431 192.0.2.1 9 typ host",
+        "a=candidate:2 1 tcp 1518280447 192.0.2.1 9 typ host tcptype passive",
+      ];
+      return {
+        status: 201,
+        headers: {
+          "Content-Type": "application/sdp",
+          Location: "/cam/whep/key",
+          Link: '<turn:192.0.2.1?transport=tcp>; rel="ice-server"; username="u"; credential="c"',
+        },
+        body: `${sdp}${candidates.join("\r\n")}\r\n`,
+      };
+    },
+    { retryMin: 50 },
+    () => {
+      window.attempts = [];
+      const { setTimeout } = window;
+      window.setTimeout = (then, ms, ...more) => setTimeout(then, ms === 15_000 ? 200 : ms, ...more);
+      const { setRemoteDescription } = RTCPeerConnection.prototype;
+      RTCPeerConnection.prototype.setRemoteDescription = function (description) {
+        if (description.type === "answer") {
+          const kinds = [...description.sdp.matchAll(/^a=candidate:\S+ 1 (\w+)/gm)].map(([, kind]) => kind);
+          window.attempts.push([this.getConfiguration().iceTransportPolicy, ...kinds].join(" "));
+        }
+        return setRemoteDescription.call(this, description);
+      };
+    },
+  );
+  ({ page } = opened);
+  const attempts = await waitUntil("four attempts", LONG_MS, () =>
+    page.evaluate(() => window.attempts.length >= 4 && window.attempts.slice(0, 4)),
+  );
+  assert.deepEqual(attempts, ["all udp tcp", "all tcp", "relay udp tcp", "all udp tcp"]);
+});
+
+test("a page that is kept from the local network says so", async (t) => {
+  // A page of the public internet, as far as this Chromium knows, that nobody lets reach this machine.
+  const { host } = new URL(server.url);
+  const kept = await launchBrowser([`--ip-address-space-overrides=${host}=public`]);
+  t.after(() => kept.close());
+  const gateway = await serveSynthetic(new SyntheticGateway({ cameras: 1 }));
+  t.after(() => gateway.stop());
+  const page = await kept.newPage({ bypassCSP: true });
+  await page.goto(`${server.url}metrics`);
+  const endpoint = `${gateway.url}cam/whep`;
+  const told = await page.evaluate(async (endpoint) => {
+    const { WhepPlayer } = await import("/player.js");
+    const player = new WhepPlayer({ endpoint, video: document.createElement("video"), retryMin: 50 });
+    const told = new Promise((resolve) => {
+      player.addEventListener("state", ({ detail }) => /browser/.test(detail.reason) && resolve(detail));
+    });
+    player.start();
+    return told;
+  }, endpoint);
+  assert.equal(told.state, "retrying");
+  assert.match(told.reason, /does not let this page reach devices in the local network/);
 });
 
 test("stopping while the answer is under way ends the session, too", async (t) => {

@@ -177,7 +177,12 @@ export class SyntheticGateway {
 export const WITHIN_BROWSER = ["--disable-features=WebRtcHideLocalIpsWithMdns"];
 
 // An answer by a connection of the page itself, which sends a moving picture, or none while window.still.
-export function answerFromPage(page, offer) {
+export const answerFromPage = (page, offer) => sendFromPage(page, offer);
+
+// An offer by such a connection, which is window.sender.
+export const offerFromPage = (page) => sendFromPage(page, null);
+
+function sendFromPage(page, offer) {
   return page.evaluate(async (sdp) => {
     const canvas = document.createElement("canvas");
     const context = canvas.getContext("2d");
@@ -189,11 +194,16 @@ export function answerFromPage(page, offer) {
       context.fillRect(0, 0, 300, 150);
     }, 40);
     const pc = new RTCPeerConnection();
-    await pc.setRemoteDescription({ type: "offer", sdp });
+    window.sender = pc;
     const [track] = canvas.captureStream().getVideoTracks();
-    const { sender } = pc.getTransceivers().find(({ receiver }) => receiver.track.kind === "video");
-    pc.getTransceivers().forEach((transceiver) => (transceiver.direction = "sendonly"));
-    await sender.replaceTrack(track);
+    if (sdp === null) {
+      pc.addTransceiver(track, { direction: "sendonly" });
+    } else {
+      await pc.setRemoteDescription({ type: "offer", sdp });
+      const { sender } = pc.getTransceivers().find(({ receiver }) => receiver.track.kind === "video");
+      pc.getTransceivers().forEach((transceiver) => (transceiver.direction = "sendonly"));
+      await sender.replaceTrack(track);
+    }
     await pc.setLocalDescription();
     while (pc.iceGatheringState !== "complete") {
       await new Promise((resolve) => pc.addEventListener("icegatheringstatechange", resolve, { once: true }));

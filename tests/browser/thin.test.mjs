@@ -1,6 +1,7 @@
 // Real Chromium behind a thin link: what is sent fits the link, and the video goes on.
 //
-// Assertions are about shares, not about times: no machine is too slow for them. The figures are printed.
+// A machine that stalls looks like a link that does: so frames may be left out for a while, and it is waited until none
+// are. What the link drops is counted from the start. The figures are printed.
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -8,7 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 
 import { LONG_MS, launchBrowser, startCamerasAt, startGatewayAt, startServerAt, waitUntil } from "./helpers.mjs";
 import { ThinLink, whyImpossible } from "./thin_link.mjs";
-import { cameraClock, figures, shareOfFrames, watch } from "./thin_viewer.mjs";
+import { allSeen, cameraClock, figures, shareOfFrames, waitForWidth, watch } from "./thin_viewer.mjs";
 
 const skip = whyImpossible();
 // What high360p takes on the wire, in bits per second.
@@ -53,19 +54,20 @@ async function openOwnPage(from = server) {
   return page;
 }
 
-// `viewers` behind a link of `times` the stream's rate. Returns what each of them saw, and what became of the packets.
+// `viewers` behind a link of `times` the stream's rate; `till` they see nearly all frames for half of WATCH_MS. Returns
+// what each of them saw, and what became of the packets.
 async function behind(
   t,
   times,
   queueMs,
-  { from = server, viewers = 1, during = async () => {}, ms = WATCH_MS, width = null } = {},
+  { from = server, viewers = 1, during = async () => {}, ms = WATCH_MS, till = false } = {},
 ) {
   const pages = await Promise.all(Array.from({ length: viewers }, () => openOwnPage(from)));
   link.limit(times * STREAM, queueMs);
   const start = link.counters();
   const [seen] = await Promise.all([
-    Promise.all(pages.map((page) => watch(page, `${from.url}cam1/whep`, ms, width))),
-    during(),
+    Promise.all(pages.map((page) => watch(page, `${from.url}cam1/whep`, ms, till))),
+    during(pages).then(() => till && allSeen(pages, WATCH_MS / 2)),
   ]);
   const end = link.counters();
   link.unlimit();
@@ -76,19 +78,17 @@ async function behind(
     t.diagnostic(`${times} x, queue ${queueMs} ms: ${JSON.stringify(figures(view, clocks.get(from)))}`);
   }
   t.diagnostic(`carried ${carried} packets, dropped ${dropped}; frames ${seen.map((view) => shareOfFrames(view).toFixed(2))}`);
-  return { seen, dropped: dropped / (carried + dropped), frames: seen.map((view) => shareOfFrames(view)) };
+  return { seen, dropped: dropped / (carried + dropped) };
 }
 
 test("a link a fifth wider than the stream", { skip }, async (t) => {
-  const { dropped, frames } = await behind(t, 1.2, 100);
+  const { dropped } = await behind(t, 1.2, 100, { till: true });
   assert.ok(dropped < 0.1, `${dropped} of the packets were dropped`);
-  assert.ok(frames[0] > 0.8, `${frames[0]} of the frames were seen`);
 });
 
 test("a link that is a little wider", { skip }, async (t) => {
-  const { dropped, frames } = await behind(t, 1.6, 100);
+  const { dropped } = await behind(t, 1.6, 100, { till: true });
   assert.ok(dropped < 0.1, `${dropped} of the packets were dropped`);
-  assert.ok(frames[0] > 0.8, `${frames[0]} of the frames were seen`);
 });
 
 test("a link that is narrower than the stream still shows video", { skip }, async (t) => {
@@ -105,30 +105,28 @@ test("a link that becomes narrow for a while", { skip }, async (t) => {
     await sleep(part);
     link.limit(3 * STREAM, 200);
   };
-  const { dropped, seen } = await behind(t, 3, 200, { during, ms: 4 * part });
+  const { dropped } = await behind(t, 3, 200, { during, ms: 3 * part, till: true });
   assert.ok(dropped < 0.1, `${dropped} of the packets were dropped`);
-  const last = shareOfFrames(seen[0], 3.5 * part);
-  assert.ok(last > 0.8, `${last} of the frames were seen at the end`);
 });
 
 test("two viewers share a link", { skip }, async (t) => {
-  const { dropped, frames } = await behind(t, 2.4, 100, { viewers: 2 });
+  const { dropped } = await behind(t, 2.4, 100, { viewers: 2, till: true });
   assert.ok(dropped < 0.1, `${dropped} of the packets were dropped`);
-  assert.ok(Math.min(...frames) > 0.8, `${frames} of the frames were seen`);
 });
 
 test("a link that does not carry the stream shows its substream, and the stream when it does", { skip }, async (t) => {
-  const part = WATCH_MS;
-  const during = async () => {
-    await sleep(part);
+  const during = async ([page]) => {
+    const start = performance.now();
+    await waitForWidth(page, 320);
+    t.diagnostic(`the substream after ${Math.round(performance.now() - start)} ms`);
+    await sleep(WATCH_MS / 2);
     link.limit(3 * STREAM, 200);
+    const widened = performance.now();
+    await waitForWidth(page, 640);
+    t.diagnostic(`the stream again ${Math.round(performance.now() - widened)} ms after the link is wide`);
   };
-  const { dropped, seen } = await behind(t, 0.8, 200, { from: gateway, during, ms: 2 * part, width: 640 });
+  const { dropped, seen } = await behind(t, 0.8, 200, { from: gateway, during, ms: 0, till: true });
   assert.ok(dropped < 0.1, `${dropped} of the packets were dropped`);
-  const frames = seen[0].frames;
-  const narrow = frames.filter(({ at }) => at > part / 2 && at < part);
-  assert.ok(narrow.length > 25, `${narrow.length} frames were seen`);
-  assert.ok(narrow.every(({ width }) => width === 320), "the substream");
-  assert.equal(frames.at(-1).width, 640, "the stream again");
-  t.diagnostic(`the stream again after ${Math.round(frames.find(({ at, width }) => at > part && width === 640)?.at - part)} ms`);
+  const narrow = seen[0].frames.filter(({ width }) => width === 320);
+  assert.ok(narrow.length > 25, `${narrow.length} frames of the substream were seen`);
 });

@@ -6,8 +6,8 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-const SERVER = "10.199.0.1";
-const VIEWER = "10.199.0.2";
+const IPV4 = { server: "10.199.0.1", viewer: "10.199.0.2", prefix: 24 };
+export const IPV6 = { server: "2001:db8:77::1", viewer: "2001:db8:77::2", prefix: 64 };
 // What leaves at once, whatever the rate: less than four packets. The kernel segments what is larger before it
 // queues it.
 const BURST = 4096;
@@ -36,13 +36,14 @@ export function whyImpossible() {
 const endByExit = () => process.exit(1);
 
 export class ThinLink {
-  address = SERVER;
+  address; // of the server, as in URLs
   #server; // names of the namespaces
   #viewer;
   #directory;
   #limited = false;
 
-  constructor() {
+  constructor({ server, viewer, prefix } = IPV4) {
+    this.address = server.includes(":") ? `[${server}]` : server;
     const name = `thin-${process.pid}-${made++}`;
     this.#server = `${name}-s`;
     this.#viewer = `${name}-v`;
@@ -56,8 +57,8 @@ export class ThinLink {
         run("ip", "-n", namespace, "link", "set", "lo", "up");
       }
       run("ip", "-n", this.#server, "link", "add", "veth0", "type", "veth", "peer", "name", "veth0", "netns", this.#viewer);
-      for (const [namespace, address] of [[this.#server, SERVER], [this.#viewer, VIEWER]]) {
-        run("ip", "-n", namespace, "addr", "add", `${address}/24`, "dev", "veth0");
+      for (const [namespace, address] of [[this.#server, server], [this.#viewer, viewer]]) {
+        run("ip", "-n", namespace, "addr", "add", `${address}/${prefix}`, "dev", "veth0");
         run("ip", "-n", namespace, "link", "set", "veth0", "up");
       }
     } catch (error) {
@@ -71,6 +72,16 @@ export class ThinLink {
     return [this.#server, this.#viewer].every(
       (namespace) => !run("ip", "-n", namespace, "addr", "show", "dev", "veth0", "tentative"),
     );
+  }
+
+  // Changes the network on the server's side: words of ip(8).
+  ip(...words) {
+    return run("ip", "-n", this.#server, ...words);
+  }
+
+  // The same on the viewer's side.
+  ipOfViewer(...words) {
+    return run("ip", "-n", this.#viewer, ...words);
   }
 
   // What runs a command on the server's side.

@@ -1,6 +1,6 @@
 // A viewer that tells what it saw: when each frame came, and how old it was.
 
-import { LONG_MS, median } from "./helpers.mjs";
+import { LONG_MS, median, waitUntil } from "./helpers.mjs";
 
 const FRAME_MS = 40;
 const CLIP_FRAMES = 200; // high360p and low180p: 8 s
@@ -10,7 +10,7 @@ const FREEZE_MS = 200;
 const STARTED_MS = 3_000;
 
 // Runs in the page: watches a WHEP endpoint. Times are in milliseconds since the start.
-async function watchInPage({ url, ms, width, longMs }) {
+async function watchInPage({ url, ms, till, startedMs, longMs }) {
   const video = document.createElement("video");
   video.muted = true;
   document.body.append(video);
@@ -27,6 +27,15 @@ async function watchInPage({ url, ms, width, longMs }) {
   const context = canvas.getContext("2d", { willReadFrequently: true });
   const start = performance.now();
   const frames = [];
+  window.watched = {
+    width: () => frames.at(-1)?.width,
+    // How many frames were seen in the last `time`; 0 before it can be told.
+    seenIn: (time) => {
+      const from = performance.now() - start - time;
+      return from < startedMs ? 0 : frames.filter(({ at }) => at > from).length;
+    },
+    enough: !till,
+  };
   video.requestVideoFrameCallback(function look(now, { width, height, rtpTimestamp }) {
     context.drawImage(video, 0, height / 18, width, 1, 0, 0, 640, 1);
     const { data } = context.getImageData(0, 0, 640, 1);
@@ -49,7 +58,7 @@ async function watchInPage({ url, ms, width, longMs }) {
   await connection.setRemoteDescription({ type: "answer", sdp: await response.text() });
   const sleep = (time) => new Promise((resolve) => setTimeout(resolve, time));
   await sleep(ms);
-  while (width && frames.at(-1)?.width !== width && performance.now() - start < longMs) {
+  while (!window.watched.enough && performance.now() - start < longMs) {
     await sleep(100);
   }
   ms = performance.now() - start;
@@ -62,9 +71,26 @@ async function watchInPage({ url, ms, width, longMs }) {
   return { frames, stats, ms };
 }
 
-// Watches for `ms`, in a page of the server; then, if a width is given, until the video has it.
-export async function watch(page, url, ms, width) {
-  return page.evaluate(watchInPage, { url, ms, width, longMs: LONG_MS });
+// Watches for `ms`, in a page of the server; if `till`, until allSeen() of this page.
+export async function watch(page, url, ms, till = false) {
+  return page.evaluate(watchInPage, { url, ms, till, startedMs: STARTED_MS, longMs: 3 * LONG_MS });
+}
+
+// Waits until the video in this page has this width.
+export async function waitForWidth(page, width) {
+  await waitUntil(`a video ${width} wide`, LONG_MS, () =>
+    page.evaluate((width) => window.watched?.width() === width, width),
+  );
+}
+
+// Waits until each of these pages has seen nearly all frames for `ms` at the same time.
+export async function allSeen(pages, ms) {
+  const enough = (0.8 * ms) / FRAME_MS;
+  await waitUntil("all viewers see nearly all frames", LONG_MS, async () => {
+    const seen = await Promise.all(pages.map((page) => page.evaluate((ms) => window.watched?.seenIn(ms) ?? 0, ms)));
+    return seen.every((count) => count > enough);
+  });
+  await Promise.all(pages.map((page) => page.evaluate(() => (window.watched.enough = true))));
 }
 
 // The time of day, modulo the clip, at which the camera sends frame 0, as a viewer on a good path sees it. Ages are

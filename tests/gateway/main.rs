@@ -6,6 +6,7 @@ mod common;
 mod capture_time;
 mod foreign_cameras;
 mod foreign_webrtc;
+mod handover;
 mod hostile_camera;
 mod hostile_host;
 #[cfg(feature = "http")]
@@ -20,6 +21,7 @@ mod push;
 mod quality;
 mod sinks;
 mod state_json;
+mod stun;
 mod tcp;
 #[cfg(feature = "http")]
 mod turn;

@@ -121,14 +121,14 @@ fn shows(clip: Clip) -> impl Fn(&Viewer) -> bool {
 fn a_thin_link_carries_the_substream(workers: i64) {
     let camera = Camera::new(workers, true, true);
     let (mut viewer, response, _relay) = camera.watch_by_thin_link();
-    assert!(viewer.run_till(LONG, shows(Clip::Main720p)));
+    // Perhaps from the start: it may be connected, and its first keyframe there, before that of the main stream is
+    // through.
     assert!(viewer.run_till(LONG, shows(Clip::Baseline360p)));
     let quality = camera.quality(&response);
     let thin = (camera.sub, QualityReason::Path);
     assert_eq!((quality.variant, quality.reason), thin);
     assert_eq!(camera.sub_state(), StreamState::Live);
     assert_eq!(camera.sessions(), (1, 0), "counted where it belongs");
-    assert_eq!(camera.server.statistics("sub").connections, 1);
 
     camera
         .gateway

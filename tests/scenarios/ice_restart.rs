@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use rtsp_webrtc_gateway::internals::sdp::IceCredentials;
-use rtsp_webrtc_gateway::internals::sdp::answer::restart_fragment;
+use rtsp_webrtc_gateway::internals::sdp::answer::{Candidates, restart_fragment};
 use rtsp_webrtc_gateway::internals::sdp::fragment::Fragment;
 use rtsp_webrtc_gateway::state::SessionState;
 use testkit::viewer::check;
 
-use crate::world::{GATEWAY, Setup, VIEWER, World, address};
+use crate::world::{Setup, VIEWER, World, address};
 
 const MOBILE: &str = "203.0.113.20:7000";
 
@@ -25,7 +25,11 @@ fn patch(world: &mut World, generation: u32, body: &str) -> String {
     let (_, known) = world.session.ice_credentials();
     let remote = fragment.restart(known).unwrap().expect("a restart").clone();
     let local = ours(generation);
-    let answer = restart_fragment("m=video 9 X 96\r\n", &local, &[address(GATEWAY)], &[]);
+    let candidates = Candidates {
+        hosts: &[world.gateway],
+        ..Candidates::default()
+    };
+    let answer = restart_fragment("m=video 9 X 96\r\n", &local, &candidates);
     world.session.restart_ice(local, remote);
     answer
 }

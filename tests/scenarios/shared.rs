@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rtsp_webrtc_gateway::state::Detail;
+use testkit::clip::Clip;
 use testkit::net::Link;
 
-use crate::thin::{MS, STREAM, put_behind, times, without_sound};
+use crate::thin::{MS, SECOND, STREAM, put_behind, times, without_sound};
 use crate::world::{GATEWAY, Setup, VIEWER, World, address};
 
 /// Two viewers, each in a world of its own but for the link.
@@ -14,21 +16,19 @@ struct Pair([World; 2]);
 impl Pair {
     /// The second viewer comes `later` than the first, which comes `after` the camera was switched on.
     fn new(link: Link, after: Duration, later: Duration) -> Pair {
-        let mut pair = Pair::apart(link, after, later);
-        let way = (address(GATEWAY), address(VIEWER));
-        let [one, other] = &mut pair.0;
-        one.network.share_link(way, &mut other.network, way);
+        let mut pair = Pair::apart(without_sound, link, after, later);
+        pair.share_link();
         pair
     }
 
     /// The same, but each has such a link of its own.
-    fn apart(link: Link, after: Duration, later: Duration) -> Pair {
+    fn apart(setup: impl Fn() -> Setup, link: Link, after: Duration, later: Duration) -> Pair {
         let start = Instant::now();
         let paths = Arc::default();
         let worlds = [after, after + later].map(|after| {
             let setup = Setup {
                 paths: Arc::clone(&paths),
-                ..without_sound()
+                ..setup()
             };
             let mut world = World::at(start, setup);
             world.camera_ran(after);
@@ -36,6 +36,13 @@ impl Pair {
             world
         });
         Pair(worlds)
+    }
+
+    /// The link of the one is that of the other.
+    fn share_link(&mut self) {
+        let way = (address(GATEWAY), address(VIEWER));
+        let [one, other] = &mut self.0;
+        one.network.share_link(way, &mut other.network, way);
     }
 
     /// Both go on in steps of a millisecond.
@@ -55,6 +62,19 @@ impl Pair {
             let figures = world.session.figures();
             figures.bytes + 28 * figures.packets
         })
+    }
+
+    /// How often one of them was shown fewer frames, from this time on.
+    fn shown_less(&self, from: Duration) -> usize {
+        let less = |world: &World| {
+            let late = world
+                .qualities
+                .iter()
+                .filter(|(at, _)| *at > world.start + from);
+            late.filter(|(_, quality)| quality.detail != Detail::AllFrames)
+                .count()
+        };
+        self.0.iter().map(less).sum()
     }
 
     fn overflowed(&self) -> u64 {
@@ -146,10 +166,40 @@ fn who_has_a_link_of_its_own_uses_all_of_it() {
         let stream = 10.0 / tenths as f64;
         for (after, later) in CASES {
             let (after, later) = (after * MS, later * MS);
-            let pair = Pair::apart(times(tenths, 200 * MS), after, later);
+            let pair = Pair::apart(without_sound, times(tenths, 200 * MS), after, later);
             let shares = shares_of(pair, tenths, after, later);
             assert!(shares.lesser > 0.95, "{shares:?}");
             assert!(shares.used > 2.0 * 0.97 * stream, "{shares:?}");
         }
+    }
+}
+
+/// Keyframes of both leave at the same time, so each shows only a part of what the link carries, and less where
+/// datagrams arrive unevenly.
+#[test]
+fn keyframes_of_both_at_once_take_no_frames_from_either() {
+    let clip = || Setup {
+        sizes: None,
+        clip: Clip::High360p,
+        ..without_sound()
+    };
+    // 2.4 times the clip's.
+    let rate = 864_000;
+    for (jitter, most) in [(0, 0), (10, 4)] {
+        let link = Link {
+            bandwidth: rate.into(),
+            queue_bytes: Some(rate as usize * 100 / 8000 + 4096),
+            jitter: jitter * MS,
+            ..times(24, 100 * MS)
+        };
+        let mut less = 0;
+        for (after, later) in CASES {
+            let (after, later) = (after * MS, later * MS);
+            let mut pair = Pair::apart(clip, link, after, later);
+            pair.share_link();
+            pair.run(later + 40 * SECOND);
+            less += pair.shown_less(later + 8 * SECOND);
+        }
+        assert!(less <= most, "{less} times with {jitter} ms");
     }
 }

@@ -11,7 +11,7 @@ use rtsp_webrtc_gateway::internals::media::{
     self, AccessUnit, Codec, MediaKind, RateMeter, RingLimits, Track, TrackInfo,
 };
 use rtsp_webrtc_gateway::internals::sdp::IceCredentials;
-use rtsp_webrtc_gateway::internals::sdp::answer::{self, Allowed, LocalTransport};
+use rtsp_webrtc_gateway::internals::sdp::answer::{self, Allowed, Candidates, LocalTransport};
 use rtsp_webrtc_gateway::internals::sdp::offer::Offer;
 use rtsp_webrtc_gateway::internals::session::dtls::Certificate;
 use rtsp_webrtc_gateway::internals::session::{
@@ -119,6 +119,8 @@ pub struct World {
     /// Wall clock at the start.
     pub wall: SystemTime,
     pub network: Network,
+    /// Where the gateway is now; see [`World::move_gateway`].
+    pub gateway: SocketAddr,
     pub session: Session,
     pub viewer: Viewer,
     pub video: Track,
@@ -192,6 +194,7 @@ impl Tracks for Streams<'_> {
 
 pub struct Wire<'a> {
     now: Instant,
+    gateway: SocketAddr,
     network: &'a mut Network,
     full: bool,
     pipe: Option<&'a mut Pipe>,
@@ -248,8 +251,12 @@ impl Transmit for Wire<'_> {
                 datagram.len()
             );
             self.sealed.check(datagram);
-            if let Remote::Udp(to) = path.remote {
-                self.network.send(self.now, address(GATEWAY), to, datagram);
+            // The system refuses to send from an address that the host does not have.
+            let possible = path.local.is_none_or(|ip| ip == self.gateway.ip());
+            if let Remote::Udp(to) = path.remote
+                && possible
+            {
+                self.network.send(self.now, self.gateway, to, datagram);
             }
         }
         Ok(())
@@ -338,8 +345,10 @@ impl World {
             &LocalTransport {
                 ice: &local_ice,
                 fingerprint: certificate.fingerprint(),
-                candidates: &[address(GATEWAY)],
-                tcp: &[],
+                candidates: Candidates {
+                    hosts: &[address(GATEWAY)],
+                    ..Candidates::default()
+                },
             },
         );
         let transport = TransportConfig {
@@ -373,6 +382,7 @@ impl World {
             start: now,
             wall,
             network: Network::new(setup.seed),
+            gateway: address(GATEWAY),
             session,
             viewer,
             video: Track::new(video_info, LIMITS, FIRST_TIMESTAMP),
@@ -456,7 +466,7 @@ impl World {
         };
         let path = Path {
             remote: pipe.unwrap_or(from.into()),
-            local,
+            local: local.or_else(|| pipe.is_none().then_some(self.gateway.ip())),
         };
         self.with_session(|session, io| session.handle_datagram(path, &datagram, io));
     }
@@ -479,6 +489,7 @@ impl World {
             batch: self.batch,
             transmit: Wire {
                 now: self.now,
+                gateway: self.gateway,
                 network: &mut self.network,
                 full: self.socket_full,
                 pipe: self.pipe.as_mut(),
@@ -546,6 +557,7 @@ impl World {
                 captured: self.capture_ages.map(|(video, _)| self.now - video),
             };
             self.rate.arrived(self.now, data.len());
+            self.video.use_small_payloads(self.session.drops_large());
             self.video.push(&unit);
             self.frame += 1;
             self.next_frame += Duration::from_secs(1) / rate as u32;
@@ -577,10 +589,11 @@ impl World {
                 self.network.send(self.now, out.from, out.to, out.bytes);
             }
             while let Some(datagram) = self.network.receive(self.now) {
-                if datagram.to == address(GATEWAY) {
+                if datagram.to == self.gateway {
                     waiting.push(datagram);
                 } else if datagram.to == self.viewer.address() {
-                    self.viewer.handle(self.now, &datagram.bytes);
+                    self.viewer
+                        .handle_from(self.now, datagram.from, &datagram.bytes);
                 }
             }
             let next = [self.network.next_arrival(), self.viewer.next_deadline()];
@@ -682,12 +695,19 @@ impl World {
             let Some(datagram) = self.network.receive(self.now) else {
                 return;
             };
-            if datagram.to == address(GATEWAY) {
+            if datagram.to == self.gateway {
                 self.inject(datagram.from, &datagram.bytes);
             } else if datagram.to == self.viewer.address() {
-                self.viewer.handle(self.now, &datagram.bytes);
+                self.viewer
+                    .handle_from(self.now, datagram.from, &datagram.bytes);
             }
         }
+    }
+
+    /// From now on the gateway's host has this address, and no other.
+    pub fn move_gateway(&mut self, to: SocketAddr) {
+        self.gateway = to;
+        self.with_session(|session, io| session.handle_addresses(&[to.ip()], io));
     }
 
     /// From now on nothing gets from one address to the other.

@@ -1,6 +1,7 @@
 //! The process with the gateway, as the other sees it.
 
 use std::fs;
+use std::io;
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -58,7 +59,7 @@ impl Host {
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
     }
 
-    pub fn pid(&self) -> u32 {
+    fn pid(&self) -> u32 {
         self.child.id()
     }
 
@@ -75,6 +76,11 @@ impl Host {
         memory.rss as f64 / 1024.0
     }
 
+    /// Seconds of CPU that it has used.
+    pub fn cpu(&self) -> f64 {
+        usage::cpu_seconds(self.pid()).unwrap_or_default()
+    }
+
     /// Ends it; whether it did so by itself, without a panic.
     pub fn end(mut self) -> bool {
         self.input.take();
@@ -87,5 +93,37 @@ impl Host {
         }
         let _ = self.child.kill();
         false
+    }
+}
+
+/// What the machine has done so far.
+#[derive(Clone, Copy)]
+pub struct Machine {
+    /// Seconds of all its processors together.
+    all: f64,
+    /// Of these, those in which others than this process and the host had them: other programs, and other
+    /// virtual machines.
+    others: f64,
+}
+
+impl Machine {
+    pub fn now(host: &Host) -> io::Result<Machine> {
+        let text = fs::read_to_string("/proc/stat")?;
+        // Fields of proc_stat(5), in ticks of 10 ms: user, nice, system, idle, iowait, irq, softirq, steal.
+        let line = text.lines().next().unwrap_or_default();
+        let fields = line.split_whitespace().skip(1).take(8);
+        let ticks: Vec<f64> = fields.filter_map(|field| field.parse().ok()).collect();
+        let all = ticks.iter().sum::<f64>() / 100.0;
+        let idle = ticks.iter().skip(3).take(2).sum::<f64>() / 100.0;
+        let ours = host.cpu() + usage::cpu_seconds(std::process::id())?;
+        Ok(Machine {
+            all,
+            others: all - idle - ours,
+        })
+    }
+
+    /// The part of the machine that others had since then, in percent.
+    pub fn others_since(self, before: Machine) -> f64 {
+        (self.others - before.others) * 100.0 / (self.all - before.all).max(1e-9)
     }
 }

@@ -14,9 +14,8 @@ use serde_json::Value;
 use testkit::camera::{CameraServer, Fault};
 
 use crate::cameras::{CAMERAS, STEADY, WILD, cameras};
-use crate::figures::{Sample, percentile, plot, rows, table};
-use crate::process::Host;
-use crate::usage;
+use crate::figures::{Sample, percentile, plot, quiet_cpu, rows, table};
+use crate::process::{Host, Machine};
 use crate::viewers::{Socket, Storage, Watcher};
 
 /// With the one that is pushed.
@@ -260,6 +259,7 @@ struct Watch {
     began: Instant,
     last: Instant,
     cpu: f64,
+    machine: Machine,
     samples: Vec<Sample>,
 }
 
@@ -269,7 +269,8 @@ impl Watch {
         Watch {
             began: Instant::now(),
             last: Instant::now(),
-            cpu: usage::cpu_seconds(soak.host.pid()).unwrap_or_default(),
+            cpu: soak.host.cpu(),
+            machine: Machine::now(&soak.host).expect("/proc/stat"),
             samples: Vec::new(),
         }
     }
@@ -277,8 +278,10 @@ impl Watch {
     fn look(&mut self, soak: &mut Soak) {
         let (packets, missing, latencies) = soak.take_counts();
         let state = soak.host.state();
-        let cpu = usage::cpu_seconds(soak.host.pid()).unwrap_or_default();
+        let cpu = soak.host.cpu();
         let spent = cpu - self.cpu;
+        let machine = Machine::now(&soak.host).expect("/proc/stat");
+        let others = machine.others_since(std::mem::replace(&mut self.machine, machine));
         (self.cpu, self.last) = (cpu, Instant::now());
         self.samples.push(Sample {
             at: self.began.elapsed().as_secs_f64(),
@@ -291,6 +294,7 @@ impl Watch {
             loss: missing as f64 * 100.0 / (packets as f64 + missing as f64).max(1.0),
             latency_p95_ms: percentile(&latencies, 95),
             control_p95_ms: percentile(&std::mem::take(&mut soak.controls), 95),
+            others,
         });
     }
 }
@@ -328,7 +332,7 @@ impl Soak {
             percentile(&values, 95)
         };
         let (latency, control) = (worst(|s| s.latency_p95_ms), worst(|s| s.control_p95_ms));
-        let report = format!(
+        let mut report = format!(
             "{minutes} minutes, {CAMERAS} cameras, {STEADY} viewers that stay; {} visitors came, {} were \
              refused. Loss on good paths {loss:.3} %, latency p95 {latency:.1} ms where a datagram that \
              is only sent back takes {control:.1} ms. With nobody but those who stay: {:.1} MiB, {} threads, \
@@ -384,8 +388,12 @@ impl Soak {
                 let what = format!("growth in 30 days of {}", row.name);
                 limit(&what, row.certain, row.limit);
             }
-            let cpu = row("CPU");
-            limit("CPU per packet", cpu.last, cpu.first * 1.1);
+            match quiet_cpu(samples) {
+                Some(cpu) => limit("CPU per packet", cpu.last, cpu.first * 1.1),
+                None => report.push_str(
+                    "\nCPU per packet has no verdict: others used the machine nearly all the time.\n",
+                ),
+            }
             let memory = row("resident");
             limit("MiB beside visitors", memory.last, memory.first * 1.1 + 1.0);
         }

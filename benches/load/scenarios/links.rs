@@ -110,8 +110,8 @@ fn links() -> Vec<Row> {
         row("1.6 x", 1, times(16, 100)),
         row("1.2 x", 1, times(12, 100)),
         row("0.8 x", 1, times(8, 200)),
-        with_substream(row("0.8 x, substream", 1, times(8, 200))),
-        with_substream(row("0.5 x, substream", 1, times(5, 200))),
+        with_substream(row("0.8 x + substream", 1, times(8, 200))),
+        with_substream(row("0.5 x + substream", 1, times(5, 200))),
         row("2 at 2.4 x", 2, times(24, 100)),
         row("2 at 1.6 x", 2, times(16, 200)),
         row("3-0.5-3 x", 1, thin(Bandwidth::Steps(&STEPS), 200)),
@@ -273,6 +273,7 @@ pub fn measure(args: &Args) -> io::Result<()> {
          old for 2 s. A freeze is a gap of more than 200 ms between two frames. Freezes and ages \
          count from 3 s after the offer on. \"Substream\": the stream has one of a quarter of its rate, \
          which the gateway shows instead where the link carries no more; the other systems cannot. \
+         What is sent again there is mostly padding that looks for room for the stream. \
          Queues: 4 kB and 100 ms at 1.6 x, 1.2 x and 2.4 x, 4 kB and \
          200 ms at 0.8 x, at 0.5 x and for 2 at 1.6 x, 200 ms with the steps (12 s each), 300 ms with LTE, 150 ms with Wi-Fi.",
         STREAM / 1000,

@@ -3,7 +3,7 @@
 import { getJson, token } from "./api.js";
 import { bitrate, codec, digits, micros, percent, size } from "./format.js";
 import { WhepPlayer } from "../player.js";
-import { level, showHeldBack, stateWord, warning, whyBlack } from "./why.js";
+import { level, overPath, showHeldBack, stateWord, warning, whyBlack } from "./why.js";
 
 const POLL_MS = 1_000;
 // The controls go away when the mouse rests for this long on the playing picture.
@@ -17,6 +17,7 @@ const sound = byId("sound");
 const figures = new Map();
 
 let stream = null; // what the gateway says about the camera; undefined if it has no such camera
+let tried = null; // what the last start depended on
 let resting = 0;
 
 document.title = name;
@@ -32,6 +33,7 @@ const player = new WhepPlayer({
   variant: asked.get("variant"),
 });
 player.addEventListener("quality", show);
+player.addEventListener("path", show);
 player.addEventListener("state", () => {
   show();
   rest();
@@ -56,7 +58,7 @@ function show() {
   showHeldBack(byId("held-back"), (why === null && player.quality?.heldBack) || warning(stream));
   const live = player.state === "playing" && why === null;
   byId("mark").dataset.level = live ? "good" : stream ? (level(stream) === "good" ? "wait" : level(stream)) : "wait";
-  const word = live ? "Live" : stream && stream.state !== "live" ? stateWord(stream) : "Connecting";
+  const word = live ? `Live${overPath(player.path)}` : stream && stream.state !== "live" ? stateWord(stream) : "Connecting";
   if (byId("state").textContent !== word) {
     byId("state").textContent = word;
   }
@@ -91,7 +93,7 @@ async function showFigures() {
   setFigure("Bit rate", bitrate(stats.bitrate));
   setFigure("Loss", percent(packets > 0 ? stats.packetsLost / packets : undefined));
   setFigure("Round trip", micros(stats.roundTripMs == null ? undefined : 1000 * stats.roundTripMs));
-  setFigure("Path", stats.path?.toUpperCase() ?? "\u2013");
+  setFigure("Path", player.path?.toUpperCase() ?? "\u2013");
 }
 
 async function poll() {
@@ -101,9 +103,19 @@ async function poll() {
   } catch {
     stream = null; // the player says what it knows
   }
+  start();
   show();
   await showFigures();
   setTimeout(poll, POLL_MS);
+}
+
+// What was refused may be granted to another token, or once there is the camera.
+function start() {
+  const asks = `${token()} ${Boolean(stream)}`;
+  if (player.state === "idle" || (player.state === "failed" && asks !== tried)) {
+    tried = asks;
+    player.start();
+  }
 }
 
 // Shows the controls, and hides them again while the picture plays on.
@@ -149,6 +161,6 @@ addEventListener("keydown", (event) => {
   }
 });
 
+start();
 show();
-player.start();
 poll();

@@ -21,25 +21,28 @@
 //   trickle         Send candidates by PATCH as they are found. Default: true.
 //   requestTimeout  Milliseconds for one request. Default: 10000.
 //   retryMin, retryMax  Milliseconds between attempts: doubled from the first to the second, each
-//                   varied by a quarter. A longer Retry-After counts. Default: 500, 10000.
+//                   varied by a quarter. A longer Retry-After counts. While the server cannot be reached
+//                   at most 1 s, or a sixtieth of the time that it is away. Default: 500, 10000.
 //   stallAfter      Milliseconds without a picture until the state is "stalled"; at least 20000 while
 //                   the gateway leaves frames out because the connection does not carry them. Default: 3000.
 //
 // Methods
-//   start()         Connects, and again whenever the connection is lost. From "idle" only.
+//   start()         Connects, and again whenever the connection is lost. From "idle" and "failed".
 //   stop()          Ends the session (DELETE, which outlives the page). start() begins anew.
 //   restartIce()    New ICE credentials and paths for the same session (PATCH); the picture goes on.
 //                   The player does this itself when the connection breaks off. If the endpoint
 //                   cannot, a new session is made. Returns a promise of true where it succeeded.
 //   stats()         A promise of {width, height, fps, codec, bitrate, packetsLost, packetsReceived,
 //                   framesDropped, roundTripMs, bufferMs, srtp, path}; bitrate (bit/s) and fps since
-//                   the last call; path: "udp", "tcp", or "turn" for a relay. Null without a connection; fields that the browser does not tell are null.
+//                   the last call. Null without a connection; fields that the browser does not tell
+//                   are null.
 //
 // Properties
 //   state           "idle": not started, or stopped; "connecting": the offer is under way, or the
 //                   connection not up yet; "playing": pictures come, or sound where there is no picture;
-//                   "stalled": connected, but nothing for stallAfter; "retrying": no connection, another
-//                   attempt follows.
+//                   "stalled": connected, but nothing for stallAfter, or the gateway says that the camera
+//                   is away; "retrying": no connection, another attempt follows; "failed": refused, and
+//                   another attempt would be: 4xx without Retry-After, but for 406, 408, 409, 425, 429.
 //   reason          Why there is no picture, as a sentence for a person, or null. A refusal gives
 //                   the "detail" of its problem document (RFC 9457).
 //   status          HTTP status of a refusal, else 0.
@@ -50,19 +53,42 @@
 //                   Mbit/s: showing the substream ...", or null where this is the best that there is;
 //                   the others are those of the gateway's JSON. Asked every few seconds while
 //                   connected; null before, and where an endpoint does not tell.
+//   path            How media comes: "udp", "tcp", or "turn" for a relay; null while not connected.
 //   connection      The RTCPeerConnection of now, or null.
 //
 // Event "state": state, reason or status changed, which detail holds, or hasAudio.
 // Event "quality": quality changed, but for bandwidth and needed; detail holds it.
+// Event "path": path changed; detail holds it.
+//
+// Paths: browsers try all candidates of an answer, and prefer UDP to TCP to a relay. A path on which
+// their checks pass and the connection does not come up all the same is left out of the next attempt:
+// first without UDP, then through a relay only, then again with all.
+//
+// Events of the gateway (WHEP's server-sent events) are listened to by one player of a page, while its
+// window has the focus: browsers have six connections per server, for all windows.
 //
 // When the page goes away the session ends; when it returns from the back/forward cache a new one begins.
 
 const SDP = "application/sdp";
 const SDP_FRAGMENT = "application/trickle-ice-sdpfrag";
+const JSON_TYPE = "application/json";
+const EVENTS = "urn:ietf:params:whep:ext:core:server-sent-events";
 // ICE often recovers from "disconnected" by itself.
 const RESTART_AFTER_MS = 1_000;
 // A connection that is not up by then never will be.
 const CONNECT_MS = 15_000;
+// Without media for so long, is the session still there?
+const SUSPECT_MS = 1_200;
+// Between two of these questions.
+const CHECK_MS = 10_000;
+// A host that has just started may not have added its cameras yet.
+const STARTING_MS = 10_000;
+// A connection that lasted less is no success.
+const LASTING_MS = 5_000;
+// Between attempts while the server cannot be reached: it is found soon after its return.
+const AWAY_MS = 1_000;
+// Those that hear the same at the same time do not come back at the same time.
+const SOON_MS = 250;
 const MEDIA_AFTER_RESTART_MS = 3_000;
 // Candidates that are found within this time go in one request.
 const TRICKLE_MS = 50;
@@ -72,6 +98,10 @@ const ASK_MIN_MS = 2_000;
 const ASK_MAX_MS = 10_000;
 // Keyframes are seldom further apart.
 const SPARSE_MS = 20_000;
+// What the next attempt leaves out if the connection does not come up.
+const LADDER = ["all", "no-udp", "relay"];
+// Servers, by origin, whose events a player of this page listens to.
+const listening = new Set();
 
 const DEFAULTS = {
   token: null,
@@ -96,9 +126,17 @@ export class WhepPlayer extends EventTarget {
   #status = 0;
   #hasAudio = false;
   #hasVideo = false;
-  #retryMs;
+  #path = null;
+  #backoff;
+  #notBefore = 0; // the server wants no attempt until then
+  #awayAt = -Infinity; // when the server was last away, or the connection lost
+  #rung = 0; // of the ladder
+  #elsewhere = null; // the endpoint that the gateway has named in place of the first
   #timer = 0; // the next step: a retry, or a limit on the connection
   #look = 0;
+  #events = null; // ends the listening to the gateway
+  #upAt = null; // when this connection came up
+  #checkedAt = -Infinity; // whether the gateway still has the session
   #presented = 0;
   #frames = 0; // pictures, or packets of sound, at the last look
   #lastFrame = 0;
@@ -111,7 +149,7 @@ export class WhepPlayer extends EventTarget {
     super();
     this.#options = { ...DEFAULTS, ...options };
     this.#video = this.#options.video;
-    this.#retryMs = this.#options.retryMin;
+    this.#backoff = new Backoff(this.#options);
     this.#video.muted = true;
     this.#video.autoplay = true;
     this.#video.playsInline = true;
@@ -141,15 +179,20 @@ export class WhepPlayer extends EventTarget {
     return this.#quality;
   }
 
+  get path() {
+    return this.#path;
+  }
+
   get connection() {
     return this.#pc;
   }
 
   start() {
-    if (this.#state !== "idle") {
+    if (this.#state !== "idle" && this.#state !== "failed") {
       return;
     }
-    this.#retryMs = this.#options.retryMin;
+    this.#backoff.reset();
+    this.#elsewhere = null;
     this.#watchPage();
     this.#connect();
   }
@@ -189,7 +232,7 @@ export class WhepPlayer extends EventTarget {
       session.release();
       return await this.#mediaReturns(pc, received);
     } catch (error) {
-      this.#retry(pc, describe(error), error);
+      this.#retry(pc, describe(error), { away: isAway(error), soon: true });
       return false;
     } finally {
       session.restarting = false;
@@ -205,8 +248,7 @@ export class WhepPlayer extends EventTarget {
       return null;
     }
     const transport = reports.get(track.transportId);
-    const pair = reports.get(transport?.selectedCandidatePairId);
-    const local = reports.get(pair?.localCandidateId);
+    const pair = selectedPair(reports);
     const last = this.#lastStats?.pc === pc ? this.#lastStats.track : null;
     this.#lastStats = { pc, track };
     const seconds = last && (track.timestamp - last.timestamp) / 1000;
@@ -224,14 +266,17 @@ export class WhepPlayer extends EventTarget {
       roundTripMs: pair?.currentRoundTripTime >= 0 ? 1000 * pair.currentRoundTripTime : null,
       bufferMs: emitted ? (1000 * jitterBufferDelay) / emitted : null,
       srtp: transport?.srtpCipher ?? null,
-      path: local ? (local.candidateType === "relay" ? "turn" : local.protocol) : null,
+      path: pathOf(reports, pair),
     };
   }
 
-  // One attempt, from a new connection to its answer.
+  // --- One attempt: from a new connection to the answer ---
+
   async #connect() {
     this.#set("connecting", this.#reason, this.#status);
-    const pc = new RTCPeerConnection({ bundlePolicy: "max-bundle", ...this.#options.rtc });
+    const leftOut = LADDER[this.#rung];
+    const policy = leftOut === "relay" ? { iceTransportPolicy: "relay" } : {};
+    const pc = new RTCPeerConnection({ bundlePolicy: "max-bundle", ...this.#options.rtc, ...policy });
     this.#pc = pc;
     const session = new Session((body) => this.#patch(session, body));
     this.#session = session;
@@ -254,10 +299,11 @@ export class WhepPlayer extends EventTarget {
       const response = await this.#request(this.#endpoint(), "POST", offer.sdp, {
         "Content-Type": SDP,
       });
-      if (response.status !== 201) {
+      const countered = isCounterOffer(response);
+      if (response.status !== 201 && !countered) {
         throw await refusal(response);
       }
-      const answer = await response.text();
+      const sdp = await response.text();
       const location = response.headers.get("Location");
       const url = location && new URL(location, response.url);
       if (pc !== this.#pc) {
@@ -266,26 +312,75 @@ export class WhepPlayer extends EventTarget {
       }
       session.url = url;
       session.etag = response.headers.get("ETag");
-      const iceServers = linkedIceServers(response.headers.get("Link"));
+      const links = linksOf(response.headers.get("Link"));
+      session.events = eventsOf(links, response.url);
+      const iceServers = iceServersOf(links);
       if (iceServers.length > 0) {
         const known = pc.getConfiguration();
         pc.setConfiguration({ ...known, iceServers: [...known.iceServers, ...iceServers] });
       }
-      await pc.setLocalDescription(offer);
-      await pc.setRemoteDescription({ type: "answer", sdp: answer });
+      session.ladder = LADDER.filter((rung) => isUsable(rung, sdp, pc.getConfiguration().iceServers));
+      const theirs = leftOut === "no-udp" ? withoutUdp(sdp) : sdp;
+      await (countered ? this.#answer(pc, session, theirs) : this.#takeAnswer(pc, offer, theirs));
       if (pc !== this.#pc) {
         return;
       }
       session.release();
+      this.#watchTransport(pc);
       const receives = (kind) => (transceiver) =>
         transceiver.receiver.track.kind === kind && transceiver.currentDirection === "recvonly";
       this.#hasVideo = pc.getTransceivers().some(receives("video"));
-      const reason = "The connection does not come up. Does a firewall block UDP?";
-      this.#timer = setTimeout(() => this.#retry(pc, reason), CONNECT_MS);
+      this.#timer = setTimeout(() => this.#climb(pc, session), CONNECT_MS);
       this.#show(media);
     } catch (error) {
-      this.#retry(pc, describe(error), error);
+      this.#retry(pc, describe(error), { ...error, away: isAway(error), final: this.#isFinal(error) });
     }
+  }
+
+  async #takeAnswer(pc, offer, sdp) {
+    await pc.setLocalDescription(offer);
+    await pc.setRemoteDescription({ type: "answer", sdp });
+  }
+
+  // Some servers make the offer themselves, or another one (406). This connection has offered nothing
+  // to itself yet.
+  async #answer(pc, session, sdp) {
+    await pc.setRemoteDescription({ type: "offer", sdp });
+    const answer = await makeAnswer(pc);
+    const why = sdp.match(/^i=(.*)$/m)?.[1].trim();
+    if (!/^m=\w+ [1-9]/m.test(answer.sdp)) {
+      throw Object.assign(new Error(why || "This browser plays nothing that the server offers."), { status: 406 });
+    }
+    await pc.setLocalDescription(answer);
+    const response = await this.#request(session.url, "PATCH", answer.sdp, { "Content-Type": SDP });
+    if (!response.ok) {
+      throw await refusal(response);
+    }
+  }
+
+  // The gateway says goodbye by DTLS, long before ICE misses it.
+  #watchTransport(pc) {
+    for (const { transport } of pc.getReceivers()) {
+      transport?.addEventListener("statechange", () => {
+        if (transport.state === "closed" || transport.state === "failed") {
+          this.#retry(pc, "The gateway ended the connection.", { soon: true });
+        }
+      });
+    }
+  }
+
+  // The connection did not come up: the next attempt leaves out what this one may have hung on.
+  #climb(pc, session) {
+    const rungs = session.ladder.map((rung) => LADDER.indexOf(rung));
+    this.#rung = rungs.find((rung) => rung > this.#rung) ?? 0;
+    this.#retry(pc, "The connection does not come up. Does a firewall block UDP?");
+  }
+
+  // What would be refused again. Not yet while the host may be starting.
+  #isFinal({ status, retryAfterMs }) {
+    const starting = status === 404 && performance.now() - this.#awayAt < STARTING_MS;
+    const passing = [406, 408, 409, 425, 429].includes(status);
+    return status >= 400 && status < 500 && !passing && !starting && !(retryAfterMs > 0);
   }
 
   #hear(pc) {
@@ -298,7 +393,7 @@ export class WhepPlayer extends EventTarget {
   // The URL of the endpoint, with what this viewer asks for.
   #endpoint() {
     const { endpoint, maxBitrate, variant } = this.#options;
-    const url = new URL(endpoint, document.baseURI);
+    const url = new URL(this.#elsewhere ?? endpoint, document.baseURI);
     for (const [name, option] of Object.entries({ max_bitrate: maxBitrate, variant })) {
       const value = typeof option === "function" ? option() : option;
       if (value) {
@@ -307,6 +402,8 @@ export class WhepPlayer extends EventTarget {
     }
     return url;
   }
+
+  // --- While it is connected: what is shown, how, and whether ---
 
   #show(media) {
     const video = this.#video;
@@ -346,7 +443,14 @@ export class WhepPlayer extends EventTarget {
     if (frames !== this.#frames) {
       this.#frames = frames;
       this.#set("playing");
-    } else if (now - this.#lastFrame >= this.#stallAfter()) {
+      return;
+    }
+    const still = now - this.#lastFrame;
+    const suspect = this.#isSparse ? this.#stallAfter : SUSPECT_MS;
+    if (still >= suspect && now - this.#checkedAt >= CHECK_MS) {
+      this.#checkSession(pc);
+    }
+    if (still >= this.#stallAfter) {
       const why = this.#quality?.heldBack;
       const what = this.#hasVideo ? "picture" : "sound";
       this.#set("stalled", why ? `${why[0].toUpperCase()}${why.slice(1)}.` : `No ${what} comes from the camera.`);
@@ -356,10 +460,41 @@ export class WhepPlayer extends EventTarget {
   }
 
   // Between two keyframes of a thin connection the last picture is what there is.
-  #stallAfter() {
+  get #isSparse() {
+    return ["fewer_frames", "keyframes"].includes(this.#quality?.detail);
+  }
+
+  get #stallAfter() {
     const { stallAfter } = this.#options;
-    const sparse = ["fewer_frames", "keyframes"].includes(this.#quality?.detail);
-    return sparse ? Math.max(stallAfter, SPARSE_MS) : stallAfter;
+    return this.#isSparse ? Math.max(stallAfter, SPARSE_MS) : stallAfter;
+  }
+
+  // Whether the gateway still has the session: a host that was killed says no goodbye. One failure may be
+  // the viewer's own network, which is changing.
+  async #checkSession(pc) {
+    this.#checkedAt = performance.now();
+    const url = this.#session?.url;
+    if (!url) {
+      return;
+    }
+    for (const attempt of [1, 2]) {
+      try {
+        const { status } = await this.#request(url, "GET");
+        if (pc === this.#pc && (status === 404 || status === 410)) {
+          this.#retry(pc, "The gateway has ended the session.", { soon: true });
+        }
+        return;
+      } catch (error) {
+        if (pc !== this.#pc || !navigator.onLine || error.name === "TimeoutError") {
+          return; // ICE will find out
+        }
+        if (attempt === 2) {
+          this.#retry(pc, describe(error), { away: true });
+          return;
+        }
+        await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      }
+    }
   }
 
   #connectionChanged(pc) {
@@ -369,9 +504,11 @@ export class WhepPlayer extends EventTarget {
     switch (pc.connectionState) {
       case "connected":
         clearTimeout(this.#timer);
-        this.#retryMs = this.#options.retryMin;
         this.#lastFrame = performance.now();
+        this.#upAt ??= performance.now();
+        this.#lookAtPath(pc);
         this.#askLater(pc, ASK_MIN_MS);
+        this.#listen();
         break;
       case "disconnected":
         clearTimeout(this.#timer);
@@ -388,15 +525,36 @@ export class WhepPlayer extends EventTarget {
     this.#ask = setTimeout(() => this.#askWhatIsShown(pc, ms), ms);
   }
 
-  // There is no other way to hear of it: WHEP has no channel from the server.
+  async #lookAtPath(pc) {
+    const reports = await pc.getStats();
+    if (pc !== this.#pc) {
+      return;
+    }
+    const path = pathOf(reports, selectedPair(reports));
+    if (path) {
+      this.#setPath(path);
+    } else {
+      setTimeout(() => pc === this.#pc && this.#lookAtPath(pc), LOOK_MS); // figures may be a moment old
+    }
+  }
+
+  #setPath(path) {
+    if (path !== this.#path) {
+      this.#path = path;
+      this.dispatchEvent(new CustomEvent("path", { detail: path }));
+    }
+  }
+
+  // WHEP has no event for it.
   async #askWhatIsShown(pc, waited) {
     const url = this.#session?.url;
     if (pc !== this.#pc || !url) {
       return;
     }
+    this.#lookAtPath(pc);
     let quality = this.#quality;
     if (["playing", "stalled"].includes(this.#state) && !document.hidden) {
-      const response = await this.#request(url, "GET", undefined, { Accept: "application/json" }).catch(() => null);
+      const response = await this.#request(url, "GET", undefined, { Accept: JSON_TYPE }).catch(() => null);
       if (response && response.status < 500) {
         quality = await readQuality(response);
         if (quality === null) {
@@ -433,16 +591,100 @@ export class WhepPlayer extends EventTarget {
     return false;
   }
 
+  // --- Events of the gateway ---
+
+  // Listens as long as it may: another player of this page, or another window, may take over.
+  async #listen() {
+    const pc = this.#pc;
+    const url = this.#session?.events;
+    if (!url || this.#upAt === null || this.#events || document.hidden || !document.hasFocus() || listening.has(url.origin)) {
+      return;
+    }
+    listening.add(url.origin);
+    const events = new AbortController();
+    this.#events = events;
+    try {
+      const wanted = JSON.stringify(["active", "inactive", "reconnect"]);
+      const made = await this.#request(url, "POST", wanted, { "Content-Type": JSON_TYPE });
+      if (made.status !== 201) {
+        this.#session.events = null;
+        return;
+      }
+      const stream = new URL(made.headers.get("Location"), made.url);
+      const { body } = await this.#request(stream, "GET", undefined, { Accept: "text/event-stream" }, events.signal);
+      await readEvents(body, (name, data) => pc === this.#pc && this.#heard(pc, name, data));
+    } catch {
+      // It broke off.
+    } finally {
+      listening.delete(url.origin);
+      if (this.#events === events) {
+        this.#events = null;
+      }
+    }
+    if (pc === this.#pc && !events.signal.aborted) {
+      this.#checkSession(pc);
+    }
+  }
+
+  #heard(pc, name, data) {
+    if (name === "inactive") {
+      this.#lastFrame = -Infinity;
+      this.#lookAtMedia(pc);
+    } else if (name === "reconnect") {
+      const url = URL.parse?.(data.url ?? "", this.#session.events);
+      this.#elsewhere = data.url && /^https?:$/.test(url?.protocol) ? url : this.#elsewhere;
+      this.#retry(pc, "The gateway asks to connect again.", { soon: true });
+    }
+  }
+
+  #hush() {
+    this.#events?.abort();
+    this.#events = null;
+  }
+
+  // --- When it ends, and begins anew ---
+
   // What happens to a connection that was given up does not count.
-  #retry(pc, reason, { status = 0, retryAfterMs = 0 } = {}) {
+  #retry(pc, reason, { status = 0, retryAfterMs = 0, away = false, soon = false, final = false } = {}) {
     if (pc !== this.#pc) {
       return;
     }
+    const now = performance.now();
+    const lasting = this.#upAt !== null && now - this.#upAt >= LASTING_MS;
+    if (lasting) {
+      this.#backoff.reset();
+    }
+    away ||= AWAY.includes(status);
+    if (away || this.#upAt !== null) {
+      this.#awayAt = now;
+    }
     this.#drop();
-    this.#set("retrying", reason, status);
-    const delay = Math.max(retryAfterMs, this.#retryMs * (0.75 + Math.random() / 2));
-    this.#timer = setTimeout(() => this.#connect(), delay);
-    this.#retryMs = Math.min(2 * this.#retryMs, this.#options.retryMax);
+    if (final) {
+      this.#page.abort();
+      this.#set("failed", reason, status);
+      return;
+    }
+    this.#notBefore = now + retryAfterMs;
+    const delay = soon && lasting ? SOON_MS * Math.random() : this.#backoff.next(away);
+    this.#timer = setTimeout(() => this.#connect(), Math.max(retryAfterMs, delay));
+    this.#set("retrying", reason, status); // may call stop()
+    this.#blameBrowser();
+  }
+
+  // A browser that keeps the page from the local network says so only here.
+  async #blameBrowser() {
+    const timer = this.#timer;
+    if ((await isKeptFromLocalNetwork()) && timer === this.#timer && this.#state === "retrying" && !this.#status) {
+      this.#set("retrying", "The browser does not let this page reach devices in the local network: allow it in the settings of this site.");
+    }
+  }
+
+  // Something has changed that may help.
+  #tryNow() {
+    if (this.#state === "retrying" && performance.now() >= this.#notBefore) {
+      clearTimeout(this.#timer);
+      this.#connect();
+    }
   }
 
   // Ends the connection and its session. The last picture stays.
@@ -450,7 +692,10 @@ export class WhepPlayer extends EventTarget {
     clearTimeout(this.#timer);
     clearTimeout(this.#ask);
     clearInterval(this.#look);
+    this.#hush();
     this.#setQuality(null);
+    this.#setPath(null);
+    this.#upAt = null;
     this.#session?.close();
     this.#delete(this.#session?.url);
     this.#session = null;
@@ -461,20 +706,29 @@ export class WhepPlayer extends EventTarget {
   }
 
   #watchPage() {
+    this.#page?.abort();
     this.#page = new AbortController();
     const { signal } = this.#page;
     addEventListener("pagehide", () => this.#drop(), { signal });
     addEventListener("pageshow", ({ persisted }) => persisted && this.#connect(), { signal });
-    addEventListener(
-      "online",
-      () => {
-        if (this.#state === "retrying") {
-          clearTimeout(this.#timer);
-          this.#connect();
-        }
-      },
-      { signal },
-    );
+    const online = () => {
+      this.#rung = 0; // it may be another network
+      this.#tryNow();
+    };
+    addEventListener("online", online, { signal });
+    const attend = () => {
+      if (document.hidden || !document.hasFocus()) {
+        this.#hush();
+      } else {
+        this.#listen();
+      }
+      if (!document.hidden) {
+        this.#tryNow();
+      }
+    };
+    document.addEventListener("visibilitychange", attend, { signal });
+    addEventListener("focus", attend, { signal });
+    addEventListener("blur", attend, { signal });
   }
 
   #set(state, reason = null, status = 0) {
@@ -492,15 +746,19 @@ export class WhepPlayer extends EventTarget {
     this.dispatchEvent(new CustomEvent("state", { detail }));
   }
 
-  async #request(url, method, body, headers = {}) {
-    const { token, requestTimeout } = this.#options;
-    const bearer = typeof token === "function" ? await token() : token;
+  // --- Requests ---
+
+  // The token is for the server that the page names.
+  async #request(url, method, body, headers = {}, signal = null) {
+    const { endpoint, token, requestTimeout } = this.#options;
+    const own = new URL(url, document.baseURI).origin === new URL(endpoint, document.baseURI).origin;
+    const bearer = own && (typeof token === "function" ? await token() : token);
     return fetch(url, {
       method,
       body,
       headers: bearer ? { ...headers, Authorization: `Bearer ${bearer}` } : headers,
       // keepalive lets a DELETE outlive the page.
-      ...(method === "DELETE" ? { keepalive: true } : { signal: AbortSignal.timeout(requestTimeout) }),
+      ...(method === "DELETE" ? { keepalive: true } : { signal: signal ?? AbortSignal.timeout(requestTimeout) }),
     });
   }
 
@@ -524,9 +782,42 @@ export class WhepPlayer extends EventTarget {
   }
 }
 
+// When to try again: each attempt later than the one before.
+class Backoff {
+  #min;
+  #max;
+  #ms;
+  #since = 0; // when the first attempt of this row failed
+
+  constructor({ retryMin, retryMax }) {
+    this.#min = retryMin;
+    this.#max = retryMax;
+    this.reset();
+  }
+
+  reset() {
+    this.#ms = this.#min;
+    this.#since = 0;
+  }
+
+  // Milliseconds until the next attempt. A server that is away costs little to look for; where nobody
+  // watches there is no hurry.
+  next(away) {
+    const now = performance.now();
+    this.#since ||= now;
+    const soon = away && !document.hidden;
+    const most = soon ? Math.min(this.#max, Math.max(AWAY_MS, (now - this.#since) / 60)) : this.#max;
+    const ms = Math.min(this.#ms, most);
+    this.#ms = Math.min(2 * this.#ms, this.#max);
+    return ms * (0.75 + Math.random() / 2);
+  }
+}
+
 // One session at the endpoint, and the candidates that still have to go there.
 class Session {
   url = null;
+  events = null; // where to ask for its events
+  ladder = LADDER; // what attempts may leave out
   etag = null;
   restarting = false;
   #send;
@@ -575,9 +866,18 @@ class Session {
   }
 }
 
-// Browsers play Opus in mono unless their own description says "stereo" (RFC 7587).
+// --- SDP ---
+
 async function makeOffer(pc, options) {
-  const { type, sdp } = await pc.createOffer(options);
+  return inStereo(await pc.createOffer(options));
+}
+
+async function makeAnswer(pc) {
+  return inStereo(await pc.createAnswer());
+}
+
+// Browsers play Opus in mono unless their own description says "stereo" (RFC 7587).
+function inStereo({ type, sdp }) {
   const opus = sdp.match(/^a=rtpmap:(\d+) opus\//im)?.[1];
   return { type, sdp: sdp.replace(new RegExp(`^a=fmtp:${opus} (?!.*stereo=)`, "m"), "$&stereo=1;") };
 }
@@ -616,28 +916,78 @@ function withIce(answer, ice) {
       first = false;
       return [pwd, ...more];
     }
+    if (line === "a=setup:actpass") {
+      return ["a=setup:passive"]; // of an offer of the server, which we have answered
+    }
     return /^a=(candidate:|end-of-candidates)/.test(line) ? [] : [line];
   });
   return merged.join("\r\n");
 }
 
+// An answer without candidates over UDP: the browser then sends nothing there.
+function withoutUdp(sdp) {
+  const lines = sdp.split("\r\n");
+  return lines.filter((line) => !/^a=candidate:\S+ \d+ udp /i.test(line)).join("\r\n");
+}
+
+// Whether there is anything left to connect by.
+function isUsable(rung, sdp, iceServers = []) {
+  switch (rung) {
+    case "no-udp":
+      return /^a=candidate:\S+ \d+ tcp /im.test(sdp);
+    case "relay":
+      return iceServers.some(({ urls }) => [urls].flat().some((url) => /^turns?:/.test(url)));
+    default:
+      return true;
+  }
+}
+
+// --- Headers ---
+
 // RFC 8288: Link: <turn:host>; rel="ice-server"; username="u"; credential="c"
-function linkedIceServers(header) {
+function linksOf(header) {
   const value = '(?:"((?:[^"\\\\]|\\\\.)*)"|([^\\s;,"]+))';
   const parameter = `([\\w-]+)\\s*=\\s*${value}`;
   const link = new RegExp(`<([^>]*)>((?:\\s*;\\s*${parameter})*)`, "g");
-  const servers = [];
-  for (const [, urls, parameters] of (header ?? "").matchAll(link)) {
-    const values = {};
+  return [...(header ?? "").matchAll(link)].map(([, url, parameters]) => {
+    const values = { url };
     for (const [, name, quoted, plain] of parameters.matchAll(new RegExp(parameter, "g"))) {
       values[name.toLowerCase()] = quoted?.replace(/\\(.)/g, "$1") ?? plain;
     }
-    if (values.rel === "ice-server" && /^(stun|turn)s?:/.test(urls)) {
-      const { username, credential } = values;
-      servers.push(username === undefined ? { urls } : { urls, username, credential });
-    }
-  }
-  return servers;
+    return values;
+  });
+}
+
+function iceServersOf(links) {
+  const servers = links.filter(({ rel, url }) => rel === "ice-server" && /^(stun|turn)s?:/.test(url));
+  return servers.map(({ url: urls, username, credential }) =>
+    username === undefined ? { urls } : { urls, username, credential },
+  );
+}
+
+function eventsOf(links, base) {
+  const link = links.find(({ rel }) => rel === EVENTS);
+  return link ? new URL(link.url, base) : null;
+}
+
+function isCounterOffer({ status, headers }) {
+  return status === 406 && /^application\/sdp\b/i.test(headers.get("Content-Type")) && headers.has("Location");
+}
+
+// --- Figures ---
+
+function selectedPair(reports) {
+  const all = [...reports.values()];
+  const transport = all.find(({ type }) => type === "transport");
+  return (
+    reports.get(transport?.selectedCandidatePairId) ??
+    all.find(({ type, selected }) => type === "candidate-pair" && selected)
+  );
+}
+
+function pathOf(reports, pair) {
+  const local = reports.get(pair?.localCandidateId);
+  return local ? (local.candidateType === "relay" ? "turn" : local.protocol) : null;
 }
 
 function isInbound(kind) {
@@ -651,6 +1001,8 @@ async function packetsReceived(pc) {
   }
   return packets;
 }
+
+// --- Refusals ---
 
 // A refused request as an error: a sentence, the status, and how long to wait.
 async function refusal(response) {
@@ -694,6 +1046,54 @@ async function readQuality(response) {
 function retryAfterMs(text) {
   const ms = /^\d+$/.test(text ?? "") ? 1000 * Number(text) : Date.parse(text) - Date.now();
   return Math.min(Math.max(ms || 0, 0), 300_000);
+}
+
+// A proxy answers for a server that is away.
+const AWAY = [502, 503, 504];
+
+function isAway(error) {
+  return error.name === "TypeError" || error.name === "TimeoutError";
+}
+
+// Whether the user, or a policy, has denied this page the local network (Chromium's Local Network
+// Access). The permission has had several names.
+async function isKeptFromLocalNetwork() {
+  if (!isSecureContext) {
+    return false; // there it says nothing
+  }
+  const ask = (name) => navigator.permissions?.query({ name }).catch(() => null);
+  const names = ["local-network-access", "local-network", "loopback-network"];
+  const states = await Promise.all(names.map(ask));
+  return states.some((permission) => permission?.state === "denied");
+}
+
+// --- Server-sent events, read by fetch(): an EventSource sends no token ---
+
+async function readEvents(body, hear) {
+  const reader = body.pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) {
+      return;
+    }
+    const events = (text + value).split("\n\n");
+    text = events.pop();
+    for (const event of events) {
+      const field = (name) => event.match(new RegExp(`^${name}: ?(.*)$`, "m"))?.[1];
+      if (field("event")) {
+        hear(field("event"), parsed(field("data")));
+      }
+    }
+  }
+}
+
+function parsed(json) {
+  try {
+    return JSON.parse(json) ?? {};
+  } catch {
+    return {};
+  }
 }
 
 function describe(error) {

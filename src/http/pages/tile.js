@@ -4,7 +4,7 @@ import { token } from "./api.js";
 import { size } from "./format.js";
 import { WhepPlayer } from "../player.js";
 import { Turns } from "./turns.js";
-import { level, showHeldBack, warning, whyBlack } from "./why.js";
+import { level, overPath, showHeldBack, warning, whyBlack } from "./why.js";
 
 // Who scrolls past does not end sessions and begin them again.
 const OUT_OF_VIEW_MS = 3_000;
@@ -20,6 +20,7 @@ export class Tile {
   #inView = false;
   #leave = 0;
   #turn = null; // to connect
+  #tried = null; // what the last start depended on
   #reachable = true;
 
   constructor(template, name) {
@@ -48,6 +49,7 @@ export class Tile {
       variant: () => this.#variant(),
     });
     this.#player.addEventListener("quality", () => this.#show());
+    this.#player.addEventListener("path", () => this.#show());
     this.#player.addEventListener("state", () => {
       if (this.#player.state !== "connecting") {
         this.#endTurn();
@@ -99,9 +101,22 @@ export class Tile {
   // is watched by whoever has it in view, as any other.
   #play() {
     const playable = ["live", "idle"].includes(this.#stream?.state);
-    if (this.#inView && playable && this.#player.state === "idle" && !this.#turn) {
-      this.#turn = turns.ask(() => this.#player.start());
+    if (this.#inView && playable && this.#mayStart && !this.#turn) {
+      this.#turn = turns.ask(() => {
+        this.#tried = this.#asks;
+        this.#player.start();
+      });
     }
+  }
+
+  // What was refused may be granted once it is asked for in another way.
+  get #mayStart() {
+    const { state } = this.#player;
+    return state === "idle" || (state === "failed" && this.#asks !== this.#tried);
+  }
+
+  get #asks() {
+    return `${token()} ${this.#variant()}`;
   }
 
   // A small picture is the last of the camera's variants: more would be thrown away.
@@ -136,6 +151,7 @@ export class Tile {
     facts.textContent =
       this.#stream?.state === "live" && this.#stream.width ? size(this.#stream.width, this.#stream.height) : "";
     sound.hidden = !this.#player.hasAudio;
+    mark.title = overPath(this.#player.path).trim();
     const heard = !this.#video.muted;
     sound.setAttribute("aria-pressed", heard);
     sound.setAttribute("aria-label", `Sound of ${this.name}`);

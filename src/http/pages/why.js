@@ -41,6 +41,11 @@ export function warning(stream) {
   return stream?.warning?.message ?? null;
 }
 
+// How media comes, where that is not the usual way.
+export function overPath(path) {
+  return { tcp: " over TCP", turn: " through a relay" }[path] ?? "";
+}
+
 // The gateway's texts begin in lower case.
 export function sentence(text) {
   return text && text[0].toUpperCase() + text.slice(1);

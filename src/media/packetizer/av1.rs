@@ -4,7 +4,7 @@
 //! and the beginning of another, so that all packets but the last have the same size. Some receivers
 //! take a packet that ends with a complete OBU for the end of a frame; this way few packets do.
 
-use super::{Contents, MAX_PAYLOAD, VideoUnit};
+use super::{Contents, VideoUnit};
 use crate::media::av1::{Obu, is_keyframe, obu_type, obus};
 use crate::media::{ParameterSets, Ring};
 
@@ -32,10 +32,12 @@ pub(in crate::media) struct Av1Unit<'a> {
     data: &'a [u8],
     contents: Contents,
     sequence_header: Option<&'a [u8]>,
+    /// Largest payload in bytes.
+    limit: usize,
 }
 
 impl<'a> VideoUnit<'a> for Av1Unit<'a> {
-    fn new(data: &'a [u8]) -> Self {
+    fn new(data: &'a [u8], limit: usize) -> Self {
         let mut contents = Contents::default();
         let mut sequence_header = None;
         let mut needed = false;
@@ -60,6 +62,7 @@ impl<'a> VideoUnit<'a> for Av1Unit<'a> {
             data,
             contents,
             sequence_header,
+            limit,
         }
     }
 
@@ -80,7 +83,7 @@ impl<'a> VideoUnit<'a> for Av1Unit<'a> {
                 .chain(obus(self.data))
                 .filter(is_sendable)
         };
-        let size = even_size(all);
+        let size = even_size(all, self.limit);
         let mut first = self.contents.keyframe;
         pack(all(), size, |packet| {
             let sequence = if std::mem::take(&mut first) {
@@ -110,7 +113,7 @@ fn is_sendable(obu: &Obu<'_>) -> bool {
 }
 
 /// The size that spreads the OBUs evenly over the fewest packets.
-fn even_size<'a, I: Iterator<Item = Obu<'a>>>(obus: impl Fn() -> I) -> usize {
+fn even_size<'a, I: Iterator<Item = Obu<'a>>>(obus: impl Fn() -> I, limit: usize) -> usize {
     let count = |size| {
         let (mut packets, mut bytes) = (0, 0_usize);
         pack(obus(), size, |packet| {
@@ -119,15 +122,13 @@ fn even_size<'a, I: Iterator<Item = Obu<'a>>>(obus: impl Fn() -> I) -> usize {
         });
         (packets, bytes)
     };
-    let (fewest, bytes) = count(MAX_PAYLOAD);
+    let (fewest, bytes) = count(limit);
     if fewest < 2 {
-        return MAX_PAYLOAD;
+        return limit;
     }
     let even = bytes.div_ceil(fewest);
-    let mut sizes = (even..MAX_PAYLOAD).take(TRIES);
-    sizes
-        .find(|&size| count(size).0 == fewest)
-        .unwrap_or(MAX_PAYLOAD)
+    let mut sizes = (even..limit).take(TRIES);
+    sizes.find(|&size| count(size).0 == fewest).unwrap_or(limit)
 }
 
 /// An OBU, or a part of one, in a packet.
@@ -276,6 +277,7 @@ mod tests {
     use rtc::rtp::packetizer::Depacketizer;
     use testkit::samples::Sample;
 
+    use super::super::MAX_PAYLOAD;
     use super::*;
     use crate::media::av1::read_leb128;
     use crate::media::testing::{
@@ -285,7 +287,7 @@ mod tests {
 
     fn packetize(data: &[u8], sets: Option<&ParameterSets>) -> Vec<Vec<u8>> {
         let mut ring = unlimited_ring();
-        let unit = Av1Unit::new(data);
+        let unit = Av1Unit::new(data, MAX_PAYLOAD);
         ring.begin(0, Instant::now(), unit.contents.keyframe);
         unit.packetize(sets, &mut ring);
         ring.commit(true);
@@ -401,13 +403,17 @@ mod tests {
             data.extend(obu(3, None, &[first, 1]));
             data.extend(obu(4, None, &[1, 2, 3]));
             data.extend(obu(6, None, &[KEY, 1]));
-            let unit = Av1Unit::new(&data);
+            let unit = Av1Unit::new(&data, MAX_PAYLOAD);
             assert_eq!(unit.contents.keyframe, expected, "{first:02x}");
             assert!(unit.contents.picture);
             let (_, new_sequence) = depacketize(&packetize(&data, None));
             assert_eq!(new_sequence, expected);
         }
-        assert!(!Av1Unit::new(&obu(5, None, &[1, 2])).contents.picture);
+        assert!(
+            !Av1Unit::new(&obu(5, None, &[1, 2]), MAX_PAYLOAD)
+                .contents
+                .picture
+        );
     }
 
     #[test]
@@ -512,7 +518,7 @@ mod tests {
                     data[at] = random.u64(..) as u8;
                 }
             }
-            let unit = Av1Unit::new(&data);
+            let unit = Av1Unit::new(&data, MAX_PAYLOAD);
             let packets = packetize(&data, Some(&sets));
             // A sequence header of the unit may be truncated: it passes as it is.
             let (_, new_sequence) = depacketize(&packets);

@@ -6,7 +6,7 @@
 
 use std::marker::PhantomData;
 
-use super::{Contents, MAX_PAYLOAD, VideoUnit};
+use super::{Contents, VideoUnit};
 use crate::media::nal::{Nals, nals};
 use crate::media::{ParameterSets, Ring};
 
@@ -59,11 +59,13 @@ pub(in crate::media) struct NalUnit<'a, F> {
     contents: Contents,
     /// Size of its fragments in bytes, without their headers.
     fragment: usize,
+    /// Largest payload in bytes.
+    limit: usize,
     format: PhantomData<F>,
 }
 
 impl<'a, F: NalFormat> VideoUnit<'a> for NalUnit<'a, F> {
-    fn new(data: &'a [u8]) -> Self {
+    fn new(data: &'a [u8], limit: usize) -> Self {
         let mut contents = Contents::default();
         let mut fragment = 0;
         let mut needed = false;
@@ -81,8 +83,8 @@ impl<'a, F: NalFormat> VideoUnit<'a> for NalUnit<'a, F> {
                 Class::ParameterSet => contents.sets = true,
                 Class::Other => {}
             }
-            if nal.len() > MAX_PAYLOAD {
-                fragment = fragment.max(even_fragment::<F>(nal));
+            if nal.len() > limit {
+                fragment = fragment.max(even_fragment::<F>(nal, limit));
             }
         }
         contents.broken = all.broken();
@@ -91,6 +93,7 @@ impl<'a, F: NalFormat> VideoUnit<'a> for NalUnit<'a, F> {
             data,
             contents,
             fragment,
+            limit,
             format: PhantomData,
         }
     }
@@ -103,6 +106,7 @@ impl<'a, F: NalFormat> VideoUnit<'a> for NalUnit<'a, F> {
         let mut packets = Packets::<F> {
             ring,
             fragment: self.fragment,
+            limit: self.limit,
             pending: [&[]; MAX_AGGREGATED],
             count: 0,
             size: F::HEADER,
@@ -129,9 +133,9 @@ fn sendable<'a, F: NalFormat>(all: &mut Nals<'a>) -> impl Iterator<Item = (Class
 }
 
 /// The fragment size that spreads a NAL unit evenly over the fewest packets.
-fn even_fragment<F: NalFormat>(nal: &[u8]) -> usize {
+fn even_fragment<F: NalFormat>(nal: &[u8], limit: usize) -> usize {
     let body = nal.len() - F::HEADER;
-    body.div_ceil(body.div_ceil(MAX_PAYLOAD - F::HEADER - 1))
+    body.div_ceil(body.div_ceil(limit - F::HEADER - 1))
 }
 
 /// Puts NAL units into packets: small neighbors together, large ones in fragments.
@@ -139,6 +143,8 @@ struct Packets<'a, 'r, F> {
     ring: &'r mut Ring,
     /// Minimum size of a fragment.
     fragment: usize,
+    /// Maximum size of a payload.
+    limit: usize,
     /// NAL units that fit one packet and wait for their neighbors.
     pending: [&'a [u8]; MAX_AGGREGATED],
     count: usize,
@@ -150,10 +156,10 @@ struct Packets<'a, 'r, F> {
 impl<'a, F: NalFormat> Packets<'a, '_, F> {
     fn add(&mut self, nal: &'a [u8]) {
         let size = LENGTH + nal.len();
-        if self.size + size > MAX_PAYLOAD || self.count == MAX_AGGREGATED {
+        if self.size + size > self.limit || self.count == MAX_AGGREGATED {
             self.flush();
         }
-        if nal.len() > MAX_PAYLOAD {
+        if nal.len() > self.limit {
             self.fragment(nal);
         } else if let Some(slot) = self.pending.get_mut(self.count) {
             *slot = nal;
@@ -183,7 +189,7 @@ impl<'a, F: NalFormat> Packets<'a, '_, F> {
     }
 
     fn fragment(&mut self, nal: &[u8]) {
-        let size = self.fragment.max(even_fragment::<F>(nal));
+        let size = self.fragment.max(even_fragment::<F>(nal, self.limit));
         let body = &nal[F::HEADER..];
         let last = body.len().div_ceil(size) - 1;
         for (i, part) in body.chunks(size).enumerate() {
@@ -201,14 +207,14 @@ pub(super) mod tests {
 
     use super::super::h264::tests::depacketize as depacketize_h264;
     use super::super::h265::tests::depacketize as depacketize_h265;
-    use super::super::{H264, H265};
+    use super::super::{H264, H265, MAX_PAYLOAD};
     use super::*;
     use crate::media::testing::{self, nal, noise, sets, unit, unlimited_ring};
     use fastrand::Rng;
 
     pub fn packetize<F: NalFormat>(data: &[u8], sets: Option<&ParameterSets>) -> Vec<Vec<u8>> {
         let mut ring = unlimited_ring();
-        let unit = NalUnit::<F>::new(data);
+        let unit = NalUnit::<F>::new(data, MAX_PAYLOAD);
         ring.begin(0, Instant::now(), unit.contents.keyframe);
         unit.packetize(sets, &mut ring);
         ring.commit(true);

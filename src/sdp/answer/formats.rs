@@ -153,7 +153,7 @@ impl NegotiatedTrack {
 
 /// Whether `rtx` carries retransmissions of `codec` (RFC 4588 section 8.6).
 fn retransmits(rtx: &OfferedCodec, codec: &OfferedCodec) -> bool {
-    rtx.name == "RTX"
+    rtx.name.eq_ignore_ascii_case("rtx")
         && (rtx.clock_rate, rtx.channels) == (codec.clock_rate, codec.channels)
         && parameter(&rtx.fmtp, "apt").and_then(|apt| apt.parse().ok()) == Some(codec.payload_type)
 }

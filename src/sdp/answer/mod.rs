@@ -1,7 +1,6 @@
 //! Negotiates the codecs that offer and camera have in common, and writes the SDP answer.
 
 use std::fmt::Write as _;
-use std::net::SocketAddr;
 
 use super::IceCredentials;
 use crate::error::{Error, Result, Status};
@@ -9,11 +8,15 @@ use crate::media::{Codec, MediaKind, TrackInfo};
 use crate::sdp::offer::{Offer, OfferedCodec, OfferedSection};
 
 mod av1;
+mod candidates;
+mod counter;
 mod formats;
 mod h264;
 mod h265;
 mod restart;
 
+pub use candidates::{Candidates, Reflexive};
+pub use counter::{Countered, counter_offer};
 pub use formats::Format;
 use formats::{
     Chosen, Repair, add_formats, choose, choose_for, in_common, repair, write_format, write_rtpmap,
@@ -431,10 +434,8 @@ pub struct LocalTransport<'a> {
     pub ice: &'a IceCredentials,
     /// SHA-256 fingerprint of our certificate.
     pub fingerprint: &'a str,
-    /// All our host candidates, most preferred first.
-    pub candidates: &'a [SocketAddr],
-    /// Those for viewers without UDP.
-    pub tcp: &'a [SocketAddr],
+    /// Where to reach us.
+    pub candidates: Candidates<'a>,
 }
 
 /// Writes the answer (RFC 8829 section 5.3): an ICE-lite, DTLS-passive sender, all tracks on one
@@ -446,16 +447,7 @@ pub fn answer(offer: &Offer, negotiated: &Negotiated, transport: &LocalTransport
         .collect();
 
     let mut sdp = Lines::default();
-    sdp.line(format_args!("v=0"));
-    sdp.line(format_args!("o=- {} 1 IN IP4 0.0.0.0", negotiated.id));
-    sdp.line(format_args!("s=-"));
-    sdp.line(format_args!("t=0 0"));
-    if !mids.is_empty() {
-        sdp.line(format_args!("a=group:BUNDLE {}", mids.join(" ")));
-    }
-    sdp.line(format_args!("a=ice-lite"));
-    sdp.line(format_args!("a=msid-semantic: WMS {MEDIA_STREAM}"));
-
+    write_start(&mut sdp, negotiated.id, None, &mids);
     let mut candidates = Some(transport.candidates);
     for (i, section) in offer.sections.iter().enumerate() {
         let content = negotiated.in_section(i);
@@ -464,15 +456,31 @@ pub fn answer(offer: &Offer, negotiated: &Negotiated, transport: &LocalTransport
             Content::Silent(payload_type) => silence(&mut sdp, section, payload_type),
             Content::Refused => refuse(&mut sdp, section),
         }
-        security(&mut sdp, transport);
+        security(&mut sdp, transport, "passive");
         // The others share the first one's transport.
         if !matches!(content, Content::Refused)
             && let Some(candidates) = candidates.take()
         {
-            write_candidates(&mut sdp, candidates, transport.tcp);
+            candidates.write(&mut sdp);
         }
     }
     sdp.0
+}
+
+/// The lines above the sections. `why` is for people.
+fn write_start(sdp: &mut Lines, id: u64, why: Option<&str>, mids: &[&str]) {
+    sdp.line(format_args!("v=0"));
+    sdp.line(format_args!("o=- {id} 1 IN IP4 0.0.0.0"));
+    sdp.line(format_args!("s=-"));
+    if let Some(why) = why {
+        sdp.line(format_args!("i={why}"));
+    }
+    sdp.line(format_args!("t=0 0"));
+    if !mids.is_empty() {
+        sdp.line(format_args!("a=group:BUNDLE {}", mids.join(" ")));
+    }
+    write_ice_agent(sdp);
+    sdp.line(format_args!("a=msid-semantic: WMS {MEDIA_STREAM}"));
 }
 
 #[derive(Default)]
@@ -559,6 +567,11 @@ fn media(sdp: &mut Lines, section: &OfferedSection, track: &NegotiatedTrack, cna
         write_format(sdp, section, track, codec, payload_type, rtx);
     }
 
+    write_streams(sdp, section, track, cname);
+}
+
+/// The RTP streams of a track.
+fn write_streams(sdp: &mut Lines, section: &OfferedSection, track: &NegotiatedTrack, cname: &str) {
     sdp.line(format_args!("a=msid:{MEDIA_STREAM} {}", section.media));
     let ssrc = track.ssrc;
     let rtx = match track.retransmission {
@@ -573,53 +586,26 @@ fn media(sdp: &mut Lines, section: &OfferedSection, track: &NegotiatedTrack, cna
     }
 }
 
-fn security(sdp: &mut Lines, transport: &LocalTransport<'_>) {
+fn security(sdp: &mut Lines, transport: &LocalTransport<'_>, setup: &str) {
     write_ice(sdp, transport.ice);
     sdp.line(format_args!(
         "a=fingerprint:sha-256 {}",
         transport.fingerprint
     ));
-    sdp.line(format_args!("a=setup:passive"));
+    sdp.line(format_args!("a=setup:{setup}"));
+}
+
+/// What our ICE agent is: lite, by RFC 8445 (`ice2`, its section 10), which takes further candidates at any
+/// time (`trickle`, RFC 8838 section 3). The answer and the response to a restart say the same (RFC 9725
+/// section 4.3.3).
+fn write_ice_agent(sdp: &mut Lines) {
+    sdp.line(format_args!("a=ice-lite"));
+    sdp.line(format_args!("a=ice-options:trickle ice2"));
 }
 
 fn write_ice(sdp: &mut Lines, ice: &IceCredentials) {
     sdp.line(format_args!("a=ice-ufrag:{}", ice.ufrag));
     sdp.line(format_args!("a=ice-pwd:{}", ice.pwd));
-}
-
-/// Host candidates of component 1 (RFC 8839 section 5.1), in order of preference; those of TCP last (RFC 6544
-/// section 4.5).
-fn write_candidates(sdp: &mut Lines, candidates: &[SocketAddr], tcp: &[SocketAddr]) {
-    /// Type preference of host candidates (RFC 8445 section 5.1.2.2); over TCP it is lower (RFC 6544 section 4.2).
-    const HOST: u32 = 126;
-    const HOST_TCP: u32 = 90;
-    /// Direction preference of passive TCP (RFC 6544 section 4.2), and what is left for the address.
-    const PASSIVE: u32 = 4 << 13;
-    const OTHER: u32 = (1 << 13) - 1;
-    // Candidates of one address share a foundation (RFC 8445 section 5.1.1.3), but not with those of TCP.
-    let foundation = |i: usize| {
-        let same = |other: &SocketAddr| other.ip() == candidates[i].ip();
-        1 + candidates.iter().position(same).unwrap_or(i)
-    };
-    for (i, candidate) in candidates.iter().enumerate() {
-        let local = u32::from(u16::MAX).saturating_sub(u32::try_from(i).unwrap_or(u32::MAX));
-        let priority = (HOST << 24) | (local << 8) | 255;
-        let (ip, port) = (candidate.ip(), candidate.port());
-        sdp.line(format_args!(
-            "a=candidate:{} 1 udp {priority} {ip} {port} typ host",
-            foundation(i)
-        ));
-    }
-    for (i, candidate) in tcp.iter().enumerate() {
-        let local = PASSIVE | OTHER.saturating_sub(u32::try_from(i).unwrap_or(u32::MAX));
-        let priority = (HOST_TCP << 24) | (local << 8) | 255;
-        let (ip, port) = (candidate.ip(), candidate.port());
-        sdp.line(format_args!(
-            "a=candidate:{} 1 tcp {priority} {ip} {port} typ host tcptype passive",
-            candidates.len() + 1 + i
-        ));
-    }
-    sdp.line(format_args!("a=end-of-candidates"));
 }
 
 #[cfg(test)]

@@ -1,8 +1,6 @@
 //! The response to an ICE restart.
 
-use std::net::SocketAddr;
-
-use super::{Lines, write_candidates, write_ice};
+use super::{Candidates, Lines, write_ice, write_ice_agent};
 use crate::sdp::IceCredentials;
 
 /// The body of the response to an ICE restart (RFC 8840 section 9): the changed lines of the answer, for
@@ -10,14 +8,13 @@ use crate::sdp::IceCredentials;
 pub fn restart_fragment(
     section: &str,
     ice: &IceCredentials,
-    candidates: &[SocketAddr],
-    tcp: &[SocketAddr],
+    candidates: &Candidates<'_>,
 ) -> String {
     let mut sdp = Lines::default();
-    sdp.line(format_args!("a=ice-lite"));
+    write_ice_agent(&mut sdp);
     sdp.0.push_str(section);
     write_ice(&mut sdp, ice);
-    write_candidates(&mut sdp, candidates, tcp);
+    candidates.write(&mut sdp);
     sdp.0
 }
 
@@ -55,10 +52,15 @@ mod tests {
             pwd: "password".to_owned(),
         };
         let address = "192.0.2.1:5000".parse().unwrap();
-        let fragment = restart_fragment(&section, &ice, &[address], &[address]);
+        let candidates = Candidates {
+            hosts: &[address],
+            tcp: &[address],
+            ..Candidates::default()
+        };
+        let fragment = restart_fragment(&section, &ice, &candidates);
         assert_eq!(
             fragment,
-            "a=ice-lite\r\na=group:BUNDLE 1 2\r\nm=video 9 X 96\r\na=mid:1\r\n\
+            "a=ice-lite\r\na=ice-options:trickle ice2\r\na=group:BUNDLE 1 2\r\nm=video 9 X 96\r\na=mid:1\r\n\
              a=ice-ufrag:ours\r\na=ice-pwd:password\r\n\
              a=candidate:1 1 udp 2130706431 192.0.2.1 5000 typ host\r\n\
              a=candidate:2 1 tcp 1520435199 192.0.2.1 5000 typ host tcptype passive\r\n\

@@ -82,15 +82,18 @@ fn written(sdp: &str, negotiated: &Negotiated) -> String {
     let transport = LocalTransport {
         ice: &ice,
         fingerprint: FINGERPRINT,
-        candidates: &[
-            "192.0.2.7:8189".parse().unwrap(),
-            "[2001:db8::7]:8189".parse().unwrap(),
-            "192.0.2.7:8190".parse().unwrap(),
-        ],
-        tcp: &[
-            "192.0.2.7:8189".parse().unwrap(),
-            "[2001:db8::7]:8189".parse().unwrap(),
-        ],
+        candidates: Candidates {
+            hosts: &[
+                "192.0.2.7:8189".parse().unwrap(),
+                "[2001:db8::7]:8189".parse().unwrap(),
+                "192.0.2.7:8190".parse().unwrap(),
+            ],
+            tcp: &[
+                "192.0.2.7:8189".parse().unwrap(),
+                "[2001:db8::7]:8189".parse().unwrap(),
+            ],
+            ..Candidates::default()
+        },
     };
     answer(&offer(sdp), negotiated, &transport)
 }
@@ -208,6 +211,7 @@ fn chromium_gets_main_on_its_payload_type_with_rtx_and_sound() {
          t=0 0\r\n\
          a=group:BUNDLE 0 1\r\n\
          a=ice-lite\r\n\
+         a=ice-options:trickle ice2\r\n\
          a=msid-semantic: WMS camera\r\n\
          m=video 9 UDP/TLS/RTP/SAVPF 116 117\r\n\
          c=IN IP4 0.0.0.0\r\n\

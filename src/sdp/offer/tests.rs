@@ -4,7 +4,7 @@ use super::section::{MAX_EXTENSIONS, MAX_FEEDBACK};
 use super::*;
 use crate::media::h264::ParameterSets;
 use crate::media::{Codec, TrackInfo};
-use crate::sdp::answer::{Allowed, LocalTransport, answer, negotiate};
+use crate::sdp::answer::{Allowed, Candidates, LocalTransport, answer, negotiate};
 
 const CHROMIUM: &str = include_str!("../../../tests/fixtures/offers/chromium.sdp");
 const FIREFOX: &str = include_str!("../../../tests/fixtures/offers/firefox.sdp");
@@ -475,8 +475,10 @@ fn check_answer(offer: &Offer) {
     let transport = LocalTransport {
         ice: &offer.ice,
         fingerprint: "00",
-        candidates: &[SocketAddr::from(([127, 0, 0, 1], 9))],
-        tcp: &[],
+        candidates: Candidates {
+            hosts: &[SocketAddr::from(([127, 0, 0, 1], 9))],
+            ..Candidates::default()
+        },
     };
     let text = answer(offer, &negotiated, &transport);
     let parsed = SessionDescription::unmarshal(&mut Cursor::new(&text));

@@ -325,6 +325,7 @@ impl Control {
                     self.lower(now, RELY * rate);
                 } else if measured >= LOWERS
                     && let Some(rate) = self.believed(now, rate, flow)
+                    && RELY * rate < self.estimate
                 {
                     self.edge = Some(rate);
                     self.lower(now, RELY * rate);
@@ -335,9 +336,13 @@ impl Control {
     }
 
     /// What is to be believed of a train that was slower than the estimate: a machine that stalls has the same
-    /// effect.
+    /// effect, and so has a keyframe of the same stream that goes to another viewer behind the link.
     fn believed(&mut self, now: u64, rate: f64, flow: Flow) -> Option<f64> {
-        if !self.has_headroom(flow) || flow.queue.is_none_or(|queue| queue >= STANDS) {
+        if flow.queue.is_none_or(|queue| queue >= STANDS) {
+            return Some(rate);
+        }
+        let rate = rate.max(self.link.left(now).unwrap_or(0.0));
+        if !self.has_headroom(flow) {
             return Some(rate);
         }
         let (least, most) = ANOTHER;
@@ -378,9 +383,17 @@ impl Control {
         self.link.rate(now)
     }
 
-    /// Others use the same link, beside what is `wanted`.
-    pub fn share(&mut self, now: u64, others: Option<Others>, wanted: f64) {
-        self.link.set_others(others);
+    /// All that use the link were sent so much, and there was no queue: the link carries at least nearly so much.
+    pub fn carried(&mut self, now: u64, rate: f64) {
+        let rate = RELY * rate;
+        if self.link.rate(now).is_some_and(|known| rate > known) {
+            self.link.note(now, rate);
+        }
+    }
+
+    /// Others use the same link, beside what is `wanted`, and are `heeded` or not.
+    pub fn share(&mut self, now: u64, others: Option<Others>, heeded: bool, wanted: f64) {
+        self.link.set_others(others, heeded);
         if let Some(part) = self.link.part(now, wanted, RELY) {
             self.set(self.estimate.min(part));
         }

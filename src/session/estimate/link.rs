@@ -14,8 +14,9 @@ const MOST_HEEDED: u64 = 160_000_000;
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Others {
     pub count: u32,
-    /// Bits per second of all of them.
+    /// Bits per second of all of them: what they use, and what they were sent in the last two seconds.
     pub used: f64,
+    pub sent: f64,
 }
 
 /// The link.
@@ -24,6 +25,8 @@ pub struct Link {
     /// The highest capacity by a train. Those at the pace of a shared link show less.
     measured: Option<(f64, u64)>,
     others: Option<Others>,
+    /// Whether they are heeded.
+    heeded: bool,
 }
 
 impl Link {
@@ -41,18 +44,24 @@ impl Link {
         (now <= at + REMEMBERED).then_some(rate)
     }
 
-    pub fn set_others(&mut self, others: Option<Others>) {
-        self.others = others;
+    pub fn set_others(&mut self, others: Option<Others>, heeded: bool) {
+        (self.others, self.heeded) = (others, heeded);
     }
 
     pub fn is_shared(&self) -> bool {
-        self.others.is_some()
+        self.heeded && self.others.is_some()
+    }
+
+    /// What others leave of it, whether they are heeded or not.
+    pub fn left(&self, now: u64) -> Option<f64> {
+        let (others, rate) = self.others.zip(self.rate(now))?;
+        Some(rate - others.used)
     }
 
     /// If it does not carry what others use and what is `wanted`: the part of it that is left, which is what they do
     /// not use, or a fair one. `rely`: the share of what it carries that is used.
     pub fn part(&self, now: u64, wanted: f64, rely: f64) -> Option<f64> {
-        let (others, rate) = self.others.zip(self.rate(now))?;
+        let (others, rate) = self.others.filter(|_| self.heeded).zip(self.rate(now))?;
         let fair = rely * rate / f64::from(others.count + 1);
         let part = (rely * rate - others.used).max(fair);
         (others.used + wanted > rate).then_some(part)
@@ -100,7 +109,12 @@ mod tests {
         let part = |count, used, wanted| {
             let mut link = Link::default();
             link.note(0, 1e6);
-            link.set_others(Some(Others { count, used }));
+            let others = Others {
+                count,
+                used,
+                sent: used,
+            };
+            link.set_others(Some(others), true);
             link.part(0, wanted, 0.9)
         };
         assert_eq!(part(1, 4e5, 6e5), None, "it carries both");
@@ -108,7 +122,7 @@ mod tests {
         assert_eq!(part(1, 8e5, 7e5), Some(4.5e5), "a half");
         assert_eq!(part(4, 2e6, 7e5), Some(1.8e5), "a fifth");
         let mut link = Link::default();
-        link.set_others(Some(Others::default()));
+        link.set_others(Some(Others::default()), true);
         assert_eq!(link.part(0, 7e5, 0.9), None, "nothing was measured");
     }
 

@@ -1,6 +1,7 @@
 //! What transport-wide feedback says: rates, queue, trains and losses of the packets that were sent.
 
 use super::TransportFeedback;
+use super::black_hole::BlackHole;
 use super::control::Flow;
 use super::history::History;
 use super::meter::Meter;
@@ -26,6 +27,7 @@ pub struct Measured {
     trend: Trend,
     standing: Standing,
     train: Option<Train>,
+    pub black_hole: BlackHole,
     /// What the last message tells of packets that are on trial.
     pub evidence: Evidence,
     /// The delivered rate by the viewer's clock, and the rate at which the same packets and those
@@ -57,6 +59,7 @@ impl Measured {
             trend: Trend::new(),
             standing: Standing::new(),
             train: None,
+            black_hole: BlackHole::default(),
             evidence: Evidence::default(),
             delivered: Meter::new(DELIVERED),
             offered: Meter::new(DELIVERED),
@@ -118,6 +121,7 @@ impl Measured {
                     self.lost += 1;
                     self.reported += 1;
                     self.offered.add(sent.at as i64, u64::from(sent.size));
+                    self.black_hole.lost(sent.at, sent.size);
                     if let Some(train) = &mut self.train {
                         train.lose();
                     }
@@ -130,6 +134,7 @@ impl Measured {
             };
             let (at, size) = (sent.at as i64, u64::from(sent.size));
             answered = Some(sent.at);
+            self.black_hole.arrived(sent.size);
             if sent.first_report {
                 self.reported += 1;
                 self.offered.add(at, size);

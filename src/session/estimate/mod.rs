@@ -18,6 +18,7 @@
 //! Sans-I/O. Allocates about 1 KiB with the first packet that has a transport-wide sequence number, and
 //! up to 8 KiB more while much is on its way.
 
+mod black_hole;
 mod control;
 mod drain;
 mod feedback;
@@ -161,8 +162,14 @@ impl Estimator {
     /// queue or loss, and ever longer if that comes back whenever they are not.
     pub fn share(&mut self, now: Instant, others: Option<Others>) {
         let now = self.micros(now);
-        let others = others.filter(|_| self.heeding.is_on(now));
-        self.control.share(now, others, self.probing.wanted());
+        if let (Some(others), Some(sent)) = (others, self.sent.rate(now as i64))
+            && !self.is_queued()
+        {
+            self.control.carried(now, others.sent + sent);
+        }
+        let heeded = self.heeding.is_on(now);
+        let wanted = self.probing.wanted();
+        self.control.share(now, others, heeded, wanted);
     }
 
     /// The pacing rate in bits per second, for packets that wait, such as those of a keyframe. It is
@@ -385,6 +392,19 @@ impl Estimator {
         }
     }
 
+    /// Whether large packets vanish on the way, whatever their number.
+    pub fn drops_large(&self) -> bool {
+        let measured = self.measured.as_ref();
+        measured.is_some_and(|measured| measured.black_hole.is_found())
+    }
+
+    /// Whether a queue grows, or stands.
+    fn is_queued(&self) -> bool {
+        let (measured, capacity) = (self.measured.as_ref(), self.capacity() as f64);
+        self.usage == Usage::Over
+            || measured.is_some_and(|measured| measured.has_queue(STANDS_A_LITTLE, capacity))
+    }
+
     /// Whether transport-wide feedback has arrived.
     pub fn has_feedback(&self) -> bool {
         let measured = self.measured.as_ref();
@@ -421,10 +441,9 @@ impl Estimator {
         let now = self.micros(now);
         let (estimate, capacity) = (self.control.estimate(), self.capacity() as f64);
         let measured = self.measured.as_ref().filter(|_| self.has_feedback())?;
-        let queued = self.usage == Usage::Over || measured.has_queue(STANDS_A_LITTLE, capacity);
         // It drains if nothing follows, as fast as what no feedback covers lets it.
         let drains = DRAINS as f64 * (capacity / estimate);
-        if queued && now < measured.heard + drains as u64 {
+        if self.is_queued() && now < measured.heard + drains as u64 {
             return None;
         }
         let since = now.checked_sub(self.probing.due(estimate)?)?;

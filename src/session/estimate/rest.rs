@@ -1,7 +1,8 @@
 //! A path that carries far more than is wanted is not measured all the time: each message of feedback costs
 //! as much as sending several packets. Most packets then leave without a transport-wide sequence number,
-//! for which no feedback comes. Once a second, one run of packets is numbered, a sample, and its delay says
-//! whether there is a queue on the path. If there is, everything is measured again.
+//! for which no feedback comes. Once a second, or every two where the path is wider still, one run of packets is
+//! numbered, a sample, and its delay says whether there is a queue on the path. If there is, everything is measured
+//! again.
 
 use super::least::Least;
 
@@ -12,8 +13,11 @@ const TOO_LITTLE: f64 = 4.0;
 const SETTLES: u64 = 2_000_000;
 const AFTER_ALARM: u64 = 10_000_000;
 
-/// Time between samples, and if one was late, in microseconds.
+/// Multiple of the wanted rate from which samples are fewer: it takes longer to fall to what is wanted.
+const PLENTY: f64 = 16.0;
+/// Time between samples, where there is plenty, and if one was late, in microseconds.
 const INTERVAL: u64 = 1_000_000;
+const LONG_INTERVAL: u64 = 2_000_000;
 const RECHECK: u64 = 50_000;
 /// A sample is late if its delay exceeds the least by this, in microseconds: more than a busy viewer causes.
 const LATE: i64 = 40_000;
@@ -76,7 +80,7 @@ impl Rest {
         let Some(resting) = &mut self.resting else {
             if now >= self.awake_until && headroom.is_some_and(|headroom| headroom >= ENOUGH) {
                 self.resting = Some(Resting {
-                    next: now + INTERVAL,
+                    next: now + interval(headroom),
                     asked: None,
                     late: 0,
                     least: Least::new(REMEMBERED),
@@ -88,7 +92,7 @@ impl Rest {
         if now < resting.next {
             return false;
         }
-        resting.next = now + INTERVAL;
+        resting.next = now + interval(headroom);
         resting.asked.get_or_insert(now);
         true
     }
@@ -131,12 +135,19 @@ impl Rest {
     }
 }
 
+fn interval(headroom: Option<f64>) -> u64 {
+    match headroom {
+        Some(headroom) if headroom >= PLENTY => LONG_INTERVAL,
+        _ => INTERVAL,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const SECOND: u64 = 1_000_000;
-    const MUCH: Option<f64> = Some(20.0);
+    const MUCH: Option<f64> = Some(12.0);
 
     fn resting() -> Rest {
         let mut rest = Rest::new();
@@ -160,6 +171,18 @@ mod tests {
             assert!(!rest.is_over(now, MUCH));
         }
         assert_eq!(numbered, 10);
+    }
+
+    #[test]
+    fn where_there_is_plenty_one_run_in_two_seconds_is() {
+        let plenty = Some(20.0);
+        let mut rest = Rest::new();
+        let frames = (0..500).map(|frame| 3 * SECOND + frame * SECOND / 25);
+        let numbered = frames.filter(|&now| {
+            let numbered = rest.numbers(now, plenty);
+            numbered && !rest.answered(now, Answer::Arrived(5_000))
+        });
+        assert_eq!(numbered.count(), 9);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! Until then it gets no media, and at most a few times the bytes that came from it. Over TCP the handshake of the
 //! connection has proven where it comes from; consent it has to give all the same.
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use crate::session::io::{Path, Remote};
@@ -56,6 +57,8 @@ pub struct Addresses {
     selected_at: Option<Instant>,
     /// When the last answer from there ends to count: asked for with each access unit.
     proven_until: Option<Instant>,
+    /// The address of ours that the selected path began at, if it is gone and nothing is proven since.
+    gone: Option<IpAddr>,
     /// What the viewer nominated last, or the path of the first check. It is selected once it is proven.
     wanted: Option<Path>,
     /// Bytes that went to unproven addresses, less what was allowed until then.
@@ -86,6 +89,7 @@ impl Addresses {
             selected: None,
             selected_at: None,
             proven_until: None,
+            gone: None,
             wanted: None,
             unproven: 0,
             until: None,
@@ -176,15 +180,60 @@ impl Addresses {
         let other = |path: &Path| path.remote != address;
         self.wanted = self.wanted.filter(other);
         if self.selected.is_some_and(|path| !other(&path)) {
-            let proven = self.remotes.iter_mut().filter(|known| known.is_proven(now));
-            let next = proven.max_by_key(|known| known.answered);
-            self.selected = next.map(|known| {
-                known.due = Some(now);
-                known.path
-            });
+            self.selected = self.go_on_elsewhere(now);
             self.selected_at = Some(now);
         }
         self.note_proof();
+    }
+
+    /// The path that gave an answer last, which is to give another.
+    fn go_on_elsewhere(&mut self, now: Instant) -> Option<Path> {
+        let proven = self.remotes.iter_mut().filter(|known| known.is_proven(now));
+        let next = proven.max_by_key(|known| known.answered)?;
+        next.due = Some(now);
+        Some(next.path)
+    }
+
+    /// The host has these addresses now. A path from one that is gone is not proven any more, and may begin at
+    /// another one: the system chooses which, and the viewer's answer proves it. Media goes another way meanwhile if
+    /// there is one. True if the selected path was such a one.
+    pub fn host_has(&mut self, now: Instant, present: &[IpAddr]) -> bool {
+        let is_gone = |path: &Path| {
+            !is_connected(path.remote)
+                && path
+                    .local
+                    .is_some_and(|ip| !present.contains(&ip.to_canonical()))
+        };
+        let left = self.selected.filter(is_gone);
+        for known in self.remotes.iter_mut().filter(|known| is_gone(&known.path)) {
+            known.path.local = None;
+            known.answered = None;
+        }
+        for path in [&mut self.wanted, &mut self.selected].into_iter().flatten() {
+            if is_gone(path) {
+                path.local = None;
+            }
+        }
+        if let Some(left) = left {
+            let elsewhere = self.go_on_elsewhere(now);
+            self.gone = left.local.filter(|_| elsewhere.is_none());
+            self.selected = elsewhere.or(self.selected);
+            self.selected_at = Some(now);
+            self.note_proof();
+        }
+        // The way may be open again.
+        let in_use = [self.wanted, self.selected].map(|path| path.map(|path| path.remote));
+        for known in &mut self.remotes {
+            if !known.is_proven(now) && in_use.contains(&Some(known.path.remote)) {
+                (known.due, known.tries) = (Some(now), 0);
+            }
+        }
+        left.is_some()
+    }
+
+    /// The address of ours that media left from, if it is gone and nothing is proven since.
+    pub fn gone(&self) -> Option<IpAddr> {
+        self.gone
     }
 
     /// Media goes to where it is wanted once that is proven, or as long as nothing is.
@@ -201,6 +250,7 @@ impl Addresses {
     fn note_proof(&mut self) {
         let selected = self.selected.and_then(|path| self.find(path.remote));
         self.proven_until = selected.and_then(|remote| Some(remote.answered? + CONSENT));
+        self.gone = self.gone.filter(|_| self.proven_until.is_none());
     }
 
     /// A check of ours was sent there. `random` is for the time of the next one.
@@ -221,11 +271,18 @@ impl Addresses {
         remote.due = in_use.then(|| now + wait);
     }
 
-    /// A check of ours was answered from there.
-    pub fn answered(&mut self, now: Instant, address: Remote, random: u8) {
-        let Some(remote) = self.find_mut(address) else {
+    /// A check of ours was answered along this path.
+    pub fn answered(&mut self, now: Instant, path: Path, random: u8) {
+        // Where no address of ours was known to work, the system has chosen one.
+        for at in [&mut self.wanted, &mut self.selected].into_iter().flatten() {
+            if at.remote == path.remote && at.local.is_none() {
+                *at = path;
+            }
+        }
+        let Some(remote) = self.find_mut(path.remote) else {
             return;
         };
+        remote.path.local = remote.path.local.or(path.local);
         remote.answered = Some(now);
         remote.tries = 0;
         if remote.due.is_some() {
@@ -319,241 +376,4 @@ impl Addresses {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::net::{IpAddr, Ipv4Addr};
-
-    use super::super::testing::{address, path};
-    use super::*;
-    use crate::session::io::ConnectionId;
-
-    const MS: Duration = Duration::from_millis(1);
-    const SECOND: Duration = Duration::from_secs(1);
-
-    /// The address of [`path`] `from` answers a check.
-    fn prove(addresses: &mut Addresses, now: Instant, from: u8) {
-        addresses.check_sent(now, address(from), 0);
-        addresses.answered(now, address(from), 0);
-    }
-
-    #[test]
-    fn media_follows_the_latest_nomination_once_that_is_proven() {
-        let mut addresses = Addresses::new();
-        let now = Instant::now();
-        for (from, nominates, proves, selected, why) in [
-            (1, false, false, 1, "the first, before any nomination"),
-            (2, false, false, 1, "another"),
-            (2, true, false, 2, "nominated, and nothing is proven"),
-            (2, false, true, 2, "proven"),
-            (1, false, true, 2, "a keepalive of the old address"),
-            (3, true, false, 2, "the phone left the Wi-Fi, or so it says"),
-            (3, false, true, 3, "so it did"),
-            (1, true, false, 1, "back where it was a moment ago"),
-            (4, true, false, 1, "it moves"),
-            (5, true, false, 1, "and moves again"),
-            (4, false, true, 1, "which was long ago"),
-            (5, false, true, 5, "this is where it is"),
-        ] {
-            addresses.checked(now, path(from), 100, nominates);
-            if proves {
-                prove(&mut addresses, now, from);
-            }
-            assert_eq!(addresses.selected(), Some(path(selected)), "{why}");
-        }
-    }
-
-    #[test]
-    fn answers_leave_from_where_the_selected_address_sends_to() {
-        let mut addresses = Addresses::new();
-        let now = Instant::now();
-        let at = |from, local| Path {
-            local: Some(IpAddr::V4(Ipv4Addr::new(203, 0, 113, local))),
-            ..path(from)
-        };
-        addresses.checked(now, at(1, 1), 100, true);
-        addresses.checked(now, at(2, 2), 100, false);
-        assert_eq!(addresses.selected(), Some(at(1, 1)));
-        addresses.checked(now, at(1, 3), 100, false);
-        assert_eq!(addresses.selected(), Some(at(1, 3)));
-    }
-
-    #[test]
-    fn an_unproven_address_gets_three_times_what_came_from_it() {
-        let mut addresses = Addresses::new();
-        let now = Instant::now();
-        assert!(!addresses.may_send(now, address(1), 1), "unknown");
-        assert!(!addresses.received(address(1), 1000));
-        addresses.checked(now, path(1), 100, true);
-        assert!(addresses.may_send(now, address(1), 299));
-        assert!(!addresses.may_send(now, address(1), 2));
-        assert!(addresses.may_send(now, address(1), 1));
-        assert!(addresses.received(address(1), 10));
-        assert!(addresses.may_send(now, address(1), 30));
-        assert!(!addresses.may_send(now, address(1), 1));
-        prove(&mut addresses, now, 1);
-        assert!(addresses.may_send(now, address(1), 10_000));
-        let later = now + CONSENT;
-        assert!(!addresses.may_send(later, address(1), 1), "no consent");
-        assert_eq!(addresses.proven(later), None);
-    }
-
-    #[test]
-    fn forged_checks_without_end_are_not_passed_on() {
-        let mut addresses = Addresses::new();
-        let start = Instant::now();
-        let mut sent = 0;
-        for i in 0..200_000 {
-            let now = start + i * MS / 2;
-            // Ever new ports.
-            let from = (i % 200) as u8;
-            addresses.checked(now, path(from), 100, true);
-            if addresses.may_send(now, address(from), 160) {
-                sent += 160;
-            }
-        }
-        let most = UNPROVEN_BURST + 100 * UNPROVEN_RATE;
-        assert!((most / 2..=most).contains(&sent), "{sent}");
-    }
-
-    #[test]
-    fn a_path_that_was_just_selected_has_time_to_prove_itself() {
-        let mut addresses = Addresses::new();
-        let start = Instant::now();
-        addresses.checked(start, path(1), 100, true);
-        prove(&mut addresses, start, 1);
-        addresses.checked(start, path(2), 100, false);
-        assert_eq!(addresses.consent_ends(), Some(start + CONSENT));
-        let later = start + CONSENT + SECOND;
-        addresses.checked(later, path(2), 100, true);
-        assert_eq!(addresses.selected(), Some(path(2)));
-        assert_eq!(addresses.consent_ends(), Some(later + CONSENT));
-        assert_eq!(addresses.proven(later), None);
-    }
-
-    #[test]
-    fn proof_is_asked_for_ever_more_slowly_and_consent_every_five_seconds() {
-        let mut addresses = Addresses::new();
-        let start = Instant::now();
-        assert!(addresses.checked(start, path(1), 100, true));
-        let mut waits = Vec::new();
-        let mut now = start;
-        for i in 0..8 {
-            assert!(i == 0 || addresses.take_due(now) == Some(path(1)));
-            addresses.check_sent(now, address(1), 0);
-            let due = addresses.next_due().unwrap();
-            waits.push((due - now).as_millis());
-            now = due;
-        }
-        assert_eq!(waits, [50, 100, 200, 400, 800, 1600, 1600, 1600]);
-        for random in [0, 255] {
-            addresses.answered(now, address(1), random);
-            let due = addresses.next_due().unwrap();
-            assert_eq!(due - now, 4 * SECOND + 2 * SECOND * u32::from(random) / 255);
-            assert_eq!(addresses.take_due(due - MS), None);
-            assert_eq!(addresses.take_due(due), Some(path(1)));
-            // Again and again, as long as consent lasts.
-            addresses.check_sent(due, address(1), random);
-            assert!(addresses.next_due().unwrap() >= due + 4 * SECOND);
-            now = due;
-        }
-        assert_eq!(addresses.consent_ends(), Some(now - 6 * SECOND + CONSENT));
-    }
-
-    #[test]
-    fn only_paths_in_use_are_checked_again() {
-        let mut addresses = Addresses::new();
-        let now = Instant::now();
-        addresses.checked(now, path(1), 100, true);
-        prove(&mut addresses, now, 1);
-        addresses.checked(now, path(2), 100, false);
-        prove(&mut addresses, now, 2);
-        assert!(!addresses.checked(now, path(2), 100, false), "proven");
-        assert!(addresses.checked(now, path(3), 100, true));
-        addresses.check_sent(now, address(3), 0);
-        let due = |addresses: &mut Addresses, at| {
-            let mut paths = Vec::new();
-            while let Some(path) = addresses.take_due(at) {
-                paths.push(path);
-            }
-            paths
-        };
-        assert_eq!(due(&mut addresses, now + 10 * SECOND), [path(1), path(3)]);
-    }
-
-    /// A connection from there.
-    fn connection(from: u8, id: u64) -> Path {
-        Path {
-            remote: Remote::Tcp(address(from).address(), ConnectionId(id)),
-            local: None,
-        }
-    }
-
-    #[test]
-    fn a_connection_is_proven_and_gives_consent_all_the_same() {
-        let mut addresses = Addresses::new();
-        let start = Instant::now();
-        let path = connection(1, 1);
-        assert!(addresses.checked(start, path, 100, false), "for consent");
-        assert_eq!(addresses.proven(start), Some(path));
-        assert!(addresses.may_send(start, path.remote, 10_000));
-        addresses.check_sent(start, path.remote, 0);
-        assert_eq!(addresses.next_due(), Some(start + LEAST_INTERVAL));
-        assert!(!addresses.checked(start + SECOND, path, 100, false));
-        assert_eq!(addresses.consent_ends(), Some(start + CONSENT));
-        assert_eq!(addresses.proven(start + CONSENT), None);
-        addresses.answered(start + SECOND, path.remote, 0);
-        assert_eq!(addresses.consent_ends(), Some(start + SECOND + CONSENT));
-        // The same address over UDP is another one.
-        let udp = super::super::testing::path(1);
-        assert!(!addresses.received(udp.remote, 1));
-        addresses.checked(start, udp, 100, true);
-        assert_eq!(addresses.selected(), Some(path), "not proven");
-    }
-
-    #[test]
-    fn a_connection_that_ends_leaves_what_was_answered_last() {
-        let mut addresses = Addresses::new();
-        let start = Instant::now();
-        let (first, second) = (connection(1, 1), connection(1, 2));
-        addresses.checked(start, path(3), 100, true);
-        prove(&mut addresses, start, 3);
-        addresses.checked(start + SECOND, first, 100, true);
-        assert_eq!(addresses.selected(), Some(first), "nominated and proven");
-        let now = start + 2 * SECOND;
-        addresses.lost(now, second.remote);
-        assert_eq!(addresses.selected(), Some(first), "another one");
-        addresses.lost(now, first.remote);
-        assert_eq!(addresses.selected(), Some(path(3)));
-        assert_eq!(
-            addresses.take_due(now),
-            Some(path(3)),
-            "asked for consent at once"
-        );
-        // Where nothing else is proven, the next that comes is the one.
-        addresses.checked(now, first, 100, true);
-        let later = now + 2 * CONSENT;
-        addresses.answered(later, first.remote, 0);
-        addresses.lost(later, first.remote);
-        assert_eq!(addresses.selected(), None);
-        assert_eq!(addresses.consent_ends(), Some(later + CONSENT));
-        addresses.checked(later, second, 100, false);
-        assert_eq!(addresses.proven(later), Some(second));
-    }
-
-    #[test]
-    fn addresses_are_bounded_and_those_in_use_are_kept() {
-        let mut addresses = Addresses::new();
-        let start = Instant::now();
-        addresses.checked(start, path(1), 100, true);
-        prove(&mut addresses, start, 1);
-        addresses.checked(start, path(2), 100, true);
-        for i in 3..=20 {
-            let now = start + Duration::from_secs(u64::from(i));
-            addresses.checked(now, path(i), 100, false);
-        }
-        let known: Vec<_> = addresses.iter().map(|(address, _)| address).collect();
-        assert_eq!(known.len(), MAX_ADDRESSES);
-        assert!(known.contains(&address(1)), "selected");
-        assert!(known.contains(&address(2)), "nominated");
-        assert!((15..=20).all(|i| known.contains(&address(i))), "the latest");
-    }
-}
+mod tests;

@@ -16,6 +16,7 @@ mod testing;
 mod transactions;
 mod ufrag;
 
+use std::net::IpAddr;
 use std::time::Instant;
 
 use crate::sdp::IceCredentials;
@@ -147,13 +148,23 @@ impl IceAgent {
             return None;
         }
         self.transactions.end(&check);
-        self.addresses.answered(now, path.remote, check.random);
+        self.addresses.answered(now, path, check.random);
         Some(check)
     }
 
     /// A connection has ended.
     pub fn lost(&mut self, now: Instant, remote: Remote) {
         self.addresses.lost(now, remote);
+    }
+
+    /// The host has these addresses now. True if the selected path began at one that it has no longer.
+    pub fn host_has(&mut self, now: Instant, present: &[IpAddr]) -> bool {
+        self.addresses.host_has(now, present)
+    }
+
+    /// The address of ours that media left from, if it is gone and no other way has been found since.
+    pub fn gone(&self) -> Option<IpAddr> {
+        self.addresses.gone()
     }
 
     /// When [`IceAgent::take_due`] has something.

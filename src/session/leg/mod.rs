@@ -213,6 +213,15 @@ impl Leg {
         }
     }
 
+    /// Reads what [`Leg::pump`] will.
+    pub fn touch(&self) {
+        let place = (self.position.cursor(), self.position.begins(), self.due);
+        let packets = (self.rtp.ssrc, self.rtp.timeline, self.rtp.transport_cc_id);
+        let sent = (self.sent.packets, self.sent.overflows, self.loss_ppm);
+        std::hint::black_box((place, packets, sent, self.gets_less(), self.nack.is_some()));
+        self.sent_track.touch();
+    }
+
     /// Whether it has sent anything.
     pub fn has_sent(&self) -> bool {
         self.sent.packets > 0

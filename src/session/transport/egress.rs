@@ -22,7 +22,7 @@ pub struct Egress<'a, T: Transmit> {
     pub(super) path: Path,
     pub(super) ice: &'a mut IceAgent,
     pub(super) sealer: &'a RtpSealer,
-    /// `None` over TCP, which paces by itself.
+    /// `None` over TCP, which paces by itself, and while the path is so wide that nothing is paced.
     pub(super) pacer: Option<&'a mut Pacer>,
     /// Over TCP only.
     pub(super) backlog: Option<&'a mut Backlog>,
@@ -84,12 +84,8 @@ impl<T: Transmit> Egress<'_, T> {
     /// The transport-wide sequence number of the next packet, and of those behind it in the same run, which
     /// go on from there; `None` if they are to have none.
     pub fn next_number(&mut self) -> Option<u16> {
-        let now = self.now;
-        match &mut self.pacer {
-            Some(pacer) => pacer.next_number(now),
-            // What arrives over TCP, and when, says nothing of the path.
-            None => self.backlog.is_none().then_some(0),
-        }
+        // What arrives over TCP, and when, says nothing of the path.
+        self.pacer.as_mut()?.next_number(self.now)
     }
 
     /// When the next burst may leave.

@@ -1,6 +1,7 @@
 //! Whether the viewer is still there: by its ICE checks and its RTCP, of which one or the other
 //! comes every few seconds, and by its answers to checks of ours, without which nothing may be sent.
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use super::phase::Phase;
@@ -9,7 +10,7 @@ use crate::session::earliest;
 use crate::session::ice::CONSENT;
 
 /// How long a viewer may take from the answer to its first ICE check.
-const FIRST_CHECK: Duration = Duration::from_secs(20);
+pub const FIRST_CHECK: Duration = Duration::from_secs(20);
 /// Without a sign of life for this long a session counts as disconnected. Browsers check their
 /// path every 2.5 s at least.
 const QUIET: Duration = Duration::from_secs(8);
@@ -89,6 +90,29 @@ fn gone() -> Error {
         Status::Ice,
         format!(
             "the viewer answered no ICE check for {} s: it is gone, or its answers do not arrive",
+            CONSENT.as_secs()
+        ),
+    )
+}
+
+/// Why a session is disconnected that was reached at `address` of ours.
+pub fn address_gone(address: IpAddr) -> Error {
+    Error::new(
+        Status::Ice,
+        format!(
+            "this host has no address {address} any more, at which the viewer reached it: the viewer is \
+             asked from another one, and may restart ICE, as player.js does"
+        ),
+    )
+}
+
+/// Why such a session is over.
+pub fn not_reached_again(address: IpAddr) -> Error {
+    Error::new(
+        Status::Ice,
+        format!(
+            "this host has no address {address} any more, at which the viewer reached it, and within {} s \
+             the viewer neither answered from another one nor restarted ICE",
             CONSENT.as_secs()
         ),
     )

@@ -12,12 +12,14 @@ mod phase;
 mod reports;
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 
 pub use egress::Egress;
+pub use liveness::FIRST_CHECK;
 pub use memory::PathMemory;
 
 use super::dtls::{Certificate, DtlsEvent};
@@ -192,6 +194,12 @@ impl Transport {
         self.transport_cc || self.backlog.is_some()
     }
 
+    /// Whether large packets vanish on the way to the viewer.
+    pub fn drops_large(&self) -> bool {
+        let pacer = self.pacer.as_ref().filter(|_| self.backlog.is_none());
+        pacer.is_some_and(Pacer::drops_large)
+    }
+
     /// Sets the rate in bits per second that would be used if the path carried it: the path is probed
     /// for it while the estimate is below. What the stream that is shown needs is wanted anyway.
     pub fn want(&mut self, rate: u64) {
@@ -222,18 +230,28 @@ impl Transport {
         if up.quiet && self.congestion.is_some() {
             return None;
         }
+        let over_udp = self.backlog.is_none();
+        let paces = |pacer: &&mut Pacer| over_udp && !pacer.is_calm(io.now);
         Some(Egress {
             now: io.now,
             path: self.ice.proven(io.now)?,
             ice: &mut self.ice,
             sealer: &up.sealer,
-            pacer: self.pacer.as_mut().filter(|_| self.backlog.is_none()),
+            pacer: self.pacer.as_mut().filter(paces),
             backlog: self.backlog.as_deref_mut(),
             round_trip: self.round_trip,
             buffer: io.buffer,
             batch: io.batch,
             transmit: &mut io.transmit,
         })
+    }
+
+    /// Reads what [`Transport::egress`] and sending will.
+    pub fn touch(&self) {
+        let calm = self.pacer.as_ref().map(|pacer| pacer.is_calm(self.created));
+        let (known, backlog) = (self.ice.proven(self.created), self.backlog.is_some());
+        let report = self.report_is_due(self.created);
+        std::hint::black_box((calm, known, backlog, report, self.round_trip));
     }
 
     /// Handles a datagram that arrived on `path`.
@@ -453,6 +471,23 @@ impl Transport {
         }
     }
 
+    /// The host has these addresses now. Where the one that media left from is gone, it goes another way if one is
+    /// proven; until one is, the session counts as disconnected.
+    pub fn host_has(&mut self, present: &[IpAddr], now: Instant) -> Received {
+        let lost_since = self.lost_since(now);
+        if !self.ice.host_has(now, present) {
+            return Received::Nothing;
+        }
+        self.follow_path(now);
+        match self.ice.gone() {
+            None => Received::Moved(lost_since),
+            Some(gone) => {
+                self.quiet(Some(liveness::address_gone(gone)));
+                Received::Nothing
+            }
+        }
+    }
+
     fn handle_srtcp(&mut self, path: Path, datagram: &[u8], now: Instant) -> Received {
         let Phase::Up(up) = &mut self.phase else {
             return Received::Nothing;
@@ -531,8 +566,10 @@ impl Transport {
             .silence(self.created, self.ice.consent_ends(), now);
         match silence {
             Silence::Short => {}
-            Silence::Quiet => self.quiet(),
-            Silence::Lost(error) => self.fail(error),
+            Silence::Quiet => self.quiet(None),
+            Silence::Lost(error) => {
+                self.fail(self.ice.gone().map_or(error, liveness::not_reached_again))
+            }
         }
         received
     }
@@ -637,12 +674,14 @@ impl Transport {
         }
     }
 
-    fn quiet(&mut self) {
+    /// The session counts as disconnected, because of `error` if that is known.
+    fn quiet(&mut self, error: Option<Error>) {
         if let Phase::Up(up) = &mut self.phase
             && !up.quiet
         {
             up.quiet = true;
-            self.note_state();
+            let state = self.state();
+            self.events.push_back(SessionEvent { state, error });
         }
     }
 

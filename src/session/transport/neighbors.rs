@@ -90,17 +90,16 @@ impl Neighbor {
             return None;
         }
         let mut others = Others::default();
-        let mut all_sent = sent;
         for viewer in self.all.viewers.lock().iter_mut() {
             if viewer.number == self.number {
                 (viewer.link, viewer.used, viewer.sent) = (link, used, sent);
             } else if are_alike(viewer.link, link) {
                 others.count += 1;
                 others.used += viewer.used;
-                all_sent += viewer.sent;
+                others.sent += viewer.sent;
             }
         }
-        if link.is_some_and(|link| all_sent > APART * link) {
+        if link.is_some_and(|link| sent + others.sent > APART * link) {
             let until = self.micros(now + REMEMBERED);
             self.all.apart.store(until, Ordering::Relaxed);
         }
@@ -142,8 +141,8 @@ fn are_alike(one: Option<f64>, other: Option<f64>) -> bool {
 mod tests {
     use super::*;
 
-    fn some(count: u32, used: f64) -> Option<Others> {
-        Some(Others { count, used })
+    fn some(count: u32, used: f64, sent: f64) -> Option<Others> {
+        Some(Others { count, used, sent })
     }
 
     #[test]
@@ -156,14 +155,14 @@ mod tests {
         assert_eq!(says(&one, Some(8e5), 5e5), None, "alone");
         let other = join();
         assert_eq!(says(&other, Some(9e5), 4e5), None, "nothing was said yet");
-        assert_eq!(says(&one, Some(8e5), 5e5), some(1, 4e5));
+        assert_eq!(says(&one, Some(8e5), 5e5), some(1, 4e5, 4e5));
         assert_eq!(says(&other, None, 4e5), None, "nothing was measured");
         assert_eq!(says(&other, Some(5e6), 4e5), None, "another link");
         let third = join();
         says(&other, Some(8e5), 1e5);
-        assert_eq!(says(&third, Some(8e5), 2e5), some(2, 6e5));
+        assert_eq!(says(&third, Some(8e5), 2e5), some(2, 6e5, 6e5));
         drop(one);
-        assert_eq!(says(&third, Some(8e5), 2e5), some(1, 1e5));
+        assert_eq!(says(&third, Some(8e5), 2e5), some(1, 1e5, 1e5));
     }
 
     #[test]
@@ -177,11 +176,11 @@ mod tests {
                 .map(|v| v.exchange(at, Some(6e5), 5e5, sent));
             known[3]
         };
-        assert_eq!(say(start, 2e5), some(3, 15e5));
+        assert_eq!(say(start, 2e5), some(3, 15e5, 6e5));
         assert_eq!(say(start, 5e5), None);
         let later = start + REMEMBERED / 2;
         assert_eq!(say(later, 1e5), None, "one of them pauses");
-        assert_eq!(say(later + REMEMBERED, 1e5), some(3, 15e5));
+        assert_eq!(say(later + REMEMBERED, 1e5), some(3, 15e5, 3e5));
     }
 
     #[test]

@@ -88,7 +88,7 @@ pub struct Pacer {
     free: u64,
     /// Since when packets have had to wait.
     busy: Option<Instant>,
-    /// Until then nothing of the path is looked at, unless something is heard of the viewer: it carries so
+    /// Until then media leaves past the pacer, unless something is heard of the viewer: the path carries so
     /// much that nothing is paced, and only samples are measured.
     calm_until: Option<Instant>,
     congestion: Option<Box<Congestion>>,
@@ -129,7 +129,8 @@ impl Pacer {
         }
     }
 
-    fn is_calm(&self, now: Instant) -> bool {
+    /// Whether the path carries so much that nothing is asked of the pacer for now, and nothing told to it.
+    pub fn is_calm(&self, now: Instant) -> bool {
         self.calm_until.is_some_and(|until| now < until)
     }
 
@@ -170,9 +171,6 @@ impl Pacer {
         loss_ppm: u32,
         stream: StreamRate,
     ) -> Option<Pace> {
-        if self.is_calm(now) {
-            return None;
-        }
         let near = is_near(round_trip, loss_ppm);
         let by_stream = stream.bytes_per_second * self.percent / 100;
         if let Some(path) = self.congestion.as_deref_mut() {
@@ -232,8 +230,14 @@ impl Pacer {
 
     /// Whether nothing arrives at the viewer any more, so that nothing but checks is worth sending.
     pub fn is_unheard(&self, now: Instant) -> bool {
-        let path = self.congestion.as_ref().filter(|_| !self.is_calm(now));
+        let path = self.congestion.as_ref();
         path.is_some_and(|path| path.estimator.is_unheard(now))
+    }
+
+    /// Whether large packets vanish on the way.
+    pub fn drops_large(&self) -> bool {
+        let path = self.congestion.as_ref();
+        path.is_some_and(|path| path.estimator.drops_large())
     }
 
     /// Whether a retransmission may leave now.
@@ -244,12 +248,7 @@ impl Pacer {
     /// The transport-wide sequence number of the next packet; `None` if it is to have none, because the path
     /// is so wide that only samples are measured.
     pub fn next_number(&mut self, now: Instant) -> Option<u16> {
-        if self.is_calm(now) {
-            return None;
-        }
-        let Some(path) = &mut self.congestion else {
-            return Some(0);
-        };
+        let path = self.congestion.as_deref_mut()?;
         let numbers = path.opening.is_some() || path.estimator.numbers(now);
         numbers.then_some(path.number)
     }
@@ -257,9 +256,6 @@ impl Pacer {
     /// Accounts for a run of packets that left: `bytes`, cut into packets of `segment` bytes.
     /// `numbered`: they had transport-wide sequence numbers, from [`Pacer::next_number`] on.
     pub fn sent(&mut self, now: Instant, bytes: usize, segment: usize, numbered: bool, kind: Kind) {
-        if self.is_calm(now) && !numbered {
-            return;
-        }
         let on_the_wire = (bytes + bytes.div_ceil(segment) * HEADERS) as u64;
         let free = self.free.min(on_the_wire);
         self.free -= free;
@@ -320,9 +316,6 @@ impl Pacer {
     /// Bytes of padding to send now for the same purpose, if more is wanted than the media that is sent.
     /// `less`: not all of it is.
     pub fn probe_with_padding(&mut self, now: Instant, less: bool) -> Option<usize> {
-        if self.is_calm(now) {
-            return None;
-        }
         let path = self.congestion.as_deref_mut()?;
         if path.opening.is_some() {
             return None;
@@ -340,9 +333,6 @@ impl Pacer {
 
     /// Nothing more is sent for now. True if a check with this number is to go behind it.
     pub fn close_burst(&mut self, now: Instant, check: u32) -> bool {
-        if self.is_calm(now) {
-            return false;
-        }
         let Some(path) = self.congestion.as_deref_mut() else {
             return false;
         };

@@ -9,6 +9,7 @@ mod tls;
 pub mod tunnel;
 mod udp;
 
+pub use lookup::lookup;
 pub use multicast::Group;
 pub use reach::{Reach, TooNear};
 pub use tls::{NoTls, NotTrusted, Trust};

@@ -18,21 +18,24 @@ pub(crate) use origins::{Origins, Sharing};
 pub(crate) use path::check_location_prefix;
 pub(crate) use token::{bearer, is_token};
 
-use path::{FORWARDED_PREFIX, Target, behind};
+use path::{FORWARDED_PREFIX, Part, Target, behind};
 
 use super::Response;
+use super::events;
 use crate::config::{DEFAULT_OFFER_TIMEOUT, IceServer};
 use crate::error::{Error, Result, Status};
 use crate::events::Operation;
 use crate::sdp::offer::MAX_OFFER;
 use crate::state::SessionId;
 
-const SDP: &str = "application/sdp";
+pub(super) const SDP: &str = "application/sdp";
 const JSON: &str = "application/json";
 pub(super) const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
 
 const ENDPOINT_METHODS: &str = "OPTIONS, GET, HEAD, POST";
 const SESSION_METHODS: &str = "OPTIONS, GET, HEAD, PATCH, DELETE";
+const EVENTS_METHODS: &str = "OPTIONS, POST";
+const EVENT_STREAM_METHODS: &str = "OPTIONS, GET, DELETE";
 
 /// An HTTP request as the host's web server received it.
 ///
@@ -213,6 +216,8 @@ pub(crate) enum Action {
         if_match: Option<String>,
         fragment: Vec<u8>,
     },
+    /// PATCH with an SDP: the viewer's answer to an offer of ours.
+    Answer { key: String, sdp: Vec<u8> },
     /// DELETE: end a session.
     Delete { key: String },
     /// GET or HEAD of an endpoint: is there such a stream?
@@ -221,6 +226,23 @@ pub(crate) enum Action {
     FindSession { key: String },
     /// The same with `Accept: application/json`: what is its viewer shown?
     DescribeSession { key: String },
+    /// POST to the events of a session: its viewer wants to hear of those that the body names.
+    AskForEvents {
+        key: String,
+        location: String,
+        body: Vec<u8>,
+    },
+    /// GET of the stream of events.
+    HearEvents { key: String },
+    /// DELETE of the stream of events.
+    EndEvents { key: String },
+}
+
+/// Whose web server sends the responses. That of the host takes them whole, so that it can send no stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Server {
+    Host,
+    Listener,
 }
 
 /// The offer of a POST, and what the host says about it.
@@ -234,6 +256,8 @@ pub(crate) struct PostedOffer {
     pub label: Option<String>,
     pub user_data: usize,
     pub limits: AskedLimits,
+    /// Whether the viewer may ask for events.
+    events: bool,
 }
 
 /// What an [`Action`] resulted in.
@@ -246,6 +270,8 @@ pub(crate) enum Outcome {
     Found,
     /// What the viewer of a session is shown, as JSON.
     Described(String),
+    /// The stream of events is here.
+    Created { location: String },
 }
 
 impl Call {
@@ -253,9 +279,13 @@ impl Call {
     pub fn operation(&self) -> Operation {
         match self.action {
             Action::Offer(_) | Action::FindStream => Operation::Watch,
-            Action::Patch { .. } | Action::FindSession { .. } | Action::DescribeSession { .. } => {
-                Operation::Update
-            }
+            Action::Patch { .. }
+            | Action::Answer { .. }
+            | Action::FindSession { .. }
+            | Action::DescribeSession { .. }
+            | Action::AskForEvents { .. }
+            | Action::HearEvents { .. }
+            | Action::EndEvents { .. } => Operation::Update,
             Action::Delete { .. } => Operation::End,
         }
     }
@@ -265,16 +295,26 @@ impl Call {
         match &self.action {
             Action::Offer(_) | Action::FindStream => None,
             Action::Patch { key, .. }
+            | Action::Answer { key, .. }
             | Action::Delete { key }
             | Action::FindSession { key }
-            | Action::DescribeSession { key } => Some(key),
+            | Action::DescribeSession { key }
+            | Action::AskForEvents { key, .. }
+            | Action::HearEvents { key }
+            | Action::EndEvents { key } => Some(key),
         }
     }
 
     /// Whether the request has a body that is used.
     #[cfg(feature = "http")]
     pub fn has_body(&self) -> bool {
-        matches!(self.action, Action::Offer(_) | Action::Patch { .. })
+        matches!(
+            self.action,
+            Action::Offer(_)
+                | Action::Patch { .. }
+                | Action::Answer { .. }
+                | Action::AskForEvents { .. }
+        )
     }
 
     /// Adds the body to a request whose head was read before.
@@ -283,6 +323,8 @@ impl Call {
         match &mut self.action {
             Action::Offer(posted) => posted.sdp = body,
             Action::Patch { fragment, .. } => *fragment = body,
+            Action::Answer { sdp, .. } => *sdp = body,
+            Action::AskForEvents { body: wanted, .. } => *wanted = body,
             _ => {}
         }
     }
@@ -298,7 +340,7 @@ impl Call {
     /// The response, once the call is done.
     pub fn response(&self, result: Result<Outcome>) -> HttpResponse {
         let response = match result {
-            Ok(Outcome::Response(response)) => response.into(),
+            Ok(Outcome::Response(response)) => self.with_events(response.into()),
             Ok(Outcome::Deleted) => HttpResponse::deleted(),
             // They have no SDP to show (section 4.1), but a type that they accept.
             Ok(Outcome::Found) => HttpResponse::new(200).with("Content-Type", SDP),
@@ -308,9 +350,22 @@ impl Call {
             }
             .with("Content-Type", JSON)
             .with("Cache-Control", "no-store"),
+            Ok(Outcome::Created { location }) => HttpResponse::new(201).with("Location", location),
             Err(error) => HttpResponse::from(&error),
         };
         self.finish(response)
+    }
+
+    /// Says where the events of a new session are asked for.
+    fn with_events(&self, response: HttpResponse) -> HttpResponse {
+        match (&self.action, &response.session_key) {
+            (Action::Offer(posted), Some(key)) if posted.events => {
+                let url = format!("{}{key}{}", posted.location_prefix, Part::Events.suffix());
+                let link = events::link(&url);
+                response.with("Link", link)
+            }
+            _ => response,
+        }
     }
 
     /// The response to a call that is not allowed.
@@ -338,14 +393,17 @@ pub(crate) fn is_target(path: &str) -> bool {
 }
 
 /// Reads a request, which may come from a page of one of these origins.
-pub(crate) fn read(request: &HttpRequest<'_>, origins: &Origins) -> Step {
+pub(crate) fn read(request: &HttpRequest<'_>, origins: &Origins, server: Server) -> Step {
     let head = request.method == "HEAD";
     let sharing = match origins.judge(request) {
         Ok(sharing) => sharing,
         Err(refusal) => return Step::Respond(finish(head, &Sharing::Own, refusal)),
     };
-    match understand(request) {
-        Ok(Understood::Options(methods)) => Step::Respond(sharing.share(options(methods))),
+    match understand(request, server) {
+        Ok(Understood::Options(methods)) => {
+            let response = sharing.open_network(request, options(methods));
+            Step::Respond(sharing.share(response))
+        }
         Ok(Understood::Call(stream, action)) => Step::Call(Call {
             stream,
             token: bearer(request.header("Authorization")),
@@ -367,36 +425,63 @@ enum Understood {
     Call(String, Action),
 }
 
-fn understand(request: &HttpRequest<'_>) -> std::result::Result<Understood, HttpResponse> {
-    let Some(target) = Target::of(request) else {
+fn understand(
+    request: &HttpRequest<'_>,
+    server: Server,
+) -> std::result::Result<Understood, HttpResponse> {
+    let target = Target::of(request);
+    let served = target.filter(|t| t.part == Part::Whole || server == Server::Listener);
+    let Some(target) = served else {
         return Err(problem::response(
             404,
             "there is no resource here: use {stream}/whep or {stream}/whep/{key}",
         ));
     };
-    let methods = match target.key {
-        None => ENDPOINT_METHODS,
-        Some(_) => SESSION_METHODS,
+    let methods = match (target.part, &target.key) {
+        (Part::Whole, None) => ENDPOINT_METHODS,
+        (Part::Whole, Some(_)) => SESSION_METHODS,
+        (Part::Events, _) => EVENTS_METHODS,
+        (Part::EventStream, _) => EVENT_STREAM_METHODS,
     };
-    let action = match (request.method, target.key) {
-        ("OPTIONS", _) => return Ok(Understood::Options(methods)),
-        ("POST", None) => {
+    let prefix = || behind(request.header(FORWARDED_PREFIX), target.prefix.clone());
+    let action = match (request.method, target.part, target.key) {
+        ("OPTIONS", ..) => return Ok(Understood::Options(methods)),
+        ("POST", Part::Events, Some(key)) => {
+            if request.header("Content-Type").is_some() {
+                check_body(request, JSON, "Accept-Post")?;
+            }
+            Action::AskForEvents {
+                location: format!("{}{key}{}", prefix(), Part::EventStream.suffix()),
+                body: request.body.to_vec(),
+                key,
+            }
+        }
+        ("GET", Part::EventStream, Some(key)) => Action::HearEvents { key },
+        ("DELETE", Part::EventStream, Some(key)) => Action::EndEvents { key },
+        ("POST", Part::Whole, None) => {
             check_body(request, SDP, "Accept-Post")?;
             let limits = AskedLimits::read(request.path);
             let host_prefix = request.location_prefix.map(str::to_owned);
             Action::Offer(Box::new(PostedOffer {
                 sdp: request.body.to_vec(),
-                location_prefix: host_prefix
-                    .unwrap_or_else(|| behind(request.header(FORWARDED_PREFIX), target.prefix)),
+                location_prefix: host_prefix.unwrap_or_else(prefix),
                 timeout: request.wait(),
                 ice_servers: request.ice_servers.map(<[_]>::to_vec),
                 turn_url: None,
                 label: request.label.map(str::to_owned),
                 user_data: request.user_data,
                 limits: limits.map_err(|why| problem::response(400, &why))?,
+                events: server == Server::Listener,
             }))
         }
-        ("PATCH", Some(key)) => {
+        ("PATCH", Part::Whole, Some(key)) if request.has_type(SDP) => {
+            check_body(request, SDP, "Accept-Patch")?;
+            Action::Answer {
+                key,
+                sdp: request.body.to_vec(),
+            }
+        }
+        ("PATCH", Part::Whole, Some(key)) => {
             check_body(request, FRAGMENT, "Accept-Patch")?;
             Action::Patch {
                 key,
@@ -404,10 +489,12 @@ fn understand(request: &HttpRequest<'_>) -> std::result::Result<Understood, Http
                 fragment: request.body.to_vec(),
             }
         }
-        ("DELETE", Some(key)) => Action::Delete { key },
-        ("GET" | "HEAD", None) => Action::FindStream,
-        ("GET" | "HEAD", Some(key)) if request.accepts_json() => Action::DescribeSession { key },
-        ("GET" | "HEAD", Some(key)) => Action::FindSession { key },
+        ("DELETE", Part::Whole, Some(key)) => Action::Delete { key },
+        ("GET" | "HEAD", Part::Whole, None) => Action::FindStream,
+        ("GET" | "HEAD", Part::Whole, Some(key)) if request.accepts_json() => {
+            Action::DescribeSession { key }
+        }
+        ("GET" | "HEAD", Part::Whole, Some(key)) => Action::FindSession { key },
         _ => {
             let detail = format!("this resource supports {methods}");
             return Err(problem::response(405, &detail).with("Allow", methods));

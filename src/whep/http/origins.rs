@@ -73,6 +73,16 @@ impl Origins {
 }
 
 impl Sharing {
+    /// Answers a preflight that asks whether a page from the public internet may reach this private network
+    /// (Private Network Access): one that may use WHEP may. No other page gets this far.
+    pub fn open_network(&self, request: &HttpRequest<'_>, response: HttpResponse) -> HttpResponse {
+        let asked = request.header("Access-Control-Request-Private-Network") == Some("true");
+        match asked && *self != Sharing::Own {
+            true => response.with("Access-Control-Allow-Private-Network", "true"),
+            false => response,
+        }
+    }
+
     /// Adds the headers of CORS (the Fetch standard).
     pub fn share(&self, response: HttpResponse) -> HttpResponse {
         let response = match self {

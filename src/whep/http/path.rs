@@ -28,8 +28,32 @@ pub struct Target {
     pub stream: String,
     /// Key of the session; `None` for the endpoint.
     pub key: Option<String>,
+    /// What of the session.
+    pub part: Part,
     /// Path of the endpoint with a slash at the end: what precedes the key in the URL of a session.
     pub prefix: String,
+}
+
+/// What of a session is addressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// Itself, or it is the endpoint.
+    Whole,
+    /// Where its events are asked for.
+    Events,
+    /// The stream of its events.
+    EventStream,
+}
+
+impl Part {
+    /// What follows the URL of the session.
+    pub const fn suffix(self) -> &'static str {
+        match self {
+            Part::Whole => "",
+            Part::Events => "/events",
+            Part::EventStream => "/events/stream",
+        }
+    }
 }
 
 impl Target {
@@ -40,15 +64,25 @@ impl Target {
             Some(target) => Some(Target {
                 stream: target.stream.to_owned(),
                 key: target.session_key.map(str::to_owned),
+                part: Part::Whole,
                 prefix: prefix(without_query(request.path)),
             }),
         }
     }
 
-    /// Parses `{prefix}/{stream}/whep` and `{prefix}/{stream}/whep/{key}`, each with an optional
-    /// slash at the end. `None` for other paths.
+    /// Parses `{prefix}/{stream}/whep`, `{prefix}/{stream}/whep/{key}` and what is below that, each with
+    /// an optional slash at the end. `None` for other paths.
     pub fn parse(path: &str) -> Option<Target> {
         let path = without_query(path);
+        let below = [Part::EventStream, Part::Events].into_iter();
+        let mut below = below.filter_map(|part| {
+            let session = Target::parse_whole(path.strip_suffix(part.suffix())?)?;
+            session.key.is_some().then_some(Target { part, ..session })
+        });
+        below.next().or_else(|| Target::parse_whole(path))
+    }
+
+    fn parse_whole(path: &str) -> Option<Target> {
         let (before, last) = path.rsplit_once('/')?;
         // The last segment decides: a key is never "whep", but a stream may be.
         let (endpoint, key) = match last {
@@ -60,6 +94,7 @@ impl Target {
         Some(Target {
             stream,
             key,
+            part: Part::Whole,
             prefix: prefix(endpoint),
         })
     }
@@ -185,6 +220,30 @@ mod tests {
             ("*", None),
         ] {
             assert_eq!(parse(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn what_is_below_a_session() {
+        for (path, key, part) in [
+            ("/door/whep/k/events", Some("k"), Part::Events),
+            ("/door/whep/k/events/?x", Some("k"), Part::Events),
+            ("/door/whep/k/events/stream", Some("k"), Part::EventStream),
+            ("/door/whep/events", Some("events"), Part::Whole),
+            ("/door/whep/k", Some("k"), Part::Whole),
+        ] {
+            let target = Target::parse(path).unwrap();
+            let found = (target.key.as_deref(), target.part);
+            assert_eq!(found, (key, part), "{path}");
+            assert_eq!(target.prefix, "/door/whep/");
+        }
+        for path in [
+            "/door/whep/events/stream",
+            "/door/whep/k/events/more",
+            "/door/whep/k/stream",
+            "/door/events",
+        ] {
+            assert_eq!(Target::parse(path), None, "{path}");
         }
     }
 

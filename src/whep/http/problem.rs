@@ -9,6 +9,8 @@ use crate::error::{Error, Status};
 const RETRY_CAMERA: u32 = 2;
 /// Seconds after which a limit may no longer be reached.
 const RETRY_LIMIT: u32 = 5;
+/// Seconds after which another process may be there in place of this one.
+const RETRY_RESTART: u32 = 1;
 
 impl From<&Error> for HttpResponse {
     /// The status of the error, its sentence as the `detail` of the problem, and `Retry-After`
@@ -17,6 +19,7 @@ impl From<&Error> for HttpResponse {
         let response = response(error.status().http(), error.message());
         match error.status() {
             Status::NotReady => response.with("Retry-After", RETRY_CAMERA.to_string()),
+            Status::ShuttingDown => response.with("Retry-After", RETRY_RESTART.to_string()),
             _ if response.status == 503 => response.with("Retry-After", RETRY_LIMIT.to_string()),
             _ => response,
         }

@@ -4,6 +4,7 @@
 use super::*;
 
 const SDP_TYPE: (&str, &str) = ("Content-Type", "application/sdp");
+const JSON_TYPE: (&str, &str) = ("Content-Type", "application/json");
 const FRAGMENT_TYPE: (&str, &str) = ("Content-Type", "application/trickle-ice-sdpfrag");
 
 fn request<'a>(
@@ -24,7 +25,11 @@ fn request<'a>(
 
 /// As a gateway whose viewers may come from pages of any origin.
 fn read(request: &HttpRequest<'_>) -> Step {
-    super::read(request, &Origins::new(&["*".to_owned()]).unwrap())
+    super::read(
+        request,
+        &Origins::new(&["*".to_owned()]).unwrap(),
+        Server::Listener,
+    )
 }
 
 fn at_once(request: HttpRequest<'_>) -> HttpResponse {
@@ -78,6 +83,7 @@ fn what_is_refused_at_once() {
         ("", "/door/whep", &[], b"", 405),
         // Methods of a session.
         ("POST", "/door/whep/key", &[SDP_TYPE], b"v=0", 405),
+        ("POST", "/door/whep/key/stream", &[SDP_TYPE], b"v=0", 404),
         ("PUT", "/door/whep/key", &[], b"", 405),
         ("TRACE", "/door/whep/key/", &[], b"", 405),
         // Types.
@@ -92,7 +98,7 @@ fn what_is_refused_at_once() {
         ),
         ("POST", "/door/whep", &[("Content-Type", "")], b"v=0", 415),
         ("PATCH", "/door/whep/key", &[], b"a=x", 415),
-        ("PATCH", "/door/whep/key", &[SDP_TYPE], b"a=x", 415),
+        ("PATCH", "/door/whep/key", &[JSON_TYPE], b"a=x", 415),
         // Limits.
         (
             "POST",
@@ -104,6 +110,7 @@ fn what_is_refused_at_once() {
         // Sizes.
         ("POST", "/door/whep", &[SDP_TYPE], &big, 413),
         ("PATCH", "/door/whep/key", &[FRAGMENT_TYPE], &big, 413),
+        ("PATCH", "/door/whep/key", &[SDP_TYPE], &big, 413),
     ] {
         let answer = at_once(request(method, path, headers, body));
         assert_eq!(answer.status, status, "{method} {path}");
@@ -155,6 +162,32 @@ fn options_says_all_a_browser_asks_and_needs_no_token() {
             assert_eq!(header(&answer, name), Some(value), "{path} {name}");
         }
     }
+}
+
+#[test]
+fn a_page_that_may_watch_may_reach_a_private_network() {
+    let wall = Origins::new(&["https://wall.example".to_owned()]).unwrap();
+    let allowed = |origins: &Origins, origin: &str, asks: bool| {
+        let headers = [
+            ("Host", "192.0.2.1"),
+            ("Origin", origin),
+            ("Access-Control-Request-Method", "POST"),
+            ("Access-Control-Request-Private-Network", "true"),
+        ];
+        let headers = &headers[..3 + usize::from(asks)];
+        let preflight = request("OPTIONS", "/door/whep", headers, b"");
+        let Step::Respond(answer) = super::read(&preflight, origins, Server::Listener) else {
+            panic!("a preflight was taken for a call");
+        };
+        let name = "Access-Control-Allow-Private-Network";
+        (answer.status, header(&answer, name) == Some("true"))
+    };
+    assert_eq!(allowed(&wall, "https://wall.example", true), (200, true));
+    assert_eq!(allowed(&wall, "https://wall.example", false), (200, false));
+    assert_eq!(allowed(&wall, "https://evil.example", true), (403, false));
+    assert_eq!(allowed(&wall, "http://192.0.2.1", true), (200, false));
+    let all = Origins::new(&["*".to_owned()]).unwrap();
+    assert_eq!(allowed(&all, "https://any.example", true), (200, true));
 }
 
 #[test]
@@ -260,6 +293,50 @@ fn a_session_is_described_to_who_accepts_json() {
 }
 
 #[test]
+fn events_are_asked_for_heard_and_ended() {
+    let (events, stream) = ("/door/whep/key/events", "/door/whep/key/events/stream");
+    let json = [JSON_TYPE];
+    for headers in [&json[..], &[]] {
+        let call = call(request("POST", events, headers, b"[]"));
+        assert_eq!(call.operation(), Operation::Update);
+        assert_eq!(call.session_key(), Some("key"));
+        let Action::AskForEvents { location, body, .. } = &call.action else {
+            panic!("not for events");
+        };
+        assert_eq!((location.as_str(), body.as_slice()), (stream, &b"[]"[..]));
+        let location = location.clone();
+        let answer = call.response(Ok(Outcome::Created { location }));
+        assert_eq!(answer.status, 201);
+        assert_eq!(header(&answer, "Location"), Some(stream));
+    }
+    for (method, ends) in [("GET", false), ("DELETE", true)] {
+        let call = call(request(method, stream, &[], b""));
+        assert_eq!(call.operation(), Operation::Update);
+        assert_eq!(matches!(call.action, Action::EndEvents { .. }), ends);
+    }
+    for (method, path, headers, status) in [
+        ("GET", events, &[][..], 405),
+        ("POST", events, &[SDP_TYPE], 415),
+        ("POST", stream, &json, 405),
+        ("PATCH", stream, &[FRAGMENT_TYPE], 405),
+    ] {
+        let answer = at_once(request(method, path, headers, b""));
+        assert_eq!(answer.status, status, "{method} {path}");
+        check_problem(&answer);
+    }
+    // A host's web server takes whole responses.
+    let own = Origins::default();
+    for path in [events, stream] {
+        let Step::Respond(answer) =
+            super::read(&request("GET", path, &[], b""), &own, Server::Host)
+        else {
+            panic!("{path} was taken");
+        };
+        assert_eq!(answer.status, 404);
+    }
+}
+
+#[test]
 fn a_host_names_the_stream_and_the_session_itself() {
     let mounted = |method, key, headers, body| HttpRequest {
         target: Some(HttpTarget {
@@ -358,6 +435,14 @@ fn a_patch_is_read_with_and_without_its_precondition() {
 }
 
 #[test]
+fn an_answer_is_a_patch_with_an_sdp() {
+    let call = call(request("PATCH", "/door/whep/key", &[SDP_TYPE], b"v=0"));
+    assert_eq!(call.operation(), Operation::Update);
+    assert_eq!(call.session_key(), Some("key"));
+    assert!(matches!(call.action, Action::Answer { sdp, .. } if sdp == b"v=0"));
+}
+
+#[test]
 fn other_methods_become_their_operations() {
     for (method, path, operation) in [
         ("GET", "/door/whep", Operation::Watch),
@@ -394,6 +479,7 @@ fn a_created_session_is_answered_with_all_it_needs() {
         ("ETag", "\"e1\""),
         ("Accept-Patch", FRAGMENT),
         ("Access-Control-Allow-Origin", "*"),
+        ("Link", &events::link("/door/whep/k1/events")),
     ] {
         assert_eq!(header(&answer, name), Some(value));
     }
@@ -435,7 +521,7 @@ fn failures_become_their_http_status() {
         (Status::PreconditionRequired, 428, None),
         (Status::Unprocessable, 422, None),
         (Status::Limit, 503, Some("5")),
-        (Status::ShuttingDown, 503, Some("5")),
+        (Status::ShuttingDown, 503, Some("1")),
         (Status::Timeout, 504, None),
         (Status::Panic, 500, None),
     ] {
@@ -488,9 +574,11 @@ fn a_page_of_another_origin_is_refused_unless_it_is_named() {
             ("GET", "/elsewhere", 404),
         ] {
             let headers = [("Host", "gateway"), ("Origin", origin)];
-            let Step::Respond(answer) =
-                super::read(&request(method, path, &headers, b""), &origins)
-            else {
+            let Step::Respond(answer) = super::read(
+                &request(method, path, &headers, b""),
+                &origins,
+                Server::Host,
+            ) else {
                 panic!("{method} was taken");
             };
             assert_eq!(answer.status, if named { allowed } else { 403 });
@@ -499,7 +587,11 @@ fn a_page_of_another_origin_is_refused_unless_it_is_named() {
             assert_eq!(header(&answer, "Vary"), Some("Origin"));
         }
         let headers = [("Origin", origin)];
-        let step = super::read(&request("GET", "/door/whep", &headers, b""), &origins);
+        let step = super::read(
+            &request("GET", "/door/whep", &headers, b""),
+            &origins,
+            Server::Host,
+        );
         assert_eq!(matches!(step, Step::Call(_)), named);
     }
 }

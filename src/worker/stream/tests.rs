@@ -99,6 +99,47 @@ fn nack_history_is_as_long_as_the_knobs_say() {
 }
 
 #[test]
+fn without_gop_cache_who_comes_later_waits_for_the_next_keyframe() {
+    let tuning = Tuning::default();
+    tuning.set(Key::GopCache, 0).unwrap();
+    let mut stream = Stream::new(named("door"));
+    stream.live(Some(TrackInfo::video(sets())), None, &tuning);
+    let mut now = Instant::now();
+    let mut push = |stream: &mut Stream, header: u8| {
+        now += Duration::from_millis(40);
+        let data = unit(&[[header, 1, 2, 3]]);
+        let picture = AccessUnit {
+            data: &data,
+            timestamp: 0,
+            arrival: now,
+            captured: None,
+        };
+        stream.media_arrived(MediaKind::Video, &picture, 0);
+        let ring = stream.video.as_ref().unwrap().ring();
+        (ring.latest_keyframe().is_some(), stream.warning_kind())
+    };
+    let (keyframe, other) = (0x65, 0x41);
+    assert_eq!(push(&mut stream, keyframe), (true, None));
+    // What is kept to be sent again is nothing to begin with, and nobody is warned of keyframes far apart.
+    for _ in 0..500 {
+        assert_eq!(push(&mut stream, other), (false, None));
+    }
+    let (track, newest) = stream.stored_video().unwrap();
+    assert!(track.ring().still().is_none());
+    assert!(crate::sinks::keyframe(track, &newest).is_none());
+    assert_eq!(push(&mut stream, keyframe), (true, None));
+    assert_eq!(push(&mut stream, other), (false, None));
+    // The knob applies at once, in both directions.
+    tuning.set(Key::GopCache, 1).unwrap();
+    stream.tuning_changed(&tuning);
+    push(&mut stream, keyframe);
+    assert_eq!(push(&mut stream, other), (true, None));
+    tuning.set(Key::GopCache, 0).unwrap();
+    stream.tuning_changed(&tuning);
+    assert_eq!(push(&mut stream, other), (false, None));
+}
+
+#[test]
 fn keyframes_that_are_far_apart_are_said_and_the_last_is_there_all_the_same() {
     let tuning = Tuning::default();
     tuning.set(Key::GopCacheMs, 1000).unwrap();

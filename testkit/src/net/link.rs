@@ -17,6 +17,8 @@ pub struct Link {
     pub jitter_reorders: bool,
     /// Probability that a datagram is lost, 0 to 1.
     pub loss: f64,
+    /// Datagrams with more bytes than this, without headers, are lost, and nobody says so; `None`: no limit.
+    pub mtu: Option<usize>,
     /// Burst loss, in addition to `loss`.
     pub bursts: Option<Bursts>,
     /// Probability that a datagram arrives twice, 0 to 1. The copy arrives right behind the original.
@@ -221,7 +223,8 @@ impl Pipe {
             }
         }
         // Loss happens on the wire: the datagram has used its share of the bandwidth.
-        if lose || loss < link.loss || burst_loss {
+        let too_large = link.mtu.is_some_and(|mtu| len > mtu);
+        if lose || too_large || loss < link.loss || burst_loss {
             return Fate::Lost;
         }
 

@@ -361,6 +361,19 @@ impl Viewer {
         self.out.pop_front()
     }
 
+    /// Handles a datagram that came from this address. An authentic check shows that the gateway can be reached there:
+    /// what is sent from then on goes there. Browsers take a few seconds for it.
+    pub fn handle_from(&mut self, now: Instant, from: SocketAddr, bytes: &[u8]) {
+        if self.answers_checks
+            && let Some(remote) = &mut self.remote
+            && from != remote.address
+            && answer(bytes, &self.pwd, from).is_some()
+        {
+            remote.address = from;
+        }
+        self.handle(now, bytes);
+    }
+
     /// Handles a datagram from the gateway.
     pub fn handle(&mut self, now: Instant, bytes: &[u8]) {
         match bytes.first() {

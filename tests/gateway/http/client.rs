@@ -78,6 +78,22 @@ impl<S: Read + Write> Client<S> {
         self.answer(method == "HEAD").expect("no answer")
     }
 
+    /// Reads a chunk of a body that has no end; `None` at its end.
+    pub fn chunk(&mut self) -> Option<String> {
+        let mut line = Vec::new();
+        while !line.ends_with(b"\r\n") {
+            let mut byte = [0];
+            self.stream.read_exact(&mut byte).ok()?;
+            line.push(byte[0]);
+        }
+        let line = String::from_utf8(line).unwrap();
+        let size = usize::from_str_radix(line.trim_end(), 16).unwrap();
+        let mut chunk = vec![0; size + 2];
+        self.stream.read_exact(&mut chunk).ok()?;
+        chunk.truncate(size);
+        (size > 0).then(|| String::from_utf8(chunk).unwrap())
+    }
+
     /// Reads an answer; `None` if the connection ends without one.
     pub fn answer(&mut self, without_body: bool) -> Option<Answer> {
         let mut head = Vec::new();

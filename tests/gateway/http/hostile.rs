@@ -68,6 +68,25 @@ fn heads_that_are_too_large_or_no_heads_are_refused() {
 }
 
 #[test]
+fn a_request_says_once_whom_it_is_to() {
+    let site = crowded(64);
+    for (head, status) in [
+        ("GET / HTTP/1.1\r\n", 400),
+        ("GET /door/whep HTTP/1.1\r\n", 400),
+        (
+            "GET / HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n",
+            400,
+        ),
+        ("GET / HTTP/1.1\r\nHost: localhost\r\n", 200),
+        ("GET / HTTP/1.0\r\n", 200),
+    ] {
+        let mut client = Client::connect(site.address);
+        client.send(format!("{head}\r\n").as_bytes());
+        assert_eq!(client.answer(false).unwrap().status, status, "{head:?}");
+    }
+}
+
+#[test]
 fn bodies_that_are_too_large_are_refused_unread() {
     let site = crowded(64);
     // By what is announced: nothing of it needs to be sent.
@@ -131,7 +150,7 @@ fn what_the_head_rules_out_is_refused_before_the_body() {
         ("POST", "/nobody/whep", 404),
         ("PUT", "/door/whep", 405),
         ("PATCH", "/door/whep", 405),
-        ("PATCH", "/door/whep/key", 415),
+        ("PATCH", "/door/whep/key", 404),
         ("POST", "/door/whep?max_bitrate=much", 400),
     ] {
         let mut client = begun(&site, method, path, "");

@@ -2,6 +2,8 @@
 
 mod authority;
 mod client;
+mod counter;
+mod events;
 mod foreign;
 mod hostile;
 mod pages;

@@ -13,7 +13,7 @@ use crate::common::{cameras, pull, wait_for};
 pub struct Site {
     pub gateway: Gateway,
     pub address: SocketAddr,
-    _cameras: Option<CameraServer>,
+    pub cameras: Option<CameraServer>,
 }
 
 /// Options for a free port.
@@ -32,19 +32,24 @@ impl Site {
         Site {
             gateway,
             address,
-            _cameras: None,
+            cameras: None,
         }
     }
 
     /// With a live camera named "door".
     pub fn with_camera(config: Config) -> Site {
+        Site::with_camera_at(config, any_port())
+    }
+
+    /// The same.
+    pub fn with_camera_at(config: Config, options: HttpOptions) -> Site {
         let cameras = cameras(&["door"]);
-        let mut site = Site::bare(config, any_port());
+        let mut site = Site::bare(config, options);
         let stream = site
             .gateway
             .add_stream("door", pull(cameras.url("door")))
             .unwrap();
-        site._cameras = Some(cameras);
+        site.cameras = Some(cameras);
         wait_for("the camera", || {
             site.gateway.stream_info(stream).unwrap().state == StreamState::Live
         });
