@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 
-import { launchFirefox } from "./firefox.mjs";
+import { launchFirefox, prepareFirefoxPage } from "./firefox.mjs";
 import { launchBrowser, openPage, startCameras, startGateway, waitUntil, waitUntilPlaying, LONG_MS } from "./helpers.mjs";
 
 let folder;
@@ -108,14 +108,11 @@ test("and so does Firefox, which knows the authority of the certificate", async 
   t.after(() => firefox.close());
   const page = await firefox.newPage();
   await page.evaluateOnNewDocument(onlyRelays);
-  await page.evaluateOnNewDocument(() => {
-    // Firefox connects to addresses of this machine only for a page that uses the camera.
-    navigator.mediaDevices?.getUserMedia({ video: true }).catch(() => {});
-  });
+  await page.evaluateOnNewDocument(prepareFirefoxPage);
   // Over TLS Firefox relays by servers that have a name alone, not by IP addresses.
   await page.goto(`${gateway.url.replace("127.0.0.1", "localhost")}door`);
   await waitUntil("the page says so", LONG_MS, () =>
-    page.evaluate(() => document.getElementById("state").textContent === "Live"),
+    page.evaluate(() => document.getElementById("state").textContent === "Live through a relay"),
   );
   const sessions = () => page.evaluate(async () => (await fetch("/api/sessions")).json());
   await waitUntil("the gateway says so", LONG_MS, async () =>

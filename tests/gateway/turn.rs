@@ -31,7 +31,7 @@ struct Site {
     _camera: CameraServer,
 }
 
-/// What a listener answered an offer with.
+/// What a listener answered an offer with; of its links, those that name ICE servers.
 struct Answer {
     sdp: String,
     links: Vec<String>,
@@ -109,7 +109,8 @@ impl Site {
         assert!(head.starts_with("HTTP/1.1 201 "), "{head}");
         let links = head.lines().filter_map(|line| {
             let (name, value) = line.split_once(": ")?;
-            name.eq_ignore_ascii_case("Link").then(|| value.to_owned())
+            let names_server = value.contains("rel=\"ice-server\"");
+            (name.eq_ignore_ascii_case("Link") && names_server).then(|| value.to_owned())
         });
         Answer {
             links: links.collect(),
