@@ -835,6 +835,14 @@ typedef enum rtsp_webrtc_gateway_config_flags {
      * work. create() fails with ERR_IO if the port is not free for TCP.
      */
     RTSP_WEBRTC_GATEWAY_CONFIG_ICE_TCP = 1,
+    /**
+     * Be a TURN server (RFC 8656) for the gateway's own viewers, which relays to this gateway and to
+     * nothing else: over TLS and TCP on the ports of listen_http() with LISTEN_MEDIA, over TCP on that of
+     * CONFIG_ICE_TCP. Each answer names it in a Link header, with credentials for this session that
+     * begin nothing after a day: on a listener with LISTEN_MEDIA under the name of its own URL, otherwise
+     * at the TCP port for media.
+     */
+    RTSP_WEBRTC_GATEWAY_CONFIG_TURN = 2,
 } rtsp_webrtc_gateway_config_flags;
 
 /**
@@ -2182,6 +2190,17 @@ typedef enum rtsp_webrtc_gateway_http_flags {
     RTSP_WEBRTC_GATEWAY_HTTP_AUTHORIZED = 2,
 } rtsp_webrtc_gateway_http_flags;
 
+/** Flags of rtsp_webrtc_gateway_listen_options. */
+typedef enum rtsp_webrtc_gateway_listen_flags {
+    /**
+     * Take media on this port, too, for viewers whose network lets nothing else pass: ICE-TCP (RFC 6544), which
+     * the answers then name, and with CONFIG_TURN TURN, over TLS where the listener has it. What a connection
+     * begins with tells them from HTTP. Viewers have to reach the listener itself: a reverse proxy passes HTTP
+     * alone.
+     */
+    RTSP_WEBRTC_GATEWAY_LISTEN_MEDIA = 1,
+} rtsp_webrtc_gateway_listen_flags;
+
 /** A header field of a request. */
 typedef struct rtsp_webrtc_gateway_http_header {
     /** Name, in any case. Required. */
@@ -2317,8 +2336,8 @@ typedef struct rtsp_webrtc_gateway_listen_options {
      * pass it on. Both stand for the same socket, which is set to non-blocking. 0: none. POSIX only.
      */
     int32_t fd;
-    /** Must be 0. */
-    uint32_t reserved;
+    /** Bitwise OR of enum rtsp_webrtc_gateway_listen_flags. */
+    uint32_t flags;
 } rtsp_webrtc_gateway_listen_options;
 
 /**
@@ -2546,8 +2565,8 @@ typedef struct rtsp_webrtc_gateway_session_info {
      * CONFIG_ICE_TCP). 0: ICE has not selected an address yet.
      */
     int32_t protocol;
-    /** 0. */
-    uint32_t reserved;
+    /** Whether the viewer relays by TURN (CONFIG_TURN): 0: it does not; 1: it does, over TCP; 2: over TLS. */
+    uint32_t relay;
 } rtsp_webrtc_gateway_session_info;
 
 /**
@@ -2632,9 +2651,10 @@ int rtsp_webrtc_gateway_metrics(const rtsp_webrtc_gateway *gateway,
  * - "workers": an array of {"index", "busy_us", "load_percent", "refused" (offers, because the worker
  *   was too busy), "streams", "sessions", "cost_us": {"rtsp", "packetize", "seal", "send",
  *   "control"}}
- * - "counters": {"datagrams_unknown", "datagrams_overrun", "connections_accepted" (over TCP, with
- *   CONFIG_ICE_TCP), "connections_strange" (those of them that ended before an authentic ICE check
- *   had come), "sessions_displaced" (they made
+ * - "counters": {"datagrams_unknown", "datagrams_overrun", "connections_accepted" (for media over TCP, with
+ *   CONFIG_ICE_TCP or LISTEN_MEDIA), "connections_strange" (those of them that ended before an authentic
+ *   ICE check had come), "relays_allocated" (by TURN, with CONFIG_TURN), "relay_requests_refused" (by wrong
+ *   credentials, or to relay to others), "sessions_displaced" (they made
  *   room for later offers before their viewers had connected), "send_errors", "events_dropped",
  *   "interface_enumerations", "address_changes" (of the network interfaces), "public_address_changes"
  *   (as STUN servers see this host), "narrow_paths" (viewers on whose paths large datagrams vanished, so
@@ -2660,7 +2680,7 @@ int rtsp_webrtc_gateway_metrics(const rtsp_webrtc_gateway *gateway,
  *   "sheds", "switches"}}
  * - "sessions": an array, ordered by id, of {"id", "stream", "stream_name", "state" (enum
  *   rtsp_webrtc_gateway_session_state in lower case), "srtp_profile" ("AEAD_AES_128_GCM" or
- *   "AES128_CM_HMAC_SHA1_80"), "remote", "protocol" ("udp" or "tcp"), "peer", "label", "bytes_sent", "packets_sent",
+ *   "AES128_CM_HMAC_SHA1_80"), "remote", "protocol" ("udp", "tcp", "turn-tcp" or "turn-tls"), "peer", "label", "bytes_sent", "packets_sent",
  *   "nacks", "retransmits", "padding_packets", "padding_bytes", "plis", "overflows", "stills",
  *   "skips", "sheds", "variant" (the stream whose video is shown), "variant_name", "detail" (enum
  *   rtsp_webrtc_gateway_detail in lower case), "reason" (enum

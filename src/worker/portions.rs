@@ -101,7 +101,9 @@ impl Core {
             if warm == pass.left {
                 warm = pass.left.saturating_sub(AHEAD);
                 for &slot in audience.get(warm..pass.left).unwrap_or_default() {
-                    viewers.get(slot).map(|viewer| viewer.session.touch());
+                    if let Some(viewer) = viewers.get(slot) {
+                        viewer.session.touch();
+                    }
                 }
             }
             pass.left -= 1;

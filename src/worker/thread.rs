@@ -225,14 +225,6 @@ impl Input {
     }
 }
 
-/// What the loop was woken by.
-enum Woken {
-    /// `None`: nobody can send another.
-    Command(Option<Command>),
-    /// Datagrams, a deadline, or a task that moved a deadline closer or left a pass pending.
-    Turn,
-}
-
 async fn run(
     context: WorkerContext,
     mut commands: CommandQueue,
@@ -255,27 +247,32 @@ async fn run(
         let deadline = core.borrow().next_deadline();
         let deadline = deadline.into_iter().chain(input.deadline()).min();
         // A turn follows whatever came, so that none of these keeps another waiting.
+        let mut command = None;
         let woken = poll_fn(|context| {
-            if let Poll::Ready(command) = commands.poll_recv(context) {
-                return Poll::Ready(Woken::Command(command));
+            if let Poll::Ready(came) = commands.poll_recv(context) {
+                command = Some(came);
+                return Poll::Ready(());
             }
             let came = input.poll(context).is_ready()
                 || rearmed.poll(context).is_ready()
                 || alarm.poll(context, deadline).is_ready();
             match came {
-                true => Poll::Ready(Woken::Turn),
+                true => Poll::Ready(()),
                 false => Poll::Pending,
             }
         });
-        match woken.await {
-            Woken::Command(Some(Command::Shutdown) | None) => break,
-            Woken::Command(Some(command)) => {
+        woken.await;
+        match command {
+            // Nobody can send another.
+            Some(Some(Command::Shutdown) | None) => break,
+            Some(Some(command)) => {
                 if matches!(command, Command::TuningChanged) {
                     retuning.store(false, Ordering::SeqCst);
                 }
                 guarded("a command", || Core::command(&core, command));
             }
-            Woken::Turn => {}
+            // Datagrams, a deadline, or a task that moved a deadline closer or left a pass pending.
+            None => {}
         }
         let more = guarded("a turn", || {
             let core = &mut *core.borrow_mut();
