@@ -9,7 +9,6 @@ mod system {
     use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, bind, recv, socket_with};
     use tokio::io::Interest;
     use tokio::io::unix::AsyncFd;
-    use tokio::time::Sleep;
 
     /// Multicast groups of routing messages: links, IPv4 addresses, IPv6 addresses (rtnetlink(7)).
     const GROUPS: u32 =
@@ -37,7 +36,7 @@ mod system {
         }
 
         /// Waits for a change.
-        pub async fn next(&self, _: Sleep) -> io::Result<()> {
+        pub async fn next(&self) -> io::Result<()> {
             loop {
                 let mut ready = self.0.readable().await?;
                 let mut changed = false;
@@ -73,21 +72,17 @@ mod system {
 mod system {
     use std::io;
 
-    use tokio::time::Sleep;
-
-    /// This system is not asked.
+    /// This system does not tell.
     #[derive(Debug)]
-    pub struct AddressChanges;
+    pub enum AddressChanges {}
 
     impl AddressChanges {
         pub fn new() -> io::Result<AddressChanges> {
-            Ok(AddressChanges)
+            Err(io::ErrorKind::Unsupported.into())
         }
 
-        /// Waits until it is time to look.
-        pub async fn next(&self, interval: Sleep) -> io::Result<()> {
-            interval.await;
-            Ok(())
+        pub async fn next(&self) -> io::Result<()> {
+            match *self {}
         }
     }
 }

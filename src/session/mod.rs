@@ -245,10 +245,10 @@ impl Session {
         self.handle_received(received, io);
     }
 
-    /// The host has these addresses now, and perhaps no longer the one that media left from. Ask for
+    /// The host's addresses have changed, and these are gone: perhaps the one that media left from. Ask for
     /// [`Session::next_deadline`] again.
-    pub fn handle_addresses<T: Transmit>(&mut self, present: &[IpAddr], io: &mut Io<'_, T>) {
-        let received = self.transport.host_has(present, io.now);
+    pub fn handle_addresses<T: Transmit>(&mut self, gone: &[IpAddr], io: &mut Io<'_, T>) {
+        let received = self.transport.host_changed(gone, io.now);
         self.handle_received(received, io);
     }
 

@@ -2,6 +2,7 @@
 //! one that is gone look for another way.
 
 use std::cell::RefCell;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,22 +26,24 @@ pub(super) async fn watch(core: Rc<RefCell<Core>>) {
     }
     let mut known = core.borrow().addresses(Duration::ZERO);
     loop {
-        let ttl = core.borrow().context.tuning.interface_cache_ttl();
-        let asks = tokio::time::sleep(ttl.max(LEAST_INTERVAL));
         match &changes {
             Ok(system) => {
-                if let Err(error) = system.next(asks).await {
+                if let Err(error) = system.next().await {
                     changes = Err(error);
                 }
             }
-            Err(_) => asks.await,
+            Err(_) => {
+                let ttl = core.borrow().context.tuning.interface_cache_ttl();
+                tokio::time::sleep(ttl.max(LEAST_INTERVAL)).await;
+            }
         }
         tokio::time::sleep(SETTLE).await;
         let now = core.borrow().addresses(Duration::ZERO);
         if now != known {
             log::info!("the addresses of this host are now {:?}", now.offered);
-            known = Arc::clone(&now);
-            core.borrow().tell_addresses(&now);
+            let gone = known.present.iter().filter(|ip| !now.present.contains(ip));
+            core.borrow().tell_gone(&gone.copied().collect());
+            known = now;
             core.borrow().context.reflexive.ask_anew();
         }
     }
@@ -52,7 +55,7 @@ impl Core {
     }
 
     /// Tells all workers, this one as well.
-    fn tell_addresses(&self, addresses: &Arc<Addresses>) {
+    fn tell_gone(&self, addresses: &Arc<[IpAddr]>) {
         let mut workers = 0..;
         while let Some(worker) = workers.next()
             && self

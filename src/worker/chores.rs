@@ -5,6 +5,7 @@
 mod tests;
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,6 @@ use super::core::Core;
 use super::snapshot::Unfinished;
 use crate::budget::{Allowance, Budget};
 use crate::error::Error;
-use crate::net::Addresses;
 use crate::state::{SessionId, StreamId, StreamIdentity, StreamState};
 
 /// What is done in one turn.
@@ -31,8 +31,8 @@ pub(super) struct Chores {
 enum Chore {
     /// A session decides again which of its streams it shows.
     Reconsider(usize),
-    /// The first session from this slot on hears of the addresses that the host has now.
-    Addresses(usize, Arc<Addresses>),
+    /// The first session from this slot on hears which addresses the host has no longer.
+    Gone(usize, Arc<[IpAddr]>),
     /// It ends.
     Fail(usize, SessionId, Box<Error>),
     /// The next viewer of a removed stream is told; the host, after the last one.
@@ -102,12 +102,12 @@ impl Core {
                     self.fail_viewer(slot, *error);
                 }
             }
-            Chore::Addresses(from, addresses) => {
+            Chore::Gone(from, gone) => {
                 if let Some((slot, _)) = self.viewers.next(from) {
                     self.with_session(slot, now, |session, io| {
-                        session.handle_addresses(&addresses.present, io);
+                        session.handle_addresses(&gone, io);
                     });
-                    let next = Chore::Addresses(slot + 1, addresses);
+                    let next = Chore::Gone(slot + 1, gone);
                     self.chores.waiting.push_front(next);
                 }
             }
@@ -132,10 +132,9 @@ impl Core {
         self.rearmed.ring();
     }
 
-    /// The host has other addresses than before.
-    pub(super) fn addresses_changed(&mut self, addresses: Arc<Addresses>) {
-        let chore = Chore::Addresses(0, addresses);
-        self.chores.waiting.push_back(chore);
+    /// The host's addresses have changed, and these are gone.
+    pub(super) fn addresses_changed(&mut self, gone: Arc<[IpAddr]>) {
+        self.chores.waiting.push_back(Chore::Gone(0, gone));
         self.rearmed.ring();
     }
 

@@ -16,7 +16,7 @@ use super::tcp_ports::TcpPorts;
 use super::thread::Peers;
 use crate::error::Result;
 use crate::events::Notices;
-use crate::net::{Addresses, Interfaces, Socket};
+use crate::net::{Interfaces, Socket};
 use crate::sdp::fragment::Fragment;
 use crate::sdp::offer::Offer;
 use crate::session::dtls::Certificate;
@@ -202,8 +202,8 @@ pub enum Command {
     CaughtUp(SyncSender<()>),
     /// Report everything, for metrics.
     Snapshot(SyncSender<WorkerSnapshot>),
-    /// The addresses of this host have changed.
-    AddressesChanged(Arc<Addresses>),
+    /// The addresses of this host have changed, and these are gone.
+    AddressesChanged(Arc<[IpAddr]>),
     /// A knob has changed.
     TuningChanged,
     /// Close everything and exit.

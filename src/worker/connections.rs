@@ -362,7 +362,9 @@ impl Core {
                 }
             }
             Heard::Over(response) => {
-                connection.respond(&response);
+                if let Some(response) = response {
+                    connection.respond(&response);
+                }
                 return false;
             }
             Heard::Datagram(local, contents) => {

@@ -23,6 +23,7 @@ use super::wait::Bell;
 use crate::budget::{Allowance, Budget};
 use crate::error::{Error, Status, panicked, shutting_down};
 use crate::events::{Notice, StreamEvent};
+use crate::limit::Complaint;
 use crate::media::{AccessUnit, MediaKind, TrackInfo};
 use crate::session::SendBuffer;
 use crate::state::{StreamId, StreamIdentity, StreamState, Warning};
@@ -49,6 +50,8 @@ pub struct Core {
     pub(super) fan_out: FanOut,
     /// What is done for many sessions.
     pub(super) chores: Chores,
+    /// Of paths that drop large datagrams.
+    pub(super) narrow_complaint: Complaint,
     /// Streams whose sources do not get through.
     pub(super) behind: Behind,
     /// How busy the worker is.
@@ -79,6 +82,7 @@ impl Core {
             connections: Connections::default(),
             fan_out: FanOut::default(),
             chores: Chores::default(),
+            narrow_complaint: Complaint::default(),
             behind: Behind::default(),
             load: Load::default(),
             greedy: Duration::ZERO,
@@ -181,8 +185,8 @@ impl Core {
             Command::Snapshot(reply) => {
                 core.borrow_mut().chores.snapshot(Unfinished::new(reply));
             }
-            Command::AddressesChanged(addresses) => {
-                core.borrow_mut().addresses_changed(addresses);
+            Command::AddressesChanged(gone) => {
+                core.borrow_mut().addresses_changed(gone);
             }
             Command::TuningChanged => {
                 let core = &mut *core.borrow_mut();

@@ -32,10 +32,15 @@ impl LocalCandidates {
     /// As of now, public addresses first.
     pub(super) fn new(context: &WorkerContext, now: Instant) -> LocalCandidates {
         let bound = context.socket.local();
+        let mut reflexive = context.reflexive.reflexive();
         let local = match bound.ip().is_unspecified() {
             true => {
                 let ttl = context.tuning.interface_cache_ttl();
                 let addresses = context.interfaces.addresses(now, ttl);
+                // What a NAT gave to an address that is gone is not ours any more.
+                let is_ours =
+                    |base: IpAddr| base.is_unspecified() || addresses.present.contains(&base);
+                reflexive.retain(|known| is_ours(known.base.ip()));
                 let serves = |&&ip: &&IpAddr| context.socket.serves(ip);
                 addresses.offered.iter().filter(serves).copied().collect()
             }
@@ -49,7 +54,6 @@ impl LocalCandidates {
                 hosts.push(candidate);
             }
         }
-        let mut reflexive = context.reflexive.reflexive();
         reflexive.retain(|known| !hosts.contains(&known.public));
         let tcp = context
             .tcp_ports

@@ -4,6 +4,7 @@
 //! can ask for less than [`SMALL_PAYLOAD`](crate::media::SMALL_PAYLOAD) bytes.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use super::core::Core;
 use crate::state::StreamId;
@@ -20,19 +21,21 @@ impl NarrowPaths {
 
 impl Core {
     /// Takes note of a viewer whose path turns out to drop large packets.
-    pub(super) fn note_narrow(&mut self, slot: usize) {
+    pub(super) fn note_narrow(&mut self, slot: usize, now: Instant) {
         let Some(viewer) = self.viewers.get_mut(slot) else {
             return;
         };
         viewer.narrow = true;
         self.context.narrow_paths.0.fetch_add(1, Ordering::Relaxed);
-        log::warn!(
-            session = viewer.id.0, stream = viewer.stream.0;
-            "large datagrams vanish on the way to viewer {:?} at {}: a link on it has an MTU below 1,280 bytes, and \
-             does not say so. The packets of what it is shown are smaller from now on",
-            viewer.identity.peer.as_deref().unwrap_or_default(),
-            viewer.session.remote().map_or("an unknown address".to_owned(), |remote| remote.to_string()),
-        );
+        if self.narrow_complaint.is_due(now) {
+            log::warn!(
+                session = viewer.id.0, stream = viewer.stream.0;
+                "large datagrams vanish on the way to viewer {:?} at {}: a link on it has an MTU below 1,280 bytes, and \
+                 does not say so. The packets of what it is shown are smaller from now on",
+                viewer.identity.peer.as_deref().unwrap_or_default(),
+                viewer.session.remote().map_or("an unknown address".to_owned(), |remote| remote.to_string()),
+            );
+        }
         for stream in viewer.watching.clone() {
             self.count_narrow(stream, true);
         }

@@ -164,7 +164,7 @@ impl Core {
             self.note_streams(slot);
         }
         if narrow {
-            self.note_narrow(slot);
+            self.note_narrow(slot, Instant::now());
         }
         self.viewers.arm(slot, deadline);
         if let Some(quality) = quality {

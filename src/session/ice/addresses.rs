@@ -194,15 +194,15 @@ impl Addresses {
         Some(next.path)
     }
 
-    /// The host has these addresses now. A path from one that is gone is not proven any more, and may begin at
-    /// another one: the system chooses which, and the viewer's answer proves it. Media goes another way meanwhile if
-    /// there is one. True if the selected path was such a one.
-    pub fn host_has(&mut self, now: Instant, present: &[IpAddr]) -> bool {
+    /// The host's addresses have changed, and these are gone. A path from one of them is not proven any more, and may
+    /// begin at another one: the system chooses which, and the viewer's answer proves it. Media goes another way
+    /// meanwhile if there is one. True if the selected path was such a one.
+    pub fn host_changed(&mut self, now: Instant, gone: &[IpAddr]) -> bool {
         let is_gone = |path: &Path| {
             !is_connected(path.remote)
                 && path
                     .local
-                    .is_some_and(|ip| !present.contains(&ip.to_canonical()))
+                    .is_some_and(|ip| gone.contains(&ip.to_canonical()))
         };
         let left = self.selected.filter(is_gone);
         for known in self.remotes.iter_mut().filter(|known| is_gone(&known.path)) {

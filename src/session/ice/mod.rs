@@ -157,9 +157,9 @@ impl IceAgent {
         self.addresses.lost(now, remote);
     }
 
-    /// The host has these addresses now. True if the selected path began at one that it has no longer.
-    pub fn host_has(&mut self, now: Instant, present: &[IpAddr]) -> bool {
-        self.addresses.host_has(now, present)
+    /// The host's addresses have changed, and these are gone. True if the selected path began at one of them.
+    pub fn host_changed(&mut self, now: Instant, gone: &[IpAddr]) -> bool {
+        self.addresses.host_changed(now, gone)
     }
 
     /// The address of ours that media left from, if it is gone and no other way has been found since.

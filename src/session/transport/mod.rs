@@ -471,11 +471,11 @@ impl Transport {
         }
     }
 
-    /// The host has these addresses now. Where the one that media left from is gone, it goes another way if one is
-    /// proven; until one is, the session counts as disconnected.
-    pub fn host_has(&mut self, present: &[IpAddr], now: Instant) -> Received {
+    /// The host's addresses have changed, and these are gone. If media left from one of them, it goes another way if one
+    /// is proven; until one is, the session counts as disconnected.
+    pub fn host_changed(&mut self, gone: &[IpAddr], now: Instant) -> Received {
         let lost_since = self.lost_since(now);
-        if !self.ice.host_has(now, present) {
+        if !self.ice.host_changed(now, gone) {
             return Received::Nothing;
         }
         self.follow_path(now);

@@ -66,8 +66,8 @@ pub enum Heard<'a> {
     Allocated(Vec<u8>),
     /// Send this back: a request was not granted.
     Refused(Vec<u8>, Refusal),
-    /// Send this back, and close the connection.
-    Over(Vec<u8>),
+    /// Send this back, if anything, and close the connection.
+    Over(Option<Vec<u8>>),
     /// A datagram for the session, to this address of ours.
     Datagram(IpAddr, Cow<'a, [u8]>),
 }
@@ -138,7 +138,7 @@ impl Relay {
     /// Handles a message, or channel data.
     pub fn handle<'a>(&mut self, at: &At<'_>, bytes: &'a [u8]) -> Heard<'a> {
         if self.ends().is_some_and(|until| until <= at.now) {
-            self.allocation = None;
+            return Heard::Over(None);
         }
         if let Some(0x40..) = bytes.first() {
             return self.channel_data(at.now, bytes).unwrap_or(Heard::Nothing);
@@ -264,7 +264,7 @@ impl Relay {
                     response.add(ATTR_LIFETIME, &lifetime.to_be_bytes());
                 });
                 Ok(response.map(match lifetime {
-                    0 => Heard::Over,
+                    0 => |response| Heard::Over(Some(response)),
                     _ => Heard::Response,
                 }))
             }

@@ -77,8 +77,8 @@ impl Rig {
             Heard::Response(response)
             | Heard::Allocated(response)
             | Heard::Refused(response, _)
-            | Heard::Over(response) => self.client.borrow_mut().hear(&response),
-            Heard::Nothing | Heard::Datagram(..) => Said::Nothing,
+            | Heard::Over(Some(response)) => self.client.borrow_mut().hear(&response),
+            Heard::Nothing | Heard::Over(None) | Heard::Datagram(..) => Said::Nothing,
         }
     }
 
