@@ -111,8 +111,9 @@ sized_struct!(
 /// - `POST` of an offer to the endpoint: 201 with Location, ETag and a Link for each ICE server. If the
 ///   offer has nothing that the camera sends, or is empty: 406 with an offer of the gateway's own as
 ///   application/sdp, and Location of a session that waits for the answer until "valid-until" of the
-///   Content-Type (20 s). That session has label and peer of the request, but no user_data: as after
-///   any response but 201, the host may free what that points to.
+///   Content-Type (20 s). on_session_state first hears of that session, as NEW, once the answer is
+///   taken, and never if none comes. It has label and peer of the request, but no user_data: as
+///   after any response but 201, the host may free what that points to.
 /// - `PATCH` of a session: 204 after candidates; 200 with a new ETag after an ICE restart; 204 after
 ///   the answer to an offer of the gateway's, as application/sdp.
 /// - `DELETE` of a session: 200.

@@ -226,7 +226,7 @@ impl Gateway {
             return Ok(());
         };
         #[cfg(feature = "http")]
-        self.handle.shared.viewer_events.close();
+        self.handle.shared.viewer_events.close(deadline);
         self.handle.shared.http.stop();
         for worker in &self.handle.shared.workers {
             worker.command(Command::Shutdown);

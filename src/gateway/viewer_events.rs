@@ -15,8 +15,8 @@ use crate::worker::registry::Listening;
 const MAX_LISTENING: usize = 256;
 /// Between two signs of life.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(15);
-/// How long shutdown waits until all have heard of it.
-const GOODBYE: Duration = Duration::from_millis(250);
+/// How long shutdown waits at most until all have heard of it: it takes a moment, unless the machine is busy.
+const GOODBYE: Duration = Duration::from_secs(3);
 const GOODBYE_STEP: Duration = Duration::from_millis(1);
 
 /// Those who listen.
@@ -35,10 +35,10 @@ impl Default for ViewerEvents {
 }
 
 impl ViewerEvents {
-    /// Tells all that the gateway ends, and waits a moment until they have it.
-    pub fn close(&self) {
+    /// Tells all that the gateway ends, and waits until they have it, until `deadline` at most.
+    pub fn close(&self, deadline: Instant) {
         self.closing.send_replace(true);
-        let end = Instant::now() + GOODBYE;
+        let end = deadline.min(Instant::now() + GOODBYE);
         while !self.listening.is_idle() && Instant::now() < end {
             std::thread::sleep(GOODBYE_STEP);
         }
@@ -193,6 +193,15 @@ mod tests {
         assert_eq!(stream.next().await, None);
         let mut late = rig.listen("");
         assert_eq!(late.next().await, Some(ViewerEvent::Reconnect.text()));
+    }
+
+    #[test]
+    fn who_does_not_read_holds_nobody_up_beyond_the_deadline() {
+        let rig = Rig::new();
+        let _stream = rig.listen("");
+        let began = Instant::now();
+        rig.events.close(began);
+        assert!(began.elapsed() < GOODBYE);
     }
 
     #[tokio::test(start_paused = true)]

@@ -211,6 +211,11 @@ impl Session {
         }
     }
 
+    /// Counts on from another one, which nobody has connected to, and in whose place this is.
+    pub fn goes_on_from(&mut self, other: &Session) {
+        self.transport.goes_on_from(&other.transport);
+    }
+
     /// Gives up on the session because of `error`. The viewer hears nothing of it.
     pub fn fail(&mut self, error: Error) {
         self.transport.fail(error);

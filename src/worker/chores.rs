@@ -6,13 +6,16 @@ mod tests;
 
 use std::collections::VecDeque;
 use std::net::IpAddr;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::core::Core;
+use super::slots::Viewer;
 use super::snapshot::Unfinished;
 use crate::budget::{Allowance, Budget};
-use crate::error::Error;
+use crate::error::{Error, Status};
+use crate::media::Codec;
 use crate::state::{SessionId, StreamId, StreamIdentity, StreamState};
 
 /// What is done in one turn.
@@ -33,8 +36,8 @@ enum Chore {
     Reconsider(usize),
     /// The first session from this slot on hears which addresses the host has no longer.
     Gone(usize, Arc<[IpAddr]>),
-    /// It ends.
-    Fail(usize, SessionId, Box<Error>),
+    /// It ends if its stream still has one of these codecs, which are new, and it does not take that.
+    FailUnfit(usize, SessionId, Rc<[Codec]>),
     /// The next viewer of a removed stream is told; the host, after the last one.
     Leave(StreamId),
     /// Sinks of a stream get the next of what it keeps.
@@ -78,8 +81,8 @@ impl Core {
     pub(super) fn do_chores(&mut self, now: Instant) {
         let mut budget = Budget::new(CHORES, now);
         while let Some(chore) = self.chores.waiting.pop_front() {
-            self.do_chore(chore, now);
-            budget.spend(1, 0);
+            let items = self.do_chore(chore, now);
+            budget.spend(items, 0);
             if !budget.goes_on(Instant::now()) {
                 break;
             }
@@ -89,7 +92,8 @@ impl Core {
         }
     }
 
-    fn do_chore(&mut self, chore: Chore, now: Instant) {
+    /// Does one, and returns for how many it counts.
+    fn do_chore(&mut self, chore: Chore, now: Instant) -> usize {
         match chore {
             Chore::Reconsider(slot) => {
                 let viewer = self.viewers.get_mut(slot);
@@ -97,9 +101,14 @@ impl Core {
                     self.with_session(slot, now, |session, io| session.reconsider(io));
                 }
             }
-            Chore::Fail(slot, id, error) => {
-                if self.viewers.find(slot, id).is_ok() {
-                    self.fail_viewer(slot, *error);
+            Chore::FailUnfit(slot, id, codecs) => {
+                let viewer = self.viewers.get(slot).filter(|viewer| viewer.id == id);
+                if viewer.is_some_and(|viewer| self.is_unfit(viewer, &codecs)) {
+                    let error = Error::new(
+                        Status::Camera,
+                        "the camera came back with another codec: a new offer is needed",
+                    );
+                    self.fail_viewer(slot, error);
                 }
             }
             Chore::Gone(from, gone) => {
@@ -114,10 +123,14 @@ impl Core {
             Chore::Leave(id) => self.leave_next(id, now),
             Chore::Replay(id) => self.replay_next(id, now),
             Chore::Snapshot(mut snapshot) => match self.snapshot_next(&mut snapshot, now) {
-                true => self.chores.waiting.push_front(Chore::Snapshot(snapshot)),
-                false => self.snapshot_ends(*snapshot, now),
+                Some(items) => {
+                    self.chores.waiting.push_front(Chore::Snapshot(snapshot));
+                    return items;
+                }
+                None => self.snapshot_ends(*snapshot, now),
             },
         }
+        1
     }
 
     /// Lets sessions decide again which of their streams they show: one has changed.
@@ -138,15 +151,33 @@ impl Core {
         self.rearmed.ring();
     }
 
-    /// Ends sessions.
-    pub(super) fn fail_viewers(&mut self, slots: &[usize], error: &Error) {
-        for &slot in slots {
-            if let Some(viewer) = self.viewers.get(slot) {
-                let chore = Chore::Fail(slot, viewer.id, Box::new(error.clone()));
+    /// A stream has come back with these codecs, which it did not have: ends those of its viewers who cannot go
+    /// on.
+    pub(super) fn fail_unfit(&mut self, stream: StreamId, codecs: Vec<Codec>) {
+        let Some(entry) = self.streams.get(stream).filter(|_| !codecs.is_empty()) else {
+            return;
+        };
+        let codecs: Rc<[_]> = codecs.into();
+        for &slot in &entry.stream.viewers {
+            if let Some(viewer) = self.viewers.get(slot)
+                && self.is_unfit(viewer, &codecs)
+            {
+                let chore = Chore::FailUnfit(slot, viewer.id, Rc::clone(&codecs));
                 self.chores.waiting.push_back(chore);
             }
         }
         self.rearmed.ring();
+    }
+
+    /// Whether the stream of this viewer has one of these codecs and the viewer does not take it.
+    fn is_unfit(&self, viewer: &Viewer, codecs: &[Codec]) -> bool {
+        let entry = self.streams.get(viewer.stream);
+        let Some(media) = entry.and_then(|entry| entry.stream.media()) else {
+            return false;
+        };
+        let tracks = [media.video, media.audio].into_iter().flatten();
+        let mut present = tracks.map(|track| track.info().codec);
+        present.any(|codec| codecs.contains(&codec) && !viewer.session.takes(codec))
     }
 
     /// Removes a stream. Offers that wait for it fail with `why`.

@@ -333,20 +333,12 @@ impl Core {
             true => entry.feed_live(id, &self.context.peers),
             false => entry.feeds.ended(id, &self.context.peers),
         }
-        let (mut viewers, audience) = match others.is_empty() {
-            true => Default::default(),
-            false => (entry.stream.viewers.clone(), entry.stream.audience.clone()),
+        let audience = match others.is_empty() {
+            true => Vec::new(),
+            false => entry.stream.audience.clone(),
         };
-        viewers.retain(|&slot| {
-            let viewer = self.viewers.get(slot);
-            viewer.is_some_and(|viewer| !others.iter().all(|&codec| viewer.session.takes(codec)))
-        });
         let now = Instant::now();
-        let error = Error::new(
-            Status::Camera,
-            "the camera came back with another codec: a new offer is needed",
-        );
-        self.fail_viewers(&viewers, &error);
+        self.fail_unfit(id, others);
         self.reconsider(&audience);
         self.enter(id, StreamState::Live, None, now);
         if !self.answering.contains(&id) {

@@ -142,6 +142,22 @@ pub(super) fn viewer(
     }
 }
 
+/// The same, of one that was sent an offer of ours and has not answered it.
+pub(super) fn unanswered(viewer: &Viewer, stream_name: &str, event: &SessionEvent) {
+    let (session, stream) = (viewer.id.0, viewer.stream.0);
+    match (event.state, &event.error) {
+        (SessionState::Failed, Some(error)) if error.status() == Status::Panic => log::error!(
+            session = session, stream = stream, stream_name = stream_name;
+            "viewer{} of \"{stream_name}\" ended: {error}", who(viewer)
+        ),
+        (SessionState::Closed, _) => log::debug!(
+            session = session, stream = stream, stream_name = stream_name;
+            "viewer{} of \"{stream_name}\" did not answer the gateway's offer", who(viewer)
+        ),
+        _ => {}
+    }
+}
+
 /// A viewer is shown something else.
 pub(super) fn quality(viewer: &Viewer, event: &QualityEvent) {
     let stream_name = &*event.stream_name;

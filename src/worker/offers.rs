@@ -129,7 +129,7 @@ impl Core {
         let makes_offer = countered.is_some();
         let mut identity = request.viewer.clone();
         if makes_offer {
-            // The host knows of no session, and may give up what this points to.
+            // After a response that is not 201 the host may free what this points to.
             identity.user_data = 0;
         }
         let mut viewer = Viewer::new(
@@ -201,6 +201,7 @@ impl Core {
         let mut session = self.session(stream, location, local_ice, answer, negotiated, now)?;
         session.set_limits(limits);
         let viewer = self.viewers.find(request.slot, request.session)?;
+        session.goes_on_from(&viewer.session);
         viewer.session = session;
         viewer.countered = None;
         let etag = etag(&viewer.session);

@@ -22,19 +22,19 @@ impl Core {
         viewer.info(now, self.held_back(viewer, &viewer.session.quality()))
     }
 
-    /// Looks at one more session or stream. False if there is none.
-    pub(super) fn snapshot_next(&self, snapshot: &mut Unfinished, now: Instant) -> bool {
-        if let Some((slot, viewer)) = self.viewers.next(snapshot.slots) {
-            snapshot.slots = slot + 1;
-            let seen = (slot, viewer.id, self.session_info(viewer, now));
-            snapshot.sessions.push(seen);
-            return true;
+    /// Looks at one more session or stream, and returns at how many sessions. `None` if there is no more.
+    pub(super) fn snapshot_next(&self, snapshot: &mut Unfinished, now: Instant) -> Option<usize> {
+        if let Some((slot, viewer)) = self.viewers.next(snapshot.sessions.len()) {
+            snapshot.sessions.resize_with(slot, || None);
+            let seen = (viewer.id, self.session_info(viewer, now));
+            snapshot.sessions.push(Some(seen));
+            return Some(1);
         }
         let all = || self.streams.iter().map(|(id, _)| id).collect();
-        let Some(id) = snapshot.left.get_or_insert_with(all).pop() else {
-            return false;
-        };
+        let id = snapshot.left.get_or_insert_with(all).pop()?;
+        let mut items = 1;
         if let Some(entry) = self.streams.get(id) {
+            items += entry.stream.viewers.len();
             let mut stream = entry.stream.snapshot(id, now);
             stream.sinks = entry.sinks.info().collect();
             stream.sink_frames_dropped = entry.sinks.frames_dropped();
@@ -44,7 +44,7 @@ impl Core {
             }
             snapshot.streams.push(stream);
         }
-        true
+        Some(items)
     }
 
     /// Those of these sessions that were looked at and are still there: what others sent is counted by their
@@ -54,10 +54,9 @@ impl Core {
         snapshot: &'a Unfinished,
         slots: &'a [usize],
     ) -> impl Iterator<Item = &'a SessionInfo> {
-        slots.iter().filter_map(|slot| {
-            let found = snapshot.sessions.binary_search_by_key(slot, |seen| seen.0);
-            let (_, id, info) = &snapshot.sessions[found.ok()?];
-            let viewer = self.viewers.get(*slot)?;
+        slots.iter().filter_map(|&slot| {
+            let (id, info) = snapshot.sessions.get(slot)?.as_ref()?;
+            let viewer = self.viewers.get(slot)?;
             (viewer.id == *id).then_some(info)
         })
     }
@@ -67,7 +66,6 @@ impl Core {
         if self.load.is_due(now) {
             self.sample_load(now);
         }
-        let sessions = snapshot.sessions.into_iter();
         let _ = snapshot.reply.send(WorkerSnapshot {
             index: self.context.index,
             busy: busy(),
@@ -75,7 +73,7 @@ impl Core {
             refused: self.load.refusals(),
             costs: self.costs,
             streams: snapshot.streams,
-            sessions: sessions.map(|(_, id, info)| (id, info)).collect(),
+            sessions: snapshot.sessions.into_iter().flatten().collect(),
         });
     }
 }
@@ -83,9 +81,8 @@ impl Core {
 /// A snapshot that is made in portions: of all sessions, then of all streams.
 pub(super) struct Unfinished {
     reply: SyncSender<WorkerSnapshot>,
-    /// Slots that were looked at, in order, and the sessions there.
-    slots: usize,
-    sessions: Vec<(usize, SessionId, SessionInfo)>,
+    /// The sessions that were looked at, by their slot.
+    sessions: Vec<Option<(SessionId, SessionInfo)>>,
     /// Streams that were not.
     left: Option<Vec<StreamId>>,
     streams: Vec<StreamSnapshot>,
@@ -95,7 +92,6 @@ impl Unfinished {
     pub(super) fn new(reply: SyncSender<WorkerSnapshot>) -> Unfinished {
         Unfinished {
             reply,
-            slots: 0,
             sessions: Vec::new(),
             left: None,
             streams: Vec::new(),

@@ -195,6 +195,14 @@ impl Core {
             return;
         };
         let stream_name = self.streams.name(viewer.stream);
+        if event.state == SessionState::Closed {
+            self.context.registry.remove_session(viewer.id);
+        }
+        if viewer.countered.is_some() {
+            // It has answered nothing yet: the host hears of those who did.
+            log_lines::unanswered(viewer, stream_name, &event);
+            return;
+        }
         log_lines::viewer(
             viewer,
             stream_name,
@@ -202,9 +210,6 @@ impl Core {
             Instant::now(),
             &mut self.repeats,
         );
-        if event.state == SessionState::Closed {
-            self.context.registry.remove_session(viewer.id);
-        }
         let error = event.error.as_ref();
         self.context
             .notices

@@ -251,7 +251,8 @@ test("an offer of the server that this browser cannot play is not answered, and 
   assert.ok(requests.every(({ method }) => method !== "PATCH"));
 });
 
-test("what a connection may have hung on is left out of the next attempt", async (t) => {
+// A player whose connection never comes up; window.attempts has what each was made with.
+async function climb(t) {
   let page;
   const opened = await open(
     t,
@@ -291,10 +292,34 @@ test("what a connection may have hung on is left out of the next attempt", async
     },
   );
   ({ page } = opened);
+  return page;
+}
+
+test("what a connection may have hung on is left out of the next attempt", async (t) => {
+  const page = await climb(t);
   const attempts = await waitUntil("four attempts", LONG_MS, () =>
     page.evaluate(() => window.attempts.length >= 4 && window.attempts.slice(0, 4)),
   );
   assert.deepEqual(attempts, ["all udp tcp", "all tcp", "relay udp tcp", "all udp tcp"]);
+});
+
+test("who starts anew leaves nothing out", async (t) => {
+  const page = await climb(t);
+  await waitUntil("an attempt without UDP", LONG_MS, () =>
+    page.evaluate(() => {
+      if (window.attempts.at(-1) !== "all tcp") {
+        return false;
+      }
+      window.player.stop();
+      window.attempts = [];
+      window.player.start();
+      return true;
+    }),
+  );
+  const [first] = await waitUntil("an attempt", LONG_MS, () =>
+    page.evaluate(() => window.attempts.length > 0 && window.attempts),
+  );
+  assert.equal(first, "all udp tcp");
 });
 
 test("a page that is kept from the local network says so", async (t) => {
@@ -418,6 +443,82 @@ test("a thin connection is no stall between two keyframes, and sound alone says 
   assert.equal(stalled.reason, "This connection carries 0.1 of 2.1 Mbit/s: sound only.");
   await page.evaluate(() => (window.still = false));
   await waitUntil("pictures", LONG_MS, async () => (await states(page)).at(-1).state === "playing");
+});
+
+// A player that plays at an endpoint with events; listen(number) answers whoever listens.
+async function playWithEvents(t, listen, script = null) {
+  let page;
+  let listeners = 0;
+  const opened = await open(
+    t,
+    async ({ method, url, body }) => {
+      if (url.endsWith("/events")) {
+        return { status: 201, headers: { Location: `${url}/stream` } };
+      }
+      if (url.endsWith("/stream")) {
+        return listen(listeners++);
+      }
+      if (url.endsWith("/cam/whep-elsewhere")) {
+        return problem(503, "This one is full.");
+      }
+      if (method !== "POST") {
+        return { status: 200 };
+      }
+      await waitUntil("the page", LONG_MS, () => page);
+      const headers = {
+        "Content-Type": "application/sdp",
+        Location: `/cam/whep/${listeners}${Math.random()}`,
+        Link: '</cam/whep/key/events>; rel="urn:ietf:params:whep:ext:core:server-sent-events"',
+      };
+      return { status: 201, headers, body: await answerFromPage(page, body) };
+    },
+    { retryMin: 20 },
+    script,
+  );
+  ({ page } = opened);
+  return { ...opened, listeners: () => listeners };
+}
+
+test("a player whose events break off listens again", async (t) => {
+  const { page, requests, listeners } = await playWithEvents(
+    t,
+    () => ({ status: 200, contentType: "text/event-stream", body: ":\n\n" }),
+    () => {
+      const { setTimeout } = window;
+      window.setTimeout = (then, ms, ...more) => setTimeout(then, ms === 10_000 ? 200 : ms, ...more);
+    },
+  );
+  await waitUntil("three listeners", LONG_MS, () => listeners() >= 3);
+  assert.equal(posts(requests).filter(({ url }) => !url.endsWith("/events")).length, 1, "of one session");
+  assert.notEqual(await page.evaluate(() => window.player.state), "retrying");
+});
+
+test("an endpoint that a server names is left again if it does not answer", async (t) => {
+  const event = 'event: reconnect\ndata: {"url": "/cam/whep-elsewhere"}\n\n';
+  const { requests } = await playWithEvents(t, (number) =>
+    number === 0 ? { status: 200, contentType: "text/event-stream", body: event } : new Promise(() => {}),
+  );
+  const offers = () => posts(requests).filter(({ url }) => !url.endsWith("/events"));
+  await waitUntil("three offers", LONG_MS, () => offers().length >= 3);
+  assert.deepEqual(
+    offers().slice(0, 3).map(({ url }) => new URL(url).pathname),
+    ["/cam/whep", "/cam/whep-elsewhere", "/cam/whep"],
+  );
+});
+
+test("another player of the page listens when the one that did is stopped", async (t) => {
+  const { page, listeners } = await playWithEvents(t, () => new Promise(() => {}));
+  await waitUntil("the first", LONG_MS, () => listeners() === 1);
+  await page.evaluate(async () => {
+    const { WhepPlayer } = await import("/player.js");
+    const video = document.body.appendChild(document.createElement("video"));
+    window.other = new WhepPlayer({ endpoint: "/cam/whep", video });
+    window.other.start();
+  });
+  await waitUntil("the second player", LONG_MS, () => page.evaluate(() => window.other.state === "playing"));
+  assert.equal(listeners(), 1, "one at a time");
+  await page.evaluate(() => window.player.stop());
+  await waitUntil("the second", LONG_MS, () => listeners() === 2);
 });
 
 test("an endpoint that does not tell what is shown is not asked again", async (t) => {

@@ -102,6 +102,8 @@ const SPARSE_MS = 20_000;
 const LADDER = ["all", "no-udp", "relay"];
 // Servers, by origin, whose events a player of this page listens to.
 const listening = new Set();
+// Tells the others when one has stopped.
+const vacancy = new EventTarget();
 
 const DEFAULTS = {
   token: null,
@@ -193,6 +195,7 @@ export class WhepPlayer extends EventTarget {
     }
     this.#backoff.reset();
     this.#elsewhere = null;
+    this.#rung = 0;
     this.#watchPage();
     this.#connect();
   }
@@ -330,7 +333,9 @@ export class WhepPlayer extends EventTarget {
       const receives = (kind) => (transceiver) =>
         transceiver.receiver.track.kind === kind && transceiver.currentDirection === "recvonly";
       this.#hasVideo = pc.getTransceivers().some(receives("video"));
-      this.#timer = setTimeout(() => this.#climb(pc, session), CONNECT_MS);
+      if (this.#upAt === null) {
+        this.#timer = setTimeout(() => this.#climb(pc, session), CONNECT_MS);
+      }
       this.#show(media);
     } catch (error) {
       this.#retry(pc, describe(error), { ...error, away: isAway(error), final: this.#isFinal(error) });
@@ -593,10 +598,11 @@ export class WhepPlayer extends EventTarget {
 
   // --- Events of the gateway ---
 
-  // Listens as long as it may: another player of this page, or another window, may take over.
+  // Listens as long as it may: then another player of this page, or another window, takes over.
   async #listen() {
     const pc = this.#pc;
-    const url = this.#session?.events;
+    const session = this.#session;
+    const url = session?.events;
     if (!url || this.#upAt === null || this.#events || document.hidden || !document.hasFocus() || listening.has(url.origin)) {
       return;
     }
@@ -607,7 +613,7 @@ export class WhepPlayer extends EventTarget {
       const wanted = JSON.stringify(["active", "inactive", "reconnect"]);
       const made = await this.#request(url, "POST", wanted, { "Content-Type": JSON_TYPE });
       if (made.status !== 201) {
-        this.#session.events = null;
+        session.events = null;
         return;
       }
       const stream = new URL(made.headers.get("Location"), made.url);
@@ -620,9 +626,13 @@ export class WhepPlayer extends EventTarget {
       if (this.#events === events) {
         this.#events = null;
       }
+      if (events.signal.aborted) {
+        vacancy.dispatchEvent(new Event("vacant"));
+      }
     }
     if (pc === this.#pc && !events.signal.aborted) {
       this.#checkSession(pc);
+      setTimeout(() => pc === this.#pc && this.#listen(), CHECK_MS);
     }
   }
 
@@ -653,6 +663,10 @@ export class WhepPlayer extends EventTarget {
     const lasting = this.#upAt !== null && now - this.#upAt >= LASTING_MS;
     if (lasting) {
       this.#backoff.reset();
+      this.#rung = 0; // the next one may be from another place
+    }
+    if (this.#upAt === null) {
+      this.#elsewhere = null;
     }
     away ||= AWAY.includes(status);
     if (away || this.#upAt !== null) {
@@ -729,6 +743,7 @@ export class WhepPlayer extends EventTarget {
     document.addEventListener("visibilitychange", attend, { signal });
     addEventListener("focus", attend, { signal });
     addEventListener("blur", attend, { signal });
+    vacancy.addEventListener("vacant", () => this.#listen(), { signal });
   }
 
   #set(state, reason = null, status = 0) {

@@ -213,6 +213,11 @@ impl Transport {
         self.rejected += 1;
     }
 
+    /// Counts on from another one, in whose place this is.
+    pub fn goes_on_from(&mut self, other: &Transport) {
+        self.rejected += other.rejected;
+    }
+
     pub fn rejected(&self) -> u64 {
         self.rejected
     }

@@ -19,6 +19,8 @@ const MOST: usize = 8;
 const ALIKE: f64 = 1.5;
 /// More than so many times what the link carries is not sent through it for two seconds, whatever its queue holds.
 const APART: f64 = 1.4;
+/// What was said longer ago is of a time that is over.
+const FRESH: Duration = Duration::from_secs(2);
 /// For how long it is remembered that they share none.
 const REMEMBERED: Duration = Duration::from_secs(60);
 
@@ -42,6 +44,8 @@ struct Viewer {
     used: f64,
     /// What was sent to it in the last two seconds, the same.
     sent: f64,
+    /// When it said so.
+    said: Option<Instant>,
 }
 
 /// One of them, for as long as it is there.
@@ -59,6 +63,19 @@ impl Neighborhood {
             probe: AtomicU64::new(0),
             apart: AtomicU64::new(0),
             viewers: Mutex::default(),
+        }
+    }
+}
+
+impl Viewer {
+    /// What was sent to it of late. From one that has vanished there is no word, and what it was sent before says
+    /// nothing of the link now.
+    fn sent_until(&self, now: Instant) -> f64 {
+        let fresh = |said| now.saturating_duration_since(said) < FRESH;
+        if self.said.is_some_and(fresh) {
+            self.sent
+        } else {
+            0.0
         }
     }
 }
@@ -93,10 +110,11 @@ impl Neighbor {
         for viewer in self.all.viewers.lock().iter_mut() {
             if viewer.number == self.number {
                 (viewer.link, viewer.used, viewer.sent) = (link, used, sent);
+                viewer.said = Some(now);
             } else if are_alike(viewer.link, link) {
                 others.count += 1;
                 others.used += viewer.used;
-                others.sent += viewer.sent;
+                others.sent += viewer.sent_until(now);
             }
         }
         if link.is_some_and(|link| sent + others.sent > APART * link) {
@@ -181,6 +199,20 @@ mod tests {
         let later = start + REMEMBERED / 2;
         assert_eq!(say(later, 1e5), None, "one of them pauses");
         assert_eq!(say(later + REMEMBERED, 1e5), some(3, 15e5, 3e5));
+    }
+
+    #[test]
+    fn what_one_that_vanished_was_sent_does_not_count() {
+        let start = Instant::now();
+        let all = Arc::new(Neighborhood::new(start));
+        let [gone, left] = [0, 1].map(|_| Neighbor::join(Arc::clone(&all)));
+        gone.exchange(start, Some(6e5), 5e5, 4e5);
+        let at = |time| left.exchange(start + time, Some(6e5), 3e5, 3e5);
+        assert_eq!(at(FRESH / 2), some(1, 5e5, 4e5));
+        assert_eq!(at(FRESH), some(1, 5e5, 0.0));
+        // More together than the link carries, but not at one time.
+        let more = left.exchange(start + 2 * FRESH, Some(6e5), 5e5, 6e5);
+        assert_eq!(more, some(1, 5e5, 0.0));
     }
 
     #[test]

@@ -218,6 +218,18 @@ fn a_camera_that_comes_back_with_another_codec_ends_its_viewers_in_portions() {
 }
 
 #[test]
+fn viewers_whom_the_camera_suits_again_before_their_turn_go_on() {
+    let mut world = World::new();
+    let door = world.stream("door", SESSIONS);
+    let h265 = TrackInfo::video(h265_sets());
+    world.core.live(door, Some(h265), None);
+    world.core.live(door, Some(TrackInfo::video(sets())), None);
+    world.turns(SESSIONS, |core| core.viewers.len());
+    assert_eq!(world.core.viewers.len(), SESSIONS);
+    assert_eq!(world.told(), []);
+}
+
+#[test]
 fn sessions_decide_again_in_portions_and_once_however_often_they_are_asked() {
     let mut world = World::new();
     let door = world.stream("door", SESSIONS);
@@ -269,6 +281,25 @@ fn a_snapshot_is_made_in_portions() {
         (all.streams[0].id, all.streams[0].info.sessions),
         (door, SESSIONS as u32)
     );
+}
+
+#[test]
+fn a_stream_counts_for_as_many_as_watch_it() {
+    let mut world = World::new();
+    for name in ["door", "yard", "hall"] {
+        world.stream(name, CHORES.items);
+    }
+    let (reply, _answer) = sync_channel(1);
+    let mut snapshot = Unfinished::new(reply);
+    let now = Instant::now();
+    let mut looks = Vec::new();
+    while let Some(items) = world.core.snapshot_next(&mut snapshot, now) {
+        looks.push(items);
+    }
+    assert_eq!(looks.len(), 3 * CHORES.items + 3);
+    let (sessions, streams) = looks.split_at(3 * CHORES.items);
+    assert!(sessions.iter().all(|&items| items == 1));
+    assert_eq!(streams, [CHORES.items + 1; 3]);
 }
 
 #[test]

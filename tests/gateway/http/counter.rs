@@ -1,7 +1,11 @@
 //! Offers of the gateway's own, where that of the viewer cannot be answered.
 
+use std::sync::mpsc::{self, Receiver, Sender};
+
 use rtsp_webrtc_gateway::config::{Config, WhepOffer};
 use rtsp_webrtc_gateway::error::Status;
+use rtsp_webrtc_gateway::events::{Events, SessionEvent};
+use rtsp_webrtc_gateway::state::SessionState;
 
 use super::client::{Answer, ask};
 use super::site::Site;
@@ -11,6 +15,24 @@ const SDP: &str = "Content-Type: application/sdp";
 
 fn post(site: &Site, sdp: &str) -> Answer {
     ask(site.address, "POST", "/door/whep", &[SDP], sdp.as_bytes())
+}
+
+struct Teller(Sender<SessionEvent>);
+
+impl Events for Teller {
+    fn session_state(&self, event: &SessionEvent) {
+        let _ = self.0.send(event.clone());
+    }
+}
+
+/// With what its host hears.
+fn telling() -> (Site, Receiver<SessionEvent>) {
+    let (teller, told) = mpsc::channel();
+    let site = Site::with_camera(Config {
+        events: Some(Box::new(Teller(teller))),
+        ..Config::default()
+    });
+    (site, told)
 }
 
 /// That an offer is refused with another one.
@@ -48,7 +70,7 @@ fn unfit(offer: &str) -> String {
 
 #[test]
 fn an_offer_that_does_not_fit_is_answered_with_one_that_the_viewer_answers() {
-    let site = Site::with_camera(Config::default());
+    let (site, told) = telling();
     let mut viewer = chromium();
     let fitting = viewer.viewer.offer();
     let countered = post(&site, &unfit(&fitting));
@@ -58,6 +80,14 @@ fn an_offer_that_does_not_fit_is_answered_with_one_that_the_viewer_answers() {
     let session = countered.header("Location").to_owned();
     let there = ask(site.address, "GET", &session, &[], b"");
     assert_eq!(there.status, 200);
+
+    // Whoever only knows the ufrag is counted, and stays so.
+    let id = site.gateway.sessions().unwrap()[0];
+    let rejected = || site.gateway.session_info(id).unwrap().rejected;
+    let mut stranger = chromium();
+    let passive = countered.body.replace("actpass", "passive");
+    stranger.accept(&passive.replace("a=ice-pwd:", "a=ice-pwd:x"));
+    assert!(stranger.run_till(LONG, |_| rejected() > 0), "not counted");
 
     // What does not fit either changes nothing, nor does what nobody could connect by.
     let patch = |sdp: &str| ask(site.address, "PATCH", &session, &[SDP], sdp.as_bytes());
@@ -75,9 +105,29 @@ fn an_offer_that_does_not_fit_is_answered_with_one_that_the_viewer_answers() {
     assert_eq!(answered.body, "");
     assert_eq!(patch(&answer).status, 422, "it answers once");
 
-    viewer.accept(&countered.body.replace("actpass", "passive"));
+    assert!(rejected() > 0, "a counter fell");
+    viewer.accept(&passive);
     assert!(viewer.run_till(LONG, has_frames(1)), "no video frame");
-    assert_eq!(site.gateway.sessions().unwrap().len(), 1);
+    assert_eq!(site.gateway.sessions().unwrap(), [id]);
+    for state in [
+        SessionState::New,
+        SessionState::Connecting,
+        SessionState::Connected,
+    ] {
+        let event = told.recv_timeout(LONG).unwrap();
+        assert_eq!((event.session, event.state), (id, state));
+    }
+}
+
+#[test]
+fn the_host_hears_nothing_of_a_viewer_that_does_not_answer() {
+    let (site, told) = telling();
+    let countered = post(&site, "");
+    let session = countered.header("Location");
+    assert_eq!(ask(site.address, "DELETE", session, &[], b"").status, 200);
+    post(&site, "");
+    site.gateway.shutdown(LONG).unwrap();
+    assert!(told.try_recv().is_err());
 }
 
 #[test]
