@@ -124,7 +124,7 @@ pub fn turn(data: &[u8]) {
         };
         let _ = greet(&at, &bytes);
         match relay.handle(&at, &bytes) {
-            Heard::Nothing => {}
+            Heard::Nothing | Heard::Over(None) => {}
             Heard::Datagram(to, contents) => {
                 assert!(ours.iter().any(|own| own.ip() == to), "to {to}");
                 assert!(contents.len() <= bytes.len());
@@ -133,7 +133,9 @@ pub fn turn(data: &[u8]) {
                 assert!(knows, "without a password");
                 client.hear(&response);
             }
-            Heard::Response(response) | Heard::Refused(response, _) | Heard::Over(response) => {
+            Heard::Response(response)
+            | Heard::Refused(response, _)
+            | Heard::Over(Some(response)) => {
                 assert!(response.len() <= 200 + bytes.len());
                 client.hear(&response);
             }
