@@ -62,7 +62,7 @@ impl TurnEnds {
             Heard::Response(response)
             | Heard::Allocated(response)
             | Heard::Refused(response, _)
-            | Heard::Over(response) => response,
+            | Heard::Over(Some(response)) => response,
             other => panic!("{other:?}"),
         };
         matches!(self.client.hear(&response), Said::Success(_))
