@@ -706,8 +706,8 @@ impl World {
 
     /// From now on the gateway's host has this address, and no other.
     pub fn move_gateway(&mut self, to: SocketAddr) {
-        self.gateway = to;
-        self.with_session(|session, io| session.handle_addresses(&[to.ip()], io));
+        let gone = std::mem::replace(&mut self.gateway, to).ip();
+        self.with_session(|session, io| session.handle_addresses(&[gone], io));
     }
 
     /// From now on nothing gets from one address to the other.
