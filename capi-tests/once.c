@@ -77,7 +77,7 @@ static void create_refuses(rtsp_webrtc_gateway_callbacks *callbacks, atomic_int 
     REFUSED(config.object.udp_bind = "nonsense", INVALID_ARGUMENT, 1);
     REFUSED(config.object.udp_bind = "\xff", INVALID_ARGUMENT, 1);
     REFUSED(config.object.udp_bind = "192.0.2.1:5000", IO, 1); /* no interface has it */
-    REFUSED(config.object.flags = 2, INVALID_ARGUMENT, 1);
+    REFUSED(config.object.flags = 4, INVALID_ARGUMENT, 1);
     REFUSED(config.object.reserved = 1, INVALID_ARGUMENT, 1);
     const char *const no_text[] = {NULL}, *const nonsense[] = {"a b"};
 #define REFUSED_LIST(list, list_len)                                                         \
