@@ -280,7 +280,7 @@ def ctest(label, may_be_quiet=False):
 def browser():
     if LIBRARY.is_built():
         test("browser", "in Chromium and Firefox", node_results,
-             ["node", "--test", "--test-concurrency=2", "--test-reporter=spec",
+             ["node", "--test", "--test-concurrency=1", "--test-reporter=spec",
               *sorted(str(path) for path in (ROOT / "tests" / "browser").glob("*.test.mjs"))])
 
 

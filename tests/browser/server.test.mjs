@@ -72,8 +72,8 @@ describe("HTTP", () => {
     assert.ok(!text.includes("topsecret"));
   }
 
-  test("an empty offer is refused", async () => {
-    await refused(await post("cam1/whep", ""), 400);
+  test("an empty offer, which asks for one of the gateway's, is refused without media", async () => {
+    await refused(await post("cam1/whep", ""), 409);
   });
 
   test("an offer that is no SDP is refused", async () => {
