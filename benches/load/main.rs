@@ -54,7 +54,7 @@ Without WHAT all of the first six run. Results go to benches/results/.
   --quick            shorter, and coarser
   --rounds N         rounds of fanout, workers, links, peer and before
   --seconds N        seconds of each measurement
-  --loads A,B        fanout, peer and before: only these, such as 1x64,64x1+sound or 8x1~thin
+  --loads A,B        fanout, peer and before: only these, such as 1x64,64x1+sound, 8x1~thin or 1x64~tcp
   --set KNOB=VALUE,  fanout, scale, links, peer and before: knobs of this library
 ";
 

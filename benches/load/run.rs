@@ -74,12 +74,14 @@ pub enum Way {
     Thin,
     /// An emulated link that loses 1 %.
     Lossy,
+    /// The loopback interface, over TCP.
+    Tcp,
 }
 
 impl Way {
     /// From its name.
     pub fn parse(name: &str) -> Option<Way> {
-        let all = [Way::Direct, Way::Thin, Way::Lossy];
+        let all = [Way::Direct, Way::Thin, Way::Lossy, Way::Tcp];
         all.into_iter().find(|way| way.name() == name)
     }
 
@@ -89,6 +91,7 @@ impl Way {
             Way::Direct => "direct",
             Way::Thin => "thin",
             Way::Lossy => "lossy",
+            Way::Tcp => "tcp",
         }
     }
 }
@@ -212,6 +215,7 @@ pub fn run_beside(
             let (started, urls) = Process::start("cameras", &args)?;
             cameras = Some(started);
             let mut args = arg("--cameras", &format!("{urls} {beside}"));
+            args.extend((load.way == Way::Tcp).then(|| "--tcp".to_owned()));
             let (started, ready) = match system {
                 System::Gateway(knobs) => {
                     args.extend(arg("--set", knobs));

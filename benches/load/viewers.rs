@@ -7,8 +7,8 @@
 //! timestamps packets on arrival, so the sleep does not count as latency.
 
 use std::collections::{HashSet, VecDeque};
-use std::io::{self, IoSliceMut};
-use std::net::{SocketAddr, UdpSocket};
+use std::io::{self, IoSliceMut, Read, Write};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
 use std::sync::mpsc::TryRecvError;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -17,7 +17,7 @@ use serde_json::json;
 use testkit::camera::sent_at;
 use testkit::net::Link;
 use testkit::relay::Relay;
-use testkit::viewer::{Outgoing, Viewer, ViewerConfig};
+use testkit::viewer::{Outgoing, TcpViewer, Viewer, ViewerConfig, framed};
 
 use crate::args::Args;
 use crate::process::{commands, say};
@@ -45,6 +45,8 @@ struct Sink {
     way: Way,
     /// The emulated link, once it is connected.
     relay: Option<Relay>,
+    /// The connection, over TCP, and what was read of a frame that is not whole yet.
+    connection: Option<(TcpStream, Vec<u8>)>,
     state: UdpSocketState,
     /// `None`: packets come from the bare loop.
     viewer: Option<Viewer>,
@@ -215,6 +217,7 @@ impl Sink {
             under_way: VecDeque::new(),
             way,
             relay: None,
+            connection: None,
             socket,
             state,
             viewer,
@@ -236,12 +239,23 @@ impl Sink {
             gateway = Some(relay.address());
             self.relay = Some(relay);
         }
+        if self.way == Way::Tcp {
+            let at = TcpViewer::candidate(&answer);
+            let at = at.ok_or_else(|| io::Error::other("the answer has no candidate over TCP"))?;
+            let connection = TcpStream::connect(at)?;
+            connection.set_nodelay(true)?;
+            connection.set_nonblocking(true)?;
+            (gateway, self.connection) = (Some(at), Some((connection, Vec::new())));
+        }
         viewer.accept(Instant::now(), &answer, gateway);
         Ok(())
     }
 
     /// Reads what has arrived and does what is due.
     fn serve(&mut self, storage: &mut [u8]) -> io::Result<()> {
+        if let Some((connection, read)) = self.connection.take() {
+            self.read_frames(connection, read, storage)?;
+        }
         loop {
             let mut metas = [RecvMeta::default(); MESSAGES];
             let mut chunks = storage.chunks_exact_mut(MESSAGE);
@@ -280,9 +294,40 @@ impl Sink {
         }
         while let Some((_, out)) = self.under_way.pop_front_if(|(at, _)| *at <= now) {
             // A refused datagram counts as lost.
-            let _ = self.socket.send_to(&out.bytes, out.to);
+            let _ = match &mut self.connection {
+                Some((connection, _)) => connection.write_all(&framed(&out.bytes)),
+                None => self.socket.send_to(&out.bytes, out.to).map(drop),
+            };
         }
         self.connected = viewer.is_connected();
+        Ok(())
+    }
+
+    /// Reads what has arrived over the connection: frames (RFC 4571).
+    fn read_frames(
+        &mut self,
+        mut connection: TcpStream,
+        mut read: Vec<u8>,
+        storage: &mut [u8],
+    ) -> io::Result<()> {
+        loop {
+            match connection.read(storage) {
+                Ok(0) => return Err(io::ErrorKind::ConnectionReset.into()),
+                Ok(size) => read.extend_from_slice(&storage[..size]),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
+            }
+        }
+        let mut rest = &read[..];
+        while let [a, b, following @ ..] = rest
+            && let Some(frame) = following.get(..usize::from(u16::from_be_bytes([*a, *b])))
+        {
+            self.take(frame, None);
+            rest = &following[frame.len()..];
+        }
+        let whole = read.len() - rest.len();
+        read.drain(..whole);
+        self.connection = Some((connection, read));
         Ok(())
     }
 
@@ -335,7 +380,7 @@ impl Sink {
 /// What the viewer is behind.
 fn link(way: Way) -> Option<Link> {
     match way {
-        Way::Direct => None,
+        Way::Direct | Way::Tcp => None,
         // As `tc tbf` with a latency of 100 ms and a burst of 4 kB.
         Way::Thin => Some(Link {
             delay: Duration::from_millis(1),

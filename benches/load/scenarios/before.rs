@@ -11,8 +11,7 @@ use crate::run::{Load, System, in_turns};
 
 /// Near, with sound, 10 ms away, behind a thin link, behind one that loses packets; the quick ones take 3 minutes.
 const QUICK: &str = "1x64,64x1,1x64+sound,64x1+sound,64x1@10,8x1~thin,16x1~lossy";
-const LOADS: &str =
-    "1x64,1x256,64x1,64x4,1x64+sound,64x1+sound,64x1@10,8x1~thin,8x1+sound~thin,16x1~lossy";
+const LOADS: &str = "1x64,1x256,64x1,64x4,1x64+sound,64x1+sound,64x1@10,8x1~thin,8x1+sound~thin,16x1~lossy,1x64~tcp";
 
 /// `--file`: the benchmark program of the older build; `--quick`, `--loads`; `--set` and `--set-before` for the knobs of the two.
 pub fn measure(args: &Args) -> io::Result<()> {
@@ -67,7 +66,7 @@ pub fn measure(args: &Args) -> io::Result<()> {
         "This library and an older build of it ({}) with the same cameras and viewers, {rounds} rounds, alternating; \
          median. Columns as in fanout. \"@10\" is a round trip of 10 ms, all of it on the way back from the viewers; \
          \"~thin\" a link to each viewer of 1.2 times the stream's rate with a queue of 100 ms and 4 kB; \"~lossy\" one \
-         of 10 ms that loses 1 %.",
+         of 10 ms that loses 1 %; \"~tcp\" a connection instead of datagrams.",
         systems[0].name()
     );
     write("before", &about, &[ratios, figures])

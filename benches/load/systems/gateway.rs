@@ -16,8 +16,8 @@ use crate::whep;
 
 /// A gateway for the cameras in `--cameras`, with knobs `--set name=value,...`; with `--substream`, the last
 /// of them is a variant of the one before it. In addition, `--push`
-/// streams get a frame every 40 ms, and after the line `flood` as many as the gateway accepts. The line
-/// `rtsp` asks for the seconds of CPU that the cameras' connections took.
+/// streams get a frame every 40 ms, and after the line `flood` as many as the gateway accepts. With `--tcp` it
+/// listens on TCP as well. The line `rtsp` asks for the seconds of CPU that the cameras' connections took.
 pub fn run(args: &Args) -> std::io::Result<()> {
     let tuning = args
         .list("set", ',')
@@ -30,6 +30,7 @@ pub fn run(args: &Args) -> std::io::Result<()> {
         .collect::<Result<Vec<_>, _>>()?;
     let config = Config {
         tuning,
+        ice_tcp: args.has("tcp"),
         ..Config::default()
     };
     let gateway = Arc::new(Gateway::new(config).map_err(std::io::Error::other)?);
