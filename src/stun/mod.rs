@@ -7,7 +7,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use rtc::stun::error_code::ErrorCodeAttribute;
-use rtc::stun::message::{BINDING_ERROR, BINDING_SUCCESS, Getter, MESSAGE_HEADER_SIZE, Message};
+use rtc::stun::message::{
+    BINDING_ERROR, BINDING_SUCCESS, Getter, MAGIC_COOKIE, MESSAGE_HEADER_SIZE, Message,
+};
 use rtc::stun::xoraddr::XorMappedAddress;
 
 pub use server::Name;
@@ -17,7 +19,6 @@ use crate::sdp::answer::Reflexive;
 
 /// What the transaction IDs begin with: no session is at this place.
 const PLACE: [u8; 4] = [0xff; 4];
-const MAGIC_COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
 /// Longest answer that is looked at, in bytes.
 const MAX_ANSWER: usize = 1280;
 
@@ -311,7 +312,7 @@ impl Question {
         self.asked = Some(asked);
         let mut request = [0; MESSAGE_HEADER_SIZE];
         request[1] = 1;
-        request[4..8].copy_from_slice(&MAGIC_COOKIE);
+        request[4..8].copy_from_slice(&MAGIC_COOKIE.to_be_bytes());
         request[8..12].copy_from_slice(&PLACE);
         request[12..].copy_from_slice(&asked.id);
         Ok(request)
@@ -336,19 +337,21 @@ pub fn may_be_answer(datagram: &[u8]) -> bool {
 /// The part of its transaction ID that is random.
 fn transaction(datagram: &[u8]) -> Option<[u8; 8]> {
     let answers = datagram.first() == Some(&1) && datagram.len() <= MAX_ANSWER;
-    let ours = datagram.get(4..8)? == MAGIC_COOKIE && datagram.get(8..12)? == PLACE;
+    let ours = datagram.get(4..8)? == MAGIC_COOKIE.to_be_bytes() && datagram.get(8..12)? == PLACE;
     let id = datagram.get(12..)?.first_chunk().copied();
     id.filter(|_| answers && ours)
 }
 
+/// The message of STUN that these bytes are; `None` if its length is not theirs.
+pub fn message(bytes: &[u8]) -> Option<Message> {
+    let mut message = Message::new();
+    message.unmarshal_binary(bytes).ok()?;
+    (message.length as usize + MESSAGE_HEADER_SIZE == bytes.len()).then_some(message)
+}
+
 /// The address in a server's answer, or what is wrong with it.
 fn read(datagram: &[u8], server: IpAddr) -> std::result::Result<SocketAddr, String> {
-    let mut answer = Message::new();
-    let whole = answer.unmarshal_binary(datagram).is_ok()
-        && answer.length as usize + MESSAGE_HEADER_SIZE == datagram.len();
-    if !whole {
-        return Err("its answer is not STUN".to_owned());
-    }
+    let answer = message(datagram).ok_or("its answer is not STUN")?;
     if answer.typ == BINDING_ERROR {
         let mut code = ErrorCodeAttribute::default();
         return Err(match code.get_from(&answer) {

@@ -228,6 +228,18 @@ export async function stats(page) {
   });
 }
 
+// The pair of candidates that the newest connection has selected, and what came of the video.
+export async function selected(page) {
+  return page.evaluate(async () => {
+    const reports = [...(await window.connections.at(-1).getStats()).values()];
+    const find = (id) => reports.find((report) => report.id === id);
+    const transport = reports.find((report) => report.type === "transport");
+    const pair = find(transport.selectedCandidatePairId);
+    const video = reports.find((report) => report.type === "inbound-rtp" && report.kind === "video");
+    return { local: find(pair.localCandidateId), remote: find(pair.remoteCandidateId), video };
+  });
+}
+
 // How many pictures the page's first <video> has shown.
 export async function pictures(page) {
   return page.evaluate(

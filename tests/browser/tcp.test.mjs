@@ -7,6 +7,7 @@ import {
   LONG_MS,
   launchBrowser,
   openPage,
+  selected,
   startCameras,
   startGateway,
   waitUntil,
@@ -39,18 +40,6 @@ async function withoutUdp(page) {
     const body = await response.text();
     const kept = body.split("\r\n").filter((line) => !/^a=candidate:\S+ 1 udp /.test(line));
     await route.fulfill({ response, body: kept.join("\r\n") });
-  });
-}
-
-// The selected pair of the page's newest connection.
-async function selected(page) {
-  return page.evaluate(async () => {
-    const reports = [...(await window.connections.at(-1).getStats()).values()];
-    const find = (id) => reports.find((report) => report.id === id);
-    const transport = reports.find((report) => report.type === "transport");
-    const pair = find(transport.selectedCandidatePairId);
-    const video = reports.find((report) => report.type === "inbound-rtp" && report.kind === "video");
-    return { local: find(pair.localCandidateId), remote: find(pair.remoteCandidateId), video };
   });
 }
 

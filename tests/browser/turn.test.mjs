@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 
 import { launchFirefox, prepareFirefoxPage } from "./firefox.mjs";
-import { launchBrowser, openPage, startCameras, startGateway, waitUntil, waitUntilPlaying, LONG_MS } from "./helpers.mjs";
+import { launchBrowser, openPage, selected, startCameras, startGateway, waitUntil, waitUntilPlaying, LONG_MS } from "./helpers.mjs";
 
 let folder;
 let authority;
@@ -56,17 +56,6 @@ function onlyRelays() {
       super({ ...configuration, iceTransportPolicy: "relay" });
     }
   };
-}
-
-async function selected(page) {
-  return page.evaluate(async () => {
-    const reports = [...(await window.connections.at(-1).getStats()).values()];
-    const find = (id) => reports.find((report) => report.id === id);
-    const transport = reports.find((report) => report.type === "transport");
-    const pair = find(transport.selectedCandidatePairId);
-    const video = reports.find((report) => report.type === "inbound-rtp" && report.kind === "video");
-    return { local: find(pair.localCandidateId), remote: find(pair.remoteCandidateId), video };
-  });
 }
 
 test("where only HTTPS passes Chromium plays by the gateway's relay over TLS", async (t) => {

@@ -128,7 +128,7 @@ impl Site {
 
     /// A viewer with the credentials of its answer, connected to the listener.
     fn offered(&self) -> (RelayViewer, Answer) {
-        let viewer = RelayViewer::offering(ViewerConfig::chromium());
+        let viewer = Viewer::over_tcp(ViewerConfig::chromium());
         let answer = self.post(&viewer.offer());
         let [link] = &answer.links[..] else {
             panic!("{:?}", answer.links);
@@ -199,7 +199,7 @@ fn a_viewer_behind_a_firewall_that_passes_https_alone_plays() {
         let state = site.gateway.state_json().unwrap();
         assert!(state.contains(&format!("\"protocol\":\"{}\"", protocol.name())));
         // The port goes on to serve HTTP.
-        site.post(&RelayViewer::offering(ViewerConfig::chromium()).offer());
+        site.post(&Viewer::over_tcp(ViewerConfig::chromium()).offer());
         // It ends what it has allocated.
         let request = viewer.client.refresh(0);
         assert_eq!(viewer.ask(&request).0, Said::Success(METHOD_REFRESH));
@@ -210,7 +210,7 @@ fn a_viewer_behind_a_firewall_that_passes_https_alone_plays() {
 #[test]
 fn a_viewer_that_reads_slowly_over_tls_loses_whole_gops() {
     let site = Site::new(true, true);
-    let viewer = RelayViewer::offering(ViewerConfig::chromium());
+    let viewer = Viewer::over_tcp(ViewerConfig::chromium());
     let answer = site.post(&viewer.offer());
     let (_, client) = TurnClient::of_link(&answer.links[0]).unwrap();
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
@@ -284,7 +284,7 @@ fn the_media_port_relays_for_hosts_with_a_web_server_of_their_own() {
     })
     .unwrap();
     gateway.add_stream("cam", pull(camera.url("cam"))).unwrap();
-    let viewer = RelayViewer::offering(ViewerConfig::chromium());
+    let viewer = Viewer::over_tcp(ViewerConfig::chromium());
     let response = post(&gateway, "cam", &viewer.offer()).unwrap();
     let links = response.headers.iter().filter(|(name, _)| *name == "Link");
     let links: Vec<_> = links.map(|(_, link)| link).collect();
@@ -363,7 +363,7 @@ fn credentials_that_are_not_of_this_gateway_get_nothing() {
         ("99999999999:0000000000000000", "x"),
     ] {
         let client = TurnClient::new(username, password);
-        let mut viewer = site.connect(RelayViewer::offering(ViewerConfig::chromium()), client);
+        let mut viewer = site.connect(Viewer::over_tcp(ViewerConfig::chromium()), client);
         for _ in 0..3 {
             let request = viewer.client.allocate();
             assert_eq!(viewer.ask(&request).0, Said::Error(METHOD_ALLOCATE, 401));
@@ -371,7 +371,7 @@ fn credentials_that_are_not_of_this_gateway_get_nothing() {
     }
     // Nobody is told whether there is such a session: the connection ends.
     let client = TurnClient::new("99999999999:00ffffff", "x");
-    let mut stranger = site.connect(RelayViewer::offering(ViewerConfig::chromium()), client);
+    let mut stranger = site.connect(Viewer::over_tcp(ViewerConfig::chromium()), client);
     let request = stranger.client.allocate();
     assert_eq!(stranger.ask(&request).0, Said::Error(METHOD_ALLOCATE, 401));
     let request = stranger.client.allocate();
@@ -404,7 +404,7 @@ fn an_allocation_that_brings_no_authentic_check_ends_in_time() {
 fn without_turn_nothing_answers_it() {
     let site = Site::new(false, false);
     let client = TurnClient::new("1:0000000000000000", "x");
-    let mut viewer = site.connect(RelayViewer::offering(ViewerConfig::chromium()), client);
+    let mut viewer = site.connect(Viewer::over_tcp(ViewerConfig::chromium()), client);
     let request = viewer.client.allocate();
     assert_eq!(viewer.ask(&request).0, Said::Nothing);
     assert!(viewer.ended);

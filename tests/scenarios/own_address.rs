@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use rtsp_webrtc_gateway::state::SessionState::{Connected, Disconnected, Failed};
-use testkit::net::Link;
 
-use crate::world::{Setup, VIEWER, World, address};
+use crate::world::{VIEWER, World, address};
 
 /// Another address of the gateway's host.
 const OTHER: &str = "192.0.2.99:5000";
@@ -14,23 +13,11 @@ const SECOND: Duration = Duration::from_secs(1);
 /// Of the clip.
 const FRAME: Duration = Duration::from_millis(40);
 
-/// A viewer behind links with this delay that has watched for a while.
-fn playing(delay: Duration) -> World {
-    let mut world = World::new(Setup::default());
-    world.network.set_default_link(Link {
-        delay,
-        ..Link::default()
-    });
-    world.connect();
-    world.run(3 * SECOND);
-    world
-}
-
 #[test]
 fn the_viewer_is_asked_from_the_new_address_and_the_picture_goes_on() {
     for round_trip in [0, 20, 50, 100] {
         let round_trip = round_trip * MS;
-        let mut world = playing(round_trip / 2);
+        let mut world = World::playing(round_trip / 2);
         let at = world.now;
         world.move_gateway(address(OTHER));
         world.run(5 * SECOND);
@@ -49,7 +36,7 @@ fn the_viewer_is_asked_from_the_new_address_and_the_picture_goes_on() {
 
 #[test]
 fn back_at_the_old_address_it_goes_on_too() {
-    let mut world = playing(10 * MS);
+    let mut world = World::playing(10 * MS);
     let old = world.gateway;
     for to in [address(OTHER), old, address(OTHER), old] {
         world.move_gateway(to);
@@ -61,7 +48,7 @@ fn back_at_the_old_address_it_goes_on_too() {
 
 #[test]
 fn a_viewer_that_is_not_reached_again_is_told_to_the_host() {
-    let mut world = playing(10 * MS);
+    let mut world = World::playing(10 * MS);
     world.viewer.answers_checks = false;
     world.viewer.sends_checks = false;
     world.move_gateway(address(OTHER));
@@ -82,7 +69,7 @@ fn a_viewer_that_is_not_reached_again_is_told_to_the_host() {
 
 #[test]
 fn other_addresses_may_come_and_go() {
-    let mut world = playing(10 * MS);
+    let mut world = World::playing(10 * MS);
     let (gateway, states) = (world.gateway, world.states());
     assert_ne!(gateway.ip(), address(OTHER).ip());
     for gone in [&[][..], &[address(OTHER).ip()]] {

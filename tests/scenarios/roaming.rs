@@ -3,27 +3,14 @@
 use std::time::Duration;
 
 use rtsp_webrtc_gateway::state::SessionState;
-use testkit::net::Link;
 
-use crate::world::{GATEWAY, Setup, VIEWER, World, address};
+use crate::world::{GATEWAY, VIEWER, World, address};
 
 const MOBILE: &str = "203.0.113.20:7000";
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
 /// Of the clip.
 const FRAME: Duration = Duration::from_millis(40);
-
-/// A viewer behind links with this delay that has watched for a while.
-fn playing(delay: Duration) -> World {
-    let mut world = World::new(Setup::default());
-    world.network.set_default_link(Link {
-        delay,
-        ..Link::default()
-    });
-    world.connect();
-    world.run(3 * SECOND);
-    world
-}
 
 /// The longest time between two pictures, or between the last and now.
 fn longest_gap(world: &World) -> Duration {
@@ -39,7 +26,7 @@ fn longest_gap(world: &World) -> Duration {
 
 #[test]
 fn media_follows_a_nomination_from_a_new_address() {
-    let mut world = playing(Duration::ZERO);
+    let mut world = World::playing(Duration::ZERO);
     let now = world.now;
     world.viewer.roam(now, address(MOBILE));
     world.run(2 * SECOND);
@@ -53,7 +40,7 @@ fn media_follows_a_nomination_from_a_new_address() {
 fn from_wifi_to_cable_and_back_the_gap_is_two_round_trips() {
     for round_trip in [0, 20, 50, 100] {
         let round_trip = round_trip * MS;
-        let mut world = playing(round_trip / 2);
+        let mut world = World::playing(round_trip / 2);
         for to in [MOBILE, VIEWER, MOBILE] {
             let now = world.now;
             world.viewer.roam(now, address(to));
@@ -74,7 +61,7 @@ const REBOUND: &str = "198.51.100.7:6001";
 fn where_a_nat_gives_the_viewer_another_port_media_follows_its_next_report() {
     for round_trip in [0, 20, 50, 100] {
         let round_trip = round_trip * MS;
-        let mut world = playing(round_trip / 2);
+        let mut world = World::playing(round_trip / 2);
         // The next check could be 2.5 s away.
         world.viewer.sends_checks = false;
         world.viewer.rebind(address(REBOUND));
@@ -89,7 +76,7 @@ fn where_a_nat_gives_the_viewer_another_port_media_follows_its_next_report() {
 
 #[test]
 fn a_report_from_another_ip_address_or_of_somebody_else_moves_nothing() {
-    let mut world = playing(Duration::ZERO);
+    let mut world = World::playing(Duration::ZERO);
     world.viewer.sends_checks = false;
     world.viewer.rebind(address(MOBILE));
     world.run(2 * SECOND);
@@ -110,7 +97,7 @@ fn a_report_from_another_ip_address_or_of_somebody_else_moves_nothing() {
 
 #[test]
 fn where_consent_has_ended_nothing_is_sent_before_it_is_given_anew() {
-    let mut world = playing(10 * MS);
+    let mut world = World::playing(10 * MS);
     let now = world.now;
     world.viewer.roam(now, address(MOBILE));
     world.run(40 * SECOND);

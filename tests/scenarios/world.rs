@@ -739,6 +739,18 @@ impl World {
         }
     }
 
+    /// One in which a viewer behind links with this delay has watched for a while.
+    pub fn playing(delay: Duration) -> World {
+        let mut world = World::new(Setup::default());
+        world.network.set_default_link(Link {
+            delay,
+            ..Link::default()
+        });
+        world.connect();
+        world.run(Duration::from_secs(3));
+        world
+    }
+
     /// Runs until the viewer is connected.
     pub fn connect(&mut self) {
         self.run_till(Duration::from_secs(5), |world| {

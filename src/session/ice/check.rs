@@ -19,6 +19,7 @@ use rtc::stun::uattrs::UnknownAttributes;
 use rtc::stun::xoraddr::XorMappedAddress;
 
 use crate::sdp::IceCredentials;
+use crate::stun;
 
 /// Longest check in bytes. STUN over UDP stays below the path MTU (RFC 8489 section 6.1);
 /// browsers send about 120 bytes.
@@ -155,11 +156,11 @@ impl Pair {
 
     /// Whether this is the authentic answer to a check of ours.
     pub fn is_answer(&self, datagram: &[u8]) -> bool {
-        let mut response = Message::new();
-        datagram.len() <= MAX_CHECK
-            && response.unmarshal_binary(datagram).is_ok()
-            && response.typ == BINDING_SUCCESS
-            && response.length as usize + MESSAGE_HEADER_SIZE == datagram.len()
+        let short = Some(datagram).filter(|datagram| datagram.len() <= MAX_CHECK);
+        let Some(mut response) = short.and_then(stun::message) else {
+            return false;
+        };
+        response.typ == BINDING_SUCCESS
             && MessageIntegrity::check(&mut response, self.remote.pwd.as_bytes(), CRYPTO.crypto())
                 .is_ok()
     }

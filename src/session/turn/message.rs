@@ -10,21 +10,13 @@ use rtc::stun::attributes::{
 use rtc::stun::error_code::{CODE_UNAUTHORIZED, CODE_UNKNOWN_ATTRIBUTE};
 use rtc::stun::integrity::MessageIntegrity;
 use rtc::stun::message::{
-    CLASS_ERROR_RESPONSE, CLASS_SUCCESS_RESPONSE, MESSAGE_HEADER_SIZE, Message, MessageClass,
-    MessageType, Setter,
+    CLASS_ERROR_RESPONSE, CLASS_SUCCESS_RESPONSE, Message, MessageClass, MessageType, Setter,
 };
 use rtc::stun::xoraddr::XorMappedAddress;
 
 use super::credentials::REALM;
 use super::relay::At;
 use crate::session::ice::CRYPTO;
-
-/// A message whose length is right.
-pub fn read(bytes: &[u8]) -> Option<Message> {
-    let mut message = Message::new();
-    message.unmarshal_binary(bytes).ok()?;
-    (message.length as usize + MESSAGE_HEADER_SIZE == bytes.len()).then_some(message)
-}
 
 /// The value of the first attribute of this type.
 pub fn value(message: &Message, kind: AttrType) -> Option<&[u8]> {

@@ -30,7 +30,7 @@ pub enum Greeting {
 
 /// Handles a message of a viewer that has named no session. `None`: it is none that begins anything.
 pub fn greet(at: &At<'_>, message: &[u8]) -> Option<Greeting> {
-    let request = message::read(message)?;
+    let request = crate::stun::message(message)?;
     if request.typ.class != CLASS_REQUEST {
         return None;
     }

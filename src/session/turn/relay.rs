@@ -17,6 +17,7 @@ use rtc::stun::message::{
 use super::credentials::{Authority, is_expired};
 use super::message::{self, put_address};
 use crate::session::framing::Wrap;
+use crate::stun;
 
 /// Lifetimes of allocations (RFC 8656 section 7.2), permissions (section 9) and channels (section 12).
 const DEFAULT_LIFETIME: u32 = 600;
@@ -143,7 +144,7 @@ impl Relay {
         if let Some(0x40..) = bytes.first() {
             return self.channel_data(at.now, bytes).unwrap_or(Heard::Nothing);
         }
-        let Some(message) = message::read(bytes) else {
+        let Some(message) = stun::message(bytes) else {
             return Heard::Nothing;
         };
         let heard = match (message.typ.class, message.typ.method) {

@@ -15,6 +15,7 @@ mod udp;
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 pub use depacketize::{AccessUnit, Format};
@@ -143,6 +144,14 @@ struct Remote {
 }
 
 impl Viewer {
+    /// A viewer that has a connection instead of an address.
+    pub fn over_tcp(config: ViewerConfig) -> Viewer {
+        // The port is part of the viewer's credentials.
+        static NEXT: AtomicU16 = AtomicU16::new(1);
+        let port = NEXT.fetch_add(1, Ordering::Relaxed);
+        Viewer::new(SocketAddr::from(([127, 0, 0, 1], port)), config)
+    }
+
     /// A viewer at `address`.
     pub fn new(address: SocketAddr, config: ViewerConfig) -> Viewer {
         let port = address.port();

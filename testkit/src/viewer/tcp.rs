@@ -2,7 +2,6 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, Socket, Type};
@@ -24,15 +23,12 @@ pub struct TcpViewer {
 impl TcpViewer {
     /// Not connected yet; `offer` of the viewer is ready.
     pub fn new(config: ViewerConfig) -> TcpViewer {
-        // The port is part of the viewer's credentials.
-        static NEXT: AtomicU16 = AtomicU16::new(1);
-        let port = NEXT.fetch_add(1, Ordering::Relaxed);
         TcpViewer {
             stream: None,
             read: Vec::new(),
             receive_buffer: None,
             ended: false,
-            viewer: Viewer::new(SocketAddr::from(([127, 0, 0, 1], port)), config),
+            viewer: Viewer::over_tcp(config),
         }
     }
 

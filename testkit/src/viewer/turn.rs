@@ -24,7 +24,7 @@ pub use rtc::stun::message::{
 };
 use rtc::stun::xoraddr::XorMappedAddress;
 
-use super::{Viewer, ViewerConfig};
+use super::Viewer;
 
 static CRYPTO: AwsLcRsProvider = AwsLcRsProvider::new();
 
@@ -251,16 +251,7 @@ pub struct RelayViewer {
 }
 
 impl RelayViewer {
-    /// The offer of a viewer comes before its connection.
-    pub fn offering(config: ViewerConfig) -> Viewer {
-        use std::sync::atomic::{AtomicU16, Ordering};
-        // The port is part of the viewer's credentials.
-        static NEXT: AtomicU16 = AtomicU16::new(20_000);
-        let port = NEXT.fetch_add(1, Ordering::Relaxed);
-        Viewer::new(SocketAddr::from(([127, 0, 0, 1], port)), config)
-    }
-
-    /// Speaks TURN over `stream`, which is that socket or more.
+    /// Speaks TURN over `stream`, which is that socket or more. The viewer's offer comes before its connection.
     pub fn new(
         viewer: Viewer,
         client: TurnClient,
