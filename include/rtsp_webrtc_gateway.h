@@ -1821,8 +1821,10 @@ typedef struct rtsp_webrtc_gateway_sink_info {
  * The sink ends when rtsp_webrtc_gateway_read_sink() has returned ERR_NOT_FOUND because the stream was
  * removed, with rtsp_webrtc_gateway_remove_sink(), or with the gateway.
  *
+ * Asks a worker thread: what is pushed after this has returned is in the sink.
+ *
  * Errors: ERR_INVALID_ARGUMENT if an option is not valid; ERR_LIMIT if the stream has 16 sinks;
- * ERR_NOT_FOUND.
+ * ERR_NOT_FOUND; ERR_TIMEOUT after 5 s on an overloaded machine.
  */
 RTSP_WEBRTC_GATEWAY_API
 int rtsp_webrtc_gateway_add_sink(rtsp_webrtc_gateway *gateway,

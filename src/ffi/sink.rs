@@ -193,8 +193,10 @@ sized_struct!(
 /// The sink ends when rtsp_webrtc_gateway_read_sink() has returned ERR_NOT_FOUND because the stream was
 /// removed, with rtsp_webrtc_gateway_remove_sink(), or with the gateway.
 ///
+/// Asks a worker thread: what is pushed after this has returned is in the sink.
+///
 /// Errors: ERR_INVALID_ARGUMENT if an option is not valid; ERR_LIMIT if the stream has 16 sinks;
-/// ERR_NOT_FOUND.
+/// ERR_NOT_FOUND; ERR_TIMEOUT after 5 s on an overloaded machine.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn rtsp_webrtc_gateway_add_sink(
     gateway: *mut rtsp_webrtc_gateway,

@@ -12,7 +12,7 @@ impl Handle {
         self.check_open()?;
         let place = self.shared.registry.session(session)?;
         self.ask(place.worker, |reply| {
-            Command::SessionInfo(session, place.slot, reply)
+            Command::SessionInfo(session, place.row, reply)
         })?
     }
 
@@ -30,7 +30,7 @@ impl Handle {
         self.check_open()?;
         let place = self.shared.registry.session(session)?;
         self.ask(place.worker, |reply| {
-            Command::SetLimits(session, place.slot, limits, reply)
+            Command::SetLimits(session, place.row, limits, reply)
         })?
     }
 
@@ -44,6 +44,6 @@ impl Handle {
     pub(super) fn close(&self, session: SessionId, place: SessionLocation) -> Result<()> {
         // A second call fails, even if the worker has not closed the session yet.
         self.shared.registry.remove_session(session);
-        self.command(place.worker, Command::CloseSession(session, place.slot))
+        self.command(place.worker, Command::CloseSession(session, place.row))
     }
 }

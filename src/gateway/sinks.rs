@@ -18,8 +18,9 @@ use crate::worker::Command;
 
 impl Handle {
     /// Adds a sink to a stream: what the stream receives is queued for the host from now on, to be read
-    /// with [`Handle::read_sink`]. Returns immediately, and needs no camera that is connected. A sink
-    /// needs its stream: a camera on demand is connected for it, and stays so.
+    /// with [`Handle::read_sink`]. Needs no camera that is connected. A sink needs its stream: a camera on
+    /// demand is connected for it, and stays so. Asks a worker thread: what is pushed once this returns is
+    /// in the sink.
     ///
     /// The queue is bounded. A sink that is not read in time loses frames, of video all up to the next
     /// keyframe; the frame after them says how many. Nobody else notices.
@@ -33,12 +34,13 @@ impl Handle {
         let id = SinkId(ids::next());
         let queue = Arc::new(Queue::new(id, stream, options));
         self.shared.sinks.insert(Arc::clone(&queue))?;
-        let sent = self.command(worker, Command::AddSink(queue));
-        if sent.is_err() {
+        let added = self.ask(worker, |reply| Command::AddSink(queue, reply));
+        if added.is_err() {
             self.shared.sinks.remove(id);
+            // A worker that did not answer in time gets to it later.
+            let _ = self.command(worker, Command::RemoveSink(stream, id));
         }
-        self.keep_pace(worker);
-        sent.map(|()| id)
+        added.map(|()| id)
     }
 
     /// Removes a sink. What it has queued is dropped, and a call that waits for its next frame fails with

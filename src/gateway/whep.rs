@@ -36,7 +36,7 @@ impl Handle {
         };
         let request = Box::new(PatchRequest {
             session,
-            slot: place.slot,
+            row: place.row,
             key: session_key.to_owned(),
             if_match: if_match.to_owned(),
             fragment: Fragment::parse(fragment)?,
@@ -51,7 +51,7 @@ impl Handle {
         let (session, place) = self.shared.registry.find_session(session_key)?;
         let request = Box::new(AnswerRequest {
             session,
-            slot: place.slot,
+            row: place.row,
             key: session_key.to_owned(),
             answer: Offer::parse(sdp)?,
         });

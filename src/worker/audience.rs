@@ -15,30 +15,30 @@ use crate::worker::command::Command;
 
 impl Core {
     /// Brings the audiences up to date with the streams that a session wants now.
-    pub(super) fn note_streams(&mut self, slot: usize) {
-        let Some(viewer) = self.viewers.get_mut(slot) else {
+    pub(super) fn note_streams(&mut self, row: usize) {
+        let Some(viewer) = self.viewers.get_mut(row) else {
             return;
         };
         let wanted: Vec<StreamId> = viewer.session.streams().collect();
         let before = std::mem::replace(&mut viewer.watching, wanted.clone());
         let narrow = viewer.narrow;
         for &stream in wanted.iter().filter(|stream| !before.contains(stream)) {
-            self.join(stream, slot);
+            self.join(stream, row);
             if narrow {
                 self.count_narrow(stream, true);
             }
         }
         for &stream in before.iter().filter(|stream| !wanted.contains(stream)) {
-            self.leave(stream, slot);
+            self.leave(stream, row);
             if narrow {
                 self.count_narrow(stream, false);
             }
         }
     }
 
-    fn join(&mut self, stream: StreamId, slot: usize) {
+    fn join(&mut self, stream: StreamId, row: usize) {
         if let Some(entry) = self.streams.get_mut(stream) {
-            entry.stream.audience.push(slot);
+            entry.stream.audience.push(row);
             entry.note_demand();
             return;
         }
@@ -57,16 +57,16 @@ impl Core {
             self.context.peers.command(owner, begin);
             Mirror::new(address, owner)
         });
-        mirror.audience.push(slot);
+        mirror.audience.push(row);
     }
 
     /// A session no longer gets the media of a stream.
-    pub(super) fn leave(&mut self, stream: StreamId, slot: usize) {
+    pub(super) fn leave(&mut self, stream: StreamId, row: usize) {
         if let Some(entry) = self.streams.get_mut(stream) {
-            entry.stream.audience.retain(|&other| other != slot);
+            entry.stream.audience.retain(|&other| other != row);
             entry.note_demand();
         } else if let Some(mirror) = self.streams.mirrors.get_mut(&stream) {
-            mirror.audience.retain(|&other| other != slot);
+            mirror.audience.retain(|&other| other != row);
             if mirror.audience.is_empty() {
                 let end = Command::EndMirror(stream, mirror.address);
                 self.context.peers.command(mirror.owner, end);

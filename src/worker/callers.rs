@@ -66,8 +66,8 @@ pub struct Stranger {
 pub struct Caller {
     pub parts: Parts,
     pub address: SocketAddr,
-    /// The slot of the session.
-    pub slot: usize,
+    /// The row of the session.
+    pub row: usize,
     pub framing: Framing,
     /// What has been read of it: at least one frame.
     pub read: Vec<u8>,
@@ -126,7 +126,7 @@ impl Callers {
             let caller = Caller {
                 parts,
                 address,
-                slot: place.slot,
+                row: place.row,
                 framing,
                 read,
                 seat,

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::core::Core;
-use super::slots::Viewer;
 use super::snapshot::Unfinished;
+use super::table::Viewer;
 use crate::budget::{Allowance, Budget};
 use crate::error::{Error, Status};
 use crate::media::Codec;
@@ -34,7 +34,7 @@ pub(super) struct Chores {
 enum Chore {
     /// A session decides again which of its streams it shows.
     Reconsider(usize),
-    /// The first session from this slot on hears which addresses the host has no longer.
+    /// The first session from this row on hears which addresses the host has no longer.
     Gone(usize, Arc<[IpAddr]>),
     /// It ends if its stream still has one of these codecs, which are new, and it does not take that.
     FailUnfit(usize, SessionId, Rc<[Codec]>),
@@ -95,28 +95,28 @@ impl Core {
     /// Does one, and returns for how many it counts.
     fn do_chore(&mut self, chore: Chore, now: Instant) -> usize {
         match chore {
-            Chore::Reconsider(slot) => {
-                let viewer = self.viewers.get_mut(slot);
+            Chore::Reconsider(row) => {
+                let viewer = self.viewers.get_mut(row);
                 if viewer.is_some_and(|viewer| std::mem::take(&mut viewer.reconsiders)) {
-                    self.with_session(slot, now, |session, io| session.reconsider(io));
+                    self.with_session(row, now, |session, io| session.reconsider(io));
                 }
             }
-            Chore::FailUnfit(slot, id, codecs) => {
-                let viewer = self.viewers.get(slot).filter(|viewer| viewer.id == id);
+            Chore::FailUnfit(row, id, codecs) => {
+                let viewer = self.viewers.get(row).filter(|viewer| viewer.id == id);
                 if viewer.is_some_and(|viewer| self.is_unfit(viewer, &codecs)) {
                     let error = Error::new(
                         Status::Camera,
                         "the camera came back with another codec: a new offer is needed",
                     );
-                    self.fail_viewer(slot, error);
+                    self.fail_viewer(row, error);
                 }
             }
             Chore::Gone(from, gone) => {
-                if let Some((slot, _)) = self.viewers.next(from) {
-                    self.with_session(slot, now, |session, io| {
+                if let Some((row, _)) = self.viewers.next(from) {
+                    self.with_session(row, now, |session, io| {
                         session.handle_addresses(&gone, io);
                     });
-                    let next = Chore::Gone(slot + 1, gone);
+                    let next = Chore::Gone(row + 1, gone);
                     self.chores.waiting.push_front(next);
                 }
             }
@@ -134,12 +134,12 @@ impl Core {
     }
 
     /// Lets sessions decide again which of their streams they show: one has changed.
-    pub(super) fn reconsider(&mut self, slots: &[usize]) {
-        for &slot in slots {
-            if let Some(viewer) = self.viewers.get_mut(slot)
+    pub(super) fn reconsider(&mut self, rows: &[usize]) {
+        for &row in rows {
+            if let Some(viewer) = self.viewers.get_mut(row)
                 && !std::mem::replace(&mut viewer.reconsiders, true)
             {
-                self.chores.waiting.push_back(Chore::Reconsider(slot));
+                self.chores.waiting.push_back(Chore::Reconsider(row));
             }
         }
         self.rearmed.ring();
@@ -158,11 +158,11 @@ impl Core {
             return;
         };
         let codecs: Rc<[_]> = codecs.into();
-        for &slot in &entry.stream.viewers {
-            if let Some(viewer) = self.viewers.get(slot)
+        for &row in &entry.stream.viewers {
+            if let Some(viewer) = self.viewers.get(row)
                 && self.is_unfit(viewer, &codecs)
             {
-                let chore = Chore::FailUnfit(slot, viewer.id, Rc::clone(&codecs));
+                let chore = Chore::FailUnfit(row, viewer.id, Rc::clone(&codecs));
                 self.chores.waiting.push_back(chore);
             }
         }
@@ -203,13 +203,13 @@ impl Core {
         let Some(leaving) = self.streams.leaving.get_mut(&id) else {
             return;
         };
-        if let Some(slot) = leaving.viewers.pop_front() {
+        if let Some(row) = leaving.viewers.pop_front() {
             let why = leaving.why.clone();
             self.chores.waiting.push_front(Chore::Leave(id));
-            // The slot may be another's by now.
-            let viewer = self.viewers.get(slot);
+            // The row may be another's by now.
+            let viewer = self.viewers.get(row);
             if viewer.is_some_and(|viewer| viewer.stream == id) {
-                self.close_viewer(slot, now, why.message());
+                self.close_viewer(row, now, why.message());
             }
         } else if let Some(leaving) = self.streams.leaving.remove(&id) {
             self.notify_stream(id, StreamState::Removed, None, None, leaving.identity);

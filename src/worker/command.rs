@@ -104,8 +104,8 @@ pub struct OfferRequest {
 pub struct PatchRequest {
     /// The session.
     pub session: SessionId,
-    /// Its slot.
-    pub slot: usize,
+    /// Its row.
+    pub row: usize,
     /// Its key.
     pub key: String,
     /// The `If-Match` header.
@@ -118,8 +118,8 @@ pub struct PatchRequest {
 pub struct AnswerRequest {
     /// The session.
     pub session: SessionId,
-    /// Its slot.
-    pub slot: usize,
+    /// Its row.
+    pub row: usize,
     /// Its key.
     pub key: String,
     /// What the viewer takes, and how to reach it.
@@ -162,7 +162,7 @@ pub enum Command {
     /// Remove a stream and close its sessions.
     RemoveStream(StreamId),
     /// Pass what a stream receives to this sink.
-    AddSink(Arc<Queue>),
+    AddSink(Arc<Queue>, SyncSender<()>),
     /// No longer do so.
     RemoveSink(StreamId, SinkId),
     /// Return the last keyframe of a stream.
@@ -188,15 +188,15 @@ pub enum Command {
     Patch(Box<PatchRequest>, SyncSender<Result<Response>>),
     /// Take the answer to an offer of ours.
     Answer(Box<AnswerRequest>, SyncSender<Result<Response>>),
-    /// Close the session in a slot.
+    /// Close the session in a row.
     CloseSession(SessionId, usize),
-    /// End the session in a slot, whose viewer has not connected: it makes room for another.
+    /// End the session in a row, whose viewer has not connected: it makes room for another.
     DisplaceSession(SessionId, usize),
     /// Report a stream.
     StreamInfo(StreamId, SyncSender<Result<StreamInfo>>),
-    /// Report the session in a slot.
+    /// Report the session in a row.
     SessionInfo(SessionId, usize, SyncSender<Result<SessionInfo>>),
-    /// Change what the viewer in a slot asks for.
+    /// Change what the viewer in a row asks for.
     SetLimits(SessionId, usize, ViewerLimits, SyncSender<Result<()>>),
     /// Reply: what was sent before is done.
     CaughtUp(SyncSender<()>),

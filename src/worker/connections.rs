@@ -62,8 +62,8 @@ struct Connection {
     id: ConnectionId,
     /// What was allocated over it, if it speaks TURN.
     relay: Option<RefCell<Relay>>,
-    /// The slot of the session that it asks for.
-    slot: usize,
+    /// The row of the session that it asks for.
+    row: usize,
     /// What has begun to leave, and what is no media.
     kept: RefCell<Vec<u8>>,
     /// It takes nothing; its task waits until it does.
@@ -269,7 +269,7 @@ impl Core {
             remote,
             id,
             relay,
-            slot: caller.slot,
+            row: caller.row,
             kept: RefCell::default(),
             full: Cell::new(false),
             seat: RefCell::new(Some(Rc::new(caller.seat))),
@@ -278,7 +278,7 @@ impl Core {
         });
         {
             let core = &mut *core.borrow_mut();
-            if core.viewers.get(connection.slot).is_none() {
+            if core.viewers.get(connection.row).is_none() {
                 core.disconnected(&connection);
                 return;
             }
@@ -320,7 +320,7 @@ impl Core {
     fn hand_over(&mut self, connection: &Connection, local: Option<IpAddr>, contents: &[u8]) {
         let remote = connection.remote;
         self.datagram(&Datagram {
-            slot: connection.slot,
+            row: connection.row,
             path: Path { remote, local },
             contents,
         });
@@ -398,11 +398,8 @@ impl Core {
             return;
         }
         let begun = Instant::now();
-        let stream = self
-            .viewers
-            .get(connection.slot)
-            .map(|viewer| viewer.stream);
-        self.with_session(connection.slot, begun, |session, io| {
+        let stream = self.viewers.get(connection.row).map(|viewer| viewer.stream);
+        self.with_session(connection.row, begun, |session, io| {
             session.handle_room(io);
         });
         let time = begun.elapsed();
@@ -420,7 +417,7 @@ impl Core {
             strangers.fetch_add(1, Ordering::Relaxed);
         }
         if self.connections.by_id.remove(&connection.id).is_some() {
-            self.with_session(connection.slot, Instant::now(), |session, io| {
+            self.with_session(connection.row, Instant::now(), |session, io| {
                 session.handle_lost(connection.remote, io);
             });
             self.rearmed.ring();

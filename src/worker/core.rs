@@ -15,10 +15,10 @@ use super::held_sound::{HeldSound, Wait};
 use super::load::Load;
 use super::log_lines::{self, Repeats};
 use super::shares::Behind;
-use super::slots::Slots;
 use super::snapshot::Unfinished;
 use super::stream::Arrived;
 use super::streams::Streams;
+use super::table::Table;
 use super::wait::Bell;
 use crate::budget::{Allowance, Budget};
 use crate::error::{Error, Status, panicked, shutting_down};
@@ -43,7 +43,7 @@ const TIDY_INTERVAL: Duration = Duration::from_secs(1);
 pub struct Core {
     pub(super) context: WorkerContext,
     pub(super) streams: Streams,
-    pub(super) viewers: Slots,
+    pub(super) viewers: Table,
     pub(super) connections: Connections,
     /// The connections of which nothing is known yet.
     pub(super) callers: Rc<Callers>,
@@ -78,7 +78,7 @@ impl Core {
             callers: Rc::new(Callers::new(&context)),
             context,
             streams: Streams::default(),
-            viewers: Slots::default(),
+            viewers: Table::default(),
             connections: Connections::default(),
             fan_out: FanOut::default(),
             chores: Chores::default(),
@@ -135,7 +135,10 @@ impl Core {
                 let removed = Error::new(Status::NotFound, "the stream was removed");
                 core.borrow_mut().remove_stream(id, &removed);
             }
-            Command::AddSink(queue) => core.borrow_mut().add_sink(queue, now),
+            Command::AddSink(queue, reply) => {
+                core.borrow_mut().add_sink(queue, now);
+                let _ = reply.send(());
+            }
             Command::RemoveSink(id, sink) => core.borrow_mut().remove_sink(id, sink),
             Command::Keyframe(id, reply) => {
                 let _ = reply.send(core.borrow().keyframe(id));
@@ -155,29 +158,29 @@ impl Core {
             Command::Answer(request, reply) => {
                 let _ = reply.send(core.borrow_mut().answer(&request, now));
             }
-            Command::CloseSession(id, slot) => {
+            Command::CloseSession(id, row) => {
                 let mut core = core.borrow_mut();
-                if core.viewers.find(slot, id).is_ok() {
-                    core.close_viewer(slot, now, "the session was closed");
+                if core.viewers.find(row, id).is_ok() {
+                    core.close_viewer(row, now, "the session was closed");
                 }
             }
-            Command::DisplaceSession(id, slot) => {
+            Command::DisplaceSession(id, row) => {
                 let mut core = core.borrow_mut();
-                if core.viewers.find(slot, id).is_ok() {
-                    core.fail_viewer(slot, admission::displaced());
+                if core.viewers.find(row, id).is_ok() {
+                    core.fail_viewer(row, admission::displaced());
                 }
             }
             Command::StreamInfo(id, reply) => {
                 let _ = reply.send(core.borrow().stream_info(id, now));
             }
-            Command::SessionInfo(id, slot, reply) => {
+            Command::SessionInfo(id, row, reply) => {
                 let core = core.borrow();
-                let viewer = core.viewers.get(slot).filter(|viewer| viewer.id == id);
+                let viewer = core.viewers.get(row).filter(|viewer| viewer.id == id);
                 let info = viewer.map(|viewer| core.session_info(viewer, now));
                 let _ = reply.send(info.ok_or_else(|| no_session(id)));
             }
-            Command::SetLimits(id, slot, limits, reply) => {
-                let _ = reply.send(core.borrow_mut().set_limits(id, slot, limits));
+            Command::SetLimits(id, row, limits, reply) => {
+                let _ = reply.send(core.borrow_mut().set_limits(id, row, limits));
             }
             Command::CaughtUp(reply) => {
                 let _ = reply.send(());
@@ -388,8 +391,8 @@ impl Core {
     pub(super) fn is_heard(&self, id: StreamId) -> bool {
         let viewers = self.streams.get(id).map(|entry| &entry.stream.viewers);
         let mut viewers = viewers.into_iter().flatten();
-        viewers.any(|&slot| {
-            let viewer = self.viewers.get(slot);
+        viewers.any(|&row| {
+            let viewer = self.viewers.get(row);
             viewer.is_some_and(|viewer| viewer.session.hears())
         })
     }

@@ -10,20 +10,20 @@ use std::time::Instant;
 #[derive(Debug, Default)]
 pub struct Deadlines {
     heap: BinaryHeap<Reverse<(Instant, usize)>>,
-    /// The earliest entry per slot.
+    /// The earliest entry per row.
     armed: Vec<Option<Instant>>,
 }
 
 impl Deadlines {
-    /// Makes sure that `slot` is woken at `deadline` at the latest.
-    pub fn arm(&mut self, slot: usize, deadline: Option<Instant>) {
+    /// Makes sure that `row` is woken at `deadline` at the latest.
+    pub fn arm(&mut self, row: usize, deadline: Option<Instant>) {
         let Some(deadline) = deadline else { return };
-        if self.armed.len() <= slot {
-            self.armed.resize(slot + 1, None);
+        if self.armed.len() <= row {
+            self.armed.resize(row + 1, None);
         }
-        if self.armed[slot].is_none_or(|armed| deadline < armed) {
-            self.armed[slot] = Some(deadline);
-            self.heap.push(Reverse((deadline, slot)));
+        if self.armed[row].is_none_or(|armed| deadline < armed) {
+            self.armed[row] = Some(deadline);
+            self.heap.push(Reverse((deadline, row)));
         }
     }
 
@@ -32,17 +32,17 @@ impl Deadlines {
         self.heap.peek().map(|Reverse((deadline, _))| *deadline)
     }
 
-    /// A slot that is due, which is then no longer armed.
+    /// A row that is due, which is then no longer armed.
     pub fn pop_due(&mut self, now: Instant) -> Option<usize> {
-        while let Some(&Reverse((deadline, slot))) = self.heap.peek() {
+        while let Some(&Reverse((deadline, row))) = self.heap.peek() {
             if deadline > now {
                 return None;
             }
             self.heap.pop();
-            // An entry that is not the earliest of its slot was replaced by an earlier one.
-            if self.armed[slot] == Some(deadline) {
-                self.armed[slot] = None;
-                return Some(slot);
+            // An entry that is not the earliest of its row was replaced by an earlier one.
+            if self.armed[row] == Some(deadline) {
+                self.armed[row] = None;
+                return Some(row);
             }
         }
         None

@@ -22,8 +22,8 @@ pub const QUEUE_BATCH: usize = 64;
 /// A datagram for a session.
 #[derive(Debug)]
 pub struct Datagram<B> {
-    /// The session's slot in its worker.
-    pub slot: usize,
+    /// The session's row in its worker.
+    pub row: usize,
     /// Where it came from, and which address of ours it was sent to.
     pub path: Path,
     /// The payload.
@@ -130,7 +130,7 @@ impl Demux {
             local,
         };
         let datagram = Datagram {
-            slot: place.slot,
+            row: place.row,
             path,
             contents,
         };
@@ -151,7 +151,7 @@ impl Demux {
         for place in places {
             if let Some(inbox) = self.inboxes.get(place.worker) {
                 let datagram = Datagram {
-                    slot: place.slot,
+                    row: place.row,
                     path: Path {
                         remote: remote.into(),
                         local,
@@ -170,7 +170,7 @@ impl Demux {
             return;
         };
         room.send(Datagram {
-            slot: datagram.slot,
+            row: datagram.row,
             path: datagram.path,
             contents: datagram.contents.into(),
         });

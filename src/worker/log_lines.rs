@@ -4,8 +4,8 @@
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
-use super::slots::Viewer;
 use super::stream::Stream;
+use super::table::Viewer;
 use crate::error::Status;
 use crate::events::QualityEvent;
 use crate::session::SessionEvent;

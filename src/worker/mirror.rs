@@ -15,7 +15,7 @@ pub struct Mirror {
     pub address: MirrorAddress,
     /// The worker that owns the stream.
     pub owner: usize,
-    /// Slots of the sessions that want it.
+    /// Rows of the sessions that want it.
     pub audience: Vec<usize>,
     /// Whether the stream's host can be asked for keyframes.
     pushed: bool,

@@ -21,8 +21,8 @@ impl NarrowPaths {
 
 impl Core {
     /// Takes note of a viewer whose path turns out to drop large packets.
-    pub(super) fn note_narrow(&mut self, slot: usize, now: Instant) {
-        let Some(viewer) = self.viewers.get_mut(slot) else {
+    pub(super) fn note_narrow(&mut self, row: usize, now: Instant) {
+        let Some(viewer) = self.viewers.get_mut(row) else {
             return;
         };
         viewer.narrow = true;

@@ -8,8 +8,8 @@ use super::admission;
 use super::command::{AnswerRequest, Command};
 use super::core::Core;
 use super::local_ice::{LocalCandidates, credentials, etag, relay_link};
-use super::slots::Viewer;
 use super::streams::{not_ready, still_connecting};
+use super::table::Viewer;
 use crate::error::{Error, Result, Status, panicked};
 use crate::media::TrackInfo;
 use crate::random;
@@ -63,7 +63,7 @@ impl Core {
         )?;
         let location = SessionLocation {
             worker: context.index,
-            slot: self.viewers.vacant(),
+            row: self.viewers.vacant(),
         };
         let local_ice = credentials(location)?;
         let media = self.media_for(request.stream)?;
@@ -141,13 +141,13 @@ impl Core {
             section,
         );
         viewer.countered = countered.map(Box::new);
-        let slot = self.viewers.insert(viewer);
-        entry.stream.viewers.push(slot);
+        let row = self.viewers.insert(viewer);
+        entry.stream.viewers.push(row);
         self.load.admitted();
-        self.note_streams(slot);
-        self.settle(slot);
+        self.note_streams(row);
+        self.settle(row);
         if let Some((displaced, place)) = displaced {
-            let command = Command::DisplaceSession(displaced, place.slot);
+            let command = Command::DisplaceSession(displaced, place.row);
             self.context.peers.command(place.worker, command);
         }
         let url = request
@@ -181,7 +181,7 @@ impl Core {
     }
 
     fn take_answer(&mut self, request: &AnswerRequest, now: Instant) -> Result<Response> {
-        let viewer = self.viewers.find(request.slot, request.session)?;
+        let viewer = self.viewers.find(request.row, request.session)?;
         let Some(countered) = &viewer.countered else {
             return Err(Error::new(
                 Status::Unprocessable,
@@ -193,20 +193,20 @@ impl Core {
         let countered = countered.clone();
         let location = SessionLocation {
             worker: self.context.index,
-            slot: request.slot,
+            row: request.row,
         };
         let mut negotiated = self.media_for(stream)?.negotiate(&request.answer)?;
         countered.rename(&mut negotiated);
         let answer = &request.answer;
         let mut session = self.session(stream, location, local_ice, answer, negotiated, now)?;
         session.set_limits(limits);
-        let viewer = self.viewers.find(request.slot, request.session)?;
+        let viewer = self.viewers.find(request.row, request.session)?;
         session.goes_on_from(&viewer.session);
         viewer.session = session;
         viewer.countered = None;
         let etag = etag(&viewer.session);
-        self.note_streams(request.slot);
-        self.settle(request.slot);
+        self.note_streams(request.row);
+        self.settle(request.row);
         Ok(Response::no_content(
             request.session,
             request.key.clone(),

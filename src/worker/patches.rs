@@ -14,7 +14,7 @@ use crate::worker::registry::SessionLocation;
 impl Core {
     pub(super) fn patch(&mut self, request: &PatchRequest, now: Instant) -> Result<Response> {
         let context = &self.context;
-        let viewer = self.viewers.find(request.slot, request.session)?;
+        let viewer = self.viewers.find(request.row, request.session)?;
         if !if_match(&request.if_match, &etag(&viewer.session)) {
             return Err(Error::new(
                 Status::Etag,
@@ -32,7 +32,7 @@ impl Core {
         };
         let location = SessionLocation {
             worker: context.index,
-            slot: request.slot,
+            row: request.row,
         };
         let local = credentials(location)?;
         let body = answer::restart_fragment(

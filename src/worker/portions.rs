@@ -100,17 +100,17 @@ impl Core {
         while pass.left > 0 && io.transmit.packets < PORTION {
             if warm == pass.left {
                 warm = pass.left.saturating_sub(AHEAD);
-                for &slot in audience.get(warm..pass.left).unwrap_or_default() {
-                    if let Some(viewer) = viewers.get(slot) {
+                for &row in audience.get(warm..pass.left).unwrap_or_default() {
+                    if let Some(viewer) = viewers.get(row) {
                         viewer.session.touch();
                     }
                 }
             }
             pass.left -= 1;
-            let Some(&slot) = audience.get(pass.left) else {
+            let Some(&row) = audience.get(pass.left) else {
                 continue;
             };
-            let Some(viewer) = viewers.get_mut(slot) else {
+            let Some(viewer) = viewers.get_mut(row) else {
                 continue;
             };
             let send = AssertUnwindSafe(|| {
@@ -129,10 +129,10 @@ impl Core {
             }
             match sent {
                 Ok(due) => {
-                    viewers.arm(slot, due);
-                    changed.extend(quality.map(|quality| (slot, quality)));
+                    viewers.arm(row, due);
+                    changed.extend(quality.map(|quality| (row, quality)));
                 }
-                Err(_) => broken.push(slot),
+                Err(_) => broken.push(row),
             }
         }
         let outbox = io.transmit;
@@ -150,11 +150,11 @@ impl Core {
         if self.fan_out.is_pending() || self.viewers.next_due() != due_before {
             self.rearmed.ring();
         }
-        for (slot, quality) in changed {
-            self.tell_quality(slot, quality);
+        for (row, quality) in changed {
+            self.tell_quality(row, quality);
         }
-        for slot in broken {
-            self.fail_viewer(slot, panicked("this session"));
+        for row in broken {
+            self.fail_viewer(row, panicked("this session"));
         }
         for stream in keyframes_wanted {
             self.request_keyframe(stream, now);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::core::Core;
 use super::log_lines;
 use super::session_io::StreamTracks;
-use super::slots::Viewer;
+use super::table::Viewer;
 use crate::error::{Error, Result, Status};
 use crate::events::{Notice, QualityEvent};
 use crate::session::Tracks;
@@ -15,8 +15,8 @@ use crate::state::{
 
 impl Core {
     /// Tells the host and the log that a viewer is shown something else.
-    pub(super) fn tell_quality(&mut self, slot: usize, quality: Quality) {
-        let Some(viewer) = self.viewers.get(slot) else {
+    pub(super) fn tell_quality(&mut self, row: usize, quality: Quality) {
+        let Some(viewer) = self.viewers.get(row) else {
             return;
         };
         let held_back = self.held_back(viewer, &quality);
@@ -59,15 +59,15 @@ impl Core {
     pub(super) fn set_limits(
         &mut self,
         id: SessionId,
-        slot: usize,
+        row: usize,
         limits: ViewerLimits,
     ) -> Result<()> {
-        let stream = self.viewers.find(slot, id)?.stream;
+        let stream = self.viewers.find(row, id)?.stream;
         self.check_limits(stream, &limits)?;
-        let viewer = self.viewers.find(slot, id)?;
+        let viewer = self.viewers.find(row, id)?;
         viewer.limits = limits;
         viewer.session.set_limits(limits);
-        self.settle(slot);
+        self.settle(row);
         Ok(())
     }
 

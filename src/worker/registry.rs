@@ -14,32 +14,32 @@ use crate::state::{SessionId, StreamId};
 use crate::whep::events::Wanted;
 use crate::worker::admission::{self, Waiting};
 
-/// Where a session lives: its worker, and its slot there.
+/// Where a session lives: its worker, and its row there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct SessionLocation {
     /// Index of the worker.
     pub worker: usize,
-    /// Slot in the worker's table.
-    pub slot: usize,
+    /// Row in the worker's table.
+    pub row: usize,
 }
 
 impl SessionLocation {
     /// The first characters of the local ufrag of a session here. Random ones follow, so that the ufrag
-    /// cannot be guessed and differs from that of an earlier session in the slot.
+    /// cannot be guessed and differs from that of an earlier session in the row.
     pub fn ufrag_prefix(self) -> String {
-        format!("{:02x}{:06x}", self.worker, self.slot)
+        format!("{:02x}{:06x}", self.worker, self.row)
     }
 
     /// Reads what [`SessionLocation::ufrag_prefix`] wrote.
     pub fn from_ufrag(ufrag: &str) -> Option<SessionLocation> {
         let worker = usize::from_str_radix(ufrag.get(0..2)?, 16).ok()?;
-        let slot = usize::from_str_radix(ufrag.get(2..8)?, 16).ok()?;
-        Some(SessionLocation { worker, slot })
+        let row = usize::from_str_radix(ufrag.get(2..8)?, 16).ok()?;
+        Some(SessionLocation { worker, row })
     }
 
     /// The first bytes of the transaction IDs of its ICE checks: the answers name no session.
     pub fn transaction_prefix(self) -> [u8; 4] {
-        let [.., a, b, c] = self.slot.to_be_bytes();
+        let [.., a, b, c] = self.row.to_be_bytes();
         [self.worker as u8, a, b, c]
     }
 
@@ -47,7 +47,7 @@ impl SessionLocation {
     pub fn from_transaction([worker, a, b, c]: [u8; 4]) -> SessionLocation {
         SessionLocation {
             worker: worker.into(),
-            slot: u32::from_be_bytes([0, a, b, c]) as usize,
+            row: u32::from_be_bytes([0, a, b, c]) as usize,
         }
     }
 }
@@ -55,7 +55,7 @@ impl SessionLocation {
 /// Where a session lives.
 #[derive(Clone, Debug)]
 pub struct SessionEntry {
-    /// Its worker, and its slot there.
+    /// Its worker, and its row there.
     pub place: SessionLocation,
     /// The stream that it watches.
     pub stream: StreamId,
@@ -503,7 +503,7 @@ mod tests {
     fn ufrags_and_transactions_name_their_place() {
         let place = SessionLocation {
             worker: 7,
-            slot: 0x12_3456,
+            row: 0x12_3456,
         };
         let prefix = place.transaction_prefix();
         assert_eq!(SessionLocation::from_transaction(prefix), place);
@@ -574,9 +574,9 @@ mod tests {
     fn only_viewers_that_connected_take_places() {
         let registry = Registry::default();
         let (stream, ..) = registry.add_stream("a", 1, |_, _, _| ()).unwrap();
-        let add = |slot: usize, peer: &str| {
-            let place = SessionLocation { worker: 0, slot };
-            registry.add_session(place, stream, slot.to_string(), peer.into(), 64)
+        let add = |row: usize, peer: &str| {
+            let place = SessionLocation { worker: 0, row };
+            registry.add_session(place, stream, row.to_string(), peer.into(), 64)
         };
         let viewers: Vec<_> = (0..3).map(|i| add(i, "viewer").0).collect();
         // Thirteen a second, and nobody follows.
@@ -613,7 +613,7 @@ mod tests {
     fn new_streams_keep_away_from_a_hot_one() {
         let registry = Registry::default();
         let (stream, hot) = add(&registry, "hot", 2).unwrap();
-        let place = |slot| SessionLocation { worker: hot, slot };
+        let place = |row| SessionLocation { worker: hot, row };
         let viewers: Vec<_> = (0..1000)
             .map(|i| {
                 let (key, peer) = (i.to_string(), Box::default());

@@ -126,7 +126,7 @@ mod tests {
     fn what_is_claimed_goes_to_the_last_and_what_is_owned_to_the_owner() {
         let routes = Routes::default();
         let address = "192.0.2.1:5000".parse().unwrap();
-        let [a, b] = [1, 2].map(|slot| SessionLocation { worker: 0, slot });
+        let [a, b] = [1, 2].map(|row| SessionLocation { worker: 0, row });
         routes.claim(address, a);
         routes.claim(address, b);
         assert_eq!(routes.find(address), Some(b));
@@ -147,7 +147,7 @@ mod tests {
     fn owners_are_found_by_their_ip_address_unless_there_are_many() {
         let routes = Routes::default();
         let at = |port| SocketAddr::from(([192, 0, 2, 1], port));
-        let place = |slot| SessionLocation { worker: 1, slot };
+        let place = |row| SessionLocation { worker: 1, row };
         let ip = at(0).ip();
         routes.claim(at(1), place(1));
         assert_eq!(routes.owners_at(ip), []);
@@ -160,14 +160,14 @@ mod tests {
         assert_eq!(routes.owners_at(ip).len(), 2, "it has another port");
         routes.own(at(2), place(3));
         assert_eq!(routes.owners_at(ip), [place(2), place(3)]);
-        for slot in 4..=5 {
-            routes.own(at(slot as u16), place(slot));
+        for row in 4..=5 {
+            routes.own(at(row as u16), place(row));
         }
         assert_eq!(routes.owners_at(ip).len(), MAX_OWNERS);
         routes.own(at(6), place(6));
         assert_eq!(routes.owners_at(ip), []);
-        for (port, slot) in [(2, 3), (3, 2), (4, 4), (5, 5), (6, 6)] {
-            routes.release(at(port), place(slot));
+        for (port, row) in [(2, 3), (3, 2), (4, 4), (5, 5), (6, 6)] {
+            routes.release(at(port), place(row));
         }
         assert!(routes.maps.read().owners.is_empty());
     }

@@ -4,7 +4,7 @@ use std::sync::mpsc::SyncSender;
 use std::time::{Duration, Instant};
 
 use super::core::Core;
-use super::slots::Viewer;
+use super::table::Viewer;
 use crate::error::Result;
 use crate::state::{SessionId, SessionInfo, StreamId, StreamInfo};
 use crate::stats::{StreamSnapshot, WorkerSnapshot};
@@ -24,8 +24,8 @@ impl Core {
 
     /// Looks at one more session or stream, and returns at how many sessions. `None` if there is no more.
     pub(super) fn snapshot_next(&self, snapshot: &mut Unfinished, now: Instant) -> Option<usize> {
-        if let Some((slot, viewer)) = self.viewers.next(snapshot.sessions.len()) {
-            snapshot.sessions.resize_with(slot, || None);
+        if let Some((row, viewer)) = self.viewers.next(snapshot.sessions.len()) {
+            snapshot.sessions.resize_with(row, || None);
             let seen = (viewer.id, self.session_info(viewer, now));
             snapshot.sessions.push(Some(seen));
             return Some(1);
@@ -52,11 +52,11 @@ impl Core {
     fn seen<'a>(
         &'a self,
         snapshot: &'a Unfinished,
-        slots: &'a [usize],
+        rows: &'a [usize],
     ) -> impl Iterator<Item = &'a SessionInfo> {
-        slots.iter().filter_map(|&slot| {
-            let (id, info) = snapshot.sessions.get(slot)?.as_ref()?;
-            let viewer = self.viewers.get(slot)?;
+        rows.iter().filter_map(|&row| {
+            let (id, info) = snapshot.sessions.get(row)?.as_ref()?;
+            let viewer = self.viewers.get(row)?;
             (viewer.id == *id).then_some(info)
         })
     }
@@ -81,7 +81,7 @@ impl Core {
 /// A snapshot that is made in portions: of all sessions, then of all streams.
 pub(super) struct Unfinished {
     reply: SyncSender<WorkerSnapshot>,
-    /// The sessions that were looked at, by their slot.
+    /// The sessions that were looked at, by their row.
     sessions: Vec<Option<(SessionId, SessionInfo)>>,
     /// Streams that were not.
     left: Option<Vec<StreamId>>,

@@ -30,9 +30,9 @@ const AUDIO_PACKETS: usize = 64;
 /// One camera.
 pub struct Stream {
     identity: StreamIdentity,
-    /// Slots of its viewers: the sessions whose offers named it.
+    /// Rows of its viewers: the sessions whose offers named it.
     pub viewers: Vec<usize>,
-    /// Slots of the sessions that its access units are passed to: its viewers, and viewers of other
+    /// Rows of the sessions that its access units are passed to: its viewers, and viewers of other
     /// streams that have it as a variant and want it now.
     pub audience: Vec<usize>,
     /// What its viewers may be shown in its place, best first, itself included; empty if nothing.

@@ -26,7 +26,7 @@ const SESSIONS: Allowance = Allowance {
 impl Core {
     /// Handles a datagram for a session. It need not come from the viewer: a ufrag can be known to others.
     pub fn datagram(&mut self, datagram: &Datagram<impl AsRef<[u8]>>) {
-        self.with_session(datagram.slot, Instant::now(), |session, io| {
+        self.with_session(datagram.row, Instant::now(), |session, io| {
             session.handle_datagram(datagram.path, datagram.contents.as_ref(), io);
         });
     }
@@ -40,9 +40,9 @@ impl Core {
     pub fn handle_timeouts(&mut self, now: Instant) -> bool {
         let mut begun = now;
         let mut budget = Budget::new(SESSIONS, now);
-        while let Some(slot) = self.viewers.pop_due(now) {
-            let stream = self.viewers.get(slot).map(|viewer| viewer.stream);
-            self.with_session(slot, now, |session, io| session.handle_timeout(io));
+        while let Some(row) = self.viewers.pop_due(now) {
+            let stream = self.viewers.get(row).map(|viewer| viewer.stream);
+            self.with_session(row, now, |session, io| session.handle_timeout(io));
             let ended = Instant::now();
             // Nearly all of it is media that the pacer held back.
             let time = ended.saturating_duration_since(begun);
@@ -66,24 +66,24 @@ impl Core {
     }
 
     /// Ends a session because of what `why` says.
-    pub(super) fn close_viewer(&mut self, slot: usize, now: Instant, why: &str) {
-        if let Some(viewer) = self.viewers.get_mut(slot) {
+    pub(super) fn close_viewer(&mut self, row: usize, now: Instant, why: &str) {
+        if let Some(viewer) = self.viewers.get_mut(row) {
             viewer.visit.closing = Some(why.to_owned());
         }
-        self.with_session(slot, now, |session, io| session.close(io));
+        self.with_session(row, now, |session, io| session.close(io));
     }
 
-    pub(super) fn fail_viewer(&mut self, slot: usize, error: Error) {
-        if let Some(viewer) = self.viewers.get_mut(slot) {
+    pub(super) fn fail_viewer(&mut self, row: usize, error: Error) {
+        if let Some(viewer) = self.viewers.get_mut(row) {
             viewer.session.fail(error);
         }
-        self.settle(slot);
+        self.settle(row);
     }
 
     /// Runs `work` on a session and applies the results. A panic inside costs only this session.
     pub(super) fn with_session(
         &mut self,
-        slot: usize,
+        row: usize,
         now: Instant,
         work: impl FnOnce(&mut Session, &mut Io<'_, Outbox<'_>>),
     ) {
@@ -95,7 +95,7 @@ impl Core {
             buffer,
             ..
         } = self;
-        let Some(viewer) = viewers.get_mut(slot) else {
+        let Some(viewer) = viewers.get_mut(row) else {
             return;
         };
         let tracks = StreamTracks::new(streams, viewer.stream);
@@ -105,55 +105,55 @@ impl Core {
         if worked.is_err() {
             session.fail(panicked("this session"));
         }
-        while let Some(viewer) = self.viewers.get_mut(slot)
+        while let Some(viewer) = self.viewers.get_mut(row)
             && let Some(stream) = viewer.session.poll_keyframe_request()
         {
             self.request_keyframe(stream, now);
         }
-        self.settle(slot);
+        self.settle(row);
     }
 
     /// Reports a session's events, updates its routes and deadline, and removes it when it is closed.
-    pub(super) fn settle(&mut self, slot: usize) {
-        let Some(viewer) = self.viewers.get_mut(slot) else {
+    pub(super) fn settle(&mut self, row: usize) {
+        let Some(viewer) = self.viewers.get_mut(row) else {
             return;
         };
         let location = SessionLocation {
             worker: self.context.index,
-            slot,
+            row,
         };
         let routes = &self.context.routes;
         viewer.bind(routes, &mut self.connections, location);
         let stream = viewer.stream;
-        while let Some(viewer) = self.viewers.get_mut(slot)
+        while let Some(viewer) = self.viewers.get_mut(row)
             && let Some(event) = viewer.session.poll_event()
         {
             if event.state == SessionState::Connected
-                && let Err(error) = self.take_place(slot)
+                && let Err(error) = self.take_place(row)
             {
-                if let Some(viewer) = self.viewers.get_mut(slot) {
+                if let Some(viewer) = self.viewers.get_mut(row) {
                     viewer.session.fail(error);
                 }
                 continue;
             }
-            self.tell_state(slot, event);
+            self.tell_state(row, event);
         }
-        let Some(viewer) = self.viewers.get_mut(slot) else {
+        let Some(viewer) = self.viewers.get_mut(row) else {
             return;
         };
         let routes = &self.context.routes;
         if viewer.session.is_closed() {
             viewer.unbind(routes, &mut self.connections, location);
-            let viewer = self.viewers.remove(slot);
+            let viewer = self.viewers.remove(row);
             for &watched in &viewer.watching {
-                self.leave(watched, slot);
+                self.leave(watched, row);
                 if viewer.narrow {
                     self.count_narrow(watched, false);
                 }
             }
             if let Some(entry) = self.streams.get_mut(stream) {
                 entry.stream.gone.add(&viewer.info(Instant::now(), None));
-                entry.stream.viewers.retain(|&other| other != slot);
+                entry.stream.viewers.retain(|&other| other != row);
             }
             return;
         }
@@ -161,22 +161,22 @@ impl Core {
         let quality = viewer.session.poll_quality();
         let narrow = viewer.session.drops_large() && !viewer.narrow;
         if viewer.session.poll_streams_changed() {
-            self.note_streams(slot);
+            self.note_streams(row);
         }
         if narrow {
-            self.note_narrow(slot, Instant::now());
+            self.note_narrow(row, Instant::now());
         }
-        self.viewers.arm(slot, deadline);
+        self.viewers.arm(row, deadline);
         if let Some(quality) = quality {
-            self.tell_quality(slot, quality);
+            self.tell_quality(row, quality);
         }
     }
 
     /// A viewer that connects for the first time takes one of the places that there are.
-    fn take_place(&self, slot: usize) -> Result<()> {
+    fn take_place(&self, row: usize) -> Result<()> {
         let Some(viewer) = self
             .viewers
-            .get(slot)
+            .get(row)
             .filter(|viewer| !viewer.visit.connected)
         else {
             return Ok(());
@@ -190,8 +190,8 @@ impl Core {
         registry.connect_session(viewer.id, tuning.max_sessions())
     }
 
-    fn tell_state(&mut self, slot: usize, event: session::SessionEvent) {
-        let Some(viewer) = self.viewers.get_mut(slot) else {
+    fn tell_state(&mut self, row: usize, event: session::SessionEvent) {
+        let Some(viewer) = self.viewers.get_mut(row) else {
             return;
         };
         let stream_name = self.streams.name(viewer.stream);

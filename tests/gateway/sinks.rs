@@ -76,6 +76,26 @@ fn begins_with(data: &[u8], kind: u8) -> bool {
     data.starts_with(&[0, 0, 0, 1]) && data[4] & 0x1f == kind
 }
 
+/// A worker that goes through what another sink begins with takes turns with what is pushed.
+#[test]
+fn what_is_pushed_once_a_sink_is_added_is_in_it() {
+    let gateway = tuned(&[]);
+    let stream = push_stream(&gateway);
+    let from_cache = SinkOptions {
+        from_cache: true,
+        ..only_video()
+    };
+    for round in 0..200 {
+        push(&gateway, stream, 0, 40);
+        let before = gateway.add_sink(stream, from_cache.clone()).unwrap();
+        let sink = gateway.add_sink(stream, only_video()).unwrap();
+        let pushed = push(&gateway, stream, 0, 1).remove(0);
+        assert_eq!(read(&gateway, sink).data, pushed, "round {round}");
+        gateway.remove_sink(sink).unwrap();
+        gateway.remove_sink(before).unwrap();
+    }
+}
+
 #[test]
 fn what_is_pushed_comes_out_as_it_was_for_each_sink() {
     let gateway = tuned(&[]);

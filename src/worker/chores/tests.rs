@@ -234,14 +234,13 @@ fn sessions_decide_again_in_portions_and_once_however_often_they_are_asked() {
     let mut world = World::new();
     let door = world.stream("door", SESSIONS);
     let undecided = |core: &Core| {
-        let slots = 0..SESSIONS;
-        slots
-            .filter(|&slot| {
-                core.viewers
-                    .get(slot)
-                    .is_some_and(|viewer| viewer.reconsiders)
-            })
-            .count()
+        let rows = 0..SESSIONS;
+        rows.filter(|&row| {
+            core.viewers
+                .get(row)
+                .is_some_and(|viewer| viewer.reconsiders)
+        })
+        .count()
     };
     world.core.variants_changed(door);
     for _ in 0..10 {
@@ -307,26 +306,24 @@ fn no_total_falls_when_viewers_leave_while_a_snapshot_is_made() {
     let rejected = |snapshot: &WorkerSnapshot| snapshot.streams[0].totals.rejected;
     let mut world = World::new();
     let door = world.stream("door", SESSIONS);
-    let slots = world.core.streams.get(door).unwrap().stream.viewers.clone();
-    for &slot in &slots {
-        world
-            .core
-            .with_session(slot, Instant::now(), |session, io| {
-                let path = crate::session::Path {
-                    remote: crate::session::Remote::Udp("192.0.2.1:5000".parse().unwrap()),
-                    local: None,
-                };
-                session.handle_datagram(path, &[0, 1, 2, 3], io);
-            });
+    let rows = world.core.streams.get(door).unwrap().stream.viewers.clone();
+    for &row in &rows {
+        world.core.with_session(row, Instant::now(), |session, io| {
+            let path = crate::session::Path {
+                remote: crate::session::Remote::Udp("192.0.2.1:5000".parse().unwrap()),
+                local: None,
+            };
+            session.handle_datagram(path, &[0, 1, 2, 3], io);
+        });
     }
     let (_, before) = snapshot(&mut world, |_| ());
     assert_eq!(rejected(&before), SESSIONS as u64);
     // One that was looked at, and one that was not.
     let (_, during) = snapshot(&mut world, |world| {
-        for slot in [slots[0], slots[SESSIONS - 1]] {
+        for row in [rows[0], rows[SESSIONS - 1]] {
             world
                 .core
-                .close_viewer(slot, Instant::now(), "the session was closed");
+                .close_viewer(row, Instant::now(), "the session was closed");
         }
     });
     assert_eq!(rejected(&during), SESSIONS as u64);

@@ -1,4 +1,4 @@
-//! The viewers of a worker by slot, with their deadlines.
+//! The viewers of a worker by row, with their deadlines.
 
 use std::time::Instant;
 
@@ -16,7 +16,7 @@ use crate::state::{SessionId, SessionInfo, StreamId, ViewerIdentity, ViewerLimit
 
 /// All viewers of a worker.
 #[derive(Default)]
-pub(super) struct Slots {
+pub(super) struct Table {
     /// Boxed, so that a viewer's memory is given back when it is gone.
     viewers: Slab<Box<Viewer>>,
     deadlines: Deadlines,
@@ -54,8 +54,8 @@ pub(super) struct Visit {
     pub(super) closing: Option<String>,
 }
 
-impl Slots {
-    /// The slot of the next viewer.
+impl Table {
+    /// The row of the next viewer.
     pub(super) fn vacant(&self) -> usize {
         self.viewers.vacant_key()
     }
@@ -65,29 +65,29 @@ impl Slots {
         self.viewers.insert(Box::new(viewer))
     }
 
-    pub(super) fn remove(&mut self, slot: usize) -> Viewer {
-        *self.viewers.remove(slot)
+    pub(super) fn remove(&mut self, row: usize) -> Viewer {
+        *self.viewers.remove(row)
     }
 
-    pub(super) fn get(&self, slot: usize) -> Option<&Viewer> {
-        self.viewers.get(slot).map(Box::as_ref)
+    pub(super) fn get(&self, row: usize) -> Option<&Viewer> {
+        self.viewers.get(row).map(Box::as_ref)
     }
 
-    pub(super) fn get_mut(&mut self, slot: usize) -> Option<&mut Viewer> {
-        self.viewers.get_mut(slot).map(Box::as_mut)
+    pub(super) fn get_mut(&mut self, row: usize) -> Option<&mut Viewer> {
+        self.viewers.get_mut(row).map(Box::as_mut)
     }
 
-    /// The viewer in a slot, if its session is still this one.
-    pub(super) fn find(&mut self, slot: usize, id: SessionId) -> Result<&mut Viewer> {
-        let viewer = self.get_mut(slot);
+    /// The viewer in a row, if its session is still this one.
+    pub(super) fn find(&mut self, row: usize, id: SessionId) -> Result<&mut Viewer> {
+        let viewer = self.get_mut(row);
         viewer
             .filter(|viewer| viewer.id == id)
             .ok_or_else(|| no_session(id))
     }
 
-    /// The first viewer from a slot on.
+    /// The first viewer from a row on.
     pub(super) fn next(&self, from: usize) -> Option<(usize, &Viewer)> {
-        (from..self.viewers.capacity()).find_map(|slot| Some((slot, self.get(slot)?)))
+        (from..self.viewers.capacity()).find_map(|row| Some((row, self.get(row)?)))
     }
 
     pub(super) fn len(&self) -> usize {
@@ -95,26 +95,26 @@ impl Slots {
     }
 
     /// Fails if as many of these viewers are connected as a stream may have.
-    pub(super) fn check_room(&self, limit: Option<usize>, slots: &[usize]) -> Result<()> {
+    pub(super) fn check_room(&self, limit: Option<usize>, rows: &[usize]) -> Result<()> {
         if limit.is_none() {
             return Ok(());
         }
-        let viewers = slots.iter().filter_map(|&slot| self.get(slot));
+        let viewers = rows.iter().filter_map(|&row| self.get(row));
         let connected = viewers.filter(|viewer| viewer.visit.connected).count();
         admission::check(limit, connected, "max_sessions_per_stream")
     }
 
-    /// Makes sure that a slot is woken at `due` at the latest.
-    pub(super) fn arm(&mut self, slot: usize, due: Option<Instant>) {
-        self.deadlines.arm(slot, due);
+    /// Makes sure that a row is woken at `due` at the latest.
+    pub(super) fn arm(&mut self, row: usize, due: Option<Instant>) {
+        self.deadlines.arm(row, due);
     }
 
-    /// When the first slot is due.
+    /// When the first row is due.
     pub(super) fn next_due(&self) -> Option<Instant> {
         self.deadlines.next()
     }
 
-    /// A slot that is due, which is then no longer armed.
+    /// A row that is due, which is then no longer armed.
     pub(super) fn pop_due(&mut self, now: Instant) -> Option<usize> {
         self.deadlines.pop_due(now)
     }
