@@ -1950,8 +1950,7 @@ public:
         for (const std::string &token : tokens) {
             texts.push_back(detail::c_text(token));
         }
-        return done(
-            rtsp_webrtc_gateway_set_bearer_tokens(handle_, texts.data(), texts.size()));
+        return done(rtsp_webrtc_gateway_set_bearer_tokens(handle_, texts.data(), texts.size()));
     }
 
     /** Allows or denies a request of on_authorize. */
