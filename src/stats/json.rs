@@ -100,8 +100,8 @@ impl Process {
     }
 }
 
-/// Linux reports it in a file; other systems have none.
-fn resident_bytes() -> Option<u64> {
+/// Resident memory of this process. Linux reports it in a file; other systems have none.
+pub fn resident_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status
         .lines()
