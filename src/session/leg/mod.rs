@@ -54,15 +54,16 @@ impl LegConfig {
         negotiated: Negotiated,
         random: [u64; 2],
     ) -> impl Iterator<Item = LegConfig> {
-        let video = (MediaKind::Video, negotiated.video);
-        let audio = (MediaKind::Audio, negotiated.audio);
-        let tracks = [video, audio].into_iter().zip(random);
-        tracks.filter_map(move |((kind, track), random)| {
-            Some(LegConfig {
-                source: TrackId { stream, kind },
-                track: track?,
-                random,
-            })
+        let mut tracks = negotiated.tracks;
+        tracks.sort_by_key(|track| track.kind() == MediaKind::Audio);
+        let tracks = tracks.into_iter().zip(random);
+        tracks.map(move |(track, random)| LegConfig {
+            source: TrackId {
+                stream,
+                kind: track.kind(),
+            },
+            track,
+            random,
         })
     }
 }
