@@ -100,6 +100,14 @@ pub mod http {
     pub use crate::http::listener::Unbound;
 }
 
+/// What the page of a wall and the gateway say to each other.
+pub mod wall {
+    pub use crate::wall::{
+        Decision, MAX_MESSAGE, Notice, Refusal, Reply, Request, SlotClock, SlotNotice, SlotRequest,
+        unreadable,
+    };
+}
+
 /// WHEP as HTTP.
 pub mod whep {
     use crate::error::{Error, Status};

@@ -35,6 +35,7 @@ mod stun;
 mod stun_server;
 mod turn;
 mod video;
+mod wall;
 mod whep;
 
 use std::time::Instant;
@@ -132,6 +133,7 @@ targets! {
     TURN = "turn", turn::turn, SESSION, 50_000;
     DTLS = "dtls", dtls::dtls, HANDSHAKE, 500;
     RTCP = "rtcp", rtcp::rtcp, SESSION, 10_000;
+    WALL_MESSAGE = "wall_message", wall::wall_message, TEXT, 200_000;
 }
 
 impl Target {
