@@ -19,6 +19,11 @@ pub use warning::{Warning, WarningKind};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StreamId(pub u64);
 
+impl StreamId {
+    /// That of a wall, which belongs to no stream: no stream has it.
+    pub const NONE: StreamId = StreamId(0);
+}
+
 /// Id of a session (one viewer). Never 0, never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId(pub u64);
@@ -176,7 +181,7 @@ pub struct ViewerIdentity {
 /// The current state of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionInfo {
-    /// The stream that the viewer watches.
+    /// The stream that the viewer watches; [`StreamId::NONE`] for a wall.
     pub stream: StreamId,
     /// Peer, label and user data.
     pub viewer: ViewerIdentity,
