@@ -34,8 +34,8 @@ pub mod sdp {
     /// Writing answers.
     pub mod answer {
         pub use crate::sdp::answer::{
-            Allowed, Candidates, LocalTransport, Negotiated, NegotiatedData, answer, answer_wall,
-            negotiate, negotiate_wall, restart_fragment,
+            Allowed, Candidates, LocalTransport, Negotiated, NegotiatedData, Retransmission, answer,
+            answer_wall, negotiate, negotiate_wall, restart_fragment,
         };
     }
     /// Bodies of PATCH requests.
@@ -54,7 +54,7 @@ pub mod sdp {
 pub mod session {
     pub use crate::session::{
         ConnectionId, Io, LegConfig, Media, Path, PathMemory, Relayed, Remote, SendBuffer, Session,
-        SessionEvent, TrackId, Tracks, TransactionKey, Transmit, TransportConfig, WallClock,
+        SessionEvent, Slot, SlotView, Tracks, TransactionKey, Transmit, TransportConfig, WallClock,
         WouldBlock,
     };
 
