@@ -34,8 +34,8 @@ pub mod sdp {
     /// Writing answers.
     pub mod answer {
         pub use crate::sdp::answer::{
-            Allowed, Candidates, LocalTransport, Negotiated, NegotiatedData, Retransmission, answer,
-            answer_wall, negotiate, negotiate_wall, restart_fragment,
+            Allowed, Candidates, LocalTransport, Negotiated, NegotiatedData, Retransmission,
+            answer, answer_wall, negotiate, negotiate_wall, restart_fragment,
         };
     }
     /// Bodies of PATCH requests.

@@ -12,6 +12,8 @@ mod sinks;
 mod streams;
 #[cfg(feature = "http")]
 pub(crate) mod viewer_events;
+mod wall;
+mod wall_requests;
 mod whep;
 
 use std::net::TcpListener;

@@ -24,6 +24,21 @@ impl StreamId {
     pub const NONE: StreamId = StreamId(0);
 }
 
+pub use crate::session::SlotView;
+/// Shim.
+#[derive(Clone, Debug)]
+pub struct SlotInfo {
+    pub mid: Box<str>,
+    pub kind: crate::media::MediaKind,
+    pub stream: Option<StreamId>,
+    pub stream_name: Arc<str>,
+    pub removed: bool,
+    pub view: SlotView,
+    pub quality: Option<Quality>,
+    pub held_back: Option<String>,
+    pub clock: Option<(u32, std::time::SystemTime)>,
+}
+
 /// Id of a session (one viewer). Never 0, never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SessionId(pub u64);

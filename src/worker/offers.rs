@@ -92,7 +92,15 @@ impl Core {
             Err(error) => return Err(error),
         };
         let (stream, limits) = (request.stream, request.limits);
-        self.enter_session(stream, limits, &request.posted, location, session, sdp, countered)
+        self.enter_session(
+            stream,
+            limits,
+            &request.posted,
+            location,
+            session,
+            sdp,
+            countered,
+        )
     }
 
     /// Registers a new session, and writes the response.

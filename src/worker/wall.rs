@@ -99,8 +99,15 @@ impl Core {
         let sdp = answer::answer_wall(&offer, &negotiated, &local);
         let session = self.wall_session(location, local_ice, &offer, negotiated, now)?;
         let limits = ViewerLimits::default();
-        let mut response =
-            self.enter_session(StreamId::NONE, limits, &posted, location, session, sdp, None)?;
+        let mut response = self.enter_session(
+            StreamId::NONE,
+            limits,
+            &posted,
+            location,
+            session,
+            sdp,
+            None,
+        )?;
         let registry = &self.context.registry;
         registry.note_visitor(response.session, visitor);
         for (mid, stream) in slots {

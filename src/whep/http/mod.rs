@@ -13,11 +13,13 @@ pub(crate) mod problem;
 mod slots;
 mod token;
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 pub(crate) use limits::AskedLimits;
 pub(crate) use origins::{Origins, Sharing};
 pub(crate) use path::check_location_prefix;
+pub(crate) use problem::refusal;
 pub(crate) use slots::{AskedSlots, refused_slots};
 pub(crate) use token::{bearer, is_token};
 
@@ -30,7 +32,7 @@ use crate::error::{Error, Result, Status};
 use crate::events::Operation;
 use crate::sdp::offer::{MAX_OFFER, MAX_WALL_OFFER};
 use crate::state::SessionId;
-use crate::wall::MAX_MESSAGE;
+use crate::wall::{MAX_MESSAGE, Refusal};
 
 pub(super) const SDP: &str = "application/sdp";
 const JSON: &str = "application/json";
@@ -312,6 +314,34 @@ impl Call {
         }
     }
 
+    /// The streams that the offer of a wall names, if it names any.
+    pub fn named_slots(&self) -> Option<&AskedSlots> {
+        let Action::Offer(posted) = &self.action else {
+            return None;
+        };
+        let asked = posted.slots.as_ref();
+        asked.filter(|asked| asked.names().next().is_some())
+    }
+
+    /// Some of these streams may not be shown; if none may, this is the response.
+    pub fn refuse_slots(
+        &mut self,
+        refused: HashMap<String, Refusal>,
+    ) -> std::result::Result<(), HttpResponse> {
+        let is_refused = |asked: &AskedSlots| asked.names().all(|name| refused.contains_key(name));
+        if self.named_slots().is_some_and(is_refused)
+            && let Some(refusal) = refused.values().next()
+        {
+            return Err(self.finish(problem::refused_for(refusal)));
+        }
+        if let Action::Offer(posted) = &mut self.action
+            && let Some(asked) = &mut posted.slots
+        {
+            asked.refused = refused;
+        }
+        Ok(())
+    }
+
     /// The session that it addresses, if it is not to the endpoint.
     pub fn session_key(&self) -> Option<&str> {
         match &self.action {
@@ -496,7 +526,10 @@ fn understand(
         ("POST", Part::Whole, None) => {
             check_body(request, SDP, "Accept-Post", most_of_an_offer(is_wall))?;
             let (limits, slots) = match is_wall {
-                true => (Ok(AskedLimits::default()), AskedSlots::read(request.path).map(Some)),
+                true => (
+                    Ok(AskedLimits::default()),
+                    AskedSlots::read(request.path).map(Some),
+                ),
                 false => (AskedLimits::read(request.path), Ok(None)),
             };
             let host_prefix = request.location_prefix.map(str::to_owned);

@@ -1,5 +1,7 @@
 //! What a wall shows at first, in the query of its POST: `?slots=door,yard,,gate&sound=door`.
 
+use std::collections::{BTreeSet, HashMap};
+
 use percent_encoding::percent_decode_str;
 
 use crate::sdp::offer::MAX_WALL_VIDEO;
@@ -12,6 +14,8 @@ pub(crate) struct AskedSlots {
     pub video: Vec<Option<String>>,
     /// For the first audio section.
     pub sound: Option<String>,
+    /// Why some of these streams may not be shown, by their names: who asks for permission finds out.
+    pub refused: HashMap<String, Refusal>,
 }
 
 impl AskedSlots {
@@ -33,7 +37,10 @@ impl AskedSlots {
             }
         }
         let slots = slots.filter(|slots| !slots.is_empty());
-        let video: Vec<_> = slots.into_iter().flat_map(|slots| slots.split(',')).collect();
+        let video: Vec<_> = slots
+            .into_iter()
+            .flat_map(|slots| slots.split(','))
+            .collect();
         if video.len() > MAX_WALL_VIDEO {
             return Err(format!(
                 "slots names {} streams: a wall has at most {MAX_WALL_VIDEO} slots for video",
@@ -43,13 +50,14 @@ impl AskedSlots {
         Ok(AskedSlots {
             video: video.into_iter().map(stream).collect(),
             sound: sound.and_then(stream),
+            refused: HashMap::new(),
         })
     }
 
     /// The names, each once.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let all = self.video.iter().chain(std::iter::once(&self.sound));
-        let names: std::collections::BTreeSet<&str> = all.flatten().map(String::as_str).collect();
+        let names: BTreeSet<&str> = all.flatten().map(String::as_str).collect();
         names.into_iter()
     }
 }
