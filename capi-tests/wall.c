@@ -74,7 +74,7 @@ static void slots(void) {
     info = slot_info(wall, 2);
     CHECK(strcmp(info.slot, "ear") == 0 && info.track == RTSP_WEBRTC_GATEWAY_SINK_TRACK_AUDIO);
     info = slot_info(wall, 1);
-    CHECK(info.variant == 0 && info.detail == 0 && *info.held_back == '\0');
+    CHECK(info.variant == 0 && info.state == 0 && info.detail == 0 && *info.why == '\0');
     CHECK_FAILS(rtsp_webrtc_gateway_get_slot_info(gateway, wall, 3, &info), NOT_FOUND);
     CHECK_FAILS(rtsp_webrtc_gateway_get_slot_info(gateway, wall, SIZE_MAX, &info), NOT_FOUND);
     check_bound(wall, door, 0, door);
@@ -133,10 +133,10 @@ static void removed_stream(void) {
     const rtsp_webrtc_gateway_stream_id gate = add_push_stream(gateway, "gate");
     CHECK_OK(rtsp_webrtc_gateway_bind_slot(gateway, wall, "right", gate));
     CHECK_OK(rtsp_webrtc_gateway_remove_stream(gateway, gate));
-    CHECK(slot_info(wall, 1).flags & RTSP_WEBRTC_GATEWAY_SLOT_STREAM_REMOVED);
+    CHECK(slot_info(wall, 1).state == RTSP_WEBRTC_GATEWAY_STREAM_REMOVED);
     CHECK(slot_info(wall, 0).stream == door);
     CHECK_OK(rtsp_webrtc_gateway_bind_slot(gateway, wall, "right", yard));
-    CHECK(slot_info(wall, 1).flags == 0);
+    CHECK(slot_info(wall, 1).state == RTSP_WEBRTC_GATEWAY_STREAM_LIVE);
     CHECK_OK(rtsp_webrtc_gateway_close_session(gateway, wall));
 }
 

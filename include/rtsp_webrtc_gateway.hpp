@@ -1223,8 +1223,8 @@ struct SlotInfo {
     bool audio = false;
     /** The stream that it is bound to. 0: none. */
     StreamId stream{};
-    /** That stream has been removed. */
-    bool stream_removed = false;
+    /** Its state; none if it is bound to none. */
+    std::optional<StreamState> state{};
     /** The stream whose media it is sent: stream, or one of its variants. 0: none. */
     StreamId variant{};
     /** How much of that it gets; meaningless if it is bound to none. */
@@ -1232,12 +1232,15 @@ struct SlotInfo {
     /** Why not more. */
     QualityReason reason{};
     SlotView view{};
+    /** Size of the video that it is sent, in pixels. 0: not known. */
+    std::uint32_t video_width = 0;
+    std::uint32_t video_height = 0;
     /** clock_unix on the RTP clock of the slot. */
     std::uint32_t clock_rtp = 0;
     /** A wall clock time of what it is sent, since 1970. 0: nothing has been sent yet. */
     std::chrono::milliseconds clock_unix{};
-    /** Why it gets less than the best variant with all frames. Empty: it gets that. */
-    std::string held_back;
+    /** Why the stream is not live, or it gets less than the best of it. Empty: neither. */
+    std::string why;
 };
 
 /** A WHEP offer: the POST request of a viewer. Views are borrowed for the call. */
@@ -1982,7 +1985,9 @@ public:
         out.slot = info.slot;
         out.audio = info.track == RTSP_WEBRTC_GATEWAY_SINK_TRACK_AUDIO;
         out.stream = StreamId(info.stream);
-        out.stream_removed = (info.flags & RTSP_WEBRTC_GATEWAY_SLOT_STREAM_REMOVED) != 0;
+        if (info.state != 0) {
+            out.state = static_cast<StreamState>(info.state);
+        }
         out.variant = StreamId(info.variant);
         out.detail = static_cast<Detail>(info.detail);
         out.reason = static_cast<QualityReason>(info.reason);
@@ -1990,9 +1995,11 @@ public:
         out.view.height = info.height;
         out.view.focus = (info.flags & RTSP_WEBRTC_GATEWAY_SLOT_FOCUS) != 0;
         out.view.paused = (info.flags & RTSP_WEBRTC_GATEWAY_SLOT_PAUSED) != 0;
+        out.video_width = info.video_width;
+        out.video_height = info.video_height;
         out.clock_rtp = info.clock_rtp;
         out.clock_unix = std::chrono::milliseconds(info.clock_unix_ms);
-        out.held_back = info.held_back;
+        out.why = info.why;
         return out;
     }
 

@@ -243,7 +243,6 @@ class OfferFlags(enum.IntFlag):
 class SlotFlags(enum.IntFlag):
     FOCUS = 1
     PAUSED = 2
-    STREAM_REMOVED = 4
 
 
 class HttpFlags(enum.IntFlag):
@@ -656,14 +655,16 @@ class _slot_info(Structure):
         ("flags", c_uint32),
         ("stream", c_uint64),
         ("variant", c_uint64),
+        ("state", c_int32),
         ("detail", c_int32),
         ("reason", c_int32),
         ("width", c_uint32),
         ("height", c_uint32),
+        ("video_width", c_uint32),
+        ("video_height", c_uint32),
         ("clock_rtp", c_uint32),
-        ("reserved", c_uint32),
         ("clock_unix_ms", c_uint64),
-        ("held_back", c_char * 384),
+        ("why", c_char * 384),
     ]
 
 
@@ -1075,19 +1076,24 @@ class SlotInfo:
     stream: int
     #: The stream whose media it is sent: stream, or one of its variants; 0: none.
     variant: int
-    #: How much of that it gets; 0 if it is bound to none.
+    #: State of stream; 0 if it is bound to none.
+    state: StreamState | int
+    #: How much of variant it gets; 0 if it is bound to none.
     detail: Detail | int
     #: Why not more.
     reason: QualityReason | int
     #: Size of its tile.
     width: int
     height: int
+    #: Size of the video that it is sent, in pixels; 0: not known.
+    video_width: int
+    video_height: int
     #: clock_unix_ms on the RTP clock of the slot.
     clock_rtp: int
     #: A wall clock time of what it is sent, in ms since 1970; 0: nothing has been sent yet.
     clock_unix_ms: int
-    #: Why it gets less than the best variant with all frames; "": it gets that.
-    held_back: str
+    #: Why the stream is not live, or it gets less than the best of it; "": neither.
+    why: str
 
 
 _ENUM_FIELDS: dict[str, type[enum.IntEnum]] = {
@@ -1964,7 +1970,7 @@ class Gateway:
         """Reads a slot of a wall, by its place from 0."""
         info = _struct(_slot_info)
         check("get_slot_info", self._handle, session, index, byref(info))
-        return SlotInfo(**_fields(info, track=SinkTrack, flags=SlotFlags))
+        return SlotInfo(**_fields(info, track=SinkTrack, flags=SlotFlags, state=StreamState))
 
     def close_session(self, session: int) -> None:
         check("close_session", self._handle, session)

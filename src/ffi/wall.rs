@@ -56,8 +56,6 @@ pub enum rtsp_webrtc_gateway_slot_flags {
     RTSP_WEBRTC_GATEWAY_SLOT_FOCUS = 1,
     /// The tile is hidden: nothing is sent.
     RTSP_WEBRTC_GATEWAY_SLOT_PAUSED = 2,
-    /// Of slot_info: the stream has been removed. The slot shows nothing until it is bound to another.
-    RTSP_WEBRTC_GATEWAY_SLOT_STREAM_REMOVED = 4,
 }
 
 /// How the viewer shows a slot. All zero: of a size that is not known, neither first nor hidden.
@@ -123,7 +121,10 @@ pub struct rtsp_webrtc_gateway_slot_info {
     pub stream: rtsp_webrtc_gateway_stream_id,
     /// The stream whose media it is sent: stream, or one of its variants. 0: none.
     pub variant: rtsp_webrtc_gateway_stream_id,
-    /// How much of that it gets, enum rtsp_webrtc_gateway_detail. 0: it is bound to none.
+    /// State of stream, enum rtsp_webrtc_gateway_stream_state. REMOVED: the slot shows nothing until it is bound
+    /// to another. 0: it is bound to none.
+    pub state: i32,
+    /// How much of variant it gets, enum rtsp_webrtc_gateway_detail. 0: it is bound to none.
     pub detail: i32,
     /// Why not more, enum rtsp_webrtc_gateway_quality_reason.
     pub reason: i32,
@@ -131,14 +132,17 @@ pub struct rtsp_webrtc_gateway_slot_info {
     pub width: u32,
     /// Height of its tile as in set_slot_view().
     pub height: u32,
+    /// Width of the video that it is sent, in pixels. 0: not known.
+    pub video_width: u32,
+    /// Height of the video that it is sent, in pixels. 0: not known.
+    pub video_height: u32,
     /// What clock_unix_ms was on the RTP clock of the slot, by which a page finds out when a frame was taken.
     pub clock_rtp: u32,
-    /// Always 0.
-    pub reserved: u32,
     /// A wall clock time of what it is sent, in milliseconds since 1970. 0: nothing has been sent yet.
     pub clock_unix_ms: u64,
-    /// Why it gets less than the best variant with all frames, as a sentence for people. "": it gets that.
-    pub held_back: [c_char; 384],
+    /// Why the stream is not live, or it gets less than the best variant with all frames, as a sentence for
+    /// people. "": neither.
+    pub why: [c_char; 384],
 }
 sized_struct!(
     rtsp_webrtc_gateway_slot_info,
@@ -173,6 +177,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_get_slot_info(
             ));
         };
         let quality = slot.quality.as_ref();
+        let (video_width, video_height) = slot.size.unwrap_or_default();
         let time = slot.clock.map(|(_, time)| time.duration_since(UNIX_EPOCH));
         let time = time.and_then(|time| time.ok()?.as_millis().try_into().ok());
         let mut info = rtsp_webrtc_gateway_slot_info {
@@ -182,22 +187,22 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_get_slot_info(
                 MediaKind::Video => rtsp_webrtc_gateway_sink_track::RTSP_WEBRTC_GATEWAY_SINK_TRACK_VIDEO as i32,
                 MediaKind::Audio => rtsp_webrtc_gateway_sink_track::RTSP_WEBRTC_GATEWAY_SINK_TRACK_AUDIO as i32,
             },
-            flags: flag(slot.view.focus, FOCUS)
-                | flag(slot.view.paused, PAUSED)
-                | flag(slot.removed, STREAM_REMOVED),
+            flags: flag(slot.view.focus, FOCUS) | flag(slot.view.paused, PAUSED),
             stream: slot.stream.map_or(0, |stream| stream.0),
             variant: quality.map_or(0, |quality| quality.variant.0),
+            state: slot.state.map_or(0, |state| state as i32),
             detail: quality.map_or(0, |quality| quality.detail as i32),
             reason: quality.map_or(0, |quality| quality.reason as i32),
             width: slot.view.width.into(),
             height: slot.view.height.into(),
+            video_width,
+            video_height,
             clock_rtp: slot.clock.map_or(0, |(rtp, _)| rtp),
-            reserved: 0,
             clock_unix_ms: time.unwrap_or(0),
-            held_back: [0; 384],
+            why: [0; 384],
         };
         fill(&mut info.slot, &slot.mid);
-        fill(&mut info.held_back, slot.held_back.as_deref().unwrap_or_default());
+        fill(&mut info.why, slot.reason.as_deref().unwrap_or_default());
         // SAFETY: out_info is NULL or a struct of the header, by the conventions.
         unsafe { write_struct(out_info, info) }
     })
@@ -205,8 +210,6 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_get_slot_info(
 
 const FOCUS: u32 = rtsp_webrtc_gateway_slot_flags::RTSP_WEBRTC_GATEWAY_SLOT_FOCUS as u32;
 const PAUSED: u32 = rtsp_webrtc_gateway_slot_flags::RTSP_WEBRTC_GATEWAY_SLOT_PAUSED as u32;
-const STREAM_REMOVED: u32 =
-    rtsp_webrtc_gateway_slot_flags::RTSP_WEBRTC_GATEWAY_SLOT_STREAM_REMOVED as u32;
 
 fn flag(is_set: bool, flag: u32) -> u32 {
     match is_set {

@@ -304,6 +304,9 @@ impl Handle {
     fn describe(&self, key: &str) -> Result<String> {
         let registry = &self.shared.registry;
         let (session, _) = registry.find_session(key)?;
+        if registry.visitor(session).is_ok() {
+            return self.describe_wall(session);
+        }
         let info = self.session_info(session)?;
         let variant = registry.stream_name(info.quality.variant).ok();
         json::viewer_document(&info, variant.as_deref())

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures_util::future::join_all;
+use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::Handle;
@@ -12,8 +14,10 @@ use crate::config::{WallSlots, WhepOffer};
 use crate::error::{Error, Result, Status, panicked};
 use crate::events::Operation;
 use crate::sdp::offer::{Offer, OfferedSection};
-use crate::state::{SessionId, SlotView, StreamId};
-use crate::wall::{Decision, Refusal, Reply, Request, SlotRequest};
+use crate::state::{SessionId, SlotInfo, SlotView, StreamId, StreamState};
+use crate::wall::{
+    Decision, Refusal, Reply, Request, SlotClock, SlotNotice, SlotRequest,
+};
 use crate::whep::http::{Call, refusal};
 use crate::worker::pending_offers::Ticket;
 use crate::worker::{Posted, Visitor, WallRequest};
@@ -142,6 +146,36 @@ impl Handle {
         join_all(asked).await.into_iter().flatten().collect()
     }
 
+    /// What a wall shows, as JSON: the state of its session, and its slots as notices have them.
+    pub(super) fn describe_wall(&self, session: SessionId) -> Result<String> {
+        #[derive(Serialize)]
+        struct Wall<'a> {
+            state: &'static str,
+            bandwidth_bps: Option<u64>,
+            slots: Vec<SlotNotice<'a>>,
+        }
+        let info = self.session_info(session)?;
+        let slots = self.slots(session)?;
+        let registry = &self.shared.registry;
+        let variants = slots.iter().map(|slot| {
+            let shown = slot.quality.map(|quality| quality.variant);
+            registry.stream_name(shown?).ok()
+        });
+        let variants: Vec<Option<Arc<str>>> = variants.collect();
+        let notices = slots.iter().zip(&variants);
+        let wall = Wall {
+            state: info.state.name(),
+            bandwidth_bps: info.quality.estimate,
+            slots: notices.map(|(slot, variant)| notice(slot, variant.as_deref())).collect(),
+        };
+        serde_json::to_string(&wall).map_err(|error| {
+            Error::new(
+                Status::Panic,
+                format!("what the wall shows cannot be written as JSON: {error}"),
+            )
+        })
+    }
+
     /// Does what the page of a wall asks of its slots, for who is allowed to see what `visitor` may. Each
     /// slot fails alone.
     pub(crate) async fn change_slots(
@@ -210,6 +244,30 @@ impl Handle {
             *view = changed;
         }
         Ok(())
+    }
+}
+
+/// What a slot shows, as messages have it.
+fn notice<'a>(slot: &'a SlotInfo, variant: Option<&'a str>) -> SlotNotice<'a> {
+    let (width, height) = slot.size.unwrap_or_default();
+    let millis = |time: SystemTime| {
+        let time = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        time.as_millis().try_into().unwrap_or(u64::MAX)
+    };
+    SlotNotice {
+        slot: &slot.mid,
+        kind: slot.kind.name(),
+        stream: slot.stream.map(|_| &*slot.stream_name),
+        state: slot.state.map_or("none", StreamState::name),
+        reason: slot.reason.as_deref().unwrap_or_default(),
+        variant,
+        detail: slot.quality.map(|quality| quality.detail.name()),
+        width,
+        height,
+        clock: slot.clock.map(|(rtp, time)| SlotClock {
+            rtp,
+            unix_ms: millis(time),
+        }),
     }
 }
 

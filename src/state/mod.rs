@@ -2,6 +2,7 @@
 
 mod quality;
 mod sentence;
+mod slot;
 mod warning;
 
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ use crate::media::Codec;
 
 pub use quality::{Detail, Quality, QualityReason, Switches, VariantChoice, ViewerLimits};
 pub use sentence::Names;
+pub use slot::{SlotInfo, SlotView};
 pub use warning::{Warning, WarningKind};
 
 /// Id of a stream. Never 0, never reused.
@@ -22,21 +24,6 @@ pub struct StreamId(pub u64);
 impl StreamId {
     /// That of a wall, which belongs to no stream: no stream has it.
     pub const NONE: StreamId = StreamId(0);
-}
-
-pub use crate::session::SlotView;
-/// Shim.
-#[derive(Clone, Debug)]
-pub struct SlotInfo {
-    pub mid: Box<str>,
-    pub kind: crate::media::MediaKind,
-    pub stream: Option<StreamId>,
-    pub stream_name: Arc<str>,
-    pub removed: bool,
-    pub view: SlotView,
-    pub quality: Option<Quality>,
-    pub held_back: Option<String>,
-    pub clock: Option<(u32, std::time::SystemTime)>,
 }
 
 /// Id of a session (one viewer). Never 0, never reused.
@@ -238,6 +225,8 @@ pub struct SessionInfo {
     pub quality: Quality,
     /// Why that is less than the best variant with all frames, in a sentence; `None` if it is not.
     pub held_back: Option<String>,
+    /// Of a wall: its slots, in the order of its media sections.
+    pub slots: Vec<SlotInfo>,
     /// How often it was shown something else.
     pub switches: Switches,
     /// Round-trip time, measured by the DTLS handshake at first, later by receiver reports.

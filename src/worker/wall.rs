@@ -12,7 +12,7 @@ use super::core::Core;
 use super::local_ice::{LocalCandidates, credentials};
 use super::pending_offers::Ticket;
 use super::registry::SessionLocation;
-use crate::error::{Error, Result, Status, panicked};
+use crate::error::{Result, panicked};
 use crate::random;
 use crate::sdp::IceCredentials;
 use crate::sdp::answer::{self, LocalTransport, Negotiated};
@@ -134,33 +134,4 @@ impl Core {
         let legs = LegConfig::of_wall(negotiated, &mut random::number)?;
         Ok(Session::new(now, transport, legs))
     }
-
-    /// Binds a slot of the session in a row.
-    pub(super) fn bind(
-        &mut self,
-        row: usize,
-        mid: &str,
-        stream: Option<StreamId>,
-        now: Instant,
-    ) -> Result<()> {
-        let mut bound = Err(no_slot(mid));
-        self.with_session(row, now, |session, io| {
-            if let Some(slot) = session.slot(mid) {
-                bound = session.bind(slot, stream, io);
-            }
-        });
-        bound
-    }
-}
-
-/// The error for the name of a slot that the wall does not have.
-pub fn no_slot(mid: &str) -> Error {
-    let shown: String = mid.chars().take(64).collect();
-    Error::new(
-        Status::NotFound,
-        format!(
-            "this wall has no slot {shown:?}: slots have the a=mid of the sections of its offer that were \
-             answered"
-        ),
-    )
 }
