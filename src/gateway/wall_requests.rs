@@ -13,11 +13,10 @@ use super::authority::Claim;
 use crate::config::{WallSlots, WhepOffer};
 use crate::error::{Error, Result, Status, panicked};
 use crate::events::Operation;
+use crate::media::MediaKind;
 use crate::sdp::offer::{Offer, OfferedSection};
 use crate::state::{SessionId, SlotInfo, SlotView, StreamId, StreamState};
-use crate::wall::{
-    Decision, Refusal, Reply, Request, SlotClock, SlotNotice, SlotRequest,
-};
+use crate::wall::{Decision, Refusal, Reply, Request, SlotClock, SlotNotice, SlotRequest};
 use crate::whep::http::{Call, refusal};
 use crate::worker::pending_offers::Ticket;
 use crate::worker::{Posted, Visitor, WallRequest};
@@ -166,7 +165,9 @@ impl Handle {
         let wall = Wall {
             state: info.state.name(),
             bandwidth_bps: info.quality.estimate,
-            slots: notices.map(|(slot, variant)| notice(slot, variant.as_deref())).collect(),
+            slots: notices
+                .map(|(slot, variant)| notice(slot, variant.as_deref()))
+                .collect(),
         };
         serde_json::to_string(&wall).map_err(|error| {
             Error::new(
@@ -256,7 +257,10 @@ fn notice<'a>(slot: &'a SlotInfo, variant: Option<&'a str>) -> SlotNotice<'a> {
     };
     SlotNotice {
         slot: &slot.mid,
-        kind: slot.kind.name(),
+        kind: match slot.kind {
+            MediaKind::Video => "video",
+            MediaKind::Audio => "audio",
+        },
         stream: slot.stream.map(|_| &*slot.stream_name),
         state: slot.state.map_or("none", StreamState::name),
         reason: slot.reason.as_deref().unwrap_or_default(),

@@ -4,8 +4,10 @@
 //! [`Notice`] what a slot shows. `docs/wall.md` describes them for those who write pages.
 
 use std::fmt;
+use std::marker::PhantomData;
 
-use serde::de::{SeqAccess, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::{Error, Result, Status, reason_phrase};
@@ -74,9 +76,14 @@ impl Request {
                 ),
             ));
         }
-        serde_json::from_slice(text).map_err(|error| {
+        // What is ignored is not looked at otherwise.
+        let read = std::str::from_utf8(text).map_err(|error| error.to_string());
+        let read = read.and_then(|text| {
+            let read = serde_json::from_str(text).map(|Object(request)| request);
+            read.map_err(|error| error.to_string())
+        });
+        read.map_err(|mut why| {
             // The sentence goes back to the page: what it quotes of it must not grow beyond measure.
-            let mut why = error.to_string();
             why.truncate(why.floor_char_boundary(200));
             Error::new(
                 Status::InvalidArgument,
@@ -306,6 +313,32 @@ fn check<E: serde::de::Error>(
     if fits { Ok(()) } else { Err(E::custom(why())) }
 }
 
+/// What is written as an object. What is derived would be read from an array as well.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Fields<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(
+                self,
+                map: A,
+            ) -> std::result::Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+            }
+        }
+
+        deserializer.deserialize_map(Fields(PhantomData))
+    }
+}
+
 /// Stops at the first slot too many.
 fn slots<'de, D: Deserializer<'de>>(
     deserializer: D,
@@ -324,7 +357,7 @@ fn slots<'de, D: Deserializer<'de>>(
             mut all: A,
         ) -> std::result::Result<Self::Value, A::Error> {
             let mut slots = Vec::new();
-            while let Some(slot) = all.next_element()? {
+            while let Some(Object(slot)) = all.next_element()? {
                 check(slots.len() < MAX_SLOTS, || {
                     format!("a request names at most {MAX_SLOTS} slots")
                 })?;
@@ -397,8 +430,12 @@ mod tests {
         let cases = [
             (String::new(), "EOF"),
             ("{}".to_owned(), "missing field `slots`"),
-            ("[]".to_owned(), "missing field `slots`"),
-            ("null".to_owned(), "expected struct"),
+            ("[7,[]]".to_owned(), "expected an object"),
+            ("null".to_owned(), "expected an object"),
+            (
+                r#"{"slots":[["0","door",0,0,true,true]]}"#.to_owned(),
+                "expected an object",
+            ),
             (r#"{"slots":[]} x"#.to_owned(), "trailing"),
             (r#"{"slots":{}}"#.to_owned(), "an array of slots"),
             (r#"{"slots":[{}]}"#.to_owned(), "missing field `slot`"),
@@ -448,12 +485,17 @@ mod tests {
                 ),
                 "at most 256 slots",
             ),
-            (format!(r#"{{"x":{}"#, "[".repeat(5000)), "recursion limit"),
+            (format!(r#"{{"x":{}"#, "[".repeat(60_000)), "EOF"),
         ];
         for (text, why) in cases {
             let error = Request::parse(text.as_bytes()).unwrap_err();
             assert_eq!(error.status(), Status::InvalidArgument);
-            assert!(error.message().contains(why), "{text}: {}", error.message());
+            let shown = &text[..text.len().min(100)];
+            assert!(
+                error.message().contains(why),
+                "{shown}: {}",
+                error.message()
+            );
         }
         assert!(Request::parse(b"{\"slots\":[],\"x\":\"\xff\"}").is_err());
         let error = Request::parse(&vec![b' '; MAX_MESSAGE + 1]).unwrap_err();
