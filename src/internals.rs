@@ -67,6 +67,12 @@ pub mod session {
             At, Authority, Credentials, Greeting, Heard, Refusal, Relay, greet,
         };
     }
+    /// The data channel.
+    pub mod data {
+        pub use crate::session::data::{
+            ChannelEvent, DataChannel, DataConfig, MAX_MESSAGE, PORT, packet,
+        };
+    }
     /// The gateway's certificate.
     pub mod dtls {
         pub use crate::session::dtls::Certificate;
@@ -96,6 +102,14 @@ pub mod sinks {
 #[cfg(feature = "http")]
 pub mod http {
     pub use crate::http::listener::Unbound;
+}
+
+/// What the page of a wall and the gateway say to each other.
+pub mod wall {
+    pub use crate::wall::{
+        Decision, MAX_MESSAGE, Notice, Refusal, Reply, Request, SlotClock, SlotNotice, SlotRequest,
+        unreadable,
+    };
 }
 
 /// WHEP as HTTP.
