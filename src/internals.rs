@@ -52,7 +52,7 @@ pub mod sdp {
 pub mod session {
     pub use crate::session::{
         ConnectionId, Io, LegConfig, Media, Path, PathMemory, Relayed, Remote, SendBuffer, Session,
-        SessionEvent, Slot, SlotView, Tracks, TransactionKey, Transmit, TransportConfig, WallClock,
+        SessionEvent, Slot, Tracks, TransactionKey, Transmit, TransportConfig, WallClock,
         WouldBlock,
     };
 

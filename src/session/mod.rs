@@ -93,7 +93,7 @@ pub use io::{
     ConnectionId, Io, Media, Path, Relayed, Remote, SendBuffer, Tracks, Transmit, WouldBlock,
 };
 pub use leg::LegConfig;
-pub use slots::{Slot, SlotView};
+pub use slots::Slot;
 pub use transport::{FIRST_CHECK, PathMemory, TransportConfig};
 pub use wall_clock::WallClock;
 

@@ -114,7 +114,7 @@ pub struct Leg {
     loss_ppm: u32,
     /// `None` if NACK was not negotiated.
     nack: Option<Nack>,
-    /// It goes on with another stream, or track, since somebody asked.
+    /// It has gone on with another stream, or track, since somebody asked, or its stream has changed.
     changed: bool,
 }
 
@@ -256,6 +256,11 @@ impl Leg {
     /// Whether it has gone on with another stream, or track, since the last call.
     pub fn take_changed(&mut self) -> bool {
         std::mem::take(&mut self.changed)
+    }
+
+    /// There is something new to say of it.
+    pub fn note_changed(&mut self) {
+        self.changed = true;
     }
 
     pub fn has_changed(&self) -> bool {
