@@ -34,8 +34,8 @@ pub mod sdp {
     /// Writing answers.
     pub mod answer {
         pub use crate::sdp::answer::{
-            Allowed, Candidates, LocalTransport, Negotiated, Retransmission, answer, negotiate,
-            restart_fragment,
+            Allowed, Candidates, LocalTransport, Negotiated, NegotiatedData, Retransmission,
+            answer, answer_wall, negotiate, negotiate_wall, restart_fragment,
         };
     }
     /// Bodies of PATCH requests.
@@ -44,7 +44,9 @@ pub mod sdp {
     }
     /// Reading offers.
     pub mod offer {
-        pub use crate::sdp::offer::{MAX_OFFER, Offer};
+        pub use crate::sdp::offer::{
+            MAX_OFFER, MAX_WALL_AUDIO, MAX_WALL_OFFER, MAX_WALL_VIDEO, Offer,
+        };
     }
 }
 

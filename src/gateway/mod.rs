@@ -13,6 +13,7 @@ mod streams;
 #[cfg(feature = "http")]
 pub(crate) mod viewer_events;
 mod wall;
+mod wall_requests;
 mod whep;
 
 use std::net::TcpListener;

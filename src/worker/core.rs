@@ -149,6 +149,7 @@ impl Core {
             Command::Mirrored(parcel) => core.borrow_mut().mirrored(*parcel, now),
             Command::RequestKeyframe(id) => core.borrow_mut().request_keyframe(id, now),
             Command::Offer(request) => core.borrow_mut().offer(*request, now),
+            Command::OfferWall(request) => core.borrow_mut().offer_wall(*request, now),
             #[cfg(feature = "http")]
             Command::Called(stranger) => core.borrow().callers.called(*stranger),
             Command::Connected(caller) => Core::connected(core, *caller),

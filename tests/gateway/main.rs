@@ -27,3 +27,4 @@ mod tcp;
 mod turn;
 mod update;
 mod variants;
+mod wall;

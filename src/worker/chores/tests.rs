@@ -17,7 +17,7 @@ use crate::session::dtls::Certificate;
 use crate::state::{SessionState, ViewerIdentity, ViewerLimits};
 use crate::stats::WorkerSnapshot;
 use crate::tuning::{Key, Tuning};
-use crate::worker::command::OfferRequest;
+use crate::worker::command::{OfferRequest, Posted};
 use crate::worker::pending_offers::PendingOffers;
 use crate::worker::stream::Stream;
 use crate::worker::tcp_ports::TcpPorts;
@@ -110,16 +110,18 @@ impl World {
                 stream: id,
                 offer: Some(Offer::parse(OFFER).unwrap()),
                 may_counter: false,
-                location_prefix: None,
+                posted: Posted {
+                    location_prefix: None,
+                    ice_links: None,
+                    turn_url: None,
+                    viewer: ViewerIdentity {
+                        peer: None,
+                        label: None,
+                        user_data: 0,
+                    },
+                },
                 timeout: Duration::ZERO,
                 deadline: Instant::now(),
-                ice_links: None,
-                turn_url: None,
-                viewer: ViewerIdentity {
-                    peer: None,
-                    label: None,
-                    user_data: 0,
-                },
                 limits: ViewerLimits::default(),
                 ticket: offers.begin(move |result| reply.send(result).unwrap()),
             };
