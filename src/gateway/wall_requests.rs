@@ -15,9 +15,7 @@ use crate::error::{Error, Result, Status, panicked};
 use crate::events::Operation;
 use crate::sdp::offer::{Offer, OfferedSection};
 use crate::state::{SessionId, SlotInfo, SlotView, StreamId, StreamState};
-use crate::wall::{
-    Decision, Refusal, Reply, Request, SlotClock, SlotNotice, SlotRequest,
-};
+use crate::wall::{Decision, Refusal, Reply, Request, SlotClock, SlotNotice, SlotRequest};
 use crate::whep::http::{Call, refusal};
 use crate::worker::pending_offers::Ticket;
 use crate::worker::{Posted, Visitor, WallRequest};
@@ -62,6 +60,7 @@ impl Handle {
         opened: Opened,
     ) -> Result<CheckedWall> {
         let parsed = Offer::parse_wall(offer.sdp)?;
+        self.answer_pages()?;
         let of_kind = |kind| {
             let of_kind = move |section: &&OfferedSection| section.media == kind;
             parsed.sections.iter().filter(of_kind)
@@ -166,7 +165,9 @@ impl Handle {
         let wall = Wall {
             state: info.state.name(),
             bandwidth_bps: info.quality.estimate,
-            slots: notices.map(|(slot, variant)| notice(slot, variant.as_deref())).collect(),
+            slots: notices
+                .map(|(slot, variant)| notice(slot, variant.as_deref()))
+                .collect(),
         };
         serde_json::to_string(&wall).map_err(|error| {
             Error::new(
