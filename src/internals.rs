@@ -69,6 +69,12 @@ pub mod session {
             At, Authority, Credentials, Greeting, Heard, Refusal, Relay, greet,
         };
     }
+    /// The data channel.
+    pub mod data {
+        pub use crate::session::data::{
+            ChannelEvent, DataChannel, DataConfig, MAX_MESSAGE, PORT, packet,
+        };
+    }
     /// The gateway's certificate.
     pub mod dtls {
         pub use crate::session::dtls::Certificate;

@@ -61,6 +61,7 @@ impl Handle {
         opened: Opened,
     ) -> Result<CheckedWall> {
         let parsed = Offer::parse_wall(offer.sdp)?;
+        self.answer_pages()?;
         let of_kind = |kind| {
             let of_kind = move |section: &&OfferedSection| section.media == kind;
             parsed.sections.iter().filter(of_kind)

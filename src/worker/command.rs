@@ -15,6 +15,7 @@ use super::routes::Routes;
 use super::tcp_ports::TcpPorts;
 use super::thread::Peers;
 use super::wall::WallRequest;
+use super::wall_channel::Pages;
 use crate::error::Result;
 use crate::events::Notices;
 use crate::net::{Interfaces, Socket};
@@ -69,6 +70,8 @@ pub struct WorkerContext {
     pub registry: Arc<Registry>,
     /// What is known of the paths to viewers.
     pub paths: Arc<PathMemory>,
+    /// Where messages of walls' pages go.
+    pub pages: Pages,
     /// How many of them drop large packets.
     pub narrow_paths: Arc<NarrowPaths>,
     /// Converts to wall clock time.
@@ -217,6 +220,8 @@ pub enum Command {
     SetSlotView(SessionId, usize, Box<str>, SlotView, SyncSender<Result<()>>),
     /// Report the slots of the session in a row.
     Slots(SessionId, usize, SyncSender<Result<Vec<SlotInfo>>>),
+    /// Answer the message of this number, which the page in a row has sent.
+    Reply(SessionId, usize, u64, String),
     /// Change what the viewer in a row asks for.
     SetLimits(SessionId, usize, ViewerLimits, SyncSender<Result<()>>),
     /// Reply: what was sent before is done.

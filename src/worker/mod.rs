@@ -46,6 +46,7 @@ mod thread;
 mod viewers;
 mod wait;
 mod wall;
+mod wall_channel;
 
 pub(crate) use callers::CallerStats;
 #[cfg(feature = "http")]
@@ -60,3 +61,4 @@ pub(crate) use routes::Routes;
 pub(crate) use tcp_ports::TcpPorts;
 pub(crate) use thread::{Peers, Reading, Worker, command_queue};
 pub(crate) use wall::{Visitor, WallRequest};
+pub(crate) use wall_channel::{Asked, Pages};

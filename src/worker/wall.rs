@@ -1,6 +1,7 @@
 //! Answers the offers of walls: at once, as a wall belongs to no stream that it could wait for.
 
 use std::fmt;
+use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
@@ -17,7 +18,8 @@ use crate::random;
 use crate::sdp::IceCredentials;
 use crate::sdp::answer::{self, LocalTransport, Negotiated};
 use crate::sdp::offer::Offer;
-use crate::session::{LegConfig, Session};
+use crate::session::data::DataConfig;
+use crate::session::{LegConfig, Session, TransportConfig};
 use crate::state::{StreamId, ViewerLimits};
 use crate::wall::{Decision, Refusal};
 use crate::whep::Response;
@@ -130,7 +132,19 @@ impl Core {
         negotiated: Negotiated,
         now: Instant,
     ) -> Result<Session> {
-        let transport = self.agreed_transport(location, local_ice, offer, &negotiated)?;
+        let data = negotiated.data.map(|data| {
+            Ok(DataConfig {
+                peer_port: data.sctp_port,
+                // RFC 8841 section 6: 0 is any size.
+                peer_max_message: NonZero::new(data.max_message_size)
+                    .map_or(u32::MAX, NonZero::get),
+                random: random::number()?,
+            })
+        });
+        let transport = TransportConfig {
+            data: data.transpose()?,
+            ..self.agreed_transport(location, local_ice, offer, &negotiated)?
+        };
         let legs = LegConfig::of_wall(negotiated, &mut random::number)?;
         Ok(Session::new(now, transport, legs))
     }

@@ -28,3 +28,4 @@ mod turn;
 mod update;
 mod variants;
 mod wall;
+mod wall_channel;

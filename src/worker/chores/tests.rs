@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel, sync_channel};
 use std::time::SystemTime;
 
+use tokio::sync::mpsc::unbounded_channel;
+
 use super::*;
 use crate::error::Status;
 use crate::events::{Events, Notifier, SessionEvent, StreamEvent};
@@ -22,6 +24,7 @@ use crate::worker::pending_offers::PendingOffers;
 use crate::worker::stream::Stream;
 use crate::worker::tcp_ports::TcpPorts;
 use crate::worker::wait::Bell;
+use crate::worker::wall_channel::Pages;
 use crate::worker::{Peers, WorkerContext};
 
 const OFFER: &[u8] = include_bytes!("../../../tests/fixtures/offers/chromium.sdp");
@@ -77,6 +80,7 @@ impl World {
             interfaces: Arc::default(),
             public_addresses: Arc::default(),
             reflexive: Arc::default(),
+            pages: Pages::new(unbounded_channel().0),
             narrow_paths: Arc::default(),
             ice_links: Arc::default(),
             certificate: Arc::new(Certificate::generate().unwrap()),
