@@ -378,7 +378,7 @@ static const struct call EVERY[] = {
     {"push_video", QUICK, every_push_video},
     {"push_audio", QUICK, every_push_audio},
     {"push_rtp", QUICK, every_push_rtp},
-    {"add_sink", QUICK, every_add_sink},
+    {"add_sink", ASKING, every_add_sink},
     {"remove_sink", QUICK, every_remove_sink},
     {"read_sink", BLOCKING, every_read_sink},
     {"get_sink_info", QUICK, every_get_sink_info},

@@ -1967,8 +1967,10 @@ public:
         auto shown = detail::c_struct<rtsp_webrtc_gateway_slot_view>();
         shown.width = view.width;
         shown.height = view.height;
-        shown.flags = (view.focus ? RTSP_WEBRTC_GATEWAY_SLOT_FOCUS : 0U) |
-                      (view.paused ? RTSP_WEBRTC_GATEWAY_SLOT_PAUSED : 0U);
+        shown.flags = view.focus ? RTSP_WEBRTC_GATEWAY_SLOT_FOCUS : 0;
+        if (view.paused) {
+            shown.flags |= RTSP_WEBRTC_GATEWAY_SLOT_PAUSED;
+        }
         return done(rtsp_webrtc_gateway_set_slot_view(handle_, session.value(), detail::CText(slot),
                                                       &shown));
     }
