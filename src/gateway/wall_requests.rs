@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use futures_util::future::join_all;
 use serde::Serialize;
@@ -13,10 +12,9 @@ use super::authority::Claim;
 use crate::config::{WallSlots, WhepOffer};
 use crate::error::{Error, Result, Status, panicked};
 use crate::events::Operation;
-use crate::media::MediaKind;
 use crate::sdp::offer::{Offer, OfferedSection};
-use crate::state::{SessionId, SlotInfo, SlotView, StreamId, StreamState};
-use crate::wall::{Decision, Refusal, Reply, Request, SlotClock, SlotNotice, SlotRequest};
+use crate::state::{SessionId, SlotView, StreamId};
+use crate::wall::{Decision, Refusal, Reply, Request, SlotNotice, SlotRequest};
 use crate::whep::http::{Call, refusal};
 use crate::worker::pending_offers::Ticket;
 use crate::worker::{Posted, Visitor, WallRequest};
@@ -167,7 +165,7 @@ impl Handle {
             state: info.state.name(),
             bandwidth_bps: info.quality.estimate,
             slots: notices
-                .map(|(slot, variant)| notice(slot, variant.as_deref()))
+                .map(|(slot, variant)| SlotNotice::of(slot, variant.as_deref()))
                 .collect(),
         };
         serde_json::to_string(&wall).map_err(|error| {
@@ -246,33 +244,6 @@ impl Handle {
             *view = changed;
         }
         Ok(())
-    }
-}
-
-/// What a slot shows, as messages have it.
-fn notice<'a>(slot: &'a SlotInfo, variant: Option<&'a str>) -> SlotNotice<'a> {
-    let (width, height) = slot.size.unwrap_or_default();
-    let millis = |time: SystemTime| {
-        let time = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-        time.as_millis().try_into().unwrap_or(u64::MAX)
-    };
-    SlotNotice {
-        slot: &slot.mid,
-        kind: match slot.kind {
-            MediaKind::Video => "video",
-            MediaKind::Audio => "audio",
-        },
-        stream: slot.stream.map(|_| &*slot.stream_name),
-        state: slot.state.map_or("none", StreamState::name),
-        reason: slot.reason.as_deref().unwrap_or_default(),
-        variant,
-        detail: slot.quality.map(|quality| quality.detail.name()),
-        width,
-        height,
-        clock: slot.clock.map(|(rtp, time)| SlotClock {
-            rtp,
-            unix_ms: millis(time),
-        }),
     }
 }
 

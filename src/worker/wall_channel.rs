@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -14,14 +14,14 @@ use super::core::Core;
 use super::log_lines;
 use super::outbox::Outbox;
 use crate::error::Status;
-use crate::media::MediaKind;
 use crate::session::data::ChannelEvent;
 use crate::session::{Io, Session};
 use crate::state::{SessionId, SlotInfo};
-use crate::wall::{Notice, SlotClock, SlotNotice};
+use crate::wall::{Notice, SlotNotice};
 
-/// Between two notices of a page.
+/// Between two notices of a page, on average; so many may follow each other at once.
 const PAUSE: Duration = Duration::from_millis(100);
+const BURST: u32 = 8;
 
 /// A message of a page, which the gateway is to answer with a [`Command::Reply`](super::Command::Reply).
 pub struct Asked {
@@ -71,6 +71,12 @@ impl Talk {
     /// When notices are due.
     pub(super) fn due(&self) -> Option<Instant> {
         (!self.changed.is_empty()).then_some(self.due)
+    }
+
+    /// A notice was sent.
+    fn told(&mut self, now: Instant) {
+        let next = (self.due + BURST * PAUSE).max(now) + PAUSE;
+        self.due = next.checked_sub(BURST * PAUSE).unwrap_or(now);
     }
 
     /// A slot shows something else.
@@ -186,7 +192,7 @@ impl Core {
         else {
             return;
         };
-        talk.due = now + PAUSE;
+        talk.told(now);
         let changed = std::mem::take(&mut talk.changed);
         let Some(viewer) = self.viewers.get(row) else {
             return;
@@ -198,7 +204,7 @@ impl Core {
         let names: Vec<Option<_>> = slots.iter().map(|slot| self.variant_of(slot)).collect();
         let notices = slots.iter().zip(&names);
         let notices: Vec<_> = notices
-            .map(|(slot, name)| notice(slot, name.as_deref()))
+            .map(|(slot, name)| SlotNotice::of(slot, name.as_deref()))
             .collect();
         let messages = Notice::messages(&notices);
         let mut told = true;
@@ -213,6 +219,7 @@ impl Core {
         {
             // The page takes nothing at the moment. What it is told later is what is true then.
             talk.changed.extend(changed);
+            talk.due = now + PAUSE;
             self.viewers.arm(row, Some(now + PAUSE));
         }
     }
@@ -220,29 +227,5 @@ impl Core {
     fn variant_of(&self, slot: &SlotInfo) -> Option<Arc<str>> {
         let shown = slot.quality?.variant;
         self.context.registry.stream_name(shown).ok()
-    }
-}
-
-fn notice<'a>(slot: &'a SlotInfo, variant: Option<&'a str>) -> SlotNotice<'a> {
-    let (width, height) = slot.size.unwrap_or_default();
-    SlotNotice {
-        slot: &slot.mid,
-        kind: match slot.kind {
-            MediaKind::Video => "video",
-            MediaKind::Audio => "audio",
-        },
-        stream: slot.stream.map(|_| &*slot.stream_name),
-        state: slot.state.map_or("none", |state| state.name()),
-        reason: slot.reason.as_deref().unwrap_or_default(),
-        variant,
-        detail: slot.quality.map(|quality| quality.detail.name()),
-        width,
-        height,
-        clock: slot.clock.map(|(rtp, wall)| SlotClock {
-            rtp,
-            unix_ms: wall
-                .duration_since(SystemTime::UNIX_EPOCH)
-                .map_or(0, |time| time.as_millis() as u64),
-        }),
     }
 }

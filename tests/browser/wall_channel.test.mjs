@@ -192,7 +192,7 @@ test("a page in Chromium binds slots and hears what they show", async () => {
   const browser = await launchBrowser();
   try {
     const page = await browser.newPage();
-    await page.goto(`${gateway.url}api/streams`);
+    await page.goto(`${gateway.url}door`);
     await checks(page);
   } finally {
     await browser.close();
