@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 /// Sections of the header, in order: files of src/ffi.
-const SECTIONS: [&str; 18] = [
+const SECTIONS: [&str; 19] = [
     "version",
     "status",
     "user_data",
@@ -22,6 +22,7 @@ const SECTIONS: [&str; 18] = [
     "whep",
     "http",
     "session",
+    "wall",
     "metrics",
 ];
 

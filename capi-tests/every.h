@@ -258,6 +258,20 @@ static inline int every_set_session_limits(struct world *w) {
     const int status = rtsp_webrtc_gateway_set_session_limits(w->gateway, UINT64_MAX, NULL);
     return status == RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND ? 0 : status;
 }
+static inline int every_bind_slot(struct world *w) {
+    const int status = rtsp_webrtc_gateway_bind_slot(w->gateway, UINT64_MAX, "0", w->stream);
+    return status == RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND ? 0 : status;
+}
+static inline int every_set_slot_view(struct world *w) {
+    const int status = rtsp_webrtc_gateway_set_slot_view(w->gateway, UINT64_MAX, "0", NULL);
+    return status == RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND ? 0 : status;
+}
+static inline int every_get_slot_info(struct world *w) {
+    rtsp_webrtc_gateway_slot_info info;
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&info));
+    const int status = rtsp_webrtc_gateway_get_slot_info(w->gateway, UINT64_MAX, 0, &info);
+    return status == RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND ? 0 : status;
+}
 static inline int every_close_session(struct world *w) {
     const int status = rtsp_webrtc_gateway_close_session(w->gateway, UINT64_MAX);
     return status == RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND ? 0 : status;
@@ -364,7 +378,7 @@ static const struct call EVERY[] = {
     {"push_video", QUICK, every_push_video},
     {"push_audio", QUICK, every_push_audio},
     {"push_rtp", QUICK, every_push_rtp},
-    {"add_sink", QUICK, every_add_sink},
+    {"add_sink", ASKING, every_add_sink},
     {"remove_sink", QUICK, every_remove_sink},
     {"read_sink", BLOCKING, every_read_sink},
     {"get_sink_info", QUICK, every_get_sink_info},
@@ -386,6 +400,9 @@ static const struct call EVERY[] = {
     {"handle_whep_delete", QUICK, every_handle_whep_delete},
     {"set_session_limits", QUICK, every_set_session_limits},
     {"get_session_info", QUICK, every_get_session_info},
+    {"bind_slot", QUICK, every_bind_slot},
+    {"set_slot_view", QUICK, every_set_slot_view},
+    {"get_slot_info", QUICK, every_get_slot_info},
     {"metrics", ASKING, every_metrics},
     {"state_json", ASKING, every_state_json},
     {"shutdown", END, every_shutdown},

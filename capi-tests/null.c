@@ -81,12 +81,14 @@ static void with_gateway(rtsp_webrtc_gateway *gateway) {
     rtsp_webrtc_gateway_offer offer;
     rtsp_webrtc_gateway_stream_info stream_info;
     rtsp_webrtc_gateway_session_info session_info;
+    rtsp_webrtc_gateway_slot_info slot_info;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&pull));
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&push));
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&frame));
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&offer));
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&stream_info));
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&session_info));
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&slot_info));
     pull.url = NOBODY;
     push.video_codec = RTSP_WEBRTC_GATEWAY_CODEC_H264;
     frame.data = (const uint8_t *)"\0\0\1\x65";
@@ -135,6 +137,9 @@ static void with_gateway(rtsp_webrtc_gateway *gateway) {
         CHECK_FAILS(rtsp_webrtc_gateway_list_sessions(NULL, &stream, 1, &count), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_close_session(NULL, 1), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_set_session_limits(NULL, 1, NULL), INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_bind_slot(NULL, 1, "0", 1), INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_set_slot_view(NULL, 1, "0", NULL), INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_get_slot_info(NULL, 1, 0, &slot_info), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_handle_whep_delete(NULL, "key", NULL), INVALID_ARGUMENT);
         CHECK_REFUSED(rtsp_webrtc_gateway_handle_whep_patch(NULL, "key", "*", "", 0, &response),
                       response, INVALID_ARGUMENT);
@@ -221,6 +226,9 @@ static void with_gateway(rtsp_webrtc_gateway *gateway) {
     CHECK_OK(add_camera(gateway, "cam", NOBODY, &stream));
     CHECK_FAILS(rtsp_webrtc_gateway_get_stream_info(gateway, stream, NULL), INVALID_ARGUMENT);
     CHECK_FAILS(rtsp_webrtc_gateway_get_session_info(gateway, 1, NULL), INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_bind_slot(gateway, 1, NULL, 1), INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_set_slot_view(gateway, 1, NULL, NULL), INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_get_slot_info(gateway, 1, 0, NULL), INVALID_ARGUMENT);
 
     CHECK_REFUSED(rtsp_webrtc_gateway_handle_whep_offer(gateway, NULL, &response), response,
                   INVALID_ARGUMENT);

@@ -6,7 +6,7 @@
 
 static rtsp_webrtc_gateway *gateway;
 static rtsp_webrtc_gateway_stream_id stream;
-static rtsp_webrtc_gateway_session_id session;
+static rtsp_webrtc_gateway_session_id session, wall;
 static rtsp_webrtc_gateway_sink_id sink;
 
 enum { TAIL = 16, ROOM = 2048 };
@@ -112,6 +112,13 @@ static int use_viewer_limits(object *in) {
 static void fill_viewer_limits(object *in) {
     ((rtsp_webrtc_gateway_viewer_limits *)in)->max_bitrate_bps = 500000;
 }
+static int use_slot_view(object *in) {
+    return rtsp_webrtc_gateway_set_slot_view(gateway, wall, "0",
+                                             (rtsp_webrtc_gateway_slot_view *)in);
+}
+static void fill_slot_view(object *in) {
+    ((rtsp_webrtc_gateway_slot_view *)in)->width = 640;
+}
 static int use_ice_server(object *in) {
     object filled = {.struct_size = sizeof(rtsp_webrtc_gateway_offer)};
     rtsp_webrtc_gateway_offer *offer = (rtsp_webrtc_gateway_offer *)&filled;
@@ -167,6 +174,7 @@ static const struct input {
     INPUT(sink_options, queue_bytes),        /* rtsp_webrtc_gateway_sink_options */
     INPUT(offer, location_prefix),           /* rtsp_webrtc_gateway_offer */
     INPUT(viewer_limits, variant),           /* rtsp_webrtc_gateway_viewer_limits */
+    INPUT(slot_view, flags),                 /* rtsp_webrtc_gateway_slot_view */
     INPUT(ice_server, username),             /* rtsp_webrtc_gateway_ice_server */
     INPUT(http_request, headers),            /* rtsp_webrtc_gateway_http_request */
     INPUT(listen_options, tls_certificates), /* rtsp_webrtc_gateway_listen_options */
@@ -245,6 +253,10 @@ static int fill_session_info(object *out) {
     return rtsp_webrtc_gateway_get_session_info(gateway, session,
                                                 (rtsp_webrtc_gateway_session_info *)out);
 }
+static int fill_slot_info(object *out) {
+    return rtsp_webrtc_gateway_get_slot_info(gateway, wall, 0,
+                                             (rtsp_webrtc_gateway_slot_info *)out);
+}
 static int fill_sink_info(object *out) {
     return rtsp_webrtc_gateway_get_sink_info(gateway, sink, (rtsp_webrtc_gateway_sink_info *)out);
 }
@@ -259,6 +271,7 @@ static const struct output {
 } OUTPUTS[] = {
     OUTPUT(stream_info),  /* rtsp_webrtc_gateway_stream_info */
     OUTPUT(session_info), /* rtsp_webrtc_gateway_session_info */
+    OUTPUT(slot_info),    /* rtsp_webrtc_gateway_slot_info */
     OUTPUT(sink_info),    /* rtsp_webrtc_gateway_sink_info */
     OUTPUT(tuning_info),  /* rtsp_webrtc_gateway_tuning_info */
 };
@@ -320,7 +333,7 @@ static void initializers(void) {
     rtsp_webrtc_gateway_response *response = NULL;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&offer));
     offer.stream_name = "pushed";
-    offer.flags = 2;
+    offer.flags = 4;
     CHECK_REFUSED(rtsp_webrtc_gateway_handle_whep_offer(gateway, &offer, &response), response,
                   INVALID_ARGUMENT);
 }
@@ -339,6 +352,14 @@ int main(void) {
     rtsp_webrtc_gateway_sink_frame_free(frame);
     rtsp_webrtc_gateway_response *response = offer_h264(gateway, "pushed");
     session = rtsp_webrtc_gateway_response_session_id(response);
+    rtsp_webrtc_gateway_response_free(response);
+    rtsp_webrtc_gateway_offer offer;
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&offer));
+    offer.flags = RTSP_WEBRTC_GATEWAY_OFFER_WALL;
+    offer.sdp = SESSION "a=group:BUNDLE 0\r\n" VIDEO;
+    offer.sdp_size = strlen(offer.sdp);
+    CHECK_OK(rtsp_webrtc_gateway_handle_whep_offer(gateway, &offer, &response));
+    wall = rtsp_webrtc_gateway_response_session_id(response);
     rtsp_webrtc_gateway_response_free(response);
     inputs();
     arrays();

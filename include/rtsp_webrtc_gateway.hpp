@@ -1194,9 +1194,59 @@ struct ViewerLimits {
     bool only = false;
 };
 
+/** What the slots of a new wall show at first. */
+struct WallSlots {
+    /**
+     * Names of streams for the video sections of the offer, in its order; empty for a slot that shows nothing
+     * yet. What a slot cannot show is in the header Refused-Slots of the response.
+     */
+    std::vector<std::string> video{};
+    /** Name of the stream for the first audio section. Empty: none. */
+    std::string sound{};
+};
+
+/** How the viewer shows a slot of a wall. */
+struct SlotView {
+    /** Size of its tile in device pixels, at most 16384. 0: not known. */
+    std::uint32_t width = 0;
+    std::uint32_t height = 0;
+    /** This tile comes before all others. */
+    bool focus = false;
+    /** The tile is hidden: nothing is sent. */
+    bool paused = false;
+};
+
+/** What a slot of a wall shows at this moment. */
+struct SlotInfo {
+    /** Name: the a=mid of its section in the offer. */
+    std::string slot;
+    /** It is for sound. */
+    bool audio = false;
+    /** The stream that it is bound to. 0: none. */
+    StreamId stream{};
+    /** Its state; none if it is bound to none. */
+    std::optional<StreamState> state{};
+    /** The stream whose media it is sent: stream, or one of its variants. 0: none. */
+    StreamId variant{};
+    /** How much of that it gets; meaningless if it is bound to none. */
+    Detail detail{};
+    /** Why not more. */
+    QualityReason reason{};
+    SlotView view{};
+    /** Size of the video that it is sent, in pixels. 0: not known. */
+    std::uint32_t video_width = 0;
+    std::uint32_t video_height = 0;
+    /** clock_unix on the RTP clock of the slot. */
+    std::uint32_t clock_rtp = 0;
+    /** A wall clock time of what it is sent, since 1970. 0: nothing has been sent yet. */
+    std::chrono::milliseconds clock_unix{};
+    /** Why the stream is not live, or it gets less than the best of it. Empty: neither. */
+    std::string why;
+};
+
 /** A WHEP offer: the POST request of a viewer. Views are borrowed for the call. */
 struct Offer {
-    /** Name of the stream to watch. */
+    /** Name of the stream to watch. Empty for a wall. */
     std::string_view stream_name;
     /** Body of the request (application/sdp). */
     std::string_view sdp;
@@ -1228,6 +1278,8 @@ struct Offer {
     void *user_data = nullptr;
     /** What the viewer asks for. Gateway::set_session_limits() changes it later. */
     ViewerLimits limits{};
+    /** The offer is that of a wall: each of its sections shows any stream, and others later. */
+    std::optional<WallSlots> wall{};
 };
 
 /** A header field. */
@@ -1260,6 +1312,8 @@ struct HttpRequest {
      * stream, otherwise 404. None or empty: the stream's endpoint.
      */
     std::optional<std::string_view> session_key{};
+    /** The request is to a wall, or with no session_key to their endpoint; stream_name must be none. */
+    bool wall = false;
     /** The host has authorized this request: bearer_tokens and on_authorize are not consulted. */
     bool authorized = false;
     /** Of a POST: as in Offer. None: path and a slash. */
@@ -1903,6 +1957,55 @@ public:
         return done(rtsp_webrtc_gateway_set_session_limits(handle_, session.value(), &asked));
     }
 
+    /** Binds a slot of a wall to another stream, or to none. Asks a worker thread. */
+    Result<void> try_bind_slot(SessionId session, std::string_view slot, StreamId stream) {
+        return done(rtsp_webrtc_gateway_bind_slot(handle_, session.value(), detail::CText(slot),
+                                                  stream.value()));
+    }
+
+    /** Changes how the viewer shows a slot of a wall. Asks a worker thread. */
+    Result<void> try_set_slot_view(SessionId session, std::string_view slot, const SlotView &view) {
+        auto shown = detail::c_struct<rtsp_webrtc_gateway_slot_view>();
+        shown.width = view.width;
+        shown.height = view.height;
+        shown.flags = view.focus ? RTSP_WEBRTC_GATEWAY_SLOT_FOCUS : 0;
+        if (view.paused) {
+            shown.flags |= RTSP_WEBRTC_GATEWAY_SLOT_PAUSED;
+        }
+        return done(rtsp_webrtc_gateway_set_slot_view(handle_, session.value(), detail::CText(slot),
+                                                      &shown));
+    }
+
+    /** Reads a slot of a wall, by its place from 0. Asks a worker thread. */
+    Result<SlotInfo> try_get_slot_info(SessionId session, std::size_t index) const {
+        auto info = detail::c_struct<rtsp_webrtc_gateway_slot_info>();
+        const int status =
+            rtsp_webrtc_gateway_get_slot_info(handle_, session.value(), index, &info);
+        if (status < 0) {
+            return Error::last(status);
+        }
+        SlotInfo out{};
+        out.slot = info.slot;
+        out.audio = info.track == RTSP_WEBRTC_GATEWAY_SINK_TRACK_AUDIO;
+        out.stream = StreamId(info.stream);
+        if (info.state != 0) {
+            out.state = static_cast<StreamState>(info.state);
+        }
+        out.variant = StreamId(info.variant);
+        out.detail = static_cast<Detail>(info.detail);
+        out.reason = static_cast<QualityReason>(info.reason);
+        out.view.width = info.width;
+        out.view.height = info.height;
+        out.view.focus = (info.flags & RTSP_WEBRTC_GATEWAY_SLOT_FOCUS) != 0;
+        out.view.paused = (info.flags & RTSP_WEBRTC_GATEWAY_SLOT_PAUSED) != 0;
+        out.video_width = info.video_width;
+        out.video_height = info.video_height;
+        out.clock_rtp = info.clock_rtp;
+        out.clock_unix = std::chrono::milliseconds(info.clock_unix_ms);
+        out.why = info.why;
+        return out;
+    }
+
     /** All sessions, oldest first. */
     Result<std::vector<SessionId>> try_list_sessions() const {
         return list<SessionId>(rtsp_webrtc_gateway_list_sessions);
@@ -2073,6 +2176,15 @@ public:
     }
     void set_session_limits(SessionId session, const ViewerLimits &limits) {
         try_set_session_limits(session, limits).value();
+    }
+    void bind_slot(SessionId session, std::string_view slot, StreamId stream) {
+        try_bind_slot(session, slot, stream).value();
+    }
+    void set_slot_view(SessionId session, std::string_view slot, const SlotView &view) {
+        try_set_slot_view(session, slot, view).value();
+    }
+    SlotInfo get_slot_info(SessionId session, std::size_t index) const {
+        return try_get_slot_info(session, index).value();
     }
     std::vector<SessionId> list_sessions() const { return try_list_sessions().value(); }
     void close_session(SessionId session) { try_close_session(session).value(); }
@@ -2273,7 +2385,9 @@ private:
             : name(from.stream_name), location_prefix(from.location_prefix), peer(from.peer),
               label(from.label), ice_servers(from.ice_servers), limits(c_limits(from.limits)),
               offer(detail::c_struct<rtsp_webrtc_gateway_offer>()) {
-            offer.stream_name = name;
+            if (!from.wall || !from.stream_name.empty()) {
+                offer.stream_name = name;
+            }
             offer.sdp = from.sdp.data();
             offer.sdp_size = from.sdp.size();
             offer.location_prefix = location_prefix;
@@ -2287,6 +2401,15 @@ private:
             offer.label = label;
             offer.user_data = from.user_data;
             offer.limits = &limits;
+            if (from.wall) {
+                offer.flags |= RTSP_WEBRTC_GATEWAY_OFFER_WALL;
+                for (const std::string &slot : from.wall->video) {
+                    slots.push_back(slot.c_str());
+                }
+                offer.slots = slots.data();
+                offer.slots_len = slots.size();
+                offer.sound = from.wall->sound.c_str();
+            }
         }
         OfferText(const OfferText &) = delete;
         OfferText &operator=(const OfferText &) = delete;
@@ -2297,6 +2420,7 @@ private:
         detail::OptionalCText label;
         detail::CIceServers ice_servers;
         rtsp_webrtc_gateway_viewer_limits limits;
+        std::vector<const char *> slots;
         rtsp_webrtc_gateway_offer offer;
     };
 
@@ -2327,6 +2451,9 @@ private:
             }
             if (from.authorized) {
                 request.flags |= RTSP_WEBRTC_GATEWAY_HTTP_AUTHORIZED;
+            }
+            if (from.wall) {
+                request.flags |= RTSP_WEBRTC_GATEWAY_HTTP_WALL;
             }
             request.peer = peer;
             request.ice_servers = ice_servers.data();

@@ -328,14 +328,28 @@ pub(crate) fn checked_label(label: Option<&str>) -> Result<Option<Arc<str>>> {
     Ok(Some(label.into()))
 }
 
+/// What the slots of a new wall show at first. A stream that there is not, or that a slot cannot show, leaves
+/// its slot empty: the header `Refused-Slots` of the response says why.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WallSlots<'a> {
+    /// Names of streams for the video sections of the offer, in its order; `None` for a slot that shows
+    /// nothing yet. May have fewer than the offer has sections, but no more.
+    pub video: &'a [Option<&'a str>],
+    /// Name of the stream for the first audio section.
+    pub sound: Option<&'a str>,
+}
+
 /// Default of [`WhepOffer::timeout`].
 pub(crate) const DEFAULT_OFFER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A WHEP offer.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct WhepOffer<'a> {
-    /// Name of the stream to watch.
+    /// Name of the stream to watch. Not used for a wall.
     pub stream: &'a str,
+    /// The offer is that of a wall: each of its video and audio sections is a slot, which may show any
+    /// stream and others later. `timeout` and `limits` are not used: slots begin when their cameras do.
+    pub wall: Option<WallSlots<'a>>,
     /// Body of the POST: the browser's SDP.
     pub sdp: &'a [u8],
     /// What precedes the session key in the `Location` header (RFC 9110 section 10.2.2): an absolute

@@ -21,7 +21,7 @@ import itertools
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from ctypes import POINTER, Structure, byref, c_bool, c_char, c_char_p, c_int, c_int32, c_int64
 from ctypes import c_size_t, c_uint8, c_uint16, c_uint32, c_uint64, c_void_p, sizeof
@@ -238,11 +238,18 @@ class SinkFrameFlags(enum.IntFlag):
 
 class OfferFlags(enum.IntFlag):
     NO_WAIT = 1
+    WALL = 2
+
+
+class SlotFlags(enum.IntFlag):
+    FOCUS = 1
+    PAUSED = 2
 
 
 class HttpFlags(enum.IntFlag):
     NO_WAIT = 1
     AUTHORIZED = 2
+    WALL = 4
 
 
 class Operation(enum.IntEnum):
@@ -625,6 +632,40 @@ class _offer(Structure):
         ("label", c_char_p),
         ("user_data", c_void_p),
         ("limits", POINTER(_viewer_limits)),
+        ("slots", POINTER(c_char_p)),
+        ("slots_len", c_size_t),
+        ("sound", c_char_p),
+    ]
+
+
+class _slot_view(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("width", c_uint32),
+        ("height", c_uint32),
+        ("flags", c_uint32),
+        ("reserved", c_uint32),
+    ]
+
+
+class _slot_info(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("slot", c_char * 72),
+        ("track", c_int32),
+        ("flags", c_uint32),
+        ("stream", c_uint64),
+        ("variant", c_uint64),
+        ("state", c_int32),
+        ("detail", c_int32),
+        ("reason", c_int32),
+        ("width", c_uint32),
+        ("height", c_uint32),
+        ("video_width", c_uint32),
+        ("video_height", c_uint32),
+        ("clock_rtp", c_uint32),
+        ("clock_unix_ms", c_uint64),
+        ("why", c_char * 384),
     ]
 
 
@@ -732,6 +773,9 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
     "listen_http": (c_int, [c_void_p, POINTER(_listen_options), POINTER(c_uint16)]),
     "list_sessions": (c_int, [c_void_p, POINTER(c_uint64), c_size_t, POINTER(c_size_t)]),
     "set_session_limits": (c_int, [c_void_p, c_uint64, POINTER(_viewer_limits)]),
+    "bind_slot": (c_int, [c_void_p, c_uint64, c_char_p, c_uint64]),
+    "set_slot_view": (c_int, [c_void_p, c_uint64, c_char_p, POINTER(_slot_view)]),
+    "get_slot_info": (c_int, [c_void_p, c_uint64, c_size_t, POINTER(_slot_info)]),
     "close_session": (c_int, [c_void_p, c_uint64]),
     "metrics": (c_int, [c_void_p, POINTER(c_void_p), POINTER(c_size_t)]),
     "state_json": (c_int, [c_void_p, POINTER(c_void_p), POINTER(c_size_t)]),
@@ -1000,6 +1044,60 @@ class ViewerLimits:
     only: bool = False
 
 
+@dataclass(frozen=True)
+class WallSlots:
+    """What the slots of a new wall show at first."""
+
+    #: Names of streams for the video sections of the offer, in order; None for a slot that shows nothing yet.
+    video: Sequence[str | None] = ()
+    #: Name of the stream for the first audio section.
+    sound: str | None = None
+
+
+@dataclass(frozen=True)
+class SlotView:
+    """How the viewer shows a slot of a wall."""
+
+    #: Size of its tile in device pixels, at most 16384; 0: not known.
+    width: int = 0
+    height: int = 0
+    #: FOCUS: this tile comes before all others. PAUSED: it is hidden, and nothing is sent.
+    flags: SlotFlags = SlotFlags(0)
+
+
+@dataclass(frozen=True)
+class SlotInfo:
+    """What a slot of a wall shows at this moment."""
+
+    #: Name: the a=mid of its section in the offer.
+    slot: str
+    #: VIDEO or AUDIO.
+    track: SinkTrack
+    flags: SlotFlags
+    #: The stream that it is bound to; 0: none.
+    stream: int
+    #: The stream whose media it is sent: stream, or one of its variants; 0: none.
+    variant: int
+    #: State of stream; 0 if it is bound to none.
+    state: StreamState | int
+    #: How much of variant it gets; 0 if it is bound to none.
+    detail: Detail | int
+    #: Why not more.
+    reason: QualityReason | int
+    #: Size of its tile.
+    width: int
+    height: int
+    #: Size of the video that it is sent, in pixels; 0: not known.
+    video_width: int
+    video_height: int
+    #: clock_unix_ms on the RTP clock of the slot.
+    clock_rtp: int
+    #: A wall clock time of what it is sent, in ms since 1970; 0: nothing has been sent yet.
+    clock_unix_ms: int
+    #: Why the stream is not live, or it gets less than the best of it; "": neither.
+    why: str
+
+
 _ENUM_FIELDS: dict[str, type[enum.IntEnum]] = {
     "status": Status,
     "video_codec": Codec,
@@ -1174,7 +1272,7 @@ def _limits_struct(limits: ViewerLimits) -> _viewer_limits:
 
 
 def _offer_struct(
-    stream_name: str,
+    stream_name: str | None,
     sdp: bytes,
     location_prefix: str | None,
     timeout_ms: int | None,
@@ -1183,6 +1281,7 @@ def _offer_struct(
     label: str | None,
     user_data: int | None,
     limits: ViewerLimits | None,
+    wall: WallSlots | None,
 ) -> _offer:
     offer = _struct(
         _offer,
@@ -1201,6 +1300,11 @@ def _offer_struct(
         offer.ice_servers, offer.ice_servers_len = servers, len(servers)
     if limits is not None:
         offer.limits = ctypes.pointer(_limits_struct(limits))
+    if wall is not None:
+        names = [_text(name) for name in wall.video]
+        offer.flags |= OfferFlags.WALL
+        offer.slots, offer.slots_len = (c_char_p * len(names))(*names), len(names)
+        offer.sound = _text(wall.sound)
     return offer
 
 
@@ -1218,11 +1322,14 @@ def _http_request_struct(
     ice_servers: Iterable[IceServer] | None,
     label: str | None,
     user_data: int | None,
+    wall: bool,
 ) -> _http_request:
     fields = [_http_header(_text(name), _text(value)) for name, value in (headers or {}).items()]
     flags = HttpFlags.NO_WAIT if timeout_ms == 0 else HttpFlags(0)
     if authorized:
         flags |= HttpFlags.AUTHORIZED
+    if wall:
+        flags |= HttpFlags.WALL
     request = _struct(
         _http_request,
         method=_text(method),
@@ -1656,7 +1763,7 @@ class Gateway:
 
     def handle_whep_offer(
         self,
-        stream_name: str,
+        stream_name: str | None,
         sdp: bytes,
         *,
         location_prefix: str | None = None,
@@ -1666,14 +1773,17 @@ class Gateway:
         label: str | None = None,
         user_data: int | None = None,
         limits: ViewerLimits | None = None,
+        wall: WallSlots | None = None,
     ) -> Response:
         """Answers an offer (POST). On Error send its response. Blocking.
 
         timeout_ms is how long to wait for a camera that is still connecting; None: 5000, 0: do not
-        wait. ice_servers replaces that of the gateway.
+        wait. ice_servers replaces that of the gateway. wall: it is the offer of a wall, and stream_name is
+        None.
         """
         offer = _offer_struct(
-            stream_name, sdp, location_prefix, timeout_ms, peer, ice_servers, label, user_data, limits
+            stream_name, sdp, location_prefix, timeout_ms, peer, ice_servers, label, user_data, limits,
+            wall,
         )
         response = c_void_p()
         _respond("handle_whep_offer", response, self._handle, byref(offer))
@@ -1681,7 +1791,7 @@ class Gateway:
 
     def handle_whep_offer_async(
         self,
-        stream_name: str,
+        stream_name: str | None,
         sdp: bytes,
         *,
         location_prefix: str | None = None,
@@ -1691,10 +1801,12 @@ class Gateway:
         label: str | None = None,
         user_data: int | None = None,
         limits: ViewerLimits | None = None,
+        wall: WallSlots | None = None,
     ) -> tuple[int, Future[Response]]:
         """Answers an offer later. The id is for cancel(). Do not wait for the future in a callback."""
         offer = _offer_struct(
-            stream_name, sdp, location_prefix, timeout_ms, peer, ice_servers, label, user_data, limits
+            stream_name, sdp, location_prefix, timeout_ms, peer, ice_servers, label, user_data, limits,
+            wall,
         )
         future: Future[Response] = Future()
         token = next(_tokens)
@@ -1752,16 +1864,17 @@ class Gateway:
         ice_servers: Iterable[IceServer] | None = None,
         label: str | None = None,
         user_data: int | None = None,
+        wall: bool = False,
     ) -> Response:
         """Answers an HTTP request of a viewer: the whole of WHEP. Blocking.
 
-        The path ends in {stream}/whep or {stream}/whep/{key}, or stream_name and session_key say what
-        the request is to. authorized: the host has checked it. The other arguments are those of
+        The path ends in {stream}/whep or {stream}/whep/{key}, for walls in wall or wall/{key}, or
+        stream_name, or wall, and session_key say what the request is to. authorized: the host has checked it. The other arguments are those of
         handle_whep_offer(). The response may be a failure, for example 404; on Error send its response.
         """
         request = _http_request_struct(
             method, path, headers, body, stream_name, session_key, authorized, location_prefix,
-            timeout_ms, peer, ice_servers, label, user_data,
+            timeout_ms, peer, ice_servers, label, user_data, wall,
         )
         response = c_void_p()
         _respond("handle_http", response, self._handle, byref(request))
@@ -1783,11 +1896,12 @@ class Gateway:
         ice_servers: Iterable[IceServer] | None = None,
         label: str | None = None,
         user_data: int | None = None,
+        wall: bool = False,
     ) -> Future[Response]:
         """The same without waiting. Do not wait for the future in a callback."""
         request = _http_request_struct(
             method, path, headers, body, stream_name, session_key, authorized, location_prefix,
-            timeout_ms, peer, ice_servers, label, user_data,
+            timeout_ms, peer, ice_servers, label, user_data, wall,
         )
         future: Future[Response] = Future()
         token = next(_tokens)
@@ -1849,6 +1963,21 @@ class Gateway:
     def set_session_limits(self, session: int, limits: ViewerLimits) -> None:
         """Changes what a viewer asks for, all of it."""
         check("set_session_limits", self._handle, session, byref(_limits_struct(limits)))
+
+    def bind_slot(self, session: int, slot: str, stream: int) -> None:
+        """Binds a slot of a wall to another stream; 0: to none."""
+        check("bind_slot", self._handle, session, _text(slot), stream)
+
+    def set_slot_view(self, session: int, slot: str, view: SlotView) -> None:
+        """Changes how the viewer shows a slot of a wall."""
+        shown = _struct(_slot_view, width=view.width, height=view.height, flags=view.flags)
+        check("set_slot_view", self._handle, session, _text(slot), byref(shown))
+
+    def get_slot_info(self, session: int, index: int) -> SlotInfo:
+        """Reads a slot of a wall, by its place from 0."""
+        info = _struct(_slot_info)
+        check("get_slot_info", self._handle, session, index, byref(info))
+        return SlotInfo(**_fields(info, track=SinkTrack, flags=SlotFlags, state=StreamState))
 
     def close_session(self, session: int) -> None:
         check("close_session", self._handle, session)

@@ -132,7 +132,9 @@ pub struct AuthorizeRequest {
     pub id: RequestId,
     /// The requested operation.
     pub operation: Operation,
-    /// Name of the stream in the request; the stream may not exist. `None` for `Monitor`.
+    /// Name of the stream in the request; the stream may not exist. Empty for a wall as such: to open one
+    /// that shows nothing yet, to change or to end one. For each stream that it is to show, `Watch` is asked
+    /// with the name of that. `None` for `Monitor`.
     pub stream: Option<String>,
     /// The bearer token of the request, if any.
     pub token: Option<String>,

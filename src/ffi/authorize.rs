@@ -31,7 +31,9 @@ pub struct rtsp_webrtc_gateway_authorize_request {
     pub struct_size: usize,
     /// Id of the request, for rtsp_webrtc_gateway_authorize(). Never 0, never reused.
     pub request_id: u64,
-    /// Name of the stream, as the request has it; there may be no such stream. NULL for MONITOR.
+    /// Name of the stream, as the request has it; there may be no such stream. "" for a wall as such:
+    /// WATCH to open one whose request names no stream, UPDATE and END for those that are open. For each
+    /// stream that a wall is to show, WATCH is asked with its name. NULL for MONITOR.
     pub stream_name: *const c_char,
     /// Bearer token (RFC 6750) of the request: a secret. NULL: none was sent.
     pub bearer_token: *const c_char,

@@ -38,8 +38,11 @@ pub enum rtsp_webrtc_gateway_http_flags {
     /// Of a POST: as OFFER_NO_WAIT. A viewer gets the same by the header `Prefer: wait=0`.
     RTSP_WEBRTC_GATEWAY_HTTP_NO_WAIT = 1,
     /// The host has authorized this request: config.bearer_tokens and on_authorize are not
-    /// consulted.
+    /// consulted. Of a POST to a wall: nor for what it asks to show later, over its data channel.
     RTSP_WEBRTC_GATEWAY_HTTP_AUTHORIZED = 2,
+    /// The request is to a wall, for hosts with URLs of their own: with session_key to one that is open,
+    /// otherwise to the endpoint where viewers POST. stream_name must be NULL.
+    RTSP_WEBRTC_GATEWAY_HTTP_WALL = 4,
 }
 
 /// An HTTP request as the host's web server received it. Everything is copied, except what
@@ -53,7 +56,9 @@ pub struct rtsp_webrtc_gateway_http_request {
     /// Path of the URL as the viewer sent it: percent-encoded, with any prefix that WHEP is mounted
     /// under, for example "/live/door/whep". Of a POST, the query may have the viewer's limits:
     /// `max_bitrate=500000` in bits per second, and `variant=NAME` (this variant or a lesser one) or
-    /// `variant=only:NAME`, as in rtsp_webrtc_gateway_viewer_limits. Other parameters are ignored.
+    /// `variant=only:NAME`, as in rtsp_webrtc_gateway_viewer_limits. Of a POST to a wall, it may have what
+    /// the slots show at first: `slots=door,yard,,gate` for the video sections of the offer in order (none
+    /// for the third), and `sound=door` for the first audio section. Other parameters are ignored.
     /// Required.
     pub path: *const c_char,
     /// Header fields. Only Accept, Access-Control-Request-Private-Network, Authorization,
@@ -64,16 +69,16 @@ pub struct rtsp_webrtc_gateway_http_request {
     pub headers_len: usize,
     /// Body. Needs no terminator. May be NULL if body_size is 0.
     pub body: *const c_char,
-    /// Size of body in bytes. More than 131072 gives the response 413, so the web server need
-    /// not read more than that.
+    /// Size of body in bytes. More than 131072, or 1048576 of a POST to a wall, gives the response 413, so
+    /// the web server need not read more than that.
     pub body_size: usize,
     /// Name of the stream, for hosts with URLs of their own, for example "cam7" for a request to
-    /// "/api/v1/cameras/7/live". Percent-decoded, unlike path. NULL: path ends in "{stream}/whep"
-    /// or "{stream}/whep/{key}".
+    /// "/api/v1/cameras/7/live". Percent-decoded, unlike path. NULL: path ends in "{stream}/whep",
+    /// "{stream}/whep/{key}", "wall" or "wall/{key}", or flags has HTTP_WALL.
     pub stream_name: *const c_char,
-    /// With stream_name: the session key in the URL of the request, percent-decoded. The session
-    /// must belong to stream_name, otherwise the response is 404. NULL or "": the request is to the
-    /// stream's endpoint, where viewers POST.
+    /// With stream_name or HTTP_WALL: the session key in the URL of the request, percent-decoded. The session
+    /// must belong to stream_name, or be a wall, otherwise the response is 404. NULL or "": the request is to
+    /// the endpoint, where viewers POST.
     pub session_key: *const c_char,
     /// Of a POST: as in rtsp_webrtc_gateway_offer, except for NULL: path and a slash. A 201 always
     /// has a Location.
@@ -104,8 +109,8 @@ sized_struct!(
 /// send the response as it is. Most web servers add Content-Length themselves.
 ///
 /// The request is to a stream's endpoint or to a session: by its path, which ends in
-/// "{stream}/whep" or "{stream}/whep/{key}" (any other path gives 404), or by
-/// request->stream_name and request->session_key.
+/// "{stream}/whep" or "{stream}/whep/{key}", for walls in "wall" or "wall/{key}" (any other path gives
+/// 404), or by request->stream_name, or HTTP_WALL, and request->session_key.
 ///
 /// - `OPTIONS`: 200 with the headers of CORS and WHEP. Never requires a token.
 /// - `POST` of an offer to the endpoint: 201 with Location, ETag and a Link for each ICE server. If the
@@ -116,6 +121,11 @@ sized_struct!(
 ///   after any response but 201, the host may free what that points to.
 /// - `PATCH` of a session: 204 after candidates; 200 with a new ETag after an ICE restart; 204 after
 ///   the answer to an offer of the gateway's, as application/sdp.
+/// - `POST` of an offer to "wall": 201 as for a stream, at once, and with Refused-Slots if some slots do not
+///   show what the query asks for: `"1";status=404;detail="..."` for each. 401 or 403 if none of the
+///   streams in the query may be shown.
+/// - `PATCH` of a wall with application/json, `{"slots":[{"slot":"0","stream":"door"}]}`: 200 with what has
+///   become of each slot; 400 and 413 if it is no such request. docs/embedding.md has the messages.
 /// - `DELETE` of a session: 200.
 /// - `GET`, `HEAD`: 200 without a body, if the stream or the session exists. For `GET` of a session
 ///   with the header `Accept: application/json`, a JSON object with what its viewer is shown and why:
@@ -337,7 +347,8 @@ unsafe fn with_request<T>(
 ) -> Result<T> {
     let no_wait = rtsp_webrtc_gateway_http_flags::RTSP_WEBRTC_GATEWAY_HTTP_NO_WAIT as u32;
     let authorized = rtsp_webrtc_gateway_http_flags::RTSP_WEBRTC_GATEWAY_HTTP_AUTHORIZED as u32;
-    if request.flags & !(no_wait | authorized) != 0 {
+    let wall = rtsp_webrtc_gateway_http_flags::RTSP_WEBRTC_GATEWAY_HTTP_WALL as u32;
+    if request.flags & !(no_wait | authorized | wall) != 0 {
         return Err(invalid(format!(
             "flags {:#x} has bits that are no HTTP flags",
             request.flags
@@ -362,15 +373,20 @@ unsafe fn with_request<T>(
             viewers_str(request.method, "method")?,
             viewers_str(request.path, "path")?,
         );
-        let target = target(request)?;
+        let target = target(request, request.flags & wall != 0)?;
         call(&HttpRequest {
             method: &method,
             path: &path,
             headers: &headers,
             body: bytes(request.body, request.body_size, "body")?,
-            target: target.as_ref().map(|(stream, key)| HttpTarget {
-                stream,
-                session_key: key.as_deref(),
+            target: target.as_ref().map(|(stream, key)| match stream {
+                Some(name) => HttpTarget::Stream {
+                    name,
+                    session_key: key.as_deref(),
+                },
+                None => HttpTarget::Wall {
+                    session_key: key.as_deref(),
+                },
             }),
             authorized: request.flags & authorized != 0,
             location_prefix: optional_str(request.location_prefix, "location_prefix")?,
@@ -383,28 +399,35 @@ unsafe fn with_request<T>(
     }
 }
 
-/// The stream and the session that the host has read from the URL.
-type Named<'a> = (Cow<'a, str>, Option<Cow<'a, str>>);
+/// The stream, or none for a wall, and the session that the host has read from the URL.
+type Named<'a> = (Option<Cow<'a, str>>, Option<Cow<'a, str>>);
 
 /// # Safety
 /// The strings of `request` are NULL, or NUL-terminated and unchanged for `'a`.
-unsafe fn target<'a>(request: &rtsp_webrtc_gateway_http_request) -> Result<Option<Named<'a>>> {
+unsafe fn target<'a>(
+    request: &rtsp_webrtc_gateway_http_request,
+    is_wall: bool,
+) -> Result<Option<Named<'a>>> {
     let key = match request.session_key.is_null() {
         true => None,
         // SAFETY: this function's contract.
         false => Some(unsafe { viewers_str(request.session_key, "session_key") }?),
     };
     let key = key.filter(|key| !key.is_empty());
-    if !request.stream_name.is_null() {
+    let stream = match request.stream_name.is_null() {
+        true => None,
         // SAFETY: this function's contract.
-        let stream = unsafe { viewers_str(request.stream_name, "stream_name") }?;
-        return Ok(Some((stream, key)));
-    }
-    match key {
-        None => Ok(None),
-        Some(_) => Err(invalid(
-            "session_key is set, but stream_name is not: set stream_name as well",
+        false => Some(unsafe { viewers_str(request.stream_name, "stream_name") }?),
+    };
+    match (stream, is_wall, &key) {
+        (Some(_), true, _) => Err(invalid(
+            "stream_name is for a stream and HTTP_WALL for a wall: set one of them",
         )),
+        (None, false, Some(_)) => Err(invalid(
+            "session_key is set, but stream_name is not: set stream_name as well, or HTTP_WALL",
+        )),
+        (None, false, None) => Ok(None),
+        (stream, _, _) => Ok(Some((stream, key))),
     }
 }
 

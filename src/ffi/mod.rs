@@ -29,6 +29,7 @@ mod table;
 mod tuning;
 mod user_data;
 mod version;
+mod wall;
 mod whep;
 
 #[cfg(test)]

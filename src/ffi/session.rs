@@ -36,7 +36,7 @@ pub enum rtsp_webrtc_gateway_session_state {
 pub struct rtsp_webrtc_gateway_session_info {
     /// Size of this struct in bytes; RTSP_WEBRTC_GATEWAY_INIT() sets it.
     pub struct_size: usize,
-    /// The stream that it watches.
+    /// The stream that it watches. 0: it is a wall; get_slot_info() has what its slots show.
     pub stream: rtsp_webrtc_gateway_stream_id,
     /// enum rtsp_webrtc_gateway_session_state.
     pub state: i32,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::convert::{
-    bytes, c_text, invalid, optional_str, output, read_struct, required_str, sized_struct,
+    array, bytes, c_text, invalid, optional_str, output, read_struct, required_str, sized_struct,
 };
 use super::guard::{contain, freed_before, guard, guard_status, remember};
 use super::handle::{
@@ -17,7 +17,8 @@ use super::ice_server::{ice_servers, rtsp_webrtc_gateway_ice_server};
 use super::quality::{rtsp_webrtc_gateway_viewer_limits, viewer_limits};
 use super::table::Table;
 use super::user_data::UserData;
-use crate::config::{IceServer, WhepOffer};
+use super::wall::slot_names;
+use crate::config::{IceServer, WallSlots, WhepOffer};
 use crate::error::{Result, Status};
 use crate::state::OpId;
 use crate::whep::{HttpResponse, Response};
@@ -44,6 +45,10 @@ pub enum rtsp_webrtc_gateway_offer_flags {
     /// on-demand camera is still connected, and stays connected for 5 s or linger_ms, whichever is
     /// longer, so that it is live when the viewer tries again. timeout_ms is ignored.
     RTSP_WEBRTC_GATEWAY_OFFER_NO_WAIT = 1,
+    /// The offer is that of a wall: each of its video and audio sections is a slot, which may show any
+    /// stream, and others later. stream_name, limits, timeout_ms and OFFER_NO_WAIT are not used; stream_name
+    /// must be NULL.
+    RTSP_WEBRTC_GATEWAY_OFFER_WALL = 2,
 }
 
 /// A WHEP offer: the POST request of a viewer. Everything is copied, except what user_data
@@ -52,11 +57,11 @@ pub enum rtsp_webrtc_gateway_offer_flags {
 pub struct rtsp_webrtc_gateway_offer {
     /// Size of this struct in bytes; RTSP_WEBRTC_GATEWAY_INIT() sets it.
     pub struct_size: usize,
-    /// Name of the stream to watch. Required.
+    /// Name of the stream to watch. Required, unless flags has OFFER_WALL.
     pub stream_name: *const c_char,
     /// Body of the request (application/sdp). Needs no terminator. Required.
     pub sdp: *const c_char,
-    /// Size of sdp in bytes, at most 131072; more gives ERR_TOO_LARGE.
+    /// Size of sdp in bytes, at most 131072, with OFFER_WALL 1048576; more gives ERR_TOO_LARGE.
     pub sdp_size: usize,
     /// What precedes the session key in the Location header (RFC 9110 section 10.2.2): an absolute
     /// path such as "/cam1/whep/", a URL, or a reference relative to the URL of the request, such
@@ -97,6 +102,15 @@ pub struct rtsp_webrtc_gateway_offer {
     /// What the viewer asks for. set_session_limits() changes it later. NULL: the best that its
     /// connection carries.
     pub limits: *const rtsp_webrtc_gateway_viewer_limits,
+    /// With OFFER_WALL: names of the streams that the video sections of the offer show at first, in its
+    /// order. NULL or "" for a slot that shows nothing yet. At most one for each section. A slot whose stream
+    /// there is not, or that cannot show it, stays empty: the header Refused-Slots of the response says why.
+    /// May be NULL if slots_len is 0.
+    pub slots: *const *const c_char,
+    /// Number of elements in slots.
+    pub slots_len: usize,
+    /// With OFFER_WALL: name of the stream whose sound the first audio section has at first. NULL: none.
+    pub sound: *const c_char,
 }
 sized_struct!(rtsp_webrtc_gateway_offer, "rtsp_webrtc_gateway_offer");
 
@@ -116,6 +130,11 @@ sized_struct!(rtsp_webrtc_gateway_offer, "rtsp_webrtc_gateway_offer");
 /// must not see that. It has no CORS headers. If the camera refuses the connection, the offers that
 /// wait for it get 409 (ERR_NOT_READY) with the reason in the message; get_stream_info() has the
 /// reason as a status.
+///
+/// With OFFER_WALL it is the offer of a wall: up to 128 video and 8 audio sections, and one for data channels,
+/// bundled, each with an a=mid. It is answered at once, with a slot for each section of video or audio that has
+/// a codec of streams. bind_slot() changes later what they show, and so do their pages, by a PATCH or over the
+/// data channel.
 ///
 /// Ownership: the caller frees *out_response with rtsp_webrtc_gateway_response_free(), on
 /// success and on failure.
@@ -508,17 +527,34 @@ unsafe fn with_offer<T>(
     call: impl FnOnce(&WhepOffer<'_>) -> Result<T>,
 ) -> Result<T> {
     let no_wait = rtsp_webrtc_gateway_offer_flags::RTSP_WEBRTC_GATEWAY_OFFER_NO_WAIT as u32;
-    if offer.flags & !no_wait != 0 {
+    let wall = rtsp_webrtc_gateway_offer_flags::RTSP_WEBRTC_GATEWAY_OFFER_WALL as u32;
+    let is_wall = offer.flags & wall != 0;
+    if offer.flags & !(no_wait | wall) != 0 {
         return Err(invalid(format!(
             "flags {:#x} has bits that are no offer flags",
             offer.flags
         )));
     }
+    if is_wall != offer.stream_name.is_null() {
+        return Err(invalid(
+            "stream_name is for the offer of one stream and OFFER_WALL for that of a wall: set one of them",
+        ));
+    }
+    if !is_wall && (offer.slots_len != 0 || !offer.sound.is_null()) {
+        return Err(invalid("slots and sound need OFFER_WALL"));
+    }
     // SAFETY: this function's contract.
     unsafe {
         let servers = offered_servers(offer.ice_servers, offer.ice_servers_len)?;
+        let video = slot_names(array(offer.slots, offer.slots_len, "slots")?)?;
+        let sound = optional_str(offer.sound, "sound")?;
+        let slots = WallSlots {
+            video: &video,
+            sound: sound.filter(|name| !name.is_empty()),
+        };
         call(&WhepOffer {
-            stream: required_str(offer.stream_name, "stream_name")?,
+            stream: optional_str(offer.stream_name, "stream_name")?.unwrap_or_default(),
+            wall: is_wall.then_some(slots),
             sdp: bytes(offer.sdp, offer.sdp_size, "sdp")?,
             location_prefix: optional_str(offer.location_prefix, "location_prefix")?,
             timeout: timeout(offer.timeout_ms, offer.flags & no_wait != 0),

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::authority::Authority;
 use super::http_runtime::HttpRuntime;
+use super::pages::PageMessages;
 use super::push::Feeds;
 use super::sinks::Sinks;
 #[cfg(feature = "http")]
@@ -48,6 +49,8 @@ pub(super) struct Shared {
     pub(super) interfaces: Arc<Interfaces>,
     pub(super) reflexive: Arc<PublicAddresses>,
     pub(super) narrow_paths: Arc<NarrowPaths>,
+    /// What pages of walls say.
+    pub(super) page_messages: PageMessages,
     pub(super) received: Arc<ReceiverStats>,
     pub(super) callers: Arc<CallerStats>,
     pub(super) tcp_ports: Arc<TcpPorts>,

@@ -12,7 +12,9 @@ use super::Handle;
 use super::authority::Authority;
 #[cfg(feature = "http")]
 use super::http_runtime::HttpRuntime;
-use crate::config::WhepOffer;
+use super::offers::Said;
+use super::wall_requests::{Opened, Refused, visitor};
+use crate::config::{WallSlots, WhepOffer};
 use crate::error::{Error, Result, Status, panicked, shutting_down};
 use crate::events::Notices;
 use crate::events::{RequestId, role};
@@ -22,6 +24,7 @@ use crate::limit::Permit;
 use crate::net::Parts;
 use crate::state::{VariantChoice, ViewerLimits};
 use crate::stats::json;
+use crate::wall::{Request, unreadable};
 use crate::whep::events::Wanted;
 #[cfg(feature = "http")]
 use crate::whep::http::Origins;
@@ -158,19 +161,23 @@ impl Handle {
         let _ = self.command(0, Command::Called(Box::new(stranger)));
     }
 
-    async fn answer(&self, call: Call) -> HttpResponse {
-        match self.admit(&call).await {
+    async fn answer(&self, mut call: Call) -> HttpResponse {
+        match self.admit(&mut call).await {
             Ok(()) => self.carry_out(call).await,
             Err(refusal) => refusal,
         }
     }
 
     /// Whether a call is allowed, and there is what it addresses. Does not look at a body.
-    pub(crate) async fn admit(&self, call: &Call) -> std::result::Result<(), HttpResponse> {
-        if !call.authorized {
+    pub(crate) async fn admit(&self, call: &mut Call) -> std::result::Result<(), HttpResponse> {
+        if let Some(asked) = call.named_slots() {
+            // Permission is asked for each of the streams instead.
+            let refused = self.refused(&visitor(call), asked.names().collect()).await;
+            call.refuse_slots(refused)?;
+        } else if !call.authorized {
             let claim = Claim {
                 operation: call.operation(),
-                stream: Some(&call.stream),
+                stream: Some(call.stream.as_deref().unwrap_or_default()),
                 token: call.token.as_deref(),
                 peer: call.peer.as_deref(),
             };
@@ -181,9 +188,10 @@ impl Handle {
             }
         }
         let registry = &self.shared.registry;
-        let found = match call.session_key() {
-            None => registry.find_stream(&call.stream).map(drop),
-            Some(key) => registry.check_session(&call.stream, key),
+        let found = match (call.session_key(), &call.stream) {
+            (Some(key), stream) => registry.check_session(stream.as_deref(), key),
+            (None, Some(stream)) => registry.find_stream(stream).map(drop),
+            (None, None) => Ok(()),
         };
         found.map_err(|error| call.response(Err(error)))
     }
@@ -197,8 +205,16 @@ impl Handle {
     async fn act(&self, call: &Call) -> Result<Outcome> {
         match &call.action {
             Action::Offer(posted) => {
+                let stream = call.stream.as_deref().unwrap_or_default();
+                let asked = posted.slots.as_ref();
+                let names = asked.map(|asked| asked.video.iter().map(Option::as_deref).collect());
+                let names: Option<Vec<Option<&str>>> = names;
                 let offer = WhepOffer {
-                    stream: &call.stream,
+                    stream,
+                    wall: names.as_ref().map(|video| WallSlots {
+                        video,
+                        sound: asked.and_then(|asked| asked.sound.as_deref()),
+                    }),
                     sdp: &posted.sdp,
                     location_prefix: Some(&posted.location_prefix),
                     timeout: posted.timeout,
@@ -206,10 +222,32 @@ impl Handle {
                     ice_servers: posted.ice_servers.as_deref(),
                     label: posted.label.as_deref(),
                     user_data: posted.user_data,
-                    limits: self.named_limits(&call.stream, &posted.limits)?,
+                    limits: self.named_limits(stream, &posted.limits)?,
                 };
-                let answered = self.answer_offer(&offer, posted.turn_url.as_deref());
+                let said = Said {
+                    may_counter: posted.slots.is_none(),
+                    turn_url: posted.turn_url.clone(),
+                    opened: Opened {
+                        visitor: visitor(call),
+                        refused: asked.map_or_else(Refused::new, |asked| asked.refused.clone()),
+                    },
+                };
+                let answered = self.answer_offer(&offer, said);
                 answered.await.map(Outcome::Response)
+            }
+            Action::ChangeSlots { key, request } => {
+                let (session, _) = self.shared.registry.find_session(key)?;
+                match Request::parse(request) {
+                    Ok(wanted) => {
+                        let visitor = visitor(call);
+                        let reply = self.change_slots(session, &visitor, wanted).await?;
+                        Ok(Outcome::Described(reply.json()))
+                    }
+                    Err(error) => Ok(Outcome::Unreadable(
+                        error.status().http(),
+                        unreadable(request, &error),
+                    )),
+                }
             }
             Action::Patch {
                 key,
@@ -275,6 +313,9 @@ impl Handle {
     fn describe(&self, key: &str) -> Result<String> {
         let registry = &self.shared.registry;
         let (session, _) = registry.find_session(key)?;
+        if registry.visitor(session).is_ok() {
+            return self.describe_wall(session);
+        }
         let info = self.session_info(session)?;
         let variant = registry.stream_name(info.quality.variant).ok();
         json::viewer_document(&info, variant.as_deref())

@@ -6,6 +6,7 @@ mod http;
 mod http_runtime;
 mod memory;
 mod offers;
+mod pages;
 mod push;
 mod sessions;
 mod sinks;
@@ -13,6 +14,7 @@ mod streams;
 #[cfg(feature = "http")]
 pub(crate) mod viewer_events;
 mod wall;
+mod wall_requests;
 mod whep;
 
 use std::net::TcpListener;
@@ -28,6 +30,7 @@ use self::authority::Authority;
 pub use self::handle::Handle;
 use self::handle::{Shared, after};
 pub use self::http::HttpDone;
+use self::pages::PageMessages;
 #[cfg(all(test, feature = "http"))]
 pub(crate) use self::streams::RESERVED_NAMES;
 #[cfg(feature = "http")]
@@ -113,6 +116,7 @@ impl Gateway {
         let started = Instant::now();
         let reflexive = Arc::new(PublicAddresses::new(started, stun_servers));
         let narrow_paths = Arc::new(NarrowPaths::default());
+        let (pages, page_messages) = PageMessages::new();
         let clock = WallClock::new(started, SystemTime::now());
         let (ended, workers_ended) = mpsc::channel();
         let (inboxes, queues): (Vec<_>, Vec<_>) =
@@ -150,6 +154,7 @@ impl Gateway {
                     routes: Arc::clone(&routes),
                     paths: Arc::clone(&paths),
                     narrow_paths: Arc::clone(&narrow_paths),
+                    pages: pages.clone(),
                     tuning: Arc::clone(&tuning),
                     interfaces: Arc::clone(&interfaces),
                     public_addresses: Arc::clone(&public_addresses),
@@ -173,6 +178,7 @@ impl Gateway {
             interfaces,
             reflexive,
             narrow_paths,
+            page_messages,
             received,
             callers,
             tcp_ports,

@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 
 use super::Handle;
 use super::handle::{REPLY_TIMEOUT, after, overloaded};
+use super::wall_requests::{CheckedWall, Opened};
 use crate::config::{DEFAULT_OFFER_TIMEOUT, MAX_LABEL, WhepOffer, checked_label};
 use crate::error::{Error, Result, Status, shutting_down};
 use crate::events::role;
@@ -16,7 +17,7 @@ use crate::state::{OpId, StreamId, ViewerIdentity, ViewerLimits};
 use crate::whep::http::check_location_prefix;
 use crate::whep::{Response, ice_server};
 use crate::worker::pending_offers::Ticket;
-use crate::worker::{Command, OfferRequest};
+use crate::worker::{Command, OfferRequest, Posted};
 
 impl Handle {
     /// Answers a WHEP offer (POST) and creates a session.
@@ -25,21 +26,22 @@ impl Handle {
     /// demand), for at most the offer's timeout; returns within milliseconds otherwise. The HTTP
     /// response to a failure is [`HttpResponse::from`](crate::whep::HttpResponse) of the error.
     ///
+    /// The offer of a wall is answered at once, and its streams may be connected later.
+    ///
     /// Fails with `NotFound` for the stream; with `Sdp`, `TooLarge`, `Fingerprint`, `IceCredentials`
     /// and `Codec` for the SDP; with `InvalidArgument` if the limits name a stream that is no variant of
     /// this one; with `NotReady` while the camera is not live; with `Limit` if a limit
     /// of sessions is reached; with `WouldDeadlock` inside a callback.
     pub fn handle_whep_offer(&self, offer: &WhepOffer<'_>) -> Result<Response> {
         role::check_may_block("handle_whep_offer")?;
-        let checked = self.check_offer(offer, false)?;
+        let checked = self.check_offer(offer, Said::default())?;
         let (timeout, worker) = (checked.timeout, checked.worker);
         let (reply, answer) = mpsc::sync_channel(1);
         let ticket = self.shared.offers.begin(move |result| {
             // If it is no longer received, the ticket has been claimed and this does not run.
             let _ = reply.send(result);
         });
-        let request = Box::new(checked.request(ticket.clone()));
-        if let Err(error) = self.command(worker, Command::Offer(request)) {
+        if let Err(error) = self.command(worker, checked.command(ticket.clone())) {
             ticket.claim();
             return Err(error);
         }
@@ -69,15 +71,14 @@ impl Handle {
         offer: &WhepOffer<'_>,
         done: Box<dyn FnOnce(OpId, Result<Response>) + Send>,
     ) -> Result<OpId> {
-        let checked = self.check_offer(offer, false)?;
+        let checked = self.check_offer(offer, Said::default())?;
         let worker = checked.worker;
         let ticket = self
             .shared
             .offers
             .begin_async(self.shared.notices.clone(), done)?;
         let op = ticket.op();
-        let request = Box::new(checked.request(ticket.clone()));
-        match self.command(worker, Command::Offer(request)) {
+        match self.command(worker, checked.command(ticket.clone())) {
             // If shutdown has completed it, its outcome is on its way to `done`.
             Err(error) if ticket.claim().is_some() => Err(error),
             _ => Ok(op),
@@ -86,22 +87,16 @@ impl Handle {
 
     /// Answers a WHEP offer without blocking and without the callback thread: with an offer of ours where
     /// it cannot be answered, or there is none. Dropping the future cancels the offer.
-    /// `turn_url`: where this viewer reaches the relay.
-    pub(super) async fn answer_offer(
-        &self,
-        offer: &WhepOffer<'_>,
-        turn_url: Option<&str>,
-    ) -> Result<Response> {
-        let mut checked = self.check_offer(offer, true)?;
-        checked.turn_url = turn_url.map(str::to_owned);
+    pub(super) async fn answer_offer(&self, offer: &WhepOffer<'_>, said: Said) -> Result<Response> {
+        let checked = self.check_offer(offer, said)?;
         let worker = checked.worker;
         let (reply, answer) = oneshot::channel();
         let ticket = self.shared.offers.begin(move |result| {
             let _ = reply.send(result);
         });
-        let request = Box::new(checked.request(ticket.clone()));
+        let command = checked.command(ticket.clone());
         let _given_up = GivenUp(ticket);
-        self.command(worker, Command::Offer(request))?;
+        self.command(worker, command)?;
         answer.await.unwrap_or_else(|_| Err(shutting_down()))
     }
 
@@ -113,7 +108,7 @@ impl Handle {
     }
 
     /// Checks all that does not depend on the camera.
-    fn check_offer(&self, offer: &WhepOffer<'_>, may_counter: bool) -> Result<Checked> {
+    fn check_offer(&self, offer: &WhepOffer<'_>, said: Said) -> Result<Checked> {
         self.check_open()?;
         if self.shared.tuning.is_full() {
             let refused = &self.shared.refused_for_memory;
@@ -129,27 +124,53 @@ impl Handle {
         }
         let ice_links = offer.ice_servers.map(ice_server::links).transpose()?;
         let label = checked_label(offer.label)?;
-        let (stream, worker) = self.shared.registry.find_stream(offer.stream)?;
-        Ok(Checked {
-            worker,
-            stream,
-            offer: match may_counter && offer.sdp.trim_ascii().is_empty() {
-                true => None,
-                false => Some(Offer::parse(offer.sdp)?),
-            },
-            may_counter,
+        let posted = Posted {
             location_prefix: offer.location_prefix.map(str::to_owned),
-            timeout: offer.timeout.unwrap_or(DEFAULT_OFFER_TIMEOUT),
             ice_links,
-            turn_url: None,
+            turn_url: said.turn_url,
             viewer: ViewerIdentity {
                 peer: offer.peer.and_then(clean),
                 label,
                 user_data: offer.user_data,
             },
-            limits: offer.limits,
+        };
+        if let Some(slots) = &offer.wall {
+            let wall = self.check_wall(offer, slots, said.opened)?;
+            let workers = self.shared.workers.len();
+            return Ok(Checked {
+                worker: self.shared.registry.worker_for_wall(workers),
+                timeout: Duration::ZERO,
+                posted,
+                shows: Shows::Wall(wall),
+            });
+        }
+        let (stream, worker) = self.shared.registry.find_stream(offer.stream)?;
+        Ok(Checked {
+            worker,
+            timeout: offer.timeout.unwrap_or(DEFAULT_OFFER_TIMEOUT),
+            posted,
+            shows: Shows::Stream {
+                stream,
+                offer: match said.may_counter && offer.sdp.trim_ascii().is_empty() {
+                    true => None,
+                    false => Some(Offer::parse(offer.sdp)?),
+                },
+                may_counter: said.may_counter,
+                limits: offer.limits,
+            },
         })
     }
+}
+
+/// What an HTTP request says of its offer, beside what a host does.
+#[derive(Default)]
+pub(super) struct Said {
+    /// Whether the viewer takes an offer of ours instead.
+    pub may_counter: bool,
+    /// Where this viewer reaches the relay.
+    pub turn_url: Option<String>,
+    /// Of a wall.
+    pub opened: Opened,
 }
 
 /// Text from outside: short, and unable to forge a line of a log. `None` if nothing is left.
@@ -171,31 +192,44 @@ impl Drop for GivenUp {
 /// An offer that is ready for its worker.
 struct Checked {
     worker: usize,
-    stream: StreamId,
-    offer: Option<Offer>,
-    may_counter: bool,
-    location_prefix: Option<String>,
     timeout: Duration,
-    ice_links: Option<Vec<String>>,
-    turn_url: Option<String>,
-    viewer: ViewerIdentity,
-    limits: ViewerLimits,
+    posted: Posted,
+    shows: Shows,
+}
+
+/// What it is to show.
+enum Shows {
+    Stream {
+        stream: StreamId,
+        offer: Option<Offer>,
+        may_counter: bool,
+        limits: ViewerLimits,
+    },
+    Wall(CheckedWall),
 }
 
 impl Checked {
-    fn request(self, ticket: Ticket) -> OfferRequest {
-        OfferRequest {
-            stream: self.stream,
-            offer: self.offer,
-            may_counter: self.may_counter,
-            location_prefix: self.location_prefix,
-            timeout: self.timeout,
-            deadline: after(self.timeout),
-            ice_links: self.ice_links,
-            turn_url: self.turn_url,
-            viewer: self.viewer,
-            limits: self.limits,
-            ticket,
+    fn command(self, ticket: Ticket) -> Command {
+        let Checked {
+            timeout, posted, ..
+        } = self;
+        match self.shows {
+            Shows::Stream {
+                stream,
+                offer,
+                may_counter,
+                limits,
+            } => Command::Offer(Box::new(OfferRequest {
+                stream,
+                offer,
+                may_counter,
+                posted,
+                timeout,
+                deadline: after(timeout),
+                limits,
+                ticket,
+            })),
+            Shows::Wall(wall) => Command::OfferWall(Box::new(wall.request(posted, ticket))),
         }
     }
 }

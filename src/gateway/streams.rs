@@ -159,7 +159,7 @@ impl Handle {
 }
 
 /// What a URL, or the listener, understands otherwise.
-pub(crate) const RESERVED_NAMES: [&str; 7] = [
+pub(crate) const RESERVED_NAMES: [&str; 8] = [
     ".",
     "..",
     "api",
@@ -167,6 +167,7 @@ pub(crate) const RESERVED_NAMES: [&str; 7] = [
     "dashboard",
     "metrics",
     "player.js",
+    "wall",
 ];
 
 fn check_name(name: &str) -> Result<()> {

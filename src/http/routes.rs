@@ -21,8 +21,8 @@ use crate::events::Operation;
 use crate::gateway::authority::Claim;
 use crate::gateway::viewer_events::EventStream;
 use crate::gateway::{Handle, is_name};
-use crate::limit::Connection;
-use crate::sdp::offer::MAX_OFFER;
+use crate::limit::{Connection, Limit};
+use crate::sdp::offer::{MAX_OFFER, MAX_WALL_OFFER};
 use crate::whep::events::EVENT_STREAM;
 use crate::whep::http::{Action, Call, Server, Step, bearer, is_target, problem, read, too_large};
 use crate::whep::{HttpRequest, HttpResponse};
@@ -31,6 +31,9 @@ use crate::whep::{HttpRequest, HttpResponse};
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time for the body of a request that is refused.
 const DISCARD_TIME: Duration = Duration::from_secs(2);
+
+/// Offers of walls that are read at a time, each of up to 1 MiB.
+const MAX_WALL_BODIES: usize = 64;
 
 const PAGE_METHODS: &str = "OPTIONS, GET, HEAD";
 
@@ -72,6 +75,8 @@ pub struct Site {
     relay: Option<Relay>,
     snapshot: Cached<Snapshot>,
     metrics: Cached<Bytes>,
+    /// Bodies of offers of walls that are being read.
+    walls: Limit,
 }
 
 impl Site {
@@ -83,6 +88,7 @@ impl Site {
             relay,
             snapshot: Cached::new(),
             metrics: Cached::new(),
+            walls: Limit::new(MAX_WALL_BODIES, "offers of walls"),
         }
     }
 
@@ -144,8 +150,21 @@ impl Site {
                 return respond(refusal);
             }
         };
-        if call.has_body() {
-            match read_body(body).await {
+        if let Some(most) = call.max_body() {
+            // Those of walls are large.
+            let permit = match most {
+                ..=MAX_OFFER => None,
+                _ => match self.walls.permit() {
+                    Ok(permit) => Some(permit),
+                    Err(error) => {
+                        discard(body);
+                        return respond(call.response(Err(error)));
+                    }
+                },
+            };
+            let read = read_body(body, most).await;
+            drop(permit);
+            match read {
                 Ok(body) => call.set_body(body.into()),
                 // The rest of the body may still be in transit.
                 Err(refusal) => {
@@ -187,7 +206,7 @@ impl Site {
         if let (Some(relay), Some(host)) = (self.relay, request.header("Host")) {
             call.set_turn_url(relay.url(host));
         }
-        self.gateway.admit(&call).await?;
+        self.gateway.admit(&mut call).await?;
         Ok(call)
     }
 
@@ -342,19 +361,21 @@ fn discard(body: Incoming) {
     if !body.is_end_stream() {
         tokio::spawn(tokio::time::timeout(
             DISCARD_TIME,
-            Limited::new(body, MAX_OFFER).collect(),
+            Limited::new(body, MAX_WALL_OFFER).collect(),
         ));
     }
 }
 
-async fn read_body(body: Incoming) -> std::result::Result<Bytes, HttpResponse> {
-    if body.size_hint().lower() > MAX_OFFER as u64 {
-        return Err(HttpResponse::from(&too_large()));
+async fn read_body(body: Incoming, most: usize) -> std::result::Result<Bytes, HttpResponse> {
+    if body.size_hint().lower() > most as u64 {
+        return Err(HttpResponse::from(&too_large(most)));
     }
-    let body = Limited::new(body, MAX_OFFER).collect();
+    let body = Limited::new(body, most).collect();
     match tokio::time::timeout(BODY_TIMEOUT, body).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(HttpResponse::from(&too_large())),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            Err(HttpResponse::from(&too_large(most)))
+        }
         Ok(Err(_)) => Err(problem::response(400, "the body is incomplete")),
         Err(_) => Err(problem::response(408, "the body did not arrive in time")),
     }

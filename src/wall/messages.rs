@@ -1,16 +1,19 @@
 //! The messages of a wall, as JSON (RFC 8259). They are the same by HTTP `PATCH` and over the data channel.
 //!
 //! A [`Request`] says what slots are to show, the [`Reply`] what has become of that, slot by slot, and a
-//! [`Notice`] what a slot shows. `docs/wall.md` describes them for those who write pages.
+//! [`Notice`] what a slot shows. `docs/embedding.md` describes them for those who write pages.
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::{Error, Result, Status, reason_phrase};
+use crate::media::MediaKind;
+use crate::state::{SlotInfo, StreamState};
 
 /// Maximum size of a message in bytes, in both directions.
 pub const MAX_MESSAGE: usize = 64 << 10;
@@ -243,6 +246,35 @@ pub struct SlotClock {
     pub rtp: u32,
     /// What the wall clock was then, in milliseconds since 1970.
     pub unix_ms: u64,
+}
+
+impl<'a> SlotNotice<'a> {
+    /// What this slot shows, by the variant of this name.
+    pub fn of(slot: &'a SlotInfo, variant: Option<&'a str>) -> SlotNotice<'a> {
+        let (width, height) = slot.size.unwrap_or_default();
+        let unix_ms = |time: SystemTime| {
+            let time = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+            time.as_millis().try_into().unwrap_or(u64::MAX)
+        };
+        SlotNotice {
+            slot: &slot.mid,
+            kind: match slot.kind {
+                MediaKind::Video => "video",
+                MediaKind::Audio => "audio",
+            },
+            stream: slot.stream.map(|_| &*slot.stream_name),
+            state: slot.state.map_or("none", StreamState::name),
+            reason: slot.reason.as_deref().unwrap_or_default(),
+            variant,
+            detail: slot.quality.map(|quality| quality.detail.name()),
+            width,
+            height,
+            clock: slot.clock.map(|(rtp, time)| SlotClock {
+                rtp,
+                unix_ms: unix_ms(time),
+            }),
+        }
+    }
 }
 
 impl<'a> Notice<'a> {

@@ -2,8 +2,9 @@
 
 use std::time::SystemTime;
 
-use super::http::{FRAGMENT, SDP};
+use super::http::{FRAGMENT, SDP, WALL_PATCHES, refused_slots};
 use crate::state::SessionId;
+use crate::wall::Decision;
 
 /// An HTTP response, to be sent as it is by the host's web server.
 ///
@@ -70,6 +71,19 @@ impl Response {
             }
         }
         response
+    }
+
+    /// Makes it the response to the offer of a wall: it takes requests for its slots, and these do not show what
+    /// they were to.
+    pub fn is_of_wall(&mut self, refused: &[Decision]) {
+        for (name, value) in &mut self.headers {
+            if *name == "Accept-Patch" {
+                *value = WALL_PATCHES.to_owned();
+            }
+        }
+        let refused = refused_slots(refused);
+        self.headers
+            .extend(refused.map(|slots| ("Refused-Slots", slots)));
     }
 
     /// The response to candidates, or to the viewer's answer: 204.

@@ -14,6 +14,8 @@ use super::public::PublicAddresses;
 use super::routes::Routes;
 use super::tcp_ports::TcpPorts;
 use super::thread::Peers;
+use super::wall::WallRequest;
+use super::wall_channel::Pages;
 use crate::error::Result;
 use crate::events::Notices;
 use crate::net::{Interfaces, Socket};
@@ -68,6 +70,8 @@ pub struct WorkerContext {
     pub registry: Arc<Registry>,
     /// What is known of the paths to viewers.
     pub paths: Arc<PathMemory>,
+    /// Where messages of walls' pages go.
+    pub pages: Pages,
     /// How many of them drop large packets.
     pub narrow_paths: Arc<NarrowPaths>,
     /// Converts to wall clock time.
@@ -82,22 +86,28 @@ pub struct OfferRequest {
     pub offer: Option<Offer>,
     /// Whether we may make an offer of our own where it cannot be answered.
     pub may_counter: bool,
-    /// The part of `Location` before the session key.
-    pub location_prefix: Option<String>,
+    /// What came with it.
+    pub posted: Posted,
     /// How long it may wait for the camera. Zero: not at all.
     pub timeout: Duration,
     /// The end of that time.
     pub deadline: Instant,
+    /// What the viewer asks for.
+    pub limits: ViewerLimits,
+    /// Completes the offer.
+    pub ticket: Ticket,
+}
+
+/// What comes with every offer.
+pub struct Posted {
+    /// The part of `Location` before the session key.
+    pub location_prefix: Option<String>,
     /// `Link` headers for this viewer. `None`: those of the gateway.
     pub ice_links: Option<Vec<String>>,
     /// The URL by which this viewer reaches the relay. `None`: that of the media port.
     pub turn_url: Option<String>,
     /// Peer, label and user data of the session.
     pub viewer: ViewerIdentity,
-    /// What the viewer asks for.
-    pub limits: ViewerLimits,
-    /// Completes the offer.
-    pub ticket: Ticket,
 }
 
 /// A PATCH of a session.
@@ -179,6 +189,8 @@ pub enum Command {
     RequestKeyframe(StreamId),
     /// Answer an offer.
     Offer(Box<OfferRequest>),
+    /// Answer the offer of a wall.
+    OfferWall(Box<WallRequest>),
     /// A TCP connection came to an HTTP listener, and is none of HTTP. For the first worker.
     #[cfg(feature = "http")]
     Called(Box<Stranger>),
@@ -208,6 +220,8 @@ pub enum Command {
     SetSlotView(SessionId, usize, Box<str>, SlotView, SyncSender<Result<()>>),
     /// Report the slots of the session in a row.
     Slots(SessionId, usize, SyncSender<Result<Vec<SlotInfo>>>),
+    /// Answer the message of this number, which the page in a row has sent.
+    Reply(SessionId, usize, u64, String),
     /// Change what the viewer in a row asks for.
     SetLimits(SessionId, usize, ViewerLimits, SyncSender<Result<()>>),
     /// Reply: what was sent before is done.

@@ -67,6 +67,8 @@ pub struct Core {
     pub(super) repeats: Repeats,
     /// Wakes the worker's loop because a deadline has moved closer.
     pub(super) rearmed: Rc<Bell>,
+    /// Messages of walls' pages that were passed on.
+    pub(super) asked: u64,
     pub(super) buffer: Box<SendBuffer>,
     pub(super) costs: Costs,
 }
@@ -91,6 +93,7 @@ impl Core {
             held_sound: HeldSound::default(),
             repeats: Repeats::default(),
             rearmed,
+            asked: 0,
             buffer: Box::new([0; _]),
             costs: Costs::default(),
         }
@@ -149,6 +152,7 @@ impl Core {
             Command::Mirrored(parcel) => core.borrow_mut().mirrored(*parcel, now),
             Command::RequestKeyframe(id) => core.borrow_mut().request_keyframe(id, now),
             Command::Offer(request) => core.borrow_mut().offer(*request, now),
+            Command::OfferWall(request) => core.borrow_mut().offer_wall(*request, now),
             #[cfg(feature = "http")]
             Command::Called(stranger) => core.borrow().callers.called(*stranger),
             Command::Connected(caller) => Core::connected(core, *caller),
@@ -187,6 +191,9 @@ impl Core {
             }
             Command::Slots(id, row, reply) => {
                 let _ = reply.send(core.borrow().slots(id, row));
+            }
+            Command::Reply(id, row, number, text) => {
+                core.borrow_mut().reply(id, row, number, text, now);
             }
             Command::SetLimits(id, row, limits, reply) => {
                 let _ = reply.send(core.borrow_mut().set_limits(id, row, limits));

@@ -184,6 +184,14 @@ pub(super) fn slot(viewer: &Viewer, slot: &SlotInfo) {
     );
 }
 
+/// We have closed the data channel of a wall.
+pub(super) fn channel_closed(viewer: &Viewer, why: &str) {
+    log::warn!(
+        session = viewer.id.0;
+        "wall{}: its data channel was closed: {why}", who(viewer)
+    );
+}
+
 /// What a viewer watches.
 fn what(viewer: &Viewer, stream_name: &str) -> String {
     match viewer.is_wall() {

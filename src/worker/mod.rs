@@ -45,14 +45,20 @@ mod tcp_ports;
 mod thread;
 mod viewers;
 mod wait;
+mod wall;
+mod wall_channel;
 
 pub(crate) use callers::CallerStats;
 #[cfg(feature = "http")]
 pub(crate) use callers::Stranger;
-pub(crate) use command::{AnswerRequest, Command, OfferRequest, PatchRequest, WorkerContext};
+pub(crate) use command::{
+    AnswerRequest, Command, OfferRequest, PatchRequest, Posted, WorkerContext,
+};
 pub(crate) use demux::{ReceiverStats, inbox};
 pub(crate) use narrow::NarrowPaths;
 pub(crate) use public::PublicAddresses;
 pub(crate) use routes::Routes;
 pub(crate) use tcp_ports::TcpPorts;
 pub(crate) use thread::{Peers, Reading, Worker, command_queue};
+pub(crate) use wall::{Visitor, WallRequest};
+pub(crate) use wall_channel::{Asked, Pages};

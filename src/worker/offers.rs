@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use super::admission;
-use super::command::{AnswerRequest, Command};
+use super::command::{AnswerRequest, Command, Posted};
 use super::core::Core;
 use super::local_ice::{LocalCandidates, credentials, etag, relay_link};
 use super::streams::{not_ready, still_connecting};
@@ -17,7 +17,7 @@ use crate::sdp::IceCredentials;
 use crate::sdp::answer::{self, Allowed, Countered, LocalTransport, Negotiated};
 use crate::sdp::offer::Offer;
 use crate::session::{FIRST_CHECK, LegConfig, Session, TransactionKey, TransportConfig};
-use crate::state::StreamId;
+use crate::state::{StreamId, ViewerLimits};
 use crate::whep::Response;
 use crate::worker::command::OfferRequest;
 use crate::worker::registry::{SessionLocation, no_stream};
@@ -91,58 +91,62 @@ impl Core {
             }
             Err(error) => return Err(error),
         };
-        self.enter_session(request, location, session, sdp, countered)
+        let (stream, limits) = (request.stream, request.limits);
+        self.enter_session(
+            stream,
+            limits,
+            &request.posted,
+            location,
+            session,
+            sdp,
+            countered,
+        )
     }
 
     /// Registers a new session, and writes the response.
-    fn enter_session(
+    #[expect(clippy::too_many_arguments, reason = "what a session consists of")]
+    pub(super) fn enter_session(
         &mut self,
-        request: &OfferRequest,
+        stream: StreamId,
+        limits: ViewerLimits,
+        posted: &Posted,
         location: SessionLocation,
         mut session: Session,
         sdp: String,
         countered: Option<Countered>,
     ) -> Result<Response> {
-        let Some(entry) = self.streams.get_mut(request.stream) else {
-            return Err(no_stream(request.stream));
-        };
         let context = &self.context;
         let key = random::hex::<16>()?;
-        session.set_limits(request.limits);
+        session.set_limits(limits);
         let (id, displaced) = context.registry.add_session(
             location,
-            request.stream,
+            stream,
             key.clone(),
-            admission::peer(request.viewer.peer.as_deref()),
-            admission::most_waiting(context.tuning.max_sessions()),
+            admission::peer(posted.viewer.peer.as_deref()),
+            admission::most_waiting(context.tuning.max_sessions(), stream == StreamId::NONE),
         );
         let what = match countered {
             None => "offer answered",
             Some(_) => "offer answered by another",
         };
         log::debug!(
-            session = id.0, stream = request.stream.0, stream_name = entry.stream.name();
-            "{what}; peer {:?}", request.viewer.peer.as_deref().unwrap_or_default()
+            session = id.0, stream = stream.0, stream_name = self.streams.name(stream);
+            "{what}; peer {:?}", posted.viewer.peer.as_deref().unwrap_or_default()
         );
         let etag = etag(&session);
         let section = answer::transport_section(&sdp).into();
         let makes_offer = countered.is_some();
-        let mut identity = request.viewer.clone();
+        let mut identity = posted.viewer.clone();
         if makes_offer {
             // After a response that is not 201 the host may free what this points to.
             identity.user_data = 0;
         }
-        let mut viewer = Viewer::new(
-            id,
-            request.stream,
-            identity,
-            session,
-            request.limits,
-            section,
-        );
+        let mut viewer = Viewer::new(id, stream, identity, session, limits, section);
         viewer.countered = countered.map(Box::new);
         let row = self.viewers.insert(viewer);
-        entry.stream.viewers.push(row);
+        if let Some(entry) = self.streams.get_mut(stream) {
+            entry.stream.viewers.push(row);
+        }
         self.load.admitted();
         self.note_streams(row);
         self.settle(row);
@@ -150,7 +154,7 @@ impl Core {
             let command = Command::DisplaceSession(displaced, place.row);
             self.context.peers.command(place.worker, command);
         }
-        let url = request
+        let url = posted
             .location_prefix
             .as_ref()
             .map(|prefix| format!("{prefix}{key}"));
@@ -158,14 +162,14 @@ impl Core {
             false => Response::created(sdp, url, id, key, etag),
             true => Response::countered(sdp, url, id, key, etag, SystemTime::now() + FIRST_CHECK),
         };
-        let links = match &request.ice_links {
+        let links = match &posted.ice_links {
             Some(own) => own.as_slice(),
             None => &self.context.ice_links,
         };
         let relay = relay_link(
             &self.context,
             Instant::now(),
-            request.turn_url.as_deref(),
+            posted.turn_url.as_deref(),
             location,
         );
         let links = links.iter().cloned().chain(relay);
@@ -231,11 +235,17 @@ impl Core {
             own: media.video.map(|track| track.info()),
             others: others.collect(),
             audio: media.audio.map(|track| track.info()),
-            allowed: Allowed {
-                nack: context.tuning.nack(),
-                transport_cc: context.tuning.congestion(),
-            },
+            allowed: self.allowed(),
         })
+    }
+
+    /// What a session may use if it is offered.
+    pub(super) fn allowed(&self) -> Allowed {
+        let tuning = &self.context.tuning;
+        Allowed {
+            nack: tuning.nack(),
+            transport_cc: tuning.congestion(),
+        }
     }
 
     /// A session whose viewer has said all of itself.
@@ -248,16 +258,27 @@ impl Core {
         negotiated: Negotiated,
         now: Instant,
     ) -> Result<Session> {
-        let transport = TransportConfig {
+        let transport = self.agreed_transport(location, local_ice, offer, &negotiated)?;
+        let random = [random::number()?, random::number()?];
+        let legs = LegConfig::of_stream(stream, negotiated, random);
+        Ok(Session::new(now, transport, legs))
+    }
+
+    /// Both sides of a transport.
+    pub(super) fn agreed_transport(
+        &self,
+        location: SessionLocation,
+        local_ice: IceCredentials,
+        offer: &Offer,
+        negotiated: &Negotiated,
+    ) -> Result<TransportConfig> {
+        Ok(TransportConfig {
             remote_ice: negotiated.remote_ice(offer).clone(),
             fingerprints: offer.fingerprints.clone(),
             cname: negotiated.cname(),
             transport_cc: negotiated.transport_cc(),
             ..self.transport(location, local_ice)?
-        };
-        let random = [random::number()?, random::number()?];
-        let legs = LegConfig::of_stream(stream, negotiated, random);
-        Ok(Session::new(now, transport, legs))
+        })
     }
 
     /// The place of a session whose viewer has not said anything of itself yet. Nobody can connect to it,

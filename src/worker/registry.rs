@@ -13,6 +13,7 @@ use crate::media::TrackInfo;
 use crate::state::{SessionId, StreamId, StreamState};
 use crate::whep::events::Wanted;
 use crate::worker::admission::{self, Waiting};
+use crate::worker::wall::Visitor;
 
 /// Where a session lives: its worker, and its row there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -57,8 +58,10 @@ impl SessionLocation {
 pub struct SessionEntry {
     /// Its worker, and its row there.
     pub place: SessionLocation,
-    /// The stream that it watches.
+    /// The stream that it watches; [`StreamId::NONE`] for a wall.
     pub stream: StreamId,
+    /// Of a wall: who opened it.
+    visitor: Option<Arc<Visitor>>,
     /// Its key in URLs.
     pub key: String,
     /// Whose it is: see [`admission::peer`].
@@ -156,6 +159,18 @@ impl Tables {
     fn stream(&self, id: StreamId) -> Result<&StreamRecord> {
         self.streams.get(&id).ok_or_else(|| no_stream(id))
     }
+
+    /// The least loaded of so many workers.
+    fn least_loaded(&self, workers: usize) -> usize {
+        let mut load = vec![0; workers];
+        for record in self.streams.values() {
+            load[record.worker] += STREAM_LOAD;
+        }
+        for entry in self.sessions.values() {
+            load[entry.place.worker] += 1;
+        }
+        (0..workers).min_by_key(|&worker| load[worker]).unwrap_or(0)
+    }
 }
 
 impl Registry {
@@ -173,14 +188,7 @@ impl Registry {
                 format!("a stream named \"{name}\" exists: remove it first, or use another name"),
             ));
         }
-        let mut load = vec![0; workers];
-        for record in tables.streams.values() {
-            load[record.worker] += STREAM_LOAD;
-        }
-        for entry in tables.sessions.values() {
-            load[entry.place.worker] += 1;
-        }
-        let worker = (0..workers).min_by_key(|&w| load[w]).unwrap_or(0);
+        let worker = tables.least_loaded(workers);
         let id = StreamId(ids::next());
         let name: Arc<str> = name.into();
         tables.names.insert(Arc::clone(&name), id);
@@ -196,6 +204,11 @@ impl Registry {
         };
         tables.streams.insert(id, record);
         Ok((id, worker, announce(id, name, worker)))
+    }
+
+    /// The worker for a new wall, of so many: walls belong to no stream.
+    pub fn worker_for_wall(&self, workers: usize) -> usize {
+        self.tables.lock().least_loaded(workers)
     }
 
     /// Counts the viewers that are shown a stream over paths that drop large packets.
@@ -382,6 +395,7 @@ impl Registry {
         let entry = SessionEntry {
             place,
             stream,
+            visitor: None,
             key,
             peer,
             connected: false,
@@ -395,6 +409,20 @@ impl Registry {
         let displaced = displaced.and_then(|id| Some((id, tables.remove_session(id)?.place)));
         tables.displaced += u64::from(displaced.is_some());
         (id, displaced)
+    }
+
+    /// Keeps who has opened a wall, for what it is to show later.
+    pub fn note_visitor(&self, id: SessionId, visitor: Arc<Visitor>) {
+        if let Some(entry) = self.tables.lock().sessions.get_mut(&id) {
+            entry.visitor = Some(visitor);
+        }
+    }
+
+    /// Who has opened a wall.
+    pub fn visitor(&self, id: SessionId) -> Result<Arc<Visitor>> {
+        let tables = self.tables.lock();
+        let entry = tables.sessions.get(&id).ok_or_else(|| no_session(id))?;
+        entry.visitor.clone().ok_or_else(no_wall)
     }
 
     /// Fails if a newcomer would find no place.
@@ -445,13 +473,16 @@ impl Registry {
         found.ok_or_else(no_key)
     }
 
-    /// Whether the session with this key watches the stream with this name: authorization goes
-    /// by name, so a key is valid for its own stream only.
-    pub fn check_session(&self, stream: &str, key: &str) -> Result<()> {
+    /// Whether the session with this key watches the stream with this name, or is a wall: authorization
+    /// goes by name, so a key is valid for its own stream only.
+    pub fn check_session(&self, stream: Option<&str>, key: &str) -> Result<()> {
         let tables = self.tables.lock();
         let session = tables.keys.get(key).and_then(|id| tables.sessions.get(id));
-        let watched = tables.names.get(stream);
-        match session.is_some_and(|session| Some(&session.stream) == watched) {
+        let watched = match stream {
+            Some(name) => tables.names.get(name).copied(),
+            None => Some(StreamId::NONE),
+        };
+        match session.is_some_and(|session| Some(session.stream) == watched) {
             true => Ok(()),
             false => Err(no_key()),
         }
@@ -483,6 +514,14 @@ fn no_key() -> Error {
     Error::new(
         Status::NotFound,
         "no session of this stream has this key: it has ended or never existed",
+    )
+}
+
+/// The error for a session of one stream where a wall is meant.
+pub fn no_wall() -> Error {
+    Error::new(
+        Status::InvalidState,
+        "this session shows one stream and has no slots: post the offer to a wall instead",
     )
 }
 

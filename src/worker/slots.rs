@@ -102,8 +102,14 @@ impl Core {
         }
     }
 
-    /// Tells the log that a slot shows something else.
+    /// Tells the page and the log that a slot shows something else.
     pub(super) fn tell_slot(&mut self, row: usize, slot: usize) {
+        let Some(viewer) = self.viewers.get_mut(row) else {
+            return;
+        };
+        if let Some(talk) = &mut viewer.talk {
+            talk.note(slot);
+        }
         let Some(viewer) = self.viewers.get(row) else {
             return;
         };

@@ -9,6 +9,7 @@ use super::connections::Connections;
 use super::deadlines::Deadlines;
 use super::registry::{SessionLocation, no_session};
 use super::routes::Routes;
+use super::wall_channel::Talk;
 use crate::error::Result;
 use crate::sdp::answer::Countered;
 use crate::session::{Remote, Session};
@@ -30,6 +31,8 @@ pub(super) struct Viewer {
     pub(super) identity: ViewerIdentity,
     pub(super) visit: Visit,
     pub(super) session: Session,
+    /// The data channel of a wall, while it is open.
+    pub(super) talk: Option<Box<Talk>>,
     /// The streams whose access units are passed to it.
     pub(super) watching: Vec<StreamId>,
     /// Large packets vanish on the way to it.
@@ -136,6 +139,7 @@ impl Viewer {
             identity,
             visit: Visit::default(),
             session,
+            talk: None,
             watching: Vec::new(),
             narrow: false,
             limits,

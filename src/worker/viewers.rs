@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use super::core::Core;
 use super::log_lines;
 use super::session_io::{StreamTracks, session_io};
+use super::table::Viewer;
+use super::wall_channel;
 use crate::budget::{Allowance, Budget};
 use crate::error::{Error, Result, Status, panicked};
 use crate::events::{Notice, SessionEvent};
@@ -100,10 +102,14 @@ impl Core {
         };
         let tracks = StreamTracks::new(streams, viewer.stream);
         let mut io = session_io(context, connections, &tracks, buffer, now, false);
-        let session = &mut viewer.session;
-        let worked = catch_unwind(AssertUnwindSafe(|| work(session, &mut io)));
-        if worked.is_err() {
-            session.fail(panicked("this session"));
+        let Viewer { session, talk, .. } = viewer;
+        let worked = catch_unwind(AssertUnwindSafe(|| {
+            work(session, &mut io);
+            wall_channel::listen(session, talk, &mut io)
+        }));
+        match worked {
+            Ok(heard) => self.heard(row, heard),
+            Err(_) => session.fail(panicked("this session")),
         }
         while let Some(viewer) = self.viewers.get_mut(row)
             && let Some(stream) = viewer.session.poll_keyframe_request()
@@ -111,6 +117,7 @@ impl Core {
             self.request_keyframe(stream, now);
         }
         self.settle(row);
+        self.tell_page(row, now);
     }
 
     /// Reports a session's events, updates its routes and deadline, and removes it when it is closed.
@@ -157,7 +164,6 @@ impl Core {
             }
             return;
         }
-        let deadline = viewer.session.next_deadline();
         let news = viewer.session.has_news();
         let narrow = viewer.session.drops_large() && !viewer.narrow;
         if viewer.session.poll_streams_changed() {
@@ -166,9 +172,13 @@ impl Core {
         if narrow {
             self.note_narrow(row, Instant::now());
         }
-        self.viewers.arm(row, deadline);
         if news {
             self.tell_news(row);
+        }
+        if let Some(viewer) = self.viewers.get(row) {
+            let told = viewer.talk.as_ref().and_then(|talk| talk.due());
+            let deadlines = viewer.session.next_deadline().into_iter().chain(told);
+            self.viewers.arm(row, deadlines.min());
         }
     }
 

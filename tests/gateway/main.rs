@@ -28,3 +28,5 @@ mod tcp;
 mod turn;
 mod update;
 mod variants;
+mod wall;
+mod wall_channel;

@@ -20,10 +20,10 @@ use crate::sdp::offer::{Offer, OfferedSection};
 const VIDEO_CODECS: [Codec; 3] = [Codec::H264, Codec::H265, Codec::Av1];
 
 /// Our port of SCTP: there is one association on a transport.
-const SCTP_PORT: u16 = 5000;
+pub const SCTP_PORT: u16 = 5000;
 
 /// The largest message that we take, in bytes.
-const MAX_MESSAGE_SIZE: u32 = 64 * 1024;
+pub const MAX_MESSAGE_SIZE: u32 = 64 * 1024;
 
 /// Chooses payload types and SSRCs for the slots of a wall: a track for each section that wants video or
 /// audio, with all codecs that a stream may have and the browser takes. `allowed` and `random`: as for

@@ -32,15 +32,18 @@ use bytes::Bytes;
 
 use super::earliest;
 use crate::error::{Error, Result, Status};
+use crate::sdp::answer::{MAX_MESSAGE_SIZE, SCTP_PORT};
 use inbound::{Inbound, Message, OVERHEAD, Violation};
 use outbound::Outbound;
 use packet::{Chunk, Packet, Writer, parameter};
 use reset::Resets;
 
-/// Our port (RFC 8841 section 5), the usual one.
-pub const PORT: u16 = 5000;
-/// Maximum size of a message in bytes, in both directions (RFC 8841 section 6).
-pub const MAX_MESSAGE: usize = 64 << 10;
+/// Our port.
+pub const PORT: u16 = SCTP_PORT;
+/// Maximum size of a message of the viewer in bytes.
+pub const MAX_MESSAGE: usize = MAX_MESSAGE_SIZE as usize;
+/// Maximum size of a message of ours: replies that name many slots are longer than their requests.
+const MAX_SENT: usize = 192 << 10;
 
 /// Size of our packets at most. With DTLS, UDP and IPv6 around them they fit wherever media does.
 const MAX_PACKET: usize = 1100;
@@ -437,7 +440,7 @@ impl DataChannel {
                 "the viewer has no data channel open",
             ));
         };
-        let largest = MAX_MESSAGE.min(self.config.peer_max_message as usize);
+        let largest = MAX_SENT.min(self.config.peer_max_message as usize);
         if message.len() > largest {
             return Err(Error::new(
                 Status::TooLarge,

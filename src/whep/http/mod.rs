@@ -1,7 +1,8 @@
 //! WHEP as HTTP: a request becomes a response, or a call whose result becomes the response.
 //!
 //! Follows draft-ietf-wish-whep. Each stream has an endpoint, and each session has a resource below
-//! it: `{stream}/whep` and `{stream}/whep/{key}`, or URLs of the host's own ([`HttpTarget`]).
+//! it: `{stream}/whep` and `{stream}/whep/{key}`, or URLs of the host's own ([`HttpTarget`]). Walls have
+//! theirs at `wall` and `wall/{key}`.
 //! Nothing here waits; the gateway does, between [`read`] and [`Call::response`].
 
 mod limits;
@@ -9,13 +10,17 @@ mod origins;
 mod path;
 mod prefer;
 pub(crate) mod problem;
+mod slots;
 mod token;
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 pub(crate) use limits::AskedLimits;
 pub(crate) use origins::{Origins, Sharing};
 pub(crate) use path::check_location_prefix;
+pub(crate) use problem::refusal;
+pub(crate) use slots::{AskedSlots, refused_slots};
 pub(crate) use token::{bearer, is_token};
 
 use path::{FORWARDED_PREFIX, Part, Target, behind};
@@ -25,12 +30,15 @@ use super::events;
 use crate::config::{DEFAULT_OFFER_TIMEOUT, IceServer};
 use crate::error::{Error, Result, Status};
 use crate::events::Operation;
-use crate::sdp::offer::MAX_OFFER;
+use crate::sdp::offer::{MAX_OFFER, MAX_WALL_OFFER};
 use crate::state::SessionId;
+use crate::wall::{MAX_MESSAGE, Refusal};
 
 pub(super) const SDP: &str = "application/sdp";
 const JSON: &str = "application/json";
 pub(super) const FRAGMENT: &str = "application/trickle-ice-sdpfrag";
+/// What a wall takes by PATCH.
+pub(super) const WALL_PATCHES: &str = "application/trickle-ice-sdpfrag, application/json";
 
 const ENDPOINT_METHODS: &str = "OPTIONS, GET, HEAD, POST";
 const SESSION_METHODS: &str = "OPTIONS, GET, HEAD, PATCH, DELETE";
@@ -46,14 +54,15 @@ pub struct HttpRequest<'a> {
     pub method: &'a str,
     /// Path of the URL as the viewer sent it: percent-encoded, with any prefix that WHEP is mounted
     /// under. Of a POST, the query may have the viewer's limits: `max_bitrate=500000` in bits per
-    /// second, and `variant=NAME` (this variant or a lesser one) or `variant=only:NAME`. Other
-    /// parameters are ignored.
+    /// second, and `variant=NAME` (this variant or a lesser one) or `variant=only:NAME`. Of a POST to a
+    /// wall, it may have what the slots show at first: `slots=door,yard,,gate` for the video sections of the
+    /// offer in order, and `sound=door` for the first audio section. Other parameters are ignored.
     pub path: &'a str,
     /// Names (in any case) and values of the header fields.
     pub headers: &'a [(&'a str, &'a str)],
     /// Body.
     pub body: &'a [u8],
-    /// What the request addresses, for hosts whose URLs do not end in `{stream}/whep`. `None`: what
+    /// What the request addresses, for hosts whose URLs do not end in `{stream}/whep` or `wall`. `None`: what
     /// `path` names.
     pub target: Option<HttpTarget<'a>>,
     /// The host has authorized this request: neither `bearer_tokens` nor
@@ -78,11 +87,19 @@ pub struct HttpRequest<'a> {
 
 /// What a request addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HttpTarget<'a> {
-    /// Name of the stream.
-    pub stream: &'a str,
-    /// Key of a session of this stream. `None`: the stream's endpoint.
-    pub session_key: Option<&'a str>,
+pub enum HttpTarget<'a> {
+    /// A stream.
+    Stream {
+        /// Its name.
+        name: &'a str,
+        /// Key of a session of this stream. `None`: the stream's endpoint.
+        session_key: Option<&'a str>,
+    },
+    /// A wall.
+    Wall {
+        /// Key of the session of a wall. `None`: the endpoint, where walls are created.
+        session_key: Option<&'a str>,
+    },
 }
 
 impl<'a> HttpRequest<'a> {
@@ -190,8 +207,8 @@ pub(crate) enum Step {
 
 /// What the gateway is to do for a viewer.
 pub(crate) struct Call {
-    /// Name of the stream.
-    pub stream: String,
+    /// Name of the stream; `None` for walls.
+    pub stream: Option<String>,
     /// The bearer token that was sent.
     pub token: Option<String>,
     /// Where the request comes from.
@@ -218,6 +235,8 @@ pub(crate) enum Action {
     },
     /// PATCH with an SDP: the viewer's answer to an offer of ours.
     Answer { key: String, sdp: Vec<u8> },
+    /// PATCH of a wall with JSON: what its slots are to show.
+    ChangeSlots { key: String, request: Vec<u8> },
     /// DELETE: end a session.
     Delete { key: String },
     /// GET or HEAD of an endpoint: is there such a stream?
@@ -256,6 +275,8 @@ pub(crate) struct PostedOffer {
     pub label: Option<String>,
     pub user_data: usize,
     pub limits: AskedLimits,
+    /// What the slots show at first, if it is the offer of a wall.
+    pub slots: Option<AskedSlots>,
     /// Whether the viewer may ask for events.
     events: bool,
 }
@@ -268,8 +289,10 @@ pub(crate) enum Outcome {
     Deleted,
     /// There is such a stream or session.
     Found,
-    /// What the viewer of a session is shown, as JSON.
+    /// What the viewer of a session is shown, or what has become of its request, as JSON.
     Described(String),
+    /// Why a message of the viewer's cannot be read, as JSON.
+    Unreadable(u16, String),
     /// The stream of events is here.
     Created { location: String },
 }
@@ -281,6 +304,7 @@ impl Call {
             Action::Offer(_) | Action::FindStream => Operation::Watch,
             Action::Patch { .. }
             | Action::Answer { .. }
+            | Action::ChangeSlots { .. }
             | Action::FindSession { .. }
             | Action::DescribeSession { .. }
             | Action::AskForEvents { .. }
@@ -290,12 +314,41 @@ impl Call {
         }
     }
 
+    /// The streams that the offer of a wall names, if it names any.
+    pub fn named_slots(&self) -> Option<&AskedSlots> {
+        let Action::Offer(posted) = &self.action else {
+            return None;
+        };
+        let asked = posted.slots.as_ref();
+        asked.filter(|asked| asked.names().next().is_some())
+    }
+
+    /// Some of these streams may not be shown; if none may, this is the response.
+    pub fn refuse_slots(
+        &mut self,
+        refused: HashMap<String, Refusal>,
+    ) -> std::result::Result<(), HttpResponse> {
+        let is_refused = |asked: &AskedSlots| asked.names().all(|name| refused.contains_key(name));
+        if self.named_slots().is_some_and(is_refused)
+            && let Some(refusal) = refused.values().next()
+        {
+            return Err(self.finish(problem::refused_for(refusal)));
+        }
+        if let Action::Offer(posted) = &mut self.action
+            && let Some(asked) = &mut posted.slots
+        {
+            asked.refused = refused;
+        }
+        Ok(())
+    }
+
     /// The session that it addresses, if it is not to the endpoint.
     pub fn session_key(&self) -> Option<&str> {
         match &self.action {
             Action::Offer(_) | Action::FindStream => None,
             Action::Patch { key, .. }
             | Action::Answer { key, .. }
+            | Action::ChangeSlots { key, .. }
             | Action::Delete { key }
             | Action::FindSession { key }
             | Action::DescribeSession { key }
@@ -305,16 +358,17 @@ impl Call {
         }
     }
 
-    /// Whether the request has a body that is used.
+    /// Maximum size of the body in bytes, if the request has one that is used.
     #[cfg(feature = "http")]
-    pub fn has_body(&self) -> bool {
-        matches!(
-            self.action,
-            Action::Offer(_)
-                | Action::Patch { .. }
-                | Action::Answer { .. }
-                | Action::AskForEvents { .. }
-        )
+    pub fn max_body(&self) -> Option<usize> {
+        match &self.action {
+            Action::Offer(posted) => Some(most_of_an_offer(posted.slots.is_some())),
+            Action::ChangeSlots { .. } => Some(MAX_MESSAGE),
+            Action::Patch { .. } | Action::Answer { .. } | Action::AskForEvents { .. } => {
+                Some(MAX_OFFER)
+            }
+            _ => None,
+        }
     }
 
     /// Adds the body to a request whose head was read before.
@@ -324,6 +378,7 @@ impl Call {
             Action::Offer(posted) => posted.sdp = body,
             Action::Patch { fragment, .. } => *fragment = body,
             Action::Answer { sdp, .. } => *sdp = body,
+            Action::ChangeSlots { request, .. } => *request = body,
             Action::AskForEvents { body: wanted, .. } => *wanted = body,
             _ => {}
         }
@@ -344,12 +399,8 @@ impl Call {
             Ok(Outcome::Deleted) => HttpResponse::deleted(),
             // They have no SDP to show (section 4.1), but a type that they accept.
             Ok(Outcome::Found) => HttpResponse::new(200).with("Content-Type", SDP),
-            Ok(Outcome::Described(json)) => HttpResponse {
-                body: json,
-                ..HttpResponse::new(200)
-            }
-            .with("Content-Type", JSON)
-            .with("Cache-Control", "no-store"),
+            Ok(Outcome::Described(json)) => document(200, json),
+            Ok(Outcome::Unreadable(status, json)) => document(status, json),
             Ok(Outcome::Created { location }) => HttpResponse::new(201).with("Location", location),
             Err(error) => HttpResponse::from(&error),
         };
@@ -379,6 +430,15 @@ impl Call {
     }
 }
 
+fn document(status: u16, json: String) -> HttpResponse {
+    HttpResponse {
+        body: json,
+        ..HttpResponse::new(status)
+    }
+    .with("Content-Type", JSON)
+    .with("Cache-Control", "no-store")
+}
+
 fn finish(head: bool, sharing: &Sharing, mut response: HttpResponse) -> HttpResponse {
     if head {
         response.body.clear();
@@ -400,8 +460,8 @@ pub(crate) fn read(request: &HttpRequest<'_>, origins: &Origins, server: Server)
         Err(refusal) => return Step::Respond(finish(head, &Sharing::Own, refusal)),
     };
     match understand(request, server) {
-        Ok(Understood::Options(methods)) => {
-            let response = sharing.open_network(request, options(methods));
+        Ok(Understood::Options(methods, patches)) => {
+            let response = sharing.open_network(request, options(methods, patches));
             Step::Respond(sharing.share(response))
         }
         Ok(Understood::Call(stream, action)) => Step::Call(Call {
@@ -419,10 +479,10 @@ pub(crate) fn read(request: &HttpRequest<'_>, origins: &Origins, server: Server)
 
 /// What a request is.
 enum Understood {
-    /// The methods of a resource are asked for.
-    Options(&'static str),
-    /// This is to be done for a viewer of this stream.
-    Call(String, Action),
+    /// The methods of a resource are asked for, and the types of what it takes by PATCH.
+    Options(&'static str, &'static str),
+    /// This is to be done for a viewer of this stream, or of a wall.
+    Call(Option<String>, Action),
 }
 
 fn understand(
@@ -434,7 +494,7 @@ fn understand(
     let Some(target) = served else {
         return Err(problem::response(
             404,
-            "there is no resource here: use {stream}/whep or {stream}/whep/{key}",
+            "there is no resource here: use {stream}/whep, {stream}/whep/{key}, wall or wall/{key}",
         ));
     };
     let methods = match (target.part, &target.key) {
@@ -443,12 +503,17 @@ fn understand(
         (Part::Events, _) => EVENTS_METHODS,
         (Part::EventStream, _) => EVENT_STREAM_METHODS,
     };
+    let is_wall = target.stream.is_none();
+    let patches = match is_wall {
+        true => WALL_PATCHES,
+        false => FRAGMENT,
+    };
     let prefix = || behind(request.header(FORWARDED_PREFIX), target.prefix.clone());
     let action = match (request.method, target.part, target.key) {
-        ("OPTIONS", ..) => return Ok(Understood::Options(methods)),
+        ("OPTIONS", ..) => return Ok(Understood::Options(methods, patches)),
         ("POST", Part::Events, Some(key)) => {
             if request.header("Content-Type").is_some() {
-                check_body(request, JSON, "Accept-Post")?;
+                check_body(request, JSON, "Accept-Post", MAX_OFFER)?;
             }
             Action::AskForEvents {
                 location: format!("{}{key}{}", prefix(), Part::EventStream.suffix()),
@@ -459,8 +524,14 @@ fn understand(
         ("GET", Part::EventStream, Some(key)) => Action::HearEvents { key },
         ("DELETE", Part::EventStream, Some(key)) => Action::EndEvents { key },
         ("POST", Part::Whole, None) => {
-            check_body(request, SDP, "Accept-Post")?;
-            let limits = AskedLimits::read(request.path);
+            check_body(request, SDP, "Accept-Post", most_of_an_offer(is_wall))?;
+            let (limits, slots) = match is_wall {
+                true => (
+                    Ok(AskedLimits::default()),
+                    AskedSlots::read(request.path).map(Some),
+                ),
+                false => (AskedLimits::read(request.path), Ok(None)),
+            };
             let host_prefix = request.location_prefix.map(str::to_owned);
             Action::Offer(Box::new(PostedOffer {
                 sdp: request.body.to_vec(),
@@ -471,18 +542,26 @@ fn understand(
                 label: request.label.map(str::to_owned),
                 user_data: request.user_data,
                 limits: limits.map_err(|why| problem::response(400, &why))?,
-                events: server == Server::Listener,
+                slots: slots.map_err(|why| problem::response(400, &why))?,
+                events: server == Server::Listener && !is_wall,
             }))
         }
+        ("PATCH", Part::Whole, Some(key)) if is_wall && request.has_type(JSON) => {
+            check_body(request, JSON, "Accept-Patch", MAX_MESSAGE)?;
+            Action::ChangeSlots {
+                key,
+                request: request.body.to_vec(),
+            }
+        }
         ("PATCH", Part::Whole, Some(key)) if request.has_type(SDP) => {
-            check_body(request, SDP, "Accept-Patch")?;
+            check_body(request, SDP, "Accept-Patch", MAX_OFFER)?;
             Action::Answer {
                 key,
                 sdp: request.body.to_vec(),
             }
         }
         ("PATCH", Part::Whole, Some(key)) => {
-            check_body(request, FRAGMENT, "Accept-Patch")?;
+            check_body(request, patches, "Accept-Patch", MAX_OFFER)?;
             Action::Patch {
                 key,
                 if_match: request.header("If-Match").map(str::to_owned),
@@ -505,11 +584,11 @@ fn understand(
 
 /// The response to OPTIONS: to the preflight of a browser, whose page is of another origin, and to
 /// clients that discover WHEP (section 4.3: `Accept-Post`). Browsers send no token with a preflight.
-fn options(methods: &str) -> HttpResponse {
+fn options(methods: &str, patches: &str) -> HttpResponse {
     HttpResponse::new(200)
         .with("Allow", methods)
         .with("Accept-Post", SDP)
-        .with("Accept-Patch", FRAGMENT)
+        .with("Accept-Patch", patches)
         .with("Access-Control-Allow-Methods", methods)
         .with(
             "Access-Control-Allow-Headers",
@@ -520,24 +599,33 @@ fn options(methods: &str) -> HttpResponse {
 
 fn check_body(
     request: &HttpRequest<'_>,
-    media_type: &str,
+    media_types: &str,
     accept: &'static str,
+    most: usize,
 ) -> std::result::Result<(), HttpResponse> {
-    if !request.has_type(media_type) {
-        let detail = format!("the body must be sent with Content-Type: {media_type}");
-        return Err(problem::response(415, &detail).with(accept, media_type));
+    if !media_types.split(", ").any(|known| request.has_type(known)) {
+        let types = media_types.replace(", ", " or ");
+        let detail = format!("the body must be sent with Content-Type: {types}");
+        return Err(problem::response(415, &detail).with(accept, media_types));
     }
-    if request.body.len() > MAX_OFFER {
-        return Err(HttpResponse::from(&too_large()));
+    if request.body.len() > most {
+        return Err(HttpResponse::from(&too_large(most)));
     }
     Ok(())
 }
 
+fn most_of_an_offer(is_wall: bool) -> usize {
+    match is_wall {
+        true => MAX_WALL_OFFER,
+        false => MAX_OFFER,
+    }
+}
+
 /// A body larger than any browser sends.
-pub(crate) fn too_large() -> Error {
+pub(crate) fn too_large(most: usize) -> Error {
     Error::new(
         Status::TooLarge,
-        format!("the body has more than {MAX_OFFER} bytes"),
+        format!("the body has more than {most} bytes"),
     )
 }
 

@@ -94,7 +94,7 @@ impl Sharing {
         };
         response.with(
             "Access-Control-Expose-Headers",
-            "Accept-Patch, Accept-Post, Allow, ETag, Link, Location, Retry-After, WWW-Authenticate",
+            "Accept-Patch, Accept-Post, Allow, ETag, Link, Location, Refused-Slots, Retry-After, WWW-Authenticate",
         )
     }
 }

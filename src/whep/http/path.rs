@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 
-use super::HttpRequest;
+use super::{HttpRequest, HttpTarget};
 use crate::error::{Error, Result, Status};
 
 /// What may not stand in the path of a URL (RFC 3986 section 3.3). A percent sign may: the path is
@@ -21,11 +21,11 @@ const NOT_IN_A_PATH: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
-/// A stream's endpoint, or a session.
+/// The endpoint of a stream or of walls, or a session.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Target {
-    /// Name of the stream.
-    pub stream: String,
+    /// Name of the stream; `None` for walls.
+    pub stream: Option<String>,
     /// Key of the session; `None` for the endpoint.
     pub key: Option<String>,
     /// What of the session.
@@ -61,17 +61,24 @@ impl Target {
     pub fn of(request: &HttpRequest<'_>) -> Option<Target> {
         match request.target {
             None => Target::parse(request.path),
-            Some(target) => Some(Target {
-                stream: target.stream.to_owned(),
-                key: target.session_key.map(str::to_owned),
-                part: Part::Whole,
-                prefix: prefix(without_query(request.path)),
-            }),
+            Some(target) => {
+                let (stream, key) = match target {
+                    HttpTarget::Stream { name, session_key } => (Some(name), session_key),
+                    HttpTarget::Wall { session_key } => (None, session_key),
+                };
+                Some(Target {
+                    stream: stream.map(str::to_owned),
+                    key: key.map(str::to_owned),
+                    part: Part::Whole,
+                    prefix: prefix(without_query(request.path)),
+                })
+            }
         }
     }
 
-    /// Parses `{prefix}/{stream}/whep`, `{prefix}/{stream}/whep/{key}` and what is below that, each with
-    /// an optional slash at the end. `None` for other paths.
+    /// Parses `{prefix}/{stream}/whep`, `{prefix}/{stream}/whep/{key}` and what is below that, then
+    /// `{prefix}/wall` and `{prefix}/wall/{key}`, each with an optional slash at the end. `None` for other
+    /// paths.
     pub fn parse(path: &str) -> Option<Target> {
         let path = without_query(path);
         let below = [Part::EventStream, Part::Events].into_iter();
@@ -79,7 +86,26 @@ impl Target {
             let session = Target::parse_whole(path.strip_suffix(part.suffix())?)?;
             session.key.is_some().then_some(Target { part, ..session })
         });
-        below.next().or_else(|| Target::parse_whole(path))
+        below
+            .next()
+            .or_else(|| Target::parse_whole(path))
+            .or_else(|| Target::parse_wall(path))
+    }
+
+    /// A wall belongs to no stream, so it has nothing below it that tells of one.
+    fn parse_wall(path: &str) -> Option<Target> {
+        let (before, last) = path.rsplit_once('/')?;
+        let (endpoint, key) = match last {
+            "wall" => (path, None),
+            key => (before, Some(decode(key)?)),
+        };
+        endpoint.strip_suffix("/wall")?;
+        Some(Target {
+            stream: None,
+            key,
+            part: Part::Whole,
+            prefix: prefix(endpoint),
+        })
     }
 
     fn parse_whole(path: &str) -> Option<Target> {
@@ -92,7 +118,7 @@ impl Target {
         let stream = endpoint.strip_suffix("/whep")?;
         let stream = decode(stream.rsplit_once('/').map_or(stream, |(_, name)| name))?;
         Some(Target {
-            stream,
+            stream: Some(stream),
             key,
             part: Part::Whole,
             prefix: prefix(endpoint),
@@ -160,11 +186,10 @@ pub fn decode(segment: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::whep::HttpTarget;
 
     fn parse(path: &str) -> Option<(String, Option<String>, String)> {
         let target = Target::parse(path)?;
-        Some((target.stream, target.key, target.prefix))
+        Some((target.stream?, target.key, target.prefix))
     }
 
     fn found(
@@ -268,7 +293,8 @@ mod tests {
             ),
         ] {
             let target = Target::parse(path).unwrap();
-            assert_eq!((&*target.stream, &*target.prefix), ("cam0", prefix));
+            let found = (target.stream.as_deref(), &*target.prefix);
+            assert_eq!(found, (Some("cam0"), prefix));
         }
     }
 
@@ -316,15 +342,47 @@ mod tests {
         ] {
             let request = HttpRequest {
                 path,
-                target: Some(HttpTarget {
-                    stream: "door",
+                target: Some(HttpTarget::Stream {
+                    name: "door",
                     session_key: key,
                 }),
                 ..HttpRequest::default()
             };
             let target = Target::of(&request).unwrap();
-            assert_eq!((&*target.stream, target.key.as_deref()), ("door", key));
+            let found = (target.stream.as_deref(), target.key.as_deref());
+            assert_eq!(found, (Some("door"), key));
             assert_eq!(target.prefix, prefix, "{path}");
+            let request = HttpRequest {
+                target: Some(HttpTarget::Wall { session_key: key }),
+                ..request
+            };
+            let target = Target::of(&request).unwrap();
+            assert_eq!((target.stream, target.key.as_deref()), (None, key));
+            assert_eq!(target.prefix, prefix, "{path}");
+        }
+    }
+
+    #[test]
+    fn walls_are_below_any_prefix() {
+        for (path, key, prefix) in [
+            ("/wall", None, "/wall/"),
+            ("/wall/?slots=a", None, "/wall/"),
+            ("/live/wall", None, "/live/wall/"),
+            ("/wall/ab12", Some("ab12"), "/wall/"),
+            ("/live/wall/ab12/", Some("ab12"), "/live/wall/"),
+            ("//evil.example/wall", None, "/evil.example/wall/"),
+        ] {
+            let target = Target::parse(path).unwrap();
+            let found = (target.stream, target.key.as_deref(), target.part);
+            assert_eq!(found, (None, key, Part::Whole), "{path}");
+            assert_eq!(target.prefix, prefix);
+        }
+        // Streams come first, whatever their names.
+        for path in ["/wall/whep", "/wall/whep/k", "/door/whep/wall"] {
+            assert!(Target::parse(path).unwrap().stream.is_some(), "{path}");
+        }
+        for path in ["wall", "/walls", "/wall/k/events", "/wall/%ff", "/wall//"] {
+            assert_eq!(Target::parse(path), None, "{path}");
         }
     }
 }

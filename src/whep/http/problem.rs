@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::HttpResponse;
 use crate::error::{Error, Status, reason_phrase};
+use crate::wall::Refusal;
 
 /// Seconds after which a camera that is connecting may be live: about one attempt to connect.
 const RETRY_CAMERA: u32 = 2;
@@ -28,10 +29,27 @@ impl From<&Error> for HttpResponse {
 
 /// The response to a request that is not allowed (RFC 6750 section 3).
 pub fn refused(had_token: bool) -> HttpResponse {
-    match had_token {
-        true => response(403, "this token does not allow the request"),
-        false => response(401, "a token is required: send it as Authorization: Bearer")
-            .with("WWW-Authenticate", "Bearer"),
+    refused_for(&refusal(had_token))
+}
+
+/// The same for one that is refused for this reason.
+pub fn refused_for(refusal: &Refusal) -> HttpResponse {
+    let response = response(refusal.status, &refusal.detail);
+    match refusal.status {
+        401 => response.with("WWW-Authenticate", "Bearer"),
+        _ => response,
+    }
+}
+
+/// Why something is not allowed.
+pub fn refusal(had_token: bool) -> Refusal {
+    let (status, detail) = match had_token {
+        true => (403, "this token does not allow the request"),
+        false => (401, "a token is required: send it as Authorization: Bearer"),
+    };
+    Refusal {
+        status,
+        detail: detail.to_owned(),
     }
 }
 

@@ -208,7 +208,7 @@ fn an_offer_is_read_however_its_headers_are_written() {
     ] {
         let call = call(request("POST", "/live/d%6For/whep/?a=b", &headers, b"v=0"));
         assert_eq!(call.operation(), Operation::Watch);
-        assert_eq!(call.stream, "door");
+        assert_eq!(call.stream.as_deref(), Some("door"));
         assert_eq!(call.token.as_deref(), Some("t0ken"));
         assert_eq!(call.peer.as_deref(), Some("192.0.2.9:4711"));
         let Action::Offer(posted) = call.action else {
@@ -245,8 +245,8 @@ fn a_viewer_may_prefer_to_wait_less_and_never_waits_longer() {
 
 #[test]
 fn limits_are_read_from_any_url() {
-    let own = Some(HttpTarget {
-        stream: "cam7",
+    let own = Some(HttpTarget::Stream {
+        name: "cam7",
         session_key: None,
     });
     for (path, target) in [("/door/whep", None), ("/api/v1/cameras/7/live", own)] {
@@ -339,8 +339,8 @@ fn events_are_asked_for_heard_and_ended() {
 #[test]
 fn a_host_names_the_stream_and_the_session_itself() {
     let mounted = |method, key, headers, body| HttpRequest {
-        target: Some(HttpTarget {
-            stream: "cam7",
+        target: Some(HttpTarget::Stream {
+            name: "cam7",
             session_key: key,
         }),
         authorized: true,
@@ -353,7 +353,7 @@ fn a_host_names_the_stream_and_the_session_itself() {
     let Action::Offer(offer) = &posted.action else {
         panic!("not an offer");
     };
-    assert_eq!(posted.stream, "cam7");
+    assert_eq!(posted.stream.as_deref(), Some("cam7"));
     assert_eq!(offer.location_prefix, "/api/v1/cameras/7/live/");
     assert_eq!((offer.label.as_deref(), offer.user_data), (Some("ann"), 5));
     let relative = HttpRequest {
@@ -386,8 +386,8 @@ fn a_host_names_the_stream_and_the_session_itself() {
             ..request("POST", "/api/v1/cameras/7/live", &[], b"v=0")
         };
         let Action::Offer(offer) = call(HttpRequest {
-            target: Some(HttpTarget {
-                stream: "cam7",
+            target: Some(HttpTarget::Stream {
+                name: "cam7",
                 session_key: None,
             }),
             ..posted
@@ -400,7 +400,7 @@ fn a_host_names_the_stream_and_the_session_itself() {
     }
 
     let deleted = call(mounted("DELETE", Some("k1"), &[], b""));
-    assert_eq!(deleted.stream, "cam7");
+    assert_eq!(deleted.stream.as_deref(), Some("cam7"));
     assert!(matches!(deleted.action, Action::Delete { key } if key == "k1"));
     // The methods are those of the target, not of the path.
     let refused = at_once(mounted("POST", Some("k1"), &[SDP_TYPE], b"v=0"));
@@ -594,4 +594,112 @@ fn a_page_of_another_origin_is_refused_unless_it_is_named() {
         );
         assert_eq!(matches!(step, Step::Call(_)), named);
     }
+}
+
+const SENTENCE: &str = "this token does not allow the request";
+
+fn refused(names: &[&str]) -> HashMap<String, Refusal> {
+    let refused = names.iter().map(|name| ((*name).to_owned(), refusal(true)));
+    refused.collect()
+}
+
+#[test]
+fn walls_are_posted_changed_and_ended() {
+    let posted = call(request(
+        "POST",
+        "/live/wall?slots=door,,yard&sound=door&max_bitrate=none",
+        &[SDP_TYPE],
+        b"v=0",
+    ));
+    assert_eq!(
+        (posted.stream.as_deref(), posted.session_key()),
+        (None, None)
+    );
+    assert_eq!(posted.operation(), Operation::Watch);
+    let asked = posted.named_slots().unwrap();
+    assert_eq!(asked.names().collect::<Vec<_>>(), ["door", "yard"]);
+    let Action::Offer(offer) = &posted.action else {
+        panic!()
+    };
+    assert_eq!(offer.location_prefix, "/live/wall/");
+    assert_eq!(posted.max_body(), Some(MAX_WALL_OFFER));
+
+    // A wall whose offer names nothing asks for permission as such.
+    let empty = call(request("POST", "/wall", &[SDP_TYPE], b"v=0"));
+    assert!(empty.named_slots().is_none());
+
+    let path = "/wall/key";
+    let changed = call(request("PATCH", path, &[JSON_TYPE], br#"{"slots":[]}"#));
+    assert_eq!(changed.operation(), Operation::Update);
+    assert_eq!(changed.max_body(), Some(MAX_MESSAGE));
+    let Action::ChangeSlots { key, request: body } = &changed.action else {
+        panic!()
+    };
+    assert_eq!(
+        (key.as_str(), body.as_slice()),
+        ("key", &br#"{"slots":[]}"#[..])
+    );
+    let answer = changed.response(Ok(Outcome::Described("{}".to_owned())));
+    assert_eq!((answer.status, answer.body.as_str()), (200, "{}"));
+    let answer = changed.response(Ok(Outcome::Unreadable(400, "{}".to_owned())));
+    assert_eq!(
+        (answer.status, header(&answer, "Content-Type")),
+        (400, Some(JSON))
+    );
+
+    for (method, types, operation) in [
+        ("PATCH", &[FRAGMENT_TYPE][..], Operation::Update),
+        ("DELETE", &[], Operation::End),
+        ("GET", &[("Accept", "application/json")], Operation::Update),
+        ("HEAD", &[], Operation::Update),
+    ] {
+        let call = call(request(method, path, types, b""));
+        let asked = (call.stream.as_deref(), call.session_key(), call.operation());
+        assert_eq!(asked, (None, Some("key"), operation), "{method}");
+    }
+}
+
+#[test]
+fn what_of_walls_is_refused_at_once() {
+    let big = vec![b'v'; MAX_WALL_OFFER + 1];
+    let long = vec![b' '; MAX_MESSAGE + 1];
+    for (method, path, headers, body, status) in [
+        ("POST", "/wall", &[JSON_TYPE][..], &b"v=0"[..], 415),
+        ("POST", "/wall", &[SDP_TYPE], &big, 413),
+        ("POST", "/wall?slots=a&slots=b", &[SDP_TYPE], b"v=0", 400),
+        ("PATCH", "/wall", &[JSON_TYPE], b"{}", 405),
+        ("PATCH", "/wall/key", &[JSON_TYPE], &long, 413),
+        (
+            "PATCH",
+            "/wall/key",
+            &[("Content-Type", "text/plain")],
+            b"{}",
+            415,
+        ),
+        ("POST", "/wall/key", &[SDP_TYPE], b"v=0", 405),
+        ("POST", "/wall/key/events", &[], b"", 404),
+        // A stream has no slots.
+        ("PATCH", "/door/whep/key", &[JSON_TYPE], b"{}", 415),
+    ] {
+        let answer = at_once(request(method, path, headers, body));
+        assert_eq!(answer.status, status, "{method} {path}");
+        check_problem(&answer);
+    }
+    let options = at_once(request("OPTIONS", "/wall/key", &[], b""));
+    assert_eq!(header(&options, "Accept-Patch"), Some(WALL_PATCHES));
+    assert_eq!(header(&options, "Allow"), Some(SESSION_METHODS));
+    let answer = at_once(request("PATCH", "/wall/key", &[], b"{}"));
+    assert_eq!(header(&answer, "Accept-Patch"), Some(WALL_PATCHES));
+}
+
+#[test]
+fn a_wall_is_opened_for_who_may_see_any_of_it() {
+    let posted = || call(request("POST", "/wall?slots=a,b", &[SDP_TYPE], b"v=0"));
+    let mut some = posted();
+    some.refuse_slots(refused(&["b"])).unwrap();
+    assert_eq!(some.named_slots().unwrap().refused, refused(&["b"]));
+    let answer = posted().refuse_slots(refused(&["a", "b"])).unwrap_err();
+    assert_eq!(answer.status, 403);
+    assert!(answer.body.contains(SENTENCE), "{}", answer.body);
+    check_problem(&answer);
 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError, channel, sync_channel};
 use std::time::SystemTime;
 
+use tokio::sync::mpsc::unbounded_channel;
+
 use super::*;
 use crate::error::Status;
 use crate::events::{Events, Notifier, SessionEvent, StreamEvent};
@@ -17,11 +19,12 @@ use crate::session::dtls::Certificate;
 use crate::state::{SessionState, ViewerIdentity, ViewerLimits};
 use crate::stats::WorkerSnapshot;
 use crate::tuning::{Key, Tuning};
-use crate::worker::command::OfferRequest;
+use crate::worker::command::{OfferRequest, Posted};
 use crate::worker::pending_offers::PendingOffers;
 use crate::worker::stream::Stream;
 use crate::worker::tcp_ports::TcpPorts;
 use crate::worker::wait::Bell;
+use crate::worker::wall_channel::Pages;
 use crate::worker::{Peers, WorkerContext};
 
 const OFFER: &[u8] = include_bytes!("../../../tests/fixtures/offers/chromium.sdp");
@@ -77,6 +80,7 @@ impl World {
             interfaces: Arc::default(),
             public_addresses: Arc::default(),
             reflexive: Arc::default(),
+            pages: Pages::new(unbounded_channel().0),
             narrow_paths: Arc::default(),
             ice_links: Arc::default(),
             certificate: Arc::new(Certificate::generate().unwrap()),
@@ -110,16 +114,18 @@ impl World {
                 stream: id,
                 offer: Some(Offer::parse(OFFER).unwrap()),
                 may_counter: false,
-                location_prefix: None,
+                posted: Posted {
+                    location_prefix: None,
+                    ice_links: None,
+                    turn_url: None,
+                    viewer: ViewerIdentity {
+                        peer: None,
+                        label: None,
+                        user_data: 0,
+                    },
+                },
                 timeout: Duration::ZERO,
                 deadline: Instant::now(),
-                ice_links: None,
-                turn_url: None,
-                viewer: ViewerIdentity {
-                    peer: None,
-                    label: None,
-                    user_data: 0,
-                },
                 limits: ViewerLimits::default(),
                 ticket: offers.begin(move |result| reply.send(result).unwrap()),
             };

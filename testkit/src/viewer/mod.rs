@@ -133,7 +133,7 @@ pub struct Viewer {
     out: VecDeque<Outgoing>,
     pub video: Receiver,
     pub audio: Receiver,
-    /// Further tracks: see [`Viewer::add_track`].
+    /// Further tracks: those of a wall behind the first of each kind, and see [`Viewer::add_track`].
     pub others: Vec<Receiver>,
     /// Sender reports received: SSRC, NTP time (32.32), RTP timestamp.
     pub sender_reports: Vec<(Instant, u32, u64, u32)>,
@@ -193,12 +193,28 @@ impl Viewer {
     }
 
     pub fn offer(&self) -> String {
+        self.offer_of(1, usize::from(self.config.audio))
+    }
+
+    /// The offer of a wall: with so many video sections, then so many audio sections. Their names are their
+    /// places.
+    pub fn offer_of(&self, videos: usize, audios: usize) -> String {
         let mut sdp = String::from("v=0\r\no=- 1 2 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\n");
-        let bundle = if self.config.audio { "0 1" } else { "0" };
-        sdp += &format!("a=group:BUNDLE {bundle}\r\n");
+        let mids: Vec<String> = (0..videos + audios).map(|mid| mid.to_string()).collect();
+        sdp += &format!("a=group:BUNDLE {}\r\n", mids.join(" "));
+        for (i, mid) in mids.iter().enumerate() {
+            sdp += &match i < videos {
+                true => self.video_section(mid),
+                false => self.audio_section(mid),
+            };
+        }
+        sdp
+    }
+
+    fn video_section(&self, mid: &str) -> String {
         let rtx = if self.config.rtx { " 97 99 101" } else { "" };
-        sdp += &format!("m=video 9 UDP/TLS/RTP/SAVPF 96 98 100{rtx}\r\n");
-        sdp += &self.transport_lines("0");
+        let mut sdp = format!("m=video 9 UDP/TLS/RTP/SAVPF 96 98 100{rtx}\r\n");
+        sdp += &self.transport_lines(mid);
         if self.config.playout_delay {
             sdp += "a=extmap:5 http://www.webrtc.org/experiments/rtp-hdrext/playout-delay\r\n";
         }
@@ -230,26 +246,28 @@ impl Viewer {
                 sdp += &format!("a=rtpmap:{rtx} rtx/90000\r\na=fmtp:{rtx} apt={payload_type}\r\n");
             }
         }
-        if self.config.audio {
-            let rtx = if self.config.audio_rtx {
-                " 112 113"
-            } else {
-                ""
-            };
-            sdp += &format!("m=audio 9 UDP/TLS/RTP/SAVPF 111 9 0 8{rtx}\r\n");
-            sdp += &self.transport_lines("1");
-            sdp += "a=rtpmap:111 opus/48000/2\r\na=fmtp:111 minptime=10;useinbandfec=1\r\n";
-            if self.config.transport_cc {
-                sdp += "a=rtcp-fb:111 transport-cc\r\n";
-            }
-            sdp += "a=rtpmap:9 G722/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n";
-            if self.config.audio_nack {
-                sdp += "a=rtcp-fb:111 nack\r\na=rtcp-fb:0 nack\r\n";
-            }
-            if self.config.audio_rtx {
-                sdp += "a=rtpmap:112 rtx/48000/2\r\na=fmtp:112 apt=111\r\n";
-                sdp += "a=rtpmap:113 rtx/8000\r\na=fmtp:113 apt=0\r\n";
-            }
+        sdp
+    }
+
+    fn audio_section(&self, mid: &str) -> String {
+        let rtx = if self.config.audio_rtx {
+            " 112 113"
+        } else {
+            ""
+        };
+        let mut sdp = format!("m=audio 9 UDP/TLS/RTP/SAVPF 111 9 0 8{rtx}\r\n");
+        sdp += &self.transport_lines(mid);
+        sdp += "a=rtpmap:111 opus/48000/2\r\na=fmtp:111 minptime=10;useinbandfec=1\r\n";
+        if self.config.transport_cc {
+            sdp += "a=rtcp-fb:111 transport-cc\r\n";
+        }
+        sdp += "a=rtpmap:9 G722/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\n";
+        if self.config.audio_nack {
+            sdp += "a=rtcp-fb:111 nack\r\na=rtcp-fb:0 nack\r\n";
+        }
+        if self.config.audio_rtx {
+            sdp += "a=rtpmap:112 rtx/48000/2\r\na=fmtp:112 apt=111\r\n";
+            sdp += "a=rtpmap:113 rtx/8000\r\na=fmtp:113 apt=0\r\n";
         }
         sdp
     }
@@ -287,8 +305,19 @@ impl Viewer {
             ufrag: value("ice-ufrag").to_owned(),
             pwd: value("ice-pwd").to_owned(),
         });
-        self.video.read_answer(answer, "video");
-        self.audio.read_answer(answer, "audio");
+        let mut videos = Receiver::sections(answer, "video");
+        if let Some(section) = videos.next() {
+            self.video.read_section(section);
+        }
+        let mut audios = Receiver::sections(answer, "audio");
+        if let Some(section) = audios.next() {
+            self.audio.read_section(section);
+        }
+        for section in videos.chain(audios) {
+            let mut track = Receiver::default();
+            track.read_section(section);
+            self.others.push(track);
+        }
         self.transport = transport_cc::id_in(answer)
             .filter(|_| self.config.transport_cc)
             .map(|id| (id, TransportFeedback::new(now)));

@@ -44,13 +44,14 @@ fn number<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
 }
 
 impl Receiver {
-    /// Reads SSRC and payload types of the first section of this kind that is sent.
-    pub(super) fn read_answer(&mut self, answer: &str, kind: &str) {
-        let mut sections = answer.split("m=");
-        let sent = |section: &&str| section.starts_with(kind) && section.contains("a=sendonly");
-        let Some(section) = sections.find(sent) else {
-            return;
-        };
+    /// The sections of this kind that are sent.
+    pub(super) fn sections<'a>(answer: &'a str, kind: &str) -> impl Iterator<Item = &'a str> {
+        let sections = answer.split("m=");
+        sections.filter(move |section| section.starts_with(kind) && section.contains("a=sendonly"))
+    }
+
+    /// Reads SSRC and payload types of a section.
+    pub(super) fn read_section(&mut self, section: &str) {
         let line = |prefix: &str| section.lines().find_map(|l| l.strip_prefix(prefix));
         let first = |text: &str| text.split([' ', ';']).next().map(str::to_owned);
         let number = |text: &str| first(text).and_then(|t| t.parse::<u32>().ok());

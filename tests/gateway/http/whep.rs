@@ -236,8 +236,8 @@ fn a_host_mounts_it_under_its_own_urls() {
         path: "/api/v1/cameras/7/live",
         headers: &[("content-type", "application/sdp")],
         body: offer.as_bytes(),
-        target: Some(HttpTarget {
-            stream: "door",
+        target: Some(HttpTarget::Stream {
+            name: "door",
             session_key,
         }),
         authorized: true,
