@@ -21,6 +21,7 @@
 //!   It knows no key and no address. It sends through the transport's `Egress`, which exists only
 //!   while the transport is up, so that a leg cannot send too early, too late, or past the pacer.
 //! * The [`ladder`] decides which variant of its stream a viewer is shown, and how much of it.
+//! * `share.rs` shares what the path carries among the videos, if there are several.
 //! * `slots.rs` is what the viewer has of the legs: they are slots that are bound to streams.
 //! * `sound.rs` notes whether there is sound: it may begin, and end, while a viewer watches.
 //! * `feedback.rs` takes RTCP from the transport to the legs.
@@ -76,6 +77,8 @@ mod ladder;
 mod leg;
 mod quality;
 pub mod rtcp;
+mod share;
+mod showing;
 mod slots;
 mod sound;
 pub mod srtp;
@@ -83,6 +86,7 @@ mod transport;
 pub mod turn;
 mod wall_clock;
 
+use std::iter;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -101,7 +105,7 @@ use crate::sdp::IceCredentials;
 use crate::state::{Protocol, SessionState, SrtpProfile, StreamId, Switches, ViewerLimits};
 use feedback::Allowance;
 use leg::Leg;
-use quality::Showing;
+use showing::Showing;
 use sound::is_audio;
 use transport::{Egress, Received, Transport};
 
@@ -168,6 +172,10 @@ pub struct Session {
     awaits: bool,
     /// Perhaps something else is shown than what was told.
     news: bool,
+    /// The leg that sends before others, and the one that goes on after it: where all that waits is paced, each has
+    /// its turn.
+    first: u16,
+    turn: u16,
     /// An audio leg is bound to another stream, or hears its stream or no longer.
     streams_changed: bool,
 }
@@ -187,6 +195,8 @@ impl Session {
             legs,
             awaits: false,
             news: false,
+            first: 0,
+            turn: 0,
             streams_changed: false,
             nacks: 0,
             plis: 0,
@@ -403,7 +413,12 @@ impl Session {
         let late = tracks.is_late();
         let mut due = None;
         let mut pumped = false;
-        for leg in self.legs.iter_mut().filter(|leg| which(leg)) {
+        let (first, turn) = (usize::from(self.first), usize::from(self.turn));
+        let others = (turn..self.legs.len()).chain(0..turn);
+        for place in iter::once(first).chain(others.filter(|&place| place != first)) {
+            let Some(leg) = self.legs.get_mut(place).filter(|leg| which(leg)) else {
+                continue;
+            };
             let media = leg.media(tracks);
             if late && let Some(track) = media.and_then(|media| media.track(leg.kind())) {
                 leg.shed(track.ring(), egress.now());
@@ -418,6 +433,9 @@ impl Session {
             pad(&mut self.legs, tracks, &mut egress);
         }
         egress.finish();
+        if due.is_some() && self.showings.len() > 1 {
+            self.turn = (self.turn + 1) % self.legs.len() as u16;
+        }
         // Along with media, so that no thread has to wake up for a report alone.
         if pumped && self.transport.report_is_due(io.now) {
             self.send_reports(io);

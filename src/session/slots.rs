@@ -131,7 +131,7 @@ impl Session {
     pub fn set_view<T: Transmit>(&mut self, slot: usize, view: SlotView, io: &mut Io<'_, T>) {
         let showing = self.showings.iter_mut().find(|showing| showing.leg == slot);
         if let Some(showing) = showing
-            && showing.set_view(io.now, view)
+            && showing.set_view(view)
         {
             let leg = &mut self.legs[slot];
             let before = leg.track(io.tracks);

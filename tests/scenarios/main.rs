@@ -38,5 +38,6 @@ mod thin;
 mod turn;
 mod turns;
 mod wall;
+mod wall_share;
 mod wide_again;
 mod world;

@@ -133,6 +133,8 @@ enum Content {
         so_far: Detail,
         /// What it was sent last is a still.
         still: bool,
+        /// Bytes per second that it may use of what the path carries.
+        granted: u64,
     },
     /// Begins anywhere, and is never paced.
     Audio {
@@ -165,6 +167,7 @@ impl Leg {
                     detail: Detail::AllFrames,
                     so_far: Detail::AllFrames,
                     still: false,
+                    granted: u64::MAX,
                 },
                 MediaKind::Audio => Content::Audio { there: true },
             },
@@ -241,6 +244,13 @@ impl Leg {
         let before = std::mem::replace(most, if with_sound { MOST_DELAY } else { 0 });
         if before != *most && self.nack.as_ref().is_some_and(Nack::repeats_in_place) {
             self.position.forget_sent();
+        }
+    }
+
+    /// From now on it may use so many bits per second of what the path carries.
+    pub fn grant(&mut self, bits: u64) {
+        if let Content::Video { granted, .. } = &mut self.content {
+            *granted = bits / 8;
         }
     }
 
