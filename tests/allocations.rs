@@ -418,6 +418,7 @@ fn wall(slots: u64) -> World {
     world.network.set_default_link(Link {
         delay: Duration::from_millis(10),
         bandwidth: 40_000_000.into(),
+        queue: Duration::from_millis(100),
         ..Link::default()
     });
     world.connect();
@@ -445,17 +446,24 @@ fn a_rebind_storm_of_a_minute_leaves_no_memory_behind() {
     let calm = session_bytes(wall(128));
     let mut world = wall(128);
     let before = world.session.figures();
-    for round in 0..600 {
+    for round in 0..618 {
         for slot in 0..128 {
             let stream = StreamId(20 + (slot * 7 + round) % 10);
             world.bind(&format!("v{slot}"), stream);
         }
-        world.run(Duration::from_millis(100));
+        world.run(Duration::from_millis(97));
         if round % 50 == 0 {
             world.viewer.others.iter_mut().for_each(Receiver::forget);
         }
     }
     let sent = world.session.figures().bytes - before.bytes;
+    assert!(sent > 7_000_000, "{sent} bytes");
+    world.run(Duration::from_secs(2));
+    for slot in 0..128 {
+        let quality = world.session.slot_at(slot).unwrap().quality;
+        let last = StreamId(20 + (slot as u64 * 7 + 617) % 10);
+        assert_eq!(quality.unwrap().variant, last);
+    }
     assert!(
         sent < 60 * 40_000_000 / 8,
         "{sent} bytes, more than the link carries"

@@ -162,6 +162,8 @@ pub struct Figures {
 pub struct Session {
     transport: Transport,
     legs: Box<[Leg]>,
+    /// The names of their media sections; empty in a session of a stream, where nobody asks for them.
+    mids: Box<[Box<str>]>,
     nacks: u64,
     plis: u64,
     /// What it may still say.
@@ -188,11 +190,18 @@ impl Session {
         transport: TransportConfig,
         legs: impl IntoIterator<Item = LegConfig>,
     ) -> Session {
+        let mut legs: Vec<LegConfig> = legs.into_iter().collect();
+        let mids = legs.iter_mut().map(|leg| std::mem::take(&mut leg.mid));
+        let mut mids: Vec<Box<str>> = mids.collect();
+        if mids.iter().all(|mid| mid.is_empty()) {
+            mids = Vec::new();
+        }
         let legs: Box<[Leg]> = legs.into_iter().map(Leg::new).collect();
         Session {
             transport: Transport::new(now, transport),
             showings: Showing::of(&legs),
             legs,
+            mids: mids.into(),
             awaits: false,
             news: false,
             first: 0,

@@ -15,10 +15,6 @@ const OVERHEAD: u64 = 12 + 12 + 16 + 28;
 /// A better variant begins at a keyframe that has just come; after so long without one, at an older one.
 const FRESH: Duration = Duration::from_millis(150);
 const FRESH_WAIT: Duration = Duration::from_secs(6);
-/// A slot may begin with another stream this often, and a few times at once: each time it may be sent
-/// everything since a keyframe.
-const BEGIN: Duration = Duration::from_millis(1000);
-const BEGINS_AT_ONCE: u32 = 8;
 /// Leaving disposable frames out helps if they are at least one in so many bytes.
 const WORTH: u64 = 10;
 
@@ -29,8 +25,6 @@ pub struct Showing {
     pub(super) ladder: Ladder,
     /// The leg is to begin with the ladder's own stream.
     begins: bool,
-    /// When as many beginnings are made up for as there were.
-    begun: Option<Instant>,
     /// How the viewer shows it.
     view: SlotView,
     /// The viewer asked for other variants than the stream itself.
@@ -64,7 +58,6 @@ impl Showing {
             leg,
             ladder: Ladder::new(own),
             begins: false,
-            begun: None,
             view: SlotView::default(),
             without_own: false,
             stand_in: None,
@@ -125,20 +118,12 @@ impl Showing {
         (self.fetched, self.left) = (None, None);
     }
 
-    /// When the leg may begin.
-    fn may_begin(&self, now: Instant) -> Instant {
-        let burst = BEGIN * BEGINS_AT_ONCE;
-        let soonest = self.begun.and_then(|at| at.checked_sub(burst));
-        soonest.map_or(now, |at| at.max(now))
-    }
-
     /// The stream that the leg is to begin with now.
     fn take_beginning(&mut self, now: Instant) -> Option<StreamId> {
-        if !self.begins || self.may_begin(now) > now {
+        if !self.begins || !self.ladder.may_begin(now) {
             return None;
         }
         self.begins = false;
-        self.begun = Some(self.begun.map_or(now, |at| at.max(now)) + BEGIN);
         self.own()
     }
 
@@ -166,7 +151,7 @@ impl Showing {
 
     pub fn due(&self, now: Instant) -> Option<Instant> {
         if self.begins {
-            return Some(self.may_begin(now));
+            return Some(self.ladder.begins_at().unwrap_or(now));
         }
         self.ladder.due()
     }
@@ -308,7 +293,7 @@ fn rung(stream: StreamId, media: Option<Media<'_>>, leg: &Leg, sized: bool, now:
         video: None,
         fewer: None,
         keyframes: None,
-        size: None,
+        size: (0, 0),
     };
     let Some((rate, track)) = media.and_then(|media| Some((media.rate, media.video?))) else {
         return unknown;
@@ -334,13 +319,15 @@ fn rung(stream: StreamId, media: Option<Media<'_>>, leg: &Leg, sized: bool, now:
         .filter(|gop| gop.disposable >= gop.bytes / WORTH)
         .and_then(|gop| Some(video? * (gop.bytes - gop.disposable) / gop.bytes.max(1)));
     let sets = track.info().parameter_sets.as_ref().filter(|_| sized);
+    let size = sets.and_then(|sets| sets.dimensions());
+    let side = |pixels| u16::try_from(pixels).unwrap_or(u16::MAX);
     let keyframes = last_gop.and_then(|gop| per_second(gop.keyframe));
     Rung {
         access,
         video,
         fewer,
         keyframes: keyframes.map(|bytes| 8 * on_the_wire(ring, bytes)),
-        size: sets.and_then(|sets| sets.dimensions()),
+        size: size.map_or((0, 0), |(width, height)| (side(width), side(height))),
         ..unknown
     }
 }

@@ -54,7 +54,7 @@ impl Session {
         };
         let clock = leg.clock();
         Some(Slot {
-            mid: leg.mid(),
+            mid: self.mids.get(slot).map_or("", |mid| mid),
             kind: leg.kind(),
             stream: self.bound(slot),
             view: showing.map_or_else(SlotView::default, |showing| showing.view()),
@@ -65,8 +65,8 @@ impl Session {
 
     /// The place of the slot whose media section has this name.
     pub fn slot(&self, mid: &str) -> Option<usize> {
-        let named = |leg: &Leg| !mid.is_empty() && leg.mid() == mid;
-        self.legs.iter().position(named)
+        let named = |known: &Box<str>| !mid.is_empty() && **known == *mid;
+        self.mids.iter().position(named)
     }
 
     /// The codecs that the viewer takes in the slot at this place.

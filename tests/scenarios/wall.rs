@@ -314,6 +314,11 @@ fn changes_of_slots_are_told_once() {
     assert!(world.slot_changes.is_empty(), "{:?}", world.slot_changes);
     world.bind("v1", YARD);
     world.bind("a0", YARD);
+    world.run(DELAY + 20 * MS);
+    // By this the page finds the first picture.
+    let clock = world.session.slot_at(1).unwrap().clock.unwrap();
+    let first = world.slot("v1").packets().next().unwrap();
+    assert_eq!(clock.0, first.timestamp);
     world.run(SECOND);
     let mut changed: Vec<usize> = world.slot_changes.iter().map(|(_, slot)| *slot).collect();
     changed.sort_unstable();

@@ -55,9 +55,11 @@ const MORE_RELAPSE: Duration = Duration::from_secs(60);
 const HELD: Duration = Duration::from_secs(10);
 const SHORTEST_WAIT: Duration = Duration::from_secs(60);
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
-/// What the viewer asks for may change this often, and a few times at once.
+/// What the viewer asks for may change this often, and go over to another stream this often: each time it may be sent
+/// everything since a keyframe. As many may come at once as are made up for in so long.
 const CHANGE: Duration = Duration::from_secs(2);
-const CHANGES_AT_ONCE: u32 = 4;
+const BEGIN: Duration = Duration::from_secs(1);
+const AT_ONCE: Duration = Duration::from_secs(8);
 /// If what is shown has no media for so long, another variant takes its place.
 const AWAY_TIME: Duration = Duration::from_secs(3);
 
@@ -208,7 +210,7 @@ impl Ladder {
             return;
         }
         let clear = self.changes.map_or(now, |at| at.max(now));
-        if clear > now + CHANGE * CHANGES_AT_ONCE {
+        if clear > now + AT_ONCE {
             return;
         }
         self.changes = Some(clear + CHANGE);
@@ -217,6 +219,21 @@ impl Ladder {
         self.moved = None;
         (self.wait, self.not_before) = (Duration::ZERO, None);
         self.heeded = true;
+    }
+
+    /// When the viewer may begin with its stream; `None`: at any time.
+    pub fn begins_at(&self) -> Option<Instant> {
+        self.changes?.checked_sub(AT_ONCE)
+    }
+
+    /// Whether it may begin with it now. If so, that counts.
+    pub fn may_begin(&mut self, now: Instant) -> bool {
+        let may = self.begins_at().is_none_or(|at| at <= now);
+        if may {
+            let clear = self.changes.map_or(now, |at| at.max(now));
+            self.changes = Some(clear + BEGIN);
+        }
+        may
     }
 
     /// Whether the viewer may be shown the stream itself, by the last survey.

@@ -19,8 +19,8 @@ pub struct Rung {
     pub fewer: Option<u64>,
     /// What its keyframes need.
     pub keyframes: Option<u64>,
-    /// Its width and height in pixels.
-    pub size: Option<(u32, u32)>,
+    /// Its width and height in pixels; 0 while unknown.
+    pub size: (u16, u16),
 }
 
 /// Whether a variant can be shown.

@@ -47,10 +47,9 @@ impl Ladder {
 
     /// Whether a variant is known to be as large as the tile, in which it is shown as a whole.
     fn fills_tile(&self, rung: &Rung) -> bool {
-        let (width, height) = (u32::from(self.tile.width), u32::from(self.tile.height));
-        let known = width > 0 && height > 0;
-        rung.size
-            .is_some_and(|size| known && (size.0 >= width || size.1 >= height))
+        let tile = self.tile;
+        let known = tile.width > 0 && tile.height > 0;
+        known && (rung.size.0 >= tile.width || rung.size.1 >= tile.height)
     }
 
     /// A variant without media that might fill the tile as well as the one that is shown.
@@ -60,15 +59,14 @@ impl Ladder {
             return None;
         }
         // One of which the size is not known most likely has half of it.
-        let (width, height) = (u32::from(self.tile.width), u32::from(self.tile.height));
-        let size = self.rungs[place].size;
-        let much_larger =
-            size.is_some_and(|size| size.0 * 2 >= width * 3 && size.1 * 2 >= height * 3);
+        let (width, height) = self.rungs[place].size;
+        let much = |side: u16, of_tile: u16| u32::from(side) * 2 >= u32::from(of_tile) * 3;
+        let much_larger = much(width, self.tile.width) && much(height, self.tile.height);
         let worse = self.rungs.get(place + 1..)?.iter().enumerate();
         let mut worse = worse.filter(|&(i, rung)| {
             rung.access == Access::Away
                 && permits(self.limits.variant, &self.rungs, place + 1 + i)
-                && (self.fills_tile(rung) || (rung.size.is_none() && much_larger))
+                && (self.fills_tile(rung) || (rung.size == (0, 0) && much_larger))
         });
         worse.next().map(|(_, rung)| rung.stream)
     }

@@ -78,7 +78,7 @@ impl Leg {
             Basis::Stream | Basis::Opening => return Fit::Goes,
             Basis::Awaited(_) if keyframe => return Fit::Goes,
             Basis::Awaited(until) => return Fit::Waits(until),
-            Basis::Measured(carried) => carried.min(*granted),
+            Basis::Measured(carried) => carried.min((*granted).into()),
         };
         let waiting = ring.bytes_from(cursor);
         let newer = ring.latest_keyframe().filter(|&newest| newest > cursor);
@@ -169,7 +169,7 @@ impl Leg {
         };
         let granted = match self.content {
             Content::Video { granted, .. } => granted,
-            Content::Audio { .. } => u64::MAX,
+            Content::Audio { .. } => u32::MAX,
         };
         if self.detail() == Detail::SoundOnly {
             return false;
@@ -178,7 +178,7 @@ impl Leg {
             self.position.seek(keyframe);
         } else {
             let carried = match basis {
-                Some(Basis::Measured(carried)) => carried.min(granted),
+                Some(Basis::Measured(carried)) => carried.min(granted.into()),
                 _ => u64::MAX,
             };
             let most = carried.saturating_mul(AGAIN_MS) / 1000;
