@@ -65,8 +65,8 @@ impl Session {
 
     /// The place of the slot whose media section has this name.
     pub fn slot(&self, mid: &str) -> Option<usize> {
-        let named = |known: &Box<str>| !mid.is_empty() && **known == *mid;
-        self.mids.iter().position(named)
+        let mut mids = self.mids.iter();
+        mids.position(|known| !known.is_empty() && **known == *mid)
     }
 
     /// The codecs that the viewer takes in the slot at this place.

@@ -38,6 +38,7 @@ mod thin;
 mod turn;
 mod turns;
 mod wall;
+mod wall_channel;
 mod wall_share;
 mod wide_again;
 mod world;
