@@ -84,6 +84,8 @@ pub struct Pacer {
     bounded: bool,
     /// When the bytes sent so far are through at the pace.
     clear: Option<Instant>,
+    /// Bytes per second of all streams that are sent, if there are several.
+    streams: u64,
     /// Bytes of padding that do not count: a queue that is empty, or a token bucket, takes them.
     free: u64,
     /// Since when packets have had to wait.
@@ -122,6 +124,7 @@ impl Pacer {
             rate: 0,
             bounded: false,
             clear: None,
+            streams: 0,
             free: 0,
             busy: None,
             calm_until: None,
@@ -163,6 +166,11 @@ impl Pacer {
         }));
     }
 
+    /// Sets the bytes per second of all streams that are sent, if there are several.
+    pub fn set_streams(&mut self, bytes_per_second: u64) {
+        self.streams = bytes_per_second;
+    }
+
     /// The pace of a stream of this rate; `None` if it is not paced.
     pub fn pace(
         &mut self,
@@ -172,6 +180,9 @@ impl Pacer {
         stream: StreamRate,
     ) -> Option<Pace> {
         let near = is_near(round_trip, loss_ppm);
+        let stream = StreamRate {
+            bytes_per_second: stream.bytes_per_second.max(self.streams),
+        };
         let by_stream = stream.bytes_per_second * self.percent / 100;
         if let Some(path) = self.congestion.as_deref_mut() {
             path.needed = stream.bytes_per_second * 8 * NEEDED_PERCENT / 100;
