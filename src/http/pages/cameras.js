@@ -6,7 +6,7 @@ import { CAMERA_TYPE, CameraPicker } from "./camera_picker.js";
 import { element, setText } from "./dom.js";
 import { Wall } from "../wall.js";
 import { read, write } from "./wall_address.js";
-import { warning, whyBlack } from "./why.js";
+import { soundOnly, warning, whyBlack } from "./why.js";
 
 const POLL_MS = 1_000;
 const LAYOUTS = ["1", "4", "1+5", "1+7", "9", "16", "25", "36", "64"];
@@ -38,13 +38,20 @@ function about(name) {
     return {};
   }
   const away = ["live", "idle"].includes(stream.state) ? null : whyBlack(stream);
-  return { label: stream.label ?? name, href: encodeURIComponent(name), note: warning(stream), lesser: lesser.get(name), away };
+  return {
+    label: stream.label ?? name,
+    href: encodeURIComponent(name),
+    note: warning(stream),
+    soundOnly: soundOnly(stream),
+    lesser: lesser.get(name),
+    away,
+  };
 }
 
 // A camera's substream is not another camera.
 function cameras(all) {
-  const variants = new Set(all.flatMap(({ id, variants = [] }) => variants.filter((variant) => variant !== id)));
-  return all.filter(({ id, variants = [] }) => variants.length > 0 || !variants.has(id));
+  const substreams = new Set(all.flatMap(({ id, variants = [] }) => variants.filter((variant) => variant !== id)));
+  return all.filter(({ id, variants = [] }) => variants.length > 0 || !substreams.has(id));
 }
 
 // What a person sees on the wall, by name.

@@ -26,7 +26,7 @@
 //   token           Bearer token, as of player.js. Default: none.
 //   about           A function that returns what the page knows about a camera, by its name, each second
 //                   anew; all of it may be absent. {label: what people call it; href: where its name leads;
-//                   note: a sentence to show over its picture}, and for single connections {lesser: the
+//                   note: a sentence to show over its picture; soundOnly: it sends no picture}, and for single connections {lesser: the
 //                   variant that suffices for a tile of less than 480 device pixels; away: why it cannot
 //                   be watched now: it is not asked for then}. Default: nothing.
 //   cameras         A function that returns the names of all cameras in order: see cycle(). Default: none.
@@ -509,6 +509,8 @@ export class Wall extends EventTarget {
         shown: (told, ms) =>
           this.dispatchEvent(new CustomEvent("shown", { detail: { place: this.#tiles.indexOf(told), camera: told.camera, ms } })),
       });
+      tile.root.hidden = this.#tiles.length >= this.count;
+      tile.root.style.order = this.#tiles.length;
       this.#tiles.push(tile);
       this.#byRoot.set(tile.root, tile);
       this.#element.append(tile.root);
@@ -530,7 +532,7 @@ export class Wall extends EventTarget {
     this.#tiles.forEach((tile, place) => {
       const { root } = tile;
       root.style.order = place;
-      tile.inView ||= root.hidden && place < count; // unless it turns out not to be
+      tile.inView = root.hidden ? null : tile.inView;
       root.hidden = place >= count;
       root.toggleAttribute("data-first", place === 0 && span > 1);
       root.toggleAttribute("data-large", place === this.#large);
@@ -538,8 +540,10 @@ export class Wall extends EventTarget {
     this.#element.toggleAttribute("data-large", this.#large !== null);
     this.#label();
     // Now, not at the next frame: the gateway hears of the layout and of the sizes at once.
+    this.#element.toggleAttribute("data-narrow", isNarrow(this.#element.clientWidth));
     for (const tile of this.#tiles) {
       tile.measure(tile.root.clientWidth, tile.root.clientHeight);
+      tile.inView ??= overlap(tile.root, this.#element);
     }
   }
 
@@ -553,7 +557,7 @@ export class Wall extends EventTarget {
   #measure(entries) {
     for (const { target, contentRect } of entries) {
       if (target === this.#element) {
-        target.toggleAttribute("data-narrow", contentRect.width > 0 && contentRect.width < NARROW_PX);
+        target.toggleAttribute("data-narrow", isNarrow(contentRect.width));
       } else {
         this.#byRoot.get(target)?.measure(contentRect.width, contentRect.height);
       }
@@ -673,7 +677,7 @@ class Tile {
   content = null;
   width = 0; // in device pixels, as it was last seen
   height = 0;
-  inView = true;
+  inView = null; // not known yet
   paused = true;
   focused = false;
   heard = false;
@@ -803,8 +807,14 @@ class Tile {
     this.#show();
   }
 
-  // Plays in a video of its own, which is seen from its first picture on.
-  bring(media) {
+  // Its picture comes from another connection now, in a video of its own. The last one stays until then.
+  renew(media) {
+    if (this.#of === null) {
+      this.#video?.remove(); // there is none
+      this.#video = null;
+    }
+    this.#expect();
+    this.#of = null;
     this.#coming?.remove();
     const video = make("video", "wall-video");
     video.muted = true;
@@ -825,6 +835,12 @@ class Tile {
     }
     this.look();
     return video;
+  }
+
+  // The next picture is another camera's, or comes from another connection.
+  #expect() {
+    this.#asked = performance.now();
+    this.#from = null;
   }
 
   // Nothing is seen.
@@ -889,19 +905,6 @@ class Tile {
     }
   }
 
-  // The next picture is another camera's, or comes from another connection.
-  #expect() {
-    this.#asked = performance.now();
-    this.#from = null;
-  }
-
-  // Its picture comes from another connection now; the last one stays until then.
-  renew(media) {
-    this.#expect();
-    this.#of = null;
-    return this.bring(media);
-  }
-
   info() {
     const [state, reason] = this.#state();
     const { variant = null, width = 0, height = 0 } = this.told;
@@ -932,6 +935,9 @@ class Tile {
       return [state, sentence(reason) || null];
     }
     const still = performance.now() - Math.max(this.#last, this.#asked);
+    if (this.about.soundOnly) {
+      return ["live", "Sound only"];
+    }
     const sparse = ["fewer_frames", "keyframes"].includes(detail);
     if (!this.paused && still > (sparse ? SPARSE_MS : STALLED_MS)) {
       return ["stalled", sentence(reason) || "No picture comes from the camera."];
@@ -1065,7 +1071,10 @@ class OneConnection {
   // The first cameras go with the offer: they are there when the connection is.
   #query() {
     const { slots, sound } = this.#link;
-    const names = slots.map((_, slot) => this.#wanted(this.#tileOf(slot)));
+    const names = slots.map((_, slot) => {
+      const tile = this.#tileOf(slot);
+      return tile && !tile.paused ? tile.camera : null;
+    });
     const list = names.slice(0, names.findLastIndex(Boolean) + 1).map((name) => encodeURIComponent(name ?? "")).join(",");
     if (list === "" || list.length > QUERY_MAX) {
       return "";
@@ -1082,10 +1091,6 @@ class OneConnection {
 
   #tileOf(slot) {
     return this.#wall.tiles.find((tile) => tile.slot === slot);
-  }
-
-  #wanted(tile) {
-    return tile?.camera ?? null;
   }
 
   #flush() {
@@ -1557,6 +1562,19 @@ function nextFrame(video, then) {
   } else {
     video.addEventListener("timeupdate", () => then({}), { once: true });
   }
+}
+
+function isNarrow(width) {
+  return width > 0 && width < NARROW_PX;
+}
+
+// Whether a tile is in the part of the wall, and of the window, that is seen.
+function overlap(tile, wall) {
+  const [a, b] = [tile.getBoundingClientRect(), wall.getBoundingClientRect()];
+  const within = (from, to, ...ends) => Math.max(from, ...ends.map(([start]) => start)) < Math.min(to, ...ends.map(([, end]) => end));
+  return (
+    within(a.left, a.right, [b.left, b.right], [0, innerWidth]) && within(a.top, a.bottom, [b.top, b.bottom], [0, innerHeight])
+  );
 }
 
 function parsed(json) {
