@@ -1323,11 +1323,14 @@ class SingleConnections {
       this.#tiles.set(tile, plays);
       const { camera, paused } = tile;
       const last = plays.next ?? plays.now;
-      clearTimeout(plays.leave);
+      if (!paused) {
+        clearTimeout(plays.leave);
+        plays.leave = 0;
+      }
       if (camera === null) {
         this.#leave(plays);
       } else if (paused) {
-        plays.leave = setTimeout(() => this.#leave(plays), OUT_OF_VIEW_MS);
+        plays.leave ||= setTimeout(() => this.#leave(plays), OUT_OF_VIEW_MS);
       } else {
         const { lesser: least = null, away = null } = tile.about;
         const lesser = tile.width < SMALL_PX ? least : null;
@@ -1387,6 +1390,10 @@ class SingleConnections {
       plays.next = null;
       setTimeout(() => this.#stop(before), LOOK_MS); // its picture is seen until the new one is
       this.#hear(tile, plays);
+    }
+    if (state === "failed") {
+      // What was refused may be granted by and by.
+      setTimeout(() => one === plays.now && one.player.start(), REFUSED_MAX_MS);
     }
     if (tile.camera === one.camera) {
       const words = { playing: "live", failed: one.player.status === 404 ? "removed" : "refused", idle: "connecting" };
