@@ -285,6 +285,10 @@ static inline int every_handle_http_async(struct world *w) {
     return rtsp_webrtc_gateway_handle_http_async(w->gateway, &request, every_http_answered, NULL,
                                                  NULL);
 }
+static inline int every_set_bearer_tokens(struct world *w) {
+    return rtsp_webrtc_gateway_set_bearer_tokens(w->gateway, NULL, 0);
+}
+
 static inline int every_authorize(struct world *w) {
     const int status = rtsp_webrtc_gateway_authorize(w->gateway, UINT64_MAX, true);
     return status == RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND ? 0 : status;
@@ -376,6 +380,7 @@ static const struct call EVERY[] = {
     {"handle_http", BLOCKING, every_handle_http},
     {"handle_http_async", QUICK, every_handle_http_async},
     {"authorize", QUICK, every_authorize},
+    {"set_bearer_tokens", QUICK, every_set_bearer_tokens},
     {"listen_http", QUICK, every_listen_http},
     {"handle_whep_patch", QUICK, every_handle_whep_patch},
     {"handle_whep_delete", QUICK, every_handle_whep_delete},

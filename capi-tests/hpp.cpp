@@ -511,6 +511,9 @@ void http() {
     CHECK(gateway->handle_http(post("Bearer open")).status() == 201);
     CHECK(gateway->handle_http(post("Bearer wrong")).status() == 403);
     asked.wait(2);
+    CHECK(gateway->try_set_bearer_tokens({"no token"}).status() == Status::InvalidArgument);
+    gateway->set_bearer_tokens({"sesame", "new"});
+    CHECK(gateway->handle_http(post("Bearer new")).status() == 201);
     HttpRequest other;
     other.method = "OPTIONS";
     other.path = "/pushed/whep";

@@ -1943,6 +1943,16 @@ public:
         return {};
     }
 
+    /** Replaces Config::bearer_tokens for all requests from now on. */
+    Result<void> try_set_bearer_tokens(const std::vector<std::string> &tokens) {
+        std::vector<const char *> texts;
+        texts.reserve(tokens.size());
+        for (const std::string &token : tokens) {
+            texts.push_back(detail::c_text(token));
+        }
+        return done(rtsp_webrtc_gateway_set_bearer_tokens(handle_, texts.data(), texts.size()));
+    }
+
     /** Allows or denies a request of on_authorize. */
     Result<void> try_authorize(RequestId request, bool allow) {
         return done(rtsp_webrtc_gateway_authorize(handle_, request.value(), allow));
@@ -2068,6 +2078,9 @@ public:
     Response handle_http(const HttpRequest &request) { return try_handle_http(request).value(); }
     void handle_http_async(const HttpRequest &request, HttpFunction function) {
         try_handle_http_async(request, std::move(function)).value();
+    }
+    void set_bearer_tokens(const std::vector<std::string> &tokens) {
+        try_set_bearer_tokens(tokens).value();
     }
     void authorize(RequestId request, bool allow) { try_authorize(request, allow).value(); }
     std::uint16_t listen_http(const ListenOptions &options = {}) {

@@ -34,8 +34,8 @@ pub mod sdp {
     /// Writing answers.
     pub mod answer {
         pub use crate::sdp::answer::{
-            Allowed, Candidates, LocalTransport, Negotiated, Retransmission, answer, negotiate,
-            restart_fragment,
+            Allowed, Candidates, LocalTransport, Negotiated, NegotiatedData, Retransmission,
+            answer, answer_wall, negotiate, negotiate_wall, restart_fragment,
         };
     }
     /// Bodies of PATCH requests.
@@ -44,7 +44,9 @@ pub mod sdp {
     }
     /// Reading offers.
     pub mod offer {
-        pub use crate::sdp::offer::{MAX_OFFER, Offer};
+        pub use crate::sdp::offer::{
+            MAX_OFFER, MAX_WALL_AUDIO, MAX_WALL_OFFER, MAX_WALL_VIDEO, Offer,
+        };
     }
 }
 
@@ -52,7 +54,7 @@ pub mod sdp {
 pub mod session {
     pub use crate::session::{
         ConnectionId, Io, LegConfig, Media, Path, PathMemory, Relayed, Remote, SendBuffer, Session,
-        SessionEvent, Slot, SlotView, Tracks, TransactionKey, Transmit, TransportConfig, WallClock,
+        SessionEvent, Slot, Tracks, TransactionKey, Transmit, TransportConfig, WallClock,
         WouldBlock,
     };
 
@@ -65,6 +67,12 @@ pub mod session {
     pub mod turn {
         pub use crate::session::turn::{
             At, Authority, Credentials, Greeting, Heard, Refusal, Relay, greet,
+        };
+    }
+    /// The data channel.
+    pub mod data {
+        pub use crate::session::data::{
+            ChannelEvent, DataChannel, DataConfig, MAX_MESSAGE, PORT, packet,
         };
     }
     /// The gateway's certificate.
@@ -96,6 +104,14 @@ pub mod sinks {
 #[cfg(feature = "http")]
 pub mod http {
     pub use crate::http::listener::Unbound;
+}
+
+/// What the page of a wall and the gateway say to each other.
+pub mod wall {
+    pub use crate::wall::{
+        Decision, MAX_MESSAGE, Notice, Refusal, Reply, Request, SlotClock, SlotNotice, SlotRequest,
+        unreadable,
+    };
 }
 
 /// WHEP as HTTP.

@@ -65,6 +65,7 @@
 //! | [`gateway`] | the API: [`Gateway`] owns the threads, [`Handle`] has the calls | config error events ids limit media net random sdp session sinks source state stats stun tuning whep worker |
 //! | `worker` | the engine: threads that own streams and sessions and move media between them | budget config error events ids limit media net random sdp session sinks source state stats stun tuning whep |
 //! | [`whep`] | the WHEP protocol: requests in, responses out; knows no web server | config error events sdp state |
+//! | `wall` | the messages of walls: what slots are to show, and what they do; knows no session | error |
 //! | `session` | one viewer: ICE, DTLS, SRTP, RTCP, pacing; knows no socket and no clock | error media sdp state stun tuning |
 //! | `sdp` | offers, answers and fragments | error media |
 //! | [`sinks`] | media for the host: frames of a stream, queued until they are read | config error limit media source state |
@@ -124,6 +125,7 @@ mod stun;
 #[cfg(any(test, feature = "test-panic"))]
 mod test_panic;
 pub mod tuning;
+mod wall;
 pub mod whep;
 mod worker;
 

@@ -4,7 +4,7 @@ use std::hint::black_box;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rtsp_webrtc_gateway::SrtpProfile;
 use rtsp_webrtc_gateway::internals::media::h264::ParameterSets;
 use rtsp_webrtc_gateway::internals::media::{AccessUnit, Codec, RingLimits, Track, TrackInfo};
@@ -192,34 +192,48 @@ fn sdp(c: &mut Criterion) {
         ufrag: "gateway0".to_owned(),
         pwd: "passwordOfTheGateway00000".to_owned(),
     };
+    let transport = LocalTransport {
+        ice: &ice,
+        fingerprint: certificate.fingerprint(),
+        candidates: Candidates {
+            hosts: &[address],
+            ..Candidates::default()
+        },
+    };
+    let allowed = Allowed {
+        nack: true,
+        transport_cc: true,
+    };
+    let mut numbers = 1..;
+    let mut random = || Ok(numbers.next().expect("no end"));
     let video = info();
     c.bench_function("answer an offer", |b| {
-        b.iter_batched(
-            || offer.clone().into_bytes(),
-            |offer| {
-                let offer = Offer::parse(&offer).expect("an offer");
-                let mut numbers = 1..;
-                let mut random = || Ok(numbers.next().expect("no end"));
-                let allowed = Allowed {
-                    nack: true,
-                    transport_cc: true,
-                };
-                let negotiated =
-                    answer::negotiate(&offer, &[Some(&video)], None, allowed, &mut random)
-                        .expect("H.264 in common");
-                let transport = LocalTransport {
-                    ice: &ice,
-                    fingerprint: certificate.fingerprint(),
-                    candidates: Candidates {
-                        hosts: &[address],
-                        ..Candidates::default()
-                    },
-                };
-                answer::answer(&offer, &negotiated, &transport)
-            },
-            BatchSize::SmallInput,
-        );
+        b.iter(|| {
+            let offer = Offer::parse(offer.as_bytes()).expect("an offer");
+            let negotiated = answer::negotiate(&offer, &[Some(&video)], None, allowed, &mut random)
+                .expect("H.264 in common");
+            answer::answer(&offer, &negotiated, &transport)
+        });
     });
+    for (name, offer) in [
+        (
+            "Chromium",
+            include_str!("../../tests/fixtures/offers/chromium_wall.sdp"),
+        ),
+        (
+            "Firefox",
+            include_str!("../../tests/fixtures/offers/firefox_wall.sdp"),
+        ),
+    ] {
+        c.bench_function(&format!("answer a wall of 64, {name}"), |b| {
+            b.iter(|| {
+                let offer = Offer::parse_wall(offer.as_bytes()).expect("an offer");
+                let negotiated =
+                    answer::negotiate_wall(&offer, allowed, &mut random).expect("H.264 in common");
+                answer::answer_wall(&offer, &negotiated, &transport)
+            });
+        });
+    }
 }
 
 criterion_group!(micro, receive, packetize, ring, seal, rtcp, sdp);

@@ -200,6 +200,8 @@ class WithoutCamera(unittest.TestCase):
 
             self.assertEqual([post("sesame"), post("open"), post("wrong")], [201, 201, 403])
             self.assertEqual([question.stream_name for question in questions], ["pushed"] * 2)
+            gateway.set_bearer_tokens(["sesame", "new"])
+            self.assertEqual(post("new"), 201)
             self.assertEqual(questions[0].operation, rwg.Operation.WATCH)
             missing = gateway.handle_http_async("OPTIONS", "/pushed/whep")
             self.assertEqual(missing.result(60).status, 200)

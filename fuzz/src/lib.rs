@@ -28,6 +28,7 @@ mod offer;
 mod push;
 mod rtcp;
 mod rtp;
+mod sctp;
 mod session;
 mod sound;
 mod stage;
@@ -35,6 +36,7 @@ mod stun;
 mod stun_server;
 mod turn;
 mod video;
+mod wall;
 mod whep;
 
 use std::time::Instant;
@@ -132,6 +134,8 @@ targets! {
     TURN = "turn", turn::turn, SESSION, 50_000;
     DTLS = "dtls", dtls::dtls, HANDSHAKE, 500;
     RTCP = "rtcp", rtcp::rtcp, SESSION, 10_000;
+    SCTP = "sctp", sctp::sctp, SESSION, 20_000;
+    WALL_MESSAGE = "wall_message", wall::wall_message, TEXT, 200_000;
 }
 
 impl Target {

@@ -3,10 +3,13 @@
 use rtsp_webrtc_gateway::internals::media::{Codec, TrackInfo};
 use rtsp_webrtc_gateway::internals::sdp::IceCredentials;
 use rtsp_webrtc_gateway::internals::sdp::answer::{
-    Allowed, Candidates, LocalTransport, answer, negotiate, restart_fragment,
+    Allowed, Candidates, LocalTransport, answer, answer_wall, negotiate, negotiate_wall,
+    restart_fragment,
 };
 use rtsp_webrtc_gateway::internals::sdp::fragment::{Fragment, MAX_FRAGMENT};
-use rtsp_webrtc_gateway::internals::sdp::offer::{MAX_OFFER, Offer};
+use rtsp_webrtc_gateway::internals::sdp::offer::{
+    MAX_OFFER, MAX_WALL_AUDIO, MAX_WALL_OFFER, MAX_WALL_VIDEO, Offer,
+};
 
 use crate::stage;
 
@@ -31,7 +34,13 @@ fn videos() -> Vec<Vec<Option<TrackInfo>>> {
     ]
 }
 
+const ALLOWED: Allowed = Allowed {
+    nack: true,
+    transport_cc: true,
+};
+
 pub fn offer(data: &[u8]) {
+    wall(data);
     let Ok(offer) = Offer::parse(data) else {
         return;
     };
@@ -48,45 +57,76 @@ pub fn offer(data: &[u8]) {
         let sound = sound.map(TrackInfo::audio);
         let mut numbers = 1..;
         let mut random = || Ok(numbers.next().unwrap_or_default());
-        let allowed = Allowed {
-            nack: true,
-            transport_cc: true,
-        };
-        let Ok(negotiated) = negotiate(&offer, &videos, sound.as_ref(), allowed, &mut random)
+        let Ok(negotiated) = negotiate(&offer, &videos, sound.as_ref(), ALLOWED, &mut random)
         else {
             continue;
         };
-        let candidates = ["192.0.2.1:5000", "[2001:db8::1]:5000"]
-            .map(|text| text.parse().unwrap_or_else(|_| unreachable!("an address")));
-        let transport = LocalTransport {
-            ice: &ours(),
-            fingerprint: FINGERPRINT,
-            candidates: Candidates {
-                hosts: &candidates,
-                tcp: &candidates,
-                ..Candidates::default()
-            },
-        };
-        let answer = answer(&offer, &negotiated, &transport);
-        let sections = answer.matches("\r\nm=").count();
-        assert_eq!(sections, offer.sections.len(), "{answer}");
-        assert!(
-            answer.len() <= 2048 + 1024 * sections + 2 * data.len(),
-            "{answer}"
-        );
-        check_lines(&answer);
-        let (head, _) = answer.split_once("\r\nm=").unwrap_or_default();
-        assert!(
-            head.starts_with("v=0\r\no=") && head.contains("\r\na=ice-lite"),
-            "{answer}"
-        );
-        for line in answer.lines() {
-            if let Some(own) = line.strip_prefix("a=ice-pwd:") {
-                assert_eq!(own, ours().pwd, "{answer}");
-            }
-            if let Some(own) = line.strip_prefix("a=fingerprint:") {
-                assert_eq!(own, format!("sha-256 {FINGERPRINT}"), "{answer}");
-            }
+        let answer = with_transport(|transport| answer(&offer, &negotiated, transport));
+        check_answer(&offer, &answer, data.len());
+    }
+}
+
+/// The same bytes as the offer of a wall.
+fn wall(data: &[u8]) {
+    let Ok(offer) = Offer::parse_wall(data) else {
+        return;
+    };
+    assert!(data.len() <= MAX_WALL_OFFER);
+    check_credentials(&offer.ice);
+    let mut numbers = 1..;
+    let mut random = || Ok(numbers.next().unwrap_or_default());
+    let Ok(negotiated) = negotiate_wall(&offer, ALLOWED, &mut random) else {
+        return;
+    };
+    let slots = &negotiated.tracks;
+    assert!(!slots.is_empty() && slots.len() <= MAX_WALL_VIDEO + MAX_WALL_AUDIO);
+    for (i, slot) in slots.iter().enumerate() {
+        assert!(!slot.mid.is_empty());
+        assert!(slots[..i].iter().all(|before| before.mid != slot.mid));
+    }
+    let answer = with_transport(|transport| answer_wall(&offer, &negotiated, transport));
+    check_answer(&offer, &answer, data.len());
+    assert_eq!(answer.matches("\r\na=ice-pwd:").count(), 1, "{answer}");
+    assert_eq!(
+        answer.matches("\r\na=sendonly").count(),
+        slots.len(),
+        "{answer}"
+    );
+}
+
+fn with_transport(write: impl FnOnce(&LocalTransport<'_>) -> String) -> String {
+    let candidates = ["192.0.2.1:5000", "[2001:db8::1]:5000"]
+        .map(|text| text.parse().unwrap_or_else(|_| unreachable!("an address")));
+    write(&LocalTransport {
+        ice: &ours(),
+        fingerprint: FINGERPRINT,
+        candidates: Candidates {
+            hosts: &candidates,
+            tcp: &candidates,
+            ..Candidates::default()
+        },
+    })
+}
+
+fn check_answer(offer: &Offer, answer: &str, offered: usize) {
+    let sections = answer.matches("\r\nm=").count();
+    assert_eq!(sections, offer.sections.len(), "{answer}");
+    assert!(
+        answer.len() <= 2048 + 1024 * sections + 2 * offered,
+        "{answer}"
+    );
+    check_lines(answer);
+    let (head, _) = answer.split_once("\r\nm=").unwrap_or_default();
+    assert!(
+        head.starts_with("v=0\r\no=") && head.contains("\r\na=ice-lite"),
+        "{answer}"
+    );
+    for line in answer.lines() {
+        if let Some(own) = line.strip_prefix("a=ice-pwd:") {
+            assert_eq!(own, ours().pwd, "{answer}");
+        }
+        if let Some(own) = line.strip_prefix("a=fingerprint:") {
+            assert_eq!(own, format!("sha-256 {FINGERPRINT}"), "{answer}");
         }
     }
 }

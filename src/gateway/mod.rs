@@ -12,6 +12,7 @@ mod sinks;
 mod streams;
 #[cfg(feature = "http")]
 pub(crate) mod viewer_events;
+mod wall;
 mod whep;
 
 use std::net::TcpListener;

@@ -23,6 +23,7 @@
 //! * The [`ladder`] decides which variant of its stream a viewer is shown, and how much of it.
 //! * `slots.rs` is what the viewer has of the legs: they are slots that are bound to streams.
 //! * `sound.rs` notes whether there is sound: it may begin, and end, while a viewer watches.
+//! * [`data`] is the data channel of a wall: SCTP in DTLS. What is said over it, the session does not know.
 //! * `feedback.rs` takes RTCP from the transport to the legs.
 //! * [`ice`], [`dtls`], [`srtp`] and [`rtcp`] are the protocols. They know neither half. [`framing`] and [`turn`]
 //!   are how datagrams come over a TCP connection, of which a session knows no more than that it is one.
@@ -66,6 +67,7 @@
 //! timestamps go on as well. Which variant is shown is decided by the [`ladder`]; `quality.rs` does what it
 //! says. [`Session::streams`] names the streams whose media is needed.
 
+pub mod data;
 pub mod dtls;
 pub mod estimate;
 mod feedback;
@@ -91,14 +93,15 @@ pub use io::{
     ConnectionId, Io, Media, Path, Relayed, Remote, SendBuffer, Tracks, Transmit, WouldBlock,
 };
 pub use leg::LegConfig;
-pub use slots::{Slot, SlotView};
+pub use slots::Slot;
 pub use transport::{FIRST_CHECK, PathMemory, TransportConfig};
 pub use wall_clock::WallClock;
 
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::media::{Codec, MediaKind};
 use crate::sdp::IceCredentials;
 use crate::state::{Protocol, SessionState, SrtpProfile, StreamId, Switches, ViewerLimits};
+use data::ChannelEvent;
 use feedback::Allowance;
 use leg::Leg;
 use quality::Showing;
@@ -349,6 +352,20 @@ impl Session {
         let showings = self.showings.iter_mut();
         let shown = showings.fold(false, |any, showing| showing.take_streams_changed() | any);
         std::mem::take(&mut self.streams_changed) | shown
+    }
+
+    /// What happens to the data channel, after each call of the run loop until there is nothing. What is not asked for, the viewer has
+    /// to keep, beyond 256 KiB.
+    pub fn poll_message<T: Transmit>(&mut self, io: &mut Io<'_, T>) -> Option<ChannelEvent> {
+        self.transport.poll_channel(io)
+    }
+
+    /// Sends a message, which is not empty, over the data channel. Ask for [`Session::next_deadline`] again.
+    ///
+    /// # Errors
+    /// See [`DataChannel::send`](data::DataChannel::send).
+    pub fn send_message<T: Transmit>(&mut self, message: &str, io: &mut Io<'_, T>) -> Result<()> {
+        self.transport.send_message(message, io)
     }
 
     fn handle_received<T: Transmit>(&mut self, received: Received, io: &mut Io<'_, T>) {

@@ -7,11 +7,10 @@ use super::Session;
 use super::io::{Io, Media, Tracks, Transmit};
 use super::ladder::{Access, Choice, Ladder, Rung, View};
 use super::leg::{Leg, StandIn, is_silent};
-use super::slots::SlotView;
 use super::sound::sound_of;
 use crate::media::{MediaKind, Ring, Track};
 use crate::state::{
-    Detail, Quality, QualityReason, SessionState, StreamId, Switches, ViewerLimits,
+    Detail, Quality, QualityReason, SessionState, SlotView, StreamId, Switches, ViewerLimits,
 };
 
 /// What is added to a payload: RTP header with extensions, SRTP tag, UDP and IPv4.

@@ -8,24 +8,11 @@
 use std::time::SystemTime;
 
 use super::Session;
-use super::io::{Io, Tracks, Transmit};
+use super::io::{Io, Transmit};
 use super::leg::Leg;
 use crate::error::{Error, Result, Status};
-use crate::media::MediaKind;
-use crate::state::{Detail, Quality, QualityReason, StreamId};
-
-/// How a viewer shows a slot.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SlotView {
-    /// Width of the tile in device pixels; 0: not known.
-    pub width: u16,
-    /// Its height.
-    pub height: u16,
-    /// This one first.
-    pub focus: bool,
-    /// It is hidden: nothing is sent.
-    pub paused: bool,
-}
+use crate::media::{Codec, MediaKind};
+use crate::state::{Detail, Quality, QualityReason, SlotView, StreamId};
 
 /// A slot.
 #[derive(Clone, Copy, Debug)]
@@ -82,11 +69,31 @@ impl Session {
         self.legs.iter().position(named)
     }
 
+    /// The codecs that the viewer takes in the slot at this place.
+    pub fn slot_codecs(&self, slot: usize) -> impl Iterator<Item = Codec> + '_ {
+        self.legs.get(slot).into_iter().flat_map(Leg::codecs)
+    }
+
+    /// The state of a stream has changed: slots that are bound to it have news.
+    pub fn stream_changed(&mut self, stream: StreamId) {
+        for slot in 0..self.legs.len() {
+            if self.bound(slot) == Some(stream) {
+                self.legs[slot].note_changed();
+                self.news = true;
+            }
+        }
+    }
+
+    /// Whether there may be something for [`Session::poll_quality`] or [`Session::poll_slot_change`].
+    pub fn has_news(&self) -> bool {
+        self.news
+    }
+
     /// Binds the slot at this place to another stream, or to none. It begins with that stream's cached keyframe: ask
     /// for [`Session::next_deadline`] again, which is now. Binding it to what it is bound to changes nothing.
     ///
-    /// Fails with `Status::Codec` if the viewer takes neither the stream's codec nor that of a variant, and with
-    /// `Status::NotFound` if there is no such slot. It stays as it is then.
+    /// If the viewer takes neither the stream's codec nor that of a variant, it shows nothing: see
+    /// [`Session::slot_codecs`]. Fails with `Status::NotFound` if there is no such slot.
     pub fn bind<T: Transmit>(
         &mut self,
         slot: usize,
@@ -102,9 +109,6 @@ impl Session {
         };
         if bound == stream {
             return Ok(());
-        }
-        if let Some(stream) = stream {
-            check_codec(leg, stream, io.tracks)?;
         }
         let before = leg.track(io.tracks);
         let showing = self.showings.iter_mut().find(|showing| showing.leg == slot);
@@ -166,34 +170,4 @@ impl Session {
             None => self.legs.get(slot)?.stream(),
         }
     }
-}
-
-/// Fails if the viewer takes no codec of the stream or its variants, as far as those are known.
-fn check_codec(leg: &Leg, stream: StreamId, tracks: &dyn Tracks) -> Result<()> {
-    let kind = leg.kind();
-    let variants = match kind {
-        MediaKind::Video => tracks.variants(stream),
-        MediaKind::Audio => &[],
-    };
-    let all = std::iter::once(stream).chain(variants.iter().copied());
-    let codecs: Vec<_> = all.map(|stream| tracks.codec(stream, kind)).collect();
-    let taken = |codec: &Option<_>| codec.is_none_or(|codec| leg.takes(codec));
-    if codecs.iter().any(taken) {
-        return Ok(());
-    }
-    let sent: Vec<_> = codecs
-        .iter()
-        .flatten()
-        .map(|codec| codec.encoding_name())
-        .collect();
-    let taken: Vec<_> = leg.codecs().map(|codec| codec.encoding_name()).collect();
-    Err(Error::new(
-        Status::Codec,
-        format!(
-            "the stream has {}, and the browser offered {} for the slot \"{}\"",
-            sent.join(" and "),
-            taken.join(" and "),
-            leg.mid()
-        ),
-    ))
 }

@@ -12,13 +12,14 @@ impl Session {
         self.legs.iter().any(Leg::has_sound)
     }
 
-    /// Whether the viewer is connected and would be sent sound if there were any.
-    pub fn hears(&self) -> bool {
+    /// Whether the viewer is connected and would be sent the sound of this stream if there were any.
+    pub fn hears(&self, stream: StreamId) -> bool {
         let connected = matches!(
             self.state(),
             SessionState::Connected | SessionState::Disconnected
         );
-        connected && self.legs.iter().any(is_audio)
+        let heard = |leg: &Leg| is_audio(leg) && leg.stream() == Some(stream);
+        connected && self.legs.iter().any(heard)
     }
 
     /// Notes whether there is sound that the viewer can be sent: the pictures of its stream keep step with it, and

@@ -2,6 +2,7 @@
 
 mod quality;
 mod sentence;
+mod slot;
 mod warning;
 
 use std::net::SocketAddr;
@@ -13,11 +14,17 @@ use crate::media::Codec;
 
 pub use quality::{Detail, Quality, QualityReason, Switches, VariantChoice, ViewerLimits};
 pub use sentence::Names;
+pub use slot::{SlotInfo, SlotView};
 pub use warning::{Warning, WarningKind};
 
 /// Id of a stream. Never 0, never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StreamId(pub u64);
+
+impl StreamId {
+    /// That of a wall, which belongs to no stream: no stream has it.
+    pub const NONE: StreamId = StreamId(0);
+}
 
 /// Id of a session (one viewer). Never 0, never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -176,7 +183,7 @@ pub struct ViewerIdentity {
 /// The current state of a session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SessionInfo {
-    /// The stream that the viewer watches.
+    /// The stream that the viewer watches; [`StreamId::NONE`] for a wall.
     pub stream: StreamId,
     /// Peer, label and user data.
     pub viewer: ViewerIdentity,
@@ -218,6 +225,8 @@ pub struct SessionInfo {
     pub quality: Quality,
     /// Why that is less than the best variant with all frames, in a sentence; `None` if it is not.
     pub held_back: Option<String>,
+    /// Of a wall: its slots, in the order of its media sections.
+    pub slots: Vec<SlotInfo>,
     /// How often it was shown something else.
     pub switches: Switches,
     /// Round-trip time, measured by the DTLS handshake at first, later by receiver reports.

@@ -10,9 +10,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 
 use crate::error::{Error, Result, Status};
-use crate::media::Codec;
+use crate::media::{Codec, MediaKind};
 use crate::state::{
-    Protocol, SessionId, SessionInfo, SinkId, SinkInfo, SrtpProfile, StreamId, Switches, Warning,
+    Protocol, SessionId, SessionInfo, SinkId, SinkInfo, SlotInfo, SrtpProfile, StreamId,
+    StreamState, Switches, Warning,
 };
 use crate::stats::{GatewaySnapshot, MediaCosts, StreamSnapshot, WorkerSnapshot};
 use crate::stun::Report;
@@ -446,6 +447,7 @@ struct Session<'a> {
     held_back: Option<&'a str>,
     bandwidth_bps: Option<u64>,
     needed_bps: Option<u64>,
+    slots: Vec<Slot<'a>>,
     switches: SwitchCounts,
     round_trip_us: Option<u64>,
     loss_ppm: u32,
@@ -483,10 +485,59 @@ impl<'a> Session<'a> {
             held_back: info.held_back.as_deref(),
             bandwidth_bps: quality.estimate,
             needed_bps: known(quality.needed),
+            slots: info
+                .slots
+                .iter()
+                .map(|slot| Slot::new(slot, names))
+                .collect(),
             switches: info.switches.into(),
             round_trip_us: info.round_trip.map(micros),
             loss_ppm: info.loss_ppm,
             age_ms: millis(info.age),
+        }
+    }
+}
+
+/// A slot of a wall.
+#[derive(Serialize)]
+struct Slot<'a> {
+    slot: &'a str,
+    kind: &'static str,
+    stream: Option<u64>,
+    stream_name: Option<&'a str>,
+    state: Option<&'static str>,
+    reason: Option<&'a str>,
+    width: u16,
+    height: u16,
+    focus: bool,
+    paused: bool,
+    variant: Option<u64>,
+    variant_name: Option<&'a str>,
+    detail: Option<&'static str>,
+    needed_bps: Option<u64>,
+}
+
+impl<'a> Slot<'a> {
+    fn new(info: &'a SlotInfo, names: &Names<'a>) -> Slot<'a> {
+        let quality = info.quality.as_ref();
+        Slot {
+            slot: &info.mid,
+            kind: match info.kind {
+                MediaKind::Video => "video",
+                MediaKind::Audio => "audio",
+            },
+            stream: info.stream.map(|stream| stream.0),
+            stream_name: info.stream.and(Some(&*info.stream_name)),
+            state: info.state.map(StreamState::name),
+            reason: info.reason.as_deref(),
+            width: info.view.width,
+            height: info.view.height,
+            focus: info.view.focus,
+            paused: info.view.paused,
+            variant: quality.map(|quality| quality.variant.0),
+            variant_name: quality.and_then(|quality| names.get(&quality.variant).copied()),
+            detail: quality.map(|quality| quality.detail.name()),
+            needed_bps: quality.and_then(|quality| known(quality.needed)),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Which sessions get the media of which streams.
 //!
 //! A session belongs to the stream that its offer named: there it is counted, listed and limited. But
-//! it may be shown the variants of that stream, too. Each stream, and each mirror of one, has an
+//! it may be shown the variants of that stream, too; and a wall, which belongs to none, whatever its slots are
+//! bound to. Each stream, and each mirror of one, has an
 //! *audience*: the sessions that its access units are passed to.
 
 use std::time::Instant;
@@ -21,14 +22,15 @@ impl Core {
         };
         let wanted = viewer.session.streams();
         let before = std::mem::replace(&mut viewer.watching, wanted.clone());
+        let missing = |from: &[StreamId], stream| from.binary_search(stream).is_err();
         let narrow = viewer.narrow;
-        for &stream in wanted.iter().filter(|stream| !before.contains(stream)) {
+        for &stream in wanted.iter().filter(|stream| missing(&before, stream)) {
             self.join(stream, row);
             if narrow {
                 self.count_narrow(stream, true);
             }
         }
-        for &stream in before.iter().filter(|stream| !wanted.contains(stream)) {
+        for &stream in before.iter().filter(|stream| missing(&wanted, stream)) {
             self.leave(stream, row);
             if narrow {
                 self.count_narrow(stream, false);
@@ -55,7 +57,7 @@ impl Core {
             };
             let begin = Command::BeginMirror(stream, address);
             self.context.peers.command(owner, begin);
-            Mirror::new(address, owner)
+            Mirror::new(address, owner, self.context.registry.variants(stream))
         });
         mirror.audience.push(row);
     }
@@ -81,8 +83,29 @@ impl Core {
             return;
         };
         entry.stream.variants = self.context.registry.variants(stream);
-        let viewers = entry.stream.viewers.clone();
+        let peers = &self.context.peers;
+        entry.feeds.variants(stream, &entry.stream.variants, peers);
+        let mut viewers = entry.stream.viewers.clone();
+        viewers.extend(&entry.stream.audience);
         self.reconsider(&viewers);
+    }
+
+    /// The state of a stream has changed: tells the walls that show it, also on other workers.
+    pub(super) fn tell_walls(&mut self, stream: StreamId) {
+        if let Some(entry) = self.streams.get(stream) {
+            entry.feeds.state(stream, &self.context.peers);
+        }
+        let audience = self.streams.audience(stream).to_vec();
+        self.note_state(stream, &audience);
+    }
+
+    pub(super) fn note_state(&mut self, stream: StreamId, audience: &[usize]) {
+        for &row in audience {
+            if let Some(viewer) = self.viewers.get_mut(row) {
+                viewer.session.stream_changed(stream);
+                self.tell_news(row);
+            }
+        }
     }
 
     /// Another worker begins to mirror a stream.
@@ -112,13 +135,19 @@ impl Core {
             return;
         };
         match mirror.take(parcel.news, &self.context.tuning) {
-            Effect::Send => {}
+            Effect::Send(kind) => {
+                self.send_to_audience(parcel.stream, Some(kind), None, now, false);
+            }
             Effect::Other => {
                 let audience = mirror.audience.clone();
                 self.reconsider(&audience);
+                self.send_to_audience(parcel.stream, None, None, now, false);
             }
-            Effect::Nothing => return,
+            Effect::State => {
+                let audience = mirror.audience.clone();
+                self.note_state(parcel.stream, &audience);
+            }
+            Effect::Nothing => {}
         }
-        self.send_to_audience(parcel.stream, None, None, now, false);
     }
 }

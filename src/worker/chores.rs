@@ -189,6 +189,7 @@ impl Core {
             source.abort();
         }
         entry.feeds.ended(id, &self.context.peers);
+        entry.feeds.state(id, &self.context.peers);
         let leaving = Leaving {
             identity: entry.stream.identity().clone(),
             viewers: std::mem::take(&mut entry.stream.viewers).into(),
@@ -197,6 +198,7 @@ impl Core {
         self.streams.leaving.insert(id, leaving);
         self.chores.waiting.push_back(Chore::Leave(id));
         self.reconsider(&entry.stream.audience);
+        self.note_state(id, &entry.stream.audience);
     }
 
     fn leave_next(&mut self, id: StreamId, now: Instant) {

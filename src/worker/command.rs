@@ -25,8 +25,8 @@ use crate::session::{PathMemory, WallClock};
 use crate::sinks::{Queue, SinkFrame};
 use crate::source::{CameraConfig, push};
 use crate::state::{
-    SessionId, SessionInfo, SinkId, StreamId, StreamIdentity, StreamInfo, ViewerIdentity,
-    ViewerLimits,
+    SessionId, SessionInfo, SinkId, SlotInfo, SlotView, StreamId, StreamIdentity, StreamInfo,
+    ViewerIdentity, ViewerLimits,
 };
 use crate::stats::WorkerSnapshot;
 use crate::tuning::Tuning;
@@ -196,6 +196,18 @@ pub enum Command {
     StreamInfo(StreamId, SyncSender<Result<StreamInfo>>),
     /// Report the session in a row.
     SessionInfo(SessionId, usize, SyncSender<Result<SessionInfo>>),
+    /// Bind a slot of the session in a row to a stream, or to none.
+    BindSlot(
+        SessionId,
+        usize,
+        Box<str>,
+        Option<StreamId>,
+        SyncSender<Result<()>>,
+    ),
+    /// Change how it is shown.
+    SetSlotView(SessionId, usize, Box<str>, SlotView, SyncSender<Result<()>>),
+    /// Report the slots of the session in a row.
+    Slots(SessionId, usize, SyncSender<Result<Vec<SlotInfo>>>),
     /// Change what the viewer in a row asks for.
     SetLimits(SessionId, usize, ViewerLimits, SyncSender<Result<()>>),
     /// Reply: what was sent before is done.

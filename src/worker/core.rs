@@ -179,6 +179,15 @@ impl Core {
                 let info = viewer.map(|viewer| core.session_info(viewer, now));
                 let _ = reply.send(info.ok_or_else(|| no_session(id)));
             }
+            Command::BindSlot(id, row, mid, stream, reply) => {
+                let _ = reply.send(core.borrow_mut().bind_slot(id, row, &mid, stream, now));
+            }
+            Command::SetSlotView(id, row, mid, view, reply) => {
+                let _ = reply.send(core.borrow_mut().set_slot_view(id, row, &mid, view, now));
+            }
+            Command::Slots(id, row, reply) => {
+                let _ = reply.send(core.borrow().slots(id, row));
+            }
             Command::SetLimits(id, row, limits, reply) => {
                 let _ = reply.send(core.borrow_mut().set_limits(id, row, limits));
             }
@@ -264,6 +273,7 @@ impl Core {
         let identity = entry.stream.identity().clone();
         let warning = entry.stream.warning().cloned();
         self.notify_stream(id, state, error, warning, identity);
+        self.tell_walls(id);
     }
 
     /// Takes over what is wrong with a track of a stream that is live. The host is told of another
@@ -304,7 +314,7 @@ impl Core {
         identity: StreamIdentity,
     ) {
         let registry = &self.context.registry;
-        registry.note_active(stream, state == StreamState::Live);
+        registry.note_state(stream, state, error.as_ref());
         let error = error.as_ref();
         self.context
             .notices
@@ -387,14 +397,18 @@ impl Core {
         self.tidy_due = more.then(|| now + TIDY_INTERVAL);
     }
 
-    /// Whether a viewer is sent the audio of a stream.
+    /// Whether a viewer is sent the audio of a stream. What viewers of other workers hear is not known here.
     pub(super) fn is_heard(&self, id: StreamId) -> bool {
-        let viewers = self.streams.get(id).map(|entry| &entry.stream.viewers);
-        let mut viewers = viewers.into_iter().flatten();
-        viewers.any(|&row| {
-            let viewer = self.viewers.get(row);
-            viewer.is_some_and(|viewer| viewer.session.hears())
-        })
+        let Some(entry) = self.streams.get(id) else {
+            return false;
+        };
+        let stream = &entry.stream;
+        let mut rows = stream.viewers.iter().chain(&stream.audience);
+        !entry.feeds.is_empty()
+            || rows.any(|&row| {
+                let viewer = self.viewers.get(row);
+                viewer.is_some_and(|viewer| viewer.session.hears(id))
+            })
     }
 
     /// Packetizes an access unit, once, and starts sending it to the viewers, unless `more` follows at
@@ -434,21 +448,24 @@ impl Core {
         let arrival = entry.stream.leads(kind).then_some(unit.arrival);
         if entry.stream.leads(kind) {
             let begins = arrived == Arrived::Beginning;
-            entry.feed_unit(id, begins, &self.context.peers);
+            entry.feed_unit(id, kind, begins, &self.context.peers);
             if begins {
                 let audience = entry.stream.audience.clone();
                 self.reconsider(&audience);
             }
-        } else if !more && !entry.stream.audience.is_empty() {
-            let most = self.context.tuning.audio_hold();
-            match entry.stream.hold.arrived(unit.arrival, most) {
-                Wait::Over => {}
-                Wait::GoesOn => return,
-                Wait::Begins(until) => {
-                    if self.held_sound.wait(until, id) {
-                        self.rearmed.ring();
+        } else {
+            entry.feed_unit(id, kind, false, &self.context.peers);
+            if !more && !entry.stream.audience.is_empty() {
+                let most = self.context.tuning.audio_hold();
+                match entry.stream.hold.arrived(unit.arrival, most) {
+                    Wait::Over => {}
+                    Wait::GoesOn => return,
+                    Wait::Begins(until) => {
+                        if self.held_sound.wait(until, id) {
+                            self.rearmed.ring();
+                        }
+                        return;
                     }
-                    return;
                 }
             }
         }
@@ -469,7 +486,7 @@ impl Core {
             return;
         }
         let begins = arrived == Arrived::Beginning;
-        entry.feed_unit(id, begins, &self.context.peers);
+        entry.feed_unit(id, MediaKind::Video, begins, &self.context.peers);
         if begins {
             let audience = entry.stream.audience.clone();
             self.reconsider(&audience);

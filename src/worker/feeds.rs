@@ -1,23 +1,24 @@
-//! The owner's side of mirrors: hands a stream's video to other workers.
+//! The owner's side of mirrors: hands a stream's media to other workers.
 //!
 //! A worker whose sessions want a stream of another asks its owner for it once, however many they
 //! are. The owner then sends what is in its ring since the latest keyframe, and from then on each
 //! access unit. It copies the packets once, for all mirrors; a mirror copies them into a ring of its
-//! own, so that no two workers share memory that changes. Sound is not mirrored: that of a session
-//! comes from its own stream.
+//! own, so that no two workers share memory that changes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::command::Command;
 use super::thread::Peers;
-use crate::media::{Codec, MediaClock, StreamRate, TrackCopy, UnitCopy};
+use crate::media::{Codec, MediaClock, MediaKind, StreamRate, TrackCopy, UnitCopy};
 use crate::session::Media;
 use crate::state::StreamId;
 
 /// Bytes that may be on their way to a mirror, in addition to what it begins with. If its worker does
 /// not keep up, it continues at a keyframe.
 const MAX_IN_FLIGHT: usize = 8 << 20;
+
+const KINDS: [MediaKind; 2] = [MediaKind::Video, MediaKind::Audio];
 
 /// A mirror of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,19 +41,23 @@ pub struct Parcel {
 
 /// What happened to a stream that is mirrored.
 pub enum News {
-    /// It has video, or that of another codec.
+    /// It has a track, or one of another codec.
     Begins(Box<Beginning>),
     /// It has a new access unit.
     Unit(InFlight),
-    /// It has no video any more.
-    Ends,
+    /// It has no track of this kind any more.
+    Ends(MediaKind),
+    /// Its variants are these now, best first, itself included.
+    Variants(Vec<StreamId>),
+    /// Its state has changed, or it was removed: the registry has that.
+    State,
 }
 
-/// What a mirror begins with.
+/// What a track of a mirror begins with.
 pub struct Beginning {
-    /// The video so far.
-    pub video: TrackCopy,
-    /// How fast it comes in.
+    /// The track so far.
+    pub track: TrackCopy,
+    /// How fast the video comes in.
     pub rate: StreamRate,
     /// Whether its host can be asked for keyframes.
     pub pushed: bool,
@@ -60,6 +65,8 @@ pub struct Beginning {
 
 /// An access unit, and what is known of its track as of then.
 pub struct MirroredUnit {
+    /// Of which track it is.
+    pub kind: MediaKind,
     /// Its packets.
     pub packets: UnitCopy,
     /// It is the first that viewers can begin with since the camera was connected.
@@ -98,8 +105,8 @@ pub struct Feeds {
 
 struct Feed {
     to: MirrorAddress,
-    /// The codec that it began with; `None` while it has no video.
-    codec: Option<Codec>,
+    /// The codecs that its video and its audio began with; `None` while it has none.
+    codecs: [Option<Codec>; 2],
     in_flight: Arc<AtomicUsize>,
     /// An access unit was left out: those up to the next keyframe cannot be decoded.
     awaits_keyframe: bool,
@@ -115,29 +122,56 @@ impl Feed {
         peers.command(self.to.worker, Command::Mirrored(Box::new(parcel)));
     }
 
-    fn begin(&mut self, stream: StreamId, media: Media<'_>, pushed: bool, peers: &Peers) {
-        let Some(video) = media.video else {
-            return;
-        };
-        self.codec = Some(video.info().codec);
-        self.awaits_keyframe = false;
-        let beginning = Beginning {
-            video: video.copy(),
-            rate: media.rate,
-            pushed,
-        };
-        self.send(stream, News::Begins(Box::new(beginning)), peers);
+    fn codec(&mut self, kind: MediaKind) -> &mut Option<Codec> {
+        let [video, audio] = &mut self.codecs;
+        match kind {
+            MediaKind::Video => video,
+            MediaKind::Audio => audio,
+        }
+    }
+
+    /// Begins with the tracks that it does not have as they are, and ends with those that are gone.
+    fn follow(&mut self, stream: StreamId, media: Media<'_>, pushed: bool, peers: &Peers) {
+        for kind in KINDS {
+            let track = media.track(kind);
+            let codec = track.map(|track| track.info().codec);
+            let before = std::mem::replace(self.codec(kind), codec);
+            if before == codec {
+                continue;
+            }
+            if kind == MediaKind::Video {
+                self.awaits_keyframe = false;
+            }
+            let news = match track {
+                None => News::Ends(kind),
+                Some(track) => News::Begins(Box::new(Beginning {
+                    track: track.copy(),
+                    rate: media.rate,
+                    pushed,
+                })),
+            };
+            self.send(stream, news, peers);
+        }
     }
 
     /// Whether an access unit is to be sent, which then counts as on its way.
-    fn takes(&mut self, unit: &UnitCopy) -> bool {
+    fn takes(&mut self, kind: MediaKind, unit: &UnitCopy) -> bool {
+        if self.codec(kind).is_none() {
+            return false;
+        }
         let bytes = unit.memory();
         let before = self.in_flight.load(Ordering::Relaxed);
         let full = before > 0 && before + bytes > MAX_IN_FLIGHT;
-        self.awaits_keyframe |= full;
-        // Behind an opening those who are further go on: it is for those who begin.
-        self.awaits_keyframe &= full || !unit.is_keyframe() || unit.is_opening();
-        if self.awaits_keyframe {
+        let left_out = match kind {
+            MediaKind::Audio => full,
+            MediaKind::Video => {
+                self.awaits_keyframe |= full;
+                // Behind an opening those who are further go on: it is for those who begin.
+                self.awaits_keyframe &= full || !unit.is_keyframe() || unit.is_opening();
+                self.awaits_keyframe
+            }
+        };
+        if left_out {
             return false;
         }
         self.in_flight.fetch_add(bytes, Ordering::Relaxed);
@@ -162,12 +196,12 @@ impl Feeds {
     ) {
         let mut feed = Feed {
             to,
-            codec: None,
+            codecs: [None, None],
             in_flight: Arc::default(),
             awaits_keyframe: false,
         };
         if let Some(media) = media {
-            feed.begin(stream, media, pushed, peers);
+            feed.follow(stream, media, pushed, peers);
         }
         self.feeds.push(feed);
     }
@@ -177,35 +211,40 @@ impl Feeds {
         self.feeds.retain(|feed| feed.to != to);
     }
 
-    /// The stream is live. Mirrors that have no video of this codec begin; the others go on: new
+    /// The stream is live. Mirrors that have no tracks of these codecs begin; the others go on: new
     /// parameter sets come with the next keyframe.
     pub fn live(&mut self, stream: StreamId, media: Media<'_>, pushed: bool, peers: &Peers) {
-        let codec = media.video.map(|video| video.info().codec);
         for feed in &mut self.feeds {
-            if feed.codec != codec {
-                feed.begin(stream, media, pushed, peers);
-            }
+            feed.follow(stream, media, pushed, peers);
         }
     }
 
-    /// The stream has a new access unit of video.
-    pub fn unit(&mut self, stream: StreamId, media: Media<'_>, begins: bool, peers: &Peers) {
-        let Some(video) = media.video.filter(|_| !self.feeds.is_empty()) else {
+    /// The stream has a new access unit of this kind.
+    pub fn unit(
+        &mut self,
+        stream: StreamId,
+        kind: MediaKind,
+        media: Media<'_>,
+        begins: bool,
+        peers: &Peers,
+    ) {
+        let Some(track) = media.track(kind).filter(|_| !self.feeds.is_empty()) else {
             return;
         };
-        let ring = video.ring();
+        let ring = track.ring();
         let newest = ring.end().checked_sub(1);
         let Some(packets) = newest.and_then(|number| ring.copy_unit(number)) else {
             return;
         };
         let unit = Arc::new(MirroredUnit {
+            kind,
             packets,
             begins,
-            clock: video.clock().clone(),
+            clock: track.clock().clone(),
             rate: media.rate,
         });
         for feed in &mut self.feeds {
-            if feed.codec.is_some() && feed.takes(&unit.packets) {
+            if feed.takes(kind, &unit.packets) {
                 let unit = InFlight {
                     unit: Arc::clone(&unit),
                     bytes: Arc::clone(&feed.in_flight),
@@ -215,12 +254,28 @@ impl Feeds {
         }
     }
 
-    /// The stream has no video any more.
+    /// The stream has no media any more.
     pub fn ended(&mut self, stream: StreamId, peers: &Peers) {
         for feed in &mut self.feeds {
-            if feed.codec.take().is_some() {
-                feed.send(stream, News::Ends, peers);
+            for kind in KINDS {
+                if feed.codec(kind).take().is_some() {
+                    feed.send(stream, News::Ends(kind), peers);
+                }
             }
+        }
+    }
+
+    /// The stream has these variants now.
+    pub fn variants(&self, stream: StreamId, variants: &[StreamId], peers: &Peers) {
+        for feed in &self.feeds {
+            feed.send(stream, News::Variants(variants.to_vec()), peers);
+        }
+    }
+
+    /// The state of the stream has changed.
+    pub fn state(&self, stream: StreamId, peers: &Peers) {
+        for feed in &self.feeds {
+            feed.send(stream, News::State, peers);
         }
     }
 }

@@ -9,7 +9,7 @@ use super::table::Viewer;
 use crate::error::Status;
 use crate::events::QualityEvent;
 use crate::session::SessionEvent;
-use crate::state::{Protocol, SessionState, StreamId};
+use crate::state::{Protocol, SessionState, SlotInfo, StreamId};
 
 /// Viewers of one worker that fail for one reason are told of this often in [`WINDOW`], then counted: a flood
 /// of offers must not be a flood of lines.
@@ -87,7 +87,7 @@ pub(super) fn viewer(
 ) {
     let (session, stream) = (viewer.id.0, viewer.stream.0);
     let age = now.saturating_duration_since(viewer.session.created());
-    let who = who(viewer);
+    let (who, what) = (who(viewer), what(viewer, stream_name));
     let visit = &mut viewer.visit;
     match (event.state, &event.error) {
         (SessionState::Connected, _) if !visit.connected => {
@@ -95,7 +95,7 @@ pub(super) fn viewer(
             let profile = viewer.session.srtp_profile().map_or("", |p| p.name());
             log::info!(
                 session = session, stream = stream, stream_name = stream_name;
-                "viewer{who} of \"{stream_name}\" connected in {} ms, {profile}", age.as_millis()
+                "viewer{who} of {what} connected in {} ms, {profile}", age.as_millis()
             );
         }
         (SessionState::Failed, Some(error)) => {
@@ -116,7 +116,7 @@ pub(super) fn viewer(
             };
             log::log!(
                 level, session = session, stream = stream, stream_name = stream_name;
-                "viewer{who} of \"{stream_name}\" {event} after {}: {error}{more}", seconds(age)
+                "viewer{who} of {what} {event} after {}: {error}{more}", seconds(age)
             );
         }
         (SessionState::Disconnected, Some(error)) => {
@@ -124,7 +124,7 @@ pub(super) fn viewer(
                 let more = and_more(left_out);
                 log::info!(
                     session = session, stream = stream, stream_name = stream_name;
-                    "viewer{who} of \"{stream_name}\" is not reached: {error}{more}"
+                    "viewer{who} of {what} is not reached: {error}{more}"
                 );
             }
         }
@@ -135,7 +135,7 @@ pub(super) fn viewer(
                 .unwrap_or("the viewer closed the connection");
             log::info!(
                 session = session, stream = stream, stream_name = stream_name;
-                "viewer{who} of \"{stream_name}\" gone after {}: {why}", seconds(age)
+                "viewer{who} of {what} gone after {}: {why}", seconds(age)
             );
         }
         _ => {}
@@ -169,6 +169,27 @@ pub(super) fn quality(viewer: &Viewer, event: &QualityEvent) {
         session = event.session.0, stream = event.stream.0, stream_name = stream_name;
         "viewer{} of \"{stream_name}\": {what}", who(viewer)
     );
+}
+
+/// A slot of a wall shows something else.
+pub(super) fn slot(viewer: &Viewer, slot: &SlotInfo) {
+    let shown = slot
+        .quality
+        .map_or("nothing", |quality| quality.detail.name());
+    let reason = slot.reason.as_deref().unwrap_or_default();
+    log::debug!(
+        session = viewer.id.0, stream = slot.stream.unwrap_or(StreamId::NONE).0,
+        stream_name = &*slot.stream_name;
+        "wall{}: slot {:?} shows {shown} of \"{}\" {reason}", who(viewer), slot.mid, slot.stream_name
+    );
+}
+
+/// What a viewer watches.
+fn what(viewer: &Viewer, stream_name: &str) -> String {
+    match viewer.is_wall() {
+        true => "a wall".to_owned(),
+        false => format!("\"{stream_name}\""),
+    }
 }
 
 /// Peer and address, as far as they are known.

@@ -3,9 +3,10 @@
 use std::time::Instant;
 
 use super::feeds::{MirrorAddress, News};
-use super::stream::{KEYFRAME_REQUEST_INTERVAL, video_limits};
-use crate::media::{StreamRate, Track};
+use super::stream::{KEYFRAME_REQUEST_INTERVAL, limits};
+use crate::media::{MediaKind, StreamRate, Track};
 use crate::session::Media;
+use crate::state::StreamId;
 use crate::tuning::Tuning;
 
 /// A stream of another worker. It exists while a session of this worker wants it, and is neither
@@ -17,74 +18,97 @@ pub struct Mirror {
     pub owner: usize,
     /// Rows of the sessions that want it.
     pub audience: Vec<usize>,
+    /// What may be shown in its place, best first, itself included; empty if nothing.
+    pub variants: Vec<StreamId>,
     /// Whether the stream's host can be asked for keyframes.
     pushed: bool,
     keyframe_asked: Option<Instant>,
     video: Option<Track>,
+    audio: Option<Track>,
     rate: StreamRate,
 }
 
 /// What news of a stream means to those who watch it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// There is something to send.
-    Send,
-    /// Its video begins, is another, or is gone: what they are shown may change.
+    /// There is something of this kind to send.
+    Send(MediaKind),
+    /// A track begins, is another, or is gone, or the variants have changed: what they are shown may change.
     Other,
+    /// Its state has changed.
+    State,
     /// Nothing.
     Nothing,
 }
 
 impl Mirror {
     /// One that has no media yet.
-    pub fn new(address: MirrorAddress, owner: usize) -> Mirror {
+    pub fn new(address: MirrorAddress, owner: usize, variants: Vec<StreamId>) -> Mirror {
         Mirror {
             address,
             owner,
             audience: Vec::new(),
+            variants,
             pushed: false,
             keyframe_asked: None,
             video: None,
+            audio: None,
             rate: StreamRate::default(),
         }
     }
 
     /// What viewers may be sent; `None` while there is nothing.
     pub fn media(&self) -> Option<Media<'_>> {
+        if self.video.is_none() && self.audio.is_none() {
+            return None;
+        }
         Some(Media {
-            video: Some(self.video.as_ref()?),
-            audio: None,
+            video: self.video.as_ref(),
+            audio: self.audio.as_ref(),
             rate: self.rate,
         })
+    }
+
+    fn track(&mut self, kind: MediaKind) -> &mut Option<Track> {
+        match kind {
+            MediaKind::Video => &mut self.video,
+            MediaKind::Audio => &mut self.audio,
+        }
     }
 
     /// Takes news of the stream.
     pub fn take(&mut self, news: News, tuning: &Tuning) -> Effect {
         match news {
             News::Begins(beginning) => {
-                let limits = video_limits(tuning);
-                self.video = Some(Track::mirror(beginning.video, limits));
+                let kind = beginning.track.info.codec.kind();
+                let limits = limits(kind, tuning);
+                *self.track(kind) = Some(Track::mirror(beginning.track, limits));
                 self.rate = beginning.rate;
                 self.pushed = beginning.pushed;
                 Effect::Other
             }
             News::Unit(unit) => {
-                let Some(video) = &mut self.video else {
+                let unit = unit.unit();
+                let Some(track) = self.track(unit.kind) else {
                     return Effect::Nothing;
                 };
-                let unit = unit.unit();
-                video.follow(&unit.packets, &unit.clock);
+                track.follow(&unit.packets, &unit.clock);
                 self.rate = unit.rate;
                 if unit.begins {
                     Effect::Other
                 } else {
-                    Effect::Send
+                    Effect::Send(unit.kind)
                 }
             }
-            News::Ends => {
-                self.video = None;
+            News::Ends(kind) => {
+                *self.track(kind) = None;
                 Effect::Other
             }
+            News::Variants(variants) => {
+                self.variants = variants;
+                Effect::Other
+            }
+            News::State => Effect::State,
         }
     }
 
@@ -107,8 +131,9 @@ impl Mirror {
 
     /// Applies changed knobs.
     pub fn tuning_changed(&mut self, tuning: &Tuning) {
-        if let Some(video) = &mut self.video {
-            video.ring_mut().set_limits(video_limits(tuning));
+        for track in [&mut self.video, &mut self.audio].into_iter().flatten() {
+            let kind = track.info().codec.kind();
+            track.ring_mut().set_limits(limits(kind, tuning));
         }
     }
 }
@@ -127,6 +152,7 @@ mod tests {
     use crate::worker::thread::{CommandQueue, CommandSender, Peers, command_queue};
 
     const STREAM: StreamId = StreamId(1);
+    const SEND: Effect = Effect::Send(MediaKind::Video);
     const ADDRESS: MirrorAddress = MirrorAddress {
         worker: 0,
         number: 7,
@@ -154,14 +180,18 @@ mod tests {
                 entry: StreamEntry::new(stream, None),
                 peers: Peers::new(std::slice::from_ref(&commands.0)),
                 commands,
-                mirror: Mirror::new(ADDRESS, 1),
+                mirror: Mirror::new(ADDRESS, 1, Vec::new()),
                 tuning: Tuning::default(),
                 now: Instant::now(),
             }
         }
 
         fn live(&mut self, video: TrackInfo) {
-            self.entry.stream.live(Some(video), None, &self.tuning);
+            self.live_with(video, None);
+        }
+
+        fn live_with(&mut self, video: TrackInfo, audio: Option<TrackInfo>) {
+            self.entry.stream.live(Some(video), audio, &self.tuning);
             self.entry.feed_live(STREAM, &self.peers);
         }
 
@@ -188,7 +218,8 @@ mod tests {
                 .stream
                 .media_arrived(MediaKind::Video, &picture, 0);
             let begins = arrived == Arrived::Beginning;
-            self.entry.feed_unit(STREAM, begins, &self.peers);
+            self.entry
+                .feed_unit(STREAM, MediaKind::Video, begins, &self.peers);
         }
 
         /// The mirror's worker takes what has come, and does this.
@@ -224,7 +255,7 @@ mod tests {
         world.begin();
         assert_eq!(world.take(), [Effect::Other]);
         world.frame(false, 300);
-        assert_eq!(world.take(), [Effect::Send]);
+        assert_eq!(world.take(), [SEND]);
         let frame = Duration::from_millis(40);
         assert_eq!(
             world.mirrored(),
@@ -271,7 +302,9 @@ mod tests {
             captured: None,
         };
         world.entry.stream.opening(&opening);
-        world.entry.feed_unit(STREAM, false, &world.peers);
+        world
+            .entry
+            .feed_unit(STREAM, MediaKind::Video, false, &world.peers);
         world.frame(false, 1000);
         assert_eq!(
             world.take(),
@@ -279,7 +312,35 @@ mod tests {
             "its viewers would go on with what is missing"
         );
         world.frame(true, 1000);
-        assert_eq!(world.take(), [Effect::Send]);
+        assert_eq!(world.take(), [SEND]);
+    }
+
+    #[test]
+    fn it_has_the_sound_that_the_stream_has() {
+        let mut world = World::new();
+        let sound = || Some(TrackInfo::audio(Codec::Pcmu));
+        world.live_with(TrackInfo::video(sets()), sound());
+        world.begin();
+        assert_eq!(world.take(), [Effect::Other; 2]);
+        let unit = AccessUnit {
+            data: &[7; 160],
+            timestamp: 0,
+            arrival: world.now,
+            captured: None,
+        };
+        let audio = MediaKind::Audio;
+        world.entry.stream.media_arrived(audio, &unit, 0);
+        world.entry.feed_unit(STREAM, audio, false, &world.peers);
+        assert_eq!(world.take(), [Effect::Send(audio)]);
+        let ring = |world: &World| world.mirror.media().unwrap().audio.map(|a| a.ring().end());
+        assert_eq!(ring(&world), Some(1));
+        // The camera comes back without, and with it again; the video goes on.
+        world.live(TrackInfo::video(sets()));
+        assert_eq!(world.take(), [Effect::Other]);
+        assert_eq!(ring(&world), None);
+        world.live_with(TrackInfo::video(sets()), sound());
+        assert_eq!(world.take(), [Effect::Other]);
+        assert_eq!(ring(&world), Some(0));
     }
 
     #[test]
@@ -291,7 +352,7 @@ mod tests {
         world.frame(true, 300);
         assert_eq!(world.take(), [Effect::Other; 2]);
         world.frame(false, 300);
-        assert_eq!(world.take(), [Effect::Send]);
+        assert_eq!(world.take(), [SEND]);
         assert_eq!(world.mirrored().len(), 2);
     }
 
@@ -310,7 +371,7 @@ mod tests {
         assert_eq!(world.take(), [], "it refers to what is missing");
         world.frame(true, 1000);
         world.frame(false, 1000);
-        assert_eq!(world.take(), [Effect::Send; 2]);
+        assert_eq!(world.take(), [SEND; 2]);
         let frame = Duration::from_millis(40);
         assert_eq!(world.mirrored(), [world.now - frame, world.now]);
     }

@@ -36,6 +36,7 @@ mod session_io;
 mod shares;
 mod sink;
 mod sinks;
+mod slots;
 mod snapshot;
 mod stream;
 mod streams;

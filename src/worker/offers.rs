@@ -293,6 +293,7 @@ impl Core {
             certificate: Arc::clone(&context.certificate),
             fingerprints: Vec::new(),
             srtp_policy: tuning.srtp_policy(),
+            data: None,
             cname: String::new(),
             rtcp_interval: tuning.rtcp_interval(),
             pacing_percent: tuning.pacing_percent(),

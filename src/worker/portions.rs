@@ -95,7 +95,7 @@ impl Core {
         let mut broken = Vec::new();
         let pushed = streams.is_pushed(pass.stream);
         let mut keyframes_wanted = Vec::new();
-        let mut changed = Vec::new();
+        let mut news = Vec::new();
         let mut warm = pass.left;
         while pass.left > 0 && io.transmit.packets < PORTION {
             if warm == pass.left {
@@ -119,7 +119,9 @@ impl Core {
                 viewer.session.send(pass.stream, pass.kind, &mut io)
             });
             let sent = catch_unwind(send);
-            let quality = viewer.session.poll_quality();
+            if viewer.session.has_news() {
+                news.push(row);
+            }
             if pushed {
                 while let Some(stream) = viewer.session.poll_keyframe_request() {
                     if !keyframes_wanted.contains(&stream) {
@@ -128,10 +130,7 @@ impl Core {
                 }
             }
             match sent {
-                Ok(due) => {
-                    viewers.arm(row, due);
-                    changed.extend(quality.map(|quality| (row, quality)));
-                }
+                Ok(due) => viewers.arm(row, due),
                 Err(_) => broken.push(row),
             }
         }
@@ -150,8 +149,8 @@ impl Core {
         if self.fan_out.is_pending() || self.viewers.next_due() != due_before {
             self.rearmed.ring();
         }
-        for (row, quality) in changed {
-            self.tell_quality(row, quality);
+        for row in news {
+            self.tell_news(row);
         }
         for row in broken {
             self.fail_viewer(row, panicked("this session"));

@@ -4,22 +4,37 @@ use std::sync::Arc;
 
 use super::core::Core;
 use super::log_lines;
-use super::session_io::StreamTracks;
 use super::table::Viewer;
 use crate::error::{Error, Result, Status};
 use crate::events::{Notice, QualityEvent};
-use crate::session::Tracks;
 use crate::state::{
     Names, Quality, QualityReason, SessionId, StreamId, VariantChoice, ViewerLimits,
 };
 
 impl Core {
+    /// Tells what is new of what a viewer is shown.
+    pub(super) fn tell_news(&mut self, row: usize) {
+        while let Some(viewer) = self.viewers.get_mut(row) {
+            if viewer.is_wall() {
+                let Some(slot) = viewer.session.poll_slot_change() else {
+                    return;
+                };
+                self.tell_slot(row, slot);
+                continue;
+            }
+            if let Some(quality) = viewer.session.poll_quality() {
+                self.tell_quality(row, quality);
+            }
+            return;
+        }
+    }
+
     /// Tells the host and the log that a viewer is shown something else.
-    pub(super) fn tell_quality(&mut self, row: usize, quality: Quality) {
+    fn tell_quality(&mut self, row: usize, quality: Quality) {
         let Some(viewer) = self.viewers.get(row) else {
             return;
         };
-        let held_back = self.held_back(viewer, &quality);
+        let held_back = self.held_back(viewer, viewer.stream, &quality);
         let event = QualityEvent {
             session: viewer.id,
             stream: viewer.stream,
@@ -32,14 +47,18 @@ impl Core {
         self.context.notices.push(Notice::Quality(Box::new(event)));
     }
 
-    /// Why a viewer gets less than the best, as a sentence.
-    pub(super) fn held_back(&self, viewer: &Viewer, quality: &Quality) -> Option<String> {
+    /// Why a viewer gets less of a stream than the best, as a sentence.
+    pub(super) fn held_back(
+        &self,
+        viewer: &Viewer,
+        stream: StreamId,
+        quality: &Quality,
+    ) -> Option<String> {
         if quality.reason == QualityReason::Nothing {
             return None;
         }
-        let tracks = StreamTracks::new(&self.streams, viewer.stream);
-        let variants = tracks.variants(viewer.stream);
-        let best = variants.first().copied().unwrap_or(viewer.stream);
+        let variants = self.streams.variants(stream);
+        let best = variants.first().copied().unwrap_or(stream);
         let video = match quality.reason {
             QualityReason::Codec => self.context.registry.video(best),
             _ => None,
@@ -76,8 +95,7 @@ impl Core {
         let Some(variant) = asked(limits.variant) else {
             return Ok(());
         };
-        let tracks = StreamTracks::new(&self.streams, stream);
-        if variant == stream || tracks.variants(stream).contains(&variant) {
+        if variant == stream || self.streams.variants(stream).contains(&variant) {
             return Ok(());
         }
         let name = self.context.registry.stream_name(variant);

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use crate::error::{Error, Result, Status};
 use crate::ids;
 use crate::media::TrackInfo;
-use crate::state::{SessionId, StreamId};
+use crate::state::{SessionId, StreamId, StreamState};
 use crate::whep::events::Wanted;
 use crate::worker::admission::{self, Waiting};
 
@@ -107,6 +107,9 @@ struct StreamRecord {
     narrow: Arc<AtomicUsize>,
     /// Whether it is live.
     active: watch::Sender<bool>,
+    /// Its state, and why it is not live.
+    state: StreamState,
+    why: Option<Arc<str>>,
 }
 
 /// Maximum number of variants of a stream, itself not counted: each may be asked for by every viewer.
@@ -188,6 +191,8 @@ impl Registry {
             video: None,
             narrow: Arc::default(),
             active: watch::Sender::new(false),
+            state: StreamState::Connecting,
+            why: None,
         };
         tables.streams.insert(id, record);
         Ok((id, worker, announce(id, name, worker)))
@@ -281,15 +286,28 @@ impl Registry {
         }
     }
 
-    /// Notes whether a stream is live, for viewers that listen.
-    pub fn note_active(&self, id: StreamId, active: bool) {
-        if let Some(record) = self.tables.lock().streams.get(&id) {
+    /// Notes the state of a stream: for walls, and for viewers that listen.
+    pub fn note_state(&self, id: StreamId, state: StreamState, error: Option<&Error>) {
+        let active = state == StreamState::Live;
+        if let Some(record) = self.tables.lock().streams.get_mut(&id) {
+            record.state = state;
+            record.why = match error {
+                Some(error) => Some(error.message().into()),
+                None => record.why.take().filter(|_| !active),
+            };
             record.active.send_if_modified(|known| {
                 let changed = *known != active;
                 *known = active;
                 changed
             });
         }
+    }
+
+    /// The state of a stream, and why it is not live.
+    pub fn state(&self, id: StreamId) -> Option<(StreamState, Option<Arc<str>>)> {
+        let tables = self.tables.lock();
+        let record = tables.streams.get(&id)?;
+        Some((record.state, record.why.clone()))
     }
 
     /// The viewer of a session wants to hear of these events, from now on.

@@ -41,8 +41,7 @@ impl Tracks for StreamTracks<'_> {
     }
 
     fn variants(&self, stream: StreamId) -> &[StreamId] {
-        let entry = self.streams.get(stream);
-        entry.map_or(&[], |entry| &entry.stream.variants)
+        self.streams.variants(stream)
     }
 }
 

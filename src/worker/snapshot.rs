@@ -19,7 +19,18 @@ impl Core {
     }
 
     pub(super) fn session_info(&self, viewer: &Viewer, now: Instant) -> SessionInfo {
-        viewer.info(now, self.held_back(viewer, &viewer.session.quality()))
+        let session = &viewer.session;
+        let held_back = self.held_back(viewer, viewer.stream, &session.quality());
+        SessionInfo {
+            slots: match viewer.is_wall() {
+                true => session
+                    .slots()
+                    .map(|slot| self.slot_info(viewer, &slot))
+                    .collect(),
+                false => Vec::new(),
+            },
+            ..viewer.info(now, held_back)
+        }
     }
 
     /// Looks at one more session or stream, and returns at how many sessions. `None` if there is no more.

@@ -475,7 +475,7 @@ impl Stream {
     /// Applies changed knobs.
     pub fn tuning_changed(&mut self, tuning: &Tuning) {
         for track in [&mut self.video, &mut self.audio].into_iter().flatten() {
-            let limits = limits(track.info(), tuning);
+            let limits = limits(track.info().codec.kind(), tuning);
             track.ring_mut().set_limits(limits);
         }
     }
@@ -497,15 +497,16 @@ fn dimensions(video: &TrackInfo) -> Option<(u32, u32)> {
 }
 
 fn new_track(info: TrackInfo, tuning: &Tuning) -> Track {
-    let limits = limits(&info, tuning);
+    let limits = limits(info.codec.kind(), tuning);
     // Random by RFC 3550 section 5.1, but any start will do: without random numbers no session can be
     // created anyway.
     let first = random::bytes().map_or(0, u32::from_le_bytes);
     Track::new(info, limits, first)
 }
 
-fn limits(info: &TrackInfo, tuning: &Tuning) -> RingLimits {
-    match info.codec.kind() {
+/// What the ring of a track of this kind keeps.
+pub fn limits(kind: MediaKind, tuning: &Tuning) -> RingLimits {
+    match kind {
         MediaKind::Video => video_limits(tuning),
         MediaKind::Audio => RingLimits {
             packets: AUDIO_PACKETS,
@@ -517,7 +518,7 @@ fn limits(info: &TrackInfo, tuning: &Tuning) -> RingLimits {
 }
 
 /// What the ring of a video track keeps.
-pub fn video_limits(tuning: &Tuning) -> RingLimits {
+fn video_limits(tuning: &Tuning) -> RingLimits {
     let duration = tuning.gop_cache_age();
     let (packets, history) = match tuning.nack() {
         true => (tuning.nack_history_packets(), tuning.nack_history()),

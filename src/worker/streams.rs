@@ -15,6 +15,7 @@ use super::thread::Peers;
 use crate::config::DEFAULT_OFFER_TIMEOUT;
 use crate::error::{Error, Status};
 use crate::ids::ById;
+use crate::media::MediaKind;
 use crate::session::Media;
 use crate::sinks::StreamSinks;
 use crate::source::{CameraConfig, Demand};
@@ -74,6 +75,18 @@ impl Streams {
         match self.entries.get(&id) {
             Some(entry) => entry.stream.media(),
             None => self.mirrors.get(&id)?.media(),
+        }
+    }
+
+    /// What may be shown in place of a stream, of this worker or mirrored: best first, itself included; empty if
+    /// nothing.
+    pub(super) fn variants(&self, id: StreamId) -> &[StreamId] {
+        match self.entries.get(&id) {
+            Some(entry) => &entry.stream.variants,
+            None => {
+                let mirror = self.mirrors.get(&id);
+                mirror.map_or(&[], |mirror| &mirror.variants)
+            }
         }
     }
 
@@ -218,10 +231,10 @@ impl StreamEntry {
         }
     }
 
-    /// Hands the newest access unit of video to the mirrors. `begins`: see [`Arrived::Beginning`](super::stream::Arrived::Beginning).
-    pub(super) fn feed_unit(&mut self, id: StreamId, begins: bool, peers: &Peers) {
+    /// Hands the newest access unit of a kind to the mirrors. `begins`: see [`Arrived::Beginning`](super::stream::Arrived::Beginning).
+    pub(super) fn feed_unit(&mut self, id: StreamId, kind: MediaKind, begins: bool, peers: &Peers) {
         if let Some(media) = self.stream.media() {
-            self.feeds.unit(id, media, begins, peers);
+            self.feeds.unit(id, kind, media, begins, peers);
         }
     }
 

@@ -25,6 +25,7 @@ pub(super) struct Table {
 /// One viewer.
 pub(super) struct Viewer {
     pub(super) id: SessionId,
+    /// The stream that it watches; [`StreamId::NONE`] for a wall.
     pub(super) stream: StreamId,
     pub(super) identity: ViewerIdentity,
     pub(super) visit: Visit,
@@ -145,6 +146,11 @@ impl Viewer {
         }
     }
 
+    /// Whether it is a wall, which belongs to no stream.
+    pub(super) fn is_wall(&self) -> bool {
+        self.stream == StreamId::NONE
+    }
+
     /// Routes the viewer's current addresses, and no others, to it; of connections, it has those that it knows.
     pub(super) fn bind(
         &mut self,
@@ -210,6 +216,7 @@ impl Viewer {
             sheds: figures.sheds,
             quality: session.quality(),
             held_back,
+            slots: Vec::new(),
             switches: figures.switches,
             round_trip: figures.round_trip,
             loss_ppm: figures.loss_ppm,

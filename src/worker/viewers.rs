@@ -158,7 +158,7 @@ impl Core {
             return;
         }
         let deadline = viewer.session.next_deadline();
-        let quality = viewer.session.poll_quality();
+        let news = viewer.session.has_news();
         let narrow = viewer.session.drops_large() && !viewer.narrow;
         if viewer.session.poll_streams_changed() {
             self.note_streams(row);
@@ -167,8 +167,8 @@ impl Core {
             self.note_narrow(row, Instant::now());
         }
         self.viewers.arm(row, deadline);
-        if let Some(quality) = quality {
-            self.tell_quality(row, quality);
+        if news {
+            self.tell_news(row);
         }
     }
 

@@ -38,5 +38,6 @@ mod thin;
 mod turn;
 mod turns;
 mod wall;
+mod wall_channel;
 mod wide_again;
 mod world;

@@ -3,12 +3,11 @@
 use std::time::{Duration, Instant};
 
 use rtsp_webrtc_gateway::internals::media::{Codec, MediaKind};
-use rtsp_webrtc_gateway::internals::session::SlotView;
-use rtsp_webrtc_gateway::state::{SessionState, StreamId};
+use rtsp_webrtc_gateway::state::{QualityReason, SessionState, SlotView, StreamId};
 use testkit::net::Link;
 
 use crate::world::camera::{Camera, Frames, frame_of};
-use crate::world::{STREAM, Setup, Slots, World};
+use crate::world::{Setup, Slots, World};
 
 const MS: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -337,23 +336,29 @@ fn changes_of_slots_are_told_once() {
 }
 
 #[test]
-fn a_slot_is_bound_to_no_stream_whose_codec_it_does_not_take() {
+fn a_slot_shows_nothing_of_a_stream_whose_codec_it_does_not_take() {
     let now = Instant::now();
     let h265 = Frames {
         codec: Codec::H265,
         ..frames(0)
     };
-    // The wall's slots take what its own camera has.
     let mut world = wall(vec![Some(DOOR)], vec![]);
+    assert!(
+        world
+            .session
+            .slot_codecs(0)
+            .all(|codec| codec == Codec::H264)
+    );
     world.cameras.push(Camera::new(now, StreamId(40), h265));
-    let mut refused = None;
-    world.with_session(|session, io| refused = session.bind(0, Some(StreamId(40)), io).err());
-    let refused = refused.expect("an error");
-    assert_eq!(refused.status(), rtsp_webrtc_gateway::Status::Codec);
-    assert!(refused.message().contains("H265"), "{}", refused.message());
     world.run(SECOND);
+    world.bind("v0", StreamId(40));
+    world.run(2 * SECOND);
     assert_goes_on(&world, "v0", &[DOOR]);
-    assert_ne!(STREAM, DOOR);
+    let quality = world.session.slot_at(0).unwrap().quality.unwrap();
+    assert_eq!(quality.reason, QualityReason::Codec);
+    world.bind("v0", GATE);
+    world.run(SECOND);
+    assert_goes_on(&world, "v0", &[DOOR, GATE]);
 }
 
 #[test]

@@ -15,6 +15,7 @@ use rtsp_webrtc_gateway::internals::sdp::answer::{
     self, Allowed, Candidates, LocalTransport, Retransmission,
 };
 use rtsp_webrtc_gateway::internals::sdp::offer::Offer;
+use rtsp_webrtc_gateway::internals::session::data::{ChannelEvent, DataConfig, PORT};
 use rtsp_webrtc_gateway::internals::session::dtls::Certificate;
 use rtsp_webrtc_gateway::internals::session::{
     Io, LegConfig, Media, Path, PathMemory, Remote, SendBuffer, Session, SessionEvent, Tracks,
@@ -87,6 +88,8 @@ pub struct Setup {
     pub variants: Vec<StreamId>,
     /// The cameras of those that are other streams.
     pub cameras: Vec<Camera>,
+    /// A data channel was negotiated.
+    pub data: bool,
     pub seed: u64,
 }
 
@@ -113,6 +116,7 @@ impl Default for Setup {
             frames: None,
             variants: Vec::new(),
             cameras: Vec::new(),
+            data: false,
             seed: 1,
         }
     }
@@ -135,6 +139,10 @@ pub struct World {
     pub video: Track,
     pub audio: Track,
     pub events: Vec<SessionEvent>,
+    /// What happened to the data channel, as far as it was asked for.
+    pub channel: Vec<ChannelEvent>,
+    /// While false nobody asks for messages.
+    pub reads: bool,
     /// What the session said that it shows, and when.
     pub qualities: Vec<(Instant, Quality)>,
     /// Other streams.
@@ -407,6 +415,11 @@ impl World {
             certificate,
             fingerprints: offer.fingerprints.clone(),
             srtp_policy: setup.policy,
+            data: setup.data.then_some(DataConfig {
+                peer_port: PORT,
+                peer_max_message: 256 << 10,
+                random: RANDOM[0],
+            }),
             cname: negotiated.cname(),
             rtcp_interval: setup.rtcp_interval,
             pacing_percent: setup.pacing,
@@ -436,6 +449,8 @@ impl World {
             video: Track::new(video_info, LIMITS, FIRST_TIMESTAMP),
             audio: Track::new(audio_info, LIMITS, 77),
             events: Vec::new(),
+            channel: Vec::new(),
+            reads: true,
             qualities: Vec::new(),
             cameras: setup.cameras,
             wanted: session.streams(),
@@ -562,6 +577,13 @@ impl World {
             },
         };
         work(&mut self.session, &mut io);
+        while let Some(event) = self
+            .reads
+            .then(|| self.session.poll_message(&mut io))
+            .flatten()
+        {
+            self.channel.push(event);
+        }
         while let Some(event) = self.session.poll_event() {
             self.events.push(event);
         }

@@ -27,16 +27,16 @@ const MAX_REASON: usize = 512;
 #[derive(Clone, Debug)]
 pub struct Countered {
     id: u64,
-    tracks: [Option<NegotiatedTrack>; 2],
+    tracks: Vec<NegotiatedTrack>,
 }
 
 impl Countered {
     /// Gives what was negotiated by the answer the names of the offer.
     pub fn rename(&self, negotiated: &mut Negotiated) {
         negotiated.id = self.id;
-        let tracks = [&mut negotiated.video, &mut negotiated.audio];
-        for (track, offered) in tracks.into_iter().zip(&self.tracks) {
-            let (Some(track), Some(offered)) = (track, offered) else {
+        for track in &mut negotiated.tracks {
+            let mut offered = self.tracks.iter();
+            let Some(offered) = offered.find(|offered| offered.kind() == track.kind()) else {
                 continue;
             };
             track.ssrc = offered.ssrc;
@@ -67,7 +67,7 @@ pub fn counter_offer(
     let why = &why[..why.floor_char_boundary(MAX_REASON)];
     write_start(&mut sdp, negotiated.id, Some(why), &mids);
     for (i, section) in all.sections.iter().enumerate() {
-        let mut tracks = negotiated.video.iter().chain(&negotiated.audio);
+        let mut tracks = negotiated.tracks.iter();
         let track = tracks.find(|track| track.section == i);
         write_section(&mut sdp, section, track, &negotiated.cname());
         security(&mut sdp, transport, "actpass");
@@ -77,7 +77,7 @@ pub fn counter_offer(
     }
     let countered = Countered {
         id: negotiated.id,
-        tracks: [negotiated.video, negotiated.audio],
+        tracks: negotiated.tracks,
     };
     Ok((sdp.0, countered))
 }
@@ -172,6 +172,7 @@ fn section(
         formats: formats.collect(),
         extensions: delay.into_iter().chain(feedback).map(extension).collect(),
         reduced_size_rtcp: true,
+        data: None,
         codecs,
     }
 }

@@ -31,11 +31,7 @@ pub(super) fn choose<'a>(
     codec: Codec,
     sets: Option<&ParameterSets>,
 ) -> Option<Chosen<'a>> {
-    let same = section.codecs.iter().filter(|offered| {
-        offered.name.eq_ignore_ascii_case(codec.encoding_name())
-            && offered.clock_rate == codec.clock_rate()
-            && offered.channels == codec.channels()
-    });
+    let same = offered_as(section, codec);
     let (offered, fmtp) = match (codec, sets) {
         (_, Some(ParameterSets::H264(sets))) => h264::choose(same, sets.profile_level_id()),
         (_, Some(ParameterSets::H265(sets))) => h265::choose(same, sets.profile_tier_level()),
@@ -46,6 +42,28 @@ pub(super) fn choose<'a>(
         (_, None) => same.map(|codec| (codec, codec.fmtp.clone())).next(),
     }?;
     Some((codec, offered, fmtp))
+}
+
+/// The form of a codec in a section that carries streams of any profile: the level is as high as there is,
+/// and decoders of the higher profile take the lower as well.
+pub(super) fn choose_for_any(section: &OfferedSection, codec: Codec) -> Option<Chosen<'_>> {
+    let same = || offered_as(section, codec);
+    let (offered, fmtp) = match codec {
+        Codec::H264 => h264::choose(same(), Some(h264::MAIN_OF_ANY_LEVEL)),
+        Codec::H265 => h265::choose(same(), Some(h265::MAIN_10_OF_ANY_LEVEL))
+            .or_else(|| h265::choose(same(), None)),
+        _ => return choose(section, codec, None),
+    }?;
+    Some((codec, offered, fmtp))
+}
+
+/// The forms in which a section offers a codec.
+fn offered_as(section: &OfferedSection, codec: Codec) -> impl Iterator<Item = &OfferedCodec> {
+    section.codecs.iter().filter(move |offered| {
+        offered.name.eq_ignore_ascii_case(codec.encoding_name())
+            && offered.clock_rate == codec.clock_rate()
+            && offered.channels == codec.channels()
+    })
 }
 
 /// How the lost packets of a codec can be retransmitted: with RTX, its payload type.
@@ -88,25 +106,35 @@ pub(super) fn add_formats<'a>(
         if track.format(codec).is_some() {
             continue;
         }
-        let Some((codec, offered, fmtp)) = choose(section, codec, sets) else {
-            continue;
-        };
-        let rtx = match (repair(section, offered, allowed), track.retransmission) {
-            (Repair::Rtx(rtx), Retransmission::Rtx { .. }) => Some(rtx),
-            (Repair::Off, Retransmission::Off)
-            | (Repair::SameStream, Retransmission::SameStream) => None,
-            _ => continue,
-        };
-        if track.transport_cc_id.is_some() && !offers(offered, "transport-cc") {
-            continue;
+        if let Some(chosen) = choose(section, codec, sets) {
+            add_format(track, section, chosen, allowed);
         }
-        track.further.push(Format {
-            codec,
-            payload_type: offered.payload_type,
-            fmtp,
-            rtx,
-        });
     }
+}
+
+/// Adds a codec that a track may change to, if the feedback on it is that of the track.
+pub(super) fn add_format(
+    track: &mut NegotiatedTrack,
+    section: &OfferedSection,
+    (codec, offered, fmtp): Chosen<'_>,
+    allowed: Allowed,
+) {
+    let rtx = match (repair(section, offered, allowed), track.retransmission) {
+        (Repair::Rtx(rtx), Retransmission::Rtx { .. }) => Some(rtx),
+        (Repair::Off, Retransmission::Off) | (Repair::SameStream, Retransmission::SameStream) => {
+            None
+        }
+        _ => return,
+    };
+    if track.transport_cc_id.is_some() && !offers(offered, "transport-cc") {
+        return;
+    }
+    track.further.push(Format {
+        codec,
+        payload_type: offered.payload_type,
+        fmtp,
+        rtx,
+    });
 }
 
 /// What may be used whichever of `tracks` is sent: the feedback that is offered on all of them. Chromium
@@ -127,6 +155,11 @@ pub(super) fn in_common(
 }
 
 impl NegotiatedTrack {
+    /// Video or audio.
+    pub fn kind(&self) -> MediaKind {
+        self.codec.kind()
+    }
+
     /// Payload type of a codec and that of its RTX stream; `None` if the track cannot carry it.
     pub fn format(&self, codec: Codec) -> Option<(u8, Option<u8>)> {
         let mut formats = self.formats();
@@ -144,7 +177,15 @@ impl NegotiatedTrack {
         std::iter::once((self.codec, self.payload_type, rtx)).chain(further)
     }
 
-    fn fmtp_of(&self, payload_type: u8) -> &str {
+    /// All payload types, as an `m=` line has them.
+    pub(super) fn payload_types(&self) -> String {
+        let pairs = self.formats();
+        let numbers = pairs.flat_map(|(_, payload_type, rtx)| [Some(payload_type), rtx]);
+        let numbers: Vec<String> = numbers.flatten().map(|number| number.to_string()).collect();
+        numbers.join(" ")
+    }
+
+    pub(super) fn fmtp_of(&self, payload_type: u8) -> &str {
         let mut further = self.further.iter();
         let further = further.find(|format| format.payload_type == payload_type);
         further.map_or(&self.fmtp, |format| &format.fmtp)

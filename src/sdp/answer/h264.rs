@@ -38,6 +38,9 @@ impl Profile {
 /// The default of `profile-level-id`: Baseline, level 1 (RFC 6184 section 8.1).
 const DEFAULT: [u8; 3] = [0x42, 0x00, 0x0a];
 
+/// Main at level 5.2, for streams of which nothing is known.
+pub(super) const MAIN_OF_ANY_LEVEL: [u8; 3] = [0x4d, 0x00, 0x34];
+
 /// The best of the H.264 `codecs` for a camera with this `profile-level-id`, with its fmtp for the
 /// answer.
 ///

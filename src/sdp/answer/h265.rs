@@ -17,6 +17,12 @@ const DEFAULT: ProfileTierLevel = ProfileTierLevel {
     level_id: 93,
 };
 
+/// Main 10, for streams of which nothing is known.
+pub(super) const MAIN_10_OF_ANY_LEVEL: ProfileTierLevel = ProfileTierLevel {
+    profile_id: MAIN_10,
+    ..DEFAULT
+};
+
 /// The best of the H.265 `codecs` for a camera of this profile, with its fmtp for the answer.
 ///
 /// Decoders of the offered profile must decode the camera's. Tier and level only bound the size and rate

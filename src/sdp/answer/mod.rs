@@ -14,6 +14,7 @@ mod formats;
 mod h264;
 mod h265;
 mod restart;
+mod wall;
 
 pub use candidates::{Candidates, Reflexive};
 pub use counter::{Countered, counter_offer};
@@ -22,6 +23,7 @@ use formats::{
     Chosen, Repair, add_formats, choose, choose_for, in_common, repair, write_format, write_rtpmap,
 };
 pub use restart::{restart_fragment, transport_section};
+pub use wall::{answer_wall, negotiate_wall};
 
 const PLAYOUT_DELAY: &str = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay";
 const TRANSPORT_CC: &str =
@@ -47,6 +49,8 @@ const MEDIA_STREAM: &str = "camera";
 pub struct NegotiatedTrack {
     /// Index of its media section in the offer.
     pub section: usize,
+    /// `a=mid` of that section, empty if none.
+    pub mid: Box<str>,
     /// Codec.
     pub codec: Codec,
     /// Payload type.
@@ -83,16 +87,28 @@ pub enum Retransmission {
     },
 }
 
+/// Where data channels go (RFC 8841).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NegotiatedData {
+    /// Index of its media section in the offer.
+    pub section: usize,
+    /// The viewer's port.
+    pub sctp_port: u16,
+    /// The largest message that the viewer takes, in bytes; 0 for any size.
+    pub max_message_size: u32,
+}
+
 /// What both sides agree on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Negotiated {
     /// Random number below 2^63 that names this session in SDP and RTCP.
     pub id: u64,
-    /// The video track, if the camera has one.
-    pub video: Option<NegotiatedTrack>,
-    /// The audio track, if the browser accepts any that shares the transport. Beside video it is there
-    /// whether the camera has sound or not: sound may begin later.
-    pub audio: Option<NegotiatedTrack>,
+    /// The tracks, in the order of the offer's sections. A session of one stream has at most one of video
+    /// and one of audio. Beside video there is audio, whether the camera has sound or not, if the browser
+    /// accepts any that shares the transport: sound may begin later.
+    pub tracks: Vec<NegotiatedTrack>,
+    /// What carries data channels: in walls only.
+    pub data: Option<NegotiatedData>,
     /// Sections in which nothing is sent: index in the offer, and the payload type that is answered.
     pub silent: Vec<(usize, u8)>,
 }
@@ -113,16 +129,18 @@ impl Negotiated {
 
     /// Whether the viewer sends transport-wide feedback on any track.
     pub fn transport_cc(&self) -> bool {
-        let mut tracks = self.video.iter().chain(&self.audio);
+        let mut tracks = self.tracks.iter();
         tracks.any(|track| track.transport_cc_id.is_some())
     }
 
     /// What is in the offer's section `i`.
     fn in_section(&self, i: usize) -> Content<'_> {
-        let mut tracks = self.video.iter().chain(&self.audio);
+        let mut tracks = self.tracks.iter();
         let mut silent = self.silent.iter();
         if let Some(track) = tracks.find(|track| track.section == i) {
             Content::Track(track)
+        } else if self.data.is_some_and(|data| data.section == i) {
+            Content::Data
         } else if let Some(&(_, payload_type)) = silent.find(|silent| silent.0 == i) {
             Content::Silent(payload_type)
         } else {
@@ -134,6 +152,7 @@ impl Negotiated {
 /// What a section of the answer carries.
 enum Content<'a> {
     Track(&'a NegotiatedTrack),
+    Data,
     /// Nothing, but it is part of the transport.
     Silent(u8),
     Refused,
@@ -199,15 +218,14 @@ pub fn negotiate(
         return Err(nothing_in_common(offer, audio));
     };
 
-    let mut picture = None;
+    let mut tracks = Vec::new();
     if let Some((i, chosen)) = video {
         let section = &offer.sections[i];
         let mut track = track(offer, i, chosen, allowed, &mut ssrcs)?;
         add_formats(&mut track, section, videos.iter().copied(), allowed);
         track.playout_delay_id = extension(section, PLAYOUT_DELAY);
-        picture = Some(track);
+        tracks.push(track);
     }
-    let mut voice = None;
     if let Some((i, chosen)) = sound {
         let section = &offer.sections[i];
         let known = audio.is_some_and(|audio| audio.codec == chosen.0);
@@ -217,25 +235,28 @@ pub fn negotiate(
         };
         let mut track = track(offer, i, chosen, allowed, &mut ssrcs)?;
         add_formats(&mut track, section, any.iter().map(Some), allowed);
-        voice = Some(track);
+        tracks.push(track);
     }
-    let taken = [&picture, &voice].map(|track| track.as_ref().map(|track| track.section));
-    let silent = offer
-        .sections
-        .iter()
-        .enumerate()
-        .filter_map(|(i, section)| {
-            section
-                .wanted
-                .filter(|_| bundled(offer, i, transport) && !taken.contains(&Some(i)))?;
-            Some((i, acceptable(section)?))
-        });
+    tracks.sort_by_key(|track| track.section);
     Ok(Negotiated {
         id,
-        silent: silent.collect(),
-        video: picture,
-        audio: voice,
+        silent: silent(offer, transport, &tracks),
+        tracks,
+        data: None,
     })
+}
+
+/// The sections that could share the transport and have no track.
+fn silent(offer: &Offer, transport: usize, tracks: &[NegotiatedTrack]) -> Vec<(usize, u8)> {
+    let taken = |i| tracks.iter().any(|track| track.section == i);
+    let sections = offer.sections.iter().enumerate();
+    let silent = sections.filter_map(|(i, section)| {
+        section
+            .wanted
+            .filter(|_| bundled(offer, i, transport) && !taken(i))?;
+        Some((i, acceptable(section)?))
+    });
+    silent.collect()
 }
 
 /// The section and the form of the video to begin with.
@@ -313,6 +334,7 @@ fn track(
         .filter(|_| numbered && offers(offered, "transport-cc"));
     Ok(NegotiatedTrack {
         section,
+        mid: offer.sections[section].mid.as_str().into(),
         codec,
         payload_type: offered.payload_type,
         fmtp,
@@ -454,7 +476,7 @@ pub fn answer(offer: &Offer, negotiated: &Negotiated, transport: &LocalTransport
         match content {
             Content::Track(track) => media(&mut sdp, section, track, &negotiated.cname()),
             Content::Silent(payload_type) => silence(&mut sdp, section, payload_type),
-            Content::Refused => refuse(&mut sdp, section),
+            Content::Data | Content::Refused => refuse(&mut sdp, section),
         }
         security(&mut sdp, transport, "passive");
         // The others share the first one's transport.
@@ -536,16 +558,19 @@ fn write_mid(sdp: &mut Lines, section: &OfferedSection) {
 }
 
 fn media(sdp: &mut Lines, section: &OfferedSection, track: &NegotiatedTrack, cname: &str) {
-    let payload_types: Vec<String> = track
-        .formats()
-        .flat_map(|(_, payload_type, rtx)| [Some(payload_type), rtx])
-        .flatten()
-        .map(|payload_type| payload_type.to_string())
-        .collect();
-    head(sdp, section, DISCARD, &payload_types.join(" "), "sendonly");
+    head(sdp, section, DISCARD, &track.payload_types(), "sendonly");
     if section.reduced_size_rtcp {
         sdp.line(format_args!("a=rtcp-rsize"));
     }
+    write_extensions(sdp, section, track);
+    for (codec, payload_type, rtx) in track.formats() {
+        write_format(sdp, section, track, codec, payload_type, rtx);
+    }
+
+    write_streams(sdp, section, track, cname);
+}
+
+fn write_extensions(sdp: &mut Lines, section: &OfferedSection, track: &NegotiatedTrack) {
     for (uri, id) in [
         (PLAYOUT_DELAY, track.playout_delay_id),
         (TRANSPORT_CC, track.transport_cc_id),
@@ -562,17 +587,15 @@ fn media(sdp: &mut Lines, section: &OfferedSection, track: &NegotiatedTrack, cna
         let id = extension.id;
         sdp.line(format_args!("a=extmap:{id}{direction} {uri}"));
     }
-
-    for (codec, payload_type, rtx) in track.formats() {
-        write_format(sdp, section, track, codec, payload_type, rtx);
-    }
-
-    write_streams(sdp, section, track, cname);
 }
 
 /// The RTP streams of a track.
 fn write_streams(sdp: &mut Lines, section: &OfferedSection, track: &NegotiatedTrack, cname: &str) {
     sdp.line(format_args!("a=msid:{MEDIA_STREAM} {}", section.media));
+    write_ssrcs(sdp, track, cname);
+}
+
+fn write_ssrcs(sdp: &mut Lines, track: &NegotiatedTrack, cname: &str) {
     let ssrc = track.ssrc;
     let rtx = match track.retransmission {
         Retransmission::Rtx { ssrc, .. } => Some(ssrc),

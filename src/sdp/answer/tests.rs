@@ -42,13 +42,21 @@ pub(super) fn offered(name: &str, clock_rate: u32, fmtps: &[&str]) -> Vec<Offere
     (0..).zip(fmtps).map(codec).collect()
 }
 
+/// A section with payload types 0, 1, ... of one video codec with these parameters.
+pub(super) fn offered_by(name: &str, fmtps: &[&str]) -> OfferedSection {
+    OfferedSection {
+        codecs: offered(name, 90_000, fmtps),
+        ..offer(CHROMIUM).sections.swap_remove(0)
+    }
+}
+
 /// Random numbers; the same ones for the same seed.
-fn random(seed: u64) -> impl FnMut() -> Result<u64> {
+pub(super) fn random(seed: u64) -> impl FnMut() -> Result<u64> {
     let mut random = Rng::with_seed(seed);
     move || Ok(random.u64(..))
 }
 
-fn allowed(nack: bool) -> Allowed {
+pub(super) fn allowed(nack: bool) -> Allowed {
     Allowed {
         nack,
         transport_cc: true,
@@ -67,14 +75,29 @@ fn negotiated(sdp: &str, audio: Option<Codec>, nack: bool) -> Negotiated {
     .unwrap()
 }
 
+/// The track of this kind.
+fn track_of(negotiated: &Negotiated, kind: MediaKind) -> Option<&NegotiatedTrack> {
+    let mut tracks = negotiated.tracks.iter();
+    tracks.find(|track| track.kind() == kind)
+}
+
 fn picture(negotiated: &Negotiated) -> &NegotiatedTrack {
-    negotiated.video.as_ref().unwrap()
+    track_of(negotiated, MediaKind::Video).unwrap()
+}
+
+fn sound(negotiated: &Negotiated) -> Option<&NegotiatedTrack> {
+    track_of(negotiated, MediaKind::Audio)
 }
 
 const FINGERPRINT: &str = "0A:1B:2C:3D:4E:5F:60:71:82:93:A4:B5:C6:D7:E8:F9:\
                            0A:1B:2C:3D:4E:5F:60:71:82:93:A4:B5:C6:D7:E8:F9";
 
 fn written(sdp: &str, negotiated: &Negotiated) -> String {
+    transport(|transport| answer(&offer(sdp), negotiated, transport))
+}
+
+/// Our side of the transport.
+pub(super) fn transport(write: impl FnOnce(&LocalTransport<'_>) -> String) -> String {
     let ice = IceCredentials {
         ufrag: "w0s1abcd".into(),
         pwd: "abcdefghijklmnopqrstuv".into(),
@@ -95,14 +118,14 @@ fn written(sdp: &str, negotiated: &Negotiated) -> String {
             ..Candidates::default()
         },
     };
-    answer(&offer(sdp), negotiated, &transport)
+    write(&transport)
 }
 
-fn parsed(sdp: &str) -> SessionDescription {
+pub(super) fn parsed(sdp: &str) -> SessionDescription {
     SessionDescription::unmarshal(&mut Cursor::new(sdp)).unwrap()
 }
 
-fn values<'a>(media: &'a MediaDescription, key: &str) -> Vec<&'a str> {
+pub(super) fn values<'a>(media: &'a MediaDescription, key: &str) -> Vec<&'a str> {
     let with_key = media.attributes.iter().filter(|a| a.key == key);
     with_key
         .map(|a| a.value.as_deref().unwrap_or_default())
@@ -137,7 +160,7 @@ fn audio_is_sent_again_if_that_is_offered() {
         "a=rtpmap:111 opus/48000/2\r\na=rtcp-fb:111 nack",
     );
     let without_rtx = negotiated(&nack, Some(Codec::Opus), true);
-    let audio = without_rtx.audio.as_ref().unwrap();
+    let audio = sound(&without_rtx).unwrap();
     assert_eq!(audio.retransmission, Retransmission::SameStream);
     let answer = parsed(&written(&nack, &without_rtx));
     assert_eq!(
@@ -150,7 +173,7 @@ fn audio_is_sent_again_if_that_is_offered() {
         .replace("a=rtpmap:63 red/48000/2", "a=rtpmap:63 rtx/48000/2")
         .replace("a=fmtp:63 111/111", "a=fmtp:63 apt=111");
     let negotiated = negotiated(&with_rtx, Some(Codec::Opus), true);
-    let audio = negotiated.audio.as_ref().unwrap();
+    let audio = sound(&negotiated).unwrap();
     assert_eq!(rtx_payload_type(audio), Some(63));
     let answer = parsed(&written(&with_rtx, &negotiated));
     let audio = &answer.media_descriptions[1];
@@ -165,43 +188,49 @@ fn audio_is_sent_again_if_that_is_offered() {
 fn chromium_gets_main_on_its_payload_type_with_rtx_and_sound() {
     let mut negotiated = negotiated(CHROMIUM, Some(Codec::Pcma), true);
     negotiated.id = 12_345;
-    let video = negotiated.video.as_mut().unwrap();
+    let [video, audio] = negotiated.tracks.as_mut_slice() else {
+        panic!()
+    };
     video.ssrc = 1001;
     video.retransmission = rtx(117, 1002);
-    let audio = negotiated.audio.as_mut().unwrap();
     audio.ssrc = 1003;
     assert_eq!(
         negotiated,
         Negotiated {
             id: 12_345,
-            video: Some(NegotiatedTrack {
-                codec: Codec::H264,
-                further: Vec::new(),
-                section: 0,
-                payload_type: 116,
-                fmtp: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=4d0028"
-                    .into(),
-                retransmission: rtx(117, 1002),
-                playout_delay_id: Some(5),
-                transport_cc_id: Some(4),
-                ssrc: 1001,
-            }),
+            tracks: vec![
+                NegotiatedTrack {
+                    codec: Codec::H264,
+                    further: Vec::new(),
+                    section: 0,
+                    mid: "0".into(),
+                    payload_type: 116,
+                    fmtp: "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=4d0028"
+                        .into(),
+                    retransmission: rtx(117, 1002),
+                    playout_delay_id: Some(5),
+                    transport_cc_id: Some(4),
+                    ssrc: 1001,
+                },
+                NegotiatedTrack {
+                    codec: Codec::Pcma,
+                    further: vec![
+                        further(Codec::Opus, 111, "minptime=10;useinbandfec=1"),
+                        further(Codec::G722, 9, ""),
+                        further(Codec::Pcmu, 0, ""),
+                    ],
+                    section: 1,
+                    mid: "1".into(),
+                    payload_type: 8,
+                    fmtp: String::new(),
+                    retransmission: Retransmission::Off,
+                    playout_delay_id: None,
+                    transport_cc_id: None,
+                    ssrc: 1003,
+                },
+            ],
+            data: None,
             silent: Vec::new(),
-            audio: Some(NegotiatedTrack {
-                codec: Codec::Pcma,
-                further: vec![
-                    further(Codec::Opus, 111, "minptime=10;useinbandfec=1"),
-                    further(Codec::G722, 9, ""),
-                    further(Codec::Pcmu, 0, ""),
-                ],
-                section: 1,
-                payload_type: 8,
-                fmtp: String::new(),
-                retransmission: Retransmission::Off,
-                playout_delay_id: None,
-                transport_cc_id: None,
-                ssrc: 1003,
-            }),
         }
     );
     let expected = format!(
@@ -270,7 +299,7 @@ fn firefox_gets_constrained_baseline_and_is_told_who_sends_the_extension() {
     assert_eq!(picture(&negotiated).payload_type, 126);
     assert_eq!(rtx_payload_type(picture(&negotiated)), Some(127));
     assert_eq!(picture(&negotiated).playout_delay_id, Some(6));
-    assert_eq!(negotiated.audio.as_ref().unwrap().payload_type, 0);
+    assert_eq!(sound(&negotiated).unwrap().payload_type, 0);
     let answer = parsed(&written(FIREFOX, &negotiated));
     let [video, audio] = answer.media_descriptions.as_slice() else {
         panic!()
@@ -396,7 +425,7 @@ fn sound_that_cannot_share_the_transport_is_left_out() {
     for group in ["BUNDLE 0", "BUNDLE 1", "BUNDLE 0 x", "LS 0 1"] {
         let sdp = CHROMIUM.replace("BUNDLE 0 1", group);
         let negotiated = negotiated(&sdp, Some(Codec::Pcmu), true);
-        assert_eq!(negotiated.audio, None, "{group}");
+        assert_eq!(sound(&negotiated), None, "{group}");
     }
 }
 
@@ -409,9 +438,13 @@ fn sound_that_the_browser_does_not_take_may_become_another() {
     let sdp = CHROMIUM
         .replace("111 63 9 0 8 13", "111 63 9 8 13")
         .replace("a=rtpmap:0 PCMU/8000\n", "");
-    let other = negotiated(&sdp, Some(Codec::Pcmu), true).audio.unwrap();
+    let other = sound(&negotiated(&sdp, Some(Codec::Pcmu), true))
+        .cloned()
+        .unwrap();
     assert_eq!(codecs(&other), [Codec::Opus, Codec::G722, Codec::Pcma]);
-    let own = negotiated(&sdp, Some(Codec::Pcma), true).audio.unwrap();
+    let own = sound(&negotiated(&sdp, Some(Codec::Pcma), true))
+        .cloned()
+        .unwrap();
     assert_eq!(codecs(&own), [Codec::Pcma, Codec::Opus, Codec::G722]);
 }
 
@@ -429,7 +462,7 @@ fn silent(media: &MediaDescription) -> (isize, bool, Vec<&str>) {
 fn without_sound_its_section_waits_for_any() {
     for (sdp, opus) in [(CHROMIUM, 111), (FIREFOX, 109)] {
         let without = negotiated(sdp, None, true);
-        let track = without.audio.as_ref().unwrap();
+        let track = sound(&without).unwrap();
         let formats: Vec<_> = track.formats().collect();
         let expected = [
             (Codec::Opus, opus, None),
@@ -456,7 +489,7 @@ fn sound_that_begins_later_has_the_feedback_that_all_codecs_have() {
             &(lines.collect::<String>() + "a=rtpmap:63 "),
         )
     };
-    let later = |sdp: &str| negotiated(sdp, None, true).audio.unwrap();
+    let later = |sdp: &str| sound(&negotiated(sdp, None, true)).cloned().unwrap();
     // Opus alone has it: the others could not follow.
     let track = later(CHROMIUM);
     assert_eq!((track.transport_cc_id, track.further.len()), (None, 3));
@@ -470,7 +503,9 @@ fn sound_that_begins_later_has_the_feedback_that_all_codecs_have() {
     assert_eq!(track.retransmission, Retransmission::SameStream);
     assert_eq!(track.further.len(), 3);
     // What is sent now counts more than what may be.
-    let opus = negotiated(CHROMIUM, Some(Codec::Opus), true).audio.unwrap();
+    let opus = sound(&negotiated(CHROMIUM, Some(Codec::Opus), true))
+        .cloned()
+        .unwrap();
     assert_eq!(opus.transport_cc_id, Some(4));
 }
 
@@ -484,7 +519,7 @@ fn a_section_in_which_nothing_can_be_sent_is_silent_but_part_of_the_transport() 
         .replace("a=rtpmap:8 PCMA/8000\n", "");
     for audio in [None, Some(Codec::Pcmu)] {
         let without = negotiated(&sdp, audio, true);
-        assert_eq!((&without.audio, &*without.silent), (&None, &[(1, 13)][..]));
+        assert_eq!((sound(&without), &*without.silent), (None, &[(1, 13)][..]));
         let text = written(&sdp, &without);
         assert!(text.contains("a=group:BUNDLE 0 1\r\n"));
         let answer = parsed(&text);
@@ -537,7 +572,7 @@ fn the_first_section_of_a_bundle_that_is_taken_says_where_it_goes() {
     assert!(written(&swapped, &negotiated).contains("BUNDLE 1 0"));
     // A refused section says nothing.
     let mut without_audio = negotiated.clone();
-    without_audio.audio = None;
+    without_audio.tracks.pop();
     let ice = without_audio.remote_ice(&offer(&swapped)).ufrag.clone();
     assert_eq!(ice, "ofVideo");
     // Without a bundle they would need two ports.
@@ -548,19 +583,12 @@ fn the_first_section_of_a_bundle_that_is_taken_says_where_it_goes() {
 
 #[test]
 fn a_camera_with_sound_only_gets_a_silent_video_section() {
-    let sound = TrackInfo::audio(Codec::Pcmu);
-    let sound_only = |sdp: &str| {
-        negotiate(
-            &offer(sdp),
-            &[],
-            Some(&sound),
-            allowed(true),
-            &mut random(7),
-        )
-    };
+    let pcmu = TrackInfo::audio(Codec::Pcmu);
+    let sound_only =
+        |sdp: &str| negotiate(&offer(sdp), &[], Some(&pcmu), allowed(true), &mut random(7));
     let negotiated = sound_only(CHROMIUM).unwrap();
-    assert_eq!(negotiated.video, None);
-    assert_eq!(negotiated.audio.as_ref().unwrap().codec, Codec::Pcmu);
+    assert_eq!(track_of(&negotiated, MediaKind::Video), None);
+    assert_eq!(sound(&negotiated).unwrap().codec, Codec::Pcmu);
     let answer = parsed(&written(CHROMIUM, &negotiated));
     let [video, audio] = answer.media_descriptions.as_slice() else {
         panic!()
@@ -591,13 +619,16 @@ fn an_offer_without_video_gets_the_sound_alone() {
     let audio = CHROMIUM.find("m=audio").unwrap();
     let sdp = [&CHROMIUM[..start], &CHROMIUM[audio..]].concat();
     let sdp = sdp.replace("BUNDLE 0 1", "BUNDLE 1");
-    let sound = negotiated(&sdp, Some(Codec::Pcmu), true);
-    assert_eq!((sound.video, sound.audio.unwrap().section), (None, 0));
+    let alone = negotiated(&sdp, Some(Codec::Pcmu), true);
+    assert_eq!(alone.tracks.len(), 1);
+    assert_eq!(sound(&alone).unwrap().section, 0);
 }
 
 #[test]
 fn audio_may_change_to_whatever_is_offered() {
-    let track = negotiated(CHROMIUM, Some(Codec::Pcmu), true).audio.unwrap();
+    let track = sound(&negotiated(CHROMIUM, Some(Codec::Pcmu), true))
+        .cloned()
+        .unwrap();
     let expected = [Codec::Pcmu, Codec::Opus, Codec::G722, Codec::Pcma];
     assert_eq!(codecs(&track), expected);
 }
@@ -609,7 +640,7 @@ fn a_lone_video_section_needs_neither_bundle_nor_mid() {
         .replace("a=group:BUNDLE 0 1\n", "")
         .replace("a=mid:0\n", "");
     let negotiated = negotiated(&sdp, Some(Codec::Pcmu), true);
-    assert_eq!(negotiated.audio, None);
+    assert_eq!(sound(&negotiated), None);
     let answer = written(&sdp, &negotiated);
     assert!(!answer.contains("BUNDLE") && !answer.contains("a=mid"));
     assert_eq!(parsed(&answer).media_descriptions.len(), 1);
@@ -619,7 +650,9 @@ fn a_lone_video_section_needs_neither_bundle_nor_mid() {
 fn an_extension_id_of_two_bytes_is_not_used() {
     let sdp = CHROMIUM.replace("extmap:5 ", "extmap:15 ");
     assert_eq!(
-        negotiated(&sdp, None, true).video.unwrap().playout_delay_id,
+        picture(&negotiated(&sdp, None, true))
+            .clone()
+            .playout_delay_id,
         None
     );
 }
@@ -628,20 +661,22 @@ fn an_extension_id_of_two_bytes_is_not_used() {
 fn a_track_repeated_on_its_own_stream_has_no_transport_wide_number() {
     let track = negotiated(CHROMIUM, Some(Codec::Opus), true);
     assert_eq!(picture(&track).transport_cc_id, Some(4));
-    let audio = track.audio.unwrap();
+    let audio = sound(&track).unwrap();
     assert_eq!(audio.retransmission, Retransmission::Off);
     assert_eq!(audio.transport_cc_id, Some(4));
 
     let without_rtx = CHROMIUM.replace(" rtx/90000", " other/90000");
-    let video = negotiated(&without_rtx, None, true).video.unwrap();
+    let video = picture(&negotiated(&without_rtx, None, true)).clone();
     assert_eq!(video.retransmission, Retransmission::SameStream);
     assert_eq!(video.transport_cc_id, None);
-    let video = negotiated(&without_rtx, None, false).video.unwrap();
+    let video = picture(&negotiated(&without_rtx, None, false)).clone();
     assert_eq!(video.retransmission, Retransmission::Off);
     assert_eq!(video.transport_cc_id, Some(4));
 
     let asked = CHROMIUM.replace("rtcp-fb:111 ", "rtcp-fb:111 nack\r\na=rtcp-fb:111 ");
-    let audio = negotiated(&asked, Some(Codec::Opus), true).audio.unwrap();
+    let audio = sound(&negotiated(&asked, Some(Codec::Opus), true))
+        .cloned()
+        .unwrap();
     assert_eq!(audio.retransmission, Retransmission::SameStream);
     assert_eq!(audio.transport_cc_id, None);
 }
@@ -661,7 +696,7 @@ fn ssrcs_are_never_0_nor_used_twice() {
     assert_eq!(negotiated.cname(), "7fffffffffffffff");
     assert_eq!(picture(&negotiated).ssrc, 5);
     assert_eq!(picture(&negotiated).retransmission, rtx(117, 6));
-    assert_eq!(negotiated.audio.unwrap().ssrc, 7);
+    assert_eq!(sound(&negotiated).unwrap().ssrc, 7);
 }
 
 #[test]
@@ -801,8 +836,8 @@ fn g722_goes_by_its_rtp_clock() {
 #[test]
 fn an_answer_for_another_offer_refuses_all_and_does_not_panic() {
     let mut negotiated = negotiated(CHROMIUM, Some(Codec::Pcmu), true);
-    negotiated.video.as_mut().unwrap().section = 7;
-    negotiated.audio = None;
+    negotiated.tracks.truncate(1);
+    negotiated.tracks[0].section = 7;
     let answer = parsed(&written(CHROMIUM, &negotiated));
     let mut media = answer.media_descriptions.iter();
     assert!(media.all(|media| media.media_name.port.value == 0));
@@ -813,7 +848,7 @@ fn answered_for(sdp: &str, videos: &[Option<&TrackInfo>]) -> Result<(NegotiatedT
     let negotiated = negotiate(&offer(sdp), videos, None, allowed(true), &mut random(7))?;
     let answer = written(sdp, &negotiated);
     parsed(&answer);
-    Ok((negotiated.video.unwrap(), answer))
+    Ok((picture(&negotiated).clone(), answer))
 }
 
 fn with_h265() -> String {

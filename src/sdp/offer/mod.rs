@@ -12,19 +12,11 @@ use crate::media::MediaKind;
 use crate::sdp::Fingerprint;
 use crate::sdp::credentials::{IceCredentials, bad_credentials};
 
+mod limits;
 mod section;
 
-/// Maximum size of an offer in bytes.
-pub const MAX_OFFER: usize = 128 * 1024;
-
-/// Maximum number of lines; browsers write up to 150 per media section.
-const MAX_LINES: usize = 4096;
-
-/// Maximum length of a line in bytes; browsers write at most 300.
-const MAX_LINE: usize = 4096;
-
-/// Maximum number of media sections; browsers offer one per track.
-const MAX_SECTIONS: usize = 16;
+use limits::Limits;
+pub use limits::{MAX_OFFER, MAX_WALL_AUDIO, MAX_WALL_OFFER, MAX_WALL_VIDEO};
 
 /// Maximum number of fingerprints; browsers offer one.
 const MAX_FINGERPRINTS: usize = 8;
@@ -57,6 +49,15 @@ pub struct OfferedExtension {
     pub receive_only: bool,
 }
 
+/// What an offer says of its data channels (RFC 8841).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OfferedData {
+    /// `a=sctp-port`, 1 to 65535.
+    pub sctp_port: u16,
+    /// `a=max-message-size` in bytes: 65,536 unless stated, 0 for any size.
+    pub max_message_size: u32,
+}
+
 /// A media section of the offer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OfferedSection {
@@ -76,6 +77,8 @@ pub struct OfferedSection {
     pub extensions: Vec<OfferedExtension>,
     /// RTCP need not be compound (`a=rtcp-rsize`, RFC 5506).
     pub reduced_size_rtcp: bool,
+    /// What carries data channels, if the section does.
+    pub data: Option<OfferedData>,
 }
 
 /// A browser's offer.
@@ -106,7 +109,17 @@ impl Offer {
     ///
     /// Candidates are ignored: the gateway answers to the source address of checks.
     pub fn parse(sdp: &[u8]) -> Result<Offer> {
-        let description = unmarshal(text(sdp)?)?;
+        Offer::parse_within(sdp, &limits::STREAM)
+    }
+
+    /// The same for the offer of a wall, which has up to [`MAX_WALL_OFFER`] bytes, [`MAX_WALL_VIDEO`] and
+    /// [`MAX_WALL_AUDIO`] sections of each kind, and one for data.
+    pub fn parse_wall(sdp: &[u8]) -> Result<Offer> {
+        Offer::parse_within(sdp, &limits::WALL)
+    }
+
+    fn parse_within(sdp: &[u8], limits: &Limits) -> Result<Offer> {
+        let description = unmarshal(limits.text(sdp)?)?;
         let session = Attributes(&description.attributes);
         let media = &description.media_descriptions;
         if media.is_empty() {
@@ -114,20 +127,13 @@ impl Offer {
                 "the offer has no media section (m=): add a recvonly video transceiver first",
             ));
         }
-        if media.len() > MAX_SECTIONS {
-            return Err(Error::new(
-                Status::TooLarge,
-                format!(
-                    "the offer has more than {MAX_SECTIONS} media sections: offer one for video and one for audio"
-                ),
-            ));
-        }
+        limits.check_kinds(media)?;
         let bundle: Vec<&str> = session
             .all("group")
             .find_map(|group| group.strip_prefix("BUNDLE "))
             .into_iter()
             .flat_map(str::split_ascii_whitespace)
-            .take(MAX_SECTIONS)
+            .take(limits.sections())
             .collect();
         // Active sections, which must describe the browser's transport.
         let live: Vec<Attributes<'_>> = media
@@ -181,49 +187,6 @@ impl Offer {
 
 fn bad_sdp(sentence: impl Into<String>) -> Error {
     Error::new(Status::Sdp, sentence)
-}
-
-/// The offer as text, every line of which has the form of SDP.
-fn text(sdp: &[u8]) -> Result<&str> {
-    if sdp.len() > MAX_OFFER {
-        return Err(Error::new(
-            Status::TooLarge,
-            format!(
-                "the offer has {} bytes; the maximum is {MAX_OFFER}",
-                sdp.len()
-            ),
-        ));
-    }
-    let text = str::from_utf8(sdp).map_err(|error| {
-        let line = line_number(&sdp[..error.valid_up_to()]);
-        bad_sdp(format!("line {line} of the offer is not UTF-8"))
-    })?;
-    if text.trim().is_empty() {
-        return Err(bad_sdp(
-            "the offer is empty: send the SDP of the browser's offer as the body",
-        ));
-    }
-    for (i, line) in text.lines().enumerate() {
-        if i >= MAX_LINES || line.len() > MAX_LINE {
-            return Err(Error::new(
-                Status::TooLarge,
-                format!(
-                    "line {} of the offer is too long, or one too many: it may have {MAX_LINES} lines \
-                     of {MAX_LINE} bytes",
-                    i + 1
-                ),
-            ));
-        }
-        let shape = matches!(line.as_bytes(), [b'a'..=b'z', b'=', ..]) || line.is_empty();
-        // Control characters would be copied into the answer, where a lone CR may count as a line end.
-        if !shape || line.chars().any(|c| c.is_control() && c != '\t') {
-            return Err(bad_sdp(format!(
-                "line {} of the offer is not SDP: a line is a letter, =, and a value",
-                i + 1
-            )));
-        }
-    }
-    Ok(text)
 }
 
 /// Number of the line that follows `before`.

@@ -2,7 +2,9 @@
 
 use rtc::sdp::description::media::{MediaDescription, MediaName};
 
-use super::{Attributes, OfferedCodec, OfferedExtension, OfferedSection, bad_sdp, is_live};
+use super::{
+    Attributes, OfferedCodec, OfferedData, OfferedExtension, OfferedSection, bad_sdp, is_live,
+};
 use crate::error::{Error, Result, Status};
 use crate::media::MediaKind;
 
@@ -17,6 +19,9 @@ const MAX_FORMATS: usize = 128;
 
 /// Maximum length of an `a=fmtp` in bytes; parameter sets in it have some 100.
 const MAX_FMTP: usize = 1024;
+
+/// Maximum size of a message where the peer says none (RFC 8841 section 6).
+const DEFAULT_MESSAGE_SIZE: u32 = 64 * 1024;
 
 /// Maximum length of a `mid`, a format, a protocol or an encoding name in bytes.
 const MAX_TOKEN: usize = 64;
@@ -54,6 +59,29 @@ pub(super) fn section(session: Attributes<'_>, media: &MediaDescription) -> Resu
             .take(MAX_EXTENSIONS)
             .collect(),
         reduced_size_rtcp: attributes.has("rtcp-rsize"),
+        data: data(media),
+    })
+}
+
+/// What carries data channels over DTLS (RFC 8841). Without a port the section is switched off.
+fn data(media: &MediaDescription) -> Option<OfferedData> {
+    let name = &media.media_name;
+    let over_dtls = matches!(&*name.protos.join("/"), "UDP/DTLS/SCTP" | "TCP/DTLS/SCTP");
+    let channels = name.media == "application" && name.formats == ["webrtc-datachannel"];
+    let attributes = Attributes(&media.attributes);
+    let sctp_port = attributes.first("sctp-port")?.trim().parse().ok();
+    let max_message_size = match attributes.first("max-message-size") {
+        None => Some(DEFAULT_MESSAGE_SIZE),
+        // More than there is a number for is as good as any size.
+        Some(size) => size
+            .trim()
+            .parse()
+            .ok()
+            .map(|size: u64| size.try_into().unwrap_or(0)),
+    };
+    (is_live(media) && over_dtls && channels).then_some(OfferedData {
+        sctp_port: sctp_port.filter(|&port| port != 0)?,
+        max_message_size: max_message_size?,
     })
 }
 

@@ -5,6 +5,7 @@
 pub(super) const CHANGE_CIPHER_SPEC: u8 = 20;
 pub(super) const ALERT: u8 = 21;
 pub(super) const HANDSHAKE: u8 = 22;
+const APPLICATION_DATA: u8 = 23;
 
 const RECORD_HEADER: usize = 13;
 const FRAGMENT_HEADER: usize = 12;
@@ -12,6 +13,9 @@ const FRAGMENT_HEADER: usize = 12;
 /// Longest encrypted record in bytes that a handshake or an alert needs: a Finished takes 48
 /// (8 nonce, 12 header, 12 verify data, 16 tag).
 pub(super) const MAX_ENCRYPTED: usize = 64;
+
+/// Longest encrypted record in bytes that is read after the handshake: browsers' packets of a data channel have 1.2 kB.
+const MAX_DATA: usize = 2048;
 
 /// A record of a datagram.
 pub(super) struct Record<'a> {
@@ -47,6 +51,11 @@ impl Record<'_> {
     /// Whether it may be an alert of the peer after the handshake.
     pub(super) fn is_encrypted_alert(&self) -> bool {
         self.kind == ALERT && self.epoch == 1 && self.body.len() <= MAX_ENCRYPTED
+    }
+
+    /// Whether it may be application data after the handshake.
+    pub(super) fn is_encrypted_data(&self) -> bool {
+        self.kind == APPLICATION_DATA && self.epoch == 1 && self.body.len() <= MAX_DATA
     }
 
     /// Level and description of an alert in plain text.

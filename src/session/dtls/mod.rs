@@ -71,6 +71,8 @@ const PEER: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 1);
 pub enum DtlsEvent {
     /// The handshake is done: the keys for SRTP.
     Connected(KeyingMaterial),
+    /// Authentic application data.
+    Data(BytesMut),
     /// The peer closed the association (close_notify).
     Closed,
     /// Failed for good.
@@ -79,7 +81,7 @@ pub enum DtlsEvent {
 
 /// One handshake, and after it the association's alerts.
 ///
-/// It must be done within [`HANDSHAKE_TIMEOUT`]. Its events are `Connected` once, then `Closed` or
+/// It must be done within [`HANDSHAKE_TIMEOUT`]. Its events are `Connected` once, then `Data`, and `Closed` or
 /// `Failed` once; or `Failed` alone. After those it ignores its input and has no output.
 pub struct DtlsServer {
     phase: Phase,
@@ -88,6 +90,8 @@ pub struct DtlsServer {
     alert: Option<(Instant, (u8, u8))>,
     budget: Budget,
     flight: Flight,
+    /// Application data was negotiated; otherwise it is not even decrypted.
+    carries_data: bool,
     transmits: VecDeque<BytesMut>,
     events: VecDeque<DtlsEvent>,
 }
@@ -142,6 +146,7 @@ impl DtlsServer {
             alert: None,
             budget: Budget::new(),
             flight: Flight::default(),
+            carries_data: false,
             transmits: VecDeque::new(),
             events: VecDeque::new(),
         };
@@ -153,6 +158,20 @@ impl DtlsServer {
             );
         }
         server
+    }
+
+    /// Application data was negotiated: takes it, once the handshake is done.
+    pub fn carry_data(&mut self) {
+        self.carries_data = true;
+    }
+
+    /// Seals application data, if the handshake is done: a packet that fits a datagram, with a record around it.
+    pub fn send(&mut self, now: Instant, packet: &[u8]) {
+        if let Phase::Connected { endpoint, .. } = &mut self.phase {
+            // Never fails after the handshake, until the association's numbers are used up.
+            let _ = endpoint.write(now, PEER, packet);
+            drain(endpoint, &mut self.transmits);
+        }
     }
 
     /// Takes a datagram whose first byte is 20..=63 (RFC 7983).
@@ -350,8 +369,9 @@ impl DtlsServer {
             return;
         };
         for record in records(datagram) {
-            if record.is_encrypted_alert() && *alerts > 0 {
-                *alerts -= 1;
+            let is_alert = record.is_encrypted_alert() && *alerts > 0;
+            *alerts -= u32::from(is_alert);
+            if is_alert || self.carries_data && record.is_encrypted_data() {
                 let result = endpoint.read(now, PEER, None, BytesMut::from(record.bytes));
                 drain(endpoint, &mut self.transmits);
                 match result {
@@ -367,8 +387,9 @@ impl DtlsServer {
                         let sentence = "the viewer ended the DTLS association with a fatal alert";
                         return self.fail(Status::Dtls, sentence);
                     }
+                    Ok(events) => self.events.extend(events.into_iter().filter_map(data)),
                     // Not authentic, or a warning.
-                    Ok(_) | Err(_) => {}
+                    Err(_) => {}
                 }
             }
             // The peer repeats its last flight: ours was lost (RFC 6347 section 4.2.4).
@@ -429,6 +450,13 @@ impl Handshake {
             .map_err(|error| failed(&format!("gave no SRTP keys: {error}")))?;
         split_keys(self.profile, material.as_ref())
             .ok_or_else(|| failed("gave too few bytes for the SRTP keys"))
+    }
+}
+
+fn data(event: EndpointEvent) -> Option<DtlsEvent> {
+    match event {
+        EndpointEvent::ApplicationData(bytes) => Some(DtlsEvent::Data(bytes)),
+        _ => None,
     }
 }
 

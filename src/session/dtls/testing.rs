@@ -43,6 +43,8 @@ pub(crate) struct Client {
     pub(crate) hello_padding: usize,
     pub(crate) connected: bool,
     pub(crate) closed: bool,
+    /// Application data.
+    pub(crate) heard: Vec<Vec<u8>>,
     /// Why `rtc::dtls` gave up.
     pub(crate) failed: Option<String>,
 }
@@ -76,6 +78,7 @@ impl Client {
             hello_padding: 0,
             connected: false,
             closed: false,
+            heard: Vec::new(),
             failed: None,
         }
     }
@@ -100,6 +103,7 @@ impl Client {
                     match event {
                         EndpointEvent::HandshakeComplete => self.connected = true,
                         EndpointEvent::PeerClosed => self.closed = true,
+                        EndpointEvent::ApplicationData(data) => self.heard.push(data.to_vec()),
                         _ => {}
                     }
                 }
@@ -123,6 +127,11 @@ impl Client {
         for datagram in self.flight.clone() {
             self.send(datagram);
         }
+    }
+
+    pub(crate) fn send_data(&mut self, now: Instant, data: &[u8]) {
+        self.endpoint.write(now, PEER, data).unwrap();
+        self.flush(now);
     }
 
     pub(crate) fn close(&mut self, now: Instant) {

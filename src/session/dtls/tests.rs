@@ -203,6 +203,36 @@ fn close_notify_goes_both_ways() {
 }
 
 #[test]
+fn application_data_passes_where_it_was_negotiated() {
+    for negotiated in [true, false] {
+        let mut pair = connected_pair();
+        if negotiated {
+            pair.server.carry_data();
+        }
+        pair.client.send_data(pair.now, b"hello");
+        let genuine = pair.client.transmits.back().unwrap().clone();
+        let mut forged = genuine.clone();
+        *forged.last_mut().unwrap() ^= 1;
+        pair.client.transmits.push_front(forged);
+        // Again.
+        pair.client.transmits.push_back(genuine);
+        pair.exchange(|_, _| false);
+        let heard = pair.events.drain(..).map(|event| match event {
+            DtlsEvent::Data(data) => data,
+            _ => panic!("the association has ended"),
+        });
+        let heard: Vec<_> = heard.collect();
+        assert_eq!(heard.len(), usize::from(negotiated));
+        assert!(heard.iter().all(|data| data[..] == *b"hello"));
+        pair.server.send(pair.now, &[7; 1100]);
+        let record = pair.server.poll_transmit().unwrap();
+        assert!(record.len() <= 1100 + 13 + 8 + 16);
+        pair.client.handle(pair.now, &record);
+        assert_eq!(pair.client.heard, [[7; 1100]]);
+    }
+}
+
+#[test]
 fn hellos_in_fragments_out_of_order_and_twice_are_put_together() {
     // (padding, fragment size): two fragments of 1.5 kB as browsers send; and many small ones.
     for (padding, size) in [(1300, 1200), (1300, 100), (0, 9)] {

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use super::io::{Media, Tracks, Transmit};
 use super::rtcp::SenderReport;
 use super::transport::Egress;
+use crate::error::Result;
 use crate::media::{MediaKind, Ring, Track};
 use crate::sdp::answer::{Negotiated, NegotiatedTrack};
 use crate::state::{Detail, StreamId};
@@ -57,18 +58,31 @@ impl LegConfig {
         negotiated: Negotiated,
         random: [u64; 2],
     ) -> impl Iterator<Item = LegConfig> {
-        let tracks = [negotiated.video, negotiated.audio];
-        tracks
-            .into_iter()
-            .zip(random)
-            .filter_map(move |(track, random)| {
-                Some(LegConfig {
-                    source: Some(stream),
-                    mid: Box::default(),
-                    track: track?,
-                    random,
-                })
+        let mut tracks = negotiated.tracks;
+        tracks.sort_by_key(|track| track.kind() == MediaKind::Audio);
+        let tracks = tracks.into_iter().zip(random);
+        tracks.map(move |(track, random)| LegConfig {
+            source: Some(stream),
+            mid: Box::default(),
+            track,
+            random,
+        })
+    }
+
+    /// The legs of a wall, which show nothing yet. `random` returns unpredictable bits.
+    pub fn of_wall(
+        negotiated: Negotiated,
+        random: &mut dyn FnMut() -> Result<u64>,
+    ) -> Result<Vec<LegConfig>> {
+        let legs = negotiated.tracks.into_iter().map(|track| {
+            Ok(LegConfig {
+                source: None,
+                mid: track.mid.clone(),
+                track,
+                random: random()?,
             })
+        });
+        legs.collect()
     }
 }
 
@@ -114,7 +128,7 @@ pub struct Leg {
     loss_ppm: u32,
     /// `None` if NACK was not negotiated.
     nack: Option<Nack>,
-    /// It goes on with another stream, or track, since somebody asked.
+    /// It has gone on with another stream, or track, since somebody asked, or its stream has changed.
     changed: bool,
 }
 
@@ -256,6 +270,11 @@ impl Leg {
     /// Whether it has gone on with another stream, or track, since the last call.
     pub fn take_changed(&mut self) -> bool {
         std::mem::take(&mut self.changed)
+    }
+
+    /// There is something new to say of it.
+    pub fn note_changed(&mut self) {
+        self.changed = true;
     }
 
     pub fn has_changed(&self) -> bool {

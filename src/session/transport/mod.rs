@@ -2,6 +2,7 @@
 //! nothing of media: [legs](super::leg) send through its [`Egress`].
 
 mod backlog;
+mod channel;
 mod egress;
 mod liveness;
 mod memory;
@@ -22,6 +23,7 @@ pub use egress::Egress;
 pub use liveness::FIRST_CHECK;
 pub use memory::PathMemory;
 
+use super::data::DataConfig;
 use super::dtls::{Certificate, DtlsEvent};
 use super::estimate::{Limits, TransportFeedback};
 use super::ice::{CONSENT, Check, IceAgent, TransactionKey};
@@ -55,6 +57,8 @@ pub struct TransportConfig {
     pub fingerprints: Vec<Fingerprint>,
     /// Which SRTP profiles are accepted.
     pub srtp_policy: SrtpPolicy,
+    /// The data channel, if one was negotiated.
+    pub data: Option<DataConfig>,
     /// The name of all that we send in RTCP (RFC 7022), as in the answer.
     pub cname: String,
     /// Time between sender reports.
@@ -123,6 +127,7 @@ impl Transport {
             certificate: config.certificate,
             fingerprints: config.fingerprints,
             policy: config.srtp_policy,
+            data: config.data,
         }));
         let mut transport = Transport {
             phase: Phase::Over,
@@ -313,7 +318,10 @@ impl Transport {
         };
         self.follow_path(now);
         match (before, self.ice.proven(now)) {
-            (None, Some(_)) => Received::Proven,
+            (None, Some(_)) => {
+                self.pump_channel(io);
+                Received::Proven
+            }
             (Some(before), Some(path)) if before.remote != path.remote => {
                 Received::Moved(lost_since)
             }
@@ -416,10 +424,12 @@ impl Transport {
         while let Some(event) = self.phase.dtls().and_then(|dtls| dtls.poll_event()) {
             match event {
                 DtlsEvent::Connected(keys) => received = self.keyed(&keys, path, io.now),
+                DtlsEvent::Data(packet) => self.handle_packet(path, &packet, io.now),
                 DtlsEvent::Closed => self.enter(Phase::Over),
                 DtlsEvent::Failed(error) => self.fail(error),
             }
         }
+        self.pump_channel(io);
         received
     }
 
@@ -567,6 +577,11 @@ impl Transport {
         {
             dtls.handle_timeout(now);
         }
+        if let Some(channel) = self.channel()
+            && channel.next_deadline().is_some_and(|at| at <= now)
+        {
+            channel.handle_timeout(now);
+        }
         let received = match self.ice.selected() {
             Some(path) => self.drive_dtls(path, io),
             None => Received::Nothing,
@@ -601,7 +616,10 @@ impl Transport {
             }
             Phase::Up(up) => (
                 earliest(Some(self.reports.overdue(up)), self.ice.next_due()),
-                None,
+                up.control
+                    .data
+                    .as_ref()
+                    .and_then(|data| data.next_deadline()),
             ),
             Phase::Waiting(_) => (None, None),
             Phase::Over => return None,

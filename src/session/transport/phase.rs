@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use crate::error::Error;
 use crate::sdp::Fingerprint;
+use crate::session::data::{DataChannel, DataConfig};
 use crate::session::dtls::{Certificate, DtlsServer};
 use crate::session::srtp::{KeyingMaterial, RtpSealer, Srtcp};
 use crate::state::{SessionState, SrtpProfile};
@@ -26,10 +27,12 @@ pub struct Waiting {
     pub certificate: Arc<Certificate>,
     pub fingerprints: Vec<Fingerprint>,
     pub policy: SrtpPolicy,
+    pub data: Option<DataConfig>,
 }
 
 pub struct Handshaking {
     pub dtls: DtlsServer,
+    pub data: Option<DataConfig>,
     /// When our first flight left, until the viewer answers it.
     pub first_flight: Option<Instant>,
 }
@@ -50,8 +53,10 @@ pub struct Up {
 pub struct Control {
     pub profile: SrtpProfile,
     pub srtcp: Srtcp,
-    /// For the viewer's alerts, and to send the last flight again.
+    /// For the viewer's alerts, to send the last flight again, and around the data channel.
     pub dtls: DtlsServer,
+    /// Where one was negotiated.
+    pub data: Option<Box<DataChannel>>,
 }
 
 impl Phase {
@@ -78,8 +83,13 @@ impl Phase {
 impl Waiting {
     /// The first authentic check has come.
     pub fn checked(self, now: Instant) -> Handshaking {
+        let mut dtls = DtlsServer::new(now, self.certificate, self.fingerprints, self.policy);
+        if self.data.is_some() {
+            dtls.carry_data();
+        }
         Handshaking {
-            dtls: DtlsServer::new(now, self.certificate, self.fingerprints, self.policy),
+            dtls,
+            data: self.data,
             first_flight: None,
         }
     }
@@ -97,6 +107,7 @@ impl Handshaking {
                 profile: keys.profile,
                 srtcp: Srtcp::new(keys)?,
                 dtls: self.dtls,
+                data: self.data.map(|data| Box::new(DataChannel::new(data))),
             }),
         })
     }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::HttpResponse;
-use crate::error::{Error, Status};
+use crate::error::{Error, Status, reason_phrase};
 
 /// Seconds after which a camera that is connecting may be live: about one attempt to connect.
 const RETRY_CAMERA: u32 = 2;
@@ -41,7 +41,7 @@ pub fn response(status: u16, detail: &str) -> HttpResponse {
     // title is then the reason phrase of the status.
     let body = json!({
         "type": "about:blank",
-        "title": title(status),
+        "title": reason_phrase(status),
         "status": status,
         "detail": detail,
     });
@@ -53,34 +53,6 @@ pub fn response(status: u16, detail: &str) -> HttpResponse {
     .with("Cache-Control", "no-store")
 }
 
-/// The reason phrase of each status that occurs (RFC 9110 section 15, RFC 6585).
-fn title(status: u16) -> &'static str {
-    match status {
-        400 => "Bad Request",
-        401 => "Unauthorized",
-        403 => "Forbidden",
-        404 => "Not Found",
-        405 => "Method Not Allowed",
-        406 => "Not Acceptable",
-        408 => "Request Timeout",
-        409 => "Conflict",
-        412 => "Precondition Failed",
-        413 => "Content Too Large",
-        414 => "URI Too Long",
-        415 => "Unsupported Media Type",
-        421 => "Misdirected Request",
-        422 => "Unprocessable Content",
-        428 => "Precondition Required",
-        431 => "Request Header Fields Too Large",
-        500 => "Internal Server Error",
-        501 => "Not Implemented",
-        502 => "Bad Gateway",
-        503 => "Service Unavailable",
-        504 => "Gateway Timeout",
-        _ => "Error",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,7 +60,7 @@ mod tests {
     #[test]
     fn every_status_of_the_library_has_a_title() {
         for &status in Status::ALL.iter().filter(|&&s| s != Status::Ok) {
-            assert_ne!(title(status.http()), "Error", "{status:?}");
+            assert_ne!(reason_phrase(status.http()), "Error", "{status:?}");
         }
     }
 }

@@ -49,6 +49,8 @@ pub struct Dtls {
     out: Vec<Vec<u8>>,
     /// The last flight sent, and when.
     flight: Option<(Instant, Vec<Vec<u8>>)>,
+    /// Application data that came.
+    data: Vec<Vec<u8>>,
     connected: bool,
     closed: bool,
 }
@@ -71,6 +73,7 @@ impl Dtls {
             endpoint: Endpoint::new(local(), TransportProtocol::UDP, None),
             out: Vec::new(),
             flight: None,
+            data: Vec::new(),
             connected: false,
             closed: false,
         }
@@ -102,6 +105,7 @@ impl Dtls {
             match event {
                 EndpointEvent::HandshakeComplete => self.connected = true,
                 EndpointEvent::PeerClosed => self.closed = true,
+                EndpointEvent::ApplicationData(data) => self.data.push(data.to_vec()),
                 _ => {}
             }
         }
@@ -116,6 +120,20 @@ impl Dtls {
         if !flight.is_empty() {
             self.out.extend(flight.iter().cloned());
             self.flight = Some((now, flight));
+        }
+    }
+
+    /// Application data that came since the last call.
+    pub fn take_data(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.data)
+    }
+
+    /// Sends application data.
+    pub fn send_data(&mut self, now: Instant, data: &[u8]) {
+        if self.endpoint.write(now, peer(), data).is_ok() {
+            while let Some(transmit) = self.endpoint.poll_transmit() {
+                self.out.push(transmit.message.to_vec());
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 //! checks, DTLS, decryption, NACK. It is built from the sub-crates of `rtc` and shares no code with the
 //! gateway.
 
+mod channel;
 mod crypto;
 mod depacketize;
 mod packet;
@@ -18,6 +19,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+pub use channel::Channels;
 pub use depacketize::{AccessUnit, Format};
 pub use packet::Packet;
 pub use receive::{Receiver, nack};
@@ -109,6 +111,8 @@ pub struct Viewer {
     dtls: Dtls,
     remote: Option<Remote>,
     srtp: Option<Srtp>,
+    /// See [`Viewer::connect_channels`].
+    pub channels: Option<Channels>,
     next_check: Option<Instant>,
     next_report: Option<Instant>,
     /// ID of the transport-wide extension in the answer, and the feedback for it.
@@ -165,6 +169,7 @@ impl Viewer {
             pwd: format!("passwordOfTheViewer{port:06}"),
             remote: None,
             srtp: None,
+            channels: None,
             next_check: None,
             next_report: None,
             transport: None,
@@ -422,6 +427,12 @@ impl Viewer {
                     self.next_report = Some(now + REPORT_INTERVAL);
                     self.next_feedback = Some(now + self.config.feedback_interval);
                 }
+                for packet in self.dtls.take_data() {
+                    if let Some(channels) = &mut self.channels {
+                        channels.handle(now, &packet);
+                    }
+                }
+                self.drive_channels(now);
             }
             Some(128..=191) => self.handle_srtp(now, bytes),
             _ => panic!("unexpected datagram from the gateway: {bytes:?}"),
@@ -493,6 +504,25 @@ impl Viewer {
                 bytes,
             });
         }
+    }
+
+    /// Begins an association for data channels, once connected.
+    pub fn connect_channels(&mut self, now: Instant) {
+        self.channels = Some(Channels::connect(now));
+        self.drive_channels(now);
+    }
+
+    /// Sends what the data channels have to send: after each call of one.
+    pub fn drive_channels(&mut self, now: Instant) {
+        while let Some(packet) = self.channels.as_mut().and_then(Channels::poll_packet) {
+            self.send_packet(now, &packet);
+        }
+    }
+
+    /// Sends an SCTP packet.
+    pub fn send_packet(&mut self, now: Instant, packet: &[u8]) {
+        self.dtls.send_data(now, packet);
+        self.drive_dtls();
     }
 
     fn send(&mut self, bytes: Vec<u8>) {
@@ -578,6 +608,7 @@ impl Viewer {
             self.dtls.next_deadline(),
             self.video.next_nack().filter(|_| self.config.nack),
             self.audio.next_nack().filter(|_| self.config.audio_nack),
+            self.channels.as_ref().and_then(Channels::next_deadline),
         ]
         .into_iter()
         .chain(self.others.iter().map(Receiver::next_nack))
@@ -609,6 +640,10 @@ impl Viewer {
         if self.dtls.next_deadline().is_some_and(|at| at <= now) {
             self.dtls.timeout(now);
             self.drive_dtls();
+        }
+        if let Some(channels) = &mut self.channels {
+            channels.timeout(now);
+            self.drive_channels(now);
         }
         self.send_nacks(now);
         if self.next_feedback.is_some_and(|at| at <= now)

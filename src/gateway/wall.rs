@@ -1,0 +1,56 @@
+//! The slots of a wall.
+
+use super::Handle;
+use crate::error::{Error, Result, Status};
+use crate::state::{SessionId, SlotInfo, SlotView, StreamId};
+use crate::worker::Command;
+
+/// Maximum side of a tile in device pixels.
+const MAX_SIDE: u16 = 16_384;
+
+impl Handle {
+    /// Binds a slot of a wall, named by the `a=mid` of its media section, to a stream or to none. Waits for its worker;
+    /// the picture goes on at the stream's cached keyframe.
+    ///
+    /// Fails with `NotFound` for the session, the slot and the stream; with `InvalidState` if the session is no
+    /// wall; with `Codec` if the viewer takes no codec of the stream or its variants. The slot stays as it was then.
+    pub fn bind_slot(&self, session: SessionId, mid: &str, stream: Option<StreamId>) -> Result<()> {
+        self.check_open()?;
+        let place = self.shared.registry.session(session)?;
+        self.ask(place.worker, |reply| {
+            Command::BindSlot(session, place.row, mid.into(), stream, reply)
+        })?
+    }
+
+    /// Changes how a slot of a wall is shown: which variant of its stream it gets depends on it. Waits for its worker.
+    ///
+    /// Fails with `InvalidArgument` for a tile wider or higher than 16,384 pixels; otherwise as
+    /// [`Handle::bind_slot`] does.
+    pub fn set_slot_view(&self, session: SessionId, mid: &str, view: SlotView) -> Result<()> {
+        self.check_open()?;
+        if view.width.max(view.height) > MAX_SIDE {
+            return Err(Error::new(
+                Status::InvalidArgument,
+                format!(
+                    "a tile of {} x {} pixels: at most {MAX_SIDE} x {MAX_SIDE}",
+                    view.width, view.height
+                ),
+            ));
+        }
+        let place = self.shared.registry.session(session)?;
+        self.ask(place.worker, |reply| {
+            Command::SetSlotView(session, place.row, mid.into(), view, reply)
+        })?
+    }
+
+    /// Returns the slots of a wall, in the order of its media sections. Waits for its worker.
+    ///
+    /// Fails with `NotFound` for the session, and with `InvalidState` if it is no wall.
+    pub fn slots(&self, session: SessionId) -> Result<Vec<SlotInfo>> {
+        self.check_open()?;
+        let place = self.shared.registry.session(session)?;
+        self.ask(place.worker, |reply| {
+            Command::Slots(session, place.row, reply)
+        })?
+    }
+}
