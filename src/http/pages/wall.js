@@ -199,6 +199,7 @@ export class Wall extends EventTarget {
       this.#selected = null;
     }
     this.#arrange();
+    this.#plan();
     this.#say(`${this.count} ${this.count === 1 ? "tile" : "tiles"}`);
     this.#changed();
   }
@@ -692,7 +693,7 @@ class Tile {
   #coming = null; // the video that takes its place with its first picture
   #of = null; // the camera whose picture is seen
   #asked = 0; // when the camera was asked for
-  #from = null; // the RTP timestamp of its first frame; undefined: any frame is
+  #from = null; // the RTP timestamp of its first frame; null: not known yet; undefined: any frame is
   #looking = null; // the video whose next frame is waited for
   #last = 0; // when a frame was last seen
   #time = null;
@@ -797,7 +798,8 @@ class Tile {
     this.#show();
   }
 
-  // What the gateway says. first: the RTP timestamp with which the camera begins, where that is known.
+  // What the gateway says. first: the RTP timestamp with which the camera begins; null: not known yet;
+  // undefined: any frame is its.
   tell(told, first) {
     this.told = told;
     if (this.#of !== this.camera && this.#from === null && told.state === "live") {
@@ -835,6 +837,17 @@ class Tile {
     }
     this.look();
     return video;
+  }
+
+  // Whether a frame is the camera's, and not still of the one before.
+  #hasBegun(rtpTimestamp) {
+    if (this.told.state !== "live") {
+      return false;
+    }
+    if (this.#from === null) {
+      return performance.now() - this.#asked > LOOK_MS; // nobody tells
+    }
+    return this.#from === undefined || rtpTimestamp === undefined || ((rtpTimestamp - this.#from) | 0) >= 0;
   }
 
   // The next picture is another camera's, or comes from another connection.
@@ -881,9 +894,7 @@ class Tile {
     if (this.camera === null) {
       return;
     }
-    const begun =
-      this.#from === undefined || rtpTimestamp === undefined || ((rtpTimestamp - this.#from) | 0) >= 0;
-    if (this.#of !== this.camera && this.#from !== null && begun) {
+    if (this.#of !== this.camera && this.#hasBegun(rtpTimestamp)) {
       this.#of = this.camera;
       video.classList.remove("wall-unseen");
       this.#events.shown(this, performance.now() - this.#asked);
@@ -1191,7 +1202,7 @@ class OneConnection {
     slot.refuse();
     const state = status === 401 || status === 403 ? "refused" : status === 404 ? "removed" : "retrying";
     const reason = detail || title || (status === 404 ? "The gateway has no such camera." : `The gateway answered ${status}.`);
-    slot.tile?.tell({ state, reason });
+    slot.tile?.tell({ state, reason }, null);
   }
 
   #noticed(slot, said) {
@@ -1202,7 +1213,7 @@ class OneConnection {
     } else if (stream !== null && stream === wanted) {
       slot.accept();
       if (stream === slot.tile?.camera) {
-        slot.tile.tell(said, said.rtp);
+        slot.tile.tell(said, said.rtp ?? null);
       }
     } else if (slot.pending === null) {
       slot.sent.stream = stream; // and is asked for again
@@ -1336,7 +1347,7 @@ class SingleConnections {
         const lesser = tile.width < SMALL_PX ? least : null;
         if (away !== null && !last?.player?.connection) {
           this.#leave(plays);
-          tile.tell({ state: "retrying", reason: away });
+          tile.tell({ state: "retrying", reason: away }, null);
         } else if (last?.camera !== camera || last.lesser !== lesser) {
           this.#begin(tile, plays, camera, lesser);
         }
