@@ -1,5 +1,5 @@
 // A gateway's wall in the page itself: a connection that sends drawn pictures, binds its slots as the data
-// channel or PATCH ask, and can be told to refuse, to hold, to fall silent.
+// channel or PATCH ask, and can be told to refuse, or what to say of a camera.
 
 import { LONG_MS, waitUntil } from "./helpers.mjs";
 
@@ -14,7 +14,6 @@ function standIn(cameras) {
     slots: new Map(), // by mid: {kind, sender, stream, paused, ...}
     refuse: new Map(), // by camera: what to answer
     states: new Map(), // by camera: {state, reason}
-    mute: false, // no notices, no replies
   });
 
   function track(camera) {
@@ -63,7 +62,7 @@ function standIn(cameras) {
   };
 
   stand.notice = (...slots) => {
-    if (stand.channel?.readyState === "open" && !stand.mute) {
+    if (stand.channel?.readyState === "open") {
       const told = slots.map(({ slot, kind, stream }) => ({
         slot, kind, stream,
         ...(stream ? (stand.states.get(stream) ?? { state: "live", reason: "" }) : { state: "none", reason: "" }),
@@ -85,10 +84,7 @@ function standIn(cameras) {
       const open = () => stand.notice(...stand.slots.values());
       channel.readyState === "open" ? open() : (channel.onopen = open);
       channel.onmessage = ({ data }) => {
-        const reply = stand.message(data, `${channel.label} ${channel.protocol}`);
-        if (!stand.mute) {
-          channel.send(reply);
-        }
+        channel.send(stand.message(data, `${channel.label} ${channel.protocol}`));
       };
     };
     await pc.setRemoteDescription({ type: "offer", sdp });
@@ -108,11 +104,11 @@ function standIn(cameras) {
   };
 }
 
-// Serves POST, PATCH, GET and DELETE of {prefix}/wall from within the page. Returns the requests, and what
-// they are answered with: status (of an offer), headers.
+// Serves POST, PATCH, GET and DELETE of {prefix}/wall from within the page. Returns the requests, and the
+// status that offers are answered with, to be changed.
 export async function standInFor(page, cameras) {
   await page.addInitScript(standIn, cameras);
-  const served = { requests: [], status: 201, hold: null };
+  const served = { requests: [], status: 201 };
   await page.route(/\/wall(\/|\?|$)/, async (route) => {
     const request = route.request();
     const url = new URL(request.url());

@@ -19,7 +19,7 @@
 //                   needs, which costs little while they are unused. Default: all.
 //   tiles           What the tiles show, by place: an array of null (nothing), the name of a camera, or a
 //                   patrol {cameras: [names], seconds}, which goes on to its next camera every so many
-//                   seconds (at least 1). Default: nothing.
+//                   seconds (1 to 86400). Default: nothing.
 //   endpoint        URL of the gateway's wall. Default: "wall".
 //   single          A function that returns the URL of a camera's WHEP endpoint, by its name: for single
 //                   connections. Default: "NAME/whep".
@@ -101,6 +101,7 @@ const SMALL_PX = 480;
 // What a server answers that has no wall, or takes no offer of this size.
 const NO_WALL = [404, 405, 413, 501];
 const CYCLE_SECONDS = 10;
+const DAY_SECONDS = 86_400; // timers have a limit
 // Between two looks at each picture: whether it moves, and its clock.
 const LOOK_MS = 1_000;
 // Without a picture for so long, live is not the word for it; nor is it when only keyframes are sent.
@@ -727,7 +728,7 @@ class Tile {
   }
 
   get dwell() {
-    return 1000 * Math.max(this.content.seconds || CYCLE_SECONDS, 1);
+    return 1000 * Math.min(Math.max(this.content.seconds || CYCLE_SECONDS, 1), DAY_SECONDS);
   }
 
   // What the page knows about its camera.
@@ -795,6 +796,9 @@ class Tile {
 
   setLink({ state, reason }) {
     this.#link = { state, reason };
+    if (state !== "playing" && state !== "connecting") {
+      this.told = {}; // who comes next says it anew
+    }
     this.#show();
   }
 
@@ -1554,7 +1558,7 @@ const WORDS = {
   refused: "not allowed",
 };
 
-const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 
 function known(name) {
   const layout = String(name);
