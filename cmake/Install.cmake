@@ -46,6 +46,7 @@ install(FILES ${documents} "${PROJECT_SOURCE_DIR}/CHANGELOG.md"
   DESTINATION "${CMAKE_INSTALL_DATADIR}/doc/rtsp_webrtc_gateway" COMPONENT development)
 # A WHEP client for the host's own pages.
 install(FILES "${PROJECT_SOURCE_DIR}/src/http/pages/player.js"
+              "${PROJECT_SOURCE_DIR}/src/http/pages/wall.js"
   DESTINATION "${CMAKE_INSTALL_DATADIR}/rtsp_webrtc_gateway" COMPONENT development)
 
 # Where this Python looks below its prefix, in the words of Debian or of all others.

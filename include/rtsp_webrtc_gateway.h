@@ -1338,7 +1338,7 @@ typedef struct rtsp_webrtc_gateway_stream_info {
  *
  * Parameters: name identifies the stream in WHEP offers and URLs. It must be unique, and consists
  * of 1 to 128 of the characters A-Z a-z 0-9 . _ ~ - "." and ".." are refused, and so are the first
- * words of the listener's own paths: api, assets, dashboard, metrics, player.js.
+ * words of the listener's own paths: api, assets, dashboard, metrics, player.js, wall.js.
  *
  * Errors: ERR_INVALID_ARGUMENT if the name or an option is not valid; ERR_ALREADY_EXISTS if the
  * name is in use; ERR_URL if the URL is not valid; ERR_CREDENTIALS if the user name or password
@@ -2485,7 +2485,7 @@ int rtsp_webrtc_gateway_handle_http_async(rtsp_webrtc_gateway *gateway,
  * - `/{stream}/whep` and `/{stream}/whep/{key}`: WHEP, as handle_http() does;
  * - `/{stream}/whep/{key}/events`: events for the viewer (server-sent events), see docs/embedding.md;
  * - `/`, `/{stream}`, `/dashboard`: pages with all cameras, one camera, and the figures of the
- *   gateway; `/player.js`: the player;
+ *   gateway; `/player.js`, `/wall.js`: the player, and the wall that uses it;
  * - `/api/gateway`, `/api/streams`, `/api/sessions`: state_json() and its parts, at most 250 ms old;
  * - `/metrics`: metrics().
  *
