@@ -16,14 +16,18 @@
  * socket for media; of TCP sockets, the first for HTTP and the second for media of viewers without UDP.
  * Cameras after --on-demand are connected only while somebody watches.
  * --variant door=small: viewers of door whose connection does not carry it are shown small.
- * Port 0 selects a free port; the program prints the address. SIGINT or SIGTERM ends it. */
+ * Port 0 selects a free port; the program prints the address. SIGINT or SIGTERM ends it; on Windows, Ctrl-C. */
 #include <rtsp_webrtc_gateway.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef _WIN32
+#include <windows.h>
+#else
 #include <sys/socket.h>
 #include <unistd.h>
+#endif
 
 enum { MAX_RULES = 16, FIRST_PASSED = 3 };
 
@@ -50,6 +54,45 @@ static void say_error(void) {
     fprintf(stderr, "%s\n", text);
 }
 
+#ifdef _WIN32
+static HANDLE ended;
+
+static BOOL WINAPI on_end(DWORD reason) {
+    (void)reason;
+    SetEvent(ended);
+    return TRUE;
+}
+
+/* To be called before threads are created. */
+static void watch_for_the_end(void) {
+    ended = CreateEventW(NULL, TRUE, FALSE, NULL);
+    SetConsoleCtrlHandler(on_end, TRUE);
+}
+
+static int wait_for_the_end(void) {
+    return WaitForSingleObject(ended, INFINITE) == WAIT_OBJECT_0 ? 0 : -1;
+}
+
+/* There is no such convention. */
+static void take_sockets(struct network *network) {
+    (void)network;
+}
+#else
+static sigset_t ends;
+
+/* To be called before threads are created: they block the signals, which are waited for. */
+static void watch_for_the_end(void) {
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGINT);
+    sigaddset(&ends, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &ends, NULL);
+}
+
+static int wait_for_the_end(void) {
+    int signal_number;
+    return sigwait(&ends, &signal_number);
+}
+
 /* Takes the sockets that were passed to this process (sd_listen_fds(3)). */
 static void take_sockets(struct network *network) {
     const char *pid = getenv("LISTEN_PID"), *count = getenv("LISTEN_FDS");
@@ -71,6 +114,7 @@ static void take_sockets(struct network *network) {
         }
     }
 }
+#endif
 
 /* How many arguments behind this one belong to it, if it says something of the network; else 0. */
 static int read_network(struct network *network, int argc, char **argv, int i) {
@@ -183,9 +227,9 @@ static int listen_on(rtsp_webrtc_gateway *gateway, const char *address,
     return 0;
 }
 
-/* Returns when a signal asks the program to end, or -1 if there is nothing to serve. */
-static int serve(rtsp_webrtc_gateway *gateway, const struct network *network, int argc, char **argv,
-                 const sigset_t *ends) {
+/* Returns when the program is asked to end, or -1 if there is nothing to serve. */
+static int serve(rtsp_webrtc_gateway *gateway, const struct network *network, int argc,
+                 char **argv) {
     struct network known = {0};
     uint32_t flags = 0;
     const bool has_address = strchr(argv[1], '=') == NULL && argv[1][0] != '-';
@@ -207,8 +251,7 @@ static int serve(rtsp_webrtc_gateway *gateway, const struct network *network, in
     if (listen_on(gateway, address, network) < 0) {
         return -1;
     }
-    int signal_number;
-    return sigwait(ends, &signal_number);
+    return wait_for_the_end();
 }
 
 int main(int argc, char **argv) {
@@ -218,13 +261,7 @@ int main(int argc, char **argv) {
                         "NAME=RTSP_URL... [--variant NAME=NAME]...\n");
         return 2;
     }
-    /* Waited for below; threads created from here on block them. */
-    sigset_t ends;
-    sigemptyset(&ends);
-    sigaddset(&ends, SIGINT);
-    sigaddset(&ends, SIGTERM);
-    pthread_sigmask(SIG_BLOCK, &ends, NULL);
-
+    watch_for_the_end();
     rtsp_webrtc_gateway_set_log_callback(RTSP_WEBRTC_GATEWAY_LOG_WARN, on_log, NULL, NULL);
     rtsp_webrtc_gateway_config config;
     rtsp_webrtc_gateway *gateway;
@@ -254,7 +291,7 @@ int main(int argc, char **argv) {
         say_error();
         return 1;
     }
-    const int result = serve(gateway, &network, argc, argv, &ends);
+    const int result = serve(gateway, &network, argc, argv);
     rtsp_webrtc_gateway_shutdown(gateway, 5000);
     rtsp_webrtc_gateway_destroy(gateway);
     return result == 0 ? 0 : 1;
