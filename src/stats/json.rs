@@ -100,8 +100,11 @@ impl Process {
     }
 }
 
-/// Linux reports it in a file; other systems have none.
+/// Linux reports it in a file; other systems have none, and on Windows anybody might create one.
 fn resident_bytes() -> Option<u64> {
+    if !cfg!(unix) {
+        return None;
+    }
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status
         .lines()
