@@ -34,7 +34,8 @@ pub mod sdp {
     /// Writing answers.
     pub mod answer {
         pub use crate::sdp::answer::{
-            Allowed, Candidates, LocalTransport, Negotiated, answer, negotiate, restart_fragment,
+            Allowed, Candidates, LocalTransport, Negotiated, Retransmission, answer, negotiate,
+            restart_fragment,
         };
     }
     /// Bodies of PATCH requests.
@@ -51,7 +52,7 @@ pub mod sdp {
 pub mod session {
     pub use crate::session::{
         ConnectionId, Io, LegConfig, Media, Path, PathMemory, Relayed, Remote, SendBuffer, Session,
-        SessionEvent, TrackId, Tracks, TransactionKey, Transmit, TransportConfig, WallClock,
+        SessionEvent, Slot, SlotView, Tracks, TransactionKey, Transmit, TransportConfig, WallClock,
         WouldBlock,
     };
 

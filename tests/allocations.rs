@@ -118,6 +118,7 @@ fn allocations(viewer: &ViewerConfig, viewers: usize) -> (u64, usize) {
                 variants: &[],
                 cameras: &[],
                 late: false,
+                removed: &[],
             };
             // Twice, so that what the pacer held back goes out.
             for later in [Duration::ZERO, Duration::from_millis(39)] {
@@ -184,6 +185,7 @@ fn none_per_packet_while_the_path_is_measured() {
             variants: &[],
             cameras: &[],
             late: false,
+            removed: &[],
         };
         let mut io = Io {
             now,

@@ -87,8 +87,7 @@ impl Session {
                 self.transport.note_nack(io.now);
                 let tracks = io.tracks;
                 if let Some(leg) = find(&mut self.legs, ssrc)
-                    && let Some(media) = tracks.media(leg.stream())
-                    && let Some(track) = media.track(leg.kind())
+                    && let Some(track) = leg.track(tracks)
                     && leg.sends(track)
                     && let Some(mut egress) = self.transport.egress(io)
                 {
@@ -99,7 +98,7 @@ impl Session {
                 self.plis += 1;
                 let tracks = io.tracks;
                 if let Some(leg) = find(&mut self.legs, ssrc)
-                    && let Some(media) = tracks.media(leg.stream())
+                    && let Some(media) = leg.media(tracks)
                     && let Some(track) = media.track(leg.kind())
                     && leg.keyframe_requested(io.now, track)
                     && let Some(mut egress) = self.transport.egress(io)

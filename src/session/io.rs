@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use super::framing;
-use crate::media::{MediaKind, StreamRate, Track};
+use crate::media::{Codec, MediaKind, StreamRate, Track};
 use crate::state::{Protocol, StreamId};
 
 /// The buffer that packets are sealed into, one per worker: as much as one UDP GSO call takes.
@@ -25,21 +25,20 @@ pub struct Io<'a, T: Transmit> {
     pub transmit: T,
 }
 
-/// A track of a stream: what a leg sends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct TrackId {
-    /// The stream.
-    pub stream: StreamId,
-    /// Which of its tracks.
-    pub kind: MediaKind,
-}
-
 /// Where a session finds the media of its legs.
 pub trait Tracks {
     /// The media of a stream; `None` while it has none.
     ///
     /// Called once per leg that has something to do, never per packet.
     fn media(&self, stream: StreamId) -> Option<Media<'_>>;
+
+    /// The codec of a stream's track, if that is known.
+    ///
+    /// Called when a slot is bound to it.
+    fn codec(&self, stream: StreamId, kind: MediaKind) -> Option<Codec> {
+        let track = self.media(stream)?.track(kind)?;
+        Some(track.info().codec)
+    }
 
     /// Whether the worker has more to do than time, so that what waits for long is left out.
     fn is_late(&self) -> bool {

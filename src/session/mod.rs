@@ -21,6 +21,7 @@
 //!   It knows no key and no address. It sends through the transport's `Egress`, which exists only
 //!   while the transport is up, so that a leg cannot send too early, too late, or past the pacer.
 //! * The [`ladder`] decides which variant of its stream a viewer is shown, and how much of it.
+//! * `slots.rs` is what the viewer has of the legs: they are slots that are bound to streams.
 //! * `sound.rs` notes whether there is sound: it may begin, and end, while a viewer watches.
 //! * `feedback.rs` takes RTCP from the transport to the legs.
 //! * [`ice`], [`dtls`], [`srtp`] and [`rtcp`] are the protocols. They know neither half. [`framing`] and [`turn`]
@@ -50,7 +51,7 @@
 //! * [`Session::send`] allocates nothing and copies no payload, except for reports at their
 //!   interval. It looks a stream up once per leg, not per packet.
 //! * Whatever a viewer asks for is limited: repeats (`leg/nack.rs`), starts from a keyframe
-//!   (`leg/restart.rs`), handshake datagrams (`dtls/guard.rs`), feedback items ([`rtcp`]).
+//!   (`leg/restart.rs`), other streams (`quality.rs`), handshake datagrams (`dtls/guard.rs`), feedback items ([`rtcp`]).
 //! * A state is entered once and reported once: New, Connecting, Connected, Disconnected and back,
 //!   then perhaps Failed, and Closed.
 //!
@@ -59,11 +60,11 @@
 //! Legs are independent of each other. A session with legs of several streams is made by one
 //! [`LegConfig`] per media section, and the worker calls [`Session::send`] for each of the streams.
 //!
-//! The video leg may be shown another stream in place, a variant of the session's own: its [`TrackId`]
-//! changes and its position seeks to a keyframe of that stream's ring. The sequence numbers go on by
-//! themselves, and `leg/timeline.rs` lets the timestamps go on as well. When that happens is decided by
-//! the [`ladder`]; `quality.rs` does what it says. [`Session::streams`] names the streams whose media is
-//! needed.
+//! A leg may go on with another stream in place: a video leg with a variant of the stream that it is bound to, and
+//! every leg with another stream that it is bound to from now on ([`Session::bind`]). Its position seeks to a
+//! keyframe of that stream's ring. The sequence numbers go on by themselves, and `leg/timeline.rs` lets the
+//! timestamps go on as well. Which variant is shown is decided by the [`ladder`]; `quality.rs` does what it
+//! says. [`Session::streams`] names the streams whose media is needed.
 
 pub mod dtls;
 pub mod estimate;
@@ -75,6 +76,7 @@ mod ladder;
 mod leg;
 mod quality;
 pub mod rtcp;
+mod slots;
 mod sound;
 pub mod srtp;
 mod transport;
@@ -86,10 +88,10 @@ use std::time::{Duration, Instant};
 
 pub use ice::TransactionKey;
 pub use io::{
-    ConnectionId, Io, Media, Path, Relayed, Remote, SendBuffer, TrackId, Tracks, Transmit,
-    WouldBlock,
+    ConnectionId, Io, Media, Path, Relayed, Remote, SendBuffer, Tracks, Transmit, WouldBlock,
 };
 pub use leg::LegConfig;
+pub use slots::{Slot, SlotView};
 pub use transport::{FIRST_CHECK, PathMemory, TransportConfig};
 pub use wall_clock::WallClock;
 
@@ -160,14 +162,14 @@ pub struct Session {
     plis: u64,
     /// What it may still say.
     allowance: Allowance,
-    /// There is sound that it can be sent, as of the last decision on what it is shown; see `sound.rs`.
-    sound: bool,
-    /// What the viewer is shown; `None` without video. Not touched for each access unit.
-    showing: Option<Box<Showing>>,
-    /// The variant that is shown as soon as it has a keyframe.
-    awaited: Option<StreamId>,
+    /// What each video leg shows. Not touched for each access unit.
+    showings: Box<[Showing]>,
+    /// A variant is shown as soon as it has a keyframe.
+    awaits: bool,
     /// Perhaps something else is shown than what was told.
     news: bool,
+    /// An audio leg is bound to another stream, or hears its stream or no longer.
+    streams_changed: bool,
 }
 
 /// # Creation and control
@@ -181,11 +183,11 @@ impl Session {
         let legs: Box<[Leg]> = legs.into_iter().map(Leg::new).collect();
         Session {
             transport: Transport::new(now, transport),
-            showing: Showing::of(&legs),
-            sound: legs.iter().any(is_audio),
+            showings: Showing::of(&legs),
             legs,
-            awaited: None,
+            awaits: false,
             news: false,
+            streams_changed: false,
             nacks: 0,
             plis: 0,
             allowance: Allowance::default(),
@@ -206,7 +208,7 @@ impl Session {
 
     /// Changes what the viewer asks for. Ask for [`Session::next_deadline`] again.
     pub fn set_limits(&mut self, limits: ViewerLimits) {
-        if let Some(showing) = &mut self.showing {
+        for showing in &mut self.showings {
             showing.set_limits(limits);
         }
     }
@@ -279,16 +281,16 @@ impl Session {
     ) -> Option<Instant> {
         let shown = self.show_if_awaited(stream, io);
         let is_meant = |leg: &Leg| kind.is_none_or(|kind| leg.kind() == kind);
-        let due = self.pump(|leg| leg.stream() == stream && is_meant(leg), io);
+        let due = self.pump(|leg| leg.stream() == Some(stream) && is_meant(leg), io);
         match shown {
-            true => earliest(due, self.decision_due()),
+            true => earliest(due, self.decision_due(io.now)),
             false => due,
         }
     }
 
     /// Reads what [`Session::send`] will, so that it is in the cache by then.
     pub fn touch(&self) {
-        std::hint::black_box((self.awaited, self.news, self.transport.touch()));
+        std::hint::black_box((self.awaits, self.news, self.transport.touch()));
         for leg in &self.legs {
             leg.touch();
         }
@@ -299,7 +301,7 @@ impl Session {
         let now = io.now;
         let received = self.transport.handle_timeout(io);
         self.handle_received(received, io);
-        if self.decision_due().is_some_and(|at| at <= now) {
+        if self.decision_due(now).is_some_and(|at| at <= now) {
             self.decide(io);
         }
         self.pump(|leg| leg.due().is_some_and(|at| at <= now), io);
@@ -318,12 +320,8 @@ impl Session {
     pub fn next_deadline(&self) -> Option<Instant> {
         let transport = self.transport.next_deadline()?;
         let legs = self.legs.iter().filter_map(Leg::due);
-        let due = legs.chain(self.decision_due());
+        let due = legs.chain(self.decision_due(self.created()));
         Some(due.fold(transport, Instant::min))
-    }
-
-    fn decision_due(&self) -> Option<Instant> {
-        self.showing.as_ref()?.due()
     }
 
     /// The next change of state.
@@ -339,17 +337,18 @@ impl Session {
             let wanted = leg.take_keyframe_request();
             wanted.then_some(leg)
         });
-        leg.map(|leg| leg.stream()).or_else(|| {
-            self.awaited
-                .and(self.showing.as_mut())?
-                .take_keyframe_request()
+        let wanted = leg.and_then(|leg| leg.stream());
+        wanted.or_else(|| {
+            let mut showings = self.showings.iter_mut().filter(|_| self.awaits);
+            showings.find_map(Showing::take_keyframe_request)
         })
     }
 
     /// Whether [`Session::streams`] has changed since the last call.
     pub fn poll_streams_changed(&mut self) -> bool {
-        let showing = self.showing.as_mut();
-        showing.is_some_and(|showing| showing.take_streams_changed())
+        let showings = self.showings.iter_mut();
+        let shown = showings.fold(false, |any, showing| showing.take_streams_changed() | any);
+        std::mem::take(&mut self.streams_changed) | shown
     }
 
     fn handle_received<T: Transmit>(&mut self, received: Received, io: &mut Io<'_, T>) {
@@ -380,8 +379,7 @@ impl Session {
     fn repeat_since<T: Transmit>(&mut self, since: Instant, io: &mut Io<'_, T>) {
         let tracks = io.tracks;
         for leg in &mut self.legs {
-            if let Some(media) = tracks.media(leg.stream())
-                && let Some(track) = media.track(leg.kind())
+            if let Some(track) = leg.track(tracks)
                 && leg.sends(track)
                 && let Some(mut egress) = self.transport.egress(io)
             {
@@ -406,13 +404,14 @@ impl Session {
         let mut due = None;
         let mut pumped = false;
         for leg in self.legs.iter_mut().filter(|leg| which(leg)) {
-            let media = tracks.media(leg.stream());
+            let media = leg.media(tracks);
             if late && let Some(track) = media.and_then(|media| media.track(leg.kind())) {
                 leg.shed(track.ring(), egress.now());
             }
             leg.pump(media, &mut egress);
             due = earliest(due, leg.due());
             pumped |= media.is_some();
+            self.news |= leg.has_changed();
         }
         if pumped && self.legs.iter().all(|leg| leg.due().is_none()) {
             egress.caught_up();
@@ -429,8 +428,8 @@ impl Session {
     fn send_reports<T: Transmit>(&mut self, io: &mut Io<'_, T>) {
         let (now, tracks) = (io.now, io.tracks);
         let reports = self.legs.iter_mut().filter_map(|leg| {
-            let media = tracks.media(leg.stream())?;
-            leg.report(media.track(leg.kind())?, now)
+            let track = leg.track(tracks)?;
+            leg.report(track, now)
         });
         self.transport.send_reports(reports, io);
     }
@@ -493,18 +492,17 @@ impl Session {
     }
 
     /// The streams whose media the session sends or may soon send. Its own is missing only if the viewer
-    /// does not hear it, which may be because it has no sound, and asked not to see it. Changes only in
-    /// [`Session::handle_datagram`], [`Session::handle_timeout`] and [`Session::reconsider`].
-    pub fn streams(&self) -> impl Iterator<Item = StreamId> + '_ {
-        let others = self.showing.as_ref().map(|showing| showing.others());
-        let others = others.into_iter().flatten().flatten();
+    /// does not hear it, which may be because it has no sound, and asked not to see it. In order, each once.
+    /// Changes only in [`Session::handle_datagram`], [`Session::handle_timeout`], [`Session::reconsider`],
+    /// [`Session::bind`] and [`Session::set_view`].
+    pub fn streams(&self) -> Vec<StreamId> {
+        let others = self.showings.iter().flat_map(Showing::others).flatten();
         let legs = self.legs.iter();
-        let legs = legs.filter(|leg| self.sound || !is_audio(leg));
-        let all = others.chain(legs.map(Leg::stream));
-        all.clone().enumerate().filter_map(move |(i, stream)| {
-            let first = all.clone().take(i).all(|before| before != stream);
-            first.then_some(stream)
-        })
+        let legs = legs.filter(|leg| leg.has_sound() || !is_audio(leg));
+        let mut all: Vec<StreamId> = others.chain(legs.filter_map(Leg::stream)).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
     }
 
     /// What it has counted and measured.
@@ -515,12 +513,11 @@ impl Session {
             rejected: self.transport.rejected(),
             round_trip: self.transport.round_trip(),
             estimate: self.transport.estimate(),
-            switches: self
-                .showing
-                .as_ref()
-                .map_or_else(Switches::default, |showing| showing.counts()),
             ..Figures::default()
         };
+        for showing in &self.showings {
+            figures.switches.add(showing.counts());
+        }
         for leg in &self.legs {
             let sent = leg.sent();
             figures.packets += sent.packets + sent.padding_packets;
@@ -543,11 +540,12 @@ impl Session {
 
 /// Sends padding if it is time to find out whether the path carries more.
 fn pad<T: Transmit>(legs: &mut [Leg], tracks: &dyn Tracks, egress: &mut Egress<'_, T>) {
-    let Some(leg) = legs.iter_mut().find(|leg| leg.can_pad()) else {
-        return;
-    };
-    if let Some(media) = tracks.media(leg.stream())
-        && let Some(track) = media.track(leg.kind())
+    let mut legs = legs.iter_mut().filter(|leg| leg.can_pad());
+    let sending = legs.find_map(|leg| {
+        let track = leg.track(tracks)?;
+        Some((leg, track))
+    });
+    if let Some((leg, track)) = sending
         && let Some(bytes) = egress.probe_with_padding(leg.gets_less())
     {
         leg.pad(track.ring(), bytes, egress);

@@ -7,6 +7,8 @@ use super::Session;
 use super::io::{Io, Media, Tracks, Transmit};
 use super::ladder::{Access, Choice, Ladder, Rung, View};
 use super::leg::{Leg, StandIn, is_silent};
+use super::slots::SlotView;
+use super::sound::sound_of;
 use crate::media::{MediaKind, Ring, Track};
 use crate::state::{
     Detail, Quality, QualityReason, SessionState, StreamId, Switches, ViewerLimits,
@@ -22,14 +24,24 @@ const LEFT_OUT: Duration = Duration::from_secs(5);
 /// A better variant begins at a keyframe that has just come; after so long without one, at an older one.
 const FRESH: Duration = Duration::from_millis(150);
 const FRESH_WAIT: Duration = Duration::from_secs(6);
+/// A slot may begin with another stream this often, and a few times at once: each time it may be sent
+/// everything since a keyframe.
+const BEGIN: Duration = Duration::from_millis(1000);
+const BEGINS_AT_ONCE: u32 = 8;
 /// Leaving disposable frames out helps if they are at least one in so many bytes.
 const WORTH: u64 = 10;
 
-/// What the viewer is shown, and is about to be.
+/// What a video leg shows, and is about to.
 pub struct Showing {
-    /// Place of the video leg.
-    leg: usize,
+    /// Place of the leg.
+    pub(super) leg: usize,
     ladder: Ladder,
+    /// The leg is to begin with the ladder's own stream.
+    begins: bool,
+    /// When as many beginnings are made up for as there were.
+    begun: Option<Instant>,
+    /// How the viewer shows it.
+    view: SlotView,
     /// The viewer asked for other variants than the stream itself.
     without_own: bool,
     /// What is shown instead, for want of a keyframe.
@@ -40,9 +52,9 @@ pub struct Showing {
     fetched: Option<StreamId>,
     /// The variant that was shown before, until it is said that its media is no longer needed.
     left: Option<StreamId>,
-    pub(super) streams_changed: bool,
+    streams_changed: bool,
     /// What was told last.
-    told: (StreamId, Detail, QualityReason),
+    told: Option<(StreamId, Detail, QualityReason)>,
     counts: Switches,
 }
 
@@ -55,30 +67,103 @@ struct Next {
 }
 
 impl Showing {
-    /// What a session with these legs shows; `None` if it has no video.
-    pub fn of(legs: &[Leg]) -> Option<Box<Showing>> {
-        let leg = legs.iter().position(|leg| leg.kind() == MediaKind::Video)?;
-        let own = legs[leg].stream();
-        Some(Box::new(Showing {
+    /// What the leg at this place shows.
+    fn new(leg: usize, own: Option<StreamId>) -> Showing {
+        Showing {
             leg,
             ladder: Ladder::new(own),
+            begins: false,
+            begun: None,
+            view: SlotView::default(),
             without_own: false,
             stand_in: None,
             next: None,
             fetched: None,
             left: None,
             streams_changed: false,
-            told: (own, Detail::AllFrames, QualityReason::Nothing),
+            told: own.map(|own| (own, Detail::AllFrames, QualityReason::Nothing)),
             counts: Switches::default(),
-        }))
+        }
+    }
+
+    /// What the video legs among these show.
+    pub fn of(legs: &[Leg]) -> Box<[Showing]> {
+        let legs = legs.iter().enumerate();
+        let videos = legs.filter(|(_, leg)| leg.kind() == MediaKind::Video);
+        videos
+            .map(|(place, leg)| Showing::new(place, leg.stream()))
+            .collect()
+    }
+
+    /// The stream that it is bound to.
+    pub fn own(&self) -> Option<StreamId> {
+        self.ladder.own()
+    }
+
+    pub fn view(&self) -> SlotView {
+        self.view
+    }
+
+    /// Is bound to another stream, or to none. The leg, which has been told to send nothing, begins with it at
+    /// the next decision.
+    pub fn bind(&mut self, own: Option<StreamId>) {
+        self.ladder.rebind(own);
+        self.rest();
+        self.begins = own.is_some() && !self.view.paused;
+    }
+
+    /// The viewer shows it in another way. True if the leg is to send nothing from now on.
+    pub fn set_view(&mut self, now: Instant, view: SlotView) -> bool {
+        let before = std::mem::replace(&mut self.view, view);
+        if before.paused == view.paused {
+            if self.own().is_some() && before != view {
+                self.ladder.expect(now);
+            }
+            return false;
+        }
+        self.bind(self.own());
+        view.paused
+    }
+
+    /// Shows nothing.
+    fn rest(&mut self) {
+        self.streams_changed = true;
+        self.without_own = false;
+        (self.stand_in, self.next) = (None, None);
+        (self.fetched, self.left) = (None, None);
+    }
+
+    /// When the leg may begin.
+    fn may_begin(&self, now: Instant) -> Instant {
+        let burst = BEGIN * BEGINS_AT_ONCE;
+        let soonest = self.begun.and_then(|at| at.checked_sub(burst));
+        soonest.map_or(now, |at| at.max(now))
+    }
+
+    /// The stream that the leg is to begin with now.
+    fn take_beginning(&mut self, now: Instant) -> Option<StreamId> {
+        if !self.begins || self.may_begin(now) > now {
+            return None;
+        }
+        self.begins = false;
+        self.begun = Some(self.begun.map_or(now, |at| at.max(now)) + BEGIN);
+        self.own()
     }
 
     pub fn set_limits(&mut self, limits: ViewerLimits) {
         self.ladder.set_limits(limits);
     }
 
-    pub fn due(&self) -> Option<Instant> {
+    pub fn due(&self, now: Instant) -> Option<Instant> {
+        if self.begins {
+            return Some(self.may_begin(now));
+        }
         self.ladder.due()
+    }
+
+    /// Whether it is time for a decision if something was heard of the viewer.
+    pub fn is_ready(&self, now: Instant) -> bool {
+        self.own().is_some() && !self.begins && self.ladder.is_ready(now)
     }
 
     pub fn counts(&self) -> Switches {
@@ -88,7 +173,9 @@ impl Showing {
     /// The streams besides those of the legs.
     pub fn others(&self) -> [Option<StreamId>; 4] {
         // Also while it is not shown: how much it needs, and whether it is there, decides when it is.
-        let own = Some(self.ladder.own()).filter(|_| !self.without_own);
+        let own = self
+            .own()
+            .filter(|_| !self.without_own && !self.view.paused);
         let next = self.next.map(|next| next.choice.variant);
         [own, next, self.fetched, self.left]
     }
@@ -104,21 +191,30 @@ impl Showing {
         Some(next.choice.variant)
     }
 
-    fn quality(&self, legs: &[Leg], estimate: Option<u64>) -> Quality {
+    /// What is shown; `None` if it is bound to no stream.
+    pub fn quality(&self, legs: &[Leg], estimate: Option<u64>) -> Option<Quality> {
         let leg = &legs[self.leg];
-        let (variant, detail) = (leg.stream(), leg.detail());
+        let (variant, detail) = (leg.stream().or(self.own())?, leg.detail());
         let (detail, reason) = match self.stand_in {
             Some(StandIn::Still) => (Detail::Keyframes.max(detail), QualityReason::RareKeyframes),
             Some(StandIn::Nothing) => (Detail::SoundOnly, QualityReason::RareKeyframes),
+            None if self.view.paused => (Detail::SoundOnly, QualityReason::Viewer),
             None => (detail, self.ladder.reason(variant, detail)),
         };
-        Quality {
+        Some(Quality {
             variant,
             detail,
             reason,
             estimate,
             needed: self.ladder.needed(),
-        }
+        })
+    }
+
+    /// What is shown, if it is something else than what was told last.
+    pub fn take_quality(&mut self, legs: &[Leg], estimate: Option<u64>) -> Option<Option<Quality>> {
+        let quality = self.quality(legs, estimate);
+        let now = quality.map(|now| (now.variant, now.detail, now.reason));
+        (std::mem::replace(&mut self.told, now) != now).then_some(quality)
     }
 
     /// Notes what is to be shown next, and what is to be fetched for later.
@@ -172,14 +268,14 @@ impl Showing {
             return false;
         }
         let shown = leg.stream();
-        let before = video(tracks, shown);
+        let before = shown.and_then(|shown| video(tracks, shown));
         let detail = leg.detail();
         if !leg.show(now, choice.variant, track, choice.detail, before) {
             return false;
         }
         self.count_detail(detail, choice.detail);
         self.next = None;
-        self.left = Some(shown);
+        self.left = shown;
         self.counts.up += u64::from(choice.better);
         self.counts.down += u64::from(!choice.better);
         self.ladder.moved(now, choice.better, choice.detail);
@@ -190,54 +286,88 @@ impl Showing {
 }
 
 impl Session {
-    /// What the viewer is shown.
+    /// What the viewer is shown, by its first video.
     pub fn quality(&self) -> Quality {
         let estimate = self.transport.estimate();
-        match &self.showing {
-            Some(showing) => showing.quality(&self.legs, estimate),
-            None => Quality {
-                variant: self.legs.first().map_or(StreamId(0), Leg::stream),
-                detail: Detail::SoundOnly,
-                reason: QualityReason::Nothing,
-                estimate,
-                needed: 0,
-            },
-        }
+        let shown = self.showings.first();
+        let shown = shown.and_then(|showing| showing.quality(&self.legs, estimate));
+        shown.unwrap_or_else(|| Quality {
+            variant: self
+                .legs
+                .iter()
+                .find_map(Leg::stream)
+                .unwrap_or(StreamId(0)),
+            detail: Detail::SoundOnly,
+            reason: QualityReason::Nothing,
+            estimate,
+            needed: 0,
+        })
     }
 
-    /// What the viewer is shown, once after it has changed: variant, detail or reason.
+    /// What the viewer is shown by its first video, once after it has changed: variant, detail or reason. In a
+    /// session of the wall, ask for [`Session::poll_slot_change`] instead.
     pub fn poll_quality(&mut self) -> Option<Quality> {
         if !std::mem::take(&mut self.news) {
             return None;
         }
-        let showing = self.showing.as_deref_mut()?;
-        let quality = showing.quality(&self.legs, self.transport.estimate());
-        let now = (quality.variant, quality.detail, quality.reason);
-        (std::mem::replace(&mut showing.told, now) != now).then_some(quality)
+        let estimate = self.transport.estimate();
+        self.showings
+            .first_mut()?
+            .take_quality(&self.legs, estimate)?
+    }
+
+    /// Whether media may flow, so that there is something to decide.
+    fn may_decide(&self) -> bool {
+        matches!(
+            self.transport.state(),
+            SessionState::Connected | SessionState::Disconnected
+        )
+    }
+
+    /// When a decision is due although nothing is heard of the viewer.
+    pub(super) fn decision_due(&self, now: Instant) -> Option<Instant> {
+        let showings = self.showings.iter().filter(|_| self.may_decide());
+        showings.filter_map(|showing| showing.due(now)).min()
     }
 
     /// Decides what the viewer is shown from now on.
     pub(super) fn decide<T: Transmit>(&mut self, io: &mut Io<'_, T>) {
-        let (now, tracks) = (io.now, io.tracks);
         // Without feedback it is a guess that nothing would raise.
         let estimate = self.transport.estimate();
         let estimate = estimate.filter(|_| self.transport.has_feedback());
-        if !matches!(
-            self.transport.state(),
-            SessionState::Connected | SessionState::Disconnected
-        ) {
+        if !self.may_decide() || self.showings.is_empty() {
             return;
         }
-        let sound = self.note_sound(tracks);
-        let Some(showing) = &mut self.showing else {
-            return;
-        };
-        let sound = sound.map(|track| stored_rate(track.ring()).unwrap_or(0));
+        self.note_sound(io.tracks);
+        let mut want = 0;
+        for place in 0..self.showings.len() {
+            want = want.max(self.decide_on(place, estimate, io));
+        }
+        self.awaits = self.showings.iter().any(|showing| showing.next.is_some());
+        self.news = true;
+        self.transport.want(want);
+    }
+
+    /// Decides what one of the videos shows. Returns the rate in bits per second that is wanted of the path
+    /// beyond what it is sent.
+    fn decide_on<T: Transmit>(
+        &mut self,
+        place: usize,
+        estimate: Option<u64>,
+        io: &mut Io<'_, T>,
+    ) -> u64 {
+        let (now, tracks) = (io.now, io.tracks);
+        let showing = &mut self.showings[place];
         let leg = &mut self.legs[showing.leg];
-        let own = showing.ladder.own();
+        if let Some(stream) = showing.take_beginning(now) {
+            leg.follow(Some(stream), None, now);
+        }
+        let (Some(own), Some(stream)) = (showing.own(), leg.stream()) else {
+            return 0;
+        };
         let look = |stream| rung(stream, tracks.media(stream), leg, now);
         showing.ladder.survey(tracks.variants(own), look);
-        let shown = video(tracks, leg.stream());
+        let shown = video(tracks, stream);
         showing.stand_in = shown.and_then(|track| leg.stand_in(track.ring()));
         let waits = shown.and_then(|track| leg.waiting(track.ring(), now));
         let left_out = leg.sent().skipped_at.is_some_and(|at| now < at + LEFT_OUT);
@@ -245,30 +375,31 @@ impl Session {
             Detail::Keyframes => LATE_KEYFRAME,
             _ => LATE,
         };
+        let (detail, loss_ppm) = (leg.detail(), leg.loss_ppm());
+        let sound = sound_of(&self.legs, own, tracks);
         let choice = showing.ladder.decide(&View {
             now,
-            shown: leg.stream(),
-            detail: leg.detail(),
+            shown: stream,
+            detail,
             estimate,
-            loss_ppm: leg.loss_ppm(),
+            loss_ppm,
             late: waits.is_some_and(|time| time > late) || left_out,
-            sound,
+            sound: sound.map(|track| stored_rate(track.ring()).unwrap_or(0)),
         });
-        showing.expect(&choice, leg.stream(), now);
-        self.awaited = showing.next.map(|next| next.choice.variant);
-        self.news = true;
-        self.transport.want(choice.want);
-        if choice.variant == leg.stream() {
+        showing.expect(&choice, stream, now);
+        if choice.variant == stream {
+            let leg = &mut self.legs[showing.leg];
             showing.change_detail(leg, choice.detail, now);
         } else {
-            self.show_next(io);
+            self.show_next(place, io);
         }
+        choice.want
     }
 
     /// Decides if it is time to, now that the viewer has said something.
     pub(super) fn decide_if_ready<T: Transmit>(&mut self, io: &mut Io<'_, T>) {
-        let showing = self.showing.as_deref();
-        if showing.is_some_and(|showing| showing.ladder.is_ready(io.now)) {
+        let mut showings = self.showings.iter();
+        if showings.any(|showing| showing.is_ready(io.now)) {
             self.decide(io);
         }
     }
@@ -280,19 +411,27 @@ impl Session {
         stream: StreamId,
         io: &mut Io<'_, T>,
     ) -> bool {
-        self.awaited == Some(stream) && self.show_next(io)
+        if !self.awaits {
+            return false;
+        }
+        let mut shown = false;
+        for place in 0..self.showings.len() {
+            let next = self.showings[place].next;
+            if next.is_some_and(|next| next.choice.variant == stream) {
+                shown |= self.show_next(place, io);
+            }
+        }
+        shown
     }
 
-    fn show_next<T: Transmit>(&mut self, io: &mut Io<'_, T>) -> bool {
-        let Some(showing) = &mut self.showing else {
-            return false;
-        };
+    fn show_next<T: Transmit>(&mut self, place: usize, io: &mut Io<'_, T>) -> bool {
+        let showing = &mut self.showings[place];
         if !showing.show_next(&mut self.legs[showing.leg], io.tracks, io.now) {
             return false;
         }
-        self.awaited = None;
+        self.awaits = self.showings.iter().any(|showing| showing.next.is_some());
         self.news = true;
-        let shown = self.legs[showing.leg].stream();
+        let shown = self.legs[self.showings[place].leg].stream();
         let video = |leg: &Leg| leg.kind() == MediaKind::Video && leg.stream() == shown;
         self.pump(video, io);
         true

@@ -4,12 +4,12 @@ use super::Session;
 use super::io::Tracks;
 use super::leg::Leg;
 use crate::media::{MediaKind, Track};
-use crate::state::SessionState;
+use crate::state::{SessionState, StreamId};
 
 impl Session {
     /// Whether there is sound that the viewer is sent.
     pub fn has_sound(&self) -> bool {
-        self.sound
+        self.legs.iter().any(Leg::has_sound)
     }
 
     /// Whether the viewer is connected and would be sent sound if there were any.
@@ -21,26 +21,41 @@ impl Session {
         connected && self.legs.iter().any(is_audio)
     }
 
-    /// Notes whether there is sound that the viewer can be sent, and returns it: pictures keep step with
-    /// it, and its stream is needed for it.
-    pub(super) fn note_sound<'t>(&mut self, tracks: &'t dyn Tracks) -> Option<&'t Track> {
-        let showing = self.showing.as_mut()?;
-        let mut legs = self.legs.iter().filter(|leg| is_audio(leg));
-        let sound = legs.find_map(|leg| {
-            let track = tracks.media(leg.stream())?.audio?;
-            leg.takes(track.info().codec).then_some(track)
-        });
-        let mut legs = self.legs.iter().filter(|leg| is_audio(leg));
-        // A stream that is away may return with the sound that it had.
-        let may_return = self.sound && legs.any(|leg| tracks.media(leg.stream()).is_none());
-        let has_sound = sound.is_some() || may_return;
-        showing.streams_changed |= has_sound != self.sound;
-        self.sound = has_sound;
-        for leg in &mut self.legs {
-            leg.keep_step(has_sound);
+    /// Notes whether there is sound that the viewer can be sent: the pictures of its stream keep step with it, and
+    /// its stream is needed for it.
+    pub(super) fn note_sound(&mut self, tracks: &dyn Tracks) {
+        for leg in self.legs.iter_mut().filter(|leg| is_audio(leg)) {
+            let there = match leg.media(tracks) {
+                Some(media) => media
+                    .audio
+                    .is_some_and(|track| leg.takes(track.info().codec)),
+                // A stream that is away may return with the sound that it had.
+                None => leg.has_sound() && leg.stream().is_some(),
+            };
+            self.streams_changed |= leg.note_sound(there);
         }
-        sound
+        for showing in &self.showings {
+            let own = showing.own();
+            let mut legs = self.legs.iter();
+            let with_sound = legs.any(|leg| leg.has_sound() && leg.stream() == own);
+            self.legs[showing.leg].keep_step(with_sound);
+        }
     }
+}
+
+/// The sound of a stream that the viewer is sent.
+pub(super) fn sound_of<'t>(
+    legs: &[Leg],
+    stream: StreamId,
+    tracks: &'t dyn Tracks,
+) -> Option<&'t Track> {
+    let mut legs = legs
+        .iter()
+        .filter(|leg| is_audio(leg) && leg.stream() == Some(stream));
+    legs.find_map(|leg| {
+        let track = leg.track(tracks)?;
+        leg.takes(track.info().codec).then_some(track)
+    })
 }
 
 pub(super) fn is_audio(leg: &Leg) -> bool {

@@ -19,7 +19,7 @@ impl Core {
         let Some(viewer) = self.viewers.get_mut(row) else {
             return;
         };
-        let wanted: Vec<StreamId> = viewer.session.streams().collect();
+        let wanted = viewer.session.streams();
         let before = std::mem::replace(&mut viewer.watching, wanted.clone());
         let narrow = viewer.narrow;
         for &stream in wanted.iter().filter(|stream| !before.contains(stream)) {

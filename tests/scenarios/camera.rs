@@ -36,6 +36,8 @@ pub struct Camera {
     /// It has no media before it was asked for and this time has passed.
     on_demand: Option<Duration>,
     track: Option<Track>,
+    /// Two access units of sound with each frame.
+    sound: Option<Track>,
     rate: RateMeter,
     frame: usize,
     /// When the next frame comes; `None` while nobody asks for it.
@@ -50,11 +52,21 @@ impl Camera {
             on: true,
             frames,
             track: Some(Track::new(info.clone(), LIMITS, 0x7000_0000)),
+            sound: None,
             info,
             on_demand: None,
             rate: RateMeter::default(),
             frame: frames.first,
             next: Some(now),
+        }
+    }
+
+    /// A camera with sound.
+    pub fn with_sound(now: Instant, stream: StreamId, frames: Frames) -> Camera {
+        let info = TrackInfo::audio(Codec::Pcmu);
+        Camera {
+            sound: Some(Track::new(info, LIMITS, 0x7100_0000)),
+            ..Camera::new(now, stream, frames)
         }
     }
 
@@ -76,7 +88,7 @@ impl Camera {
     pub fn media(&self) -> Option<Media<'_>> {
         Some(Media {
             video: Some(self.track.as_ref()?),
-            audio: None,
+            audio: self.sound.as_ref(),
             rate: self.rate.rate(),
         })
     }
@@ -125,6 +137,16 @@ impl Camera {
             arrival: now,
             captured: None,
         });
+        for half in 0..2 {
+            if let Some(sound) = &mut self.sound {
+                sound.push(&AccessUnit {
+                    data: &[self.stream.0 as u8; 160],
+                    timestamp: ((2 * self.frame + half) * 160) as i64,
+                    arrival: now,
+                    captured: None,
+                });
+            }
+        }
         self.frame += 1;
         true
     }

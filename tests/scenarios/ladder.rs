@@ -502,7 +502,7 @@ fn a_session_without_variants_on_a_wide_path_has_nothing_to_decide() {
     world.run(20 * SECOND);
     assert!(world.qualities.is_empty(), "{:?}", world.qualities);
     assert_eq!(world.session.quality().reason, QualityReason::Nothing);
-    assert_eq!(world.session.streams().collect::<Vec<_>>(), [STREAM]);
+    assert_eq!(world.session.streams(), [STREAM]);
     // Nothing but reports, liveness and consent.
     world.switch_camera(false);
     let (end, mut wakes) = (world.now + 7 * SECOND, 0);
@@ -581,7 +581,7 @@ fn a_viewer_that_only_heard_sees_another_variant_from_its_cached_keyframe_on() {
 #[test]
 fn the_stream_itself_is_not_needed_by_a_viewer_that_asked_not_to_see_it_and_does_not_hear_it() {
     const SOUND: StreamId = StreamId(3);
-    for (heard, needed) in [(SOUND, vec![SUB, SOUND]), (STREAM, vec![SUB, STREAM])] {
+    for (heard, needed) in [(SOUND, vec![SUB, SOUND]), (STREAM, vec![STREAM, SUB])] {
         let setup = Setup {
             audio_stream: heard,
             ..setup(MAIN, QUARTER)

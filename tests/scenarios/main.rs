@@ -37,5 +37,6 @@ mod tcp;
 mod thin;
 mod turn;
 mod turns;
+mod wall;
 mod wide_again;
 mod world;

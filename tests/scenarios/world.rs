@@ -11,7 +11,9 @@ use rtsp_webrtc_gateway::internals::media::{
     self, AccessUnit, Codec, MediaKind, RateMeter, RingLimits, Track, TrackInfo,
 };
 use rtsp_webrtc_gateway::internals::sdp::IceCredentials;
-use rtsp_webrtc_gateway::internals::sdp::answer::{self, Allowed, Candidates, LocalTransport};
+use rtsp_webrtc_gateway::internals::sdp::answer::{
+    self, Allowed, Candidates, LocalTransport, Retransmission,
+};
 use rtsp_webrtc_gateway::internals::sdp::offer::Offer;
 use rtsp_webrtc_gateway::internals::session::dtls::Certificate;
 use rtsp_webrtc_gateway::internals::session::{
@@ -22,7 +24,7 @@ use rtsp_webrtc_gateway::state::{Quality, SessionState, StreamId};
 use rtsp_webrtc_gateway::tuning::{EstimateLimits, SrtpPolicy};
 use testkit::clip::Clip;
 use testkit::net::{Link, Network};
-use testkit::viewer::{Viewer, ViewerConfig};
+use testkit::viewer::{Receiver, Viewer, ViewerConfig};
 
 use camera::{Camera, Frames, info, picture};
 use pipe::Pipe;
@@ -68,6 +70,9 @@ pub struct Setup {
     pub silent: bool,
     /// The stream that the session's audio leg sends.
     pub audio_stream: StreamId,
+    /// Instead of a session of a stream one of the wall: the streams that its video slots are bound to, and
+    /// those of its audio slots. Slots are called v0, v1..., a0, a1...
+    pub slots: Option<(Slots, Slots)>,
     /// Bytes of a keyframe and of another picture, instead of the clip's.
     pub sizes: Option<(usize, usize)>,
     /// With `sizes`: pictures from keyframe to keyframe.
@@ -100,6 +105,7 @@ impl Default for Setup {
             audio: (Codec::Pcmu, vec![vec![0xff; 160]]),
             silent: false,
             audio_stream: STREAM,
+            slots: None,
             sizes: None,
             gop: 50,
             uneven: false,
@@ -111,6 +117,9 @@ impl Default for Setup {
         }
     }
 }
+
+/// What slots are bound to.
+pub type Slots = Vec<Option<StreamId>>;
 
 /// A camera's clip, a session, a network, a viewer.
 pub struct World {
@@ -144,6 +153,10 @@ pub struct World {
     pub pipe: Option<Pipe>,
     /// The worker has more to do than time.
     pub late: bool,
+    /// Streams that were removed.
+    pub removed: Vec<StreamId>,
+    /// The slots that changed, and when.
+    pub slot_changes: Vec<(Instant, usize)>,
     /// Packets per run at most.
     pub batch: usize,
     /// The longest run that went to the socket, in packets.
@@ -173,10 +186,14 @@ pub struct Streams<'a> {
     pub variants: &'a [StreamId],
     pub cameras: &'a [Camera],
     pub late: bool,
+    pub removed: &'a [StreamId],
 }
 
 impl Tracks for Streams<'_> {
     fn media(&self, stream: StreamId) -> Option<Media<'_>> {
+        if self.removed.contains(&stream) {
+            return None;
+        }
         match self.cameras.iter().find(|camera| camera.stream == stream) {
             Some(camera) => camera.media(),
             None => Some(self.own),
@@ -289,6 +306,35 @@ impl Wire<'_> {
     }
 }
 
+/// The legs of a wall, each like the one of its kind among `legs`.
+fn wall_legs(legs: &[LegConfig], slots: &(Slots, Slots), viewer: &mut Viewer) -> Vec<LegConfig> {
+    let videos = slots.0.iter().map(|stream| (MediaKind::Video, *stream));
+    let audios = slots.1.iter().map(|stream| (MediaKind::Audio, *stream));
+    let mut numbers = HashMap::new();
+    let mut made = Vec::new();
+    for (i, (kind, source)) in videos.chain(audios).enumerate() {
+        let like = legs.iter().find(|leg| leg.track.codec.kind() == kind);
+        let mut track = like.unwrap().track.clone();
+        track.section = i;
+        track.ssrc = 10_000 + i as u32;
+        let mut rtx_ssrc = None;
+        if let Retransmission::Rtx { ssrc, .. } = &mut track.retransmission {
+            *ssrc = 20_000 + i as u32;
+            rtx_ssrc = Some(*ssrc);
+        }
+        viewer.add_track(kind == MediaKind::Video, track.ssrc, rtx_ssrc);
+        let number = numbers.entry(kind).and_modify(|n| *n += 1).or_insert(0);
+        let letter = if kind == MediaKind::Video { 'v' } else { 'a' };
+        made.push(LegConfig {
+            source,
+            mid: format!("{letter}{number}").into(),
+            track,
+            random: RANDOM[0].wrapping_mul(i as u64 + 1),
+        });
+    }
+    made
+}
+
 pub fn address(text: &str) -> SocketAddr {
     text.parse().unwrap()
 }
@@ -371,26 +417,29 @@ impl World {
         };
         let mut legs: Vec<_> = LegConfig::of_stream(STREAM, negotiated, RANDOM).collect();
         for leg in &mut legs {
-            if leg.source.kind == MediaKind::Audio {
-                leg.source.stream = setup.audio_stream;
+            if leg.track.codec.kind() == MediaKind::Audio {
+                leg.source = Some(setup.audio_stream);
             }
         }
-        let session = Session::new(now, transport, legs);
         viewer.accept(now, &sdp, None);
+        if let Some(slots) = &setup.slots {
+            legs = wall_legs(&legs, slots, &mut viewer);
+        }
+        let session = Session::new(now, transport, legs);
         World {
             now,
             start: now,
             wall,
             network: Network::new(setup.seed),
             gateway: address(GATEWAY),
-            session,
             viewer,
             video: Track::new(video_info, LIMITS, FIRST_TIMESTAMP),
             audio: Track::new(audio_info, LIMITS, 77),
             events: Vec::new(),
             qualities: Vec::new(),
             cameras: setup.cameras,
-            wanted: Vec::new(),
+            wanted: session.streams(),
+            session,
             variants: setup.variants,
             frames: setup.frames,
             camera_on: true,
@@ -398,6 +447,8 @@ impl World {
             socket_full: false,
             pipe: None,
             late: false,
+            removed: Vec::new(),
+            slot_changes: Vec::new(),
             batch: 32,
             longest_run: 0,
             sealed: Sealed::default(),
@@ -417,6 +468,18 @@ impl World {
             next_sound: now,
             buffer: Box::new([0; _]),
         }
+    }
+
+    /// The receiver of a slot.
+    pub fn slot(&self, mid: &str) -> &Receiver {
+        let place = self.session.slot(mid).unwrap();
+        &self.viewer.others[place]
+    }
+
+    /// Binds a slot.
+    pub fn bind(&mut self, mid: &str, stream: impl Into<Option<StreamId>>) {
+        let (place, stream) = (self.session.slot(mid).unwrap(), stream.into());
+        self.with_session(|session, io| session.bind(place, stream, io).unwrap());
     }
 
     /// Lets the camera run for a while before the viewer comes, so that there is a backlog.
@@ -481,6 +544,7 @@ impl World {
             variants: &self.variants,
             cameras: &self.cameras,
             late: self.late,
+            removed: &self.removed,
         };
         let mut io = Io {
             now: self.now,
@@ -501,11 +565,15 @@ impl World {
         while let Some(event) = self.session.poll_event() {
             self.events.push(event);
         }
-        if let Some(quality) = self.session.poll_quality() {
+        if !self.viewer.others.is_empty() {
+            while let Some(slot) = self.session.poll_slot_change() {
+                self.slot_changes.push((self.now, slot));
+            }
+        } else if let Some(quality) = self.session.poll_quality() {
             self.qualities.push((self.now, quality));
         }
         if self.session.poll_streams_changed() {
-            self.wanted = self.session.streams().collect();
+            self.wanted = self.session.streams();
             for camera in &mut self.cameras {
                 camera.demand(self.now, self.wanted.contains(&camera.stream));
             }

@@ -27,7 +27,7 @@ impl Ladder {
     /// next to it.
     pub(super) fn best_fit(&self, budget: Option<u64>) -> Option<usize> {
         let live = |place: &usize| self.steps[*place].live;
-        let own = self.place_of(self.own);
+        let own = self.own_place();
         let mut places = (0..self.steps.len()).filter(live);
         let fitting = match budget {
             Some(budget) => places

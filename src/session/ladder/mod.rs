@@ -99,7 +99,8 @@ pub struct Choice {
 /// What is remembered between decisions.
 #[derive(Debug)]
 pub struct Ladder {
-    own: StreamId,
+    /// `None` while there is none.
+    own: Option<StreamId>,
     limits: ViewerLimits,
     /// What the viewer asked for last. It counts at once unless it changes all the time: what follows from
     /// it may begin with everything since a keyframe.
@@ -130,8 +131,8 @@ pub struct Ladder {
 }
 
 impl Ladder {
-    /// The ladder of a viewer of the stream `own`.
-    pub fn new(own: StreamId) -> Ladder {
+    /// The ladder of a viewer of the stream `own`; `None`: of none yet.
+    pub fn new(own: Option<StreamId>) -> Ladder {
         Ladder {
             own,
             limits: ViewerLimits::default(),
@@ -155,8 +156,18 @@ impl Ladder {
     }
 
     /// The stream that the viewer watches.
-    pub fn own(&self) -> StreamId {
+    pub fn own(&self) -> Option<StreamId> {
         self.own
+    }
+
+    /// From now on the viewer watches another stream, or none. What it asks for stays.
+    pub fn rebind(&mut self, own: Option<StreamId>) {
+        *self = Ladder {
+            limits: self.limits,
+            asked: self.asked,
+            changes: self.changes,
+            ..Ladder::new(own)
+        };
     }
 
     /// The viewer asks for something else. What follows from that waits for nothing, unless it has just
@@ -187,7 +198,7 @@ impl Ladder {
 
     /// Whether the viewer may be shown the stream itself, by the last survey.
     pub fn permits_own(&self) -> bool {
-        let own = self.place_of(self.own);
+        let own = self.own_place();
         own.is_none_or(|place| permits(self.limits.variant, &self.rungs, place))
     }
 
@@ -212,7 +223,7 @@ impl Ladder {
     pub fn survey(&mut self, streams: &[StreamId], look: impl Fn(StreamId) -> Rung) {
         std::mem::swap(&mut self.rungs, &mut self.last_rungs);
         self.rungs.clear();
-        let own = Some(self.own).filter(|own| !streams.contains(own));
+        let own = self.own.filter(|own| !streams.contains(own));
         for stream in own.iter().chain(streams) {
             let rung = look(*stream);
             let mut last = self.last_rungs.iter();
@@ -320,7 +331,7 @@ impl Ladder {
                 }
                 Access::Refused => return QualityReason::Codec,
                 Access::Live => return held,
-                Access::Away if self.rungs[above].stream == self.own => break,
+                Access::Away if Some(self.rungs[above].stream) == self.own => break,
                 // Perhaps only because nobody needs it.
                 Access::Away => {}
             }
@@ -339,6 +350,10 @@ impl Ladder {
 
     fn place_of(&self, stream: StreamId) -> Option<usize> {
         place_of(&self.rungs, stream)
+    }
+
+    fn own_place(&self) -> Option<usize> {
+        self.place_of(self.own?)
     }
 
     fn list_steps(&mut self, sound: Option<u64>) {
@@ -379,7 +394,8 @@ impl Ladder {
             .filter(|step| step.live)
         else {
             // These two have been asked for anyway.
-            let mut others = steps.filter(|step| ![view.shown, self.own].contains(&step.stream));
+            let asked = |stream| stream == view.shown || Some(stream) == self.own;
+            let mut others = steps.filter(|step| !asked(step.stream));
             return others.find(away).map(|step| step.stream);
         };
         let budget = budget?;

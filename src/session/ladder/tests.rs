@@ -42,7 +42,7 @@ impl Viewer {
     fn of(rungs: Vec<Rung>) -> Viewer {
         let start = Instant::now();
         Viewer {
-            ladder: Ladder::new(OWN),
+            ladder: Ladder::new(Some(OWN)),
             rungs,
             now: start,
             start,

@@ -15,7 +15,7 @@ mod timeline;
 
 use std::time::{Duration, Instant};
 
-use super::io::{Media, TrackId, Transmit};
+use super::io::{Media, Tracks, Transmit};
 use super::rtcp::SenderReport;
 use super::transport::Egress;
 use crate::media::{MediaKind, Ring, Track};
@@ -39,8 +39,11 @@ const MOST_DELAY: u8 = 20;
 
 /// What one leg of a new session sends, and how.
 pub struct LegConfig {
-    /// Where its media comes from.
-    pub source: TrackId,
+    /// The stream that it sends; `None`: none yet.
+    pub source: Option<StreamId>,
+    /// The name of its media section (`a=mid`), by which the viewer binds it to another stream. Empty in a
+    /// session of a stream, which is not bound to another.
+    pub mid: Box<str>,
     /// What offer and answer agreed on for its media section.
     pub track: NegotiatedTrack,
     /// Unpredictable bits, for the first sequence numbers and the timestamps.
@@ -54,16 +57,18 @@ impl LegConfig {
         negotiated: Negotiated,
         random: [u64; 2],
     ) -> impl Iterator<Item = LegConfig> {
-        let video = (MediaKind::Video, negotiated.video);
-        let audio = (MediaKind::Audio, negotiated.audio);
-        let tracks = [video, audio].into_iter().zip(random);
-        tracks.filter_map(move |((kind, track), random)| {
-            Some(LegConfig {
-                source: TrackId { stream, kind },
-                track: track?,
-                random,
+        let tracks = [negotiated.video, negotiated.audio];
+        tracks
+            .into_iter()
+            .zip(random)
+            .filter_map(move |(track, random)| {
+                Some(LegConfig {
+                    source: Some(stream),
+                    mid: Box::default(),
+                    track: track?,
+                    random,
+                })
             })
-        })
     }
 }
 
@@ -94,7 +99,9 @@ pub struct Sent {
 }
 
 pub struct Leg {
-    stream: StreamId,
+    /// `None`: it sends nothing for now.
+    stream: Option<StreamId>,
+    mid: Box<str>,
     /// What there is to know of the track that it sends.
     sent_track: SentTrack,
     content: Content,
@@ -107,6 +114,8 @@ pub struct Leg {
     loss_ppm: u32,
     /// `None` if NACK was not negotiated.
     nack: Option<Nack>,
+    /// It goes on with another stream, or track, since somebody asked.
+    changed: bool,
 }
 
 /// What the kinds of media need that the others do not.
@@ -126,13 +135,17 @@ enum Content {
         still: bool,
     },
     /// Begins anywhere, and is never paced.
-    Audio,
+    Audio {
+        /// There is sound that the viewer can be sent, as of the last decision.
+        there: bool,
+    },
 }
 
 impl Leg {
     pub fn new(config: LegConfig) -> Leg {
         let LegConfig {
             source,
+            mid,
             track,
             random,
         } = config;
@@ -141,9 +154,10 @@ impl Leg {
         let first_index = random & 0x7fff;
         let first_rtx_index = (random >> 16) & 0x7fff;
         Leg {
-            stream: source.stream,
+            stream: source,
+            mid,
             sent_track: SentTrack::new(&track),
-            content: match source.kind {
+            content: match track.codec.kind() {
                 MediaKind::Video => Content::Video {
                     restart: RestartLimit::default(),
                     keyframe_wanted: false,
@@ -152,7 +166,7 @@ impl Leg {
                     so_far: Detail::AllFrames,
                     still: false,
                 },
-                MediaKind::Audio => Content::Audio,
+                MediaKind::Audio => Content::Audio { there: true },
             },
             position: Position::new(first_index),
             rtp: RtpStream {
@@ -166,17 +180,34 @@ impl Leg {
             sent: Sent::default(),
             loss_ppm: 0,
             nack: Nack::new(track.retransmission, first_rtx_index),
+            changed: false,
         }
     }
 
-    pub fn stream(&self) -> StreamId {
+    /// The stream that it sends.
+    pub fn stream(&self) -> Option<StreamId> {
         self.stream
+    }
+
+    /// The name of its media section; empty in a session of a stream.
+    pub fn mid(&self) -> &str {
+        &self.mid
+    }
+
+    /// The media of the stream that it sends.
+    pub fn media<'t>(&self, tracks: &'t dyn Tracks) -> Option<Media<'t>> {
+        tracks.media(self.stream?)
+    }
+
+    /// The track that it sends.
+    pub fn track<'t>(&self, tracks: &'t dyn Tracks) -> Option<&'t Track> {
+        self.media(tracks)?.track(self.kind())
     }
 
     pub fn kind(&self) -> MediaKind {
         match self.content {
             Content::Video { .. } => MediaKind::Video,
-            Content::Audio => MediaKind::Audio,
+            Content::Audio { .. } => MediaKind::Audio,
         }
     }
 
@@ -222,6 +253,28 @@ impl Leg {
         self.sent_track.touch();
     }
 
+    /// Whether it has gone on with another stream, or track, since the last call.
+    pub fn take_changed(&mut self) -> bool {
+        std::mem::take(&mut self.changed)
+    }
+
+    pub fn has_changed(&self) -> bool {
+        self.changed
+    }
+
+    /// Whether there is sound that the viewer can be sent, as of the last decision.
+    pub fn has_sound(&self) -> bool {
+        matches!(self.content, Content::Audio { there: true })
+    }
+
+    /// Notes whether there is. True if that is new.
+    pub fn note_sound(&mut self, now_there: bool) -> bool {
+        match &mut self.content {
+            Content::Audio { there } => std::mem::replace(there, now_there) != now_there,
+            Content::Video { .. } => false,
+        }
+    }
+
     /// Whether it has sent anything.
     pub fn has_sent(&self) -> bool {
         self.sent.packets > 0
@@ -249,7 +302,7 @@ impl Leg {
         if egress.is_unheard() {
             self.due = None;
             // Sound that was not heard is not made up for.
-            if let Content::Audio = self.content
+            if let Content::Audio { .. } = self.content
                 && let Some(track) = media.audio
                 && self.position.cursor().is_some()
             {
@@ -265,7 +318,7 @@ impl Leg {
                     let pace = egress.pace(self.loss_ppm, media.rate);
                     self.send_new(track.ring(), pace.map(|pace| (pace, media.rate)), egress)
                 }
-                Content::Audio => self.send_new(track.ring(), None, egress),
+                Content::Audio { .. } => self.send_new(track.ring(), None, egress),
             });
     }
 
@@ -322,7 +375,7 @@ impl Leg {
             Content::Video {
                 keyframe_wanted, ..
             } => std::mem::take(keyframe_wanted),
-            Content::Audio => false,
+            Content::Audio { .. } => false,
         }
     }
 

@@ -169,7 +169,7 @@ impl Leg {
                 let still = || ring.still().filter(|_| may);
                 keyframe.or_else(|| Some(still()?.first))?
             }
-            Content::Audio => ring.end(),
+            Content::Audio { .. } => ring.end(),
         };
         // The ring dropped what the viewer has not seen, unless this is its start.
         self.sent.overflows += u64::from(cursor.is_some());

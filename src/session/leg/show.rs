@@ -88,11 +88,16 @@ impl Leg {
         formats.any(|&(format, ..)| format == codec)
     }
 
+    /// The codecs that the leg can send.
+    pub fn codecs(&self) -> impl Iterator<Item = Codec> + '_ {
+        self.sent_track.formats.iter().map(|&(codec, ..)| codec)
+    }
+
     /// How much of the stream the viewer gets.
     pub fn detail(&self) -> Detail {
         match self.content {
             Content::Video { detail, .. } => detail,
-            Content::Audio => Detail::AllFrames,
+            Content::Audio { .. } => Detail::AllFrames,
         }
     }
 
@@ -105,7 +110,7 @@ impl Leg {
     pub fn gets_less(&self) -> bool {
         match self.content {
             Content::Video { so_far, .. } => so_far != Detail::AllFrames,
-            Content::Audio => false,
+            Content::Audio { .. } => false,
         }
     }
 
@@ -147,8 +152,44 @@ impl Leg {
         if !self.join(track, detail, now) {
             return false;
         }
-        self.stream = stream;
+        self.stream = Some(stream);
         true
+    }
+
+    /// Sends this stream from now on, from its newest keyframe, or none. `before`: the track that is sent so
+    /// far, if it exists.
+    pub fn follow(&mut self, stream: Option<StreamId>, before: Option<&Track>, now: Instant) {
+        if let Some(before) = before.filter(|before| self.sent_track.is(before)) {
+            self.note_time(before, now);
+        }
+        self.stream = stream;
+        // Also if it is the same one: what it sent meanwhile is not made up for.
+        self.sent_track.track = None;
+        self.due = stream.map(|_| now);
+        self.changed = true;
+        if let Content::Video {
+            keyframe_wanted,
+            lag,
+            detail,
+            so_far,
+            still,
+            ..
+        } = &mut self.content
+        {
+            (*detail, *so_far) = (Detail::AllFrames, Detail::AllFrames);
+            (*keyframe_wanted, *still) = (false, false);
+            *lag = Lag::Joining;
+        }
+    }
+
+    /// Whether it has begun with a track of its stream.
+    pub fn has_begun(&self) -> bool {
+        self.sent_track.track.is_some()
+    }
+
+    /// An RTP timestamp of the viewer's, and when it was "now".
+    pub fn clock(&self) -> Option<(Instant, u32)> {
+        self.sent_track.live.filter(|_| self.has_begun())
     }
 
     /// Whether what the leg sends is this track. If the stream has another one than before, as after the
@@ -165,13 +206,24 @@ impl Leg {
         };
         let ring = track.ring();
         let start = match self.content {
-            Content::Video { .. } => ring.latest_keyframe(),
-            Content::Audio => Some(ring.end()),
+            Content::Video { .. } => {
+                let still = || Some(ring.still()?.first);
+                ring.latest_keyframe().or_else(still)
+            }
+            Content::Audio { .. } => Some(ring.end()),
         };
         // What the position counts are packets of the track before, even if none of them has left.
         if self.position.cursor().is_some() {
-            // Without it there is nothing to begin with yet.
-            let Some(start) = start else { return false };
+            let Some(start) = start else {
+                // There is nothing to begin with yet.
+                if let Content::Video {
+                    keyframe_wanted, ..
+                } = &mut self.content
+                {
+                    *keyframe_wanted = true;
+                }
+                return false;
+            };
             if let Some(last) = self.sent_track.last
                 && let Some(on_track) = track.clock().rtp_at(now)
             {
@@ -179,8 +231,11 @@ impl Leg {
                 let (at, live) = self.sent_track.live.unwrap_or((now, last));
                 let passed = ticks(now.saturating_duration_since(at), codec);
                 let live = live.wrapping_add(passed);
-                let first = first.unwrap_or(on_track);
-                self.rtp.timeline = Timeline::joined(first, on_track, live, last);
+                self.rtp.timeline = match first {
+                    Some(first) => Timeline::joined(first, on_track, live, last),
+                    // Sound, of which all is to come.
+                    None => Timeline::after(on_track, live, last),
+                };
             }
             self.position.seek(start);
         }
@@ -190,6 +245,7 @@ impl Leg {
         }
         self.sent_track.codec = codec;
         self.sent_track.track = Some(track.id());
+        self.changed = true;
         if let Content::Video {
             lag,
             so_far,
@@ -205,6 +261,7 @@ impl Leg {
                 _ => Lag::Joining,
             };
         }
+        self.note_time(track, now);
         true
     }
 
@@ -272,7 +329,7 @@ impl Leg {
     pub(super) fn awaits_keyframe(&self) -> bool {
         match self.content {
             Content::Video { so_far, .. } => so_far >= Detail::Keyframes,
-            Content::Audio => false,
+            Content::Audio { .. } => false,
         }
     }
 
@@ -280,16 +337,21 @@ impl Leg {
     pub fn stand_in(&self, ring: &Ring) -> Option<StandIn> {
         match self.content {
             Content::Video { still: true, .. } => Some(StandIn::Still),
-            Content::Video { .. } if self.position.cursor().is_none() && ring.lost_keyframe() => {
+            Content::Video { .. } if self.awaits_first() && ring.lost_keyframe() => {
                 Some(StandIn::Nothing)
             }
             _ => None,
         }
     }
 
+    /// Whether it has not found yet what to begin with.
+    fn awaits_first(&self) -> bool {
+        self.position.cursor().is_none() || !self.has_begun()
+    }
+
     /// How long ago the next access unit that is to be sent arrived; `None` if nothing waits.
     pub fn waiting(&self, ring: &Ring, now: Instant) -> Option<Duration> {
-        if self.stand_in(ring).is_some() {
+        if self.stand_in(ring).is_some() || self.awaits_first() {
             return None;
         }
         let since = self.waiting_since(ring)?;

@@ -66,6 +66,13 @@ impl Timeline {
         }
     }
 
+    /// Goes on with a track whose timestamp is `now` at present, and of which only what is to come is sent.
+    pub fn after(now: u32, live: u32, last: u32) -> Self {
+        let room = live.wrapping_sub(last) as i32;
+        let wait = if room > 0 { 0 } else { room.unsigned_abs() + 1 };
+        Timeline::new(live.wrapping_add(wait).wrapping_sub(now))
+    }
+
     /// The track has come to `now`: once the squeezed part is hours ago, it must not come back as
     /// timestamps wrap.
     pub fn passed(&mut self, now: u32) {
@@ -139,6 +146,17 @@ mod tests {
             let later = now.wrapping_add(SECOND);
             assert_eq!(line.at(later), live.wrapping_add(SECOND));
         }
+    }
+
+    #[test]
+    fn what_is_to_come_of_sound_is_later_than_what_was_sent() {
+        for (live, last) in [(5000, 4000), (5000, 5000), (5000, 5960), (3, u32::MAX - 2)] {
+            let line = Timeline::after(777, live, last);
+            let first = line.at(777).wrapping_sub(last) as i32;
+            assert!(first > 0, "{live} {last}");
+            assert_eq!(line.at(777 + 960), line.at(777).wrapping_add(960));
+        }
+        assert_eq!(Timeline::after(777, 5000, 4000).at(777), 5000);
     }
 
     #[test]

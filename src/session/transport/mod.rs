@@ -14,7 +14,7 @@ mod reports;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::BytesMut;
 
@@ -206,6 +206,11 @@ impl Transport {
         if let Some(pacer) = &mut self.pacer {
             pacer.want(rate);
         }
+    }
+
+    /// The wall clock at this time.
+    pub fn wall(&self, at: Instant) -> SystemTime {
+        self.reports.clock.wall(at)
     }
 
     /// Something that the viewer said was not taken.

@@ -129,6 +129,8 @@ pub struct Viewer {
     out: VecDeque<Outgoing>,
     pub video: Receiver,
     pub audio: Receiver,
+    /// Further tracks: see [`Viewer::add_track`].
+    pub others: Vec<Receiver>,
     /// Sender reports received: SSRC, NTP time (32.32), RTP timestamp.
     pub sender_reports: Vec<(Instant, u32, u64, u32)>,
     /// SSRCs that sent a BYE.
@@ -178,6 +180,7 @@ impl Viewer {
             out: VecDeque::new(),
             video: Receiver::default(),
             audio: Receiver::default(),
+            others: Vec::new(),
             sender_reports: Vec::new(),
             byes: Vec::new(),
             undecryptable: 0,
@@ -286,6 +289,13 @@ impl Viewer {
             .map(|id| (id, TransportFeedback::new(now)));
         self.next_check = Some(now);
         self.timeout(now);
+    }
+
+    /// Receives another track, with the payload types of the video or of the audio.
+    pub fn add_track(&mut self, video: bool, ssrc: u32, rtx_ssrc: Option<u32>) {
+        let like = if video { &self.video } else { &self.audio };
+        let track = like.another(ssrc, rtx_ssrc);
+        self.others.push(track);
     }
 
     /// Starts an ICE restart: makes new credentials and returns the body of the PATCH. Checks continue
@@ -439,7 +449,10 @@ impl Viewer {
         } else if self.audio.owns(&packet) {
             self.audio.receive(now, &packet);
         } else {
-            panic!("a packet of an SSRC that is not in the answer");
+            let mut others = self.others.iter_mut();
+            let track = others.find(|track| track.owns(&packet));
+            let track = track.expect("a packet of an SSRC that is in the answer");
+            track.receive(now, &packet);
         }
         self.send_nacks(now);
     }
@@ -498,7 +511,9 @@ impl Viewer {
             (&mut self.video, self.config.nack),
             (&mut self.audio, self.config.audio_nack),
         ];
-        let nacks = tracks.map(|(track, asks)| {
+        let asks = self.config.nack;
+        let others = self.others.iter_mut().map(|track| (track, asks));
+        let nacks = tracks.into_iter().chain(others).map(|(track, asks)| {
             let missing = if asks {
                 track.take_nacks(now)
             } else {
@@ -506,7 +521,8 @@ impl Viewer {
             };
             (!missing.is_empty()).then(|| nack(track.ssrc(), &missing))
         });
-        for nack in nacks.into_iter().flatten() {
+        let nacks: Vec<_> = nacks.flatten().collect();
+        for nack in nacks {
             self.send_rtcp(&nack);
         }
     }
@@ -531,7 +547,12 @@ impl Viewer {
 
     /// Requests a keyframe (PLI).
     pub fn send_pli(&mut self) {
-        self.send_rtcp(&receive::pli(self.video.ssrc()));
+        self.send_pli_for(self.video.ssrc());
+    }
+
+    /// Requests a keyframe of the track with this SSRC.
+    pub fn send_pli_for(&mut self, ssrc: u32) {
+        self.send_rtcp(&receive::pli(ssrc));
     }
 
     /// Sends a compound RTCP packet.
@@ -559,6 +580,7 @@ impl Viewer {
             self.audio.next_nack().filter(|_| self.config.audio_nack),
         ]
         .into_iter()
+        .chain(self.others.iter().map(Receiver::next_nack))
         .flatten()
         .min()
     }

@@ -78,6 +78,17 @@ impl Receiver {
         }
     }
 
+    /// One with the same payload types.
+    pub(super) fn another(&self, ssrc: u32, rtx_ssrc: Option<u32>) -> Receiver {
+        Receiver {
+            ssrc,
+            rtx_ssrc,
+            formats: self.formats.clone(),
+            rtx: self.rtx.clone(),
+            ..Receiver::default()
+        }
+    }
+
     pub fn ssrc(&self) -> u32 {
         self.ssrc
     }
