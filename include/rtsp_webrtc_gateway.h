@@ -615,7 +615,11 @@ typedef struct rtsp_webrtc_gateway_authorize_request {
     size_t struct_size;
     /** Id of the request, for rtsp_webrtc_gateway_authorize(). Never 0, never reused. */
     uint64_t request_id;
-    /** Name of the stream, as the request has it; there may be no such stream. NULL for MONITOR. */
+    /**
+     * Name of the stream, as the request has it; there may be no such stream. "" for a wall as such:
+     * WATCH to open one whose request names no stream, UPDATE and END for those that are open. For each
+     * stream that a wall is to show, WATCH is asked with its name. NULL for MONITOR.
+     */
     const char *stream_name;
     /** Bearer token (RFC 6750) of the request: a secret. NULL: none was sent. */
     const char *bearer_token;
@@ -1910,6 +1914,12 @@ typedef enum rtsp_webrtc_gateway_offer_flags {
      * longer, so that it is live when the viewer tries again. timeout_ms is ignored.
      */
     RTSP_WEBRTC_GATEWAY_OFFER_NO_WAIT = 1,
+    /**
+     * The offer is that of a wall: each of its video and audio sections is a slot, which may show any
+     * stream, and others later. stream_name, limits, timeout_ms and OFFER_NO_WAIT are not used; stream_name
+     * must be NULL.
+     */
+    RTSP_WEBRTC_GATEWAY_OFFER_WALL = 2,
 } rtsp_webrtc_gateway_offer_flags;
 
 /**
@@ -1927,11 +1937,11 @@ typedef struct rtsp_webrtc_gateway_response rtsp_webrtc_gateway_response;
 typedef struct rtsp_webrtc_gateway_offer {
     /** Size of this struct in bytes; RTSP_WEBRTC_GATEWAY_INIT() sets it. */
     size_t struct_size;
-    /** Name of the stream to watch. Required. */
+    /** Name of the stream to watch. Required, unless flags has OFFER_WALL. */
     const char *stream_name;
     /** Body of the request (application/sdp). Needs no terminator. Required. */
     const char *sdp;
-    /** Size of sdp in bytes, at most 131072; more gives ERR_TOO_LARGE. */
+    /** Size of sdp in bytes, at most 131072, with OFFER_WALL 1048576; more gives ERR_TOO_LARGE. */
     size_t sdp_size;
     /**
      * What precedes the session key in the Location header (RFC 9110 section 10.2.2): an absolute
@@ -1986,6 +1996,17 @@ typedef struct rtsp_webrtc_gateway_offer {
      * connection carries.
      */
     const rtsp_webrtc_gateway_viewer_limits *limits;
+    /**
+     * With OFFER_WALL: names of the streams that the video sections of the offer show at first, in its
+     * order. NULL or "" for a slot that shows nothing yet. At most one for each section. A slot whose stream
+     * there is not, or that cannot show it, stays empty: the header Refused-Slots of the response says why.
+     * May be NULL if slots_len is 0.
+     */
+    const char *const *slots;
+    /** Number of elements in slots. */
+    size_t slots_len;
+    /** With OFFER_WALL: name of the stream whose sound the first audio section has at first. NULL: none. */
+    const char *sound;
 } rtsp_webrtc_gateway_offer;
 
 /**
@@ -2020,6 +2041,11 @@ typedef void (*rtsp_webrtc_gateway_whep_fn)(void *user_data,
  * must not see that. It has no CORS headers. If the camera refuses the connection, the offers that
  * wait for it get 409 (ERR_NOT_READY) with the reason in the message; get_stream_info() has the
  * reason as a status.
+ *
+ * With OFFER_WALL it is the offer of a wall: up to 128 video and 8 audio sections, and one for data channels,
+ * bundled, each with an a=mid. It is answered at once, with a slot for each section of video or audio that has
+ * a codec of streams. bind_slot() changes later what they show, and so do their pages, by a PATCH or over the
+ * data channel.
  *
  * Ownership: the caller frees *out_response with rtsp_webrtc_gateway_response_free(), on
  * success and on failure.
@@ -2187,9 +2213,14 @@ typedef enum rtsp_webrtc_gateway_http_flags {
     RTSP_WEBRTC_GATEWAY_HTTP_NO_WAIT = 1,
     /**
      * The host has authorized this request: config.bearer_tokens and on_authorize are not
-     * consulted.
+     * consulted. Of a POST to a wall: nor for what it asks to show later, over its data channel.
      */
     RTSP_WEBRTC_GATEWAY_HTTP_AUTHORIZED = 2,
+    /**
+     * The request is to a wall, for hosts with URLs of their own: with session_key to one that is open,
+     * otherwise to the endpoint where viewers POST. stream_name must be NULL.
+     */
+    RTSP_WEBRTC_GATEWAY_HTTP_WALL = 4,
 } rtsp_webrtc_gateway_http_flags;
 
 /** Flags of rtsp_webrtc_gateway_listen_options. */
@@ -2224,7 +2255,9 @@ typedef struct rtsp_webrtc_gateway_http_request {
      * Path of the URL as the viewer sent it: percent-encoded, with any prefix that WHEP is mounted
      * under, for example "/live/door/whep". Of a POST, the query may have the viewer's limits:
      * `max_bitrate=500000` in bits per second, and `variant=NAME` (this variant or a lesser one) or
-     * `variant=only:NAME`, as in rtsp_webrtc_gateway_viewer_limits. Other parameters are ignored.
+     * `variant=only:NAME`, as in rtsp_webrtc_gateway_viewer_limits. Of a POST to a wall, it may have what
+     * the slots show at first: `slots=door,yard,,gate` for the video sections of the offer in order (none
+     * for the third), and `sound=door` for the first audio section. Other parameters are ignored.
      * Required.
      */
     const char *path;
@@ -2239,20 +2272,20 @@ typedef struct rtsp_webrtc_gateway_http_request {
     /** Body. Needs no terminator. May be NULL if body_size is 0. */
     const char *body;
     /**
-     * Size of body in bytes. More than 131072 gives the response 413, so the web server need
-     * not read more than that.
+     * Size of body in bytes. More than 131072, or 1048576 of a POST to a wall, gives the response 413, so
+     * the web server need not read more than that.
      */
     size_t body_size;
     /**
      * Name of the stream, for hosts with URLs of their own, for example "cam7" for a request to
-     * "/api/v1/cameras/7/live". Percent-decoded, unlike path. NULL: path ends in "{stream}/whep"
-     * or "{stream}/whep/{key}".
+     * "/api/v1/cameras/7/live". Percent-decoded, unlike path. NULL: path ends in "{stream}/whep",
+     * "{stream}/whep/{key}", "wall" or "wall/{key}", or flags has HTTP_WALL.
      */
     const char *stream_name;
     /**
-     * With stream_name: the session key in the URL of the request, percent-decoded. The session
-     * must belong to stream_name, otherwise the response is 404. NULL or "": the request is to the
-     * stream's endpoint, where viewers POST.
+     * With stream_name or HTTP_WALL: the session key in the URL of the request, percent-decoded. The session
+     * must belong to stream_name, or be a wall, otherwise the response is 404. NULL or "": the request is to
+     * the endpoint, where viewers POST.
      */
     const char *session_key;
     /**
@@ -2348,8 +2381,8 @@ typedef struct rtsp_webrtc_gateway_listen_options {
  * send the response as it is. Most web servers add Content-Length themselves.
  *
  * The request is to a stream's endpoint or to a session: by its path, which ends in
- * "{stream}/whep" or "{stream}/whep/{key}" (any other path gives 404), or by
- * request->stream_name and request->session_key.
+ * "{stream}/whep" or "{stream}/whep/{key}", for walls in "wall" or "wall/{key}" (any other path gives
+ * 404), or by request->stream_name, or HTTP_WALL, and request->session_key.
  *
  * - `OPTIONS`: 200 with the headers of CORS and WHEP. Never requires a token.
  * - `POST` of an offer to the endpoint: 201 with Location, ETag and a Link for each ICE server. If the
@@ -2360,6 +2393,11 @@ typedef struct rtsp_webrtc_gateway_listen_options {
  *   after any response but 201, the host may free what that points to.
  * - `PATCH` of a session: 204 after candidates; 200 with a new ETag after an ICE restart; 204 after
  *   the answer to an offer of the gateway's, as application/sdp.
+ * - `POST` of an offer to "wall": 201 as for a stream, at once, and with Refused-Slots if some slots do not
+ *   show what the query asks for: `"1";status=404;detail="..."` for each. 401 or 403 if none of the
+ *   streams in the query may be shown.
+ * - `PATCH` of a wall with application/json, `{"slots":[{"slot":"0","stream":"door"}]}`: 200 with what has
+ *   become of each slot; 400 and 413 if it is no such request. docs/embedding.md has the messages.
  * - `DELETE` of a session: 200.
  * - `GET`, `HEAD`: 200 without a body, if the stream or the session exists. For `GET` of a session
  *   with the header `Accept: application/json`, a JSON object with what its viewer is shown and why:
@@ -2476,7 +2514,7 @@ typedef enum rtsp_webrtc_gateway_session_state {
 typedef struct rtsp_webrtc_gateway_session_info {
     /** Size of this struct in bytes; RTSP_WEBRTC_GATEWAY_INIT() sets it. */
     size_t struct_size;
-    /** The stream that it watches. */
+    /** The stream that it watches. 0: it is a wall; get_slot_info() has what its slots show. */
     rtsp_webrtc_gateway_stream_id stream;
     /** enum rtsp_webrtc_gateway_session_state. */
     int32_t state;
@@ -2625,6 +2663,130 @@ int rtsp_webrtc_gateway_list_sessions(const rtsp_webrtc_gateway *gateway,
 RTSP_WEBRTC_GATEWAY_API
 int rtsp_webrtc_gateway_close_session(rtsp_webrtc_gateway *gateway,
                                       rtsp_webrtc_gateway_session_id session);
+
+/* -------------------------------------------------------------------- wall */
+
+/** Flags of rtsp_webrtc_gateway_slot_view.flags and rtsp_webrtc_gateway_slot_info.flags. */
+typedef enum rtsp_webrtc_gateway_slot_flags {
+    /** This tile comes before all others where the connection does not carry everything. */
+    RTSP_WEBRTC_GATEWAY_SLOT_FOCUS = 1,
+    /** The tile is hidden: nothing is sent. */
+    RTSP_WEBRTC_GATEWAY_SLOT_PAUSED = 2,
+} rtsp_webrtc_gateway_slot_flags;
+
+/** How the viewer shows a slot. All zero: of a size that is not known, neither first nor hidden. */
+typedef struct rtsp_webrtc_gateway_slot_view {
+    /** Size of this struct in bytes; RTSP_WEBRTC_GATEWAY_INIT() sets it. */
+    size_t struct_size;
+    /** Width of its tile in device pixels, at most 16384. 0: not known. */
+    uint32_t width;
+    /** Height of its tile in device pixels, at most 16384. 0: not known. */
+    uint32_t height;
+    /** Bitwise OR of SLOT_FOCUS and SLOT_PAUSED. */
+    uint32_t flags;
+    /** Must be 0. */
+    uint32_t reserved;
+} rtsp_webrtc_gateway_slot_view;
+
+/** What a slot of a wall shows at this moment. */
+typedef struct rtsp_webrtc_gateway_slot_info {
+    /** Size of this struct in bytes; RTSP_WEBRTC_GATEWAY_INIT() sets it. */
+    size_t struct_size;
+    /** Name of the slot: the a=mid of its section in the offer. */
+    char slot[72];
+    /** enum rtsp_webrtc_gateway_sink_track: video or audio. */
+    int32_t track;
+    /** Bitwise OR of enum rtsp_webrtc_gateway_slot_flags. */
+    uint32_t flags;
+    /** The stream that it is bound to. 0: none. */
+    rtsp_webrtc_gateway_stream_id stream;
+    /** The stream whose media it is sent: stream, or one of its variants. 0: none. */
+    rtsp_webrtc_gateway_stream_id variant;
+    /**
+     * State of stream, enum rtsp_webrtc_gateway_stream_state. REMOVED: the slot shows nothing until it is bound
+     * to another. 0: it is bound to none.
+     */
+    int32_t state;
+    /** How much of variant it gets, enum rtsp_webrtc_gateway_detail. 0: it is bound to none. */
+    int32_t detail;
+    /** Why not more, enum rtsp_webrtc_gateway_quality_reason. */
+    int32_t reason;
+    /** Width of its tile as in set_slot_view(). */
+    uint32_t width;
+    /** Height of its tile as in set_slot_view(). */
+    uint32_t height;
+    /** Width of the video that it is sent, in pixels. 0: not known. */
+    uint32_t video_width;
+    /** Height of the video that it is sent, in pixels. 0: not known. */
+    uint32_t video_height;
+    /** What clock_unix_ms was on the RTP clock of the slot, by which a page finds out when a frame was taken. */
+    uint32_t clock_rtp;
+    /** A wall clock time of what it is sent, in milliseconds since 1970. 0: nothing has been sent yet. */
+    uint64_t clock_unix_ms;
+    /**
+     * Why the stream is not live, or it gets less than the best variant with all frames, as a sentence for
+     * people. "": neither.
+     */
+    char why[384];
+} rtsp_webrtc_gateway_slot_info;
+
+/**
+ * Binds a slot of a wall to a stream, in place of the one that it is bound to: without another offer, and
+ * beginning with the stream's cached keyframe.
+ *
+ * Neither config.bearer_tokens nor on_authorize are consulted: the host decides itself.
+ *
+ * Parameters: slot is the name of the slot: the a=mid of its section in the offer. stream is the stream to
+ * show; 0: none, so that nothing is sent. It need not be live: the slot begins when it is. If it has
+ * variants, the size of the tile and the connection decide which is shown.
+ *
+ * The first 8 changes of a slot count at once, and where they go on, the last of them every second.
+ *
+ * Asks a worker thread.
+ *
+ * Errors, after which the slot is as before: ERR_NOT_FOUND if the session, the slot or the stream does not
+ * exist, or is gone; ERR_INVALID_STATE if the session is no wall; ERR_CODEC if the viewer's browser offered
+ * the slot no codec of the stream or of a variant.
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_bind_slot(rtsp_webrtc_gateway *gateway,
+                                  rtsp_webrtc_gateway_session_id session,
+                                  const char *slot,
+                                  rtsp_webrtc_gateway_stream_id stream);
+
+/**
+ * Changes how the viewer shows a slot of a wall, all of it. Without effect on slots for audio.
+ *
+ * Parameters: slot is the name of the slot, as in bind_slot(). view is copied; NULL: as all zero.
+ *
+ * Asks a worker thread.
+ *
+ * Errors, after which the view is as before: ERR_INVALID_ARGUMENT if a size is above 16384 or a flag is
+ * neither of the two; ERR_NOT_FOUND if the session or the slot does not exist, or is gone;
+ * ERR_INVALID_STATE if the session is no wall.
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_set_slot_view(rtsp_webrtc_gateway *gateway,
+                                      rtsp_webrtc_gateway_session_id session,
+                                      const char *slot,
+                                      const struct rtsp_webrtc_gateway_slot_view *view);
+
+/**
+ * Reads a slot of a wall. A wall has the same slots, in the same order, as long as it lives.
+ *
+ * Parameters: index counts the slots, for video and audio, from 0 in the order of the offer. Initialize
+ * *out_info with RTSP_WEBRTC_GATEWAY_INIT().
+ *
+ * Asks a worker thread.
+ *
+ * Errors: ERR_NOT_FOUND if the session does not exist or is gone, or has no more than index slots;
+ * ERR_INVALID_STATE if the session is no wall.
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_get_slot_info(const rtsp_webrtc_gateway *gateway,
+                                      rtsp_webrtc_gateway_session_id session,
+                                      size_t index,
+                                      struct rtsp_webrtc_gateway_slot_info *out_info);
 
 /* ----------------------------------------------------------------- metrics */
 
