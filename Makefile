@@ -38,7 +38,9 @@ build:
 		-DRTSP_WEBRTC_GATEWAY_BUILD_TESTS=OFF -DRTSP_WEBRTC_GATEWAY_TARGET_DIR=$(CURDIR)/target
 	cmake --build $(BUILD_DIR) --parallel
 
-demo: build
+demo:
+	@scripts/setup.sh build
+	cargo build --locked --release --package serve
 	cargo build --locked --release --package testkit --bin camsim
 	@scripts/demo.sh
 

@@ -299,6 +299,10 @@ static inline int every_handle_http_async(struct world *w) {
     return rtsp_webrtc_gateway_handle_http_async(w->gateway, &request, every_http_answered, NULL,
                                                  NULL);
 }
+static inline int every_set_bearer_tokens(struct world *w) {
+    return rtsp_webrtc_gateway_set_bearer_tokens(w->gateway, NULL, 0);
+}
+
 static inline int every_authorize(struct world *w) {
     const int status = rtsp_webrtc_gateway_authorize(w->gateway, UINT64_MAX, true);
     return status == RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND ? 0 : status;
@@ -374,7 +378,7 @@ static const struct call EVERY[] = {
     {"push_video", QUICK, every_push_video},
     {"push_audio", QUICK, every_push_audio},
     {"push_rtp", QUICK, every_push_rtp},
-    {"add_sink", QUICK, every_add_sink},
+    {"add_sink", ASKING, every_add_sink},
     {"remove_sink", QUICK, every_remove_sink},
     {"read_sink", BLOCKING, every_read_sink},
     {"get_sink_info", QUICK, every_get_sink_info},
@@ -390,6 +394,7 @@ static const struct call EVERY[] = {
     {"handle_http", BLOCKING, every_handle_http},
     {"handle_http_async", QUICK, every_handle_http_async},
     {"authorize", QUICK, every_authorize},
+    {"set_bearer_tokens", QUICK, every_set_bearer_tokens},
     {"listen_http", QUICK, every_listen_http},
     {"handle_whep_patch", QUICK, every_handle_whep_patch},
     {"handle_whep_delete", QUICK, every_handle_whep_delete},

@@ -456,6 +456,32 @@ void offers() {
     limited.limits.variant = StreamId(UINT64_MAX);
     CHECK(gateway.try_handle_whep_offer(limited).status() == Status::InvalidArgument);
     CHECK(gateway.handle_whep_delete(hers.session_key()).status() == 200);
+
+    std::string bundle(sdp);
+    bundle.insert(bundle.find("m=video"), "a=group:BUNDLE 0\r\n");
+    Offer of_wall;
+    of_wall.sdp = bundle;
+    of_wall.wall = WallSlots{{std::string(offer.stream_name)}, {}};
+    const Response wall = gateway.handle_whep_offer(of_wall);
+    CHECK(gateway.get_session_info(wall.session()).stream == StreamId());
+    SlotInfo slot = gateway.get_slot_info(wall.session(), 0);
+    CHECK(slot.slot == "0" && !slot.audio && slot.stream == stream);
+    CHECK(slot.state == StreamState::Live && slot.why.empty());
+    gateway.set_slot_view(wall.session(), "0", {640, 360, true, true});
+    gateway.bind_slot(wall.session(), "0", StreamId());
+    slot = gateway.get_slot_info(wall.session(), 0);
+    CHECK(slot.stream == StreamId() && !slot.state && slot.view.width == 640);
+    CHECK(slot.view.focus && slot.view.paused);
+    CHECK(gateway.try_bind_slot(wall.session(), "1", stream).status() == Status::NotFound);
+    CHECK(gateway.try_set_slot_view(wall.session(), "0", {20000, 1}).status() ==
+          Status::InvalidArgument);
+    CHECK(gateway.try_get_slot_info(wall.session(), 1).status() == Status::NotFound);
+    HttpRequest end_wall;
+    end_wall.method = "DELETE";
+    end_wall.path = "/video";
+    end_wall.session_key = wall.session_key();
+    end_wall.wall = true;
+    CHECK(gateway.handle_http(end_wall).status() == 200);
     of_ann.stream_name = "nothing-yet";
     gateway.add_push_stream("nothing-yet", options);
     of_ann.timeout = std::chrono::milliseconds(0); // does not wait
@@ -511,6 +537,9 @@ void http() {
     CHECK(gateway->handle_http(post("Bearer open")).status() == 201);
     CHECK(gateway->handle_http(post("Bearer wrong")).status() == 403);
     asked.wait(2);
+    CHECK(gateway->try_set_bearer_tokens({"no token"}).status() == Status::InvalidArgument);
+    gateway->set_bearer_tokens({"sesame", "new"});
+    CHECK(gateway->handle_http(post("Bearer new")).status() == 201);
     HttpRequest other;
     other.method = "OPTIONS";
     other.path = "/pushed/whep";

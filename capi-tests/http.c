@@ -201,6 +201,17 @@ int main(void) {
     CHECK(last_operation == RTSP_WEBRTC_GATEWAY_OPERATION_END);
     CHECK_FAILS(rtsp_webrtc_gateway_authorize(gateway, 0, true), NOT_FOUND);
 
+    /* Other tokens take the place of those before, all or none. */
+    const char *rotated[] = {"rotated", SECRET " "};
+    const rtsp_webrtc_gateway_http_header next = {"Authorization", "Bearer rotated"};
+    CHECK_FAILS(rtsp_webrtc_gateway_set_bearer_tokens(gateway, rotated, 2), INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_set_bearer_tokens(gateway, NULL, 1), INVALID_ARGUMENT);
+    ask("GET", "/cam/whep", &configured, 200);
+    CHECK_OK(rtsp_webrtc_gateway_set_bearer_tokens(gateway, rotated, 1));
+    ask("GET", "/cam/whep", &configured, 403);
+    ask("GET", "/cam/whep", &next, 200);
+    CHECK_OK(rtsp_webrtc_gateway_set_bearer_tokens(gateway, tokens, 1));
+
     /* Answered later, on another thread than the callback's. */
     struct answers first = {0, 0}, second = {0, 0};
     CHECK_OK(rtsp_webrtc_gateway_authorize(gateway, ask_later(&first), true));

@@ -150,6 +150,7 @@ static void with_gateway(rtsp_webrtc_gateway *gateway) {
             INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_listen_http(NULL, NULL, NULL), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_authorize(NULL, 1, true), INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_set_bearer_tokens(NULL, NULL, 0), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_get_session_info(NULL, 1, &session_info), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_add_sink(NULL, 1, &sink_options, &sink), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_remove_sink(NULL, 1), INVALID_ARGUMENT);

@@ -6,15 +6,16 @@ static rtsp_webrtc_gateway *gateway;
 static rtsp_webrtc_gateway_stream_id door, yard;
 
 /* Two slots for video and one for sound, in a bundle. */
-#define SECTION(media, mid, codec)                                                                     \
+#define SECTION(media, mid, codec) \
     "m=" media "\r\n" TRANSPORT "a=mid:" mid "\r\na=recvonly\r\na=rtcp-mux\r\n" codec
-#define H264                                                                                           \
-    "a=rtpmap:102 H264/90000\r\n"                                                                      \
+#define H264                      \
+    "a=rtpmap:102 H264/90000\r\n" \
     "a=fmtp:102 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f\r\n"
-#define WALL                                                                                           \
-    SESSION "a=group:BUNDLE left right ear\r\n" SECTION("video 9 UDP/TLS/RTP/SAVPF 102", "left", H264)  \
-        SECTION("video 9 UDP/TLS/RTP/SAVPF 102", "right", H264)                                        \
-            SECTION("audio 9 UDP/TLS/RTP/SAVPF 0", "ear", "a=rtpmap:0 PCMU/8000\r\n")
+#define WALL                                                                                       \
+    SESSION                                                                                        \
+        "a=group:BUNDLE left right ear\r\n" SECTION("video 9 UDP/TLS/RTP/SAVPF 102", "left", H264) \
+            SECTION("video 9 UDP/TLS/RTP/SAVPF 102", "right", H264)                                \
+                SECTION("audio 9 UDP/TLS/RTP/SAVPF 0", "ear", "a=rtpmap:0 PCMU/8000\r\n")
 
 static rtsp_webrtc_gateway_offer wall_offer(void) {
     rtsp_webrtc_gateway_offer offer;
@@ -207,18 +208,17 @@ static rtsp_webrtc_gateway_response *http(const char *method, const char *path, 
 }
 
 static void by_http(void) {
-    rtsp_webrtc_gateway_response *posted =
-        http("POST", "/video?slots=door,yard", "application/sdp", WALL,
-             RTSP_WEBRTC_GATEWAY_HTTP_WALL, NULL);
+    rtsp_webrtc_gateway_response *posted = http("POST", "/video?slots=door,yard", "application/sdp",
+                                                WALL, RTSP_WEBRTC_GATEWAY_HTTP_WALL, NULL);
     CHECK(rtsp_webrtc_gateway_response_http_status(posted) == 201);
     const rtsp_webrtc_gateway_session_id wall = rtsp_webrtc_gateway_response_session_id(posted);
     const char *key = rtsp_webrtc_gateway_response_session_key(posted);
     check_bound(wall, door, yard, 0);
 
-    rtsp_webrtc_gateway_response *patched =
-        http("PATCH", "/video/x", "application/json",
-             "{\"slots\":[{\"slot\":\"left\",\"stream\":\"yard\"},{\"slot\":\"up\",\"stream\":null}]}",
-             RTSP_WEBRTC_GATEWAY_HTTP_WALL, key);
+    rtsp_webrtc_gateway_response *patched = http(
+        "PATCH", "/video/x", "application/json",
+        "{\"slots\":[{\"slot\":\"left\",\"stream\":\"yard\"},{\"slot\":\"up\",\"stream\":null}]}",
+        RTSP_WEBRTC_GATEWAY_HTTP_WALL, key);
     CHECK(rtsp_webrtc_gateway_response_http_status(patched) == 200);
     const char *body = rtsp_webrtc_gateway_response_body(patched, NULL);
     CHECK(strstr(body, "{\"slot\":\"left\",\"stream\":\"yard\"}") != NULL);
@@ -226,7 +226,8 @@ static void by_http(void) {
     check_bound(wall, yard, yard, 0);
     rtsp_webrtc_gateway_response_free(patched);
 
-    patched = http("PATCH", "/video/x", "application/json", "{", RTSP_WEBRTC_GATEWAY_HTTP_WALL, key);
+    patched =
+        http("PATCH", "/video/x", "application/json", "{", RTSP_WEBRTC_GATEWAY_HTTP_WALL, key);
     CHECK(rtsp_webrtc_gateway_response_http_status(patched) == 400);
     rtsp_webrtc_gateway_response_free(patched);
 

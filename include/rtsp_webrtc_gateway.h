@@ -648,6 +648,19 @@ int rtsp_webrtc_gateway_authorize(rtsp_webrtc_gateway *gateway,
                                   uint64_t request_id,
                                   bool allow);
 
+/**
+ * Replaces config.bearer_tokens for all requests from now on, for instance because a token is no longer secret.
+ * Sessions that exist continue. With 0 tokens and no on_authorize, anyone who can reach a listener can watch.
+ *
+ * Parameters: tokens are as in rtsp_webrtc_gateway_config; NULL if tokens_len is 0.
+ *
+ * Errors: ERR_INVALID_ARGUMENT if a token is not usable or there are more than 64; then nothing changes.
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_set_bearer_tokens(rtsp_webrtc_gateway *gateway,
+                                          const char *const *tokens,
+                                          size_t tokens_len);
+
 /* ------------------------------------------------------------------ events */
 
 /**

@@ -1967,8 +1967,10 @@ public:
         auto shown = detail::c_struct<rtsp_webrtc_gateway_slot_view>();
         shown.width = view.width;
         shown.height = view.height;
-        shown.flags = (view.focus ? RTSP_WEBRTC_GATEWAY_SLOT_FOCUS : 0U) |
-                      (view.paused ? RTSP_WEBRTC_GATEWAY_SLOT_PAUSED : 0U);
+        shown.flags = view.focus ? RTSP_WEBRTC_GATEWAY_SLOT_FOCUS : 0;
+        if (view.paused) {
+            shown.flags |= RTSP_WEBRTC_GATEWAY_SLOT_PAUSED;
+        }
         return done(rtsp_webrtc_gateway_set_slot_view(handle_, session.value(), detail::CText(slot),
                                                       &shown));
     }
@@ -2042,6 +2044,16 @@ public:
         }
         static_cast<void>(pending.release());
         return {};
+    }
+
+    /** Replaces Config::bearer_tokens for all requests from now on. */
+    Result<void> try_set_bearer_tokens(const std::vector<std::string> &tokens) {
+        std::vector<const char *> texts;
+        texts.reserve(tokens.size());
+        for (const std::string &token : tokens) {
+            texts.push_back(detail::c_text(token));
+        }
+        return done(rtsp_webrtc_gateway_set_bearer_tokens(handle_, texts.data(), texts.size()));
     }
 
     /** Allows or denies a request of on_authorize. */
@@ -2178,6 +2190,9 @@ public:
     Response handle_http(const HttpRequest &request) { return try_handle_http(request).value(); }
     void handle_http_async(const HttpRequest &request, HttpFunction function) {
         try_handle_http_async(request, std::move(function)).value();
+    }
+    void set_bearer_tokens(const std::vector<std::string> &tokens) {
+        try_set_bearer_tokens(tokens).value();
     }
     void authorize(RequestId request, bool allow) { try_authorize(request, allow).value(); }
     std::uint16_t listen_http(const ListenOptions &options = {}) {

@@ -32,6 +32,6 @@ fi
 
 echo "Open the address below in a browser. Ctrl-C ends the demo."
 echo "It shows all cameras; its Dashboard shows the figures."
-target/cmake/examples-c/serve "${LISTEN:-127.0.0.1:8889}" "${cameras[@]}" &
+target/release/rtsp-webrtc-gateway "${LISTEN:-127.0.0.1:8889}" "${cameras[@]}" &
 server_pid=$!
 wait "$server_pid"

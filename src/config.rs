@@ -48,7 +48,8 @@ pub struct Config {
     /// Knobs that differ from their defaults.
     pub tuning: Vec<(Key, i64)>,
     /// Bearer tokens (RFC 6750) that allow everything over HTTP: viewing, `/api`, `/metrics`. At
-    /// most 64, each of the characters `A-Z a-z 0-9 - . _ ~ + /` with `=` at the end. Without
+    /// most 64, each of the characters `A-Z a-z 0-9 - . _ ~ + /` with `=` at the end.
+    /// [`Handle::set_bearer_tokens`](crate::Handle::set_bearer_tokens) replaces them later. Without
     /// tokens and [`Events::authorizes`], anyone who reaches the port may do everything.
     pub bearer_tokens: Vec<String>,
     /// Origins whose web pages may use WHEP, besides pages of the host name and port that a request is

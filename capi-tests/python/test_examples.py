@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import socket
 import subprocess
 import tempfile
 import unittest
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.request import urlopen
 
 from offer import offer_sdp
 
@@ -110,25 +107,6 @@ class Examples(unittest.TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn(b"127.0.0.1", done.stderr)
         self.assertNotIn(b"hunter2", done.stderr)
-
-    def test_serve_takes_the_sockets_that_are_passed(self) -> None:
-        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        with socket.create_server(("127.0.0.1", 0)) as http, udp:
-            udp.bind(("127.0.0.1", 0))
-            high = [fcntl.fcntl(passed, fcntl.F_DUPFD, 10) for passed in (http, udp)]
-            # As systemd does it: descriptors from 3 on, and the id of the process.
-            start = f'exec 3<&{high[0]} 4<&{high[1]}; LISTEN_PID=$$ LISTEN_FDS=2 exec "$0" "$@"'
-            command = ["bash", "-c", start, str(path("serve")), "door=rtsp://127.0.0.1:9/"]
-            with subprocess.Popen(command, stdout=subprocess.PIPE, pass_fds=high) as serve:
-                for fd in high:
-                    os.close(fd)
-                port = http.getsockname()[1]
-                with urlopen(f"http://127.0.0.1:{port}/api/streams", timeout=120) as answer:
-                    self.assertEqual(json.load(answer)[0]["name"], "door")
-                assert serve.stdout is not None
-                self.assertIn(f":{port}/", serve.stdout.readline().decode())
-                serve.terminate()
-            self.assertEqual(serve.returncode, 0)
 
     def test_metrics(self) -> None:
         done = run("metrics")

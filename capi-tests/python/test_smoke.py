@@ -200,6 +200,8 @@ class WithoutCamera(unittest.TestCase):
 
             self.assertEqual([post("sesame"), post("open"), post("wrong")], [201, 201, 403])
             self.assertEqual([question.stream_name for question in questions], ["pushed"] * 2)
+            gateway.set_bearer_tokens(["sesame", "new"])
+            self.assertEqual(post("new"), 201)
             self.assertEqual(questions[0].operation, rwg.Operation.WATCH)
             missing = gateway.handle_http_async("OPTIONS", "/pushed/whep")
             self.assertEqual(missing.result(60).status, 200)
@@ -253,6 +255,26 @@ class WithoutCamera(unittest.TestCase):
             last = notes.events[-1]
             self.assertEqual((last.peer, last.label, last.user_data), ("192.0.2.7", "ann", 4711))
             self.assertEqual(last.stream_name, "cam7")
+
+            wall = gateway.handle_whep_offer(
+                None, offer_sdp(), wall=rwg.WallSlots(video=["cam7"], sound="nothing")
+            )
+            self.assertTrue(dict(wall.headers)["Refused-Slots"].startswith('"1";status=404;'))
+            self.assertEqual(gateway.get_session_info(wall.session).stream, 0)
+            slot = gateway.get_slot_info(wall.session, 0)
+            self.assertEqual((slot.slot, slot.track), ("0", rwg.SinkTrack.VIDEO))
+            self.assertEqual(slot.stream, gateway.find_stream("cam7"))
+            gateway.bind_slot(wall.session, "0", 0)
+            view = rwg.SlotView(width=640, height=360, flags=rwg.SlotFlags.FOCUS)
+            gateway.set_slot_view(wall.session, "0", view)
+            slot = gateway.get_slot_info(wall.session, 0)
+            self.assertEqual((slot.stream, slot.state, slot.why), (0, 0, ""))
+            self.assertEqual((slot.width, slot.flags), (640, rwg.SlotFlags.FOCUS))
+            with self.assertRaises(rwg.Error) as failed:
+                gateway.bind_slot(wall.session, "2", slot.stream)
+            self.assertEqual(failed.exception.status, Status.ERR_NOT_FOUND)
+            ended = gateway.handle_http("DELETE", "/x", session_key=wall.session_key, wall=True)
+            self.assertEqual(ended.status, 200)
 
             # No frame has come, and the offer does not wait for one.
             with self.assertRaises(rwg.Error) as failed:

@@ -768,6 +768,7 @@ FUNCTIONS: dict[str, tuple[Any, list[Any]]] = {
         c_int, [c_void_p, POINTER(_http_request), _http_fn, c_void_p, POINTER(c_void_p)]
     ),
     "authorize": (c_int, [c_void_p, c_uint64, c_bool]),
+    "set_bearer_tokens": (c_int, [c_void_p, POINTER(c_char_p), c_size_t]),
     "listen_http": (c_int, [c_void_p, POINTER(_listen_options), POINTER(c_uint16)]),
     "list_sessions": (c_int, [c_void_p, POINTER(c_uint64), c_size_t, POINTER(c_size_t)]),
     "set_session_limits": (c_int, [c_void_p, c_uint64, POINTER(_viewer_limits)]),
@@ -1912,6 +1913,11 @@ class Gateway:
             del self._pending[token]
             raise
         return future
+
+    def set_bearer_tokens(self, tokens: Iterable[str]) -> None:
+        """Replaces bearer_tokens for all requests from now on."""
+        texts = [_text(token) for token in tokens]
+        check("set_bearer_tokens", self._handle, (c_char_p * len(texts))(*texts), len(texts))
 
     def authorize(self, request: int, allow: bool) -> None:
         """Allows or denies a request of on_authorize."""

@@ -3,9 +3,10 @@
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::ptr;
 
-use super::convert::{c_text, sized_struct};
+use super::convert::{array, c_text, required_str, sized_struct};
 use super::guard::guard_status;
 use super::handle::{gateway_ref, rtsp_webrtc_gateway};
+use crate::error::Result;
 use crate::events::{AuthorizeRequest, RequestId};
 
 /// What a request over HTTP asks for.
@@ -92,5 +93,30 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_authorize(
     guard_status(|| {
         let gateway = gateway_ref(gateway)?;
         gateway.authorize(RequestId(request_id), allow)
+    })
+}
+
+/// Replaces config.bearer_tokens for all requests from now on, for instance because a token is no longer secret.
+/// Sessions that exist continue. With 0 tokens and no on_authorize, anyone who can reach a listener can watch.
+///
+/// Parameters: tokens are as in rtsp_webrtc_gateway_config; NULL if tokens_len is 0.
+///
+/// Errors: ERR_INVALID_ARGUMENT if a token is not usable or there are more than 64; then nothing changes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn rtsp_webrtc_gateway_set_bearer_tokens(
+    gateway: *mut rtsp_webrtc_gateway,
+    tokens: *const *const c_char,
+    tokens_len: usize,
+) -> c_int {
+    guard_status(|| {
+        let gateway = gateway_ref(gateway)?;
+        // SAFETY: the host passes tokens_len strings.
+        let tokens = unsafe { array(tokens, tokens_len, "tokens") }?
+            .iter()
+            .map(|&token| {
+                // SAFETY: each is a string that ends with NUL.
+                unsafe { required_str(token, "an element of tokens") }.map(str::to_owned)
+            });
+        gateway.set_bearer_tokens(&tokens.collect::<Result<Vec<_>>>()?)
     })
 }

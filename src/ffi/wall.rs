@@ -184,8 +184,12 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_get_slot_info(
             struct_size: 0,
             slot: [0; 72],
             track: match slot.kind {
-                MediaKind::Video => rtsp_webrtc_gateway_sink_track::RTSP_WEBRTC_GATEWAY_SINK_TRACK_VIDEO as i32,
-                MediaKind::Audio => rtsp_webrtc_gateway_sink_track::RTSP_WEBRTC_GATEWAY_SINK_TRACK_AUDIO as i32,
+                MediaKind::Video => {
+                    rtsp_webrtc_gateway_sink_track::RTSP_WEBRTC_GATEWAY_SINK_TRACK_VIDEO as i32
+                }
+                MediaKind::Audio => {
+                    rtsp_webrtc_gateway_sink_track::RTSP_WEBRTC_GATEWAY_SINK_TRACK_AUDIO as i32
+                }
             },
             flags: flag(slot.view.focus, FOCUS) | flag(slot.view.paused, PAUSED),
             stream: slot.stream.map_or(0, |stream| stream.0),

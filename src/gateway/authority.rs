@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::oneshot;
 
 use crate::error::{Error, Result, Status, shutting_down};
@@ -33,7 +33,7 @@ pub struct Claim<'a> {
 /// Decides whether requests are allowed, or asks the host.
 pub struct Authority {
     /// SHA-256 of each token: of equal length, and useless to anyone who reads the memory.
-    tokens: Vec<[u8; 32]>,
+    tokens: RwLock<Vec<[u8; 32]>>,
     /// Where to ask the host, if it authorizes requests.
     host: Option<Notices>,
     questions: Limit,
@@ -44,25 +44,23 @@ pub struct Authority {
 impl Authority {
     /// Checks the tokens. `host` is set if the host authorizes requests.
     pub fn new(tokens: &[String], host: Option<Notices>) -> Result<Authority> {
-        if tokens.len() > MAX_TOKENS {
-            return Err(unusable(&format!("{} are given", tokens.len())));
-        }
-        if let Some(index) = tokens.iter().position(|token| !is_token(token)) {
-            return Err(unusable(&format!(
-                "the token at index {index} is not valid"
-            )));
-        }
         Ok(Authority {
-            tokens: tokens.iter().map(|token| hash(token)).collect(),
+            tokens: RwLock::new(hashes(tokens)?),
             host,
             questions: Limit::new(MAX_OPEN, "authorization requests"),
             open: Mutex::default(),
         })
     }
 
+    /// Checks other tokens, and takes them in place of those before.
+    pub fn set_tokens(&self, tokens: &[String]) -> Result<()> {
+        *self.tokens.write() = hashes(tokens)?;
+        Ok(())
+    }
+
     /// Whether a request is allowed. Fails if the host does not decide.
     pub async fn allows(&self, claim: Claim<'_>) -> Result<bool> {
-        if self.tokens.is_empty() && self.host.is_none() {
+        if self.host.is_none() && self.tokens.read().is_empty() {
             return Ok(true);
         }
         if claim.token.is_some_and(|token| self.knows(token)) {
@@ -92,7 +90,7 @@ impl Authority {
     /// Whether the token is configured. Takes the same time wherever tokens differ.
     fn knows(&self, token: &str) -> bool {
         let token = hash(token);
-        self.tokens.iter().fold(false, |known, candidate| {
+        self.tokens.read().iter().fold(false, |known, candidate| {
             known | aws_lc_rs::constant_time::verify_slices_are_equal(candidate, &token).is_ok()
         })
     }
@@ -147,6 +145,18 @@ impl Drop for Question<'_> {
     fn drop(&mut self) {
         self.authority.open.lock().remove(&self.id);
     }
+}
+
+fn hashes(tokens: &[String]) -> Result<Vec<[u8; 32]>> {
+    if tokens.len() > MAX_TOKENS {
+        return Err(unusable(&format!("{} are given", tokens.len())));
+    }
+    if let Some(index) = tokens.iter().position(|token| !is_token(token)) {
+        return Err(unusable(&format!(
+            "the token at index {index} is not valid"
+        )));
+    }
+    Ok(tokens.iter().map(|token| hash(token)).collect())
 }
 
 fn hash(token: &str) -> [u8; 32] {
@@ -204,6 +214,20 @@ mod tests {
             let answer = authority.allows(claim(token)).await.unwrap();
             assert_eq!(answer, allowed, "{token:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn other_tokens_take_the_place_of_those_before_all_or_none() {
+        let authority = Authority::new(&["old".to_owned()], None).unwrap();
+        let bad = ["new".to_owned(), "no token".to_owned()];
+        authority.set_tokens(&bad).unwrap_err();
+        assert!(authority.allows(claim(Some("old"))).await.unwrap());
+        assert!(!authority.allows(claim(Some("new"))).await.unwrap());
+        authority.set_tokens(&["new".to_owned()]).unwrap();
+        assert!(!authority.allows(claim(Some("old"))).await.unwrap());
+        assert!(authority.allows(claim(Some("new"))).await.unwrap());
+        authority.set_tokens(&[]).unwrap();
+        assert!(authority.allows(claim(None)).await.unwrap());
     }
 
     #[test]

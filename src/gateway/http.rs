@@ -102,6 +102,15 @@ impl Handle {
         self.shared.authority.answer(request, allow)
     }
 
+    /// Replaces [`Config::bearer_tokens`](crate::config::Config::bearer_tokens) for all requests from now on;
+    /// sessions that exist continue. No tokens: anyone may do everything, unless
+    /// [`Events::authorizes`](crate::events::Events::authorizes). Fails with `InvalidArgument` if one is not usable;
+    /// then nothing changes.
+    pub fn set_bearer_tokens(&self, tokens: &[String]) -> Result<()> {
+        self.check_open()?;
+        self.shared.authority.set_tokens(tokens)
+    }
+
     /// Decides who may do what.
     #[cfg(feature = "http")]
     pub(crate) fn authority(&self) -> &Authority {

@@ -15,10 +15,17 @@ const MOST: usize = 4096;
 /// With `max_sessions`: as many as that, within these bounds. A page with 64 cameras sends its offers at once.
 const LIMITED: (usize, usize) = (64, 1024);
 
-/// How many sessions may wait for their viewers.
-pub fn most_waiting(max_sessions: Option<usize>) -> usize {
+/// When a wall comes, which has as much as a hundred others.
+const MOST_BESIDE_A_WALL: usize = 256;
+
+/// How many sessions may wait for their viewers, when one more comes.
+pub fn most_waiting(max_sessions: Option<usize>, is_wall: bool) -> usize {
     let (least, most) = LIMITED;
-    max_sessions.map_or(MOST, |limit| limit.clamp(least, most))
+    let most = max_sessions.map_or(MOST, |limit| limit.clamp(least, most));
+    match is_wall {
+        true => most.min(MOST_BESIDE_A_WALL),
+        false => most,
+    }
 }
 
 /// Whose a session is, as far as places go: what the host says of the peer; of an address not the port, and
@@ -134,10 +141,12 @@ mod tests {
 
     #[test]
     fn a_limit_leaves_room_for_those_that_connect() {
-        assert_eq!(most_waiting(None), 4096);
-        assert_eq!(most_waiting(Some(4)), 64);
-        assert_eq!(most_waiting(Some(300)), 300);
-        assert_eq!(most_waiting(Some(100_000)), 1024);
+        assert_eq!(most_waiting(None, false), 4096);
+        assert_eq!(most_waiting(Some(4), false), 64);
+        assert_eq!(most_waiting(Some(300), false), 300);
+        assert_eq!(most_waiting(Some(100_000), false), 1024);
+        assert_eq!(most_waiting(None, true), 256);
+        assert_eq!(most_waiting(Some(4), true), 64);
         assert!(check(Some(2), 1, "max_sessions").is_ok());
         let error = check(Some(2), 2, "max_sessions").unwrap_err();
         assert_eq!(error.status(), Status::Limit);

@@ -123,7 +123,7 @@ impl Core {
             stream,
             key.clone(),
             admission::peer(posted.viewer.peer.as_deref()),
-            admission::most_waiting(context.tuning.max_sessions()),
+            admission::most_waiting(context.tuning.max_sessions(), stream == StreamId::NONE),
         );
         let what = match countered {
             None => "offer answered",

@@ -1,4 +1,4 @@
-// Starts what the tests need: simulated cameras, whep_server or serve, Chromium. All on loopback.
+// Starts what the tests need: simulated cameras, whep_server or the gateway program, Chromium. All on loopback.
 
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
@@ -12,7 +12,7 @@ import { chromium } from "playwright-core";
 export const root = fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
 
 const WHEP_SERVER = process.env.WHEP_SERVER ?? `${root}/target/cmake/examples-c/whep_server`;
-const SERVE = process.env.SERVE ?? `${root}/target/cmake/examples-c/serve`;
+const SERVE = process.env.SERVE ?? `${root}/target/debug/rtsp-webrtc-gateway`;
 const CAMSIM = process.env.CAMSIM ?? `${root}/target/release/camsim`;
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
@@ -109,7 +109,7 @@ export async function startServerAt(place, cameras, ...options) {
   };
 }
 
-// serve, with cameras {name: url} on a free port: the library's own listener. "--variant" and what
+// The gateway program (SERVE), with cameras {name: url} on a free port: the library's own listener. "--variant" and what
 // follows it come after the cameras that they name.
 export async function startGateway(cameras, ...options) {
   return startGatewayAt(here, cameras, ...options);

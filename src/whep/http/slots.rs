@@ -62,6 +62,9 @@ impl AskedSlots {
     }
 }
 
+/// Beyond this, `Refused-Slots` has no details: proxies take heads of 4 KiB. In bytes.
+const MAX_DETAILS: usize = 2048;
+
 /// The value of the header that names the slots of a new wall which do not show what was asked for, and why:
 /// a list of strings with parameters (RFC 9651), which have no characters beyond ASCII. `None` without any.
 pub(crate) fn refused_slots(decisions: &[Decision]) -> Option<String> {
@@ -73,13 +76,23 @@ pub(crate) fn refused_slots(decisions: &[Decision]) -> Option<String> {
         let plain: String = plain.collect();
         plain.replace('\\', "\\\\").replace('"', "\\\"")
     };
-    let refused = decisions.iter().filter_map(|decision| {
-        let Refusal { status, detail } = decision.result.as_ref().err()?;
-        let (slot, detail) = (text(&decision.slot), text(detail));
-        Some(format!("\"{slot}\";status={status};detail=\"{detail}\""))
-    });
-    let refused: Vec<String> = refused.collect();
-    (!refused.is_empty()).then(|| refused.join(", "))
+    let list = |with_details: bool| {
+        let refused = decisions.iter().filter_map(|decision| {
+            let Refusal { status, detail } = decision.result.as_ref().err()?;
+            let slot = text(&decision.slot);
+            Some(match with_details {
+                true => format!("\"{slot}\";status={status};detail=\"{}\"", text(detail)),
+                false => format!("\"{slot}\";status={status}"),
+            })
+        });
+        refused.collect::<Vec<String>>().join(", ")
+    };
+    let whole = list(true);
+    match whole.len() {
+        0 => None,
+        ..=MAX_DETAILS => Some(whole),
+        _ => Some(list(false)),
+    }
 }
 
 /// A name as URLs have it; a comma in it is %2C.
@@ -140,6 +153,11 @@ mod tests {
             refused_slots(&all).unwrap(),
             r#""1";status=404;detail="no \"t?r\"??X: y", "a\\b";status=403;detail="no""#
         );
+        let many: Vec<Decision> = (0..128)
+            .map(|slot| decision(&slot.to_string(), refusal(403, "not for you")))
+            .collect();
+        let short = refused_slots(&many).unwrap();
+        assert!(short.starts_with("\"0\";status=403, \"1\";status=403") && short.len() < 3000);
     }
 
     #[test]

@@ -146,3 +146,39 @@ fn an_unusable_token_is_refused_at_the_start() {
     assert_eq!(error.status(), Status::InvalidArgument);
     assert!(!error.message().contains("hunter"));
 }
+
+#[test]
+fn a_browsers_wall_fits_and_strangers_send_none() {
+    const OFFER: &str = include_str!("../../fixtures/offers/chromium_wall.sdp");
+    const SDP: &str = "Content-Type: application/sdp";
+    let config = Config {
+        bearer_tokens: vec!["right".to_owned()],
+        ..Config::default()
+    };
+    let site = Site::bare(config, any_port());
+    for path in ["/wall", "/wall?slots=door"] {
+        let opened = ask(site.address, "POST", path, &[SDP, RIGHT], OFFER.as_bytes());
+        assert_eq!(opened.status, 201, "{}", opened.body);
+        assert!(opened.header("Location").starts_with("/wall/"));
+        assert_eq!(opened.body.matches("a=sendonly").count(), 65);
+        let refused = opened.header("Refused-Slots");
+        assert_eq!(
+            refused.contains("status=404"),
+            path.contains("door"),
+            "{refused}"
+        );
+        // Refused by their heads alone: the bodies never come.
+        for (header, status) in [("X: y", 401), (WRONG, 403)] {
+            let mut client = super::client::Client::connect(site.address);
+            let head = format!(
+                "POST {path} HTTP/1.1\r\nHost: localhost\r\n{SDP}\r\n{header}\r\nContent-Length: 300000\r\n\r\n"
+            );
+            assert!(client.send(head.as_bytes()));
+            assert_eq!(client.answer(false).unwrap().status, status, "{path}");
+        }
+    }
+    let large = vec![b'v'; (1 << 20) + 1];
+    let large = ask(site.address, "POST", "/wall", &[SDP, RIGHT], &large);
+    assert_eq!(large.status, 413);
+    assert_eq!(site.gateway.sessions().unwrap().len(), 2);
+}

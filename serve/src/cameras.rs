@@ -1,0 +1,113 @@
+//! The cameras of a gateway that runs: brought from what they are to what they are to be, without a word to those
+//! that stay as they are.
+
+use rtsp_webrtc_gateway::error::Result;
+use rtsp_webrtc_gateway::gateway::Handle;
+
+use crate::config::Camera;
+
+/// What is done, for people.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    pub added: Vec<String>,
+    pub updated: Vec<String>,
+    pub removed: Vec<String>,
+    /// Sentences.
+    pub failed: Vec<String>,
+}
+
+/// Brings the gateway from `before` to `after`.
+pub fn apply(gateway: &Handle, before: &[Camera], after: &[Camera]) -> Changes {
+    let mut changes = Changes::default();
+    for camera in before {
+        if named(after, &camera.name).is_none() {
+            let removed = gateway
+                .find_stream(&camera.name)
+                .and_then(|id| gateway.remove_stream(id));
+            changes.note(camera, removed, |changes| &mut changes.removed);
+        }
+    }
+    for camera in after {
+        match named(before, &camera.name) {
+            None => {
+                let added = gateway.add_stream(&camera.name, camera.pull()).map(|_| ());
+                changes.note(camera, added, |changes| &mut changes.added);
+            }
+            Some(old) if !is_same_source(old, camera) => {
+                let updated = gateway
+                    .find_stream(&camera.name)
+                    .and_then(|id| gateway.update_stream(id, camera.pull()));
+                changes.note(camera, updated, |changes| &mut changes.updated);
+            }
+            Some(_) => {}
+        }
+    }
+    for camera in after {
+        let old = named(before, &camera.name);
+        let had = old.map_or(&[][..], |old| &old.variants);
+        // A stream that was removed is a variant of none, even if another has its name now.
+        let is_new = |name: &String| changes.added.contains(name);
+        if had != camera.variants || camera.variants.iter().any(is_new) {
+            let set = set_variants(gateway, camera);
+            let is_told = old.is_none() || changes.updated.contains(&camera.name);
+            match set {
+                Ok(()) if is_told => {}
+                set => changes.note(camera, set, |changes| &mut changes.updated),
+            }
+        }
+    }
+    changes
+}
+
+/// Gives a camera its variants, which have been added.
+pub fn set_variants(gateway: &Handle, camera: &Camera) -> Result<()> {
+    let variants = camera.variants.iter().map(|name| gateway.find_stream(name));
+    let variants = variants.collect::<Result<Vec<_>>>()?;
+    gateway.set_variants(gateway.find_stream(&camera.name)?, &variants)
+}
+
+/// Which camera a sentence is about.
+pub fn place(camera: &Camera) -> String {
+    format!("camera {}: ", camera.name)
+}
+
+fn named<'a>(cameras: &'a [Camera], name: &str) -> Option<&'a Camera> {
+    cameras.iter().find(|camera| camera.name == name)
+}
+
+fn is_same_source(one: &Camera, other: &Camera) -> bool {
+    let one = Camera {
+        variants: other.variants.clone(),
+        ..one.clone()
+    };
+    one == *other
+}
+
+impl Changes {
+    fn note(
+        &mut self,
+        camera: &Camera,
+        done: Result<()>,
+        list: impl FnOnce(&mut Changes) -> &mut Vec<String>,
+    ) {
+        match done {
+            Ok(()) => list(self).push(camera.name.clone()),
+            Err(error) => self
+                .failed
+                .push(format!("{}{}", place(camera), error.message())),
+        }
+    }
+
+    /// In words; empty if there are none.
+    pub fn words(&self) -> Vec<String> {
+        let lists = [
+            ("added", &self.added),
+            ("changed", &self.updated),
+            ("removed", &self.removed),
+        ];
+        let lists = lists.into_iter().filter(|(_, names)| !names.is_empty());
+        lists
+            .map(|(what, names)| format!("cameras {what}: {}", names.join(", ")))
+            .collect()
+    }
+}

@@ -1,0 +1,173 @@
+//! The program from its start to its end.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rtsp_webrtc_gateway::error::{Error, Status};
+use rtsp_webrtc_gateway::gateway::Gateway;
+use rtsp_webrtc_gateway::tuning::Key;
+
+use crate::config::Settings;
+use crate::exit::{Code, Failure};
+use crate::service::{self, News, Sockets};
+use crate::{cameras, config, logging, reload};
+
+/// How often the program looks whether a signal has come.
+const LOOK: Duration = Duration::from_millis(100);
+/// How long the gateway's threads may take to end.
+const END: Duration = Duration::from_secs(5);
+
+/// Serves what a file says.
+pub fn with_file(path: PathBuf) -> Result<ExitCode, Failure> {
+    let signals = Signals::take()?;
+    let settings = config::read(&path)?;
+    logging::start(settings.log)?;
+    serve(settings, Some(&path), &signals)
+}
+
+/// Serves what the command line says.
+pub fn with_settings(settings: Settings) -> Result<ExitCode, Failure> {
+    let signals = Signals::take()?;
+    logging::start_bare()?;
+    serve(settings, None, &signals)
+}
+
+/// Signals that have come and that nobody has looked at.
+struct Signals {
+    end: Arc<AtomicBool>,
+    reload: Arc<AtomicBool>,
+}
+
+impl Signals {
+    fn take() -> Result<Signals, Failure> {
+        let signals = Signals {
+            end: Arc::default(),
+            reload: Arc::default(),
+        };
+        let mut wanted = vec![
+            (signal_hook::consts::SIGINT, &signals.end),
+            (signal_hook::consts::SIGTERM, &signals.end),
+        ];
+        #[cfg(unix)]
+        wanted.push((signal_hook::consts::SIGHUP, &signals.reload));
+        for (signal, flag) in wanted.drain(..) {
+            signal_hook::flag::register(signal, Arc::clone(flag)).map_err(|error| {
+                Failure::new(Code::Software, format!("cannot take signals: {error}"))
+            })?;
+        }
+        Ok(signals)
+    }
+
+    fn end(&self) -> bool {
+        self.end.swap(false, Ordering::Relaxed)
+    }
+
+    fn reload(&self) -> bool {
+        self.reload.swap(false, Ordering::Relaxed)
+    }
+}
+
+fn serve(
+    mut settings: Settings,
+    file: Option<&Path>,
+    signals: &Signals,
+) -> Result<ExitCode, Failure> {
+    let sockets = Sockets::passed()?;
+    let gateway = start(&settings, sockets)?;
+    service::tell(&News::Ready);
+    let watchdog = service::watchdog();
+    let mut told = Instant::now();
+    while !signals.end() {
+        if signals.reload() {
+            match file {
+                Some(file) => reload::reload(&gateway, &mut settings, file),
+                None => log::warn!(
+                    "SIGHUP is of no use without --config: there is no file to read again"
+                ),
+            }
+        }
+        if watchdog.is_some_and(|interval| told.elapsed() >= interval) {
+            told = Instant::now();
+            // It asks each worker: one that is stuck says nothing.
+            if gateway.metrics().is_ok() {
+                service::tell(&News::Watchdog);
+            }
+        }
+        thread::sleep(LOOK);
+    }
+    end(&gateway, &settings, signals)
+}
+
+/// Opens everything, and says so on stdout.
+fn start(settings: &Settings, sockets: Sockets) -> Result<Gateway, Failure> {
+    let mut options = settings.gateway();
+    if sockets.udp.is_some() {
+        options.udp_bind = None;
+    }
+    options.ice_tcp &= sockets.tcp.is_none();
+    options.udp_socket = sockets.udp;
+    options.tcp_listener = sockets.tcp;
+    let gateway = Gateway::new(options).map_err(|error| failure("", error))?;
+    let changes = cameras::apply(&gateway, &[], &settings.cameras);
+    if !changes.failed.is_empty() {
+        return Err(Failure::new(Code::Config, changes.failed.join("\n")));
+    }
+    let mut listener = settings.listener();
+    listener.listener = sockets.http.map(Arc::new);
+    let address = gateway
+        .listen_http(listener)
+        .map_err(|error| failure("http: ", error))?;
+    let scheme = match settings.http.tls {
+        Some(_) => "https",
+        None => "http",
+    };
+    // To the address that was asked for: with a socket that was passed, its port is another one.
+    let shown = SocketAddr::new(settings.http.listen.ip(), address.port());
+    let mut stdout = std::io::stdout().lock();
+    // Whoever does not want to hear it has closed it.
+    let _ = writeln!(stdout, "listening on {scheme}://{shown}/").and_then(|()| stdout.flush());
+    Ok(gateway)
+}
+
+fn failure(place: &str, error: Error) -> Failure {
+    let code = match error.status() {
+        Status::Io => Code::Unavailable,
+        Status::Panic => Code::Software,
+        _ => Code::Config,
+    };
+    Failure::new(code, format!("{place}{}", error.message()))
+}
+
+/// Ends it: takes no new viewers, gives those who watch the time that is configured, closes what is left.
+fn end(gateway: &Gateway, settings: &Settings, signals: &Signals) -> Result<ExitCode, Failure> {
+    service::tell(&News::Stopping);
+    let until = Instant::now() + settings.drain;
+    if !settings.drain.is_zero() {
+        log::info!(
+            "asked to end: takes no new viewers, and waits up to {:?} for {}",
+            settings.drain,
+            viewers(gateway)
+        );
+    }
+    while Instant::now() < until && viewers(gateway) > 0 && !signals.end() {
+        // The least limit there is: somebody watches, so nobody else may.
+        if let Err(error) = gateway.set_tuning(Key::MaxSessions, 1) {
+            log::warn!("{}", error.message());
+        }
+        thread::sleep(LOOK);
+    }
+    match gateway.shutdown(END) {
+        Ok(()) => Ok(ExitCode::SUCCESS),
+        Err(error) => Err(Failure::new(Code::Software, error.message())),
+    }
+}
+
+fn viewers(gateway: &Gateway) -> usize {
+    gateway.sessions().map_or(0, |sessions| sessions.len())
+}

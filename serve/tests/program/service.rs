@@ -1,0 +1,92 @@
+//! What a service manager sees: sockets that it passes, notifications, the watchdog.
+#![cfg(target_os = "linux")]
+
+use std::os::unix::net::UnixDatagram;
+use std::process::Command;
+
+use crate::running::{DEAD, Folder, LONG, Running, program};
+
+struct Manager {
+    socket: UnixDatagram,
+    path: std::path::PathBuf,
+}
+
+impl Manager {
+    fn new(folder: &Folder) -> Manager {
+        let path = folder.path("notify");
+        let socket = UnixDatagram::bind(&path).unwrap();
+        socket.set_read_timeout(Some(LONG)).unwrap();
+        Manager { socket, path }
+    }
+
+    fn told(&self) -> String {
+        let mut message = [0; 4096];
+        let length = self.socket.recv(&mut message).unwrap();
+        String::from_utf8(message[..length].to_vec()).unwrap()
+    }
+
+    /// Waits until it is told this, and returns what it was told before.
+    fn wait(&self, wanted: &str) -> Vec<String> {
+        let mut before = Vec::new();
+        loop {
+            let told = self.told();
+            if told.starts_with(wanted) {
+                return before;
+            }
+            before.push(told);
+        }
+    }
+}
+
+#[test]
+fn the_service_manager_is_told() {
+    let folder = Folder::new("notify");
+    let manager = Manager::new(&folder);
+    let file = folder.write("gateway.toml", "[http]\nlisten = \"127.0.0.1:0\"\n");
+    let mut command = program();
+    command.args(["--config", &file]);
+    command.env("NOTIFY_SOCKET", &manager.path);
+    command.env("WATCHDOG_USEC", "400000");
+    let running = Running::spawn(&mut command);
+    assert_eq!(manager.told(), "READY=1");
+    assert_eq!(manager.wait("WATCHDOG=1"), [""; 0]);
+    manager.wait("WATCHDOG=1");
+    running.signal("HUP");
+    manager.wait("RELOADING=1\nMONOTONIC_USEC=");
+    let between = manager.wait("READY=1");
+    assert_eq!(between, ["STATUS=serves 0 cameras"]);
+    folder.write("gateway.toml", "[http\n");
+    running.signal("HUP");
+    manager.wait("RELOADING=1");
+    let between = manager.wait("READY=1");
+    assert!(between[0].contains("the one before stays"), "{between:?}");
+    running.signal("TERM");
+    manager.wait("STOPPING=1");
+    assert!(running.end_asked().success());
+}
+
+#[test]
+fn sockets_that_are_passed_are_used() {
+    // As systemd does it: descriptors from 3 on, and the id of the process.
+    let mut python = Command::new("/usr/bin/python3");
+    let passing = "import os, socket, sys\n\
+        http = socket.create_server(('127.0.0.1', 0))\n\
+        udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n\
+        udp.bind(('127.0.0.1', 0))\n\
+        high = [os.dup(http.fileno()) for _ in range(8)][-1], os.dup(udp.fileno())\n\
+        os.dup2(high[0], 3), os.dup2(high[1], 4)\n\
+        for fd in (3, 4): os.set_inheritable(fd, True)\n\
+        print(http.getsockname()[1], file=sys.stderr, flush=True)\n\
+        os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='2')\n\
+        os.execv(sys.argv[1], sys.argv[1:])";
+    python.args(["-c", passing, env!("CARGO_BIN_EXE_rtsp-webrtc-gateway")]);
+    let running = Running::spawn(python.arg(format!("door={DEAD}")));
+    let port = running.said().lines().next().unwrap().to_owned();
+    assert!(
+        running.address.ends_with(&format!(":{port}")),
+        "{}",
+        running.address
+    );
+    assert_eq!(running.names(), ["door"]);
+    assert!(running.end().success());
+}
