@@ -29,7 +29,7 @@ help:
 	@echo 'make install PREFIX=/usr/local    the library, header, CMake and pkg-config files'
 	@echo 'make package                      Debian packages and an archive, in target/package'
 	@echo 'make docs                         the reference of the C API, in target/docs/html'
-	@echo 'make cross                        for Windows, ARM and musl, with tests in emulators; in target/cross'
+	@echo 'make cross                        for Windows and ARM, with tests in emulators; in target/cross'
 	@echo '          TARGET=aarch64-unknown-linux-gnu   one target of these:'
 	@scripts/cross.py --list
 	@echo 'make clean                        removes everything that was built'

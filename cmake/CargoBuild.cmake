@@ -63,10 +63,7 @@ if(binutils)
 else()
   set(stage_shared ${CMAKE_COMMAND} -E copy_if_different "${built}/${link}" "${staged}/${shared}")
 endif()
-if(NOT RTSP_WEBRTC_GATEWAY_SHARED)
-  set(stage "")
-  set(byproducts "${staged}/${static}")
-elseif(WIN32)
+if(WIN32)
   set(stage
     COMMAND ${stage_shared}
     COMMAND ${CMAKE_COMMAND} -E copy_if_different "${built}/${implib}" "${staged}/${implib}")
@@ -112,11 +109,7 @@ add_custom_target(rtsp_webrtc_gateway_cargo ALL
   COMMENT "cargo build"
   USES_TERMINAL VERBATIM)
 
-set(kinds shared static)
-if(NOT RTSP_WEBRTC_GATEWAY_SHARED)
-  set(kinds static)
-endif()
-foreach(kind IN LISTS kinds)
+foreach(kind shared static)
   cmake_language(CALL rtsp_webrtc_gateway_${kind}_target
     ${PROJECT_VERSION} "${PROJECT_SOURCE_DIR}/include" "${staged}" "${staged}")
   add_dependencies(rtsp_webrtc_gateway::${kind} rtsp_webrtc_gateway_cargo)

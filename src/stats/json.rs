@@ -592,12 +592,11 @@ fn micros(time: Duration) -> u64 {
     time.as_micros().try_into().unwrap_or(u64::MAX)
 }
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests {
     use super::*;
 
     #[test]
-    #[cfg(target_os = "linux")]
     fn the_system_tells_of_the_process() {
         let process = Process::now();
         assert!(process.resident_bytes.unwrap() > 1 << 20);
