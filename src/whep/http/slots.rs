@@ -90,7 +90,7 @@ pub(crate) fn refused_slots(decisions: &[Decision]) -> Option<String> {
     let whole = list(true);
     match whole.len() {
         0 => None,
-        ..=MAX_DETAILS => Some(whole),
+        1..=MAX_DETAILS => Some(whole),
         _ => Some(list(false)),
     }
 }
