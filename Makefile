@@ -7,7 +7,7 @@ BUILD_DIR := target/cmake
 override CAMERA := $(value CAMERA)
 export CAMERA LISTEN
 
-.PHONY: help build demo check test fuzz soak tsan miri deep bench install package docs clean
+.PHONY: help build demo check test fuzz soak tsan miri deep bench install package docs cross clean
 
 help:
 	@echo 'make demo                         built-in test cameras in a browser'
@@ -29,8 +29,11 @@ help:
 	@echo 'make install PREFIX=/usr/local    the library, header, CMake and pkg-config files'
 	@echo 'make package                      Debian packages and an archive, in target/package'
 	@echo 'make docs                         the reference of the C API, in target/docs/html'
+	@echo 'make cross                        for Windows, ARM and musl, with tests in emulators; in target/cross'
+	@echo '          TARGET=aarch64-unknown-linux-gnu   one target of these:'
+	@scripts/cross.py --list
 	@echo 'make clean                        removes everything that was built'
-	@echo 'build, demo, test, install, package and docs install missing Debian packages with apt.'
+	@echo 'build, demo, test, install, package, docs and cross install missing Debian packages with apt.'
 
 build:
 	@scripts/setup.sh build
@@ -83,6 +86,10 @@ package:
 docs:
 	@scripts/setup.sh docs
 	@scripts/docs.sh
+
+cross:
+	@scripts/setup.sh cross
+	@scripts/cross.py $(TARGET)
 
 clean:
 	rm -rf target tests/browser/node_modules

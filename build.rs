@@ -1,6 +1,7 @@
-//! Writes the C header to OUT_DIR, names the ABI, and gives the shared library its soname.
+//! Writes the C header to OUT_DIR, names the ABI, and gives the shared library its soname, or its version resource.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::{env, fs};
 
 /// Sections of the header, in order: files of src/ffi.
@@ -42,18 +43,21 @@ fn main() {
     };
     println!("cargo:rustc-env=RTSP_WEBRTC_GATEWAY_ABI_VERSION={abi}");
 
-    let preamble = read(&root.join("src/ffi/preamble.h.in"))
-        .replace("@MAJOR@", &major)
-        .replace("@MINOR@", &minor)
-        .replace("@PATCH@", &patch)
-        .replace("@ABI@", &abi.to_string());
+    let versioned = |file: &str| {
+        read(&root.join("src/ffi").join(file))
+            .replace("@MAJOR@", &major)
+            .replace("@MINOR@", &minor)
+            .replace("@PATCH@", &patch)
+            .replace("@ABI@", &abi.to_string())
+    };
+    let preamble = versioned("preamble.h.in");
     let header = preamble + &sections(&root) + "\n#ifdef __cplusplus\n}\n#endif\n#endif\n";
     let path = Path::new(&variable("OUT_DIR")).join("rtsp_webrtc_gateway.h");
     fs::write(&path, header).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
 
     let abi_suffix = match before_1 {
         true => format!("0.{minor}"),
-        false => major,
+        false => major.clone(),
     };
     match variable("CARGO_CFG_TARGET_OS").as_str() {
         "linux" | "android" | "freebsd" | "netbsd" | "openbsd" | "dragonfly" => {
@@ -66,9 +70,36 @@ fn main() {
         "macos" => link_arg(&format!(
             "-Wl,-install_name,@rpath/librtsp_webrtc_gateway.{abi_suffix}.dylib"
         )),
+        "windows" => add_version_resource(&versioned("version.rc.in")),
         _ => {}
     }
     println!("cargo:rerun-if-changed=build.rs");
+}
+
+/// Compiles it with the resource compiler of mingw, or the one that WINDRES names. The DLL works without it.
+fn add_version_resource(source: &str) {
+    println!("cargo:rerun-if-env-changed=WINDRES");
+    if variable("CARGO_CFG_TARGET_ENV") != "gnu" {
+        return println!("cargo:warning=no version resource: it is made by windres of mingw only");
+    }
+    let windres = env::var("WINDRES").unwrap_or_else(|_| {
+        let arch = variable("CARGO_CFG_TARGET_ARCH");
+        match env::var("HOST").is_ok_and(|host| host.contains("windows")) {
+            true => "windres".to_owned(),
+            false => format!("{arch}-w64-mingw32-windres"),
+        }
+    });
+    let out = PathBuf::from(variable("OUT_DIR"));
+    let (script, object) = (out.join("version.rc"), out.join("version.o"));
+    let source = source
+        .replace("@DESCRIPTION@", &variable("CARGO_PKG_DESCRIPTION"))
+        .replace("@LICENSE@", &variable("CARGO_PKG_LICENSE"));
+    fs::write(&script, source).unwrap_or_else(|e| panic!("{}: {e}", script.display()));
+    match Command::new(&windres).arg(&script).arg(&object).status() {
+        Ok(status) if status.success() => link_arg(&object.display().to_string()),
+        Ok(status) => panic!("{windres} cannot compile {}: {status}", script.display()),
+        Err(error) => println!("cargo:warning=no version resource: {windres}: {error}"),
+    }
 }
 
 fn sections(root: &Path) -> String {

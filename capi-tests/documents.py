@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 # Where a name may come from that is no symbol of the header.
-OTHERS = [ROOT / "CMakeLists.txt", *(ROOT / "cmake").iterdir(), ROOT / "scripts/package.sh"]
+OTHERS = [ROOT / "CMakeLists.txt", *(ROOT / "cmake").glob("*.*"), ROOT / "scripts/package.sh"]
 # The folders whose files are named as `folder/file`.
 FOLDERS = "benches|capi-tests|cmake|docs|examples|examples-c|include|python|scripts|src|testkit|tests"
 FLAGS = ["-std=c99", "-fsyntax-only", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-xc"]

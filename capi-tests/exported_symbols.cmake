@@ -1,25 +1,20 @@
 # The shared library exports what the header declares, no less and no more.
 cmake_minimum_required(VERSION 3.22)
-execute_process(COMMAND ${NM} -D --defined-only ${LIBRARY}
-  OUTPUT_VARIABLE symbols COMMAND_ERROR_IS_FATAL ANY)
-string(REGEX REPLACE "[^\n]* [A-Za-z] ([^\n]*)\n" "\\1;" exported "${symbols}")
-list(REMOVE_ITEM exported "")
-
-file(READ ${HEADER} header)
-string(REGEX REPLACE "^.*\nextern \"C\" {\n" "" header "${header}") # macros name functions, too
-string(REGEX REPLACE "/\\*([^*]|\\*+[^*/])*\\*+/" "" header "${header}")
-string(REGEX MATCHALL "RTSP_WEBRTC_GATEWAY_API[^;]*;" declarations "${header}")
-set(declared "")
-foreach(declaration IN LISTS declarations)
-  if(declaration MATCHES "(rtsp_webrtc_gateway_[a-z_]+)\\(")
-    list(APPEND declared ${CMAKE_MATCH_1})
-  endif()
-endforeach()
-
-list(LENGTH declared count)
-if(count LESS 20)
-  message(SEND_ERROR "Found only ${count} declarations in ${HEADER}")
+if(LIBRARY MATCHES "\\.dll$")
+  execute_process(COMMAND ${OBJDUMP} --private-headers ${LIBRARY}
+    OUTPUT_VARIABLE headers COMMAND_ERROR_IS_FATAL ANY)
+  string(REGEX REPLACE "^.*\n\\[Ordinal/Name Pointer\\] Table[^\n]*\n(.*)" "\\1" table "${headers}")
+  string(REGEX MATCHALL "\n?\t\\[ *[0-9]+\\][^\n]* [A-Za-z_0-9]+" rows "${table}")
+  list(TRANSFORM rows REPLACE ".* " "" OUTPUT_VARIABLE exported)
+else()
+  execute_process(COMMAND ${NM} -D --defined-only ${LIBRARY}
+    OUTPUT_VARIABLE symbols COMMAND_ERROR_IS_FATAL ANY)
+  string(REGEX REPLACE "[^\n]* [A-Za-z] ([^\n]*)\n" "\\1;" exported "${symbols}")
+  list(REMOVE_ITEM exported "")
 endif()
+
+include(${CMAKE_CURRENT_LIST_DIR}/../cmake/Declared.cmake)
+rtsp_webrtc_gateway_declared(${HEADER} declared)
 foreach(name IN LISTS declared)
   if(NOT name IN_LIST exported)
     message(SEND_ERROR "${name} is declared but not exported")

@@ -1,10 +1,14 @@
 # Builds with cargo, and lays the result out under lib/ as it will be installed.
-# Runs on Linux; the branches for Windows and macOS follow cargo's conventions and await a machine.
+# Runs on Linux, also for the targets of cmake/toolchains; the branches for MSVC and macOS follow cargo's conventions
+# and await a machine.
 include(${CMAKE_CURRENT_LIST_DIR}/Targets.cmake)
 
 find_program(CARGO cargo HINTS ENV CARGO_HOME $ENV{HOME}/.cargo PATH_SUFFIXES bin REQUIRED)
 set(RTSP_WEBRTC_GATEWAY_TARGET_DIR "${PROJECT_BINARY_DIR}/cargo" CACHE PATH
   "Target directory of cargo; several build trees may share one")
+set(RTSP_WEBRTC_GATEWAY_CARGO_TARGET "" CACHE STRING
+  "Target of rustc to build for, such as aarch64-unknown-linux-gnu; empty: this machine")
+set(RTSP_WEBRTC_GATEWAY_CARGO_OPTIONS "" CACHE STRING "More options of cargo build, such as -Zbuild-std")
 
 # One switch per feature of cargo that a build may leave out.
 set(cargo_features "")
@@ -25,37 +29,57 @@ endif()
 # Debug is cargo's dev profile; every other configuration, also none, is an optimized build.
 set(debug $<CONFIG:Debug>)
 set(built "${RTSP_WEBRTC_GATEWAY_TARGET_DIR}/$<IF:${debug},debug,release>")
+set(cargo_options ${RTSP_WEBRTC_GATEWAY_CARGO_OPTIONS})
+if(RTSP_WEBRTC_GATEWAY_CARGO_TARGET)
+  string(REPLACE "/$<" "/${RTSP_WEBRTC_GATEWAY_CARGO_TARGET}/$<" built "${built}")
+  list(APPEND cargo_options --target ${RTSP_WEBRTC_GATEWAY_CARGO_TARGET})
+endif()
 set(staged "${PROJECT_BINARY_DIR}/lib")
 set(staged_debug "${PROJECT_BINARY_DIR}/debug")
 rtsp_webrtc_gateway_file_names(${PROJECT_VERSION})
 
 # GNU binutils, for what only they do.
 set(binutils FALSE)
-if(UNIX AND NOT APPLE AND CMAKE_LINKER AND CMAKE_OBJCOPY AND CMAKE_READELF)
+if((MINGW OR UNIX AND NOT APPLE) AND CMAKE_LINKER AND CMAKE_OBJCOPY AND CMAKE_READELF)
   execute_process(COMMAND ${CMAKE_LINKER} --version OUTPUT_VARIABLE linker ERROR_QUIET)
   if(linker MATCHES "^GNU ld")
     set(binutils TRUE)
   endif()
 endif()
+set(can_localize FALSE)
+if(binutils AND UNIX)
+  set(can_localize TRUE)
+endif()
 option(RTSP_WEBRTC_GATEWAY_LOCALIZE_SYMBOLS
-  "Hide all symbols of the static library but its own API (GNU binutils)" ${binutils})
-if(RTSP_WEBRTC_GATEWAY_LOCALIZE_SYMBOLS AND NOT binutils)
-  message(FATAL_ERROR "RTSP_WEBRTC_GATEWAY_LOCALIZE_SYMBOLS needs GNU ld and objcopy")
+  "Hide all symbols of the static library but its own API (GNU binutils for ELF)" ${can_localize})
+if(RTSP_WEBRTC_GATEWAY_LOCALIZE_SYMBOLS AND NOT can_localize)
+  message(FATAL_ERROR "RTSP_WEBRTC_GATEWAY_LOCALIZE_SYMBOLS needs GNU ld and objcopy for ELF")
 endif()
 
-if(WIN32)
-  set(stage
-    COMMAND ${CMAKE_COMMAND} -E copy_if_different "${built}/${shared}" "${staged}/${shared}"
-    COMMAND ${CMAKE_COMMAND} -E copy_if_different "${built}/${shared}.lib" "${staged}/${shared}.lib")
-  set(byproducts "${staged}/${shared}" "${staged}/${shared}.lib" "${staged}/${static}")
+if(binutils)
+  set(stage_shared ${CMAKE_COMMAND} -D "BUILT=${built}/${link}" -D "STAGED=${staged}/${shared}"
+    -D "DEBUG_DIR=${staged_debug}" -D "OBJCOPY=${CMAKE_OBJCOPY}" -D "READELF=${CMAKE_READELF}"
+    -P "${CMAKE_CURRENT_LIST_DIR}/SplitSymbols.cmake")
 else()
-  if(binutils)
-    set(stage_shared ${CMAKE_COMMAND} -D "BUILT=${built}/${link}" -D "STAGED=${staged}/${shared}"
-      -D "DEBUG_DIR=${staged_debug}" -D "OBJCOPY=${CMAKE_OBJCOPY}" -D "READELF=${CMAKE_READELF}"
-      -P "${CMAKE_CURRENT_LIST_DIR}/SplitSymbols.cmake")
-  else()
-    set(stage_shared ${CMAKE_COMMAND} -E copy_if_different "${built}/${link}" "${staged}/${shared}")
+  set(stage_shared ${CMAKE_COMMAND} -E copy_if_different "${built}/${link}" "${staged}/${shared}")
+endif()
+if(NOT RTSP_WEBRTC_GATEWAY_SHARED)
+  set(stage "")
+  set(byproducts "${staged}/${static}")
+elseif(WIN32)
+  set(stage
+    COMMAND ${stage_shared}
+    COMMAND ${CMAKE_COMMAND} -E copy_if_different "${built}/${implib}" "${staged}/${implib}")
+  set(byproducts "${staged}/${shared}" "${staged}/${implib}" "${staged}/${static}")
+  if(MINGW AND CMAKE_DLLTOOL)
+    # For programs of MSVC, which cannot use the one that ld has made.
+    list(APPEND stage COMMAND ${CMAKE_COMMAND} -D "DLL=${staged}/${shared}" -D "DLLTOOL=${CMAKE_DLLTOOL}"
+      -D "HEADER=${PROJECT_SOURCE_DIR}/include/rtsp_webrtc_gateway.h"
+      -P "${CMAKE_CURRENT_LIST_DIR}/ImportLibrary.cmake")
+    set(msvc_files "${staged}/${shared}.lib" "${staged}/rtsp_webrtc_gateway.def")
+    list(APPEND byproducts ${msvc_files})
   endif()
+else()
   set(stage
     COMMAND ${stage_shared}
     COMMAND ${CMAKE_COMMAND} -E create_symlink ${shared} "${staged}/${soname}"
@@ -69,8 +93,8 @@ set(localize "")
 if(RTSP_WEBRTC_GATEWAY_LOCALIZE_SYMBOLS)
   set(built_static "${PROJECT_BINARY_DIR}/localized/${static}")
   set(localize COMMAND ${CMAKE_COMMAND} -D "BUILT=${built}/${static}" -D "STAGED=${built_static}"
-    -D "SHARED=${built}/${link}" -D "KEEP_DEBUG=${debug}"
-    -D "LD=${CMAKE_LINKER}" -D "OBJCOPY=${CMAKE_OBJCOPY}" -D "NM=${CMAKE_NM}" -D "AR=${CMAKE_AR}"
+    -D "HEADER=${PROJECT_SOURCE_DIR}/include/rtsp_webrtc_gateway.h" -D "KEEP_DEBUG=${debug}"
+    -D "LD=${CMAKE_LINKER}" -D "OBJCOPY=${CMAKE_OBJCOPY}" -D "AR=${CMAKE_AR}"
     -P "${CMAKE_CURRENT_LIST_DIR}/LocalizeSymbols.cmake")
 endif()
 
@@ -78,7 +102,7 @@ endif()
 add_custom_target(rtsp_webrtc_gateway_cargo ALL
   COMMAND ${CMAKE_COMMAND} -E env "CARGO_TARGET_DIR=${RTSP_WEBRTC_GATEWAY_TARGET_DIR}"
     ${CARGO} build --locked --lib --package rtsp_webrtc_gateway
-    --profile $<IF:${debug},dev,release> ${cargo_features}
+    --profile $<IF:${debug},dev,release> ${cargo_features} ${cargo_options}
   COMMAND ${CMAKE_COMMAND} -E make_directory "${staged}"
   ${stage}
   ${localize}
@@ -88,8 +112,13 @@ add_custom_target(rtsp_webrtc_gateway_cargo ALL
   COMMENT "cargo build"
   USES_TERMINAL VERBATIM)
 
-foreach(kind shared static)
+set(kinds shared static)
+if(NOT RTSP_WEBRTC_GATEWAY_SHARED)
+  set(kinds static)
+endif()
+foreach(kind IN LISTS kinds)
   cmake_language(CALL rtsp_webrtc_gateway_${kind}_target
     ${PROJECT_VERSION} "${PROJECT_SOURCE_DIR}/include" "${staged}" "${staged}")
   add_dependencies(rtsp_webrtc_gateway::${kind} rtsp_webrtc_gateway_cargo)
 endforeach()
+rtsp_webrtc_gateway_default_target()

@@ -9,9 +9,11 @@ find_package(Python3 REQUIRED COMPONENTS Interpreter)
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/rtsp_webrtc_gateway")
 set(generated "${PROJECT_BINARY_DIR}/package")
 
-if(WIN32)
+if(NOT RTSP_WEBRTC_GATEWAY_SHARED)
+  install(FILES "${staged}/${static}" DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT development)
+elseif(WIN32)
   install(PROGRAMS "${staged}/${shared}" DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT runtime)
-  install(FILES "${staged}/${shared}.lib" "${staged}/${static}"
+  install(FILES "${staged}/${implib}" "${staged}/${static}" ${msvc_files}
     DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT development)
 else()
   install(FILES "${staged}/${shared}" "${staged}/${soname}"
@@ -46,6 +48,7 @@ install(FILES ${documents} "${PROJECT_SOURCE_DIR}/CHANGELOG.md"
   DESTINATION "${CMAKE_INSTALL_DATADIR}/doc/rtsp_webrtc_gateway" COMPONENT development)
 # A WHEP client for the host's own pages.
 install(FILES "${PROJECT_SOURCE_DIR}/src/http/pages/player.js"
+              "${PROJECT_SOURCE_DIR}/src/http/pages/wall.js"
   DESTINATION "${CMAKE_INSTALL_DATADIR}/rtsp_webrtc_gateway" COMPONENT development)
 
 # Where this Python looks below its prefix, in the words of Debian or of all others.

@@ -1,5 +1,5 @@
 # Makes of the static library BUILT the library STAGED, of one object whose only global symbols are
-# those that the shared library SHARED exports. So a host may also link OpenSSL, another user of
+# those that HEADER declares. So a host may also link OpenSSL, another user of
 # AWS-LC or another static library made of Rust: their names cannot meet. KEEP_DEBUG keeps debug
 # information. Does nothing if BUILT has not changed.
 cmake_minimum_required(VERSION 3.22)
@@ -14,10 +14,8 @@ function(run)
   execute_process(COMMAND ${ARGN} COMMAND_ERROR_IS_FATAL ANY)
 endfunction()
 
-execute_process(COMMAND ${NM} -D --defined-only ${SHARED}
-  OUTPUT_VARIABLE symbols COMMAND_ERROR_IS_FATAL ANY)
-string(REGEX MATCHALL "rtsp_webrtc_gateway_[a-z0-9_]+" symbols "${symbols}")
-list(REMOVE_DUPLICATES symbols)
+include(${CMAKE_CURRENT_LIST_DIR}/Declared.cmake)
+rtsp_webrtc_gateway_declared(${HEADER} symbols)
 get_filename_component(folder ${STAGED} DIRECTORY)
 file(MAKE_DIRECTORY ${folder})
 list(JOIN symbols "\n" lines)

@@ -1,7 +1,7 @@
 # rtsp_webrtc_gateway_shared_target(VERSION INCLUDE_DIR LIB_DIR BIN_DIR) and _static_target(): define
 # the imported targets over files that are there, or will be when they are linked. Used by the build
 # tree and, installed beside the package config, by find_package(). The names on Windows and macOS are
-# cargo's conventions.
+# cargo's conventions: those of mingw or of MSVC, by who links.
 
 # What the static library needs from the system, as `rustc --print native-static-libs` says
 # (capi-tests/native_libs.cmake checks that for Linux).
@@ -18,9 +18,15 @@ endif()
 function(rtsp_webrtc_gateway_file_names version)
   string(REGEX MATCH "^0\\.[0-9]+|^[0-9]+" abi "${version}")
   set(name rtsp_webrtc_gateway)
+  set(implib "")
   if(WIN32)
     set(files ${name}.dll ${name}.dll ${name}.dll)
     set(static ${name}.lib)
+    set(implib ${name}.dll.lib)
+    if(MINGW)
+      set(static lib${name}.a)
+      set(implib lib${name}.dll.a)
+    endif()
   elseif(APPLE)
     set(files lib${name}.${version}.dylib lib${name}.${abi}.dylib lib${name}.dylib)
     set(static lib${name}.a)
@@ -31,7 +37,7 @@ function(rtsp_webrtc_gateway_file_names version)
   list(GET files 0 shared)
   list(GET files 1 soname)
   list(GET files 2 link)
-  foreach(variable shared soname link static)
+  foreach(variable shared soname link static implib)
     set(${variable} ${${variable}} PARENT_SCOPE)
   endforeach()
 endfunction()
@@ -49,13 +55,10 @@ function(rtsp_webrtc_gateway_shared_target version include_dir lib_dir bin_dir)
   if(WIN32)
     set_target_properties(rtsp_webrtc_gateway::shared PROPERTIES
       IMPORTED_LOCATION "${bin_dir}/${shared}"
-      IMPORTED_IMPLIB "${lib_dir}/rtsp_webrtc_gateway.dll.lib")
+      IMPORTED_IMPLIB "${lib_dir}/${implib}")
   elseif(APPLE)
     set_property(TARGET rtsp_webrtc_gateway::shared PROPERTY IMPORTED_SONAME "@rpath/${soname}")
   endif()
-  add_library(rtsp_webrtc_gateway::rtsp_webrtc_gateway INTERFACE IMPORTED GLOBAL)
-  target_link_libraries(rtsp_webrtc_gateway::rtsp_webrtc_gateway
-    INTERFACE rtsp_webrtc_gateway::shared)
 endfunction()
 
 function(rtsp_webrtc_gateway_static_target version include_dir lib_dir bin_dir)
@@ -69,4 +72,16 @@ function(rtsp_webrtc_gateway_static_target version include_dir lib_dir bin_dir)
     INTERFACE_INCLUDE_DIRECTORIES "${include_dir}"
     INTERFACE_COMPILE_DEFINITIONS RTSP_WEBRTC_GATEWAY_STATIC
     INTERFACE_LINK_LIBRARIES "${RTSP_WEBRTC_GATEWAY_NATIVE_LIBS}")
+endfunction()
+
+# The target for who does not care: the shared library, or the static one where there is no other.
+function(rtsp_webrtc_gateway_default_target)
+  set(kind static)
+  if(TARGET rtsp_webrtc_gateway::shared)
+    set(kind shared)
+  endif()
+  if(TARGET rtsp_webrtc_gateway::${kind} AND NOT TARGET rtsp_webrtc_gateway::rtsp_webrtc_gateway)
+    add_library(rtsp_webrtc_gateway::rtsp_webrtc_gateway INTERFACE IMPORTED GLOBAL)
+    target_link_libraries(rtsp_webrtc_gateway::rtsp_webrtc_gateway INTERFACE rtsp_webrtc_gateway::${kind})
+  endif()
 endfunction()

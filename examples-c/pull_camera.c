@@ -28,7 +28,7 @@ int main(int argc, char **argv) {
     if (argc > 3) {
         sleep((unsigned)atoi(argv[3]));
     } else {
-        pause(); /* the library works on its own threads */
+        sleep(60); /* the library works on its own threads */
     }
 
     rtsp_webrtc_gateway_stream_info info;

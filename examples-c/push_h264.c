@@ -58,6 +58,19 @@ static size_t access_unit_end(const struct file *file, size_t start) {
     return file->size;
 }
 
+/* Windows has no clock_nanosleep() for this clock. */
+static void sleep_until(const struct timespec *due) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    const long long left =
+        (due->tv_sec - now.tv_sec) * INT64_C(1000000000) + due->tv_nsec - now.tv_nsec;
+    if (left > 0) {
+        nanosleep(&(struct timespec){.tv_sec = (time_t)(left / 1000000000),
+                                     .tv_nsec = (long)(left % 1000000000)},
+                  NULL);
+    }
+}
+
 static void on_keyframe_request(void *user_data, rtsp_webrtc_gateway_stream_id stream) {
     (void)user_data, (void)stream;
     fputs("a keyframe is wanted: a live encoder would make one\n", stderr);
@@ -119,7 +132,7 @@ int main(int argc, char **argv) {
         due.tv_nsec += 1000000000 / fps;
         due.tv_sec += due.tv_nsec / 1000000000;
         due.tv_nsec %= 1000000000;
-        clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL);
+        sleep_until(&due);
     }
 
     rtsp_webrtc_gateway_stream_info info;

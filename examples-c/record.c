@@ -93,10 +93,8 @@ int main(int argc, char **argv) {
         return argc > 1 && strcmp(argv[1], "--help") == 0 ? 0 : 2;
     }
     const time_t end = argc > 3 ? time(NULL) + atol(argv[3]) : 0;
-    struct sigaction action = {0};
-    action.sa_handler = on_signal;
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    signal(SIGINT, on_signal);
+    signal(SIGTERM, on_signal);
 
     rtsp_webrtc_gateway *gateway = create_gateway();
     rtsp_webrtc_gateway_pull_options camera;

@@ -502,6 +502,15 @@ typedef enum rtsp_webrtc_gateway_tuning_key {
      * immediately.
      */
     RTSP_WEBRTC_GATEWAY_TUNING_MAX_WORKER_LOAD_PERCENT = 26,
+    /**
+     * Resident memory that the process should stay below, in bytes: all of it, what the host
+     * itself needs included. From 75 % of it on tracks keep less, and together no more than half
+     * of it; from 90 % on offers fail with ERR_LIMIT (503). Those who watch go on. Looked at once
+     * a second, and within 10 s of a change; the limit of a cgroup counts in the same way,
+     * whichever is nearer. Linux only. 0: that of the cgroup alone. Default 0, range 0 to
+     * 1099511627776, applies immediately.
+     */
+    RTSP_WEBRTC_GATEWAY_TUNING_MEMORY_LIMIT_BYTES = 27,
 } rtsp_webrtc_gateway_tuning_key;
 
 /** Values of RTSP_WEBRTC_GATEWAY_TUNING_SRTP_POLICY. */
@@ -1329,7 +1338,7 @@ typedef struct rtsp_webrtc_gateway_stream_info {
  *
  * Parameters: name identifies the stream in WHEP offers and URLs. It must be unique, and consists
  * of 1 to 128 of the characters A-Z a-z 0-9 . _ ~ - "." and ".." are refused, and so are the first
- * words of the listener's own paths: api, assets, dashboard, metrics, player.js.
+ * words of the listener's own paths: api, assets, dashboard, metrics, player.js, wall.js.
  *
  * Errors: ERR_INVALID_ARGUMENT if the name or an option is not valid; ERR_ALREADY_EXISTS if the
  * name is in use; ERR_URL if the URL is not valid; ERR_CREDENTIALS if the user name or password
@@ -2476,7 +2485,7 @@ int rtsp_webrtc_gateway_handle_http_async(rtsp_webrtc_gateway *gateway,
  * - `/{stream}/whep` and `/{stream}/whep/{key}`: WHEP, as handle_http() does;
  * - `/{stream}/whep/{key}/events`: events for the viewer (server-sent events), see docs/embedding.md;
  * - `/`, `/{stream}`, `/dashboard`: pages with all cameras, one camera, and the figures of the
- *   gateway; `/player.js`: the player;
+ *   gateway; `/player.js`, `/wall.js`: the player, and the wall that uses it;
  * - `/api/gateway`, `/api/streams`, `/api/sessions`: state_json() and its parts, at most 250 ms old;
  * - `/metrics`: metrics().
  *
@@ -2836,7 +2845,7 @@ int rtsp_webrtc_gateway_metrics(const rtsp_webrtc_gateway *gateway,
  *   room for later offers before their viewers had connected), "send_errors", "events_dropped",
  *   "interface_enumerations", "address_changes" (of the network interfaces), "public_address_changes"
  *   (as STUN servers see this host), "narrow_paths" (viewers on whose paths large datagrams vanished, so
- *   that the packets of what they are shown became smaller), "refused_for_memory" (offers, near the memory limit of the cgroup)}
+ *   that the packets of what they are shown became smaller), "refused_for_memory" (offers, near memory_limit_bytes or the memory limit of the cgroup)}
  * - "stun": an array of {"server", "public", "base", "message"}, one for each of config.stun_servers, or
  *   for each of its addresses: where others see this host and its own address behind that ("ADDR:PORT";
  *   null if not known), and what is wrong (empty: nothing that is known)

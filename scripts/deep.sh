@@ -1,5 +1,5 @@
 #!/bin/bash
-# What takes too long for each change, once a week: fuzzing, a soak, ThreadSanitizer, Miri. Ends with how long
+# What takes too long for each change, once a week: fuzzing, a soak, a small box, ThreadSanitizer, Miri. Ends with how long
 # each took, and fails if one did.
 #   scripts/deep.sh [FUZZ SECONDS [SOAK MINUTES]]   600 for each target, and 60, by default
 set -uo pipefail
@@ -17,6 +17,7 @@ step() {
 
 step fuzz scripts/fuzz.sh "${1:-600}"
 step soak env SOAK_MINUTES="${2:-60}" cargo test --locked --release --test soak
+step small cargo test --locked --workspace --test program -- --ignored small_box --nocapture
 step tsan scripts/tsan.sh
 step miri scripts/miri.sh
 printf '\n%s' "$summary"

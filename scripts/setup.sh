@@ -4,10 +4,11 @@
 #   scripts/setup.sh package   to package the library, too
 #   scripts/setup.sh docs      to render the reference of the C API
 #   scripts/setup.sh test      to run the tests, too
+#   scripts/setup.sh cross     to build for other machines, and to run that in emulators
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-purpose=${1:?build, package, docs or test}
+purpose=${1:?build, package, docs, test or cross}
 missing=()
 
 # need PACKAGE COMMAND...: the package is missing if the command fails. Asking for what a package
@@ -34,6 +35,23 @@ if [[ $purpose == package || $purpose == test ]]; then
 fi
 if [[ $purpose == docs || $purpose == test ]]; then
     need doxygen command -v doxygen
+fi
+if [[ $purpose == cross ]]; then
+    # A compiler with the source of its standard library, which is built for each target.
+    need rustc-web test -x /usr/bin/rustc
+    need cargo-web test -x /usr/bin/cargo
+    need rust-web-src test -d /usr/lib/rustlib/src/rust/library
+    need gcc-mingw-w64-x86-64-posix command -v x86_64-w64-mingw32-gcc-posix
+    need g++-mingw-w64-x86-64-posix command -v x86_64-w64-mingw32-g++-posix
+    need wine64 installed wine64
+    need wine command -v wine
+    need nasm command -v nasm
+    need gcc-aarch64-linux-gnu command -v aarch64-linux-gnu-gcc
+    need g++-aarch64-linux-gnu command -v aarch64-linux-gnu-g++
+    need gcc-arm-linux-gnueabihf command -v arm-linux-gnueabihf-gcc
+    need g++-arm-linux-gnueabihf command -v arm-linux-gnueabihf-g++
+    need qemu-user-static command -v qemu-aarch64-static
+    need musl-tools command -v musl-gcc
 fi
 if [[ $purpose == test ]]; then
     need fakeroot command -v fakeroot

@@ -15,9 +15,11 @@ use rtsp_webrtc_gateway::internals::media::{
     AccessUnit, Codec, MediaKind, ParameterSets, RingLimits, Track, TrackInfo,
 };
 use rtsp_webrtc_gateway::internals::session::{Io, Media, Path, SendBuffer, Transmit, WouldBlock};
+use rtsp_webrtc_gateway::state::StreamId;
 use testkit::clip::Clip;
 use testkit::net::Link;
-use testkit::viewer::ViewerConfig;
+use testkit::viewer::{Receiver, ViewerConfig};
+use world::camera::{Camera, Frames};
 use world::{STREAM, Setup, Streams, VIEWER, World, address};
 
 thread_local! {
@@ -119,6 +121,7 @@ fn allocations(viewer: &ViewerConfig, viewers: usize) -> (u64, usize) {
                 cameras: &[],
                 late: false,
                 removed: &[],
+                variants_of: &[],
             };
             // Twice, so that what the pacer held back goes out.
             for later in [Duration::ZERO, Duration::from_millis(39)] {
@@ -186,6 +189,7 @@ fn none_per_packet_while_the_path_is_measured() {
             cameras: &[],
             late: false,
             removed: &[],
+            variants_of: &[],
         };
         let mut io = Io {
             now,
@@ -390,4 +394,80 @@ fn none_per_push_on_the_pushing_thread() {
         }
     }
     assert_eq!(allocations, 0);
+}
+
+/// A wall of so many slots over ten cameras that are watched for a while.
+fn wall(slots: u64) -> World {
+    let frames = Frames {
+        codec: Codec::H264,
+        sizes: (6000, 900),
+        gop: 25,
+        first: 0,
+        disposable: false,
+        small: false,
+    };
+    let cameras = (0..10).map(|i| Camera::new(Instant::now(), StreamId(20 + i), frames));
+    let mut world = World::new(Setup {
+        cameras: cameras.collect(),
+        slots: Some((
+            (0..slots).map(|i| Some(StreamId(20 + i % 10))).collect(),
+            vec![],
+        )),
+        ..Setup::default()
+    });
+    world.network.set_default_link(Link {
+        delay: Duration::from_millis(10),
+        bandwidth: 40_000_000.into(),
+        queue: Duration::from_millis(100),
+        ..Link::default()
+    });
+    world.connect();
+    world.run(Duration::from_secs(3));
+    world
+}
+
+/// Bytes that a session has allocated; its own are not among them.
+fn session_bytes(world: World) -> isize {
+    let World { session, .. } = world;
+    let before = LIVE.get();
+    drop(session);
+    before - LIVE.get()
+}
+
+#[test]
+fn a_slot_takes_less_than_four_kib() {
+    let (one, many) = (session_bytes(wall(1)), session_bytes(wall(65)));
+    let slot = (many - one) / 64;
+    assert!((500..4096).contains(&slot), "{slot} bytes");
+}
+
+#[test]
+fn a_rebind_storm_of_a_minute_leaves_no_memory_behind() {
+    let calm = session_bytes(wall(128));
+    let mut world = wall(128);
+    let before = world.session.figures();
+    for round in 0..618 {
+        for slot in 0..128 {
+            let stream = StreamId(20 + (slot * 7 + round) % 10);
+            world.bind(&format!("v{slot}"), stream);
+        }
+        world.run(Duration::from_millis(97));
+        if round % 50 == 0 {
+            world.viewer.others.iter_mut().for_each(Receiver::forget);
+        }
+    }
+    let sent = world.session.figures().bytes - before.bytes;
+    assert!(sent > 7_000_000, "{sent} bytes");
+    world.run(Duration::from_secs(2));
+    for slot in 0..128 {
+        let quality = world.session.slot_at(slot).unwrap().quality;
+        let last = StreamId(20 + (slot as u64 * 7 + 617) % 10);
+        assert_eq!(quality.unwrap().variant, last);
+    }
+    assert!(
+        sent < 60 * 40_000_000 / 8,
+        "{sent} bytes, more than the link carries"
+    );
+    let stormy = session_bytes(world);
+    assert!(stormy < calm + calm / 2, "{stormy} after {calm} bytes");
 }

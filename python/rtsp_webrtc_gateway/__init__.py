@@ -109,6 +109,7 @@ class TuningKey(enum.IntEnum):
     CONGESTION_CEILING_KBPS = 24
     DAMAGED_FRAMES = 25
     MAX_WORKER_LOAD_PERCENT = 26
+    MEMORY_LIMIT_BYTES = 27
 
 
 class SrtpPolicy(enum.IntEnum):

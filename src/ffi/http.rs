@@ -294,7 +294,7 @@ sized_struct!(
 /// - `/{stream}/whep` and `/{stream}/whep/{key}`: WHEP, as handle_http() does;
 /// - `/{stream}/whep/{key}/events`: events for the viewer (server-sent events), see docs/embedding.md;
 /// - `/`, `/{stream}`, `/dashboard`: pages with all cameras, one camera, and the figures of the
-///   gateway; `/player.js`: the player;
+///   gateway; `/player.js`, `/wall.js`: the player, and the wall that uses it;
 /// - `/api/gateway`, `/api/streams`, `/api/sessions`: state_json() and its parts, at most 250 ms old;
 /// - `/metrics`: metrics().
 ///

@@ -50,7 +50,7 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_metrics(
 ///   room for later offers before their viewers had connected), "send_errors", "events_dropped",
 ///   "interface_enumerations", "address_changes" (of the network interfaces), "public_address_changes"
 ///   (as STUN servers see this host), "narrow_paths" (viewers on whose paths large datagrams vanished, so
-///   that the packets of what they are shown became smaller), "refused_for_memory" (offers, near the memory limit of the cgroup)}
+///   that the packets of what they are shown became smaller), "refused_for_memory" (offers, near memory_limit_bytes or the memory limit of the cgroup)}
 /// - "stun": an array of {"server", "public", "base", "message"}, one for each of config.stun_servers, or
 ///   for each of its addresses: where others see this host and its own address behind that ("ADDR:PORT";
 ///   null if not known), and what is wrong (empty: nothing that is known)

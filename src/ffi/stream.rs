@@ -249,7 +249,7 @@ sized_struct!(
 ///
 /// Parameters: name identifies the stream in WHEP offers and URLs. It must be unique, and consists
 /// of 1 to 128 of the characters A-Z a-z 0-9 . _ ~ - "." and ".." are refused, and so are the first
-/// words of the listener's own paths: api, assets, dashboard, metrics, player.js.
+/// words of the listener's own paths: api, assets, dashboard, metrics, player.js, wall.js.
 ///
 /// Errors: ERR_INVALID_ARGUMENT if the name or an option is not valid; ERR_ALREADY_EXISTS if the
 /// name is in use; ERR_URL if the URL is not valid; ERR_CREDENTIALS if the user name or password

@@ -116,6 +116,13 @@ pub enum rtsp_webrtc_gateway_tuning_key {
     /// that those who watch lose nothing. 0: no limit. Default 85, range 0 to 100, applies
     /// immediately.
     RTSP_WEBRTC_GATEWAY_TUNING_MAX_WORKER_LOAD_PERCENT = 26,
+    /// Resident memory that the process should stay below, in bytes: all of it, what the host
+    /// itself needs included. From 75 % of it on tracks keep less, and together no more than half
+    /// of it; from 90 % on offers fail with ERR_LIMIT (503). Those who watch go on. Looked at once
+    /// a second, and within 10 s of a change; the limit of a cgroup counts in the same way,
+    /// whichever is nearer. Linux only. 0: that of the cgroup alone. Default 0, range 0 to
+    /// 1099511627776, applies immediately.
+    RTSP_WEBRTC_GATEWAY_TUNING_MEMORY_LIMIT_BYTES = 27,
     // generated from src/tuning/table.rs: end
 }
 

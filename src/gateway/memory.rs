@@ -1,7 +1,8 @@
-//! The memory that the system lets the process have: a container's or a service's (cgroup).
+//! The memory that the process may have: by `memory_limit_bytes`, and by its container or service (cgroup).
 //!
-//! The kernel ends a process that goes beyond it. So when most of it is used, by whichever part of the
-//! process, the gateway takes no new viewers and keeps less of each stream, until there is room again.
+//! The kernel ends a process that goes beyond the latter. So when much of it is used, by whichever part of the
+//! process, the gateway keeps less of each stream, and when most of it is, it takes no new viewers, until there
+//! is room again.
 
 use std::fs;
 use std::path::Path;
@@ -11,16 +12,45 @@ use std::time::Duration;
 
 use super::Handle;
 use crate::events::role::{Role, mark_thread};
+use crate::stats::json::resident_bytes;
 
 /// Time between two looks, with a limit and without one: it may be set later.
 const INTERVAL: Duration = Duration::from_secs(1);
 const LONG_INTERVAL: Duration = Duration::from_secs(10);
 /// The groups of this process.
 const GROUPS: &str = "/proc/self/cgroup";
-/// Memory is short from this part of the limit on, in percent.
-const SHORT: u64 = 90;
-/// And no longer below this one.
-const ENOUGH: u64 = 80;
+/// Tracks keep less from this part of the limit on, in percent, and below the second no longer.
+const SHORT: (u64, u64) = (75, 65);
+/// The same, for new viewers.
+const FULL: (u64, u64) = (90, 80);
+/// The part of the limit that all tracks may keep together while memory is short: one in so many.
+const CACHES: u64 = 2;
+
+/// What memory allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Level {
+    Enough,
+    /// Tracks keep less.
+    Short,
+    /// New viewers are refused, too.
+    Full,
+}
+
+impl Level {
+    /// After `self`: what was taken away is given back only where there is room for it.
+    fn next(self, memory: Memory) -> Level {
+        let reaches = |level: Level, (from, until): (u64, u64)| {
+            memory.percent() >= if self >= level { until } else { from }
+        };
+        if reaches(Level::Full, FULL) {
+            Level::Full
+        } else if reaches(Level::Short, SHORT) {
+            Level::Short
+        } else {
+            Level::Enough
+        }
+    }
+}
 
 /// What is used of a limit, in bytes. What the kernel gives up first, its cache of files, is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,10 +64,18 @@ impl Memory {
         self.used.saturating_mul(100) / self.limit.max(1)
     }
 
-    /// Of this process.
-    fn now() -> Option<Memory> {
-        let groups = fs::read_to_string(GROUPS).ok()?;
-        Memory::of(&groups, Path::new("/sys/fs/cgroup"))
+    /// Of this process: by its cgroups, or by a limit of its own if that is nearer.
+    fn now(limit: Option<u64>) -> Option<Memory> {
+        let groups = fs::read_to_string(GROUPS).ok();
+        let by_group = groups.and_then(|groups| Memory::of(&groups, Path::new("/sys/fs/cgroup")));
+        let own = limit.and_then(|limit| {
+            let used = resident_bytes()?;
+            Some(Memory { used, limit })
+        });
+        [by_group, own]
+            .into_iter()
+            .flatten()
+            .max_by_key(|memory| memory.percent())
     }
 
     /// Of the process in these groups, by the limit of which most is used.
@@ -93,25 +131,27 @@ pub struct Watch {
 impl Watch {
     /// Starts to look, where a system has such limits. Without a thread for it, nobody does.
     pub fn start(gateway: Handle) -> Option<Watch> {
-        if !Path::new(GROUPS).exists() {
+        // On Windows anybody might create a file of this name on the drive.
+        if !cfg!(unix) || !Path::new(GROUPS).exists() {
             return None;
         }
         let (stop, stopped) = mpsc::channel::<()>();
         let thread = thread::Builder::new().name("rwg-memory".to_owned());
         let started = thread.spawn(move || {
             mark_thread(Role::Library);
-            let mut short = false;
+            let mut level = Level::Enough;
             let mut interval = INTERVAL;
             while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
-                let found = Memory::now();
+                let found = Memory::now(gateway.shared.tuning.memory_limit());
                 interval = found.map_or(LONG_INTERVAL, |_| INTERVAL);
                 // A limit that was lifted leaves room for all.
                 let memory = found.unwrap_or(Memory { used: 0, limit: 1 });
-                let is_short = is_short(short, memory);
-                if is_short != short {
-                    short = is_short;
-                    gateway.memory_is(short, memory.percent());
+                let next = level.next(memory);
+                if next != level {
+                    say(next, memory.percent());
+                    level = next;
                 }
+                gateway.memory_is(level, memory.limit);
             }
         });
         Some(Watch {
@@ -130,22 +170,30 @@ impl Drop for Watch {
     }
 }
 
-fn is_short(before: bool, memory: Memory) -> bool {
-    memory.percent() >= if before { ENOUGH } else { SHORT }
+fn say(level: Level, percent: u64) {
+    let used = format!("{percent} % of the memory that the process may have is used");
+    match level {
+        Level::Full => log::warn!("{used}: no new viewers until it is less than {} %", FULL.1),
+        Level::Short => log::warn!(
+            "{used}: less is kept of each stream until it is less than {} %",
+            SHORT.1
+        ),
+        Level::Enough => log::info!("{used}: all is kept of each stream again"),
+    }
 }
 
 impl Handle {
-    fn memory_is(&self, short: bool, percent: u64) {
-        match short {
-            true => log::warn!(
-                "{percent} % of the memory that the process may have is used: no new viewers, and less \
-                 is kept of each stream, until it is less than {ENOUGH} %"
-            ),
-            false => log::info!("{percent} % of the memory is used: new viewers are taken again"),
-        }
-        self.shared.tuning.set_memory_short(short);
-        for worker in &self.shared.workers {
-            worker.retune();
+    /// Obeys. Which share a track has changes with their number.
+    fn memory_is(&self, level: Level, limit: u64) {
+        let share = (level > Level::Enough).then(|| {
+            let streams = self.shared.registry.streams().len().max(1) as u64;
+            usize::try_from(limit / CACHES / streams).unwrap_or(usize::MAX)
+        });
+        self.shared.tuning.set_full(level == Level::Full);
+        if self.shared.tuning.set_cache_share(share) {
+            for worker in &self.shared.workers {
+                worker.retune();
+            }
         }
     }
 }
@@ -199,17 +247,24 @@ mod tests {
     }
 
     #[test]
-    fn short_memory_is_short_until_there_is_room() {
-        let mut short = false;
+    fn what_is_taken_away_is_given_back_only_where_there_is_room() {
+        let mut level = Level::Enough;
         for (used, expected) in [
-            (89, false),
-            (90, true),
-            (81, true),
-            (79, false),
-            (89, false),
+            (74, Level::Enough),
+            (75, Level::Short),
+            (66, Level::Short),
+            (89, Level::Short),
+            (90, Level::Full),
+            (81, Level::Full),
+            (79, Level::Short),
+            (89, Level::Short),
+            (64, Level::Enough),
+            (74, Level::Enough),
+            (95, Level::Full),
+            (10, Level::Enough),
         ] {
-            short = is_short(short, Memory { used, limit: 100 });
-            assert_eq!(short, expected, "{used}");
+            level = level.next(Memory { used, limit: 100 });
+            assert_eq!(level, expected, "{used}");
         }
     }
 }

@@ -110,13 +110,13 @@ impl Handle {
     /// Checks all that does not depend on the camera.
     fn check_offer(&self, offer: &WhepOffer<'_>, said: Said) -> Result<Checked> {
         self.check_open()?;
-        if self.shared.tuning.is_memory_short() {
+        if self.shared.tuning.is_full() {
             let refused = &self.shared.refused_for_memory;
             refused.fetch_add(1, Ordering::Relaxed);
             return Err(Error::new(
                 Status::Limit,
-                "the process has used most of the memory that its cgroup allows: raise that limit, or \
-                 have fewer streams and viewers",
+                "the process has used most of the memory that it may have: raise memory_limit_bytes or the \
+                 limit of its cgroup, or have fewer streams and viewers",
             ));
         }
         if let Some(prefix) = offer.location_prefix {

@@ -18,7 +18,7 @@ impl Handle {
     ///
     /// `name` identifies the stream in offers and URLs. It is unique, and consists of 1 to 128 of
     /// `A-Z a-z 0-9 . _ ~ -`. `.`, `..` and the first words of the listener's own paths (`api`,
-    /// `assets`, `dashboard`, `metrics`, `player.js`) are no names.
+    /// `assets`, `dashboard`, `metrics`, `player.js`, `wall.js`) are no names.
     pub fn add_stream(&self, name: &str, options: PullOptions) -> Result<StreamId> {
         self.check_open()?;
         let camera = Box::new(CameraConfig::new(&options)?);
@@ -159,7 +159,7 @@ impl Handle {
 }
 
 /// What a URL, or the listener, understands otherwise.
-pub(crate) const RESERVED_NAMES: [&str; 8] = [
+pub(crate) const RESERVED_NAMES: [&str; 9] = [
     ".",
     "..",
     "api",
@@ -168,6 +168,7 @@ pub(crate) const RESERVED_NAMES: [&str; 8] = [
     "metrics",
     "player.js",
     "wall",
+    "wall.js",
 ];
 
 fn check_name(name: &str) -> Result<()> {

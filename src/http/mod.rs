@@ -5,7 +5,7 @@
 //! | `/{stream}/whep`, `/{stream}/whep/{key}` | [WHEP](crate::whep::http) |
 //! | `/{stream}/whep/{key}/events`, `.../events/stream` | [events](crate::whep::events) for viewers |
 //! | `/`, `/{stream}`, `/dashboard` | pages: all cameras, one camera, figures |
-//! | `/player.js`, `/assets/...` | scripts and style sheets of the pages |
+//! | `/player.js`, `/wall.js`, `/assets/...` | scripts and style sheets of the pages |
 //! | `/api/gateway`, `/api/streams`, `/api/sessions` | figures in JSON |
 //! | `/metrics` | figures for Prometheus |
 //!

@@ -31,29 +31,34 @@ macro_rules! pages {
 }
 
 /// All cameras.
-pub static GRID: Page = page!(HTML, "grid.html");
+pub static CAMERAS: Page = page!(HTML, "cameras.html");
 /// One camera.
 pub static PLAYER: Page = page!(HTML, "camera.html");
 /// Figures of the gateway, its cameras and its viewers.
 pub static DASHBOARD: Page = page!(HTML, "dashboard.html");
 
-/// The WHEP client, for the pages and for hosts to copy.
-static CLIENT: Page = page!(SCRIPT, "player.js");
+/// The WHEP client and the wall of cameras that uses it, for the pages and for hosts to copy.
+static CLIENTS: &[(&str, Page)] = pages! {
+    SCRIPT "player.js"
+    SCRIPT "wall.js"
+};
 
 /// What the pages are made of.
 static ASSETS: &[(&str, Page)] = pages! {
     IMAGE "icon.svg"
     STYLE "camera.css"
+    STYLE "cameras.css"
     STYLE "common.css"
     STYLE "dashboard.css"
     STYLE "detail.css"
-    STYLE "grid.css"
     STYLE "tables.css"
     SCRIPT "api.js"
     SCRIPT "attention.js"
     SCRIPT "camera.js"
     SCRIPT "camera_map.js"
+    SCRIPT "camera_picker.js"
     SCRIPT "camera_table.js"
+    SCRIPT "cameras.js"
     SCRIPT "charts.js"
     SCRIPT "dashboard.js"
     SCRIPT "detail.js"
@@ -61,18 +66,16 @@ static ASSETS: &[(&str, Page)] = pages! {
     SCRIPT "figures.js"
     SCRIPT "filters.js"
     SCRIPT "format.js"
-    SCRIPT "grid.js"
     SCRIPT "held_back.js"
     SCRIPT "history.js"
     SCRIPT "model.js"
     SCRIPT "split_bar.js"
     SCRIPT "table.js"
     SCRIPT "theme.js"
-    SCRIPT "tile.js"
     SCRIPT "trouble_list.js"
     SCRIPT "tuning_table.js"
-    SCRIPT "turns.js"
     SCRIPT "viewer_table.js"
+    SCRIPT "wall_address.js"
     SCRIPT "why.js"
     SCRIPT "worker_list.js"
 };
@@ -83,14 +86,13 @@ static VENDOR: &[(&str, Page)] = &[
     ("uplot.js", page!(SCRIPT, "vendor/uplot.js")),
 ];
 
-/// The file of a path: `/player.js` or `/assets/NAME`.
+/// The file of a path: `/player.js`, `/wall.js` or `/assets/NAME`.
 pub fn find(path: &str) -> Option<&'static Page> {
-    if path == "/player.js" {
-        return Some(&CLIENT);
-    }
-    let name = path.strip_prefix("/assets/")?;
-    let mut assets = ASSETS.iter().chain(VENDOR);
-    assets
+    let (mut files, name) = match path.strip_prefix("/assets/") {
+        Some(name) => (ASSETS.iter().chain(VENDOR), name),
+        None => (CLIENTS.iter().chain(&[]), path.strip_prefix('/')?),
+    };
+    files
         .find(|(known, _)| *known == name)
         .map(|(_, page)| page)
 }
@@ -100,7 +102,7 @@ mod tests {
     use super::*;
     use std::path::Path;
 
-    const PAGES: [&Page; 3] = [&GRID, &PLAYER, &DASHBOARD];
+    const PAGES: [&Page; 3] = [&CAMERAS, &PLAYER, &DASHBOARD];
 
     fn text(page: &Page) -> &'static str {
         std::str::from_utf8(page.body).expect("UTF-8")
@@ -119,8 +121,8 @@ mod tests {
             let file = entry.expect("an entry").file_name();
             let name = file.to_str().expect("UTF-8");
             let served = match name {
-                "player.js" => find("/player.js").is_some(),
-                "vendor" | "grid.html" | "camera.html" | "dashboard.html" => true,
+                "player.js" | "wall.js" => find(&format!("/{name}")).is_some(),
+                "vendor" | "cameras.html" | "camera.html" | "dashboard.html" => true,
                 _ => find(&format!("/assets/{name}")).is_some(),
             };
             assert!(served, "{name}");
@@ -169,8 +171,9 @@ mod tests {
         for path in [
             "/",
             "/assets/",
-            "/assets/grid.html",
+            "/assets/cameras.html",
             "/assets/../player.js",
+            "/assets/wall.js",
             "player.js",
         ] {
             assert!(find(path).is_none(), "{path}");

@@ -300,7 +300,7 @@ impl Resource {
     /// must not leak.
     fn find(path: &str) -> Option<Resource> {
         Some(match path {
-            "/" => Resource::Page(&pages::GRID),
+            "/" => Resource::Page(&pages::CAMERAS),
             "/dashboard" => Resource::Page(&pages::DASHBOARD),
             "/metrics" => Resource::Figures(Figures::Metrics),
             "/api/gateway" => Resource::Figures(Figures::Gateway),
@@ -456,7 +456,8 @@ mod tests {
             "/api/streams",
             "/api/sessions",
             "/player.js",
-            "/assets/grid.js",
+            "/wall.js",
+            "/assets/cameras.js",
         ] {
             assert!(Resource::find(path).is_some(), "{path}");
             let first = path.split('/').nth(1).unwrap();

@@ -150,6 +150,8 @@ impl Receiver {
             match self.receive() {
                 Ok(()) => self.errors = 0,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return false,
+                // There may be one for each datagram to a viewer who is gone: not errors in a row.
+                Err(error) if is_about_a_peer(&error) => {}
                 // A late ICMP error, for example. The next read shows whether it persists.
                 Err(error) => {
                     self.errors += 1;
@@ -199,6 +201,17 @@ impl Receiver {
         }
         Ok(())
     }
+}
+
+/// Whether a read says that something sent before did not arrive, and nothing about the socket: so Windows passes
+/// on what ICMP messages report (WSAENETRESET, WSAECONNRESET), if any port of any viewer is closed. Other
+/// systems do not tell a socket that is not connected.
+fn is_about_a_peer(error: &io::Error) -> bool {
+    const REPORTS: [i32; 2] = [10052, 10054];
+    cfg!(windows)
+        && error
+            .raw_os_error()
+            .is_some_and(|code| REPORTS.contains(&code))
 }
 
 fn try_io<R>(readiness: &Readiness, read: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
@@ -253,6 +266,15 @@ mod tests {
                 assert_eq!(got, sent);
             }
         });
+    }
+
+    #[cfg(windows)]
+    #[test]
+    fn a_viewer_whose_port_is_closed_is_no_error_of_the_socket() {
+        let is_about_a_peer = |code| is_about_a_peer(&io::Error::from_raw_os_error(code));
+        // WSAECONNRESET, WSAENETRESET; WSAEFAULT, WSAENETDOWN.
+        assert!(is_about_a_peer(10054) && is_about_a_peer(10052));
+        assert!(!is_about_a_peer(10014) && !is_about_a_peer(10050));
     }
 
     #[test]

@@ -21,6 +21,7 @@
 //!   It knows no key and no address. It sends through the transport's `Egress`, which exists only
 //!   while the transport is up, so that a leg cannot send too early, too late, or past the pacer.
 //! * The [`ladder`] decides which variant of its stream a viewer is shown, and how much of it.
+//! * `share.rs` shares what the path carries among the videos, if there are several.
 //! * `slots.rs` is what the viewer has of the legs: they are slots that are bound to streams.
 //! * `sound.rs` notes whether there is sound: it may begin, and end, while a viewer watches.
 //! * [`data`] is the data channel of a wall: SCTP in DTLS. What is said over it, the session does not know.
@@ -78,6 +79,8 @@ mod ladder;
 mod leg;
 mod quality;
 pub mod rtcp;
+mod share;
+mod showing;
 mod slots;
 mod sound;
 pub mod srtp;
@@ -85,6 +88,7 @@ mod transport;
 pub mod turn;
 mod wall_clock;
 
+use std::iter;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -104,7 +108,7 @@ use crate::state::{Protocol, SessionState, SrtpProfile, StreamId, Switches, View
 use data::ChannelEvent;
 use feedback::Allowance;
 use leg::Leg;
-use quality::Showing;
+use showing::Showing;
 use sound::is_audio;
 use transport::{Egress, Received, Transport};
 
@@ -161,6 +165,8 @@ pub struct Figures {
 pub struct Session {
     transport: Transport,
     legs: Box<[Leg]>,
+    /// The names of their media sections; empty in a session of a stream, where nobody asks for them.
+    mids: Box<[Box<str>]>,
     nacks: u64,
     plis: u64,
     /// What it may still say.
@@ -171,6 +177,10 @@ pub struct Session {
     awaits: bool,
     /// Perhaps something else is shown than what was told.
     news: bool,
+    /// The leg that sends before others, and the one that goes on after it: where all that waits is paced, each has
+    /// its turn.
+    first: u16,
+    turn: u16,
     /// An audio leg is bound to another stream, or hears its stream or no longer.
     streams_changed: bool,
 }
@@ -183,13 +193,22 @@ impl Session {
         transport: TransportConfig,
         legs: impl IntoIterator<Item = LegConfig>,
     ) -> Session {
+        let mut legs: Vec<LegConfig> = legs.into_iter().collect();
+        let mids = legs.iter_mut().map(|leg| std::mem::take(&mut leg.mid));
+        let mut mids: Vec<Box<str>> = mids.collect();
+        if mids.iter().all(|mid| mid.is_empty()) {
+            mids = Vec::new();
+        }
         let legs: Box<[Leg]> = legs.into_iter().map(Leg::new).collect();
         Session {
             transport: Transport::new(now, transport),
             showings: Showing::of(&legs),
             legs,
+            mids: mids.into(),
             awaits: false,
             news: false,
+            first: 0,
+            turn: 0,
             streams_changed: false,
             nacks: 0,
             plis: 0,
@@ -420,7 +439,12 @@ impl Session {
         let late = tracks.is_late();
         let mut due = None;
         let mut pumped = false;
-        for leg in self.legs.iter_mut().filter(|leg| which(leg)) {
+        let (first, turn) = (usize::from(self.first), usize::from(self.turn));
+        let others = (turn..self.legs.len()).chain(0..turn);
+        for place in iter::once(first).chain(others.filter(|&place| place != first)) {
+            let Some(leg) = self.legs.get_mut(place).filter(|leg| which(leg)) else {
+                continue;
+            };
             let media = leg.media(tracks);
             if late && let Some(track) = media.and_then(|media| media.track(leg.kind())) {
                 leg.shed(track.ring(), egress.now());
@@ -435,6 +459,9 @@ impl Session {
             pad(&mut self.legs, tracks, &mut egress);
         }
         egress.finish();
+        if due.is_some() && self.showings.len() > 1 {
+            self.turn = (self.turn + 1) % self.legs.len() as u16;
+        }
         // Along with media, so that no thread has to wake up for a report alone.
         if pumped && self.transport.report_is_due(io.now) {
             self.send_reports(io);

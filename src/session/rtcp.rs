@@ -173,11 +173,16 @@ pub struct SenderReport {
     pub octets: u32,
 }
 
-/// A compound packet: the sender report, made at `wall`, and an SDES with `cname`, of which at most
-/// 255 bytes count.
-pub fn sender_report(report: &SenderReport, wall: SystemTime, cname: &str) -> Vec<u8> {
+/// Reports in one compound packet, which has 1,044 bytes with a name of 16 characters.
+pub const MAX_REPORTS: usize = 20;
+
+/// A compound packet: the sender reports, [`MAX_REPORTS`] at most, made at `wall`, and an SDES with `cname` for each, of
+/// which at most 255 bytes count.
+pub fn sender_reports(reports: &[SenderReport], wall: SystemTime, cname: &str) -> Vec<u8> {
     let cname = &cname.as_bytes()[..cname.len().min(SDES_MAX_OCTET_COUNT)];
-    compound(&[
+    let cname = Bytes::copy_from_slice(cname);
+    let reports = &reports[..reports.len().min(MAX_REPORTS)];
+    let packets = reports.iter().map(|report| -> Box<dyn Packet> {
         Box::new(sender_report::SenderReport {
             ssrc: report.ssrc,
             ntp_time: ntp(wall),
@@ -185,17 +190,22 @@ pub fn sender_report(report: &SenderReport, wall: SystemTime, cname: &str) -> Ve
             packet_count: report.packets,
             octet_count: report.octets,
             ..Default::default()
-        }),
-        Box::new(SourceDescription {
-            chunks: vec![SourceDescriptionChunk {
-                source: report.ssrc,
-                items: vec![SourceDescriptionItem {
-                    sdes_type: SdesType::SdesCname,
-                    text: Bytes::copy_from_slice(cname),
-                }],
-            }],
-        }),
-    ])
+        })
+    });
+    let chunks = reports.iter().map(|report| SourceDescriptionChunk {
+        source: report.ssrc,
+        items: vec![SourceDescriptionItem {
+            sdes_type: SdesType::SdesCname,
+            text: cname.clone(),
+        }],
+    });
+    let names = SourceDescription {
+        chunks: chunks.collect(),
+    };
+    let packets: Vec<_> = packets
+        .chain([Box::new(names) as Box<dyn Packet>])
+        .collect();
+    compound(&packets)
 }
 
 /// Streams that one BYE can end (RFC 3550 section 6.6).
@@ -443,7 +453,7 @@ mod tests {
             packets: 7,
             octets: 7000,
         };
-        let bytes = sender_report(&report, wall(500), "gateway");
+        let bytes = sender_reports(&[report], wall(500), "gateway");
         let parsed = rtc::rtcp::packet::unmarshal(&mut &bytes[..]).unwrap();
         assert_eq!(parsed.len(), 2);
         let sr: &sender_report::SenderReport = parsed[0].as_any().downcast_ref().unwrap();
@@ -460,6 +470,24 @@ mod tests {
     }
 
     #[test]
+    fn reports_of_many_streams_fit_a_datagram() {
+        let report = |ssrc| SenderReport {
+            ssrc,
+            rtp_timestamp: 1,
+            packets: 2,
+            octets: 3,
+        };
+        let reports: Vec<_> = (0..128).map(report).collect();
+        let bytes = sender_reports(&reports, wall(0), "0123456789abcdef");
+        assert_eq!(bytes.len(), 1044);
+        let told = packets(&bytes).map(|(kind, count, _)| (kind, count));
+        let told: Vec<_> = told.collect();
+        assert_eq!(told.len(), MAX_REPORTS + 1);
+        let last = told[MAX_REPORTS];
+        assert_eq!(last, (PacketType::SourceDescription, MAX_REPORTS as u8));
+    }
+
+    #[test]
     fn a_cname_that_is_too_long_is_cut() {
         let report = SenderReport {
             ssrc: CAMERA,
@@ -467,7 +495,7 @@ mod tests {
             packets: 0,
             octets: 0,
         };
-        let bytes = sender_report(&report, wall(0), &"x".repeat(300));
+        let bytes = sender_reports(&[report], wall(0), &"x".repeat(300));
         assert_eq!(bytes.len() % 4, 0);
         assert!(bytes.len() > 28 + 255);
     }

@@ -54,7 +54,7 @@ impl Session {
         };
         let clock = leg.clock();
         Some(Slot {
-            mid: leg.mid(),
+            mid: self.mids.get(slot).map_or("", |mid| mid),
             kind: leg.kind(),
             stream: self.bound(slot),
             view: showing.map_or_else(SlotView::default, |showing| showing.view()),
@@ -65,8 +65,8 @@ impl Session {
 
     /// The place of the slot whose media section has this name.
     pub fn slot(&self, mid: &str) -> Option<usize> {
-        let named = |leg: &Leg| !mid.is_empty() && leg.mid() == mid;
-        self.legs.iter().position(named)
+        let mut mids = self.mids.iter();
+        mids.position(|known| !known.is_empty() && **known == *mid)
     }
 
     /// The codecs that the viewer takes in the slot at this place.
@@ -131,7 +131,7 @@ impl Session {
     pub fn set_view<T: Transmit>(&mut self, slot: usize, view: SlotView, io: &mut Io<'_, T>) {
         let showing = self.showings.iter_mut().find(|showing| showing.leg == slot);
         if let Some(showing) = showing
-            && showing.set_view(io.now, view)
+            && showing.set_view(view)
         {
             let leg = &mut self.legs[slot];
             let before = leg.track(io.tracks);

@@ -101,8 +101,12 @@ impl Process {
     }
 }
 
-/// Linux reports it in a file; other systems have none.
-fn resident_bytes() -> Option<u64> {
+/// Resident memory of this process. Linux reports it in a file; other systems have none, and on Windows anybody
+/// might create one.
+pub fn resident_bytes() -> Option<u64> {
+    if !cfg!(unix) {
+        return None;
+    }
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status
         .lines()

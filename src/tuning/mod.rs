@@ -8,13 +8,16 @@ mod limits;
 mod profile;
 mod table;
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 pub use self::limits::EstimateLimits;
 pub use self::profile::Profile;
 pub use self::table::{Applies, KNOBS, Key, Knob};
 use crate::error::{Error, Result, Status};
+
+/// What a track keeps at least, however short memory is: the least value of [`Key::GopCacheBytes`].
+const SMALLEST_CACHE: usize = 64 << 10;
 
 /// SRTP protection profiles that a session accepts: the values of [`Key::SrtpPolicy`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,15 +36,18 @@ pub enum SrtpPolicy {
 #[derive(Debug)]
 pub struct Tuning {
     values: [AtomicI64; KNOBS.len()],
-    /// Whether the process comes near the memory that it may have.
-    memory_short: AtomicBool,
+    /// What memory leaves a track to keep, in bytes.
+    cache_share: AtomicUsize,
+    /// Whether memory leaves no room for more viewers.
+    is_full: AtomicBool,
 }
 
 impl Default for Tuning {
     fn default() -> Self {
         Tuning {
             values: std::array::from_fn(|i| AtomicI64::new(KNOBS[i].default)),
-            memory_short: AtomicBool::new(false),
+            cache_share: AtomicUsize::new(usize::MAX),
+            is_full: AtomicBool::new(false),
         }
     }
 }
@@ -165,19 +171,35 @@ impl Tuning {
         self.is_on(Key::GopCache)
     }
 
-    /// Maximum number of payload bytes that a track keeps: a quarter while memory is short.
+    /// Maximum number of bytes that a track keeps. While memory is short: a quarter, or its share.
     pub fn gop_cache_bytes(&self) -> usize {
-        self.size(Key::GopCacheBytes) >> if self.is_memory_short() { 2 } else { 0 }
+        let bytes = self.size(Key::GopCacheBytes);
+        match self.cache_share.load(Ordering::Relaxed) {
+            usize::MAX => bytes,
+            share => (bytes / 4).min(share).max(SMALLEST_CACHE),
+        }
     }
 
-    /// Whether the process comes near the memory that it may have.
-    pub fn is_memory_short(&self) -> bool {
-        self.memory_short.load(Ordering::Relaxed)
+    /// What memory leaves a track to keep, in bytes; `None`: it is not short. True if that is news.
+    pub fn set_cache_share(&self, share: Option<usize>) -> bool {
+        let share = share.unwrap_or(usize::MAX);
+        self.cache_share.swap(share, Ordering::Relaxed) != share
     }
 
-    /// Notes that it does, or no longer does.
-    pub fn set_memory_short(&self, short: bool) {
-        self.memory_short.store(short, Ordering::Relaxed);
+    /// Whether memory leaves no room for more viewers.
+    pub fn is_full(&self) -> bool {
+        self.is_full.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether it does.
+    pub fn set_full(&self, full: bool) {
+        self.is_full.store(full, Ordering::Relaxed);
+    }
+
+    /// Resident bytes that the process should stay below.
+    pub fn memory_limit(&self) -> Option<u64> {
+        self.unless_zero(Key::MemoryLimitBytes)
+            .map(|bytes| bytes as u64)
     }
 
     /// Maximum age of what a track keeps.
@@ -265,6 +287,21 @@ mod tests {
         let tuning = Tuning::new(&[(Key::WorkerThreads, 2)]).unwrap();
         assert_eq!(tuning.worker_threads(), Some(2));
         assert!(Tuning::new(&[(Key::WorkerThreads, 65)]).is_err());
+    }
+
+    #[test]
+    fn short_memory_leaves_tracks_a_quarter_or_their_share() {
+        let tuning = Tuning::default();
+        assert_eq!(tuning.gop_cache_bytes(), 8 << 20);
+        assert!(tuning.set_cache_share(Some(100 << 20)));
+        assert_eq!(tuning.gop_cache_bytes(), 2 << 20);
+        assert!(tuning.set_cache_share(Some(1 << 20)));
+        assert!(!tuning.set_cache_share(Some(1 << 20)));
+        assert_eq!(tuning.gop_cache_bytes(), 1 << 20);
+        tuning.set_cache_share(Some(0));
+        assert_eq!(tuning.gop_cache_bytes(), SMALLEST_CACHE);
+        tuning.set_cache_share(None);
+        assert_eq!(tuning.gop_cache_bytes(), 8 << 20);
     }
 
     #[test]

@@ -252,6 +252,15 @@ knobs! {
     MaxWorkerLoadPercent = 26, "max_worker_load_percent" {
         default: 85, range: 0..=100, applies: Now,
     }
+
+    /// Resident memory that the process should stay below, in bytes: all of it, what the host itself
+    /// needs included. From 75 % of it on tracks keep less, and together no more than half of it; from
+    /// 90 % on offers fail with ERR_LIMIT (503). Those who watch go on. Looked at once a second, and
+    /// within 10 s of a change; the limit of a cgroup counts in the same way, whichever is nearer. Linux
+    /// only. 0: that of the cgroup alone.
+    MemoryLimitBytes = 27, "memory_limit_bytes" {
+        default: 0, range: 0..=1_099_511_627_776, applies: Now,
+    }
 }
 
 impl Key {

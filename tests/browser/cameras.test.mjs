@@ -53,10 +53,10 @@ test("a camera that sends sound alone plays, and the pages say so", async (t) =>
   const sections = await page.evaluate(() => window.connections.at(-1).remoteDescription.sdp.split("\r\nm="));
   assert.match(sections.find((section) => section.startsWith("video")), /\r\na=inactive\r\n/);
 
-  const grid = await openPage(browser, t);
-  await grid.goto(server.url);
-  const tile = grid.locator(".tile", { hasText: "sound" });
-  await tile.locator(".message", { hasText: "Sound only" }).waitFor();
+  const all = await openPage(browser, t);
+  await all.goto(server.url);
+  const tile = all.locator(".wall-tile", { hasText: "sound" });
+  await tile.locator(".wall-message", { hasText: "Sound only" }).waitFor();
 });
 
 test("of a camera with a keyframe a minute a late viewer sees a still at once", async (t) => {

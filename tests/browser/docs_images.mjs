@@ -25,7 +25,7 @@ async function dashboard(browser, colorScheme, file) {
 }
 
 // Real cameras, one of them away.
-async function grid(browser, file) {
+async function wall(browser, file) {
   const cameras = await startCameras(11);
   const names = ["door", "yard", "hall", "gate", "dock", "lobby", "stairs", "garage", "roof", "store", "ramp"];
   const urls = Object.fromEntries(names.map((name, i) => [name, cameras.urls[i]]));
@@ -50,5 +50,5 @@ await mkdir(IMAGES, { recursive: true });
 const browser = await launchBrowser();
 await dashboard(browser, "light", "dashboard.png");
 await dashboard(browser, "dark", "dashboard-dark.png");
-await grid(browser, "grid.jpg");
+await wall(browser, "wall.jpg");
 await browser.close();

@@ -87,7 +87,7 @@ test("without UDP it plays over TCP", async () => {
   await page.close();
 });
 
-test("the grid plays", async () => {
+test("the wall plays", async () => {
   const page = await open("");
   await waitUntil("both play", LONG_MS, async () => {
     const shown = await pictures(page);

@@ -17,7 +17,7 @@ before(async () => {
 after(() => browser?.close());
 
 // A page of a made-up gateway whose cameras play; told is what the gateway says about each session.
-async function open(t, path, { change = () => {}, density } = {}) {
+async function open(t, path, { change = () => {}, width = 1280 } = {}) {
   const gateway = new SyntheticGateway({ cameras: 3, healthy: true });
   change(gateway);
   const server = await serveSynthetic(gateway);
@@ -27,9 +27,7 @@ async function open(t, path, { change = () => {}, density } = {}) {
     await page.unrouteAll({ behavior: "ignoreErrors" });
     await page.close();
   });
-  if (density) {
-    await page.addInitScript((density) => localStorage.setItem("density", density), density);
-  }
+  await page.setViewportSize({ width, height: 720 });
   const offers = [];
   const told = { held_back: SENTENCE, reason: "path", detail: "keyframes", variant_name: "x" };
   await page.route("**/whep**", async (route) => {
@@ -67,27 +65,26 @@ test("the page of a camera passes on what its address asks for", async (t) => {
 const withVariant = ({ streams: [door, yard] }) => (door.variants = [door.id, yard.id]);
 
 test("a substream has no tile, and small tiles ask for it", async (t) => {
-  const { page, told, offers, gateway } = await open(t, "", { change: withVariant, density: "small" });
+  const { page, told, offers, gateway } = await open(t, "", { change: withVariant, width: 800 });
   await waitUntil("offers of both cameras", LONG_MS, () => offers.length >= 2);
-  assert.deepEqual(await page.locator(".tile .name").allTextContents(), ["door-01", "hall-01"]);
+  assert.deepEqual(await page.locator(".wall-tile:visible .wall-name").allTextContents(), ["door-01", "hall-01", "", ""]);
   const asked = Object.fromEntries(offers.map((url) => [url.pathname, url.searchParams.get("variant")]));
   assert.deepEqual(asked, { "/door-01/whep": "yard-01", "/hall-01/whep": null });
 
-  const sign = page.locator(".tile", { hasText: "door-01" }).locator(".held-back");
+  const sign = page.locator(".wall-tile", { hasText: "door-01" }).locator(".wall-sign");
   await sign.getByText("This connection carries").waitFor({ timeout: LONG_MS });
-  // What the grid asked for itself is no news.
+  // What the page asked for itself is no news.
   Object.assign(told, { held_back: "this viewer asked for at most \"yard-01\"", reason: "viewer" });
   await sign.waitFor({ state: "hidden", timeout: LONG_MS });
 
   // A main stream that nobody needs is idle, and the substream plays on.
   Object.assign(gateway.streams[0], { state: "idle" });
-  const tile = page.locator(".tile", { hasText: "door-01" });
-  await tile.locator(".mark[data-level=idle]").waitFor({ timeout: LONG_MS });
-  assert.equal(await tile.locator(".message").isVisible(), false);
+  await page.locator("#cameras .mark[data-level=idle]").waitFor({ state: "attached", timeout: LONG_MS });
+  assert.equal(await page.locator(".wall-tile", { hasText: "door-01" }).locator(".wall-message").isVisible(), false);
 });
 
 test("larger tiles ask for nothing", async (t) => {
-  const { offers } = await open(t, "", { change: withVariant, density: "large" });
+  const { offers } = await open(t, "", { change: withVariant, width: 1280 });
   await waitUntil("offers of both cameras", LONG_MS, () => offers.length >= 2);
   assert.ok(offers.every((url) => url.search === ""), offers.join());
 });

@@ -84,6 +84,7 @@ export async function startCamerasAt(place, count, ...options) {
   const child = await Child.start(...place.onServer(CAMSIM, args), /^READY (.+)$/);
   return {
     urls: child.ready[1].trim().split(/\s+/),
+    pid: child.process.pid,
     // For instance "cam1 stall"; see camsim --help.
     command: (text) => child.process.stdin.write(`${text}\n`),
     stop: () => child.stop(),
@@ -129,6 +130,7 @@ export async function startGatewayAt(place, cameras, ...options) {
   const get = async (path) => (await fetch(url + path)).json();
   return {
     url,
+    pid: child.process.pid,
     get,
     streams: () => get("api/streams"),
     stderr: () => child.stderr,

@@ -1,4 +1,4 @@
-// The grid with more cameras than a browser can begin to play at once.
+// Single connections to more cameras than a browser can begin to play at once.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { LONG_MS, launchBrowser, openPage, waitUntil } from "./helpers.mjs";
 import { serveSynthetic, SyntheticGateway } from "./synthetic.mjs";
 
-test("64 cameras: a few connect at a time, and only those in view", async (t) => {
+test("64 cameras of a gateway without walls: a few connect at a time", async (t) => {
   const server = await serveSynthetic(new SyntheticGateway({ cameras: 64, healthy: true }));
   t.after(() => server.stop());
   const browser = await launchBrowser();
@@ -20,14 +20,11 @@ test("64 cameras: a few connect at a time, and only those in view", async (t) =>
     await route.fulfill({ status: 409, headers: { "Retry-After": "60" }, body: "Not live yet." });
   });
   await page.goto(server.url);
-  const connections = () => page.evaluate(() => window.connections.length);
+  const connections = () =>
+    page.evaluate(() => window.connections.filter((pc) => pc.getTransceivers().length === 2).length);
   await waitUntil("some connect", LONG_MS, async () => (await connections()) > 0);
   assert.ok((await connections()) <= 6, "they take turns");
 
   answer = true;
-  const inView = await page.evaluate(
-    () => [...document.querySelectorAll(".tile")].filter((tile) => tile.getBoundingClientRect().top < innerHeight).length,
-  );
-  await waitUntil("all in view were asked for", LONG_MS, () => asked.size >= inView);
-  assert.ok(asked.size < 40, `${asked.size} of 64 were asked for; ${inView} are in view`);
+  await waitUntil("all were asked for", LONG_MS, () => asked.size === 64);
 });

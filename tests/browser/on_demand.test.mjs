@@ -27,7 +27,7 @@ const plays = (page, name) =>
   page.waitForFunction(
     (name) => {
       const video = [...document.querySelectorAll("video")].find(
-        (video) => !name || video.closest(".tile").querySelector(".name").textContent === name,
+        (video) => !name || video.closest(".wall-tile").querySelector(".wall-name").textContent === name,
       );
       return video?.getVideoPlaybackQuality().totalVideoFrames > 20;
     },
@@ -42,7 +42,7 @@ test("a camera plays while its tile is in view, and is let go after that", { tim
   await page.goto(gateway.url);
   await plays(page, "a");
   assert.equal((await states()).d, "idle", "nobody has scrolled to it");
-  await page.locator(".tile", { hasText: "d" }).last().scrollIntoViewIfNeeded();
+  await page.locator(".wall-tile", { has: page.locator(".wall-name", { hasText: /^d$/ }) }).scrollIntoViewIfNeeded();
   await plays(page, "d");
   await waitUntil("the first is let go", LONG_MS, async () => (await states()).a === "idle");
   assert.equal((await states()).d, "live");

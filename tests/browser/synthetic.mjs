@@ -1,5 +1,5 @@
 // A gateway that is not there: serves the pages with made-up snapshots of any number of cameras, to
-// look at the dashboard and the grid at sizes that no test machine could carry.
+// look at the dashboard and the wall at sizes that no test machine could carry.
 //   node synthetic.mjs [PORT [CAMERAS]]    to look at it in a browser of your own
 
 import { readFile } from "node:fs/promises";
@@ -250,8 +250,11 @@ export async function serveSynthetic(gateway, { port = 0, token = null } = {}) {
     if (pathname.endsWith("/whep")) {
       return problem(409, "There is no media behind these figures.");
     }
+    if (request.method !== "GET") {
+      return problem(405, "This can be read only.");
+    }
     const file =
-      { "/": "grid.html", "/dashboard": "dashboard.html", "/player.js": "player.js" }[pathname] ??
+      { "/": "cameras.html", "/dashboard": "dashboard.html", "/player.js": "player.js", "/wall.js": "wall.js" }[pathname] ??
       (pathname.startsWith("/assets/uplot.") ? pathname.replace("/assets/", "vendor/") : pathname.startsWith("/assets/") ? pathname.slice(8) : "camera.html");
     try {
       answer(200, `${TYPES[file.split(".").at(-1)]}; charset=utf-8`, await readFile(new URL(file, PAGES)));

@@ -14,6 +14,7 @@ mod http;
 mod later_sound;
 mod lifecycle;
 mod lists;
+mod memory;
 mod offers;
 mod on_demand;
 mod patch;

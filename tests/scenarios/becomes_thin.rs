@@ -28,6 +28,7 @@ fn main_stream(audio: bool) -> Frames {
         gop: GOP,
         first: 0,
         disposable: false,
+        small: false,
     }
 }
 

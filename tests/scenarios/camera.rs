@@ -24,6 +24,8 @@ pub struct Frames {
     pub first: usize,
     /// Every second frame is one that no other refers to.
     pub disposable: bool,
+    /// It has 320x180 pixels, not 640x360.
+    pub small: bool,
 }
 
 /// A camera.
@@ -47,6 +49,10 @@ pub struct Camera {
 impl Camera {
     pub fn new(now: Instant, stream: StreamId, frames: Frames) -> Camera {
         let info = info(frames.codec);
+        let info = match frames.small {
+            true => small(),
+            false => info,
+        };
         Camera {
             stream,
             on: true,
@@ -187,6 +193,14 @@ pub fn frame_of(nal: &[u8]) -> (StreamId, usize) {
     };
     let number = usize::from(high & 0x7f) << 7 | usize::from(low & 0x7f);
     (StreamId((*stream).into()), number)
+}
+
+fn small() -> TrackInfo {
+    let [sps, pps] = Clip::Low180p.parameter_sets();
+    TrackInfo::video(h264::ParameterSets {
+        sps: sps.into(),
+        pps: pps.into(),
+    })
 }
 
 /// What is known of a camera with this codec.

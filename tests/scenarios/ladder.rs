@@ -22,6 +22,7 @@ const MAIN: Frames = Frames {
     gop: 100,
     first: 0,
     disposable: false,
+    small: false,
 };
 /// A quarter of it.
 const QUARTER: Frames = Frames {

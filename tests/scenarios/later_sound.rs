@@ -150,6 +150,7 @@ fn a_viewer_of_a_substream_wants_the_main_stream_once_that_has_sound() {
         gop: 25,
         first: 0,
         disposable: false,
+        small: false,
     };
     let mut world = World::new(Setup {
         frames: Some(frames),

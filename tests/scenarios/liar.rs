@@ -18,6 +18,7 @@ const MAIN: Frames = Frames {
     gop: 100,
     first: 0,
     disposable: false,
+    small: false,
 };
 
 fn connected(sub: bool) -> World {

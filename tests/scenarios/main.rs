@@ -39,5 +39,6 @@ mod turn;
 mod turns;
 mod wall;
 mod wall_channel;
+mod wall_share;
 mod wide_again;
 mod world;

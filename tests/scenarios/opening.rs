@@ -37,6 +37,7 @@ fn only_who_begins_with_an_opening_gets_it() {
             gop: 1_000_000,
             first: 1,
             disposable: false,
+            small: false,
         }),
         ..Setup::default()
     });

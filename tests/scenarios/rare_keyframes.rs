@@ -21,6 +21,7 @@ fn after(seconds: u64, limits: RingLimits) -> World {
             gop: 25 * GOP as usize,
             first: 0,
             disposable: false,
+            small: false,
         }),
         ..Setup::default()
     });

@@ -22,6 +22,7 @@ const SUB: Frames = Frames {
     gop: 50,
     first: 0,
     disposable: false,
+    small: false,
 };
 
 /// A viewer over a connection that carries so many bits per second, connected.

@@ -24,6 +24,7 @@ fn frames(first: usize) -> Frames {
         gop: 50,
         first,
         disposable: false,
+        small: false,
     }
 }
 
@@ -36,7 +37,7 @@ fn wall(videos: Slots, audios: Slots) -> World {
     wall_of(now, cameras.collect(), videos, audios)
 }
 
-fn wall_of(now: Instant, cameras: Vec<Camera>, videos: Slots, audios: Slots) -> World {
+pub fn wall_of(now: Instant, cameras: Vec<Camera>, videos: Slots, audios: Slots) -> World {
     let mut world = World::at(
         now,
         Setup {
@@ -279,13 +280,11 @@ fn what_is_lost_comes_again_on_each_slot() {
 fn a_hidden_slot_is_sent_nothing_until_it_is_seen() {
     let mut world = wall(vec![Some(DOOR), Some(YARD)], vec![]);
     let view = |world: &mut World, paused| {
-        world.with_session(|session, io| {
-            let view = SlotView {
-                paused,
-                ..SlotView::default()
-            };
-            session.set_view(0, view, io);
-        });
+        let view = SlotView {
+            paused,
+            ..SlotView::default()
+        };
+        world.view("v0", view);
     };
     world.run(SECOND);
     view(&mut world, true);
@@ -315,6 +314,11 @@ fn changes_of_slots_are_told_once() {
     assert!(world.slot_changes.is_empty(), "{:?}", world.slot_changes);
     world.bind("v1", YARD);
     world.bind("a0", YARD);
+    world.run(DELAY + 20 * MS);
+    // By this the page finds the first picture.
+    let clock = world.session.slot_at(1).unwrap().clock.unwrap();
+    let first = world.slot("v1").packets().next().unwrap();
+    assert_eq!(clock.0, first.timestamp);
     world.run(SECOND);
     let mut changed: Vec<usize> = world.slot_changes.iter().map(|(_, slot)| *slot).collect();
     changed.sort_unstable();

@@ -24,6 +24,7 @@ const MAIN: Frames = Frames {
     gop: 100,
     first: 0,
     disposable: false,
+    small: false,
 };
 
 /// What differs from case to case.

@@ -21,7 +21,7 @@ use rtsp_webrtc_gateway::internals::session::{
     Io, LegConfig, Media, Path, PathMemory, Remote, SendBuffer, Session, SessionEvent, Tracks,
     TransactionKey, Transmit, TransportConfig, WallClock, WouldBlock,
 };
-use rtsp_webrtc_gateway::state::{Quality, SessionState, StreamId};
+use rtsp_webrtc_gateway::state::{Quality, SessionState, SlotView, StreamId};
 use rtsp_webrtc_gateway::tuning::{EstimateLimits, SrtpPolicy};
 use testkit::clip::Clip;
 use testkit::net::{Link, Network};
@@ -161,6 +161,8 @@ pub struct World {
     pub pipe: Option<Pipe>,
     /// The worker has more to do than time.
     pub late: bool,
+    /// The variants of other streams: lists that begin with the stream.
+    pub variants_of: Vec<Vec<StreamId>>,
     /// Streams that were removed.
     pub removed: Vec<StreamId>,
     /// The slots that changed, and when.
@@ -195,6 +197,7 @@ pub struct Streams<'a> {
     pub cameras: &'a [Camera],
     pub late: bool,
     pub removed: &'a [StreamId],
+    pub variants_of: &'a [Vec<StreamId>],
 }
 
 impl Tracks for Streams<'_> {
@@ -212,8 +215,10 @@ impl Tracks for Streams<'_> {
         self.late
     }
 
-    fn variants(&self, _: StreamId) -> &[StreamId] {
-        self.variants
+    fn variants(&self, stream: StreamId) -> &[StreamId] {
+        let mut others = self.variants_of.iter();
+        let of_stream = others.find(|list| list[0] == stream);
+        of_stream.map_or(self.variants, |list| list)
     }
 }
 
@@ -462,6 +467,7 @@ impl World {
             socket_full: false,
             pipe: None,
             late: false,
+            variants_of: Vec::new(),
             removed: Vec::new(),
             slot_changes: Vec::new(),
             batch: 32,
@@ -489,6 +495,12 @@ impl World {
     pub fn slot(&self, mid: &str) -> &Receiver {
         let place = self.session.slot(mid).unwrap();
         &self.viewer.others[place]
+    }
+
+    /// Shows a slot in another way.
+    pub fn view(&mut self, mid: &str, view: SlotView) {
+        let place = self.session.slot(mid).unwrap();
+        self.with_session(|session, io| session.set_view(place, view, io));
     }
 
     /// Binds a slot.
@@ -560,6 +572,7 @@ impl World {
             cameras: &self.cameras,
             late: self.late,
             removed: &self.removed,
+            variants_of: &self.variants_of,
         };
         let mut io = Io {
             now: self.now,

@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use crate::running::{DEAD, Running, run};
+use crate::running::{DEAD, Folder, Running, run};
 
 #[test]
 fn cameras_on_the_command_line_are_served_until_sigterm() {
@@ -85,6 +85,25 @@ fn help_and_version() {
         assert!(done.status.success());
         assert!(String::from_utf8(done.stdout).unwrap().contains(text));
     }
+}
+
+#[test]
+fn health_is_asked_of_https_too() {
+    let folder = Folder::new("https");
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let certificate = folder.write("cert.pem", &made.cert.pem());
+    let key = folder.write("key.pem", &made.signing_key.serialize_pem());
+    let door = format!("door={DEAD}");
+    let by_options = Running::start(&["127.0.0.1:0", "--tls", &certificate, &key, &door]);
+    // With the port that it got.
+    let text = format!(
+        "[http]\nlisten = \"{}\"\ntls_certificate = \"cert.pem\"\ntls_private_key = \"key.pem\"\n",
+        by_options.address
+    );
+    let file = folder.write("gateway.toml", &text);
+    assert_eq!(run(&["health", "--config", &file]).status.code(), Some(0));
+    assert!(by_options.end().success());
+    assert_eq!(run(&["health", "--config", &file]).status.code(), Some(69));
 }
 
 #[test]

@@ -3,7 +3,10 @@
 mod check_camera;
 mod command_line;
 mod configuration;
+mod container;
+mod dashboard;
 mod documents;
 mod reload;
 mod running;
 mod service;
+mod small_box;

@@ -44,10 +44,12 @@ function get(path) {
 }
 
 function takeFromAddress() {
+  const fields = location.hash.slice(1).split("&");
   const given = new URLSearchParams(location.hash.slice(1)).get("token");
   if (given !== null) {
     store(given);
-    history.replaceState(null, "", location.pathname + location.search);
+    const rest = fields.filter((field) => !field.startsWith("token=")).join("&");
+    history.replaceState(null, "", location.pathname + location.search + (rest && `#${rest}`));
   }
 }
 

@@ -88,7 +88,7 @@ const COUNTERS = {
   datagrams_overrun: ["bad", "Datagrams lost at the UDP socket", "Raise udp_recv_buffer_bytes, or the system's rmem_max"],
   send_errors: ["warn", "Datagrams that the system refused to send", "The network interface or its queue is at its limit"],
   events_dropped: ["warn", "Events dropped: the host's callback is too slow", "Callbacks must return quickly"],
-  refused_for_memory: ["bad", "Viewers refused: memory is short", "Raise the limit of the cgroup, or have fewer streams"],
+  refused_for_memory: ["bad", "Viewers refused: memory is short", "Raise memory_limit_bytes or the limit of the cgroup, or have fewer streams"],
 };
 
 const ORDER = { bad: 0, warn: 1, note: 2 };

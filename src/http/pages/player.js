@@ -8,7 +8,7 @@
 //
 // new WhepPlayer(options)
 //   endpoint        URL of the WHEP endpoint. Required.
-//   video           The <video> to play in. Required. It is set to muted, autoplay, playsinline:
+//   video           The <video> to play in. Required without a scene. It is set to muted, autoplay, playsinline:
 //                   browsers start nothing else by themselves. Unmute it when a person asks for sound.
 //   token           Bearer token for all requests: a string, or a function that returns one or a
 //                   promise of one and is asked before each request. Default: none.
@@ -17,6 +17,12 @@
 //   variant         Ask for the variant of this name or a lesser one, for a small picture; "only:NAME"
 //                   for that one alone. Default: the best that the connection carries.
 //                   Each of the two may be a function, which is asked before each offer.
+//   query           A function that returns more for the endpoint's query, "a=b&c=d" as it stands in a
+//                   URL, or "". Asked before each offer. Default: none.
+//   scene           What to play in place of `video`, for a client of more than one picture, as wall.js
+//                   is: {ask(pc) adds the sections and channels of an offer; show(pc, look): the answer
+//                   is in effect, and look() may be called when a picture comes; pictures(): how many
+//                   were shown so far; clear(): it is stopped}. No quality then. Default: one picture.
 //   rtc             RTCConfiguration. ICE servers that the endpoint names by "Link" are added.
 //   trickle         Send candidates by PATCH as they are found. Default: true.
 //   requestTimeout  Milliseconds for one request. Default: 10000.
@@ -32,6 +38,8 @@
 //   restartIce()    New ICE credentials and paths for the same session (PATCH); the picture goes on.
 //                   The player does this itself when the connection breaks off. If the endpoint
 //                   cannot, a new session is made. Returns a promise of true where it succeeded.
+//   request(method, body, headers)  A request about the session, with the token: a promise of the
+//                   Response, or of null where there is no session. Rejects as fetch() does.
 //   stats()         A promise of {width, height, fps, codec, bitrate, packetsLost, packetsReceived,
 //                   framesDropped, roundTripMs, bufferMs, srtp, path}; bitrate (bit/s) and fps since
 //                   the last call. Null without a connection; fields that the browser does not tell
@@ -110,6 +118,8 @@ const DEFAULTS = {
   audio: true,
   maxBitrate: null,
   variant: null,
+  query: null,
+  scene: null,
   rtc: {},
   trickle: true,
   requestTimeout: 10_000,
@@ -120,7 +130,7 @@ const DEFAULTS = {
 
 export class WhepPlayer extends EventTarget {
   #options;
-  #video;
+  #scene;
   #pc = null;
   #session = null; // what belongs to one POST
   #state = "idle";
@@ -139,7 +149,6 @@ export class WhepPlayer extends EventTarget {
   #events = null; // ends the listening to the gateway
   #upAt = null; // when this connection came up
   #checkedAt = -Infinity; // whether the gateway still has the session
-  #presented = 0;
   #frames = 0; // pictures, or packets of sound, at the last look
   #lastFrame = 0;
   #lastStats = null;
@@ -150,11 +159,9 @@ export class WhepPlayer extends EventTarget {
   constructor(options) {
     super();
     this.#options = { ...DEFAULTS, ...options };
-    this.#video = this.#options.video;
+    const { video, audio, scene } = this.#options;
+    this.#scene = scene ?? new OnePicture(video, audio);
     this.#backoff = new Backoff(this.#options);
-    this.#video.muted = true;
-    this.#video.autoplay = true;
-    this.#video.playsInline = true;
   }
 
   get state() {
@@ -203,8 +210,13 @@ export class WhepPlayer extends EventTarget {
   stop() {
     this.#page?.abort();
     this.#drop();
-    this.#video.srcObject = null;
+    this.#scene.clear();
     this.#set("idle");
+  }
+
+  async request(method, body, headers) {
+    const url = this.#session?.url;
+    return url ? this.#request(url, method, body, headers) : null;
   }
 
   async restartIce() {
@@ -283,19 +295,12 @@ export class WhepPlayer extends EventTarget {
     this.#pc = pc;
     const session = new Session((body) => this.#patch(session, body));
     this.#session = session;
-    const media = new MediaStream();
-    pc.ontrack = ({ track }) => {
-      media.addTrack(track);
-      // By its first packet; it stays so if no more come.
-      track.onunmute = () => track.kind === "audio" && this.#hear(pc);
-    };
+    // By its first packet; it stays so if no more come.
+    pc.ontrack = ({ track }) => (track.onunmute = () => track.kind === "audio" && this.#hear(pc));
     pc.onconnectionstatechange = () => this.#connectionChanged(pc);
     pc.onicecandidate = ({ candidate }) => this.#options.trickle && session.found(pc, candidate);
     try {
-      pc.addTransceiver("video", { direction: "recvonly" });
-      if (this.#options.audio) {
-        pc.addTransceiver("audio", { direction: "recvonly" });
-      }
+      this.#scene.ask(pc);
       // The offer takes effect after the answer is here: candidates are then looked for by the ICE
       // servers that came with it.
       const offer = await makeOffer(pc);
@@ -336,7 +341,7 @@ export class WhepPlayer extends EventTarget {
       if (this.#upAt === null) {
         this.#timer = setTimeout(() => this.#climb(pc, session), CONNECT_MS);
       }
-      this.#show(media);
+      this.#show(pc);
     } catch (error) {
       this.#retry(pc, describe(error), { ...error, away: isAway(error), final: this.#isFinal(error) });
     }
@@ -397,7 +402,7 @@ export class WhepPlayer extends EventTarget {
 
   // The URL of the endpoint, with what this viewer asks for.
   #endpoint() {
-    const { endpoint, maxBitrate, variant } = this.#options;
+    const { endpoint, maxBitrate, variant, query } = this.#options;
     const url = new URL(this.#elsewhere ?? endpoint, document.baseURI);
     for (const [name, option] of Object.entries({ max_bitrate: maxBitrate, variant })) {
       const value = typeof option === "function" ? option() : option;
@@ -405,39 +410,25 @@ export class WhepPlayer extends EventTarget {
         url.searchParams.set(name, value);
       }
     }
+    const more = query?.();
+    if (more) {
+      url.search += `${url.search ? "&" : "?"}${more}`;
+    }
     return url;
   }
 
   // --- While it is connected: what is shown, how, and whether ---
 
-  #show(media) {
-    const video = this.#video;
-    video.srcObject = media;
-    const pc = this.#pc;
-    this.#frames = this.#hasVideo ? this.#countPictures() : 0;
-    video.play().catch(() => {}); // refused, or replaced by the next attempt: seen by #lookAtMedia
+  #show(pc) {
+    this.#frames = this.#hasVideo ? this.#scene.pictures() : 0;
     this.#lastFrame = performance.now();
     this.#look = setInterval(() => this.#lookAtMedia(pc), LOOK_MS);
-    const presented = () => {
-      if (pc === this.#pc) {
-        this.#presented += 1;
-        if (this.#state !== "playing") {
-          this.#lookAtMedia(pc); // the first one at once
-        }
-        video.requestVideoFrameCallback(presented);
-      }
-    };
-    video.requestVideoFrameCallback?.(presented);
-  }
-
-  // Pictures shown so far. Firefox counts those of a live stream by callback only; others make no
-  // callbacks while the video is scrolled out of view.
-  #countPictures() {
-    return this.#presented + this.#video.getVideoPlaybackQuality().totalVideoFrames;
+    // The first one at once.
+    this.#scene.show(pc, () => pc === this.#pc && this.#state !== "playing" && this.#lookAtMedia(pc));
   }
 
   async #lookAtMedia(pc) {
-    const frames = this.#hasVideo ? this.#countPictures() : await packetsReceived(pc);
+    const frames = this.#hasVideo ? this.#scene.pictures() : await packetsReceived(pc);
     if (pc !== this.#pc || pc.connectionState !== "connected") {
       return;
     }
@@ -558,7 +549,7 @@ export class WhepPlayer extends EventTarget {
     }
     this.#lookAtPath(pc);
     let quality = this.#quality;
-    if (["playing", "stalled"].includes(this.#state) && !document.hidden) {
+    if (!this.#options.scene && ["playing", "stalled"].includes(this.#state) && !document.hidden) {
       const response = await this.#request(url, "GET", undefined, { Accept: JSON_TYPE }).catch(() => null);
       if (response && response.status < 500) {
         quality = await readQuality(response);
@@ -794,6 +785,60 @@ export class WhepPlayer extends EventTarget {
     if (url) {
       this.#request(url, "DELETE").catch(() => {});
     }
+  }
+}
+
+// What a player plays unless it is told otherwise: a picture, and its sound, in a <video>.
+class OnePicture {
+  #video;
+  #audio;
+  #presented = 0;
+  #media; // of the connection that is being made
+  #showing = null; // the connection
+
+  constructor(video, audio) {
+    this.#video = video;
+    this.#audio = audio;
+    video.muted = true;
+    video.autoplay = true;
+    video.playsInline = true;
+  }
+
+  ask(pc) {
+    const media = new MediaStream();
+    this.#media = media;
+    pc.addEventListener("track", ({ track }) => media.addTrack(track));
+    pc.addTransceiver("video", { direction: "recvonly" });
+    if (this.#audio) {
+      pc.addTransceiver("audio", { direction: "recvonly" });
+    }
+  }
+
+  // look: called with each picture.
+  show(pc, look) {
+    const video = this.#video;
+    this.#showing = pc;
+    video.srcObject = this.#media;
+    video.play().catch(() => {}); // refused, or replaced by the next attempt: no pictures come
+    const presented = () => {
+      if (pc === this.#showing) {
+        this.#presented += 1;
+        look();
+        video.requestVideoFrameCallback(presented);
+      }
+    };
+    video.requestVideoFrameCallback?.(presented);
+  }
+
+  // Firefox counts those of a live stream by callback only; others make no callbacks while the video is
+  // scrolled out of view.
+  pictures() {
+    return this.#presented + this.#video.getVideoPlaybackQuality().totalVideoFrames;
+  }
+
+  clear() {
+    this.#showing = null;
+    this.#video.srcObject = null;
   }
 }
 

@@ -128,7 +128,9 @@ pub fn answer_wall(
     write_ice_agent(&mut sdp);
     let cname = negotiated.cname();
     for (i, section) in offer.sections.iter().enumerate() {
-        match negotiated.in_section(i) {
+        let content = negotiated.in_section(i);
+        let is_data = matches!(content, Content::Data);
+        match content {
             Content::Track(track) => write_slot(&mut sdp, section, track, &cname),
             Content::Data => write_data(&mut sdp, section),
             Content::Silent(payload_type) => {
@@ -141,8 +143,12 @@ pub fn answer_wall(
                 sdp.line(format_args!("a=inactive"));
             }
         }
-        if sections.first() == Some(&i) {
+        let is_first = sections.first() == Some(&i);
+        // Firefox looks for them in the section of the data channel, too, and hangs if there are none.
+        if is_first || is_data {
             security(&mut sdp, transport, "passive");
+        }
+        if is_first {
             transport.candidates.write(&mut sdp);
         }
     }

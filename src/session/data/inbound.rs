@@ -234,8 +234,9 @@ mod tests {
 
     #[test]
     fn what_must_not_come_is_a_violation() {
+        type Chunks<'a> = &'a [(u8, Vec<u8>)];
         let mut none = |_: Message| unreachable!();
-        let cases: [(&str, &[(u8, Vec<u8>)]); 5] = [
+        let cases: [(&str, Chunks<'_>); 5] = [
             ("without data", &[(3, data(0, 0, b""))]),
             ("header", &[(3, vec![0; 11])]),
             ("no message", &[(ENDS, data(0, 0, b"a"))]),

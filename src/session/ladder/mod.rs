@@ -18,12 +18,13 @@ mod pressure;
 mod steps;
 #[cfg(test)]
 mod tests;
+mod tile;
 
 use std::time::{Duration, Instant};
 
 pub use steps::{Access, Rung};
 
-use crate::state::{Detail, QualityReason, StreamId, ViewerLimits};
+use crate::state::{Detail, QualityReason, SlotView, StreamId, ViewerLimits};
 use pressure::Pressure;
 use steps::{Step, fill, permits, place_of};
 
@@ -54,9 +55,11 @@ const MORE_RELAPSE: Duration = Duration::from_secs(60);
 const HELD: Duration = Duration::from_secs(10);
 const SHORTEST_WAIT: Duration = Duration::from_secs(60);
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
-/// What the viewer asks for may change this often, and a few times at once.
+/// What the viewer asks for may change this often, and go over to another stream this often: each time it may be sent
+/// everything since a keyframe. As many may come at once as are made up for in so long.
 const CHANGE: Duration = Duration::from_secs(2);
-const CHANGES_AT_ONCE: u32 = 4;
+const BEGIN: Duration = Duration::from_secs(1);
+const AT_ONCE: Duration = Duration::from_secs(8);
 /// If what is shown has no media for so long, another variant takes its place.
 const AWAY_TIME: Duration = Duration::from_secs(3);
 
@@ -102,9 +105,13 @@ pub struct Ladder {
     /// `None` while there is none.
     own: Option<StreamId>,
     limits: ViewerLimits,
+    tile: SlotView,
     /// What the viewer asked for last. It counts at once unless it changes all the time: what follows from
     /// it may begin with everything since a keyframe.
     asked: ViewerLimits,
+    asked_tile: SlotView,
+    /// That has been taken over since the last decision.
+    heeded: bool,
     /// When as many changes are made up for as were heeded.
     changes: Option<Instant>,
     /// The variants, best first, and those of the last decision.
@@ -136,7 +143,10 @@ impl Ladder {
         Ladder {
             own,
             limits: ViewerLimits::default(),
+            tile: SlotView::default(),
             asked: ViewerLimits::default(),
+            asked_tile: SlotView::default(),
+            heeded: false,
             changes: None,
             rungs: Vec::new(),
             last_rungs: Vec::new(),
@@ -164,7 +174,9 @@ impl Ladder {
     pub fn rebind(&mut self, own: Option<StreamId>) {
         *self = Ladder {
             limits: self.limits,
+            tile: self.asked_tile,
             asked: self.asked,
+            asked_tile: self.asked_tile,
             changes: self.changes,
             ..Ladder::new(own)
         };
@@ -179,21 +191,49 @@ impl Ladder {
         }
     }
 
+    /// The viewer shows it in a tile of another size, or in focus. That counts as something else that it asks for.
+    pub fn set_tile(&mut self, tile: SlotView) {
+        if self.asked_tile != tile {
+            self.asked_tile = tile;
+            self.due = self.decided.or(self.due);
+        }
+    }
+
+    /// Whether the viewer asks for something that it does not get yet.
+    fn asks(&self) -> bool {
+        (self.asked, self.asked_tile) != (self.limits, self.tile)
+    }
+
     /// Takes over what the viewer asked for, if that is something else and its turn.
-    fn heed_asked(&mut self, now: Instant) -> bool {
-        if self.asked == self.limits {
-            return false;
+    pub fn heed(&mut self, now: Instant) {
+        if !self.asks() {
+            return;
         }
         let clear = self.changes.map_or(now, |at| at.max(now));
-        if clear > now + CHANGE * CHANGES_AT_ONCE {
-            return false;
+        if clear > now + AT_ONCE {
+            return;
         }
         self.changes = Some(clear + CHANGE);
-        self.limits = self.asked;
+        (self.limits, self.tile) = (self.asked, self.asked_tile);
         self.began = None;
         self.moved = None;
         (self.wait, self.not_before) = (Duration::ZERO, None);
-        true
+        self.heeded = true;
+    }
+
+    /// When the viewer may begin with its stream; `None`: at any time.
+    pub fn begins_at(&self) -> Option<Instant> {
+        self.changes?.checked_sub(AT_ONCE)
+    }
+
+    /// Whether it may begin with it now. If so, that counts.
+    pub fn may_begin(&mut self, now: Instant) -> bool {
+        let may = self.begins_at().is_none_or(|at| at <= now);
+        if may {
+            let clear = self.changes.map_or(now, |at| at.max(now));
+            self.changes = Some(clear + BEGIN);
+        }
+        may
     }
 
     /// Whether the viewer may be shown the stream itself, by the last survey.
@@ -229,7 +269,7 @@ impl Ladder {
             let mut last = self.last_rungs.iter();
             let known = last.find(|last| last.stream == *stream && rung.video.is_none());
             self.rungs.push(match known {
-                // What it needed when it was there.
+                // What it was when it was there.
                 Some(last) => Rung {
                     access: rung.access,
                     ..*last
@@ -242,7 +282,8 @@ impl Ladder {
     /// What the viewer is to be shown, by the last survey.
     pub fn decide(&mut self, view: &View) -> Choice {
         let now = view.now;
-        let changed = self.heed_asked(now);
+        self.heed(now);
+        let changed = std::mem::take(&mut self.heeded);
         let began = *self.began.get_or_insert(now);
         let first = self.decided.replace(now).is_none() || began == now;
         let starting = now < began + START;
@@ -269,7 +310,7 @@ impl Ladder {
         };
         let place = chosen.or(shown);
         let moving = chosen.is_some() && chosen != shown;
-        self.due = if moving || self.pressure.is_any() || self.asked != self.limits {
+        self.due = if moving || self.pressure.is_any() || self.asks() {
             Some(now + INTERVAL)
         } else if self.rungs.len() > 1 || view.detail != Detail::AllFrames {
             Some(now + IDLE)
@@ -324,7 +365,8 @@ impl Ladder {
         if self.rungs[place].access == Access::Refused {
             return QualityReason::Codec;
         }
-        for above in (0..place).rev() {
+        let best = self.best_for_tile();
+        for above in (best..place).rev() {
             match self.rungs[above].access {
                 _ if !permits(self.limits.variant, &self.rungs, above) => {
                     return QualityReason::Viewer;
@@ -336,9 +378,9 @@ impl Ladder {
                 Access::Away => {}
             }
         }
-        match place {
-            0 => QualityReason::Nothing,
-            _ => QualityReason::Camera,
+        match place <= best {
+            true => QualityReason::Nothing,
+            false => QualityReason::Camera,
         }
     }
 
@@ -358,7 +400,15 @@ impl Ladder {
 
     fn list_steps(&mut self, sound: Option<u64>) {
         let choice = self.limits.variant;
-        fill(&mut self.steps, &self.rungs, choice, sound, self.capped);
+        let best = self.best_for_tile();
+        fill(
+            &mut self.steps,
+            &self.rungs,
+            choice,
+            best,
+            sound,
+            self.capped,
+        );
     }
 
     fn budget(&mut self, estimate: Option<u64>) -> Option<u64> {
@@ -398,6 +448,9 @@ impl Ladder {
             let mut others = steps.filter(|step| !asked(step.stream));
             return others.find(away).map(|step| step.stream);
         };
+        if let Some(smaller) = self.smaller(shown.stream) {
+            return Some(smaller);
+        }
         let budget = budget?;
         let too_much = self.pressure.is_tight() || view.detail != Detail::AllFrames;
         let wanted = |step: &&Step| {

@@ -19,6 +19,8 @@ pub struct Rung {
     pub fewer: Option<u64>,
     /// What its keyframes need.
     pub keyframes: Option<u64>,
+    /// Its width and height in pixels; 0 while unknown.
+    pub size: (u16, u16),
 }
 
 /// Whether a variant can be shown.
@@ -63,12 +65,13 @@ pub fn permits(choice: VariantChoice, rungs: &[Rung], place: usize) -> bool {
     }
 }
 
-/// Fills `steps` with what may be shown of `rungs`, best first. `capped`: the viewer's limit counts, not the
-/// path, so that no frame is late.
+/// Fills `steps` with what may be shown of `rungs`, from the one at the place `best` on. `capped`: the viewer's limit
+/// counts, not the path, so that no frame is late.
 pub fn fill(
     steps: &mut Vec<Step>,
     rungs: &[Rung],
     choice: VariantChoice,
+    best: usize,
     sound: Option<u64>,
     capped: bool,
 ) {
@@ -77,7 +80,7 @@ pub fn fill(
     let permitted = |&(place, rung): &(usize, &Rung)| {
         rung.access != Access::Refused && permits(choice, rungs, place)
     };
-    let rungs = rungs.iter().enumerate().filter(permitted);
+    let rungs = rungs.iter().enumerate().skip(best).filter(permitted);
     steps.clear();
     steps.extend(rungs.clone().map(|(_, rung)| Step {
         stream: rung.stream,

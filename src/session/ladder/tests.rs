@@ -15,6 +15,7 @@ fn live(stream: StreamId, video: u64) -> Rung {
         video: Some(video),
         fewer: None,
         keyframes: Some(video / 10),
+        size: (0, 0),
     }
 }
 

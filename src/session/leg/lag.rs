@@ -70,7 +70,7 @@ impl Leg {
         stream: StreamRate,
         now: Instant,
     ) -> Fit {
-        let Content::Video { lag, .. } = &mut self.content else {
+        let Content::Video { lag, granted, .. } = &mut self.content else {
             return Fit::Goes;
         };
         let keyframe = ring.packet(cursor).is_some_and(|packet| packet.keyframe);
@@ -78,7 +78,7 @@ impl Leg {
             Basis::Stream | Basis::Opening => return Fit::Goes,
             Basis::Awaited(_) if keyframe => return Fit::Goes,
             Basis::Awaited(until) => return Fit::Waits(until),
-            Basis::Measured(carried) => carried,
+            Basis::Measured(carried) => carried.min((*granted).into()),
         };
         let waiting = ring.bytes_from(cursor);
         let newer = ring.latest_keyframe().filter(|&newest| newest > cursor);
@@ -167,6 +167,10 @@ impl Leg {
         let Some(parked) = self.position.cursor() else {
             return false;
         };
+        let granted = match self.content {
+            Content::Video { granted, .. } => granted,
+            Content::Audio { .. } => u32::MAX,
+        };
         if self.detail() == Detail::SoundOnly {
             return false;
         }
@@ -174,7 +178,7 @@ impl Leg {
             self.position.seek(keyframe);
         } else {
             let carried = match basis {
-                Some(Basis::Measured(carried)) => carried,
+                Some(Basis::Measured(carried)) => carried.min(granted.into()),
                 _ => u64::MAX,
             };
             let most = carried.saturating_mul(AGAIN_MS) / 1000;

@@ -113,9 +113,8 @@ pub struct Sent {
 }
 
 pub struct Leg {
-    /// `None`: it sends nothing for now.
-    stream: Option<StreamId>,
-    mid: Box<str>,
+    /// [`StreamId::NONE`]: it sends nothing for now.
+    stream: StreamId,
     /// What there is to know of the track that it sends.
     sent_track: SentTrack,
     content: Content,
@@ -147,6 +146,8 @@ enum Content {
         so_far: Detail,
         /// What it was sent last is a still.
         still: bool,
+        /// Bytes per second that it may use of what the path carries.
+        granted: u32,
     },
     /// Begins anywhere, and is never paced.
     Audio {
@@ -159,7 +160,7 @@ impl Leg {
     pub fn new(config: LegConfig) -> Leg {
         let LegConfig {
             source,
-            mid,
+            mid: _,
             track,
             random,
         } = config;
@@ -168,8 +169,7 @@ impl Leg {
         let first_index = random & 0x7fff;
         let first_rtx_index = (random >> 16) & 0x7fff;
         Leg {
-            stream: source,
-            mid,
+            stream: source.unwrap_or(StreamId::NONE),
             sent_track: SentTrack::new(&track),
             content: match track.codec.kind() {
                 MediaKind::Video => Content::Video {
@@ -179,6 +179,7 @@ impl Leg {
                     detail: Detail::AllFrames,
                     so_far: Detail::AllFrames,
                     still: false,
+                    granted: u32::MAX,
                 },
                 MediaKind::Audio => Content::Audio { there: true },
             },
@@ -200,17 +201,12 @@ impl Leg {
 
     /// The stream that it sends.
     pub fn stream(&self) -> Option<StreamId> {
-        self.stream
-    }
-
-    /// The name of its media section; empty in a session of a stream.
-    pub fn mid(&self) -> &str {
-        &self.mid
+        Some(self.stream).filter(|&stream| stream != StreamId::NONE)
     }
 
     /// The media of the stream that it sends.
     pub fn media<'t>(&self, tracks: &'t dyn Tracks) -> Option<Media<'t>> {
-        tracks.media(self.stream?)
+        tracks.media(self.stream()?)
     }
 
     /// The track that it sends.
@@ -255,6 +251,13 @@ impl Leg {
         let before = std::mem::replace(most, if with_sound { MOST_DELAY } else { 0 });
         if before != *most && self.nack.as_ref().is_some_and(Nack::repeats_in_place) {
             self.position.forget_sent();
+        }
+    }
+
+    /// From now on it may use so many bits per second of what the path carries.
+    pub fn grant(&mut self, bits: u64) {
+        if let Content::Video { granted, .. } = &mut self.content {
+            *granted = u32::try_from(bits / 8).unwrap_or(u32::MAX);
         }
     }
 

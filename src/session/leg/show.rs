@@ -152,7 +152,7 @@ impl Leg {
         if !self.join(track, detail, now) {
             return false;
         }
-        self.stream = Some(stream);
+        self.stream = stream;
         true
     }
 
@@ -162,7 +162,7 @@ impl Leg {
         if let Some(before) = before.filter(|before| self.sent_track.is(before)) {
             self.note_time(before, now);
         }
-        self.stream = stream;
+        self.stream = stream.unwrap_or(StreamId::NONE);
         // Also if it is the same one: what it sent meanwhile is not made up for.
         self.sent_track.track = None;
         self.due = stream.map(|_| now);
@@ -262,7 +262,22 @@ impl Leg {
             };
         }
         self.note_time(track, now);
+        self.note_first(ring, start, now);
         true
+    }
+
+    /// Notes when the first frame of a track is "now" for the viewer, which finds the beginning by it: that is as
+    /// good as any other time.
+    fn note_first(&mut self, ring: &Ring, start: Option<u64>, now: Instant) {
+        let first = start.and_then(|start| ring.packet(start));
+        let first = first.map(|packet| self.rtp.timestamp(packet.timestamp));
+        if let (Some(first), Some((at, live))) = (first, self.sent_track.live) {
+            let ahead = u64::try_from(live.wrapping_sub(first) as i32).unwrap_or(0);
+            let rate = u64::from(self.sent_track.codec.clock_rate());
+            let ahead = Duration::from_micros(ahead * 1_000_000 / rate);
+            let at = at.min(now).checked_sub(ahead);
+            self.sent_track.live = at.map(|at| (at, first)).or(self.sent_track.live);
+        }
     }
 
     /// What the viewer's timestamp for "now" is, by the track that is sent.

@@ -213,6 +213,13 @@ impl Transport {
         }
     }
 
+    /// Sets the bytes per second of all streams that are sent, if there are several.
+    pub fn set_streams(&mut self, bytes_per_second: u64) {
+        if let Some(pacer) = &mut self.pacer {
+            pacer.set_streams(bytes_per_second);
+        }
+    }
+
     /// The wall clock at this time.
     pub fn wall(&self, at: Instant) -> SystemTime {
         self.reports.clock.wall(at)
@@ -648,8 +655,9 @@ impl Transport {
         if let Phase::Up(up) = &mut self.phase {
             up.report_at = io.now + self.reports.interval;
         }
-        for report in reports {
-            let compound = self.reports.compound(io.now, &report);
+        let reports: Vec<SenderReport> = reports.collect();
+        for some in reports.chunks(rtcp::MAX_REPORTS) {
+            let compound = self.reports.compound(io.now, some);
             self.send_rtcp(&compound, io);
         }
     }

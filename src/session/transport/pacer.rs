@@ -17,8 +17,9 @@ use crate::session::estimate::{Estimator, HEADERS, Kind, Limits, ProbeOf, Transp
 /// Packets that leave at once where nothing is measured: most access units are smaller and are never
 /// delayed.
 const BURST_PACKETS: usize = 16;
-/// Where the path is measured, so much of the pace leaves at once.
-const BURST_TIME: Duration = Duration::from_millis(10);
+/// Where the path is measured, so much of the pace leaves at once. Not less than lies between two ticks of the
+/// timer, or the pace is not reached: Windows has one every 15.6 ms.
+const BURST_TIME: Duration = Duration::from_millis(if cfg!(windows) { 20 } else { 10 });
 /// Packets may leave this much before it is their turn: no timer for a moment.
 const SLACK: Duration = Duration::from_millis(2);
 
@@ -84,6 +85,8 @@ pub struct Pacer {
     bounded: bool,
     /// When the bytes sent so far are through at the pace.
     clear: Option<Instant>,
+    /// Bytes per second of all streams that are sent, if there are several.
+    streams: u64,
     /// Bytes of padding that do not count: a queue that is empty, or a token bucket, takes them.
     free: u64,
     /// Since when packets have had to wait.
@@ -122,6 +125,7 @@ impl Pacer {
             rate: 0,
             bounded: false,
             clear: None,
+            streams: 0,
             free: 0,
             busy: None,
             calm_until: None,
@@ -163,6 +167,11 @@ impl Pacer {
         }));
     }
 
+    /// Sets the bytes per second of all streams that are sent, if there are several.
+    pub fn set_streams(&mut self, bytes_per_second: u64) {
+        self.streams = bytes_per_second;
+    }
+
     /// The pace of a stream of this rate; `None` if it is not paced.
     pub fn pace(
         &mut self,
@@ -172,6 +181,9 @@ impl Pacer {
         stream: StreamRate,
     ) -> Option<Pace> {
         let near = is_near(round_trip, loss_ppm);
+        let stream = StreamRate {
+            bytes_per_second: stream.bytes_per_second.max(self.streams),
+        };
         let by_stream = stream.bytes_per_second * self.percent / 100;
         if let Some(path) = self.congestion.as_deref_mut() {
             path.needed = stream.bytes_per_second * 8 * NEEDED_PERCENT / 100;

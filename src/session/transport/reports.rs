@@ -23,8 +23,8 @@ impl Reports {
         up.report_at + WITHOUT_MEDIA * self.interval
     }
 
-    pub fn compound(&self, now: Instant, report: &SenderReport) -> Vec<u8> {
-        rtcp::sender_report(report, self.clock.wall(now), &self.cname)
+    pub fn compound(&self, now: Instant, reports: &[SenderReport]) -> Vec<u8> {
+        rtcp::sender_reports(reports, self.clock.wall(now), &self.cname)
     }
 
     /// Round trip by a report block that arrived `now`.

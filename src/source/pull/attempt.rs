@@ -294,6 +294,7 @@ impl<'a> Attempt<'a> {
                 }
                 Event::Playing => {
                     self.playing = Some(Instant::now());
+                    self.tell_quirks(sink);
                     if let Some(tracks) = &mut self.tracks {
                         tracks.retain(&self.set_up);
                     }

@@ -19,8 +19,13 @@ const ATTEMPTS: u32 = 50;
 const KERNEL_BUFFER: usize = 1 << 20;
 /// The largest datagram there is.
 const MAX_DATAGRAM: usize = 64 << 10;
-/// Messages that a call receives. With GRO each may be 64 datagrams, and they are all taken.
-const BATCH_SIZE: usize = 16;
+/// Messages that a call receives: where the system gives several, not more than this. With GRO each may be 64
+/// datagrams, and they are all taken.
+const BATCH_SIZE: usize = if quinn_udp::BATCH_SIZE < 16 {
+    quinn_udp::BATCH_SIZE
+} else {
+    16
+};
 
 /// An RTP packet and a receiver report without content: what they say is of no interest, but firewalls on
 /// the way let through what answers them.

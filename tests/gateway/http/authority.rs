@@ -71,7 +71,7 @@ fn tokens_open_everything_but_preflights_and_pages() {
     }
     // Nobody learns without a token which streams there are.
     assert_eq!(get(site.address, "/nobody/whep").status, 401);
-    for path in ["/", "/door", "/dashboard", "/player.js"] {
+    for path in ["/", "/door", "/dashboard", "/player.js", "/wall.js"] {
         assert_eq!(get(site.address, path).status, 200, "{path}");
     }
     assert_eq!(

@@ -1,0 +1,18 @@
+# rtsp_webrtc_gateway_declared(HEADER VARIABLE): the functions that the C header declares.
+function(rtsp_webrtc_gateway_declared header variable)
+  file(READ ${header} text)
+  string(REGEX REPLACE "^.*\nextern \"C\" {\n" "" text "${text}") # macros name functions, too
+  string(REGEX REPLACE "/\\*([^*]|\\*+[^*/])*\\*+/" "" text "${text}")
+  string(REGEX MATCHALL "RTSP_WEBRTC_GATEWAY_API[^;]*;" declarations "${text}")
+  set(declared "")
+  foreach(declaration IN LISTS declarations)
+    if(declaration MATCHES "(rtsp_webrtc_gateway_[a-z_]+)\\(")
+      list(APPEND declared ${CMAKE_MATCH_1})
+    endif()
+  endforeach()
+  list(LENGTH declared count)
+  if(count LESS 20)
+    message(FATAL_ERROR "Found only ${count} declarations in ${header}")
+  endif()
+  set(${variable} ${declared} PARENT_SCOPE)
+endfunction()

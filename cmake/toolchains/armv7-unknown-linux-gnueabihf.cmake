@@ -1,0 +1,10 @@
+# Linux on 32-bit ARM (ARMv7 with hardware floating point), by Debian's cross compiler, whose programs qemu runs.
+set(CMAKE_SYSTEM_NAME Linux)
+set(CMAKE_SYSTEM_PROCESSOR armv7)
+set(prefix arm-linux-gnueabihf)
+set(CMAKE_C_COMPILER ${prefix}-gcc)
+set(CMAKE_CXX_COMPILER ${prefix}-g++)
+set(CMAKE_LIBRARY_ARCHITECTURE ${prefix})
+set(CMAKE_CROSSCOMPILING_EMULATOR qemu-arm-static -L /usr/${prefix})
+set(CMAKE_FIND_ROOT_PATH /usr/${prefix})
+include(${CMAKE_CURRENT_LIST_DIR}/find.cmake)
