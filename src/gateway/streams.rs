@@ -159,7 +159,7 @@ impl Handle {
 }
 
 /// What a URL, or the listener, understands otherwise.
-pub(crate) const RESERVED_NAMES: [&str; 8] = [
+pub(crate) const RESERVED_NAMES: [&str; 9] = [
     ".",
     "..",
     "api",
