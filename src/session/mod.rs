@@ -310,11 +310,13 @@ impl Session {
         }
     }
 
-    /// Reads what [`Session::send`] will, so that it is in the cache by then.
-    pub fn touch(&self) {
+    /// Reads what [`Session::send`] will for this stream, so that it is in the cache by then.
+    pub fn touch(&self, stream: StreamId) {
         std::hint::black_box((self.awaits, self.news, self.transport.touch()));
         for leg in &self.legs {
-            leg.touch();
+            if leg.stream() == Some(stream) {
+                leg.touch();
+            }
         }
     }
 

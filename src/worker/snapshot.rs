@@ -20,7 +20,9 @@ impl Core {
 
     pub(super) fn session_info(&self, viewer: &Viewer, now: Instant) -> SessionInfo {
         let session = &viewer.session;
-        let held_back = self.held_back(viewer, viewer.stream, &session.quality());
+        let of_stream = Some(viewer.stream).filter(|_| !viewer.is_wall());
+        let held_back =
+            of_stream.and_then(|stream| self.held_back(viewer, stream, &session.quality()));
         SessionInfo {
             slots: match viewer.is_wall() {
                 true => session
