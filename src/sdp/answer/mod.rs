@@ -611,11 +611,13 @@ fn write_ssrcs(sdp: &mut Lines, track: &NegotiatedTrack, cname: &str) {
 
 fn security(sdp: &mut Lines, transport: &LocalTransport<'_>, setup: &str) {
     write_ice(sdp, transport.ice);
-    sdp.line(format_args!(
-        "a=fingerprint:sha-256 {}",
-        transport.fingerprint
-    ));
+    write_fingerprint(sdp, transport);
     sdp.line(format_args!("a=setup:{setup}"));
+}
+
+fn write_fingerprint(sdp: &mut Lines, transport: &LocalTransport<'_>) {
+    let fingerprint = transport.fingerprint;
+    sdp.line(format_args!("a=fingerprint:sha-256 {fingerprint}"));
 }
 
 /// What our ICE agent is: lite, by RFC 8445 (`ice2`, its section 10), which takes further candidates at any

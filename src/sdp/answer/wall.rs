@@ -1,7 +1,8 @@
 //! Walls: many slots on one transport, each of which can carry any stream.
 //!
-//! The answer says each thing once. What belongs to the transport stands in the one section that all others
-//! are bundled with (RFC 9143 section 7.1.3), and of the formats only those that media can have.
+//! The answer says each thing once. What belongs to the transport stands at the top, or in the one section that all
+//! others are bundled with (RFC 9143 section 7.1.3), and of the formats only those that media can have. One thing
+//! is repeated: Firefox hangs or crashes over a section without `a=setup`.
 
 use super::formats::{
     add_format, add_formats, choose_for, choose_for_any, in_common, write_rtpmap,
@@ -9,8 +10,8 @@ use super::formats::{
 use super::{
     AUDIO_CODECS, Allowed, Content, DISCARD, Lines, LocalTransport, Negotiated, NegotiatedData,
     NegotiatedTrack, PLAYOUT_DELAY, Retransmission, Ssrcs, bundle, bundled, extension,
-    nothing_in_common, offers, security, silent, track, write_extensions, write_ice_agent,
-    write_mid, write_ssrcs,
+    nothing_in_common, offers, silent, track, write_extensions, write_fingerprint, write_ice,
+    write_ice_agent, write_mid, write_ssrcs,
 };
 use crate::error::{Error, Result, Status};
 use crate::media::{Codec, MediaKind, TrackInfo};
@@ -126,10 +127,11 @@ pub fn answer_wall(
     let mids: Vec<&str> = mids.collect();
     sdp.line(format_args!("a=group:BUNDLE {}", mids.join(" ")));
     write_ice_agent(&mut sdp);
+    write_fingerprint(&mut sdp, transport);
     let cname = negotiated.cname();
     for (i, section) in offer.sections.iter().enumerate() {
         let content = negotiated.in_section(i);
-        let is_data = matches!(content, Content::Data);
+        let is_refused = matches!(content, Content::Refused);
         match content {
             Content::Track(track) => write_slot(&mut sdp, section, track, &cname),
             Content::Data => write_data(&mut sdp, section),
@@ -143,13 +145,12 @@ pub fn answer_wall(
                 sdp.line(format_args!("a=inactive"));
             }
         }
-        let is_first = sections.first() == Some(&i);
-        // Firefox looks for them in the section of the data channel, too, and hangs if there are none.
-        if is_first || is_data {
-            security(&mut sdp, transport, "passive");
-        }
-        if is_first {
+        if sections.first() == Some(&i) {
+            write_ice(&mut sdp, transport.ice);
             transport.candidates.write(&mut sdp);
+        }
+        if !is_refused {
+            sdp.line(format_args!("a=setup:passive"));
         }
     }
     sdp.0
