@@ -135,7 +135,7 @@ def build_examples(target, environment):
         environment)
     run(["cmake", "--build", build, "--parallel"], environment)
     (prefix / "bin").mkdir(exist_ok=True)
-    for name in ("serve", "pull_camera", "push_h264", "record", "metrics"):
+    for name in ("pull_camera", "push_h264", "record", "metrics"):
         shutil.copy2(build / f"{name}{target.exe}", prefix / "bin")
 
 
@@ -150,18 +150,20 @@ def c_tests(target, environment, build):
 
 
 def live_session(target, environment):
-    """Camera simulator, a host in C with the library, and a viewer over UDP, all of them in the emulator."""
-    simulators, programs = CARGO_DIR / target.name / "debug", OUT / target.name / "bin"
+    """Camera simulator, the gateway program, and a viewer over UDP, all of them in the emulator."""
+    run([CARGO, "build", "--locked", "-Zbuild-std=std,panic_unwind,test", "--target", target.name, "--package", "serve",
+         "--package", "testkit", "--bins"], environment)
+    programs = CARGO_DIR / target.name / "debug"
     start = lambda program, *arguments: subprocess.Popen(
         [*target.emulator, f"{program}{target.exe}", *arguments], env={**os.environ, **environment},
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    camera = start(simulators / "camsim", "--stdin-exit", "--clip", "main720p")
+    camera = start(programs / "camsim", "--stdin-exit", "--clip", "main720p")
     host = None
     try:
         url = camera.stdout.readline().split()[1]
-        host = start(programs / "serve", "127.0.0.1:0", f"cam1={url}")
+        host = start(programs / "rtsp-webrtc-gateway", "127.0.0.1:0", f"cam1={url}")
         page = next(found.group() for line in host.stdout if (found := re.search(r"http://[\d.]+:\d+/", line)))
-        code, output = run_and_read([*target.emulator, f"{simulators}/viewsim{target.exe}", f"{page}whep/cam1",
+        code, output = run_and_read([*target.emulator, f"{programs}/viewsim{target.exe}", f"{page}cam1/whep",
                                      str(WATCHED_SECONDS)], environment)
         return code == 0, output.strip()
     finally:

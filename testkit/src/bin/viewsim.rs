@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use testkit::viewer::{UdpViewer, Viewer, ViewerConfig};
 
 const HELP: &str = "\
-Usage: viewsim http://127.0.0.1:PORT/whep/STREAM [SECONDS]
+Usage: viewsim http://127.0.0.1:PORT/STREAM/whep [SECONDS]
 
 Watches a stream as Chromium would, over UDP on the loopback interface, for SECONDS [5] from its first frame on.
 Prints one line: what it got, or why nothing. Fails if there is no frame, or a gap between two of more than a second.
