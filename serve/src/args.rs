@@ -84,7 +84,7 @@ pub fn parse(words: Vec<String>) -> Result<Command, Failure> {
     command(words)
 }
 
-fn usage(what: &str) -> Failure {
+pub fn usage(what: &str) -> Failure {
     Failure::new(
         Code::Usage,
         format!("{what}; --help describes the command line"),
@@ -122,13 +122,17 @@ fn serve(mut words: Words) -> Result<Command, Failure> {
                 let name = option.split('=').next().unwrap_or_default();
                 return Err(usage(&format!("there is no option {name}")));
             }
-            text if may_be_address && !text.contains('=') => address = Some(text.to_owned()),
-            // It may contain a password, so no message repeats it.
+            // A URL may contain a password, so no message repeats one, even if its NAME= was forgotten.
+            text if may_be_address && !text.contains(['=', '@', '/']) => {
+                address = Some(text.to_owned());
+            }
             text => match text.split_once('=') {
-                Some((name, url)) if !name.is_empty() => settings.cameras.push(Camera {
-                    on_demand,
-                    ..Camera::new(name, url)
-                }),
+                Some((name, url)) if !name.is_empty() && !name.contains([':', '/', '@']) => {
+                    settings.cameras.push(Camera {
+                        on_demand,
+                        ..Camera::new(name, url)
+                    })
+                }
                 _ => return Err(usage("a camera is given as NAME=RTSP_URL")),
             },
         }

@@ -7,13 +7,15 @@ use rtsp_webrtc_gateway::gateway::Handle;
 use crate::config::Camera;
 
 /// What is done, for people.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Default)]
 pub struct Changes {
     pub added: Vec<String>,
     pub updated: Vec<String>,
     pub removed: Vec<String>,
     /// Sentences.
     pub failed: Vec<String>,
+    /// The cameras as they are now.
+    pub in_place: Vec<Camera>,
 }
 
 /// Brings the gateway from `before` to `after`.
@@ -24,23 +26,31 @@ pub fn apply(gateway: &Handle, before: &[Camera], after: &[Camera]) -> Changes {
             let removed = gateway
                 .find_stream(&camera.name)
                 .and_then(|id| gateway.remove_stream(id));
-            changes.note(camera, removed, |changes| &mut changes.removed);
+            if !changes.note(camera, removed, |changes| &mut changes.removed) {
+                changes.in_place.push(camera.clone());
+            }
         }
     }
     for camera in after {
-        match named(before, &camera.name) {
+        let old = named(before, &camera.name);
+        let is_done = match old {
             None => {
                 let added = gateway.add_stream(&camera.name, camera.pull()).map(|_| ());
-                changes.note(camera, added, |changes| &mut changes.added);
+                changes.note(camera, added, |changes| &mut changes.added)
             }
             Some(old) if !is_same_source(old, camera) => {
                 let updated = gateway
                     .find_stream(&camera.name)
                     .and_then(|id| gateway.update_stream(id, camera.pull()));
-                changes.note(camera, updated, |changes| &mut changes.updated);
+                changes.note(camera, updated, |changes| &mut changes.updated)
             }
-            Some(_) => {}
-        }
+            Some(_) => true,
+        };
+        let source = if is_done { Some(camera) } else { old };
+        changes.in_place.extend(source.map(|source| Camera {
+            variants: old.map_or_else(Vec::new, |old| old.variants.clone()),
+            ..source.clone()
+        }));
     }
     for camera in after {
         let old = named(before, &camera.name);
@@ -50,9 +60,13 @@ pub fn apply(gateway: &Handle, before: &[Camera], after: &[Camera]) -> Changes {
         if had != camera.variants || camera.variants.iter().any(is_new) {
             let set = set_variants(gateway, camera);
             let is_told = old.is_none() || changes.updated.contains(&camera.name);
-            match set {
-                Ok(()) if is_told => {}
+            let is_set = match set {
+                Ok(()) if is_told => true,
                 set => changes.note(camera, set, |changes| &mut changes.updated),
+            };
+            let mut in_place = changes.in_place.iter_mut();
+            if is_set && let Some(now) = in_place.find(|now| now.name == camera.name) {
+                now.variants.clone_from(&camera.variants);
             }
         }
     }
@@ -84,18 +98,20 @@ fn is_same_source(one: &Camera, other: &Camera) -> bool {
 }
 
 impl Changes {
+    /// True if it is done.
     fn note(
         &mut self,
         camera: &Camera,
         done: Result<()>,
         list: impl FnOnce(&mut Changes) -> &mut Vec<String>,
-    ) {
-        match done {
+    ) -> bool {
+        match &done {
             Ok(()) => list(self).push(camera.name.clone()),
             Err(error) => self
                 .failed
                 .push(format!("{}{}", place(camera), error.message())),
         }
+        done.is_ok()
     }
 
     /// In words; empty if there are none.

@@ -12,14 +12,19 @@ mod reload;
 mod run;
 mod service;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use args::Command;
 use exit::Failure;
 
 fn main() -> ExitCode {
-    let asked = args::parse(std::env::args().skip(1).collect());
+    // What is not UTF-8 is not quoted: it may contain a password.
+    let words = std::env::args_os().skip(1);
+    let words: Result<Vec<String>, _> = words.map(OsString::into_string).collect();
+    let asked = words.map_err(|_| args::usage("the command line is not UTF-8"));
     asked
+        .and_then(args::parse)
         .and_then(execute)
         .unwrap_or_else(|failure| failure.report())
 }

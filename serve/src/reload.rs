@@ -31,11 +31,16 @@ pub fn reload(gateway: &Handle, settings: &mut Settings, file: &Path) {
 fn apply(gateway: &Handle, settings: &mut Settings, mut new: Settings) {
     let mut done = Vec::new();
     let mut failed = Vec::new();
+    // First: nobody may see a camera that is to be new because the tokens are still to come.
+    let tokens_are_set = set_tokens(gateway, settings, &new, &mut done, &mut failed);
+    if !tokens_are_set {
+        new.tokens = settings.tokens.clone();
+    }
     let changes = cameras::apply(gateway, &settings.cameras, &new.cameras);
     done.extend(changes.words());
+    // What failed is tried again at the next reload.
+    new.cameras = changes.in_place;
     failed.extend(changes.failed);
-    new.cameras
-        .retain(|camera| gateway.find_stream(&camera.name).is_ok());
 
     let mut knobs = Vec::new();
     let mut late = settings.restart(&new);
@@ -45,15 +50,6 @@ fn apply(gateway: &Handle, settings: &mut Settings, mut new: Settings) {
     }
     if !knobs.is_empty() {
         done.push(format!("knobs changed: {}", knobs.join(", ")));
-    }
-    if settings.tokens != new.tokens {
-        match gateway.set_bearer_tokens(&new.tokens) {
-            Ok(()) => done.push(match new.tokens.len() {
-                0 => "there are no tokens any more: everybody may watch".to_owned(),
-                count => format!("tokens changed: {count} are valid"),
-            }),
-            Err(error) => failed.push(error.message().to_owned()),
-        }
     }
     if settings.log.level != new.log.level {
         logging::set_level(new.log.level);
@@ -97,6 +93,28 @@ fn apply(gateway: &Handle, settings: &mut Settings, mut new: Settings) {
         drain: new.drain,
         ..settings.clone()
     };
+}
+
+/// False if the tokens stay what they were because they could not be set.
+fn set_tokens(
+    gateway: &Handle,
+    settings: &Settings,
+    new: &Settings,
+    done: &mut Vec<String>,
+    failed: &mut Vec<String>,
+) -> bool {
+    if settings.tokens == new.tokens {
+        return true;
+    }
+    let set = gateway.set_bearer_tokens(&new.tokens);
+    match &set {
+        Ok(()) => done.push(match new.tokens.len() {
+            0 => "there are no tokens any more: everybody may watch".to_owned(),
+            count => format!("tokens changed: {count} are valid"),
+        }),
+        Err(error) => failed.push(error.message().to_owned()),
+    }
+    set.is_ok()
 }
 
 /// Sets all knobs that differ, the profile first: it sets others.

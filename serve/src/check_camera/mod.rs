@@ -57,6 +57,12 @@ impl Camera {
         let mut open = url;
         // URLs without a host take neither; the library refuses them.
         let _ = (open.set_username(""), open.set_password(None));
+        if asked.password_file.is_some() && asked.user.is_none() {
+            return Err(Failure::new(
+                Code::Usage,
+                "--password-file needs --user NAME",
+            ));
+        }
         let password = match &asked.password_file {
             Some(path) => Some(password_of(path)?),
             None => std::env::var(VARIABLE).ok(),

@@ -44,6 +44,12 @@ fn what_is_wrong_is_said_by_code_and_sentence_without_passwords() {
             64,
             "NAME=RTSP_URL",
         ),
+        (&["rtsp://user:hunter2@127.0.0.1/"], 64, "NAME=RTSP_URL"),
+        (
+            &["rtsp://user:hunter2@127.0.0.1/?channel=1"],
+            64,
+            "NAME=RTSP_URL",
+        ),
         (
             &["127.0.0.1:0", "door=http://user:hunter2@127.0.0.1/"],
             78,

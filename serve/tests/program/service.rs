@@ -4,7 +4,7 @@
 use std::os::unix::net::UnixDatagram;
 use std::process::Command;
 
-use crate::running::{DEAD, Folder, LONG, Running, program};
+use crate::running::{DEAD, Folder, LONG, Running, program, wait_for};
 
 struct Manager {
     socket: UnixDatagram,
@@ -81,6 +81,7 @@ fn sockets_that_are_passed_are_used() {
         os.execv(sys.argv[1], sys.argv[1:])";
     python.args(["-c", passing, env!("CARGO_BIN_EXE_rtsp-webrtc-gateway")]);
     let running = Running::spawn(python.arg(format!("door={DEAD}")));
+    wait_for("the port", || running.said().contains('\n'));
     let port = running.said().lines().next().unwrap().to_owned();
     assert!(
         running.address.ends_with(&format!(":{port}")),

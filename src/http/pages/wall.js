@@ -639,17 +639,20 @@ export class Wall extends EventTarget {
   #carry(mode) {
     this.#mode = mode;
     const Carrier = mode === "one" ? OneConnection : SingleConnections;
-    this.#carrier = new Carrier({
+    const carrier = new Carrier({
       tiles: this.#tiles,
       slots: this.#slots,
       options: this.#options,
       heard: () => this.#tiles.find((tile) => tile.heard),
       state: (link) => this.#setLink(link),
       cannot: () => {
-        this.#carrier.end();
-        this.#carry("single");
+        if (this.#carrier === carrier) {
+          carrier.end();
+          this.#carry("single");
+        }
       },
     });
+    this.#carrier = carrier;
     clearInterval(this.#look);
     this.#look = setInterval(() => this.#watch(), LOOK_MS);
     this.#carrier.start();
@@ -1326,8 +1329,7 @@ class SingleConnections {
     this.#waiting.clear();
     for (const plays of this.#tiles.values()) {
       clearTimeout(plays.leave);
-      this.#stop(plays.next);
-      this.#stop(plays.now);
+      this.#leave(plays);
     }
     this.#tiles.clear();
   }
@@ -1366,14 +1368,18 @@ class SingleConnections {
     }
   }
 
+  // What stops is no longer known by then: that it stops is no news of the tile.
   #leave(plays) {
-    this.#stop(plays.next);
-    this.#stop(plays.now);
+    const { next, now } = plays;
     plays.next = plays.now = null;
+    this.#stop(next);
+    this.#stop(now);
   }
 
   #begin(tile, plays, camera, lesser) {
-    this.#stop(plays.next);
+    const stale = plays.next;
+    plays.next = null;
+    this.#stop(stale);
     const next = { camera, lesser, video: null, player: null, timer: 0 };
     plays.next = next;
     this.#waiting.add(next);
