@@ -2,8 +2,8 @@
 
 use super::Handle;
 use crate::error::{Error, Result, Status};
-use crate::state::{SessionId, SlotInfo, SlotView, StreamId};
-use crate::worker::Command;
+use crate::state::{SessionId, SlotChange, SlotInfo, SlotView, StreamId};
+use crate::worker::{Command, SlotsChanged};
 
 /// Maximum side of a tile in device pixels.
 const MAX_SIDE: u16 = 16_384;
@@ -15,11 +15,12 @@ impl Handle {
     /// Fails with `NotFound` for the session, the slot and the stream; with `InvalidState` if the session is no
     /// wall; with `Codec` if the viewer takes no codec of the stream or its variants. The slot stays as it was then.
     pub fn bind_slot(&self, session: SessionId, mid: &str, stream: Option<StreamId>) -> Result<()> {
-        self.check_open()?;
-        let place = self.shared.registry.session(session)?;
-        self.ask(place.worker, |reply| {
-            Command::BindSlot(session, place.row, mid.into(), stream, reply)
-        })?
+        let change = SlotChange {
+            mid: mid.into(),
+            stream: Some(stream),
+            ..SlotChange::default()
+        };
+        self.change_slot(session, change)
     }
 
     /// Changes how a slot of a wall is shown: which variant of its stream it gets depends on it. Waits for its worker.
@@ -37,9 +38,32 @@ impl Handle {
                 ),
             ));
         }
+        let change = SlotChange {
+            mid: mid.into(),
+            width: Some(view.width),
+            height: Some(view.height),
+            focus: Some(view.focus),
+            paused: Some(view.paused),
+            ..SlotChange::default()
+        };
+        self.change_slot(session, change)
+    }
+
+    fn change_slot(&self, session: SessionId, change: SlotChange) -> Result<()> {
+        let changed = self.change_all_slots(session, vec![change])?;
+        changed.into_iter().try_for_each(|slot| slot.map(|_| ()))
+    }
+
+    /// Changes slots of a wall, each for itself, at once. Returns what each is bound to then.
+    pub(super) fn change_all_slots(
+        &self,
+        session: SessionId,
+        changes: Vec<SlotChange>,
+    ) -> Result<SlotsChanged> {
+        self.check_open()?;
         let place = self.shared.registry.session(session)?;
         self.ask(place.worker, |reply| {
-            Command::SetSlotView(session, place.row, mid.into(), view, reply)
+            Command::ChangeSlots(session, place.row, changes, reply)
         })?
     }
 

@@ -13,11 +13,14 @@ use crate::config::{WallSlots, WhepOffer};
 use crate::error::{Error, Result, Status, panicked};
 use crate::events::Operation;
 use crate::sdp::offer::{Offer, OfferedSection};
-use crate::state::{SessionId, SlotView, StreamId};
+use crate::state::{SessionId, SlotChange, StreamId};
 use crate::wall::{Decision, Refusal, Reply, Request, SlotNotice, SlotRequest};
 use crate::whep::http::{Call, refusal};
 use crate::worker::pending_offers::Ticket;
 use crate::worker::{Posted, Visitor, WallRequest};
+
+/// Streams about which the host is asked for one wall at a time.
+const QUESTIONS: usize = 16;
 
 /// Why some streams may not be shown, by their names.
 pub(super) type Refused = HashMap<String, Refusal>;
@@ -131,7 +134,8 @@ impl Handle {
         self.shared.authority.allows(claim).await
     }
 
-    /// Asks for each of these streams whether it may be shown, all at once.
+    /// Asks for each of these streams whether it may be shown, some at a time: the host has few places for
+    /// questions, and others ask as well.
     pub(super) async fn refused(&self, visitor: &Visitor, names: BTreeSet<&str>) -> Refused {
         let asked = names.into_iter().map(|name| async move {
             let refusal = match self.allows(visitor, name).await {
@@ -141,7 +145,13 @@ impl Handle {
             };
             Some((name.to_owned(), refusal))
         });
-        join_all(asked).await.into_iter().flatten().collect()
+        let mut asked: Vec<_> = asked.collect();
+        let mut refused = Refused::new();
+        while !asked.is_empty() {
+            let some = asked.split_off(asked.len().saturating_sub(QUESTIONS));
+            refused.extend(join_all(some).await.into_iter().flatten());
+        }
+        refused
     }
 
     /// What a wall shows, as JSON: the state of its session, and its slots as notices have them.
@@ -194,22 +204,35 @@ impl Handle {
     }
 
     fn change(&self, session: SessionId, request: &Request, refused: &Refused) -> Result<Reply> {
-        let before = self.slots(session)?;
-        let views = before.iter().map(|slot| (&*slot.mid, slot.view));
-        let mut views: HashMap<&str, SlotView> = views.collect();
-        let changed = request.slots.iter();
-        let changed = changed.map(|slot| self.change_slot(session, slot, refused, &mut views));
-        let changed: Vec<_> = changed.collect();
-        let now = self.slots(session)?;
-        let bound = |mid: &str| {
-            let slot = now.iter().find(|slot| &*slot.mid == mid)?;
-            let name = self.shared.registry.stream_name(slot.stream?).ok()?;
+        let (mut changes, mut decided) = (Vec::new(), Vec::new());
+        for slot in &request.slots {
+            match self.change_of(slot, refused) {
+                Ok(change) => {
+                    changes.push(change);
+                    decided.push(None);
+                }
+                Err(refusal) => decided.push(Some(refusal)),
+            }
+        }
+        let mut changed = self.change_all_slots(session, changes)?.into_iter();
+        let name = |stream| {
+            let name = self.shared.registry.stream_name(stream).ok()?;
             Some(name.to_string())
         };
-        let slots = request.slots.iter().zip(changed);
-        let slots = slots.map(|(slot, changed)| Decision {
-            slot: slot.slot.clone(),
-            result: changed.map(|()| bound(&slot.slot)),
+        let slots = request.slots.iter().zip(decided);
+        let slots = slots.map(|(slot, refusal)| {
+            let result = match refusal {
+                Some(refusal) => Err(refusal),
+                None => match changed.next() {
+                    Some(Ok(stream)) => Ok(stream.and_then(name)),
+                    Some(Err(error)) => Err(Refusal::from(&error)),
+                    None => Err(Refusal::from(&panicked("this request"))),
+                },
+            };
+            Decision {
+                slot: slot.slot.clone(),
+                result,
+            }
         });
         Ok(Reply {
             id: request.id,
@@ -217,33 +240,23 @@ impl Handle {
         })
     }
 
-    fn change_slot<'a>(
+    fn change_of(
         &self,
-        session: SessionId,
-        slot: &'a SlotRequest,
+        slot: &SlotRequest,
         refused: &Refused,
-        views: &mut HashMap<&'a str, SlotView>,
-    ) -> std::result::Result<(), Refusal> {
-        let mid = slot.slot.as_str();
-        if let Some(name) = &slot.stream {
-            let stream = name.as_ref().map(|name| self.named(name, refused));
-            let stream = stream.transpose()?;
-            self.bind_slot(session, mid, stream)
-                .map_err(|error| Refusal::from(&error))?;
-        }
-        let view = views.entry(mid).or_default();
-        let changed = SlotView {
-            width: slot.width.unwrap_or(view.width),
-            height: slot.height.unwrap_or(view.height),
-            focus: slot.focus.unwrap_or(view.focus),
-            paused: slot.paused.unwrap_or(view.paused),
-        };
-        if changed != *view || slot.stream.is_none() {
-            self.set_slot_view(session, mid, changed)
-                .map_err(|error| Refusal::from(&error))?;
-            *view = changed;
-        }
-        Ok(())
+    ) -> std::result::Result<SlotChange, Refusal> {
+        let stream = slot.stream.as_ref().map(|name| {
+            let name = name.as_ref();
+            name.map(|name| self.named(name, refused)).transpose()
+        });
+        Ok(SlotChange {
+            mid: slot.slot.as_str().into(),
+            stream: stream.transpose()?,
+            width: slot.width,
+            height: slot.height,
+            focus: slot.focus,
+            paused: slot.paused,
+        })
     }
 }
 

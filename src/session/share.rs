@@ -48,13 +48,16 @@ pub fn share(total: u64, claims: &[Claim]) -> Vec<Share> {
     };
     shared.used = claims.iter().map(|claim| claim.need(0)).sum();
     let least = claims.iter().map(|claim| claim.need(1));
-    if least.sum::<u64>() <= total {
+    let carries_least = least.sum::<u64>() <= total;
+    if carries_least {
         for &i in &order {
             shared.raise(i, 1);
         }
     }
     for &i in order.iter().filter(|&&i| claims[i].focus) {
-        shared.raise_most(i, claims[i].top());
+        // Not more of one while not all have the least: a path that becomes thinner gives nobody more.
+        let most = if carries_least { claims[i].top() } else { 1 };
+        shared.raise_most(i, most);
     }
     // Where not all have it: the least of each before more of one.
     for &i in &order {
@@ -184,6 +187,18 @@ mod tests {
         let all_frames = shown.iter().filter(|&&level| level == 1).count();
         assert!((3..=6).contains(&all_frames), "{shown:?}");
         assert!(shown.iter().all(|&level| level < 2));
+    }
+
+    #[test]
+    fn a_thinner_path_gives_nobody_more() {
+        let claims = tiles(16, 5);
+        let mut before = vec![2; 16];
+        for step in (0..80).rev() {
+            let shown = levels(1_000_000 * step, &claims);
+            let less = shown.iter().zip(&before).all(|(now, before)| now <= before);
+            assert!(less, "{step} Mbit/s: {shown:?}, not {before:?}");
+            before = shown;
+        }
     }
 
     #[test]

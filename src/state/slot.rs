@@ -19,6 +19,35 @@ pub struct SlotView {
     pub paused: bool,
 }
 
+/// What is to change about a slot. What is `None` stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SlotChange {
+    /// The `a=mid` of its media section.
+    pub mid: Box<str>,
+    /// The stream that it is bound to from now on; `Some(None)`: none.
+    pub stream: Option<Option<StreamId>>,
+    /// As in [`SlotView`].
+    pub width: Option<u16>,
+    /// As in [`SlotView`].
+    pub height: Option<u16>,
+    /// As in [`SlotView`].
+    pub focus: Option<bool>,
+    /// As in [`SlotView`].
+    pub paused: Option<bool>,
+}
+
+impl SlotChange {
+    /// How the slot is shown after that.
+    pub fn view(&self, before: SlotView) -> SlotView {
+        SlotView {
+            width: self.width.unwrap_or(before.width),
+            height: self.height.unwrap_or(before.height),
+            focus: self.focus.unwrap_or(before.focus),
+            paused: self.paused.unwrap_or(before.paused),
+        }
+    }
+}
+
 /// A slot of a wall at a moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlotInfo {

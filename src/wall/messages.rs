@@ -262,7 +262,8 @@ impl<'a> SlotNotice<'a> {
                 MediaKind::Video => "video",
                 MediaKind::Audio => "audio",
             },
-            stream: slot.stream.map(|_| &*slot.stream_name),
+            // One that was removed has no name any more.
+            stream: (slot.stream.map(|_| &*slot.stream_name)).filter(|name| !name.is_empty()),
             state: slot.state.map_or("none", StreamState::name),
             reason: slot.reason.as_deref().unwrap_or_default(),
             variant,

@@ -27,7 +27,7 @@ use crate::session::{PathMemory, WallClock};
 use crate::sinks::{Queue, SinkFrame};
 use crate::source::{CameraConfig, push};
 use crate::state::{
-    SessionId, SessionInfo, SinkId, SlotInfo, SlotView, StreamId, StreamIdentity, StreamInfo,
+    SessionId, SessionInfo, SinkId, SlotChange, SlotInfo, StreamId, StreamIdentity, StreamInfo,
     ViewerIdentity, ViewerLimits,
 };
 use crate::stats::WorkerSnapshot;
@@ -136,6 +136,9 @@ pub struct AnswerRequest {
     pub answer: Offer,
 }
 
+/// What became of each change of slots: what the slot is bound to.
+pub type SlotsChanged = Vec<Result<Option<StreamId>>>;
+
 /// A request from a host thread to a worker.
 pub enum Command {
     /// Connect a camera.
@@ -208,16 +211,13 @@ pub enum Command {
     StreamInfo(StreamId, SyncSender<Result<StreamInfo>>),
     /// Report the session in a row.
     SessionInfo(SessionId, usize, SyncSender<Result<SessionInfo>>),
-    /// Bind a slot of the session in a row to a stream, or to none.
-    BindSlot(
+    /// Change slots of the session in a row, each for itself. Reports what each is bound to then.
+    ChangeSlots(
         SessionId,
         usize,
-        Box<str>,
-        Option<StreamId>,
-        SyncSender<Result<()>>,
+        Vec<SlotChange>,
+        SyncSender<Result<SlotsChanged>>,
     ),
-    /// Change how it is shown.
-    SetSlotView(SessionId, usize, Box<str>, SlotView, SyncSender<Result<()>>),
     /// Report the slots of the session in a row.
     Slots(SessionId, usize, SyncSender<Result<Vec<SlotInfo>>>),
     /// Answer the message of this number, which the page in a row has sent.

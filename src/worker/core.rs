@@ -183,11 +183,8 @@ impl Core {
                 let info = viewer.map(|viewer| core.session_info(viewer, now));
                 let _ = reply.send(info.ok_or_else(|| no_session(id)));
             }
-            Command::BindSlot(id, row, mid, stream, reply) => {
-                let _ = reply.send(core.borrow_mut().bind_slot(id, row, &mid, stream, now));
-            }
-            Command::SetSlotView(id, row, mid, view, reply) => {
-                let _ = reply.send(core.borrow_mut().set_slot_view(id, row, &mid, view, now));
+            Command::ChangeSlots(id, row, changes, reply) => {
+                let _ = reply.send(core.borrow_mut().change_slots(id, row, &changes, now));
             }
             Command::Slots(id, row, reply) => {
                 let _ = reply.send(core.borrow().slots(id, row));

@@ -52,7 +52,7 @@ pub(crate) use callers::CallerStats;
 #[cfg(feature = "http")]
 pub(crate) use callers::Stranger;
 pub(crate) use command::{
-    AnswerRequest, Command, OfferRequest, PatchRequest, Posted, WorkerContext,
+    AnswerRequest, Command, OfferRequest, PatchRequest, Posted, SlotsChanged, WorkerContext,
 };
 pub(crate) use demux::{ReceiverStats, inbox};
 pub(crate) use narrow::NarrowPaths;

@@ -2,65 +2,52 @@
 
 use std::time::Instant;
 
+use super::command::SlotsChanged;
 use super::core::Core;
 use super::log_lines;
-use super::registry::{no_session, no_stream};
+use super::outbox::Outbox;
+use super::registry::{no_session, no_stream, no_wall};
 use super::table::Viewer;
 use crate::error::{Error, Result, Status};
 use crate::media::{Codec, MediaKind};
-use crate::session::Slot;
-use crate::state::{SessionId, SlotInfo, SlotView, StreamId, StreamState};
+use crate::session::{Io, Session, Slot};
+use crate::state::{SessionId, SlotChange, SlotInfo, StreamId, StreamState};
 
 impl Core {
-    /// Binds a slot of the session in a row to a stream, or to none.
-    pub(super) fn bind_slot(
+    /// Changes slots of the session in a row, each for itself: all that can be done is done at once, and what is to be
+    /// shown then is decided once for all.
+    pub(super) fn change_slots(
         &mut self,
         id: SessionId,
         row: usize,
-        mid: &str,
-        stream: Option<StreamId>,
+        changes: &[SlotChange],
         now: Instant,
-    ) -> Result<()> {
-        self.check_wall(id, row)?;
-        self.bind(row, mid, stream, now)
+    ) -> Result<SlotsChanged> {
+        let viewer = self.check_wall(id, row)?;
+        let places = changes.iter().map(|change| self.check(viewer, change));
+        let mut done: Vec<_> = places.collect();
+        self.with_session(row, now, |session, io| {
+            for (done, change) in done.iter_mut().zip(changes) {
+                if let Ok(slot) = *done
+                    && let Err(error) = change_slot(session, slot, change, io)
+                {
+                    *done = Err(error);
+                }
+            }
+        });
+        let session = &self.check_wall(id, row)?.session;
+        let bound = |slot| session.slot_at(slot).and_then(|slot| slot.stream);
+        Ok(done.into_iter().map(|slot| slot.map(bound)).collect())
     }
 
-    /// The same, of a wall whose row is known.
-    pub(super) fn bind(
-        &mut self,
-        row: usize,
-        mid: &str,
-        stream: Option<StreamId>,
-        now: Instant,
-    ) -> Result<()> {
-        let viewer = self.viewers.get(row);
-        let slot = viewer.and_then(|viewer| Some((viewer, viewer.session.slot(mid)?)));
-        let Some((viewer, slot)) = slot else {
-            return Err(no_slot(mid));
-        };
-        if let Some(stream) = stream {
+    /// The place of the slot that is to change.
+    fn check(&self, viewer: &Viewer, change: &SlotChange) -> Result<usize> {
+        let slot = viewer.session.slot(&change.mid);
+        let slot = slot.ok_or_else(|| no_slot(&change.mid))?;
+        if let Some(stream) = change.stream.flatten() {
             self.check_codec(viewer, slot, stream)?;
         }
-        let mut bound = Ok(());
-        self.with_session(row, now, |session, io| {
-            bound = session.bind(slot, stream, io);
-        });
-        bound
-    }
-
-    /// Changes how the viewer in a row shows a slot.
-    pub(super) fn set_slot_view(
-        &mut self,
-        id: SessionId,
-        row: usize,
-        mid: &str,
-        view: SlotView,
-        now: Instant,
-    ) -> Result<()> {
-        let slot = self.check_wall(id, row)?.session.slot(mid);
-        let slot = slot.ok_or_else(|| no_slot(mid))?;
-        self.with_session(row, now, |session, io| session.set_view(slot, view, io));
-        Ok(())
+        Ok(slot)
     }
 
     /// The slots of the session in a row.
@@ -109,6 +96,9 @@ impl Core {
         };
         if let Some(talk) = &mut viewer.talk {
             talk.note(slot);
+            let due = talk.due();
+            self.viewers.arm(row, due);
+            self.rearmed.ring();
         }
         let Some(viewer) = self.viewers.get(row) else {
             return;
@@ -125,10 +115,7 @@ impl Core {
         let viewer = viewer.ok_or_else(|| no_session(id))?;
         match viewer.is_wall() {
             true => Ok(viewer),
-            false => Err(Error::new(
-                Status::InvalidState,
-                "this session shows one stream and has no slots: post the offer to a wall instead",
-            )),
+            false => Err(no_wall()),
         }
     }
 
@@ -169,6 +156,25 @@ impl Core {
                 list(&taken)
             ),
         ))
+    }
+}
+
+fn change_slot(
+    session: &mut Session,
+    slot: usize,
+    change: &SlotChange,
+    io: &mut Io<'_, Outbox<'_>>,
+) -> Result<()> {
+    // First, so that no camera is connected for a tile that is hidden.
+    let before = session.slot_at(slot).map(|slot| slot.view);
+    let before = before.unwrap_or_default();
+    let view = change.view(before);
+    if view != before {
+        session.set_view(slot, view, io);
+    }
+    match change.stream {
+        Some(stream) => session.bind(slot, stream, io),
+        None => Ok(()),
     }
 }
 

@@ -20,7 +20,7 @@ use crate::sdp::answer::{self, LocalTransport, Negotiated};
 use crate::sdp::offer::Offer;
 use crate::session::data::DataConfig;
 use crate::session::{LegConfig, Session, TransportConfig};
-use crate::state::{StreamId, ViewerLimits};
+use crate::state::{SlotChange, StreamId, ViewerLimits};
 use crate::wall::{Decision, Refusal};
 use crate::whep::Response;
 
@@ -112,10 +112,17 @@ impl Core {
         )?;
         let registry = &self.context.registry;
         registry.note_visitor(response.session, visitor);
-        for (mid, stream) in slots {
-            if let Err(error) = self.bind(location.row, &mid, Some(stream), now) {
+        let changes = slots.into_iter().map(|(mid, stream)| SlotChange {
+            mid,
+            stream: Some(Some(stream)),
+            ..SlotChange::default()
+        });
+        let changes: Vec<SlotChange> = changes.collect();
+        let bound = self.change_slots(response.session, location.row, &changes, now)?;
+        for (change, bound) in changes.into_iter().zip(bound) {
+            if let Err(error) = bound {
                 refused.push(Decision {
-                    slot: mid.into(),
+                    slot: change.mid.into(),
                     result: Err(Refusal::from(&error)),
                 });
             }

@@ -48,8 +48,10 @@ impl Pages {
     }
 }
 
-/// A channel that is open.
+/// A channel that is open, or one that has closed while a message was answered: a page that opens another waits for
+/// that, too.
 pub(super) struct Talk {
+    is_open: bool,
     /// The number of the message that the gateway is answering.
     asked: Option<u64>,
     /// A reply that the page has no room for yet.
@@ -81,7 +83,9 @@ impl Talk {
 
     /// A slot shows something else.
     pub(super) fn note(&mut self, slot: usize) {
-        self.changed.insert(slot);
+        if self.is_open {
+            self.changed.insert(slot);
+        }
     }
 }
 
@@ -93,15 +97,19 @@ pub(super) fn listen(
 ) -> Heard {
     let mut heard = Heard::default();
     loop {
-        if let Some(talk) = talk
-            && !talk.goes_on(session, io)
-        {
-            return heard;
+        if let Some(open) = talk {
+            if !open.goes_on(session, io) {
+                return heard;
+            }
+            if !open.is_open {
+                *talk = None;
+            }
         }
         match session.poll_message(io) {
             None => return heard,
             Some(ChannelEvent::Opened) => {
                 *talk = Some(Box::new(Talk {
+                    is_open: true,
                     asked: None,
                     reply: None,
                     changed: (0..session.slots().count()).collect(),
@@ -114,7 +122,10 @@ pub(super) fn listen(
             }
             Some(ChannelEvent::Closed(why)) => {
                 heard.closed = why.or(heard.closed);
-                *talk = None;
+                if let Some(open) = talk {
+                    open.is_open = false;
+                    open.changed.clear();
+                }
             }
         }
     }

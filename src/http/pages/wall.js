@@ -1132,7 +1132,19 @@ class OneConnection {
     if (slots.length > 0) {
       this.#send(link, JSON.stringify({ id, slots }));
     }
+    this.#tellAgain(link);
     this.#askAgain(link);
+  }
+
+  // The gateway says what a slot shows once: a tile that was another camera's meanwhile has not heard it.
+  #tellAgain(link) {
+    for (const { tile, said, sent, pending } of link.slots) {
+      const camera = tile?.camera ?? null;
+      const is = camera !== null && pending === null && said?.stream === camera && sent.stream === camera;
+      if (is && tile.told.state === undefined) {
+        tile.tell(said, said.rtp ?? null);
+      }
+    }
   }
 
   #send(link, text) {
@@ -1214,6 +1226,10 @@ class OneConnection {
 
   #noticed(slot, said) {
     const stream = said.stream ?? null;
+    slot.said = said;
+    if (slot.pending === null) {
+      slot.sent.stream = stream; // what is so; what is wanted instead is asked for
+    }
     const wanted = slot.sent.stream;
     if (wanted && said.state === "removed" && (stream ?? wanted) === wanted) {
       this.#refused(slot, { status: 404, detail: said.reason });
@@ -1222,8 +1238,6 @@ class OneConnection {
       if (stream === slot.tile?.camera) {
         slot.tile.tell(said, said.rtp ?? null);
       }
-    } else if (slot.pending === null) {
-      slot.sent.stream = stream; // and is asked for again
     }
   }
 
@@ -1252,6 +1266,7 @@ class Slot {
   transceiver;
   tile = null;
   sent = { stream: null };
+  said = null; // what the gateway said of it last
   pending = null; // the message that binds it and is not answered yet
   again = 0; // when what was refused is asked for again; 0: nothing was
   #wanted = null; // the camera

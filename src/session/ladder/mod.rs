@@ -206,7 +206,10 @@ impl Ladder {
 
     /// Takes over what the viewer asked for, if that is something else and its turn.
     pub fn heed(&mut self, now: Instant) {
-        if !self.asks() {
+        let size = |tile: SlotView| (tile.width, tile.height);
+        if (self.asked, size(self.asked_tile)) == (self.limits, size(self.tile)) {
+            // Only which tile comes first: nothing begins anew for that.
+            self.tile = self.asked_tile;
             return;
         }
         let clear = self.changes.map_or(now, |at| at.max(now));
