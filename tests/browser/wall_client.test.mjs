@@ -24,11 +24,11 @@ after(async () => {
 });
 
 // A page with the wall as window.wall; its events are kept in window.told.
-async function open(t, options = {}, { status = 201, viewport = { width: 960, height: 540 } } = {}) {
+async function open(t, options = {}, { status = 201, lost = 0, viewport = { width: 960, height: 540 } } = {}) {
   const page = await openPage(browser);
   await page.setViewportSize(viewport);
   const served = await standInFor(page, CAMERAS);
-  served.status = status;
+  Object.assign(served, { status, lost });
   const errors = [];
   page.on("pageerror", (error) => errors.push(error));
   t.after(async () => {
@@ -149,6 +149,18 @@ test("another camera comes in place: the picture before stays until then", async
   assert.equal(black, 0, `${black} of ${looks}`);
   assert.equal(await connections(page), 1);
   await shows(page, 1, "green");
+});
+
+test("a message that is lost, and a camera that is back before the gateway has heard of another: told all the same", async (t) => {
+  const { page } = await open(t, { tiles: ["red", "green"] }, { lost: 1 });
+  await live(page, [0, 1]);
+  await waitUntil("the data channel", LONG_MS, () => page.evaluate(() => window.standIn.channel?.readyState === "open"));
+  await page.evaluate(() => {
+    window.wall.show(0, "blue");
+    window.wall.show(0, "red");
+  });
+  await live(page, [0, 1]);
+  await shows(page, 0, "red");
 });
 
 test("a tile is large by a click, a key, a second one brings it back: the same connection", async (t) => {

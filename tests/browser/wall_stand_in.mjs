@@ -104,11 +104,11 @@ function standIn(cameras) {
   };
 }
 
-// Serves POST, PATCH, GET and DELETE of {prefix}/wall from within the page. Returns the requests, and the
-// status that offers are answered with, to be changed.
+// Serves POST, PATCH, GET and DELETE of {prefix}/wall from within the page. Returns the requests; and, to be changed, the
+// status that offers are answered with, and how many messages by PATCH are answered with 503.
 export async function standInFor(page, cameras) {
   await page.addInitScript(standIn, cameras);
-  const served = { requests: [], status: 201 };
+  const served = { requests: [], status: 201, lost: 0 };
   await page.route(/\/wall(\/|\?|$)/, async (route) => {
     const request = route.request();
     const url = new URL(request.url());
@@ -126,6 +126,10 @@ export async function standInFor(page, cameras) {
       return route.fulfill({ status: 201, headers: { "Content-Type": "application/sdp", Location: `/wall/key${served.requests.length}`, ETag: '"e"' }, body: sdp });
     }
     if (method === "PATCH" && request.headers()["content-type"] === "application/json") {
+      if (served.lost > 0) {
+        served.lost -= 1;
+        return route.fulfill({ status: 503 });
+      }
       const body = await page.evaluate((text) => window.standIn.message(text, "PATCH"), request.postData());
       return route.fulfill({ status: 200, contentType: "application/json", body });
     }
