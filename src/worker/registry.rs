@@ -120,6 +120,8 @@ const MAX_VARIANTS: usize = 8;
 
 /// The cost of a stream without viewers (reading and packetizing), as a number of viewers.
 const STREAM_LOAD: usize = 4;
+/// The same of a wall, which shows many streams.
+const WALL_LOAD: usize = 32;
 
 /// Names, ids and owners. Locked for lookups from host threads, and when a stream or session is
 /// created or ends; never on the media path.
@@ -167,7 +169,8 @@ impl Tables {
             load[record.worker] += STREAM_LOAD;
         }
         for entry in self.sessions.values() {
-            load[entry.place.worker] += 1;
+            let is_wall = entry.stream == StreamId::NONE;
+            load[entry.place.worker] += if is_wall { WALL_LOAD } else { 1 };
         }
         (0..workers).min_by_key(|&worker| load[worker]).unwrap_or(0)
     }

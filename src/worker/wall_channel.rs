@@ -220,9 +220,11 @@ impl Core {
         let messages = Notice::messages(&notices);
         let mut told = true;
         self.with_session(row, now, |session, io| {
-            told = messages
-                .iter()
-                .all(|message| session.send_message(message, io).is_ok());
+            // What the page takes at no time is not tried again.
+            told = messages.iter().all(|message| {
+                let sent = session.send_message(message, io);
+                !sent.is_err_and(|error| error.status() == Status::QueueFull)
+            });
         });
         if !told
             && let Some(viewer) = self.viewers.get_mut(row)
