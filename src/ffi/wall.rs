@@ -14,7 +14,7 @@ use super::handle::{
 use super::sink::rtsp_webrtc_gateway_sink_track;
 use crate::error::{Error, Result, Status};
 use crate::media::MediaKind;
-use crate::state::{SessionId, SlotView, StreamId};
+use crate::state::{MAX_SIDE, SessionId, SlotView, StreamId};
 
 /// Binds a slot of a wall to a stream, in place of the one that it is bound to: without another offer, and
 /// beginning with the stream's cached keyframe.
@@ -76,9 +76,6 @@ sized_struct!(
     rtsp_webrtc_gateway_slot_view,
     "rtsp_webrtc_gateway_slot_view"
 );
-
-/// Largest width and height of a tile.
-const MAX_SIDE: u32 = 16_384;
 
 /// Changes how the viewer shows a slot of a wall, all of it. Without effect on slots for audio.
 ///
@@ -238,7 +235,7 @@ unsafe fn slot_view(view: *const rtsp_webrtc_gateway_slot_view) -> Result<SlotVi
         )));
     }
     let side = |side: u32, name| {
-        let fits = u16::try_from(side).ok().filter(|_| side <= MAX_SIDE);
+        let fits = u16::try_from(side).ok().filter(|&side| side <= MAX_SIDE);
         fits.ok_or_else(|| {
             invalid(format!(
                 "{name} is {side}: a tile has at most {MAX_SIDE} device pixels"

@@ -2,11 +2,8 @@
 
 use super::Handle;
 use crate::error::{Error, Result, Status};
-use crate::state::{SessionId, SlotChange, SlotInfo, SlotView, StreamId};
+use crate::state::{MAX_SIDE, SessionId, SlotChange, SlotInfo, SlotView, StreamId};
 use crate::worker::{Command, SlotsChanged};
-
-/// Maximum side of a tile in device pixels.
-const MAX_SIDE: u16 = 16_384;
 
 impl Handle {
     /// Binds a slot of a wall, named by the `a=mid` of its media section, to a stream or to none. Waits for its worker;

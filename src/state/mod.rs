@@ -14,7 +14,7 @@ use crate::media::Codec;
 
 pub use quality::{Detail, Quality, QualityReason, Switches, VariantChoice, ViewerLimits};
 pub use sentence::Names;
-pub use slot::{SlotChange, SlotInfo, SlotView};
+pub use slot::{MAX_SIDE, SlotChange, SlotInfo, SlotView};
 pub use warning::{Warning, WarningKind};
 
 /// Id of a stream. Never 0, never reused.

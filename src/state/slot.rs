@@ -6,6 +6,9 @@ use std::time::SystemTime;
 use super::{Quality, StreamId, StreamState};
 use crate::media::MediaKind;
 
+/// Maximum width and height of a tile in device pixels.
+pub const MAX_SIDE: u16 = 16_384;
+
 /// How a viewer shows a slot of a wall.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SlotView {

@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::{Error, Result, Status, reason_phrase};
 use crate::media::MediaKind;
-use crate::state::{SlotInfo, StreamState};
+use crate::state::{MAX_SIDE, SlotInfo, StreamState};
 
 /// Maximum size of a message in bytes, in both directions.
 pub const MAX_MESSAGE: usize = 64 << 10;
@@ -23,8 +23,6 @@ const MAX_SLOTS: usize = 256;
 const MAX_SLOT_NAME: usize = 64;
 /// Maximum length of the name of a stream in bytes.
 const MAX_STREAM_NAME: usize = 128;
-/// Maximum side of a tile in device pixels.
-const MAX_SIDE: u16 = 16_384;
 /// Maximum number of a request: the largest integer that is exact in JavaScript.
 const MAX_ID: u64 = 1 << 53;
 
