@@ -305,7 +305,7 @@ static void offers(struct later *never) {
     } while (0)
     OFFER(offer.object.struct_size = 0, STRUCT_SIZE);
     OFFER(SET_UNKNOWN(offer), STRUCT_SIZE);
-    OFFER(offer.object.flags = 2, INVALID_ARGUMENT);
+    OFFER(offer.object.flags = 4, INVALID_ARGUMENT);
     OFFER(offer.object.stream_name = NULL, INVALID_ARGUMENT);
     OFFER(offer.object.stream_name = "\xff", INVALID_ARGUMENT);
     OFFER(offer.object.stream_name = "nobody", NOT_FOUND);
@@ -370,7 +370,7 @@ static void http(struct later *never) {
     REFUSED_REQUEST(request.object.path = NULL, INVALID_ARGUMENT);
     REFUSED_REQUEST(request.object.peer = "\xff", INVALID_ARGUMENT);
     REFUSED_REQUEST(request.object.label = "\xff", INVALID_ARGUMENT);
-    REFUSED_REQUEST(request.object.flags = 4, INVALID_ARGUMENT);
+    REFUSED_REQUEST(request.object.flags = 8, INVALID_ARGUMENT);
     REFUSED_REQUEST(request.object.session_key = "key", INVALID_ARGUMENT); /* of no stream */
     REFUSED_REQUEST(request.object.location_prefix = "\xff", INVALID_ARGUMENT);
     REFUSED_REQUEST(request.object.ice_servers_len = 1, INVALID_ARGUMENT);

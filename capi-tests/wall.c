@@ -11,11 +11,11 @@ static rtsp_webrtc_gateway_stream_id door, yard;
 #define H264                      \
     "a=rtpmap:102 H264/90000\r\n" \
     "a=fmtp:102 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f\r\n"
-#define WALL                                                                                       \
-    SESSION                                                                                        \
-        "a=group:BUNDLE left right ear\r\n" SECTION("video 9 UDP/TLS/RTP/SAVPF 102", "left", H264) \
-            SECTION("video 9 UDP/TLS/RTP/SAVPF 102", "right", H264)                                \
-                SECTION("audio 9 UDP/TLS/RTP/SAVPF 0", "ear", "a=rtpmap:0 PCMU/8000\r\n")
+#define WALL                                                                                   \
+    SESSION                                                                                    \
+    "a=group:BUNDLE left right ear\r\n" SECTION("video 9 UDP/TLS/RTP/SAVPF 102", "left", H264) \
+        SECTION("video 9 UDP/TLS/RTP/SAVPF 102", "right", H264)                                \
+            SECTION("audio 9 UDP/TLS/RTP/SAVPF 0", "ear", "a=rtpmap:0 PCMU/8000\r\n")
 
 static rtsp_webrtc_gateway_offer wall_offer(void) {
     rtsp_webrtc_gateway_offer offer;

@@ -1977,7 +1977,9 @@ class Gateway:
         """Reads a slot of a wall, by its place from 0."""
         info = _struct(_slot_info)
         check("get_slot_info", self._handle, session, index, byref(info))
-        return SlotInfo(**_fields(info, track=SinkTrack, flags=SlotFlags, state=StreamState))
+        fields = _fields(info, track=SinkTrack, state=StreamState)
+        fields["flags"] = SlotFlags(fields["flags"])
+        return SlotInfo(**fields)
 
     def close_session(self, session: int) -> None:
         check("close_session", self._handle, session)
