@@ -90,8 +90,9 @@ test("without UDP it plays over TCP", async () => {
 test("the wall plays", async () => {
   const page = await open("");
   await waitUntil("both play", LONG_MS, async () => {
+    // The other tiles of the layout are empty.
     const shown = await pictures(page);
-    return shown.length === 2 && shown.every((count) => count > 10);
+    return shown.filter((count) => count > 10).length === 2;
   });
   await page.close();
 });
