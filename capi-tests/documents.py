@@ -15,7 +15,7 @@ DOCUMENTS = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 # Where a name may come from that is no symbol of the header.
 OTHERS = [ROOT / "CMakeLists.txt", *(ROOT / "cmake").glob("*.*"), ROOT / "scripts/package.sh"]
 # The folders whose files are named as `folder/file`.
-FOLDERS = "benches|capi-tests|cmake|docs|examples|examples-c|include|python|scripts|src|testkit|tests"
+FOLDERS = "benches|bindings|capi-tests|cmake|docs|examples|examples-c|include|python|scripts|src|testkit|tests"
 FLAGS = ["-std=c99", "-fsyntax-only", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-xc"]
 
 

@@ -48,6 +48,9 @@ install(FILES ${documents} "${PROJECT_SOURCE_DIR}/CHANGELOG.md"
 install(FILES "${PROJECT_SOURCE_DIR}/src/http/pages/player.js"
               "${PROJECT_SOURCE_DIR}/src/http/pages/wall.js"
   DESTINATION "${CMAKE_INSTALL_DATADIR}/rtsp_webrtc_gateway" COMPONENT development)
+# Sources for programs in other languages.
+install(DIRECTORY "${PROJECT_SOURCE_DIR}/bindings/dotnet" "${PROJECT_SOURCE_DIR}/bindings/java"
+  DESTINATION "${CMAKE_INSTALL_DATADIR}/rtsp_webrtc_gateway" COMPONENT development)
 
 # Where this Python looks below its prefix, in the words of Debian or of all others.
 execute_process(OUTPUT_VARIABLE python_dir OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY

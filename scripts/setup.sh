@@ -69,6 +69,10 @@ if [[ $purpose == test ]]; then
     need nodejs command -v node
     need npm command -v npm
     need python3-venv python3 -c 'import ensurepip, venv'
+    # The compiler of C#, and one of the runtimes.
+    need mono-mcs command -v mcs
+    need mono-runtime command -v mono
+    need libmono-system-core4.0-cil installed libmono-system-core4.0-cil
     # Foreign cameras: GStreamer's RTSP server and VLC's.
     need ffmpeg command -v ffmpeg
     need vlc-bin command -v cvlc
@@ -99,13 +103,17 @@ if [[ $purpose != docs ]] && ! command -v cargo >/dev/null; then
 fi
 
 if [[ $purpose == test ]]; then
-    # A player that others wrote, stamped when all of it is installed.
-    players=target/players
-    if [[ ! $players/installed -nt tests/players/requirements.txt ]]; then
-        python3 -m venv "$players"
-        "$players/bin/pip" install --quiet --requirement tests/players/requirements.txt
-        touch "$players/installed"
-    fi
+    # python_packages DIR REQUIREMENTS: an environment of its own, stamped when all of it is installed.
+    python_packages() {
+        if [[ ! $1/installed -nt $2 ]]; then
+            python3 -m venv "$1"
+            "$1/bin/pip" install --quiet --requirement "$2"
+            touch "$1/installed"
+        fi
+    }
+    # A player that others wrote, and the runtime of .NET.
+    python_packages target/players tests/players/requirements.txt
+    python_packages target/dotnet capi-tests/bindings/requirements.txt
     cd tests/browser
     # npm writes this file at the end of an installation.
     if [[ ! node_modules/.package-lock.json -nt package-lock.json ]]; then

@@ -292,6 +292,7 @@ SUITES = {
     "soak": (soak, "whole gateways, cameras and viewers that misbehave: nothing grows"),
     "c": (lambda: ctest("c"), "the C and C++ API, also under valgrind and sanitizers"),
     "python": (lambda: ctest("python"), "the Python module"),
+    "bindings": (lambda: ctest("bindings"), "the bindings for .NET and Java"),
     # These build, too.
     "packages": (lambda: ctest("packages", may_be_quiet=True),
                  "what is installed and packaged, as other projects use it"),
@@ -299,7 +300,7 @@ SUITES = {
     "browser": (browser, "players in Chromium and Firefox"),
 }
 
-NEED_LIBRARY = {"c", "python", "packages", "documents", "browser"}
+NEED_LIBRARY = {"c", "python", "bindings", "packages", "documents", "browser"}
 
 
 def main():

@@ -1,4 +1,5 @@
-"""Reads the C header: what it declares, as plain text. For the tests that compare others with it."""
+"""Reads the C header: what it declares, as plain text. For the generator of bindings, and for the tests that
+compare others with it."""
 
 import os
 import re
@@ -9,7 +10,7 @@ PREFIX = "rtsp_webrtc_gateway_"
 PATH = Path(
     os.environ.get(
         "RTSP_WEBRTC_GATEWAY_HEADER",
-        Path(__file__).resolve().parents[2] / "include" / "rtsp_webrtc_gateway.h",
+        Path(__file__).resolve().parents[1] / "include" / "rtsp_webrtc_gateway.h",
     )
 )
 
