@@ -11,6 +11,7 @@ mod logging;
 mod reload;
 mod run;
 mod service;
+mod signals;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

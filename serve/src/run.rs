@@ -5,8 +5,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use rtsp_webrtc_gateway::error::{Error, Status};
@@ -16,92 +15,58 @@ use rtsp_webrtc_gateway::tuning::Key;
 use crate::config::Settings;
 use crate::exit::{Code, Failure};
 use crate::service::{self, News, Sockets};
+use crate::signals::{self, Asked};
 use crate::{cameras, config, logging, reload};
 
-/// How often the program looks whether a signal has come.
+/// How often it looks whether the last viewer has gone, while it waits for that.
 const LOOK: Duration = Duration::from_millis(100);
 /// How long the gateway's threads may take to end.
 const END: Duration = Duration::from_secs(5);
 
 /// Serves what a file says.
 pub fn with_file(path: PathBuf) -> Result<ExitCode, Failure> {
-    let signals = Signals::take()?;
+    let asked = signals::take()?;
     let settings = config::read(&path)?;
     logging::start(settings.log)?;
-    serve(settings, Some(&path), &signals)
+    serve(settings, Some(&path), &asked)
 }
 
 /// Serves what the command line says.
 pub fn with_settings(settings: Settings) -> Result<ExitCode, Failure> {
-    let signals = Signals::take()?;
+    let asked = signals::take()?;
     logging::start_bare()?;
-    serve(settings, None, &signals)
-}
-
-/// Signals that have come and that nobody has looked at.
-struct Signals {
-    end: Arc<AtomicBool>,
-    reload: Arc<AtomicBool>,
-}
-
-impl Signals {
-    fn take() -> Result<Signals, Failure> {
-        let signals = Signals {
-            end: Arc::default(),
-            reload: Arc::default(),
-        };
-        let mut wanted = vec![
-            (signal_hook::consts::SIGINT, &signals.end),
-            (signal_hook::consts::SIGTERM, &signals.end),
-        ];
-        #[cfg(unix)]
-        wanted.push((signal_hook::consts::SIGHUP, &signals.reload));
-        for (signal, flag) in wanted.drain(..) {
-            signal_hook::flag::register(signal, Arc::clone(flag)).map_err(|error| {
-                Failure::new(Code::Software, format!("cannot take signals: {error}"))
-            })?;
-        }
-        Ok(signals)
-    }
-
-    fn end(&self) -> bool {
-        self.end.swap(false, Ordering::Relaxed)
-    }
-
-    fn reload(&self) -> bool {
-        self.reload.swap(false, Ordering::Relaxed)
-    }
+    serve(settings, None, &asked)
 }
 
 fn serve(
     mut settings: Settings,
     file: Option<&Path>,
-    signals: &Signals,
+    asked: &Receiver<Asked>,
 ) -> Result<ExitCode, Failure> {
     let sockets = Sockets::passed()?;
     let gateway = start(&settings, sockets)?;
     service::tell(&News::Ready);
-    let watchdog = service::watchdog();
+    let watchdog = service::watchdog().unwrap_or(Duration::MAX);
     let mut told = Instant::now();
-    while !signals.end() {
-        if signals.reload() {
-            match file {
+    loop {
+        match asked.recv_timeout(watchdog.saturating_sub(told.elapsed())) {
+            Ok(Asked::Reload) => match file {
                 Some(file) => reload::reload(&gateway, &mut settings, file),
                 None => log::warn!(
                     "SIGHUP is of no use without --config: there is no file to read again"
                 ),
+            },
+            Err(RecvTimeoutError::Timeout) => {
+                told = Instant::now();
+                // It asks each worker: one that is stuck says nothing.
+                if gateway.metrics().is_ok() {
+                    service::tell(&News::Watchdog);
+                }
             }
+            Ok(Asked::End) | Err(RecvTimeoutError::Disconnected) => break,
         }
-        if watchdog.is_some_and(|interval| told.elapsed() >= interval) {
-            told = Instant::now();
-            // It asks each worker: one that is stuck says nothing.
-            if gateway.metrics().is_ok() {
-                service::tell(&News::Watchdog);
-            }
-        }
-        thread::sleep(LOOK);
     }
-    end(&gateway, &settings, signals)
+    end(&gateway, &settings, asked)
 }
 
 /// Opens everything, and says so on stdout.
@@ -145,7 +110,11 @@ fn failure(place: &str, error: Error) -> Failure {
 }
 
 /// Ends it: takes no new viewers, gives those who watch the time that is configured, closes what is left.
-fn end(gateway: &Gateway, settings: &Settings, signals: &Signals) -> Result<ExitCode, Failure> {
+fn end(
+    gateway: &Gateway,
+    settings: &Settings,
+    asked: &Receiver<Asked>,
+) -> Result<ExitCode, Failure> {
     service::tell(&News::Stopping);
     let until = Instant::now() + settings.drain;
     if !settings.drain.is_zero() {
@@ -155,12 +124,16 @@ fn end(gateway: &Gateway, settings: &Settings, signals: &Signals) -> Result<Exit
             viewers(gateway)
         );
     }
-    while Instant::now() < until && viewers(gateway) > 0 && !signals.end() {
+    while Instant::now() < until && viewers(gateway) > 0 {
         // The least limit there is: somebody watches, so nobody else may.
         if let Err(error) = gateway.set_tuning(Key::MaxSessions, 1) {
             log::warn!("{}", error.message());
         }
-        thread::sleep(LOOK);
+        match asked.recv_timeout(LOOK) {
+            Ok(Asked::Reload) | Err(RecvTimeoutError::Timeout) => {}
+            // Who asks twice does not want to wait.
+            Ok(Asked::End) | Err(RecvTimeoutError::Disconnected) => break,
+        }
     }
     match gateway.shutdown(END) {
         Ok(()) => Ok(ExitCode::SUCCESS),
