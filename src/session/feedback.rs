@@ -47,7 +47,7 @@ impl Session {
             self.transport.reject();
             return;
         }
-        let mut measured = false;
+        let (mut measured, mut begins) = (false, false);
         let mut cost = 0;
         let spoken_of = rtcp::parse_feedback(compound, |item| {
             measured |= matches!(item, Feedback::Arrivals(_));
@@ -55,17 +55,18 @@ impl Session {
                 Feedback::Nack { blp, .. } => REPEAT * (1 + blp.count_ones()),
                 _ => ITEM,
             };
-            self.handle_feedback(item, io);
+            begins |= self.handle_feedback(item, io);
         });
         self.allowance.spend(cost + spoken_of);
-        if measured {
+        if measured || begins {
             // The pace may have risen. Few legs wait.
             self.pump(|leg| leg.due().is_some(), io);
         }
         self.decide_if_ready(io);
     }
 
-    fn handle_feedback<T: Transmit>(&mut self, item: Feedback<'_>, io: &mut Io<'_, T>) {
+    /// True if a leg begins again for it.
+    fn handle_feedback<T: Transmit>(&mut self, item: Feedback<'_>, io: &mut Io<'_, T>) -> bool {
         match item {
             Feedback::Arrivals(feedback) => self.transport.note_arrivals(io.now, &feedback),
             Feedback::Report {
@@ -97,17 +98,14 @@ impl Session {
             Feedback::KeyframeRequest { ssrc } => {
                 self.plis += 1;
                 let tracks = io.tracks;
-                if let Some(leg) = find(&mut self.legs, ssrc)
-                    && let Some(media) = leg.media(tracks)
-                    && let Some(track) = media.track(leg.kind())
-                    && leg.keyframe_requested(io.now, track)
-                    && let Some(mut egress) = self.transport.egress(io)
-                {
-                    leg.pump(Some(media), &mut egress);
-                    egress.finish();
-                }
+                let leg = find(&mut self.legs, ssrc);
+                return leg.is_some_and(|leg| {
+                    let track = leg.track(tracks);
+                    track.is_some_and(|track| leg.keyframe_requested(io.now, track))
+                });
             }
         }
+        false
     }
 }
 

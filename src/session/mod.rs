@@ -22,6 +22,7 @@
 //!   while the transport is up, so that a leg cannot send too early, too late, or past the pacer.
 //! * The [`ladder`] decides which variant of its stream a viewer is shown, and how much of it.
 //! * `share.rs` shares what the path carries among the videos, if there are several.
+//! * `order.rs` decides which of the legs sends first, if there is something of several.
 //! * `slots.rs` is what the viewer has of the legs: they are slots that are bound to streams.
 //! * `sound.rs` notes whether there is sound: it may begin, and end, while a viewer watches.
 //! * [`data`] is the data channel of a wall: SCTP in DTLS. What is said over it, the session does not know.
@@ -77,6 +78,7 @@ pub mod ice;
 mod io;
 mod ladder;
 mod leg;
+mod order;
 mod quality;
 pub mod rtcp;
 mod share;
@@ -88,7 +90,6 @@ mod transport;
 pub mod turn;
 mod wall_clock;
 
-use std::iter;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -108,9 +109,10 @@ use crate::state::{Protocol, SessionState, SrtpProfile, StreamId, Switches, View
 use data::ChannelEvent;
 use feedback::Allowance;
 use leg::Leg;
+use order::Order;
 use showing::Showing;
 use sound::is_audio;
-use transport::{Egress, Received, Transport};
+use transport::{Received, Transport};
 
 /// A change of state, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -177,10 +179,8 @@ pub struct Session {
     awaits: bool,
     /// Perhaps something else is shown than what was told.
     news: bool,
-    /// The leg that sends before others, and the one that goes on after it: where all that waits is paced, each has
-    /// its turn.
-    first: u16,
-    turn: u16,
+    /// Whose turn it is to send.
+    order: Order,
     /// An audio leg is bound to another stream, or hears its stream or no longer.
     streams_changed: bool,
 }
@@ -207,8 +207,7 @@ impl Session {
             mids: mids.into(),
             awaits: false,
             news: false,
-            first: 0,
-            turn: 0,
+            order: Order::default(),
             streams_changed: false,
             nacks: 0,
             plis: 0,
@@ -328,7 +327,7 @@ impl Session {
         if self.decision_due(now).is_some_and(|at| at <= now) {
             self.decide(io);
         }
-        self.pump(|leg| leg.due().is_some_and(|at| at <= now), io);
+        self.pump_due(io);
         if self.transport.report_is_overdue(now) {
             self.send_reports(io);
         }
@@ -338,6 +337,7 @@ impl Session {
     /// have changed. Sooner or later that happens anyway.
     pub fn reconsider<T: Transmit>(&mut self, io: &mut Io<'_, T>) {
         self.decide(io);
+        self.pump_due(io);
     }
 
     /// When [`Session::handle_timeout`] is due; `None` once the session is over.
@@ -424,51 +424,6 @@ impl Session {
                 leg.repeat_since(track.ring(), since, &mut egress);
             }
         }
-    }
-
-    /// Lets some legs send what they can, and along with it the reports that are due. Returns when
-    /// the first of these legs is due again.
-    fn pump<T: Transmit>(
-        &mut self,
-        which: impl Fn(&Leg) -> bool,
-        io: &mut Io<'_, T>,
-    ) -> Option<Instant> {
-        let tracks = io.tracks;
-        let Some(mut egress) = self.transport.egress(io) else {
-            self.legs.iter_mut().for_each(Leg::rest);
-            return None;
-        };
-        let late = tracks.is_late();
-        let mut due = None;
-        let mut pumped = false;
-        let (first, turn) = (usize::from(self.first), usize::from(self.turn));
-        let others = (turn..self.legs.len()).chain(0..turn);
-        for place in iter::once(first).chain(others.filter(|&place| place != first)) {
-            let Some(leg) = self.legs.get_mut(place).filter(|leg| which(leg)) else {
-                continue;
-            };
-            let media = leg.media(tracks);
-            if late && let Some(track) = media.and_then(|media| media.track(leg.kind())) {
-                leg.shed(track.ring(), egress.now());
-            }
-            leg.pump(media, &mut egress);
-            due = earliest(due, leg.due());
-            pumped |= media.is_some();
-            self.news |= leg.has_changed();
-        }
-        if pumped && self.legs.iter().all(|leg| leg.due().is_none()) {
-            egress.caught_up();
-            pad(&mut self.legs, tracks, &mut egress);
-        }
-        egress.finish();
-        if due.is_some() && self.showings.len() > 1 {
-            self.turn = (self.turn + 1) % self.legs.len() as u16;
-        }
-        // Along with media, so that no thread has to wake up for a report alone.
-        if pumped && self.transport.report_is_due(io.now) {
-            self.send_reports(io);
-        }
-        due
     }
 
     fn send_reports<T: Transmit>(&mut self, io: &mut Io<'_, T>) {
@@ -581,20 +536,6 @@ impl Session {
             }
         }
         figures
-    }
-}
-
-/// Sends padding if it is time to find out whether the path carries more.
-fn pad<T: Transmit>(legs: &mut [Leg], tracks: &dyn Tracks, egress: &mut Egress<'_, T>) {
-    let mut legs = legs.iter_mut().filter(|leg| leg.can_pad());
-    let sending = legs.find_map(|leg| {
-        let track = leg.track(tracks)?;
-        Some((leg, track))
-    });
-    if let Some((leg, track)) = sending
-        && let Some(bytes) = egress.probe_with_padding(leg.gets_less())
-    {
-        leg.pad(track.ring(), bytes, egress);
     }
 }
 

@@ -9,7 +9,6 @@ use super::leg::Leg;
 use super::share::{Claim, share};
 use super::showing::{Showing, stored_rate, video};
 use super::sound::{is_audio, sound_of};
-use crate::media::MediaKind;
 use crate::state::{Detail, Quality, QualityReason, SessionState, StreamId};
 
 /// Frames that wait for so long are late, and so are keyframes alone. So are those to come, so long after
@@ -70,7 +69,7 @@ impl Session {
         showings.filter_map(|showing| showing.due(now)).min()
     }
 
-    /// Decides what the viewer is shown from now on.
+    /// Decides what the viewer is shown from now on. The legs that begin with something else are due.
     pub(super) fn decide<T: Transmit>(&mut self, io: &mut Io<'_, T>) {
         // Without feedback it is a guess that nothing would raise.
         let estimate = self.transport.estimate();
@@ -134,7 +133,7 @@ impl Session {
             .map(|showing| showing.claim(&self.legs[showing.leg]))
             .collect();
         let focus = claims.iter().position(|claim| claim.focus);
-        self.first = focus.map_or(0, |focus| shown[focus].leg as u16);
+        self.order.first(focus.map(|focus| shown[focus].leg));
         let mut portions = vec![None; self.showings.len()];
         let mut shares = share(total, &claims).into_iter().zip(&claims);
         for (portion, showing) in portions.iter_mut().zip(&self.showings) {
@@ -205,6 +204,7 @@ impl Session {
         let mut showings = self.showings.iter();
         if showings.any(|showing| showing.is_ready(io.now)) {
             self.decide(io);
+            self.pump_due(io);
         }
     }
 
@@ -228,6 +228,7 @@ impl Session {
         shown
     }
 
+    /// Goes on with what is to be shown next, if it has a keyframe. The leg is due for that.
     fn show_next<T: Transmit>(&mut self, place: usize, io: &mut Io<'_, T>) -> bool {
         let showing = &mut self.showings[place];
         if !showing.show_next(&mut self.legs[showing.leg], io.tracks, io.now) {
@@ -235,9 +236,6 @@ impl Session {
         }
         self.awaits = self.showings.iter().any(|showing| showing.next.is_some());
         self.news = true;
-        let shown = self.legs[self.showings[place].leg].stream();
-        let video = |leg: &Leg| leg.kind() == MediaKind::Video && leg.stream() == shown;
-        self.pump(video, io);
         true
     }
 }

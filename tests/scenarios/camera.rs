@@ -104,6 +104,11 @@ impl Camera {
         self.next
     }
 
+    /// The number of its newest frame.
+    pub fn newest(&self) -> usize {
+        self.frame.saturating_sub(1)
+    }
+
     /// Somebody asks for its media, or nobody.
     pub fn demand(&mut self, now: Instant, wanted: bool) {
         if let Some(time) = self.on_demand {

@@ -39,6 +39,7 @@ mod turn;
 mod turns;
 mod wall;
 mod wall_channel;
+mod wall_order;
 mod wall_share;
 mod wide_again;
 mod world;

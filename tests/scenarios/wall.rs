@@ -56,7 +56,7 @@ pub fn wall_of(now: Instant, cameras: Vec<Camera>, videos: Slots, audios: Slots)
 }
 
 /// The frames that a slot got: when each was complete, its stream and its number.
-fn got(world: &World, mid: &str) -> Vec<(StreamId, usize)> {
+pub fn got(world: &World, mid: &str) -> Vec<(StreamId, usize)> {
     let units = world.slot(mid).access_units();
     let frames = units.iter().map(|unit| unit.nals.last().unwrap());
     frames.map(|nal| frame_of(nal)).collect()

@@ -7,7 +7,7 @@ use rtsp_webrtc_gateway::state::{Detail, Quality, SlotView, StreamId};
 use testkit::net::Link;
 
 use crate::wall::wall_of;
-use crate::world::camera::{Camera, Frames};
+use crate::world::camera::{Camera, Frames, frame_of};
 use crate::world::{GATEWAY, VIEWER, World, address};
 
 const MS: Duration = Duration::from_millis(1);
@@ -110,6 +110,31 @@ fn tiles_choose_by_their_size() {
     world.view("v2", SMALL);
     world.run(SECOND);
     assert_eq!(quality(&world, 2).variant, sub(2));
+}
+
+#[test]
+fn sixteen_tiles_that_become_large_at_once_show_a_picture_of_each_first() {
+    let mut world = tiles(16, SMALL, 100_000_000);
+    world.run(3 * SECOND);
+    let clicked = world.now;
+    for i in 0..16 {
+        world.view(&format!("v{i}"), LARGE);
+    }
+    world.run(SECOND);
+    let mut firsts = Vec::new();
+    let mut seconds = Vec::new();
+    for i in 0..16 {
+        assert_eq!(quality(&world, i).variant, main(i));
+        let units = world.slot(&format!("v{i}")).access_units();
+        let large = |nals: &[Vec<u8>]| frame_of(nals.last().unwrap()).0 == main(i);
+        let large = units.iter().filter(|unit| large(&unit.nals));
+        let mut since = large.map(|unit| unit.at).filter(|&at| at > clicked);
+        firsts.push(since.next().unwrap() - clicked);
+        seconds.push(since.next().unwrap() - clicked);
+    }
+    let (first, second) = (firsts.iter().max(), seconds.iter().min());
+    assert!(first < Some(&(50 * MS)), "{firsts:?}");
+    assert!(first <= second, "{firsts:?} {seconds:?}");
 }
 
 #[test]

@@ -154,6 +154,14 @@ impl Leg {
         }
     }
 
+    /// Whether it has begun at a keyframe, and not caught up yet.
+    pub(super) fn is_joining(&self) -> bool {
+        match self.content {
+            Content::Video { lag, .. } => matches!(lag, Lag::Joining | Lag::CatchingUp),
+            Content::Audio { .. } => false,
+        }
+    }
+
     pub(super) fn is_parked(&self) -> bool {
         let Content::Video { lag, .. } = &self.content else {
             return false;

@@ -25,6 +25,7 @@ use crate::state::{Detail, StreamId};
 use lag::Lag;
 use nack::Nack;
 use position::Position;
+pub use pump::Turn;
 use restart::RestartLimit;
 use rtp::RtpStream;
 use show::SentTrack;
@@ -122,6 +123,8 @@ pub struct Leg {
     rtp: RtpStream,
     /// When packets that the pacer or the socket kept back are due.
     due: Option<Instant>,
+    /// It goes on when a picture of each other leg has left.
+    yields: bool,
     sent: Sent,
     /// Loss by the viewer's last report, in parts per million.
     loss_ppm: u32,
@@ -192,6 +195,7 @@ impl Leg {
                 timeline: Timeline::new((random >> 32) as u32),
             },
             due: None,
+            yields: false,
             sent: Sent::default(),
             loss_ppm: 0,
             nack: Nack::new(track.retransmission, first_rtx_index),
@@ -241,6 +245,26 @@ impl Leg {
     /// When the leg is to be pumped again although no new access unit has come.
     pub fn due(&self) -> Option<Instant> {
         self.due
+    }
+
+    /// Whether it goes on only when a picture of each other leg has left.
+    pub fn yields(&self) -> bool {
+        self.yields
+    }
+
+    /// It is not to be pumped before that.
+    pub fn wait_until(&mut self, at: Instant) {
+        self.due = Some(at);
+    }
+
+    /// Whether a picture has left in part.
+    pub fn is_amid_picture(&self, tracks: &dyn Tracks) -> bool {
+        let track = self.track(tracks).filter(|track| self.sends(track));
+        let unit = track.and_then(|track| {
+            let cursor = self.position.cursor()?;
+            Some((cursor, track.ring().unit(cursor)?))
+        });
+        unit.is_some_and(|(cursor, unit)| cursor > unit.start)
     }
 
     /// From now on the viewer is sent sound, with which the picture has to keep step, or is not.
@@ -316,7 +340,13 @@ impl Leg {
 
     /// Sends what is new in the ring, and notes when to go on with what cannot leave yet: never, if the
     /// stream has no media any more.
-    pub fn pump<T: Transmit>(&mut self, media: Option<Media<'_>>, egress: &mut Egress<'_, T>) {
+    pub fn pump<T: Transmit>(
+        &mut self,
+        media: Option<Media<'_>>,
+        turn: &mut Turn,
+        egress: &mut Egress<'_, T>,
+    ) {
+        self.yields = false;
         let Some(media) = media else {
             self.due = None;
             return;
@@ -338,9 +368,10 @@ impl Leg {
             .and_then(|track| match self.content {
                 Content::Video { .. } => {
                     let pace = egress.pace(self.loss_ppm, media.rate);
-                    self.send_new(track.ring(), pace.map(|pace| (pace, media.rate)), egress)
+                    let pace = pace.map(|pace| (pace, media.rate));
+                    self.send_new(track.ring(), pace, turn, egress)
                 }
-                Content::Audio { .. } => self.send_new(track.ring(), None, egress),
+                Content::Audio { .. } => self.send_new(track.ring(), None, turn, egress),
             });
     }
 
@@ -357,7 +388,7 @@ impl Leg {
     }
 
     /// The viewer cannot decode, and asked for a keyframe: everything from the ring's newest one is
-    /// to be sent again. True if the leg is to be pumped for that.
+    /// to be sent again. True if the leg is due for that.
     pub fn keyframe_requested(&mut self, now: Instant, track: &Track) -> bool {
         let Content::Video {
             restart,
@@ -385,6 +416,7 @@ impl Leg {
         {
             self.position.seek(keyframe);
             *lag = Lag::Joining;
+            (self.due, self.yields) = (Some(now), false);
             return true;
         }
         *keyframe_wanted = true;

@@ -13,11 +13,45 @@ use crate::session::io::{Transmit, WouldBlock};
 use crate::session::transport::Egress;
 use crate::session::transport::pacer::{Basis, Pace};
 
-/// Packets that a leg sends before other sessions have their turn: about a millisecond of work, most of a GOP
-/// for a viewer who begins.
+/// Packets that a session sends of what waits before others have their turn: about a millisecond of work, most of a
+/// GOP for a viewer who begins.
 const TURN: usize = 1024;
 /// What a run costs, in packets: a system call.
 const RUN_COST: usize = 4;
+
+/// What the legs of a session may send before other sessions have their turn.
+pub struct Turn {
+    /// Packets.
+    left: usize,
+    /// A leg yields when the picture that it begins with has left.
+    pictures: bool,
+    /// One has.
+    yielded: bool,
+}
+
+impl Turn {
+    /// With `pictures`, a picture of each leg goes before what any of them has to catch up with.
+    pub fn new(pictures: bool) -> Turn {
+        Turn {
+            left: TURN,
+            pictures,
+            yielded: false,
+        }
+    }
+
+    /// Whether a leg has yielded.
+    pub fn has_yielded(&self) -> bool {
+        self.yielded
+    }
+
+    /// The rest of it, for legs that have yielded.
+    pub fn of_backlogs(self) -> Turn {
+        Turn {
+            pictures: false,
+            ..self
+        }
+    }
+}
 
 impl Leg {
     /// Sends what is due, at the pace of a stream of this rate unless `pace` is `None`. Returns when to
@@ -26,12 +60,12 @@ impl Leg {
         &mut self,
         ring: &Ring,
         pace: Option<(Pace, StreamRate)>,
+        turn: &mut Turn,
         egress: &mut Egress<'_, T>,
     ) -> Option<Instant> {
         // Packets that may still leave in this burst; none before the pacer has been asked.
         let mut burst = 0;
         let mut kind = Kind::Media;
-        let mut left = TURN;
         let basis = pace.map(|(pace, _)| pace.basis);
         if self.is_parked() && !self.unpark(ring, basis, egress.now()) {
             if !self.gets_less() {
@@ -40,7 +74,7 @@ impl Leg {
             return None;
         }
         loop {
-            if left == 0 {
+            if turn.left == 0 {
                 return Some(egress.now());
             }
             let cursor = self.locate(ring)?;
@@ -71,9 +105,15 @@ impl Leg {
                     Fit::Parked => return None,
                 }
             }
+            let begins = turn.pictures && self.is_joining();
+            if begins && cursor == unit.start && !is_keyframe(ring, cursor) {
+                (turn.yielded, self.yields) = (true, true);
+                return Some(egress.now());
+            }
+            // What follows may be left out, or not go yet.
+            let by_unit = begins || self.gets_less();
             let mut most = egress.run_limit();
-            if self.gets_less() {
-                // What follows may be left out.
+            if by_unit {
                 most = most.min(waiting);
             }
             if let Some((pace, _)) = pace
@@ -87,8 +127,8 @@ impl Leg {
                     if ready > egress.now() {
                         return Some(ready);
                     }
-                    // All that waits goes sooner or later, unless some of it may be left out.
-                    let waiting = match self.gets_less() {
+                    // All else that waits goes sooner or later.
+                    let waiting = match by_unit {
                         true => waiting,
                         false => (ring.end() - cursor) as usize,
                     };
@@ -102,7 +142,7 @@ impl Leg {
             match self.send_run(ring, cursor, most, kind, egress) {
                 Ok(packets) => {
                     burst = burst.saturating_sub(packets);
-                    left = left.saturating_sub(packets + RUN_COST);
+                    turn.left = turn.left.saturating_sub(packets + RUN_COST);
                 }
                 Err(WouldBlock) => return Some(egress.retry_at()),
             }
@@ -241,4 +281,8 @@ impl Leg {
         self.sent.bytes += used as u64;
         Ok(packets)
     }
+}
+
+fn is_keyframe(ring: &Ring, number: u64) -> bool {
+    ring.packet(number).is_some_and(|packet| packet.keyframe)
 }

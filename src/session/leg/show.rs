@@ -132,7 +132,7 @@ impl Leg {
         }
     }
 
-    /// Goes on with this much of the track of another stream, at its newest keyframe. False, and nothing
+    /// Goes on with this much of the track of another stream, at its newest keyframe, which is due. False, and nothing
     /// changes, if it has none or was not negotiated. `before` is the track that is sent so far, if it
     /// exists.
     pub fn show(
@@ -153,6 +153,7 @@ impl Leg {
             return false;
         }
         self.stream = stream;
+        (self.due, self.yields) = (Some(now), false);
         true
     }
 
@@ -165,7 +166,7 @@ impl Leg {
         self.stream = stream.unwrap_or(StreamId::NONE);
         // Also if it is the same one: what it sent meanwhile is not made up for.
         self.sent_track.track = None;
-        self.due = stream.map(|_| now);
+        (self.due, self.yields) = (stream.map(|_| now), false);
         self.changed = true;
         if let Content::Video {
             keyframe_wanted,

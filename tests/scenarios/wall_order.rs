@@ -1,0 +1,148 @@
+//! Slots that begin at once: a picture of each goes before what any of them has to catch up with.
+
+use std::time::{Duration, Instant};
+
+use rtsp_webrtc_gateway::internals::media::Codec;
+use rtsp_webrtc_gateway::state::{SlotView, StreamId};
+use testkit::net::Link;
+
+use crate::wall::{got, wall_of};
+use crate::world::camera::{Camera, Frames, frame_of};
+use crate::world::{GATEWAY, VIEWER, World, address};
+
+const MS: Duration = Duration::from_millis(1);
+const SECOND: Duration = Duration::from_secs(1);
+const DELAY: Duration = Duration::from_millis(10);
+
+/// 500 kbit/s and a keyframe of 20 kB every two seconds.
+const FRAMES: Frames = Frames {
+    codec: Codec::H264,
+    sizes: (20_000, 2_150),
+    gop: 50,
+    first: 0,
+    disposable: false,
+    small: false,
+};
+
+fn before(i: u64) -> StreamId {
+    StreamId(100 + i)
+}
+
+fn after(i: u64) -> StreamId {
+    StreamId(200 + i)
+}
+
+fn mid(i: u64) -> String {
+    format!("v{i}")
+}
+
+/// So many slots that show streams behind a link of this many bits per second, and as many other streams, which are
+/// somewhere between two keyframes.
+fn slots(count: u64, rate: u64) -> World {
+    let now = Instant::now();
+    let camera = |stream, first| Camera::new(now, stream, Frames { first, ..FRAMES });
+    let shown = (0..count).map(|i| camera(before(i), (i * 11 % 50) as usize));
+    let others = (0..count).map(|i| camera(after(i), (i * 7 % 50) as usize));
+    let bound = (0..count).map(|i| Some(before(i))).collect();
+    let mut world = wall_of(now, shown.chain(others).collect(), bound, vec![]);
+    let link = Link {
+        delay: DELAY,
+        ..Link::default()
+    };
+    world.network.set_default_link(link);
+    let link = Link {
+        bandwidth: rate.into(),
+        queue_bytes: Some(rate as usize / 40),
+        burst: 4096,
+        ..link
+    };
+    world
+        .network
+        .set_link(address(GATEWAY), address(VIEWER), link);
+    world.run(6 * SECOND);
+    world
+}
+
+/// When a slot had each of the pictures of this stream.
+fn pictures(world: &World, slot: u64, stream: StreamId) -> Vec<Instant> {
+    let units = world.slot(&mid(slot)).access_units();
+    let of_stream = |nals: &[Vec<u8>]| frame_of(nals.last().unwrap()).0 == stream;
+    let units = units.iter().filter(|unit| of_stream(&unit.nals));
+    units.map(|unit| unit.at).collect()
+}
+
+/// Binds all slots at once. When each had its first and its second picture.
+fn rebind(world: &mut World, count: u64) -> Vec<(Duration, Duration)> {
+    let asked = world.now;
+    for i in 0..count {
+        world.bind(&mid(i), after(i));
+    }
+    world.run(4 * SECOND);
+    let times = (0..count).map(|i| {
+        let at = pictures(world, i, after(i));
+        (at[0] - asked, at[1] - asked)
+    });
+    times.collect()
+}
+
+#[test]
+fn sixteen_slots_that_change_at_once_show_a_picture_of_each_before_they_catch_up() {
+    let mut world = slots(16, 20_000_000);
+    let times = rebind(&mut world, 16);
+    let last = times.iter().map(|(first, _)| *first).max().unwrap();
+    // The keyframes alone take 136 ms, and with what waits behind them half a second.
+    assert!(last < 250 * MS, "{last:?} {times:?}");
+    let mut firsts: Vec<Duration> = times.iter().map(|(first, _)| *first).collect();
+    firsts.sort();
+    assert!(firsts[7] < last * 2 / 3, "one after the other: {firsts:?}");
+    for i in 0..16 {
+        let lost = world.slot(&mid(i)).lost();
+        assert!(lost <= 2, "{i}: {lost}");
+        let frames = got(&world, &mid(i));
+        let last = frames.last().unwrap();
+        let newest = world.cameras[16 + i as usize].newest();
+        assert!(last.1 + 5 > newest, "{i}: {last:?} of {newest}");
+    }
+}
+
+#[test]
+fn on_a_wide_path_the_pictures_go_first_as_well() {
+    let mut world = slots(16, 200_000_000);
+    let times = rebind(&mut world, 16);
+    let first = times.iter().map(|(first, _)| *first).max().unwrap();
+    let second = times.iter().map(|(_, second)| *second).min().unwrap();
+    assert!(first <= DELAY + 25 * MS, "{first:?}");
+    assert!(first <= second, "{first:?} {second:?}");
+}
+
+#[test]
+fn the_slot_in_focus_has_its_picture_first() {
+    let mut world = slots(16, 20_000_000);
+    let focus = SlotView {
+        focus: true,
+        ..SlotView::default()
+    };
+    world.view("v9", focus);
+    world.run(SECOND);
+    let times = rebind(&mut world, 16);
+    let earliest = times.iter().map(|(first, _)| *first).min().unwrap();
+    assert_eq!(times[9].0, earliest, "{times:?}");
+    assert!(earliest < DELAY + 30 * MS, "{earliest:?}");
+}
+
+#[test]
+fn what_many_slots_begin_with_leaves_in_several_turns() {
+    let mut world = slots(48, 200_000_000);
+    for i in 0..48 {
+        world.bind(&mid(i), after(i));
+    }
+    let mut turns = Vec::new();
+    while world.session.next_deadline() == Some(world.now) || turns.is_empty() {
+        let sent = world.session.figures().packets;
+        world.with_session(|session, io| session.handle_timeout(io));
+        turns.push(world.session.figures().packets - sent);
+    }
+    // Between two of them the worker does what is due for others.
+    assert!(turns.iter().all(|&packets| packets <= 1100), "{turns:?}");
+    assert!(turns.len() >= 3, "{turns:?}");
+}
