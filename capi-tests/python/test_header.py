@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import header
-import rtsp_webrtc_gateway as mirror
+from rtsp_webrtc_gateway import enums, library, structs
 
 HEADER = header.read()
 C_TESTS = Path(__file__).resolve().parents[1]
@@ -35,7 +35,7 @@ def ctype(kind: str) -> Any:
     if kind in HEADER.ids:
         return c_uint64
     if kind in HEADER.structs or kind in HEADER.callbacks:
-        return getattr(mirror, "_" + short(kind))
+        return getattr(structs, "_" + short(kind))
     if kind == "const char *":
         return c_char_p
     if kind == "char *":  # text to be freed, or a buffer
@@ -58,9 +58,9 @@ def declared(parameter: header.Declared) -> Any:
 
 class Python(unittest.TestCase):
     def test_functions(self) -> None:
-        self.assertEqual(sorted(mirror.FUNCTIONS), sorted(map(short, HEADER.functions)))
+        self.assertEqual(sorted(library.FUNCTIONS), sorted(map(short, HEADER.functions)))
         for name, function in HEADER.functions.items():
-            result, parameters = mirror.FUNCTIONS[short(name)]
+            result, parameters = library.FUNCTIONS[short(name)]
             with self.subTest(name):
                 expected = [declared(parameter) for parameter in function.parameters]
                 if short(name) == "string_free":
@@ -72,24 +72,24 @@ class Python(unittest.TestCase):
         for name, fields in HEADER.structs.items():
             with self.subTest(name):
                 self.assertEqual(
-                    getattr(mirror, "_" + short(name))._fields_,
+                    getattr(structs, "_" + short(name))._fields_,
                     [(field.name, declared(field)) for field in fields],
                 )
 
                 # No struct has holes (the C tests compile with -Wpadded).
-                mirrored = getattr(mirror, "_" + short(name))
+                mirrored = getattr(structs, "_" + short(name))
                 sizes = sum(ctypes.sizeof(declared(field)) for field in fields)
                 self.assertEqual(ctypes.sizeof(mirrored), sizes)
 
     def test_abi_version(self) -> None:
         text = header.PATH.read_text()
-        self.assertIn(f"#define RTSP_WEBRTC_GATEWAY_ABI_VERSION {mirror.ABI_VERSION}\n", text)
+        self.assertIn(f"#define RTSP_WEBRTC_GATEWAY_ABI_VERSION {library.ABI_VERSION}\n", text)
 
     def test_function_pointers(self) -> None:
         for name, function in HEADER.callbacks.items():
             with self.subTest(name):
                 self.assertEqual(
-                    getattr(mirror, "_" + short(name)),
+                    getattr(structs, "_" + short(name)),
                     ctypes.CFUNCTYPE(
                         ctype(function.result), *map(declared, function.parameters)
                     ),
@@ -98,7 +98,7 @@ class Python(unittest.TestCase):
     def test_enums(self) -> None:
         for name, constants in HEADER.enums.items():
             with self.subTest(name):
-                mirrored = getattr(mirror, "".join(w.title() for w in short(name).split("_")))
+                mirrored = getattr(enums, "".join(w.title() for w in short(name).split("_")))
                 self.assertEqual([m.value for m in mirrored], list(constants.values()))
                 for member, constant in zip(mirrored, constants):
                     self.assertTrue(constant.endswith("_" + member.name), constant)
