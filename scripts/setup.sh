@@ -73,6 +73,10 @@ if [[ $purpose == test ]]; then
     need mono-mcs command -v mcs
     need mono-runtime command -v mono
     need libmono-system-core4.0-cil installed libmono-system-core4.0-cil
+    # Compilers for other machines, which read the header.
+    need gcc-aarch64-linux-gnu command -v aarch64-linux-gnu-gcc
+    need gcc-arm-linux-gnueabihf command -v arm-linux-gnueabihf-gcc
+    need gcc-mingw-w64-x86-64-posix command -v x86_64-w64-mingw32-gcc
     # Foreign cameras: GStreamer's RTSP server and VLC's.
     need ffmpeg command -v ffmpeg
     need vlc-bin command -v cvlc
