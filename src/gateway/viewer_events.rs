@@ -79,6 +79,8 @@ impl EventStream {
         }
         loop {
             if self.ended {
+                // What was said last leaves now, before anybody hears that this is over.
+                tokio::task::yield_now().await;
                 return None;
             }
             let viewer = &mut self.viewer;

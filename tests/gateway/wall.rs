@@ -1,13 +1,13 @@
 //! Walls: one connection, whose slots show many cameras and are switched to others in place.
 
 use std::cell::Cell;
-use std::sync::mpsc::{self, Receiver as Asked, Sender};
+use std::sync::mpsc::{self, Receiver as Asked};
 use std::time::{Duration, Instant};
 
 use rtsp_webrtc_gateway::Codec;
 use rtsp_webrtc_gateway::config::{Config, PushOptions, WallSlots, WhepOffer};
 use rtsp_webrtc_gateway::error::Status;
-use rtsp_webrtc_gateway::events::{AuthorizeRequest, Events, Operation};
+use rtsp_webrtc_gateway::events::{AuthorizeRequest, Operation};
 use rtsp_webrtc_gateway::gateway::{Gateway, Handle};
 use rtsp_webrtc_gateway::state::{StreamId, StreamState};
 use rtsp_webrtc_gateway::tuning::Key;
@@ -17,6 +17,7 @@ use testkit::camera::{CameraConfig, CameraServer};
 use testkit::clip::Clip;
 use testkit::viewer::{Receiver, UdpViewer, Viewer};
 
+use crate::asker::asker;
 use crate::common::{LONG, chromium, frames, has_frames, pull, tuned, wait_for, watch};
 
 const SDP: (&str, &str) = ("Content-Type", "application/sdp");
@@ -266,24 +267,11 @@ fn each_slot_succeeds_or_fails_alone() {
     assert_eq!(error.status(), Status::InvalidState);
 }
 
-/// Passes the questions on.
-struct Asker(Sender<AuthorizeRequest>);
-
-impl Events for Asker {
-    fn authorizes(&self) -> bool {
-        true
-    }
-
-    fn authorize(&self, request: AuthorizeRequest) {
-        let _ = self.0.send(request);
-    }
-}
-
 /// A gateway whose host is asked, and allows all but "yard"; whom it allowed what, as it was asked.
 fn asking() -> (Gateway, Asked<(Operation, String, Option<String>)>) {
-    let (questions, asked) = mpsc::channel();
+    let (events, asked) = asker();
     let gateway = Gateway::new(Config {
-        events: Some(Box::new(Asker(questions))),
+        events,
         tuning: vec![(Key::MaxWorkerLoadPercent, 0)],
         ..Config::default()
     });

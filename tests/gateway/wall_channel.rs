@@ -1,10 +1,8 @@
 //! What the page of a wall says over its data channel, and what it is told.
 
-use std::sync::mpsc::{self, Sender};
 use std::time::Instant;
 
 use rtsp_webrtc_gateway::config::Config;
-use rtsp_webrtc_gateway::events::{AuthorizeRequest, Events};
 use rtsp_webrtc_gateway::gateway::{Gateway, Handle};
 use rtsp_webrtc_gateway::tuning::Key;
 use rtsp_webrtc_gateway::whep::HttpRequest;
@@ -13,28 +11,17 @@ use testkit::camera::{CameraConfig, CameraServer};
 use testkit::clip::Clip;
 use testkit::viewer::{Channels, UdpViewer, Viewer};
 
+use crate::asker::asker;
 use crate::common::{LONG, chromium, frames, pull, wait_for};
-
-struct Asker(Sender<AuthorizeRequest>);
-
-impl Events for Asker {
-    fn authorizes(&self) -> bool {
-        true
-    }
-
-    fn authorize(&self, request: AuthorizeRequest) {
-        let _ = self.0.send(request);
-    }
-}
 
 /// A gateway with three cameras, of which nobody may see the yard.
 fn gateway() -> (Gateway, CameraServer) {
     let names = ["door", "yard", "gate"];
     let cameras = names.map(|name| CameraConfig::new(name).clip(Clip::Baseline360p));
     let server = CameraServer::start(cameras.into()).unwrap();
-    let (questions, asked) = mpsc::channel();
+    let (events, asked) = asker();
     let gateway = Gateway::new(Config {
-        events: Some(Box::new(Asker(questions))),
+        events,
         tuning: vec![(Key::MaxWorkerLoadPercent, 0), (Key::WorkerThreads, 2)],
         ..Config::default()
     });

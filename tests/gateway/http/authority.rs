@@ -1,36 +1,24 @@
 //! Who may.
 
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::Receiver;
 
 use rtsp_webrtc_gateway::config::Config;
 use rtsp_webrtc_gateway::error::Status;
-use rtsp_webrtc_gateway::events::{AuthorizeRequest, Events, Operation};
+use rtsp_webrtc_gateway::events::{AuthorizeRequest, Operation};
 
 use super::client::{ask, get};
 use super::site::{Site, any_port};
+use crate::asker::asker;
 use crate::common::LONG;
 
 const RIGHT: &str = "Authorization: Bearer right";
 const WRONG: &str = "Authorization: Bearer wrong";
 
-/// Passes the questions on.
-struct Asker(Sender<AuthorizeRequest>);
-
-impl Events for Asker {
-    fn authorizes(&self) -> bool {
-        true
-    }
-
-    fn authorize(&self, request: AuthorizeRequest) {
-        let _ = self.0.send(request);
-    }
-}
-
 fn asking() -> (Site, Receiver<AuthorizeRequest>) {
-    let (questions, asked) = mpsc::channel();
+    let (events, asked) = asker();
     let config = Config {
         bearer_tokens: vec!["right".to_owned()],
-        events: Some(Box::new(Asker(questions))),
+        events,
         ..Config::default()
     };
     (Site::bare(config, any_port()), asked)
