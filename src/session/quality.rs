@@ -49,6 +49,10 @@ impl Session {
         if !std::mem::take(&mut self.news) {
             return None;
         }
+        // That a leg has gone on with something else is told of slots alone.
+        for leg in &mut self.legs {
+            leg.take_changed();
+        }
         let estimate = self.transport.estimate();
         self.showings
             .first_mut()?

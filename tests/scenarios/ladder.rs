@@ -504,6 +504,11 @@ fn a_session_without_variants_on_a_wide_path_has_nothing_to_decide() {
     assert!(world.qualities.is_empty(), "{:?}", world.qualities);
     assert_eq!(world.session.quality().reason, QualityReason::Nothing);
     assert_eq!(world.session.streams(), [STREAM]);
+    // What costs something to look at is not looked at with each frame.
+    world.with_session(|session, io| {
+        session.send(STREAM, None, io);
+        assert!(!session.has_news());
+    });
     // Nothing but reports, liveness and consent.
     world.switch_camera(false);
     let (end, mut wakes) = (world.now + 7 * SECOND, 0);
