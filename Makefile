@@ -27,7 +27,8 @@ help:
 	@echo '          BENCH=--quick           coarser, in two minutes'
 	@echo 'make build                        the library and the examples, in $(BUILD_DIR)'
 	@echo 'make install PREFIX=/usr/local    the library, header, CMake and pkg-config files'
-	@echo 'make package                      Debian packages and an archive, in target/package'
+	@echo 'make package                      Debian packages, archive and wheel, Conan recipe, vcpkg port: target/package'
+	@echo '          TARGET="TARGET..."      the same of what make cross has built for these'
 	@echo 'make docs                         the reference of the C API, in target/docs/html'
 	@echo 'make cross                        for Windows and ARM, with tests in emulators; in target/cross'
 	@echo '          TARGET=aarch64-unknown-linux-gnu   one target of these:'
@@ -81,7 +82,7 @@ install: build
 
 package:
 	@scripts/setup.sh package
-	@scripts/package.sh
+	@scripts/package.sh target/package $(TARGET)
 
 docs:
 	@scripts/setup.sh docs

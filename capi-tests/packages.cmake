@@ -75,7 +75,7 @@ add_test(NAME installed_python COMMAND ${CMAKE_COMMAND} -E env
   ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_SOURCE_DIR}/consumer/installed.py ${moved})
 set_tests_properties(installed_python PROPERTIES FIXTURES_REQUIRED installed)
 add_test(NAME sbom COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_SOURCE_DIR}/consumer/sbom.py
-  ${moved}/${CMAKE_INSTALL_DATADIR} ${PROJECT_SOURCE_DIR}/Cargo.lock)
+  ${moved}/${CMAKE_INSTALL_DATADIR} rtsp_webrtc_gateway ${PROJECT_SOURCE_DIR}/Cargo.lock)
 set_tests_properties(sbom PROPERTIES FIXTURES_REQUIRED installed)
 
 # Packages are release builds: not for the sake of a debug build.
@@ -100,12 +100,29 @@ if(DPKG_DEB AND FAKEROOT AND NOT CMAKE_BUILD_TYPE STREQUAL "Debug" AND RTSP_WEBR
     -D TESTS=${CMAKE_CURRENT_SOURCE_DIR}
     -P ${CMAKE_CURRENT_SOURCE_DIR}/consumer/wheel.cmake)
   set_tests_properties(wheel PROPERTIES FIXTURES_REQUIRED wheel)
+  add_test(NAME packages_again COMMAND ${CMAKE_COMMAND}
+    -D SOURCE=${PROJECT_SOURCE_DIR} -D TARGET_DIR=${RTSP_WEBRTC_GATEWAY_TARGET_DIR}
+    -D PACKAGES=${CMAKE_CURRENT_BINARY_DIR}/packages -D AGAIN=${CMAKE_CURRENT_BINARY_DIR}/packages_again
+    -P ${CMAKE_CURRENT_SOURCE_DIR}/consumer/package_again.cmake)
+  set_tests_properties(packages_again PROPERTIES FIXTURES_REQUIRED archive TIMEOUT ${a_day} RUN_SERIAL TRUE)
+  add_test(NAME sbom_of_program COMMAND ${Python3_EXECUTABLE} -B ${CMAKE_CURRENT_SOURCE_DIR}/consumer/sbom.py
+    ${unpacked}/share rtsp-webrtc-gateway ${PROJECT_SOURCE_DIR}/Cargo.lock)
+  set_tests_properties(sbom_of_program PROPERTIES FIXTURES_REQUIRED archive)
+  find_program(CONAN conan HINTS ${PROJECT_SOURCE_DIR}/target/conan/bin)
+  if(CONAN)
+    add_test(NAME conan COMMAND ${CMAKE_COMMAND}
+      -D CONAN=${CONAN} -D PACKAGES=${CMAKE_CURRENT_BINARY_DIR}/packages -D VERSION=${PROJECT_VERSION}
+      -D SOURCE=${CMAKE_CURRENT_SOURCE_DIR}/consumer -D WORK=${CMAKE_CURRENT_BINARY_DIR}/conan
+      -P ${CMAKE_CURRENT_SOURCE_DIR}/consumer/conan.cmake)
+    set_tests_properties(conan PROPERTIES FIXTURES_REQUIRED archive)
+  endif()
 endif()
 
 # In the tree of another project; the target directory is shared, so that cargo has little to do.
 # FetchContent clones what is committed.
 string(CONCAT options "-DKIND=rtsp_webrtc_gateway -DEXPECTED=${PROJECT_VERSION}"
   " -DCMAKE_BUILD_TYPE=$<CONFIG>"
+  " -DRTSP_WEBRTC_GATEWAY_BUILD_PROGRAM=${RTSP_WEBRTC_GATEWAY_BUILD_PROGRAM}"
   " -DRTSP_WEBRTC_GATEWAY_TARGET_DIR=${RTSP_WEBRTC_GATEWAY_TARGET_DIR}")
 set(in_tree add_subdirectory)
 if(EXISTS "${PROJECT_SOURCE_DIR}/.git")

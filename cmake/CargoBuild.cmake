@@ -34,6 +34,15 @@ if(RTSP_WEBRTC_GATEWAY_CARGO_TARGET)
   string(REPLACE "/$<" "/${RTSP_WEBRTC_GATEWAY_CARGO_TARGET}/$<" built "${built}")
   list(APPEND cargo_options --target ${RTSP_WEBRTC_GATEWAY_CARGO_TARGET})
 endif()
+# Where the crates lie is in the messages of panics: the same bytes on every machine need the same name for it. As an
+# option, since RUSTFLAGS would take the place of flags that the user has set. Debug builds share what cargo has built
+# without.
+set(cargo_home "$ENV{CARGO_HOME}")
+if(NOT cargo_home)
+  set(cargo_home "$ENV{HOME}$ENV{USERPROFILE}/.cargo")
+endif()
+set(remap "--config=build.rustflags=['--remap-path-prefix=${cargo_home}=/cargo']")
+list(APPEND cargo_options "$<$<NOT:${debug}>:${remap}>")
 set(staged "${PROJECT_BINARY_DIR}/lib")
 set(staged_debug "${PROJECT_BINARY_DIR}/debug")
 rtsp_webrtc_gateway_file_names(${PROJECT_VERSION})
@@ -95,11 +104,17 @@ if(RTSP_WEBRTC_GATEWAY_LOCALIZE_SYMBOLS)
     -P "${CMAKE_CURRENT_LIST_DIR}/LocalizeSymbols.cmake")
 endif()
 
+# Library and program at once: in a build of its own the program would have others of the features of tokio, and so
+# compile the library once more.
+set(packages --package rtsp_webrtc_gateway --lib)
+if(RTSP_WEBRTC_GATEWAY_BUILD_PROGRAM)
+  list(APPEND packages --package serve --bin rtsp-webrtc-gateway)
+endif()
+
 # Always run: cargo knows what is out of date.
 add_custom_target(rtsp_webrtc_gateway_cargo ALL
   COMMAND ${CMAKE_COMMAND} -E env "CARGO_TARGET_DIR=${RTSP_WEBRTC_GATEWAY_TARGET_DIR}"
-    ${CARGO} build --locked --lib --package rtsp_webrtc_gateway
-    --profile $<IF:${debug},dev,release> ${cargo_features} ${cargo_options}
+    ${CARGO} build --locked ${packages} --profile $<IF:${debug},dev,release> ${cargo_features} ${cargo_options}
   COMMAND ${CMAKE_COMMAND} -E make_directory "${staged}"
   ${stage}
   ${localize}
@@ -107,7 +122,7 @@ add_custom_target(rtsp_webrtc_gateway_cargo ALL
   BYPRODUCTS ${byproducts}
   WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}"
   COMMENT "cargo build"
-  USES_TERMINAL VERBATIM)
+  USES_TERMINAL VERBATIM COMMAND_EXPAND_LISTS)
 
 foreach(kind shared static)
   cmake_language(CALL rtsp_webrtc_gateway_${kind}_target

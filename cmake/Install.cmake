@@ -1,7 +1,7 @@
 # Installs library, header, CMake package, pkg-config file, notices, SBOM and Python module. The prefix
 # may be moved afterwards. Components: `runtime` is what a program needs that is linked to the shared
 # library, `development` what linking needs, `python` the Python module, `debug` the symbols of the shared
-# library (not installed unless named).
+# library (not installed unless named), `program` the gateway as a program, where it is built (cmake/Program.cmake).
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
@@ -25,22 +25,31 @@ endif()
 install(DIRECTORY "${PROJECT_SOURCE_DIR}/include/"
   DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}" COMPONENT development)
 
-# What the licenses of the crates ask for, and the bill of materials.
-set(notices "${generated}/THIRD-PARTY.md")
-set(sbom "${generated}/rtsp_webrtc_gateway.cdx.json")
-file(GLOB manifests "${PROJECT_SOURCE_DIR}/Cargo.*")
-set(scripts "${PROJECT_SOURCE_DIR}/scripts")
-add_custom_command(OUTPUT "${notices}" "${sbom}"
-  COMMAND ${CMAKE_COMMAND} -E env "CARGO=${CARGO}"
-    ${Python3_EXECUTABLE} -B "${scripts}/notices.py" "${notices}" ${cargo_features}
-  COMMAND ${CMAKE_COMMAND} -E env "CARGO=${CARGO}"
-    ${Python3_EXECUTABLE} -B "${scripts}/sbom.py" "${sbom}" ${cargo_features}
-  DEPENDS "${scripts}/notices.py" "${scripts}/sbom.py" ${manifests}
-  VERBATIM)
-add_custom_target(rtsp_webrtc_gateway_notices ALL DEPENDS "${notices}" "${sbom}")
-install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" "${notices}"
-  DESTINATION "${CMAKE_INSTALL_DATADIR}/licenses/rtsp_webrtc_gateway" COMPONENT runtime)
-install(FILES "${sbom}" DESTINATION "${CMAKE_INSTALL_DATADIR}/sbom" COMPONENT runtime)
+# notices(NAME COMPONENT PACKAGE OPTIONS...): what the licenses of the crates ask for, and the bill of materials, of
+# a package of cargo that is built with these options.
+function(rtsp_webrtc_gateway_notices name component package)
+  set(options ${ARGN})
+  if(RTSP_WEBRTC_GATEWAY_CARGO_TARGET)
+    list(APPEND options --target ${RTSP_WEBRTC_GATEWAY_CARGO_TARGET})
+  endif()
+  set(notices "${generated}/${name}/THIRD-PARTY.md")
+  set(sbom "${generated}/${name}/${name}.cdx.json")
+  file(MAKE_DIRECTORY "${generated}/${name}")
+  file(GLOB manifests "${PROJECT_SOURCE_DIR}/Cargo.*" "${PROJECT_SOURCE_DIR}/serve/Cargo.toml")
+  set(scripts "${PROJECT_SOURCE_DIR}/scripts")
+  add_custom_command(OUTPUT "${notices}" "${sbom}"
+    COMMAND ${CMAKE_COMMAND} -E env "CARGO=${CARGO}"
+      ${Python3_EXECUTABLE} -B "${scripts}/notices.py" "${notices}" ${package} ${options}
+    COMMAND ${CMAKE_COMMAND} -E env "CARGO=${CARGO}"
+      ${Python3_EXECUTABLE} -B "${scripts}/sbom.py" "${sbom}" ${package} ${options}
+    DEPENDS "${scripts}/notices.py" "${scripts}/sbom.py" ${manifests}
+    VERBATIM)
+  add_custom_target(${name}_notices ALL DEPENDS "${notices}" "${sbom}")
+  install(FILES "${PROJECT_SOURCE_DIR}/LICENSE" "${notices}"
+    DESTINATION "${CMAKE_INSTALL_DATADIR}/licenses/${name}" COMPONENT ${component})
+  install(FILES "${sbom}" DESTINATION "${CMAKE_INSTALL_DATADIR}/sbom" COMPONENT ${component})
+endfunction()
+rtsp_webrtc_gateway_notices(rtsp_webrtc_gateway runtime rtsp_webrtc_gateway ${cargo_features})
 file(GLOB documents "${PROJECT_SOURCE_DIR}/docs/*.md")
 install(FILES ${documents} "${PROJECT_SOURCE_DIR}/CHANGELOG.md"
   DESTINATION "${CMAKE_INSTALL_DATADIR}/doc/rtsp_webrtc_gateway" COMPONENT development)

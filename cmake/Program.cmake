@@ -1,19 +1,15 @@
-# Builds the gateway as a program (folder serve) with the library's own build, and installs it: component `program`.
+# Installs the gateway as a program (folder serve): component `program`.
 if(NOT RTSP_WEBRTC_GATEWAY_HTTP)
   message(FATAL_ERROR "RTSP_WEBRTC_GATEWAY_BUILD_PROGRAM needs RTSP_WEBRTC_GATEWAY_HTTP")
 endif()
 set(program "rtsp-webrtc-gateway${CMAKE_EXECUTABLE_SUFFIX}")
 
-# Behind the library, of which it is made: with the same features and profile, nothing is built twice.
+# Built by cargo along with the library (cmake/CargoBuild.cmake).
 add_custom_target(rtsp_webrtc_gateway_program ALL
-  COMMAND ${CMAKE_COMMAND} -E env "CARGO_TARGET_DIR=${RTSP_WEBRTC_GATEWAY_TARGET_DIR}"
-    ${CARGO} build --locked --package serve --profile $<IF:${debug},dev,release>
   COMMAND ${CMAKE_COMMAND} -E make_directory "${PROJECT_BINARY_DIR}/bin"
   COMMAND ${CMAKE_COMMAND} -E copy_if_different "${built}/${program}" "${PROJECT_BINARY_DIR}/bin/${program}"
   BYPRODUCTS "${PROJECT_BINARY_DIR}/bin/${program}"
-  WORKING_DIRECTORY "${PROJECT_SOURCE_DIR}"
-  COMMENT "cargo build, the program"
-  USES_TERMINAL VERBATIM)
+  VERBATIM)
 add_dependencies(rtsp_webrtc_gateway_program rtsp_webrtc_gateway_cargo)
 
 if(RTSP_WEBRTC_GATEWAY_INSTALL)
@@ -21,8 +17,13 @@ if(RTSP_WEBRTC_GATEWAY_INSTALL)
     DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT program)
   install(FILES "${PROJECT_SOURCE_DIR}/serve/gateway.toml"
     DESTINATION "${CMAKE_INSTALL_DATADIR}/rtsp_webrtc_gateway" COMPONENT program)
+  rtsp_webrtc_gateway_notices(rtsp-webrtc-gateway program serve)
   if(UNIX AND NOT APPLE)
-    install(FILES "${PROJECT_SOURCE_DIR}/serve/systemd/rtsp-webrtc-gateway.service"
-      DESTINATION lib/systemd/system COMPONENT program)
+    # Names the program where this installation puts it, which is known only now.
+    set(unit rtsp-webrtc-gateway.service)
+    install(CODE "file(READ \"${PROJECT_SOURCE_DIR}/serve/systemd/${unit}\" unit)
+      string(REPLACE /usr/bin/rtsp \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_BINDIR}/rtsp\" unit \"\${unit}\")
+      file(WRITE \"${generated}/${unit}\" \"\${unit}\")" COMPONENT program)
+    install(FILES "${generated}/${unit}" DESTINATION lib/systemd/system COMPONENT program)
   endif()
 endif()

@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 """Builds the wheel (PEP 427), for pip (PEP 517) or by itself. Needs only the standard library.
 
-Usage: wheel_backend.py OUTPUT_DIR [CMAKE_BUILD_DIR]
+Usage: wheel_backend.py OUTPUT_DIR [CMAKE_BUILD_DIR [PLATFORM]]
 
 With the directory of a CMake build the wheel contains the shared library of that build, its notices and
-its SBOM, and is for this platform. Without, it contains the module alone, for all platforms.
+its SBOM, and is for PLATFORM, such as linux-aarch64 or windows-x86_64; this one unless given. Without, it
+contains the module alone, for all platforms.
 """
 
 from __future__ import annotations
@@ -40,9 +41,9 @@ def library(build: Path) -> Path:
     sys.exit(f"{build}/lib contains no shared library")
 
 
-def platform(binary: bytes) -> str:
+def platform(binary: bytes, name: str) -> str:
     """The platform tag. On Linux the oldest glibc that has all that the library asks for (PEP 600)."""
-    tag = re.sub(r"[-.]", "_", sysconfig.get_platform())
+    tag = "win_amd64" if name == "windows-x86_64" else re.sub(r"[-.]", "_", name)
     needed = re.findall(rb"\bGLIBC_(\d+)\.(\d+)", binary)
     if needed:
         major, minor = max((int(major), int(minor)) for major, minor in needed)
@@ -50,7 +51,7 @@ def platform(binary: bytes) -> str:
     return tag
 
 
-def build(output: Path, cmake_build: Path | None) -> str:
+def build(output: Path, cmake_build: Path | None, for_platform: str | None = None) -> str:
     """Writes the wheel. Returns its name."""
     info = f"{NAME}-{version()}.dist-info"
     contents = {
@@ -63,8 +64,9 @@ def build(output: Path, cmake_build: Path | None) -> str:
         shared = library(cmake_build)
         contents[f"{NAME}/{shared.name}"] = shared.read_bytes()
         for folder, name in (("licenses", "THIRD-PARTY.md"), ("sboms", f"{NAME}.cdx.json")):
-            contents[f"{info}/{folder}/{name}"] = (cmake_build / "package" / name).read_bytes()
-        tag = f"py3-none-{platform(contents[f'{NAME}/{shared.name}'])}"
+            contents[f"{info}/{folder}/{name}"] = (cmake_build / "package" / NAME / name).read_bytes()
+        binary = contents[f"{NAME}/{shared.name}"]
+        tag = f"py3-none-{platform(binary, for_platform or sysconfig.get_platform())}"
     contents[f"{info}/METADATA"] = (
         f"Metadata-Version: 2.4\nName: {NAME}\nVersion: {version()}\n"
         "Summary: Embeddable gateway from RTSP cameras to WebRTC (WHEP) viewers\n"
@@ -110,4 +112,5 @@ def build_sdist(sdist_directory: str, config_settings: dict[str, Any] | None = N
 
 
 if __name__ == "__main__":
-    print(build(Path(sys.argv[1]), Path(sys.argv[2]) if len(sys.argv) > 2 else None))
+    output_dir, *rest = sys.argv[1:]
+    print(build(Path(output_dir), Path(rest[0]) if rest else None, rest[1] if rest[1:] else None))

@@ -1,10 +1,11 @@
 #!/usr/bin/python3
 """Writes the notices that the licenses of the linked crates ask for, as Markdown.
 
-Usage: notices.py OUTPUT [argument of cargo, e.g. --no-default-features]...
+Usage: notices.py OUTPUT PACKAGE [argument of cargo, e.g. --no-default-features]...
 
-The crates are those that this build links on this platform, as `cargo tree` says. Each license text
-appears once, with the crates that carry it. A choice of licenses is passed on as it is.
+PACKAGE is the library, rtsp_webrtc_gateway, or the program, serve. The crates are those that this build links
+on this platform, as `cargo tree` says. Each license text appears once, with the crates that carry it. A choice
+of licenses is passed on as it is.
 """
 
 import json
@@ -15,7 +16,6 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGE = "rtsp_webrtc_gateway"
 LICENSE_FILE = re.compile(r"(un)?licen[cs]e|copying|notice|copyright", re.IGNORECASE)
 # Some crates carry no text. All of them may be used under this one.
 MIT = """Permission is hereby granted, free of charge, to any person obtaining a copy of this software and
@@ -39,14 +39,14 @@ def cargo(*arguments):
     return subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
-def linked(options):
-    """Names and versions of all crates in the library but itself."""
+def linked(package, options):
+    """Names and versions of all crates in the binary but those of this repository, which have a path there."""
     tree = cargo(
-        "tree", "--locked", "--package", PACKAGE, "--edges", "normal,no-proc-macro",
+        "tree", "--locked", "--package", package, "--edges", "normal,no-proc-macro",
         "--prefix", "none", "--no-dedupe", "--format", "{p}", *options,
     )
-    crates = set(re.findall(r"^(\S+) v(\S+)", tree, re.M))
-    return sorted(crate for crate in crates if crate[0] != PACKAGE)
+    crates = set(re.findall(r"^(\S+) v(\S+)(.*[/\\])?", tree, re.M))
+    return sorted((name, version) for name, version, path in crates if not path)
 
 
 def texts(package):
@@ -70,10 +70,10 @@ def texts(package):
 
 
 def main():
-    output, options = sys.argv[1], sys.argv[2:]
+    output, package, *options = sys.argv[1:]
     metadata = json.loads(cargo("metadata", "--locked", "--format-version", "1"))
     packages = {(p["name"], p["version"]): p for p in metadata["packages"]}
-    crates = linked(options)
+    crates = linked(package, options)
     carriers = {}
     for crate in crates:
         for text in texts(packages[crate]):
@@ -90,7 +90,7 @@ def main():
     out = [
         "# Third-party notices",
         "",
-        f"{PACKAGE} is under the MIT license (LICENSE). Its binaries contain these works, too, each",
+        "rtsp_webrtc_gateway is under the MIT license (LICENSE). Its binaries contain these works, too, each",
         "under the license beside it; the texts follow. They also contain parts of the Rust standard",
         "library (MIT OR Apache-2.0, copyright The Rust Project Developers).",
         "",

@@ -1,7 +1,9 @@
 #!/usr/bin/python3
-"""Writes the software bill of materials of the library, as CycloneDX 1.6 JSON.
+"""Writes the software bill of materials of a binary, as CycloneDX 1.6 JSON.
 
-Usage: sbom.py OUTPUT [argument of cargo, e.g. --no-default-features]...
+Usage: sbom.py OUTPUT PACKAGE [argument of cargo, e.g. --no-default-features]...
+
+PACKAGE is the library, rtsp_webrtc_gateway, or the program, serve.
 
 The components are what this build links on this platform: the crates that `cargo tree` lists, the Rust
 standard library, AWS-LC (which a crate contains as source), and the JavaScript of the pages. The same
@@ -9,13 +11,14 @@ build gives the same file.
 """
 
 import json
+import os
 import re
 import subprocess
 import sys
 import uuid
 from pathlib import Path
 
-from notices import PACKAGE, ROOT, cargo
+from notices import ROOT, cargo
 
 HTTP_OFF = "--no-default-features"
 
@@ -41,10 +44,10 @@ def component(kind, name, version, license, repository=None, sha256=None):
     return found
 
 
-def tree(options):
+def tree(package, options):
     """The crates that are linked, as (name, version), and for each what it depends on."""
     lines = cargo(
-        "tree", "--locked", "--package", PACKAGE, "--edges", "normal,no-proc-macro",
+        "tree", "--locked", "--package", package, "--edges", "normal,no-proc-macro",
         "--prefix", "depth", "--format", " {p}", *options,
     )
     path, needs = [], {}
@@ -67,7 +70,7 @@ def aws_lc(package):
 
 
 def main():
-    output, options = sys.argv[1], sys.argv[2:]
+    output, package_name, *options = sys.argv[1:]
     metadata = json.loads(cargo("metadata", "--locked", "--format-version", "1"))
     packages = {(p["name"], p["version"]): p for p in metadata["packages"]}
     lock = re.findall(r'^name = "(.+)"\nversion = "(.+)"\nsource = .+\nchecksum = "(.+)"$',
@@ -75,13 +78,18 @@ def main():
     checksums = {(name, version): checksum for name, version, checksum in lock}
 
     components, dependencies = {}, {}
-    for crate, needs in tree(options).items():
+    for crate, needs in tree(package_name, options).items():
         package = packages[crate]
         components[crate] = component("cargo", *crate, package["license"], package["repository"],
                                       checksums.get(crate))
         dependencies[purl("cargo", *crate)] = {purl("cargo", *need) for need in needs}
-    itself = next(crate for crate in components if crate[0] == PACKAGE)
-    library = components.pop(itself)
+    itself = next(crate for crate in components if crate[0] == package_name)
+    binary = components.pop(itself)
+    programs = [target["name"] for target in packages[itself]["targets"] if target["kind"] == ["bin"]]
+    if programs:
+        needs = dependencies.pop(binary["bom-ref"])
+        binary = component("generic", programs[0], itself[1], packages[itself]["license"]) | {"type": "application"}
+        dependencies[binary["bom-ref"]] = needs
 
     def add(parent, found):
         components[found["purl"]] = found
@@ -90,13 +98,13 @@ def main():
 
     sys_crate = next(found for (name, _), found in components.items() if name == "aws-lc-sys")
     add(sys_crate, aws_lc(packages[("aws-lc-sys", sys_crate["version"])]))
-    rustc = subprocess.run(["rustc", "--version"], check=True, stdout=subprocess.PIPE, text=True)
-    add(library, component("github", "rust-lang/rust", rustc.stdout.split()[1], "MIT OR Apache-2.0",
+    rustc = subprocess.run([os.environ.get("RUSTC", "rustc"), "--version"], check=True, stdout=subprocess.PIPE, text=True)
+    add(binary, component("github", "rust-lang/rust", rustc.stdout.split()[1], "MIT OR Apache-2.0",
                            "https://github.com/rust-lang/rust"))
     if HTTP_OFF not in options or "http" in options:
         for path in sorted((ROOT / "src/http/pages/vendor").glob("*.js")):
             url, version = re.match(r"/\*! (\S+) \(v(.+)\) \*/", path.read_text("utf-8")).groups()
-            add(library, component("npm", url.split("/")[-1].lower(), version, "MIT", url))
+            add(binary, component("npm", url.split("/")[-1].lower(), version, "MIT", url))
 
     bom = {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
@@ -104,7 +112,7 @@ def main():
         "specVersion": "1.6",
         "version": 1,
         "metadata": {
-            "component": library,
+            "component": binary,
             # The binaries as they are built: what each build needs is not part of them.
             "lifecycles": [{"phase": "build"}],
         },

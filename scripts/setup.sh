@@ -115,9 +115,10 @@ if [[ $purpose == test ]]; then
             touch "$1/installed"
         fi
     }
-    # A player that others wrote, and the runtime of .NET.
+    # A player that others wrote, the runtime of .NET, and Conan.
     python_packages target/players tests/players/requirements.txt
     python_packages target/dotnet capi-tests/bindings/requirements.txt
+    python_packages target/conan capi-tests/consumer/requirements.txt
     cd tests/browser
     # npm writes this file at the end of an installation.
     if [[ ! node_modules/.package-lock.json -nt package-lock.json ]]; then

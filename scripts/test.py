@@ -242,6 +242,7 @@ class Library:
             ("configure", [
                 "cmake", "-S", ".", "-B", str(BUILD), "-DCMAKE_BUILD_TYPE=Release",
                 "-DRTSP_WEBRTC_GATEWAY_BUILD_EXAMPLES=ON", "-DRTSP_WEBRTC_GATEWAY_BUILD_TESTS=ON",
+                "-DRTSP_WEBRTC_GATEWAY_BUILD_PROGRAM=ON",  # as the packages, so that nothing is built twice
                 f"-DRTSP_WEBRTC_GATEWAY_TARGET_DIR={ROOT / 'target'}",
             ]),
             ("library, examples, C tests", ["cmake", "--build", str(BUILD), "--parallel"]),

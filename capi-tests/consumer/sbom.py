@@ -1,6 +1,6 @@
 """The bill of materials against the notices, which another program wrote, and against Cargo.lock.
 
-Usage: sbom.py DATA_DIR CARGO_LOCK
+Usage: sbom.py DATA_DIR NAME CARGO_LOCK
 """
 
 import json
@@ -8,8 +8,8 @@ import re
 import sys
 from pathlib import Path
 
-data, lock = Path(sys.argv[1]), Path(sys.argv[2]).read_text("utf-8")
-bom = json.loads((data / "sbom" / "rtsp_webrtc_gateway.cdx.json").read_text("utf-8"))
+data, name, lock = Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]).read_text("utf-8")
+bom = json.loads((data / "sbom" / f"{name}.cdx.json").read_text("utf-8"))
 assert (bom["bomFormat"], bom["specVersion"]) == ("CycloneDX", "1.6")
 library = bom["metadata"]["component"]
 components = {component["bom-ref"]: component for component in bom["components"]}
@@ -20,18 +20,19 @@ names = {component["name"] for component in components.values()}
 assert {"aws/aws-lc", "rust-lang/rust", "uplot"} <= names, names
 
 # Every crate of the notices, and no other.
-notices = (data / "licenses" / "rtsp_webrtc_gateway" / "THIRD-PARTY.md").read_text("utf-8")
+notices = (data / "licenses" / name / "THIRD-PARTY.md").read_text("utf-8")
 crates = re.findall(r"^\| (\S+) (\d\S+) \| [^|]+ \| \S+ \|$", notices, re.M)
-refs = {f"pkg:cargo/{name}@{version}" for name, version in crates}
-assert len(crates) > 50 and refs == {ref for ref in components if ref.startswith("pkg:cargo/")}
+refs = {f"pkg:cargo/{crate}@{version}" for crate, version in crates}
+own = f"pkg:cargo/rtsp_webrtc_gateway@{library['version']}"  # in the program
+assert len(crates) > 50 and refs == {ref for ref in components if ref.startswith("pkg:cargo/")} - {own}
 
 # Each with the checksum of its archive.
-for name, version in crates:
-    (found,) = components[f"pkg:cargo/{name}@{version}"]["hashes"]
-    entry = f'name = "{name}"\nversion = "{version}"\nsource = "registry+'
-    assert re.search(re.escape(entry) + rf'.+"\nchecksum = "{found["content"]}"', lock), name
+for crate, version in crates:
+    (found,) = components[f"pkg:cargo/{crate}@{version}"]["hashes"]
+    entry = f'name = "{crate}"\nversion = "{version}"\nsource = "registry+'
+    assert re.search(re.escape(entry) + rf'.+"\nchecksum = "{found["content"]}"', lock), crate
 
-# The library needs all of them, directly or not.
+# The library, or the program, needs all of them, directly or not.
 needs = {entry["ref"]: entry["dependsOn"] for entry in bom["dependencies"]}
 reached, open_refs = set(), [library["bom-ref"]]
 while open_refs:

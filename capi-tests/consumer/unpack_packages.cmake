@@ -1,6 +1,6 @@
 # Makes the packages, and installs them: the .deb files into a root of their own, whose dpkg believes
 # that all other packages of this system are there, so that it checks what they depend on; and the
-# archive by unpacking it. fakeroot lets anyone do so.
+# archive by unpacking it. fakeroot lets anyone do so. Scripts of packages run outside: there is no shell in the root.
 cmake_minimum_required(VERSION 3.22)
 file(REMOVE_RECURSE ${ROOT} ${UNPACKED})
 file(GLOB old ${PACKAGES}/*.deb ${PACKAGES}/*.tar.gz ${PACKAGES}/*.whl)
@@ -12,7 +12,7 @@ execute_process(COMMAND ${CMAKE_COMMAND} -E env CARGO_TARGET_DIR=${TARGET_DIR}
 file(GLOB debs ${PACKAGES}/*_${VERSION}-1_*.deb)
 file(GLOB archive ${PACKAGES}/*-${VERSION}-*.tar.gz)
 list(LENGTH debs count)
-if(NOT count EQUAL 4 OR NOT archive)
+if(NOT count EQUAL 5 OR NOT archive)
   message(FATAL_ERROR "Made ${debs} and ${archive}")
 endif()
 
@@ -21,9 +21,9 @@ file(MAKE_DIRECTORY ${database}/info ${database}/updates ${database}/triggers)
 file(COPY_FILE /var/lib/dpkg/status ${database}/status)
 file(TOUCH ${database}/available)
 set(ENV{PATH} "$ENV{PATH}:/usr/sbin:/sbin")
-execute_process(COMMAND fakeroot dpkg --root=${ROOT} --log=${ROOT}/dpkg.log --install ${debs}
+execute_process(COMMAND fakeroot dpkg --root=${ROOT} --force-script-chrootless --log=${ROOT}/dpkg.log --install ${debs}
   COMMAND_ERROR_IS_FATAL ANY)
-foreach(name librtsp-webrtc-gateway0.1 librtsp-webrtc-gateway-dev python3-rtsp-webrtc-gateway)
+foreach(name librtsp-webrtc-gateway0.1 librtsp-webrtc-gateway-dev python3-rtsp-webrtc-gateway rtsp-webrtc-gateway)
   foreach(file copyright changelog.gz)
     if(NOT EXISTS ${ROOT}/usr/share/doc/${name}/${file})
       message(SEND_ERROR "${name} has no ${file}")
@@ -32,6 +32,14 @@ foreach(name librtsp-webrtc-gateway0.1 librtsp-webrtc-gateway-dev python3-rtsp-w
 endforeach()
 if(NOT EXISTS ${ROOT}/usr/lib/python3/dist-packages/rtsp_webrtc_gateway/__init__.py)
   message(SEND_ERROR "python3-rtsp-webrtc-gateway has no module")
+endif()
+
+# The program, the unit that starts it, and the notices of what only the program has.
+execute_process(COMMAND ${ROOT}/usr/bin/rtsp-webrtc-gateway --version OUTPUT_VARIABLE said COMMAND_ERROR_IS_FATAL ANY)
+file(STRINGS ${ROOT}/usr/lib/systemd/system/rtsp-webrtc-gateway.service start REGEX "^ExecStart=/usr/bin/rtsp-webrtc-gateway ")
+file(STRINGS ${ROOT}/usr/share/doc/rtsp-webrtc-gateway/copyright notice REGEX "^\\| toml [0-9]")
+if(NOT said MATCHES "${VERSION}" OR NOT start OR NOT notice)
+  message(SEND_ERROR "rtsp-webrtc-gateway: says '${said}', is started by '${start}', has the notice '${notice}'")
 endif()
 
 file(MAKE_DIRECTORY ${UNPACKED})
@@ -43,6 +51,9 @@ foreach(file LICENSE THIRD-PARTY.md)
   endif()
 endforeach()
 foreach(prefix ${ROOT}/usr ${UNPACKED})
+  if(NOT EXISTS ${prefix}/share/sbom/rtsp-webrtc-gateway.cdx.json)
+    message(SEND_ERROR "${prefix} has no SBOM of the program")
+  endif()
   foreach(script player.js wall.js)
     if(NOT EXISTS ${prefix}/share/rtsp_webrtc_gateway/${script})
       message(SEND_ERROR "${prefix} has no ${script}")

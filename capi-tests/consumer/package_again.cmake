@@ -1,0 +1,17 @@
+# Makes the packages once more, elsewhere and with other habits of the shell: they are the same bytes.
+cmake_minimum_required(VERSION 3.22)
+file(REMOVE_RECURSE ${AGAIN})
+execute_process(COMMAND ${CMAKE_COMMAND} -E env CARGO_TARGET_DIR=${TARGET_DIR} TZ=Asia/Tokyo LC_ALL=C
+  sh -c "umask 077 && exec ${SOURCE}/scripts/package.sh ${AGAIN}" COMMAND_ERROR_IS_FATAL ANY)
+file(GLOB packages RELATIVE ${PACKAGES} ${PACKAGES}/*.deb ${PACKAGES}/*.tar.gz ${PACKAGES}/*.whl)
+list(LENGTH packages count)
+if(NOT count EQUAL 7)
+  message(FATAL_ERROR "There are ${packages}")
+endif()
+foreach(package IN LISTS packages)
+  file(SHA256 ${PACKAGES}/${package} first)
+  file(SHA256 ${AGAIN}/${package} second)
+  if(NOT first STREQUAL second)
+    message(SEND_ERROR "${package} is another one")
+  endif()
+endforeach()

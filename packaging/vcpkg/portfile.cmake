@@ -1,0 +1,37 @@
+# The library, from the archive for the platform.
+@ARCHIVES@
+if(VCPKG_TARGET_IS_WINDOWS)
+  set(platform windows-x86_64)
+elseif(VCPKG_TARGET_ARCHITECTURE STREQUAL "arm64")
+  set(platform linux-aarch64)
+elseif(VCPKG_TARGET_ARCHITECTURE STREQUAL "arm")
+  set(platform linux-armv7l)
+else()
+  set(platform linux-x86_64)
+endif()
+if(NOT DEFINED archive_${platform})
+  message(FATAL_ERROR "There is no archive for ${platform}")
+endif()
+vcpkg_download_distfile(archive URLS "@URL@/${archive_${platform}}"
+  FILENAME "${archive_${platform}}" SHA512 ${sha512_${platform}})
+vcpkg_extract_source_archive(source ARCHIVE "${archive}")
+
+# Plain C, which links with debug builds, too.
+set(VCPKG_BUILD_TYPE release)
+set(VCPKG_POLICY_MISMATCHED_NUMBER_OF_BINARIES enabled)
+file(INSTALL "${source}/include" DESTINATION "${CURRENT_PACKAGES_DIR}")
+if(VCPKG_LIBRARY_LINKAGE STREQUAL "dynamic")
+  file(GLOB libraries "${source}/lib/*.so*" "${source}/lib/*.dll.a" "${source}/lib/*.dll.lib")
+  file(GLOB programs "${source}/bin/*.dll")
+  if(programs)
+    file(INSTALL ${programs} DESTINATION "${CURRENT_PACKAGES_DIR}/bin")
+  endif()
+else()
+  set(libraries "${source}/lib/librtsp_webrtc_gateway.a")
+endif()
+file(INSTALL ${libraries} DESTINATION "${CURRENT_PACKAGES_DIR}/lib")
+file(INSTALL "${source}/lib/cmake" DESTINATION "${CURRENT_PACKAGES_DIR}/lib")
+file(INSTALL "${source}/share/sbom/rtsp_webrtc_gateway.cdx.json" DESTINATION "${CURRENT_PACKAGES_DIR}/share/${PORT}")
+vcpkg_cmake_config_fixup(PACKAGE_NAME rtsp_webrtc_gateway CONFIG_PATH lib/cmake/rtsp_webrtc_gateway)
+vcpkg_install_copyright(FILE_LIST "${source}/share/licenses/rtsp_webrtc_gateway/LICENSE"
+  "${source}/share/licenses/rtsp_webrtc_gateway/THIRD-PARTY.md")
