@@ -101,7 +101,7 @@ dependencies() {
     mkdir -p "$work/shlibdeps/debian"
     echo "Source: rtsp-webrtc-gateway" >"$work/shlibdeps/debian/control"
     # The libraries of another architecture are in packages named after it.
-    (cd "$work/shlibdeps" && DEB_HOST_ARCH=$arch dpkg-shlibdeps -O -l"/usr/$triplet/lib" "$1" 2>"$work/shlibdeps/said") |
+    (cd "$work/shlibdeps" && DEB_HOST_ARCH=$arch dpkg-shlibdeps -O -l"/usr/$triplet/lib" "$1") |
         sed -n "s/-$arch-cross//g; s/:$arch//g; s/^shlibs:Depends=//p"
 }
 
@@ -158,10 +158,14 @@ debs() {
     local about="A library that puts RTSP cameras into the browser by WebRTC (WHEP). A video
  recorder or a video management system links it, tells it the cameras, and
  passes in the browsers' offers; the library does what lies between."
+    # Apart from where they are used, so that a failure ends the script.
+    local library_needs program_needs
+    library_needs=$(dependencies "$(realpath "$tree")/lib/librtsp_webrtc_gateway.so.$version")
+    program_needs=$(dependencies "$(realpath "$tree")/bin/rtsp-webrtc-gateway")
     deb "$runtime" runtime <<EOF
 Section: libs
 Multi-Arch: same
-Depends: $(dependencies "$(realpath "$tree")/lib/librtsp_webrtc_gateway.so.$version")
+Depends: $library_needs
 Description: gateway from RTSP cameras to WebRTC viewers - shared library
  $about
  .
@@ -196,7 +200,7 @@ Description: gateway from RTSP cameras to WebRTC viewers - Python module
 EOF
     deb rtsp-webrtc-gateway program <<EOF
 Section: video
-Depends: $(dependencies "$(realpath "$tree")/bin/rtsp-webrtc-gateway")
+Depends: $program_needs
 Recommends: ca-certificates
 Description: gateway from RTSP cameras to WebRTC viewers - program
  A program that puts RTSP cameras into the browser by WebRTC (WHEP), and its
