@@ -1,4 +1,4 @@
-# The system libraries in cmake/Targets.cmake are those that rustc names. It names them when it makes
+# The system libraries in cmake/CargoBuild.cmake are those that rustc names. It names them when it makes
 # a static library, so it makes an empty one that holds ours.
 cmake_minimum_required(VERSION 3.22)
 file(WRITE ${WORK}/native_libs.rs "pub use rtsp_webrtc_gateway::error;\n")
@@ -18,5 +18,5 @@ separate_arguments(EXPECTED)
 list(SORT libraries)
 list(SORT EXPECTED)
 if(NOT libraries STREQUAL EXPECTED)
-  message(FATAL_ERROR "cmake/Targets.cmake says ${EXPECTED}, rustc says ${libraries}")
+  message(FATAL_ERROR "cmake/CargoBuild.cmake says ${EXPECTED}, rustc says ${libraries}")
 endif()

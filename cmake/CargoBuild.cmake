@@ -10,6 +10,25 @@ set(RTSP_WEBRTC_GATEWAY_CARGO_TARGET "" CACHE STRING
   "Target of rustc to build for, such as aarch64-unknown-linux-gnu; empty: this machine")
 set(RTSP_WEBRTC_GATEWAY_CARGO_OPTIONS "" CACHE STRING "More options of cargo build, such as -Zbuild-std")
 
+# What there is to link with. rustc makes no shared libraries that need musl.
+set(kinds shared static)
+if(RTSP_WEBRTC_GATEWAY_CARGO_TARGET MATCHES "-musl")
+  set(kinds static)
+endif()
+
+# What the static library needs from the system, as `rustc --print native-static-libs` says
+# (capi-tests/native_libs.cmake checks that for Linux).
+if(WIN32)
+  set(RTSP_WEBRTC_GATEWAY_NATIVE_LIBS
+    bcrypt advapi32 kernel32 ntdll userenv ws2_32 dbghelp iphlpapi synchronization)
+elseif(APPLE)
+  set(RTSP_WEBRTC_GATEWAY_NATIVE_LIBS "-framework Security" "-framework CoreFoundation" System m)
+elseif(RTSP_WEBRTC_GATEWAY_CARGO_TARGET MATCHES "-musl")
+  set(RTSP_WEBRTC_GATEWAY_NATIVE_LIBS c)
+else()
+  set(RTSP_WEBRTC_GATEWAY_NATIVE_LIBS gcc_s util rt pthread m dl c)
+endif()
+
 # One switch per feature of cargo that a build may leave out.
 set(cargo_features "")
 set(kept "")
@@ -72,11 +91,15 @@ if(binutils)
 else()
   set(stage_shared ${CMAKE_COMMAND} -E copy_if_different "${built}/${link}" "${staged}/${shared}")
 endif()
-if(WIN32)
+set(stage "")
+set(byproducts "${staged}/${static}")
+if(kinds STREQUAL "static")
+  # Nothing more.
+elseif(WIN32)
   set(stage
     COMMAND ${stage_shared}
     COMMAND ${CMAKE_COMMAND} -E copy_if_different "${built}/${implib}" "${staged}/${implib}")
-  set(byproducts "${staged}/${shared}" "${staged}/${implib}" "${staged}/${static}")
+  list(APPEND byproducts "${staged}/${shared}" "${staged}/${implib}")
   if(MINGW AND CMAKE_DLLTOOL)
     # For programs of MSVC, which cannot use the one that ld has made.
     list(APPEND stage COMMAND ${CMAKE_COMMAND} -D "DLL=${staged}/${shared}" -D "DLLTOOL=${CMAKE_DLLTOOL}"
@@ -90,16 +113,18 @@ else()
     COMMAND ${stage_shared}
     COMMAND ${CMAKE_COMMAND} -E create_symlink ${shared} "${staged}/${soname}"
     COMMAND ${CMAKE_COMMAND} -E create_symlink ${soname} "${staged}/${link}")
-  set(byproducts
-    "${staged}/${shared}" "${staged}/${soname}" "${staged}/${link}" "${staged}/${static}")
+  list(APPEND byproducts "${staged}/${shared}" "${staged}/${soname}" "${staged}/${link}")
 endif()
 
+set(RTSP_WEBRTC_GATEWAY_UNWINDER "" CACHE FILEPATH
+  "A static library to be part of ours, with LOCALIZE_SYMBOLS: the unwinder, where a C compiler has none for musl")
 set(built_static "${built}/${static}")
 set(localize "")
 if(RTSP_WEBRTC_GATEWAY_LOCALIZE_SYMBOLS)
   set(built_static "${PROJECT_BINARY_DIR}/localized/${static}")
   set(localize COMMAND ${CMAKE_COMMAND} -D "BUILT=${built}/${static}" -D "STAGED=${built_static}"
     -D "HEADER=${PROJECT_SOURCE_DIR}/include/rtsp_webrtc_gateway.h" -D "KEEP_DEBUG=${debug}"
+    -D "UNWINDER=${RTSP_WEBRTC_GATEWAY_UNWINDER}"
     -D "LD=${CMAKE_LINKER}" -D "OBJCOPY=${CMAKE_OBJCOPY}" -D "AR=${CMAKE_AR}"
     -P "${CMAKE_CURRENT_LIST_DIR}/LocalizeSymbols.cmake")
 endif()
@@ -124,7 +149,7 @@ add_custom_target(rtsp_webrtc_gateway_cargo ALL
   COMMENT "cargo build"
   USES_TERMINAL VERBATIM COMMAND_EXPAND_LISTS)
 
-foreach(kind shared static)
+foreach(kind IN LISTS kinds)
   cmake_language(CALL rtsp_webrtc_gateway_${kind}_target
     ${PROJECT_VERSION} "${PROJECT_SOURCE_DIR}/include" "${staged}" "${staged}")
   add_dependencies(rtsp_webrtc_gateway::${kind} rtsp_webrtc_gateway_cargo)

@@ -9,7 +9,9 @@ find_package(Python3 REQUIRED COMPONENTS Interpreter)
 set(package_dir "${CMAKE_INSTALL_LIBDIR}/cmake/rtsp_webrtc_gateway")
 set(generated "${PROJECT_BINARY_DIR}/package")
 
-if(WIN32)
+if(kinds STREQUAL "static")
+  install(FILES "${staged}/${static}" DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT development)
+elseif(WIN32)
   install(PROGRAMS "${staged}/${shared}" DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT runtime)
   install(FILES "${staged}/${implib}" "${staged}/${static}" ${msvc_files}
     DESTINATION "${CMAKE_INSTALL_LIBDIR}" COMPONENT development)

@@ -1,7 +1,7 @@
 # Makes of the static library BUILT the library STAGED, of one object whose only global symbols are
 # those that HEADER declares. So a host may also link OpenSSL, another user of
-# AWS-LC or another static library made of Rust: their names cannot meet. KEEP_DEBUG keeps debug
-# information. Does nothing if BUILT has not changed.
+# AWS-LC or another static library made of Rust: their names cannot meet. UNWINDER is taken in, if it is a
+# static library. KEEP_DEBUG keeps debug information. Does nothing if BUILT has not changed.
 cmake_minimum_required(VERSION 3.22)
 file(MD5 ${BUILT} now)
 if(EXISTS ${STAGED} AND EXISTS ${STAGED}.md5)
@@ -24,7 +24,7 @@ file(WRITE ${STAGED}.symbols "${lines}\n")
 # What the symbols need of the archive, as a linker would take it. Groups are merged: of two groups of
 # one name in two libraries a linker would drop one, and a local symbol cannot refer to the other.
 list(TRANSFORM symbols PREPEND --undefined=)
-run(${LD} --relocatable --force-group-allocation ${symbols} ${BUILT} -o ${STAGED}.o)
+run(${LD} --relocatable --force-group-allocation ${symbols} ${BUILT} ${UNWINDER} -o ${STAGED}.o)
 # The bitcode is for link-time optimization among Rust crates.
 set(strip --strip-debug)
 if(KEEP_DEBUG)

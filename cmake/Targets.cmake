@@ -1,18 +1,8 @@
 # rtsp_webrtc_gateway_shared_target(VERSION INCLUDE_DIR LIB_DIR BIN_DIR) and _static_target(): define
 # the imported targets over files that are there, or will be when they are linked. Used by the build
 # tree and, installed beside the package config, by find_package(). The names on Windows and macOS are
-# cargo's conventions: those of mingw or of MSVC, by who links.
-
-# What the static library needs from the system, as `rustc --print native-static-libs` says
-# (capi-tests/native_libs.cmake checks that for Linux).
-if(WIN32)
-  set(RTSP_WEBRTC_GATEWAY_NATIVE_LIBS
-    bcrypt advapi32 kernel32 ntdll userenv ws2_32 dbghelp iphlpapi synchronization)
-elseif(APPLE)
-  set(RTSP_WEBRTC_GATEWAY_NATIVE_LIBS "-framework Security" "-framework CoreFoundation" System m)
-else()
-  set(RTSP_WEBRTC_GATEWAY_NATIVE_LIBS gcc_s util rt pthread m dl c)
-endif()
+# cargo's conventions: those of mingw or of MSVC, by who links. RTSP_WEBRTC_GATEWAY_NATIVE_LIBS is what the
+# static library needs from the system.
 
 # The ABI is part of the file name: MAJOR.MINOR while MAJOR is 0, MAJOR after. build.rs agrees.
 function(rtsp_webrtc_gateway_file_names version)

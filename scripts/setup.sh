@@ -51,6 +51,8 @@ if [[ $purpose == cross ]]; then
     need gcc-arm-linux-gnueabihf command -v arm-linux-gnueabihf-gcc
     need g++-arm-linux-gnueabihf command -v arm-linux-gnueabihf-g++
     need qemu-user-static command -v qemu-aarch64-static
+    need musl-tools command -v musl-gcc
+    need libunwind-19-dev test -f /usr/lib/llvm-19/lib/libunwind.a
 fi
 if [[ $purpose == test ]]; then
     need fakeroot command -v fakeroot

@@ -1,0 +1,37 @@
+# Tests in C++.
+enable_language(CXX)
+add_executable(cpp cpp.cpp)
+set_target_properties(cpp PROPERTIES CXX_STANDARD 11 CXX_EXTENSIONS OFF)
+target_link_libraries(cpp PRIVATE test_options rtsp_webrtc_gateway::rtsp_webrtc_gateway)
+add_test(NAME cpp COMMAND cpp)
+add_executable(hpp hpp.cpp)
+set_target_properties(hpp PROPERTIES CXX_STANDARD 17 CXX_EXTENSIONS OFF)
+target_link_libraries(hpp PRIVATE
+  test_options rtsp_webrtc_gateway::rtsp_webrtc_gateway Threads::Threads)
+add_test(NAME hpp COMMAND hpp)
+# A host with a web server and URLs of its own, where there is cpp-httplib.
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(httplib IMPORTED_TARGET cpp-httplib)
+if(httplib_FOUND)
+  add_executable(own_urls own_urls.cpp)
+  set_target_properties(own_urls PROPERTIES CXX_STANDARD 17 CXX_EXTENSIONS OFF)
+  target_link_libraries(own_urls PRIVATE test_options
+    rtsp_webrtc_gateway::rtsp_webrtc_gateway PkgConfig::httplib Threads::Threads)
+  add_test(NAME own_urls COMMAND own_urls)
+endif()
+
+# The headers alone.
+foreach(std 11 17 20)
+  add_library(header_cpp${std} OBJECT headers/header.cpp)
+  set_target_properties(header_cpp${std} PROPERTIES CXX_STANDARD ${std} CXX_EXTENSIONS OFF)
+  target_link_libraries(header_cpp${std} PRIVATE test_options)
+endforeach()
+foreach(std 17 20 23)
+  foreach(options "" "-fno-exceptions;-fno-rtti")
+    string(REPLACE ";-fno-rtti" "" name "header_hpp${std}${options}")
+    add_library(${name} OBJECT headers/hpp.cpp)
+    set_target_properties(${name} PROPERTIES CXX_STANDARD ${std} CXX_EXTENSIONS OFF)
+    target_link_libraries(${name} PRIVATE test_options)
+    target_compile_options(${name} PRIVATE -Wshadow -Wconversion -Wsign-conversion ${options})
+  endforeach()
+endforeach()
