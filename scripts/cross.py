@@ -20,8 +20,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 OUT = ROOT / "target" / "cross"
 CARGO_DIR = OUT / "cargo"
+CARGO_HOME = Path(os.environ.get("CARGO_HOME", Path.home() / ".cargo"))
 WINE = OUT / "wine"
+MUSL = OUT / "musl"
 CARGO = "/usr/bin/cargo"
+CARGO_OPTIONS = ["-Zbuild-std=std,panic_unwind,test"]
 TESTS = ["--package", "rtsp_webrtc_gateway", "--package", "testkit", "--lib", "--test", "scenarios",
          "--test", "camsim"]  # the last for the simulators' programs
 WATCHED_SECONDS = 10
@@ -37,6 +40,9 @@ class Target:
     # Rust tests that cannot pass in the emulator, with the reason.
     skip: dict = field(default_factory=dict)
     skip_c: dict = field(default_factory=dict)
+    kinds: tuple = ("shared", "static")  # of the library
+    rustflags: list = field(default_factory=list)
+    cmake_options: list = field(default_factory=list)
     environment: dict = field(default_factory=dict)
 
 
@@ -56,6 +62,12 @@ TARGETS = {target.name: target for target in (
            ["qemu-aarch64-static", "-L", "/usr/aarch64-linux-gnu"], skip=QEMU),
     Target("armv7-unknown-linux-gnueabihf", "arm-linux-gnueabihf-gcc", "arm-linux-gnueabihf-",
            ["qemu-arm-static", "-L", "/usr/arm-linux-gnueabihf"], skip=QEMU),
+    # Programs that need only the kernel of this machine. The headers of the kernel come after those of musl.
+    Target("x86_64-unknown-linux-musl", "musl-gcc", "", kinds=("static",),
+           rustflags=[f"-Lnative={MUSL}", "-Clink-self-contained=no", "-Crelocation-model=static"],
+           cmake_options=[f"-DRTSP_WEBRTC_GATEWAY_UNWINDER={MUSL}/libunwind.a"],
+           environment={"CFLAGS_x86_64_unknown_linux_musl":
+                        "-idirafter /usr/include/x86_64-linux-gnu -idirafter /usr/include"}),
 )}
 
 
@@ -86,6 +98,10 @@ def environment_of(target):
         "CARGO_TARGET_DIR": str(CARGO_DIR), "CARGO_INCREMENTAL": "0",
         f"CARGO_TARGET_{upper}_LINKER": target.gcc,
         f"CARGO_TARGET_{upper}_RUNNER": " ".join(target.emulator),
+        # Tests and what is installed are made of the same objects: nothing is built twice, and in an emulator a debug
+        # build would be slow. Programs are not optimized at link time, as each test would be, too.
+        "CARGO_PROFILE_RELEASE_LTO": "off",
+        f"CARGO_TARGET_{upper}_RUSTFLAGS": " ".join([f"--remap-path-prefix={CARGO_HOME}=/cargo", *target.rustflags]),
         f"CC_{lower}": target.gcc, f"CXX_{lower}": target.gcc.replace("gcc", "g++"),
         f"AR_{lower}": f"{target.tools}ar",
         **target.environment,
@@ -102,9 +118,17 @@ def prepare_wine(target, environment):
          "scripts/wine/bcryptprimitives.c", "-ladvapi32"], environment)
 
 
+def prepare_musl(environment):
+    """The unwinder that Rust's standard library expects: that of Debian, and what it needs of glibc."""
+    MUSL.mkdir(parents=True, exist_ok=True)
+    shutil.copy("/usr/lib/llvm-19/lib/libunwind.a", MUSL)
+    run(["musl-gcc", "-O2", "-c", "scripts/musl/unwind.c", "-o", MUSL / "unwind.o"], environment)
+    run(["ar", "r", MUSL / "libunwind.a", MUSL / "unwind.o"], environment)
+
+
 def rust_tests(target, environment):
     skipped = [word for name in target.skip for word in ("--skip", name)]
-    cargo = [CARGO, "test", "--locked", "-Zbuild-std=std,panic_unwind,test", "--target", target.name, *TESTS]
+    cargo = [CARGO, "test", "--locked", "--release", *CARGO_OPTIONS, "--target", target.name, *TESTS]
     run([*cargo, "--no-run"], environment)
     _, output = run_and_read([*cargo, "--no-fail-fast", "--", *skipped], environment)
     results = re.findall(r"^test result: .*? (\d+) passed; (\d+) failed; .*? (\d+) filtered out", output, re.M)
@@ -117,9 +141,10 @@ def build_library(target, environment):
     build, prefix = OUT / "build" / target.name, OUT / target.name
     run(["cmake", "-S", ".", "-B", build, "--toolchain", f"cmake/toolchains/{target.name}.cmake",
          "-DCMAKE_BUILD_TYPE=Release", f"-DCMAKE_INSTALL_PREFIX={prefix}", "-DCMAKE_INSTALL_LIBDIR=lib",
-         "-DRTSP_WEBRTC_GATEWAY_BUILD_TESTS=ON", f"-DRTSP_WEBRTC_GATEWAY_TARGET_DIR={CARGO_DIR}",
+         "-DRTSP_WEBRTC_GATEWAY_BUILD_TESTS=ON", "-DRTSP_WEBRTC_GATEWAY_BUILD_PROGRAM=ON", *target.cmake_options,
+         f"-DRTSP_WEBRTC_GATEWAY_TARGET_DIR={CARGO_DIR}",
          f"-DRTSP_WEBRTC_GATEWAY_CARGO_TARGET={target.name}", f"-DCARGO={CARGO}",
-         "-DRTSP_WEBRTC_GATEWAY_CARGO_OPTIONS=-Zbuild-std=std,panic_unwind"], environment)
+         f"-DRTSP_WEBRTC_GATEWAY_CARGO_OPTIONS={';'.join(CARGO_OPTIONS)}"], environment)
     run(["cmake", "--build", build, "--parallel"], environment)
     shutil.rmtree(prefix, ignore_errors=True)
     run(["cmake", "--install", build], environment, stdout=subprocess.DEVNULL)
@@ -149,22 +174,29 @@ def c_tests(target, environment, build):
     return (count - failed, failed, len(target.skip_c)), names
 
 
-def live_session(target, environment):
-    """Camera simulator, the gateway program, and a viewer over UDP, all of them in the emulator."""
-    run([CARGO, "build", "--locked", "-Zbuild-std=std,panic_unwind,test", "--target", target.name, "--package", "serve",
-         "--package", "testkit", "--bins"], environment)
-    programs = CARGO_DIR / target.name / "debug"
-    start = lambda program, *arguments: subprocess.Popen(
-        [*target.emulator, f"{program}{target.exe}", *arguments], env={**os.environ, **environment},
+def live_session(target, environment, host_words, ends_with_input):
+    """Camera simulator, a host, and a viewer over UDP, all of them in the emulator. Whether it went well, and what
+    the viewer says. URL in host_words is the camera's."""
+    programs = CARGO_DIR / target.name / "release"
+    # What is installed is tested, not its original in the build tree.
+    environment = {**environment, "LD_LIBRARY_PATH": str(OUT / target.name / "lib")}
+    start = lambda words: subprocess.Popen(
+        [*target.emulator, *words], env={**os.environ, **environment},
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    camera = start(programs / "camsim", "--stdin-exit", "--clip", "main720p")
+    camera = start([f"{programs}/camsim{target.exe}", "--stdin-exit", "--clip", "main720p"])
     host = None
     try:
         url = camera.stdout.readline().split()[1]
-        host = start(programs / "rtsp-webrtc-gateway", "127.0.0.1:0", f"cam1={url}")
-        page = next(found.group() for line in host.stdout if (found := re.search(r"http://[\d.]+:\d+/", line)))
+        host = start([word.replace("URL", url) for word in host_words])
+        page = next((found.group() for line in host.stdout if (found := re.search(r"http://[\d.:]+/", line))), None)
+        if page is None:
+            return False, "the host did not start"
         code, output = run_and_read([*target.emulator, f"{programs}/viewsim{target.exe}", f"{page}cam1/whep",
                                      str(WATCHED_SECONDS)], environment)
+        if ends_with_input:
+            host.stdin.close()
+            if host.wait() != 0:
+                return False, "the host did not end well"
         return code == 0, output.strip()
     finally:
         for process in (host, camera):
@@ -173,22 +205,37 @@ def live_session(target, environment):
                 process.wait()
 
 
+def live_sessions(target, environment, build):
+    """One with the program that is installed, and one with a host in C for each kind of library."""
+    program = [f"{OUT / target.name}/bin/rtsp-webrtc-gateway{target.exe}", "127.0.0.1:0", "cam1=URL"]
+    sessions = {"the program": live_session(target, environment, program, False)}
+    for kind in target.kinds:
+        host = [f"{build}/capi-tests/live_{kind}{target.exe}", "URL"]
+        sessions[f"a host with the {kind} library"] = live_session(target, environment, host, True)
+    return sessions
+
+
 def cross(target):
+    """Whether all went well, a row of the table, and what the viewers saw."""
     environment = environment_of(target)
     start = time.monotonic()
     if target.exe:
         prepare_wine(target, environment)
+    if target.gcc == "musl-gcc":
+        prepare_musl(environment)
     rust, rust_failed = rust_tests(target, environment)
     build = build_library(target, environment)
     build_examples(target, environment)
     c, c_failed = c_tests(target, environment, build)
-    is_live, session = live_session(target, environment)
+    sessions = live_sessions(target, environment, build)
     minutes = (time.monotonic() - start) / 60
-    counts = lambda result: f"{result[0]} passed, {result[1]} failed, {result[2]} skipped"
-    row = f"| {target.name} | {counts(rust)} | {counts(c)} | {session} | {minutes:.0f} |"
     for name in rust_failed + c_failed:
         print(f"{target.name}: {name} failed")
-    return row, not (rust[1] or c[1] or rust_failed or c_failed) and is_live and rust[0] > 0
+    counts = lambda result: f"{result[0]} passed, {result[1]} failed, {result[2]} skipped"
+    row = f"| {target.name} | {counts(rust)} | {counts(c)} | {minutes:.0f} |"
+    seen = [f"- {target.name}, {host}: {report}" for host, (_, report) in sessions.items()]
+    passed = rust[0] > 0 and not (rust[1] or c[1] or rust_failed or c_failed)
+    return passed and all(is_good for is_good, _ in sessions.values()), row, seen
 
 
 def main():
@@ -200,13 +247,16 @@ def main():
     if unknown:
         sys.exit(f"There is no target {unknown[0]}; there are: {' '.join(TARGETS)}")
     results = [cross(TARGETS[name]) for name in names]
-    print("\n| target | Rust tests | C tests | live session | minutes |\n|---|---|---|---|---:|")
-    for row, _ in results:
+    print("\n| target | Rust tests | C tests | minutes |\n|---|---|---|---:|")
+    for _, row, _ in results:
         print(row)
+    print("\nLive sessions:\n")
+    for _, _, seen in results:
+        print("\n".join(seen))
     for name in names:
         for what, why in {**TARGETS[name].skip, **TARGETS[name].skip_c}.items():
             print(f"{name}: {what} is skipped: it {why}")
-    return 0 if all(passed for _, passed in results) else 1
+    return 0 if all(passed for passed, _, _ in results) else 1
 
 
 if __name__ == "__main__":
