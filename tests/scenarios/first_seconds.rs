@@ -2,11 +2,12 @@
 //! link is not harmed.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use testkit::net::Link;
+use testkit::viewer::AccessUnit;
 
-use crate::thin::{MS, SECOND, STREAM, behind, setup, times, watch};
+use crate::thin::{MS, SECOND, STREAM, behind, setup, times, watch, without_sound};
 use crate::world::{GATEWAY, Setup, VIEWER, World, address};
 
 /// 500 kbit/s with a keyframe of 25 kB every four seconds.
@@ -29,7 +30,7 @@ fn large() -> Setup {
 }
 
 /// When the first picture came, and the first that was live.
-fn first_and_live(world: &World, since: std::time::Instant) -> (Duration, Duration) {
+fn first_and_live(world: &World, since: Instant) -> (Duration, Duration) {
     let units = world.viewer.video.access_units();
     let live = units
         .iter()
@@ -52,6 +53,33 @@ fn on_a_wide_path_all_that_waits_comes_within_a_few_round_trips() {
         assert!(first <= 6 * delay * MS, "{delay}: {first:?}");
         assert!(live <= 7 * delay * MS, "{delay}: {live:?}");
         assert_eq!(world.session.figures().skips, 0);
+    }
+}
+
+/// When nothing that came later was old.
+fn live(world: &World, since: Instant) -> Duration {
+    let units = world.viewer.video.access_units();
+    let age = |unit: &AccessUnit| unit.at - world.frame_time(unit.timestamp);
+    let old = units.iter().rposition(|unit| age(unit) >= 200 * MS);
+    units[old.map_or(0, |old| old + 1)].at - since
+}
+
+/// A viewer gets the last keyframe and all that followed, for which there is what the stream leaves of the link, if that
+/// is soon done. If not, it is live with the next keyframe, for which there is all of the link.
+#[test]
+fn a_viewer_is_live_within_a_second_and_a_half_or_with_the_next_keyframe() {
+    let (rate, stream) = (100_000, 64_000);
+    for came in (0..4000).step_by(200) {
+        let mut world = behind(times(16, 100 * MS), (4000 + came) * MS, without_sound());
+        let connected = world.now;
+        world.run(8 * SECOND);
+        let live = live(&world, connected);
+        let catches_up = (9_500_000 + stream * came) / (rate - stream);
+        let next = 4000 - came + 9_500_000 / rate;
+        println!("{came}: {live:?}, {catches_up} or {next} ms");
+        let most = if catches_up < 1500 { 1500 } else { next + 100 };
+        assert!(live < most * MS, "{came}: {live:?}");
+        assert_eq!(world.viewer.video.lost(), 0);
     }
 }
 
