@@ -62,7 +62,9 @@ impl Session {
             // The pace may have risen. Few legs wait.
             self.pump(|leg| leg.due().is_some(), io);
         }
-        self.decide_if_ready(io);
+        if begins || !self.is_settled(io.tracks) {
+            self.decide_if_ready(io);
+        }
     }
 
     /// True if a leg begins again for it.

@@ -8,7 +8,7 @@ use super::ladder::View;
 use super::leg::Leg;
 use super::share::{Claim, share};
 use super::showing::{Showing, stored_rate, video};
-use super::sound::{is_audio, sound_of};
+use super::sound::{self, is_audio, sound_of};
 use crate::state::{Detail, Quality, QualityReason, SessionState, StreamId};
 
 /// Frames that wait for so long are late, and so are keyframes alone. So are those to come, so long after
@@ -201,6 +201,14 @@ impl Session {
             self.show_next(place, io);
         }
         choice.want
+    }
+
+    /// Whether what was decided holds until something else is heard than a report: the path carries far more than is
+    /// wanted, and nothing is about to change.
+    pub(super) fn is_settled(&self, tracks: &dyn Tracks) -> bool {
+        self.transport.is_resting()
+            && self.showings.iter().all(Showing::is_settled)
+            && !sound::has_changed(&self.legs, tracks)
     }
 
     /// Decides if it is time to, now that the viewer has said something.

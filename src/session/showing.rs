@@ -156,6 +156,11 @@ impl Showing {
         self.ladder.due()
     }
 
+    /// Whether nothing is about to change.
+    pub fn is_settled(&self) -> bool {
+        self.stand_in.is_none() && self.next.is_none() && !self.begins && self.ladder.is_settled()
+    }
+
     /// Whether it is time for a decision if something was heard of the viewer.
     pub fn is_ready(&self, now: Instant) -> bool {
         self.own().is_some() && !self.begins && self.ladder.is_ready(now)

@@ -26,13 +26,7 @@ impl Session {
     /// its stream is needed for it.
     pub(super) fn note_sound(&mut self, tracks: &dyn Tracks) {
         for leg in self.legs.iter_mut().filter(|leg| is_audio(leg)) {
-            let there = match leg.media(tracks) {
-                Some(media) => media
-                    .audio
-                    .is_some_and(|track| leg.takes(track.info().codec)),
-                // A stream that is away may return with the sound that it had.
-                None => leg.has_sound() && leg.stream().is_some(),
-            };
+            let there = is_there(leg, tracks);
             self.streams_changed |= leg.note_sound(there);
         }
         for showing in &self.showings {
@@ -42,6 +36,23 @@ impl Session {
             self.legs[showing.leg].keep_step(with_sound);
         }
     }
+}
+
+/// Whether there is sound that this leg can send.
+fn is_there(leg: &Leg, tracks: &dyn Tracks) -> bool {
+    match leg.media(tracks) {
+        Some(media) => media
+            .audio
+            .is_some_and(|track| leg.takes(track.info().codec)),
+        // A stream that is away may return with the sound that it had.
+        None => leg.has_sound() && leg.stream().is_some(),
+    }
+}
+
+/// Whether sound has begun, or ended, since it was noted.
+pub(super) fn has_changed(legs: &[Leg], tracks: &dyn Tracks) -> bool {
+    let mut legs = legs.iter().filter(|leg| is_audio(leg));
+    legs.any(|leg| leg.has_sound() != is_there(leg, tracks))
 }
 
 /// The sound of a stream that the viewer is sent.

@@ -10,7 +10,7 @@ use super::least::Least;
 const ENOUGH: f64 = 8.0;
 const TOO_LITTLE: f64 = 4.0;
 /// For how long everything is measured at the start and after an alarm, in microseconds.
-const SETTLES: u64 = 2_000_000;
+const SETTLES: u64 = 1_000_000;
 const AFTER_ALARM: u64 = 10_000_000;
 
 /// Multiple of the wanted rate from which samples are fewer: it takes longer to fall to what is wanted.
@@ -151,7 +151,7 @@ mod tests {
 
     fn resting() -> Rest {
         let mut rest = Rest::new();
-        assert!(rest.numbers(SECOND, MUCH), "not at the start");
+        assert!(rest.numbers(SECOND / 2, MUCH), "not at the start");
         assert!(rest.numbers(3 * SECOND, Some(5.0)), "not enough");
         assert!(rest.numbers(3 * SECOND, None), "not measured");
         assert!(!rest.numbers(3 * SECOND, MUCH));

@@ -250,6 +250,12 @@ impl Ladder {
         self.due
     }
 
+    /// Whether a decision would change nothing as long as the path carries far more than is wanted. What the viewer
+    /// limits may grow.
+    pub fn is_settled(&self) -> bool {
+        self.due.is_none() && self.limits.max_bitrate.is_none()
+    }
+
     /// A decision is due at `now`.
     pub fn expect(&mut self, now: Instant) {
         self.due = Some(now);

@@ -199,6 +199,12 @@ impl Transport {
         self.transport_cc || self.backlog.is_some()
     }
 
+    /// Whether the path carries so much that only samples of it are measured, and nothing was lost of late.
+    pub fn is_resting(&self) -> bool {
+        let pacer = self.pacer.as_ref().filter(|_| self.backlog.is_none());
+        pacer.is_some_and(Pacer::is_resting)
+    }
+
     /// Whether large packets vanish on the way to the viewer.
     pub fn drops_large(&self) -> bool {
         let pacer = self.pacer.as_ref().filter(|_| self.backlog.is_none());

@@ -138,6 +138,12 @@ impl Pacer {
         self.calm_until.is_some_and(|until| now < until)
     }
 
+    /// Whether only samples of the path are measured.
+    pub fn is_resting(&self) -> bool {
+        let path = self.congestion.as_ref();
+        path.is_some_and(|path| path.estimator.is_resting())
+    }
+
     /// What is known of the path, as something is heard of the viewer.
     fn hear(&mut self) -> Option<&mut Congestion> {
         self.calm_until = None;
