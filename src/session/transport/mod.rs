@@ -3,17 +3,19 @@
 
 mod backlog;
 mod channel;
+mod congestion;
+mod datagrams;
 mod egress;
 mod liveness;
 mod memory;
 mod neighbors;
 mod opening;
 pub mod pacer;
+mod path;
 mod phase;
 mod reports;
 
 use std::collections::VecDeque;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -24,12 +26,11 @@ pub use liveness::FIRST_CHECK;
 pub use memory::PathMemory;
 
 use super::data::DataConfig;
-use super::dtls::{Certificate, DtlsEvent};
-use super::estimate::{Limits, TransportFeedback};
-use super::ice::{CONSENT, Check, IceAgent, TransactionKey};
+use super::dtls::Certificate;
+use super::estimate::Limits;
+use super::ice::{CONSENT, IceAgent, TransactionKey};
 use super::io::{Io, Path, Remote, Transmit};
-use super::rtcp::{self, SenderReport};
-use super::srtp::KeyingMaterial;
+use super::rtcp;
 use super::wall_clock::WallClock;
 use super::{SessionEvent, earliest};
 use crate::error::Error;
@@ -38,7 +39,6 @@ use crate::state::{SessionState, SrtpProfile};
 use crate::tuning::SrtpPolicy;
 use backlog::Backlog;
 use liveness::{LATE, Silence};
-use opening::Opening;
 use pacer::Pacer;
 use phase::{Phase, Waiting};
 use reports::Reports;
@@ -74,12 +74,6 @@ pub struct TransportConfig {
     /// Translates time into wall clock.
     pub clock: WallClock,
 }
-
-/// The memory of paths, which all workers share, is told of a path this often.
-const NOTE_INTERVAL: Duration = Duration::from_secs(5);
-
-/// After a move, what was lost longer ago is not sent again: a keyframe is sooner there.
-const REPEATED: Duration = Duration::from_secs(1);
 
 pub struct Transport {
     phase: Phase,
@@ -282,295 +276,6 @@ impl Transport {
         std::hint::black_box((calm, known, backlog, report, self.round_trip));
     }
 
-    /// Handles a datagram that arrived on `path`.
-    pub fn handle_datagram<T: Transmit>(
-        &mut self,
-        path: Path,
-        datagram: &[u8],
-        io: &mut Io<'_, T>,
-    ) -> Received {
-        if matches!(self.phase, Phase::Over) {
-            return Received::Nothing;
-        }
-        // RFC 7983 section 7: the first byte tells the protocol.
-        match datagram.first() {
-            Some(0..=3) => return self.handle_stun(path, datagram, io),
-            Some(20..=63) if self.ice.received(path.remote, datagram.len()) => {
-                return self.handle_dtls(path, datagram, io);
-            }
-            // Nothing but RTCP is expected: all media flows the other way.
-            Some(128..=191) if self.ice.received(path.remote, datagram.len()) => {
-                return self.handle_srtcp(path, datagram, io.now);
-            }
-            Some(128..=191) if self.ice.may_be_rebound(path.remote) => {
-                let received = self.handle_srtcp(path, datagram, io.now);
-                if let Received::Rtcp(_) = received
-                    && let Some(check) = self.ice.rebound(io.now, path, datagram.len())
-                {
-                    self.send(path, &check, io);
-                }
-                return received;
-            }
-            _ => self.rejected += 1,
-        }
-        Received::Nothing
-    }
-
-    fn handle_stun<T: Transmit>(
-        &mut self,
-        path: Path,
-        datagram: &[u8],
-        io: &mut Io<'_, T>,
-    ) -> Received {
-        let now = io.now;
-        let before = self.ice.proven(now);
-        let lost_since = self.lost_since(now);
-        let received = match self.ice.answered(io.now, path, datagram) {
-            Some(check) => self.handle_answer(path, &check, io.now),
-            None => self.handle_check(path, datagram, io),
-        };
-        self.follow_path(now);
-        match (before, self.ice.proven(now)) {
-            (None, Some(_)) => {
-                self.pump_channel(io);
-                Received::Proven
-            }
-            (Some(before), Some(path)) if before.remote != path.remote => {
-                Received::Moved(lost_since)
-            }
-            _ => received,
-        }
-    }
-
-    /// What left since then is lost if the viewer is no longer where media goes: it may have gone right
-    /// after we heard it there last, which takes half a round trip, as does what is on its way there.
-    fn lost_since(&self, now: Instant) -> Instant {
-        let heard = match &self.phase {
-            Phase::Up(up) => up.heard,
-            _ => now,
-        };
-        let lost = heard.checked_sub(self.round_trip.unwrap_or_default());
-        lost.max(now.checked_sub(REPEATED)).unwrap_or(now)
-    }
-
-    fn handle_check<T: Transmit>(
-        &mut self,
-        path: Path,
-        datagram: &[u8],
-        io: &mut Io<'_, T>,
-    ) -> Received {
-        let Some(handled) = self.ice.handle(io.now, path, datagram) else {
-            self.rejected += 1;
-            return Received::Nothing;
-        };
-        if let Some(check) = &handled.check {
-            self.send(path, check, io);
-        }
-        self.send(path, &handled.response, io);
-        self.heard(path, io.now);
-        match std::mem::replace(&mut self.phase, Phase::Over) {
-            Phase::Waiting(waiting) => {
-                let handshaking = waiting.checked(io.now);
-                self.enter(Phase::Handshaking(Box::new(handshaking)));
-            }
-            other => self.phase = other,
-        }
-        Received::Nothing
-    }
-
-    /// A check of ours was answered.
-    fn handle_answer(&mut self, path: Path, check: &Check, now: Instant) -> Received {
-        self.heard(path, now);
-        if self.answer_time.is_none() {
-            self.answer_time = Some(now.saturating_duration_since(check.at));
-            self.measure(path, now);
-        }
-        let pacer = self.pacer.as_mut();
-        let more = pacer.is_some_and(|pacer| pacer.answered(now, check.number));
-        if more {
-            Received::Room
-        } else {
-            Received::Nothing
-        }
-    }
-
-    /// Sends one datagram that is not worth a second attempt: the peer asks again, or the next report says
-    /// the same. Little goes to an address that is not proven: false if it did not leave for that reason.
-    fn send<T: Transmit>(&mut self, path: Path, datagram: &[u8], io: &mut Io<'_, T>) -> bool {
-        let may = self.ice.may_send(io.now, path.remote, datagram.len());
-        if may {
-            io.transmit.control(path, datagram);
-        }
-        may
-    }
-
-    fn handle_dtls<T: Transmit>(
-        &mut self,
-        path: Path,
-        datagram: &[u8],
-        io: &mut Io<'_, T>,
-    ) -> Received {
-        if let Phase::Handshaking(handshaking) = &mut self.phase {
-            // Browsers answer our first flight at once.
-            if let Some(sent) = handshaking.first_flight.take() {
-                self.round_trip = Some(io.now.saturating_duration_since(sent));
-            }
-        }
-        if let Some(dtls) = self.phase.dtls() {
-            dtls.handle(io.now, datagram);
-        }
-        self.drive_dtls(path, io)
-    }
-
-    /// Sends what DTLS has to send, and does what its events ask for.
-    fn drive_dtls<T: Transmit>(&mut self, path: Path, io: &mut Io<'_, T>) -> Received {
-        let mut received = Received::Nothing;
-        while let Some(datagram) = self.phase.dtls().and_then(|dtls| dtls.poll_transmit()) {
-            let left = self.send(path, &datagram, io);
-            if let Phase::Handshaking(handshaking) = &mut self.phase
-                && left
-                && self.round_trip.is_none()
-            {
-                handshaking.first_flight = Some(io.now);
-            }
-        }
-        while let Some(event) = self.phase.dtls().and_then(|dtls| dtls.poll_event()) {
-            match event {
-                DtlsEvent::Connected(keys) => received = self.keyed(&keys, path, io.now),
-                DtlsEvent::Data(packet) => self.handle_packet(path, &packet, io.now),
-                DtlsEvent::Closed => self.enter(Phase::Over),
-                DtlsEvent::Failed(error) => self.fail(error),
-            }
-        }
-        self.pump_channel(io);
-        received
-    }
-
-    /// DTLS has led to these keys.
-    pub fn keyed(&mut self, keys: &KeyingMaterial, path: Path, now: Instant) -> Received {
-        match std::mem::replace(&mut self.phase, Phase::Over) {
-            Phase::Handshaking(handshaking) => match handshaking.done(now, keys) {
-                Ok(up) => {
-                    self.enter(Phase::Up(up));
-                    self.measure(path, now);
-                    return Received::Up;
-                }
-                Err(error) => self.fail(error),
-            },
-            other => self.phase = other,
-        }
-        Received::Nothing
-    }
-
-    /// Media may flow as soon as there are keys and an answer to a check of ours: measures the path from then
-    /// on.
-    fn measure(&mut self, path: Path, now: Instant) {
-        if let Phase::Up(_) = self.phase
-            && let Some(time) = self.answer_time
-            && let Some(pacer) = &mut self.pacer
-            && let Some(limits) = self.congestion
-        {
-            let address = path.remote.address().ip();
-            let remembered = self.paths.recall(now, address);
-            let opening = Opening::new(now, time, remembered);
-            let neighbor = self.paths.join(now, address);
-            pacer.measure(now, limits, self.transport_cc, opening, neighbor);
-        }
-    }
-
-    /// Perhaps media goes over a connection from now on, or no longer: what was measured says nothing any more.
-    fn follow_path(&mut self, now: Instant) {
-        let Some(path) = self.ice.selected() else {
-            return;
-        };
-        match (path.remote.connection(), &self.backlog) {
-            (None, Some(_)) => {
-                self.backlog = None;
-                self.measure(path, now);
-            }
-            (Some(_), None) => self.backlog = Some(Box::default()),
-            _ => {}
-        }
-    }
-
-    /// A connection has ended. Media goes another way if there is one that is proven.
-    pub fn lost(&mut self, remote: Remote, now: Instant) -> Received {
-        let was = self.ice.selected();
-        self.ice.lost(now, remote);
-        self.follow_path(now);
-        match self.ice.proven(now) {
-            Some(path) if Some(path) != was => Received::Proven,
-            _ => Received::Nothing,
-        }
-    }
-
-    /// The host's addresses have changed, and these are gone. If media left from one of them, it goes another way if one
-    /// is proven; until one is, the session counts as disconnected.
-    pub fn host_changed(&mut self, gone: &[IpAddr], now: Instant) -> Received {
-        let lost_since = self.lost_since(now);
-        if !self.ice.host_changed(now, gone) {
-            return Received::Nothing;
-        }
-        self.follow_path(now);
-        match self.ice.gone() {
-            None => Received::Moved(lost_since),
-            Some(gone) => {
-                self.quiet(Some(liveness::address_gone(gone)));
-                Received::Nothing
-            }
-        }
-    }
-
-    fn handle_srtcp(&mut self, path: Path, datagram: &[u8], now: Instant) -> Received {
-        let Phase::Up(up) = &mut self.phase else {
-            return Received::Nothing;
-        };
-        match up.control.srtcp.unprotect(datagram) {
-            Ok(compound) => {
-                self.heard(path, now);
-                Received::Rtcp(compound)
-            }
-            Err(_) => {
-                self.rejected += 1;
-                Received::Nothing
-            }
-        }
-    }
-
-    /// A report block named one of our sender reports.
-    pub fn note_report(&mut self, now: Instant, last_sr: u32, delay: u32) {
-        let round_trip = self.reports.round_trip(now, last_sr, delay);
-        self.round_trip = round_trip.or(self.round_trip);
-        if self.noted.is_none_or(|at| now >= at + NOTE_INTERVAL) {
-            let measured = self.estimate().filter(|_| self.transport_cc);
-            if let (Some(rate), Some(Remote::Udp(address))) = (measured, self.remote()) {
-                self.paths.note(now, address.ip(), rate);
-                self.noted = Some(now);
-            }
-        }
-    }
-
-    /// The viewer lost this much video since its last report, in 1/256.
-    pub fn note_loss(&mut self, now: Instant, fraction: u8) {
-        if let Some(pacer) = &mut self.pacer {
-            pacer.report(now, fraction, self.round_trip);
-        }
-    }
-
-    /// The viewer asks for lost packets.
-    pub fn note_nack(&mut self, now: Instant) {
-        if let Some(pacer) = &mut self.pacer {
-            pacer.loss_seen(now);
-        }
-    }
-
-    /// Transport-wide feedback has come.
-    pub fn note_arrivals(&mut self, now: Instant, feedback: &TransportFeedback<'_>) {
-        if let Some(pacer) = &mut self.pacer {
-            pacer.arrivals(now, feedback);
-        }
-    }
-
     /// Does what is due.
     pub fn handle_timeout<T: Transmit>(&mut self, io: &mut Io<'_, T>) -> Received {
         let now = io.now;
@@ -640,41 +345,6 @@ impl Transport {
         let judged = earliest(judged, silence);
         let judged = judged.map(|at| self.patient.map_or(at, |until| at.max(until)));
         earliest(own, judged)
-    }
-
-    /// Whether reports are to go along with the media that is being sent.
-    pub fn report_is_due(&self, now: Instant) -> bool {
-        matches!(&self.phase, Phase::Up(up) if up.report_at <= now)
-    }
-
-    /// Whether reports are to go although no media is sent.
-    pub fn report_is_overdue(&self, now: Instant) -> bool {
-        matches!(&self.phase, Phase::Up(up) if self.reports.overdue(up) <= now)
-    }
-
-    /// Sends sender reports; the next are due an interval later.
-    pub fn send_reports<T: Transmit>(
-        &mut self,
-        reports: impl Iterator<Item = SenderReport>,
-        io: &mut Io<'_, T>,
-    ) {
-        if let Phase::Up(up) = &mut self.phase {
-            up.report_at = io.now + self.reports.interval;
-        }
-        let reports: Vec<SenderReport> = reports.collect();
-        for some in reports.chunks(rtcp::MAX_REPORTS) {
-            let compound = self.reports.compound(io.now, some);
-            self.send_rtcp(&compound, io);
-        }
-    }
-
-    fn send_rtcp<T: Transmit>(&mut self, compound: &[u8], io: &mut Io<'_, T>) {
-        if let Phase::Up(up) = &mut self.phase
-            && let Some(path) = self.ice.proven(io.now)
-            && let Ok(sealed) = up.control.srtcp.protect(compound)
-        {
-            io.transmit.control(path, &sealed);
-        }
     }
 
     /// Ends the connection from our side: BYE for these SSRCs, then close_notify.

@@ -9,6 +9,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::congestion::Congestion;
 use super::neighbors::Neighbor;
 use super::opening::{BUCKET, Opening, PACKET_BYTES, Said};
 use crate::media::StreamRate;
@@ -29,8 +30,6 @@ const UNPACED: u64 = 50_000_000;
 const NEEDED_PERCENT: u64 = 115;
 /// Packets that have had to wait for so long wait because of the estimate, not for the end of a keyframe.
 const LIMITED: Duration = Duration::from_millis(300);
-/// An answer to a check comes no later than this after feedback on what left before it.
-const ANSWERED: Duration = Duration::from_millis(20);
 /// Retransmissions go before new packets as long as the pacer is no further behind than this.
 const REPAIR_DEBT: Duration = Duration::from_millis(60);
 
@@ -95,26 +94,6 @@ pub struct Pacer {
     /// much that nothing is paced, and only samples are measured.
     calm_until: Option<Instant>,
     congestion: Option<Box<Congestion>>,
-}
-
-/// What is known of the path.
-#[derive(Debug)]
-struct Congestion {
-    estimator: Estimator,
-    /// Its place among the viewers behind the same address.
-    neighbor: Neighbor,
-    /// Until the path is measured.
-    opening: Option<Opening>,
-    /// Transport-wide sequence number of the next packet that has one.
-    number: u16,
-    /// Whether the viewer sends transport-wide feedback.
-    expected: bool,
-    /// When the last check was sent to a viewer to whom nothing arrives.
-    checked: Option<Instant>,
-    /// Rates in bits per second: what the stream that is sent needs, and what would be used if the path
-    /// carried it.
-    needed: u64,
-    wanted: u64,
 }
 
 impl Pacer {
@@ -438,147 +417,5 @@ impl Pacer {
     }
 }
 
-impl Congestion {
-    /// The pace while the opening lasts. Ends it if it has led to nothing.
-    fn opening_pace(&mut self, now: Instant) -> Option<Pace> {
-        let opening = self.opening.as_mut()?;
-        let arrived = |last| self.estimator.had_arrived(last, now, ANSWERED);
-        if opening.awaited().is_some_and(arrived) {
-            opening.lost();
-        }
-        self.end_opening(now);
-        let opening = self.opening.as_ref()?;
-        let basis = match opening.overdue() {
-            _ if self.estimator.is_measured() => Basis::Measured(self.estimator.estimate() / 8),
-            Some(until) if !opening.is_answered() => Basis::Awaited(until),
-            _ => Basis::Opening,
-        };
-        Some(Pace { burst: 1, basis })
-    }
-
-    /// Ends the opening if it has led to nothing, or its answer is overdue, which says something, too.
-    fn end_opening(&mut self, now: Instant) {
-        let Some(opening) = &self.opening else {
-            return;
-        };
-        let overdue = opening.overdue().is_some_and(|at| at <= now);
-        if let Some(shown) = opening.expire(now) {
-            self.estimator.opening(now, shown);
-        }
-        if overdue || opening.is_over(now) {
-            self.opening = None;
-        }
-    }
-
-    fn is_measured(&self) -> bool {
-        self.estimator.is_measured()
-    }
-
-    /// Tells the other viewers behind the address what is used, and heeds what they use.
-    fn share(&mut self, now: Instant) {
-        let used = self.estimator.capacity().min(self.needed);
-        let link = self.estimator.link(now);
-        let sent = self.estimator.sent_rate(now);
-        let others = self.neighbor.exchange(now, link, used as f64, sent);
-        self.estimator.share(now, others);
-    }
-
-    /// The bytes of a probe that is due, unless that of another viewer behind the address is on its way.
-    fn probe(&mut self, now: Instant, of: ProbeOf) -> Option<u32> {
-        if !self.neighbor.may_probe(now) {
-            return None;
-        }
-        let probe = self.estimator.probe(now, of)?;
-        let bits = u64::from(probe.bytes) * 8_000_000;
-        let takes = Duration::from_micros(bits / self.estimator.capacity().max(1));
-        self.neighbor.probes(now, takes);
-        Some(probe.bytes)
-    }
-
-    /// Whether transport-wide feedback has come, or is about to after an opening.
-    fn has_feedback(&self) -> bool {
-        self.is_measured() && (self.estimator.has_feedback() || self.expected)
-    }
-
-    /// Whether the path carries less than this in bytes per second.
-    fn is_thin(&self, rate: u64) -> bool {
-        self.estimator.estimate() / 8 < rate
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::super::neighbors::Neighborhood;
-    use super::*;
-
-    const STREAM: StreamRate = StreamRate {
-        bytes_per_second: 500_000,
-    };
-    const FAR: Option<Duration> = Some(Duration::from_millis(40));
-
-    #[test]
-    fn without_feedback_a_keyframe_leaves_at_the_pace_of_the_stream() {
-        let start = Instant::now();
-        let mut pacer = Pacer::new(250);
-        let pace = pacer.pace(start, FAR, 0, STREAM).unwrap();
-        assert_eq!((pace.burst, pace.basis), (16, Basis::Stream));
-        let mut now = start;
-        for _ in 0..25 {
-            now = pacer.ready_at(now);
-            pacer.sent(now, 12_500 - 10 * HEADERS, 1222, false, Kind::Media);
-        }
-        // 24 times 12.5 kB, headers included, at 1.25 MB/s.
-        let off = (now - start).abs_diff(Duration::from_millis(240));
-        assert!(off <= SLACK + Duration::from_millis(1), "{off:?}");
-    }
-
-    #[test]
-    fn sound_alone_is_not_followed_by_checks_without_end() {
-        let start = Instant::now();
-        let mut pacer = Pacer::new(250);
-        let opening = Opening::new(start, Duration::from_millis(1), None);
-        let neighbor = Neighbor::join(Arc::new(Neighborhood::new(start)));
-        pacer.measure(start, Limits::default(), true, opening, neighbor);
-        let mut checks = 0;
-        for i in 0..500 {
-            let now = start + Duration::from_millis(20) * i;
-            pacer.sent(now, 200, 200, true, Kind::Media);
-            if pacer.close_burst(now, i) {
-                checks += 1;
-                // One answer is lost.
-                if i != 3 {
-                    pacer.answered(now, i);
-                }
-            }
-        }
-        assert!((1..=8).contains(&checks), "{checks}");
-    }
-
-    #[test]
-    fn a_small_unit_after_a_pause_is_not_delayed() {
-        let start = Instant::now();
-        let mut pacer = Pacer::new(250);
-        pacer.pace(start, FAR, 0, STREAM);
-        pacer.sent(start, 10_000, 1200, false, Kind::Media);
-        let later = start + Duration::from_millis(40);
-        assert!(pacer.ready_at(later) <= later);
-    }
-
-    #[test]
-    fn an_opening_that_measures_nothing_is_followed_by_the_pace_of_the_stream() {
-        let start = Instant::now();
-        let mut pacer = Pacer::new(250);
-        let opening = Opening::new(start, NEAR, None);
-        let neighbor = Neighbor::join(Arc::new(Neighborhood::new(start)));
-        pacer.measure(start, Limits::default(), true, opening, neighbor);
-        let pace = pacer.pace(start, FAR, 0, STREAM).unwrap();
-        assert_eq!((pace.burst, pace.basis), (1, Basis::Opening));
-        assert_eq!(pacer.next_number(start), Some(0));
-        let later = start + Duration::from_secs(1);
-        let pace = pacer.pace(later, FAR, 0, STREAM).unwrap();
-        assert_eq!((pace.burst, pace.basis), (16, Basis::Stream));
-        assert_eq!(pacer.pace(later, Some(NEAR), 0, STREAM), None);
-    }
-}
+mod tests;

@@ -1,0 +1,202 @@
+//! What comes from the viewer, and what is answered at once.
+
+use std::time::Instant;
+
+use super::phase::Phase;
+use super::{Received, Transport};
+use crate::session::dtls::DtlsEvent;
+use crate::session::ice::Check;
+use crate::session::io::{Io, Path, Transmit};
+use crate::session::srtp::KeyingMaterial;
+
+impl Transport {
+    /// Handles a datagram that arrived on `path`.
+    pub fn handle_datagram<T: Transmit>(
+        &mut self,
+        path: Path,
+        datagram: &[u8],
+        io: &mut Io<'_, T>,
+    ) -> Received {
+        if matches!(self.phase, Phase::Over) {
+            return Received::Nothing;
+        }
+        // RFC 7983 section 7: the first byte tells the protocol.
+        match datagram.first() {
+            Some(0..=3) => return self.handle_stun(path, datagram, io),
+            Some(20..=63) if self.ice.received(path.remote, datagram.len()) => {
+                return self.handle_dtls(path, datagram, io);
+            }
+            // Nothing but RTCP is expected: all media flows the other way.
+            Some(128..=191) if self.ice.received(path.remote, datagram.len()) => {
+                return self.handle_srtcp(path, datagram, io.now);
+            }
+            Some(128..=191) if self.ice.may_be_rebound(path.remote) => {
+                let received = self.handle_srtcp(path, datagram, io.now);
+                if let Received::Rtcp(_) = received
+                    && let Some(check) = self.ice.rebound(io.now, path, datagram.len())
+                {
+                    self.send(path, &check, io);
+                }
+                return received;
+            }
+            _ => self.rejected += 1,
+        }
+        Received::Nothing
+    }
+
+    fn handle_stun<T: Transmit>(
+        &mut self,
+        path: Path,
+        datagram: &[u8],
+        io: &mut Io<'_, T>,
+    ) -> Received {
+        let now = io.now;
+        let before = self.ice.proven(now);
+        let lost_since = self.lost_since(now);
+        let received = match self.ice.answered(io.now, path, datagram) {
+            Some(check) => self.handle_answer(path, &check, io.now),
+            None => self.handle_check(path, datagram, io),
+        };
+        self.follow_path(now);
+        match (before, self.ice.proven(now)) {
+            (None, Some(_)) => {
+                self.pump_channel(io);
+                Received::Proven
+            }
+            (Some(before), Some(path)) if before.remote != path.remote => {
+                Received::Moved(lost_since)
+            }
+            _ => received,
+        }
+    }
+
+    fn handle_check<T: Transmit>(
+        &mut self,
+        path: Path,
+        datagram: &[u8],
+        io: &mut Io<'_, T>,
+    ) -> Received {
+        let Some(handled) = self.ice.handle(io.now, path, datagram) else {
+            self.rejected += 1;
+            return Received::Nothing;
+        };
+        if let Some(check) = &handled.check {
+            self.send(path, check, io);
+        }
+        self.send(path, &handled.response, io);
+        self.heard(path, io.now);
+        match std::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Waiting(waiting) => {
+                let handshaking = waiting.checked(io.now);
+                self.enter(Phase::Handshaking(Box::new(handshaking)));
+            }
+            other => self.phase = other,
+        }
+        Received::Nothing
+    }
+
+    /// A check of ours was answered.
+    fn handle_answer(&mut self, path: Path, check: &Check, now: Instant) -> Received {
+        self.heard(path, now);
+        if self.answer_time.is_none() {
+            self.answer_time = Some(now.saturating_duration_since(check.at));
+            self.measure(path, now);
+        }
+        let pacer = self.pacer.as_mut();
+        let more = pacer.is_some_and(|pacer| pacer.answered(now, check.number));
+        if more {
+            Received::Room
+        } else {
+            Received::Nothing
+        }
+    }
+
+    /// Sends one datagram that is not worth a second attempt: the peer asks again, or the next report says
+    /// the same. Little goes to an address that is not proven: false if it did not leave for that reason.
+    pub(super) fn send<T: Transmit>(
+        &mut self,
+        path: Path,
+        datagram: &[u8],
+        io: &mut Io<'_, T>,
+    ) -> bool {
+        let may = self.ice.may_send(io.now, path.remote, datagram.len());
+        if may {
+            io.transmit.control(path, datagram);
+        }
+        may
+    }
+
+    fn handle_dtls<T: Transmit>(
+        &mut self,
+        path: Path,
+        datagram: &[u8],
+        io: &mut Io<'_, T>,
+    ) -> Received {
+        if let Phase::Handshaking(handshaking) = &mut self.phase {
+            // Browsers answer our first flight at once.
+            if let Some(sent) = handshaking.first_flight.take() {
+                self.round_trip = Some(io.now.saturating_duration_since(sent));
+            }
+        }
+        if let Some(dtls) = self.phase.dtls() {
+            dtls.handle(io.now, datagram);
+        }
+        self.drive_dtls(path, io)
+    }
+
+    /// Sends what DTLS has to send, and does what its events ask for.
+    pub(super) fn drive_dtls<T: Transmit>(&mut self, path: Path, io: &mut Io<'_, T>) -> Received {
+        let mut received = Received::Nothing;
+        while let Some(datagram) = self.phase.dtls().and_then(|dtls| dtls.poll_transmit()) {
+            let left = self.send(path, &datagram, io);
+            if let Phase::Handshaking(handshaking) = &mut self.phase
+                && left
+                && self.round_trip.is_none()
+            {
+                handshaking.first_flight = Some(io.now);
+            }
+        }
+        while let Some(event) = self.phase.dtls().and_then(|dtls| dtls.poll_event()) {
+            match event {
+                DtlsEvent::Connected(keys) => received = self.keyed(&keys, path, io.now),
+                DtlsEvent::Data(packet) => self.handle_packet(path, &packet, io.now),
+                DtlsEvent::Closed => self.enter(Phase::Over),
+                DtlsEvent::Failed(error) => self.fail(error),
+            }
+        }
+        self.pump_channel(io);
+        received
+    }
+
+    /// DTLS has led to these keys.
+    pub fn keyed(&mut self, keys: &KeyingMaterial, path: Path, now: Instant) -> Received {
+        match std::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Handshaking(handshaking) => match handshaking.done(now, keys) {
+                Ok(up) => {
+                    self.enter(Phase::Up(up));
+                    self.measure(path, now);
+                    return Received::Up;
+                }
+                Err(error) => self.fail(error),
+            },
+            other => self.phase = other,
+        }
+        Received::Nothing
+    }
+
+    fn handle_srtcp(&mut self, path: Path, datagram: &[u8], now: Instant) -> Received {
+        let Phase::Up(up) = &mut self.phase else {
+            return Received::Nothing;
+        };
+        match up.control.srtcp.unprotect(datagram) {
+            Ok(compound) => {
+                self.heard(path, now);
+                Received::Rtcp(compound)
+            }
+            Err(_) => {
+                self.rejected += 1;
+                Received::Nothing
+            }
+        }
+    }
+}
