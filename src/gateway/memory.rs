@@ -1,28 +1,35 @@
 //! The memory that the process may have: by `memory_limit_bytes`, and by its container or service (cgroup).
 //!
 //! The kernel ends a process that goes beyond the latter. So when much of it is used, by whichever part of the
-//! process, the gateway keeps less of each stream, and when most of it is, it takes no new viewers, until there
-//! is room again.
+//! process, the gateway keeps less of each stream and gives the system back what that frees, and when most of it is
+//! used, it takes no new viewers, until there is room again.
 
 use std::fs;
 use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Handle;
 use crate::events::role::{Role, mark_thread};
 use crate::stats::json::resident_bytes;
+use crate::system;
 
 /// Time between two looks, with a limit and without one: it may be set later.
 const INTERVAL: Duration = Duration::from_secs(1);
 const LONG_INTERVAL: Duration = Duration::from_secs(10);
-/// The groups of this process.
+/// The groups of this process, and its own where no file says it: in a container they are seen as the root.
 const GROUPS: &str = "/proc/self/cgroup";
+const ROOT_GROUPS: &str = "0::/\n1:memory:/\n";
 /// Tracks keep less from this part of the limit on, in percent, and below the second no longer.
 const SHORT: (u64, u64) = (75, 65);
 /// The same, for new viewers.
 const FULL: (u64, u64) = (90, 80);
+/// While memory is short, what was freed is given back to the system so often.
+const RELEASE: Duration = Duration::from_secs(10);
+/// Less is kept for at least so long. Where memory is short again soon after, what is kept was the reason: it
+/// takes twice as long each time, up to the second.
+const SHORTAGE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(3600));
 /// The part of the limit that all tracks may keep together while memory is short: one in so many.
 const CACHES: u64 = 2;
 
@@ -52,6 +59,67 @@ impl Level {
     }
 }
 
+/// How long memory has been short.
+#[derive(Debug)]
+struct Course {
+    level: Level,
+    /// When it became short, and when it last ended to be.
+    short: Option<Instant>,
+    ended: Option<Instant>,
+    /// How long it is to be short at least.
+    least: Duration,
+    released: Option<Instant>,
+}
+
+impl Course {
+    fn new() -> Course {
+        Course {
+            level: Level::Enough,
+            short: None,
+            ended: None,
+            least: SHORTAGE.0,
+            released: None,
+        }
+    }
+
+    /// The level from now on.
+    fn look(&mut self, memory: Memory, now: Instant) -> Level {
+        let lasted = |since: Instant| now.saturating_duration_since(since);
+        let next = self.level.next(memory);
+        match (next > Level::Enough, self.short) {
+            (true, None) => {
+                let again = self.ended.is_some_and(|at| lasted(at) < 2 * self.least);
+                self.least = if again {
+                    (self.least * 2).min(SHORTAGE.1)
+                } else {
+                    SHORTAGE.0
+                };
+                self.short = Some(now);
+                self.level = next;
+            }
+            (false, Some(since)) if lasted(since) < self.least => self.level = Level::Short,
+            (false, Some(_)) => {
+                (self.short, self.ended) = (None, Some(now));
+                self.level = next;
+            }
+            _ => self.level = next,
+        }
+        self.level
+    }
+
+    /// Whether what was freed is to be given back to the system now.
+    fn releases(&mut self, now: Instant) -> bool {
+        let recently = self
+            .released
+            .is_some_and(|at| now.saturating_duration_since(at) < RELEASE);
+        let releases = self.level > Level::Enough && !recently;
+        if releases {
+            self.released = Some(now);
+        }
+        releases
+    }
+}
+
 /// What is used of a limit, in bytes. What the kernel gives up first, its cache of files, is left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Memory {
@@ -66,8 +134,9 @@ impl Memory {
 
     /// Of this process: by its cgroups, or by a limit of its own if that is nearer.
     fn now(limit: Option<u64>) -> Option<Memory> {
-        let groups = fs::read_to_string(GROUPS).ok();
-        let by_group = groups.and_then(|groups| Memory::of(&groups, Path::new("/sys/fs/cgroup")));
+        let groups = fs::read_to_string(GROUPS);
+        let groups = groups.as_deref().unwrap_or(ROOT_GROUPS);
+        let by_group = Memory::of(groups, Path::new("/sys/fs/cgroup"));
         let own = limit.and_then(|limit| {
             let used = resident_bytes()?;
             Some(Memory { used, limit })
@@ -129,29 +198,32 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Starts to look, where a system has such limits. Without a thread for it, nobody does.
+    /// Starts to look, where a system says what is used. Without a thread for it, nobody does.
     pub fn start(gateway: Handle) -> Option<Watch> {
-        // On Windows anybody might create a file of this name on the drive.
-        if !cfg!(unix) || !Path::new(GROUPS).exists() {
-            return None;
-        }
+        resident_bytes()?;
         let (stop, stopped) = mpsc::channel::<()>();
         let thread = thread::Builder::new().name("rwg-memory".to_owned());
         let started = thread.spawn(move || {
             mark_thread(Role::Library);
-            let mut level = Level::Enough;
+            let mut course = Course::new();
             let mut interval = INTERVAL;
             while stopped.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
                 let found = Memory::now(gateway.shared.tuning.memory_limit());
                 interval = found.map_or(LONG_INTERVAL, |_| INTERVAL);
+                let (before, now) = (course.level, Instant::now());
                 // A limit that was lifted leaves room for all.
-                let memory = found.unwrap_or(Memory { used: 0, limit: 1 });
-                let next = level.next(memory);
-                if next != level {
-                    say(next, memory.percent());
-                    level = next;
+                let memory = found.unwrap_or_else(|| {
+                    course = Course::new();
+                    Memory { used: 0, limit: 1 }
+                });
+                let level = course.look(memory, now);
+                if level != before {
+                    say(level, memory.percent());
                 }
                 gateway.memory_is(level, memory.limit);
+                if course.releases(now) {
+                    system::release_memory();
+                }
             }
         });
         Some(Watch {
@@ -244,6 +316,53 @@ mod tests {
             assert_eq!(memory, expected, "{groups}");
         }
         fs::remove_dir_all(&root).unwrap();
+    }
+
+    #[test]
+    fn where_giving_back_was_the_mistake_it_is_done_less_and_less_often() {
+        let start = Instant::now();
+        let mut course = Course::new();
+        let mut given_back = Vec::new();
+        let mut releases = 0;
+        // All that is kept is too much, and without it there is room.
+        for second in 0..4 * 3600 {
+            let now = start + Duration::from_secs(second);
+            let used = if course.level == Level::Enough {
+                80
+            } else {
+                50
+            };
+            let before = course.level;
+            let level = course.look(Memory { used, limit: 100 }, now);
+            if level < before {
+                given_back.push(second);
+            }
+            releases += usize::from(course.releases(now));
+        }
+        let minutes: Vec<_> = given_back.iter().map(|second| second / 60).collect();
+        assert_eq!(minutes, [1, 3, 7, 15, 31, 63, 123, 183]);
+        assert!((4 * 360 - 10..=4 * 360).contains(&releases), "{releases}");
+
+        // A day later it begins anew.
+        let mut now = start + Duration::from_secs(24 * 3600);
+        let calm = Memory {
+            used: 10,
+            limit: 100,
+        };
+        assert_eq!(course.look(calm, now), Level::Enough);
+        now += Duration::from_secs(24 * 3600);
+        assert!(!course.releases(now));
+        for (after, used, expected) in [
+            (0, 80, Level::Short),
+            (59, 10, Level::Short),
+            (60, 10, Level::Enough),
+            (61, 95, Level::Full),
+            (62, 70, Level::Short),
+        ] {
+            let at = now + Duration::from_secs(after);
+            let level = course.look(Memory { used, limit: 100 }, at);
+            assert_eq!(level, expected, "after {after} s");
+        }
     }
 
     #[test]

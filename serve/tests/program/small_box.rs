@@ -165,7 +165,8 @@ fn thirty_two_cameras_and_sixteen_viewers_stay_below_the_limit() {
 
             // Less than it needs: tracks keep less, and all together about half of it; new viewers are refused with a sentence;
             // those who watch go on.
-            println!("kept for viewers: {} MiB", kept(&running) / MIB);
+            let kept_before = kept(&running);
+            println!("kept for viewers: {} MiB", kept_before / MIB);
             write(SMALL);
             running.signal("HUP");
             running.wait_said("no new viewers");
@@ -177,6 +178,10 @@ fn thirty_two_cameras_and_sixteen_viewers_stay_below_the_limit() {
             wait_for("more frames for each viewer", || least() > before + 50);
             // Half is payload; what it is kept in takes some more.
             wait_for("tracks that keep less", || kept(&running) <= SMALL * 3 / 4);
+            // What it gives up goes back to the system.
+            wait_for("less resident memory", || {
+                figure(pid, "VmRSS") + kept_before / 2 < most
+            });
             println!(
                 "at a limit of {} MiB: resident {} MiB, kept {} MiB",
                 SMALL / MIB,
