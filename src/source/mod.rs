@@ -24,6 +24,7 @@ mod tracks;
 #[allow(missing_docs)] // as above
 mod url;
 pub mod video;
+mod waiting;
 #[allow(missing_docs)] // as above
 pub mod wire;
 
@@ -78,6 +79,11 @@ pub trait Sink {
 
     /// Whether a viewer is sent the audio: if none is, there is no need to make any.
     fn is_heard(&self) -> bool;
+
+    /// How long sound beside video may wait for more of it.
+    fn audio_hold(&self) -> Duration {
+        Duration::ZERO
+    }
 
     /// The camera changed its parameter sets within a connection.
     fn video_changed(&mut self, video: TrackInfo);

@@ -7,6 +7,7 @@ use super::choice::Choice;
 use super::rtp::{self, CaptureClock, Delivery, Encoding, Format, Reception, Unit};
 use super::rtsp::Description;
 use super::video::{Gate, Passed, Received};
+use super::waiting::Alike;
 use super::{Arrival, Quirk, Sink};
 use crate::media::{AccessUnit, MediaKind, TrackInfo};
 
@@ -23,6 +24,8 @@ struct Receiving {
     format: Format,
     reception: Reception,
     way: Way,
+    /// Of its packets; only noted of audio.
+    alike: Alike,
 }
 
 /// The tracks that are used.
@@ -67,6 +70,7 @@ impl Tracks {
                 format: format.clone(),
                 reception: Reception::new(format, delivery),
                 way,
+                alike: Alike::default(),
             });
         }
         Tracks {
@@ -116,12 +120,26 @@ impl Tracks {
             format,
             reception,
             way,
+            alike,
             ..
         } = track;
+        if matches!(way, Way::Audio(_)) {
+            alike.note(packet);
+        }
         let shared = &mut self.shared;
         reception.rtp(packet, now, &mut |unit| {
             shared.pass(unit, format, way, sink)
         });
+    }
+
+    /// What a packet of sound has, if it may wait until the next one comes, for `most` at most: beside video.
+    pub fn waiting_sound(&self, most: Duration) -> Option<usize> {
+        let mut audio = self
+            .all
+            .iter()
+            .filter(|track| matches!(track.way, Way::Audio(_)));
+        let track = audio.next().filter(|_| self.shared.has_video)?;
+        track.alike.bytes(track.format.clock_rate, most)
     }
 
     /// When [`Tracks::handle_timeout`] is to be called, unless packets come before.

@@ -35,6 +35,10 @@ impl Sink for StreamSink {
         self.core.borrow().is_heard(self.stream)
     }
 
+    fn audio_hold(&self) -> Duration {
+        self.core.borrow().context.tuning.audio_hold()
+    }
+
     fn video_changed(&mut self, video: TrackInfo) {
         let core = &mut *self.core.borrow_mut();
         if let Some(entry) = core.streams.get_mut(self.stream) {

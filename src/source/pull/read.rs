@@ -13,6 +13,9 @@ use crate::source::tracks::Tracks;
 use crate::source::wire::Read;
 use crate::source::{Sink, TURN};
 
+/// What is in front of a packet in a connection.
+const INTERLEAVED: usize = 4;
+
 impl Attempt<'_> {
     /// Waits for something to do, and does it as far as the budget goes.
     pub(super) async fn wait(
@@ -50,6 +53,10 @@ impl Attempt<'_> {
             return timer.poll(context).map(|()| Happened::Time);
         };
         let client = &mut self.client;
+        if !client.unwritten().is_empty() {
+            // A response may be all that comes.
+            connection.set_low_water(1);
+        }
         if (!client.unwritten().is_empty() || connection.has_unwritten())
             && let Poll::Ready(written) = connection.poll_write(context, client.unwritten())
             && written.is_err()
@@ -64,6 +71,11 @@ impl Attempt<'_> {
         let read =
             connection.poll_read(context, |data| receive(data, client, tracks, budget, sink));
         if let Poll::Ready(read) = read {
+            // With ports of its own, sound does not come this way.
+            let tracks = self.tracks.as_ref().filter(|_| self.ports.is_empty());
+            let waits = tracks.and_then(|tracks| tracks.waiting_sound(sink.audio_hold()));
+            // One packet of it alone is not worth a turn.
+            connection.set_low_water(waits.map_or(1, |bytes| INTERLEAVED + bytes + 1));
             return Poll::Ready(Happened::Read(read));
         }
         if self.poll_datagrams(context, sink).is_ready() {

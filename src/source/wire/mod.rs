@@ -30,12 +30,15 @@ use stream::Stream;
 use super::TURN;
 use super::rtsp::base64;
 use super::url::Credentials;
+use crate::system;
 use tunnel::Tunnel;
 
 /// What one read takes at most.
 const MOST_READ: usize = TURN.bytes;
 /// What may be left of the read before, an incomplete frame or message.
 const MOST_LEFT: usize = 96 << 10;
+/// What is often left: part of a frame. Each camera keeps the room for it.
+const LITTLE: usize = 4 << 10;
 
 thread_local! {
     /// All cameras of a thread read into it, one after the other, so it stays in the cache.
@@ -72,6 +75,8 @@ pub struct Connection {
     rest: Vec<u8>,
     /// Something that was written may not have left.
     unflushed: bool,
+    /// So many bytes wait before it is readable.
+    low_water: usize,
 }
 
 impl Connection {
@@ -90,6 +95,7 @@ impl Connection {
                 post: None,
                 rest: Vec::new(),
                 unflushed: false,
+                low_water: 1,
             });
         };
         let mut tunnel = Tunnel::new(&endpoint.host, path, credentials)?;
@@ -111,6 +117,7 @@ impl Connection {
             post: Some((post, Vec::new())),
             rest,
             unflushed: false,
+            low_water: 1,
         })
     }
 
@@ -157,14 +164,34 @@ impl Connection {
             self.rest.clear();
             self.rest
                 .extend_from_slice(data.get(used..).unwrap_or_default());
+            self.give_back();
             Poll::Ready(Ok(Read::Some))
         })
+    }
+
+    /// From now on, what comes is worth to be read when it has so many bytes, or when the connection ends. What is
+    /// encrypted is read at once.
+    pub fn set_low_water(&mut self, bytes: usize) {
+        if bytes != self.low_water
+            && let Stream::Plain(stream) = &self.stream
+        {
+            system::set_low_water(stream, bytes);
+            self.low_water = bytes;
+        }
     }
 
     /// Gives `take` what is left once more.
     pub fn take_rest(&mut self, take: impl FnOnce(&[u8]) -> usize) {
         let used = take(&self.rest).min(self.rest.len());
         self.rest.drain(..used);
+        self.give_back();
+    }
+
+    /// What a read leaves is little, but for one that a budget ended.
+    fn give_back(&mut self) {
+        if self.rest.is_empty() && self.rest.capacity() > LITTLE {
+            self.rest = Vec::new();
+        }
     }
 
     /// Writes what can be written, and takes it out of `data`. Ready when all is written.
@@ -220,6 +247,63 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn what_is_below_the_low_water_mark_waits_for_more() {
+        use std::time::Duration;
+
+        use tokio::io::AsyncWriteExt;
+        use tokio::time::timeout;
+
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let stream = TcpStream::connect(listener.local_addr().unwrap()).await;
+            let (mut camera, _) = listener.accept().await.unwrap();
+            let mut connection = Connection {
+                stream: Stream::Plain(stream.unwrap()),
+                post: None,
+                rest: Vec::new(),
+                unflushed: false,
+                low_water: 1,
+            };
+            async fn read(connection: &mut Connection) -> usize {
+                let mut read = 0;
+                let take = |data: &[u8]| {
+                    read = data.len();
+                    data.len()
+                };
+                let mut take = Some(take);
+                poll_fn(|context| {
+                    connection
+                        .poll_read(context, |data| take.take().map_or(0, |mut take| take(data)))
+                })
+                .await
+                .unwrap();
+                read
+            }
+            camera.write_all(&[1; 10]).await.unwrap();
+            assert_eq!(read(&mut connection).await, 10);
+            connection.set_low_water(11);
+            camera.write_all(&[2; 10]).await.unwrap();
+            let early = timeout(Duration::from_millis(20), read(&mut connection)).await;
+            assert!(early.is_err(), "{early:?}");
+            camera.write_all(&[3]).await.unwrap();
+            assert_eq!(read(&mut connection).await, 11);
+            // A mark that is lifted lets through what waits, and so does the end.
+            camera.write_all(&[4; 5]).await.unwrap();
+            connection.set_low_water(1);
+            assert_eq!(read(&mut connection).await, 5);
+            connection.set_low_water(11);
+            camera.write_all(&[5; 5]).await.unwrap();
+            drop(camera);
+            assert_eq!(read(&mut connection).await, 5);
+        });
+    }
+
     /// Through HTTP, to a camera that reads nothing.
     #[test]
     fn what_waits_to_be_written_stays_where_it_is_counted() {
@@ -236,6 +320,7 @@ mod tests {
                 post: Some((stream().await, Vec::new())),
                 rest: Vec::new(),
                 unflushed: false,
+                low_water: 1,
             };
             let _camera = (listener.accept().await, listener.accept().await);
             let mut context = Context::from_waker(Waker::noop());
