@@ -85,12 +85,14 @@ pub enum rtsp_webrtc_gateway_tuning_key {
     RTSP_WEBRTC_GATEWAY_TUNING_PROFILE = 18,
     /// Maximum time in milliseconds that an audio packet waits for another one, to leave along with
     /// it; 5 ms more if that is late. 0: send each at once. An audio packet that is sent alone
-    /// costs nearly as much CPU time as a video frame. Waiting adds this delay to the audio, and
-    /// perhaps to the video as well, because browsers synchronize the two (lip sync). Default 20,
-    /// range 0 to 200, applies immediately.
+    /// costs nearly as much CPU time as a video frame, and so does reading it alone: where a camera
+    /// sends audio packets over TCP that are all alike, one waits in the kernel until more comes
+    /// (and so does a video frame that is even smaller, until the next of either). Waiting adds
+    /// this delay to the audio, and perhaps to the video as well, because browsers synchronize the
+    /// two (lip sync). Default 20, range 0 to 200, applies immediately.
     RTSP_WEBRTC_GATEWAY_TUNING_AUDIO_HOLD_MS = 19,
     /// Maximum age of the packets that a video track keeps for retransmission, in milliseconds, in
-    /// addition to the GOP cache. Four or five round trips are enough. Default 1000, range 100 to
+    /// addition to the GOP cache. Four or five round trips are enough. Default 500, range 100 to
     /// 60000, applies immediately.
     RTSP_WEBRTC_GATEWAY_TUNING_NACK_HISTORY_MS = 20,
     /// 1: measure what the path to a viewer carries (ICE checks at the start, then transport-wide
@@ -120,7 +122,8 @@ pub enum rtsp_webrtc_gateway_tuning_key {
     /// itself needs included. From 75 % of it on tracks keep less, and together no more than half
     /// of it; from 90 % on offers fail with ERR_LIMIT (503). Those who watch go on. Looked at once
     /// a second, and within 10 s of a change; the limit of a cgroup counts in the same way,
-    /// whichever is nearer. Linux only. 0: that of the cgroup alone. Default 0, range 0 to
+    /// whichever is nearer. While memory is short, malloc_trim() is called every 10 s where the C
+    /// library has it. Linux only. 0: that of the cgroup alone. Default 0, range 0 to
     /// 1099511627776, applies immediately.
     RTSP_WEBRTC_GATEWAY_TUNING_MEMORY_LIMIT_BYTES = 27,
     // generated from src/tuning/table.rs: end

@@ -202,8 +202,10 @@ knobs! {
 
     /// Maximum time in milliseconds that an audio packet waits for another one, to leave along with it;
     /// 5 ms more if that is late. 0: send each at once. An audio packet that is sent alone costs nearly
-    /// as much CPU time as a video frame. Waiting adds this delay to the audio, and perhaps to the video
-    /// as well, because browsers synchronize the two (lip sync).
+    /// as much CPU time as a video frame, and so does reading it alone: where a camera sends audio
+    /// packets over TCP that are all alike, one waits in the kernel until more comes (and so does a video
+    /// frame that is even smaller, until the next of either). Waiting adds this delay to the audio, and
+    /// perhaps to the video as well, because browsers synchronize the two (lip sync).
     AudioHoldMs = 19, "audio_hold_ms" {
         default: 20, range: 0..=200, applies: Now,
         profiles: { lan: 0, wan: 20, max_density: 60 },
@@ -212,8 +214,8 @@ knobs! {
     /// Maximum age of the packets that a video track keeps for retransmission, in milliseconds, in
     /// addition to the GOP cache. Four or five round trips are enough.
     NackHistoryMs = 20, "nack_history_ms" {
-        default: 1000, range: 100..=60_000, applies: Now,
-        profiles: { lan: 1000, wan: 4000, max_density: 1000 },
+        default: 500, range: 100..=60_000, applies: Now,
+        profiles: { lan: 500, wan: 4000, max_density: 500 },
     }
 
     /// 1: measure what the path to a viewer carries (ICE checks at the start, then transport-wide
@@ -256,8 +258,9 @@ knobs! {
     /// Resident memory that the process should stay below, in bytes: all of it, what the host itself
     /// needs included. From 75 % of it on tracks keep less, and together no more than half of it; from
     /// 90 % on offers fail with ERR_LIMIT (503). Those who watch go on. Looked at once a second, and
-    /// within 10 s of a change; the limit of a cgroup counts in the same way, whichever is nearer. Linux
-    /// only. 0: that of the cgroup alone.
+    /// within 10 s of a change; the limit of a cgroup counts in the same way, whichever is nearer. While
+    /// memory is short, malloc_trim() is called every 10 s where the C library has it. Linux only. 0: that of
+    /// the cgroup alone.
     MemoryLimitBytes = 27, "memory_limit_bytes" {
         default: 0, range: 0..=1_099_511_627_776, applies: Now,
     }

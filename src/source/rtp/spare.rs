@@ -5,8 +5,8 @@ use std::cell::RefCell;
 
 /// Buffers that wait to be used: more units than this are seldom under way at the same time.
 const MOST: usize = 16;
-/// A larger buffer is freed: a unit like that is rare, or its camera is one of few.
-const LARGEST: usize = 512 << 10;
+/// What they have together, at most.
+const KEPT: usize = 512 << 10;
 
 thread_local! {
     static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
@@ -20,14 +20,12 @@ pub fn take() -> Vec<u8> {
 
 /// Takes a buffer back.
 pub fn give(mut buffer: Vec<u8>) {
-    if buffer.capacity() > LARGEST {
-        return;
-    }
     buffer.clear();
     // There are none any more when the thread ends: then the buffer is simply freed.
     let _ = SPARE.try_with(|spare| {
         let mut spare = spare.borrow_mut();
-        if spare.len() < MOST {
+        let kept: usize = spare.iter().map(Vec::capacity).sum();
+        if spare.len() < MOST && kept + buffer.capacity() <= KEPT {
             spare.push(buffer);
         }
     });
@@ -46,13 +44,18 @@ mod tests {
         let again = take();
         assert_eq!((again.as_ptr(), again.len()), (memory, 0));
         give(again);
-        give(Vec::with_capacity(LARGEST + 1));
+        give(Vec::with_capacity(KEPT + 1));
         let again = take();
         assert_eq!(again.as_ptr(), memory);
-        for _ in 0..2 * MOST {
-            give(vec![0; 10]);
-        }
-        let kept = std::iter::from_fn(|| Some(take()).filter(|buffer| buffer.capacity() > 0));
-        assert_eq!(kept.count(), MOST);
+        let kept = |bytes| {
+            for _ in 0..2 * MOST {
+                give(Vec::with_capacity(bytes));
+            }
+            let kept = std::iter::from_fn(|| Some(take()).filter(|buffer| buffer.capacity() > 0));
+            kept.count()
+        };
+        assert_eq!(kept(10), MOST);
+        // Those of keyframes.
+        assert_eq!(kept(KEPT / 4), 4);
     }
 }
