@@ -55,7 +55,7 @@ pub struct rtsp_webrtc_gateway_viewer_limits {
     pub struct_size: usize,
     /// Bits per second that it may be sent on average, all media and headers included: a variant that
     /// needs more is not shown, and frames are left out if even the least one does, in the end all of
-    /// them. Sound is never left out. 0: no limit.
+    /// them. Sound is never left out. Of a wall, all slots together. 0: no limit.
     pub max_bitrate_bps: u64,
     /// The best variant that it may be shown: this one, or those after it in the list of
     /// set_variants(). While it is not in that list, it limits nothing. 0: any.

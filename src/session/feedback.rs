@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::Session;
 use super::io::{Io, Transmit};
 use super::leg::Leg;
+use super::order::Which;
 use super::rtcp::{self, Feedback};
 use crate::media::MediaKind;
 
@@ -60,7 +61,8 @@ impl Session {
         self.allowance.spend(cost + spoken_of);
         if measured || begins {
             // The pace may have risen. Few legs wait.
-            self.pump(|leg| leg.due().is_some(), io);
+            self.waits |= begins;
+            self.pump(Which::Waiting, io);
         }
         if begins || !self.is_settled(io.tracks) {
             self.decide_if_ready(io);

@@ -110,7 +110,7 @@ use crate::state::{SessionState, StreamId, ViewerLimits};
 use data::ChannelEvent;
 use feedback::Allowance;
 use leg::Leg;
-use order::Order;
+use order::{Order, Which};
 use showing::Showing;
 use transport::{Received, Transport};
 
@@ -139,6 +139,12 @@ pub struct Session {
     awaits: bool,
     /// Perhaps something else is shown than what was told.
     news: bool,
+    /// Bits per second that the viewer asked for at most.
+    max_bitrate: Option<u64>,
+    /// The stream that each leg sends, side by side: one look finds the legs of a stream.
+    shown: Box<[StreamId]>,
+    /// Something of a leg may be due.
+    waits: bool,
     /// Whose turn it is to send.
     order: Order,
     /// An audio leg is bound to another stream, or hears its stream or no longer.
@@ -160,8 +166,14 @@ impl Session {
             mids = Vec::new();
         }
         let legs: Box<[Leg]> = legs.into_iter().map(Leg::new).collect();
+        let shown = legs
+            .iter()
+            .map(|leg| leg.stream().unwrap_or(StreamId::NONE));
         Session {
             transport: Transport::new(now, transport),
+            shown: shown.collect(),
+            max_bitrate: None,
+            waits: false,
             showings: Showing::of(&legs),
             legs,
             mids: mids.into(),
@@ -187,8 +199,10 @@ impl Session {
         self.transport.close(&ssrcs, io);
     }
 
-    /// Changes what the viewer asks for. Ask for [`Session::next_deadline`] again.
+    /// Changes what the viewer asks for: of several videos, all of them together may use the bit rate. Ask for
+    /// [`Session::next_deadline`] again.
     pub fn set_limits(&mut self, limits: ViewerLimits) {
+        self.max_bitrate = limits.max_bitrate;
         for showing in &mut self.showings {
             showing.set_limits(limits);
         }
@@ -222,7 +236,7 @@ impl Session {
     pub fn handle_room<T: Transmit>(&mut self, io: &mut Io<'_, T>) {
         // What comes first takes the room, and sound is little.
         for kind in [MediaKind::Audio, MediaKind::Video] {
-            self.pump(|leg| leg.kind() == kind && leg.due().is_some(), io);
+            self.pump(Which::WaitingOf(kind), io);
         }
     }
 
@@ -261,8 +275,7 @@ impl Session {
         io: &mut Io<'_, T>,
     ) -> Option<Instant> {
         let shown = self.show_if_awaited(stream, io);
-        let is_meant = |leg: &Leg| kind.is_none_or(|kind| leg.kind() == kind);
-        let due = self.pump(|leg| leg.stream() == Some(stream) && is_meant(leg), io);
+        let due = self.pump(Which::Of(stream, kind), io);
         match shown {
             true => earliest(due, self.decision_due(io.now)),
             false => due,
@@ -272,8 +285,8 @@ impl Session {
     /// Reads what [`Session::send`] will for this stream, so that it is in the cache by then.
     pub fn touch(&self, stream: StreamId) {
         std::hint::black_box((self.awaits, self.news, self.transport.touch()));
-        for leg in &self.legs {
-            if leg.stream() == Some(stream) {
+        for (leg, &shown) in self.legs.iter().zip(&self.shown) {
+            if shown == stream {
                 leg.touch();
             }
         }
@@ -287,7 +300,7 @@ impl Session {
         if self.decision_due(now).is_some_and(|at| at <= now) {
             self.decide(io);
         }
-        self.pump_due(io);
+        self.pump(Which::Due, io);
         if self.transport.report_is_overdue(now) {
             self.send_reports(io);
         }
@@ -297,7 +310,7 @@ impl Session {
     /// have changed. Sooner or later that happens anyway.
     pub fn reconsider<T: Transmit>(&mut self, io: &mut Io<'_, T>) {
         self.decide(io);
-        self.pump_due(io);
+        self.pump(Which::Due, io);
     }
 
     /// When [`Session::handle_timeout`] is due; `None` once the session is over.
@@ -357,17 +370,17 @@ impl Session {
                     leg.begin(io.now);
                 }
                 self.decide(io);
-                self.pump(|_| true, io);
+                self.pump(Which::All, io);
             }
             Received::Proven => {
-                self.pump(|_| true, io);
+                self.pump(Which::All, io);
             }
             Received::Moved(since) => {
                 self.repeat_since(since, io);
-                self.pump(|_| true, io);
+                self.pump(Which::All, io);
             }
             Received::Room => {
-                self.pump(|leg| leg.due().is_some(), io);
+                self.pump(Which::Waiting, io);
             }
             Received::Rtcp(compound) => self.handle_rtcp(&compound, io),
         }

@@ -11,6 +11,8 @@ use super::io::{Io, Tracks, Transmit};
 use super::leg::{Leg, Turn};
 use super::transport::Egress;
 use super::{Session, earliest};
+use crate::media::MediaKind;
+use crate::state::StreamId;
 
 /// The leg that sends before others, and the one that goes on after it.
 #[derive(Debug, Default)]
@@ -48,18 +50,84 @@ impl Order {
     }
 }
 
-impl Session {
-    /// Lets the legs that are due send what they can.
-    pub(super) fn pump_due<T: Transmit>(&mut self, io: &mut Io<'_, T>) {
-        let now = io.now;
-        self.pump(|leg| leg.due().is_some_and(|at| at <= now), io);
+/// Which legs may send.
+#[derive(Clone, Copy, Debug)]
+pub enum Which {
+    All,
+    /// Those for which something waits.
+    Waiting,
+    /// Those of this kind for which something waits.
+    WaitingOf(MediaKind),
+    /// Those that are due.
+    Due,
+    /// Those of this stream, or of its track of this kind.
+    Of(StreamId, Option<MediaKind>),
+}
+
+/// What came of letting legs send.
+struct Pass {
+    turn: Turn,
+    /// When the first of them is due again.
+    due: Option<Instant>,
+    /// There was media for one.
+    pumped: bool,
+    /// The last one that sent something.
+    last: Option<usize>,
+}
+
+impl Pass {
+    fn pump<T: Transmit>(
+        &mut self,
+        place: usize,
+        leg: &mut Leg,
+        tracks: &dyn Tracks,
+        egress: &mut Egress<'_, T>,
+    ) {
+        let media = leg.media(tracks);
+        if tracks.is_late()
+            && let Some(track) = media.and_then(|media| media.track(leg.kind()))
+        {
+            leg.shed(track.ring(), egress.now());
+        }
+        let before = leg.sent().packets;
+        leg.pump(media, &mut self.turn, egress);
+        self.due = earliest(self.due, leg.due());
+        self.pumped |= media.is_some();
+        if leg.sent().packets > before {
+            self.last = Some(place);
+        }
     }
 
+    /// Lets the legs that have yielded go on. While pictures of others wait, they wait with them.
+    fn catch_up<T: Transmit>(
+        &mut self,
+        legs: &mut [Leg],
+        order: &Order,
+        tracks: &dyn Tracks,
+        egress: &mut Egress<'_, T>,
+    ) {
+        let pictures = legs.iter().filter(|leg| !leg.yields());
+        let pictures = pictures.filter_map(Leg::due).min();
+        self.turn.pictures_have_left();
+        for place in order.places(legs.len()) {
+            let Some(leg) = legs.get_mut(place).filter(|leg| leg.yields()) else {
+                continue;
+            };
+            match pictures {
+                Some(at) => leg.wait_until(at),
+                None => self.pump(place, leg, tracks, egress),
+            }
+        }
+        self.due = legs.iter().filter_map(Leg::due).min();
+    }
+}
+
+impl Session {
     /// Lets some legs send what they can, and along with it the reports that are due. Returns when
     /// the first of these legs is due again, or any other.
     pub(super) fn pump<T: Transmit>(
         &mut self,
-        which: impl Fn(&Leg) -> bool,
+        which: Which,
         io: &mut Io<'_, T>,
     ) -> Option<Instant> {
         let tracks = io.tracks;
@@ -67,79 +135,76 @@ impl Session {
             self.legs.iter_mut().for_each(Leg::rest);
             return None;
         };
-        let late = tracks.is_late();
-        let mut turn = Turn::new(self.showings.len() > 1);
-        let (mut due, mut pumped, mut last) = (None, false, None);
-        for place in self.order.places(self.legs.len()) {
-            let Some(leg) = self.legs.get_mut(place).filter(|leg| which(leg)) else {
-                continue;
-            };
-            let media = leg.media(tracks);
-            if late && let Some(track) = media.and_then(|media| media.track(leg.kind())) {
-                leg.shed(track.ring(), egress.now());
+        let mut pass = Pass {
+            turn: Turn::new(self.showings.len() > 1),
+            due: None,
+            pumped: false,
+            last: None,
+        };
+        let now = egress.now();
+        let mut visit = |place: usize| {
+            if let Some(leg) = self.legs.get_mut(place).filter(|leg| which.means(leg, now)) {
+                pass.pump(place, leg, tracks, &mut egress);
+                self.news |= leg.has_changed();
             }
-            let before = leg.sent().packets;
-            leg.pump(media, &mut turn, &mut egress);
-            due = earliest(due, leg.due());
-            pumped |= media.is_some();
-            self.news |= leg.has_changed();
-            if leg.sent().packets > before {
-                last = Some(place);
-            }
+        };
+        if let Which::Of(stream, _) = which {
+            let shown = self.shown.iter().enumerate();
+            let places = shown.filter(|(_, shown)| **shown == stream);
+            places.for_each(|(place, _)| visit(place));
+        } else {
+            let legs = self.shown.len();
+            self.order.places(legs).for_each(visit);
         }
-        if turn.has_yielded() {
-            last = catch_up(&mut self.legs, &self.order, turn, tracks, &mut egress).or(last);
-            due = self.legs.iter().filter_map(Leg::due).min();
+        if pass.turn.has_yielded() {
+            pass.catch_up(&mut self.legs, &self.order, tracks, &mut egress);
         }
-        if pumped && self.legs.iter().all(|leg| leg.due().is_none()) {
+        // Where nothing has waited, no other leg has to be looked at.
+        self.waits = match self.waits {
+            true => self.legs.iter().any(|leg| leg.due().is_some()),
+            false => pass.due.is_some(),
+        };
+        if pass.pumped && !self.waits {
             egress.caught_up();
             pad(&mut self.legs, tracks, &mut egress);
         }
         egress.finish();
-        if due.is_some()
-            && let Some(last) = last
-        {
+        if let Some(last) = pass.last.filter(|_| pass.due.is_some()) {
             self.order.sent(last, &self.legs, tracks);
         }
         // Along with media, so that no thread has to wake up for a report alone.
-        if pumped && self.transport.report_is_due(io.now) {
+        if pass.pumped && self.transport.report_is_due(io.now) {
             self.send_reports(io);
         }
-        due
+        pass.due
+    }
+
+    /// Something is due of a leg, perhaps with another stream than before.
+    pub(super) fn note_due(&mut self) {
+        self.waits = true;
+        for (shown, leg) in self.shown.iter_mut().zip(&self.legs) {
+            *shown = leg.stream().unwrap_or(StreamId::NONE);
+        }
     }
 }
 
-/// Lets the legs that have yielded go on. While pictures of others wait, they wait with them. Returns the last
-/// one that sent something.
-fn catch_up<T: Transmit>(
-    legs: &mut [Leg],
-    order: &Order,
-    turn: Turn,
-    tracks: &dyn Tracks,
-    egress: &mut Egress<'_, T>,
-) -> Option<usize> {
-    let pictures = legs.iter().filter(|leg| !leg.yields());
-    if let Some(at) = pictures.filter_map(Leg::due).min() {
-        let yielding = legs.iter_mut().filter(|leg| leg.yields());
-        yielding.for_each(|leg| leg.wait_until(at));
-        return None;
-    }
-    let mut turn = turn.of_backlogs();
-    let mut last = None;
-    for place in order.places(legs.len()) {
-        if let Some(leg) = legs.get_mut(place).filter(|leg| leg.yields()) {
-            let before = leg.sent().packets;
-            leg.pump(leg.media(tracks), &mut turn, egress);
-            if leg.sent().packets > before {
-                last = Some(place);
-            }
+impl Which {
+    fn means(self, leg: &Leg, now: Instant) -> bool {
+        match self {
+            Which::All => true,
+            Which::Waiting => leg.due().is_some(),
+            Which::WaitingOf(kind) => leg.kind() == kind && leg.due().is_some(),
+            Which::Due => leg.due().is_some_and(|at| at <= now),
+            Which::Of(_, kind) => kind.is_none_or(|kind| leg.kind() == kind),
         }
     }
-    last
 }
 
 /// Sends padding if it is time to find out whether the path carries more.
 fn pad<T: Transmit>(legs: &mut [Leg], tracks: &dyn Tracks, egress: &mut Egress<'_, T>) {
+    if !egress.is_paced() {
+        return;
+    }
     let mut legs = legs.iter_mut().filter(|leg| leg.can_pad());
     let sending = legs.find_map(|leg| {
         let track = leg.track(tracks)?;

@@ -6,6 +6,7 @@ use super::Session;
 use super::io::{Io, Tracks, Transmit};
 use super::ladder::View;
 use super::leg::Leg;
+use super::order::Which;
 use super::share::{Claim, share};
 use super::showing::{Showing, stored_rate, video};
 use super::sound::{self, is_audio, sound_of};
@@ -81,6 +82,7 @@ impl Session {
         if !self.may_decide() || self.showings.is_empty() {
             return;
         }
+        let (estimate, capped) = self.within_limit(estimate);
         self.note_sound(io.tracks);
         for showing in &mut self.showings {
             let leg = &mut self.legs[showing.leg];
@@ -93,7 +95,7 @@ impl Session {
             let portion = portions.as_ref().and_then(|portions| portions[place]);
             let budget = portion.map(|portion| portion.budget).or(estimate);
             let need = portion.map_or(0, |portion| portion.need);
-            let more = self.decide_on(place, budget, io);
+            let more = self.decide_on(place, (budget, capped), io);
             want += more.saturating_sub(need);
             sent += need;
         }
@@ -102,7 +104,18 @@ impl Session {
         }
         self.awaits = self.showings.iter().any(|showing| showing.next.is_some());
         self.news = true;
+        self.note_due();
         self.transport.want(want);
+    }
+
+    /// What all videos together may use, and whether it is the viewer's limit that they may not use more. The
+    /// limit of a single video is its ladder's.
+    fn within_limit(&self, estimate: Option<u64>) -> (Option<u64>, bool) {
+        let limit = self.max_bitrate.filter(|_| self.showings.len() > 1);
+        match (estimate, limit) {
+            (Some(estimate), Some(limit)) => (Some(estimate.min(limit)), limit < estimate),
+            (estimate, limit) => (estimate.or(limit), limit.is_some()),
+        }
     }
 
     /// Shares what the path carries among the videos that are shown; `None` if there is at most one, or nothing is
@@ -165,7 +178,7 @@ impl Session {
     fn decide_on<T: Transmit>(
         &mut self,
         place: usize,
-        estimate: Option<u64>,
+        (estimate, capped): (Option<u64>, bool),
         io: &mut Io<'_, T>,
     ) -> u64 {
         let (now, tracks) = (io.now, io.tracks);
@@ -189,6 +202,7 @@ impl Session {
             shown: stream,
             detail,
             estimate,
+            capped,
             loss_ppm,
             late: waits.is_some_and(|time| time > late) || left_out,
             sound: sound.map(|track| stored_rate(track.ring()).unwrap_or(0)),
@@ -216,7 +230,7 @@ impl Session {
         let mut showings = self.showings.iter();
         if showings.any(|showing| showing.is_ready(io.now)) {
             self.decide(io);
-            self.pump_due(io);
+            self.pump(Which::Due, io);
         }
     }
 
@@ -236,6 +250,9 @@ impl Session {
             if next.is_some_and(|next| next.choice.variant == stream) {
                 shown |= self.show_next(place, io);
             }
+        }
+        if shown {
+            self.note_due();
         }
         shown
     }

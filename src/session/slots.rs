@@ -123,6 +123,7 @@ impl Session {
             }
         }
         (self.streams_changed, self.news) = (true, true);
+        self.note_due();
         Ok(())
     }
 
@@ -136,6 +137,7 @@ impl Session {
             let leg = &mut self.legs[slot];
             let before = leg.track(io.tracks);
             leg.follow(None, before, io.now);
+            self.note_due();
         }
         self.news = true;
     }

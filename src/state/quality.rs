@@ -99,7 +99,8 @@ pub struct Quality {
 /// What a viewer asks for itself, for a small tile or a metered line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ViewerLimits {
-    /// Bits per second, headers and sound included, that the chosen variant may need; `None`: no limit.
+    /// Bits per second, headers and sound included, that the chosen variant may need; those of all slots together, for a
+    /// wall. `None`: no limit.
     pub max_bitrate: Option<u64>,
     /// Which variants it may be shown.
     pub variant: VariantChoice,

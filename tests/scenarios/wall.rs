@@ -330,8 +330,9 @@ fn changes_of_slots_are_told_once() {
     assert_eq!((slots[1].mid, slots[1].stream), ("v1", Some(YARD)));
     assert_eq!(slots[1].quality.unwrap().variant, YARD);
     assert_eq!((slots[2].mid, slots[2].kind), ("a0", MediaKind::Audio));
-    // What the page computes from it is the time of a frame.
+    // What the page computes from it is the time of a frame, and it begins where it did, after reports as well.
     let (rtp, wall) = slots[1].clock.unwrap();
+    assert_eq!(rtp, clock.0);
     let packet = world.slot("v1").packets().last().unwrap();
     let off = f64::from(packet.timestamp.wrapping_sub(rtp) as i32) / 90_000.0;
     let arrived = packet.at.duration_since(world.start).as_secs_f64() - DELAY.as_secs_f64();

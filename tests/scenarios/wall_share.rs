@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use rtsp_webrtc_gateway::internals::media::Codec;
-use rtsp_webrtc_gateway::state::{Detail, Quality, SlotView, StreamId};
+use rtsp_webrtc_gateway::state::{
+    Detail, Quality, QualityReason, SlotView, StreamId, ViewerLimits,
+};
 use testkit::net::Link;
 
 use crate::wall::wall_of;
@@ -164,6 +166,61 @@ fn half_of_what_is_needed_degrades_the_tiles_that_are_not_in_focus() {
         let gap = longest_gap(&world, i, since);
         assert!(gap < 5 * SECOND, "{i}: {gap:?}");
     }
+}
+
+#[test]
+fn a_limit_in_bits_per_second_is_for_all_tiles_together() {
+    let limited = |bits| ViewerLimits {
+        max_bitrate: bits,
+        ..ViewerLimits::default()
+    };
+    let mut world = tiles(16, LARGE, 100_000_000);
+    let focus = SlotView {
+        focus: true,
+        ..LARGE
+    };
+    world.view("v5", focus);
+    world.run(3 * SECOND);
+    world.with_session(|session, _| session.set_limits(limited(Some(4_000_000))));
+    world.run(SECOND);
+    let before = world.session.figures().bytes;
+    world.run(10 * SECOND);
+    let bits = (world.session.figures().bytes - before) * 8 / 10;
+    assert!((2_000_000..4_200_000).contains(&bits), "{bits}");
+    assert_eq!(quality(&world, 5).variant, main(5));
+    let others: Vec<u64> = (0..16).filter(|&i| i != 5).collect();
+    let (whole, less): (Vec<u64>, Vec<u64>) = others
+        .iter()
+        .partition(|&&i| quality(&world, i).variant == main(i));
+    assert!(less.len() >= 7, "{whole:?}");
+    for &i in &less {
+        let shown = quality(&world, i);
+        assert_eq!(
+            (shown.variant, shown.reason),
+            (sub(i), QualityReason::Viewer)
+        );
+    }
+    world.with_session(|session, _| session.set_limits(limited(None)));
+    world.run(SECOND);
+    assert!((0..16).all(|i| quality(&world, i).variant == main(i)));
+}
+
+#[test]
+fn a_tile_that_grows_little_by_little_begins_nothing_until_it_is_too_large() {
+    let mut world = tiles(1, SMALL, 100_000_000);
+    world.run(3 * SECOND);
+    let before = world.session.figures().switches.up;
+    for step in 0..40 {
+        let width = 280 + step;
+        world.view("v0", SlotView { width, ..SMALL });
+        world.run(50 * MS);
+    }
+    assert_eq!(quality(&world, 0).variant, sub(0));
+    let grown = world.now;
+    world.view("v0", LARGE);
+    world.run_till(SECOND, |world| quality(world, 0).variant == main(0));
+    assert!(world.now - grown < 50 * MS, "{:?}", world.now - grown);
+    assert_eq!(world.session.figures().switches.up, before + 1);
 }
 
 #[test]

@@ -74,6 +74,8 @@ pub struct View {
     pub detail: Detail,
     /// What the path carries in bits per second, if that is measured.
     pub estimate: Option<u64>,
+    /// It would be more but for a limit of the viewer's on all videos together.
+    pub capped: bool,
     /// Loss of video by the last report, in parts per million.
     pub loss_ppm: u32,
     /// Frames wait for long, or were left out because they did.
@@ -206,9 +208,7 @@ impl Ladder {
 
     /// Takes over what the viewer asked for, if that is something else and its turn.
     pub fn heed(&mut self, now: Instant) {
-        let size = |tile: SlotView| (tile.width, tile.height);
-        if (self.asked, size(self.asked_tile)) == (self.limits, size(self.tile)) {
-            // Only which tile comes first: nothing begins anew for that.
+        if self.asked == self.limits && !self.tile_asks() {
             self.tile = self.asked_tile;
             return;
         }
@@ -216,7 +216,11 @@ impl Ladder {
         if clear > now + AT_ONCE {
             return;
         }
-        self.changes = Some(clear + CHANGE);
+        let cost = match self.asked == self.limits {
+            true => BEGIN,
+            false => CHANGE,
+        };
+        self.changes = Some(clear + cost);
         (self.limits, self.tile) = (self.asked, self.asked_tile);
         self.began = None;
         self.moved = None;
@@ -296,7 +300,7 @@ impl Ladder {
         let began = *self.began.get_or_insert(now);
         let first = self.decided.replace(now).is_none() || began == now;
         let starting = now < began + START;
-        let budget = self.budget(view.estimate);
+        let budget = self.budget(view);
         self.list_steps(view.sound);
         let shown = self.shown_step(view);
         self.note_away(now, shown);
@@ -420,9 +424,10 @@ impl Ladder {
         );
     }
 
-    fn budget(&mut self, estimate: Option<u64>) -> Option<u64> {
-        let limit = self.limits.max_bitrate;
-        self.capped = limit.is_some_and(|limit| estimate.is_none_or(|estimate| limit < estimate));
+    fn budget(&mut self, view: &View) -> Option<u64> {
+        let (estimate, limit) = (view.estimate, self.limits.max_bitrate);
+        let is_less = |limit| estimate.is_none_or(|estimate| limit < estimate);
+        self.capped = view.capped || limit.is_some_and(is_less);
         match (estimate, limit) {
             (Some(estimate), Some(limit)) => Some(estimate.min(limit)),
             (estimate, limit) => estimate.or(limit),

@@ -67,6 +67,7 @@ impl Viewer {
             shown: self.shown,
             detail: self.detail,
             estimate,
+            capped: false,
             loss_ppm: self.loss_ppm,
             late: self.late,
             sound: self.sound,

@@ -3,7 +3,7 @@
 use super::Ladder;
 use super::steps::{Access, Rung, permits};
 use crate::session::share::Claim;
-use crate::state::{Detail, StreamId};
+use crate::state::{Detail, SlotView, StreamId};
 
 impl Ladder {
     /// What it could use of what the path carries, by the last survey. `shown`: the stream that is shown, and how much
@@ -38,6 +38,19 @@ impl Ladder {
         }
     }
 
+    /// Whether something else may begin for the tile that the viewer asks for: not if it is only somewhat larger or
+    /// smaller, or comes first.
+    pub(super) fn tile_asks(&self) -> bool {
+        let (before, asked) = (self.tile, self.asked_tile);
+        let is_other = (before.width, before.height) != (asked.width, asked.height);
+        let mut rungs = self.rungs.iter();
+        is_other
+            && rungs.any(|rung| match rung.size {
+                (0, 0) => true,
+                _ => fills(before, rung) != fills(asked, rung),
+            })
+    }
+
     /// The place of the smallest variant that fills the tile; of the best, if the tile is not known or none does.
     pub(super) fn best_for_tile(&self) -> usize {
         let live = |rung: &Rung| rung.access == Access::Live;
@@ -45,11 +58,8 @@ impl Ladder {
         self.rungs.iter().rposition(fills).unwrap_or(0)
     }
 
-    /// Whether a variant is known to be as large as the tile, in which it is shown as a whole.
     fn fills_tile(&self, rung: &Rung) -> bool {
-        let tile = self.tile;
-        let known = tile.width > 0 && tile.height > 0;
-        known && (rung.size.0 >= tile.width || rung.size.1 >= tile.height)
+        fills(self.tile, rung)
     }
 
     /// A variant without media that might fill the tile as well as the one that is shown.
@@ -70,4 +80,10 @@ impl Ladder {
         });
         worse.next().map(|(_, rung)| rung.stream)
     }
+}
+
+/// Whether a variant is known to be as large as a tile, in which it is shown as a whole.
+fn fills(tile: SlotView, rung: &Rung) -> bool {
+    let known = tile.width > 0 && tile.height > 0;
+    known && (rung.size.0 >= tile.width || rung.size.1 >= tile.height)
 }

@@ -44,12 +44,9 @@ impl Turn {
         self.yielded
     }
 
-    /// The rest of it, for legs that have yielded.
-    pub fn of_backlogs(self) -> Turn {
-        Turn {
-            pictures: false,
-            ..self
-        }
+    /// No leg yields any more.
+    pub fn pictures_have_left(&mut self) {
+        self.pictures = false;
     }
 }
 

@@ -28,9 +28,16 @@ pub struct SentTrack {
     last: Option<u32>,
     /// What the viewer's timestamp for "now" was at some time.
     live: Option<(Instant, u32)>,
+    /// The viewer's timestamp of the first frame of the track.
+    first: Option<u32>,
     /// Codecs that were negotiated, with their payload types and those of their RTX streams.
     formats: Box<[(Codec, u8, Option<u8>)]>,
 }
+
+/// The viewer's clock is told by the first frame for so long, which may be this much later than "now": half of what
+/// timestamps can tell is 6.6 hours.
+const LONG_AGO: Duration = Duration::from_secs(3600);
+const STEP_AHEAD: i32 = 90_000;
 
 /// Whether an access unit is sent to a viewer that gets less than all.
 pub enum Share {
@@ -56,6 +63,7 @@ impl SentTrack {
             track: None,
             last: None,
             live: None,
+            first: None,
             formats: track.formats().collect(),
         }
     }
@@ -188,9 +196,20 @@ impl Leg {
         self.sent_track.track.is_some()
     }
 
-    /// An RTP timestamp of the viewer's, and when it was "now".
+    /// An RTP timestamp of the viewer's, and when it was "now": that of the track's first frame, by which the viewer
+    /// finds the beginning, or a later one once that is long ago.
     pub fn clock(&self) -> Option<(Instant, u32)> {
-        self.sent_track.live.filter(|_| self.has_begun())
+        let (at, live) = self.sent_track.live.filter(|_| self.has_begun())?;
+        let first = self.sent_track.first.and_then(|first| {
+            let passed = live.wrapping_sub(first) as i32;
+            // It may be a moment later than "now".
+            let ticks = passed.max(0) as u64;
+            let is_near = passed > -STEP_AHEAD;
+            let rate = u64::from(self.sent_track.codec.clock_rate());
+            let ago = Duration::from_micros(ticks * 1_000_000 / rate);
+            Some((at.checked_sub(ago)?, first)).filter(|_| is_near && ago < LONG_AGO)
+        });
+        first.or(Some((at, live)))
     }
 
     /// Whether what the leg sends is this track. If the stream has another one than before, as after the
@@ -263,22 +282,9 @@ impl Leg {
             };
         }
         self.note_time(track, now);
-        self.note_first(ring, start, now);
-        true
-    }
-
-    /// Notes when the first frame of a track is "now" for the viewer, which finds the beginning by it: that is as
-    /// good as any other time.
-    fn note_first(&mut self, ring: &Ring, start: Option<u64>, now: Instant) {
         let first = start.and_then(|start| ring.packet(start));
-        let first = first.map(|packet| self.rtp.timestamp(packet.timestamp));
-        if let (Some(first), Some((at, live))) = (first, self.sent_track.live) {
-            let ahead = u64::try_from(live.wrapping_sub(first) as i32).unwrap_or(0);
-            let rate = u64::from(self.sent_track.codec.clock_rate());
-            let ahead = Duration::from_micros(ahead * 1_000_000 / rate);
-            let at = at.min(now).checked_sub(ahead);
-            self.sent_track.live = at.map(|at| (at, first)).or(self.sent_track.live);
-        }
+        self.sent_track.first = first.map(|packet| self.rtp.timestamp(packet.timestamp));
+        true
     }
 
     /// What the viewer's timestamp for "now" is, by the track that is sent.

@@ -69,6 +69,11 @@ impl<T: Transmit> Egress<'_, T> {
         self.pacer.as_mut()?.pace(now, round_trip, loss_ppm, rate)
     }
 
+    /// Whether the path is paced, so that there is something to be found out about it.
+    pub fn is_paced(&self) -> bool {
+        self.pacer.is_some()
+    }
+
     /// See [`Pacer::is_unheard`].
     pub fn is_unheard(&self) -> bool {
         let pacer = self.pacer.as_ref();
