@@ -47,7 +47,8 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_metrics(
 ///   CONFIG_ICE_TCP or LISTEN_MEDIA), "connections_strange" (those of them that ended before an authentic
 ///   ICE check had come), "relays_allocated" (by TURN, with CONFIG_TURN), "relay_requests_refused" (by wrong
 ///   credentials, or to relay to others), "sessions_displaced" (they made
-///   room for later offers before their viewers had connected), "send_errors", "events_dropped",
+///   room for later offers before their viewers had connected), "slot_binds" (slots of walls that were bound to a
+///   stream), "slot_refusals" (changes of slots that were refused), "send_errors", "events_dropped",
 ///   "interface_enumerations", "address_changes" (of the network interfaces), "public_address_changes"
 ///   (as STUN servers see this host), "narrow_paths" (viewers on whose paths large datagrams vanished, so
 ///   that the packets of what they are shown became smaller), "refused_for_memory" (offers, near memory_limit_bytes or the memory limit of the cgroup)}

@@ -114,6 +114,8 @@ impl Handle {
             relays_allocated: self.shared.callers.relays.load(Ordering::Relaxed),
             relay_requests_refused: self.shared.callers.refused.load(Ordering::Relaxed),
             sessions_displaced: self.shared.registry.displaced(),
+            slot_binds: self.shared.registry.slots.bound(),
+            slot_refusals: self.shared.registry.slots.refused(),
             send_errors: self.shared.socket.errors(),
             events_dropped: self.shared.notices.dropped(),
             interface_enumerations: self.shared.interfaces.enumerations(),

@@ -214,6 +214,8 @@ impl Handle {
                 Err(refusal) => decided.push(Some(refusal)),
             }
         }
+        let denied = decided.iter().flatten().count();
+        self.shared.registry.slots.add(0, denied);
         let mut changed = self.change_all_slots(session, changes)?.into_iter();
         let name = |stream| {
             let name = self.shared.registry.stream_name(stream).ok()?;

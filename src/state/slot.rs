@@ -40,6 +40,11 @@ pub struct SlotChange {
 }
 
 impl SlotChange {
+    /// Whether it is bound to a stream.
+    pub fn binds(&self) -> bool {
+        matches!(self.stream, Some(Some(_)))
+    }
+
     /// How the slot is shown after that.
     pub fn view(&self, before: SlotView) -> SlotView {
         SlotView {

@@ -35,6 +35,9 @@ pub struct GatewaySnapshot<'a> {
     pub relay_requests_refused: u64,
     /// Sessions that ended before their viewers had connected, to make room for later offers.
     pub sessions_displaced: u64,
+    /// Slots of walls that were bound to a stream, and changes of slots that were refused.
+    pub slot_binds: u64,
+    pub slot_refusals: u64,
     /// Sends that the system refused.
     pub send_errors: u64,
     /// Events dropped because the host's callback was too slow.
@@ -67,6 +70,8 @@ pub struct WorkerSnapshot {
     pub costs: Costs,
     pub streams: Vec<StreamSnapshot>,
     pub sessions: Vec<(SessionId, SessionInfo)>,
+    /// What was sent to walls, which belong to no stream.
+    pub walls: Totals,
 }
 
 impl WorkerSnapshot {

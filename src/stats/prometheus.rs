@@ -2,8 +2,9 @@
 
 use std::fmt::{Display, Write};
 
-use crate::state::{Protocol, SrtpProfile, StreamState};
-use crate::stats::{GatewaySnapshot, StreamSnapshot, WorkerSnapshot};
+use crate::media::MediaKind;
+use crate::state::{Protocol, SlotInfo, SrtpProfile, StreamState};
+use crate::stats::{GatewaySnapshot, StreamSnapshot, Totals, WorkerSnapshot};
 use crate::tuning::KNOBS;
 
 /// The text format, version 0.0.4.
@@ -11,6 +12,7 @@ pub fn text(gateway: &GatewaySnapshot<'_>) -> String {
     let mut out = Text::default();
     workers(&mut out, &gateway.workers);
     paths(&mut out, &gateway.workers);
+    walls(&mut out, &gateway.workers);
     streams(&mut out, &gateway.workers);
     for (name, help, value) in [
         (
@@ -47,6 +49,16 @@ pub fn text(gateway: &GatewaySnapshot<'_>) -> String {
             "sessions_displaced",
             "Sessions that made room for later offers before their viewers had connected.",
             gateway.sessions_displaced,
+        ),
+        (
+            "slot_binds",
+            "Slots of walls that were bound to a stream.",
+            gateway.slot_binds,
+        ),
+        (
+            "slot_refusals",
+            "Changes of slots of walls that were refused.",
+            gateway.slot_refusals,
         ),
         (
             "send_errors",
@@ -152,6 +164,67 @@ fn paths(out: &mut Text, workers: &[WorkerSnapshot]) {
         let count = sessions.filter(|(_, info)| info.protocol == protocol);
         let label = format!("protocol=\"{name}\"");
         out.sample("sessions_by_path", &label, count.count());
+    }
+}
+
+fn walls(out: &mut Text, workers: &[WorkerSnapshot]) {
+    let sessions = workers.iter().flat_map(|worker| &worker.sessions);
+    let walls: Vec<_> = sessions
+        .filter(|(_, info)| !info.slots.is_empty())
+        .collect();
+    out.gauge("walls", "Sessions that are walls.");
+    out.sample("walls", "", walls.len());
+    out.gauge(
+        "wall_slots",
+        "Slots of walls: empty, hidden, live while their stream is, waiting for it otherwise.",
+    );
+    let slots: Vec<_> = walls.iter().flat_map(|(_, info)| &info.slots).collect();
+    for (name, kind) in [("video", MediaKind::Video), ("audio", MediaKind::Audio)] {
+        for state in ["empty", "hidden", "live", "waiting"] {
+            let slots = slots.iter().filter(|slot| slot.kind == kind);
+            let count = slots.filter(|slot| slot_state(slot) == state).count();
+            let labels = format!("kind=\"{name}\",state=\"{state}\"");
+            out.sample("wall_slots", &labels, count);
+        }
+    }
+    type Value = fn(&Totals) -> u64;
+    let counters: [(&str, &str, Value); 6] = [
+        ("wall_sent_packets", "SRTP packets sent to walls.", |t| {
+            t.packets
+        }),
+        ("wall_sent_bytes", "SRTP bytes sent to walls.", |t| t.bytes),
+        (
+            "wall_nacks",
+            "Packets that walls reported as lost (NACK).",
+            |t| t.nacks,
+        ),
+        ("wall_retransmits", "Packets retransmitted to walls.", |t| {
+            t.retransmits
+        }),
+        (
+            "wall_keyframe_requests",
+            "Keyframe requests from walls (PLI, FIR).",
+            |t| t.plis,
+        ),
+        (
+            "wall_skips",
+            "Times that frames were left out up to a keyframe for a wall's connection.",
+            |t| t.skips,
+        ),
+    ];
+    for (name, help, value) in counters {
+        out.counter(name, help);
+        let of_workers = workers.iter().map(|worker| value(&worker.walls));
+        out.sample(name, "", of_workers.sum::<u64>());
+    }
+}
+
+fn slot_state(slot: &SlotInfo) -> &'static str {
+    match slot.state {
+        None => "empty",
+        Some(_) if slot.view.paused => "hidden",
+        Some(StreamState::Live) => "live",
+        Some(_) => "waiting",
     }
 }
 

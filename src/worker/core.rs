@@ -27,7 +27,7 @@ use crate::limit::Complaint;
 use crate::media::{AccessUnit, MediaKind, TrackInfo};
 use crate::session::SendBuffer;
 use crate::state::{StreamId, StreamIdentity, StreamState, Warning};
-use crate::stats::Costs;
+use crate::stats::{Costs, Totals};
 use crate::worker::registry::no_session;
 
 /// What offers that waited for media take in one turn.
@@ -69,6 +69,8 @@ pub struct Core {
     pub(super) rearmed: Rc<Bell>,
     /// Messages of walls' pages that were passed on.
     pub(super) asked: u64,
+    /// What was sent to walls that are gone.
+    pub(super) gone_walls: Totals,
     pub(super) buffer: Box<SendBuffer>,
     pub(super) costs: Costs,
 }
@@ -94,6 +96,7 @@ impl Core {
             repeats: Repeats::default(),
             rearmed,
             asked: 0,
+            gone_walls: Totals::default(),
             buffer: Box::new([0; _]),
             costs: Costs::default(),
         }

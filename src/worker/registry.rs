@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -128,6 +128,30 @@ const WALL_LOAD: usize = 32;
 #[derive(Debug, Default)]
 pub struct Registry {
     tables: Mutex<Tables>,
+    /// What was asked of the slots of walls.
+    pub slots: SlotCounts,
+}
+
+/// How often slots of walls were bound to a stream, and how often a change of one was refused.
+#[derive(Debug, Default)]
+pub struct SlotCounts {
+    bound: AtomicU64,
+    refused: AtomicU64,
+}
+
+impl SlotCounts {
+    pub fn add(&self, bound: usize, refused: usize) {
+        self.bound.fetch_add(bound as u64, Ordering::Relaxed);
+        self.refused.fetch_add(refused as u64, Ordering::Relaxed);
+    }
+
+    pub fn bound(&self) -> u64 {
+        self.bound.load(Ordering::Relaxed)
+    }
+
+    pub fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
+    }
 }
 
 #[derive(Debug, Default)]

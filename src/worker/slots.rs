@@ -35,6 +35,11 @@ impl Core {
                 }
             }
         });
+        let binds = changes.iter().zip(&done);
+        let binds = binds.filter(|(change, done)| change.binds() && done.is_ok());
+        let refused = done.iter().filter(|done| done.is_err());
+        let counts = &self.context.registry.slots;
+        counts.add(binds.count(), refused.count());
         let session = &self.check_wall(id, row)?.session;
         let bound = |slot| session.slot_at(slot).and_then(|slot| slot.stream);
         Ok(done.into_iter().map(|slot| slot.map(bound)).collect())

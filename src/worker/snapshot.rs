@@ -79,6 +79,12 @@ impl Core {
         if self.load.is_due(now) {
             self.sample_load(now);
         }
+        let mut walls = self.gone_walls;
+        let rows: Vec<usize> = (0..snapshot.sessions.len()).collect();
+        let seen = self.seen(&snapshot, &rows);
+        for wall in seen.filter(|session| session.stream == StreamId::NONE) {
+            walls.add(wall);
+        }
         let _ = snapshot.reply.send(WorkerSnapshot {
             index: self.context.index,
             busy: busy(),
@@ -87,6 +93,7 @@ impl Core {
             costs: self.costs,
             streams: snapshot.streams,
             sessions: snapshot.sessions.into_iter().flatten().collect(),
+            walls,
         });
     }
 }

@@ -158,8 +158,11 @@ impl Core {
                     self.count_narrow(watched, false);
                 }
             }
-            if let Some(entry) = self.streams.get_mut(stream) {
-                entry.stream.gone.add(&viewer.info(Instant::now(), None));
+            let sent = viewer.info(Instant::now(), None);
+            if viewer.is_wall() {
+                self.gone_walls.add(&sent);
+            } else if let Some(entry) = self.streams.get_mut(stream) {
+                entry.stream.gone.add(&sent);
                 entry.stream.viewers.retain(|&other| other != row);
             }
             return;

@@ -112,6 +112,7 @@ impl Core {
         )?;
         let registry = &self.context.registry;
         registry.note_visitor(response.session, visitor);
+        registry.slots.add(0, refused.len());
         let changes = slots.into_iter().map(|(mid, stream)| SlotChange {
             mid,
             stream: Some(Some(stream)),

@@ -204,6 +204,10 @@ fn one_connection_shows_many_cameras_and_others_in_place() {
         200
     );
     assert!(wall.viewer.run_till(LONG, Viewer::is_closed));
+    // What was sent is counted when it is gone, too.
+    let text = gateway.metrics().unwrap();
+    let none = "rtsp_webrtc_gateway_wall_sent_packets_total 0\n";
+    assert!(!text.contains(none), "{text}");
     let gone = wall.patch(&gateway, &[JSON], br#"{"slots":[]}"#);
     assert_eq!(gone.status, 404);
 }
@@ -240,6 +244,23 @@ fn each_slot_succeeds_or_fails_alone() {
     assert_eq!(all[2], json!({"slot": "1", "stream": "gate"}));
     wall.shows(1, Clip::High360p);
     wall.goes_on(0);
+
+    let text = gateway.metrics().unwrap();
+    let figure = |name: &str| {
+        let mut lines = text.lines();
+        let line = lines.find_map(|line| {
+            line.strip_prefix("rtsp_webrtc_gateway_")?
+                .strip_prefix(name)
+        });
+        let value = line.unwrap_or_else(|| panic!("no {name} in\n{text}"));
+        value.trim().parse::<f64>().unwrap()
+    };
+    assert_eq!(figure("slot_binds_total"), 3.0);
+    assert_eq!(figure("slot_refusals_total"), 4.0);
+    assert_eq!(figure("walls"), 1.0);
+    assert_eq!(figure("wall_slots{kind=\"video\",state=\"live\"}"), 3.0);
+    assert_eq!(figure("wall_slots{kind=\"video\",state=\"empty\"}"), 0.0);
+    assert!(figure("wall_sent_packets_total") > 10.0);
 
     // What is no request changes nothing.
     let many: Vec<Value> = (0..257)
