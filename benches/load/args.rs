@@ -12,6 +12,7 @@ const FLAGS: &[&str] = &[
     "sound",
     "some",
     "substream",
+    "wall",
 ];
 
 /// The arguments of a process.

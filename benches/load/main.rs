@@ -29,7 +29,7 @@ mod world;
 mod linux {
     use crate::args::Args;
     use crate::scenarios::{
-        before, fanout, hostile, knobs, links, loss, overload, peer, scale, start, workers,
+        before, fanout, hostile, knobs, links, loss, overload, peer, scale, start, wall, workers,
     };
     use crate::systems::{self, bare, cameras, gateway, naive};
     use crate::viewers;
@@ -47,6 +47,7 @@ Without WHAT all of the first six run. Results go to benches/results/.
   links     viewers behind thin and unsteady links: [--go2rtc FILE] [--libwebrtc] [--only A,B]
   hostile   viewers of good cameras beside a hostile one: [--rate MB/s] [--only A,B] [--file FILE]
   overload  more viewers than a worker may carry: [--limit PERCENT] [--each N]
+  wall      one page of 64 cameras, and one camera that thousands watch: [--viewers N]
   peer      another WHEP server: --url http://HOST:PORT/{}/whep --pid PID [--name NAME]
   before    an older build: --file FILE, its benchmark program [--set-before KNOB=VALUE,]
   cameras   cameras for it, until standard input ends: [--count N] [--listen ADDR:PORT] [--gop FRAMES]
@@ -76,6 +77,7 @@ Without WHAT all of the first six run. Results go to benches/results/.
             Some("loss") => loss::measure(&args),
             Some("scale") => scale::measure(&args),
             Some("workers") => workers::measure(&args),
+            Some("wall") => wall::measure(&args),
             Some("knobs") => knobs::measure(&args),
             Some("links") => links::measure(&args),
             Some("peer") => peer::measure(&args),

@@ -62,6 +62,8 @@ pub struct Load {
     pub some: bool,
     /// The way to each viewer.
     pub way: Way,
+    /// Each viewer is a wall, with a slot for each camera.
+    pub wall: bool,
 }
 
 /// The way to a viewer.
@@ -97,9 +99,14 @@ impl Way {
 }
 
 impl Load {
-    /// From its name, such as `64x1`, `64x1@10` for a round trip of 10 ms, `64x1+sound`, or `8x1~thin`.
+    /// From its name, such as `64x1`, `64x1@10` for a round trip of 10 ms, `64x1+sound`, `8x1~thin`, or `64x1+wall` for
+    /// one viewer of a wall of 64.
     pub fn parse(name: &str) -> Option<Load> {
         let (name, way) = name.split_once('~').unwrap_or((name, "direct"));
+        let (name, wall) = match name.strip_suffix("+wall") {
+            Some(name) => (name, true),
+            None => (name, false),
+        };
         let (name, sound) = match name.strip_suffix("+sound") {
             Some(name) => (name, true),
             None => (name, false),
@@ -113,12 +120,16 @@ impl Load {
             sound,
             some: false,
             way: Way::parse(way)?,
+            wall,
         })
     }
 
     /// Viewers.
     pub fn viewers(self) -> usize {
-        self.streams * self.each
+        match self.wall {
+            true => self.each,
+            false => self.streams * self.each,
+        }
     }
 
     /// Its name in tables.
@@ -129,6 +140,9 @@ impl Load {
         }
         if self.sound {
             name += "+sound";
+        }
+        if self.wall {
+            name += "+wall";
         }
         if self.way != Way::Direct {
             name += &format!("~{}", self.way.name());
@@ -238,6 +252,7 @@ pub fn run_beside(
     args.extend(arg("--way", load.way.name()));
     args.extend(load.sound.then(|| "--sound".to_owned()));
     args.extend(load.some.then(|| "--some".to_owned()));
+    args.extend(load.wall.then(|| "--wall".to_owned()));
     if !url.is_empty() {
         args.extend(arg("--url", &url));
     }

@@ -10,4 +10,5 @@ pub mod overload;
 pub mod peer;
 pub mod scale;
 pub mod start;
+pub mod wall;
 pub mod workers;

@@ -17,7 +17,7 @@ use serde_json::json;
 use testkit::camera::sent_at;
 use testkit::net::Link;
 use testkit::relay::Relay;
-use testkit::viewer::{Outgoing, TcpViewer, Viewer, ViewerConfig, framed};
+use testkit::viewer::{Outgoing, Receiver, TcpViewer, Viewer, ViewerConfig, framed};
 
 use crate::args::Args;
 use crate::process::{commands, say};
@@ -50,6 +50,8 @@ struct Sink {
     state: UdpSocketState,
     /// `None`: packets come from the bare loop.
     viewer: Option<Viewer>,
+    /// Slots of the wall that it is; 0: it is none.
+    slots: usize,
     connected: bool,
     /// It was not taken in.
     refused: bool,
@@ -61,23 +63,31 @@ struct Sink {
 struct Counts {
     packets: u64,
     pictures: u64,
-    first: Option<u64>,
-    highest: u64,
+    tracks: Vec<Numbers>,
     latencies: Vec<f32>,
     /// Decrypt the time of one frame in this many.
     sampling: u64,
 }
 
+/// The sequence numbers of a track.
+struct Numbers {
+    ssrc: [u8; 4],
+    first: u64,
+    highest: u64,
+}
+
 /// `--viewers` viewers of `--streams` cameras at the WHEP URL `--url`, with `{}` for the camera's
 /// name; without a URL, sockets for the bare loop. With `--round-trip` the viewers are that many milliseconds away, all
-/// of them on the way back, so that the way there does not count as latency. `--way`: see [`Way`].
+/// of them on the way back, so that the way there does not count as latency. `--way`: see [`Way`]. With `--wall` each
+/// viewer is a wall of all cameras.
 pub fn run(args: &Args) -> io::Result<()> {
     let viewers = args.number("viewers", 1);
     let streams = args.number("streams", 1);
     let delay = Duration::from_millis(args.number("round-trip", 0));
     let way = args.text("way").and_then(Way::parse).unwrap_or_default();
+    let slots = if args.has("wall") { streams } else { 0 };
     let mut sinks = (0..viewers)
-        .map(|_| Sink::open(args.has("url"), args.has("sound"), delay, way))
+        .map(|_| Sink::open(args.has("url"), args.has("sound"), delay, way, slots))
         .collect::<io::Result<Vec<_>>>()?;
     let ports: Vec<String> = sinks
         .iter()
@@ -148,7 +158,10 @@ fn connect(
             return Err(io::Error::other(message));
         }
         if next < sinks.len() && next - done < HANDSHAKES {
-            let name = format!("cam{}", next % streams);
+            let name = match sinks[next].slots {
+                0 => format!("cam{}", next % streams),
+                _ => "wall".to_owned(),
+            };
             match sinks[next].offer(&url.replace("{}", &name)) {
                 Err(_) if !must => {
                     sinks[next].refused = true;
@@ -185,7 +198,7 @@ fn report(sinks: &[Sink]) -> String {
     json!({
         "packets": all(|c| c.packets),
         "pictures": all(|c| c.pictures),
-        "expected": all(|c| c.first.map_or(0, |first| c.highest - first + 1)),
+        "expected": all(|c| c.tracks.iter().map(|track| track.highest - track.first + 1).sum()),
         "refused": sinks.iter().filter(|sink| sink.refused).count(),
         "silent": sinks.iter().filter(|sink| sink.counts.packets == 0 && !sink.refused).count(),
         "latency_ms": { "p50": percentile(50), "p95": percentile(95), "p99": percentile(99) },
@@ -195,7 +208,7 @@ fn report(sinks: &[Sink]) -> String {
 }
 
 impl Sink {
-    fn open(whep: bool, audio: bool, delay: Duration, way: Way) -> io::Result<Sink> {
+    fn open(whep: bool, audio: bool, delay: Duration, way: Way, slots: usize) -> io::Result<Sink> {
         let socket = UdpSocket::bind("127.0.0.1:0")?;
         let state = UdpSocketState::new((&socket).into())?;
         // Small buffers would lose what arrives while the process sleeps.
@@ -221,6 +234,7 @@ impl Sink {
             socket,
             state,
             viewer,
+            slots,
             counts: Counts::default(),
         })
     }
@@ -230,7 +244,11 @@ impl Sink {
             return Ok(());
         };
         // As the DTLS client, so that every server can be measured with the same viewer.
-        let offer = viewer.offer().replace("a=setup:actpass", "a=setup:active");
+        let offer = match self.slots {
+            0 => viewer.offer(),
+            slots => viewer.offer_of(slots, 0),
+        };
+        let offer = offer.replace("a=setup:actpass", "a=setup:active");
         let answer = whep::post(url, &offer)?;
         let mut gateway = loopback_candidate(&answer);
         if let (Some(link), Some(target)) = (link(self.way), gateway) {
@@ -333,13 +351,12 @@ impl Sink {
 
     fn take(&mut self, datagram: &[u8], came: Option<Duration>) {
         let counts = &mut self.counts;
-        let [first @ 128..=191, second, s0, s1, ..] = *datagram else {
+        let [128..=191, second, s0, s1, _, _, _, _, ref ssrc @ ..] = *datagram else {
             if let Some(viewer) = &mut self.viewer {
                 viewer.handle(Instant::now(), datagram);
             }
             return;
         };
-        let _ = first;
         if (192..=223).contains(&second) {
             if let Some(viewer) = &mut self.viewer {
                 viewer.handle(Instant::now(), datagram);
@@ -349,13 +366,14 @@ impl Sink {
         if let Some(viewer) = &mut self.viewer {
             viewer.note(Instant::now(), datagram);
             // Skips retransmissions and audio.
-            if datagram.get(8..12) != Some(&viewer.video.ssrc().to_be_bytes()) {
+            let is_of = |track: &Receiver| ssrc.starts_with(&track.ssrc().to_be_bytes());
+            if !is_of(&viewer.video) && !viewer.others.iter().any(is_of) {
                 return;
             }
         }
         let sequence = u16::from_be_bytes([s0, s1]);
         counts.packets += 1;
-        counts.count(sequence);
+        counts.count(ssrc.first_chunk().copied().unwrap_or_default(), sequence);
         let last_of_picture = second & 0x80 != 0;
         if last_of_picture {
             counts.pictures += 1;
@@ -398,15 +416,20 @@ fn link(way: Way) -> Option<Link> {
 }
 
 impl Counts {
-    fn count(&mut self, sequence: u16) {
-        let Some(first) = self.first else {
+    fn count(&mut self, ssrc: [u8; 4], sequence: u16) {
+        let known = self.tracks.iter_mut().find(|track| track.ssrc == ssrc);
+        let Some(Numbers { first, highest, .. }) = known else {
             let start = 0x1_0000 + u64::from(sequence);
-            (self.first, self.highest) = (Some(start), start);
+            self.tracks.push(Numbers {
+                ssrc,
+                first: start,
+                highest: start,
+            });
             return;
         };
-        let forward = sequence.wrapping_sub(self.highest as u16);
+        let forward = sequence.wrapping_sub(*highest as u16);
         if forward < 0x8000 {
-            self.highest = (self.highest + u64::from(forward)).max(first);
+            *highest = (*highest + u64::from(forward)).max(*first);
         }
     }
 }

@@ -18,6 +18,7 @@ const LOAD: Load = Load {
     sound: false,
     some: false,
     way: Way::Direct,
+    wall: false,
 };
 
 /// One hostile camera of each kind, beside good ones on one worker: `--rate` (MB/s), `--only`, `--seconds`,

@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rtsp_webrtc_gateway::config::{Config, Frame, FrameData, PullOptions, PushOptions, WhepOffer};
+use rtsp_webrtc_gateway::config::{
+    Config, Frame, FrameData, PullOptions, PushOptions, WallSlots, WhepOffer,
+};
 use rtsp_webrtc_gateway::gateway::Gateway;
 use rtsp_webrtc_gateway::state::StreamId;
 use rtsp_webrtc_gateway::tuning::Key;
@@ -60,9 +62,21 @@ pub fn run(args: &Args) -> std::io::Result<()> {
         std::thread::spawn(move || push(&gateway, stream, &flood));
     }
     let served = Arc::clone(&gateway);
+    let cameras = args
+        .list("cameras", ' ')
+        .count()
+        .max(args.number("push", 0));
+    let names: Vec<String> = (0..cameras).map(|i| format!("cam{i}")).collect();
     let url = whep::serve(move |stream, offer| {
+        // A slot for each camera.
+        let names: Vec<Option<&str>> = names.iter().map(|name| Some(name.as_str())).collect();
+        let slots = names.get(..offer.matches("m=video").count());
         let offer = WhepOffer {
             stream,
+            wall: (stream == "wall").then(|| WallSlots {
+                video: slots.unwrap_or(&names),
+                sound: None,
+            }),
             sdp: offer.as_bytes(),
             ..WhepOffer::default()
         };
@@ -91,7 +105,11 @@ pub fn run(args: &Args) -> std::io::Result<()> {
                 )
             }
             // Every other line asks for the packets sent so far.
-            _ => total("rtsp_webrtc_gateway_stream_sent_packets_total{", "").to_string(),
+            _ => {
+                let of_streams = total("rtsp_webrtc_gateway_stream_sent_packets_total{", "");
+                let of_walls = total("rtsp_webrtc_gateway_wall_sent_packets_total", "");
+                (of_streams + of_walls).to_string()
+            }
         });
     }
     Ok(())
