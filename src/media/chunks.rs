@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 
-use super::pool;
+use super::pool::{self, LARGEST, SMALLEST};
 
 /// A chunk has room for at least this many payloads like its first one, unless they are very large.
 const PAYLOADS: usize = 12;
@@ -44,8 +44,8 @@ impl Chunks {
         let len = parts.iter().map(|part| part.len()).sum();
         let room = self.used.back().map(|last| last.capacity() - last.len());
         if room.is_none_or(|room| room < len) {
-            let wanted = pool::size_for((self.bytes / 4).max(PAYLOADS * len));
-            let chunk = pool::take(wanted, len);
+            let wanted = (self.bytes / 4).max(PAYLOADS * len).next_power_of_two();
+            let chunk = pool::take(wanted.clamp(SMALLEST, LARGEST), len);
             self.bytes += chunk.capacity();
             self.used.push_back(chunk);
         }
@@ -144,7 +144,6 @@ impl fmt::Debug for Chunks {
 
 #[cfg(test)]
 mod tests {
-    use super::pool::{LARGEST, SMALLEST};
     use super::*;
 
     /// Appends a payload of `len` bytes.

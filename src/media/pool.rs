@@ -8,28 +8,18 @@
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
-use super::packetizer::MAX_PAYLOAD;
-
-/// Each chunk size is twice the one before.
-const SIZES: usize = 3;
 /// Bytes of the smallest chunk.
-pub(super) const SMALLEST: usize = LARGEST >> (SIZES - 1);
+pub(super) const SMALLEST: usize = 4 << 10;
 /// Bytes of the largest chunk that is shared. The first and the last chunk of a ring are half empty
-/// on average, so this is also about the memory that a video ring wastes. The payloads of large frames
-/// fill it to the end.
-pub(super) const LARGEST: usize = (14 * MAX_PAYLOAD).next_multiple_of(1 << (SIZES - 1));
-
+/// on average, so this is also about the memory that a video ring wastes.
+pub(super) const LARGEST: usize = 16 << 10;
+/// The chunk sizes are the powers of two from [`SMALLEST`] to [`LARGEST`].
+const SIZES: usize = (LARGEST / SMALLEST).trailing_zeros() as usize + 1;
 /// Memory that is no longer needed is held in reserve for at least this long.
 const SHORTEST_PERIOD: Duration = Duration::from_secs(1);
 
 thread_local! {
     static POOL: RefCell<Pool> = RefCell::default();
-}
-
-/// The chunk size that suffices for so many bytes; the largest if none does.
-pub(super) fn size_for(bytes: usize) -> usize {
-    let mut sizes = (0..SIZES).map(|index| SMALLEST << index);
-    sizes.find(|&size| size >= bytes).unwrap_or(LARGEST)
 }
 
 /// An empty chunk with room for `len` bytes: `wanted` bytes, one of the sizes above, if that
@@ -121,7 +111,7 @@ struct Shelf {
 
 impl Pool {
     fn shelf(&mut self, size: usize) -> Option<&mut Shelf> {
-        let index = (0..SIZES).find(|index| SMALLEST << index == size)?;
+        let index = (size / SMALLEST).checked_ilog2()? as usize;
         self.shelves.get_mut(index)
     }
 
@@ -136,7 +126,10 @@ impl Pool {
     }
 
     fn give(&mut self, mut chunk: Vec<u8>) {
-        if let Some(shelf) = self.shelf(chunk.capacity()) {
+        let size = chunk.capacity();
+        if size.is_power_of_two()
+            && let Some(shelf) = self.shelf(size)
+        {
             shelf.used = shelf.used.saturating_sub(1);
             chunk.clear();
             shelf.free.push(chunk);

@@ -210,10 +210,6 @@ impl Ring {
         if let Some((unit, _)) = &mut self.open {
             unit.end += 1;
             unit.bytes += parts.iter().map(|part| part.len()).sum::<usize>();
-            if self.slots.len() == self.slots.capacity() {
-                // Not twice as much at a time: a GOP of each camera is nearly as long as the one before.
-                self.slots.reserve_exact(self.slots.len() / 4 + FEW_PACKETS);
-            }
             self.slots.push_back(Slot {
                 place: self.chunks.append(parts),
                 unit: self.first_unit.wrapping_add(self.units.len() as u32),
