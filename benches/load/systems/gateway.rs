@@ -18,7 +18,7 @@ use crate::whep;
 
 /// A gateway for the cameras in `--cameras`, with knobs `--set name=value,...`; with `--substream`, the last
 /// of them is a variant of the one before it. In addition, `--push`
-/// streams get a frame every 40 ms, and after the line `flood` as many as the gateway accepts. With `--tcp` it
+/// streams get a frame every 40 ms, or every `--frame-ms`, and after the line `flood` as many as the gateway accepts. With `--tcp` it
 /// listens on TCP as well. The line `rtsp` asks for the seconds of CPU that the cameras' connections took.
 pub fn run(args: &Args) -> std::io::Result<()> {
     let tuning = args
@@ -59,7 +59,8 @@ pub fn run(args: &Args) -> std::io::Result<()> {
         let stream = gateway.add_push_stream(&format!("cam{i}"), PushOptions::default());
         let stream = stream.map_err(std::io::Error::other)?;
         let (gateway, flood) = (Arc::clone(&gateway), Arc::clone(&flood));
-        std::thread::spawn(move || push(&gateway, stream, &flood));
+        let pause = Duration::from_millis(args.number("frame-ms", 40));
+        std::thread::spawn(move || push(&gateway, stream, pause, &flood));
     }
     let served = Arc::clone(&gateway);
     let cameras = args
@@ -117,7 +118,7 @@ pub fn run(args: &Args) -> std::io::Result<()> {
 
 /// Pushes frames of 9 packets. A viewer can start with each of them, so that a frame that finds the
 /// queue full does not affect later ones.
-fn push(gateway: &Gateway, stream: StreamId, flood: &AtomicBool) {
+fn push(gateway: &Gateway, stream: StreamId, pause: Duration, flood: &AtomicBool) {
     const PACKETS: usize = 9;
     let mut picture = Vec::new();
     for set in Clip::Main720p.parameter_sets() {
@@ -135,7 +136,7 @@ fn push(gateway: &Gateway, stream: StreamId, flood: &AtomicBool) {
         };
         let taken = gateway.push_video(stream, frame).is_ok();
         if !flood.load(Ordering::Relaxed) {
-            std::thread::sleep(Duration::from_millis(40));
+            std::thread::sleep(pause);
         } else if !taken {
             // Less than the queued frames take: the worker never rests.
             std::thread::sleep(Duration::from_millis(5));
