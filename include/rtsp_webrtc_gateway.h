@@ -840,7 +840,7 @@ typedef struct rtsp_webrtc_gateway_viewer_limits {
     /**
      * Bits per second that it may be sent on average, all media and headers included: a variant that
      * needs more is not shown, and frames are left out if even the least one does, in the end all of
-     * them. Sound is never left out. 0: no limit.
+     * them. Sound is never left out. Of a wall, all slots together. 0: no limit.
      */
     uint64_t max_bitrate_bps;
     /**
@@ -2845,7 +2845,8 @@ int rtsp_webrtc_gateway_metrics(const rtsp_webrtc_gateway *gateway,
  *   CONFIG_ICE_TCP or LISTEN_MEDIA), "connections_strange" (those of them that ended before an authentic
  *   ICE check had come), "relays_allocated" (by TURN, with CONFIG_TURN), "relay_requests_refused" (by wrong
  *   credentials, or to relay to others), "sessions_displaced" (they made
- *   room for later offers before their viewers had connected), "send_errors", "events_dropped",
+ *   room for later offers before their viewers had connected), "slot_binds" (slots of walls that were bound to a
+ *   stream), "slot_refusals" (changes of slots that were refused), "send_errors", "events_dropped",
  *   "interface_enumerations", "address_changes" (of the network interfaces), "public_address_changes"
  *   (as STUN servers see this host), "narrow_paths" (viewers on whose paths large datagrams vanished, so
  *   that the packets of what they are shown became smaller), "refused_for_memory" (offers, near memory_limit_bytes or the memory limit of the cgroup)}

@@ -21,7 +21,7 @@ export function prepareFirefoxPage() {
   // For live streams getVideoPlaybackQuality() stays 0 in Firefox.
   window.shown = new WeakMap();
   const { play } = HTMLMediaElement.prototype;
-  HTMLMediaElement.prototype.play = function () {
+  HTMLVideoElement.prototype.play = function () {
     if (!window.shown.has(this)) {
       window.shown.set(this, 0);
       const presented = () => {

@@ -72,7 +72,7 @@ async function begin({ names, layout, one }) {
   // The POST to what is no wall is part of what single connections cost, and little of it.
   const wall = new Wall(element, { endpoint: one ? "/wall" : "/dashboard", single: (name) => `/${name}/whep`, layout, layouts: [layout], tiles: names });
   window.wall = wall;
-  window.shown = (count) =>
+  window.allShown = (count) =>
     new Promise((resolve) => {
       const start = performance.now();
       const places = new Set();
@@ -84,14 +84,14 @@ async function begin({ names, layout, one }) {
         }
       });
     });
-  const all = window.shown(names.length);
+  const all = window.allShown(names.length);
   wall.start();
   return all;
 }
 
 // Runs in the page: sixteen tiles get other cameras.
 function change({ names }) {
-  const all = window.shown(16);
+  const all = window.allShown(16);
   const next = [...names.slice(-16).reverse(), ...names.slice(16)];
   window.wall.tiles = next;
   return all;
@@ -119,7 +119,7 @@ async function measure(launch, { count, clip, layout, viewport }, one) {
       changes.push(await page.evaluate(change, { names }));
       await sleep(1_000);
       await page.evaluate(({ names }) => {
-        const all = window.shown(16);
+        const all = window.allShown(16);
         window.wall.tiles = names;
         return all;
       }, { names });
