@@ -168,6 +168,7 @@ fn paths(out: &mut Text, workers: &[WorkerSnapshot]) {
 }
 
 fn walls(out: &mut Text, workers: &[WorkerSnapshot]) {
+    type Value = fn(&Totals) -> u64;
     let sessions = workers.iter().flat_map(|worker| &worker.sessions);
     let walls: Vec<_> = sessions
         .filter(|(_, info)| !info.slots.is_empty())
@@ -187,7 +188,6 @@ fn walls(out: &mut Text, workers: &[WorkerSnapshot]) {
             out.sample("wall_slots", &labels, count);
         }
     }
-    type Value = fn(&Totals) -> u64;
     let counters: [(&str, &str, Value); 6] = [
         ("wall_sent_packets", "SRTP packets sent to walls.", |t| {
             t.packets

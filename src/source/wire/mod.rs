@@ -255,6 +255,21 @@ mod tests {
         use tokio::io::AsyncWriteExt;
         use tokio::time::timeout;
 
+        async fn read(connection: &mut Connection) -> usize {
+            let mut read = 0;
+            let take = |data: &[u8]| {
+                read = data.len();
+                data.len()
+            };
+            let mut take = Some(take);
+            poll_fn(|context| {
+                connection.poll_read(context, |data| take.take().map_or(0, |mut take| take(data)))
+            })
+            .await
+            .unwrap();
+            read
+        }
+
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -270,21 +285,6 @@ mod tests {
                 unflushed: false,
                 low_water: 1,
             };
-            async fn read(connection: &mut Connection) -> usize {
-                let mut read = 0;
-                let take = |data: &[u8]| {
-                    read = data.len();
-                    data.len()
-                };
-                let mut take = Some(take);
-                poll_fn(|context| {
-                    connection
-                        .poll_read(context, |data| take.take().map_or(0, |mut take| take(data)))
-                })
-                .await
-                .unwrap();
-                read
-            }
             camera.write_all(&[1; 10]).await.unwrap();
             assert_eq!(read(&mut connection).await, 10);
             connection.set_low_water(11);
