@@ -45,7 +45,7 @@ HELPERS = """\
         }
 
         /// <summary>A copy of a struct that the library passes, which may be of another version: what it lacks is 0. Its
-        /// texts stay the library's.</summary>
+        /// texts stay the library's: they can be read until the callback returns.</summary>
         public static T Read<T>(IntPtr passed) where T : struct
         {
             int size = Marshal.SizeOf(typeof(T));

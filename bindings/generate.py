@@ -6,7 +6,7 @@ Usage: generate.py             writes dotnet/Native.cs and java/rtspwebrtcgatewa
        generate.py --layout    prints a C program that prints the sizes and offsets of all structs
 
 Sizes and offsets are in neither: the runtimes lay the structs out by the types of their fields, as the C
-compiler of their platform does. capi-tests/bindings.py compares them with what the C program prints.
+compiler of their platform does. capi-tests/bindings/run.py compares them with what the C program prints.
 """
 
 import sys

@@ -156,13 +156,19 @@ HELPERS = """\
             }
         }
 
-        /** A copy of what the library passes, which may be of another version: what it lacks is 0. */
-        Struct(StructLayout layout, MemorySegment passed) {
+        /**
+         * A copy of what the library passes and of the texts in it, which may be of another version: what it lacks is 0.
+         * Other pointers in it are good until the callback returns.
+         */
+        Struct(StructLayout layout, MemorySegment passed, long... texts) {
             allocator = Arena.ofAuto();
             segment = allocator.allocate(layout);
             long size = passed.reinterpret(JAVA_LONG.byteSize()).get(JAVA_LONG, 0);
             size = Math.min(size, layout.byteSize());
             segment.copyFrom(passed.reinterpret(size));
+            for (long at : texts) {
+                text(at, Native.text(segment.get(ADDRESS, at)));
+            }
         }
 
         final void text(long offset, String text) {
@@ -219,7 +225,8 @@ def struct(declared: Struct) -> str:
     layouts = ",\n                ".join(map(layout, fields))
     offsets = "".join(f'        private static final long {offset(field)} = offset(LAYOUT, "{field.name}");\n'
                       for field in fields)
-    received = (f"        public {name}(MemorySegment passed) {{ super(LAYOUT, passed); }}\n"
+    texts = "".join(f", {offset(field)}" for field in fields if field.kind is Kind.TEXT)
+    received = (f"        public {name}(MemorySegment passed) {{ super(LAYOUT, passed{texts}); }}\n"
                 if fields[0].name == "struct_size" else "")
     return (
         f"\n    public static final class {name} extends Struct {{\n"

@@ -1,7 +1,10 @@
 # Installs the gateway as a program (folder serve): component `program`.
-if(NOT RTSP_WEBRTC_GATEWAY_HTTP)
-  message(FATAL_ERROR "RTSP_WEBRTC_GATEWAY_BUILD_PROGRAM needs RTSP_WEBRTC_GATEWAY_HTTP")
-endif()
+# It has all features of the library, and one build of both has what either of them has.
+foreach(feature HTTP TRANSCODE_AUDIO)
+  if(NOT RTSP_WEBRTC_GATEWAY_${feature})
+    message(FATAL_ERROR "RTSP_WEBRTC_GATEWAY_BUILD_PROGRAM needs RTSP_WEBRTC_GATEWAY_${feature}")
+  endif()
+endforeach()
 set(program "rtsp-webrtc-gateway${CMAKE_EXECUTABLE_SUFFIX}")
 
 # Built by cargo along with the library (cmake/CargoBuild.cmake).

@@ -458,9 +458,10 @@ typedef enum rtsp_webrtc_gateway_tuning_key {
      * it; 5 ms more if that is late. 0: send each at once. An audio packet that is sent alone
      * costs nearly as much CPU time as a video frame, and so does reading it alone: where a
      * camera sends audio packets over TCP that are all alike, one waits in the kernel until more
-     * comes (and so does a video frame that is even smaller, until the next of either). Waiting
-     * adds this delay to the audio, and perhaps to the video as well, because browsers
-     * synchronize the two (lip sync). Default 20, range 0 to 200, applies immediately.
+     * comes (and so does a video frame that is even smaller, until the next of either): up to
+     * twice this time in all. Waiting adds this delay to the audio, and perhaps to the video as
+     * well, because browsers synchronize the two (lip sync). Default 20, range 0 to 200, applies
+     * immediately.
      */
     RTSP_WEBRTC_GATEWAY_TUNING_AUDIO_HOLD_MS = 19,
     /**

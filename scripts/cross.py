@@ -97,7 +97,8 @@ def environment_of(target):
         "RUSTC_BOOTSTRAP": "1",  # -Zbuild-std
         "CARGO_TARGET_DIR": str(CARGO_DIR), "CARGO_INCREMENTAL": "0",
         f"CARGO_TARGET_{upper}_LINKER": target.gcc,
-        f"CARGO_TARGET_{upper}_RUNNER": " ".join(target.emulator),
+        # Cargo takes no empty one.
+        **({f"CARGO_TARGET_{upper}_RUNNER": " ".join(target.emulator)} if target.emulator else {}),
         # Tests and what is installed are made of the same objects: nothing is built twice, and in an emulator a debug
         # build would be slow. Programs are not optimized at link time, as each test would be, too.
         "CARGO_PROFILE_RELEASE_LTO": "off",

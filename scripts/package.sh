@@ -112,7 +112,7 @@ deb() {
     local doc=$root/usr/share/doc/$name
     if [[ $component == program ]]; then
         notices=rtsp-webrtc-gateway
-        install -D -m 755 -t "$root/DEBIAN" packaging/debian/{postinst,prerm}
+        install -D -m 755 -t "$root/DEBIAN" packaging/debian/{postinst,prerm,postrm}
     fi
     stage "$root" "$component"
     mkdir -p "$root/DEBIAN" "$doc"
@@ -164,7 +164,6 @@ debs() {
     program_needs=$(dependencies "$(realpath "$tree")/bin/rtsp-webrtc-gateway")
     deb "$runtime" runtime <<EOF
 Section: libs
-Multi-Arch: same
 Depends: $library_needs
 Description: gateway from RTSP cameras to WebRTC viewers - shared library
  $about
@@ -173,7 +172,6 @@ Description: gateway from RTSP cameras to WebRTC viewers - shared library
 EOF
     deb librtsp-webrtc-gateway-dev development <<EOF
 Section: libdevel
-Multi-Arch: same
 Depends: $runtime (= $revision)
 Description: gateway from RTSP cameras to WebRTC viewers - development files
  $about
@@ -183,7 +181,6 @@ Description: gateway from RTSP cameras to WebRTC viewers - development files
 EOF
     deb "$runtime-dbg" debug <<EOF
 Section: debug
-Multi-Arch: same
 Depends: $runtime (= $revision)
 Description: gateway from RTSP cameras to WebRTC viewers - symbols
  $about

@@ -93,7 +93,7 @@ namespace RtspWebrtcGateway
         public IntPtr Handle { get; private set; }
 
         /// <summary>A stream changed its state. These run one at a time on a thread of the gateway; what they throw
-        /// ends the process.</summary>
+        /// ends the process. The texts of an event can be read until they return.</summary>
         public event Action<StreamEvent> StreamStateChanged;
 
         public event Action<SessionEvent> SessionStateChanged;

@@ -23,7 +23,7 @@ class RtspWebrtcGateway(ConanFile):
         (self.version,) = self.conan_data["sources"]
 
     def package_id(self):
-        # The ABI is plain C, and no C runtime is shared: any compiler links it.
+        # The ABI is plain C, and no C runtime is shared: any compiler links the shared library.
         del self.info.settings.compiler
 
     def _archive(self):
@@ -33,6 +33,8 @@ class RtspWebrtcGateway(ConanFile):
     def validate(self):
         if self._archive() is None:
             raise ConanInvalidConfiguration(f"there is no archive for {self.settings.os} on {self.settings.arch}")
+        if self.settings.compiler == "msvc" and not self.options.shared:
+            raise ConanInvalidConfiguration("there is no static library for MSVC: use shared=True")
 
     def build(self):
         get(self, **self._archive(), strip_root=True)

@@ -113,5 +113,5 @@ pub fn watchdog() -> Option<Duration> {
     let number = |name| std::env::var(name).ok()?.parse::<u64>().ok();
     let is_ours = number("WATCHDOG_PID").is_none_or(|pid| pid == u64::from(std::process::id()));
     let micros = number("WATCHDOG_USEC").filter(|_| is_ours)?;
-    Some(Duration::from_micros(micros / 2))
+    Some(Duration::from_micros(micros / 4))
 }

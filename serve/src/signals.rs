@@ -1,15 +1,12 @@
 //! What the program is asked by signals (on Windows: by its console and by a shutdown).
 
-use std::io;
+use std::fmt::Display;
 use std::sync::mpsc::{self, Receiver};
-use std::thread;
-
-use tokio::runtime::{Builder, Runtime};
 
 use crate::exit::{Code, Failure};
 
 /// What a signal asks for.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Asked {
     End,
     /// Reads the configuration again.
@@ -17,90 +14,38 @@ pub enum Asked {
     Reload,
 }
 
+fn failure(error: impl Display) -> Failure {
+    Failure::new(Code::Software, format!("cannot take signals: {error}"))
+}
+
 /// Takes the signals from now on: they wait until somebody looks.
+#[cfg(unix)]
 pub fn take() -> Result<Receiver<Asked>, Failure> {
-    let failure =
-        |error: io::Error| Failure::new(Code::Software, format!("cannot take signals: {error}"));
-    let runtime = Builder::new_current_thread()
-        .enable_io()
-        .build()
-        .map_err(failure)?;
-    let mut signals = system::Signals::take(&runtime).map_err(failure)?;
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    use signal_hook::iterator::Signals;
+
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(failure)?;
     let (sender, asked) = mpsc::channel();
     let wait = move || {
-        runtime.block_on(async { while sender.send(signals.next().await).is_ok() {} });
+        for signal in signals.forever() {
+            let asked = match signal {
+                SIGHUP => Asked::Reload,
+                _ => Asked::End,
+            };
+            if sender.send(asked).is_err() {
+                return;
+            }
+        }
     };
-    let name = "signals".to_owned();
-    thread::Builder::new()
-        .name(name)
-        .spawn(wait)
-        .map_err(failure)?;
+    let thread = std::thread::Builder::new().name("signals".to_owned());
+    thread.spawn(wait).map_err(failure)?;
     Ok(asked)
 }
 
-#[cfg(unix)]
-mod system {
-    use tokio::signal::unix::{Signal, SignalKind, signal};
-
-    use super::{Asked, Runtime, io};
-
-    pub struct Signals {
-        interrupt: Signal,
-        terminate: Signal,
-        hangup: Signal,
-    }
-
-    impl Signals {
-        pub fn take(runtime: &Runtime) -> io::Result<Signals> {
-            let _guard = runtime.enter();
-            Ok(Signals {
-                interrupt: signal(SignalKind::interrupt())?,
-                terminate: signal(SignalKind::terminate())?,
-                hangup: signal(SignalKind::hangup())?,
-            })
-        }
-
-        pub async fn next(&mut self) -> Asked {
-            tokio::select! {
-                _ = self.interrupt.recv() => Asked::End,
-                _ = self.terminate.recv() => Asked::End,
-                _ = self.hangup.recv() => Asked::Reload,
-            }
-        }
-    }
-}
-
+/// Takes Ctrl+C, Ctrl+Break, the end of the console and of the system from now on.
 #[cfg(windows)]
-mod system {
-    use tokio::signal::windows::{self, CtrlBreak, CtrlC, CtrlClose, CtrlShutdown};
-
-    use super::{Asked, Runtime, io};
-
-    pub struct Signals {
-        interrupt: CtrlC,
-        stop: CtrlBreak,
-        close: CtrlClose,
-        shutdown: CtrlShutdown,
-    }
-
-    impl Signals {
-        pub fn take(_: &Runtime) -> io::Result<Signals> {
-            Ok(Signals {
-                interrupt: windows::ctrl_c()?,
-                stop: windows::ctrl_break()?,
-                close: windows::ctrl_close()?,
-                shutdown: windows::ctrl_shutdown()?,
-            })
-        }
-
-        pub async fn next(&mut self) -> Asked {
-            tokio::select! {
-                _ = self.interrupt.recv() => {}
-                _ = self.stop.recv() => {}
-                _ = self.close.recv() => {}
-                _ = self.shutdown.recv() => {}
-            }
-            Asked::End
-        }
-    }
+pub fn take() -> Result<Receiver<Asked>, Failure> {
+    let (sender, asked) = mpsc::channel();
+    ctrlc::set_handler(move || drop(sender.send(Asked::End))).map_err(failure)?;
+    Ok(asked)
 }

@@ -27,6 +27,8 @@ const SHORT: (u64, u64) = (75, 65);
 const FULL: (u64, u64) = (90, 80);
 /// While memory is short, what was freed is given back to the system so often.
 const RELEASE: Duration = Duration::from_secs(10);
+/// How long it takes until tracks have freed what they are not to keep.
+const FREED: Duration = Duration::from_secs(2);
 /// Less is kept for at least so long. Where memory is short again soon after, what is kept was the reason: it
 /// takes twice as long each time, up to the second.
 const SHORTAGE: (Duration, Duration) = (Duration::from_secs(60), Duration::from_secs(3600));
@@ -95,6 +97,8 @@ impl Course {
                     SHORTAGE.0
                 };
                 self.short = Some(now);
+                // Not before something has been freed.
+                self.released = now.checked_sub(RELEASE - FREED);
                 self.level = next;
             }
             (false, Some(since)) if lasted(since) < self.least => self.level = Level::Short,

@@ -64,7 +64,7 @@ impl Session {
             self.waits |= begins;
             self.pump(Which::Waiting, io);
         }
-        if begins || !self.is_settled(io.tracks) {
+        if begins || !self.is_settled(io.now, io.tracks) {
             self.decide_if_ready(io);
         }
     }

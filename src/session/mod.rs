@@ -135,6 +135,8 @@ pub struct Session {
     allowance: Allowance,
     /// What each video leg shows. Not touched for each access unit.
     showings: Box<[Showing]>,
+    /// When that was decided.
+    decided: Option<Instant>,
     /// A variant is shown as soon as it has a keyframe.
     awaits: bool,
     /// Perhaps something else is shown than what was told.
@@ -177,6 +179,7 @@ impl Session {
             showings: Showing::of(&legs),
             legs,
             mids: mids.into(),
+            decided: None,
             awaits: false,
             news: false,
             order: Order::default(),

@@ -106,7 +106,9 @@ impl Pass {
         tracks: &dyn Tracks,
         egress: &mut Egress<'_, T>,
     ) {
-        let pictures = legs.iter().filter(|leg| !leg.yields());
+        // What is live and waits for something else takes turns with them.
+        let has_picture = |leg: &&Leg| leg.is_joining() || leg.is_amid_picture(tracks);
+        let pictures = legs.iter().filter(|leg| !leg.yields()).filter(has_picture);
         let pictures = pictures.filter_map(Leg::due).min();
         self.turn.pictures_have_left();
         for place in order.places(legs.len()) {
@@ -158,6 +160,7 @@ impl Session {
         }
         if pass.turn.has_yielded() {
             pass.catch_up(&mut self.legs, &self.order, tracks, &mut egress);
+            self.news |= self.legs.iter().any(Leg::has_changed);
         }
         // Where nothing has waited, no other leg has to be looked at.
         self.waits = match self.waits {

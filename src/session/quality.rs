@@ -17,6 +17,8 @@ use crate::state::{Detail, Quality, QualityReason, SessionState, StreamId};
 const LATE: Duration = Duration::from_millis(400);
 const LATE_KEYFRAME: Duration = Duration::from_secs(2);
 const LEFT_OUT: Duration = Duration::from_secs(5);
+/// How long a decision holds at most while nothing seems to change.
+const SETTLED: Duration = Duration::from_secs(5);
 
 /// What one of several videos gets of what the path carries, and what it needs as it is shown, in bits per second.
 #[derive(Clone, Copy)]
@@ -82,6 +84,7 @@ impl Session {
         if !self.may_decide() || self.showings.is_empty() {
             return;
         }
+        self.decided = Some(io.now);
         let (estimate, capped) = self.within_limit(estimate);
         self.note_sound(io.tracks);
         for showing in &mut self.showings {
@@ -105,7 +108,10 @@ impl Session {
         self.awaits = self.showings.iter().any(|showing| showing.next.is_some());
         self.news = true;
         self.note_due();
-        self.transport.want(want);
+        // What its viewer does not want, nobody has to find room for; nearly so, as that room is to be seen.
+        let limit = self.max_bitrate.filter(|_| capped);
+        let most = limit.map_or(u64::MAX, |limit| limit.saturating_add(limit / 3));
+        self.transport.want(want.min(most));
     }
 
     /// What all videos together may use, and whether it is the viewer's limit that they may not use more. The
@@ -217,10 +223,12 @@ impl Session {
         choice.want
     }
 
-    /// Whether what was decided holds until something else is heard than a report: the path carries far more than is
-    /// wanted, and nothing is about to change.
-    pub(super) fn is_settled(&self, tracks: &dyn Tracks) -> bool {
-        self.transport.is_resting()
+    /// Whether what was decided holds for a while, unless something else is heard than a report: the path carries far
+    /// more than is wanted, and nothing is about to change.
+    pub(super) fn is_settled(&self, now: Instant, tracks: &dyn Tracks) -> bool {
+        let lately = |at| now.saturating_duration_since(at) < SETTLED;
+        self.decided.is_some_and(lately)
+            && self.transport.is_resting()
             && self.showings.iter().all(Showing::is_settled)
             && !sound::has_changed(&self.legs, tracks)
     }

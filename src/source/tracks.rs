@@ -31,6 +31,8 @@ struct Receiving {
 /// The tracks that are used.
 pub struct Tracks {
     all: Vec<Receiving>,
+    /// The last packet of video did not end a frame.
+    amid_frame: bool,
     shared: Shared,
 }
 
@@ -83,6 +85,7 @@ impl Tracks {
                 last: None,
             },
             all,
+            amid_frame: false,
         }
     }
 
@@ -123,8 +126,13 @@ impl Tracks {
             alike,
             ..
         } = track;
-        if matches!(way, Way::Audio(_)) {
-            alike.note(packet);
+        match way {
+            Way::Audio(_) => alike.note(packet, now),
+            Way::Recorded => {}
+            // By the marker bit (RFC 3550, section 5.1).
+            Way::Video(_) => {
+                self.amid_frame = packet.get(1).is_some_and(|second| second & 0x80 == 0)
+            }
         }
         let shared = &mut self.shared;
         reception.rtp(packet, now, &mut |unit| {
@@ -133,13 +141,16 @@ impl Tracks {
     }
 
     /// What a packet of sound has, if it may wait until the next one comes, for `most` at most: beside video.
-    pub fn waiting_sound(&self, most: Duration) -> Option<usize> {
+    pub fn waiting_sound(&self, now: Instant, most: Duration) -> Option<usize> {
+        if self.amid_frame {
+            return None; // of which the end may be as small
+        }
         let mut audio = self
             .all
             .iter()
             .filter(|track| matches!(track.way, Way::Audio(_)));
         let track = audio.next().filter(|_| self.shared.has_video)?;
-        track.alike.bytes(track.format.clock_rate, most)
+        track.alike.bytes(now, track.format.clock_rate, most)
     }
 
     /// When [`Tracks::handle_timeout`] is to be called, unless packets come before.

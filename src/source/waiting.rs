@@ -1,10 +1,12 @@
 //! Sound that may wait for the next of it where it arrives, in the kernel: to be woken for a packet of it costs as much
 //! as to be woken for a frame of video.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Packets in a row that are alike before the next one is taken to be.
 const ALIKE: u8 = 16;
+/// How many times the time from one to the next may have passed while there still is sound: two are read at once.
+const STILL: u32 = 4;
 
 /// Whether the packets of a track are all alike, as those of G.711 are.
 #[derive(Debug, Default)]
@@ -13,11 +15,13 @@ pub struct Alike {
     timestamp: u32,
     step: u32,
     times: u8,
+    /// When the last one arrived.
+    at: Option<Instant>,
 }
 
 impl Alike {
     /// An RTP packet has arrived.
-    pub fn note(&mut self, packet: &[u8]) {
+    pub fn note(&mut self, packet: &[u8], now: Instant) {
         let timestamp = packet.get(4..8).and_then(|field| field.try_into().ok());
         let timestamp = timestamp.map_or(0, u32::from_be_bytes);
         let step = timestamp.wrapping_sub(self.timestamp);
@@ -28,13 +32,18 @@ impl Alike {
             0
         };
         (self.len, self.timestamp, self.step) = (packet.len(), timestamp, step);
+        self.at = Some(now);
     }
 
-    /// What one of them has, if the next will follow within `most`.
-    pub fn bytes(&self, clock_rate: u32, most: Duration) -> Option<usize> {
+    /// What one of them has, if the next will follow within `most`: not where sound has ended.
+    pub fn bytes(&self, now: Instant, clock_rate: u32, most: Duration) -> Option<usize> {
         let apart = u64::from(self.step) * 1_000_000 / u64::from(clock_rate.max(1));
-        let alike = self.times >= ALIKE && Duration::from_micros(apart) <= most;
-        alike.then_some(self.len)
+        let apart = Duration::from_micros(apart);
+        let goes_on = self
+            .at
+            .is_some_and(|at| now.saturating_duration_since(at) <= STILL * apart);
+        let alike = self.times >= ALIKE && apart <= most;
+        (alike && goes_on).then_some(self.len)
     }
 }
 
@@ -53,33 +62,37 @@ mod tests {
     #[test]
     fn what_is_alike_waits_and_nothing_else_does() {
         let mut sound = Alike::default();
+        let now = Instant::now();
         // Timestamps may wrap.
         let mut timestamp = u32::MAX - 500;
         let mut next = |sound: &mut Alike, step: u32, payload| {
             timestamp = timestamp.wrapping_add(step);
-            sound.note(&packet(timestamp, payload));
+            sound.note(&packet(timestamp, payload), now);
         };
         for _ in 0..ALIKE {
             next(&mut sound, 160, 160);
-            assert_eq!(sound.bytes(8000, 20 * MS), None);
+            assert_eq!(sound.bytes(now, 8000, 20 * MS), None);
         }
         next(&mut sound, 160, 160);
         next(&mut sound, 160, 160);
-        assert_eq!(sound.bytes(8000, 20 * MS), Some(172));
+        assert_eq!(sound.bytes(now, 8000, 20 * MS), Some(172));
+        // It has ended.
+        assert_eq!(sound.bytes(now + 80 * MS, 8000, 20 * MS), Some(172));
+        assert_eq!(sound.bytes(now + 81 * MS, 8000, 20 * MS), None);
         // It would wait for longer than it may.
-        assert_eq!(sound.bytes(8000, 19 * MS), None);
-        assert_eq!(sound.bytes(8000, Duration::ZERO), None);
+        assert_eq!(sound.bytes(now, 8000, 19 * MS), None);
+        assert_eq!(sound.bytes(now, 8000, Duration::ZERO), None);
         // A smaller one, and one after a pause.
         for (step, payload) in [(160, 20), (800, 160)] {
             for _ in 0..2 * ALIKE {
                 next(&mut sound, 160, 160);
             }
-            assert!(sound.bytes(8000, 20 * MS).is_some());
+            assert!(sound.bytes(now, 8000, 20 * MS).is_some());
             next(&mut sound, step, payload);
-            assert_eq!(sound.bytes(8000, 20 * MS), None);
+            assert_eq!(sound.bytes(now, 8000, 20 * MS), None);
         }
         // Nonsense.
-        sound.note(&[]);
-        assert_eq!(sound.bytes(0, 20 * MS), None);
+        sound.note(&[], now);
+        assert_eq!(sound.bytes(now, 0, 20 * MS), None);
     }
 }

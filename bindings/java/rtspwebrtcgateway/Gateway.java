@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import rtspwebrtcgateway.Native.Callbacks;
 import rtspwebrtcgateway.Native.Config;
 import rtspwebrtcgateway.Native.Frame;
@@ -54,6 +55,7 @@ public final class Gateway implements AutoCloseable {
 
     /** udpBind: address and port of the UDP socket; null: all addresses, any port. */
     public Gateway(String udpBind, Listener listener) {
+        Objects.requireNonNull(listener);
         try (Arena call = Arena.ofConfined()) {
             OnStreamState onStreamState = (data, event) -> listener.onStreamState(new StreamEvent(event));
             OnSessionState onSessionState = (data, event) -> listener.onSessionState(new SessionEvent(event));

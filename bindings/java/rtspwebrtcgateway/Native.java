@@ -283,7 +283,7 @@ public final class Native {
         private static final long OF_STREAM_NAME = offset(LAYOUT, "stream_name");
 
         public LogRecord(SegmentAllocator allocator) { super(LAYOUT, allocator); }
-        public LogRecord(MemorySegment passed) { super(LAYOUT, passed); }
+        public LogRecord(MemorySegment passed) { super(LAYOUT, passed, OF_TARGET, OF_MESSAGE, OF_STREAM_NAME); }
 
         public long structSize() { return segment.get(JAVA_LONG, OF_STRUCT_SIZE); }
         public int level() { return segment.get(JAVA_INT, OF_LEVEL); }
@@ -323,7 +323,7 @@ public final class Native {
         private static final long OF_MAX_VALUE = offset(LAYOUT, "max_value");
 
         public TuningInfo(SegmentAllocator allocator) { super(LAYOUT, allocator); }
-        public TuningInfo(MemorySegment passed) { super(LAYOUT, passed); }
+        public TuningInfo(MemorySegment passed) { super(LAYOUT, passed, OF_NAME, OF_HELP); }
 
         public long structSize() { return segment.get(JAVA_LONG, OF_STRUCT_SIZE); }
         public int key() { return segment.get(JAVA_INT, OF_KEY); }
@@ -381,7 +381,7 @@ public final class Native {
         private static final long OF_RESERVED = offset(LAYOUT, "reserved");
 
         public AuthorizeRequest(SegmentAllocator allocator) { super(LAYOUT, allocator); }
-        public AuthorizeRequest(MemorySegment passed) { super(LAYOUT, passed); }
+        public AuthorizeRequest(MemorySegment passed) { super(LAYOUT, passed, OF_STREAM_NAME, OF_BEARER_TOKEN, OF_PEER); }
 
         public long structSize() { return segment.get(JAVA_LONG, OF_STRUCT_SIZE); }
         public long requestId() { return segment.get(JAVA_LONG, OF_REQUEST_ID); }
@@ -425,7 +425,7 @@ public final class Native {
         private static final long OF_WARNING_MESSAGE = offset(LAYOUT, "warning_message");
 
         public StreamEvent(SegmentAllocator allocator) { super(LAYOUT, allocator); }
-        public StreamEvent(MemorySegment passed) { super(LAYOUT, passed); }
+        public StreamEvent(MemorySegment passed) { super(LAYOUT, passed, OF_MESSAGE, OF_NAME, OF_LABEL, OF_WARNING_MESSAGE); }
 
         public long structSize() { return segment.get(JAVA_LONG, OF_STRUCT_SIZE); }
         public long stream() { return segment.get(JAVA_LONG, OF_STREAM); }
@@ -475,7 +475,7 @@ public final class Native {
         private static final long OF_STREAM_NAME = offset(LAYOUT, "stream_name");
 
         public SessionEvent(SegmentAllocator allocator) { super(LAYOUT, allocator); }
-        public SessionEvent(MemorySegment passed) { super(LAYOUT, passed); }
+        public SessionEvent(MemorySegment passed) { super(LAYOUT, passed, OF_MESSAGE, OF_LABEL, OF_PEER, OF_STREAM_NAME); }
 
         public long structSize() { return segment.get(JAVA_LONG, OF_STRUCT_SIZE); }
         public long session() { return segment.get(JAVA_LONG, OF_SESSION); }
@@ -529,7 +529,7 @@ public final class Native {
         private static final long OF_STREAM_NAME = offset(LAYOUT, "stream_name");
 
         public QualityEvent(SegmentAllocator allocator) { super(LAYOUT, allocator); }
-        public QualityEvent(MemorySegment passed) { super(LAYOUT, passed); }
+        public QualityEvent(MemorySegment passed) { super(LAYOUT, passed, OF_HELD_BACK, OF_LABEL, OF_PEER, OF_STREAM_NAME); }
 
         public long structSize() { return segment.get(JAVA_LONG, OF_STRUCT_SIZE); }
         public long session() { return segment.get(JAVA_LONG, OF_SESSION); }
@@ -571,7 +571,7 @@ public final class Native {
         private static final long OF_CREDENTIAL = offset(LAYOUT, "credential");
 
         public IceServer(SegmentAllocator allocator) { super(LAYOUT, allocator); }
-        public IceServer(MemorySegment passed) { super(LAYOUT, passed); }
+        public IceServer(MemorySegment passed) { super(LAYOUT, passed, OF_URL, OF_USERNAME, OF_CREDENTIAL); }
 
         public long structSize() { return segment.get(JAVA_LONG, OF_STRUCT_SIZE); }
         public String url() { return Native.text(segment.get(ADDRESS, OF_URL)); }
@@ -697,7 +697,7 @@ public final class Native {
         private static final long OF_TCP_FD = offset(LAYOUT, "tcp_fd");
 
         public Config(SegmentAllocator allocator) { super(LAYOUT, allocator); }
-        public Config(MemorySegment passed) { super(LAYOUT, passed); }
+        public Config(MemorySegment passed) { super(LAYOUT, passed, OF_UDP_BIND); }
 
         public long structSize() { return segment.get(JAVA_LONG, OF_STRUCT_SIZE); }
         public String udpBind() { return Native.text(segment.get(ADDRESS, OF_UDP_BIND)); }
@@ -779,7 +779,7 @@ public final class Native {
         private static final long OF_TLS_FINGERPRINT = offset(LAYOUT, "tls_fingerprint");
 
         public PullOptions(SegmentAllocator allocator) { super(LAYOUT, allocator); }
-        public PullOptions(MemorySegment passed) { super(LAYOUT, passed); }
+        public PullOptions(MemorySegment passed) { super(LAYOUT, passed, OF_URL, OF_USERNAME, OF_PASSWORD, OF_LABEL, OF_TLS_CA, OF_TLS_FINGERPRINT); }
 
         public long structSize() { return segment.get(JAVA_LONG, OF_STRUCT_SIZE); }
         public String url() { return Native.text(segment.get(ADDRESS, OF_URL)); }
@@ -948,7 +948,7 @@ public final class Native {
         private static final long OF_AUDIO_CONFIG_SIZE = offset(LAYOUT, "audio_config_size");
 
         public PushOptions(SegmentAllocator allocator) { super(LAYOUT, allocator); }
-        public PushOptions(MemorySegment passed) { super(LAYOUT, passed); }
+        public PushOptions(MemorySegment passed) { super(LAYOUT, passed, OF_LABEL); }
 
         public long structSize() { return segment.get(JAVA_LONG, OF_STRUCT_SIZE); }
         public int videoCodec() { return segment.get(JAVA_INT, OF_VIDEO_CODEC); }
@@ -1217,7 +1217,7 @@ public final class Native {
         private static final long OF_SOUND = offset(LAYOUT, "sound");
 
         public Offer(SegmentAllocator allocator) { super(LAYOUT, allocator); }
-        public Offer(MemorySegment passed) { super(LAYOUT, passed); }
+        public Offer(MemorySegment passed) { super(LAYOUT, passed, OF_STREAM_NAME, OF_SDP, OF_LOCATION_PREFIX, OF_PEER, OF_LABEL, OF_SOUND); }
 
         public long structSize() { return segment.get(JAVA_LONG, OF_STRUCT_SIZE); }
         public String streamName() { return Native.text(segment.get(ADDRESS, OF_STREAM_NAME)); }
@@ -1307,7 +1307,7 @@ public final class Native {
         private static final long OF_USER_DATA = offset(LAYOUT, "user_data");
 
         public HttpRequest(SegmentAllocator allocator) { super(LAYOUT, allocator); }
-        public HttpRequest(MemorySegment passed) { super(LAYOUT, passed); }
+        public HttpRequest(MemorySegment passed) { super(LAYOUT, passed, OF_METHOD, OF_PATH, OF_BODY, OF_STREAM_NAME, OF_SESSION_KEY, OF_LOCATION_PREFIX, OF_PEER, OF_LABEL); }
 
         public long structSize() { return segment.get(JAVA_LONG, OF_STRUCT_SIZE); }
         public String method() { return Native.text(segment.get(ADDRESS, OF_METHOD)); }
@@ -1373,7 +1373,7 @@ public final class Native {
         private static final long OF_FLAGS = offset(LAYOUT, "flags");
 
         public ListenOptions(SegmentAllocator allocator) { super(LAYOUT, allocator); }
-        public ListenOptions(MemorySegment passed) { super(LAYOUT, passed); }
+        public ListenOptions(MemorySegment passed) { super(LAYOUT, passed, OF_ADDRESS, OF_TLS_CERTIFICATES, OF_TLS_PRIVATE_KEY); }
 
         public long structSize() { return segment.get(JAVA_LONG, OF_STRUCT_SIZE); }
         public String address() { return Native.text(segment.get(ADDRESS, OF_ADDRESS)); }
@@ -1848,13 +1848,19 @@ public final class Native {
             }
         }
 
-        /** A copy of what the library passes, which may be of another version: what it lacks is 0. */
-        Struct(StructLayout layout, MemorySegment passed) {
+        /**
+         * A copy of what the library passes and of the texts in it, which may be of another version: what it lacks is 0.
+         * Other pointers in it are good until the callback returns.
+         */
+        Struct(StructLayout layout, MemorySegment passed, long... texts) {
             allocator = Arena.ofAuto();
             segment = allocator.allocate(layout);
             long size = passed.reinterpret(JAVA_LONG.byteSize()).get(JAVA_LONG, 0);
             size = Math.min(size, layout.byteSize());
             segment.copyFrom(passed.reinterpret(size));
+            for (long at : texts) {
+                text(at, Native.text(segment.get(ADDRESS, at)));
+            }
         }
 
         final void text(long offset, String text) {

@@ -155,7 +155,7 @@ impl Leg {
     }
 
     /// Whether it has begun at a keyframe, and not caught up yet.
-    pub(super) fn is_joining(&self) -> bool {
+    pub fn is_joining(&self) -> bool {
         match self.content {
             Content::Video { lag, .. } => matches!(lag, Lag::Joining | Lag::CatchingUp),
             Content::Audio { .. } => false,
