@@ -323,7 +323,9 @@ fn refused(why: Refused) -> Error {
 /// Converts the host's capture time to the monotonic clock; `None` for a time that is impossible.
 fn captured(unix_us: i64, now: Instant, wall: SystemTime) -> Option<Instant> {
     let time = Duration::from_micros(u64::try_from(unix_us).ok()?);
-    let age = wall.duration_since(SystemTime::UNIX_EPOCH + time).ok()?;
+    // On Windows a time of 300,000 years is too much for it.
+    let at = SystemTime::UNIX_EPOCH.checked_add(time)?;
+    let age = wall.duration_since(at).ok()?;
     now.checked_sub(age).filter(|_| age <= OLDEST_CAPTURE)
 }
 
