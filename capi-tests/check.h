@@ -84,7 +84,7 @@ static inline void check_refusal(rtsp_webrtc_gateway_response *response, int sta
 
 static inline void config_loopback(rtsp_webrtc_gateway_config *config) {
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(config));
-    config->udp_bind = "127.0.0.1:0";
+    config->udp_bind = UDP_LOOPBACK;
 }
 
 /* callbacks may be NULL. */

@@ -29,7 +29,7 @@ int main() {
     callbacks.on_stream_state = on_stream_state;
     rtsp_webrtc_gateway_config config;
     int status = RTSP_WEBRTC_GATEWAY_INIT(&config);
-    config.udp_bind = "127.0.0.1:0";
+    config.udp_bind = UDP_LOOPBACK;
     config.callbacks = &callbacks;
     rtsp_webrtc_gateway *created = nullptr;
     if (status == RTSP_WEBRTC_GATEWAY_OK) {

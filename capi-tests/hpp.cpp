@@ -42,7 +42,7 @@ const PullOptions nobody{"rtsp://user:hunter2secret@127.0.0.1:9/video"};
 
 Config loopback() {
     Config config;
-    config.udp_bind = "127.0.0.1:0";
+    config.udp_bind = UDP_LOOPBACK;
     return config;
 }
 
@@ -81,7 +81,7 @@ void errors() {
     wrong.udp_bind = "nonsense";
     CHECK(Gateway::try_create(wrong).status() == Status::InvalidArgument);
     CHECK(thrown_by([&] { Gateway gateway(wrong); }).status() == Status::InvalidArgument);
-    wrong.udp_bind = "127.0.0.1:0";
+    wrong.udp_bind = UDP_LOOPBACK;
     wrong.public_addresses = {"192.0.2.1", "no address"};
     CHECK(Gateway::try_create(wrong).status() == Status::InvalidArgument);
     wrong.public_addresses = {"192.0.2.1"};

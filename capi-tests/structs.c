@@ -26,7 +26,7 @@ static int use_config(object *in) {
 }
 static void fill_config(object *in) {
     rtsp_webrtc_gateway_config *config = (rtsp_webrtc_gateway_config *)in;
-    config->udp_bind = "127.0.0.1:0";
+    config->udp_bind = UDP_LOOPBACK;
 }
 static int use_callbacks(object *in) {
     rtsp_webrtc_gateway_config config;
