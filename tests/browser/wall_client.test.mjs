@@ -23,8 +23,19 @@ after(async () => {
   await server?.stop();
 });
 
+// Runs in the page: the data channel seems to be under way for as long as window.channelHeld is set.
+function holdChannel(held) {
+  window.channelHeld = held;
+  const { createDataChannel } = RTCPeerConnection.prototype;
+  const { get } = Object.getOwnPropertyDescriptor(RTCDataChannel.prototype, "readyState");
+  RTCPeerConnection.prototype.createDataChannel = function (...wanted) {
+    const channel = createDataChannel.apply(this, wanted);
+    return Object.defineProperty(channel, "readyState", { get: () => (window.channelHeld ? "connecting" : get.call(channel)) });
+  };
+}
+
 // A page with the wall as window.wall; its events are kept in window.told.
-async function open(t, options = {}, { status = 201, lost = 0, viewport = { width: 960, height: 540 } } = {}) {
+async function open(t, options = {}, { status = 201, lost = 0, holdsChannel = false, viewport = { width: 960, height: 540 } } = {}) {
   const page = await openPage(browser);
   await page.setViewportSize(viewport);
   const served = await standInFor(page, CAMERAS);
@@ -37,6 +48,7 @@ async function open(t, options = {}, { status = 201, lost = 0, viewport = { widt
     assert.deepEqual(errors, []);
   });
   await page.goto(`${server.url}api/streams`); // of the same origin, and does nothing
+  await page.evaluate(holdChannel, holdsChannel);
   await page.evaluate(async (options) => {
     document.body.innerHTML = '<div id="wall"></div>';
     const element = document.getElementById("wall");
@@ -101,13 +113,14 @@ test("one offer has a section for each tile of the largest layout, and binds the
 });
 
 test("the gateway hears how large each tile is, by PATCH until the data channel is open", async (t) => {
-  const { page } = await open(t, { tiles: FOUR });
+  const { page } = await open(t, { tiles: FOUR }, { holdsChannel: true });
   await live(page, [0, 1, 2, 3]);
   const sizes = (await asked(page)).filter(({ width }) => width);
   assert.equal(new Set(sizes.map(({ slot }) => slot)).size, 4);
   assert.equal(sizes[0].how, "PATCH");
   assert.ok(Math.abs(sizes[0].width - 478) < 4 && Math.abs(sizes[0].height - 268) < 4, JSON.stringify(sizes[0]));
   await waitUntil("the data channel", LONG_MS, () => page.evaluate(() => window.standIn.channel?.readyState === "open"));
+  await page.evaluate(() => (window.channelHeld = false));
   await forget(page);
   await page.setViewportSize({ width: 1280, height: 720 });
   const larger = await waitUntil("larger sizes", LONG_MS, async () => {
