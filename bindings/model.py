@@ -94,8 +94,7 @@ def constants(enum: str, members: dict[str, int]) -> dict[str, int]:
 def enums_of_fields(text: str) -> dict[tuple[str, str], str]:
     """The enums that the comments of fields name."""
     found = {}
-    for struct, body in re.findall(r"^typedef struct \w+ \{(.*?)^\} (\w+);", text, re.M | re.S):
-        struct, body = body, struct
+    for body, struct in re.findall(r"^typedef struct \w+ \{(.*?)^\} (\w+);", text, re.M | re.S):
         for comment, name in re.findall(r"/\*\*(.*?)\*/\s*u?int32_t (\w+);", body, re.S):
             comment = comment.rpartition("/**")[2]
             if match := re.search(rf"enum {header.PREFIX}(\w+)", comment):

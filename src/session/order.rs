@@ -73,6 +73,8 @@ struct Pass {
     pumped: bool,
     /// The last one that sent something.
     last: Option<usize>,
+    /// One has gone on with something else.
+    changed: bool,
 }
 
 impl Pass {
@@ -93,6 +95,7 @@ impl Pass {
         leg.pump(media, &mut self.turn, egress);
         self.due = earliest(self.due, leg.due());
         self.pumped |= media.is_some();
+        self.changed |= leg.has_changed();
         if leg.sent().packets > before {
             self.last = Some(place);
         }
@@ -142,12 +145,12 @@ impl Session {
             due: None,
             pumped: false,
             last: None,
+            changed: false,
         };
         let now = egress.now();
         let mut visit = |place: usize| {
             if let Some(leg) = self.legs.get_mut(place).filter(|leg| which.means(leg, now)) {
                 pass.pump(place, leg, tracks, &mut egress);
-                self.news |= leg.has_changed();
             }
         };
         if let Which::Of(stream, _) = which {
@@ -160,8 +163,8 @@ impl Session {
         }
         if pass.turn.has_yielded() {
             pass.catch_up(&mut self.legs, &self.order, tracks, &mut egress);
-            self.news |= self.legs.iter().any(Leg::has_changed);
         }
+        self.news |= pass.changed;
         // Where nothing has waited, no other leg has to be looked at.
         self.waits = match self.waits {
             true => self.legs.iter().any(|leg| leg.due().is_some()),

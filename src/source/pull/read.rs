@@ -74,8 +74,9 @@ impl Attempt<'_> {
             // With ports of its own, sound does not come this way.
             let alone = self.ports.is_empty() && connection.rest().is_empty();
             let tracks = self.tracks.as_ref().filter(|_| alone);
-            let now = std::time::Instant::now();
-            let waits = tracks.and_then(|tracks| tracks.waiting_sound(now, sink.audio_hold()));
+            let waits = tracks.and_then(|tracks| {
+                tracks.waiting_sound(std::time::Instant::now(), sink.audio_hold())
+            });
             // One packet of it alone is not worth a turn.
             connection.set_low_water(waits.map_or(1, |bytes| INTERLEAVED + bytes + 1));
             return Poll::Ready(Happened::Read(read));
