@@ -35,6 +35,7 @@ mod stalls;
 mod start;
 mod tcp;
 mod thin;
+mod thin_for_a_while;
 mod turn;
 mod turns;
 mod wall;

@@ -101,7 +101,8 @@ impl Leg {
                     Lag::CatchingUp => CATCH_UP_MORE_MS,
                     _ => 0,
                 };
-                waiting <= usable * (catch_up_ms(ring, carried, now) + more) / 1000
+                let most = catch_up_ms(ring, carried, now, CATCH_UP_MS) + more;
+                waiting <= usable * most / 1000
             }
             Lag::Live | Lag::Parked => waiting <= carried * LATEST_MS / 1000,
         };
@@ -169,9 +170,14 @@ impl Leg {
         *lag == Lag::Parked
     }
 
-    /// Whether the leg can go on, at a keyframe newer than what it would leave out, or where it stopped if
-    /// the path carries that by now.
-    pub(super) fn unpark(&mut self, ring: &Ring, basis: Option<Basis>, now: Instant) -> bool {
+    /// Whether the leg can go on: at a keyframe newer than what it would leave out, or where it stopped if the path
+    /// carries that by now, at once or sooner than the next keyframe is there. `pace`: of a stream of this rate.
+    pub(super) fn unpark(
+        &mut self,
+        ring: &Ring,
+        pace: Option<(Basis, StreamRate)>,
+        now: Instant,
+    ) -> bool {
         let Some(parked) = self.position.cursor() else {
             return false;
         };
@@ -182,30 +188,37 @@ impl Leg {
         if self.detail() == Detail::SoundOnly {
             return false;
         }
+        let mut goes_on = Lag::Live;
         if let Some(keyframe) = ring.latest_keyframe().filter(|&newest| newest > parked) {
             self.position.seek(keyframe);
         } else {
-            let carried = match basis {
-                Some(Basis::Measured(carried)) => carried.min(granted.into()),
-                _ => u64::MAX,
-            };
-            let most = carried.saturating_mul(AGAIN_MS) / 1000;
-            if self.awaits_keyframe()
-                || !is_fresh(ring, parked, now)
-                || ring.bytes_from(parked) > most
-            {
+            if self.awaits_keyframe() || ring.packet(parked).is_none() {
+                return false;
+            }
+            let waiting = ring.bytes_from(parked);
+            if let Some((Basis::Measured(carried), stream)) = pace {
+                let carried = carried.min(granted.into());
+                if !is_fresh(ring, parked, now) || waiting > carried * AGAIN_MS / 1000 {
+                    let usable = carried.saturating_sub(stream.bytes_per_second);
+                    if waiting > usable * catch_up_ms(ring, carried, now, 0) / 1000 {
+                        return false;
+                    }
+                    goes_on = Lag::CatchingUp;
+                }
+            } else if !is_fresh(ring, parked, now) {
                 return false;
             }
         }
         if let Content::Video { lag, .. } = &mut self.content {
-            *lag = Lag::Live;
+            *lag = goes_on;
         }
         true
     }
 }
 
-/// How many milliseconds catching up may take, on a path that carries so many bytes per second.
-fn catch_up_ms(ring: &Ring, carried: u64, now: Instant) -> u64 {
+/// How many milliseconds catching up may take, on a path that carries so many bytes per second, if it may be done this
+/// much later than the next keyframe is there.
+fn catch_up_ms(ring: &Ring, carried: u64, now: Instant, later: u64) -> u64 {
     let newest = ring.latest_keyframe().and_then(|at| ring.packet(at));
     let next = ring
         .last_gop()
@@ -216,7 +229,7 @@ fn catch_up_ms(ring: &Ring, carried: u64, now: Instant) -> u64 {
         Some((at, bytes)) if at > now => {
             let sent_in = bytes * 1000 / carried.max(1);
             let waits = (at - now).as_millis() as u64 + sent_in;
-            (waits + CATCH_UP_MS).min(CATCH_UP_LONGEST_MS)
+            (waits + later).min(CATCH_UP_LONGEST_MS)
         }
         _ => CATCH_UP_UNKNOWN_MS,
     }

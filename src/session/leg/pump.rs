@@ -63,8 +63,8 @@ impl Leg {
         // Packets that may still leave in this burst; none before the pacer has been asked.
         let mut burst = 0;
         let mut kind = Kind::Media;
-        let basis = pace.map(|(pace, _)| pace.basis);
-        if self.is_parked() && !self.unpark(ring, basis, egress.now()) {
+        let of_stream = pace.map(|(pace, stream)| (pace.basis, stream));
+        if self.is_parked() && !self.unpark(ring, of_stream, egress.now()) {
             if !self.gets_less() {
                 self.probe_parked(ring, egress);
             }
