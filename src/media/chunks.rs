@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 
-use super::pool::{self, LARGEST, SMALLEST};
+use super::pool;
 
 /// A chunk has room for at least this many payloads like its first one, unless they are very large.
 const PAYLOADS: usize = 12;
@@ -44,8 +44,7 @@ impl Chunks {
         let len = parts.iter().map(|part| part.len()).sum();
         let room = self.used.back().map(|last| last.capacity() - last.len());
         if room.is_none_or(|room| room < len) {
-            let wanted = (self.bytes / 4).max(PAYLOADS * len).next_power_of_two();
-            let chunk = pool::take(wanted.clamp(SMALLEST, LARGEST), len);
+            let chunk = pool::take((self.bytes / 4).max(PAYLOADS * len), len);
             self.bytes += chunk.capacity();
             self.used.push_back(chunk);
         }
@@ -145,6 +144,8 @@ impl fmt::Debug for Chunks {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::media::MAX_PAYLOAD;
+    use crate::media::pool::{LARGEST, SMALLEST};
 
     /// Appends a payload of `len` bytes.
     fn append(chunks: &mut Chunks, len: usize) -> Place {
@@ -198,6 +199,15 @@ mod tests {
             }
         }
         assert!(chunks.memory() <= 4 * SMALLEST, "{}", chunks.memory());
+    }
+
+    #[test]
+    fn full_packets_leave_no_room_behind_them() {
+        let mut chunks = Chunks::default();
+        for _ in 0..14 * 20 {
+            append(&mut chunks, MAX_PAYLOAD);
+        }
+        assert_eq!(chunks.memory(), 14 * 20 * MAX_PAYLOAD);
     }
 
     #[test]

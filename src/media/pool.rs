@@ -8,13 +8,16 @@
 use std::cell::RefCell;
 use std::time::{Duration, Instant};
 
+use super::packetizer::MAX_PAYLOAD;
+
+/// Bytes of the largest chunk that is shared: whole packets of a large frame, so that no room is left behind them. The
+/// first and the last chunk of a ring are half empty on average, so this is also about the memory that a video ring
+/// wastes.
+pub(super) const LARGEST: usize = 14 * MAX_PAYLOAD;
+/// Each size is twice the one before.
+const SIZES: usize = 3;
 /// Bytes of the smallest chunk.
-pub(super) const SMALLEST: usize = 4 << 10;
-/// Bytes of the largest chunk that is shared. The first and the last chunk of a ring are half empty
-/// on average, so this is also about the memory that a video ring wastes.
-pub(super) const LARGEST: usize = 16 << 10;
-/// The chunk sizes are the powers of two from [`SMALLEST`] to [`LARGEST`].
-const SIZES: usize = (LARGEST / SMALLEST).trailing_zeros() as usize + 1;
+pub(super) const SMALLEST: usize = LARGEST >> (SIZES - 1);
 /// Memory that is no longer needed is held in reserve for at least this long.
 const SHORTEST_PERIOD: Duration = Duration::from_secs(1);
 
@@ -22,14 +25,15 @@ thread_local! {
     static POOL: RefCell<Pool> = RefCell::default();
 }
 
-/// An empty chunk with room for `len` bytes: `wanted` bytes, one of the sizes above, if that
-/// suffices.
+/// An empty chunk with room for `len` bytes: of the size next to `wanted` bytes, if that suffices.
 pub(super) fn take(wanted: usize, len: usize) -> Vec<u8> {
-    if len > wanted {
+    let size = wanted.div_ceil(SMALLEST).next_power_of_two() * SMALLEST;
+    let size = size.clamp(SMALLEST, LARGEST);
+    if len > size {
         return Vec::with_capacity(len);
     }
-    let taken = POOL.try_with(|pool| pool.borrow_mut().take(wanted));
-    taken.unwrap_or_else(|_| Vec::with_capacity(wanted))
+    let taken = POOL.try_with(|pool| pool.borrow_mut().take(size));
+    taken.unwrap_or_else(|_| Vec::with_capacity(size))
 }
 
 /// Returns a chunk to the pool.
@@ -127,7 +131,9 @@ impl Pool {
 
     fn give(&mut self, mut chunk: Vec<u8>) {
         let size = chunk.capacity();
-        if size.is_power_of_two()
+        let multiple = size / SMALLEST;
+        if multiple.is_power_of_two()
+            && size.is_multiple_of(SMALLEST)
             && let Some(shelf) = self.shelf(size)
         {
             shelf.used = shelf.used.saturating_sub(1);
