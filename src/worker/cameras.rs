@@ -120,10 +120,11 @@ impl Core {
         id: StreamId,
         source: impl FnOnce(StreamSink) -> F,
     ) {
-        let run = source(StreamSink {
+        // Moving a future into the one of a task makes that larger by the same room again.
+        let run = Box::pin(source(StreamSink {
             core: Rc::clone(core),
             stream: id,
-        });
+        }));
         let task = tokio::task::spawn_local({
             let core = Rc::clone(core);
             async move {

@@ -105,7 +105,7 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    pub(super) async fn run(mut self, sink: &mut impl Sink) -> Outcome {
+    pub(super) async fn run(&mut self, sink: &mut impl Sink) -> Outcome {
         let error = self.serve(sink).await;
         self.tell_quirks(sink);
         let live = self.tracks.as_ref().and_then(Tracks::live_since);

@@ -28,14 +28,14 @@ const AT_ONCE: u32 = 4;
 /// `LocalSet`. When it is dropped, the camera gets a TEARDOWN.
 ///
 /// `name` is the stream's, for the log.
-pub async fn run(
+pub fn run(
     stream: StreamId,
     name: Arc<str>,
     config: CameraConfig,
     demand: Option<Rc<Demand>>,
     sink: impl Sink,
-) {
-    Camera::new(stream, name, config).run(demand, sink).await;
+) -> impl Future<Output = ()> {
+    Camera::new(stream, name, config).run(demand, sink)
 }
 
 /// What stays the same from one attempt to the next.
@@ -99,7 +99,10 @@ impl Camera {
             let (error, retry_in) = match still {
                 Some((error, until)) => (error, until - Instant::now()),
                 None => {
-                    let outcome = Attempt::new(self).run(sink).await;
+                    // Not moved into the future of its run, which would have room for it twice.
+                    let mut attempt = Attempt::new(self);
+                    let outcome = attempt.run(sink).await;
+                    drop(attempt);
                     tried.push(outcome.transport);
                     let again = match outcome.learned {
                         true => at_once < AT_ONCE,
