@@ -11,7 +11,7 @@ export CAMERA LISTEN
 
 help:
 	@echo 'make demo                         built-in test cameras in a browser'
-	@echo 'make demo CAMERA=rtsp://...       a real camera in a browser'
+	@echo 'CAMERA=rtsp://... make demo       a real camera in a browser'
 	@echo '          LISTEN=ADDR:PORT        address of the web server, 127.0.0.1:8889 by default'
 	@echo 'make check                        format, lints, unit tests, scenarios: in a minute'
 	@echo 'make test                         all tests; these suites:'

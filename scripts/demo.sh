@@ -15,8 +15,13 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 0' INT TERM
 
+# What the gateway reads: a command line shows the password of a camera to all users of the machine.
+config="[http]
+listen = \"${LISTEN:-127.0.0.1:8889}\""
 if [[ -n ${CAMERA:-} ]]; then
-    cameras=("camera=$CAMERA")
+    config+='
+[camera.camera]
+url_env = "CAMERA"'
 else
     # In a session of their own: Ctrl-C ends the server first, which would else see them vanish.
     coproc CAMSIM { exec setsid target/release/camsim --cameras 4 --stdin-exit; }
@@ -24,14 +29,16 @@ else
         echo "The test cameras did not start." >&2
         exit 1
     fi
-    cameras=()
+    number=0
     for url in $urls; do
-        cameras+=("cam$((${#cameras[@]} + 1))=$url")
+        config+="
+[camera.cam$((++number))]
+url = \"$url\""
     done
 fi
 
 echo "Open the address below in a browser. Ctrl-C ends the demo."
 echo "It shows all cameras; its Dashboard shows the figures."
-target/release/rtsp-webrtc-gateway "${LISTEN:-127.0.0.1:8889}" "${cameras[@]}" &
+target/release/rtsp-webrtc-gateway --config /dev/stdin <<<"$config" &
 server_pid=$!
 wait "$server_pid"

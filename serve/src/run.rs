@@ -22,6 +22,8 @@ use crate::{cameras, config, logging, reload};
 const LOOK: Duration = Duration::from_millis(100);
 /// How long the gateway's threads may take to end.
 const END: Duration = Duration::from_secs(5);
+/// Time beyond all that for the service manager to wait, before it kills the program.
+const SPARE: Duration = Duration::from_secs(5);
 
 /// Serves what a file says.
 pub fn with_file(path: PathBuf) -> Result<ExitCode, Failure> {
@@ -46,27 +48,50 @@ fn serve(
     let sockets = Sockets::passed()?;
     let gateway = start(&settings, sockets)?;
     service::tell(&News::Ready);
-    let watchdog = service::watchdog().unwrap_or(Duration::MAX);
-    let mut told = Instant::now();
+    let mut watchdog = Watchdog::new();
     loop {
-        match asked.recv_timeout(watchdog.saturating_sub(told.elapsed())) {
+        match asked.recv_timeout(watchdog.left()) {
             Ok(Asked::Reload) => match file {
                 Some(file) => reload::reload(&gateway, &mut settings, file),
                 None => log::warn!(
                     "SIGHUP is of no use without --config: there is no file to read again"
                 ),
             },
-            Err(RecvTimeoutError::Timeout) => {
-                told = Instant::now();
-                // It asks each worker: one that is stuck says nothing.
-                if gateway.metrics().is_ok() {
-                    service::tell(&News::Watchdog);
-                }
-            }
+            Err(RecvTimeoutError::Timeout) => watchdog.tell_if_due(&gateway),
             Ok(Asked::End) | Err(RecvTimeoutError::Disconnected) => break,
         }
     }
-    end(&gateway, &settings, asked)
+    end(&gateway, &settings, asked, watchdog)
+}
+
+/// Tells the service manager that the program is alive, as often as that wants to hear it.
+struct Watchdog {
+    period: Duration,
+    told: Instant,
+}
+
+impl Watchdog {
+    fn new() -> Watchdog {
+        Watchdog {
+            period: service::watchdog().unwrap_or(Duration::MAX),
+            told: Instant::now(),
+        }
+    }
+
+    fn left(&self) -> Duration {
+        self.period.saturating_sub(self.told.elapsed())
+    }
+
+    fn tell_if_due(&mut self, gateway: &Gateway) {
+        if !self.left().is_zero() {
+            return;
+        }
+        self.told = Instant::now();
+        // It asks each worker: one that is stuck says nothing.
+        if gateway.metrics().is_ok() {
+            service::tell(&News::Watchdog);
+        }
+    }
 }
 
 /// Opens everything, and says so on stdout.
@@ -114,8 +139,9 @@ fn end(
     gateway: &Gateway,
     settings: &Settings,
     asked: &Receiver<Asked>,
+    mut watchdog: Watchdog,
 ) -> Result<ExitCode, Failure> {
-    service::tell(&News::Stopping);
+    service::tell(&News::Stopping(settings.drain + END + SPARE));
     let until = Instant::now() + settings.drain;
     if !settings.drain.is_zero() {
         log::info!(
@@ -130,7 +156,7 @@ fn end(
             log::warn!("{}", error.message());
         }
         match asked.recv_timeout(LOOK) {
-            Ok(Asked::Reload) | Err(RecvTimeoutError::Timeout) => {}
+            Ok(Asked::Reload) | Err(RecvTimeoutError::Timeout) => watchdog.tell_if_due(gateway),
             // Who asks twice does not want to wait.
             Ok(Asked::End) | Err(RecvTimeoutError::Disconnected) => break,
         }

@@ -58,8 +58,8 @@ pub enum News<'a> {
     Ready,
     /// It reads its configuration again.
     Reloading,
-    /// It ends.
-    Stopping,
+    /// It ends, within this time.
+    Stopping(Duration),
     /// It is alive.
     Watchdog,
     /// For people.
@@ -78,7 +78,10 @@ pub fn tell(news: &News<'_>) {
             let micros = now.tv_sec * 1_000_000 + now.tv_nsec / 1000;
             format!("RELOADING=1\nMONOTONIC_USEC={micros}")
         }
-        News::Stopping => "STOPPING=1".to_owned(),
+        // For more than the service manager gives by itself (TimeoutStopSec).
+        News::Stopping(within) => {
+            format!("STOPPING=1\nEXTEND_TIMEOUT_USEC={}", within.as_micros())
+        }
         News::Watchdog => "WATCHDOG=1".to_owned(),
         News::Status(text) => format!("STATUS={}", text.replace('\n', " ")),
     };

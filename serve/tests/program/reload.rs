@@ -7,7 +7,7 @@ use testkit::viewer::{UdpViewer, Viewer, ViewerConfig};
 
 use crate::running::{DEAD, Folder, LONG, Running, exchange, wait_for};
 
-fn camera(name: &str) -> CameraServer {
+pub fn camera(name: &str) -> CameraServer {
     CameraServer::start(vec![CameraConfig::new(name).clip(Clip::Baseline360p)]).unwrap()
 }
 
@@ -20,7 +20,7 @@ fn frames(viewer: &Viewer) -> usize {
 }
 
 /// A viewer that has the first frame.
-fn watch(running: &Running, stream: &str, token: &str) -> UdpViewer {
+pub fn watch(running: &Running, stream: &str, token: &str) -> UdpViewer {
     let mut viewer = UdpViewer::new(ViewerConfig::chromium()).unwrap();
     let offer = viewer.viewer.offer();
     let request = format!(

@@ -4,6 +4,7 @@
 use std::os::unix::net::UnixDatagram;
 use std::process::Command;
 
+use crate::reload::{camera, watch};
 use crate::running::{DEAD, Folder, LONG, Running, program, wait_for};
 
 struct Manager {
@@ -62,6 +63,38 @@ fn the_service_manager_is_told() {
     assert!(between[0].contains("the one before stays"), "{between:?}");
     running.signal("TERM");
     manager.wait("STOPPING=1");
+    assert!(running.end_asked().success());
+}
+
+#[test]
+fn the_service_manager_lets_viewers_stay() {
+    let folder = Folder::new("stay");
+    let manager = Manager::new(&folder);
+    let door = camera("door");
+    let file = folder.write(
+        "gateway.toml",
+        &format!(
+            "[http]\nlisten = \"127.0.0.1:0\"\n[media]\nudp = \"127.0.0.1:0\"\n[service]\ndrain_ms = 3600000\n\
+             [camera.door]\nurl = \"{}\"\n",
+            door.url("door")
+        ),
+    );
+    let mut command = program();
+    command.args(["--config", &file]);
+    command.env("NOTIFY_SOCKET", &manager.path);
+    command.env("WATCHDOG_USEC", "400000");
+    let running = Running::spawn(&mut command);
+    wait_for("a camera that is live", || {
+        running.stream("door")["state"] == "live"
+    });
+    let _viewer = watch(&running, "door", "");
+    running.signal("TERM");
+    // An hour and what ending takes, which is more than TimeoutStopSec of the unit.
+    manager.wait("STOPPING=1\nEXTEND_TIMEOUT_USEC=3610000000");
+    // Whether or not the service manager still looks.
+    manager.wait("WATCHDOG=1");
+    manager.wait("WATCHDOG=1");
+    running.signal("TERM");
     assert!(running.end_asked().success());
 }
 
