@@ -72,7 +72,7 @@
 //! | `source` | where media comes from: a camera and its retries, or the host; knows no viewers | budget config error media random state system |
 //! | `stats` | figures: costs, latency, totals; written as JSON and Prometheus text | error media state stun tuning |
 //! | `stun` | the addresses that a NAT gives the gateway; knows no socket and no clock | error sdp |
-//! | `net` | the socket, connections and the interface addresses; knows no protocols but TLS | budget error tuning |
+//! | `net` | the socket, connections and the interface addresses; knows no protocols but TLS | budget error system tuning |
 //! | [`config`] | what the host passes in | error events media state tuning |
 //! | [`events`] | what the host is notified of, and the thread that does it | error limit state |
 //! | [`state`] | ids, states, and the info structs of streams and sessions | error media |

@@ -37,6 +37,36 @@ pub fn set_low_water(stream: &TcpStream, bytes: usize) {
 #[cfg(not(target_os = "linux"))]
 pub fn set_low_water(_: &TcpStream, _: usize) {}
 
+/// On Windows, keeps a port to this socket: otherwise a program that sets `SO_REUSEADDR` binds it, too, and takes what
+/// arrives. Before the socket is bound. Elsewhere that option takes no port away from a socket that has not set it.
+#[cfg(windows)]
+pub fn set_exclusive(socket: &socket2::Socket) -> std::io::Result<()> {
+    use std::os::windows::io::AsRawSocket;
+    const SOL_SOCKET: libc::c_int = 0xffff;
+    const SO_REUSEADDR: libc::c_int = 4;
+    const SO_EXCLUSIVEADDRUSE: libc::c_int = !SO_REUSEADDR;
+    let on: libc::c_int = 1;
+    // SAFETY: the handle is open as long as `socket` is, and the option is a C int, which is read.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_socket() as libc::SOCKET,
+            SOL_SOCKET,
+            SO_EXCLUSIVEADDRUSE,
+            (&raw const on).cast(),
+            size_of::<libc::c_int>() as libc::c_int,
+        )
+    };
+    match result {
+        0 => Ok(()),
+        _ => Err(std::io::Error::last_os_error()),
+    }
+}
+
+#[cfg(not(windows))]
+pub fn set_exclusive(_: &socket2::Socket) -> std::io::Result<()> {
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

@@ -2,7 +2,7 @@
 //! nothing else pass, begin with another byte, and go on elsewhere.
 
 use std::io::Read;
-use std::net::{SocketAddr, TcpListener as StdListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,7 +55,7 @@ pub fn listen(gateway: Handle, mut options: HttpOptions, runtime: &Runtime) -> R
     };
     let socket = match passed {
         Some(passed) => tcp::adopt(passed.try_clone().map_err(cannot)?, "fd")?,
-        None => StdListener::bind(options.address).map_err(cannot)?,
+        None => tcp::open(options.address).map_err(cannot)?,
     };
     socket.set_nonblocking(true).map_err(cannot)?;
     let address = socket.local_addr().map_err(cannot)?;

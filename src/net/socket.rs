@@ -8,6 +8,7 @@ use quinn_udp::UdpSocketState;
 use socket2::{Domain, Protocol, SockRef, Type};
 
 use crate::error::{Error, Result, Status};
+use crate::system;
 use crate::tuning::{Key, Tuning};
 
 /// The socket's send buffer is full at the moment.
@@ -211,6 +212,7 @@ fn open(address: SocketAddr) -> io::Result<(std::net::UdpSocket, UdpSocketState)
     if domain == Domain::IPV6 {
         socket.set_only_v6(false)?;
     }
+    system::set_exclusive(&socket)?;
     socket.bind(&address.into())?;
     let io = std::net::UdpSocket::from(socket);
     let state = UdpSocketState::new((&io).into())?;
@@ -242,6 +244,16 @@ mod tests {
         assert!((65_536..=131_072).contains(&receive), "{receive}");
         let (large_send, large_receive) = size(0);
         assert!(large_send > send && large_receive > receive);
+    }
+
+    #[test]
+    fn a_program_that_shares_ports_does_not_get_this_one() {
+        let ours = Socket::bind(None, &Tuning::default()).unwrap();
+        let port = ours.local().port();
+        let other = socket2::Socket::new(Domain::IPV4, Type::DGRAM, None).unwrap();
+        other.set_reuse_address(true).unwrap();
+        let address = SocketAddr::from((Ipv4Addr::UNSPECIFIED, port));
+        assert!(other.bind(&address.into()).is_err());
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use socket2::{Domain, Protocol, SockRef, Type};
 
 use crate::error::{Error, Result, Status};
+use crate::system;
 
 /// Connections that the system accepts before this process does: a page of cameras opens many at once.
 const BACKLOG: i32 = 256;
@@ -46,7 +47,8 @@ pub fn adopt(listener: TcpListener, name: &str) -> Result<TcpListener> {
     Ok(listener)
 }
 
-fn open(address: SocketAddr) -> io::Result<TcpListener> {
+/// Listens on this address, of IPv6 for both families, alone.
+pub fn open(address: SocketAddr) -> io::Result<TcpListener> {
     let domain = Domain::for_address(address);
     let socket = socket2::Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
     if domain == Domain::IPV6 {
@@ -55,6 +57,7 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
     // Connections of a process that has ended do not keep the next one from the port.
     #[cfg(unix)]
     socket.set_reuse_address(true)?;
+    system::set_exclusive(&socket)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     socket.set_nonblocking(true)?;
@@ -104,6 +107,18 @@ mod tests {
             assert_eq!(error.status(), Status::InvalidArgument);
             assert!(error.message().contains("tcp_fd"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_program_that_shares_ports_does_not_get_this_one() {
+        let listener = open("127.0.0.1:0".parse().unwrap()).unwrap();
+        let address = listener.local_addr().unwrap();
+        let other = socket2::Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        other.set_reuse_address(true).unwrap();
+        let taken = other
+            .bind(&address.into())
+            .and_then(|()| other.listen(BACKLOG));
+        assert!(taken.is_err());
     }
 
     #[test]

@@ -12,6 +12,7 @@ use tokio::io::Interest;
 use tokio::net::UdpSocket;
 
 use crate::budget::Budget;
+use crate::system;
 
 /// Two ports in a row are looked for this often.
 const ATTEMPTS: u32 = 50;
@@ -173,6 +174,7 @@ impl Port {
             Type::DGRAM,
             Some(Protocol::UDP),
         )?;
+        system::set_exclusive(&socket)?;
         socket.bind(&address.into())?;
         Port::new(socket)
     }
