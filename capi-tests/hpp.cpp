@@ -152,8 +152,8 @@ void knobs_and_figures() {
     }
     const std::string metrics = gateway.metrics();
     CHECK(metrics.find("# TYPE ") != std::string::npos && metrics.find('\0') == std::string::npos);
-    CHECK(gateway.state_json().rfind("{\"version\":\"" RTSP_WEBRTC_GATEWAY_VERSION "\"", 0) == 0);
-    CHECK(version() == std::string(RTSP_WEBRTC_GATEWAY_VERSION));
+    CHECK(gateway.state_json().rfind("{\"version\":\"" LIBRARY_VERSION "\"", 0) == 0);
+    CHECK(version() == std::string(LIBRARY_VERSION));
     CHECK(version_number() == RTSP_WEBRTC_GATEWAY_VERSION_NUMBER);
     CHECK(abi_version() == RTSP_WEBRTC_GATEWAY_ABI_VERSION);
 }

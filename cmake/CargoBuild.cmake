@@ -44,6 +44,9 @@ endforeach()
 if(cargo_features)
   list(APPEND cargo_features ${kept})
 endif()
+if(RTSP_WEBRTC_GATEWAY_FIPS)
+  list(APPEND cargo_features --features rtsp_webrtc_gateway/fips)
+endif()
 
 # Debug is cargo's dev profile; every other configuration, also none, is an optimized build.
 set(debug $<CONFIG:Debug>)

@@ -20,7 +20,7 @@ if(RTSP_WEBRTC_GATEWAY_INSTALL)
     DESTINATION "${CMAKE_INSTALL_BINDIR}" COMPONENT program)
   install(FILES "${PROJECT_SOURCE_DIR}/serve/gateway.toml"
     DESTINATION "${CMAKE_INSTALL_DATADIR}/rtsp_webrtc_gateway" COMPONENT program)
-  rtsp_webrtc_gateway_notices(rtsp-webrtc-gateway program serve)
+  rtsp_webrtc_gateway_notices(rtsp-webrtc-gateway program serve ${cargo_features})
   if(UNIX AND NOT APPLE)
     # Names the program where this installation puts it, which is known only now.
     set(unit rtsp-webrtc-gateway.service)

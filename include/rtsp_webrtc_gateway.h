@@ -110,9 +110,9 @@ extern "C" {
 /* ----------------------------------------------------------------- version */
 
 /**
- * Returns the version of the library that runs, for example "0.1.0". The string is static and
- * never NULL. RTSP_WEBRTC_GATEWAY_VERSION is the version of the header that the program was
- * compiled against.
+ * Returns the version of the library that runs, for example "0.1.0"; with "+fips" behind it, the
+ * cryptography is the FIPS module of AWS-LC. The string is static and never NULL.
+ * RTSP_WEBRTC_GATEWAY_VERSION is the version of the header that the program was compiled against.
  */
 RTSP_WEBRTC_GATEWAY_API const char *rtsp_webrtc_gateway_version(void);
 
@@ -2836,7 +2836,8 @@ int rtsp_webrtc_gateway_metrics(const rtsp_webrtc_gateway *gateway,
 /**
  * Returns the current state of the gateway as one JSON object (RFC 8259), for a dashboard:
  *
- * - "version"; "unix_ms", the current time; "uptime_ms" of the gateway
+ * - "version"; "fips", whether the cryptography is the FIPS module of AWS-LC (a build with the feature fips);
+ *   "unix_ms", the current time; "uptime_ms" of the gateway
  * - "process": "resident_bytes" and "cpu_us" of the whole process, null if the system does not
  *   provide them
  * - "workers": an array of {"index", "busy_us", "load_percent", "refused" (offers, because the worker

@@ -71,7 +71,7 @@ def texts(package):
 
 def main():
     output, package, *options = sys.argv[1:]
-    metadata = json.loads(cargo("metadata", "--locked", "--format-version", "1"))
+    metadata = json.loads(cargo("metadata", "--locked", "--all-features", "--format-version", "1"))
     packages = {(p["name"], p["version"]): p for p in metadata["packages"]}
     crates = linked(package, options)
     carriers = {}

@@ -71,7 +71,7 @@ def aws_lc(package):
 
 def main():
     output, package_name, *options = sys.argv[1:]
-    metadata = json.loads(cargo("metadata", "--locked", "--format-version", "1"))
+    metadata = json.loads(cargo("metadata", "--locked", "--all-features", "--format-version", "1"))
     packages = {(p["name"], p["version"]): p for p in metadata["packages"]}
     lock = re.findall(r'^name = "(.+)"\nversion = "(.+)"\nsource = .+\nchecksum = "(.+)"$',
                       (ROOT / "Cargo.lock").read_text("utf-8"), re.M)

@@ -60,17 +60,17 @@
 //!
 //! | module | contents | uses |
 //! |---|---|---|
-//! | `ffi` | the C ABI: converts and calls [`gateway`], no logic | config error events gateway ids media sinks state tuning whep |
+//! | `ffi` | the C ABI: converts and calls [`gateway`], no logic | config crypto error events gateway ids media sinks state tuning whep |
 //! | `http` | the HTTP listener and its pages | config error events gateway limit net sdp whep |
 //! | [`gateway`] | the API: [`Gateway`] owns the threads, [`Handle`] has the calls | config error events ids limit media net random sdp session sinks source state stats stun system tuning wall whep worker |
 //! | `worker` | the engine: threads that own streams and sessions and move media between them | budget config error events ids limit media net random sdp session sinks source state stats stun tuning wall whep |
 //! | [`whep`] | the WHEP protocol: requests in, responses out; knows no web server | config error events sdp state wall |
 //! | `wall` | the messages of walls: what slots are to show, and what they do; knows no session | error media state |
-//! | `session` | one viewer: ICE, DTLS, SRTP, RTCP, pacing; knows no socket and no clock | error media sdp state stun tuning |
+//! | `session` | one viewer: ICE, DTLS, SRTP, RTCP, pacing; knows no socket and no clock | crypto error media sdp state stun tuning |
 //! | `sdp` | offers, answers and fragments | error media |
 //! | [`sinks`] | media for the host: frames of a stream, queued until they are read | config error limit media source state |
 //! | `source` | where media comes from: a camera and its retries, or the host; knows no viewers | budget config error media random state system |
-//! | `stats` | figures: costs, latency, totals; written as JSON and Prometheus text | error media state stun tuning |
+//! | `stats` | figures: costs, latency, totals; written as JSON and Prometheus text | crypto error media state stun tuning |
 //! | `stun` | the addresses that a NAT gives the gateway; knows no socket and no clock | error sdp |
 //! | `net` | the socket, connections and the interface addresses; knows no protocols but TLS | budget error system tuning |
 //! | [`config`] | what the host passes in | error events media state tuning |
@@ -78,6 +78,7 @@
 //! | [`state`] | ids, states, and the info structs of streams and sessions | error media |
 //! | `media` | codecs, packetizer, ring, clock; knows no sessions | |
 //! | [`tuning`] | the knobs | error |
+//! | `crypto` | AES in counter mode, and what `rtc` needs of AWS-LC; whether that is the FIPS module | |
 //! | `random`, `limit` | random numbers; limits on operations in progress and on what is logged | error |
 //! | `system` | calls of the system that no crate makes in safe Rust | |
 //! | `budget` | what an owner of work may do before the others have their turn | |
@@ -103,6 +104,7 @@
 
 mod budget;
 pub mod config;
+mod crypto;
 pub mod error;
 pub mod events;
 #[allow(unsafe_code)] // the only module that handles raw pointers
@@ -134,6 +136,7 @@ pub mod whep;
 mod worker;
 
 pub use config::{Config, PullOptions, PushOptions, SinkOptions, WhepOffer};
+pub use crypto::VERSION;
 pub use error::{Error, Result, Status};
 pub use events::Events;
 pub use gateway::{Gateway, Handle};

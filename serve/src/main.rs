@@ -33,7 +33,7 @@ fn main() -> ExitCode {
 fn execute(command: Command) -> Result<ExitCode, Failure> {
     match command {
         Command::Help => print!("{}", args::USAGE),
-        Command::Version => println!("rtsp-webrtc-gateway {}", env!("CARGO_PKG_VERSION")),
+        Command::Version => println!("rtsp-webrtc-gateway {}", rtsp_webrtc_gateway::VERSION),
         Command::Check(file) => {
             let settings = config::read(&file)?;
             println!(

@@ -37,7 +37,8 @@ pub unsafe extern "C" fn rtsp_webrtc_gateway_metrics(
 
 /// Returns the current state of the gateway as one JSON object (RFC 8259), for a dashboard:
 ///
-/// - "version"; "unix_ms", the current time; "uptime_ms" of the gateway
+/// - "version"; "fips", whether the cryptography is the FIPS module of AWS-LC (a build with the feature fips);
+///   "unix_ms", the current time; "uptime_ms" of the gateway
 /// - "process": "resident_bytes" and "cpu_us" of the whole process, null if the system does not
 ///   provide them
 /// - "workers": an array of {"index", "busy_us", "load_percent", "refused" (offers, because the worker

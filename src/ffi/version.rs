@@ -3,12 +3,12 @@
 use std::ffi::{CStr, c_char};
 
 use super::guard::guard;
+use crate::crypto;
 
-const VERSION: &CStr =
-    match CStr::from_bytes_with_nul(concat!(env!("CARGO_PKG_VERSION"), "\0").as_bytes()) {
-        Ok(version) => version,
-        Err(_) => c"",
-    };
+const VERSION: &CStr = match CStr::from_bytes_with_nul(crypto::VERSION_C.as_bytes()) {
+    Ok(version) => version,
+    Err(_) => c"",
+};
 
 const fn number(text: &str) -> u32 {
     match u32::from_str_radix(text, 10) {
@@ -24,9 +24,9 @@ const VERSION_NUMBER: u32 = (number(env!("CARGO_PKG_VERSION_MAJOR")) << 16)
 /// Set by the build script, which derives the soname and the header's macro from the same parts.
 pub(super) const ABI_VERSION: u32 = number(env!("RTSP_WEBRTC_GATEWAY_ABI_VERSION"));
 
-/// Returns the version of the library that runs, for example "0.1.0". The string is static and
-/// never NULL. RTSP_WEBRTC_GATEWAY_VERSION is the version of the header that the program was
-/// compiled against.
+/// Returns the version of the library that runs, for example "0.1.0"; with "+fips" behind it, the
+/// cryptography is the FIPS module of AWS-LC. The string is static and never NULL.
+/// RTSP_WEBRTC_GATEWAY_VERSION is the version of the header that the program was compiled against.
 #[unsafe(no_mangle)]
 pub extern "C" fn rtsp_webrtc_gateway_version() -> *const c_char {
     guard(c"".as_ptr(), || VERSION.as_ptr())

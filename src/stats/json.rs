@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
+use crate::crypto;
 use crate::error::{Error, Result, Status};
 use crate::media::{Codec, MediaKind};
 use crate::state::{
@@ -36,7 +37,8 @@ pub fn document(gateway: &GatewaySnapshot<'_>) -> Result<String> {
         .collect();
     let now = SystemTime::now();
     let document = Document {
-        version: env!("CARGO_PKG_VERSION"),
+        version: crypto::VERSION,
+        fips: crypto::is_fips(),
         unix_ms: now.duration_since(UNIX_EPOCH).map_or(0, millis),
         uptime_ms: millis(gateway.uptime),
         process: Process::now(),
@@ -76,6 +78,7 @@ pub fn document(gateway: &GatewaySnapshot<'_>) -> Result<String> {
 #[derive(Serialize)]
 struct Document<'a> {
     version: &'static str,
+    fips: bool,
     unix_ms: u64,
     uptime_ms: u64,
     process: Process,

@@ -2,6 +2,7 @@
 
 use std::fmt::{Display, Write};
 
+use crate::crypto;
 use crate::media::MediaKind;
 use crate::state::{Protocol, SlotInfo, SrtpProfile, StreamState};
 use crate::stats::{GatewaySnapshot, StreamSnapshot, Totals, WorkerSnapshot};
@@ -10,6 +11,13 @@ use crate::tuning::KNOBS;
 /// The text format, version 0.0.4.
 pub fn text(gateway: &GatewaySnapshot<'_>) -> String {
     let mut out = Text::default();
+    out.gauge(
+        "info",
+        "1, with the version, and whether the cryptography is a FIPS module.",
+    );
+    let fips = u8::from(crypto::is_fips());
+    let labels = format!("version=\"{}\",fips=\"{fips}\"", crypto::VERSION);
+    out.sample("info", &labels, 1);
     workers(&mut out, &gateway.workers);
     paths(&mut out, &gateway.workers);
     walls(&mut out, &gateway.workers);

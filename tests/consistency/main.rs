@@ -1,6 +1,7 @@
 //! What is said twice is the same: the C header, the documents, the table of modules, the
 //! licenses, the Rust version.
 
+mod features;
 mod generated;
 mod header;
 mod licenses;

@@ -16,7 +16,13 @@ fn no_crate_needs_a_newer_rust_than_we_state() {
     let ours = env!("CARGO_PKG_RUST_VERSION");
     let output = Command::new(env!("CARGO"))
         .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .args(["metadata", "--locked", "--format-version", "1"])
+        .args([
+            "metadata",
+            "--locked",
+            "--all-features",
+            "--format-version",
+            "1",
+        ])
         .output()
         .expect("cargo runs");
     let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();

@@ -28,7 +28,14 @@ fn a_stream_with_a_viewer_and_one_whose_camera_is_away() {
     let text = gateway.state_json().unwrap();
     assert!(!text.contains("hunter2") && !text.contains(&response.session_key));
     let now: Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(now["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(now["version"], rtsp_webrtc_gateway::VERSION);
+    assert_eq!(now["fips"], cfg!(feature = "fips"));
+    let info = format!(
+        "rtsp_webrtc_gateway_info{{version=\"{}\",fips=\"{}\"}} 1\n",
+        rtsp_webrtc_gateway::VERSION,
+        u8::from(cfg!(feature = "fips"))
+    );
+    assert!(gateway.metrics().unwrap().contains(&info));
     assert!(now["unix_ms"].as_u64().unwrap() > 1_700_000_000_000);
     assert!(now["process"]["cpu_us"].is_u64() || !cfg!(unix));
     let sum = |member: &str| -> u64 {

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest;
 use rtc::crypto::RTCCryptoProvider;
-use rtc::crypto::providers::AwsLcRsProvider;
 use rtc::dtls::crypto::Certificate as RtcCertificate;
 
+use crate::crypto::Provider;
 use crate::error::{Error, Result, Status};
 
 /// The gateway's certificate: ECDSA P-256, self-signed, one for all sessions.
@@ -19,7 +19,7 @@ pub struct Certificate {
 impl Certificate {
     /// Makes a key and a certificate.
     pub fn generate() -> Result<Certificate> {
-        let provider = Arc::new(AwsLcRsProvider::new());
+        let provider = Arc::new(Provider::new());
         let failed = |why: String| {
             let sentence = format!("the certificate for DTLS could not be made: {why}");
             Error::new(Status::Io, sentence)

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 
 use rtc::crypto::RTCCryptoProvider;
-use rtc::crypto::providers::AwsLcRsProvider;
 use rtc::stun::attributes::{
     ATTR_FINGERPRINT, ATTR_ICE_CONTROLLED, ATTR_MESSAGE_INTEGRITY, ATTR_PRIORITY,
     ATTR_USE_CANDIDATE, ATTR_USERNAME, AttrType,
@@ -18,6 +17,7 @@ use rtc::stun::message::{
 use rtc::stun::uattrs::UnknownAttributes;
 use rtc::stun::xoraddr::XorMappedAddress;
 
+use crate::crypto::PROVIDER;
 use crate::sdp::IceCredentials;
 use crate::stun;
 
@@ -37,8 +37,6 @@ const UNDERSTOOD: [AttrType; 4] = [
 /// In our checks: roles never conflict, and no address is learned by them.
 const TIE_BREAKER: [u8; 8] = [0; 8];
 const PRIORITY: u32 = 0x6eff_ffff;
-
-pub(in crate::session) static CRYPTO: AwsLcRsProvider = AwsLcRsProvider::new();
 
 /// The credentials of both sides, which identify an ICE session.
 pub struct Pair {
@@ -131,7 +129,7 @@ impl Pair {
                 return None;
             }
         }
-        MessageIntegrity::check(request, self.local.pwd.as_bytes(), CRYPTO.crypto()).ok()?;
+        MessageIntegrity::check(request, self.local.pwd.as_bytes(), PROVIDER.crypto()).ok()?;
         Some(integrity)
     }
 
@@ -147,7 +145,7 @@ impl Pair {
         request.add(ATTR_USERNAME, username.as_bytes());
         request.add(ATTR_ICE_CONTROLLED, &TIE_BREAKER);
         request.add(ATTR_PRIORITY, &PRIORITY.to_be_bytes());
-        MessageIntegrity::new_raw_integrity_with_provider(remote.pwd.as_bytes(), CRYPTO.crypto())
+        MessageIntegrity::new_raw_integrity_with_provider(remote.pwd.as_bytes(), PROVIDER.crypto())
             .add_to(&mut request)
             .ok()?;
         FINGERPRINT.add_to(&mut request).ok()?;
@@ -161,7 +159,7 @@ impl Pair {
             return false;
         };
         response.typ == BINDING_SUCCESS
-            && MessageIntegrity::check(&mut response, self.remote.pwd.as_bytes(), CRYPTO.crypto())
+            && MessageIntegrity::check(&mut response, self.remote.pwd.as_bytes(), PROVIDER.crypto())
                 .is_ok()
     }
 
@@ -180,7 +178,7 @@ impl Pair {
         }
         MessageIntegrity::new_raw_integrity_with_provider(
             self.local.pwd.as_bytes(),
-            CRYPTO.crypto(),
+            PROVIDER.crypto(),
         )
         .add_to(&mut response)
         .ok()?;

@@ -22,7 +22,6 @@ use std::time::Instant;
 use crate::sdp::IceCredentials;
 
 use addresses::Addresses;
-pub(super) use check::CRYPTO;
 use check::{Answer, Pair};
 use transactions::Transactions;
 pub use transactions::{Check, TransactionKey, place};

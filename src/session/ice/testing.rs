@@ -10,7 +10,7 @@ use rtc::stun::fingerprint::FINGERPRINT;
 use rtc::stun::integrity::MessageIntegrity;
 use rtc::stun::message::{BINDING_REQUEST, Message, MessageType, Setter, TransactionId};
 
-use super::check::CRYPTO;
+use crate::crypto::PROVIDER;
 use crate::sdp::IceCredentials;
 use crate::session::io::{Path, Remote};
 
@@ -77,7 +77,7 @@ impl Check<'_> {
         for (kind, value) in &self.middle {
             message.add(*kind, value);
         }
-        MessageIntegrity::new_raw_integrity_with_provider(self.pwd, CRYPTO.crypto())
+        MessageIntegrity::new_raw_integrity_with_provider(self.pwd, PROVIDER.crypto())
             .add_to(&mut message)
             .unwrap();
         for (kind, value) in &self.after_integrity {

@@ -14,9 +14,9 @@ use rtc::stun::message::{
 };
 use rtc::stun::xoraddr::XorMappedAddress;
 
-use super::check::CRYPTO;
 use super::testing::{Check, PWD, address, credentials, path};
 use super::*;
+use crate::crypto::PROVIDER;
 
 fn agent() -> IceAgent {
     IceAgent::new(
@@ -34,7 +34,7 @@ fn handle(agent: &mut IceAgent, now: Instant, path: Path, bytes: &[u8]) -> Optio
     let mut message = Message::new();
     message.unmarshal_binary(&handled.response).unwrap();
     FINGERPRINT.check(&message).unwrap();
-    MessageIntegrity::check(&mut message, PWD.as_bytes(), CRYPTO.crypto()).unwrap();
+    MessageIntegrity::check(&mut message, PWD.as_bytes(), PROVIDER.crypto()).unwrap();
     assert_eq!(message.transaction_id, TransactionId([9; 12]));
     Some(message)
 }

@@ -1,35 +1,30 @@
 //! AES128_CM_HMAC_SHA1_80 (RFC 3711).
 
-use aes::Aes128Enc;
-use ctr::cipher::{KeyInit, StreamCipher};
-use hmac::{Hmac, Mac};
-use sha1::Sha1;
+use aws_lc_rs::hmac;
 use zeroize::Zeroizing;
 
-use super::kdf::{Label, derive, keystream};
-use super::{MasterKey, Packet};
+use super::kdf::{Label, derive};
+use super::{MasterKey, Packet, without_cipher};
+use crate::crypto::AesCtr;
 use crate::error::Result;
 
 pub(super) const SALT_LEN: usize = 14;
 pub(super) const TAG_LEN: usize = 10;
 
 pub(super) struct CmSha1 {
-    cipher: Aes128Enc,
-    /// Keyed already; cloning it for a packet saves two of the hash's blocks.
-    mac: Hmac<Sha1>,
+    cipher: AesCtr,
+    /// Keyed already, which saves two of the hash's blocks for each packet.
+    mac: hmac::Key,
     salt: Zeroizing<[u8; SALT_LEN]>,
 }
 
 impl CmSha1 {
     pub(super) fn new(master: &MasterKey) -> Result<CmSha1> {
         let key: Zeroizing<[u8; 16]> = derive(master, SALT_LEN, Label::Encryption)?;
-        // A key of a whole block is used as it is (RFC 2104 section 2), so that zeros may follow.
-        let mut auth = Zeroizing::new([0; 64]);
-        let derived: Zeroizing<[u8; 20]> = derive(master, SALT_LEN, Label::Authentication)?;
-        auth[..20].copy_from_slice(&*derived);
+        let auth: Zeroizing<[u8; 20]> = derive(master, SALT_LEN, Label::Authentication)?;
         Ok(CmSha1 {
-            cipher: Aes128Enc::new(&(*key).into()),
-            mac: Hmac::new(&(*auth).into()),
+            cipher: AesCtr::new(&key).map_err(without_cipher)?,
+            mac: hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, &*auth),
             salt: derive(master, SALT_LEN, Label::Salt)?,
         })
     }
@@ -45,18 +40,19 @@ impl CmSha1 {
         iv
     }
 
-    pub(super) fn seal(&self, packet: &Packet<'_>, body: &mut [u8], tag: &mut [u8]) {
-        let mut keystream = keystream(&self.cipher, &self.iv(packet));
+    pub(super) fn seal(&self, packet: &Packet<'_>, body: &mut [u8], tag: &mut [u8]) -> Result<()> {
         let (prefix, payload) = body.split_at_mut(packet.prefix.len());
         prefix.copy_from_slice(packet.prefix);
-        keystream.apply_keystream(prefix);
-        keystream.apply_keystream_b2b(packet.payload, payload);
+        payload.copy_from_slice(packet.payload);
+        let encrypted = self.cipher.apply(&self.iv(packet), body);
+        encrypted.map_err(without_cipher)?;
 
         let roc = (packet.index >> 16) as u32;
-        let mut mac = self.mac.clone();
+        let mut mac = hmac::Context::with_key(&self.mac);
         mac.update(packet.header);
         mac.update(body);
         mac.update(&roc.to_be_bytes());
-        tag.copy_from_slice(&mac.finalize().into_bytes()[..TAG_LEN]);
+        tag.copy_from_slice(&mac.sign().as_ref()[..TAG_LEN]);
+        Ok(())
     }
 }

@@ -1,11 +1,9 @@
 //! Session keys from a master key (RFC 3711 section 4.3, AES-CM PRF).
 
-use aes::Aes128Enc;
-use ctr::cipher::{InnerIvInit, KeyInit, StreamCipher};
-use ctr::{Ctr128BE, CtrCore};
 use zeroize::Zeroizing;
 
-use super::MasterKey;
+use super::{MasterKey, without_cipher};
+use crate::crypto::AesCtr;
 use crate::error::{Error, Result, Status};
 
 /// What a derived key of SRTP is for (RFC 3711 section 4.3.2). `rtc::srtp` derives those of SRTCP.
@@ -36,15 +34,10 @@ pub(super) fn derive<const N: usize>(
     let mut iv = Zeroizing::new([0; 16]);
     iv[..salt_len].copy_from_slice(&master.salt);
     iv[7] ^= label as u8;
-    let cipher = Aes128Enc::new(&master.key.into());
+    let cipher = AesCtr::new(&master.key).map_err(without_cipher)?;
     let mut out = Zeroizing::new([0; N]);
-    keystream(&cipher, &iv).apply_keystream(&mut *out);
+    cipher.apply(&iv, &mut *out).map_err(without_cipher)?;
     Ok(out)
-}
-
-/// AES in counter mode, without a copy of the key schedule.
-pub(super) fn keystream<'a>(cipher: &'a Aes128Enc, iv: &[u8; 16]) -> Ctr128BE<&'a Aes128Enc> {
-    Ctr128BE::from_core(CtrCore::inner_iv_init(cipher, iv.into()))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use zeroize::Zeroize;
 use self::cm_sha1::CmSha1;
 use self::gcm::Gcm;
 pub use self::srtcp::Srtcp;
+use crate::crypto::Refused;
 use crate::error::{Error, Result, Status};
 use crate::state::SrtpProfile;
 
@@ -151,12 +152,16 @@ impl RtpSealer {
         out_header.copy_from_slice(header);
         match &self.cipher {
             Cipher::Gcm(cipher) => cipher.seal(&packet, body, tag),
-            Cipher::CmSha1(cipher) => {
-                cipher.seal(&packet, body, tag);
-                Ok(())
-            }
+            Cipher::CmSha1(cipher) => cipher.seal(&packet, body, tag),
         }
     }
+}
+
+fn without_cipher(_: Refused) -> Error {
+    Error::new(
+        Status::InvalidArgument,
+        "AES in counter mode refused the key or the packet",
+    )
 }
 
 fn refused(why: &str) -> Error {

@@ -2,12 +2,12 @@
 
 use bytes::BytesMut;
 use rtc::crypto::RTCCryptoProvider;
-use rtc::crypto::providers::AwsLcRsProvider;
 use rtc::srtp::context::Context;
 use rtc::srtp::option::srtcp_replay_protection;
 use rtc::srtp::protection_profile::ProtectionProfile;
 
 use super::{KeyingMaterial, MasterKey, SrtpProfile};
+use crate::crypto::PROVIDER;
 use crate::error::{Error, Result, Status};
 
 /// Size of the replay window in indices (RFC 3711 section 3.3.2 requires at least 64).
@@ -126,7 +126,7 @@ fn context(profile: SrtpProfile, master: &MasterKey) -> Result<Context> {
         profile,
         None,
         Some(srtcp_replay_protection(REPLAY_WINDOW)),
-        AwsLcRsProvider::new().crypto(),
+        PROVIDER.crypto(),
     )
     .map_err(|error| {
         Error::new(

@@ -16,7 +16,7 @@ use rtc::stun::xoraddr::XorMappedAddress;
 
 use super::credentials::REALM;
 use super::relay::At;
-use crate::session::ice::CRYPTO;
+use crate::crypto::PROVIDER;
 
 /// The value of the first attribute of this type.
 pub fn value(message: &Message, kind: AttrType) -> Option<&[u8]> {
@@ -67,7 +67,7 @@ pub fn authenticate(request: &mut Message, key: &[u8]) -> bool {
     else {
         return false;
     };
-    let authentic = MessageIntegrity::check(request, key, CRYPTO.crypto()).is_ok();
+    let authentic = MessageIntegrity::check(request, key, PROVIDER.crypto()).is_ok();
     request.attributes.0.truncate(covered);
     authentic
 }
@@ -152,7 +152,7 @@ fn respond(
     response.write_header();
     attributes(&mut response);
     if let Some(key) = key {
-        MessageIntegrity::new_raw_integrity_with_provider(key, CRYPTO.crypto())
+        MessageIntegrity::new_raw_integrity_with_provider(key, PROVIDER.crypto())
             .add_to(&mut response)
             .ok()?;
     }
