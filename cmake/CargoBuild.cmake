@@ -50,7 +50,11 @@ endif()
 
 # Debug is cargo's dev profile; every other configuration, also none, is an optimized build.
 set(debug $<CONFIG:Debug>)
-set(built "${RTSP_WEBRTC_GATEWAY_TARGET_DIR}/$<IF:${debug},debug,release>")
+set(profile release)
+if(RTSP_WEBRTC_GATEWAY_SMALL)
+  set(profile small)
+endif()
+set(built "${RTSP_WEBRTC_GATEWAY_TARGET_DIR}/$<IF:${debug},debug,${profile}>")
 set(cargo_options ${RTSP_WEBRTC_GATEWAY_CARGO_OPTIONS})
 if(RTSP_WEBRTC_GATEWAY_CARGO_TARGET)
   string(REPLACE "/$<" "/${RTSP_WEBRTC_GATEWAY_CARGO_TARGET}/$<" built "${built}")
@@ -134,15 +138,21 @@ endif()
 
 # Library and program at once: in a build of its own the program would have others of the features of tokio, and so
 # compile the library once more.
-set(packages --package rtsp_webrtc_gateway --lib)
+set(build build --package rtsp_webrtc_gateway --lib)
 if(RTSP_WEBRTC_GATEWAY_BUILD_PROGRAM)
-  list(APPEND packages --package serve --bin rtsp-webrtc-gateway)
+  list(APPEND build --package serve --bin rtsp-webrtc-gateway)
+elseif(RTSP_WEBRTC_GATEWAY_SMALL)
+  # Without the third kind of library that Cargo.toml names, that of Rust, cargo optimizes across crates (LTO).
+  string(REPLACE "shared" "cdylib" types "${kinds}")
+  string(REPLACE "static" "staticlib" types "${types}")
+  string(REPLACE ";" "$<COMMA>" types "${types}")
+  set(build $<IF:${debug},build,rustc> --package rtsp_webrtc_gateway --lib $<$<NOT:${debug}>:--crate-type=${types}>)
 endif()
 
 # Always run: cargo knows what is out of date.
 add_custom_target(rtsp_webrtc_gateway_cargo ALL
   COMMAND ${CMAKE_COMMAND} -E env "CARGO_TARGET_DIR=${RTSP_WEBRTC_GATEWAY_TARGET_DIR}"
-    ${CARGO} build --locked ${packages} --profile $<IF:${debug},dev,release> ${cargo_features} ${cargo_options}
+    ${CARGO} ${build} --locked --profile $<IF:${debug},dev,${profile}> ${cargo_features} ${cargo_options}
   COMMAND ${CMAKE_COMMAND} -E make_directory "${staged}"
   ${stage}
   ${localize}

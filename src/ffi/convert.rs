@@ -313,7 +313,7 @@ pub(super) fn fill(buffer: &mut [c_char], text: &str) {
     };
     let text = &text[..text.floor_char_boundary(room)];
     for (to, from) in buffer.iter_mut().zip(text.bytes().chain([0])) {
-        *to = from as c_char;
+        *to = c_char::from_ne_bytes([from]);
     }
 }
 
