@@ -93,7 +93,7 @@ class Totals:
         for suite, step, passed, failed, took in self.rows:
             print(f"{suite:10} {step:30} {passed:6}  {failed:6}  {took:7.0f}")
         passed = sum(row[2] for row in self.rows)
-        print(f"In {seconds:.0f} s; the library is built while others run")
+        print(f"In {seconds:.0f} s; the library is built, and packages are tested, while others run")
         print(f"\n{passed} passed, {self.failed()} failed", flush=True)
 
 
@@ -144,15 +144,15 @@ def build(suite, step, command, show=show):
     return code == 0
 
 
-def test(suite, step, results, command, may_be_quiet=False, env=None):
+def test(suite, step, results, command, may_be_quiet=False, env=None, show=show):
     start = time.monotonic()
-    code, output = run(command, may_be_quiet, env)
+    code, output = run(command, may_be_quiet, env, show)
     output = re.sub(r"\x1b\[[\d;]*m", "", output)  # without colors
     passed, failed, times = results(output)
     if results is one_result and code != 0:
         passed, failed = 0, 1
     if failed == 0 and (code != 0 or passed == 0):
-        print(f"{step}: exit code {code}, {passed} passed: that counts as a failure")
+        show(f"{step}: exit code {code}, {passed} passed: that counts as a failure\n")
         failed = 1
     TOTALS.rows.append((suite, step, passed, failed, time.monotonic() - start))
     TOTALS.times += [(seconds, suite, name) for seconds, name in times]
@@ -229,12 +229,27 @@ def soak():
     cargo_test("soak", "two minutes of cameras, viewers and a host", ["--test", "soak"])
 
 
+class Aside:
+    """Runs while other tests do, which mostly wait: with what they leave of the processors."""
+
+    def __init__(self, what):
+        self.output = []
+        arguments = {"args": ("nice",), "kwargs": {"show": self.output.append}}
+        self.thread = threading.Thread(target=what, daemon=True, **arguments)
+        self.thread.start()
+
+    def wait(self):
+        """Then shows what it printed."""
+        self.thread.join()
+        show("".join(self.output))
+        self.output.clear()
+
+
 class Library:
     """The library, the examples, the C tests and the camera simulator: built once."""
 
     def __init__(self):
         self.ahead = None
-        self.output = []
         self.built = None
 
     def build(self, *nice, show=show):
@@ -251,17 +266,12 @@ class Library:
         ))
 
     def build_ahead(self):
-        """While other tests run, which mostly wait: with what they leave of the processors."""
         if self.ahead is None and self.built is None:
-            arguments = {"args": ("nice",), "kwargs": {"show": self.output.append}}
-            self.ahead = threading.Thread(target=self.build, daemon=True, **arguments)
-            self.ahead.start()
+            self.ahead = Aside(self.build)
 
     def is_built(self):
         if self.ahead is not None:
-            self.ahead.join()
-            show("".join(self.output))
-            self.output.clear()
+            self.ahead.wait()
         if self.built is None:
             self.build()
         return self.built
@@ -270,12 +280,17 @@ class Library:
 LIBRARY = Library()
 
 
-def ctest(label, may_be_quiet=False):
+def ctest(label, *nice, may_be_quiet=False, show=show):
     if LIBRARY.is_built():
         test(label, f"ctest {label}", ctest_results,
-             ["ctest", "--test-dir", str(BUILD), "--output-on-failure", "--no-tests=error",
+             [*nice, "ctest", "--test-dir", str(BUILD), "--output-on-failure", "--no-tests=error",
               "--parallel", "2", "--timeout", str(QUIET_SECONDS), "--label-regex", f"^{label}$"],
-             may_be_quiet)
+             may_be_quiet, show=show)
+
+
+def packages(*nice, show=show):
+    """These build, too."""
+    ctest("packages", *nice, may_be_quiet=True, show=show)
 
 
 def browser():
@@ -294,9 +309,7 @@ SUITES = {
     "c": (lambda: ctest("c"), "the C and C++ API, also under valgrind and sanitizers"),
     "python": (lambda: ctest("python"), "the Python module"),
     "bindings": (lambda: ctest("bindings"), "the bindings for .NET and Java"),
-    # These build, too.
-    "packages": (lambda: ctest("packages", may_be_quiet=True),
-                 "what is installed and packaged, as other projects use it"),
+    "packages": (packages, "what is installed and packaged, as other projects use it"),
     "documents": (lambda: ctest("documents"), "programs and names in the documents; the reference"),
     "browser": (browser, "players in Chromium and Firefox"),
 }
@@ -315,11 +328,17 @@ def main():
         sys.exit(f"There is no suite {unknown[0]}; there are: {' '.join(SUITES)}")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that children are ended, too
     start = time.monotonic()
+    aside = None
     try:
         for name in names:
+            if name == "packages" and "browser" in names and LIBRARY.is_built():
+                aside = Aside(packages)
+                continue
             if name not in NEED_LIBRARY | {"check"} and not NEED_LIBRARY.isdisjoint(names):
                 LIBRARY.build_ahead()
             SUITES[name][0]()
+        if aside is not None:
+            aside.wait()
     except KeyboardInterrupt:
         for process in list(RUNNING):
             os.killpg(process.pid, signal.SIGKILL)
