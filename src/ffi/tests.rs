@@ -271,12 +271,12 @@ fn last_error_is_the_last_failure_of_this_thread() {
     let elsewhere = std::thread::spawn(|| with_last_error(str::len));
     assert_eq!(elsewhere.join().unwrap(), 0);
 
-    let mut buffer = [b'x' as c_char; 12];
+    let mut buffer = [c_char::from_ne_bytes([b'x']); 12];
     let mut read = |capacity| {
         // SAFETY: the buffer has 12 bytes.
         let len =
             unsafe { super::status::rtsp_webrtc_gateway_last_error(buffer.as_mut_ptr(), capacity) };
-        (len, buffer.map(|c| c as u8))
+        (len, buffer.map(|c| c.to_ne_bytes()[0]))
     };
     assert_eq!(read(0), (12, *b"xxxxxxxxxxxx"));
     assert_eq!(read(1), (12, *b"\0xxxxxxxxxxx"));
@@ -289,7 +289,7 @@ fn last_error_is_the_last_failure_of_this_thread() {
 fn texts_are_cut_and_cleaned() {
     let mut buffer = [1; 4];
     fill(&mut buffer, "abcdef");
-    assert_eq!(buffer.map(|c| c as u8), *b"abc\0");
+    assert_eq!(buffer.map(|c| c.to_ne_bytes()[0]), *b"abc\0");
     fill(&mut [], "abc");
     assert_eq!(
         c_text("a\0b\r\nc").to_str().unwrap(),
