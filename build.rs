@@ -5,7 +5,7 @@ use std::process::Command;
 use std::{env, fs};
 
 /// Sections of the header, in order: files of src/ffi.
-const SECTIONS: [&str; 19] = [
+const SECTIONS: [&str; 20] = [
     "version",
     "status",
     "user_data",
@@ -20,6 +20,7 @@ const SECTIONS: [&str; 19] = [
     "stream",
     "push",
     "sink",
+    "output",
     "whep",
     "http",
     "session",

@@ -200,6 +200,28 @@ static inline int every_get_sink_info(struct world *w) {
     const int status = rtsp_webrtc_gateway_get_sink_info(w->gateway, UINT64_MAX, &info);
     return status == RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND ? 0 : status;
 }
+static inline int every_add_output(struct world *w) {
+    rtsp_webrtc_gateway_output_options options;
+    rtsp_webrtc_gateway_output_id output;
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&options));
+    options.url = "http://127.0.0.1:9/whip";
+    const int status = rtsp_webrtc_gateway_add_output(w->gateway, w->stream, &options, &output);
+    if (status == RTSP_WEBRTC_GATEWAY_OK) {
+        CHECK_OK(rtsp_webrtc_gateway_remove_output(w->gateway, output));
+    }
+    /* A variant of the library without HTTP. */
+    return status == RTSP_WEBRTC_GATEWAY_ERR_UNSUPPORTED ? 0 : status;
+}
+static inline int every_remove_output(struct world *w) {
+    const int status = rtsp_webrtc_gateway_remove_output(w->gateway, UINT64_MAX);
+    return status == RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND ? 0 : status;
+}
+static inline int every_get_output_info(struct world *w) {
+    rtsp_webrtc_gateway_output_info info;
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&info));
+    const int status = rtsp_webrtc_gateway_get_output_info(w->gateway, UINT64_MAX, &info);
+    return status == RTSP_WEBRTC_GATEWAY_ERR_NOT_FOUND ? 0 : status;
+}
 static inline int every_get_keyframe(struct world *w) {
     const rtsp_webrtc_gateway_sink_frame *frame = NULL;
     const int status = rtsp_webrtc_gateway_get_keyframe(w->gateway, w->stream, &frame);
@@ -384,6 +406,9 @@ static const struct call EVERY[] = {
     {"remove_sink", QUICK, every_remove_sink},
     {"read_sink", BLOCKING, every_read_sink},
     {"get_sink_info", QUICK, every_get_sink_info},
+    {"add_output", QUICK, every_add_output},
+    {"remove_output", QUICK, every_remove_output},
+    {"get_output_info", QUICK, every_get_output_info},
     {"get_keyframe", ASKING, every_get_keyframe},
     {"handle_whep_offer", BLOCKING, every_handle_whep_offer},
     {"handle_whep_offer_async", QUICK, every_handle_whep_offer_async},

@@ -594,11 +594,39 @@ void sinks() {
     CHECK(frame->data().data()[4] == 0x67); // it outlives the gateway
 }
 
+void outputs() {
+    Gateway gateway(loopback());
+    PushOptions options;
+    options.video_codec = Codec::H264;
+    const StreamId stream = gateway.add_push_stream("pushed", options);
+    OutputOptions to;
+    to.url = "rtsp://127.0.0.1/";
+    CHECK(!gateway.try_add_output(stream, to));
+    to.url = "https://user:hunter2@127.0.0.1:9/whip/key";
+    to.bearer_token = "hunter2";
+    to.no_audio = true;
+    to.label = "cloud";
+    to.user_data = &gateway;
+    const Result<OutputId> added = gateway.try_add_output(stream, to);
+    if (added.status() == Status::Unsupported) {
+        return; // a variant of the library without HTTP
+    }
+    const OutputId output = added.value();
+    const OutputInfo info = gateway.get_output_info(output);
+    CHECK(info.stream == stream && info.state == OutputState::Waiting && !info.session);
+    CHECK(info.server == "https://127.0.0.1:9" && info.label == "cloud");
+    CHECK(info.user_data == &gateway && info.attempts == 0 && !info.retry_in);
+    gateway.remove_output(output);
+    CHECK(gateway.try_get_output_info(output).status() == Status::NotFound);
+    gateway.shutdown();
+}
+
 } // namespace
 
 int main() {
     errors();
     sinks();
+    outputs();
     knobs_and_figures();
     moves();
     callbacks_live_as_long_as_the_gateway();

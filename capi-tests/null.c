@@ -102,6 +102,11 @@ static void with_gateway(rtsp_webrtc_gateway *gateway) {
     const rtsp_webrtc_gateway_sink_frame *sink_frame = NULL;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&sink_options));
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&sink_info));
+    rtsp_webrtc_gateway_output_options output_options;
+    rtsp_webrtc_gateway_output_info output_info;
+    rtsp_webrtc_gateway_output_id output = 7;
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&output_options));
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&output_info));
 
     if (gateway == NULL) {
         CHECK_FAILS(rtsp_webrtc_gateway_shutdown(NULL, 1), INVALID_ARGUMENT);
@@ -158,6 +163,11 @@ static void with_gateway(rtsp_webrtc_gateway *gateway) {
         CHECK_FAILS(rtsp_webrtc_gateway_get_sink_info(NULL, 1, &sink_info), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_get_keyframe(NULL, 1, &sink_frame), INVALID_ARGUMENT);
         CHECK(sink == 7 && sink_frame == NULL);
+        CHECK_FAILS(rtsp_webrtc_gateway_add_output(NULL, 1, &output_options, &output),
+                    INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_remove_output(NULL, 1), INVALID_ARGUMENT);
+        CHECK_FAILS(rtsp_webrtc_gateway_get_output_info(NULL, 1, &output_info), INVALID_ARGUMENT);
+        CHECK(output == 7);
         CHECK_FAILS(rtsp_webrtc_gateway_metrics(NULL, &text, NULL), INVALID_ARGUMENT);
         CHECK_FAILS(rtsp_webrtc_gateway_state_json(NULL, &text, NULL), INVALID_ARGUMENT);
         CHECK(text == NULL);
@@ -219,6 +229,17 @@ static void with_gateway(rtsp_webrtc_gateway *gateway) {
     CHECK_FAILS(rtsp_webrtc_gateway_read_sink(gateway, sink, 0, NULL), INVALID_ARGUMENT);
     CHECK_FAILS(rtsp_webrtc_gateway_get_sink_info(gateway, sink, NULL), INVALID_ARGUMENT);
     CHECK_FAILS(rtsp_webrtc_gateway_get_keyframe(gateway, stream, NULL), INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_add_output(gateway, stream, NULL, &output), INVALID_ARGUMENT);
+    CHECK_FAILS(rtsp_webrtc_gateway_add_output(gateway, stream, &output_options, &output),
+                INVALID_ARGUMENT);
+    output_options.url = "http://127.0.0.1:9/whip";
+    CHECK_FAILS(rtsp_webrtc_gateway_add_output(gateway, stream, &output_options, NULL),
+                INVALID_ARGUMENT);
+    CHECK(output == 7);
+    if (rtsp_webrtc_gateway_add_output(gateway, stream, &output_options, &output) !=
+        RTSP_WEBRTC_GATEWAY_ERR_UNSUPPORTED) {
+        CHECK_FAILS(rtsp_webrtc_gateway_get_output_info(gateway, output, NULL), INVALID_ARGUMENT);
+    }
     frame.data = NULL;
     CHECK_FAILS(rtsp_webrtc_gateway_push_video(gateway, stream, &frame), INVALID_ARGUMENT);
     CHECK_FAILS(rtsp_webrtc_gateway_push_audio(gateway, stream, &frame), INVALID_ARGUMENT);

@@ -8,6 +8,9 @@ static rtsp_webrtc_gateway *gateway;
 static rtsp_webrtc_gateway_stream_id stream;
 static rtsp_webrtc_gateway_session_id session, wall;
 static rtsp_webrtc_gateway_sink_id sink;
+static rtsp_webrtc_gateway_output_id sent_to;
+/* False in a variant of the library without HTTP. */
+static bool has_outputs;
 
 enum { TAIL = 16, ROOM = 2048 };
 typedef union object {
@@ -83,6 +86,19 @@ static int use_sink_options(object *in) {
 }
 static void fill_sink_options(object *in) {
     ((rtsp_webrtc_gateway_sink_options *)in)->flags = RTSP_WEBRTC_GATEWAY_SINK_NO_AUDIO;
+}
+static int use_output_options(object *in) {
+    rtsp_webrtc_gateway_output_id added = 0;
+    const int status = rtsp_webrtc_gateway_add_output(
+        gateway, stream, (rtsp_webrtc_gateway_output_options *)in, &added);
+    if (status == RTSP_WEBRTC_GATEWAY_OK) {
+        CHECK_OK(rtsp_webrtc_gateway_remove_output(gateway, added));
+    }
+    /* Checked after the struct: a variant of the library without HTTP. */
+    return status == RTSP_WEBRTC_GATEWAY_ERR_UNSUPPORTED ? RTSP_WEBRTC_GATEWAY_OK : status;
+}
+static void fill_output_options(object *in) {
+    ((rtsp_webrtc_gateway_output_options *)in)->url = "http://127.0.0.1:9/whip";
 }
 static int use_offer(object *in) {
     rtsp_webrtc_gateway_response *response = NULL;
@@ -172,6 +188,7 @@ static const struct input {
     INPUT(push_options, audio_sample_rate),  /* rtsp_webrtc_gateway_push_options */
     INPUT(frame, capture_unix_us),           /* rtsp_webrtc_gateway_frame */
     INPUT(sink_options, queue_bytes),        /* rtsp_webrtc_gateway_sink_options */
+    INPUT(output_options, label),            /* rtsp_webrtc_gateway_output_options */
     INPUT(offer, location_prefix),           /* rtsp_webrtc_gateway_offer */
     INPUT(viewer_limits, variant),           /* rtsp_webrtc_gateway_viewer_limits */
     INPUT(slot_view, flags),                 /* rtsp_webrtc_gateway_slot_view */
@@ -260,6 +277,10 @@ static int fill_slot_info(object *out) {
 static int fill_sink_info(object *out) {
     return rtsp_webrtc_gateway_get_sink_info(gateway, sink, (rtsp_webrtc_gateway_sink_info *)out);
 }
+static int fill_output_info(object *out) {
+    return rtsp_webrtc_gateway_get_output_info(gateway, sent_to,
+                                               (rtsp_webrtc_gateway_output_info *)out);
+}
 static int fill_tuning_info(object *out) {
     return rtsp_webrtc_gateway_describe_tuning(0, (rtsp_webrtc_gateway_tuning_info *)out);
 }
@@ -273,12 +294,16 @@ static const struct output {
     OUTPUT(session_info), /* rtsp_webrtc_gateway_session_info */
     OUTPUT(slot_info),    /* rtsp_webrtc_gateway_slot_info */
     OUTPUT(sink_info),    /* rtsp_webrtc_gateway_sink_info */
+    OUTPUT(output_info),  /* rtsp_webrtc_gateway_output_info */
     OUTPUT(tuning_info),  /* rtsp_webrtc_gateway_tuning_info */
 };
 
 static void outputs(void) {
     for (size_t i = 0; i < sizeof OUTPUTS / sizeof *OUTPUTS; i++) {
         const struct output *output = &OUTPUTS[i];
+        if (output->fill == fill_output_info && !has_outputs) {
+            continue;
+        }
         object out;
         const size_t sizes[] = {16, output->size - 8, output->size, output->size + TAIL};
         for (size_t j = 0; j < sizeof sizes / sizeof *sizes; j++) {
@@ -345,6 +370,12 @@ int main(void) {
     rtsp_webrtc_gateway_sink_options options;
     CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&options));
     CHECK_OK(rtsp_webrtc_gateway_add_sink(gateway, stream, &options, &sink));
+    rtsp_webrtc_gateway_output_options to;
+    CHECK_OK(RTSP_WEBRTC_GATEWAY_INIT(&to));
+    to.url = "http://127.0.0.1:9/whip";
+    const int added = rtsp_webrtc_gateway_add_output(gateway, stream, &to, &sent_to);
+    has_outputs = added != RTSP_WEBRTC_GATEWAY_ERR_UNSUPPORTED;
+    CHECK(!has_outputs || added == RTSP_WEBRTC_GATEWAY_OK);
     push_picture(gateway, stream, 0, true);
     const rtsp_webrtc_gateway_sink_frame *frame = NULL;
     CHECK_OK(rtsp_webrtc_gateway_read_sink(gateway, sink, UINT32_MAX, &frame));

@@ -341,6 +341,9 @@ typedef uint64_t rtsp_webrtc_gateway_session_id;
 /** Identifies a sink (a recorder of a stream, for example). Never 0, never reused. */
 typedef uint64_t rtsp_webrtc_gateway_sink_id;
 
+/** Identifies an output (a media server that a stream is sent to). Never 0, never reused. */
+typedef uint64_t rtsp_webrtc_gateway_output_id;
+
 /** Identifies an asynchronous offer until it is answered. Never 0, never reused. */
 typedef uint64_t rtsp_webrtc_gateway_op_id;
 
@@ -1929,6 +1932,157 @@ int rtsp_webrtc_gateway_get_keyframe(rtsp_webrtc_gateway *gateway,
  */
 RTSP_WEBRTC_GATEWAY_API
 void rtsp_webrtc_gateway_sink_frame_free(const struct rtsp_webrtc_gateway_sink_frame *frame);
+
+/* ------------------------------------------------------------------ output */
+
+/** States of an output. */
+typedef enum rtsp_webrtc_gateway_output_state {
+    /** Its stream is not live, or has nothing of what the output sends. Nothing is sent anywhere. */
+    RTSP_WEBRTC_GATEWAY_OUTPUT_WAITING = 1,
+    /** The media server is asked, or being connected to. */
+    RTSP_WEBRTC_GATEWAY_OUTPUT_CONNECTING = 2,
+    /** Media flows. */
+    RTSP_WEBRTC_GATEWAY_OUTPUT_LIVE = 3,
+    /**
+     * The attempt failed or the connection was lost. The next attempt follows after a delay: up to 200 ms where media
+     * had flowed, then 1 s, doubling up to 60 s; 1 minute, doubling up to 15, where the server refuses for a reason that
+     * somebody has to change (401, 403, 404, its certificate, a codec); not before the time that its Retry-After asks
+     * for, up to 10 minutes.
+     */
+    RTSP_WEBRTC_GATEWAY_OUTPUT_RETRYING = 4,
+    /** Removed. */
+    RTSP_WEBRTC_GATEWAY_OUTPUT_REMOVED = 5,
+} rtsp_webrtc_gateway_output_state;
+
+/** Flags of rtsp_webrtc_gateway_output_options. */
+typedef enum rtsp_webrtc_gateway_output_flags {
+    /** Do not send the video. */
+    RTSP_WEBRTC_GATEWAY_OUTPUT_NO_VIDEO = 1,
+    /** Do not send the audio. */
+    RTSP_WEBRTC_GATEWAY_OUTPUT_NO_AUDIO = 2,
+    /**
+     * https: trust any certificate. The connection is encrypted, but anybody may be the server. Not together with
+     * tls_ca or tls_fingerprint.
+     */
+    RTSP_WEBRTC_GATEWAY_OUTPUT_TLS_UNVERIFIED = 4,
+} rtsp_webrtc_gateway_output_flags;
+
+/** Options of an output. */
+typedef struct rtsp_webrtc_gateway_output_options {
+    /** Size of this struct in bytes; RTSP_WEBRTC_GATEWAY_INIT() sets it. */
+    size_t struct_size;
+    /**
+     * The WHIP endpoint of the media server: https://host[:port]/path or http://, at most 4096 bytes. Its path may hold
+     * a key, so it is in no log and in no message; scheme, host and port are. A user and a password in it are sent by
+     * Basic authentication, unless there is a bearer_token. Required.
+     */
+    const char *url;
+    /**
+     * Sent as "Authorization: Bearer", to the scheme, host and port of url alone: at most 8192 visible ASCII characters.
+     * NULL or "": none.
+     */
+    const char *bearer_token;
+    /** https: trust certificates of these authorities only, in PEM. NULL: those that the system trusts. */
+    const char *tls_ca;
+    /**
+     * https: trust this certificate only, whatever else it says: its SHA-256, 64 hexadecimal digits, with or without
+     * colons. NULL: see tls_ca.
+     */
+    const char *tls_fingerprint;
+    /** Bitwise OR of enum rtsp_webrtc_gateway_output_flags. */
+    uint32_t flags;
+    /** Must be 0. */
+    uint32_t reserved;
+    /**
+     * Bits per second that the chosen variant of the stream may need, with sound and headers: see
+     * rtsp_webrtc_gateway_viewer_limits. 0: no limit.
+     */
+    uint64_t max_bitrate_bps;
+    /**
+     * Label of the output, for people: at most 128 bytes without control characters, otherwise ERR_INVALID_ARGUMENT. It is
+     * returned in output_info and the JSON document, and is that of the session. NULL: none.
+     */
+    const char *label;
+    /** Returned in output_info. */
+    void *user_data;
+} rtsp_webrtc_gateway_output_options;
+
+/** The current state of an output. Counters start at add_output(). */
+typedef struct rtsp_webrtc_gateway_output_info {
+    /** Size of this struct in bytes; RTSP_WEBRTC_GATEWAY_INIT() sets it. */
+    size_t struct_size;
+    /** Its stream. */
+    rtsp_webrtc_gateway_stream_id stream;
+    /**
+     * The session with the media server, once that has answered: rtsp_webrtc_gateway_get_session_info() says what it is
+     * sent, and what the path carries. 0: none.
+     */
+    rtsp_webrtc_gateway_session_id session;
+    /** enum rtsp_webrtc_gateway_output_state. */
+    int32_t state;
+    /**
+     * Status of the last failure, which is why it is not live. RTSP_WEBRTC_GATEWAY_OK while it is live, and before the
+     * first failure.
+     */
+    int32_t status;
+    /** Number of attempts. */
+    uint64_t attempts;
+    /** Number of times that media began to flow. */
+    uint64_t connections;
+    /** Milliseconds until the next attempt, while it is RETRYING; -1 otherwise. */
+    int64_t retry_in_ms;
+    /** user_data of its options. */
+    void *user_data;
+    /** Error message for status; empty if there is none, truncated if it is longer. */
+    char message[256];
+    /** Scheme, host and port of the media server, truncated if it is longer. */
+    char server[264];
+    /** label of its options. "": none. */
+    char label[136];
+} rtsp_webrtc_gateway_output_info;
+
+/**
+ * Sends a stream, pulled or pushed, to a media server or SFU by WHIP (RFC 9725) from now on. Whenever the stream is live,
+ * it is offered; whatever ends the session, a change of the stream's codec included, is followed by another attempt. The
+ * function returns immediately; rtsp_webrtc_gateway_get_output_info() and the JSON document say how far it has come.
+ *
+ * The media server is sent what a viewer would be: the codec that the stream has, retransmissions and keyframes on request,
+ * paced by what the path carries, and a lesser variant of the stream where that is not enough. Its session is in
+ * rtsp_webrtc_gateway_list_sessions(), counts for max_sessions, and may be closed like others, which is followed by
+ * another attempt; on_session_state is not called for it. A camera that is on demand is connected for an output, and
+ * stays so. Media leaves from the gateway's UDP port; the requests are made on a worker thread, at most 10 s each.
+ *
+ * The output ends with rtsp_webrtc_gateway_remove_output(), with its stream, or with the gateway. The strings of options
+ * are copied.
+ *
+ * Errors: ERR_URL if the URL is not valid; ERR_CREDENTIALS if the token, or the user or the password in the URL, contains
+ * characters that HTTP cannot carry; ERR_INVALID_ARGUMENT if another option is not valid; ERR_LIMIT if the stream has 8
+ * outputs, or the gateway 1024; ERR_UNSUPPORTED if the library was built without HTTP; ERR_NOT_FOUND.
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_add_output(rtsp_webrtc_gateway *gateway,
+                                   rtsp_webrtc_gateway_stream_id stream,
+                                   const struct rtsp_webrtc_gateway_output_options *options,
+                                   rtsp_webrtc_gateway_output_id *out_output);
+
+/**
+ * Removes an output. Its session ends in the background, and the media server is told (DELETE).
+ *
+ * Errors: ERR_NOT_FOUND.
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_remove_output(rtsp_webrtc_gateway *gateway,
+                                      rtsp_webrtc_gateway_output_id output);
+
+/**
+ * Returns the current state of an output. Never waits, and may be called everywhere.
+ *
+ * Errors: ERR_NOT_FOUND if it was removed, or its stream.
+ */
+RTSP_WEBRTC_GATEWAY_API
+int rtsp_webrtc_gateway_get_output_info(const rtsp_webrtc_gateway *gateway,
+                                        rtsp_webrtc_gateway_output_id output,
+                                        struct rtsp_webrtc_gateway_output_info *out_info);
 
 /* -------------------------------------------------------------------- whep */
 

@@ -233,6 +233,15 @@ enum class SinkTrack : std::int32_t {
     Metadata = RTSP_WEBRTC_GATEWAY_SINK_TRACK_METADATA,
 };
 
+/** States of an output. */
+enum class OutputState : std::int32_t {
+    Waiting = RTSP_WEBRTC_GATEWAY_OUTPUT_WAITING,
+    Connecting = RTSP_WEBRTC_GATEWAY_OUTPUT_CONNECTING,
+    Live = RTSP_WEBRTC_GATEWAY_OUTPUT_LIVE,
+    Retrying = RTSP_WEBRTC_GATEWAY_OUTPUT_RETRYING,
+    Removed = RTSP_WEBRTC_GATEWAY_OUTPUT_REMOVED,
+};
+
 /** What a request over HTTP asks for: enum rtsp_webrtc_gateway_operation. */
 enum class Operation : std::int32_t {
     Watch = RTSP_WEBRTC_GATEWAY_OPERATION_WATCH,
@@ -342,6 +351,8 @@ using StreamId = Id<struct StreamTag>;
 using SessionId = Id<struct SessionTag>;
 /** Identifies a sink. Never reused. */
 using SinkId = Id<struct SinkTag>;
+/** Identifies an output. Never reused. */
+using OutputId = Id<struct OutputTag>;
 /** Identifies a pending offer. Never reused. */
 using OperationId = Id<struct OperationTag>;
 /** Identifies a request of on_authorize. Never reused. */
@@ -995,6 +1006,51 @@ struct SinkOptions {
     std::uint32_t queue_frames = 0;
     /** Bytes that are queued until they are read, 64 KiB to 1 GiB. 0: 16 MiB. */
     std::uint64_t queue_bytes = 0;
+};
+
+/** Options of an output: a stream is sent to a media server by WHIP. */
+struct OutputOptions {
+    /** The WHIP endpoint, https:// or http://. Required. */
+    std::string url;
+    /** Sent as Authorization: Bearer, to the origin of url alone. None: nothing. */
+    std::optional<std::string> bearer_token{};
+    /** https: trust certificates of these authorities only, in PEM. None: as the system does. */
+    std::optional<std::string> tls_ca{};
+    /** https: trust this certificate only: its SHA-256 in hexadecimal. */
+    std::optional<std::string> tls_fingerprint{};
+    /** https: trust any certificate: RTSP_WEBRTC_GATEWAY_OUTPUT_TLS_UNVERIFIED. */
+    bool tls_unverified = false;
+    /** RTSP_WEBRTC_GATEWAY_OUTPUT_NO_VIDEO. */
+    bool no_video = false;
+    /** RTSP_WEBRTC_GATEWAY_OUTPUT_NO_AUDIO. */
+    bool no_audio = false;
+    /** Bits per second that the chosen variant may need. 0: no limit. */
+    std::uint64_t max_bitrate_bps = 0;
+    /** Label for people, at most 128 bytes. Returned in OutputInfo. */
+    std::optional<std::string> label{};
+    /** Returned in OutputInfo. */
+    void *user_data = nullptr;
+};
+
+/** The current state of an output. Counters start at add_output(). */
+struct OutputInfo {
+    StreamId stream;
+    /** The session with the media server; none before that has answered. */
+    std::optional<SessionId> session;
+    OutputState state;
+    /** Status of the last failure, which is why it is not live. */
+    Status status;
+    /** Error message for status. */
+    std::string message;
+    /** Number of attempts, and of times that media began to flow. */
+    std::uint64_t attempts;
+    std::uint64_t connections;
+    /** Until the next attempt, while it is Retrying. */
+    std::optional<std::chrono::milliseconds> retry_in;
+    /** Scheme, host and port of the media server. */
+    std::string server;
+    std::string label;
+    void *user_data;
 };
 
 /** A frame that a stream received. Owns its data. */
@@ -1846,6 +1902,62 @@ public:
         return SinkFrame(frame);
     }
 
+    /* Outputs. */
+
+    /** Sends a stream to a media server by WHIP from now on, whenever it is live. */
+    Result<OutputId> try_add_output(StreamId stream, const OutputOptions &options) {
+        auto to = detail::c_struct<rtsp_webrtc_gateway_output_options>();
+        to.url = detail::c_text(options.url);
+        to.bearer_token = detail::c_text(options.bearer_token);
+        to.tls_ca = detail::c_text(options.tls_ca);
+        to.tls_fingerprint = detail::c_text(options.tls_fingerprint);
+        const std::pair<bool, std::uint32_t> flags[] = {
+            {options.no_video, RTSP_WEBRTC_GATEWAY_OUTPUT_NO_VIDEO},
+            {options.no_audio, RTSP_WEBRTC_GATEWAY_OUTPUT_NO_AUDIO},
+            {options.tls_unverified, RTSP_WEBRTC_GATEWAY_OUTPUT_TLS_UNVERIFIED},
+        };
+        for (const auto &[set, flag] : flags) {
+            to.flags |= set ? flag : 0;
+        }
+        to.max_bitrate_bps = options.max_bitrate_bps;
+        to.label = detail::c_text(options.label);
+        to.user_data = options.user_data;
+        rtsp_webrtc_gateway_output_id id = 0;
+        const int status = rtsp_webrtc_gateway_add_output(handle_, stream.value(), &to, &id);
+        return done(status, OutputId(id));
+    }
+
+    /** Removes an output. The media server is told in the background. */
+    Result<void> try_remove_output(OutputId output) {
+        return done(rtsp_webrtc_gateway_remove_output(handle_, output.value()));
+    }
+
+    /** The current state of an output. */
+    Result<OutputInfo> try_get_output_info(OutputId output) const {
+        auto info = detail::c_struct<rtsp_webrtc_gateway_output_info>();
+        const int status = rtsp_webrtc_gateway_get_output_info(handle_, output.value(), &info);
+        if (status < 0) {
+            return Error::last(status);
+        }
+        OutputInfo out{};
+        out.stream = StreamId(info.stream);
+        if (info.session != 0) {
+            out.session = SessionId(info.session);
+        }
+        out.state = static_cast<OutputState>(info.state);
+        out.status = static_cast<Status>(info.status);
+        out.message = info.message;
+        out.attempts = info.attempts;
+        out.connections = info.connections;
+        if (info.retry_in_ms >= 0) {
+            out.retry_in = std::chrono::milliseconds(info.retry_in_ms);
+        }
+        out.server = info.server;
+        out.label = info.label;
+        out.user_data = info.user_data;
+        return out;
+    }
+
     /*
      * WHEP. The Error of these functions has the response to send: Error::response().
      */
@@ -2143,6 +2255,13 @@ public:
         return try_read_sink(sink, timeout).value();
     }
     SinkInfo get_sink_info(SinkId sink) const { return try_get_sink_info(sink).value(); }
+    OutputId add_output(StreamId stream, const OutputOptions &options) {
+        return try_add_output(stream, options).value();
+    }
+    void remove_output(OutputId output) { try_remove_output(output).value(); }
+    OutputInfo get_output_info(OutputId output) const {
+        return try_get_output_info(output).value();
+    }
     SinkFrame get_keyframe(StreamId stream) const { return try_get_keyframe(stream).value(); }
     Response handle_whep_offer(const Offer &offer) { return try_handle_whep_offer(offer).value(); }
     OperationId handle_whep_offer_async(const Offer &offer, OfferFunction function) {

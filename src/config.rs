@@ -311,6 +311,60 @@ impl SinkOptions {
     }
 }
 
+/// Options of an output: a stream that is sent to a media server by WHIP (RFC 9725).
+#[derive(Clone)]
+pub struct OutputOptions {
+    /// The WHIP endpoint: `http://` or `https://`. A user and a password in it are sent by Basic authentication.
+    pub url: String,
+    /// Sent as `Authorization: Bearer`, to the origin of `url` alone.
+    pub bearer_token: Option<String>,
+    /// For `https`: trust certificates of these authorities only, in PEM. `None`: those that the system trusts.
+    pub tls_ca: Option<String>,
+    /// For `https`: trust this certificate only, whatever else it says: its SHA-256 in hexadecimal.
+    pub tls_fingerprint: Option<String>,
+    /// For `https`: trust any certificate. Encrypted, but anybody may be the server.
+    pub tls_unverified: bool,
+    /// Send the video.
+    pub video: bool,
+    /// Send the audio.
+    pub audio: bool,
+    /// Bits per second, as [`ViewerLimits::max_bitrate`]: chooses among the variants of the stream.
+    pub max_bitrate: Option<u64>,
+    /// As [`PullOptions::label`].
+    pub label: Option<String>,
+    /// As [`PullOptions::user_data`].
+    pub user_data: usize,
+}
+
+impl Default for OutputOptions {
+    /// Video and audio, to nowhere yet.
+    fn default() -> Self {
+        OutputOptions {
+            url: String::new(),
+            bearer_token: None,
+            tls_ca: None,
+            tls_fingerprint: None,
+            tls_unverified: false,
+            video: true,
+            audio: true,
+            max_bitrate: None,
+            label: None,
+            user_data: 0,
+        }
+    }
+}
+
+impl fmt::Debug for OutputOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OutputOptions")
+            .field("video", &self.video)
+            .field("audio", &self.audio)
+            .field("max_bitrate", &self.max_bitrate)
+            .field("label", &self.label)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Longest [`WhepOffer::label`] and [`WhepOffer::peer`], in bytes.
 pub(crate) const MAX_LABEL: usize = 128;
 

@@ -35,7 +35,8 @@ pub mod sdp {
     pub mod answer {
         pub use crate::sdp::answer::{
             Allowed, Candidates, LocalTransport, Negotiated, NegotiatedData, Retransmission,
-            answer, answer_wall, negotiate, negotiate_wall, restart_fragment,
+            answer, answer_wall, negotiate, negotiate_ingest, negotiate_wall, offer_to_ingest,
+            restart_fragment,
         };
     }
     /// Bodies of PATCH requests.
@@ -45,7 +46,7 @@ pub mod sdp {
     /// Reading offers.
     pub mod offer {
         pub use crate::sdp::offer::{
-            MAX_OFFER, MAX_WALL_AUDIO, MAX_WALL_OFFER, MAX_WALL_VIDEO, Offer,
+            IngestAnswer, MAX_OFFER, MAX_WALL_AUDIO, MAX_WALL_OFFER, MAX_WALL_VIDEO, Offer,
         };
     }
 }
@@ -53,8 +54,8 @@ pub mod sdp {
 /// One viewer.
 pub mod session {
     pub use crate::session::{
-        ConnectionId, Io, LegConfig, Media, Path, PathMemory, Relayed, Remote, SendBuffer, Session,
-        SessionEvent, Slot, Tracks, TransactionKey, Transmit, TransportConfig, WallClock,
+        ConnectionId, Ingest, Io, LegConfig, Media, Path, PathMemory, Relayed, Remote, SendBuffer,
+        Session, SessionEvent, Slot, Tracks, TransactionKey, Transmit, TransportConfig, WallClock,
         WouldBlock,
     };
 

@@ -62,9 +62,10 @@
 //! |---|---|---|
 //! | `ffi` | the C ABI: converts and calls [`gateway`], no logic | config crypto error events gateway ids media sinks state tuning whep |
 //! | `http` | the HTTP listener and its pages | config error events gateway limit net sdp whep |
-//! | [`gateway`] | the API: [`Gateway`] owns the threads, [`Handle`] has the calls | config error events ids limit media net random sdp session sinks source state stats stun system tuning wall whep worker |
-//! | `worker` | the engine: threads that own streams and sessions and move media between them | budget config error events ids limit media net random sdp session sinks source state stats stun tuning wall whep |
+//! | [`gateway`] | the API: [`Gateway`] owns the threads, [`Handle`] has the calls | config error events ids limit media net random sdp session sinks source state stats stun system tuning wall whep whip worker |
+//! | `worker` | the engine: threads that own streams and sessions and move media between them | budget config error events ids limit media net random sdp session sinks source state stats stun tuning wall whep whip |
 //! | [`whep`] | the WHEP protocol: requests in, responses out; knows no web server | config error events sdp state wall |
+//! | `whip` | streams that go to media servers: where to, what the server says, when to try again; knows no session | config error source state |
 //! | `wall` | the messages of walls: what slots are to show, and what they do; knows no session | error media state |
 //! | `session` | one viewer: ICE, DTLS, SRTP, RTCP, pacing; knows no socket and no clock | crypto error media sdp state stun tuning |
 //! | `sdp` | offers, answers and fragments | error media |
@@ -133,16 +134,17 @@ mod test_panic;
 pub mod tuning;
 mod wall;
 pub mod whep;
+mod whip;
 mod worker;
 
-pub use config::{Config, PullOptions, PushOptions, SinkOptions, WhepOffer};
+pub use config::{Config, OutputOptions, PullOptions, PushOptions, SinkOptions, WhepOffer};
 pub use crypto::VERSION;
 pub use error::{Error, Result, Status};
 pub use events::Events;
 pub use gateway::{Gateway, Handle};
 pub use media::Codec;
 pub use state::{
-    SessionId, SessionInfo, SessionState, SinkId, SinkInfo, SrtpProfile, StreamId, StreamInfo,
-    StreamState, ViewerLimits,
+    OutputId, OutputInfo, OutputState, SessionId, SessionInfo, SessionState, SinkId, SinkInfo,
+    SrtpProfile, StreamId, StreamInfo, StreamState, ViewerLimits,
 };
 pub use tuning::Key;

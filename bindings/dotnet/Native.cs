@@ -232,6 +232,23 @@ namespace RtspWebrtcGateway
         FormatChanged = 16,
     }
 
+    public enum OutputState : int
+    {
+        Waiting = 1,
+        Connecting = 2,
+        Live = 3,
+        Retrying = 4,
+        Removed = 5,
+    }
+
+    [Flags]
+    public enum OutputFlags : uint
+    {
+        NoVideo = 1,
+        NoAudio = 2,
+        TlsUnverified = 4,
+    }
+
     [Flags]
     public enum OfferFlags : uint
     {
@@ -559,6 +576,41 @@ namespace RtspWebrtcGateway
         public ulong QueuedBytes;
         public uint QueuedFrames;
         public uint Reserved;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    public struct OutputOptions
+    {
+        public UIntPtr StructSize;
+        public IntPtr Url;
+        public IntPtr BearerToken;
+        public IntPtr TlsCa;
+        public IntPtr TlsFingerprint;
+        public OutputFlags Flags;
+        public uint Reserved;
+        public ulong MaxBitrateBps;
+        public IntPtr Label;
+        public IntPtr UserData;
+    }
+
+    [StructLayout(LayoutKind.Sequential)]
+    public struct OutputInfo
+    {
+        public UIntPtr StructSize;
+        public ulong Stream;
+        public ulong Session;
+        public OutputState State;
+        public Status Status;
+        public ulong Attempts;
+        public ulong Connections;
+        public long RetryInMs;
+        public IntPtr UserData;
+        [MarshalAs(UnmanagedType.ByValArray, SizeConst = 256)]
+        public byte[] Message;
+        [MarshalAs(UnmanagedType.ByValArray, SizeConst = 264)]
+        public byte[] Server;
+        [MarshalAs(UnmanagedType.ByValArray, SizeConst = 136)]
+        public byte[] Label;
     }
 
     [StructLayout(LayoutKind.Sequential)]
@@ -898,6 +950,18 @@ namespace RtspWebrtcGateway
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl,
             EntryPoint = "rtsp_webrtc_gateway_sink_frame_free")]
         public static extern void SinkFrameFree(IntPtr frame);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl,
+            EntryPoint = "rtsp_webrtc_gateway_add_output")]
+        public static extern Status AddOutput(IntPtr gateway, ulong stream, ref OutputOptions options, out ulong outOutput);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl,
+            EntryPoint = "rtsp_webrtc_gateway_remove_output")]
+        public static extern Status RemoveOutput(IntPtr gateway, ulong output);
+
+        [DllImport(Library, CallingConvention = CallingConvention.Cdecl,
+            EntryPoint = "rtsp_webrtc_gateway_get_output_info")]
+        public static extern Status GetOutputInfo(IntPtr gateway, ulong output, ref OutputInfo outInfo);
 
         [DllImport(Library, CallingConvention = CallingConvention.Cdecl,
             EntryPoint = "rtsp_webrtc_gateway_handle_whep_offer")]

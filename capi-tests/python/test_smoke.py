@@ -150,6 +150,33 @@ class WithoutCamera(unittest.TestCase):
             gateway.remove_stream(stream)
             self.assertEqual([frame.data for frame in gateway.sink_frames(past)], [KEYFRAME, PICTURE])
 
+    def test_output(self) -> None:
+        with rwg.Gateway(udp_bind="127.0.0.1:0") as gateway:
+            stream = gateway.add_push_stream("pushed", rwg.Codec.H264)
+            url = "https://user:hunter2@127.0.0.1:9/whip/key"
+            with self.assertRaises(rwg.Error) as refused:
+                gateway.add_output(stream, "rtsp://127.0.0.1/")
+            self.assertEqual(refused.exception.status, rwg.Status.ERR_URL)
+            output = gateway.add_output(
+                stream,
+                url,
+                bearer_token="hunter2",
+                flags=rwg.OutputFlags.NO_AUDIO,
+                label="cloud",
+                user_data=7,
+            )
+            info = gateway.get_output_info(output)
+            self.assertEqual((info.stream, info.state, info.session), (stream, rwg.OutputState.WAITING, 0))
+            self.assertEqual((info.server, info.label, info.user_data), ("https://127.0.0.1:9", "cloud", 7))
+            self.assertEqual((info.attempts, info.retry_in_ms), (0, -1))
+            state = gateway.state_json()
+            self.assertEqual(state["streams"][0]["outputs"][0]["state"], "waiting")
+            self.assertNotIn("hunter2", str(state))
+            gateway.remove_output(output)
+            with self.assertRaises(rwg.Error) as gone:
+                gateway.get_output_info(output)
+            self.assertEqual(gone.exception.status, rwg.Status.ERR_NOT_FOUND)
+
     def test_push(self) -> None:
         requests: list[int] = []
         notes = Notes(on_keyframe_request=requests.append)

@@ -233,6 +233,7 @@ impl World {
             certificate: certificate(),
             fingerprints: offer.fingerprints.clone(),
             srtp_policy: SrtpPolicy::PreferGcm,
+            ingest: None,
             data: None,
             cname: negotiated.cname(),
             rtcp_interval: Duration::from_secs(1),

@@ -195,6 +195,20 @@ class SinkFlags(enum.IntFlag):
     LENGTH_PREFIXED = 16
 
 
+class OutputState(enum.IntEnum):
+    WAITING = 1
+    CONNECTING = 2
+    LIVE = 3
+    RETRYING = 4
+    REMOVED = 5
+
+
+class OutputFlags(enum.IntFlag):
+    NO_VIDEO = 1
+    NO_AUDIO = 2
+    TLS_UNVERIFIED = 4
+
+
 class SinkFrameFlags(enum.IntFlag):
     KEY = 1
     DISCONTINUITY = 2

@@ -18,6 +18,8 @@ from .enums import (
     ListenFlags,
     MediaWarning,
     Operation,
+    OutputFlags,
+    OutputState,
     PullFlags,
     PushFlags,
     SessionState,
@@ -34,6 +36,7 @@ from .requests import _http_request_struct, _ice_servers, _limits_struct, _offer
 from .results import (
     AuthorizeRequest,
     IceServer,
+    OutputInfo,
     QualityEvent,
     Response,
     SessionEvent,
@@ -57,6 +60,8 @@ from .structs import (
     _http_fn,
     _keyframe_request_fn,
     _listen_options,
+    _output_info,
+    _output_options,
     _push_options,
     _session_info,
     _session_quality_fn,
@@ -412,6 +417,44 @@ class Gateway:
         info = _struct(_sink_info)
         check("get_sink_info", self._handle, sink, byref(info))
         return SinkInfo(**_fields(info))
+
+    def add_output(
+        self,
+        stream: int,
+        url: str,
+        *,
+        bearer_token: str | None = None,
+        tls_ca: str | None = None,
+        tls_fingerprint: str | None = None,
+        flags: OutputFlags = OutputFlags(0),
+        max_bitrate_bps: int = 0,
+        label: str | None = None,
+        user_data: int | None = None,
+    ) -> int:
+        """Sends a stream to a media server by WHIP from now on, whenever it is live."""
+        options = _struct(
+            _output_options,
+            url=_text(url),
+            bearer_token=_text(bearer_token),
+            tls_ca=_text(tls_ca),
+            tls_fingerprint=_text(tls_fingerprint),
+            flags=flags,
+            max_bitrate_bps=max_bitrate_bps,
+            label=_text(label),
+            user_data=user_data,
+        )
+        output = c_uint64()
+        check("add_output", self._handle, stream, byref(options), byref(output))
+        return output.value
+
+    def remove_output(self, output: int) -> None:
+        """Removes an output. The media server is told in the background."""
+        check("remove_output", self._handle, output)
+
+    def get_output_info(self, output: int) -> OutputInfo:
+        info = _struct(_output_info)
+        check("get_output_info", self._handle, output, byref(info))
+        return OutputInfo(**_fields(info, state=OutputState))
 
     def get_keyframe(self, stream: int) -> SinkFrame:
         """The last keyframe of a stream, with its parameter sets."""

@@ -16,6 +16,7 @@ from .enums import (
     LogLevel,
     MediaWarning,
     Operation,
+    OutputState,
     QualityReason,
     SessionState,
     SinkFrameFlags,
@@ -144,6 +145,28 @@ class SinkInfo:
     overflows: int
     queued_bytes: int
     queued_frames: int
+
+
+@dataclass(frozen=True)
+class OutputInfo:
+    """The current state of an output. Counters start at add_output()."""
+
+    stream: int
+    #: The session with the media server; 0 before that has answered.
+    session: int
+    state: OutputState | int
+    #: Why it is not live.
+    status: Status | int
+    attempts: int
+    #: How often media began to flow.
+    connections: int
+    #: Until the next attempt, while it is RETRYING; -1 otherwise.
+    retry_in_ms: int
+    user_data: int | None
+    message: str
+    #: Scheme, host and port of the media server.
+    server: str
+    label: str
 
 
 @dataclass(frozen=True)

@@ -341,6 +341,38 @@ class _sink_info(Structure):
     ]
 
 
+class _output_options(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("url", c_char_p),
+        ("bearer_token", c_char_p),
+        ("tls_ca", c_char_p),
+        ("tls_fingerprint", c_char_p),
+        ("flags", c_uint32),
+        ("reserved", c_uint32),
+        ("max_bitrate_bps", c_uint64),
+        ("label", c_char_p),
+        ("user_data", c_void_p),
+    ]
+
+
+class _output_info(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("stream", c_uint64),
+        ("session", c_uint64),
+        ("state", c_int32),
+        ("status", c_int32),
+        ("attempts", c_uint64),
+        ("connections", c_uint64),
+        ("retry_in_ms", c_int64),
+        ("user_data", c_void_p),
+        ("message", c_char * 256),
+        ("server", c_char * 264),
+        ("label", c_char * 136),
+    ]
+
+
 class _viewer_limits(Structure):
     _fields_ = [
         ("struct_size", c_size_t),

@@ -49,8 +49,13 @@ pub fn apply(gateway: &Handle, before: &[Camera], after: &[Camera]) -> Changes {
         let source = if is_done { Some(camera) } else { old };
         changes.in_place.extend(source.map(|source| Camera {
             variants: old.map_or_else(Vec::new, |old| old.variants.clone()),
+            whip: old.map_or_else(Vec::new, |old| old.whip.clone()),
             ..source.clone()
         }));
+    }
+    for camera in after {
+        let old = named(before, &camera.name);
+        send(gateway, old, camera, &mut changes);
     }
     for camera in after {
         let old = named(before, &camera.name);
@@ -73,6 +78,40 @@ pub fn apply(gateway: &Handle, before: &[Camera], after: &[Camera]) -> Changes {
     changes
 }
 
+/// Sends a camera to the media servers that it is to be sent to, and to no others. What stays goes on.
+fn send(gateway: &Handle, old: Option<&Camera>, camera: &Camera, changes: &mut Changes) {
+    let had = old.map_or(&[][..], |old| &old.whip);
+    let mut in_place = changes.in_place.iter().map(|now| &now.name);
+    if had == camera.whip || in_place.all(|name| *name != camera.name) {
+        return;
+    }
+    let mut kept = Vec::new();
+    let done = gateway.find_stream(&camera.name).and_then(|stream| {
+        // They are listed in the order in which they were added.
+        for (id, destination) in gateway.outputs(stream)?.into_iter().zip(had) {
+            match camera.whip.contains(destination) {
+                true => kept.push(destination.clone()),
+                false => gateway.remove_output(id)?,
+            }
+        }
+        for destination in &camera.whip {
+            if !kept.contains(destination) {
+                gateway.add_output(stream, &destination.output())?;
+                kept.push(destination.clone());
+            }
+        }
+        Ok(())
+    });
+    let is_told = old.is_none() || changes.updated.contains(&camera.name);
+    if done.is_err() || !is_told {
+        changes.note(camera, done, |changes| &mut changes.updated);
+    }
+    let mut in_place = changes.in_place.iter_mut();
+    if let Some(now) = in_place.find(|now| now.name == camera.name) {
+        now.whip = kept;
+    }
+}
+
 /// Gives a camera its variants, which have been added.
 pub fn set_variants(gateway: &Handle, camera: &Camera) -> Result<()> {
     let variants = camera.variants.iter().map(|name| gateway.find_stream(name));
@@ -92,6 +131,7 @@ fn named<'a>(cameras: &'a [Camera], name: &str) -> Option<&'a Camera> {
 fn is_same_source(one: &Camera, other: &Camera) -> bool {
     let one = Camera {
         variants: other.variants.clone(),
+        whip: other.whip.clone(),
         ..one.clone()
     };
     one == *other

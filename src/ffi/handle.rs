@@ -24,6 +24,9 @@ pub type rtsp_webrtc_gateway_session_id = u64;
 /// Identifies a sink (a recorder of a stream, for example). Never 0, never reused.
 pub type rtsp_webrtc_gateway_sink_id = u64;
 
+/// Identifies an output (a media server that a stream is sent to). Never 0, never reused.
+pub type rtsp_webrtc_gateway_output_id = u64;
+
 /// Identifies an asynchronous offer until it is answered. Never 0, never reused.
 pub type rtsp_webrtc_gateway_op_id = u64;
 

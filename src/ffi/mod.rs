@@ -18,6 +18,7 @@ mod http;
 mod ice_server;
 mod log;
 mod metrics;
+mod output;
 mod push;
 mod quality;
 mod session;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::authority::Authority;
 use super::http_runtime::HttpRuntime;
+use super::outputs::Outputs;
 use super::pages::PageMessages;
 use super::push::Feeds;
 use super::sinks::Sinks;
@@ -45,6 +46,7 @@ pub(super) struct Shared {
     pub(super) registry: Arc<Registry>,
     pub(super) feeds: Feeds,
     pub(super) sinks: Sinks,
+    pub(super) outputs: Outputs,
     pub(super) socket: Arc<Socket>,
     pub(super) interfaces: Arc<Interfaces>,
     pub(super) reflexive: Arc<PublicAddresses>,

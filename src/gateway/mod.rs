@@ -6,6 +6,7 @@ mod http;
 mod http_runtime;
 mod memory;
 mod offers;
+mod outputs;
 mod pages;
 mod push;
 mod sessions;
@@ -189,6 +190,7 @@ impl Gateway {
             origins,
             feeds: Default::default(),
             sinks: Default::default(),
+            outputs: Default::default(),
             http: Default::default(),
             #[cfg(feature = "http")]
             viewer_events: Default::default(),

@@ -126,6 +126,7 @@ impl Handle {
         self.check_open()?;
         let (worker, bereft) = self.shared.registry.remove_stream(stream)?;
         self.shared.feeds.remove(stream);
+        self.shared.outputs.remove_of(stream);
         for (had_it, worker) in bereft {
             self.command(worker, Command::VariantsChanged(had_it))?;
         }

@@ -183,6 +183,15 @@ impl Socket {
         self.state.max_gso_segments()
     }
 
+    /// Whether datagrams can be sent to `ip` through it, as far as the family of the address goes.
+    pub fn serves_remote(&self, ip: IpAddr) -> bool {
+        match self.local.ip() {
+            IpAddr::V4(_) => ip.is_ipv4(),
+            IpAddr::V6(local) if local.is_unspecified() => ip.is_ipv6() || !self.only_v6,
+            IpAddr::V6(_) => ip.is_ipv6(),
+        }
+    }
+
     /// Whether a viewer at `ip` can be reached through it.
     pub fn serves(&self, ip: IpAddr) -> bool {
         match self.local.ip() {

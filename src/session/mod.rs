@@ -100,7 +100,7 @@ pub use io::{
 };
 pub use leg::LegConfig;
 pub use slots::Slot;
-pub use transport::{FIRST_CHECK, PathMemory, TransportConfig};
+pub use transport::{FIRST_CHECK, Ingest, PathMemory, TransportConfig};
 pub use wall_clock::WallClock;
 
 use crate::error::{Error, Result};

@@ -41,7 +41,11 @@ impl CameraConfig {
             url,
             transport,
             learned: Learned::default(),
-            trust: trust(options)?,
+            trust: Trust::of(
+                options.tls_ca.as_deref(),
+                options.tls_fingerprint.as_deref(),
+                options.tls_unverified,
+            )?,
             audio: !options.no_audio,
             metadata: options.metadata,
             timeouts: Timeouts::of(options)?,
@@ -65,27 +69,6 @@ impl CameraConfig {
             self.learned = previous.learned.of_other_stream();
         }
         !is_same
-    }
-}
-
-fn trust(options: &PullOptions) -> Result<Trust> {
-    let bad = |message: &str| Err(Error::new(Status::InvalidArgument, message.to_owned()));
-    match (
-        &options.tls_ca,
-        &options.tls_fingerprint,
-        options.tls_unverified,
-    ) {
-        (None, None, false) => Ok(Trust::System),
-        (Some(pem), None, false) => Trust::authorities(pem).map_or_else(
-            || bad("tls_ca has no certificate: give one or more in PEM"),
-            Ok,
-        ),
-        (None, Some(text), false) => Trust::pinned(text).map_or_else(
-            || bad("tls_fingerprint is no SHA-256: give 64 hexadecimal digits"),
-            Ok,
-        ),
-        (None, None, true) => Ok(Trust::Anybody),
-        _ => bad("tls_ca, tls_fingerprint and unverified TLS exclude each other: give one of them"),
     }
 }
 

@@ -33,10 +33,12 @@ pub use choice::Choice;
 pub use demand::Demand;
 pub use pull::run;
 pub use quirks::{Quirk, Quirks};
+pub use retry::{Backoff, Ended};
+pub use rtsp::base64;
 pub use timeouts::Timeouts;
 pub use tracks::{REORDER, Tracks};
 pub use url::CameraUrl;
-pub use wire::lookup;
+pub use wire::{Endpoint, NotTrusted, Reach, Trust, lookup, open};
 
 use std::time::{Duration, Instant};
 

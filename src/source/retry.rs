@@ -19,7 +19,7 @@ const REFUSED_LONGEST: Duration = Duration::from_secs(15 * 60);
 
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Ended {
+pub enum Ended {
     /// The camera refused user or password.
     Refused,
     /// It took more than its share of the worker, and was given up.
@@ -29,13 +29,13 @@ pub(super) enum Ended {
 }
 
 /// Whether the camera refused user or password, or asked for some.
-pub(super) fn is_refusal(error: &Error) -> bool {
+pub fn is_refusal(error: &Error) -> bool {
     error.status() == Status::Auth
 }
 
 /// Delays between attempts: doubling, with jitter.
 #[derive(Debug)]
-pub(super) struct Backoff {
+pub struct Backoff {
     shortest: Duration,
     longest: Duration,
     next: Duration,
@@ -47,7 +47,7 @@ pub(super) struct Backoff {
 
 impl Backoff {
     /// Delays from `shortest` to `longest`, which must not be less.
-    pub(super) fn new(shortest: Duration, longest: Duration) -> Self {
+    pub fn new(shortest: Duration, longest: Duration) -> Self {
         Backoff {
             shortest,
             longest,
@@ -59,7 +59,7 @@ impl Backoff {
     }
 
     /// The delay after an attempt. `random` is a uniformly distributed number.
-    pub(super) fn delay(&mut self, ended: Ended, random: u64) -> Duration {
+    pub fn delay(&mut self, ended: Ended, random: u64) -> Duration {
         let base = match ended {
             Ended::Refused => {
                 let base = self.refused.max(self.shortest);

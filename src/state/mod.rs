@@ -1,5 +1,6 @@
 //! Ids and states, and the current state of a stream or session, as reported to the host.
 
+mod output;
 mod quality;
 mod sentence;
 mod slot;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use crate::error::Status;
 use crate::media::Codec;
 
+pub use output::{OutputInfo, OutputState};
 pub use quality::{Detail, Quality, QualityReason, Switches, VariantChoice, ViewerLimits};
 pub use sentence::Names;
 pub use slot::{MAX_SIDE, SlotChange, SlotInfo, SlotView};
@@ -33,6 +35,10 @@ pub struct SessionId(pub u64);
 /// Id of a sink. Never 0, never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SinkId(pub u64);
+
+/// Id of an output. Never 0, never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct OutputId(pub u64);
 
 /// Identifies an unanswered offer. Never 0, never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

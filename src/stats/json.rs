@@ -13,8 +13,8 @@ use crate::crypto;
 use crate::error::{Error, Result, Status};
 use crate::media::{Codec, MediaKind};
 use crate::state::{
-    Protocol, SessionId, SessionInfo, SinkId, SinkInfo, SlotInfo, SrtpProfile, StreamId,
-    StreamState, Switches, Warning,
+    OutputId, OutputInfo, Protocol, SessionId, SessionInfo, SinkId, SinkInfo, SlotInfo,
+    SrtpProfile, StreamId, StreamState, Switches, Warning,
 };
 use crate::stats::{GatewaySnapshot, MediaCosts, StreamSnapshot, WorkerSnapshot};
 use crate::stun::Report;
@@ -281,6 +281,7 @@ struct Stream<'a> {
     quirks: BTreeMap<&'static str, u32>,
     since_last_media_ms: Option<u64>,
     sinks: Vec<Sink>,
+    outputs: Vec<Output<'a>>,
     memory_bytes: usize,
     cost_us: MediaCost,
     latency_us: Option<Latency>,
@@ -296,6 +297,38 @@ struct Sink {
     overflows: u64,
     queued_frames: u32,
     queued_bytes: u64,
+}
+
+#[derive(Serialize)]
+struct Output<'a> {
+    id: u64,
+    state: &'static str,
+    status: &'static str,
+    message: &'a str,
+    server: &'a str,
+    label: Option<&'a str>,
+    session: Option<u64>,
+    attempts: u64,
+    connections: u64,
+    retry_in_ms: Option<u64>,
+}
+
+impl<'a> From<&'a (OutputId, OutputInfo)> for Output<'a> {
+    fn from((id, info): &'a (OutputId, OutputInfo)) -> Output<'a> {
+        let error = info.error.as_ref();
+        Output {
+            id: id.0,
+            state: info.state.name(),
+            status: error.map_or(Status::Ok, Error::status).text(),
+            message: error.map_or("", Error::message),
+            server: &info.server,
+            label: info.label.as_deref(),
+            session: info.session.map(|session| session.0),
+            attempts: info.attempts,
+            connections: info.connections,
+            retry_in_ms: info.retry_in.map(millis),
+        }
+    }
 }
 
 impl From<&(SinkId, SinkInfo)> for Sink {
@@ -382,6 +415,7 @@ impl<'a> From<&'a StreamSnapshot> for Stream<'a> {
             quirks: info.quirks.iter().copied().collect(),
             since_last_media_ms: info.since_last_media.map(millis),
             sinks: stream.sinks.iter().map(Sink::from).collect(),
+            outputs: stream.outputs.iter().map(Output::from).collect(),
             memory_bytes: stream.memory,
             cost_us: MediaCost::from(&stream.costs),
             latency_us: stream.latency.map(|latency| Latency {

@@ -10,8 +10,8 @@ use std::time::Duration;
 pub use self::costs::{Costs, MediaCosts};
 pub use self::latency::{Latency, LatencyFigures};
 use crate::state::{
-    Detail, Quality, QualityReason, SessionId, SessionInfo, SinkId, SinkInfo, StreamId, StreamInfo,
-    Switches,
+    Detail, OutputId, OutputInfo, Quality, QualityReason, SessionId, SessionInfo, SinkId, SinkInfo,
+    StreamId, StreamInfo, Switches,
 };
 use crate::stun::Report;
 use crate::tuning::Tuning;
@@ -97,6 +97,10 @@ pub struct StreamSnapshot {
     pub shown: QualityCounts,
     /// Its sinks.
     pub sinks: Vec<(SinkId, SinkInfo)>,
+    /// Where it is sent to.
+    pub outputs: Vec<(OutputId, OutputInfo)>,
+    /// How often sending it there failed or ended, outputs that are gone included.
+    pub output_failures: u64,
     /// Frames that they lost, those that are gone included.
     pub sink_frames_dropped: u64,
     /// How often its source took more than its share of the worker: a camera is given up for that.

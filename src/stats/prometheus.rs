@@ -4,7 +4,7 @@ use std::fmt::{Display, Write};
 
 use crate::crypto;
 use crate::media::MediaKind;
-use crate::state::{Protocol, SlotInfo, SrtpProfile, StreamState};
+use crate::state::{OutputState, Protocol, SlotInfo, SrtpProfile, StreamState};
 use crate::stats::{GatewaySnapshot, StreamSnapshot, Totals, WorkerSnapshot};
 use crate::tuning::KNOBS;
 
@@ -238,7 +238,7 @@ fn slot_state(slot: &SlotInfo) -> &'static str {
 
 fn streams(out: &mut Text, workers: &[WorkerSnapshot]) {
     type Value = fn(&StreamSnapshot) -> u64;
-    let gauges: [(&str, &str, Value); 6] = [
+    let gauges: [(&str, &str, Value); 8] = [
         ("stream_live", "1 while the stream is live.", |s| {
             u64::from(s.info.state == StreamState::Live)
         }),
@@ -248,6 +248,17 @@ fn streams(out: &mut Text, workers: &[WorkerSnapshot]) {
         ("stream_sinks", "Sinks of the stream.", |s| {
             s.sinks.len() as u64
         }),
+        ("stream_outputs", "Outputs of the stream.", |s| {
+            s.outputs.len() as u64
+        }),
+        (
+            "stream_outputs_live",
+            "Outputs that a media server gets the stream by.",
+            |s| {
+                let mut states = s.outputs.iter().map(|(_, output)| output.state);
+                states.by_ref().filter(|&s| s == OutputState::Live).count() as u64
+            },
+        ),
         ("stream_bits_per_second", "Bit rate of the video.", |s| {
             s.info.bitrate_bps
         }),
@@ -262,7 +273,7 @@ fn streams(out: &mut Text, workers: &[WorkerSnapshot]) {
             |s| s.info.since_last_media.map_or(0, |t| t.as_millis() as u64),
         ),
     ];
-    let counters: [(&str, &str, Value); 21] = [
+    let counters: [(&str, &str, Value); 22] = [
         ("stream_received_bytes", "Bytes of media received.", |s| {
             s.info.bytes
         }),
@@ -284,6 +295,11 @@ fn streams(out: &mut Text, workers: &[WorkerSnapshot]) {
             "stream_sink_frames_dropped",
             "Frames that sinks lost because they were not read in time.",
             |s| s.sink_frames_dropped,
+        ),
+        (
+            "stream_output_failures",
+            "Attempts and sessions of outputs that failed or ended.",
+            |s| s.output_failures,
         ),
         (
             "stream_host_keyframe_requests",

@@ -185,6 +185,7 @@ impl Core {
         let Some(mut entry) = self.streams.remove(id, why) else {
             return;
         };
+        entry.outputs.end();
         if let Some(source) = entry.source.take() {
             source.abort();
         }

@@ -27,12 +27,13 @@ use crate::session::{PathMemory, WallClock};
 use crate::sinks::{Queue, SinkFrame};
 use crate::source::{CameraConfig, push};
 use crate::state::{
-    SessionId, SessionInfo, SinkId, SlotChange, SlotInfo, StreamId, StreamIdentity, StreamInfo,
-    ViewerIdentity, ViewerLimits,
+    OutputId, SessionId, SessionInfo, SinkId, SlotChange, SlotInfo, StreamId, StreamIdentity,
+    StreamInfo, ViewerIdentity, ViewerLimits,
 };
 use crate::stats::WorkerSnapshot;
 use crate::tuning::Tuning;
 use crate::whep::Response;
+use crate::whip::Output;
 use crate::worker::pending_offers::Ticket;
 use crate::worker::registry::Registry;
 
@@ -178,6 +179,10 @@ pub enum Command {
     AddSink(Arc<Queue>, SyncSender<()>),
     /// No longer do so.
     RemoveSink(StreamId, SinkId),
+    /// Send a stream to a media server.
+    AddOutput(Arc<Output>),
+    /// No longer do so.
+    RemoveOutput(StreamId, OutputId),
     /// Return the last keyframe of a stream.
     Keyframe(StreamId, SyncSender<Result<SinkFrame>>),
     /// The variants of a stream have changed: the registry has them.

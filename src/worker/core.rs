@@ -146,6 +146,8 @@ impl Core {
                 let _ = reply.send(());
             }
             Command::RemoveSink(id, sink) => core.borrow_mut().remove_sink(id, sink),
+            Command::AddOutput(output) => Core::add_output(core, output),
+            Command::RemoveOutput(id, output) => core.borrow_mut().remove_output(id, output),
             Command::Keyframe(id, reply) => {
                 let _ = reply.send(core.borrow().keyframe(id));
             }
@@ -239,7 +241,10 @@ impl Core {
         let now = Instant::now();
         let streams = self.streams.iter();
         let streams: Vec<(StreamId, bool)> = streams
-            .map(|(id, entry)| (id, entry.stream.may_be_connected()))
+            .map(|(id, entry)| {
+                let talks = entry.stream.may_be_connected() || !entry.outputs.is_empty();
+                (id, talks)
+            })
             .collect();
         for &(id, _) in &streams {
             let _ = self.context.registry.remove_stream(id);
@@ -277,6 +282,7 @@ impl Core {
             self.tidy_due = Some(now + TIDY_INTERVAL);
             self.rearmed.ring();
         }
+        entry.outputs.stream_changed();
         let identity = entry.stream.identity().clone();
         let warning = entry.stream.warning().cloned();
         self.notify_stream(id, state, error, warning, identity);
@@ -361,6 +367,7 @@ impl Core {
         self.fail_unfit(id, others);
         self.reconsider(&audience);
         self.enter(id, StreamState::Live, None, now);
+        self.renew_outputs(id, now);
         if !self.answering.contains(&id) {
             self.answering.push_back(id);
         }

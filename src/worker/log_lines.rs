@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use super::stream::Stream;
 use super::table::Viewer;
-use crate::error::Status;
+use crate::error::{Error, Status};
 use crate::events::QualityEvent;
 use crate::session::SessionEvent;
 use crate::state::{Protocol, SessionState, SlotInfo, StreamId};
+use crate::whip::Output;
 
 /// Viewers of one worker that fail for one reason are told of this often in [`WINDOW`], then counted: a flood
 /// of offers must not be a flood of lines.
@@ -65,6 +66,37 @@ pub(super) fn stream_live(id: StreamId, stream: &Stream, outage: Option<Duration
         Some(outage) => log::info!(
             stream = id.0, stream_name = name;
             "stream \"{name}\" is live again after {}: {media}", seconds(outage)
+        ),
+    }
+}
+
+/// A stream is being sent to a media server.
+pub(super) fn output_live(output: &Output, stream_name: &str) {
+    log::info!(
+        stream = output.stream.0, stream_name = stream_name;
+        "output {} of stream {stream_name:?} to {} is live", output.id.0, output.target.server()
+    );
+}
+
+/// A stream is not sent to a media server, or not any more.
+pub(super) fn output_failed(
+    output: &Output,
+    error: &Error,
+    live: Option<Duration>,
+    retry_in: Duration,
+) {
+    let retry_in = seconds(retry_in);
+    let (id, server) = (output.id.0, output.target.server());
+    match live {
+        Some(live) => log::warn!(
+            stream = output.stream.0;
+            "output {id} to {server} ended after {}: {error}; next attempt in {retry_in}", seconds(live)
+        ),
+        // The same again and again says nothing new.
+        None if output.info().error.as_ref() == Some(error) => {}
+        None => log::warn!(
+            stream = output.stream.0;
+            "output {id} to {server} failed: {error}; next attempt in {retry_in}"
         ),
     }
 }

@@ -24,6 +24,7 @@ mod mirror;
 mod narrow;
 mod offers;
 mod outbox;
+mod outputs;
 mod overload;
 mod patches;
 pub(crate) mod pending_offers;

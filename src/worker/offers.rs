@@ -219,7 +219,7 @@ impl Core {
     }
 
     /// What a stream has for a viewer.
-    fn media_for(&self, stream: StreamId) -> Result<Media<'_>> {
+    pub(super) fn media_for(&self, stream: StreamId) -> Result<Media<'_>> {
         let Some(entry) = self.streams.get(stream) else {
             return Err(no_stream(stream));
         };
@@ -283,7 +283,7 @@ impl Core {
 
     /// The place of a session whose viewer has not said anything of itself yet. Nobody can connect to it,
     /// and it ends like any other that nobody connects to.
-    fn session_to_be(
+    pub(super) fn session_to_be(
         &self,
         location: SessionLocation,
         local_ice: IceCredentials,
@@ -314,6 +314,7 @@ impl Core {
             certificate: Arc::clone(&context.certificate),
             fingerprints: Vec::new(),
             srtp_policy: tuning.srtp_policy(),
+            ingest: None,
             data: None,
             cname: String::new(),
             rtcp_interval: tuning.rtcp_interval(),
@@ -327,16 +328,16 @@ impl Core {
 }
 
 /// What a stream has for a viewer.
-struct Media<'a> {
-    own: Option<&'a TrackInfo>,
+pub(super) struct Media<'a> {
+    pub(super) own: Option<&'a TrackInfo>,
     /// The videos of its variants, where they are known.
-    others: Vec<Option<TrackInfo>>,
-    audio: Option<&'a TrackInfo>,
-    allowed: Allowed,
+    pub(super) others: Vec<Option<TrackInfo>>,
+    pub(super) audio: Option<&'a TrackInfo>,
+    pub(super) allowed: Allowed,
 }
 
 impl Media<'_> {
-    fn videos(&self) -> Vec<Option<&TrackInfo>> {
+    pub(super) fn videos(&self) -> Vec<Option<&TrackInfo>> {
         let own = self.own.into_iter().map(Some);
         own.chain(self.others.iter().map(Option::as_ref)).collect()
     }

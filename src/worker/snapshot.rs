@@ -50,6 +50,7 @@ impl Core {
             items += entry.stream.viewers.len();
             let mut stream = entry.stream.snapshot(id, now);
             stream.sinks = entry.sinks.info().collect();
+            (stream.outputs, stream.output_failures) = entry.outputs.snapshot();
             stream.sink_frames_dropped = entry.sinks.frames_dropped();
             for session in self.seen(snapshot, &entry.stream.viewers) {
                 stream.totals.add(session);

@@ -10,6 +10,7 @@ use super::chores::Leaving;
 use super::command::OfferRequest;
 use super::feeds::Feeds;
 use super::mirror::Mirror;
+use super::outputs::Outputs;
 use super::stream::Stream;
 use super::thread::Peers;
 use crate::config::DEFAULT_OFFER_TIMEOUT;
@@ -41,6 +42,8 @@ pub(super) struct StreamEntry {
     pub(super) feeds: Feeds,
     /// What the host gets of it.
     pub(super) sinks: StreamSinks,
+    /// Where it is sent to.
+    pub(super) outputs: Outputs,
     pub(super) source: Option<AbortHandle>,
     /// How to connect to it; `None` if the host pushes it.
     pub(super) camera: Option<CameraConfig>,
@@ -215,6 +218,7 @@ impl StreamEntry {
             stream,
             feeds: Feeds::default(),
             sinks: StreamSinks::new(Instant::now()),
+            outputs: Outputs::default(),
             source: None,
             camera,
             demand: None,
@@ -257,6 +261,7 @@ impl StreamEntry {
                 !self.stream.audience.is_empty()
                     || !self.feeds.is_empty()
                     || !self.sinks.is_empty()
+                    || !self.outputs.is_empty()
                     || !self.waiting.is_empty()
                     || self.woken_until.is_some(),
             );

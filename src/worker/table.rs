@@ -1,5 +1,6 @@
 //! The viewers of a worker by row, with their deadlines.
 
+use std::rc::Rc;
 use std::time::Instant;
 
 use slab::Slab;
@@ -7,6 +8,7 @@ use slab::Slab;
 use super::admission;
 use super::connections::Connections;
 use super::deadlines::Deadlines;
+use super::outputs::Link;
 use super::registry::{SessionLocation, no_session};
 use super::routes::Routes;
 use super::wall_channel::Talk;
@@ -45,6 +47,8 @@ pub(super) struct Viewer {
     pub(super) section: Box<str>,
     /// Of a viewer that was sent an offer of ours, which it has not answered.
     pub(super) countered: Option<Box<Countered>>,
+    /// It is no viewer, but a media server that the stream is sent to.
+    pub(super) output: Option<Rc<Link>>,
     /// The viewer's addresses as routes and connections know them: see [`Session::addresses`].
     bound: Vec<(Remote, Option<Instant>)>,
 }
@@ -146,6 +150,7 @@ impl Viewer {
             reconsiders: false,
             section,
             countered: None,
+            output: None,
             bound: Vec::new(),
         }
     }

@@ -211,6 +211,14 @@ impl Core {
         if event.state == SessionState::Closed {
             self.context.registry.remove_session(viewer.id);
         }
+        if let Some(link) = viewer.output.clone() {
+            // The host hears of the output.
+            if link.heard(&event) {
+                viewer.visit.connected = true;
+                log_lines::output_live(&link.output, stream_name);
+            }
+            return;
+        }
         if viewer.countered.is_some() {
             // It has answered nothing yet: the host hears of those who did.
             log_lines::unanswered(viewer, stream_name, &event);

@@ -18,6 +18,8 @@ mod lists;
 mod memory;
 mod offers;
 mod on_demand;
+#[cfg(feature = "http")]
+mod outputs;
 mod patch;
 mod push;
 mod quality;

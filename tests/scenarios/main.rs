@@ -42,5 +42,6 @@ mod wall;
 mod wall_channel;
 mod wall_order;
 mod wall_share;
+mod whip_out;
 mod wide_again;
 mod world;

@@ -420,6 +420,7 @@ impl World {
             certificate,
             fingerprints: offer.fingerprints.clone(),
             srtp_policy: setup.policy,
+            ingest: None,
             data: setup.data.then_some(DataConfig {
                 peer_port: PORT,
                 peer_max_message: 256 << 10,

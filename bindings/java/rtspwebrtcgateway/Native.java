@@ -233,6 +233,20 @@ public final class Native {
         public static final int FORMAT_CHANGED = 16;
     }
 
+    public static final class OutputState {
+        public static final int WAITING = 1;
+        public static final int CONNECTING = 2;
+        public static final int LIVE = 3;
+        public static final int RETRYING = 4;
+        public static final int REMOVED = 5;
+    }
+
+    public static final class OutputFlags {
+        public static final int NO_VIDEO = 1;
+        public static final int NO_AUDIO = 2;
+        public static final int TLS_UNVERIFIED = 4;
+    }
+
     public static final class OfferFlags {
         public static final int NO_WAIT = 1;
         public static final int WALL = 2;
@@ -1178,6 +1192,107 @@ public final class Native {
         public SinkInfo queuedFrames(int value) { segment.set(JAVA_INT, OF_QUEUED_FRAMES, value); return this; }
         public int reserved() { return segment.get(JAVA_INT, OF_RESERVED); }
         public SinkInfo reserved(int value) { segment.set(JAVA_INT, OF_RESERVED, value); return this; }
+    }
+
+    public static final class OutputOptions extends Struct {
+        public static final StructLayout LAYOUT = struct(
+                "output_options",
+                JAVA_LONG.withName("struct_size"),
+                ADDRESS.withName("url"),
+                ADDRESS.withName("bearer_token"),
+                ADDRESS.withName("tls_ca"),
+                ADDRESS.withName("tls_fingerprint"),
+                JAVA_INT.withName("flags"),
+                JAVA_INT.withName("reserved"),
+                JAVA_LONG.withName("max_bitrate_bps"),
+                ADDRESS.withName("label"),
+                ADDRESS.withName("user_data"));
+        private static final long OF_STRUCT_SIZE = offset(LAYOUT, "struct_size");
+        private static final long OF_URL = offset(LAYOUT, "url");
+        private static final long OF_BEARER_TOKEN = offset(LAYOUT, "bearer_token");
+        private static final long OF_TLS_CA = offset(LAYOUT, "tls_ca");
+        private static final long OF_TLS_FINGERPRINT = offset(LAYOUT, "tls_fingerprint");
+        private static final long OF_FLAGS = offset(LAYOUT, "flags");
+        private static final long OF_RESERVED = offset(LAYOUT, "reserved");
+        private static final long OF_MAX_BITRATE_BPS = offset(LAYOUT, "max_bitrate_bps");
+        private static final long OF_LABEL = offset(LAYOUT, "label");
+        private static final long OF_USER_DATA = offset(LAYOUT, "user_data");
+
+        public OutputOptions(SegmentAllocator allocator) { super(LAYOUT, allocator); }
+        public OutputOptions(MemorySegment passed) { super(LAYOUT, passed, OF_URL, OF_BEARER_TOKEN, OF_TLS_CA, OF_TLS_FINGERPRINT, OF_LABEL); }
+
+        public long structSize() { return segment.get(JAVA_LONG, OF_STRUCT_SIZE); }
+        public String url() { return Native.text(segment.get(ADDRESS, OF_URL)); }
+        public OutputOptions url(String value) { text(OF_URL, value); return this; }
+        public String bearerToken() { return Native.text(segment.get(ADDRESS, OF_BEARER_TOKEN)); }
+        public OutputOptions bearerToken(String value) { text(OF_BEARER_TOKEN, value); return this; }
+        public String tlsCa() { return Native.text(segment.get(ADDRESS, OF_TLS_CA)); }
+        public OutputOptions tlsCa(String value) { text(OF_TLS_CA, value); return this; }
+        public String tlsFingerprint() { return Native.text(segment.get(ADDRESS, OF_TLS_FINGERPRINT)); }
+        public OutputOptions tlsFingerprint(String value) { text(OF_TLS_FINGERPRINT, value); return this; }
+        public int flags() { return segment.get(JAVA_INT, OF_FLAGS); }
+        public OutputOptions flags(int value) { segment.set(JAVA_INT, OF_FLAGS, value); return this; }
+        public int reserved() { return segment.get(JAVA_INT, OF_RESERVED); }
+        public OutputOptions reserved(int value) { segment.set(JAVA_INT, OF_RESERVED, value); return this; }
+        public long maxBitrateBps() { return segment.get(JAVA_LONG, OF_MAX_BITRATE_BPS); }
+        public OutputOptions maxBitrateBps(long value) { segment.set(JAVA_LONG, OF_MAX_BITRATE_BPS, value); return this; }
+        public String label() { return Native.text(segment.get(ADDRESS, OF_LABEL)); }
+        public OutputOptions label(String value) { text(OF_LABEL, value); return this; }
+        public MemorySegment userData() { return segment.get(ADDRESS, OF_USER_DATA); }
+        public OutputOptions userData(MemorySegment value) { segment.set(ADDRESS, OF_USER_DATA, value); return this; }
+    }
+
+    public static final class OutputInfo extends Struct {
+        public static final StructLayout LAYOUT = struct(
+                "output_info",
+                JAVA_LONG.withName("struct_size"),
+                JAVA_LONG.withName("stream"),
+                JAVA_LONG.withName("session"),
+                JAVA_INT.withName("state"),
+                JAVA_INT.withName("status"),
+                JAVA_LONG.withName("attempts"),
+                JAVA_LONG.withName("connections"),
+                JAVA_LONG.withName("retry_in_ms"),
+                ADDRESS.withName("user_data"),
+                MemoryLayout.sequenceLayout(256, JAVA_BYTE).withName("message"),
+                MemoryLayout.sequenceLayout(264, JAVA_BYTE).withName("server"),
+                MemoryLayout.sequenceLayout(136, JAVA_BYTE).withName("label"));
+        private static final long OF_STRUCT_SIZE = offset(LAYOUT, "struct_size");
+        private static final long OF_STREAM = offset(LAYOUT, "stream");
+        private static final long OF_SESSION = offset(LAYOUT, "session");
+        private static final long OF_STATE = offset(LAYOUT, "state");
+        private static final long OF_STATUS = offset(LAYOUT, "status");
+        private static final long OF_ATTEMPTS = offset(LAYOUT, "attempts");
+        private static final long OF_CONNECTIONS = offset(LAYOUT, "connections");
+        private static final long OF_RETRY_IN_MS = offset(LAYOUT, "retry_in_ms");
+        private static final long OF_USER_DATA = offset(LAYOUT, "user_data");
+        private static final long OF_MESSAGE = offset(LAYOUT, "message");
+        private static final long OF_SERVER = offset(LAYOUT, "server");
+        private static final long OF_LABEL = offset(LAYOUT, "label");
+
+        public OutputInfo(SegmentAllocator allocator) { super(LAYOUT, allocator); }
+        public OutputInfo(MemorySegment passed) { super(LAYOUT, passed); }
+
+        public long structSize() { return segment.get(JAVA_LONG, OF_STRUCT_SIZE); }
+        public long stream() { return segment.get(JAVA_LONG, OF_STREAM); }
+        public OutputInfo stream(long value) { segment.set(JAVA_LONG, OF_STREAM, value); return this; }
+        public long session() { return segment.get(JAVA_LONG, OF_SESSION); }
+        public OutputInfo session(long value) { segment.set(JAVA_LONG, OF_SESSION, value); return this; }
+        public int state() { return segment.get(JAVA_INT, OF_STATE); }
+        public OutputInfo state(int value) { segment.set(JAVA_INT, OF_STATE, value); return this; }
+        public int status() { return segment.get(JAVA_INT, OF_STATUS); }
+        public OutputInfo status(int value) { segment.set(JAVA_INT, OF_STATUS, value); return this; }
+        public long attempts() { return segment.get(JAVA_LONG, OF_ATTEMPTS); }
+        public OutputInfo attempts(long value) { segment.set(JAVA_LONG, OF_ATTEMPTS, value); return this; }
+        public long connections() { return segment.get(JAVA_LONG, OF_CONNECTIONS); }
+        public OutputInfo connections(long value) { segment.set(JAVA_LONG, OF_CONNECTIONS, value); return this; }
+        public long retryInMs() { return segment.get(JAVA_LONG, OF_RETRY_IN_MS); }
+        public OutputInfo retryInMs(long value) { segment.set(JAVA_LONG, OF_RETRY_IN_MS, value); return this; }
+        public MemorySegment userData() { return segment.get(ADDRESS, OF_USER_DATA); }
+        public OutputInfo userData(MemorySegment value) { segment.set(ADDRESS, OF_USER_DATA, value); return this; }
+        public String message() { return segment.asSlice(OF_MESSAGE, 256).getString(0); }
+        public String server() { return segment.asSlice(OF_SERVER, 264).getString(0); }
+        public String label() { return segment.asSlice(OF_LABEL, 136).getString(0); }
     }
 
     public static final class Offer extends Struct {
@@ -2233,6 +2348,36 @@ public final class Native {
     public static void sinkFrameFree(MemorySegment frame) {
         try {
             CALL_SINK_FRAME_FREE.invokeExact(pointer(frame));
+        } catch (Throwable e) {
+            throw notThrown(e);
+        }
+    }
+
+    private static final MethodHandle CALL_ADD_OUTPUT =
+            function("add_output", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, ADDRESS, ADDRESS));
+    public static int addOutput(MemorySegment gateway, long stream, OutputOptions options, MemorySegment outOutput) {
+        try {
+            return (int) CALL_ADD_OUTPUT.invokeExact(pointer(gateway), stream, pointer(options), pointer(outOutput));
+        } catch (Throwable e) {
+            throw notThrown(e);
+        }
+    }
+
+    private static final MethodHandle CALL_REMOVE_OUTPUT =
+            function("remove_output", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG));
+    public static int removeOutput(MemorySegment gateway, long output) {
+        try {
+            return (int) CALL_REMOVE_OUTPUT.invokeExact(pointer(gateway), output);
+        } catch (Throwable e) {
+            throw notThrown(e);
+        }
+    }
+
+    private static final MethodHandle CALL_GET_OUTPUT_INFO =
+            function("get_output_info", FunctionDescriptor.of(JAVA_INT, ADDRESS, JAVA_LONG, ADDRESS));
+    public static int getOutputInfo(MemorySegment gateway, long output, OutputInfo outInfo) {
+        try {
+            return (int) CALL_GET_OUTPUT_INFO.invokeExact(pointer(gateway), output, pointer(outInfo));
         } catch (Throwable e) {
             throw notThrown(e);
         }

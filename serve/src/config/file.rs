@@ -11,7 +11,7 @@ use rtsp_webrtc_gateway::tuning::{KNOBS, Key};
 
 use super::reader::{Problem, Reader, Section};
 use super::secret::{self, Base};
-use super::{Camera, Format, Line, Server, Settings, Tls, rehearse};
+use super::{Camera, Destination, Format, Line, Server, Settings, Tls, rehearse};
 use crate::exit::{Code, Failure};
 
 /// The largest configuration file, in bytes: tens of thousands of cameras.
@@ -211,11 +211,11 @@ fn read_camera(name: &str, mut section: Section<'_, '_>, base: &Base) -> Camera 
         ("multicast", Transport::Multicast),
         ("http", Transport::Http),
     ];
-    let authorities = section.text("tls_ca").and_then(|path| {
-        let text = base.read_text(&path);
-        text.map_err(|why| section.wrong("tls_ca", format_args!("is of no use: {why}")))
-            .ok()
-    });
+    let authorities = authorities(&mut section, base);
+    let whip = section.list("whip").into_iter();
+    let whip = whip
+        .map(|section| read_destination(section, base))
+        .collect();
     let camera = Camera {
         line: Line(section.line),
         username: section.text("username"),
@@ -237,10 +237,41 @@ fn read_camera(name: &str, mut section: Section<'_, '_>, base: &Base) -> Camera 
         tls_fingerprint: section.text("tls_fingerprint"),
         tls_verify: section.flag("tls_verify").unwrap_or(true),
         variants: section.texts("variants"),
+        whip,
         ..Camera::new(name, &url.unwrap_or_default())
     };
     section.finish();
     camera
+}
+
+fn read_destination(mut section: Section<'_, '_>, base: &Base) -> Destination {
+    let url = secret::one(&mut section, base, ["url", "url_file", "url_env"]);
+    if url.is_none() && !section.has_any(&["url", "url_file", "url_env"]) {
+        section.wrong("url", "is missing");
+    }
+    let most = section.integer("max_bitrate_bps", 1..=i64::MAX);
+    let destination = Destination {
+        line: Line(section.line),
+        url: url.unwrap_or_default(),
+        token: secret::one(&mut section, base, ["token", "token_file", "token_env"]),
+        label: section.text("label"),
+        video: section.flag("video").unwrap_or(true),
+        audio: section.flag("audio").unwrap_or(true),
+        max_bitrate: most.map(i64::unsigned_abs),
+        tls_ca: authorities(&mut section, base),
+        tls_fingerprint: section.text("tls_fingerprint"),
+        tls_verify: section.flag("tls_verify").unwrap_or(true),
+    };
+    section.finish();
+    destination
+}
+
+/// The contents of the file that `tls_ca` names.
+fn authorities(section: &mut Section<'_, '_>, base: &Base) -> Option<String> {
+    let path = section.text("tls_ca")?;
+    let text = base.read_text(&path);
+    text.map_err(|why| section.wrong("tls_ca", format_args!("is of no use: {why}")))
+        .ok()
 }
 
 fn duration(

@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use rtsp_webrtc_gateway::config::{
-    Config, HttpOptions, IceServer, PullOptions, TlsIdentity, Transport,
+    Config, HttpOptions, IceServer, OutputOptions, PullOptions, TlsIdentity, Transport,
 };
 use rtsp_webrtc_gateway::tuning::Key;
 
@@ -94,6 +94,23 @@ pub struct Camera {
     pub tls_verify: bool,
     /// Names of other cameras, best first.
     pub variants: Vec<String>,
+    /// Media servers that it is sent to.
+    pub whip: Vec<Destination>,
+}
+
+/// A media server that a camera is sent to.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Destination {
+    pub line: Line,
+    pub url: String,
+    pub token: Option<String>,
+    pub label: Option<String>,
+    pub video: bool,
+    pub audio: bool,
+    pub max_bitrate: Option<u64>,
+    pub tls_ca: Option<String>,
+    pub tls_fingerprint: Option<String>,
+    pub tls_verify: bool,
 }
 
 /// A place in a file. All are equal: a camera that only stands elsewhere has not changed.
@@ -209,6 +226,24 @@ impl Server {
     }
 }
 
+impl Destination {
+    /// For the gateway.
+    pub fn output(&self) -> OutputOptions {
+        OutputOptions {
+            url: self.url.clone(),
+            bearer_token: self.token.clone(),
+            tls_ca: self.tls_ca.clone(),
+            tls_fingerprint: self.tls_fingerprint.clone(),
+            tls_unverified: !self.tls_verify,
+            video: self.video,
+            audio: self.audio,
+            max_bitrate: self.max_bitrate,
+            label: self.label.clone(),
+            user_data: 0,
+        }
+    }
+}
+
 impl Camera {
     /// One at this URL, with the defaults of everything else.
     pub fn new(name: &str, url: &str) -> Camera {
@@ -231,6 +266,7 @@ impl Camera {
             tls_fingerprint: None,
             tls_verify: true,
             variants: Vec::new(),
+            whip: Vec::new(),
         }
     }
 

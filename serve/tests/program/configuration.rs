@@ -55,6 +55,14 @@ fn what_the_library_would_refuse_is_refused_before() {
             "line 1: camera door: ",
         ),
         (
+            "[camera.door]\nurl = \"rtsp://a/\"\n[[camera.door.whip]]\nurl = \"rtsp://user:hunter2@b/\"\n",
+            "line 3: camera door: whip: the URL of an output must be http or https",
+        ),
+        (
+            "[camera.door]\nurl = \"rtsp://a/\"\n[[camera.door.whip]]\nurl = \"https://b/\"\ntoken = \"hunter2 \"\n",
+            "line 3: camera door: whip: bearer_token must have",
+        ),
+        (
             "\n[camera.api]\nurl = \"rtsp://a/\"\n",
             "line 2: camera api: \"api\" cannot be the name",
         ),

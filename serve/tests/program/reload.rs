@@ -1,6 +1,10 @@
 //! SIGHUP: what is different is applied, and who watches does not notice the rest.
 #![cfg(unix)]
 
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::sync::{Arc, Mutex};
+
 use testkit::camera::{CameraConfig, CameraServer};
 use testkit::clip::Clip;
 use testkit::viewer::{UdpViewer, Viewer, ViewerConfig};
@@ -140,5 +144,102 @@ fn a_camera_gets_another_source_under_its_name() {
     let before = frames(&viewer.viewer);
     let goes_on = |viewer: &Viewer| frames(viewer) > before + 25;
     assert!(viewer.run_till(LONG, goes_on), "the viewer was dropped");
+    assert!(running.end().success());
+}
+
+/// A server that refuses everything, and keeps the first line of each request, with the token.
+fn refuses() -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&asked);
+    // Ends with the process.
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut lines = BufReader::new(stream.unwrap());
+            let (mut first, mut token, mut line) = (String::new(), String::new(), String::new());
+            lines.read_line(&mut first).unwrap();
+            while lines.read_line(&mut line).unwrap() > 2 {
+                if line.to_lowercase().starts_with("authorization") {
+                    token = line.clone();
+                }
+                line.clear();
+            }
+            told.lock()
+                .unwrap()
+                .push(format!("{} {}", first.trim(), token.trim()));
+            let refusal = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+            let _ = lines.get_mut().write_all(refusal);
+        }
+    });
+    (address, asked)
+}
+
+#[test]
+fn media_servers_come_and_go() {
+    let folder = Folder::new("whip");
+    let door = camera("door");
+    let (server, asked) = refuses();
+    let write = |destinations: &[(&str, &str)]| {
+        let mut text = format!(
+            "[http]\nlisten = \"127.0.0.1:0\"\n[camera.door]\nurl = \"{}\"\n",
+            door.url("door")
+        );
+        for (path, more) in destinations {
+            text += &format!("[[camera.door.whip]]\nurl = \"http://{server}{path}\"\n{more}");
+        }
+        folder.write("gateway.toml", &text)
+    };
+    folder.write("token", "hunter2\n");
+    let running = Running::with_file(&write(&[
+        ("/one", "token_file = \"token\"\n"),
+        ("/two", ""),
+    ]));
+    let was_asked = |path: &str| {
+        let asked = asked.lock().unwrap();
+        asked
+            .iter()
+            .filter(|line| line.starts_with(&format!("POST {path} ")))
+            .count()
+    };
+    wait_for("two offers", || {
+        was_asked("/one") > 0 && was_asked("/two") > 0
+    });
+    assert!(
+        asked
+            .lock()
+            .unwrap()
+            .iter()
+            .any(|line| line.ends_with("Bearer hunter2"))
+    );
+    let outputs = || {
+        running.stream("door")["outputs"]
+            .as_array()
+            .unwrap()
+            .clone()
+    };
+    let ids = |outputs: &[serde_json::Value]| -> Vec<u64> {
+        outputs
+            .iter()
+            .map(|output| output["id"].as_u64().unwrap())
+            .collect()
+    };
+    wait_for("two outputs", || outputs().len() == 2);
+    let before = ids(&outputs());
+
+    write(&[("/two", ""), ("/three", "audio = false\n")]);
+    running.signal("HUP");
+    running.wait_said("reloaded: cameras changed: door");
+    wait_for("another offer", || was_asked("/three") > 0);
+    wait_for("the new outputs", || {
+        let after = ids(&outputs());
+        after.len() == 2 && after[0] == before[1] && after[1] > before[1]
+    });
+    // The one that stayed is not asked anew.
+    assert_eq!(was_asked("/two"), 1);
+    write(&[]);
+    running.signal("HUP");
+    wait_for("no output", || outputs().is_empty());
+    assert!(!running.said().contains("hunter2") && !running.said().contains("/one"));
     assert!(running.end().success());
 }

@@ -26,8 +26,8 @@ const MAX_REASON: usize = 512;
 /// What a counter-offer calls its streams. The session keeps that.
 #[derive(Clone, Debug)]
 pub struct Countered {
-    id: u64,
-    tracks: Vec<NegotiatedTrack>,
+    pub(super) id: u64,
+    pub(super) tracks: Vec<NegotiatedTrack>,
 }
 
 impl Countered {
@@ -59,27 +59,41 @@ pub fn counter_offer(
     transport: &LocalTransport<'_>,
     why: &str,
 ) -> Result<(String, Countered)> {
-    let all = everything(videos, audio, allowed);
+    // Beside video there is a place for sound that begins later.
+    let sounds: &[Codec] = match audio.is_some() || !videos.is_empty() {
+        true => &AUDIO_CODECS,
+        false => &[],
+    };
+    let all = everything(videos, sounds, true, allowed);
     let negotiated = negotiate(&all, videos, audio, allowed, random)?;
     let mut sdp = Lines::default();
     let mids: Vec<&str> = all.bundle.iter().map(String::as_str).collect();
     let why: String = why.chars().filter(|c| !c.is_control()).collect();
     let why = &why[..why.floor_char_boundary(MAX_REASON)];
-    write_start(&mut sdp, negotiated.id, Some(why), &mids);
-    for (i, section) in all.sections.iter().enumerate() {
-        let mut tracks = negotiated.tracks.iter();
-        let track = tracks.find(|track| track.section == i);
-        write_section(&mut sdp, section, track, &negotiated.cname());
-        security(&mut sdp, transport, "actpass");
-        if i == 0 {
-            transport.candidates.write(&mut sdp);
-        }
-    }
+    write_start(&mut sdp, negotiated.id, Some(why), &mids, true);
+    write_sections(&mut sdp, &all, &negotiated, transport);
     let countered = Countered {
         id: negotiated.id,
         tracks: negotiated.tracks,
     };
     Ok((sdp.0, countered))
+}
+
+pub(super) fn write_sections(
+    sdp: &mut Lines,
+    all: &Offer,
+    negotiated: &Negotiated,
+    transport: &LocalTransport<'_>,
+) {
+    for (i, section) in all.sections.iter().enumerate() {
+        let mut tracks = negotiated.tracks.iter();
+        let track = tracks.find(|track| track.section == i);
+        write_section(sdp, section, track, &negotiated.cname());
+        security(sdp, transport, "actpass");
+        if i == 0 {
+            transport.candidates.write(sdp);
+        }
+    }
 }
 
 fn write_section(
@@ -116,21 +130,31 @@ fn write_section(
     }
 }
 
-/// What a viewer would offer that takes all that there is.
-fn everything(videos: &[Option<&TrackInfo>], audio: Option<&TrackInfo>, allowed: Allowed) -> Offer {
+/// What somebody would offer that takes these videos and sounds. `shows`: it is a viewer.
+pub(super) fn everything(
+    videos: &[Option<&TrackInfo>],
+    sounds: &[Codec],
+    shows: bool,
+    allowed: Allowed,
+) -> Offer {
     let mut sections = Vec::new();
     if !videos.is_empty() {
         sections.push(section(
             MediaKind::Video,
             "0",
             video(videos, allowed),
+            shows,
             allowed,
         ));
     }
-    // Beside video there is a place for sound that begins later.
-    if audio.is_some() || !videos.is_empty() {
-        let codecs = AUDIO_CODECS.map(|codec| sound(codec, allowed));
-        sections.push(section(MediaKind::Audio, "1", codecs.into(), allowed));
+    if !sounds.is_empty() {
+        // What is retransmitted without RTX has no feedback for the transport, and sound can do without the former.
+        let allowed = Allowed {
+            nack: allowed.nack && shows,
+            ..allowed
+        };
+        let codecs = sounds.iter().map(|&codec| sound(codec, allowed)).collect();
+        sections.push(section(MediaKind::Audio, "1", codecs, shows, allowed));
     }
     // Of nobody in particular.
     let ice = IceCredentials {
@@ -150,13 +174,14 @@ fn section(
     kind: MediaKind,
     mid: &str,
     codecs: Vec<OfferedCodec>,
+    shows: bool,
     allowed: Allowed,
 ) -> OfferedSection {
     let media = match kind {
         MediaKind::Video => "video",
         MediaKind::Audio => "audio",
     };
-    let delay = (kind == MediaKind::Video).then_some((1, PLAYOUT_DELAY));
+    let delay = (shows && kind == MediaKind::Video).then_some((1, PLAYOUT_DELAY));
     let feedback = allowed.transport_cc.then_some((2, TRANSPORT_CC));
     let extension = |(id, uri): (u8, &str)| OfferedExtension {
         id,

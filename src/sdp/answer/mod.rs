@@ -14,6 +14,7 @@ mod formats;
 mod h264;
 mod h265;
 mod restart;
+mod to_ingest;
 mod wall;
 
 pub use candidates::{Candidates, Reflexive};
@@ -23,6 +24,7 @@ use formats::{
     Chosen, Repair, add_formats, choose, choose_for, in_common, repair, write_format, write_rtpmap,
 };
 pub use restart::{restart_fragment, transport_section};
+pub use to_ingest::{negotiate_ingest, offer_to_ingest};
 pub use wall::{MAX_MESSAGE_SIZE, SCTP_PORT, answer_wall, negotiate_wall};
 
 const PLAYOUT_DELAY: &str = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay";
@@ -469,7 +471,7 @@ pub fn answer(offer: &Offer, negotiated: &Negotiated, transport: &LocalTransport
         .collect();
 
     let mut sdp = Lines::default();
-    write_start(&mut sdp, negotiated.id, None, &mids);
+    write_start(&mut sdp, negotiated.id, None, &mids, true);
     let mut candidates = Some(transport.candidates);
     for (i, section) in offer.sections.iter().enumerate() {
         let content = negotiated.in_section(i);
@@ -489,8 +491,8 @@ pub fn answer(offer: &Offer, negotiated: &Negotiated, transport: &LocalTransport
     sdp.0
 }
 
-/// The lines above the sections. `why` is for people.
-fn write_start(sdp: &mut Lines, id: u64, why: Option<&str>, mids: &[&str]) {
+/// The lines above the sections. `why` is for people. `lite`: what our ICE agent is.
+fn write_start(sdp: &mut Lines, id: u64, why: Option<&str>, mids: &[&str], lite: bool) {
     sdp.line(format_args!("v=0"));
     sdp.line(format_args!("o=- {id} 1 IN IP4 0.0.0.0"));
     sdp.line(format_args!("s=-"));
@@ -501,7 +503,10 @@ fn write_start(sdp: &mut Lines, id: u64, why: Option<&str>, mids: &[&str]) {
     if !mids.is_empty() {
         sdp.line(format_args!("a=group:BUNDLE {}", mids.join(" ")));
     }
-    write_ice_agent(sdp);
+    match lite {
+        true => write_ice_agent(sdp),
+        false => sdp.line(format_args!("a=ice-options:ice2")),
+    }
     sdp.line(format_args!("a=msid-semantic: WMS {MEDIA_STREAM}"));
 }
 

@@ -19,7 +19,7 @@ fn offer(sdp: &str) -> Offer {
     }
 }
 
-fn camera(profile_level_id: [u8; 3]) -> TrackInfo {
+pub(super) fn camera(profile_level_id: [u8; 3]) -> TrackInfo {
     let [idc, constraints, level] = profile_level_id;
     TrackInfo::video(ParameterSets {
         sps: Bytes::copy_from_slice(&[0x67, idc, constraints, level, 0xac]).into(),

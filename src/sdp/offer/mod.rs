@@ -12,9 +12,11 @@ use crate::media::MediaKind;
 use crate::sdp::Fingerprint;
 use crate::sdp::credentials::{IceCredentials, bad_credentials};
 
+mod ingest;
 mod limits;
 mod section;
 
+pub use ingest::IngestAnswer;
 use limits::Limits;
 pub use limits::{MAX_OFFER, MAX_WALL_AUDIO, MAX_WALL_OFFER, MAX_WALL_VIDEO};
 
@@ -109,16 +111,16 @@ impl Offer {
     ///
     /// Candidates are ignored: the gateway answers to the source address of checks.
     pub fn parse(sdp: &[u8]) -> Result<Offer> {
-        Offer::parse_within(sdp, &limits::STREAM)
+        Offer::parse_within(sdp, &limits::STREAM, Side::Offer)
     }
 
     /// The same for the offer of a wall, which has up to [`MAX_WALL_OFFER`] bytes, [`MAX_WALL_VIDEO`] and
     /// [`MAX_WALL_AUDIO`] sections of each kind, and one for data.
     pub fn parse_wall(sdp: &[u8]) -> Result<Offer> {
-        Offer::parse_within(sdp, &limits::WALL)
+        Offer::parse_within(sdp, &limits::WALL, Side::Offer)
     }
 
-    fn parse_within(sdp: &[u8], limits: &Limits) -> Result<Offer> {
+    fn parse_within(sdp: &[u8], limits: &Limits, side: Side) -> Result<Offer> {
         let description = unmarshal(limits.text(sdp)?)?;
         let session = Attributes(&description.attributes);
         let media = &description.media_descriptions;
@@ -146,14 +148,16 @@ impl Offer {
                 "every media section of the offer is disabled (port 0): add a recvonly video transceiver",
             ));
         }
-        if session.has("ice-lite") {
+        if side == Side::Offer && session.has("ice-lite") {
             return Err(bad_sdp(
                 "the offer contains a=ice-lite, but the gateway is ICE-lite itself: use full ICE",
             ));
         }
         let fingerprints = fingerprints(session, &live)?;
         let ice = credentials(session, &live, &bundle)?;
-        check_setup(session, &live)?;
+        if side == Side::Offer {
+            check_setup(session, &live)?;
+        }
 
         let sections = media
             .iter()
@@ -183,6 +187,13 @@ impl Offer {
             bundle,
         })
     }
+}
+
+/// Whose SDP it is: that of who offers, or of who answers an offer of ours.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Side {
+    Offer,
+    Answer,
 }
 
 fn bad_sdp(sentence: impl Into<String>) -> Error {

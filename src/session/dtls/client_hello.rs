@@ -72,7 +72,8 @@ pub(super) fn nothing_in_common(policy: SrtpPolicy, offered: &[u16]) -> String {
     )
 }
 
-fn allowed(policy: SrtpPolicy) -> &'static [SrtpProfile] {
+/// The profiles of a policy, most preferred first.
+pub(super) fn allowed(policy: SrtpPolicy) -> &'static [SrtpProfile] {
     match policy {
         SrtpPolicy::PreferGcm | SrtpPolicy::Any => {
             &[SrtpProfile::AeadAes128Gcm, SrtpProfile::Aes128CmSha1_80]

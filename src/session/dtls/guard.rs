@@ -90,14 +90,14 @@ pub(super) struct Fragment<'a> {
 }
 
 impl Fragment<'_> {
-    /// The first fragment and what follows it; `None` if it is malformed or empty.
+    /// The first fragment and what follows it; `None` if it is malformed, or has nothing of its message.
     fn split(body: &[u8]) -> Option<(Fragment<'_>, &[u8])> {
         let (header, rest) = body.split_first_chunk::<FRAGMENT_HEADER>()?;
         let &[kind, l2, l1, l0, s1, s0, o2, o1, o0, f2, f1, f0] = header;
         let u24 = |high, middle, low| u32::from_be_bytes([0, high, middle, low]) as usize;
         let (length, offset) = (u24(l2, l1, l0), u24(o2, o1, o0));
         let (data, behind) = rest.split_at_checked(u24(f2, f1, f0))?;
-        let valid = offset + data.len() <= length && !data.is_empty();
+        let valid = offset + data.len() <= length && data.is_empty() == (length == 0);
         let fragment = Fragment {
             kind,
             length,

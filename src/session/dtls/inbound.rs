@@ -1,4 +1,4 @@
-//! What the viewer sends during the handshake, in the form in which `rtc::dtls` gets it.
+//! What the peer sends during the handshake, in the form in which `rtc::dtls` gets it.
 //!
 //! `rtc::dtls` recurses once per fragment of a message, keeps whatever it cannot use yet, and allocates what
 //! the length of a certificate says, which has 24 bits. So messages are put together here: it gets each one
@@ -9,25 +9,48 @@ use bytes::{BufMut, BytesMut};
 use super::guard::{CHANGE_CIPHER_SPEC, Fragment, HANDSHAKE, MAX_ENCRYPTED, Record};
 
 const CLIENT_HELLO: u8 = 1;
+const SERVER_HELLO: u8 = 2;
+const HELLO_VERIFY_REQUEST: u8 = 3;
 const CERTIFICATE: u8 = 11;
+const SERVER_KEY_EXCHANGE: u8 = 12;
+const CERTIFICATE_REQUEST: u8 = 13;
+const SERVER_HELLO_DONE: u8 = 14;
 const CERTIFICATE_VERIFY: u8 = 15;
 const CLIENT_KEY_EXCHANGE: u8 = 16;
 
-/// What a client sends before its Finished, by number (RFC 6347 section 4.2.4), and how long it may be at most.
-/// `rtc::dtls` answers the first hello with a HelloVerifyRequest, and we ask for a certificate. Browsers' hellos
-/// have 1.5 kB, their certificates 0.3 kB.
-const MESSAGES: [(u8, usize); 5] = [
-    (CLIENT_HELLO, 8 << 10),
-    (CLIENT_HELLO, 8 << 10),
-    (CERTIFICATE, 8 << 10),
-    (CLIENT_KEY_EXCHANGE, 512),
-    (CERTIFICATE_VERIFY, 2 << 10),
+/// What may be the message of each number (RFC 6347 section 4.2.4), and how long it may be at most.
+type Messages = &'static [&'static [(u8, usize)]];
+
+/// What a client sends before its Finished. `rtc::dtls` answers the first hello with a HelloVerifyRequest, and we ask for
+/// a certificate. Browsers' hellos have 1.5 kB, their certificates 0.3 kB.
+pub(super) const OF_CLIENT: Messages = &[
+    &[(CLIENT_HELLO, 8 << 10)],
+    &[(CLIENT_HELLO, 8 << 10)],
+    &[(CERTIFICATE, 8 << 10)],
+    &[(CLIENT_KEY_EXCHANGE, 512)],
+    &[(CERTIFICATE_VERIFY, 2 << 10)],
 ];
 
-/// The viewer's messages, as far as they have come.
+/// What a server sends before its Finished. It need not ask for a cookie, and then all numbers are lower by one.
+pub(super) const OF_SERVER: Messages = &[
+    &[(HELLO_VERIFY_REQUEST, 512), (SERVER_HELLO, 2 << 10)],
+    &[(SERVER_HELLO, 2 << 10), (CERTIFICATE, 8 << 10)],
+    &[(CERTIFICATE, 8 << 10), (SERVER_KEY_EXCHANGE, 2 << 10)],
+    &[
+        (SERVER_KEY_EXCHANGE, 2 << 10),
+        (CERTIFICATE_REQUEST, 8 << 10),
+    ],
+    &[(CERTIFICATE_REQUEST, 8 << 10), (SERVER_HELLO_DONE, 0)],
+    &[(SERVER_HELLO_DONE, 0)],
+];
+/// The most of both.
+const MOST_MESSAGES: usize = 6;
+
+/// The peer's messages, as far as they have come.
 #[derive(Default)]
 pub(super) struct Inbound {
-    partial: [Partial; MESSAGES.len()],
+    messages: Messages,
+    partial: [Partial; MOST_MESSAGES],
     /// Messages that were taken.
     taken: u16,
     /// Records that were made.
@@ -35,15 +58,24 @@ pub(super) struct Inbound {
 }
 
 /// What of a record is for `rtc::dtls`.
+#[derive(Default)]
 pub(super) struct Admitted {
     pub(super) records: BytesMut,
     /// A message was completed.
     pub(super) progress: bool,
-    /// The viewer repeats what it has sent before.
+    /// The peer repeats what it has sent before.
     pub(super) repeats: bool,
 }
 
 impl Inbound {
+    /// What comes from a client, or from a server.
+    pub(super) fn new(messages: Messages) -> Inbound {
+        Inbound {
+            messages,
+            ..Inbound::default()
+        }
+    }
+
     /// The body of the first ClientHello, once that is complete. It stays to be admitted.
     pub(super) fn hello(&mut self, record: &Record<'_>) -> Option<&[u8]> {
         self.add(record);
@@ -95,10 +127,14 @@ impl Inbound {
         }
         for fragment in record.fragments() {
             let number = usize::from(fragment.sequence);
-            let Some(&(kind, longest)) = MESSAGES.get(number) else {
-                continue;
+            let expected = self.messages.get(number).copied().unwrap_or_default();
+            let fits = |&(kind, longest): &(u8, usize)| {
+                // One kind alone is empty, always.
+                kind == fragment.kind
+                    && fragment.length <= longest
+                    && (fragment.length == 0) == (kind == SERVER_HELLO_DONE)
             };
-            if kind != fragment.kind || fragment.length > longest {
+            if !expected.iter().any(fits) {
                 continue;
             }
             if fragment.sequence < self.taken {
@@ -111,12 +147,12 @@ impl Inbound {
     }
 
     /// The next message with its header, if it is complete. One that cannot be what it says is forgotten: it
-    /// is not the viewer's, whose own comes sooner or later.
+    /// is not the peer's, whose own comes sooner or later.
     fn next(&mut self) -> Option<Vec<u8>> {
         let number = usize::from(self.taken);
-        let (partial, &(kind, _)) = (self.partial.get_mut(number)?, MESSAGES.get(number)?);
+        let partial = self.partial.get_mut(number)?;
         partial.whole()?;
-        let body = std::mem::take(partial).body;
+        let Partial { kind, body, .. } = std::mem::take(partial);
         if kind == CERTIFICATE && !are_certificates(&body) {
             return None;
         }
@@ -145,6 +181,8 @@ impl Inbound {
 /// A message whose fragments come in any order.
 #[derive(Default)]
 struct Partial {
+    /// 0: nothing of it has come.
+    kind: u8,
     body: Vec<u8>,
     present: Vec<bool>,
     missing: usize,
@@ -152,7 +190,8 @@ struct Partial {
 
 impl Partial {
     fn add(&mut self, fragment: &Fragment<'_>) {
-        if fragment.length != self.body.len() {
+        if (fragment.kind, fragment.length) != (self.kind, self.body.len()) {
+            self.kind = fragment.kind;
             // The first fragment, or one of a newer message, which is the one to take.
             self.body = vec![0; fragment.length];
             self.present = vec![false; fragment.length];
@@ -171,7 +210,7 @@ impl Partial {
     }
 
     fn whole(&self) -> Option<&[u8]> {
-        (self.missing == 0 && !self.body.is_empty()).then_some(&self.body)
+        (self.missing == 0 && self.kind != 0).then_some(&self.body)
     }
 }
 
@@ -233,7 +272,7 @@ mod tests {
 
     #[test]
     fn messages_come_whole_once_and_in_order() {
-        let mut inbound = Inbound::default();
+        let mut inbound = Inbound::new(OF_CLIENT);
         assert!(add(&mut inbound, 1, 4, 1, 0, b"four").is_empty(), "behind");
         assert!(add(&mut inbound, 1, 6, 0, 3, b"lo1").is_empty());
         assert!(add(&mut inbound, 1, 6, 0, 3, b"lo1").is_empty());
@@ -246,8 +285,29 @@ mod tests {
     }
 
     #[test]
+    fn a_server_may_leave_out_the_cookie() {
+        let kinds = [3, 2, 11, 12, 13, 14];
+        for (kinds, last) in [(&kinds[..], 5), (&kinds[1..], 4)] {
+            let mut inbound = Inbound::new(OF_SERVER);
+            for (sequence, &kind) in kinds.iter().enumerate() {
+                let body: &[u8] = match kind {
+                    11 => &[0, 0, 0],
+                    14 => &[],
+                    _ => b"body",
+                };
+                let sequence = sequence as u16;
+                // What belongs elsewhere, and a message that is none.
+                assert!(add(&mut inbound, 1, 4, sequence, 0, b"body").is_empty());
+                assert!(add(&mut inbound, 2, 0, sequence, 0, b"").is_empty());
+                let got = add(&mut inbound, kind, body.len(), sequence, 0, body);
+                assert_eq!(got, [body.to_vec()], "{kind} {last}");
+            }
+        }
+    }
+
+    #[test]
     fn what_cannot_be_certificates_is_forgotten() {
-        let mut inbound = Inbound::default();
+        let mut inbound = Inbound::new(OF_CLIENT);
         for sequence in [0, 1] {
             add(&mut inbound, 1, 1, sequence, 0, b"h");
         }
@@ -269,7 +329,7 @@ mod tests {
 
     #[test]
     fn records_are_numbered_anew() {
-        let mut inbound = Inbound::default();
+        let mut inbound = Inbound::new(OF_CLIENT);
         let mut numbers = Vec::new();
         for sequence in [0, 1] {
             let datagram = fragment([9; 6], 1, 1, sequence, 0, b"h");

@@ -1,11 +1,11 @@
-//! The DTLS handshake in the server role, with guards around `rtc::dtls`.
+//! The DTLS handshake, with guards around `rtc::dtls`.
 //!
-//! As the server we see what the browser offers before we choose, and the browser's short timer
-//! (50 ms) repairs losses in both directions. `rtc::dtls` speaks DTLS 1.2 and does the cryptography.
-//! Around it, this module
-//! - reads the ClientHello first and configures the one SRTP profile that the policy picks, because
+//! Towards viewers we are the server: we see what the browser offers before we choose, and the browser's short timer
+//! (50 ms) repairs losses in both directions. Where we have made the offer, the other side chooses: most media
+//! servers want us to be the client. `rtc::dtls` speaks DTLS 1.2 and does the cryptography. Around it, this module
+//! - as the server reads the ClientHello first and configures the one SRTP profile that the policy picks, because
 //!   `rtc::dtls` would take the first of the browser's list;
-//! - puts the viewer's messages together, and passes on each once, whole and in order (`inbound`), because
+//! - puts the peer's messages together, and passes on each once, whole and in order (`inbound`), because
 //!   `rtc::dtls` recurses once per fragment and allocates what a length of 24 bits says;
 //! - bounds what a handshake may cost (`guard`);
 //! - does not believe an alert in plain text, which may be anybody's, while the handshake makes progress;
@@ -15,6 +15,8 @@
 
 mod certificate;
 mod client_hello;
+#[cfg(test)]
+mod client_tests;
 mod flight;
 mod guard;
 mod inbound;
@@ -40,7 +42,7 @@ use rtc::srtp::config::LABEL_EXTRACTOR_DTLS_SRTP;
 pub use certificate::Certificate;
 use flight::{Flight, drain};
 use guard::{Budget, CHANGE_CIPHER_SPEC, HANDSHAKE, records};
-use inbound::{Admitted, Inbound};
+use inbound::{Admitted, Inbound, OF_CLIENT, OF_SERVER};
 
 use super::srtp::{KeyingMaterial, MasterKey};
 use crate::error::{Error, Result, Status};
@@ -48,8 +50,12 @@ use crate::sdp::Fingerprint;
 use crate::state::SrtpProfile;
 use crate::tuning::SrtpPolicy;
 
-/// Time from [`DtlsServer::new`] within which the handshake must be done.
+/// Time from [`Dtls::new`] within which the handshake must be done.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// As the client, `rtc::dtls` sends a flight again that is not answered within this time, seven times at most: more than
+/// the round trip of any path, and less than the second that RFC 6347 section 4.2.4.1 begins with, as others do.
+const REPEAT: Duration = Duration::from_millis(750);
 
 /// Times the last flight is sent again after the handshake.
 const MAX_RESENDS: u32 = 10;
@@ -83,8 +89,11 @@ pub enum DtlsEvent {
 ///
 /// It must be done within [`HANDSHAKE_TIMEOUT`]. Its events are `Connected` once, then `Data`, and `Closed` or
 /// `Failed` once; or `Failed` alone. After those it ignores its input and has no output.
-pub struct DtlsServer {
+pub struct Dtls {
     phase: Phase,
+    /// What its errors call the peer.
+    peer: &'static str,
+    is_client: bool,
     deadline: Instant,
     /// Level and description of an alert in plain text since the last progress, and when it is believed.
     alert: Option<(Instant, (u8, u8))>,
@@ -120,27 +129,56 @@ struct Hello {
 struct Handshake {
     inbound: Inbound,
     endpoint: Endpoint,
+    peer: &'static str,
+    is_client: bool,
     fingerprints: Arc<[Fingerprint]>,
-    profile: SrtpProfile,
+    /// The one that we have chosen; as the client we offer those of the policy.
+    profile: Option<SrtpProfile>,
 }
 
-impl DtlsServer {
-    /// Waits for a ClientHello. The peer must present a certificate with one of `fingerprints`
-    /// (`sha-256`, `sha-384` or `sha-512`; others are ignored).
-    pub fn new(
-        now: Instant,
-        certificate: Arc<Certificate>,
-        mut fingerprints: Vec<Fingerprint>,
-        policy: SrtpPolicy,
-    ) -> Self {
+/// What both roles begin with.
+pub struct DtlsConfig {
+    /// Our certificate.
+    pub certificate: Arc<Certificate>,
+    /// The peer must present a certificate with one of these (`sha-256`, `sha-384` or `sha-512`; others are ignored).
+    pub fingerprints: Vec<Fingerprint>,
+    /// Which SRTP profiles are accepted.
+    pub policy: SrtpPolicy,
+    /// What errors call the peer.
+    pub peer: &'static str,
+}
+
+impl Dtls {
+    /// Waits for a ClientHello.
+    pub fn server(now: Instant, config: DtlsConfig) -> Self {
+        Dtls::new(now, config, false)
+    }
+
+    /// Queues a ClientHello.
+    pub fn client(now: Instant, config: DtlsConfig) -> Self {
+        let mut client = Dtls::new(now, config, true);
+        client.connect(now);
+        client
+    }
+
+    fn new(now: Instant, config: DtlsConfig, is_client: bool) -> Self {
+        let DtlsConfig {
+            certificate,
+            mut fingerprints,
+            policy,
+            peer,
+        } = config;
         fingerprints.retain(Fingerprint::is_usable);
         let unusable = fingerprints.is_empty();
-        let mut server = DtlsServer {
+        let messages = if is_client { OF_SERVER } else { OF_CLIENT };
+        let mut dtls = Dtls {
+            peer,
+            is_client,
             phase: Phase::Hello(Box::new(Hello {
                 certificate,
                 fingerprints,
                 policy,
-                inbound: Inbound::default(),
+                inbound: Inbound::new(messages),
             })),
             deadline: now + HANDSHAKE_TIMEOUT,
             alert: None,
@@ -151,13 +189,38 @@ impl DtlsServer {
             events: VecDeque::new(),
         };
         if unusable {
-            server.fail(
-                Status::Dtls,
-                "the offer has no certificate fingerprint that can be checked; \
-                 sha-256, sha-384 and sha-512 can",
+            let sentence = format!(
+                "the SDP of {peer} has no certificate fingerprint that can be checked; \
+                 sha-256, sha-384 and sha-512 can"
             );
+            dtls.fail(Status::Dtls, sentence);
         }
-        server
+        dtls
+    }
+
+    /// As the client: begins the handshake.
+    fn connect(&mut self, now: Instant) {
+        let Phase::Hello(hello) = &mut self.phase else {
+            return;
+        };
+        let fingerprints: Arc<[Fingerprint]> = std::mem::take(&mut hello.fingerprints).into();
+        let profiles = client_hello::allowed(hello.policy);
+        let mut endpoint = Endpoint::new(PEER, TransportProtocol::UDP, None);
+        let begun = config(&hello.certificate, fingerprints.clone(), profiles, true)
+            .and_then(|config| endpoint.connect(now, PEER, Arc::new(config), None));
+        if let Err(error) = begun {
+            let sentence = format!("the DTLS handshake could not be set up: {error}");
+            return self.fail(Status::Dtls, sentence);
+        }
+        self.phase = Phase::Handshake(Box::new(Handshake {
+            inbound: std::mem::take(&mut hello.inbound),
+            endpoint,
+            peer: self.peer,
+            is_client: true,
+            fingerprints,
+            profile: None,
+        }));
+        self.feed(now, Admitted::default());
     }
 
     /// Application data was negotiated: takes it, once the handshake is done.
@@ -185,21 +248,26 @@ impl DtlsServer {
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Instant) {
+        let peer = self.peer;
         if matches!(self.phase, Phase::Hello(_) | Phase::Handshake(_))
             && let Some((_, alert)) = self.alert.filter(|&(at, _)| now >= at)
-            && let Some(sentence) = refusal(alert)
+            && let Some(sentence) = refusal(peer, alert)
         {
             return self.fail(Status::Dtls, sentence);
         }
         let sentence = match &mut self.phase {
-            Phase::Hello(_) if now >= self.deadline => {
-                "no complete DTLS ClientHello came from the viewer within 10 s: \
+            Phase::Hello(_) if now >= self.deadline => format!(
+                "no complete DTLS ClientHello came from {peer} within 10 s: \
                  its ICE checks arrive, but larger datagrams do not"
-            }
-            Phase::Handshake(_) if now >= self.deadline => {
-                "the DTLS handshake did not finish within 10 s: the viewer sent a ClientHello, \
+            ),
+            Phase::Handshake(_) if now >= self.deadline && self.is_client => format!(
+                "the DTLS handshake did not finish within 10 s: {peer} answers ICE checks, \
                  but did not complete the handshake; larger datagrams may be lost on the way"
-            }
+            ),
+            Phase::Handshake(_) if now >= self.deadline => format!(
+                "the DTLS handshake did not finish within 10 s: {peer} sent a ClientHello, \
+                 but did not complete the handshake; larger datagrams may be lost on the way"
+            ),
             Phase::Handshake(handshake) => {
                 let due = handshake.endpoint.poll_timeout(&PEER);
                 if due.is_none_or(|due| now < due) {
@@ -211,14 +279,14 @@ impl DtlsServer {
                 if result.is_ok() {
                     return;
                 }
-                "the viewer stopped answering in the middle of the DTLS handshake"
+                format!("{peer} stopped answering in the middle of the DTLS handshake")
             }
             _ => return,
         };
         self.fail(Status::Dtls, sentence);
     }
 
-    /// When [`DtlsServer::handle_timeout`] is due.
+    /// When [`Dtls::handle_timeout`] is due.
     pub fn next_deadline(&self) -> Option<Instant> {
         let believed = self.alert.map(|(at, _)| at);
         let deadline = believed.map_or(self.deadline, |at| at.min(self.deadline));
@@ -255,13 +323,14 @@ impl DtlsServer {
 
     fn handle_handshake(&mut self, now: Instant, datagram: &[u8]) {
         if !self.budget.spend(datagram.len()) {
+            let peer = self.peer;
             return self.fail(
                 Status::Dtls,
-                "the viewer sent more datagrams than any DTLS handshake needs",
+                format!("{peer} sent more datagrams than any DTLS handshake needs"),
             );
         }
         if let Some(alert) = records(datagram).find_map(|record| record.plain_alert())
-            && refusal(alert).is_some()
+            && refusal(self.peer, alert).is_some()
         {
             self.alert.get_or_insert((now + DOUBT, alert));
         }
@@ -289,22 +358,25 @@ impl DtlsServer {
             return;
         };
         let Some(offered) = offered else {
-            return self.reject(Status::Dtls, "the viewer's DTLS ClientHello is malformed");
+            let sentence = format!("the DTLS ClientHello of {} is malformed", self.peer);
+            return self.reject(Status::Dtls, sentence);
         };
         let Some(profile) = client_hello::choose(hello.policy, &offered) else {
             let sentence = client_hello::nothing_in_common(hello.policy, &offered);
             return self.reject(Status::SrtpProfile, sentence);
         };
         let fingerprints: Arc<[Fingerprint]> = std::mem::take(&mut hello.fingerprints).into();
-        match config(&hello.certificate, fingerprints.clone(), profile) {
+        match config(&hello.certificate, fingerprints.clone(), &[profile], false) {
             Ok(config) => {
                 let mut inbound = std::mem::take(&mut hello.inbound);
                 let admitted = inbound.admit(std::iter::empty());
                 self.phase = Phase::Handshake(Box::new(Handshake {
                     inbound,
                     endpoint: Endpoint::new(PEER, TransportProtocol::UDP, Some(Arc::new(config))),
+                    peer: self.peer,
+                    is_client: false,
                     fingerprints,
-                    profile,
+                    profile: Some(profile),
                 }));
                 self.feed(now, admitted);
             }
@@ -357,7 +429,8 @@ impl DtlsServer {
                     endpoint: Box::new(handshake.endpoint),
                     alerts: MAX_ALERTS,
                 };
-                self.flight.resends = MAX_RESENDS;
+                // The server's flight is the last one: it has no answer.
+                self.flight.resends = if self.is_client { 0 } else { MAX_RESENDS };
                 self.events.push_back(DtlsEvent::Connected(keys));
             }
             Err(error) => self.fail(error.status(), error.message()),
@@ -384,7 +457,9 @@ impl DtlsServer {
                         return self.end();
                     }
                     Err(RtcError::ErrAlertFatalOrClose) => {
-                        let sentence = "the viewer ended the DTLS association with a fatal alert";
+                        let peer = self.peer;
+                        let sentence =
+                            format!("{peer} ended the DTLS association with a fatal alert");
                         return self.fail(Status::Dtls, sentence);
                     }
                     Ok(events) => self.events.extend(events.into_iter().filter_map(data)),
@@ -426,11 +501,13 @@ impl Handshake {
     }
 
     fn explain(&self, error: &RtcError) -> String {
+        let peer = self.peer;
         match self.certificate_matches() {
-            Some(false) => "the viewer's DTLS certificate is not the one whose fingerprint its \
-                            offer carries; something between may have changed one of them"
-                .to_owned(),
-            _ => format!("the DTLS handshake with the viewer failed: {error}"),
+            Some(false) => format!(
+                "the DTLS certificate of {peer} is not the one whose fingerprint its SDP carries; \
+                 something between may have changed one of them"
+            ),
+            _ => format!("the DTLS handshake with {peer} failed: {error}"),
         }
     }
 
@@ -438,17 +515,33 @@ impl Handshake {
     fn keys(&self) -> Result<KeyingMaterial> {
         let failed = |why: &str| Error::new(Status::Dtls, format!("the DTLS handshake {why}"));
         if self.certificate_matches() != Some(true) {
-            return Err(failed("ended without the viewer's offered certificate"));
+            return Err(failed("ended without the certificate that was announced"));
         }
         let state = self.endpoint.get_connection_state(PEER);
-        let state = state
-            .filter(|state| state.srtp_protection_profile() == protection_profile(self.profile))
-            .ok_or_else(|| failed("ended without the chosen SRTP profile"))?;
-        let salt_len = self.profile.salt_len();
+        let known = [SrtpProfile::AeadAes128Gcm, SrtpProfile::Aes128CmSha1_80];
+        let mut known = known
+            .into_iter()
+            .filter(|&profile| self.profile.is_none_or(|chosen| chosen == profile));
+        let agreed = state.and_then(|state| {
+            let agreed = state.srtp_protection_profile();
+            let profile = known.find(|&profile| protection_profile(profile) == agreed);
+            Some((state, profile?))
+        });
+        let (state, profile) = agreed.ok_or_else(|| match self.profile {
+            Some(_) => failed("ended without the chosen SRTP profile"),
+            None => Error::new(
+                Status::SrtpProfile,
+                format!(
+                    "{} takes none of the SRTP profiles that srtp_policy allows",
+                    self.peer
+                ),
+            ),
+        })?;
+        let salt_len = profile.salt_len();
         let material = state
             .export_keying_material(LABEL_EXTRACTOR_DTLS_SRTP, &[], 2 * (16 + salt_len))
             .map_err(|error| failed(&format!("gave no SRTP keys: {error}")))?;
-        split_keys(self.profile, material.as_ref())
+        split_keys(profile, material.as_ref(), self.is_client)
             .ok_or_else(|| failed("gave too few bytes for the SRTP keys"))
     }
 }
@@ -460,8 +553,8 @@ fn data(event: EndpointEvent) -> Option<DtlsEvent> {
     }
 }
 
-/// Client key, server key, client salt, server salt (RFC 5764 section 4.2). We are the server.
-fn split_keys(profile: SrtpProfile, material: &[u8]) -> Option<KeyingMaterial> {
+/// Client key, server key, client salt, server salt (RFC 5764 section 4.2).
+fn split_keys(profile: SrtpProfile, material: &[u8], is_client: bool) -> Option<KeyingMaterial> {
     let (client_key, rest) = material.split_first_chunk::<16>()?;
     let (server_key, rest) = rest.split_first_chunk::<16>()?;
     let (client_salt, server_salt) = rest.split_at_checked(profile.salt_len())?;
@@ -469,24 +562,45 @@ fn split_keys(profile: SrtpProfile, material: &[u8]) -> Option<KeyingMaterial> {
         key: *key,
         salt: salt.to_vec(),
     };
+    let (client, server) = (
+        master(client_key, client_salt),
+        master(server_key, server_salt),
+    );
+    let (local, remote) = match is_client {
+        true => (client, server),
+        false => (server, client),
+    };
     Some(KeyingMaterial {
         profile,
-        local: master(server_key, server_salt),
-        remote: master(client_key, client_salt),
+        local,
+        remote,
     })
 }
 
 fn config(
     certificate: &Certificate,
     fingerprints: Arc<[Fingerprint]>,
-    profile: SrtpProfile,
+    profiles: &[SrtpProfile],
+    is_client: bool,
 ) -> std::result::Result<HandshakeConfig, RtcError> {
+    // What every WebRTC endpoint has (RFC 8827 section 6.5); some media servers have certificates with RSA keys.
+    let mut suites = vec![CipherSuiteId::Tls_Ecdhe_Ecdsa_With_Aes_128_Gcm_Sha256];
+    if is_client {
+        suites.push(CipherSuiteId::Tls_Ecdhe_Rsa_With_Aes_128_Gcm_Sha256);
+    }
+    // A viewer repeats its own flights, and sooner.
+    let interval = if is_client {
+        REPEAT
+    } else {
+        Duration::from_secs(1)
+    };
+    let profiles = profiles.iter().copied().map(protection_profile).collect();
     ConfigBuilder::default()
         .with_crypto_provider(certificate.provider.clone())
         .with_certificates(vec![certificate.certificate.clone()])
-        // What every WebRTC endpoint has (RFC 8827 section 6.5).
-        .with_cipher_suites(vec![CipherSuiteId::Tls_Ecdhe_Ecdsa_With_Aes_128_Gcm_Sha256])
-        .with_srtp_protection_profiles(vec![protection_profile(profile)])
+        .with_cipher_suites(suites)
+        .with_srtp_protection_profiles(profiles)
+        .with_flight_interval(interval)
         .with_extended_master_secret(ExtendedMasterSecretType::Require)
         .with_client_auth(ClientAuthType::RequireAnyClientCert)
         // Certificates are self-signed: the fingerprint is what counts.
@@ -499,7 +613,7 @@ fn config(
                 false => Err(RtcError::Other("fingerprint mismatch".to_owned())),
             }
         })))
-        .build(false, None)
+        .build(is_client, None)
 }
 
 fn protection_profile(profile: SrtpProfile) -> SrtpProtectionProfile {
@@ -510,11 +624,13 @@ fn protection_profile(profile: SrtpProfile) -> SrtpProtectionProfile {
 }
 
 /// What an alert means for the handshake (RFC 5246 section 7.2); `None` if it can go on.
-fn refusal((level, description): (u8, u8)) -> Option<String> {
+fn refusal(peer: &str, (level, description): (u8, u8)) -> Option<String> {
     const FATAL: u8 = 2;
     const CLOSE_NOTIFY: u8 = 0;
     if description == CLOSE_NOTIFY {
-        return Some("the viewer closed the DTLS association before it was up".to_owned());
+        return Some(format!(
+            "{peer} closed the DTLS association before it was up"
+        ));
     }
     let meaning = match description {
         40 | 70 | 71 => " (it has no version or cipher suite in common with the gateway)",
@@ -522,5 +638,5 @@ fn refusal((level, description): (u8, u8)) -> Option<String> {
         _ => "",
     };
     (level == FATAL)
-        .then(|| format!("the viewer ended the DTLS handshake with alert {description}{meaning}"))
+        .then(|| format!("{peer} ended the DTLS handshake with alert {description}{meaning}"))
 }

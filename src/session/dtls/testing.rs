@@ -13,7 +13,7 @@ use rtc::shared::TransportProtocol;
 use rtc::srtp::config::LABEL_EXTRACTOR_DTLS_SRTP;
 
 use super::guard::{HANDSHAKE, records};
-use super::{Certificate, DtlsServer, Fingerprint, PEER, split_keys};
+use super::{Certificate, Dtls, Fingerprint, PEER, split_keys};
 use crate::session::srtp::KeyingMaterial;
 use crate::state::SrtpProfile;
 
@@ -144,12 +144,7 @@ impl Client {
         let state = self.endpoint.get_connection_state(PEER).unwrap();
         let length = 2 * (16 + profile.salt_len());
         let material = state.export_keying_material(LABEL_EXTRACTOR_DTLS_SRTP, &[], length);
-        let of_server = split_keys(profile, material.unwrap().as_ref()).unwrap();
-        KeyingMaterial {
-            profile,
-            local: of_server.remote,
-            remote: of_server.local,
-        }
+        split_keys(profile, material.unwrap().as_ref(), true).unwrap()
     }
 
     fn flush(&mut self, now: Instant) {
@@ -255,7 +250,7 @@ pub(crate) fn fragment(
 pub(crate) struct Pair {
     pub(crate) now: Instant,
     pub(crate) started: Instant,
-    pub(crate) server: DtlsServer,
+    pub(crate) server: Dtls,
     pub(crate) client: Client,
     pub(crate) events: Vec<super::DtlsEvent>,
     /// Datagrams sent so far: by the client, by the server.

@@ -1,6 +1,19 @@
 use super::testing::*;
 use super::*;
 
+fn config_of(
+    certificate: Arc<Certificate>,
+    fingerprint: Fingerprint,
+    policy: SrtpPolicy,
+) -> DtlsConfig {
+    DtlsConfig {
+        certificate,
+        fingerprints: vec![fingerprint],
+        policy,
+        peer: "the viewer",
+    }
+}
+
 fn pair_with(
     policy: SrtpPolicy,
     profiles: &[SrtpProtectionProfile],
@@ -14,7 +27,7 @@ fn pair_with(
     Pair {
         now,
         started: now,
-        server: DtlsServer::new(now, certificate, vec![fingerprint], policy),
+        server: Dtls::server(now, config_of(certificate, fingerprint, policy)),
         client,
         events: Vec::new(),
         sent: [0; 2],

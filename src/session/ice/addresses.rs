@@ -61,6 +61,8 @@ pub struct Addresses {
     gone: Option<IpAddr>,
     /// What the viewer nominated last, or the path of the first check. It is selected once it is proven.
     wanted: Option<Path>,
+    /// Nominations are ours, so the first check does not say where media goes.
+    nominates: bool,
     /// Bytes that went to unproven addresses, less what was allowed until then.
     unproven: usize,
     until: Option<Instant>,
@@ -83,8 +85,10 @@ impl Known {
 }
 
 impl Addresses {
-    pub fn new() -> Self {
+    /// `nominates`: it is we who do.
+    pub fn new(nominates: bool) -> Self {
         Addresses {
+            nominates,
             remotes: Vec::new(),
             selected: None,
             selected_at: None,
@@ -156,11 +160,13 @@ impl Addresses {
         // An ordinary check from an address nominated earlier must not undo a later nomination.
         // One from the selected address follows it to the local address that it now arrives at.
         for at in [&mut self.wanted, &mut self.selected] {
-            if at.is_none_or(|at| at.remote == address) {
+            if at.map_or(!self.nominates, |at| at.remote == address) {
                 *at = Some(path);
             }
         }
-        self.selected_at.get_or_insert(now);
+        if self.selected.is_some() {
+            self.selected_at.get_or_insert(now);
+        }
         self.note_proof();
         let moves = nominates && self.wanted.is_some_and(|wanted| wanted.remote != address);
         if moves {
@@ -172,6 +178,34 @@ impl Addresses {
             .find(address)
             .is_some_and(|remote| remote.due > Some(now));
         moves || !awaited && (new || !self.is_proven(now, address))
+    }
+
+    /// A check of ours was answered along this path, which we have not heard of otherwise.
+    pub fn found(&mut self, now: Instant, path: Path) {
+        if self.find(path.remote).is_none() {
+            self.make_room();
+            self.remotes.push(Known {
+                path,
+                checked: now,
+                received: 0,
+                sent: 0,
+                answered: Some(now),
+                due: None,
+                tries: 0,
+            });
+        }
+    }
+
+    /// A nomination of ours was answered along this path: media goes there. `random` is for the time of the next check.
+    pub fn nominated(&mut self, now: Instant, path: Path, random: u8) {
+        self.found(now, path);
+        (self.wanted, self.selected, self.selected_at) = (Some(path), Some(path), Some(now));
+        if let Some(known) = self.find_mut(path.remote) {
+            known.answered = Some(now);
+            known.due = Some(now);
+        }
+        self.check_sent(now, path.remote, random);
+        self.note_proof();
     }
 
     /// A connection has ended. Until the viewer nominates a path again, media goes to where it gave an answer last.

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use rtc::crypto::RTCCryptoProvider;
 use rtc::stun::attributes::{
-    ATTR_FINGERPRINT, ATTR_ICE_CONTROLLED, ATTR_MESSAGE_INTEGRITY, ATTR_PRIORITY,
-    ATTR_USE_CANDIDATE, ATTR_USERNAME, AttrType,
+    ATTR_FINGERPRINT, ATTR_ICE_CONTROLLED, ATTR_ICE_CONTROLLING, ATTR_MESSAGE_INTEGRITY,
+    ATTR_PRIORITY, ATTR_USE_CANDIDATE, ATTR_USERNAME, AttrType,
 };
 use rtc::stun::error_code::{CODE_ROLE_CONFLICT, CODE_UNKNOWN_ATTRIBUTE};
 use rtc::stun::fingerprint::FINGERPRINT;
@@ -34,14 +34,19 @@ const UNDERSTOOD: [AttrType; 4] = [
     ATTR_USE_CANDIDATE,
 ];
 
-/// In our checks: roles never conflict, and no address is learned by them.
-const TIE_BREAKER: [u8; 8] = [0; 8];
+/// In our checks as the controlled agent: we give way. A lite agent never gets there.
+const GIVES_WAY: [u8; 8] = [0; 8];
+/// In those as the controlling agent: we have made the offer, so a conflict is a mistake of the other side, and it is to
+/// change its role (RFC 8445 section 7.3.1.1).
+const INSISTS: [u8; 8] = [0xff; 8];
 const PRIORITY: u32 = 0x6eff_ffff;
 
 /// The credentials of both sides, which identify an ICE session.
 pub struct Pair {
     pub local: IceCredentials,
     pub remote: IceCredentials,
+    /// Our role.
+    controlling: bool,
     /// USERNAME of every check of this ICE session (RFC 8445 section 7.2.2).
     username: String,
 }
@@ -59,8 +64,9 @@ pub enum Answer {
 }
 
 impl Pair {
-    pub fn new(local: IceCredentials, remote: IceCredentials) -> Self {
+    pub fn new(local: IceCredentials, remote: IceCredentials, controlling: bool) -> Self {
         Pair {
+            controlling,
             username: format!("{}:{}", local.ufrag, remote.ufrag),
             local,
             remote,
@@ -90,8 +96,13 @@ impl Pair {
         if !unknown.is_empty() {
             return refuse(&[&CODE_UNKNOWN_ATTRIBUTE, &UnknownAttributes(unknown)]);
         }
-        // A lite agent is always the controlled one (RFC 8445 section 6.1.1).
-        if has(ATTR_ICE_CONTROLLED) {
+        // A lite agent is always the controlled one, and who makes the offer to one of ours the controlling one (RFC 8445
+        // section 6.1.1).
+        let ours = match self.controlling {
+            true => ATTR_ICE_CONTROLLING,
+            false => ATTR_ICE_CONTROLLED,
+        };
+        if has(ours) {
             return refuse(&[&CODE_ROLE_CONFLICT]);
         }
         let mapped = XorMappedAddress {
@@ -100,7 +111,7 @@ impl Pair {
         };
         Some(Answer::Accepted {
             response: self.respond(&request, BINDING_SUCCESS, &[&mapped])?,
-            nominates: has(ATTR_USE_CANDIDATE),
+            nominates: has(ATTR_USE_CANDIDATE) && !self.controlling,
         })
     }
 
@@ -133,9 +144,8 @@ impl Pair {
         Some(integrity)
     }
 
-    /// A check of ours (RFC 8445 section 7.2.2), as the controlled agent: every full agent answers it at
-    /// once.
-    pub fn request(&self, id: TransactionId) -> Option<Message> {
+    /// A check of ours (RFC 8445 section 7.2.2): every full agent answers it at once, and a lite one if it is controlled.
+    pub fn request(&self, id: TransactionId, nominates: bool) -> Option<Message> {
         let (local, remote) = (&self.local, &self.remote);
         let mut request = Message::new();
         request.typ = BINDING_REQUEST;
@@ -143,7 +153,13 @@ impl Pair {
         request.write_header();
         let username = format!("{}:{}", remote.ufrag, local.ufrag);
         request.add(ATTR_USERNAME, username.as_bytes());
-        request.add(ATTR_ICE_CONTROLLED, &TIE_BREAKER);
+        match self.controlling {
+            true => request.add(ATTR_ICE_CONTROLLING, &INSISTS),
+            false => request.add(ATTR_ICE_CONTROLLED, &GIVES_WAY),
+        }
+        if nominates {
+            request.add(ATTR_USE_CANDIDATE, &[]);
+        }
         request.add(ATTR_PRIORITY, &PRIORITY.to_be_bytes());
         MessageIntegrity::new_raw_integrity_with_provider(remote.pwd.as_bytes(), PROVIDER.crypto())
             .add_to(&mut request)

@@ -1,5 +1,7 @@
-//! The answering side of ICE for a host with a public or local address (ICE lite, RFC 8445
-//! section 2.5), which every browser connects to.
+//! ICE (RFC 8445) for a host with a public or local address.
+//!
+//! Towards viewers it is the answering side (ICE lite, section 2.5), which every browser connects to. Towards a media server
+//! that we have made an offer to, it is the controlling one, and also checks the other side's candidates: see [`checklist`].
 //!
 //! Nothing changes and nothing is answered before MESSAGE-INTEGRITY is verified, so a forged check
 //! has no effect and cannot be used to reflect traffic. Every authentic check is answered
@@ -11,18 +13,21 @@
 
 mod addresses;
 mod check;
+mod checklist;
 #[cfg(test)]
 mod testing;
 mod transactions;
 mod ufrag;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use crate::sdp::IceCredentials;
 
 use addresses::Addresses;
 use check::{Answer, Pair};
+use checklist::CheckList;
+pub use checklist::MAX_CANDIDATES;
 use transactions::Transactions;
 pub use transactions::{Check, TransactionKey, place};
 pub use ufrag::local_ufrag;
@@ -38,6 +43,9 @@ pub struct IceAgent {
     next: Option<Pair>,
     addresses: Addresses,
     transactions: Transactions,
+    /// Of the controlling agent, until it has nominated.
+    checklist: Option<Box<CheckList>>,
+    controlling: bool,
 }
 
 /// What an authentic check causes. Both go back to where it came from.
@@ -51,17 +59,42 @@ pub struct Handled {
 impl IceAgent {
     pub fn new(local: IceCredentials, remote: IceCredentials, key: TransactionKey) -> Self {
         IceAgent {
-            current: Pair::new(local, remote),
+            current: Pair::new(local, remote, false),
             next: None,
-            addresses: Addresses::new(),
+            addresses: Addresses::new(false),
+            transactions: Transactions::new(key),
+            checklist: None,
+            controlling: false,
+        }
+    }
+
+    /// The controlling agent, which checks these candidates of the other side; with each, its priority.
+    pub fn controlling(
+        now: Instant,
+        local: IceCredentials,
+        remote: IceCredentials,
+        key: TransactionKey,
+        candidates: &[(SocketAddr, u32)],
+    ) -> Self {
+        IceAgent {
+            current: Pair::new(local, remote, true),
+            addresses: Addresses::new(true),
+            checklist: Some(Box::new(CheckList::new(now, candidates))),
+            controlling: true,
+            next: None,
             transactions: Transactions::new(key),
         }
+    }
+
+    /// Whether it is the controlling agent.
+    pub fn is_controlling(&self) -> bool {
+        self.controlling
     }
 
     /// Restarts ICE (RFC 8445 section 9). The old credentials, and where media goes, stay valid
     /// until the viewer nominates with the new ones; another restart before that replaces this.
     pub fn restart(&mut self, local: IceCredentials, remote: IceCredentials) {
-        self.next = Some(Pair::new(local, remote));
+        self.next = Some(Pair::new(local, remote, false));
     }
 
     fn latest(&self) -> &Pair {
@@ -107,10 +140,13 @@ impl IceAgent {
             _ => &self.current,
         };
         let asks = self.addresses.checked(now, path, datagram.len(), nominates);
+        if let Some(checklist) = self.checklist.as_mut().filter(|_| asks) {
+            checklist.triggered(now, path);
+        }
         let check = asks.then(|| {
-            let check = self.transactions.begin(now, path.remote);
+            let check = self.transactions.begin(now, path.remote, false);
             self.addresses.check_sent(now, check.to, check.random);
-            Some(pair.request(check.id)?.raw)
+            Some(pair.request(check.id, false)?.raw)
         });
         Some(Handled {
             check: check.flatten(),
@@ -119,10 +155,10 @@ impl IceAgent {
     }
 
     /// A check of ours along this path.
-    fn check(&mut self, now: Instant, path: Path) -> Option<Vec<u8>> {
-        let check = self.transactions.begin(now, path.remote);
+    fn check(&mut self, now: Instant, path: Path, nominates: bool) -> Option<Vec<u8>> {
+        let check = self.transactions.begin(now, path.remote, nominates);
         self.addresses.check_sent(now, check.to, check.random);
-        Some(self.current.request(check.id)?.raw)
+        Some(self.current.request(check.id, nominates)?.raw)
     }
 
     /// The number of our next check.
@@ -133,7 +169,7 @@ impl IceAgent {
     /// A check of ours, whose answer says when the viewer had everything that was sent before.
     pub fn check_selected(&mut self, now: Instant) -> Option<Vec<u8>> {
         let path = self.addresses.selected()?;
-        self.check(now, path)
+        self.check(now, path, false)
     }
 
     /// The check of ours that this datagram is the authentic answer to: it was received where it went.
@@ -147,6 +183,16 @@ impl IceAgent {
             return None;
         }
         self.transactions.end(&check);
+        if let Some(checklist) = &mut self.checklist {
+            self.addresses.found(now, path);
+            match check.nominates {
+                true => {
+                    self.addresses.nominated(now, path, check.random);
+                    self.checklist = None;
+                }
+                false => checklist.answered(now, path),
+            }
+        }
         self.addresses.answered(now, path, check.random);
         Some(check)
     }
@@ -168,13 +214,16 @@ impl IceAgent {
 
     /// When [`IceAgent::take_due`] has something.
     pub fn next_due(&self) -> Option<Instant> {
-        self.addresses.next_due()
+        let checklist = self.checklist.as_ref().and_then(|list| list.next_due());
+        self.addresses.next_due().into_iter().chain(checklist).min()
     }
 
     /// The next check that is due now: for proof of an address, or to keep consent.
     pub fn take_due(&mut self, now: Instant) -> Option<(Path, Vec<u8>)> {
-        let path = self.addresses.take_due(now)?;
-        Some((path, self.check(now, path)?))
+        let own = self.addresses.take_due(now).map(|path| (path, false));
+        let listed = || self.checklist.as_mut()?.take_due(now);
+        let (path, nominates) = own.or_else(listed)?;
+        Some((path, self.check(now, path, nominates)?))
     }
 
     /// Whether this may be where a NAT on the way has moved the viewer to: its own IP address, with a port from
@@ -191,7 +240,7 @@ impl IceAgent {
     /// leaves a viewer along another path than the one it has selected. A check of ours for it.
     pub fn rebound(&mut self, now: Instant, path: Path, size: usize) -> Option<Vec<u8>> {
         let asks = self.addresses.checked(now, path, size, true);
-        asks.then(|| self.check(now, path)).flatten()
+        asks.then(|| self.check(now, path, false)).flatten()
     }
 
     /// Whether an authentic check came from this address, so that a datagram of `size` bytes from there is
@@ -202,7 +251,9 @@ impl IceAgent {
 
     /// Whether a datagram of `size` bytes may go to this address. It is counted.
     pub fn may_send(&mut self, now: Instant, address: Remote, size: usize) -> bool {
-        self.addresses.may_send(now, address, size)
+        let mut lists = self.checklist.iter();
+        // Checks and answers alone go there, and those are few.
+        lists.any(|list| list.names(address)) || self.addresses.may_send(now, address, size)
     }
 
     /// Addresses that authentic checks came from, at most a few, and when a check of ours was last answered

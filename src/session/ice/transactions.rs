@@ -11,7 +11,7 @@ use rtc::stun::message::TransactionId;
 use crate::session::io::Remote;
 
 /// Checks whose answers are awaited at most. The oldest is given up first.
-const MAX_PENDING: usize = 16;
+const MAX_PENDING: usize = 32;
 /// No answer takes longer.
 const LONGEST: Duration = Duration::from_secs(30);
 
@@ -41,6 +41,8 @@ pub struct Check {
     /// Cannot be guessed.
     pub random: u8,
     pub id: TransactionId,
+    /// It nominates where it goes.
+    pub nominates: bool,
 }
 
 impl Transactions {
@@ -58,7 +60,7 @@ impl Transactions {
     }
 
     /// A new check.
-    pub fn begin(&mut self, now: Instant, to: Remote) -> Check {
+    pub fn begin(&mut self, now: Instant, to: Remote, nominates: bool) -> Check {
         let number = self.next;
         self.next = number.wrapping_add(1);
         let key = hmac::Key::new(hmac::HMAC_SHA256, &self.key.secret);
@@ -75,6 +77,7 @@ impl Transactions {
             at: now,
             random: tag.as_ref().last().copied().unwrap_or_default(),
             id,
+            nominates,
         };
         if self.pending.len() == MAX_PENDING {
             self.pending.pop_front();
@@ -123,7 +126,7 @@ mod tests {
     fn an_answer_counts_once_from_where_the_check_went() {
         let mut transactions = Transactions::new(KEY);
         let now = Instant::now();
-        let [first, second] = [1, 1].map(|to| transactions.begin(now, address(to)));
+        let [first, second] = [1, 1].map(|to| transactions.begin(now, address(to), false));
         assert_ne!(first.id, second.id);
         assert_eq!((first.number, second.number), (0, 1));
         assert_eq!(place(&answer(&first)), Some(KEY.place));
@@ -154,7 +157,9 @@ mod tests {
         let mut ids = Vec::new();
         for secret in [[7; 16], [8; 16]] {
             let mut transactions = Transactions::new(TransactionKey { secret, ..KEY });
-            ids.extend((0..20).map(|_| transactions.begin(now, address(1)).id.0[4..].to_vec()));
+            ids.extend(
+                (0..20).map(|_| transactions.begin(now, address(1), false).id.0[4..].to_vec()),
+            );
             assert!(transactions.pending.len() <= MAX_PENDING);
         }
         ids.sort();

@@ -54,7 +54,7 @@ impl Transport {
         let before = self.ice.proven(now);
         let lost_since = self.lost_since(now);
         let received = match self.ice.answered(io.now, path, datagram) {
-            Some(check) => self.handle_answer(path, &check, io.now),
+            Some(check) => self.handle_answer(path, &check, io),
             None => self.handle_check(path, datagram, io),
         };
         self.follow_path(now);
@@ -85,19 +85,38 @@ impl Transport {
         }
         self.send(path, &handled.response, io);
         self.heard(path, io.now);
-        match std::mem::replace(&mut self.phase, Phase::Over) {
-            Phase::Waiting(waiting) => {
-                let handshaking = waiting.checked(io.now);
-                self.enter(Phase::Handshaking(Box::new(handshaking)));
-            }
-            other => self.phase = other,
+        if !self.ice.is_controlling() {
+            self.begin_handshake(io.now);
         }
         Received::Nothing
     }
 
+    /// There is a path, for the first time perhaps.
+    fn begin_handshake(&mut self, now: Instant) {
+        match std::mem::replace(&mut self.phase, Phase::Over) {
+            Phase::Waiting(waiting) => {
+                let handshaking = waiting.begin(now);
+                self.enter(Phase::Handshaking(Box::new(handshaking)));
+            }
+            other => self.phase = other,
+        }
+    }
+
     /// A check of ours was answered.
-    fn handle_answer(&mut self, path: Path, check: &Check, now: Instant) -> Received {
+    fn handle_answer<T: Transmit>(
+        &mut self,
+        path: Path,
+        check: &Check,
+        io: &mut Io<'_, T>,
+    ) -> Received {
+        let now = io.now;
         self.heard(path, now);
+        if self.ice.is_controlling() && self.ice.selected().is_some() {
+            if let Phase::Waiting(_) = self.phase {
+                self.begin_handshake(now);
+                return self.drive_dtls(path, io);
+            }
+        }
         if self.answer_time.is_none() {
             self.answer_time = Some(now.saturating_duration_since(check.at));
             self.measure(path, now);

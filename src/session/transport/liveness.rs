@@ -95,6 +95,29 @@ fn gone() -> Error {
     )
 }
 
+/// Why a session with a media server has not begun.
+pub fn ingest_not_reached() -> Error {
+    Error::new(
+        Status::Ice,
+        format!(
+            "the ingest answered no ICE check within {} s: check that this host may send UDP to a candidate of its \
+             answer, and that the answers come back",
+            FIRST_CHECK.as_secs()
+        ),
+    )
+}
+
+/// Why such a session is over.
+pub fn ingest_gone() -> Error {
+    Error::new(
+        Status::Ice,
+        format!(
+            "the ingest answered no ICE check for {} s: it is gone, or its answers do not arrive",
+            CONSENT.as_secs()
+        ),
+    )
+}
+
 /// Why a session is disconnected that was reached at `address` of ours.
 pub fn address_gone(address: IpAddr) -> Error {
     Error::new(

@@ -16,6 +16,7 @@ mod phase;
 mod reports;
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -57,6 +58,8 @@ pub struct TransportConfig {
     pub fingerprints: Vec<Fingerprint>,
     /// Which SRTP profiles are accepted.
     pub srtp_policy: SrtpPolicy,
+    /// The other side is not a viewer, but has answered an offer of ours.
+    pub ingest: Option<Ingest>,
     /// The data channel, if one was negotiated.
     pub data: Option<DataConfig>,
     /// The name of all that we send in RTCP (RFC 7022), as in the answer.
@@ -73,6 +76,15 @@ pub struct TransportConfig {
     pub paths: Arc<PathMemory>,
     /// Translates time into wall clock.
     pub clock: WallClock,
+}
+
+/// The side of a media server that takes a stream of ours (WHIP, RFC 9725).
+#[derive(Clone, Debug)]
+pub struct Ingest {
+    /// Where it may be reached, and the priority of each.
+    pub candidates: Vec<(SocketAddr, u32)>,
+    /// It waits for our ClientHello (`a=setup:passive`).
+    pub dtls_passive: bool,
 }
 
 pub struct Transport {
@@ -121,8 +133,18 @@ impl Transport {
             certificate: config.certificate,
             fingerprints: config.fingerprints,
             policy: config.srtp_policy,
+            peer: match config.ingest {
+                Some(_) => "the ingest",
+                None => "the viewer",
+            },
+            dtls_client: config.ingest.as_ref().is_some_and(|it| it.dtls_passive),
             data: config.data,
         }));
+        let (local, remote, key) = (config.local_ice, config.remote_ice, config.transactions);
+        let ice = match &config.ingest {
+            Some(it) => IceAgent::controlling(now, local, remote, key, &it.candidates),
+            None => IceAgent::new(local, remote, key),
+        };
         let mut transport = Transport {
             phase: Phase::Over,
             round_trip: None,
@@ -132,7 +154,7 @@ impl Transport {
             transport_cc: config.transport_cc,
             paths: config.paths,
             noted: None,
-            ice: IceAgent::new(config.local_ice, config.remote_ice, config.transactions),
+            ice,
             answer_time: None,
             patient: None,
             reports: Reports {
@@ -310,6 +332,13 @@ impl Transport {
         match silence {
             Silence::Short => {}
             Silence::Quiet => self.quiet(None),
+            Silence::Lost(_) if self.ice.is_controlling() => {
+                let error = match self.phase {
+                    Phase::Waiting(_) => liveness::ingest_not_reached(),
+                    _ => liveness::ingest_gone(),
+                };
+                self.fail(error);
+            }
             Silence::Lost(error) => {
                 self.fail(self.ice.gone().map_or(error, liveness::not_reached_again))
             }
@@ -319,8 +348,8 @@ impl Transport {
 
     fn take_due_check(&mut self, now: Instant) -> Option<(Path, Vec<u8>)> {
         match self.phase {
-            Phase::Handshaking(_) | Phase::Up(_) => self.ice.take_due(now),
-            Phase::Waiting(_) | Phase::Over => None,
+            Phase::Waiting(_) | Phase::Handshaking(_) | Phase::Up(_) => self.ice.take_due(now),
+            Phase::Over => None,
         }
     }
 
@@ -339,7 +368,7 @@ impl Transport {
                     .as_ref()
                     .and_then(|data| data.next_deadline()),
             ),
-            Phase::Waiting(_) => (None, None),
+            Phase::Waiting(_) => (self.ice.next_due(), None),
             Phase::Over => return None,
         };
         let judged = earliest(judged, silence);

@@ -6,13 +6,13 @@ use std::time::Instant;
 use crate::error::Error;
 use crate::sdp::Fingerprint;
 use crate::session::data::{DataChannel, DataConfig};
-use crate::session::dtls::{Certificate, DtlsServer};
+use crate::session::dtls::{Certificate, Dtls, DtlsConfig};
 use crate::session::srtp::{KeyingMaterial, RtpSealer, Srtcp};
 use crate::state::{SessionState, SrtpProfile};
 use crate::tuning::SrtpPolicy;
 
 pub enum Phase {
-    /// The offer is answered; no authentic ICE check has come.
+    /// Offer and answer are exchanged; no authentic ICE check has come, or none of ours that nominates was answered.
     Waiting(Box<Waiting>),
     /// The viewer checks its path, and the DTLS handshake is under way.
     Handshaking(Box<Handshaking>),
@@ -27,11 +27,15 @@ pub struct Waiting {
     pub certificate: Arc<Certificate>,
     pub fingerprints: Vec<Fingerprint>,
     pub policy: SrtpPolicy,
+    /// What errors call the other side.
+    pub peer: &'static str,
+    /// The other side waits for our ClientHello.
+    pub dtls_client: bool,
     pub data: Option<DataConfig>,
 }
 
 pub struct Handshaking {
-    pub dtls: DtlsServer,
+    pub dtls: Dtls,
     pub data: Option<DataConfig>,
     /// When our first flight left, until the viewer answers it.
     pub first_flight: Option<Instant>,
@@ -54,7 +58,7 @@ pub struct Control {
     pub profile: SrtpProfile,
     pub srtcp: Srtcp,
     /// For the viewer's alerts, to send the last flight again, and around the data channel.
-    pub dtls: DtlsServer,
+    pub dtls: Dtls,
     /// Where one was negotiated.
     pub data: Option<Box<DataChannel>>,
 }
@@ -71,7 +75,7 @@ impl Phase {
         }
     }
 
-    pub fn dtls(&mut self) -> Option<&mut DtlsServer> {
+    pub fn dtls(&mut self) -> Option<&mut Dtls> {
         match self {
             Phase::Handshaking(handshaking) => Some(&mut handshaking.dtls),
             Phase::Up(up) => Some(&mut up.control.dtls),
@@ -81,9 +85,18 @@ impl Phase {
 }
 
 impl Waiting {
-    /// The first authentic check has come.
-    pub fn checked(self, now: Instant) -> Handshaking {
-        let mut dtls = DtlsServer::new(now, self.certificate, self.fingerprints, self.policy);
+    /// There is a path.
+    pub fn begin(self, now: Instant) -> Handshaking {
+        let config = DtlsConfig {
+            certificate: self.certificate,
+            fingerprints: self.fingerprints,
+            policy: self.policy,
+            peer: self.peer,
+        };
+        let mut dtls = match self.dtls_client {
+            true => Dtls::client(now, config),
+            false => Dtls::server(now, config),
+        };
         if self.data.is_some() {
             dtls.carry_data();
         }

@@ -229,7 +229,8 @@ impl Connection {
     }
 }
 
-async fn open(endpoint: &Endpoint, trust: &Trust, nearest: Reach) -> io::Result<Stream> {
+/// Connects, to whom it may be if that is encrypted, and to no address that is nearer than this.
+pub async fn open(endpoint: &Endpoint, trust: &Trust, nearest: Reach) -> io::Result<Stream> {
     let host = endpoint.host.trim_start_matches('[').trim_end_matches(']');
     let stream = reach::connect(host, endpoint.port, nearest).await?;
     // Requests are small, and one waits for the response to the other.

@@ -19,8 +19,11 @@ use tokio_rustls::rustls::crypto::{
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError, RootCertStore,
+    SignatureScheme,
 };
+
+use crate::error::{Error, Status};
 
 /// SHA-256 of a certificate.
 pub type Fingerprint = [u8; 32];
@@ -69,6 +72,30 @@ pub enum Trust {
 }
 
 impl Trust {
+    /// What a host asks for: at most one of certificates in PEM, the SHA-256 of a certificate, and anybody.
+    pub fn of(
+        ca: Option<&str>,
+        fingerprint: Option<&str>,
+        unverified: bool,
+    ) -> Result<Trust, Error> {
+        let bad = |message: &str| Err(Error::new(Status::InvalidArgument, message.to_owned()));
+        match (ca, fingerprint, unverified) {
+            (None, None, false) => Ok(Trust::System),
+            (Some(pem), None, false) => Trust::authorities(pem).map_or_else(
+                || bad("tls_ca has no certificate: give one or more in PEM"),
+                Ok,
+            ),
+            (None, Some(text), false) => Trust::pinned(text).map_or_else(
+                || bad("tls_fingerprint is no SHA-256: give 64 hexadecimal digits"),
+                Ok,
+            ),
+            (None, None, true) => Ok(Trust::Anybody),
+            _ => bad(
+                "tls_ca, tls_fingerprint and unverified TLS exclude each other: give one of them",
+            ),
+        }
+    }
+
     /// Trusts the certificates in PEM. `None`: there are none.
     pub fn authorities(pem: &str) -> Option<Trust> {
         let mut roots = RootCertStore::empty();
@@ -174,7 +201,7 @@ impl ServerCertVerifier for Verifier {
         server_name: &ServerName<'_>,
         ocsp_response: &[u8],
         now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
+    ) -> Result<ServerCertVerified, TlsError> {
         let mut fingerprint = Fingerprint::default();
         fingerprint.copy_from_slice(digest(&SHA256, end_entity).as_ref());
         let verified = match (&self.trust, &self.chains) {
@@ -202,7 +229,7 @@ impl ServerCertVerifier for Verifier {
         message: &[u8],
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
+    ) -> Result<HandshakeSignatureValid, TlsError> {
         let algorithms = &self.provider.signature_verification_algorithms;
         verify_tls12_signature(message, certificate, signature, algorithms)
     }
@@ -212,7 +239,7 @@ impl ServerCertVerifier for Verifier {
         message: &[u8],
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
+    ) -> Result<HandshakeSignatureValid, TlsError> {
         let algorithms = &self.provider.signature_verification_algorithms;
         verify_tls13_signature(message, certificate, signature, algorithms)
     }

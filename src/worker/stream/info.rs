@@ -32,6 +32,8 @@ impl Stream {
             totals: self.gone,
             shown: QualityCounts::default(),
             sinks: Vec::new(),
+            outputs: Vec::new(),
+            output_failures: 0,
             sink_frames_dropped: 0,
             given_up: self.counters.given_up,
             memory: tracks.map(|track| track.ring().memory()).sum(),

@@ -17,7 +17,7 @@ fn prove(addresses: &mut Addresses, now: Instant, from: u8) {
 
 #[test]
 fn media_follows_the_latest_nomination_once_that_is_proven() {
-    let mut addresses = Addresses::new();
+    let mut addresses = Addresses::new(false);
     let now = Instant::now();
     for (from, nominates, proves, selected, why) in [
         (1, false, false, 1, "the first, before any nomination"),
@@ -43,7 +43,7 @@ fn media_follows_the_latest_nomination_once_that_is_proven() {
 
 #[test]
 fn answers_leave_from_where_the_selected_address_sends_to() {
-    let mut addresses = Addresses::new();
+    let mut addresses = Addresses::new(false);
     let now = Instant::now();
     let at = |from, local| Path {
         local: Some(IpAddr::V4(Ipv4Addr::new(203, 0, 113, local))),
@@ -58,7 +58,7 @@ fn answers_leave_from_where_the_selected_address_sends_to() {
 
 #[test]
 fn an_unproven_address_gets_three_times_what_came_from_it() {
-    let mut addresses = Addresses::new();
+    let mut addresses = Addresses::new(false);
     let now = Instant::now();
     assert!(!addresses.may_send(now, address(1), 1), "unknown");
     assert!(!addresses.received(address(1), 1000));
@@ -78,7 +78,7 @@ fn an_unproven_address_gets_three_times_what_came_from_it() {
 
 #[test]
 fn forged_checks_without_end_are_not_passed_on() {
-    let mut addresses = Addresses::new();
+    let mut addresses = Addresses::new(false);
     let start = Instant::now();
     let mut sent = 0;
     for i in 0..200_000 {
@@ -96,7 +96,7 @@ fn forged_checks_without_end_are_not_passed_on() {
 
 #[test]
 fn a_path_that_was_just_selected_has_time_to_prove_itself() {
-    let mut addresses = Addresses::new();
+    let mut addresses = Addresses::new(false);
     let start = Instant::now();
     addresses.checked(start, path(1), 100, true);
     prove(&mut addresses, start, 1);
@@ -111,7 +111,7 @@ fn a_path_that_was_just_selected_has_time_to_prove_itself() {
 
 #[test]
 fn proof_is_asked_for_ever_more_slowly_and_consent_every_five_seconds() {
-    let mut addresses = Addresses::new();
+    let mut addresses = Addresses::new(false);
     let start = Instant::now();
     assert!(addresses.checked(start, path(1), 100, true));
     let mut waits = Vec::new();
@@ -140,7 +140,7 @@ fn proof_is_asked_for_ever_more_slowly_and_consent_every_five_seconds() {
 
 #[test]
 fn only_paths_in_use_are_checked_again() {
-    let mut addresses = Addresses::new();
+    let mut addresses = Addresses::new(false);
     let now = Instant::now();
     addresses.checked(now, path(1), 100, true);
     prove(&mut addresses, now, 1);
@@ -169,7 +169,7 @@ fn connection(from: u8, id: u64) -> Path {
 
 #[test]
 fn a_connection_is_proven_and_gives_consent_all_the_same() {
-    let mut addresses = Addresses::new();
+    let mut addresses = Addresses::new(false);
     let start = Instant::now();
     let path = connection(1, 1);
     assert!(addresses.checked(start, path, 100, false), "for consent");
@@ -191,7 +191,7 @@ fn a_connection_is_proven_and_gives_consent_all_the_same() {
 
 #[test]
 fn a_connection_that_ends_leaves_what_was_answered_last() {
-    let mut addresses = Addresses::new();
+    let mut addresses = Addresses::new(false);
     let start = Instant::now();
     let (first, second) = (connection(1, 1), connection(1, 2));
     addresses.checked(start, path(3), 100, true);
@@ -221,7 +221,7 @@ fn a_connection_that_ends_leaves_what_was_answered_last() {
 
 #[test]
 fn addresses_are_bounded_and_those_in_use_are_kept() {
-    let mut addresses = Addresses::new();
+    let mut addresses = Addresses::new(false);
     let start = Instant::now();
     addresses.checked(start, path(1), 100, true);
     prove(&mut addresses, start, 1);
@@ -252,7 +252,7 @@ fn ours(last: u8) -> IpAddr {
 
 #[test]
 fn where_an_address_of_ours_is_gone_media_goes_another_proven_way() {
-    let mut addresses = Addresses::new();
+    let mut addresses = Addresses::new(false);
     let start = Instant::now();
     addresses.checked(start, between(1, Some(1)), 100, true);
     prove(&mut addresses, start, 1);
@@ -270,7 +270,7 @@ fn where_an_address_of_ours_is_gone_media_goes_another_proven_way() {
 
 #[test]
 fn where_an_address_of_ours_is_gone_the_system_chooses_another() {
-    let mut addresses = Addresses::new();
+    let mut addresses = Addresses::new(false);
     let start = Instant::now();
     addresses.checked(start, between(1, Some(1)), 100, true);
     prove(&mut addresses, start, 1);
@@ -292,7 +292,7 @@ fn where_an_address_of_ours_is_gone_the_system_chooses_another() {
 
 #[test]
 fn connections_and_paths_of_unknown_beginning_stay() {
-    let mut addresses = Addresses::new();
+    let mut addresses = Addresses::new(false);
     let now = Instant::now();
     for path in [path(1), connection(2, 1)] {
         addresses.checked(now, path, 100, true);

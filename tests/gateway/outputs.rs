@@ -1,0 +1,449 @@
+//! Streams that are sent to media servers by WHIP: a foreign WebRTC stack behind a small HTTP server, and servers that say no.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_H264, MIME_TYPE_PCMU};
+use rtc::peer_connection::transport::RTCDtlsRole;
+use rtc::rtp_transceiver::rtp_sender::{RTCRtpCodec, RTCRtpCodecParameters, RtpCodecKind};
+use rtsp_webrtc_gateway::config::{Config, OutputOptions, PullOptions};
+use rtsp_webrtc_gateway::error::Status;
+use rtsp_webrtc_gateway::gateway::Gateway;
+use rtsp_webrtc_gateway::state::{OutputId, OutputInfo, OutputState, StreamState};
+use testkit::camera::{Audio, CameraConfig, CameraServer};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
+use webrtc::peer_connection::{
+    MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler,
+    RTCIceGatheringState, RTCSessionDescription, Registry, SettingEngineBuilder,
+    register_default_interceptors,
+};
+
+use crate::common::{LONG, cameras, pull};
+
+/// What an ingest hears of.
+enum News {
+    Gathered,
+    Packet(RtpCodecKind, rtc::rtp::Packet),
+}
+
+struct Handler(mpsc::UnboundedSender<News>);
+
+#[async_trait::async_trait]
+impl PeerConnectionEventHandler for Handler {
+    async fn on_ice_gathering_state_change(&self, state: RTCIceGatheringState) {
+        if state == RTCIceGatheringState::Complete {
+            let _ = self.0.send(News::Gathered);
+        }
+    }
+
+    async fn on_track(&self, track: Arc<dyn TrackRemote>) {
+        let news = self.0.clone();
+        tokio::spawn(async move {
+            let kind = track.kind().await;
+            while let Some(event) = track.poll().await {
+                if let TrackRemoteEvent::OnRtpPacket(packet) = event {
+                    let _ = news.send(News::Packet(kind, packet));
+                }
+            }
+        });
+    }
+}
+
+fn codec(mime_type: &str, clock_rate: u32, fmtp: &str, payload_type: u8) -> RTCRtpCodecParameters {
+    RTCRtpCodecParameters {
+        rtp_codec: RTCRtpCodec {
+            mime_type: mime_type.to_owned(),
+            clock_rate,
+            channels: 0,
+            sdp_fmtp_line: fmtp.to_owned(),
+            rtcp_feedback: vec![],
+        },
+        payload_type,
+    }
+}
+
+/// Answers an offer as a media server does.
+async fn ingest(
+    offer: &str,
+    role: RTCDtlsRole,
+) -> (
+    Box<dyn PeerConnection>,
+    mpsc::UnboundedReceiver<News>,
+    String,
+) {
+    let mut media = MediaEngine::default();
+    let fmtp = "level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f";
+    let h264 = codec(MIME_TYPE_H264, 90_000, fmtp, 102);
+    media.register_codec(h264, RtpCodecKind::Video).unwrap();
+    let pcmu = codec(MIME_TYPE_PCMU, 8_000, "", 0);
+    media.register_codec(pcmu, RtpCodecKind::Audio).unwrap();
+    let interceptors = register_default_interceptors(Registry::new(), &mut media).unwrap();
+    let settings = SettingEngineBuilder::new()
+        .with_answering_dtls_role(role)
+        .build();
+    let (news, mut receiver) = mpsc::unbounded_channel();
+    let connection = PeerConnectionBuilder::new()
+        .with_media_engine(media)
+        .with_setting_engine(settings)
+        .with_interceptor_registry(interceptors)
+        .with_handler(Arc::new(Handler(news)))
+        .with_udp_addrs(vec!["127.0.0.1:0"])
+        .build()
+        .await
+        .unwrap();
+    let description = RTCSessionDescription::offer(offer.to_owned()).unwrap();
+    connection
+        .set_remote_description(description)
+        .await
+        .unwrap();
+    let answer = connection.create_answer(None).await.unwrap();
+    connection.set_local_description(answer).await.unwrap();
+    while !matches!(receiver.recv().await.unwrap(), News::Gathered) {}
+    let sdp = connection.local_description().await.unwrap().sdp;
+    (Box::new(connection), receiver, sdp)
+}
+
+/// A request as it came.
+#[derive(Clone, Debug)]
+struct Asked {
+    method: String,
+    path: String,
+    headers: String,
+    body: String,
+}
+
+impl Asked {
+    fn header(&self, name: &str) -> Option<&str> {
+        let mut lines = self.headers.lines().filter_map(|line| line.split_once(':'));
+        let found = lines.find(|(key, _)| key.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.trim())
+    }
+}
+
+async fn read_request(stream: &mut TcpStream) -> Option<Asked> {
+    let mut bytes = Vec::new();
+    loop {
+        if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
+            let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
+            let (first, headers) = head.split_once("\r\n").unwrap_or((&head, ""));
+            let mut words = first.split(' ').map(str::to_owned);
+            let mut asked = Asked {
+                method: words.next()?,
+                path: words.next()?,
+                headers: headers.to_owned(),
+                body: String::new(),
+            };
+            let length: usize = asked.header("content-length").unwrap_or("0").parse().ok()?;
+            if bytes.len() >= end + 4 + length {
+                let body = &bytes[end + 4..end + 4 + length];
+                asked.body = String::from_utf8_lossy(body).into_owned();
+                return Some(asked);
+            }
+        }
+        let mut buffer = [0; 4096];
+        match stream.read(&mut buffer).await.ok()? {
+            0 => return None,
+            length => bytes.extend_from_slice(&buffer[..length]),
+        }
+    }
+}
+
+/// An HTTP server that gives these answers, then the last one again and again, and tells of the requests.
+struct Server {
+    address: SocketAddr,
+    asked: Arc<Mutex<Vec<Asked>>>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl Server {
+    async fn start(answers: &[&str]) -> Server {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let told = Arc::clone(&asked);
+        let mut answers: VecDeque<String> =
+            answers.iter().map(|answer| (*answer).to_owned()).collect();
+        let task = tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let Some(request) = read_request(&mut stream).await else {
+                    continue;
+                };
+                told.lock().unwrap().push(request);
+                let answer = match answers.len() {
+                    1 => answers[0].clone(),
+                    _ => answers.pop_front().unwrap(),
+                };
+                let _ = stream.write_all(answer.as_bytes()).await;
+                let _ = stream.shutdown().await;
+            }
+        });
+        Server {
+            address,
+            asked,
+            task,
+        }
+    }
+
+    fn requests(&self) -> Vec<Asked> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+fn options(url: String) -> OutputOptions {
+    OutputOptions {
+        url,
+        bearer_token: Some("secret-token".to_owned()),
+        ..OutputOptions::default()
+    }
+}
+
+/// Waits until the output is like this.
+async fn until(
+    gateway: &Gateway,
+    output: OutputId,
+    what: &str,
+    like: impl Fn(&OutputInfo) -> bool,
+) -> OutputInfo {
+    let deadline = Instant::now() + LONG;
+    loop {
+        let info = gateway.output_info(output).unwrap();
+        if like(&info) {
+            return info;
+        }
+        assert!(Instant::now() < deadline, "{what}: {info:?}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn shut_down(gateway: Arc<Gateway>) {
+    let ended = tokio::task::spawn_blocking(move || gateway.shutdown(LONG));
+    ended.await.unwrap().unwrap();
+}
+
+/// Waits for a request.
+async fn accept(listener: &TcpListener, method: &str) -> (TcpStream, Asked) {
+    loop {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        if let Some(asked) = read_request(&mut stream).await
+            && asked.method == method
+        {
+            return (stream, asked);
+        }
+    }
+}
+
+async fn answer(stream: &mut TcpStream, sdp: &str) {
+    let response = format!(
+        "HTTP/1.1 201 Created\r\nContent-Type: application/sdp\r\nLocation: session/7\r\nETag: \"x\"\r\n\
+         Link: <stun:stun.example>; rel=\"ice-server\"\r\nContent-Length: {}\r\n\r\n{sdp}",
+        sdp.len()
+    );
+    stream.write_all(response.as_bytes()).await.unwrap();
+}
+
+async fn hears(news: &mut mpsc::UnboundedReceiver<News>) {
+    let (mut pictures, mut sounds) = (0, 0);
+    let deadline = Instant::now() + LONG;
+    while pictures < 25 || sounds < 25 {
+        let wait = tokio::time::timeout_at(deadline.into(), news.recv());
+        let Some(News::Packet(kind, packet)) = wait.await.expect("media") else {
+            continue;
+        };
+        match kind {
+            RtpCodecKind::Audio => sounds += 1,
+            _ => pictures += u32::from(packet.header.marker),
+        }
+    }
+}
+
+/// An ingest in this role gets the stream, goes away, and gets it again.
+async fn is_sent(role: RTCDtlsRole) {
+    let served =
+        CameraServer::start(vec![CameraConfig::new("cam").audio(Some(Audio::Pcmu))]).unwrap();
+    let gateway = Arc::new(Gateway::new(Config::default()).unwrap());
+    let camera = PullOptions {
+        on_demand: true,
+        ..pull(served.url("cam"))
+    };
+    let stream = gateway.add_stream("cam", camera).unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/whip/key?a=b", listener.local_addr().unwrap());
+    let output = gateway.add_output(stream, &options(url)).unwrap();
+    for round in 1..=2 {
+        let (mut http, asked) = accept(&listener, "POST").await;
+        assert_eq!(asked.path, "/whip/key?a=b");
+        assert_eq!(asked.header("authorization"), Some("Bearer secret-token"));
+        assert_eq!(asked.header("content-type"), Some("application/sdp"));
+        let (connection, mut news, sdp) = ingest(&asked.body, role).await;
+        answer(&mut http, &sdp).await;
+        hears(&mut news).await;
+        let info = until(&gateway, output, "live", |info| {
+            info.state == OutputState::Live
+        })
+        .await;
+        assert_eq!(info.connections, round);
+        assert_eq!(info.error, None);
+        let session = gateway.session_info(info.session.unwrap()).unwrap();
+        assert!(session.packets_sent >= 50);
+        if round == 1 {
+            // It goes away, and says so.
+            connection.close().await.unwrap();
+        } else {
+            gateway.remove_output(output).unwrap();
+            let (_, asked) = accept(&listener, "DELETE").await;
+            assert_eq!(asked.path, "/whip/session/7");
+            assert_eq!(asked.header("authorization"), Some("Bearer secret-token"));
+            assert_eq!(
+                gateway.output_info(output).unwrap_err().status(),
+                Status::NotFound
+            );
+            connection.close().await.unwrap();
+        }
+    }
+    // Nobody needs the camera any more.
+    let deadline = Instant::now() + LONG;
+    while gateway.stream_info(stream).unwrap().state != StreamState::Idle {
+        assert!(Instant::now() < deadline);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    shut_down(gateway).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_passive_gets_the_stream() {
+    is_sent(RTCDtlsRole::Server).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_active_gets_the_stream() {
+    is_sent(RTCDtlsRole::Client).await;
+}
+
+/// What an output comes to that is answered so.
+async fn answered(answers: &[&str]) -> (OutputInfo, Vec<Asked>) {
+    let served = cameras(&["cam"]);
+    let gateway = Arc::new(Gateway::new(Config::default()).unwrap());
+    let stream = gateway.add_stream("cam", pull(served.url("cam"))).unwrap();
+    let server = Server::start(answers).await;
+    let url = format!("http://{}/whip/path-key", server.address);
+    let output = gateway.add_output(stream, &options(url)).unwrap();
+    let info = until(&gateway, output, "refused", |info| {
+        info.state == OutputState::Retrying
+    })
+    .await;
+    let json = tokio::task::spawn_blocking({
+        let gateway = Arc::clone(&gateway);
+        move || gateway.state_json().unwrap() + &gateway.metrics().unwrap()
+    });
+    let told = json.await.unwrap();
+    assert!(
+        !told.contains("secret-token") && !told.contains("path-key"),
+        "{told}"
+    );
+    let counted = "stream_output_failures_total{stream=\"cam\"} 1";
+    assert!(told.contains(counted), "{told}");
+    shut_down(gateway).await;
+    let message = info.error.as_ref().unwrap().message();
+    assert!(
+        !message.contains("secret") && !message.contains("path-key"),
+        "{message}"
+    );
+    (info, server.requests())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_refuses_is_not_asked_again_soon() {
+    for (line, status, least) in [
+        ("401 Unauthorized", Status::Auth, 40),
+        ("403 Forbidden", Status::Auth, 40),
+        ("404 Not Found", Status::NotFound, 40),
+        ("405 Method Not Allowed", Status::Unsupported, 40),
+        ("406 Not Acceptable", Status::Codec, 40),
+        ("409 Conflict", Status::AlreadyExists, 0),
+        ("422 Unprocessable", Status::Codec, 40),
+        ("500 Oops", Status::Connect, 0),
+        ("503 Busy\r\nRetry-After: 90", Status::Limit, 80),
+    ] {
+        let response = format!("HTTP/1.1 {line}\r\nContent-Length: 0\r\n\r\n");
+        let (info, asked) = answered(&[&response]).await;
+        assert_eq!(info.error.unwrap().status(), status, "{line}");
+        let wait = info.retry_in.unwrap();
+        assert!(wait >= Duration::from_secs(least), "{line}: {wait:?}");
+        assert_eq!(asked.len(), 1, "{line}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nonsense_is_no_answer() {
+    let long = format!("HTTP/1.1 201 Created\r\n\r\n{}", "x".repeat(300_000));
+    let heads = format!("HTTP/1.1 201 Created\r\n{}\r\n", "X: y\r\n".repeat(5000));
+    let lite = "HTTP/1.1 201 Created\r\nContent-Length: 9\r\n\r\nv=0\r\na=b\r";
+    for response in ["garbage\r\n\r\n", "", &long, &heads, lite] {
+        let (info, _) = answered(&[response]).await;
+        let status = info.error.unwrap().status();
+        assert!(
+            matches!(status, Status::Connect | Status::Sdp),
+            "{status:?}"
+        );
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redirect_is_followed_without_the_token() {
+    let refused = "HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n";
+    let other = Server::start(&[refused]).await;
+    let elsewhere = format!(
+        "HTTP/1.1 307 There\r\nLocation: http://{}/there\r\nContent-Length: 0\r\n\r\n",
+        other.address
+    );
+    let (info, asked) = answered(&[&elsewhere]).await;
+    assert_eq!(info.error.unwrap().status(), Status::Auth);
+    assert_eq!(asked.len(), 1);
+    let there = other.requests();
+    assert_eq!(there[0].path, "/there");
+    assert_eq!(there[0].header("authorization"), None);
+    assert_eq!(there[0].body, asked[0].body);
+
+    // Around and around.
+    let again = "HTTP/1.1 308 Here\r\nLocation: again\r\nContent-Length: 0\r\n\r\n";
+    let (info, asked) = answered(&[again]).await;
+    assert_eq!(info.error.unwrap().status(), Status::Url);
+    assert_eq!(asked.len(), 4);
+    assert_eq!(
+        asked[1].header("authorization"),
+        Some("Bearer secret-token")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_output_waits_for_its_stream_and_ends_with_it() {
+    let gateway = Arc::new(Gateway::new(Config::default()).unwrap());
+    let stream = gateway
+        .add_stream("dead", pull(crate::common::DEAD))
+        .unwrap();
+    let url = "http://127.0.0.1:9/".to_owned();
+    let outputs: Vec<_> = (0..8)
+        .map(|_| gateway.add_output(stream, &options(url.clone())).unwrap())
+        .collect();
+    let full = gateway.add_output(stream, &options(url)).unwrap_err();
+    assert_eq!(full.status(), Status::Limit);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let info = gateway.output_info(outputs[0]).unwrap();
+    assert_eq!((info.state, info.attempts), (OutputState::Waiting, 0));
+    assert_eq!(gateway.outputs(stream).unwrap(), outputs);
+    gateway.remove_stream(stream).unwrap();
+    let gone = gateway.output_info(outputs[0]).unwrap_err();
+    assert_eq!(gone.status(), Status::NotFound);
+    shut_down(gateway).await;
+}
