@@ -4,9 +4,9 @@ use std::sync::{Mutex, Once};
 use std::time::Duration;
 
 use log::kv::{Key, Value, VisitSource};
-use rtsp_webrtc_gateway::config::{Config, PullOptions, WhepOffer};
+use rtsp_webrtc_gateway::config::{Config, OutputOptions, PullOptions, WhepOffer};
 use rtsp_webrtc_gateway::gateway::Gateway;
-use rtsp_webrtc_gateway::state::{StreamId, StreamState};
+use rtsp_webrtc_gateway::state::{OutputState, StreamId, StreamState};
 use testkit::camera::{Auth, CameraConfig, CameraServer, Fault};
 use testkit::clip::Clip;
 use testkit::viewer::Viewer;
@@ -61,6 +61,27 @@ fn info_lines(stream: &str) -> Vec<String> {
     let of_stream = |line: &&str| line.contains(&format!("stream_name=\"{stream}\""));
     let lines = logged.lines().filter_map(|line| line.strip_prefix("INFO "));
     lines.filter(of_stream).map(str::to_owned).collect()
+}
+
+/// What is said of an output that nobody answers.
+fn refused_output(gateway: &Gateway, stream: StreamId) -> String {
+    let options = OutputOptions {
+        url: "http://out:outPass7@127.0.0.1:9/outPath7".to_owned(),
+        bearer_token: Some("outToken7".to_owned()),
+        ..OutputOptions::default()
+    };
+    let mut said = format!("{options:?}");
+    let output = match gateway.add_output(stream, &options) {
+        Ok(output) => output,
+        // Without the cargo feature `http`.
+        Err(error) => return said + &error.to_string(),
+    };
+    wait_for("an output that failed", || {
+        gateway.output_info(output).unwrap().state == OutputState::Retrying
+    });
+    said += &format!("{:?}", gateway.output_info(output).unwrap());
+    said += &gateway.state_json().unwrap();
+    said
 }
 
 #[test]
@@ -212,8 +233,10 @@ fn nothing_secret_is_logged_or_said() {
             .handle_whep_delete("unknown")
             .unwrap_err()
             .to_string();
+        said += &refused_output(&gateway, stream);
         gateway.remove_stream(stream).unwrap();
     }
+    secrets.extend(["outToken7", "outPath7", "outPass7", "b3V0Om91dFBhc3M3"].map(str::to_owned));
     gateway.shutdown(LONG).unwrap();
     let logged = LOGGED.lock().unwrap();
     assert!(

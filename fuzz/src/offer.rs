@@ -3,12 +3,12 @@
 use rtsp_webrtc_gateway::internals::media::{Codec, TrackInfo};
 use rtsp_webrtc_gateway::internals::sdp::IceCredentials;
 use rtsp_webrtc_gateway::internals::sdp::answer::{
-    Allowed, Candidates, LocalTransport, answer, answer_wall, negotiate, negotiate_wall,
-    restart_fragment,
+    Allowed, Candidates, LocalTransport, answer, answer_wall, negotiate, negotiate_ingest,
+    negotiate_wall, offer_to_ingest, restart_fragment,
 };
 use rtsp_webrtc_gateway::internals::sdp::fragment::{Fragment, MAX_FRAGMENT};
 use rtsp_webrtc_gateway::internals::sdp::offer::{
-    MAX_OFFER, MAX_WALL_AUDIO, MAX_WALL_OFFER, MAX_WALL_VIDEO, Offer,
+    IngestAnswer, MAX_OFFER, MAX_WALL_AUDIO, MAX_WALL_OFFER, MAX_WALL_VIDEO, Offer,
 };
 
 use crate::stage;
@@ -41,6 +41,7 @@ const ALLOWED: Allowed = Allowed {
 
 pub fn offer(data: &[u8]) {
     wall(data);
+    ingest(data);
     let Ok(offer) = Offer::parse(data) else {
         return;
     };
@@ -63,6 +64,44 @@ pub fn offer(data: &[u8]) {
         };
         let answer = with_transport(|transport| answer(&offer, &negotiated, transport));
         check_answer(&offer, &answer, data.len());
+    }
+}
+
+/// The same bytes as what a media server answers.
+fn ingest(data: &[u8]) {
+    const MOST: usize = 24;
+    let Ok(answer) = IngestAnswer::parse(data, MOST) else {
+        return;
+    };
+    assert!(data.len() <= MAX_OFFER && answer.candidates.len() <= MOST);
+    check_credentials(&answer.takes.ice);
+    for (address, _) in &answer.candidates {
+        assert!(address.port() != 0 && !address.ip().is_multicast());
+        assert!(!address.ip().is_unspecified());
+    }
+    for (videos, sound) in videos().iter().zip([Some(Codec::Pcmu), None]) {
+        let videos: Vec<Option<&TrackInfo>> = videos.iter().map(Option::as_ref).collect();
+        let sound = sound.map(TrackInfo::audio);
+        let mut numbers = 1..;
+        let mut random = || Ok(numbers.next().unwrap_or_default());
+        let offered = with_transport(|transport| {
+            offer_to_ingest(&videos, sound.as_ref(), ALLOWED, &mut random, transport)
+        });
+        let Ok((_, offered)) = offered else {
+            continue;
+        };
+        let agreed = negotiate_ingest(
+            &answer.takes,
+            &offered,
+            &videos,
+            sound.as_ref(),
+            ALLOWED,
+            &mut random,
+        );
+        if let Ok(agreed) = agreed {
+            assert!(!agreed.tracks.is_empty() && agreed.tracks.len() <= 2);
+            assert!(sound.is_some() || agreed.tracks.len() == 1);
+        }
     }
 }
 
@@ -96,7 +135,7 @@ fn wall(data: &[u8]) {
     );
 }
 
-fn with_transport(write: impl FnOnce(&LocalTransport<'_>) -> String) -> String {
+fn with_transport<T>(write: impl FnOnce(&LocalTransport<'_>) -> T) -> T {
     let candidates = ["192.0.2.1:5000", "[2001:db8::1]:5000"]
         .map(|text| text.parse().unwrap_or_else(|_| unreachable!("an address")));
     write(&LocalTransport {

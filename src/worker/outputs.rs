@@ -462,9 +462,24 @@ fn ended_by_ingest() -> Error {
     Error::new(Status::Connect, "the ingest has ended the session")
 }
 
+/// Nobody's fault: the next attempt is not put off.
 fn codecs_changed() -> Error {
     Error::new(
-        Status::Codec,
+        Status::NotReady,
         "the codecs of the stream have changed: it is offered anew",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_ends_a_session_is_followed_by_another_at_once() {
+        let live = Some(Duration::from_secs(3600));
+        for error in [codecs_changed(), ended_by_ingest()] {
+            let delay = Patience::default().delay(&error.into(), live, 0);
+            assert!(delay <= Duration::from_millis(200), "{delay:?}");
+        }
+    }
 }

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use ::aws_lc_rs::digest::{SHA256, digest};
 use rtc::peer_connection::configuration::media_engine::{MIME_TYPE_H264, MIME_TYPE_PCMU};
 use rtc::peer_connection::transport::RTCDtlsRole;
 use rtc::rtp_transceiver::rtp_sender::{RTCRtpCodec, RTCRtpCodecParameters, RtpCodecKind};
@@ -13,9 +14,13 @@ use rtsp_webrtc_gateway::error::Status;
 use rtsp_webrtc_gateway::gateway::Gateway;
 use rtsp_webrtc_gateway::state::{OutputId, OutputInfo, OutputState, StreamState};
 use testkit::camera::{Audio, CameraConfig, CameraServer};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 use webrtc::media_stream::track_remote::{TrackRemote, TrackRemoteEvent};
 use webrtc::peer_connection::{
     MediaEngine, PeerConnection, PeerConnectionBuilder, PeerConnectionEventHandler,
@@ -125,7 +130,7 @@ impl Asked {
     }
 }
 
-async fn read_request(stream: &mut TcpStream) -> Option<Asked> {
+async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Option<Asked> {
     let mut bytes = Vec::new();
     loop {
         if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -330,6 +335,43 @@ async fn a_server_that_is_active_gets_the_stream() {
     is_sent(RTCDtlsRole::Client).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_that_gets_sound_is_offered_anew() {
+    let served = CameraServer::start(vec![
+        CameraConfig::new("silent"),
+        CameraConfig::new("loud").audio(Some(Audio::Pcmu)),
+    ])
+    .unwrap();
+    let gateway = Arc::new(Gateway::new(Config::default()).unwrap());
+    let stream = gateway
+        .add_stream("cam", pull(served.url("silent")))
+        .unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/whip", listener.local_addr().unwrap());
+    let output = gateway.add_output(stream, &options(url)).unwrap();
+    let (mut http, asked) = accept(&listener, "POST").await;
+    assert!(!asked.body.contains("m=audio"), "{}", asked.body);
+    let (first, _news, sdp) = ingest(&asked.body, RTCDtlsRole::Client).await;
+    answer(&mut http, &sdp).await;
+    let live = |info: &OutputInfo| info.state == OutputState::Live;
+    until(&gateway, output, "live", live).await;
+
+    gateway
+        .update_stream(stream, pull(served.url("loud")))
+        .unwrap();
+    let (_, asked) = accept(&listener, "DELETE").await;
+    assert_eq!(asked.path, "/session/7");
+    let (mut http, asked) = accept(&listener, "POST").await;
+    assert!(asked.body.contains("m=audio"), "{}", asked.body);
+    let (second, mut news, sdp) = ingest(&asked.body, RTCDtlsRole::Client).await;
+    answer(&mut http, &sdp).await;
+    hears(&mut news).await;
+    for connection in [first, second] {
+        connection.close().await.unwrap();
+    }
+    shut_down(gateway).await;
+}
+
 /// What an output comes to that is answered so.
 async fn answered(answers: &[&str]) -> (OutputInfo, Vec<Asked>) {
     let served = cameras(&["cam"]);
@@ -424,6 +466,64 @@ async fn a_redirect_is_followed_without_the_token() {
         asked[1].header("authorization"),
         Some("Bearer secret-token")
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_certificate_is_trusted_or_not() {
+    let key = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+    let hash = digest(&SHA256, key.cert.der());
+    let hash: String = hash
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let private = PrivateKeyDer::Pkcs8(key.signing_key.serialize_der().into());
+    let config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![key.cert.der().clone()], private)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}/whip", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            if let Ok(mut stream) = acceptor.accept(stream).await
+                && let Some(asked) = read_request(&mut stream).await
+            {
+                assert_eq!(asked.method, "POST");
+                let refusal = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+                stream.write_all(refusal).await.unwrap();
+                let _ = stream.shutdown().await;
+            }
+        }
+    });
+    let served = cameras(&["cam"]);
+    let gateway = Arc::new(Gateway::new(Config::default()).unwrap());
+    let stream = gateway.add_stream("cam", pull(served.url("cam"))).unwrap();
+    for (fingerprint, unverified, status, says) in [
+        (None, false, Status::Connect, hash.as_str()),
+        (Some("00".repeat(32)), false, Status::Connect, "not trusted"),
+        (Some(hash.clone()), false, Status::NotFound, "404"),
+        (None, true, Status::NotFound, "404"),
+    ] {
+        let options = OutputOptions {
+            tls_fingerprint: fingerprint,
+            tls_unverified: unverified,
+            ..options(url.clone())
+        };
+        let output = gateway.add_output(stream, &options).unwrap();
+        let retries = |info: &OutputInfo| info.state == OutputState::Retrying;
+        let info = until(&gateway, output, "refused", retries).await;
+        let error = info.error.unwrap();
+        assert_eq!(error.status(), status, "{error}");
+        assert!(error.message().contains(says), "{error}");
+        assert!(info.retry_in.unwrap() > Duration::from_secs(40));
+    }
+    server.abort();
+    shut_down(gateway).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
