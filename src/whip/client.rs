@@ -1,7 +1,7 @@
 //! The requests of a WHIP client (RFC 9725 section 4), by hyper: one connection each, and everything that comes back is bounded.
 
 use std::io;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
@@ -15,10 +15,13 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use url::{Position, Url};
 
-use super::{EXCHANGE, Refusal, Target};
+use super::{Refusal, Target};
 use crate::error::{Error, Status};
 use crate::source::{Endpoint, NotTrusted, Reach, open};
 
+/// How long one exchange with the server may take, with everything that belongs to it: some gather candidates for seconds
+/// before they answer. Less than a session waits for its answer.
+const EXCHANGE: Duration = Duration::from_secs(15);
 /// Longest answer in bytes: as of an offer of a viewer.
 const MAX_BODY: usize = 128 << 10;
 /// What hyper may read for the head of a response.

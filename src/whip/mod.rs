@@ -3,7 +3,9 @@
 
 #[cfg(feature = "http")]
 mod client;
+#[cfg_attr(not(feature = "http"), allow(dead_code, reason = "nobody is asked"))]
 mod refusal;
+#[cfg_attr(not(feature = "http"), allow(dead_code, reason = "nothing is sent"))]
 mod target;
 
 use std::sync::Arc;
@@ -168,13 +170,10 @@ impl Patience {
     }
 }
 
-/// How long one exchange with the server may take, with everything that belongs to it.
-pub const EXCHANGE: Duration = Duration::from_secs(10);
-
 /// Without HTTP there is no WHIP.
 #[cfg(not(feature = "http"))]
 mod without {
-    use super::{Output, Refusal, Target};
+    use super::{Refusal, Target};
     use crate::error::{Error, Status};
 
     /// The session at the server.

@@ -87,16 +87,17 @@ pub(super) fn output_failed(
 ) {
     let retry_in = seconds(retry_in);
     let (id, server) = (output.id.0, output.target.server());
+    let why = error.message();
     match live {
         Some(live) => log::warn!(
             stream = output.stream.0;
-            "output {id} to {server} ended after {}: {error}; next attempt in {retry_in}", seconds(live)
+            "output {id} to {server} ended after {}: {why}; next attempt in {retry_in}", seconds(live)
         ),
         // The same again and again says nothing new.
         None if output.info().error.as_ref() == Some(error) => {}
         None => log::warn!(
             stream = output.stream.0;
-            "output {id} to {server} failed: {error}; next attempt in {retry_in}"
+            "output {id} to {server} failed: {why}; next attempt in {retry_in}"
         ),
     }
 }

@@ -210,10 +210,11 @@ impl Core {
     fn offer_output(&mut self, link: &Rc<Link>) -> Result<Offered> {
         let now = Instant::now();
         let output = &link.output;
-        self.check_load(now)?;
         let codecs = self.codecs(output);
         let codecs =
             codecs.ok_or_else(|| Error::new(Status::NotReady, "the stream has no media"))?;
+        link.offered.set(codecs);
+        self.check_load(now)?;
         let context = &self.context;
         context.registry.check_room(context.tuning.max_sessions())?;
         let location = SessionLocation {
@@ -262,7 +263,6 @@ impl Core {
         if let Some(viewer) = self.viewers.get_mut(location.row) {
             viewer.output = Some(Rc::clone(link));
         }
-        link.offered.set(codecs);
         link.live_since.set(None);
         link.ended.replace(None);
         self.rearmed.ring();
@@ -368,9 +368,18 @@ async fn run(core: &RefCell<Core>, link: &Rc<Link>) {
         }
         log_lines::output_failed(output, &why.error, live, delay);
         output.retries(why.error, Instant::now() + delay);
-        tokio::select! {
-            () = tokio::time::sleep(delay) => {}
-            () = link.removal() => break,
+        // A server that refused what the stream had may take what it has by now.
+        let changed = || match core.borrow().codecs(output) {
+            _ if link.removed.get() => Some(false),
+            Some(codecs) if codecs != link.offered.get() => Some(true),
+            _ => None,
+        };
+        let goes_on = tokio::select! {
+            () = tokio::time::sleep(delay) => true,
+            goes_on = link.until(changed) => goes_on,
+        };
+        if !goes_on {
+            break;
         }
     }
     output.removed();
@@ -432,12 +441,10 @@ async fn attempt(core: &RefCell<Core>, link: &Rc<Link>) -> Over {
 }
 
 fn is_gone(core: &RefCell<Core>, offered: &Offered) -> bool {
-    let found = core
-        .borrow_mut()
+    core.borrow_mut()
         .viewers
         .find(offered.row, offered.session)
-        .is_err();
-    found
+        .is_err()
 }
 
 /// Tells the server that a session is over. A new one does not wait for that.

@@ -427,6 +427,35 @@ async fn a_server_that_refuses_is_not_asked_again_soon() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_counts_for_what_was_offered() {
+    let served = CameraServer::start(vec![
+        CameraConfig::new("silent"),
+        CameraConfig::new("loud").audio(Some(Audio::Pcmu)),
+    ])
+    .unwrap();
+    let gateway = Arc::new(Gateway::new(Config::default()).unwrap());
+    let stream = gateway
+        .add_stream("cam", pull(served.url("silent")))
+        .unwrap();
+    let refusal = "HTTP/1.1 406 Not Acceptable\r\nContent-Length: 0\r\n\r\n";
+    let server = Server::start(&[refusal]).await;
+    let url = format!("http://{}/whip", server.address);
+    let output = gateway.add_output(stream, &options(url)).unwrap();
+    let refused = |attempts| {
+        move |info: &OutputInfo| info.state == OutputState::Retrying && info.attempts == attempts
+    };
+    let info = until(&gateway, output, "refused", refused(1)).await;
+    let (since, wait) = (Instant::now(), info.retry_in.unwrap());
+    gateway
+        .update_stream(stream, pull(served.url("loud")))
+        .unwrap();
+    until(&gateway, output, "refused again", refused(2)).await;
+    assert!(since.elapsed() < wait, "it waited for {wait:?}");
+    assert!(server.requests()[1].body.contains("m=audio"));
+    shut_down(gateway).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nonsense_is_no_answer() {
     let long = format!("HTTP/1.1 201 Created\r\n\r\n{}", "x".repeat(300_000));
     let heads = format!("HTTP/1.1 201 Created\r\n{}\r\n", "X: y\r\n".repeat(5000));

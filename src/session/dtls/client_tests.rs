@@ -1,6 +1,7 @@
 //! The client role, against our own server role.
 
 use super::*;
+use crate::state::SrtpProfile;
 
 /// Both roles, no network between them, and a clock of their own.
 struct Both {

@@ -19,6 +19,7 @@ mod client_hello;
 mod client_tests;
 mod flight;
 mod guard;
+mod handshake;
 mod inbound;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -31,23 +32,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use rtc::dtls::cipher_suite::CipherSuiteId;
-use rtc::dtls::config::{ClientAuthType, ConfigBuilder, ExtendedMasterSecretType, HandshakeConfig};
 use rtc::dtls::endpoint::{Endpoint, EndpointEvent};
-use rtc::dtls::extension::extension_use_srtp::SrtpProtectionProfile;
 use rtc::shared::TransportProtocol;
 use rtc::shared::error::Error as RtcError;
-use rtc::srtp::config::LABEL_EXTRACTOR_DTLS_SRTP;
 
 pub use certificate::Certificate;
 use flight::{Flight, drain};
 use guard::{Budget, CHANGE_CIPHER_SPEC, HANDSHAKE, records};
+use handshake::{Handshake, config};
 use inbound::{Admitted, Inbound, OF_CLIENT, OF_SERVER};
 
-use super::srtp::{KeyingMaterial, MasterKey};
-use crate::error::{Error, Result, Status};
+use super::srtp::KeyingMaterial;
+use crate::error::{Error, Status};
 use crate::sdp::Fingerprint;
-use crate::state::SrtpProfile;
 use crate::tuning::SrtpPolicy;
 
 /// Time from [`Dtls::new`] within which the handshake must be done.
@@ -124,16 +121,6 @@ struct Hello {
     fingerprints: Vec<Fingerprint>,
     policy: SrtpPolicy,
     inbound: Inbound,
-}
-
-struct Handshake {
-    inbound: Inbound,
-    endpoint: Endpoint,
-    peer: &'static str,
-    is_client: bool,
-    fingerprints: Arc<[Fingerprint]>,
-    /// The one that we have chosen; as the client we offer those of the policy.
-    profile: Option<SrtpProfile>,
 }
 
 /// What both roles begin with.
@@ -493,133 +480,10 @@ impl Dtls {
     }
 }
 
-impl Handshake {
-    fn certificate_matches(&self) -> Option<bool> {
-        let state = self.endpoint.get_connection_state(PEER)?;
-        let certificate = state.peer_certificates.first()?;
-        Some(self.fingerprints.iter().any(|f| f.matches(certificate)))
-    }
-
-    fn explain(&self, error: &RtcError) -> String {
-        let peer = self.peer;
-        match self.certificate_matches() {
-            Some(false) => format!(
-                "the DTLS certificate of {peer} is not the one whose fingerprint its SDP carries; \
-                 something between may have changed one of them"
-            ),
-            _ => format!("the DTLS handshake with {peer} failed: {error}"),
-        }
-    }
-
-    /// The keys, after a last check of what was negotiated.
-    fn keys(&self) -> Result<KeyingMaterial> {
-        let failed = |why: &str| Error::new(Status::Dtls, format!("the DTLS handshake {why}"));
-        if self.certificate_matches() != Some(true) {
-            return Err(failed("ended without the certificate that was announced"));
-        }
-        let state = self.endpoint.get_connection_state(PEER);
-        let known = [SrtpProfile::AeadAes128Gcm, SrtpProfile::Aes128CmSha1_80];
-        let mut known = known
-            .into_iter()
-            .filter(|&profile| self.profile.is_none_or(|chosen| chosen == profile));
-        let agreed = state.and_then(|state| {
-            let agreed = state.srtp_protection_profile();
-            let profile = known.find(|&profile| protection_profile(profile) == agreed);
-            Some((state, profile?))
-        });
-        let (state, profile) = agreed.ok_or_else(|| match self.profile {
-            Some(_) => failed("ended without the chosen SRTP profile"),
-            None => Error::new(
-                Status::SrtpProfile,
-                format!(
-                    "{} takes none of the SRTP profiles that srtp_policy allows",
-                    self.peer
-                ),
-            ),
-        })?;
-        let salt_len = profile.salt_len();
-        let material = state
-            .export_keying_material(LABEL_EXTRACTOR_DTLS_SRTP, &[], 2 * (16 + salt_len))
-            .map_err(|error| failed(&format!("gave no SRTP keys: {error}")))?;
-        split_keys(profile, material.as_ref(), self.is_client)
-            .ok_or_else(|| failed("gave too few bytes for the SRTP keys"))
-    }
-}
-
 fn data(event: EndpointEvent) -> Option<DtlsEvent> {
     match event {
         EndpointEvent::ApplicationData(bytes) => Some(DtlsEvent::Data(bytes)),
         _ => None,
-    }
-}
-
-/// Client key, server key, client salt, server salt (RFC 5764 section 4.2).
-fn split_keys(profile: SrtpProfile, material: &[u8], is_client: bool) -> Option<KeyingMaterial> {
-    let (client_key, rest) = material.split_first_chunk::<16>()?;
-    let (server_key, rest) = rest.split_first_chunk::<16>()?;
-    let (client_salt, server_salt) = rest.split_at_checked(profile.salt_len())?;
-    let master = |key: &[u8; 16], salt: &[u8]| MasterKey {
-        key: *key,
-        salt: salt.to_vec(),
-    };
-    let (client, server) = (
-        master(client_key, client_salt),
-        master(server_key, server_salt),
-    );
-    let (local, remote) = match is_client {
-        true => (client, server),
-        false => (server, client),
-    };
-    Some(KeyingMaterial {
-        profile,
-        local,
-        remote,
-    })
-}
-
-fn config(
-    certificate: &Certificate,
-    fingerprints: Arc<[Fingerprint]>,
-    profiles: &[SrtpProfile],
-    is_client: bool,
-) -> std::result::Result<HandshakeConfig, RtcError> {
-    // What every WebRTC endpoint has (RFC 8827 section 6.5); some media servers have certificates with RSA keys.
-    let mut suites = vec![CipherSuiteId::Tls_Ecdhe_Ecdsa_With_Aes_128_Gcm_Sha256];
-    if is_client {
-        suites.push(CipherSuiteId::Tls_Ecdhe_Rsa_With_Aes_128_Gcm_Sha256);
-    }
-    // A viewer repeats its own flights, and sooner.
-    let interval = if is_client {
-        REPEAT
-    } else {
-        Duration::from_secs(1)
-    };
-    let profiles = profiles.iter().copied().map(protection_profile).collect();
-    ConfigBuilder::default()
-        .with_crypto_provider(certificate.provider.clone())
-        .with_certificates(vec![certificate.certificate.clone()])
-        .with_cipher_suites(suites)
-        .with_srtp_protection_profiles(profiles)
-        .with_flight_interval(interval)
-        .with_extended_master_secret(ExtendedMasterSecretType::Require)
-        .with_client_auth(ClientAuthType::RequireAnyClientCert)
-        // Certificates are self-signed: the fingerprint is what counts.
-        .with_insecure_skip_verify(true)
-        .with_verify_peer_certificate(Some(Arc::new(move |certificates, _| {
-            let certificate = certificates.first();
-            let matches = |c: &Vec<u8>| fingerprints.iter().any(|f| f.matches(c));
-            match certificate.is_some_and(matches) {
-                true => Ok(()),
-                false => Err(RtcError::Other("fingerprint mismatch".to_owned())),
-            }
-        })))
-        .build(is_client, None)
-}
-
-fn protection_profile(profile: SrtpProfile) -> SrtpProtectionProfile {
-    match profile {
-        SrtpProfile::Aes128CmSha1_80 => SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80,
-        SrtpProfile::AeadAes128Gcm => SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm,
     }
 }
 

@@ -13,7 +13,8 @@ use rtc::shared::TransportProtocol;
 use rtc::srtp::config::LABEL_EXTRACTOR_DTLS_SRTP;
 
 use super::guard::{HANDSHAKE, records};
-use super::{Certificate, Dtls, Fingerprint, PEER, split_keys};
+use super::handshake::split_keys;
+use super::{Certificate, Dtls, Fingerprint, PEER};
 use crate::session::srtp::KeyingMaterial;
 use crate::state::SrtpProfile;
 

@@ -1,5 +1,8 @@
+use rtc::dtls::extension::extension_use_srtp::SrtpProtectionProfile;
+
 use super::testing::*;
 use super::*;
+use crate::state::SrtpProfile;
 
 fn config_of(
     certificate: Arc<Certificate>,

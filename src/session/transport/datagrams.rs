@@ -111,11 +111,12 @@ impl Transport {
     ) -> Received {
         let now = io.now;
         self.heard(path, now);
-        if self.ice.is_controlling() && self.ice.selected().is_some() {
-            if let Phase::Waiting(_) = self.phase {
-                self.begin_handshake(now);
-                return self.drive_dtls(path, io);
-            }
+        if let Phase::Waiting(_) = self.phase
+            && self.ice.is_controlling()
+            && self.ice.selected().is_some()
+        {
+            self.begin_handshake(now);
+            return self.drive_dtls(path, io);
         }
         if self.answer_time.is_none() {
             self.answer_time = Some(now.saturating_duration_since(check.at));
